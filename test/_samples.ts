@@ -1,0 +1,16 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+/** The project's own folder. */
+export const PROJECT_DIR: string = join(import.meta.dir, "..");
+
+/** Real hourly bars of 2021 and 2022, where a test machine has them. */
+export const REAL_BARS_DIR: string =
+  process.env["CARRYOVER_REAL_BARS"] ?? join(PROJECT_DIR, "..", "shared", "data", "market");
+
+/** Whether tests on real bars can run; they skip by name where not. */
+export const HAS_REAL_BARS: boolean = existsSync(join(REAL_BARS_DIR, "BTCUSD_1h.csv"));
+
+/** Files that other systems wrote, where a test machine has them. */
+export const FOREIGN_FILES_DIR: string =
+  process.env["CARRYOVER_FOREIGN_FILES"] ?? join(PROJECT_DIR, "..", "shared", "fixtures");
