@@ -1,0 +1,226 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import type { BarSeries } from "../../lib/domain.ts";
+import { CarryoverError } from "../../lib/errors.ts";
+import { openCsv } from "../../lib/market/csv-rows.ts";
+import { parseBarsCsv } from "../../lib/market/csv.ts";
+import { gunzip } from "../../lib/market/gzip.ts";
+import { HAS_REAL_BARS, REAL_BARS_DIR } from "../_samples.ts";
+
+const HOUR = 3_600_000;
+const NEW_YEAR = Date.UTC(2021, 0, 1);
+const HEADER = "timestamp,open,high,low,close,volume";
+
+function parse(text: string): BarSeries {
+  return parseBarsCsv(new TextEncoder().encode(text), { asset: "BTCUSD", timeframeMs: HOUR, file: "BTCUSD_1h.csv" });
+}
+
+/** Rows of hourly bars; `hours` are counted from the new year. */
+function rows(hours: readonly number[]): string {
+  return hours.map((hour) => `${new Date(NEW_YEAR + hour * HOUR).toISOString()},10,12,9,11,5\n`).join("");
+}
+
+function refusal(text: string): string {
+  try {
+    parse(text);
+  } catch (error) {
+    expect(error).toBeInstanceOf(CarryoverError);
+    expect((error as CarryoverError).code).toBe("BAD_DATA");
+    return (error as CarryoverError).message;
+  }
+  throw new Error("nothing was refused");
+}
+
+const TWO_BARS = [
+  { timestamp: NEW_YEAR, open: 10, high: 12.5, low: 9, close: 11, volume: 5 },
+  { timestamp: NEW_YEAR + HOUR, open: 11, high: 11, low: 11, close: 11, volume: 0 },
+];
+
+describe("parseBarsCsv() reads", () => {
+  const plain = `${HEADER}\n2021-01-01T00:00:00Z,10,12.5,9,11,5\n2021-01-01T01:00:00Z,11,11,11,11,0\n`;
+  test.each([
+    ["a plain file", plain],
+    ["no newline at the end", plain.trimEnd()],
+    ["CRLF", plain.replaceAll("\n", "\r\n")],
+    ["a byte order mark", `\uFEFF${plain}`],
+    ["`;` between the fields", plain.replaceAll(",", ";")],
+    ["all of these at once", `\uFEFF${plain.replaceAll(",", ";").replaceAll("\n", "\r\n")}`],
+    ["blank lines", `\n${plain.replaceAll("\n", "\n\n")}\r\n  \n`],
+    ["quoted fields", plain.replaceAll(/[^,\n]+/g, '"$&"')],
+    ["blanks around fields", plain.replaceAll(",", " , ")],
+    ["capitals in the header", plain.replace(HEADER, "Timestamp,OPEN,High,Low,Close,Volume")],
+    ["epoch milliseconds", plain.replace(/2021\S+?00Z/, `${NEW_YEAR}`).replace(/2021\S+?00Z/, `${NEW_YEAR + HOUR}`)],
+    ["exponents", plain.replace("12.5", "1.25e1").replace(",10,", ",1E+01,")],
+    [
+      "other columns, and columns in another order",
+      'close,note,volume,low,high,open,timestamp\n11,"a, b",5,9,12.5,10,2021-01-01 00:00\n11,,0,11,11,11,2021-01-01 01:00\n',
+    ],
+  ])("%s", (_, text) => {
+    expect(parse(text)).toEqual({ asset: "BTCUSD", timeframeMs: HOUR, market: "bars", bars: TWO_BARS, gaps: 0 });
+  });
+
+  test("a file without volumes as volumes of 0", () => {
+    const text = "timestamp,open,high,low,close\n2021-01-01T00:00:00Z,10,12.5,9,11\n";
+    expect(parse(text).bars).toEqual([{ ...TWO_BARS[0]!, volume: 0 }]);
+  });
+
+  test("gaps, and counts them", () => {
+    expect(parse(`${HEADER}\n${rows([0, 1, 2, 50, 51, 52, 54, 55])}`).gaps).toBe(2);
+  });
+
+  test("23 equal gaps in a row among more bars without one", () => {
+    const daily = Array.from({ length: 23 }, (_, day) => 100 + day * 24);
+    const hourly = Array.from({ length: 100 }, (_, hour) => hour);
+    // From hour 99 to 100 there is no gap, so that 22 spacings of a day follow.
+    expect(parse(`${HEADER}\n${rows([...hourly, ...daily])}`).gaps).toBe(22);
+  });
+
+  test("prices to the last bit, as Number() does", () => {
+    fc.assert(
+      fc.property(fc.double({ min: 1e-9, max: 1e12, noNaN: true }), fc.nat(12), (price, decimals) => {
+        for (const text of [String(price), price.toFixed(decimals), price.toExponential()]) {
+          const csv = openCsv(new TextEncoder().encode(`a\n${text}\n`), { file: "x", columns: ["a"] });
+          expect(csv.next()).toBe(true);
+          expect(csv.number(0)).toBe(Number(text));
+        }
+      }),
+    );
+  });
+});
+
+describe("parseBarsCsv() refuses, naming line and column,", () => {
+  const ok = rows([0]);
+  test.each([
+    ["an empty file", "", 'found an empty file, expected the columns "timestamp,open,high,low,close"'],
+    ["a blank file", "\r\n\r\n", 'found an empty file, expected the columns "timestamp,open,high,low,close"'],
+    ["a header without bars", `${HEADER}\n`, "found no bars, expected at least one"],
+    [
+      "other columns",
+      "date,price\n2021-01-01,10\n",
+      'found the columns "date,price" in line 1, expected a column "timestamp"',
+    ],
+    [
+      "a missing column",
+      "timestamp,open,high,close\n",
+      'found the columns "timestamp,open,high,close" in line 1, expected a column "low"',
+    ],
+    [
+      "a column that is there twice",
+      "timestamp,open,high,low,close,Close\n",
+      'found the column twice in line 1, column "close", expected it once',
+    ],
+    [
+      "a short row",
+      `${HEADER}\n${ok}2021-01-01T01:00:00Z,1,2\n`,
+      "found 3 fields in line 3, expected 6 as in the header",
+    ],
+    [
+      "a number with a comma for thousands",
+      `${HEADER}\n2021-01-01T01:00:00Z,1,2,1,1,1,234\n`,
+      "found 7 fields in line 2, expected 6 as in the header",
+    ],
+    [
+      "a time that is none",
+      `${HEADER}\n2021-02-30T00:00:00Z,10,12,9,11,5\n`,
+      'found "2021-02-30T00:00:00Z" in line 2, column "timestamp", expected a time such as 2021-01-01T00:00:00Z or epoch milliseconds',
+    ],
+    [
+      "times out of order",
+      `${HEADER}\n${rows([5, 6, 4])}`,
+      'found the earlier time "2021-01-01T04:00:00.000Z" in line 4, column "timestamp", expected a later time than in line 3',
+    ],
+    [
+      "a time that is there twice",
+      `${HEADER}\n${rows([5, 6])}\n${rows([6])}`,
+      'found the same time "2021-01-01T06:00:00.000Z" in line 5, column "timestamp", expected a later time than in line 3',
+    ],
+    [
+      "a spacing that is no multiple of the timeframe",
+      `${HEADER}\n${rows([0, 1, 1.5])}`,
+      'found "2021-01-01T01:30:00.000Z", 30 minutes after the bar before in line 4, column "timestamp", expected a multiple of 60 minutes',
+    ],
+    [
+      "another timeframe",
+      `${HEADER}\n${rows([0, 4, 8, 12, 13])}`,
+      'found 3 spacings of 240 minutes and 1 of the timeframe, the first in line 3, column "timestamp", expected bars of 60 minutes',
+    ],
+    [
+      "daily bars behind hourly ones",
+      `${HEADER}\n${rows([...Array.from({ length: 100 }, (_, hour) => hour), ...Array.from({ length: 24 }, (_, day) => 123 + day * 24)])}`,
+      'found 24 spacings of 1440 minutes in a row in line 125, column "timestamp", expected bars of 60 minutes',
+    ],
+  ])("%s", (_, text, message) => {
+    expect(refusal(text)).toBe(`Cannot read "BTCUSD_1h.csv": ${message}`);
+  });
+
+  test.each([
+    ["open", "NaN", 'found "NaN" in line 3, column "open", expected a number such as 1234.5'],
+    ["high", "", 'found nothing in line 3, column "high", expected a number such as 1234.5'],
+    ["low", "abc", 'found "abc" in line 3, column "low", expected a number such as 1234.5'],
+    ["close", "Infinity", 'found "Infinity" in line 3, column "close", expected a number such as 1234.5'],
+    ["close", "0x10", 'found "0x10" in line 3, column "close", expected a number such as 1234.5'],
+    ["close", ".", 'found "." in line 3, column "close", expected a number such as 1234.5'],
+    ["close", "1.2.3", 'found "1.2.3" in line 3, column "close", expected a number such as 1234.5'],
+    ["close", "1e999", 'found "Infinity" in line 3, column "close", expected a price above 0'],
+    ["open", "0", 'found "0" in line 3, column "open", expected a price above 0'],
+    ["low", "-9", 'found "-9" in line 3, column "low", expected a price above 0'],
+    ["high", "8", 'found a high of "8" in line 3, column "high", expected at least the low, "9"'],
+    ["open", "8.99", 'found "8.99" in line 3, column "open", expected a price from low to high, "9" to "12"'],
+    ["close", "12.01", 'found "12.01" in line 3, column "close", expected a price from low to high, "9" to "12"'],
+    ["volume", "-1", 'found "-1" in line 3, column "volume", expected a number of at least 0'],
+    ["volume", "", 'found nothing in line 3, column "volume", expected a number such as 1234.5'],
+    ["volume", "\u0000", 'found nothing in line 3, column "volume", expected a number such as 1234.5'],
+  ])("%s of %j", (column, value, message) => {
+    const fields: Record<string, string> = {
+      open: "10",
+      high: "12",
+      low: "9",
+      close: "11",
+      volume: "5",
+      [column]: value,
+    };
+    const names = ["open", "high", "low", "close", "volume"];
+    const row = `2021-01-01T01:00:00Z,${names.map((name) => fields[name]).join(",")}\n`;
+    const expected = `Cannot read "BTCUSD_1h.csv": ${message}`;
+    expect(refusal(`${HEADER}\n${rows([0])}${row}${rows([2])}`)).toBe(expected);
+  });
+});
+
+describe("gunzip()", () => {
+  const bytes = new TextEncoder().encode(`${HEADER}\n${rows([0, 1, 2])}`);
+
+  test("gives back what gzip packed", async () => {
+    expect(await gunzip(new Uint8Array(gzipSync(bytes)), { file: "x.csv.gz" })).toEqual(bytes);
+  });
+
+  test("stops at its cap, long before a bomb is unpacked", async () => {
+    const bomb = new Uint8Array(gzipSync(new Uint8Array(50_000_000)));
+    expect(bomb.length).toBeLessThan(60_000);
+    await expect(gunzip(bomb, { file: "x.csv.gz", maxBytes: 1_000_000 })).rejects.toThrow(
+      'Cannot read "x.csv.gz": found more than 1000000 bytes when unpacked, expected at most so many',
+    );
+  });
+
+  test("refuses a file with any bit of its content, checksum or length flipped, or cut short", async () => {
+    const packed = gzipSync(bytes);
+    for (let at = 10; at < packed.length; at++) {
+      const damaged = new Uint8Array(packed);
+      damaged[at]! ^= 0x10;
+      expect(await gunzip(damaged, { file: "x.csv.gz" }).catch((error: CarryoverError) => error.code)).toBe("BAD_DATA");
+      const cut = new Uint8Array(packed.subarray(0, at));
+      expect(await gunzip(cut, { file: "x.csv.gz" }).catch((error: CarryoverError) => error.code)).toBe("BAD_DATA");
+    }
+  });
+});
+
+test.skipIf(!HAS_REAL_BARS)("parseBarsCsv() reads the real bars", () => {
+  const expected = { BTCUSD: [17_520, 0], ETHUSD: [17_520, 0], EURUSD: [12_454, 103] };
+  for (const [asset, counts] of Object.entries(expected)) {
+    const file = `${asset}_1h.csv`;
+    const series = parseBarsCsv(readFileSync(join(REAL_BARS_DIR, file)), { asset, timeframeMs: HOUR, file });
+    expect([series.bars.length, series.gaps]).toEqual(counts);
+  }
+});
