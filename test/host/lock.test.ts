@@ -1,0 +1,200 @@
+import { afterAll, expect, test } from "bun:test";
+import fs from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { diskStorage } from "../../lib/host/disk-storage.ts";
+import { takeLock } from "../../lib/host/lock.ts";
+import { failureOf, HOLDER, utf8 } from "../files/storage-contract.ts";
+
+const base = fs.mkdtempSync(join(tmpdir(), "carryover-lock-"));
+afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
+
+function freshFolder(): string {
+  return fs.mkdtempSync(join(base, "memory-"));
+}
+
+const MODULE = join(import.meta.dir, "../../lib/host/disk-storage.ts");
+
+interface Child {
+  readonly pid: number;
+  /** The next line it prints. */
+  line(): Promise<string>;
+  say(text: string): void;
+  kill(): Promise<void>;
+}
+
+/** A process that tries to lock `folder`, prints "locked" or the error, and releases when it is spoken to. */
+function spawnLocker(folder: string, options: { before?: string } = {}): Child {
+  const code = `
+    import { diskStorage } from ${JSON.stringify(MODULE)};
+    ${options.before ?? ""}
+    const holder = { pid: process.pid, command: "child", host: ${JSON.stringify(hostname())}, since: "2021-01-01T00:00:00.000Z" };
+    let lock;
+    try {
+      lock = await diskStorage(${JSON.stringify(folder)}).lock(holder);
+      console.log("locked");
+    } catch (error) {
+      console.log(error.code + " " + error.message);
+    }
+    for await (const _ of console) { await lock?.release(); console.log("released"); }
+  `;
+  const child = Bun.spawn([process.execPath, "-e", code], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  return {
+    pid: child.pid,
+    async line() {
+      while (!text.includes("\n")) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        text += value;
+      }
+      const end = text.indexOf("\n");
+      const line = text.slice(0, end);
+      text = text.slice(end + 1);
+      return line;
+    },
+    say(said) {
+      child.stdin.write(`${said}\n`);
+      child.stdin.flush();
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
+  };
+}
+
+test("a second process is refused at once and told who holds the lock and what to do", async () => {
+  const folder = freshFolder();
+  const first = spawnLocker(folder);
+  expect(await first.line()).toBe("locked");
+  const failure = await failureOf(takeLock(folder, HOLDER));
+  expect(failure.code).toBe("LOCKED");
+  expect(failure.message).toBe(
+    `Cannot write to "${folder}": found it locked by process ${first.pid} ("child" on "${hostname()}" since ` +
+      `"2021-01-01T00:00:00.000Z"), expected one writer at a time: wait for it, or use a folder of your own with ` +
+      `--memory-dir`,
+  );
+  first.say("release");
+  expect(await first.line()).toBe("released");
+  await (await takeLock(folder, HOLDER)).release();
+  await first.kill();
+});
+
+test("kill -9 of the holder frees the lock, and what .lock.json still says holds nothing", async () => {
+  const folder = freshFolder();
+  const first = spawnLocker(folder);
+  expect(await first.line()).toBe("locked");
+  await first.kill();
+  // As if the dead holder's number had been given to a process that lives: this one.
+  fs.writeFileSync(join(folder, ".lock.json"), JSON.stringify({ ...HOLDER, pid: process.pid }));
+  const lock = await takeLock(folder, HOLDER);
+  expect(JSON.parse(fs.readFileSync(join(folder, ".lock.json"), "utf8"))).toEqual(HOLDER);
+  await lock.release();
+  expect(fs.readdirSync(folder)).toEqual([".lock"]);
+});
+
+test("a second lock in the same process fails by any path and does not free the first", async () => {
+  const folder = freshFolder();
+  const link = `${folder}-link`;
+  fs.symlinkSync(folder, link);
+  const lock = await takeLock(folder, HOLDER);
+  for (const path of [folder, `${folder}/.`, link])
+    expect((await failureOf(takeLock(path, HOLDER))).code).toBe("LOCKED");
+  await diskStorage(folder).replace("a", utf8("A"));
+  await diskStorage(folder).list();
+  const other = spawnLocker(folder);
+  expect(await other.line()).toStartWith("LOCKED ");
+  await other.kill();
+  await lock.release();
+});
+
+test("a garbage collection does not free a lock whose handle nobody kept", async () => {
+  const folder = freshFolder();
+  await (async () => {
+    await takeLock(folder, HOLDER);
+  })();
+  for (let round = 0; round < 3; round++) {
+    Bun.gc(true);
+    await Bun.sleep(1);
+  }
+  const other = spawnLocker(folder);
+  expect(await other.line()).toStartWith("LOCKED ");
+  await other.kill();
+});
+
+test("of processes that start together exactly one gets the lock", async () => {
+  const folder = freshFolder();
+  const at = Date.now() + 250;
+  const children = Array.from({ length: 4 }, () => spawnLocker(folder, { before: `while (Date.now() < ${at});` }));
+  const lines = await Promise.all(children.map((child) => child.line()));
+  expect(lines.filter((line) => line === "locked")).toHaveLength(1);
+  expect(lines.filter((line) => line.startsWith("LOCKED "))).toHaveLength(3);
+  await Promise.all(children.map((child) => child.kill()));
+});
+
+test("the holder's name is shown without its control characters, and half a .lock.json is no obstacle", async () => {
+  const folder = freshFolder();
+  const first = spawnLocker(folder);
+  expect(await first.line()).toBe("locked");
+  for (const [written, shown] of [
+    [JSON.stringify({ ...HOLDER, command: "\u001b[2J" }), `process 4711 ("\\u001b[2J" on`],
+    ['{"pid":', "locked by another process, expected"],
+    ["", "locked by another process, expected"],
+    ["null", "locked by another process, expected"],
+  ] as const) {
+    fs.writeFileSync(join(folder, ".lock.json"), written);
+    expect((await failureOf(takeLock(folder, HOLDER))).message).toContain(shown);
+  }
+  await first.kill();
+});
+
+test("a link planted as the lock file is not followed", async () => {
+  const folder = freshFolder();
+  const outside = join(base, "outside");
+  fs.symlinkSync(outside, join(folder, ".lock"));
+  expect((await failureOf(takeLock(folder, HOLDER))).code).toBe("IO");
+  fs.rmSync(join(folder, ".lock"));
+  fs.writeFileSync(outside, "victim");
+  fs.symlinkSync(outside, join(folder, ".lock.json"));
+  await (await takeLock(folder, HOLDER)).release();
+  expect(fs.readFileSync(outside, "utf8")).toBe("victim");
+});
+
+test("a lock file that is something else fails with its name", async () => {
+  const folder = freshFolder();
+  fs.writeFileSync(join(folder, ".lock"), "not a database, though longer than the header of one ".repeat(20));
+  const failure = await failureOf(takeLock(folder, HOLDER));
+  expect(failure.code).toBe("IO");
+  expect(failure.message).toContain(`Cannot lock "${join(folder, ".lock")}": found file is not a database`);
+});
+
+test.skipIf(Bun.which("node") === null)("node holds and respects the same lock", () => lockWith(["node"]));
+
+test.skipIf(Bun.which("deno") === null)("deno holds and respects the same lock", () =>
+  lockWith(["deno", "run", "-A", "--no-check"]),
+);
+
+async function lockWith(engine: readonly string[]): Promise<void> {
+  const folder = freshFolder();
+  const code = `
+    import { diskStorage } from ${JSON.stringify(MODULE)};
+    const holder = ${JSON.stringify(HOLDER)};
+    const storage = diskStorage(${JSON.stringify(folder)});
+    const codes = [];
+    for (let i = 0; i < 2; i++) {
+      try { await storage.lock(holder); codes.push("locked"); } catch (error) { codes.push(error.code); }
+    }
+    await storage.createOnce("a", new Uint8Array(3));
+    codes.push((await storage.list()).files.length);
+    console.log(codes.join(" "));
+  `;
+  const file = join(folder, "locker.mts");
+  fs.writeFileSync(file, code);
+  const run = (): string => Bun.spawnSync([...engine, file], { cwd: join(import.meta.dir, "../..") }).stdout.toString();
+  const lock = await takeLock(folder, HOLDER);
+  expect(run()).toBe("LOCKED LOCKED 2\n");
+  await lock.release();
+  expect(run()).toBe("locked LOCKED 2\n");
+}
