@@ -1,0 +1,1092 @@
+#!/usr/bin/env python3
+"""
+Recomputes a backtest from its bars and votes alone and compares the result with the files of the run.
+
+It knows docs/RULES.md and the record formats, and shares no code with the backtester: what both agree on, the page says.
+Of a decision line only the time, the asset, the votes and the weights are taken as given. All else is computed here and
+compared: indicators, regimes, actions, sizes, orders, skips, fills, costs, exits, equity and metrics.
+
+    python3 recompute.py --bars data/market --config config.json --start 2021-01-01 --end 2022-01-01 \
+        --decisions 'data/memory/runs/<run_id>/*.decisions.ndjson' --outcomes data/memory --run-id <run_id> \
+        --summary data/memory/runs/<run_id>/summary.json --chunks data/memory/runs/<run_id> --weights
+
+Exit code 0: all equal. 1: up to 20 differences are printed. 2: wrong usage or input that cannot be read.
+Python 3.8 or later, standard library only.
+"""
+
+import argparse
+import csv
+import glob
+import gzip
+import json
+import math
+import os
+import re
+import sys
+from bisect import bisect_left, bisect_right, insort
+from datetime import datetime, timedelta, timezone
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+PERIOD = 14
+RANK_BARS = 2160
+VOLATILE_SHARE = 0.85
+TRENDING_ADX = 25
+FIRST_DECISION_BAR = 100
+CORRELATION_SPAN = 30 * DAY
+CORRELATION_BARS = 100
+TIE = 1e-9
+SMALLEST_SCALE = 0.25
+DAILY_FADE = 0.9923279457743132
+PRIOR_MEAN = 0.10
+PRIOR_STRENGTH = 6
+SMALLEST_MERIT = 0.01
+
+RELATIVE = 1e-6
+PRICE_FLOOR = 1e-15  # prices and units can be tiny: nearly only the relative tolerance holds
+MONEY_FLOOR = 1e-9  # money, percent and ratios: a difference of large numbers can be near 0
+
+
+class InputError(Exception):
+    """What was given cannot be used."""
+
+
+# ---------------------------------------------------------------- reading
+
+
+def parse_time(value):
+    """ISO 8601 (without a zone: UTC) or epoch ms, as epoch ms."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return int(value)
+    text = str(value).strip()
+    if re.fullmatch(r"-?\d+", text):
+        return int(text)
+    if text[-1:] in ("Z", "z"):
+        text = text[:-1] + "+00:00"
+    # before Python 3.11 only 3 or 6 digits of a second's fraction are read
+    text = re.sub(r"\.(\d{1,6})\d*", lambda found: "." + found.group(1).ljust(6, "0"), text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"not a time: {value!r}")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
+
+
+def iso(ms):
+    moment = datetime(1970, 1, 1) + timedelta(milliseconds=ms)
+    return moment.isoformat(timespec="milliseconds" if ms % 1000 else "seconds") + "Z"
+
+
+def parse_span(value):
+    """`90s`, `15m`, `4h`, `5d` or `1w` as ms."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)", str(value).strip())
+    if not found:
+        raise InputError(f"not a span of time: {value!r}")
+    unit = {"ms": 1, "s": 1000, "m": 60_000, "h": HOUR, "d": DAY, "w": 7 * DAY}[found.group(2)]
+    return round(float(found.group(1)) * unit)
+
+
+class Settings:
+    """The part of the config that trades depend on."""
+
+    def __init__(self, config):
+        part = config.get("backtest", config)
+        self.assets = list(part.get("assets", ["BTCUSD", "ETHUSD", "EURUSD"]))
+        self.timeframe_name = part.get("timeframe", "1h")
+        self.timeframe = parse_span(self.timeframe_name)
+        self.interval = parse_span(part.get("decision_interval", "4h"))
+        if self.interval % self.timeframe:
+            raise InputError("the timeframe does not divide decision_interval")
+        self.initial_balance = part.get("initial_balance", 10000)
+        self.max_positions = part.get("max_positions", 3)
+        self.correlation_threshold = part.get("correlation_threshold", 0.9)
+        risk = part.get("risk", {})
+        self.per_trade_pct = risk.get("per_trade_pct", 1)
+        self.stop_atr = risk.get("stop_atr", 3)
+        self.target_atr = risk.get("target_atr", 4.5)
+        self.max_holding = parse_span(risk.get("max_holding", "5d"))
+        self.leverage = risk.get("leverage", 1)
+        self.costs = {}
+        for asset in self.assets:
+            costs = {"fee_bps": 5, "spread_bps": 2, "slippage_bps": 2}
+            costs.update(part.get("costs") or {})
+            costs.update((part.get("asset_costs") or {}).get(asset) or {})
+            self.costs[asset] = costs
+        memory = config.get("portfolio_memory") or {}
+        self.memory_enabled = memory.get("enabled", True)
+        self.learning_rate = memory.get("learning_rate", 0.1)
+        self.max_memory_size = memory.get("max_memory_size", 1000)
+
+
+class Series:
+    """An asset's bars from the start of its file up to the run's end, and what is known at each close."""
+
+    def __init__(self, asset, rows):
+        self.asset = asset
+        self.start = [row[0] for row in rows]
+        self.open = [row[1] for row in rows]
+        self.high = [row[2] for row in rows]
+        self.low = [row[3] for row in rows]
+        self.close = [row[4] for row in rows]
+        for before, after in zip(self.start, self.start[1:]):
+            if after <= before:
+                raise InputError(f"{asset}: bar {iso(after)} does not come after {iso(before)}")
+        self.index = {start: i for i, start in enumerate(self.start)}
+        self.atr = average_true_range(self)
+        self.rsi = relative_strength(self.close)
+        self.adx = directional_index(self)
+        self.rank = volatility_ranks(self.atr, self.close)
+
+    def regime(self, i):
+        if self.rank[i] >= VOLATILE_SHARE:
+            return "VOLATILE"
+        return "TRENDING" if self.adx[i] >= TRENDING_ADX else "RANGING"
+
+
+def read_bars(folder, asset, timeframe_name, end):
+    path = os.path.join(folder, f"{asset}_{timeframe_name}.csv")
+    if os.path.exists(path):
+        file = open(path, newline="", encoding="utf-8-sig")
+    elif os.path.exists(path + ".gz"):
+        file = gzip.open(path + ".gz", "rt", newline="", encoding="utf-8-sig")
+    else:
+        raise InputError(f"no bars: {path}")
+    with file:
+        reader = csv.reader(file)
+        header = [name.strip().lower() for name in next(reader)]
+        try:
+            columns = [header.index(name) for name in ("timestamp", "open", "high", "low", "close")]
+        except ValueError as error:
+            raise InputError(f"{path}: {error}")
+        rows = []
+        for cells in reader:
+            if not cells:
+                continue
+            start = parse_time(cells[columns[0]])
+            if start < end:
+                rows.append((start, *(float(cells[column]) for column in columns[1:])))
+    return Series(asset, rows)
+
+
+def read_json(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {error}")
+
+
+def read_decisions(paths):
+    """The lines of all files as (file, line)."""
+    lines = []
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as file:
+                lines.extend((path, json.loads(text)) for text in file if text.strip())
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: {error}")
+    return lines
+
+
+# ---------------------------------------------------------------- indicators
+
+
+def wilder(values, first):
+    """Wilder's average of values[first:], as long as `values`, None before it exists."""
+    result = [None] * len(values)
+    seed_at = first + PERIOD - 1
+    if len(values) > seed_at:
+        average = sum(values[first : seed_at + 1]) / PERIOD
+        result[seed_at] = average
+        for i in range(seed_at + 1, len(values)):
+            average = average + (values[i] - average) / PERIOD
+            result[i] = average
+    return result
+
+
+def true_ranges(bars):
+    ranges = []
+    for i in range(len(bars.start)):
+        high, low = bars.high[i], bars.low[i]
+        if i == 0:
+            ranges.append(high - low)
+        else:
+            before = bars.close[i - 1]
+            ranges.append(max(high - low, abs(high - before), abs(low - before)))
+    return ranges
+
+
+def average_true_range(bars):
+    return wilder(true_ranges(bars), 0)
+
+
+def relative_strength(close):
+    changes = [0.0] + [after - before for before, after in zip(close, close[1:])]
+    gains = wilder([max(change, 0.0) for change in changes], 1)
+    losses = wilder([max(-change, 0.0) for change in changes], 1)
+    result = []
+    for gain, loss in zip(gains, losses):
+        if gain is None or gain + loss == 0:
+            result.append(None)
+        else:
+            result.append(100 * gain / (gain + loss))
+    return result
+
+
+def directional_index(bars):
+    plus, minus = [], []
+    for i in range(len(bars.start)):
+        up = bars.high[i] - bars.high[i - 1] if i else 0.0
+        down = bars.low[i - 1] - bars.low[i] if i else 0.0
+        plus.append(up if up > down and up > 0 else 0.0)
+        minus.append(down if down > up and down > 0 else 0.0)
+    plus, minus, span = wilder(plus, 0), wilder(minus, 0), bars.atr
+    spread = [0.0] * len(bars.start)
+    for i in range(PERIOD - 1, len(bars.start)):
+        if span[i] > 0 and plus[i] + minus[i] > 0:
+            di_plus, di_minus = 100 * plus[i] / span[i], 100 * minus[i] / span[i]
+            spread[i] = 100 * abs(di_plus - di_minus) / (di_plus + di_minus)
+    return wilder(spread, PERIOD - 1)
+
+
+def volatility_ranks(atr, close):
+    """Share of the values of ATR/close over the last 2,160 bars, this one included, that lie below this one."""
+    values = [None if a is None else a / c for a, c in zip(atr, close)]
+    window, ranks = [], []
+    for i, value in enumerate(values):
+        leaving = values[i - RANK_BARS] if i >= RANK_BARS else None
+        if leaving is not None:
+            del window[bisect_left(window, leaving)]
+        if value is None:
+            ranks.append(None)
+            continue
+        insort(window, value)
+        ranks.append(bisect_left(window, value) / len(window))
+    return ranks
+
+
+class Correlations:
+    """Pearson correlations of simple returns between consecutive common bars."""
+
+    def __init__(self, series, timeframe):
+        self.series = series
+        self.timeframe = timeframe
+        self.pairs = {}
+
+    def of(self, one, other, now):
+        key = (one, other) if one < other else (other, one)
+        if key not in self.pairs:
+            a, b = self.series[key[0]], self.series[key[1]]
+            starts = [start for start in a.start if start in b.index]
+            self.pairs[key] = (
+                starts,
+                simple_returns([a.close[a.index[start]] for start in starts]),
+                simple_returns([b.close[b.index[start]] for start in starts]),
+            )
+        starts, a, b = self.pairs[key]
+        low = bisect_left(starts, now - CORRELATION_SPAN)
+        high = bisect_right(starts, now - self.timeframe)
+        if high - low < CORRELATION_BARS:
+            return None
+        return pearson(a[low : high - 1], b[low : high - 1])
+
+
+def simple_returns(values):
+    return [after / before - 1 for before, after in zip(values, values[1:])]
+
+
+def pearson(xs, ys):
+    n = len(xs)
+    mean_x, mean_y = sum(xs) / n, sum(ys) / n
+    xs = [x - mean_x for x in xs]
+    ys = [y - mean_y for y in ys]
+    xx = sum(x * x for x in xs)
+    yy = sum(y * y for y in ys)
+    if xx <= 0 or yy <= 0:
+        return None
+    return sum(x * y for x, y in zip(xs, ys)) / math.sqrt(xx * yy)
+
+
+# ---------------------------------------------------------------- votes
+
+
+def abstains(vote):
+    return vote.get("error") is not None
+
+
+def decide(votes, weights):
+    """(action, confidence) of an ensemble."""
+    sums = {"BUY": 0.0, "SELL": 0.0, "HOLD": 0.0}
+    said = {"BUY": [], "SELL": [], "HOLD": []}
+    for vote in votes:
+        if not abstains(vote):
+            sums[vote["action"]] += weights.get(vote["provider"], 0) * vote["confidence"] / 100
+            said[vote["action"]].append(vote["confidence"])
+    winner = max(sums, key=sums.get)
+    best = sums[winner]
+    tie = any(best - total <= TIE for action, total in sums.items() if action != winner)
+    if tie or best <= 0:
+        return "HOLD", 0.0
+    mean = sum(said[winner]) / len(said[winner])
+    return winner, min(100.0, mean * (0.8 + 0.4 * best / sum(sums.values())))
+
+
+def learned_weights(providers, window, now, learning_rate):
+    """Weights from trades, a window of (exit, key, result_r, {provider: +1 or -1}) that is visible at `now`."""
+    if learning_rate <= 0 or not window:
+        return {provider: 1 / len(providers) for provider in providers}
+    strength = PRIOR_STRENGTH / learning_rate
+    total = dict.fromkeys(providers, 0.0)
+    mass = dict.fromkeys(providers, 0.0)
+    for exit_time, _, result_r, stances in window:
+        if result_r is None:
+            continue
+        fade = DAILY_FADE ** ((now - exit_time) // DAY)
+        for provider, stance in stances.items():
+            if provider in total:
+                total[provider] += fade * stance * result_r
+                mass[provider] += fade
+    merit = {
+        provider: max(SMALLEST_MERIT, (total[provider] + strength * PRIOR_MEAN) / (mass[provider] + strength))
+        for provider in providers
+    }
+    whole = sum(merit.values())
+    return {provider: merit[provider] / whole for provider in providers}
+
+
+# ---------------------------------------------------------------- the simulation
+
+
+class Waiting:
+    """An order for the asset's next open; `direction` 0 only closes."""
+
+    def __init__(self, kind, direction, size, atr, decision):
+        self.kind, self.direction, self.size, self.atr, self.decision = kind, direction, size, atr, decision
+
+
+class Position:
+    def __init__(self, direction, size, atr, decision, entered, raw_entry, entry, settings):
+        self.direction, self.size, self.decision = direction, size, decision
+        self.entered, self.raw_entry, self.entry = entered, raw_entry, entry
+        self.risk_per_unit = settings.stop_atr * atr
+        self.stop = raw_entry - direction * settings.stop_atr * atr
+        self.target = raw_entry + direction * settings.target_atr * atr
+
+    def open_profit(self, raw_close):
+        return self.direction * (raw_close - self.entry) * self.size
+
+
+class Backtest:
+    def __init__(self, settings, series, start, end, lines, scaled_sizes, learning):
+        self.settings, self.series, self.start, self.end = settings, series, start, end
+        self.lines = lines  # (decision time, asset) -> line
+        self.scaled_sizes = scaled_sizes
+        self.learning = learning  # None, or (learning_rate, max_memory_size)
+        self.correlations = Correlations(series, settings.timeframe)
+        self.balance = settings.initial_balance
+        self.positions, self.waiting, self.last_close = {}, {}, {}
+        self.decisions, self.trades, self.marks = [], [], []
+        self.closed_now = []
+        self.exposed_ticks = 0
+        self.notional = 0.0
+        self.skips = {"max_positions": 0, "correlation": 0, "size": 0}
+        self.not_filled = 0
+        self.memory = []  # sorted: (exit, key, result_r, stances)
+        self.weights_at = {}
+
+    def run(self):
+        settings = self.settings
+        owned = {}
+        for asset in settings.assets:
+            for start in self.series[asset].start:
+                if self.start <= start < self.end:
+                    owned.setdefault(start, []).append(asset)
+        self.any_saturday = any(weekday(start) == 6 for start in owned)
+        for tick in sorted(owned):
+            self.tick(tick, owned[tick])
+        self.finish()
+        return self
+
+    def tick(self, start, assets):
+        settings = self.settings
+        bars = [(asset, self.series[asset], self.series[asset].index[start]) for asset in assets]
+        for asset, series, i in bars:
+            self.at_open(asset, start, series.open[i])
+        for asset, series, i in bars:
+            self.inside(asset, start, series.open[i], series.high[i], series.low[i])
+            self.last_close[asset] = series.close[i]
+        self.record()
+        now = start + settings.timeframe
+        if now % settings.interval == 0:
+            equity = self.equity()
+            for asset, series, i in bars:
+                if i >= FIRST_DECISION_BAR - 1:
+                    self.decision(asset, series, i, now, equity)
+        self.marks.append((start, self.equity()))
+        self.exposed_ticks += bool(self.positions)
+
+    def equity(self):
+        return self.balance + sum(
+            position.open_profit(self.last_close[asset]) for asset, position in self.positions.items()
+        )
+
+    def fill_price(self, asset, raw, side):
+        costs = self.settings.costs[asset]
+        return raw * (1 + side * (costs["spread_bps"] / 2 + costs["slippage_bps"]) / 10_000)
+
+    def at_open(self, asset, start, raw):
+        position = self.positions.get(asset)
+        order = self.waiting.pop(asset, None)
+        if order and position:
+            self.close(asset, start, start, raw, "reversed")
+        elif position and start >= position.entered + self.settings.max_holding:
+            self.close(asset, start, start, raw, "timeout")
+        if order and order.direction:
+            entry = self.fill_price(asset, raw, order.direction)
+            self.positions[asset] = Position(
+                order.direction, order.size, order.atr, order.decision, start, raw, entry, self.settings
+            )
+            self.notional += entry * order.size
+
+    def inside(self, asset, start, opened, high, low):
+        position = self.positions.get(asset)
+        if not position:
+            return
+        end = start + self.settings.timeframe
+        if position.direction > 0:
+            stop_at_open, target_at_open = opened <= position.stop, opened >= position.target
+            stop_touched, target_touched = low <= position.stop, high >= position.target
+        else:
+            stop_at_open, target_at_open = opened >= position.stop, opened <= position.target
+            stop_touched, target_touched = high >= position.stop, low <= position.target
+        if stop_at_open:
+            self.close(asset, start, start, opened, "stop")
+        elif target_at_open:
+            self.close(asset, start, start, opened, "target")
+        elif stop_touched:
+            self.close(asset, start, end, position.stop, "stop")
+        elif target_touched:
+            self.close(asset, start, end, position.target, "target")
+
+    def close(self, asset, bar, moment, raw, reason):
+        position = self.positions.pop(asset)
+        costs = self.settings.costs[asset]
+        direction, size, entry = position.direction, position.size, position.entry
+        exit_price = self.fill_price(asset, raw, -direction)
+        both_raw = position.raw_entry + raw
+        fee = costs["fee_bps"] / 10_000 * (entry + exit_price) * size
+        pnl = direction * (exit_price - entry) * size - fee
+        risk = position.risk_per_unit
+        result_r = max(-3.0, min(3.0, direction * (raw - position.raw_entry) / risk)) if risk else None
+        decision = position.decision
+        self.balance += pnl
+        self.notional += exit_price * size
+        trade = {
+            "bar": bar,
+            "decision": decision,
+            "asset_pair": asset,
+            "action": "BUY" if direction > 0 else "SELL",
+            "decision_timestamp": decision["time"],
+            "entry_timestamp": position.entered,
+            "exit_timestamp": moment,
+            "entry_price": entry,
+            "exit_price": exit_price,
+            "raw_entry_price": position.raw_entry,
+            "raw_exit_price": raw,
+            "stop_price": position.stop,
+            "target_price": position.target,
+            "position_size": size,
+            "risk_per_unit": risk,
+            "realized_pnl": pnl,
+            "pnl_percentage": 100 * pnl / (entry * size),
+            "result_r": result_r,
+            "fee_cost": fee,
+            "spread_cost": costs["spread_bps"] / 2 / 10_000 * both_raw * size,
+            "slippage_cost": costs["slippage_bps"] / 10_000 * both_raw * size,
+            "holding_period_hours": (moment - position.entered) / HOUR,
+            "exit_reason": reason,
+            "regime": decision["situation"]["regime"],
+            "was_profitable": pnl > 0,
+            "hit_stop_loss": reason == "stop",
+            "hit_take_profit": reason == "target",
+            "decision_confidence": decision["confidence"],
+            "volatility": decision["situation"]["volatility_pct"],
+        }
+        self.closed_now.append(trade)
+
+    def record(self):
+        for trade in self.closed_now:
+            self.trades.append(trade)
+            if self.learning:
+                decision = trade["decision"]
+                stances = {
+                    vote["provider"]: 1 if vote["action"] == trade["action"] else -1
+                    for vote in decision["votes"]
+                    if not abstains(vote) and vote["action"] != "HOLD"
+                }
+                # the order of decision ids: the time to the minute, then the asset
+                moment = datetime(1970, 1, 1) + timedelta(milliseconds=decision["time"])
+                key = f"{moment:%Y%m%dT%H%M}-{trade['asset_pair']}-"
+                self.remember((trade["exit_timestamp"], key, trade["result_r"], stances))
+        self.closed_now = []
+
+    def remember(self, entry):
+        place = len(self.memory)
+        while place and self.memory[place - 1][:2] > entry[:2]:
+            place -= 1
+        self.memory.insert(place, entry)
+
+    def expected_weights(self, providers, now):
+        rate, limit = self.learning
+        key = (now, tuple(providers))
+        if key not in self.weights_at:
+            visible = bisect_left(self.memory, (now,))
+            window = self.memory[max(0, visible - limit) : visible] if self.settings.memory_enabled else []
+            self.weights_at[key] = learned_weights(providers, window, now, rate)
+        return self.weights_at[key]
+
+    def leaning(self, asset):
+        """The direction an asset has once its waiting order is filled; 0 when flat."""
+        order = self.waiting.get(asset)
+        if order:
+            return order.direction
+        position = self.positions.get(asset)
+        return position.direction if position else 0
+
+    def decision(self, asset, series, i, now, equity):
+        settings = self.settings
+        line = self.lines.get((now, asset))
+        votes = line["votes"] if line else []
+        action, confidence = decide(votes, line["weights"] if line else {})
+        atr, close = series.atr[i], series.close[i]
+        decision = {
+            "time": now,
+            "asset": asset,
+            "votes": votes,
+            "line": line,
+            "situation": {
+                "close": close,
+                "atr": atr,
+                "rsi": series.rsi[i],
+                "adx": series.adx[i],
+                "regime": series.regime(i),
+                "volatility_pct": 100 * atr / close,
+                "volatility_rank": series.rank[i],
+            },
+            "action": action,
+            "confidence": confidence,
+            "equity": equity,
+            "order": "none",
+            "size": None,
+            "skipped": None,
+            "weights": None,
+        }
+        self.decisions.append(decision)
+        if self.learning and line:
+            decision["weights"] = self.expected_weights([vote["provider"] for vote in votes], now)
+        direction = {"BUY": 1, "SELL": -1, "HOLD": 0}[action]
+        current = self.leaning(asset)
+        if not direction or direction == current:
+            return
+        risk = settings.stop_atr * atr
+        wanted = equity * settings.per_trade_pct / 100
+        size = wanted / risk if risk else math.copysign(math.inf, wanted)
+        size = min(size, equity * settings.leverage / settings.max_positions / close)
+        if self.scaled_sizes:
+            size = self.scaled(size, line)
+        reason = self.refusal(asset, direction, size, now)
+        if reason:
+            decision["skipped"] = reason
+            self.skips[reason] += 1
+            if current:
+                decision["order"] = "close"
+                self.waiting[asset] = Waiting("close", 0, None, None, decision)
+            return
+        decision["size"] = size
+        decision["order"] = "reverse" if current else "open"
+        self.waiting[asset] = Waiting(decision["order"], direction, size, atr, decision)
+
+    @staticmethod
+    def scaled(size, line):
+        """The size that the line says, where it is one that learning may have scaled down to."""
+        found = line.get("size")
+        if isinstance(found, (int, float)) and SMALLEST_SCALE * size * (1 - RELATIVE) <= found <= size:
+            return found
+        return size
+
+    def refusal(self, asset, direction, size, now):
+        settings = self.settings
+        others = [other for other in settings.assets if other != asset and self.leaning(other)]
+        if len(others) >= settings.max_positions:
+            return "max_positions"
+        for other in others:
+            if self.leaning(other) == direction:
+                correlation = self.correlations.of(asset, other, now)
+                if correlation is not None and correlation > settings.correlation_threshold:
+                    return "correlation"
+        if not size > 0:
+            return "size"
+        return None
+
+    def finish(self):
+        self.not_filled = len(self.waiting)
+        self.waiting = {}
+        for asset in self.settings.assets:
+            if asset in self.positions:
+                series = self.series[asset]
+                bar = series.start[-1]
+                self.close(asset, bar, bar + self.settings.timeframe, series.close[-1], "end_of_run")
+        self.record()
+        if self.marks:
+            self.marks[-1] = (self.marks[-1][0], self.equity())
+
+
+# ---------------------------------------------------------------- metrics
+
+
+def weekday(ms):
+    """0 is Sunday."""
+    return (ms // DAY + 4) % 7
+
+
+def annual_ratios(marks, initial, days_a_year):
+    """(Sharpe, Sortino) of the daily returns."""
+    days = {}
+    for start, equity in marks:
+        day = start // DAY
+        if days_a_year == 252 and weekday(start) == 0:
+            day += 1
+        days[day] = equity
+    returns, before = [], initial
+    for day in sorted(days):
+        returns.append(days[day] / before - 1)
+        before = days[day]
+    n = len(returns)
+    if not n:
+        return None, None
+    mean = sum(returns) / n
+    sharpe = sortino = None
+    if n > 1:
+        deviation = math.sqrt(sum((r - mean) ** 2 for r in returns) / (n - 1))
+        if deviation > 0:
+            sharpe = mean / deviation * math.sqrt(days_a_year)
+    downside = math.sqrt(sum(min(r, 0) ** 2 for r in returns) / n)
+    if downside > 0:
+        sortino = mean / downside * math.sqrt(days_a_year)
+    return sharpe, sortino
+
+
+def max_drawdown_pct(marks):
+    peak, worst = -math.inf, 0.0
+    for _, equity in marks:
+        peak = max(peak, equity)
+        if peak > 0:
+            worst = max(worst, 100 * (peak - equity) / peak)
+    return worst
+
+
+def chunk_metrics(test, start, end, initial):
+    marks = test.marks[bisect_left(test.marks, (start,)) : bisect_left(test.marks, (end,))]
+    trades = [trade for trade in test.trades if start <= trade["bar"] < end]
+    final = marks[-1][1] if marks else initial
+    wins = sum(trade["realized_pnl"] > 0 for trade in trades)
+    sharpe, sortino = annual_ratios(marks, initial, 365 if test.any_saturday else 252)
+    gained = sum(trade["realized_pnl"] for trade in trades if trade["realized_pnl"] > 0)
+    lost = sum(-trade["realized_pnl"] for trade in trades if trade["realized_pnl"] < 0)
+    years = (end - start) / (365 * DAY)
+    return {
+        "initial_balance": initial,
+        "final_value": final,
+        "return_pct": 100 * (final / initial - 1),
+        "sharpe_ratio": sharpe,
+        "sortino_ratio": sortino,
+        "cagr_pct": 100 * ((final / initial) ** (1 / years) - 1) if years > 0 and final > 0 else None,
+        "max_drawdown_pct": max_drawdown_pct(marks),
+        "total_trades": len(trades),
+        "winning_trades": wins,
+        "win_rate": 100 * wins / len(trades) if trades else None,
+        "profit_factor": gained / lost if lost > 0 else None,
+        "total_pnl": sum(trade["realized_pnl"] for trade in trades),
+    }
+
+
+# ---------------------------------------------------------------- comparing
+
+
+class Differences:
+    def __init__(self):
+        self.lines = []
+
+    def add(self, what, expected, found):
+        self.lines.append(f"{what}: expected {show(expected)}, found {show(found)}")
+
+    def compare(self, what, expected, found, floor=MONEY_FLOOR, relative=RELATIVE):
+        if not same(expected, found, floor, relative):
+            self.add(what, expected, found)
+
+    def time(self, what, expected, found):
+        try:
+            equal = parse_time(found) == expected
+        except (InputError, TypeError):
+            equal = False
+        if not equal:
+            self.add(what, iso(expected), found)
+
+
+def show(value):
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def same(expected, found, floor, relative):
+    if isinstance(expected, bool) or isinstance(found, bool):
+        return expected is found
+    numbers = isinstance(expected, (int, float)), isinstance(found, (int, float))
+    if all(numbers):
+        return abs(expected - found) <= max(floor, relative * max(abs(expected), abs(found)))
+    return not any(numbers) and expected == found
+
+
+PRICES = {
+    "entry_price", "exit_price", "raw_entry_price", "raw_exit_price", "stop_price", "target_price", "position_size",
+    "risk_per_unit", "close", "atr", "size",
+}  # fmt: skip
+OUTCOME_TIMES = ("decision_timestamp", "entry_timestamp", "exit_timestamp")
+OUTCOME_FIELDS = (
+    "asset_pair", "action", "entry_price", "exit_price", "raw_entry_price", "raw_exit_price", "stop_price",
+    "target_price", "position_size", "risk_per_unit", "realized_pnl", "pnl_percentage", "result_r", "fee_cost",
+    "spread_cost", "slippage_cost", "holding_period_hours", "exit_reason", "regime", "was_profitable", "hit_stop_loss",
+    "hit_take_profit", "decision_confidence", "volatility",
+)  # fmt: skip
+CHUNK_FIELDS = (
+    "initial_balance", "final_value", "return_pct", "sharpe_ratio", "max_drawdown_pct", "total_trades",
+    "winning_trades", "win_rate", "total_pnl",
+)  # fmt: skip
+MISSING = "(absent)"
+
+
+def floor_of(field):
+    return PRICE_FLOOR if field in PRICES else MONEY_FLOOR
+
+
+def index_lines(lines, differences):
+    """Decision lines by time and asset; what cannot be placed is a difference."""
+    indexed = {}
+    for path, line in lines:
+        try:
+            key = (parse_time(line["timestamp"]), line["asset"])
+            votes = line["votes"]
+            names = [vote["provider"] for vote in votes]
+            well_formed = isinstance(line["weights"], dict) and all(
+                abstains(vote)
+                or (vote["action"] in ("BUY", "SELL", "HOLD") and 0 <= vote["confidence"] <= 100)
+                for vote in votes
+            )
+        except (KeyError, TypeError, InputError) as error:
+            differences.add(f"decision line of {os.path.basename(path)}", "a decision", repr(error))
+            continue
+        name = f"decision {iso(key[0])} {key[1]}"
+        if not well_formed:
+            differences.add(f"{name} votes", "BUY, SELL or HOLD with a confidence of 0..100, and weights", votes)
+            continue
+        if key in indexed:
+            differences.add(name, "one line", "two lines")
+            continue
+        if sorted(names) != sorted(line["weights"]):
+            differences.add(f"{name} weights of", sorted(names), sorted(line["weights"]))
+        elif names:
+            differences.compare(f"{name} sum of weights", 1, sum(line["weights"].values()))
+        indexed[key] = line
+    return indexed
+
+
+def compare_decisions(test, lines, differences):
+    known = set()
+    for decision in test.decisions:
+        key = (decision["time"], decision["asset"])
+        known.add(key)
+        name = f"decision {iso(key[0])} {key[1]}"
+        line = decision["line"]
+        if line is None:
+            differences.add(name, "a line", "none")
+            continue
+        found = line.get("situation") or {}
+        for field, expected in decision["situation"].items():
+            differences.compare(f"{name} situation.{field}", expected, found.get(field, MISSING), floor_of(field))
+        for field in ("action", "confidence", "equity", "order", "size", "skipped"):
+            differences.compare(f"{name} {field}", decision[field], line.get(field, MISSING), floor_of(field))
+        for provider, weight in (decision["weights"] or {}).items():
+            differences.compare(f"{name} weights.{provider}", weight, line["weights"].get(provider, MISSING), 1e-6, 0)
+    for key in sorted(set(lines) - known):
+        differences.add(f"decision {iso(key[0])} {key[1]}", "none", "a line")
+
+
+def read_outcomes(folder, run_id, differences):
+    if not os.path.isdir(folder):
+        raise InputError(f"no folder of outcomes: {folder}")
+    outcomes = {}
+    for path in sorted(glob.glob(os.path.join(glob.escape(folder), "outcome_*.json"))):
+        outcome = read_json(path)
+        if outcome.get("run_id") != run_id:
+            continue
+        name = os.path.basename(path)
+        if name != f"outcome_{outcome.get('decision_id')}.json":
+            differences.add(f"decision_id of {name}", name[8:-5], outcome.get("decision_id"))
+        try:
+            key = (outcome.get("asset_pair"), parse_time(outcome.get("decision_timestamp")))
+        except InputError:
+            differences.add(f"{name} decision_timestamp", "a time", outcome.get("decision_timestamp"))
+            continue
+        if key in outcomes:
+            differences.add(f"outcome {iso(key[1])} {key[0]}", "one file", f"also {name}")
+            continue
+        outcomes[key] = outcome
+    return outcomes
+
+
+def compare_outcomes(test, outcomes, spans, differences):
+    known = set()
+    for trade in test.trades:
+        key = (trade["asset_pair"], trade["decision_timestamp"])
+        known.add(key)
+        name = f"outcome {iso(key[1])} {key[0]}"
+        found = outcomes.get(key)
+        if found is None:
+            differences.add(name, f"a file ({trade['exit_reason']} at {iso(trade['exit_timestamp'])})", "none")
+            continue
+        for field in OUTCOME_TIMES:
+            differences.time(f"{name} {field}", trade[field], found.get(field))
+        for field in OUTCOME_FIELDS:
+            differences.compare(f"{name} {field}", trade[field], found.get(field, MISSING), floor_of(field))
+        line = trade["decision"]["line"]
+        if line.get("decision_id") != found.get("decision_id"):
+            differences.add(f"{name} decision_id", line.get("decision_id"), found.get("decision_id"))
+        for field, expected in trade["decision"]["situation"].items():
+            said = (found.get("situation") or {}).get(field, MISSING)
+            differences.compare(f"{name} situation.{field}", expected, said, floor_of(field))
+        if line["votes"] != found.get("votes"):
+            differences.add(f"{name} votes", line["votes"], found.get("votes"))
+        voters = sorted(vote["provider"] for vote in line["votes"] if not abstains(vote))
+        if voters != sorted(found.get("ensemble_providers") or []):
+            differences.add(f"{name} ensemble_providers", voters, found.get("ensemble_providers"))
+        chunk = found.get("chunk")
+        span = spans.get(chunk) or calendar_span(chunk)
+        if not span:
+            differences.add(f"{name} chunk", "a chunk of the run", chunk)
+        elif not span[0] <= trade["bar"] < span[1]:
+            differences.add(f"{name} chunk", f"the one that owns {iso(trade['bar'])}", chunk)
+    for asset, time in sorted(set(outcomes) - known, key=lambda key: (key[1], str(key[0]))):
+        differences.add(f"outcome {iso(time)} {asset}", "none", "a file")
+
+
+def calendar_span(name):
+    """The span that a chunk's name means, None where it means none."""
+    text = str(name)
+
+    def ms(moment):
+        return (moment - datetime(1970, 1, 1)) // timedelta(milliseconds=1)
+
+    try:
+        found = re.fullmatch(r"(\d{4})Q([1-4])", text)
+        if found:
+            year, month = int(found.group(1)), 3 * int(found.group(2)) - 2
+            return ms(datetime(year, month, 1)), ms(datetime(year + month // 10, (month + 2) % 12 + 1, 1))
+        found = re.fullmatch(r"(\d{4})-(\d{2})", text)
+        if found:
+            year, month = int(found.group(1)), int(found.group(2))
+            return ms(datetime(year, month, 1)), ms(datetime(year + month // 12, month % 12 + 1, 1))
+        found = re.fullmatch(r"(\d{4})W(\d{2})", text)
+        if found:
+            monday = ms(datetime.strptime(f"{text}-1", "%GW%V-%u"))
+            return monday, monday + 7 * DAY
+        found = re.fullmatch(r"(\d{4}-\d{2}-\d{2})_(\d+)d", text)
+        if found:
+            first = parse_time(found.group(1))
+            return first, first + int(found.group(2)) * DAY
+    except (ValueError, InputError):
+        pass
+    return None
+
+
+def chunk_spans(summary, start, end, differences):
+    """Chunk name -> (start, end), from the summary; they must tile the run."""
+    spans, border = {}, start
+    for entry in summary.get("quarterly_breakdown") or []:
+        name = entry.get("quarter")
+        try:
+            span = parse_time(entry["start_date"]), parse_time(entry["end_date"])
+        except (KeyError, InputError) as error:
+            differences.add(f"chunk {name} dates", "start_date and end_date", str(error))
+            continue
+        if span[0] != border:
+            differences.add(f"chunk {name} start_date", iso(border), entry["start_date"])
+        border = span[1]
+        meant = calendar_span(name)
+        if not meant or span[0] < meant[0] or span[1] > meant[1] or span[1] <= span[0]:
+            differences.add(f"chunk {name} span", "one that its name means", f"{iso(span[0])} to {iso(span[1])}")
+        if name in spans:
+            differences.add(f"chunk {name}", "one entry", "two entries")
+        spans[name] = span
+    if border != end:
+        differences.add("end_date of the last chunk", iso(end), iso(border))
+    return spans
+
+
+def compare_summary(test, metrics, summary, run_id, differences):
+    initial = test.settings.initial_balance
+    for field, expected in (
+        ("run_id", run_id),
+        ("initial_balance", initial),
+        ("final_balance", initial + metrics["total_pnl"]),
+        ("total_return_pct", metrics["return_pct"]),
+        ("annualized_sharpe", metrics["sharpe_ratio"]),
+        ("max_drawdown_pct", metrics["max_drawdown_pct"]),
+        ("total_trades", metrics["total_trades"]),
+        ("total_winning_trades", metrics["winning_trades"]),
+        ("overall_win_rate", metrics["win_rate"]),
+        ("total_pnl", metrics["total_pnl"]),
+    ):
+        differences.compare(f"summary {field}", expected, summary.get(field, MISSING))
+
+
+def compare_breakdown(by_chunk, summary, differences):
+    for entry in summary.get("quarterly_breakdown") or []:
+        name = entry.get("quarter")
+        for field in CHUNK_FIELDS if name in by_chunk else ():
+            differences.compare(
+                f"summary chunk {name} {field}", by_chunk[name][field], entry.get(field, MISSING)
+            )
+
+
+def compare_chunk_files(folder, lines, spans, by_chunk, timeframe, differences):
+    """Each chunk's own files: it decides in its bars only, and its figures are those of the breakdown."""
+    for name in spans:
+        path = os.path.join(folder, f"{name}.json")
+        if not os.path.exists(path):
+            differences.add(f"chunk {name}", "a file", f"no {path}")
+            continue
+        content = read_json(path)
+        places = [content] + [part for part in content.values() if isinstance(part, dict)]
+        for place in places[:1] + [part for part in places[1:] if part is content.get("metrics")]:
+            for field in CHUNK_FIELDS:
+                if field in place:
+                    differences.compare(f"{name}.json {field}", by_chunk[name][field], place[field])
+    for path, line in lines:
+        name = os.path.basename(path)
+        suffix = ".decisions.ndjson"
+        if not name.endswith(suffix):
+            continue
+        name = name[: -len(suffix)]
+        span = spans.get(name) or calendar_span(name)
+        try:
+            bar = parse_time(line["timestamp"]) - timeframe
+        except (KeyError, InputError):
+            continue  # said already
+        if not span:
+            differences.add(f"decisions of {name}", "a chunk of the run", path)
+        elif not span[0] <= bar < span[1]:
+            differences.add(f"decision {line['timestamp']} {line.get('asset')}", "a line of its own chunk", name)
+
+
+# ---------------------------------------------------------------- the command
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        description="Recompute a backtest from bars and votes and compare it with the files of the run."
+    )
+    parser.add_argument("--bars", required=True, metavar="DIR", help="folder of <ASSET>_<timeframe>.csv")
+    parser.add_argument("--config", required=True, metavar="FILE", help="the config as JSON, keys as in config.yaml")
+    parser.add_argument("--start", required=True, metavar="TIME")
+    parser.add_argument("--end", required=True, metavar="TIME", help="exclusive")
+    parser.add_argument("--decisions", required=True, nargs="+", metavar="FILE", help="ndjson files or patterns")
+    parser.add_argument("--outcomes", required=True, metavar="DIR", help="folder of outcome_*.json")
+    parser.add_argument("--run-id", required=True, metavar="ID")
+    parser.add_argument("--summary", metavar="FILE", help="compare the run's and the chunks' figures too")
+    parser.add_argument("--chunks", metavar="DIR", help="compare <chunk>.json too, and which chunk a decision is in")
+    parser.add_argument("--weights", action="store_true", help="recompute the weights (a run without base memory)")
+    parser.add_argument("--learning-rate", type=float, metavar="R", help="default: as the config, else 0.1")
+    parser.add_argument("--max-memory-size", type=int, metavar="N", help="default: as the config, else 1000")
+    parser.add_argument(
+        "--scaled-sizes",
+        action="store_true",
+        help="take a line's size where learning may have scaled it: a quarter of the full size or more",
+    )
+    parser.add_argument("--metrics", action="store_true", help="print the recomputed figures as JSON to stderr")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    config = read_json(options.config)
+    settings = Settings(config)
+    start, end = parse_time(options.start), parse_time(options.end)
+    if start >= end:
+        raise InputError("--start must come before --end")
+    paths = []
+    for pattern in options.decisions:
+        matching = [pattern] if os.path.exists(pattern) else sorted(glob.glob(pattern))
+        if not matching:
+            raise InputError(f"no decisions: {pattern}")
+        paths.extend(matching)
+    series = {asset: read_bars(options.bars, asset, settings.timeframe_name, end) for asset in settings.assets}
+
+    differences = Differences()
+    raw_lines = read_decisions(paths)
+    lines = index_lines(raw_lines, differences)
+    learning = None
+    if options.weights:
+        rate = settings.learning_rate if options.learning_rate is None else options.learning_rate
+        limit = settings.max_memory_size if options.max_memory_size is None else options.max_memory_size
+        learning = (rate, limit)
+    test = Backtest(settings, series, start, end, lines, options.scaled_sizes, learning).run()
+    outcomes = read_outcomes(options.outcomes, options.run_id, differences)
+
+    summary = read_json(options.summary) if options.summary else None
+    spans = chunk_spans(summary, start, end, differences) if summary else {}
+    if options.chunks and not summary:
+        suffix = ".decisions.ndjson"
+        for path in sorted(glob.glob(os.path.join(glob.escape(options.chunks), "*" + suffix))):
+            name = os.path.basename(path)[: -len(suffix)]
+            span = calendar_span(name)
+            if span:
+                spans[name] = max(span[0], start), min(span[1], end)
+    metrics = chunk_metrics(test, start, end, settings.initial_balance)
+    by_chunk, balance = {}, settings.initial_balance
+    for name, span in sorted(spans.items(), key=lambda item: item[1]):
+        by_chunk[name] = chunk_metrics(test, span[0], span[1], balance)
+        balance = by_chunk[name]["final_value"]
+
+    compare_decisions(test, lines, differences)
+    compare_outcomes(test, outcomes, spans, differences)
+    if summary:
+        compare_summary(test, metrics, summary, options.run_id, differences)
+        compare_breakdown(by_chunk, summary, differences)
+    if options.chunks:
+        compare_chunk_files(options.chunks, raw_lines, spans, by_chunk, settings.timeframe, differences)
+
+    if options.metrics:
+        ticks = len(test.marks)
+        metrics["exposure_pct"] = 100 * test.exposed_ticks / ticks if ticks else None
+        metrics["turnover"] = test.notional / settings.initial_balance
+        metrics["skipped"] = test.skips
+        metrics["not_filled"] = test.not_filled
+        print(json.dumps(metrics, indent=2), file=sys.stderr)
+
+    counts = f"{len(test.decisions)} decisions, {len(test.trades)} trades recomputed"
+    if not differences.lines:
+        print(f"{counts}: all equal")
+        return 0
+    for text in differences.lines[:20]:
+        print(text)
+    print(f"{counts}: {len(differences.lines)} differences")
+    return 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except InputError as error:
+        print(f"recompute: {error}", file=sys.stderr)
+        sys.exit(2)
