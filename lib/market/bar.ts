@@ -7,9 +7,6 @@ export const BAR_COLUMNS = ["timestamp", "open", "high", "low", "close"] as cons
 /** The column that a file of bars may have; without it every volume is 0. */
 export const VOLUME_COLUMN = "volume";
 
-/** What a timestamp in a file may look like, for messages. */
-export const TIMESTAMP_FORM = "a time such as 2021-01-01T00:00:00Z or epoch milliseconds";
-
 /** So many equal spacings in a row that are not the timeframe are another frequency, not gaps. */
 const FOREIGN_SPACINGS = 24;
 

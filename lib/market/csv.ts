@@ -1,8 +1,8 @@
 import type { BarSeries } from "../domain.ts";
 import { badData, quote } from "./bad-data.ts";
-import { BAR_COLUMNS, createSeriesBuilder, TIMESTAMP_FORM, VOLUME_COLUMN } from "./bar.ts";
+import { BAR_COLUMNS, createSeriesBuilder, VOLUME_COLUMN } from "./bar.ts";
 import { openCsv } from "./csv-rows.ts";
-import { parseTimestamp } from "./timeframe.ts";
+import { parseTimestamp, TIMESTAMP_FORM } from "./timeframe.ts";
 
 /**
  * Reads bars from CSV: `timestamp,open,high,low,close[,volume]`, found by the header's names. See `openCsv` for what

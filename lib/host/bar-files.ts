@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { BarSeries } from "../domain.ts";
+import { CarryoverError, messageOf } from "../errors.ts";
+import { parseBarsCsv } from "../market/csv.ts";
+import { gunzip } from "../market/gzip.ts";
+
+const EXTENSIONS = [".csv", ".csv.gz", ".parquet"] as const;
+
+/**
+ * Loads each asset's bars from `<ASSET>_<timeframe>.csv`, `.csv.gz` or `.parquet` in a folder.
+ *
+ * @param options `timeframe` as in the files' names, such as `1h`, and its length; `explicit`: the folder was asked for
+ * by name, so that it must be there.
+ * @returns The series by asset, in the order of `assets`, or `undefined` if none of them has a file.
+ * @throws {CarryoverError} `NOT_FOUND` if an explicit folder is not there, or only some assets have a file; `BAD_USAGE`
+ * if an asset has two; `BAD_DATA` for bars that are malformed; `IO`.
+ */
+export async function loadBars(options: {
+  assets: readonly string[];
+  dataDir: string;
+  timeframe: string;
+  timeframeMs: number;
+  explicit: boolean;
+}): Promise<ReadonlyMap<string, BarSeries> | undefined> {
+  const { assets, dataDir, timeframe, timeframeMs, explicit } = options;
+  const names = new Set(listFolder(dataDir, explicit));
+  const files = new Map<string, string>();
+  for (const asset of assets) {
+    const found = EXTENSIONS.map((extension) => `${asset}_${timeframe}${extension}`).filter((name) => names.has(name));
+    if (found.length > 1) {
+      const what = `found "${found.join('" and "')}" in "${dataDir}", expected one of them`;
+      throw new CarryoverError("BAD_USAGE", `Cannot load bars of "${asset}": ${what}`);
+    }
+    if (found[0] !== undefined) files.set(asset, join(dataDir, found[0]));
+  }
+  if (files.size === 0) return undefined;
+  const missing = assets.filter((asset) => !files.has(asset)).map((asset) => `"${asset}_${timeframe}.csv"`);
+  if (missing.length > 0) {
+    throw new CarryoverError(
+      "NOT_FOUND",
+      `Cannot load bars: found no ${missing.join(", no ")} (or .csv.gz, .parquet) in "${dataDir}" beside the other assets' files, ` +
+        "expected one for each asset, as synthetic and real bars never mix in a run",
+    );
+  }
+  const series = new Map<string, BarSeries>();
+  for (const [asset, file] of files) series.set(asset, await loadFile(file, { asset, timeframeMs }));
+  return series;
+}
+
+function listFolder(dataDir: string, explicit: boolean): string[] {
+  try {
+    return readdirSync(dataDir);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code !== "ENOENT" && code !== "ENOTDIR") {
+      throw new CarryoverError("IO", `Cannot list "${dataDir}": ${messageOf(cause)}`, { cause });
+    }
+    if (!explicit) return [];
+    const found = code === "ENOENT" ? "found nothing there" : "found a file";
+    throw new CarryoverError("NOT_FOUND", `Cannot load bars from "${dataDir}": ${found}, expected a folder`, { cause });
+  }
+}
+
+async function loadFile(file: string, options: { asset: string; timeframeMs: number }): Promise<BarSeries> {
+  const bytes = readFile(file);
+  if (file.endsWith(".csv")) return parseBarsCsv(bytes, { ...options, file });
+  if (file.endsWith(".gz")) return parseBarsCsv(await gunzip(bytes, { file }), { ...options, file });
+  const { parseBarsParquet } = await import("../market/parquet.ts");
+  return parseBarsParquet(bytes, { ...options, file });
+}
+
+function readFile(file: string): Uint8Array<ArrayBuffer> {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new CarryoverError("IO", `Cannot read "${file}": ${messageOf(cause)}`, { cause });
+  }
+}
