@@ -1,0 +1,34 @@
+import type { Bar, BarSeries } from "../domain.ts";
+import { createSituationTracker, type SituationTracker } from "../market/indicators.ts";
+
+/** An asset's bars on the way through time: what is known of them, and which comes next. */
+export interface AssetFeed {
+  readonly asset: string;
+  readonly bars: readonly Bar[];
+  readonly tracker: SituationTracker;
+  /** How many bars are known; `bars[count]` is the next. */
+  count: number;
+}
+
+/** Opens a feed that knows the bars that start before `startMs`. */
+export function openFeed(series: BarSeries, startMs: number): AssetFeed {
+  const { asset, bars, timeframeMs } = series;
+  const feed: AssetFeed = { asset, bars, tracker: createSituationTracker(asset, timeframeMs), count: 0 };
+  while ((bars[feed.count]?.timestamp ?? startMs) < startMs) advance(feed);
+  return feed;
+}
+
+/** Makes the next bar known. */
+export function advance(feed: AssetFeed): void {
+  const bar = feed.bars[feed.count];
+  if (bar === undefined) throw new RangeError(`Cannot advance "${feed.asset}": found no further bar`);
+  feed.tracker.next(bar);
+  feed.count += 1;
+}
+
+/** The earliest start of a bar that is not known yet; infinite at the end of all. */
+export function nextTick(feeds: readonly AssetFeed[]): number {
+  let tick = Number.POSITIVE_INFINITY;
+  for (const feed of feeds) tick = Math.min(tick, feed.bars[feed.count]?.timestamp ?? tick);
+  return tick;
+}

@@ -1,0 +1,69 @@
+import type { Memory } from "../memory/memory.ts";
+import type { OutcomeRow } from "../memory/outcome-row.ts";
+import type { VectorRow } from "../memory/vector-store.ts";
+import type { Chunk } from "./chunks.ts";
+import { outcomesDigest, type ChunkRecord, type RunStore } from "./run-store.ts";
+
+/** A run's outcomes and when they were recorded. */
+export interface OwnOutcomes {
+  /** In the order of (exit, id). */
+  all(): readonly VectorRow[];
+  /** Those recorded up to the end of a chunk, by its place. */
+  upTo(chunkIndex: number): readonly VectorRow[];
+  /** Those recorded in one chunk, by its place. */
+  recordedIn(chunkIndex: number): readonly VectorRow[];
+}
+
+/** Looks at a run's outcomes in memory. */
+export function ownOutcomes(memory: Memory, runId: string, chunks: readonly Chunk[]): OwnOutcomes {
+  const indexByName = new Map(chunks.map(({ name }, i) => [name, i]));
+  const all = (): readonly VectorRow[] => memory.rows.filter(({ row }) => row.runId === runId);
+  // What is closed at the end of the run is recorded with the last chunk, whichever owns the bar.
+  const indexOf = (row: OutcomeRow): number =>
+    row.exitReason === "end_of_run" ? chunks.length - 1 : (indexByName.get(row.chunk) ?? chunks.length);
+  return {
+    all,
+    upTo: (chunkIndex) => all().filter(({ row }) => indexOf(row) <= chunkIndex),
+    recordedIn: (chunkIndex) => all().filter(({ row }) => indexOf(row) === chunkIndex),
+  };
+}
+
+/**
+ * Reads the leading chunks that are committed and whose outcomes memory still has as they were.
+ *
+ * @param options `note` is told where memory and the record of a chunk differ.
+ */
+export async function committedChunks(
+  store: RunStore,
+  own: OwnOutcomes,
+  options: { chunks: readonly Chunk[]; note: (text: string) => void },
+): Promise<readonly ChunkRecord[]> {
+  const records: ChunkRecord[] = [];
+  for (const [i, chunk] of options.chunks.entries()) {
+    const record = await store.readChunk(chunk.name);
+    if (record === undefined) break;
+    const rows = own.upTo(i).map(({ row }) => row);
+    if ((await outcomesDigest(rows)) !== record.outcomes_digest) {
+      options.note(
+        `Memory no longer matches chunk ${chunk.name}: found ${rows.length} outcomes of the run up to it, ` +
+          `expected the ${record.outcomes_so_far} that it committed. The run goes on from ${chunk.name}`,
+      );
+      break;
+    }
+    records.push(record);
+  }
+  return records;
+}
+
+/** Moves outcomes aside that claim to be of a chunk of this run but were not made by it: someone put them there. */
+export async function discardStrays(
+  memory: Memory,
+  inMemory: readonly VectorRow[],
+  options: { recorded: readonly OutcomeRow[]; note: (text: string) => void },
+): Promise<void> {
+  const made = new Set(options.recorded.map((row) => row.id));
+  const strays = inMemory.map(({ row }) => row.id).filter((id) => !made.has(id));
+  if (strays.length === 0) return;
+  await memory.discard(strays);
+  options.note(`Moved to quarantine, as the run does not make them: ${strays.join(", ")}`);
+}

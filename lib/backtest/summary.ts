@@ -1,0 +1,276 @@
+import type { Market } from "../domain.ts";
+import type { OutcomeRow } from "../memory/outcome-row.ts";
+import { isoDate, type Chunk } from "./chunks.ts";
+import {
+  cagrPct,
+  lastOfDays,
+  meanOf,
+  percentOf,
+  profitFactor,
+  sharpeRatio,
+  simpleReturns,
+  sortinoRatio,
+  type DaysPerYear,
+} from "./metrics.ts";
+import type { ChunkRecord, DayRecord } from "./run-store.ts";
+
+/** How something fared in one chunk. Rates are 0..100; `null` where there were no trades. */
+export interface ChunkCell {
+  readonly quarter: string;
+  readonly total_trades: number;
+  readonly winning_trades: number;
+  readonly win_rate: number | null;
+  readonly total_pnl: number;
+  readonly mean_result_r: number | null;
+}
+
+/** The change of a win rate from the first to the last chunk with trades, in percentage points. */
+export interface WinRateTrend {
+  readonly change_pct: number;
+  /** Of the difference of two independent proportions. */
+  readonly standard_error_pct: number;
+}
+
+/** How something fared in a whole run and chunk by chunk. */
+export interface Breakdown<Cell extends ChunkCell = ChunkCell> {
+  readonly total_trades: number;
+  readonly winning_trades: number;
+  readonly win_rate: number | null;
+  readonly total_pnl: number;
+  readonly mean_result_r: number | null;
+  /** `null` with fewer than two chunks with trades. */
+  readonly trend: WinRateTrend | null;
+  readonly by_quarter: readonly Cell[];
+}
+
+/** One chunk of `quarterly_breakdown`. Keys keep the field's names, whatever the chunks are. */
+export interface QuarterSummary {
+  readonly quarter: string;
+  readonly start_date: string;
+  /** Exclusive. */
+  readonly end_date: string;
+  readonly initial_balance: number;
+  readonly final_value: number;
+  readonly return_pct: number;
+  readonly sharpe_ratio: number | null;
+  readonly max_drawdown_pct: number;
+  readonly total_trades: number;
+  readonly winning_trades: number;
+  readonly win_rate: number | null;
+  readonly total_pnl: number;
+  /** Outcomes that the chunk's first decision could see. */
+  readonly remembered_at_start: number;
+  readonly provider_multipliers_at_start: Readonly<Record<string, number>>;
+  /** As of the chunk's end. */
+  readonly provider_multipliers: Readonly<Record<string, number>>;
+}
+
+/** `summary.json`, and what `run-chunks --json` prints. */
+export interface Summary {
+  readonly run_id: string;
+  /** `<start>/<end>`, the end exclusive. */
+  readonly period: string;
+  readonly chunks: string;
+  readonly data: Market;
+  readonly memory_enabled: boolean;
+  readonly assets: readonly string[];
+  /** Where an asset's bars start later than the bar before ended, in the run. */
+  readonly bar_gaps: Readonly<Record<string, number>>;
+  readonly initial_balance: number;
+  readonly final_balance: number;
+  readonly total_return_pct: number;
+  readonly annualized_sharpe: number | null;
+  readonly annualized_sortino: number | null;
+  readonly cagr_pct: number | null;
+  readonly max_drawdown_pct: number;
+  readonly exposure_pct: number | null;
+  /** Notional of all fills / initial balance. */
+  readonly turnover: number;
+  readonly profit_factor: number | null;
+  readonly total_trades: number;
+  readonly total_winning_trades: number;
+  readonly overall_win_rate: number | null;
+  readonly total_pnl: number;
+  readonly mean_result_r: number | null;
+  readonly decisions: number;
+  readonly skipped: { readonly max_positions: number; readonly correlation: number; readonly size: number };
+  readonly not_filled: number;
+  readonly quarterly_breakdown: readonly QuarterSummary[];
+  readonly providers: Readonly<Record<string, Breakdown & { readonly abstentions: number }>>;
+  readonly regimes: Readonly<Record<string, Breakdown>>;
+  readonly assets_breakdown: Readonly<Record<string, Breakdown<ChunkCell & { readonly sharpe_ratio: number | null }>>>;
+  readonly memory_persistence: {
+    /** Outcomes of earlier runs in the window when the run started. */
+    readonly outcomes_carried_in: number;
+    readonly outcomes_stored: number;
+    readonly snapshots_stored: number;
+    readonly vectors_stored: number;
+  };
+}
+
+/** What a summary is made of. */
+export interface SummaryInput {
+  readonly runId: string;
+  readonly period: { readonly startMs: number; readonly endMs: number };
+  readonly chunkKind: string;
+  readonly chunks: readonly Chunk[];
+  readonly market: Market;
+  readonly memoryEnabled: boolean;
+  readonly assets: readonly string[];
+  readonly barGaps: Readonly<Record<string, number>>;
+  readonly initialBalance: number;
+  readonly daysPerYear: DaysPerYear;
+  readonly providers: readonly string[];
+  /** One for each chunk, in order. */
+  readonly records: readonly ChunkRecord[];
+  /** The run's outcomes, in the order of (exit, id). */
+  readonly rows: readonly OutcomeRow[];
+  readonly persistence: Summary["memory_persistence"];
+}
+
+/** Sums up a run from its chunk records and outcomes, and from nothing else. */
+export function summarize(input: SummaryInput): Summary {
+  const { records, rows, period, initialBalance, daysPerYear } = input;
+  const last = records.at(-1);
+  const finalBalance = last?.state.broker.balance ?? initialBalance;
+  const days = records.flatMap((record) => record.daily);
+  const returns = simpleReturns(lastOfDays(days, daysPerYear), initialBalance);
+  const counters = records.map((record) => record.counters);
+  const sum = (pick: (counter: ChunkRecord["counters"]) => number): number =>
+    counters.reduce((total, counter) => total + pick(counter), 0);
+  const whole = tally(rows);
+  const regimes = [...new Set(rows.map((row) => row.regime))].toSorted();
+  return {
+    run_id: input.runId,
+    period: `${isoDate(period.startMs)}/${isoDate(period.endMs)}`,
+    chunks: input.chunkKind,
+    data: input.market,
+    memory_enabled: input.memoryEnabled,
+    assets: input.assets,
+    bar_gaps: input.barGaps,
+    initial_balance: initialBalance,
+    final_balance: finalBalance,
+    total_return_pct: 100 * (finalBalance / initialBalance - 1),
+    annualized_sharpe: sharpeRatio(returns, daysPerYear),
+    annualized_sortino: sortinoRatio(returns, daysPerYear),
+    cagr_pct: cagrPct(initialBalance, finalBalance, { spanMs: period.endMs - period.startMs }),
+    max_drawdown_pct: last?.state.max_drawdown_pct ?? 0,
+    exposure_pct: percentOf(
+      sum((c) => c.ticks_exposed),
+      sum((c) => c.ticks),
+    ),
+    turnover: (last?.state.broker.turnover_notional ?? 0) / initialBalance,
+    profit_factor: profitFactor(rows.map((row) => row.pnl)),
+    total_trades: whole.total_trades,
+    total_winning_trades: whole.winning_trades,
+    overall_win_rate: whole.win_rate,
+    total_pnl: whole.total_pnl,
+    mean_result_r: whole.mean_result_r,
+    decisions: sum((c) => c.decisions),
+    skipped: {
+      max_positions: sum((c) => c.skipped.max_positions),
+      correlation: sum((c) => c.skipped.correlation),
+      size: sum((c) => c.skipped.size),
+    },
+    not_filled: sum((c) => c.not_filled),
+    quarterly_breakdown: records.map((record) => quarterOf(record, input)),
+    providers: Object.fromEntries(
+      input.providers.map((name) => {
+        const own = rows.filter((row) => votedFor(row, name));
+        return [name, { ...breakdownOf(own, input.chunks), abstentions: sum((c) => c.abstentions[name] ?? 0) }];
+      }),
+    ),
+    regimes: Object.fromEntries(
+      regimes.map((regime) => {
+        const own = rows.filter((row) => row.regime === regime);
+        return [regime, breakdownOf(own, input.chunks)];
+      }),
+    ),
+    assets_breakdown: Object.fromEntries(input.assets.map((asset) => [asset, assetBreakdown(asset, input)])),
+    memory_persistence: input.persistence,
+  };
+}
+
+function quarterOf(record: ChunkRecord, input: SummaryInput): QuarterSummary {
+  const { total_trades, winning_trades, win_rate, total_pnl } = tally(inChunk(input.rows, record.chunk));
+  const returns = simpleReturns(lastOfDays(record.daily, input.daysPerYear), record.initial_balance);
+  return {
+    quarter: record.chunk,
+    start_date: record.start.slice(0, 10),
+    end_date: record.end.slice(0, 10),
+    initial_balance: record.initial_balance,
+    final_value: record.final_value,
+    return_pct: 100 * (record.final_value / record.initial_balance - 1),
+    sharpe_ratio: sharpeRatio(returns, input.daysPerYear),
+    max_drawdown_pct: record.max_drawdown_pct,
+    total_trades,
+    winning_trades,
+    win_rate,
+    total_pnl,
+    remembered_at_start: record.remembered_at_start,
+    provider_multipliers_at_start: record.multipliers_at_start,
+    provider_multipliers: record.multipliers_at_end,
+  };
+}
+
+function assetBreakdown(asset: string, input: SummaryInput): Summary["assets_breakdown"][string] {
+  const rows = input.rows.filter((row) => row.asset === asset);
+  const { by_quarter: cells, ...whole } = breakdownOf(rows, input.chunks);
+  let before: { equity: number; pnl: number } = { equity: input.initialBalance, pnl: 0 };
+  return {
+    ...whole,
+    by_quarter: cells.map((cell, i) => {
+      const days = lastOfDays<DayRecord>(input.records[i]?.daily ?? [], input.daysPerYear);
+      // The asset's part in the account's daily return: the change of its P&L over the equity of the day before.
+      const returns = days.map(({ equity, pnl }) => {
+        const change = ((pnl[asset] ?? 0) - before.pnl) / before.equity;
+        before = { equity, pnl: pnl[asset] ?? 0 };
+        return change;
+      });
+      return { ...cell, sharpe_ratio: sharpeRatio(returns, input.daysPerYear) };
+    }),
+  };
+}
+
+/** How trades fared in all and chunk by chunk; a trade belongs to the chunk that owns the bar it closed in. */
+export function breakdownOf(rows: readonly OutcomeRow[], chunks: readonly { readonly name: string }[]): Breakdown {
+  const cells = chunks.map(({ name }) => ({ quarter: name, ...tally(inChunk(rows, name)) }));
+  return { ...tally(rows), trend: winRateTrend(cells), by_quarter: cells };
+}
+
+function inChunk(rows: readonly OutcomeRow[], chunk: string): readonly OutcomeRow[] {
+  return rows.filter((row) => row.chunk === chunk);
+}
+
+/** Whether a provider voted a trade's way. */
+export function votedFor(row: OutcomeRow, provider: string): boolean {
+  const direction = row.action === "BUY" ? 1 : -1;
+  return row.votes.some((vote) => vote.provider === provider && vote.direction === direction);
+}
+
+function tally(rows: readonly OutcomeRow[]): Omit<ChunkCell, "quarter"> {
+  const wins = rows.filter((row) => row.won).length;
+  return {
+    total_trades: rows.length,
+    winning_trades: wins,
+    win_rate: percentOf(wins, rows.length),
+    total_pnl: rows.reduce((sum, row) => sum + row.pnl, 0),
+    mean_result_r: meanOf(rows.flatMap((row) => row.resultR ?? [])),
+  };
+}
+
+/** Compares the first and the last chunk that have trades. */
+function winRateTrend(cells: readonly ChunkCell[]): WinRateTrend | null {
+  const traded = cells.filter((cell) => cell.total_trades > 0);
+  const first = traded[0];
+  const last = traded.at(-1);
+  if (first === undefined || last === undefined || first === last) return null;
+  const variance = ({ winning_trades: wins, total_trades: trades }: ChunkCell): number => {
+    const rate = wins / trades;
+    return (rate * (1 - rate)) / trades;
+  };
+  return {
+    change_pct: (last.win_rate ?? 0) - (first.win_rate ?? 0),
+    standard_error_pct: 100 * Math.sqrt(variance(first) + variance(last)),
+  };
+}

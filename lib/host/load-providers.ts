@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { ProviderConfig } from "../config.ts";
+import { CarryoverError, messageOf } from "../errors.ts";
+import { sha256Hex } from "../files/sha256.ts";
+import { breakoutProvider } from "../providers/breakout.ts";
+import { fileProvider, parseVotesCsv } from "../providers/file.ts";
+import { memoryProvider } from "../providers/memory.ts";
+import type { Provider } from "../providers/provider.ts";
+import { reversionProvider } from "../providers/reversion.ts";
+import { trendProvider } from "../providers/trend.ts";
+
+const BUILT_IN = {
+  trend: trendProvider,
+  reversion: reversionProvider,
+  breakout: breakoutProvider,
+  memory: memoryProvider,
+} as const;
+
+/** The ensemble that a configuration names. */
+export interface LoadedProviders {
+  readonly providers: readonly Provider[];
+  /** SHA-256 of each file that was read, by its path in the configuration: a part of the run key. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/**
+ * Makes the providers of a configuration, with their files.
+ *
+ * @param options `baseDir`: the folder that paths in the configuration start from.
+ * @throws {CarryoverError} `NOT_FOUND` for a file that is not there, `BAD_DATA` for malformed votes, `BAD_CONFIG` for a
+ * module that is no provider.
+ */
+export async function loadProviders(
+  configs: readonly ProviderConfig[],
+  options: { baseDir: string },
+): Promise<LoadedProviders> {
+  const providers: Provider[] = [];
+  const files: Record<string, string> = {};
+  for (const config of configs) {
+    if (!("path" in config)) {
+      providers.push(BUILT_IN[config.type](config.name));
+      continue;
+    }
+    const path = resolve(options.baseDir, config.path);
+    const bytes = readFile(path, config.name);
+    files[config.path] = await sha256Hex(bytes);
+    if (config.type === "file") providers.push(fileProvider(config.name, parseVotesCsv(bytes, { file: path })));
+    else providers.push(await importProvider(path, config.name));
+  }
+  return { providers, files };
+}
+
+function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(readFileSync(path));
+  } catch (cause) {
+    throw new CarryoverError(
+      "NOT_FOUND",
+      `Cannot load provider "${provider}": found ${messageOf(cause)}, expected the file that its "path" names`,
+      { cause },
+    );
+  }
+}
+
+/** A module exports `vote(situation, context)`. */
+async function importProvider(path: string, name: string): Promise<Provider> {
+  const refuse = (found: string, cause?: unknown): CarryoverError =>
+    new CarryoverError(
+      "BAD_CONFIG",
+      `Cannot load provider "${name}" from "${path}": found ${found}, expected an exported function "vote"`,
+      { cause },
+    );
+  let loaded: { readonly vote?: unknown };
+  try {
+    loaded = (await import(pathToFileURL(path).href)) as { readonly vote?: unknown };
+  } catch (cause) {
+    throw refuse(messageOf(cause), cause);
+  }
+  const { vote } = loaded;
+  if (typeof vote !== "function") throw refuse(`${typeof vote} as "vote"`);
+  return { name, vote: (situation, context) => vote(situation, context) };
+}

@@ -1,0 +1,74 @@
+import { z } from "zod";
+import { CarryoverError } from "../errors.ts";
+import { parseTimestamp } from "../market/timeframe.ts";
+import type { OutcomeRow } from "./outcome-row.ts";
+
+const time = z.string().transform((text, context) => {
+  const ms = parseTimestamp(text);
+  if (ms === undefined) context.addIssue({ code: "custom", message: "expected an ISO 8601 time", input: text });
+  return ms ?? 0;
+});
+
+/** The field's established names; fields that are not here are not used. */
+const schema = z.object({
+  decision_id: z.string().min(1),
+  asset_pair: z.string().min(1),
+  action: z.enum(["BUY", "SELL"]),
+  entry_timestamp: time,
+  exit_timestamp: time,
+  realized_pnl: z.number(),
+  pnl_percentage: z.number(),
+  ai_provider: z.string().min(1).nullish(),
+  decision_confidence: z.number().nullish(),
+  market: z.enum(["bars", "synthetic"]).nullish(),
+  regime: z.string().min(1).nullish(),
+  market_regime: z.string().min(1).nullish(),
+  exit_reason: z.string().nullish(),
+  result_r: z.number().nullish(),
+  description: z.string().min(1).nullish(),
+});
+
+/**
+ * The row of an outcome that another system wrote. Only what it says is taken: a single `ai_provider` counts as having
+ * voted the trade's way, an ensemble as nothing; without `result_r` no provider gets evidence from it.
+ *
+ * @throws {CarryoverError} `CORRUPT` if a field that nothing can stand in for is missing or of another type.
+ */
+export function rowOfImported(
+  fields: Record<string, unknown>,
+  file: { name: string; bytes: number },
+): { row: OutcomeRow; description: string } {
+  const parsed = schema.safeParse(fields);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
+    throw new CarryoverError("CORRUPT", `Cannot read "${file.name}": found ${problems}, expected an outcome`);
+  }
+  const outcome = parsed.data;
+  const provider = outcome.ai_provider;
+  const confidence = outcome.decision_confidence ?? 0;
+  const regime = outcome.regime ?? outcome.market_regime ?? "UNKNOWN";
+  const direction = outcome.action === "BUY" ? 1 : -1;
+  return {
+    row: {
+      id: outcome.decision_id,
+      bytes: file.bytes,
+      crc32: null,
+      runId: "",
+      chunk: "",
+      market: outcome.market ?? "bars",
+      asset: outcome.asset_pair,
+      regime,
+      action: outcome.action,
+      entryMs: outcome.entry_timestamp,
+      exitMs: outcome.exit_timestamp,
+      exitReason: outcome.exit_reason ?? "unknown",
+      won: outcome.realized_pnl > 0,
+      pnl: outcome.realized_pnl,
+      pnlPct: outcome.pnl_percentage,
+      resultR: outcome.result_r ?? null,
+      confidence,
+      votes: provider && provider !== "ensemble" ? [{ provider, direction, confidence }] : [],
+    },
+    description: outcome.description ?? `${outcome.asset_pair} is in the regime ${regime}.`,
+  };
+}

@@ -1,0 +1,74 @@
+import type { Market, Outcome, TradeAction } from "../domain.ts";
+
+/** Which way a provider voted on a trade; abstentions are not among them. */
+export interface RowVote {
+  readonly provider: string;
+  /** 1 for BUY, -1 for SELL, 0 for HOLD. */
+  readonly direction: 1 | -1 | 0;
+  /** 0..100. */
+  readonly confidence: number;
+}
+
+/** What memory keeps of an outcome at hand: all that learning, recall and statistics use. One row of the sidecar. */
+export interface OutcomeRow {
+  readonly id: string;
+  /** Size and checksum of its file; an imported one has no checksum. */
+  readonly bytes: number;
+  readonly crc32: string | null;
+  /** Empty for an imported outcome. */
+  readonly runId: string;
+  readonly chunk: string;
+  readonly market: Market;
+  readonly asset: string;
+  readonly regime: string;
+  readonly action: TradeAction;
+  /** Epoch ms. */
+  readonly entryMs: number;
+  readonly exitMs: number;
+  readonly exitReason: string;
+  readonly won: boolean;
+  /** Account currency. */
+  readonly pnl: number;
+  readonly pnlPct: number;
+  readonly resultR: number | null;
+  /** Of the decision, 0..100. */
+  readonly confidence: number;
+  readonly votes: readonly RowVote[];
+}
+
+/** The one order of outcomes: by exit, then id. */
+export function compareRows(a: OutcomeRow, b: OutcomeRow): number {
+  if (a.exitMs !== b.exitMs) return a.exitMs - b.exitMs;
+  if (a.id === b.id) return 0;
+  return a.id < b.id ? -1 : 1;
+}
+
+/** The row of an outcome of ours. */
+export function rowOfOutcome(outcome: Outcome, file: { bytes: number; crc32: string }): OutcomeRow {
+  return {
+    id: outcome.decision_id,
+    bytes: file.bytes,
+    crc32: file.crc32,
+    runId: outcome.run_id,
+    chunk: outcome.chunk,
+    market: outcome.market,
+    asset: outcome.asset_pair,
+    regime: outcome.regime,
+    action: outcome.action,
+    entryMs: Date.parse(outcome.entry_timestamp),
+    exitMs: Date.parse(outcome.exit_timestamp),
+    exitReason: outcome.exit_reason,
+    won: outcome.was_profitable,
+    pnl: outcome.realized_pnl,
+    pnlPct: outcome.pnl_percentage,
+    resultR: outcome.result_r,
+    confidence: outcome.decision_confidence,
+    votes: outcome.votes
+      .filter((vote) => vote.error === undefined)
+      .map((vote) => ({
+        provider: vote.provider,
+        direction: vote.action === "BUY" ? 1 : vote.action === "SELL" ? -1 : 0,
+        confidence: vote.confidence,
+      })),
+  };
+}

@@ -1,0 +1,169 @@
+import type { Market, MemoryContext, Outcome, RecentRecord, SimilarTrade, Situation } from "../domain.ts";
+import { searchTopK } from "../search/top-k.ts";
+import { describeSituation } from "./description.ts";
+import { countedSince } from "./forget.ts";
+import type { Memory } from "./memory.ts";
+import { compareRows, type OutcomeRow } from "./outcome-row.ts";
+import type { VectorRow } from "./vector-store.ts";
+import { evidenceR, weightsFromEvidence } from "./weights.ts";
+
+/** Similar trades that a decision recalls. */
+const RECALLED = 10;
+
+const DAY_MS = 86_400_000;
+
+/**
+ * What one run sees of a memory: its base, which is what had closed when it starts, and what it has recorded itself. Every
+ * read takes `asOf` and sees only outcomes with an exit before it, the newest `maxMemorySize` of them.
+ */
+export interface RunMemory {
+  /** Outcomes in the window of the run's start, in order: a part of the run key. */
+  readonly base: readonly OutcomeRow[];
+
+  /** Outcomes in the window. */
+  remembered(asOf: number): number;
+
+  /** The providers' weights, in the order in which they were given; they sum to 1. */
+  weights(asOf: number): readonly number[];
+
+  /** What memory tells about a situation, as of its time. */
+  recall(situation: Situation): Promise<MemoryContext>;
+
+  /** Makes an outcome of this run visible: one that was recorded before the run was stopped. */
+  add(entry: VectorRow): void;
+
+  /** Remembers a closed trade of this run, durably, and makes it visible. */
+  record(outcome: Outcome): Promise<OutcomeRow>;
+}
+
+/** How a run looks at memory. */
+export interface RunMemoryOptions {
+  readonly market: Market;
+  /** Start of the run, epoch ms. */
+  readonly startMs: number;
+  /** Names of the providers to weigh. */
+  readonly providers: readonly string[];
+  /** `false`: nothing is seen; outcomes are still recorded. */
+  readonly enabled: boolean;
+  readonly maxMemorySize: number;
+  readonly learningRate: number;
+  readonly contextDays: number;
+}
+
+/** Opens the view that a run has of a memory. */
+export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMemory {
+  const { enabled, maxMemorySize } = options;
+  const { dim } = memory.embedder;
+  const since = countedSince(memory.marks);
+
+  // The visible outcomes in the order of (exit, id), a column each, so that a window is a range of rows.
+  const rows: OutcomeRow[] = [];
+  const exits: number[] = [];
+  const evidence: number[][] = options.providers.map(() => []);
+  let vectors = new Float32Array(64 * dim);
+
+  const add = (entry: VectorRow): void => {
+    if (!enabled || entry.vector === undefined) return;
+    const { row } = entry;
+    let place = rows.length;
+    while (place > 0 && compareRows(rows[place - 1] as OutcomeRow, row) > 0) place--;
+    if ((rows.length + 1) * dim > vectors.length) {
+      const larger = new Float32Array(2 * vectors.length);
+      larger.set(vectors);
+      vectors = larger;
+    }
+    vectors.copyWithin((place + 1) * dim, place * dim, rows.length * dim);
+    vectors.set(entry.vector, place * dim);
+    rows.splice(place, 0, row);
+    exits.splice(place, 0, row.exitMs);
+    options.providers.forEach((provider, p) => {
+      const counts = row.exitMs >= (since.get(provider) ?? row.exitMs);
+      evidence[p]?.splice(place, 0, (counts ? evidenceR(row, provider) : null) ?? Number.NaN);
+    });
+  };
+
+  const base = enabled ? baseOf(memory.rows, options) : [];
+  for (const entry of base) add(entry);
+
+  /** The rows `[from, to)` that a reader at `asOf` sees. */
+  const windowAt = (asOf: number): { from: number; to: number } => {
+    let to = rows.length;
+    while (to > 0 && (exits[to - 1] as number) >= asOf) to--;
+    return { from: Math.max(0, to - maxMemorySize), to };
+  };
+
+  const recentAt = (asOf: number, window: { from: number; to: number }): RecentRecord => {
+    let trades = 0;
+    let wins = 0;
+    let sumR = 0;
+    let countR = 0;
+    const earliest = asOf - options.contextDays * DAY_MS;
+    for (let i = window.to - 1; i >= window.from && (exits[i] as number) >= earliest; i--) {
+      const row = rows[i] as OutcomeRow;
+      trades += 1;
+      if (row.won) wins += 1;
+      if (row.resultR === null) continue;
+      sumR += row.resultR;
+      countR += 1;
+    }
+    return { days: options.contextDays, trades, wins, mean_r: countR === 0 ? null : sumR / countR };
+  };
+
+  const recall = async (situation: Situation): Promise<MemoryContext> => {
+    const window = windowAt(situation.timestamp);
+    const recent = recentAt(situation.timestamp, window);
+    const remembered = window.to - window.from;
+    if (remembered === 0) return { remembered, similar: [], recent };
+    const query = await memory.embedder.embed(describeSituation(situation));
+    const matches = searchTopK({ data: vectors, dim }, query, { k: RECALLED, ...window });
+    const similar = matches.map(({ row, similarity }) => similarTrade(rows[row] as OutcomeRow, similarity));
+    return { remembered, similar, recent };
+  };
+
+  return {
+    base: base.map(({ row }) => row),
+    remembered: (asOf) => {
+      const { from, to } = windowAt(asOf);
+      return to - from;
+    },
+    weights: (asOf) =>
+      weightsFromEvidence(exits, evidence, { asOf, ...windowAt(asOf), learningRate: options.learningRate }),
+    recall,
+    add,
+    record: async (outcome) => {
+      const entry = await memory.record(outcome);
+      add(entry);
+      return entry.row;
+    },
+  };
+}
+
+/**
+ * The window at the run's start: outcomes of the same market with an exit at or before it. The same trade remembered by
+ * several runs (equal asset, action, entry and exit) counts once, under the smallest id.
+ */
+function baseOf(all: readonly VectorRow[], options: RunMemoryOptions): VectorRow[] {
+  const byTrade = new Map<string, VectorRow>();
+  for (const entry of all) {
+    const { row } = entry;
+    if (row.market !== options.market || row.exitMs > options.startMs) continue;
+    const trade = `${row.asset} ${row.action} ${row.entryMs} ${row.exitMs}`;
+    // Rows come in order of (exit, id), so the first of equal trades has the smallest id.
+    if (!byTrade.has(trade)) byTrade.set(trade, entry);
+  }
+  return [...byTrade.values()].slice(-options.maxMemorySize);
+}
+
+function similarTrade(row: OutcomeRow, similarity: number): SimilarTrade {
+  return {
+    decision_id: row.id,
+    similarity,
+    asset: row.asset,
+    regime: row.regime,
+    action: row.action,
+    exit_timestamp: new Date(row.exitMs).toISOString(),
+    won: row.won,
+    pnl_pct: row.pnlPct,
+    result_r: row.resultR,
+  };
+}

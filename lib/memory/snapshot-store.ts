@@ -1,0 +1,60 @@
+/**
+ * `snapshot_<YYYYMMDD_HHMMSS>.json`: a run's metrics at the end of a chunk, in simulated time. Where another run has the
+ * name, `_<8 hex of the run>` is added to it. The newest 100 of a run are kept.
+ */
+import { CarryoverError } from "../errors.ts";
+import { encodeJson, readJsonObject } from "../files/json-file.ts";
+import type { Storage } from "../files/storage.ts";
+
+const KEPT_PER_RUN = 100;
+const MAX_SNAPSHOT_BYTES = 1 << 22;
+const NAME = /^snapshot_\d{8}_\d{6}(_[0-9a-f]{8})?\.json$/;
+
+/** Whether a file's name is that of a snapshot. */
+export function isSnapshotFile(name: string): boolean {
+  return NAME.test(name);
+}
+
+/**
+ * Writes a run's snapshot, and removes its oldest beyond the newest 100. Other runs' and damaged snapshots are left alone,
+ * and do not count.
+ *
+ * @param snapshot A JSON object with the run's `run_id`.
+ * @param options `atMs`: the chunk's end, epoch ms.
+ */
+export async function writeSnapshot(
+  storage: Storage,
+  snapshot: { readonly run_id: string },
+  options: { atMs: number },
+): Promise<void> {
+  const stamp = new Date(options.atMs).toISOString().replace(/[-:]/g, "").replace("T", "_").slice(0, 15);
+  const plain = `snapshot_${stamp}.json`;
+  const owner = await runOf(storage, plain);
+  const isFree = owner === undefined || owner === snapshot.run_id;
+  const name = isFree ? plain : `snapshot_${stamp}_${snapshot.run_id.slice(0, 8)}.json`;
+  await storage.replace(name, encodeJson(snapshot));
+
+  const own = await snapshotsOfRun(storage, snapshot.run_id);
+  for (const old of own.slice(0, -KEPT_PER_RUN)) await storage.remove(old);
+}
+
+/** Names of a run's readable snapshots, oldest first. */
+export async function snapshotsOfRun(storage: Storage, runId: string): Promise<readonly string[]> {
+  const own: string[] = [];
+  for (const { name } of (await storage.list()).files) {
+    if (isSnapshotFile(name) && (await runOf(storage, name)) === runId) own.push(name);
+  }
+  return own;
+}
+
+/** The run that wrote a snapshot: `undefined` where there is none, empty where the file does not say. */
+async function runOf(storage: Storage, name: string): Promise<string | undefined> {
+  try {
+    const snapshot = await readJsonObject(storage, name, { maxBytes: MAX_SNAPSHOT_BYTES });
+    if (snapshot === undefined) return undefined;
+    return typeof snapshot["run_id"] === "string" ? snapshot["run_id"] : "";
+  } catch (error) {
+    if (error instanceof CarryoverError && error.code === "CORRUPT") return "";
+    throw error;
+  }
+}
