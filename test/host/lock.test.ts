@@ -170,11 +170,24 @@ test("a lock file that is something else fails with its name", async () => {
   expect(failure.message).toContain(`Cannot lock "${join(folder, ".lock")}": found file is not a database`);
 });
 
-test.skipIf(Bun.which("node") === null)("node holds and respects the same lock", () => lockWith(["node"]));
+test.skipIf(!runs("node", "process.versions.node.split('.')[0] >= 24"))("node holds and respects the same lock", () =>
+  lockWith(["node"]),
+);
 
-test.skipIf(Bun.which("deno") === null)("deno holds and respects the same lock", () =>
+test.skipIf(!runs("deno", "Deno.version.deno.split('.')[0] >= 2"))("deno holds and respects the same lock", () =>
   lockWith(["deno", "run", "-A", "--no-check"]),
 );
+
+/** Whether an engine is here and new enough to run TypeScript and SQLite. */
+function runs(engine: string, condition: string): boolean {
+  if (Bun.which(engine) === null) return false;
+  const args = engine === "deno" ? ["eval", "-p", condition] : ["-p", condition];
+  return (
+    Bun.spawnSync([engine, ...args])
+      .stdout.toString()
+      .trim() === "true"
+  );
+}
 
 async function lockWith(engine: readonly string[]): Promise<void> {
   const folder = freshFolder();

@@ -1,0 +1,96 @@
+import { afterAll, expect, test } from "bun:test";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { listBackups } from "../../lib/host/backup-list.ts";
+import { type KeepRules, pruneBackups } from "../../lib/host/backup-prune.ts";
+import { verifyBackup } from "../../lib/host/backup-restore.ts";
+import { createBackup } from "../../lib/host/backup.ts";
+import { failureOf } from "../files/storage-contract.ts";
+
+const base = fs.mkdtempSync(join(tmpdir(), "carryover-prune-"));
+let folders = 0;
+afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
+
+/** A folder with a backup of each time; the memory holds one outcome that never changes. */
+async function backupsAt(times: readonly string[]): Promise<string> {
+  const root = join(base, String((folders += 1)));
+  fs.mkdirSync(join(root, "memory"), { recursive: true });
+  fs.writeFileSync(join(root, "memory/outcome_1.json"), "{}");
+  for (const time of times) {
+    await createBackup({ memoryDir: join(root, "memory"), backupDir: join(root, "backups"), now: new Date(time) });
+  }
+  return join(root, "backups");
+}
+
+// 2020-12-28 is a Monday: the first day of ISO week 2020-W53, which lasts until Sunday, 2021-01-03.
+const TIMES = [
+  "2019-06-30T12:00:00Z",
+  "2020-12-27T23:59:59Z",
+  "2020-12-28T00:00:00Z",
+  "2020-12-31T23:00:00Z",
+  "2021-01-01T01:00:00Z",
+  "2021-01-03T08:00:00Z",
+  "2021-01-03T20:00:00Z",
+  "2021-01-04T00:00:00Z",
+];
+
+const CASES: readonly (readonly [KeepRules, readonly string[]])[] = [
+  [{ keepLast: 2 }, ["20210103T200000Z last", "20210104T000000Z last"]],
+  [{ keepDaily: 3 }, ["20210101T010000Z daily", "20210103T200000Z daily", "20210104T000000Z daily"]],
+  [{ keepWeekly: 3 }, ["20201227T235959Z weekly", "20210103T200000Z weekly", "20210104T000000Z weekly"]],
+  [{ keepMonthly: 2 }, ["20201231T230000Z monthly", "20210104T000000Z monthly"]],
+  [{ keepYearly: 9 }, ["20190630T120000Z yearly", "20201231T230000Z yearly", "20210104T000000Z yearly"]],
+  [{ keepLast: 1, keepMonthly: 2 }, ["20201231T230000Z monthly", "20210104T000000Z last monthly"]],
+];
+
+test("prune keeps the newest of each span that a rule names, and a dry run tells the same", async () => {
+  const template = await backupsAt(TIMES);
+  for (const [rules, expected] of CASES) {
+    const backupDir = join(base, String((folders += 1)));
+    fs.cpSync(template, backupDir, { recursive: true });
+    const dry = await pruneBackups({ backupDir, ...rules, dryRun: true });
+    expect(dry.kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual([...expected]);
+    expect(dry.removed).toHaveLength(8 - expected.length);
+    expect(await listBackups(backupDir)).toHaveLength(8);
+    expect(await pruneBackups({ backupDir, ...rules })).toEqual(dry);
+    expect(fs.readdirSync(backupDir).toSorted()).toEqual(expected.map((line) => line.split(" ")[0]!));
+  }
+});
+
+test("what stays is whole although it was linked to what was removed", async () => {
+  const backupDir = await backupsAt(TIMES);
+  await pruneBackups({ backupDir, keepLast: 1 });
+  expect(await verifyBackup(backupDir, "20210104T000000Z")).toEqual([]);
+});
+
+test("prune refuses to keep nothing, and numbers that are none", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 1));
+  for (const rules of [
+    {},
+    { keepLast: 0 },
+    { keepDaily: 0, keepYearly: 0 },
+    { keepLast: -1 },
+    { keepLast: 1.5 },
+    { keepLast: NaN },
+  ]) {
+    expect((await failureOf(pruneBackups({ backupDir, ...rules }))).code).toBe("BAD_USAGE");
+  }
+  expect(await listBackups(backupDir)).toHaveLength(1);
+});
+
+test("a backup whose manifest cannot be read is left to a person and counts for no rule", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 3));
+  fs.writeFileSync(join(backupDir, "20201228T000000Z/MANIFEST.json"), "");
+  const { kept } = await pruneBackups({ backupDir, keepLast: 1 });
+  expect(kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual([
+    "20201227T235959Z last",
+    "20201228T000000Z damaged",
+  ]);
+});
+
+test("prune of a folder that is not there removes nothing and makes nothing", async () => {
+  const backupDir = join(base, "nowhere");
+  expect(await pruneBackups({ backupDir, keepLast: 1 })).toEqual({ kept: [], removed: [] });
+  expect(fs.existsSync(backupDir)).toBeFalse();
+});
