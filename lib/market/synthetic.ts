@@ -1,0 +1,146 @@
+import type { Bar, BarSeries } from "../domain.ts";
+
+/** Every synthetic series starts here: 2018-01-01T00:00Z. */
+export const SYNTHETIC_START = 1_514_764_800_000;
+
+/** Deviation of an hour's return; other timeframes scale with the square root of time. */
+const HOURLY_VOLATILITY = 0.005;
+const HOUR_MS = 3_600_000;
+
+/** A bar's prices move in so many steps; their sum is close to a normal distribution. */
+const STEPS = 4;
+
+/**
+ * What a stretch of the market is like, in deviations of a bar. Trends pay who follows them and ranges who fades them,
+ * in both cases through noise; volatile stretches pay nobody.
+ */
+const STRETCHES = [
+  { kind: "trending", share: 0.45, volatility: 0.9, drift: 0.125, pull: 0 },
+  { kind: "ranging", share: 0.35, volatility: 0.85, drift: 0, pull: 0.06 },
+  { kind: "volatile", share: 0.2, volatility: 1.7, drift: 0, pull: 0 },
+] as const;
+
+/** 1 / the deviation of the sum of two uniform whole numbers from 0 to 65,535. */
+const NOISE_SCALE = Math.sqrt(6 / (65_535 * 65_537));
+
+/** Length of a stretch in bars: 2 to 8 days of hours. */
+const MIN_BARS = 48;
+const MAX_BARS = 192;
+
+/**
+ * The built-in synthetic world, for a first run without data: one asset's bars, without gaps. They switch between
+ * trending, ranging and volatile stretches of some days (at bars of an hour), and are the same on every engine: integer
+ * hashes, + - x / and `Math.sqrt` only. A bar depends on asset, timeframe and seed, never on `end`: a longer series
+ * begins with the shorter one. Assets are independent of each other.
+ *
+ * @param options `end`: bars that start before this epoch ms are made.
+ * @throws {RangeError} If `end` is not after `SYNTHETIC_START`, or timeframe or seed are not whole numbers.
+ */
+export function syntheticBars(options: { asset: string; timeframeMs: number; seed: number; end: number }): BarSeries {
+  const { asset, timeframeMs, seed, end } = options;
+  if (!(end > SYNTHETIC_START && end < Infinity)) {
+    throw new RangeError(`Cannot make synthetic bars: found the end ${end}, expected one after ${SYNTHETIC_START}`);
+  }
+  if (!Number.isSafeInteger(timeframeMs) || timeframeMs <= 0 || !Number.isSafeInteger(seed)) {
+    const expected = "whole numbers, the timeframe above 0";
+    throw new RangeError(
+      `Cannot make synthetic bars: found timeframe ${timeframeMs}, seed ${seed}, expected ${expected}`,
+    );
+  }
+  const random = createRandom(`${asset} ${timeframeMs} ${seed}`);
+  const stepVolatility = HOURLY_VOLATILITY * Math.sqrt(timeframeMs / HOUR_MS / STEPS);
+  const start = startPrice(asset);
+  const bars: Bar[] = [];
+  let close = start;
+  let stretch: (typeof STRETCHES)[number] = STRETCHES[0];
+  let barsLeft = 0;
+  let drift = 0;
+  let pull = 0;
+  let level = close;
+
+  function nextStretch(): void {
+    let draw = random.uniform();
+    stretch = STRETCHES.find(({ share }) => (draw -= share) < 0) ?? STRETCHES[0];
+    barsLeft = MIN_BARS + Math.floor(random.uniform() * (MAX_BARS - MIN_BARS));
+    // Trends lean back towards the start, or prices would leave the world's scale within years.
+    const upShare = close > 2 * start ? 0.3 : close < start / 2 ? 0.7 : 0.5;
+    // A bar's deviation is only the square root of its steps times that of a step.
+    drift = ((random.uniform() < upShare ? 1 : -1) * stretch.drift) / Math.sqrt(STEPS);
+    pull = stretch.pull / STEPS;
+    level = close;
+  }
+
+  for (let timestamp = SYNTHETIC_START; timestamp < end; timestamp += timeframeMs) {
+    if (barsLeft === 0) nextStretch();
+    barsLeft--;
+    const open = close;
+    let price = open;
+    let high = open;
+    let low = open;
+    for (let step = 0; step < STEPS; step++) {
+      const noise = (random.noise() * stretch.volatility + drift) * stepVolatility;
+      price += price * noise + (level - price) * pull;
+      if (price > high) high = price;
+      if (price < low) low = price;
+    }
+    const scale = scaleOf(open);
+    close = round(price, scale);
+    const volume = Math.round(1000 * stretch.volatility * (0.5 + random.uniform()));
+    high = Math.max(round(high, scale), close);
+    low = Math.min(round(low, scale), close);
+    bars.push({ timestamp, open, high: Math.max(high, open), low: Math.min(low, open), close, volume });
+  }
+  return { asset, timeframeMs, market: "synthetic", bars, gaps: 0 };
+}
+
+/** From 1 to nearly 100,000, the same for every seed and timeframe. */
+function startPrice(asset: string): number {
+  const random = createRandom(asset);
+  const magnitude = [1, 10, 100, 1000, 10_000][Math.floor(random.uniform() * 5)] ?? 1;
+  const price = magnitude * (1 + 8 * random.uniform());
+  return round(price, scaleOf(price));
+}
+
+/** How many price steps make one unit of currency, so that a price has six digits. */
+function scaleOf(price: number): number {
+  let scale = 1;
+  while (price * scale < 100_000) scale *= 10;
+  return scale;
+}
+
+function round(price: number, scale: number): number {
+  return Math.round(price * scale) / scale;
+}
+
+/**
+ * Seeded random numbers: a hash of the text (FNV-1a) starts sfc32 by Chris Doty-Humphrey (PractRand), both on 32-bit
+ * integers.
+ */
+function createRandom(text: string): { uniform(): number; noise(): number } {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  let a = hash | 0;
+  let b = Math.imul(hash ^ 0x9e3779b9, 0x85ebca6b);
+  let c = Math.imul(hash ^ 0x243f6a88, 0xc2b2ae35);
+  let counter = 1;
+
+  function next(): number {
+    const result = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + result) | 0;
+    return result >>> 0;
+  }
+
+  // The first numbers still resemble the seed.
+  for (let count = 0; count < 12; count++) next();
+  return {
+    uniform: () => next() / 4_294_967_296,
+    /** The sum of two uniforms of 16 bits, centred and scaled to mean 0 and deviation 1; within 2.45. */
+    noise() {
+      const bits = next();
+      return ((bits & 0xffff) + (bits >>> 16) - 65_535) * NOISE_SCALE;
+    },
+  };
+}
