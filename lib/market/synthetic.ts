@@ -7,6 +7,9 @@ export const SYNTHETIC_START = 1_514_764_800_000;
 const HOURLY_VOLATILITY = 0.005;
 const HOUR_MS = 3_600_000;
 
+/** Longer bars are no wilder than those of a month, or a single step could take a price below 0. */
+const MAX_HOURS = 30 * 24;
+
 /** A bar's prices move in so many steps; their sum is close to a normal distribution. */
 const STEPS = 4;
 
@@ -48,7 +51,8 @@ export function syntheticBars(options: { asset: string; timeframeMs: number; see
     );
   }
   const random = createRandom(`${asset} ${timeframeMs} ${seed}`);
-  const stepVolatility = HOURLY_VOLATILITY * Math.sqrt(timeframeMs / HOUR_MS / STEPS);
+  const hours = Math.min(timeframeMs / HOUR_MS, MAX_HOURS);
+  const stepVolatility = HOURLY_VOLATILITY * Math.sqrt(hours / STEPS);
   const start = startPrice(asset);
   const bars: Bar[] = [];
   let close = start;

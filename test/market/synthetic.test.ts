@@ -46,6 +46,13 @@ test("synthetic bars pass every check of real ones, open at the close before and
   }
 });
 
+test("synthetic prices stay above 0 whatever the timeframe", () => {
+  for (const days of [1, 7, 30, 400]) {
+    const bars = world("BTCUSD", { years: 200, timeframeMs: days * 24 * HOUR });
+    expect(Math.min(...bars.map(({ low }) => low))).toBeGreaterThan(0);
+  }
+});
+
 test("a longer synthetic series begins with the shorter one", () => {
   const whole = world("BTCUSD");
   fc.assert(
