@@ -153,7 +153,7 @@ async function decideOn(
   const votes = await askProviders(providers, { situation, context: recalled });
   const weights = memory.weights(asOf);
   const { action, confidence } = decide(votes, weights);
-  const behind = { decision_id: await decisionId(context.runId, asset, asOf), timestamp: new Date(asOf).toISOString() };
+  const behind = { decision_id: decisionId(context.runId, asset, asOf), timestamp: new Date(asOf).toISOString() };
 
   let order: Decision["order"] = "none";
   let size: number | null = null;

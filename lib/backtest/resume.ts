@@ -43,7 +43,7 @@ export async function committedChunks(
     const record = await store.readChunk(chunk.name);
     if (record === undefined) break;
     const rows = own.upTo(i).map(({ row }) => row);
-    if ((await outcomesDigest(rows)) !== record.outcomes_digest) {
+    if (outcomesDigest(rows) !== record.outcomes_digest) {
       options.note(
         `Memory no longer matches chunk ${chunk.name}: found ${rows.length} outcomes of the run up to it, ` +
           `expected the ${record.outcomes_so_far} that it committed. The run goes on from ${chunk.name}`,

@@ -21,7 +21,7 @@ export interface RunIdentity {
  */
 export async function identifyRun(job: BacktestJob, base: readonly OutcomeRow[]): Promise<RunIdentity> {
   const bars: Record<string, string> = {};
-  for (const [asset, series] of job.series) bars[asset] = await hashBars(series, job.period.endMs);
+  for (const [asset, series] of job.series) bars[asset] = hashBars(series, job.period.endMs);
   const marks = job.memory.marks.map(({ provider, beforeMs }) => ({
     provider,
     before: new Date(beforeMs).toISOString(),
@@ -40,10 +40,10 @@ export async function identifyRun(job: BacktestJob, base: readonly OutcomeRow[])
 
   const known = await readManifests(job.storage);
   let attempt = -1;
-  while (known.has(await runIdOf(keyOf(attempt + 1)))) attempt += 1;
+  while (known.has(runIdOf(keyOf(attempt + 1)))) attempt += 1;
   if (job.restart === true || attempt === -1) attempt += 1;
   const key = keyOf(attempt);
-  const id = await runIdOf(key);
+  const id = runIdOf(key);
   const isNew = !known.has(id);
   return { id, key, isNew, notes: isNew ? notesOnOlder(job, { id, key, known }) : [] };
 }

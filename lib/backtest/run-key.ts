@@ -24,12 +24,12 @@ export interface RunKey {
 }
 
 /** @returns 64 hexadecimal digits. */
-export async function runIdOf(key: RunKey): Promise<string> {
+export function runIdOf(key: RunKey): string {
   return sha256Hex(JSON.stringify(key));
 }
 
 /** SHA-256 of the bars that start before `endMs`, as rows of six little-endian doubles: the same for every file format. */
-export async function hashBars(series: BarSeries, endMs: number): Promise<string> {
+export function hashBars(series: BarSeries, endMs: number): string {
   const bars = series.bars.filter((bar) => bar.timestamp < endMs);
   const view = new DataView(new ArrayBuffer(bars.length * 48));
   bars.forEach((bar, i) => {
@@ -40,9 +40,9 @@ export async function hashBars(series: BarSeries, endMs: number): Promise<string
 }
 
 /** `<YYYYMMDDTHHMM>-<asset>-<8 hex>`: the same run decides under the same ids again. */
-export async function decisionId(runId: string, asset: string, atMs: number): Promise<string> {
+export function decisionId(runId: string, asset: string, atMs: number): string {
   const stamp = new Date(atMs).toISOString().replace(/[-:]/g, "").slice(0, 13);
-  const hash = await sha256Hex(`${runId} ${asset} ${atMs}`);
+  const hash = sha256Hex(`${runId} ${asset} ${atMs}`);
   return `${stamp}-${asset}-${hash.slice(0, 8)}`;
 }
 

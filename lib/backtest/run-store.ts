@@ -140,9 +140,9 @@ export async function readManifests(storage: Storage): Promise<ReadonlyMap<strin
 }
 
 /** The digest of a run's outcomes that `<chunk>.json` holds. */
-export async function outcomesDigest(
+export function outcomesDigest(
   outcomes: readonly { readonly id: string; readonly crc32: string | null }[],
-): Promise<string> {
+): string {
   const lines = outcomes.map(({ id, crc32 }) => `${id} ${crc32}\n`).toSorted();
   return sha256Hex(lines.join(""));
 }

@@ -131,7 +131,7 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
       chunk: chunk.name,
       start: new Date(chunk.startMs).toISOString(),
       end: new Date(chunk.endMs).toISOString(),
-      outcomes_digest: await outcomesDigest(soFar),
+      outcomes_digest: outcomesDigest(soFar),
       outcomes_so_far: soFar.length,
       remembered_at_start: rememberedAtStart,
       multipliers_at_start: multipliersAtStart,

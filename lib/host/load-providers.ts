@@ -45,16 +45,16 @@ export async function loadProviders(
     }
     const path = resolve(options.baseDir, config.path);
     const bytes = readFile(path, config.name);
-    files[config.path] = await sha256Hex(bytes);
+    files[config.path] = sha256Hex(bytes);
     if (config.type === "file") providers.push(fileProvider(config.name, parseVotesCsv(bytes, { file: path })));
     else providers.push(await importProvider(path, config.name));
   }
   return { providers, files };
 }
 
-function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
+function readFile(path: string, provider: string): Uint8Array {
   try {
-    return new Uint8Array(readFileSync(path));
+    return readFileSync(path);
   } catch (cause) {
     throw new CarryoverError(
       "NOT_FOUND",

@@ -3,8 +3,8 @@
  * weight, calibration and statistics, in every run. Like outcomes, marks are truth: caches are made from them.
  */
 import { CarryoverError } from "../errors.ts";
+import { crc32Hex } from "../files/crc32.ts";
 import { decodeJsonObject, encodeJson } from "../files/json-file.ts";
-import { sha256Hex } from "../files/sha256.ts";
 
 /** A provider starts afresh: what closed before `beforeMs` no longer counts for it. */
 export interface ForgetMark {
@@ -22,10 +22,9 @@ export function isForgetFile(name: string): boolean {
 }
 
 /** The file of a mark: equal marks have equal names and bytes. */
-export async function encodeForgetMark(mark: ForgetMark): Promise<{ name: string; bytes: Uint8Array }> {
+export function encodeForgetMark(mark: ForgetMark): { name: string; bytes: Uint8Array } {
   const bytes = encodeJson({ provider: mark.provider, before: new Date(mark.beforeMs).toISOString() });
-  const hash = await sha256Hex(new Uint8Array(bytes));
-  return { name: `forget_${hash.slice(0, 8)}.json`, bytes };
+  return { name: `forget_${crc32Hex(bytes)}.json`, bytes };
 }
 
 /** @throws {CarryoverError} `CORRUPT` if the file is no mark. */

@@ -2,12 +2,13 @@ import type { Outcome } from "../domain.ts";
 import type { Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import { encodeJson } from "../files/json-file.ts";
-import type { Storage } from "../files/storage.ts";
+import { sha256Hex } from "../files/sha256.ts";
+import type { Storage, StoredFile } from "../files/storage.ts";
 import { situationSentence } from "./description.ts";
 import { countedSince, encodeForgetMark, type ForgetMark } from "./forget.ts";
 import { decodeOutcome, encodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
 import { compareRows, rowOfOutcome, type OutcomeRow } from "./outcome-row.ts";
-import { digestOf, loadOutcomes, quarantine, type DamagedFile, type StoredOutcomes } from "./outcome-store.ts";
+import { loadOutcomes, quarantine, type DamagedFile, type StoredOutcomes } from "./outcome-store.ts";
 import { providerPerformance, regimePerformance } from "./performance.ts";
 import { readSidecar, readVectors, writeVectors, type Sidecar, type VectorRow } from "./vector-store.ts";
 
@@ -91,7 +92,7 @@ export async function openMemory(
       version: 1,
       outcomes: rows.length,
       forget_marks: marks.length,
-      digest: await digestOf(files),
+      digest: digestOf(files),
     });
     recorded = 0;
   };
@@ -133,7 +134,7 @@ export async function openMemory(
   };
 
   const forget = async (mark: ForgetMark): Promise<void> => {
-    const { name, bytes } = await encodeForgetMark(mark);
+    const { name, bytes } = encodeForgetMark(mark);
     await storage.createOnce(name, bytes);
     if (markFiles.some((file) => file.name === name)) return;
     markFiles.push({ name, size: bytes.length });
@@ -179,6 +180,12 @@ async function withVectors(
     rows.push({ row, vector });
   }
   return { rows, unreadable, embedded, mended };
+}
+
+/** SHA-256 over a line `<name> <size>` for each outcome and mark, sorted: what the caches were built from. */
+function digestOf(files: readonly StoredFile[]): string {
+  const sorted = files.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return sha256Hex(sorted.map(({ name, size }) => `${name} ${size}\n`).join(""));
 }
 
 /** A damaged sidecar is a cache that is made anew: nothing is lost with it. */

@@ -1,5 +1,4 @@
 import { CarryoverError } from "../errors.ts";
-import { sha256Hex } from "../files/sha256.ts";
 import type { Listing, Storage, StoredFile } from "../files/storage.ts";
 import { decodeForgetMark, isForgetFile, MAX_MARK_BYTES, type ForgetMark } from "./forget.ts";
 import { decodeOutcome, idOfOutcomeFile, MAX_OUTCOME_BYTES } from "./outcome.ts";
@@ -62,12 +61,6 @@ export async function loadOutcomes(
     }
   }
   return { rows: rows.toSorted(compareRows), marks, markFiles, descriptions, damaged };
-}
-
-/** SHA-256 over a line `<name> <size>` for each outcome and mark, sorted: what the caches were built from. */
-export async function digestOf(files: readonly StoredFile[]): Promise<string> {
-  const sorted = files.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  return sha256Hex(sorted.map(({ name, size }) => `${name} ${size}\n`).join(""));
 }
 
 /** Moves damaged outcomes and marks out of the way, to `quarantine/`. */

