@@ -1,0 +1,141 @@
+import { join } from "node:path";
+import { isoDate } from "../backtest/chunks.ts";
+import { runBacktest, type BacktestResult, type Progress } from "../backtest/run.ts";
+import { overrideConfig, toSettings, type Config } from "../config.ts";
+import type { BarSeries, Market } from "../domain.ts";
+import { hashingEmbedder } from "../embed/hashing-embedder.ts";
+import { CarryoverError } from "../errors.ts";
+import type { Json } from "../files/json-file.ts";
+import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
+import { openMemory } from "../memory/memory.ts";
+import { loadBars } from "./bar-files.ts";
+import { diskStorage } from "./disk-storage.ts";
+import { lockHolder, VERSION } from "./environment.ts";
+import { loadProviders } from "./load-providers.ts";
+import { choosePeriod, type Period } from "./period.ts";
+
+/** The year that a run without bars and without a period is about. */
+const SYNTHETIC_YEAR = 2024;
+
+/** How a configuration is run. */
+export interface RunOptions {
+  /** Checked, after flags; its folders absolute. */
+  readonly config: Config;
+  /** The folder that paths of providers start from. */
+  readonly baseDir: string;
+  /** Whether the data folder was asked for by a flag, so that it must be there. */
+  readonly dataDirIsExplicit: boolean;
+  readonly restart: boolean;
+  readonly signal: AbortSignal;
+  readonly onNote: (note: string) => void;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+/** What a run came to, and where its files are. */
+export interface RunOutcome extends BacktestResult {
+  readonly memoryDir: string;
+}
+
+/**
+ * Runs a configuration: finds bars and period, takes the lock of the memory folder, and backtests.
+ *
+ * @throws {CarryoverError} Whatever is wrong with bars, providers or memory; `LOCKED` if another process writes there.
+ */
+export async function runConfig(options: RunOptions): Promise<RunOutcome> {
+  const { onNote } = options;
+  const { series, market, period } = await findBars(options);
+  const start = isoDate(period.startMs);
+  const end = isoDate(period.endMs);
+  const config = await overrideConfig(options.config, { start, end });
+  const { providers, files } = await loadProviders(config.providers, options);
+  const settings = toSettings(config);
+
+  // Runs without memory have a folder of their own, so that what they record is never anyone's past.
+  const memoryDir = settings.memory.enabled ? config.memory.dir : join(config.memory.dir, "off");
+  const storage = diskStorage(memoryDir);
+  const lock = await storage.lock(lockHolder());
+  try {
+    const memory = await openMemory(storage, { embedder: hashingEmbedder() });
+    for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
+    let last: Progress | undefined;
+    try {
+      const result = await runBacktest({
+        settings: settings.backtest,
+        memorySettings: settings.memory,
+        period,
+        chunkKind: config.backtest.chunks,
+        series,
+        market,
+        providers,
+        memory,
+        storage,
+        key: { version: VERSION, config: keyConfig(config), seed: config.backtest.seed, files },
+        restart: options.restart,
+        signal: options.signal,
+        onNote,
+        onProgress: (progress) => {
+          last = progress;
+          options.onProgress(progress);
+        },
+      });
+      return { ...result, memoryDir };
+    } catch (error) {
+      if (options.signal.aborted) {
+        await memory.flush();
+        const place = last === undefined ? "" : ` in ${last.chunk} at ${isoDate(last.simulatedMs)}`;
+        onNote(`Stopped${place}: all ${memory.rows.length} outcomes are kept, and the same command goes on from there`);
+      }
+      throw error;
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
+async function findBars(
+  options: RunOptions,
+): Promise<{ series: ReadonlyMap<string, BarSeries>; market: Market; period: Period }> {
+  const { backtest } = options.config;
+  const timeframeMs = toSettings(options.config).backtest.timeframeMs;
+  const asked = { start: backtest.start, end: backtest.end };
+  const loaded = await loadBars({
+    assets: backtest.assets,
+    dataDir: backtest.data_dir,
+    timeframe: backtest.timeframe,
+    timeframeMs,
+    explicit: options.dataDirIsExplicit,
+  });
+  if (loaded !== undefined) {
+    const { period, notes } = choosePeriod(loaded, asked);
+    notes.forEach(options.onNote);
+    return { series: loaded, market: "bars", period };
+  }
+
+  const period: Period = {
+    startMs: asked.start === undefined ? Date.UTC(SYNTHETIC_YEAR, 0, 1) : Date.parse(asked.start),
+    endMs: asked.end === undefined ? Date.UTC(SYNTHETIC_YEAR + 1, 0, 1) : Date.parse(asked.end),
+  };
+  if (period.startMs < SYNTHETIC_START) {
+    const found = `found the start ${isoDate(period.startMs)}`;
+    throw new CarryoverError(
+      "NOT_FOUND",
+      `Cannot make synthetic bars: ${found}, expected ${isoDate(SYNTHETIC_START)} or later, or bars in "${backtest.data_dir}"`,
+    );
+  }
+  options.onNote(
+    `No bars of ${backtest.assets.join(", ")} in "${backtest.data_dir}": running on synthetic bars, which say nothing about a real market`,
+  );
+  const synthetic = backtest.assets.map((asset) => {
+    const bars = syntheticBars({ asset, timeframeMs, seed: backtest.seed, end: period.endMs });
+    return [asset, bars] as const;
+  });
+  return { series: new Map(synthetic), market: "synthetic", period };
+}
+
+/** The configuration as the run key has it: all but where things are stored. */
+function keyConfig(config: Config): Json {
+  const { dir: _dir, model_dir: _modelDir, ...memory } = config.memory;
+  const { data_dir: _dataDir, ...backtest } = config.backtest;
+  // A round trip drops what is undefined, as the manifest does.
+  return JSON.parse(JSON.stringify({ ...config, memory, backtest })) as Json;
+}
