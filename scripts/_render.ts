@@ -8,6 +8,9 @@ export interface Column {
   readonly align?: "left" | "right";
 }
 
+/** Chunks that a table has columns for: more do not fit a terminal. */
+export const SHOWN_CHUNKS = 6;
+
 const COLORS = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
 const SPARKS = "▁▂▃▄▅▆▇█";
 
@@ -94,6 +97,15 @@ export function multiplier(value: number | null): string {
   return text === "-" ? text : `${text}x`;
 }
 
+/** A size, such as `3.2 kB`, in powers of 1,000. */
+export function bytes(count: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let unit = 0;
+  let value = count;
+  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
+  return `${fixed(value, unit === 0 ? 0 : 1)} ${units[unit]}`;
+}
+
 /** A span of time, such as `8s`, `4m 05s` or `2h 03m`. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
@@ -101,6 +113,11 @@ export function duration(ms: number): string {
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${pad(seconds % 60)}s`;
   return `${Math.floor(seconds / 3600)}h ${pad(Math.floor((seconds % 3600) / 60))}m`;
+}
+
+/** Says that tables show the last chunks only, where there are more. */
+export function shownChunks(count: number): string {
+  return count > SHOWN_CHUNKS ? `\nBelow, the last ${SHOWN_CHUNKS} of ${count} chunks; --json has them all\n` : "";
 }
 
 /** One character a value, from the lowest to the highest of them; values that do not differ are drawn in the middle. */

@@ -72,3 +72,17 @@ export function rowOfOutcome(outcome: Outcome, file: { bytes: number; crc32: str
       })),
   };
 }
+
+/**
+ * The rows without repetitions: a trade that several runs remember (equal asset, action, entry and exit, as when the same
+ * year was run twice) counts once, under the smallest id.
+ *
+ * @param rows In the order of (exit, id), which is kept.
+ */
+export function distinctTrades(rows: readonly OutcomeRow[]): readonly OutcomeRow[] {
+  const seen = new Set<string>();
+  return rows.filter(({ asset, action, entryMs, exitMs }) => {
+    const trade = `${asset} ${action} ${entryMs} ${exitMs}`;
+    return !seen.has(trade) && seen.add(trade);
+  });
+}

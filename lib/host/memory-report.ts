@@ -1,0 +1,131 @@
+import { statSync } from "node:fs";
+import { breakdownOf, votedFor, type Breakdown } from "../backtest/summary.ts";
+import { CarryoverError } from "../errors.ts";
+import type { StoredFile } from "../files/storage.ts";
+import { reliability, type ReliabilityBin } from "../memory/calibration.ts";
+import { distinctTrades, type OutcomeRow } from "../memory/outcome-row.ts";
+import { readMemory } from "../memory/read-memory.ts";
+import { isSnapshotFile } from "../memory/snapshot-store.ts";
+import { SIDECAR_FILE, VECTORS_FILE } from "../memory/vector-store.ts";
+import { diskStorage } from "./disk-storage.ts";
+
+/** What is remembered in a folder: what `memory-stats --json` prints. Sizes in bytes, rates 0..100. */
+export interface MemoryReport {
+  readonly memory_dir: string;
+  readonly outcomes: { readonly count: number; readonly bytes: number; readonly imported: number };
+  /** Trades that several runs of the same period remember count once here, and in everything below. */
+  readonly distinct_trades: number;
+  readonly forget_marks: readonly { readonly provider: string; readonly before: string }[];
+  readonly snapshots: { readonly count: number; readonly bytes: number };
+  readonly vectors: {
+    readonly rows: number;
+    readonly dim: number | null;
+    readonly embedder: string | null;
+    readonly bytes: number;
+    /** Outcomes that the next writer adds. */
+    readonly behind: number;
+  };
+  readonly runs: number;
+  readonly quarantined: number;
+  readonly damaged: readonly { readonly name: string; readonly problem: string }[];
+  readonly newest: {
+    readonly decision_id: string;
+    readonly exit_timestamp: string;
+    readonly asset: string;
+    readonly action: string;
+    readonly pnl_percentage: number;
+    readonly result_r: number | null;
+  } | null;
+  /** Chunks that trades closed in, by time; `imported` for outcomes of other systems. */
+  readonly chunks: readonly string[];
+  readonly providers: Readonly<Record<string, Breakdown>>;
+  readonly regimes: Readonly<Record<string, Breakdown>>;
+  readonly assets: Readonly<Record<string, Breakdown>>;
+  /** `null` for fewer than 30 trades. */
+  readonly calibration: readonly ReliabilityBin[] | null;
+}
+
+/**
+ * Reads what a memory folder remembers. Takes no lock and writes nothing.
+ *
+ * @throws {CarryoverError} `NOT_FOUND` if there is no such folder.
+ */
+export async function readMemoryReport(memoryDir: string): Promise<MemoryReport> {
+  if (statSync(memoryDir, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new CarryoverError(
+      "NOT_FOUND",
+      `Cannot read memory: found no folder "${memoryDir}", expected one that a run has written`,
+    );
+  }
+  const storage = diskStorage(memoryDir);
+  const { rows, marks, damaged, sidecar, parsed, listing } = await readMemory(storage);
+  const trades = distinctTrades(rows).map((row) => (row.chunk === "" ? { ...row, chunk: "imported" } : row));
+  const chunks = [...new Set(trades.map((row) => row.chunk))];
+  const named = chunks.map((name) => ({ name }));
+  const breakdowns = (
+    names: Iterable<string>,
+    belongs: (row: OutcomeRow, name: string) => boolean,
+  ): Record<string, Breakdown> =>
+    Object.fromEntries(
+      [...new Set(names)].toSorted().map((name) => [
+        name,
+        breakdownOf(
+          trades.filter((row) => belongs(row, name)),
+          named,
+        ),
+      ]),
+    );
+  const snapshots = listing.files.filter(({ name }) => isSnapshotFile(name));
+  const sizeOf = (file: string): number => listing.files.find(({ name }) => name === file)?.size ?? 0;
+  const newest = rows.at(-1);
+  return {
+    memory_dir: memoryDir,
+    outcomes: {
+      count: rows.length,
+      bytes: rows.reduce((sum, row) => sum + row.bytes, 0),
+      imported: rows.filter((row) => row.crc32 === null).length,
+    },
+    distinct_trades: trades.length,
+    forget_marks: marks.map(({ provider, beforeMs }) => ({ provider, before: new Date(beforeMs).toISOString() })),
+    snapshots: { count: snapshots.length, bytes: bytesOf(snapshots) },
+    vectors: {
+      rows: sidecar?.rows.length ?? 0,
+      dim: sidecar?.dim ?? null,
+      embedder: sidecar?.embedder ?? null,
+      bytes: sizeOf(VECTORS_FILE) + sizeOf(SIDECAR_FILE),
+      behind: parsed,
+    },
+    runs: (await storage.list("runs")).folders.length,
+    quarantined: (await storage.list("quarantine")).files.length,
+    damaged,
+    newest:
+      newest === undefined
+        ? null
+        : {
+            decision_id: newest.id,
+            exit_timestamp: new Date(newest.exitMs).toISOString(),
+            asset: newest.asset,
+            action: newest.action,
+            pnl_percentage: newest.pnlPct,
+            result_r: newest.resultR,
+          },
+    chunks,
+    providers: breakdowns(
+      trades.flatMap((row) => row.votes.filter((vote) => votedFor(row, vote.provider)).map((vote) => vote.provider)),
+      votedFor,
+    ),
+    regimes: breakdowns(
+      trades.map((row) => row.regime),
+      (row, name) => row.regime === name,
+    ),
+    assets: breakdowns(
+      trades.map((row) => row.asset),
+      (row, name) => row.asset === name,
+    ),
+    calibration: reliability(trades),
+  };
+}
+
+function bytesOf(files: readonly StoredFile[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
+}

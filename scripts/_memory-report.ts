@@ -1,0 +1,102 @@
+/** What memory-stats shows. */
+import type { Breakdown } from "../lib/backtest/summary.ts";
+import type { MemoryReport } from "../lib/host/memory-report.ts";
+import {
+  bytes,
+  fixed,
+  paint,
+  pct,
+  SHOWN_CHUNKS,
+  shownChunks,
+  signed,
+  signedPct,
+  table,
+  trendArrow,
+  type Column,
+} from "./_render.ts";
+
+/** Everything that is remembered, as text. */
+export function renderReport(report: MemoryReport): string {
+  if (report.outcomes.count === 0) {
+    return `${counts(report)}\nNothing is remembered yet: bun scripts/run-chunks.ts remembers what it trades\n`;
+  }
+  const hidden = Math.max(0, report.chunks.length - SHOWN_CHUNKS);
+  const note =
+    hidden === 0 ? "" : `\nThe last ${SHOWN_CHUNKS} of ${report.chunks.length} chunks; --json has them all\n`;
+  return (
+    [
+      counts(report),
+      section("Providers: win rate of the trades they voted for, trades", breakdowns(report.providers, report.chunks)),
+      section("Regimes: win rate, trades", breakdowns(report.regimes, report.chunks)),
+      section("Assets: win rate, trades", breakdowns(report.assets, report.chunks)),
+      section("Calibration: what the ensemble's confidence was, and how often it won", calibration(report)),
+    ].join("\n") + note
+  );
+}
+
+function counts(report: MemoryReport): string {
+  const { outcomes, vectors, snapshots, newest } = report;
+  const lines = [
+    ["Memory", report.memory_dir],
+    [
+      "Outcomes",
+      `${outcomes.count} (${bytes(outcomes.bytes)}), ${report.distinct_trades} distinct trades, ${outcomes.imported} imported and unverified`,
+    ],
+    [
+      "Vectors",
+      vectors.dim === null
+        ? "none"
+        : `${vectors.rows} x ${vectors.dim} by ${vectors.embedder} (${bytes(vectors.bytes)}), ${vectors.behind} outcomes behind`,
+    ],
+    ["Snapshots", `${snapshots.count} (${bytes(snapshots.bytes)})`],
+    ["Runs", String(report.runs)],
+    ...report.forget_marks.map((mark) => ["Forgotten", `${mark.provider} before ${mark.before}`]),
+    ...(newest === null
+      ? []
+      : [
+          [
+            "Newest",
+            `${newest.decision_id} ${newest.action}, closed ${newest.exit_timestamp}, ${signedPct(newest.pnl_percentage, 2)}, ${signed(newest.result_r)} R`,
+          ],
+        ]),
+    ...(report.quarantined === 0 ? [] : [["Quarantine", `${report.quarantined} files`]]),
+    ...report.damaged.map(({ problem }) => [paint("Damaged", "red"), problem]),
+  ];
+  const width = Math.max(...lines.map(([label = ""]) => label.length));
+  return lines.map(([label = "", text]) => `${label.padEnd(width)}  ${text}\n`).join("");
+}
+
+function section(title: string, body: string): string {
+  return `${paint(title, "bold")}\n${body}`;
+}
+
+function breakdowns(items: Readonly<Record<string, Breakdown>>, chunks: readonly string[]): string {
+  const columns: Column[] = [
+    { title: "", align: "left" },
+    ...chunks.slice(-SHOWN_CHUNKS).map((title) => ({ title })),
+    ...["trend", "trades", "won", "P&L", "mean R"].map((title) => ({ title })),
+  ];
+  const rows = Object.entries(items).map(([name, item]) => [
+    name,
+    ...item.by_quarter.slice(-SHOWN_CHUNKS).map((cell) => `${pct(cell.win_rate)} ${cell.total_trades}`),
+    trendArrow(item.trend?.change_pct ?? null, item.trend?.standard_error_pct ?? null),
+    String(item.total_trades),
+    pct(item.win_rate),
+    signed(item.total_pnl),
+    signed(item.mean_result_r, 3),
+  ]);
+  return table(columns, rows);
+}
+
+function calibration({ calibration: bins }: MemoryReport): string {
+  if (bins === null) return "  too few trades: fewer than 30 say nothing\n";
+  return table(
+    ["confidence", "mean", "trades", "won"].map((title) => ({ title })),
+    bins.map((bin) => [
+      `${bin.from} to ${bin.to}`,
+      fixed(bin.mean_confidence, 1),
+      String(bin.trades),
+      pct(bin.win_rate),
+    ]),
+  );
+}
