@@ -20,18 +20,13 @@ export function renderReport(report: MemoryReport): string {
   if (report.outcomes.count === 0) {
     return `${counts(report)}\nNothing is remembered yet: bun scripts/run-chunks.ts remembers what it trades\n`;
   }
-  const hidden = Math.max(0, report.chunks.length - SHOWN_CHUNKS);
-  const note =
-    hidden === 0 ? "" : `\nThe last ${SHOWN_CHUNKS} of ${report.chunks.length} chunks; --json has them all\n`;
-  return (
-    [
-      counts(report),
-      section("Providers: win rate of the trades they voted for, trades", breakdowns(report.providers, report.chunks)),
-      section("Regimes: win rate, trades", breakdowns(report.regimes, report.chunks)),
-      section("Assets: win rate, trades", breakdowns(report.assets, report.chunks)),
-      section("Calibration: what the ensemble's confidence was, and how often it won", calibration(report)),
-    ].join("\n") + note
-  );
+  return [
+    counts(report) + shownChunks(report.chunks.length),
+    section("Providers: win rate of the trades they voted for, trades", breakdowns(report.providers, report.chunks)),
+    section("Regimes: win rate, trades", breakdowns(report.regimes, report.chunks)),
+    section("Assets: win rate, trades", breakdowns(report.assets, report.chunks)),
+    section("Calibration: what the ensemble's confidence was, and how often it won", calibration(report)),
+  ].join("\n");
 }
 
 function counts(report: MemoryReport): string {

@@ -155,7 +155,7 @@ function assets(summary: Summary): string {
 
 function carriedOver({ quarterly_breakdown: quarters, memory_enabled: enabled }: Summary): string {
   if (!enabled) return "  Nothing: memory is off, and every provider has an equal say\n";
-  const lines = quarters.map((q) => {
+  const lines = last(quarters).map((q) => {
     const multipliers = Object.entries(q.provider_multipliers_at_start).map(
       ([name, value]) => `${name} ${multiplier(value)}`,
     );
