@@ -1,0 +1,297 @@
+import { isDeepStrictEqual } from "node:util";
+import { hashingEmbedder } from "../embed/hashing-embedder.ts";
+import { CarryoverError } from "../errors.ts";
+import { isRecord, readJsonObject } from "../files/json-file.ts";
+import type { Storage } from "../files/storage.ts";
+import { countedSince, isForgetFile, type ForgetMark } from "../memory/forget.ts";
+import { MEMORY_FILE, openMemory, PROVIDER_FILE, REGIME_FILE } from "../memory/memory.ts";
+import { idOfOutcomeFile } from "../memory/outcome.ts";
+import type { OutcomeRow } from "../memory/outcome-row.ts";
+import { loadOutcomes, quarantine, type DamagedFile, type StoredOutcomes } from "../memory/outcome-store.ts";
+import { providerPerformance, regimePerformance, type PerformanceRecord } from "../memory/performance.ts";
+import { SIDECAR_FILE, VECTORS_FILE } from "../memory/vector-store.ts";
+import { diskStorage } from "./disk-storage.ts";
+import { lockHolder } from "./environment.ts";
+
+/** Larger statistics are none of ours. */
+const MAX_STATISTICS_BYTES = 1 << 24;
+
+/** What a provider's or a regime's statistics said, and what the outcomes say. */
+export interface Recounted {
+  readonly name: string;
+  /** `null` where the file was missing, could not be read, or did not have it. */
+  readonly before: PerformanceRecord | null;
+  /** `null` where no outcome counts for it. */
+  readonly after: PerformanceRecord | null;
+}
+
+/** A recount of everything. */
+export interface Recount {
+  /** Sorted by name, like the regimes. */
+  readonly providers: readonly Recounted[];
+  readonly regimes: readonly Recounted[];
+  readonly outcomes: number;
+  /** Outcomes and marks that are not what was once written; moved to `quarantine/`, unless nothing was to be written. */
+  readonly damaged: readonly DamagedFile[];
+}
+
+/**
+ * Counts providers and regimes anew, from the outcomes themselves: each of them is read and checked, and no cache is trusted.
+ *
+ * @param options `providers`: tell of these alone; `dryRun`: write nothing and take no lock.
+ * @throws {CarryoverError} `NOT_FOUND` without a memory or for a provider that it does not know, `LOCKED`, `IO`.
+ */
+export async function recountProviders(options: {
+  memoryDir: string;
+  providers?: readonly string[];
+  dryRun?: boolean;
+}): Promise<Recount> {
+  const { providers = [], dryRun = false } = options;
+  return withStorage(options.memoryDir, { what: "reset providers", readOnly: dryRun }, async (storage) => {
+    const beforeProviders = await readStatistics(storage, PROVIDER_FILE);
+    const beforeRegimes = await readStatistics(storage, REGIME_FILE);
+    const stored = await readOutcomes(storage);
+    const after = recordsOf(providerPerformance(stored.rows, countedSince(stored.marks)));
+    const known = new Set([...voters(stored.rows), ...beforeProviders.keys()]);
+    assertKnown(providers, known);
+
+    if (!dryRun) {
+      await quarantine(storage, stored.damaged);
+      const memory = await openMemory(storage, { embedder: hashingEmbedder() });
+      // An outcome that was exchanged for another of the same size still has its old row in the sidecar.
+      const rows = memory.rows.map(({ row }) => row);
+      if (!isDeepStrictEqual(rows, stored.rows)) {
+        await openMemory(storage, { embedder: hashingEmbedder(), rebuildVectors: true });
+      }
+    }
+    const regimes = recordsOf(regimePerformance(stored.rows));
+    return {
+      providers: compare(providers.length === 0 ? known : providers, beforeProviders, after),
+      regimes: compare([...beforeRegimes.keys(), ...regimes.keys()], beforeRegimes, regimes),
+      outcomes: stored.rows.length,
+      damaged: stored.damaged,
+    };
+  });
+}
+
+/** A forget mark and what it means. */
+export interface Forgotten extends ForgetMark {
+  /** Trades before the mark on which the provider voted BUY or SELL, and which counted until now. */
+  readonly outcomes: number;
+  /** Such trades that an earlier mark had forgotten already. */
+  readonly alreadyForgotten: number;
+  /** False where an earlier mark reaches as far: then none is written. */
+  readonly isNew: boolean;
+  /** What still counts for the provider; `null` where nothing does. */
+  readonly after: PerformanceRecord | null;
+}
+
+/** What was forgotten. */
+export interface Forgetting {
+  /** Sorted by provider. */
+  readonly marks: readonly Forgotten[];
+  /** Exit of the newest outcome, epoch ms. */
+  readonly newestExitMs: number;
+  readonly damaged: readonly DamagedFile[];
+}
+
+/**
+ * Lets providers start afresh: writes a durable mark for each, before which outcomes no longer count for it.
+ *
+ * @param options `providers`: by default all that are remembered; `beforeMs`: epoch ms, by default just after the newest
+ * outcome; `dryRun`: write nothing and take no lock.
+ * @throws {CarryoverError} `NOT_FOUND` without a memory, an outcome, or for a provider that it does not know, `LOCKED`, `IO`.
+ */
+export async function forgetProviders(options: {
+  memoryDir: string;
+  providers?: readonly string[];
+  beforeMs?: number;
+  dryRun?: boolean;
+}): Promise<Forgetting> {
+  const { dryRun = false } = options;
+  return withStorage(options.memoryDir, { what: "forget providers", readOnly: dryRun }, async (storage) => {
+    if (dryRun) {
+      const { rows, marks, damaged } = await readOutcomes(storage);
+      return { ...planMarks(rows, marks, options), damaged };
+    }
+    const memory = await openMemory(storage, { embedder: hashingEmbedder() });
+    const rows = memory.rows.map(({ row }) => row);
+    const plan = planMarks(rows, memory.marks, options);
+    for (const { provider, beforeMs, isNew } of plan.marks) if (isNew) await memory.forget({ provider, beforeMs });
+    await memory.flush();
+    return { ...plan, damaged: memory.damaged };
+  });
+}
+
+function planMarks(
+  rows: readonly OutcomeRow[],
+  marks: readonly ForgetMark[],
+  options: { memoryDir: string; providers?: readonly string[]; beforeMs?: number },
+): Omit<Forgetting, "damaged"> {
+  const newest = rows.at(-1);
+  if (newest === undefined) {
+    throw new CarryoverError(
+      "NOT_FOUND",
+      `Cannot forget in "${options.memoryDir}": found no outcomes, expected at least one`,
+    );
+  }
+  const known = voters(rows);
+  const { providers = [], beforeMs = newest.exitMs + 1 } = options;
+  assertKnown(providers, known);
+  const names = [...(providers.length === 0 ? known : new Set(providers))].toSorted(byCodeUnit);
+  const since = countedSince(marks);
+  const after = recordsOf(
+    providerPerformance(rows, countedSince([...marks, ...names.map((provider) => ({ provider, beforeMs }))])),
+  );
+  const forgotten = names.map((provider) => {
+    const countedFrom = since.get(provider) ?? -Infinity;
+    const older = rows.filter((row) => row.exitMs < beforeMs && hasSide(row, provider));
+    const outcomes = older.filter((row) => row.exitMs >= countedFrom).length;
+    return {
+      provider,
+      beforeMs,
+      outcomes,
+      alreadyForgotten: older.length - outcomes,
+      isNew: beforeMs > countedFrom,
+      after: after.get(provider) ?? null,
+    };
+  });
+  return { marks: forgotten, newestExitMs: newest.exitMs };
+}
+
+/** What became of the vectors. */
+export interface RebuiltVectors {
+  readonly made: number;
+  readonly kept: number;
+  readonly dim: number;
+  readonly embedder: string;
+  /** Size of `vectors.f32` and its sidecar. */
+  readonly vectorBytes: number;
+  readonly sidecarBytes: number;
+  /** Bytes after the last vector that belonged to none, now cut off. */
+  readonly tailBytes: number;
+  /** Outcomes and marks that are not what was once written, moved to `quarantine/`. */
+  readonly damaged: readonly DamagedFile[];
+}
+
+/**
+ * Makes the vectors that are missing or damaged from their outcomes.
+ *
+ * @param options `all`: make every vector anew.
+ * @throws {CarryoverError} `NOT_FOUND` without a memory, `LOCKED`, `IO`.
+ */
+export async function rebuildVectors(options: { memoryDir: string; all?: boolean }): Promise<RebuiltVectors> {
+  return withStorage(options.memoryDir, { what: "rebuild vectors", readOnly: false }, async (storage) => {
+    const embedder = hashingEmbedder();
+    const { rows, embedded, damaged } = await openMemory(storage, { embedder, rebuildVectors: options.all ?? false });
+    const { files } = await storage.list();
+    const sizeOf = (name: string): number => files.find((file) => file.name === name)?.size ?? 0;
+    const vectorBytes = rows.length * embedder.dim * Float32Array.BYTES_PER_ELEMENT;
+    const tailBytes = sizeOf(VECTORS_FILE) - vectorBytes;
+    // Sound vectors are left alone at the opening, with whatever comes after them; numpy would stumble over it.
+    if (tailBytes > 0) await storage.appendAt(VECTORS_FILE, vectorBytes, new Uint8Array());
+    return {
+      made: embedded,
+      kept: rows.length - embedded,
+      dim: embedder.dim,
+      embedder: embedder.id,
+      vectorBytes,
+      sidecarBytes: sizeOf(SIDECAR_FILE),
+      tailBytes,
+      damaged,
+    };
+  });
+}
+
+/** Runs `work` on a memory folder that is there; under its lock, unless nothing is written. */
+async function withStorage<T>(
+  memoryDir: string,
+  options: { what: string; readOnly: boolean },
+  work: (storage: Storage) => Promise<T>,
+): Promise<T> {
+  const storage = diskStorage(memoryDir);
+  // Before the lock, which would make the folder. And a folder of something else must not become a memory by a typing error.
+  const { files } = await storage.list();
+  if (!files.some(({ name }) => idOfOutcomeFile(name) !== undefined || isForgetFile(name) || name === MEMORY_FILE)) {
+    throw new CarryoverError(
+      "NOT_FOUND",
+      `Cannot ${options.what}: found no memory in "${memoryDir}", expected a folder that a run has written to`,
+    );
+  }
+  if (options.readOnly) return work(storage);
+  const lock = await storage.lock(lockHolder());
+  try {
+    return await work(storage);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Every outcome as its file has it, whatever the sidecar remembers. */
+async function readOutcomes(storage: Storage): Promise<StoredOutcomes> {
+  return loadOutcomes(storage, await storage.list(), []);
+}
+
+/** Statistics as a file has them, as far as they make sense: it is about to be counted anew. */
+async function readStatistics(storage: Storage, name: string): Promise<ReadonlyMap<string, PerformanceRecord>> {
+  try {
+    return recordsOf((await readJsonObject(storage, name, { maxBytes: MAX_STATISTICS_BYTES })) ?? {});
+  } catch (error) {
+    if (error instanceof CarryoverError && error.code === "CORRUPT") return new Map();
+    throw error;
+  }
+}
+
+function recordsOf(statistics: Readonly<Record<string, unknown>>): ReadonlyMap<string, PerformanceRecord> {
+  const records = new Map<string, PerformanceRecord>();
+  for (const [name, value] of Object.entries(statistics)) {
+    if (!isRecord(value)) continue;
+    const { total_trades, winning_trades, total_pnl, mean_result_r } = value;
+    if (
+      typeof total_trades === "number" &&
+      typeof winning_trades === "number" &&
+      typeof total_pnl === "number" &&
+      (typeof mean_result_r === "number" || mean_result_r === null)
+    ) {
+      records.set(name, { total_trades, winning_trades, total_pnl, mean_result_r });
+    }
+  }
+  return records;
+}
+
+function compare(
+  names: Iterable<string>,
+  before: ReadonlyMap<string, PerformanceRecord>,
+  after: ReadonlyMap<string, PerformanceRecord>,
+): Recounted[] {
+  return [...new Set(names)].toSorted(byCodeUnit).map((name) => ({
+    name,
+    before: before.get(name) ?? null,
+    after: after.get(name) ?? null,
+  }));
+}
+
+/** Providers that voted on a remembered trade. */
+function voters(rows: readonly OutcomeRow[]): ReadonlySet<string> {
+  return new Set(rows.flatMap((row) => row.votes.map((vote) => vote.provider)));
+}
+
+function hasSide(row: OutcomeRow, provider: string): boolean {
+  return row.votes.some((vote) => vote.provider === provider && vote.direction !== 0);
+}
+
+function assertKnown(providers: readonly string[], known: ReadonlySet<string>): void {
+  const unknown = providers.filter((provider) => !known.has(provider));
+  if (unknown.length === 0) return;
+  const names = [...known].toSorted(byCodeUnit).map((name) => JSON.stringify(name));
+  const expected = names.length === 0 ? "one that is remembered, and none is" : `one of ${names.join(", ")}`;
+  const found = unknown.map((name) => JSON.stringify(name)).join(", ");
+  throw new CarryoverError(
+    "NOT_FOUND",
+    `Cannot reset the provider ${found}: found no vote of it, expected ${expected}`,
+  );
+}
+
+function byCodeUnit(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

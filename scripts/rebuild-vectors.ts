@@ -1,0 +1,42 @@
+#!/usr/bin/env bun
+/**
+ * Makes vectors from the outcomes: those that are missing or damaged, or all.
+ *
+ *   bun scripts/rebuild-vectors.ts [--all]
+ */
+import { rebuildVectors } from "../lib/host/maintain.ts";
+import { locateMemoryDir, parseFlags, runScript, SHARED_FLAGS, warn, writeJson, writeOut } from "./_cli.ts";
+import { bytes, fixed } from "./_render.ts";
+
+const COMMAND = {
+  summary: `Makes the vectors that are missing or damaged from their outcomes. A run does so by itself when it starts; this
+does it now, and without one.`,
+  usage: "bun scripts/rebuild-vectors.ts [--all] [flags]",
+  flags: {
+    all: { type: "boolean", help: "make every vector anew, from outcomes that are all read and checked" },
+    ...SHARED_FLAGS,
+  },
+  example: `bun scripts/rebuild-vectors.ts
+    bun scripts/rebuild-vectors.ts --all --json | jq .made`,
+} as const;
+
+const DAMAGED = 4;
+
+await runScript(async ({ argv }) => {
+  const { flags } = parseFlags(argv, COMMAND);
+  const memoryDir = await locateMemoryDir({ memoryDirFlag: flags["memory-dir"], configFlag: flags.config });
+  const result = await rebuildVectors({ memoryDir, all: flags.all });
+  const { made, kept, dim, embedder, vectorBytes, sidecarBytes, tailBytes, damaged } = result;
+  if (flags.json) {
+    const sizes = { vector_bytes: vectorBytes, sidecar_bytes: sidecarBytes, tail_bytes_dropped: tailBytes };
+    await writeJson({ made, kept, dim, embedder, ...sizes, damaged });
+  } else {
+    const size = bytes(vectorBytes + sidecarBytes);
+    await writeOut(
+      `Made ${fixed(made, 0)} vectors and kept ${fixed(kept, 0)}: ${fixed(made + kept, 0)} x ${dim} by ${embedder}, ` +
+        `${size}${tailBytes === 0 ? "" : `; cut off ${fixed(tailBytes, 0)} bytes that belonged to none`}\n`,
+    );
+  }
+  for (const { name, problem } of damaged) warn(`Moved "${name}" to quarantine: ${problem}`);
+  return damaged.length > 0 ? DAMAGED : 0;
+});
