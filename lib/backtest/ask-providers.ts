@@ -2,6 +2,9 @@ import type { Answer, MemoryContext, Situation, Vote } from "../domain.ts";
 import { messageOf } from "../errors.ts";
 import { abstain, type Provider } from "../providers/provider.ts";
 
+/** Characters of a reason or an error that are kept. */
+const MAX_TEXT = 1000;
+
 /**
  * Asks every provider at once. One that throws, rejects or answers out of range abstains, and the others count.
  *
@@ -29,12 +32,22 @@ function ask(provider: Provider, input: { situation: Situation; context: MemoryC
 /** Checks an answer: whoever wrote the provider may not have had a type checker. */
 function voteOf(provider: string, answer: unknown): Vote {
   const { action, confidence, reason, error } = (answer ?? {}) as Partial<Record<keyof Answer, unknown>>;
-  if (typeof error === "string") return { provider, ...abstain(error) };
+  if (typeof error === "string") return { provider, ...abstain(shortened(error)) };
   if (action !== "BUY" && action !== "SELL" && action !== "HOLD") {
-    return { provider, ...abstain(`found action ${JSON.stringify(action)}, expected "BUY", "SELL" or "HOLD"`) };
+    return { provider, ...abstain(`found action ${shown(action)}, expected "BUY", "SELL" or "HOLD"`) };
   }
   if (typeof confidence !== "number" || !(confidence >= 0 && confidence <= 100)) {
-    return { provider, ...abstain(`found confidence ${JSON.stringify(confidence)}, expected 0 to 100`) };
+    return { provider, ...abstain(`found confidence ${shown(confidence)}, expected 0 to 100`) };
   }
-  return { provider, action, confidence, ...(typeof reason === "string" ? { reason } : {}) };
+  return { provider, action, confidence, ...(typeof reason === "string" ? { reason: shortened(reason) } : {}) };
+}
+
+/** A text that an outcome can hold: one that is too long would make its file unreadable. */
+function shortened(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 3)}...` : text;
+}
+
+function shown(value: unknown): string {
+  if (typeof value === "string") return shortened(JSON.stringify(value));
+  return typeof value === "number" ? String(value) : typeof value;
 }

@@ -14,11 +14,18 @@ export interface Chunk {
  * Cuts a run's period into chunks. Quarters, months and ISO weeks are those of the calendar, cut off at the period's
  * borders; days are counted from its start.
  *
- * @param period Both at midnight UTC.
+ * @param period Both at midnight UTC, the end exclusive.
  * @param kind `quarter`, `month`, `week` or `<n>d`.
- * @throws {RangeError} If the kind is none of these.
+ * @throws {RangeError} If the kind is none of these, or the period no span of whole days.
  */
 export function planChunks(period: { startMs: number; endMs: number }, kind: string): readonly Chunk[] {
+  const isSpan = period.startMs < period.endMs && period.startMs % DAY_MS === 0 && period.endMs % DAY_MS === 0;
+  if (!isSpan) {
+    const found = `${period.startMs} to ${period.endMs}`;
+    throw new RangeError(
+      `Cannot cut into chunks: found the period ${found}, expected midnights, the end after the start`,
+    );
+  }
   const calendar = calendarOf(kind, period.startMs);
   const chunks: Chunk[] = [];
   for (let startMs = period.startMs; startMs < period.endMs;) {

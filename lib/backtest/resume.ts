@@ -6,25 +6,31 @@ import { outcomesDigest, type ChunkRecord, type RunStore } from "./run-store.ts"
 
 /** A run's outcomes and when they were recorded. */
 export interface OwnOutcomes {
-  /** In the order of (exit, id). */
-  all(): readonly VectorRow[];
-  /** Those recorded up to the end of a chunk, by its place. */
+  /** Those recorded up to the end of a chunk, by its place, in the order of (exit, id). */
   upTo(chunkIndex: number): readonly VectorRow[];
   /** Those recorded in one chunk, by its place. */
   recordedIn(chunkIndex: number): readonly VectorRow[];
 }
 
-/** Looks at a run's outcomes in memory. */
-export function ownOutcomes(memory: Memory, runId: string, chunks: readonly Chunk[]): OwnOutcomes {
-  const indexByName = new Map(chunks.map(({ name }, i) => [name, i]));
-  const all = (): readonly VectorRow[] => memory.rows.filter(({ row }) => row.runId === runId);
-  // What is closed at the end of the run is recorded with the last chunk, whichever owns the bar.
+/**
+ * Looks at a run's outcomes in memory.
+ *
+ * @param run `closing`: place of the chunk at whose end the run closes what is open.
+ */
+export function ownOutcomes(
+  memory: Memory,
+  run: { id: string; chunks: readonly Chunk[]; closing: number },
+): OwnOutcomes {
+  const indexByName = new Map(run.chunks.map(({ name }, i) => [name, i]));
+  // What is closed at the end of the run is recorded there, whichever chunk owns the bar. Nobody records under a chunk that
+  // the run does not have: with the first chunk, such an outcome is noticed at once.
   const indexOf = (row: OutcomeRow): number =>
-    row.exitReason === "end_of_run" ? chunks.length - 1 : (indexByName.get(row.chunk) ?? chunks.length);
+    row.exitReason === "end_of_run" ? run.closing : (indexByName.get(row.chunk) ?? 0);
+  const select = (isWanted: (chunkIndex: number) => boolean): readonly VectorRow[] =>
+    memory.rows.filter(({ row }) => row.runId === run.id && isWanted(indexOf(row)));
   return {
-    all,
-    upTo: (chunkIndex) => all().filter(({ row }) => indexOf(row) <= chunkIndex),
-    recordedIn: (chunkIndex) => all().filter(({ row }) => indexOf(row) === chunkIndex),
+    upTo: (chunkIndex) => select((i) => i <= chunkIndex),
+    recordedIn: (chunkIndex) => select((i) => i === chunkIndex),
   };
 }
 

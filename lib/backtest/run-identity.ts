@@ -1,3 +1,4 @@
+import type { Json } from "../files/json-file.ts";
 import type { OutcomeRow } from "../memory/outcome-row.ts";
 import { isoDate } from "./chunks.ts";
 import type { BacktestJob } from "./run.ts";
@@ -8,8 +9,6 @@ import { readManifests } from "./run-store.ts";
 export interface RunIdentity {
   readonly id: string;
   readonly key: RunKey;
-  /** Whether the folder does not know it yet. */
-  readonly isNew: boolean;
   /** What is said of an older run of the same period that this one is not. */
   readonly notes: readonly string[];
 }
@@ -28,7 +27,8 @@ export async function identifyRun(job: BacktestJob, base: readonly OutcomeRow[])
   }));
   const keyOf = (attempt: number): RunKey => ({
     version: job.key.version,
-    config: job.key.config,
+    period: `${isoDate(job.period.startMs)}/${isoDate(job.period.endMs)}`,
+    config: job.key.config ?? configOf(job),
     seed: job.key.seed,
     files: job.key.files,
     bars,
@@ -39,30 +39,36 @@ export async function identifyRun(job: BacktestJob, base: readonly OutcomeRow[])
   });
 
   const known = await readManifests(job.storage);
-  let attempt = -1;
-  while (known.has(runIdOf(keyOf(attempt + 1)))) attempt += 1;
-  if (job.restart === true || attempt === -1) attempt += 1;
-  const key = keyOf(attempt);
+  const attempts = new Set([...known.values()].map((key) => key.attempt));
+  const highest = Math.max(-1, ...[...attempts].filter((attempt) => known.has(runIdOf(keyOf(attempt)))));
+  const key = keyOf(job.restart === true ? highest + 1 : Math.max(0, highest));
   const id = runIdOf(key);
   const isNew = !known.has(id);
-  return { id, key, isNew, notes: isNew ? notesOnOlder(job, { id, key, known }) : [] };
+  return { id, key, notes: isNew ? notesOnOlder({ id, key, known }) : [] };
 }
 
-/** Names the older run that is most like a new one, and what differs. */
-function notesOnOlder(
-  job: BacktestJob,
-  run: { id: string; key: RunKey; known: ReadonlyMap<string, RunKey> },
-): readonly string[] {
-  const period = `${isoDate(job.period.startMs)}/${isoDate(job.period.endMs)}`;
+/** What a job's result depends on, for one that no configuration file describes. */
+function configOf(job: BacktestJob): Json {
+  const { settings, memorySettings, chunkKind, providers } = job;
+  const costs = Object.fromEntries(settings.costs);
+  const config = {
+    settings: { ...settings, costs },
+    memory: memorySettings,
+    chunks: chunkKind,
+    providers: providers.map(({ name }) => name),
+  };
+  return JSON.parse(JSON.stringify(config)) as Json;
+}
+
+/** Names the older run of the same period that is most like a new one, and what differs. */
+function notesOnOlder(run: { id: string; key: RunKey; known: ReadonlyMap<string, RunKey> }): readonly string[] {
   const [closest] = [...run.known]
+    .filter(([, key]) => key.period === run.key.period)
     .map(([id, key]) => ({ id, differs: differences(key, run.key) }))
-    .filter(
-      ({ differs }) => !differs.some((part) => part === "config.backtest.start" || part === "config.backtest.end"),
-    )
     .toSorted((a, b) => a.differs.length - b.differs.length || (a.id < b.id ? -1 : 1));
   if (closest === undefined) return [];
   return [
-    `This is a new run, ${run.id.slice(0, 12)}: run ${closest.id.slice(0, 12)} of ${period} differs in ` +
-      `${closest.differs.join(", ")}. The older one stays as it is`,
+    `This is a new run, ${run.id.slice(0, 12)}: run ${closest.id.slice(0, 12)} of ${run.key.period.replace("/", " to ")} ` +
+      `differs in ${closest.differs.join(", ")}. The older one stays as it is`,
   ];
 }

@@ -8,7 +8,9 @@ import { sha256Hex } from "../files/sha256.ts";
  */
 export interface RunKey {
   readonly version: string;
-  /** The parsed config after flags, without storage paths. */
+  /** `<start>/<end>`, the end exclusive. */
+  readonly period: string;
+  /** The parsed config after flags, without storage paths and the period. */
   readonly config: Json;
   readonly seed: number;
   /** SHA-256 of each file that the config names, by its path there. */
@@ -23,9 +25,9 @@ export interface RunKey {
   readonly attempt: number;
 }
 
-/** @returns 64 hexadecimal digits. */
+/** @returns 64 hexadecimal digits; the order of keys in maps does not matter. */
 export function runIdOf(key: RunKey): string {
-  return sha256Hex(JSON.stringify(key));
+  return sha256Hex(canonical(key as unknown as Json));
 }
 
 /** SHA-256 of the bars that start before `endMs`, as rows of six little-endian doubles: the same for every file format. */
@@ -33,8 +35,13 @@ export function hashBars(series: BarSeries, endMs: number): string {
   const bars = series.bars.filter((bar) => bar.timestamp < endMs);
   const view = new DataView(new ArrayBuffer(bars.length * 48));
   bars.forEach((bar, i) => {
-    const values = [bar.timestamp, bar.open, bar.high, bar.low, bar.close, bar.volume];
-    values.forEach((value, column) => view.setFloat64(i * 48 + column * 8, value, true));
+    const row = i * 48;
+    view.setFloat64(row, bar.timestamp, true);
+    view.setFloat64(row + 8, bar.open, true);
+    view.setFloat64(row + 16, bar.high, true);
+    view.setFloat64(row + 24, bar.low, true);
+    view.setFloat64(row + 32, bar.close, true);
+    view.setFloat64(row + 40, bar.volume, true);
   });
   return sha256Hex(new Uint8Array(view.buffer));
 }
@@ -54,7 +61,7 @@ export function differences(a: RunKey, b: RunKey): readonly string[] {
 }
 
 function compare(a: Json, b: Json, path: string, found: string[]): void {
-  if (JSON.stringify(a) === JSON.stringify(b)) return;
+  if (canonical(a) === canonical(b)) return;
   if (isObject(a) && isObject(b)) {
     for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
       compare(a[key] ?? null, b[key] ?? null, path === "" ? key : `${path}.${key}`, found);
@@ -62,6 +69,13 @@ function compare(a: Json, b: Json, path: string, found: string[]): void {
     return;
   }
   found.push(path);
+}
+
+/** JSON with the keys of every map in order of code units. */
+function canonical(value: Json): string {
+  return JSON.stringify(value, (_key, part: Json) =>
+    isObject(part) ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1))) : part,
+  );
 }
 
 function isObject(value: Json): value is { readonly [key: string]: Json } {

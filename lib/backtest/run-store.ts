@@ -4,10 +4,10 @@
  */
 import type { Decision } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
-import { encodeJson, readJsonObject } from "../files/json-file.ts";
+import { encodeJson, isRecord, readJsonObject } from "../files/json-file.ts";
 import { sha256Hex } from "../files/sha256.ts";
 import type { Storage } from "../files/storage.ts";
-import type { BrokerState } from "./broker.ts";
+import type { BrokerState } from "./orders.ts";
 import type { RunKey } from "./run-key.ts";
 import type { Summary } from "./summary.ts";
 
@@ -76,6 +76,7 @@ export interface EquityMark {
 /** Reads and writes the files of one run. */
 export interface RunStore {
   writeManifest(key: RunKey): Promise<void>;
+  /** @returns `undefined` where a chunk is not committed, or one of its files is gone. */
   readChunk(chunk: string): Promise<ChunkRecord | undefined>;
   /** Writes all files of a chunk, `<chunk>.json` last. */
   commitChunk(
@@ -84,7 +85,6 @@ export interface RunStore {
   ): Promise<void>;
   readSummary(): Promise<Summary | undefined>;
   writeSummary(summary: Summary): Promise<void>;
-  removeSummary(): Promise<void>;
 }
 
 const folderOf = (runId: string): string => `runs/${runId}`;
@@ -103,7 +103,12 @@ export function openRunStore(storage: Storage, runId: string): RunStore {
   };
   return {
     writeManifest: (key) => storage.replace(`${folder}/manifest.json`, encodeJson({ run_id: runId, key })),
-    readChunk: async (chunk) => (await read(`${chunk}.json`)) as ChunkRecord | undefined,
+    readChunk: async (chunk) => {
+      for (const beside of ["decisions.ndjson", "equity.csv"]) {
+        if ((await storage.read(`${folder}/${chunk}.${beside}`, { maxBytes: 1 })) === undefined) return undefined;
+      }
+      return (await read(`${chunk}.json`)) as ChunkRecord | undefined;
+    },
     commitChunk: async (record, { decisions, marks }) => {
       const encoder = new TextEncoder();
       const lines = decisions.map((decision) => `${JSON.stringify(decision)}\n`).join("");
@@ -119,7 +124,6 @@ export function openRunStore(storage: Storage, runId: string): RunStore {
     },
     readSummary: async () => (await read("summary.json")) as Summary | undefined,
     writeSummary: (summary) => storage.replace(`${folder}/summary.json`, encodeJson(summary)),
-    removeSummary: () => storage.remove(`${folder}/summary.json`),
   };
 }
 
@@ -131,7 +135,8 @@ export async function readManifests(storage: Storage): Promise<ReadonlyMap<strin
       const manifest = await readJsonObject(storage, `${folderOf(runId)}/manifest.json`, {
         maxBytes: MAX_RECORD_BYTES,
       });
-      if (manifest !== undefined) keys.set(runId, manifest["key"] as RunKey);
+      const key = manifest?.["key"];
+      if (isRecord(key)) keys.set(runId, key as unknown as RunKey);
     } catch (error) {
       if (!(error instanceof CarryoverError) || error.code !== "CORRUPT") throw error;
     }
@@ -140,9 +145,7 @@ export async function readManifests(storage: Storage): Promise<ReadonlyMap<strin
 }
 
 /** The digest of a run's outcomes that `<chunk>.json` holds. */
-export function outcomesDigest(
-  outcomes: readonly { readonly id: string; readonly crc32: string | null }[],
-): string {
+export function outcomesDigest(outcomes: readonly { readonly id: string; readonly crc32: string | null }[]): string {
   const lines = outcomes.map(({ id, crc32 }) => `${id} ${crc32}\n`).toSorted();
   return sha256Hex(lines.join(""));
 }

@@ -1,18 +1,18 @@
-import type { Bar, BarSeries, Market } from "../domain.ts";
+import type { BarSeries, Market } from "../domain.ts";
 import type { Json } from "../files/json-file.ts";
 import type { Storage } from "../files/storage.ts";
 import type { Memory } from "../memory/memory.ts";
-import type { OutcomeRow } from "../memory/outcome-row.ts";
 import { openRunMemory, type RunMemory } from "../memory/run-memory.ts";
 import { outcomeFileName } from "../memory/outcome.ts";
 import { snapshotsOfRun, writeSnapshot } from "../memory/snapshot-store.ts";
 import type { Provider } from "../providers/provider.ts";
 import { openFeed } from "./asset-feed.ts";
 import { openBroker } from "./broker.ts";
-import { runChunk, type LoopContext } from "./chunk-loop.ts";
+import { runChunk } from "./chunk-loop.ts";
 import { planChunks, type Chunk } from "./chunks.ts";
-import type { DaysPerYear } from "./metrics.ts";
+import type { LoopContext } from "./loop-context.ts";
 import { committedChunks, discardStrays, ownOutcomes, type OwnOutcomes } from "./resume.ts";
+import { barsIn, closingChunk, daysPerYearOf, gapsIn } from "./run-bars.ts";
 import { identifyRun } from "./run-identity.ts";
 import { openRunStore, outcomesDigest, type ChunkRecord } from "./run-store.ts";
 import type { BacktestSettings, MemorySettings } from "./settings.ts";
@@ -35,17 +35,20 @@ export interface BacktestJob {
   /** Opened for writing; its storage also keeps the run. */
   readonly memory: Memory;
   readonly storage: Storage;
-  /** What the run key says beside bars and memory. */
+  /** What the run key says beside period, bars and memory. */
   readonly key: {
     readonly version: string;
-    readonly config: Json;
+    /** The configuration behind the job. @default its settings, chunks and names of providers */
+    readonly config?: Json;
     readonly seed: number;
+    /** SHA-256 of whatever else the votes depend on, by name. */
     readonly files: Readonly<Record<string, string>>;
   };
   /** Start over, as another attempt. */
   readonly restart?: boolean;
   /** What the user should know, a sentence a call. */
   readonly onNote?: (note: string) => void;
+  /** Called after every tick. */
   readonly onProgress?: (progress: Progress) => void;
   /** Stops the run between two ticks; what was recorded stays. */
   readonly signal?: AbortSignal;
@@ -54,11 +57,14 @@ export interface BacktestJob {
 /** How far a run has come. */
 export interface Progress {
   readonly chunk: string;
+  /** What is known by now ended by then, epoch ms. */
   readonly simulatedMs: number;
   /** 0..1 of the run's period. */
   readonly share: number;
   readonly equity: number;
+  /** Trades that closed so far. */
   readonly trades: number;
+  /** Ticks since the call before. */
   readonly ticks: number;
 }
 
@@ -74,12 +80,16 @@ export interface BacktestResult {
  * run stopped. Equal jobs give equal files, however often they were stopped.
  *
  * @throws The reason of `job.signal`, if it stops the run; what was recorded is kept.
+ * @throws {RangeError} If the job contradicts itself.
  */
 export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
+  assertSound(job);
   const { settings, memory, period } = job;
   const note = job.onNote ?? ((): void => {});
   const names = job.providers.map((provider) => provider.name);
   const chunks = planChunks(period, job.chunkKind);
+  const bars = settings.assets.map((asset) => barsIn(seriesOf(job, asset), period));
+  const closing = closingChunk(chunks, bars);
   const runMemory = openRunMemory(memory, {
     ...job.memorySettings,
     market: job.market,
@@ -89,14 +99,13 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
   const run = await identifyRun(job, runMemory.base);
   run.notes.forEach(note);
   const store = openRunStore(job.storage, run.id);
-  const own = ownOutcomes(memory, run.id, chunks);
+  const own = ownOutcomes(memory, { id: run.id, chunks, closing });
   const records = [...(await committedChunks(store, own, { chunks, note }))];
   const stored = records.length === chunks.length ? await store.readSummary() : undefined;
   if (stored !== undefined) return { summary: stored, chunksRun: [] };
 
   await store.writeManifest(run.key);
-  const ownRows = (): OutcomeRow[] => own.all().map(({ row }) => row);
-  const summaryInput = {
+  const facts = {
     runId: run.id,
     period,
     chunkKind: job.chunkKind,
@@ -104,39 +113,44 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
     market: job.market,
     memoryEnabled: job.memorySettings.enabled,
     assets: settings.assets,
-    barGaps: gapsOf(job),
+    barGaps: Object.fromEntries(
+      settings.assets.map((asset, i) => [asset, gapsIn(bars[i] ?? [], settings.timeframeMs)]),
+    ),
     initialBalance: settings.initialBalance,
-    daysPerYear: daysPerYearOf(job),
+    daysPerYear: daysPerYearOf(bars),
     providers: names,
   };
   const context = openContext(job, { runId: run.id, chunks, runMemory, own, records });
-  const multipliersAt = (asOf: number): Record<string, number> => {
-    const weights = runMemory.weights(asOf);
+  // Just after a border, what closed at the border is remembered.
+  const multipliersAfter = (borderMs: number): Record<string, number> => {
+    const weights = runMemory.weights(borderMs + 1);
     return Object.fromEntries(names.map((name, i) => [name, (weights[i] ?? 0) * names.length]));
   };
 
   const chunksRun = chunks.slice(records.length);
   for (const chunk of chunksRun) {
     const index = records.length;
-    const initialBalance = records.at(-1)?.final_value ?? settings.initialBalance;
-    const rememberedAtStart = runMemory.remembered(chunk.startMs);
-    const multipliersAtStart = multipliersAt(chunk.startMs);
-    const result = await runChunk(context, chunk, { isLast: index === chunks.length - 1 });
+    const atStart = {
+      remembered: runMemory.remembered(chunk.startMs + 1),
+      multipliers: multipliersAfter(chunk.startMs),
+      balance: records.at(-1)?.final_value ?? settings.initialBalance,
+    };
+    const result = await runChunk(context, chunk, { closes: index === closing });
 
     await discardStrays(memory, own.recordedIn(index), { recorded: result.recorded, note });
     await memory.flush();
-    const soFar = own.upTo(index).map(({ row }) => row);
+    const rows = own.upTo(index).map(({ row }) => row);
     const record: ChunkRecord = {
       run_id: run.id,
       chunk: chunk.name,
       start: new Date(chunk.startMs).toISOString(),
       end: new Date(chunk.endMs).toISOString(),
-      outcomes_digest: outcomesDigest(soFar),
-      outcomes_so_far: soFar.length,
-      remembered_at_start: rememberedAtStart,
-      multipliers_at_start: multipliersAtStart,
-      multipliers_at_end: multipliersAt(chunk.endMs),
-      initial_balance: initialBalance,
+      outcomes_digest: outcomesDigest(rows),
+      outcomes_so_far: rows.length,
+      remembered_at_start: atStart.remembered,
+      multipliers_at_start: atStart.multipliers,
+      multipliers_at_end: multipliersAfter(chunk.endMs),
+      initial_balance: atStart.balance,
       final_value: context.broker.equity(),
       max_drawdown_pct: result.maxDrawdownPct,
       counters: result.counters,
@@ -148,14 +162,13 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
       },
     };
     records.push(record);
-    const persistence = await persistenceOf(job, { runId: run.id, runMemory });
-    const snapshot = snapshotOf({ ...summaryInput, records, rows: soFar, persistence });
-    await writeSnapshot(job.storage, snapshot, { atMs: chunk.endMs });
+    await writeSnapshot(job.storage, snapshotOf({ ...facts, records, rows }), { atMs: chunk.endMs });
     await store.commitChunk(record, result);
   }
 
+  const rows = own.upTo(chunks.length - 1).map(({ row }) => row);
   const persistence = await persistenceOf(job, { runId: run.id, runMemory });
-  const summary = summarize({ ...summaryInput, records, rows: ownRows(), persistence });
+  const summary = summarize({ ...facts, records, rows }, persistence);
   await store.writeSummary(summary);
   return { summary, chunksRun: chunksRun.map((chunk) => chunk.name) };
 }
@@ -175,20 +188,17 @@ function openContext(
   const startMs = run.chunks[run.records.length]?.startMs ?? job.period.endMs;
   const broker = openBroker(job.settings, last?.state.broker);
   const feeds = job.settings.assets.map((asset) => {
-    const series = job.series.get(asset);
-    if (series === undefined) throw new RangeError(`Cannot run: found no bars of "${asset}", expected them in the job`);
-    const feed = openFeed(series, startMs);
+    const feed = openFeed(seriesOf(job, asset), startMs);
     const bar = feed.bars[feed.count - 1];
     if (bar !== undefined) broker.remember(asset, bar);
     return feed;
   });
   // Outcomes of a chunk that was cut off become visible when it makes them again, as they did the first time.
-  for (const entry of run.own.upTo(run.records.length - 1)) run.runMemory.add(entry);
+  const committed = run.own.upTo(run.records.length - 1);
+  for (const entry of committed) run.runMemory.add(entry);
 
-  const totalTicks = new Set(
-    [...job.series.values()].flatMap((series) => barsIn(series, job).map((bar) => bar.timestamp)),
-  ).size;
-  let ticks = run.records.reduce((sum, record) => sum + record.counters.ticks, 0);
+  const { startMs: fromMs, endMs: toMs } = job.period;
+  let trades = committed.length;
   return {
     settings: job.settings,
     providers: job.providers,
@@ -199,36 +209,39 @@ function openContext(
     runId: run.runId,
     market: job.market,
     chunks: run.chunks,
-    onBreath: async (breath) => {
-      ticks += breath.ticks;
-      // A timer lets signals of the operating system in: a loop of settled promises never would.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+    onTick: ({ chunk, knownMs, equity, closed }) => {
       job.signal?.throwIfAborted();
-      const trades = run.own.all().length;
-      job.onProgress?.({ ...breath, share: ticks / totalTicks, trades });
+      trades += closed;
+      const share = Math.min(1, (knownMs - fromMs) / (toMs - fromMs));
+      job.onProgress?.({ chunk, simulatedMs: knownMs, share, equity, trades, ticks: 1 });
     },
   };
 }
 
-/** The bars that a run owns. */
-function barsIn(series: BarSeries, job: BacktestJob): readonly Bar[] {
-  const { startMs, endMs } = job.period;
-  return series.bars.filter(({ timestamp }) => timestamp >= startMs && timestamp < endMs);
+function seriesOf(job: BacktestJob, asset: string): BarSeries {
+  const series = job.series.get(asset);
+  if (series === undefined) throw new RangeError(`Cannot run: found no bars of "${asset}", expected them in the job`);
+  return series;
 }
 
-/** 365 where any of the run's bars starts on a Saturday. */
-function daysPerYearOf(job: BacktestJob): DaysPerYear {
-  const isSaturday = (bar: Bar): boolean => new Date(bar.timestamp).getUTCDay() === 6;
-  return [...job.series.values()].some((series) => barsIn(series, job).some(isSaturday)) ? 365 : 252;
-}
-
-function gapsOf(job: BacktestJob): Record<string, number> {
-  const gaps = (series: BarSeries): number =>
-    barsIn(series, job).filter((bar, i, bars) => {
-      const before = bars[i - 1];
-      return before !== undefined && bar.timestamp > before.timestamp + series.timeframeMs;
-    }).length;
-  return Object.fromEntries([...job.series].map(([asset, series]) => [asset, gaps(series)]));
+/** Refuses a job that would give an answer to another question. */
+function assertSound(job: BacktestJob): void {
+  const { timeframeMs, decisionIntervalMs } = job.settings;
+  if (decisionIntervalMs % timeframeMs !== 0) {
+    const expected = `a multiple of the timeframe, ${timeframeMs} ms`;
+    throw new RangeError(`Cannot run: found a decision interval of ${decisionIntervalMs} ms, expected ${expected}`);
+  }
+  const names = job.providers.map(({ name }) => name);
+  const twin = names.find((name, i) => names.indexOf(name) !== i);
+  if (twin !== undefined) throw new RangeError(`Cannot run: found two providers "${twin}", expected a name for each`);
+  for (const asset of job.settings.assets) {
+    const series = seriesOf(job, asset);
+    if (series.timeframeMs === timeframeMs && series.market === job.market) continue;
+    throw new RangeError(
+      `Cannot run: found ${series.market} of "${asset}" every ${series.timeframeMs} ms, ` +
+        `expected ${job.market} every ${timeframeMs} ms`,
+    );
+  }
 }
 
 /** Counts what the folder really has of this run, file by file. */

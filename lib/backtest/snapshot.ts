@@ -1,7 +1,7 @@
 import type { OutcomeRow } from "../memory/outcome-row.ts";
 import { providerPerformance, regimePerformance } from "../memory/performance.ts";
 import { meanOf, percentOf } from "./metrics.ts";
-import { summarize, type SummaryInput } from "./summary.ts";
+import { totalsOf, type SummaryInput } from "./summary.ts";
 
 /** `snapshot_<YYYYMMDD_HHMMSS>.json`: a run's metrics from its start to the end of a chunk. Keys in this order. */
 export interface Snapshot {
@@ -28,7 +28,7 @@ export interface Snapshot {
 
 /** Sums up a run as far as it has come. */
 export function snapshotOf(input: SummaryInput): Snapshot {
-  const summary = summarize(input);
+  const totals = totalsOf(input);
   const record = input.records.at(-1);
   if (record === undefined) throw new RangeError("Cannot take a snapshot: found no chunk, expected one or more");
   const mean = (rows: readonly OutcomeRow[]): number | null => meanOf(rows.map((row) => Math.abs(row.pnl)));
@@ -52,17 +52,17 @@ export function snapshotOf(input: SummaryInput): Snapshot {
     run_id: input.runId,
     chunk: record.chunk,
     equity: record.final_value,
-    total_trades: summary.total_trades,
-    winning_trades: summary.total_winning_trades,
-    losing_trades: summary.total_trades - summary.total_winning_trades,
-    win_rate: summary.overall_win_rate,
-    total_pnl: summary.total_pnl,
+    total_trades: totals.total_trades,
+    winning_trades: totals.total_winning_trades,
+    losing_trades: totals.total_trades - totals.total_winning_trades,
+    win_rate: totals.overall_win_rate,
+    total_pnl: totals.total_pnl,
     avg_win: mean(input.rows.filter((row) => row.won)),
     avg_loss: mean(input.rows.filter((row) => !row.won)),
-    profit_factor: summary.profit_factor,
-    max_drawdown_pct: summary.max_drawdown_pct,
-    sharpe_ratio: summary.annualized_sharpe,
-    sortino_ratio: summary.annualized_sortino,
+    profit_factor: totals.profit_factor,
+    max_drawdown_pct: totals.max_drawdown_pct,
+    sharpe_ratio: totals.annualized_sharpe,
+    sortino_ratio: totals.annualized_sortino,
     provider_stats: Object.fromEntries(providers),
     regime_performance: regimePerformance(input.rows),
   };

@@ -125,20 +125,50 @@ export interface SummaryInput {
   readonly records: readonly ChunkRecord[];
   /** The run's outcomes, in the order of (exit, id). */
   readonly rows: readonly OutcomeRow[];
-  readonly persistence: Summary["memory_persistence"];
+}
+
+/** The numbers of a run as far as its records go. */
+export type Totals = Pick<
+  Summary,
+  | "annualized_sharpe"
+  | "annualized_sortino"
+  | "max_drawdown_pct"
+  | "profit_factor"
+  | "total_trades"
+  | "total_winning_trades"
+  | "overall_win_rate"
+  | "total_pnl"
+  | "mean_result_r"
+>;
+
+/** Works the totals out from chunk records and outcomes. */
+export function totalsOf(input: SummaryInput): Totals {
+  const { records, rows, initialBalance, daysPerYear } = input;
+  const days = records.flatMap((record) => record.daily);
+  const returns = simpleReturns(lastOfDays(days, daysPerYear), initialBalance);
+  const whole = tally(rows);
+  return {
+    annualized_sharpe: sharpeRatio(returns, daysPerYear),
+    annualized_sortino: sortinoRatio(returns, daysPerYear),
+    max_drawdown_pct: records.at(-1)?.state.max_drawdown_pct ?? 0,
+    profit_factor: profitFactor(rows.map((row) => row.pnl)),
+    total_trades: whole.total_trades,
+    total_winning_trades: whole.winning_trades,
+    overall_win_rate: whole.win_rate,
+    total_pnl: whole.total_pnl,
+    mean_result_r: whole.mean_result_r,
+  };
 }
 
 /** Sums up a run from its chunk records and outcomes, and from nothing else. */
-export function summarize(input: SummaryInput): Summary {
-  const { records, rows, period, initialBalance, daysPerYear } = input;
+export function summarize(input: SummaryInput, persistence: Summary["memory_persistence"]): Summary {
+  const { records, rows, period, initialBalance } = input;
   const last = records.at(-1);
   const finalBalance = last?.state.broker.balance ?? initialBalance;
-  const days = records.flatMap((record) => record.daily);
-  const returns = simpleReturns(lastOfDays(days, daysPerYear), initialBalance);
+  const totals = totalsOf(input);
   const counters = records.map((record) => record.counters);
   const sum = (pick: (counter: ChunkRecord["counters"]) => number): number =>
     counters.reduce((total, counter) => total + pick(counter), 0);
-  const whole = tally(rows);
   const regimes = [...new Set(rows.map((row) => row.regime))].toSorted();
   return {
     run_id: input.runId,
@@ -151,21 +181,21 @@ export function summarize(input: SummaryInput): Summary {
     initial_balance: initialBalance,
     final_balance: finalBalance,
     total_return_pct: 100 * (finalBalance / initialBalance - 1),
-    annualized_sharpe: sharpeRatio(returns, daysPerYear),
-    annualized_sortino: sortinoRatio(returns, daysPerYear),
+    annualized_sharpe: totals.annualized_sharpe,
+    annualized_sortino: totals.annualized_sortino,
     cagr_pct: cagrPct(initialBalance, finalBalance, { spanMs: period.endMs - period.startMs }),
-    max_drawdown_pct: last?.state.max_drawdown_pct ?? 0,
+    max_drawdown_pct: totals.max_drawdown_pct,
     exposure_pct: percentOf(
       sum((c) => c.ticks_exposed),
       sum((c) => c.ticks),
     ),
     turnover: (last?.state.broker.turnover_notional ?? 0) / initialBalance,
-    profit_factor: profitFactor(rows.map((row) => row.pnl)),
-    total_trades: whole.total_trades,
-    total_winning_trades: whole.winning_trades,
-    overall_win_rate: whole.win_rate,
-    total_pnl: whole.total_pnl,
-    mean_result_r: whole.mean_result_r,
+    profit_factor: totals.profit_factor,
+    total_trades: totals.total_trades,
+    total_winning_trades: totals.total_winning_trades,
+    overall_win_rate: totals.overall_win_rate,
+    total_pnl: totals.total_pnl,
+    mean_result_r: totals.mean_result_r,
     decisions: sum((c) => c.decisions),
     skipped: {
       max_positions: sum((c) => c.skipped.max_positions),
@@ -187,7 +217,7 @@ export function summarize(input: SummaryInput): Summary {
       }),
     ),
     assets_breakdown: Object.fromEntries(input.assets.map((asset) => [asset, assetBreakdown(asset, input)])),
-    memory_persistence: input.persistence,
+    memory_persistence: persistence,
   };
 }
 

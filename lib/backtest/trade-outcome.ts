@@ -1,5 +1,5 @@
 import type { Market, Outcome, Situation } from "../domain.ts";
-import { costsOf, directionOf, type ClosedTrade } from "./broker.ts";
+import { costsOf, directionOf, type ClosedTrade } from "./orders.ts";
 import type { BacktestSettings } from "./settings.ts";
 
 const HOUR_MS = 3_600_000;

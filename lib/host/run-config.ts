@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { isoDate } from "../backtest/chunks.ts";
 import { runBacktest, type BacktestResult, type Progress } from "../backtest/run.ts";
-import { overrideConfig, toSettings, type Config } from "../config.ts";
+import { toSettings, type Config } from "../config.ts";
 import type { BarSeries, Market } from "../domain.ts";
 import { hashingEmbedder } from "../embed/hashing-embedder.ts";
 import { CarryoverError } from "../errors.ts";
@@ -42,11 +42,8 @@ export interface RunOutcome extends BacktestResult {
  * @throws {CarryoverError} Whatever is wrong with bars, providers or memory; `LOCKED` if another process writes there.
  */
 export async function runConfig(options: RunOptions): Promise<RunOutcome> {
-  const { onNote } = options;
+  const { config, onNote } = options;
   const { series, market, period } = await findBars(options);
-  const start = isoDate(period.startMs);
-  const end = isoDate(period.endMs);
-  const config = await overrideConfig(options.config, { start, end });
   const { providers, files } = await loadProviders(config.providers, options);
   const settings = toSettings(config);
 
@@ -132,10 +129,10 @@ async function findBars(
   return { series: new Map(synthetic), market: "synthetic", period };
 }
 
-/** The configuration as the run key has it: all but where things are stored. */
+/** The configuration as the run key has it: all but where things are stored, and the period, which it names itself. */
 function keyConfig(config: Config): Json {
   const { dir: _dir, model_dir: _modelDir, ...memory } = config.memory;
-  const { data_dir: _dataDir, ...backtest } = config.backtest;
+  const { data_dir: _dataDir, start: _start, end: _end, ...backtest } = config.backtest;
   // A round trip drops what is undefined, as the manifest does.
   return JSON.parse(JSON.stringify({ ...config, memory, backtest })) as Json;
 }

@@ -1,0 +1,96 @@
+import type { Decision, MemoryContext, Situation, TradeAction } from "../domain.ts";
+import { describeDecision, describeSituation } from "../memory/description.ts";
+import { askProviders } from "./ask-providers.ts";
+import type { AssetFeed } from "./asset-feed.ts";
+import { correlation } from "./correlation.ts";
+import { decide } from "./ensemble.ts";
+import type { LoopContext } from "./loop-context.ts";
+import { meanOf } from "./metrics.ts";
+import { positionSize, skipReason } from "./orders.ts";
+import { decisionId } from "./run-key.ts";
+
+/** How far back two assets are compared. */
+const CORRELATION_SPAN_MS = 30 * 86_400_000;
+
+/**
+ * Step 4 of a tick for one asset: recall, ask, weigh, decide, and place the order.
+ *
+ * @param input `equity` and `weights` (in the order of the providers) are those of the tick, the same for every asset.
+ */
+export async function decideOn(
+  feed: AssetFeed,
+  input: { situation: Situation; equity: number; weights: readonly number[] },
+  context: LoopContext,
+): Promise<Decision> {
+  const { situation, equity, weights } = input;
+  const { broker, settings, providers } = context;
+  const { asset } = feed;
+  const recalled = await context.memory.recall(situation);
+  const votes = await askProviders(providers, { situation, context: recalled });
+  const { action, confidence } = decide(votes, weights);
+  const behind = {
+    decision_id: decisionId(context.runId, asset, situation.timestamp),
+    timestamp: new Date(situation.timestamp).toISOString(),
+  };
+
+  let order: Decision["order"] = "none";
+  let size: number | null = null;
+  let skipped: Decision["skipped"] = null;
+  const position = broker.position(asset);
+  if (action !== "HOLD" && position?.action !== action) {
+    const closes = position !== undefined;
+    const wanted = positionSize(settings, { equity, atr: situation.atr, close: situation.close });
+    const others = settings.assets.filter((other) => other !== asset);
+    skipped = skipReason({
+      otherPositions: others.filter((other) => broker.actionAfterOrders(other) !== undefined).length,
+      maxPositions: settings.maxPositions,
+      correlated: () => isCorrelated(feed, { action, asOf: situation.timestamp }, context),
+      size: wanted,
+    });
+    if (skipped === null) {
+      size = wanted;
+      order = closes ? "reverse" : "open";
+      const description = `${describeSituation(situation)} ${describeDecision({ action, confidence }, votes)}`;
+      const decision = { ...behind, confidence, situation, votes, description };
+      broker.place({ asset, closes, opens: { action, size, decision } });
+    } else if (closes) {
+      order = "close";
+      broker.place({ asset, closes, opens: null });
+    }
+  }
+
+  const { asset: _asset, timestamp: _timestamp, ...stored } = situation;
+  return {
+    ...behind,
+    asset,
+    situation: stored,
+    votes,
+    weights: Object.fromEntries(providers.map(({ name }, i) => [name, weights[i] ?? 0])),
+    context: { remembered: recalled.remembered, similar: summaryOf(recalled.similar), recent: recalled.recent },
+    action,
+    confidence,
+    equity,
+    order,
+    size,
+    skipped,
+  };
+}
+
+function summaryOf(similar: MemoryContext["similar"]): Decision["context"]["similar"] {
+  return {
+    count: similar.length,
+    wins: similar.filter((trade) => trade.won).length,
+    mean_r: meanOf(similar.flatMap((trade) => trade.result_r ?? [])),
+    nearest: similar.map(({ decision_id, similarity }) => ({ decision_id, similarity })),
+  };
+}
+
+/** Whether another asset is held in the same direction, or will be, and moves with this one. */
+function isCorrelated(feed: AssetFeed, wanted: { action: TradeAction; asOf: number }, context: LoopContext): boolean {
+  const { broker, feeds, settings } = context;
+  return feeds.some((other) => {
+    if (other.asset === feed.asset || broker.actionAfterOrders(other.asset) !== wanted.action) return false;
+    const value = correlation(feed, other, { from: wanted.asOf - CORRELATION_SPAN_MS });
+    return value !== null && value > settings.correlationThreshold;
+  });
+}
