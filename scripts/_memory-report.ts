@@ -8,6 +8,7 @@ import {
   pct,
   SHOWN_CHUNKS,
   shownChunks,
+  shownPath,
   signed,
   signedPct,
   table,
@@ -32,7 +33,7 @@ export function renderReport(report: MemoryReport): string {
 function counts(report: MemoryReport): string {
   const { outcomes, vectors, snapshots, newest } = report;
   const lines = [
-    ["Memory", report.memory_dir],
+    ["Memory", shownPath(report.memory_dir)],
     [
       "Outcomes",
       `${outcomes.count} (${bytes(outcomes.bytes)}), ${report.distinct_trades} distinct trades, ${outcomes.imported} imported and unverified`,

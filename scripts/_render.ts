@@ -1,5 +1,6 @@
 /** Plain text for a terminal: tables, numbers, sparklines, trend arrows and the progress line. */
 import { fstatSync, writeSync } from "node:fs";
+import { isAbsolute, relative } from "node:path";
 
 /** A column of a table. */
 export interface Column {
@@ -113,6 +114,12 @@ export function duration(ms: number): string {
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${pad(seconds % 60)}s`;
   return `${Math.floor(seconds / 3600)}h ${pad(Math.floor((seconds % 3600) / 60))}m`;
+}
+
+/** A folder as a person would write it: relative to the current one where it lies inside. */
+export function shownPath(path: string): string {
+  const inside = relative(process.cwd(), path);
+  return inside.startsWith("..") || isAbsolute(inside) ? path : inside || ".";
 }
 
 /** Says that tables show the last chunks only, where there are more. */

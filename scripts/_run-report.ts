@@ -1,5 +1,4 @@
 /** What run-chunks shows: the progress line while it runs, the tables at its end. */
-import { relative } from "node:path";
 import type { Progress } from "../lib/backtest/run.ts";
 import type { Breakdown, Summary } from "../lib/backtest/summary.ts";
 import type { RunOutcome } from "../lib/host/run-config.ts";
@@ -13,6 +12,7 @@ import {
   progressLine,
   SHOWN_CHUNKS,
   shownChunks,
+  shownPath,
   signed,
   signedPct,
   table,
@@ -95,10 +95,10 @@ function section(title: string, body: string): string {
   return `${paint(title, "bold")}\n${body}`;
 }
 
-function quarters({ quarterly_breakdown: quarters }: Summary): string {
+function quarters({ quarterly_breakdown: chunks }: Summary): string {
   return table(
     [NAME, ...titles("start", "end", "return", "Sharpe", "max drawdown", "trades", "won", "P&L")],
-    quarters.map((q) => [
+    chunks.map((q) => [
       q.quarter,
       money(q.initial_balance),
       money(q.final_value),
@@ -153,9 +153,9 @@ function assets(summary: Summary): string {
   return table([NAME, ...chunkTitles(summary), ...titles("trend", "trades", "won", "P&L")], rows);
 }
 
-function carriedOver({ quarterly_breakdown: quarters, memory_enabled: enabled }: Summary): string {
+function carriedOver({ quarterly_breakdown: chunks, memory_enabled: enabled }: Summary): string {
   if (!enabled) return "  Nothing: memory is off, and every provider has an equal say\n";
-  const lines = last(quarters).map((q) => {
+  const lines = last(chunks).map((q) => {
     const multipliers = Object.entries(q.provider_multipliers_at_start).map(
       ([name, value]) => `${name} ${multiplier(value)}`,
     );
@@ -171,8 +171,7 @@ function files({ summary, memoryDir }: RunOutcome): string {
     snapshots_stored: snapshots,
     vectors_stored: vectors,
   } = summary.memory_persistence;
-  const folder = relative(process.cwd(), memoryDir) || ".";
-  const shown = folder.startsWith("..") ? memoryDir : folder;
+  const shown = shownPath(memoryDir);
   return [
     `  ${shown}  ${outcomes} outcomes, ${vectors} vectors, ${snapshots} snapshots of this run; ${carried} outcomes carried in`,
     `  ${shown}/runs/${summary.run_id}`,

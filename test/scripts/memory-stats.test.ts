@@ -1,0 +1,153 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { MemoryReport } from "../../lib/host/memory-report.ts";
+import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
+import { diskStorage } from "../../lib/host/disk-storage.ts";
+import { openMemory } from "../../lib/memory/memory.ts";
+import { FOREIGN_FILES_DIR, PROJECT_DIR } from "../_samples.ts";
+import { makeOutcome } from "../memory/_outcomes.ts";
+import { runScript, whileLocked } from "./_run.ts";
+
+const work = mkdtempSync(join(tmpdir(), "carryover-stats-"));
+afterAll(() => rmSync(work, { recursive: true }));
+
+/** Writes a memory of `count` trades, a quarter of them lost, in the quarters of 2021. */
+async function makeMemory(name: string, count: number): Promise<string> {
+  const folder = join(work, name);
+  const memory = await openMemory(diskStorage(folder), { embedder: hashingEmbedder() });
+  for (let i = 0; i < count; i++) {
+    const won = i % 4 !== 0;
+    const exit = new Date(Date.UTC(2021, i % 12, 1 + (i % 28), 12)).toISOString();
+    await memory.record(
+      makeOutcome({
+        decision_id: `20210101T0000-BTCUSD-${String(i).padStart(8, "0")}`,
+        exit_timestamp: exit,
+        chunk: `2021Q${1 + Math.floor((i % 12) / 3)}`,
+        was_profitable: won,
+        realized_pnl: won ? 10 : -10,
+        decision_confidence: 75,
+      }),
+    );
+  }
+  await memory.flush();
+  return folder;
+}
+
+const reportOf = (stdout: string): MemoryReport => JSON.parse(stdout) as MemoryReport;
+
+describe("memory-stats", () => {
+  test("counts what is remembered", async () => {
+    const folder = await makeMemory("forty", 40);
+    const { code, stdout, stderr } = await runScript("memory-stats.ts", ["--memory-dir", folder, "--json"]);
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    const report = reportOf(stdout);
+    expect(report.outcomes.count).toBe(40);
+    expect(report.outcomes.bytes).toBe(
+      readdirSync(folder)
+        .filter((name) => name.startsWith("outcome_"))
+        .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0),
+    );
+    expect(report.chunks).toEqual(["2021Q1", "2021Q2", "2021Q3", "2021Q4"]);
+    expect(report.vectors).toMatchObject({ rows: 40, dim: 128, embedder: "hashing", behind: 0 });
+    expect(report.calibration).toEqual([{ from: 70, to: 80, trades: 40, wins: 30, mean_confidence: 75, win_rate: 75 }]);
+  });
+
+  test("says that fewer than 30 trades are too few for a calibration", async () => {
+    const folder = await makeMemory("few", 12);
+    const { stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
+    expect(stdout).toContain("too few trades");
+  });
+
+  test("reads beside a writer, takes no lock and writes no file", async () => {
+    const folder = await makeMemory("busy", 3);
+    await whileLocked(folder, async () => {
+      const before = readdirSync(folder, { recursive: true });
+      const { code } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
+      expect(code).toBe(0);
+      expect(readdirSync(folder, { recursive: true })).toEqual(before);
+    });
+  });
+
+  test("names damaged outcomes, moves none, counts the rest and exits with 4", async () => {
+    const folder = await makeMemory("damaged", 5);
+    const [first = ""] = readdirSync(folder).filter((name) => name.startsWith("outcome_"));
+    writeFileSync(join(folder, first), "");
+    const { code, stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
+    expect(code).toBe(4);
+    expect(stdout).toContain(`Damaged    Cannot read "${first}"`);
+    expect(stdout).toContain("Outcomes   4 ");
+    expect(readdirSync(folder)).toContain(first);
+  });
+
+  test("exits with 3 where there is no folder, and makes none", async () => {
+    const folder = join(work, "nowhere");
+    const { code, stderr } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
+    expect(code).toBe(3);
+    expect(stderr).toContain("nowhere");
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  test("says that nothing is remembered where nothing is", async () => {
+    const folder = join(work, "blank");
+    mkdirSync(folder);
+    const { code, stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("Nothing is remembered yet");
+  });
+
+  test.skipIf(!existsSync(join(FOREIGN_FILES_DIR, "original")))(
+    "loads the outcomes of the original system, and counts them as unverified",
+    async () => {
+      const folder = join(work, "original");
+      cpSync(join(FOREIGN_FILES_DIR, "original"), folder, { recursive: true });
+      const { code, stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder, "--json"]);
+      expect(code).toBe(0);
+      const report = reportOf(stdout);
+      expect(report.outcomes).toMatchObject({ count: 5, imported: 5 });
+      // trade-002 of "cli" lost; the ensemble's trade is nobody's.
+      expect(report.providers["cli"]).toMatchObject({ total_trades: 2, winning_trades: 1 });
+      expect(report.providers["local"]).toMatchObject({ total_trades: 2, winning_trades: 2 });
+    },
+  );
+
+  test("--watch repeats, one JSON document a line, until it is interrupted", async () => {
+    const folder = await makeMemory("watched", 3);
+    const script = join(PROJECT_DIR, "scripts", "memory-stats.ts");
+    const child = Bun.spawn([process.execPath, script, "--memory-dir", folder, "--json", "--watch", "0.05"], {
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    let text = "";
+    for await (const chunk of child.stdout) {
+      text += new TextDecoder().decode(chunk);
+      if (text.split("\n").length > 3) break;
+    }
+    child.kill("SIGINT");
+    expect(await child.exited).toBe(130);
+    const [first = "", second = ""] = text.split("\n");
+    expect(reportOf(first)).toEqual(reportOf(second));
+  });
+
+  test("finds the memory folder of the configuration in the current folder", async () => {
+    const home = join(work, "home");
+    mkdirSync(home);
+    writeFileSync(join(home, "config.yaml"), "memory: { dir: kept }\n");
+    cpSync(await makeMemory("source", 2), join(home, "kept"), { recursive: true });
+    const { stdout } = await runScript("memory-stats.ts", ["--json"], { cwd: home });
+    expect(reportOf(stdout).outcomes.count).toBe(2);
+    expect(readFileSync(join(home, "config.yaml"), "utf8")).toBe("memory: { dir: kept }\n");
+  });
+});

@@ -1,0 +1,233 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Summary } from "../../lib/backtest/summary.ts";
+import { PROJECT_DIR } from "../_samples.ts";
+import { runScript, whileLocked } from "./_run.ts";
+
+const work = mkdtempSync(join(tmpdir(), "carryover-run-"));
+afterAll(() => rmSync(work, { recursive: true }));
+
+/** Two months of synthetic bars: enough to trade, quick enough for a test. */
+const TWO_MONTHS = ["--start", "2024-01-01", "--end", "2024-03-01", "--chunks", "month"];
+
+let folders = 0;
+const newFolder = (): string => join(work, `memory-${folders++}`);
+
+/** Every file of a folder but the lock's, by name. */
+function filesOf(folder: string): Map<string, string> {
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.startsWith(".lock"))
+    .map((entry) => join(entry.parentPath, entry.name));
+  return new Map(names.toSorted().map((name) => [name.slice(folder.length), readFileSync(name, "base64")]));
+}
+
+describe("a run of two months", () => {
+  const memory = join(work, "finished");
+  let summary: Summary;
+  beforeAll(async () => {
+    const { code, stdout, stderr } = await runScript("run-chunks.ts", [
+      ...TWO_MONTHS,
+      "--memory-dir",
+      memory,
+      "--json",
+    ]);
+    expect(code).toBe(0);
+    expect(stderr).toContain("running on synthetic bars");
+    summary = JSON.parse(stdout) as Summary;
+  });
+
+  test("prints one JSON document, labelled synthetic, with the fields of the field", () => {
+    expect(summary.data).toBe("synthetic");
+    expect(summary.period).toBe("2024-01-01/2024-03-01");
+    expect(summary.quarterly_breakdown.map(({ quarter }) => quarter)).toEqual(["2024-01", "2024-02"]);
+    expect(summary.total_trades).toBeGreaterThan(30);
+  });
+
+  test("stores every trade that it counts, and every figure can be counted again from the files", () => {
+    const outcomes = readdirSync(memory)
+      .filter((name) => name.startsWith("outcome_"))
+      .map((name) => JSON.parse(readFileSync(join(memory, name), "utf8")) as { realized_pnl: number });
+    expect(summary.memory_persistence).toEqual({
+      outcomes_carried_in: 0,
+      outcomes_stored: outcomes.length,
+      snapshots_stored: 2,
+      vectors_stored: outcomes.length,
+    });
+    expect(summary.total_trades).toBe(outcomes.length);
+    const pnl = outcomes.reduce((sum, { realized_pnl }) => sum + realized_pnl, 0);
+    expect(summary.total_pnl).toBeCloseTo(pnl, 6);
+    expect(summary.final_balance).toBeCloseTo(10_000 + pnl, 6);
+    expect(summary.overall_win_rate).toBeCloseTo(
+      (100 * outcomes.filter(({ realized_pnl }) => realized_pnl > 0).length) / outcomes.length,
+      9,
+    );
+  });
+
+  test("starts the second month with what the first one taught", () => {
+    const [january, february] = summary.quarterly_breakdown;
+    expect(january?.remembered_at_start).toBe(0);
+    expect(Object.values(january?.provider_multipliers_at_start ?? {})).toEqual([1, 1, 1, 1]);
+    expect(february?.remembered_at_start).toBeGreaterThan(10);
+    expect(february?.provider_multipliers_at_start).toEqual(january?.provider_multipliers);
+  });
+
+  test("run again, prints the same at once and changes no byte", async () => {
+    const before = filesOf(memory);
+    const again = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory, "--json"]);
+    expect(JSON.parse(again.stdout)).toEqual(summary);
+    expect(filesOf(memory)).toEqual(before);
+  });
+
+  test("run again after its outcomes were deleted, says so and brings the same bytes back", async () => {
+    const copy = newFolder();
+    cpSync(memory, copy, { recursive: true });
+    for (const name of readdirSync(copy)) if (name.startsWith("outcome_")) rmSync(join(copy, name));
+    const { code, stderr } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", copy]);
+    expect(code).toBe(0);
+    expect(stderr).toContain("Memory no longer matches chunk 2024-01: found 0 outcomes");
+    expect(filesOf(copy)).toEqual(filesOf(memory));
+  });
+
+  test("with --restart is another run beside the first", async () => {
+    const copy = newFolder();
+    cpSync(memory, copy, { recursive: true });
+    const { stdout, stderr } = await runScript("run-chunks.ts", [
+      ...TWO_MONTHS,
+      "--memory-dir",
+      copy,
+      "--json",
+      "--restart",
+    ]);
+    const restarted = JSON.parse(stdout) as Summary;
+    expect(restarted.run_id).not.toBe(summary.run_id);
+    expect(restarted.final_balance).toBe(summary.final_balance);
+    expect(stderr).toContain(`run ${summary.run_id.slice(0, 12)} of 2024-01-01 to 2024-03-01 differs in attempt`);
+    expect(readdirSync(join(copy, "runs"))).toHaveLength(2);
+  });
+
+  test("with another setting is another run that names the older one and what differs", async () => {
+    const copy = newFolder();
+    cpSync(memory, copy, { recursive: true });
+    const config = join(work, "faster.yaml");
+    writeFileSync(config, "portfolio_memory: { learning_rate: 0.2 }\n");
+    const { stderr } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", copy, "--config", config]);
+    expect(stderr).toContain(`run ${summary.run_id.slice(0, 12)}`);
+    expect(stderr).toContain("differs in config.portfolio_memory.learning_rate");
+  });
+
+  test("shows tables without --json, the same in a pipe as with NO_COLOR", async () => {
+    const { stdout } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory], {
+      env: { NO_COLOR: "1" },
+    });
+    expect(stdout).toContain("synthetic bars, memory on (finished before; nothing was run)");
+    expect(stdout).toMatch(/2024-02 starts with \d+ outcomes; trend \d\.\d\dx, reversion \d\.\d\dx/);
+    expect(stdout).not.toContain("\u001B");
+  });
+});
+
+test("two runs side by side, a folder each, write what they write one after the other", async () => {
+  const [a, b, c, d] = [newFolder(), newFolder(), newFolder(), newFolder()];
+  const run = (folder: string, seed: string) =>
+    runScript("run-chunks.ts", [...TWO_MONTHS, "--seed", seed, "--memory-dir", folder]);
+  await Promise.all([run(a, "1"), run(b, "2")]);
+  await run(c, "1");
+  await run(d, "2");
+  expect(filesOf(a)).toEqual(filesOf(c));
+  expect(filesOf(b)).toEqual(filesOf(d));
+});
+
+test("a second writer in the same folder stops at once with exit code 5 and names the first", async () => {
+  const folder = newFolder();
+  mkdirSync(folder);
+  await whileLocked(folder, async (pid) => {
+    const { code, stderr } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", folder]);
+    expect(code).toBe(5);
+    expect(stderr).toContain(`process ${pid}`);
+    expect(stderr).toContain("--memory-dir");
+  });
+});
+
+test("Ctrl-C keeps what was recorded, exits with 130, and the same command ends in the bytes of a run never stopped", async () => {
+  const [stopped, whole] = [newFolder(), newFolder()];
+  const args = ["--start", "2024-01-01", "--end", "2024-07-01", "--chunks", "month", "--memory-dir"];
+  const child = Bun.spawn([process.execPath, join(PROJECT_DIR, "scripts", "run-chunks.ts"), ...args, stopped], {
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  // Stopped once the first trades are on disk.
+  const outcomes = (): number => {
+    try {
+      return readdirSync(stopped).filter((name) => name.startsWith("outcome_")).length;
+    } catch {
+      return 0;
+    }
+  };
+  while (outcomes() < 20) await Bun.sleep(2);
+  child.kill("SIGINT");
+  expect(await child.exited).toBe(130);
+  expect(await new Response(child.stderr).text()).toMatch(
+    /Stopped in 2024-0\d at 2024-0\d-\d\d: all \d+ outcomes are kept/,
+  );
+  expect((await runScript("run-chunks.ts", [...args, stopped])).code).toBe(0);
+  expect((await runScript("run-chunks.ts", [...args, whole])).code).toBe(0);
+  expect(filesOf(stopped)).toEqual(filesOf(whole));
+});
+
+describe("what is asked for wrongly", () => {
+  const empty = join(work, "empty");
+  const cases: readonly [title: string, args: readonly string[], code: number, message: string][] = [
+    ["an unknown flag", ["--yaer", "2021"], 2, "--year"],
+    ["a year beside a start", ["--year", "2021", "--start", "2021-01-01"], 2, "found --start or --end beside it"],
+    ["a start without an end", ["--start", "2021-01-01"], 2, "end"],
+    ["an end before the start", ["--start", "2021-02-01", "--end", "2021-01-01"], 2, "2021-01-01"],
+    ["a chunk that is none", ["--chunks", "fortnight"], 2, "fortnight"],
+    ["an asset that would leave the folder", ["--assets", "../x"], 2, "../x"],
+    ["assets that differ by case only", ["--assets", "BTCUSD,btcusd"], 2, "btcusd"],
+    ["a data folder that is not there", ["--data-dir", join(work, "nowhere")], 3, "nowhere"],
+    ["a configuration that is not there", ["--config", join(work, "nowhere.yaml")], 3, "nowhere.yaml"],
+    ["a year before the synthetic world", ["--year", "1999"], 3, "2018-01-01"],
+  ];
+  for (const [title, args, code, message] of cases) {
+    test(`${title} exits with ${code}, says so, and writes nothing`, async () => {
+      const result = await runScript("run-chunks.ts", [...args, "--memory-dir", empty]);
+      expect(result.stderr).toStartWith("error: Cannot ");
+      expect(result.stderr).toContain(message);
+      expect(result.code).toBe(code);
+      expect(result.stdout).toBe("");
+      expect(readdirSync(work)).not.toContain("empty");
+    });
+  }
+
+  test("bars of one asset beside none of the others are refused, since real and synthetic bars never mix", async () => {
+    const data = join(work, "data");
+    mkdirSync(data);
+    writeFileSync(join(data, "BTCUSD_1h.csv"), "timestamp,open,high,low,close\n2021-01-01T00:00:00Z,1,2,1,2\n");
+    const { code, stderr } = await runScript("run-chunks.ts", ["--data-dir", data, "--memory-dir", empty]);
+    expect(code).toBe(3);
+    expect(stderr).toContain('"ETHUSD_1h.csv"');
+  });
+
+  test("a damaged bar is refused with file, line and column, before anything is written", async () => {
+    const data = join(work, "damaged");
+    mkdirSync(data);
+    writeFileSync(
+      join(data, "BTCUSD_1h.csv"),
+      "timestamp,open,high,low,close\n2021-01-01T00:00:00Z,1,2,1,2\n2021-01-01T01:00:00Z,1,2,nan,2\n",
+    );
+    const { code, stderr } = await runScript("run-chunks.ts", [
+      "--data-dir",
+      data,
+      "--assets",
+      "BTCUSD",
+      "--memory-dir",
+      empty,
+    ]);
+    expect(code).toBe(4);
+    expect(stderr).toContain("BTCUSD_1h.csv");
+    expect(stderr).toContain("line 3");
+    expect(stderr).toContain("low");
+    expect(readdirSync(work)).not.toContain("empty");
+  });
+});
