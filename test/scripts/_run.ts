@@ -1,4 +1,10 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { Outcome } from "../../lib/domain.ts";
+import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
+import { diskStorage } from "../../lib/host/disk-storage.ts";
+import { lockHolder } from "../../lib/host/environment.ts";
+import { openMemory } from "../../lib/memory/memory.ts";
 import { PROJECT_DIR } from "../_samples.ts";
 
 /** What a script wrote, and how it ended. */
@@ -62,4 +68,25 @@ export async function whileLocked<T>(memoryDir: string, work: (pid: number) => P
     await child.stdin.end();
     await child.exited;
   }
+}
+
+/** Remembers outcomes in a folder, as a run does, and brings its caches up to them. */
+export async function writeMemory(memoryDir: string, outcomes: readonly Outcome[]): Promise<void> {
+  const storage = diskStorage(memoryDir);
+  const lock = await storage.lock(lockHolder());
+  try {
+    const memory = await openMemory(storage, { embedder: hashingEmbedder() });
+    for (const outcome of outcomes) await memory.record(outcome);
+    await memory.flush();
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Every file in a folder and below, but for the lock, with its text (Latin-1, so that any bytes can be compared). */
+export function filesOf(folder: string): Record<string, string> {
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => !name.endsWith(".lock") && statSync(join(folder, name)).isFile())
+    .toSorted();
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name), "latin1")]));
 }
