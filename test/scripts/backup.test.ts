@@ -1,0 +1,254 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createBackup } from "../../lib/host/backup.ts";
+import { makeOutcomes } from "../memory/_outcomes.ts";
+import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./_run.ts";
+
+const base = mkdtempSync(join(tmpdir(), "carryover-backup-cli-"));
+let folders = 0;
+
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+const OUTCOMES = makeOutcomes(3);
+const FIRST = "20210401T060000Z";
+const SECOND = "20210402T060000Z";
+
+interface Fixture {
+  readonly memoryDir: string;
+  readonly backupDir: string;
+  /** Runs backup.ts on the memory folder. */
+  readonly backup: (...args: string[]) => Promise<ScriptResult>;
+}
+
+/** A memory of three outcomes; with `backups`, two of them of April 2021, the second with a forget mark and a label. */
+async function fixture(options: { backups: boolean }): Promise<Fixture> {
+  const root = join(base, String((folders += 1)));
+  const memoryDir = join(root, "memory");
+  const backupDir = join(root, "backups");
+  await writeMemory(memoryDir, OUTCOMES);
+  if (options.backups) {
+    await createBackup({ memoryDir, backupDir, now: new Date("2021-04-01T06:00:00Z") });
+    writeFileSync(join(memoryDir, "forget_0a1b2c3d.json"), '{"provider":"trend","before":"2021-01-01T00:00:00.000Z"}');
+    await createBackup({ memoryDir, backupDir, now: new Date("2021-04-02T06:00:00Z"), label: "before the switch" });
+  }
+  return { memoryDir, backupDir, backup: (...args) => runScript("backup.ts", ["--memory-dir", memoryDir, ...args]) };
+}
+
+/** The outcomes of a folder, by name. */
+function outcomesIn(folder: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(filesOf(folder)).filter(([name]) => name.startsWith("outcome_")));
+}
+
+describe("backup", () => {
+  test("without a word makes a backup beside the memory folder, even while another process writes", async () => {
+    const { memoryDir, backupDir, backup } = await fixture({ backups: false });
+    const { code, stdout, stderr } = await whileLocked(memoryDir, () => backup());
+    expect([code, stderr]).toEqual([0, ""]);
+    const [id = ""] = readdirSync(backupDir);
+    expect(stdout).toMatch(/^Backed up 3 outcomes in 3 files, \d\.\d kB, \d\.\d kB of it new, to .*\n$/);
+    expect(stdout).toEndWith(` to ${join(backupDir, id)}\n`);
+    expect(outcomesIn(join(backupDir, id))).toEqual(outcomesIn(memoryDir));
+  });
+
+  test("create tells of the backup in JSON, and --keep-last removes older ones", async () => {
+    const { backupDir, backup } = await fixture({ backups: true });
+    const { code, stdout } = await backup("create", "--label", "third", "--keep-last", "2", "--json");
+    expect(code).toBe(0);
+    const json = JSON.parse(stdout) as { id: string };
+    expect(json).toMatchObject({ label: "third", outcomes: 3, files: 4, new_bytes: 0, skipped: [], removed: [FIRST] });
+    expect(readdirSync(backupDir).toSorted()).toEqual([SECOND, json.id]);
+  });
+
+  test("create --answers takes the folder of answers along, and restore gives it back", async () => {
+    const { memoryDir, backup } = await fixture({ backups: false });
+    const answers = join(memoryDir, "..", "answers");
+    expect(await backup("--answers")).toMatchObject({
+      code: 3,
+      stderr: `error: Cannot back up "${answers}": found no such folder, expected one\n`,
+    });
+    mkdirSync(answers);
+    writeFileSync(join(answers, `${"a".repeat(64)}.json`), "{}");
+    expect((await backup("--answers")).code).toBe(0);
+    const to = join(memoryDir, "..", "restored");
+    await backup("restore", "latest", "--to", to);
+    expect(existsSync(join(to, "answers", `${"a".repeat(64)}.json`))).toBeTrue();
+  });
+
+  test("create names what it left out, and says that a memory without outcomes has none", async () => {
+    const { memoryDir, backup } = await fixture({ backups: false });
+    for (const name of Object.keys(outcomesIn(memoryDir))) rmSync(join(memoryDir, name));
+    symlinkSync("/etc/passwd", join(memoryDir, "outcome_planted.json"));
+    const { code, stderr } = await backup();
+    expect(code).toBe(0);
+    expect(stderr).toBe(
+      `warning: Left out "outcome_planted.json": it is no regular file, or has a name that cannot be restored\n` +
+        `warning: There are no outcomes in "${memoryDir}", so there are none in the backup\n`,
+    );
+  });
+
+  test("finds the backups beside the memory folder of the configuration, from any current folder", async () => {
+    const root = mkdtempSync(join(base, "config-"));
+    writeFileSync(join(root, "config.yaml"), "memory:\n  dir: deep/memory\n");
+    await writeMemory(join(root, "deep", "memory"), OUTCOMES);
+    const args = ["--config", join(root, "config.yaml"), "--json"];
+    expect((await runScript("backup.ts", args, { cwd: "/" })).code).toBe(0);
+    const { stdout } = await runScript("backup.ts", ["list", "--json"], { cwd: root });
+    expect(JSON.parse(stdout)).toMatchObject({ backup_dir: join(root, "deep", "backups"), backups: [{ outcomes: 3 }] });
+  });
+
+  test("list shows a table, oldest first, and says where there is none", async () => {
+    const { backup } = await fixture({ backups: true });
+    const { code, stdout, stderr } = await backup("list");
+    expect([code, stderr]).toEqual([0, ""]);
+    const size = String.raw`\d\.\d kB`;
+    const lines = stdout.split("\n");
+    expect(lines[0]).toMatch(/^ID +Created \(UTC\) +Age +Label +Outcomes +Files +Size +New$/);
+    expect(lines[2]).toMatch(new RegExp(String.raw`^${FIRST}  2021-04-01 06:00:00  [\d,]+d +3 +3  ${size}  ${size}$`));
+    expect(lines[3]).toMatch(
+      new RegExp(String.raw`^${SECOND}  2021-04-02 06:00:00  [\d,]+d  before the switch +3 +4  ${size} +56 B$`),
+    );
+    expect(lines.slice(4)).toEqual([""]);
+
+    const none = await fixture({ backups: false });
+    expect(await none.backup("list")).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: `There are no backups in "${none.backupDir}"\n`,
+    });
+    expect(existsSync(none.backupDir)).toBeFalse();
+  });
+
+  test("verify reads one or all, and exits with 4 naming each damaged file", async () => {
+    const { backupDir, backup } = await fixture({ backups: true });
+    expect(await backup("verify")).toEqual({ code: 0, stdout: `${FIRST}  good\n${SECOND}  good\n`, stderr: "" });
+
+    const [one = "", two = ""] = Object.keys(outcomesIn(join(backupDir, SECOND)));
+    rmSync(join(backupDir, SECOND, one));
+    const text = readFileSync(join(backupDir, SECOND, two), "utf8");
+    // A new file: the backup before shares the old one.
+    rmSync(join(backupDir, SECOND, two));
+    writeFileSync(join(backupDir, SECOND, two), text.replace("BUY", "SEL"));
+    const { code, stdout, stderr } = await backup("verify");
+    expect(code).toBe(4);
+    expect(stdout).toBe(
+      `${FIRST}  good\n${SECOND}  damaged\n  "${one}" is missing\n  "${two}" has other bytes than were backed up\n`,
+    );
+    expect(stderr).toBe(`warning: 1 of 2 backups in "${backupDir}" is damaged\n`);
+    expect((await backup("verify", FIRST)).code).toBe(0);
+    const latest = await backup("verify", "latest", "--json");
+    expect(latest.code).toBe(4);
+    expect(JSON.parse(latest.stdout)).toMatchObject({
+      backups: [
+        {
+          id: SECOND,
+          problems: [
+            { file: one, kind: "missing" },
+            { file: two, kind: "changed" },
+          ],
+        },
+      ],
+    });
+    // A damaged one is not restored.
+    const to = join(backupDir, "..", "restored");
+    expect((await backup("restore", "latest", "--to", to)).code).toBe(4);
+    expect(existsSync(to)).toBeFalse();
+  });
+
+  test("a damaged manifest is shown by list, kept by prune, and exits with 4", async () => {
+    const { backupDir, backup } = await fixture({ backups: true });
+    writeFileSync(join(backupDir, FIRST, "MANIFEST.json"), "{}");
+    const { code, stdout, stderr } = await backup("list");
+    expect(code).toBe(4);
+    expect(stdout).toMatch(new RegExp(`${FIRST} .* damaged +- +- +- +-\n`));
+    expect(stderr).toStartWith(`warning: Cannot read "${join(backupDir, FIRST, "MANIFEST.json")}"`);
+    const pruned = await backup("prune", "--keep-last", "1");
+    expect(pruned.code).toBe(0);
+    expect(pruned.stdout).toMatch(
+      new RegExp(`${FIRST} .* kept: damaged\n${SECOND} .* kept: last\n\nKept 2 and removed 0`),
+    );
+    expect(pruned.stderr).toBe(stderr);
+  });
+
+  test("restore gives the same outcomes back, into a folder that is not there; --dry-run writes nothing", async () => {
+    const { memoryDir, backupDir, backup } = await fixture({ backups: true });
+    const to = join(backupDir, "..", "deep", "restored");
+    const what = /^(Would restore|Restored) 20210401T060000Z, 3 outcomes in 3 files, \d\.\d kB, to (.*)\n$/;
+    const dry = await backup("restore", FIRST, "--to", to, "--dry-run");
+    expect(dry.stdout.match(what)?.slice(1)).toEqual(["Would restore", to]);
+    expect(existsSync(join(to, ".."))).toBeFalse();
+    const real = await backup("restore", FIRST, "--to", to);
+    expect(real.stdout.match(what)?.slice(1)).toEqual(["Restored", to]);
+    expect(filesOf(to)).toEqual(outcomesIn(memoryDir));
+    // It is a memory folder: its caches come back to the same bytes.
+    expect((await runScript("rebuild-vectors.ts", ["--memory-dir", to])).stdout).toStartWith("Made 3 vectors");
+    expect(filesOf(to)["vectors.f32"]).toBe(filesOf(memoryDir)["vectors.f32"]!);
+
+    const again = await backup("restore", FIRST, "--to", to);
+    expect([again.code, again.stdout]).toEqual([2, ""]);
+    expect(again.stderr).toContain("move it away first");
+  });
+
+  test("prune tells what it would remove before it does", async () => {
+    const { backupDir, backup } = await fixture({ backups: true });
+    const dry = await backup("prune", "--keep-monthly", "1", "--dry-run");
+    expect(dry.stdout).toMatch(new RegExp(`\n${FIRST} .* would be removed\n${SECOND} .* kept: monthly\n`));
+    expect(dry.stdout).toEndWith("\nWould keep 1 and remove 1\n");
+    expect(readdirSync(backupDir).toSorted()).toEqual([FIRST, SECOND]);
+    const { stdout } = await backup("prune", "--keep-last", "1", "--json");
+    expect(JSON.parse(stdout)).toEqual({
+      backup_dir: backupDir,
+      kept: [{ id: SECOND, reasons: ["last"] }],
+      removed: [FIRST],
+      dry_run: false,
+    });
+    expect(readdirSync(backupDir)).toEqual([SECOND]);
+  });
+
+  test("exits with 3 where what was asked for is missing, naming what there is, and makes no folder", async () => {
+    const { backupDir, backup } = await fixture({ backups: true });
+    const to = join(backupDir, "..", "to");
+    expect(await backup("restore", "20200101T000000Z", "--to", to)).toMatchObject({
+      code: 3,
+      stderr:
+        `error: Cannot find the backup: found no "20200101T000000Z" in "${backupDir}", ` +
+        `expected latest or one of ${FIRST}, ${SECOND}\n`,
+    });
+    const none = await fixture({ backups: false });
+    expect(await none.backup("verify")).toMatchObject({ code: 3, stdout: "" });
+    expect(await none.backup("restore", "latest", "--to", to)).toMatchObject({ code: 3, stdout: "" });
+    const nowhere = join(base, "nowhere");
+    expect(await backup("list", "--backup-dir", nowhere)).toMatchObject({
+      code: 3,
+      stderr: `error: Cannot list: found no folder "${nowhere}", expected one with backups\n`,
+    });
+    const absent = await runScript("backup.ts", ["--memory-dir", join(nowhere, "memory")]);
+    expect(absent).toMatchObject({ code: 3, stdout: "" });
+    expect(existsSync(nowhere)).toBeFalse();
+  });
+
+  test.each([
+    [["lst"], `Cannot use "lst": found no such word, expected list`],
+    [["make"], `Cannot use "make": found no such word, expected one of create, list, verify, restore, prune`],
+    [["list", FIRST], `Cannot list: found "${FIRST}" after it, expected flags only`],
+    [["restore"], "Cannot restore: found no ID, expected one or latest\nerror: Cannot restore: found no --to"],
+    [["verify", "--dry-run"], "Cannot use --dry-run: found verify, expected restore or prune"],
+    [["prune", "--label", "x"], "Cannot use --label: found prune, expected create"],
+    [["prune"], "Cannot prune: found nothing to keep"],
+    [["--keep-last", "0"], `Cannot use --keep-last: found "0", expected a whole number, 1 or more`],
+  ])("refuses %j with 2", async (args, message) => {
+    const { code, stdout, stderr } = await runScript("backup.ts", ["--memory-dir", join(base, "nowhere"), ...args]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toStartWith(`error: ${message}`);
+  });
+});
