@@ -32,12 +32,14 @@ export function renderReport(report: MemoryReport): string {
 
 function counts(report: MemoryReport): string {
   const { outcomes, vectors, snapshots, newest } = report;
+  const onBars =
+    report.market === "synthetic"
+      ? "synthetic bars, which say nothing about a real market"
+      : `real bars${outcomes.synthetic === 0 ? "" : `; ${outcomes.synthetic} outcomes on synthetic bars are not shown`}`;
   const lines = [
     ["Memory", shownPath(report.memory_dir)],
-    [
-      "Outcomes",
-      `${outcomes.count} (${bytes(outcomes.bytes)}), ${report.distinct_trades} distinct trades, ${outcomes.imported} imported and unverified`,
-    ],
+    ["Outcomes", `${outcomes.count} (${bytes(outcomes.bytes)}), ${outcomes.imported} of them imported and unverified`],
+    ["Trades", `${report.distinct_trades} distinct on ${onBars}`],
     [
       "Vectors",
       vectors.dim === null

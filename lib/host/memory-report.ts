@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { breakdownOf, votedFor, type Breakdown } from "../backtest/summary.ts";
+import type { Market } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
 import type { StoredFile } from "../files/storage.ts";
 import { reliability, type ReliabilityBin } from "../memory/calibration.ts";
@@ -12,8 +13,15 @@ import { diskStorage } from "./disk-storage.ts";
 /** What is remembered in a folder: what `memory-stats --json` prints. Sizes in bytes, rates 0..100. */
 export interface MemoryReport {
   readonly memory_dir: string;
-  readonly outcomes: { readonly count: number; readonly bytes: number; readonly imported: number };
-  /** Trades that several runs of the same period remember count once here, and in everything below. */
+  readonly outcomes: {
+    readonly count: number;
+    readonly bytes: number;
+    readonly imported: number;
+    readonly synthetic: number;
+  };
+  /** What everything below is about: trades on real bars, or on synthetic ones where there are no others. */
+  readonly market: Market;
+  /** Of that market; trades that several runs of the same period remember count once, here and in everything below. */
   readonly distinct_trades: number;
   readonly forget_marks: readonly { readonly provider: string; readonly before: string }[];
   readonly snapshots: { readonly count: number; readonly bytes: number };
@@ -59,7 +67,10 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
   }
   const storage = diskStorage(memoryDir);
   const { rows, marks, damaged, sidecar, parsed, listing } = await readMemory(storage);
-  const trades = distinctTrades(rows).map((row) => (row.chunk === "" ? { ...row, chunk: "imported" } : row));
+  const synthetic = rows.filter((row) => row.market === "synthetic");
+  const market: Market = synthetic.length === rows.length && rows.length > 0 ? "synthetic" : "bars";
+  const ofMarket = rows.filter((row) => row.market === market);
+  const trades = distinctTrades(ofMarket).map((row) => (row.chunk === "" ? { ...row, chunk: "imported" } : row));
   const chunks = [...new Set(trades.map((row) => row.chunk))];
   const named = chunks.map((name) => ({ name }));
   const breakdowns = (
@@ -77,14 +88,16 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
     );
   const snapshots = listing.files.filter(({ name }) => isSnapshotFile(name));
   const sizeOf = (file: string): number => listing.files.find(({ name }) => name === file)?.size ?? 0;
-  const newest = rows.at(-1);
+  const newest = ofMarket.at(-1);
   return {
     memory_dir: memoryDir,
     outcomes: {
       count: rows.length,
       bytes: rows.reduce((sum, row) => sum + row.bytes, 0),
       imported: rows.filter((row) => row.crc32 === null).length,
+      synthetic: synthetic.length,
     },
+    market,
     distinct_trades: trades.length,
     forget_marks: marks.map(({ provider, beforeMs }) => ({ provider, before: new Date(beforeMs).toISOString() })),
     snapshots: { count: snapshots.length, bytes: bytesOf(snapshots) },

@@ -83,7 +83,7 @@ describe("memory-stats", () => {
 
   test("names damaged outcomes, moves none, counts the rest and exits with 4", async () => {
     const folder = await makeMemory("damaged", 5);
-    const [first = ""] = readdirSync(folder).filter((name) => name.startsWith("outcome_"));
+    const first = readdirSync(folder).find((name) => name.startsWith("outcome_")) ?? "";
     writeFileSync(join(folder, first), "");
     const { code, stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
     expect(code).toBe(4);
