@@ -27,7 +27,7 @@ export interface ChunkCell {
 /** The change of a win rate from the first to the last chunk with trades, in percentage points. */
 export interface WinRateTrend {
   readonly change_pct: number;
-  /** Of the difference of two independent proportions. */
+  /** Of the difference of two independent proportions, each with one win and one loss added (Agresti and Caffo 2000). */
   readonly standard_error_pct: number;
 }
 
@@ -296,8 +296,9 @@ function winRateTrend(cells: readonly ChunkCell[]): WinRateTrend | null {
   const last = traded.at(-1);
   if (first === undefined || last === undefined || first === last) return null;
   const variance = ({ winning_trades: wins, total_trades: trades }: ChunkCell): number => {
-    const rate = wins / trades;
-    return (rate * (1 - rate)) / trades;
+    // One win and one loss more (Agresti and Caffo 2000): without them three wins of three would leave no doubt.
+    const rate = (wins + 1) / (trades + 2);
+    return (rate * (1 - rate)) / (trades + 2);
   };
   return {
     change_pct: (last.win_rate ?? 0) - (first.win_rate ?? 0),
