@@ -26,16 +26,13 @@ await runScript(async ({ argv }) => {
   const { flags } = parseFlags(argv, COMMAND);
   const memoryDir = await locateMemoryDir({ memoryDirFlag: flags["memory-dir"], configFlag: flags.config });
   const result = await rebuildVectors({ memoryDir, all: flags.all });
-  const { made, kept, dim, embedder, vectorBytes, sidecarBytes, tailBytes, damaged } = result;
+  const { made, kept, dim, embedder, vectorBytes, sidecarBytes, damaged } = result;
   if (flags.json) {
-    const sizes = { vector_bytes: vectorBytes, sidecar_bytes: sidecarBytes, tail_bytes_dropped: tailBytes };
-    await writeJson({ made, kept, dim, embedder, ...sizes, damaged });
+    await writeJson({ made, kept, dim, embedder, vector_bytes: vectorBytes, sidecar_bytes: sidecarBytes, damaged });
   } else {
     const size = bytes(vectorBytes + sidecarBytes);
-    await writeOut(
-      `Made ${fixed(made, 0)} vectors and kept ${fixed(kept, 0)}: ${fixed(made + kept, 0)} x ${dim} by ${embedder}, ` +
-        `${size}${tailBytes === 0 ? "" : `; cut off ${fixed(tailBytes, 0)} bytes that belonged to none`}\n`,
-    );
+    const all = `${fixed(made + kept, 0)} x ${dim} by ${embedder}, ${size}`;
+    await writeOut(`Made ${fixed(made, 0)} vectors and kept ${fixed(kept, 0)}: ${all}\n`);
   }
   for (const { name, problem } of damaged) warn(`Moved "${name}" to quarantine: ${problem}`);
   return damaged.length > 0 ? DAMAGED : 0;

@@ -168,14 +168,12 @@ export interface RebuiltVectors {
   /** Size of `vectors.f32` and its sidecar. */
   readonly vectorBytes: number;
   readonly sidecarBytes: number;
-  /** Bytes after the last vector that belonged to none, now cut off. */
-  readonly tailBytes: number;
   /** Outcomes and marks that are not what was once written, moved to `quarantine/`. */
   readonly damaged: readonly DamagedFile[];
 }
 
 /**
- * Makes the vectors that are missing or damaged from their outcomes.
+ * Makes the vectors that are missing or damaged from their outcomes, and cuts off what belongs to none.
  *
  * @param options `all`: make every vector anew.
  * @throws {CarryoverError} `NOT_FOUND` without a memory, `LOCKED`, `IO`.
@@ -186,18 +184,13 @@ export async function rebuildVectors(options: { memoryDir: string; all?: boolean
     const { rows, embedded, damaged } = await openMemory(storage, { embedder, rebuildVectors: options.all ?? false });
     const { files } = await storage.list();
     const sizeOf = (name: string): number => files.find((file) => file.name === name)?.size ?? 0;
-    const vectorBytes = rows.length * embedder.dim * Float32Array.BYTES_PER_ELEMENT;
-    const tailBytes = sizeOf(VECTORS_FILE) - vectorBytes;
-    // Sound vectors are left alone at the opening, with whatever comes after them; numpy would stumble over it.
-    if (tailBytes > 0) await storage.appendAt(VECTORS_FILE, vectorBytes, new Uint8Array());
     return {
       made: embedded,
       kept: rows.length - embedded,
       dim: embedder.dim,
       embedder: embedder.id,
-      vectorBytes,
+      vectorBytes: sizeOf(VECTORS_FILE),
       sidecarBytes: sizeOf(SIDECAR_FILE),
-      tailBytes,
       damaged,
     };
   });

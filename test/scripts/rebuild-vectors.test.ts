@@ -86,7 +86,10 @@ describe("rebuild-vectors", () => {
     const memoryDir = await fixture();
     const whole = filesOf(memoryDir);
     appendFileSync(join(memoryDir, "vectors.f32"), "abc");
-    expect(await rebuild(memoryDir)).toMatchObject({ code: 0, json: { made: 0, kept: 12, tail_bytes_dropped: 3 } });
+    expect(await rebuild(memoryDir)).toMatchObject({
+      code: 0,
+      json: { made: 0, kept: 12, vector_bytes: VECTOR_BYTES },
+    });
     expect(filesOf(memoryDir)).toEqual(whole);
   });
 
