@@ -27,13 +27,11 @@ const TABLES: Int32Array = ((): Int32Array => {
  */
 export function crc32(bytes: Uint8Array): number {
   // Whole words where they are aligned; what stands before and after them goes byte by byte.
-  const start = Math.min(bytes.length, (4 - (bytes.byteOffset % 4)) % 4);
+  const start = (4 - (bytes.byteOffset % 4)) % 4;
+  if (bytes.length < start + SLICES) return ~foldBytes(bytes, -1) >>> 0;
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + start, ((bytes.length - start) >>> 3) << 1);
-  const end = start + words.byteLength;
-  let crc = foldBytes(bytes.subarray(0, start), -1);
-  crc = foldWords(words, crc);
-  crc = foldBytes(bytes.subarray(end), crc);
-  return ~crc >>> 0;
+  const before = foldBytes(bytes.subarray(0, start), -1);
+  return ~foldBytes(bytes.subarray(start + words.byteLength), foldWords(words, before)) >>> 0;
 }
 
 /** CRC-32 as eight hexadecimal digits, the form that files have. */

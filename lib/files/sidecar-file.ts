@@ -19,8 +19,8 @@ const BODY_OFFSET: number = HEADER.length + 4;
 /** The header that fflate writes, which has no extra field. */
 const FFLATE_HEADER_BYTES = 10;
 
-/** The most that is decompressed: a sidecar of some two million rows. */
-const MAX_JSON_BYTES: number = 1 << 30;
+/** The most that is decompressed: a sidecar of some million rows, and as long as a text may be in V8. */
+const MAX_JSON_BYTES: number = 1 << 29;
 
 /** Compresses one JSON object; equal objects give equal bytes. */
 export async function encodeSidecar(value: object): Promise<Uint8Array> {
