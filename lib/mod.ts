@@ -97,7 +97,8 @@ export type { OutcomeRow, RowVote } from "./memory/outcome-row.ts";
 export { readMemory, type MemoryReading } from "./memory/read-memory.ts";
 export { openRunMemory, type RunMemory, type RunMemoryOptions } from "./memory/run-memory.ts";
 
+export type { Breakdown, ChunkCell, WinRateTrend } from "./backtest/breakdown.ts";
 export { planChunks, type Chunk } from "./backtest/chunks.ts";
 export { runBacktest, type BacktestJob, type BacktestResult, type Progress } from "./backtest/run.ts";
 export type { BacktestSettings, Costs, MemorySettings, Risk } from "./backtest/settings.ts";
-export type { Breakdown, ChunkCell, QuarterSummary, Summary, WinRateTrend } from "./backtest/summary.ts";
+export type { QuarterSummary, Summary } from "./backtest/summary.ts";
