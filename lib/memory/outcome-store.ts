@@ -37,10 +37,17 @@ export async function loadOutcomes(
   const descriptions = new Map<string, string>();
   const damaged: DamagedFile[] = [];
   const markFiles: StoredFile[] = [];
+  const lowerCaseIds = new Set<string>();
   for (const file of listing.files) {
     const id = idOfOutcomeFile(file.name);
     const row = id === undefined ? undefined : knownById.get(id);
     try {
+      if (id !== undefined && lowerCaseIds.size === lowerCaseIds.add(id.toLowerCase()).size) {
+        throw new CarryoverError(
+          "CORRUPT",
+          `Cannot read "${file.name}": found another outcome of this name but for case, expected one, as some file systems have`,
+        );
+      }
       if (row?.bytes === file.size) {
         rows.push(row);
       } else if (id !== undefined) {

@@ -1,0 +1,115 @@
+import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { decisionId, differences, hashBars, runIdOf, type RunKey } from "../../lib/backtest/run-key.ts";
+import { parseBarsCsv } from "../../lib/market/csv.ts";
+import { at, barsOf, CALM, HOUR, seriesOf } from "./_world.ts";
+
+const KEY: RunKey = {
+  version: "0.1.0",
+  period: "2021-01-01/2022-01-01",
+  config: { backtest: { chunks: "quarter", risk: { stop_atr: 3, target_atr: 4.5 } }, providers: [{ name: "trend" }] },
+  seed: 1,
+  files: { "votes.csv": "aa" },
+  bars: { AAA: "bb", BBB: "cc" },
+  market: "bars",
+  base: [["20201231T2000-AAA-00000000", "12345678"]],
+  forget_marks: [],
+  attempt: 0,
+};
+
+describe("runIdOf()", () => {
+  test("is 64 hexadecimal digits, the same for the same key and for maps in another order", () => {
+    expect(runIdOf(KEY)).toMatch(/^[0-9a-f]{64}$/);
+    expect(runIdOf(structuredClone(KEY))).toBe(runIdOf(KEY));
+    expect(runIdOf(Object.fromEntries(Object.entries(KEY).toReversed()) as unknown as RunKey)).toBe(runIdOf(KEY));
+    expect(runIdOf({ ...KEY, bars: { BBB: "cc", AAA: "bb" } })).toBe(runIdOf(KEY));
+  });
+
+  test("changes with every part of the key", () => {
+    const changes: Partial<RunKey>[] = [
+      { version: "0.1.1" },
+      { period: "2021-01-01/2021-12-31" },
+      { config: {} },
+      { seed: 2 },
+      { files: {} },
+      { bars: { AAA: "bb", BBB: "cd" } },
+      { market: "synthetic" },
+      { base: [] },
+      { base: [["20201231T2000-AAA-00000000", null]] },
+      { forget_marks: [{ provider: "trend", before: "2021-01-01T00:00:00.000Z" }] },
+      { attempt: 1 },
+    ];
+    const ids = changes.map((change) => runIdOf({ ...KEY, ...change }));
+    expect(new Set([runIdOf(KEY), ...ids]).size).toBe(changes.length + 1);
+  });
+});
+
+test("differences() names the parts in which two keys differ, down to the key of the configuration", () => {
+  const other: RunKey = {
+    ...KEY,
+    version: "0.2.0",
+    config: { backtest: { chunks: "month", risk: { stop_atr: 2, target_atr: 4.5 } }, providers: [{ name: "trend" }] },
+    files: { "other.csv": "aa" },
+    bars: { BBB: "cc", AAA: "bb" },
+  };
+  expect(differences(KEY, other).toSorted()).toEqual([
+    "config.backtest.chunks",
+    "config.backtest.risk.stop_atr",
+    "files.other.csv",
+    "files.votes.csv",
+    "version",
+  ]);
+  expect(differences(KEY, structuredClone(KEY))).toEqual([]);
+});
+
+describe("hashBars()", () => {
+  const series = seriesOf("AAA", barsOf(at("2021-01-04"), [CALM, [100, 102, 99, 101], CALM]));
+
+  test("is SHA-256 over six little-endian doubles a bar, as Python's struct.pack('<6d') has them", () => {
+    const [bar] = series.bars;
+    const row = new Float64Array([bar!.timestamp, 100, 101, 99, 100, 1]);
+    const expected = createHash("sha256").update(new Uint8Array(row.buffer)).digest("hex");
+    expect(hashBars(series, at("2021-01-04T01:00"))).toBe(expected);
+  });
+
+  test("knows nothing of bars that start at the run's end or later", () => {
+    const endMs = at("2021-01-04T02:00");
+    const shorter = seriesOf("AAA", series.bars.slice(0, 2));
+    expect(hashBars(shorter, endMs)).toBe(hashBars(series, endMs));
+    expect(hashBars(shorter, endMs + HOUR)).not.toBe(hashBars(series, endMs + HOUR));
+  });
+
+  test("changes with a single price, and not with the way in which a file writes it", () => {
+    const endMs = at("2021-01-05");
+    const read = (text: string): string =>
+      hashBars(
+        parseBarsCsv(new TextEncoder().encode(text), { asset: "AAA", timeframeMs: HOUR, file: "AAA_1h.csv" }),
+        endMs,
+      );
+    const plain = read("timestamp,open,high,low,close,volume\n2021-01-04T00:00:00Z,100,101,99,100,1\n");
+    expect(read("close;open;high;low;volume;timestamp\r\n100.0;100.00;101;99;1;1609718400000\r\n")).toBe(plain);
+    expect(read("timestamp,open,high,low,close,volume\n2021-01-04T00:00:00Z,100,101,99,100.01,1\n")).not.toBe(plain);
+  });
+});
+
+describe("decisionId()", () => {
+  const runId = "a".repeat(64);
+
+  test("is the time to the minute, the asset, and eight digits that are the run's own", () => {
+    const id = decisionId(runId, "BTCUSD", at("2021-01-04T12:00"));
+    expect(id).toMatch(/^20210104T1200-BTCUSD-[0-9a-f]{8}$/);
+    const hash = createHash("sha256")
+      .update(`${runId} BTCUSD ${at("2021-01-04T12:00")}`)
+      .digest("hex");
+    expect(id.slice(-8)).toBe(hash.slice(0, 8));
+    expect(decisionId(runId, "BTCUSD", at("2021-01-04T12:00"))).toBe(id);
+    expect(decisionId("b".repeat(64), "BTCUSD", at("2021-01-04T12:00"))).not.toBe(id);
+  });
+
+  test("sorts by time", () => {
+    const ids = ["2021-01-04T20:00", "2021-01-05T00:00", "2021-10-01T00:00"].map((time) =>
+      decisionId(runId, "BTCUSD", at(time)),
+    );
+    expect(ids.toSorted()).toEqual(ids);
+  });
+});
