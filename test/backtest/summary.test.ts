@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { breakdownOf } from "../../lib/backtest/breakdown.ts";
 import { planChunks } from "../../lib/backtest/chunks.ts";
 import type { ChunkRecord } from "../../lib/backtest/run-store.ts";
 import { snapshotOf } from "../../lib/backtest/snapshot.ts";
-import { breakdownOf, summarize, type SummaryInput } from "../../lib/backtest/summary.ts";
+import { summarize, type SummaryInput } from "../../lib/backtest/summary.ts";
 import type { OutcomeRow } from "../../lib/memory/outcome-row.ts";
 import { at } from "./_world.ts";
 
