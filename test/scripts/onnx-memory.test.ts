@@ -13,7 +13,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 function config(embedder: "hashing" | "onnx", modelDir: string): string[] {
   const file = join(dir, `${embedder}.yaml`);
   const memory = { dir: memoryDir, embedder, model_dir: modelDir };
-  const backtest = { assets: ["BTCUSD"], data_dir: "no-bars", decision_interval: "8h" };
+  const backtest = { assets: ["BTCUSD"], data_dir: "no-bars", decision_interval: "12h" };
   writeFileSync(file, JSON.stringify({ memory, backtest: { ...backtest, start: "2024-02-01", end: "2024-03-01" } }));
   return ["--config", file];
 }
