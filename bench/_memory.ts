@@ -1,5 +1,5 @@
 /** Memory folders to measure on. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Outcome, Situation } from "../lib/domain.ts";
 import type { Embedder } from "../lib/embed/embedder.ts";
@@ -73,6 +73,19 @@ export function writeOutcomes(dir: string, outcomes: readonly Outcome[]): void {
   for (const outcome of outcomes) {
     writeFileSync(join(dir, outcomeFileName(outcome.decision_id)), encodeOutcome(outcome).bytes);
   }
+}
+
+/** The least that a durable file costs. Temporary names are left out by a listing and swept by the next writer. */
+export function writeDurably(dir: string, name: string, bytes: Uint8Array): void {
+  const temp = join(dir, `.tmp-new-${name}`);
+  const fd = openSync(temp, "wx", 0o600);
+  writeSync(fd, bytes);
+  fsyncSync(fd);
+  closeSync(fd);
+  renameSync(temp, join(dir, name));
+  const folder = openSync(dir, "r");
+  fsyncSync(folder);
+  closeSync(folder);
 }
 
 /** Makes a memory folder with its caches up to date, and with snapshots as large as the baseline's. */

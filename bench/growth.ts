@@ -21,7 +21,7 @@ import {
   type BenchReport,
   type BenchRow,
 } from "./_measure.ts";
-import { makeMemory, outcomesLikeReal } from "./_memory.ts";
+import { makeMemory, outcomesLikeReal, writeDurably } from "./_memory.ts";
 import { openInProcess, type Opening } from "./_opening.ts";
 
 /** Written at every flush, however many outcomes there are. */
@@ -128,19 +128,6 @@ function flushEvery(memory: Memory): number {
   return Math.max(64, memory.rows.length / 8);
 }
 
-/** The least that a durable file costs. Temporary names are left out by a listing and swept by the next writer. */
-function writeDurably(dir: string, name: string, bytes: Uint8Array): void {
-  const temp = join(dir, `.tmp-new-${name}`);
-  const fd = fs.openSync(temp, "wx", 0o600);
-  fs.writeSync(fd, bytes);
-  fs.fsyncSync(fd);
-  fs.closeSync(fd);
-  fs.renameSync(temp, join(dir, name));
-  const folder = fs.openSync(dir, "r");
-  fs.fsyncSync(folder);
-  fs.closeSync(folder);
-}
-
 /** What starts at one size took. */
 interface Starts {
   readonly size: number;
@@ -200,10 +187,13 @@ function startRows(starts: readonly Starts[]): BenchRow[] {
   const most = starts.at(-1);
   if (least === undefined || most === undefined || least === most) return rows;
   const perKnown = (withoutListing(most.unchanged) - withoutListing(least.unchanged)) / (most.size - least.size);
-  const perNew = (withoutListing(least.grown) - withoutListing(least.unchanged)) / NEW_OUTCOMES;
+  const added = ({ unchanged, grown }: Starts): string => asMs(withoutListing(grown) - withoutListing(unchanged));
   return [
     ...rows,
-    { what: `what a new outcome adds to a start, at ${least.size.toLocaleString("en")}`, ours: asMs(perNew) },
+    ...[least, most].map((at) => {
+      const what = `what ${NEW_OUTCOMES} new outcomes add to a start, caches rewritten, at ${at.size.toLocaleString("en")}`;
+      return { what, ours: added(at) };
+    }),
     {
       what: "what an outcome that the caches have adds to a start",
       ours: asMs(perKnown),

@@ -20,7 +20,7 @@ import { openMemory, type Memory } from "../lib/memory/memory.ts";
 import { openRunMemory } from "../lib/memory/run-memory.ts";
 import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "../test/_samples.ts";
 import { asMs, elapsed, median, renderReport, runProcess, takeTurns, versus, type BenchReport } from "./_measure.ts";
-import { outcomesLikeReal, situationAt } from "./_memory.ts";
+import { outcomesLikeReal, situationAt, writeDurably } from "./_memory.ts";
 import { missingFor, python } from "./_peers.ts";
 
 const HOUR_MS = 3_600_000;
@@ -48,6 +48,7 @@ export async function year(options: YearOptions = {}): Promise<BenchReport> {
     const peerScript = join(PROJECT_DIR, "bench", "sma_cross.py");
     const runScript = join(PROJECT_DIR, "scripts", "run-chunks.ts");
     const peerParts: { readonly imports: number; readonly without_imports: number }[] = [];
+    const anOutcome = new Uint8Array(2400);
     let fresh = 0;
     let trades = 0;
     const run = (memoryDir: string): number => {
@@ -66,6 +67,12 @@ export async function year(options: YearOptions = {}): Promise<BenchReport> {
           return ms;
         },
         again: () => run(join(work, "memory-0")),
+        disk: () => {
+          const dir = join(work, `disk-${fresh}`);
+          mkdirSync(dir);
+          const files = Array.from({ length: trades }, (_, i) => `outcome_${i}.json`);
+          return elapsed(() => files.forEach((name) => writeDurably(dir, name, anOutcome)));
+        },
       },
       { rounds },
     );
@@ -92,6 +99,7 @@ export async function year(options: YearOptions = {}): Promise<BenchReport> {
                   .join(", "),
               },
             ]),
+        { what: "of ours: that many durable files of 2.4 kB, in a bare loop", ours: asMs(median(whole.disk)) },
         { what: "the same run again, finished: its summary", ours: asMs(median(whole.again)) },
         { what: "in this process, no disk: with memory", ours: asMs(inside.withMs) },
         { what: "in this process, no disk: without memory", ours: asMs(inside.withoutMs) },

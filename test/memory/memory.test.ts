@@ -1,9 +1,13 @@
 import { describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import type { Outcome } from "../../lib/domain.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
 import type { Storage } from "../../lib/files/storage.ts";
+import { diskStorage } from "../../lib/host/disk-storage.ts";
 import { openMemory, type Memory } from "../../lib/memory/memory.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { readSidecar } from "../../lib/memory/vector-store.ts";
@@ -280,6 +284,27 @@ describe("what is damaged", () => {
     expect((await cachesOf(storage))["provider_performance.json"]).toEqual(good as Uint8Array);
     expect((await open(storage)).damaged).toEqual([]);
   });
+
+  test.skipIf(process.platform === "win32")(
+    "or a link is moved to quarantine, and what it leads to is not read",
+    async () => {
+      const dir = mkdtempSync(join(tmpdir(), "carryover-memory-"));
+      try {
+        const outside = join(dir, "outside.json");
+        writeFileSync(outside, encodeOutcome(makeOutcome({ decision_id: "linked" })).bytes);
+        const storage = diskStorage(join(dir, "memory"));
+        await (await open(storage)).record(makeOutcome());
+        symlinkSync(outside, join(dir, "memory", "outcome_linked.json"));
+        const memory = await open(storage);
+        expect(memory.damaged.map(({ name }) => name)).toEqual(["outcome_linked.json"]);
+        expect(memory.damaged[0]?.problem).toContain("found a symbolic link");
+        expect(memory.rows.length).toBe(1);
+        expect(readFileSync(outside)).toEqual(Buffer.from(encodeOutcome(makeOutcome({ decision_id: "linked" })).bytes));
+      } finally {
+        rmSync(dir, { recursive: true });
+      }
+    },
+  );
 
   test("is found behind the caches when everything is read again", async () => {
     const outcomes = makeOutcomes(3);
