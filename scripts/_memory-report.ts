@@ -1,5 +1,5 @@
 /** What memory-stats shows. */
-import type { Breakdown } from "../lib/backtest/summary.ts";
+import type { Breakdown } from "../lib/backtest/breakdown.ts";
 import type { MemoryReport } from "../lib/host/memory-report.ts";
 import {
   bytes,

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { parseConfig } from "../lib/config.ts";
 import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "./_samples.ts";
 
 interface Block {
@@ -88,6 +89,13 @@ describe("README.md", () => {
     for (const name of readdirSync(REAL_BARS_DIR)) {
       symlinkSync(join(REAL_BARS_DIR, name), join(project, "data", "market", name));
     }
+  });
+
+  test("its configuration is one that is accepted", async () => {
+    const [, yaml = ""] = /```yaml\n(.*?)```/s.exec(readme) ?? [];
+    expect(await parseConfig(yaml, { file: "README.md" })).toMatchObject({
+      backtest: { start: "2021-01-01", seed: 1 },
+    });
   });
 
   for (const block of rest) {

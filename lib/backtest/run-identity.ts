@@ -33,6 +33,7 @@ export async function identifyRun(job: BacktestJob, base: readonly OutcomeRow[])
     files: job.key.files,
     bars,
     market: job.market,
+    embedder: job.memory.embedder.fingerprint,
     base: base.map(({ id, crc32 }) => [id, crc32] as const),
     forget_marks: marks.toSorted((a, b) => (a.provider + a.before < b.provider + b.before ? -1 : 1)),
     attempt,

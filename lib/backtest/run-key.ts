@@ -18,6 +18,8 @@ export interface RunKey {
   /** SHA-256 of each asset's bars up to the run's end. */
   readonly bars: Readonly<Record<string, string>>;
   readonly market: string;
+  /** The fingerprint of what turns sentences into vectors. */
+  readonly embedder: string;
   /** Id and crc32 of the outcomes in the window at the start. */
   readonly base: readonly (readonly [id: string, crc32: string | null])[];
   readonly forget_marks: readonly { readonly provider: string; readonly before: string }[];

@@ -1,3 +1,5 @@
+import { CarryoverError } from "../errors.ts";
+
 /** Turns a sentence into a vector, so that sentences of like meaning lie close. */
 export interface Embedder {
   /** Its name in config.yaml and in the sidecar. */
@@ -9,4 +11,22 @@ export interface Embedder {
 
   /** @returns A vector of `dim` floats and unit length. */
   embed(sentence: string): Float32Array | Promise<Float32Array>;
+}
+
+/**
+ * Embeds a sentence, and holds the embedder to its promise before anything is made of the vector.
+ *
+ * @throws {CarryoverError} `BAD_OUTCOME` if the vector has another length, or a number in it is not finite.
+ */
+export async function embedSentence(embedder: Embedder, sentence: string): Promise<Float32Array> {
+  const vector = await embedder.embed(sentence);
+  const wrong = vector.findIndex((value) => !Number.isFinite(value));
+  if (vector.length !== embedder.dim || wrong !== -1) {
+    const found = wrong === -1 ? `a vector of ${vector.length}` : `vector[${wrong}] ${vector[wrong]}`;
+    throw new CarryoverError(
+      "BAD_OUTCOME",
+      `Cannot embed "${sentence}" with "${embedder.id}": found ${found}, expected ${embedder.dim} finite numbers`,
+    );
+  }
+  return vector;
 }

@@ -1,55 +1,75 @@
 /**
  * `vectors.meta.json.gz`: one JSON object, gzip. It is written last, so it says which rows of `vectors.f32` count.
  *
- * The gzip is fflate's, with time 0: other libraries compress to other bytes, and equal inputs give equal files here.
- * fflate checks no CRC and believes the length in the trailer; both are checked here.
+ * The gzip is fflate's, with time 0: other libraries compress to other bytes, and equal inputs give equal files here. Its
+ * header has an extra field `CO` (RFC 1952, section 2.3.1.1) with the CRC-32 of all bytes after it. The CRC that gzip has
+ * itself is over the JSON, so it can't see a flipped bit that decompresses to the same: there are such bits, where a
+ * match could as well be copied from another place, and after the last code.
  */
-import { gunzipSync, gzipSync } from "fflate/browser";
-import { CarryoverError, messageOf } from "../errors.ts";
+import { CarryoverError } from "../errors.ts";
 import { crc32 } from "./crc32.ts";
 import { decodeJsonObject } from "./json-file.ts";
 
-/** Deflate cannot make its input larger than this many times (zlib's technical details, maximum expansion factor). */
-const MAX_DEFLATE_RATIO = 1032;
+/** Magic, deflate, "has an extra field", time 0, fastest, Unix; eight bytes of extra field: "CO", four bytes. */
+const HEADER: Uint8Array = Uint8Array.of(0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 4, 3, 8, 0, 0x43, 0x4f, 4, 0);
 
-/** The largest sidecar that is decompressed: some two million rows. */
-const MAX_JSON_BYTES = 1 << 30;
+/** Where the deflate stream begins, after the extra field's CRC-32. */
+const BODY_OFFSET: number = HEADER.length + 4;
 
-const HEADER_BYTES = 10;
-const TRAILER_BYTES = 8;
+/** The header that fflate writes, which has no extra field. */
+const FFLATE_HEADER_BYTES = 10;
+
+/** The most that is decompressed: a sidecar of some million rows, and as long as a text may be in V8. */
+const MAX_JSON_BYTES: number = 1 << 29;
 
 /** Compresses one JSON object; equal objects give equal bytes. */
-export function encodeSidecar(value: object): Uint8Array {
-  return gzipSync(new TextEncoder().encode(`${JSON.stringify(value)}\n`), { mtime: 0, level: 1 });
+export async function encodeSidecar(value: object): Promise<Uint8Array> {
+  // Loaded where something is written: reading goes without it.
+  const { gzipSync } = await import("fflate/browser");
+  const json = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+  const body = gzipSync(json, { mtime: 0, level: 1 }).subarray(FFLATE_HEADER_BYTES);
+  const bytes = new Uint8Array(BODY_OFFSET + body.length);
+  bytes.set(HEADER);
+  new DataView(bytes.buffer).setUint32(HEADER.length, crc32(body), true);
+  bytes.set(body, BODY_OFFSET);
+  return bytes;
 }
 
 /**
  * Decompresses and parses what `encodeSidecar()` made.
  *
- * @throws {CarryoverError} `CORRUPT` for a damaged file, a forged length, or more bytes than memory should take.
+ * @param name Names the file in messages.
+ * @throws {CarryoverError} `CORRUPT` if a single bit is not as it was written, or it holds more than memory should take.
  */
-export function decodeSidecar(bytes: Uint8Array, name: string): Record<string, unknown> {
-  if (bytes.length < HEADER_BYTES + TRAILER_BYTES) {
-    throw corrupt(name, `${bytes.length} bytes`, "a gzip file");
+export async function decodeSidecar(bytes: Uint8Array, name: string): Promise<Record<string, unknown>> {
+  if (bytes.length < BODY_OFFSET || !HEADER.every((byte, i) => byte === bytes[i])) {
+    throw corrupt(name, "another header", "a gzip file that was written here");
   }
-  const header = encodeSidecar({}).subarray(0, HEADER_BYTES);
-  if (!header.every((byte, i) => byte === bytes[i])) throw corrupt(name, "another gzip header", "the one of fflate");
+  const expected = new DataView(bytes.buffer, bytes.byteOffset).getUint32(HEADER.length, true);
+  if (crc32(bytes.subarray(BODY_OFFSET)) !== expected) {
+    throw corrupt(name, "bytes that do not match their checksum", "the CRC-32 in its header");
+  }
+  return decodeJsonObject(await gunzip(bytes, name), name);
+}
 
-  const trailer = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - TRAILER_BYTES, TRAILER_BYTES);
-  const jsonBytes = trailer.getUint32(4, true);
-  const most = Math.min(MAX_JSON_BYTES, bytes.length * MAX_DEFLATE_RATIO);
-  if (jsonBytes > most) throw corrupt(name, `a length of ${jsonBytes} bytes`, `at most ${most}`);
-
-  let json: Uint8Array;
-  try {
-    json = gunzipSync(bytes, { out: new Uint8Array(jsonBytes) });
-  } catch (cause) {
-    throw new CarryoverError("CORRUPT", `Cannot read "${name}": ${messageOf(cause)}, expected a gzip file`, { cause });
+/** The platform's gunzip, which checks CRC and length. */
+async function gunzip(bytes: Uint8Array, name: string): Promise<Uint8Array> {
+  const reader = new Blob([bytes.slice()]).stream().pipeThrough(new DecompressionStream("gzip")).getReader();
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read().catch((cause: unknown) => {
+      throw new CarryoverError("CORRUPT", `Cannot read "${name}": found damaged gzip, expected whole`, { cause });
+    });
+    if (done) break;
+    size += value.length;
+    if (size > MAX_JSON_BYTES) {
+      await reader.cancel();
+      throw corrupt(name, `more than ${MAX_JSON_BYTES} bytes when unpacked`, "at most so many");
+    }
+    parts.push(value);
   }
-  if (json.length !== jsonBytes || crc32(json) !== trailer.getUint32(0, true)) {
-    throw corrupt(name, "a checksum that does not match", "the CRC-32 in its trailer");
-  }
-  return decodeJsonObject(json, name);
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
 function corrupt(name: string, found: string, expected: string): CarryoverError {

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { breakdownOf, votedFor, type Breakdown } from "../backtest/summary.ts";
+import { breakdownOf, votedFor, type Breakdown } from "../backtest/breakdown.ts";
 import type { Market } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
 import type { StoredFile } from "../files/storage.ts";

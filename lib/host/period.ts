@@ -51,6 +51,9 @@ export function choosePeriod(
   }
   const notes = spans
     .filter((span) => !covered(span, period))
-    .map(({ asset, firstMs, endMs }) => `${asset} has bars of a part of the period only: ${isoDate(firstMs)} to ${isoDate(endMs)}`);
+    .map(
+      ({ asset, firstMs, endMs }) =>
+        `${asset} has bars of a part of the period only: ${isoDate(firstMs)} to ${isoDate(endMs)}`,
+    );
   return { period, notes };
 }

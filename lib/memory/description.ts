@@ -30,7 +30,7 @@ export function describeSituation(situation: Situation): string {
     [
       [-2, "steep downtrend"],
       [-0.5, "downtrend"],
-      [0.5, "sideways market"],
+      [0.5, "sideways trend"],
       [2, "uptrend"],
     ],
     "steep uptrend",
@@ -85,9 +85,9 @@ export function describeSituation(situation: Situation): string {
     "broken up out of",
   );
   return (
-    `${s.asset} is ${move} (${signed(s.return_pct)}% in 24 bars) in a ${s.regime.toLowerCase()} market, ${trend}, ` +
-    `ADX ${fixed(s.adx, 0)}, ${strength}, RSI ${fixed(s.rsi, 0)}, ${momentum}, ` +
-    `volatility ${fixed(atrPct, 2)}% a bar, ${volatility}, ${stretch} (${signed(s.zscore)} deviations), ` +
+    `${s.asset} is ${move} (${signed(s.return_pct)}% in 24 bars) in a ${s.regime.toLowerCase()} market: ${trend}, ` +
+    `${strength} at ADX ${fixed(s.adx, 0)}, momentum ${momentum} at RSI ${fixed(s.rsi, 0)}, ` +
+    `volatility ${volatility} at ${fixed(atrPct, 2)}% a bar, ${stretch} (${signed(s.zscore)} deviations), ` +
     `${place} its range of 48 bars.`
   );
 }
@@ -100,13 +100,14 @@ export function describeDecision(
   const voters = (action: Action): string =>
     votes
       .filter((vote) => vote.error === undefined && vote.action === action)
-      .map((vote) => `${vote.provider} ${fixed(vote.confidence, 0)}`)
+      .map((vote) => `${vote.provider} (${fixed(vote.confidence, 0)})`)
       .join(", ");
   const others = (["BUY", "SELL", "HOLD"] as const)
     .filter((action) => action !== decision.action && voters(action) !== "")
     .map((action) => `${action} from ${voters(action)}`);
   const against = others.length === 0 ? "unopposed" : `over ${others.join(" and ")}`;
-  return `Decided ${decision.action} at confidence ${fixed(decision.confidence, 0)}, for it ${voters(decision.action)}, ${against}.`;
+  const { action, confidence } = decision;
+  return `Decided ${action} at confidence ${fixed(confidence, 0)} with ${voters(action)}, ${against}.`;
 }
 
 /** The sentence of a description that is embedded: the first, so that one query before the decision serves both directions. */
@@ -119,6 +120,9 @@ function fixed(value: number, decimals: number): string {
   return value.toFixed(decimals);
 }
 
+/** With its sign, but for what rounds to 0. */
 function signed(value: number): string {
-  return `${value >= 0 ? "+" : ""}${value.toFixed(1)}`;
+  const text = value.toFixed(1);
+  if (Number(text) === 0) return "0.0";
+  return value > 0 ? `+${text}` : text;
 }

@@ -5,6 +5,7 @@
 import { CarryoverError } from "../errors.ts";
 import { crc32Hex } from "../files/crc32.ts";
 import { decodeJsonObject, encodeJson } from "../files/json-file.ts";
+import { parseTimestamp } from "../market/timeframe.ts";
 
 /** A provider starts afresh: what closed before `beforeMs` no longer counts for it. */
 export interface ForgetMark {
@@ -30,8 +31,8 @@ export function encodeForgetMark(mark: ForgetMark): { name: string; bytes: Uint8
 /** @throws {CarryoverError} `CORRUPT` if the file is no mark. */
 export function decodeForgetMark(bytes: Uint8Array, name: string): ForgetMark {
   const { provider, before } = decodeJsonObject(bytes, name);
-  const beforeMs = typeof before === "string" ? Date.parse(before) : Number.NaN;
-  if (typeof provider !== "string" || Number.isNaN(beforeMs)) {
+  const beforeMs = typeof before === "string" ? parseTimestamp(before) : undefined;
+  if (typeof provider !== "string" || beforeMs === undefined) {
     throw new CarryoverError(
       "CORRUPT",
       `Cannot read "${name}": found ${JSON.stringify({ provider, before })}, expected a provider and a time`,

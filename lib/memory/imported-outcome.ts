@@ -1,7 +1,12 @@
 import { z } from "zod";
-import { CarryoverError } from "../errors.ts";
+import type { Vote } from "../domain.ts";
+import { CarryoverError, messageOf } from "../errors.ts";
+import { assertFileNamePart } from "../files/names.ts";
 import { parseTimestamp } from "../market/timeframe.ts";
-import type { OutcomeRow } from "./outcome-row.ts";
+import { rowVotesOf, type OutcomeRow } from "./outcome-row.ts";
+
+/** As in docs/RULES.md: one freak result must not teach more than many trades. */
+const MAX_RESULT_R = 3;
 
 const time = z.string().transform((text, context) => {
   const ms = parseTimestamp(text);
@@ -9,9 +14,17 @@ const time = z.string().transform((text, context) => {
   return ms ?? 0;
 });
 
+const fileNamePart = z.string().superRefine((id, context) => {
+  try {
+    assertFileNamePart("decision_id", id);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: messageOf(error) });
+  }
+});
+
 /** The field's established names; fields that are not here are not used. */
 const schema = z.object({
-  decision_id: z.string().min(1),
+  decision_id: fileNamePart,
   asset_pair: z.string().min(1),
   action: z.enum(["BUY", "SELL"]),
   entry_timestamp: time,
@@ -24,13 +37,27 @@ const schema = z.object({
   regime: z.string().min(1).nullish(),
   market_regime: z.string().min(1).nullish(),
   exit_reason: z.string().nullish(),
-  result_r: z.number().nullish(),
+  result_r: z
+    .number()
+    .transform((r) => Math.max(-MAX_RESULT_R, Math.min(MAX_RESULT_R, r)))
+    .nullish(),
+  votes: z
+    .array(
+      z.object({
+        provider: z.string().min(1),
+        action: z.enum(["BUY", "SELL", "HOLD"]),
+        confidence: z.number(),
+        error: z.string().exactOptional(),
+      }),
+    )
+    .refine((votes) => new Set(votes.map((vote) => vote.provider)).size === votes.length, "expected one of a provider")
+    .nullish(),
   description: z.string().min(1).nullish(),
 });
 
 /**
- * The row of an outcome that another system wrote. Only what it says is taken: a single `ai_provider` counts as having
- * voted the trade's way, an ensemble as nothing; without `result_r` no provider gets evidence from it.
+ * The row of an outcome that another system wrote. Only what it says is taken: without `votes`, a single `ai_provider`
+ * counts as having voted the trade's way, an ensemble as nothing; without `result_r` no provider gets evidence from it.
  *
  * @throws {CarryoverError} `CORRUPT` if a field that nothing can stand in for is missing or of another type.
  */
@@ -47,7 +74,7 @@ export function rowOfImported(
   const provider = outcome.ai_provider;
   const confidence = outcome.decision_confidence ?? 0;
   const regime = outcome.regime ?? outcome.market_regime ?? "UNKNOWN";
-  const direction = outcome.action === "BUY" ? 1 : -1;
+  const lone: Vote[] = provider && provider !== "ensemble" ? [{ provider, action: outcome.action, confidence }] : [];
   return {
     row: {
       id: outcome.decision_id,
@@ -67,7 +94,7 @@ export function rowOfImported(
       pnlPct: outcome.pnl_percentage,
       resultR: outcome.result_r ?? null,
       confidence,
-      votes: provider && provider !== "ensemble" ? [{ provider, direction, confidence }] : [],
+      votes: rowVotesOf(outcome.votes ?? lone),
     },
     description: outcome.description ?? `${outcome.asset_pair} is in the regime ${regime}.`,
   };

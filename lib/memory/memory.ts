@@ -1,20 +1,24 @@
 import type { Outcome } from "../domain.ts";
-import type { Embedder } from "../embed/embedder.ts";
+import { embedSentence, type Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
-import { encodeJson } from "../files/json-file.ts";
-import { sha256Hex } from "../files/sha256.ts";
-import type { Storage, StoredFile } from "../files/storage.ts";
+import type { Storage } from "../files/storage.ts";
+import { writeCaches } from "./caches.ts";
 import { situationSentence } from "./description.ts";
-import { countedSince, encodeForgetMark, type ForgetMark } from "./forget.ts";
+import { encodeForgetMark, type ForgetMark } from "./forget.ts";
 import { decodeOutcome, encodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
 import { compareRows, rowOfOutcome, type OutcomeRow } from "./outcome-row.ts";
 import { loadOutcomes, quarantine, type DamagedFile, type StoredOutcomes } from "./outcome-store.ts";
-import { providerPerformance, regimePerformance } from "./performance.ts";
-import { readSidecar, readVectors, writeVectors, type Sidecar, type VectorRow } from "./vector-store.ts";
+import {
+  readSidecar,
+  readVectors,
+  VECTORS_FILE,
+  vectorBytes,
+  writeVectors,
+  type Sidecar,
+  type VectorRow,
+} from "./vector-store.ts";
 
-export const PROVIDER_FILE = "provider_performance.json";
-export const REGIME_FILE = "regime_performance.json";
-export const MEMORY_FILE = "memory.json";
+export { MEMORY_FILE, PROVIDER_FILE, REGIME_FILE } from "./caches.ts";
 
 /** At least this many outcomes are recorded between two writes of the caches. */
 const FLUSH_EVERY = 64;
@@ -41,7 +45,7 @@ export interface Memory {
   /** Moves outcomes out of memory, to `quarantine/`. */
   discard(ids: readonly string[]): Promise<void>;
 
-  /** Writes a durable forget mark. */
+  /** Writes a durable forget mark. The statistics follow with the next `flush()`. */
   forget(mark: ForgetMark): Promise<void>;
 
   /** Brings the caches on disk up to what is remembered. */
@@ -60,7 +64,8 @@ export async function openMemory(
 ): Promise<Memory> {
   const { embedder } = options;
   const sidecar = options.rebuildVectors === true ? undefined : await readSidecarOrNone(storage);
-  const stored = await loadOutcomes(storage, await storage.list(), sidecar?.rows ?? []);
+  const listing = await storage.list();
+  const stored = await loadOutcomes(storage, listing, sidecar?.rows ?? []);
   const current = sidecar?.fingerprint === embedder.fingerprint && sidecar.dim === embedder.dim ? sidecar : undefined;
   const { rows, unreadable, embedded, mended } = await withVectors(storage, stored, { sidecar: current, embedder });
   const damaged = [...stored.damaged, ...unreadable];
@@ -74,7 +79,8 @@ export async function openMemory(
   const isPrefix = mended === 0 && current !== undefined && current.rows.every((row, i) => row === rows[i]?.row);
   let kept = isPrefix ? current.rows.length : 0;
   let blockCrc32 = isPrefix ? current.blockCrc32 : [];
-  let vectorsWritten = isPrefix && kept === rows.length;
+  const vectorsSize = listing.files.find(({ name }) => name === VECTORS_FILE)?.size;
+  let vectorsWritten = isPrefix && kept === rows.length && vectorsSize === vectorBytes(kept, embedder);
   let recorded = 0;
 
   const flush = async (): Promise<void> => {
@@ -84,16 +90,7 @@ export async function openMemory(
       vectorsWritten = true;
     }
     const outcomes = rows.map(({ row }) => row);
-    const files = [...outcomes.map((row) => ({ name: outcomeFileName(row.id), size: row.bytes })), ...markFiles];
-    await replaceIfOther(storage, PROVIDER_FILE, providerPerformance(outcomes, countedSince(marks)));
-    await replaceIfOther(storage, REGIME_FILE, regimePerformance(outcomes));
-    await replaceIfOther(storage, MEMORY_FILE, {
-      format: "carryover-memory",
-      version: 1,
-      outcomes: rows.length,
-      forget_marks: marks.length,
-      digest: digestOf(files),
-    });
+    await writeCaches(storage, outcomes, { marks, markFiles });
     recorded = 0;
   };
 
@@ -105,13 +102,13 @@ export async function openMemory(
       const message = `Cannot record "${id}": found "${known.row.id}", expected ids that differ by more than case`;
       throw new CarryoverError("BAD_OUTCOME", message);
     }
+    // Before the outcome is written: one that has no vector is refused, not remembered by half.
+    const vector = known?.vector ?? (await embedSentence(embedder, situationSentence(outcome.description)));
     await storage.createOnce(outcomeFileName(id), bytes);
     if (known !== undefined) return known;
 
-    const vector = await embedder.embed(situationSentence(outcome.description));
     const entry = { row: rowOfOutcome(outcome, { bytes: bytes.length, crc32 }), vector };
-    let place = rows.length;
-    while (place > 0 && compareRows((rows[place - 1] as VectorRow).row, entry.row) > 0) place--;
+    const place = placeOf(entry.row, rows);
     rows.splice(place, 0, entry);
     byLowerCaseId.set(id.toLowerCase(), entry);
     if (place < kept) kept = 0;
@@ -124,8 +121,9 @@ export async function openMemory(
 
   const discard = async (ids: readonly string[]): Promise<void> => {
     for (const id of ids) {
-      await storage.move(outcomeFileName(id), `quarantine/${outcomeFileName(id)}`);
       const place = rows.findIndex(({ row }) => row.id === id);
+      if (place === -1) throw new CarryoverError("NOT_FOUND", `Cannot discard "${id}": found no such outcome`);
+      await storage.move(outcomeFileName(id), `quarantine/${outcomeFileName(id)}`);
       rows.splice(place, 1);
       byLowerCaseId.delete(id.toLowerCase());
       if (place < kept) kept = 0;
@@ -142,7 +140,18 @@ export async function openMemory(
   };
 
   await flush();
-  return { embedder, rows, marks, damaged, embedded, record, discard, forget, flush };
+  const inTurn = queue();
+  return {
+    embedder,
+    rows,
+    marks,
+    damaged,
+    embedded,
+    record: (outcome) => inTurn(() => record(outcome)),
+    discard: (ids) => inTurn(() => discard(ids)),
+    forget: (mark) => inTurn(() => forget(mark)),
+    flush: () => inTurn(flush),
+  };
 }
 
 /** Gives every row its vector: the stored one where it is sound and of this embedder, else one made from its description. */
@@ -167,7 +176,7 @@ async function withVectors(
       const name = outcomeFileName(row.id);
       try {
         const description = stored.descriptions.get(row.id) ?? (await readDescription(storage, name));
-        vector = await embedder.embed(situationSentence(description));
+        vector = await embedSentence(embedder, situationSentence(description));
         embedded += 1;
         // A row that the sidecar does not have yet may simply be appended; one that it has was damaged.
         if (vectors.has(row)) mended += 1;
@@ -180,12 +189,6 @@ async function withVectors(
     rows.push({ row, vector });
   }
   return { rows, unreadable, embedded, mended };
-}
-
-/** SHA-256 over a line `<name> <size>` for each outcome and mark, sorted: what the caches were built from. */
-function digestOf(files: readonly StoredFile[]): string {
-  const sorted = files.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  return sha256Hex(sorted.map(({ name, size }) => `${name} ${size}\n`).join(""));
 }
 
 /** A damaged sidecar is a cache that is made anew: nothing is lost with it. */
@@ -206,9 +209,24 @@ async function readDescription(storage: Storage, name: string): Promise<string> 
   return (await decodeOutcome(bytes, name)).description;
 }
 
-async function replaceIfOther(storage: Storage, name: string, value: object): Promise<void> {
-  const bytes = encodeJson(value);
-  const before = await storage.read(name, { maxBytes: bytes.length + 1 });
-  const same = before?.length === bytes.length && bytes.every((byte, i) => byte === before[i]);
-  if (!same) await storage.replace(name, bytes);
+/** Where a row belongs among sorted ones. A binary search: a run of an earlier period records far from the end. */
+function placeOf(row: OutcomeRow, sorted: readonly VectorRow[]): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareRows((sorted[middle] as VectorRow).row, row) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Runs one piece of work after the other: each starts from what the one before has left. */
+function queue(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
+  };
 }

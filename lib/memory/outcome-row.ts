@@ -1,4 +1,6 @@
-import type { Market, Outcome, TradeAction } from "../domain.ts";
+import type { Market, Outcome, TradeAction, Vote } from "../domain.ts";
+
+const DIRECTIONS = { BUY: 1, SELL: -1, HOLD: 0 } as const;
 
 /** Which way a provider voted on a trade; abstentions are not among them. */
 export interface RowVote {
@@ -33,6 +35,7 @@ export interface OutcomeRow {
   readonly resultR: number | null;
   /** Of the decision, 0..100. */
   readonly confidence: number;
+  /** By provider name, each once. */
   readonly votes: readonly RowVote[];
 }
 
@@ -63,14 +66,16 @@ export function rowOfOutcome(outcome: Outcome, file: { bytes: number; crc32: str
     pnlPct: outcome.pnl_percentage,
     resultR: outcome.result_r,
     confidence: outcome.decision_confidence,
-    votes: outcome.votes
-      .filter((vote) => vote.error === undefined)
-      .map((vote) => ({
-        provider: vote.provider,
-        direction: vote.action === "BUY" ? 1 : vote.action === "SELL" ? -1 : 0,
-        confidence: vote.confidence,
-      })),
+    votes: rowVotesOf(outcome.votes),
   };
+}
+
+/** The votes of a decision that learning takes: who abstained is left out; sorted, as a row of the sidecar has them. */
+export function rowVotesOf(votes: readonly Vote[]): RowVote[] {
+  return votes
+    .filter((vote) => vote.error === undefined)
+    .map(({ provider, action, confidence }) => ({ provider, direction: DIRECTIONS[action], confidence }))
+    .toSorted((a, b) => (a.provider < b.provider ? -1 : 1));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { CarryoverError } from "../errors.ts";
 import type { Listing, Storage, StoredFile } from "../files/storage.ts";
 import { decodeForgetMark, isForgetFile, MAX_MARK_BYTES, type ForgetMark } from "./forget.ts";
-import { decodeOutcome, idOfOutcomeFile, MAX_OUTCOME_BYTES } from "./outcome.ts";
+import { decodeOutcome, idOfOutcomeFile, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
 import { compareRows, type OutcomeRow } from "./outcome-row.ts";
 
 /** A file that is not what was once written. */
@@ -24,43 +24,60 @@ export interface StoredOutcomes {
 /**
  * Loads every outcome and mark of a folder. Those that `known` has, by name and size, are not parsed again.
  *
- * @param known Rows that a sidecar remembers.
+ * @param known Rows that a sidecar remembers, in order.
  */
 export async function loadOutcomes(
   storage: Storage,
   listing: Listing,
   known: readonly OutcomeRow[],
 ): Promise<StoredOutcomes> {
-  const knownById = new Map(known.map((row) => [row.id, row]));
-  const rows: OutcomeRow[] = [];
+  const knownByName = new Map(known.map((row) => [outcomeFileName(row.id), row]));
+  const unchanged = new Set<OutcomeRow>();
+  const others: StoredFile[] = [];
+  for (const file of listing.files) {
+    const row = knownByName.get(file.name);
+    if (row?.bytes === file.size) unchanged.add(row);
+    else if (idOfOutcomeFile(file.name) !== undefined || isForgetFile(file.name)) others.push(file);
+  }
+  const rows = known.filter((row) => unchanged.has(row));
+  if (others.length === 0) return { rows, marks: [], markFiles: [], descriptions: new Map(), damaged: [] };
+
   const marks: ForgetMark[] = [];
+  const markFiles: StoredFile[] = [];
   const descriptions = new Map<string, string>();
   const damaged: DamagedFile[] = [];
-  const markFiles: StoredFile[] = [];
-  for (const file of listing.files) {
+  const lowerCaseIds = new Set(rows.map((row) => row.id.toLowerCase()));
+  for (const file of others) {
     const id = idOfOutcomeFile(file.name);
-    const row = id === undefined ? undefined : knownById.get(id);
+    const most = id === undefined ? MAX_MARK_BYTES : MAX_OUTCOME_BYTES;
     try {
-      if (row?.bytes === file.size) {
-        rows.push(row);
-      } else if (id !== undefined) {
-        const bytes = await storage.read(file.name, { maxBytes: MAX_OUTCOME_BYTES + 1 });
-        if (bytes === undefined) continue;
-        const decoded = await decodeOutcome(bytes, file.name);
-        rows.push(decoded.row);
-        descriptions.set(id, decoded.description);
-      } else if (isForgetFile(file.name)) {
-        const bytes = await storage.read(file.name, { maxBytes: MAX_MARK_BYTES });
-        if (bytes === undefined) continue;
+      const bytes = await storage.read(file.name, { maxBytes: most + 1 });
+      // Removed since it was listed.
+      if (bytes === undefined) continue;
+      if (id === undefined) {
         marks.push(decodeForgetMark(bytes, file.name));
         markFiles.push(file);
+        continue;
       }
+      if (lowerCaseIds.has(id.toLowerCase())) throw takenButForCase(file.name);
+      const { row, description } = await decodeOutcome(bytes, file.name);
+      lowerCaseIds.add(id.toLowerCase());
+      rows.push(row);
+      descriptions.set(id, description);
     } catch (error) {
       if (!(error instanceof CarryoverError) || error.code !== "CORRUPT") throw error;
       damaged.push({ name: file.name, problem: error.message });
     }
   }
-  return { rows: rows.toSorted(compareRows), marks, markFiles, descriptions, damaged };
+  return { rows: rows.sort(compareRows), marks, markFiles, descriptions, damaged };
+}
+
+function takenButForCase(name: string): CarryoverError {
+  const found = "found another outcome of this name but for case";
+  return new CarryoverError(
+    "CORRUPT",
+    `Cannot read "${name}": ${found}, expected one, as some file systems tell no case`,
+  );
 }
 
 /** Moves damaged outcomes and marks out of the way, to `quarantine/`. */

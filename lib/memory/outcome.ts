@@ -9,6 +9,7 @@ import { CarryoverError } from "../errors.ts";
 import { crc32Hex } from "../files/crc32.ts";
 import { decodeJsonObject } from "../files/json-file.ts";
 import { assertFileNamePart } from "../files/names.ts";
+import { parseTimestamp } from "../market/timeframe.ts";
 import { rowOfOutcome, type OutcomeRow } from "./outcome-row.ts";
 
 /** Larger files are no outcomes. */
@@ -19,6 +20,8 @@ const TAIL = '"\n}\n';
 /** The last line: the key, eight digits, the end of the object. */
 const CRC_BYTES = FIELD.length + 8 + TAIL.length;
 
+const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -27,27 +30,39 @@ export function outcomeFileName(decisionId: string): string {
   return `outcome_${decisionId}.json`;
 }
 
-/** The id in the name of an outcome's file; `undefined` for other files. */
+/** The id in the name of an outcome's file; `undefined` for other files. A backslash is a folder on some machines. */
 export function idOfOutcomeFile(name: string): string | undefined {
-  return name.startsWith("outcome_") && name.endsWith(".json") ? name.slice(8, -5) : undefined;
+  return name.startsWith("outcome_") && name.endsWith(".json") && !name.includes("\\") ? name.slice(8, -5) : undefined;
 }
 
 /**
  * Encodes an outcome.
  *
  * @returns The bytes of its file, and their `crc32`.
- * @throws {CarryoverError} `BAD_OUTCOME` if its id or asset cannot be part of a file name, or a number is not finite.
+ * @throws {CarryoverError} `BAD_OUTCOME` if it would not be read back as it is: its id or asset cannot be part of a file
+ * name, a number is not finite, a time is none, a provider votes twice, or it is larger than an outcome may be.
  */
 export function encodeOutcome(outcome: Outcome): { bytes: Uint8Array; crc32: string } {
-  assertFileNamePart("decision_id", outcome.decision_id);
+  const id = outcome.decision_id;
+  assertFileNamePart("decision_id", id);
   assertFileNamePart("asset_pair", outcome.asset_pair);
-  assertFinite(outcome, outcome.decision_id, "");
+  assertFinite(outcome, id, "");
+  for (const key of ["decision_timestamp", "entry_timestamp", "exit_timestamp"] as const) {
+    if (!TIMESTAMP.test(outcome[key]) || parseTimestamp(outcome[key]) === undefined) {
+      throw refused(id, `${key} "${outcome[key]}"`, "a time such as 2021-01-01T00:00:00Z");
+    }
+  }
+  const voters = outcome.votes.map(({ provider }) => provider);
+  const twice = voters.find((provider, i) => voters.indexOf(provider) !== i);
+  if (twice !== undefined) throw refused(id, `two votes of "${twice}"`, "one of each provider");
+
   const lines = Object.entries(outcome).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`);
   const before = encoder.encode(`{\n${lines.join("")}  `);
   const sum = crc32Hex(before);
   const bytes = new Uint8Array(before.length + CRC_BYTES);
   bytes.set(before);
   bytes.set(encoder.encode(`${FIELD}${sum}${TAIL}`), before.length);
+  if (bytes.length > MAX_OUTCOME_BYTES) throw refused(id, `${bytes.length} bytes`, `at most ${MAX_OUTCOME_BYTES}`);
   return { bytes, crc32: sum };
 }
 
@@ -61,49 +76,41 @@ export interface DecodedOutcome {
  * Decodes an outcome's file, one of ours or an imported one.
  *
  * @param name The file's name; its id must be the one inside.
- * @throws {CarryoverError} `CORRUPT` if anything in it is not as it was written, or an imported one lacks a field.
+ * @throws {CarryoverError} `CORRUPT` if anything in it is not as it was written, or an imported one can't be used.
  */
 export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<DecodedOutcome> {
-  if (bytes.length > MAX_OUTCOME_BYTES) {
-    throw new CarryoverError(
-      "CORRUPT",
-      `Cannot read "${name}": found more than ${MAX_OUTCOME_BYTES} bytes, expected fewer`,
-    );
-  }
+  const damaged = (found: string, expected: string): CarryoverError =>
+    new CarryoverError("CORRUPT", `Cannot read "${name}": found ${found}, expected ${expected}`);
+  if (bytes.length > MAX_OUTCOME_BYTES) throw damaged(`more than ${MAX_OUTCOME_BYTES} bytes`, "fewer");
   const fields = decodeJsonObject(bytes, name);
   const id = idOfOutcomeFile(name);
-  if (fields["decision_id"] !== id) {
-    throw new CarryoverError(
-      "CORRUPT",
-      `Cannot read "${name}": found decision_id ${JSON.stringify(fields["decision_id"])}, expected "${id}"`,
-    );
-  }
-  if (!("crc32" in fields)) {
+  if (fields["decision_id"] !== id) throw damaged("another decision_id in it", `"${id}" as in its name`);
+  const sum = crc32Hex(bytes.subarray(0, -CRC_BYTES));
+  const tail = decoder.decode(bytes.subarray(-CRC_BYTES));
+  // A damaged key hides the checksum, but still has it: then it is no imported outcome.
+  if (!Object.hasOwn(fields, "crc32") && !tail.endsWith(`${sum}${TAIL}`)) {
     const { rowOfImported } = await import("./imported-outcome.ts");
     return rowOfImported(fields, { name, bytes: bytes.length });
   }
-
-  const tail = decoder.decode(bytes.subarray(-CRC_BYTES));
-  const expected = `${FIELD}${crc32Hex(bytes.subarray(0, -CRC_BYTES))}${TAIL}`;
-  if (tail !== expected) {
-    throw new CarryoverError(
-      "CORRUPT",
-      `Cannot read "${name}": found a crc32 of "${String(fields["crc32"])}" that does not match its bytes, expected ${expected.slice(0, -3)}`,
-    );
+  if (tail !== `${FIELD}${sum}${TAIL}`) {
+    const found = String(fields["crc32"]).slice(0, sum.length);
+    throw damaged(`a crc32 of "${found}" that does not match its bytes`, `"${sum}" as the last key`);
   }
   // The checksum says that we wrote it, so its fields are what encodeOutcome() was given.
   const outcome = fields as unknown as Outcome;
   return {
-    row: rowOfOutcome(outcome, { bytes: bytes.length, crc32: expected.slice(FIELD.length, -TAIL.length) }),
+    row: rowOfOutcome(outcome, { bytes: bytes.length, crc32: sum }),
     description: outcome.description,
   };
 }
 
 /** Refuses NaN and infinity, which JSON would silently turn into `null`. */
 function assertFinite(value: unknown, id: string, path: string): void {
-  if (typeof value === "number" && !Number.isFinite(value)) {
-    throw new CarryoverError("BAD_OUTCOME", `Cannot record "${id}": found ${path} ${value}, expected a finite number`);
-  }
+  if (typeof value === "number" && !Number.isFinite(value)) throw refused(id, `${path} ${value}`, "a finite number");
   if (typeof value !== "object" || value === null) return;
   for (const [key, inner] of Object.entries(value)) assertFinite(inner, id, path === "" ? key : `${path}.${key}`);
+}
+
+function refused(id: string, found: string, expected: string): CarryoverError {
+  return new CarryoverError("BAD_OUTCOME", `Cannot record "${id}": found ${found}, expected ${expected}`);
 }

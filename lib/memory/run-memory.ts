@@ -1,9 +1,10 @@
 import type { Market, MemoryContext, Outcome, RecentRecord, SimilarTrade, Situation } from "../domain.ts";
+import { embedSentence } from "../embed/embedder.ts";
 import { searchTopK } from "../search/top-k.ts";
 import { describeSituation } from "./description.ts";
 import { countedSince } from "./forget.ts";
 import type { Memory } from "./memory.ts";
-import { compareRows, type OutcomeRow } from "./outcome-row.ts";
+import { compareRows, distinctTrades, type OutcomeRow } from "./outcome-row.ts";
 import type { VectorRow } from "./vector-store.ts";
 import { evidenceR, weightsFromEvidence } from "./weights.ts";
 
@@ -29,7 +30,7 @@ export interface RunMemory {
   /** What memory tells about a situation, as of its time. */
   recall(situation: Situation): Promise<MemoryContext>;
 
-  /** Makes an outcome of this run visible: one that was recorded before the run was stopped. */
+  /** Makes an outcome of this run visible: one that was recorded before the run was stopped. A second time is success. */
   add(entry: VectorRow): void;
 
   /** Remembers a closed trade of this run, durably, and makes it visible. */
@@ -61,12 +62,16 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
   const exits: number[] = [];
   const evidence: number[][] = options.providers.map(() => []);
   let vectors = new Float64Array(64 * dim);
+  // All assets decide at the same time: they share one calculation.
+  let lastWeights: { readonly asOf: number; readonly weights: readonly number[] } | undefined;
 
   const add = (entry: VectorRow): void => {
-    if (!enabled || entry.vector === undefined) return;
+    if (!enabled) return;
     const { row } = entry;
     let place = rows.length;
     while (place > 0 && compareRows(rows[place - 1] as OutcomeRow, row) > 0) place--;
+    if (rows[place - 1]?.id === row.id) return;
+    lastWeights = undefined;
     if ((rows.length + 1) * dim > vectors.length) {
       const larger = new Float64Array(2 * vectors.length);
       larger.set(vectors);
@@ -114,7 +119,7 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     const recent = recentAt(situation.timestamp, window);
     const remembered = window.to - window.from;
     if (remembered === 0) return { remembered, similar: [], recent };
-    const query = await memory.embedder.embed(describeSituation(situation));
+    const query = await embedSentence(memory.embedder, describeSituation(situation));
     const matches = searchTopK({ data: vectors, dim }, query, { k: RECALLED, ...window });
     const similar = matches.map(({ row, similarity }) => similarTrade(rows[row] as OutcomeRow, similarity));
     return { remembered, similar, recent };
@@ -126,8 +131,14 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
       const { from, to } = windowAt(asOf);
       return to - from;
     },
-    weights: (asOf) =>
-      weightsFromEvidence(exits, evidence, { asOf, ...windowAt(asOf), learningRate: options.learningRate }),
+    weights: (asOf) => {
+      if (lastWeights?.asOf !== asOf) {
+        const { learningRate } = options;
+        const weights = weightsFromEvidence(exits, evidence, { asOf, ...windowAt(asOf), learningRate });
+        lastWeights = { asOf, weights };
+      }
+      return lastWeights.weights;
+    },
     recall,
     add,
     record: async (outcome) => {
@@ -138,20 +149,12 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
   };
 }
 
-/**
- * The window at the run's start: outcomes of the same market with an exit at or before it. The same trade remembered by
- * several runs (equal asset, action, entry and exit) counts once, under the smallest id.
- */
+/** The window at the run's start: outcomes of the same market with an exit at or before it, the same trade once. */
 function baseOf(all: readonly VectorRow[], options: RunMemoryOptions): VectorRow[] {
-  const byTrade = new Map<string, VectorRow>();
-  for (const entry of all) {
-    const { row } = entry;
-    if (row.market !== options.market || row.exitMs > options.startMs) continue;
-    const trade = `${row.asset} ${row.action} ${row.entryMs} ${row.exitMs}`;
-    // Rows come in order of (exit, id), so the first of equal trades has the smallest id.
-    if (!byTrade.has(trade)) byTrade.set(trade, entry);
-  }
-  return [...byTrade.values()].slice(-options.maxMemorySize);
+  const visible = all.filter(({ row }) => row.market === options.market && row.exitMs <= options.startMs);
+  const trades = distinctTrades(visible.map(({ row }) => row));
+  const window = new Set(trades.slice(Math.max(0, trades.length - options.maxMemorySize)));
+  return visible.filter(({ row }) => window.has(row));
 }
 
 function similarTrade(row: OutcomeRow, similarity: number): SimilarTrade {

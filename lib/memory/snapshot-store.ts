@@ -34,6 +34,8 @@ export async function writeSnapshot(
   const name = isFree ? plain : `snapshot_${stamp}_${snapshot.run_id.slice(0, 8)}.json`;
   await storage.replace(name, encodeJson(snapshot));
 
+  // Nobody has too many where there are few in all: then none has to be read.
+  if ((await snapshotFiles(storage)).length <= KEPT_PER_RUN) return;
   const own = await snapshotsOfRun(storage, snapshot.run_id);
   for (const old of own.slice(0, -KEPT_PER_RUN)) await storage.remove(old);
 }
@@ -41,10 +43,12 @@ export async function writeSnapshot(
 /** Names of a run's readable snapshots, oldest first. */
 export async function snapshotsOfRun(storage: Storage, runId: string): Promise<readonly string[]> {
   const own: string[] = [];
-  for (const { name } of (await storage.list()).files) {
-    if (isSnapshotFile(name) && (await runOf(storage, name)) === runId) own.push(name);
-  }
+  for (const name of await snapshotFiles(storage)) if ((await runOf(storage, name)) === runId) own.push(name);
   return own;
+}
+
+async function snapshotFiles(storage: Storage): Promise<readonly string[]> {
+  return (await storage.list()).files.map(({ name }) => name).filter(isSnapshotFile);
 }
 
 /** The run that wrote a snapshot: `undefined` where there is none, empty where the file does not say. */

@@ -29,10 +29,15 @@ export interface Sidecar {
   readonly blockCrc32: readonly string[];
 }
 
-/** A row with its vector; `undefined` where the vector has to be made. */
+/** A row with its vector. */
 export interface VectorRow {
   readonly row: OutcomeRow;
-  vector: Float32Array | undefined;
+  readonly vector: Float32Array;
+}
+
+/** Size of `vectors.f32` with so many rows. */
+export function vectorBytes(rows: number, embedder: Embedder): number {
+  return rows * embedder.dim * FLOAT_BYTES;
 }
 
 /**
@@ -44,7 +49,7 @@ export interface VectorRow {
 export async function readSidecar(storage: Storage): Promise<Sidecar | undefined> {
   const bytes = await storage.read(SIDECAR_FILE, { maxBytes: MAX_SIDECAR_BYTES });
   if (bytes === undefined) return undefined;
-  const value = decodeSidecar(bytes, SIDECAR_FILE);
+  const value = await decodeSidecar(bytes, SIDECAR_FILE);
   const { format, version, embedder, fingerprint, dim, rows, block_crc32: blocks } = value;
   if (format !== FORMAT || version !== VERSION || typeof embedder !== "string" || typeof fingerprint !== "string") {
     throw corrupt(
@@ -85,7 +90,8 @@ export async function readVectors(storage: Storage, sidecar: Sidecar): Promise<(
 }
 
 /**
- * Writes rows and their vectors: what comes after `kept` is appended, or the file replaced where nothing is kept.
+ * Writes rows and their vectors: what comes after `kept` is appended in place of whatever is there, or the file replaced
+ * where nothing is kept.
  *
  * @param rows All rows, in order, each with its vector.
  * @param options `kept`: how many leading rows `vectors.f32` has already, in this order; `blockCrc32`: the sums of their blocks.
@@ -97,11 +103,8 @@ export async function writeVectors(
   options: { embedder: Embedder; kept: number; blockCrc32: readonly string[] },
 ): Promise<readonly string[]> {
   const { embedder, kept } = options;
-  const rowBytes = embedder.dim * FLOAT_BYTES;
   if (kept === 0) await storage.replace(VECTORS_FILE, bytesOf(rows, embedder.dim));
-  else if (kept < rows.length) {
-    await storage.appendAt(VECTORS_FILE, kept * rowBytes, bytesOf(rows.slice(kept), embedder.dim));
-  }
+  else await storage.appendAt(VECTORS_FILE, vectorBytes(kept, embedder), bytesOf(rows.slice(kept), embedder.dim));
 
   const wholeBlocks = Math.floor(kept / BLOCK_ROWS);
   const blockCrc32 = options.blockCrc32.slice(0, wholeBlocks);
@@ -119,22 +122,13 @@ export async function writeVectors(
     block_crc32: blockCrc32,
     columns: columnsOf(rows.map(({ row }) => row)),
   };
-  await storage.replace(SIDECAR_FILE, encodeSidecar(sidecar));
+  await storage.replace(SIDECAR_FILE, await encodeSidecar(sidecar));
   return blockCrc32;
 }
 
 function bytesOf(rows: readonly VectorRow[], dim: number): Uint8Array {
   const floats = new Float32Array(rows.length * dim);
-  rows.forEach(({ row, vector }, i) => {
-    if (vector === undefined) throw new TypeError(`Cannot write vectors: found none for "${row.id}"`);
-    floats.set(vector, i * dim);
-  });
-  if (floats.some((value) => !Number.isFinite(value))) {
-    throw new CarryoverError(
-      "BAD_OUTCOME",
-      `Cannot write "${VECTORS_FILE}": found a vector that is not finite, expected numbers`,
-    );
-  }
+  rows.forEach(({ vector }, i) => floats.set(vector, i * dim));
   return new Uint8Array(floats.buffer);
 }
 

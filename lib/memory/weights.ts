@@ -1,6 +1,6 @@
 import type { OutcomeRow } from "./outcome-row.ts";
 
-/** Half-life of 90 days, as a factor a day: 2^(-1/90). A literal, because engines differ in `Math.pow`. */
+/** Half-life of 90 days, as the factor a day that docs/RULES.md gives. A literal, because engines differ in `Math.pow`. */
 const DAILY_FACTOR = 0.9923279457743132;
 
 const DAY_MS = 86_400_000;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { ChunkRecord } from "../../lib/backtest/run-store.ts";
+import { abstain } from "../../lib/providers/provider.ts";
 import type { Prices } from "./_world.ts";
 import {
   at,
@@ -335,6 +336,23 @@ describe("what a run remembers", () => {
     expect(wednesday!.total_trades).toBe(1);
     expect(thursday!.provider_multipliers_at_start).toEqual(wednesday!.provider_multipliers);
   });
+});
+
+test("providers may have any name, __proto__ too", async () => {
+  const votes = { "AAA 2021-01-05T16:00": "BUY" } as const;
+  const { storage, summary } = await runFresh({
+    ...job({ worlds: { AAA: world({ 3: [100, 109, 99, 105] }) } }),
+    providers: [scripted(votes, "__proto__"), { name: "constructor", vote: () => abstain("asleep") }],
+  });
+  expect(Object.entries(summary.providers).map(([name, own]) => [name, own.total_trades, own.abstentions])).toEqual([
+    ["__proto__", 1, 0],
+    ["constructor", 0, summary.decisions],
+  ]);
+  // One win of 1.5 R: (60 x 0.1 + 1.5) / 61 against 0.1.
+  const [learned, prior] = Object.values((await decisionsOf(storage, "2021-01")).at(-1)!.weights);
+  expect(learned! / prior!).toBeGreaterThan(1.2);
+  const stored: unknown = JSON.parse(await textOf(storage, "provider_performance.json"));
+  expect(Object.keys(stored as object)).toEqual(["__proto__"]);
 });
 
 describe("a job that contradicts itself is refused", () => {

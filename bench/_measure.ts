@@ -1,0 +1,135 @@
+/** What the benches share: contenders that take turns, medians, and tables. */
+import { spawnSync } from "node:child_process";
+
+/** One line of a table. Cells that mean nothing are left out. */
+export interface BenchRow {
+  readonly what: string;
+  readonly ours?: string;
+  readonly peer?: string;
+  /** Ours to the peer's. */
+  readonly ratio?: string;
+  readonly goal?: string;
+  /** Absent where nothing is promised, or a part was skipped. */
+  readonly met?: boolean;
+}
+
+/** What one bench found. */
+export interface BenchReport {
+  readonly title: string;
+  /** What is measured, and what it is measured against. */
+  readonly notes: readonly string[];
+  readonly rows: readonly BenchRow[];
+}
+
+/** How a contender runs: once a call, giving milliseconds. */
+export type Contender = () => number | Promise<number>;
+
+/**
+ * Lets contenders take turns, A B C A B C, so that whatever else the machine does hits all alike. A first round is not
+ * counted: it fills caches.
+ *
+ * @returns The milliseconds of each, in the order of the rounds.
+ */
+export async function takeTurns<Name extends string>(
+  contenders: Readonly<Record<Name, Contender>>,
+  options: { rounds: number },
+): Promise<Record<Name, readonly number[]>> {
+  const names = Object.keys(contenders) as Name[];
+  const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
+  for (let round = -1; round < options.rounds; round++) {
+    for (const name of names) {
+      const ms = await contenders[name]();
+      if (round >= 0) times[name].push(ms);
+    }
+  }
+  return times;
+}
+
+/** Milliseconds that `work` takes. */
+export async function elapsed(work: () => unknown): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+/** What a process did. */
+export interface ProcessRun {
+  /** From before its start to after its end. */
+  readonly ms: number;
+  readonly stdout: string;
+}
+
+/** Runs a process to its end. Throws with what it wrote to stderr if it fails. */
+export function runProcess(command: readonly string[], options: { cwd?: string } = {}): ProcessRun {
+  const [program = "", ...args] = command;
+  const start = performance.now();
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    ...options,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
+  const ms = performance.now() - start;
+  if (error !== undefined) throw error;
+  if (status !== 0) throw new Error(`"${command.join(" ")}" ended with ${status}: ${stderr}`);
+  return { ms, stdout };
+}
+
+/** The smallest value that at least `share` (0..1) of the values do not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}
+
+/** The middle value; of two, the mean. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return ((sorted[half] ?? Number.NaN) + (sorted[sorted.length % 2 === 1 ? half : half - 1] ?? Number.NaN)) / 2;
+}
+
+/** Milliseconds as a table has them. */
+export function asMs(ms: number): string {
+  if (ms < 1) return `${(1000 * ms).toFixed(ms < 0.1 ? 1 : 0)} us`;
+  return `${ms.toFixed(ms < 10 ? 2 : ms < 100 ? 1 : 0)} ms`;
+}
+
+/** A row of ours against a peer's, with the largest ratio that is promised. */
+export function versus(
+  what: string,
+  times: { ours: readonly number[]; peer: readonly number[] | undefined },
+  options: { atMost: number; goal: string; missing: string | undefined },
+): BenchRow {
+  const ours = median(times.ours);
+  if (times.peer === undefined) {
+    return { what, ours: asMs(ours), peer: `skipped: ${options.missing ?? "no peer"}`, goal: options.goal };
+  }
+  const peer = median(times.peer);
+  const ratio = ours / peer;
+  return {
+    what,
+    ours: asMs(ours),
+    peer: asMs(peer),
+    ratio: ratio.toFixed(2),
+    goal: options.goal,
+    met: ratio <= options.atMost,
+  };
+}
+
+/** A report as Markdown. */
+export function renderReport(report: BenchReport): string {
+  const cells = report.rows.map((row) => [
+    row.what,
+    row.ours ?? "",
+    row.peer ?? "",
+    row.ratio ?? "",
+    row.goal ?? "",
+    row.met === undefined ? "" : row.met ? "met" : "**not met**",
+  ]);
+  const table = [["", "ours", "peer", "ratio", "goal", ""], ...cells];
+  const widths = [0, 1, 2, 3, 4, 5].map((column) => Math.max(3, ...table.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`;
+  const [head = [], ...body] = table;
+  const lines = [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)];
+  return `## ${report.title}\n\n${report.notes.map((note) => `- ${note}\n`).join("")}\n${lines.join("\n")}\n`;
+}

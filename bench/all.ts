@@ -1,0 +1,59 @@
+/**
+ * Runs every bench and rewrites bench/RESULTS.md.
+ *
+ *     bun bench/all.ts [--date YYYY-MM-DD]
+ *
+ * Peers need CARRYOVER_PYTHON (a Python with numpy, scikit-learn and backtesting) and CARRYOVER_SEED_BASELINE; a row says
+ * what is missing.
+ */
+import { statfsSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg, release, tmpdir, type as systemName } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import manifest from "../package.json" with { type: "json" };
+import { PROJECT_DIR } from "../test/_samples.ts";
+import { renderReport, type BenchReport } from "./_measure.ts";
+import { pythonVersions } from "./_peers.ts";
+import { growth } from "./growth.ts";
+import { market } from "./market.ts";
+import { memoryStats } from "./memory-stats.ts";
+import { startup } from "./startup.ts";
+import { year } from "./year.ts";
+
+/** What statfs(2) calls the file systems that differ most in what a sync costs. */
+const FILE_SYSTEMS: Readonly<Record<number, string>> = {
+  0xef53: "ext4",
+  0x01021994: "tmpfs, where a sync costs nothing",
+  0x794c7630: "overlayfs",
+  0x58465342: "xfs",
+  0x9123683e: "btrfs",
+};
+
+const { date } = parseArgs({ options: { date: { type: "string" } } }).values;
+const loadBefore = loadavg()[0] ?? 0;
+const reports: BenchReport[] = [];
+for (const bench of [startup, memoryStats, year, growth, market]) {
+  const report = await bench();
+  console.log(renderReport(report));
+  reports.push(report);
+}
+
+const rows = reports.flatMap((report) => report.rows.map((row) => ({ title: report.title, ...row })));
+const promised = rows.filter((row) => row.goal !== undefined);
+const missed = promised.filter((row) => row.met === false);
+const skipped = promised.filter((row) => row.met === undefined);
+const named = (list: typeof rows): string => list.map((row) => `- ${row.title}: ${row.what}\n`).join("");
+const packages = Object.entries(manifest.dependencies).map(([name, version]) => `${name} ${version}`);
+const header = `# How fast
+
+Written by \`bun bench/all.ts\`, ${date ?? new Date().toISOString().slice(0, 10)}; do not edit. Ours and the peer take turns in the same run; medians.
+
+- Machine: ${availableParallelism()} cores, ${cpus()[0]?.model ?? "unknown processor"}, ${systemName()} ${release()}, load ${loadBefore.toFixed(2)} before; files on ${FILE_SYSTEMS[statfsSync(tmpdir()).type] ?? "another file system"}
+- Ours: carryover ${manifest.version}, Bun ${Bun.version}, ${packages.join(", ")}
+- Peers: ${pythonVersions(["numpy", "scikit-learn", "pandas", "backtesting"])}
+- ${promised.length} goals: ${promised.length - missed.length - skipped.length} met, ${missed.length} not met, ${skipped.length} skipped
+`;
+const summary = `${missed.length > 0 ? `\nNot met:\n\n${named(missed)}` : ""}${
+  skipped.length > 0 ? `\nSkipped:\n\n${named(skipped)}` : ""
+}`;
+writeFileSync(join(PROJECT_DIR, "bench", "RESULTS.md"), `${header}${summary}\n${reports.map(renderReport).join("\n")}`);

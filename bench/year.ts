@@ -1,0 +1,247 @@
+/**
+ * How long a year takes: three assets, hourly, memory on, every outcome durable; and what memory costs a decision.
+ *
+ *     bun bench/year.ts
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runBacktest, type BacktestJob } from "../lib/backtest/run.ts";
+import { parseConfig, toSettings, type Config } from "../lib/config.ts";
+import type { BarSeries, Outcome } from "../lib/domain.ts";
+import { hashingEmbedder } from "../lib/embed/hashing-embedder.ts";
+import { memoryStorage } from "../lib/files/memory-storage.ts";
+import type { Storage } from "../lib/files/storage.ts";
+import { loadBars } from "../lib/host/bar-files.ts";
+import { VERSION } from "../lib/host/environment.ts";
+import { loadProviders } from "../lib/host/load-providers.ts";
+import { syntheticBars } from "../lib/market/synthetic.ts";
+import { openMemory, type Memory } from "../lib/memory/memory.ts";
+import { openRunMemory } from "../lib/memory/run-memory.ts";
+import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "../test/_samples.ts";
+import { asMs, elapsed, median, renderReport, runProcess, takeTurns, versus, type BenchReport } from "./_measure.ts";
+import { outcomesLikeReal, situationAt, writeDurably } from "./_memory.ts";
+import { missingFor, python } from "./_peers.ts";
+
+const HOUR_MS = 3_600_000;
+const GOAL_US = 150;
+
+/** What is run. */
+export interface YearOptions {
+  /** Of processes; a run in this process is measured as often. */
+  readonly rounds?: number;
+  /** Midnights UTC, the end exclusive. */
+  readonly start?: string;
+  readonly end?: string;
+  /** Outcomes of a full window. */
+  readonly remembered?: number;
+}
+
+/** Measures it. */
+export async function year(options: YearOptions = {}): Promise<BenchReport> {
+  const { rounds = 15, start = "2021-01-01", end = "2022-01-01", remembered = 1000 } = options;
+  const work = mkdtempSync(join(tmpdir(), "carryover-bench-"));
+  try {
+    const config = await parseConfig(readFileSync(join(PROJECT_DIR, "config.yaml"), "utf8"), { file: "config.yaml" });
+    const dataDir = HAS_REAL_BARS ? REAL_BARS_DIR : writeBars(join(work, "market"), config);
+    const missing = missingFor(["backtesting"]);
+    const peerScript = join(PROJECT_DIR, "bench", "sma_cross.py");
+    const runScript = join(PROJECT_DIR, "scripts", "run-chunks.ts");
+    const peerParts: { readonly imports: number; readonly without_imports: number }[] = [];
+    const anOutcome = new Uint8Array(2400);
+    let fresh = 0;
+    let trades = 0;
+    const run = (memoryDir: string): number => {
+      const flags = ["--start", start, "--end", end, "--data-dir", dataDir, "--memory-dir", memoryDir, "--json"];
+      const { ms, stdout } = runProcess([process.execPath, runScript, ...flags], { cwd: PROJECT_DIR });
+      trades = (JSON.parse(stdout) as { readonly total_trades: number }).total_trades;
+      return ms;
+    };
+    const whole = await takeTurns(
+      {
+        ours: () => run(join(work, `memory-${fresh++}`)),
+        peer: () => {
+          if (missing !== undefined) return 0;
+          const { ms, stdout } = runProcess([python(), peerScript, dataDir, start, end, ...config.backtest.assets]);
+          peerParts.push(JSON.parse(stdout) as (typeof peerParts)[number]);
+          return ms;
+        },
+        again: () => run(join(work, "memory-0")),
+        disk: () => {
+          const dir = join(work, `disk-${fresh}`);
+          mkdirSync(dir);
+          const files = Array.from({ length: trades }, (_, i) => `outcome_${i}.json`);
+          return elapsed(() => files.forEach((name) => writeDurably(dir, name, anOutcome)));
+        },
+      },
+      { rounds },
+    );
+
+    const inside = await costOfMemory(config, { dataDir, start, end, rounds, remembered });
+    const direct = await costOfRecall(config, { rounds, remembered });
+    const peer = missing === undefined ? whole.peer : undefined;
+    return {
+      title: "A whole year",
+      notes: [
+        `${config.backtest.assets.join(", ")}, hourly, ${start} to ${end}, ${HAS_REAL_BARS ? "real" : "synthetic"} bars; medians of ${rounds}, in turns.`,
+        `Ours: run-chunks with memory into a fresh folder, ${trades} outcomes, each durable. Peer: backtesting.py, a crossing of two moving averages, no memory, no files.`,
+        `What memory costs a decision: the same period in this process, with memory and without, outcomes recorded on both sides into a storage without a disk, over ${inside.decisions} decisions.`,
+      ],
+      rows: [
+        versus("whole process", { ours: whole.ours, peer }, { atMost: 1, goal: "at most 1.00", missing }),
+        ...(peer === undefined
+          ? []
+          : [
+              {
+                what: "of the peer: imports, then bars and backtests",
+                peer: (["imports", "without_imports"] as const)
+                  .map((part) => asMs(median(peerParts.slice(1).map((parts) => parts[part]))))
+                  .join(", "),
+              },
+            ]),
+        { what: "of ours: that many durable files of 2.4 kB, in a bare loop", ours: asMs(median(whole.disk)) },
+        { what: "the same run again, finished: its summary", ours: asMs(median(whole.again)) },
+        { what: "in this process, no disk: with memory", ours: asMs(inside.withMs) },
+        { what: "in this process, no disk: without memory", ours: asMs(inside.withoutMs) },
+        memoryRow("memory, a decision, from nothing remembered", inside.costUs),
+        memoryRow(`memory, a decision, from ${remembered} remembered`, inside.fullCostUs),
+        memoryRow(`recall and weights alone, ${remembered} in the window`, direct.recallUs + direct.weightsUs),
+        { what: "of that: weights (once a tick for all assets)", ours: asMs(direct.weightsUs / 1000) },
+      ],
+    };
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+function memoryRow(what: string, us: number): BenchReport["rows"][number] {
+  return { what, ours: asMs(us / 1000), goal: `at most ${GOAL_US} us`, met: us <= GOAL_US };
+}
+
+/** Runs the period in this process with memory and without, in turns. */
+async function costOfMemory(
+  config: Config,
+  options: { dataDir: string; start: string; end: string; rounds: number; remembered: number },
+): Promise<{ withMs: number; withoutMs: number; costUs: number; fullCostUs: number; decisions: number }> {
+  const { dataDir, start, end, rounds } = options;
+  const full = outcomesBefore(Date.parse(start), options.remembered);
+  const settings = toSettings(config);
+  const { assets, timeframe } = config.backtest;
+  const { timeframeMs } = settings.backtest;
+  const series = await loadBars({ assets, dataDir, timeframe, timeframeMs, explicit: true });
+  if (series === undefined) throw new Error(`There are no bars in "${dataDir}"`);
+  const period = { startMs: Date.parse(start), endMs: Date.parse(end) };
+  const { providers, files } = await loadProviders(config.providers, { baseDir: PROJECT_DIR });
+  let decisions = 0;
+
+  const run = async (remembered: readonly Outcome[], enabled: boolean): Promise<number> => {
+    const storage = memoryStorage();
+    const memory = await rememberingMemory(storage, remembered);
+    const job: BacktestJob = {
+      settings: settings.backtest,
+      memorySettings: { ...settings.memory, enabled },
+      period,
+      chunkKind: config.backtest.chunks,
+      series,
+      market: "bars",
+      providers,
+      memory,
+      storage,
+      key: { version: VERSION, seed: 1, files },
+    };
+    const ms = await elapsed(() => runBacktest(job));
+    decisions = await countDecisions(storage);
+    return ms;
+  };
+  const times = await takeTurns(
+    {
+      without: () => run([], false),
+      with: () => run([], true),
+      withoutButFull: () => run(full, false),
+      withFull: () => run(full, true),
+    },
+    { rounds },
+  );
+  const cost = (more: readonly number[], less: readonly number[]): number =>
+    (1000 * median(more.map((ms, i) => ms - (less[i] ?? 0)))) / decisions;
+  return {
+    withMs: median(times.with),
+    withoutMs: median(times.without),
+    costUs: cost(times.with, times.without),
+    fullCostUs: cost(times.withFull, times.withoutButFull),
+    decisions,
+  };
+}
+
+/** Outcomes of the year before. */
+function outcomesBefore(beforeMs: number, count: number): Outcome[] {
+  return outcomesLikeReal(count, { firstMs: beforeMs - 366 * 24 * HOUR_MS });
+}
+
+async function rememberingMemory(storage: Storage, outcomes: readonly Outcome[]): Promise<Memory> {
+  const memory = await openMemory(storage, { embedder: hashingEmbedder() });
+  for (const outcome of outcomes) await memory.record(outcome);
+  await memory.flush();
+  return memory;
+}
+
+async function countDecisions(storage: Storage): Promise<number> {
+  const [run = ""] = (await storage.list("runs")).folders;
+  const { files } = await storage.list(`runs/${run}`);
+  let lines = 0;
+  for (const { name, size } of files.filter((file) => file.name.endsWith(".decisions.ndjson"))) {
+    const bytes = await storage.read(`runs/${run}/${name}`, { maxBytes: size });
+    lines += bytes?.filter((byte) => byte === 10).length ?? 0;
+  }
+  return lines;
+}
+
+/** Microseconds of a recall and of the weights with a full window. */
+async function costOfRecall(
+  config: Config,
+  options: { rounds: number; remembered: number },
+): Promise<{ recallUs: number; weightsUs: number }> {
+  const calls = 500;
+  const startMs = Date.UTC(2021, 0, 1);
+  const memory = await rememberingMemory(memoryStorage(), outcomesBefore(startMs, options.remembered));
+  const view = openRunMemory(memory, {
+    ...toSettings(config).memory,
+    market: "bars",
+    startMs,
+    providers: config.providers.map(({ name }) => name),
+  });
+  if (view.remembered(startMs + 1) !== options.remembered) throw new Error("The window is not full");
+  const situations = Array.from({ length: calls }, (_, i) => situationAt(i, startMs + (i + 1) * HOUR_MS));
+  const times = await takeTurns(
+    {
+      recall: () =>
+        elapsed(async () => {
+          for (const situation of situations) await view.recall(situation);
+        }),
+      weights: () =>
+        elapsed(() => {
+          for (const { timestamp } of situations) view.weights(timestamp);
+        }),
+    },
+    options,
+  );
+  return { recallUs: (1000 * median(times.recall)) / calls, weightsUs: (1000 * median(times.weights)) / calls };
+}
+
+/** Bars for a machine that has no real ones, as the peer reads them: CSV. */
+function writeBars(dir: string, config: Config): string {
+  mkdirSync(dir, { recursive: true });
+  for (const asset of config.backtest.assets) {
+    const all: BarSeries = syntheticBars({ asset, timeframeMs: HOUR_MS, seed: 1, end: Date.UTC(2023, 0, 1) });
+    const lines = all.bars
+      .filter(({ timestamp }) => timestamp >= Date.UTC(2021, 0, 1))
+      .map((bar) => {
+        const prices = [bar.open, bar.high, bar.low, bar.close, bar.volume];
+        return `${new Date(bar.timestamp).toISOString().replace(".000", "")},${prices.join(",")}\n`;
+      });
+    writeFileSync(join(dir, `${asset}_1h.csv`), `timestamp,open,high,low,close,volume\n${lines.join("")}`);
+  }
+  return dir;
+}
+
+if (import.meta.main) console.log(renderReport(await year()));

@@ -1,0 +1,104 @@
+/**
+ * Carryover: backtests an ensemble chunk by chunk and remembers every closed trade, so that later decisions are weighted and
+ * informed by earlier ones. This is the library: pure but for the `Storage` that is passed in, the same on every engine.
+ *
+ * @example A provider of your own, a quarter of synthetic bars, and what was learned from it.
+ * ```ts
+ * import { hashingEmbedder, memoryStorage, openMemory, runBacktest, syntheticBars, trendProvider } from "carryover";
+ * import type { Provider } from "carryover";
+ *
+ * const HOUR = 3_600_000;
+ * const period = { startMs: Date.UTC(2024, 0, 1), endMs: Date.UTC(2024, 3, 1) };
+ * const contrarian: Provider = {
+ *   name: "contrarian",
+ *   vote: ({ rsi }) => {
+ *     if (rsi < 35) return { action: "BUY", confidence: 70, reason: "oversold" };
+ *     if (rsi > 65) return { action: "SELL", confidence: 70, reason: "overbought" };
+ *     return { action: "HOLD", confidence: 40 };
+ *   },
+ * };
+ *
+ * const storage = memoryStorage();
+ * const { summary } = await runBacktest({
+ *   settings: {
+ *     assets: ["GOLD"],
+ *     timeframeMs: HOUR,
+ *     decisionIntervalMs: 4 * HOUR,
+ *     initialBalance: 10_000,
+ *     maxPositions: 1,
+ *     correlationThreshold: 0.9,
+ *     costs: new Map([["GOLD", { feeBps: 1, spreadBps: 1, slippageBps: 1 }]]),
+ *     risk: { perTradePct: 1, stopAtr: 3, targetAtr: 4.5, maxHoldingMs: 120 * HOUR, leverage: 1 },
+ *   },
+ *   memorySettings: { enabled: true, maxMemorySize: 1000, learningRate: 0.1, contextDays: 20 },
+ *   period,
+ *   chunkKind: "month",
+ *   series: new Map([["GOLD", syntheticBars({ asset: "GOLD", timeframeMs: HOUR, seed: 1, end: period.endMs })]]),
+ *   market: "synthetic",
+ *   providers: [trendProvider("trend"), contrarian],
+ *   memory: await openMemory(storage, { embedder: hashingEmbedder() }),
+ *   storage,
+ *   key: { version: "1", seed: 1, files: {} },
+ * });
+ *
+ * for (const { quarter, total_trades, remembered_at_start, provider_multipliers } of summary.quarterly_breakdown) {
+ *   const learned = Object.entries(provider_multipliers).map(([name, times]) => `${name} ${times.toFixed(2)}x`);
+ *   console.log(`${quarter}: ${total_trades} trades, began with ${remembered_at_start}, learned ${learned.join(", ")}`);
+ * }
+ * // 2024-01: 22 trades, began with 0, learned trend 1.64x, contrarian 0.36x
+ * // 2024-02: 27 trades, began with 22, learned trend 1.73x, contrarian 0.27x
+ * // 2024-03: 27 trades, began with 49, learned trend 1.94x, contrarian 0.06x
+ * ```
+ *
+ * @module
+ */
+export type {
+  Action,
+  Answer,
+  Bar,
+  BarSeries,
+  Decision,
+  ExitReason,
+  Market,
+  MemoryContext,
+  Outcome,
+  RecentRecord,
+  Regime,
+  SimilarTrade,
+  Situation,
+  SkipReason,
+  TradeAction,
+  Vote,
+} from "./domain.ts";
+export { CarryoverError, type ErrorCode } from "./errors.ts";
+
+export type { Listing, Lock, LockHolder, Storage, StoredFile } from "./files/storage.ts";
+export type { Json } from "./files/json-file.ts";
+export { memoryStorage } from "./files/memory-storage.ts";
+
+export { createSeriesBuilder, type SeriesBuilder } from "./market/bar.ts";
+export { parseBarsCsv } from "./market/csv.ts";
+export { createSituationTracker, type SituationTracker } from "./market/indicators.ts";
+export { parseBarsParquet } from "./market/parquet.ts";
+export { SYNTHETIC_START, syntheticBars } from "./market/synthetic.ts";
+
+export { abstain, type Provider } from "./providers/provider.ts";
+export { breakoutProvider } from "./providers/breakout.ts";
+export { fileProvider, parseVotesCsv, type FileVote, type FileVotes } from "./providers/file.ts";
+export { memoryProvider } from "./providers/memory.ts";
+export { reversionProvider } from "./providers/reversion.ts";
+export { trendProvider } from "./providers/trend.ts";
+
+export type { Embedder } from "./embed/embedder.ts";
+export { hashingEmbedder } from "./embed/hashing-embedder.ts";
+
+export { openMemory, type Memory } from "./memory/memory.ts";
+export type { OutcomeRow, RowVote } from "./memory/outcome-row.ts";
+export { readMemory, type MemoryReading } from "./memory/read-memory.ts";
+export { openRunMemory, type RunMemory, type RunMemoryOptions } from "./memory/run-memory.ts";
+
+export type { Breakdown, ChunkCell, WinRateTrend } from "./backtest/breakdown.ts";
+export { planChunks, type Chunk } from "./backtest/chunks.ts";
+export { runBacktest, type BacktestJob, type BacktestResult, type Progress } from "./backtest/run.ts";
+export type { BacktestSettings, Costs, MemorySettings, Risk } from "./backtest/settings.ts";
+export type { QuarterSummary, Summary } from "./backtest/summary.ts";

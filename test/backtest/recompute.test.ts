@@ -1,0 +1,241 @@
+/**
+ * Runs months through the backtest and has test/recompute/recompute.py, which knows only docs/RULES.md, work all trades
+ * and numbers out again.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runBacktest } from "../../lib/backtest/run.ts";
+import type { BacktestSettings, MemorySettings } from "../../lib/backtest/settings.ts";
+import type { BarSeries, SkipReason } from "../../lib/domain.ts";
+import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
+import { diskStorage } from "../../lib/host/disk-storage.ts";
+import { openMemory } from "../../lib/memory/memory.ts";
+import { fileProvider, parseVotesCsv } from "../../lib/providers/file.ts";
+import type { Provider } from "../../lib/providers/provider.ts";
+import { HAS_REAL_BARS, PROJECT_DIR } from "../_samples.ts";
+import { defaultProviders, randomVotesCsv, realSeries, roughSeries } from "./_markets.ts";
+import { at, DAY, HOUR, makeSettings, MEMORY_ON } from "./_world.ts";
+
+const HAS_PYTHON = Bun.which("python3") !== null;
+const RECOMPUTE = join(PROJECT_DIR, "test", "recompute", "recompute.py");
+
+let root = "";
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "carryover-recompute-"));
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+interface Case {
+  readonly name: string;
+  readonly series: ReadonlyMap<string, BarSeries>;
+  readonly settings: BacktestSettings;
+  readonly period: { readonly startMs: number; readonly endMs: number };
+  readonly chunkKind?: string;
+  readonly memorySettings?: MemorySettings;
+  readonly providers?: readonly Provider[];
+  /** Why positions must have been skipped, or the case is too tame. */
+  readonly skips?: SkipReason;
+}
+
+/** The settings as config.yaml would have them. */
+function configOf({ settings, memorySettings = MEMORY_ON }: Case): object {
+  const { risk, costs } = settings;
+  return {
+    portfolio_memory: {
+      enabled: memorySettings.enabled,
+      max_memory_size: memorySettings.maxMemorySize,
+      learning_rate: memorySettings.learningRate,
+      context_window: memorySettings.contextDays,
+    },
+    backtest: {
+      assets: settings.assets,
+      timeframe: `${settings.timeframeMs / HOUR}h`,
+      decision_interval: `${settings.decisionIntervalMs / HOUR}h`,
+      initial_balance: settings.initialBalance,
+      max_positions: settings.maxPositions,
+      correlation_threshold: settings.correlationThreshold,
+      asset_costs: Object.fromEntries(
+        [...costs].map(([asset, { feeBps, spreadBps, slippageBps }]) => [
+          asset,
+          { fee_bps: feeBps, spread_bps: spreadBps, slippage_bps: slippageBps },
+        ]),
+      ),
+      risk: {
+        per_trade_pct: risk.perTradePct,
+        stop_atr: risk.stopAtr,
+        target_atr: risk.targetAtr,
+        max_holding: `${risk.maxHoldingMs / HOUR}h`,
+        leverage: risk.leverage,
+      },
+    },
+  };
+}
+
+function csvOf({ bars }: BarSeries): string {
+  const rows = bars.map(({ timestamp, open, high, low, close, volume }) =>
+    [new Date(timestamp).toISOString(), open, high, low, close, volume].join(","),
+  );
+  return `timestamp,open,high,low,close,volume\n${rows.join("\n")}\n`;
+}
+
+/** Runs a case on disk; what the Python program says of it, and the number of trades. */
+async function recompute(run: Case): Promise<{ said: string; trades: number; skipped: Record<string, number> }> {
+  const folder = mkdtempSync(join(root, "case-"));
+  const [bars, memoryDir] = [join(folder, "bars"), join(folder, "memory")];
+  mkdirSync(bars);
+  for (const [asset, series] of run.series) writeFileSync(join(bars, `${asset}_1h.csv`), csvOf(series));
+  const config = join(folder, "config.json");
+  writeFileSync(config, JSON.stringify(configOf(run)));
+
+  const storage = diskStorage(memoryDir);
+  const { summary } = await runBacktest({
+    chunkKind: "month",
+    providers: defaultProviders(),
+    memorySettings: MEMORY_ON,
+    ...run,
+    market: "bars",
+    memory: await openMemory(storage, { embedder: hashingEmbedder() }),
+    storage,
+    key: { version: "test", seed: 1, files: {} },
+  });
+
+  const chunks = join(memoryDir, "runs", summary.run_id);
+  const [start, end] = [run.period.startMs, run.period.endMs].map((ms) => new Date(ms).toISOString());
+  const files = ["--decisions", join(chunks, "*.decisions.ndjson"), "--outcomes", memoryDir, "--chunks", chunks];
+  const python = Bun.spawn(
+    ["python3", RECOMPUTE, "--bars", bars, "--config", config, "--start", start!, "--end", end!, ...files].concat([
+      "--run-id",
+      summary.run_id,
+      "--summary",
+      join(chunks, "summary.json"),
+      "--weights",
+      "--metrics",
+    ]),
+    { stdout: "pipe", stderr: "pipe" },
+  );
+  const [said, metrics] = [await new Response(python.stdout).text(), await new Response(python.stderr).text()];
+  expect(await python.exited, said + metrics).toBe(0);
+  const { exposure_pct, turnover, cagr_pct, sortino_ratio, profit_factor, not_filled, ...others } = JSON.parse(metrics);
+  expect(others.skipped).toEqual(summary.skipped);
+  expect(not_filled).toBe(summary.not_filled);
+  const numbers = { exposure_pct, turnover, cagr_pct, annualized_sortino: sortino_ratio, profit_factor };
+  for (const [name, expected] of Object.entries(numbers)) {
+    const found = summary[name as keyof typeof numbers];
+    if (expected === null || found === null) expect(found).toBe(expected);
+    else expect(Math.abs(found - expected)).toBeLessThanOrEqual(1e-6 * Math.max(1, Math.abs(expected)));
+  }
+  return { said: said.trim(), trades: summary.total_trades, skipped: summary.skipped };
+}
+
+const ROUGH = { startMs: at("2018-02-01"), endMs: at("2018-04-10") };
+const ROUGH_ASSETS = ["AAA", "BBB", "CCC"];
+const rough = (seed: number): Map<string, BarSeries> => roughSeries({ ...ROUGH, seed });
+const roughPeriod = { startMs: at("2018-02-08"), endMs: at("2018-04-10") };
+const roughSettings = (overrides: Partial<BacktestSettings> = {}): BacktestSettings =>
+  makeSettings({ assets: ROUGH_ASSETS, ...overrides });
+
+function votesOf(seed: number, name: string): Provider {
+  const csv = randomVotesCsv({ assets: ROUGH_ASSETS, ...roughPeriod, seed });
+  return fileProvider(name, parseVotesCsv(new TextEncoder().encode(csv), { file: "votes.csv" }));
+}
+
+const ROUGH_CASES: Case[] = [
+  { name: "the default rules", series: rough(1), settings: roughSettings(), period: roughPeriod },
+  {
+    name: "one position at a time, in weeks",
+    series: rough(2),
+    settings: roughSettings({ maxPositions: 1 }),
+    period: roughPeriod,
+    chunkKind: "week",
+    providers: [votesOf(2, "votes")],
+    skips: "max_positions",
+  },
+  {
+    name: "random votes of two files beside the rules, decided every hour, assets that move together skipped",
+    series: rough(3),
+    settings: roughSettings({ decisionIntervalMs: HOUR, correlationThreshold: 0.3 }),
+    period: roughPeriod,
+    chunkKind: "10d",
+    providers: [...defaultProviders(), votesOf(3, "one"), votesOf(4, "two")],
+    skips: "correlation",
+  },
+  {
+    name: "dear trades, narrow levels, more risk than the account, a small window that learns fast",
+    series: rough(5),
+    settings: roughSettings({
+      costs: new Map([
+        ["AAA", { feeBps: 30, spreadBps: 20, slippageBps: 10 }],
+        ["BBB", { feeBps: 0, spreadBps: 0, slippageBps: 0 }],
+        ["CCC", { feeBps: 1, spreadBps: 4, slippageBps: 0.5 }],
+      ]),
+      risk: { perTradePct: 5, stopAtr: 0.7, targetAtr: 1.1, maxHoldingMs: 9 * HOUR, leverage: 3 },
+    }),
+    period: roughPeriod,
+    memorySettings: { enabled: true, maxMemorySize: 40, learningRate: 1, contextDays: 5 },
+    providers: [...defaultProviders(), votesOf(5, "votes")],
+  },
+  {
+    name: "without memory",
+    series: rough(6),
+    settings: roughSettings(),
+    period: roughPeriod,
+    memorySettings: { ...MEMORY_ON, enabled: false },
+    providers: [votesOf(6, "one"), votesOf(7, "two"), ...defaultProviders()],
+  },
+  {
+    name: "an asset that opens on Sunday evenings, in weeks that end there, beyond the end of its bars",
+    series: new Map([["CCC", rough(8).get("CCC")!]]),
+    settings: makeSettings({ assets: ["CCC"], correlationThreshold: 0.1 }),
+    period: roughPeriod,
+    chunkKind: "week",
+    providers: [votesOf(8, "votes")],
+  },
+];
+
+describe.skipIf(!HAS_PYTHON)(`rough markets recomputed${HAS_PYTHON ? "" : " (skipped: no python3)"}`, () => {
+  test.concurrent.each(ROUGH_CASES)(
+    "$name",
+    async (run) => {
+      const { said, trades, skipped } = await recompute(run);
+      expect(said).toEndWith("all equal");
+      expect(trades).toBeGreaterThan(20);
+      if (run.skips !== undefined) expect(skipped[run.skips]).toBeGreaterThan(10);
+    },
+    60_000,
+  );
+});
+
+const canRun = HAS_PYTHON && HAS_REAL_BARS;
+describe.skipIf(!canRun)(`real months recomputed${canRun ? "" : " (skipped: no python3 or no real bars)"}`, () => {
+  const assets = ["BTCUSD", "ETHUSD", "EURUSD"];
+  const forex = { feeBps: 0, spreadBps: 1, slippageBps: 0.5 };
+  const settings = makeSettings({ assets });
+  const costs = new Map([...settings.costs, ["EURUSD", forex] as const]);
+
+  test("the first half of 2021 with the default configuration, in quarters", async () => {
+    const period = { startMs: at("2021-01-01"), endMs: at("2021-07-01") };
+    const { said, trades } = await recompute({
+      name: "half a year",
+      series: realSeries(assets, period.endMs),
+      settings: { ...settings, costs },
+      period,
+      chunkKind: "quarter",
+    });
+    expect(said).toEndWith("all equal");
+    expect(trades).toBeGreaterThan(160);
+  }, 60_000);
+
+  test("EURUSD alone, whose year has 252 days, in weeks", async () => {
+    const period = { startMs: at("2021-02-01"), endMs: at("2021-02-01") + 10 * 7 * DAY };
+    const { said } = await recompute({
+      name: "EURUSD",
+      series: realSeries(["EURUSD"], period.endMs),
+      settings: { ...settings, assets: ["EURUSD"], costs, decisionIntervalMs: HOUR },
+      period,
+      chunkKind: "week",
+    });
+    expect(said).toEndWith("all equal");
+  }, 60_000);
+});

@@ -1,0 +1,370 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Progress } from "../../lib/backtest/run.ts";
+import type { Outcome } from "../../lib/domain.ts";
+import { memoryStorage } from "../../lib/files/memory-storage.ts";
+import type { Storage } from "../../lib/files/storage.ts";
+import { diskStorage } from "../../lib/host/disk-storage.ts";
+import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
+import { seeded } from "./_markets.ts";
+import { resumeJob } from "./_resume.ts";
+import { filesOf, outcomesOf, runFresh, runOn, textOf, type JobParts } from "./_world.ts";
+
+const CHUNKS = ["2018-02-08_10d", "2018-02-18_10d", "2018-02-28_10d", "2018-03-10_10d"];
+
+let whole: { files: Record<string, string>; ticks: number; runId: string; trades: number };
+let root = "";
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), "carryover-resume-"));
+  let ticks = 0;
+  const { storage, summary, chunksRun } = await runFresh(resumeJob({ onProgress: () => (ticks += 1) }));
+  expect(chunksRun).toEqual(CHUNKS);
+  whole = { files: await filesOf(storage), ticks, runId: summary.run_id, trades: summary.total_trades };
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** A finished run. */
+async function finished(): Promise<Storage> {
+  const storage = memoryStorage();
+  await runOn(storage, resumeJob());
+  return storage;
+}
+
+/** Runs again; which chunks were run, and what was said. */
+async function again(
+  storage: Storage,
+  overrides: Partial<JobParts> = {},
+): Promise<{ ran: readonly string[]; notes: string[]; runId: string }> {
+  const notes: string[] = [];
+  const { chunksRun, summary } = await runOn(storage, resumeJob({ onNote: (text) => notes.push(text), ...overrides }));
+  return { ran: chunksRun, notes, runId: summary.run_id };
+}
+
+/** Runs until the tick of this number, and is stopped there. */
+async function stoppedAt(storage: Storage, tick: number): Promise<void> {
+  const stop = new AbortController();
+  let ticks = 0;
+  const onProgress = (): void => {
+    ticks += 1;
+    if (ticks === tick) stop.abort(new Error("stopped"));
+  };
+  const outcome = await runOn(storage, resumeJob({ onProgress, signal: stop.signal })).then(
+    () => "ran",
+    (error: Error) => error.message,
+  );
+  expect(outcome).toBe("stopped");
+}
+
+test("the run of these tests has trades in every chunk, and its votes, weights and memory change", async () => {
+  expect(whole.trades).toBeGreaterThan(40);
+  expect(whole.ticks).toBeGreaterThan(700);
+  expect(Object.keys(whole.files).filter((name) => name.startsWith("snapshot_"))).toHaveLength(CHUNKS.length);
+});
+
+describe("a run that was stopped goes on to the same bytes", () => {
+  test("at ten random ticks, each in a fresh folder", async () => {
+    const random = seeded(1);
+    for (let n = 0; n < 10; n++) {
+      const storage = memoryStorage();
+      await stoppedAt(storage, 1 + Math.floor(random() * (whole.ticks - 1)));
+      await again(storage);
+      expect(await filesOf(storage)).toEqual(whole.files);
+    }
+  });
+
+  test("stopped again and again, a little later each time", async () => {
+    const storage = memoryStorage();
+    // The chunk that was cut off is run again from its start, so that each stop must come later in it, or in the next.
+    for (const tick of [5, 100, 239, 241, 150, 230, 250]) await stoppedAt(storage, tick);
+    const { ran } = await again(storage);
+    expect(ran.length).toBeLessThan(CHUNKS.length);
+    expect(await filesOf(storage)).toEqual(whole.files);
+  });
+
+  test("by an error in whoever watches the progress", async () => {
+    const storage = memoryStorage();
+    const onProgress = ({ trades }: Progress): void => {
+      if (trades === 30) throw new Error("terminal gone");
+    };
+    expect(runOn(storage, resumeJob({ onProgress }))).rejects.toThrow("terminal gone");
+    await again(storage);
+    expect(await filesOf(storage)).toEqual(whole.files);
+  });
+
+  test("by a failure of the storage before or after any of its writes", async () => {
+    const random = seeded(2);
+    let writes = 0;
+    await runOn(failing(memoryStorage(), { onWrite: () => (writes += 1) }), resumeJob());
+    for (let n = 0; n < 16; n++) {
+      const storage = memoryStorage();
+      const fatal = 1 + Math.floor(random() * writes);
+      let count = 0;
+      const onWrite = (): void => {
+        count += 1;
+        if (count === fatal) throw new Error("power cut");
+      };
+      expect(runOn(failing(storage, { onWrite, late: n % 2 === 0 }), resumeJob())).rejects.toThrow("power cut");
+      await again(storage);
+      expect(await filesOf(storage)).toEqual(whole.files);
+    }
+  });
+
+  test("killed in the second chunk, and the files of the first are not touched by the rerun", async () => {
+    const storage = memoryStorage();
+    await stoppedAt(storage, 400);
+    const inFirst = async (): Promise<Record<string, string>> => {
+      const files = Object.entries(await filesOf(storage));
+      return Object.fromEntries(
+        files.filter(([name]) => name.includes(CHUNKS[0]!) || name === "snapshot_20180218_000000.json"),
+      );
+    };
+    const before = await inFirst();
+    expect(Object.keys(before)).toHaveLength(4);
+    const written: string[] = [];
+    const { ran } = await again(failing(storage, { onWrite: (name) => written.push(name) }));
+    expect(ran).toEqual(CHUNKS.slice(1));
+    expect(await inFirst()).toEqual(before);
+    expect(written.filter((name) => name.includes(CHUNKS[0]!))).toEqual([]);
+  });
+
+  test("by kill -9 at some trade, on disk, more than once", async () => {
+    const random = seeded(3);
+    for (let n = 0; n < 3; n++) {
+      const folder = mkdtempSync(join(root, "killed-"));
+      for (const trades of [1 + Math.floor(random() * 20), 25 + Math.floor(random() * 15)])
+        await killedAt(folder, trades);
+      const { ran } = await again(diskStorage(folder));
+      expect(ran.length).toBeGreaterThan(0);
+      expect(await filesOf(diskStorage(folder))).toEqual(whole.files);
+    }
+  }, 30_000);
+});
+
+describe("a finished run that is asked for again", () => {
+  test("answers at once and changes no file", async () => {
+    const storage = await finished();
+    const { ran, notes } = await again(storage);
+    expect(ran).toEqual([]);
+    expect(notes).toEqual([]);
+    expect(await filesOf(storage)).toEqual(whole.files);
+  });
+
+  test("writes its summary again where that is gone", async () => {
+    const storage = await finished();
+    await storage.remove(`runs/${whole.runId}/summary.json`);
+    expect((await again(storage)).ran).toEqual([]);
+    expect(await filesOf(storage)).toEqual(whole.files);
+  });
+
+  test.each(["json", "decisions.ndjson", "equity.csv"])("runs from the chunk whose %s is gone", async (kind) => {
+    const storage = await finished();
+    await storage.remove(`runs/${whole.runId}/${CHUNKS[2]}.${kind}`);
+    expect((await again(storage)).ran).toEqual(CHUNKS.slice(2));
+    expect(await filesOf(storage)).toEqual(whole.files);
+  });
+
+  test("runs from the chunk whose record was cut short", async () => {
+    const storage = await finished();
+    const name = `runs/${whole.runId}/${CHUNKS[1]}.json`;
+    await storage.replace(name, new TextEncoder().encode((await textOf(storage, name)).slice(0, 500)));
+    expect((await again(storage)).ran).toEqual(CHUNKS.slice(1));
+    expect(await filesOf(storage)).toEqual(whole.files);
+  });
+});
+
+describe("memory that someone changed between two runs", () => {
+  const ofChunk = async (storage: Storage, chunk: string): Promise<Outcome> =>
+    (await outcomesOf(storage)).find((outcome) => outcome.chunk === chunk)!;
+
+  test("all outcomes deleted: the run is made again from the start, to the same bytes", async () => {
+    const storage = await finished();
+    for (const { decision_id } of await outcomesOf(storage)) await storage.remove(outcomeFileName(decision_id));
+    const { ran, notes } = await again(storage);
+    expect(ran).toEqual(CHUNKS);
+    expect(notes).toHaveLength(1);
+    expect(notes[0]).toStartWith(`Memory no longer matches chunk ${CHUNKS[0]}: found 0 outcomes`);
+    expect(await filesOf(storage)).toEqual(whole.files);
+  });
+
+  test("one outcome of the run deleted: again from its chunk, and said", async () => {
+    const storage = await finished();
+    await storage.remove(outcomeFileName((await ofChunk(storage, CHUNKS[2]!)).decision_id));
+    const { ran, notes } = await again(storage);
+    expect(ran).toEqual(CHUNKS.slice(2));
+    expect(notes[0]).toMatch(
+      /^Memory no longer matches chunk 2018-02-28_10d: found (\d+) outcomes .* expected the (\d+) /,
+    );
+    expect(await filesOf(storage)).toEqual(whole.files);
+  });
+
+  test.each([
+    ["before it made the outcome again", { place: -1, tick: 2, expected: CHUNKS.slice(1) }],
+    ["after it did: nothing is missing any more", { place: 0, tick: 230, expected: [] }],
+  ])("a deletion is made good by a run that is itself stopped %s", async (_when, { place, tick, expected }) => {
+    const storage = await finished();
+    const inChunk = (await outcomesOf(storage)).filter(({ chunk }) => chunk === CHUNKS[1]);
+    await storage.remove(outcomeFileName(inChunk.at(place)!.decision_id));
+    await stoppedAt(storage, tick);
+    expect((await again(storage)).ran).toEqual(expected);
+    expect(await filesOf(storage)).toEqual(whole.files);
+  });
+
+  test.each([CHUNKS[1]!, "2017Q3"])(
+    "an outcome that the run does not make, put into chunk %s, is moved aside",
+    async (chunk) => {
+      const storage = await finished();
+      const { crc32: _crc32, ...real } = (await ofChunk(storage, CHUNKS[1]!)) as Outcome & { crc32: string };
+      const stray = { ...real, decision_id: `${real.decision_id.slice(0, -8)}00000000`, chunk };
+      await storage.createOnce(outcomeFileName(stray.decision_id), encodeOutcome(stray).bytes);
+      const { ran, notes } = await again(storage);
+      expect(ran).toEqual(chunk === CHUNKS[1] ? CHUNKS.slice(1) : CHUNKS);
+      expect(notes.at(-1)).toBe(`Moved to quarantine, as the run does not make them: ${stray.decision_id}`);
+      const { [`quarantine/${outcomeFileName(stray.decision_id)}`]: moved, ...rest } = await filesOf(storage);
+      expect(moved).toBeDefined();
+      expect(rest).toEqual(whole.files);
+    },
+  );
+
+  test("an outcome of its base deleted: a new run, which names the old one and leaves it as it is", async () => {
+    const storage = await finished();
+    const next = { startMs: resumeJob().period.endMs, endMs: resumeJob().period.endMs + 10 * 86_400_000 };
+    // Bars of the weeks after it are those of another seed, which does not matter here.
+    const later = (): Partial<JobParts> => ({
+      period: next,
+      series: shiftedSeries(next.startMs - resumeJob().period.startMs),
+    });
+    const first = await again(storage, later());
+    expect(first.notes).toEqual([]);
+    const before = await filesOf(storage, `runs/${first.runId}`);
+    const carried: { base: [string, string][] } = JSON.parse(
+      await textOf(storage, `runs/${first.runId}/manifest.json`),
+    ).key;
+    expect(carried.base).toHaveLength(whole.trades);
+
+    await storage.remove(outcomeFileName(carried.base[3]![0]));
+    const second = await again(storage, later());
+    expect(second.runId).not.toBe(first.runId);
+    expect(second.notes).toEqual([
+      `This is a new run, ${second.runId.slice(0, 12)}: run ${first.runId.slice(0, 12)} of 2018-03-15 to 2018-03-25 ` +
+        "differs in base. The older one stays as it is",
+    ]);
+    expect(await filesOf(storage, `runs/${first.runId}`)).toEqual(before);
+  });
+});
+
+describe("which run it is", () => {
+  test("changed rules, another version or other bars make a new run, which says what differs", async () => {
+    const storage = await finished();
+    const { settings, series } = resumeJob();
+    const [bar, ...rest] = series.get("AAA")!.bars;
+    const changedSeries = new Map(series).set("AAA", {
+      ...series.get("AAA")!,
+      bars: [{ ...bar!, volume: bar!.volume + 1 }, ...rest],
+    });
+    const changes: [Partial<JobParts>, string][] = [
+      [{ settings: { ...settings, maxPositions: 2 } }, "config.settings.maxPositions"],
+      [{ key: { version: "test-2", seed: 1, files: {} } }, "version"],
+      [{ series: changedSeries }, "bars.AAA"],
+      [{ chunkKind: "month" }, "config.chunks"],
+    ];
+    const ids = new Set([whole.runId]);
+    for (const [change, what] of changes) {
+      const { notes, runId } = await again(storage, change);
+      expect(notes).toHaveLength(1);
+      expect(notes[0]).toContain(` differs in ${what}. The older one stays as it is`);
+      ids.add(runId);
+    }
+    expect(ids.size).toBe(1 + changes.length);
+    // The first run is found again, and its files are its own.
+    expect((await again(storage)).ran).toEqual([]);
+    expect(await filesOf(storage, `runs/${whole.runId}`)).toEqual(
+      Object.fromEntries(Object.entries(whole.files).filter(([name]) => name.startsWith("runs/"))),
+    );
+  });
+
+  test("a restart is another attempt, with the same trades; without the flag the highest attempt goes on", async () => {
+    const storage = await finished();
+    const second = await again(storage, { restart: true });
+    expect(second.ran).toEqual(CHUNKS);
+    expect(second.notes[0]).toContain(" differs in attempt. ");
+    expect(second.runId).not.toBe(whole.runId);
+    const tradesOf = async (runId: string): Promise<unknown[]> =>
+      (await outcomesOf(storage))
+        .filter((outcome) => outcome.run_id === runId)
+        .map((o) => [o.asset_pair, o.entry_timestamp, o.exit_timestamp, o.position_size, o.realized_pnl]);
+    expect(await tradesOf(second.runId)).toEqual(await tradesOf(whole.runId));
+
+    expect(await again(storage)).toMatchObject({ ran: [], runId: second.runId });
+    // Also where the folder of an earlier attempt was cleared away.
+    for (const name of Object.keys(await filesOf(storage, `runs/${whole.runId}`))) await storage.remove(name);
+    expect(await again(storage)).toMatchObject({ ran: [], runId: second.runId });
+    expect((await again(storage, { restart: true })).runId).not.toBe(second.runId);
+  });
+});
+
+test("two runs in folders of their own at once give the bytes of one after the other", async () => {
+  const storages = [memoryStorage(), memoryStorage(), diskStorage(join(root, "at-once"))];
+  await Promise.all(storages.map((storage) => runOn(storage, resumeJob())));
+  for (const storage of storages) expect(await filesOf(storage)).toEqual(whole.files);
+});
+
+test("any chunking gives the same trades", async () => {
+  const tradesIn = async (chunkKind: string): Promise<unknown[]> => {
+    const { storage } = await runFresh(resumeJob({ chunkKind }));
+    return (await outcomesOf(storage)).map((o) => [
+      o.asset_pair,
+      o.action,
+      o.entry_timestamp,
+      o.exit_timestamp,
+      o.exit_reason,
+      o.position_size,
+      o.realized_pnl,
+    ]);
+  };
+  const expected = await tradesIn("10d");
+  expect(expected).toHaveLength(whole.trades);
+  for (const kind of ["1d", "week", "month", "quarter", "13d"]) expect(await tradesIn(kind)).toEqual(expected);
+});
+
+/** Passes everything on, and tells of every change before it is made, or after. */
+function failing(storage: Storage, hooks: { onWrite: (name: string) => void; late?: boolean }): Storage {
+  const change = async (name: string, make: () => Promise<void>): Promise<void> => {
+    if (hooks.late !== true) hooks.onWrite(name);
+    await make();
+    if (hooks.late === true) hooks.onWrite(name);
+  };
+  return {
+    ...storage,
+    createOnce: (name, bytes) => change(name, () => storage.createOnce(name, bytes)),
+    replace: (name, bytes) => change(name, () => storage.replace(name, bytes)),
+    appendAt: (name, offset, bytes) => change(name, () => storage.appendAt(name, offset, bytes)),
+    move: (from, to) => change(from, () => storage.move(from, to)),
+    remove: (name) => change(name, () => storage.remove(name)),
+  };
+}
+
+/** Starts the run in a process of its own and kills that with SIGKILL after so many trades. */
+async function killedAt(folder: string, trades: number): Promise<void> {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "_child.ts"), folder], { stdout: "pipe" });
+  let seen = "";
+  for await (const bytes of child.stdout) {
+    seen += new TextDecoder().decode(bytes);
+    const last = seen.slice(0, seen.lastIndexOf("\n")).split("\n").at(-1) ?? "";
+    if (Number(last.split(" ")[1]) >= trades) child.kill("SIGKILL");
+  }
+  await child.exited;
+  expect(child.signalCode).toBe("SIGKILL");
+}
+
+/** The bars of the job, moved in time. */
+function shiftedSeries(byMs: number): JobParts["series"] {
+  return new Map(
+    [...resumeJob().series].map(([asset, series]) => [
+      asset,
+      { ...series, bars: series.bars.map((bar) => ({ ...bar, timestamp: bar.timestamp + byMs })) },
+    ]),
+  );
+}

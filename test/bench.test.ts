@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { renderReport } from "../bench/_measure.ts";
+import { growth } from "../bench/growth.ts";
+import { market } from "../bench/market.ts";
+import { memoryStats } from "../bench/memory-stats.ts";
+import { startup } from "../bench/startup.ts";
+import { year } from "../bench/year.ts";
+
+const python = process.env["CARRYOVER_PYTHON"];
+// Peers only take time here: without Python a bench says so and goes on.
+beforeAll(() => {
+  process.env["CARRYOVER_PYTHON"] = "no-python-here";
+});
+afterAll(() => {
+  if (python === undefined) delete process.env["CARRYOVER_PYTHON"];
+  else process.env["CARRYOVER_PYTHON"] = python;
+});
+
+// Each runs on little, once: what it says of time is not looked at.
+test.each([
+  ["startup", () => startup({ rounds: 1, outcomes: 5 })],
+  ["memory-stats", () => memoryStats({ rounds: 1, outcomes: 5 })],
+  ["year", () => year({ rounds: 1, start: "2021-03-01", end: "2021-03-08", remembered: 20 })],
+  ["growth", () => growth({ rounds: 1, sizes: [5, 10], records: 3 })],
+  ["market", () => market({ rounds: 1, bars: 300 })],
+])(
+  "bench/%s.ts measures",
+  async (_name, bench) => {
+    const report = await bench();
+    expect(report.rows.length).toBeGreaterThan(3);
+    expect(report.rows.filter((row) => row.ours === undefined && row.peer === undefined)).toEqual([]);
+    expect(renderReport(report)).not.toContain("NaN");
+  },
+  20_000,
+);

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CarryoverError } from "../../lib/errors.ts";
+import { loadProviders } from "../../lib/host/load-providers.ts";
+import { makeContext, makeSituation } from "../providers/_situation.ts";
+
+let baseDir = "";
+beforeAll(() => {
+  baseDir = mkdtempSync(join(tmpdir(), "carryover-providers-"));
+});
+afterAll(() => rmSync(baseDir, { recursive: true, force: true }));
+
+const VOTES = "timestamp,asset,action,confidence\n2021-01-04T00:00Z,AAA,SELL,70\n";
+
+async function refusal(type: "file" | "module", path: string): Promise<CarryoverError> {
+  const outcome = await loadProviders([{ name: "mine", type, path }], { baseDir }).catch((error: unknown) => error);
+  if (!(outcome instanceof CarryoverError)) throw new Error("was not refused");
+  return outcome;
+}
+
+describe("loadProviders()", () => {
+  test("makes the rules and the memory provider under the names that they are given, in order", async () => {
+    const { providers, files } = await loadProviders(
+      [
+        { name: "slow", type: "trend" },
+        { name: "fade", type: "reversion" },
+        { name: "go", type: "breakout" },
+        { name: "past", type: "memory" },
+      ],
+      { baseDir },
+    );
+    expect(providers.map(({ name }) => name)).toEqual(["slow", "fade", "go", "past"]);
+    expect(files).toEqual({});
+    const votes = providers.map((provider) => provider.vote(makeSituation({ close: 106 }), makeContext(0)));
+    expect(votes).toMatchObject([
+      { action: "HOLD" },
+      { action: "HOLD" },
+      { action: "BUY", confidence: 70 },
+      { error: "only 0 trades remembered" },
+    ]);
+  });
+
+  test("reads votes from a file beside the configuration, and hashes it", async () => {
+    writeFileSync(join(baseDir, "votes.csv"), VOTES);
+    const { providers, files } = await loadProviders([{ name: "desk", type: "file", path: "votes.csv" }], { baseDir });
+    expect(providers[0]!.vote(makeSituation(), makeContext(0))).toMatchObject({ action: "SELL", confidence: 70 });
+    expect(files).toEqual({ "votes.csv": createHash("sha256").update(VOTES).digest("hex") });
+  });
+
+  test("imports a user's own ten lines, and hashes them", async () => {
+    const source = `
+      import type { Situation } from "carryover";
+      export function vote({ rsi }: Situation) {
+        return rsi < 30 ? { action: "BUY", confidence: 60, reason: "oversold" } : { action: "HOLD", confidence: 50 };
+      }
+    `;
+    writeFileSync(join(baseDir, "mine.ts"), source);
+    const { providers, files } = await loadProviders([{ name: "mine", type: "module", path: "mine.ts" }], { baseDir });
+    expect(providers[0]!.name).toBe("mine");
+    expect(providers[0]!.vote(makeSituation({ rsi: 25 }), makeContext(0))).toMatchObject({ reason: "oversold" });
+    expect(providers[0]!.vote(makeSituation(), makeContext(0))).toMatchObject({ action: "HOLD" });
+    expect(files).toEqual({ "mine.ts": createHash("sha256").update(source).digest("hex") });
+  });
+
+  test("names a file that is not there", async () => {
+    for (const type of ["file", "module"] as const) {
+      const error = await refusal(type, "absent.csv");
+      expect(error.code).toBe("NOT_FOUND");
+      expect(error.message).toMatch(
+        /^Cannot load provider "mine": found .*absent\.csv.*, expected the file that its "path" names$/,
+      );
+    }
+  });
+
+  test("names the line of malformed votes", async () => {
+    writeFileSync(join(baseDir, "bad.csv"), `${VOTES}2021-01-05T00:00Z,AAA,SHORT,70\n`);
+    const error = await refusal("file", "bad.csv");
+    expect(error.code).toBe("BAD_DATA");
+    expect(error.message).toContain("line 3");
+    expect(error.message).toContain('"SHORT"');
+  });
+
+  test.each([
+    ["exports no vote", "export const answer = 42;", "found undefined as"],
+    ["exports a vote that is no function", "export const vote = 'BUY';", "found string as"],
+    ["does not parse", "export function vote( {", "found "],
+    ["throws when it is loaded", "throw new Error('no key');", "found no key"],
+  ])("refuses a module that %s", async (what, source, found) => {
+    const file = `${what.replaceAll(" ", "-")}.ts`;
+    writeFileSync(join(baseDir, file), source);
+    const error = await refusal("module", file);
+    expect(error.code).toBe("BAD_CONFIG");
+    expect(error.message).toStartWith(`Cannot load provider "mine" from "${join(baseDir, file)}": ${found}`);
+    expect(error.message).toEndWith('expected an exported function "vote"');
+  });
+});
