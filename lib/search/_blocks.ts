@@ -52,10 +52,9 @@ export function createBlocks(kernel: Kernel, dim: number): Blocks {
 
   let views = viewsOf(kernel.buffer);
   const reserve = (bytes: number): void => {
-    const size = kernel.buffer.byteLength;
-    if (bytes <= size) return;
-    // Growing by a share of the size, so that a memory that has to move moves each byte a few times at most.
-    kernel.grow(Math.max(bytes - size, size / 4));
+    const missing = bytes - kernel.buffer.byteLength;
+    if (missing <= 0) return;
+    kernel.grow(missing);
     views = viewsOf(kernel.buffer);
   };
   reserve(header);

@@ -14,7 +14,8 @@ export function plainKernel(): Kernel {
       return buffer;
     },
     grow: (more) => {
-      buffer = buffer.transfer(Math.ceil((buffer.byteLength + more) / 8) * 8);
+      // Growing by a share of the size, so that each byte moves a few times at most.
+      buffer = buffer.transfer(Math.ceil(Math.max(buffer.byteLength + more, 1.25 * buffer.byteLength) / 8) * 8);
       floats = new Float32Array(buffer);
       doubles = new Float64Array(buffer);
       bytes = new Int8Array(buffer);

@@ -10,7 +10,7 @@ export interface Kernel {
   readonly buffer: ArrayBuffer;
 
   /**
-   * Adds zeros at the end of the memory.
+   * Adds at least so many zeros at the end of the memory.
    *
    * @throws {RangeError} If there is no room.
    */
