@@ -95,17 +95,25 @@ describe.each([
 
   test.each([4096, 20_000])("sums of %i products stay in range", (dim) => {
     const random = dice(2);
-    const [ones = new Float32Array()] = vectorsOf("flat", { count: 1, dim }, random);
-    const minusOnes = ones.map((value) => -value);
-    const vectors = [
-      ...Array<Float32Array>(40).fill(ones),
-      ...vectorsOf("random", { count: 30, dim }, random),
-      minusOnes,
-    ];
+    const signs = Array.from({ length: dim }, () => (random() < 0.5 ? 1 : -1));
+    // From unlike to like the query: sums that left the range of int32 would come back at its other end.
+    const vectors = Array.from({ length: 80 }, (_, i) => unit(signs.map((sign) => i * 2 + 30 * sign)));
+    const query = unit(signs.map(() => 1));
     const index = indexOf(vectors, dim);
-    for (const query of [ones, minusOnes]) {
-      expect(index.search(query, { k: 8 })).toEqual(bruteForce(vectors, query, { k: 8 }));
-    }
+    for (const k of [1, 9]) expect(index.search(query, { k })).toEqual(bruteForce(vectors, query, { k }));
+  });
+
+  test("what rounding takes from the query is allowed for", () => {
+    const random = dice(7);
+    // One large number makes the query's other codes coarse; rows of two equal numbers lose nothing to their own codes.
+    const query = unit(Array.from({ length: 64 }, (_, i) => (i === 0 ? 1 : 2e-4 * random())));
+    const vectors = Array.from({ length: 2000 }, () => {
+      const first = 1 + Math.floor(random() * 63);
+      const second = 1 + ((first + Math.floor(random() * 62)) % 63);
+      return unit(Array.from({ length: 64 }, (_, i) => (i === first || i === second ? 1 : 0)));
+    });
+    const index = indexOf(vectors, 64);
+    for (const k of [1, 5, 20]) expect(index.search(query, { k })).toEqual(bruteForce(vectors, query, { k }));
   });
 
   test("an as-of column is a filter before the top k, in any order of rows", () => {

@@ -117,7 +117,7 @@ export function coarse(code: usize, count: i32, stride: i32, query: usize, score
 export function encode(row: usize, count: i32, stride: i32, code: usize, scales: usize, errors: usize): void {
   for (let rest = count; rest > 0; rest--) {
     let most = f32x4.splat(0);
-    for (let at = row, end = row + stride * 4; at < end; at += 16) most = f32x4.max(most, f32x4.abs(v128.load(at)));
+    for (let at = row, end = row + stride * 4; at < end; at += 16) most = f32x4.pmax(most, f32x4.abs(v128.load(at)));
     const max = Mathf.max(
       Mathf.max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
       Mathf.max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
@@ -128,7 +128,9 @@ export function encode(row: usize, count: i32, stride: i32, code: usize, scales:
 
     let squares = f64x2.splat(0);
     for (const end = row + stride * 4; row < end; row += 16) {
-      const codes = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(row), perUnit)));
+      // So large a float has no places after the point: the addition rounds, and the low bits are the integer.
+      const rounded = f32x4.add(f32x4.mul(v128.load(row), perUnit), f32x4.splat(12582912));
+      const codes = i32x4.sub(rounded, f32x4.splat(12582912));
       const lost0 = f64x2.sub(pair(row), f64x2.mul(scale2, f64x2.convert_low_i32x4_s(codes)));
       const high = f64x2.convert_low_i32x4_s(v128.shuffle<i64>(codes, codes, 1, 1));
       const lost1 = f64x2.sub(pair(row + 8), f64x2.mul(scale2, high));
