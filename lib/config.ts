@@ -17,7 +17,7 @@ export interface CostsConfig {
 /** A member of the ensemble as config.yaml has it. */
 export type ProviderConfig =
   | { readonly name: string; readonly type: "trend" | "reversion" | "breakout" | "memory" }
-  /** `file`: a CSV of votes; `module`: a TypeScript or JavaScript file whose default export is a `Provider`-maker. */
+  /** `file`: a CSV of votes; `module`: a TypeScript or JavaScript file that exports `vote(situation, context)`. */
   | { readonly name: string; readonly type: "file" | "module"; readonly path: string };
 
 /** config.yaml, checked and with every default filled in; names and units as in the file. */

@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { renderReport } from "../bench/_measure.ts";
 import { growth } from "../bench/growth.ts";
 import { market } from "../bench/market.ts";
 import { memoryStats } from "../bench/memory-stats.ts";
 import { startup } from "../bench/startup.ts";
 import { year } from "../bench/year.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const python = process.env["CARRYOVER_PYTHON"];
 // Peers only take time here: without Python a bench says so and goes on.

@@ -20,7 +20,8 @@ import {
   type Provider,
   type Storage,
 } from "../lib/mod.ts";
-import { sha256Hex } from "../lib/files/sha256.ts";
+import { sha256OfText } from "../lib/files/sha256-of-text.ts";
+import { sha256OfBytes } from "../lib/files/sha256.ts";
 
 const HOUR = 3_600_000;
 const PERIOD = { startMs: Date.UTC(2018, 1, 1), endMs: Date.UTC(2018, 3, 1) };
@@ -84,7 +85,7 @@ async function linesOf(storage: Storage, folder?: string): Promise<string[]> {
   const lines: string[] = [];
   for (const { name } of files) {
     const bytes = await storage.read(prefix + name, { maxBytes: 1 << 28 });
-    lines.push(`${prefix}${name} ${sha256Hex(bytes ?? "")}`);
+    lines.push(`${prefix}${name} ${await sha256OfBytes(new Uint8Array(bytes ?? []))}`);
   }
   for (const name of folders) lines.push(...(await linesOf(storage, prefix + name)));
   return lines;
@@ -169,4 +170,4 @@ try {
 
 const engine = globalThis as { Bun?: unknown; Deno?: unknown };
 const runtime = engine.Bun !== undefined ? "bun" : engine.Deno !== undefined ? "deno" : "node";
-console.log(`portable: ${checks} checks passed on ${runtime}, all files ${sha256Hex(files)}`);
+console.log(`portable: ${checks} checks passed on ${runtime}, all files ${sha256OfText(files)}`);

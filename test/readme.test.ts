@@ -2,12 +2,15 @@
  * Runs what the documents tell a user to run: every `sh` block of README.md, in order, in one copy of the project, and
  * compares what follows as a `text` block with what is printed.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseConfig } from "../lib/config.ts";
 import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "./_samples.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 interface Block {
   readonly command: string;

@@ -20,7 +20,7 @@ export interface RunIdentity {
  */
 export async function identifyRun(job: BacktestJob, base: readonly OutcomeRow[]): Promise<RunIdentity> {
   const bars: Record<string, string> = {};
-  for (const [asset, series] of job.series) bars[asset] = hashBars(series, job.period.endMs);
+  for (const [asset, series] of job.series) bars[asset] = await hashBars(series, job.period.endMs);
   const marks = job.memory.marks.map(({ provider, beforeMs }) => ({
     provider,
     before: new Date(beforeMs).toISOString(),

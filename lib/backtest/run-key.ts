@@ -1,6 +1,7 @@
 import type { BarSeries } from "../domain.ts";
 import type { Json } from "../files/json-file.ts";
-import { sha256Hex } from "../files/sha256.ts";
+import { sha256OfText } from "../files/sha256-of-text.ts";
+import { sha256OfBytes } from "../files/sha256.ts";
 
 /**
  * All that a run's result depends on. Its SHA-256 is the run id, so a change of anything is another run, and an unchanged
@@ -29,11 +30,11 @@ export interface RunKey {
 
 /** @returns 64 hexadecimal digits; the order of keys in maps does not matter. */
 export function runIdOf(key: RunKey): string {
-  return sha256Hex(canonical(key as unknown as Json));
+  return sha256OfText(canonical(key as unknown as Json));
 }
 
 /** SHA-256 of the bars that start before `endMs`, as rows of six little-endian doubles: the same for every file format. */
-export function hashBars(series: BarSeries, endMs: number): string {
+export function hashBars(series: BarSeries, endMs: number): Promise<string> {
   const bars = series.bars.filter((bar) => bar.timestamp < endMs);
   const view = new DataView(new ArrayBuffer(bars.length * 48));
   bars.forEach((bar, i) => {
@@ -45,13 +46,13 @@ export function hashBars(series: BarSeries, endMs: number): string {
     view.setFloat64(row + 32, bar.close, true);
     view.setFloat64(row + 40, bar.volume, true);
   });
-  return sha256Hex(new Uint8Array(view.buffer));
+  return sha256OfBytes(new Uint8Array(view.buffer));
 }
 
 /** `<YYYYMMDDTHHMM>-<asset>-<8 hex>`: the same run decides under the same ids again. */
 export function decisionId(runId: string, asset: string, atMs: number): string {
   const stamp = new Date(atMs).toISOString().replace(/[-:]/g, "").slice(0, 13);
-  const hash = sha256Hex(`${runId} ${asset} ${atMs}`);
+  const hash = sha256OfText(`${runId} ${asset} ${atMs}`);
   return `${stamp}-${asset}-${hash.slice(0, 8)}`;
 }
 

@@ -5,7 +5,7 @@
 import type { Decision } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
 import { encodeJson, isRecord, readJsonObject } from "../files/json-file.ts";
-import { sha256Hex } from "../files/sha256.ts";
+import { sha256OfText } from "../files/sha256-of-text.ts";
 import type { Storage } from "../files/storage.ts";
 import type { BrokerState } from "./orders.ts";
 import type { RunKey } from "./run-key.ts";
@@ -147,5 +147,5 @@ export async function readManifests(storage: Storage): Promise<ReadonlyMap<strin
 /** The digest of a run's outcomes that `<chunk>.json` holds. */
 export function outcomesDigest(outcomes: readonly { readonly id: string; readonly crc32: string | null }[]): string {
   const lines = outcomes.map(({ id, crc32 }) => `${id} ${crc32}\n`).toSorted();
-  return sha256Hex(lines.join(""));
+  return sha256OfText(lines.join(""));
 }

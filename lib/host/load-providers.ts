@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ProviderConfig } from "../config.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
-import { sha256Hex } from "../files/sha256.ts";
+import { sha256OfBytes } from "../files/sha256.ts";
 import { breakoutProvider } from "../providers/breakout.ts";
 import { fileProvider, parseVotesCsv } from "../providers/file.ts";
 import { memoryProvider } from "../providers/memory.ts";
@@ -45,16 +45,16 @@ export async function loadProviders(
     }
     const path = resolve(options.baseDir, config.path);
     const bytes = readFile(path, config.name);
-    files[config.path] = sha256Hex(bytes);
+    files[config.path] = await sha256OfBytes(bytes);
     if (config.type === "file") providers.push(fileProvider(config.name, parseVotesCsv(bytes, { file: path })));
     else providers.push(await importProvider(path, config.name));
   }
   return { providers, files };
 }
 
-function readFile(path: string, provider: string): Uint8Array {
+function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
   try {
-    return readFileSync(path);
+    return new Uint8Array(readFileSync(path));
   } catch (cause) {
     throw new CarryoverError(
       "NOT_FOUND",

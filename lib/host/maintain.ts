@@ -222,7 +222,7 @@ async function withStorage<T>(
 
 /** Every outcome as its file has it, whatever the sidecar remembers. */
 async function readOutcomes(storage: Storage): Promise<StoredOutcomes> {
-  return loadOutcomes(storage, await storage.list(), []);
+  return loadOutcomes(storage, await storage.list(), undefined);
 }
 
 /** Statistics as a file has them, as far as they make sense: it is about to be counted anew. */

@@ -2,8 +2,9 @@ import type { Outcome } from "../domain.ts";
 import { embedSentence, type Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Storage } from "../files/storage.ts";
-import { writeCaches } from "./caches.ts";
+import { areCachesCurrent, writeCaches } from "./caches.ts";
 import { situationSentence } from "./description.ts";
+import { digestOf } from "./digest.ts";
 import { encodeForgetMark, type ForgetMark } from "./forget.ts";
 import { decodeOutcome, encodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
 import { compareRows, rowOfOutcome, type OutcomeRow } from "./outcome-row.ts";
@@ -65,7 +66,7 @@ export async function openMemory(
   const { embedder } = options;
   const sidecar = options.rebuildVectors === true ? undefined : await readSidecarOrNone(storage);
   const listing = await storage.list();
-  const stored = await loadOutcomes(storage, listing, sidecar?.rows ?? []);
+  const stored = await loadOutcomes(storage, listing, sidecar);
   const current = sidecar?.fingerprint === embedder.fingerprint && sidecar.dim === embedder.dim ? sidecar : undefined;
   const { rows, unreadable, embedded, mended } = await withVectors(storage, stored, { sidecar: current, embedder });
   const damaged = [...stored.damaged, ...unreadable];
@@ -73,30 +74,38 @@ export async function openMemory(
 
   const marks = [...stored.marks];
   const markFiles = [...stored.markFiles];
-  const byLowerCaseId = new Map(rows.map((entry) => [entry.row.id.toLowerCase(), entry]));
+  // Made when something is recorded: a run that is finished, and a start that is measured, do without.
+  let byLowerCaseId: Map<string, VectorRow> | undefined;
 
   // How many leading rows vectors.f32 has in this order, and their checksums: only what comes after them is appended.
   const isPrefix = mended === 0 && current !== undefined && current.rows.every((row, i) => row === rows[i]?.row);
   let kept = isPrefix ? current.rows.length : 0;
   let blockCrc32 = isPrefix ? current.blockCrc32 : [];
   const vectorsSize = listing.files.find(({ name }) => name === VECTORS_FILE)?.size;
-  let vectorsWritten = isPrefix && kept === rows.length && vectorsSize === vectorBytes(kept, embedder);
+  let vectorsWritten =
+    isPrefix &&
+    kept === rows.length &&
+    vectorsSize === vectorBytes(kept, embedder) &&
+    current.digest === stored.digest &&
+    damaged.length === 0;
   let recorded = 0;
 
   const flush = async (): Promise<void> => {
+    const outcomeFiles = rows.map(({ row }) => ({ name: outcomeFileName(row.id), size: row.bytes }));
+    const digest = await digestOf([...outcomeFiles, ...markFiles]);
     if (!vectorsWritten) {
-      blockCrc32 = await writeVectors(storage, rows, { embedder, kept, blockCrc32 });
+      blockCrc32 = await writeVectors(storage, rows, { embedder, kept, blockCrc32, digest });
       kept = rows.length;
       vectorsWritten = true;
     }
-    const outcomes = rows.map(({ row }) => row);
-    await writeCaches(storage, outcomes, { marks, markFiles });
+    await writeCaches(storage, { rows, marks, digest });
     recorded = 0;
   };
 
   const record = async (outcome: Outcome): Promise<VectorRow> => {
     const id = outcome.decision_id;
     const { bytes, crc32 } = encodeOutcome(outcome);
+    byLowerCaseId ??= new Map(rows.map((entry) => [entry.row.id.toLowerCase(), entry]));
     const known = byLowerCaseId.get(id.toLowerCase());
     if (known !== undefined && known.row.id !== id) {
       const message = `Cannot record "${id}": found "${known.row.id}", expected ids that differ by more than case`;
@@ -125,7 +134,7 @@ export async function openMemory(
       if (place === -1) throw new CarryoverError("NOT_FOUND", `Cannot discard "${id}": found no such outcome`);
       await storage.move(outcomeFileName(id), `quarantine/${outcomeFileName(id)}`);
       rows.splice(place, 1);
-      byLowerCaseId.delete(id.toLowerCase());
+      byLowerCaseId?.delete(id.toLowerCase());
       if (place < kept) kept = 0;
       vectorsWritten = false;
     }
@@ -137,9 +146,12 @@ export async function openMemory(
     if (markFiles.some((file) => file.name === name)) return;
     markFiles.push({ name, size: bytes.length });
     marks.push(mark);
+    // The sidecar says which marks there are.
+    vectorsWritten = false;
   };
 
-  await flush();
+  const { digest } = stored;
+  if (!vectorsWritten || !(await areCachesCurrent(storage, { rows, marks, digest }))) await flush();
   const inTurn = queue();
   return {
     embedder,
@@ -161,11 +173,8 @@ async function withVectors(
   options: { sidecar: Sidecar | undefined; embedder: Embedder },
 ): Promise<{ rows: VectorRow[]; unreadable: DamagedFile[]; embedded: number; mended: number }> {
   const { sidecar, embedder } = options;
-  const vectors = new Map<OutcomeRow, Float32Array | undefined>();
-  if (sidecar !== undefined) {
-    const storedVectors = await readVectors(storage, sidecar);
-    sidecar.rows.forEach((row, i) => vectors.set(row, storedVectors[i]));
-  }
+  const storedVectors = sidecar === undefined ? [] : await readVectors(storage, sidecar);
+  const vectors = new Map(sidecar?.rows.map((row, i) => [row, storedVectors[i]]));
   const rows: VectorRow[] = [];
   const unreadable: DamagedFile[] = [];
   let embedded = 0;

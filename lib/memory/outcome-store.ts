@@ -1,5 +1,6 @@
 import { CarryoverError } from "../errors.ts";
 import type { Listing, Storage, StoredFile } from "../files/storage.ts";
+import { digestOf } from "./digest.ts";
 import { decodeForgetMark, isForgetFile, MAX_MARK_BYTES, type ForgetMark } from "./forget.ts";
 import { decodeOutcome, idOfOutcomeFile, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
 import { compareRows, type OutcomeRow } from "./outcome-row.ts";
@@ -19,28 +20,24 @@ export interface StoredOutcomes {
   /** Descriptions of the outcomes that were parsed, by id. */
   readonly descriptions: ReadonlyMap<string, string>;
   readonly damaged: readonly DamagedFile[];
+  /** Of the outcomes and marks that were listed. */
+  readonly digest: string;
 }
 
 /**
  * Loads every outcome and mark of a folder. Those that `known` has, by name and size, are not parsed again.
  *
- * @param known Rows that a sidecar remembers, in order.
+ * @param known What a sidecar remembers: rows, in order, and the digest of the folder that it was made of.
  */
 export async function loadOutcomes(
   storage: Storage,
   listing: Listing,
-  known: readonly OutcomeRow[],
+  known: { readonly rows: readonly OutcomeRow[]; readonly digest: string } | undefined,
 ): Promise<StoredOutcomes> {
-  const knownByName = new Map(known.map((row) => [outcomeFileName(row.id), row]));
-  const unchanged = new Set<OutcomeRow>();
-  const others: StoredFile[] = [];
-  for (const file of listing.files) {
-    const row = knownByName.get(file.name);
-    if (row?.bytes === file.size) unchanged.add(row);
-    else if (idOfOutcomeFile(file.name) !== undefined || isForgetFile(file.name)) others.push(file);
-  }
-  const rows = known.filter((row) => unchanged.has(row));
-  if (others.length === 0) return { rows, marks: [], markFiles: [], descriptions: new Map(), damaged: [] };
+  const sources = listing.files.filter(({ name }) => idOfOutcomeFile(name) !== undefined || isForgetFile(name));
+  const digest = await digestOf(sources);
+  const { rows, others } =
+    digest === known?.digest ? unchanged(known.rows, sources) : changed(known?.rows ?? [], sources);
 
   const marks: ForgetMark[] = [];
   const markFiles: StoredFile[] = [];
@@ -69,7 +66,31 @@ export async function loadOutcomes(
       damaged.push({ name: file.name, problem: error.message });
     }
   }
-  return { rows: rows.sort(compareRows), marks, markFiles, descriptions, damaged };
+  if (descriptions.size > 0) rows.sort(compareRows);
+  return { rows, marks, markFiles, descriptions, damaged, digest };
+}
+
+/** Every known row, and the marks: nothing else is in a folder that has the digest of the known rows. */
+function unchanged(known: readonly OutcomeRow[], sources: readonly StoredFile[]): Sorted {
+  return { rows: [...known], others: sources.filter(({ name }) => isForgetFile(name)) };
+}
+
+/** The known rows whose files are as they were, and the files that have to be read. */
+function changed(known: readonly OutcomeRow[], sources: readonly StoredFile[]): Sorted {
+  const knownByName = new Map(known.map((row) => [outcomeFileName(row.id), row]));
+  const kept = new Set<OutcomeRow>();
+  const others = sources.filter((file) => {
+    const row = knownByName.get(file.name);
+    if (row?.bytes !== file.size) return true;
+    kept.add(row);
+    return false;
+  });
+  return { rows: known.filter((row) => kept.has(row)), others };
+}
+
+interface Sorted {
+  readonly rows: OutcomeRow[];
+  readonly others: readonly StoredFile[];
 }
 
 function takenButForCase(name: string): CarryoverError {

@@ -30,6 +30,6 @@ export async function readMemory(storage: Storage): Promise<MemoryReading> {
   }
   // Listed after the sidecar was read, so that every outcome that it speaks of is there.
   const listing = await storage.list();
-  const { rows, marks, descriptions, damaged: outcomes } = await loadOutcomes(storage, listing, sidecar?.rows ?? []);
+  const { rows, marks, descriptions, damaged: outcomes } = await loadOutcomes(storage, listing, sidecar);
   return { rows, marks, damaged: [...damaged, ...outcomes], sidecar, parsed: descriptions.size, listing };
 }

@@ -25,6 +25,8 @@ export interface Sidecar {
   readonly fingerprint: string;
   readonly dim: number;
   readonly rows: readonly OutcomeRow[];
+  /** Of the outcomes and marks of the folder that it was written in: see `digestOf()`. */
+  readonly digest: string;
   /** CRC-32 of each block of 1,024 rows of `vectors.f32`, the last one shorter. */
   readonly blockCrc32: readonly string[];
 }
@@ -50,7 +52,7 @@ export async function readSidecar(storage: Storage): Promise<Sidecar | undefined
   const bytes = await storage.read(SIDECAR_FILE, { maxBytes: MAX_SIDECAR_BYTES });
   if (bytes === undefined) return undefined;
   const value = await decodeSidecar(bytes, SIDECAR_FILE);
-  const { format, version, embedder, fingerprint, dim, rows, block_crc32: blocks } = value;
+  const { format, version, embedder, fingerprint, dim, rows, digest, block_crc32: blocks } = value;
   if (format !== FORMAT || version !== VERSION || typeof embedder !== "string" || typeof fingerprint !== "string") {
     throw corrupt(
       `format ${JSON.stringify(format)} version ${JSON.stringify(version)}`,
@@ -60,9 +62,10 @@ export async function readSidecar(storage: Storage): Promise<Sidecar | undefined
   if (!isCount(dim) || !isCount(rows) || !Array.isArray(blocks) || blocks.length !== Math.ceil(rows / BLOCK_ROWS)) {
     throw corrupt("sizes that do not fit each other", "dim, rows, and a block_crc32 for each 1,024 rows");
   }
+  if (typeof digest !== "string") throw corrupt("no digest", "the one of the folder");
   const parsed = rowsOf(value["columns"], rows);
   if (parsed === undefined) throw corrupt("columns that do not fit", `${rows} values in each`);
-  return { embedder, fingerprint, dim, rows: parsed, blockCrc32: blocks.map(String) };
+  return { embedder, fingerprint, dim, rows: parsed, digest, blockCrc32: blocks.map(String) };
 }
 
 /**
@@ -94,13 +97,14 @@ export async function readVectors(storage: Storage, sidecar: Sidecar): Promise<(
  * where nothing is kept.
  *
  * @param rows All rows, in order, each with its vector.
- * @param options `kept`: how many leading rows `vectors.f32` has already, in this order; `blockCrc32`: the sums of their blocks.
+ * @param options `kept`: how many leading rows `vectors.f32` has already, in this order; `blockCrc32`: the sums of their
+ * blocks; `digest`: of the folder's outcomes and marks.
  * @returns The sums of all blocks.
  */
 export async function writeVectors(
   storage: Storage,
   rows: readonly VectorRow[],
-  options: { embedder: Embedder; kept: number; blockCrc32: readonly string[] },
+  options: { embedder: Embedder; kept: number; blockCrc32: readonly string[]; digest: string },
 ): Promise<readonly string[]> {
   const { embedder, kept } = options;
   if (kept === 0) await storage.replace(VECTORS_FILE, bytesOf(rows, embedder.dim));
@@ -118,6 +122,7 @@ export async function writeVectors(
     fingerprint: embedder.fingerprint,
     dim: embedder.dim,
     rows: rows.length,
+    digest: options.digest,
     block_rows: BLOCK_ROWS,
     block_crc32: blockCrc32,
     columns: columnsOf(rows.map(({ row }) => row)),

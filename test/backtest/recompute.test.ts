@@ -2,7 +2,7 @@
  * Runs months through the backtest and has test/recompute/recompute.py, which knows only docs/RULES.md, work all trades
  * and numbers out again.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,9 @@ import type { Provider } from "../../lib/providers/provider.ts";
 import { HAS_REAL_BARS, PROJECT_DIR } from "../_samples.ts";
 import { defaultProviders, randomVotesCsv, realSeries, roughSeries } from "./_markets.ts";
 import { at, DAY, HOUR, makeSettings, MEMORY_ON } from "./_world.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const HAS_PYTHON = Bun.which("python3") !== null;
 const RECOMPUTE = join(PROJECT_DIR, "test", "recompute", "recompute.py");

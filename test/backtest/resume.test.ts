@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,9 @@ import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { seeded } from "./_markets.ts";
 import { resumeJob } from "./_resume.ts";
 import { filesOf, outcomesOf, runFresh, runOn, textOf, type JobParts } from "./_world.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const CHUNKS = ["2018-02-08_10d", "2018-02-18_10d", "2018-02-28_10d", "2018-03-10_10d"];
 
@@ -89,7 +92,7 @@ describe("a run that was stopped goes on to the same bytes", () => {
     const onProgress = ({ trades }: Progress): void => {
       if (trades === 30) throw new Error("terminal gone");
     };
-    expect(runOn(storage, resumeJob({ onProgress }))).rejects.toThrow("terminal gone");
+    await expect(runOn(storage, resumeJob({ onProgress }))).rejects.toThrow("terminal gone");
     await again(storage);
     expect(await filesOf(storage)).toEqual(whole.files);
   });
@@ -106,7 +109,7 @@ describe("a run that was stopped goes on to the same bytes", () => {
         count += 1;
         if (count === fatal) throw new Error("power cut");
       };
-      expect(runOn(failing(storage, { onWrite, late: n % 2 === 0 }), resumeJob())).rejects.toThrow("power cut");
+      await expect(runOn(failing(storage, { onWrite, late: n % 2 === 0 }), resumeJob())).rejects.toThrow("power cut");
       await again(storage);
       expect(await filesOf(storage)).toEqual(whole.files);
     }

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, expect, jest, spyOn, test } from "bun:test";
+import { afterAll, afterEach, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,6 +8,9 @@ import { restoreBackup, verifyBackup } from "../../lib/host/backup-restore.ts";
 import { createBackup } from "../../lib/host/backup.ts";
 import { diskStorage } from "../../lib/host/disk-storage.ts";
 import { failureOf, HOLDER, utf8 } from "../files/storage-contract.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const base = fs.mkdtempSync(join(tmpdir(), "carryover-backup-"));
 let folders = 0;

@@ -1,10 +1,13 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import fs from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { diskStorage } from "../../lib/host/disk-storage.ts";
 import { takeLock } from "../../lib/host/lock.ts";
 import { failureOf, HOLDER, utf8 } from "../files/storage-contract.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const base = fs.mkdtempSync(join(tmpdir(), "carryover-lock-"));
 afterAll(() => fs.rmSync(base, { recursive: true, force: true }));

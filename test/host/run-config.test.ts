@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,9 @@ import { CarryoverError } from "../../lib/errors.ts";
 import { diskStorage } from "../../lib/host/disk-storage.ts";
 import { runConfig, type RunOptions, type RunOutcome } from "../../lib/host/run-config.ts";
 import { syntheticBars } from "../../lib/market/synthetic.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const HOUR = 3_600_000;
 let root = "";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BarSeries } from "../../lib/domain.ts";
-import { CarryoverError } from "../../lib/errors.ts";
+import type { CarryoverError } from "../../lib/errors.ts";
 import { parseBarsParquet } from "../../lib/market/parquet.ts";
 import { PROJECT_DIR } from "../_samples.ts";
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import type { Outcome } from "../../lib/domain.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
@@ -142,6 +143,16 @@ describe("caches are functions of the set of outcomes", () => {
       outcomes: 1,
       forget_marks: 1,
       digest: new Bun.CryptoHasher("sha256").update(lines).digest("hex"),
+      crc32: Object.fromEntries(
+        await Promise.all(
+          ["provider_performance.json", "regime_performance.json"].map(async (name) => [
+            name,
+            crc32(await bytesOf(storage, name))
+              .toString(16)
+              .padStart(8, "0"),
+          ]),
+        ),
+      ),
     });
   });
 

@@ -79,6 +79,7 @@ describe("vectors.f32 and its sidecar", () => {
       fingerprint: hashingEmbedder().fingerprint,
       dim: 128,
       rows: 2200,
+      digest: (JSON.parse(Buffer.from(sound["memory.json"] as Uint8Array).toString()) as { digest: string }).digest,
       block_rows: 1024,
       block_crc32: [sum(0, 1024), sum(1024, 2048), sum(2048, 2200)],
     });

@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CarryoverError } from "../../lib/errors.ts";
 import { parseFlags, SHARED_FLAGS } from "../../scripts/_cli.ts";
 import { PROJECT_DIR } from "../_samples.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const SCRIPT = join(PROJECT_DIR, "test", "fixtures", "cli", "script.ts");
 

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
@@ -14,6 +14,9 @@ import { join } from "node:path";
 import { createBackup } from "../../lib/host/backup.ts";
 import { makeOutcomes } from "../memory/_outcomes.ts";
 import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./_run.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const base = mkdtempSync(join(tmpdir(), "carryover-backup-cli-"));
 let folders = 0;

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   cpSync,
   existsSync,
@@ -19,6 +19,9 @@ import { openMemory } from "../../lib/memory/memory.ts";
 import { FOREIGN_FILES_DIR, PROJECT_DIR } from "../_samples.ts";
 import { makeOutcome } from "../memory/_outcomes.ts";
 import { runScript, whileLocked } from "./_run.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const work = mkdtempSync(join(tmpdir(), "carryover-stats-"));
 afterAll(() => rmSync(work, { recursive: true }));

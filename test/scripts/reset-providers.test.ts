@@ -1,10 +1,13 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Outcome } from "../../lib/domain.ts";
 import { makeOutcome, makeVote } from "../memory/_outcomes.ts";
 import { filesOf, runScript, whileLocked, writeMemory } from "./_run.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const base = mkdtempSync(join(tmpdir(), "carryover-reset-"));
 let folders = 0;

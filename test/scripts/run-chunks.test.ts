@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Summary } from "../../lib/backtest/summary.ts";
 import { PROJECT_DIR } from "../_samples.ts";
 import { runScript, whileLocked } from "./_run.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const work = mkdtempSync(join(tmpdir(), "carryover-run-"));
 afterAll(() => rmSync(work, { recursive: true }));
