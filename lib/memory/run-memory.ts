@@ -1,6 +1,6 @@
 import type { Market, MemoryContext, Outcome, RecentRecord, SimilarTrade, Situation } from "../domain.ts";
 import { embedSentence } from "../embed/embedder.ts";
-import { searchTopK } from "../search/top-k.ts";
+import { createSearchIndex } from "../search/search-index.ts";
 import { describeSituation } from "./description.ts";
 import { countedSince } from "./forget.ts";
 import type { Memory } from "./memory.ts";
@@ -54,14 +54,13 @@ export interface RunMemoryOptions {
 /** Opens the view that a run has of a memory. */
 export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMemory {
   const { enabled, maxMemorySize } = options;
-  const { dim } = memory.embedder;
   const since = countedSince(memory.marks);
 
   // The visible outcomes in the order of (exit, id), a column each, so that a window is a range of rows.
   const rows: OutcomeRow[] = [];
   const exits: number[] = [];
   const evidence: number[][] = options.providers.map(() => []);
-  let vectors = new Float64Array(64 * dim);
+  const vectors = createSearchIndex({ dim: memory.embedder.dim });
   // All assets decide at the same time: they share one calculation.
   let lastWeights: { readonly asOf: number; readonly weights: readonly number[] } | undefined;
 
@@ -72,13 +71,7 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     while (place > 0 && compareRows(rows[place - 1] as OutcomeRow, row) > 0) place--;
     if (rows[place - 1]?.id === row.id) return;
     lastWeights = undefined;
-    if ((rows.length + 1) * dim > vectors.length) {
-      const larger = new Float64Array(2 * vectors.length);
-      larger.set(vectors);
-      vectors = larger;
-    }
-    vectors.copyWithin((place + 1) * dim, place * dim, rows.length * dim);
-    vectors.set(entry.vector, place * dim);
+    vectors.insert(entry.vector, place);
     rows.splice(place, 0, row);
     exits.splice(place, 0, row.exitMs);
     options.providers.forEach((provider, p) => {
@@ -120,7 +113,7 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     const remembered = window.to - window.from;
     if (remembered === 0) return { remembered, similar: [], recent };
     const query = await embedSentence(memory.embedder, describeSituation(situation));
-    const matches = searchTopK({ data: vectors, dim }, query, { k: RECALLED, ...window });
+    const matches = vectors.search(query, { k: RECALLED, ...window });
     const similar = matches.map(({ row, similarity }) => similarTrade(rows[row] as OutcomeRow, similarity));
     return { remembered, similar, recent };
   };

@@ -1,0 +1,35 @@
+import type { Kernel } from "./kernel.ts";
+import { SCAN_WASM } from "./_scan-wasm.ts";
+
+const PAGE_BYTES = 65_536;
+
+/** The compiled module; `null` where it may not be compiled. */
+let compiled: WebAssembly.Module | null | undefined;
+
+/** Opens a kernel of assembly/scan.ts with a memory of its own; `undefined` where there is no WebAssembly with SIMD. */
+export function wasmKernel(): Kernel | undefined {
+  if (compiled === undefined) compiled = compile();
+  if (compiled === null) return undefined;
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
+  // The module is ours: a test compiles it anew and finds the same bytes.
+  const { exact, coarse, encode } = exports as unknown as Pick<Kernel, "exact" | "coarse" | "encode">;
+  return {
+    get buffer() {
+      return memory.buffer;
+    },
+    grow: (bytes) => void memory.grow(Math.ceil(bytes / PAGE_BYTES)),
+    exact,
+    coarse,
+    encode,
+  };
+}
+
+function compile(): WebAssembly.Module | null {
+  try {
+    return new WebAssembly.Module(Uint8Array.from(atob(SCAN_WASM), (char) => char.charCodeAt(0)));
+  } catch {
+    // No WebAssembly, none from bytes, or none with SIMD: the caller has the plain kernel.
+    return null;
+  }
+}

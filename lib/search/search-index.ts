@@ -1,0 +1,241 @@
+import { createBest, type Best, type Match } from "./_best.ts";
+import { BLOCK_ROWS, createBlocks } from "./_blocks.ts";
+import { openKernel, type Kernel } from "./kernel.ts";
+
+export type { Match } from "./_best.ts";
+
+/** How far the square of a vector's length may be from 1. */
+const UNIT_TOLERANCE = 1e-3;
+
+/** No vector is longer. */
+const LONGEST = Math.sqrt(1 + UNIT_TOLERANCE);
+
+/** Covers the rounding of the bounds themselves, which are computed in doubles. */
+const ROUNDING = 1e-9;
+
+/** Int8 codes times a query's codes sum up to an int32 if the query's codes, without sign, sum up to this at most. */
+const MAX_QUERY_SUM = 16_900_000;
+
+/** Ranges with fewer rows than this, or than 8 for each row that is wanted, are not worth a first pass over codes. */
+const LEAST_COARSE_ROWS = 64;
+
+/** How to search. */
+export interface SearchOptions {
+  /** Rows wanted; fewer are returned where there are fewer. */
+  readonly k: number;
+  /** First row of the range that is searched. @default 0 */
+  readonly from?: number;
+  /** Row after the last one. @default the number of rows */
+  readonly to?: number;
+  /**
+   * Which rows count, asked before the top k are taken, and only of rows similar enough to matter: an as-of time, an asset,
+   * a regime. It must always answer the same and not search this index. @default all
+   */
+  readonly accept?: (row: number) => boolean;
+}
+
+/** Vectors in the order in which they were inserted, searched exactly. */
+export interface SearchIndex {
+  readonly dim: number;
+  readonly rows: number;
+
+  /**
+   * Copies vectors into the index.
+   *
+   * @param vectors One vector of `dim` floats and unit length, or several one after the other.
+   * @param at The row that the first of them becomes; it and those after it move up, which costs time for each. By default
+   *   they come last.
+   * @throws {RangeError} If a vector is not of unit length (within 0.05 %) or not finite, the place is not there, or
+   *   there is no room: some 4 GB, at 5 bytes a number.
+   */
+  insert(vectors: Float32Array, at?: number): void;
+
+  /**
+   * Returns the `k` rows most similar to `query`, best first; ties by lower row. Always those that looking at every row
+   * gives, with the same bits: a similarity is the dot product in doubles, four sums of each fourth product, added as
+   * (1st + 2nd) + (3rd + 4th).
+   *
+   * @param query Vector of `dim` floats and unit length.
+   * @throws {RangeError} If the query is not such a vector, the rows are not there, or `k` is not a count.
+   */
+  search(query: Float32Array, options: SearchOptions): readonly Match[];
+}
+
+/**
+ * Creates an empty index.
+ *
+ * A search makes two passes. The first takes int8 codes of the rows: with x^ and q^ the decoded codes of row and query,
+ * |q.x - q^.x^| <= |q^| |x - x^| + |q - q^| |x| (Cauchy-Schwarz), so a row whose upper bound is below the k-th best lower
+ * bound is out. The second computes the rest exactly. Where too much is left, as among near-duplicates, or there is little
+ * to search, every row is computed exactly.
+ *
+ * @param options `dim`: numbers of a vector; `kernel`: the inner loops, by default the fastest that may run here.
+ */
+export function createSearchIndex(options: { dim: number; kernel?: Kernel }): SearchIndex {
+  const { dim, kernel = openKernel() } = options;
+  if (!Number.isInteger(dim) || dim < 1) throw new RangeError(`Cannot search: found dim ${dim}, expected 1 or more`);
+  const blocks = createBlocks(kernel, dim);
+  const { stride, query: queryAt, codedQuery: codedAt, scores: scoresAt } = blocks;
+  let rows = 0;
+
+  const insert = (vectors: Float32Array, at: number = rows): void => {
+    if (!Number.isInteger(at) || at < 0 || at > rows) {
+      throw new RangeError(`Cannot insert at row ${at}: expected 0 to ${rows}`);
+    }
+    if (vectors.length % dim !== 0) {
+      throw new RangeError(`Cannot insert: found ${vectors.length} numbers, expected a multiple of ${dim}`);
+    }
+    for (let start = 0; start < vectors.length; start += dim) checkUnit("insert", vectors, start, dim);
+    blocks.insert(vectors, at, rows);
+    rows += vectors.length / dim;
+  };
+
+  /** Writes the codes of the query; returns what one is worth, and what a row's error and the query's own may hide. */
+  const codeQuery = (query: Float32Array): { step: number; perError: number; rest: number } => {
+    const { shorts } = blocks.views();
+    let max = 0;
+    for (let i = 0; i < dim; i++) {
+      const size = Math.abs(query[i] as number);
+      if (size > max) max = size;
+    }
+    const step = Math.max(max / 32_767, (LONGEST * Math.sqrt(dim)) / (MAX_QUERY_SUM - dim));
+    const perStep = 1 / step;
+    for (let i = 0; i < dim; i++) shorts[codedAt / 2 + i] = Math.round((query[i] as number) * perStep);
+    const lost = 0.500001 * step * Math.sqrt(dim);
+    return { step, perError: LONGEST + lost, rest: lost * LONGEST + ROUNDING };
+  };
+
+  const exactPass = (best: Best, range: Range): void => {
+    const { from, to, accept } = range;
+    const { doubles } = blocks.views();
+    for (let first = from; first < to;) {
+      const count = Math.min(BLOCK_ROWS - (first % BLOCK_ROWS), to - first);
+      kernel.exact(blocks.floatsAt(first), count, stride, queryAt, scoresAt);
+      let least = best.least();
+      for (let i = 0; i < count; i++) {
+        const similarity = doubles[scoresAt / 8 + i] as number;
+        if (similarity <= least || (accept !== undefined && !accept(first + i))) continue;
+        best.offer(first + i, similarity);
+        least = best.least();
+      }
+      first += count;
+    }
+  };
+
+  /** Returns the rows that may be among the best, in order; `undefined` if they are too many to be worth it. */
+  const coarsePass = (query: Float32Array, wanted: number, range: Range): Candidates | undefined => {
+    const { from, to, accept } = range;
+    const { floats, ints } = blocks.views();
+    const { step, perError, rest } = codeQuery(query);
+    const room = Math.max(256, (to - from) >> 3);
+    const floors = createBest(wanted);
+    let floor = -Infinity;
+    // Most rows fail already with the largest error of all, which takes one product.
+    const largestMargin = blocks.largestError() * perError + rest;
+    let leastScaled = -Infinity;
+    const found: Candidates = { rows: [], uppers: [] };
+    for (let first = from; first < to;) {
+      const count = Math.min(BLOCK_ROWS - (first % BLOCK_ROWS), to - first);
+      kernel.coarse(blocks.codesAt(first), count, stride, codedAt, scoresAt);
+      const scales = blocks.scaleAt(first) / 4;
+      const errors = blocks.errorAt(first) / 4;
+      for (let i = 0; i < count; i++) {
+        const scaled = (ints[scoresAt / 4 + i] as number) * (floats[scales + i] as number);
+        if (scaled < leastScaled) continue;
+        const middle = scaled * step;
+        const margin = (floats[errors + i] as number) * perError + rest;
+        if (middle + margin < floor || (accept !== undefined && !accept(first + i))) continue;
+        found.rows.push(first + i);
+        found.uppers.push(middle + margin);
+        floors.offer(first + i, middle - margin);
+        floor = floors.least();
+        leastScaled = (floor - largestMargin) / step;
+      }
+      if (found.rows.length > room) {
+        keepAbove(found, floor);
+        if (found.rows.length > room / 2) return undefined;
+      }
+      first += count;
+    }
+    keepAbove(found, floor);
+    return found;
+  };
+
+  const search = (query: Float32Array, searchOptions: SearchOptions): readonly Match[] => {
+    const { k, from = 0, to = rows } = searchOptions;
+    if (query.length !== dim) throw new RangeError(`Cannot search: found a query of ${query.length}, expected ${dim}`);
+    checkUnit("search", query, 0, dim);
+    if (!isRow(from, to) || !isRow(to, rows)) {
+      throw new RangeError(`Cannot search rows ${from} to ${to}: expected rows between 0 and ${rows}`);
+    }
+    if (!isRow(k, Infinity)) throw new RangeError(`Cannot search: found k ${k}, expected a count`);
+
+    const wanted = Math.min(k, to - from);
+    const best = createBest(wanted);
+    if (wanted === 0) return [];
+    const range = { from, to, accept: searchOptions.accept };
+    const isWorthIt = to - from >= Math.max(LEAST_COARSE_ROWS, 8 * wanted);
+    blocks.views().doubles.set(query, queryAt / 8);
+    const candidates = isWorthIt ? coarsePass(query, wanted, range) : undefined;
+    if (candidates === undefined) {
+      exactPass(best, range);
+      return best.sorted();
+    }
+    const { doubles } = blocks.views();
+    for (let i = 0; i < candidates.rows.length; i++) {
+      if ((candidates.uppers[i] as number) <= best.least()) continue;
+      const row = candidates.rows[i] as number;
+      kernel.exact(blocks.floatsAt(row), 1, stride, queryAt, scoresAt);
+      best.offer(row, doubles[scoresAt / 8] as number);
+    }
+    return best.sorted();
+  };
+
+  return {
+    dim,
+    get rows() {
+      return rows;
+    },
+    insert,
+    search,
+  };
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+  readonly accept: ((row: number) => boolean) | undefined;
+}
+
+/** Rows with the upper bounds of their similarities. */
+interface Candidates {
+  readonly rows: number[];
+  readonly uppers: number[];
+}
+
+/** Drops the candidates below a floor. */
+function keepAbove({ rows, uppers }: Candidates, floor: number): void {
+  let kept = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const upper = uppers[i] as number;
+    if (upper < floor) continue;
+    rows[kept] = rows[i] as number;
+    uppers[kept] = upper;
+    kept += 1;
+  }
+  rows.length = kept;
+  uppers.length = kept;
+}
+
+function isRow(value: number, end: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= end;
+}
+
+function checkUnit(what: string, vectors: Float32Array, start: number, dim: number): void {
+  let squares = 0;
+  for (let i = start; i < start + dim; i++) squares += (vectors[i] as number) * (vectors[i] as number);
+  // Written so that NaN is refused as well.
+  if (!(Math.abs(squares - 1) <= UNIT_TOLERANCE)) {
+    throw new RangeError(`Cannot ${what}: found a vector of length ${Math.sqrt(squares)}, expected 1`);
+  }
+}

@@ -1,0 +1,66 @@
+import type { Match, SearchOptions } from "../../lib/search/search-index.ts";
+
+/** A stream of numbers in [0, 1): mulberry32 (Tommy Ettinger), the same on every engine. */
+export function dice(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Scales a vector to unit length. */
+export function unit(values: readonly number[]): Float32Array {
+  const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+  return Float32Array.from(values, (value) => value / length);
+}
+
+/** Of what kind vectors are. */
+export const KINDS = ["random", "clustered", "near-duplicates", "duplicates", "spiky", "flat"] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** Makes vectors of unit length. */
+export function vectorsOf(kind: Kind, size: { count: number; dim: number }, random: () => number): Float32Array[] {
+  const { count, dim } = size;
+  const any = (): number[] => Array.from({ length: dim }, () => random() + random() - 1 || 1);
+  const centres = Array.from({ length: 3 }, any);
+  const centre = (): number[] => centres[Math.floor(random() * centres.length)] ?? [];
+  const make: Record<Kind, () => number[]> = {
+    random: any,
+    clustered: () => centre().map((value) => value + 0.1 * (random() - 0.5)),
+    // Apart by the last bits of a float.
+    "near-duplicates": () => centre().map((value) => value * (1 + 2e-7 * (random() - 0.5))),
+    duplicates: centre,
+    // One large number takes the precision of all others' codes.
+    spiky: () => any().map((value, i) => (i === 0 ? 30 : value)),
+    // Every code is 127: the largest sums.
+    flat: () => Array.from({ length: dim }, () => 1),
+  };
+  return Array.from({ length: count }, () => unit(make[kind]()));
+}
+
+/** What looking at every row gives, by the definition of a similarity. */
+export function bruteForce(rows: readonly Float32Array[], query: Float32Array, options: SearchOptions): Match[] {
+  const { k, from = 0, to = rows.length, accept = () => true } = options;
+  return rows
+    .map((vector, row) => {
+      const sums = [0, 0, 0, 0] as [number, number, number, number];
+      vector.forEach((value, i) => {
+        sums[(i % 4) as 0 | 1 | 2 | 3] += value * (query[i] ?? Number.NaN);
+      });
+      return { row, similarity: sums[0] + sums[1] + (sums[2] + sums[3]) };
+    })
+    .filter(({ row }) => row >= from && row < to && accept(row))
+    .toSorted((a, b) => b.similarity - a.similarity || a.row - b.row)
+    .slice(0, k);
+}
+
+/** Vectors one after the other. */
+export function flat(vectors: readonly Float32Array[]): Float32Array {
+  const dim = vectors[0]?.length ?? 0;
+  const all = new Float32Array(vectors.length * dim);
+  vectors.forEach((vector, i) => all.set(vector, i * dim));
+  return all;
+}

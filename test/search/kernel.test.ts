@@ -1,0 +1,40 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildKernel } from "../../scripts/_build-kernel.ts";
+import { PROJECT_DIR } from "../_samples.ts";
+
+test("the WebAssembly is what assembly/scan.ts compiles to", async () => {
+  const kept = readFileSync(join(PROJECT_DIR, "lib/search/_scan-wasm.ts"), "utf8");
+  expect(await buildKernel()).toBe(kept);
+}, 20_000);
+
+/** Prints whether the kernel is the WebAssembly one, and what a search finds. */
+const PROGRAM = `
+const { openKernel } = await import("./lib/search/kernel.ts");
+const { createSearchIndex } = await import("./lib/search/search-index.ts");
+const { dice, flat, vectorsOf } = await import("./test/search/_vectors.ts");
+const isNative = openKernel().exact.toString().includes("native code");
+const vectors = vectorsOf("clustered", { count: 3000, dim: 128 }, dice(1));
+const index = createSearchIndex({ dim: 128 });
+index.insert(flat(vectors));
+console.log(JSON.stringify({ isNative, matches: index.search(vectors[5], { k: 20 }) }));
+`;
+
+function matchesAfter(before: string): { isNative: boolean; matches: unknown[] } {
+  const { stdout, stderr } = Bun.spawnSync([process.execPath, "-e", before + PROGRAM], { cwd: PROJECT_DIR });
+  expect(stderr.toString()).toBe("");
+  return JSON.parse(stdout.toString());
+}
+
+test("where WebAssembly may not be compiled plain TypeScript stands in, with the same answers", () => {
+  const usual = matchesAfter("");
+  expect(usual.isNative).toBe(true);
+  expect(usual.matches).toHaveLength(20);
+  const absent = matchesAfter("globalThis.WebAssembly = undefined;");
+  expect(absent).toEqual({ isNative: false, matches: usual.matches });
+  const forbidden = matchesAfter(
+    `WebAssembly.Module = class { constructor() { throw new WebAssembly.CompileError("not from bytes here"); } };`,
+  );
+  expect(forbidden).toEqual({ isNative: false, matches: usual.matches });
+});

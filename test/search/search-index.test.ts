@@ -1,0 +1,218 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { plainKernel } from "../../lib/search/_plain-kernel.ts";
+import { wasmKernel } from "../../lib/search/_wasm-kernel.ts";
+import type { Kernel } from "../../lib/search/kernel.ts";
+import { createSearchIndex, type SearchIndex } from "../../lib/search/search-index.ts";
+import { bruteForce, dice, flat, KINDS, unit, vectorsOf } from "./_vectors.ts";
+
+function wasm(): Kernel {
+  const kernel = wasmKernel();
+  if (kernel === undefined) throw new Error("this machine has no WebAssembly with SIMD");
+  return kernel;
+}
+
+describe.each([
+  ["in WebAssembly", wasm],
+  ["in plain TypeScript", plainKernel],
+])("%s", (_name, openKernel) => {
+  const indexOf = (vectors: readonly Float32Array[], dim: number): SearchIndex => {
+    const index = createSearchIndex({ dim, kernel: openKernel() });
+    index.insert(flat(vectors));
+    return index;
+  };
+  /** Five vectors of the plane; their products with (0.6, 0.8) are 0.6, 0.8, 1, -1, 0.6. */
+  const plane = (): SearchIndex => {
+    const vectors = [1, 0, 0, 1, 0.6, 0.8, -0.6, -0.8, 1, 0];
+    const index = createSearchIndex({ dim: 2, kernel: openKernel() });
+    index.insert(Float32Array.from(vectors));
+    return index;
+  };
+  const QUERY = Float32Array.of(0.6, 0.8);
+
+  test("search() returns the most similar rows, best first, ties by lower row", () => {
+    const matches = plane().search(QUERY, { k: 4 });
+    expect(matches.map(({ row }) => row)).toEqual([2, 1, 0, 4]);
+    [1, 0.8, 0.6, 0.6].forEach((expected, i) => expect(matches[i]?.similarity).toBeCloseTo(expected, 6));
+  });
+
+  test("search() looks at the rows of its range that are accepted", () => {
+    const index = plane();
+    const rowsOf = (options: Parameters<SearchIndex["search"]>[1]): number[] =>
+      index.search(QUERY, options).map(({ row }) => row);
+    expect(rowsOf({ k: 1, from: 3 })).toEqual([4]);
+    expect(rowsOf({ k: 9, to: 2 })).toEqual([1, 0]);
+    expect(rowsOf({ k: 3, from: 2, to: 2 })).toEqual([]);
+    expect(rowsOf({ k: 0 })).toEqual([]);
+    expect(rowsOf({ k: 2, accept: (row) => row !== 2 })).toEqual([1, 0]);
+    expect(rowsOf({ k: 2, accept: () => false })).toEqual([]);
+  });
+
+  test("an empty index has no matches", () => {
+    expect(createSearchIndex({ dim: 3, kernel: openKernel() }).search(Float32Array.of(1, 0, 0), { k: 5 })).toEqual([]);
+  });
+
+  test("search() finds what looking at every row finds, to the bit", () => {
+    const scenario = fc.record({
+      seed: fc.integer(),
+      kind: fc.constantFrom(...KINDS),
+      dim: fc.constantFrom(1, 2, 3, 15, 16, 17, 33, 64),
+      // Around what one block holds, and where codes begin to pay.
+      count: fc.oneof(fc.nat(140), fc.integer({ min: 900, max: 1300 }), fc.integer({ min: 2000, max: 3300 })),
+      k: fc.oneof(fc.nat(20), fc.nat(4000)),
+      range: fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true })),
+      queryIsRow: fc.boolean(),
+      acceptEvery: fc.constantFrom(undefined, 1, 2, 7, 500, 100_000),
+    });
+    fc.assert(
+      fc.property(scenario, ({ seed, kind, dim, count, k, range, queryIsRow, acceptEvery }) => {
+        const random = dice(seed);
+        const vectors = vectorsOf(kind, { count, dim }, random);
+        const [other] = vectorsOf("random", { count: 1, dim }, random);
+        const query = (queryIsRow ? vectors[count >> 1] : undefined) ?? other!;
+        const [from = 0, to = 0] = range.map((part) => Math.round(part * count)).toSorted((a, b) => a - b);
+        const every = acceptEvery ?? 1;
+        const accept = acceptEvery === undefined ? {} : { accept: (row: number) => row % every === every - 1 };
+        const options = { k, from, to, ...accept };
+        expect(indexOf(vectors, dim).search(query, options)).toEqual(bruteForce(vectors, query, options));
+      }),
+      { numRuns: 150 },
+    );
+  }, 30_000);
+
+  test("search() finds what looking at every row finds among many of one kind", () => {
+    for (const kind of KINDS) {
+      const random = dice(1);
+      const dim = 128;
+      const vectors = vectorsOf(kind, { count: 6000, dim }, random);
+      const queries = [...vectorsOf(kind, { count: 2, dim }, random), ...vectorsOf("spiky", { count: 1, dim }, random)];
+      const index = indexOf(vectors, dim);
+      for (const query of queries) {
+        for (const k of [5, 20]) expect(index.search(query, { k })).toEqual(bruteForce(vectors, query, { k }));
+      }
+    }
+  }, 20_000);
+
+  test.each([4096, 20_000])("sums of %i products stay in range", (dim) => {
+    const random = dice(2);
+    const signs = Array.from({ length: dim }, () => (random() < 0.5 ? 1 : -1));
+    // From unlike to like the query: sums that left the range of int32 would come back at its other end.
+    const vectors = Array.from({ length: 80 }, (_, i) => unit(signs.map((sign) => i * 2 + 30 * sign)));
+    const query = unit(signs.map(() => 1));
+    const index = indexOf(vectors, dim);
+    for (const k of [1, 9]) expect(index.search(query, { k })).toEqual(bruteForce(vectors, query, { k }));
+  });
+
+  test("what rounding takes from the query is allowed for", () => {
+    const random = dice(7);
+    // One large number makes the query's other codes coarse; rows of two equal numbers lose nothing to their own codes.
+    const query = unit(Array.from({ length: 64 }, (_, i) => (i === 0 ? 1 : 2e-4 * random())));
+    const vectors = Array.from({ length: 2000 }, () => {
+      const first = 1 + Math.floor(random() * 63);
+      const second = 1 + ((first + Math.floor(random() * 62)) % 63);
+      return unit(Array.from({ length: 64 }, (_, i) => (i === first || i === second ? 1 : 0)));
+    });
+    const index = indexOf(vectors, 64);
+    for (const k of [1, 5, 20]) expect(index.search(query, { k })).toEqual(bruteForce(vectors, query, { k }));
+  });
+
+  test("an as-of column is a filter before the top k, in any order of rows", () => {
+    const random = dice(3);
+    const vectors = vectorsOf("clustered", { count: 3000, dim: 32 }, random);
+    const exits = vectors.map(() => Math.floor(random() * 1000));
+    const index = indexOf(vectors, 32);
+    for (const asOf of [0, 1, 37, 500, 2000]) {
+      const options = { k: 10, accept: (row: number) => exits[row]! < asOf };
+      const matches = index.search(vectors[7]!, options);
+      expect(matches.every(({ row }) => exits[row]! < asOf)).toBe(true);
+      expect(matches).toEqual(bruteForce(vectors, vectors[7]!, options));
+    }
+  });
+
+  test("rows inserted before others move those up, over the borders of blocks and as memory grows", () => {
+    const random = dice(4);
+    const dim = 20;
+    const vectors: Float32Array[] = [];
+    const index = createSearchIndex({ dim, kernel: openKernel() });
+    const made = vectorsOf("random", { count: 2600, dim }, random);
+    while (made.length > 0) {
+      const some = made.splice(0, 1 + Math.floor(random() * 5));
+      const at = Math.max(0, vectors.length - Math.floor(random() * 4));
+      index.insert(flat(some), at);
+      vectors.splice(at, 0, ...some);
+    }
+    const first = unit(Array.from({ length: dim }, () => 1));
+    index.insert(first, 0);
+    vectors.unshift(first);
+    expect(index.rows).toBe(2601);
+    for (const query of vectorsOf("random", { count: 20, dim }, random)) {
+      expect(index.search(query, { k: 20 })).toEqual(bruteForce(vectors, query, { k: 20 }));
+    }
+  });
+
+  test("memory is 5 bytes a number and little more", () => {
+    const kernel = openKernel();
+    const index = createSearchIndex({ dim: 128, kernel });
+    const rows = flat(vectorsOf("random", { count: 100, dim: 128 }, dice(5)));
+    for (let i = 0; i < 103; i++) index.insert(rows);
+    expect(kernel.buffer.byteLength / index.rows).toBeLessThan(1.3 * 5 * 128);
+  });
+
+  test("vectors that are not of unit length are refused, and change nothing", () => {
+    const index = plane();
+    for (const bad of [
+      [Number.NaN, 0],
+      [Infinity, 0],
+      [0, 0],
+      [1, 0.1],
+      [0.6, 0.7],
+      [3e38, 3e38],
+    ]) {
+      expect(() => index.insert(Float32Array.from([1, 0, ...bad]), 1)).toThrow(RangeError);
+      expect(() => index.search(Float32Array.from(bad), { k: 1 })).toThrow(RangeError);
+    }
+    expect(() => index.search(Float32Array.of(Number.NaN, 0), { k: 1 })).toThrow(
+      new RangeError("Cannot search: found a vector of length NaN, expected 1"),
+    );
+    expect(index.search(QUERY, { k: 9 }).map(({ row }) => row)).toEqual([2, 1, 0, 4, 3]);
+  });
+
+  test("what is not there is refused", () => {
+    const index = plane();
+    expect(() => index.search(Float32Array.of(1), { k: 1 })).toThrow(
+      new RangeError("Cannot search: found a query of 1, expected 2"),
+    );
+    for (const range of [{ to: 6 }, { from: -1 }, { from: 3, to: 2 }, { from: 0.5 }, { to: Number.NaN }]) {
+      expect(() => index.search(QUERY, { k: 1, ...range })).toThrow(RangeError);
+    }
+    for (const k of [-1, 1.5, Number.NaN]) expect(() => index.search(QUERY, { k })).toThrow(RangeError);
+    expect(() => index.insert(Float32Array.of(1, 0), 6)).toThrow(
+      new RangeError("Cannot insert at row 6: expected 0 to 5"),
+    );
+    expect(() => index.insert(Float32Array.of(1, 0, 0))).toThrow(RangeError);
+    for (const dim of [0, -1, 1.5]) expect(() => createSearchIndex({ dim, kernel: openKernel() })).toThrow(RangeError);
+  });
+
+  test("where there is no room nothing changes", () => {
+    const kernel = openKernel();
+    const full: Kernel = {
+      exact: kernel.exact,
+      coarse: kernel.coarse,
+      encode: kernel.encode,
+      get buffer() {
+        return kernel.buffer;
+      },
+      grow: (bytes) => {
+        if (kernel.buffer.byteLength + bytes > 200_000) throw new RangeError("full");
+        kernel.grow(bytes);
+      },
+    };
+    const index = createSearchIndex({ dim: 16, kernel: full });
+    const vectors = vectorsOf("random", { count: 2500, dim: 16 }, dice(6));
+    index.insert(flat(vectors.slice(0, 1000)));
+    expect(() => index.insert(flat(vectors.slice(1000)), 3)).toThrow(new RangeError("full"));
+    expect(index.rows).toBe(1000);
+    const query = vectors[1200]!;
+    expect(index.search(query, { k: 5 })).toEqual(bruteForce(vectors.slice(0, 1000), query, { k: 5 }));
+  });
+});
