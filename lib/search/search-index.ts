@@ -16,6 +16,9 @@ const ROUNDING = 1e-9;
 /** Int8 codes times a query's codes sum up to an int32 if the query's codes, without sign, sum up to this at most. */
 const MAX_QUERY_SUM = 16_900_000;
 
+/** Candidates that are computed at once: many are faster, few spare more of them. */
+const BATCH_ROWS = 32;
+
 /** Ranges with fewer rows than this, or than 8 for each row that is wanted, are not worth a first pass over codes. */
 const LEAST_COARSE_ROWS = 64;
 
@@ -75,7 +78,7 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
   const { dim, kernel = openKernel() } = options;
   if (!Number.isInteger(dim) || dim < 1) throw new RangeError(`Cannot search: found dim ${dim}, expected 1 or more`);
   const blocks = createBlocks(kernel, dim);
-  const { stride, query: queryAt, codedQuery: codedAt, scores: scoresAt } = blocks;
+  const { stride, query: queryAt, codedQuery: codedAt, scores: scoresAt, list: listAt } = blocks;
   let rows = 0;
 
   const insert = (vectors: Float32Array, at: number = rows): void => {
@@ -100,17 +103,23 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
     }
     const step = Math.max(max / 32_767, (LONGEST * Math.sqrt(dim)) / (MAX_QUERY_SUM - dim));
     const perStep = 1 / step;
-    for (let i = 0; i < dim; i++) shorts[codedAt / 2 + i] = Math.round((query[i] as number) * perStep);
+    for (let i = 0; i < dim; i++) {
+      const scaled = (query[i] as number) * perStep;
+      // The array takes the whole part.
+      shorts[codedAt / 2 + i] = scaled < 0 ? scaled - 0.5 : scaled + 0.5;
+    }
     const lost = 0.500001 * step * Math.sqrt(dim);
     return { step, perError: LONGEST + lost, rest: lost * LONGEST + ROUNDING };
   };
 
   const exactPass = (best: Best, range: Range): void => {
     const { from, to, accept } = range;
-    const { doubles } = blocks.views();
+    const { doubles, ints } = blocks.views();
     for (let first = from; first < to;) {
       const count = Math.min(BLOCK_ROWS - (first % BLOCK_ROWS), to - first);
-      kernel.exact(blocks.floatsAt(first), count, stride, queryAt, scoresAt);
+      const firstAt = blocks.floatsAt(first);
+      for (let i = 0; i < count; i++) ints[listAt / 4 + i] = firstAt + i * stride * 4;
+      kernel.exact(listAt, count, stride, queryAt, scoresAt);
       let least = best.least();
       for (let i = 0; i < count; i++) {
         const similarity = doubles[scoresAt / 8 + i] as number;
@@ -119,6 +128,25 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
         least = best.least();
       }
       first += count;
+    }
+  };
+
+  /** Computes candidates some at a time, so that the first ones spare later ones. */
+  const exactCandidates = (best: Best, { rows: found, uppers }: Candidates): void => {
+    const { doubles, ints } = blocks.views();
+    const batch = new Int32Array(BATCH_ROWS);
+    for (let next = 0; next < found.length;) {
+      const least = best.least();
+      let count = 0;
+      for (; next < found.length && count < BATCH_ROWS; next++) {
+        if ((uppers[next] as number) <= least) continue;
+        const row = found[next] as number;
+        batch[count] = row;
+        ints[listAt / 4 + count] = blocks.floatsAt(row);
+        count += 1;
+      }
+      kernel.exact(listAt, count, stride, queryAt, scoresAt);
+      for (let i = 0; i < count; i++) best.offer(batch[i] as number, doubles[scoresAt / 8 + i] as number);
     }
   };
 
@@ -139,6 +167,11 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
       kernel.coarse(blocks.codesAt(first), count, stride, codedAt, scoresAt);
       const scales = blocks.scaleAt(first) / 4;
       const errors = blocks.errorAt(first) / 4;
+      if (first === from && accept === undefined) {
+        const least = leastOfBest(ints.subarray(scoresAt / 4, scoresAt / 4 + count), floats.subarray(scales), wanted);
+        floor = least * step - largestMargin;
+        leastScaled = (floor - largestMargin) / step;
+      }
       for (let i = 0; i < count; i++) {
         const scaled = (ints[scoresAt / 4 + i] as number) * (floats[scales + i] as number);
         if (scaled < leastScaled) continue;
@@ -148,7 +181,7 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
         found.rows.push(first + i);
         found.uppers.push(middle + margin);
         floors.offer(first + i, middle - margin);
-        floor = floors.least();
+        floor = Math.max(floor, floors.least());
         leastScaled = (floor - largestMargin) / step;
       }
       if (found.rows.length > room) {
@@ -181,13 +214,7 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
       exactPass(best, range);
       return best.sorted();
     }
-    const { doubles } = blocks.views();
-    for (let i = 0; i < candidates.rows.length; i++) {
-      if ((candidates.uppers[i] as number) <= best.least()) continue;
-      const row = candidates.rows[i] as number;
-      kernel.exact(blocks.floatsAt(row), 1, stride, queryAt, scoresAt);
-      best.offer(row, doubles[scoresAt / 8] as number);
-    }
+    exactCandidates(best, candidates);
     return best.sorted();
   };
 
@@ -211,6 +238,25 @@ interface Range {
 interface Candidates {
   readonly rows: number[];
   readonly uppers: number[];
+}
+
+/**
+ * Splits a block's first rows into `wanted` groups and returns the least of the groups' best: so many rows are at least as
+ * good, and few are better, which spares the top-k most of its work.
+ */
+function leastOfBest(sums: Int32Array, scales: Float32Array, wanted: number): number {
+  const size = Math.floor(sums.length / wanted);
+  if (size === 0) return -Infinity;
+  let least = Infinity;
+  for (let group = 0, i = 0; group < wanted; group++) {
+    let most = -Infinity;
+    for (const end = i + size; i < end; i++) {
+      const scaled = (sums[i] as number) * (scales[i] as number);
+      if (scaled > most) most = scaled;
+    }
+    if (most < least) least = most;
+  }
+  return least;
 }
 
 /** Drops the candidates below a floor. */
