@@ -1,20 +1,9 @@
 import { createBest, type Best, type Match } from "./_best.ts";
 import { BLOCK_ROWS, createBlocks } from "./_blocks.ts";
+import { coarsePass, UNIT_TOLERANCE, type Candidates, type Range } from "./_coarse-pass.ts";
 import { openKernel, type Kernel } from "./kernel.ts";
 
 export type { Match } from "./_best.ts";
-
-/** How far the square of a vector's length may be from 1. */
-const UNIT_TOLERANCE = 1e-3;
-
-/** No vector is longer. */
-const LONGEST = Math.sqrt(1 + UNIT_TOLERANCE);
-
-/** Covers the rounding of the bounds themselves, which are computed in doubles. */
-const ROUNDING = 1e-9;
-
-/** Int8 codes times a query's codes sum up to an int32 if the query's codes, without sign, sum up to this at most. */
-const MAX_QUERY_SUM = 16_900_000;
 
 /** Candidates that are computed at once: many are faster, few spare more of them. */
 const BATCH_ROWS = 32;
@@ -78,7 +67,7 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
   const { dim, kernel = openKernel() } = options;
   if (!Number.isInteger(dim) || dim < 1) throw new RangeError(`Cannot search: found dim ${dim}, expected 1 or more`);
   const blocks = createBlocks(kernel, dim);
-  const { stride, query: queryAt, codedQuery: codedAt, scores: scoresAt, list: listAt } = blocks;
+  const { stride, query: queryAt, scores: scoresAt, list: listAt } = blocks;
   let rows = 0;
 
   const insert = (vectors: Float32Array, at: number = rows): void => {
@@ -91,25 +80,6 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
     for (let start = 0; start < vectors.length; start += dim) checkUnit("insert", vectors, start, dim);
     blocks.insert(vectors, at, rows);
     rows += vectors.length / dim;
-  };
-
-  /** Writes the codes of the query; returns what one is worth, and what a row's error and the query's own may hide. */
-  const codeQuery = (query: Float32Array): { step: number; perError: number; rest: number } => {
-    const { shorts } = blocks.views();
-    let max = 0;
-    for (let i = 0; i < dim; i++) {
-      const size = Math.abs(query[i] as number);
-      if (size > max) max = size;
-    }
-    const step = Math.max(max / 32_767, (LONGEST * Math.sqrt(dim)) / (MAX_QUERY_SUM - dim));
-    const perStep = 1 / step;
-    for (let i = 0; i < dim; i++) {
-      const scaled = (query[i] as number) * perStep;
-      // The array takes the whole part.
-      shorts[codedAt / 2 + i] = scaled < 0 ? scaled - 0.5 : scaled + 0.5;
-    }
-    const lost = 0.500001 * step * Math.sqrt(dim);
-    return { step, perError: LONGEST + lost, rest: lost * LONGEST + ROUNDING };
   };
 
   const exactPass = (best: Best, range: Range): void => {
@@ -131,67 +101,26 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
     }
   };
 
-  /** Computes candidates some at a time, so that the first ones spare later ones. */
-  const exactCandidates = (best: Best, { rows: found, uppers }: Candidates): void => {
+  /** Computes candidates: first those that are the best by their codes, which spare most of the others. */
+  const exactCandidates = (best: Best, candidates: Candidates): void => {
+    const { rows: found, uppers, lowers, floor } = candidates;
     const { doubles, ints } = blocks.views();
     const batch = new Int32Array(BATCH_ROWS);
-    for (let next = 0; next < found.length;) {
-      const least = best.least();
-      let count = 0;
-      for (; next < found.length && count < BATCH_ROWS; next++) {
-        if ((uppers[next] as number) <= least) continue;
-        const row = found[next] as number;
-        batch[count] = row;
-        ints[listAt / 4 + count] = blocks.floatsAt(row);
-        count += 1;
+    for (const isFirst of [true, false]) {
+      for (let next = 0; next < found.length;) {
+        const least = best.least();
+        let count = 0;
+        for (; next < found.length && count < BATCH_ROWS; next++) {
+          if ((lowers[next] as number) >= floor !== isFirst || (uppers[next] as number) < least) continue;
+          const row = found[next] as number;
+          batch[count] = row;
+          ints[listAt / 4 + count] = blocks.floatsAt(row);
+          count += 1;
+        }
+        kernel.exact(listAt, count, stride, queryAt, scoresAt);
+        for (let i = 0; i < count; i++) best.offer(batch[i] as number, doubles[scoresAt / 8 + i] as number);
       }
-      kernel.exact(listAt, count, stride, queryAt, scoresAt);
-      for (let i = 0; i < count; i++) best.offer(batch[i] as number, doubles[scoresAt / 8 + i] as number);
     }
-  };
-
-  /** Returns the rows that may be among the best, in order; `undefined` if they are too many to be worth it. */
-  const coarsePass = (query: Float32Array, wanted: number, range: Range): Candidates | undefined => {
-    const { from, to, accept } = range;
-    const { floats, ints } = blocks.views();
-    const { step, perError, rest } = codeQuery(query);
-    const room = Math.max(256, (to - from) >> 3);
-    const floors = createBest(wanted);
-    let floor = -Infinity;
-    // Most rows fail already with the largest error of all, which takes one product.
-    const largestMargin = blocks.largestError() * perError + rest;
-    let leastScaled = -Infinity;
-    const found: Candidates = { rows: [], uppers: [] };
-    for (let first = from; first < to;) {
-      const count = Math.min(BLOCK_ROWS - (first % BLOCK_ROWS), to - first);
-      kernel.coarse(blocks.codesAt(first), count, stride, codedAt, scoresAt);
-      const scales = blocks.scaleAt(first) / 4;
-      const errors = blocks.errorAt(first) / 4;
-      if (first === from && accept === undefined) {
-        const least = leastOfBest(ints.subarray(scoresAt / 4, scoresAt / 4 + count), floats.subarray(scales), wanted);
-        floor = least * step - largestMargin;
-        leastScaled = (floor - largestMargin) / step;
-      }
-      for (let i = 0; i < count; i++) {
-        const scaled = (ints[scoresAt / 4 + i] as number) * (floats[scales + i] as number);
-        if (scaled < leastScaled) continue;
-        const middle = scaled * step;
-        const margin = (floats[errors + i] as number) * perError + rest;
-        if (middle + margin < floor || (accept !== undefined && !accept(first + i))) continue;
-        found.rows.push(first + i);
-        found.uppers.push(middle + margin);
-        floors.offer(first + i, middle - margin);
-        floor = Math.max(floor, floors.least());
-        leastScaled = (floor - largestMargin) / step;
-      }
-      if (found.rows.length > room) {
-        keepAbove(found, floor);
-        if (found.rows.length > room / 2) return undefined;
-      }
-      first += count;
-    }
-    keepAbove(found, floor);
-    return found;
   };
 
   const search = (query: Float32Array, searchOptions: SearchOptions): readonly Match[] => {
@@ -209,12 +138,9 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
     const range = { from, to, accept: searchOptions.accept };
     const isWorthIt = to - from >= Math.max(LEAST_COARSE_ROWS, 8 * wanted);
     blocks.views().doubles.set(query, queryAt / 8);
-    const candidates = isWorthIt ? coarsePass(query, wanted, range) : undefined;
-    if (candidates === undefined) {
-      exactPass(best, range);
-      return best.sorted();
-    }
-    exactCandidates(best, candidates);
+    const candidates = isWorthIt ? coarsePass(kernel, blocks, { query, wanted, ...range }) : undefined;
+    if (candidates === undefined) exactPass(best, range);
+    else exactCandidates(best, candidates);
     return best.sorted();
   };
 
@@ -226,51 +152,6 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
     insert,
     search,
   };
-}
-
-interface Range {
-  readonly from: number;
-  readonly to: number;
-  readonly accept: ((row: number) => boolean) | undefined;
-}
-
-/** Rows with the upper bounds of their similarities. */
-interface Candidates {
-  readonly rows: number[];
-  readonly uppers: number[];
-}
-
-/**
- * Splits a block's first rows into `wanted` groups and returns the least of the groups' best: so many rows are at least as
- * good, and few are better, which spares the top-k most of its work.
- */
-function leastOfBest(sums: Int32Array, scales: Float32Array, wanted: number): number {
-  const size = Math.floor(sums.length / wanted);
-  if (size === 0) return -Infinity;
-  let least = Infinity;
-  for (let group = 0, i = 0; group < wanted; group++) {
-    let most = -Infinity;
-    for (const end = i + size; i < end; i++) {
-      const scaled = (sums[i] as number) * (scales[i] as number);
-      if (scaled > most) most = scaled;
-    }
-    if (most < least) least = most;
-  }
-  return least;
-}
-
-/** Drops the candidates below a floor. */
-function keepAbove({ rows, uppers }: Candidates, floor: number): void {
-  let kept = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const upper = uppers[i] as number;
-    if (upper < floor) continue;
-    rows[kept] = rows[i] as number;
-    uppers[kept] = upper;
-    kept += 1;
-  }
-  rows.length = kept;
-  uppers.length = kept;
 }
 
 function isRow(value: number, end: number): boolean {
