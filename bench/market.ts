@@ -4,7 +4,7 @@
  *     bun bench/market.ts
  */
 import { parseBarsCsv } from "../lib/market/csv.ts";
-import { gunzip } from "../lib/market/gzip.ts";
+import { gunzipBars } from "../lib/market/gzip.ts";
 import { createSituationTracker } from "../lib/market/indicators.ts";
 import { syntheticBars, SYNTHETIC_START } from "../lib/market/synthetic.ts";
 import { asMs, elapsed, median, renderReport, type BenchReport, type BenchRow } from "./_measure.ts";
@@ -56,7 +56,7 @@ export async function market(options: { rounds?: number; bars?: number } = {}): 
     ],
     rows: [
       await measure("CSV", () => parseBarsCsv(csv, asset), { bars: count, goal: true }),
-      await measure("CSV.gz", async () => parseBarsCsv(await gunzip(packed, asset), asset), {
+      await measure("CSV.gz", async () => parseBarsCsv(await gunzipBars(packed, asset), asset), {
         bars: count,
         goal: true,
       }),

@@ -4,7 +4,13 @@ import type { Config } from "./config.ts";
 import { assertFileNamePart } from "./files/names.ts";
 import { parseDuration, parseTimestamp } from "./market/timeframe.ts";
 
-export const DEFAULT_MEMORY_DIR = "data/memory";
+/** `memory` of a configuration that says nothing about it. */
+export const MEMORY_DEFAULTS: Config["memory"] = {
+  dir: "data/memory",
+  embedder: "hashing",
+  model_dir: "data/models/all-MiniLM-L6-v2",
+};
+export const EMBEDDERS: readonly Config["memory"]["embedder"][] = ["hashing", "onnx"];
 
 const RULE_TYPES = ["trend", "reversion", "breakout", "memory"] as const;
 const PATH_TYPES = ["file", "module"] as const;
@@ -74,13 +80,9 @@ function configSchema(z: typeof Zod) {
       context_window: integer(1, 36_500).default(20),
     }).prefault({}),
     memory: map({
-      dir: path.default(DEFAULT_MEMORY_DIR),
-      embedder: z
-        .literal("hashing", {
-          error: ({ input }) => (input === "onnx" ? '"hashing"; this version has no other yet' : '"hashing"'),
-        })
-        .default("hashing"),
-      model_dir: path.default("data/models/all-MiniLM-L6-v2"),
+      dir: path.default(MEMORY_DEFAULTS.dir),
+      embedder: z.enum(EMBEDDERS, { error: EMBEDDERS.map(quote).join(" or ") }).default(MEMORY_DEFAULTS.embedder),
+      model_dir: path.default(MEMORY_DEFAULTS.model_dir),
     }).prefault({}),
     backtest: map({
       start: z.exactOptional(day),

@@ -1,5 +1,5 @@
 import type { BacktestSettings, Costs, MemorySettings } from "./backtest/settings.ts";
-import { checkConfig, DEFAULT_MEMORY_DIR, isMap, isPath } from "./_config-check.ts";
+import { checkConfig, EMBEDDERS, isMap, isPath, MEMORY_DEFAULTS } from "./_config-check.ts";
 import { offsetOf, parseYaml } from "./_config-yaml.ts";
 import { CarryoverError } from "./errors.ts";
 import { parseDuration } from "./market/timeframe.ts";
@@ -83,7 +83,7 @@ export const MAX_CONFIG_LENGTH = 100_000;
 /** More than a person wants to read at once. */
 const MAX_PROBLEMS = 20;
 const SECTIONS = ["portfolio_memory", "memory", "backtest", "providers"];
-const MEMORY_KEYS = ["dir", "embedder", "model_dir"];
+const MEMORY_KEYS = Object.keys(MEMORY_DEFAULTS);
 
 /**
  * Reads config.yaml. Every key is optional and has the default that docs/CLI.md shows; whatever is there is checked.
@@ -155,19 +155,20 @@ export async function overrideConfig(config: Config, overrides: ConfigOverrides)
 }
 
 /**
- * Returns `memory.dir` of a parsed config.yaml without a check of the rest, for commands that need only the folder and
- * can't wait for one.
+ * Returns `memory` of a parsed config.yaml without a check of the rest, for commands that need nothing else and can't wait
+ * for one.
  *
  * @returns `undefined` where anything about the sections or about `memory` is not as expected: then `parseConfig()`
  * has to have a look and say what.
  */
-export function memoryDirOf(parsed: unknown): string | undefined {
+export function memoryOf(parsed: unknown): Config["memory"] | undefined {
   if (!isMap(parsed) || !onlyKeys(parsed, SECTIONS)) return undefined;
-  const memory = parsed["memory"];
-  if (memory === undefined) return DEFAULT_MEMORY_DIR;
+  const memory = parsed["memory"] === undefined ? {} : parsed["memory"];
   if (!isMap(memory) || !onlyKeys(memory, MEMORY_KEYS)) return undefined;
-  const dir = Object.hasOwn(memory, "dir") ? memory["dir"] : DEFAULT_MEMORY_DIR;
-  return typeof dir === "string" && isPath(dir) ? dir : undefined;
+  const { dir, embedder: name, model_dir } = { ...MEMORY_DEFAULTS, ...memory };
+  const embedder = EMBEDDERS.find((each) => each === name);
+  const isFolder = (value: unknown): value is string => typeof value === "string" && isPath(value);
+  return isFolder(dir) && embedder !== undefined && isFolder(model_dir) ? { dir, embedder, model_dir } : undefined;
 }
 
 /** Returns the parts of a configuration that the backtest and memory take, in their units. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
-import { memoryDirOf, parseConfig } from "../lib/config.ts";
+import { memoryOf, parseConfig } from "../lib/config.ts";
 import type { Config } from "../lib/config.ts";
 import { CarryoverError, messageOf } from "../lib/errors.ts";
 
@@ -47,7 +47,7 @@ export async function loadConfig(options: { flag?: string | undefined }): Promis
   return {
     config: {
       ...config,
-      memory: { ...memory, dir: resolve(baseDir, memory.dir), model_dir: resolve(baseDir, memory.model_dir) },
+      memory: absolute(memory, baseDir),
       backtest: { ...backtest, data_dir: resolve(baseDir, backtest.data_dir) },
     },
     file,
@@ -55,34 +55,47 @@ export async function loadConfig(options: { flag?: string | undefined }): Promis
   };
 }
 
+/** What the command line says about memory. */
+interface MemoryFlags {
+  readonly memoryDirFlag?: string | undefined;
+  readonly configFlag?: string | undefined;
+}
+
+/** Returns the memory folder, absolute, for scripts that need nothing else of the configuration; with `memoryDirFlag` none is read. */
+export async function locateMemoryDir(options: MemoryFlags): Promise<string> {
+  return options.memoryDirFlag === undefined ? (await locateMemory(options)).dir : resolve(options.memoryDirFlag);
+}
+
 /**
- * Returns the memory folder, for scripts that need nothing else of the configuration.
+ * Returns what the configuration says about memory, paths absolute, `dir` that of the flag if there is one.
  *
  * zod and yaml take about 55 ms to load, and these scripts have 60 in all. So the implied config.yaml is read by Bun's
  * own parser, and checked in full only where `memory` does not look right, which says what is wrong. A configuration
- * that was asked for by name is always checked; with `memoryDirFlag` none is read.
+ * that was asked for by name is always checked.
  */
-export async function locateMemoryDir(options: {
-  memoryDirFlag?: string | undefined;
-  configFlag?: string | undefined;
-}): Promise<string> {
-  if (options.memoryDirFlag !== undefined) return resolve(options.memoryDirFlag);
-  if (options.configFlag === undefined) {
-    const file = locateConfig();
-    const dir = quickMemoryDir(readConfig(file));
-    if (dir !== undefined) return resolve(dirname(file), dir);
-  }
-  return (await loadConfig({ flag: options.configFlag })).config.memory.dir;
+export async function locateMemory(options: MemoryFlags): Promise<Config["memory"]> {
+  const memory =
+    (options.configFlag === undefined ? quickMemory(locateConfig()) : undefined) ??
+    (await loadConfig({ flag: options.configFlag })).config.memory;
+  return options.memoryDirFlag === undefined ? memory : { ...memory, dir: resolve(options.memoryDirFlag) };
 }
 
-function quickMemoryDir(text: string): string | undefined {
+function quickMemory(file: string): Config["memory"] | undefined {
+  const text = readConfig(file);
   // Bun's parser lets a second key of the same name win.
-  if (text.split(/\bmemory\s*:/).length > 2 || text.split(/\bdir\s*:/).length > 2) return undefined;
+  if (["memory", "dir", "embedder", "model_dir"].some((key) => text.split(RegExp(`\\b${key}\\s*:`)).length > 2)) {
+    return undefined;
+  }
   try {
-    return memoryDirOf(Bun.YAML.parse(text));
+    const memory = memoryOf(Bun.YAML.parse(text));
+    return memory === undefined ? undefined : absolute(memory, dirname(file));
   } catch {
     return undefined;
   }
+}
+
+function absolute(memory: Config["memory"], baseDir: string): Config["memory"] {
+  return { ...memory, dir: resolve(baseDir, memory.dir), model_dir: resolve(baseDir, memory.model_dir) };
 }
 
 function readConfig(file: string): string {

@@ -5,7 +5,7 @@
  *   bun scripts/rebuild-vectors.ts [--all]
  */
 import { rebuildVectors } from "../lib/host/maintain.ts";
-import { locateMemoryDir, parseFlags, runScript, SHARED_FLAGS, warn, writeJson, writeOut } from "./_cli.ts";
+import { locateMemory, parseFlags, runScript, SHARED_FLAGS, warn, writeJson, writeOut } from "./_cli.ts";
 import { bytes, fixed } from "./_render.ts";
 
 const COMMAND = {
@@ -24,8 +24,8 @@ const DAMAGED = 4;
 
 await runScript(async ({ argv }) => {
   const { flags } = parseFlags(argv, COMMAND);
-  const memoryDir = await locateMemoryDir({ memoryDirFlag: flags["memory-dir"], configFlag: flags.config });
-  const result = await rebuildVectors({ memoryDir, all: flags.all });
+  const memory = await locateMemory({ memoryDirFlag: flags["memory-dir"], configFlag: flags.config });
+  const result = await rebuildVectors({ memory, all: flags.all });
   const { made, kept, dim, embedder, vectorBytes, sidecarBytes, damaged } = result;
   if (flags.json) {
     await writeJson({ made, kept, dim, embedder, vector_bytes: vectorBytes, sidecar_bytes: sidecarBytes, damaged });

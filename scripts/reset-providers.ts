@@ -4,6 +4,7 @@
  *
  *   bun scripts/reset-providers.ts [--provider P]... [--forget [--before D]] [--dry-run]
  */
+import type { Config } from "../lib/config.ts";
 import { CarryoverError } from "../lib/errors.ts";
 import {
   forgetProviders,
@@ -14,7 +15,7 @@ import {
 } from "../lib/host/maintain.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../lib/market/timeframe.ts";
 import type { PerformanceRecord } from "../lib/memory/performance.ts";
-import { locateMemoryDir, parseFlags, runScript, SHARED_FLAGS, warn, writeJson, writeOut } from "./_cli.ts";
+import { locateMemory, parseFlags, runScript, SHARED_FLAGS, warn, writeJson, writeOut } from "./_cli.ts";
 import { fixed, money, signed, table, type Column } from "./_render.ts";
 
 const COMMAND = {
@@ -61,8 +62,8 @@ await runScript(async ({ argv }) => {
   if (flags.before !== undefined && !flags.forget) {
     throw new CarryoverError("BAD_USAGE", "Cannot use --before: found no --forget, expected both or neither");
   }
-  const memoryDir = await locateMemoryDir({ memoryDirFlag: flags["memory-dir"], configFlag: flags.config });
-  const options = { memoryDir, providers, dryRun, json: flags.json };
+  const memory = await locateMemory({ memoryDirFlag: flags["memory-dir"], configFlag: flags.config });
+  const options = { memory, providers, dryRun, json: flags.json };
   const damaged = flags.forget
     ? await forget({ ...options, ...(beforeMs === undefined ? {} : { beforeMs }) })
     : await recount(options);
@@ -71,7 +72,7 @@ await runScript(async ({ argv }) => {
 });
 
 interface Options {
-  readonly memoryDir: string;
+  readonly memory: Config["memory"];
   readonly providers: readonly string[];
   readonly dryRun: boolean;
   readonly json: boolean;

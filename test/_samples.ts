@@ -11,6 +11,13 @@ export const REAL_BARS_DIR: string =
 /** Whether tests on real bars can run; they skip by name where not. */
 export const HAS_REAL_BARS: boolean = existsSync(join(REAL_BARS_DIR, "BTCUSD_1h.csv"));
 
+/** The sentence model all-MiniLM-L6-v2 and what another runtime made of some sentences, where a test machine has them. */
+export const MODEL_DIR: string =
+  process.env["CARRYOVER_MODEL_DIR"] ?? join(PROJECT_DIR, "..", "shared", "models", "all-MiniLM-L6-v2");
+
+/** Whether tests with the sentence model can run; they skip by name where not. */
+export const HAS_MODEL: boolean = existsSync(join(MODEL_DIR, "model_quantized.onnx"));
+
 /** Files that other systems wrote, where a test machine has them. */
 export const FOREIGN_FILES_DIR: string =
   process.env["CARRYOVER_FOREIGN_FILES"] ?? join(PROJECT_DIR, "..", "shared", "fixtures");

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { memoryDirOf, overrideConfig, parseConfig, toSettings } from "../lib/config.ts";
+import { memoryOf, overrideConfig, parseConfig, toSettings } from "../lib/config.ts";
 import type { Config } from "../lib/config.ts";
 import { CarryoverError } from "../lib/errors.ts";
 import { PROJECT_DIR } from "./_samples.ts";
@@ -114,7 +114,7 @@ describe("parseConfig()", () => {
       "cross-checks.yaml",
       '4:8: found "2021-01-01" for backtest.end, expected a day after backtest.start, "2021-06-01"',
     ],
-    ["cross-checks.yaml", '6:13: found "onnx" for memory.embedder, expected "hashing"; this version has no other yet'],
+    ["cross-checks.yaml", '6:13: found "word2vec" for memory.embedder, expected "hashing" or "onnx"'],
     ["original-keys.yaml", '2:3: found "vectors_pkl_path" in memory, expected memory.dir, the one folder of outcomes'],
     ["original-keys.yaml", '3:3: found "outcomes_dir" in memory, expected memory.dir'],
     ["original-keys.yaml", '4:3: found "snapshots_dir" in memory, expected memory.dir'],
@@ -248,11 +248,18 @@ describe("toSettings()", () => {
   });
 });
 
-describe("memoryDirOf()", () => {
-  test.each([
-    [{ memory: { dir: "a/b" } }, "a/b"],
-    [{ memory: { embedder: "hashing" } }, "data/memory"],
-    [{ backtest: {} }, "data/memory"],
+describe("memoryOf()", () => {
+  const DEFAULTS: Config["memory"] = {
+    dir: "data/memory",
+    embedder: "hashing",
+    model_dir: "data/models/all-MiniLM-L6-v2",
+  };
+  test.each<[unknown, Config["memory"] | undefined]>([
+    [{ memory: { dir: "a/b" } }, { ...DEFAULTS, dir: "a/b" }],
+    [{ memory: { embedder: "onnx", model_dir: "m" } }, { ...DEFAULTS, embedder: "onnx", model_dir: "m" }],
+    [{ backtest: {} }, DEFAULTS],
+    [{ memory: { embedder: "word2vec" } }, undefined],
+    [{ memory: { model_dir: "" } }, undefined],
     [{ memory: { dri: "a" } }, undefined],
     [{ memory: { outcomes_dir: "a" } }, undefined],
     [{ memory: { dir: 3 } }, undefined],
@@ -261,7 +268,7 @@ describe("memoryDirOf()", () => {
     [{ memroy: { dir: "a" } }, undefined],
     [[], undefined],
     [null, undefined],
-  ])("of %j is %j", (parsed, dir) => {
-    expect(memoryDirOf(parsed)).toBe(dir);
+  ])("of %j is %j", (parsed, memory) => {
+    expect(memoryOf(parsed)).toEqual(memory);
   });
 });

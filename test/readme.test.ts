@@ -67,6 +67,7 @@ function obstacle({ command }: Block): string | undefined {
   if (/\bjq\b/.test(command) && missing("jq", "--version")) return "jq is missing";
   if (command.includes("python3") && missing("python3", "--version")) return "python3 is missing";
   if (command.includes("numpy") && missing("python3", "-c", "import numpy")) return "numpy is missing";
+  if (command.includes("duckdb") && missing("python3", "-c", "import duckdb")) return "duckdb is missing";
   return undefined;
 }
 

@@ -35,9 +35,17 @@ function embedByHashing(sentence: string): Float32Array {
   return vector;
 }
 
+/** Hashes of features that were seen: descriptions repeat a few hundred of them. */
+const hashes = new Map<string, number>();
+const MAX_HASHES = 10_000;
+
 /** Low bits choose the place, the highest the sign, so that collisions cancel on average. */
 function addFeature(sums: Float64Array, feature: string): void {
-  const hash = fnv1a(feature);
+  let hash = hashes.get(feature);
+  if (hash === undefined) {
+    hash = fnv1a(feature);
+    if (hashes.size < MAX_HASHES) hashes.set(feature, hash);
+  }
   const place = hash % DIM;
   sums[place] = (sums[place] ?? 0) + (hash & 0x80000000 ? -1 : 1);
 }

@@ -8,6 +8,7 @@
  */
 import { CarryoverError } from "../errors.ts";
 import { crc32 } from "./crc32.ts";
+import { gunzip } from "./gunzip.ts";
 import { decodeJsonObject } from "./json-file.ts";
 
 /** Magic, deflate, "has an extra field", time 0, fastest, Unix; eight bytes of extra field: "CO", four bytes. */
@@ -49,29 +50,13 @@ export async function decodeSidecar(bytes: Uint8Array, name: string): Promise<Re
   if (crc32(bytes.subarray(BODY_OFFSET)) !== expected) {
     throw corrupt(name, "bytes that do not match their checksum", "the CRC-32 in its header");
   }
-  return decodeJsonObject(await gunzip(bytes, name), name);
+  const json = await gunzip(bytes.slice(), {
+    maxBytes: MAX_JSON_BYTES,
+    refuse: (found, wanted, cause) => corrupt(name, found, wanted, cause),
+  });
+  return decodeJsonObject(json, name);
 }
 
-/** The platform's gunzip, which checks CRC and length. */
-async function gunzip(bytes: Uint8Array, name: string): Promise<Uint8Array> {
-  const reader = new Blob([bytes.slice()]).stream().pipeThrough(new DecompressionStream("gzip")).getReader();
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  for (;;) {
-    const { done, value } = await reader.read().catch((cause: unknown) => {
-      throw new CarryoverError("CORRUPT", `Cannot read "${name}": found damaged gzip, expected whole`, { cause });
-    });
-    if (done) break;
-    size += value.length;
-    if (size > MAX_JSON_BYTES) {
-      await reader.cancel();
-      throw corrupt(name, `more than ${MAX_JSON_BYTES} bytes when unpacked`, "at most so many");
-    }
-    parts.push(value);
-  }
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
-}
-
-function corrupt(name: string, found: string, expected: string): CarryoverError {
-  return new CarryoverError("CORRUPT", `Cannot read "${name}": found ${found}, expected ${expected}`);
+function corrupt(name: string, found: string, expected: string, cause?: unknown): CarryoverError {
+  return new CarryoverError("CORRUPT", `Cannot read "${name}": found ${found}, expected ${expected}`, { cause });
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { BarSeries } from "../domain.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
 import { parseBarsCsv } from "../market/csv.ts";
-import { gunzip } from "../market/gzip.ts";
+import { gunzipBars } from "../market/gzip.ts";
 
 const EXTENSIONS = [".csv", ".csv.gz", ".parquet"] as const;
 
@@ -65,7 +65,7 @@ function listFolder(dataDir: string, explicit: boolean): string[] {
 async function loadFile(file: string, options: { asset: string; timeframeMs: number }): Promise<BarSeries> {
   const bytes = readFile(file);
   if (file.endsWith(".csv")) return parseBarsCsv(bytes, { ...options, file });
-  if (file.endsWith(".gz")) return parseBarsCsv(await gunzip(bytes, { file }), { ...options, file });
+  if (file.endsWith(".gz")) return parseBarsCsv(await gunzipBars(bytes, { file }), { ...options, file });
   const { parseBarsParquet } = await import("../market/parquet.ts");
   return parseBarsParquet(bytes, { ...options, file });
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { hashingEmbedder } from "../embed/hashing-embedder.ts";
+import type { Config } from "../config.ts";
 import { CarryoverError } from "../errors.ts";
 import { isRecord, readJsonObject } from "../files/json-file.ts";
 import type { Storage } from "../files/storage.ts";
@@ -12,9 +12,15 @@ import { providerPerformance, regimePerformance, type PerformanceRecord } from "
 import { SIDECAR_FILE, VECTORS_FILE } from "../memory/vector-store.ts";
 import { diskStorage } from "./disk-storage.ts";
 import { lockHolder } from "./environment.ts";
+import { loadEmbedder } from "./load-embedder.ts";
 
 /** Larger statistics are none of ours. */
 const MAX_STATISTICS_BYTES = 1 << 24;
+
+/** The memory to work on, its paths absolute. */
+interface MemoryOptions {
+  readonly memory: Config["memory"];
+}
 
 /** What a provider's or a regime's statistics said, and what the outcomes say. */
 export interface Recounted {
@@ -41,13 +47,11 @@ export interface Recount {
  * @param options `providers`: tell of these alone; `dryRun`: write nothing and take no lock.
  * @throws {CarryoverError} `NOT_FOUND` without a memory or for a provider that it does not know, `LOCKED`, `IO`.
  */
-export async function recountProviders(options: {
-  memoryDir: string;
-  providers?: readonly string[];
-  dryRun?: boolean;
-}): Promise<Recount> {
+export async function recountProviders(
+  options: MemoryOptions & { providers?: readonly string[]; dryRun?: boolean },
+): Promise<Recount> {
   const { providers = [], dryRun = false } = options;
-  return withStorage(options.memoryDir, { what: "reset providers", readOnly: dryRun }, async (storage) => {
+  return withStorage(options.memory.dir, { what: "reset providers", readOnly: dryRun }, async (storage) => {
     const beforeProviders = await readStatistics(storage, PROVIDER_FILE);
     const beforeRegimes = await readStatistics(storage, REGIME_FILE);
     const stored = await readOutcomes(storage);
@@ -56,12 +60,13 @@ export async function recountProviders(options: {
     assertKnown(providers, known);
 
     if (!dryRun) {
+      const embedder = await loadEmbedder(options.memory);
       await quarantine(storage, stored.damaged);
-      const memory = await openMemory(storage, { embedder: hashingEmbedder() });
+      const memory = await openMemory(storage, { embedder });
       // An outcome that was exchanged for another of the same size still has its old row in the sidecar.
       const rows = memory.rows.map(({ row }) => row);
       if (!isDeepStrictEqual(rows, stored.rows)) {
-        await openMemory(storage, { embedder: hashingEmbedder(), rebuildVectors: true });
+        await openMemory(storage, { embedder, rebuildVectors: true });
       }
     }
     const regimes = recordsOf(regimePerformance(stored.rows));
@@ -102,19 +107,16 @@ export interface Forgetting {
  * outcome; `dryRun`: write nothing and take no lock.
  * @throws {CarryoverError} `NOT_FOUND` without a memory, an outcome, or for a provider that it does not know, `LOCKED`, `IO`.
  */
-export async function forgetProviders(options: {
-  memoryDir: string;
-  providers?: readonly string[];
-  beforeMs?: number;
-  dryRun?: boolean;
-}): Promise<Forgetting> {
+export async function forgetProviders(
+  options: MemoryOptions & { providers?: readonly string[]; beforeMs?: number; dryRun?: boolean },
+): Promise<Forgetting> {
   const { dryRun = false } = options;
-  return withStorage(options.memoryDir, { what: "forget providers", readOnly: dryRun }, async (storage) => {
+  return withStorage(options.memory.dir, { what: "forget providers", readOnly: dryRun }, async (storage) => {
     if (dryRun) {
       const { rows, marks, damaged } = await readOutcomes(storage);
       return { ...planMarks(rows, marks, options), damaged };
     }
-    const memory = await openMemory(storage, { embedder: hashingEmbedder() });
+    const memory = await openMemory(storage, { embedder: await loadEmbedder(options.memory) });
     const rows = memory.rows.map(({ row }) => row);
     const plan = planMarks(rows, memory.marks, options);
     for (const { provider, beforeMs, isNew } of plan.marks) if (isNew) await memory.forget({ provider, beforeMs });
@@ -126,13 +128,13 @@ export async function forgetProviders(options: {
 function planMarks(
   rows: readonly OutcomeRow[],
   marks: readonly ForgetMark[],
-  options: { memoryDir: string; providers?: readonly string[]; beforeMs?: number },
+  options: MemoryOptions & { providers?: readonly string[]; beforeMs?: number },
 ): Omit<Forgetting, "damaged"> {
   const newest = rows.at(-1);
   if (newest === undefined) {
     throw new CarryoverError(
       "NOT_FOUND",
-      `Cannot forget in "${options.memoryDir}": found no outcomes, expected at least one`,
+      `Cannot forget in "${options.memory.dir}": found no outcomes, expected at least one`,
     );
   }
   const known = voters(rows);
@@ -176,11 +178,11 @@ export interface RebuiltVectors {
  * Makes the vectors that are missing or damaged from their outcomes, and cuts off what belongs to none.
  *
  * @param options `all`: make every vector anew.
- * @throws {CarryoverError} `NOT_FOUND` without a memory, `LOCKED`, `IO`.
+ * @throws {CarryoverError} `NOT_FOUND` without a memory or the embedder's model, `LOCKED`, `IO`.
  */
-export async function rebuildVectors(options: { memoryDir: string; all?: boolean }): Promise<RebuiltVectors> {
-  return withStorage(options.memoryDir, { what: "rebuild vectors", readOnly: false }, async (storage) => {
-    const embedder = hashingEmbedder();
+export async function rebuildVectors(options: MemoryOptions & { all?: boolean }): Promise<RebuiltVectors> {
+  return withStorage(options.memory.dir, { what: "rebuild vectors", readOnly: false }, async (storage) => {
+    const embedder = await loadEmbedder(options.memory);
     const { rows, embedded, damaged } = await openMemory(storage, { embedder, rebuildVectors: options.all ?? false });
     const { files } = await storage.list();
     const sizeOf = (name: string): number => files.find((file) => file.name === name)?.size ?? 0;

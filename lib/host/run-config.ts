@@ -3,7 +3,6 @@ import { isoDate } from "../backtest/chunks.ts";
 import { runBacktest, type BacktestResult, type Progress } from "../backtest/run.ts";
 import { toSettings, type Config } from "../config.ts";
 import type { BarSeries, Market } from "../domain.ts";
-import { hashingEmbedder } from "../embed/hashing-embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Json } from "../files/json-file.ts";
 import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
@@ -11,6 +10,7 @@ import { openMemory } from "../memory/memory.ts";
 import { loadBars } from "./bar-files.ts";
 import { diskStorage } from "./disk-storage.ts";
 import { lockHolder, VERSION } from "./environment.ts";
+import { loadEmbedder } from "./load-embedder.ts";
 import { loadProviders } from "./load-providers.ts";
 import { choosePeriod, type Period } from "./period.ts";
 
@@ -45,6 +45,7 @@ export async function runConfig(options: RunOptions): Promise<RunOutcome> {
   const { config, onNote } = options;
   const { series, market, period } = await findBars(options);
   const { providers, files } = await loadProviders(config.providers, options);
+  const embedder = await loadEmbedder(config.memory);
   const settings = toSettings(config);
 
   // Runs without memory have a folder of their own, so that what they record is never anyone's past.
@@ -52,7 +53,7 @@ export async function runConfig(options: RunOptions): Promise<RunOutcome> {
   const storage = diskStorage(memoryDir);
   const lock = await storage.lock(lockHolder());
   try {
-    const memory = await openMemory(storage, { embedder: hashingEmbedder() });
+    const memory = await openMemory(storage, { embedder });
     for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
     let last: Progress | undefined;
     try {

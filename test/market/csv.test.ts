@@ -7,7 +7,7 @@ import type { BarSeries } from "../../lib/domain.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { openCsv } from "../../lib/market/csv-rows.ts";
 import { parseBarsCsv } from "../../lib/market/csv.ts";
-import { gunzip } from "../../lib/market/gzip.ts";
+import { gunzipBars } from "../../lib/market/gzip.ts";
 import { HAS_REAL_BARS, REAL_BARS_DIR } from "../_samples.ts";
 
 const HOUR = 3_600_000;
@@ -189,17 +189,17 @@ describe("parseBarsCsv() refuses, naming line and column,", () => {
   });
 });
 
-describe("gunzip()", () => {
+describe("gunzipBars()", () => {
   const bytes = new TextEncoder().encode(`${HEADER}\n${rows([0, 1, 2])}`);
 
   test("gives back what gzip packed", async () => {
-    expect(await gunzip(new Uint8Array(gzipSync(bytes)), { file: "x.csv.gz" })).toEqual(bytes);
+    expect(await gunzipBars(new Uint8Array(gzipSync(bytes)), { file: "x.csv.gz" })).toEqual(bytes);
   });
 
   test("stops at its cap, long before a bomb is unpacked", async () => {
     const bomb = new Uint8Array(gzipSync(new Uint8Array(50_000_000)));
     expect(bomb.length).toBeLessThan(60_000);
-    await expect(gunzip(bomb, { file: "x.csv.gz", maxBytes: 1_000_000 })).rejects.toThrow(
+    await expect(gunzipBars(bomb, { file: "x.csv.gz", maxBytes: 1_000_000 })).rejects.toThrow(
       'Cannot read "x.csv.gz": found more than 1000000 bytes when unpacked, expected at most so many',
     );
   });
@@ -209,9 +209,11 @@ describe("gunzip()", () => {
     for (let at = 10; at < packed.length; at++) {
       const damaged = new Uint8Array(packed);
       damaged[at]! ^= 0x10;
-      expect(await gunzip(damaged, { file: "x.csv.gz" }).catch((error: CarryoverError) => error.code)).toBe("BAD_DATA");
+      expect(await gunzipBars(damaged, { file: "x.csv.gz" }).catch((error: CarryoverError) => error.code)).toBe(
+        "BAD_DATA",
+      );
       const cut = new Uint8Array(packed.subarray(0, at));
-      expect(await gunzip(cut, { file: "x.csv.gz" }).catch((error: CarryoverError) => error.code)).toBe("BAD_DATA");
+      expect(await gunzipBars(cut, { file: "x.csv.gz" }).catch((error: CarryoverError) => error.code)).toBe("BAD_DATA");
     }
   });
 });

@@ -1,0 +1,48 @@
+import { statSync } from "node:fs";
+import { CarryoverError } from "../errors.ts";
+import { readMemory } from "../memory/read-memory.ts";
+import { recallTrades, type RecallQuestion, type Recollection } from "../memory/recall.ts";
+import { diskStorage } from "./disk-storage.ts";
+import { loadEmbedder, type EmbedderConfig } from "./load-embedder.ts";
+
+/** A question, and where it is asked. */
+export interface RecallOptions extends RecallQuestion {
+  readonly memoryDir: string;
+  /** What the configuration says. @default the embedder of the stored vectors, `hashing` where there are none */
+  readonly embedder?: EmbedderConfig | undefined;
+  /** Where the sentence model is: asked where no embedder is given and the stored vectors are the model's. */
+  readonly modelDir: () => Promise<string>;
+}
+
+/**
+ * Asks a memory folder for the trades whose situations are most like a sentence. Takes no lock and writes nothing.
+ *
+ * @returns The answer, and the embedder that it was found with.
+ * @throws {CarryoverError} `BAD_USAGE` for a sentence without a word, `NOT_FOUND` if there is no such folder, asset, regime or
+ * sentence model.
+ */
+export async function recall(options: RecallOptions): Promise<Recollection & { embedder: string }> {
+  const { memoryDir, sentence } = options;
+  // Descriptions are in English, and the words of other scripts are nothing to the hashing embedder.
+  if (!/[a-z]/i.test(sentence)) {
+    const expected = 'words on a situation such as "BTCUSD falling fast, volatility wild"';
+    throw new CarryoverError("BAD_USAGE", `Cannot recall: found ${JSON.stringify(sentence)}, expected ${expected}`);
+  }
+  if (statSync(memoryDir, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new CarryoverError(
+      "NOT_FOUND",
+      `Cannot read memory: found no folder "${memoryDir}", expected one that a run has written`,
+    );
+  }
+  const storage = diskStorage(memoryDir);
+  const reading = await readMemory(storage);
+  const embedder = await loadEmbedder(options.embedder ?? (await storedEmbedder(reading.sidecar?.embedder, options)));
+  return { ...(await recallTrades(storage, reading, { ...options, embedder })), embedder: embedder.id };
+}
+
+async function storedEmbedder(
+  stored: string | undefined,
+  { modelDir }: Pick<RecallOptions, "modelDir">,
+): Promise<EmbedderConfig> {
+  return stored === "onnx" ? { embedder: "onnx", model_dir: await modelDir() } : { embedder: "hashing", model_dir: "" };
+}

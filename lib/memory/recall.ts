@@ -1,0 +1,151 @@
+import type { Market, SimilarTrade } from "../domain.ts";
+import { embedSentence, type Embedder } from "../embed/embedder.ts";
+import { CarryoverError } from "../errors.ts";
+import type { Storage } from "../files/storage.ts";
+import { createSearchIndex } from "../search/search-index.ts";
+import { situationSentence } from "./description.ts";
+import { decodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
+import { distinctTrades, type OutcomeRow } from "./outcome-row.ts";
+import type { DamagedFile } from "./outcome-store.ts";
+import type { MemoryReading } from "./read-memory.ts";
+import { readVectors } from "./vector-store.ts";
+
+/** What is asked of a memory. */
+export interface RecallQuestion {
+  /** What the situations of the trades should be like. */
+  readonly sentence: string;
+  /** Trades wanted; all of them where there are fewer. */
+  readonly k: number;
+  /** Trades that closed before this epoch ms count. @default all */
+  readonly asOfMs?: number | undefined;
+  /** Upper and lower case are the same. @default all */
+  readonly asset?: string | undefined;
+  /** Upper and lower case are the same. @default all */
+  readonly regime?: string | undefined;
+}
+
+/** What a memory answers. */
+export interface Recollection {
+  /** Trades on real bars, or on synthetic ones where there are no others. */
+  readonly market: Market;
+  /** Distinct trades of that market, whenever they closed. */
+  readonly remembered: number;
+  /** Those that the question is about: closed before its time, of its asset and regime. */
+  readonly searched: number;
+  /** Most similar first; of equals, the one that closed first. */
+  readonly similar: readonly SimilarTrade[];
+  /** Searched trades whose vector is missing, damaged or another embedder's, and was made for this answer alone. */
+  readonly embedded: number;
+  /** Files that are not what was written; nothing was moved. */
+  readonly damaged: readonly DamagedFile[];
+}
+
+/**
+ * Asks a memory for the trades whose situations are most like a sentence. The filters come before the top k. Writes nothing.
+ *
+ * @param reading Of `storage`: what `readMemory()` found there.
+ * @throws {CarryoverError} `NOT_FOUND` for an asset or regime that no remembered trade is of.
+ */
+export async function recallTrades(
+  storage: Storage,
+  reading: MemoryReading,
+  question: RecallQuestion & { embedder: Embedder },
+): Promise<Recollection> {
+  const { embedder, sentence, k, asOfMs = Infinity } = question;
+  const isSynthetic = reading.rows.length > 0 && reading.rows.every(({ market }) => market === "synthetic");
+  const market: Market = isSynthetic ? "synthetic" : "bars";
+  const trades = distinctTrades(reading.rows.filter((row) => row.market === market));
+  const asset = knownName("asset", question.asset, trades);
+  const regime = knownName("regime", question.regime, trades);
+  const wanted = trades.filter(
+    (row) =>
+      row.exitMs < asOfMs &&
+      (asset === undefined || row.asset === asset) &&
+      (regime === undefined || row.regime === regime),
+  );
+
+  const stored =
+    wanted.length === 0 ? new Map<OutcomeRow, Float32Array>() : await soundVectors(storage, reading, embedder);
+  const index = createSearchIndex({ dim: embedder.dim });
+  const searched: OutcomeRow[] = [];
+  const damaged = [...reading.damaged];
+  let embedded = 0;
+  for (const row of wanted) {
+    let vector = stored.get(row);
+    if (vector === undefined) {
+      const description = await readDescription(storage, { row, damaged });
+      if (description === undefined) continue;
+      vector = await embedSentence(embedder, situationSentence(description));
+      embedded += 1;
+    }
+    index.insert(vector);
+    searched.push(row);
+  }
+  const matches = searched.length === 0 ? [] : index.search(await embedSentence(embedder, sentence), { k });
+  const similar = matches.map(({ row, similarity }) => similarTrade(searched[row] as OutcomeRow, similarity));
+  return { market, remembered: trades.length, searched: searched.length, similar, embedded, damaged };
+}
+
+/** A remembered trade as an answer tells of it. */
+function similarTrade(row: OutcomeRow, similarity: number): SimilarTrade {
+  return {
+    decision_id: row.id,
+    similarity,
+    asset: row.asset,
+    regime: row.regime,
+    action: row.action,
+    exit_timestamp: new Date(row.exitMs).toISOString(),
+    won: row.won,
+    pnl_pct: row.pnlPct,
+    result_r: row.resultR,
+  };
+}
+
+/** The name as the trades have it. In a memory without trades any name will do: nothing is found anyway. */
+function knownName(
+  what: "asset" | "regime",
+  name: string | undefined,
+  trades: readonly OutcomeRow[],
+): string | undefined {
+  if (name === undefined || trades.length === 0) return name;
+  const names = [...new Set(trades.map((row) => row[what]))].toSorted();
+  const known = names.find((each) => each === name) ?? names.find((each) => each.toLowerCase() === name.toLowerCase());
+  if (known !== undefined) return known;
+  const found = `found no trade of the ${what} "${name}"`;
+  throw new CarryoverError(
+    "NOT_FOUND",
+    `Cannot recall: ${found}, expected ${names.map((each) => `"${each}"`).join(", ")}`,
+  );
+}
+
+/** The stored vectors that are sound and of this embedder. */
+async function soundVectors(
+  storage: Storage,
+  { sidecar }: MemoryReading,
+  embedder: Embedder,
+): Promise<Map<OutcomeRow, Float32Array>> {
+  const sound = new Map<OutcomeRow, Float32Array>();
+  if (sidecar?.fingerprint !== embedder.fingerprint || sidecar.dim !== embedder.dim) return sound;
+  (await readVectors(storage, sidecar)).forEach((vector, i) => {
+    const row = sidecar.rows[i];
+    if (row !== undefined && vector !== undefined) sound.set(row, vector);
+  });
+  return sound;
+}
+
+/** `undefined` where a writer has moved the file away by now, or it is damaged, which is noted. */
+async function readDescription(
+  storage: Storage,
+  { row, damaged }: { row: OutcomeRow; damaged: DamagedFile[] },
+): Promise<string | undefined> {
+  const name = outcomeFileName(row.id);
+  const bytes = await storage.read(name, { maxBytes: MAX_OUTCOME_BYTES + 1 });
+  if (bytes === undefined) return undefined;
+  try {
+    return (await decodeOutcome(bytes, name)).description;
+  } catch (error) {
+    if (!(error instanceof CarryoverError) || error.code !== "CORRUPT") throw error;
+    damaged.push({ name, problem: error.message });
+    return undefined;
+  }
+}

@@ -1,0 +1,48 @@
+/** What recall.ts shows. */
+import type { Recollection, RecallQuestion } from "../lib/memory/recall.ts";
+import { fixed, signed, signedPct, table } from "./_render.ts";
+
+/** The answer as text. */
+export function renderRecall(answer: Recollection, question: RecallQuestion): string {
+  if (answer.remembered === 0) {
+    return "Nothing is remembered yet: bun scripts/run-chunks.ts remembers what it trades\n";
+  }
+  const { asOfMs, asset, regime, sentence } = question;
+  const market = answer.market === "synthetic" ? "synthetic bars, which say nothing about a real market" : "real bars";
+  const limits = [
+    asset === undefined ? "" : `of the asset ${asset}`,
+    regime === undefined ? "" : `in the regime ${regime}`,
+    asOfMs === undefined ? "" : `closed before ${new Date(asOfMs).toISOString()}`,
+  ].filter((limit) => limit !== "");
+  const about = [`on ${market}`, ...limits].join(", ");
+  if (answer.searched === 0) return `Nothing is remembered ${about}\n`;
+
+  const rows = answer.similar.map((trade) => [
+    fixed(trade.similarity, 3),
+    trade.exit_timestamp.slice(0, 16).replace("T", " "),
+    trade.asset,
+    trade.regime,
+    trade.action,
+    signed(trade.result_r),
+    signedPct(trade.pnl_pct, 2),
+    trade.decision_id,
+  ]);
+  const columns = [
+    { title: "Similarity" },
+    { title: "Closed (UTC)", align: "left" },
+    { title: "Asset", align: "left" },
+    { title: "Regime", align: "left" },
+    { title: "Action", align: "left" },
+    { title: "R" },
+    { title: "P&L" },
+    { title: "Decision", align: "left" },
+  ] as const;
+  const results = answer.similar.flatMap(({ result_r: r }) => (r === null ? [] : [r]));
+  const meanR = results.length === 0 ? null : results.reduce((sum, r) => sum + r, 0) / results.length;
+  const won = answer.similar.filter((trade) => trade.won).length;
+  return [
+    `"${sentence}": the nearest of ${fixed(answer.searched, 0)} trades ${about}\n\n`,
+    table(columns, rows),
+    `\n${won} of ${answer.similar.length} won, mean ${signed(meanR)} R\n`,
+  ].join("");
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env bun
+/**
+ * The past trades whose situations are most like a sentence. Reads only, and may run beside a writing run.
+ *
+ *   bun scripts/recall.ts "BTCUSD falling fast, high volatility" [--k N] [--as-of T] [--asset A] [--regime R] [--json]
+ */
+import { CarryoverError } from "../lib/errors.ts";
+import { recall } from "../lib/host/recall.ts";
+import { parseTimestamp, TIMESTAMP_FORM } from "../lib/market/timeframe.ts";
+import {
+  locateMemory,
+  locateMemoryDir,
+  note,
+  parseFlags,
+  runScript,
+  SHARED_FLAGS,
+  warn,
+  writeJson,
+  writeOut,
+} from "./_cli.ts";
+import { renderRecall } from "./_recall-report.ts";
+
+const COMMAND = {
+  summary: `Asks the memory: the past trades whose situations are most like a sentence, and how they ended. Takes no lock and
+writes nothing.`,
+  usage: "bun scripts/recall.ts SENTENCE [--k N] [--as-of T] [--asset A] [--regime R] [flags]",
+  flags: {
+    k: { type: "integer", value: "N", min: 1, help: "how many trades (default: 5)" },
+    "as-of": { type: "string", value: "T", help: "only what closed before, a date or ISO timestamp, UTC" },
+    asset: { type: "string", value: "A", help: "only trades of this asset" },
+    regime: { type: "string", value: "R", help: "only trades in this regime: TRENDING, RANGING or VOLATILE" },
+    ...SHARED_FLAGS,
+  },
+  maxPositionals: Infinity,
+  example: `bun scripts/recall.ts "BTCUSD falling fast, high volatility" --as-of 2021-07-01
+    bun scripts/recall.ts "oversold in a ranging market" --k 20 --json | jq '[.similar[].result_r] | add / length'`,
+} as const;
+
+const DEFAULT_K = 5;
+const DAMAGED = 4;
+
+await runScript(async ({ argv }) => {
+  const { flags, positionals } = parseFlags(argv, COMMAND);
+  const { asset, regime } = flags;
+  const question = {
+    sentence: positionals.join(" "),
+    k: flags.k ?? DEFAULT_K,
+    asOfMs: timeOf(flags["as-of"]),
+    asset,
+    regime,
+  };
+  const where = { memoryDirFlag: flags["memory-dir"], configFlag: flags.config };
+  const isByFolder = where.memoryDirFlag !== undefined && where.configFlag === undefined;
+  const answer = await recall({
+    ...question,
+    memoryDir: await locateMemoryDir(where),
+    embedder: isByFolder ? undefined : await locateMemory(where),
+    modelDir: async () => (await locateMemory(where)).model_dir,
+  });
+  if (answer.embedded > 0) {
+    note(
+      `Embedded ${answer.embedded} of ${answer.searched} trades for this answer: bun scripts/rebuild-vectors.ts keeps their vectors`,
+    );
+  }
+  for (const { problem } of answer.damaged) warn(problem);
+  if (flags.json) {
+    const { embedder, market, remembered, searched, similar } = answer;
+    const asOf = question.asOfMs === undefined ? null : new Date(question.asOfMs).toISOString();
+    await writeJson({ sentence: question.sentence, as_of: asOf, embedder, market, remembered, searched, similar });
+  } else {
+    await writeOut(renderRecall(answer, question));
+  }
+  return answer.damaged.length > 0 ? DAMAGED : 0;
+});
+
+function timeOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = parseTimestamp(text);
+  if (ms === undefined) {
+    throw new CarryoverError("BAD_USAGE", `Cannot use --as-of: found "${text}", expected ${TIMESTAMP_FORM}`);
+  }
+  return ms;
+}

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { HAS_MODEL, MODEL_DIR } from "../_samples.ts";
+import { filesOf, runScript, type ScriptResult } from "./_run.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "carryover-onnx-"));
+const memoryDir = join(dir, "memory");
+afterAll(() => rmSync(dir, { recursive: true }));
+
+/** Writes a configuration for a month of synthetic bars; returns the flag that names it. */
+function config(embedder: "hashing" | "onnx", modelDir: string): string[] {
+  const file = join(dir, `${embedder}.yaml`);
+  const memory = { dir: memoryDir, embedder, model_dir: modelDir };
+  const backtest = { assets: ["BTCUSD"], data_dir: "no-bars", decision_interval: "12h" };
+  writeFileSync(file, JSON.stringify({ memory, backtest: { ...backtest, start: "2024-02-01", end: "2024-03-01" } }));
+  return ["--config", file];
+}
+
+describe("without the sentence model, memory.embedder: onnx", () => {
+  test("stops a run with 3 before anything is written, and says how to fetch it", async () => {
+    const nowhere = join(dir, "no-model");
+    const { code, stdout, stderr } = await runScript("run-chunks.ts", config("onnx", nowhere));
+    expect([code, stdout]).toEqual([3, ""]);
+    expect(stderr).toContain(
+      `error: Cannot load the sentence model: found no "tokenizer_config.json", "tokenizer.json"`,
+    );
+    expect(stderr).toContain(`bun scripts/fetch-model.ts --model-dir "${nowhere}"`);
+    expect(existsSync(memoryDir)).toBeFalse();
+  });
+});
+
+const title = `a memory of sentence-model vectors${HAS_MODEL ? "" : " (skipped: the sentence model is missing)"}`;
+describe.skipIf(!HAS_MODEL)(title, () => {
+  let ran: ScriptResult;
+  let whole: Record<string, string>;
+  beforeAll(async () => {
+    ran = await runScript("run-chunks.ts", [...config("onnx", MODEL_DIR), "--json"]);
+    whole = filesOf(memoryDir);
+  }, 60_000);
+
+  async function rebuild(embedder: "hashing" | "onnx", ...args: string[]): Promise<unknown> {
+    const result = await runScript("rebuild-vectors.ts", [...config(embedder, MODEL_DIR), "--json", ...args]);
+    return { ...result, stdout: JSON.parse(result.stdout) as unknown };
+  }
+
+  test("is what a run leaves, and what its recall was made of", () => {
+    expect([ran.code, ran.stderr.split("\n").length]).toEqual([0, 2]);
+    const trades = (JSON.parse(ran.stdout) as { total_trades: number }).total_trades;
+    expect(trades).toBeGreaterThan(0);
+    const vectors = new Float32Array(new Uint8Array(readFileSync(join(memoryDir, "vectors.f32"))).buffer);
+    expect(vectors).toHaveLength(trades * 384);
+    for (let row = 0; row < trades; row++) {
+      expect(Math.hypot(...vectors.subarray(row * 384, (row + 1) * 384))).toBeCloseTo(1, 6);
+    }
+  });
+
+  test("keeps its vectors where they are sound, and makes the same bytes anew", async () => {
+    const rows = whole["vectors.f32"]!.length / 4 / 384;
+    expect(await rebuild("onnx")).toMatchObject({ code: 0, stderr: "", stdout: { made: 0, kept: rows, dim: 384 } });
+    const remade = { made: rows, kept: 0, dim: 384, embedder: "onnx" };
+    expect(await rebuild("onnx", "--all")).toMatchObject({ code: 0, stderr: "", stdout: remade });
+    expect(filesOf(memoryDir)).toEqual(whole);
+  }, 30_000);
+
+  test("is made anew by another embedder, and comes back by the first, byte for byte", async () => {
+    expect(await rebuild("hashing")).toMatchObject({ stdout: { kept: 0, dim: 128, embedder: "hashing" } });
+    expect(filesOf(memoryDir)["vectors.f32"]).not.toBe(whole["vectors.f32"]!);
+    const { code, stderr } = await runScript("reset-providers.ts", config("onnx", MODEL_DIR));
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(filesOf(memoryDir)).toEqual(whole);
+  }, 30_000);
+});

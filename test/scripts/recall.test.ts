@@ -1,0 +1,331 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Outcome, SimilarTrade } from "../../lib/domain.ts";
+import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
+import { diskStorage } from "../../lib/host/disk-storage.ts";
+import { openMemory } from "../../lib/memory/memory.ts";
+import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
+import { HAS_MODEL, MODEL_DIR } from "../_samples.ts";
+import { makeOutcome, makeOutcomes } from "../memory/_outcomes.ts";
+import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./_run.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
+
+const work = mkdtempSync(join(tmpdir(), "carryover-recall-"));
+afterAll(() => rmSync(work, { recursive: true }));
+
+const QUESTION = "BTCUSD is falling and wild";
+const outcomes = makeOutcomes(150);
+const folder = join(work, "memory");
+beforeAll(() => writeMemory(folder, outcomes));
+
+interface Answer {
+  readonly sentence: string;
+  readonly as_of: string | null;
+  readonly embedder: string;
+  readonly market: string;
+  readonly remembered: number;
+  readonly searched: number;
+  readonly similar: readonly SimilarTrade[];
+}
+
+const ask = (dir: string, ...args: readonly string[]): Promise<ScriptResult> =>
+  runScript("recall.ts", [QUESTION, "--memory-dir", dir, ...args], { cwd: work });
+
+/** The answer of a question that is answered, with what it says on stderr. */
+async function answerOf(dir: string, ...args: readonly string[]): Promise<Answer & { stderr: string }> {
+  const { code, stdout, stderr } = await ask(dir, ...args, "--json");
+  expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+  return { ...(JSON.parse(stdout) as Answer), stderr };
+}
+
+const idsOf = (answer: Answer): string[] => answer.similar.map((trade) => trade.decision_id);
+
+/** Cosines of the question with every outcome's first sentence, sorted: an answer without index, sidecar or files. */
+async function bruteForce(among: readonly Outcome[], k: number): Promise<{ id: string; similarity: number }[]> {
+  const { embed } = hashingEmbedder();
+  const query = await embed(QUESTION);
+  const all = await Promise.all(
+    among.map(async (outcome) => {
+      const vector = await embed(outcome.description.split(". ")[0] ?? "");
+      const similarity = vector.reduce((sum, value, i) => sum + value * query[i]!, 0);
+      return { id: outcome.decision_id, exit: outcome.exit_timestamp, similarity };
+    }),
+  );
+  // Equal sentences have equal vectors; the sum above may round equal cosines of others apart.
+  const rounded = (value: number): number => Math.round(value * 1e6);
+  return all
+    .toSorted((a, b) => rounded(b.similarity) - rounded(a.similarity) || (a.exit < b.exit ? -1 : 1))
+    .slice(0, k)
+    .map(({ id, similarity }) => ({ id, similarity }));
+}
+
+/** Whether the answer is the one of brute force, to the row. */
+async function expectBruteForce(answer: Answer, among: readonly Outcome[], k: number): Promise<void> {
+  const expected = await bruteForce(among, k);
+  expect(idsOf(answer)).toEqual(expected.map(({ id }) => id));
+  answer.similar.forEach(({ similarity }, i) => expect(similarity).toBeCloseTo(expected[i]!.similarity, 6));
+}
+
+describe("recall", () => {
+  test("gives the trades that comparing with every outcome gives, best first, five unless told", async () => {
+    const answer = await answerOf(folder);
+    expect(answer).toMatchObject({ embedder: "hashing", market: "bars", remembered: 150, searched: 150, stderr: "" });
+    await expectBruteForce(answer, outcomes, 5);
+    await expectBruteForce(await answerOf(folder, "--k", "40"), outcomes, 40);
+  });
+
+  test("tells of each trade what its outcome says", async () => {
+    const [first] = (await answerOf(folder, "--k", "1")).similar;
+    const outcome = outcomes.find(({ decision_id }) => decision_id === first?.decision_id);
+    expect(first).toEqual({
+      decision_id: outcome!.decision_id,
+      similarity: first!.similarity,
+      asset: outcome!.asset_pair,
+      regime: outcome!.regime,
+      action: outcome!.action,
+      exit_timestamp: outcome!.exit_timestamp,
+      won: outcome!.was_profitable,
+      pnl_pct: outcome!.pnl_percentage,
+      result_r: outcome!.result_r,
+    });
+  });
+
+  test("sees only what closed before --as-of, and filters before it takes the nearest", async () => {
+    const asOf = outcomes[40]!.exit_timestamp;
+    const before = outcomes.filter((outcome) => outcome.exit_timestamp < asOf);
+    // What closed at that very time is not seen.
+    expect(before).toHaveLength(40);
+    // Here it matters: filtered after the top five, some of them would be missing.
+    const unfiltered = await bruteForce(outcomes, 5);
+    expect(unfiltered.filter(({ id }) => before.some(({ decision_id }) => decision_id === id)).length).toBeLessThan(5);
+    const answer = await answerOf(folder, "--as-of", asOf);
+    expect(answer).toMatchObject({ as_of: asOf, remembered: 150, searched: 40 });
+    await expectBruteForce(answer, before, 5);
+  });
+
+  test("takes one asset or regime alone, in any case, before it takes the nearest", async () => {
+    const ofBoth = outcomes.filter(({ asset_pair, regime }) => asset_pair === "EURUSD" && regime === "RANGING");
+    const answer = await answerOf(folder, "--asset", "eurusd", "--regime", "ranging", "--k", "8");
+    expect(answer.searched).toBe(ofBoth.length);
+    await expectBruteForce(answer, ofBoth, 8);
+  });
+
+  test("gives all trades where more are asked for", async () => {
+    const answer = await answerOf(folder, "--k", "1000");
+    expect(answer.similar).toHaveLength(150);
+    await expectBruteForce(answer, outcomes, 150);
+  });
+
+  test("prints a table for a person, and how many of the trades won", async () => {
+    const { code, stdout } = await ask(folder, "--k", "3", "--asset", "btcusd", "--as-of", "2021-01-20");
+    expect(code).toBe(0);
+    const lines = stdout.split("\n");
+    expect(lines[0]).toBe(
+      `"${QUESTION}": the nearest of 19 trades on real bars, of the asset btcusd, closed before 2021-01-20T00:00:00.000Z`,
+    );
+    expect(lines[2]).toMatch(/^Similarity +Closed \(UTC\) +Asset +Regime +Action +R +P&L +Decision$/);
+    for (const line of lines.slice(4, 7)) expect(line).toMatch(/^ +0\.\d{3} {2}2021-01-\d\d \d\d:00 {2}BTCUSD/);
+    expect(lines[8]).toMatch(/^[0-3] of 3 won, mean [+-]?\d\.\d\d R$/);
+  });
+
+  test("counts a trade once that several runs remember", async () => {
+    const dir = join(work, "twice");
+    const again = outcomes.map((outcome) => ({
+      ...outcome,
+      decision_id: `${outcome.decision_id.slice(0, -8)}ffff${outcome.decision_id.slice(-4)}`,
+      run_id: "b".repeat(64),
+    }));
+    await writeMemory(dir, [...outcomes, ...again]);
+    const answer = await answerOf(dir, "--k", "300");
+    expect(answer.remembered).toBe(150);
+    expect(idsOf(answer).toSorted()).toEqual(outcomes.map(({ decision_id }) => decision_id).toSorted());
+  });
+
+  test("leaves synthetic trades out where there are real ones, and says it where there are no others", async () => {
+    const mixed = join(work, "mixed");
+    const synthetic = makeOutcomes(6, { market: "synthetic" }).slice(3);
+    await writeMemory(mixed, [...outcomes.slice(0, 3), ...synthetic]);
+    expect(await answerOf(mixed)).toMatchObject({ market: "bars", remembered: 3 });
+    const made = join(work, "made");
+    await writeMemory(made, synthetic);
+    expect(await answerOf(made)).toMatchObject({ market: "synthetic", remembered: 3 });
+    expect((await ask(made)).stdout).toContain("synthetic bars, which say nothing about a real market");
+  });
+
+  test("reads beside a writer, takes no lock and writes nothing", async () => {
+    await whileLocked(folder, async () => {
+      const before = filesOf(folder);
+      await expectBruteForce(await answerOf(folder), outcomes, 5);
+      expect(filesOf(folder)).toEqual(before);
+    });
+  });
+
+  test("answers while a writer records, with what is there by then", async () => {
+    const dir = join(work, "writing");
+    await writeMemory(dir, outcomes.slice(0, 10));
+    const writing = writeMemory(dir, outcomes.slice(10));
+    let least = 10;
+    for (let i = 0; i < 4; i++) {
+      const { searched, similar } = await answerOf(dir, "--k", "1000");
+      expect(searched).toBeGreaterThanOrEqual(least);
+      expect(similar).toHaveLength(searched);
+      least = searched;
+    }
+    await writing;
+    await expectBruteForce(await answerOf(dir), outcomes, 5);
+  });
+});
+
+describe("recall makes vectors for its answer alone, says how many, and writes nothing,", () => {
+  test("of outcomes that the sidecar does not have yet", async () => {
+    const dir = join(work, "behind");
+    await writeMemory(dir, outcomes.slice(0, 140));
+    for (const outcome of outcomes.slice(140)) {
+      writeFileSync(join(dir, outcomeFileName(outcome.decision_id)), encodeOutcome(outcome).bytes);
+    }
+    const before = filesOf(dir);
+    const answer = await answerOf(dir, "--k", "30");
+    await expectBruteForce(answer, outcomes, 30);
+    expect(answer.stderr).toStartWith("Embedded 10 of 150 trades for this answer");
+    expect(filesOf(dir)).toEqual(before);
+  });
+
+  test("of a damaged block, a short file, and no file at all", async () => {
+    const dir = join(work, "damaged");
+    await writeMemory(dir, outcomes);
+    const vectors = join(dir, "vectors.f32");
+    const bytes = readFileSync(vectors);
+    bytes[777]! ^= 1;
+    const harm = [() => writeFileSync(vectors, bytes), () => truncateSync(vectors, 1000), () => unlinkSync(vectors)];
+    for (const damage of harm) {
+      damage();
+      const before = filesOf(dir);
+      const answer = await answerOf(dir);
+      await expectBruteForce(answer, outcomes, 5);
+      expect(answer.stderr).toContain("Embedded 150 of 150 trades");
+      expect(filesOf(dir)).toEqual(before);
+    }
+  });
+
+  test("of another embedder's rows", async () => {
+    const dir = join(work, "other");
+    const other = {
+      ...hashingEmbedder(),
+      fingerprint: "another",
+      embed: () => Float32Array.from({ length: 128 }, (_, i) => (i === 7 ? 1 : 0)),
+    };
+    const memory = await openMemory(diskStorage(dir), { embedder: other });
+    for (const outcome of outcomes) await memory.record(outcome);
+    await memory.flush();
+    const answer = await answerOf(dir);
+    await expectBruteForce(answer, outcomes, 5);
+    expect(answer.stderr).toContain("Embedded 150 of 150 trades");
+  });
+
+  test("and names what is damaged itself, leaves it where it is, and ends with 4", async () => {
+    const dir = join(work, "broken");
+    await writeMemory(dir, outcomes.slice(0, 5));
+    const name = outcomeFileName(outcomes[1]!.decision_id);
+    writeFileSync(join(dir, name), "");
+    const before = filesOf(dir);
+    const { code, stdout, stderr } = await ask(dir, "--json");
+    expect(code).toBe(4);
+    expect(stderr).toContain(`warning: Cannot read "${name}"`);
+    expect((JSON.parse(stdout) as Answer).similar).toHaveLength(4);
+    expect(filesOf(dir)).toEqual(before);
+  });
+});
+
+describe("recall, asked what it can't answer,", () => {
+  test("says that nothing is remembered, and invents nothing", async () => {
+    const empty = join(work, "empty");
+    mkdirSync(empty);
+    const { code, stdout } = await ask(empty, "--asset", "BTCUSD");
+    expect([code, stdout]).toEqual([
+      0,
+      "Nothing is remembered yet: bun scripts/run-chunks.ts remembers what it trades\n",
+    ]);
+    expect(await answerOf(empty)).toMatchObject({ remembered: 0, searched: 0, similar: [] });
+    expect(filesOf(empty)).toEqual({});
+    const early = await ask(folder, "--as-of", "2020-01-01");
+    expect([early.code, early.stdout]).toEqual([
+      0,
+      "Nothing is remembered on real bars, closed before 2020-01-01T00:00:00.000Z\n",
+    ]);
+    expect(await answerOf(folder, "--as-of", "2020-01-01")).toMatchObject({ remembered: 150, similar: [] });
+  });
+
+  test.each([
+    [2, "no words", [], "expected words on a situation"],
+    [2, "numbers alone", ["61 -- 0.5"], "expected words on a situation"],
+    [2, "a day that is none", [QUESTION, "--as-of", "2021-02-30"], 'Cannot use --as-of: found "2021-02-30"'],
+    [2, "no trades", [QUESTION, "--k", "0"], "expected a whole number, 1 or more"],
+    [3, "an unknown asset", [QUESTION, "--asset", "DOGE"], 'expected "BTCUSD", "ETHUSD", "EURUSD"'],
+    [3, "an unknown regime", [QUESTION, "--regime", "calm"], 'expected "RANGING", "TRENDING", "VOLATILE"'],
+  ])("ends with %i for %s", async (expected, _what, args, message) => {
+    const { code, stdout, stderr } = await runScript("recall.ts", [...args, "--memory-dir", folder], { cwd: work });
+    expect([code, stdout]).toEqual([expected, ""]);
+    expect(stderr).toContain(message);
+  });
+
+  test("ends with 3 without the folder, and makes none", async () => {
+    const before = filesOf(work);
+    const { code, stderr } = await ask(join(work, "nowhere"));
+    expect(code).toBe(3);
+    expect(stderr).toContain("nowhere");
+    expect(filesOf(work)).toEqual(before);
+  });
+});
+
+describe("recall takes the embedder", () => {
+  test("of the configuration, and ends with 3 where it has no sentence model", async () => {
+    const home = join(work, "home");
+    mkdirSync(home);
+    writeFileSync(join(home, "config.yaml"), `memory: { dir: ${folder}, embedder: onnx, model_dir: no-model }\n`);
+    const { code, stderr } = await runScript("recall.ts", [QUESTION], { cwd: home });
+    expect(code).toBe(3);
+    expect(stderr).toContain("bun scripts/fetch-model.ts");
+    // With the folder named and no configuration, the one of the stored vectors.
+    const named = await runScript("recall.ts", [QUESTION, "--memory-dir", folder, "--json"], { cwd: home });
+    expect(JSON.parse(named.stdout)).toMatchObject({ embedder: "hashing" });
+  });
+
+  test.skipIf(!HAS_MODEL)(
+    `of the stored vectors: the sentence model${HAS_MODEL ? "" : " (skipped: the sentence model is missing)"}`,
+    async () => {
+      const home = join(work, "model");
+      const dir = join(home, "memory");
+      mkdirSync(home);
+      const sentences = ["Prices collapse in a panic.", "Nothing moves at all.", "The market climbs calmly."];
+      await writeMemory(
+        dir,
+        sentences.map((sentence, i) =>
+          makeOutcome({
+            decision_id: `20210104T1200-BTCUSD-0000000${i}`,
+            exit_timestamp: `2021-01-0${5 + i}T08:00:00.000Z`,
+            description: `${sentence} Decided BUY.`,
+          }),
+        ),
+      );
+      writeFileSync(
+        join(home, "config.yaml"),
+        JSON.stringify({ memory: { dir, embedder: "onnx", model_dir: MODEL_DIR } }),
+      );
+      const asked = ["a crash, everybody is selling", "--json"];
+      const first = await runScript("recall.ts", asked, { cwd: home });
+      expect(first.stderr).toContain("Embedded 3 of 3 trades");
+      expect((await runScript("rebuild-vectors.ts", [], { cwd: home })).code).toBe(0);
+      // No word in common: only the model knows that a panic is like a crash.
+      const second = await runScript("recall.ts", [...asked, "--memory-dir", dir], { cwd: home });
+      expect(second.stderr).toBe("");
+      expect(second.stdout).toBe(first.stdout);
+      const answer = JSON.parse(second.stdout) as Answer;
+      expect(answer.embedder).toBe("onnx");
+      expect(idsOf(answer)[0]).toBe("20210104T1200-BTCUSD-00000000");
+    },
+  );
+});
