@@ -3,6 +3,7 @@ import { renderReport } from "../bench/_measure.ts";
 import { growth } from "../bench/growth.ts";
 import { market } from "../bench/market.ts";
 import { memoryStats } from "../bench/memory-stats.ts";
+import { search } from "../bench/search.ts";
 import { startup } from "../bench/startup.ts";
 import { year } from "../bench/year.ts";
 
@@ -26,6 +27,7 @@ test.each([
   ["year", () => year({ rounds: 1, start: "2021-03-01", end: "2021-03-08", remembered: 20 })],
   ["growth", () => growth({ rounds: 1, sizes: [5, 10], records: 3 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
+  ["search", () => search({ rounds: 1, sizes: [50, 300], flushMb: 1 })],
 ])(
   "bench/%s.ts measures",
   async (_name, bench) => {
