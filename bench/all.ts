@@ -3,8 +3,8 @@
  *
  *     bun bench/all.ts [--date YYYY-MM-DD]
  *
- * Peers need CARRYOVER_PYTHON (a Python with numpy, scikit-learn, backtesting, onnxruntime, tokenizers, faiss-cpu, usearch and sqlite-vec) and
- * CARRYOVER_SEED_BASELINE, the sentence model CARRYOVER_MODEL_DIR; a row says what is missing.
+ * Peers need CARRYOVER_PYTHON (a Python with numpy, scikit-learn, backtesting, onnxruntime, tokenizers, faiss-cpu, usearch
+ * and sqlite-vec) and CARRYOVER_SEED_BASELINE, the sentence model CARRYOVER_MODEL_DIR; a row says what is missing.
  */
 import { statfsSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release, tmpdir, type as systemName } from "node:os";
