@@ -3,8 +3,8 @@
  *
  *     bun bench/all.ts [--date YYYY-MM-DD]
  *
- * Peers need CARRYOVER_PYTHON (a Python with numpy, scikit-learn, backtesting, onnxruntime and tokenizers) and
- * CARRYOVER_SEED_BASELINE, the sentence model CARRYOVER_MODEL_DIR; a row says what is missing.
+ * Peers need CARRYOVER_PYTHON (a Python with numpy, scikit-learn, backtesting, onnxruntime, tokenizers, faiss-cpu, usearch
+ * and sqlite-vec) and CARRYOVER_SEED_BASELINE, the sentence model CARRYOVER_MODEL_DIR; a row says what is missing.
  */
 import { statfsSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release, tmpdir, type as systemName } from "node:os";
@@ -18,6 +18,7 @@ import { embed } from "./embed.ts";
 import { growth } from "./growth.ts";
 import { market } from "./market.ts";
 import { memoryStats } from "./memory-stats.ts";
+import { search } from "./search.ts";
 import { startup } from "./startup.ts";
 import { year } from "./year.ts";
 
@@ -33,7 +34,7 @@ const FILE_SYSTEMS: Readonly<Record<number, string>> = {
 const { date } = parseArgs({ options: { date: { type: "string" } } }).values;
 const loadBefore = loadavg()[0] ?? 0;
 const reports: BenchReport[] = [];
-for (const bench of [startup, memoryStats, year, growth, market, embed]) {
+for (const bench of [startup, memoryStats, year, growth, market, embed, search]) {
   const report = await bench();
   console.log(renderReport(report));
   reports.push(report);
@@ -51,7 +52,7 @@ Written by \`bun bench/all.ts\`, ${date ?? new Date().toISOString().slice(0, 10)
 
 - Machine: ${availableParallelism()} cores, ${cpus()[0]?.model ?? "unknown processor"}, ${systemName()} ${release()}, load ${loadBefore.toFixed(2)} before; files on ${FILE_SYSTEMS[statfsSync(tmpdir()).type] ?? "another file system"}
 - Ours: carryover ${manifest.version}, Bun ${Bun.version}, ${packages.join(", ")}
-- Peers: ${pythonVersions(["numpy", "scikit-learn", "pandas", "backtesting", "onnxruntime", "tokenizers"])}
+- Peers: ${pythonVersions(["numpy", "scikit-learn", "pandas", "backtesting", "onnxruntime", "tokenizers", "faiss-cpu", "usearch", "sqlite-vec"])}
 - ${promised.length} goals: ${promised.length - missed.length - skipped.length} met, ${missed.length} not met, ${skipped.length} skipped
 `;
 const summary = `${missed.length > 0 ? `\nNot met:\n\n${named(missed)}` : ""}${

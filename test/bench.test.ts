@@ -1,14 +1,12 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { renderReport } from "../bench/_measure.ts";
 import { growth } from "../bench/growth.ts";
 import { market } from "../bench/market.ts";
 import { memoryStats } from "../bench/memory-stats.ts";
 import { recallQuality } from "../bench/recall-quality.ts";
+import { search } from "../bench/search.ts";
 import { startup } from "../bench/startup.ts";
 import { year } from "../bench/year.ts";
-
-// Processes are started here, and a machine may be busy.
-setDefaultTimeout(60_000);
 
 const python = process.env["CARRYOVER_PYTHON"];
 // Peers only take time here: without Python a bench says so and goes on.
@@ -28,6 +26,7 @@ test.each([
   ["growth", () => growth({ rounds: 1, sizes: [5, 10], records: 3 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
   ["recall-quality", () => recallQuality({ seeds: 1, moreSeeds: 0, memory: 60, queries: 30, model: false })],
+  ["search", () => search({ rounds: 1, sizes: [50, 300], flushMb: 1 })],
 ])(
   "bench/%s.ts measures",
   async (_name, bench) => {
@@ -36,5 +35,5 @@ test.each([
     expect(report.rows.filter((row) => row.ours === undefined && row.peer === undefined)).toEqual([]);
     expect(renderReport(report)).not.toContain("NaN");
   },
-  20_000,
+  60_000,
 );

@@ -7,9 +7,9 @@ export interface Match {
 
 /** The best of the rows that were offered. */
 export interface Best {
-  /** What a similarity has to exceed to be among them: the least of them; `-Infinity` while there is room. */
+  /** The least similarity of them, below which none is taken; `-Infinity` while there is room. */
   least(): number;
-  /** Offers a row; of equally similar ones the one that was offered first is kept. */
+  /** Offers a row, once; of equally similar ones the lower is kept. */
   offer(row: number, similarity: number): void;
   /** Best first, ties by lower row. */
   sorted(): Match[];
@@ -35,7 +35,7 @@ export function createBest(size: number): Best {
   return {
     least,
     offer: (row, similarity) => {
-      if (similarity <= least()) return;
+      if (count === size && (size === 0 || isWorse(row, similarity, 0))) return;
       let place = 0;
       if (count < size) {
         place = count;

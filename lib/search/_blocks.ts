@@ -1,5 +1,5 @@
 /**
- * Where things lie in a kernel's memory: the query, its codes, room for a block's scores, then blocks of 1,024 rows: their
+ * Where things lie in a kernel's memory: the query, its codes, a block's scores, a list of addresses, then blocks of 1,024 rows: their
  * floats, their int8 codes, and a scale and an error for each row's codes. Blocks let the memory grow without a move.
  */
 import type { Kernel } from "./kernel.ts";
@@ -17,6 +17,7 @@ export interface Blocks {
   readonly query: number;
   readonly codedQuery: number;
   readonly scores: number;
+  readonly list: number;
   floatsAt(row: number): number;
   codesAt(row: number): number;
   scaleAt(row: number): number;
@@ -41,7 +42,8 @@ export function createBlocks(kernel: Kernel, dim: number): Blocks {
   const stride = Math.ceil(dim / ALIGNED) * ALIGNED;
   const codedQuery = stride * 8;
   const scores = codedQuery + stride * 2;
-  const header = scores + BLOCK_ROWS * 8;
+  const list = scores + BLOCK_ROWS * 8;
+  const header = list + BLOCK_ROWS * 4;
   const blockBytes = BLOCK_ROWS * (stride * 5 + 8);
 
   const startOf = (row: number): number => header + Math.floor(row / BLOCK_ROWS) * blockBytes;
@@ -65,6 +67,7 @@ export function createBlocks(kernel: Kernel, dim: number): Blocks {
     query: 0,
     codedQuery,
     scores,
+    list,
     floatsAt,
     codesAt,
     scaleAt,

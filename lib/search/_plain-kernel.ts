@@ -22,8 +22,8 @@ export function plainKernel(): Kernel {
       shorts = new Int16Array(buffer);
       ints = new Int32Array(buffer);
     },
-    exact: (row, count, stride, query, scores) => {
-      exactRows(floats, doubles, { row: row / 4, count, stride, query: query / 8, scores: scores / 8 });
+    exact: (list, count, stride, query, scores) => {
+      exactRows(floats, { doubles, ints, list: list / 4, count, stride, query: query / 8, scores: scores / 8 });
     },
     coarse: (code, count, stride, query, scores) => {
       coarseRows(bytes, { shorts, ints, code, count, stride, query: query / 2, scores: scores / 4 });
@@ -48,10 +48,13 @@ interface Places {
   readonly scores: number;
 }
 
-function exactRows(floats: Float32Array, doubles: Float64Array, places: Places & { row: number }): void {
-  const { count, stride, query, scores } = places;
-  let j = places.row;
+function exactRows(
+  floats: Float32Array,
+  places: Places & { doubles: Float64Array; ints: Int32Array; list: number },
+): void {
+  const { doubles, ints, list, count, stride, query, scores } = places;
   for (let r = 0; r < count; r++) {
+    let j = ((ints[list + r] as number) >>> 0) / 4;
     let a = 0;
     let b = 0;
     let c = 0;

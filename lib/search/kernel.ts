@@ -17,10 +17,10 @@ export interface Kernel {
   grow(bytes: number): void;
 
   /**
-   * Writes the similarities of `count` rows of floats to a query of doubles, as doubles: of four sums, of each fourth
-   * product, (1st + 2nd) + (3rd + 4th).
+   * Writes the similarities of the `count` rows of floats whose addresses are at `list`, as uint32, to a query of doubles,
+   * as doubles: of four sums, of each fourth product, (1st + 2nd) + (3rd + 4th).
    */
-  exact(row: number, count: number, stride: number, query: number, scores: number): void;
+  exact(list: number, count: number, stride: number, query: number, scores: number): void;
 
   /** Writes the sums of products of `count` rows of int8 codes and an int16 query, as int32, in whose range they are. */
   coarse(code: number, count: number, stride: number, query: number, scores: number): void;

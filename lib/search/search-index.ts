@@ -1,20 +1,12 @@
 import { createBest, type Best, type Match } from "./_best.ts";
 import { BLOCK_ROWS, createBlocks } from "./_blocks.ts";
+import { coarsePass, UNIT_TOLERANCE, type Candidates, type Range } from "./_coarse-pass.ts";
 import { openKernel, type Kernel } from "./kernel.ts";
 
 export type { Match } from "./_best.ts";
 
-/** How far the square of a vector's length may be from 1. */
-const UNIT_TOLERANCE = 1e-3;
-
-/** No vector is longer. */
-const LONGEST = Math.sqrt(1 + UNIT_TOLERANCE);
-
-/** Covers the rounding of the bounds themselves, which are computed in doubles. */
-const ROUNDING = 1e-9;
-
-/** Int8 codes times a query's codes sum up to an int32 if the query's codes, without sign, sum up to this at most. */
-const MAX_QUERY_SUM = 16_900_000;
+/** Candidates that are computed at once: many are faster, few spare more of them. */
+const BATCH_ROWS = 32;
 
 /** Ranges with fewer rows than this, or than 8 for each row that is wanted, are not worth a first pass over codes. */
 const LEAST_COARSE_ROWS = 64;
@@ -75,7 +67,7 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
   const { dim, kernel = openKernel() } = options;
   if (!Number.isInteger(dim) || dim < 1) throw new RangeError(`Cannot search: found dim ${dim}, expected 1 or more`);
   const blocks = createBlocks(kernel, dim);
-  const { stride, query: queryAt, codedQuery: codedAt, scores: scoresAt } = blocks;
+  const { stride, query: queryAt, scores: scoresAt, list: listAt } = blocks;
   let rows = 0;
 
   const insert = (vectors: Float32Array, at: number = rows): void => {
@@ -90,27 +82,14 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
     rows += vectors.length / dim;
   };
 
-  /** Writes the codes of the query; returns what one is worth, and what a row's error and the query's own may hide. */
-  const codeQuery = (query: Float32Array): { step: number; perError: number; rest: number } => {
-    const { shorts } = blocks.views();
-    let max = 0;
-    for (let i = 0; i < dim; i++) {
-      const size = Math.abs(query[i] as number);
-      if (size > max) max = size;
-    }
-    const step = Math.max(max / 32_767, (LONGEST * Math.sqrt(dim)) / (MAX_QUERY_SUM - dim));
-    const perStep = 1 / step;
-    for (let i = 0; i < dim; i++) shorts[codedAt / 2 + i] = Math.round((query[i] as number) * perStep);
-    const lost = 0.500001 * step * Math.sqrt(dim);
-    return { step, perError: LONGEST + lost, rest: lost * LONGEST + ROUNDING };
-  };
-
   const exactPass = (best: Best, range: Range): void => {
     const { from, to, accept } = range;
-    const { doubles } = blocks.views();
+    const { doubles, ints } = blocks.views();
     for (let first = from; first < to;) {
       const count = Math.min(BLOCK_ROWS - (first % BLOCK_ROWS), to - first);
-      kernel.exact(blocks.floatsAt(first), count, stride, queryAt, scoresAt);
+      const firstAt = blocks.floatsAt(first);
+      for (let i = 0; i < count; i++) ints[listAt / 4 + i] = firstAt + i * stride * 4;
+      kernel.exact(listAt, count, stride, queryAt, scoresAt);
       let least = best.least();
       for (let i = 0; i < count; i++) {
         const similarity = doubles[scoresAt / 8 + i] as number;
@@ -122,43 +101,26 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
     }
   };
 
-  /** Returns the rows that may be among the best, in order; `undefined` if they are too many to be worth it. */
-  const coarsePass = (query: Float32Array, wanted: number, range: Range): Candidates | undefined => {
-    const { from, to, accept } = range;
-    const { floats, ints } = blocks.views();
-    const { step, perError, rest } = codeQuery(query);
-    const room = Math.max(256, (to - from) >> 3);
-    const floors = createBest(wanted);
-    let floor = -Infinity;
-    // Most rows fail already with the largest error of all, which takes one product.
-    const largestMargin = blocks.largestError() * perError + rest;
-    let leastScaled = -Infinity;
-    const found: Candidates = { rows: [], uppers: [] };
-    for (let first = from; first < to;) {
-      const count = Math.min(BLOCK_ROWS - (first % BLOCK_ROWS), to - first);
-      kernel.coarse(blocks.codesAt(first), count, stride, codedAt, scoresAt);
-      const scales = blocks.scaleAt(first) / 4;
-      const errors = blocks.errorAt(first) / 4;
-      for (let i = 0; i < count; i++) {
-        const scaled = (ints[scoresAt / 4 + i] as number) * (floats[scales + i] as number);
-        if (scaled < leastScaled) continue;
-        const middle = scaled * step;
-        const margin = (floats[errors + i] as number) * perError + rest;
-        if (middle + margin < floor || (accept !== undefined && !accept(first + i))) continue;
-        found.rows.push(first + i);
-        found.uppers.push(middle + margin);
-        floors.offer(first + i, middle - margin);
-        floor = floors.least();
-        leastScaled = (floor - largestMargin) / step;
+  /** Computes candidates: first those that are the best by their codes, which spare most of the others. */
+  const exactCandidates = (best: Best, candidates: Candidates): void => {
+    const { rows: found, uppers, lowers, floor } = candidates;
+    const { doubles, ints } = blocks.views();
+    const batch = new Int32Array(BATCH_ROWS);
+    for (const isFirst of [true, false]) {
+      for (let next = 0; next < found.length;) {
+        const least = best.least();
+        let count = 0;
+        for (; next < found.length && count < BATCH_ROWS; next++) {
+          if ((lowers[next] as number) >= floor !== isFirst || (uppers[next] as number) < least) continue;
+          const row = found[next] as number;
+          batch[count] = row;
+          ints[listAt / 4 + count] = blocks.floatsAt(row);
+          count += 1;
+        }
+        kernel.exact(listAt, count, stride, queryAt, scoresAt);
+        for (let i = 0; i < count; i++) best.offer(batch[i] as number, doubles[scoresAt / 8 + i] as number);
       }
-      if (found.rows.length > room) {
-        keepAbove(found, floor);
-        if (found.rows.length > room / 2) return undefined;
-      }
-      first += count;
     }
-    keepAbove(found, floor);
-    return found;
   };
 
   const search = (query: Float32Array, searchOptions: SearchOptions): readonly Match[] => {
@@ -176,18 +138,9 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
     const range = { from, to, accept: searchOptions.accept };
     const isWorthIt = to - from >= Math.max(LEAST_COARSE_ROWS, 8 * wanted);
     blocks.views().doubles.set(query, queryAt / 8);
-    const candidates = isWorthIt ? coarsePass(query, wanted, range) : undefined;
-    if (candidates === undefined) {
-      exactPass(best, range);
-      return best.sorted();
-    }
-    const { doubles } = blocks.views();
-    for (let i = 0; i < candidates.rows.length; i++) {
-      if ((candidates.uppers[i] as number) <= best.least()) continue;
-      const row = candidates.rows[i] as number;
-      kernel.exact(blocks.floatsAt(row), 1, stride, queryAt, scoresAt);
-      best.offer(row, doubles[scoresAt / 8] as number);
-    }
+    const candidates = isWorthIt ? coarsePass(kernel, blocks, { query, wanted, ...range }) : undefined;
+    if (candidates === undefined) exactPass(best, range);
+    else exactCandidates(best, candidates);
     return best.sorted();
   };
 
@@ -199,32 +152,6 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
     insert,
     search,
   };
-}
-
-interface Range {
-  readonly from: number;
-  readonly to: number;
-  readonly accept: ((row: number) => boolean) | undefined;
-}
-
-/** Rows with the upper bounds of their similarities. */
-interface Candidates {
-  readonly rows: number[];
-  readonly uppers: number[];
-}
-
-/** Drops the candidates below a floor. */
-function keepAbove({ rows, uppers }: Candidates, floor: number): void {
-  let kept = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const upper = uppers[i] as number;
-    if (upper < floor) continue;
-    rows[kept] = rows[i] as number;
-    uppers[kept] = upper;
-    kept += 1;
-  }
-  rows.length = kept;
-  uppers.length = kept;
 }
 
 function isRow(value: number, end: number): boolean {

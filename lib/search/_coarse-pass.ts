@@ -1,0 +1,149 @@
+/** The first pass of a search: bounds of similarities from int8 codes. */
+import { createBest } from "./_best.ts";
+import { BLOCK_ROWS, type Blocks } from "./_blocks.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** How far the square of a vector's length may be from 1. */
+export const UNIT_TOLERANCE = 1e-3;
+
+/** No vector is longer. */
+const LONGEST = Math.sqrt(1 + UNIT_TOLERANCE);
+
+/** Covers the rounding of the bounds themselves, which are computed in doubles. */
+const ROUNDING = 1e-9;
+
+/** Int8 codes times a query's codes sum up to an int32 if the query's codes, without sign, sum up to this at most. */
+const MAX_QUERY_SUM = 16_900_000;
+
+/** Up to so many candidates it never pays to compute all rows instead. */
+const FEW_CANDIDATES = 2048;
+
+/** Rows of an index. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+  readonly accept: ((row: number) => boolean) | undefined;
+}
+
+/** Rows that may be among the best, with bounds of their similarities. */
+export interface Candidates {
+  readonly rows: number[];
+  readonly uppers: number[];
+  readonly lowers: number[];
+  /** As many similarities as are wanted are at least this: the k-th best lower bound. */
+  readonly floor: number;
+}
+
+/**
+ * Finds the rows that may be among the `wanted` best.
+ *
+ * @param search `query`: it is in the kernel's memory already; its codes are written here.
+ * @returns `undefined` if they are so many that computing all rows is cheaper.
+ */
+export function coarsePass(
+  kernel: Kernel,
+  blocks: Blocks,
+  search: Range & { query: Float32Array; wanted: number },
+): Candidates | undefined {
+  const { from, to, accept, query, wanted } = search;
+  const { stride, codedQuery, scores } = blocks;
+  const { floats, ints, shorts } = blocks.views();
+  const { step, perError, rest } = codeQuery(query, shorts.subarray(codedQuery / 2));
+  // Most rows fail already with the largest error of all, which takes one product.
+  const largestMargin = blocks.largestError() * perError + rest;
+  const best = createBest(wanted);
+  let floor = -Infinity;
+  let leastScaled = -Infinity;
+  const rows: number[] = [];
+  const uppers: number[] = [];
+  const lowers: number[] = [];
+
+  for (let first = from; first < to;) {
+    const count = Math.min(BLOCK_ROWS - (first % BLOCK_ROWS), to - first);
+    kernel.coarse(blocks.codesAt(first), count, stride, codedQuery, scores);
+    const sums = scores / 4;
+    const scales = blocks.scaleAt(first) / 4;
+    const errors = blocks.errorAt(first) / 4;
+    if (first === from && accept === undefined) {
+      const least = leastOfBest(ints.subarray(sums, sums + count), floats.subarray(scales), wanted);
+      floor = least * step - largestMargin;
+      leastScaled = (floor - largestMargin) / step;
+    }
+    for (let i = 0; i < count; i++) {
+      const scaled = (ints[sums + i] as number) * (floats[scales + i] as number);
+      if (scaled < leastScaled) continue;
+      const middle = scaled * step;
+      const margin = (floats[errors + i] as number) * perError + rest;
+      if (middle + margin < floor || (accept !== undefined && !accept(first + i))) continue;
+      rows.push(first + i);
+      uppers.push(middle + margin);
+      lowers.push(middle - margin);
+      best.offer(first + i, middle - margin);
+      floor = Math.max(floor, best.least());
+      leastScaled = (floor - largestMargin) / step;
+    }
+    first += count;
+    const room = Math.max(FEW_CANDIDATES, 4 * wanted, (first - from) >> 3);
+    if (rows.length > room) {
+      keepAbove({ rows, uppers, lowers, floor });
+      if (rows.length > room / 2) return undefined;
+    }
+  }
+  const candidates = { rows, uppers, lowers, floor };
+  keepAbove(candidates);
+  return candidates;
+}
+
+/** Writes the codes of a query; returns what one is worth, and what a row's error and the query's own may hide. */
+function codeQuery(query: Float32Array, codes: Int16Array): { step: number; perError: number; rest: number } {
+  const dim = query.length;
+  let max = 0;
+  for (let i = 0; i < dim; i++) {
+    const size = Math.abs(query[i] as number);
+    if (size > max) max = size;
+  }
+  const step = Math.max(max / 32_767, (LONGEST * Math.sqrt(dim)) / (MAX_QUERY_SUM - dim));
+  const perStep = 1 / step;
+  for (let i = 0; i < dim; i++) {
+    const scaled = (query[i] as number) * perStep;
+    // The array takes the whole part.
+    codes[i] = scaled < 0 ? scaled - 0.5 : scaled + 0.5;
+  }
+  const lost = 0.500001 * step * Math.sqrt(dim);
+  return { step, perError: LONGEST + lost, rest: lost * LONGEST + ROUNDING };
+}
+
+/**
+ * Splits a block's first rows into `wanted` groups and returns the least of the groups' best: so many rows are at least as
+ * good, and few are better, which spares the rest of the pass most of its work.
+ */
+function leastOfBest(sums: Int32Array, scales: Float32Array, wanted: number): number {
+  const size = Math.floor(sums.length / wanted);
+  if (size === 0) return -Infinity;
+  let least = Infinity;
+  for (let group = 0, i = 0; group < wanted; group++) {
+    let most = -Infinity;
+    for (const end = i + size; i < end; i++) {
+      const scaled = (sums[i] as number) * (scales[i] as number);
+      if (scaled > most) most = scaled;
+    }
+    if (most < least) least = most;
+  }
+  return least;
+}
+
+/** Drops the candidates whose upper bound is below the floor. */
+function keepAbove({ rows, uppers, lowers, floor }: Candidates): void {
+  let kept = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const upper = uppers[i] as number;
+    if (upper < floor) continue;
+    rows[kept] = rows[i] as number;
+    uppers[kept] = upper;
+    lowers[kept] = lowers[i] as number;
+    kept += 1;
+  }
+  rows.length = kept;
+  uppers.length = kept;
+  lowers.length = kept;
+}
