@@ -29,6 +29,7 @@ const RUN_BLOCK = 10;
 const SYNTHETIC = "synthetic market, trades of runs";
 const REAL = "real bars 2021 and 2022, trades of a run";
 const POOLED = "the three worlds planted on indicators, together";
+const DEFAULT = "hashing";
 const PLAIN = "plain indicators";
 const NAMED = "indicators, asset, regime";
 
@@ -58,7 +59,7 @@ export async function recallQuality(options: RecallQualityOptions = {}): Promise
   const { seeds = 3, moreSeeds = 40, memory = 400, queries = 200, model = HAS_MODEL } = options;
   const size = { memory, queries };
   const fast = {
-    hashing: bySentence(hashingEmbedder()),
+    [DEFAULT]: bySentence(hashingEmbedder()),
     [PLAIN]: byNumbers(indicatorsOf),
     [NAMED]: byNumbers((situation) => [...indicatorsOf(situation), ...namesOf(situation)]),
   };
@@ -79,8 +80,8 @@ export async function recallQuality(options: RecallQualityOptions = {}): Promise
       `Share of held-out trades whose direction x result the sum of direction x result_r of the ${K} nearest of ${memory} remembered trades has the sign of (ours), against the sign of all remembered trades' sum, which no situation moves (peer). In "ratio", the difference in percentage points. In brackets: 95 % intervals, bootstrapped over queries ${RESAMPLES} times (trades of runs in blocks of ${RUN_BLOCK}), given what is remembered.`,
       `Hashing and MiniLM: cosine of the sentences' vectors, as a decision recalls. Plain indicators: Euclidean distance of 7 z-scored numbers, those that the sentence has in words (return / ATR, distance of the averages / ATR, ADX, RSI, volatility rank, z-score, place in the channel); asset and regime are not among them. "Indicators, asset, regime" has these two as well, a z-scored 0 or 1 for each name: all that the sentence has. ${minilm === undefined ? "MiniLM skipped: the sentence model (CARRYOVER_MODEL_DIR). " : ""}`,
       `Planted worlds: drawn situations, and a price that goes where the situation says at most 80 % of the time; results are drawn 20 times for each. Trades of runs: config.yaml's rule providers without memory, up to ${queries} trades decided after the last remembered one closed.`,
-      ...verdicts(few, "all methods"),
-      ...verdicts(many, "more seeds, fast methods"),
+      ...againstDefault(few, `${seeds} seeds`),
+      ...againstDefault(many, `${moreSeeds} seeds`),
     ],
     rows: [...rowsOf(few, `${seeds} seeds`), ...rowsOf(many, `${moreSeeds} seeds`)],
   };
@@ -188,17 +189,17 @@ function rowsOf(worlds: ReadonlyMap<string, Scores>, seeds: string): BenchRow[] 
   });
 }
 
-/** What wins against what, where chance can be ruled out. */
-function verdicts(worlds: ReadonlyMap<string, Scores>, among: string): string[] {
+/** How much better than the default each method is. */
+function againstDefault(worlds: ReadonlyMap<string, Scores>, seeds: string): string[] {
   return [...worlds].map(([name, { byMethod, block, majority }]) => {
-    const methods = Object.entries(byMethod);
-    const pairs = methods.flatMap((one, i) => methods.slice(i + 1).map((other) => [one, other] as const));
-    const said = pairs.map(([[a, hitsOfA], [b, hitsOfB]]) => {
-      const { mean, low, high } = difference(hitsOfA, hitsOfB, block);
-      const verdict = low > 0 ? `${a} beats ${b}` : high < 0 ? `${b} beats ${a}` : `${a} and ${b} are not told apart`;
-      return `${verdict} (${a} ${signed(mean)}, ${signed(low)} to ${signed(high)})`;
+    const { [DEFAULT]: defaultHits = [], ...others } = byMethod;
+    const said = Object.entries(others).map(([method, hits]) => {
+      const { mean, low, high } = difference(hits, defaultHits, block);
+      const verdict = low > 0 ? "better" : high < 0 ? "worse" : "no difference shown";
+      return `${method} ${signed(mean)} points (${signed(low)} to ${signed(high)}): ${verdict}`;
     });
-    return `${name} (${among}, ${majority.length} queries): ${said.join("; ")}.`;
+    const where = name === REAL ? name : `${name}, ${seeds}`;
+    return `Against ${DEFAULT}, ${where}, ${majority.length} queries: ${said.join("; ")}.`;
   });
 }
 
