@@ -3,6 +3,7 @@ import { renderReport } from "../bench/_measure.ts";
 import { growth } from "../bench/growth.ts";
 import { market } from "../bench/market.ts";
 import { memoryStats } from "../bench/memory-stats.ts";
+import { recallQuality } from "../bench/recall-quality.ts";
 import { search } from "../bench/search.ts";
 import { startup } from "../bench/startup.ts";
 import { year } from "../bench/year.ts";
@@ -28,6 +29,7 @@ test.each([
   ["growth", () => growth({ rounds: 1, sizes: [5, 10], records: 3 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
   ["search", () => search({ rounds: 1, sizes: [50, 300], flushMb: 1 })],
+  ["recall-quality", () => recallQuality({ seeds: 1, moreSeeds: 0, memory: 60, queries: 30, model: false })],
 ])(
   "bench/%s.ts measures",
   async (_name, bench) => {

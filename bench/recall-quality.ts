@@ -1,0 +1,209 @@
+/**
+ * Is recall any good? How often the nearest neighbours of a situation say which way its trade went: by the hashing embedder, by
+ * the sentence model and by plain indicators, where the result depends on the situation and where it does not.
+ *
+ *     bun bench/recall-quality.ts [--seeds 3] [--more-seeds 40]
+ *
+ * Takes some minutes, nearly all of them the sentence model's, and so is not a part of bench/all.ts.
+ */
+import { parseArgs } from "node:util";
+import type { Outcome } from "../lib/domain.ts";
+import { hashingEmbedder } from "../lib/embed/hashing-embedder.ts";
+import { loadEmbedder } from "../lib/host/load-embedder.ts";
+import { HAS_MODEL, HAS_REAL_BARS, MODEL_DIR } from "../test/_samples.ts";
+import { renderReport, type BenchReport, type BenchRow } from "./_measure.ts";
+import { at, bootstrap, difference, RESAMPLES } from "./_chance.ts";
+import { bySentence, byNumbers, K, type Method } from "./_recall-methods.ts";
+import {
+  INDICATOR_WORLDS,
+  indicatorsOf,
+  namesOf,
+  plantedSample,
+  runSample,
+  tradesOfRun,
+  type Sample,
+} from "./_recall-worlds.ts";
+
+/** Trades of a run overlap in time, so neighbours in time are drawn together. */
+const RUN_BLOCK = 10;
+const SYNTHETIC = "synthetic market, trades of runs";
+const REAL = "real bars 2021 and 2022, trades of a run";
+const POOLED = "the three worlds planted on indicators, together";
+const PLAIN = "plain indicators";
+const NAMED = "indicators, asset, regime";
+
+/** How often each method is right, 0..1 a query; queries of the same place are the same. */
+interface Scores {
+  readonly byMethod: Record<string, number[]>;
+  /** Of the majority of what is remembered: the same answer for every situation. */
+  readonly majority: number[];
+  readonly ceilings: number[];
+  readonly block: number;
+}
+
+/** What is measured. */
+export interface RecallQualityOptions {
+  /** Seeds that all methods see. */
+  readonly seeds?: number;
+  /** Seeds that the fast methods see in the worlds of seeds; none where 0. */
+  readonly moreSeeds?: number;
+  readonly memory?: number;
+  readonly queries?: number;
+  /** Whether the sentence model takes part. @default where it is there */
+  readonly model?: boolean;
+}
+
+/** Measures it. */
+export async function recallQuality(options: RecallQualityOptions = {}): Promise<BenchReport> {
+  const { seeds = 3, moreSeeds = 40, memory = 400, queries = 200, model = HAS_MODEL } = options;
+  const size = { memory, queries };
+  const fast = {
+    hashing: bySentence(hashingEmbedder()),
+    [PLAIN]: byNumbers(indicatorsOf),
+    [NAMED]: byNumbers((situation) => [...indicatorsOf(situation), ...namesOf(situation)]),
+  };
+  const minilm = model ? bySentence(await loadEmbedder({ embedder: "onnx", model_dir: MODEL_DIR })) : undefined;
+  const all: Record<string, Method> = minilm === undefined ? fast : { MiniLM: minilm, ...fast };
+
+  const samples = await seededSamples(range(1, seeds), size);
+  if (HAS_REAL_BARS) {
+    const trades = await tradesOfRun({ market: "bars", seed: 1, start: "2021-01-01", end: "2023-01-01" });
+    samples.push(...samplesOf(REAL, trades, size));
+  }
+  const few = await score(samples, all);
+  const many =
+    moreSeeds > 0 ? await score(await seededSamples(range(1, moreSeeds), size), fast) : new Map<string, Scores>();
+  return {
+    title: "Is recall any good?",
+    notes: [
+      `Share of held-out trades whose direction x result the sum of direction x result_r of the ${K} nearest of ${memory} remembered trades has the sign of (ours), against the sign of all remembered trades' sum, which no situation moves (peer). In "ratio", the difference in percentage points. In brackets: 95 % intervals, bootstrapped over queries ${RESAMPLES} times (trades of runs in blocks of ${RUN_BLOCK}), given what is remembered.`,
+      `Hashing and MiniLM: cosine of the sentences' vectors, as a decision recalls. Plain indicators: Euclidean distance of 7 z-scored numbers, those that the sentence has in words (return / ATR, distance of the averages / ATR, ADX, RSI, volatility rank, z-score, place in the channel); asset and regime are not among them. "Indicators, asset, regime" has these two as well, a z-scored 0 or 1 for each name: all that the sentence has. ${minilm === undefined ? "MiniLM skipped: the sentence model (CARRYOVER_MODEL_DIR). " : ""}`,
+      `Planted worlds: drawn situations, and a price that goes where the situation says at most 80 % of the time; results are drawn 20 times for each. Trades of runs: config.yaml's rule providers without memory, up to ${queries} trades decided after the last remembered one closed.`,
+      ...verdicts(few, "all methods"),
+      ...verdicts(many, "more seeds, fast methods"),
+    ],
+    rows: [...rowsOf(few, `${seeds} seeds`), ...rowsOf(many, `${moreSeeds} seeds`)],
+  };
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+/** The planted worlds and the synthetic market's trades, by seed. */
+async function seededSamples(seeds: readonly number[], size: { memory: number; queries: number }): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  // 25 trades a month are fewer than there are.
+  const end = new Date(Date.UTC(2019, Math.ceil((size.memory + size.queries) / 25))).toISOString();
+  for (const seed of seeds) {
+    samples.push(plantedSample(seed, { ...size, draws: 20 }));
+    const trades = await tradesOfRun({ market: "synthetic", seed, start: "2019-01-01", end });
+    samples.push(...samplesOf(SYNTHETIC, trades, size).slice(0, 1));
+  }
+  return samples;
+}
+
+/** Samples of a run, each later than the one before by as many trades as it asks about. */
+function samplesOf(name: string, trades: readonly Outcome[], size: { memory: number; queries: number }): Sample[] {
+  const samples: Sample[] = [];
+  for (let from = 0; from + size.memory + size.queries / 2 < trades.length; from += size.queries) {
+    samples.push(runSample(name, trades, { from, ...size }));
+  }
+  return samples;
+}
+
+/** How often each method is right in each world. */
+async function score(
+  samples: readonly Sample[],
+  methods: Readonly<Record<string, Method>>,
+): Promise<Map<string, Scores>> {
+  const worlds = new Map<string, Scores>();
+  for (const sample of samples) {
+    const remembered = sample.memory.length;
+    const nearest: [string, number[][]][] = [];
+    for (const [name, method] of Object.entries(methods)) nearest.push([name, await method(sample)]);
+    for (const { name, draws, ceiling } of sample.worlds) {
+      const block = draws.length > 1 ? 1 : RUN_BLOCK;
+      const scores = worlds.get(name) ?? { byMethod: {}, majority: [], ceilings: [], block };
+      worlds.set(name, scores);
+      const everything = sample.memory.map((_, i) => i);
+      sample.queries.forEach((_, q) => {
+        const rate = (rows: readonly number[]): number => {
+          const hits = draws.map((results) => agreement(rows, results, at(results, remembered + q)));
+          return hits.reduce((sum, hit) => sum + hit, 0) / hits.length;
+        };
+        for (const [method, found] of nearest) (scores.byMethod[method] ??= []).push(rate(at(found, q)));
+        scores.majority.push(rate(everything));
+      });
+      if (ceiling !== undefined) scores.ceilings.push(ceiling);
+    }
+  }
+  if (worlds.size > 0) worlds.set(POOLED, pooled(INDICATOR_WORLDS.flatMap((name) => worlds.get(name) ?? [])));
+  return worlds;
+}
+
+/** 1 where the remembered results say the same direction, 0 for the other one, a half where they say none. */
+function agreement(rows: readonly number[], results: readonly number[], actual: number): number {
+  const sum = rows.reduce((total, row) => total + at(results, row), 0);
+  return 0.5 + 0.5 * Math.sign(sum) * Math.sign(actual);
+}
+
+/** The mean over worlds, query by query: they have the same situations. */
+function pooled(worlds: readonly Scores[]): Scores {
+  const meanOf = (lists: readonly (readonly number[])[]): number[] =>
+    at(lists, 0).map((_, i) => lists.reduce((sum, list) => sum + at(list, i), 0) / lists.length);
+  const methods = Object.keys(at(worlds, 0).byMethod);
+  return {
+    byMethod: Object.fromEntries(
+      methods.map((method) => [method, meanOf(worlds.map((w) => w.byMethod[method] ?? []))]),
+    ),
+    majority: meanOf(worlds.map(({ majority }) => majority)),
+    ceilings: worlds.flatMap(({ ceilings }) => ceilings),
+    block: 1,
+  };
+}
+
+function signed(value: number): string {
+  return `${value > 0 ? "+" : ""}${value.toFixed(1)}`;
+}
+
+/** Every method in every world, and what a world's situations could tell at best. */
+function rowsOf(worlds: ReadonlyMap<string, Scores>, seeds: string): BenchRow[] {
+  return [...worlds].flatMap(([name, { byMethod, majority, ceilings, block }]) => {
+    const where = name === REAL ? name : `${name}, ${seeds}`;
+    const peer = `${bootstrap(majority, block).mean.toFixed(1)} %`;
+    const rows = Object.entries(byMethod).map(([method, hits]) => {
+      const { mean, low, high } = bootstrap(hits, block);
+      const more = difference(hits, majority, block);
+      return {
+        what: `${where}: ${method}`,
+        ours: `${mean.toFixed(1)} % (${low.toFixed(1)} to ${high.toFixed(1)})`,
+        peer,
+        ratio: `${signed(more.mean)} (${signed(more.low)} to ${signed(more.high)})`,
+      };
+    });
+    if (ceilings.length === 0) return rows;
+    const best = (100 * ceilings.reduce((sum, share) => sum + share, 0)) / ceilings.length;
+    return [...rows, { what: `${where}: who knows the world`, ours: `${best.toFixed(1)} %` }];
+  });
+}
+
+/** What wins against what, where chance can be ruled out. */
+function verdicts(worlds: ReadonlyMap<string, Scores>, among: string): string[] {
+  return [...worlds].map(([name, { byMethod, block, majority }]) => {
+    const methods = Object.entries(byMethod);
+    const pairs = methods.flatMap((one, i) => methods.slice(i + 1).map((other) => [one, other] as const));
+    const said = pairs.map(([[a, hitsOfA], [b, hitsOfB]]) => {
+      const { mean, low, high } = difference(hitsOfA, hitsOfB, block);
+      const verdict = low > 0 ? `${a} beats ${b}` : high < 0 ? `${b} beats ${a}` : `${a} and ${b} are not told apart`;
+      return `${verdict} (${a} ${signed(mean)}, ${signed(low)} to ${signed(high)})`;
+    });
+    return `${name} (${among}, ${majority.length} queries): ${said.join("; ")}.`;
+  });
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { seeds: { type: "string" }, "more-seeds": { type: "string" } } });
+  const seeds = Number(values.seeds ?? 3);
+  console.log(renderReport(await recallQuality({ seeds, moreSeeds: Number(values["more-seeds"] ?? 40) })));
+}
