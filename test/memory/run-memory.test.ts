@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import type { Outcome, Situation } from "../../lib/domain.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
@@ -7,6 +7,9 @@ import { describeSituation } from "../../lib/memory/description.ts";
 import { openMemory, type Memory } from "../../lib/memory/memory.ts";
 import { openRunMemory, type RunMemory, type RunMemoryOptions } from "../../lib/memory/run-memory.ts";
 import { makeOutcome, makeOutcomes, makeVote } from "./_outcomes.ts";
+
+// Properties are tried on many histories, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const DAY_MS = 86_400_000;
 const START_MS = Date.UTC(2021, 5, 1);
