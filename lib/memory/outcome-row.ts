@@ -1,4 +1,4 @@
-import type { Market, Outcome, TradeAction, Vote } from "../domain.ts";
+import type { Market, Outcome, TradeAction, Vote, SimilarTrade } from "../domain.ts";
 
 const DIRECTIONS = { BUY: 1, SELL: -1, HOLD: 0 } as const;
 
@@ -90,4 +90,19 @@ export function distinctTrades(rows: readonly OutcomeRow[]): readonly OutcomeRow
     const trade = `${asset} ${action} ${entryMs} ${exitMs}`;
     return !seen.has(trade) && seen.add(trade);
   });
+}
+
+/** A remembered trade as recall tells of it. */
+export function similarTrade(row: OutcomeRow, similarity: number): SimilarTrade {
+  return {
+    decision_id: row.id,
+    similarity,
+    asset: row.asset,
+    regime: row.regime,
+    action: row.action,
+    exit_timestamp: new Date(row.exitMs).toISOString(),
+    won: row.won,
+    pnl_pct: row.pnlPct,
+    result_r: row.resultR,
+  };
 }

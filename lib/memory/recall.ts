@@ -5,7 +5,7 @@ import type { Storage } from "../files/storage.ts";
 import { createSearchIndex } from "../search/search-index.ts";
 import { situationSentence } from "./description.ts";
 import { decodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
-import { distinctTrades, type OutcomeRow } from "./outcome-row.ts";
+import { distinctTrades, similarTrade, type OutcomeRow } from "./outcome-row.ts";
 import type { DamagedFile } from "./outcome-store.ts";
 import type { MemoryReading } from "./read-memory.ts";
 import { readVectors } from "./vector-store.ts";
@@ -84,21 +84,6 @@ export async function recallTrades(
   const matches = searched.length === 0 ? [] : index.search(await embedSentence(embedder, sentence), { k });
   const similar = matches.map(({ row, similarity }) => similarTrade(searched[row] as OutcomeRow, similarity));
   return { market, remembered: trades.length, searched: searched.length, similar, embedded, damaged };
-}
-
-/** A remembered trade as an answer tells of it. */
-function similarTrade(row: OutcomeRow, similarity: number): SimilarTrade {
-  return {
-    decision_id: row.id,
-    similarity,
-    asset: row.asset,
-    regime: row.regime,
-    action: row.action,
-    exit_timestamp: new Date(row.exitMs).toISOString(),
-    won: row.won,
-    pnl_pct: row.pnlPct,
-    result_r: row.resultR,
-  };
 }
 
 /** The name as the trades have it. In a memory without trades any name will do: nothing is found anyway. */

@@ -1,10 +1,10 @@
-import type { Market, MemoryContext, Outcome, RecentRecord, SimilarTrade, Situation } from "../domain.ts";
+import type { Market, MemoryContext, Outcome, RecentRecord, Situation } from "../domain.ts";
 import { embedSentence } from "../embed/embedder.ts";
 import { createSearchIndex } from "../search/search-index.ts";
 import { describeSituation } from "./description.ts";
 import { countedSince } from "./forget.ts";
 import type { Memory } from "./memory.ts";
-import { compareRows, distinctTrades, type OutcomeRow } from "./outcome-row.ts";
+import { compareRows, distinctTrades, similarTrade, type OutcomeRow } from "./outcome-row.ts";
 import type { VectorRow } from "./vector-store.ts";
 import { evidenceR, weightsFromEvidence } from "./weights.ts";
 
@@ -148,18 +148,4 @@ function baseOf(all: readonly VectorRow[], options: RunMemoryOptions): VectorRow
   const trades = distinctTrades(visible.map(({ row }) => row));
   const window = new Set(trades.slice(Math.max(0, trades.length - options.maxMemorySize)));
   return visible.filter(({ row }) => window.has(row));
-}
-
-function similarTrade(row: OutcomeRow, similarity: number): SimilarTrade {
-  return {
-    decision_id: row.id,
-    similarity,
-    asset: row.asset,
-    regime: row.regime,
-    action: row.action,
-    exit_timestamp: new Date(row.exitMs).toISOString(),
-    won: row.won,
-    pnl_pct: row.pnlPct,
-    result_r: row.resultR,
-  };
 }
