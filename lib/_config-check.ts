@@ -27,6 +27,9 @@ export interface ConfigProblem {
   readonly text: string;
 }
 
+/** A decision's id, which is part of a file name of at most 120 characters, has 23 beside the asset's name. */
+const MAX_ASSET_LENGTH = 97;
+
 /** Checks a parsed document and fills in the defaults; keys come out in the order of `Config`. */
 export function checkConfig(z: typeof Zod, data: unknown): { config: Config } | { problems: ConfigProblem[] } {
   const result = configSchema(z).safeParse(data, { reportInput: true });
@@ -56,7 +59,10 @@ function configSchema(z: typeof Zod) {
   const path = text("a path", isPath);
   const duration = text('a duration such as "15m", "4h" or "5d"', (value) => parseDuration(value) !== undefined);
   const day = text('a day such as "2021-01-31"', isDay);
-  const asset = text('an asset\'s name that can be part of a file name, such as "BTCUSD"', isFileNamePart);
+  const asset = text(
+    `an asset's name that can be part of a file name, such as "BTCUSD", of at most ${MAX_ASSET_LENGTH} characters`,
+    (value) => isFileNamePart(value) && value.length <= MAX_ASSET_LENGTH,
+  );
   const name = text("a name of 1 to 60 printable characters", isProviderName);
 
   const provider = z.discriminatedUnion(

@@ -1,4 +1,4 @@
-/** Plain text for a terminal: tables, numbers, sparklines, trend arrows and the progress line. */
+/** Plain text for a terminal: tables, numbers, trend arrows and the progress line. */
 import { fstatSync, writeSync } from "node:fs";
 import { isAbsolute, relative } from "node:path";
 
@@ -13,7 +13,6 @@ export interface Column {
 export const SHOWN_CHUNKS = 6;
 
 const COLORS = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
-const SPARKS = "▁▂▃▄▅▆▇█";
 
 /** Whether a descriptor (1: stdout, 2: stderr) is a terminal. */
 export function isTerminal(fd: 1 | 2): boolean {
@@ -125,15 +124,6 @@ export function shownPath(path: string): string {
 /** Says that tables show the last chunks only, where there are more. */
 export function shownChunks(count: number): string {
   return count > SHOWN_CHUNKS ? `\nBelow, the last ${SHOWN_CHUNKS} of ${count} chunks; --json has them all\n` : "";
-}
-
-/** One character a value, from the lowest to the highest of them; values that do not differ are drawn in the middle. */
-export function sparkline(values: readonly number[]): string {
-  const low = Math.min(...values);
-  const span = Math.max(...values) - low;
-  return values
-    .map((value) => SPARKS[span === 0 ? 3 : Math.min(7, Math.floor(((value - low) / span) * 8))] ?? " ")
-    .join("");
 }
 
 /** `↑` or `↓` for a change that is larger than its standard error; `~` for one that may be chance or is unknown. */

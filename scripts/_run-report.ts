@@ -32,7 +32,7 @@ export function runProgress(): { update: (progress: Progress) => void; clear: ()
     clear: line.clear,
     update: (progress) => {
       const now = performance.now();
-      ticks += progress.ticks;
+      ticks += 1;
       first ??= { atMs: now, ticks, share: progress.share };
       const start = first;
       line.update(() => {
@@ -43,7 +43,7 @@ export function runProgress(): { update: (progress: Progress) => void; clear: ()
         const date = new Date(progress.simulatedMs).toISOString().slice(0, 10);
         return (
           `${progress.chunk}  ${date}  ${fixed(100 * progress.share, 0)}%  equity ${money(progress.equity)}  ` +
-          `${progress.trades} trades  ${fixed(rate, 0)} bars/s  ${left} left`
+          `${progress.trades} trades  ${fixed(rate, 0)} ticks/s  ${left} left`
         );
       });
     },

@@ -6,31 +6,69 @@ import { abstain, type Provider } from "../providers/provider.ts";
 const MAX_TEXT = 1000;
 
 /**
- * Asks every provider at once. One that throws, rejects or answers out of range abstains, and the others count.
+ * Asks every provider at once. One that throws, rejects or answers out of range abstains, and the others count. What they
+ * are told is frozen: none can change what the others, the broker or the files get.
  *
+ * @param input `signal`: what stops the run, so that a provider that never answers does not keep it.
  * @returns A vote of each, in the order of `providers`, whatever the order in which they answered.
  */
 export async function askProviders(
   providers: readonly Provider[],
-  input: { situation: Situation; context: MemoryContext },
+  input: { situation: Situation; context: MemoryContext; signal?: AbortSignal | undefined },
 ): Promise<readonly Vote[]> {
+  Object.freeze(input.situation);
+  freezeContext(input.context);
   const answers = providers.map((provider) => ask(provider, input));
   // Rules answer at once; waiting only for those who promise saves most of the time of a run without models.
-  const settled = answers.some((answer) => answer instanceof Promise) ? await Promise.all(answers) : answers;
+  const settled = answers.some((answer) => answer instanceof Promise)
+    ? await unlessAborted(Promise.all(answers), input.signal)
+    : answers;
   return settled.map((answer, i) => voteOf(providers[i]?.name ?? "", answer));
 }
 
 function ask(provider: Provider, input: { situation: Situation; context: MemoryContext }): unknown {
   try {
     const answer: unknown = provider.vote(input.situation, input.context);
-    return answer instanceof Promise ? answer.catch((error: unknown) => abstain(messageOf(error))) : answer;
+    if (!isThenable(answer)) return answer;
+    return Promise.resolve(answer).catch((error: unknown) => abstain(messageOf(error)));
   } catch (error) {
     return abstain(messageOf(error));
   }
 }
 
-/** Checks an answer: whoever wrote the provider may not have had a type checker. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+/** Settles like `work`, or rejects with the signal's reason as soon as it is aborted. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
+function freezeContext(context: MemoryContext): void {
+  context.similar.forEach(Object.freeze);
+  Object.freeze(context.similar);
+  Object.freeze(context.recent);
+  Object.freeze(context);
+}
+
+/** A vote of whatever was answered; reading an answer may throw like asking for it. */
 function voteOf(provider: string, answer: unknown): Vote {
+  try {
+    return checkedVote(provider, answer);
+  } catch (error) {
+    return { provider, ...abstain(shortened(messageOf(error))) };
+  }
+}
+
+/** Checks an answer: whoever wrote the provider may not have had a type checker. */
+function checkedVote(provider: string, answer: unknown): Vote {
   const { action, confidence, reason, error } = (answer ?? {}) as Partial<Record<keyof Answer, unknown>>;
   if (typeof error === "string") return { provider, ...abstain(shortened(error)) };
   if (action !== "BUY" && action !== "SELL" && action !== "HOLD") {

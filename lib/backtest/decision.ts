@@ -26,7 +26,7 @@ export async function decideOn(
   const { broker, settings, providers } = context;
   const { asset } = feed;
   const recalled = await context.memory.recall(situation);
-  const votes = await askProviders(providers, { situation, context: recalled });
+  const votes = await askProviders(providers, { situation, context: recalled, signal: context.signal });
   const { action, confidence } = decide(votes, weights);
   const behind = {
     decision_id: decisionId(context.runId, asset, situation.timestamp),

@@ -19,6 +19,8 @@ export interface LoopContext {
   readonly runId: string;
   readonly market: Market;
   readonly chunks: readonly Chunk[];
+  /** Stops the run, also while a provider is being waited for. */
+  readonly signal: AbortSignal | undefined;
   /** Called after every tick; it may throw to stop the run between two ticks. */
   readonly onTick: (tick: TickReport) => void;
 }

@@ -65,11 +65,15 @@ function configOf(job: BacktestJob): Json {
 function notesOnOlder(run: { id: string; key: RunKey; known: ReadonlyMap<string, RunKey> }): readonly string[] {
   const [closest] = [...run.known]
     .filter(([, key]) => key.period === run.key.period)
-    .map(([id, key]) => ({ id, differs: differences(key, run.key) }))
+    .map(([id, key]) => ({ id, key, differs: differences(key, run.key) }))
     .toSorted((a, b) => a.differs.length - b.differs.length || (a.id < b.id ? -1 : 1));
   if (closest === undefined) return [];
+  const before = closest.key.base;
+  const ids = new Set(run.key.base.map(([id]) => id));
+  const gone = before.filter(([id]) => !ids.has(id)).length;
+  const bases = `base (${before.length} outcomes carried in then, ${ids.size} now, ${gone} of the former gone)`;
   return [
     `This is a new run, ${run.id.slice(0, 12)}: run ${closest.id.slice(0, 12)} of ${run.key.period.replace("/", " to ")} ` +
-      `differs in ${closest.differs.join(", ")}. The older one stays as it is`,
+      `differs in ${closest.differs.map((part) => (part === "base" ? bases : part)).join(", ")}. The older one stays as it is`,
   ];
 }

@@ -50,7 +50,7 @@ export interface BacktestJob {
   readonly onNote?: (note: string) => void;
   /** Called after every tick. */
   readonly onProgress?: (progress: Progress) => void;
-  /** Stops the run between two ticks; what was recorded stays. */
+  /** Stops the run between two ticks, or while a provider is waited for; what was recorded stays. */
   readonly signal?: AbortSignal;
 }
 
@@ -64,8 +64,6 @@ export interface Progress {
   readonly equity: number;
   /** Trades that closed so far. */
   readonly trades: number;
-  /** Ticks since the call before. */
-  readonly ticks: number;
 }
 
 /** What a run came to. */
@@ -209,11 +207,12 @@ function openContext(
     runId: run.runId,
     market: job.market,
     chunks: run.chunks,
+    signal: job.signal,
     onTick: ({ chunk, knownMs, equity, closed }) => {
       job.signal?.throwIfAborted();
       trades += closed;
       const share = Math.min(1, (knownMs - fromMs) / (toMs - fromMs));
-      job.onProgress?.({ chunk, simulatedMs: knownMs, share, equity, trades, ticks: 1 });
+      job.onProgress?.({ chunk, simulatedMs: knownMs, share, equity, trades });
     },
   };
 }

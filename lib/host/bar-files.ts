@@ -12,8 +12,8 @@ const EXTENSIONS = [".csv", ".csv.gz", ".parquet"] as const;
  *
  * @param options `timeframe` as in the files' names, such as `1h`, and its length; `explicit`: the folder was asked for
  * by name, so that it must be there.
- * @returns The series by asset, in the order of `assets`, or `undefined` if none of them has a file.
- * @throws {CarryoverError} `NOT_FOUND` if an explicit folder is not there, or only some assets have a file; `BAD_USAGE`
+ * @returns The series by asset, in the order of `assets`, or `undefined` if the folder has no bars of that timeframe at all.
+ * @throws {CarryoverError} `NOT_FOUND` if an explicit folder is not there, or it has bars but not of every asset; `BAD_USAGE`
  * if an asset has two; `BAD_DATA` for bars that are malformed; `IO`.
  */
 export async function loadBars(options: {
@@ -34,13 +34,14 @@ export async function loadBars(options: {
     }
     if (found[0] !== undefined) files.set(asset, join(dataDir, found[0]));
   }
-  if (files.size === 0) return undefined;
+  const bars = [...names].filter((name) => EXTENSIONS.some((extension) => name.endsWith(`_${timeframe}${extension}`)));
+  if (bars.length === 0) return undefined;
   const missing = assets.filter((asset) => !files.has(asset)).map((asset) => `"${asset}_${timeframe}.csv"`);
   if (missing.length > 0) {
     throw new CarryoverError(
       "NOT_FOUND",
-      `Cannot load bars: found no ${missing.join(", no ")} (or .csv.gz, .parquet) in "${dataDir}" beside the other assets' files, ` +
-        "expected one for each asset, as synthetic and real bars never mix in a run",
+      `Cannot load bars: found no ${missing.join(", no ")} (or .csv.gz, .parquet) in "${dataDir}" beside ` +
+        `${bars.slice(0, 5).toSorted().join(", ")}, expected one for each asset: synthetic and real bars never mix`,
     );
   }
   const series = new Map<string, BarSeries>();

@@ -76,7 +76,7 @@ async function importProvider(path: string, name: string): Promise<Provider> {
   try {
     loaded = (await import(pathToFileURL(path).href)) as { readonly vote?: unknown };
   } catch (cause) {
-    throw refuse(messageOf(cause), cause);
+    throw refuse(`an error while it loads (${messageOf(cause)})`, cause);
   }
   const { vote } = loaded;
   if (typeof vote !== "function") throw refuse(`${typeof vote} as "vote"`);

@@ -8,6 +8,7 @@ import { distinctTrades, type OutcomeRow } from "../memory/outcome-row.ts";
 import { readMemory } from "../memory/read-memory.ts";
 import { isSnapshotFile } from "../memory/snapshot-store.ts";
 import { SIDECAR_FILE, VECTORS_FILE } from "../memory/vector-store.ts";
+import { attempt } from "./_durable.ts";
 import { diskStorage } from "./disk-storage.ts";
 
 /** What is remembered in a folder: what `memory-stats --json` prints. Sizes in bytes, rates 0..100. */
@@ -56,13 +57,15 @@ export interface MemoryReport {
 /**
  * Reads what a memory folder remembers. Takes no lock and writes nothing.
  *
- * @throws {CarryoverError} `NOT_FOUND` if there is no such folder.
+ * @throws {CarryoverError} `NOT_FOUND` if there is no such folder, `IO` if it may not be read.
  */
 export async function readMemoryReport(memoryDir: string): Promise<MemoryReport> {
-  if (statSync(memoryDir, { throwIfNoEntry: false })?.isDirectory() !== true) {
+  const found = attempt("read", memoryDir, () => statSync(memoryDir, { throwIfNoEntry: false }));
+  if (found?.isDirectory() !== true) {
+    const what = found === undefined ? "nothing there" : "a file";
     throw new CarryoverError(
       "NOT_FOUND",
-      `Cannot read memory: found no folder "${memoryDir}", expected one that a run has written`,
+      `Cannot read memory in "${memoryDir}": found ${what}, expected a folder that a run has written`,
     );
   }
   const storage = diskStorage(memoryDir);

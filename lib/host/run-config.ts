@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { isoDate } from "../backtest/chunks.ts";
 import { runBacktest, type BacktestResult, type Progress } from "../backtest/run.ts";
+import type { Summary } from "../backtest/summary.ts";
 import { toSettings, type Config } from "../config.ts";
 import type { BarSeries, Market } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
@@ -76,12 +77,14 @@ export async function runConfig(options: RunOptions): Promise<RunOutcome> {
           options.onProgress(progress);
         },
       });
+      noteOnSilent(config, result.summary, onNote);
       return { ...result, memoryDir };
     } catch (error) {
       if (options.signal.aborted) {
         await memory.flush();
         const place = last === undefined ? "" : ` in ${last.chunk} at ${isoDate(last.simulatedMs)}`;
-        onNote(`Stopped${place}: all ${memory.rows.length} outcomes are kept, and the same command goes on from there`);
+        const again = last === undefined ? "" : ` with ${last.chunk}`;
+        onNote(`Stopped${place}: all ${memory.rows.length} outcomes are kept, and the same command goes on${again}`);
       }
       throw error;
     }
@@ -128,6 +131,17 @@ async function findBars(
     return [asset, bars] as const;
   });
   return { series: new Map(synthetic), market: "synthetic", period };
+}
+
+/** Names providers that never said anything: a wrong name in a votes file, or a program that always fails, looks like that. */
+function noteOnSilent(config: Config, summary: Summary, onNote: (note: string) => void): void {
+  for (const { name, type } of config.providers) {
+    const silent = summary.providers[name]?.abstentions === summary.decisions && summary.decisions > 0;
+    if (!silent || type === "memory") continue;
+    onNote(
+      `Provider "${name}" abstained in all ${summary.decisions} decisions: "error" in *.decisions.ndjson says why`,
+    );
+  }
 }
 
 /** The configuration as the run key has it: all but where things are stored, and the period, which it names itself. */

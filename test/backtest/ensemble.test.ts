@@ -64,7 +64,12 @@ describe("decide()", () => {
 });
 
 describe("askProviders()", () => {
-  const input = { situation: {} as Situation, context: {} as MemoryContext };
+  const context: MemoryContext = {
+    remembered: 0,
+    similar: [],
+    recent: { days: 20, trades: 0, wins: 0, mean_r: null },
+  };
+  const input = { situation: {} as Situation, context };
   const answering = (name: string, answer: () => unknown): Provider => ({ name, vote: answer as Provider["vote"] });
 
   test("lists votes in the order of the providers, whoever answers first", async () => {
@@ -99,6 +104,42 @@ describe("askProviders()", () => {
   ])("makes an abstention of a provider that %s", async (_what, say, error) => {
     const [answer] = await askProviders([answering("p", say)], input);
     expect(answer).toEqual({ provider: "p", action: "HOLD", confidence: 0, error });
+  });
+
+  test("makes an abstention of a provider whose answer can't be read, or that would change what others are told", async () => {
+    const situation = { rsi: 50 } as Situation;
+    const votes = await askProviders(
+      [
+        answering("getter", () => ({
+          get action(): string {
+            throw new Error("no answer");
+          },
+        })),
+        {
+          name: "meddler",
+          vote: (told) => (Object.assign(told, { rsi: Number.NaN }), { action: "BUY", confidence: 50 }),
+        },
+        answering("thenable", () => ({
+          // oxlint-disable-next-line no-thenable -- a provider may be written so
+          then: (done: (answer: unknown) => void) => done({ action: "BUY", confidence: 9 }),
+        })),
+      ],
+      { situation, context },
+    );
+    expect(votes.map(({ action, error }) => [action, error === undefined])).toEqual([
+      ["HOLD", false],
+      ["HOLD", false],
+      ["BUY", true],
+    ]);
+    expect(votes[0]?.error).toBe("no answer");
+    expect(situation.rsi).toBe(50);
+  });
+
+  test("stops waiting for a provider that never answers when the run is stopped", async () => {
+    const stop = new AbortController();
+    const asked = askProviders([answering("mute", () => new Promise(() => {}))], { ...input, signal: stop.signal });
+    stop.abort(new Error("stopped"));
+    expect(await asked.catch((error: unknown) => (error as Error).message)).toBe("stopped");
   });
 
   test("keeps only 1,000 characters of a reason, so that an outcome stays readable", async () => {

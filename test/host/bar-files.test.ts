@@ -74,8 +74,8 @@ test("loadBars() refuses to mix real and synthetic bars, and names the missing f
   expect(await refusal(load(["A", "B", "C"], { explicit: false }))).toEqual({
     code: "NOT_FOUND",
     message:
-      'Cannot load bars: found no "B_1h.csv", no "C_1h.csv" (or .csv.gz, .parquet) in "<folder>" beside the other assets\' files, ' +
-      "expected one for each asset, as synthetic and real bars never mix in a run",
+      'Cannot load bars: found no "B_1h.csv", no "C_1h.csv" (or .csv.gz, .parquet) in "<folder>" beside ' +
+      "A_1h.csv, expected one for each asset: synthetic and real bars never mix",
   });
 });
 

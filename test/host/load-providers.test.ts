@@ -86,8 +86,8 @@ describe("loadProviders()", () => {
   test.each([
     ["exports no vote", "export const answer = 42;", "found undefined as"],
     ["exports a vote that is no function", "export const vote = 'BUY';", "found string as"],
-    ["does not parse", "export function vote( {", "found "],
-    ["throws when it is loaded", "throw new Error('no key');", "found no key"],
+    ["does not parse", "export function vote( {", "found an error while it loads ("],
+    ["throws when it is loaded", "throw new Error('no key');", "found an error while it loads (no key)"],
   ])("refuses a module that %s", async (what, source, found) => {
     const file = `${what.replaceAll(" ", "-")}.ts`;
     writeFileSync(join(baseDir, file), source);

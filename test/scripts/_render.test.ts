@@ -8,7 +8,6 @@ import {
   progressLine,
   signed,
   signedPct,
-  sparkline,
   table,
   trendArrow,
 } from "../../scripts/_render.ts";
@@ -62,17 +61,6 @@ describe("numbers", () => {
       "2h 03m",
       "0s",
     ]);
-  });
-});
-
-describe("sparkline()", () => {
-  test("spans the lowest to the highest value", () => {
-    expect(sparkline([0, 1, 2, 3, 4, 5, 6, 7])).toBe("▁▂▃▄▅▆▇█");
-    expect(sparkline([-1, 1, 0])).toBe("▁█▅");
-  });
-
-  test("is flat for equal values and empty for none", () => {
-    expect([sparkline([5, 5]), sparkline([])]).toEqual(["▄▄", ""]);
   });
 });
 
