@@ -12,7 +12,7 @@ import { outcomeOfTrade } from "./trade-outcome.ts";
 const DAY_MS = 86_400_000;
 
 /** Ticks between two pauses. */
-const TICKS_PER_PAUSE = 512;
+const TICKS_PER_PAUSE = 1024;
 
 /** What a chunk leaves behind. */
 export interface ChunkResult {

@@ -15,12 +15,13 @@ export function hashingEmbedder(): Embedder {
 
 function embedByHashing(sentence: string): Float32Array {
   const sums = new Float64Array(DIM);
-  const words = sentence.toLowerCase().match(/[a-z][a-z-]*/g) ?? [];
-  words.forEach((word, i) => {
-    addFeature(sums, word);
-    const next = words[i + 1];
-    if (next !== undefined) addFeature(sums, `${word} ${next}`);
-  });
+  let before: number | undefined;
+  for (const word of sentence.toLowerCase().match(/[a-z][a-z-]*/g) ?? []) {
+    // The hash of a pair goes on from that of its first word: no text has to be put together.
+    if (before !== undefined) addFeature(sums, extend(extend(before, " "), word));
+    before = extend(FNV_OFFSET, word);
+    addFeature(sums, before);
+  }
 
   let squares = 0;
   for (const sum of sums) squares += sum * sum;
@@ -35,28 +36,24 @@ function embedByHashing(sentence: string): Float32Array {
   return vector;
 }
 
-/** Hashes of features that were seen: descriptions repeat a few hundred of them. */
-const hashes = new Map<string, number>();
-const MAX_HASHES = 10_000;
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
 
-/** Low bits choose the place, the highest the sign, so that collisions cancel on average. */
-function addFeature(sums: Float64Array, feature: string): void {
-  let hash = hashes.get(feature);
-  if (hash === undefined) {
-    hash = fnv1a(feature);
-    if (hashes.size < MAX_HASHES) hashes.set(feature, hash);
-  }
-  const place = hash % DIM;
-  sums[place] = (sums[place] ?? 0) + (hash & 0x80000000 ? -1 : 1);
+/** FNV-1a over UTF-16 units, 32 bits (Fowler, Noll, Vo), from where `hash` is. */
+function extend(hash: number, text: string): number {
+  let extended = hash;
+  for (let i = 0; i < text.length; i++) extended = Math.imul(extended ^ text.charCodeAt(i), FNV_PRIME);
+  return extended;
 }
 
-/** FNV-1a over UTF-16 units, 32 bits (Fowler, Noll, Vo), with murmur3's finalizer, as FNV alone mixes its high bit badly. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash ^= hash >>> 16;
+/** Low bits choose the place, the highest the sign, so that collisions cancel on average. */
+function addFeature(sums: Float64Array, fnv: number): void {
+  // FNV mixes its high bit badly; murmur3's finalizer does not.
+  let hash = fnv ^ (fnv >>> 16);
   hash = Math.imul(hash, 0x85ebca6b);
   hash ^= hash >>> 13;
   hash = Math.imul(hash, 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  hash = (hash ^ (hash >>> 16)) >>> 0;
+  const place = hash % DIM;
+  sums[place] = (sums[place] ?? 0) + (hash & 0x80000000 ? -1 : 1);
 }
