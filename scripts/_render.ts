@@ -55,7 +55,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
 
 /** Characters that are seen: colours take no room. */
 function length(text: string): number {
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- colours are made of control characters
   return [...text.replaceAll(/\u001B\[\d+m/g, "")].length;
 }
 
