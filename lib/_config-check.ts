@@ -37,7 +37,7 @@ export function checkConfig(z: typeof Zod, data: unknown): { config: Config } | 
 }
 
 /** Every `error` below says what is expected; `problemsOf()` says what was found. */
-// oxlint-disable-next-line typescript/explicit-function-return-type
+// oxlint-disable-next-line typescript/explicit-function-return-type -- the type of a schema is what zod infers of it
 function configSchema(z: typeof Zod) {
   // The refusal of an unknown key carries the known ones as its message.
   const map = <Shape extends Zod.core.$ZodLooseShape>(shape: Shape): Zod.ZodObject<Shape, Zod.core.$strict> => {

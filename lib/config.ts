@@ -78,7 +78,7 @@ export interface ConfigOverrides {
 }
 
 /** The largest config.yaml that is read, in characters. */
-export const MAX_CONFIG_LENGTH = 100_000;
+const MAX_CONFIG_LENGTH = 100_000;
 
 /** More than a person wants to read at once. */
 const MAX_PROBLEMS = 20;

@@ -12,7 +12,7 @@ export interface RegimeThresholds {
 }
 
 /** The thresholds of docs/RULES.md. */
-export const REGIME_THRESHOLDS: RegimeThresholds = { volatileRank: 0.85, trendingAdx: 25 };
+const REGIME_THRESHOLDS: RegimeThresholds = { volatileRank: 0.85, trendingAdx: 25 };
 
 /**
  * How the market behaves.

@@ -4,7 +4,7 @@ import type { Bar } from "../domain.ts";
 export const WILDER_PERIOD = 14;
 
 /** Periods of the fast and the slow moving average. */
-export const EMA_PERIODS = { fast: 20, slow: 80 } as const;
+const EMA_PERIODS = { fast: 20, slow: 80 } as const;
 
 /** The smoothed indicators of one asset, taken along bar by bar. */
 export interface SmoothedIndicators {

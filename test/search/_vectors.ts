@@ -24,17 +24,17 @@ export type Kind = (typeof KINDS)[number];
 /** Makes vectors of unit length. */
 export function vectorsOf(kind: Kind, size: { count: number; dim: number }, random: () => number): Float32Array[] {
   const { count, dim } = size;
-  const any = (): number[] => Array.from({ length: dim }, () => random() + random() - 1 || 1);
-  const centres = Array.from({ length: 3 }, any);
+  const anywhere = (): number[] => Array.from({ length: dim }, () => random() + random() - 1 || 1);
+  const centres = Array.from({ length: 3 }, anywhere);
   const centre = (): number[] => centres[Math.floor(random() * centres.length)] ?? [];
   const make: Record<Kind, () => number[]> = {
-    random: any,
+    random: anywhere,
     clustered: () => centre().map((value) => value + 0.1 * (random() - 0.5)),
     // Apart by the last bits of a float.
     "near-duplicates": () => centre().map((value) => value * (1 + 2e-7 * (random() - 0.5))),
     duplicates: centre,
     // One large number takes the precision of all others' codes.
-    spiky: () => any().map((value, i) => (i === 0 ? 30 : value)),
+    spiky: () => anywhere().map((value, i) => (i === 0 ? 30 : value)),
     // Every code is 127: the largest sums.
     flat: () => Array.from({ length: dim }, () => 1),
   };
