@@ -1,0 +1,72 @@
+/**
+ * Injects every fault of docs/DURABILITY.md and looks at what is left.
+ *
+ *     bun test/faults/sweep.ts [--only TEXT]
+ *
+ * `--only`: the faults whose name or means has the text; a number is a row. A sweep of everything in which nothing failed or
+ * was skipped writes its counts into the table of docs/DURABILITY.md. Exit code 1 if anything failed.
+ */
+import { parseArgs } from "node:util";
+import type { Fault } from "./_fault.ts";
+import { matrixRows, writeMatrix, type Tested } from "./_matrix.ts";
+import { suite } from "./suite.ts";
+
+const FAULTS: readonly Fault[] = [...suite];
+
+/** Faults wait for disks and processes as much as they compute. */
+const AT_ONCE = 2;
+
+const { only } = parseArgs({ options: { only: { type: "string" } } }).values;
+const rows = matrixRows();
+for (const { name, rows: own } of FAULTS) {
+  const unknown = own.filter((row) => !rows.includes(row));
+  if (unknown.length > 0) throw new Error(`"${name}" is of row ${unknown.join(", ")}, which docs/DURABILITY.md lacks`);
+}
+const chosen = FAULTS.filter((fault) => {
+  if (only === undefined) return true;
+  return /^\d+$/.test(only) ? fault.rows.includes(Number(only)) : `${fault.name} ${fault.how}`.includes(only);
+});
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const tests = new Map<number, Tested[]>();
+
+async function sweep(fault: Fault): Promise<void> {
+  const { name, how } = fault;
+  const label = `row ${fault.rows.join(", ")}: ${name}`;
+  const missing = fault.missing();
+  if (missing !== undefined) {
+    counts.skipped += 1;
+    console.log(`skipped: ${missing} (${label})`);
+    return;
+  }
+  const startedMs = performance.now();
+  const seconds = (): string => `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
+  try {
+    const { injected, found } = await fault.inject();
+    if (injected === 0) throw new Error("nothing was injected");
+    counts.passed += 1;
+    for (const row of fault.rows) tests.set(row, [...(tests.get(row) ?? []), { how, injected }]);
+    console.log(`ok      ${label}: ${injected} injected; ${found} (${seconds()})`);
+  } catch (error) {
+    counts.failed += 1;
+    console.log(`FAILED  ${label} (${seconds()})\n${error instanceof Error ? (error.stack ?? error.message) : error}`);
+  }
+}
+
+const waiting = [...chosen];
+async function work(): Promise<void> {
+  for (let fault = waiting.shift(); fault !== undefined; fault = waiting.shift()) await sweep(fault);
+}
+await Promise.all(Array.from({ length: AT_ONCE }, work));
+
+const untested = rows.filter((row) => !FAULTS.some((fault) => fault.rows.includes(row)));
+if (only === undefined && untested.length > 0) console.log(`not yet: row ${untested.join(", ")}`);
+if (only === undefined && counts.failed === 0 && counts.skipped === 0) {
+  // In the order of the list, whichever was ready first.
+  const order = FAULTS.map(({ how }) => how);
+  for (const ways of tests.values()) ways.sort((a, b) => order.indexOf(a.how) - order.indexOf(b.how));
+  writeMatrix(tests);
+  console.log("docs/DURABILITY.md has these counts");
+}
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+if (counts.failed > 0 || chosen.length === 0) process.exitCode = 1;
