@@ -11,7 +11,7 @@ setDefaultTimeout(60_000);
 const BELOW: Readonly<Record<string, readonly string[]>> = layers([
   ["words"],
   ["files"],
-  ["market", "embed", "search"],
+  ["market", "embed", "search", "stats"],
   ["providers", "memory"],
   ["backtest"],
   ["config"],
@@ -22,6 +22,7 @@ const ROOT_FILES: Readonly<Record<string, string>> = {
   "domain.ts": "words",
   "errors.ts": "words",
   "closest.ts": "words",
+  "random.ts": "words",
   "config.ts": "config",
   "_config-check.ts": "config",
   "_config-yaml.ts": "config",
@@ -34,7 +35,7 @@ const BANNED = [
   /\b(?:process|Bun|Deno)\.|\bBuffer\b/,
 ];
 /** Files that make reports, where a function may be used that engines disagree on in the last digit. */
-const REPORTS = ["backtest/metrics.ts"];
+const REPORTS = ["backtest/metrics.ts", "stats/bootstrap.ts", "stats/normal.ts", "stats/scores.ts", "stats/sharpe.ts"];
 /** Powers of bigints are exact. */
 const INEXACT =
   /\bMath\.(?:acosh?|asinh?|atan[2h]?|cbrt|cosh?|exp|expm1|hypot|log|log10|log1p|log2|pow|sinh?|tanh?)\b|(?<!\dn )\*\*/;
@@ -116,6 +117,8 @@ describe("the lint rule", () => {
     ["lib/backtest/planted.ts", uses("../config.ts"), "no-restricted-imports"],
     ["lib/backtest/planted.ts", uses("../host/lock.ts"), "no-restricted-imports"],
     ["lib/files/planted.ts", uses("node:fs"), "no-restricted-imports"],
+    ["lib/market/planted.ts", uses("../stats/normal.ts"), "no-restricted-imports"],
+    ["lib/stats/planted.ts", uses("../market/bar.ts"), "no-restricted-imports"],
     ["lib/config.ts", uses("node:fs"), "no-restricted-imports"],
     ["lib/errors.ts", uses("./files/names.ts"), "no-restricted-imports"],
     ["lib/mod.ts", uses("./config.ts"), "no-restricted-imports"],
@@ -130,6 +133,7 @@ describe("the lint rule", () => {
     ["lib/memory/planted.ts", uses("../files/names.ts")],
     ["lib/memory/planted.ts", uses("../market/timeframe.ts")],
     ["lib/backtest/planted.ts", uses("../memory/memory.ts")],
+    ["lib/memory/planted.ts", uses("../stats/scores.ts")],
     ["lib/host/planted.ts", uses("node:fs")],
     ["lib/host/planted.ts", "export const a: number = Date.now();\n"],
     ["scripts/planted.ts", uses("../lib/host/lock.ts")],

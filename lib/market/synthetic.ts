@@ -1,4 +1,5 @@
 import type { Bar, BarSeries } from "../domain.ts";
+import { createRandom, type Random } from "../random.ts";
 
 /** Every synthetic series starts here: 2018-01-01T00:00Z. */
 export const SYNTHETIC_START = 1_514_764_800_000;
@@ -82,8 +83,8 @@ export function syntheticBars(options: { asset: string; timeframeMs: number; see
     let high = open;
     let low = open;
     for (let step = 0; step < STEPS; step++) {
-      const noise = (random.noise() * stretch.volatility + drift) * stepVolatility;
-      price += price * noise + (level - price) * pull;
+      const change = (noise(random) * stretch.volatility + drift) * stepVolatility;
+      price += price * change + (level - price) * pull;
       if (price > high) high = price;
       if (price < low) low = price;
     }
@@ -116,35 +117,8 @@ function round(price: number, scale: number): number {
   return Math.round(price * scale) / scale;
 }
 
-/**
- * Seeded random numbers: a hash of the text (FNV-1a) starts sfc32 by Chris Doty-Humphrey (PractRand), both on 32-bit
- * integers.
- */
-function createRandom(text: string): { uniform(): number; noise(): number } {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  let a = hash | 0;
-  let b = Math.imul(hash ^ 0x9e3779b9, 0x85ebca6b);
-  let c = Math.imul(hash ^ 0x243f6a88, 0xc2b2ae35);
-  let counter = 1;
-
-  function next(): number {
-    const result = (((a + b) | 0) + counter) | 0;
-    counter = (counter + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = (((c << 21) | (c >>> 11)) + result) | 0;
-    return result >>> 0;
-  }
-
-  // The first numbers still resemble the seed.
-  for (let count = 0; count < 12; count++) next();
-  return {
-    uniform: () => next() / 4_294_967_296,
-    /** The sum of two uniforms of 16 bits, centred and scaled to mean 0 and deviation 1; within 2.45. */
-    noise() {
-      const bits = next();
-      return ((bits & 0xffff) + (bits >>> 16) - 65_535) * NOISE_SCALE;
-    },
-  };
+/** The sum of two uniforms of 16 bits, centred and scaled to mean 0 and deviation 1; within 2.45. */
+function noise(random: Random): number {
+  const bits = random.bits();
+  return ((bits & 0xffff) + (bits >>> 16) - 65_535) * NOISE_SCALE;
 }

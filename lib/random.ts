@@ -1,0 +1,34 @@
+/** Random numbers that are the same on every run and every engine: integers of 32 bits, and nothing else. */
+export interface Random {
+  /** A whole number, 0 to 4,294,967,295. */
+  bits(): number;
+  /** A number in [0, 1). */
+  uniform(): number;
+}
+
+/**
+ * Starts random numbers from a text: its hash (FNV-1a) starts sfc32 by Chris Doty-Humphrey (PractRand).
+ *
+ * @param seed Texts that differ give numbers that have nothing to do with each other.
+ */
+export function createRandom(seed: string): Random {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < seed.length; index++) hash = Math.imul(hash ^ seed.charCodeAt(index), 0x01000193);
+  let a = hash | 0;
+  let b = Math.imul(hash ^ 0x9e3779b9, 0x85ebca6b);
+  let c = Math.imul(hash ^ 0x243f6a88, 0xc2b2ae35);
+  let counter = 1;
+
+  function bits(): number {
+    const result = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + result) | 0;
+    return result >>> 0;
+  }
+
+  // The first numbers still resemble the seed.
+  for (let count = 0; count < 12; count++) bits();
+  return { bits, uniform: () => bits() / 4_294_967_296 };
+}

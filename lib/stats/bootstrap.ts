@@ -1,0 +1,117 @@
+/** The stationary bootstrap of Politis and Romano (1994), for series whose neighbours depend on each other. */
+import type { Random } from "../random.ts";
+import { rounded } from "./rounded.ts";
+
+/** What a bootstrap says about a figure. */
+export interface Interval {
+  readonly estimate: number;
+  /** Borders of the 95 % interval. */
+  readonly low: number;
+  readonly high: number;
+  /** Two-sided, of the figure being 0: below 0.05 exactly where the interval leaves 0 out. */
+  readonly p_value: number;
+}
+
+/** One series of a resample. */
+export interface ResampledSeries {
+  /** How many values the series has. */
+  readonly length: number;
+  /** Mean length of a block, 1 or more. */
+  readonly meanBlock: number;
+}
+
+const LEVEL = 0.95;
+
+/**
+ * Draws the places of a resample: blocks that start anywhere, have a geometric length of mean `meanBlock`, and go on at the
+ * start after the end.
+ */
+export function stationaryPlaces({ length, meanBlock }: ResampledSeries, random: Random): Int32Array {
+  const places = new Int32Array(length);
+  let place = 0;
+  for (let i = 0; i < length; i++) {
+    place = i === 0 || random.uniform() * meanBlock < 1 ? Math.floor(random.uniform() * length) : (place + 1) % length;
+    places[i] = place;
+  }
+  return places;
+}
+
+/**
+ * Intervals of figures, all from the same resamples: what is compared is resampled together (paired). An interval is
+ * estimate +- h, where h is the 95 % quantile of |resampled - estimate| (symmetric percentile, Hall 1988), and the p-value
+ * is the share of resamples that lie at least |estimate| from the estimate.
+ *
+ * @param series Of independent worlds; each is resampled by itself.
+ * @param figures Computes the figures from the places to take of each series; `null` where one is undefined.
+ * @param options `draws`: how many resamples, such as 2,000.
+ * @returns In the order of the figures; `null` for one that is undefined of the sample itself, or of more than one in twenty resamples.
+ */
+export function bootstrap(
+  series: readonly ResampledSeries[],
+  figures: (places: readonly Int32Array[]) => readonly (number | null)[],
+  options: { draws: number; random: Random },
+): readonly (Interval | null)[] {
+  const asIs = series.map(({ length }) => Int32Array.from({ length }, (_, i) => i));
+  const estimates = figures(asIs);
+  const distances: number[][] = estimates.map(() => []);
+  for (let draw = 0; draw < options.draws; draw++) {
+    const resampled = figures(series.map((each) => stationaryPlaces(each, options.random)));
+    resampled.forEach((value, i) => {
+      const estimate = estimates[i] ?? null;
+      if (value !== null && estimate !== null) distances[i]?.push(Math.abs(value - estimate));
+    });
+  }
+  return estimates.map((estimate, i) => {
+    const sorted = (distances[i] ?? []).toSorted((a, b) => a - b);
+    if (estimate === null || sorted.length < options.draws * LEVEL) return null;
+    const half = sorted[Math.ceil(LEVEL * (sorted.length + 1)) - 1] ?? Infinity;
+    const asFar = sorted.filter((distance) => distance >= Math.abs(estimate)).length;
+    return {
+      estimate: rounded(estimate),
+      low: rounded(estimate - half),
+      high: rounded(estimate + half),
+      p_value: rounded((1 + asFar) / (1 + sorted.length)),
+    };
+  });
+}
+
+/**
+ * The mean block length that suits a series (Politis and White 2004, corrected by Patton, Politis and White 2009; the
+ * bandwidth as in Patton's companion code).
+ *
+ * @returns Values, rounded up to a whole number; 1 for a series without variance.
+ */
+export function blockLength(values: readonly number[]): number {
+  const n = values.length;
+  if (n < 10) return 1;
+  const mean = values.reduce((sum, x) => sum + x, 0) / n;
+  const covariance = (lag: number): number => {
+    let sum = 0;
+    for (let i = lag; i < n; i++) sum += ((values[i] as number) - mean) * ((values[i - lag] as number) - mean);
+    return sum / n;
+  };
+  const variance = covariance(0);
+  if (!(variance > 0)) return 1;
+
+  // The first lag from which on this many autocorrelations in a row are no larger than chance makes them.
+  const run = Math.max(5, Math.floor(Math.log10(n)));
+  const longest = Math.ceil(Math.sqrt(n)) + run;
+  const chance = 2 * Math.sqrt(Math.log10(n) / n);
+  const isSmall = (lag: number): boolean => Math.abs(covariance(lag)) < chance * variance;
+  let first = 1;
+  while (first + run - 1 < longest && !Array.from({ length: run }, (_, k) => first + k).every(isSmall)) first++;
+  const bandwidth = Math.min(longest, first + run - 1 < longest ? 2 * first : longest);
+
+  let slope = 0;
+  let longRun = variance;
+  for (let lag = 1; lag <= bandwidth; lag++) {
+    const flatTop = Math.min(1, 2 * (1 - lag / bandwidth));
+    slope += 2 * flatTop * lag * covariance(lag);
+    longRun += 2 * flatTop * covariance(lag);
+  }
+  if (longRun === 0) return 1;
+  const most = Math.ceil(Math.min(3 * Math.sqrt(n), n / 3));
+  const ratio = slope / longRun;
+  // Rounded before it is rounded up, as engines differ in Math.cbrt.
+  return Math.max(1, Math.min(most, Math.ceil(rounded(Math.cbrt(ratio * ratio * n)))));
+}

@@ -1,0 +1,129 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { createRandom } from "../../lib/random.ts";
+import { blockLength, bootstrap, stationaryPlaces } from "../../lib/stats/bootstrap.ts";
+
+/** Numbers in [-0.5, 0.5) that anyone can make: x -> (1103515245 x + 12345) mod 2^31. */
+function congruential(count: number, seed: number): number[] {
+  let state = BigInt(seed);
+  return Array.from({ length: count }, () => {
+    state = (1_103_515_245n * state + 12_345n) % 2_147_483_648n;
+    return Number(state) / 2_147_483_648 - 0.5;
+  });
+}
+
+function autoregressive(noise: readonly number[], factor: number): number[] {
+  let last = 0;
+  return noise.map((shock) => (last = factor * last + shock));
+}
+
+const mean = (values: readonly number[], places: Int32Array): number =>
+  places.reduce((sum, place) => sum + values[place]!, 0) / places.length;
+
+describe("stationaryPlaces()", () => {
+  test("makes blocks of geometric length that go round", () => {
+    const places = stationaryPlaces({ length: 50_000, meanBlock: 10 }, createRandom("blocks"));
+    let blocks = 1;
+    for (let i = 1; i < places.length; i++) if (places[i] !== (places[i - 1]! + 1) % places.length) blocks++;
+    // 5,000 expected, with a deviation of sqrt(50,000 x 0.1 x 0.9) = 67.
+    expect(Math.abs(blocks - 5000)).toBeLessThan(300);
+    expect(Math.min(...places)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...places)).toBeLessThan(50_000);
+  });
+
+  test("with blocks of 1 draws every place anew, and the same ones of the same seed", () => {
+    const draw = (seed: string): number[] => [...stationaryPlaces({ length: 20, meanBlock: 1 }, createRandom(seed))];
+    expect(draw("a")).toEqual(draw("a"));
+    expect(draw("a")).not.toEqual(draw("b"));
+  });
+});
+
+describe("bootstrap()", () => {
+  const options = (seed = "seed"): { draws: number; random: ReturnType<typeof createRandom> } => ({
+    draws: 999,
+    random: createRandom(seed),
+  });
+
+  test("gives the mean of independent values the interval of the normal approximation", () => {
+    const values = congruential(400, 3);
+    const [interval] = bootstrap([{ length: 400, meanBlock: 1 }], ([places]) => [mean(values, places!)], options());
+    // Uniform numbers of width 1: 1.96 x sqrt(1/12/400) = 0.0283.
+    expect(interval!.high - interval!.estimate).toBeGreaterThan(0.025);
+    expect(interval!.high - interval!.estimate).toBeLessThan(0.032);
+    expect(interval!.estimate - interval!.low).toBeCloseTo(interval!.high - interval!.estimate, 9);
+  });
+
+  test("is wider where values depend on each other and blocks respect that", () => {
+    const values = autoregressive(congruential(1000, 5), 0.8);
+    const width = (meanBlock: number): number => {
+      const [interval] = bootstrap([{ length: 1000, meanBlock }], ([p]) => [mean(values, p!)], options());
+      return interval!.high - interval!.low;
+    };
+    // Variance of the mean is (1 + 0.8)/(1 - 0.8) = 9 times that of independent values: three times the width.
+    expect(width(40) / width(1)).toBeGreaterThan(2);
+  });
+
+  test("says p below 0.05 exactly where the interval leaves 0 out", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1e6 }), fc.double({ min: -0.1, max: 0.1, noNaN: true }), (seed, shift) => {
+        const values = congruential(60, seed).map((value) => value + shift);
+        const [interval] = bootstrap([{ length: 60, meanBlock: 2 }], ([p]) => [mean(values, p!)], {
+          draws: 199,
+          random: createRandom(String(seed)),
+        });
+        const leavesOut = interval!.low > 0 || interval!.high < 0;
+        expect(interval!.p_value <= 0.05).toBe(leavesOut);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("finds a difference of 0 in one of twenty samples without one, within chance", () => {
+    let found = 0;
+    for (let seed = 1; seed <= 200; seed++) {
+      const values = autoregressive(congruential(120, 7919 * seed), 0.3);
+      const [interval] = bootstrap([{ length: 120, meanBlock: blockLength(values) }], ([p]) => [mean(values, p!)], {
+        draws: 199,
+        random: createRandom(`null ${seed}`),
+      });
+      if (interval!.p_value <= 0.05) found++;
+    }
+    // 10 expected of an exact test; block bootstraps of 120 values are known to find some more.
+    expect(found).toBeGreaterThan(2);
+    expect(found).toBeLessThan(30);
+  });
+
+  test("resamples worlds by themselves, and what is compared together", () => {
+    const first = congruential(50, 1);
+    const second = congruential(30, 2);
+    const [difference, same] = bootstrap(
+      [
+        { length: 50, meanBlock: 3 },
+        { length: 30, meanBlock: 3 },
+      ],
+      ([a, b]) => [mean(first, a!) - mean(second, b!), mean(first, a!) - mean(first, a!)],
+      options(),
+    );
+    expect(difference!.high).toBeGreaterThan(difference!.low);
+    expect(same).toEqual({ estimate: 0, low: 0, high: 0, p_value: 1 });
+  });
+
+  test("says nothing of a figure that is undefined", () => {
+    expect(bootstrap([{ length: 5, meanBlock: 1 }], () => [null], options())).toEqual([null]);
+  });
+});
+
+describe("blockLength()", () => {
+  test.each([
+    // optimal_block_length() of the Python package arch 8.0.0, column "stationary", rounded up
+    ["independent values", congruential(400, 1), 2],
+    ["values that follow their neighbours", autoregressive(congruential(400, 1), 0.6), 9],
+    ["values that oppose their neighbours", autoregressive(congruential(250, 7), -0.5), 21],
+  ])("of %s is that of arch", (_name, values, expected) => {
+    expect(blockLength(values)).toBe(expected);
+  });
+
+  test.each([[[]], [[1, 2, 3]], [Array.from({ length: 50 }, () => 1)]])("of %p is 1", (values) => {
+    expect(blockLength(values)).toBe(1);
+  });
+});
