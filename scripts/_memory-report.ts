@@ -6,6 +6,7 @@ import {
   fixed,
   paint,
   pct,
+  scoreLine,
   SHOWN_CHUNKS,
   shownChunks,
   shownPath,
@@ -26,7 +27,7 @@ export function renderReport(report: MemoryReport): string {
     section("Providers: win rate of the trades they voted for, trades", breakdowns(report.providers, report.chunks)),
     section("Regimes: win rate, trades", breakdowns(report.regimes, report.chunks)),
     section("Assets: win rate, trades", breakdowns(report.assets, report.chunks)),
-    section("Calibration: what the ensemble's confidence was, and how often it won", calibration(report)),
+    section("Confidence: what the ensemble said, and how often its trades gained before costs", confidence(report)),
   ].join("\n");
 }
 
@@ -86,15 +87,16 @@ function breakdowns(items: Readonly<Record<string, Breakdown>>, chunks: readonly
   return table(columns, rows);
 }
 
-function calibration({ calibration: bins }: MemoryReport): string {
-  if (bins === null) return "  too few trades: fewer than 30 say nothing\n";
-  return table(
-    ["confidence", "mean", "trades", "won"].map((title) => ({ title })),
-    bins.map((bin) => [
+function confidence({ confidence: { before_calibration: scores } }: MemoryReport): string {
+  if (scores === null) return "  too few trades: fewer than 30 say nothing\n";
+  const bins = table(
+    ["confidence", "mean", "trades", "gained"].map((title) => ({ title })),
+    scores.bins.map((bin) => [
       `${bin.from} to ${bin.to}`,
       fixed(bin.mean_confidence, 1),
       String(bin.trades),
       pct(bin.win_rate),
     ]),
   );
+  return `${bins}${scoreLine(scores)}\n`;
 }

@@ -1,6 +1,7 @@
 /** Plain text for a terminal: tables, numbers, trend arrows and the progress line. */
 import { fstatSync, writeSync } from "node:fs";
 import { isAbsolute, relative } from "node:path";
+import type { ForecastScores } from "../lib/stats/scores.ts";
 
 /** A column of a table. */
 export interface Column {
@@ -95,6 +96,13 @@ export function signedPct(value: number | null, decimals = 1): string {
 export function multiplier(value: number | null): string {
   const text = fixed(value, 2);
   return text === "-" ? text : `${text}x`;
+}
+
+/** Brier score, log loss and calibration error on a line; what the Brier score is measured against says whether it is good. */
+export function scoreLine(scores: ForecastScores | null): string {
+  if (scores === null) return "too few trades to score: fewer than 30 say nothing";
+  const constant = `${fixed(scores.brier_of_win_rate, 3)} for always saying ${pct(scores.win_rate)}`;
+  return `Brier ${fixed(scores.brier, 3)} (${constant}), log loss ${fixed(scores.log_loss, 3)}, ECE ${fixed(scores.ece, 3)}, ${scores.trades} trades`;
 }
 
 /** A size, such as `3.2 kB`, in powers of 1,000. */

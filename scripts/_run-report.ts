@@ -11,6 +11,7 @@ import {
   paint,
   pct,
   progressLine,
+  scoreLine,
   SHOWN_CHUNKS,
   shownChunks,
   shownPath,
@@ -83,11 +84,12 @@ function headline({ summary: s, chunksRun }: RunOutcome): string {
     `${paint(`Run ${s.run_id.slice(0, 12)}`, "bold")}  ${s.period.replace("/", " to ")}, ${s.assets.join(" ")}, ` +
       `${s.data === "synthetic" ? paint("synthetic bars", "yellow") : "bars"}, memory ${s.memory_enabled ? "on" : "off"} (${state})`,
     "",
-    `  Balance   ${money(s.initial_balance)} -> ${money(s.final_balance)} (${signedPct(s.total_return_pct, 2)})`,
-    `  Sharpe    ${fixed(s.annualized_sharpe)}, Sortino ${fixed(s.annualized_sortino)}, max drawdown ${pct(s.max_drawdown_pct, 2)}`,
-    `  Trades    ${s.total_trades}, ${s.total_winning_trades} won (${pct(s.overall_win_rate)}), mean ${signed(s.mean_result_r, 3)} R, profit factor ${fixed(s.profit_factor)}`,
-    `  Decisions ${s.decisions}; not opened: ${skipped}; not filled: ${s.not_filled}`,
-    `  Exposure  ${pct(s.exposure_pct)} of the time; turnover ${fixed(s.turnover, 1)}x${gaps.length === 0 ? "" : `; gaps in bars: ${gaps.join(", ")}`}`,
+    `  Balance    ${money(s.initial_balance)} -> ${money(s.final_balance)} (${signedPct(s.total_return_pct, 2)})`,
+    `  Sharpe     ${fixed(s.annualized_sharpe)}, Sortino ${fixed(s.annualized_sortino)}, max drawdown ${pct(s.max_drawdown_pct, 2)}`,
+    `  Trades     ${s.total_trades}, ${s.total_winning_trades} won (${pct(s.overall_win_rate)}), mean ${signed(s.mean_result_r, 3)} R, profit factor ${fixed(s.profit_factor)}`,
+    `  Confidence ${scoreLine(s.confidence.before_calibration)}`,
+    `  Decisions  ${s.decisions}; not opened: ${skipped}; not filled: ${s.not_filled}`,
+    `  Exposure   ${pct(s.exposure_pct)} of the time; turnover ${fixed(s.turnover, 1)}x${gaps.length === 0 ? "" : `; gaps in bars: ${gaps.join(", ")}`}`,
     "",
   ].join("\n");
 }

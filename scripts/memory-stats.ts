@@ -11,7 +11,7 @@ import { isTerminal } from "./_render.ts";
 
 const COMMAND = {
   summary:
-    "Shows what is remembered: counts, sizes, the newest trade; providers, regimes and assets by chunk; calibration.",
+    "Shows what is remembered: counts, sizes, the newest trade; providers, regimes and assets by chunk; confidence.",
   usage: "bun scripts/memory-stats.ts [--watch [SECONDS]] [flags]",
   flags: {
     watch: { type: "optional-number", value: "SECONDS", help: "show it again and again, every 2 seconds unless told" },

@@ -2,6 +2,7 @@ import type { Market } from "../domain.ts";
 import type { OutcomeRow } from "../memory/outcome-row.ts";
 import { breakdownOf, inChunk, tally, votedFor, type Breakdown, type ChunkCell } from "./breakdown.ts";
 import { isoDate, type Chunk } from "./chunks.ts";
+import { confidenceScores, type ConfidenceScores } from "./confidence.ts";
 import {
   cagrPct,
   lastOfDays,
@@ -70,6 +71,7 @@ export interface Summary {
   readonly providers: Readonly<Record<string, Breakdown & { readonly abstentions: number }>>;
   readonly regimes: Readonly<Record<string, Breakdown>>;
   readonly assets_breakdown: Readonly<Record<string, Breakdown<ChunkCell & { readonly sharpe_ratio: number | null }>>>;
+  readonly confidence: ConfidenceScores;
   readonly memory_persistence: {
     /** Outcomes of earlier runs in the window when the run started. */
     readonly outcomes_carried_in: number;
@@ -188,6 +190,7 @@ export function summarize(input: SummaryInput, persistence: Summary["memory_pers
       }),
     ),
     assets_breakdown: Object.fromEntries(input.assets.map((asset) => [asset, assetBreakdown(asset, input)])),
+    confidence: confidenceScores(rows),
     memory_persistence: persistence,
   };
 }

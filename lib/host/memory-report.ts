@@ -1,9 +1,9 @@
 import { statSync } from "node:fs";
+import { confidenceScores, type ConfidenceScores } from "../backtest/confidence.ts";
 import { breakdownOf, votedFor, type Breakdown } from "../backtest/breakdown.ts";
 import type { Market } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
 import type { StoredFile } from "../files/storage.ts";
-import { reliability, type ReliabilityBin } from "../memory/calibration.ts";
 import { distinctTrades, type OutcomeRow } from "../memory/outcome-row.ts";
 import { readMemory } from "../memory/read-memory.ts";
 import { isSnapshotFile } from "../memory/snapshot-store.ts";
@@ -50,8 +50,7 @@ export interface MemoryReport {
   readonly providers: Readonly<Record<string, Breakdown>>;
   readonly regimes: Readonly<Record<string, Breakdown>>;
   readonly assets: Readonly<Record<string, Breakdown>>;
-  /** `null` for fewer than 30 trades. */
-  readonly calibration: readonly ReliabilityBin[] | null;
+  readonly confidence: ConfidenceScores;
 }
 
 /**
@@ -138,7 +137,7 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
       trades.map((row) => row.asset),
       (row, name) => row.asset === name,
     ),
-    calibration: reliability(trades),
+    confidence: confidenceScores(trades),
   };
 }
 

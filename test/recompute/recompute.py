@@ -950,6 +950,34 @@ def compare_summary(test, metrics, summary, run_id, differences):
         differences.compare(f"summary {field}", expected, summary.get(field, MISSING))
 
 
+def compare_scores(outcomes, summary, differences):
+    """RULES.md, "Scores", from the outcomes as written: their own fields are compared elsewhere."""
+    pairs = [(o["decision_confidence"] / 100, 1.0 if o["result_r"] > 0 else 0.0) for o in outcomes]
+    found = (summary.get("confidence") or {}).get("before_calibration", MISSING)
+    if len(pairs) < 30:
+        differences.compare("summary confidence", None, found)
+        return
+    n = len(pairs)
+    rate = sum(o for _, o in pairs) / n
+    bins = {}
+    for (p, o), outcome in zip(pairs, outcomes):
+        bins.setdefault(min(9, math.floor(outcome["decision_confidence"] / 10)), []).append((p, o))
+    parts = [(len(b), sum(p for p, _ in b) / len(b), sum(o for _, o in b) / len(b)) for b in bins.values()]
+    kept = [(min(1 - 1e-15, max(1e-15, p)), o) for p, o in pairs]
+    expected = {
+        "trades": n,
+        "win_rate": 100 * rate,
+        "brier": sum((p - o) ** 2 for p, o in pairs) / n,
+        "brier_of_win_rate": rate * (1 - rate),
+        "log_loss": -sum(math.log(p if o else 1 - p) for p, o in kept) / n,
+        "ece": sum(k * abs(p - o) for k, p, o in parts) / n,
+        "reliability": sum(k * (p - o) ** 2 for k, p, o in parts) / n,
+        "resolution": sum(k * (o - rate) ** 2 for k, _, o in parts) / n,
+    }
+    for field, value in expected.items():
+        differences.compare(f"summary confidence {field}", value, (found or {}).get(field, MISSING))
+
+
 def compare_breakdown(by_chunk, summary, differences):
     for entry in summary.get("quarterly_breakdown") or []:
         name = entry.get("quarter")
@@ -1063,6 +1091,7 @@ def main():
     if summary:
         compare_summary(test, metrics, summary, options.run_id, differences)
         compare_breakdown(by_chunk, summary, differences)
+        compare_scores(list(outcomes.values()), summary, differences)
     if options.chunks:
         compare_chunk_files(options.chunks, raw_lines, spans, by_chunk, settings.timeframe, differences)
 

@@ -40,6 +40,7 @@ async function makeMemory(name: string, count: number): Promise<string> {
         chunk: `2021Q${1 + Math.floor((i % 12) / 3)}`,
         was_profitable: won,
         realized_pnl: won ? 10 : -10,
+        result_r: won ? 0.5 : -0.5,
         decision_confidence: 75,
       }),
     );
@@ -65,10 +66,16 @@ describe("memory-stats", () => {
     );
     expect(report.chunks).toEqual(["2021Q1", "2021Q2", "2021Q3", "2021Q4"]);
     expect(report.vectors).toMatchObject({ rows: 40, dim: 128, embedder: "hashing", behind: 0 });
-    expect(report.calibration).toEqual([{ from: 70, to: 80, trades: 40, wins: 30, mean_confidence: 75, win_rate: 75 }]);
+    expect(report.confidence.before_calibration).toMatchObject({
+      trades: 40,
+      // 30 x 0.25^2 + 10 x 0.75^2 of 40
+      brier: 0.1875,
+      ece: 0,
+      bins: [{ from: 70, to: 80, trades: 40, wins: 30, mean_confidence: 75, win_rate: 75 }],
+    });
   });
 
-  test("says that fewer than 30 trades are too few for a calibration", async () => {
+  test("says that fewer than 30 trades are too few for a score", async () => {
     const folder = await makeMemory("few", 12);
     const { stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
     expect(stdout).toContain("too few trades");

@@ -1,0 +1,21 @@
+import type { OutcomeRow } from "../memory/outcome-row.ts";
+import { scoreForecasts, type Forecast, type ForecastScores } from "../stats/scores.ts";
+
+/** How good the ensemble's confidence was: it was said before the trade, so that every trade is a later one. */
+export interface ConfidenceScores {
+  /** Of the confidence as voted; `null` for fewer than 30 trades. */
+  readonly before_calibration: ForecastScores | null;
+}
+
+/** Scores the confidence of decisions by how their trades ended. */
+export function confidenceScores(rows: readonly OutcomeRow[]): ConfidenceScores {
+  return { before_calibration: scoreForecasts(rows.map(forecastOf)) };
+}
+
+/**
+ * A trade's confidence, and whether it came true: gross, like all that learning uses, as costs say nothing about who was right.
+ * An imported trade without a result in R counts by its P&L.
+ */
+export function forecastOf({ confidence, resultR, won }: OutcomeRow): Forecast {
+  return { confidence, won: resultR === null ? won : resultR > 0 };
+}
