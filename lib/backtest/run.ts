@@ -35,6 +35,8 @@ export interface BacktestJob {
   /** Opened for writing; its storage also keeps the run. */
   readonly memory: Memory;
   readonly storage: Storage;
+  /** How the run looks at memory: experiments look in other ways. @default openRunMemory */
+  readonly openView?: typeof openRunMemory;
   /** What the run key says beside period, bars and memory. */
   readonly key: {
     readonly version: string;
@@ -88,7 +90,7 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
   const chunks = planChunks(period, job.chunkKind);
   const bars = settings.assets.map((asset) => barsIn(seriesOf(job, asset), period));
   const closing = closingChunk(chunks, bars);
-  const runMemory = openRunMemory(memory, {
+  const runMemory = (job.openView ?? openRunMemory)(memory, {
     ...job.memorySettings,
     market: job.market,
     startMs: period.startMs,

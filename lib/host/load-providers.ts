@@ -5,7 +5,7 @@ import type { ProviderConfig } from "../config.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
 import { sha256OfBytes } from "../files/sha256.ts";
 import { breakoutProvider } from "../providers/breakout.ts";
-import { fileProvider, parseVotesCsv } from "../providers/file.ts";
+import { fileProvider, parseVotesCsv, type FileVotes } from "../providers/file.ts";
 import { memoryProvider } from "../providers/memory.ts";
 import type { Provider } from "../providers/provider.ts";
 import { reversionProvider } from "../providers/reversion.ts";
@@ -28,13 +28,14 @@ export interface LoadedProviders {
 /**
  * Makes the providers of a configuration, with their files.
  *
- * @param options `baseDir`: the folder that paths in the configuration start from.
+ * @param options `baseDir`: the folder that paths in the configuration start from; `changeVotes`: puts other votes in the place of
+ * those of a file.
  * @throws {CarryoverError} `NOT_FOUND` for a file that is not there, `BAD_DATA` for malformed votes, `BAD_CONFIG` for a
  * module that is no provider.
  */
 export async function loadProviders(
   configs: readonly ProviderConfig[],
-  options: { baseDir: string },
+  options: { baseDir: string; changeVotes?: (votes: FileVotes) => FileVotes },
 ): Promise<LoadedProviders> {
   const providers: Provider[] = [];
   const files: Record<string, string> = {};
@@ -46,8 +47,10 @@ export async function loadProviders(
     const path = resolve(options.baseDir, config.path);
     const bytes = readFile(path, config.name);
     files[config.path] = await sha256OfBytes(bytes);
-    if (config.type === "file") providers.push(fileProvider(config.name, parseVotesCsv(bytes, { file: path })));
-    else providers.push(await importProvider(path, config.name));
+    if (config.type === "file") {
+      const votes = parseVotesCsv(bytes, { file: path });
+      providers.push(fileProvider(config.name, options.changeVotes?.(votes) ?? votes));
+    } else providers.push(await importProvider(path, config.name));
   }
   return { providers, files };
 }

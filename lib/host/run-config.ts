@@ -93,8 +93,9 @@ export async function runConfig(options: RunOptions): Promise<RunOutcome> {
   }
 }
 
-async function findBars(
-  options: RunOptions,
+/** Loads the bars of a configuration, or makes synthetic ones, and chooses the period. */
+export async function findBars(
+  options: Pick<RunOptions, "config" | "dataDirIsExplicit" | "onNote">,
 ): Promise<{ series: ReadonlyMap<string, BarSeries>; market: Market; period: Period }> {
   const { backtest } = options.config;
   const timeframeMs = toSettings(options.config).backtest.timeframeMs;
@@ -145,7 +146,7 @@ function noteOnSilent(config: Config, summary: Summary, onNote: (note: string) =
 }
 
 /** The configuration as the run key has it: all but where things are stored, and the period, which it names itself. */
-function keyConfig(config: Config): Json {
+export function keyConfig(config: Config): Json {
   const { dir: _dir, model_dir: _modelDir, ...memory } = config.memory;
   const { data_dir: _dataDir, start: _start, end: _end, ...backtest } = config.backtest;
   // A round trip drops what is undefined, as the manifest does.

@@ -104,7 +104,7 @@ function knownName(
 }
 
 /** The stored vectors that are sound and of this embedder. */
-async function soundVectors(
+export async function soundVectors(
   storage: Storage,
   { sidecar }: MemoryReading,
   embedder: Embedder,
@@ -118,8 +118,8 @@ async function soundVectors(
   return sound;
 }
 
-/** `undefined` where a writer has moved the file away by now, or it is damaged, which is noted. */
-async function readDescription(
+/** An outcome's description; `undefined` where a writer has moved the file away by now, or it is damaged, which is noted. */
+export async function readDescription(
   storage: Storage,
   { row, damaged }: { row: OutcomeRow; damaged: DamagedFile[] },
 ): Promise<string | undefined> {

@@ -1,0 +1,101 @@
+/** Backtests that leave no files: what experiments are made of. */
+import { memoryStorage } from "../files/memory-storage.ts";
+import type { Storage } from "../files/storage.ts";
+import type { VectorRow } from "../memory/vector-store.ts";
+import { scratchMemory, type Remembered } from "../memory/scratch-memory.ts";
+import { planChunks, type Chunk } from "./chunks.ts";
+import { runBacktest, type BacktestJob } from "./run.ts";
+import { openRunStore, type ChunkRecord } from "./run-store.ts";
+import type { Summary } from "./summary.ts";
+
+/** A job that brings no memory and no storage of its own. */
+export type RehearsalJob = Omit<BacktestJob, "memory" | "storage" | "restart" | "onNote"> & {
+  readonly remembered: Remembered;
+};
+
+/** What a rehearsed run left, in this process. */
+export interface Rehearsal {
+  readonly runId: string;
+  /** Ids of its decisions, those that became trades among them. */
+  readonly ownIds: ReadonlySet<string>;
+  /** Of the chunks that were run. */
+  readonly chunks: readonly Chunk[];
+  readonly records: readonly ChunkRecord[];
+  /** A line a decision and a line a mark, as in the files of a run. */
+  readonly decisions: readonly string[];
+  readonly marks: readonly string[];
+  /** An outcome a line, in the order in which they were recorded. */
+  readonly outcomes: readonly string[];
+  /** The run's own rows, in the order of (exit, id). */
+  readonly rows: readonly VectorRow[];
+  /** `undefined` where the run was stopped early. */
+  readonly summary: Summary | undefined;
+}
+
+/** How a decision's line begins. */
+const DECISION_ID = '{"decision_id":"';
+
+const MAX_BYTES = 1 << 28;
+
+/**
+ * Runs a job in the memory of this process.
+ *
+ * @param options `untilMs`: no chunk that starts at or after it is run.
+ * @throws The reason of `job.signal`, if that stops it.
+ */
+export async function rehearse(
+  { remembered, ...job }: RehearsalJob,
+  options: { untilMs?: number } = {},
+): Promise<Rehearsal> {
+  const { untilMs = Infinity } = options;
+  const storage = memoryStorage();
+  const memory = scratchMemory(remembered);
+  const chunks = planChunks(job.period, job.chunkKind).filter(({ startMs }) => startMs < untilMs);
+  const lastMs = chunks.at(-1)?.endMs ?? job.period.startMs;
+  const enough = new AbortController();
+  let summary: Summary | undefined;
+  try {
+    const result = await runBacktest({
+      ...job,
+      memory,
+      storage,
+      signal: job.signal === undefined ? enough.signal : AbortSignal.any([enough.signal, job.signal]),
+      onProgress: (progress) => {
+        // The first tick of the next chunk: by then the one before is committed.
+        if (progress.simulatedMs > lastMs) enough.abort();
+        job.onProgress?.(progress);
+      },
+    });
+    summary = result.summary;
+  } catch (error) {
+    if (!enough.signal.aborted || error !== enough.signal.reason) throw error;
+  }
+
+  const runId = (await storage.list("runs")).folders[0] ?? "";
+  const records: ChunkRecord[] = [];
+  const decisions: string[] = [];
+  const marks: string[] = [];
+  for (const { name } of chunks) {
+    const record = await openRunStore(storage, runId).readChunk(name);
+    if (record === undefined) throw new RangeError(`Cannot rehearse: found no chunk ${name}, expected it committed`);
+    records.push(record);
+    decisions.push(...(await linesOf(storage, `runs/${runId}/${name}.decisions.ndjson`)));
+    marks.push(...(await linesOf(storage, `runs/${runId}/${name}.equity.csv`)).slice(1));
+  }
+  return {
+    runId,
+    ownIds: new Set(decisions.map((line) => line.slice(DECISION_ID.length, line.indexOf('"', DECISION_ID.length)))),
+    chunks,
+    records,
+    decisions,
+    marks,
+    outcomes: memory.recorded.map((outcome) => JSON.stringify(outcome)),
+    rows: memory.rows.filter(({ row }) => row.runId === runId),
+    summary,
+  };
+}
+
+async function linesOf(storage: Storage, name: string): Promise<string[]> {
+  const bytes = await storage.read(name, { maxBytes: MAX_BYTES });
+  return new TextDecoder().decode(bytes).split("\n").slice(0, -1);
+}

@@ -1,0 +1,65 @@
+import { existsSync } from "node:fs";
+import type { RehearsalJob } from "../backtest/rehearsal.ts";
+import { toSettings, type Config } from "../config.ts";
+import type { Embedder } from "../embed/embedder.ts";
+import { cachingEmbedder, readRemembered } from "../memory/scratch-memory.ts";
+import type { FileVotes } from "../providers/file.ts";
+import { diskStorage } from "./disk-storage.ts";
+import { VERSION } from "./environment.ts";
+import { loadEmbedder } from "./load-embedder.ts";
+import { loadProviders, type LoadedProviders } from "./load-providers.ts";
+import { findBars, keyConfig, type RunOptions } from "./run-config.ts";
+
+/** Runs of a configuration that leave no files. The memory folder is read without a lock, and may be missing. */
+export interface Experiment {
+  readonly config: Config;
+  readonly job: RehearsalJob;
+  /** Loads the providers once more, their files' votes changed. */
+  readonly providersWith: (changeVotes: (votes: FileVotes) => FileVotes) => Promise<LoadedProviders>;
+}
+
+/** What an experiment is made of. */
+export type ExperimentOptions = Pick<RunOptions, "config" | "baseDir" | "dataDirIsExplicit" | "signal" | "onNote"> & {
+  /** Part of the run's key, so that its ids are nobody else's. @default a run of run-chunks */
+  readonly name?: string;
+  /** Of an experiment before, so that no sentence is embedded twice. */
+  readonly embedder?: Embedder;
+};
+
+/**
+ * Loads all that a configuration names.
+ *
+ * @throws {CarryoverError} Whatever is wrong with bars, providers or memory.
+ */
+export async function prepareExperiment(options: ExperimentOptions): Promise<Experiment> {
+  const { config } = options;
+  const { series, market, period } = await findBars(options);
+  const { providers, files } = await loadProviders(config.providers, options);
+  const embedder = options.embedder ?? cachingEmbedder(await loadEmbedder(config.memory));
+  const { backtest: settings, memory: memorySettings } = toSettings(config);
+  const { dir } = config.memory;
+  const remembered = existsSync(dir)
+    ? await readRemembered(diskStorage(dir), embedder)
+    : { embedder, rows: [], marks: [] };
+  return {
+    config,
+    job: {
+      settings,
+      memorySettings,
+      period,
+      chunkKind: config.backtest.chunks,
+      series,
+      market,
+      providers,
+      remembered,
+      signal: options.signal,
+      key: {
+        version: options.name === undefined ? VERSION : `${VERSION} ${options.name}`,
+        config: keyConfig(config),
+        seed: config.backtest.seed,
+        files,
+      },
+    },
+    providersWith: (changeVotes) => loadProviders(config.providers, { ...options, changeVotes }),
+  };
+}

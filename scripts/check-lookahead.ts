@@ -1,0 +1,56 @@
+#!/usr/bin/env bun
+/**
+ * Whether anything that is decided knows the future. Reads only, and leaves no files.
+ *
+ *   bun scripts/check-lookahead.ts [--at DATE]... [--year Y | --start D --end D] [--no-memory]
+ */
+import { isClean } from "../lib/backtest/look-ahead.ts";
+import { CarryoverError } from "../lib/errors.ts";
+import { checkConfig } from "../lib/host/look-ahead.ts";
+import { parseTimestamp, TIMESTAMP_FORM } from "../lib/market/timeframe.ts";
+import { note, parseFlags, runScript, SHARED_FLAGS, writeJson, writeOut } from "./_cli.ts";
+import { renderLookahead } from "./_lookahead-report.ts";
+import { progressLine } from "./_render.ts";
+import { RUN_FLAGS, runRequest } from "./_run-flags.ts";
+
+const COMMAND = {
+  summary: `Checks that nothing knows the future: makes the run again with other bars and votes from a date on, and with other
+outcomes in memory, and compares all that was decided before. Writes nothing; exit code 4 if anything changed.`,
+  usage: "bun scripts/check-lookahead.ts [--at DATE]... [--year Y | --start D --end D] [flags]",
+  flags: {
+    at: {
+      type: "string",
+      value: "DATE",
+      multiple: true,
+      help: "where the future begins, a date or ISO timestamp, may be repeated (default: five dates)",
+    },
+    ...RUN_FLAGS,
+    "no-memory": { type: "boolean", help: "check a run without memory" },
+    ...SHARED_FLAGS,
+  },
+  example: `bun scripts/check-lookahead.ts --year 2021
+    bun scripts/check-lookahead.ts --year 2021 --at 2021-05-19 --json | jq .leaks`,
+} as const;
+
+const LEAK = 4;
+
+await runScript(async ({ argv, signal }) => {
+  const { flags } = parseFlags(argv, COMMAND);
+  const dates = flags.at.map((text) => {
+    const ms = parseTimestamp(text);
+    if (ms !== undefined) return ms;
+    throw new CarryoverError("BAD_USAGE", `Cannot use --at: found "${text}", expected ${TIMESTAMP_FORM}`);
+  });
+  const request = await runRequest(flags, flags["no-memory"] ? { enabled: false } : {});
+  const progress = progressLine();
+  const report = await checkConfig({
+    ...request,
+    dates,
+    signal,
+    onNote: note,
+    onStep: (done, of) => progress.update(() => `run ${done + 1} of at most ${of}`),
+  }).finally(progress.clear);
+  if (flags.json) await writeJson(report);
+  else await writeOut(renderLookahead(report));
+  return isClean(report) ? 0 : LEAK;
+});
