@@ -41,12 +41,10 @@ export async function takeLock(folder: string, holder: LockHolder): Promise<Lock
 
   async function release(): Promise<void> {
     if (held.get(key) !== database) return;
-    try {
-      fs.rmSync(info, { force: true });
-    } finally {
-      held.delete(key);
-      database.close();
-    }
+    // A disk that fails here has failed before, and that error is the one to tell. What stays of it locks nothing.
+    discard(info);
+    held.delete(key);
+    database.close();
   }
 
   try {

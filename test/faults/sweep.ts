@@ -9,9 +9,10 @@
 import { parseArgs } from "node:util";
 import type { Fault } from "./_fault.ts";
 import { matrixRows, writeMatrix, type Tested } from "./_matrix.ts";
+import { powerCuts } from "./power-cuts.ts";
 import { suite } from "./suite.ts";
 
-const FAULTS: readonly Fault[] = [...suite];
+const FAULTS: readonly Fault[] = [...powerCuts, ...suite];
 
 /** Faults wait for disks and processes as much as they compute. */
 const AT_ONCE = 2;

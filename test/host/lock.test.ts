@@ -1,4 +1,4 @@
-import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, afterEach, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
 import fs from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,9 @@ setDefaultTimeout(60_000);
 
 const base = fs.mkdtempSync(join(tmpdir(), "carryover-lock-"));
 afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 function freshFolder(): string {
   return fs.mkdtempSync(join(base, "memory-"));
@@ -163,6 +166,19 @@ test("a link planted as the lock file is not followed", async () => {
   fs.symlinkSync(outside, join(folder, ".lock.json"));
   await (await takeLock(folder, HOLDER)).release();
   expect(fs.readFileSync(outside, "utf8")).toBe("victim");
+});
+
+test("a disk that fails at the release hides no error before it, and the lock is free", async () => {
+  const folder = freshFolder();
+  const lock = await takeLock(folder, HOLDER);
+  spyOn(fs, "rmSync").mockImplementationOnce(() => {
+    throw new Error("EFAULT: injected");
+  });
+  await lock.release();
+  expect(fs.rmSync).toHaveBeenCalledTimes(1);
+  expect(fs.readdirSync(folder).toSorted()).toEqual([".lock", ".lock.json"]);
+  await (await takeLock(folder, HOLDER)).release();
+  expect(fs.readdirSync(folder)).toEqual([".lock"]);
 });
 
 test("a lock file that is something else fails with its name", async () => {

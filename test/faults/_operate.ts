@@ -1,0 +1,62 @@
+/**
+ * Performs one operation and says `ack <what>` as soon as it is acknowledged.
+ *
+ *     bun _operate.ts NAME WORK [--cut NUMBER --flag FLAG] [--without file-syncs|folder-syncs|syncs]
+ *
+ * `--cut`: cuts the power of the file system just before the operation's call of this number that changes or syncs
+ * something, or after the last; says `calls <number>` at the end. `--without`: syncs nothing and says it did, as a mutant that the
+ * checks must catch.
+ */
+import fs from "node:fs";
+import { parseArgs } from "node:util";
+import { operations, recordForLong } from "./_operations.ts";
+import { cutPower } from "./_power.ts";
+
+const CHANGES = [
+  "openSync",
+  "writeSync",
+  "ftruncateSync",
+  "fsyncSync",
+  "fdatasyncSync",
+  "renameSync",
+  "linkSync",
+  "unlinkSync",
+  "rmSync",
+  "mkdirSync",
+] as const;
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { cut: { type: "string" }, flag: { type: "string" }, without: { type: "string" } },
+});
+const [name, work = ""] = positionals;
+const operation = [...operations, recordForLong].find((one) => one.name === name);
+if (operation === undefined) throw new Error(`no operation is called "${name}"`);
+
+const cutAt = Number(values.cut ?? Infinity);
+const cut = values.cut === undefined ? () => {} : cutPower(work, Number(values.flag));
+const { writeSync, fstatSync } = fs;
+let calls = 0;
+
+for (const call of CHANGES) {
+  const original: (...args: never[]) => unknown = fs[call];
+  const replacement = (...args: never[]): unknown => {
+    if (isSkipped(call, args[0])) return undefined;
+    if (call !== "openSync" || (Number(args[1]) & fs.constants.O_CREAT) !== 0) {
+      calls += 1;
+      if (calls === cutAt) cut();
+    }
+    return original(...args);
+  };
+  Object.assign(fs, { [call]: replacement });
+}
+
+function isSkipped(call: string, fd: unknown): boolean {
+  if (values.without === undefined || (call !== "fsyncSync" && call !== "fdatasyncSync")) return false;
+  if (values.without === "syncs") return true;
+  return fstatSync(Number(fd)).isDirectory() === (values.without === "folder-syncs");
+}
+
+await operation.perform(work, (what) => writeSync(1, `ack ${what}\n`));
+writeSync(1, `calls ${calls}\n`);
+cut();
