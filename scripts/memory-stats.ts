@@ -1,24 +1,30 @@
 #!/usr/bin/env bun
 /**
- * What is remembered. Reads only: it takes no lock, writes nothing, and may run beside a writing run.
+ * What is remembered, and whether all of it is as it was written. Without --repair it takes no lock, writes nothing, and may
+ * run beside a writing run.
  *
- *   bun scripts/memory-stats.ts [--watch [SECONDS]] [--memory-dir DIR] [--json]
+ *   bun scripts/memory-stats.ts [--watch [SECONDS] | --check | --repair] [--memory-dir DIR] [--json]
  */
+import type { Config } from "../lib/config.ts";
+import { CarryoverError } from "../lib/errors.ts";
 import { readMemoryReport } from "../lib/host/memory-report.ts";
-import { locateMemoryDir, parseFlags, runScript, SHARED_FLAGS, writeJson, writeOut } from "./_cli.ts";
+import { locateMemory, locateMemoryDir, parseFlags, runScript, SHARED_FLAGS, writeJson, writeOut } from "./_cli.ts";
 import { renderReport } from "./_memory-report.ts";
 import { isTerminal } from "./_render.ts";
 
 const COMMAND = {
-  summary:
-    "Shows what is remembered: counts, sizes, the newest trade; providers, regimes and assets by chunk; confidence.",
-  usage: "bun scripts/memory-stats.ts [--watch [SECONDS]] [flags]",
+  summary: `Shows what is remembered: counts, sizes, the newest trade; providers, regimes and assets by chunk; confidence.
+With --check, reads every byte and says what is damaged, and what heals by itself; --repair heals it.`,
+  usage: "bun scripts/memory-stats.ts [--watch [SECONDS] | --check | --repair] [flags]",
   flags: {
     watch: { type: "optional-number", value: "SECONDS", help: "show it again and again, every 2 seconds unless told" },
+    check: { type: "boolean", help: "read everything and compare it with its checksums; writes nothing" },
+    repair: { type: "boolean", help: "check, move what is damaged to quarantine, and make caches anew" },
     ...SHARED_FLAGS,
   },
   example: `bun scripts/memory-stats.ts
-    bun scripts/memory-stats.ts --json | jq .providers.trend.win_rate`,
+    bun scripts/memory-stats.ts --json | jq .providers.trend.win_rate
+    bun scripts/memory-stats.ts --check || bun scripts/memory-stats.ts --repair`,
 } as const;
 
 const CLEAR_SCREEN = "\u001B[H\u001B[2J\u001B[3J";
@@ -26,7 +32,15 @@ const DAMAGED = 4;
 
 await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
-  const memoryDir = await locateMemoryDir({ memoryDirFlag: flags["memory-dir"], configFlag: flags.config });
+  const asked = ["watch", "check", "repair"].filter((name) => ![undefined, false].includes(flags[name as "check"]));
+  if (asked.length > 1) {
+    const found = asked.map((name) => `--${name}`).join(" and ");
+    throw new CarryoverError("BAD_USAGE", `Cannot show memory: found ${found}, expected one of them`);
+  }
+  const options = { memoryDirFlag: flags["memory-dir"], configFlag: flags.config };
+  if (flags.repair) return repair(await locateMemory(options), flags);
+  const memoryDir = await locateMemoryDir(options);
+  if (flags.check) return check(memoryDir, flags);
   for (;;) {
     const report = await readMemoryReport(memoryDir);
     if (flags.json) await writeJson(report);
@@ -41,3 +55,21 @@ await runScript(async ({ argv, signal }) => {
     if (signal.aborted) return 0;
   }
 });
+
+async function check(memoryDir: string, { json }: { json: boolean }): Promise<number> {
+  const { checkMemory } = await import("../lib/host/check-memory.ts");
+  const { checkJson, damagedIn, renderCheck } = await import("./_check-report.ts");
+  const checkup = await checkMemory(memoryDir);
+  if (json) await writeJson(checkJson(memoryDir, checkup));
+  else await writeOut(renderCheck(memoryDir, checkup));
+  return damagedIn(checkup).length > 0 ? DAMAGED : 0;
+}
+
+async function repair(memory: Config["memory"], { json }: { json: boolean }): Promise<number> {
+  const { repairMemory } = await import("../lib/host/repair-memory.ts");
+  const { damagedIn, renderRepair, repairJson } = await import("./_check-report.ts");
+  const repaired = await repairMemory({ memory });
+  if (json) await writeJson(repairJson(memory.dir, repaired));
+  else await writeOut(renderRepair(memory.dir, repaired));
+  return damagedIn(repaired.before).length > 0 ? DAMAGED : 0;
+}

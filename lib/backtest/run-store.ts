@@ -1,17 +1,21 @@
 /**
  * `runs/<run_id>/`: `manifest.json` (the run key), per chunk `<chunk>.decisions.ndjson`, `<chunk>.equity.csv` and, last,
- * `<chunk>.json`, which commits the chunk; at the end `summary.json`.
+ * `<chunk>.json`, which commits the chunk; at the end `summary.json`. The last two have a `crc32` as outcomes have it.
  */
 import type { Decision } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
+import { crc32Hex } from "../files/crc32.ts";
 import { encodeJson, isRecord, readJsonObject } from "../files/json-file.ts";
+import { encodeSealedJson, readSealedJson } from "../files/sealed-json.ts";
 import { sha256OfText } from "../files/sha256-of-text.ts";
 import type { Storage } from "../files/storage.ts";
 import type { BrokerState } from "./orders.ts";
-import type { RunKey } from "./run-key.ts";
+import { runIdOf, type RunKey } from "./run-key.ts";
 import type { Summary } from "./summary.ts";
 
 const MAX_RECORD_BYTES = 1 << 26;
+/** Decisions of a chunk of many years. */
+const MAX_BESIDE_BYTES = 1 << 30;
 
 /** Equity and P&L at the end of a UTC day. */
 export interface DayRecord {
@@ -73,8 +77,18 @@ export interface EquityMark {
   readonly openPositions: number;
 }
 
-/** Reads and writes the files of one run. */
+/** Files beside `<chunk>.json`, by what comes after the chunk's name. */
+const BESIDE = ["decisions.ndjson", "equity.csv"] as const;
+
+/** `<chunk>.json` as it is stored. */
+export interface StoredChunk extends ChunkRecord {
+  /** Checksums of the files beside it, which are written before it. */
+  readonly files_crc32: Readonly<Record<(typeof BESIDE)[number], string>>;
+}
+
+/** Reads and writes the files of one run. What is damaged is as good as gone, since the run can be run again. */
 export interface RunStore {
+  /** Writes `manifest.json`, unless it is there. */
   writeManifest(key: RunKey): Promise<void>;
   /** @returns `undefined` where a chunk is not committed, or one of its files is gone. */
   readChunk(chunk: string): Promise<ChunkRecord | undefined>;
@@ -87,61 +101,164 @@ export interface RunStore {
   writeSummary(summary: Summary): Promise<void>;
 }
 
-const folderOf = (runId: string): string => `runs/${runId}`;
+/** The folder of all runs. */
+export const RUNS_FOLDER = "runs";
+const MANIFEST = "manifest.json";
+const SUMMARY = "summary.json";
+
+const folderOf = (runId: string): string => `${RUNS_FOLDER}/${runId}`;
 
 /** Opens the store of one run. */
 export function openRunStore(storage: Storage, runId: string): RunStore {
   const folder = folderOf(runId);
-  const read = async (name: string): Promise<unknown> => {
-    try {
-      return await readJsonObject(storage, `${folder}/${name}`, { maxBytes: MAX_RECORD_BYTES });
-    } catch (error) {
-      // What a run has written can be run again: a damaged record is as good as none.
-      if (error instanceof CarryoverError && error.code === "CORRUPT") return undefined;
-      throw error;
-    }
-  };
   return {
-    writeManifest: (key) => storage.replace(`${folder}/manifest.json`, encodeJson({ run_id: runId, key })),
+    writeManifest: async (key) => {
+      const name = `${folder}/${MANIFEST}`;
+      const bytes = encodeJson({ run_id: runId, key });
+      const there = await storage.read(name, { maxBytes: bytes.length + 1 });
+      if (there === undefined || crc32Hex(there) !== crc32Hex(bytes)) await storage.replace(name, bytes);
+    },
     readChunk: async (chunk) => {
-      for (const beside of ["decisions.ndjson", "equity.csv"]) {
-        if ((await storage.read(`${folder}/${chunk}.${beside}`, { maxBytes: 1 })) === undefined) return undefined;
+      for (const kind of BESIDE) {
+        if ((await storage.read(`${folder}/${chunk}.${kind}`, { maxBytes: 1 })) === undefined) return undefined;
       }
-      return (await read(`${chunk}.json`)) as ChunkRecord | undefined;
+      return unlessDamaged(readChunk(storage, { runId, chunk }));
     },
     commitChunk: async (record, { decisions, marks }) => {
-      const encoder = new TextEncoder();
-      const lines = decisions.map((decision) => `${JSON.stringify(decision)}\n`).join("");
+      const lines = decisions.map((decision) => `${JSON.stringify(decision)}\n`);
       const rows = marks.map(
         (mark) => `${new Date(mark.timestamp).toISOString()},${mark.equity},${mark.openPositions}\n`,
       );
-      await storage.replace(`${folder}/${record.chunk}.decisions.ndjson`, encoder.encode(lines));
-      await storage.replace(
-        `${folder}/${record.chunk}.equity.csv`,
-        encoder.encode(`timestamp,equity,open_positions\n${rows.join("")}`),
-      );
-      await storage.replace(`${folder}/${record.chunk}.json`, encodeJson(record));
+      const texts = {
+        "decisions.ndjson": lines.join(""),
+        "equity.csv": `timestamp,equity,open_positions\n${rows.join("")}`,
+      };
+      const crc32: Record<string, string> = {};
+      for (const kind of BESIDE) {
+        const bytes = new TextEncoder().encode(texts[kind]);
+        crc32[kind] = crc32Hex(bytes);
+        await storage.replace(`${folder}/${record.chunk}.${kind}`, bytes);
+      }
+      await storage.replace(`${folder}/${record.chunk}.json`, encodeSealedJson({ ...record, files_crc32: crc32 }));
     },
-    readSummary: async () => (await read("summary.json")) as Summary | undefined,
-    writeSummary: (summary) => storage.replace(`${folder}/summary.json`, encodeJson(summary)),
+    readSummary: () => unlessDamaged(readSummary(storage, runId)),
+    writeSummary: (summary) => storage.replace(`${folder}/${SUMMARY}`, encodeSealedJson(summary)),
   };
+}
+
+/**
+ * Reads `manifest.json`.
+ *
+ * @param options `verify`: check that it is the run's own, which takes a SHA-256 of it.
+ * @returns `undefined` if there is none.
+ * @throws {CarryoverError} `CORRUPT` if it is none, or not the one of its folder.
+ */
+export async function readManifest(
+  storage: Storage,
+  runId: string,
+  options: { verify: boolean },
+): Promise<RunKey | undefined> {
+  const name = `${folderOf(runId)}/${MANIFEST}`;
+  const manifest = await readJsonObject(storage, name, { maxBytes: MAX_RECORD_BYTES });
+  if (manifest === undefined) return undefined;
+  if (!isRecord(manifest["key"])) throw corrupt(name, "no key", "that of a run");
+  const key = manifest["key"] as unknown as RunKey;
+  if (options.verify && (manifest["run_id"] !== runId || runIdOf(key) !== runId)) {
+    throw corrupt(name, "another run", "the one whose key's SHA-256 is the folder's name");
+  }
+  return key;
+}
+
+/**
+ * Reads `<chunk>.json`.
+ *
+ * @returns `undefined` if there is none.
+ * @throws {CarryoverError} `CORRUPT` if it is not as it was written.
+ */
+export async function readChunk(
+  storage: Storage,
+  { runId, chunk }: { runId: string; chunk: string },
+): Promise<StoredChunk | undefined> {
+  const name = `${folderOf(runId)}/${chunk}.json`;
+  const record = (await readSealed(storage, name)) as unknown as StoredChunk | undefined;
+  if (record !== undefined && (record.run_id !== runId || record.chunk !== chunk)) {
+    throw corrupt(name, "the record of another chunk", "the one of its name");
+  }
+  return record;
+}
+
+/**
+ * Reads `summary.json`.
+ *
+ * @returns `undefined` if there is none.
+ * @throws {CarryoverError} `CORRUPT` if it is not as it was written.
+ */
+export async function readSummary(storage: Storage, runId: string): Promise<Summary | undefined> {
+  const name = `${folderOf(runId)}/${SUMMARY}`;
+  const summary = (await readSealed(storage, name)) as unknown as Summary | undefined;
+  if (summary !== undefined && summary.run_id !== runId) throw corrupt(name, "the summary of another run", "its own");
+  return summary;
+}
+
+/** A file beside a chunk's record that is gone or not as it was written. */
+export interface DamagedBeside {
+  readonly name: string;
+  readonly problem: string;
+  readonly isGone: boolean;
+}
+
+/** Reads the files beside a chunk's record, and compares them with the checksums in it. */
+export async function damagedBeside(storage: Storage, record: StoredChunk): Promise<readonly DamagedBeside[]> {
+  const { run_id: runId, chunk, files_crc32: expected } = record;
+  const damaged: DamagedBeside[] = [];
+  for (const kind of BESIDE) {
+    const name = `${folderOf(runId)}/${chunk}.${kind}`;
+    const bytes = await storage.read(name, { maxBytes: MAX_BESIDE_BYTES });
+    const crc32 = bytes === undefined ? undefined : crc32Hex(bytes);
+    if (crc32 === expected[kind]) continue;
+    const found = crc32 === undefined ? "no such file" : `a CRC-32 of "${crc32}"`;
+    const { message } = corrupt(name, found, `"${expected[kind]}" as in ${chunk}.json`);
+    damaged.push({ name, problem: message, isGone: crc32 === undefined });
+  }
+  return damaged;
+}
+
+/** Names of a run's chunks that have a record, by name. */
+export async function chunkNames(storage: Storage, runId: string): Promise<readonly string[]> {
+  const { files } = await storage.list(folderOf(runId));
+  return files
+    .map(({ name }) => name)
+    .filter((name) => name.endsWith(".json") && name !== MANIFEST && name !== SUMMARY)
+    .map((name) => name.slice(0, -".json".length));
 }
 
 /** The manifests of all runs in a folder, by run id; damaged ones are passed over. */
 export async function readManifests(storage: Storage): Promise<ReadonlyMap<string, RunKey>> {
   const keys = new Map<string, RunKey>();
-  for (const runId of (await storage.list("runs")).folders) {
-    try {
-      const manifest = await readJsonObject(storage, `${folderOf(runId)}/manifest.json`, {
-        maxBytes: MAX_RECORD_BYTES,
-      });
-      const key = manifest?.["key"];
-      if (isRecord(key)) keys.set(runId, key as unknown as RunKey);
-    } catch (error) {
-      if (!(error instanceof CarryoverError) || error.code !== "CORRUPT") throw error;
-    }
+  for (const runId of (await storage.list(RUNS_FOLDER)).folders) {
+    const key = await unlessDamaged(readManifest(storage, runId, { verify: false }));
+    if (key !== undefined) keys.set(runId, key);
   }
   return keys;
+}
+
+async function readSealed(storage: Storage, name: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const found = await readSealedJson(storage, name, { maxBytes: MAX_RECORD_BYTES });
+  if (found?.isSealed === false) throw corrupt(name, "no crc32", "one as the last key");
+  return found?.fields;
+}
+
+async function unlessDamaged<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof CarryoverError && error.code === "CORRUPT") return undefined;
+    throw error;
+  }
+}
+
+function corrupt(name: string, found: string, expected: string): CarryoverError {
+  return new CarryoverError("CORRUPT", `Cannot read "${name}": found ${found}, expected ${expected}`);
 }
 
 /** The digest of a run's outcomes that `<chunk>.json` holds. */

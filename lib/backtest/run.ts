@@ -101,10 +101,10 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
   const store = openRunStore(job.storage, run.id);
   const own = ownOutcomes(memory, { id: run.id, chunks, closing });
   const records = [...(await committedChunks(store, own, { chunks, note }))];
+  await store.writeManifest(run.key);
   const stored = records.length === chunks.length ? await store.readSummary() : undefined;
   if (stored !== undefined) return { summary: stored, chunksRun: [] };
 
-  await store.writeManifest(run.key);
   const facts = {
     runId: run.id,
     period,

@@ -16,9 +16,18 @@ export function encodeJson(value: unknown): Uint8Array {
  * Parses a JSON document whose top level is an object.
  *
  * @param name Names the file in messages.
- * @throws {CarryoverError} `CORRUPT` if it is no UTF-8, no JSON, or no object.
+ * @param options `maxBytes`: larger ones are refused.
+ * @throws {CarryoverError} `CORRUPT` if it is larger, no UTF-8, no JSON, or no object.
  */
-export function decodeJsonObject(bytes: Uint8Array, name: string): Record<string, unknown> {
+export function decodeJsonObject(
+  bytes: Uint8Array,
+  name: string,
+  options: { maxBytes?: number } = {},
+): Record<string, unknown> {
+  const { maxBytes = Infinity } = options;
+  if (bytes.length > maxBytes) {
+    throw new CarryoverError("CORRUPT", `Cannot read "${name}": found more than ${maxBytes} bytes, expected fewer`);
+  }
   let value: unknown;
   try {
     value = JSON.parse(decoder.decode(bytes));
@@ -45,14 +54,7 @@ export async function readJsonObject(
   options: { maxBytes: number },
 ): Promise<Record<string, unknown> | undefined> {
   const bytes = await storage.read(name, { maxBytes: options.maxBytes + 1 });
-  if (bytes === undefined) return undefined;
-  if (bytes.length > options.maxBytes) {
-    throw new CarryoverError(
-      "CORRUPT",
-      `Cannot read "${name}": found more than ${options.maxBytes} bytes, expected fewer`,
-    );
-  }
-  return decodeJsonObject(bytes, name);
+  return bytes === undefined ? undefined : decodeJsonObject(bytes, name, options);
 }
 
 /** Whether a value is an object with keys: neither `null` nor an array. */

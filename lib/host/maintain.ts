@@ -1,26 +1,17 @@
-import { isDeepStrictEqual } from "node:util";
-import type { Config } from "../config.ts";
 import { CarryoverError } from "../errors.ts";
 import { isRecord, readJsonObject } from "../files/json-file.ts";
 import type { Storage } from "../files/storage.ts";
-import { countedSince, isForgetFile, type ForgetMark } from "../memory/forget.ts";
-import { MEMORY_FILE, openMemory, PROVIDER_FILE, REGIME_FILE } from "../memory/memory.ts";
-import { idOfOutcomeFile } from "../memory/outcome.ts";
+import { countedSince, type ForgetMark } from "../memory/forget.ts";
+import { openMemory, PROVIDER_FILE, REGIME_FILE } from "../memory/memory.ts";
 import type { OutcomeRow } from "../memory/outcome-row.ts";
-import { loadOutcomes, quarantine, type DamagedFile, type StoredOutcomes } from "../memory/outcome-store.ts";
+import type { DamagedFile } from "../memory/outcome-store.ts";
 import { providerPerformance, regimePerformance, type PerformanceRecord } from "../memory/performance.ts";
 import { SIDECAR_FILE, VECTORS_FILE } from "../memory/vector-store.ts";
-import { diskStorage } from "./disk-storage.ts";
-import { lockHolder } from "./environment.ts";
+import { healMemory, readOutcomes, withMemoryFolder, type MemoryOptions } from "./_memory-folder.ts";
 import { loadEmbedder } from "./load-embedder.ts";
 
 /** Larger statistics are none of ours. */
 const MAX_STATISTICS_BYTES = 1 << 24;
-
-/** The memory to work on, its paths absolute. */
-interface MemoryOptions {
-  readonly memory: Config["memory"];
-}
 
 /** What a provider's or a regime's statistics said, and what the outcomes say. */
 export interface Recounted {
@@ -51,7 +42,7 @@ export async function recountProviders(
   options: MemoryOptions & { providers?: readonly string[]; dryRun?: boolean },
 ): Promise<Recount> {
   const { providers = [], dryRun = false } = options;
-  return withStorage(options.memory.dir, { what: "reset providers", readOnly: dryRun }, async (storage) => {
+  return withMemoryFolder(options.memory.dir, { what: "reset providers", readOnly: dryRun }, async (storage) => {
     const beforeProviders = await readStatistics(storage, PROVIDER_FILE);
     const beforeRegimes = await readStatistics(storage, REGIME_FILE);
     const stored = await readOutcomes(storage);
@@ -59,16 +50,7 @@ export async function recountProviders(
     const known = new Set([...voters(stored.rows), ...beforeProviders.keys()]);
     assertKnown(providers, known);
 
-    if (!dryRun) {
-      const embedder = await loadEmbedder(options.memory);
-      await quarantine(storage, stored.damaged);
-      const memory = await openMemory(storage, { embedder });
-      // An outcome that was exchanged for another of the same size still has its old row in the sidecar.
-      const rows = memory.rows.map(({ row }) => row);
-      if (!isDeepStrictEqual(rows, stored.rows)) {
-        await openMemory(storage, { embedder, rebuildVectors: true });
-      }
-    }
+    if (!dryRun) await healMemory(storage, { memory: options.memory, stored });
     const regimes = recordsOf(regimePerformance(stored.rows));
     return {
       providers: compare(providers.length === 0 ? known : providers, beforeProviders, after),
@@ -111,7 +93,7 @@ export async function forgetProviders(
   options: MemoryOptions & { providers?: readonly string[]; beforeMs?: number; dryRun?: boolean },
 ): Promise<Forgetting> {
   const { dryRun = false } = options;
-  return withStorage(options.memory.dir, { what: "forget providers", readOnly: dryRun }, async (storage) => {
+  return withMemoryFolder(options.memory.dir, { what: "forget providers", readOnly: dryRun }, async (storage) => {
     if (dryRun) {
       const { rows, marks, damaged } = await readOutcomes(storage);
       return { ...planMarks(rows, marks, options), damaged };
@@ -181,7 +163,7 @@ export interface RebuiltVectors {
  * @throws {CarryoverError} `NOT_FOUND` without a memory or the embedder's model, `LOCKED`, `IO`.
  */
 export async function rebuildVectors(options: MemoryOptions & { all?: boolean }): Promise<RebuiltVectors> {
-  return withStorage(options.memory.dir, { what: "rebuild vectors", readOnly: false }, async (storage) => {
+  return withMemoryFolder(options.memory.dir, { what: "rebuild vectors", readOnly: false }, async (storage) => {
     const embedder = await loadEmbedder(options.memory);
     const { rows, embedded, damaged } = await openMemory(storage, { embedder, rebuildVectors: options.all ?? false });
     const { files } = await storage.list();
@@ -196,35 +178,6 @@ export async function rebuildVectors(options: MemoryOptions & { all?: boolean })
       damaged,
     };
   });
-}
-
-/** Runs `work` on a memory folder that is there; under its lock, unless nothing is written. */
-async function withStorage<T>(
-  memoryDir: string,
-  options: { what: string; readOnly: boolean },
-  work: (storage: Storage) => Promise<T>,
-): Promise<T> {
-  const storage = diskStorage(memoryDir);
-  // Before the lock, which would make the folder. And a folder of something else must not become a memory by a typing error.
-  const { files } = await storage.list();
-  if (!files.some(({ name }) => idOfOutcomeFile(name) !== undefined || isForgetFile(name) || name === MEMORY_FILE)) {
-    throw new CarryoverError(
-      "NOT_FOUND",
-      `Cannot ${options.what}: found no memory in "${memoryDir}", expected a folder that a run has written to`,
-    );
-  }
-  if (options.readOnly) return work(storage);
-  const lock = await storage.lock(lockHolder());
-  try {
-    return await work(storage);
-  } finally {
-    await lock.release();
-  }
-}
-
-/** Every outcome as its file has it, whatever the sidecar remembers. */
-async function readOutcomes(storage: Storage): Promise<StoredOutcomes> {
-  return loadOutcomes(storage, await storage.list(), undefined);
 }
 
 /** Statistics as a file has them, as far as they make sense: it is about to be counted anew. */

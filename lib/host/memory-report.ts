@@ -1,15 +1,12 @@
-import { statSync } from "node:fs";
 import { confidenceScores, type ConfidenceScores } from "../backtest/confidence.ts";
 import { breakdownOf, votedFor, type Breakdown } from "../backtest/breakdown.ts";
 import type { Market } from "../domain.ts";
-import { CarryoverError } from "../errors.ts";
 import type { StoredFile } from "../files/storage.ts";
 import { distinctTrades, type OutcomeRow } from "../memory/outcome-row.ts";
 import { readMemory } from "../memory/read-memory.ts";
 import { isSnapshotFile } from "../memory/snapshot-store.ts";
 import { SIDECAR_FILE, VECTORS_FILE } from "../memory/vector-store.ts";
-import { attempt } from "./_durable.ts";
-import { diskStorage } from "./disk-storage.ts";
+import { readableMemory } from "./_readable-memory.ts";
 
 /** What is remembered in a folder: what `memory-stats --json` prints. Sizes in bytes, rates 0..100. */
 export interface MemoryReport {
@@ -59,15 +56,7 @@ export interface MemoryReport {
  * @throws {CarryoverError} `NOT_FOUND` if there is no such folder, `IO` if it may not be read.
  */
 export async function readMemoryReport(memoryDir: string): Promise<MemoryReport> {
-  const found = attempt("read", memoryDir, () => statSync(memoryDir, { throwIfNoEntry: false }));
-  if (found?.isDirectory() !== true) {
-    const what = found === undefined ? "nothing there" : "a file";
-    throw new CarryoverError(
-      "NOT_FOUND",
-      `Cannot read memory in "${memoryDir}": found ${what}, expected a folder that a run has written`,
-    );
-  }
-  const storage = diskStorage(memoryDir);
+  const storage = readableMemory(memoryDir);
   const { rows, marks, damaged, sidecar, parsed, listing } = await readMemory(storage);
   const synthetic = rows.filter((row) => row.market === "synthetic");
   const market: Market = synthetic.length === rows.length && rows.length > 0 ? "synthetic" : "bars";

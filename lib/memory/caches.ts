@@ -11,12 +11,12 @@ export const REGIME_FILE = "regime_performance.json";
 export const MEMORY_FILE = "memory.json";
 
 /** Larger files are none of these. */
-const MAX_CACHE_BYTES = 1 << 24;
+export const MAX_CACHE_BYTES: number = 1 << 24;
 
 /** What the caches are built from. */
 interface Source {
   /** All outcomes, in order of (exit, id). */
-  readonly rows: readonly { readonly row: OutcomeRow }[];
+  readonly rows: readonly OutcomeRow[];
   readonly marks: readonly ForgetMark[];
   /** Of the folder's outcomes and marks: see `digestOf()`. */
   readonly digest: string;
@@ -24,37 +24,55 @@ interface Source {
 
 /** Counts everything anew and writes what has changed; `memory.json` last. */
 export async function writeCaches(storage: Storage, source: Source): Promise<void> {
-  const rows = source.rows.map(({ row }) => row);
-  const providers = encodeJson(providerPerformance(rows, countedSince(source.marks)));
-  const regimes = encodeJson(regimePerformance(rows));
-  await replaceIfOther(storage, PROVIDER_FILE, providers);
-  await replaceIfOther(storage, REGIME_FILE, regimes);
-  await replaceIfOther(storage, MEMORY_FILE, memoryBytes(source, { providers, regimes }));
+  for (const { name, bytes } of countCaches(source)) {
+    const before = await storage.read(name, { maxBytes: bytes.length + 1 });
+    if (before === undefined || !areEqual(before, bytes)) await storage.replace(name, bytes);
+  }
 }
 
 /** Whether the statistics are those that were counted from the folder as it is: then they need not be counted anew. */
-export async function areCachesCurrent(storage: Storage, source: Source): Promise<boolean> {
-  const read = (name: string): Promise<Uint8Array | undefined> => storage.read(name, { maxBytes: MAX_CACHE_BYTES });
-  const [providers, regimes, memory] = [await read(PROVIDER_FILE), await read(REGIME_FILE), await read(MEMORY_FILE)];
-  if (providers === undefined || regimes === undefined || memory === undefined) return false;
-  return areEqual(memory, memoryBytes(source, { providers, regimes }));
+export async function areCachesCurrent(
+  storage: Storage,
+  source: { rows: readonly unknown[]; marks: readonly unknown[]; digest: string },
+): Promise<boolean> {
+  const statistics: CacheFile[] = [];
+  for (const name of [PROVIDER_FILE, REGIME_FILE]) {
+    const bytes = await storage.read(name, { maxBytes: MAX_CACHE_BYTES });
+    if (bytes === undefined) return false;
+    statistics.push({ name, bytes });
+  }
+  const memory = await storage.read(MEMORY_FILE, { maxBytes: MAX_CACHE_BYTES });
+  return memory !== undefined && areEqual(memory, memoryBytes(source, statistics));
+}
+
+/** A cache as its file has it. */
+export interface CacheFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What the files are when everything is counted anew, in the order in which they are written. */
+export function countCaches(source: Source): readonly CacheFile[] {
+  const statistics = [
+    { name: PROVIDER_FILE, bytes: encodeJson(providerPerformance(source.rows, countedSince(source.marks))) },
+    { name: REGIME_FILE, bytes: encodeJson(regimePerformance(source.rows)) },
+  ];
+  return [...statistics, { name: MEMORY_FILE, bytes: memoryBytes(source, statistics) }];
 }
 
 /** `memory.json` beside these statistics. */
-function memoryBytes(source: Source, statistics: { providers: Uint8Array; regimes: Uint8Array }): Uint8Array {
+function memoryBytes(
+  source: { rows: readonly unknown[]; marks: readonly unknown[]; digest: string },
+  statistics: readonly CacheFile[],
+): Uint8Array {
   return encodeJson({
     format: "carryover-memory",
     version: 1,
     outcomes: source.rows.length,
     forget_marks: source.marks.length,
     digest: source.digest,
-    crc32: { [PROVIDER_FILE]: crc32Hex(statistics.providers), [REGIME_FILE]: crc32Hex(statistics.regimes) },
+    crc32: Object.fromEntries(statistics.map(({ name, bytes }) => [name, crc32Hex(bytes)])),
   });
-}
-
-async function replaceIfOther(storage: Storage, name: string, bytes: Uint8Array): Promise<void> {
-  const before = await storage.read(name, { maxBytes: bytes.length + 1 });
-  if (before === undefined || !areEqual(before, bytes)) await storage.replace(name, bytes);
 }
 
 function areEqual(a: Uint8Array, b: Uint8Array): boolean {

@@ -9,6 +9,7 @@ import { encodeForgetMark, type ForgetMark } from "./forget.ts";
 import { decodeOutcome, encodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
 import { compareRows, rowOfOutcome, type OutcomeRow } from "./outcome-row.ts";
 import { loadOutcomes, quarantine, type DamagedFile, type StoredOutcomes } from "./outcome-store.ts";
+import { moveToQuarantine } from "./quarantine.ts";
 import {
   readSidecar,
   readVectors,
@@ -98,7 +99,7 @@ export async function openMemory(
       kept = rows.length;
       vectorsWritten = true;
     }
-    await writeCaches(storage, { rows, marks, digest });
+    await writeCaches(storage, { rows: rows.map(({ row }) => row), marks, digest });
     recorded = 0;
   };
 
@@ -132,7 +133,7 @@ export async function openMemory(
     for (const id of ids) {
       const place = rows.findIndex(({ row }) => row.id === id);
       if (place === -1) throw new CarryoverError("NOT_FOUND", `Cannot discard "${id}": found no such outcome`);
-      await storage.move(outcomeFileName(id), `quarantine/${outcomeFileName(id)}`);
+      await moveToQuarantine(storage, outcomeFileName(id));
       rows.splice(place, 1);
       byLowerCaseId?.delete(id.toLowerCase());
       if (place < kept) kept = 0;

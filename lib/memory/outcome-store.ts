@@ -4,6 +4,7 @@ import { digestOf } from "./digest.ts";
 import { decodeForgetMark, isForgetFile, MAX_MARK_BYTES, type ForgetMark } from "./forget.ts";
 import { decodeOutcome, idOfOutcomeFile, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
 import { compareRows, type OutcomeRow } from "./outcome-row.ts";
+import { moveToQuarantine } from "./quarantine.ts";
 
 /** A file that is not what was once written. */
 export interface DamagedFile {
@@ -103,5 +104,5 @@ function takenButForCase(name: string): CarryoverError {
 
 /** Moves damaged outcomes and marks out of the way, to `quarantine/`. */
 export async function quarantine(storage: Storage, damaged: readonly DamagedFile[]): Promise<void> {
-  for (const { name } of damaged) await storage.move(name, `quarantine/${name}`);
+  for (const { name } of damaged) await moveToQuarantine(storage, name);
 }

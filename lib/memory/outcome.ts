@@ -6,24 +6,16 @@
  */
 import type { Outcome } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
-import { crc32Hex } from "../files/crc32.ts";
 import { decodeJsonObject } from "../files/json-file.ts";
 import { assertFileNamePart } from "../files/names.ts";
+import { checkSeal, seal, type Sealed } from "../files/sealed-json.ts";
 import { parseTimestamp } from "../market/timeframe.ts";
 import { rowOfOutcome, type OutcomeRow } from "./outcome-row.ts";
 
 /** Larger files are no outcomes. */
 export const MAX_OUTCOME_BYTES: number = 1 << 20;
 
-const FIELD = '"crc32": "';
-const TAIL = '"\n}\n';
-/** The last line: the key, eight digits, the end of the object. */
-const CRC_BYTES = FIELD.length + 8 + TAIL.length;
-
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** The name of an outcome's file. */
 export function outcomeFileName(decisionId: string): string {
@@ -42,7 +34,7 @@ export function idOfOutcomeFile(name: string): string | undefined {
  * @throws {CarryoverError} `BAD_OUTCOME` if it would not be read back as it is: its id or asset cannot be part of a file
  * name, a number is not finite, a time is none, a provider votes twice, or it is larger than an outcome may be.
  */
-export function encodeOutcome(outcome: Outcome): { bytes: Uint8Array; crc32: string } {
+export function encodeOutcome(outcome: Outcome): Sealed {
   const id = outcome.decision_id;
   assertFileNamePart("decision_id", id);
   assertFileNamePart("asset_pair", outcome.asset_pair);
@@ -57,13 +49,9 @@ export function encodeOutcome(outcome: Outcome): { bytes: Uint8Array; crc32: str
   if (twice !== undefined) throw refused(id, `two votes of "${twice}"`, "one of each provider");
 
   const lines = Object.entries(outcome).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`);
-  const before = encoder.encode(`{\n${lines.join("")}  `);
-  const sum = crc32Hex(before);
-  const bytes = new Uint8Array(before.length + CRC_BYTES);
-  bytes.set(before);
-  bytes.set(encoder.encode(`${FIELD}${sum}${TAIL}`), before.length);
+  const { bytes, crc32 } = seal(`{\n${lines.join("")}  `);
   if (bytes.length > MAX_OUTCOME_BYTES) throw refused(id, `${bytes.length} bytes`, `at most ${MAX_OUTCOME_BYTES}`);
-  return { bytes, crc32: sum };
+  return { bytes, crc32 };
 }
 
 /** An outcome as it is read back: what learning needs of it, and its description. */
@@ -79,27 +67,23 @@ export interface DecodedOutcome {
  * @throws {CarryoverError} `CORRUPT` if anything in it is not as it was written, or an imported one can't be used.
  */
 export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<DecodedOutcome> {
-  const damaged = (found: string, expected: string): CarryoverError =>
-    new CarryoverError("CORRUPT", `Cannot read "${name}": found ${found}, expected ${expected}`);
-  if (bytes.length > MAX_OUTCOME_BYTES) throw damaged(`more than ${MAX_OUTCOME_BYTES} bytes`, "fewer");
-  const fields = decodeJsonObject(bytes, name);
+  const fields = decodeJsonObject(bytes, name, { maxBytes: MAX_OUTCOME_BYTES });
   const id = idOfOutcomeFile(name);
-  if (fields["decision_id"] !== id) throw damaged("another decision_id in it", `"${id}" as in its name`);
-  const sum = crc32Hex(bytes.subarray(0, -CRC_BYTES));
-  const tail = decoder.decode(bytes.subarray(-CRC_BYTES));
-  // A damaged key hides the checksum, but still has it: then it is no imported outcome.
-  if (!Object.hasOwn(fields, "crc32") && !tail.endsWith(`${sum}${TAIL}`)) {
+  if (fields["decision_id"] !== id) {
+    throw new CarryoverError(
+      "CORRUPT",
+      `Cannot read "${name}": found another decision_id in it, expected "${id}" as in its name`,
+    );
+  }
+  const crc32 = checkSeal({ bytes, fields }, name);
+  if (crc32 === undefined) {
     const { rowOfImported } = await import("./imported-outcome.ts");
     return rowOfImported(fields, { name, bytes: bytes.length });
-  }
-  if (tail !== `${FIELD}${sum}${TAIL}`) {
-    const found = String(fields["crc32"]).slice(0, sum.length);
-    throw damaged(`a crc32 of "${found}" that does not match its bytes`, `"${sum}" as the last key`);
   }
   // The checksum says that we wrote it, so its fields are what encodeOutcome() was given.
   const outcome = fields as unknown as Outcome;
   return {
-    row: rowOfOutcome(outcome, { bytes: bytes.length, crc32: sum }),
+    row: rowOfOutcome(outcome, { bytes: bytes.length, crc32 }),
     description: outcome.description,
   };
 }

@@ -1,9 +1,9 @@
 /**
- * `snapshot_<YYYYMMDD_HHMMSS>.json`: a run's metrics at the end of a chunk, in simulated time. Where another run has the
- * name, `_<8 hex of the run>` is added to it. The newest 100 of a run are kept.
+ * `snapshot_<YYYYMMDD_HHMMSS>.json`: a run's metrics at the end of a chunk, in simulated time, with a `crc32` as outcomes have
+ * it. Where another run has the name, `_<8 hex of the run>` is added to it. The newest 100 of a run are kept.
  */
 import { CarryoverError } from "../errors.ts";
-import { encodeJson, readJsonObject } from "../files/json-file.ts";
+import { encodeSealedJson, readSealedJson, type SealedObject } from "../files/sealed-json.ts";
 import type { Storage } from "../files/storage.ts";
 
 const KEPT_PER_RUN = 100;
@@ -32,7 +32,7 @@ export async function writeSnapshot(
   const owner = await runOf(storage, plain);
   const isFree = owner === undefined || owner === snapshot.run_id;
   const name = isFree ? plain : `snapshot_${stamp}_${snapshot.run_id.slice(0, 8)}.json`;
-  await storage.replace(name, encodeJson(snapshot));
+  await storage.replace(name, encodeSealedJson(snapshot));
 
   // Nobody has too many where there are few in all: then none has to be read.
   if ((await snapshotFiles(storage)).length <= KEPT_PER_RUN) return;
@@ -51,12 +51,23 @@ async function snapshotFiles(storage: Storage): Promise<readonly string[]> {
   return (await storage.list()).files.map(({ name }) => name).filter(isSnapshotFile);
 }
 
+/**
+ * Reads a snapshot.
+ *
+ * @returns `isSealed`: false for one of another system. `undefined` if there is no such file.
+ * @throws {CarryoverError} `CORRUPT` if it is not as it was written.
+ */
+export function readSnapshot(storage: Storage, name: string): Promise<SealedObject | undefined> {
+  return readSealedJson(storage, name, { maxBytes: MAX_SNAPSHOT_BYTES });
+}
+
 /** The run that wrote a snapshot: `undefined` where there is none, empty where the file does not say. */
 async function runOf(storage: Storage, name: string): Promise<string | undefined> {
   try {
-    const snapshot = await readJsonObject(storage, name, { maxBytes: MAX_SNAPSHOT_BYTES });
+    const snapshot = await readSnapshot(storage, name);
     if (snapshot === undefined) return undefined;
-    return typeof snapshot["run_id"] === "string" ? snapshot["run_id"] : "";
+    const { run_id: runId } = snapshot.fields;
+    return typeof runId === "string" ? runId : "";
   } catch (error) {
     if (error instanceof CarryoverError && error.code === "CORRUPT") return "";
     throw error;

@@ -151,6 +151,47 @@ describe("memory-stats", () => {
     expect(reportOf(first)).toEqual(reportOf(second));
   });
 
+  test("--check finds a flipped digit that no start reads, --repair moves it aside, and both exit with 4 until it is gone", async () => {
+    const folder = await makeMemory("flipped", 5);
+    const name = readdirSync(folder).find((each) => each.startsWith("outcome_")) ?? "";
+    const text = readFileSync(join(folder, name), "utf8");
+    writeFileSync(join(folder, name), text.replace('"position_size": 0.05', '"position_size": 0.06'));
+    const run = (...flags: string[]): ReturnType<typeof runScript> =>
+      runScript("memory-stats.ts", ["--memory-dir", folder, ...flags]);
+    expect((await run()).code).toBe(0);
+
+    const checked = await run("--check");
+    expect(checked.code).toBe(4);
+    expect(checked.stdout).toContain(`Damaged  Cannot read "${name}": found a crc32 of`);
+    expect(checked.stdout).toEndWith("\n1 damaged\n");
+    expect(readdirSync(folder)).toContain(name);
+    const json = JSON.parse((await run("--check", "--json")).stdout);
+    expect(json).toMatchObject({ outcomes: 4, damaged: 1, findings: [{ name, damaged: true, heals_itself: false }] });
+
+    const repaired = await run("--repair", "--json");
+    expect(repaired.code).toBe(4);
+    expect(JSON.parse(repaired.stdout)).toMatchObject({ moved: [{ name, to: `quarantine/${name}` }], left: [] });
+    expect(await run("--check")).toMatchObject({
+      code: 0,
+      stdout: `Read ${folder}: 4 outcomes, 0 forget marks, 0 snapshots, 0 runs with 0 chunks, 4 vectors\nIn quarantine: 1 file\nEverything is as it was written\n`,
+    });
+    expect((await run("--repair")).stdout).toEndWith("There was nothing to repair\n");
+  });
+
+  test("--check reads beside a writer; --repair stops with 5 and names it; of --watch, --check and --repair only one", async () => {
+    const folder = await makeMemory("held", 2);
+    await whileLocked(folder, async (pid) => {
+      expect((await runScript("memory-stats.ts", ["--memory-dir", folder, "--check"])).code).toBe(0);
+      const { code, stderr } = await runScript("memory-stats.ts", ["--memory-dir", folder, "--repair"]);
+      expect(code).toBe(5);
+      expect(stderr).toContain(`locked by process ${pid}`);
+    });
+    const both = await runScript("memory-stats.ts", ["--check", "--watch"]);
+    expect(both.code).toBe(2);
+    expect(both.stderr).toBe("error: Cannot show memory: found --watch and --check, expected one of them\n");
+    expect((await runScript("memory-stats.ts", ["--check", "--memory-dir", join(work, "nowhere")])).code).toBe(3);
+  });
+
   test("finds the memory folder of the configuration in the current folder", async () => {
     const home = join(work, "home");
     mkdirSync(home);
