@@ -16,6 +16,6 @@ export function confidenceScores(rows: readonly OutcomeRow[]): ConfidenceScores 
  * A trade's confidence, and whether it came true: gross, like all that learning uses, as costs say nothing about who was right.
  * An imported trade without a result in R counts by its P&L.
  */
-export function forecastOf({ confidence, resultR, won }: OutcomeRow): Forecast {
+export function forecastOf({ confidence, resultR, won }: Pick<OutcomeRow, "confidence" | "resultR" | "won">): Forecast {
   return { confidence, won: resultR === null ? won : resultR > 0 };
 }

@@ -5,7 +5,8 @@ import type { VectorRow } from "../memory/vector-store.ts";
 import { scratchMemory, type Remembered } from "../memory/scratch-memory.ts";
 import { planChunks, type Chunk } from "./chunks.ts";
 import { runBacktest, type BacktestJob } from "./run.ts";
-import { openRunStore, type ChunkRecord } from "./run-store.ts";
+import type { RunKey } from "./run-key.ts";
+import { openRunStore, readManifests, type ChunkRecord } from "./run-store.ts";
 import type { Summary } from "./summary.ts";
 
 /** A job that brings no memory and no storage of its own. */
@@ -16,6 +17,7 @@ export type RehearsalJob = Omit<BacktestJob, "memory" | "storage" | "restart" | 
 /** What a rehearsed run left, in this process. */
 export interface Rehearsal {
   readonly runId: string;
+  readonly key: RunKey;
   /** Ids of its decisions, those that became trades among them. */
   readonly ownIds: ReadonlySet<string>;
   /** Of the chunks that were run. */
@@ -71,7 +73,9 @@ export async function rehearse(
     if (!enough.signal.aborted || error !== enough.signal.reason) throw error;
   }
 
-  const runId = (await storage.list("runs")).folders[0] ?? "";
+  const [manifest] = await readManifests(storage);
+  if (manifest === undefined) throw new RangeError("Cannot rehearse: found no manifest, expected that of the run");
+  const [runId, key] = manifest;
   const records: ChunkRecord[] = [];
   const decisions: string[] = [];
   const marks: string[] = [];
@@ -84,6 +88,7 @@ export async function rehearse(
   }
   return {
     runId,
+    key,
     ownIds: new Set(decisions.map((line) => line.slice(DECISION_ID.length, line.indexOf('"', DECISION_ID.length)))),
     chunks,
     records,

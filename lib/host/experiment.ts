@@ -3,6 +3,7 @@ import type { RehearsalJob } from "../backtest/rehearsal.ts";
 import { toSettings, type Config } from "../config.ts";
 import type { Embedder } from "../embed/embedder.ts";
 import { cachingEmbedder, readRemembered } from "../memory/scratch-memory.ts";
+import type { VectorRow } from "../memory/vector-store.ts";
 import type { FileVotes } from "../providers/file.ts";
 import { diskStorage } from "./disk-storage.ts";
 import { VERSION } from "./environment.ts";
@@ -41,6 +42,9 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
   const remembered = existsSync(dir)
     ? await readRemembered(diskStorage(dir), embedder)
     : { embedder, rows: [], marks: [] };
+  // A run that is made again under its own id must not find what it left when it was made before.
+  const isEarlier = ({ row }: VectorRow): boolean => row.exitMs <= period.startMs;
+  const rows = options.name === undefined ? remembered.rows.filter(isEarlier) : remembered.rows;
   return {
     config,
     job: {
@@ -51,7 +55,7 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
       series,
       market,
       providers,
-      remembered,
+      remembered: { ...remembered, rows },
       signal: options.signal,
       key: {
         version: options.name === undefined ? VERSION : `${VERSION} ${options.name}`,

@@ -49,6 +49,8 @@ export interface RunMemoryOptions {
   readonly maxMemorySize: number;
   readonly learningRate: number;
   readonly contextDays: number;
+  /** `false`: no similar trades are recalled, and no vectors kept. @default true */
+  readonly similar?: boolean;
 }
 
 /** Opens the view that a run has of a memory. */
@@ -60,7 +62,7 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
   const rows: OutcomeRow[] = [];
   const exits: number[] = [];
   const evidence: number[][] = options.providers.map(() => []);
-  const vectors = createSearchIndex({ dim: memory.embedder.dim });
+  const vectors = options.similar === false ? undefined : createSearchIndex({ dim: memory.embedder.dim });
   // All assets decide at the same time: they share one calculation.
   let lastWeights: { readonly asOf: number; readonly weights: readonly number[] } | undefined;
 
@@ -71,7 +73,7 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     while (place > 0 && compareRows(rows[place - 1] as OutcomeRow, row) > 0) place--;
     if (rows[place - 1]?.id === row.id) return;
     lastWeights = undefined;
-    vectors.insert(entry.vector, place);
+    vectors?.insert(entry.vector, place);
     rows.splice(place, 0, row);
     exits.splice(place, 0, row.exitMs);
     options.providers.forEach((provider, p) => {
@@ -111,7 +113,7 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     const window = windowAt(situation.timestamp);
     const recent = recentAt(situation.timestamp, window);
     const remembered = window.to - window.from;
-    if (remembered === 0) return { remembered, similar: [], recent };
+    if (remembered === 0 || vectors === undefined) return { remembered, similar: [], recent };
     const query = await embedSentence(memory.embedder, describeSituation(situation));
     const matches = vectors.search(query, { k: RECALLED, ...window });
     const similar = matches.map(({ row, similarity }) => similarTrade(rows[row] as OutcomeRow, similarity));

@@ -1,0 +1,277 @@
+/** Whether memory helped (docs/RULES.md, "Does memory help"). */
+import { createRandom } from "../random.ts";
+import { blockLength, bootstrap, type Interval, type ResampledSeries } from "../stats/bootstrap.ts";
+import { armOf, FIGURES, figuresOfDays, type Arm, type Figure, type Figures } from "./_arm.ts";
+import type { Chunk } from "./chunks.ts";
+import type { DaysPerYear } from "./metrics.ts";
+import type { Rehearsal } from "./rehearsal.ts";
+import { trackRecord, type TrackRecord, type Trials } from "./track-record.ts";
+
+/** The same period run in every way. */
+export interface WorldRuns {
+  /** `bars`, or `seed 1` of a synthetic one. */
+  readonly name: string;
+  readonly daysPerYear: DaysPerYear;
+  readonly on: Rehearsal;
+  readonly off: Rehearsal;
+  /** One or more. */
+  readonly shuffled: readonly Rehearsal[];
+}
+
+/** A world with all that its figures are made of. */
+export interface World {
+  readonly name: string;
+  readonly days_per_year: DaysPerYear;
+  /** Mean length of the blocks of days that are drawn. */
+  readonly mean_block_days: number;
+  /** `YYYY-MM-DD`; returns and trades speak of their places. */
+  readonly dates: readonly string[];
+  readonly on: Arm;
+  readonly off: Arm;
+  readonly shuffled: readonly Arm[];
+}
+
+/** Means over worlds (and over shuffles, of the shuffled runs). */
+export type ArmFigures = Figures & { readonly trades: number };
+/** A difference of figures; `null` where one of them is undefined. */
+export type Differences = Readonly<Record<Figure, Interval | null>>;
+
+/** The effect of memory in one chunk. */
+export interface ChunkEffect {
+  readonly quarter: string;
+  readonly on: Figures;
+  readonly off: Figures;
+  readonly shuffled: Figures;
+  readonly on_minus_off: Differences;
+}
+
+/** How the trades of the last chunk differ from those of the first. */
+export interface FirstToLast {
+  readonly first: string;
+  readonly last: string;
+  readonly on: { readonly first: Figures; readonly last: Figures; readonly change: Differences };
+  readonly off: { readonly first: Figures; readonly last: Figures; readonly change: Differences };
+  /** The change with memory less the change without. */
+  readonly on_minus_off: Differences;
+}
+
+export type Verdict = "helped" | "hurt" | "no difference that this much data can show";
+
+/** What `compare-memory --json` prints and stores, beside what was run. */
+export interface Comparison {
+  readonly verdict: Verdict;
+  readonly on: ArmFigures;
+  readonly off: ArmFigures;
+  readonly shuffled: ArmFigures;
+  readonly on_minus_off: Differences;
+  readonly on_minus_shuffled: Differences;
+  readonly quarters: readonly ChunkEffect[];
+  /** `null` of a run of one chunk. */
+  readonly first_to_last: FirstToLast | null;
+  readonly track_record: TrackRecord;
+  readonly method: { readonly draws: number; readonly seed: string; readonly level_pct: 95 };
+  readonly worlds: readonly World[];
+}
+
+const SEED = "compare-memory";
+
+/** Compares runs with memory, without it, and with shuffled outcomes. */
+export function compareRuns(
+  runs: readonly WorldRuns[],
+  options: {
+    chunks: readonly Chunk[];
+    initialBalance: number;
+    /** No block is shorter than the longest a trade may last, in days. */
+    longestTradeDays: number;
+    trials: Trials;
+    draws: number;
+  },
+): Comparison {
+  const { chunks, draws } = options;
+  const worlds = runs.map((world) => worldOf(world, options));
+  const makers = worlds.map((world) => ({
+    on: figuresOfDays(world.on, world.days_per_year),
+    off: figuresOfDays(world.off, world.days_per_year),
+    shuffled: world.shuffled.map((arm) => figuresOfDays(arm, world.days_per_year)),
+  }));
+  type ArmName = "on" | "off" | "shuffled";
+  const figuresOf = (arm: ArmName, places: readonly Int32Array[]): Figures =>
+    meanFigures(
+      makers.flatMap((maker, w) => {
+        const own = places[w] as Int32Array;
+        return arm === "shuffled" ? [meanFigures(maker.shuffled.map((make) => make(own)))] : [maker[arm](own)];
+      }),
+    );
+  /** Days of a world in a span of time. */
+  const daysIn = (world: World, chunk: Chunk): Int32Array =>
+    Int32Array.from(
+      world.dates.flatMap((date, i) => {
+        const ms = Date.parse(date);
+        return ms >= chunk.startMs && ms < chunk.endMs ? [i] : [];
+      }),
+    );
+  const all = worlds.map((world) => Int32Array.from(world.dates, (_, i) => i));
+  /** Differences over parts of the worlds' days, each part resampled by itself. */
+  const intervals = (
+    parts: readonly (readonly Int32Array[])[],
+    differences: (places: readonly (readonly Int32Array[])[]) => readonly Figures[],
+    name: string,
+  ): Differences[] => {
+    const series = parts.flatMap((part) =>
+      part.map((days, w) => resampled(days.length, worlds[w]?.mean_block_days ?? 1)),
+    );
+    const count = worlds.length;
+    const made = bootstrap(
+      series,
+      (drawn) => {
+        const places = parts.map((part, p) =>
+          part.map((days, w) => (drawn[p * count + w] as Int32Array).map((place) => days[place] as number)),
+        );
+        return differences(places).flatMap((figures) => FIGURES.map((figure) => figures[figure]));
+      },
+      { draws, random: createRandom(`${SEED} ${name}`) },
+    );
+    const found: Differences[] = [];
+    for (let i = 0; i < made.length; i += FIGURES.length) {
+      found.push(fromFigures((figure) => made[i + FIGURES.indexOf(figure)] ?? null));
+    }
+    return found;
+  };
+
+  const [onOff, onShuffled] = intervals(
+    [all],
+    ([days = []]) => {
+      const on = figuresOf("on", days);
+      return [minus(on, figuresOf("off", days)), minus(on, figuresOf("shuffled", days))];
+    },
+    "whole",
+  ) as [Differences, Differences];
+  const quarters = chunks.map((chunk): ChunkEffect => {
+    const days = worlds.map((world) => daysIn(world, chunk));
+    const [difference] = intervals(
+      [days],
+      ([own = []]) => [minus(figuresOf("on", own), figuresOf("off", own))],
+      chunk.name,
+    ) as [Differences];
+    return {
+      quarter: chunk.name,
+      on: figuresOf("on", days),
+      off: figuresOf("off", days),
+      shuffled: figuresOf("shuffled", days),
+      on_minus_off: difference,
+    };
+  });
+  const { p_value: p = 1, estimate = 0 } = onOff.return_pct ?? {};
+  const isShown = p <= 0.05 && estimate !== 0;
+  return {
+    verdict: !isShown ? "no difference that this much data can show" : estimate > 0 ? "helped" : "hurt",
+    on: withTrades(
+      figuresOf("on", all),
+      worlds.map((world) => [world.on]),
+    ),
+    off: withTrades(
+      figuresOf("off", all),
+      worlds.map((world) => [world.off]),
+    ),
+    shuffled: withTrades(
+      figuresOf("shuffled", all),
+      worlds.map((world) => world.shuffled),
+    ),
+    on_minus_off: onOff,
+    on_minus_shuffled: onShuffled,
+    quarters,
+    first_to_last: firstToLast(),
+    track_record: trackRecord(worlds[0], options.trials),
+    method: { draws, seed: SEED, level_pct: 95 },
+    worlds,
+  };
+
+  function firstToLast(): FirstToLast | null {
+    const [first] = chunks;
+    const last = chunks.at(-1);
+    if (first === undefined || last === undefined || first === last) return null;
+    const parts = [first, last].map((chunk) => worlds.map((world) => daysIn(world, chunk)));
+    const [firstDays = [], lastDays = []] = parts;
+    const change = (arm: ArmName, places: readonly (readonly Int32Array[])[]): Figures =>
+      minus(figuresOf(arm, places[1] ?? []), figuresOf(arm, places[0] ?? []));
+    const [on, off, both] = intervals(
+      parts,
+      (places) => {
+        const changes = [change("on", places), change("off", places)] as const;
+        return [...changes, minus(...changes)];
+      },
+      "first to last",
+    ) as [Differences, Differences, Differences];
+    const ends = (arm: ArmName): { first: Figures; last: Figures } => ({
+      first: figuresOf(arm, firstDays),
+      last: figuresOf(arm, lastDays),
+    });
+    return {
+      first: first.name,
+      last: last.name,
+      on: { ...ends("on"), change: on },
+      off: { ...ends("off"), change: off },
+      on_minus_off: both,
+    };
+  }
+}
+
+function worldOf(
+  { name, daysPerYear, on, off, shuffled }: WorldRuns,
+  options: { initialBalance: number; longestTradeDays: number },
+): World {
+  const armed = [on, off, ...shuffled].map((run) => armOf(run, { ...options, daysPerYear }));
+  const [first, second, ...others] = armed;
+  if (first === undefined || second === undefined) throw new RangeError(`Cannot compare "${name}": found no runs`);
+  const differences = first.arm.returns.map((value, i) => value - (second.arm.returns[i] ?? 0));
+  return {
+    name,
+    days_per_year: daysPerYear,
+    mean_block_days: Math.max(Math.ceil(options.longestTradeDays), blockLength(differences)),
+    dates: first.dates,
+    on: first.arm,
+    off: second.arm,
+    shuffled: others.map(({ arm }) => arm),
+  };
+}
+
+/** A third of a series at most is one block: there must be something to draw. */
+function resampled(length: number, meanBlock: number): ResampledSeries {
+  return { length, meanBlock: Math.max(1, Math.min(meanBlock, length / 3)) };
+}
+
+function fromFigures<Value>(value: (figure: Figure) => Value): Readonly<Record<Figure, Value>> {
+  return {
+    return_pct: value("return_pct"),
+    sharpe: value("sharpe"),
+    win_rate: value("win_rate"),
+    mean_result_r: value("mean_result_r"),
+    brier: value("brier"),
+  };
+}
+
+/** Means; a figure that is undefined in one is undefined. */
+function meanFigures(all: readonly Figures[]): Figures {
+  return fromFigures((figure) => {
+    let sum = 0;
+    for (const figures of all) {
+      const value = figures[figure];
+      if (value === null) return null;
+      sum += value;
+    }
+    return all.length === 0 ? null : sum / all.length;
+  });
+}
+
+function minus(a: Figures, b: Figures): Figures {
+  return fromFigures((figure) => {
+    const [left, right] = [a[figure], b[figure]];
+    return left === null || right === null ? null : left - right;
+  });
+}
+
+/** With the trades of one run, on average. */
+function withTrades(figures: Figures, arms: readonly (readonly Arm[])[]): ArmFigures {
+  const counts = arms.flat().map(({ trades }) => trades.day.length);
+  return { ...figures, trades: counts.reduce((sum, count) => sum + count, 0) / counts.length };
+}

@@ -1,0 +1,94 @@
+import { compareRows, type OutcomeRow } from "../memory/outcome-row.ts";
+import { openRunMemory, type RunMemory } from "../memory/run-memory.ts";
+import type { Random } from "../random.ts";
+
+type Result = Pick<OutcomeRow, "won" | "pnl" | "pnlPct" | "resultR">;
+
+const NO_VECTOR = new Float32Array();
+
+/**
+ * A look at memory in which results are permuted among the trades: what remains of learning is noise, and the rest of memory is as
+ * it was. At every time the permutation is one of the outcomes that are visible then, each as likely as any other (the inside-out
+ * shuffle of Fisher and Yates: a trade that becomes visible changes results with one that is drawn from all that are, itself
+ * among them), so that nothing is seen before its time. The trades' votes, situations and confidences stay with them; what they
+ * gain and lose in the account is their own.
+ *
+ * @param random Draws the permutation.
+ */
+export function shuffledView(random: Random): typeof openRunMemory {
+  return (memory, options) => {
+    // Which trades are similar does not depend on results: it is asked of memory as it is.
+    const asItIs = openRunMemory(memory, options);
+    const isBase = new Set(asItIs.base);
+    /** Not visible yet, in the order of (exit, id). */
+    const waiting = memory.rows.map(({ row }) => row).filter((row) => isBase.has(row));
+    const visible: OutcomeRow[] = [];
+    const results: Result[] = [];
+    const places = new Map<string, number>();
+    const known = new Set(waiting.map(({ id }) => id));
+
+    // All else is asked of a memory that is made again whenever a result changes hands.
+    const openOn = (rows: readonly OutcomeRow[]): RunMemory =>
+      openRunMemory(
+        { ...memory, rows: rows.map((row) => ({ row, vector: NO_VECTOR })) },
+        { ...options, startMs: Number.POSITIVE_INFINITY, similar: false },
+      );
+    let shuffled = openOn([]);
+
+    /** Memory with the results that are visible at a time shuffled. Times only grow. */
+    const at = (asOf: number): RunMemory => {
+      const before = visible.length;
+      while ((waiting[0]?.exitMs ?? asOf) < asOf) {
+        const row = waiting.shift() as OutcomeRow;
+        const other = Math.floor(random.uniform() * (visible.length + 1));
+        places.set(row.id, visible.length);
+        visible.push(row);
+        results.push(results[other] ?? resultOf(row));
+        results[other] = resultOf(row);
+      }
+      if (visible.length > before) shuffled = openOn(visible.map((row, i) => ({ ...row, ...results[i] })));
+      return shuffled;
+    };
+
+    const resultOfId = (id: string): Result | undefined => results[places.get(id) ?? -1];
+
+    return {
+      base: asItIs.base,
+      remembered: (asOf) => at(asOf).remembered(asOf),
+      weights: (asOf) => at(asOf).weights(asOf),
+      recall: async (situation) => {
+        const told = await at(situation.timestamp).recall(situation);
+        const { similar } = await asItIs.recall(situation);
+        return {
+          ...told,
+          similar: similar.map((trade) => {
+            const { won, pnlPct, resultR } = resultOfId(trade.decision_id) ?? {
+              won: trade.won,
+              pnlPct: trade.pnl_pct,
+              resultR: trade.result_r,
+            };
+            return { ...trade, won, pnl_pct: pnlPct, result_r: resultR };
+          }),
+        };
+      },
+      add: (entry) => {
+        asItIs.add(entry);
+        const { row } = entry;
+        if (!options.enabled || known.has(row.id)) return;
+        known.add(row.id);
+        let place = waiting.length;
+        while (place > 0 && compareRows(waiting[place - 1] as OutcomeRow, row) > 0) place--;
+        waiting.splice(place, 0, row);
+      },
+      async record(outcome) {
+        const entry = await memory.record(outcome);
+        this.add(entry);
+        return entry.row;
+      },
+    };
+  };
+}
+
+function resultOf({ won, pnl, pnlPct, resultR }: OutcomeRow): Result {
+  return { won, pnl, pnlPct, resultR };
+}

@@ -1,0 +1,174 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { barsIn, daysPerYearOf } from "../backtest/run-bars.ts";
+import { planChunks } from "../backtest/chunks.ts";
+import { compareRuns, type Comparison, type WorldRuns } from "../backtest/comparison.ts";
+import { rehearse, type RehearsalJob } from "../backtest/rehearsal.ts";
+import type { RunKey } from "../backtest/run-key.ts";
+import { openRunStore, readManifests } from "../backtest/run-store.ts";
+import { shuffledView } from "../backtest/shuffled-view.ts";
+import type { Trials } from "../backtest/track-record.ts";
+import type { Config } from "../config.ts";
+import { CarryoverError } from "../errors.ts";
+import { encodeJson } from "../files/json-file.ts";
+import { sha256OfText } from "../files/sha256-of-text.ts";
+import { createRandom } from "../random.ts";
+import { diskStorage } from "./disk-storage.ts";
+import { lockHolder } from "./environment.ts";
+import { prepareExperiment, type Experiment, type ExperimentOptions } from "./experiment.ts";
+import { keyConfig } from "./run-config.ts";
+
+const DAY_MS = 86_400_000;
+
+/** Resamples of every interval. */
+const DRAWS = 2000;
+
+/** Shuffles of a world of real bars, and synthetic worlds, where nothing else is asked for. */
+const SHUFFLES = 3;
+const SEEDS = 3;
+
+/** How much is run. */
+export interface CompareOptions extends Omit<ExperimentOptions, "name" | "embedder"> {
+  /** Runs with shuffled outcomes in each world. @default 3, or 1 in each of several worlds */
+  readonly shuffles?: number | undefined;
+  /** Synthetic worlds. @default 3 */
+  readonly seeds?: number | undefined;
+  readonly onStep: (done: number, of: number) => void;
+}
+
+/** A comparison, and what it is about. */
+export interface ConfigComparison extends Comparison {
+  readonly period: string;
+  readonly chunks: string;
+  readonly assets: readonly string[];
+  readonly data: string;
+  /** Outcomes that the runs with memory begin with. */
+  readonly carried_in: number;
+}
+
+/**
+ * Runs a configuration with memory, without it and with shuffled outcomes, in this process alone, and compares.
+ *
+ * @throws {CarryoverError} `BAD_USAGE` for seeds of real bars.
+ */
+export async function compareConfig(options: CompareOptions): Promise<ConfigComparison> {
+  const first = await prepareExperiment(withMemory(options, options.config.backtest.seed));
+  const isSynthetic = first.job.market === "synthetic";
+  if (!isSynthetic && options.seeds !== undefined) {
+    throw new CarryoverError("BAD_USAGE", "Cannot use --seeds: found real bars, of which there is one world");
+  }
+  const seeds = isSynthetic ? (options.seeds ?? SEEDS) : 1;
+  const shuffles = options.shuffles ?? (seeds === 1 ? SHUFFLES : 1);
+  let done = 0;
+  const step = async <T>(work: Promise<T>): Promise<T> => {
+    const result = await work;
+    options.onStep(++done, seeds * (2 + shuffles));
+    return result;
+  };
+
+  const worlds: WorldRuns[] = [];
+  for (let i = 0; i < seeds; i++) {
+    const seed = options.config.backtest.seed + i;
+    const { embedder } = first.job.remembered;
+    const experiment =
+      i === 0 ? first : await prepareExperiment({ ...withMemory(options, seed), embedder, onNote: () => {} });
+    const { job } = experiment;
+    const shuffled = [];
+    const on = await step(rehearse(job));
+    const off = await step(rehearse(withoutMemory(experiment)));
+    for (let shuffle = 1; shuffle <= shuffles; shuffle++)
+      shuffled.push(await step(rehearse(shuffledJob(job, shuffle))));
+    const bars = [...job.series.values()].map((series) => barsIn(series, job.period));
+    worlds.push({ name: isSynthetic ? `seed ${seed}` : "bars", daysPerYear: daysPerYearOf(bars), on, off, shuffled });
+  }
+
+  const { job, config } = first;
+  const [world] = worlds;
+  if (world === undefined) throw new RangeError("Cannot compare: found no world");
+  const comparison = compareRuns(worlds, {
+    chunks: planChunks(job.period, job.chunkKind),
+    initialBalance: job.settings.initialBalance,
+    longestTradeDays: job.settings.risk.maxHoldingMs / DAY_MS,
+    trials: await trialsOf(config, world),
+    draws: DRAWS,
+  });
+  return {
+    period: world.on.key.period,
+    chunks: job.chunkKind,
+    assets: job.settings.assets,
+    data: job.market,
+    carried_in: world.on.key.base.length,
+    ...comparison,
+  };
+}
+
+/**
+ * Stores a comparison in the folder `comparisons` of the memory folder, under the hash of its bytes. The lock is that folder's
+ * own: a run may write to the memory folder meanwhile.
+ *
+ * @returns The file's path.
+ */
+export async function storeComparison(comparison: ConfigComparison, memoryDir: string): Promise<string> {
+  const folder = join(memoryDir, "comparisons");
+  const bytes = encodeJson(comparison);
+  const name = `comparison_${sha256OfText(new TextDecoder().decode(bytes)).slice(0, 16)}.json`;
+  const storage = diskStorage(folder);
+  const lock = await storage.lock(lockHolder());
+  try {
+    await storage.createOnce(name, bytes);
+  } finally {
+    await lock.release();
+  }
+  return join(folder, name);
+}
+
+function withMemory(options: CompareOptions, seed: number): CompareOptions {
+  const { config } = options;
+  return { ...options, config: configured(config, { enabled: true, seed }) };
+}
+
+function configured(config: Config, { enabled, seed }: { enabled: boolean; seed: number }): Config {
+  return {
+    ...config,
+    portfolio_memory: { ...config.portfolio_memory, enabled },
+    backtest: { ...config.backtest, seed },
+  };
+}
+
+/** The run that `run-chunks --no-memory` makes. */
+function withoutMemory({ config, job }: Experiment): RehearsalJob {
+  const off = configured(config, { enabled: false, seed: config.backtest.seed });
+  return {
+    ...job,
+    memorySettings: { ...job.memorySettings, enabled: false },
+    remembered: { ...job.remembered, rows: [], marks: [] },
+    key: { ...job.key, config: keyConfig(off) },
+  };
+}
+
+function shuffledJob(job: RehearsalJob, shuffle: number): RehearsalJob {
+  return {
+    ...job,
+    openView: shuffledView(createRandom(`shuffle ${shuffle} ${job.key.seed}`)),
+    key: { ...job.key, version: `${job.key.version} shuffle ${shuffle}` },
+  };
+}
+
+/** The runs of the memory folder and of `off` on the same bars, with the two that were just made. */
+async function trialsOf(config: Config, { on, off }: WorldRuns): Promise<Trials> {
+  const sharpes = new Map<string, number | null>([
+    [on.runId, on.summary?.annualized_sharpe ?? null],
+    [off.runId, off.summary?.annualized_sharpe ?? null],
+  ]);
+  const sameBars = (key: RunKey): boolean =>
+    JSON.stringify(Object.entries(key.bars).toSorted()) === JSON.stringify(Object.entries(on.key.bars).toSorted());
+  for (const folder of [config.memory.dir, join(config.memory.dir, "off")]) {
+    if (!existsSync(folder)) continue;
+    const storage = diskStorage(folder);
+    for (const [runId, key] of await readManifests(storage)) {
+      if (sharpes.has(runId) || !sameBars(key)) continue;
+      sharpes.set(runId, (await openRunStore(storage, runId).readSummary())?.annualized_sharpe ?? null);
+    }
+  }
+  return { count: sharpes.size, sharpes: [...sharpes.values()].filter((sharpe) => sharpe !== null) };
+}

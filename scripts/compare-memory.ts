@@ -1,0 +1,47 @@
+#!/usr/bin/env bun
+/**
+ * Whether memory helps: the same period with memory, without it, and with shuffled outcomes.
+ *
+ *   bun scripts/compare-memory.ts [--year Y | --start D --end D] [--shuffles N] [--seeds N]
+ */
+import { compareConfig, storeComparison } from "../lib/host/compare.ts";
+import { note, parseFlags, runScript, SHARED_FLAGS, writeJson, writeOut } from "./_cli.ts";
+import { renderComparison } from "./_comparison-report.ts";
+import { progressLine, shownPath } from "./_render.ts";
+import { RUN_FLAGS, runRequest } from "./_run-flags.ts";
+
+const COMMAND = {
+  summary: `Says whether memory helps: runs the same period with memory, without it, and with outcomes whose results were shuffled
+among the trades, and compares them with intervals. The runs leave no outcomes; the comparison is stored as JSON.`,
+  usage: "bun scripts/compare-memory.ts [--year Y | --start D --end D] [--shuffles N] [--seeds N] [flags]",
+  flags: {
+    shuffles: {
+      type: "integer",
+      value: "N",
+      min: 1,
+      help: "shuffled runs of each world (default: 3, of several worlds 1)",
+    },
+    seeds: { type: "integer", value: "N", min: 1, help: "synthetic worlds, from --seed on (default: 3)" },
+    ...RUN_FLAGS,
+    ...SHARED_FLAGS,
+  },
+  example: `bun scripts/compare-memory.ts --year 2021
+    bun scripts/compare-memory.ts --year 2021 --json | jq '.verdict, .on_minus_off.return_pct'`,
+} as const;
+
+await runScript(async ({ argv, signal }) => {
+  const { flags } = parseFlags(argv, COMMAND);
+  const request = await runRequest(flags);
+  const progress = progressLine();
+  const comparison = await compareConfig({
+    ...request,
+    shuffles: flags.shuffles,
+    seeds: flags.seeds,
+    signal,
+    onNote: note,
+    onStep: (done, of) => progress.update(() => `${done} of ${of} runs`),
+  }).finally(progress.clear);
+  if (flags.json) await writeJson(comparison);
+  else await writeOut(renderComparison(comparison));
+  note(`Stored as ${shownPath(await storeComparison(comparison, request.config.memory.dir))}`);
+});

@@ -1,0 +1,83 @@
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ConfigComparison } from "../../lib/host/compare.ts";
+import type { Summary } from "../../lib/backtest/summary.ts";
+import { filesOf, runScript } from "./_run.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
+
+const work = mkdtempSync(join(tmpdir(), "carryover-compare-"));
+afterAll(() => rmSync(work, { recursive: true }));
+
+const PERIOD = ["--start", "2018-03-01", "--end", "2018-05-01", "--chunks", "month"];
+const comparisonOf = (text: string): ConfigComparison => JSON.parse(text) as ConfigComparison;
+
+describe("compare-memory", () => {
+  test("compares the very runs that run-chunks makes, counts them as trials, and leaves no outcome", async () => {
+    const folder = join(work, "used");
+    const where = [...PERIOD, "--memory-dir", folder, "--json"];
+    const runs = [];
+    for (const flags of [[], ["--no-memory"], ["--chunks", "10d"]]) {
+      const args =
+        flags[0] === "--chunks"
+          ? [...where.filter((arg) => arg !== "--chunks" && arg !== "month"), ...flags]
+          : [...where, ...flags];
+      const { stdout } = await runScript("run-chunks.ts", args);
+      runs.push(JSON.parse(stdout) as Summary);
+    }
+    const before = filesOf(folder);
+    const { code, stdout, stderr } = await runScript("compare-memory.ts", [
+      ...where,
+      "--seeds",
+      "1",
+      "--shuffles",
+      "1",
+    ]);
+    expect(code).toBe(0);
+    const comparison = comparisonOf(stdout);
+    const [world] = comparison.worlds;
+    expect([world!.on.run_id, world!.off.run_id]).toEqual([runs[0]!.run_id, runs[1]!.run_id]);
+    expect(comparison.on.return_pct).toBeCloseTo(runs[0]!.total_return_pct, 9);
+    expect(comparison.off.return_pct).toBeCloseTo(runs[1]!.total_return_pct, 9);
+    expect(comparison.on.sharpe).toBeCloseTo(runs[0]!.annualized_sharpe!, 9);
+    expect(comparison.on.win_rate).toBeCloseTo(runs[0]!.overall_win_rate!, 9);
+    expect(comparison.on.brier).toBeCloseTo(runs[0]!.confidence.before_calibration!.brier, 9);
+    expect(comparison.quarters.map(({ on }) => on.return_pct)).toEqual(
+      runs[0]!.quarterly_breakdown.map(({ return_pct: value }) => expect.closeTo(value, 9) as unknown as number),
+    );
+    // The same with chunks of ten days is a third one.
+    expect(comparison.track_record.trials).toBe(3);
+
+    const stored = readdirSync(join(folder, "comparisons")).find((name) => name.endsWith(".json"));
+    expect(stderr).toContain(join("comparisons", stored!));
+    expect(comparisonOf(readFileSync(join(folder, "comparisons", stored!), "utf8"))).toEqual(comparison);
+    const after = filesOf(folder);
+    for (const name of Object.keys(after)) if (name.startsWith("comparisons")) delete after[name];
+    expect(after).toEqual(before);
+  });
+
+  test("on synthetic bars takes several worlds, and prints words", async () => {
+    const folder = join(work, "worlds");
+    const args = [...PERIOD, "--seeds", "2", "--assets", "BTCUSD", "--memory-dir", folder];
+    const { code, stdout } = await runScript("compare-memory.ts", args);
+    expect(code).toBe(0);
+    expect(stdout).toContain("2 synthetic worlds");
+    expect(stdout).toMatch(/^Memory (?:helped|hurt|made no difference that this much data can show): /m);
+    expect(existsSync(join(folder, "memory.json"))).toBe(false);
+  });
+
+  test("refuses a period without bars to make", async () => {
+    const { code, stderr } = await runScript("compare-memory.ts", [
+      "--year",
+      "2017",
+      "--memory-dir",
+      join(work, "none"),
+    ]);
+    expect(code).toBe(3);
+    expect(stderr).toContain("2018-01-01");
+    expect(existsSync(join(work, "none"))).toBe(false);
+  });
+});
