@@ -10,7 +10,10 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { closest } from "../lib/closest.ts";
 import { CarryoverError } from "../lib/errors.ts";
-import type { BackupInfo } from "../lib/host/backup-list.ts";
+import { type BackupInfo, listBackups } from "../lib/host/backup-list.ts";
+import { pruneBackups } from "../lib/host/backup-prune.ts";
+import { restoreBackup, verifyBackup } from "../lib/host/backup-restore.ts";
+import { createBackup } from "../lib/host/backup.ts";
 import {
   backupJson,
   renderCreated,
@@ -20,8 +23,6 @@ import {
   renderVerified,
 } from "./_backup-report.ts";
 import { locateMemoryDir, note, parseFlags, runScript, SHARED_FLAGS, warn, writeJson, writeOut } from "./_cli.ts";
-
-// What makes and reads backups is imported where it is needed: manifests are checked with zod, which takes 25 ms to load.
 
 const COMMAND = {
   summary: `Backs the memory up, also while a run writes to it. A backup is a plain folder that --memory-dir can name; what
@@ -130,7 +131,6 @@ function checkWords(positionals: readonly string[], flags: Flags): { word: Word;
 }
 
 async function create(flags: Flags, dirs: { memoryDir: string; backupDir: string }): Promise<void> {
-  const { createBackup } = await import("../lib/host/backup.ts");
   const { memoryDir, backupDir } = dirs;
   const backup = await createBackup({
     memoryDir,
@@ -145,7 +145,6 @@ async function create(flags: Flags, dirs: { memoryDir: string; backupDir: string
   const keepLast = flags["keep-last"];
   let removed: readonly BackupInfo[] = [];
   if (keepLast !== undefined) {
-    const { pruneBackups } = await import("../lib/host/backup-prune.ts");
     ({ removed } = await pruneBackups({ backupDir, keepLast }));
   }
   if (flags.json) {
@@ -156,7 +155,7 @@ async function create(flags: Flags, dirs: { memoryDir: string; backupDir: string
 }
 
 async function list(flags: Flags, { backupDir }: { backupDir: string }): Promise<number> {
-  const backups = await listAll(backupDir);
+  const backups = await listBackups(backupDir);
   if (flags.json) await writeJson({ backup_dir: backupDir, backups: backups.map(backupJson) });
   else if (backups.length > 0) await writeOut(renderList(backups, Date.now()));
   else note(`There are no backups in "${backupDir}"`);
@@ -169,11 +168,11 @@ async function verify(
   options: { backupDir: string; id: string | undefined; signal: AbortSignal },
 ): Promise<number> {
   const { backupDir, id, signal } = options;
-  const ids = id === undefined ? (await listAll(backupDir)).map((backup) => backup.id) : [await idOf(id, backupDir)];
+  const ids =
+    id === undefined ? (await listBackups(backupDir)).map((backup) => backup.id) : [await idOf(id, backupDir)];
   if (ids.length === 0) {
     throw new CarryoverError("NOT_FOUND", `Cannot verify: found no backups in "${backupDir}", expected at least one`);
   }
-  const { verifyBackup } = await import("../lib/host/backup-restore.ts");
   const verified = [];
   for (const each of ids) {
     // A backup is read in one go; Ctrl-C gets its turn in between.
@@ -194,14 +193,12 @@ async function restore(flags: Flags, options: { backupDir: string; id: string })
   const id = await idOf(options.id, backupDir);
   const to = resolve(flags.to ?? "");
   const dryRun = flags["dry-run"];
-  const { restoreBackup } = await import("../lib/host/backup-restore.ts");
   const backup = await restoreBackup({ backupDir, id, to, dryRun });
   if (flags.json) await writeJson({ ...backupJson(backup), to, dry_run: dryRun });
   else await writeOut(renderRestored(backup, { to, dryRun }));
 }
 
 async function prune(flags: Flags, { backupDir }: { backupDir: string }): Promise<void> {
-  const { pruneBackups } = await import("../lib/host/backup-prune.ts");
   const rules = {
     keepLast: flags["keep-last"] ?? 0,
     keepDaily: flags["keep-daily"] ?? 0,
@@ -226,7 +223,7 @@ async function prune(flags: Flags, { backupDir }: { backupDir: string }): Promis
 
 /** The id that the command line means; its own message names all that there are. */
 async function idOf(word: string, backupDir: string): Promise<string> {
-  const ids = (await listAll(backupDir)).map(({ id }) => id);
+  const ids = (await listBackups(backupDir)).map(({ id }) => id);
   const id = word === "latest" ? ids.at(-1) : ids.find((each) => each === word);
   if (id !== undefined) return id;
   const expected = ids.length === 0 ? "a backup, and there is none" : `latest or one of ${ids.join(", ")}`;
@@ -234,9 +231,4 @@ async function idOf(word: string, backupDir: string): Promise<string> {
     "NOT_FOUND",
     `Cannot find the backup: found no ${JSON.stringify(word)} in "${backupDir}", expected ${expected}`,
   );
-}
-
-async function listAll(backupDir: string): Promise<BackupInfo[]> {
-  const { listBackups } = await import("../lib/host/backup-list.ts");
-  return listBackups(backupDir);
 }

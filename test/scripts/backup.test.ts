@@ -11,7 +11,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { listBackups } from "../../lib/host/backup-list.ts";
 import { createBackup } from "../../lib/host/backup.ts";
+import { PROJECT_DIR } from "../_samples.ts";
 import { makeOutcomes } from "../memory/_outcomes.ts";
 import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./_run.ts";
 
@@ -109,6 +111,50 @@ describe("backup", () => {
     const { stdout } = await runScript("backup.ts", ["list", "--json"], { cwd: root });
     expect(JSON.parse(stdout)).toMatchObject({ backup_dir: join(root, "deep", "backups"), backups: [{ outcomes: 3 }] });
   });
+
+  test.skipIf(!existsSync("/bin/sh"))(
+    "the crontab lines of docs/CLI.md work as cron runs them: no environment, no terminal, Bun alone in the PATH, another folder",
+    async () => {
+      const { memoryDir, backupDir } = await fixture({ backups: false });
+      const bin = join(memoryDir, "..", "bin");
+      mkdirSync(bin);
+      symlinkSync(process.execPath, join(bin, "bun"));
+      const docs = readFileSync(join(PROJECT_DIR, "docs/CLI.md"), "utf8");
+      const [path = "", ...entries] = (/```crontab\n(.*?)```/s.exec(docs)?.[1] ?? "")
+        .replaceAll("/usr/local/bin", bin)
+        .replaceAll("/srv/carryover/data/memory", memoryDir)
+        .replaceAll("/srv/carryover", PROJECT_DIR)
+        .trim()
+        .split("\n");
+      expect(entries).toHaveLength(2);
+      for (const entry of entries) {
+        const line = entry.split(/\s+/).slice(5).join(" ");
+        const child = Bun.spawn(["/usr/bin/env", "-i", path, "/bin/sh", "-c", line], {
+          cwd: "/",
+          stdin: "ignore",
+          stdout: "pipe",
+          stderr: "pipe",
+        });
+        const output = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+        expect([...output, await child.exited]).toEqual(["", "", 0]);
+      }
+      const [backup] = await listBackups(backupDir);
+      expect(backup).toMatchObject({ outcomes: OUTCOMES.length });
+
+      // Cron mails stderr, so what is wrong must be said there.
+      rmSync(memoryDir, { recursive: true });
+      const failed = Bun.spawnSync([
+        "/usr/bin/env",
+        "-i",
+        path,
+        "/bin/sh",
+        "-c",
+        entries[0]!.split(/\s+/).slice(5).join(" "),
+      ]);
+      expect(failed.exitCode).toBe(3);
+      expect(failed.stderr.toString()).toContain("found no such folder");
+    },
+  );
 
   test("list shows a table, oldest first, and says where there is none", async () => {
     const { backup } = await fixture({ backups: true });
