@@ -6,7 +6,7 @@ import type { Progress } from "../../lib/backtest/run.ts";
 import type { Config } from "../../lib/config.ts";
 import type { Outcome } from "../../lib/domain.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
-import { encodeJson } from "../../lib/files/json-file.ts";
+import { encodeSealedJson } from "../../lib/files/sealed-json.ts";
 import type { Storage } from "../../lib/files/storage.ts";
 import { listBackups } from "../../lib/host/backup-list.ts";
 import { MANIFEST } from "../../lib/host/backup-manifest.ts";
@@ -288,7 +288,7 @@ function expectedOf(name: string): string | undefined {
   if (name.startsWith("snapshot_")) {
     const day =
       Date.UTC(Number(name.slice(9, 13)), Number(name.slice(13, 15)) - 1, Number(name.slice(15, 17))) / DAY_MS;
-    return latin1(encodeJson(snapshotOf(day)));
+    return latin1(encodeSealedJson(snapshotOf(day)));
   }
   const mark = encodeForgetMark(MARK);
   if (name === mark.name) return latin1(mark.bytes);

@@ -1,0 +1,125 @@
+/** Row 3: what was not synced reaches the disk in another order, by half, as zeros, or not at all. */
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { bundle } from "./_bundle.ts";
+import { type CrashState, crashStates, type Files, finalState } from "./_crash-states.ts";
+import type { Fault } from "./_fault.ts";
+import { type Operation, operations } from "./_operations.ts";
+import { type Step, traceSteps } from "./_trace.ts";
+
+/** States of an operation that are looked at: evenly chosen where there are more. */
+const MOST_STATES = 400;
+
+export const lostWrites: readonly Fault[] = [
+  {
+    rows: [3],
+    name: "un-synced writes lost, halved, zeroed, out of order",
+    how: "the states that a crash may leave of a trace of system calls (strace; the model of ALICE)",
+    missing: () => (process.platform === "linux" ? (Bun.which("strace") === null ? "strace" : undefined) : "Linux"),
+    inject: async () => {
+      let looked = 0;
+      let possible = 0;
+      for (const operation of operations) {
+        const { states, failures } = await lookAtAll(operation, {});
+        const [failure] = failures;
+        if (failure !== undefined) throw new Error(`${operation.name}, ${failure.state.how}: ${failure.error.message}`);
+        looked += Math.min(states, MOST_STATES);
+        possible += states;
+      }
+      return {
+        injected: looked,
+        found: `in ${looked} of ${possible} distinct states all that was acknowledged is there, nothing is partial, a second start changes nothing; ${await control()}`,
+      };
+    },
+  },
+];
+
+/** The same records without their syncs: a model that lets those pass would prove nothing. */
+async function control(): Promise<string> {
+  const told: string[] = [];
+  for (const without of ["file-syncs", "folder-syncs", "syncs"]) {
+    const { states, failures } = await lookAtAll(operations[0] as Operation, { without });
+    if (failures.length === 0)
+      throw new Error(`control: all ${states} states of records without their ${without} pass`);
+    told.push(`without ${without.replace("-", " ")} ${failures.length} of ${Math.min(states, MOST_STATES)}`);
+  }
+  return `control: states that lose or break what was acknowledged ${told.join(", ")}`;
+}
+
+interface Failure {
+  readonly state: CrashState;
+  readonly error: Error;
+}
+
+async function lookAtAll(
+  operation: Operation,
+  options: { without?: string },
+): Promise<{ states: number; failures: readonly Failure[] }> {
+  const home = fs.mkdtempSync(join(fs.existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "carryover-states-"));
+  try {
+    const work = join(home, "work");
+    fs.mkdirSync(work);
+    await operation.prepare(work);
+    const before = readAll(work);
+    const steps = await stepsOf(operation, work, options);
+    // Whatever the trace has missed would be missing here.
+    if (!isDeepStrictEqual(plain(finalState(before, steps)), plain(readAll(work)))) {
+      throw new Error(`${operation.name}: its trace does not end in what it left`);
+    }
+    const states = crashStates(before, steps);
+    const failures: Failure[] = [];
+    for (const [i, state] of sample(states).entries()) {
+      const folder = join(home, String(i));
+      writeAll(folder, state.files);
+      await operation.check(folder, state.acknowledged).catch((error: unknown) => {
+        failures.push({ state, error: error instanceof Error ? error : new Error(String(error)) });
+      });
+      fs.rmSync(folder, { recursive: true });
+    }
+    return { states: states.length, failures };
+  } finally {
+    fs.rmSync(home, { recursive: true, force: true });
+  }
+}
+
+async function stepsOf(operation: Operation, work: string, options: { without?: string }): Promise<readonly Step[]> {
+  const { without } = options;
+  const words = without === undefined ? [] : ["--without", without];
+  return traceSteps([process.execPath, await bundle("_operate.ts"), operation.name, work, ...words], work);
+}
+
+function sample(states: readonly CrashState[]): readonly CrashState[] {
+  const step = Math.max(1, states.length / MOST_STATES);
+  return Array.from(
+    { length: Math.min(states.length, MOST_STATES) },
+    (_, i) => states[Math.floor(i * step)] as CrashState,
+  );
+}
+
+function readAll(folder: string): Files {
+  const entries = fs.readdirSync(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.map((entry) => ({ path: join(entry.parentPath, entry.name), isFolder: entry.isDirectory() }));
+  return new Map(
+    paths
+      .map(({ path, isFolder }): [string, Uint8Array] => [
+        path.slice(folder.length + 1) + (isFolder ? "/" : ""),
+        isFolder ? new Uint8Array() : new Uint8Array(fs.readFileSync(path)),
+      ])
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
+
+function writeAll(folder: string, files: Files): void {
+  fs.mkdirSync(folder);
+  for (const [path, bytes] of files) {
+    if (path.endsWith("/")) fs.mkdirSync(join(folder, path));
+    else fs.writeFileSync(join(folder, path), bytes);
+  }
+}
+
+/** Comparable whatever kind of array the bytes are in. */
+function plain(files: Files): Record<string, string> {
+  return Object.fromEntries([...files].map(([path, bytes]) => [path, Buffer.from(bytes).toString("latin1")]));
+}
