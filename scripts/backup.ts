@@ -6,7 +6,7 @@
  *   bun scripts/backup.ts list | verify [ID] | restore ID --to DIR [--dry-run]
  *   bun scripts/backup.ts prune --keep-last N [--keep-daily N ...] [--dry-run]
  */
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { closest } from "../lib/closest.ts";
 import { CarryoverError } from "../lib/errors.ts";
@@ -87,7 +87,7 @@ await runScript(async ({ argv, signal }) => {
   const memoryDir = await locateMemoryDir({ memoryDirFlag: flags["memory-dir"], configFlag: flags.config });
   const asked = flags["backup-dir"];
   const backupDir = asked === undefined ? join(memoryDir, "..", "backups") : resolve(asked);
-  if (word !== "create" && asked !== undefined && !existsSync(backupDir)) {
+  if (word !== "create" && asked !== undefined && isAbsent(backupDir)) {
     throw new CarryoverError("NOT_FOUND", `Cannot ${word}: found no folder "${backupDir}", expected one with backups`);
   }
   switch (word) {
@@ -103,6 +103,15 @@ await runScript(async ({ argv, signal }) => {
       return prune(flags, { backupDir });
   }
 });
+
+/** Whether there is nothing. What may not be looked at is for the library to tell. */
+function isAbsent(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
+}
 
 /** Takes word and ID apart, and refuses what does not go together. */
 function checkWords(positionals: readonly string[], flags: Flags): { word: Word; id: string | undefined } {

@@ -17,7 +17,7 @@ export const READ_WRITE: number = fs.constants.O_CREAT | fs.constants.O_RDWR | N
 export const READ_ONLY: number = fs.constants.O_RDONLY | NO_FOLLOW | NO_WAIT;
 
 const ADVICE: Readonly<Record<string, string>> = {
-  ENOSPC: "free space on the disk: free some and run again",
+  ENOSPC: "free space and inodes on the disk (df -h, df -i): free some and run again",
   EDQUOT: "room in the disk quota: free some and run again",
   EROFS: "a file system that can be written: mount it so, or choose another folder",
   EACCES: "permission: check owner and mode of the file and its folders, or choose another folder",

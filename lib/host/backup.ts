@@ -53,7 +53,8 @@ export async function createBackup(options: CreateBackupOptions): Promise<Create
   const { memoryDir, answersDir, label = null, now } = options;
   const backupDir = resolve(options.backupDir);
   for (const folder of answersDir === undefined ? [memoryDir] : [memoryDir, answersDir]) {
-    if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    const found = attempt("back up", folder, () => fs.statSync(folder, { throwIfNoEntry: false }));
+    if (found?.isDirectory() !== true) {
       throw new CarryoverError("NOT_FOUND", `Cannot back up "${folder}": found no such folder, expected one`);
     }
   }

@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { CarryoverError, messageOf } from "../errors.ts";
 import type { Lock, LockHolder } from "../files/storage.ts";
@@ -25,7 +25,7 @@ export async function takeLock(folder: string, holder: LockHolder): Promise<Lock
   if (held.has(key)) throw lockedError(folder);
   const file = join(folder, ".lock");
   const info = join(folder, ".lock.json");
-  const there = fs.lstatSync(file, { throwIfNoEntry: false });
+  const there = attempt("lock", file, () => fs.lstatSync(file, { throwIfNoEntry: false }));
   if (there !== undefined && !there.isFile()) {
     throw new CarryoverError("IO", `Cannot lock "${file}": found a link or folder, expected a regular file or none`);
   }
@@ -58,7 +58,14 @@ export async function takeLock(folder: string, holder: LockHolder): Promise<Lock
 
 /** Opens and locks the file. `undefined` if another has it. */
 function openExclusive(Database: typeof DatabaseSync, file: string): DatabaseSync | undefined {
-  const database = attempt("lock", file, () => new Database(file, { timeout: 0 }));
+  const database = attempt("lock", file, () => {
+    try {
+      return new Database(file, { timeout: 0 });
+    } catch (error) {
+      askTheSystem(file);
+      throw error;
+    }
+  });
   try {
     // Nothing is ever written to it, so it needs no journal file beside it.
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
@@ -72,6 +79,18 @@ function openExclusive(Database: typeof DatabaseSync, file: string): DatabaseSyn
       `Cannot lock "${file}": found ${messageOf(error)}, expected a lock file in a folder that can be written`,
       { cause: error },
     );
+  }
+}
+
+/** SQLite does not say why it cannot open its file. The same, asked of the system, fails with the reason. */
+function askTheSystem(file: string): void {
+  if (fs.existsSync(file)) fs.accessSync(file, fs.constants.R_OK | fs.constants.W_OK);
+  // Another file: to close the one that is locked would free it.
+  const temp = join(dirname(file), temporaryName());
+  try {
+    fs.closeSync(fs.openSync(temp, CREATE_ONLY, 0o600));
+  } finally {
+    discard(temp);
   }
 }
 

@@ -1,8 +1,7 @@
-import { statSync } from "node:fs";
 import { CarryoverError } from "../errors.ts";
 import { readMemory } from "../memory/read-memory.ts";
 import { recallTrades, type RecallQuestion, type Recollection } from "../memory/recall.ts";
-import { diskStorage } from "./disk-storage.ts";
+import { readableMemory } from "./_readable-memory.ts";
 import { loadEmbedder, type EmbedderConfig } from "./load-embedder.ts";
 
 /** A question, and where it is asked. */
@@ -19,7 +18,7 @@ export interface RecallOptions extends RecallQuestion {
  *
  * @returns The answer, and the embedder that it was found with.
  * @throws {CarryoverError} `BAD_USAGE` for a sentence without a word, `NOT_FOUND` if there is no such folder, asset, regime or
- * sentence model.
+ * sentence model, `IO` if the folder may not be read.
  */
 export async function recall(options: RecallOptions): Promise<Recollection & { embedder: string }> {
   const { memoryDir, sentence } = options;
@@ -28,13 +27,7 @@ export async function recall(options: RecallOptions): Promise<Recollection & { e
     const expected = 'words on a situation such as "BTCUSD falling fast, volatility wild"';
     throw new CarryoverError("BAD_USAGE", `Cannot recall: found ${JSON.stringify(sentence)}, expected ${expected}`);
   }
-  if (statSync(memoryDir, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new CarryoverError(
-      "NOT_FOUND",
-      `Cannot read memory: found no folder "${memoryDir}", expected one that a run has written`,
-    );
-  }
-  const storage = diskStorage(memoryDir);
+  const storage = readableMemory(memoryDir);
   const reading = await readMemory(storage);
   const embedder = await loadEmbedder(options.embedder ?? (await storedEmbedder(reading.sidecar?.embedder, options)));
   return { ...(await recallTrades(storage, reading, { ...options, embedder })), embedder: embedder.id };

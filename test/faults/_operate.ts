@@ -1,14 +1,15 @@
 /**
  * Performs one operation and says `ack <what>` as soon as it is acknowledged.
  *
- *     bun _operate.ts NAME WORK [--cut NUMBER --flag FLAG] [--without file-syncs|folder-syncs|syncs]
+ *     bun _operate.ts NAME WORK [--cut NUMBER --flag FLAG] [--without file-syncs|folder-syncs|syncs] [--handles NUMBER]
  *
  * `--cut`: cuts the power of the file system just before the operation's call of this number that changes or syncs
  * something, or after the last; says `calls <number>` at the end. `--without`: syncs nothing and says it did, as a mutant that the
- * checks must catch.
+ * checks must catch. `--handles`: leaves so many file handles to it. Failures are told as a script tells them.
  */
 import fs from "node:fs";
 import { parseArgs } from "node:util";
+import { runScript } from "../../scripts/_cli.ts";
 import { operations, recordForLong } from "./_operations.ts";
 import { cutPower } from "./_power.ts";
 
@@ -27,7 +28,12 @@ const CHANGES = [
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { cut: { type: "string" }, flag: { type: "string" }, without: { type: "string" } },
+  options: {
+    cut: { type: "string" },
+    flag: { type: "string" },
+    without: { type: "string" },
+    handles: { type: "string" },
+  },
 });
 const [name, work = ""] = positionals;
 const operation = [...operations, recordForLong].find((one) => one.name === name);
@@ -57,6 +63,19 @@ function isSkipped(call: string, fd: unknown): boolean {
   return fstatSync(Number(fd)).isDirectory() === (values.without === "folder-syncs");
 }
 
-await operation.perform(work, (what) => writeSync(1, `ack ${what}\n`));
-writeSync(1, `calls ${calls}\n`);
-cut();
+/** Opens files until no more than `count` can be opened. */
+function leaveHandles(count: number): void {
+  const opened: number[] = [];
+  try {
+    for (;;) opened.push(fs.openSync("/dev/null", "r"));
+  } catch {
+    for (const fd of opened.slice(opened.length - count)) fs.closeSync(fd);
+  }
+}
+
+await runScript(async () => {
+  if (values.handles !== undefined) leaveHandles(Number(values.handles));
+  await operation.perform(work, (what) => writeSync(1, `ack ${what}\n`));
+  writeSync(1, `calls ${calls}\n`);
+  cut();
+});

@@ -16,6 +16,25 @@ export const suite: readonly Fault[] = [
     pattern: "a failed write or rename",
   }),
   suiteFault({
+    rows: [9],
+    name: "no file handle left inside the storage",
+    files: ["test/host/disk-storage.test.ts"],
+    pattern: "no file handles left",
+  }),
+  suiteFault({
+    rows: [19],
+    name: "links planted as files, folders, temporary files, locks, and in backups",
+    files: [
+      "test/host/disk-storage.test.ts",
+      "test/host/lock.test.ts",
+      "test/host/backup.test.ts",
+      "test/host/backup-restore.test.ts",
+      "test/host/fetch-model.test.ts",
+    ],
+    pattern:
+      "link planted|folder itself may be a link|^links and names|or a link|became a link|a link that was planted",
+  }),
+  suiteFault({
     rows: [20],
     name: "two writers in one folder",
     files: ["test/host/lock.test.ts"],

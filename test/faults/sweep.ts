@@ -10,12 +10,24 @@ import { parseArgs } from "node:util";
 import type { Fault } from "./_fault.ts";
 import { matrixRows, writeMatrix, type Tested } from "./_matrix.ts";
 import { backup } from "./backup.ts";
+import { fullDisk } from "./full-disk.ts";
 import { lostWrites } from "./lost-writes.ts";
+import { noPermission } from "./no-permission.ts";
+import { openFiles } from "./open-files.ts";
 import { powerCuts } from "./power-cuts.ts";
 import { resume } from "./resume.ts";
 import { suite } from "./suite.ts";
 
-const FAULTS: readonly Fault[] = [...powerCuts, ...lostWrites, ...resume, ...backup, ...suite];
+const FAULTS: readonly Fault[] = [
+  ...powerCuts,
+  ...lostWrites,
+  ...fullDisk,
+  ...noPermission,
+  ...openFiles,
+  ...resume,
+  ...backup,
+  ...suite,
+];
 
 /** Faults wait for disks and processes as much as they compute. */
 const AT_ONCE = 2;

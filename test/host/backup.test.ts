@@ -205,6 +205,9 @@ test("links and names that no backup can hold are left out and told; a missing m
   expect(info.files).toBe(8);
   const failure = await failureOf(createBackup({ memoryDir: join(memoryDir, "nowhere"), backupDir, now: NOW }));
   expect(failure.code).toBe("NOT_FOUND");
+  fs.symlinkSync("loop", join(backupDir, "../loop"));
+  const loop = await failureOf(createBackup({ memoryDir: join(backupDir, "../loop"), backupDir, now: NOW }));
+  expect(loop.message).toMatch(/^Cannot back up ".*loop": found ELOOP/);
   expect((await failureOf(createBackup({ memoryDir, backupDir, label: "\u001b[2J", now: NOW }))).code).toBe(
     "BAD_USAGE",
   );

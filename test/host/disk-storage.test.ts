@@ -145,7 +145,11 @@ test("a failed write or rename keeps the old file, removes the temporary one, gi
   const storage = diskStorage(path);
   await storage.replace("a", utf8("old"));
   const cases = [
-    ["writeSync", "ENOSPC", /ENOSPC: injected, expected free space on the disk: free some and run again$/],
+    [
+      "writeSync",
+      "ENOSPC",
+      /ENOSPC: injected, expected free space and inodes on the disk \(df -h, df -i\): free some and run again$/,
+    ],
     ["writeSync", "EDQUOT", /room in the disk quota/],
     ["renameSync", "EACCES", /expected permission: check owner and mode/],
     ["renameSync", "EROFS", /expected a file system that can be written/],

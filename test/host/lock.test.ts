@@ -168,6 +168,37 @@ test("a link planted as the lock file is not followed", async () => {
   expect(fs.readFileSync(outside, "utf8")).toBe("victim");
 });
 
+const isRoot = process.getuid?.() === 0;
+const canDropRights = !isRoot || Bun.which("setpriv") !== null;
+
+test.skipIf(!canDropRights)(
+  "where SQLite cannot make the lock file, the system's own reason is told (needs setpriv)",
+  async () => {
+    const folder = freshFolder();
+    fs.chmodSync(folder, 0o500);
+    const code = `
+    import { takeLock } from "${join(import.meta.dir, "../../lib/host/lock.ts")}";
+    try { await takeLock(${JSON.stringify(folder)}, {}); } catch (error) { console.log(error.code, error.message); }
+  `;
+    const prefix = isRoot ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : [];
+    const child = Bun.spawn([...prefix, process.execPath, "-e", code], { stdout: "pipe" });
+    expect(await new Response(child.stdout).text()).toMatch(
+      /^IO Cannot lock ".*\.lock": found EACCES.* expected permission/,
+    );
+    expect(fs.readdirSync(folder)).toEqual([]);
+  },
+);
+
+test("a folder that may not be looked into is told with advice", async () => {
+  const folder = freshFolder();
+  spyOn(fs, "lstatSync").mockImplementationOnce(() => {
+    throw Object.assign(new Error("EACCES: injected"), { code: "EACCES" });
+  });
+  const failure = await failureOf(takeLock(folder, HOLDER));
+  expect(failure.code).toBe("IO");
+  expect(failure.message).toMatch(/^Cannot lock ".*\.lock": found EACCES: injected, expected permission/);
+});
+
 test("a disk that fails at the release hides no error before it, and the lock is free", async () => {
   const folder = freshFolder();
   const lock = await takeLock(folder, HOLDER);

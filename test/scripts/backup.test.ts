@@ -281,6 +281,14 @@ describe("backup", () => {
       code: 3,
       stderr: `error: Cannot list: found no folder "${nowhere}", expected one with backups\n`,
     });
+    const loop = join(base, "loop");
+    symlinkSync(loop, loop);
+    expect(await backup("list", "--backup-dir", loop)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^error: Cannot list backups in ".*loop": found ELOOP.*expected a file or folder of/,
+      ),
+    });
     const absent = await runScript("backup.ts", ["--memory-dir", join(nowhere, "memory")]);
     expect(absent).toMatchObject({ code: 3, stdout: "" });
     expect(existsSync(nowhere)).toBeFalse();
