@@ -1,4 +1,5 @@
 import type { z as Zod } from "zod";
+import { isKeyInFile, providerSchema, SECRET_KEYS } from "./_config-providers.ts";
 import { closest } from "./closest.ts";
 import type { Config } from "./config.ts";
 import { assertFileNamePart } from "./files/names.ts";
@@ -9,11 +10,10 @@ export const MEMORY_DEFAULTS: Config["memory"] = {
   dir: "data/memory",
   embedder: "hashing",
   model_dir: "data/models/all-MiniLM-L6-v2",
+  answers_dir: "data/answers",
 };
 export const EMBEDDERS: readonly Config["memory"]["embedder"][] = ["hashing", "onnx"];
 
-const RULE_TYPES = ["trend", "reversion", "breakout", "memory"] as const;
-const PATH_TYPES = ["file", "module"] as const;
 /** Keys of the program that this one follows; its users bring their configuration along. */
 const ORIGINAL_KEYS = ["vectors_pkl_path", "outcomes_dir", "snapshots_dir"];
 
@@ -65,18 +65,7 @@ function configSchema(z: typeof Zod) {
   );
   const name = text("a name of 1 to 60 printable characters", isProviderName);
 
-  const provider = z.discriminatedUnion(
-    "type",
-    [map({ name, type: z.enum(RULE_TYPES) }), map({ name, type: z.enum(PATH_TYPES), path })],
-    {
-      error: ({ code, input }) => {
-        if (code !== "invalid_union") return "a map of name, type and path";
-        const wanted = [...RULE_TYPES, ...PATH_TYPES].map(quote).join(", ");
-        const later = isMap(input) && (input["type"] === "llm" || input["type"] === "command");
-        return later ? `one of ${wanted}; this version has no other yet` : `one of ${wanted}`;
-      },
-    },
-  );
+  const provider = providerSchema(z, { map, name, path });
 
   return map({
     portfolio_memory: map({
@@ -89,12 +78,14 @@ function configSchema(z: typeof Zod) {
       dir: path.default(MEMORY_DEFAULTS.dir),
       embedder: z.enum(EMBEDDERS, { error: EMBEDDERS.map(quote).join(" or ") }).default(MEMORY_DEFAULTS.embedder),
       model_dir: path.default(MEMORY_DEFAULTS.model_dir),
+      answers_dir: path.default(MEMORY_DEFAULTS.answers_dir),
     }).prefault({}),
     backtest: map({
       start: z.exactOptional(day),
       end: z.exactOptional(day),
       chunks: text('"quarter", "month", "week" or a number of days such as "90d"', isChunks).default("quarter"),
       seed: integer(0, 4_294_967_295).default(1),
+      budget_usd: z.exactOptional(above0(1e6)),
       assets: z
         .array(asset, { error: "a list of assets" })
         .min(1, { error: "at least one asset" })
@@ -201,14 +192,21 @@ function problemsOf(issue: Zod.core.$ZodIssue): ConfigProblem[] {
       },
     ];
   }
-  const input = issue.code === "invalid_union" && isMap(issue.input) ? issue.input[String(path.at(-1))] : issue.input;
+  // What is wrong with a map as a whole is told at one of its keys.
+  const isOfMap = (issue.code === "invalid_union" || issue.code === "custom") && isMap(issue.input);
+  const input = isOfMap ? issue.input[String(path.at(-1))] : issue.input;
   const place = path.length === 0 ? "" : input === undefined ? ` ${nameOf(path)}` : ` for ${nameOf(path)}`;
-  return [{ path, at: "value", text: `found ${describe(input)}${place}, expected ${issue.message}` }];
+  const isSecret = typeof input === "string" && SECRET_KEYS.includes(String(path.at(-1)));
+  const found = isSecret ? "something else" : describe(input);
+  return [{ path, at: "value", text: `found ${found}${place}, expected ${issue.message}` }];
 }
 
 function unknownKey(key: string, path: Path, known: string): string {
   if (ORIGINAL_KEYS.includes(key)) {
     return `found ${quote(key)} in ${nameOf(path)}, expected memory.dir, the one folder of outcomes, snapshots and vectors`;
+  }
+  if (path[0] === "providers" && isKeyInFile(key)) {
+    return `found ${quote(key)} in ${nameOf(path)}, expected api_key_env, the environment variable that has it: a key stays out of files`;
   }
   const suggestion = closest(key, known.split(", "));
   const wanted = suggestion === undefined ? `one of ${known}` : quote(suggestion);

@@ -18,7 +18,47 @@ export interface CostsConfig {
 export type ProviderConfig =
   | { readonly name: string; readonly type: "trend" | "reversion" | "breakout" | "memory" }
   /** `file`: a CSV of votes; `module`: a TypeScript or JavaScript file that exports `vote(situation, context)`. */
-  | { readonly name: string; readonly type: "file" | "module"; readonly path: string };
+  | { readonly name: string; readonly type: "file" | "module"; readonly path: string }
+  | CommandConfig
+  | LlmConfig;
+
+/** A program of the user's: one JSON situation a line on its stdin, one JSON vote a line on its stdout. */
+export interface CommandConfig {
+  readonly name: string;
+  readonly type: "command";
+  /** The program and its arguments; no shell. It runs in the folder of config.yaml. */
+  readonly command: readonly string[];
+  readonly timeout: string;
+  readonly max_concurrency: number;
+}
+
+/** A language model. */
+export interface LlmConfig {
+  readonly name: string;
+  readonly type: "llm";
+  /** The protocol: OpenAI's, which Ollama and most servers speak, or Gemini's. */
+  readonly api: "openai" | "google";
+  readonly model: string;
+  /** Where it is served; `openai` must say. */
+  readonly base_url?: string;
+  /** The environment variable that has the key. */
+  readonly api_key_env?: string;
+  readonly temperature: number;
+  readonly max_output_tokens: number;
+  /** What the server is asked to hold answers to. */
+  readonly output: "json_schema" | "json_object" | "text";
+  readonly prompt_file?: string;
+  readonly mask: boolean;
+  /** Of one request. */
+  readonly timeout: string;
+  readonly max_retries: number;
+  readonly max_concurrency: number;
+  readonly requests_per_minute?: number;
+  /** Dollars for a million tokens. */
+  readonly price_per_mtok?: { readonly input: number; readonly output: number };
+  /** Last day that the model has read about, `YYYY-MM-DD`. */
+  readonly knowledge_cutoff?: string;
+}
 
 /** config.yaml, checked and with every default filled in; names and units as in the file. */
 export interface Config {
@@ -32,6 +72,7 @@ export interface Config {
     readonly dir: string;
     readonly embedder: "hashing" | "onnx";
     readonly model_dir: string;
+    readonly answers_dir: string;
   };
   readonly backtest: {
     /** First and last day (exclusive), `YYYY-MM-DD`; both or neither. */
@@ -39,6 +80,8 @@ export interface Config {
     readonly end?: string;
     readonly chunks: string;
     readonly seed: number;
+    /** What the questions of a run may cost together. */
+    readonly budget_usd?: number;
     readonly assets: readonly string[];
     readonly data_dir: string;
     readonly timeframe: string;
@@ -165,10 +208,11 @@ export function memoryOf(parsed: unknown): Config["memory"] | undefined {
   if (!isMap(parsed) || !onlyKeys(parsed, SECTIONS)) return undefined;
   const memory = parsed["memory"] === undefined ? {} : parsed["memory"];
   if (!isMap(memory) || !onlyKeys(memory, MEMORY_KEYS)) return undefined;
-  const { dir, embedder: name, model_dir } = { ...MEMORY_DEFAULTS, ...memory };
+  const { dir, embedder: name, model_dir, answers_dir } = { ...MEMORY_DEFAULTS, ...memory };
   const embedder = EMBEDDERS.find((each) => each === name);
   const isFolder = (value: unknown): value is string => typeof value === "string" && isPath(value);
-  return isFolder(dir) && embedder !== undefined && isFolder(model_dir) ? { dir, embedder, model_dir } : undefined;
+  if (embedder === undefined || !isFolder(dir) || !isFolder(model_dir) || !isFolder(answers_dir)) return undefined;
+  return { dir, embedder, model_dir, answers_dir };
 }
 
 /** Returns the parts of a configuration that the backtest and memory take, in their units. */

@@ -103,6 +103,27 @@ export interface RecentRecord {
   readonly mean_r: number | null;
 }
 
+/** What a provider's votes for or against trades came to. */
+export interface ProviderRecord {
+  /** Trades in the window that it voted for or against. */
+  readonly trades: number;
+  /** How many of them went its way. */
+  readonly right: number;
+  /** Mean of their results in R, seen from its vote; `null` without trades. */
+  readonly mean_r: number | null;
+}
+
+/** A position that is open at a decision. */
+export interface OpenPosition {
+  readonly asset: string;
+  readonly action: TradeAction;
+  /** ISO 8601. */
+  readonly entry_timestamp: string;
+  readonly entry_price: number;
+  /** What it would come to at the last close, gross, in R; `null` where a unit of risk is nothing. */
+  readonly open_r: number | null;
+}
+
 /** What memory tells about a situation, as of its time. Nothing in it is known only later. */
 export interface MemoryContext {
   /** Outcomes in the window; 0 means that nothing is remembered. */
@@ -110,6 +131,14 @@ export interface MemoryContext {
   /** Most similar first. */
   readonly similar: readonly SimilarTrade[];
   readonly recent: RecentRecord;
+  /** What each provider's own votes came to in the situation's regime; empty where nothing is remembered. */
+  readonly records: Readonly<Record<string, ProviderRecord>>;
+}
+
+/** What a provider is told beside the situation. */
+export interface DecisionContext extends MemoryContext {
+  /** What is open before anything is decided at this time, in config order. */
+  readonly positions: readonly OpenPosition[];
 }
 
 /** Why a position was closed. */

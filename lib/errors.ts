@@ -14,6 +14,10 @@ export type ErrorCode =
   | "CORRUPT"
   /** The name is taken by other content; the first stays. */
   | "CONFLICT"
+  /** The next answer may cost more than is left of the budget. */
+  | "BUDGET"
+  /** Whoever is to be asked gives no usable answer. */
+  | "UNANSWERED"
   /** Another process writes to this memory folder. */
   | "LOCKED"
   /** The store refuses writes: after a failed sync, or because it was opened for reading. */

@@ -28,6 +28,8 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   BAD_CONFIG: 2,
   BAD_OUTCOME: 2,
   NOT_FOUND: 3,
+  BUDGET: 3,
+  UNANSWERED: 1,
   BAD_DATA: 4,
   CORRUPT: 4,
   CONFLICT: 4,

@@ -24,7 +24,7 @@ export function locateConfig(flag?: string): string {
 /** A configuration and where it came from. */
 export interface LoadedConfig {
   /**
-   * `memory.dir`, `memory.model_dir` and `backtest.data_dir` are absolute. The `path` of a provider is as written, since
+   * The folders of `memory` and `backtest.data_dir` are absolute. The files of a provider are as written, since
    * it is part of a run's key: take it relative to `baseDir`.
    */
   readonly config: Config;
@@ -83,7 +83,11 @@ export async function locateMemory(options: MemoryFlags): Promise<Config["memory
 function quickMemory(file: string): Config["memory"] | undefined {
   const text = readConfig(file);
   // Bun's parser lets a second key of the same name win.
-  if (["memory", "dir", "embedder", "model_dir"].some((key) => text.split(RegExp(`\\b${key}\\s*:`)).length > 2)) {
+  if (
+    ["memory", "dir", "embedder", "model_dir", "answers_dir"].some(
+      (key) => text.split(RegExp(`\\b${key}\\s*:`)).length > 2,
+    )
+  ) {
     return undefined;
   }
   try {
@@ -95,7 +99,13 @@ function quickMemory(file: string): Config["memory"] | undefined {
 }
 
 function absolute(memory: Config["memory"], baseDir: string): Config["memory"] {
-  return { ...memory, dir: resolve(baseDir, memory.dir), model_dir: resolve(baseDir, memory.model_dir) };
+  const { dir, model_dir, answers_dir } = memory;
+  return {
+    ...memory,
+    dir: resolve(baseDir, dir),
+    model_dir: resolve(baseDir, model_dir),
+    answers_dir: resolve(baseDir, answers_dir),
+  };
 }
 
 function readConfig(file: string): string {

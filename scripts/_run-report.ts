@@ -3,6 +3,8 @@ import type { Progress } from "../lib/backtest/run.ts";
 import type { Breakdown } from "../lib/backtest/breakdown.ts";
 import type { Summary } from "../lib/backtest/summary.ts";
 import type { RunOutcome } from "../lib/host/run-config.ts";
+import type { AskedCounts } from "../lib/providers/desk.ts";
+import { renderAsked } from "./_asked-report.ts";
 import {
   duration,
   fixed,
@@ -25,12 +27,25 @@ import {
 const NAME: Column = { title: "", align: "left" };
 
 /** A progress line of chunk, simulated date, equity, trades, rate and time left. */
-export function runProgress(): { update: (progress: Progress) => void; clear: () => void } {
+export function runProgress(): {
+  update: (progress: Progress) => void;
+  asked: (counts: AskedCounts) => void;
+  counts: () => AskedCounts | undefined;
+  clear: () => void;
+} {
   const line = progressLine();
+  let counts: AskedCounts | undefined;
+  let shown = "";
   let first: { atMs: number; ticks: number; share: number } | undefined;
   let ticks = 0;
   return {
     clear: line.clear,
+    counts: () => counts,
+    // An answer may take longer than all ticks before it.
+    asked: (now) => {
+      counts = now;
+      if (shown !== "") line.update(() => `${shown}  ${renderAsked(now)}`);
+    },
     update: (progress) => {
       const now = performance.now();
       ticks += 1;
@@ -42,10 +57,10 @@ export function runProgress(): { update: (progress: Progress) => void; clear: ()
         const done = progress.share - start.share;
         const left = done > 0 ? duration((passedMs / done) * (1 - progress.share)) : "-";
         const date = new Date(progress.simulatedMs).toISOString().slice(0, 10);
-        return (
+        shown =
           `${progress.chunk}  ${date}  ${fixed(100 * progress.share, 0)}%  equity ${money(progress.equity)}  ` +
-          `${progress.trades} trades  ${fixed(rate, 0)} ticks/s  ${left} left`
-        );
+          `${progress.trades} trades  ${fixed(rate, 0)} ticks/s  ${left} left`;
+        return counts === undefined ? shown : `${shown}  ${renderAsked(counts)}`;
       });
     },
   };

@@ -22,7 +22,17 @@ import {
   renderRestored,
   renderVerified,
 } from "./_backup-report.ts";
-import { locateMemoryDir, note, parseFlags, runScript, SHARED_FLAGS, warn, writeJson, writeOut } from "./_cli.ts";
+import {
+  locateMemory,
+  locateMemoryDir,
+  note,
+  parseFlags,
+  runScript,
+  SHARED_FLAGS,
+  warn,
+  writeJson,
+  writeOut,
+} from "./_cli.ts";
 
 const COMMAND = {
   summary: `Backs the memory up, also while a run writes to it. A backup is a plain folder that --memory-dir can name; what
@@ -41,7 +51,7 @@ did not change since the one before takes no room. ID is a name from the list, o
     label: { type: "string", value: "L", help: "create: what the list calls it" },
     answers: {
       type: "boolean",
-      help: "create: with the recorded answers in the folder answers, beside the memory folder",
+      help: "create: with the recorded answers (memory.answers_dir of the configuration)",
     },
     to: { type: "string", value: "DIR", help: "restore: a folder that is not there, or is empty" },
     "keep-last": { type: "integer", min: 1, value: "N", help: "prune, create: keep the newest N" },
@@ -92,7 +102,7 @@ await runScript(async ({ argv, signal }) => {
   }
   switch (word) {
     case "create":
-      return create(flags, { memoryDir, backupDir });
+      return create(flags, { memoryDir, backupDir, answersDir: await answersDirOf(flags) });
     case "list":
       return list(flags, { backupDir });
     case "verify":
@@ -139,14 +149,22 @@ function checkWords(positionals: readonly string[], flags: Flags): { word: Word;
   return { word, id };
 }
 
-async function create(flags: Flags, dirs: { memoryDir: string; backupDir: string }): Promise<void> {
-  const { memoryDir, backupDir } = dirs;
+/** Answers are shared by all memory folders: where they are is the configuration's to say. */
+async function answersDirOf(flags: Flags): Promise<string | undefined> {
+  return flags.answers ? (await locateMemory({ configFlag: flags.config })).answers_dir : undefined;
+}
+
+async function create(
+  flags: Flags,
+  dirs: { memoryDir: string; backupDir: string; answersDir: string | undefined },
+): Promise<void> {
+  const { memoryDir, backupDir, answersDir } = dirs;
   const backup = await createBackup({
     memoryDir,
     backupDir,
     now: new Date(),
     ...(flags.label === undefined ? {} : { label: flags.label }),
-    ...(flags.answers ? { answersDir: join(memoryDir, "..", "answers") } : {}),
+    ...(answersDir === undefined ? {} : { answersDir }),
   });
   for (const name of backup.skipped)
     warn(`Left out "${name}": it is no regular file, or has a name that cannot be restored`);

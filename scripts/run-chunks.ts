@@ -3,10 +3,12 @@
  * The main job: backtests the ensemble chunk by chunk and remembers every closed trade.
  *
  *   bun scripts/run-chunks.ts [--year Y | --start D --end D] [--chunks quarter|month|week|<n>d] [--assets A,B]
- *     [--data-dir DIR] [--seed N] [--no-memory] [--restart]
+ *     [--data-dir DIR] [--seed N] [--no-memory] [--restart] [--estimate] [--offline] [--refresh-provider P]
  */
+import { CarryoverError } from "../lib/errors.ts";
 import { runConfig } from "../lib/host/run-config.ts";
 import { note, parseFlags, runScript, SHARED_FLAGS, writeJson, writeOut } from "./_cli.ts";
+import { renderAsked, renderEstimate } from "./_asked-report.ts";
 import { RUN_FLAGS, runRequest } from "./_run-flags.ts";
 import { renderSummary, runProgress } from "./_run-report.ts";
 
@@ -17,6 +19,14 @@ const COMMAND = {
     ...RUN_FLAGS,
     "no-memory": { type: "boolean", help: "decide without memory; outcomes are kept in <memory folder>/off" },
     restart: { type: "boolean", help: "run again from the start, as another attempt" },
+    estimate: { type: "boolean", help: "say what asking language models would take, and ask and write nothing" },
+    offline: { type: "boolean", help: "use recorded answers alone; one that is missing is exit code 3" },
+    "refresh-provider": {
+      type: "string",
+      value: "P",
+      multiple: true,
+      help: "ask P anew, and keep its older answers; may be repeated",
+    },
     ...SHARED_FLAGS,
   },
   example: `bun scripts/run-chunks.ts --year 2021 --data-dir data/market
@@ -25,18 +35,39 @@ const COMMAND = {
 
 await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
+  if (flags.offline && flags["refresh-provider"].length > 0) {
+    throw new CarryoverError(
+      "BAD_USAGE",
+      "Cannot use --offline: found --refresh-provider beside it, expected one or the other",
+    );
+  }
   const request = await runRequest(flags, flags["no-memory"] ? { enabled: false } : {});
   const progress = runProgress();
-  const outcome = await runConfig({
+  const options = {
     ...request,
     restart: flags.restart,
+    offline: flags.offline,
+    refresh: flags["refresh-provider"],
     signal,
-    onNote: (text) => {
+    onNote: (text: string) => {
       progress.clear();
       note(text);
     },
     onProgress: progress.update,
-  }).finally(progress.clear);
+    onAsked: progress.asked,
+  };
+  if (flags.estimate) {
+    const { estimateRun } = await import("../lib/host/estimate.ts");
+    const estimate = await estimateRun(options);
+    if (flags.json) await writeJson(estimate);
+    else await writeOut(renderEstimate(estimate));
+    return;
+  }
+  const outcome = await runConfig(options).finally(() => {
+    progress.clear();
+    const counts = progress.counts();
+    if (counts !== undefined) note(renderAsked(counts));
+  });
   if (flags.json) await writeJson(outcome.summary);
   else await writeOut(renderSummary(outcome));
 });

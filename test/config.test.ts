@@ -78,7 +78,10 @@ describe("parseConfig()", () => {
   test.each([
     ["unknown-key.yaml", '2:3: found unknown key "lerning_rate" in portfolio_memory, expected "learning_rate"'],
     ["unknown-key.yaml", '3:1: found unknown key "backteset" in the file, expected "backtest"'],
-    ["unknown-key.yaml", '6:3: found unknown key "folder" in memory, expected one of dir, embedder, model_dir'],
+    [
+      "unknown-key.yaml",
+      '6:3: found unknown key "folder" in memory, expected one of dir, embedder, model_dir, answers_dir',
+    ],
     ["wrong-type.yaml", '2:12: found "yes" for portfolio_memory.enabled, expected true or false'],
     ["wrong-type.yaml", '5:11: found "BTCUSD" for backtest.assets, expected a list of assets'],
     ["wrong-type.yaml", "8:3: found a map for providers, expected a list of providers"],
@@ -100,7 +103,7 @@ describe("parseConfig()", () => {
     ["assets.yaml", '2:26: found "NUL" for backtest.assets[2], expected an asset\'s name'],
     ["assets.yaml", '2:31: found "btcusd" for backtest.assets[3], expected an asset that is not in the list yet'],
     ["assets.yaml", '3:18: found "a/b" in backtest.asset_costs, expected an asset\'s name'],
-    ["providers.yaml", '2:22: found "llm" for providers[0].type, expected one of "trend", '],
+    ["providers.yaml", '2:22: found "gpt" for providers[0].type, expected one of "trend", '],
     ["providers.yaml", "3:5: found no providers[1].path, expected a path"],
     ["providers.yaml", '4:29: found unknown key "path" in providers[2], expected one of name, type'],
     ["providers.yaml", '5:13: found "" for providers[3].name, expected a name of 1 to 60 printable characters'],
@@ -253,6 +256,7 @@ describe("memoryOf()", () => {
     dir: "data/memory",
     embedder: "hashing",
     model_dir: "data/models/all-MiniLM-L6-v2",
+    answers_dir: "data/answers",
   };
   test.each<[unknown, Config["memory"] | undefined]>([
     [{ memory: { dir: "a/b" } }, { ...DEFAULTS, dir: "a/b" }],
@@ -270,5 +274,72 @@ describe("memoryOf()", () => {
     [null, undefined],
   ])("of %j is %j", (parsed, memory) => {
     expect(memoryOf(parsed)).toEqual(memory);
+  });
+});
+
+describe("providers that are asked", () => {
+  test("have defaults for all but what only the user knows", async () => {
+    const { providers } = await parse(`providers:
+  - { name: llama, type: llm, model: "llama3.2:1b", base_url: "http://localhost:11434/v1" }
+  - { name: gemini, type: llm, api: google, model: gemini-2.5-flash, api_key_env: GEMINI_API_KEY }
+  - { name: mine, type: command, command: [python3, provider.py] }
+`);
+    const defaults = {
+      temperature: 0,
+      max_output_tokens: 2048,
+      output: "json_schema" as const,
+      mask: false,
+      timeout: "60s",
+      max_retries: 3,
+      max_concurrency: 4,
+    };
+    expect(providers).toEqual([
+      {
+        ...defaults,
+        name: "llama",
+        type: "llm",
+        api: "openai",
+        model: "llama3.2:1b",
+        base_url: "http://localhost:11434/v1",
+      },
+      {
+        ...defaults,
+        name: "gemini",
+        type: "llm",
+        api: "google",
+        model: "gemini-2.5-flash",
+        api_key_env: "GEMINI_API_KEY",
+      },
+      { name: "mine", type: "command", command: ["python3", "provider.py"], timeout: "60s", max_concurrency: 1 },
+    ]);
+  });
+
+  test.each([
+    [
+      "type: llm, model: m",
+      'no providers[0].base_url, expected where the model is served, such as "http://localhost:11434/v1"',
+    ],
+    [
+      "type: llm, api: google, model: m",
+      "no providers[0].api_key_env, expected the environment variable that has the key",
+    ],
+    ['type: llm, model: "a b", base_url: "http://x/v1"', '"a b" for providers[0].model, expected a model\'s name'],
+    [
+      'type: llm, model: m, base_url: "http://x/v1", timeout: 2h',
+      '"2h" for providers[0].timeout, expected a time such as "30s"',
+    ],
+    [
+      'type: llm, model: m, base_url: "http://x/v1", temperature: 3',
+      "3 for providers[0].temperature, expected a number from 0 to 2",
+    ],
+    ['type: llm, model: m, base_url: "http://x/v1", token: abc', 'found "token" in providers[0], expected api_key_env'],
+    [
+      'type: llm, model: m, base_url: "http://x/v1", knowledge_cutoff: 2023',
+      "2023 for providers[0].knowledge_cutoff, expected a day",
+    ],
+    ["type: command, command: python3 a.py", "expected a list: the program and its arguments"],
+    ["type: command, command: []", "expected a program"],
+  ])("are refused with %s", async (provider, wanted) => {
+    expect((await problems(`providers:\n  - { name: a, ${provider} }\n`)).join("\n")).toContain(wanted);
   });
 });

@@ -1,4 +1,4 @@
-import type { Answer, MemoryContext, Situation, Vote } from "../domain.ts";
+import type { Answer, DecisionContext, Situation, Vote } from "../domain.ts";
 import { messageOf } from "../errors.ts";
 import { abstain, type Provider } from "../providers/provider.ts";
 
@@ -14,7 +14,7 @@ const MAX_TEXT = 1000;
  */
 export async function askProviders(
   providers: readonly Provider[],
-  input: { situation: Situation; context: MemoryContext; signal?: AbortSignal | undefined },
+  input: { situation: Situation; context: DecisionContext; signal?: AbortSignal | undefined },
 ): Promise<readonly Vote[]> {
   Object.freeze(input.situation);
   freezeContext(input.context);
@@ -26,7 +26,7 @@ export async function askProviders(
   return settled.map((answer, i) => voteOf(providers[i]?.name ?? "", answer));
 }
 
-function ask(provider: Provider, input: { situation: Situation; context: MemoryContext }): unknown {
+function ask(provider: Provider, input: { situation: Situation; context: DecisionContext }): unknown {
   try {
     const answer: unknown = provider.vote(input.situation, input.context);
     if (!isThenable(answer)) return answer;
@@ -51,8 +51,12 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Pr
   });
 }
 
-function freezeContext(context: MemoryContext): void {
+function freezeContext(context: DecisionContext): void {
   context.similar.forEach(Object.freeze);
+  context.positions.forEach(Object.freeze);
+  Object.values(context.records).forEach(Object.freeze);
+  Object.freeze(context.positions);
+  Object.freeze(context.records);
   Object.freeze(context.similar);
   Object.freeze(context.recent);
   Object.freeze(context);

@@ -2,7 +2,7 @@ import type { Bar, Decision, Outcome } from "../domain.ts";
 import type { OutcomeRow } from "../memory/outcome-row.ts";
 import { advance, nextTick, type AssetFeed } from "./asset-feed.ts";
 import { isoDate, type Chunk } from "./chunks.ts";
-import { decideOn } from "./decision.ts";
+import { consult, decideOn } from "./decision.ts";
 import type { LoopContext } from "./loop-context.ts";
 import { markDrawdown, type DrawdownState } from "./metrics.ts";
 import type { ClosedTrade } from "./orders.ts";
@@ -60,9 +60,8 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
     const knownMs = tick + settings.timeframeMs;
     if (knownMs % settings.decisionIntervalMs === 0) {
       const weights = memory.weights(knownMs);
-      for (const feed of due) {
-        const situation = feed.tracker.situation();
-        if (situation !== undefined) decisions.push(await decideOn(feed, { situation, equity, weights }, context));
+      for (const consulted of await consult(due, context)) {
+        decisions.push(decideOn(consulted, { equity, weights }, context));
       }
     }
     const mark = { timestamp: tick, equity, openPositions: broker.openPositions() };

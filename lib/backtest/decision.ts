@@ -1,4 +1,4 @@
-import type { Decision, MemoryContext, Situation, TradeAction } from "../domain.ts";
+import type { Decision, MemoryContext, OpenPosition, Situation, TradeAction, Vote } from "../domain.ts";
 import { describeDecision, describeSituation } from "../memory/description.ts";
 import { askProviders } from "./ask-providers.ts";
 import type { AssetFeed } from "./asset-feed.ts";
@@ -6,27 +6,66 @@ import { correlation } from "./correlation.ts";
 import { decide } from "./ensemble.ts";
 import type { LoopContext } from "./loop-context.ts";
 import { meanOf } from "./metrics.ts";
-import { positionSize, skipReason } from "./orders.ts";
+import { directionOf, positionSize, skipReason } from "./orders.ts";
 import { decisionId } from "./run-key.ts";
 
 /** How far back two assets are compared. */
 const CORRELATION_SPAN_MS = 30 * 86_400_000;
 
+/** What an asset's decision is made of. */
+export interface Consulted {
+  readonly feed: AssetFeed;
+  readonly situation: Situation;
+  readonly recalled: MemoryContext;
+  readonly votes: readonly Vote[];
+}
+
 /**
- * Step 4 of a tick for one asset: recall, ask, weigh, decide, and place the order.
- *
- * @param input `equity` and `weights` (in the order of the providers) are those of the tick, the same for every asset.
+ * The first half of step 4 of a tick: recalls and asks for all assets at once. What is asked depends on nothing that is
+ * decided at the same time, so the answers do not depend on who is asked first.
  */
-export async function decideOn(
-  feed: AssetFeed,
-  input: { situation: Situation; equity: number; weights: readonly number[] },
+export async function consult(feeds: readonly AssetFeed[], context: LoopContext): Promise<readonly Consulted[]> {
+  const positions = openPositions(context);
+  const questions: Omit<Consulted, "votes">[] = [];
+  for (const feed of feeds) {
+    const situation = feed.tracker.situation();
+    if (situation !== undefined) questions.push({ feed, situation, recalled: await context.memory.recall(situation) });
+  }
+  return Promise.all(
+    questions.map(async (question) => {
+      const { situation, recalled } = question;
+      const told = { situation, context: { ...recalled, positions }, signal: context.signal };
+      return { ...question, votes: await askProviders(context.providers, told) };
+    }),
+  );
+}
+
+function openPositions({ broker, feeds, settings }: LoopContext): readonly OpenPosition[] {
+  return settings.assets.flatMap((asset) => {
+    const position = broker.position(asset);
+    const feed = feeds.find((each) => each.asset === asset);
+    const bar = feed?.bars[feed.count - 1];
+    if (position === undefined || bar === undefined) return [];
+    const { action, entry_ms, entry_price, raw_entry_price, risk_per_unit } = position;
+    const gross = directionOf(action) * (bar.close - raw_entry_price);
+    const entry_timestamp = new Date(entry_ms).toISOString();
+    return { asset, action, entry_timestamp, entry_price, open_r: risk_per_unit > 0 ? gross / risk_per_unit : null };
+  });
+}
+
+/**
+ * The second half, asset by asset: weigh, decide, and place the order.
+ *
+ * @param tick `equity` and `weights` (in the order of the providers) are the same for every asset.
+ */
+export function decideOn(
+  { feed, situation, recalled, votes }: Consulted,
+  tick: { equity: number; weights: readonly number[] },
   context: LoopContext,
-): Promise<Decision> {
-  const { situation, equity, weights } = input;
+): Decision {
+  const { equity, weights } = tick;
   const { broker, settings, providers } = context;
   const { asset } = feed;
-  const recalled = await context.memory.recall(situation);
-  const votes = await askProviders(providers, { situation, context: recalled, signal: context.signal });
   const { action, confidence } = decide(votes, weights);
   const behind = {
     decision_id: decisionId(context.runId, asset, situation.timestamp),

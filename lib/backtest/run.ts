@@ -50,6 +50,8 @@ export interface BacktestJob {
   readonly restart?: boolean;
   /** What the user should know, a sentence a call. */
   readonly onNote?: (note: string) => void;
+  /** Called before the first chunk that is not committed yet. */
+  readonly onStart?: (runId: string) => Promise<void> | void;
   /** Called after every tick. */
   readonly onProgress?: (progress: Progress) => void;
   /** Stops the run between two ticks, or while a provider is waited for; what was recorded stays. */
@@ -105,6 +107,7 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
   const stored = records.length === chunks.length ? await store.readSummary() : undefined;
   if (stored !== undefined) return { summary: stored, chunksRun: [] };
 
+  await job.onStart?.(run.id);
   const facts = {
     runId: run.id,
     period,

@@ -80,6 +80,13 @@ export function memoryStorage(): Storage {
       if (there === undefined) put(name, bytes.slice());
     },
 
+    async createShared(name, bytes) {
+      assertWritable(name);
+      if (contents.has(name)) return false;
+      put(name, bytes.slice());
+      return true;
+    },
+
     async replace(name, bytes) {
       assertWritable(name);
       put(name, bytes.slice());

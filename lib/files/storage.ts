@@ -55,6 +55,14 @@ export interface Storage {
    */
   createOnce(name: string, bytes: Uint8Array): Promise<void>;
 
+  /**
+   * Writes a file that is never changed again into a folder that several processes write to at once: nobody needs the
+   * lock, and of those who come at the same time one is first. Calls run side by side. Durable when it returns.
+   *
+   * @returns Whether this call made it. If not, the first one's file is there, whatever it holds, and stays.
+   */
+  createShared(name: string, bytes: Uint8Array): Promise<boolean>;
+
   /** Writes a file whole, over what was there. Durable when it returns; a crash leaves the old or the new. */
   replace(name: string, bytes: Uint8Array): Promise<void>;
 

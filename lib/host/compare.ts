@@ -52,7 +52,24 @@ export interface ConfigComparison extends Comparison {
  * @throws {CarryoverError} `BAD_USAGE` for seeds of real bars.
  */
 export async function compareConfig(options: CompareOptions): Promise<ConfigComparison> {
-  const first = await prepareExperiment(withMemory(options, options.config.backtest.seed));
+  const opened: Experiment[] = [];
+  const open = async (more: ExperimentOptions): Promise<Experiment> => {
+    const experiment = await prepareExperiment(more);
+    opened.push(experiment);
+    return experiment;
+  };
+  try {
+    return await compareIn(options, open);
+  } finally {
+    for (const { asking } of opened) await asking?.desk.close();
+  }
+}
+
+async function compareIn(
+  options: CompareOptions,
+  open: (options: ExperimentOptions) => Promise<Experiment>,
+): Promise<ConfigComparison> {
+  const first = await open(withMemory(options, options.config.backtest.seed));
   const isSynthetic = first.job.market === "synthetic";
   if (!isSynthetic && options.seeds !== undefined) {
     throw new CarryoverError("BAD_USAGE", "Cannot use --seeds: found real bars, of which there is one world");
@@ -70,8 +87,7 @@ export async function compareConfig(options: CompareOptions): Promise<ConfigComp
   for (let i = 0; i < seeds; i++) {
     const seed = options.config.backtest.seed + i;
     const { embedder } = first.job.remembered;
-    const experiment =
-      i === 0 ? first : await prepareExperiment({ ...withMemory(options, seed), embedder, onNote: () => {} });
+    const experiment = i === 0 ? first : await open({ ...withMemory(options, seed), embedder, onNote: () => {} });
     const { job } = experiment;
     const shuffled = [];
     const on = await step(rehearse(job));
@@ -124,7 +140,7 @@ export async function storeComparison(comparison: ConfigComparison, memoryDir: s
 
 function withMemory(options: CompareOptions, seed: number): CompareOptions {
   const { config } = options;
-  return { ...options, config: configured(config, { enabled: true, seed }) };
+  return { ...options, asks: true, config: configured(config, { enabled: true, seed }) };
 }
 
 function configured(config: Config, { enabled, seed }: { enabled: boolean; seed: number }): Config {
@@ -136,13 +152,13 @@ function configured(config: Config, { enabled, seed }: { enabled: boolean; seed:
 }
 
 /** The run that `run-chunks --no-memory` makes. */
-function withoutMemory({ config, job }: Experiment): RehearsalJob {
+function withoutMemory({ config, job, refreshes }: Experiment): RehearsalJob {
   const off = configured(config, { enabled: false, seed: config.backtest.seed });
   return {
     ...job,
     memorySettings: { ...job.memorySettings, enabled: false },
     remembered: { ...job.remembered, rows: [], marks: [] },
-    key: { ...job.key, config: keyConfig(off) },
+    key: { ...job.key, config: keyConfig(off, refreshes) },
   };
 }
 

@@ -17,6 +17,7 @@ import {
   writeAll,
 } from "./_durable.ts";
 import { takeLock } from "./lock.ts";
+import { sharedWriter } from "./_shared-file.ts";
 
 /**
  * A `Storage` in a folder of this machine. What it acknowledges survives kill -9 and, on Linux, power loss. No link in
@@ -33,6 +34,7 @@ export function diskStorage(folder: string): Storage {
   /** Folders whose own entry in the folder above is known to be on disk. */
   const settled = new Set<string>();
   let failedSync: string | undefined;
+  const shared = sharedWriter((path) => (failedSync = path));
 
   /** Syncs an open file or folder; one failure ends all writing. */
   function sync(fd: number, path: string, flush: (fd: number) => void = fs.fsyncSync): void {
@@ -191,6 +193,20 @@ export function diskStorage(folder: string): Storage {
         if (there.isFile() && there.size === bytes.length && holds(path, bytes)) return;
         throw new CarryoverError("CONFLICT", `Cannot create "${path}": found other content, expected a free name`);
       });
+    },
+
+    async createShared(name, bytes) {
+      assertStorageName(name);
+      assertWritable();
+      const path = join(root, name);
+      try {
+        makeFolders(name);
+        return await shared.create(path, bytes);
+      } catch (error) {
+        return attempt("create", path, () => {
+          throw error;
+        });
+      }
     },
 
     async replace(name, bytes) {

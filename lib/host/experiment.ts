@@ -5,15 +5,19 @@ import type { Embedder } from "../embed/embedder.ts";
 import { cachingEmbedder, readRemembered } from "../memory/scratch-memory.ts";
 import type { VectorRow } from "../memory/vector-store.ts";
 import type { FileVotes } from "../providers/file.ts";
+import { openAsking } from "./asking.ts";
 import { diskStorage } from "./disk-storage.ts";
 import { VERSION } from "./environment.ts";
 import { loadEmbedder } from "./load-embedder.ts";
-import { loadProviders, type LoadedProviders } from "./load-providers.ts";
+import { loadProviders, type Asking, type LoadedProviders } from "./load-providers.ts";
 import { findBars, keyConfig, type RunOptions } from "./run-config.ts";
 
 /** Runs of a configuration that leave no files. The memory folder is read without a lock, and may be missing. */
 export interface Experiment {
   readonly config: Config;
+  /** What asks the providers that are asked; to be closed. */
+  readonly asking: Asking | undefined;
+  readonly refreshes: LoadedProviders["refreshes"];
   readonly job: RehearsalJob;
   /** Loads the providers once more, their files' votes changed. */
   readonly providersWith: (changeVotes: (votes: FileVotes) => FileVotes) => Promise<LoadedProviders>;
@@ -23,6 +27,11 @@ export interface Experiment {
 export type ExperimentOptions = Pick<RunOptions, "config" | "baseDir" | "dataDirIsExplicit" | "signal" | "onNote"> & {
   /** Part of the run's key, so that its ids are nobody else's. @default a run of run-chunks */
   readonly name?: string;
+  /**
+   * Whether questions without a recorded answer are asked, and their answers recorded. If not, chance votes, by the question
+   * alone: nothing is paid for, and a question that knows the future is still answered otherwise. @default false
+   */
+  readonly asks?: boolean;
   /** Of an experiment before, so that no sentence is embedded twice. */
   readonly embedder?: Embedder;
 };
@@ -35,7 +44,8 @@ export type ExperimentOptions = Pick<RunOptions, "config" | "baseDir" | "dataDir
 export async function prepareExperiment(options: ExperimentOptions): Promise<Experiment> {
   const { config } = options;
   const { series, market, period } = await findBars(options);
-  const { providers, files } = await loadProviders(config.providers, options);
+  const asking = openAsking({ ...options, ...(options.asks === true ? {} : { onQuestion: () => {} }) }, period);
+  const { providers, files, refreshes } = await loadProviders(config.providers, { ...options, asking });
   const embedder = options.embedder ?? cachingEmbedder(await loadEmbedder(config.memory));
   const { backtest: settings, memory: memorySettings } = toSettings(config);
   const { dir } = config.memory;
@@ -47,6 +57,8 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
   const rows = options.name === undefined ? remembered.rows.filter(isEarlier) : remembered.rows;
   return {
     config,
+    asking,
+    refreshes,
     job: {
       settings,
       memorySettings,
@@ -56,14 +68,14 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
       market,
       providers,
       remembered: { ...remembered, rows },
-      signal: options.signal,
+      signal: asking?.desk.signal ?? options.signal,
       key: {
         version: options.name === undefined ? VERSION : `${VERSION} ${options.name}`,
-        config: keyConfig(config),
+        config: keyConfig(config, refreshes),
         seed: config.backtest.seed,
         files,
       },
     },
-    providersWith: (changeVotes) => loadProviders(config.providers, { ...options, changeVotes }),
+    providersWith: (changeVotes) => loadProviders(config.providers, { ...options, asking, changeVotes }),
   };
 }

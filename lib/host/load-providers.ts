@@ -1,15 +1,18 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { ProviderConfig } from "../config.ts";
+import type { CommandConfig, LlmConfig, ProviderConfig } from "../config.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
 import { sha256OfBytes } from "../files/sha256.ts";
+import type { AnswerStore } from "../providers/answer-store.ts";
 import { breakoutProvider } from "../providers/breakout.ts";
+import type { Desk } from "../providers/desk.ts";
 import { fileProvider, parseVotesCsv, type FileVotes } from "../providers/file.ts";
 import { memoryProvider } from "../providers/memory.ts";
 import type { Provider } from "../providers/provider.ts";
 import { reversionProvider } from "../providers/reversion.ts";
 import { trendProvider } from "../providers/trend.ts";
+import { loadCommand, loadLlm } from "./load-askers.ts";
 
 const BUILT_IN = {
   trend: trendProvider,
@@ -23,23 +26,53 @@ export interface LoadedProviders {
   readonly providers: readonly Provider[];
   /** SHA-256 of each file that was read, by its path in the configuration: a part of the run key. */
   readonly files: Readonly<Record<string, string>>;
+  /** By name, how often a provider's answers were wanted anew, where they were: a part of the run key. */
+  readonly refreshes: Readonly<Record<string, number>>;
+}
+
+/** What providers need whose answers are recorded. */
+export interface Asking {
+  readonly store: AnswerStore;
+  readonly desk: Desk;
+  /** Providers that are asked anew, under the next number; whoever runs them makes it theirs in the store. @default none */
+  readonly refresh?: readonly string[] | undefined;
+  readonly onNote: (note: string) => void;
+}
+
+/** Whether a provider's answers are recorded, since they cost money or cannot be repeated. */
+export function isAsked(config: ProviderConfig): config is CommandConfig | LlmConfig {
+  return config.type === "command" || config.type === "llm";
 }
 
 /**
  * Makes the providers of a configuration, with their files.
  *
  * @param options `baseDir`: the folder that paths in the configuration start from; `changeVotes`: puts other votes in the place of
- * those of a file.
+ * those of a file; `asking`: needed for the types `llm` and `command`.
  * @throws {CarryoverError} `NOT_FOUND` for a file that is not there, `BAD_DATA` for malformed votes, `BAD_CONFIG` for a
- * module that is no provider.
+ * module that is no provider, or a prompt that is none.
  */
 export async function loadProviders(
   configs: readonly ProviderConfig[],
-  options: { baseDir: string; changeVotes?: (votes: FileVotes) => FileVotes },
+  options: { baseDir: string; changeVotes?: (votes: FileVotes) => FileVotes; asking?: Asking | undefined },
 ): Promise<LoadedProviders> {
   const providers: Provider[] = [];
   const files: Record<string, string> = {};
+  const refreshes: Record<string, number> = {};
   for (const config of configs) {
+    if (isAsked(config)) {
+      const { asking, baseDir } = options;
+      if (asking === undefined)
+        throw new RangeError(`Cannot load "${config.name}": found nowhere to record its answers`);
+      const around = { baseDir, onNote: asking.onNote };
+      const loaded = await (config.type === "llm" ? loadLlm(config, around) : loadCommand(config, around));
+      Object.assign(files, loaded.files);
+      const isNew = asking.refresh?.includes(config.name) === true;
+      const refresh = (await asking.store.refreshOf(config.name)) + (isNew ? 1 : 0);
+      if (refresh > 0) refreshes[config.name] = refresh;
+      providers.push(asking.desk.provider(loaded.asker, refresh));
+      continue;
+    }
     if (!("path" in config)) {
       providers.push(BUILT_IN[config.type](config.name));
       continue;
@@ -52,7 +85,7 @@ export async function loadProviders(
       providers.push(fileProvider(config.name, options.changeVotes?.(votes) ?? votes));
     } else providers.push(await importProvider(path, config.name));
   }
-  return { providers, files };
+  return { providers, files, refreshes };
 }
 
 function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {

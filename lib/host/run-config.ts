@@ -2,16 +2,19 @@ import { join } from "node:path";
 import { isoDate } from "../backtest/chunks.ts";
 import { runBacktest, type BacktestResult, type Progress } from "../backtest/run.ts";
 import type { Summary } from "../backtest/summary.ts";
-import { toSettings, type Config } from "../config.ts";
+import { toSettings, type Config, type ProviderConfig } from "../config.ts";
 import type { BarSeries, Market } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Json } from "../files/json-file.ts";
 import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
 import { openMemory } from "../memory/memory.ts";
+import { MissingAnswer, type AskedCounts, type DeskOptions } from "../providers/desk.ts";
+import { openAsking } from "./asking.ts";
 import { loadBars } from "./bar-files.ts";
 import { diskStorage } from "./disk-storage.ts";
 import { lockHolder, VERSION } from "./environment.ts";
 import { loadEmbedder } from "./load-embedder.ts";
+import { copyInMemory } from "./_copy-in-memory.ts";
 import { loadProviders } from "./load-providers.ts";
 import { choosePeriod, type Period } from "./period.ts";
 
@@ -27,14 +30,24 @@ export interface RunOptions {
   /** Whether the data folder was asked for by a flag, so that it must be there. */
   readonly dataDirIsExplicit: boolean;
   readonly restart: boolean;
+  /** Nobody is asked: an answer that was not recorded is an error. @default false */
+  readonly offline?: boolean;
+  /** Providers whose recorded answers are not used: they are asked again. @default none */
+  readonly refresh?: readonly string[];
   readonly signal: AbortSignal;
   readonly onNote: (note: string) => void;
   readonly onProgress: (progress: Progress) => void;
+  /** Told after every question to a language model or a program. */
+  readonly onAsked?: (counts: AskedCounts) => void;
+  /** Asks nobody and writes nothing: this is told of every question instead, and chance votes for who has no recorded answer. */
+  readonly onQuestion?: DeskOptions["onQuestion"];
 }
 
 /** What a run came to, and where its files are. */
 export interface RunOutcome extends BacktestResult {
   readonly memoryDir: string;
+  /** What was asked; `undefined` where no provider's answers are recorded. */
+  readonly asked: AskedCounts | undefined;
 }
 
 /**
@@ -43,15 +56,45 @@ export interface RunOutcome extends BacktestResult {
  * @throws {CarryoverError} Whatever is wrong with bars, providers or memory; `LOCKED` if another process writes there.
  */
 export async function runConfig(options: RunOptions): Promise<RunOutcome> {
+  try {
+    return await runOnce(options);
+  } catch (error) {
+    throw error instanceof MissingAnswer ? await withAllMissing(error, options) : error;
+  }
+}
+
+/** Says how many answers are missing, and not only that one is: tries the rest of the run without them. */
+async function withAllMissing(first: MissingAnswer, options: RunOptions): Promise<CarryoverError> {
+  let questions = 0;
+  let missing = 0;
+  await runOnce({
+    ...options,
+    onNote: () => {},
+    onProgress: () => {},
+    onQuestion: (_asker, _request, found) => {
+      questions += 1;
+      if (found === undefined) missing += 1;
+    },
+  });
+  return new CarryoverError(
+    "NOT_FOUND",
+    `${first.message} to ${missing} of ${questions} questions that are left, expected all: without --offline they are asked`,
+  );
+}
+
+async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const { config, onNote } = options;
   const { series, market, period } = await findBars(options);
-  const { providers, files } = await loadProviders(config.providers, options);
+  const asking = openAsking(options, period);
+  const { providers, files, refreshes } = await loadProviders(config.providers, { ...options, asking });
   const embedder = await loadEmbedder(config.memory);
   const settings = toSettings(config);
+  const signal = asking?.desk.signal ?? options.signal;
 
   // Runs without memory have a folder of their own, so that what they record is never anyone's past.
   const memoryDir = settings.memory.enabled ? config.memory.dir : join(config.memory.dir, "off");
-  const storage = diskStorage(memoryDir);
+  const disk = diskStorage(memoryDir);
+  const storage = options.onQuestion === undefined ? disk : await copyInMemory(disk);
   const lock = await storage.lock(lockHolder());
   try {
     const memory = await openMemory(storage, { embedder });
@@ -68,19 +111,25 @@ export async function runConfig(options: RunOptions): Promise<RunOutcome> {
         providers,
         memory,
         storage,
-        key: { version: VERSION, config: keyConfig(config), seed: config.backtest.seed, files },
+        key: { version: VERSION, config: keyConfig(config, refreshes), seed: config.backtest.seed, files },
         restart: options.restart,
-        signal: options.signal,
+        signal,
         onNote,
+        onStart: async (runId) => {
+          await asking?.desk.begin(runId);
+          if (options.onQuestion !== undefined) return;
+          for (const name of options.refresh ?? []) await asking?.store.refresh(name, refreshes[name] ?? 0);
+        },
         onProgress: (progress) => {
           last = progress;
           options.onProgress(progress);
         },
       });
-      noteOnSilent(config, result.summary, onNote);
-      return { ...result, memoryDir };
+      if (options.onQuestion === undefined) noteOnSilent(config, result.summary, onNote);
+      return { ...result, memoryDir, asked: asking?.desk.counts() };
     } catch (error) {
-      if (options.signal.aborted) {
+      await asking?.desk.close();
+      if (signal.aborted && options.onQuestion === undefined) {
         await memory.flush();
         const place = last === undefined ? "" : ` in ${last.chunk} at ${isoDate(last.simulatedMs)}`;
         const again = last === undefined ? "" : ` with ${last.chunk}`;
@@ -89,6 +138,7 @@ export async function runConfig(options: RunOptions): Promise<RunOutcome> {
       throw error;
     }
   } finally {
+    await asking?.desk.close();
     await lock.release();
   }
 }
@@ -145,10 +195,22 @@ function noteOnSilent(config: Config, summary: Summary, onNote: (note: string) =
   }
 }
 
-/** The configuration as the run key has it: all but where things are stored, and the period, which it names itself. */
-export function keyConfig(config: Config): Json {
-  const { dir: _dir, model_dir: _modelDir, ...memory } = config.memory;
-  const { data_dir: _dataDir, start: _start, end: _end, ...backtest } = config.backtest;
+/**
+ * The configuration as the run key has it: all that a result depends on, and so neither where things are stored, nor the
+ * period, which the key names itself, nor how fast, how patiently and for how much providers are asked.
+ */
+export function keyConfig(config: Config, refreshes: Readonly<Record<string, number>>): Json {
+  const { dir: _dir, model_dir: _modelDir, answers_dir: _answersDir, ...memory } = config.memory;
+  const { data_dir: _dataDir, start: _start, end: _end, budget_usd: _budget, ...backtest } = config.backtest;
   // A round trip drops what is undefined, as the manifest does.
-  return JSON.parse(JSON.stringify({ ...config, memory, backtest })) as Json;
+  const providers = config.providers.map((provider) => keyProvider(provider, refreshes));
+  return JSON.parse(JSON.stringify({ ...config, memory, backtest, providers })) as Json;
+}
+
+function keyProvider(config: ProviderConfig, refreshes: Readonly<Record<string, number>>): object {
+  const refresh = Object.hasOwn(refreshes, config.name) ? { refresh: refreshes[config.name] } : {};
+  if (config.type === "command") return { name: config.name, type: config.type, command: config.command, ...refresh };
+  if (config.type !== "llm") return config;
+  const { name, type, api, model, temperature, max_output_tokens, output, prompt_file, mask } = config;
+  return { name, type, api, model, temperature, max_output_tokens, output, prompt_file, mask, ...refresh };
 }

@@ -12,6 +12,18 @@ export function parseDuration(text: string): number | undefined {
   return unit === "m" || unit === "h" || unit === "d" ? Number(match?.[1]) * UNIT_MS[unit] : undefined;
 }
 
+/**
+ * Reads how long to wait: a whole number above 0 and `ms`, `s` or `m`.
+ *
+ * @param text Such as `500ms`, `30s`, `2m`.
+ * @returns Milliseconds, or `undefined` if the text is nothing of the kind.
+ */
+export function parseTimeout(text: string): number | undefined {
+  const match = /^([1-9]\d{0,5})(ms|s|m)$/.exec(text);
+  if (match === null) return undefined;
+  return Number(match[1]) * (match[2] === "ms" ? 1 : match[2] === "s" ? 1000 : 60_000);
+}
+
 const ISO =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|UTC|([+-])(\d\d):?(\d\d)?))?)?$/i;
 

@@ -1,4 +1,4 @@
-import type { Market, MemoryContext, Outcome, RecentRecord, Situation } from "../domain.ts";
+import type { Market, MemoryContext, Outcome, ProviderRecord, RecentRecord, Situation } from "../domain.ts";
 import { embedSentence } from "../embed/embedder.ts";
 import { createSearchIndex } from "../search/search-index.ts";
 import { describeSituation } from "./description.ts";
@@ -109,15 +109,38 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     return { days: options.contextDays, trades, wins, mean_r: countR === 0 ? null : sumR / countR };
   };
 
+  /** What each provider's votes came to in one regime. */
+  const recordsAt = (regime: string, window: { from: number; to: number }): Record<string, ProviderRecord> => {
+    const counted = options.providers.map(() => ({ trades: 0, right: 0, sumR: 0 }));
+    for (let i = window.from; i < window.to; i++) {
+      if ((rows[i] as OutcomeRow).regime !== regime) continue;
+      counted.forEach((record, p) => {
+        const r = evidence[p]?.[i] ?? Number.NaN;
+        if (Number.isNaN(r)) return;
+        record.trades += 1;
+        record.sumR += r;
+        if (r > 0) record.right += 1;
+      });
+    }
+    return Object.fromEntries(
+      counted.map(({ trades, right, sumR }, p) => {
+        const record = { trades, right, mean_r: trades === 0 ? null : sumR / trades };
+        return [options.providers[p] ?? "", record] as const;
+      }),
+    );
+  };
+
   const recall = async (situation: Situation): Promise<MemoryContext> => {
     const window = windowAt(situation.timestamp);
     const recent = recentAt(situation.timestamp, window);
     const remembered = window.to - window.from;
-    if (remembered === 0 || vectors === undefined) return { remembered, similar: [], recent };
+    if (remembered === 0) return { remembered, similar: [], recent, records: {} };
+    const records = recordsAt(situation.regime, window);
+    if (vectors === undefined) return { remembered, similar: [], recent, records };
     const query = await embedSentence(memory.embedder, describeSituation(situation));
     const matches = vectors.search(query, { k: RECALLED, ...window });
     const similar = matches.map(({ row, similarity }) => similarTrade(rows[row] as OutcomeRow, similarity));
-    return { remembered, similar, recent };
+    return { remembered, similar, recent, records };
   };
 
   return {

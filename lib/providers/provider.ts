@@ -1,4 +1,4 @@
-import type { Answer, MemoryContext, Situation } from "../domain.ts";
+import type { Answer, DecisionContext, Situation } from "../domain.ts";
 
 /**
  * A member of the ensemble. It answers from its arguments alone: nothing is carried from call to call, or a run that was
@@ -21,9 +21,9 @@ export interface Provider {
    * Votes on one situation. A provider that throws, rejects or answers out of range abstains, and the run goes on.
    *
    * @param situation What is known about the asset at the bar's close.
-   * @param context What memory recalls as of that time.
+   * @param context What memory recalls as of that time, and what is open.
    */
-  vote(situation: Situation, context: MemoryContext): Answer | Promise<Answer>;
+  vote(situation: Situation, context: DecisionContext): Answer | Promise<Answer>;
 }
 
 /** The answer of a provider that has nothing to say: neither right nor wrong. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { askProviders } from "../../lib/backtest/ask-providers.ts";
 import { decide } from "../../lib/backtest/ensemble.ts";
-import type { Action, MemoryContext, Situation, Vote } from "../../lib/domain.ts";
+import type { Action, DecisionContext, Situation, Vote } from "../../lib/domain.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
 
 function vote(action: Action, confidence: number, error?: string): Vote {
@@ -64,10 +64,12 @@ describe("decide()", () => {
 });
 
 describe("askProviders()", () => {
-  const context: MemoryContext = {
+  const context: DecisionContext = {
     remembered: 0,
     similar: [],
     recent: { days: 20, trades: 0, wins: 0, mean_r: null },
+    records: {},
+    positions: [],
   };
   const input = { situation: {} as Situation, context };
   const answering = (name: string, answer: () => unknown): Provider => ({ name, vote: answer as Provider["vote"] });

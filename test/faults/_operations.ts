@@ -347,7 +347,7 @@ function backupId(second: number): string {
 }
 
 function memoryOptions(work: string): { memory: Config["memory"] } {
-  return { memory: { dir: memoryOf(work), embedder: "hashing", model_dir: work } };
+  return { memory: { dir: memoryOf(work), embedder: "hashing", model_dir: work, answers_dir: work } };
 }
 
 function snapshotOf(day: number): { run_id: string; day: number; text: string } {

@@ -96,6 +96,25 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await textOf(storage, "a")).toBe("first");
     });
 
+    test("createShared() makes a file once; who comes later is told so, whatever it brings, and the first stays", async () => {
+      const storage = makeStorage();
+      expect(await storage.createShared("answers/a", utf8("first"))).toBeTrue();
+      expect(await storage.createShared("answers/a", utf8("first"))).toBeFalse();
+      expect(await storage.createShared("answers/a", utf8("other"))).toBeFalse();
+      expect(await textOf(storage, "answers/a")).toBe("first");
+      expect((await storage.list("answers")).files).toEqual([{ name: "a", size: 5 }]);
+    });
+
+    test("createShared() called at once for one name has one winner, for many names makes all", async () => {
+      const storage = makeStorage();
+      const texts = ["a", "b", "c", "d", "e", "f"];
+      const won = await Promise.all(texts.map((text) => storage.createShared("same", utf8(text))));
+      expect(won.filter((isFirst) => isFirst)).toHaveLength(1);
+      expect(await textOf(storage, "same")).toBe(texts[won.indexOf(true)]!);
+      await Promise.all(texts.map((text) => storage.createShared(`of-${text}`, utf8(text))));
+      for (const text of texts) expect(await textOf(storage, `of-${text}`)).toBe(text);
+    });
+
     test("replace() writes over what was there, and an empty file is a file", async () => {
       const storage = makeStorage();
       await storage.replace("a", utf8("a long first text"));
@@ -179,6 +198,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
           storage.list(bad),
           storage.read(bad, ALL),
           storage.createOnce(bad, utf8("x")),
+          storage.createShared(bad, utf8("x")),
           storage.replace(bad, utf8("x")),
           storage.appendAt(bad, 0, utf8("x")),
           storage.move(bad, "a"),

@@ -157,7 +157,7 @@ test("an empty folder has nothing wrong with it; one that is not there is NOT_FO
 
 describe("a repair", () => {
   const memory = (dir: string): Parameters<typeof repairMemory>[0] => ({
-    memory: { dir, embedder: "hashing", model_dir: "" },
+    memory: { dir, embedder: "hashing", model_dir: "", answers_dir: "answers" },
   });
 
   test("moves what is damaged aside, makes caches anew, and the run brings the rest back to the same bytes", async () => {

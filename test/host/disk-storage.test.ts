@@ -82,6 +82,74 @@ test("a durable write is: exclusive temporary, write, fsync, rename, fsync of th
   expect(calls).toEqual(["fsync /a", "fsync "]);
 });
 
+test("a shared file is synced before it has its name, then its folder; those who come at once share a folder's sync", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("warm", utf8("up"));
+  const calls: string[] = [];
+  const { fsync, linkSync, openSync } = fs;
+  const names = new Map<number, string>();
+  spyOn(fs, "openSync").mockImplementation((...args) => {
+    const fd = openSync(...args);
+    names.set(
+      fd,
+      String(args[0])
+        .replace(path, "")
+        .replace(/tmp-.*/, "tmp"),
+    );
+    return fd;
+  });
+  spyOn(fs, "fsync").mockImplementation(((fd: number, done: fs.NoParamCallback) => {
+    calls.push(`fsync ${names.get(fd) ?? ""}`);
+    fsync(fd, done);
+  }) as typeof fs.fsync);
+  spyOn(fs, "linkSync").mockImplementation((from, to) => {
+    calls.push(`link to ${String(to).replace(path, "")}`);
+    linkSync(from, to);
+  });
+  expect(await storage.createShared("a", utf8("A"))).toBeTrue();
+  expect(calls).toEqual(["fsync /.tmp", "link to /a", "fsync "]);
+  calls.length = 0;
+  const many = Array.from({ length: 20 }, (_, i) => `many-${i}`);
+  await Promise.all(many.map((name) => storage.createShared(name, utf8(name))));
+  expect(calls.filter((call) => call === "fsync /.tmp")).toHaveLength(20);
+  expect(calls.at(-1)).toBe("fsync ");
+  expect(calls.filter((call) => call === "fsync ").length).toBeLessThan(20);
+  expect(fs.readdirSync(path).filter((name) => name.startsWith("."))).toEqual([]);
+});
+
+test("a shared file whose sync fails is not there, no temporary file stays, and all writing ends", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("warm", utf8("up"));
+  spyOn(fs, "fsync").mockImplementationOnce(((_fd: number, done: fs.NoParamCallback) =>
+    done(systemError("EIO"))) as typeof fs.fsync);
+  expect((await failureOf(storage.createShared("a", utf8("A")))).code).toBe("IO");
+  expect(fs.readdirSync(path)).toEqual(["warm"]);
+  expect((await failureOf(storage.createShared("b", utf8("B")))).code).toBe("READ_ONLY");
+  expect((await failureOf(storage.replace("b", utf8("B")))).code).toBe("READ_ONLY");
+});
+
+test("where the file system has no hard links a shared file is still made once", async () => {
+  const storage = diskStorage(freshPath());
+  spyOn(fs, "linkSync").mockImplementation(() => {
+    throw systemError("EPERM");
+  });
+  expect(await storage.createShared("a", utf8("first"))).toBeTrue();
+  expect(await storage.createShared("a", utf8("other"))).toBeFalse();
+  expect(await textOf(storage, "a")).toBe("first");
+});
+
+test("a link that was planted under a shared file's name is not followed", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("warm", utf8("up"));
+  fs.writeFileSync(`${path}-outside`, "outside");
+  fs.symlinkSync(`${path}-outside`, join(path, "a"));
+  expect(await storage.createShared("a", utf8("A"))).toBeFalse();
+  expect(fs.readFileSync(`${path}-outside`, "utf8")).toBe("outside");
+});
+
 test("short writes are continued until all is written", async () => {
   const storage = diskStorage(freshPath());
   const { writeSync } = fs;

@@ -191,6 +191,7 @@ test("with memory disabled nothing is seen, every provider weighs the same, and 
     remembered: 0,
     similar: [],
     recent: { days: 20, trades: 0, wins: 0, mean_r: null },
+    records: {},
   });
 });
 
@@ -307,4 +308,30 @@ test("three hundred trades are recalled alike, whether the run opens on them or 
   const situation = { ...situationAt(0), timestamp: startMs };
   expect(await opened.recall(situation)).toEqual(await recorded.recall(situation));
   expect(opened.weights(startMs)).toEqual(recorded.weights(startMs));
+});
+
+test("a provider's own record is of its votes in the situation's regime, as of its time, counted since it was last forgotten", async () => {
+  const votes = (trend: "BUY" | "SELL" | "HOLD"): Outcome["votes"] => [
+    makeVote("trend", trend),
+    makeVote("reversion", "HOLD"),
+  ];
+  const view = await viewOf([], { startMs: START_MS });
+  // Long trades: +1 R with trend for it, -0.5 R for it, +0.25 R against it, one it held still at, one of another regime.
+  const trades: readonly [day: number, r: number, vote: "BUY" | "SELL" | "HOLD", regime: Outcome["regime"]][] = [
+    [1, 1, "BUY", "RANGING"],
+    [2, -0.5, "BUY", "RANGING"],
+    [3, 0.25, "SELL", "RANGING"],
+    [4, 1, "HOLD", "RANGING"],
+    [5, 3, "BUY", "VOLATILE"],
+    [9, 3, "BUY", "RANGING"],
+  ];
+  for (const [day, result_r, vote, regime] of trades) {
+    await view.record(closedAt(day, { action: "BUY", result_r, regime, votes: votes(vote) }));
+  }
+  const { records } = await view.recall(situationAt(9, { regime: "RANGING" }));
+  expect(records).toEqual({
+    // (1 - 0.5 - 0.25) / 3, and one of three went its way.
+    trend: { trades: 3, right: 1, mean_r: 0.25 / 3 },
+    reversion: { trades: 0, right: 0, mean_r: null },
+  });
 });

@@ -1,4 +1,4 @@
-import type { MemoryContext, SimilarTrade, Situation } from "../../lib/domain.ts";
+import type { DecisionContext, SimilarTrade, Situation } from "../../lib/domain.ts";
 
 /** A market without any signal: at 100, in the middle of its range, without a trend. */
 export function makeSituation(overrides: Partial<Situation> = {}): Situation {
@@ -23,8 +23,8 @@ export function makeSituation(overrides: Partial<Situation> = {}): Situation {
 }
 
 /** What memory recalls: so many trades remembered, and these alike. */
-export function makeContext(remembered: number, similar: readonly SimilarTrade[] = []): MemoryContext {
-  return { remembered, similar, recent: { days: 20, trades: 0, wins: 0, mean_r: null } };
+export function makeContext(remembered: number, similar: readonly SimilarTrade[] = []): DecisionContext {
+  return { remembered, similar, recent: { days: 20, trades: 0, wins: 0, mean_r: null }, records: {}, positions: [] };
 }
 
 /** A remembered trade that is as alike as a trade can be. */

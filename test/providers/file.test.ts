@@ -1,13 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Answer, MemoryContext, Situation } from "../../lib/domain.ts";
+import type { Answer, DecisionContext, Situation } from "../../lib/domain.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { fileProvider, parseVotesCsv } from "../../lib/providers/file.ts";
 
-const NOTHING_REMEMBERED: MemoryContext = {
+const NOTHING_REMEMBERED: DecisionContext = {
   remembered: 0,
   similar: [],
   recent: { days: 20, trades: 0, wins: 0, mean_r: null },
+  records: {},
+  positions: [],
 };
 
 function ask(text: string, at: { asset: string; time: string }): Answer | Promise<Answer> {

@@ -78,13 +78,15 @@ describe("backup", () => {
   test("create --answers takes the folder of answers along, and restore gives it back", async () => {
     const { memoryDir, backup } = await fixture({ backups: false });
     const answers = join(memoryDir, "..", "answers");
-    expect(await backup("--answers")).toMatchObject({
+    const config = join(memoryDir, "..", "config.yaml");
+    writeFileSync(config, "memory: { answers_dir: answers }\n");
+    expect(await backup("--answers", "--config", config)).toMatchObject({
       code: 3,
       stderr: `error: Cannot back up "${answers}": found no such folder, expected one\n`,
     });
     mkdirSync(answers);
     writeFileSync(join(answers, `${"a".repeat(64)}.json`), "{}");
-    expect((await backup("--answers")).code).toBe(0);
+    expect((await backup("--answers", "--config", config)).code).toBe(0);
     const to = join(memoryDir, "..", "restored");
     await backup("restore", "latest", "--to", to);
     expect(existsSync(join(to, "answers", `${"a".repeat(64)}.json`))).toBeTrue();

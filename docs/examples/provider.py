@@ -1,0 +1,25 @@
+"""A provider of the type `command`: one JSON question a line on stdin, one JSON vote a line on stdout.
+
+    providers:
+      - { name: mine, type: command, command: [python3, provider.py] }
+
+A question is {"id", "situation", "context"}; their fields are those of Situation and DecisionContext in lib/domain.ts. The
+answer echoes the id. Whatever else is to be said belongs on stderr.
+"""
+
+import json
+import sys
+
+for line in sys.stdin:
+    question = json.loads(line)
+    situation, context = question["situation"], question["context"]
+    record = context["records"].get("mine", {"trades": 0})
+    if record["trades"] >= 20 and record["mean_r"] < -0.2:
+        vote = {"error": "I was wrong too often in this regime"}
+    elif situation["rsi"] < 30:
+        vote = {"action": "BUY", "confidence": 60, "reason": "oversold"}
+    elif situation["rsi"] > 70:
+        vote = {"action": "SELL", "confidence": 60, "reason": "overbought"}
+    else:
+        vote = {"action": "HOLD", "confidence": 50}
+    print(json.dumps({"id": question["id"], **vote}), flush=True)

@@ -1,0 +1,137 @@
+import type { LlmConfig } from "../config.ts";
+import { CarryoverError } from "../errors.ts";
+import { parseTimeout } from "../market/timeframe.ts";
+import { isAsked } from "./load-providers.ts";
+import { runConfig, type RunOptions } from "./run-config.ts";
+
+/** What asking one provider would take. */
+export interface ProviderEstimate {
+  readonly name: string;
+  readonly questions: number;
+  /** Those whose answer is recorded. */
+  readonly cached: number;
+  readonly to_ask: number;
+  /** Tokens of the questions to be asked: a quarter of their bytes, and for answers the mean of those recorded, else 60. */
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+  /** `null` where no price is configured. */
+  readonly cost_usd: number | null;
+  /** At the pace of recorded answers, else 2 seconds each, and what `max_concurrency` and `requests_per_minute` allow. */
+  readonly hours: number;
+  /** Mean seconds of an answer: of those recorded, or `null`. */
+  readonly seconds_per_answer: number | null;
+}
+
+/** What a run would take. */
+export interface Estimate {
+  readonly questions: number;
+  readonly cached: number;
+  readonly to_ask: number;
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+  readonly cost_usd: number;
+  readonly hours: number;
+  readonly providers: readonly ProviderEstimate[];
+}
+
+const BYTES_PER_TOKEN = 4;
+const OUTPUT_TOKENS = 60;
+const SECONDS = 2;
+
+/**
+ * Says what the chunks of a run that are left would take, without asking anybody or writing anything: the run is tried in
+ * memory, where chance votes for those without a recorded answer. How many questions there are is exact. Which of them have an answer is
+ * so up to the first that has none; from there on the real run trades otherwise than the trial, and with memory its prompts differ.
+ *
+ * @throws {CarryoverError} `BAD_CONFIG` if nobody is asked in this configuration.
+ */
+export async function estimateRun(options: RunOptions): Promise<Estimate> {
+  const { config } = options;
+  const asked = config.providers.filter(isAsked);
+  if (asked.length === 0) {
+    throw new CarryoverError(
+      "BAD_CONFIG",
+      'Cannot estimate: found no provider of the type "llm" or "command", expected one',
+    );
+  }
+  const found = new Map(
+    asked.map(({ name }) => [name, { questions: 0, cached: 0, bytes: 0, tookMs: 0, counted: 0, output: 0 }]),
+  );
+  const encoder = new TextEncoder();
+  await runConfig({
+    ...options,
+    onProgress: () => {},
+    onQuestion: ({ name }, request, answer) => {
+      const sums = found.get(name);
+      if (sums === undefined) return;
+      sums.questions += 1;
+      if (answer === undefined) {
+        const { prompt } = request as { readonly prompt?: string };
+        if (prompt !== undefined) sums.bytes += encoder.encode(prompt).length;
+        return;
+      }
+      sums.cached += 1;
+      sums.tookMs += answer.took_ms;
+      if (answer.tokens === null) return;
+      sums.counted += 1;
+      sums.output += answer.tokens.output;
+    },
+  });
+
+  const providers = asked.map((provider): ProviderEstimate => {
+    const sums = found.get(provider.name) ?? { questions: 0, cached: 0, bytes: 0, tookMs: 0, counted: 0, output: 0 };
+    const toAsk = sums.questions - sums.cached;
+    const isModel = provider.type === "llm";
+    const inputTokens = Math.ceil(sums.bytes / BYTES_PER_TOKEN);
+    const outputTokens = isModel
+      ? Math.ceil(toAsk * (sums.counted > 0 ? sums.output / sums.counted : OUTPUT_TOKENS))
+      : 0;
+    const price = isModel ? provider.price_per_mtok : undefined;
+    const seconds = sums.cached > 0 ? sums.tookMs / sums.cached / 1000 : null;
+    return {
+      name: provider.name,
+      questions: sums.questions,
+      cached: sums.cached,
+      to_ask: toAsk,
+      input_tokens: inputTokens,
+      output_tokens: outputTokens,
+      cost_usd: price === undefined ? null : (inputTokens * price.input + outputTokens * price.output) / 1e6,
+      hours: hoursOf(toAsk, { provider, seconds: seconds ?? SECONDS, assets: config.backtest.assets.length }),
+      seconds_per_answer: seconds,
+    };
+  });
+  const sum = (of: (provider: ProviderEstimate) => number): number =>
+    providers.reduce((all, each) => all + of(each), 0);
+  return {
+    questions: sum((each) => each.questions),
+    cached: sum((each) => each.cached),
+    to_ask: sum((each) => each.to_ask),
+    input_tokens: sum((each) => each.input_tokens),
+    output_tokens: sum((each) => each.output_tokens),
+    cost_usd: sum((each) => each.cost_usd ?? 0),
+    // All are asked at once, so the slowest counts.
+    hours: Math.max(...providers.map((each) => each.hours)),
+    providers,
+  };
+}
+
+/** The assets of one time are asked together, as many at once as the provider allows. */
+function hoursOf(
+  questions: number,
+  {
+    provider,
+    seconds,
+    assets,
+  }: {
+    provider:
+      | Pick<LlmConfig, "max_concurrency" | "requests_per_minute" | "timeout">
+      | { max_concurrency: number; timeout: string };
+    seconds: number;
+    assets: number;
+  },
+): number {
+  const atOnce = Math.max(1, Math.min(assets, provider.max_concurrency));
+  const longest = (parseTimeout(provider.timeout) ?? Infinity) / 1000;
+  const perMinute = "requests_per_minute" in provider ? (provider.requests_per_minute ?? Infinity) : Infinity;
+  return Math.max((questions * Math.min(seconds, longest)) / atOnce / 3600, questions / perMinute / 60);
+}

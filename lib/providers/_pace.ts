@@ -1,0 +1,94 @@
+/** Lets work through no faster than a server wants it. */
+export interface Pace {
+  /**
+   * Runs `work` when there is room for it, in the order of the calls.
+   *
+   * @throws The signal's reason, if it is aborted while the work waits; what has begun goes on.
+   */
+  run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+
+  /** Begins nothing more for so long: the server said so. */
+  pause(ms: number): void;
+}
+
+const MINUTE_MS = 60_000;
+
+/** @param options `now`: milliseconds of a clock that is never set back; `perMinute`: how much may begin in a minute. */
+export function createPace(options: { concurrency: number; perMinute?: number | undefined; now: () => number }): Pace {
+  const { concurrency, perMinute = Infinity, now } = options;
+  const waiting: (() => void)[] = [];
+  /** When the last ones began, oldest first. */
+  const begun: number[] = [];
+  let running = 0;
+  let notBefore = 0;
+
+  const takeSlot = (signal: AbortSignal): Promise<void> => {
+    signal.throwIfAborted();
+    if (running < concurrency) {
+      running += 1;
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      const proceed = (): void => {
+        signal.removeEventListener("abort", leave);
+        resolve();
+      };
+      const leave = (): void => {
+        waiting.splice(waiting.indexOf(proceed), 1);
+        reject(signal.reason);
+      };
+      waiting.push(proceed);
+      signal.addEventListener("abort", leave, { once: true });
+    });
+  };
+
+  /** The next one takes the slot over. */
+  const freeSlot = (): void => {
+    const next = waiting.shift();
+    if (next === undefined) running -= 1;
+    else next();
+  };
+
+  const untilAllowed = async (signal: AbortSignal): Promise<void> => {
+    for (;;) {
+      const at = now();
+      while (begun[0] !== undefined && begun[0] <= at - MINUTE_MS) begun.shift();
+      const crowded = begun.length < perMinute ? 0 : (begun[0] ?? at) + MINUTE_MS - at;
+      const wait = Math.max(notBefore - at, crowded);
+      if (wait <= 0) break;
+      await delay(wait, signal);
+    }
+    if (perMinute !== Infinity) begun.push(now());
+  };
+
+  return {
+    async run(work, signal) {
+      await takeSlot(signal);
+      try {
+        await untilAllowed(signal);
+        return await work();
+      } finally {
+        freeSlot();
+      }
+    },
+    pause: (ms) => {
+      notBefore = Math.max(notBefore, now() + ms);
+    },
+  };
+}
+
+/** Waits. @throws The signal's reason, as soon as it is aborted. */
+export function delay(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}

@@ -1,0 +1,191 @@
+/**
+ * `<key>.json` in the folder of answers: one question that cost money or cannot be asked again, and what came of it.
+ * Created once and never changed, also by several runs at a time: who comes second uses the first's answer.
+ *
+ * A JSON object with a key a line. The last key, `crc32`, is over all bytes before its opening quote. A file that is damaged
+ * stays as it is, and the question is asked again under `<key>-2.json`, and so on.
+ */
+import type { Answer } from "../domain.ts";
+import { CarryoverError } from "../errors.ts";
+import { crc32Hex } from "../files/crc32.ts";
+import { decodeJsonObject, isRecord, type Json } from "../files/json-file.ts";
+import { sha256OfText } from "../files/sha256-of-text.ts";
+import { sha256OfBytes } from "../files/sha256.ts";
+import type { Storage } from "../files/storage.ts";
+
+/** What a provider is asked. The key of its answer is SHA-256 of this as compact JSON, keys in this order. */
+export interface Question {
+  readonly provider: string;
+  /** All that the answer depends on: the model and its parameters, or the program; and the prompt in full. */
+  readonly request: Json;
+  /** How often the user wanted this provider's answers anew. */
+  readonly refresh: number;
+}
+
+/** What came of a question. */
+export interface AskedAnswer {
+  readonly vote: Answer;
+  /** What the provider really said, the last attempt last; empty where nothing came. */
+  readonly raw: readonly string[];
+  readonly tokens: { readonly input: number; readonly output: number } | null;
+  readonly cost_usd: number | null;
+  /** Wall-clock time, ISO 8601. */
+  readonly asked_at: string;
+  readonly took_ms: number;
+  /** The run that asked. */
+  readonly run_id: string | null;
+}
+
+/** An answer as its file has it, but for `crc32`. Keys are written in this order. */
+export interface RecordedAnswer extends Question, AskedAnswer {
+  readonly format: "carryover-answer";
+  readonly version: 1;
+}
+
+/** Answers that were recorded. */
+export interface AnswerStore {
+  /** The answer under a key (`answerKey`); `undefined` where there is none, or none that can be read. */
+  find(key: string): Promise<RecordedAnswer | undefined>;
+
+  /** Records an answer durably. @returns The answer to be used: the one that another run recorded first, if there is one. */
+  keep(question: Question, answer: AskedAnswer): Promise<RecordedAnswer>;
+
+  /** What the answers that a run asked for cost together. Reads every file. */
+  costOfRun(runId: string): Promise<number>;
+
+  /** How often this provider's answers were wanted anew. */
+  refreshOf(provider: string): Promise<number>;
+
+  /** Begins a refresh of a provider, durably: from now on this is its number. */
+  refresh(provider: string, number: number): Promise<void>;
+}
+
+/** Larger files are no answers. */
+const MAX_ANSWER_BYTES = 1 << 20;
+
+const FIELD = '"crc32": "';
+const TAIL = '"\n}\n';
+const CRC_BYTES = FIELD.length + 8 + TAIL.length;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The key of a question's answer: 64 hexadecimal digits. */
+export function answerKey({ provider, request, refresh }: Question): Promise<string> {
+  return sha256OfBytes(encoder.encode(JSON.stringify({ provider, request, refresh })));
+}
+
+/**
+ * Opens a folder of answers. Nothing is read or written before it is asked for.
+ *
+ * @param options `onNote` is told of files that are damaged.
+ */
+export function openAnswerStore(storage: Storage, options: { onNote: (note: string) => void }): AnswerStore {
+  const told = new Set<string>();
+
+  /** The first sound answer under a key, or the first name that is free. */
+  const look = async (key: string): Promise<RecordedAnswer | string> => {
+    for (let n = 1; ; n++) {
+      const name = n === 1 ? `${key}.json` : `${key}-${n}.json`;
+      const bytes = await storage.read(name, { maxBytes: MAX_ANSWER_BYTES + 1 });
+      if (bytes === undefined) return name;
+      try {
+        return decodeAnswer(bytes, name);
+      } catch (error) {
+        if (!(error instanceof CarryoverError) || error.code !== "CORRUPT") throw error;
+        if (!told.has(name)) options.onNote(`The question is asked again: ${error.message}`);
+        told.add(name);
+      }
+    }
+  };
+
+  const refreshName = (provider: string, n: number): string =>
+    `refresh_${sha256OfText(provider).slice(0, 16)}_${n}.json`;
+  const refreshOf = async (provider: string): Promise<number> => {
+    let n = 0;
+    while ((await storage.read(refreshName(provider, n + 1), { maxBytes: 1 })) !== undefined) n += 1;
+    return n;
+  };
+
+  return {
+    async find(key) {
+      const found = await look(key);
+      return typeof found === "string" ? undefined : found;
+    },
+
+    async keep(question, answer) {
+      const { provider, request, refresh } = question;
+      const { vote, raw, tokens, cost_usd, asked_at, took_ms, run_id } = answer;
+      const recorded: RecordedAnswer = {
+        format: "carryover-answer",
+        version: 1,
+        provider,
+        refresh,
+        request,
+        vote,
+        raw,
+        tokens,
+        cost_usd,
+        asked_at,
+        took_ms,
+        run_id,
+      };
+      const bytes = encodeAnswer(recorded);
+      const key = await answerKey(question);
+      for (;;) {
+        const found = await look(key);
+        if (typeof found !== "string") return found;
+        if (await storage.createShared(found, bytes)) return recorded;
+      }
+    },
+
+    async costOfRun(runId) {
+      let sum = 0;
+      for (const { name } of (await storage.list()).files) {
+        if (!/^[0-9a-f]{64}/.test(name)) continue;
+        const bytes = await storage.read(name, { maxBytes: MAX_ANSWER_BYTES + 1 });
+        if (bytes === undefined || !decoder.decode(bytes).includes(`"run_id": "${runId}"`)) continue;
+        try {
+          sum += decodeAnswer(bytes, name).cost_usd ?? 0;
+        } catch {
+          // Whoever asks for this answer is told.
+        }
+      }
+      return sum;
+    },
+
+    refreshOf,
+
+    async refresh(provider, number) {
+      const bytes = encoder.encode(`${JSON.stringify({ provider, refresh: number })}\n`);
+      await storage.createShared(refreshName(provider, number), bytes);
+    },
+  };
+}
+
+function encodeAnswer(answer: RecordedAnswer): Uint8Array {
+  const lines = Object.entries(answer).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`);
+  const before = encoder.encode(`{\n${lines.join("")}  `);
+  const tail = encoder.encode(`${FIELD}${crc32Hex(before)}${TAIL}`);
+  const bytes = new Uint8Array(before.length + tail.length);
+  bytes.set(before);
+  bytes.set(tail, before.length);
+  if (bytes.length <= MAX_ANSWER_BYTES) return bytes;
+  throw new RangeError(`Cannot record an answer: found ${bytes.length} bytes, expected at most ${MAX_ANSWER_BYTES}`);
+}
+
+function decodeAnswer(bytes: Uint8Array, name: string): RecordedAnswer {
+  const damaged = (found: string, expected: string): CarryoverError =>
+    new CarryoverError("CORRUPT", `Cannot read "${name}": found ${found}, expected ${expected}`);
+  if (bytes.length > MAX_ANSWER_BYTES) throw damaged(`more than ${MAX_ANSWER_BYTES} bytes`, "fewer");
+  const sum = crc32Hex(bytes.subarray(0, -CRC_BYTES));
+  if (bytes.length < CRC_BYTES || decoder.decode(bytes.subarray(-CRC_BYTES)) !== `${FIELD}${sum}${TAIL}`) {
+    throw damaged("bytes that do not match its crc32", "them as they were written");
+  }
+  const fields = decodeJsonObject(bytes, name);
+  if (fields["format"] !== "carryover-answer" || fields["version"] !== 1 || !isRecord(fields["vote"])) {
+    throw damaged("another format", "an answer of version 1");
+  }
+  // The checksum says that we wrote it, so its fields are what keep() was given.
+  return fields as unknown as RecordedAnswer;
+}

@@ -1,0 +1,86 @@
+import type { Answer } from "../domain.ts";
+import { messageOf } from "../errors.ts";
+import { isRecord, type Json } from "../files/json-file.ts";
+import type { Pace } from "./_pace.ts";
+import type { Asked, Asker } from "./desk.ts";
+import { abstain } from "./provider.ts";
+
+/** A program that answers lines. */
+export interface LineProgram {
+  /**
+   * Sends one object as a line, with an `id` that the program echoes, and waits for the line that has it.
+   *
+   * @returns The line.
+   * @throws {CarryoverError} If there is no such program. {Error} If no answer came: too late, or the program ended.
+   */
+  exchange(request: Readonly<Record<string, unknown>>, options: { giveUp: AbortSignal }): Promise<string>;
+
+  close(): Promise<void>;
+}
+
+/** How a program is asked. */
+export interface CommandOptions {
+  readonly name: string;
+  /** The program and its arguments. */
+  readonly command: readonly string[];
+  /** SHA-256 of each argument that is a file. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly program: LineProgram;
+  readonly pace: Pace;
+}
+
+/** An asker that is a program of the user's: it gets `{ id, situation, context }` and answers `{ id, action, confidence }`. */
+export function commandAsker(options: CommandOptions): Asker {
+  const { name, command, files, program, pace } = options;
+  return {
+    name,
+    request: (situation, { similar, ...context }) => {
+      // Ids are a run's own; without them another run that comes to the same past asks the same question.
+      const trades = similar.map(({ decision_id: _id, ...trade }) => trade);
+      return {
+        type: "command",
+        command,
+        files,
+        situation,
+        context: { ...context, similar: trades },
+      } as unknown as Json;
+    },
+    mostCostUsd: () => 0,
+    close: () => program.close(),
+    ask: async (request, { stop, giveUp }) => {
+      const { situation, context } = request as unknown as Record<string, unknown>;
+      let line: string;
+      try {
+        line = await pace.run(() => program.exchange({ situation, context }, { giveUp }), stop);
+      } catch (error) {
+        if (stop.aborted || !(error instanceof ProgramFailure)) throw error;
+        return asked([], { vote: abstain(messageOf(error)), failed: true });
+      }
+      return asked([line], readAnswer(line));
+    },
+  };
+}
+
+/** No answer came of a program that was there. */
+export class ProgramFailure extends Error {}
+
+function asked(raw: readonly string[], rest: { vote: Answer; failed: boolean }): Asked {
+  return { ...rest, raw, tokens: null, cost_usd: null };
+}
+
+/** Reads an answer. `error` is an abstention that the program chose. */
+function readAnswer(line: string): { vote: Answer; failed: boolean } {
+  const value: unknown = JSON.parse(line);
+  const { action, confidence, reason, error } = isRecord(value) ? value : {};
+  if (typeof error === "string" && error !== "") return { vote: abstain(error), failed: false };
+  const refuse = (found: unknown, expected: string): { vote: Answer; failed: boolean } => {
+    const shown = (JSON.stringify(found) ?? "nothing").slice(0, 80);
+    return { vote: abstain(`found ${shown}, expected ${expected}`), failed: true };
+  };
+  if (action !== "BUY" && action !== "SELL" && action !== "HOLD")
+    return refuse(action, 'the action "BUY", "SELL" or "HOLD"');
+  if (typeof confidence !== "number" || !(confidence >= 0 && confidence <= 100)) {
+    return refuse(confidence, "a confidence from 0 to 100");
+  }
+  return { vote: { action, confidence, ...(typeof reason === "string" ? { reason } : {}) }, failed: false };
+}

@@ -1,0 +1,232 @@
+/**
+ * Where answers come from that cost money or cannot be repeated: from the store of recorded ones, or, once, from whoever
+ * gives them. One desk serves all providers of a run.
+ */
+import type { Answer, DecisionContext, Situation } from "../domain.ts";
+import { CarryoverError } from "../errors.ts";
+import type { Json } from "../files/json-file.ts";
+import { answerKey, type AnswerStore, type AskedAnswer, type Question, type RecordedAnswer } from "./answer-store.ts";
+import type { Provider } from "./provider.ts";
+
+/** Someone who can be asked: a language model, or a program of the user's. */
+export interface Asker {
+  readonly name: string;
+
+  /** All that the answer depends on. */
+  request(situation: Situation, context: DecisionContext): Json;
+
+  /** Dollars that an answer may cost at most; 0 where no price is known. */
+  mostCostUsd(request: Json): number;
+
+  /**
+   * Asks, with whatever retries are due.
+   *
+   * @param signals `stop`: begin nothing new; `giveUp`: drop what is under way as well. Both end in a rejection.
+   * @throws {CarryoverError} Where nobody can be asked at all: a wrong key, no such model, no such program.
+   */
+  ask(request: Json, signals: { stop: AbortSignal; giveUp: AbortSignal }): Promise<Asked>;
+
+  /** Ends what was started for it. */
+  close?(): Promise<void>;
+}
+
+/** What came of asking. */
+export interface Asked extends Pick<AskedAnswer, "vote" | "raw" | "tokens" | "cost_usd"> {
+  /** Whether the vote is an abstention for want of a usable answer. */
+  readonly failed: boolean;
+}
+
+/** What was asked so far. */
+export interface AskedCounts {
+  /** Questions that were asked now. */
+  readonly asked: number;
+  /** Questions whose answer had been recorded. */
+  readonly cached: number;
+  /** Of those asked now, how many came to an abstention for want of a usable answer. */
+  readonly failed: number;
+  /** Questions without a recorded answer that were not asked. */
+  readonly missing: number;
+  /** What the questions of this run cost, those of earlier starts included where there is a budget. */
+  readonly costUsd: number;
+}
+
+/** How a desk works. */
+export interface DeskOptions {
+  readonly store: AnswerStore;
+  /** `ask`; `offline`: a missing answer stops the run; `count`: it is counted, and chance votes. @default "ask" */
+  readonly mode?: "ask" | "offline" | "count" | undefined;
+  /** What the questions of a run may cost. @default no limit */
+  readonly budgetUsd?: number | undefined;
+  /** The user's: it stops the run. */
+  readonly signal: AbortSignal;
+  /** Wall-clock time, epoch ms. */
+  readonly now: () => number;
+  /** Called after every question. */
+  readonly onAsked?: ((counts: AskedCounts) => void) | undefined;
+  /** Told of each question, with its answer if that had been recorded. */
+  readonly onQuestion?: ((asker: Asker, request: Json, found: RecordedAnswer | undefined) => void) | undefined;
+}
+
+export interface Desk {
+  /** Stops the run: the user's signal, or a reason that the desk found. */
+  readonly signal: AbortSignal;
+  counts(): AskedCounts;
+  /** A provider that votes what `asker` says. */
+  provider(asker: Asker, refresh: number): Provider;
+  /** Says which run it is for. Has to be called before the first question where there is a budget. */
+  begin(runId: string): Promise<void>;
+  /** Waits a moment for answers that are under way, since they are paid for, records them, and ends everything. */
+  close(): Promise<void>;
+}
+
+/** A run that may not ask met a question that nobody has answered yet. */
+export class MissingAnswer extends CarryoverError {}
+
+/** Stands for an answer in a trial: without trades nothing would be remembered, and prompts would be too short. */
+function guess(key: string): Answer {
+  return {
+    action: (["BUY", "SELL", "HOLD"] as const)[Number.parseInt(key.slice(0, 2), 16) % 3] ?? "HOLD",
+    confidence: 50,
+  };
+}
+
+/** Abstentions in a row for want of a usable answer after which a run stops. */
+const MOST_FAILURES = 20;
+
+/** How long a stopped run waits for answers that are under way. */
+const LAST_CALL_MS = 3000;
+
+/** Opens a desk. */
+export function openDesk(options: DeskOptions): Desk {
+  const { store, mode = "ask", budgetUsd = Infinity, now } = options;
+  const stopper = new AbortController();
+  const giveUp = new AbortController();
+  const stop = AbortSignal.any([options.signal, stopper.signal]);
+  const askers: Asker[] = [];
+  /** Questions under way: two that are alike share one answer. */
+  const pending = new Map<string, Promise<Answer>>();
+  const counts = { asked: 0, cached: 0, failed: 0, missing: 0, costUsd: 0 };
+  /** What is under way may cost as much as this; and who waits to hear what it did cost. */
+  const reserved = new Set<{ readonly usd: number }>();
+  let waiting: (() => void)[] = [];
+  let runId: string | null = null;
+
+  const stopFor = (reason: CarryoverError): CarryoverError => {
+    stopper.abort(reason);
+    return reason;
+  };
+
+  const askNow = async (question: Question, asker: Asker): Promise<{ vote: Answer; failed: boolean }> => {
+    const release = await reserve(asker.mostCostUsd(question.request));
+    const startMs = now();
+    try {
+      const asked = await asker.ask(question.request, { stop, giveUp: giveUp.signal });
+      const { failed, ...answer } = asked;
+      const asked_at = new Date(startMs).toISOString();
+      const took_ms = Math.max(0, Math.round(now() - startMs));
+      const kept = await store.keep(question, { ...answer, asked_at, took_ms, run_id: runId });
+      counts.asked += 1;
+      counts.costUsd += answer.cost_usd ?? 0;
+      if (failed) counts.failed += 1;
+      return { vote: kept.vote, failed };
+    } catch (error) {
+      if (error instanceof CarryoverError) stopFor(error);
+      throw error;
+    } finally {
+      release();
+    }
+  };
+
+  /** Puts aside what an answer may cost at most; the budget is never exceeded. */
+  const reserve = async (mostUsd: number): Promise<() => void> => {
+    const left = (): number => [...reserved].reduce((rest, { usd }) => rest - usd, budgetUsd - counts.costUsd);
+    while (mostUsd > left()) {
+      if (reserved.size === 0) throw stopFor(budgetReached(mostUsd));
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      stop.throwIfAborted();
+    }
+    const mine = { usd: mostUsd };
+    reserved.add(mine);
+    return () => {
+      reserved.delete(mine);
+      const woken = waiting;
+      waiting = [];
+      for (const wake of woken) wake();
+    };
+  };
+
+  const budgetReached = (mostUsd: number): CarryoverError =>
+    new CarryoverError(
+      "BUDGET",
+      `Cannot ask on: found $${counts.costUsd.toFixed(4)} spent by this run and up to $${mostUsd.toFixed(4)} that the next ` +
+        `answer may cost, expected at most backtest.budget_usd, $${budgetUsd}: with a larger one the same command goes on`,
+    );
+
+  const notAsked = (key: string, asker: Asker): Answer => {
+    counts.missing += 1;
+    if (mode === "count") return guess(key);
+    throw stopFor(new MissingAnswer("NOT_FOUND", `Cannot run offline: found no recorded answer of "${asker.name}"`));
+  };
+
+  return {
+    signal: stop,
+    counts: () => ({ ...counts }),
+
+    provider: (asker, refresh) => {
+      askers.push(asker);
+      let failuresInARow = 0;
+      const settle = async (key: string, question: Question): Promise<Answer> => {
+        const found = await store.find(key);
+        options.onQuestion?.(asker, question.request, found);
+        if (found !== undefined) {
+          counts.cached += 1;
+          return found.vote;
+        }
+        if (mode !== "ask") return notAsked(key, asker);
+        stop.throwIfAborted();
+        const { vote, failed } = await askNow(question, asker);
+        failuresInARow = failed ? failuresInARow + 1 : 0;
+        if (failuresInARow >= MOST_FAILURES) {
+          throw stopFor(
+            new CarryoverError(
+              "UNANSWERED",
+              `Cannot go on: found ${failuresInARow} questions in a row without a usable answer of "${asker.name}", the last ` +
+                `with "${vote.error ?? ""}", expected answers. The same command goes on; with --refresh-provider all of its ` +
+                `questions are asked again`,
+            ),
+          );
+        }
+        return vote;
+      };
+      return {
+        name: asker.name,
+        vote: async (situation, context) => {
+          const question = { provider: asker.name, request: asker.request(situation, context), refresh };
+          const key = await answerKey(question);
+          let answer = pending.get(key);
+          if (answer === undefined) {
+            answer = settle(key, question).finally(() => pending.delete(key));
+            pending.set(key, answer);
+          }
+          try {
+            return await answer;
+          } finally {
+            options.onAsked?.({ ...counts });
+          }
+        },
+      };
+    },
+
+    async begin(id) {
+      runId = id;
+      if (budgetUsd !== Infinity) counts.costUsd = await store.costOfRun(id);
+    },
+
+    async close() {
+      const lastCall = setTimeout(() => giveUp.abort(new DOMException("stopped", "AbortError")), LAST_CALL_MS);
+      await Promise.allSettled(pending.values());
+      clearTimeout(lastCall);
+      await Promise.all(askers.map((asker) => asker.close?.()));
+    },
+  };
+}

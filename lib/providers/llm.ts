@@ -1,0 +1,216 @@
+import type { Answer } from "../domain.ts";
+import { CarryoverError, messageOf } from "../errors.ts";
+import { delay, type Pace } from "./_pace.ts";
+import type { Asked, Asker } from "./desk.ts";
+import { renderPrompt } from "./prompt.ts";
+import { abstain } from "./provider.ts";
+import { readVote } from "./vote-text.ts";
+
+/** What a model is, as far as its answers depend on it. */
+export interface LlmModel {
+  readonly api: "openai" | "google";
+  readonly model: string;
+  readonly temperature: number;
+  readonly max_output_tokens: number;
+  readonly output: "json_schema" | "json_object" | "text";
+}
+
+/** One turn of a conversation. */
+export interface Message {
+  readonly role: "user" | "assistant";
+  readonly content: string;
+}
+
+/** What a server answered. */
+export interface Completion {
+  readonly text: string;
+  /** Why the model stopped, where it did not come to its end: such as `length` or `content-filter`. */
+  readonly cutOff?: string | undefined;
+  readonly tokens?: { readonly input: number; readonly output: number } | undefined;
+}
+
+/** Sends one request. @throws {RequestFailure} */
+export type Complete = (messages: readonly Message[], options: { signal: AbortSignal }) => Promise<Completion>;
+
+/** A request that came to nothing. */
+export class RequestFailure extends Error {
+  /** Whether the same request may do better. */
+  readonly isTransient: boolean;
+  /** What the server wants waited. */
+  readonly retryAfterMs: number | undefined;
+  /** Whether the model may have been at work for it. */
+  readonly mayBeBilled: boolean;
+
+  constructor(
+    message: string,
+    options: { isTransient: boolean; retryAfterMs?: number | undefined; mayBeBilled: boolean; cause?: unknown },
+  ) {
+    super(message, { cause: options.cause });
+    this.name = "RequestFailure";
+    this.isTransient = options.isTransient;
+    this.retryAfterMs = options.retryAfterMs;
+    this.mayBeBilled = options.mayBeBilled;
+  }
+}
+
+/** How a model is asked. */
+export interface LlmOptions {
+  readonly name: string;
+  readonly model: LlmModel;
+  readonly template: string;
+  readonly mask: boolean;
+  readonly complete: Complete;
+  readonly pace: Pace;
+  readonly timeoutMs: number;
+  readonly maxRetries: number;
+  readonly pricePerMtok?: { readonly input: number; readonly output: number } | undefined;
+}
+
+/** What is part of an answer's key. */
+type LlmRequest = { readonly type: "llm"; readonly asset: string; readonly prompt: string } & LlmModel;
+
+const FIRST_BACKOFF_MS = 500;
+const LONGEST_BACKOFF_MS = 30_000;
+
+/** A server that wants more patience than this is not there. */
+const LONGEST_RETRY_AFTER_MS = 300_000;
+
+/** Characters of an answer that are recorded. */
+const MAX_RAW = 20_000;
+
+/** Bytes of a token where a server does not count: near enough for English and JSON. */
+const BYTES_PER_TOKEN = 4;
+
+/** Tokens that a server's own frame around a prompt may have. */
+const FRAME_TOKENS = 200;
+
+const encoder = new TextEncoder();
+
+/** An asker that is a language model. */
+export function llmAsker(options: LlmOptions): Asker {
+  const { name, model, template, mask, pricePerMtok: price } = options;
+  const costOf = (tokens: { input: number; output: number }): number =>
+    price === undefined ? 0 : (tokens.input * price.input + tokens.output * price.output) / 1e6;
+
+  return {
+    name,
+
+    request: (situation, context) => {
+      const { text, asset } = renderPrompt(template, { situation, context }, { provider: name, mask });
+      return { type: "llm", ...model, asset, prompt: text } satisfies LlmRequest;
+    },
+
+    mostCostUsd: (request) => {
+      // A token is at least a byte. The second request repeats the first with its answer, and each may be sent again.
+      const input = bytesOf((request as unknown as LlmRequest).prompt) + FRAME_TOKENS;
+      const output = model.max_output_tokens;
+      const once = costOf({ input, output }) + costOf({ input: input + output + FRAME_TOKENS, output });
+      return once * (1 + options.maxRetries);
+    },
+
+    ask: async (request, signals) => {
+      const { asset, prompt } = request as unknown as LlmRequest;
+      const raw: string[] = [];
+      const spent = { usd: 0, input: 0, output: 0, isCounted: true };
+      const end = (vote: Answer): Asked => ({
+        vote,
+        raw,
+        tokens: raw.length > 0 && spent.isCounted ? { input: spent.input, output: spent.output } : null,
+        cost_usd: price === undefined ? null : spent.usd,
+        failed: vote.error !== undefined,
+      });
+
+      let messages: readonly Message[] = [{ role: "user", content: prompt }];
+      let problem = "";
+      for (let attempt = 0; attempt < 2; attempt++) {
+        let completion: Completion;
+        try {
+          completion = await persistently(messages, {
+            ...options,
+            signals,
+            onBilled: (usd) => (spent.usd += usd),
+            costOf,
+          });
+        } catch (error) {
+          if (!(error instanceof RequestFailure)) throw error;
+          return end(abstain(error.message));
+        }
+        const { text, tokens, cutOff } = completion;
+        const counted = tokens ?? estimate(messages, text);
+        spent.isCounted &&= tokens !== undefined;
+        spent.input += counted.input;
+        spent.output += counted.output;
+        spent.usd += costOf(counted);
+        raw.push(text.slice(0, MAX_RAW));
+        const read = readVote(text, asset);
+        if ("vote" in read) return end(read.vote);
+        problem = cutOff === undefined ? read.problem : `${read.problem} (it ended for "${cutOff}")`;
+        messages = [
+          { role: "user", content: prompt },
+          // Servers refuse an empty turn.
+          { role: "assistant", content: text.trim() === "" ? "(no answer)" : text.slice(0, MAX_RAW) },
+          {
+            role: "user",
+            content: `That is not what was asked for: ${read.problem}. Answer again, with one JSON object like this and nothing else: the asset ${JSON.stringify(asset)}, an action, a confidence and a reason.`,
+          },
+        ];
+      }
+      return end(abstain(`no usable answer, asked twice: ${problem}`));
+    },
+  };
+}
+
+/** Sends a request again where that may help. @throws {RequestFailure} when it does not. */
+async function persistently(
+  messages: readonly Message[],
+  options: LlmOptions & {
+    signals: { stop: AbortSignal; giveUp: AbortSignal };
+    onBilled: (usd: number) => void;
+    costOf: (tokens: { input: number; output: number }) => number;
+  },
+): Promise<Completion> {
+  const { complete, pace, signals, timeoutMs, maxRetries, onBilled, costOf } = options;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await pace.run(() => {
+        const timeout = AbortSignal.timeout(timeoutMs);
+        return complete(messages, { signal: AbortSignal.any([signals.giveUp, timeout]) }).catch((error: unknown) => {
+          signals.giveUp.throwIfAborted();
+          if (!timeout.aborted) throw error;
+          throw new RequestFailure(`no answer within ${timeoutMs / 1000} s`, { isTransient: true, mayBeBilled: true });
+        });
+      }, signals.stop);
+    } catch (error) {
+      if (signals.stop.aborted && !(error instanceof RequestFailure)) throw error;
+      if (error instanceof CarryoverError) throw error;
+      const failure = asFailure(error);
+      if (failure.mayBeBilled) onBilled(costOf({ ...estimate(messages, ""), output: options.model.max_output_tokens }));
+      const { retryAfterMs } = failure;
+      const isPatient = retryAfterMs === undefined || retryAfterMs <= LONGEST_RETRY_AFTER_MS;
+      if (!failure.isTransient || !isPatient || attempt >= maxRetries) {
+        const tries = attempt === 0 ? "" : ` (${attempt + 1} tries)`;
+        throw new RequestFailure(`${failure.message}${tries}`, {
+          isTransient: false,
+          mayBeBilled: false,
+          cause: error,
+        });
+      }
+      if (retryAfterMs !== undefined) pace.pause(retryAfterMs);
+      await delay(retryAfterMs ?? Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * (1 << attempt)), signals.stop);
+    }
+  }
+}
+
+function asFailure(error: unknown): RequestFailure {
+  if (error instanceof RequestFailure) return error;
+  return new RequestFailure(messageOf(error), { isTransient: true, mayBeBilled: true, cause: error });
+}
+
+function estimate(messages: readonly Message[], text: string): { input: number; output: number } {
+  const input = messages.reduce((sum, { content }) => sum + bytesOf(content), 0);
+  return { input: Math.ceil(input / BYTES_PER_TOKEN), output: Math.ceil(bytesOf(text) / BYTES_PER_TOKEN) };
+}
+
+function bytesOf(text: string): number {
+  return encoder.encode(text).length;
+}

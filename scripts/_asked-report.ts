@@ -1,0 +1,37 @@
+/** What run-chunks shows of questions to language models and programs. */
+import type { Estimate } from "../lib/host/estimate.ts";
+import type { AskedCounts } from "../lib/providers/desk.ts";
+import { fixed, table } from "./_render.ts";
+
+/** What was asked so far, on one line. */
+export function renderAsked({ asked, cached, failed, costUsd }: AskedCounts): string {
+  return `asked ${asked}, cached ${cached}, failed ${failed}, cost ${dollars(costUsd)}`;
+}
+
+/** What a run would take. */
+export function renderEstimate(estimate: Estimate): string {
+  const row = (name: string, of: Omit<Estimate, "providers" | "cost_usd"> & { cost_usd: number | null }): string[] => [
+    name,
+    String(of.questions),
+    String(of.cached),
+    String(of.to_ask),
+    String(of.input_tokens),
+    String(of.output_tokens),
+    of.cost_usd === null ? "no price" : dollars(of.cost_usd),
+    fixed(of.hours, 2),
+  ];
+  const titles = ["questions", "cached", "to ask", "tokens in", "tokens out", "cost", "hours"];
+  const rows = estimate.providers.map((provider) => row(provider.name, provider));
+  return (
+    table(
+      [{ title: "", align: "left" }, ...titles.map((title) => ({ title }))],
+      estimate.providers.length > 1 ? [...rows, row("all", estimate)] : rows,
+    ) +
+    "\nTokens are a quarter of the bytes; an answer is taken to have 60 and to need 2 seconds where none of the provider is\n" +
+    "recorded yet. Nothing was asked, and nothing was written.\n"
+  );
+}
+
+function dollars(usd: number): string {
+  return `$${usd.toFixed(usd < 1 ? 4 : 2)}`;
+}

@@ -1,0 +1,57 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sweepLeftovers } from "../../lib/host/_shared-file.ts";
+import { PROJECT_DIR } from "../_samples.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
+
+test("four processes that make the same hundred files at once agree on who was first, and no file is mixed", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "carryover-shared-"));
+  const program = `
+    import { diskStorage } from ${JSON.stringify(join(PROJECT_DIR, "lib", "host", "disk-storage.ts"))};
+    const storage = diskStorage(process.argv.at(-2));
+    const mine = process.argv.at(-1);
+    for await (const _ of Bun.stdin.stream()) break;
+    const names = Array.from({ length: 100 }, (_, i) => "f" + i);
+    const won = await Promise.all(names.map((name) => storage.createShared(name, new TextEncoder().encode(mine.repeat(5000)))));
+    console.log(JSON.stringify(names.filter((_, i) => won[i])));
+  `;
+  try {
+    const children = ["a", "b", "c", "d"].map((mine) =>
+      Bun.spawn([process.execPath, "--eval", program, folder, mine], { stdin: "pipe", stdout: "pipe" }),
+    );
+    await Bun.sleep(300);
+    for (const child of children) {
+      child.stdin.write("go\n");
+      await child.stdin.end();
+    }
+    const won = await Promise.all(
+      children.map(async (child) => JSON.parse(await new Response(child.stdout).text()) as string[]),
+    );
+    expect(won.flat().toSorted()).toEqual(Array.from({ length: 100 }, (_, i) => `f${i}`).toSorted());
+    won.forEach((names, i) => {
+      for (const name of names) expect(readFileSync(join(folder, name), "utf8")).toBe("abcd".charAt(i).repeat(5000));
+    });
+    expect(readdirSync(folder)).toHaveLength(100);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("what killed processes left is swept after an hour, never what may still be written", () => {
+  const folder = mkdtempSync(join(tmpdir(), "carryover-sweep-"));
+  try {
+    for (const name of [".tmp-old", ".tmp-new", "old.json"]) writeFileSync(join(folder, name), "x");
+    const twoHoursAgo = Date.now() / 1000 - 7200;
+    for (const name of [".tmp-old", "old.json"]) utimesSync(join(folder, name), twoHoursAgo, twoHoursAgo);
+    sweepLeftovers(folder);
+    expect(readdirSync(folder).toSorted()).toEqual([".tmp-new", "old.json"]);
+    sweepLeftovers(join(folder, "not-there"));
+    expect(existsSync(join(folder, "not-there"))).toBeFalse();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

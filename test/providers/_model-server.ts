@@ -1,0 +1,117 @@
+/** A server on the loopback that speaks the protocols of OpenAI, Ollama (which has OpenAI's) and Gemini, in recorded shapes. */
+import { createHash } from "node:crypto";
+
+/** A request as a server gets it. */
+export interface ModelRequest {
+  readonly api: "openai" | "google";
+  readonly path: string;
+  readonly headers: Headers;
+  readonly model: string;
+  /** What was said, the user's and the model's turns. */
+  readonly turns: readonly string[];
+  /** The whole body. */
+  readonly body: Record<string, unknown>;
+  /** How many requests came before. */
+  readonly number: number;
+}
+
+/** Answers a request: with a model's text, or with a whole response. */
+export type Respond = (request: ModelRequest) => string | Response | Promise<string | Response>;
+
+export interface ModelServer {
+  /** As `base_url` has it, for the protocol of OpenAI. */
+  readonly openaiUrl: string;
+  /** As `base_url` has it, for Gemini's. */
+  readonly googleUrl: string;
+  readonly requests: ModelRequest[];
+  /** The prompts of requests that were answered with a text, and how often each was. */
+  readonly answered: Map<string, number>;
+  stop(): Promise<void>;
+}
+
+/** Starts a server. */
+export function startModelServer(respond: Respond): ModelServer {
+  const requests: ModelRequest[] = [];
+  const answered = new Map<string, number>();
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    async fetch(request) {
+      const path = new URL(request.url).pathname;
+      const body = (await request.json()) as Record<string, unknown>;
+      const api = path.startsWith("/v1beta/") ? "google" : "openai";
+      const turns = api === "google" ? googleTurns(body) : openaiTurns(body);
+      const model =
+        api === "google" ? (/models\/([^:]+):generateContent$/.exec(path)?.[1] ?? "") : String(body["model"]);
+      const got = { api, path, headers: request.headers, model, turns, body, number: requests.length } as const;
+      requests.push(got);
+      const answer = await respond(got);
+      if (answer instanceof Response) return answer;
+      const key = `${model} ${turns.join("\n")}`;
+      answered.set(key, (answered.get(key) ?? 0) + 1);
+      return Response.json(api === "google" ? googleAnswer(answer, model) : openaiAnswer(answer, model));
+    },
+  });
+  return {
+    openaiUrl: `http://127.0.0.1:${server.port}/v1`,
+    googleUrl: `http://127.0.0.1:${server.port}/v1beta`,
+    requests,
+    answered,
+    stop: () => server.stop(true),
+  };
+}
+
+/** A vote that depends on nothing but model and prompt, as JSON. */
+export function someVote({ model, turns }: Pick<ModelRequest, "model" | "turns">): string {
+  const [prompt = ""] = turns;
+  const digest = createHash("sha256").update(`${model} ${prompt}`).digest();
+  const action = ["BUY", "SELL", "HOLD"][(digest[0] ?? 0) % 3];
+  return JSON.stringify({ asset: assetOf(prompt), action, confidence: (digest[1] ?? 0) % 101, reason: "a coin" });
+}
+
+/** The asset that a prompt wants named. */
+export function assetOf(prompt: string): string {
+  return /\{"asset": "([^"]*)"/.exec(prompt)?.[1] ?? "";
+}
+
+function openaiTurns(body: Record<string, unknown>): string[] {
+  return (body["messages"] as { content: string | { text: string }[] }[]).map(({ content }) =>
+    typeof content === "string" ? content : content.map(({ text }) => text).join(""),
+  );
+}
+
+function googleTurns(body: Record<string, unknown>): string[] {
+  return (body["contents"] as { parts: { text: string }[] }[]).map(({ parts }) =>
+    parts.map(({ text }) => text).join(""),
+  );
+}
+
+/** As Ollama 0.5 answers `POST /v1/chat/completions`; OpenAI's has more in `usage`. */
+export function openaiAnswer(text: string, model: string, finish = "stop"): object {
+  return {
+    id: "chatcmpl-441",
+    object: "chat.completion",
+    created: 1_733_000_000,
+    model,
+    system_fingerprint: "fp_ollama",
+    choices: [{ index: 0, message: { role: "assistant", content: text }, finish_reason: finish }],
+    usage: { prompt_tokens: 700, completion_tokens: 40, total_tokens: 740 },
+  };
+}
+
+/** As `POST /v1beta/models/<model>:generateContent` answers. */
+export function googleAnswer(text: string, model: string): object {
+  return {
+    candidates: [
+      {
+        content: { parts: [{ text }], role: "model" },
+        finishReason: "STOP",
+        index: 0,
+      },
+    ],
+    usageMetadata: { promptTokenCount: 700, candidatesTokenCount: 40, totalTokenCount: 740 },
+    modelVersion: model,
+    responseId: "x",
+  };
+}

@@ -1,0 +1,192 @@
+import { expect, test } from "bun:test";
+import type { Answer } from "../../lib/domain.ts";
+import { CarryoverError } from "../../lib/errors.ts";
+import { memoryStorage } from "../../lib/files/memory-storage.ts";
+import type { Storage } from "../../lib/files/storage.ts";
+import { openAnswerStore } from "../../lib/providers/answer-store.ts";
+import { openDesk, type Asked, type Asker, type Desk, type DeskOptions } from "../../lib/providers/desk.ts";
+import type { Provider } from "../../lib/providers/provider.ts";
+import { makeContext, makeSituation } from "./_situation.ts";
+
+const BUY: Answer = { action: "BUY", confidence: 70 };
+
+function answered(vote: Answer, costUsd: number | null = null): Asked {
+  return { vote, raw: ["raw"], tokens: null, cost_usd: costUsd, failed: vote.error !== undefined };
+}
+
+/** An asker that counts, and answers what it is told. */
+function makeAsker(
+  answer: (n: number, signals: { stop: AbortSignal; giveUp: AbortSignal }) => Asked | Promise<Asked>,
+  options: { name?: string; mostUsd?: number } = {},
+): Asker & { asked: number } {
+  const asker = {
+    name: options.name ?? "llama",
+    asked: 0,
+    request: ({ rsi }: { rsi: number }) => ({ rsi }),
+    mostCostUsd: () => options.mostUsd ?? 0,
+    ask: async (_request: unknown, signals: { stop: AbortSignal; giveUp: AbortSignal }) =>
+      answer(++asker.asked, signals),
+  };
+  return asker;
+}
+
+function open(
+  asker: Asker,
+  options: Partial<DeskOptions> & { storage?: Storage; refresh?: number } = {},
+): { desk: Desk; provider: Provider; ask: (rsi: number) => Promise<Answer>; storage: Storage } {
+  const { storage = memoryStorage(), refresh = 0, ...rest } = options;
+  const desk = openDesk({
+    store: openAnswerStore(storage, { onNote: () => {} }),
+    signal: new AbortController().signal,
+    now: () => 0,
+    ...rest,
+  });
+  const provider = desk.provider(asker, refresh);
+  return { desk, provider, storage, ask: async (rsi) => provider.vote(makeSituation({ rsi }), makeContext(0)) };
+}
+
+test("a question is asked once, and answered from the record ever after, by another desk too", async () => {
+  const asker = makeAsker(() => answered(BUY));
+  const { ask, desk, storage } = open(asker);
+  expect(await ask(1)).toEqual(BUY);
+  expect(await ask(1)).toEqual(BUY);
+  expect(await open(asker, { storage }).ask(1)).toEqual(BUY);
+  expect(asker.asked).toBe(1);
+  expect(desk.counts()).toEqual({ asked: 1, cached: 1, failed: 0, missing: 0, costUsd: 0 });
+  expect(await open(asker, { storage, refresh: 1 }).ask(1)).toEqual(BUY);
+  expect(asker.asked).toBe(2);
+});
+
+test("two questions that are alike at the same time are one", async () => {
+  const asker = makeAsker(() => Bun.sleep(5).then(() => answered(BUY)));
+  const { ask } = open(asker);
+  expect(await Promise.all([ask(1), ask(1), ask(2)])).toEqual([BUY, BUY, BUY]);
+  expect(asker.asked).toBe(2);
+});
+
+test("an abstention for want of an answer is recorded like any other", async () => {
+  const asker = makeAsker(() => answered({ action: "HOLD", confidence: 0, error: "no answer within 60 s" }));
+  const { ask, storage, desk } = open(asker);
+  expect((await ask(1)).error).toBe("no answer within 60 s");
+  expect((await open(asker, { storage }).ask(1)).error).toBe("no answer within 60 s");
+  expect(asker.asked).toBe(1);
+  expect(desk.counts().failed).toBe(1);
+});
+
+test("twenty failures in a row stop the run; recorded ones do not count, so it can go on", async () => {
+  const asker = makeAsker((n) => answered(n === 20 ? BUY : { action: "HOLD", confidence: 0, error: "status 500" }));
+  const { ask, desk, storage } = open(asker);
+  for (let i = 1; i < 40; i++) await ask(i);
+  expect(desk.signal.aborted).toBeFalse();
+  expect(ask(40)).rejects.toThrow(
+    'Cannot go on: found 20 questions in a row without a usable answer of "llama", the last with "status 500"',
+  );
+  expect(desk.signal.aborted).toBeTrue();
+  expect((desk.signal.reason as CarryoverError).code).toBe("UNANSWERED");
+
+  const again = open(asker, { storage });
+  for (let i = 1; i <= 40; i++) await again.ask(i);
+  expect(again.desk.signal.aborted).toBeFalse();
+  expect(again.desk.counts()).toMatchObject({ cached: 40, asked: 0 });
+});
+
+test("who cannot be asked at all stops the run at once, and nothing is recorded", async () => {
+  const asker = makeAsker(() => {
+    throw new CarryoverError("UNANSWERED", "Cannot ask: found status 401");
+  });
+  const { ask, desk, storage } = open(asker);
+  expect(ask(1)).rejects.toThrow("status 401");
+  expect((desk.signal.reason as CarryoverError).message).toContain("status 401");
+  expect((await storage.list()).files).toEqual([]);
+});
+
+test("a budget stops the run before an answer that could exceed it, and a larger one goes on", async () => {
+  const asker = makeAsker(() => answered(BUY, 0.25), { mostUsd: 0.5 });
+  const { ask, desk, storage } = open(asker, { budgetUsd: 1 });
+  await desk.begin("r".repeat(64));
+  for (const i of [1, 2, 3]) await ask(i);
+  expect(ask(4)).rejects.toThrow("found $0.7500 spent by this run and up to $0.5000 that the next answer may cost");
+  expect((desk.signal.reason as CarryoverError).code).toBe("BUDGET");
+  expect(asker.asked).toBe(3);
+
+  const same = open(asker, { budgetUsd: 1, storage });
+  await same.desk.begin("r".repeat(64));
+  expect(same.desk.counts().costUsd).toBe(0.75);
+  expect(same.ask(4)).rejects.toThrow("$0.7500 spent by this run");
+  const larger = open(asker, { budgetUsd: 1.25, storage });
+  await larger.desk.begin("r".repeat(64));
+  expect(await larger.ask(4)).toEqual(BUY);
+  const otherRun = open(asker, { budgetUsd: 1, storage });
+  await otherRun.desk.begin("s".repeat(64));
+  expect(await otherRun.ask(5)).toEqual(BUY);
+});
+
+test("many questions at once keep to the budget as well, and wait for what others really cost", async () => {
+  const asker = makeAsker(() => Bun.sleep(1).then(() => answered(BUY, 0.125)), { mostUsd: 0.5 });
+  const { ask, desk } = open(asker, { budgetUsd: 1 });
+  const settled = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => ask(i)));
+  // After five there is room for 0.375 more, and an answer may cost 0.5.
+  expect(settled.filter(({ status }) => status === "fulfilled")).toHaveLength(5);
+  expect(desk.counts()).toMatchObject({ asked: 5, costUsd: 0.625 });
+});
+
+test("offline a missing answer stops the run, and nobody is asked", async () => {
+  const asker = makeAsker(() => answered(BUY));
+  const { storage, ask } = open(asker);
+  await ask(1);
+  const offline = open(asker, { storage, mode: "offline" });
+  expect(await offline.ask(1)).toEqual(BUY);
+  expect(offline.ask(2)).rejects.toThrow('found no recorded answer of "llama"');
+  expect((offline.desk.signal.reason as CarryoverError).code).toBe("NOT_FOUND");
+  expect(asker.asked).toBe(1);
+});
+
+test("counting asks nobody, writes nothing, and tells of every question", async () => {
+  const asker = makeAsker(() => answered(BUY));
+  const { storage, ask } = open(asker);
+  await ask(1);
+  const told: string[] = [];
+  const count = open(asker, {
+    storage,
+    mode: "count",
+    onQuestion: ({ name }, request, found) =>
+      told.push(`${name} ${JSON.stringify(request)} ${found?.vote.action ?? "-"}`),
+  });
+  await count.ask(1);
+  await count.ask(2);
+  expect(told).toEqual(['llama {"rsi":1} BUY', 'llama {"rsi":2} -']);
+  expect(count.desk.counts()).toMatchObject({ cached: 1, missing: 1, asked: 0 });
+  expect((await storage.list()).files).toHaveLength(1);
+});
+
+test("a stopped run begins nothing new, and close() records answers that are under way", async () => {
+  const controller = new AbortController();
+  const asker = makeAsker(() => Bun.sleep(20).then(() => answered(BUY)));
+  const { ask, desk, storage } = open(asker, { signal: controller.signal });
+  const underWay = ask(1);
+  await Bun.sleep(5);
+  controller.abort(new Error("Ctrl-C"));
+  expect(ask(2)).rejects.toThrow("Ctrl-C");
+  await desk.close();
+  expect(await underWay).toEqual(BUY);
+  expect(asker.asked).toBe(1);
+  expect((await storage.list()).files).toHaveLength(1);
+});
+
+test("close() gives up an answer that does not come, which is then not recorded, and ends the asker", async () => {
+  let isClosed = false;
+  const asker: Asker = {
+    ...makeAsker(
+      (_n, { giveUp }) => new Promise((_, reject) => giveUp.addEventListener("abort", () => reject(giveUp.reason))),
+    ),
+    close: async () => void (isClosed = true),
+  };
+  const { ask, desk, storage } = open(asker);
+  const never = ask(1);
+  never.catch(() => {});
+  await Bun.sleep(5);
+  await desk.close();
+  expect(never).rejects.toThrow("stopped");
+  expect((await storage.list()).files).toEqual([]);
+  expect(isClosed).toBeTrue();
+}, 10_000);

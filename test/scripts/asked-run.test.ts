@@ -1,0 +1,111 @@
+/** Runs that ask language models, from the shell: killed, resumed and replayed. More of this is in test/slow. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Summary } from "../../lib/backtest/summary.ts";
+import { someVote } from "../providers/_model-server.ts";
+import { KEY, openAskedWorld, QUESTIONS_A_DAY, type AskedWorld } from "./_asked.ts";
+import { filesOf, runScript } from "./_run.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
+
+const world: AskedWorld = openAskedWorld();
+afterAll(async () => {
+  await world.server.stop();
+  rmSync(world.folder, { recursive: true });
+});
+
+const QUESTIONS = 2 * QUESTIONS_A_DAY;
+const AT_KILL = QUESTIONS / 2;
+
+describe("a run of three assets with three language models", () => {
+  let whole = "";
+  let summary: Summary;
+  beforeAll(async () => {
+    world.respond = someVote;
+    world.server.answered.clear();
+    whole = world.newFolder();
+    const { code, stdout, stderr } = await world.run(whole);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    summary = JSON.parse(stdout) as Summary;
+    expect(stderr).toContain(`asked ${QUESTIONS}, cached 0, failed 0, cost $0.0396`);
+    expect(stderr).toContain('The knowledge cutoff of "qwen2.5" is not known here');
+    expect(stderr).toContain(
+      'The period begins at 2024-01-01, before "gemini-2.0-flash" stopped reading at 2024-08-31',
+    );
+    expect(stderr).not.toContain('"llama3.2" stopped');
+  });
+
+  test("asks each question once, and records it", () => {
+    expect(summary.total_trades).toBeGreaterThan(10);
+    expect(world.server.answered.size).toBe(QUESTIONS);
+    expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
+    expect(world.answersIn(whole)).toHaveLength(QUESTIONS);
+  });
+
+  test("has the key in no file and no output", async () => {
+    for (const [name, text] of Object.entries(filesOf(whole)))
+      expect({ name, has: text.includes(KEY) }).toEqual({ name, has: false });
+  });
+
+  test("killed after half of the answers were recorded, and resumed, asks none of them again and ends in the same bytes", async () => {
+    const folder = world.newFolder();
+    world.server.answered.clear();
+    // Nothing is under way at the moment of the kill: after half of the answers no more come.
+    let count = 0;
+    world.respond = (request) => {
+      if (count >= AT_KILL) return new Promise<string>(() => {});
+      count += 1;
+      return someVote(request);
+    };
+    const child = world.start(folder);
+    while (world.answersIn(folder).length < AT_KILL) await Bun.sleep(5);
+    child.kill("SIGKILL");
+    await child.exited;
+    world.respond = someVote;
+    const { code, stdout, stderr } = await world.run(folder);
+    expect(code).toBe(0);
+    expect(stderr).toContain("failed 0");
+    expect(JSON.parse(stdout)).toEqual(summary);
+    expect(world.server.answered.size).toBe(QUESTIONS);
+    expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
+    expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
+  });
+
+  test("offline, from its recorded answers alone, ends in the same bytes with no server and no key", async () => {
+    const folder = world.newFolder();
+    cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });
+    const before = world.server.requests.length;
+    const offline = await runScript("run-chunks.ts", ["--offline", "--json"], { cwd: folder });
+    expect(offline.code).toBe(0);
+    expect(offline.stderr).toContain(`asked 0, cached ${QUESTIONS}, failed 0, cost $0.0000`);
+    expect(world.server.requests.length).toBe(before);
+    expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
+  });
+});
+
+test("a key in the configuration is refused, and no message repeats it", async () => {
+  const folder = world.newFolder();
+  const file = join(folder, "config.yaml");
+  const config = readFileSync(file, "utf8");
+  for (const wrong of [
+    `api_key: ${KEY}`,
+    `key: ${KEY}`,
+    `api_key_env: ${KEY}`,
+    `api_key_env: AIzaSy${KEY.slice(3, 9)}`,
+  ]) {
+    writeFileSync(file, config.replace("mask: true", wrong));
+    const { code, stdout, stderr } = await world.run(folder);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/api_key_env|environment variable/);
+    expect(stdout + stderr).not.toMatch(/0123456789|AIzaSy/);
+  }
+  for (const url of ["ftp://x/v1", "http://user:secret@x/v1", "https://x/v1?key=secret", "localhost:11434"]) {
+    writeFileSync(file, config.replace(world.server.openaiUrl, url));
+    const { code, stderr } = await world.run(folder);
+    expect(code).toBe(2);
+    expect(stderr).toContain("base_url, expected an http or https address");
+    expect(stderr).not.toContain("secret");
+  }
+});

@@ -1,0 +1,309 @@
+/** Runs that ask language models and programs, from the shell: what is too slow for each time. `bun run test:slow` */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Estimate } from "../../lib/host/estimate.ts";
+import type { Summary } from "../../lib/backtest/summary.ts";
+import { PROJECT_DIR } from "../_samples.ts";
+import { someVote } from "../providers/_model-server.ts";
+import { openAskedWorld, QUESTIONS_A_DAY, type AskedWorld } from "../scripts/_asked.ts";
+import { filesOf, runScript } from "../scripts/_run.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(600_000);
+
+const world: AskedWorld = openAskedWorld();
+afterAll(async () => {
+  await world.server.stop();
+  rmSync(world.folder, { recursive: true });
+});
+
+const QUESTIONS = 2 * QUESTIONS_A_DAY;
+
+describe("a run of three assets with three language models", () => {
+  let whole = "";
+  let summary: Summary;
+  beforeAll(async () => {
+    world.respond = someVote;
+    world.server.answered.clear();
+    whole = world.newFolder();
+    const { code, stdout, stderr } = await world.run(whole);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    summary = JSON.parse(stdout) as Summary;
+    expect(stderr).toContain(`asked ${QUESTIONS}, cached 0, failed 0, cost $0.0396`);
+    expect(stderr).toContain('The knowledge cutoff of "qwen2.5" is not known here');
+    expect(stderr).toContain(
+      'The period begins at 2024-01-01, before "gemini-2.0-flash" stopped reading at 2024-08-31',
+    );
+    expect(stderr).not.toContain('"llama3.2" stopped');
+  });
+
+  test("answered out of order and slowly in parts, ends in the same bytes", async () => {
+    const folder = world.newFolder();
+    world.respond = async (request) => {
+      await Bun.sleep((request.number * 7) % 11);
+      return someVote(request);
+    };
+    expect((await world.run(folder)).code).toBe(0);
+    expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
+  });
+
+  test("stopped by Ctrl-C keeps what was answered, exits with 130, and goes on", async () => {
+    const folder = world.newFolder();
+    world.server.answered.clear();
+    world.respond = async (request) => {
+      await Bun.sleep(20);
+      return someVote(request);
+    };
+    const child = world.start(folder);
+    while (world.answersIn(folder).length < 30) await Bun.sleep(5);
+    child.kill("SIGINT");
+    expect(await child.exited).toBe(130);
+    expect(await new Response(child.stderr).text()).toContain("the same command goes on");
+    world.respond = someVote;
+    expect((await world.run(folder)).code).toBe(0);
+    expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
+    expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
+  });
+
+  test("offline with an answer missing is exit code 3, and says how many", async () => {
+    const folder = world.newFolder();
+    cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });
+    // The last decision's: nothing after it depends on it.
+    const last = world
+      .answersIn(folder)
+      .map((name) => ({ name, text: readFileSync(join(folder, "answers", name), "utf8") }))
+      .filter(({ text }) => text.includes('time\\":\\"2024-01-03T00:00'));
+    expect(last).toHaveLength(6);
+    rmSync(join(folder, "answers", last[0]!.name));
+    const { code, stderr } = await world.run(folder, "--offline");
+    expect(code).toBe(3);
+    expect(stderr).toMatch(
+      /error: Cannot run offline: found no recorded answer of "\w+" to 1 of \d+ questions that are left, expected all: without --offline they are asked\n/,
+    );
+    const empty = await world.run(world.newFolder(), "--offline");
+    expect(empty.code).toBe(3);
+    expect(empty.stderr).toContain(`to ${QUESTIONS} of ${QUESTIONS} questions`);
+  });
+
+  test("--estimate says what is left, asks nobody and writes nothing", async () => {
+    const folder = world.newFolder();
+    const before = world.server.requests.length;
+    const fresh = await world.run(folder, "--estimate");
+    expect(fresh.code).toBe(0);
+    const estimate = JSON.parse(fresh.stdout) as Estimate;
+    expect(estimate).toMatchObject({ questions: QUESTIONS, cached: 0, to_ask: QUESTIONS });
+    const [llama, qwen] = estimate.providers;
+    expect(llama).toMatchObject({
+      name: "llama",
+      to_ask: QUESTIONS / 3,
+      output_tokens: 60 * (QUESTIONS / 3),
+      seconds_per_answer: null,
+    });
+    expect(llama?.cost_usd).toBeCloseTo(((llama?.input_tokens ?? 0) + 10 * (llama?.output_tokens ?? 0)) / 1e6, 12);
+    expect(qwen?.cost_usd).toBeNull();
+    // 36 questions, 3 assets at a time, 2 seconds each.
+    expect(estimate.hours).toBeCloseTo(24 / 3600, 12);
+    expect(readdirSync(folder)).toEqual(["config.yaml"]);
+
+    cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });
+    const cached = JSON.parse((await world.run(folder, "--estimate")).stdout) as Estimate;
+    expect(cached).toMatchObject({ questions: QUESTIONS, cached: QUESTIONS, to_ask: 0, cost_usd: 0, hours: 0 });
+    const finished = JSON.parse((await world.run(whole, "--estimate")).stdout) as Estimate;
+    expect(finished).toMatchObject({ questions: 0, to_ask: 0 });
+    const refreshed = JSON.parse(
+      (await world.run(whole, "--estimate", "--refresh-provider", "llama")).stdout,
+    ) as Estimate;
+    expect(refreshed.providers.map(({ to_ask }) => to_ask > 0)[0]).toBeTrue();
+    expect(world.server.requests.length).toBe(before);
+    expect(filesOf(whole)["answers/refresh_x"]).toBeUndefined();
+    expect(world.answersIn(whole)).toHaveLength(QUESTIONS);
+  });
+
+  test("patience, pace, price and place change no run; the model does", async () => {
+    const folder = world.newFolder({
+      backtest: "budget_usd: 100",
+      llama:
+        ", timeout: 9s, max_retries: 1, max_concurrency: 2, requests_per_minute: 999, knowledge_cutoff: 2023-01-01",
+    });
+    cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });
+    expect(JSON.parse((await world.run(folder)).stdout)).toMatchObject({ run_id: summary.run_id });
+    const file = join(folder, "config.yaml");
+    writeFileSync(file, readFileSync(file, "utf8").replace("model: llama3.2", "model: llama3.1"));
+    const other = JSON.parse((await world.run(folder)).stdout) as Summary;
+    expect(other.run_id).not.toBe(summary.run_id);
+  });
+
+  test("--refresh-provider asks that one anew under another run id, keeps its old answers, and goes on without the flag", async () => {
+    const folder = world.newFolder();
+    cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });
+    world.respond = ({ model, turns }) =>
+      someVote({ model, turns: [`${turns[0]} another mood {"asset": "x"`] }).replace(
+        /"asset":"[^"]*"/,
+        /"asset":"[^"]*"/.exec(someVote({ model, turns }))?.[0] ?? "",
+      );
+    const before = world.server.requests.length;
+    const refreshed = await world.run(folder, "--refresh-provider", "llama");
+    world.respond = someVote;
+    expect(refreshed.code).toBe(0);
+    const result = JSON.parse(refreshed.stdout) as Summary;
+    expect(result.run_id).not.toBe(summary.run_id);
+    expect(world.server.requests.slice(before).filter(({ model }) => model === "llama3.2")).toHaveLength(QUESTIONS / 3);
+    const asked = world.server.requests.length;
+    expect(JSON.parse((await world.run(folder)).stdout)).toEqual(result);
+    expect(world.server.requests.length).toBe(asked);
+    for (const name of world.answersIn(whole)) {
+      expect(readFileSync(join(folder, "answers", name), "utf8")).toBe(
+        readFileSync(join(whole, "answers", name), "utf8"),
+      );
+    }
+  });
+
+  test("--refresh-provider of nobody who is asked, and beside --offline, is refused", async () => {
+    const nobody = await world.run(world.newFolder(), "--refresh-provider", "trend");
+    expect(nobody.code).toBe(2);
+    expect(nobody.stderr).toEndWith(
+      'error: Cannot use --refresh-provider: found "trend", expected "llama", "qwen", "gemini"\n',
+    );
+    expect((await world.run(world.newFolder(), "--refresh-provider", "llama", "--offline")).code).toBe(2);
+  });
+
+  test("a budget stops it before it is exceeded, with exit code 3, and a larger one goes on to the same bytes", async () => {
+    const folder = world.newFolder({ backtest: "budget_usd: 0.2", llama: ", max_output_tokens: 256, max_retries: 0" });
+    world.server.answered.clear();
+    const reference = world.newFolder({ llama: ", max_output_tokens: 256, max_retries: 0" });
+    expect((await world.run(reference)).code).toBe(0);
+    world.server.answered.clear();
+    const file = join(folder, "config.yaml");
+    const config = readFileSync(file, "utf8");
+    // 700 tokens at $1 and 40 at $10 a million are $0.0011 a question.
+    writeFileSync(file, config.replace("budget_usd: 0.2", "budget_usd: 0.02"));
+    const stopped = await world.run(folder);
+    expect(stopped.code).toBe(3);
+    expect(stopped.stderr).toMatch(
+      /error: Cannot ask on: found \$0\.0\d+ spent by this run and up to \$0\.0\d+ that the next answer may cost/,
+    );
+    const costs = world
+      .answersIn(folder)
+      .map(
+        (name) =>
+          (JSON.parse(readFileSync(join(folder, "answers", name), "utf8")) as { cost_usd: number | null }).cost_usd ??
+          0,
+      );
+    const spent = costs.reduce((a, b) => a + b, 0);
+    expect(spent).toBeLessThanOrEqual(0.02);
+    expect(spent).toBeGreaterThan(0.008);
+    const again = await world.run(folder);
+    expect(again.code).toBe(3);
+    writeFileSync(file, config);
+    expect((await world.run(folder)).code).toBe(0);
+    expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
+    expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(reference, "memory")));
+  });
+
+  test("two runs at the same time share their answers", async () => {
+    const [a, b] = [world.newFolder(), world.newFolder()];
+    const shared = join(world.folder, "shared-answers");
+    for (const folder of [a, b]) {
+      const file = join(folder, "config.yaml");
+      writeFileSync(file, readFileSync(file, "utf8").replace("answers_dir: answers", `answers_dir: ${shared}`));
+    }
+    world.respond = (request) => Bun.sleep(3).then(() => someVote({ ...request, turns: [`${request.turns[0]}`] }));
+    const results = await Promise.all([world.run(a), world.run(b)]);
+    world.respond = someVote;
+    expect(results.map(({ code }) => code)).toEqual([0, 0]);
+    expect(filesOf(join(a, "memory"))).toEqual(filesOf(join(b, "memory")));
+    expect(readdirSync(shared).filter((name) => !name.startsWith("."))).toHaveLength(QUESTIONS);
+  });
+});
+
+test("a server that only fails stops the run after twenty, with exit code 1; it goes on when the server is back", async () => {
+  const folder = world.newFolder({ llama: ", max_retries: 0" });
+  world.respond = (request) => (request.model === "llama3.2" ? new Response("", { status: 500 }) : someVote(request));
+  const { code, stderr } = await world.run(folder);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /error: Cannot go on: found 2\d questions in a row without a usable answer of "llama", the last with "status 500/,
+  );
+  world.respond = someVote;
+  expect((await world.run(folder)).code).toBe(0);
+});
+
+const PYTHON = Bun.which("python3");
+
+describe.skipIf(PYTHON === null)(
+  `a program as a provider${PYTHON === null ? " (skipped: python3 is missing)" : ""}`,
+  () => {
+    function commandFolder(program: string): string {
+      const folder = world.newFolder({
+        days: 5,
+        providers:
+          "  - { name: trend, type: trend }\n  - { name: mine, type: command, command: [python3, provider.py] }\n",
+      });
+      writeFileSync(join(folder, "provider.py"), program);
+      return folder;
+    }
+
+    const EXAMPLE = readFileSync(join(PROJECT_DIR, "docs", "examples", "provider.py"), "utf8");
+
+    test("the example of the documents votes, is recorded, and replayed without being started", async () => {
+      const folder = commandFolder(EXAMPLE);
+      const first = await world.run(folder);
+      expect(first.code).toBe(0);
+      expect(first.stderr).toContain("asked 90, cached 0, failed 0, cost $0.0000");
+      const decisions = readdirSync(join(folder, "memory", "runs"), { recursive: true, encoding: "utf8" })
+        .filter((name) => name.endsWith(".decisions.ndjson"))
+        .flatMap((name) =>
+          readFileSync(join(folder, "memory", "runs", name), "utf8")
+            .trim()
+            .split("\n"),
+        )
+        .map(
+          (line) => JSON.parse(line) as { situation: { rsi: number }; votes: { provider: string; action: string }[] },
+        );
+      expect(decisions).toHaveLength(90);
+      for (const { situation, votes } of decisions) {
+        const wanted = situation.rsi < 30 ? "BUY" : situation.rsi > 70 ? "SELL" : "HOLD";
+        expect(votes.find(({ provider }) => provider === "mine")?.action).toBe(wanted);
+      }
+      const again = await runScript("run-chunks.ts", ["--restart", "--offline", "--json"], {
+        cwd: folder,
+        env: { PATH: "" },
+      });
+      expect(again.code).toBe(0);
+      expect(again.stderr).toContain("asked 0, cached 90");
+    });
+
+    test("its stderr is passed on, and a change of its file is another run that asks again", async () => {
+      const folder = commandFolder(EXAMPLE);
+      const first = JSON.parse((await world.run(folder)).stdout) as Summary;
+      writeFileSync(
+        join(folder, "provider.py"),
+        EXAMPLE.replace("import json", 'import json\nimport os; os.write(2, b"I am new\\n")'),
+      );
+      const second = await world.run(folder);
+      expect(second.stderr).toContain("I am new");
+      expect(second.stderr).toContain("asked 90");
+      expect((JSON.parse(second.stdout) as Summary).run_id).not.toBe(first.run_id);
+    });
+
+    test("Ctrl-C ends it with the run, without a traceback", async () => {
+      const folder = commandFolder(
+        `import os, time\nopen("pid", "w").write(str(os.getpid()))\n${EXAMPLE.replace("for line in sys.stdin:", "for line in sys.stdin:\n    time.sleep(0.05)")}`,
+      );
+      const child = Bun.spawn(["setsid", process.execPath, join(PROJECT_DIR, "scripts", "run-chunks.ts"), "--json"], {
+        cwd: folder,
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      while (world.answersIn(folder).length < 5) await Bun.sleep(10);
+      // As a terminal does: to the whole foreground group, which setsid has made.
+      process.kill(-child.pid, "SIGINT");
+      await child.exited;
+      expect(await new Response(child.stderr).text()).not.toContain("Traceback");
+      const pid = Number(readFileSync(join(folder, "pid"), "utf8"));
+      for (let i = 0; i < 100 && existsSync(`/proc/${pid}`); i++) await Bun.sleep(20);
+      expect(existsSync(`/proc/${pid}`)).toBeFalse();
+    });
+  },
+);
