@@ -16,6 +16,7 @@ import { renderReport, type BenchReport } from "./_measure.ts";
 import { pythonVersions } from "./_peers.ts";
 import { embed } from "./embed.ts";
 import { growth } from "./growth.ts";
+import { llm } from "./llm.ts";
 import { market } from "./market.ts";
 import { memoryStats } from "./memory-stats.ts";
 import { search } from "./search.ts";
@@ -34,7 +35,7 @@ const FILE_SYSTEMS: Readonly<Record<number, string>> = {
 const { date } = parseArgs({ options: { date: { type: "string" } } }).values;
 const loadBefore = loadavg()[0] ?? 0;
 const reports: BenchReport[] = [];
-for (const bench of [startup, memoryStats, year, growth, market, embed, search]) {
+for (const bench of [startup, memoryStats, year, growth, market, embed, search, llm]) {
   const report = await bench();
   console.log(renderReport(report));
   reports.push(report);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { renderReport } from "../bench/_measure.ts";
 import { growth } from "../bench/growth.ts";
+import { llm } from "../bench/llm.ts";
 import { market } from "../bench/market.ts";
 import { memoryStats } from "../bench/memory-stats.ts";
 import { recallQuality } from "../bench/recall-quality.ts";
@@ -26,6 +27,7 @@ test.each([
   ["growth", () => growth({ rounds: 1, sizes: [5, 10], records: 3 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
   ["recall-quality", () => recallQuality({ seeds: 1, moreSeeds: 0, memory: 60, queries: 30, model: false })],
+  ["llm", () => llm({ rounds: 1, days: 1, cachedDays: 1, delayMs: 1 })],
   ["search", () => search({ rounds: 1, sizes: [50, 300], flushMb: 1 })],
 ])(
   "bench/%s.ts measures",

@@ -40,4 +40,10 @@ export const suite: readonly Fault[] = [
     files: ["test/host/lock.test.ts"],
     pattern: "second process|kill -9|garbage collection|start together",
   }),
+  suiteFault({
+    rows: [33],
+    name: "killed after half of the answers of language models were recorded; a damaged answer; two runs at once",
+    files: ["test/scripts/asked-run.test.ts", "test/providers/answer-store.test.ts", "test/host/shared-file.test.ts"],
+    pattern: "killed after half|damaged answer|of many at once|four processes",
+  }),
 ];

@@ -19,7 +19,13 @@ export interface AskedWorld {
   /** Answers as `someVote` unless told. */
   respond: Respond;
   /** A folder with a configuration and nothing else. */
-  newFolder(options?: { days?: number; backtest?: string; llama?: string; providers?: string }): string;
+  newFolder(options?: {
+    days?: number;
+    chunks?: string;
+    backtest?: string;
+    llama?: string;
+    providers?: string;
+  }): string;
   /** Runs run-chunks --json there. */
   run(folder: string, ...flags: string[]): Promise<ScriptResult>;
   /** Starts it and does not wait. */
@@ -38,7 +44,7 @@ export function openAskedWorld(): AskedWorld {
     folder,
     server,
     respond: someVote,
-    newFolder: ({ days = 2, backtest, llama = "", providers } = {}) => {
+    newFolder: ({ days = 2, chunks = "1d", backtest, llama = "", providers } = {}) => {
       const made = join(folder, `run-${folders++}`);
       mkdirSync(made);
       const end = new Date(Date.UTC(2024, 0, 1 + days)).toISOString().slice(0, 10);
@@ -50,7 +56,7 @@ export function openAskedWorld(): AskedWorld {
       writeFileSync(
         join(made, "config.yaml"),
         `memory: { dir: memory, answers_dir: answers }
-backtest: { start: 2024-01-01, end: ${end}, chunks: 1d, data_dir: market${more} }
+backtest: { start: 2024-01-01, end: ${end}, chunks: ${chunks}, data_dir: market${more} }
 providers:
 ${providers ?? models}`,
       );

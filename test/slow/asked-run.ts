@@ -307,3 +307,30 @@ describe.skipIf(PYTHON === null)(
     });
   },
 );
+
+test("a year of three assets with three language models, killed and resumed, ends in the same bytes, each question asked once", async () => {
+  const days = 366;
+  const questions = days * QUESTIONS_A_DAY;
+  world.respond = someVote;
+  const whole = world.newFolder({ days, chunks: "quarter" });
+  world.server.answered.clear();
+  expect((await world.run(whole)).code).toBe(0);
+  expect(world.server.answered.size).toBe(questions);
+
+  const folder = world.newFolder({ days, chunks: "quarter" });
+  world.server.answered.clear();
+  const kills = [0.2, 0.5, 0.9].map((share) => Math.floor(share * questions));
+  for (const atKill of kills) {
+    let count = world.answersIn(folder).length;
+    world.respond = (request) => (count++ >= atKill ? new Promise<string>(() => {}) : someVote(request));
+    const child = world.start(folder);
+    while (world.answersIn(folder).length < atKill) await Bun.sleep(50);
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+  world.respond = someVote;
+  expect((await world.run(folder)).code).toBe(0);
+  expect(world.server.answered.size).toBe(questions);
+  expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
+  expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
+});

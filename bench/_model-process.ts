@@ -1,0 +1,40 @@
+/**
+ * A model server as a process of its own: answers in so many milliseconds, so many at a time, and the others wait. Its models are
+ * called like our rules and vote like them, so that a run that asks them trades as often as one with rules.
+ *
+ *     bun bench/_model-process.ts DELAY_MS AT_A_TIME
+ *
+ * Writes its base_url to stdout and ends when its stdin does.
+ */
+import type { Answer, Situation } from "../lib/domain.ts";
+import { createPace } from "../lib/providers/_pace.ts";
+import { breakoutProvider } from "../lib/providers/breakout.ts";
+import type { Provider } from "../lib/providers/provider.ts";
+import { reversionProvider } from "../lib/providers/reversion.ts";
+import { trendProvider } from "../lib/providers/trend.ts";
+import { assetOf, startModelServer } from "../test/providers/_model-server.ts";
+import { makeContext } from "../test/providers/_situation.ts";
+
+const MODELS: readonly Provider[] = [
+  trendProvider("trend"),
+  reversionProvider("reversion"),
+  breakoutProvider("breakout"),
+];
+
+const [delayMs = 0, atATime = 8] = process.argv.slice(2).map(Number);
+const pace = createPace({ concurrency: atATime, now: () => performance.now() });
+const never = new AbortController().signal;
+const server = startModelServer(({ model, turns }) =>
+  pace.run(async () => {
+    if (delayMs > 0) await Bun.sleep(delayMs);
+    const [prompt = ""] = turns;
+    const situation = JSON.parse(/^<data>\n(.*)\n<\/data>$/m.exec(prompt)?.[1] ?? "{}") as Situation;
+    const rule = MODELS.find(({ name }) => name === model) ?? MODELS[0];
+    const vote = rule?.vote(situation, makeContext(0)) as Answer;
+    const { action, confidence, reason = "" } = vote;
+    return JSON.stringify({ asset: assetOf(prompt), action, confidence: Math.round(confidence), reason });
+  }, never),
+);
+console.log(server.openaiUrl);
+for await (const _ of Bun.stdin.stream());
+await server.stop();

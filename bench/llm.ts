@@ -1,0 +1,174 @@
+/**
+ * How much of a model server's throughput a run reaches, and what recorded answers cost.
+ *
+ *     bun bench/llm.ts
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PROJECT_DIR } from "../test/_samples.ts";
+import { asMs, elapsed, median, renderReport, takeTurns, type BenchReport } from "./_measure.ts";
+
+const MODELS = ["trend", "reversion", "breakout"] as const;
+
+/** Decisions a day. */
+const DECISIONS = 6;
+
+/** What is run. */
+export interface LlmOptions {
+  readonly rounds?: number;
+  /** Days of the runs that ask, and of the one that replays. */
+  readonly days?: number;
+  readonly cachedDays?: number;
+  /** How the server answers. */
+  readonly delayMs?: number;
+  readonly atATime?: number;
+}
+
+/** Measures it. */
+export async function llm(options: LlmOptions = {}): Promise<BenchReport> {
+  const { rounds = 3, days = 30, cachedDays = 366, delayMs = 50, atATime = 8 } = options;
+  const work = mkdtempSync(join(tmpdir(), "carryover-bench-"));
+  const slow = await startServer(delayMs, atATime);
+  const fast = await startServer(0, atATime);
+  try {
+    const few = { assets: ["BTCUSD", "ETHUSD", "EURUSD"], days };
+    const many = { assets: Array.from({ length: 8 }, (_, i) => `ASSET${i}`), days: Math.max(1, Math.floor(days / 3)) };
+    const questionsOf = ({ assets, days: length }: typeof few): number =>
+      assets.length * length * DECISIONS * MODELS.length;
+    let fresh = 0;
+    const asking = (world: typeof few) => () => run(join(work, `ask-${fresh++}`), { ...world, url: slow.url });
+    const times = await takeTurns(
+      {
+        plainFew: () => askPlainly(slow.url, { questions: questionsOf(few), atATime }),
+        few: asking(few),
+        plainMany: () => askPlainly(slow.url, { questions: questionsOf(many), atATime }),
+        many: asking(many),
+      },
+      { rounds },
+    );
+    const finishedMs = await run(join(work, "ask-0"), { ...few, url: slow.url });
+
+    const year = { assets: few.assets, days: cachedDays };
+    const answers = join(work, "answers");
+    await run(join(work, "prepare"), { ...year, url: fast.url, answers });
+    const replay = await takeTurns(
+      {
+        rules: () => run(join(work, `rules-${fresh++}`), year),
+        cached: () => run(join(work, `cached-${fresh++}`), { ...year, url: fast.url, answers }),
+      },
+      { rounds },
+    );
+
+    const share = (ours: readonly number[], plain: readonly number[]): number => median(plain) / median(ours);
+    const rate = (world: typeof few, ms: readonly number[]): string =>
+      `${((questionsOf(world) / median(ms)) * 1000).toFixed(0)} a second`;
+    const shareRow = (
+      what: string,
+      world: typeof few,
+      ours: readonly number[],
+      plain: readonly number[],
+    ): BenchReport["rows"][number] => ({
+      what,
+      ours: rate(world, ours),
+      peer: rate(world, plain),
+      ratio: share(ours, plain).toFixed(2),
+      goal: "at least 0.90",
+      met: share(ours, plain) >= 0.9,
+    });
+    const ratio = median(replay.cached) / median(replay.rules);
+    return {
+      title: "Language models",
+      notes: [
+        `A server on the loopback that answers in ${delayMs} ms, ${atATime} at a time: at most ${((atATime * 1000) / Math.max(1, delayMs)).toFixed(0)} a second. Medians of ${rounds}, in turns.`,
+        `Ours: run-chunks as a whole process, synthetic bars, ${MODELS.length} models; each answer is durable before it is used. Peer: a loop that asks the same server as often, ${atATime} at a time, and keeps nothing.`,
+        "A time's questions are asked at once, and the next time's only after its orders: with 9 questions at 8 at a time the server is idle for much of the second turn.",
+        `The year: ${year.assets.length} assets, ${cachedDays} days, models that vote like our rules, all answers recorded, against the rules themselves.`,
+      ],
+      rows: [
+        shareRow(`${few.assets.length} assets, 9 questions at a time`, few, times.few, times.plainFew),
+        shareRow(`${many.assets.length} assets, 24 questions at a time`, many, times.many, times.plainMany),
+        { what: "the first of these again, finished: its summary", ours: asMs(finishedMs) },
+        {
+          what: `a year from recorded answers, ${questionsOf(year)} questions`,
+          ours: asMs(median(replay.cached)),
+          peer: asMs(median(replay.rules)),
+          ratio: ratio.toFixed(2),
+          goal: "at most 3.00",
+          met: ratio <= 3,
+        },
+      ],
+    };
+  } finally {
+    await Promise.all([slow.stop(), fast.stop()]);
+    rmSync(work, { recursive: true });
+  }
+}
+
+interface ServerProcess {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+async function startServer(delayMs: number, atATime: number): Promise<ServerProcess> {
+  const script = join(PROJECT_DIR, "bench", "_model-process.ts");
+  const child = Bun.spawn([process.execPath, script, String(delayMs), String(atATime)], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const { value } = await child.stdout.getReader().read();
+  return {
+    url: new TextDecoder().decode(value).trim(),
+    stop: async () => {
+      await child.stdin.end();
+      await child.exited;
+    },
+  };
+}
+
+/** Runs the main job in a folder, with models where there is a `url`, else with rules. Returns milliseconds. */
+async function run(
+  folder: string,
+  world: { assets: readonly string[]; days: number; url?: string; answers?: string },
+): Promise<number> {
+  mkdirSync(folder, { recursive: true });
+  const end = new Date(Date.UTC(2024, 0, 1 + world.days)).toISOString().slice(0, 10);
+  const providers = MODELS.map((name) =>
+    world.url === undefined
+      ? `  - { name: ${name}, type: ${name} }\n`
+      : `  - { name: ${name}, type: llm, model: ${name}, base_url: "${world.url}", max_concurrency: 8, knowledge_cutoff: 2020-01-01 }\n`,
+  );
+  writeFileSync(
+    join(folder, "config.yaml"),
+    `memory: { dir: memory, answers_dir: ${world.answers ?? "answers"} }\n` +
+      `backtest: { start: 2024-01-01, end: ${end}, assets: [${world.assets.join(", ")}], data_dir: market }\n` +
+      `providers:\n${providers.join("")}`,
+  );
+  // Not spawnSync: it would keep this process from anything else for a minute.
+  return elapsed(async () => {
+    const child = Bun.spawn([process.execPath, join(PROJECT_DIR, "scripts", "run-chunks.ts"), "--json"], {
+      cwd: folder,
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    const said = await new Response(child.stderr).text();
+    if ((await child.exited) !== 0) throw new Error(said);
+  });
+}
+
+/** Asks a server so many questions, as many at a time as it answers. Returns milliseconds. */
+async function askPlainly(
+  url: string,
+  { questions, atATime }: { questions: number; atATime: number },
+): Promise<number> {
+  const prompt = `{"asset": "BTCUSD"\n<data>\n{"asset":"BTCUSD","adx":30,"close":1,"ema_fast":1,"ema_slow":1}\n</data>\n${"x".repeat(1500)}`;
+  const body = JSON.stringify({ model: "trend", messages: [{ role: "user", content: prompt }] });
+  let left = questions;
+  const worker = async (): Promise<void> => {
+    while (left-- > 0) await (await fetch(`${url}/chat/completions`, { method: "POST", body })).json();
+  };
+  return elapsed(() => Promise.all(Array.from({ length: atATime }, worker)));
+}
+
+if (import.meta.main) console.log(renderReport(await llm()));
