@@ -67,8 +67,10 @@ function openExclusive(Database: typeof DatabaseSync, file: string): DatabaseSyn
     }
   });
   try {
-    // Nothing is ever written to it, so it needs no journal file beside it.
-    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+    // Nothing is ever written to it, so it needs no journal file beside it. Where SQLite may not open a file for writing it
+    // opens it for reading, and BEGIN EXCLUSIVE then takes a lock that many can hold. A change, though it is never committed,
+    // fails there.
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version = 1");
     return database;
   } catch (error) {
     database.close();

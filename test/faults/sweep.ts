@@ -10,7 +10,9 @@ import { parseArgs } from "node:util";
 import type { Fault } from "./_fault.ts";
 import { matrixRows, writeMatrix, type Tested } from "./_matrix.ts";
 import { backup } from "./backup.ts";
+import { errors } from "./errors.ts";
 import { fullDisk } from "./full-disk.ts";
+import { kills } from "./kills.ts";
 import { lostWrites } from "./lost-writes.ts";
 import { noPermission } from "./no-permission.ts";
 import { openFiles } from "./open-files.ts";
@@ -19,6 +21,8 @@ import { resume } from "./resume.ts";
 import { suite } from "./suite.ts";
 
 const FAULTS: readonly Fault[] = [
+  ...kills,
+  ...errors,
   ...powerCuts,
   ...lostWrites,
   ...fullDisk,
@@ -65,7 +69,7 @@ async function sweep(fault: Fault): Promise<void> {
     console.log(`ok      ${label}: ${injected} injected; ${found} (${seconds()})`);
   } catch (error) {
     counts.failed += 1;
-    console.log(`FAILED  ${label} (${seconds()})\n${error instanceof Error ? (error.stack ?? error.message) : error}`);
+    console.log(`FAILED  ${label} (${seconds()})\n${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -199,6 +199,21 @@ test("a folder that may not be looked into is told with advice", async () => {
   expect(failure.message).toMatch(/^Cannot lock ".*\.lock": found EACCES: injected, expected permission/);
 });
 
+test("a lock file that may only be read locks nothing: SQLite would share it", async () => {
+  const folder = freshFolder();
+  fs.chmodSync(base, 0o755);
+  fs.chmodSync(folder, 0o777);
+  fs.writeFileSync(join(folder, ".lock"), "");
+  fs.chmodSync(join(folder, ".lock"), 0o444);
+  // Root may write to anything.
+  const before = process.getuid?.() === 0 ? "process.setuid(65534);" : "";
+  const reader = spawnLocker(folder, { before });
+  expect(await reader.line()).toStartWith(
+    `IO Cannot lock "${join(folder, ".lock")}": found attempt to write a readonly database, expected`,
+  );
+  await reader.kill();
+});
+
 test("a disk that fails at the release hides no error before it, and the lock is free", async () => {
   const folder = freshFolder();
   const lock = await takeLock(folder, HOLDER);

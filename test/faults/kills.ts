@@ -1,0 +1,84 @@
+/** Rows 1, 4, 22 and 28: SIGKILL at every system call that changes something, and again while that is healed. */
+import { filesOf } from "../scripts/_run.ts";
+import { assertAgainEnds, assertSame, undisturbed } from "./_again.ts";
+import type { Fault } from "./_fault.ts";
+import { acknowledgedIn, at, sampleOf, withScene } from "./_injection.ts";
+import { operations, type Operation } from "./_operations.ts";
+import { isRepeatable, look, recover } from "./_recovery.ts";
+import { isChange, missingStrace } from "./_strace.ts";
+
+const ROWS: Readonly<Record<string, readonly number[]>> = { "a run of two chunks": [1, 22], restore: [1, 28] };
+/** Recoveries are killed at some of their calls, after kills at some of the operation's. */
+const FIRST_KILLS = 9;
+const SECOND_KILLS = 4;
+
+function killFault(operation: Operation): Fault {
+  return {
+    rows: ROWS[operation.name] ?? [1],
+    name: `${operation.name}, killed at every system call that changes something`,
+    how: "SIGKILL at the nth system call (strace)",
+    missing: missingStrace,
+    inject: () =>
+      withScene(operation, async (scene) => {
+        const whole = await undisturbed(scene);
+        const changes = whole.calls.filter(isChange);
+        for (const call of changes) {
+          await at(call, "killed", async () => {
+            const work = scene.copy();
+            const injection = { call, among: whole.calls, does: "signal=KILL" } as const;
+            const killed = await scene.child("perform", work, injection);
+            await look(work, scene.start);
+            await assertAgainEnds(scene, work, whole);
+            await operation.check(work, acknowledgedIn(killed));
+            scene.drop(work);
+          });
+        }
+        const again = isRepeatable(operation) ? ", the same again ends in the bytes of one never killed" : "";
+        const found = `all acknowledged is there, nothing is partial, readers work, a start heals${again}`;
+        return { injected: changes.length, found };
+      }),
+  };
+}
+
+function killAgainFault(operation: Operation): Fault {
+  return {
+    rows: [4],
+    name: `${operation.name}, killed, and again while that is healed`,
+    how: "SIGKILL at the nth system call of the recovery (strace)",
+    missing: missingStrace,
+    inject: () =>
+      withScene(operation, async (scene) => {
+        const { calls } = await undisturbed(scene);
+        let injected = 0;
+        for (const call of sampleOf(calls.filter(isChange), FIRST_KILLS)) {
+          await at(call, "killed", async () => {
+            const crashed = scene.copy();
+            await scene.child("perform", crashed, { call, among: calls, does: "signal=KILL" });
+            const healed = scene.copy(crashed);
+            const recovery = await scene.child("recover", healed);
+            if (recovery.code !== 0) throw new Error(`the recovery failed: ${recovery.stderr}`);
+            const expected = filesOf(healed);
+            for (const second of sampleOf(recovery.calls.filter(isChange), SECOND_KILLS)) {
+              await at(second, "then killed", async () => {
+                const work = scene.copy(crashed);
+                const injection = { call: second, among: recovery.calls, does: "signal=KILL" } as const;
+                await scene.child("recover", work, injection);
+                await look(work, scene.start);
+                await recover(operation, work);
+                assertSame(work, expected, "a recovery that was not killed");
+                scene.drop(work);
+                injected += 1;
+              });
+            }
+            scene.drop(crashed, healed);
+          });
+        }
+        return { injected, found: "the next recovery ends in the bytes of one that was not killed" };
+      }),
+  };
+}
+
+// What heals a backup is the next one, which is another; what heals a restore is the same.
+const healing = operations.filter(({ name }) => name !== "backup");
+
+export const kills: readonly Fault[] = [...operations.map(killFault), ...healing.map(killAgainFault)];
