@@ -1,8 +1,172 @@
-/** Rows that the ordinary suite shows. */
+/** Rows that the ordinary suite shows, and what is run beside a run. */
 import type { Fault } from "./_fault.ts";
+import { sideBySide } from "./side-by-side.ts";
 import { suiteFault } from "./_suite-fault.ts";
+import { watch } from "./watch.ts";
 
 export const suite: readonly Fault[] = [
+  ...sideBySide,
+  ...watch,
+  suiteFault({
+    rows: [10],
+    name: "outcomes that are none",
+    files: [
+      "test/memory/memory.test.ts",
+      "test/memory/outcome.test.ts",
+      "test/host/check-memory.test.ts",
+      "test/scripts/memory-stats.test.ts",
+    ],
+    pattern: "what is damaged|finds damage|flipped bit in any file|names damaged outcomes|flipped digit",
+  }),
+  suiteFault({
+    rows: [11],
+    name: "damaged vectors",
+    files: ["test/memory/vector-store.test.ts"],
+    pattern: "a damaged vectors",
+  }),
+  suiteFault({
+    rows: [12],
+    name: "a flipped bit in the sidecar",
+    files: ["test/files/sidecar-file.test.ts", "test/memory/vector-store.test.ts"],
+    pattern: "flipped bit at every position|a sidecar that is damaged",
+  }),
+  suiteFault({
+    rows: [13],
+    name: "a sidecar and vectors that do not belong together",
+    files: ["test/memory/vector-store.test.ts", "test/scripts/recall.test.ts"],
+    pattern: "do not belong together|of another embedder",
+  }),
+  suiteFault({
+    rows: [14],
+    name: "numbers that are not finite",
+    files: ["test/memory/outcome.test.ts", "test/memory/memory.test.ts"],
+    pattern: "NaN|Infinity|not finite",
+  }),
+  suiteFault({
+    rows: [15],
+    name: "bombs and forged lengths",
+    files: ["test/files/sidecar-file.test.ts", "test/market/csv.test.ts", "test/memory/memory.test.ts"],
+    pattern: "bomb|forged length|of 1 GB",
+  }),
+  suiteFault({
+    rows: [16],
+    name: "names that lead elsewhere",
+    files: [
+      "test/files/names.test.ts",
+      "test/files/memory-storage.test.ts",
+      "test/host/disk-storage.test.ts",
+      "test/memory/outcome.test.ts",
+      "test/memory/memory.test.ts",
+    ],
+    pattern: "assertFileNamePart|assertStorageName|would leave the folder|the decision_id or asset|by case alone",
+  }),
+  suiteFault({
+    rows: [17],
+    name: "names that objects of JavaScript have already",
+    files: ["test/memory/performance.test.ts", "test/scripts/reset-providers.test.ts"],
+    pattern: "__proto__",
+  }),
+  suiteFault({
+    rows: [18],
+    name: "one id, two outcomes",
+    files: ["test/memory/memory.test.ts", "test/files/memory-storage.test.ts", "test/host/disk-storage.test.ts"],
+    pattern: "refuses another of its id|refuses others and keeps the first",
+  }),
+  suiteFault({
+    rows: [19],
+    name: "links in the place of files and folders",
+    files: [
+      "test/host/disk-storage.test.ts",
+      "test/host/lock.test.ts",
+      "test/host/backup-restore.test.ts",
+      "test/memory/memory.test.ts",
+    ],
+    pattern: "link planted|became a link|or a link is moved",
+  }),
+  suiteFault({
+    rows: [20],
+    name: "a second run in the folder of the first, and deaths of every kind",
+    files: ["test/scripts/run-chunks.test.ts", "test/host/lock.test.ts"],
+    pattern: "a second writer|a death by",
+  }),
+  suiteFault({
+    rows: [22],
+    name: "a run stopped at ticks, trades and writes",
+    files: ["test/backtest/resume.test.ts"],
+    pattern: "goes on to the same bytes",
+  }),
+  suiteFault({
+    rows: [23],
+    name: "a run with something changed",
+    files: ["test/backtest/resume.test.ts", "test/scripts/run-chunks.test.ts"],
+    pattern: "which run it is|another setting",
+  }),
+  suiteFault({
+    rows: [24],
+    name: "snapshots of one second",
+    files: ["test/memory/snapshot-store.test.ts"],
+    pattern: "simulated time|in one second",
+  }),
+  suiteFault({
+    rows: [25],
+    name: "a hundred damaged snapshots",
+    files: ["test/memory/snapshot-store.test.ts"],
+    pattern: "newest 100|damaged snapshot",
+  }),
+  suiteFault({
+    rows: [26],
+    name: "a backup of a run that goes on",
+    files: ["test/host/backup-run.test.ts", "test/host/backup.test.ts"],
+    pattern: "the run goes on in it|used as the memory folder|as if nothing|beside a writing process",
+  }),
+  suiteFault({
+    rows: [27],
+    name: "damaged and hostile backups",
+    files: ["test/host/backup-restore.test.ts", "test/scripts/backup.test.ts"],
+    pattern: "verify finds|flipped bit in any file of a backup|hostile path|became a link|verify reads",
+  }),
+  suiteFault({
+    rows: [28],
+    name: "restores to a place that is taken, or that fail",
+    files: ["test/host/backup-restore.test.ts"],
+    pattern: "target with anything|fails half-way",
+  }),
+  suiteFault({
+    rows: [29],
+    name: "forgetting without caches",
+    files: ["test/scripts/reset-providers.test.ts"],
+    pattern: "stays forgotten",
+  }),
+  suiteFault({
+    rows: [30],
+    name: "configurations that are none",
+    files: ["test/config.test.ts", "test/scripts/run-chunks.test.ts"],
+    pattern: "parseConfig|asked for wrongly",
+  }),
+  suiteFault({
+    rows: [31],
+    name: "bars that are none",
+    files: ["test/market/csv.test.ts", "test/market/parquet.test.ts", "test/scripts/run-chunks.test.ts"],
+    pattern: "parseBars|damaged bar",
+  }),
+  suiteFault({
+    rows: [32],
+    name: "slow and closed pipes",
+    files: ["test/scripts/_cli.test.ts"],
+    pattern: "slow pipe|reader of|stdout closed",
+  }),
+  suiteFault({
+    rows: [34],
+    name: "outcomes deleted and added by hand",
+    files: ["test/backtest/resume.test.ts", "test/scripts/run-chunks.test.ts"],
+    pattern: "that someone changed|outcomes were deleted",
+  }),
+  suiteFault({
+    rows: [35],
+    name: "readers after every write of a run",
+    files: ["test/host/readers.test.ts", "test/scripts/memory-stats.test.ts"],
+    pattern: "every single change|the same while|beside a writer",
+  }),
   suiteFault({
     rows: [5],
     name: "a sync that fails inside the storage",

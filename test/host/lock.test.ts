@@ -101,6 +101,40 @@ test("kill -9 of the holder frees the lock, and what .lock.json still says holds
   expect(fs.readdirSync(folder)).toEqual([".lock"]);
 });
 
+test.each([
+  ["a signal that it does not catch", "process.kill(process.pid, 'SIGTERM')"],
+  ["SIGABRT, as a crash of the engine", "process.abort()"],
+  ["an exit without a release", "process.exit(0)"],
+  ["an error that nobody catches", "throw new Error('bug')"],
+])("a death by %s frees the lock", async (_death, die) => {
+  const folder = freshFolder();
+  const code = `
+    import { diskStorage } from ${JSON.stringify(MODULE)};
+    await diskStorage(${JSON.stringify(folder)}).lock(${JSON.stringify(HOLDER)});
+    console.log("locked");
+    ${die};
+    await new Promise(() => setInterval(() => {}, 1000));
+  `;
+  const child = Bun.spawn([process.execPath, "-e", code], { stdout: "pipe", stderr: "ignore" });
+  expect(await new Response(child.stdout).text()).toBe("locked\n");
+  await child.exited;
+  expect(fs.existsSync(join(folder, ".lock.json"))).toBe(true);
+  await (await takeLock(folder, HOLDER)).release();
+});
+
+test("readers of a locked folder do not wait, and change nothing in it", async () => {
+  const folder = freshFolder();
+  await diskStorage(folder).replace("a", utf8("A"));
+  const first = spawnLocker(folder);
+  expect(await first.line()).toBe("locked");
+  const before = fs.readdirSync(folder);
+  const storage = diskStorage(folder);
+  expect((await storage.list()).files).toEqual([{ name: "a", size: 1 }]);
+  expect(await storage.read("a", { maxBytes: 9 })).toEqual(utf8("A"));
+  expect(fs.readdirSync(folder)).toEqual(before);
+  await first.kill();
+});
+
 test("a second lock in the same process fails by any path and does not free the first", async () => {
   const folder = freshFolder();
   const link = `${folder}-link`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -316,6 +316,27 @@ describe("what is damaged", () => {
       }
     },
   );
+
+  test("and of 1 GB is not read to its end", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "carryover-memory-"));
+    try {
+      const storage = diskStorage(dir);
+      await (await open(storage)).record(makeOutcome());
+      const huge = join(dir, "outcome_huge.json");
+      writeFileSync(huge, "{");
+      // A hole: it takes no room on the disk.
+      truncateSync(huge, 1 << 30);
+      const before = process.memoryUsage.rss();
+      const memory = await open(storage);
+      expect(process.memoryUsage.rss() - before).toBeLessThan(1 << 28);
+      expect(memory.damaged.map(({ problem }) => problem)).toEqual([
+        'Cannot read "outcome_huge.json": found more than 1048576 bytes, expected fewer',
+      ]);
+      expect(memory.rows.length).toBe(1);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
 
   test("is found behind the caches when everything is read again", async () => {
     const outcomes = makeOutcomes(3);
