@@ -1,0 +1,67 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import fc from "fast-check";
+import { CarryoverError } from "../../lib/errors.ts";
+import { foundInputs } from "./_found.ts";
+import { damagedInput } from "./_mutate.ts";
+import { failureOn, targets, type Target } from "./_targets.ts";
+
+// A machine may be busy.
+setDefaultTimeout(60_000);
+
+/** The long run, `bun run test:fuzz`, makes as many as it has time for. */
+const INPUTS = 60;
+
+describe.each((await targets()).map((target) => [target.name, target] as const))("%s", (_name, target) => {
+  test("as it was written is read", async () => {
+    // Fixtures of configurations and bars are damaged on purpose, most of them.
+    const failures = await Promise.all(target.seeds.map((bytes) => failureOn(target, new Uint8Array(bytes))));
+    expect(failures.filter((failure) => failure !== undefined)).toEqual([]);
+    expect(target.seeds.length).toBeGreaterThan(0);
+  });
+
+  test("damaged gives a value or an error of ours", async () => {
+    for (let number = 0; number < INPUTS; number++) {
+      const failure = await failureOn(target, damagedInput(target.seeds, { seed: 1, number }));
+      expect([number, failure]).toEqual([number, undefined]);
+    }
+  });
+
+  test("any bytes and any JSON give a value or an error of ours", async () => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.json().map((text) => new TextEncoder().encode(text)),
+      fc.string().map((text) => new TextEncoder().encode(text)),
+    );
+    await fc.assert(
+      fc.asyncProperty(bytes, async (input) => {
+        expect(await failureOn(target, new Uint8Array(input))).toBeUndefined();
+      }),
+      { numRuns: 25, seed: 1 },
+    );
+  });
+
+  test.each(foundInputs(target.name).map(({ name, bytes }) => [name, bytes] as const))(
+    "does not stumble over %s again",
+    async (_file, bytes) => {
+      expect(await failureOn(target, bytes)).toBeUndefined();
+    },
+  );
+});
+
+test("the same numbers damage an input in the same way, other numbers in another", () => {
+  const seeds = [new TextEncoder().encode("a,b\n1,2\n")];
+  const inputs = [0, 1, 2].map((number) => damagedInput(seeds, { seed: 3, number }));
+  expect(damagedInput(seeds, { seed: 3, number: 1 })).toEqual(inputs[1]!);
+  expect(inputs[1]).not.toEqual(inputs[2]!);
+  expect(new TextDecoder().decode(seeds[0])).toBe("a,b\n1,2\n");
+});
+
+test("an error that is not ours, and a message that does not say what, are told", async () => {
+  const throwing = (error: unknown): Target => ({ name: "", seeds: [], decode: () => Promise.reject(error) });
+  const bytes = new Uint8Array();
+  expect(await failureOn(throwing(new TypeError("undefined is not an object")), bytes)).toContain("undefined is not");
+  expect(await failureOn(throwing(new CarryoverError("CORRUPT", "Broken.")), bytes)).toContain("Broken.");
+  expect(await failureOn(throwing(new CarryoverError("CORRUPT", 'Cannot read "a": found b, expected c')), bytes)).toBe(
+    undefined,
+  );
+});
