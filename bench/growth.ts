@@ -1,40 +1,24 @@
 /**
- * What grows with the number of outcomes: recording one, and the start.
+ * What grows with the number of outcomes: the start. What a record costs is in bench/record.ts.
  *
  *     bun bench/growth.ts
  */
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { diskStorage } from "../lib/host/disk-storage.ts";
-import { lockHolder } from "../lib/host/environment.ts";
-import { openMemory, type Memory } from "../lib/memory/memory.ts";
 import { encodeOutcome, outcomeFileName } from "../lib/memory/outcome.ts";
 import { embedderOf } from "./_embedders.ts";
-import {
-  asMs,
-  elapsed,
-  median,
-  quantile,
-  renderReport,
-  takeTurns,
-  type BenchReport,
-  type BenchRow,
-} from "./_measure.ts";
+import { asMs, median, renderReport, takeTurns, type BenchReport, type BenchRow } from "./_measure.ts";
 import { makeMemory, outcomesLikeReal, writeDurably } from "./_memory.ts";
 import { openInProcess, type Opening } from "./_opening.ts";
 
 /** Written at every flush, however many outcomes there are. */
 const CACHES = ["vectors.meta.json.gz", "provider_performance.json", "regime_performance.json", "memory.json"];
 const NEW_OUTCOMES = 100;
-/** Noise of a disk. */
-const FLAT = 1.2;
 
 /** What is measured. */
 export interface GrowthOptions {
   readonly sizes?: readonly number[];
-  /** Records at each size. */
-  readonly records?: number;
   /** Starts at each size. */
   readonly rounds?: number;
 }
@@ -46,7 +30,7 @@ interface Subject {
 
 /** Measures it. */
 export async function growth(options: GrowthOptions = {}): Promise<BenchReport> {
-  const { sizes = [1000, 10_000, 100_000], records = 300, rounds = 9 } = options;
+  const { sizes = [1000, 10_000, 100_000], rounds = 9 } = options;
   const work = fs.mkdtempSync(join(tmpdir(), "carryover-bench-"));
   try {
     const subjects: Subject[] = [];
@@ -60,72 +44,13 @@ export async function growth(options: GrowthOptions = {}): Promise<BenchReport> 
     return {
       title: "Growth",
       notes: [
-        `record(): ${records} at each size, in turns with the other sizes and with a bare loop in the same folder (write, fsync, rename, fsync the folder) of the same bytes.`,
-        `It is called flat where the median at the largest size is at most ${FLAT} times the one at the smallest. The caches are written behind it; a share of that is added in "with its share of flush()".`,
         `Start: fresh processes, medians of ${rounds}, from the lock to the open memory, imports excluded; only files of new outcomes may be read and parsed. The listing (a name and a size for each file) can't be avoided and is shown apart.`,
       ],
-      rows: [...(await recordRows(subjects, { records })), ...startRows(starts)],
+      rows: startRows(starts),
     };
   } finally {
     fs.rmSync(work, { recursive: true });
   }
-}
-
-/** Records at every size in turns. The last to be measured, as the folders grow by it. */
-async function recordRows(subjects: readonly Subject[], options: { records: number }): Promise<BenchRow[]> {
-  const { records } = options;
-  const measured = [];
-  for (const { size, dir } of subjects) {
-    const storage = diskStorage(dir);
-    const lock = await storage.lock(lockHolder());
-    const memory = await openMemory(storage, { embedder: embedderOf(128) });
-    const outcomes = outcomesLikeReal(records, { from: size + NEW_OUTCOMES });
-    measured.push({
-      size,
-      dir,
-      lock,
-      memory,
-      outcomes,
-      ours: [] as number[],
-      floor: [] as number[],
-      flushes: [] as number[],
-    });
-  }
-  for (let i = 0; i < records; i++) {
-    for (const { dir, memory, outcomes, ours, floor } of measured) {
-      const outcome = outcomes[i];
-      if (outcome === undefined) continue;
-      floor.push(await elapsed(() => writeDurably(dir, `.tmp-floor-${i}`, encodeOutcome(outcome).bytes)));
-      ours.push(await elapsed(() => memory.record(outcome)));
-    }
-  }
-  for (const { memory, size, flushes } of measured) {
-    const [one] = outcomesLikeReal(1, { from: size + NEW_OUTCOMES + records });
-    if (one !== undefined) await memory.record(one);
-    flushes.push(await elapsed(() => memory.flush()));
-  }
-  for (const { lock } of measured) await lock.release();
-
-  const smallest = median(measured[0]?.ours ?? []);
-  return measured.map(({ size, ours, floor, flushes, memory }, i) => {
-    const middle = median(ours);
-    const flush = median(flushes);
-    const share = flush / flushEvery(memory);
-    return {
-      what: `record() at ${size.toLocaleString("en")}`,
-      ours: `${asMs(middle)}, p99 ${asMs(quantile(ours, 0.99))}; flush() ${asMs(flush)}, with its share ${asMs(middle + share)}`,
-      peer: `${asMs(median(floor))}, p99 ${asMs(quantile(floor, 0.99))}`,
-      ratio: (middle / median(floor)).toFixed(2),
-      ...(i === measured.length - 1
-        ? { goal: `flat: at most ${FLAT} x ${asMs(smallest)}`, met: middle <= FLAT * smallest }
-        : {}),
-    };
-  });
-}
-
-/** Outcomes between two writes of the caches, as lib/memory/memory.ts has it. */
-function flushEvery(memory: Memory): number {
-  return Math.max(64, memory.rows.length / 8);
 }
 
 /** What starts at one size took. */

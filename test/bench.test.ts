@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { renderReport } from "../bench/_measure.ts";
+import { backup } from "../bench/backup.ts";
 import { growth } from "../bench/growth.ts";
 import { llm } from "../bench/llm.ts";
 import { market } from "../bench/market.ts";
 import { memoryStats } from "../bench/memory-stats.ts";
 import { recallQuality } from "../bench/recall-quality.ts";
+import { record } from "../bench/record.ts";
 import { search } from "../bench/search.ts";
 import { startup } from "../bench/startup.ts";
 import { year } from "../bench/year.ts";
@@ -24,7 +26,9 @@ test.each([
   ["startup", () => startup({ rounds: 1, outcomes: 5 })],
   ["memory-stats", () => memoryStats({ rounds: 1, outcomes: 5 })],
   ["year", () => year({ rounds: 1, start: "2021-03-01", end: "2021-03-08", remembered: 20 })],
-  ["growth", () => growth({ rounds: 1, sizes: [5, 10], records: 3 })],
+  ["record", () => record({ sizes: [5, 10, 15], records: 3 })],
+  ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],
+  ["backup", () => backup({ rounds: 1, outcomes: 10, added: 2 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
   ["recall-quality", () => recallQuality({ seeds: 1, moreSeeds: 0, memory: 60, queries: 30, model: false })],
   ["llm", () => llm({ rounds: 1, days: 1, cachedDays: 1, delayMs: 1 })],

@@ -1,0 +1,142 @@
+/**
+ * What a backup costs when little is new, against a copy and against restic.
+ *
+ *     bun bench/backup.ts
+ */
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PROJECT_DIR } from "../test/_samples.ts";
+import { embedderOf } from "./_embedders.ts";
+import { asMs, elapsed, median, renderReport, runProcess, type BenchReport, type BenchRow } from "./_measure.ts";
+import { makeMemory, outcomesLikeReal, writeOutcomes } from "./_memory.ts";
+
+/** What is measured. */
+export interface BackupOptions {
+  readonly outcomes?: number;
+  readonly added?: number;
+  readonly rounds?: number;
+}
+
+/** A way to back a folder up: once a call. */
+interface Contender {
+  readonly name: string;
+  /** Where its backups are. */
+  readonly dir: string;
+  back(): void;
+  readonly ms: number[];
+  readonly bytes: number[];
+}
+
+/** Measures it. */
+export async function backup(options: BackupOptions = {}): Promise<BenchReport> {
+  const { outcomes = 10_000, added = 100, rounds = 7 } = options;
+  const work = fs.mkdtempSync(join(tmpdir(), "carryover-bench-"));
+  try {
+    const memoryDir = join(work, "memory");
+    await makeMemory(memoryDir, { outcomes, embedder: embedderOf(128) });
+    const contenders = contendersIn(work, memoryDir);
+    // The first backups are of everything, and are not counted.
+    for (let round = -1; round < rounds; round++) {
+      for (const { back, dir, ms, bytes } of contenders) {
+        const before = diskBytes(dir);
+        const took = await elapsed(back);
+        if (round < 0) continue;
+        ms.push(took);
+        bytes.push(diskBytes(dir) - before);
+      }
+      writeOutcomes(memoryDir, outcomesLikeReal(added, { from: outcomes + added * (round + 1) }));
+    }
+    const shown = outcomes.toLocaleString("en");
+    return {
+      title: "Backup",
+      notes: [
+        `${shown} outcomes of which ${added} are new since the last backup, whole processes, medians of ${rounds} in turns; bytes that the disk has more afterwards, by blocks.`,
+        "Ours reads every file of the memory and of the backup before it, links what is equal, and syncs and reads back what is new. `cp -r` copies caches as well and syncs nothing; restic encrypts, and takes a file of the same time and size for unchanged.",
+      ],
+      rows: rowsOf(contenders, restic() ? undefined : "skipped: no restic"),
+    };
+  } finally {
+    fs.rmSync(work, { recursive: true });
+  }
+}
+
+function contendersIn(work: string, memoryDir: string): Contender[] {
+  const folder = (name: string): string => {
+    const dir = join(work, name);
+    fs.mkdirSync(dir);
+    return dir;
+  };
+  const [ours, copies] = [folder("ours"), folder("copies")];
+  const script = join(PROJECT_DIR, "scripts/backup.ts");
+  const flags = ["--memory-dir", memoryDir, "--backup-dir", ours];
+  let copied = 0;
+  const contenders: Omit<Contender, "ms" | "bytes">[] = [
+    { name: "backup create", dir: ours, back: () => runProcess([process.execPath, script, "create", ...flags]) },
+    {
+      name: "cp -r",
+      dir: copies,
+      back: () => runProcess(["cp", "-r", memoryDir, join(copies, String((copied += 1)))]),
+    },
+  ];
+  if (restic()) {
+    const dir = folder("restic");
+    const command = [
+      "restic",
+      "--quiet",
+      "--repo",
+      dir,
+      "--password-command",
+      "echo x",
+      "--cache-dir",
+      join(work, "cache"),
+    ];
+    runProcess([...command, "init"]);
+    contenders.push({ name: "restic backup", dir, back: () => runProcess([...command, "backup", memoryDir]) });
+  }
+  return contenders.map((contender) => ({ ...contender, ms: [], bytes: [] }));
+}
+
+function rowsOf(contenders: readonly Contender[], missing: string | undefined): BenchRow[] {
+  const [ours, ...peers] = contenders;
+  if (ours === undefined) return [];
+  const rows = peers.flatMap(({ name, ms, bytes }): BenchRow[] => {
+    const ratio = (of: (contender: Pick<Contender, "ms" | "bytes">) => number): string =>
+      (of(ours) / of({ ms, bytes })).toFixed(2);
+    return [
+      {
+        what: `time against ${name}`,
+        ours: asMs(median(ours.ms)),
+        peer: asMs(median(ms)),
+        ratio: ratio((contender) => median(contender.ms)),
+      },
+      {
+        what: `bytes against ${name}`,
+        ours: asKb(median(ours.bytes)),
+        peer: asKb(median(bytes)),
+        ratio: ratio((contender) => median(contender.bytes)),
+      },
+    ];
+  });
+  if (missing === undefined) return rows;
+  const skipped = ["time", "bytes"].map((what) => ({ what: `${what} against restic backup`, peer: missing }));
+  return [...rows, ...skipped];
+}
+
+/** Whether restic is here. */
+function restic(): boolean {
+  return spawnSync("restic", ["version"]).status === 0;
+}
+
+/** What a folder takes on the disk; a file of several names counts once. */
+function diskBytes(dir: string): number {
+  const [kilobytes = "0"] = runProcess(["du", "-sk", dir]).stdout.split("\t");
+  return 1024 * Number(kilobytes);
+}
+
+function asKb(bytes: number): string {
+  return `${Math.round(bytes / 1024).toLocaleString("en")} KiB`;
+}
+
+if (import.meta.main) console.log(renderReport(await backup()));

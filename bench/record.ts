@@ -1,0 +1,108 @@
+/**
+ * What it costs to remember a trade, against the least that a durable file costs on this machine.
+ *
+ *     bun bench/record.ts
+ */
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { diskStorage } from "../lib/host/disk-storage.ts";
+import { lockHolder } from "../lib/host/environment.ts";
+import { openMemory, type Memory } from "../lib/memory/memory.ts";
+import { encodeOutcome } from "../lib/memory/outcome.ts";
+import { embedderOf } from "./_embedders.ts";
+import { asMs, elapsed, median, quantile, renderReport, type BenchReport, type BenchRow } from "./_measure.ts";
+import { makeMemory, outcomesLikeReal, writeDurably } from "./_memory.ts";
+
+/** What is promised, of medians. */
+const AT_MOST = 1.3;
+/** Noise of a disk. */
+const FLAT = 1.2;
+
+/** What is measured. */
+export interface RecordOptions {
+  readonly sizes?: readonly number[];
+  /** Records at each size. */
+  readonly records?: number;
+}
+
+/** Measures it. */
+export async function record(options: RecordOptions = {}): Promise<BenchReport> {
+  const { sizes = [1000, 10_000, 100_000], records = 300 } = options;
+  const work = fs.mkdtempSync(join(tmpdir(), "carryover-bench-"));
+  try {
+    return {
+      title: "Recording a trade",
+      notes: [
+        `record(): ${records} at each size, in turns with the other sizes and with a bare loop in the same folder (write, fsync, rename, fsync the folder) of the same bytes. Medians.`,
+        `The caches are written behind it; a share of that is added in "with its share of flush()". It is called flat where the largest size takes at most ${FLAT} times what the smallest does.`,
+      ],
+      rows: await recordRows(work, { sizes, records }),
+    };
+  } finally {
+    fs.rmSync(work, { recursive: true });
+  }
+}
+
+async function recordRows(
+  work: string,
+  { sizes, records }: { sizes: readonly number[]; records: number },
+): Promise<BenchRow[]> {
+  const subjects = [];
+  for (const size of sizes) {
+    const dir = join(work, String(size));
+    await makeMemory(dir, { outcomes: size, embedder: embedderOf(128) });
+    const storage = diskStorage(dir);
+    const lock = await storage.lock(lockHolder());
+    const memory = await openMemory(storage, { embedder: embedderOf(128) });
+    const outcomes = outcomesLikeReal(records + 1, { from: size });
+    subjects.push({ size, dir, lock, memory, outcomes, ours: [] as number[], floor: [] as number[] });
+  }
+  for (let i = 0; i < records; i++) {
+    for (const { dir, memory, outcomes, ours, floor } of subjects) {
+      const outcome = outcomes[i];
+      if (outcome === undefined) continue;
+      floor.push(await elapsed(() => writeDurably(dir, `.tmp-floor-${i}`, encodeOutcome(outcome).bytes)));
+      ours.push(await elapsed(() => memory.record(outcome)));
+    }
+  }
+  const rows: BenchRow[] = [];
+  for (const { size, lock, memory, outcomes, ours, floor } of subjects) {
+    const last = outcomes.at(-1);
+    if (last !== undefined) await memory.record(last);
+    const flush = await elapsed(() => memory.flush());
+    await lock.release();
+    const middle = median(ours);
+    const ratio = middle / median(floor);
+    rows.push({
+      what: `record() at ${size.toLocaleString("en")}`,
+      ours: `${asMs(middle)}, p99 ${asMs(quantile(ours, 0.99))}; flush() ${asMs(flush)}, with its share ${asMs(middle + flush / flushEvery(memory))}`,
+      peer: `${asMs(median(floor))}, p99 ${asMs(quantile(floor, 0.99))}`,
+      ratio: ratio.toFixed(2),
+      goal: `at most ${AT_MOST}`,
+      met: ratio <= AT_MOST,
+    });
+  }
+  const [least, most] = [subjects[0], subjects.at(-1)].map((subject) => median(subject?.ours ?? []));
+  if (least === undefined || most === undefined) return rows;
+  const flat = most / least;
+  const what = "record() at the largest size against the smallest";
+  return [
+    ...rows,
+    {
+      what,
+      ours: asMs(most),
+      peer: asMs(least),
+      ratio: flat.toFixed(2),
+      goal: `flat: at most ${FLAT}`,
+      met: flat <= FLAT,
+    },
+  ];
+}
+
+/** Outcomes between two writes of the caches, as lib/memory/memory.ts has it. */
+function flushEvery(memory: Memory): number {
+  return Math.max(64, memory.rows.length / 8);
+}
+
+if (import.meta.main) console.log(renderReport(await record()));
