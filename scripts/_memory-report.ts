@@ -1,9 +1,11 @@
 /** What memory-stats shows. */
 import type { Breakdown } from "../lib/backtest/breakdown.ts";
 import type { MemoryReport } from "../lib/host/memory-report.ts";
+import { evidenceTable, moveLines, regretLine } from "./_learned-report.ts";
 import {
   bytes,
   fixed,
+  multiplier,
   paint,
   pct,
   scoreLine,
@@ -24,9 +26,13 @@ export function renderReport(report: MemoryReport): string {
   }
   return [
     counts(report) + shownChunks(report.chunks.length),
-    section("Providers: win rate of the trades they voted for, trades", breakdowns(report.providers, report.chunks)),
-    section("Regimes: win rate, trades", breakdowns(report.regimes, report.chunks)),
-    section("Assets: win rate, trades", breakdowns(report.assets, report.chunks)),
+    section(
+      "Providers: win rate of the trades they voted for +- its standard error, trades",
+      breakdowns(report.providers, report.chunks),
+    ),
+    section("Regimes: win rate +- its standard error, trades", breakdowns(report.regimes, report.chunks)),
+    section("Assets: win rate +- its standard error, trades", breakdowns(report.assets, report.chunks)),
+    section("What was learned: a vote for a trade earns its R, one against it the opposite", learned(report)),
     section("Confidence: what the ensemble said, and how often its trades gained before costs", confidence(report)),
   ].join("\n");
 }
@@ -77,7 +83,10 @@ function breakdowns(items: Readonly<Record<string, Breakdown>>, chunks: readonly
   ];
   const rows = Object.entries(items).map(([name, item]) => [
     name,
-    ...item.by_quarter.slice(-SHOWN_CHUNKS).map((cell) => `${pct(cell.win_rate)} ${cell.total_trades}`),
+    ...item.by_quarter.slice(-SHOWN_CHUNKS).map((cell) => {
+      const error = cell.win_rate_error_pct === null ? "" : ` +-${fixed(cell.win_rate_error_pct, 0)}`;
+      return `${fixed(cell.win_rate, 1)}${error} ${cell.total_trades}`;
+    }),
     trendArrow(item.trend?.change_pct ?? null, item.trend?.standard_error_pct ?? null),
     String(item.total_trades),
     pct(item.win_rate),
@@ -85,6 +94,20 @@ function breakdowns(items: Readonly<Record<string, Breakdown>>, chunks: readonly
     signed(item.mean_result_r, 3),
   ]);
   return table(columns, rows);
+}
+
+function learned({ evidence, regret, weights }: MemoryReport): string {
+  const chunks = weights?.chunks ?? [];
+  const head = evidenceTable(evidence, chunks.at(-1)?.multipliers_at_end) + regretLine(regret);
+  if (weights === null) return head;
+  const names = Object.keys(chunks.at(-1)?.multipliers_at_end ?? {});
+  const shown = chunks.slice(-SHOWN_CHUNKS);
+  const byChunk = table(
+    [{ title: "at the end of", align: "left" }, ...shown.map(({ quarter }) => ({ title: quarter }))],
+    names.map((name) => [name, ...shown.map(({ multipliers_at_end: at }) => multiplier(at[name] ?? null))]),
+  );
+  const moves = moveLines(chunks.flatMap(({ weight_moves: own }) => own));
+  return `${head}\nWeights of run ${weights.run_id.slice(0, 12)}, which made the newest trade, and what moved them most:\n${byChunk}${moves}`;
 }
 
 function confidence({ confidence: { before_calibration: scores } }: MemoryReport): string {

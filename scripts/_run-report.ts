@@ -5,6 +5,7 @@ import type { Summary } from "../lib/backtest/summary.ts";
 import type { RunOutcome } from "../lib/host/run-config.ts";
 import type { AskedCounts } from "../lib/providers/desk.ts";
 import { renderAsked } from "./_asked-report.ts";
+import { evidenceTable, moveLines, regretLine } from "./_learned-report.ts";
 import {
   duration,
   fixed,
@@ -79,6 +80,7 @@ export function renderSummary(outcome: RunOutcome): string {
     section("Regimes by chunk: win rate, trades", breakdowns(summary.regimes, summary)),
     section("Assets by chunk: win rate, trades, Sharpe", assets(summary)),
     section("Carried over", carriedOver(summary)),
+    section("What was learned: a vote for a trade earns its R, one against it the opposite", learned(summary)),
     section("Files", files(outcome)),
   ];
   return sections.join("\n");
@@ -180,6 +182,19 @@ function carriedOver({ quarterly_breakdown: chunks, memory_enabled: enabled }: S
     return `  ${q.quarter} starts with ${q.remembered_at_start} outcomes; ${multipliers.join(", ")}\n`;
   });
   return lines.join("");
+}
+
+function learned(summary: Summary): string {
+  const evidence = Object.fromEntries(
+    Object.entries(summary.providers).map(([name, { evidence: own }]) => [name, own]),
+  );
+  const next = summary.quarterly_breakdown.at(-1)?.provider_multipliers;
+  const moves = moveLines(summary.quarterly_breakdown.flatMap(({ weight_moves: own }) => own));
+  return [
+    evidenceTable(evidence, next),
+    regretLine(summary.regret),
+    moves === "" ? "" : `What moved the weights most:\n${moves.replaceAll(/^/gm, "  ").trimEnd()}\n`,
+  ].join("");
 }
 
 function files({ summary, memoryDir }: RunOutcome): string {

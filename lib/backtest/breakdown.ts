@@ -1,6 +1,6 @@
 /** How trades fared, in all and chunk by chunk. */
 import type { OutcomeRow } from "../memory/outcome-row.ts";
-import { meanOf, percentOf } from "./metrics.ts";
+import { deviationOf, meanOf, percentOf } from "./metrics.ts";
 
 /** How something fared in one chunk. Rates are 0..100; `null` where there were no trades. */
 export interface ChunkCell {
@@ -8,8 +8,11 @@ export interface ChunkCell {
   readonly total_trades: number;
   readonly winning_trades: number;
   readonly win_rate: number | null;
+  /** Standard errors: of a proportion with one win and one loss added, in percentage points; deviation / sqrt(trades). */
+  readonly win_rate_error_pct: number | null;
   readonly total_pnl: number;
   readonly mean_result_r: number | null;
+  readonly mean_result_r_error: number | null;
 }
 
 /** The change of a win rate from the first to the last chunk with trades, in percentage points. */
@@ -20,12 +23,7 @@ export interface WinRateTrend {
 }
 
 /** How something fared in a whole run and chunk by chunk. */
-export interface Breakdown<Cell extends ChunkCell = ChunkCell> {
-  readonly total_trades: number;
-  readonly winning_trades: number;
-  readonly win_rate: number | null;
-  readonly total_pnl: number;
-  readonly mean_result_r: number | null;
+export interface Breakdown<Cell extends ChunkCell = ChunkCell> extends Omit<ChunkCell, "quarter"> {
   /** `null` with fewer than two chunks with trades. */
   readonly trend: WinRateTrend | null;
   readonly by_quarter: readonly Cell[];
@@ -51,12 +49,16 @@ export function votedFor(row: OutcomeRow, provider: string): boolean {
 /** Adds trades up. */
 export function tally(rows: readonly OutcomeRow[]): Omit<ChunkCell, "quarter"> {
   const wins = rows.filter((row) => row.won).length;
+  const results = rows.flatMap((row) => row.resultR ?? []);
+  const deviation = deviationOf(results);
   return {
     total_trades: rows.length,
     winning_trades: wins,
     win_rate: percentOf(wins, rows.length),
+    win_rate_error_pct: rows.length === 0 ? null : 100 * Math.sqrt(rateVariance(wins, rows.length)),
     total_pnl: rows.reduce((sum, row) => sum + row.pnl, 0),
-    mean_result_r: meanOf(rows.flatMap((row) => row.resultR ?? [])),
+    mean_result_r: meanOf(results),
+    mean_result_r_error: deviation === null ? null : deviation / Math.sqrt(results.length),
   };
 }
 
@@ -66,13 +68,15 @@ function winRateTrend(cells: readonly ChunkCell[]): WinRateTrend | null {
   const first = traded[0];
   const last = traded.at(-1);
   if (first === undefined || last === undefined || first === last) return null;
-  const variance = ({ winning_trades: wins, total_trades: trades }: ChunkCell): number => {
-    // One win and one loss more (Agresti and Caffo 2000): without them three wins of three would leave no doubt.
-    const rate = (wins + 1) / (trades + 2);
-    return (rate * (1 - rate)) / (trades + 2);
-  };
+  const variance = ({ winning_trades: wins, total_trades: trades }: ChunkCell): number => rateVariance(wins, trades);
   return {
     change_pct: (last.win_rate ?? 0) - (first.win_rate ?? 0),
     standard_error_pct: 100 * Math.sqrt(variance(first) + variance(last)),
   };
+}
+
+/** One win and one loss are added (Agresti and Caffo 2000): without them three wins of three would leave no doubt. */
+function rateVariance(wins: number, trades: number): number {
+  const rate = (wins + 1) / (trades + 2);
+  return (rate * (1 - rate)) / (trades + 2);
 }

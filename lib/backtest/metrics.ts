@@ -38,10 +38,9 @@ function afterSunday(date: string): string {
 /** Mean / sample deviation x sqrt(days a year), risk-free rate 0 (Sharpe 1994); `null` without two days that differ. */
 export function sharpeRatio(returns: readonly number[], daysPerYear: DaysPerYear): number | null {
   const mean = meanOf(returns);
-  if (mean === null || returns.length < 2) return null;
-  const squares = returns.reduce((sum, r) => sum + (r - mean) * (r - mean), 0);
-  if (squares === 0) return null;
-  return (mean / Math.sqrt(squares / (returns.length - 1))) * Math.sqrt(daysPerYear);
+  const deviation = deviationOf(returns);
+  if (mean === null || deviation === null || deviation === 0) return null;
+  return (mean / deviation) * Math.sqrt(daysPerYear);
 }
 
 /** Like the Sharpe ratio, over the root mean square of min(r, 0) of all days (Sortino and Price 1994). */
@@ -81,6 +80,14 @@ export function profitFactor(pnls: readonly number[]): number | null {
 /** Plain mean; `null` of nothing. */
 export function meanOf(values: readonly number[]): number | null {
   return values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
+}
+
+/** Sample deviation; `null` of fewer than two. */
+export function deviationOf(values: readonly number[]): number | null {
+  const mean = meanOf(values);
+  if (mean === null || values.length < 2) return null;
+  const squares = values.reduce((sum, value) => sum + (value - mean) * (value - mean), 0);
+  return Math.sqrt(squares / (values.length - 1));
 }
 
 /** `part` of `whole` in percent; `null` of nothing. */

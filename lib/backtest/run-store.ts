@@ -9,6 +9,7 @@ import { encodeJson, isRecord, readJsonObject } from "../files/json-file.ts";
 import { encodeSealedJson, readSealedJson } from "../files/sealed-json.ts";
 import { sha256OfText } from "../files/sha256-of-text.ts";
 import type { Storage } from "../files/storage.ts";
+import type { WeightMove } from "./learned.ts";
 import type { BrokerState } from "./orders.ts";
 import { runIdOf, type RunKey } from "./run-key.ts";
 import type { Summary } from "./summary.ts";
@@ -54,6 +55,8 @@ export interface ChunkRecord {
   readonly remembered_at_start: number;
   readonly multipliers_at_start: Readonly<Record<string, number>>;
   readonly multipliers_at_end: Readonly<Record<string, number>>;
+  /** The five trades that moved the weights most; none with memory off. */
+  readonly weight_moves: readonly WeightMove[];
   /** Equity at the borders. */
   readonly initial_balance: number;
   readonly final_value: number;

@@ -10,6 +10,7 @@ import { openFeed } from "./asset-feed.ts";
 import { openBroker } from "./broker.ts";
 import { runChunk } from "./chunk-loop.ts";
 import { planChunks, type Chunk } from "./chunks.ts";
+import { largestMoves } from "./learned.ts";
 import type { LoopContext } from "./loop-context.ts";
 import { committedChunks, discardStrays, ownOutcomes, type OwnOutcomes } from "./resume.ts";
 import { barsIn, closingChunk, daysPerYearOf, gapsIn } from "./run-bars.ts";
@@ -124,11 +125,13 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
     providers: names,
   };
   const context = openContext(job, { runId: run.id, chunks, runMemory, own, records });
-  // Just after a border, what closed at the border is remembered.
-  const multipliersAfter = (borderMs: number): Record<string, number> => {
-    const weights = runMemory.weights(borderMs + 1);
+  const multipliersAsOf = (asOf: number): Record<string, number> => {
+    const weights = runMemory.weights(asOf);
     return Object.fromEntries(names.map((name, i) => [name, (weights[i] ?? 0) * names.length]));
   };
+
+  // Just after a border, what closed at the border is remembered.
+  const multipliersAfter = (borderMs: number): Record<string, number> => multipliersAsOf(borderMs + 1);
 
   const chunksRun = chunks.slice(records.length);
   for (const chunk of chunksRun) {
@@ -153,6 +156,7 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
       remembered_at_start: atStart.remembered,
       multipliers_at_start: atStart.multipliers,
       multipliers_at_end: multipliersAfter(chunk.endMs),
+      weight_moves: job.memorySettings.enabled ? largestMoves(result.recorded, multipliersAsOf) : [],
       initial_balance: atStart.balance,
       final_value: context.broker.equity(),
       max_drawdown_pct: result.maxDrawdownPct,

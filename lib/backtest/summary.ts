@@ -3,6 +3,7 @@ import type { OutcomeRow } from "../memory/outcome-row.ts";
 import { breakdownOf, inChunk, tally, votedFor, type Breakdown, type ChunkCell } from "./breakdown.ts";
 import { isoDate, type Chunk } from "./chunks.ts";
 import { confidenceScores, type ConfidenceScores } from "./confidence.ts";
+import { evidenceOf, regretOf, type ProviderEvidence, type Regret, type WeightMove } from "./learned.ts";
 import {
   cagrPct,
   lastOfDays,
@@ -35,6 +36,8 @@ export interface QuarterSummary {
   readonly provider_multipliers_at_start: Readonly<Record<string, number>>;
   /** As of the chunk's end. */
   readonly provider_multipliers: Readonly<Record<string, number>>;
+  /** The trades that moved them most, largest move first. */
+  readonly weight_moves: readonly WeightMove[];
 }
 
 /** `summary.json`, and what `run-chunks --json` prints. */
@@ -68,9 +71,12 @@ export interface Summary {
   readonly skipped: { readonly max_positions: number; readonly correlation: number; readonly size: number };
   readonly not_filled: number;
   readonly quarterly_breakdown: readonly QuarterSummary[];
-  readonly providers: Readonly<Record<string, Breakdown & { readonly abstentions: number }>>;
+  readonly providers: Readonly<
+    Record<string, Breakdown & { readonly abstentions: number; readonly evidence: ProviderEvidence }>
+  >;
   readonly regimes: Readonly<Record<string, Breakdown>>;
   readonly assets_breakdown: Readonly<Record<string, Breakdown<ChunkCell & { readonly sharpe_ratio: number | null }>>>;
+  readonly regret: Regret | null;
   readonly confidence: ConfidenceScores;
   readonly memory_persistence: {
     /** Outcomes of earlier runs in the window when the run started. */
@@ -180,7 +186,8 @@ export function summarize(input: SummaryInput, persistence: Summary["memory_pers
     providers: Object.fromEntries(
       input.providers.map((name) => {
         const own = rows.filter((row) => votedFor(row, name));
-        return [name, { ...breakdownOf(own, input.chunks), abstentions: sum((c) => c.abstentions[name] ?? 0) }];
+        const abstentions = sum((c) => c.abstentions[name] ?? 0);
+        return [name, { ...breakdownOf(own, input.chunks), abstentions, evidence: evidenceOf(rows, name) }];
       }),
     ),
     regimes: Object.fromEntries(
@@ -190,6 +197,7 @@ export function summarize(input: SummaryInput, persistence: Summary["memory_pers
       }),
     ),
     assets_breakdown: Object.fromEntries(input.assets.map((asset) => [asset, assetBreakdown(asset, input)])),
+    regret: regretOf(rows, input.providers),
     confidence: confidenceScores(rows),
     memory_persistence: persistence,
   };
@@ -214,6 +222,7 @@ function quarterOf(record: ChunkRecord, input: SummaryInput): QuarterSummary {
     remembered_at_start: record.remembered_at_start,
     provider_multipliers_at_start: record.multipliers_at_start,
     provider_multipliers: record.multipliers_at_end,
+    weight_moves: record.weight_moves,
   };
 }
 

@@ -1,7 +1,9 @@
 import { confidenceScores, type ConfidenceScores } from "../backtest/confidence.ts";
 import { breakdownOf, votedFor, type Breakdown } from "../backtest/breakdown.ts";
+import { evidenceOf, regretOf, type ProviderEvidence, type Regret, type WeightMove } from "../backtest/learned.ts";
+import { openRunStore, type ChunkRecord } from "../backtest/run-store.ts";
 import type { Market } from "../domain.ts";
-import type { StoredFile } from "../files/storage.ts";
+import type { Storage, StoredFile } from "../files/storage.ts";
 import { distinctTrades, type OutcomeRow } from "../memory/outcome-row.ts";
 import { readMemory } from "../memory/read-memory.ts";
 import { isSnapshotFile } from "../memory/snapshot-store.ts";
@@ -48,6 +50,19 @@ export interface MemoryReport {
   readonly regimes: Readonly<Record<string, Breakdown>>;
   readonly assets: Readonly<Record<string, Breakdown>>;
   readonly confidence: ConfidenceScores;
+  /** By provider, over all trades; forget marks, which only learning obeys, are passed over. */
+  readonly evidence: Readonly<Record<string, ProviderEvidence>>;
+  readonly regret: Regret | null;
+  /** How the weights moved in the run that made the newest trade; `null` where that run is not here. */
+  readonly weights: {
+    readonly run_id: string;
+    readonly chunks: readonly {
+      readonly quarter: string;
+      readonly multipliers_at_start: Readonly<Record<string, number>>;
+      readonly multipliers_at_end: Readonly<Record<string, number>>;
+      readonly weight_moves: readonly WeightMove[];
+    }[];
+  } | null;
 }
 
 /**
@@ -80,6 +95,7 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
   const snapshots = listing.files.filter(({ name }) => isSnapshotFile(name));
   const sizeOf = (file: string): number => listing.files.find(({ name }) => name === file)?.size ?? 0;
   const newest = ofMarket.at(-1);
+  const voters = [...new Set(trades.flatMap((row) => row.votes.map((vote) => vote.provider)))].toSorted();
   return {
     memory_dir: memoryDir,
     outcomes: {
@@ -127,6 +143,33 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
       (row, name) => row.asset === name,
     ),
     confidence: confidenceScores(trades),
+    evidence: Object.fromEntries(voters.map((name) => [name, evidenceOf(trades, name)])),
+    regret: regretOf(trades, voters),
+    weights: newest === undefined ? null : await weightsOf(storage, newest.runId),
+  };
+}
+
+/** How the weights moved in a run; `null` where its chunks are not here. */
+async function weightsOf(storage: Storage, runId: string): Promise<MemoryReport["weights"]> {
+  if (runId === "") return null;
+  const { files } = await storage.list(`runs/${runId}`);
+  const names = files.flatMap(({ name }) => /^(?!manifest\.|summary\.)([^.]+)\.json$/.exec(name)?.[1] ?? []);
+  const store = openRunStore(storage, runId);
+  const records: ChunkRecord[] = [];
+  for (const name of names) {
+    const record = await store.readChunk(name);
+    if (record !== undefined) records.push(record);
+  }
+  if (records.length === 0) return null;
+  records.sort((a, b) => (a.start < b.start ? -1 : 1));
+  return {
+    run_id: runId,
+    chunks: records.map(({ chunk, multipliers_at_start, multipliers_at_end, weight_moves }) => ({
+      quarter: chunk,
+      multipliers_at_start,
+      multipliers_at_end,
+      weight_moves,
+    })),
   };
 }
 

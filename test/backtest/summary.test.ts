@@ -53,6 +53,7 @@ function record(
     remembered_at_start: 5,
     multipliers_at_start: { trend: 1, other: 1 },
     multipliers_at_end: { trend: 1.2, other: 0.8 },
+    weight_moves: [],
     initial_balance: parts.initial,
     final_value: final,
     max_drawdown_pct: 3,

@@ -978,6 +978,33 @@ def compare_scores(outcomes, summary, differences):
         differences.compare(f"summary confidence {field}", value, (found or {}).get(field, MISSING))
 
 
+def compare_learned(outcomes, summary, differences):
+    """RULES.md, "What was learned": evidence and regret, from the outcomes as written."""
+    sums = {}
+    for name, provider in (summary.get("providers") or {}).items():
+        found = provider.get("evidence") or {}
+        evidence = []
+        for outcome in outcomes:
+            for vote in outcome["votes"]:
+                if vote["provider"] == name and vote["action"] != "HOLD" and not vote.get("error"):
+                    agrees = vote["action"] == outcome["action"]
+                    evidence.append(outcome["result_r"] if agrees else -outcome["result_r"])
+        n = len(evidence)
+        mean = sum(evidence) / n if n else None
+        error = math.sqrt(sum((e - mean) ** 2 for e in evidence) / (n - 1) / n) if n > 1 else None
+        expected = {"trades": n, "sum_r": sum(evidence), "mean_r": mean, "standard_error_r": error}
+        for field, value in expected.items():
+            differences.compare(f"summary {name} evidence {field}", value, found.get(field, MISSING))
+        if n:
+            sums[name] = sum(evidence)
+    regret = summary.get("regret")
+    if not sums:
+        differences.compare("summary regret", None, regret)
+        return
+    ensemble = sum(outcome["result_r"] for outcome in outcomes)
+    differences.compare("summary regret_r", max(sums.values()) - ensemble, (regret or {}).get("regret_r", MISSING))
+
+
 def compare_breakdown(by_chunk, summary, differences):
     for entry in summary.get("quarterly_breakdown") or []:
         name = entry.get("quarter")
@@ -1092,6 +1119,7 @@ def main():
         compare_summary(test, metrics, summary, options.run_id, differences)
         compare_breakdown(by_chunk, summary, differences)
         compare_scores(list(outcomes.values()), summary, differences)
+        compare_learned(list(outcomes.values()), summary, differences)
     if options.chunks:
         compare_chunk_files(options.chunks, raw_lines, spans, by_chunk, settings.timeframe, differences)
 
