@@ -21,7 +21,7 @@ export function bySentence(embedder: Embedder): Method {
   };
   return async ({ memory, queries }) => {
     const index = createSearchIndex({ dim: embedder.dim });
-    for (const { sentence } of memory) index.insert(await vectorOf(sentence));
+    for (const { sentence } of memory) index.insert([await vectorOf(sentence)]);
     const nearest: number[][] = [];
     for (const { sentence } of queries) {
       nearest.push(index.search(await vectorOf(sentence), { k: K }).map(({ row }) => row));

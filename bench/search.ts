@@ -140,6 +140,7 @@ async function prepare(bench: Bench, data: { size: number; isEqual: boolean }): 
   const queries = Array.from({ length: QUERIES }, (_, i) => vectors.slice((size + i) * DIM, (size + i + 1) * DIM));
   if (isEqual) for (let row = 1; row < size; row++) vectors.copyWithin(row * DIM, 0, DIM);
   const own = vectors.subarray(0, size * DIM);
+  const rows = Array.from({ length: size }, (_, row) => own.subarray(row * DIM, (row + 1) * DIM));
   if (bench.peers !== undefined) {
     const files = { rows: join(bench.work, "rows.f32"), queries: join(bench.work, "queries.f32") };
     writeFileSync(files.rows, own);
@@ -148,10 +149,10 @@ async function prepare(bench: Bench, data: { size: number; isEqual: boolean }): 
     for (const [peer, reason] of Object.entries(failed)) bench.missing.set(peer, reason);
   }
   const index = createSearchIndex({ dim: DIM });
-  index.insert(own);
+  index.insert(rows);
   const hasPlain = size <= PLAIN_ROWS && !isEqual;
   const plain = hasPlain ? createSearchIndex({ dim: DIM, kernel: plainKernel() }) : undefined;
-  plain?.insert(own);
+  plain?.insert(rows);
   return { index, plain, queries };
 }
 

@@ -78,7 +78,7 @@ export async function recallTrades(
       vector = await embedSentence(embedder, situationSentence(description));
       embedded += 1;
     }
-    index.insert(vector);
+    index.insert([vector]);
     searched.push(row);
   }
   const matches = searched.length === 0 ? [] : index.search(await embedSentence(embedder, sentence), { k });

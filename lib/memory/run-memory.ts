@@ -73,7 +73,7 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     while (place > 0 && compareRows(rows[place - 1] as OutcomeRow, row) > 0) place--;
     if (rows[place - 1]?.id === row.id) return;
     lastWeights = undefined;
-    vectors?.insert(entry.vector, place);
+    vectors?.insert([entry.vector], place);
     rows.splice(place, 0, row);
     exits.splice(place, 0, row.exitMs);
     options.providers.forEach((provider, p) => {

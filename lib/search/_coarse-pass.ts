@@ -1,6 +1,7 @@
 /** The first pass of a search: bounds of similarities from int8 codes. */
 import { createBest } from "./_best.ts";
 import { BLOCK_ROWS, type Blocks } from "./_blocks.ts";
+import type { Codes } from "./_codes.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** How far the square of a vector's length may be from 1. */
@@ -14,6 +15,9 @@ const ROUNDING = 1e-9;
 
 /** Int8 codes times a query's codes sum up to an int32 if the query's codes, without sign, sum up to this at most. */
 const MAX_QUERY_SUM = 16_900_000;
+
+/** More than floats lose of a product of a sum and a scale, relative to it. */
+const FLOAT_ROUNDING = 1e-6;
 
 /** Up to so many candidates it never pays to compute all rows instead. */
 const FEW_CANDIDATES = 2048;
@@ -34,53 +38,69 @@ export interface Candidates {
   readonly floor: number;
 }
 
+/** What a first pass takes. */
+export interface CoarseSearch extends Range {
+  /** It is in the kernel's memory already; its codes are written here. */
+  readonly query: Float32Array;
+  readonly wanted: number;
+  /** No row that is less similar is wanted. */
+  readonly least: number;
+}
+
 /**
- * Finds the rows that may be among the `wanted` best.
+ * Finds the rows that may be among the `wanted` best. Of rows that are all alike it takes the first ones: more of them
+ * are not wanted.
  *
- * @param search `query`: it is in the kernel's memory already; its codes are written here.
+ * @param index `codes`: of all rows of the range.
  * @returns `undefined` if they are so many that computing all rows is cheaper.
  */
 export function coarsePass(
-  kernel: Kernel,
-  blocks: Blocks,
-  search: Range & { query: Float32Array; wanted: number },
+  index: { kernel: Kernel; blocks: Blocks; codes: Codes },
+  search: CoarseSearch,
 ): Candidates | undefined {
+  const { kernel, blocks, codes } = index;
   const { from, to, accept, query, wanted } = search;
-  const { stride, codedQuery, scores } = blocks;
+  const { stride, codedQuery, scores, list } = blocks;
   const { floats, ints, shorts } = blocks.views();
   const { step, perError, rest } = codeQuery(query, shorts.subarray(codedQuery / 2));
   // Most rows fail already with the largest error of all, which takes one product.
-  const largestMargin = blocks.largestError() * perError + rest;
+  const largestMargin = codes.largestError() * perError + rest;
   const best = createBest(wanted);
-  let floor = -Infinity;
-  let leastScaled = -Infinity;
+  const repeated = new Map<number, number>();
+  let floor = search.least;
   const rows: number[] = [];
   const uppers: number[] = [];
   const lowers: number[] = [];
 
   for (let first = from; first < to;) {
     const count = Math.min(BLOCK_ROWS - (first % BLOCK_ROWS), to - first);
-    kernel.coarse(blocks.codesAt(first), count, stride, codedQuery, scores);
-    const sums = scores / 4;
     const scales = blocks.scaleAt(first) / 4;
     const errors = blocks.errorAt(first) / 4;
+    kernel.coarse(blocks.codesAt(first), count, stride, codedQuery, scores);
     if (first === from && accept === undefined) {
-      const least = leastOfBest(ints.subarray(sums, sums + count), floats.subarray(scales), wanted);
-      floor = least * step - largestMargin;
-      leastScaled = (floor - largestMargin) / step;
+      const least = leastOfBest(ints.subarray(scores / 4, scores / 4 + count), floats.subarray(scales), wanted);
+      floor = Math.max(floor, least * step - largestMargin);
     }
-    for (let i = 0; i < count; i++) {
-      const scaled = (ints[sums + i] as number) * (floats[scales + i] as number);
-      if (scaled < leastScaled) continue;
-      const middle = scaled * step;
+    const leastScaled = (floor - largestMargin) / step;
+    const leastFloat = leastScaled - Math.abs(leastScaled) * FLOAT_ROUNDING;
+    const selected = kernel.select(scores, scales * 4, count, leastFloat, list);
+    for (let next = list / 4, end = next + selected; next < end; next++) {
+      const i = ints[next] as number;
+      const row = first + i;
+      const middle = (ints[scores / 4 + i] as number) * (floats[scales + i] as number) * step;
       const margin = (floats[errors + i] as number) * perError + rest;
-      if (middle + margin < floor || (accept !== undefined && !accept(first + i))) continue;
-      rows.push(first + i);
+      if (middle + margin < floor || (accept !== undefined && !accept(row))) continue;
+      const firstAlike = codes.firstAlike(row);
+      if (firstAlike !== row) {
+        const before = repeated.get(firstAlike) ?? 0;
+        if (before >= wanted) continue;
+        repeated.set(firstAlike, before + 1);
+      }
+      rows.push(row);
       uppers.push(middle + margin);
       lowers.push(middle - margin);
-      best.offer(first + i, middle - margin);
+      best.offer(row, middle - margin);
       floor = Math.max(floor, best.least());
-      leastScaled = (floor - largestMargin) / step;
     }
     first += count;
     const room = Math.max(FEW_CANDIDATES, 4 * wanted, (first - from) >> 3);

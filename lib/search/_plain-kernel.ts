@@ -22,11 +22,19 @@ export function plainKernel(): Kernel {
       shorts = new Int16Array(buffer);
       ints = new Int32Array(buffer);
     },
-    exact: (list, count, stride, query, scores) => {
-      exactRows(floats, { doubles, ints, list: list / 4, count, stride, query: query / 8, scores: scores / 8 });
+    exact: (row, count, stride, query, scores) => {
+      exactRows(floats, { doubles, row: row / 4, count, stride, query: query / 8, scores: scores / 8 });
     },
     coarse: (code, count, stride, query, scores) => {
       coarseRows(bytes, { shorts, ints, code, count, stride, query: query / 2, scores: scores / 4 });
+    },
+    select: (sums, scales, count, least, list) => {
+      let next = list / 4;
+      for (let i = 0; i < count; i++) {
+        const scaled = (ints[sums / 4 + i] as number) * (floats[scales / 4 + i] as number);
+        if (Math.fround(scaled) >= least) ints[next++] = i;
+      }
+      return next - list / 4;
     },
     encode: (row, count, stride, code, scales, errors) => {
       for (let i = 0; i < count; i++) {
@@ -48,13 +56,10 @@ interface Places {
   readonly scores: number;
 }
 
-function exactRows(
-  floats: Float32Array,
-  places: Places & { doubles: Float64Array; ints: Int32Array; list: number },
-): void {
-  const { doubles, ints, list, count, stride, query, scores } = places;
+function exactRows(floats: Float32Array, places: Places & { doubles: Float64Array; row: number }): void {
+  const { doubles, count, stride, query, scores } = places;
+  let j = places.row;
   for (let r = 0; r < count; r++) {
-    let j = ((ints[list + r] as number) >>> 0) / 4;
     let a = 0;
     let b = 0;
     let c = 0;

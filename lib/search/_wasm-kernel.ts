@@ -13,7 +13,7 @@ export function wasmKernel(): Kernel | undefined {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
   // The module is ours: a test compiles it anew and finds the same bytes.
-  const { exact, coarse, encode } = exports as unknown as Pick<Kernel, "exact" | "coarse" | "encode">;
+  const { exact, coarse, select, encode } = exports as unknown as Omit<Kernel, "buffer" | "grow">;
   return {
     get buffer() {
       return memory.buffer;
@@ -21,6 +21,7 @@ export function wasmKernel(): Kernel | undefined {
     grow: (bytes) => void memory.grow(Math.ceil(bytes / PAGE_BYTES)),
     exact,
     coarse,
+    select,
     encode,
   };
 }

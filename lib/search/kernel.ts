@@ -17,13 +17,21 @@ export interface Kernel {
   grow(bytes: number): void;
 
   /**
-   * Writes the similarities of the `count` rows of floats whose addresses are at `list`, as uint32, to a query of doubles,
-   * as doubles: of four sums, of each fourth product, (1st + 2nd) + (3rd + 4th).
+   * Writes the similarities of `count` rows of floats to a query of doubles, as doubles: of four sums, of each fourth
+   * product, (1st + 2nd) + (3rd + 4th).
    */
-  exact(list: number, count: number, stride: number, query: number, scores: number): void;
+  exact(row: number, count: number, stride: number, query: number, scores: number): void;
 
   /** Writes the sums of products of `count` rows of int8 codes and an int16 query, as int32, in whose range they are. */
   coarse(code: number, count: number, stride: number, query: number, scores: number): void;
+
+  /**
+   * Writes the places (int32, from 0) of those of `count` sums of `coarse()` that times their scales, in floats, are at
+   * least `least`. The list takes `count` rounded up to a multiple of 4.
+   *
+   * @returns How many there are.
+   */
+  select(sums: number, scales: number, count: number, least: number, list: number): number;
 
   /**
    * Writes the int8 codes of `count` rows, none of them zero, and for each row, as floats, the scale of its codes and the

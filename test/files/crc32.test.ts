@@ -21,6 +21,16 @@ test("crc32() is zlib's, for any length and wherever the bytes begin in their bu
   );
 });
 
+test("crc32() is zlib's for many bytes, of which two halves are summed at once", () => {
+  const bytes = Uint8Array.from({ length: 70_000 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 21);
+  for (const length of [16_380, 16_384, 16_387, 16_392, 16_400, 30_011, 69_990]) {
+    for (const offset of [0, 1, 3, 8]) {
+      const view = bytes.subarray(offset, offset + length);
+      expect(crc32(view)).toBe(zlibCrc32(view));
+    }
+  }
+});
+
 test("crc32Hex() has eight digits, whatever the sum", () => {
   // 0x0c877f61 is zlib's sum of these bytes, which begins with a zero.
   const bytes = new TextEncoder().encode("Test vector from febooti.com");

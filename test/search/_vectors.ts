@@ -56,11 +56,3 @@ export function bruteForce(rows: readonly Float32Array[], query: Float32Array, o
     .toSorted((a, b) => b.similarity - a.similarity || a.row - b.row)
     .slice(0, k);
 }
-
-/** Vectors one after the other. */
-export function flat(vectors: readonly Float32Array[]): Float32Array {
-  const dim = vectors[0]?.length ?? 0;
-  const all = new Float32Array(vectors.length * dim);
-  vectors.forEach((vector, i) => all.set(vector, i * dim));
-  return all;
-}

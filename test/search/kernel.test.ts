@@ -13,11 +13,11 @@ test("the WebAssembly is what assembly/scan.ts compiles to", async () => {
 const PROGRAM = `
 const { openKernel } = await import("./lib/search/kernel.ts");
 const { createSearchIndex } = await import("./lib/search/search-index.ts");
-const { dice, flat, vectorsOf } = await import("./test/search/_vectors.ts");
+const { dice, vectorsOf } = await import("./test/search/_vectors.ts");
 const isNative = openKernel().exact.toString().includes("native code");
 const vectors = vectorsOf("clustered", { count: 3000, dim: 128 }, dice(1));
 const index = createSearchIndex({ dim: 128 });
-index.insert(flat(vectors));
+index.insert(vectors);
 console.log(JSON.stringify({ isNative, matches: index.search(vectors[5], { k: 20 }) }));
 `;
 

@@ -8,18 +8,17 @@
  */
 
 /**
- * Similarities of the `count` rows whose addresses are at `list`: the sums of each fourth product, added as
- * (1st + 2nd) + (3rd + 4th), all in doubles.
+ * Similarities of `count` rows of floats: the sums of each fourth product, added as (1st + 2nd) + (3rd + 4th), all in
+ * doubles.
  */
-export function exact(list: usize, count: i32, stride: i32, query: usize, scores: usize): void {
+export function exact(row: usize, count: i32, stride: i32, query: usize, scores: usize): void {
   const quarter = count >> 2;
-  const listApart = <usize>quarter * 4;
+  const apart = <usize>quarter * stride * 4;
   const scoresApart = <usize>quarter * 8;
-  for (const last = list + listApart; list < last; list += 4) {
-    let row0 = <usize>load<u32>(list);
-    let row1 = <usize>load<u32>(list + listApart);
-    let row2 = <usize>load<u32>(list + 2 * listApart);
-    let row3 = <usize>load<u32>(list + 3 * listApart);
+  for (const last = row + apart; row < last; scores += 8) {
+    let row1 = row + apart;
+    let row2 = row1 + apart;
+    let row3 = row2 + apart;
     let ab0 = f64x2.splat(0);
     let cd0 = f64x2.splat(0);
     let ab1 = f64x2.splat(0);
@@ -29,11 +28,11 @@ export function exact(list: usize, count: i32, stride: i32, query: usize, scores
     let ab3 = f64x2.splat(0);
     let cd3 = f64x2.splat(0);
     let q = query;
-    for (const end = row0 + stride * 4; row0 < end; row0 += 16) {
+    for (const end = row + stride * 4; row < end; row += 16) {
       const ab = v128.load(q);
       const cd = v128.load(q, 16);
-      ab0 = f64x2.add(ab0, f64x2.mul(pair(row0), ab));
-      cd0 = f64x2.add(cd0, f64x2.mul(pair(row0 + 8), cd));
+      ab0 = f64x2.add(ab0, f64x2.mul(pair(row), ab));
+      cd0 = f64x2.add(cd0, f64x2.mul(pair(row + 8), cd));
       ab1 = f64x2.add(ab1, f64x2.mul(pair(row1), ab));
       cd1 = f64x2.add(cd1, f64x2.mul(pair(row1 + 8), cd));
       ab2 = f64x2.add(ab2, f64x2.mul(pair(row2), ab));
@@ -49,13 +48,11 @@ export function exact(list: usize, count: i32, stride: i32, query: usize, scores
     store<f64>(scores + scoresApart, sumOfPairs(ab1, cd1));
     store<f64>(scores + 2 * scoresApart, sumOfPairs(ab2, cd2));
     store<f64>(scores + 3 * scoresApart, sumOfPairs(ab3, cd3));
-    scores += 8;
   }
 
-  list += 3 * listApart;
+  row += 3 * apart;
   scores += 3 * scoresApart;
   for (let rest = count & 3; rest > 0; rest--) {
-    let row = <usize>load<u32>(list);
     let ab = f64x2.splat(0);
     let cd = f64x2.splat(0);
     let q = query;
@@ -65,7 +62,6 @@ export function exact(list: usize, count: i32, stride: i32, query: usize, scores
       q += 32;
     }
     store<f64>(scores, sumOfPairs(ab, cd));
-    list += 4;
     scores += 8;
   }
 }
@@ -118,6 +114,28 @@ export function coarse(code: usize, count: i32, stride: i32, query: usize, score
     store<i32>(scores, sumOfLanes(sum));
     scores += 4;
   }
+}
+
+/**
+ * Writes the places of those of `count` sums that times their scales, in floats, are at least `least`.
+ *
+ * @returns How many.
+ */
+export function select(sums: usize, scales: usize, count: i32, least: f32, list: usize): i32 {
+  const threshold = f32x4.splat(least);
+  const start = list;
+  for (let first = 0; first < count; first += 4) {
+    const scaled = f32x4.mul(f32x4.convert_i32x4_s(v128.load(sums)), v128.load(scales));
+    for (let mask = i32x4.bitmask(f32x4.ge(scaled, threshold)); mask > 0; mask &= mask - 1) {
+      store<i32>(list, first + ctz(mask));
+      list += 4;
+    }
+    sums += 16;
+    scales += 16;
+  }
+  // What comes after the last row may have been taken with it.
+  while (list > start && load<i32>(list - 4) >= count) list -= 4;
+  return <i32>((list - start) >> 2);
 }
 
 /** Writes the int8 codes of `count` rows, the scale of each, and the length of what is lost, rounded up. */
