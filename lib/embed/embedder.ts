@@ -1,5 +1,8 @@
 import { CarryoverError } from "../errors.ts";
 
+/** How far the square of a vector's length may be from 1. */
+const UNIT_TOLERANCE = 1e-3;
+
 /** Turns a sentence into a vector, so that sentences of like meaning lie close. */
 export interface Embedder {
   /** Its name in config.yaml and in the sidecar. */
@@ -16,7 +19,8 @@ export interface Embedder {
 /**
  * Embeds a sentence, and holds the embedder to its promise before anything is made of the vector.
  *
- * @throws {CarryoverError} `BAD_OUTCOME` if the vector has another length, or a number in it is not finite.
+ * @throws {CarryoverError} `BAD_OUTCOME` if the vector has another number of floats, is not of unit length (within 0.05 %), or a number in it
+ *   is not finite.
  */
 export async function embedSentence(embedder: Embedder, sentence: string): Promise<Float32Array> {
   const vector = await embedder.embed(sentence);
@@ -26,6 +30,13 @@ export async function embedSentence(embedder: Embedder, sentence: string): Promi
     throw new CarryoverError(
       "BAD_OUTCOME",
       `Cannot embed "${sentence}" with "${embedder.id}": found ${found}, expected ${embedder.dim} finite numbers`,
+    );
+  }
+  const squares = vector.reduce((sum, value) => sum + value * value, 0);
+  if (Math.abs(squares - 1) > UNIT_TOLERANCE) {
+    throw new CarryoverError(
+      "BAD_OUTCOME",
+      `Cannot embed "${sentence}" with "${embedder.id}": found a vector of length ${Math.sqrt(squares)}, expected 1`,
     );
   }
   return vector;

@@ -2,10 +2,8 @@
 import { createBest } from "./_best.ts";
 import { BLOCK_ROWS, type Blocks } from "./_blocks.ts";
 import type { Codes } from "./_codes.ts";
+import { UNIT_TOLERANCE } from "./_unit.ts";
 import type { Kernel } from "./kernel.ts";
-
-/** How far the square of a vector's length may be from 1. */
-export const UNIT_TOLERANCE = 1e-3;
 
 /** No vector is longer. */
 const LONGEST = Math.sqrt(1 + UNIT_TOLERANCE);

@@ -1,5 +1,6 @@
 /** The int8 codes of an index's rows, made while it is searched: an index that is only opened, or asked once, does without. */
 import { BATCH_ROWS, BLOCK_ROWS, type Blocks } from "./_blocks.ts";
+import { assertUnit } from "./_unit.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** Rows that one search codes at most: some milliseconds of work. */
@@ -13,7 +14,11 @@ export interface Codes {
   largestError(): number;
   /** The first row with the same numbers as a row, which may be itself. */
   firstAlike(row: number): number;
-  /** Codes more rows, up to `to` or a limit. */
+  /**
+   * Codes more rows, up to `to` or a limit.
+   *
+   * @throws {RangeError} If one is not of unit length, or there is no room for the codes.
+   */
   extend(to: number): void;
   /** Drops the codes of the rows from `at` on: they are not what they were. */
   cut(at: number): void;
@@ -48,9 +53,15 @@ export function createCodes(kernel: Kernel, blocks: Blocks, vectors: readonly Fl
     firstAlike: (row) => alike[row] as number,
     extend: (to) => {
       const end = Math.min(to, alike.length + ROWS_AT_ONCE);
+      blocks.reserve(end);
       for (let first = alike.length; first < end;) {
         const count = Math.min(BATCH_ROWS, BLOCK_ROWS - (first % BLOCK_ROWS), end - first);
-        for (let i = 0; i < count; i++) blocks.load(vectors[first + i] as Float32Array, i);
+        for (let i = 0; i < count; i++) {
+          const vector = vectors[first + i] as Float32Array;
+          // The bounds hold for these alone.
+          assertUnit(vector);
+          blocks.load(vector, i);
+        }
         kernel.encode(batch, count, stride, blocks.codesAt(first), blocks.scaleAt(first), blocks.errorAt(first));
         for (let i = 0; i < count; i++) noteRow(first + i);
         first += count;
