@@ -55,7 +55,7 @@ test("what reads alike lies closer than what does not", () => {
   expect(dot(query, alike)).toBeGreaterThan(dot(query, unlike) + 0.2);
 });
 
-test("embedSentence() refuses vectors that are not finite or of another length, naming number and embedder", async () => {
+test("embedSentence() refuses vectors that are not finite, of other dimensions or not of unit length, naming what is wrong", async () => {
   const of = (vector: Float32Array) => ({ id: "odd", fingerprint: "odd", dim: 2, embed: () => vector });
   expect(await embedSentence(of(Float32Array.of(0, 1)), "a")).toEqual(Float32Array.of(0, 1));
   for (const [vector, found] of [
@@ -68,4 +68,8 @@ test("embedSentence() refuses vectors that are not finite or of another length, 
       message: `Cannot embed "a" with "odd": found ${found}, expected 2 finite numbers`,
     });
   }
+  expect(await failureOf(embedSentence(of(Float32Array.of(3, 4)), "a"))).toEqual({
+    code: "BAD_OUTCOME",
+    message: 'Cannot embed "a" with "odd": found a vector of length 5, expected 1',
+  });
 });
