@@ -4,9 +4,6 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { python } from "./_peers.ts";
 
-/** Those that one thread is asked of in their own way. */
-const ONE_THREAD = { OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1", MKL_NUM_THREADS: "1" };
-
 /** Vectors as files of float32. */
 export interface SearchData {
   readonly rows: string;
@@ -38,10 +35,11 @@ export interface SearchPeers {
   stop(): void;
 }
 
-/** Starts the process with the peers that are there. */
-export function startPeers(peers: readonly string[]): SearchPeers {
+/** Starts the process with the peers that are there, each with so many threads. */
+export function startPeers(peers: readonly string[], options: { threads: number }): SearchPeers {
+  const threads = String(options.threads);
   const child = spawn(python(), [join(import.meta.dirname, "search_peers.py")], {
-    env: { ...process.env, ...ONE_THREAD },
+    env: { ...process.env, OMP_NUM_THREADS: threads, OPENBLAS_NUM_THREADS: threads, MKL_NUM_THREADS: threads },
     stdio: ["pipe", "pipe", "inherit"],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -19,6 +19,7 @@ import { growth } from "./growth.ts";
 import { llm } from "./llm.ts";
 import { market } from "./market.ts";
 import { memoryStats } from "./memory-stats.ts";
+import { openVectors } from "./open-vectors.ts";
 import { search } from "./search.ts";
 import { startup } from "./startup.ts";
 import { year } from "./year.ts";
@@ -35,7 +36,7 @@ const FILE_SYSTEMS: Readonly<Record<number, string>> = {
 const { date } = parseArgs({ options: { date: { type: "string" } } }).values;
 const loadBefore = loadavg()[0] ?? 0;
 const reports: BenchReport[] = [];
-for (const bench of [startup, memoryStats, year, growth, market, embed, search, llm]) {
+for (const bench of [startup, memoryStats, year, growth, market, embed, search, openVectors, llm]) {
   const report = await bench();
   console.log(renderReport(report));
   reports.push(report);

@@ -1,4 +1,4 @@
-"""The peers of bench/search.ts, on one thread each. Reads a JSON request a line, answers with a JSON line.
+"""The peers of bench/search.ts, each with OMP_NUM_THREADS threads. Reads a JSON request a line, answers with a JSON line.
 
 {"load": {"rows": FILE, "queries": FILE, "dim": N, "peers": [...]}}            -> {NAME: WHY IT CANNOT}
 {"peer": NAME, "k": K, "first": I, "count": N, "cold": BOOL}                   -> {"us": [...], "rows": [...]}
@@ -7,11 +7,13 @@ A turn that is not cold begins with a query that is not counted. "rows" are thos
 here, around the call that a user would write.
 """
 import json
+import os
 import sys
 import time
 
 import numpy as np
 
+THREADS = int(os.environ["OMP_NUM_THREADS"])
 flushed = np.zeros(40_000_000)
 
 
@@ -27,7 +29,7 @@ def numpy_search(x):
 def faiss_search(x):
     import faiss
 
-    faiss.omp_set_num_threads(1)
+    faiss.omp_set_num_threads(THREADS)
     index = faiss.IndexFlatIP(x.shape[1])
     index.add(x)
     return lambda q, k: index.search(q[None], k)[1][0]
@@ -36,7 +38,7 @@ def faiss_search(x):
 def usearch_search(x):
     from usearch.index import MetricKind, search
 
-    return lambda q, k: search(x, q, k, MetricKind.IP, exact=True, threads=1).keys
+    return lambda q, k: search(x, q, k, MetricKind.IP, exact=True, threads=THREADS).keys
 
 
 def sqlite_search(x):
@@ -59,7 +61,7 @@ def sqlite_search(x):
 def sklearn_search(x):
     from sklearn.neighbors import NearestNeighbors
 
-    index = NearestNeighbors(algorithm="brute", metric="cosine", n_jobs=1).fit(x)
+    index = NearestNeighbors(algorithm="brute", metric="cosine", n_jobs=THREADS).fit(x)
     return lambda q, k: index.kneighbors(q[None], n_neighbors=k, return_distance=False)[0]
 
 

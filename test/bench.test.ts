@@ -5,6 +5,7 @@ import { growth } from "../bench/growth.ts";
 import { llm } from "../bench/llm.ts";
 import { market } from "../bench/market.ts";
 import { memoryStats } from "../bench/memory-stats.ts";
+import { openVectors } from "../bench/open-vectors.ts";
 import { recallQuality } from "../bench/recall-quality.ts";
 import { record } from "../bench/record.ts";
 import { search } from "../bench/search.ts";
@@ -32,6 +33,7 @@ test.each([
   ["market", () => market({ rounds: 1, bars: 300 })],
   ["recall-quality", () => recallQuality({ seeds: 1, moreSeeds: 0, memory: 60, queries: 30, model: false })],
   ["llm", () => llm({ rounds: 1, days: 1, cachedDays: 1, delayMs: 1 })],
+  ["open-vectors", () => openVectors({ rounds: 1, sizes: [5, 70] })],
   ["search", () => search({ rounds: 1, sizes: [50, 300], flushMb: 1 })],
 ])(
   "bench/%s.ts measures",

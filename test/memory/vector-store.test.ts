@@ -1,4 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { crc32, gunzipSync } from "node:zlib";
 import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
@@ -218,4 +220,61 @@ test("readSidecar() and readVectors() say what is there, and name what is not", 
     message:
       'Cannot read "vectors.meta.json.gz": found format "other" version 9, expected "carryover-vectors" version 1',
   });
+});
+
+test("files of version 1 still load: a sidecar and vectors that Carryover 0.1.0 wrote of the first three outcomes of makeOutcomes()", async () => {
+  const storage = memoryStorage();
+  for (const name of [SIDECAR_FILE, VECTORS_FILE]) {
+    await storage.replace(name, readFileSync(join(import.meta.dirname, "../fixtures/memory/vectors-version-1", name)));
+  }
+  const sidecar = await readSidecar(storage);
+  if (sidecar === undefined) throw new Error("expected a sidecar");
+  // As zcat and jq show them.
+  const { rows, ...meta } = sidecar;
+  expect(meta).toEqual({
+    embedder: "hashing",
+    fingerprint: "fnv1a-words-pairs-128-v1",
+    dim: 128,
+    digest: "d2562be3d34d994048d27a38b35d553458e6db24bf84c0ed4b6020d06d973c88",
+    blockCrc32: ["056b19ac"],
+  });
+  expect(rows.map(({ id }) => id)).toEqual([
+    "20210101T0000-BTCUSD-00000000",
+    "20210101T0800-ETHUSD-00000001",
+    "20210101T1600-EURUSD-00000002",
+  ]);
+  expect(rows[1]).toEqual({
+    id: "20210101T0800-ETHUSD-00000001",
+    bytes: 1548,
+    crc32: "a11b7188",
+    runId: "a".repeat(64),
+    chunk: "2021Q1",
+    market: "bars",
+    asset: "ETHUSD",
+    regime: "TRENDING",
+    action: "BUY",
+    entryMs: 1609488000000,
+    exitMs: 1609560000000,
+    exitReason: "target",
+    won: false,
+    pnl: -75,
+    pnlPct: -5,
+    resultR: -1,
+    confidence: 72,
+    votes: [
+      { provider: "reversion", direction: 0, confidence: 50 },
+      { provider: "trend", direction: -1, confidence: 61 },
+    ],
+  });
+  // As numpy shows them.
+  const stored = await readVectors(storage, sidecar);
+  const shown = stored.map((vector) => {
+    const places = Array.from(vector?.keys() ?? []).filter((i) => vector?.[i] !== 0);
+    return [places.slice(0, 3), places.length, vector?.[places[0] ?? 0]];
+  });
+  expect(shown).toEqual([
+    [[4, 8, 9], 16, -0.22941572964191437],
+    [[8, 9, 21], 17, 0.24253562092781067],
+    [[0, 8, 9], 17, -0.24253562092781067],
+  ]);
 });

@@ -1,0 +1,108 @@
+/**
+ * How long a memory's vectors take from the disk until they can be searched, and how much memory they take.
+ *
+ *     bun bench/open-vectors.ts
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { diskStorage } from "../lib/host/disk-storage.ts";
+import { rowOfOutcome } from "../lib/memory/outcome-row.ts";
+import { writeVectors } from "../lib/memory/vector-store.ts";
+import { PROJECT_DIR } from "../test/_samples.ts";
+import { makeOutcomes } from "../test/memory/_outcomes.ts";
+import { clusteredVectors } from "./_clustered-vectors.ts";
+import { embedderOf } from "./_embedders.ts";
+import { asMs, median, renderReport, runProcess, type BenchReport, type BenchRow } from "./_measure.ts";
+
+const DIM = 384;
+
+/** Milliseconds that opening may take, by rows. */
+const MOST_MS: Readonly<Record<number, number>> = { 1000: 5, 100_000: 150 };
+
+/** A float and a code of a byte for each number. */
+const ROW_BYTES = 5 * DIM;
+const MOST_RATIO = 1.3;
+/** With fewer rows the process's own memory is what is seen. */
+const LEAST_ROWS = 100_000;
+
+/** What `bench/_open-vectors.ts` prints. */
+interface Opening {
+  readonly rows: number;
+  readonly read: number;
+  readonly open: number;
+  readonly first: number;
+  readonly bytes_a_row: number;
+}
+
+/** Measures it. */
+export async function openVectors(options: { rounds?: number; sizes?: readonly number[] } = {}): Promise<BenchReport> {
+  const { rounds = 11, sizes = [1000, 100_000] } = options;
+  const rows: BenchRow[] = [];
+  for (const size of sizes) {
+    const work = mkdtempSync(join(tmpdir(), "carryover-bench-"));
+    try {
+      await writeFolder(work, size);
+      // The first is not counted: it fills the cache of files.
+      const openings = Array.from({ length: rounds + 1 }, () => openInProcess(work)).slice(1);
+      if (openings.some((opening) => opening.rows !== size)) throw new Error("Not all vectors were sound");
+      rows.push(...rowsOf(size, openings));
+    } finally {
+      rmSync(work, { recursive: true });
+    }
+  }
+  return {
+    title: "Opening vectors",
+    notes: [
+      `vectors.f32 with ${DIM} floats a row, its sidecar read before: read, checked by CRC-32 block by block, and an index that can be searched; in a fresh process each, where nothing is compiled yet, files in the system's cache; medians of ${rounds}.`,
+      "The first question finds no codes: it makes some thousand and computes the other rows exactly; the searches after it make the rest.",
+      `Memory: what the process grew by until every row had its codes, against ${ROW_BYTES} bytes a row: 4 for a float, 1 for a code.`,
+    ],
+    rows,
+  };
+}
+
+function rowsOf(size: number, openings: readonly Opening[]): BenchRow[] {
+  const what = `${size.toLocaleString("en")} rows`;
+  const of = (key: keyof Opening): number => median(openings.map((opening) => opening[key]));
+  const most = MOST_MS[size];
+  const goal = most === undefined ? {} : { goal: `<= ${most} ms`, met: of("open") <= most };
+  const rows: BenchRow[] = [
+    { what: `${what}: read, checked, ready to search`, ours: asMs(of("open")), ...goal },
+    { what: `${what}: of it, read and checked`, ours: asMs(of("read")) },
+    { what: `${what}: the first question after it`, ours: asMs(of("first")) },
+  ];
+  if (size < LEAST_ROWS) return rows;
+  const ratio = of("bytes_a_row") / ROW_BYTES;
+  return [
+    ...rows,
+    {
+      what: `${what}: memory a row, against its floats and codes`,
+      ours: `${Math.round(of("bytes_a_row"))} bytes`,
+      peer: `${ROW_BYTES} bytes`,
+      ratio: ratio.toFixed(2),
+      goal: `<= ${MOST_RATIO.toFixed(2)}`,
+      met: ratio <= MOST_RATIO,
+    },
+  ];
+}
+
+/** A sidecar and vectors, without the outcomes that they are of. */
+async function writeFolder(dir: string, size: number): Promise<void> {
+  const floats = clusteredVectors(size, DIM);
+  const [outcome] = makeOutcomes(1);
+  if (outcome === undefined) throw new Error("expected an outcome");
+  const row = rowOfOutcome(outcome, { bytes: 2400, crc32: "00000000" });
+  const rows = Array.from({ length: size }, (_, i) => ({
+    row: { ...row, id: `${row.id}-${i}` },
+    vector: floats.subarray(i * DIM, (i + 1) * DIM),
+  }));
+  await writeVectors(diskStorage(dir), rows, { embedder: embedderOf(DIM), kept: 0, blockCrc32: [], digest: "" });
+}
+
+function openInProcess(dir: string): Opening {
+  const { stdout } = runProcess([process.execPath, join(PROJECT_DIR, "bench", "_open-vectors.ts"), dir]);
+  return JSON.parse(stdout) as Opening;
+}
+
+if (import.meta.main) console.log(renderReport(await openVectors()));
