@@ -98,7 +98,7 @@ describe("the file of an outcome", () => {
         );
       }),
     );
-  });
+  }, 20_000);
 });
 
 describe("encodeOutcome() refuses what could not be read back", () => {
