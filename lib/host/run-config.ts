@@ -133,7 +133,8 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
         await memory.flush();
         const place = last === undefined ? "" : ` in ${last.chunk} at ${isoDate(last.simulatedMs)}`;
         const again = last === undefined ? "" : ` with ${last.chunk}`;
-        onNote(`Stopped${place}: all ${memory.rows.length} outcomes are kept, and the same command goes on${again}`);
+        const command = options.refresh?.length ? "the same command without --refresh-provider" : "the same command";
+        onNote(`Stopped${place}: all ${memory.rows.length} outcomes are kept, and ${command} goes on${again}`);
       }
       throw error;
     }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { shuffledView } from "../../lib/backtest/shuffled-view.ts";
 import type { Situation } from "../../lib/domain.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
@@ -10,6 +10,9 @@ import { createRandom } from "../../lib/random.ts";
 import { makeOutcome } from "../memory/_outcomes.ts";
 import { makeSituation } from "../providers/_situation.ts";
 import { at, DAY } from "./_world.ts";
+
+// Thousands of shuffles, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const START = at("2021-01-01");
 const embedder = hashingEmbedder();

@@ -334,3 +334,23 @@ test("a year of three assets with three language models, killed and resumed, end
   expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
   expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
 });
+
+test("a refresh that was stopped says to go on without the flag, and does, asking nothing twice", async () => {
+  world.respond = someVote;
+  const folder = world.newFolder();
+  expect((await world.run(folder)).code).toBe(0);
+  world.server.answered.clear();
+  world.respond = (request) => Bun.sleep(20).then(() => someVote(request));
+  const child = Bun.spawn(
+    [process.execPath, join(PROJECT_DIR, "scripts", "run-chunks.ts"), "--json", "--refresh-provider", "qwen"],
+    { cwd: folder, env: { ...process.env, CARRYOVER_TEST_KEY: "k" }, stdout: "ignore", stderr: "pipe" },
+  );
+  while (world.answersIn(folder).length < QUESTIONS + 10) await Bun.sleep(5);
+  child.kill("SIGINT");
+  expect(await child.exited).toBe(130);
+  expect(await new Response(child.stderr).text()).toContain("the same command without --refresh-provider goes on");
+  world.respond = someVote;
+  expect((await world.run(folder)).code).toBe(0);
+  expect(world.server.answered.size).toBe(QUESTIONS / 3);
+  expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
+});
