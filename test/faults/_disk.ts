@@ -29,6 +29,9 @@ export async function withDisk<T>(type: FileSystem, use: (disk: Disk) => Promise
   // In memory where that can be: what a cut loses is decided by the file system, not by what is below it.
   const home = fs.mkdtempSync(join(fs.existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), `carryover-${type}-`));
   const [image, kept, folder] = [join(home, "image"), join(home, "kept"), join(home, "disk")];
+  // Also where a signal ends the process; it is unmounted before.
+  const clean = (): void => fs.rmSync(home, { recursive: true, force: true });
+  process.once("exit", clean);
   const copy = async (from: string, to: string): Promise<void> => void (await run(["cp", "--sparse=always", from, to]));
   try {
     fs.mkdirSync(folder);
@@ -43,7 +46,8 @@ export async function withDisk<T>(type: FileSystem, use: (disk: Disk) => Promise
     });
   } finally {
     await unmountAt(folder);
-    fs.rmSync(home, { recursive: true, force: true });
+    process.off("exit", clean);
+    clean();
   }
 }
 
