@@ -14,12 +14,14 @@ import manifest from "../package.json" with { type: "json" };
 import { PROJECT_DIR } from "../test/_samples.ts";
 import { renderReport, type BenchReport } from "./_measure.ts";
 import { pythonVersions } from "./_peers.ts";
+import { backup } from "./backup.ts";
 import { embed } from "./embed.ts";
 import { growth } from "./growth.ts";
 import { llm } from "./llm.ts";
 import { market } from "./market.ts";
 import { memoryStats } from "./memory-stats.ts";
 import { openVectors } from "./open-vectors.ts";
+import { record } from "./record.ts";
 import { search } from "./search.ts";
 import { startup } from "./startup.ts";
 import { year } from "./year.ts";
@@ -36,7 +38,7 @@ const FILE_SYSTEMS: Readonly<Record<number, string>> = {
 const { date } = parseArgs({ options: { date: { type: "string" } } }).values;
 const loadBefore = loadavg()[0] ?? 0;
 const reports: BenchReport[] = [];
-for (const bench of [startup, memoryStats, year, growth, market, embed, search, openVectors, llm]) {
+for (const bench of [startup, memoryStats, year, record, growth, backup, market, embed, search, openVectors, llm]) {
   const report = await bench();
   console.log(renderReport(report));
   reports.push(report);

@@ -7,8 +7,8 @@
  */
 import type { Answer } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
-import { crc32Hex } from "../files/crc32.ts";
 import { decodeJsonObject, isRecord, type Json } from "../files/json-file.ts";
+import { checkSeal, seal } from "../files/sealed-json.ts";
 import { sha256OfText } from "../files/sha256-of-text.ts";
 import { sha256OfBytes } from "../files/sha256.ts";
 import type { Storage } from "../files/storage.ts";
@@ -62,10 +62,6 @@ export interface AnswerStore {
 
 /** Larger files are no answers. */
 const MAX_ANSWER_BYTES = 1 << 20;
-
-const FIELD = '"crc32": "';
-const TAIL = '"\n}\n';
-const CRC_BYTES = FIELD.length + 8 + TAIL.length;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -165,11 +161,7 @@ export function openAnswerStore(storage: Storage, options: { onNote: (note: stri
 
 function encodeAnswer(answer: RecordedAnswer): Uint8Array {
   const lines = Object.entries(answer).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`);
-  const before = encoder.encode(`{\n${lines.join("")}  `);
-  const tail = encoder.encode(`${FIELD}${crc32Hex(before)}${TAIL}`);
-  const bytes = new Uint8Array(before.length + tail.length);
-  bytes.set(before);
-  bytes.set(tail, before.length);
+  const { bytes } = seal(`{\n${lines.join("")}  `);
   if (bytes.length <= MAX_ANSWER_BYTES) return bytes;
   throw new RangeError(`Cannot record an answer: found ${bytes.length} bytes, expected at most ${MAX_ANSWER_BYTES}`);
 }
@@ -177,12 +169,8 @@ function encodeAnswer(answer: RecordedAnswer): Uint8Array {
 function decodeAnswer(bytes: Uint8Array, name: string): RecordedAnswer {
   const damaged = (found: string, expected: string): CarryoverError =>
     new CarryoverError("CORRUPT", `Cannot read "${name}": found ${found}, expected ${expected}`);
-  if (bytes.length > MAX_ANSWER_BYTES) throw damaged(`more than ${MAX_ANSWER_BYTES} bytes`, "fewer");
-  const sum = crc32Hex(bytes.subarray(0, -CRC_BYTES));
-  if (bytes.length < CRC_BYTES || decoder.decode(bytes.subarray(-CRC_BYTES)) !== `${FIELD}${sum}${TAIL}`) {
-    throw damaged("bytes that do not match its crc32", "them as they were written");
-  }
-  const fields = decodeJsonObject(bytes, name);
+  const fields = decodeJsonObject(bytes, name, { maxBytes: MAX_ANSWER_BYTES });
+  if (checkSeal({ bytes, fields }, name) === undefined) throw damaged("no crc32", "one as the last key");
   if (fields["format"] !== "carryover-answer" || fields["version"] !== 1 || !isRecord(fields["vote"])) {
     throw damaged("another format", "an answer of version 1");
   }

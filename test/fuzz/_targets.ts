@@ -19,7 +19,9 @@ import { decodeForgetMark, encodeForgetMark } from "../../lib/memory/forget.ts";
 import { openMemory } from "../../lib/memory/memory.ts";
 import { decodeOutcome, encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { readMemory } from "../../lib/memory/read-memory.ts";
+import { answerKey, openAnswerStore } from "../../lib/providers/answer-store.ts";
 import { parseVotesCsv } from "../../lib/providers/file.ts";
+import { readVote } from "../../lib/providers/vote-text.ts";
 import { PROJECT_DIR } from "../_samples.ts";
 import { makeOutcome, makeOutcomes } from "../memory/_outcomes.ts";
 
@@ -78,6 +80,25 @@ const CHUNK = {
   state: { broker: { balance: 1 } },
 };
 const SNAPSHOT = { timestamp: "2021-04-01T00:00:00.000Z", run_id: RUN_ID, chunk: "2021Q1", win_rate: null };
+
+const ANSWER_KEY = "ab".repeat(32);
+const QUESTION = { provider: "llama", request: { model: "m", prompt: "What now?" }, refresh: 0 };
+const VOTE_TEXT = '{"asset": "BTCUSD", "action": "BUY", "confidence": 70, "reason": "it rises"}';
+
+/** The file of a recorded answer. */
+async function answerFile(): Promise<Uint8Array> {
+  const storage = memoryStorage();
+  await openAnswerStore(storage, { onNote: () => {} }).keep(QUESTION, {
+    vote: { action: "BUY", confidence: 70, reason: "it rises" },
+    raw: [VOTE_TEXT],
+    tokens: { input: 700, output: 40 },
+    cost_usd: 0.25,
+    asked_at: "2026-01-02T03:04:05.000Z",
+    took_ms: 1234,
+    run_id: RUN_ID,
+  });
+  return (await storage.read(`${await answerKey(QUESTION)}.json`, { maxBytes: 1 << 20 }))!;
+}
 
 /** A memory of a few trades, the same for all who damage one of its files. */
 async function smallMemory(): Promise<Storage> {
@@ -169,6 +190,18 @@ export async function targets(): Promise<readonly Target[]> {
       ],
       decode: async (bytes) => parseManifest(bytes, "MANIFEST.json"),
     },
+    {
+      name: "recorded answer",
+      seeds: [await answerFile()],
+      decode: async (bytes) => {
+        const storage = memoryStorage();
+        await storage.replace(`${ANSWER_KEY}.json`, bytes);
+        const store = openAnswerStore(storage, { onNote: () => {} });
+        await store.find(ANSWER_KEY);
+        await store.costOfRun(RUN_ID);
+      },
+    },
+    { name: "model's vote", seeds: [utf8(VOTE_TEXT)], decode: async (bytes) => readVote(text(bytes), "BTCUSD") },
     await fileTarget(outcomeFileName(makeOutcomes(6)[3]!.decision_id)),
     await fileTarget("vectors.meta.json.gz"),
     await fileTarget("vectors.f32"),
