@@ -76,6 +76,7 @@ function openExclusive(Database: typeof DatabaseSync, file: string): DatabaseSyn
     database.close();
     // Deno has no error number; every engine has SQLite's message.
     if (messageOf(error).includes("database is locked")) return undefined;
+    attempt("lock", file, () => askTheSystem(file));
     throw new CarryoverError(
       "IO",
       `Cannot lock "${file}": found ${messageOf(error)}, expected a lock file in a folder that can be written`,
@@ -84,7 +85,7 @@ function openExclusive(Database: typeof DatabaseSync, file: string): DatabaseSyn
   }
 }
 
-/** SQLite does not say why it cannot open its file. The same, asked of the system, fails with the reason. */
+/** SQLite does not say why it cannot open or write its file. The same, asked of the system, fails with the reason. */
 function askTheSystem(file: string): void {
   if (fs.existsSync(file)) fs.accessSync(file, fs.constants.R_OK | fs.constants.W_OK);
   // Another file: to close the one that is locked would free it.
