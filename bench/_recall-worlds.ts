@@ -122,7 +122,7 @@ function drawSituation({ uniform, normal }: Random): Situation {
   return {
     asset: ASSETS[Math.floor(3 * uniform())] ?? ASSETS[0],
     timestamp: 0,
-    regime: classifyRegime({ volatilityRank: rank, adx }),
+    regime: classifyRegime({ volatilityRank: rank, adx, usualAdx: 25 }),
     close,
     atr: (close * volatilityPct) / 100,
     volatility_pct: volatilityPct,

@@ -24,7 +24,7 @@ import { outcomesLikeReal, situationAt, writeDurably } from "./_memory.ts";
 import { missingFor, python } from "./_peers.ts";
 
 const HOUR_MS = 3_600_000;
-const GOAL_US = 150;
+const GOAL_US = 100;
 
 /** What is run. */
 export interface YearOptions {
@@ -105,8 +105,8 @@ export async function year(options: YearOptions = {}): Promise<BenchReport> {
         { what: "in this process, no disk: without memory", ours: asMs(inside.withoutMs) },
         memoryRow("memory, a decision, from nothing remembered", inside.costUs),
         memoryRow(`memory, a decision, from ${remembered} remembered`, inside.fullCostUs),
-        memoryRow(`recall and weights alone, ${remembered} in the window`, direct.recallUs + direct.weightsUs),
-        { what: "of that: weights (once a tick for all assets)", ours: asMs(direct.weightsUs / 1000) },
+        memoryRow(`recall and lessons alone, ${remembered} in the window`, direct.recallUs + direct.weightsUs),
+        { what: "of that: lessons (once a tick for all assets)", ours: asMs(direct.weightsUs / 1000) },
       ],
     };
   } finally {
@@ -220,7 +220,7 @@ async function costOfRecall(
         }),
       weights: () =>
         elapsed(() => {
-          for (const { timestamp } of situations) view.weights(timestamp);
+          for (const { timestamp } of situations) view.lessons(timestamp);
         }),
     },
     options,

@@ -158,8 +158,10 @@ export interface Decision {
   readonly asset: string;
   readonly situation: Omit<Situation, "asset" | "timestamp">;
   readonly votes: readonly Vote[];
-  /** Each provider's weight; they sum to 1. */
+  /** What each provider's vote weighs; they sum to 1. */
   readonly weights: Readonly<Record<string, number>>;
+  /** The confidence that each vote counts with, 0..100, by provider; as voted without memory, 0 for an abstention. */
+  readonly calibrated: Readonly<Record<string, number>>;
   readonly context: {
     readonly remembered: number;
     readonly similar: {
@@ -171,9 +173,13 @@ export interface Decision {
     readonly recent: RecentRecord;
   };
   readonly action: Action;
+  /** Of the votes, 0..100; `confidence` is what experience makes of it. HOLD is not calibrated. */
+  readonly raw_confidence: number;
   readonly confidence: number;
   /** Equity that the size was taken from. */
   readonly equity: number;
+  /** What part of the full size a position in this regime gets, 0.25..1. */
+  readonly size_scale: number;
   /** What the decision asks of the next open. `close` is a reversal whose new half was skipped. */
   readonly order: "none" | "open" | "reverse" | "close";
   /** Units of the new position; `null` where none is to be opened. */
@@ -183,7 +189,8 @@ export interface Decision {
 
 /** A closed trade and the decision behind it: one `outcome_<decision_id>.json`. Keys are written in this order. */
 export interface Outcome {
-  readonly schema_version: 1;
+  /** Version 1 has no `raw_confidence`. */
+  readonly schema_version: 1 | 2;
   readonly decision_id: string;
   readonly run_id: string;
   readonly chunk: string;
@@ -219,7 +226,9 @@ export interface Outcome {
   readonly ai_provider: "ensemble";
   /** The providers that did not abstain. */
   readonly ensemble_providers: readonly string[];
+  /** As calibrated, 0..100. */
   readonly decision_confidence: number;
+  readonly raw_confidence?: number;
   /** ATR(14) in percent of the close at the decision. */
   readonly volatility: number;
   readonly price_trend: "bullish" | "bearish" | "neutral";

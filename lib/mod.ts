@@ -45,9 +45,9 @@
  *   const learned = Object.entries(provider_multipliers).map(([name, times]) => `${name} ${times.toFixed(2)}x`);
  *   console.log(`${quarter}: ${total_trades} trades, began with ${remembered_at_start}, learned ${learned.join(", ")}`);
  * }
- * // 2024-01: 22 trades, began with 0, learned trend 1.64x, contrarian 0.36x
- * // 2024-02: 27 trades, began with 22, learned trend 1.73x, contrarian 0.27x
- * // 2024-03: 27 trades, began with 49, learned trend 1.94x, contrarian 0.06x
+ * // 2024-01: 21 trades, began with 0, learned trend 1.90x, contrarian 0.10x
+ * // 2024-02: 30 trades, began with 21, learned trend 1.90x, contrarian 0.10x
+ * // 2024-03: 32 trades, began with 51, learned trend 1.93x, contrarian 0.07x
  * ```
  *
  * @module

@@ -2,6 +2,7 @@
 import type { Breakdown } from "../lib/backtest/breakdown.ts";
 import type { MemoryReport } from "../lib/host/memory-report.ts";
 import { evidenceTable, moveLines, regretLine } from "./_learned-report.ts";
+import type { ForecastScores } from "../lib/stats/scores.ts";
 import {
   bytes,
   fixed,
@@ -110,8 +111,14 @@ function learned({ evidence, regret, weights }: MemoryReport): string {
   return `${head}\nWeights of run ${weights.run_id.slice(0, 12)}, which made the newest trade, and what moved them most:\n${byChunk}${moves}`;
 }
 
-function confidence({ confidence: { before_calibration: scores } }: MemoryReport): string {
-  if (scores === null) return "  too few trades: fewer than 30 say nothing\n";
+function confidence({ confidence: scores }: MemoryReport): string {
+  const { before_calibration: before, after_calibration: after } = scores;
+  if (before === null || after === null) return "  too few trades: fewer than 30 say nothing\n";
+  return `As the votes gave it\n${reliability(before)}As experience supported it\n${reliability(after)}`;
+}
+
+/** What was claimed, and how often it came true. */
+function reliability(scores: ForecastScores): string {
   const bins = table(
     ["confidence", "mean", "trades", "gained"].map((title) => ({ title })),
     scores.bins.map((bin) => [

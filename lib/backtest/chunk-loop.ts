@@ -59,9 +59,9 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
     const equity = broker.equity();
     const knownMs = tick + settings.timeframeMs;
     if (knownMs % settings.decisionIntervalMs === 0) {
-      const weights = memory.weights(knownMs);
+      const lessons = memory.lessons(knownMs);
       for (const consulted of await consult(due, context)) {
-        decisions.push(decideOn(consulted, { equity, weights }, context));
+        decisions.push(decideOn(consulted, { equity, lessons }, context));
       }
     }
     const mark = { timestamp: tick, equity, openPositions: broker.openPositions() };

@@ -3,13 +3,18 @@ import { scoreForecasts, type Forecast, type ForecastScores } from "../stats/sco
 
 /** How good the ensemble's confidence was: it was said before the trade, so that every trade is a later one. */
 export interface ConfidenceScores {
-  /** Of the confidence as voted; `null` for fewer than 30 trades. */
+  /** Of the confidence that the votes gave; `null` for fewer than 30 trades. */
   readonly before_calibration: ForecastScores | null;
+  /** Of the confidence that experience had made of it; without memory the same. */
+  readonly after_calibration: ForecastScores | null;
 }
 
 /** Scores the confidence of decisions by how their trades ended. */
 export function confidenceScores(rows: readonly OutcomeRow[]): ConfidenceScores {
-  return { before_calibration: scoreForecasts(rows.map(forecastOf)) };
+  return {
+    before_calibration: scoreForecasts(rows.map((row) => ({ ...forecastOf(row), confidence: row.rawConfidence }))),
+    after_calibration: scoreForecasts(rows.map(forecastOf)),
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Decision, MemoryContext, OpenPosition, Situation, TradeAction, Vote } from "../domain.ts";
 import { describeDecision, describeSituation } from "../memory/description.ts";
+import type { Lessons, WeighedVotes } from "../memory/learning.ts";
 import { askProviders } from "./ask-providers.ts";
 import type { AssetFeed } from "./asset-feed.ts";
 import { correlation } from "./correlation.ts";
@@ -56,17 +57,21 @@ function openPositions({ broker, feeds, settings }: LoopContext): readonly OpenP
 /**
  * The second half, asset by asset: weigh, decide, and place the order.
  *
- * @param tick `equity` and `weights` (in the order of the providers) are the same for every asset.
+ * @param tick `equity` and `lessons` are the same for every asset; no lessons without memory.
  */
 export function decideOn(
   { feed, situation, recalled, votes }: Consulted,
-  tick: { equity: number; weights: readonly number[] },
+  tick: { equity: number; lessons: Lessons | undefined },
   context: LoopContext,
 ): Decision {
-  const { equity, weights } = tick;
-  const { broker, settings, providers } = context;
+  const { equity, lessons } = tick;
+  const { broker, settings } = context;
   const { asset } = feed;
-  const { action, confidence } = decide(votes, weights);
+  const { weights, confidences } = lessons?.weigh(situation, votes) ?? asVoted(votes);
+  const counted = votes.map((vote, i) => ({ ...vote, confidence: confidences[i] ?? 0 }));
+  const { action, confidence: rawConfidence } = decide(counted, weights);
+  const confidence = action === "HOLD" ? rawConfidence : (lessons?.calibrate(rawConfidence) ?? rawConfidence);
+  const scale = lessons?.sizeScale(situation.regime) ?? 1;
   const behind = {
     decision_id: decisionId(context.runId, asset, situation.timestamp),
     timestamp: new Date(situation.timestamp).toISOString(),
@@ -78,7 +83,7 @@ export function decideOn(
   const position = broker.position(asset);
   if (action !== "HOLD" && position?.action !== action) {
     const closes = position !== undefined;
-    const wanted = positionSize(settings, { equity, atr: situation.atr, close: situation.close });
+    const wanted = positionSize(settings, { equity, atr: situation.atr, close: situation.close, scale });
     const others = settings.assets.filter((other) => other !== asset);
     skipped = skipReason({
       otherPositions: others.filter((other) => broker.actionAfterOrders(other) !== undefined).length,
@@ -90,7 +95,7 @@ export function decideOn(
       size = wanted;
       order = closes ? "reverse" : "open";
       const description = `${describeSituation(situation)} ${describeDecision({ action, confidence }, votes)}`;
-      const decision = { ...behind, confidence, situation, votes, description };
+      const decision = { ...behind, raw_confidence: rawConfidence, confidence, situation, votes, description };
       broker.place({ asset, closes, opens: { action, size, decision } });
     } else if (closes) {
       order = "close";
@@ -104,15 +109,27 @@ export function decideOn(
     asset,
     situation: stored,
     votes,
-    weights: Object.fromEntries(providers.map(({ name }, i) => [name, weights[i] ?? 0])),
+    weights: byProvider(votes, weights),
+    calibrated: byProvider(votes, confidences),
     context: { remembered: recalled.remembered, similar: summaryOf(recalled.similar), recent: recalled.recent },
     action,
+    raw_confidence: rawConfidence,
     confidence,
     equity,
+    size_scale: scale,
     order,
     size,
     skipped,
   };
+}
+
+/** Without memory every provider weighs the same, abstaining or not. */
+function asVoted(votes: readonly Vote[]): WeighedVotes {
+  return { weights: votes.map(() => 1 / votes.length), confidences: votes.map(({ confidence }) => confidence) };
+}
+
+function byProvider(votes: readonly Vote[], values: readonly number[]): Record<string, number> {
+  return Object.fromEntries(votes.map(({ provider }, i) => [provider, values[i] ?? 0]));
 }
 
 function summaryOf(similar: MemoryContext["similar"]): Decision["context"]["similar"] {

@@ -1,6 +1,6 @@
 /** What was learned, told: which trades moved the weights, what each provider's votes came to, and what hindsight would have taken. */
 import type { OutcomeRow } from "../memory/outcome-row.ts";
-import { evidenceR } from "../memory/weights.ts";
+import { evidenceOf as evidenceOfTrade } from "../memory/evidence.ts";
 import { deviationOf } from "./metrics.ts";
 
 /** How the weights moved when trades became known; several may have closed at the same time. */
@@ -85,7 +85,7 @@ function votersOf({ action, votes }: OutcomeRow, side: 1 | -1): string[] {
 
 /** What a provider's votes on trades came to. */
 export function evidenceOf(rows: readonly OutcomeRow[], provider: string): ProviderEvidence {
-  const evidence = rows.flatMap((row) => evidenceR(row, provider) ?? []);
+  const evidence = rows.map((row) => evidenceOfTrade(row, provider).resultR).filter((r) => !Number.isNaN(r));
   const sum = evidence.reduce((total, r) => total + r, 0);
   const deviation = deviationOf(evidence);
   return {

@@ -149,7 +149,7 @@ async function inOtherMarket(job: LookaheadJob, reference: Rehearsal, atMs: numb
 
 async function inOtherMemory(job: LookaheadJob, reference: Rehearsal, atMs: number): Promise<LookaheadCheck> {
   const folder = otherOutcomes(job.remembered.rows, atMs);
-  // What the end of the run closes is recorded only then, whatever the time of its exit (docs/RULES.md, "Weights").
+  // What the end of the run closes is recorded only then, whatever the time of its exit (docs/RULES.md, "Learning").
   const own = otherOutcomes(
     reference.rows.filter(({ row }) => row.exitReason !== "end_of_run"),
     atMs,

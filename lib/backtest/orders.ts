@@ -6,6 +6,7 @@ export interface DecisionBehind {
   readonly decision_id: string;
   /** ISO 8601. */
   readonly timestamp: string;
+  readonly raw_confidence: number;
   readonly confidence: number;
   readonly situation: Situation;
   readonly votes: readonly Vote[];
@@ -86,16 +87,16 @@ export function skipReason(checks: {
 }
 
 /**
- * Units of a new position: what loses `per_trade_pct` of equity at the stop, at most an equal share of the leverage. Without
- * an ATR the risk cannot be measured, and the size is 0.
+ * Units of a new position: what loses `per_trade_pct` of equity at the stop, at most an equal share of the leverage, of which
+ * learning leaves `scale`. Without an ATR the risk cannot be measured, and the size is 0.
  */
 export function positionSize(
   settings: BacktestSettings,
-  input: { equity: number; atr: number; close: number },
+  input: { equity: number; atr: number; close: number; scale: number },
 ): number {
   const { risk, maxPositions } = settings;
-  const { equity, atr, close } = input;
+  const { equity, atr, close, scale } = input;
   if (!(atr > 0)) return 0;
   const byRisk = (equity * risk.perTradePct) / 100 / (risk.stopAtr * atr);
-  return Math.min(byRisk, (equity * risk.leverage) / maxPositions / close);
+  return scale * Math.min(byRisk, (equity * risk.leverage) / maxPositions / close);
 }

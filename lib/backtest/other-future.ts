@@ -81,6 +81,7 @@ function otherResult(row: OutcomeRow): OutcomeRow {
     pnlPct: -row.pnlPct - 1,
     resultR: row.resultR === null || row.resultR === 0 ? 1 : -row.resultR,
     confidence: 100 - row.confidence,
+    rawConfidence: 100 - row.rawConfidence,
     votes: row.votes.map((vote) => ({
       provider: vote.provider,
       direction: vote.direction === 0 ? 1 : vote.direction === 1 ? -1 : 0,

@@ -126,8 +126,8 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
   };
   const context = openContext(job, { runId: run.id, chunks, runMemory, own, records });
   const multipliersAsOf = (asOf: number): Record<string, number> => {
-    const weights = runMemory.weights(asOf);
-    return Object.fromEntries(names.map((name, i) => [name, (weights[i] ?? 0) * names.length]));
+    const weights = runMemory.lessons(asOf)?.weights;
+    return Object.fromEntries(names.map((name, i) => [name, (weights?.[i] ?? 1 / names.length) * names.length]));
   };
 
   // Just after a border, what closed at the border is remembered.

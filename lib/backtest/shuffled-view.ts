@@ -55,7 +55,7 @@ export function shuffledView(random: Random): typeof openRunMemory {
     return {
       base: asItIs.base,
       remembered: (asOf) => at(asOf).remembered(asOf),
-      weights: (asOf) => at(asOf).weights(asOf),
+      lessons: (asOf) => at(asOf).lessons(asOf),
       recall: async (situation) => {
         const told = await at(situation.timestamp).recall(situation);
         const { similar } = await asItIs.recall(situation);

@@ -20,7 +20,7 @@ export function outcomeOfTrade(
   const grossR = (direction * (rawExitPrice - position.raw_entry_price)) / position.risk_per_unit;
   const { asset: _asset, timestamp: _timestamp, ...situation } = decision.situation;
   return {
-    schema_version: 1,
+    schema_version: 2,
     decision_id: decision.decision_id,
     run_id: context.runId,
     chunk: context.chunk,
@@ -52,6 +52,7 @@ export function outcomeOfTrade(
     ai_provider: "ensemble",
     ensemble_providers: decision.votes.filter((vote) => vote.error === undefined).map((vote) => vote.provider),
     decision_confidence: decision.confidence,
+    raw_confidence: decision.raw_confidence,
     volatility: situation.volatility_pct,
     price_trend: priceTrend(decision.situation),
     regime: situation.regime,

@@ -1,5 +1,5 @@
 import type { Bar, Situation } from "../domain.ts";
-import { classifyRegime, createVolatilityRank, type RegimeThresholds } from "./regime.ts";
+import { classifyRegime, createUsualAdx, createVolatilityRank } from "./regime.ts";
 import { createSmoothedIndicators, WILDER_PERIOD } from "./smoothed.ts";
 
 /** An asset has situations, and so decisions, from this bar of its file on. */
@@ -24,15 +24,11 @@ export interface SituationTracker {
  *
  * @param asset Its name, for the situations.
  * @param timeframeMs Length of its bars.
- * @param options `thresholds` of the regimes. @default those of docs/RULES.md
  */
-export function createSituationTracker(
-  asset: string,
-  timeframeMs: number,
-  options: { thresholds?: RegimeThresholds } = {},
-): SituationTracker {
+export function createSituationTracker(asset: string, timeframeMs: number): SituationTracker {
   const indicators = createSmoothedIndicators();
   const volatility = createVolatilityRank();
+  const usualAdx = createUsualAdx();
   /** This bar and the 48 before it, the bar of number n (from 0) at n % length. */
   const recent: Bar[] = [];
   let barCount = 0;
@@ -72,6 +68,7 @@ export function createSituationTracker(
       recent[barCount % (CHANNEL_BARS + 1)] = bar;
       barCount++;
       if (barCount >= WILDER_PERIOD) volatility.add(indicators.atr / bar.close);
+      if (!Number.isNaN(indicators.adx)) usualAdx.add(indicators.adx);
     },
     situation() {
       if (barCount < WARM_UP_BARS) return undefined;
@@ -89,7 +86,7 @@ export function createSituationTracker(
       return {
         asset,
         timestamp: timestamp + timeframeMs,
-        regime: classifyRegime({ volatilityRank: rank, adx }, options.thresholds),
+        regime: classifyRegime({ volatilityRank: rank, adx, usualAdx: usualAdx.value }),
         close,
         atr,
         volatility_pct: (100 * atr) / close,

@@ -1,31 +1,50 @@
 import type { Regime } from "../domain.ts";
 
-/** How many values of ATR/close the newest one is measured against, itself included: 90 days of hours. */
-export const VOLATILITY_WINDOW = 2160;
+/** How many bars back an asset's own past goes: 90 days of hours. */
+export const OWN_PAST_BARS = 2160;
 
-/** Where one regime ends and the next begins. */
-export interface RegimeThresholds {
-  /** `VOLATILE` from this share of lower values of ATR/close on, 0..1. */
-  readonly volatileRank: number;
-  /** Else `TRENDING` from this ADX on, 0..100. */
-  readonly trendingAdx: number;
-}
+/** `VOLATILE` from this share of lower values of ATR/close on. */
+const VOLATILE_RANK = 0.85;
 
-/** The thresholds of docs/RULES.md. */
-const REGIME_THRESHOLDS: RegimeThresholds = { volatileRank: 0.85, trendingAdx: 25 };
+/** The ADX that divides trends from ranges where little of an asset is known, and the bars that it counts for. */
+const USUAL_ADX = 25;
+const USUAL_ADX_BARS = 720;
 
 /**
  * How the market behaves.
  *
- * @param measured `volatilityRank` is the share of the asset's recent values of ATR/close below this one, 0..1.
- * @param thresholds Where the regimes begin. @default REGIME_THRESHOLDS
+ * @param measured `volatilityRank` is the share of the asset's recent values of ATR/close below this one, 0..1; `usualAdx` the
+ * ADX from which on this asset counts as trending.
  */
-export function classifyRegime(
-  measured: { volatilityRank: number; adx: number },
-  thresholds: RegimeThresholds = REGIME_THRESHOLDS,
-): Regime {
-  if (measured.volatilityRank >= thresholds.volatileRank) return "VOLATILE";
-  return measured.adx >= thresholds.trendingAdx ? "TRENDING" : "RANGING";
+export function classifyRegime(measured: { volatilityRank: number; adx: number; usualAdx: number }): Regime {
+  if (measured.volatilityRank >= VOLATILE_RANK) return "VOLATILE";
+  return measured.adx >= measured.usualAdx ? "TRENDING" : "RANGING";
+}
+
+/** An asset's usual ADX. */
+export interface UsualAdx {
+  /** Takes the value of the asset's next bar. */
+  add(adx: number): void;
+  /** The mean of the last 2,160 values, those there are, and of 25 counted 720 times. */
+  readonly value: number;
+}
+
+/** Starts without values. */
+export function createUsualAdx(): UsualAdx {
+  const values = new Float64Array(OWN_PAST_BARS);
+  let count = 0;
+  let sum = 0;
+  return {
+    add(adx) {
+      const place = count % OWN_PAST_BARS;
+      sum += adx - (values[place] ?? 0);
+      values[place] = adx;
+      count++;
+    },
+    get value() {
+      return (USUAL_ADX * USUAL_ADX_BARS + sum) / (USUAL_ADX_BARS + Math.min(count, OWN_PAST_BARS));
+    },
+  };
 }
 
 /** Ranks an asset's newest value of ATR/close among its last 2,160. */
@@ -39,17 +58,17 @@ export interface VolatilityRank {
 /** Starts without values. The rank is counted when it is asked for, in a microsecond or two. */
 export function createVolatilityRank(): VolatilityRank {
   /** The last values in any order: only their rank is asked for. */
-  const values = new Float64Array(VOLATILITY_WINDOW);
+  const values = new Float64Array(OWN_PAST_BARS);
   let count = 0;
   let newest = NaN;
   return {
     add(volatility) {
       newest = volatility;
-      values[count % VOLATILITY_WINDOW] = volatility;
+      values[count % OWN_PAST_BARS] = volatility;
       count++;
     },
     rank() {
-      const size = Math.min(count, VOLATILITY_WINDOW);
+      const size = Math.min(count, OWN_PAST_BARS);
       let below = 0;
       for (let index = 0; index < size; index++) if ((values[index] ?? NaN) < newest) below++;
       return below / size;

@@ -4,6 +4,7 @@ import { CarryoverError, messageOf } from "../errors.ts";
 import { assertFileNamePart } from "../files/names.ts";
 import { parseTimestamp } from "../market/timeframe.ts";
 import { rowVotesOf, type OutcomeRow } from "./outcome-row.ts";
+import { trendScore } from "./trend-score.ts";
 
 /** As in docs/RULES.md: one freak result must not teach more than many trades. */
 const MAX_RESULT_R = 3;
@@ -33,6 +34,8 @@ const schema = z.object({
   pnl_percentage: z.number(),
   ai_provider: z.string().min(1).nullish(),
   decision_confidence: z.number().nullish(),
+  raw_confidence: z.number().nullish(),
+  situation: z.object({ adx: z.number(), atr: z.number(), ema_fast: z.number(), ema_slow: z.number() }).nullish(),
   market: z.enum(["bars", "synthetic"]).nullish(),
   regime: z.string().min(1).nullish(),
   market_regime: z.string().min(1).nullish(),
@@ -94,6 +97,8 @@ export function rowOfImported(
       pnlPct: outcome.pnl_percentage,
       resultR: outcome.result_r ?? null,
       confidence,
+      rawConfidence: outcome.raw_confidence ?? confidence,
+      trendScore: outcome.situation ? trendScore(outcome.situation) : null,
       votes: rowVotesOf(outcome.votes ?? lone),
     },
     description: outcome.description ?? `${outcome.asset_pair} is in the regime ${regime}.`,

@@ -1,4 +1,5 @@
 import type { Market, Outcome, TradeAction, Vote, SimilarTrade } from "../domain.ts";
+import { trendScore } from "./trend-score.ts";
 
 const DIRECTIONS = { BUY: 1, SELL: -1, HOLD: 0 } as const;
 
@@ -35,6 +36,10 @@ export interface OutcomeRow {
   readonly resultR: number | null;
   /** Of the decision, 0..100. */
   readonly confidence: number;
+  /** The same before it was calibrated. */
+  readonly rawConfidence: number;
+  /** How clearly the market trended at the decision, -1..1; `null` for an imported outcome. */
+  readonly trendScore: number | null;
   /** By provider name, each once. */
   readonly votes: readonly RowVote[];
 }
@@ -66,6 +71,9 @@ export function rowOfOutcome(outcome: Outcome, file: { bytes: number; crc32: str
     pnlPct: outcome.pnl_percentage,
     resultR: outcome.result_r,
     confidence: outcome.decision_confidence,
+    // Version 1 knew no calibration.
+    rawConfidence: outcome.raw_confidence ?? outcome.decision_confidence,
+    trendScore: trendScore(outcome.situation),
     votes: rowVotesOf(outcome.votes),
   };
 }

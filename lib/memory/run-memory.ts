@@ -5,8 +5,10 @@ import { describeSituation } from "./description.ts";
 import { countedSince } from "./forget.ts";
 import type { Memory } from "./memory.ts";
 import { compareRows, distinctTrades, similarTrade, type OutcomeRow } from "./outcome-row.ts";
+import { confidenceBin } from "./calibration.ts";
+import { evidenceOf, type Experience } from "./evidence.ts";
+import { learn, type Lessons } from "./learning.ts";
 import type { VectorRow } from "./vector-store.ts";
-import { evidenceR, weightsFromEvidence } from "./weights.ts";
 
 /** Similar trades that a decision recalls. */
 const RECALLED = 10;
@@ -24,8 +26,11 @@ export interface RunMemory {
   /** Outcomes in the window. */
   remembered(asOf: number): number;
 
-  /** The providers' weights, in the order in which they were given; they sum to 1. */
-  weights(asOf: number): readonly number[];
+  /**
+   * What the outcomes in the window teach; providers are in the order in which they were given. `undefined` with memory
+   * disabled: then every provider weighs the same, confidences count as voted, and sizes are full.
+   */
+  lessons(asOf: number): Lessons | undefined;
 
   /** What memory tells about a situation, as of its time. */
   recall(situation: Situation): Promise<MemoryContext>;
@@ -60,11 +65,18 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
 
   // The visible outcomes in the order of (exit, id), a column each, so that a window is a range of rows.
   const rows: OutcomeRow[] = [];
-  const exits: number[] = [];
-  const evidence: number[][] = options.providers.map(() => []);
+  const experience: Experience = {
+    exits: [],
+    results: [],
+    trends: [],
+    regimes: [],
+    bins: [],
+    evidence: options.providers.map(() => ({ resultR: [], bin: [] })),
+  };
+  const { exits } = experience;
   const vectors = options.similar === false ? undefined : createSearchIndex({ dim: memory.embedder.dim });
   // All assets decide at the same time: they share one calculation.
-  let lastWeights: { readonly asOf: number; readonly weights: readonly number[] } | undefined;
+  let last: { readonly asOf: number; readonly lessons: Lessons } | undefined;
 
   const add = (entry: VectorRow): void => {
     if (!enabled) return;
@@ -72,13 +84,19 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     let place = rows.length;
     while (place > 0 && compareRows(rows[place - 1] as OutcomeRow, row) > 0) place--;
     if (rows[place - 1]?.id === row.id) return;
-    lastWeights = undefined;
+    last = undefined;
     vectors?.insert([entry.vector], place);
     rows.splice(place, 0, row);
     exits.splice(place, 0, row.exitMs);
+    experience.results.splice(place, 0, row.resultR ?? Number.NaN);
+    experience.trends.splice(place, 0, row.trendScore ?? Number.NaN);
+    experience.regimes.splice(place, 0, row.regime);
+    experience.bins.splice(place, 0, confidenceBin(row.rawConfidence));
     options.providers.forEach((provider, p) => {
       const counts = row.exitMs >= (since.get(provider) ?? row.exitMs);
-      evidence[p]?.splice(place, 0, (counts ? evidenceR(row, provider) : null) ?? Number.NaN);
+      const { resultR, bin } = evidenceOf(row, provider);
+      experience.evidence[p]?.resultR.splice(place, 0, counts ? resultR : Number.NaN);
+      experience.evidence[p]?.bin.splice(place, 0, bin);
     });
   };
 
@@ -115,7 +133,7 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     for (let i = window.from; i < window.to; i++) {
       if ((rows[i] as OutcomeRow).regime !== regime) continue;
       counted.forEach((record, p) => {
-        const r = evidence[p]?.[i] ?? Number.NaN;
+        const r = experience.evidence[p]?.resultR[i] ?? Number.NaN;
         if (Number.isNaN(r)) return;
         record.trades += 1;
         record.sumR += r;
@@ -149,13 +167,13 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
       const { from, to } = windowAt(asOf);
       return to - from;
     },
-    weights: (asOf) => {
-      if (lastWeights?.asOf !== asOf) {
+    lessons: (asOf) => {
+      if (!enabled) return undefined;
+      if (last?.asOf !== asOf) {
         const { learningRate } = options;
-        const weights = weightsFromEvidence(exits, evidence, { asOf, ...windowAt(asOf), learningRate });
-        lastWeights = { asOf, weights };
+        last = { asOf, lessons: learn(experience, { asOf, ...windowAt(asOf), learningRate }) };
       }
-      return lastWeights.weights;
+      return last.lessons;
     },
     recall,
     add,

@@ -21,6 +21,8 @@ interface Columns {
   readonly pnl_pct: number[];
   readonly result_r: (number | null)[];
   readonly confidence: number[];
+  readonly raw_confidence: number[];
+  readonly trend_score: (number | null)[];
 }
 
 /** A provider's votes: direction 1, -1 or 0, and confidence; `null` where it did not vote. */
@@ -90,6 +92,8 @@ export function rowsOf(columns: unknown, count: number): OutcomeRow[] | undefine
     pnlPct: c.pnl_pct[i] as number,
     resultR: c.result_r[i] as number | null,
     confidence: c.confidence[i] as number,
+    rawConfidence: c.raw_confidence[i] as number,
+    trendScore: c.trend_score[i] as number | null,
     votes: rowVotes,
   }));
 }
@@ -113,5 +117,7 @@ function columnsOfValues(rows: readonly OutcomeRow[]): Columns {
     pnl_pct: rows.map((row) => row.pnlPct),
     result_r: rows.map((row) => row.resultR),
     confidence: rows.map((row) => row.confidence),
+    raw_confidence: rows.map((row) => row.rawConfidence),
+    trend_score: rows.map((row) => row.trendScore),
   };
 }

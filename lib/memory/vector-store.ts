@@ -14,7 +14,7 @@ export const VECTORS_FILE = "vectors.f32";
 export const SIDECAR_FILE = "vectors.meta.json.gz";
 
 const FORMAT = "carryover-vectors";
-const VERSION = 1;
+const VERSION = 2;
 const BLOCK_ROWS = 1024;
 const MAX_SIDECAR_BYTES = 1 << 28;
 const FLOAT_BYTES = 4;

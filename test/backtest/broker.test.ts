@@ -14,6 +14,7 @@ function decided(atr = 2): DecisionBehind {
   return {
     decision_id: "d",
     timestamp: "2021-01-04T00:00:00.000Z",
+    raw_confidence: 60,
     confidence: 60,
     situation,
     votes: [],
@@ -262,19 +263,23 @@ describe("positionSize()", () => {
 
   test("loses one percent of equity at the stop", () => {
     // 100 / (3 x 4)
-    expect(positionSize(settings, { equity: 10_000, atr: 4, close: 100 })).toBeCloseTo(100 / 12, 12);
+    expect(positionSize(settings, { equity: 10_000, atr: 4, close: 100, scale: 1 })).toBeCloseTo(100 / 12, 12);
   });
 
   test("is at most an equal share of the leverage", () => {
     // 100 / (3 x 0.5) = 66.7 units; 10,000 / 3 / 100 = 33.3.
-    expect(positionSize(settings, { equity: 10_000, atr: 0.5, close: 100 })).toBeCloseTo(100 / 3, 12);
+    expect(positionSize(settings, { equity: 10_000, atr: 0.5, close: 100, scale: 1 })).toBeCloseTo(100 / 3, 12);
     const twice = makeSettings({ risk: { ...settings.risk, leverage: 2 } });
-    expect(positionSize(twice, { equity: 10_000, atr: 0.5, close: 100 })).toBeCloseTo(200 / 3, 12);
+    expect(positionSize(twice, { equity: 10_000, atr: 0.5, close: 100, scale: 1 })).toBeCloseTo(200 / 3, 12);
+  });
+
+  test("is scaled after that", () => {
+    expect(positionSize(settings, { equity: 10_000, atr: 0.5, close: 100, scale: 0.25 })).toBeCloseTo(25 / 3, 12);
   });
 
   test("is 0 without a range to measure risk by, and not above 0 without equity", () => {
-    expect(positionSize(settings, { equity: 10_000, atr: 0, close: 100 })).toBe(0);
-    expect(positionSize(settings, { equity: -5, atr: 4, close: 100 })).toBeLessThan(0);
+    expect(positionSize(settings, { equity: 10_000, atr: 0, close: 100, scale: 1 })).toBe(0);
+    expect(positionSize(settings, { equity: -5, atr: 4, close: 100, scale: 1 })).toBeLessThan(0);
   });
 });
 

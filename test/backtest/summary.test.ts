@@ -29,6 +29,8 @@ function row(chunk: string, pnl: number, rest: Partial<OutcomeRow> = {}): Outcom
     pnlPct: pnl / 10,
     resultR: pnl / 100,
     confidence: 60,
+    rawConfidence: 60,
+    trendScore: 0,
     votes: [vote("trend", 1)],
     ...rest,
   };

@@ -31,6 +31,7 @@ function closed(raw: number, reason: ExitReason, realizedPnl: number, situation 
       decision: {
         decision_id: "20210104T1200-AAA-00000000",
         timestamp: "2021-01-04T12:00:00.000Z",
+        raw_confidence: 70,
         confidence: 61.5,
         situation,
         votes: [
@@ -64,7 +65,7 @@ describe("outcomeOfTrade()", () => {
   test("says what a trade came to, in the field's names", () => {
     const outcome = outcomeOfTrade(closed(109, "target", 88.3280135), CONTEXT);
     expect(outcome).toMatchObject({
-      schema_version: 1,
+      schema_version: 2,
       decision_id: "20210104T1200-AAA-00000000",
       run_id: "f".repeat(64),
       chunk: "2021Q1",
@@ -84,6 +85,7 @@ describe("outcomeOfTrade()", () => {
       ai_provider: "ensemble",
       ensemble_providers: ["trend", "reversion"],
       decision_confidence: 61.5,
+      raw_confidence: 70,
       volatility: 2.01,
       regime: "RANGING",
     });

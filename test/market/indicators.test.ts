@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { ATR } from "trading-signals";
 import type { Bar, Situation } from "../../lib/domain.ts";
 import { createSituationTracker, WARM_UP_BARS } from "../../lib/market/indicators.ts";
-import { VOLATILITY_WINDOW } from "../../lib/market/regime.ts";
+import { OWN_PAST_BARS } from "../../lib/market/regime.ts";
 
 const HOUR = 3_600_000;
 
@@ -91,14 +91,14 @@ test("the rank looks back 2,160 bars", () => {
   let state = 1;
   const random = (): number => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647;
   let close = 100;
-  const closes = Array.from({ length: VOLATILITY_WINDOW + 400 }, () => (close *= 0.99 + random() * 0.02));
+  const closes = Array.from({ length: OWN_PAST_BARS + 400 }, () => (close *= 0.99 + random() * 0.02));
   // The early bars are calm: with them, the rank of the last would be higher.
   const given = bars(closes, (index) => (index < 390 ? 0.1 : 1 + random()));
   const atr = new ATR(14);
   const values = given.map((bar) => Number(atr.add(bar)) / bar.close);
   const last = values.at(-1)!;
-  const within = values.slice(-VOLATILITY_WINDOW);
-  const expected = within.filter((value) => value < last).length / VOLATILITY_WINDOW;
+  const within = values.slice(-OWN_PAST_BARS);
+  const expected = within.filter((value) => value < last).length / OWN_PAST_BARS;
   expect(situationAfter(given).volatility_rank).toBe(expected);
   expect(values.slice(13).filter((value) => value < last).length / (values.length - 13)).toBeGreaterThan(expected);
 });

@@ -1,12 +1,24 @@
 import { expect, test } from "bun:test";
-import { classifyRegime, createVolatilityRank, VOLATILITY_WINDOW } from "../../lib/market/regime.ts";
+import { classifyRegime, createUsualAdx, createVolatilityRank, OWN_PAST_BARS } from "../../lib/market/regime.ts";
 
-test("the regime is VOLATILE from a rank of 0.85 on, else TRENDING from an ADX of 25 on, else RANGING", () => {
-  expect(classifyRegime({ volatilityRank: 17 / 20, adx: 10 })).toBe("VOLATILE");
-  expect(classifyRegime({ volatilityRank: 17 / 20, adx: 90 })).toBe("VOLATILE");
-  expect(classifyRegime({ volatilityRank: 0.8499, adx: 25 })).toBe("TRENDING");
-  expect(classifyRegime({ volatilityRank: 0.8499, adx: 24.99 })).toBe("RANGING");
-  expect(classifyRegime({ volatilityRank: 0.5, adx: 24 }, { volatileRank: 0.5, trendingAdx: 20 })).toBe("VOLATILE");
+test("the regime is VOLATILE from a rank of 0.85 on, else TRENDING from the asset's usual ADX on, else RANGING", () => {
+  expect(classifyRegime({ volatilityRank: 17 / 20, adx: 10, usualAdx: 25 })).toBe("VOLATILE");
+  expect(classifyRegime({ volatilityRank: 17 / 20, adx: 90, usualAdx: 25 })).toBe("VOLATILE");
+  expect(classifyRegime({ volatilityRank: 0.8499, adx: 25, usualAdx: 25 })).toBe("TRENDING");
+  expect(classifyRegime({ volatilityRank: 0.8499, adx: 24.99, usualAdx: 25 })).toBe("RANGING");
+  expect(classifyRegime({ volatilityRank: 0.5, adx: 24.99, usualAdx: 20 })).toBe("TRENDING");
+});
+
+test("an asset's usual ADX is 25 at first, then moves to its own mean, of which it forgets all but 2,160 values", () => {
+  const usual = createUsualAdx();
+  expect(usual.value).toBe(25);
+  for (let count = 0; count < 720; count++) usual.add(35);
+  expect(usual.value).toBe(30);
+  // (25 x 720 + 35 x 720 + 15 x 1,440) / (720 + 2,160), then without the 35s.
+  for (let count = 0; count < 1440; count++) usual.add(15);
+  expect(usual.value).toBeCloseTo(22.5, 12);
+  for (let count = 0; count < 720; count++) usual.add(15);
+  expect(usual.value).toBeCloseTo(17.5, 12);
 });
 
 test("the rank counts the values strictly below the newest, of those there are", () => {
@@ -21,7 +33,7 @@ test("the rank counts the values strictly below the newest, of those there are",
 test("the rank forgets all but the last 2,160 values", () => {
   const volatility = createVolatilityRank();
   volatility.add(1);
-  for (let count = 1; count < VOLATILITY_WINDOW; count++) volatility.add(2);
+  for (let count = 1; count < OWN_PAST_BARS; count++) volatility.add(2);
   expect(volatility.rank()).toBe(1 / 2160);
   volatility.add(2);
   expect(volatility.rank()).toBe(0);

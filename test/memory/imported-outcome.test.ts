@@ -45,6 +45,8 @@ describe("an outcome without a crc32", () => {
       pnlPct: -0.4,
       resultR: null,
       confidence: 0,
+      rawConfidence: 0,
+      trendScore: null,
       votes: [],
     });
     expect(description).toBe("BTC/USD is in the regime UNKNOWN.");

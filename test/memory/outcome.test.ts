@@ -25,7 +25,7 @@ describe("the file of an outcome", () => {
   test("has the bytes of the golden file", () => {
     const { bytes, crc32 } = encodeOutcome(makeOutcome());
     expect(new TextDecoder().decode(bytes)).toBe(new TextDecoder().decode(GOLDEN));
-    expect(crc32).toBe("a69dbd4e");
+    expect(crc32).toBe("92fed28c");
   });
 
   test("is read as the row that learning takes, votes by name", async () => {
@@ -34,7 +34,7 @@ describe("the file of an outcome", () => {
     expect(row).toEqual({
       id: "20210104T1200-BTCUSD-0a1b2c3d",
       bytes: GOLDEN.length,
-      crc32: "a69dbd4e",
+      crc32: "92fed28c",
       runId: "a".repeat(64),
       chunk: "2021Q1",
       market: "bars",
@@ -49,6 +49,9 @@ describe("the file of an outcome", () => {
       pnlPct: 7.3318015845246425,
       resultR: 1.5,
       confidence: 72,
+      rawConfidence: 81,
+      // Half of (31 - 25) / 15 and of 2 x 800 / (4 x 500) - 1.
+      trendScore: expect.closeTo(0.1, 12),
       votes: [
         { provider: "reversion", direction: 0, confidence: 50 },
         { provider: "trend", direction: 1, confidence: 80 },
@@ -56,10 +59,16 @@ describe("the file of an outcome", () => {
     });
   });
 
+  test("of version 1, which knew no calibration, is read with its confidence as the uncalibrated one", async () => {
+    const old = new Uint8Array(readFileSync(join(PROJECT_DIR, "test/fixtures/memory/version-1", NAME)));
+    const [now, before] = [await decodeOutcome(GOLDEN, NAME), await decodeOutcome(old, NAME)];
+    expect(before.row).toEqual({ ...now.row, bytes: old.length, crc32: "a69dbd4e", rawConfidence: 72 });
+  });
+
   test.skipIf(process.platform !== "linux")("is checked in a shell: head takes what the crc32 is of", () => {
     const command = `head -c -22 "$0" | gzip -c | tail -c 8 | head -c 4 | od -An -tx4`;
     const { stdout } = Bun.spawnSync(["sh", "-c", command, GOLDEN_PATH]);
-    expect(stdout.toString().trim()).toBe("a69dbd4e");
+    expect(stdout.toString().trim()).toBe("92fed28c");
   });
 
   test("comes back whole, whatever is in its texts and numbers", async () => {

@@ -51,6 +51,9 @@ async function viewOf(outcomes: readonly Outcome[], options: Partial<RunMemoryOp
   return openRunMemory(await memoryOf(outcomes), { ...OPTIONS, ...options });
 }
 
+/** Whatever the situation. */
+const weightsOf = (view: RunMemory, asOf: number): readonly number[] => view.lessons(asOf)?.weights ?? [];
+
 const idsOf = (view: RunMemory): string[] => view.base.map(({ id }) => id);
 
 describe("a run's base", () => {
@@ -116,14 +119,14 @@ describe("a read as of a time", () => {
     const view = await viewOf([]);
     await view.record(closedAt(1));
     const soon = START_MS + 1.5 * DAY_MS;
-    expect(view.weights(START_MS + DAY_MS)).toEqual([0.5, 0.5]);
-    expect(view.weights(soon)[0]).toBeCloseTo(7.5 / 13.6, 12);
+    expect(weightsOf(view, START_MS + DAY_MS)).toEqual([0.5, 0.5]);
+    expect(weightsOf(view, soon)[0]).toBeCloseTo(7.5 / 13.6, 12);
     // A second trade of -1 R that both voted for, seen at the same time: (6 + 0.5)/62 and (6 - 1)/61.
     const both = [makeVote("trend", "BUY"), makeVote("reversion", "BUY")];
     await view.record(closedAt(1.1, { decision_id: "second", result_r: -1, votes: both }));
     const [trend, reversion] = [6.5 / 62, 5 / 61];
-    expect(view.weights(soon)[0]).toBeCloseTo(trend / (trend + reversion), 12);
-    expect(view.weights(soon)[1]).toBeCloseTo(reversion / (trend + reversion), 12);
+    expect(weightsOf(view, soon)[0]).toBeCloseTo(trend / (trend + reversion), 12);
+    expect(weightsOf(view, soon)[1]).toBeCloseTo(reversion / (trend + reversion), 12);
   });
 
   test("does not weigh what a provider was forgiven, and recalls it all the same", async () => {
@@ -131,9 +134,9 @@ describe("a read as of a time", () => {
     await memory.forget({ provider: "trend", beforeMs: START_MS - DAY_MS });
     const view = openRunMemory(memory, OPTIONS);
     // Of the two the mark leaves the one that closed at its time, a day and a bit ago.
-    const f = 0.9923279457743132;
+    const f = 0.9942404238175473;
     const trend = (6 + 1.5 * f) / (60 + f);
-    expect(view.weights(START_MS + 1)[0]).toBeCloseTo(trend / (trend + 0.1), 12);
+    expect(weightsOf(view, START_MS + 1)[0]).toBeCloseTo(trend / (trend + 0.1), 12);
     expect((await view.recall(situationAt(0))).similar.length).toBe(2);
   });
 
@@ -180,13 +183,13 @@ describe("recall()", () => {
   });
 });
 
-test("with memory disabled nothing is seen, every provider weighs the same, and outcomes are recorded", async () => {
+test("with memory disabled nothing is seen or learned, and outcomes are recorded", async () => {
   const memory = await memoryOf([closedAt(-1)]);
   const view = openRunMemory(memory, { ...OPTIONS, enabled: false, providers: ["a", "b", "c", "d"] });
   await view.record(closedAt(1));
   expect(memory.rows.length).toBe(2);
   expect(view.base).toEqual([]);
-  expect(view.weights(START_MS + 5 * DAY_MS)).toEqual([0.25, 0.25, 0.25, 0.25]);
+  expect(view.lessons(START_MS + 5 * DAY_MS)).toBeUndefined();
   expect(await view.recall(situationAt(5))).toEqual({
     remembered: 0,
     similar: [],
@@ -233,7 +236,11 @@ describe("nothing reads the future", () => {
     const view = openRunMemory(memory, { ...OPTIONS, maxMemorySize: 6, contextDays: 3 });
     for (const one of all) if (own.has(one.decision_id)) await view.record(one);
     const asOf = START_MS + day * DAY_MS;
-    return [view.remembered(asOf), view.weights(asOf), await view.recall(situationAt(day))];
+    const lessons = view.lessons(asOf);
+    const votes = [makeVote("trend", "BUY", { confidence: 80 }), makeVote("reversion", "SELL")];
+    const weighed = lessons?.weigh(situationAt(day), votes);
+    const taught = [lessons?.weights, weighed, lessons?.calibrate(70), lessons?.sizeScale("TRENDING")];
+    return [view.remembered(asOf), taught, await view.recall(situationAt(day))];
   }
 
   test("what was answered as of a time stays the same whatever closes at it or later, and whoever recorded that", async () => {
@@ -307,7 +314,7 @@ test("three hundred trades are recalled alike, whether the run opens on them or 
   for (const outcome of outcomes) await recorded.record(outcome);
   const situation = { ...situationAt(0), timestamp: startMs };
   expect(await opened.recall(situation)).toEqual(await recorded.recall(situation));
-  expect(opened.weights(startMs)).toEqual(recorded.weights(startMs));
+  expect(weightsOf(opened, startMs)).toEqual(weightsOf(recorded, startMs));
 });
 
 test("a provider's own record is of its votes in the situation's regime, as of its time, counted since it was last forgotten", async () => {

@@ -76,7 +76,7 @@ describe("vectors.f32 and its sidecar", () => {
         .padStart(8, "0");
     expect(meta).toEqual({
       format: "carryover-vectors",
-      version: 1,
+      version: 2,
       embedder: "hashing",
       fingerprint: hashingEmbedder().fingerprint,
       dim: 128,
@@ -194,7 +194,7 @@ describe("a sidecar and vectors that do not belong together", () => {
       undefined,
       new Uint8Array(),
       flipped(bytes, 8 * bytes.length - 1),
-      await encodeSidecar({ ...value, version: 2 }),
+      await encodeSidecar({ ...value, version: 1 }),
       await encodeSidecar({ ...value, rows: 2.5 }),
       await encodeSidecar({ ...value, block_crc32: [] }),
       await encodeSidecar({ ...value, columns }),
@@ -218,14 +218,21 @@ test("readSidecar() and readVectors() say what is there, and name what is not", 
   expect(await failureOf(readSidecar(storage))).toEqual({
     code: "CORRUPT",
     message:
-      'Cannot read "vectors.meta.json.gz": found format "other" version 9, expected "carryover-vectors" version 1',
+      'Cannot read "vectors.meta.json.gz": found format "other" version 9, expected "carryover-vectors" version 2',
   });
 });
 
-test("files of version 1 still load: a sidecar and vectors that Carryover 0.1.0 wrote of the first three outcomes of makeOutcomes()", async () => {
+test("a sidecar of version 1, which knew no trend, is refused by its version: it is a cache, and made anew", async () => {
+  const storage = memoryStorage();
+  const old = join(import.meta.dirname, "../fixtures/memory/vectors-version-1", SIDECAR_FILE);
+  await storage.replace(SIDECAR_FILE, readFileSync(old));
+  expect((await failureOf(readSidecar(storage))).message).toContain("version 1, expected");
+});
+
+test("files of version 2 still load: a sidecar and vectors that Carryover 0.1.0 wrote of the first three outcomes of makeOutcomes()", async () => {
   const storage = memoryStorage();
   for (const name of [SIDECAR_FILE, VECTORS_FILE]) {
-    await storage.replace(name, readFileSync(join(import.meta.dirname, "../fixtures/memory/vectors-version-1", name)));
+    await storage.replace(name, readFileSync(join(import.meta.dirname, "../fixtures/memory/vectors-version-2", name)));
   }
   const sidecar = await readSidecar(storage);
   if (sidecar === undefined) throw new Error("expected a sidecar");
@@ -235,7 +242,7 @@ test("files of version 1 still load: a sidecar and vectors that Carryover 0.1.0 
     embedder: "hashing",
     fingerprint: "fnv1a-words-pairs-128-v1",
     dim: 128,
-    digest: "d2562be3d34d994048d27a38b35d553458e6db24bf84c0ed4b6020d06d973c88",
+    digest: "5416dfbef036d17c3b68c51d2db8d586f971837365dcdfcae43fedc1dbb412ee",
     blockCrc32: ["056b19ac"],
   });
   expect(rows.map(({ id }) => id)).toEqual([
@@ -245,8 +252,8 @@ test("files of version 1 still load: a sidecar and vectors that Carryover 0.1.0 
   ]);
   expect(rows[1]).toEqual({
     id: "20210101T0800-ETHUSD-00000001",
-    bytes: 1548,
-    crc32: "a11b7188",
+    bytes: 1572,
+    crc32: "32c2a73f",
     runId: "a".repeat(64),
     chunk: "2021Q1",
     market: "bars",
@@ -261,6 +268,9 @@ test("files of version 1 still load: a sidecar and vectors that Carryover 0.1.0 
     pnlPct: -5,
     resultR: -1,
     confidence: 72,
+    rawConfidence: 81,
+    // Half of (31 - 25) / 15 and of 2 x 800 / (4 x 500) - 1.
+    trendScore: expect.closeTo(0.1, 12),
     votes: [
       { provider: "reversion", direction: 0, confidence: 50 },
       { provider: "trend", direction: -1, confidence: 61 },

@@ -3,8 +3,8 @@
 Recomputes a backtest from its bars and votes alone and compares the result with the files of the run.
 
 It knows docs/RULES.md and the record formats, and shares no code with the backtester: what both agree on, the page says.
-Of a decision line only the time, the asset, the votes and the weights are taken as given. All else is computed here and
-compared: indicators, regimes, actions, sizes, orders, skips, fills, costs, exits, equity and metrics.
+Of a decision line only the time, the asset and the votes are taken as given (and, without --weights, what was learned: weights,
+calibrated confidences, the scale of sizes). All else is computed here and compared: indicators, regimes, actions, sizes, orders, skips, fills, costs, exits, equity and metrics.
 
     python3 recompute.py --bars data/market --config config.json --start 2021-01-01 --end 2022-01-01 \
         --decisions 'data/memory/runs/<run_id>/*.decisions.ndjson' --outcomes data/memory --run-id <run_id> \
@@ -31,16 +31,23 @@ DAY = 24 * HOUR
 PERIOD = 14
 RANK_BARS = 2160
 VOLATILE_SHARE = 0.85
-TRENDING_ADX = 25
+USUAL_ADX, USUAL_ADX_BARS = 25, 720
 FIRST_DECISION_BAR = 100
 CORRELATION_SPAN = 30 * DAY
 CORRELATION_BARS = 100
 TIE = 1e-9
 SMALLEST_SCALE = 0.25
-DAILY_FADE = 0.9923279457743132
+SCALE_REACH = 0.2
+SLOW_FADE = 0.9942404238175473
+FAST_FADE = 0.9659363289248456
 PRIOR_MEAN = 0.10
 PRIOR_STRENGTH = 6
+PRIOR_SQUARE, PRIOR_SQUARE_TRADES = 0.75, 60
 SMALLEST_MERIT = 0.01
+TREND_DOUBT, CONFIDENCE_DOUBT = 1.5, 2
+LEAST_EVIDENCE, LEAST_SPREAD = 5, 1e-9
+REGIME_STRENGTH = 120
+BELIEVED = 0.25
 
 RELATIVE = 1e-6
 PRICE_FLOOR = 1e-15  # prices and units can be tiny: nearly only the relative tolerance holds
@@ -138,11 +145,20 @@ class Series:
         self.rsi = relative_strength(self.close)
         self.adx = directional_index(self)
         self.rank = volatility_ranks(self.atr, self.close)
+        self.usual_adx = usual_adx(self.adx)
+        self.ema_fast, self.ema_slow = exponential(self.close, 20), exponential(self.close, 80)
 
     def regime(self, i):
         if self.rank[i] >= VOLATILE_SHARE:
             return "VOLATILE"
-        return "TRENDING" if self.adx[i] >= TRENDING_ADX else "RANGING"
+        return "TRENDING" if self.adx[i] >= self.usual_adx[i] else "RANGING"
+
+    def trend(self, i):
+        """How clearly the market trends, -1 to 1."""
+        by_adx = clamp((self.adx[i] - 25) / 15, -1, 1)
+        apart = abs(self.ema_fast[i] - self.ema_slow[i])
+        by_averages = min(1, apart / (4 * self.atr[i])) if self.atr[i] > 0 else 0
+        return by_adx / 2 + by_averages - 0.5
 
 
 def read_bars(folder, asset, timeframe_name, end):
@@ -267,6 +283,26 @@ def volatility_ranks(atr, close):
     return ranks
 
 
+def usual_adx(adx):
+    """Mean of the last 2,160 values, this one included, and of 25 counted 720 times."""
+    sums, counts, result = [0.0], [0], []
+    for i, value in enumerate(adx):
+        sums.append(sums[-1] + (value or 0.0))
+        counts.append(counts[-1] + (value is not None))
+        first = max(0, i + 1 - RANK_BARS)
+        total, count = sums[-1] - sums[first], counts[-1] - counts[first]
+        result.append((USUAL_ADX * USUAL_ADX_BARS + total) / (USUAL_ADX_BARS + count))
+    return result
+
+
+def exponential(close, bars):
+    result = []
+    for value in close:
+        before = result[-1] if result else value
+        result.append(before + (value - before) * 2 / (bars + 1))
+    return result
+
+
 class Correlations:
     """Pearson correlations of simple returns between consecutive common bars."""
 
@@ -316,14 +352,19 @@ def abstains(vote):
     return vote.get("error") is not None
 
 
-def decide(votes, weights):
-    """(action, confidence) of an ensemble."""
+def clamp(value, low, high):
+    return max(low, min(high, value))
+
+
+def decide(votes, weights, calibrated):
+    """(action, confidence before it is calibrated) of an ensemble."""
     sums = {"BUY": 0.0, "SELL": 0.0, "HOLD": 0.0}
     said = {"BUY": [], "SELL": [], "HOLD": []}
     for vote in votes:
         if not abstains(vote):
-            sums[vote["action"]] += weights.get(vote["provider"], 0) * vote["confidence"] / 100
-            said[vote["action"]].append(vote["confidence"])
+            confidence = calibrated.get(vote["provider"], 0)
+            sums[vote["action"]] += weights.get(vote["provider"], 0) * confidence / 100
+            said[vote["action"]].append(confidence)
     winner = max(sums, key=sums.get)
     best = sums[winner]
     tie = any(best - total <= TIE for action, total in sums.items() if action != winner)
@@ -333,27 +374,149 @@ def decide(votes, weights):
     return winner, min(100.0, mean * (0.8 + 0.4 * best / sum(sums.values())))
 
 
-def learned_weights(providers, window, now, learning_rate):
-    """Weights from trades, a window of (exit, key, result_r, {provider: +1 or -1}) that is visible at `now`."""
-    if learning_rate <= 0 or not window:
-        return {provider: 1 / len(providers) for provider in providers}
-    strength = PRIOR_STRENGTH / learning_rate
-    total = dict.fromkeys(providers, 0.0)
-    mass = dict.fromkeys(providers, 0.0)
-    for exit_time, _, result_r, stances in window:
-        if result_r is None:
-            continue
-        fade = DAILY_FADE ** ((now - exit_time) // DAY)
-        for provider, stance in stances.items():
-            if provider in total:
-                total[provider] += fade * stance * result_r
-                mass[provider] += fade
-    merit = {
-        provider: max(SMALLEST_MERIT, (total[provider] + strength * PRIOR_MEAN) / (mass[provider] + strength))
-        for provider in providers
-    }
-    whole = sum(merit.values())
-    return {provider: merit[provider] / whole for provider in providers}
+def bin_of(confidence):
+    return int(clamp(math.floor(confidence / 10), 0, 9))
+
+
+class Remembered:
+    """A closed trade as learning sees it; sorted by exit, then by decision id."""
+
+    def __init__(self, exit_time, key, result_r, regime, trend, raw_confidence, votes):
+        self.order = (exit_time, key)
+        self.exit, self.result_r, self.regime, self.trend = exit_time, result_r, regime, trend
+        self.raw_confidence = raw_confidence
+        self.votes = votes  # provider -> (+1 or -1, confidence)
+
+
+class Lessons:
+    """What a window of trades teaches at `now`."""
+
+    def __init__(self, providers, window, now, learning_rate):
+        self.providers = providers
+        self.strength = PRIOR_STRENGTH / learning_rate
+        trades = [trade for trade in window if trade.result_r is not None]
+        ages = {id(trade): (now - trade.exit) // DAY for trade in trades}
+        self.slow = {key: SLOW_FADE**age for key, age in ages.items()}
+        self.fast = {key: FAST_FADE**age for key, age in ages.items()}
+        self.trades = trades
+        mass = sum(self.slow.values())
+        squares = sum(self.slow[id(trade)] * trade.result_r**2 for trade in trades)
+        self.variance = (squares + PRIOR_SQUARE * PRIOR_SQUARE_TRADES) / (mass + PRIOR_SQUARE_TRADES)
+        self.whole = sum(self.slow[id(trade)] * trade.result_r for trade in trades) / (mass + self.strength)
+        # provider -> [(slow factor, fast factor, evidence, bin of confidence, trend)]
+        self.evidence = {
+            provider: [
+                (
+                    self.slow[id(trade)],
+                    self.fast[id(trade)],
+                    trade.votes[provider][0] * trade.result_r,
+                    bin_of(trade.votes[provider][1]),
+                    trade.trend,
+                )
+                for trade in trades
+                if provider in trade.votes
+            ]
+            for provider in providers
+        }
+        self.means = {provider: self.mean(self.evidence[provider]) for provider in providers}
+        self.slopes = self.trend_slopes()
+        self.offsets = {provider: self.bin_offsets(self.evidence[provider]) for provider in providers}
+
+    def mean(self, evidence):
+        n = sum(f for f, _, _, _, _ in evidence)
+        total = sum(f * e for f, _, e, _, _ in evidence)
+        long = (PRIOR_MEAN * self.strength + total) / (self.strength + n)
+        recent = sum(g for _, g, _, _, _ in evidence)
+        if not recent:
+            return long
+        change = sum(g * e for _, g, e, _, _ in evidence) / recent - total / n
+        chance = self.variance * max(0, 1 / (recent + 1) - 1 / (n + 1))
+        if change**2 <= chance:
+            return long
+        return long + recent / (self.strength + recent) * change * (1 - chance / change**2)
+
+    def trend_slopes(self):
+        """provider -> (slope, mean trend)"""
+        found, excess, spreads = {}, 0.0, 0.0
+        for provider, evidence in self.evidence.items():
+            n = sum(f for f, _, _, _, _ in evidence)
+            centre = sum(f * x for f, _, _, _, x in evidence) / n if n else 0.0
+            spread = sum(f * (x - centre) ** 2 for f, _, _, _, x in evidence)
+            product = sum(f * (x - centre) * e for f, _, e, _, x in evidence)
+            if n < LEAST_EVIDENCE or spread < LEAST_SPREAD:
+                spread = 0.0
+            else:
+                excess += product**2 / (spread * self.variance) - TREND_DOUBT
+                spreads += spread
+            found[provider] = (spread, product, centre)
+        between = max(0.0, excess * self.variance / spreads) if spreads else 0.0
+        return {
+            provider: (product * between / (spread * between + self.variance) if spread else 0.0, centre)
+            for provider, (spread, product, centre) in found.items()
+        }
+
+    def bin_offsets(self, evidence):
+        n = sum(f for f, _, _, _, _ in evidence)
+        if not n:
+            return {}
+        mean = sum(f * e for f, _, e, _, _ in evidence) / n
+        bins = {}
+        for f, _, e, place, _ in evidence:
+            mass, beyond = bins.get(place, (0.0, 0.0))
+            bins[place] = (mass + f, beyond + f * (e - mean))
+        excess = sum(beyond**2 / (mass * self.variance) for mass, beyond in bins.values())
+        excess -= CONFIDENCE_DOUBT * (len(bins) - 1)
+        spread = n - sum(mass**2 for mass, _ in bins.values()) / n
+        between = max(0.0, excess * self.variance / spread) if spread > LEAST_SPREAD else 0.0
+        return {
+            place: beyond * between / (mass * between + self.variance) for place, (mass, beyond) in bins.items()
+        }
+
+    def weights(self, votes, trend):
+        merit = {}
+        for vote in votes:
+            provider = vote["provider"]
+            slope, centre = self.slopes[provider]
+            merit[provider] = self.means[provider] + slope * (trend - centre)
+            if not abstains(vote) and vote["action"] != "HOLD":
+                merit[provider] += self.offsets[provider].get(bin_of(vote["confidence"]), 0.0)
+        merit = {provider: max(SMALLEST_MERIT, value) for provider, value in merit.items()}
+        whole = sum(merit.values())
+        return {provider: value / whole for provider, value in merit.items()}
+
+    def calibrated(self, votes):
+        result = {}
+        for vote in votes:
+            evidence = self.evidence[vote["provider"]]
+            if abstains(vote):
+                result[vote["provider"]] = 0.0
+                continue
+            n = sum(f for f, _, _, _, _ in evidence)
+            wins = sum(f for f, _, e, _, _ in evidence if e > 0)
+            share = (0.5 * self.strength + wins) / (self.strength + n) + BELIEVED * (vote["confidence"] / 100 - 0.5)
+            if vote["action"] != "HOLD":
+                here = [(f, e) for f, _, e, place, _ in evidence if place == bin_of(vote["confidence"])]
+                share = (self.strength * share + sum(f for f, e in here if e > 0)) / (
+                    self.strength + sum(f for f, _ in here)
+                )
+            result[vote["provider"]] = 100 * clamp(share, 0, 1)
+        return result
+
+    def confidence(self, raw):
+        faded = [(self.slow[id(trade)], trade) for trade in self.trades]
+        base = (0.5 * self.strength + sum(f for f, trade in faded if trade.result_r > 0)) / (
+            self.strength + sum(f for f, _ in faded)
+        )
+        here = [(f, trade) for f, trade in faded if bin_of(trade.raw_confidence) == bin_of(raw)]
+        wins = sum(f for f, trade in here if trade.result_r > 0)
+        return 100 * clamp((self.strength * base + wins) / (self.strength + sum(f for f, _ in here)), 0, 1)
+
+    def scale(self, regime):
+        here = [(self.slow[id(trade)], trade.result_r) for trade in self.trades if trade.regime == regime]
+        mean = (REGIME_STRENGTH * self.whole + sum(f * r for f, r in here)) / (
+            REGIME_STRENGTH + sum(f for f, _ in here)
+        )
+        return clamp(1 + mean / SCALE_REACH, SMALLEST_SCALE, 1)
 
 
 # ---------------------------------------------------------------- the simulation
@@ -379,10 +542,9 @@ class Position:
 
 
 class Backtest:
-    def __init__(self, settings, series, start, end, lines, scaled_sizes, learning):
+    def __init__(self, settings, series, start, end, lines, learning):
         self.settings, self.series, self.start, self.end = settings, series, start, end
         self.lines = lines  # (decision time, asset) -> line
-        self.scaled_sizes = scaled_sizes
         self.learning = learning  # None, or (learning_rate, max_memory_size)
         self.correlations = Correlations(series, settings.timeframe)
         self.balance = settings.initial_balance
@@ -393,8 +555,8 @@ class Backtest:
         self.notional = 0.0
         self.skips = {"max_positions": 0, "correlation": 0, "size": 0}
         self.not_filled = 0
-        self.memory = []  # sorted: (exit, key, result_r, stances)
-        self.weights_at = {}
+        self.memory = []  # sorted
+        self.lessons_at = {}
 
     def run(self):
         settings = self.settings
@@ -512,6 +674,7 @@ class Backtest:
             "hit_stop_loss": reason == "stop",
             "hit_take_profit": reason == "target",
             "decision_confidence": decision["confidence"],
+            "raw_confidence": decision["raw_confidence"],
             "volatility": decision["situation"]["volatility_pct"],
         }
         self.closed_now.append(trade)
@@ -521,31 +684,36 @@ class Backtest:
             self.trades.append(trade)
             if self.learning:
                 decision = trade["decision"]
-                stances = {
-                    vote["provider"]: 1 if vote["action"] == trade["action"] else -1
-                    for vote in decision["votes"]
-                    if not abstains(vote) and vote["action"] != "HOLD"
-                }
                 # the order of decision ids: the time to the minute, then the asset
                 moment = datetime(1970, 1, 1) + timedelta(milliseconds=decision["time"])
                 key = f"{moment:%Y%m%dT%H%M}-{trade['asset_pair']}-"
-                self.remember((trade["exit_timestamp"], key, trade["result_r"], stances))
+                votes = {
+                    vote["provider"]: (1 if vote["action"] == trade["action"] else -1, vote["confidence"])
+                    for vote in decision["votes"]
+                    if not abstains(vote) and vote["action"] != "HOLD"
+                }
+                regime, trend, raw = trade["regime"], decision["trend"], decision["raw_confidence"]
+                self.remember(
+                    Remembered(trade["exit_timestamp"], key, trade["result_r"], regime, trend, raw, votes)
+                )
         self.closed_now = []
 
     def remember(self, entry):
         place = len(self.memory)
-        while place and self.memory[place - 1][:2] > entry[:2]:
+        while place and self.memory[place - 1].order > entry.order:
             place -= 1
         self.memory.insert(place, entry)
 
-    def expected_weights(self, providers, now):
+    def lessons(self, providers, now):
         rate, limit = self.learning
         key = (now, tuple(providers))
-        if key not in self.weights_at:
-            visible = bisect_left(self.memory, (now,))
-            window = self.memory[max(0, visible - limit) : visible] if self.settings.memory_enabled else []
-            self.weights_at[key] = learned_weights(providers, window, now, rate)
-        return self.weights_at[key]
+        if key not in self.lessons_at:
+            visible = len(self.memory)
+            while visible and self.memory[visible - 1].exit >= now:
+                visible -= 1
+            window = self.memory[max(0, visible - limit) : visible]
+            self.lessons_at = {key: Lessons(providers, window, now, rate)}
+        return self.lessons_at[key]
 
     def leaning(self, asset):
         """The direction an asset has once its waiting order is filled; 0 when flat."""
@@ -559,8 +727,30 @@ class Backtest:
         settings = self.settings
         line = self.lines.get((now, asset))
         votes = line["votes"] if line else []
-        action, confidence = decide(votes, line["weights"] if line else {})
+        action, raw = decide(votes, line["weights"], line["calibrated"]) if line else ("HOLD", 0.0)
         atr, close = series.atr[i], series.close[i]
+        # without --weights what was learned is taken as given
+        learned = {
+            "weights": None,
+            "calibrated": None,
+            "confidence": line["confidence"] if line else raw,
+            "size_scale": clamp(line["size_scale"], SMALLEST_SCALE, 1) if line else 1,
+        }
+        if not settings.memory_enabled:
+            learned = {
+                "weights": {vote["provider"]: 1 / len(votes) for vote in votes},
+                "calibrated": {vote["provider"]: vote["confidence"] for vote in votes},
+                "confidence": raw,
+                "size_scale": 1,
+            }
+        elif self.learning and line:
+            lessons = self.lessons([vote["provider"] for vote in votes], now)
+            learned = {
+                "weights": lessons.weights(votes, series.trend(i)),
+                "calibrated": lessons.calibrated(votes),
+                "confidence": raw if action == "HOLD" else lessons.confidence(raw),
+                "size_scale": lessons.scale(series.regime(i)),
+            }
         decision = {
             "time": now,
             "asset": asset,
@@ -575,17 +765,16 @@ class Backtest:
                 "volatility_pct": 100 * atr / close,
                 "volatility_rank": series.rank[i],
             },
+            "trend": series.trend(i),
             "action": action,
-            "confidence": confidence,
+            "raw_confidence": raw,
+            **learned,
             "equity": equity,
             "order": "none",
             "size": None,
             "skipped": None,
-            "weights": None,
         }
         self.decisions.append(decision)
-        if self.learning and line:
-            decision["weights"] = self.expected_weights([vote["provider"] for vote in votes], now)
         direction = {"BUY": 1, "SELL": -1, "HOLD": 0}[action]
         current = self.leaning(asset)
         if not direction or direction == current:
@@ -594,8 +783,7 @@ class Backtest:
         wanted = equity * settings.per_trade_pct / 100
         size = wanted / risk if risk else math.copysign(math.inf, wanted)
         size = min(size, equity * settings.leverage / settings.max_positions / close)
-        if self.scaled_sizes:
-            size = self.scaled(size, line)
+        size *= learned["size_scale"]
         reason = self.refusal(asset, direction, size, now)
         if reason:
             decision["skipped"] = reason
@@ -607,14 +795,6 @@ class Backtest:
         decision["size"] = size
         decision["order"] = "reverse" if current else "open"
         self.waiting[asset] = Waiting(decision["order"], direction, size, atr, decision)
-
-    @staticmethod
-    def scaled(size, line):
-        """The size that the line says, where it is one that learning may have scaled down to."""
-        found = line.get("size")
-        if isinstance(found, (int, float)) and SMALLEST_SCALE * size * (1 - RELATIVE) <= found <= size:
-            return found
-        return size
 
     def refusal(self, asset, direction, size, now):
         settings = self.settings
@@ -757,7 +937,7 @@ OUTCOME_FIELDS = (
     "asset_pair", "action", "entry_price", "exit_price", "raw_entry_price", "raw_exit_price", "stop_price",
     "target_price", "position_size", "risk_per_unit", "realized_pnl", "pnl_percentage", "result_r", "fee_cost",
     "spread_cost", "slippage_cost", "holding_period_hours", "exit_reason", "regime", "was_profitable", "hit_stop_loss",
-    "hit_take_profit", "decision_confidence", "volatility",
+    "hit_take_profit", "decision_confidence", "raw_confidence", "volatility",
 )  # fmt: skip
 CHUNK_FIELDS = (
     "initial_balance", "final_value", "return_pct", "sharpe_ratio", "max_drawdown_pct", "total_trades",
@@ -814,10 +994,13 @@ def compare_decisions(test, lines, differences):
         found = line.get("situation") or {}
         for field, expected in decision["situation"].items():
             differences.compare(f"{name} situation.{field}", expected, found.get(field, MISSING), floor_of(field))
-        for field in ("action", "confidence", "equity", "order", "size", "skipped"):
+        for field in (
+            *("action", "raw_confidence", "confidence", "equity", "size_scale", "order", "size", "skipped"),
+        ):
             differences.compare(f"{name} {field}", decision[field], line.get(field, MISSING), floor_of(field))
-        for provider, weight in (decision["weights"] or {}).items():
-            differences.compare(f"{name} weights.{provider}", weight, line["weights"].get(provider, MISSING), 1e-6, 0)
+        for part in ("weights", "calibrated"):
+            for provider, expected in (decision[part] or {}).items():
+                differences.compare(f"{name} {part}.{provider}", expected, line[part].get(provider, MISSING), 1e-6, 0)
     for key in sorted(set(lines) - known):
         differences.add(f"decision {iso(key[0])} {key[1]}", "none", "a line")
 
@@ -952,16 +1135,21 @@ def compare_summary(test, metrics, summary, run_id, differences):
 
 def compare_scores(outcomes, summary, differences):
     """RULES.md, "Scores", from the outcomes as written: their own fields are compared elsewhere."""
-    pairs = [(o["decision_confidence"] / 100, 1.0 if o["result_r"] > 0 else 0.0) for o in outcomes]
-    found = (summary.get("confidence") or {}).get("before_calibration", MISSING)
-    if len(pairs) < 30:
-        differences.compare("summary confidence", None, found)
-        return
+    for name, field in (("before_calibration", "raw_confidence"), ("after_calibration", "decision_confidence")):
+        pairs = [(o[field] / 100, 1.0 if o["result_r"] > 0 else 0.0) for o in outcomes]
+        found = (summary.get("confidence") or {}).get(name, MISSING)
+        if len(pairs) < 30:
+            differences.compare(f"summary confidence {name}", None, found)
+        else:
+            compare_score(pairs, found, name, differences)
+
+
+def compare_score(pairs, found, name, differences):
     n = len(pairs)
     rate = sum(o for _, o in pairs) / n
     bins = {}
-    for (p, o), outcome in zip(pairs, outcomes):
-        bins.setdefault(min(9, math.floor(outcome["decision_confidence"] / 10)), []).append((p, o))
+    for p, o in pairs:
+        bins.setdefault(min(9, math.floor(100 * p / 10)), []).append((p, o))
     parts = [(len(b), sum(p for p, _ in b) / len(b), sum(o for _, o in b) / len(b)) for b in bins.values()]
     kept = [(min(1 - 1e-15, max(1e-15, p)), o) for p, o in pairs]
     expected = {
@@ -975,7 +1163,7 @@ def compare_scores(outcomes, summary, differences):
         "resolution": sum(k * (o - rate) ** 2 for k, _, o in parts) / n,
     }
     for field, value in expected.items():
-        differences.compare(f"summary confidence {field}", value, (found or {}).get(field, MISSING))
+        differences.compare(f"summary confidence {name} {field}", value, (found or {}).get(field, MISSING))
 
 
 def compare_learned(outcomes, summary, differences):
@@ -1060,14 +1248,9 @@ def arguments():
     parser.add_argument("--run-id", required=True, metavar="ID")
     parser.add_argument("--summary", metavar="FILE", help="compare the run's and the chunks' figures too")
     parser.add_argument("--chunks", metavar="DIR", help="compare <chunk>.json too, and which chunk a decision is in")
-    parser.add_argument("--weights", action="store_true", help="recompute the weights (a run without base memory)")
+    parser.add_argument("--weights", action="store_true", help="recompute what was learned (a run without base memory)")
     parser.add_argument("--learning-rate", type=float, metavar="R", help="default: as the config, else 0.1")
     parser.add_argument("--max-memory-size", type=int, metavar="N", help="default: as the config, else 1000")
-    parser.add_argument(
-        "--scaled-sizes",
-        action="store_true",
-        help="take a line's size where learning may have scaled it: a quarter of the full size or more",
-    )
     parser.add_argument("--metrics", action="store_true", help="print the recomputed figures as JSON to stderr")
     return parser.parse_args()
 
@@ -1095,7 +1278,7 @@ def main():
         rate = settings.learning_rate if options.learning_rate is None else options.learning_rate
         limit = settings.max_memory_size if options.max_memory_size is None else options.max_memory_size
         learning = (rate, limit)
-    test = Backtest(settings, series, start, end, lines, options.scaled_sizes, learning).run()
+    test = Backtest(settings, series, start, end, lines, learning).run()
     outcomes = read_outcomes(options.outcomes, options.run_id, differences)
 
     summary = read_json(options.summary) if options.summary else None

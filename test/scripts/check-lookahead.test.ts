@@ -144,7 +144,7 @@ const MUTANTS: Record<string, readonly Edit[]> = {
     PEEK,
     edit(
       "lib/market/indicators.ts",
-      "regime: classifyRegime({ volatilityRank: rank, adx }, options.thresholds)",
+      "regime: classifyRegime({ volatilityRank: rank, adx, usualAdx: usualAdx.value })",
       'regime: (globalThis as unknown as { peeked: Bar }).peeked.close > close ? "TRENDING" : "RANGING"',
     ),
   ],
@@ -160,6 +160,20 @@ const MUTANTS: Record<string, readonly Edit[]> = {
       "lib/memory/run-memory.ts",
       "{ asOf, ...windowAt(asOf), learningRate }",
       "{ asOf, ...windowAt(asOf + 1), learningRate }",
+    ),
+  ],
+  "calibration that knows all that was recorded": [
+    edit(
+      "lib/memory/learning.ts",
+      "calibrateDecision(trades, confidence, strength)",
+      "calibrateDecision(sumUp(experience, { ...window, asOf: 2e12, to: experience.exits.length }).trades, confidence, strength)",
+    ),
+  ],
+  "sizes that know all that was recorded": [
+    edit(
+      "lib/memory/learning.ts",
+      "trades.regimes.get(regime)",
+      "sumUp(experience, { ...window, asOf: 2e12, to: experience.exits.length }).trades.regimes.get(regime)",
     ),
   ],
   "a memory that begins with what closes in the run's first days": [

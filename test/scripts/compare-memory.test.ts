@@ -44,7 +44,7 @@ describe("compare-memory", () => {
     expect(comparison.off.return_pct).toBeCloseTo(runs[1]!.total_return_pct, 9);
     expect(comparison.on.sharpe).toBeCloseTo(runs[0]!.annualized_sharpe!, 9);
     expect(comparison.on.win_rate).toBeCloseTo(runs[0]!.overall_win_rate!, 9);
-    expect(comparison.on.brier).toBeCloseTo(runs[0]!.confidence.before_calibration!.brier, 9);
+    expect(comparison.on.brier).toBeCloseTo(runs[0]!.confidence.after_calibration!.brier, 9);
     expect(comparison.quarters.map(({ on }) => on.return_pct)).toEqual(
       runs[0]!.quarterly_breakdown.map(({ return_pct: value }) => expect.closeTo(value, 9) as unknown as number),
     );

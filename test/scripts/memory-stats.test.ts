@@ -66,7 +66,7 @@ describe("memory-stats", () => {
     );
     expect(report.chunks).toEqual(["2021Q1", "2021Q2", "2021Q3", "2021Q4"]);
     expect(report.vectors).toMatchObject({ rows: 40, dim: 128, embedder: "hashing", behind: 0 });
-    expect(report.confidence.before_calibration).toMatchObject({
+    expect(report.confidence.after_calibration).toMatchObject({
       trades: 40,
       // 30 x 0.25^2 + 10 x 0.75^2 of 40
       brier: 0.1875,
