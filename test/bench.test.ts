@@ -3,6 +3,8 @@ import { renderReport } from "../bench/_measure.ts";
 import { backup } from "../bench/backup.ts";
 import { growth } from "../bench/growth.ts";
 import { llm } from "../bench/llm.ts";
+import { WORLDS } from "../bench/_learning-worlds.ts";
+import { learning } from "../bench/learning.ts";
 import { market } from "../bench/market.ts";
 import { memoryStats } from "../bench/memory-stats.ts";
 import { openVectors } from "../bench/open-vectors.ts";
@@ -31,6 +33,7 @@ test.each([
   ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],
   ["backup", () => backup({ rounds: 1, outcomes: 10, added: 2 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
+  ["learning", () => learning({ seeds: 1, days: 16, worlds: WORLDS.slice(0, 1) })],
   ["recall-quality", () => recallQuality({ seeds: 1, moreSeeds: 0, memory: 60, queries: 30, model: false })],
   ["llm", () => llm({ rounds: 1, days: 1, cachedDays: 1, delayMs: 1 })],
   ["open-vectors", () => openVectors({ rounds: 1, sizes: [5, 70] })],
