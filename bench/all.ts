@@ -15,6 +15,7 @@ import { PROJECT_DIR } from "../test/_samples.ts";
 import { renderReport, type BenchReport } from "./_measure.ts";
 import { pythonVersions } from "./_peers.ts";
 import { backup } from "./backup.ts";
+import { compare } from "./compare.ts";
 import { embed } from "./embed.ts";
 import { growth } from "./growth.ts";
 import { llm } from "./llm.ts";
@@ -38,7 +39,20 @@ const FILE_SYSTEMS: Readonly<Record<number, string>> = {
 const { date } = parseArgs({ options: { date: { type: "string" } } }).values;
 const loadBefore = loadavg()[0] ?? 0;
 const reports: BenchReport[] = [];
-for (const bench of [startup, memoryStats, year, record, growth, backup, market, embed, search, openVectors, llm]) {
+for (const bench of [
+  startup,
+  memoryStats,
+  year,
+  compare,
+  record,
+  growth,
+  backup,
+  market,
+  embed,
+  search,
+  openVectors,
+  llm,
+]) {
   const report = await bench();
   console.log(renderReport(report));
   reports.push(report);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { renderReport } from "../bench/_measure.ts";
 import { backup } from "../bench/backup.ts";
+import { compare } from "../bench/compare.ts";
 import { growth } from "../bench/growth.ts";
 import { llm } from "../bench/llm.ts";
 import { WORLDS } from "../bench/_learning-worlds.ts";
@@ -30,6 +31,7 @@ test.each([
   ["memory-stats", () => memoryStats({ rounds: 1, outcomes: 5 })],
   ["year", () => year({ rounds: 1, start: "2021-03-01", end: "2021-03-08", remembered: 20 })],
   ["record", () => record({ sizes: [5, 10, 15], records: 3 })],
+  ["compare", () => compare({ rounds: 1, start: "2021-03-01", end: "2021-03-08" })],
   ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],
   ["backup", () => backup({ rounds: 1, outcomes: 10, added: 2 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
