@@ -111,6 +111,13 @@ export interface ProviderRecord {
   readonly right: number;
   /** Mean of their results in R, seen from its vote; `null` without trades. */
   readonly mean_r: number | null;
+  /** In all regimes: how often its votes were right, by their confidence `[from, to)`, lowest first; those with trades. */
+  readonly calibration: readonly {
+    readonly from: number;
+    readonly to: number;
+    readonly trades: number;
+    readonly right: number;
+  }[];
 }
 
 /** A position that is open at a decision. */

@@ -54,7 +54,11 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Pr
 function freezeContext(context: DecisionContext): void {
   context.similar.forEach(Object.freeze);
   context.positions.forEach(Object.freeze);
-  Object.values(context.records).forEach(Object.freeze);
+  for (const record of Object.values(context.records)) {
+    record.calibration.forEach(Object.freeze);
+    Object.freeze(record.calibration);
+    Object.freeze(record);
+  }
   Object.freeze(context.positions);
   Object.freeze(context.records);
   Object.freeze(context.similar);

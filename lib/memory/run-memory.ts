@@ -5,7 +5,7 @@ import { describeSituation } from "./description.ts";
 import { countedSince } from "./forget.ts";
 import type { Memory } from "./memory.ts";
 import { compareRows, distinctTrades, similarTrade, type OutcomeRow } from "./outcome-row.ts";
-import { confidenceBin } from "./calibration.ts";
+import { CONFIDENCE_BINS, confidenceBin } from "./calibration.ts";
 import { evidenceOf, type Experience } from "./evidence.ts";
 import { learn, type Lessons } from "./learning.ts";
 import type { VectorRow } from "./vector-store.ts";
@@ -127,22 +127,40 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     return { days: options.contextDays, trades, wins, mean_r: countR === 0 ? null : sumR / countR };
   };
 
-  /** What each provider's votes came to in one regime. */
+  /** What each provider's votes came to in one regime, and by confidence in all. */
   const recordsAt = (regime: string, window: { from: number; to: number }): Record<string, ProviderRecord> => {
-    const counted = options.providers.map(() => ({ trades: 0, right: 0, sumR: 0 }));
+    const counted = options.providers.map(() => ({
+      trades: 0,
+      right: 0,
+      sumR: 0,
+      bins: Array.from({ length: CONFIDENCE_BINS }, (_, bin) => ({
+        from: 10 * bin,
+        to: 10 * bin + 10,
+        trades: 0,
+        right: 0,
+      })),
+    }));
     for (let i = window.from; i < window.to; i++) {
-      if ((rows[i] as OutcomeRow).regime !== regime) continue;
+      const isHere = (rows[i] as OutcomeRow).regime === regime;
       counted.forEach((record, p) => {
-        const r = experience.evidence[p]?.resultR[i] ?? Number.NaN;
+        const { resultR, bin } = experience.evidence[p] ?? { resultR: [], bin: [] };
+        const r = resultR[i] ?? Number.NaN;
         if (Number.isNaN(r)) return;
+        const claimed = record.bins[bin[i] ?? 0];
+        if (claimed !== undefined) {
+          claimed.trades += 1;
+          if (r > 0) claimed.right += 1;
+        }
+        if (!isHere) return;
         record.trades += 1;
         record.sumR += r;
         if (r > 0) record.right += 1;
       });
     }
     return Object.fromEntries(
-      counted.map(({ trades, right, sumR }, p) => {
-        const record = { trades, right, mean_r: trades === 0 ? null : sumR / trades };
+      counted.map(({ trades, right, sumR, bins }, p) => {
+        const calibration = bins.filter((bin) => bin.trades > 0);
+        const record = { trades, right, mean_r: trades === 0 ? null : sumR / trades, calibration };
         return [options.providers[p] ?? "", record] as const;
       }),
     );

@@ -159,6 +159,12 @@ function memoryData(
       own === undefined || own.trades === 0 || own.mean_r === null
         ? "no trade yet"
         : { trades: own.trades, right: own.right, mean_r: digits(own.mean_r) },
+    your_votes_by_confidence: (own?.calibration ?? []).map(({ from, to, trades, right }) => ({
+      from,
+      to,
+      trades,
+      right,
+    })),
   };
 }
 

@@ -337,8 +337,13 @@ test("a provider's own record is of its votes in the situation's regime, as of i
   }
   const { records } = await view.recall(situationAt(9, { regime: "RANGING" }));
   expect(records).toEqual({
-    // (1 - 0.5 - 0.25) / 3, and one of three went its way.
-    trend: { trades: 3, right: 1, mean_r: 0.25 / 3 },
-    reversion: { trades: 0, right: 0, mean_r: null },
+    // (1 - 0.5 - 0.25) / 3, and one of three went its way; with that of the other regime, two of four at a confidence of 50.
+    trend: {
+      trades: 3,
+      right: 1,
+      mean_r: 0.25 / 3,
+      calibration: [{ from: 50, to: 60, trades: 4, right: 2 }],
+    },
+    reversion: { trades: 0, right: 0, mean_r: null, calibration: [] },
   });
 });

@@ -45,8 +45,8 @@ describe("the built-in prompt", () => {
 
   test("tells what is remembered: similar trades with results, the last days, and the provider's own record", () => {
     const records = {
-      llama: { trades: 12, right: 7, mean_r: 0.123456789 },
-      qwen: { trades: 99, right: 1, mean_r: -1 },
+      llama: { trades: 12, right: 7, mean_r: 0.123456789, calibration: [{ from: 60, to: 70, trades: 30, right: 11 }] },
+      qwen: { trades: 99, right: 1, mean_r: -1, calibration: [] },
     };
     const text = render(contextWith({ records, recent: { days: 20, trades: 4, wins: 1, mean_r: -0.25 } }));
     expect(fenced(text, 1)).toEqual({
@@ -66,6 +66,7 @@ describe("the built-in prompt", () => {
       ],
       last_20_days: { trades: 4, wins: 1, mean_r: -0.25 },
       your_votes_in_this_regime: { trades: 12, right: 7, mean_r: 0.123457 },
+      your_votes_by_confidence: [{ from: 60, to: 70, trades: 30, right: 11 }],
     });
     expect(text).not.toContain("99");
     expect(render(contextWith({ records: {} }))).toContain('"your_votes_in_this_regime":"no trade yet"');
