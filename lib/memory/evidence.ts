@@ -121,12 +121,30 @@ export function sumUp(
     trades,
     providers: experience.evidence.map((column) => {
       const sums = noEvidence();
+      const { binCount, binSum, binWins } = sums;
       for (let i = 0; i < size; i++) {
         const evidence = column.resultR[from + i] as number;
-        if (!Number.isNaN(evidence)) {
-          const aged = { slow: slow[i] as number, quick: quick[i] as number };
-          take(sums, { evidence, bin: column.bin[from + i] as number, x: trends[from + i] as number }, aged);
+        if (Number.isNaN(evidence)) continue;
+        const factor = slow[i] as number;
+        const bin = column.bin[from + i] as number;
+        const x = trends[from + i] as number;
+        const worth = factor * evidence;
+        sums.count += factor;
+        sums.sum += worth;
+        sums.recentCount += quick[i] as number;
+        sums.recentSum += (quick[i] as number) * evidence;
+        add(binCount, bin, factor);
+        add(binSum, bin, worth);
+        if (evidence > 0) {
+          sums.wins += factor;
+          add(binWins, bin, factor);
         }
+        if (Number.isNaN(x)) continue;
+        sums.trendCount += factor;
+        sums.trendSum += worth;
+        sums.x += factor * x;
+        sums.xx += factor * x * x;
+        sums.xe += worth * x;
       }
       return sums;
     }),
@@ -149,31 +167,6 @@ function noEvidence(): ProviderSums {
     binSum: new Float64Array(CONFIDENCE_BINS),
     binWins: new Float64Array(CONFIDENCE_BINS),
   };
-}
-
-function take(
-  sums: ProviderSums,
-  of: { evidence: number; bin: number; x: number },
-  factor: { slow: number; quick: number },
-): void {
-  const { evidence, bin, x } = of;
-  const worth = factor.slow * evidence;
-  sums.count += factor.slow;
-  sums.sum += worth;
-  sums.recentCount += factor.quick;
-  sums.recentSum += factor.quick * evidence;
-  add(sums.binCount, bin, factor.slow);
-  add(sums.binSum, bin, worth);
-  if (evidence > 0) {
-    sums.wins += factor.slow;
-    add(sums.binWins, bin, factor.slow);
-  }
-  if (Number.isNaN(x)) return;
-  sums.trendCount += factor.slow;
-  sums.trendSum += worth;
-  sums.x += factor.slow * x;
-  sums.xx += factor.slow * x * x;
-  sums.xe += worth * x;
 }
 
 function add(sums: Float64Array, place: number, value: number): void {

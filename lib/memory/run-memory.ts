@@ -76,6 +76,9 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
   const { exits } = experience;
   const vectors = options.similar === false ? undefined : createSearchIndex({ dim: memory.embedder.dim });
   // All assets decide at the same time: they share one calculation.
+  let lastRecords:
+    | { readonly from: number; readonly to: number; readonly byRegime: Map<string, Record<string, ProviderRecord>> }
+    | undefined;
   let last: { readonly asOf: number; readonly lessons: Lessons } | undefined;
 
   const add = (entry: VectorRow): void => {
@@ -85,6 +88,7 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     while (place > 0 && compareRows(rows[place - 1] as OutcomeRow, row) > 0) place--;
     if (rows[place - 1]?.id === row.id) return;
     last = undefined;
+    lastRecords = undefined;
     vectors?.insert([entry.vector], place);
     rows.splice(place, 0, row);
     exits.splice(place, 0, row.exitMs);
@@ -166,12 +170,22 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     );
   };
 
+  /** The same window has the same records, whatever the time: they are counted when a trade comes or goes. */
+  const knownRecordsAt = (regime: string, window: { from: number; to: number }): Record<string, ProviderRecord> => {
+    if (lastRecords?.from !== window.from || lastRecords.to !== window.to) {
+      lastRecords = { ...window, byRegime: new Map() };
+    }
+    let records = lastRecords.byRegime.get(regime);
+    if (records === undefined) lastRecords.byRegime.set(regime, (records = recordsAt(regime, window)));
+    return records;
+  };
+
   const recall = async (situation: Situation): Promise<MemoryContext> => {
     const window = windowAt(situation.timestamp);
     const recent = recentAt(situation.timestamp, window);
     const remembered = window.to - window.from;
     if (remembered === 0) return { remembered, similar: [], recent, records: {} };
-    const records = recordsAt(situation.regime, window);
+    const records = knownRecordsAt(situation.regime, window);
     if (vectors === undefined) return { remembered, similar: [], recent, records };
     const query = await embedSentence(memory.embedder, describeSituation(situation));
     const matches = vectors.search(query, { k: RECALLED, ...window });
