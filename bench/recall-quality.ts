@@ -1,6 +1,6 @@
 /**
  * Is recall any good? How often the nearest neighbours of a situation say which way its trade went: by the hashing embedder, by
- * the sentence model and by plain indicators, where the result depends on the situation and where it does not.
+ * the sentence model, by hashed words and by plain indicators, where the result depends on the situation and where it does not.
  *
  *     bun bench/recall-quality.ts [--seeds 3] [--more-seeds 40]
  *
@@ -13,6 +13,7 @@ import { loadEmbedder } from "../lib/host/load-embedder.ts";
 import { HAS_MODEL, HAS_REAL_BARS, MODEL_DIR } from "../test/_samples.ts";
 import { renderReport, type BenchReport, type BenchRow } from "./_measure.ts";
 import { at, bootstrap, difference, RESAMPLES } from "./_chance.ts";
+import { wordHashing } from "./_word-hashing.ts";
 import { bySentence, byNumbers, K, type Method } from "./_recall-methods.ts";
 import {
   INDICATOR_WORLDS,
@@ -30,6 +31,7 @@ const SYNTHETIC = "synthetic market, trades of runs";
 const REAL = "real bars 2021 and 2022, trades of a run";
 const POOLED = "the three worlds planted on indicators, together";
 const DEFAULT = "hashing";
+const WORDS = "hashed words";
 const PLAIN = "plain indicators";
 const NAMED = "indicators, asset, regime";
 
@@ -60,6 +62,7 @@ export async function recallQuality(options: RecallQualityOptions = {}): Promise
   const size = { memory, queries };
   const fast = {
     [DEFAULT]: bySentence(hashingEmbedder()),
+    [WORDS]: bySentence(wordHashing()),
     [PLAIN]: byNumbers(indicatorsOf),
     [NAMED]: byNumbers((situation) => [...indicatorsOf(situation), ...namesOf(situation)]),
   };
@@ -78,7 +81,7 @@ export async function recallQuality(options: RecallQualityOptions = {}): Promise
     title: "Is recall any good?",
     notes: [
       `Share of held-out trades whose direction x result the sum of direction x result_r of the ${K} nearest of ${memory} remembered trades has the sign of (ours), against the sign of all remembered trades' sum, which no situation moves (peer). In "ratio", the difference in percentage points. In brackets: 95 % intervals, bootstrapped over queries ${RESAMPLES} times (trades of runs in blocks of ${RUN_BLOCK}), given what is remembered.`,
-      `Hashing and MiniLM: cosine of the sentences' vectors, as a decision recalls. Plain indicators: Euclidean distance of 7 z-scored numbers, those that the sentence has in words (return / ATR, distance of the averages / ATR, ADX, RSI, volatility rank, z-score, place in the channel); asset and regime are not among them. "Indicators, asset, regime" has these two as well, a z-scored 0 or 1 for each name: all that the sentence has. ${minilm === undefined ? "MiniLM skipped: the sentence model (CARRYOVER_MODEL_DIR). " : ""}`,
+      `Hashing and MiniLM: cosine of the sentences' vectors, as a decision recalls. Hashed words: the same of a plain hash of words and word pairs, without levels and numbers. Plain indicators: Euclidean distance of 7 z-scored numbers, those that the sentence has in words (return / ATR, distance of the averages / ATR, ADX, RSI, volatility rank, z-score, place in the channel); asset and regime are not among them. "Indicators, asset, regime" has these two as well, a z-scored 0 or 1 for each name: all that the sentence has. ${minilm === undefined ? "MiniLM skipped: the sentence model (CARRYOVER_MODEL_DIR). " : ""}`,
       `Planted worlds: drawn situations, and a price that goes where the situation says at most 80 % of the time; results are drawn 20 times for each. Trades of runs: config.yaml's rule providers without memory, up to ${queries} trades decided after the last remembered one closed.`,
       ...againstDefault(few, `${seeds} seeds`),
       ...againstDefault(many, `${moreSeeds} seeds`),

@@ -1,89 +1,23 @@
 import type { Action, Situation, Vote } from "../domain.ts";
-
-/** A level's word, from a rising list of `[below, word]`. */
-function wordFor(value: number, levels: readonly (readonly [number, string])[], above: string): string {
-  for (const [below, word] of levels) if (value < below) return word;
-  return above;
-}
+import { QUANTITIES, wordFor } from "../embed/levels.ts";
 
 /**
- * Describes a situation in one sentence, as a person would: the numbers, and beside each a word for its level. The words
- * are what the hashing embedder sees; both embedders find alike what reads alike. Nothing in it is known only later.
+ * Describes a situation in one sentence, as a person would: the numbers, and beside each a word for its level. The
+ * hashing embedder reads it by the same table of levels; both embedders find alike what reads alike. Nothing in it is known only later.
  */
 export function describeSituation(situation: Situation): string {
   const s = situation;
   const atrPct = s.volatility_pct;
   // A move is judged against what the asset moves anyway, so that "fast" means the same for a coin and a currency.
   const pace = atrPct > 0 ? s.return_pct / atrPct : 0;
-  const move = wordFor(
-    pace,
-    [
-      [-4, "falling fast"],
-      [-1.5, "falling"],
-      [1.5, "going nowhere"],
-      [4, "rising"],
-    ],
-    "rising fast",
-  );
-  const trend = wordFor(
-    atrPct > 0 ? (100 * (s.ema_fast - s.ema_slow)) / s.close / atrPct : 0,
-    [
-      [-2, "steep downtrend"],
-      [-0.5, "downtrend"],
-      [0.5, "sideways trend"],
-      [2, "uptrend"],
-    ],
-    "steep uptrend",
-  );
-  const strength = wordFor(
-    s.adx,
-    [
-      [15, "aimless"],
-      [25, "hesitant"],
-      [40, "directed"],
-    ],
-    "relentless",
-  );
-  const momentum = wordFor(
-    s.rsi,
-    [
-      [30, "oversold"],
-      [45, "soft"],
-      [55, "balanced"],
-      [70, "firm"],
-    ],
-    "overbought",
-  );
-  const volatility = wordFor(
-    s.volatility_rank,
-    [
-      [0.2, "very calm"],
-      [0.5, "calm"],
-      [0.85, "lively"],
-    ],
-    "wild",
-  );
-  const stretch = wordFor(
-    s.zscore,
-    [
-      [-1.5, "stretched below its mean"],
-      [-0.5, "under its mean"],
-      [0.5, "near its mean"],
-      [1.5, "over its mean"],
-    ],
-    "stretched above its mean",
-  );
+  const move = wordFor(QUANTITIES.move, pace);
+  const trend = wordFor(QUANTITIES.trend, atrPct > 0 ? (100 * (s.ema_fast - s.ema_slow)) / s.close / atrPct : 0);
+  const strength = wordFor(QUANTITIES.adx, s.adx);
+  const momentum = wordFor(QUANTITIES.rsi, s.rsi);
+  const volatility = wordFor(QUANTITIES.volatility, s.volatility_rank);
+  const stretch = wordFor(QUANTITIES.zscore, s.zscore);
   const width = s.channel_high - s.channel_low;
-  const place = wordFor(
-    width > 0 ? (s.close - s.channel_low) / width : 0.5,
-    [
-      [0, "broken down out of"],
-      [0.25, "at the bottom of"],
-      [0.75, "inside"],
-      [1, "at the top of"],
-    ],
-    "broken up out of",
-  );
+  const place = wordFor(QUANTITIES.place, width > 0 ? (s.close - s.channel_low) / width : 0.5);
   return (
     `${s.asset} is ${move} (${signed(s.return_pct)}% in 24 bars) in a ${s.regime.toLowerCase()} market: ${trend}, ` +
     `${strength} at ADX ${fixed(s.adx, 0)}, momentum ${momentum} at RSI ${fixed(s.rsi, 0)}, ` +
