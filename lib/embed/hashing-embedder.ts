@@ -1,83 +1,13 @@
 import type { Embedder } from "./embedder.ts";
-import { positionOf, QUANTITIES, type Quantity, type QuantityName } from "./levels.ts";
+import { BLOCKS, FIRST_WORD, FRAME, phraseAt, REACH, REGIME_WEIGHT, type Block } from "./_reading.ts";
+import { positionOf } from "./levels.ts";
 
 const DIM = 128;
 
-/**
- * How far a bump reaches, in levels, and what the parts of a sentence weigh against each other: chosen on drawn worlds (bench/RECALL.md)
- * so that where one part decides the result, the others drown it as little as may be. Five quantities say nearly the same,
- * which way the price went, and so weigh less each than the strength of the trend and the volatility.
- */
-const REACH = 3;
-const WEIGHTS: readonly (readonly [QuantityName, number])[] = [
-  ["move", 0.6],
-  ["trend", 0.8],
-  ["adx", 1.5],
-  ["rsi", 1],
-  ["volatility", 1.3],
-  ["zscore", 0.7],
-  ["place", 0.5],
-];
-const REGIME_WEIGHT = 0.55;
 /** Of an asset's name, and of any other word that is not a description's own. */
 const WORD_WEIGHT = 0.62;
 /** A word goes to so many places, so that hardly two have all in common. */
 const PLACES = 4;
-
-/** A quantity's place in the vector: a bump at each end of its levels, `first` to `first + quantity.bounds.length + 1`. */
-interface Block {
-  readonly quantity: Quantity;
-  readonly weight: number;
-  readonly first: number;
-}
-
-/** What a phrase stands for: a level's middle, or a regime's place in the vector. */
-type Meaning = { readonly block: Block; readonly position: number } | { readonly regime: number };
-
-const BLOCKS = new Map<QuantityName, Block>();
-let used = 0;
-for (const [name, weight] of WEIGHTS) {
-  const quantity = QUANTITIES[name];
-  BLOCKS.set(name, { quantity, weight, first: used });
-  used += quantity.bounds.length + 2;
-}
-const REGIMES = ["trending", "ranging", "volatile"];
-const FIRST_REGIME = used;
-const FIRST_WORD = used + REGIMES.length;
-
-/** Other ways in which people say a level. */
-const ALSO_SAID: readonly (readonly [string, QuantityName, number])[] = [
-  ["low volatility", "volatility", 0],
-  ["high volatility", "volatility", 3],
-  ["volatility low", "volatility", 0],
-  ["volatility high", "volatility", 3],
-];
-
-/** Phrases by their first word, the longest first, each as words. */
-const PHRASES = new Map<string, { readonly words: readonly string[]; readonly meaning: Meaning }[]>();
-function addPhrase(phrase: string, meaning: Meaning): void {
-  const words = phrase.split(" ");
-  const first = words[0] ?? "";
-  const known = PHRASES.get(first) ?? [];
-  known.push({ words, meaning });
-  known.sort((a, b) => b.words.length - a.words.length);
-  PHRASES.set(first, known);
-}
-for (const block of BLOCKS.values()) {
-  block.quantity.words.forEach((word, level) => addPhrase(word, { block, position: level + 0.5 }));
-}
-for (const [phrase, name, level] of ALSO_SAID) {
-  const block = BLOCKS.get(name);
-  if (block !== undefined) addPhrase(phrase, { block, position: level + 0.5 });
-}
-REGIMES.forEach((word, i) => addPhrase(word, { regime: FIRST_REGIME + i }));
-
-/** Words that every description has: they tell none from another. */
-const FRAME = new Set(
-  "a adx an and at bar bars deviations in is its market mean momentum of range regime rsi the trend volatility with".split(
-    " ",
-  ),
-);
 
 /**
  * The default embedder, offline and the same on every engine. It reads a sentence by the table of levels that descriptions
@@ -119,7 +49,7 @@ function embedByLevels(sentence: string): Float32Array {
       before = undefined;
     } else {
       // The hash of a pair goes on from that of its first word: no text has to be put together.
-      const word = token.replace(/^[+-]/, "");
+      const word = token.startsWith("+") || token.startsWith("-") ? token.slice(1) : token;
       if (before !== undefined) addWord(sums, extend(extend(before, " "), word));
       before = extend(FNV_OFFSET, word);
       addWord(sums, before);
@@ -140,13 +70,9 @@ function embedByLevels(sentence: string): Float32Array {
   return vector;
 }
 
-/** The longest phrase that begins with a token. */
-function phraseAt(tokens: readonly string[], at: number): { words: readonly string[]; meaning: Meaning } | undefined {
-  return PHRASES.get(tokens[at] ?? "")?.find(({ words }) => words.every((word, i) => tokens[at + i] === word));
-}
-
 function numberOf(token: string): number | undefined {
-  return /^[+-]?\d+(?:\.\d+)?$/.test(token) ? Number(token) : undefined;
+  // Most words are none at first sight.
+  return token < ":" && /^[+-]?\d+(?:\.\d+)?$/.test(token) ? Number(token) : undefined;
 }
 
 /** What a number is of: "RSI 61", "ADX 23", "+1.1 deviations". Other numbers are not read. */
