@@ -11,9 +11,11 @@ export interface AssetFeed {
 }
 
 /** Opens a feed that knows the bars that start before `startMs`. */
-export function openFeed(series: BarSeries, startMs: number): AssetFeed {
+export function openFeed(series: BarSeries, options: { startMs: number; regimesAdapt: boolean }): AssetFeed {
   const { asset, bars, timeframeMs } = series;
-  const feed: AssetFeed = { asset, bars, tracker: createSituationTracker(asset, timeframeMs), count: 0 };
+  const { startMs, regimesAdapt } = options;
+  const tracker = createSituationTracker(asset, timeframeMs, { regimesAdapt });
+  const feed: AssetFeed = { asset, bars, tracker, count: 0 };
   while ((bars[feed.count]?.timestamp ?? startMs) < startMs) advance(feed);
   return feed;
 }

@@ -195,7 +195,7 @@ function openContext(
   const startMs = run.chunks[run.records.length]?.startMs ?? job.period.endMs;
   const broker = openBroker(job.settings, last?.state.broker);
   const feeds = job.settings.assets.map((asset) => {
-    const feed = openFeed(seriesOf(job, asset), startMs);
+    const feed = openFeed(seriesOf(job, asset), { startMs, regimesAdapt: job.memorySettings.enabled });
     const bar = feed.bars[feed.count - 1];
     if (bar !== undefined) broker.remember(asset, bar);
     return feed;

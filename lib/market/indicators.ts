@@ -1,5 +1,5 @@
 import type { Bar, Situation } from "../domain.ts";
-import { classifyRegime, createUsualAdx, createVolatilityRank } from "./regime.ts";
+import { classifyRegime, createUsualAdx, createVolatilityRank, USUAL_ADX } from "./regime.ts";
 import { createSmoothedIndicators, WILDER_PERIOD } from "./smoothed.ts";
 
 /** An asset has situations, and so decisions, from this bar of its file on. */
@@ -24,8 +24,15 @@ export interface SituationTracker {
  *
  * @param asset Its name, for the situations.
  * @param timeframeMs Length of its bars.
+ * @param options `regimesAdapt`: the ADX that divides trends from ranges moves to the asset's own, as learning has it; else it
+ * stays where it starts. Default: true.
  */
-export function createSituationTracker(asset: string, timeframeMs: number): SituationTracker {
+export function createSituationTracker(
+  asset: string,
+  timeframeMs: number,
+  options: { regimesAdapt?: boolean } = {},
+): SituationTracker {
+  const { regimesAdapt = true } = options;
   const indicators = createSmoothedIndicators();
   const volatility = createVolatilityRank();
   const usualAdx = createUsualAdx();
@@ -86,7 +93,7 @@ export function createSituationTracker(asset: string, timeframeMs: number): Situ
       return {
         asset,
         timestamp: timestamp + timeframeMs,
-        regime: classifyRegime({ volatilityRank: rank, adx, usualAdx: usualAdx.value }),
+        regime: classifyRegime({ volatilityRank: rank, adx, usualAdx: regimesAdapt ? usualAdx.value : USUAL_ADX }),
         close,
         atr,
         volatility_pct: (100 * atr) / close,

@@ -6,8 +6,8 @@ export const OWN_PAST_BARS = 2160;
 /** `VOLATILE` from this share of lower values of ATR/close on. */
 const VOLATILE_RANK = 0.85;
 
-/** The ADX that divides trends from ranges where little of an asset is known, and the bars that it counts for. */
-const USUAL_ADX = 25;
+/** The ADX that divides trends from ranges where nothing of an asset is known, and the bars that it counts for. */
+export const USUAL_ADX = 25;
 const USUAL_ADX_BARS = 720;
 
 /**

@@ -121,3 +121,27 @@ test("a situation does not change with the bars that come later", () => {
     { numRuns: 50 },
   );
 });
+
+test("where regimes do not adapt, an ADX of 25 divides trends from ranges whatever the asset's own past", () => {
+  // Swings keep the usual ADX low; then prices drift in smaller ones, and ADX rises through what lies between it and 25.
+  const swing = (index: number): number => (index % 8 < 4 ? index % 4 : 4 - (index % 4)) - 2;
+  const closes = Array.from({ length: 900 }, (_, index) => {
+    return 100 + (index < 800 ? swing(index) : swing(index) / 2 + (index - 800) / 8);
+  });
+  const adapting = createSituationTracker("BTCUSD", HOUR);
+  const fixed = createSituationTracker("BTCUSD", HOUR, { regimesAdapt: false });
+  let differed = 0;
+  for (const bar of bars(closes)) {
+    adapting.next(bar);
+    fixed.next(bar);
+    const [learnt, plain] = [adapting.situation(), fixed.situation()];
+    if (learnt === undefined || plain === undefined) continue;
+    const calm = plain.adx >= 25 ? "TRENDING" : "RANGING";
+    expect(plain.regime).toBe(plain.volatility_rank >= 0.85 ? "VOLATILE" : calm);
+    if (learnt.regime !== plain.regime) {
+      differed++;
+      expect([learnt.regime, plain.regime]).toEqual(["TRENDING", "RANGING"]);
+    }
+  }
+  expect(differed).toBeGreaterThan(0);
+});

@@ -130,8 +130,9 @@ class Settings:
 class Series:
     """An asset's bars from the start of its file up to the run's end, and what is known at each close."""
 
-    def __init__(self, asset, rows):
+    def __init__(self, asset, rows, regimes_adapt):
         self.asset = asset
+        self.regimes_adapt = regimes_adapt
         self.start = [row[0] for row in rows]
         self.open = [row[1] for row in rows]
         self.high = [row[2] for row in rows]
@@ -151,7 +152,8 @@ class Series:
     def regime(self, i):
         if self.rank[i] >= VOLATILE_SHARE:
             return "VOLATILE"
-        return "TRENDING" if self.adx[i] >= self.usual_adx[i] else "RANGING"
+        usual = self.usual_adx[i] if self.regimes_adapt else 25
+        return "TRENDING" if self.adx[i] >= usual else "RANGING"
 
     def trend(self, i):
         """How clearly the market trends, -1 to 1."""
@@ -161,7 +163,7 @@ class Series:
         return by_adx / 2 + by_averages - 0.5
 
 
-def read_bars(folder, asset, timeframe_name, end):
+def read_bars(folder, asset, timeframe_name, end, regimes_adapt):
     path = os.path.join(folder, f"{asset}_{timeframe_name}.csv")
     if os.path.exists(path):
         file = open(path, newline="", encoding="utf-8-sig")
@@ -183,7 +185,7 @@ def read_bars(folder, asset, timeframe_name, end):
             start = parse_time(cells[columns[0]])
             if start < end:
                 rows.append((start, *(float(cells[column]) for column in columns[1:])))
-    return Series(asset, rows)
+    return Series(asset, rows, regimes_adapt)
 
 
 def read_json(path):
@@ -1268,7 +1270,10 @@ def main():
         if not matching:
             raise InputError(f"no decisions: {pattern}")
         paths.extend(matching)
-    series = {asset: read_bars(options.bars, asset, settings.timeframe_name, end) for asset in settings.assets}
+    series = {
+        asset: read_bars(options.bars, asset, settings.timeframe_name, end, settings.memory_enabled)
+        for asset in settings.assets
+    }
 
     differences = Differences()
     raw_lines = read_decisions(paths)
