@@ -144,7 +144,7 @@ const MUTANTS: Record<string, readonly Edit[]> = {
     PEEK,
     edit(
       "lib/market/indicators.ts",
-      "regime: classifyRegime({ volatilityRank: rank, adx, usualAdx: usualAdx.value })",
+      "regime: classifyRegime({ volatilityRank: rank, adx, usualAdx: regimesAdapt ? usualAdx.value : USUAL_ADX })",
       'regime: (globalThis as unknown as { peeked: Bar }).peeked.close > close ? "TRENDING" : "RANGING"',
     ),
   ],
