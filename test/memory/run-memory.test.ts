@@ -265,7 +265,7 @@ describe("nothing reads the future", () => {
           expect(await toldAt(day, changed.toReversed(), own)).toEqual(before as object);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 75 },
     );
   });
 
@@ -301,7 +301,7 @@ describe("nothing reads the future", () => {
           mean_r: recent.length === 0 ? null : recent.reduce((sum, one) => sum + one.result_r, 0) / recent.length,
         });
       }),
-      { numRuns: 150 },
+      { numRuns: 75 },
     );
   });
 });
