@@ -26,11 +26,16 @@ export interface SharedWriter {
 export function sharedWriter(onFailedSync: (path: string) => void): SharedWriter {
   /** The sync of each folder that is going on, and the one that those share who came since it began. */
   const syncs = new Map<string, { running: Promise<void>; next?: Promise<void> }>();
+  /** Of files and folders whose sync failed. A second sync would not tell what the disk holds, so none is tried. */
+  const failures = new Map<string, Error>();
 
   const sync = (fd: number, path: string): Promise<void> =>
     new Promise((resolve, reject) => {
+      const before = failures.get(path);
+      if (before !== undefined) return reject(before);
       fs.fsync(fd, (error) => {
         if (error === null || error === undefined) return resolve();
+        failures.set(path, error);
         onFailedSync(path);
         reject(error);
       });

@@ -1,8 +1,8 @@
-import { expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { expect, setDefaultTimeout, spyOn, test } from "bun:test";
+import fs, { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sweepLeftovers } from "../../lib/host/_shared-file.ts";
+import { sharedWriter, sweepLeftovers } from "../../lib/host/_shared-file.ts";
 import { PROJECT_DIR } from "../_samples.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -37,6 +37,33 @@ test("four processes that make the same hundred files at once agree on who was f
     });
     expect(readdirSync(folder)).toHaveLength(100);
   } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("after a sync of the folder that failed, nothing in it is acknowledged: neither what waited for the next sync nor what comes later", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "carryover-sync-"));
+  const ofFolder: fs.NoParamCallback[] = [];
+  const failed: string[] = [];
+  const fsync = spyOn(fs, "fsync").mockImplementation((fd, callback) => {
+    if (fs.fstatSync(fd).isDirectory()) ofFolder.push(callback);
+    else callback(null);
+  });
+  try {
+    const writer = sharedWriter((path) => failed.push(path));
+    const create = (name: string): Promise<string> =>
+      writer.create(join(folder, name), new Uint8Array([1])).then(String, (error: unknown) => (error as Error).message);
+    const first = create("first");
+    await Bun.sleep(1);
+    const second = create("second");
+    await Bun.sleep(1);
+    expect(ofFolder).toHaveLength(1);
+    ofFolder[0]?.(new Error("EIO"));
+    expect([await first, await second, await create("third")]).toEqual(["EIO", "EIO", "EIO"]);
+    expect(ofFolder).toHaveLength(1);
+    expect(failed).toEqual([folder]);
+  } finally {
+    fsync.mockRestore();
     rmSync(folder, { recursive: true });
   }
 });
