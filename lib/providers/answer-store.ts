@@ -63,6 +63,9 @@ export interface AnswerStore {
 /** Larger files are no answers. */
 const MAX_ANSWER_BYTES = 1 << 20;
 
+/** Characters that are recorded of each text of an answer: one that is longer must not keep its answer out of the record. */
+const MAX_TEXT = 20_000;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -111,15 +114,15 @@ export function openAnswerStore(storage: Storage, options: { onNote: (note: stri
 
     async keep(question, answer) {
       const { provider, request, refresh } = question;
-      const { vote, raw, tokens, cost_usd, asked_at, took_ms, run_id } = answer;
+      const { tokens, cost_usd, asked_at, took_ms, run_id } = answer;
       const recorded: RecordedAnswer = {
         format: "carryover-answer",
         version: 1,
         provider,
         refresh,
         request,
-        vote,
-        raw,
+        vote: shortenedVote(answer.vote),
+        raw: answer.raw.map(shortened),
         tokens,
         cost_usd,
         asked_at,
@@ -156,6 +159,19 @@ export function openAnswerStore(storage: Storage, options: { onNote: (note: stri
       const bytes = encoder.encode(`${JSON.stringify({ provider, refresh: number })}\n`);
       await storage.createShared(refreshName(provider, number), bytes);
     },
+  };
+}
+
+function shortened(text: string): string {
+  return text.slice(0, MAX_TEXT);
+}
+
+function shortenedVote(vote: Answer): Answer {
+  const { reason, error } = vote;
+  return {
+    ...vote,
+    ...(reason === undefined ? {} : { reason: shortened(reason) }),
+    ...(error === undefined ? {} : { error: shortened(error) }),
   };
 }
 

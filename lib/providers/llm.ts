@@ -75,8 +75,8 @@ const LONGEST_BACKOFF_MS = 30_000;
 /** A server that wants more patience than this is not there. */
 const LONGEST_RETRY_AFTER_MS = 300_000;
 
-/** Characters of an answer that are recorded. */
-const MAX_RAW = 20_000;
+/** Characters of an answer that the model is shown again. */
+const MAX_SHOWN = 20_000;
 
 /** Bytes of a token where a server does not count: near enough for English and JSON. */
 const BYTES_PER_TOKEN = 4;
@@ -141,14 +141,14 @@ export function llmAsker(options: LlmOptions): Asker {
         spent.input += counted.input;
         spent.output += counted.output;
         spent.usd += costOf(counted);
-        raw.push(text.slice(0, MAX_RAW));
+        raw.push(text);
         const read = readVote(text, asset);
         if ("vote" in read) return end(read.vote);
         problem = cutOff === undefined ? read.problem : `${read.problem} (it ended for "${cutOff}")`;
         messages = [
           { role: "user", content: prompt },
           // Servers refuse an empty turn.
-          { role: "assistant", content: text.trim() === "" ? "(no answer)" : text.slice(0, MAX_RAW) },
+          { role: "assistant", content: text.trim() === "" ? "(no answer)" : text.slice(0, MAX_SHOWN) },
           {
             role: "user",
             content: `That is not what was asked for: ${read.problem}. Answer again, with one JSON object like this and nothing else: the asset ${JSON.stringify(asset)}, an action, a confidence and a reason.`,

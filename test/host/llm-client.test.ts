@@ -164,7 +164,6 @@ describe("an answer that is no vote", () => {
     expect(asked.vote).toMatchObject({ action: "HOLD", confidence: 0 });
     expect(asked.vote.error).toStartWith("no usable answer, asked twice: found ");
     expect(requests).toHaveLength(2);
-    expect(asked.raw.every((raw) => raw.length <= 20_000)).toBeTrue();
   });
 
   test("says when it was cut off", async () => {

@@ -47,6 +47,19 @@ test("an answer is found again as it was kept, in a file that a shell can read a
   expect(parsed.crc32).toBe(Bun.hash.crc32(before).toString(16).padStart(8, "0"));
 });
 
+test("of an answer as long as a server or a program may send the beginning is recorded, so that it is not asked again", async () => {
+  const { store } = open();
+  const long = "\u0001".repeat(1 << 20);
+  const said = { raw: [long, long], vote: { action: "HOLD", confidence: 0, reason: long, error: long } } as const;
+  await store.keep(QUESTION, { ...ANSWER, ...said });
+  const found = await store.find(await answerKey(QUESTION));
+  const kept = "\u0001".repeat(20_000);
+  expect(found).toMatchObject({
+    raw: [kept, kept],
+    vote: { action: "HOLD", confidence: 0, reason: kept, error: kept },
+  });
+});
+
 test("who comes second gets the first one's answer", async () => {
   const { storage, store } = open();
   const second = open(storage).store;
