@@ -223,7 +223,12 @@ export function openDesk(options: DeskOptions): Desk {
     },
 
     async close() {
-      const lastCall = setTimeout(() => giveUp.abort(new DOMException("stopped", "AbortError")), LAST_CALL_MS);
+      const lastCall = setTimeout(() => {
+        const reason = new DOMException("stopped", "AbortError");
+        // First, so that what is given up is not asked again, nor taken for a failure of whoever was asked.
+        stopper.abort(reason);
+        giveUp.abort(reason);
+      }, LAST_CALL_MS);
       await Promise.allSettled(pending.values());
       clearTimeout(lastCall);
       await Promise.all(askers.map((asker) => asker.close?.()));

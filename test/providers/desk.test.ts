@@ -175,9 +175,16 @@ test("a stopped run begins nothing new, and close() records answers that are und
 
 test("close() gives up an answer that does not come, which is then not recorded, and ends the asker", async () => {
   let isClosed = false;
+  let mayAskAgain = true;
   const asker: Asker = {
     ...makeAsker(
-      (_n, { giveUp }) => new Promise((_, reject) => giveUp.addEventListener("abort", () => reject(giveUp.reason))),
+      (_n, { stop, giveUp }) =>
+        new Promise((_, reject) =>
+          giveUp.addEventListener("abort", () => {
+            mayAskAgain = !stop.aborted;
+            reject(giveUp.reason);
+          }),
+        ),
     ),
     close: async () => void (isClosed = true),
   };
@@ -189,4 +196,5 @@ test("close() gives up an answer that does not come, which is then not recorded,
   expect(never).rejects.toThrow("stopped");
   expect((await storage.list()).files).toEqual([]);
   expect(isClosed).toBeTrue();
+  expect(mayAskAgain).toBeFalse();
 }, 10_000);
