@@ -58,7 +58,7 @@ export async function loadProviders(
 ): Promise<LoadedProviders> {
   const providers: Provider[] = [];
   const files: Record<string, string> = {};
-  const refreshes: Record<string, number> = {};
+  const refreshes = new Map<string, number>();
   for (const config of configs) {
     if (isAsked(config)) {
       const { asking, baseDir } = options;
@@ -69,7 +69,7 @@ export async function loadProviders(
       Object.assign(files, loaded.files);
       const isNew = asking.refresh?.includes(config.name) === true;
       const refresh = (await asking.store.refreshOf(config.name)) + (isNew ? 1 : 0);
-      if (refresh > 0) refreshes[config.name] = refresh;
+      if (refresh > 0) refreshes.set(config.name, refresh);
       providers.push(asking.desk.provider(loaded.asker, refresh));
       continue;
     }
@@ -85,7 +85,8 @@ export async function loadProviders(
       providers.push(fileProvider(config.name, options.changeVotes?.(votes) ?? votes));
     } else providers.push(await importProvider(path, config.name));
   }
-  return { providers, files, refreshes };
+  // Own keys even of "__proto__", which is a provider's name like any other.
+  return { providers, files, refreshes: Object.fromEntries(refreshes) };
 }
 
 function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {

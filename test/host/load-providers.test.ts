@@ -5,6 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CarryoverError } from "../../lib/errors.ts";
 import { loadProviders } from "../../lib/host/load-providers.ts";
+import { memoryStorage } from "../../lib/files/memory-storage.ts";
+import { openAnswerStore } from "../../lib/providers/answer-store.ts";
+import { openDesk } from "../../lib/providers/desk.ts";
 import { makeContext, makeSituation } from "../providers/_situation.ts";
 
 let baseDir = "";
@@ -40,6 +43,21 @@ describe("loadProviders()", () => {
       { action: "HOLD" },
       { action: "BUY", confidence: 70 },
       { error: "only 0 trades remembered" },
+    ]);
+  });
+
+  test("counts how often each provider was asked anew, __proto__ like any other", async () => {
+    const onNote = (): void => {};
+    const store = openAnswerStore(memoryStorage(), { onNote });
+    await store.refresh("__proto__", 1);
+    const desk = openDesk({ store, signal: new AbortController().signal, now: () => 0 });
+    const rest = { type: "command", command: ["cat"], timeout: "1s", max_concurrency: 1 } as const;
+    const configs = ["__proto__", "mine", "other"].map((name) => ({ name, ...rest }));
+    const asking = { store, desk, refresh: ["__proto__", "mine"], onNote };
+    const { refreshes } = await loadProviders(configs, { baseDir, asking });
+    expect(Object.entries(refreshes)).toEqual([
+      ["__proto__", 2],
+      ["mine", 1],
     ]);
   });
 
