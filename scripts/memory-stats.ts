@@ -49,8 +49,13 @@ await runScript(async ({ argv, signal }) => {
 
     const seconds = flags.watch === true ? 2 : flags.watch;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, 1000 * seconds);
-      signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+      const wake = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, 1000 * seconds);
+      signal.addEventListener("abort", wake, { once: true });
     });
     if (signal.aborted) return 0;
   }

@@ -1,5 +1,6 @@
 import { compareRows, type OutcomeRow } from "../memory/outcome-row.ts";
 import { openRunMemory, type RunMemory } from "../memory/run-memory.ts";
+import type { VectorRow } from "../memory/vector-store.ts";
 import type { Random } from "../random.ts";
 
 type Result = Pick<OutcomeRow, "won" | "pnl" | "pnlPct" | "resultR">;
@@ -50,6 +51,16 @@ export function shuffledView(random: Random): typeof openRunMemory {
       return shuffled;
     };
 
+    const add = (entry: VectorRow): void => {
+      asItIs.add(entry);
+      const { row } = entry;
+      if (!options.enabled || known.has(row.id)) return;
+      known.add(row.id);
+      let place = waiting.length;
+      while (place > 0 && compareRows(waiting[place - 1] as OutcomeRow, row) > 0) place--;
+      waiting.splice(place, 0, row);
+    };
+
     const resultOfId = (id: string): Result | undefined => results[places.get(id) ?? -1];
 
     return {
@@ -71,18 +82,10 @@ export function shuffledView(random: Random): typeof openRunMemory {
           }),
         };
       },
-      add: (entry) => {
-        asItIs.add(entry);
-        const { row } = entry;
-        if (!options.enabled || known.has(row.id)) return;
-        known.add(row.id);
-        let place = waiting.length;
-        while (place > 0 && compareRows(waiting[place - 1] as OutcomeRow, row) > 0) place--;
-        waiting.splice(place, 0, row);
-      },
-      async record(outcome) {
+      add,
+      record: async (outcome) => {
         const entry = await memory.record(outcome);
-        this.add(entry);
+        add(entry);
         return entry.row;
       },
     };

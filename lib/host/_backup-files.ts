@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
 import { isReservedName } from "../files/names.ts";
-import { CREATE_ONLY, READ_ONLY, systemCodeOf, syncFolder, writeAll } from "./_durable.ts";
+import { CREATE_ONLY, namesIn, READ_ONLY, systemCodeOf, syncFolder, writeAll } from "./_durable.ts";
 
 const BLOCK = 1 << 20;
 const DAY_MS = 86_400_000;
@@ -54,15 +54,6 @@ export function treeOf(root: string, folder = ""): Tree {
     files: [...here.files, ...below.flatMap((tree) => tree.files)],
     others: [...here.others, ...below.flatMap((tree) => tree.others)],
   };
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return fs.readdirSync(path).sort();
-  } catch (error) {
-    if (systemCodeOf(error) === "ENOENT") return [];
-    throw error;
-  }
 }
 
 /** Reads every byte of a regular file. `undefined` if it is not there. */

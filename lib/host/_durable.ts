@@ -54,6 +54,16 @@ export function temporaryName(kind?: string): string {
   return `.tmp-${kind === undefined ? "" : `${kind}-`}${crypto.randomUUID()}`;
 }
 
+/** Names in a folder by code unit; none if it is not there. */
+export function namesIn(path: string): string[] {
+  try {
+    return fs.readdirSync(path).sort();
+  } catch (error) {
+    if (systemCodeOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
 /** Writes all of `bytes` at `position`, however few the system takes at a time. */
 export function writeAll(fd: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length;) {

@@ -8,6 +8,7 @@ import {
   CREATE_ONLY,
   discard,
   makeFolder,
+  namesIn,
   READ_ONLY,
   READ_WRITE,
   readFully,
@@ -275,16 +276,6 @@ export function diskStorage(folder: string): Storage {
       return lock;
     },
   };
-}
-
-/** Names in a folder by code unit; none if it is not there. */
-function namesIn(path: string): string[] {
-  try {
-    return fs.readdirSync(path).sort();
-  } catch (error) {
-    if (systemCodeOf(error) === "ENOENT") return [];
-    throw error;
-  }
 }
 
 function openToRead(path: string): number | undefined {

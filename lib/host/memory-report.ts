@@ -1,10 +1,11 @@
 import { confidenceScores, type ConfidenceScores } from "../backtest/confidence.ts";
 import { breakdownOf, votedFor, type Breakdown } from "../backtest/breakdown.ts";
 import { evidenceOf, regretOf, type ProviderEvidence, type Regret, type WeightMove } from "../backtest/learned.ts";
-import { openRunStore, type ChunkRecord } from "../backtest/run-store.ts";
+import { chunkNames, openRunStore, RUNS_FOLDER, type ChunkRecord } from "../backtest/run-store.ts";
 import type { Market } from "../domain.ts";
 import type { Storage, StoredFile } from "../files/storage.ts";
 import { distinctTrades, type OutcomeRow } from "../memory/outcome-row.ts";
+import { QUARANTINE_FOLDER } from "../memory/quarantine.ts";
 import { readMemory } from "../memory/read-memory.ts";
 import { isSnapshotFile } from "../memory/snapshot-store.ts";
 import { SIDECAR_FILE, VECTORS_FILE } from "../memory/vector-store.ts";
@@ -115,8 +116,8 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
       bytes: sizeOf(VECTORS_FILE) + sizeOf(SIDECAR_FILE),
       behind: parsed,
     },
-    runs: (await storage.list("runs")).folders.length,
-    quarantined: (await storage.list("quarantine")).files.length,
+    runs: (await storage.list(RUNS_FOLDER)).folders.length,
+    quarantined: (await storage.list(QUARANTINE_FOLDER)).files.length,
     damaged,
     newest:
       newest === undefined
@@ -152,11 +153,9 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
 /** How the weights moved in a run; `null` where its chunks are not here. */
 async function weightsOf(storage: Storage, runId: string): Promise<MemoryReport["weights"]> {
   if (runId === "") return null;
-  const { files } = await storage.list(`runs/${runId}`);
-  const names = files.flatMap(({ name }) => /^(?!manifest\.|summary\.)([^.]+)\.json$/.exec(name)?.[1] ?? []);
   const store = openRunStore(storage, runId);
   const records: ChunkRecord[] = [];
-  for (const name of names) {
+  for (const name of await chunkNames(storage, runId)) {
     const record = await store.readChunk(name);
     if (record !== undefined) records.push(record);
   }

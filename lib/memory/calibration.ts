@@ -1,12 +1,13 @@
-/** Confidences are looked at in bins of ten: [0, 10), [10, 20), ... [90, 100]. */
+/** Confidences are looked at in ten bins: [0, 10), [10, 20), ... [90, 100]. */
 export const CONFIDENCE_BINS = 10;
+export const CONFIDENCE_BIN_WIDTH: number = 100 / CONFIDENCE_BINS;
 
 /** So much of what an unproven confidence claims beyond one half is believed. */
 const BELIEVED = 0.25;
 
 /** The bin of a confidence of 0..100. */
 export function confidenceBin(confidence: number): number {
-  return Math.max(0, Math.min(CONFIDENCE_BINS - 1, Math.floor(confidence / CONFIDENCE_BINS)));
+  return Math.max(0, Math.min(CONFIDENCE_BINS - 1, Math.floor(confidence / CONFIDENCE_BIN_WIDTH)));
 }
 
 /** How often something came true, all in all and by the bin of what was claimed: aged counts. */
@@ -18,7 +19,7 @@ export interface Hits {
 }
 
 /** The share that came true, shrunk toward one half with the strength of so many trades, 0..1. */
-export function baseRate(hits: Hits, strength: number): number {
+function baseRate(hits: Hits, strength: number): number {
   return (0.5 * strength + hits.wins) / (strength + hits.count);
 }
 

@@ -5,7 +5,7 @@ import { describeSituation } from "./description.ts";
 import { countedSince } from "./forget.ts";
 import type { Memory } from "./memory.ts";
 import { compareRows, distinctTrades, similarTrade, type OutcomeRow } from "./outcome-row.ts";
-import { CONFIDENCE_BINS, confidenceBin } from "./calibration.ts";
+import { CONFIDENCE_BIN_WIDTH, CONFIDENCE_BINS, confidenceBin } from "./calibration.ts";
 import { evidenceOf, type Experience } from "./evidence.ts";
 import { learn, type Lessons } from "./learning.ts";
 import type { VectorRow } from "./vector-store.ts";
@@ -138,8 +138,8 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
       right: 0,
       sumR: 0,
       bins: Array.from({ length: CONFIDENCE_BINS }, (_, bin) => ({
-        from: 10 * bin,
-        to: 10 * bin + 10,
+        from: CONFIDENCE_BIN_WIDTH * bin,
+        to: CONFIDENCE_BIN_WIDTH * (bin + 1),
         trades: 0,
         right: 0,
       })),

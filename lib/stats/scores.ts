@@ -2,7 +2,7 @@
 import { rounded } from "./rounded.ts";
 
 /** With fewer forecasts a score says nothing. */
-export const LEAST_FORECASTS = 30;
+const LEAST_FORECASTS = 30;
 
 const BIN_WIDTH = 10;
 
