@@ -45,10 +45,11 @@ test("after a sync of the folder that failed, nothing in it is acknowledged: nei
   const folder = mkdtempSync(join(tmpdir(), "carryover-sync-"));
   const ofFolder: fs.NoParamCallback[] = [];
   const failed: string[] = [];
-  const fsync = spyOn(fs, "fsync").mockImplementation((fd, callback) => {
+  const calls = (fd: number, callback: fs.NoParamCallback): void => {
     if (fs.fstatSync(fd).isDirectory()) ofFolder.push(callback);
     else callback(null);
-  });
+  };
+  const fsync = spyOn(fs, "fsync").mockImplementation(calls as typeof fs.fsync);
   try {
     const writer = sharedWriter((path) => failed.push(path));
     const create = (name: string): Promise<string> =>
