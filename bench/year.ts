@@ -6,7 +6,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runBacktest, type BacktestJob } from "../lib/backtest/run.ts";
+import type { BacktestJob } from "../lib/backtest/run-job.ts";
+import { runBacktest } from "../lib/backtest/run.ts";
 import { parseConfig, toSettings, type Config } from "../lib/config.ts";
 import type { BarSeries, Outcome } from "../lib/domain.ts";
 import { hashingEmbedder } from "../lib/embed/hashing-embedder.ts";

@@ -102,6 +102,7 @@ export { openRunMemory, type RunMemory, type RunMemoryOptions } from "./memory/r
 
 export type { Breakdown, ChunkCell, WinRateTrend } from "./backtest/breakdown.ts";
 export { planChunks, type Chunk } from "./backtest/chunks.ts";
-export { runBacktest, type BacktestJob, type BacktestResult, type Progress } from "./backtest/run.ts";
+export type { BacktestJob, Progress } from "./backtest/run-job.ts";
+export { runBacktest, type BacktestResult } from "./backtest/run.ts";
 export type { BacktestSettings, Costs, MemorySettings, Risk } from "./backtest/settings.ts";
 export type { QuarterSummary, Summary } from "./backtest/summary.ts";

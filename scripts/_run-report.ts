@@ -1,5 +1,5 @@
 /** What run-chunks shows: the progress line while it runs, the tables at its end. */
-import type { Progress } from "../lib/backtest/run.ts";
+import type { Progress } from "../lib/backtest/run-job.ts";
 import type { Breakdown } from "../lib/backtest/breakdown.ts";
 import type { Summary } from "../lib/backtest/summary.ts";
 import type { RunOutcome } from "../lib/host/run-config.ts";

@@ -1,13 +1,9 @@
 /** What a run came to day by day, so that days can be drawn again. */
 import { squaredError } from "../stats/scores.ts";
+import type { Figures } from "./_figures.ts";
 import { forecastOf } from "./confidence.ts";
 import { lastOfDays, sharpeRatio, simpleReturns, type DaysPerYear } from "./metrics.ts";
 import type { Rehearsal } from "./rehearsal.ts";
-
-/** The figures that are compared. */
-export const FIGURES = ["return_pct", "sharpe", "win_rate", "mean_result_r", "brier"] as const;
-export type Figure = (typeof FIGURES)[number];
-export type Figures = Readonly<Record<Figure, number | null>>;
 
 /** A trade as a comparison keeps it; what is needed to make its figures again. */
 export interface ArmTrades {

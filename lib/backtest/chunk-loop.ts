@@ -6,7 +6,7 @@ import { consult, decideOn } from "./decision.ts";
 import type { LoopContext } from "./loop-context.ts";
 import { markDrawdown, type DrawdownState } from "./metrics.ts";
 import type { ClosedTrade } from "./orders.ts";
-import type { ChunkCounters, DayRecord, EquityMark } from "./run-store.ts";
+import type { ChunkCounters, DayRecord, EquityMark } from "./chunk-record.ts";
 import { outcomeOfTrade } from "./trade-outcome.ts";
 
 const DAY_MS = 86_400_000;

@@ -1,7 +1,8 @@
 /** Whether memory helped (docs/RULES.md, "Does memory help"). */
 import { createRandom } from "../random.ts";
 import { blockLength, bootstrap, type Interval, type ResampledSeries } from "../stats/bootstrap.ts";
-import { armOf, FIGURES, figuresOfDays, type Arm, type Figure, type Figures } from "./_arm.ts";
+import { armOf, figuresOfDays, type Arm } from "./_arm.ts";
+import { FIGURES, fromFigures, meanFigures, minus, type Figure, type Figures } from "./_figures.ts";
 import type { Chunk } from "./chunks.ts";
 import type { DaysPerYear } from "./metrics.ts";
 import type { Rehearsal } from "./rehearsal.ts";
@@ -238,36 +239,6 @@ function worldOf(
 /** A third of a series at most is one block: there must be something to draw. */
 function resampled(length: number, meanBlock: number): ResampledSeries {
   return { length, meanBlock: Math.max(1, Math.min(meanBlock, length / 3)) };
-}
-
-function fromFigures<Value>(value: (figure: Figure) => Value): Readonly<Record<Figure, Value>> {
-  return {
-    return_pct: value("return_pct"),
-    sharpe: value("sharpe"),
-    win_rate: value("win_rate"),
-    mean_result_r: value("mean_result_r"),
-    brier: value("brier"),
-  };
-}
-
-/** Means; a figure that is undefined in one is undefined. */
-function meanFigures(all: readonly Figures[]): Figures {
-  return fromFigures((figure) => {
-    let sum = 0;
-    for (const figures of all) {
-      const value = figures[figure];
-      if (value === null) return null;
-      sum += value;
-    }
-    return all.length === 0 ? null : sum / all.length;
-  });
-}
-
-function minus(a: Figures, b: Figures): Figures {
-  return fromFigures((figure) => {
-    const [left, right] = [a[figure], b[figure]];
-    return left === null || right === null ? null : left - right;
-  });
 }
 
 /** With the trades of one run, on average. */

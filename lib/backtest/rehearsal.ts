@@ -3,10 +3,12 @@ import { memoryStorage } from "../files/memory-storage.ts";
 import type { Storage } from "../files/storage.ts";
 import type { VectorRow } from "../memory/vector-store.ts";
 import { scratchMemory, type Remembered } from "../memory/scratch-memory.ts";
+import type { ChunkRecord } from "./chunk-record.ts";
 import { planChunks, type Chunk } from "./chunks.ts";
-import { runBacktest, type BacktestJob } from "./run.ts";
+import type { BacktestJob } from "./run-job.ts";
+import { runBacktest } from "./run.ts";
 import type { RunKey } from "./run-key.ts";
-import { openRunStore, readManifests, type ChunkRecord } from "./run-store.ts";
+import { openRunStore, readManifests } from "./run-store.ts";
 import type { Summary } from "./summary.ts";
 
 /** A job that brings no memory and no storage of its own. */

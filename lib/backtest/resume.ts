@@ -2,7 +2,8 @@ import type { Memory } from "../memory/memory.ts";
 import type { OutcomeRow } from "../memory/outcome-row.ts";
 import type { VectorRow } from "../memory/vector-store.ts";
 import type { Chunk } from "./chunks.ts";
-import { outcomesDigest, type ChunkRecord, type RunStore } from "./run-store.ts";
+import type { ChunkRecord } from "./chunk-record.ts";
+import { outcomesDigest, type RunStore } from "./run-store.ts";
 
 /** A run's outcomes and when they were recorded. */
 export interface OwnOutcomes {

@@ -1,7 +1,7 @@
 import type { Json } from "../files/json-file.ts";
 import type { OutcomeRow } from "../memory/outcome-row.ts";
 import { isoDate } from "./chunks.ts";
-import type { BacktestJob } from "./run.ts";
+import type { BacktestJob } from "./run-job.ts";
 import { differences, hashBars, runIdOf, type RunKey } from "./run-key.ts";
 import { readManifests } from "./run-store.ts";
 

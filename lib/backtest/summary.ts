@@ -14,7 +14,7 @@ import {
   sortinoRatio,
   type DaysPerYear,
 } from "./metrics.ts";
-import type { ChunkRecord, DayRecord } from "./run-store.ts";
+import type { ChunkRecord, DayRecord } from "./chunk-record.ts";
 
 /** One chunk of `quarterly_breakdown`. Keys keep the field's names, whatever the chunks are. */
 export interface QuarterSummary {

@@ -13,11 +13,11 @@ import {
   READ_WRITE,
   readFully,
   sweepTemporaries,
-  systemCodeOf,
   temporaryName,
   writeAll,
 } from "./_durable.ts";
 import { takeLock } from "./lock.ts";
+import { areFolders, notRegular, openToRead } from "./_regular.ts";
 import { sharedWriter } from "./_shared-file.ts";
 
 /**
@@ -75,15 +75,6 @@ export function diskStorage(folder: string): Storage {
   function foldersOf(name: string): string[] {
     const segments = name.split("/").slice(0, -1);
     return segments.map((_, depth) => join(root, ...segments.slice(0, depth + 1)));
-  }
-
-  /** Whether the folders are there, none of them a link. */
-  function areFolders(paths: readonly string[]): boolean {
-    return paths.every((path) => {
-      const stat = fs.lstatSync(path, { throwIfNoEntry: false });
-      if (stat?.isSymbolicLink()) throw notRegular(path, "a symbolic link", "a folder of its own");
-      return stat?.isDirectory() ?? false;
-    });
   }
 
   /** Makes the folders above a name. An entry found is synced once, too: who made it may have died before the sync. */
@@ -276,20 +267,6 @@ export function diskStorage(folder: string): Storage {
       return lock;
     },
   };
-}
-
-function openToRead(path: string): number | undefined {
-  try {
-    return fs.openSync(path, READ_ONLY);
-  } catch (error) {
-    if (systemCodeOf(error) === "ENOENT") return undefined;
-    if (systemCodeOf(error) === "ELOOP") throw notRegular(path, "a symbolic link");
-    throw error;
-  }
-}
-
-function notRegular(path: string, found: string, expected = "a regular file"): CarryoverError {
-  return new CarryoverError("CORRUPT", `Cannot use "${path}": found ${found}, expected ${expected}`);
 }
 
 function tooShort(path: string, size: number, offset: number): RangeError {

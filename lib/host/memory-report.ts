@@ -1,7 +1,8 @@
 import { confidenceScores, type ConfidenceScores } from "../backtest/confidence.ts";
 import { breakdownOf, votedFor, type Breakdown } from "../backtest/breakdown.ts";
 import { evidenceOf, regretOf, type ProviderEvidence, type Regret, type WeightMove } from "../backtest/learned.ts";
-import { chunkNames, openRunStore, RUNS_FOLDER, type ChunkRecord } from "../backtest/run-store.ts";
+import type { ChunkRecord } from "../backtest/chunk-record.ts";
+import { chunkNames, openRunStore, RUNS_FOLDER } from "../backtest/run-store.ts";
 import type { Market } from "../domain.ts";
 import type { Storage, StoredFile } from "../files/storage.ts";
 import { distinctTrades, type OutcomeRow } from "../memory/outcome-row.ts";

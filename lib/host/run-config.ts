@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { isoDate } from "../backtest/chunks.ts";
-import { runBacktest, type BacktestResult, type Progress } from "../backtest/run.ts";
+import type { Progress } from "../backtest/run-job.ts";
+import { runBacktest, type BacktestResult } from "../backtest/run.ts";
 import type { Summary } from "../backtest/summary.ts";
 import { toSettings, type Config, type ProviderConfig } from "../config.ts";
 import type { BarSeries, Market } from "../domain.ts";

@@ -1,6 +1,7 @@
 /** Jobs, bars and files for tests of the backtest. */
 import { createHash } from "node:crypto";
-import { runBacktest, type BacktestJob, type BacktestResult } from "../../lib/backtest/run.ts";
+import type { BacktestJob } from "../../lib/backtest/run-job.ts";
+import { runBacktest, type BacktestResult } from "../../lib/backtest/run.ts";
 import type { BacktestSettings, Costs, MemorySettings } from "../../lib/backtest/settings.ts";
 import type { Bar, BarSeries, Decision, Outcome } from "../../lib/domain.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";

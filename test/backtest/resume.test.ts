@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Progress } from "../../lib/backtest/run.ts";
+import type { Progress } from "../../lib/backtest/run-job.ts";
 import type { Outcome } from "../../lib/domain.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
 import type { Storage } from "../../lib/files/storage.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { ChunkRecord } from "../../lib/backtest/run-store.ts";
+import type { ChunkRecord } from "../../lib/backtest/chunk-record.ts";
 import { abstain } from "../../lib/providers/provider.ts";
 import type { Prices } from "./_world.ts";
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { breakdownOf } from "../../lib/backtest/breakdown.ts";
 import { planChunks } from "../../lib/backtest/chunks.ts";
-import type { ChunkRecord } from "../../lib/backtest/run-store.ts";
+import type { ChunkRecord } from "../../lib/backtest/chunk-record.ts";
 import { snapshotOf } from "../../lib/backtest/snapshot.ts";
 import { summarize, type SummaryInput } from "../../lib/backtest/summary.ts";
 import type { OutcomeRow } from "../../lib/memory/outcome-row.ts";

@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { Progress } from "../../lib/backtest/run.ts";
+import type { Progress } from "../../lib/backtest/run-job.ts";
 import type { Config } from "../../lib/config.ts";
 import type { Outcome } from "../../lib/domain.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
