@@ -76,6 +76,13 @@ export function lineProgram(options: LineProgramOptions): LineProgram {
     }
   };
 
+  const notStarted = (cause: unknown): CarryoverError =>
+    new CarryoverError(
+      "NOT_FOUND",
+      `Cannot start provider "${name}": found ${messageOf(cause)}, expected a program "${program}" that can be run`,
+      { cause },
+    );
+
   const start = (): Child => {
     const started: Child = spawn(program, args, {
       cwd: options.cwd,
@@ -85,15 +92,7 @@ export function lineProgram(options: LineProgramOptions): LineProgram {
     });
     const isCurrent = (): boolean => child === started;
     started.on("error", (error) => {
-      if (!isCurrent()) return;
-      const found = messageOf(error);
-      drop(
-        new CarryoverError(
-          "NOT_FOUND",
-          `Cannot start provider "${name}": found ${found}, expected a program "${program}" that can be run`,
-          { cause: error },
-        ),
-      );
+      if (isCurrent()) drop(notStarted(error));
     });
     started.on("exit", (code, signal) => {
       if (isCurrent()) drop(new ProgramFailure(`the program ended with ${signal ?? `exit code ${code}`}`));
@@ -113,6 +112,17 @@ export function lineProgram(options: LineProgramOptions): LineProgram {
     return started;
   };
 
+  /** Puts a question to the program, which is started where it is not there. */
+  const put = (id: number, waiter: Waiter): void => {
+    waiting.set(id, waiter);
+    try {
+      child ??= start();
+      child.stdin.write(waiter.line);
+    } catch (error) {
+      drop(notStarted(error));
+    }
+  };
+
   /** Ends a program that is too late for one question, and puts the others to a new one. */
   const restartWithout = (id: number): void => {
     const late = waiting.get(id);
@@ -121,12 +131,7 @@ export function lineProgram(options: LineProgramOptions): LineProgram {
     waiting.clear();
     drop(new ProgramFailure("stopped"));
     late?.reject(new ProgramFailure(`no answer within ${timeoutMs / 1000} s; the program is started again`));
-    if (others.length === 0) return;
-    child = start();
-    for (const [otherId, other] of others) {
-      waiting.set(otherId, other);
-      child.stdin.write(other.line);
-    }
+    for (const [otherId, other] of others) put(otherId, other);
   };
 
   return {
@@ -143,13 +148,11 @@ export function lineProgram(options: LineProgramOptions): LineProgram {
           giveUp.removeEventListener("abort", abandon);
         };
         const line = `${JSON.stringify({ id, ...request })}\n`;
-        waiting.set(id, {
+        put(id, {
           line,
           resolve: (answer) => (settle(), resolve(answer)),
           reject: (error) => (settle(), reject(error)),
         });
-        child ??= start();
-        child.stdin.write(line);
       }),
 
     close: async () => {

@@ -41,7 +41,13 @@ export function llmClient(config: LlmConfig): Complete {
     const key = keyOf(config);
     const hidden = (text: string): string => (key === undefined ? text : text.replaceAll(key, "[key]"));
     loaded ??= loadSdk(config, key);
-    const { ai, model } = await loaded;
+    const { ai, model } = await loaded.catch((cause: unknown) => {
+      throw new CarryoverError(
+        "NOT_FOUND",
+        `Cannot ask "${config.name}": found ${hidden(messageOf(cause))}, expected the packages that bun install brings`,
+        { cause },
+      );
+    });
     try {
       const result = await ai.generateText({
         model,

@@ -22,7 +22,8 @@ export interface Asker {
    * Asks, with whatever retries are due.
    *
    * @param signals `stop`: begin nothing new; `giveUp`: drop what is under way as well. Both end in a rejection.
-   * @throws {CarryoverError} Where nobody can be asked at all: a wrong key, no such model, no such program.
+   * @throws {CarryoverError} Where nobody can be asked at all: a wrong key, no such model, no such program. Whatever is thrown
+   * stops the run.
    */
   ask(request: Json, signals: { stop: AbortSignal; giveUp: AbortSignal }): Promise<Asked>;
 
@@ -111,11 +112,6 @@ export function openDesk(options: DeskOptions): Desk {
   let waiting: (() => void)[] = [];
   let runId: string | null = null;
 
-  const stopFor = (reason: CarryoverError): CarryoverError => {
-    stopper.abort(reason);
-    return reason;
-  };
-
   const askNow = async (question: Question, asker: Asker): Promise<{ vote: Answer; failed: boolean }> => {
     const release = await reserve(asker.mostCostUsd(question.request));
     const startMs = now();
@@ -129,9 +125,6 @@ export function openDesk(options: DeskOptions): Desk {
       counts.costUsd += answer.cost_usd ?? 0;
       if (failed) counts.failed += 1;
       return { vote: kept.vote, failed };
-    } catch (error) {
-      if (error instanceof CarryoverError) stopFor(error);
-      throw error;
     } finally {
       release();
     }
@@ -141,7 +134,7 @@ export function openDesk(options: DeskOptions): Desk {
   const reserve = async (mostUsd: number): Promise<() => void> => {
     const left = (): number => [...reserved].reduce((rest, { usd }) => rest - usd, budgetUsd - counts.costUsd);
     while (mostUsd > left()) {
-      if (reserved.size === 0) throw stopFor(budgetReached(mostUsd));
+      if (reserved.size === 0) throw budgetReached(mostUsd);
       await new Promise<void>((resolve) => waiting.push(resolve));
       stop.throwIfAborted();
     }
@@ -165,7 +158,7 @@ export function openDesk(options: DeskOptions): Desk {
   const notAsked = (key: string, asker: Asker): Answer => {
     counts.missing += 1;
     if (mode === "count") return guess(key);
-    throw stopFor(new MissingAnswer("NOT_FOUND", `Cannot run offline: found no recorded answer of "${asker.name}"`));
+    throw new MissingAnswer("NOT_FOUND", `Cannot run offline: found no recorded answer of "${asker.name}"`);
   };
 
   return {
@@ -187,16 +180,23 @@ export function openDesk(options: DeskOptions): Desk {
         const { vote, failed } = await askNow(question, asker);
         failuresInARow = failed ? failuresInARow + 1 : 0;
         if (failuresInARow >= MOST_FAILURES) {
-          throw stopFor(
-            new CarryoverError(
-              "UNANSWERED",
-              `Cannot go on: found ${failuresInARow} questions in a row without a usable answer of "${asker.name}", the last ` +
-                `with "${vote.error ?? ""}", expected answers. The same command goes on; with --refresh-provider all of its ` +
-                `questions are asked again`,
-            ),
+          throw new CarryoverError(
+            "UNANSWERED",
+            `Cannot go on: found ${failuresInARow} questions in a row without a usable answer of "${asker.name}", the last ` +
+              `with "${vote.error ?? ""}", expected answers. The same command goes on; with --refresh-provider all of its ` +
+              `questions are asked again`,
           );
         }
         return vote;
+      };
+      /** Without an answer to record the run stops: who only abstained now might vote when the run is repeated. */
+      const settleOrStop = async (key: string, question: Question): Promise<Answer> => {
+        try {
+          return await settle(key, question);
+        } catch (error) {
+          stopper.abort(error);
+          throw error;
+        }
       };
       return {
         name: asker.name,
@@ -205,7 +205,7 @@ export function openDesk(options: DeskOptions): Desk {
           const key = await answerKey(question);
           let answer = pending.get(key);
           if (answer === undefined) {
-            answer = settle(key, question).finally(() => pending.delete(key));
+            answer = settleOrStop(key, question).finally(() => pending.delete(key));
             pending.set(key, answer);
           }
           try {

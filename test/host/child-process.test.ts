@@ -2,6 +2,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CarryoverError } from "../../lib/errors.ts";
 import { lineProgram } from "../../lib/host/child-process.ts";
 import { ProgramFailure, type LineProgram } from "../../lib/providers/command.ts";
 import { PROJECT_DIR } from "../_samples.ts";
@@ -140,6 +141,17 @@ describe("a program that answers lines", () => {
       /^Cannot start provider "mine": found .*ENOENT.*, expected a program ".\/not-there" that can be run$/,
     );
     await Bun.sleep(50);
+    await none.close();
+  });
+
+  test("that the system does not even try to start stops the run as well", async () => {
+    const command = ["cat", "x".repeat(4 << 20)];
+    const none = lineProgram({ name: "mine", command, cwd: work, timeoutMs: 5000, onNote: () => {} });
+    const failure = await none.exchange({}, { giveUp: NEVER }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(CarryoverError);
+    expect(String(failure)).toMatch(
+      /Cannot start provider "mine": found .*E2BIG.*, expected a program "cat" that can be run$/,
+    );
     await none.close();
   });
 

@@ -100,6 +100,30 @@ test("who cannot be asked at all stops the run at once, and nothing is recorded"
   expect((await storage.list()).files).toEqual([]);
 });
 
+test.each(["read", "createShared"] as const)(
+  "a folder of answers that fails (%s) stops the run: an abstention that is not recorded would not come again",
+  async (call) => {
+    const failure = new CarryoverError("IO", 'Cannot use "x.json": found EIO, expected a disk without errors');
+    const storage: Storage = { ...memoryStorage(), [call]: () => Promise.reject(failure) };
+    const { ask, desk } = open(
+      makeAsker(() => answered(BUY)),
+      { storage },
+    );
+    expect(ask(1)).rejects.toThrow("found EIO");
+    await desk.close();
+    expect(desk.signal.reason).toBe(failure);
+  },
+);
+
+test("an asker that throws what nobody foresaw stops the run", async () => {
+  const bug = new TypeError("undefined is not a function");
+  const { ask, desk, storage } = open(makeAsker(() => Promise.reject(bug)));
+  expect(ask(1)).rejects.toThrow(bug);
+  await desk.close();
+  expect(desk.signal.reason).toBe(bug);
+  expect((await storage.list()).files).toEqual([]);
+});
+
 test("a budget stops the run before an answer that could exceed it, and a larger one goes on", async () => {
   const asker = makeAsker(() => answered(BUY, 0.25), { mostUsd: 0.5 });
   const { ask, desk, storage } = open(asker, { budgetUsd: 1 });
