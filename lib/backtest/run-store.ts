@@ -101,12 +101,25 @@ export async function readManifest(
   const name = `${folderOf(runId)}/${MANIFEST}`;
   const manifest = await readJsonObject(storage, name, { maxBytes: MAX_RECORD_BYTES });
   if (manifest === undefined) return undefined;
-  if (!isRecord(manifest["key"])) throw corrupt(name, "no key", "that of a run");
-  const key = manifest["key"] as unknown as RunKey;
+  const { key } = manifest;
+  if (!hasKeysShape(key)) throw corrupt(name, "no key", "that of a run");
   if (options.verify && (manifest["run_id"] !== runId || runIdOf(key) !== runId)) {
     throw corrupt(name, "another run", "the one whose key's SHA-256 is the folder's name");
   }
   return key;
+}
+
+/** Whether what other runs look at in a key is there: without a SHA-256 of it a flipped bit is not noticed. */
+function hasKeysShape(key: unknown): key is RunKey {
+  if (!isRecord(key)) return false;
+  const { period, bars, base, attempt } = key;
+  return (
+    typeof period === "string" &&
+    isRecord(bars) &&
+    Array.isArray(base) &&
+    base.every((entry) => Array.isArray(entry)) &&
+    Number.isSafeInteger(attempt)
+  );
 }
 
 /**
