@@ -1,6 +1,6 @@
 /** What was learned, told: which trades moved the weights, what each provider's votes came to, and what hindsight would have taken. */
 import type { OutcomeRow } from "../memory/outcome-row.ts";
-import { evidenceOf as evidenceOfTrade } from "../memory/evidence.ts";
+import { evidenceOf } from "../memory/evidence.ts";
 import { deviationOf } from "./metrics.ts";
 
 /** How the weights moved when trades became known; several may have closed at the same time. */
@@ -84,8 +84,8 @@ function votersOf({ action, votes }: OutcomeRow, side: 1 | -1): string[] {
 }
 
 /** What a provider's votes on trades came to. */
-export function evidenceOf(rows: readonly OutcomeRow[], provider: string): ProviderEvidence {
-  const evidence = rows.map((row) => evidenceOfTrade(row, provider).resultR).filter((r) => !Number.isNaN(r));
+export function providerEvidence(rows: readonly OutcomeRow[], provider: string): ProviderEvidence {
+  const evidence = rows.map((row) => evidenceOf(row, provider).resultR).filter((r) => !Number.isNaN(r));
   const sum = evidence.reduce((total, r) => total + r, 0);
   const deviation = deviationOf(evidence);
   return {
@@ -98,7 +98,7 @@ export function evidenceOf(rows: readonly OutcomeRow[], provider: string): Provi
 
 /** @returns `null` where no provider voted on any trade with a result in R. */
 export function regretOf(rows: readonly OutcomeRow[], providers: readonly string[]): Regret | null {
-  const sums = providers.map((name) => ({ name, ...evidenceOf(rows, name) })).filter(({ trades }) => trades > 0);
+  const sums = providers.map((name) => ({ name, ...providerEvidence(rows, name) })).filter(({ trades }) => trades > 0);
   const [best] = sums.toSorted((a, b) => b.sum_r - a.sum_r);
   if (best === undefined) return null;
   const ensemble = rows.reduce((sum, { resultR }) => sum + (resultR ?? 0), 0);

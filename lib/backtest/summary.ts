@@ -3,7 +3,7 @@ import type { OutcomeRow } from "../memory/outcome-row.ts";
 import { breakdownOf, inChunk, tally, votedFor, type Breakdown, type ChunkCell } from "./breakdown.ts";
 import { isoDate, type Chunk } from "./chunks.ts";
 import { confidenceScores, type ConfidenceScores } from "./confidence.ts";
-import { evidenceOf, regretOf, type ProviderEvidence, type Regret, type WeightMove } from "./learned.ts";
+import { providerEvidence, regretOf, type ProviderEvidence, type Regret, type WeightMove } from "./learned.ts";
 import {
   cagrPct,
   lastOfDays,
@@ -187,7 +187,7 @@ export function summarize(input: SummaryInput, persistence: Summary["memory_pers
       input.providers.map((name) => {
         const own = rows.filter((row) => votedFor(row, name));
         const abstentions = sum((c) => c.abstentions[name] ?? 0);
-        return [name, { ...breakdownOf(own, input.chunks), abstentions, evidence: evidenceOf(rows, name) }];
+        return [name, { ...breakdownOf(own, input.chunks), abstentions, evidence: providerEvidence(rows, name) }];
       }),
     ),
     regimes: Object.fromEntries(

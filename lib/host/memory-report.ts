@@ -1,6 +1,12 @@
 import { confidenceScores, type ConfidenceScores } from "../backtest/confidence.ts";
 import { breakdownOf, votedFor, type Breakdown } from "../backtest/breakdown.ts";
-import { evidenceOf, regretOf, type ProviderEvidence, type Regret, type WeightMove } from "../backtest/learned.ts";
+import {
+  providerEvidence,
+  regretOf,
+  type ProviderEvidence,
+  type Regret,
+  type WeightMove,
+} from "../backtest/learned.ts";
 import type { ChunkRecord } from "../backtest/chunk-record.ts";
 import { chunkNames, openRunStore, RUNS_FOLDER } from "../backtest/run-store.ts";
 import type { Market } from "../domain.ts";
@@ -145,7 +151,7 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
       (row, name) => row.asset === name,
     ),
     confidence: confidenceScores(trades),
-    evidence: Object.fromEntries(voters.map((name) => [name, evidenceOf(trades, name)])),
+    evidence: Object.fromEntries(voters.map((name) => [name, providerEvidence(trades, name)])),
     regret: regretOf(trades, voters),
     weights: newest === undefined ? null : await weightsOf(storage, newest.runId),
   };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { evidenceOf, largestMoves, regretOf } from "../../lib/backtest/learned.ts";
+import { providerEvidence, largestMoves, regretOf } from "../../lib/backtest/learned.ts";
 import { rowOfOutcome, type OutcomeRow } from "../../lib/memory/outcome-row.ts";
 import { makeOutcome } from "../memory/_outcomes.ts";
 import { rehearse } from "../../lib/backtest/rehearsal.ts";
@@ -32,11 +32,11 @@ const TRADES = [
 
 describe("evidence", () => {
   test("is the result for a vote its way, the opposite for one against, nothing for HOLD", () => {
-    expect(evidenceOf(TRADES, "a")).toEqual({ trades: 2, sum_r: 0, mean_r: 0, standard_error_r: 1 });
+    expect(providerEvidence(TRADES, "a")).toEqual({ trades: 2, sum_r: 0, mean_r: 0, standard_error_r: 1 });
     // -1, 1 and 1.5: mean 0.5, squares 2.25 + 0.25 + 1 = 3.5 over 2, over 3
-    expect(evidenceOf(TRADES, "b")).toMatchObject({ trades: 3, sum_r: 1.5, mean_r: 0.5 });
-    expect(evidenceOf(TRADES, "b").standard_error_r).toBeCloseTo(Math.sqrt(3.5 / 2 / 3), 12);
-    expect(evidenceOf(TRADES, "c")).toEqual({ trades: 0, sum_r: 0, mean_r: null, standard_error_r: null });
+    expect(providerEvidence(TRADES, "b")).toMatchObject({ trades: 3, sum_r: 1.5, mean_r: 0.5 });
+    expect(providerEvidence(TRADES, "b").standard_error_r).toBeCloseTo(Math.sqrt(3.5 / 2 / 3), 12);
+    expect(providerEvidence(TRADES, "c")).toEqual({ trades: 0, sum_r: 0, mean_r: null, standard_error_r: null });
   });
 });
 
