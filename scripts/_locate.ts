@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { memoryOf, parseConfig } from "../lib/config.ts";
 import type { Config } from "../lib/config.ts";
@@ -113,7 +113,8 @@ function readConfig(file: string): string {
   try {
     bytes = readFileSync(file);
   } catch (cause) {
-    throw new CarryoverError("IO", `Cannot read "${shownPath(file)}": ${messageOf(cause)}`, { cause });
+    const found = existsSync(file) && statSync(file).isDirectory() ? "a folder" : messageOf(cause);
+    throw new CarryoverError("IO", `Cannot read "${shownPath(file)}": found ${found}, expected a YAML file`, { cause });
   }
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -64,6 +64,9 @@ export async function runRequest(flags: RunFlags, options: { enabled?: false } =
       "Cannot use --year: found --start or --end beside it, expected one or the other",
     );
   }
+  if (flags.year !== undefined && (flags.year < 1000 || flags.year > 9998)) {
+    throw new CarryoverError("BAD_USAGE", `Cannot use --year: found "${flags.year}", expected a year such as 2021`);
+  }
   const loaded = await loadConfig({ flag: flags.config });
   const dataDir = flags["data-dir"];
   const memoryDir = flags["memory-dir"];

@@ -5,6 +5,8 @@
  *   bun scripts/compare-memory.ts [--year Y | --start D --end D] [--shuffles N] [--seeds N]
  */
 import { compareConfig, storeComparison } from "../lib/host/compare.ts";
+import type { AskedCounts } from "../lib/providers/desk.ts";
+import { renderAsked } from "./_asked-report.ts";
 import { note, parseFlags, runScript, SHARED_FLAGS, writeJson, writeOut } from "./_cli.ts";
 import { renderComparison } from "./_comparison-report.ts";
 import { progressLine, shownPath } from "./_render.ts";
@@ -33,14 +35,19 @@ await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
   const request = await runRequest(flags);
   const progress = progressLine();
+  let asked: AskedCounts | undefined;
   const comparison = await compareConfig({
     ...request,
     shuffles: flags.shuffles,
     seeds: flags.seeds,
     signal,
     onNote: note,
+    onAsked: (counts) => (asked = counts),
     onStep: (done, of) => progress.update(() => `${done} of ${of} runs`),
-  }).finally(progress.clear);
+  }).finally(() => {
+    progress.clear();
+    if (asked !== undefined) note(renderAsked(asked));
+  });
   if (flags.json) await writeJson(comparison);
   else await writeOut(renderComparison(comparison));
   note(`Stored as ${shownPath(await storeComparison(comparison, request.config.memory.dir))}`);

@@ -12,6 +12,7 @@ import type { Config } from "../config.ts";
 import { CarryoverError } from "../errors.ts";
 import { encodeJson } from "../files/json-file.ts";
 import { sha256OfText } from "../files/sha256-of-text.ts";
+import type { AskedCounts } from "../providers/desk.ts";
 import { createRandom } from "../random.ts";
 import { diskStorage } from "./disk-storage.ts";
 import { lockHolder } from "./environment.ts";
@@ -26,6 +27,8 @@ const DRAWS = 2000;
 /** Shuffles of a world of real bars, and synthetic worlds, where nothing else is asked for. */
 const SHUFFLES = 3;
 const SEEDS = 3;
+
+const NOTHING_ASKED: AskedCounts = { asked: 0, cached: 0, failed: 0, missing: 0, costUsd: 0 };
 
 /** How much is run. */
 export interface CompareOptions extends Omit<ExperimentOptions, "name" | "embedder"> {
@@ -53,8 +56,16 @@ export interface ConfigComparison extends Comparison {
  */
 export async function compareConfig(options: CompareOptions): Promise<ConfigComparison> {
   const opened: Experiment[] = [];
+  // Each world has a desk of its own, which counts from 0.
+  let before = NOTHING_ASKED;
+  let asked = NOTHING_ASKED;
   const open = async (more: ExperimentOptions): Promise<Experiment> => {
-    const experiment = await prepareExperiment(more);
+    before = asked;
+    const onAsked = (counts: AskedCounts): void => {
+      asked = sumOfCounts(before, counts);
+      options.onAsked?.(asked);
+    };
+    const experiment = await prepareExperiment({ ...more, onAsked });
     opened.push(experiment);
     return experiment;
   };
@@ -63,6 +74,16 @@ export async function compareConfig(options: CompareOptions): Promise<ConfigComp
   } finally {
     for (const { asking } of opened) await asking?.desk.close();
   }
+}
+
+function sumOfCounts(one: AskedCounts, other: AskedCounts): AskedCounts {
+  return {
+    asked: one.asked + other.asked,
+    cached: one.cached + other.cached,
+    failed: one.failed + other.failed,
+    missing: one.missing + other.missing,
+    costUsd: one.costUsd + other.costUsd,
+  };
 }
 
 async function compareIn(

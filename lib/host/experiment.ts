@@ -24,7 +24,10 @@ export interface Experiment {
 }
 
 /** What an experiment is made of. */
-export type ExperimentOptions = Pick<RunOptions, "config" | "baseDir" | "dataDirIsExplicit" | "signal" | "onNote"> & {
+export type ExperimentOptions = Pick<
+  RunOptions,
+  "config" | "baseDir" | "dataDirIsExplicit" | "signal" | "onNote" | "onAsked"
+> & {
   /** Part of the run's key, so that its ids are nobody else's. @default a run of run-chunks */
   readonly name?: string;
   /**

@@ -136,7 +136,8 @@ function statusFailure(
       `Cannot ask "${config.name}": found status ${status} from "${place}" for the model "${config.model}", expected ${expected}`,
     );
   }
-  return new RequestFailure(`status ${status} from the server: ${hidden(error.message).slice(0, 200)}`, {
+  const said = oneLine(hidden(error.message));
+  return new RequestFailure(`status ${status} from the server${said === "" ? "" : `: ${said}`}`, {
     isTransient: status >= 500 || TRANSIENT.includes(status),
     retryAfterMs: retryAfter(responseHeaders),
     mayBeBilled: false,
@@ -149,10 +150,13 @@ function failureOf(error: unknown, hidden: (text: string) => string): Error {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   if (cause instanceof RequestFailure) return cause;
   // Bun adds advice that is none to a user.
-  const found = hidden(messageOf(cause))
-    .replace(/\.? For more information.*/s, "")
-    .slice(0, 200);
+  const found = oneLine(hidden(messageOf(cause)).replace(/\.? For more information.*/s, ""));
   return new RequestFailure(`no answer from the server: ${found}`, { isTransient: true, mayBeBilled: true, cause });
+}
+
+/** What is said over many lines, such as the SDK's list of what is wrong with an answer, as a part of a message. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").trim().slice(0, 200);
 }
 
 /** Milliseconds that the server wants waited (RFC 9110, 10.2.3: seconds, or a date). */

@@ -135,7 +135,9 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
         const place = last === undefined ? "" : ` in ${last.chunk} at ${isoDate(last.simulatedMs)}`;
         const again = last === undefined ? "" : ` with ${last.chunk}`;
         const command = options.refresh?.length ? "the same command without --refresh-provider" : "the same command";
-        onNote(`Stopped${place}: all ${memory.rows.length} outcomes are kept, and ${command} goes on${again}`);
+        const { length } = memory.rows;
+        const kept = length === 1 ? "the outcome is kept" : `all ${length} outcomes are kept`;
+        onNote(`Stopped${place}: ${length === 0 ? "no trade had closed yet" : kept}, and ${command} goes on${again}`);
       }
       throw error;
     }
@@ -177,7 +179,7 @@ export async function findBars(
     );
   }
   options.onNote(
-    `No bars of ${backtest.assets.join(", ")} in "${backtest.data_dir}": running on synthetic bars, which say nothing about a real market`,
+    `No ${backtest.timeframe} bars of ${backtest.assets.join(", ")} in "${backtest.data_dir}": running on synthetic bars, which say nothing about a real market`,
   );
   const synthetic = backtest.assets.map((asset) => {
     const bars = syntheticBars({ asset, timeframeMs, seed: backtest.seed, end: period.endMs });

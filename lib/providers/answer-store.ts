@@ -92,7 +92,7 @@ export function openAnswerStore(storage: Storage, options: { onNote: (note: stri
         return decodeAnswer(bytes, name);
       } catch (error) {
         if (!(error instanceof CarryoverError) || error.code !== "CORRUPT") throw error;
-        if (!told.has(name)) options.onNote(`The question is asked again: ${error.message}`);
+        if (!told.has(name)) options.onNote(`A recorded answer is passed over: ${error.message}`);
         told.add(name);
       }
     }

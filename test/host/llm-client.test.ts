@@ -186,7 +186,7 @@ describe("a server that fails", () => {
 
   test("for good is an abstention after the retries, which says so", async () => {
     const { asked, requests } = await ask(() => new Response("oops", { status: 503 }));
-    expect(asked.vote.error).toStartWith("status 503 from the server: ");
+    expect(asked.vote.error).toStartWith("status 503 from the server");
     expect(asked.vote.error).toEndWith("(3 tries)");
     expect(requests).toHaveLength(3);
   });
@@ -316,6 +316,13 @@ describe("a server that fails", () => {
     expect(asked.vote.error).toMatch(/^no answer from the server: .*\(2 tries\)$/);
     expect(connections).toBe(2);
     cutting.close();
+  });
+
+  test("in another protocol, or without a word, is told on one line", async () => {
+    const other = await ask(() => Response.json({ id: "x" }), { max_retries: 0 });
+    expect(other.asked.vote.error).toMatch(/^no answer from the server: .*"choices".*$/);
+    const silent = await ask(() => new Response("", { status: 599 }), { max_retries: 0 });
+    expect(silent.asked.vote.error).toBe("status 599 from the server");
   });
 
   test("by not being there is an abstention that names what the system said", async () => {

@@ -117,7 +117,7 @@ describe("runConfig()", () => {
     const { summary, notes } = await run("synthetic", parts);
     expect(summary.data).toBe("synthetic");
     expect(notes).toHaveLength(1);
-    expect(notes[0]).toMatch(/^No bars of AAA in ".*nothing-here": running on synthetic bars/);
+    expect(notes[0]).toMatch(/^No 4h bars of AAA in ".*nothing-here": running on synthetic bars/);
 
     const both = await refusal(
       run("mixed", { period: ", start: 2018-02-01, end: 2018-05-01", config: await twoAssets() }),

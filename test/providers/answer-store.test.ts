@@ -91,7 +91,7 @@ test("a damaged answer stays, is told of once, and the question is answered agai
     expect(await store.find(key)).toBeUndefined();
   }
   expect(notes).toHaveLength(1);
-  expect(notes[0]).toStartWith(`The question is asked again: Cannot read "${key}.json": `);
+  expect(notes[0]).toStartWith(`A recorded answer is passed over: Cannot read "${key}.json": `);
 
   const again = await store.keep(QUESTION, { ...ANSWER, vote: { action: "SELL", confidence: 9 } });
   expect(again.vote).toEqual({ action: "SELL", confidence: 9 });

@@ -241,7 +241,9 @@ describe("where the configuration is", () => {
   });
 
   test("refuses a folder and a file that is not UTF-8", async () => {
-    expect((await shell("$SCRIPT load --config own", dir)).stderr).toMatch(/^error: Cannot read "own": .*EISDIR/);
+    expect((await shell("$SCRIPT load --config own", dir)).stderr).toMatch(
+      /^error: Cannot read "own": found a folder, expected a YAML file\n/,
+    );
     expect(await shell("$SCRIPT load --config latin1.yaml", dir)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("Cannot read latin1.yaml:1:1: found bytes that are not UTF-8"),

@@ -73,6 +73,21 @@ describe("a run of three assets with three language models", () => {
     expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
   });
 
+  test("is compared from the same recorded answers, and says what the other runs asked besides", async () => {
+    const folder = world.newFolder();
+    cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });
+    const { code, stderr } = await runScript("compare-memory.ts", ["--seeds", "2", "--shuffles", "1", "--json"], {
+      cwd: folder,
+      env: { CARRYOVER_TEST_KEY: KEY },
+    });
+    expect(code).toBe(0);
+    // Two worlds of three runs; of the first world's first run every answer is there.
+    const [, asked, cached] = /^asked (\d+), cached (\d+), failed 0, cost \$0\.\d+$/m.exec(stderr) ?? [];
+    expect(Number(asked) + Number(cached)).toBe(6 * QUESTIONS);
+    expect(Number(cached)).toBeGreaterThanOrEqual(QUESTIONS);
+    expect(world.answersIn(folder)).toHaveLength(QUESTIONS + Number(asked));
+  });
+
   test("offline, from its recorded answers alone, ends in the same bytes with no server and no key", async () => {
     const folder = world.newFolder();
     cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });

@@ -190,6 +190,7 @@ describe("what is asked for wrongly", () => {
     ["assets that differ by case only", ["--assets", "BTCUSD,btcusd"], 2, "btcusd"],
     ["a data folder that is not there", ["--data-dir", join(work, "nowhere")], 3, "nowhere"],
     ["a configuration that is not there", ["--config", join(work, "nowhere.yaml")], 3, "nowhere.yaml"],
+    ["a year of five digits", ["--year", "99999"], 2, 'Cannot use --year: found "99999"'],
     ["a year before the synthetic world", ["--year", "1999"], 3, "2018-01-01"],
   ];
   for (const [title, args, code, message] of cases) {
