@@ -47,7 +47,7 @@ export interface AskedCounts {
   readonly failed: number;
   /** Questions without a recorded answer that were not asked. */
   readonly missing: number;
-  /** What the questions of this run cost, those of earlier starts included where there is a budget. */
+  /** What the questions of this run cost, those of earlier starts included where there is a budget and `begin()` was called. */
   readonly costUsd: number;
 }
 
@@ -74,7 +74,10 @@ export interface Desk {
   counts(): AskedCounts;
   /** A provider that votes what `asker` says. */
   provider(asker: Asker, refresh: number): Provider;
-  /** Says which run it is for. Has to be called before the first question where there is a budget. */
+  /**
+   * Says which run it is for, whose earlier starts then count for the budget. Without it, as in an experiment, only what this desk
+   * asks does.
+   */
   begin(runId: string): Promise<void>;
   /** Waits a moment for answers that are under way, since they are paid for, records them, and ends everything. */
   close(): Promise<void>;
