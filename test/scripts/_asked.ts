@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Summary } from "../../lib/backtest/summary.ts";
 import { PROJECT_DIR } from "../_samples.ts";
 import { someVote, startModelServer, type ModelServer, type Respond } from "../providers/_model-server.ts";
 import { runScript, type ScriptResult } from "./_run.ts";
@@ -28,6 +29,8 @@ export interface AskedWorld {
   }): string;
   /** Runs run-chunks --json there. */
   run(folder: string, ...flags: string[]): Promise<ScriptResult>;
+  /** A run that nothing disturbs: what others are held against. Questions are counted anew from its first on. */
+  runWhole(): Promise<{ folder: string; summary: Summary; stderr: string }>;
   /** Starts it and does not wait. */
   start(folder: string): Bun.Subprocess<"ignore", "pipe", "pipe">;
   answersIn(folder: string): string[];
@@ -63,6 +66,14 @@ ${providers ?? models}`,
       return made;
     },
     run: (at, ...flags) => runScript("run-chunks.ts", ["--json", ...flags], { cwd: at, env }),
+    runWhole: async () => {
+      world.respond = someVote;
+      server.answered.clear();
+      const at = world.newFolder();
+      const { code, stdout, stderr } = await world.run(at);
+      if (code !== 0) throw new Error(`ended with ${code}: ${stderr}`);
+      return { folder: at, summary: JSON.parse(stdout) as Summary, stderr };
+    },
     start: (at) =>
       Bun.spawn([process.execPath, join(PROJECT_DIR, "scripts", "run-chunks.ts"), "--json"], {
         cwd: at,

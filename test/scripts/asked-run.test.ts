@@ -23,12 +23,8 @@ describe("a run of three assets with three language models", () => {
   let whole = "";
   let summary: Summary;
   beforeAll(async () => {
-    world.respond = someVote;
-    world.server.answered.clear();
-    whole = world.newFolder();
-    const { code, stdout, stderr } = await world.run(whole);
-    expect({ code, stderr }).toMatchObject({ code: 0 });
-    summary = JSON.parse(stdout) as Summary;
+    let stderr: string;
+    ({ folder: whole, summary, stderr } = await world.runWhole());
     expect(stderr).toContain(`asked ${QUESTIONS}, cached 0, failed 0, cost $0.0396`);
     expect(stderr).toContain('The knowledge cutoff of "qwen2.5" is not known here');
     expect(stderr).toContain(
