@@ -46,18 +46,18 @@ const quickly = createAging(0.9659363289248456);
 
 /** What is known of one provider: sums over its evidence, each worth what its age leaves of it. */
 export interface ProviderSums {
-  count: number;
-  sum: number;
+  readonly count: number;
+  readonly sum: number;
   /** The same with the shorter half-life. */
-  recentCount: number;
-  recentSum: number;
-  wins: number;
+  readonly recentCount: number;
+  readonly recentSum: number;
+  readonly wins: number;
   /** Over evidence from trades with a trend: its count and sum, and those of x, x * x and x * evidence. */
-  trendCount: number;
-  trendSum: number;
-  x: number;
-  xx: number;
-  xe: number;
+  readonly trendCount: number;
+  readonly trendSum: number;
+  readonly x: number;
+  readonly xx: number;
+  readonly xe: number;
   /** By bin of the vote's confidence. */
   readonly binCount: Float64Array;
   readonly binSum: Float64Array;
@@ -66,14 +66,14 @@ export interface ProviderSums {
 
 /** What is known of the ensemble's trades. */
 export interface TradeSums {
-  count: number;
-  sum: number;
+  readonly count: number;
+  readonly sum: number;
   /** Of result * result. */
-  squares: number;
-  wins: number;
+  readonly squares: number;
+  readonly wins: number;
   readonly binCount: Float64Array;
   readonly binWins: Float64Array;
-  readonly regimes: Map<string, { count: number; sum: number }>;
+  readonly regimes: ReadonlyMap<string, { readonly count: number; readonly sum: number }>;
 }
 
 /** Sums up the outcomes of a window as of a time: the same outcomes give the same sums, whenever they became known. */
@@ -86,15 +86,13 @@ export function sumUp(
   const size = to - from;
   const slow = new Float64Array(size);
   const quick = new Float64Array(size);
-  const trades: TradeSums = {
-    count: 0,
-    sum: 0,
-    squares: 0,
-    wins: 0,
-    binCount: new Float64Array(CONFIDENCE_BINS),
-    binWins: new Float64Array(CONFIDENCE_BINS),
-    regimes: new Map(),
-  };
+  const binCount = new Float64Array(CONFIDENCE_BINS);
+  const binWins = new Float64Array(CONFIDENCE_BINS);
+  const byRegime = new Map<string, { count: number; sum: number }>();
+  let count = 0;
+  let sum = 0;
+  let squares = 0;
+  let wins = 0;
   for (let i = 0; i < size; i++) {
     const age = asOf - (exits[from + i] as number);
     const factor = slowly(age);
@@ -103,70 +101,72 @@ export function sumUp(
     const result = results[from + i] as number;
     if (Number.isNaN(result)) continue;
     const bin = bins[from + i] as number;
-    trades.count += factor;
-    trades.sum += factor * result;
-    trades.squares += factor * result * result;
-    add(trades.binCount, bin, factor);
+    count += factor;
+    sum += factor * result;
+    squares += factor * result * result;
+    add(binCount, bin, factor);
     if (result > 0) {
-      trades.wins += factor;
-      add(trades.binWins, bin, factor);
+      wins += factor;
+      add(binWins, bin, factor);
     }
     const name = regimes[from + i] as string;
-    let regime = trades.regimes.get(name);
-    if (regime === undefined) trades.regimes.set(name, (regime = { count: 0, sum: 0 }));
+    let regime = byRegime.get(name);
+    if (regime === undefined) byRegime.set(name, (regime = { count: 0, sum: 0 }));
     regime.count += factor;
     regime.sum += factor * result;
   }
   return {
-    trades,
-    providers: experience.evidence.map((column) => {
-      const sums = noEvidence();
-      const { binCount, binSum, binWins } = sums;
-      for (let i = 0; i < size; i++) {
-        const evidence = column.resultR[from + i] as number;
-        if (Number.isNaN(evidence)) continue;
-        const factor = slow[i] as number;
-        const bin = column.bin[from + i] as number;
-        const x = trends[from + i] as number;
-        const worth = factor * evidence;
-        sums.count += factor;
-        sums.sum += worth;
-        sums.recentCount += quick[i] as number;
-        sums.recentSum += (quick[i] as number) * evidence;
-        add(binCount, bin, factor);
-        add(binSum, bin, worth);
-        if (evidence > 0) {
-          sums.wins += factor;
-          add(binWins, bin, factor);
-        }
-        if (Number.isNaN(x)) continue;
-        sums.trendCount += factor;
-        sums.trendSum += worth;
-        sums.x += factor * x;
-        sums.xx += factor * x * x;
-        sums.xe += worth * x;
-      }
-      return sums;
-    }),
+    trades: { count, sum, squares, wins, binCount, binWins, regimes: byRegime },
+    providers: experience.evidence.map((column) => sumsOf(column, { trends, slow, quick, from })),
   };
 }
 
-function noEvidence(): ProviderSums {
-  return {
-    count: 0,
-    sum: 0,
-    recentCount: 0,
-    recentSum: 0,
-    wins: 0,
-    trendCount: 0,
-    trendSum: 0,
-    x: 0,
-    xx: 0,
-    xe: 0,
-    binCount: new Float64Array(CONFIDENCE_BINS),
-    binSum: new Float64Array(CONFIDENCE_BINS),
-    binWins: new Float64Array(CONFIDENCE_BINS),
-  };
+/** Sums in locals: they are added to for every outcome, at every tick with decisions. */
+function sumsOf(
+  column: { readonly resultR: number[]; readonly bin: number[] },
+  window: { trends: readonly number[]; slow: Float64Array; quick: Float64Array; from: number },
+): ProviderSums {
+  const { trends, slow, quick, from } = window;
+  const { resultR, bin: bins } = column;
+  const binCount = new Float64Array(CONFIDENCE_BINS);
+  const binSum = new Float64Array(CONFIDENCE_BINS);
+  const binWins = new Float64Array(CONFIDENCE_BINS);
+  let count = 0;
+  let sum = 0;
+  let recentCount = 0;
+  let recentSum = 0;
+  let wins = 0;
+  let trendCount = 0;
+  let trendSum = 0;
+  let sumX = 0;
+  let xx = 0;
+  let xe = 0;
+  for (let i = 0; i < slow.length; i++) {
+    const evidence = resultR[from + i] as number;
+    if (Number.isNaN(evidence)) continue;
+    const factor = slow[i] as number;
+    const recent = quick[i] as number;
+    const bin = bins[from + i] as number;
+    const x = trends[from + i] as number;
+    const worth = factor * evidence;
+    count += factor;
+    sum += worth;
+    recentCount += recent;
+    recentSum += recent * evidence;
+    add(binCount, bin, factor);
+    add(binSum, bin, worth);
+    if (evidence > 0) {
+      wins += factor;
+      add(binWins, bin, factor);
+    }
+    if (Number.isNaN(x)) continue;
+    trendCount += factor;
+    trendSum += worth;
+    sumX += factor * x;
+    xx += factor * x * x;
+    xe += worth * x;
+  }
+  return { count, sum, recentCount, recentSum, wins, trendCount, trendSum, x: sumX, xx, xe, binCount, binSum, binWins };
 }
 
 function add(sums: Float64Array, place: number, value: number): void {
