@@ -130,6 +130,12 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
       return { ...result, memoryDir, asked: asking?.desk.counts() };
     } catch (error) {
       await asking?.desk.close();
+      if (error instanceof CarryoverError && error.code === "CONFLICT") {
+        onNote(
+          "Made again, this run came out differently: a provider does not answer the same to the same question, or " +
+            "recorded answers were deleted. --restart begins it anew, under another id",
+        );
+      }
       if (signal.aborted && options.onQuestion === undefined) {
         await memory.flush();
         const place = last === undefined ? "" : ` in ${last.chunk} at ${isoDate(last.simulatedMs)}`;

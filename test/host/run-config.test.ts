@@ -182,6 +182,20 @@ describe("runConfig()", () => {
     expect(summary).toEqual((await run("first")).summary);
   });
 
+  test("that comes out differently when it is made again is refused, and says what may be the cause", async () => {
+    const source = "export const vote = () => ({ action: globalThis.sideOfTest, confidence: 60 });\n";
+    writeFileSync(join(root, "fickle.mjs"), source);
+    const yaml = "providers: [{ name: fickle, type: module, path: fickle.mjs }]";
+    Object.assign(globalThis, { sideOfTest: "BUY" });
+    const first = await run("fickle", { yaml });
+    rmSync(join(root, "fickle", "runs", first.summary.run_id), { recursive: true });
+    Object.assign(globalThis, { sideOfTest: "SELL" });
+    const notes: string[] = [];
+    const error = await refusal(run("fickle", { yaml, onNote: (note) => notes.push(note) }));
+    expect(error.code).toBe("CONFLICT");
+    expect(notes.join()).toContain("a provider does not answer the same to the same question");
+  });
+
   test("moves a damaged outcome aside, says so, and makes it again", async () => {
     await run("damaged");
     const [name] = outcomesIn("damaged");
