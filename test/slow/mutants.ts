@@ -1,0 +1,183 @@
+/**
+ * check-lookahead finds every mutant of the code that peeks by one bar. A mutant is a copy of the project with an edit; each
+ * edit must match exactly once, so that none is lost when the code changes. `bun run test:slow`
+ */
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ConfigLookahead } from "../../lib/host/look-ahead.ts";
+import { PROJECT_DIR } from "../_samples.ts";
+import { runScript } from "../scripts/_run.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
+
+const work = mkdtempSync(join(tmpdir(), "carryover-mutants-"));
+afterAll(() => rmSync(work, { recursive: true }));
+
+const PERIOD = ["--start", "2018-03-01", "--end", "2018-04-10", "--chunks", "10d"];
+
+const reportOf = (stdout: string): ConfigLookahead => JSON.parse(stdout) as ConfigLookahead;
+
+interface Edit {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+const edit = (file: string, from: string, to: string): Edit => ({ file, from, to });
+
+/** Keeps the bar after the one that becomes known where an indicator can find it. */
+const PEEK = edit(
+  "lib/backtest/asset-feed.ts",
+  "  feed.tracker.next(bar);\n",
+  "  (globalThis as { peeked?: unknown }).peeked = feed.bars[feed.count + 1] ?? bar;\n  feed.tracker.next(bar);\n",
+);
+
+const MUTANTS: Record<string, readonly Edit[]> = {
+  "an indicator that takes the next bar for its own": [
+    edit(
+      "lib/backtest/asset-feed.ts",
+      "  feed.tracker.next(bar);\n",
+      "  feed.tracker.next({ ...(feed.bars[feed.count + 1] ?? bar), timestamp: bar.timestamp });\n",
+    ),
+  ],
+  "an indicator that takes the next bar, and its time": [
+    edit(
+      "lib/backtest/asset-feed.ts",
+      "  feed.tracker.next(bar);\n",
+      "  feed.tracker.next(feed.bars[feed.count + 1] ?? bar);\n",
+    ),
+  ],
+  "a regime that looks at the next close": [
+    PEEK,
+    edit(
+      "lib/market/indicators.ts",
+      "regime: classifyRegime({ volatilityRank: rank, adx, usualAdx: regimesAdapt ? usualAdx.value : USUAL_ADX })",
+      'regime: (globalThis as unknown as { peeked: Bar }).peeked.close > close ? "TRENDING" : "RANGING"',
+    ),
+  ],
+  "recall that knows what closes at the decision": [
+    edit(
+      "lib/memory/run-memory.ts",
+      "const window = windowAt(situation.timestamp);",
+      "const window = windowAt(situation.timestamp + 1);",
+    ),
+  ],
+  "weights that know what closes at the decision": [
+    edit(
+      "lib/memory/run-memory.ts",
+      "{ asOf, ...windowAt(asOf), learningRate }",
+      "{ asOf, ...windowAt(asOf + 1), learningRate }",
+    ),
+  ],
+  "calibration that knows all that was recorded": [
+    edit(
+      "lib/memory/learning.ts",
+      "calibrateDecision(trades, confidence, strength)",
+      "calibrateDecision(sumUp(experience, { ...window, asOf: 2e12, to: experience.exits.length }).trades, confidence, strength)",
+    ),
+  ],
+  "sizes that know all that was recorded": [
+    edit(
+      "lib/memory/learning.ts",
+      "trades.regimes.get(regime)",
+      "sumUp(experience, { ...window, asOf: 2e12, to: experience.exits.length }).trades.regimes.get(regime)",
+    ),
+  ],
+  "a memory that begins with what closes in the run's first days": [
+    edit("lib/memory/run-memory.ts", "row.exitMs <= options.startMs", "row.exitMs <= options.startMs + 30 * DAY_MS"),
+  ],
+  "a fill at the open after the next": [
+    edit(
+      "lib/backtest/chunk-loop.ts",
+      "broker.atOpen(feed.asset, nextBar(feed))",
+      "broker.atOpen(feed.asset, { ...nextBar(feed), open: feed.bars[feed.count + 1]?.open ?? nextBar(feed).open })",
+    ),
+  ],
+  "a stop that is reached in the next bar": [
+    edit(
+      "lib/backtest/chunk-loop.ts",
+      "broker.insideBar(feed.asset, nextBar(feed))",
+      "broker.insideBar(feed.asset, { ...nextBar(feed), low: Math.min(nextBar(feed).low, feed.bars[feed.count + 1]?.low ?? Infinity) })",
+    ),
+  ],
+  "votes that count a bar too early": [
+    edit("lib/providers/file.ts", "?? Infinity) <= timestamp)", "?? Infinity) <= timestamp + 3_600_000)"),
+  ],
+};
+
+/** Copies the project, edits it, and checks it there. */
+async function checkMutant(name: string, edits: readonly Edit[]): Promise<ConfigLookahead & { code: number }> {
+  const folder = join(work, name.replaceAll(/\W/g, "-"));
+  mkdirSync(folder);
+  for (const part of ["lib", "scripts", "package.json"]) {
+    cpSync(join(PROJECT_DIR, part), join(folder, part), { recursive: true });
+  }
+  symlinkSync(join(PROJECT_DIR, "node_modules"), join(folder, "node_modules"));
+  for (const { file, from, to } of edits) {
+    const source = readFileSync(join(folder, file), "utf8");
+    expect(source.split(from).length, `${file}: ${from}`).toBe(2);
+    writeFileSync(
+      join(folder, file),
+      source.replace(from, () => to),
+    );
+  }
+  // A memory of another run of the same days, as a folder that was used has one; and votes at every decision.
+  const hours = Array.from({ length: 480 }, (_, i) => new Date(Date.UTC(2018, 2, 15) + i * 3_600_000).toISOString());
+  const rows = hours.map((hour, i) => `${hour},BTCUSD,${i % 2 === 0 ? "BUY" : "SELL"},90`);
+  writeFileSync(join(folder, "votes.csv"), `timestamp,asset,action,confidence\n${rows.join("\n")}\n`);
+  const rules = ["trend", "reversion", "breakout", "memory"].map((rule) => `  - { name: ${rule}, type: ${rule} }\n`);
+  writeFileSync(
+    join(folder, "config.yaml"),
+    `backtest: { assets: [BTCUSD, ETHUSD] }\nproviders:\n${rules.join("")}  - { name: votes, type: file, path: votes.csv }\n`,
+  );
+  cpSync(await usedMemory(), join(folder, "memory"), { recursive: true });
+  const args = [
+    ...PERIOD,
+    "--at",
+    "2018-03-16",
+    "--at",
+    "2018-03-25",
+    "--memory-dir",
+    join(folder, "memory"),
+    "--json",
+  ];
+  const child = Bun.spawn([process.execPath, join(folder, "scripts", "check-lookahead.ts"), ...args], {
+    cwd: folder,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  const code = await child.exited;
+  expect(stdout, stderr).toStartWith("{");
+  return { ...reportOf(stdout), code };
+}
+
+let used: Promise<string> | undefined;
+
+/** The memory of another run of the same days. */
+function usedMemory(): Promise<string> {
+  return (used ??= (async () => {
+    const folder = join(work, "another-run");
+    const { code } = await runScript("run-chunks.ts", [...PERIOD, "--assets", "BTCUSD,GOLD", "--memory-dir", folder]);
+    expect(code).toBe(0);
+    return folder;
+  })());
+}
+
+describe("a mutant that peeks is caught:", () => {
+  test.concurrent.each(Object.entries(MUTANTS))("%s", async (name, edits) => {
+    const { code, repeatable, leaks, entered_early, checks } = await checkMutant(name, edits);
+    expect(repeatable).toBe(true);
+    expect(leaks + entered_early).toBeGreaterThan(0);
+    if (leaks > 0) expect(checks.flatMap((check) => check.first_leak?.fields ?? [])).not.toEqual([]);
+    expect(code).toBe(4);
+  });
+
+  test.concurrent("while the same copy without an edit is not", async () => {
+    const { code, leaks } = await checkMutant("no edit", []);
+    expect({ code, leaks }).toEqual({ code: 0, leaks: 0 });
+  });
+});
