@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { renderReport } from "../bench/_measure.ts";
-import { backup } from "../bench/backup.ts";
-import { compare } from "../bench/compare.ts";
-import { growth } from "../bench/growth.ts";
-import { llm } from "../bench/llm.ts";
-import { WORLDS } from "../bench/_learning-worlds.ts";
-import { learning } from "../bench/learning.ts";
-import { market } from "../bench/market.ts";
-import { memoryStats } from "../bench/memory-stats.ts";
-import { openVectors } from "../bench/open-vectors.ts";
-import { recallQuality } from "../bench/recall-quality.ts";
-import { record } from "../bench/record.ts";
-import { search } from "../bench/search.ts";
-import { startup } from "../bench/startup.ts";
-import { year } from "../bench/year.ts";
+import { renderReport } from "../../bench/_measure.ts";
+import { backup } from "../../bench/backup.ts";
+import { compare } from "../../bench/compare.ts";
+import { growth } from "../../bench/growth.ts";
+import { llm } from "../../bench/llm.ts";
+import { WORLDS } from "../../bench/_learning-worlds.ts";
+import { learning } from "../../bench/learning.ts";
+import { market } from "../../bench/market.ts";
+import { memoryStats } from "../../bench/memory-stats.ts";
+import { openVectors } from "../../bench/open-vectors.ts";
+import { recallQuality } from "../../bench/recall-quality.ts";
+import { record } from "../../bench/record.ts";
+import { search } from "../../bench/search.ts";
+import { startup } from "../../bench/startup.ts";
+import { year } from "../../bench/year.ts";
 
 const python = process.env["CARRYOVER_PYTHON"];
 // Peers only take time here: without Python a bench says so and goes on.
