@@ -57,7 +57,7 @@ function commandSchema(z: typeof Zod, { map, name }: SchemaParts) {
 }
 
 /** `{ name, type: llm, model, base_url, ... }` */
-// oxlint-disable-next-line typescript/explicit-function-return-type -- see above
+// oxlint-disable-next-line typescript/explicit-function-return-type -- the type of a schema is what zod infers of it
 function llmSchema(z: typeof Zod, { map, name, path }: SchemaParts) {
   const price = number(z, "dollars for a million tokens, 0 or more", (value) => value >= 0 && value <= 1e6);
   const choice = <const Values extends readonly string[]>(

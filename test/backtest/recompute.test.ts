@@ -227,7 +227,7 @@ describe.skipIf(!canRun)(`real months recomputed${canRun ? "" : " (skipped: no p
       chunkKind: "quarter",
     });
     expect(said).toEndWith("all equal");
-    expect(trades).toBeGreaterThan(120);
+    expect(trades).toBeGreaterThan(150);
   }, 60_000);
 
   test("EURUSD alone, whose year has 252 days, in weeks", async () => {
