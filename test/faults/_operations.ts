@@ -67,23 +67,13 @@ export const operations: readonly Operation[] = [
   {
     name: "flush, with an append of vectors",
     prepare: (work) => writeMemory(memoryOf(work), BEFORE),
-    perform: (work, acknowledge) =>
-      writing(work, async (memory) => {
-        await recordAll(memory, NEW.slice(0, 2), acknowledge);
-        await memory.flush();
-        acknowledge("caches");
-      }),
+    perform: recordAndFlush,
     check: (work, acknowledged) => checkMemory(work, acknowledged),
   },
   {
     name: "flush, with new vectors in the middle",
     prepare: (work) => writeMemory(memoryOf(work), [...BEFORE, ...OUTCOMES.slice(10, 12)]),
-    perform: (work, acknowledge) =>
-      writing(work, async (memory) => {
-        await recordAll(memory, NEW.slice(0, 2), acknowledge);
-        await memory.flush();
-        acknowledge("caches");
-      }),
+    perform: recordAndFlush,
     check: (work, acknowledged) => checkMemory(work, acknowledged),
   },
   {
@@ -339,6 +329,14 @@ async function writing(work: string, use: (memory: Memory, storage: Storage) => 
   } finally {
     await lock.release();
   }
+}
+
+function recordAndFlush(work: string, acknowledge: (what: string) => void): Promise<void> {
+  return writing(work, async (memory) => {
+    await recordAll(memory, NEW.slice(0, 2), acknowledge);
+    await memory.flush();
+    acknowledge("caches");
+  });
 }
 
 async function recordAll(

@@ -143,7 +143,9 @@ async function tryAll(
   for (const command of writers) {
     const { code, stderr } = await start(command);
     const [last = "", ...others] = stderr.split("\n").reverse();
-    const isPlain = others.every((line) => /^No 1h bars of .*: running on synthetic bars, which say nothing/.test(line));
+    const isPlain = others.every((line) =>
+      /^No 1h bars of .*: running on synthetic bars, which say nothing/.test(line),
+    );
     if (code !== 1 || !isPlain || !advice.test(last) || !last.startsWith("error: Cannot ")) {
       throw new Error(`${command.join(" ")} ended with ${code} and said: ${stderr}`);
     }
