@@ -9,6 +9,7 @@ import { write, writeSync } from "node:fs";
 import { CarryoverError, messageOf } from "../lib/errors.ts";
 import type { ErrorCode } from "../lib/errors.ts";
 import { HelpRequest } from "./_flags.ts";
+import { guardModules } from "./_guard.ts";
 
 export { parseFlags, SHARED_FLAGS } from "./_flags.ts";
 export type { CommandSpec, FlagSpec, FlagValue } from "./_flags.ts";
@@ -21,6 +22,8 @@ export interface ScriptContext {
   readonly argv: readonly string[];
   /** Aborted by Ctrl-C and SIGTERM: finish what must be finished, then return or throw `signal.reason`. */
   readonly signal: AbortSignal;
+  /** To be called before code of the user's is loaded, with its files: what it leaves unhandled, and process.exit, stop the script. */
+  readonly guard: (modules: readonly string[]) => void;
 }
 
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
@@ -70,9 +73,20 @@ export async function runScript(main: (context: ScriptContext) => Promise<number
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
 
+  let isDone = false;
+  let stray: CarryoverError | undefined;
+  const guard = (modules: readonly string[]): void =>
+    guardModules(modules, (error) => {
+      if (isDone) process.exitCode = sayStray(error);
+      else controller.abort((stray ??= error));
+      return isDone;
+    });
+
   let code: number;
   try {
-    code = (await main({ argv: process.argv.slice(2), signal: controller.signal })) ?? 0;
+    code = (await main({ argv: process.argv.slice(2), signal: controller.signal, guard })) ?? 0;
+    isDone = true;
+    if (stray !== undefined) code = sayStray(stray);
     if (stoppedBy !== undefined) code = SIGNAL_EXIT_CODES[stoppedBy];
   } catch (thrown) {
     const isAbort = thrown instanceof Error && thrown.name === "AbortError";
@@ -81,6 +95,12 @@ export async function runScript(main: (context: ScriptContext) => Promise<number
     unlisten();
   }
   process.exitCode = code;
+}
+
+/** Says what a module did too late to do harm. */
+function sayStray(error: CarryoverError): number {
+  writeErr(`error: ${error.message}. The result was complete and written by then`);
+  return EXIT_CODES[error.code];
 }
 
 /** Says what was thrown, and returns the exit code for it. */

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { overrideConfig, type Config } from "../lib/config.ts";
 import { CarryoverError } from "../lib/errors.ts";
 import { loadConfig } from "./_cli.ts";
-import type { FlagSpec } from "./_cli.ts";
+import type { FlagSpec, ScriptContext } from "./_cli.ts";
 
 type IntegerFlag = Extract<FlagSpec, { type: "integer" }>;
 type StringFlag = Extract<FlagSpec, { type: "string" }>;
@@ -54,10 +54,13 @@ export interface RunRequest {
 /**
  * Loads the configuration, with what the flags say in place of what the file says.
  *
- * @param options `enabled`: `false` for a run without memory.
+ * @param options `guard`: of the script, for modules that the configuration names; `enabled`: `false` for a run without memory.
  * @throws {CarryoverError} `BAD_USAGE`, `BAD_CONFIG`, `NOT_FOUND`.
  */
-export async function runRequest(flags: RunFlags, options: { enabled?: false } = {}): Promise<RunRequest> {
+export async function runRequest(
+  flags: RunFlags,
+  options: Pick<ScriptContext, "guard"> & { enabled?: false | undefined },
+): Promise<RunRequest> {
   if (flags.year !== undefined && (flags.start !== undefined || flags.end !== undefined)) {
     throw new CarryoverError(
       "BAD_USAGE",
@@ -81,5 +84,9 @@ export async function runRequest(flags: RunFlags, options: { enabled?: false } =
     memory_dir: memoryDir === undefined ? undefined : resolve(memoryDir),
     enabled: options.enabled,
   });
+  const modules = config.providers.flatMap((each) =>
+    each.type === "module" ? [resolve(loaded.baseDir, each.path)] : [],
+  );
+  if (modules.length > 0) options.guard(modules);
   return { config, baseDir: loaded.baseDir, dataDirIsExplicit: dataDir !== undefined };
 }

@@ -34,14 +34,14 @@ outcomes in memory, and compares all that was decided before. Writes nothing; ex
 
 const LEAK = 4;
 
-await runScript(async ({ argv, signal }) => {
+await runScript(async ({ argv, signal, guard }) => {
   const { flags } = parseFlags(argv, COMMAND);
   const dates = flags.at.map((text) => {
     const ms = parseTimestamp(text);
     if (ms !== undefined) return ms;
     throw new CarryoverError("BAD_USAGE", `Cannot use --at: found "${text}", expected ${TIMESTAMP_FORM}`);
   });
-  const request = await runRequest(flags, flags["no-memory"] ? { enabled: false } : {});
+  const request = await runRequest(flags, { guard, enabled: flags["no-memory"] ? false : undefined });
   const progress = progressLine();
   const report = await checkConfig({
     ...request,

@@ -31,9 +31,9 @@ among the trades, and compares them with intervals. The runs leave no outcomes; 
     bun scripts/compare-memory.ts --year 2021 --json | jq '.verdict, .on_minus_off.return_pct'`,
 } as const;
 
-await runScript(async ({ argv, signal }) => {
+await runScript(async ({ argv, signal, guard }) => {
   const { flags } = parseFlags(argv, COMMAND);
-  const request = await runRequest(flags);
+  const request = await runRequest(flags, { guard });
   const progress = progressLine();
   let asked: AskedCounts | undefined;
   const comparison = await compareConfig({

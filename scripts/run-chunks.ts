@@ -33,7 +33,7 @@ const COMMAND = {
     bun scripts/run-chunks.ts --year 2021 --json | jq .overall_win_rate`,
 } as const;
 
-await runScript(async ({ argv, signal }) => {
+await runScript(async ({ argv, signal, guard }) => {
   const { flags } = parseFlags(argv, COMMAND);
   if (flags.offline && flags["refresh-provider"].length > 0) {
     throw new CarryoverError(
@@ -41,7 +41,7 @@ await runScript(async ({ argv, signal }) => {
       "Cannot use --offline: found --refresh-provider beside it, expected one or the other",
     );
   }
-  const request = await runRequest(flags, flags["no-memory"] ? { enabled: false } : {});
+  const request = await runRequest(flags, { guard, enabled: flags["no-memory"] ? false : undefined });
   const progress = runProgress();
   const options = {
     ...request,
