@@ -62,6 +62,9 @@ await runScript(async ({ argv }) => {
       `Embedded ${answer.embedded} of ${answer.searched} trades for this answer: bun scripts/rebuild-vectors.ts keeps their vectors`,
     );
   }
+  if (answer.similar.length > 0 && !answer.knowsWords) {
+    warn("No description has a word of this sentence, so similarity is chance: docs/CLI.md lists the words, under recall");
+  }
   for (const { problem } of answer.damaged) warn(problem);
   if (flags.json) {
     const { embedder, market, remembered, searched, similar } = answer;

@@ -21,9 +21,27 @@ export function hashingEmbedder(): Embedder {
   return { id: "hashing", fingerprint: `levels-fnv1a-words-${DIM}-v2`, dim: DIM, embed: embedByLevels };
 }
 
+/**
+ * Whether a sentence has anything that descriptions are made of: a level's words, a regime, a number that is read, or a name.
+ * Where it has nothing, its similarity to descriptions is the chance of hashes alone.
+ *
+ * @param names Of assets, in lower case.
+ */
+export function hasWordsOfDescriptions(sentence: string, names: ReadonlySet<string>): boolean {
+  const tokens = tokensOf(sentence);
+  return tokens.some((token, i) => {
+    const isNumber = numberOf(token) !== undefined && blockOfNumber(tokens, i) !== undefined;
+    return isNumber || names.has(token) || phraseAt(tokens, i) !== undefined;
+  });
+}
+
+function tokensOf(sentence: string): readonly string[] {
+  return sentence.toLowerCase().match(/[+-]?[a-z0-9]+(?:[._/-][a-z0-9]+)*/g) ?? [];
+}
+
 function embedByLevels(sentence: string): Float32Array {
   const sums = new Float64Array(DIM);
-  const tokens = sentence.toLowerCase().match(/[+-]?[a-z0-9]+(?:[._/-][a-z0-9]+)*/g) ?? [];
+  const tokens = tokensOf(sentence);
   const numbers = new Map<Block, number>();
   /** The hash of the word just before, where that is one that is hashed. */
   let before: number | undefined;

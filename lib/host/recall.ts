@@ -1,3 +1,4 @@
+import { hasWordsOfDescriptions } from "../embed/hashing-embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import { readMemory } from "../memory/read-memory.ts";
 import { recallTrades, type RecallQuestion, type Recollection } from "../memory/recall.ts";
@@ -16,11 +17,11 @@ export interface RecallOptions extends RecallQuestion {
 /**
  * Asks a memory folder for the trades whose situations are most like a sentence. Takes no lock and writes nothing.
  *
- * @returns The answer, and the embedder that it was found with.
+ * @returns The answer, the embedder that it was found with, and whether that knows any word of the sentence.
  * @throws {CarryoverError} `BAD_USAGE` for a sentence without a word, `NOT_FOUND` if there is no such folder, asset, regime or
  * sentence model, `IO` if the folder may not be read.
  */
-export async function recall(options: RecallOptions): Promise<Recollection & { embedder: string }> {
+export async function recall(options: RecallOptions): Promise<Recollection & { embedder: string; knowsWords: boolean }> {
   const { memoryDir, sentence } = options;
   // Descriptions are in English, and the words of other scripts are nothing to the hashing embedder.
   if (!/[a-z]/i.test(sentence)) {
@@ -30,7 +31,13 @@ export async function recall(options: RecallOptions): Promise<Recollection & { e
   const storage = readableMemory(memoryDir);
   const reading = await readMemory(storage);
   const embedder = await loadEmbedder(options.embedder ?? (await storedEmbedder(reading.sidecar?.embedder, options)));
-  return { ...(await recallTrades(storage, reading, { ...options, embedder })), embedder: embedder.id };
+  const names = new Set(reading.rows.map(({ asset }) => asset.toLowerCase()));
+  // The model knows all words; imported outcomes may be described in any.
+  const knowsWords =
+    embedder.id !== "hashing" ||
+    reading.rows.some(({ crc32 }) => crc32 === null) ||
+    hasWordsOfDescriptions(sentence, names);
+  return { ...(await recallTrades(storage, reading, { ...options, embedder })), embedder: embedder.id, knowsWords };
 }
 
 async function storedEmbedder(

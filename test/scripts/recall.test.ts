@@ -114,6 +114,19 @@ describe("recall", () => {
     await expectBruteForce(answer, ofBoth, 8);
   });
 
+  test.each([
+    ["purple elephants in the market", true],
+    ["12 elephants", true],
+    ["eurusd elephants", false],
+    ["elephants oversold", false],
+    ["elephants with RSI 61", false],
+  ])("to %p says that similarity is chance: %p", async (sentence, isWarned) => {
+    const { code, stderr } = await runScript("recall.ts", [sentence, "--memory-dir", folder], { cwd: work });
+    const warning =
+      "warning: No description has a word of this sentence, so similarity is chance: docs/CLI.md lists the words, under recall\n";
+    expect({ code, stderr }).toEqual({ code: 0, stderr: isWarned ? warning : "" });
+  });
+
   test("gives all trades where more are asked for", async () => {
     const answer = await answerOf(folder, "--k", "1000");
     expect(answer.similar).toHaveLength(150);
