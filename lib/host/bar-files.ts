@@ -7,14 +7,17 @@ import { gunzipBars } from "../market/gzip.ts";
 
 const EXTENSIONS = [".csv", ".csv.gz", ".parquet"] as const;
 
+/** A file of bars, of whatever asset and timeframe. */
+const OTHER_BARS = /_\d+[mhd]\.(?:csv|csv\.gz|parquet)$/;
+
 /**
  * Loads each asset's bars from `<ASSET>_<timeframe>.csv`, `.csv.gz` or `.parquet` in a folder.
  *
  * @param options `timeframe` as in the files' names, such as `1h`, and its length; `explicit`: the folder was asked for
  * by name, so that it must be there.
- * @returns The series by asset, in the order of `assets`, or `undefined` if the folder has no bars of that timeframe at all.
- * @throws {CarryoverError} `NOT_FOUND` if an explicit folder is not there, or it has bars but not of every asset; `BAD_USAGE`
- * if an asset has two; `BAD_DATA` for bars that are malformed; `IO`.
+ * @returns The series by asset, in the order of `assets`, or `undefined` if the folder has no bars at all.
+ * @throws {CarryoverError} `NOT_FOUND` if an explicit folder is not there, or it has bars but not of every asset or only of another
+ * timeframe; `BAD_USAGE` if an asset has two; `BAD_DATA` for bars that are malformed; `IO`.
  */
 export async function loadBars(options: {
   assets: readonly string[];
@@ -35,7 +38,10 @@ export async function loadBars(options: {
     if (found[0] !== undefined) files.set(asset, join(dataDir, found[0]));
   }
   const bars = [...names].filter((name) => EXTENSIONS.some((extension) => name.endsWith(`_${timeframe}${extension}`)));
-  if (bars.length === 0) return undefined;
+  if (bars.length === 0) {
+    refuseOtherTimeframes(names, options);
+    return undefined;
+  }
   const missing = assets.filter((asset) => !files.has(asset)).map((asset) => `"${asset}_${timeframe}.csv"`);
   if (missing.length > 0) {
     throw new CarryoverError(
@@ -47,6 +53,20 @@ export async function loadBars(options: {
   const series = new Map<string, BarSeries>();
   for (const [asset, file] of files) series.set(asset, await loadFile(file, { asset, timeframeMs }));
   return series;
+}
+
+/** Who has bars wants them: synthetic ones in their place would look like a result. */
+function refuseOtherTimeframes(
+  names: ReadonlySet<string>,
+  { assets, dataDir, timeframe }: { assets: readonly string[]; dataDir: string; timeframe: string },
+): void {
+  const others = [...names].filter((name) => OTHER_BARS.test(name)).toSorted();
+  if (others.length === 0) return;
+  throw new CarryoverError(
+    "NOT_FOUND",
+    `Cannot load bars of ${timeframe}: found ${others.slice(0, 5).join(", ")}${others.length > 5 ? ", ..." : ""} in "${dataDir}", ` +
+      `expected ${assets.map((asset) => `${asset}_${timeframe}.csv`).join(", ")} (or .csv.gz, .parquet), or another backtest.timeframe`,
+  );
 }
 
 function listFolder(dataDir: string, explicit: boolean): string[] {

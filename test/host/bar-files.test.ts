@@ -51,8 +51,22 @@ test("loadBars() reads CSV, packed CSV and Parquet, in the order of the assets",
   expect(series?.get("B")).toEqual({ ...first, asset: "B" });
 });
 
-test("loadBars() finds no bars where no asset has a file, so that synthetic ones can be used", async () => {
+test("loadBars() refuses a folder that has bars, but of another timeframe alone", async () => {
   writeFileSync(join(folder, "A_4h.csv"), CSV);
+  writeFileSync(join(folder, "A_15m.parquet"), "");
+  for (const explicit of [true, false]) {
+    expect(await refusal(load(["A", "B"], { explicit }))).toEqual({
+      code: "NOT_FOUND",
+      message:
+        'Cannot load bars of 1h: found A_15m.parquet, A_4h.csv in "<folder>", expected A_1h.csv, B_1h.csv ' +
+        "(or .csv.gz, .parquet), or another backtest.timeframe",
+    });
+  }
+});
+
+test("loadBars() finds no bars where there are none, so that synthetic ones can be used", async () => {
+  writeFileSync(join(folder, "README.md"), "");
+  writeFileSync(join(folder, "votes.csv"), "");
   expect(await load(["A", "B"])).toBeUndefined();
   expect(await load(["A"], { dataDir: join(folder, "absent"), explicit: false })).toBeUndefined();
 });
