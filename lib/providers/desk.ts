@@ -186,8 +186,8 @@ export function openDesk(options: DeskOptions): Desk {
           throw new CarryoverError(
             "UNANSWERED",
             `Cannot go on: found ${failuresInARow} questions in a row without a usable answer of "${asker.name}", the last ` +
-              `with "${vote.error ?? ""}", expected answers. The same command goes on; with --refresh-provider all of its ` +
-              `questions are asked again`,
+              `with "${vote.error ?? ""}", expected answers. They stay recorded as abstentions: the same command goes on after them, and with ` +
+              `--refresh-provider ${JSON.stringify(asker.name)} all of its questions are asked again`,
           );
         }
         return vote;

@@ -79,7 +79,9 @@ test("twenty failures in a row stop the run; recorded ones do not count, so it c
   for (let i = 1; i < 40; i++) await ask(i);
   expect(desk.signal.aborted).toBeFalse();
   expect(ask(40)).rejects.toThrow(
-    'Cannot go on: found 20 questions in a row without a usable answer of "llama", the last with "status 500"',
+    'Cannot go on: found 20 questions in a row without a usable answer of "llama", the last with "status 500", ' +
+      "expected answers. They stay recorded as abstentions: the same command goes on after them, and with " +
+      '--refresh-provider "llama" all of its questions are asked again',
   );
   expect(desk.signal.aborted).toBeTrue();
   expect((desk.signal.reason as CarryoverError).code).toBe("UNANSWERED");
