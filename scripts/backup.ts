@@ -172,7 +172,9 @@ async function create(
   const keepLast = flags["keep-last"];
   let removed: readonly BackupInfo[] = [];
   if (keepLast !== undefined) {
-    ({ removed } = await pruneBackups({ backupDir, keepLast }));
+    const pruned = await pruneBackups({ backupDir, keepLast });
+    ({ removed } = pruned);
+    for (const { backup: kept } of pruned.kept) if (kept.problem !== undefined) warn(kept.problem);
   }
   if (flags.json) {
     await writeJson({ ...backupJson(backup), skipped: backup.skipped, removed: removed.map(({ id }) => id) });

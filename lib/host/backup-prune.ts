@@ -4,6 +4,7 @@ import { CarryoverError } from "../errors.ts";
 import { sweepAbandoned } from "./_backup-files.ts";
 import { attempt, syncFolder, temporaryName } from "./_durable.ts";
 import { type BackupInfo, listBackups } from "./backup-list.ts";
+import { verifyBackup } from "./backup-restore.ts";
 
 /** What to keep; a backup stays if any rule keeps it. Days, ISO weeks, months and years are UTC. */
 export interface KeepRules {
@@ -26,7 +27,7 @@ export interface PruneOptions extends KeepRules {
 /** A backup that stays, and why. */
 export interface KeptBackup {
   readonly backup: BackupInfo;
-  /** Such as `last`, `daily`; `damaged` for one whose manifest cannot be read: that is left to a person. */
+  /** Such as `last`, `daily`; `damaged` for one that was found to be: that is left to a person. */
   readonly reasons: readonly string[];
 }
 
@@ -53,7 +54,9 @@ const RULES: readonly { key: keyof KeepRules; reason: string; spanOf: (backup: B
 ];
 
 /**
- * Removes the backups that no rule keeps.
+ * Removes the backups that no rule keeps. Before anything is removed, the newest that stays is read and compared with its
+ * manifest: one that is damaged stays, counts for no rule, and the next is read, so that what was good is never removed for what
+ * is not.
  *
  * @throws {CarryoverError} `BAD_USAGE` if a number is not whole and at least 0, or no rule keeps anything; `IO`.
  */
@@ -71,7 +74,7 @@ export async function pruneBackups(options: PruneOptions): Promise<PruneResult> 
     );
   }
   const backupDir = resolve(options.backupDir);
-  const result = choose(await listBackups(backupDir), options);
+  const result = await chooseWithOneWhole(await listBackups(backupDir), options);
   if (options.dryRun !== true && fs.existsSync(backupDir)) {
     attempt("prune", backupDir, () => {
       // Renamed first: a backup that is half deleted must not look like one.
@@ -81,6 +84,21 @@ export async function pruneBackups(options: PruneOptions): Promise<PruneResult> 
     });
   }
   return result;
+}
+
+async function chooseWithOneWhole(backups: readonly BackupInfo[], options: PruneOptions): Promise<PruneResult> {
+  const result = choose(backups, options);
+  const newest = result.kept.findLast(({ backup }) => backup.problem === undefined)?.backup;
+  if (result.removed.length === 0 || newest === undefined) return result;
+  // What a run in the backup added does no harm.
+  const problems = (await verifyBackup(options.backupDir, newest.id)).filter(({ kind }) => kind !== "extra");
+  if (problems.length === 0) return result;
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+  const problem = `"${newest.path}" is damaged: ${problems[0]?.message}${more}`;
+  return chooseWithOneWhole(
+    backups.map((backup) => (backup === newest ? { ...backup, problem } : backup)),
+    options,
+  );
 }
 
 /** Which of the backups, oldest first, stay by the rules. */

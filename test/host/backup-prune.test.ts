@@ -89,6 +89,33 @@ test("a backup whose manifest cannot be read is left to a person and counts for 
   ]);
 });
 
+test("a damaged backup counts for no rule, so that the good one before it is not removed for it", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 4));
+  // A copy of its own: the others are links to the same bytes.
+  const damaged = join(backupDir, "20201231T230000Z/outcome_1.json");
+  fs.rmSync(damaged);
+  fs.writeFileSync(damaged, "{]");
+  for (const dryRun of [true, false]) {
+    const { kept, removed } = await pruneBackups({ backupDir, keepLast: 1, dryRun });
+    expect(kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual([
+      "20201228T000000Z last",
+      "20201231T230000Z damaged",
+    ]);
+    expect(kept[1]?.backup.problem).toContain('20201231T230000Z" is damaged: "outcome_1.json" has other bytes');
+    expect(removed).toHaveLength(2);
+  }
+  expect(fs.readdirSync(backupDir).toSorted()).toEqual(["20201228T000000Z", "20201231T230000Z"]);
+});
+
+test("where all are damaged, prune removes none", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 3));
+  // All are links to it.
+  fs.chmodSync(join(backupDir, "20201228T000000Z/outcome_1.json"), 0o600);
+  fs.writeFileSync(join(backupDir, "20201228T000000Z/outcome_1.json"), "{]");
+  expect((await pruneBackups({ backupDir, keepLast: 1 })).removed).toEqual([]);
+  expect(await listBackups(backupDir)).toHaveLength(3);
+});
+
 test("prune of a folder that is not there removes nothing and makes nothing", async () => {
   const backupDir = join(base, "nowhere");
   expect(await pruneBackups({ backupDir, keepLast: 1 })).toEqual({ kept: [], removed: [] });
