@@ -63,7 +63,9 @@ await runScript(async ({ argv }) => {
     );
   }
   if (answer.similar.length > 0 && !answer.knowsWords) {
-    warn("No description has a word of this sentence, so similarity is chance: docs/CLI.md lists the words, under recall");
+    warn(
+      "No description has a word of this sentence, so similarity is chance: docs/CLI.md lists the words, under recall",
+    );
   }
   for (const { problem } of answer.damaged) warn(problem);
   if (flags.json) {

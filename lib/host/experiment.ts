@@ -48,7 +48,11 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
   const { config } = options;
   const { series, market, period } = await findBars(options);
   const asking = openAsking({ ...options, ...(options.asks === true ? {} : { onQuestion: () => {} }) }, period);
-  const { providers, files, refreshes } = await loadProviders(config.providers, { ...options, asking });
+  const { providers, files, refreshes } = await loadProviders(config.providers, {
+    ...options,
+    assets: config.backtest.assets,
+    asking,
+  });
   const embedder = options.embedder ?? cachingEmbedder(await loadEmbedder(config.memory));
   const { backtest: settings, memory: memorySettings } = toSettings(config);
   const { dir } = config.memory;

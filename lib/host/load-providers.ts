@@ -21,6 +21,9 @@ const BUILT_IN = {
   memory: memoryProvider,
 } as const;
 
+/** Assets of a file that a message names. */
+const MOST_NAMES = 5;
+
 /** The ensemble that a configuration names. */
 export interface LoadedProviders {
   readonly providers: readonly Provider[];
@@ -48,13 +51,20 @@ export function isAsked(config: ProviderConfig): config is CommandConfig | LlmCo
  * Makes the providers of a configuration, with their files.
  *
  * @param options `baseDir`: the folder that paths in the configuration start from; `changeVotes`: puts other votes in the place of
- * those of a file; `asking`: needed for the types `llm` and `command`.
+ * those of a file; `asking`: needed for the types `llm` and `command`; `assets`: those that a file of votes should be about, `onNote`
+ * is told which of them it has no vote for.
  * @throws {CarryoverError} `NOT_FOUND` for a file that is not there, `BAD_DATA` for malformed votes, `BAD_CONFIG` for a
  * module that is no provider, or a prompt that is none.
  */
 export async function loadProviders(
   configs: readonly ProviderConfig[],
-  options: { baseDir: string; changeVotes?: (votes: FileVotes) => FileVotes; asking?: Asking | undefined },
+  options: {
+    baseDir: string;
+    changeVotes?: (votes: FileVotes) => FileVotes;
+    asking?: Asking | undefined;
+    assets?: readonly string[];
+    onNote?: (note: string) => void;
+  },
 ): Promise<LoadedProviders> {
   const providers: Provider[] = [];
   const files: Record<string, string> = {};
@@ -82,6 +92,13 @@ export async function loadProviders(
     files[config.path] = await sha256OfBytes(bytes);
     if (config.type === "file") {
       const votes = parseVotesCsv(bytes, { file: path });
+      const silent = options.assets?.filter((asset) => !votes.has(asset)) ?? [];
+      if (silent.length > 0) {
+        const known = [...votes.keys()].slice(0, MOST_NAMES).join(", ") + (votes.size > MOST_NAMES ? ", ..." : "");
+        options.onNote?.(
+          `Provider "${config.name}" abstains for ${silent.join(", ")}: "${path}" has votes for ${known} only`,
+        );
+      }
       providers.push(fileProvider(config.name, options.changeVotes?.(votes) ?? votes));
     } else providers.push(await importProvider(path, config.name));
   }

@@ -21,7 +21,9 @@ export interface RecallOptions extends RecallQuestion {
  * @throws {CarryoverError} `BAD_USAGE` for a sentence without a word, `NOT_FOUND` if there is no such folder, asset, regime or
  * sentence model, `IO` if the folder may not be read.
  */
-export async function recall(options: RecallOptions): Promise<Recollection & { embedder: string; knowsWords: boolean }> {
+export async function recall(
+  options: RecallOptions,
+): Promise<Recollection & { embedder: string; knowsWords: boolean }> {
   const { memoryDir, sentence } = options;
   // Descriptions are in English, and the words of other scripts are nothing to the hashing embedder.
   if (!/[a-z]/i.test(sentence)) {

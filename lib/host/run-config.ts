@@ -87,7 +87,11 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const { config, onNote } = options;
   const { series, market, period } = await findBars(options);
   const asking = openAsking(options, period);
-  const { providers, files, refreshes } = await loadProviders(config.providers, { ...options, asking });
+  const { providers, files, refreshes } = await loadProviders(config.providers, {
+    ...options,
+    assets: config.backtest.assets,
+    asking,
+  });
   const embedder = await loadEmbedder(config.memory);
   const settings = toSettings(config);
   const signal = asking?.desk.signal ?? options.signal;

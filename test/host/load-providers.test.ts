@@ -46,6 +46,26 @@ describe("loadProviders()", () => {
     ]);
   });
 
+  test("says which assets a file has no votes for, whatever their case, and is silent where it has all", async () => {
+    writeFileSync(
+      join(baseDir, "some.csv"),
+      "timestamp,asset,action,confidence\n2021-01-01,BTCUSD,BUY,60\n2021-01-01,ethusd,BUY,60\n",
+    );
+    const notes: string[] = [];
+    const load = (assets: readonly string[]): Promise<unknown> =>
+      loadProviders([{ name: "desk", type: "file", path: "some.csv" }], {
+        baseDir,
+        assets,
+        onNote: (note) => notes.push(note),
+      });
+    await load(["BTCUSD", "ETHUSD", "EURUSD"]);
+    expect(notes).toEqual([
+      `Provider "desk" abstains for ETHUSD, EURUSD: "${join(baseDir, "some.csv")}" has votes for BTCUSD, ethusd only`,
+    ]);
+    await load(["BTCUSD"]);
+    expect(notes).toHaveLength(1);
+  });
+
   test("counts how often each provider was asked anew, __proto__ like any other", async () => {
     const onNote = (): void => {};
     const store = openAnswerStore(memoryStorage(), { onNote });
