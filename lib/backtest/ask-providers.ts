@@ -51,16 +51,11 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Pr
   });
 }
 
+/** The records are frozen already: many contexts share them. */
 function freezeContext(context: DecisionContext): void {
-  context.similar.forEach(Object.freeze);
-  context.positions.forEach(Object.freeze);
-  for (const record of Object.values(context.records)) {
-    record.calibration.forEach(Object.freeze);
-    Object.freeze(record.calibration);
-    Object.freeze(record);
-  }
+  for (const trade of context.similar) Object.freeze(trade);
+  for (const position of context.positions) Object.freeze(position);
   Object.freeze(context.positions);
-  Object.freeze(context.records);
   Object.freeze(context.similar);
   Object.freeze(context.recent);
   Object.freeze(context);

@@ -6,7 +6,6 @@ import type { AssetFeed } from "./asset-feed.ts";
 import { correlation } from "./correlation.ts";
 import { decide } from "./ensemble.ts";
 import type { LoopContext } from "./loop-context.ts";
-import { meanOf } from "./metrics.ts";
 import { directionOf, positionSize, skipReason } from "./orders.ts";
 import { decisionId } from "./run-key.ts";
 
@@ -133,10 +132,19 @@ function byProvider(votes: readonly Vote[], values: readonly number[]): Record<s
 }
 
 function summaryOf(similar: MemoryContext["similar"]): Decision["context"]["similar"] {
+  let wins = 0;
+  let sumR = 0;
+  let countR = 0;
+  for (const { won, result_r } of similar) {
+    if (won) wins += 1;
+    if (result_r === null) continue;
+    sumR += result_r;
+    countR += 1;
+  }
   return {
     count: similar.length,
-    wins: similar.filter((trade) => trade.won).length,
-    mean_r: meanOf(similar.flatMap((trade) => trade.result_r ?? [])),
+    wins,
+    mean_r: countR === 0 ? null : sumR / countR,
     nearest: similar.map(({ decision_id, similarity }) => ({ decision_id, similarity })),
   };
 }

@@ -24,15 +24,16 @@ export interface Embedder {
  */
 export async function embedSentence(embedder: Embedder, sentence: string): Promise<Float32Array> {
   const vector = await embedder.embed(sentence);
-  const wrong = vector.findIndex((value) => !Number.isFinite(value));
-  if (vector.length !== embedder.dim || wrong !== -1) {
+  let squares = 0;
+  for (let i = 0; i < vector.length; i++) squares += (vector[i] as number) * (vector[i] as number);
+  if (vector.length !== embedder.dim || !Number.isFinite(squares)) {
+    const wrong = vector.findIndex((value) => !Number.isFinite(value));
     const found = wrong === -1 ? `a vector of ${vector.length}` : `vector[${wrong}] ${vector[wrong]}`;
     throw new CarryoverError(
       "BAD_OUTCOME",
       `Cannot embed "${sentence}" with "${embedder.id}": found ${found}, expected ${embedder.dim} finite numbers`,
     );
   }
-  const squares = vector.reduce((sum, value) => sum + value * value, 0);
   if (Math.abs(squares - 1) > UNIT_TOLERANCE) {
     throw new CarryoverError(
       "BAD_OUTCOME",

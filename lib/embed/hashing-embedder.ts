@@ -76,7 +76,7 @@ function embedByLevels(sentence: string): Float32Array {
   for (const block of BLOCKS.values()) finishBlock(sums, block, numbers.get(block));
 
   let squares = 0;
-  for (const sum of sums) squares += sum * sum;
+  for (let i = 0; i < DIM; i++) squares += (sums[i] ?? 0) * (sums[i] ?? 0);
   const vector = new Float32Array(DIM);
   if (squares === 0) {
     // A sentence that says nothing has no direction; any fixed one keeps the promise of unit length.

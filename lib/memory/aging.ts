@@ -1,17 +1,13 @@
-const DAY_MS = 86_400_000;
-
 /**
  * What evidence is still worth, by its age: a literal factor for each whole day, because engines differ in `Math.pow`.
  *
  * @param dailyFactor What a day leaves of it, in (0, 1].
- * @returns The factor for an age in ms, which is not negative.
+ * @returns The factors of 0 to `days` whole days, and maybe of more.
  */
-export function createAging(dailyFactor: number): (ageMs: number) => number {
-  /** `factors[n]` is for n whole days. */
+export function createAging(dailyFactor: number): (days: number) => readonly number[] {
   const factors: number[] = [1];
-  return (ageMs) => {
-    const days = Math.floor(ageMs / DAY_MS);
+  return (days) => {
     for (let day = factors.length; day <= days; day++) factors.push((factors[day - 1] as number) * dailyFactor);
-    return factors[days] as number;
+    return factors;
   };
 }

@@ -10,6 +10,8 @@ export interface Evidence {
   readonly bin: number;
 }
 
+const DAY_MS = 86_400_000;
+
 const NO_EVIDENCE: Evidence = { resultR: Number.NaN, bin: 0 };
 
 /**
@@ -31,7 +33,9 @@ export interface Experience {
   readonly results: number[];
   /** How clearly the market trended at the decision, in [-1, 1]; NaN where an outcome does not say. */
   readonly trends: number[];
-  readonly regimes: string[];
+  /** Of each, its place in `regimeNames`. */
+  readonly regimes: number[];
+  readonly regimeNames: string[];
   /** The bin of the ensemble's uncalibrated confidence. */
   readonly bins: number[];
   /** For each provider. */
@@ -81,44 +85,63 @@ export function sumUp(
   experience: Experience,
   window: { asOf: number; from: number; to: number },
 ): { trades: TradeSums; providers: readonly ProviderSums[] } {
-  const { exits, results, trends, regimes, bins } = experience;
+  const { exits, trends } = experience;
   const { asOf, from, to } = window;
   const size = to - from;
   const slow = new Float64Array(size);
   const quick = new Float64Array(size);
+  // The first row is the oldest.
+  const oldest = size === 0 ? 0 : daysBetween(exits[from] as number, asOf);
+  const slowFactors = slowly(oldest);
+  const quickFactors = quickly(oldest);
+  for (let i = 0; i < size; i++) {
+    const days = daysBetween(exits[from + i] as number, asOf);
+    slow[i] = slowFactors[days] as number;
+    quick[i] = quickFactors[days] as number;
+  }
+  return {
+    trades: sumTrades(experience, { slow, from }),
+    providers: experience.evidence.map((column) => sumsOf(column, { trends, slow, quick, from })),
+  };
+}
+
+function daysBetween(exitMs: number, asOf: number): number {
+  return Math.floor((asOf - exitMs) / DAY_MS);
+}
+
+/** @param window `slow`: what each row from `from` on is worth. */
+function sumTrades(experience: Experience, window: { slow: Float64Array; from: number }): TradeSums {
+  const { results, regimes, regimeNames, bins } = experience;
+  const { slow, from } = window;
   const binCount = new Float64Array(CONFIDENCE_BINS);
   const binWins = new Float64Array(CONFIDENCE_BINS);
-  const byRegime = new Map<string, { count: number; sum: number }>();
+  const regimeCount = new Float64Array(regimeNames.length);
+  const regimeSum = new Float64Array(regimeNames.length);
   let count = 0;
   let sum = 0;
   let squares = 0;
   let wins = 0;
-  for (let i = 0; i < size; i++) {
-    const age = asOf - (exits[from + i] as number);
-    const factor = slowly(age);
-    slow[i] = factor;
-    quick[i] = quickly(age);
+  for (let i = 0; i < slow.length; i++) {
     const result = results[from + i] as number;
     if (Number.isNaN(result)) continue;
+    const factor = slow[i] as number;
     const bin = bins[from + i] as number;
+    const regime = regimes[from + i] as number;
     count += factor;
     sum += factor * result;
     squares += factor * result * result;
     add(binCount, bin, factor);
+    add(regimeCount, regime, factor);
+    add(regimeSum, regime, factor * result);
     if (result > 0) {
       wins += factor;
       add(binWins, bin, factor);
     }
-    const name = regimes[from + i] as string;
-    let regime = byRegime.get(name);
-    if (regime === undefined) byRegime.set(name, (regime = { count: 0, sum: 0 }));
-    regime.count += factor;
-    regime.sum += factor * result;
   }
-  return {
-    trades: { count, sum, squares, wins, binCount, binWins, regimes: byRegime },
-    providers: experience.evidence.map((column) => sumsOf(column, { trends, slow, quick, from })),
-  };
+  const sums = regimeNames.map(
+    (name, i) => [name, { count: regimeCount[i] as number, sum: regimeSum[i] as number }] as const,
+  );
+  return { count, sum, squares, wins, binCount, binWins, regimes: new Map(sums) };
 }
 
 /** Sums in locals: they are added to for every outcome, at every tick with decisions. */

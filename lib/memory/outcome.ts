@@ -38,7 +38,10 @@ export function encodeOutcome(outcome: Outcome): Sealed {
   const id = outcome.decision_id;
   assertFileNamePart("decision_id", id);
   assertFileNamePart("asset_pair", outcome.asset_pair);
-  assertFinite(outcome, id, "");
+  const wrong = notFinite(outcome);
+  if (wrong !== undefined) {
+    throw refused(id, `${wrong.slice(0, -1).join(".")} ${wrong.at(-1)}`, "a finite number");
+  }
   for (const key of ["decision_timestamp", "entry_timestamp", "exit_timestamp"] as const) {
     if (!TIMESTAMP.test(outcome[key]) || parseTimestamp(outcome[key]) === undefined) {
       throw refused(id, `${key} "${outcome[key]}"`, "a time such as 2021-01-01T00:00:00Z");
@@ -88,11 +91,15 @@ export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<De
   };
 }
 
-/** Refuses NaN and infinity, which JSON would silently turn into `null`. */
-function assertFinite(value: unknown, id: string, path: string): void {
-  if (typeof value === "number" && !Number.isFinite(value)) throw refused(id, `${path} ${value}`, "a finite number");
-  if (typeof value !== "object" || value === null) return;
-  for (const [key, inner] of Object.entries(value)) assertFinite(inner, id, path === "" ? key : `${path}.${key}`);
+/** The keys that lead to a number which JSON would silently turn into `null`, NaN or infinity, and last that number. */
+function notFinite(value: unknown): readonly string[] | undefined {
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : [String(value)];
+  if (typeof value !== "object" || value === null) return undefined;
+  for (const key in value) {
+    const inside = notFinite((value as Readonly<Record<string, unknown>>)[key]);
+    if (inside !== undefined) return [key, ...inside];
+  }
+  return undefined;
 }
 
 function refused(id: string, found: string, expected: string): CarryoverError {

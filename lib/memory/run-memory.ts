@@ -1,19 +1,23 @@
-import type { Market, MemoryContext, Outcome, ProviderRecord, RecentRecord, Situation } from "../domain.ts";
+import type { Market, MemoryContext, Outcome, RecentRecord, Situation } from "../domain.ts";
 import { embedSentence } from "../embed/embedder.ts";
 import { createSearchIndex } from "../search/search-index.ts";
 import { describeSituation } from "./description.ts";
 import { countedSince } from "./forget.ts";
 import type { Memory } from "./memory.ts";
 import { compareRows, distinctTrades, similarTrade, type OutcomeRow } from "./outcome-row.ts";
-import { CONFIDENCE_BIN_WIDTH, CONFIDENCE_BINS, confidenceBin } from "./calibration.ts";
+import { confidenceBin } from "./calibration.ts";
 import { evidenceOf, type Experience } from "./evidence.ts";
 import { learn, type Lessons } from "./learning.ts";
+import { recordsIn } from "./provider-records.ts";
 import type { VectorRow } from "./vector-store.ts";
 
 /** Similar trades that a decision recalls. */
 const RECALLED = 10;
 
 const DAY_MS = 86_400_000;
+
+type ProviderRecords = MemoryContext["records"];
+const NO_RECORDS: ProviderRecords = Object.freeze({});
 
 /**
  * What one run sees of a memory: its base, which is what had closed when it starts, and what it has recorded itself. Every
@@ -60,7 +64,7 @@ export interface RunMemoryOptions {
 
 /** Opens the view that a run has of a memory. */
 export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMemory {
-  const { enabled, maxMemorySize } = options;
+  const { enabled, maxMemorySize, providers } = options;
   const since = countedSince(memory.marks);
 
   // The visible outcomes in the order of (exit, id), a column each, so that a window is a range of rows.
@@ -70,16 +74,22 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     results: [],
     trends: [],
     regimes: [],
+    regimeNames: [],
     bins: [],
-    evidence: options.providers.map(() => ({ resultR: [], bin: [] })),
+    evidence: providers.map(() => ({ resultR: [], bin: [] })),
   };
   const { exits } = experience;
   const vectors = options.similar === false ? undefined : createSearchIndex({ dim: memory.embedder.dim });
   // All assets decide at the same time: they share one calculation.
   let lastRecords:
-    | { readonly from: number; readonly to: number; readonly byRegime: Map<string, Record<string, ProviderRecord>> }
+    | { readonly from: number; readonly to: number; readonly byRegime: Map<string, ProviderRecords> }
     | undefined;
   let last: { readonly asOf: number; readonly lessons: Lessons } | undefined;
+
+  const regimeOf = (name: string): number => {
+    const known = experience.regimeNames.indexOf(name);
+    return known === -1 ? experience.regimeNames.push(name) - 1 : known;
+  };
 
   const add = (entry: VectorRow): void => {
     if (!enabled) return;
@@ -94,9 +104,9 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     exits.splice(place, 0, row.exitMs);
     experience.results.splice(place, 0, row.resultR ?? Number.NaN);
     experience.trends.splice(place, 0, row.trendScore ?? Number.NaN);
-    experience.regimes.splice(place, 0, row.regime);
+    experience.regimes.splice(place, 0, regimeOf(row.regime));
     experience.bins.splice(place, 0, confidenceBin(row.rawConfidence));
-    options.providers.forEach((provider, p) => {
+    providers.forEach((provider, p) => {
       const counts = row.exitMs >= (since.get(provider) ?? row.exitMs);
       const { resultR, bin } = evidenceOf(row, provider);
       experience.evidence[p]?.resultR.splice(place, 0, counts ? resultR : Number.NaN);
@@ -131,52 +141,14 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     return { days: options.contextDays, trades, wins, mean_r: countR === 0 ? null : sumR / countR };
   };
 
-  /** What each provider's votes came to in one regime, and by confidence in all. */
-  const recordsAt = (regime: string, window: { from: number; to: number }): Record<string, ProviderRecord> => {
-    const counted = options.providers.map(() => ({
-      trades: 0,
-      right: 0,
-      sumR: 0,
-      bins: Array.from({ length: CONFIDENCE_BINS }, (_, bin) => ({
-        from: CONFIDENCE_BIN_WIDTH * bin,
-        to: CONFIDENCE_BIN_WIDTH * (bin + 1),
-        trades: 0,
-        right: 0,
-      })),
-    }));
-    for (let i = window.from; i < window.to; i++) {
-      const isHere = (rows[i] as OutcomeRow).regime === regime;
-      counted.forEach((record, p) => {
-        const { resultR, bin } = experience.evidence[p] ?? { resultR: [], bin: [] };
-        const r = resultR[i] ?? Number.NaN;
-        if (Number.isNaN(r)) return;
-        const claimed = record.bins[bin[i] ?? 0];
-        if (claimed !== undefined) {
-          claimed.trades += 1;
-          if (r > 0) claimed.right += 1;
-        }
-        if (!isHere) return;
-        record.trades += 1;
-        record.sumR += r;
-        if (r > 0) record.right += 1;
-      });
-    }
-    return Object.fromEntries(
-      counted.map(({ trades, right, sumR, bins }, p) => {
-        const calibration = bins.filter((bin) => bin.trades > 0);
-        const record = { trades, right, mean_r: trades === 0 ? null : sumR / trades, calibration };
-        return [options.providers[p] ?? "", record] as const;
-      }),
-    );
-  };
-
   /** The same window has the same records, whatever the time: they are counted when a trade comes or goes. */
-  const knownRecordsAt = (regime: string, window: { from: number; to: number }): Record<string, ProviderRecord> => {
+  const knownRecordsAt = (regime: string, window: { from: number; to: number }): ProviderRecords => {
     if (lastRecords?.from !== window.from || lastRecords.to !== window.to) {
       lastRecords = { ...window, byRegime: new Map() };
     }
     let records = lastRecords.byRegime.get(regime);
-    if (records === undefined) lastRecords.byRegime.set(regime, (records = recordsAt(regime, window)));
+    if (records === undefined)
+      lastRecords.byRegime.set(regime, (records = recordsIn(regime, { experience, providers, ...window })));
     return records;
   };
 
@@ -184,7 +156,7 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
     const window = windowAt(situation.timestamp);
     const recent = recentAt(situation.timestamp, window);
     const remembered = window.to - window.from;
-    if (remembered === 0) return { remembered, similar: [], recent, records: {} };
+    if (remembered === 0) return { remembered, similar: [], recent, records: NO_RECORDS };
     const records = knownRecordsAt(situation.regime, window);
     if (vectors === undefined) return { remembered, similar: [], recent, records };
     const query = await embedSentence(memory.embedder, describeSituation(situation));

@@ -26,13 +26,16 @@ interface Trade {
   readonly bins?: readonly number[];
 }
 
-function learnFrom(trades: readonly Trade[], options: { providers?: number; learningRate?: number } = {}): Lessons {
+function learnFrom(unordered: readonly Trade[], options: { providers?: number; learningRate?: number } = {}): Lessons {
+  const trades = unordered.toSorted((a, b) => (b.daysAgo ?? 0) - (a.daysAgo ?? 0));
   const { providers = trades[0]?.evidence.length ?? 2, learningRate = 0.1 } = options;
+  const regimeNames = [...new Set(trades.map(({ regime = "RANGING" }) => regime))];
   const experience: Experience = {
     exits: trades.map(({ daysAgo = 0 }) => AS_OF - daysAgo * DAY_MS - 1),
     results: trades.map(({ resultR = 1 }) => resultR),
     trends: trades.map(({ trend = Number.NaN }) => trend),
-    regimes: trades.map(({ regime = "RANGING" }) => regime),
+    regimes: trades.map(({ regime = "RANGING" }) => regimeNames.indexOf(regime)),
+    regimeNames,
     bins: trades.map(({ bin = 6 }) => bin),
     evidence: Array.from({ length: providers }, (_, p) => ({
       resultR: trades.map(({ evidence }) => evidence[p] ?? Number.NaN),
