@@ -5,18 +5,18 @@ import { fixed, table } from "./_render.ts";
 
 /** What was asked so far, on one line. */
 export function renderAsked({ asked, cached, failed, costUsd }: AskedCounts): string {
-  return `asked ${asked}, cached ${cached}, failed ${failed}, cost ${dollars(costUsd)}`;
+  return `asked ${fixed(asked, 0)}, cached ${fixed(cached, 0)}, failed ${fixed(failed, 0)}, cost ${dollars(costUsd)}`;
 }
 
 /** What a run would take. */
 export function renderEstimate(estimate: Estimate): string {
   const row = (name: string, of: Omit<Estimate, "providers" | "cost_usd"> & { cost_usd: number | null }): string[] => [
     name,
-    String(of.questions),
-    String(of.cached),
-    String(of.to_ask),
-    String(of.input_tokens),
-    String(of.output_tokens),
+    fixed(of.questions, 0),
+    fixed(of.cached, 0),
+    fixed(of.to_ask, 0),
+    fixed(of.input_tokens, 0),
+    fixed(of.output_tokens, 0),
     of.cost_usd === null ? "no price" : dollars(of.cost_usd),
     fixed(of.hours, 2),
   ];
@@ -27,8 +27,8 @@ export function renderEstimate(estimate: Estimate): string {
       [{ title: "", align: "left" }, ...titles.map((title) => ({ title }))],
       estimate.providers.length > 1 ? [...rows, row("all", estimate)] : rows,
     ) +
-    "\nTokens are a quarter of the bytes; an answer is taken to have 60 and to need 2 seconds where none of the provider is\n" +
-    "recorded yet. Nothing was asked, and nothing was written.\n"
+    "\nTokens are a quarter of the bytes; an answer is taken to have 60 and to need 2 seconds\n" +
+    "where none of the provider is recorded yet. Nothing was asked, and nothing was written.\n"
   );
 }
 

@@ -33,7 +33,6 @@ export function renderCreated(backup: BackupInfo, removed: readonly BackupInfo[]
 export function renderList(backups: readonly BackupInfo[], nowMs: number): string {
   const columns: readonly Column[] = [
     { title: "ID", align: "left" },
-    { title: "Created (UTC)", align: "left" },
     { title: "Age" },
     { title: "Label", align: "left" },
     { title: "Outcomes" },
@@ -48,7 +47,7 @@ export function renderList(backups: readonly BackupInfo[], nowMs: number): strin
         ? [fixed(backup.outcomes, 0), fixed(backup.files, 0), bytes(backup.bytes), bytes(backup.newBytes)]
         : ["-", "-", "-", "-"];
     const name = problem === undefined ? (label ?? "") : paint("damaged", "red");
-    return [id, created.slice(0, 19).replace("T", " "), age(nowMs - Date.parse(created)), name, ...numbers];
+    return [id, age(nowMs - Date.parse(created)), name, ...numbers];
   });
   return table(columns, rows);
 }

@@ -58,7 +58,7 @@ function whatWasRead(memoryDir: string, checkup: Checkup): string {
   const { outcomes, unverified, forget_marks, snapshots, runs, chunks, vectors, quarantined } = checkup;
   const parts = [
     count(outcomes, "outcome"),
-    count(forget_marks, "forget mark"),
+    ...(forget_marks === 0 ? [] : [count(forget_marks, "forget mark")]),
     count(snapshots, "snapshot"),
     `${count(runs, "run")} with ${count(chunks, "chunk")}`,
     count(vectors, "vector"),

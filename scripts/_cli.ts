@@ -10,6 +10,7 @@ import { CarryoverError, messageOf } from "../lib/errors.ts";
 import type { ErrorCode } from "../lib/errors.ts";
 import { HelpRequest } from "./_flags.ts";
 import { guardModules } from "./_guard.ts";
+import { harmless } from "./_render.ts";
 
 export { parseFlags, SHARED_FLAGS } from "./_flags.ts";
 export type { CommandSpec, FlagSpec, FlagValue } from "./_flags.ts";
@@ -125,11 +126,16 @@ async function exitCodeOf(thrown: unknown): Promise<number> {
   return EXIT_CODES[thrown.code];
 }
 
+/** Writes text for a person to stdout, like `writeRaw()`. */
+export async function writeOut(text: string): Promise<void> {
+  await writeRaw(harmless(text));
+}
+
 /**
  * Writes to stdout and returns when all of it is out, however slowly the reader takes it. Ends the script quietly
  * where nobody reads (`| head -1`).
  */
-export async function writeOut(text: string): Promise<void> {
+export async function writeRaw(text: string): Promise<void> {
   let rest = new TextEncoder().encode(text);
   while (rest.length > 0) {
     const { error, written } = await new Promise<{ error: NodeJS.ErrnoException | null; written: number }>((done) => {
@@ -145,7 +151,7 @@ export async function writeOut(text: string): Promise<void> {
 
 /** Writes one JSON document, on one line, to stdout. */
 export async function writeJson(value: unknown): Promise<void> {
-  await writeOut(`${JSON.stringify(value)}\n`);
+  await writeRaw(`${JSON.stringify(value)}\n`);
 }
 
 /** Writes a line to stderr that is worth a look. */
@@ -160,7 +166,7 @@ export function note(text: string): void {
 
 /** A message that nobody can read is no reason to fail. */
 function writeErr(line: string): void {
-  let rest = new TextEncoder().encode(`${line}\n`);
+  let rest = new TextEncoder().encode(`${harmless(line, 2)}\n`);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(2, rest));

@@ -3,7 +3,7 @@ import type { Differences } from "../lib/backtest/comparison.ts";
 import type { TrackRecordOf } from "../lib/backtest/track-record.ts";
 import type { ConfigComparison } from "../lib/host/compare.ts";
 import type { Interval } from "../lib/stats/bootstrap.ts";
-import { fixed, paint, pct, SHOWN_CHUNKS, shownChunks, signed, signedPct, table, type Column } from "./_render.ts";
+import { fixed, paint, pct, signed, signedPct, table, type Column } from "./_render.ts";
 
 type FigureName = keyof Differences;
 
@@ -34,7 +34,7 @@ export function renderComparison(comparison: ConfigComparison): string {
   const about =
     `${paint("Memory compared", "bold")}  ${comparison.period.replace("/", " to ")}, ${comparison.assets.join(" ")}, ` +
     `${comparison.data === "synthetic" ? `${count(worlds.length, "synthetic world")}` : "bars"}, ` +
-    `${comparison.carried_in} outcomes carried in\n`;
+    `${fixed(comparison.carried_in, 0)} carried in\n`;
   const trades = ["trades", ...[on, off, shuffled].map((arm) => fixed(arm.trades, 0))];
   const sections = [
     about,
@@ -66,18 +66,16 @@ export function renderComparison(comparison: ConfigComparison): string {
       "Return by chunk",
       table(
         titles("", "on", "off", "shuffled", "on - off", "95 % interval", "p"),
-        quarters
-          .slice(-SHOWN_CHUNKS)
-          .flatMap((chunk) =>
-            RETURN.map((row) => [
-              chunk.quarter,
-              row.show(chunk.on.return_pct),
-              row.show(chunk.off.return_pct),
-              row.show(chunk.shuffled.return_pct),
-              ...difference(chunk.on_minus_off.return_pct, row),
-            ]),
-          ),
-      ) + shownChunks(quarters.length),
+        quarters.flatMap((chunk) =>
+          RETURN.map((row) => [
+            chunk.quarter,
+            row.show(chunk.on.return_pct),
+            row.show(chunk.off.return_pct),
+            row.show(chunk.shuffled.return_pct),
+            ...difference(chunk.on_minus_off.return_pct, row),
+          ]),
+        ),
+      ),
     ),
     ...(ends === null ? [] : [section(`Decisions from ${ends.first} to ${ends.last}`, decisions(ends))]),
     section("Track record", track(comparison)),
@@ -127,7 +125,7 @@ function track({ track_record: record }: ConfigComparison): string {
       row("memory off", record.off),
       row("on - off", record.on_minus_off),
     ]) +
-    `${count(record.trials, "trial")} on these bars${record.world === "bars" ? "" : ` (${record.world})`}; there are ${record.on?.days ?? 0} days\n`
+    `${count(record.trials, "trial")} on these bars${record.world === "bars" ? "" : ` (${record.world})`}; there are ${fixed(record.on?.days ?? 0, 0)} days\n`
   );
 }
 
@@ -137,9 +135,9 @@ function verdict({ verdict: word, on_minus_off: { return_pct: effect } }: Config
       ? "too few days"
       : `${signed(effect.estimate)} points of return, 95 % interval ${signed(effect.low)} to ${signed(effect.high)}`;
   const text = word.startsWith("no") ? `Memory made ${word}` : `Memory ${word}`;
-  return `${paint(text, "bold")}: ${range}\n`;
+  return `${paint(text, "bold")}:\n${range}\n`;
 }
 
 function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
+  return `${fixed(number, 0)} ${what}${number === 1 ? "" : "s"}`;
 }

@@ -13,14 +13,14 @@ export function evidenceTable(
 ): string {
   const rows = Object.entries(providers).map(([name, { trades, sum_r, mean_r, standard_error_r: error }]) => [
     name,
-    String(trades),
+    fixed(trades, 0),
     signed(sum_r, 1),
     signed(mean_r, 3),
     error === null ? "-" : fixed(error, 3),
     judgement(mean_r, error),
     multiplier(multipliers?.[name] ?? null),
   ]);
-  const titles = ["trades", "sum R", "mean R", "+-", "worth a vote", "next"].map((title) => ({ title }));
+  const titles = ["trades", "sum R", "mean R", "±", "worth a vote", "next"].map((title) => ({ title }));
   return table([{ title: "", align: "left" }, ...titles], rows);
 }
 
@@ -34,10 +34,10 @@ function judgement(mean: number | null, error: number | null): string {
 export function regretLine(regret: Regret | null): string {
   if (regret === null) return "";
   const { best_provider: best, best_sum_r: sum, ensemble_sum_r: ensemble, regret_r: lost } = regret;
-  return `Best alone, in hindsight: ${best}, ${signed(sum, 1)} R on these trades; the ensemble ${signed(ensemble, 1)} R, regret ${signed(lost, 1)} R\n`;
+  return `Best alone in hindsight: ${best}, ${signed(sum, 1)} R; the ensemble ${signed(ensemble, 1)} R, regret ${signed(lost, 1)} R\n`;
 }
 
-/** The largest moves of weights, a line each. */
+/** The largest moves of weights, two lines each. */
 export function moveLines(moves: readonly WeightMove[]): string {
   const size = (move: WeightMove): number => changes(move).reduce((sum, { change }) => sum + Math.abs(change), 0);
   return moves
@@ -49,7 +49,7 @@ export function moveLines(moves: readonly WeightMove[]): string {
         .toSorted((a, b) => Math.abs(b.change) - Math.abs(a.change))
         .slice(0, SHOWN_CHANGES)
         .map(({ name, before, after }) => `${name} ${multiplier(before)} -> ${multiplier(after)}`);
-      return `${move.exit_timestamp.slice(0, 16).replace("T", " ")}  ${trades.join(", ")}: ${moved.join(", ")}\n`;
+      return `${move.exit_timestamp.slice(0, 16).replace("T", " ")}  ${trades.join(", ")}\n    ${moved.join(", ")}\n`;
     })
     .join("");
 }

@@ -19,7 +19,7 @@ export function renderLookahead(report: ConfigLookahead): string {
   const about =
     `${paint("Look-ahead", "bold")}  ${report.period.replace("/", " to ")}, ${report.assets.join(" ")}, ` +
     `${report.data === "synthetic" ? "synthetic bars" : "bars"}, memory ${report.memory_enabled ? "on" : "off"}\n`;
-  const run = `The run: ${fixed(decisions, 0)} decisions, ${outcomes} outcomes, ${carried} carried in`;
+  const run = `The run: ${fixed(decisions, 0)} decisions, ${fixed(outcomes, 0)} outcomes, ${fixed(carried, 0)} carried in`;
   if (!report.repeatable) {
     return [
       about,
@@ -35,7 +35,7 @@ export function renderLookahead(report: ConfigLookahead): string {
     fixed(check.decisions, 0),
     fixed(check.outcomes, 0),
     fixed(check.marks, 0),
-    check.leaks === 0 ? "the same" : paint(`${check.leaks} CHANGED`, "red"),
+    check.leaks === 0 ? "the same" : paint(`${fixed(check.leaks, 0)} CHANGED`, "red"),
     fixed(check.later_decisions_changed, 0),
   ]);
   const leaks = checks.flatMap(({ at, first_leak: leak }) =>
@@ -55,7 +55,7 @@ export function renderLookahead(report: ConfigLookahead): string {
       rows,
     ),
     ...leaks,
-    ...(early === 0 ? [] : [`${early} trades were entered before their decision was made`]),
+    ...(early === 0 ? [] : [`${fixed(early, 0)} trades were entered before their decision was made`]),
     isClean(report)
       ? `Nothing from before a date changed: no look-ahead in ${checks.length} futures`
       : paint("The run knows the future", "red"),

@@ -5,13 +5,12 @@ import { evidenceTable, moveLines, regretLine } from "./_learned-report.ts";
 import type { ForecastScores } from "../lib/stats/scores.ts";
 import {
   bytes,
+  fitChunks,
   fixed,
   multiplier,
   paint,
   pct,
   scoreLine,
-  SHOWN_CHUNKS,
-  shownChunks,
   shownPath,
   signed,
   signedPct,
@@ -26,13 +25,13 @@ export function renderReport(report: MemoryReport): string {
     return `${counts(report)}\nNothing is remembered yet: bun scripts/run-chunks.ts remembers what it trades\n`;
   }
   return [
-    counts(report) + shownChunks(report.chunks.length),
+    counts(report),
     section(
-      "Providers: win rate of the trades they voted for +- its standard error, trades",
+      "Providers: win rate of the trades they voted for ± its error, trades",
       breakdowns(report.providers, report.chunks),
     ),
-    section("Regimes: win rate +- its standard error, trades", breakdowns(report.regimes, report.chunks)),
-    section("Assets: win rate +- its standard error, trades", breakdowns(report.assets, report.chunks)),
+    section("Regimes: win rate ± its error, trades", breakdowns(report.regimes, report.chunks)),
+    section("Assets: win rate ± its error, trades", breakdowns(report.assets, report.chunks)),
     section("What was learned: a vote for a trade earns its R, one against it the opposite", learned(report)),
     section("Confidence: what the ensemble said, and how often its trades gained before costs", confidence(report)),
   ].join("\n");
@@ -43,29 +42,32 @@ function counts(report: MemoryReport): string {
   const onBars =
     report.market === "synthetic"
       ? "synthetic bars, which say nothing about a real market"
-      : `real bars${outcomes.synthetic === 0 ? "" : `; ${outcomes.synthetic} outcomes on synthetic bars are not shown`}`;
+      : `real bars${outcomes.synthetic === 0 ? "" : `; ${fixed(outcomes.synthetic, 0)} outcomes on synthetic bars are not shown`}`;
   const lines = [
     ["Memory", shownPath(report.memory_dir)],
-    ["Outcomes", `${outcomes.count} (${bytes(outcomes.bytes)}), ${outcomes.imported} of them imported and unverified`],
-    ["Trades", `${report.distinct_trades} distinct on ${onBars}`],
+    [
+      "Outcomes",
+      `${fixed(outcomes.count, 0)} (${bytes(outcomes.bytes)}), ${fixed(outcomes.imported, 0)} of them imported and unverified`,
+    ],
+    ["Trades", `${fixed(report.distinct_trades, 0)} distinct on ${onBars}`],
     [
       "Vectors",
       vectors.dim === null
         ? "none"
-        : `${vectors.rows} x ${vectors.dim} by ${vectors.embedder} (${bytes(vectors.bytes)}), ${vectors.behind} outcomes behind`,
+        : `${fixed(vectors.rows, 0)} x ${vectors.dim} by ${vectors.embedder} (${bytes(vectors.bytes)}), ${fixed(vectors.behind, 0)} outcomes behind`,
     ],
-    ["Snapshots", `${snapshots.count} (${bytes(snapshots.bytes)})`],
-    ["Runs", String(report.runs)],
+    ["Snapshots", `${fixed(snapshots.count, 0)} (${bytes(snapshots.bytes)})`],
+    ["Runs", fixed(report.runs, 0)],
     ...report.forget_marks.map((mark) => ["Forgotten", `${mark.provider} before ${mark.before}`]),
     ...(newest === null
       ? []
       : [
           [
             "Newest",
-            `${newest.decision_id} ${newest.action}, closed ${newest.exit_timestamp}, ${signedPct(newest.pnl_percentage, 2)}, ${signed(newest.result_r)} R`,
+            `${newest.decision_id} ${newest.action}, ${signedPct(newest.pnl_percentage, 2)}, ${signed(newest.result_r)} R, closed ${newest.exit_timestamp.slice(0, 10)}`,
           ],
         ]),
-    ...(report.quarantined === 0 ? [] : [["Quarantine", `${report.quarantined} files`]]),
+    ...(report.quarantined === 0 ? [] : [["Quarantine", `${fixed(report.quarantined, 0)} files`]]),
     ...report.damaged.map(({ problem }) => [paint("Damaged", "red"), problem]),
   ];
   const width = Math.max(...lines.map(([label = ""]) => label.length));
@@ -77,24 +79,26 @@ function section(title: string, body: string): string {
 }
 
 function breakdowns(items: Readonly<Record<string, Breakdown>>, chunks: readonly string[]): string {
-  const columns: Column[] = [
-    { title: "", align: "left" },
-    ...chunks.slice(-SHOWN_CHUNKS).map((title) => ({ title })),
-    ...["trend", "trades", "won", "P&L", "mean R"].map((title) => ({ title })),
-  ];
-  const rows = Object.entries(items).map(([name, item]) => [
-    name,
-    ...item.by_quarter.slice(-SHOWN_CHUNKS).map((cell) => {
-      const error = cell.win_rate_error_pct === null ? "" : ` +-${fixed(cell.win_rate_error_pct, 0)}`;
-      return `${fixed(cell.win_rate, 1)}${error} ${cell.total_trades}`;
-    }),
-    trendArrow(item.trend?.change_pct ?? null, item.trend?.standard_error_pct ?? null),
-    String(item.total_trades),
-    pct(item.win_rate),
-    signed(item.total_pnl),
-    signed(item.mean_result_r, 3),
-  ]);
-  return table(columns, rows);
+  const build = (shown: number): string => {
+    const columns: Column[] = [
+      { title: "", align: "left" },
+      ...[...chunks.slice(-shown), "all, trend", "P&L", "mean R"].map((title) => ({ title })),
+    ];
+    const rows = Object.entries(items).map(([name, item]) => [
+      name,
+      ...item.by_quarter.slice(-shown).map(winRate),
+      `${winRate(item)} ${trendArrow(item.trend?.change_pct ?? null, item.trend?.standard_error_pct ?? null)}`,
+      signed(item.total_pnl),
+      signed(item.mean_result_r, 3),
+    ]);
+    return table(columns, rows);
+  };
+  return fitChunks(build, { count: chunks.length });
+}
+
+function winRate(of: Pick<Breakdown, "win_rate" | "win_rate_error_pct" | "total_trades">): string {
+  const error = of.win_rate_error_pct === null ? "" : `±${fixed(of.win_rate_error_pct, 0)}`;
+  return `${fixed(of.win_rate, 0)}${error} ${fixed(of.total_trades, 0)}`;
 }
 
 function learned({ evidence, regret, weights }: MemoryReport): string {
@@ -102,13 +106,16 @@ function learned({ evidence, regret, weights }: MemoryReport): string {
   const head = evidenceTable(evidence, chunks.at(-1)?.multipliers_at_end) + regretLine(regret);
   if (weights === null) return head;
   const names = Object.keys(chunks.at(-1)?.multipliers_at_end ?? {});
-  const shown = chunks.slice(-SHOWN_CHUNKS);
-  const byChunk = table(
-    [{ title: "at the end of", align: "left" }, ...shown.map(({ quarter }) => ({ title: quarter }))],
-    names.map((name) => [name, ...shown.map(({ multipliers_at_end: at }) => multiplier(at[name] ?? null))]),
-  );
+  const build = (count: number): string => {
+    const shown = chunks.slice(-count);
+    return table(
+      [{ title: "at the end of", align: "left" }, ...shown.map(({ quarter }) => ({ title: quarter }))],
+      names.map((name) => [name, ...shown.map(({ multipliers_at_end: at }) => multiplier(at[name] ?? null))]),
+    );
+  };
+  const byChunk = fitChunks(build, { count: chunks.length });
   const moves = moveLines(chunks.flatMap(({ weight_moves: own }) => own));
-  return `${head}\nWeights of run ${weights.run_id.slice(0, 12)}, which made the newest trade, and what moved them most:\n${byChunk}${moves}`;
+  return `${head}\nWeights of run ${weights.run_id.slice(0, 12)}, which made the newest trade, and what moved them:\n${byChunk}${moves}`;
 }
 
 function confidence({ confidence: scores }: MemoryReport): string {
@@ -124,7 +131,7 @@ function reliability(scores: ForecastScores): string {
     scores.bins.map((bin) => [
       `${bin.from} to ${bin.to}`,
       fixed(bin.mean_confidence, 1),
-      String(bin.trades),
+      fixed(bin.trades, 0),
       pct(bin.win_rate),
     ]),
   );

@@ -12,15 +12,14 @@ export function renderRecall(answer: Recollection, question: RecallQuestion): st
   const limits = [
     asset === undefined ? "" : `of the asset ${asset}`,
     regime === undefined ? "" : `in the regime ${regime}`,
-    asOfMs === undefined ? "" : `closed before ${new Date(asOfMs).toISOString()}`,
+    asOfMs === undefined ? "" : `closed before ${new Date(asOfMs).toISOString().replace(".000Z", "Z")}`,
   ].filter((limit) => limit !== "");
   const about = [`on ${market}`, ...limits].join(", ");
   if (answer.searched === 0) return `Nothing is remembered ${about}\n`;
 
   const rows = answer.similar.map((trade) => [
     fixed(trade.similarity, 3),
-    trade.exit_timestamp.slice(0, 16).replace("T", " "),
-    trade.asset,
+    trade.exit_timestamp.slice(0, 10),
     trade.regime,
     trade.action,
     signed(trade.result_r),
@@ -28,11 +27,10 @@ export function renderRecall(answer: Recollection, question: RecallQuestion): st
     trade.decision_id,
   ]);
   const columns = [
-    { title: "Similarity" },
-    { title: "Closed (UTC)", align: "left" },
-    { title: "Asset", align: "left" },
+    { title: "Alike" },
+    { title: "Closed", align: "left" },
     { title: "Regime", align: "left" },
-    { title: "Action", align: "left" },
+    { title: "Side", align: "left" },
     { title: "R" },
     { title: "P&L" },
     { title: "Decision", align: "left" },
@@ -41,8 +39,8 @@ export function renderRecall(answer: Recollection, question: RecallQuestion): st
   const meanR = results.length === 0 ? null : results.reduce((sum, r) => sum + r, 0) / results.length;
   const won = answer.similar.filter((trade) => trade.won).length;
   return [
-    `"${sentence}": the nearest of ${fixed(answer.searched, 0)} trades ${about}\n\n`,
+    `"${sentence}":\nthe nearest of ${fixed(answer.searched, 0)} trades ${about}\n\n`,
     table(columns, rows),
-    `\n${won} of ${answer.similar.length} won, mean ${signed(meanR)} R\n`,
+    `\n${fixed(won, 0)} of ${fixed(answer.similar.length, 0)} won, mean ${signed(meanR)} R\n`,
   ].join("");
 }

@@ -10,8 +10,11 @@ export interface Column {
   readonly align?: "left" | "right";
 }
 
-/** Chunks that a table has columns for: more do not fit a terminal. */
-export const SHOWN_CHUNKS = 6;
+/** Chunks that a table has columns for at most. */
+const SHOWN_CHUNKS = 6;
+
+/** Columns of a line where no terminal says how many. */
+const PIPE_COLUMNS = 100;
 
 const COLORS = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
 
@@ -26,11 +29,28 @@ export function isTerminal(fd: 1 | 2): boolean {
   return (fd === 1 ? process.stdout : process.stderr).isTTY;
 }
 
-/** Colours `text` where `fd` is a terminal and the environment does not say NO_COLOR (https://no-color.org). */
-export function paint(text: string, color: keyof typeof COLORS, fd: 1 | 2 = 1): string {
-  const off = (process.env["NO_COLOR"] ?? "") !== "" || process.env["TERM"] === "dumb" || !isTerminal(fd);
-  return off ? text : `\u001B[${COLORS[color]}m${text}\u001B[0m`;
+/** Colours `text` where stdout is a terminal and the environment does not say NO_COLOR (https://no-color.org). */
+export function paint(text: string, color: keyof typeof COLORS): string {
+  return hasColors() ? `\u001B[${COLORS[color]}m${text}\u001B[0m` : text;
 }
+
+function hasColors(): boolean {
+  return (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb" && isTerminal(1);
+}
+
+/**
+ * Returns text for a person, without what would make a terminal do or show something else: names, reasons and messages may come
+ * from a model, a program or a file. Controls but for tab and newline, and those of the direction of writing (Unicode TR 9), become
+ * U+FFFD. Text for stdout keeps the colours of `paint()`.
+ */
+export function harmless(text: string, fd: 1 | 2 = 1): string {
+  return text.replaceAll(fd === 1 && hasColors() ? UNPAINTED_CONTROLS : CONTROLS, "\uFFFD");
+}
+
+/* oxlint-disable no-control-regex -- these are what is looked for */
+const CONTROLS = /[\0-\x08\x0B-\x1F\x7F-\x9F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
+const UNPAINTED_CONTROLS = new RegExp(`(?!\u001B\\[(?:0|1|2|31|32|33)m)${CONTROLS.source}`, "g");
+/* oxlint-enable no-control-regex */
 
 /**
  * Lays out a table: a header, a rule, and rows, two spaces between columns, no space at the ends of lines.
@@ -101,8 +121,8 @@ export function multiplier(value: number | null): string {
 /** Brier score, log loss and calibration error on a line; what the Brier score is measured against says whether it is good. */
 export function scoreLine(scores: ForecastScores | null): string {
   if (scores === null) return "too few trades to score: fewer than 30 say nothing";
-  const constant = `${fixed(scores.brier_of_win_rate, 3)} for always saying ${pct(scores.win_rate)}`;
-  return `Brier ${fixed(scores.brier, 3)} (${constant}), log loss ${fixed(scores.log_loss, 3)}, ECE ${fixed(scores.ece, 3)}, ${scores.trades} trades`;
+  const constant = `always ${pct(scores.win_rate)}: ${fixed(scores.brier_of_win_rate, 3)}`;
+  return `Brier ${fixed(scores.brier, 3)} (${constant}), log loss ${fixed(scores.log_loss, 3)}, ECE ${fixed(scores.ece, 3)}`;
 }
 
 /** A size, such as `3.2 kB`, in powers of 1,000. */
@@ -129,9 +149,18 @@ export function shownPath(path: string): string {
   return inside.startsWith("..") || isAbsolute(inside) ? path : inside || ".";
 }
 
-/** Says that tables show the last chunks only, where there are more. */
-export function shownChunks(count: number): string {
-  return count > SHOWN_CHUNKS ? `\nBelow, the last ${SHOWN_CHUNKS} of ${count} chunks; --json has them all\n` : "";
+/**
+ * A table of the last chunks that there is room for, and a line that says so where there are more.
+ *
+ * @param build Makes the table of the last so many chunks, at least one.
+ * @param options `width`: columns of a line. @default the terminal's, 100 in a pipe
+ */
+export function fitChunks(build: (shown: number) => string, options: { count: number; width?: number }): string {
+  const { count, width = isTerminal(1) ? process.stdout.columns || 80 : PIPE_COLUMNS } = options;
+  let shown = Math.max(1, Math.min(count, SHOWN_CHUNKS));
+  let text = build(shown);
+  while (shown > 1 && text.split("\n").some((line) => length(line) > width)) text = build(--shown);
+  return shown < count ? `${text}The last ${shown} of ${count} chunks; --json has them all\n` : text;
 }
 
 /** `↑` or `↓` for a change that is larger than its standard error; `~` for one that may be chance or is unknown. */

@@ -8,6 +8,7 @@ import { renderAsked } from "./_asked-report.ts";
 import { evidenceTable, moveLines, regretLine } from "./_learned-report.ts";
 import {
   duration,
+  fitChunks,
   fixed,
   money,
   multiplier,
@@ -15,8 +16,6 @@ import {
   pct,
   progressLine,
   scoreLine,
-  SHOWN_CHUNKS,
-  shownChunks,
   shownPath,
   signed,
   signedPct,
@@ -60,7 +59,7 @@ export function runProgress(): {
         const date = new Date(progress.simulatedMs).toISOString().slice(0, 10);
         shown =
           `${progress.chunk}  ${date}  ${fixed(100 * progress.share, 0)}%  equity ${money(progress.equity)}  ` +
-          `${progress.trades} trades  ${fixed(rate, 0)} ticks/s  ${left} left`;
+          `${fixed(progress.trades, 0)} trades  ${fixed(rate, 0)} ticks/s  ${left} left`;
         return counts === undefined ? shown : `${shown}  ${renderAsked(counts)}`;
       });
     },
@@ -72,11 +71,8 @@ export function renderSummary(outcome: RunOutcome): string {
   const { summary } = outcome;
   const sections = [
     headline(outcome),
-    section("Chunks", quarters(summary) + shownChunks(summary.quarterly_breakdown.length)),
-    section(
-      "Providers by chunk: win rate of the trades they voted for, and multiplier at the chunk's end",
-      providers(summary),
-    ),
+    section("Chunks", quarters(summary)),
+    section("Providers by chunk: win rate of the trades they voted for, multiplier at its end", providers(summary)),
     section("Regimes by chunk: win rate, trades", breakdowns(summary.regimes, summary)),
     section("Assets by chunk: win rate, trades, Sharpe", assets(summary)),
     section("Carried over", carriedOver(summary)),
@@ -95,18 +91,19 @@ function headline({ summary: s, chunksRun }: RunOutcome): string {
         : "run whole";
   const gaps = Object.entries(s.bar_gaps)
     .filter(([, count]) => count > 0)
-    .map(([asset, count]) => `${asset} ${count}`);
-  const skipped = `${s.skipped.max_positions} max_positions, ${s.skipped.correlation} correlation, ${s.skipped.size} size`;
+    .map(([asset, count]) => `${asset} ${fixed(count, 0)}`);
+  const reasons = Object.entries(s.skipped).filter(([, count]) => count > 0);
+  const skipped = reasons.map(([reason, count]) => `${fixed(count, 0)} for ${reason}`).join(", ");
   return [
-    `${paint(`Run ${s.run_id.slice(0, 12)}`, "bold")}  ${s.period.replace("/", " to ")}, ${s.assets.join(" ")}, ` +
-      `${s.data === "synthetic" ? paint("synthetic bars", "yellow") : "bars"}, memory ${s.memory_enabled ? "on" : "off"} (${state})`,
+    `${paint(`Run ${s.run_id.slice(0, 12)}`, "bold")}  ${s.period.replace("/", " to ")} (${state})`,
     "",
+    `  Assets     ${s.assets.join(" ")}, ${s.data === "synthetic" ? paint("synthetic bars", "yellow") : "bars"}, memory ${s.memory_enabled ? "on" : "off"}`,
     `  Balance    ${money(s.initial_balance)} -> ${money(s.final_balance)} (${signedPct(s.total_return_pct, 2)})`,
     `  Sharpe     ${fixed(s.annualized_sharpe)}, Sortino ${fixed(s.annualized_sortino)}, max drawdown ${pct(s.max_drawdown_pct, 2)}`,
-    `  Trades     ${s.total_trades}, ${s.total_winning_trades} won (${pct(s.overall_win_rate)}), mean ${signed(s.mean_result_r, 3)} R, profit factor ${fixed(s.profit_factor)}`,
+    `  Trades     ${fixed(s.total_trades, 0)}, ${fixed(s.total_winning_trades, 0)} won (${pct(s.overall_win_rate)}), mean ${signed(s.mean_result_r, 3)} R, profit factor ${fixed(s.profit_factor)}`,
     ...(s.memory_enabled ? [`  As voted   ${scoreLine(s.confidence.before_calibration)}`] : []),
     `  Confidence ${scoreLine(s.confidence.after_calibration)}`,
-    `  Decisions  ${s.decisions}; not opened: ${skipped}; not filled: ${s.not_filled}`,
+    `  Decisions  ${fixed(s.decisions, 0)}; not opened: ${skipped || "0"}; not filled: ${fixed(s.not_filled, 0)}`,
     `  Exposure   ${pct(s.exposure_pct)} of the time; turnover ${fixed(s.turnover, 1)}x${gaps.length === 0 ? "" : `; gaps in bars: ${gaps.join(", ")}`}`,
     "",
   ].join("\n");
@@ -118,15 +115,14 @@ function section(title: string, body: string): string {
 
 function quarters({ quarterly_breakdown: chunks }: Summary): string {
   return table(
-    [NAME, ...titles("start", "end", "return", "Sharpe", "max drawdown", "trades", "won", "P&L")],
+    [NAME, ...titles("balance", "return", "Sharpe", "drawdown", "trades", "won", "P&L")],
     chunks.map((q) => [
       q.quarter,
-      money(q.initial_balance),
       money(q.final_value),
       signedPct(q.return_pct, 2),
       fixed(q.sharpe_ratio),
       pct(q.max_drawdown_pct, 2),
-      String(q.total_trades),
+      fixed(q.total_trades, 0),
       pct(q.win_rate),
       signed(q.total_pnl),
     ]),
@@ -134,55 +130,69 @@ function quarters({ quarterly_breakdown: chunks }: Summary): string {
 }
 
 function providers(summary: Summary): string {
-  const rows = Object.entries(summary.providers).map(([name, provider]) => [
-    name,
-    ...last(provider.by_quarter).map((cell) => {
-      const chunk = summary.quarterly_breakdown.find(({ quarter }) => quarter === cell.quarter);
-      const weight = chunk?.provider_multipliers[name] ?? null;
-      return `${pct(cell.win_rate)} ${multiplier(weight)}`;
-    }),
-    trend(provider),
-    String(provider.total_trades),
-    pct(provider.win_rate),
-    signed(provider.mean_result_r, 3),
-    String(provider.abstentions),
-  ]);
-  return table([NAME, ...chunkTitles(summary), ...titles("trend", "trades", "won", "mean R", "abstained")], rows);
+  const { quarterly_breakdown: chunks, providers: all } = summary;
+  const rows = Object.entries(all).map(([name, item]) => {
+    const cells = item.by_quarter.map(({ quarter, win_rate }) => {
+      const chunk = chunks.find((each) => each.quarter === quarter);
+      return `${pct(win_rate, 0)} ${multiplier(chunk?.provider_multipliers[name] ?? null)}`;
+    });
+    return { name, cells, item, last: fixed(item.abstentions, 0) };
+  });
+  return byChunk(summary, { rows, last: "abstained" });
 }
 
 function breakdowns(items: Readonly<Record<string, Breakdown>>, summary: Summary): string {
-  const rows = Object.entries(items).map(([name, item]) => [
-    name,
-    ...last(item.by_quarter).map((cell) => `${pct(cell.win_rate)} ${cell.total_trades}`),
-    trend(item),
-    String(item.total_trades),
-    pct(item.win_rate),
-    signed(item.mean_result_r, 3),
-  ]);
-  return table([NAME, ...chunkTitles(summary), ...titles("trend", "trades", "won", "mean R")], rows);
+  const rows = Object.entries(items).map(([name, item]) => {
+    return { name, cells: item.by_quarter.map(winRate), item, last: signed(item.mean_result_r, 3) };
+  });
+  return byChunk(summary, { rows, last: "mean R" });
 }
 
 function assets(summary: Summary): string {
-  const rows = Object.entries(summary.assets_breakdown).map(([name, asset]) => [
-    name,
-    ...last(asset.by_quarter).map((cell) => `${pct(cell.win_rate)} ${cell.total_trades} ${fixed(cell.sharpe_ratio)}`),
-    trend(asset),
-    String(asset.total_trades),
-    pct(asset.win_rate),
-    signed(asset.total_pnl),
-  ]);
-  return table([NAME, ...chunkTitles(summary), ...titles("trend", "trades", "won", "P&L")], rows);
+  const rows = Object.entries(summary.assets_breakdown).map(([name, item]) => {
+    const cells = item.by_quarter.map((cell) => `${winRate(cell)} ${fixed(cell.sharpe_ratio, 1)}`);
+    return { name, cells, item, last: signed(item.total_pnl) };
+  });
+  return byChunk(summary, { rows, last: "P&L" });
+}
+
+/** A row an item: a cell a chunk, all chunks together, and a last column. */
+function byChunk(
+  { quarterly_breakdown: chunks }: Summary,
+  { rows, last }: { rows: readonly { name: string; cells: string[]; item: Breakdown; last: string }[]; last: string },
+): string {
+  const build = (shown: number): string => {
+    const names = chunks.slice(-shown).map(({ quarter }) => quarter);
+    return table(
+      [NAME, ...titles(...names, "all, trend", last)],
+      rows.map((row) => [row.name, ...row.cells.slice(-shown), `${winRate(row.item)} ${trend(row.item)}`, row.last]),
+    );
+  };
+  return fitChunks(build, { count: chunks.length });
+}
+
+/** Of so few trades no decimal of the rate means anything. */
+function winRate({ win_rate, total_trades }: Pick<Breakdown, "win_rate" | "total_trades">): string {
+  return `${pct(win_rate, 0)} ${fixed(total_trades, 0)}`;
 }
 
 function carriedOver({ quarterly_breakdown: chunks, memory_enabled: enabled }: Summary): string {
   if (!enabled) return "  Nothing: memory is off, and every provider has an equal say\n";
-  const lines = last(chunks).map((q) => {
-    const multipliers = Object.entries(q.provider_multipliers_at_start).map(
-      ([name, value]) => `${name} ${multiplier(value)}`,
+  const names = Object.keys(chunks[0]?.provider_multipliers_at_start ?? {});
+  const build = (shown: number): string => {
+    const last = chunks.slice(-shown);
+    return table(
+      [{ title: "at the start of", align: "left" }, ...titles(...last.map(({ quarter }) => quarter))],
+      [
+        ["outcomes", ...last.map(({ remembered_at_start: count }) => fixed(count, 0))],
+        ...names.map((name) => [
+          name,
+          ...last.map(({ provider_multipliers_at_start: at }) => multiplier(at[name] ?? null)),
+        ]),
+      ],
     );
-    return `  ${q.quarter} starts with ${q.remembered_at_start} outcomes; ${multipliers.join(", ")}\n`;
-  });
-  return lines.join("");
+  };
+  return fitChunks(build, { count: chunks.length });
 }
 
 function learned(summary: Summary): string {
@@ -207,7 +217,7 @@ function files({ summary, memoryDir }: RunOutcome): string {
   } = summary.memory_persistence;
   const shown = shownPath(memoryDir);
   return [
-    `  ${shown}  ${outcomes} outcomes, ${vectors} vectors, ${snapshots} snapshots of this run; ${carried} outcomes carried in`,
+    `  ${shown}  ${fixed(outcomes, 0)} outcomes, ${fixed(vectors, 0)} vectors, ${fixed(snapshots, 0)} snapshots; ${fixed(carried, 0)} carried in`,
     `  ${shown}/runs/${summary.run_id}`,
     "",
   ].join("\n");
@@ -218,14 +228,6 @@ function trend({ trend: change }: Breakdown): string {
   return trendArrow(change?.change_pct ?? null, change?.standard_error_pct ?? null);
 }
 
-function last<Item>(chunks: readonly Item[]): readonly Item[] {
-  return chunks.slice(-SHOWN_CHUNKS);
-}
-
 function titles(...names: readonly string[]): Column[] {
   return names.map((title) => ({ title }));
-}
-
-function chunkTitles(summary: Summary): Column[] {
-  return titles(...last(summary.quarterly_breakdown).map((q) => q.quarter));
 }

@@ -8,7 +8,16 @@
 import type { Config } from "../lib/config.ts";
 import { CarryoverError } from "../lib/errors.ts";
 import { readMemoryReport } from "../lib/host/memory-report.ts";
-import { locateMemory, locateMemoryDir, parseFlags, runScript, SHARED_FLAGS, writeJson, writeOut } from "./_cli.ts";
+import {
+  locateMemory,
+  locateMemoryDir,
+  parseFlags,
+  runScript,
+  SHARED_FLAGS,
+  writeJson,
+  writeOut,
+  writeRaw,
+} from "./_cli.ts";
 import { renderReport } from "./_memory-report.ts";
 import { isTerminal } from "./_render.ts";
 
@@ -44,7 +53,10 @@ await runScript(async ({ argv, signal }) => {
   for (;;) {
     const report = await readMemoryReport(memoryDir);
     if (flags.json) await writeJson(report);
-    else await writeOut(`${flags.watch !== undefined && isTerminal(1) ? CLEAR_SCREEN : ""}${renderReport(report)}`);
+    else {
+      if (flags.watch !== undefined && isTerminal(1)) await writeRaw(CLEAR_SCREEN);
+      await writeOut(renderReport(report));
+    }
     if (flags.watch === undefined) return report.damaged.length > 0 ? DAMAGED : 0;
 
     const seconds = flags.watch === true ? 2 : flags.watch;

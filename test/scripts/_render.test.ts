@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import {
   duration,
+  fitChunks,
   fixed,
+  harmless,
   money,
   multiplier,
   pct,
@@ -30,6 +32,49 @@ describe("table()", () => {
   test("counts what is seen, not what it takes to colour it", () => {
     const text = table([{ title: "a" }, { title: "b" }], [["\u001B[31m-1\u001B[0m", "↑2"]]);
     expect(text).toBe(" a   b\n--  --\n\u001B[31m-1\u001B[0m  ↑2\n");
+  });
+});
+
+describe("harmless()", () => {
+  test("takes what a terminal would obey out of text, and leaves words, tabs and lines", () => {
+    const hostile =
+      "safe \u202Etxt.exe\u202C \u2066a\u2069 \u001B]0;title\u0007 \u001B[2J \u009B2J \rover\0 \u061C\u200F\u007F";
+    const shown = harmless(hostile);
+    expect(shown).toBe(
+      "safe \uFFFDtxt.exe\uFFFD \uFFFDa\uFFFD \uFFFD]0;title\uFFFD \uFFFD[2J \uFFFD2J \uFFFDover\uFFFD \uFFFD\uFFFD\uFFFD",
+    );
+    const plain = "Größe 大小 ✓ ↑ ± \u{1F469}\u200D\u{1F680}\ta\nb";
+    expect(harmless(plain)).toBe(plain);
+  });
+
+  test("takes colours out where there are none", () => {
+    expect([harmless("\u001B[31ma\u001B[0m"), harmless("\u001B[31ma", 2)]).toEqual([
+      "\uFFFD[31ma\uFFFD[0m",
+      "\uFFFD[31ma",
+    ]);
+  });
+
+  test.skipIf(Bun.which("script") === null)(
+    "leaves the colours of paint() on a terminal, and nothing else",
+    async () => {
+      const code = 'process.stdout.write(harmless(paint("a", "red") + "\\u001B[8mb\\u001B[2Jc"));';
+      expect(await onPty(code)).toBe("\u001B[31ma\u001B[0m\uFFFD[8mb\uFFFD[2Jc");
+    },
+  );
+});
+
+describe("fitChunks()", () => {
+  const build = (shown: number): string => `${"12345 ".repeat(shown).trimEnd()}\nrow\n`;
+
+  test("shows the chunks that a line has room for, six at most, and says how many there are", () => {
+    expect(fitChunks(build, { count: 4, width: 23 })).toBe(build(4));
+    expect(fitChunks(build, { count: 4, width: 22 })).toBe(`${build(3)}The last 3 of 4 chunks; --json has them all\n`);
+    expect(fitChunks(build, { count: 9, width: 99 })).toBe(`${build(6)}The last 6 of 9 chunks; --json has them all\n`);
+  });
+
+  test("shows one where there is room for none, and a table without chunks whole", () => {
+    expect(fitChunks(build, { count: 4, width: 1 })).toStartWith("12345\nrow\n");
+    expect(fitChunks(() => "a long line\n", { count: 1, width: 1 })).toBe("a long line\n");
   });
 });
 
@@ -123,7 +168,7 @@ describe("progressLine()", () => {
 /** Runs code with a real terminal on stdout and stderr, by util-linux's `script`. */
 async function onPty(code: string, env: Record<string, string> = {}): Promise<string> {
   const module = JSON.stringify(`${import.meta.dir}/../../scripts/_render.ts`);
-  const source = `import { paint, progressLine } from ${module};${code}`;
+  const source = `import { harmless, paint, progressLine } from ${module};${code}`;
   const child = Bun.spawn(["script", "-qec", `"${process.execPath}" -e '${source}'`, "/dev/null"], {
     env: { ...process.env, TERM: "xterm", NO_COLOR: "", ...env },
     stdin: "ignore",

@@ -164,11 +164,9 @@ describe("backup", () => {
     expect([code, stderr]).toEqual([0, ""]);
     const size = String.raw`\d\.\d kB`;
     const lines = stdout.split("\n");
-    expect(lines[0]).toMatch(/^ID +Created \(UTC\) +Age +Label +Outcomes +Files +Size +New$/);
-    expect(lines[2]).toMatch(new RegExp(String.raw`^${FIRST}  2021-04-01 06:00:00  [\d,]+d +3 +3  ${size}  ${size}$`));
-    expect(lines[3]).toMatch(
-      new RegExp(String.raw`^${SECOND}  2021-04-02 06:00:00  [\d,]+d  before the switch +3 +4  ${size} +56 B$`),
-    );
+    expect(lines[0]).toMatch(/^ID +Age +Label +Outcomes +Files +Size +New$/);
+    expect(lines[2]).toMatch(new RegExp(String.raw`^${FIRST}  [\d,]+d +3 +3  ${size}  ${size}$`));
+    expect(lines[3]).toMatch(new RegExp(String.raw`^${SECOND}  [\d,]+d  before the switch +3 +4  ${size} +56 B$`));
     expect(lines.slice(4)).toEqual([""]);
 
     const none = await fixture({ backups: false });

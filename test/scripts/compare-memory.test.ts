@@ -65,7 +65,7 @@ describe("compare-memory", () => {
     const { code, stdout } = await runScript("compare-memory.ts", args);
     expect(code).toBe(0);
     expect(stdout).toContain("2 synthetic worlds");
-    expect(stdout).toMatch(/^Memory (?:helped|hurt|made no difference that this much data can show): /m);
+    expect(stdout).toMatch(/^Memory (?:helped|hurt|made no difference that this much data can show):$/m);
     expect(existsSync(join(folder, "memory.json"))).toBe(false);
   });
 

@@ -102,6 +102,44 @@ describe("memory-stats", () => {
     expect(readdirSync(folder)).toContain(first);
   });
 
+  test("lets no name from a file do anything to the terminal, and keeps it in JSON", async () => {
+    const folder = join(work, "hostile");
+    mkdirSync(folder);
+    const imported = {
+      decision_id: "one",
+      asset_pair: "BTCUSD",
+      action: "BUY",
+      entry_timestamp: "2021-01-04T12:00:00Z",
+      exit_timestamp: "2021-01-05T12:00:00Z",
+      realized_pnl: 1,
+      pnl_percentage: 1,
+      ai_provider: "\u202Elive\u001B[2J\u001B]0;owned\u0007",
+      market_regime: "\u2067CALM\rWILD",
+    };
+    writeFileSync(join(folder, "outcome_one.json"), JSON.stringify(imported));
+    const { code, stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("\n\uFFFDlive\uFFFD[2J\uFFFD]0;owned\uFFFD  ");
+    expect(stdout).toContain("\n\uFFFDCALM\uFFFDWILD  ");
+    expect(stdout.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u202E\u2067]/u);
+    const { providers } = reportOf((await runScript("memory-stats.ts", ["--memory-dir", folder, "--json"])).stdout);
+    expect(Object.keys(providers)).toEqual([imported.ai_provider]);
+  });
+
+  test.skipIf(Bun.which("script") === null)("fits a terminal of 80 columns", async () => {
+    const folder = await makeMemory("narrow", 40);
+    const command = `stty cols 80; "${process.execPath}" scripts/memory-stats.ts --memory-dir "${folder}"`;
+    const child = Bun.spawn(["script", "-qec", command, "/dev/null"], {
+      cwd: PROJECT_DIR,
+      env: { ...process.env, NO_COLOR: "1" },
+      stdin: "ignore",
+      stdout: "pipe",
+    });
+    const lines = (await new Response(child.stdout).text()).split("\r\n");
+    expect(lines.some((line) => line.includes("all, trend"))).toBeTrue();
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+  });
+
   test("exits with 3 where there is no folder, and makes none", async () => {
     const folder = join(work, "nowhere");
     const { code, stderr } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
@@ -173,7 +211,7 @@ describe("memory-stats", () => {
     expect(JSON.parse(repaired.stdout)).toMatchObject({ moved: [{ name, to: `quarantine/${name}` }], left: [] });
     expect(await run("--check")).toMatchObject({
       code: 0,
-      stdout: `Read ${folder}: 4 outcomes, 0 forget marks, 0 snapshots, 0 runs with 0 chunks, 4 vectors\nIn quarantine: 1 file\nEverything is as it was written\n`,
+      stdout: `Read ${folder}: 4 outcomes, 0 snapshots, 0 runs with 0 chunks, 4 vectors\nIn quarantine: 1 file\nEverything is as it was written\n`,
     });
     expect((await run("--repair")).stdout).toEndWith("There was nothing to repair\n");
   });

@@ -124,8 +124,10 @@ describe("a run of two months", () => {
     const { stdout } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory], {
       env: { NO_COLOR: "1" },
     });
-    expect(stdout).toContain("synthetic bars, memory on (finished before; nothing was run)");
-    expect(stdout).toMatch(/2024-02 starts with \d+ outcomes; trend \d\.\d\dx, reversion \d\.\d\dx/);
+    expect(stdout).toContain("2024-01-01 to 2024-03-01 (finished before; nothing was run)");
+    expect(stdout).toContain("synthetic bars, memory on\n");
+    expect(stdout).toMatch(/at the start of +2024-01 +2024-02\n.*\noutcomes +0 +\d\d+\ntrend +1\.00x +\d\.\d\dx\n/);
+    expect(stdout.split("\n").filter((line) => line.length > 80 && !line.includes(memory))).toEqual([]);
     expect(stdout).not.toContain("\u001B");
   });
 });
