@@ -192,7 +192,11 @@ export async function overrideConfig(config: Config, overrides: ConfigOverrides)
     // The order of the two days is held against the end, which may be the file's.
     const blamed = key === "end" && overrides.end === undefined ? "start" : key;
     const flag = path[0] === "memory" ? "memory-dir" : blamed.replaceAll("_", "-");
-    return `Cannot use --${flag}: ${text}`;
+    // A day that was typed, or is missing beside one, is no key of the file.
+    const typed = text.replaceAll(/\bbacktest\.(start|end)\b/g, (name, day: "start" | "end") =>
+      overrides[day] === undefined && config.backtest[day] !== undefined ? name : `--${day}`,
+    );
+    return `Cannot use --${flag}: ${typed.replace(` for --${flag},`, ",")}`;
   });
   throw new CarryoverError("BAD_USAGE", messages.join("\n"));
 }

@@ -70,6 +70,13 @@ export async function runRequest(
   if (flags.year !== undefined && (flags.year < 1000 || flags.year > 9998)) {
     throw new CarryoverError("BAD_USAGE", `Cannot use --year: found "${flags.year}", expected a year such as 2021`);
   }
+  const assets = flags.assets?.split(",").map((asset) => asset.trim());
+  if (assets?.includes("") === true) {
+    throw new CarryoverError(
+      "BAD_USAGE",
+      `Cannot use --assets: found an empty name in ${JSON.stringify(flags.assets)}, expected names such as BTCUSD,ETHUSD`,
+    );
+  }
   const loaded = await loadConfig({ flag: flags.config });
   const dataDir = flags["data-dir"];
   const memoryDir = flags["memory-dir"];
@@ -77,7 +84,7 @@ export async function runRequest(
     ...(flags.year === undefined
       ? { start: flags.start, end: flags.end }
       : { start: `${flags.year}-01-01`, end: `${flags.year + 1}-01-01` }),
-    assets: flags.assets?.split(",").map((asset) => asset.trim()),
+    assets,
     chunks: flags.chunks,
     seed: flags.seed,
     data_dir: dataDir === undefined ? undefined : resolve(dataDir),

@@ -26,7 +26,11 @@ const COMMAND = {
 With --check, reads every byte and says what is damaged, and what heals by itself; --repair heals it.`,
   usage: "bun scripts/memory-stats.ts [--watch [SECONDS] | --check | --repair] [flags]",
   flags: {
-    watch: { type: "optional-number", value: "SECONDS", help: "show it again and again, every 2 seconds unless told" },
+    watch: {
+      type: "optional-number",
+      value: "SECONDS",
+      help: "show it again and again, every 2 seconds unless told; with --json a line a time",
+    },
     check: { type: "boolean", help: "read everything and compare it with its checksums; writes nothing" },
     repair: { type: "boolean", help: "check, move what is damaged to quarantine, and make caches anew" },
     ...SHARED_FLAGS,

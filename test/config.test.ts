@@ -222,13 +222,25 @@ describe("overrideConfig()", () => {
     [{ assets: ["A", "a"] }, 'Cannot use --assets: found "a" for backtest.assets[1], expected an asset that is not'],
     [{ seed: -1 }, "Cannot use --seed: found -1 for backtest.seed, expected a whole number from 0 to 4294967295"],
     [{ memory_dir: "" }, 'Cannot use --memory-dir: found "" for memory.dir, expected a path'],
-    [{ start: "2023-01-01" }, 'Cannot use --start: found "2022-01-01" for backtest.end, expected a day after'],
-    [{ end: "2021-01-01" }, 'Cannot use --end: found "2021-01-01" for backtest.end, expected a day after'],
+    [{ start: "2023-01-01" }, 'Cannot use --start: found "2022-01-01" for backtest.end, expected a day after --start'],
+    [{ end: "2021-01-01" }, 'Cannot use --end: found "2021-01-01", expected a day after backtest.start, "2021-01-01"'],
+    [
+      { start: "2021-03-01", end: "2021-02-01" },
+      'Cannot use --end: found "2021-02-01", expected a day after --start, "2021-03-01"',
+    ],
+    [{ start: "soon", end: "2021-02-01" }, 'Cannot use --start: found "soon", expected a day such as'],
   ])("names the flag of %j", async (overrides, wanted) => {
     const config = await parse("backtest: { start: 2021-01-01, end: 2022-01-01 }");
     const error: unknown = await overrideConfig(config, overrides).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "BAD_USAGE", message: expect.stringContaining(wanted) });
   });
+});
+
+test("overrideConfig() names the flag that is missing beside another", async () => {
+  const config = await parse("backtest: {}");
+  expect(overrideConfig(config, { start: "2021-01-01" })).rejects.toThrow(
+    'Cannot use --start: found "2021-01-01", expected --end beside it, or neither',
+  );
 });
 
 describe("toSettings()", () => {

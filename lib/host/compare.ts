@@ -93,7 +93,10 @@ async function compareIn(
   const first = await open(withMemory(options, options.config.backtest.seed));
   const isSynthetic = first.job.market === "synthetic";
   if (!isSynthetic && options.seeds !== undefined) {
-    throw new CarryoverError("BAD_USAGE", "Cannot use --seeds: found real bars, of which there is one world");
+    throw new CarryoverError(
+      "BAD_USAGE",
+      "Cannot use --seeds: found real bars, which are one world, expected synthetic ones",
+    );
   }
   const seeds = isSynthetic ? (options.seeds ?? SEEDS) : 1;
   const shuffles = options.shuffles ?? (seeds === 1 ? SHUFFLES : 1);

@@ -28,7 +28,7 @@ export async function checkConfig(
   const period = `${new Date(startMs).toISOString().slice(0, 10)}/${new Date(endMs).toISOString().slice(0, 10)}`;
   for (const date of options.dates) {
     if (date > startMs && date < endMs) continue;
-    const found = `found ${new Date(date).toISOString()}`;
+    const found = `found "${new Date(date).toISOString()}"`;
     throw new CarryoverError(
       "BAD_USAGE",
       `Cannot use --at: ${found}, expected a time inside ${period.replace("/", " to ")}`,

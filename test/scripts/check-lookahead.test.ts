@@ -98,7 +98,7 @@ providers:
   });
 
   test.each([
-    ["2019-01-01", "2019-01-01T00:00:00.000Z"],
+    ["2019-01-01", '"2019-01-01T00:00:00.000Z"'],
     ["soon", '"soon"'],
   ])("refuses --at %s", async (at, named) => {
     const { code, stdout, stderr } = await runScript("check-lookahead.ts", [...PERIOD, "--at", at]);

@@ -185,7 +185,8 @@ describe("what is asked for wrongly", () => {
   const cases: readonly [title: string, args: readonly string[], code: number, message: string][] = [
     ["an unknown flag", ["--yaer", "2021"], 2, "--year"],
     ["a year beside a start", ["--year", "2021", "--start", "2021-01-01"], 2, "found --start or --end beside it"],
-    ["a start without an end", ["--start", "2021-01-01"], 2, "end"],
+    ["a start without an end", ["--start", "2021-01-01"], 2, "expected --end beside it"],
+    ["assets without names", ["--assets", ","], 2, 'Cannot use --assets: found an empty name in ","'],
     ["an end before the start", ["--start", "2021-02-01", "--end", "2021-01-01"], 2, "2021-01-01"],
     ["a chunk that is none", ["--chunks", "fortnight"], 2, "fortnight"],
     ["an asset that would leave the folder", ["--assets", "../x"], 2, "../x"],
