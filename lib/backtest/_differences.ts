@@ -1,7 +1,8 @@
 /** Where two runs differ, line by line. */
 import type { Decision, Outcome } from "../domain.ts";
-import { isRecord } from "../files/json-file.ts";
+import type { Json } from "../files/json-file.ts";
 import type { Rehearsal } from "./rehearsal.ts";
+import { differingFields } from "./run-key.ts";
 
 /** Something from before that the future changed. */
 export interface Leak {
@@ -90,19 +91,9 @@ function leakOf(kind: Leak["kind"], expected: string | undefined, found: string 
     return { kind, timestamp, asset: null, fields: ["equity"] };
   }
   const { timestamp, exit_timestamp: exit, asset, asset_pair: pair } = JSON.parse(line) as Record<string, unknown>;
-  const fields: string[] = [];
-  if (expected === undefined || found === undefined) fields.push(expected === undefined ? "added" : "gone");
-  else fieldsThatDiffer(JSON.parse(expected), JSON.parse(found), "", fields);
+  const fields =
+    expected === undefined || found === undefined
+      ? [expected === undefined ? "added" : "gone"]
+      : differingFields(JSON.parse(expected) as Json, JSON.parse(found) as Json);
   return { kind, timestamp: String(timestamp ?? exit), asset: String(asset ?? pair), fields };
-}
-
-function fieldsThatDiffer(a: unknown, b: unknown, path: string, found: string[]): void {
-  if (JSON.stringify(a) === JSON.stringify(b)) return;
-  if (!isRecord(a) || !isRecord(b)) {
-    found.push(path);
-    return;
-  }
-  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
-    fieldsThatDiffer(a[key], b[key], path === "" ? key : `${path}.${key}`, found);
-  }
 }

@@ -8,7 +8,7 @@ import { planChunks, type Chunk } from "./chunks.ts";
 import type { BacktestJob } from "./run-job.ts";
 import { runBacktest } from "./run.ts";
 import type { RunKey } from "./run-key.ts";
-import { openRunStore, readManifests } from "./run-store.ts";
+import { openRunStore, readManifests, RUNS_FOLDER } from "./run-store.ts";
 import type { Summary } from "./summary.ts";
 
 /** A job that brings no memory and no storage of its own. */
@@ -85,8 +85,8 @@ export async function rehearse(
     const record = await openRunStore(storage, runId).readChunk(name);
     if (record === undefined) throw new RangeError(`Cannot rehearse: found no chunk ${name}, expected it committed`);
     records.push(record);
-    decisions.push(...(await linesOf(storage, `runs/${runId}/${name}.decisions.ndjson`)));
-    marks.push(...(await linesOf(storage, `runs/${runId}/${name}.equity.csv`)).slice(1));
+    decisions.push(...(await linesOf(storage, `${RUNS_FOLDER}/${runId}/${name}.decisions.ndjson`)));
+    marks.push(...(await linesOf(storage, `${RUNS_FOLDER}/${runId}/${name}.equity.csv`)).slice(1));
   }
   return {
     runId,

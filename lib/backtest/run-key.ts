@@ -58,20 +58,16 @@ export function decisionId(runId: string, asset: string, atMs: number): string {
 
 /** The parts in which two keys differ, such as `config.portfolio_memory.learning_rate` or `base`. */
 export function differences(a: RunKey, b: RunKey): readonly string[] {
-  const found: string[] = [];
-  compare(a as unknown as Json, b as unknown as Json, "", found);
-  return found;
+  return differingFields(a as unknown as Json, b as unknown as Json);
 }
 
-function compare(a: Json, b: Json, path: string, found: string[]): void {
-  if (canonical(a) === canonical(b)) return;
-  if (isObject(a) && isObject(b)) {
-    for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
-      compare(a[key] ?? null, b[key] ?? null, path === "" ? key : `${path}.${key}`, found);
-    }
-    return;
-  }
-  found.push(path);
+/** The paths below `path` at which two values differ, such as `situation.atr`; lists are compared whole. */
+export function differingFields(a: Json, b: Json, path = ""): readonly string[] {
+  if (canonical(a) === canonical(b)) return [];
+  if (!isObject(a) || !isObject(b)) return [path];
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) =>
+    differingFields(a[key] ?? null, b[key] ?? null, path === "" ? key : `${path}.${key}`),
+  );
 }
 
 /** JSON with the keys of every map in order of code units. */

@@ -1,3 +1,4 @@
+import { RUNS_FOLDER } from "../backtest/run-store.ts";
 import { memoryStorage } from "../files/memory-storage.ts";
 import type { Storage } from "../files/storage.ts";
 
@@ -7,7 +8,7 @@ const MAX_BYTES = 1 << 30;
 /** Copies what a run reads of a memory folder, so that a trial run can write without leaving a trace. */
 export async function copyInMemory(from: Storage): Promise<Storage> {
   const to = memoryStorage();
-  const runs = (await from.list("runs")).folders.map((run) => `runs/${run}`);
+  const runs = (await from.list(RUNS_FOLDER)).folders.map((run) => `${RUNS_FOLDER}/${run}`);
   for (const folder of [undefined, ...runs]) {
     for (const { name } of (await from.list(folder)).files) {
       const path = folder === undefined ? name : `${folder}/${name}`;
