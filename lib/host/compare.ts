@@ -56,17 +56,21 @@ export interface ConfigComparison extends Comparison {
  */
 export async function compareConfig(options: CompareOptions): Promise<ConfigComparison> {
   const opened: Experiment[] = [];
-  // Each world has a desk of its own, which counts from 0.
+  const hasBudget = options.config.backtest.budget_usd !== undefined;
+  // Each world has a desk of its own, which counts from 0, but for what the comparison cost where there is a budget for it.
   let before = NOTHING_ASKED;
   let asked = NOTHING_ASKED;
+  let id: string | undefined;
   const open = async (more: ExperimentOptions): Promise<Experiment> => {
-    before = asked;
+    before = hasBudget ? { ...asked, costUsd: 0 } : asked;
     const onAsked = (counts: AskedCounts): void => {
       asked = sumOfCounts(before, counts);
       options.onAsked?.(asked);
     };
     const experiment = await prepareExperiment({ ...more, onAsked });
     opened.push(experiment);
+    id ??= idOf(experiment);
+    await experiment.asking?.desk.begin(id);
     return experiment;
   };
   try {
@@ -74,6 +78,12 @@ export async function compareConfig(options: CompareOptions): Promise<ConfigComp
   } finally {
     for (const { asking } of opened) await asking?.desk.close();
   }
+}
+
+/** What a comparison's costs are counted under, so that it keeps to its budget when it is stopped and started again. */
+function idOf({ job }: Experiment): string {
+  const { key, period, remembered } = job;
+  return sha256OfText(JSON.stringify({ compared: key, period, remembered: remembered.rows.map(({ row }) => row.id) }));
 }
 
 function sumOfCounts(one: AskedCounts, other: AskedCounts): AskedCounts {

@@ -6,8 +6,8 @@ import type { Estimate } from "../../lib/host/estimate.ts";
 import type { Summary } from "../../lib/backtest/summary.ts";
 import { PROJECT_DIR } from "../_samples.ts";
 import { someVote } from "../providers/_model-server.ts";
-import { openAskedWorld, QUESTIONS_A_DAY, type AskedWorld } from "../scripts/_asked.ts";
-import { filesOf, runScript } from "../scripts/_run.ts";
+import { KEY, openAskedWorld, QUESTIONS_A_DAY, type AskedWorld } from "../scripts/_asked.ts";
+import { filesOf, runScript, type ScriptResult } from "../scripts/_run.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(600_000);
@@ -172,14 +172,7 @@ describe("a run of three assets with three language models", () => {
     expect(stopped.stderr).toMatch(
       /error: Cannot ask on: found \$0\.0\d+ spent by this run and up to \$0\.0\d+ that the next answer may cost/,
     );
-    const costs = world
-      .answersIn(folder)
-      .map(
-        (name) =>
-          (JSON.parse(readFileSync(join(folder, "answers", name), "utf8")) as { cost_usd: number | null }).cost_usd ??
-          0,
-      );
-    const spent = costs.reduce((a, b) => a + b, 0);
+    const spent = spentIn(folder);
     expect(spent).toBeLessThanOrEqual(0.02);
     expect(spent).toBeGreaterThan(0.008);
     const again = await world.run(folder);
@@ -188,6 +181,31 @@ describe("a run of three assets with three language models", () => {
     expect((await world.run(folder)).code).toBe(0);
     expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
     expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(reference, "memory")));
+  });
+
+  test("a comparison keeps to the budget with all of its worlds, and when it is started again", async () => {
+    // A world of three runs asks the one model with a price up to 108 times, at $0.0011.
+    const budgetUsd = 0.15;
+    const llama = ", max_output_tokens: 256, max_retries: 0";
+    const folder = world.newFolder({ backtest: `budget_usd: ${budgetUsd}`, llama });
+    const compare = (...flags: string[]): Promise<ScriptResult> =>
+      runScript("compare-memory.ts", ["--seeds", "3", "--json", ...flags], {
+        cwd: folder,
+        env: { CARRYOVER_TEST_KEY: KEY },
+      });
+    for (let start = 1; start <= 2; start++) {
+      const { code, stderr } = await compare();
+      expect({ start, code, stderr }).toMatchObject({ start, code: 3 });
+      expect(stderr).toContain("error: Cannot ask on: found $0.1");
+      expect(spentIn(folder)).toBeLessThanOrEqual(budgetUsd);
+    }
+    expect(spentIn(folder)).toBeGreaterThan(budgetUsd - 0.03);
+    const file = join(folder, "config.yaml");
+    writeFileSync(file, readFileSync(file, "utf8").replace(`budget_usd: ${budgetUsd}`, "budget_usd: 9"));
+    const { code, stderr } = await compare();
+    expect(code).toBe(0);
+    // What it says is what all starts cost together.
+    expect(stderr).toContain(`cost $${spentIn(folder).toFixed(4)}`);
   });
 
   test("two runs at the same time share their answers", async () => {
@@ -343,3 +361,12 @@ test("a refresh that was stopped says to go on without the flag, and does, askin
   expect(world.server.answered.size).toBe(QUESTIONS / 3);
   expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
 });
+
+/** What the recorded answers of a folder cost, dollars. */
+function spentIn(folder: string): number {
+  const costs = world.answersIn(folder).map((name) => {
+    const answer = JSON.parse(readFileSync(join(folder, "answers", name), "utf8")) as { cost_usd: number | null };
+    return answer.cost_usd ?? 0;
+  });
+  return costs.reduce((a, b) => a + b, 0);
+}
