@@ -129,7 +129,7 @@ const SECTIONS = ["portfolio_memory", "memory", "backtest", "providers"];
 const MEMORY_KEYS = Object.keys(MEMORY_DEFAULTS);
 
 /**
- * Reads config.yaml. Every key is optional and has the default that README.md shows; whatever is there is checked.
+ * Reads config.yaml. Every key is optional and has the default that the project's own shows; whatever is there is checked.
  *
  * @param text The file's text; a byte order mark is accepted.
  * @param options `file`: how messages name the file.
