@@ -76,12 +76,14 @@ export async function runScript(main: (context: ScriptContext) => Promise<number
 
   let isDone = false;
   let stray: CarryoverError | undefined;
-  const guard = (modules: readonly string[]): void =>
-    guardModules(modules, (error) => {
+  let endGuard = (): void => {};
+  const guard = (modules: readonly string[]): void => {
+    endGuard = guardModules(modules, (error) => {
       if (isDone) process.exitCode = sayStray(error);
       else controller.abort((stray ??= error));
       return isDone;
     });
+  };
 
   let code: number;
   try {
@@ -96,6 +98,7 @@ export async function runScript(main: (context: ScriptContext) => Promise<number
     unlisten();
   }
   process.exitCode = code;
+  endGuard();
 }
 
 /** Says what a module did too late to do harm. */

@@ -8,13 +8,18 @@ import { CarryoverError, messageOf } from "../lib/errors.ts";
 const PROJECT_DIR = join(import.meta.dir, "..");
 const OWN_FOLDERS = ["lib", "scripts", "node_modules"].map((name) => join(PROJECT_DIR, name) + sep);
 
+/** How long a script that is done waits for what a module left open. */
+const LAST_CALL_MS = 3000;
+
 /**
  * Watches over modules for as long as the process lives.
  *
  * @param modules Their paths, for messages.
  * @param onStray Told what a module did; returns whether the process may end at once.
+ * @returns To be called when the script is done: ends the process after a moment if a module, by a timer or a connection that it
+ * left open, does not let it end.
  */
-export function guardModules(modules: readonly string[], onStray: (error: CarryoverError) => boolean): void {
+export function guardModules(modules: readonly string[], onStray: (error: CarryoverError) => boolean): () => void {
   const named = modules.map((path) => `"${path}"`).join(", ");
   const onUnhandled = (thrown: unknown): void => {
     // What process.exit threw below was told there.
@@ -32,6 +37,10 @@ export function guardModules(modules: readonly string[], onStray: (error: Carryo
     const where = placeIn(thrown) ?? `some place in ${named}`;
     if (onStray(stray(`found ${thrown.message} called at ${where}, expected a module to return`))) exit(1);
     throw thrown;
+  };
+  return () => {
+    // Alone this timer keeps no process alive.
+    setTimeout(() => exit(), LAST_CALL_MS).unref();
   };
 }
 

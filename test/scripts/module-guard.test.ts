@@ -43,6 +43,12 @@ test.each([
   expect(stderr).not.toContain("at vote (");
 });
 
+test("a module that leaves a timer does not keep a finished run from ending", async () => {
+  const { code, stdout, stderr } = await runWith("open", "setInterval(() => {}, 1000)");
+  expect(JSON.parse(stdout)).toMatchObject({ period: "2024-01-01/2024-03-01" });
+  expect({ code, stderr: stderr.split("\n").length }).toEqual({ code: 0, stderr: 2 });
+});
+
 test("what a module does when the run is finished does not lose the result, and is said", async () => {
   const { code, stdout, stderr } = await runWith("late", "process.on('beforeExit', () => process.exit(9))");
   expect(JSON.parse(stdout)).toMatchObject({ period: "2024-01-01/2024-03-01" });
