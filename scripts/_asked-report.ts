@@ -27,8 +27,8 @@ export function renderEstimate(estimate: Estimate): string {
       [{ title: "", align: "left" }, ...titles.map((title) => ({ title }))],
       estimate.providers.length > 1 ? [...rows, row("all", estimate)] : rows,
     ) +
-    "\nTokens are a quarter of the bytes; an answer is taken to have 60 and to need 2 seconds\n" +
-    "where none of the provider is recorded yet. Nothing was asked, and nothing was written.\n"
+    "\nTokens are a third of the bytes, an answer has 60 and needs 2 seconds, where none of the provider\n" +
+    "is recorded yet. Nothing was asked, and nothing was written.\n"
   );
 }
 

@@ -1,6 +1,7 @@
 import type { LlmConfig } from "../config.ts";
 import { CarryoverError } from "../errors.ts";
 import { parseTimeout } from "../market/timeframe.ts";
+import { BYTES_PER_TOKEN } from "../providers/llm.ts";
 import { isAsked } from "./load-providers.ts";
 import { runConfig, type RunOptions } from "./run-config.ts";
 
@@ -11,7 +12,7 @@ export interface ProviderEstimate {
   /** Those whose answer is recorded. */
   readonly cached: number;
   readonly to_ask: number;
-  /** Tokens of the questions to be asked: a quarter of their bytes, and for answers the mean of those recorded, else 60. */
+  /** Tokens of the questions to be asked: as many a byte as those recorded have, else a third; and for answers their mean, else 60. */
   readonly input_tokens: number;
   readonly output_tokens: number;
   /** `null` where no price is configured. */
@@ -34,9 +35,26 @@ export interface Estimate {
   readonly providers: readonly ProviderEstimate[];
 }
 
-const BYTES_PER_TOKEN = 4;
 const OUTPUT_TOKENS = 60;
 const SECONDS = 2;
+
+const encoder = new TextEncoder();
+
+/** What is added up of a provider: bytes of the questions to be asked; of those recorded, time, and where tokens were counted, these. */
+interface Sums {
+  questions: number;
+  cached: number;
+  bytes: number;
+  tookMs: number;
+  counted: number;
+  countedBytes: number;
+  input: number;
+  output: number;
+}
+
+function noSums(): Sums {
+  return { questions: 0, cached: 0, bytes: 0, tookMs: 0, counted: 0, countedBytes: 0, input: 0, output: 0 };
+}
 
 /**
  * Says what the chunks of a run that are left would take, without asking anybody or writing anything: the run is tried in
@@ -54,10 +72,7 @@ export async function estimateRun(options: RunOptions): Promise<Estimate> {
       'Cannot estimate: found no provider of the type "llm" or "command", expected one',
     );
   }
-  const found = new Map(
-    asked.map(({ name }) => [name, { questions: 0, cached: 0, bytes: 0, tookMs: 0, counted: 0, output: 0 }]),
-  );
-  const encoder = new TextEncoder();
+  const found = new Map(asked.map(({ name }) => [name, noSums()]));
   await runConfig({
     ...options,
     onProgress: () => {},
@@ -65,24 +80,28 @@ export async function estimateRun(options: RunOptions): Promise<Estimate> {
       const sums = found.get(name);
       if (sums === undefined) return;
       sums.questions += 1;
+      const { prompt = "" } = request as { readonly prompt?: string };
+      const bytes = encoder.encode(prompt).length;
       if (answer === undefined) {
-        const { prompt } = request as { readonly prompt?: string };
-        if (prompt !== undefined) sums.bytes += encoder.encode(prompt).length;
+        sums.bytes += bytes;
         return;
       }
       sums.cached += 1;
       sums.tookMs += answer.took_ms;
       if (answer.tokens === null) return;
       sums.counted += 1;
+      sums.countedBytes += bytes;
+      sums.input += answer.tokens.input;
       sums.output += answer.tokens.output;
     },
   });
 
   const providers = asked.map((provider): ProviderEstimate => {
-    const sums = found.get(provider.name) ?? { questions: 0, cached: 0, bytes: 0, tookMs: 0, counted: 0, output: 0 };
+    const sums = found.get(provider.name) ?? noSums();
     const toAsk = sums.questions - sums.cached;
     const isModel = provider.type === "llm";
-    const inputTokens = Math.ceil(sums.bytes / BYTES_PER_TOKEN);
+    const tokensPerByte = sums.countedBytes > 0 ? sums.input / sums.countedBytes : 1 / BYTES_PER_TOKEN;
+    const inputTokens = Math.ceil(sums.bytes * tokensPerByte);
     const outputTokens = isModel
       ? Math.ceil(toAsk * (sums.counted > 0 ? sums.output / sums.counted : OUTPUT_TOKENS))
       : 0;

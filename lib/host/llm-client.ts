@@ -14,6 +14,12 @@ const HOPELESS: Readonly<Record<number, string>> = {
 
 const TRANSIENT = [408, 409, 425, 429];
 
+/** Too many questions, or a server that loads its model or is overloaded: whatever was asked. */
+const AWAY = [429, 503];
+
+/** What the system says of a server that cannot be reached. */
+const UNREACHABLE: readonly unknown[] = ["EAI_AGAIN", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND"];
+
 /**
  * Returns the key of an API, from the environment.
  *
@@ -66,7 +72,7 @@ export function llmClient(config: LlmConfig): Complete {
       if (ai.NoObjectGeneratedError.isInstance(error)) {
         return completion({ text: error.text ?? "", usage: error.usage, finishReason: error.finishReason }, hidden);
       }
-      if (!ai.APICallError.isInstance(error)) throw failureOf(error, hidden);
+      if (!ai.APICallError.isInstance(error)) throw failureOf(error, { config, hidden });
       throw statusFailure(config, error, hidden);
     }
   };
@@ -127,13 +133,14 @@ function statusFailure(
   hidden: (text: string) => string,
 ): Error {
   const { statusCode: status, responseHeaders = {} } = error;
-  if (status === undefined || (status >= 200 && status < 300)) return failureOf(error.cause ?? error, hidden);
+  if (status === undefined || (status >= 200 && status < 300)) {
+    return failureOf(error.cause ?? error, { config, hidden });
+  }
   const expected = HOPELESS[status];
   if (expected !== undefined) {
-    const place = config.base_url ?? "Gemini";
     return new CarryoverError(
       "UNANSWERED",
-      `Cannot ask "${config.name}": found status ${status} from "${place}" for the model "${config.model}", expected ${expected}`,
+      `Cannot ask "${config.name}": found status ${status} from "${placeOf(config)}" for the model "${config.model}", expected ${expected}`,
     );
   }
   const said = oneLine(hidden(error.message));
@@ -141,14 +148,27 @@ function statusFailure(
     isTransient: status >= 500 || TRANSIENT.includes(status),
     retryAfterMs: retryAfter(responseHeaders),
     mayBeBilled: false,
+    isServerAway: AWAY.includes(status),
   });
 }
 
+function placeOf({ base_url: url = "Gemini" }: LlmConfig): string {
+  return url;
+}
+
 /** What went wrong on the way: no connection, one that was cut, an answer that is no JSON of the protocol. */
-function failureOf(error: unknown, hidden: (text: string) => string): Error {
+function failureOf(error: unknown, { config, hidden }: { config: LlmConfig; hidden: (text: string) => string }): Error {
   if (error instanceof RequestFailure || error instanceof CarryoverError) return error;
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   if (cause instanceof RequestFailure) return cause;
+  if (cause instanceof Error && "code" in cause && UNREACHABLE.includes(cause.code)) {
+    return new RequestFailure(`no server at "${placeOf(config)}": ${cause.code}`, {
+      isTransient: true,
+      mayBeBilled: false,
+      isServerAway: true,
+      cause,
+    });
+  }
   // Bun adds advice that is none to a user.
   const found = oneLine(hidden(messageOf(cause)).replace(/\.? For more information.*/s, ""));
   return new RequestFailure(`no answer from the server: ${found}`, { isTransient: true, mayBeBilled: true, cause });

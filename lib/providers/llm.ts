@@ -4,7 +4,7 @@ import { delay, type Pace } from "./_pace.ts";
 import type { Asked, Asker } from "./desk.ts";
 import { renderPrompt } from "./prompt.ts";
 import { abstain } from "./provider.ts";
-import { readVote } from "./vote-text.ts";
+import { answerForm, readVote } from "./vote-text.ts";
 
 /** What a model is, as far as its answers depend on it. */
 export interface LlmModel {
@@ -40,14 +40,23 @@ export class RequestFailure extends Error {
   readonly retryAfterMs: number | undefined;
   /** Whether the model may have been at work for it. */
   readonly mayBeBilled: boolean;
+  /** Whether the server takes no question now, so that this says nothing of the one asked: no answer to keep. */
+  readonly isServerAway: boolean;
 
   constructor(
     message: string,
-    options: { isTransient: boolean; retryAfterMs?: number | undefined; mayBeBilled: boolean; cause?: unknown },
+    options: {
+      isTransient: boolean;
+      retryAfterMs?: number | undefined;
+      mayBeBilled: boolean;
+      isServerAway?: boolean | undefined;
+      cause?: unknown;
+    },
   ) {
     super(message, { cause: options.cause });
     this.name = "RequestFailure";
     this.isTransient = options.isTransient;
+    this.isServerAway = options.isServerAway ?? false;
     this.retryAfterMs = options.retryAfterMs;
     this.mayBeBilled = options.mayBeBilled;
   }
@@ -78,8 +87,8 @@ const LONGEST_RETRY_AFTER_MS = 300_000;
 /** Characters of an answer that the model is shown again. */
 const MAX_SHOWN = 20_000;
 
-/** Bytes of a token where a server does not count: near enough for English and JSON. */
-const BYTES_PER_TOKEN = 4;
+/** Bytes of a token where no server counted: the prompt has 3.2 by OpenAI's o200k_base, 2.3 by SmolLM2, which splits numbers. */
+export const BYTES_PER_TOKEN = 3;
 
 /** Tokens that a server's own frame around a prompt may have. */
 const FRAME_TOKENS = 200;
@@ -151,7 +160,7 @@ export function llmAsker(options: LlmOptions): Asker {
           { role: "assistant", content: text.trim() === "" ? "(no answer)" : text.slice(0, MAX_SHOWN) },
           {
             role: "user",
-            content: `That is not what was asked for: ${read.problem}. Answer again, with one JSON object like this and nothing else: the asset ${JSON.stringify(asset)}, an action, a confidence and a reason.`,
+            content: `That is not what was asked for: ${read.problem}. Answer again, with one JSON object and nothing else. ${answerForm(asset)}`,
           },
         ];
       }
@@ -160,7 +169,12 @@ export function llmAsker(options: LlmOptions): Asker {
   };
 }
 
-/** Sends a request again where that may help. @throws {RequestFailure} when it does not. */
+/**
+ * Sends a request again where that may help.
+ *
+ * @throws {RequestFailure} When it does not.
+ * @throws {CarryoverError} `UNANSWERED` if the server takes no questions.
+ */
 async function persistently(
   messages: readonly Message[],
   options: LlmOptions & {
@@ -189,6 +203,13 @@ async function persistently(
       const isPatient = retryAfterMs === undefined || retryAfterMs <= LONGEST_RETRY_AFTER_MS;
       if (!failure.isTransient || !isPatient || attempt >= maxRetries) {
         const tries = attempt === 0 ? "" : ` (${attempt + 1} tries)`;
+        if (failure.isServerAway) {
+          throw new CarryoverError(
+            "UNANSWERED",
+            `Cannot ask "${options.name}": found ${failure.message}${tries}, expected a server that takes questions. The same command goes on`,
+            { cause: error },
+          );
+        }
         throw new RequestFailure(`${failure.message}${tries}`, {
           isTransient: false,
           mayBeBilled: false,

@@ -17,8 +17,7 @@ Open positions of the account:
 What is remembered of past trades (r: result in units of what was risked):
 {{memory}}
 
-Answer with one JSON object and nothing else:
-{{answer}}
+Answer with one JSON object and nothing else. {{answer}}
 `;
 
 /** Characters of a template, and of what is made of it. */

@@ -23,11 +23,11 @@ export const VOTE_JSON_SCHEMA: Readonly<Record<string, unknown>> = {
   additionalProperties: false,
 };
 
-/** How the prompt says it. */
+/** How the prompt says it. Small models copy what they see: that has to be JSON, and no vote for a trade. */
 export function answerForm(asset: string): string {
   return (
-    `{"asset": ${JSON.stringify(asset)}, "action": "BUY", "SELL" or "HOLD", ` +
-    `"confidence": a whole number from 0 to 100, "reason": "one short sentence"}`
+    `The action is "BUY", "SELL" or "HOLD"; the confidence is a whole number from 0 to 100. For example:\n` +
+    `{"asset": ${JSON.stringify(asset)}, "action": "HOLD", "confidence": 50, "reason": "one short sentence"}`
   );
 }
 

@@ -185,8 +185,8 @@ describe("a server that fails", () => {
   });
 
   test("for good is an abstention after the retries, which says so", async () => {
-    const { asked, requests } = await ask(() => new Response("oops", { status: 503 }));
-    expect(asked.vote.error).toStartWith("status 503 from the server");
+    const { asked, requests } = await ask(() => new Response("oops", { status: 500 }));
+    expect(asked.vote.error).toStartWith("status 500 from the server");
     expect(asked.vote.error).toEndWith("(3 tries)");
     expect(requests).toHaveLength(3);
   });
@@ -203,9 +203,21 @@ describe("a server that fails", () => {
   });
 
   test("with a Retry-After of hours is not waited for", async () => {
-    const { asked, requests } = await ask(() => new Response("", { status: 429, headers: { "retry-after": "7200" } }));
-    expect(asked.vote.error).toStartWith("status 429");
-    expect(requests).toHaveLength(1);
+    const before = server.requests.length;
+    await expect(ask(() => new Response("", { status: 429, headers: { "retry-after": "7200" } }))).rejects.toThrow(
+      'Cannot ask "llama": found status 429 from the server, expected a server that takes questions',
+    );
+    expect(server.requests.length).toBe(before + 1);
+  });
+
+  test("and says that it loads its model stops the run after the retries, since that is no answer", async () => {
+    const before = server.requests.length;
+    // As llama.cpp's server says it.
+    const loading = { error: { message: "Loading model", type: "unavailable_error", code: 503 } };
+    await expect(ask(() => Response.json(loading, { status: 503 }), { max_retries: 1 })).rejects.toThrow(
+      'Cannot ask "llama": found status 503 from the server: Loading model (2 tries), expected a server that takes questions',
+    );
+    expect(server.requests.length).toBe(before + 2);
   });
 
   test.each([
@@ -325,10 +337,13 @@ describe("a server that fails", () => {
     expect(silent.asked.vote.error).toBe("status 599 from the server");
   });
 
-  test("by not being there is an abstention that names what the system said", async () => {
-    const { asked } = await ask(() => GOOD, { base_url: "http://127.0.0.1:9/v1", max_retries: 0 });
-    expect(asked.vote.error).toStartWith("no answer from the server: ");
-    expect(asked.cost_usd).toBeNull();
+  test.each([
+    ["http://127.0.0.1:9/v1", "ECONNREFUSED"],
+    ["http://no-such-host.invalid/v1", /ENOTFOUND|EAI_AGAIN/],
+  ])("by not being there stops the run and says where it was looked for: %s", async (base_url, code) => {
+    const message = await ask(() => GOOD, { base_url, max_retries: 0 }).catch(String);
+    expect(message).toMatch(code);
+    expect(message).toStartWith(`CarryoverError: Cannot ask "llama": found no server at "${base_url}": `);
   });
 });
 

@@ -34,7 +34,7 @@ describe("the built-in prompt", () => {
       close: 29_374.1,
       rsi: 61.2346,
     });
-    expect(text).toContain('{"asset": "BTCUSD", "action": "BUY", "SELL" or "HOLD"');
+    expect(text).toContain('The action is "BUY", "SELL" or "HOLD"; the confidence is a whole number from 0 to 100.');
   });
 
   test("says that nothing is remembered and nothing is open, where that is so", () => {
@@ -153,7 +153,7 @@ describe("a template of the user's", () => {
       { situation: makeSituation(), context: makeContext(0) },
       PLAIN,
     );
-    expect(text).toStartWith('AAA: {"asset": "AAA"');
+    expect(text).toStartWith('AAA: The action is "BUY", "SELL" or "HOLD"');
   });
 
   test.each([

