@@ -50,7 +50,7 @@ export function renderLookahead(report: ConfigLookahead): string {
       [
         { title: "future from", align: "left" },
         { title: "what is other", align: "left" },
-        ...["decisions", "outcomes", "marks", "before", "changed later"].map((title) => ({ title })),
+        ...["decisions", "outcomes", "marks", "before", "later"].map((title) => ({ title })),
       ],
       rows,
     ),

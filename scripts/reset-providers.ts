@@ -112,7 +112,7 @@ function renderMarks({ marks }: Forgetting, { dryRun }: { dryRun: boolean }): st
     { title: "Provider", align: "left" },
     { title: "Forgets before", align: "left" },
     { title: "Outcomes" },
-    { title: "Forgotten earlier" },
+    { title: "Earlier" },
     ...RECORD_COLUMNS,
   ];
   const written = marks.filter((mark) => mark.isNew).length;

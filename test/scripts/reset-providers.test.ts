@@ -163,10 +163,10 @@ describe("reset-providers", () => {
     // Reversion held on one of the four.
     expect(stdout).toBe(
       [
-        "Provider   Forgets before            Outcomes  Forgotten earlier  Trades  Won  P&L  Mean R",
-        "---------  ------------------------  --------  -----------------  ------  ---  ---  ------",
-        "reversion  2021-01-05T00:00:00.001Z         3                  0       0    0    -       -",
-        "trend      2021-01-05T00:00:00.001Z         4                  0       0    0    -       -",
+        "Provider   Forgets before            Outcomes  Earlier  Trades  Won  P&L  Mean R",
+        "---------  ------------------------  --------  -------  ------  ---  ---  ------",
+        "reversion  2021-01-05T00:00:00.001Z         3        0       0    0    -       -",
+        "trend      2021-01-05T00:00:00.001Z         4        0       0    0    -       -",
         "",
         "Wrote 2 forget marks. The record is what still counts",
         "",
