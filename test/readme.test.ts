@@ -84,7 +84,7 @@ describe("README.md", () => {
   });
 
   test("its second command is the one that runs this", () => {
-    expect(suite?.command).toBe("bun install && bun test");
+    expect(suite?.command).toBe("bun install && bun run test");
   });
 
   test("then the reader brings bars", () => {
