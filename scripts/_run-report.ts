@@ -1,20 +1,15 @@
-/** What run-chunks shows: the progress line while it runs, the tables at its end. */
-import type { Progress } from "../lib/backtest/run-job.ts";
+/** The tables that run-chunks shows at its end. */
 import type { Breakdown } from "../lib/backtest/breakdown.ts";
 import type { Summary } from "../lib/backtest/summary.ts";
 import type { RunOutcome } from "../lib/host/run-config.ts";
-import type { AskedCounts } from "../lib/providers/desk.ts";
-import { renderAsked } from "./_asked-report.ts";
 import { evidenceTable, moveLines, regretLine } from "./_learned-report.ts";
 import {
-  duration,
   fitChunks,
   fixed,
   money,
   multiplier,
   paint,
   pct,
-  progressLine,
   scoreLine,
   shownPath,
   signed,
@@ -25,46 +20,6 @@ import {
 } from "./_render.ts";
 
 const NAME: Column = { title: "", align: "left" };
-
-/** A progress line of chunk, simulated date, equity, trades, rate and time left. */
-export function runProgress(): {
-  update: (progress: Progress) => void;
-  asked: (counts: AskedCounts) => void;
-  counts: () => AskedCounts | undefined;
-  clear: () => void;
-} {
-  const line = progressLine();
-  let counts: AskedCounts | undefined;
-  let shown = "";
-  let first: { atMs: number; ticks: number; share: number } | undefined;
-  let ticks = 0;
-  return {
-    clear: line.clear,
-    counts: () => counts,
-    // An answer may take longer than all ticks before it.
-    asked: (now) => {
-      counts = now;
-      if (shown !== "") line.update(() => `${shown}  ${renderAsked(now)}`);
-    },
-    update: (progress) => {
-      const now = performance.now();
-      ticks += 1;
-      first ??= { atMs: now, ticks, share: progress.share };
-      const start = first;
-      line.update(() => {
-        const passedMs = now - start.atMs;
-        const rate = passedMs > 0 ? ((ticks - start.ticks) / passedMs) * 1000 : 0;
-        const done = progress.share - start.share;
-        const left = done > 0 ? duration((passedMs / done) * (1 - progress.share)) : "-";
-        const date = new Date(progress.simulatedMs).toISOString().slice(0, 10);
-        shown =
-          `${progress.chunk}  ${date}  ${fixed(100 * progress.share, 0)}%  equity ${money(progress.equity)}  ` +
-          `${fixed(progress.trades, 0)} trades  ${fixed(rate, 0)} ticks/s  ${left} left`;
-        return counts === undefined ? shown : `${shown}  ${renderAsked(counts)}`;
-      });
-    },
-  };
-}
 
 /** The tables of a finished run. */
 export function renderSummary(outcome: RunOutcome): string {

@@ -10,7 +10,8 @@ import { runConfig } from "../lib/host/run-config.ts";
 import { note, parseFlags, runScript, SHARED_FLAGS, writeJson, writeOut } from "./_cli.ts";
 import { renderAsked, renderEstimate } from "./_asked-report.ts";
 import { RUN_FLAGS, runRequest } from "./_run-flags.ts";
-import { renderSummary, runProgress } from "./_run-report.ts";
+import { runProgress } from "./_run-progress.ts";
+import { renderSummary } from "./_run-report.ts";
 
 const COMMAND = {
   summary: "Backtests the ensemble chunk by chunk. Every closed trade is remembered, and informs what comes after it.",
