@@ -8,7 +8,7 @@ let fastest: Crc32 = plainCrc32;
  * Takes another way to the same number: vectors are checked at every start, where our own is not compiled yet, and costs more
  * than reading them.
  */
-export function useCrc32(native: Crc32): void {
+export function setCrc32(native: Crc32): void {
   fastest = native;
 }
 

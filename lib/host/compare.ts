@@ -58,18 +58,17 @@ export async function compareConfig(options: CompareOptions): Promise<ConfigComp
   const opened: Experiment[] = [];
   const hasBudget = options.config.backtest.budget_usd !== undefined;
   // Each world has a desk of its own, which counts from 0, but for what the comparison cost where there is a budget for it.
-  let before = NOTHING_ASKED;
   let asked = NOTHING_ASKED;
   let id: string | undefined;
   const open = async (more: ExperimentOptions): Promise<Experiment> => {
-    before = hasBudget ? { ...asked, costUsd: 0 } : asked;
+    const before = hasBudget ? { ...asked, costUsd: 0 } : asked;
     const onAsked = (counts: AskedCounts): void => {
       asked = sumOfCounts(before, counts);
       options.onAsked?.(asked);
     };
     const experiment = await prepareExperiment({ ...more, onAsked });
     opened.push(experiment);
-    id ??= idOf(experiment);
+    id ??= idOf(experiment, options);
     await experiment.asking?.desk.begin(id);
     return experiment;
   };
@@ -81,9 +80,10 @@ export async function compareConfig(options: CompareOptions): Promise<ConfigComp
 }
 
 /** What a comparison's costs are counted under, so that it keeps to its budget when it is stopped and started again. */
-function idOf({ job }: Experiment): string {
-  const { key, period, remembered } = job;
-  return sha256OfText(JSON.stringify({ compared: key, period, remembered: remembered.rows.map(({ row }) => row.id) }));
+function idOf({ job }: Experiment, { seeds, shuffles }: CompareOptions): string {
+  const { key, period } = job;
+  const remembered = job.remembered.rows.map(({ row }) => row.id);
+  return sha256OfText(JSON.stringify({ compared: key, period, remembered, seeds, shuffles }));
 }
 
 function sumOfCounts(one: AskedCounts, other: AskedCounts): AskedCounts {

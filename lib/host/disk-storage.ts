@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { CarryoverError } from "../errors.ts";
-import { useCrc32 } from "../files/crc32.ts";
+import { setCrc32 } from "../files/crc32.ts";
 import { assertStorageName, isReservedName } from "../files/names.ts";
 import type { Storage, StoredFile } from "../files/storage.ts";
 import {
@@ -22,7 +22,7 @@ import { areFolders, notRegular, openToRead } from "./_regular.ts";
 import { sharedWriter } from "./_shared-file.ts";
 
 // Who works on files has their checksums from the engine, where it is Bun.
-if (typeof Bun !== "undefined") useCrc32((bytes) => Bun.hash.crc32(bytes));
+if (typeof Bun !== "undefined") setCrc32((bytes) => Bun.hash.crc32(bytes));
 
 /**
  * A `Storage` in a folder of this machine. What it acknowledges survives kill -9 and, on Linux, power loss. No link in

@@ -15,7 +15,7 @@ const HOPELESS: Readonly<Record<number, string>> = {
 const TRANSIENT = [408, 409, 425, 429];
 
 /** Too many questions, or a server that loads its model or is overloaded: whatever was asked. */
-const AWAY = [429, 503];
+const AWAY = [429, 503, 529];
 
 /** What the system says of a server that cannot be reached. */
 const UNREACHABLE: readonly unknown[] = ["EAI_AGAIN", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND"];

@@ -90,23 +90,15 @@ export function sumUp(
   const size = to - from;
   const slow = new Float64Array(size);
   const quick = new Float64Array(size);
-  // The first row is the oldest.
-  const oldest = size === 0 ? 0 : daysBetween(exits[from] as number, asOf);
-  const slowFactors = slowly(oldest);
-  const quickFactors = quickly(oldest);
   for (let i = 0; i < size; i++) {
-    const days = daysBetween(exits[from + i] as number, asOf);
-    slow[i] = slowFactors[days] as number;
-    quick[i] = quickFactors[days] as number;
+    const days = Math.floor((asOf - (exits[from + i] as number)) / DAY_MS);
+    slow[i] = slowly(days);
+    quick[i] = quickly(days);
   }
   return {
     trades: sumTrades(experience, { slow, from }),
     providers: experience.evidence.map((column) => sumsOf(column, { trends, slow, quick, from })),
   };
-}
-
-function daysBetween(exitMs: number, asOf: number): number {
-  return Math.floor((asOf - exitMs) / DAY_MS);
 }
 
 /** @param window `slow`: what each row from `from` on is worth. */

@@ -39,9 +39,7 @@ export function encodeOutcome(outcome: Outcome): Sealed {
   assertFileNamePart("decision_id", id);
   assertFileNamePart("asset_pair", outcome.asset_pair);
   const wrong = notFinite(outcome);
-  if (wrong !== undefined) {
-    throw refused(id, `${wrong.slice(0, -1).join(".")} ${wrong.at(-1)}`, "a finite number");
-  }
+  if (wrong !== undefined) throw refused(id, `${wrong.path} ${wrong.value}`, "a finite number");
   for (const key of ["decision_timestamp", "entry_timestamp", "exit_timestamp"] as const) {
     if (!TIMESTAMP.test(outcome[key]) || parseTimestamp(outcome[key]) === undefined) {
       throw refused(id, `${key} "${outcome[key]}"`, "a time such as 2021-01-01T00:00:00Z");
@@ -91,13 +89,13 @@ export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<De
   };
 }
 
-/** The keys that lead to a number which JSON would silently turn into `null`, NaN or infinity, and last that number. */
-function notFinite(value: unknown): readonly string[] | undefined {
-  if (typeof value === "number") return Number.isFinite(value) ? undefined : [String(value)];
+/** A number that JSON would silently turn into `null`, NaN or infinity, and the keys that lead to it. */
+function notFinite(value: unknown): { readonly path: string; readonly value: number } | undefined {
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : { path: "", value };
   if (typeof value !== "object" || value === null) return undefined;
   for (const key in value) {
     const inside = notFinite((value as Readonly<Record<string, unknown>>)[key]);
-    if (inside !== undefined) return [key, ...inside];
+    if (inside !== undefined) return { ...inside, path: inside.path === "" ? key : `${key}.${inside.path}` };
   }
   return undefined;
 }

@@ -147,8 +147,10 @@ export function openRunMemory(memory: Memory, options: RunMemoryOptions): RunMem
       lastRecords = { ...window, byRegime: new Map() };
     }
     let records = lastRecords.byRegime.get(regime);
-    if (records === undefined)
-      lastRecords.byRegime.set(regime, (records = recordsIn(regime, { experience, providers, ...window })));
+    if (records === undefined) {
+      records = recordsIn(regime, { experience, providers, ...window });
+      lastRecords.byRegime.set(regime, records);
+    }
     return records;
   };
 

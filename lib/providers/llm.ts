@@ -141,8 +141,11 @@ export function llmAsker(options: LlmOptions): Asker {
             costOf,
           });
         } catch (error) {
-          if (!(error instanceof RequestFailure)) throw error;
-          return end(abstain(error.message));
+          if (error instanceof RequestFailure) return end(abstain(error.message));
+          // A budget counts what is recorded: what has cost something is, if only as an abstention.
+          if (error instanceof CarryoverError && spent.usd > 0 && !signals.stop.aborted)
+            return end(abstain(error.message));
+          throw error;
         }
         const { text, tokens, cutOff } = completion;
         const counted = tokens ?? estimate(messages, text);

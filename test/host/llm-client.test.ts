@@ -220,6 +220,14 @@ describe("a server that fails", () => {
     expect(server.requests.length).toBe(before + 2);
   });
 
+  test("and goes away after it has cost something is an abstention with that cost, since a budget counts what is recorded", async () => {
+    const answers = inTurn("I would wait.", () => new Response("", { status: 429 }));
+    // 700 tokens in and 40 out, as the server counts them.
+    const { asked } = await ask(answers, { price: { input: 1000, output: 10_000 }, max_retries: 0 });
+    expect(asked).toMatchObject({ failed: true, raw: ["I would wait."], cost_usd: 0.7 + 0.4 });
+    expect(asked.vote.error).toContain("found status 429 from the server");
+  });
+
   test.each([
     [400, 1],
     [422, 1],

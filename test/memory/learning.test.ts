@@ -26,8 +26,7 @@ interface Trade {
   readonly bins?: readonly number[];
 }
 
-function learnFrom(unordered: readonly Trade[], options: { providers?: number; learningRate?: number } = {}): Lessons {
-  const trades = unordered.toSorted((a, b) => (b.daysAgo ?? 0) - (a.daysAgo ?? 0));
+function learnFrom(trades: readonly Trade[], options: { providers?: number; learningRate?: number } = {}): Lessons {
   const { providers = trades[0]?.evidence.length ?? 2, learningRate = 0.1 } = options;
   const regimeNames = [...new Set(trades.map(({ regime = "RANGING" }) => regime))];
   const experience: Experience = {

