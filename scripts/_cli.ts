@@ -9,7 +9,7 @@ import { write, writeSync } from "node:fs";
 import { CarryoverError, messageOf } from "../lib/errors.ts";
 import type { ErrorCode } from "../lib/errors.ts";
 import { HelpRequest } from "./_flags.ts";
-import { guardModules } from "./_guard.ts";
+import { guardModules, Stray } from "./_guard.ts";
 import { harmless } from "./_render.ts";
 
 export { parseFlags, SHARED_FLAGS } from "./_flags.ts";
@@ -75,13 +75,19 @@ export async function runScript(main: (context: ScriptContext) => Promise<number
   process.on("SIGTERM", stop);
 
   let isDone = false;
-  let stray: CarryoverError | undefined;
+  // The first says it: a timer that throws does so without end.
+  let stray: Error | undefined;
   let endGuard = (): void => {};
   const guard = (modules: readonly string[]): void => {
-    endGuard = guardModules(modules, (error) => {
-      if (isDone) process.exitCode = sayStray(error);
-      else controller.abort((stray ??= error));
-      return isDone;
+    endGuard = guardModules(modules, {
+      onNote: note,
+      onStray: (error) => {
+        const isFirst = stray === undefined;
+        stray ??= error;
+        if (!isDone) controller.abort(stray);
+        else if (isFirst) process.exitCode = codeAfter(stray, Number(process.exitCode));
+        return isDone;
+      },
     });
   };
 
@@ -89,7 +95,7 @@ export async function runScript(main: (context: ScriptContext) => Promise<number
   try {
     code = (await main({ argv: process.argv.slice(2), signal: controller.signal, guard })) ?? 0;
     isDone = true;
-    if (stray !== undefined) code = sayStray(stray);
+    if (stray !== undefined) code = codeAfter(stray, code);
     if (stoppedBy !== undefined) code = SIGNAL_EXIT_CODES[stoppedBy];
   } catch (thrown) {
     const isAbort = thrown instanceof Error && thrown.name === "AbortError";
@@ -101,10 +107,11 @@ export async function runScript(main: (context: ScriptContext) => Promise<number
   endGuard();
 }
 
-/** Says what a module did too late to do harm. */
-function sayStray(error: CarryoverError): number {
-  writeErr(`error: ${error.message}. The result was complete and written by then`);
-  return EXIT_CODES[error.code];
+/** Says what happened too late to do harm, and returns the exit code: only of a success does it make another. */
+function codeAfter(stray: Error, code: number): number {
+  const message = stray instanceof Stray ? `Found ${stray.found}` : stray.message;
+  const told = sayError(stray, { message: `${message}. The result was complete and written by then` });
+  return code === 0 ? told : code;
 }
 
 /** Says what was thrown, and returns the exit code for it. */
@@ -118,12 +125,18 @@ async function exitCodeOf(thrown: unknown): Promise<number> {
     }
     return 0;
   }
+  return sayError(thrown);
+}
+
+/** @param options `message`: to be said in place of an expected failure's own. */
+function sayError(thrown: unknown, options: { message?: string } = {}): number {
   if (!(thrown instanceof CarryoverError)) {
     writeErr(thrown instanceof Error ? (thrown.stack ?? String(thrown)) : String(thrown));
     writeErr("error: This is a bug in Carryover: please report it with the lines above");
     return 1;
   }
-  for (const line of thrown.message.split("\n")) writeErr(`error: ${line}`);
+  for (const line of (options.message ?? thrown.message).split("\n")) writeErr(`error: ${line}`);
+  if (thrown instanceof Stray && thrown.origin !== undefined) writeErr(thrown.origin);
   const cause = thrown.cause === undefined ? "" : messageOf(thrown.cause);
   if (!thrown.message.includes(cause)) writeErr(`  caused by: ${cause}`);
   return EXIT_CODES[thrown.code];

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { unlessAborted } from "../backtest/ask-providers.ts";
 import type { CommandConfig, LlmConfig, ProviderConfig } from "../config.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
 import { sha256OfBytes } from "../files/sha256.ts";
@@ -51,7 +52,7 @@ export function isAsked(config: ProviderConfig): config is CommandConfig | LlmCo
  * Makes the providers of a configuration, with their files.
  *
  * @param options `baseDir`: the folder that paths in the configuration start from; `changeVotes`: puts other votes in the place of
- * those of a file; `asking`: needed for the types `llm` and `command`; `assets`: those that a file of votes should be about, `onNote`
+ * those of a file; `signal`: stops the wait for a module that never finishes loading; `asking`: needed for the types `llm` and `command`; `assets`: those that a file of votes should be about, `onNote`
  * is told which of them it has no vote for.
  * @throws {CarryoverError} `NOT_FOUND` for a file that is not there, `BAD_DATA` for malformed votes, `BAD_CONFIG` for a
  * module that is no provider, or a prompt that is none.
@@ -61,6 +62,7 @@ export async function loadProviders(
   options: {
     baseDir: string;
     changeVotes?: (votes: FileVotes) => FileVotes;
+    signal?: AbortSignal | undefined;
     asking?: Asking | undefined;
     assets?: readonly string[];
     onNote?: (note: string) => void;
@@ -100,7 +102,7 @@ export async function loadProviders(
         );
       }
       providers.push(fileProvider(config.name, options.changeVotes?.(votes) ?? votes));
-    } else providers.push(await importProvider(path, config.name));
+    } else providers.push(await importProvider(path, { name: config.name, signal: options.signal }));
   }
   // Own keys even of "__proto__", which is a provider's name like any other.
   return { providers, files, refreshes: Object.fromEntries(refreshes) };
@@ -119,7 +121,10 @@ function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
 }
 
 /** A module exports `vote(situation, context)`. */
-async function importProvider(path: string, name: string): Promise<Provider> {
+async function importProvider(
+  path: string,
+  { name, signal }: { name: string; signal: AbortSignal | undefined },
+): Promise<Provider> {
   const refuse = (found: string, cause?: unknown): CarryoverError =>
     new CarryoverError(
       "BAD_CONFIG",
@@ -128,8 +133,9 @@ async function importProvider(path: string, name: string): Promise<Provider> {
     );
   let loaded: { readonly vote?: unknown };
   try {
-    loaded = (await import(pathToFileURL(path).href)) as { readonly vote?: unknown };
+    loaded = (await unlessAborted(import(pathToFileURL(path).href), signal)) as { readonly vote?: unknown };
   } catch (cause) {
+    signal?.throwIfAborted();
     throw refuse(`an error while it loads (${messageOf(cause)})`, cause);
   }
   const { vote } = loaded;

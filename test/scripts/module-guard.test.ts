@@ -2,6 +2,7 @@ import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PROJECT_DIR } from "../_samples.ts";
 import { runScript, type ScriptResult } from "./_run.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -10,19 +11,25 @@ setDefaultTimeout(60_000);
 const work = mkdtempSync(join(tmpdir(), "carryover-guard-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
-/** Runs two months with a module whose vote number 300 does something else. */
-async function runWith(name: string, doing: string): Promise<ScriptResult & { file: string; outcomes: number }> {
+/** A folder with a module, and a configuration of two months that has it. */
+function homeWith(name: string, source: string): { home: string; file: string } {
   const home = join(work, name);
   const file = join(home, "odd.ts");
   mkdirSync(home);
-  writeFileSync(
-    file,
-    `let votes = 0;\nexport async function vote() {\n  if (++votes === 300) {\n    ${doing};\n  }\n  return { action: "HOLD", confidence: 50 };\n}\n`,
-  );
+  writeFileSync(file, source);
   writeFileSync(
     join(home, "config.yaml"),
     "memory: { dir: memory }\nbacktest: { start: 2024-01-01, end: 2024-03-01, data_dir: data }\n" +
       "providers:\n  - { name: trend, type: trend }\n  - { name: odd, type: module, path: odd.ts }\n",
+  );
+  return { home, file };
+}
+
+/** Runs two months with a module whose vote number 300 does something else. */
+async function runWith(name: string, doing: string): Promise<ScriptResult & { file: string; outcomes: number }> {
+  const { home, file } = homeWith(
+    name,
+    `let votes = 0;\nexport async function vote() {\n  if (++votes === 300) {\n    ${doing};\n  }\n  return { action: "HOLD", confidence: 50 };\n}\n`,
   );
   const result = await runScript("run-chunks.ts", ["--json"], { cwd: home });
   const outcomes = readdirSync(join(home, "memory")).filter((entry) => entry.startsWith("outcome_")).length;
@@ -40,19 +47,80 @@ test.each([
   expect(stderr).toContain(message.replace("FILE", file));
   expect(stderr).toMatch(new RegExp(`all ${outcomes} outcomes are kept, and the same command goes on`));
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expect(stderr).not.toContain("at vote (");
+  // An error's own stack follows, which says how it came there.
+  if (doing.includes("new Error"))
+    expect(stderr).toMatch(/, expected a module to handle its own\nError: boom\n +at .*odd\.ts:4:/);
 });
 
-test("a module that leaves a timer does not keep a finished run from ending", async () => {
-  const { code, stdout, stderr } = await runWith("open", "setInterval(() => {}, 1000)");
+test("an error of ours that nobody handles is told as such, with its stack, though there is a module", async () => {
+  const place = join(PROJECT_DIR, "lib/providers/desk.ts:10:5");
+  const own = `void Promise.reject(Object.assign(new Error("ours"), { stack: "TypeError: ours\\n    at open (${place})" }))`;
+  const { code, stderr, outcomes } = await runWith("own", own);
+  expect(stderr).toContain(`all ${outcomes} outcomes are kept`);
+  expect(stderr).toEndWith(
+    `TypeError: ours\n    at open (${place})\nerror: This is a bug in Carryover: please report it with the lines above\n`,
+  );
+  expect(stderr).not.toContain("module");
+  expect(code).toBe(1);
+});
+
+test.concurrent("a module that leaves a timer does not keep a finished run from ending, and it is said", async () => {
+  const { code, stdout, stderr, file } = await runWith("open", "setInterval(() => {}, 1000)");
   expect(JSON.parse(stdout)).toMatchObject({ period: "2024-01-01/2024-03-01" });
-  expect({ code, stderr: stderr.split("\n").length }).toEqual({ code: 0, stderr: 2 });
+  const lines = stderr.trimEnd().split("\n");
+  expect({ code, lines: lines.length }).toEqual({ code: 0, lines: 2 });
+  expect(lines[1]).toBe(`A module left something open (a timer, a connection): ended after 3 s: "${file}"`);
+});
+
+test.concurrent("of errors without end that a module has after the end the first alone is said", async () => {
+  const after = "let n = 0;\nsetInterval(() => { throw new Error(`boom ${++n}`); }, 5)";
+  const { code, stderr } = await runDone("again.ts", { main: "return 0", after });
+  expect(stderr.match(/boom \d+/g)).toEqual(["boom 1", "boom 1"]);
+  expect(stderr).toContain("ended after 3 s");
+  expect(code).toBe(1);
 });
 
 test("what a module does when the run is finished does not lose the result, and is said", async () => {
-  const { code, stdout, stderr } = await runWith("late", "process.on('beforeExit', () => process.exit(9))");
+  const { code, stdout, stderr, file } = await runWith("late", "process.on('beforeExit', () => { process.exit(9); })");
   expect(JSON.parse(stdout)).toMatchObject({ period: "2024-01-01/2024-03-01" });
-  expect(stderr).toContain("found process.exit(9) called at");
-  expect(stderr).toContain("The result was complete and written by then");
+  const message =
+    /\nerror: Found process\.exit\(9\) called at "(.*):4:\d+"\. The result was complete and written by then\n$/;
+  expect(stderr.match(message)?.[1]).toBe(file);
   expect(code).toBe(1);
+});
+
+/** Runs a script of ours, made up, that is done at once. */
+async function runDone(name: string, { main, after }: { main: string; after: string }): Promise<ScriptResult> {
+  const file = join(work, name);
+  const cli = JSON.stringify(join(PROJECT_DIR, "scripts/_cli.ts"));
+  writeFileSync(
+    file,
+    `import { runScript } from ${cli};\nawait runScript(async ({ guard }) => {\n  guard(["/my.ts"]);\n  ${main};\n});\n${after};\n`,
+  );
+  const child = Bun.spawn([process.execPath, file], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  return { code: await child.exited, stdout, stderr };
+}
+
+test.each([
+  ["a-timer.ts", 'setTimeout(() => { throw new Error("boom"); })', "an error that nobody handles"],
+  ["an-exit.ts", "setTimeout(() => process.exit(7))", "process.exit(7)"],
+])("what a module does after the end leaves any exit code but 0 as it is (%s)", async (name, after, found) => {
+  for (const was of [0, 4]) {
+    const { code, stderr } = await runDone(name, { main: `return ${was}`, after });
+    expect(stderr).toContain(found);
+    expect({ was, code }).toEqual({ was, code: was === 0 ? 1 : was });
+  }
+});
+
+test("Ctrl-C stops the wait for a module that never finishes loading", async () => {
+  const { home } = homeWith("endless", 'process.stderr.write("loading\\n");\nawait new Promise(() => {});\n');
+  const script = join(PROJECT_DIR, "scripts/run-chunks.ts");
+  const child = Bun.spawn([process.execPath, script], { cwd: home, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  for await (const chunk of child.stderr) if (new TextDecoder().decode(chunk).includes("loading")) break;
+  child.kill("SIGINT");
+  // One that hangs is ended here, with another exit code.
+  const last = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  expect(await child.exited).toBe(130);
+  clearTimeout(last);
 });
