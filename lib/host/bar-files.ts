@@ -7,17 +7,14 @@ import { gunzipBars } from "../market/gzip.ts";
 
 const EXTENSIONS = [".csv", ".csv.gz", ".parquet"] as const;
 
-/** A file of bars, of whatever asset and timeframe. */
-const OTHER_BARS = /_\d+[mhd]\.(?:csv|csv\.gz|parquet)$/;
-
 /**
  * Loads each asset's bars from `<ASSET>_<timeframe>.csv`, `.csv.gz` or `.parquet` in a folder.
  *
  * @param options `timeframe` as in the files' names, such as `1h`, and its length; `explicit`: the folder was asked for
  * by name, so that it must be there.
  * @returns The series by asset, in the order of `assets`, or `undefined` if the folder has no bars at all.
- * @throws {CarryoverError} `NOT_FOUND` if an explicit folder is not there, or it has bars but not of every asset or only of another
- * timeframe; `BAD_USAGE` if an asset has two; `BAD_DATA` for bars that are malformed; `IO`.
+ * @throws {CarryoverError} `NOT_FOUND` if an explicit folder is not there, or it has bars but not of every asset, or
+ * files of an asset that are named otherwise, such as those of another timeframe; `BAD_USAGE` if an asset has two; `BAD_DATA` for bars that are malformed; `IO`.
  */
 export async function loadBars(options: {
   assets: readonly string[];
@@ -39,7 +36,7 @@ export async function loadBars(options: {
   }
   const bars = [...names].filter((name) => EXTENSIONS.some((extension) => name.endsWith(`_${timeframe}${extension}`)));
   if (bars.length === 0) {
-    refuseOtherTimeframes(names, options);
+    refuseOtherNames(names, options);
     return undefined;
   }
   const missing = assets.filter((asset) => !files.has(asset)).map((asset) => `"${asset}_${timeframe}.csv"`);
@@ -56,17 +53,21 @@ export async function loadBars(options: {
 }
 
 /** Who has bars wants them: synthetic ones in their place would look like a result. */
-function refuseOtherTimeframes(
+function refuseOtherNames(
   names: ReadonlySet<string>,
   { assets, dataDir, timeframe }: { assets: readonly string[]; dataDir: string; timeframe: string },
 ): void {
-  const others = [...names].filter((name) => OTHER_BARS.test(name)).toSorted();
-  if (others.length === 0) return;
-  throw new CarryoverError(
-    "NOT_FOUND",
-    `Cannot load bars of ${timeframe}: found ${others.slice(0, 5).join(", ")}${others.length > 5 ? ", ..." : ""} in "${dataDir}", ` +
-      `expected ${assets.map((asset) => `${asset}_${timeframe}.csv`).join(", ")} (or .csv.gz, .parquet), or another backtest.timeframe`,
-  );
+  for (const asset of assets) {
+    const others = [...names].filter((name) => isDataOf(asset, name.toLowerCase())).toSorted();
+    if (others.length === 0) continue;
+    const found = `found ${others.slice(0, 5).join(", ")}${others.length > 5 ? ", ..." : ""} in "${dataDir}"`;
+    const expected = `expected ${asset}_${timeframe}.csv (or .csv.gz, .parquet), or another backtest.timeframe`;
+    throw new CarryoverError("NOT_FOUND", `Cannot load bars of "${asset}": ${found}, ${expected}`);
+  }
+}
+
+function isDataOf(asset: string, name: string): boolean {
+  return name.startsWith(asset.toLowerCase()) && EXTENSIONS.some((extension) => name.endsWith(extension));
 }
 
 function listFolder(dataDir: string, explicit: boolean): string[] {

@@ -51,17 +51,34 @@ test("loadBars() reads CSV, packed CSV and Parquet, in the order of the assets",
   expect(series?.get("B")).toEqual({ ...first, asset: "B" });
 });
 
-test("loadBars() refuses a folder that has bars, but of another timeframe alone", async () => {
-  writeFileSync(join(folder, "A_4h.csv"), CSV);
-  writeFileSync(join(folder, "A_15m.parquet"), "");
+test("loadBars() refuses a folder that has files of an asset, but none named as expected", async () => {
+  writeFileSync(join(folder, "B_4h.csv"), CSV);
+  writeFileSync(join(folder, "B_15m.parquet"), "");
   for (const explicit of [true, false]) {
     expect(await refusal(load(["A", "B"], { explicit }))).toEqual({
       code: "NOT_FOUND",
       message:
-        'Cannot load bars of 1h: found A_15m.parquet, A_4h.csv in "<folder>", expected A_1h.csv, B_1h.csv ' +
+        'Cannot load bars of "B": found B_15m.parquet, B_4h.csv in "<folder>", expected B_1h.csv ' +
         "(or .csv.gz, .parquet), or another backtest.timeframe",
     });
   }
+});
+
+test.each([
+  ["BTCUSD_1h.CSV", true],
+  ["BTCUSD-1h.csv", true],
+  ["BTCUSD_1w.csv", true],
+  ["BTCUSD_1min.csv.gz", true],
+  ["btcusd.Parquet", true],
+  ["my_notes_30d.csv", false],
+  ["DOGE_60m.csv", false],
+  ["BTCUSD_1h.csv.bak", false],
+])("%s alone, where BTCUSD_1h.csv is expected, is refused: %p", async (name, isRefused) => {
+  writeFileSync(join(folder, name), CSV);
+  const loading = load(["ETHUSD", "BTCUSD"]);
+  if (isRefused)
+    expect((await refusal(loading)).message).toContain(`found ${name} in "<folder>", expected BTCUSD_1h.csv`);
+  else expect(await loading).toBeUndefined();
 });
 
 test("loadBars() finds no bars where there are none, so that synthetic ones can be used", async () => {
