@@ -64,7 +64,7 @@ await runScript(async ({ argv }) => {
   }
   if (answer.similar.length > 0 && !answer.knowsWords) {
     warn(
-      "No description has a word of this sentence, so similarity is chance: docs/CLI.md lists the words, under recall",
+      "No word of this sentence tells situations apart, so similarity is chance: docs/CLI.md lists those that do, under recall",
     );
   }
   for (const { problem } of answer.damaged) warn(problem);

@@ -22,7 +22,7 @@ export function hashingEmbedder(): Embedder {
 }
 
 /**
- * Whether a sentence has anything that descriptions are made of: a level's words, a regime, a number that is read, or a name.
+ * Whether a sentence has anything that tells situations apart: a level's words, a regime, a number that is read, or a name.
  * Where it has nothing, its similarity to descriptions is the chance of hashes alone.
  *
  * @param names Of assets, in lower case.

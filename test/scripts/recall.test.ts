@@ -117,13 +117,15 @@ describe("recall", () => {
   test.each([
     ["purple elephants in the market", true],
     ["12 elephants", true],
+    // Words that every description has.
+    ["momentum in", true],
     ["eurusd elephants", false],
     ["elephants oversold", false],
     ["elephants with RSI 61", false],
   ])("to %p says that similarity is chance: %p", async (sentence, isWarned) => {
     const { code, stderr } = await runScript("recall.ts", [sentence, "--memory-dir", folder], { cwd: work });
     const warning =
-      "warning: No description has a word of this sentence, so similarity is chance: docs/CLI.md lists the words, under recall\n";
+      "warning: No word of this sentence tells situations apart, so similarity is chance: docs/CLI.md lists those that do, under recall\n";
     expect({ code, stderr }).toEqual({ code: 0, stderr: isWarned ? warning : "" });
   });
 
