@@ -19,10 +19,14 @@ export function backupJson(backup: BackupInfo): object {
   return problem === undefined ? shown : { ...shown, problem };
 }
 
-/** What `create` made, and what it removed after it. */
-export function renderCreated(backup: BackupInfo, removed: readonly BackupInfo[]): string {
-  const pruned = removed.length === 0 ? "" : `Removed ${removed.map(({ id }) => id).join(", ")}\n`;
-  return `Backed up ${contents(backup)}, ${bytes(backup.newBytes)} of it new, to ${backup.path}\n${pruned}`;
+/** What `create` made. */
+export function renderCreated(backup: BackupInfo): string {
+  return `Backed up ${contents(backup)}, ${bytes(backup.newBytes)} of it new, to ${backup.path}\n`;
+}
+
+/** What `create` removed after it. */
+export function renderRemoved(removed: readonly BackupInfo[]): string {
+  return `Removed ${removed.map(({ id }) => id).join(", ")}\n`;
 }
 
 /**

@@ -19,6 +19,7 @@ import {
   renderCreated,
   renderList,
   renderPruned,
+  renderRemoved,
   renderRestored,
   renderVerified,
 } from "./_backup-report.ts";
@@ -157,7 +158,7 @@ async function answersDirOf(flags: Flags): Promise<string | undefined> {
 async function create(
   flags: Flags,
   dirs: { memoryDir: string; backupDir: string; answersDir: string | undefined },
-): Promise<void> {
+): Promise<number> {
   const { memoryDir, backupDir, answersDir } = dirs;
   const backup = await createBackup({
     memoryDir,
@@ -169,18 +170,27 @@ async function create(
   for (const name of backup.skipped)
     warn(`Left out "${name}": it is no regular file, or has a name that cannot be restored`);
   if (backup.outcomes === 0) warn(`There are no outcomes in "${memoryDir}", so there are none in the backup`);
+  // Whatever becomes of the older ones.
+  if (!flags.json) await writeOut(renderCreated(backup));
   const keepLast = flags["keep-last"];
-  let removed: readonly BackupInfo[] = [];
-  if (keepLast !== undefined) {
-    const pruned = await pruneBackups({ backupDir, keepLast });
-    ({ removed } = pruned);
-    for (const { backup: kept } of pruned.kept) if (kept.problem !== undefined) warn(kept.problem);
-  }
+  const { kept, removed } =
+    keepLast === undefined ? { kept: [], removed: [] } : await pruneBackups({ backupDir, keepLast });
   if (flags.json) {
-    await writeJson({ ...backupJson(backup), skipped: backup.skipped, removed: removed.map(({ id }) => id) });
-  } else {
-    await writeOut(renderCreated(backup, removed));
-  }
+    await writeJson({
+      ...backupJson(backup),
+      skipped: backup.skipped,
+      removed: removed.map(({ id }) => id),
+      damaged: kept.flatMap(({ backup: { id, problem } }) => (problem === undefined ? [] : [{ id, problem }])),
+    });
+  } else if (removed.length > 0) await writeOut(renderRemoved(removed));
+  return codeFor(kept.map(({ backup: each }) => each));
+}
+
+/** Says what is wrong with backups, and returns the exit code. */
+function codeFor(backups: readonly BackupInfo[]): number {
+  const problems = backups.flatMap(({ problem }) => (problem === undefined ? [] : [problem]));
+  problems.forEach(warn);
+  return problems.length > 0 ? DAMAGED : 0;
 }
 
 async function list(flags: Flags, { backupDir }: { backupDir: string }): Promise<number> {
@@ -188,8 +198,7 @@ async function list(flags: Flags, { backupDir }: { backupDir: string }): Promise
   if (flags.json) await writeJson({ backup_dir: backupDir, backups: backups.map(backupJson) });
   else if (backups.length > 0) await writeOut(renderList(backups, Date.now()));
   else note(`There are no backups in "${backupDir}"`);
-  for (const { problem } of backups) if (problem !== undefined) warn(problem);
-  return backups.some(({ problem }) => problem !== undefined) ? DAMAGED : 0;
+  return codeFor(backups);
 }
 
 async function verify(
@@ -227,7 +236,7 @@ async function restore(flags: Flags, options: { backupDir: string; id: string })
   else await writeOut(renderRestored(backup, { to, dryRun }));
 }
 
-async function prune(flags: Flags, { backupDir }: { backupDir: string }): Promise<void> {
+async function prune(flags: Flags, { backupDir }: { backupDir: string }): Promise<number> {
   const rules = {
     keepLast: flags["keep-last"] ?? 0,
     keepDaily: flags["keep-daily"] ?? 0,
@@ -240,14 +249,18 @@ async function prune(flags: Flags, { backupDir }: { backupDir: string }): Promis
   if (flags.json) {
     await writeJson({
       backup_dir: backupDir,
-      kept: kept.map(({ backup, reasons }) => ({ id: backup.id, reasons })),
+      kept: kept.map(({ backup: { id, problem }, reasons }) => ({
+        id,
+        reasons,
+        ...(problem === undefined ? {} : { problem }),
+      })),
       removed: removed.map(({ id }) => id),
       dry_run: dryRun,
     });
   } else {
     await writeOut(renderPruned({ kept, removed }, { dryRun }));
   }
-  for (const { backup } of kept) if (backup.problem !== undefined) warn(backup.problem);
+  return codeFor(kept.map(({ backup }) => backup));
 }
 
 /** The id that the command line means; its own message names all that there are. */

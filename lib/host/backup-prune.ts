@@ -55,8 +55,8 @@ const RULES: readonly { key: keyof KeepRules; reason: string; spanOf: (backup: B
 
 /**
  * Removes the backups that no rule keeps. Before anything is removed, the newest that stays is read and compared with its
- * manifest: one that is damaged stays, counts for no rule, and the next is read, so that what was good is never removed for what
- * is not.
+ * manifest: one that is damaged stays, counts for no rule, and the next is read, so that one at least of those that stay is whole.
+ * The others are not read.
  *
  * @throws {CarryoverError} `BAD_USAGE` if a number is not whole and at least 0, or no rule keeps anything; `IO`.
  */
@@ -86,19 +86,20 @@ export async function pruneBackups(options: PruneOptions): Promise<PruneResult> 
   return result;
 }
 
-async function chooseWithOneWhole(backups: readonly BackupInfo[], options: PruneOptions): Promise<PruneResult> {
-  const result = choose(backups, options);
-  const newest = result.kept.findLast(({ backup }) => backup.problem === undefined)?.backup;
-  if (result.removed.length === 0 || newest === undefined) return result;
-  // What a run in the backup added does no harm.
-  const problems = (await verifyBackup(options.backupDir, newest.id)).filter(({ kind }) => kind !== "extra");
-  if (problems.length === 0) return result;
-  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
-  const problem = `"${newest.path}" is damaged: ${problems[0]?.message}${more}`;
-  return chooseWithOneWhole(
-    backups.map((backup) => (backup === newest ? { ...backup, problem } : backup)),
-    options,
-  );
+/** Reads the newest that stays, and while that is damaged, chooses anew without it. */
+async function chooseWithOneWhole(listed: readonly BackupInfo[], options: PruneOptions): Promise<PruneResult> {
+  let backups = listed;
+  for (;;) {
+    const result = choose(backups, options);
+    const newest = result.kept.findLast(({ backup }) => backup.problem === undefined)?.backup;
+    if (result.removed.length === 0 || newest === undefined) return result;
+    // What a run in the backup added does no harm.
+    const problems = (await verifyBackup(options.backupDir, newest.id)).filter(({ kind }) => kind !== "extra");
+    if (problems.length === 0) return result;
+    const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+    const problem = `"${newest.path}" is damaged: ${problems[0]?.message}${more}`;
+    backups = backups.map((backup) => (backup === newest ? { ...backup, problem } : backup));
+  }
 }
 
 /** Which of the backups, oldest first, stay by the rules. */

@@ -71,7 +71,15 @@ describe("backup", () => {
     const { code, stdout } = await backup("create", "--label", "third", "--keep-last", "2", "--json");
     expect(code).toBe(0);
     const json = JSON.parse(stdout) as { id: string };
-    expect(json).toMatchObject({ label: "third", outcomes: 3, files: 4, new_bytes: 0, skipped: [], removed: [FIRST] });
+    expect(json).toMatchObject({
+      label: "third",
+      outcomes: 3,
+      files: 4,
+      new_bytes: 0,
+      skipped: [],
+      removed: [FIRST],
+      damaged: [],
+    });
     expect(readdirSync(backupDir).toSorted()).toEqual([SECOND, json.id]);
   });
 
@@ -222,11 +230,50 @@ describe("backup", () => {
     expect(stdout).toMatch(new RegExp(`${FIRST} .* damaged +- +- +- +-\n`));
     expect(stderr).toStartWith(`warning: Cannot read "${join(backupDir, FIRST, "MANIFEST.json")}"`);
     const pruned = await backup("prune", "--keep-last", "1");
-    expect(pruned.code).toBe(0);
+    expect(pruned.code).toBe(4);
     expect(pruned.stdout).toMatch(
       new RegExp(`${FIRST} .* kept: damaged\n${SECOND} .* kept: last\n\nKept 2 and removed 0`),
     );
     expect(pruned.stderr).toBe(stderr);
+  });
+
+  test("prune and create --keep-last exit with 4 for a damaged backup, after all that they have to do", async () => {
+    const { backupDir, backup } = await fixture({ backups: true });
+    const third = JSON.parse((await backup("create", "--json")).stdout) as { id: string };
+    // A copy of its own: the others are links to the same bytes.
+    const damaged = join(
+      backupDir,
+      third.id,
+      readdirSync(join(backupDir, third.id)).find((name) => name.startsWith("outcome_"))!,
+    );
+    rmSync(damaged);
+    writeFileSync(damaged, "{]");
+    const pruned = await backup("prune", "--keep-last", "1", "--json");
+    const problem = expect.stringContaining(`${third.id}" is damaged: `) as string;
+    expect([pruned.code, JSON.parse(pruned.stdout)]).toEqual([
+      4,
+      {
+        backup_dir: backupDir,
+        kept: [
+          { id: SECOND, reasons: ["last"] },
+          { id: third.id, reasons: ["damaged"], problem },
+        ],
+        removed: [FIRST],
+        dry_run: false,
+      },
+    ]);
+    expect(pruned.stderr).toStartWith(`warning: "${join(backupDir, third.id)}" is damaged: `);
+
+    writeFileSync(join(backupDir, third.id, "MANIFEST.json"), "{}");
+    const created = await backup("create", "--keep-last", "1");
+    expect(created.code).toBe(4);
+    expect(created.stdout).toMatch(new RegExp(`^Backed up 3 outcomes .*\nRemoved ${SECOND}\n$`));
+    expect(created.stderr).toStartWith(`warning: Cannot read "${join(backupDir, third.id, "MANIFEST.json")}"`);
+    const again = await backup("create", "--keep-last", "9", "--json");
+    expect([again.code, JSON.parse(again.stdout)]).toMatchObject([
+      4,
+      { outcomes: 3, removed: [], damaged: [{ id: third.id }] },
+    ]);
   });
 
   test("restore gives the same outcomes back, into a folder that is not there; --dry-run writes nothing", async () => {
