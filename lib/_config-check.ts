@@ -23,22 +23,37 @@ type Path = readonly (string | number)[];
 export interface ConfigProblem {
   readonly path: Path;
   readonly at: "value" | "key";
-  /** `found <what>, expected <what>`. */
-  readonly text: string;
+  /** What was found there. */
+  readonly found: string;
+  /** Such as ` for backtest.seed`, after `found`. */
+  readonly place: string;
+  readonly expected: string;
 }
 
 /** A decision's id, which is part of a file name of at most 120 characters, has 23 beside the asset's name. */
 const MAX_ASSET_LENGTH = 97;
 
-/** Checks a parsed document and fills in the defaults; keys come out in the order of `Config`. */
-export function checkConfig(z: typeof Zod, data: unknown): { config: Config } | { problems: ConfigProblem[] } {
-  const result = configSchema(z).safeParse(data, { reportInput: true });
+/** The first day of a run, or the one after its last. */
+export type Bound = "start" | "end";
+
+/**
+ * Checks a parsed document and fills in the defaults; keys come out in the order of `Config`.
+ *
+ * @param options `nameBound`: how a problem names a bound that another one is held against; as the key in the file by default.
+ */
+export function checkConfig(
+  z: typeof Zod,
+  data: unknown,
+  options: { nameBound?: (bound: Bound) => string } = {},
+): { config: Config } | { problems: ConfigProblem[] } {
+  const { nameBound = (bound) => `backtest.${bound}` } = options;
+  const result = configSchema(z, nameBound).safeParse(data, { reportInput: true });
   return result.success ? { config: result.data } : { problems: result.error.issues.flatMap(problemsOf) };
 }
 
 /** Every `error` below says what is expected; `problemsOf()` says what was found. */
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the type of a schema is what zod infers of it
-function configSchema(z: typeof Zod) {
+function configSchema(z: typeof Zod, nameBound: (bound: Bound) => string) {
   // The refusal of an unknown key carries the known ones as its message.
   const map = <Shape extends Zod.core.$ZodLooseShape>(shape: Shape): Zod.ZodObject<Shape, Zod.core.$strict> => {
     const keys = Object.keys(shape).join(", ");
@@ -137,10 +152,12 @@ function configSchema(z: typeof Zod) {
           if (bar !== undefined && step !== undefined && step % bar !== 0) {
             issue("decision_interval", interval, `a multiple of backtest.timeframe, ${quote(timeframe)}`);
           }
-          if (start !== undefined && end === undefined) issue("start", start, "backtest.end beside it, or neither");
-          if (start === undefined && end !== undefined) issue("end", end, "backtest.start beside it, or neither");
+          if (start !== undefined && end === undefined)
+            issue("start", start, `${nameBound("end")} beside it, or neither`);
+          if (start === undefined && end !== undefined)
+            issue("end", end, `${nameBound("start")} beside it, or neither`);
           if (isDay(start) && isDay(end) && start >= end) {
-            issue("end", end, `a day after backtest.start, ${quote(start)}`);
+            issue("end", end, `a day after ${nameBound("start")}, ${quote(start)}`);
           }
         },
         { when: ({ value }) => isMap(value) },
@@ -179,7 +196,8 @@ function problemsOf(issue: Zod.core.$ZodIssue): ConfigProblem[] {
     return issue.keys.map((key) => ({
       path: [...path, key],
       at: "key",
-      text: unknownKey(key, path, issue.message),
+      place: ` in ${nameOf(path)}`,
+      ...unknownKey(key, path, issue.message),
     }));
   }
   if (issue.code === "invalid_key") {
@@ -188,7 +206,9 @@ function problemsOf(issue: Zod.core.$ZodIssue): ConfigProblem[] {
       {
         path,
         at: "key",
-        text: `found ${describe(path.at(-1))} in ${nameOf(path.slice(0, -1))}, expected ${wanted}`,
+        found: describe(path.at(-1)),
+        place: ` in ${nameOf(path.slice(0, -1))}`,
+        expected: wanted,
       },
     ];
   }
@@ -198,19 +218,19 @@ function problemsOf(issue: Zod.core.$ZodIssue): ConfigProblem[] {
   const place = path.length === 0 ? "" : input === undefined ? ` ${nameOf(path)}` : ` for ${nameOf(path)}`;
   const isSecret = typeof input === "string" && SECRET_KEYS.includes(String(path.at(-1)));
   const found = isSecret ? "something else" : describe(input);
-  return [{ path, at: "value", text: `found ${found}${place}, expected ${issue.message}` }];
+  return [{ path, at: "value", found, place, expected: issue.message }];
 }
 
-function unknownKey(key: string, path: Path, known: string): string {
+function unknownKey(key: string, path: Path, known: string): Pick<ConfigProblem, "found" | "expected"> {
+  const found = quote(key);
   if (ORIGINAL_KEYS.includes(key)) {
-    return `found ${quote(key)} in ${nameOf(path)}, expected memory.dir, the one folder of outcomes, snapshots and vectors`;
+    return { found, expected: "memory.dir, the one folder of outcomes, snapshots and vectors" };
   }
   if (path[0] === "providers" && isKeyInFile(key)) {
-    return `found ${quote(key)} in ${nameOf(path)}, expected api_key_env, the environment variable that has it: a key stays out of files`;
+    return { found, expected: "api_key_env, the environment variable that has it: a key stays out of files" };
   }
   const suggestion = closest(key, known.split(", "));
-  const wanted = suggestion === undefined ? `one of ${known}` : quote(suggestion);
-  return `found unknown key ${quote(key)} in ${nameOf(path)}, expected ${wanted}`;
+  return { found: `unknown key ${found}`, expected: suggestion === undefined ? `one of ${known}` : quote(suggestion) };
 }
 
 function always(): boolean {

@@ -1,5 +1,5 @@
 import type { BacktestSettings, Costs, MemorySettings } from "./backtest/settings.ts";
-import { checkConfig, EMBEDDERS, isMap, isPath, MEMORY_DEFAULTS } from "./_config-check.ts";
+import { type Bound, checkConfig, EMBEDDERS, isMap, isPath, MEMORY_DEFAULTS } from "./_config-check.ts";
 import { offsetOf, parseYaml } from "./_config-yaml.ts";
 import { CarryoverError } from "./errors.ts";
 import { parseDuration } from "./market/timeframe.ts";
@@ -169,7 +169,12 @@ export async function parseConfig(text: string, options: { file: string }): Prom
   }
   const checked = checkConfig(z, document.toJS());
   if ("config" in checked) return checked.config;
-  return refuse(checked.problems.map((problem) => ({ offset: offsetOf(yaml, document, problem), text: problem.text })));
+  return refuse(
+    checked.problems.map((problem) => ({
+      offset: offsetOf(yaml, document, problem),
+      text: `found ${problem.found}${problem.place}, expected ${problem.expected}`,
+    })),
+  );
 }
 
 /**
@@ -180,23 +185,23 @@ export async function parseConfig(text: string, options: { file: string }): Prom
 export async function overrideConfig(config: Config, overrides: ConfigOverrides): Promise<Config> {
   const { z } = await import("zod");
   const { memory_dir: dir, enabled, ...backtest } = overrides;
-  const checked = checkConfig(z, {
+  // A day that was typed, or is missing beside one, is no key of the file.
+  const nameBound = (bound: Bound): string =>
+    overrides[bound] === undefined && config.backtest[bound] !== undefined ? `backtest.${bound}` : `--${bound}`;
+  const changed = {
     ...config,
     portfolio_memory: { ...config.portfolio_memory, ...defined({ enabled }) },
     memory: { ...config.memory, ...defined({ dir }) },
     backtest: { ...config.backtest, ...defined(backtest) },
-  });
+  };
+  const checked = checkConfig(z, changed, { nameBound });
   if ("config" in checked) return checked.config;
-  const messages = checked.problems.map(({ path, text }) => {
+  const messages = checked.problems.map(({ path, found, place, expected }) => {
     const key = String(path[1]);
     // The order of the two days is held against the end, which may be the file's.
-    const blamed = key === "end" && overrides.end === undefined ? "start" : key;
-    const flag = path[0] === "memory" ? "memory-dir" : blamed.replaceAll("_", "-");
-    // A day that was typed, or is missing beside one, is no key of the file.
-    const typed = text.replaceAll(/\bbacktest\.(start|end)\b/g, (name, day: "start" | "end") =>
-      overrides[day] === undefined && config.backtest[day] !== undefined ? name : `--${day}`,
-    );
-    return `Cannot use --${flag}: ${typed.replace(` for --${flag},`, ",")}`;
+    const isOfFile = key === "end" && overrides.end === undefined;
+    const flag = path[0] === "memory" ? "memory-dir" : isOfFile ? "start" : key.replaceAll("_", "-");
+    return `Cannot use --${flag}: found ${found}${isOfFile ? place : ""}, expected ${expected}`;
   });
   throw new CarryoverError("BAD_USAGE", messages.join("\n"));
 }

@@ -218,10 +218,10 @@ describe("overrideConfig()", () => {
   });
 
   test.each([
-    [{ chunks: "fortnight" }, 'Cannot use --chunks: found "fortnight" for backtest.chunks, expected "quarter"'],
-    [{ assets: ["A", "a"] }, 'Cannot use --assets: found "a" for backtest.assets[1], expected an asset that is not'],
-    [{ seed: -1 }, "Cannot use --seed: found -1 for backtest.seed, expected a whole number from 0 to 4294967295"],
-    [{ memory_dir: "" }, 'Cannot use --memory-dir: found "" for memory.dir, expected a path'],
+    [{ chunks: "fortnight" }, 'Cannot use --chunks: found "fortnight", expected "quarter"'],
+    [{ assets: ["A", "a"] }, 'Cannot use --assets: found "a", expected an asset that is not'],
+    [{ seed: -1 }, "Cannot use --seed: found -1, expected a whole number from 0 to 4294967295"],
+    [{ memory_dir: "" }, 'Cannot use --memory-dir: found "", expected a path'],
     [{ start: "2023-01-01" }, 'Cannot use --start: found "2022-01-01" for backtest.end, expected a day after --start'],
     [{ end: "2021-01-01" }, 'Cannot use --end: found "2021-01-01", expected a day after backtest.start, "2021-01-01"'],
     [
