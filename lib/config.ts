@@ -1,5 +1,6 @@
 import type { BacktestSettings, Costs, MemorySettings } from "./backtest/settings.ts";
-import { type Bound, checkConfig, EMBEDDERS, isMap, isPath, MEMORY_DEFAULTS } from "./_config-check.ts";
+import { type Bound, checkConfig, EMBEDDERS, isPath, MEMORY_DEFAULTS } from "./_config-check.ts";
+import { isMap } from "./_config-problems.ts";
 import { offsetOf, parseYaml } from "./_config-yaml.ts";
 import { CarryoverError } from "./errors.ts";
 import { parseDuration } from "./market/timeframe.ts";

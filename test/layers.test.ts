@@ -25,6 +25,7 @@ const ROOT_FILES: Readonly<Record<string, string>> = {
   "random.ts": "words",
   "config.ts": "config",
   "_config-check.ts": "config",
+  "_config-problems.ts": "config",
   "_config-providers.ts": "config",
   "_config-yaml.ts": "config",
   "mod.ts": "mod",
