@@ -136,10 +136,12 @@ function configSchema(z: typeof Zod, nameBound: (bound: Bound) => string) {
           if (bar !== undefined && step !== undefined && step % bar !== 0) {
             issue("decision_interval", interval, `a multiple of backtest.timeframe, ${quote(timeframe)}`);
           }
-          if (start !== undefined && end === undefined)
+          if (start !== undefined && end === undefined) {
             issue("start", start, `${nameBound("end")} beside it, or neither`);
-          if (start === undefined && end !== undefined)
+          }
+          if (start === undefined && end !== undefined) {
             issue("end", end, `${nameBound("start")} beside it, or neither`);
+          }
           if (isDay(start) && isDay(end) && start >= end) {
             issue("end", end, `a day after ${nameBound("start")}, ${quote(start)}`);
           }

@@ -65,9 +65,13 @@ export function differences(a: RunKey, b: RunKey): readonly string[] {
 export function differingFields(a: Json, b: Json, path = ""): readonly string[] {
   if (canonical(a) === canonical(b)) return [];
   if (!isObject(a) || !isObject(b)) return [path];
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) =>
-    differingFields(a[key] ?? null, b[key] ?? null, path === "" ? key : `${path}.${key}`),
-  );
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) => {
+    const inside = path === "" ? key : `${path}.${key}`;
+    const [left, right] = [a[key], b[key]];
+    // Nothing there is not the same as null.
+    if (left === undefined || right === undefined) return left === right ? [] : [inside];
+    return differingFields(left, right, inside);
+  });
 }
 
 /** JSON with the keys of every map in order of code units. */

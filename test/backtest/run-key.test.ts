@@ -1,6 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { decisionId, differences, hashBars, runIdOf, type RunKey } from "../../lib/backtest/run-key.ts";
+import {
+  decisionId,
+  differences,
+  differingFields,
+  hashBars,
+  runIdOf,
+  type RunKey,
+} from "../../lib/backtest/run-key.ts";
 import { parseBarsCsv } from "../../lib/market/csv.ts";
 import { at, barsOf, CALM, HOUR, seriesOf } from "./_world.ts";
 
@@ -62,6 +69,11 @@ test("differences() names the parts in which two keys differ, down to the key of
     "version",
   ]);
   expect(differences(KEY, structuredClone(KEY))).toEqual([]);
+});
+
+test("differingFields() names a field that only one has, also where the other has null", () => {
+  expect(differingFields({ a: { b: null, c: 1 } }, { a: { c: 1 } })).toEqual(["a.b"]);
+  expect(differingFields({ a: 1 }, { a: 1, b: { c: 2 } })).toEqual(["b"]);
 });
 
 describe("hashBars()", () => {
