@@ -58,14 +58,32 @@ const mounted = new Set<string>();
 export async function mountAt(folder: string, args: readonly string[]): Promise<void> {
   if (mounted.size === 0) for (const event of ["exit", "SIGINT", "SIGTERM"]) process.on(event, unmountAll);
   mounted.add(folder);
-  await run(["mount", ...args, folder]);
+  try {
+    await run(["mount", ...args, folder]);
+  } catch (error) {
+    mounted.delete(folder);
+    throw error;
+  }
 }
 
-/** Unmounts a folder, if it is mounted. */
+/** So long may a process that has nothing to do with the test look into a mount, and keep it busy. */
+const BUSY_MS = 10_000;
+
+/** Unmounts a folder, if it is mounted. @throws If it stays busy. */
 export async function unmountAt(folder: string): Promise<void> {
-  if (!mounted.delete(folder)) return;
+  if (!mounted.has(folder)) return;
+  const deadlineMs = performance.now() + BUSY_MS;
+  for (let done = false; !done;) {
+    try {
+      await run(["umount", folder]);
+      done = true;
+    } catch (error) {
+      if (!String(error).includes("busy") || performance.now() > deadlineMs) throw error;
+      await Bun.sleep(50);
+    }
+  }
+  mounted.delete(folder);
   if (mounted.size === 0) for (const event of ["exit", "SIGINT", "SIGTERM"]) process.off(event, unmountAll);
-  await run(["umount", folder]);
 }
 
 function unmountAll(cause: unknown): void {
