@@ -20,7 +20,7 @@ import { fixed, money, signed, table, type Column } from "./_render.ts";
 
 const COMMAND = {
   summary: `Counts provider_performance.json and regime_performance.json anew from the outcomes, each of which is read and
-checked. With --forget, providers start afresh: a durable mark says since when outcomes count for a provider's weight,
+checked; a trade that several runs made counts once. With --forget, providers start afresh: a durable mark says since when outcomes count for a provider's weight,
 calibration and statistics, in every run to come. Outcomes are never changed.`,
   usage: "bun scripts/reset-providers.ts [--provider P]... [--forget [--before D]] [--dry-run] [flags]",
   flags: {

@@ -88,7 +88,6 @@ describe("README.md", () => {
   });
 
   test("then the reader brings bars", () => {
-    rmSync(join(project, "data", "memory"), { recursive: true });
     if (!HAS_REAL_BARS) return;
     for (const name of readdirSync(REAL_BARS_DIR)) {
       symlinkSync(join(REAL_BARS_DIR, name), join(project, "data", "market", name));

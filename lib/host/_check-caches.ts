@@ -3,7 +3,14 @@ import { CarryoverError } from "../errors.ts";
 import { crc32Hex } from "../files/crc32.ts";
 import { decodeJsonObject, isRecord } from "../files/json-file.ts";
 import type { Storage } from "../files/storage.ts";
-import { countCaches, MAX_CACHE_BYTES, MEMORY_FILE, PROVIDER_FILE, REGIME_FILE } from "../memory/caches.ts";
+import {
+  countCaches,
+  MAX_CACHE_BYTES,
+  MEMORY_FILE,
+  MEMORY_VERSION,
+  PROVIDER_FILE,
+  REGIME_FILE,
+} from "../memory/caches.ts";
 import type { StoredOutcomes } from "../memory/outcome-store.ts";
 import { readSidecar, readVectors, SIDECAR_FILE, VECTORS_FILE, type Sidecar } from "../memory/vector-store.ts";
 import type { Finding } from "./check-memory.ts";
@@ -37,9 +44,9 @@ export async function checkStatistics({ files }: Caches, stored: StoredOutcomes)
   let said: Readonly<Record<string, unknown>> = {};
   let isOfNow = false;
   const memoryProblem = await problemOf(async () => {
-    const { crc32, digest } = memory === undefined ? {} : decodeJsonObject(memory, MEMORY_FILE);
+    const { crc32, digest, version } = memory === undefined ? {} : decodeJsonObject(memory, MEMORY_FILE);
     if (isRecord(crc32)) said = crc32;
-    isOfNow = digest === stored.digest;
+    isOfNow = digest === stored.digest && version === MEMORY_VERSION;
   });
   return countCaches(stored).flatMap(({ name, bytes }): Finding[] => {
     const found = files.get(name);

@@ -3,7 +3,7 @@ import { isRecord, readJsonObject } from "../files/json-file.ts";
 import type { Storage } from "../files/storage.ts";
 import { countedSince, type ForgetMark } from "../memory/forget.ts";
 import { openMemory, PROVIDER_FILE, REGIME_FILE } from "../memory/memory.ts";
-import type { OutcomeRow } from "../memory/outcome-row.ts";
+import { countedTrades, type OutcomeRow } from "../memory/outcome-row.ts";
 import type { DamagedFile } from "../memory/outcome-store.ts";
 import { providerPerformance, regimePerformance, type PerformanceRecord } from "../memory/performance.ts";
 import { SIDECAR_FILE, VECTORS_FILE } from "../memory/vector-store.ts";
@@ -46,12 +46,13 @@ export async function recountProviders(
     const beforeProviders = await readStatistics(storage, PROVIDER_FILE);
     const beforeRegimes = await readStatistics(storage, REGIME_FILE);
     const stored = await readOutcomes(storage);
-    const after = recordsOf(providerPerformance(stored.rows, countedSince(stored.marks)));
+    const { trades } = countedTrades(stored.rows);
+    const after = recordsOf(providerPerformance(trades, countedSince(stored.marks)));
     const known = new Set([...voters(stored.rows), ...beforeProviders.keys()]);
     assertKnown(providers, known);
 
     if (!dryRun) await healMemory(storage, { memory: options.memory, stored });
-    const regimes = recordsOf(regimePerformance(stored.rows));
+    const regimes = recordsOf(regimePerformance(trades));
     return {
       providers: compare(providers.length === 0 ? known : providers, beforeProviders, after),
       regimes: compare([...beforeRegimes.keys(), ...regimes.keys()], beforeRegimes, regimes),
@@ -123,13 +124,14 @@ function planMarks(
   const { providers = [], beforeMs = newest.exitMs + 1 } = options;
   assertKnown(providers, known);
   const names = [...(providers.length === 0 ? known : new Set(providers))].toSorted(byCodeUnit);
+  const { trades } = countedTrades(rows);
   const since = countedSince(marks);
   const after = recordsOf(
-    providerPerformance(rows, countedSince([...marks, ...names.map((provider) => ({ provider, beforeMs }))])),
+    providerPerformance(trades, countedSince([...marks, ...names.map((provider) => ({ provider, beforeMs }))])),
   );
   const forgotten = names.map((provider) => {
     const countedFrom = since.get(provider) ?? -Infinity;
-    const older = rows.filter((row) => row.exitMs < beforeMs && hasSide(row, provider));
+    const older = trades.filter((row) => row.exitMs < beforeMs && hasSide(row, provider));
     const outcomes = older.filter((row) => row.exitMs >= countedFrom).length;
     return {
       provider,

@@ -11,7 +11,7 @@ import type { ChunkRecord } from "../backtest/chunk-record.ts";
 import { chunkNames, openRunStore, RUNS_FOLDER } from "../backtest/run-store.ts";
 import type { Market } from "../domain.ts";
 import type { Storage, StoredFile } from "../files/storage.ts";
-import { distinctTrades, type OutcomeRow } from "../memory/outcome-row.ts";
+import { countedTrades, type OutcomeRow } from "../memory/outcome-row.ts";
 import { QUARANTINE_FOLDER } from "../memory/quarantine.ts";
 import { readMemory } from "../memory/read-memory.ts";
 import { isSnapshotFile } from "../memory/snapshot-store.ts";
@@ -81,10 +81,8 @@ export interface MemoryReport {
 export async function readMemoryReport(memoryDir: string): Promise<MemoryReport> {
   const storage = readableMemory(memoryDir);
   const { rows, marks, damaged, sidecar, parsed, listing } = await readMemory(storage);
-  const synthetic = rows.filter((row) => row.market === "synthetic");
-  const market: Market = synthetic.length === rows.length && rows.length > 0 ? "synthetic" : "bars";
-  const ofMarket = rows.filter((row) => row.market === market);
-  const trades = distinctTrades(ofMarket).map((row) => (row.chunk === "" ? { ...row, chunk: "imported" } : row));
+  const { market, trades: counted } = countedTrades(rows);
+  const trades = counted.map((row) => (row.chunk === "" ? { ...row, chunk: "imported" } : row));
   const chunks = [...new Set(trades.map((row) => row.chunk))];
   const named = chunks.map((name) => ({ name }));
   const breakdowns = (
@@ -102,7 +100,7 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
     );
   const snapshots = listing.files.filter(({ name }) => isSnapshotFile(name));
   const sizeOf = (file: string): number => listing.files.find(({ name }) => name === file)?.size ?? 0;
-  const newest = ofMarket.at(-1);
+  const newest = rows.findLast((row) => row.market === market);
   const voters = [...new Set(trades.flatMap((row) => row.votes.map((vote) => vote.provider)))].toSorted();
   return {
     memory_dir: memoryDir,
@@ -110,7 +108,7 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
       count: rows.length,
       bytes: rows.reduce((sum, row) => sum + row.bytes, 0),
       imported: rows.filter((row) => row.crc32 === null).length,
-      synthetic: synthetic.length,
+      synthetic: rows.filter((row) => row.market === "synthetic").length,
     },
     market,
     distinct_trades: trades.length,

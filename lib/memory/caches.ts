@@ -3,12 +3,15 @@ import { crc32Hex } from "../files/crc32.ts";
 import { encodeJson } from "../files/json-file.ts";
 import type { Storage } from "../files/storage.ts";
 import { countedSince, type ForgetMark } from "./forget.ts";
-import type { OutcomeRow } from "./outcome-row.ts";
+import { countedTrades, type OutcomeRow } from "./outcome-row.ts";
 import { providerPerformance, regimePerformance } from "./performance.ts";
 
 export const PROVIDER_FILE = "provider_performance.json";
 export const REGIME_FILE = "regime_performance.json";
 export const MEMORY_FILE = "memory.json";
+
+/** Of `memory.json`: statistics beside one of another version were counted in another way. */
+export const MEMORY_VERSION = 2;
 
 /** Larger files are none of these. */
 export const MAX_CACHE_BYTES: number = 1 << 24;
@@ -53,9 +56,10 @@ export interface CacheFile {
 
 /** What the files are when everything is counted anew, in the order in which they are written. */
 export function countCaches(source: Source): readonly CacheFile[] {
+  const { trades } = countedTrades(source.rows);
   const statistics = [
-    { name: PROVIDER_FILE, bytes: encodeJson(providerPerformance(source.rows, countedSince(source.marks))) },
-    { name: REGIME_FILE, bytes: encodeJson(regimePerformance(source.rows)) },
+    { name: PROVIDER_FILE, bytes: encodeJson(providerPerformance(trades, countedSince(source.marks))) },
+    { name: REGIME_FILE, bytes: encodeJson(regimePerformance(trades)) },
   ];
   return [...statistics, { name: MEMORY_FILE, bytes: memoryBytes(source, statistics) }];
 }
@@ -67,7 +71,7 @@ function memoryBytes(
 ): Uint8Array {
   return encodeJson({
     format: "carryover-memory",
-    version: 1,
+    version: MEMORY_VERSION,
     outcomes: source.rows.length,
     forget_marks: source.marks.length,
     digest: source.digest,

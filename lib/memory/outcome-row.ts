@@ -100,6 +100,20 @@ export function distinctTrades(rows: readonly OutcomeRow[]): readonly OutcomeRow
   });
 }
 
+/**
+ * What statistics of a whole folder count: its distinct trades on real bars, or on synthetic ones where there are no others.
+ * Added up they would say nothing.
+ *
+ * @param rows In the order of (exit, id), which is kept.
+ */
+export function countedTrades(rows: readonly OutcomeRow[]): {
+  readonly market: Market;
+  readonly trades: readonly OutcomeRow[];
+} {
+  const market = rows.length > 0 && rows.every((row) => row.market === "synthetic") ? "synthetic" : "bars";
+  return { market, trades: distinctTrades(rows.filter((row) => row.market === market)) };
+}
+
 /** A remembered trade as recall tells of it. */
 export function similarTrade(row: OutcomeRow, similarity: number): SimilarTrade {
   return {

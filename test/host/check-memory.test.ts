@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { crc32Hex } from "../../lib/files/crc32.ts";
+import { encodeJson } from "../../lib/files/json-file.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
 import type { Storage } from "../../lib/files/storage.ts";
 import { checkMemory, checkOnce, type Finding } from "../../lib/host/check-memory.ts";
@@ -114,6 +116,21 @@ test("caches that are behind what was recorded since are no damage", async () =>
     ["provider_performance.json", false],
     ["regime_performance.json", false],
     ["vectors.meta.json.gz", false],
+  ]);
+});
+
+test("statistics of an older format, which counted otherwise, are no damage", async () => {
+  const provider = encodeJson({ trend: {} });
+  const said = JSON.parse(new TextDecoder().decode(whole.get("memory.json"))) as { crc32: Record<string, string> };
+  const crc = { ...said.crc32, "provider_performance.json": crc32Hex(provider) };
+  const storage = await folderWith({
+    "provider_performance.json": provider,
+    "memory.json": encodeJson({ ...said, version: 1, crc32: crc }),
+  });
+  const { findings } = await checkOnce(storage);
+  expect(findings.map(({ name, damaged }) => [name, damaged])).toEqual([
+    ["memory.json", false],
+    ["provider_performance.json", false],
   ]);
 });
 

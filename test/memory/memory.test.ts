@@ -6,6 +6,7 @@ import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import type { Outcome } from "../../lib/domain.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
+import { encodeJson } from "../../lib/files/json-file.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
 import type { Storage } from "../../lib/files/storage.ts";
 import { diskStorage } from "../../lib/host/disk-storage.ts";
@@ -139,7 +140,7 @@ describe("caches are functions of the set of outcomes", () => {
       .join("");
     expect(JSON.parse((await textOf(storage, "memory.json")) ?? "")).toEqual({
       format: "carryover-memory",
-      version: 1,
+      version: 2,
       outcomes: 1,
       forget_marks: 1,
       digest: new Bun.CryptoHasher("sha256").update(lines).digest("hex"),
@@ -154,6 +155,34 @@ describe("caches are functions of the set of outcomes", () => {
         ),
       ),
     });
+  });
+
+  test("the statistics count a trade that several runs made once, and no synthetic one beside those on real bars", async () => {
+    const made = makeOutcome();
+    const again = { ...made, decision_id: "20210104T1200-BTCUSD-ffffffff", run_id: "b".repeat(64), realized_pnl: 7 };
+    const synthetic = { ...made, decision_id: "20210104T1200-BTCUSD-00000000", market: "synthetic" } as const;
+    const once = { total_trades: 1, winning_trades: 1, total_pnl: made.realized_pnl, mean_result_r: 1.5 };
+    for (const outcomes of [[again, synthetic, made], [synthetic]]) {
+      const { storage } = await remember(outcomes);
+      for (const name of ["provider_performance.json", "regime_performance.json"]) {
+        const records = Object.values(JSON.parse((await textOf(storage, name)) ?? "") as object);
+        expect(records).toContainEqual(once);
+        expect(records.filter(({ total_trades }) => total_trades > 1)).toEqual([]);
+      }
+    }
+  });
+
+  test("statistics of an older format, which counted otherwise, are made anew", async () => {
+    const { storage } = await remember([makeOutcome()]);
+    const caches = await cachesOf(storage);
+    const provider = new TextEncoder().encode('{"trend":{}}\n');
+    const memory = JSON.parse((await textOf(storage, "memory.json")) ?? "") as { crc32: Record<string, string> };
+    const crc = crc32(provider).toString(16).padStart(8, "0");
+    const older = { ...memory, version: 1, crc32: { ...memory.crc32, "provider_performance.json": crc } };
+    await storage.replace("provider_performance.json", provider);
+    await storage.replace("memory.json", encodeJson(older));
+    await open(storage);
+    expect(await cachesOf(storage)).toEqual(caches);
   });
 
   test("while it is recorded they are at most 64 outcomes behind", async () => {

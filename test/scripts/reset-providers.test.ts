@@ -72,6 +72,18 @@ function stateOf(memoryDir: string): unknown {
 }
 
 describe("reset-providers", () => {
+  test("counts a trade that two runs made once, as its statistics do", async () => {
+    const [first] = TRADES as [Outcome];
+    const again = { ...first, decision_id: "20210101T0000-BTCUSD-ffffffff", run_id: "b".repeat(64) };
+    const memoryDir = await fixture([...TRADES, again]);
+    expect(performanceOf(memoryDir)).toEqual({ reversion: REVERSION, trend: TREND });
+    const { json } = await reset(memoryDir, "--provider", "trend", "--dry-run");
+    expect(json).toMatchObject({ outcomes: 5, providers: [{ after: TREND, changed: false }] });
+    // Four trades that it voted on.
+    const { json: forgetting } = await reset(memoryDir, "--provider", "trend", "--forget", "--dry-run");
+    expect(forgetting).toMatchObject({ marks: [{ outcomes: 4 }] });
+  });
+
   test("says that everything was right, and changes nothing, where it was", async () => {
     const memoryDir = await fixture();
     const before = filesOf(memoryDir);
