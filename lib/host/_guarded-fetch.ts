@@ -14,13 +14,11 @@ export const guardedFetch: typeof fetch = Object.assign(
     if (response.status >= 300 && response.status < 400) {
       await response.body?.cancel();
       const to = hostOf(response.headers.get("location"), response.url);
-      throw new RequestFailure(
-        `the server redirects to ${to}, which is not followed: base_url has to be where it leads`,
-        {
-          isTransient: false,
-          mayBeBilled: false,
-        },
-      );
+      throw new RequestFailure(`a redirect to ${to}, which is not followed`, {
+        isTransient: false,
+        mayBeBilled: false,
+        expected: "a base_url where the model itself answers",
+      });
     }
     const bytes = await readCapped(response);
     return new Response(bytes, { status: response.status, headers: plainHeaders(response.headers) });

@@ -1,24 +1,14 @@
 import type * as Ai from "ai";
 import type { LlmConfig } from "../config.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
-import { RequestFailure, type Complete } from "../providers/llm.ts";
+import { RequestFailure, type Completion, type LlmOptions } from "../providers/llm.ts";
 import { VOTE_JSON_SCHEMA } from "../providers/vote-text.ts";
 import { guardedFetch } from "./_guarded-fetch.ts";
+import { statusFailure, wayFailure } from "./_request-failures.ts";
+import { hiderOf } from "./_secrets.ts";
 
-/** Statuses that no second try and no other question changes. */
-const HOPELESS: Readonly<Record<number, string>> = {
-  401: "a key that the server takes",
-  403: "a key that may use this model",
-  404: "a base_url and a model that the server has",
-};
-
-const TRANSIENT = [408, 409, 425, 429];
-
-/** Too many questions, or a server that loads its model or is overloaded: whatever was asked. */
-const AWAY = [429, 503, 529];
-
-/** What the system says of a server that cannot be reached. */
-const UNREACHABLE: readonly unknown[] = ["EAI_AGAIN", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND"];
+/** Characters of a message about a failure. */
+const MAX_MESSAGE = 400;
 
 /**
  * Returns the key of an API, from the environment.
@@ -28,65 +18,93 @@ const UNREACHABLE: readonly unknown[] = ["EAI_AGAIN", "ECONNREFUSED", "EHOSTUNRE
 function keyOf({ name, api_key_env: variable }: LlmConfig): string | undefined {
   if (variable === undefined) return undefined;
   const key = process.env[variable]?.trim();
-  if (key !== undefined && key !== "") return key;
-  throw new CarryoverError(
-    "NOT_FOUND",
-    `Cannot ask "${name}": found no environment variable "${variable}", expected the key in it`,
-  );
+  const found =
+    key === undefined || key === ""
+      ? `no environment variable "${variable}", expected the key in it`
+      : /^[ -~]+$/.test(key)
+        ? undefined
+        : `characters that no header can have in the environment variable "${variable}", expected a key of printable ASCII characters`;
+  if (found === undefined) return key;
+  throw new CarryoverError("NOT_FOUND", `Cannot ask "${name}": found ${found}`);
 }
 
 /**
  * Makes what sends requests to a model, through the AI SDK. The SDK takes a fifth of a second to load, and does so with the
- * first request, which is also the first to need the key: a run whose answers are all recorded does without either. The key
- * reaches the host of `base_url` and nothing else.
+ * first question, which is also the first to need the key: a run whose answers are all recorded does without either. The key is
+ * sent to the host of `base_url`, through the proxy that `http_proxy` or `https_proxy` of the environment names, and leaves here
+ * neither in an answer nor in a message.
  */
-export function llmClient(config: LlmConfig): Complete {
-  let loaded: Promise<Sdk> | undefined;
+export function llmClient(config: LlmConfig): Pick<LlmOptions, "ready" | "complete"> {
+  let loading: Promise<Sdk> | undefined;
+  const load = (): Promise<Sdk> => (loading ??= loadSdk(config));
 
-  return async (messages, { signal }) => {
-    const key = keyOf(config);
-    const hidden = (text: string): string => (key === undefined ? text : text.replaceAll(key, "[key]"));
-    loaded ??= loadSdk(config, key);
-    const { ai, model } = await loaded.catch((cause: unknown) => {
-      throw new CarryoverError(
-        "NOT_FOUND",
-        `Cannot ask "${config.name}": found ${hidden(messageOf(cause))}, expected the packages that bun install brings`,
-        { cause },
-      );
-    });
-    try {
-      const result = await ai.generateText({
-        model,
-        messages: [...messages],
-        temperature: config.temperature,
-        maxOutputTokens: config.max_output_tokens,
-        maxRetries: 0,
-        abortSignal: signal,
-        ...(config.output === "text"
-          ? {}
-          : { output: ai.Output.object({ schema: ai.jsonSchema(VOTE_JSON_SCHEMA), name: "vote" }) }),
-      });
-      return completion(result, hidden);
-    } catch (error) {
-      // An answer that is no JSON: what it is gets looked at by whoever asked.
-      if (ai.NoObjectGeneratedError.isInstance(error)) {
-        return completion({ text: error.text ?? "", usage: error.usage, finishReason: error.finishReason }, hidden);
+  return {
+    ready: async () => void (await load()),
+
+    complete: async (messages, { signal }) => {
+      const { ai, model, hide } = await load();
+      const completion = ({ text, usage, finishReason }: Generated): Completion => {
+        const { inputTokens: input, outputTokens: output } = usage ?? {};
+        return {
+          text: hide(text),
+          cutOff: finishReason === "stop" ? undefined : finishReason,
+          tokens: input === undefined || output === undefined ? undefined : { input, output },
+        };
+      };
+      try {
+        const result = await ai.generateText({
+          model,
+          messages: [...messages],
+          temperature: config.temperature,
+          maxOutputTokens: config.max_output_tokens,
+          maxRetries: 0,
+          abortSignal: signal,
+          ...(config.output === "text"
+            ? {}
+            : { output: ai.Output.object({ schema: ai.jsonSchema(VOTE_JSON_SCHEMA), name: "vote" }) }),
+        });
+        return completion(result);
+      } catch (error) {
+        // An answer that is no JSON: what it is gets looked at by whoever asked.
+        if (ai.NoObjectGeneratedError.isInstance(error)) {
+          const { text = "", usage, finishReason } = error;
+          return completion({ text, usage, finishReason });
+        }
+        const failure = ai.APICallError.isInstance(error) ? statusFailure(config, error) : wayFailure(config, error);
+        // Without a cause: its words may have the key.
+        throw new RequestFailure(hide(failure.message).slice(0, MAX_MESSAGE), failure);
       }
-      if (!ai.APICallError.isInstance(error)) throw failureOf(error, { config, hidden });
-      throw statusFailure(config, error, hidden);
-    }
+    },
   };
 }
 
 interface Sdk {
   readonly ai: Pick<typeof Ai, "APICallError" | "generateText" | "jsonSchema" | "NoObjectGeneratedError" | "Output">;
   readonly model: Ai.LanguageModel;
+  /** Takes the key out of a text. */
+  readonly hide: (text: string) => string;
 }
 
-async function loadSdk(config: LlmConfig, key: string | undefined): Promise<Sdk> {
+/** @throws {CarryoverError} `NOT_FOUND` for the key, or for the packages. */
+async function loadSdk(config: LlmConfig): Promise<Sdk> {
+  const key = keyOf(config);
   // The SDK would log to stdout, which is the result's.
   Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
   const settings = { fetch: guardedFetch, ...(key === undefined ? {} : { apiKey: key }) };
+  try {
+    return { ...(await importModel(config, settings)), hide: hiderOf(key) };
+  } catch (cause) {
+    throw new CarryoverError(
+      "NOT_FOUND",
+      `Cannot ask "${config.name}": found ${hiderOf(key)(messageOf(cause))}, expected the packages that bun install brings`,
+    );
+  }
+}
+
+async function importModel(
+  config: LlmConfig,
+  settings: { readonly fetch: typeof fetch; readonly apiKey?: string },
+): Promise<Omit<Sdk, "hide">> {
   if (config.api === "google") {
     const [ai, { createGoogleGenerativeAI }] = await Promise.all([import("ai"), import("@ai-sdk/google")]);
     const at = config.base_url === undefined ? {} : { baseURL: config.base_url };
@@ -108,81 +126,4 @@ interface Generated {
     | { readonly inputTokens?: number | undefined; readonly outputTokens?: number | undefined }
     | undefined;
   readonly finishReason?: string | undefined;
-}
-
-function completion(
-  { text, usage, finishReason }: Generated,
-  hidden: (text: string) => string,
-): Awaited<ReturnType<Complete>> {
-  const { inputTokens: input, outputTokens: output } = usage ?? {};
-  return {
-    text: hidden(text),
-    cutOff: finishReason === "stop" ? undefined : finishReason,
-    tokens: input === undefined || output === undefined ? undefined : { input, output },
-  };
-}
-
-function statusFailure(
-  config: LlmConfig,
-  error: {
-    statusCode?: number | undefined;
-    responseHeaders?: Record<string, string> | undefined;
-    message: string;
-    cause?: unknown;
-  },
-  hidden: (text: string) => string,
-): Error {
-  const { statusCode: status, responseHeaders = {} } = error;
-  if (status === undefined || (status >= 200 && status < 300)) {
-    return failureOf(error.cause ?? error, { config, hidden });
-  }
-  const expected = HOPELESS[status];
-  if (expected !== undefined) {
-    return new CarryoverError(
-      "UNANSWERED",
-      `Cannot ask "${config.name}": found status ${status} from "${placeOf(config)}" for the model "${config.model}", expected ${expected}`,
-    );
-  }
-  const said = oneLine(hidden(error.message));
-  return new RequestFailure(`status ${status} from the server${said === "" ? "" : `: ${said}`}`, {
-    isTransient: status >= 500 || TRANSIENT.includes(status),
-    retryAfterMs: retryAfter(responseHeaders),
-    mayBeBilled: false,
-    isServerAway: AWAY.includes(status),
-  });
-}
-
-function placeOf({ base_url: url = "Gemini" }: LlmConfig): string {
-  return url;
-}
-
-/** What went wrong on the way: no connection, one that was cut, an answer that is no JSON of the protocol. */
-function failureOf(error: unknown, { config, hidden }: { config: LlmConfig; hidden: (text: string) => string }): Error {
-  if (error instanceof RequestFailure || error instanceof CarryoverError) return error;
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  if (cause instanceof RequestFailure) return cause;
-  if (cause instanceof Error && "code" in cause && UNREACHABLE.includes(cause.code)) {
-    return new RequestFailure(`no server at "${placeOf(config)}": ${cause.code}`, {
-      isTransient: true,
-      mayBeBilled: false,
-      isServerAway: true,
-      cause,
-    });
-  }
-  // Bun adds advice that is none to a user.
-  const found = oneLine(hidden(messageOf(cause)).replace(/\.? For more information.*/s, ""));
-  return new RequestFailure(`no answer from the server: ${found}`, { isTransient: true, mayBeBilled: true, cause });
-}
-
-/** What is said over many lines, such as the SDK's list of what is wrong with an answer, as a part of a message. */
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, " ").trim().slice(0, 200);
-}
-
-/** Milliseconds that the server wants waited (RFC 9110, 10.2.3: seconds, or a date). */
-function retryAfter(headers: Readonly<Record<string, string>>): number | undefined {
-  const value = headers["retry-after"];
-  if (value === undefined) return undefined;
-  const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }

@@ -64,7 +64,7 @@ export async function loadLlm(config: LlmConfig, options: { baseDir: string }): 
     model: { api, model, temperature, max_output_tokens, output },
     template,
     mask: config.mask,
-    complete: llmClient(config),
+    ...llmClient(config),
     pace: createPace({
       concurrency: config.max_concurrency,
       perMinute: config.requests_per_minute,

@@ -3,9 +3,10 @@ export interface Pace {
   /**
    * Runs `work` when there is room for it, in the order of the calls.
    *
+   * @param options `onRan`: told how many milliseconds the work took, without the wait for it; also where it failed.
    * @throws The signal's reason, if it is aborted while the work waits; what has begun goes on.
    */
-  run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  run<T>(work: () => Promise<T>, signal: AbortSignal, options?: { onRan: (ms: number) => void }): Promise<T>;
 
   /** Begins nothing more for so long: the server said so. */
   pause(ms: number): void;
@@ -13,9 +14,9 @@ export interface Pace {
 
 const MINUTE_MS = 60_000;
 
-/** @param options `now`: milliseconds of a clock that is never set back; `perMinute`: how much may begin in a minute. */
-export function createPace(options: { concurrency: number; perMinute?: number | undefined; now: () => number }): Pace {
-  const { concurrency, perMinute = Infinity, now } = options;
+/** @param limits `now`: milliseconds of a clock that is never set back; `perMinute`: how much may begin in a minute. */
+export function createPace(limits: { concurrency: number; perMinute?: number | undefined; now: () => number }): Pace {
+  const { concurrency, perMinute = Infinity, now } = limits;
   const waiting: (() => void)[] = [];
   /** When the last ones began, oldest first. */
   const begun: number[] = [];
@@ -62,11 +63,16 @@ export function createPace(options: { concurrency: number; perMinute?: number | 
   };
 
   return {
-    async run(work, signal) {
+    async run(work, signal, options) {
       await takeSlot(signal);
       try {
         await untilAllowed(signal);
-        return await work();
+        const startMs = now();
+        try {
+          return await work();
+        } finally {
+          options?.onRan(now() - startMs);
+        }
       } finally {
         freeSlot();
       }

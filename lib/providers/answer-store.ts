@@ -31,6 +31,7 @@ export interface AskedAnswer {
   readonly cost_usd: number | null;
   /** Wall-clock time, ISO 8601. */
   readonly asked_at: string;
+  /** Of all requests together, without the wait for one's turn and between tries. */
   readonly took_ms: number;
   /** The run that asked. */
   readonly run_id: string | null;

@@ -49,9 +49,15 @@ export function commandAsker(options: CommandOptions): Asker {
     close: () => program.close(),
     ask: async (request, { stop, giveUp }) => {
       const { situation, context } = request as unknown as Record<string, unknown>;
+      let tookMs = 0;
+      const asked = (raw: readonly string[], rest: { vote: Answer; failed: boolean }): Asked => {
+        return { ...rest, raw, tokens: null, cost_usd: null, took_ms: Math.round(tookMs) };
+      };
       let line: string;
       try {
-        line = await pace.run(() => program.exchange({ situation, context }, { giveUp }), stop);
+        line = await pace.run(() => program.exchange({ situation, context }, { giveUp }), stop, {
+          onRan: (ms) => (tookMs = ms),
+        });
       } catch (error) {
         if (stop.aborted || !(error instanceof ProgramFailure)) throw error;
         return asked([], { vote: abstain(messageOf(error)), failed: true });
@@ -63,10 +69,6 @@ export function commandAsker(options: CommandOptions): Asker {
 
 /** No answer came of a program that was there. */
 export class ProgramFailure extends Error {}
-
-function asked(raw: readonly string[], rest: { vote: Answer; failed: boolean }): Asked {
-  return { ...rest, raw, tokens: null, cost_usd: null };
-}
 
 /** Reads an answer. `error` is an abstention that the program chose. */
 function readAnswer(line: string): { vote: Answer; failed: boolean } {

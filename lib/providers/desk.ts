@@ -32,7 +32,7 @@ export interface Asker {
 }
 
 /** What came of asking. */
-export interface Asked extends Pick<AskedAnswer, "vote" | "raw" | "tokens" | "cost_usd"> {
+export interface Asked extends Pick<AskedAnswer, "vote" | "raw" | "tokens" | "cost_usd" | "took_ms"> {
   /** Whether the vote is an abstention for want of a usable answer. */
   readonly failed: boolean;
 }
@@ -117,13 +117,11 @@ export function openDesk(options: DeskOptions): Desk {
 
   const askNow = async (question: Question, asker: Asker): Promise<{ vote: Answer; failed: boolean }> => {
     const release = await reserve(asker.mostCostUsd(question.request));
-    const startMs = now();
+    const asked_at = new Date(now()).toISOString();
     try {
       const asked = await asker.ask(question.request, { stop, giveUp: giveUp.signal });
       const { failed, ...answer } = asked;
-      const asked_at = new Date(startMs).toISOString();
-      const took_ms = Math.max(0, Math.round(now() - startMs));
-      const kept = await store.keep(question, { ...answer, asked_at, took_ms, run_id: runId });
+      const kept = await store.keep(question, { ...answer, asked_at, run_id: runId });
       counts.asked += 1;
       counts.costUsd += answer.cost_usd ?? 0;
       if (failed) counts.failed += 1;

@@ -29,7 +29,7 @@ export interface Completion {
   readonly tokens?: { readonly input: number; readonly output: number } | undefined;
 }
 
-/** Sends one request. @throws {RequestFailure} */
+/** Sends one request. @throws {RequestFailure} In whose words, as in those of an answer, no key is left. */
 export type Complete = (messages: readonly Message[], options: { signal: AbortSignal }) => Promise<Completion>;
 
 /** A request that came to nothing. */
@@ -40,8 +40,8 @@ export class RequestFailure extends Error {
   readonly retryAfterMs: number | undefined;
   /** Whether the model may have been at work for it. */
   readonly mayBeBilled: boolean;
-  /** Whether the server takes no question now, so that this says nothing of the one asked: no answer to keep. */
-  readonly isServerAway: boolean;
+  /** What there has to be before anything can be asked, where this says nothing of the question: no answer to keep. */
+  readonly expected: string | undefined;
 
   constructor(
     message: string,
@@ -49,14 +49,14 @@ export class RequestFailure extends Error {
       isTransient: boolean;
       retryAfterMs?: number | undefined;
       mayBeBilled: boolean;
-      isServerAway?: boolean | undefined;
+      expected?: string | undefined;
       cause?: unknown;
     },
   ) {
     super(message, { cause: options.cause });
     this.name = "RequestFailure";
     this.isTransient = options.isTransient;
-    this.isServerAway = options.isServerAway ?? false;
+    this.expected = options.expected;
     this.retryAfterMs = options.retryAfterMs;
     this.mayBeBilled = options.mayBeBilled;
   }
@@ -68,6 +68,8 @@ export interface LlmOptions {
   readonly model: LlmModel;
   readonly template: string;
   readonly mask: boolean;
+  /** Loads what requests need. @throws {CarryoverError} If there is no such thing, or no key. */
+  readonly ready: () => Promise<void>;
   readonly complete: Complete;
   readonly pace: Pace;
   readonly timeoutMs: number;
@@ -101,6 +103,12 @@ export function llmAsker(options: LlmOptions): Asker {
   const costOf = (tokens: { input: number; output: number }): number =>
     price === undefined ? 0 : (tokens.input * price.input + tokens.output * price.output) / 1e6;
 
+  /** A token is at least a byte, and the second request repeats the first with its answer. */
+  const mostTokens = (prompt: string, attempt: number): { input: number; output: number } => {
+    const output = model.max_output_tokens;
+    return { input: bytesOf(prompt) + FRAME_TOKENS + attempt * (output + FRAME_TOKENS), output };
+  };
+
   return {
     name,
 
@@ -110,25 +118,25 @@ export function llmAsker(options: LlmOptions): Asker {
     },
 
     mostCostUsd: (request) => {
-      // A token is at least a byte. The second request repeats the first with its answer, and each may be sent again.
-      const input = bytesOf((request as unknown as LlmRequest).prompt) + FRAME_TOKENS;
-      const output = model.max_output_tokens;
-      const once = costOf({ input, output }) + costOf({ input: input + output + FRAME_TOKENS, output });
+      const { prompt } = request as unknown as LlmRequest;
+      const once = costOf(mostTokens(prompt, 0)) + costOf(mostTokens(prompt, 1));
       return once * (1 + options.maxRetries);
     },
 
     ask: async (request, signals) => {
       const { asset, prompt } = request as unknown as LlmRequest;
       const raw: string[] = [];
-      const spent = { usd: 0, input: 0, output: 0, isCounted: true };
+      const spent = { usd: 0, input: 0, output: 0, isCounted: true, ms: 0 };
       const end = (vote: Answer): Asked => ({
         vote,
         raw,
         tokens: raw.length > 0 && spent.isCounted ? { input: spent.input, output: spent.output } : null,
         cost_usd: price === undefined ? null : spent.usd,
+        took_ms: Math.round(spent.ms),
         failed: vote.error !== undefined,
       });
 
+      await options.ready();
       let messages: readonly Message[] = [{ role: "user", content: prompt }];
       let problem = "";
       for (let attempt = 0; attempt < 2; attempt++) {
@@ -138,6 +146,7 @@ export function llmAsker(options: LlmOptions): Asker {
             ...options,
             signals,
             onBilled: (usd) => (spent.usd += usd),
+            onRan: (ms) => (spent.ms += ms),
             costOf,
           });
         } catch (error) {
@@ -148,8 +157,9 @@ export function llmAsker(options: LlmOptions): Asker {
           throw error;
         }
         const { text, tokens, cutOff } = completion;
-        const counted = tokens ?? estimate(messages, text);
-        spent.isCounted &&= tokens !== undefined;
+        const isCounted = tokens !== undefined && isPlausible(tokens, mostTokens(prompt, attempt));
+        const counted = isCounted ? tokens : estimate(messages, text);
+        spent.isCounted &&= isCounted;
         spent.input += counted.input;
         spent.output += counted.output;
         spent.usd += costOf(counted);
@@ -183,44 +193,42 @@ async function persistently(
   options: LlmOptions & {
     signals: { stop: AbortSignal; giveUp: AbortSignal };
     onBilled: (usd: number) => void;
+    onRan: (ms: number) => void;
     costOf: (tokens: { input: number; output: number }) => number;
   },
 ): Promise<Completion> {
-  const { complete, pace, signals, timeoutMs, maxRetries, onBilled, costOf } = options;
+  const { complete, pace, signals, timeoutMs, maxRetries, onBilled, onRan, costOf } = options;
+  const once = (): Promise<Completion> => {
+    const timeout = AbortSignal.timeout(timeoutMs);
+    return complete(messages, { signal: AbortSignal.any([signals.giveUp, timeout]) }).catch((error: unknown) => {
+      signals.giveUp.throwIfAborted();
+      if (!timeout.aborted) throw error;
+      throw new RequestFailure(`no answer within ${timeoutMs / 1000} s`, { isTransient: true, mayBeBilled: true });
+    });
+  };
   for (let attempt = 0; ; attempt++) {
     try {
-      return await pace.run(() => {
-        const timeout = AbortSignal.timeout(timeoutMs);
-        return complete(messages, { signal: AbortSignal.any([signals.giveUp, timeout]) }).catch((error: unknown) => {
-          signals.giveUp.throwIfAborted();
-          if (!timeout.aborted) throw error;
-          throw new RequestFailure(`no answer within ${timeoutMs / 1000} s`, { isTransient: true, mayBeBilled: true });
-        });
-      }, signals.stop);
+      return await pace.run(once, signals.stop, { onRan });
     } catch (error) {
       if (signals.stop.aborted && !(error instanceof RequestFailure)) throw error;
       if (error instanceof CarryoverError) throw error;
       const failure = asFailure(error);
       if (failure.mayBeBilled) onBilled(costOf({ ...estimate(messages, ""), output: options.model.max_output_tokens }));
-      const { retryAfterMs } = failure;
+      const { retryAfterMs, expected } = failure;
       const isPatient = retryAfterMs === undefined || retryAfterMs <= LONGEST_RETRY_AFTER_MS;
       if (!failure.isTransient || !isPatient || attempt >= maxRetries) {
-        const tries = attempt === 0 ? "" : ` (${attempt + 1} tries)`;
-        if (failure.isServerAway) {
-          throw new CarryoverError(
-            "UNANSWERED",
-            `Cannot ask "${options.name}": found ${failure.message}${tries}, expected a server that takes questions. The same command goes on`,
-            { cause: error },
-          );
+        const found = `${failure.message}${attempt === 0 ? "" : ` (${attempt + 1} tries)`}`;
+        if (expected !== undefined) {
+          throw new CarryoverError("UNANSWERED", `Cannot ask "${options.name}": found ${found}, expected ${expected}`, {
+            cause: error,
+          });
         }
-        throw new RequestFailure(`${failure.message}${tries}`, {
-          isTransient: false,
-          mayBeBilled: false,
-          cause: error,
-        });
+        throw new RequestFailure(found, { isTransient: false, mayBeBilled: false, cause: error });
       }
-      if (retryAfterMs !== undefined) pace.pause(retryAfterMs);
-      await delay(retryAfterMs ?? Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * (1 << attempt)), signals.stop);
+      const backoffMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * (1 << attempt));
+      const waitMs = Math.max(retryAfterMs ?? 0, backoffMs);
+      if (retryAfterMs !== undefined) pace.pause(waitMs);
+      await delay(waitMs, signals.stop);
     }
   }
 }
@@ -228,6 +236,12 @@ async function persistently(
 function asFailure(error: unknown): RequestFailure {
   if (error instanceof RequestFailure) return error;
   return new RequestFailure(messageOf(error), { isTransient: true, mayBeBilled: true, cause: error });
+}
+
+/** Whether a server can have counted so. Else a budget would never end, or at once. */
+function isPlausible(tokens: { input: number; output: number }, most: { input: number; output: number }): boolean {
+  const isCount = (count: number, limit: number): boolean => Number.isInteger(count) && count >= 0 && count <= limit;
+  return isCount(tokens.input, most.input) && isCount(tokens.output, most.output);
 }
 
 function estimate(messages: readonly Message[], text: string): { input: number; output: number } {

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { LlmConfig } from "../../lib/config.ts";
+import { CarryoverError } from "../../lib/errors.ts";
 import { llmClient } from "../../lib/host/llm-client.ts";
 import { createPace } from "../../lib/providers/_pace.ts";
 import type { Asked } from "../../lib/providers/desk.ts";
@@ -65,7 +69,7 @@ async function ask(
     model: { api, model, temperature, max_output_tokens, output },
     template: DEFAULT_PROMPT,
     mask: false,
-    complete: llmClient(config),
+    ...llmClient(config),
     pace: createPace({ concurrency: 4, now: () => performance.now() }),
     timeoutMs,
     maxRetries: config.max_retries,
@@ -76,6 +80,29 @@ async function ask(
   // Whatever is recorded or said, the key is not in it.
   expect(JSON.stringify(asked)).not.toContain(KEY);
   return { asked, requests: server.requests.slice(before) };
+}
+
+/** What stops the run where a server answers so, of one request. */
+async function refusal(how: Respond, options: Parameters<typeof ask>[1] = {}): Promise<CarryoverError> {
+  const before = server.requests.length;
+  const error = await ask(how, options).then(
+    ({ asked }) => new Error(`was answered with ${JSON.stringify(asked)}`),
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof CarryoverError)) throw error;
+  // Of what a message has for its cause the words are told as well.
+  for (let at: unknown = error; at instanceof Error; at = at.cause) expect(at.message.toLowerCase()).not.toContain(KEY);
+  expect(error.code).toBe("UNANSWERED");
+  expect(server.requests.length - before).toBeLessThanOrEqual(1);
+  return error;
+}
+
+/** As Gemini limits requests: the time is in the body. */
+function tooManyOfGemini(retryDelay: string): Response {
+  const info = { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay };
+  const quota = { "@type": "type.googleapis.com/google.rpc.QuotaFailure", violations: [] };
+  const error = { code: 429, message: "You exceeded your current quota", details: [quota, info] };
+  return Response.json({ error: { ...error, status: "RESOURCE_EXHAUSTED" } }, { status: 429 });
 }
 
 /** Answers the requests one after the other. */
@@ -90,7 +117,7 @@ function inTurn(...answers: readonly (string | (() => Response))[]): Respond {
 describe("a language model is asked", () => {
   test("in OpenAI's protocol, which Ollama speaks: model, temperature 0, schema, key in the header", async () => {
     const { asked, requests } = await ask(() => GOOD, { price: { input: 1, output: 10 } });
-    expect(asked).toEqual({
+    expect(asked).toMatchObject({
       vote: { action: "BUY", confidence: 70, reason: "it rises" },
       raw: [GOOD],
       tokens: { input: 700, output: 40 },
@@ -128,8 +155,24 @@ describe("a language model is asked", () => {
   test("without a key there is no header for one", async () => {
     const { api_key_env: _key, ...config } = configOf();
     respond = () => GOOD;
-    await llmClient(config)([{ role: "user", content: "hello" }], { signal: NEVER });
+    await llmClient(config).complete([{ role: "user", content: "hello" }], { signal: NEVER });
     expect(server.requests.at(-1)?.headers.has("authorization")).toBeFalse();
+  });
+
+  test("a key that no header can have is refused before anything is sent, and not shown", async () => {
+    const before = server.requests.length;
+    for (const wrong of ["sk-abcdefgh\nijklmnop", "sk-abcdefgh\u2026ijklmnop", "sk-abcdefgh\u0007ijklmnop"]) {
+      process.env["CARRYOVER_WRONG_KEY"] = wrong;
+      const error: unknown = await ask(() => GOOD, { api_key_env: "CARRYOVER_WRONG_KEY" }).catch((thrown) => thrown);
+      expect((error as CarryoverError).code).toBe("NOT_FOUND");
+      expect(String(error)).toEndWith(
+        'Cannot ask "llama": found characters that no header can have in the environment variable "CARRYOVER_WRONG_KEY", ' +
+          "expected a key of printable ASCII characters",
+      );
+      expect(Bun.inspect(error)).not.toContain("abcdefgh");
+    }
+    delete process.env["CARRYOVER_WRONG_KEY"];
+    expect(server.requests.length).toBe(before);
   });
 
   test("a key that is not in the environment is told by the variable's name", async () => {
@@ -174,6 +217,77 @@ describe("an answer that is no vote", () => {
   test("that repeats the key does not bring it into a file", async () => {
     const { asked } = await ask(() => `Your key is ${KEY}`);
     expect(asked.raw[0]).toBe("Your key is [key]");
+    // Cut off in the middle, half of it would be left.
+    const { asked: long } = await ask(() => `${"x".repeat(70)}${KEY}`);
+    expect(long.vote.error).not.toContain("sk-");
+  });
+});
+
+describe("a key", () => {
+  const escaped = [...KEY].map((each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
+
+  test.each([
+    ["as it is", KEY],
+    ["in capitals", KEY.toUpperCase()],
+    ["as JSON may escape it", escaped],
+    ["in hexadecimal capitals", escaped.replaceAll("d", "D").replaceAll("\\u002D", "\\u002d")],
+    ["partly escaped", `${KEY.slice(0, 5)}${escaped.slice(30)}`],
+  ])("in a vote's reason is hidden in the vote and in what is recorded: %s", async (_what, said) => {
+    const { asked } = await ask(() => GOOD.replace("it rises", `because ${said}.`));
+    expect(asked.vote).toEqual({ action: "BUY", confidence: 70, reason: "because [key]." });
+    expect(asked.raw.map((text) => (JSON.parse(text) as { reason: string }).reason)).toEqual(["because [key]."]);
+  });
+
+  test("as an asset, escaped, is hidden in the message", async () => {
+    const { asked } = await ask(() => GOOD.replace("AAA", escaped));
+    expect(asked.vote.error).toContain('found a vote on the asset "[key]", expected "AAA"');
+  });
+
+  test("as the host of a redirect is hidden, although a host is in small letters", async () => {
+    const location = `http://${KEY.toUpperCase()}.evil.example/`;
+    const { message } = await refusal(() => new Response(null, { status: 302, headers: { location } }));
+    expect(message).toContain('found a redirect to "[key].evil.example"');
+  });
+
+  test("of less than eight characters is a dummy and left alone: hidden, it would take the answers apart", async () => {
+    process.env["CARRYOVER_DUMMY_KEY"] = "a";
+    const { asked } = await ask(() => GOOD, { api_key_env: "CARRYOVER_DUMMY_KEY" });
+    delete process.env["CARRYOVER_DUMMY_KEY"];
+    expect(asked).toMatchObject({ vote: { action: "BUY" }, raw: [GOOD] });
+  });
+
+  test("is looked for in a text of backslashes alone without taking long", async () => {
+    const { asked } = await ask(() => "\\".repeat(200_000));
+    expect(asked.failed).toBeTrue();
+  });
+});
+
+describe("what a server says that it counted", () => {
+  const counting = (prompt_tokens: number, completion_tokens: number): Response => {
+    const answer = openaiAnswer(GOOD, "llama3.2");
+    return Response.json({ ...answer, usage: { prompt_tokens, completion_tokens, total_tokens: 0 } });
+  };
+  const price = { input: 1_000_000, output: 1_000_000 };
+
+  test.each([
+    [-1_000_000, 40],
+    [700, -1],
+    [1e15, 40],
+    [700, 201],
+    [700.5, 40],
+  ])("is not believed where it cannot be: %d and %d", async (input, output) => {
+    const { asked, requests } = await ask(() => counting(input, output), { price, max_retries: 0 });
+    // A dollar a token makes the cost their number: a third of the bytes, as if nothing had been counted.
+    const bytes = [`${requests[0]?.turns[0]}`, GOOD].map((text) =>
+      Math.ceil(new TextEncoder().encode(text).length / 3),
+    );
+    expect(asked.cost_usd).toBe(bytes[0]! + bytes[1]!);
+    expect(asked.tokens).toBeNull();
+  });
+
+  test("is believed up to what the question was reckoned with: its bytes and a frame, and max_output_tokens", async () => {
+    const { asked } = await ask(() => counting(0, 200), { price });
+    expect(asked).toMatchObject({ cost_usd: 200, tokens: { input: 0, output: 200 } });
   });
 });
 
@@ -191,15 +305,22 @@ describe("a server that fails", () => {
     expect(requests).toHaveLength(3);
   });
 
-  test("with 429 and Retry-After is left alone so long, in seconds or until a date", async () => {
-    for (const value of [() => "1", () => new Date(Date.now() + 2000).toUTCString()]) {
-      const start = performance.now();
-      const { asked } = await ask(
-        inTurn(() => new Response("slow down", { status: 429, headers: { "retry-after": value() } }), GOOD),
-      );
-      expect(asked.failed).toBeFalse();
-      expect(performance.now() - start).toBeGreaterThan(900);
-    }
+  const tooMany = (value: string): Response =>
+    new Response("slow down", { status: 429, headers: { "retry-after": value } });
+
+  test.each([
+    ["seconds", () => tooMany("1"), 990],
+    ["parts of a second", () => tooMany("0.8"), 790],
+    ["a date", () => tooMany(new Date(Date.now() + 2000).toUTCString()), 900],
+    ["0, which is no time to recover", () => tooMany("0"), 490],
+    ["a number that is no time", () => tooMany("-1"), 490],
+    ["Gemini's RetryInfo", () => tooManyOfGemini("0.9s"), 890],
+  ])("with 429 is left alone as long as it says: %s", async (_what, answer, leastMs) => {
+    const start = performance.now();
+    const { asked } = await ask(inTurn(answer, GOOD));
+    expect(asked.failed).toBeFalse();
+    expect(performance.now() - start).toBeGreaterThan(leastMs);
+    expect(performance.now() - start).toBeLessThan(leastMs + 2500);
   });
 
   test("with a Retry-After of hours is not waited for", async () => {
@@ -207,7 +328,8 @@ describe("a server that fails", () => {
     await expect(ask(() => new Response("", { status: 429, headers: { "retry-after": "7200" } }))).rejects.toThrow(
       'Cannot ask "llama": found status 429 from the server, expected a server that takes questions',
     );
-    expect(server.requests.length).toBe(before + 1);
+    await expect(ask(() => tooManyOfGemini("3600s"))).rejects.toThrow("found status 429");
+    expect(server.requests.length).toBe(before + 2);
   });
 
   test("and says that it loads its model stops the run after the retries, since that is no answer", async () => {
@@ -239,16 +361,28 @@ describe("a server that fails", () => {
 
   test.each([
     [401, "a key that the server takes"],
+    [402, "an account that can pay"],
     [403, "a key that may use this model"],
     [404, "a base_url and a model that the server has"],
+    [407, "a proxy that lets requests through"],
   ])("with status %d stops the run, since no other question would do better", async (status, wanted) => {
-    const message = await ask(() => Response.json({ error: { message: `wrong key ${KEY}` } }, { status })).then(
-      () => "no error",
-      (error: unknown) => String(error),
+    const { message } = await refusal(() => Response.json({ error: { message: `wrong key ${KEY}` } }, { status }));
+    expect(message).toBe(
+      `Cannot ask "llama": found status ${status} from "${server.openaiUrl}" for the model "llama3.2", expected ${wanted}`,
     );
-    expect(message).toContain(`Cannot ask "llama": found status ${status} from "${server.openaiUrl}"`);
-    expect(message).toContain(wanted);
-    expect(message).not.toContain(KEY);
+  });
+
+  test("with Gemini's 400 for a wrong key stops the run, and with its 400 for a bad question does not", async () => {
+    // As generativelanguage.googleapis.com says it.
+    const details = [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "API_KEY_INVALID" }];
+    const error = { code: 400, message: "API key not valid.", status: "INVALID_ARGUMENT" };
+    const { message } = await refusal(() => Response.json({ error: { ...error, details } }, { status: 400 }), {
+      api: "google",
+      model: "gemini-2.5-flash",
+    });
+    expect(message).toEndWith('for the model "gemini-2.5-flash", expected a key that the server takes');
+    const { asked } = await ask(() => Response.json({ error }, { status: 400 }), { api: "google" });
+    expect(asked.vote.error).toStartWith("status 400 from the server");
   });
 
   test.each([
@@ -293,7 +427,7 @@ describe("a server that fails", () => {
     expect(stalling.asked.vote.error).toBe("no answer within 0.15 s");
   });
 
-  test("by redirecting to another host gets neither the question nor the key there", async () => {
+  test("by redirecting stops the run, and gets neither the question nor the key to another host", async () => {
     const elsewhere: string[] = [];
     const other = Bun.serve({
       hostname: "127.0.0.1",
@@ -305,19 +439,44 @@ describe("a server that fails", () => {
     });
     try {
       for (const status of [301, 302, 307, 308]) {
-        const { asked, requests } = await ask(
-          () => new Response(null, { status, headers: { location: other.url.href } }),
+        const redirected = await refusal(() => new Response(null, { status, headers: { location: other.url.href } }));
+        expect(redirected.message).toBe(
+          `Cannot ask "llama": found a redirect to "127.0.0.1:${other.port}", which is not followed, ` +
+            "expected a base_url where the model itself answers",
         );
-        expect(asked.vote.error).toStartWith(
-          `the server redirects to "127.0.0.1:${other.port}", which is not followed`,
-        );
-        expect(requests).toHaveLength(1);
       }
       expect(elsewhere).toEqual([]);
     } finally {
       await other.stop(true);
     }
   });
+
+  const OPENSSL = Bun.which("openssl");
+  test.skipIf(OPENSSL === null)(
+    `by a certificate that cannot be trusted, or by no TLS at all, stops the run, and nothing counts as paid${OPENSSL === null ? " (skipped: openssl is missing)" : ""}`,
+    async () => {
+      const work = mkdtempSync(join(tmpdir(), "carryover-tls-"));
+      const request = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 1 -subj /CN=localhost";
+      expect(Bun.spawnSync(["openssl", ...request.split(" ")], { cwd: work, stderr: "ignore" }).exitCode).toBe(0);
+      const tls = { key: Bun.file(join(work, "key.pem")), cert: Bun.file(join(work, "cert.pem")) };
+      const other = Bun.serve({ hostname: "127.0.0.1", port: 0, tls, fetch: () => new Response("answered") });
+      try {
+        for (const [port, found] of [
+          [other.port, "self signed certificate"],
+          [new URL(server.openaiUrl).port, "EPROTO: The TLS handshake failed"],
+        ]) {
+          const base_url = `https://127.0.0.1:${port}/v1`;
+          // With a price: what had cost something would be recorded.
+          const { message } = await refusal(() => GOOD, { base_url, price: { input: 1000, output: 1000 } });
+          expect(message).toStartWith(`Cannot ask "llama": found no safe connection to "${base_url}": ${found}`);
+          expect(message).toContain("expected a certificate that can be trusted");
+        }
+      } finally {
+        await other.stop(true);
+        rmSync(work, { recursive: true });
+      }
+    },
+  );
 
   test("by cutting the connection is asked again, then an abstention", async () => {
     let connections = 0;

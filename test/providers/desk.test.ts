@@ -11,7 +11,7 @@ import { makeContext, makeSituation } from "./_situation.ts";
 const BUY: Answer = { action: "BUY", confidence: 70 };
 
 function answered(vote: Answer, costUsd: number | null = null): Asked {
-  return { vote, raw: ["raw"], tokens: null, cost_usd: costUsd, failed: vote.error !== undefined };
+  return { vote, raw: ["raw"], tokens: null, cost_usd: costUsd, took_ms: 0, failed: vote.error !== undefined };
 }
 
 /** An asker that counts, and answers what it is told. */

@@ -76,3 +76,21 @@ test("delay() ends at once when it is aborted, before or while it waits", async 
   expect(waiting).rejects.toThrow("stopped");
   expect(delay(60_000, controller.signal)).rejects.toThrow("stopped");
 });
+
+test("how long work took is told without the wait for it, also of work that fails", async () => {
+  let ms = 0;
+  const pace = createPace({ concurrency: 1, now: () => ms });
+  const took: number[] = [];
+  const onRan = (each: number): number => took.push(each);
+  const work = (forMs: number, error?: Error) => async (): Promise<void> => {
+    await Promise.resolve();
+    ms += forMs;
+    if (error !== undefined) throw error;
+  };
+  await Promise.allSettled([
+    pace.run(work(100), new AbortController().signal, { onRan }),
+    pace.run(work(30, new Error("failed")), new AbortController().signal, { onRan }),
+    pace.run(work(7), new AbortController().signal, { onRan }),
+  ]);
+  expect(took).toEqual([100, 30, 7]);
+});
