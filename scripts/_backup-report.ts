@@ -2,7 +2,7 @@
 import type { BackupInfo } from "../lib/host/backup-list.ts";
 import type { PruneResult } from "../lib/host/backup-prune.ts";
 import type { BackupProblem } from "../lib/host/backup-restore.ts";
-import { bytes, duration, fixed, paint, table, type Column } from "./_render.ts";
+import { bytes, countOf, duration, fixed, paint, table, type Column } from "./_render.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -93,7 +93,7 @@ export function renderPruned({ kept, removed }: PruneResult, { dryRun }: { dryRu
 
 function contents({ outcomes, files, bytes: size, label }: BackupInfo): string {
   const name = label === null ? "" : `"${label}": `;
-  return `${name}${fixed(outcomes, 0)} outcomes in ${fixed(files, 0)} files, ${bytes(size)}`;
+  return `${name}${countOf(outcomes, "outcome")} in ${countOf(files, "file")}, ${bytes(size)}`;
 }
 
 /** Such as `2h 03m`, and days from the third on. */

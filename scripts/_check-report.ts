@@ -1,7 +1,7 @@
 /** What memory-stats says of a check and of a repair. */
 import type { Checkup, Finding, Remedy } from "../lib/host/check-memory.ts";
 import type { Repair } from "../lib/host/repair-memory.ts";
-import { fixed, paint, shownPath } from "./_render.ts";
+import { countOf, fixed, paint, shownPath } from "./_render.ts";
 
 const REMEDIES: Readonly<Record<Remedy, string>> = {
   start: "heals by itself: the next command that writes makes it anew, or --repair now",
@@ -57,14 +57,14 @@ export function renderRepair(memoryDir: string, { before, moved, rebuilt, after 
 function whatWasRead(memoryDir: string, checkup: Checkup): string {
   const { outcomes, unverified, forget_marks, snapshots, runs, chunks, vectors, quarantined } = checkup;
   const parts = [
-    count(outcomes, "outcome"),
-    ...(forget_marks === 0 ? [] : [count(forget_marks, "forget mark")]),
-    count(snapshots, "snapshot"),
-    `${count(runs, "run")} with ${count(chunks, "chunk")}`,
-    count(vectors, "vector"),
+    countOf(outcomes, "outcome"),
+    ...(forget_marks === 0 ? [] : [countOf(forget_marks, "forget mark")]),
+    countOf(snapshots, "snapshot"),
+    `${countOf(runs, "run")} with ${countOf(chunks, "chunk")}`,
+    countOf(vectors, "vector"),
   ];
-  const imported = unverified === 0 ? "" : `Imported, without a checksum: ${count(unverified, "file")}\n`;
-  const aside = quarantined.length === 0 ? "" : `In quarantine: ${count(quarantined.length, "file")}\n`;
+  const imported = unverified === 0 ? "" : `Imported, without a checksum: ${countOf(unverified, "file")}\n`;
+  const aside = quarantined.length === 0 ? "" : `In quarantine: ${countOf(quarantined.length, "file")}\n`;
   return `Read ${shownPath(memoryDir)}: ${parts.join(", ")}\n${imported}${aside}`;
 }
 
@@ -78,14 +78,10 @@ function verdict(checkup: Checkup): string {
   if (findings.length === 0) return "Everything is as it was written\n";
   const damaged = damagedIn(checkup).length;
   const behind = findings.length - damaged;
-  const caches = behind === 0 ? "" : `, ${count(behind, "cache")} behind`;
+  const caches = behind === 0 ? "" : `, ${countOf(behind, "cache")} behind`;
   return `\n${damaged === 0 ? "Nothing is damaged" : `${fixed(damaged, 0)} damaged`}${caches}\n`;
 }
 
 function findingJson({ name, damaged, problem, remedy }: Finding): object {
   return { name, damaged, heals_itself: remedy === "start", problem, remedy: REMEDIES[remedy] };
-}
-
-function count(number: number, noun: string): string {
-  return `${fixed(number, 0)} ${noun}${number === 1 ? "" : "s"}`;
 }

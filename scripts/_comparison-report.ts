@@ -3,7 +3,7 @@ import type { Differences } from "../lib/backtest/comparison.ts";
 import type { TrackRecordOf } from "../lib/backtest/track-record.ts";
 import type { ConfigComparison } from "../lib/host/compare.ts";
 import type { Interval } from "../lib/stats/bootstrap.ts";
-import { fixed, paint, pct, signed, signedPct, table, type Column } from "./_render.ts";
+import { countOf, fixed, paint, pct, signed, signedPct, table, type Column } from "./_render.ts";
 
 type FigureName = keyof Differences;
 
@@ -33,7 +33,7 @@ export function renderComparison(comparison: ConfigComparison): string {
   const shuffles = world?.shuffled.length ?? 0;
   const about =
     `${paint("Memory compared", "bold")}  ${comparison.period.replace("/", " to ")}, ${comparison.assets.join(" ")}, ` +
-    `${comparison.data === "synthetic" ? `${count(worlds.length, "synthetic world")}` : "bars"}, ` +
+    `${comparison.data === "synthetic" ? `${countOf(worlds.length, "synthetic world")}` : "bars"}, ` +
     `${fixed(comparison.carried_in, 0)} carried in\n`;
   const trades = ["trades", ...[on, off, shuffled].map((arm) => fixed(arm.trades, 0))];
   const sections = [
@@ -51,7 +51,7 @@ export function renderComparison(comparison: ConfigComparison): string {
       ]),
     ),
     section(
-      `With memory and with shuffled outcomes (mean of ${count(shuffles, "shuffle")}${worlds.length > 1 ? " of each world" : ""})`,
+      `With memory and with shuffled outcomes (mean of ${countOf(shuffles, "shuffle")}${worlds.length > 1 ? " of each world" : ""})`,
       table(titles("", "on", "shuffled", "on - shuffled", "95 % interval", "p"), [
         ...ROWS.map((row) => [
           row.title,
@@ -125,7 +125,7 @@ function track({ track_record: record }: ConfigComparison): string {
       row("memory off", record.off),
       row("on - off", record.on_minus_off),
     ]) +
-    `${count(record.trials, "trial")} on these bars${record.world === "bars" ? "" : ` (${record.world})`}; there are ${fixed(record.on?.days ?? 0, 0)} days\n`
+    `${countOf(record.trials, "trial")} on these bars${record.world === "bars" ? "" : ` (${record.world})`}; there are ${fixed(record.on?.days ?? 0, 0)} days\n`
   );
 }
 
@@ -136,8 +136,4 @@ function verdict({ verdict: word, on_minus_off: { return_pct: effect } }: Config
       : `${signed(effect.estimate)} points of return, 95 % interval ${signed(effect.low)} to ${signed(effect.high)}`;
   const text = word.startsWith("no") ? `Memory made ${word}` : `Memory ${word}`;
   return `${paint(text, "bold")}:\n${range}\n`;
-}
-
-function count(number: number, what: string): string {
-  return `${fixed(number, 0)} ${what}${number === 1 ? "" : "s"}`;
 }

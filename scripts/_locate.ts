@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { memoryOf, parseConfig } from "../lib/config.ts";
 import type { Config } from "../lib/config.ts";
 import { CarryoverError, messageOf } from "../lib/errors.ts";
+import { shownPath } from "./_render.ts";
 
 const PROJECT_DIR = join(import.meta.dir, "..");
 
@@ -122,10 +123,4 @@ function readConfig(file: string): string {
     const message = `Cannot read ${shownPath(file)}:1:1: found bytes that are not UTF-8, expected a text file`;
     throw new CarryoverError("BAD_CONFIG", message, { cause });
   }
-}
-
-/** A path as a message says it: short where the file lies below the current folder. */
-function shownPath(file: string): string {
-  const short = relative(process.cwd(), file);
-  return short.startsWith("..") || isAbsolute(short) ? file : short;
 }

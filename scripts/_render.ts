@@ -1,6 +1,6 @@
 /** Plain text for a terminal: tables, numbers, trend arrows and the progress line. */
 import { fstatSync, writeSync } from "node:fs";
-import { isAbsolute, relative } from "node:path";
+import { dirname, isAbsolute, relative } from "node:path";
 import type { ForecastScores } from "../lib/stats/scores.ts";
 
 /** A column of a table. */
@@ -16,7 +16,7 @@ const SHOWN_CHUNKS = 6;
 /** Columns of a line where no terminal says how many. */
 const PIPE_COLUMNS = 100;
 
-const COLORS = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
+const COLORS = { bold: 1, red: 31, green: 32, yellow: 33 } as const;
 
 /** Whether a descriptor (1: stdout, 2: stderr) is a terminal. */
 export function isTerminal(fd: 1 | 2): boolean {
@@ -29,13 +29,18 @@ export function isTerminal(fd: 1 | 2): boolean {
   return (fd === 1 ? process.stdout : process.stderr).isTTY;
 }
 
+/** Whether a descriptor is a terminal that colours, clears and goes back when told. */
+export function obeysCodes(fd: 1 | 2): boolean {
+  return process.env["TERM"] !== "dumb" && isTerminal(fd);
+}
+
 /** Colours `text` where stdout is a terminal and the environment does not say NO_COLOR (https://no-color.org). */
 export function paint(text: string, color: keyof typeof COLORS): string {
   return hasColors() ? `\u001B[${COLORS[color]}m${text}\u001B[0m` : text;
 }
 
 function hasColors(): boolean {
-  return (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb" && isTerminal(1);
+  return (process.env["NO_COLOR"] ?? "") === "" && obeysCodes(1);
 }
 
 /**
@@ -49,7 +54,7 @@ export function harmless(text: string, fd: 1 | 2 = 1): string {
 
 /* oxlint-disable no-control-regex -- these are what is looked for */
 const CONTROLS = /[\0-\x08\x0B-\x1F\x7F-\x9F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
-const UNPAINTED_CONTROLS = new RegExp(`(?!\u001B\\[(?:0|1|2|31|32|33)m)${CONTROLS.source}`, "g");
+const UNPAINTED_CONTROLS = new RegExp(`(?!\u001B\\[(?:0|1|31|32|33)m)${CONTROLS.source}`, "g");
 /* oxlint-enable no-control-regex */
 
 /**
@@ -80,7 +85,7 @@ function length(text: string): number {
   return [...text.replaceAll(/\u001B\[\d+m/g, "")].length;
 }
 
-/** A number with a fixed count of decimals and a thin group mark, such as `10,250.50`; `-` for what is undefined. */
+/** A number with a fixed count of decimals and a comma between thousands, such as `10,250.50`; `-` for what is undefined. */
 export function fixed(value: number | null, decimals = 2): string {
   if (value === null || !Number.isFinite(value)) return "-";
   const [whole = "", fraction] = Math.abs(value).toFixed(decimals).split(".");
@@ -93,6 +98,11 @@ export function fixed(value: number | null, decimals = 2): string {
 export function signed(value: number | null, decimals = 2): string {
   const text = fixed(value, decimals);
   return value !== null && value > 0 && /[1-9]/.test(text) ? `+${text}` : text;
+}
+
+/** How many of something, such as `1 snapshot` and `1,200 snapshots`. */
+export function countOf(number: number, noun: string): string {
+  return `${fixed(number, 0)} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 /** Account currency, such as `10,250.50`. */
@@ -143,9 +153,12 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 3600)}h ${pad(Math.floor((seconds % 3600) / 60))}m`;
 }
 
-/** A folder as a person would write it: relative to the current one where it lies inside. */
+/** A path as a person would write it: relative to the current one where it lies inside. */
 export function shownPath(path: string): string {
-  const inside = relative(process.cwd(), path);
+  const here = process.cwd();
+  // Everything lies inside the root, and looks wrong without its slash.
+  if (dirname(here) === here) return path;
+  const inside = relative(here, path);
   return inside.startsWith("..") || isAbsolute(inside) ? path : inside || ".";
 }
 
@@ -178,13 +191,14 @@ export interface ProgressLine {
 }
 
 /**
- * Returns a progress line on stderr; without a terminal there it does nothing.
+ * Returns a progress line on stderr; without a terminal there, or with a dumb one, it does nothing. Fields are two spaces apart; where
+ * the terminal is too narrow the last ones are left out, since half a number is another number.
  *
  * @param terminal For tests: what is asked of the terminal and the clock.
  */
 export function progressLine(
   terminal: { isTerminal: boolean; columns: () => number; now: () => number; write: (text: string) => void } = {
-    isTerminal: isTerminal(2),
+    isTerminal: obeysCodes(2),
     columns: () => process.stderr.columns,
     now: () => performance.now(),
     write: writeToTerminal,
@@ -199,7 +213,9 @@ export function progressLine(
       shownAt = terminal.now();
       isShown = true;
       // The last column is left free: some terminals go to the next line after it.
-      const line = [...text()].slice(0, Math.max(1, (terminal.columns() || 80) - 1)).join("");
+      const room = (terminal.columns() || 80) - 1;
+      let line = text();
+      while (length(line) > room) line = line.slice(0, Math.max(0, line.lastIndexOf("  ")));
       terminal.write(`\r${line}\u001B[K`);
     },
     clear: () => {

@@ -49,6 +49,7 @@ export interface RunRequest {
   readonly config: Config;
   readonly baseDir: string;
   readonly dataDirIsExplicit: boolean;
+  readonly seedIsExplicit: boolean;
 }
 
 /**
@@ -95,5 +96,10 @@ export async function runRequest(
     each.type === "module" ? [resolve(loaded.baseDir, each.path)] : [],
   );
   if (modules.length > 0) options.guard(modules);
-  return { config, baseDir: loaded.baseDir, dataDirIsExplicit: dataDir !== undefined };
+  return {
+    config,
+    baseDir: loaded.baseDir,
+    dataDirIsExplicit: dataDir !== undefined,
+    seedIsExplicit: flags.seed !== undefined,
+  };
 }

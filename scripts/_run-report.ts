@@ -4,6 +4,7 @@ import type { Summary } from "../lib/backtest/summary.ts";
 import type { RunOutcome } from "../lib/host/run-config.ts";
 import { evidenceTable, moveLines, regretLine } from "./_learned-report.ts";
 import {
+  countOf,
   fitChunks,
   fixed,
   money,
@@ -172,7 +173,7 @@ function files({ summary, memoryDir }: RunOutcome): string {
   } = summary.memory_persistence;
   const shown = shownPath(memoryDir);
   return [
-    `  ${shown}  ${fixed(outcomes, 0)} outcomes, ${fixed(vectors, 0)} vectors, ${fixed(snapshots, 0)} snapshots; ${fixed(carried, 0)} carried in`,
+    `  ${shown}  ${countOf(outcomes, "outcome")}, ${countOf(vectors, "vector")}, ${countOf(snapshots, "snapshot")}; ${fixed(carried, 0)} carried in`,
     `  ${shown}/runs/${summary.run_id}`,
     "",
   ].join("\n");

@@ -19,7 +19,7 @@ import {
   writeRaw,
 } from "./_cli.ts";
 import { renderReport } from "./_memory-report.ts";
-import { isTerminal } from "./_render.ts";
+import { obeysCodes } from "./_render.ts";
 
 const COMMAND = {
   summary: `Shows what is remembered: counts, sizes, the newest trade; providers, regimes and assets by chunk; confidence.
@@ -58,7 +58,7 @@ await runScript(async ({ argv, signal }) => {
     const report = await readMemoryReport(memoryDir);
     if (flags.json) await writeJson(report);
     else {
-      if (flags.watch !== undefined && isTerminal(1)) await writeRaw(CLEAR_SCREEN);
+      if (flags.watch !== undefined && obeysCodes(1)) await writeRaw(CLEAR_SCREEN);
       await writeOut(renderReport(report));
     }
     if (flags.watch === undefined) return report.damaged.length > 0 ? DAMAGED : 0;

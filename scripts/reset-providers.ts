@@ -16,7 +16,7 @@ import {
 import { parseTimestamp, TIMESTAMP_FORM } from "../lib/market/timeframe.ts";
 import type { PerformanceRecord } from "../lib/memory/performance.ts";
 import { locateMemory, parseFlags, runScript, SHARED_FLAGS, warn, writeJson, writeOut } from "./_cli.ts";
-import { fixed, money, signed, table, type Column } from "./_render.ts";
+import { countOf, fixed, money, signed, table, type Column } from "./_render.ts";
 
 const COMMAND = {
   summary: `Counts provider_performance.json and regime_performance.json anew from the outcomes, each of which is read and
@@ -117,7 +117,7 @@ function renderMarks({ marks }: Forgetting, { dryRun }: { dryRun: boolean }): st
   ];
   const written = marks.filter((mark) => mark.isNew).length;
   const old = marks.length - written;
-  const what = `${count(written, "forget mark")}${old === 0 ? "" : `; ${old} reached as far already`}`;
+  const what = `${countOf(written, "forget mark")}${old === 0 ? "" : `; ${old} reached as far already`}`;
   return `${table(columns, rows)}\n${dryRun ? "Would write" : "Wrote"} ${what}. The record is what still counts\n`;
 }
 
@@ -129,8 +129,10 @@ function renderRecount(result: Recount, { dryRun }: { dryRun: boolean }): string
     );
   const wrong = [...result.providers, ...result.regimes].filter(isChanged).length;
   const found =
-    wrong === 0 ? "everything was right" : `${count(wrong, "record")} ${wrong === 1 ? "was" : "were"} missing or wrong`;
-  const verdict = `Counted ${count(result.outcomes, "outcome")}: ${found}`;
+    wrong === 0
+      ? "everything was right"
+      : `${countOf(wrong, "record")} ${wrong === 1 ? "was" : "were"} missing or wrong`;
+  const verdict = `Counted ${countOf(result.outcomes, "outcome")}: ${found}`;
   const regimes = result.regimes.length === 0 ? "" : `\n${section("Regime", result.regimes)}`;
   return `${section("Provider", result.providers)}${regimes}\n${verdict}${dryRun ? "; nothing was written" : ""}\n`;
 }
@@ -151,10 +153,6 @@ function beforeText(recounted: Recounted): string {
 
 function isChanged({ before, after }: Recounted): boolean {
   return JSON.stringify(before) !== JSON.stringify(after);
-}
-
-function count(number: number, noun: string): string {
-  return `${fixed(number, 0)} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 function recountedJson(recounted: Recounted): object {

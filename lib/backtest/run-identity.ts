@@ -68,12 +68,16 @@ function notesOnOlder(run: { id: string; key: RunKey; known: ReadonlyMap<string,
     .map(([id, key]) => ({ id, key, differs: differences(key, run.key) }))
     .toSorted((a, b) => a.differs.length - b.differs.length || (a.id < b.id ? -1 : 1));
   if (closest === undefined) return [];
+  // The configuration has the seed as well.
+  const differs = closest.differs.filter(
+    (part) => part !== "seed" || !closest.differs.includes("config.backtest.seed"),
+  );
   const before = closest.key.base;
   const ids = new Set(run.key.base.map(([id]) => id));
   const gone = before.filter(([id]) => !ids.has(id)).length;
   const bases = `base (${before.length} outcomes carried in then, ${ids.size} now, ${gone} of the former gone)`;
   return [
     `This is a new run, ${run.id.slice(0, 12)}: run ${closest.id.slice(0, 12)} of ${run.key.period.replace("/", " to ")} ` +
-      `differs in ${closest.differs.map((part) => (part === "base" ? bases : part)).join(", ")}. The older one stays as it is`,
+      `differs in ${differs.map((part) => (part === "base" ? bases : part)).join(", ")}. The older one stays as it is`,
   ];
 }

@@ -5,7 +5,7 @@
 import type { Decision } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
 import { crc32Hex } from "../files/crc32.ts";
-import { encodeJson, isRecord, readJsonObject } from "../files/json-file.ts";
+import { decodeJsonObject, encodeJson, isRecord, readJsonObject } from "../files/json-file.ts";
 import { encodeSealedJson, readSealedJson } from "../files/sealed-json.ts";
 import { sha256OfText } from "../files/sha256-of-text.ts";
 import type { Storage } from "../files/storage.ts";
@@ -16,6 +16,8 @@ import type { Summary } from "./summary.ts";
 const MAX_RECORD_BYTES = 1 << 26;
 /** Decisions of a chunk of many years. */
 const MAX_BESIDE_BYTES = 1 << 30;
+
+const NEWLINE = 10;
 
 /** Files beside `<chunk>.json`, by what comes after the chunk's name. */
 const BESIDE = ["decisions.ndjson", "equity.csv"] as const;
@@ -151,6 +153,25 @@ export async function readSummary(storage: Storage, runId: string): Promise<Summ
   const summary = (await readSealed(storage, name)) as unknown as Summary | undefined;
   if (summary !== undefined && summary.run_id !== runId) throw corrupt(name, "the summary of another run", "its own");
   return summary;
+}
+
+/** What providers abstained with in a run's last decision, by name; nothing where its line can't be read. */
+export async function lastErrors(
+  storage: Storage,
+  { runId, chunks }: { runId: string; chunks: readonly string[] },
+): Promise<ReadonlyMap<string, string>> {
+  for (const chunk of chunks.toReversed()) {
+    const name = `${folderOf(runId)}/${chunk}.decisions.ndjson`;
+    const bytes = (await storage.read(name, { maxBytes: MAX_BESIDE_BYTES })) ?? new Uint8Array();
+    // Every line, the last one too, ends with a newline.
+    const end = bytes.lastIndexOf(NEWLINE);
+    if (end === -1) continue;
+    const line = bytes.subarray(bytes.lastIndexOf(NEWLINE, end - 1) + 1, end);
+    const decision = await unlessDamaged(Promise.resolve(line).then((json) => decodeJsonObject(json, name)));
+    const votes = Array.isArray(decision?.["votes"]) ? decision["votes"].filter(isRecord) : [];
+    return new Map(votes.map(({ provider, error }) => [String(provider), typeof error === "string" ? error : ""]));
+  }
+  return new Map();
 }
 
 /** A file beside a chunk's record that is gone or not as it was written. */

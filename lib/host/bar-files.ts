@@ -76,7 +76,9 @@ function listFolder(dataDir: string, explicit: boolean): string[] {
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
     if (code !== "ENOENT" && code !== "ENOTDIR") {
-      throw new CarryoverError("IO", `Cannot list "${dataDir}": ${messageOf(cause)}`, { cause });
+      throw new CarryoverError("IO", `Cannot list "${dataDir}": found ${messageOf(cause)}, expected a folder`, {
+        cause,
+      });
     }
     if (!explicit) return [];
     const found = code === "ENOENT" ? "found nothing there" : "found a file";
@@ -96,6 +98,6 @@ function readFile(file: string): Uint8Array<ArrayBuffer> {
   try {
     return readFileSync(file);
   } catch (cause) {
-    throw new CarryoverError("IO", `Cannot read "${file}": ${messageOf(cause)}`, { cause });
+    throw new CarryoverError("IO", `Cannot read "${file}": found ${messageOf(cause)}, expected bars`, { cause });
   }
 }

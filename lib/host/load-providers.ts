@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { unlessAborted } from "../backtest/ask-providers.ts";
 import type { CommandConfig, LlmConfig, ProviderConfig } from "../config.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
+import { isRecord } from "../files/json-file.ts";
 import { sha256OfBytes } from "../files/sha256.ts";
 import type { AnswerStore } from "../providers/answer-store.ts";
 import { breakoutProvider } from "../providers/breakout.ts";
@@ -136,9 +137,21 @@ async function importProvider(
     loaded = (await unlessAborted(import(pathToFileURL(path).href), signal)) as { readonly vote?: unknown };
   } catch (cause) {
     signal?.throwIfAborted();
-    throw refuse(`an error while it loads (${messageOf(cause)})`, cause);
+    // Of a file that does not parse, Bun throws one problem, or an AggregateError whose own message only counts them.
+    const problems: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
+    const more = problems.length > 1 ? `, and ${problems.length - 1} more` : "";
+    throw refuse(`an error while it loads (${loadingProblem(problems[0], path)}${more})`, problems[0]);
   }
   const { vote } = loaded;
   if (typeof vote !== "function") throw refuse(`${typeof vote} as "vote"`);
   return { name, vote: (situation, context) => vote(situation, context) };
+}
+
+/** What an import says, with the place that a `BuildMessage` of Bun has, and its file where that is another one. */
+function loadingProblem(problem: unknown, path: string): string {
+  const position = problem instanceof Error && "position" in problem ? problem.position : undefined;
+  if (!isRecord(position)) return messageOf(problem);
+  const { file, line, column } = position;
+  const place = `line ${String(line)}, column ${String(column)}`;
+  return `${file === path ? "" : `"${String(file)}", `}${place}: ${messageOf(problem)}`;
 }

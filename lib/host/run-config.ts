@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import { isoDate } from "../backtest/chunks.ts";
 import type { Progress } from "../backtest/run-job.ts";
+import { lastErrors } from "../backtest/run-store.ts";
 import { runBacktest, type BacktestResult } from "../backtest/run.ts";
 import type { Summary } from "../backtest/summary.ts";
 import { toSettings, type Config, type ProviderConfig } from "../config.ts";
 import type { BarSeries, Market } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Json } from "../files/json-file.ts";
+import type { Storage } from "../files/storage.ts";
 import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
 import { openMemory } from "../memory/memory.ts";
 import { MissingAnswer, type AskedCounts, type DeskOptions } from "../providers/desk.ts";
@@ -19,6 +21,9 @@ import { copyInMemory } from "./_copy-in-memory.ts";
 import { loadProviders } from "./load-providers.ts";
 import { choosePeriod, type Period } from "./period.ts";
 
+/** Characters of an abstention's error that a note has. */
+const MAX_ERROR = 200;
+
 /** The year that a run without bars and without a period is about. */
 const SYNTHETIC_YEAR = 2024;
 
@@ -28,6 +33,8 @@ export interface RunOptions {
   readonly config: Config;
   /** The folder that paths of providers start from. */
   readonly baseDir: string;
+  /** Whether the seed was asked for by a flag, so that somebody expects something of it. @default false */
+  readonly seedIsExplicit?: boolean;
   /** Whether the data folder was asked for by a flag, so that it must be there. */
   readonly dataDirIsExplicit: boolean;
   readonly restart: boolean;
@@ -86,6 +93,11 @@ async function withAllMissing(first: MissingAnswer, options: RunOptions): Promis
 async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const { config, onNote } = options;
   const { series, market, period } = await findBars(options);
+  if (options.seedIsExplicit === true && market === "bars") {
+    onNote(
+      "The seed is of synthetic bars, and these are real: another one changes the run's id, and nothing that comes of it",
+    );
+  }
   const asking = openAsking(options, period);
   const { providers, files, refreshes } = await loadProviders(config.providers, {
     ...options,
@@ -105,6 +117,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
     const memory = await openMemory(storage, { embedder });
     for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
     let last: Progress | undefined;
+    let runId: string | undefined;
     try {
       const result = await runBacktest({
         settings: settings.backtest,
@@ -120,8 +133,9 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
         restart: options.restart,
         signal,
         onNote,
-        onStart: async (runId) => {
-          await asking?.desk.begin(runId);
+        onStart: async (id) => {
+          runId = id;
+          await asking?.desk.begin(id);
           if (options.onQuestion !== undefined) return;
           for (const name of options.refresh ?? []) await asking?.store.refresh(name, refreshes[name] ?? 0);
         },
@@ -130,7 +144,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
           options.onProgress(progress);
         },
       });
-      if (options.onQuestion === undefined) noteOnSilent(config, result.summary, onNote);
+      if (options.onQuestion === undefined) await noteOnSilent(result.summary, { config, storage, onNote });
       return { ...result, memoryDir, asked: asking?.desk.counts() };
     } catch (error) {
       await asking?.desk.close();
@@ -145,7 +159,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
         const place = last === undefined ? "" : ` in ${last.chunk} at ${isoDate(last.simulatedMs)}`;
         const again = last === undefined ? "" : ` with ${last.chunk}`;
         const command = options.refresh?.length ? "the same command without --refresh-provider" : "the same command";
-        const { length } = memory.rows;
+        const { length } = memory.rows.filter(({ row }) => row.runId === runId);
         const kept = length === 1 ? "the outcome is kept" : `all ${length} outcomes are kept`;
         onNote(`Stopped${place}: ${length === 0 ? "no trade had closed yet" : kept}, and ${command} goes on${again}`);
       }
@@ -199,12 +213,20 @@ export async function findBars(
 }
 
 /** Names providers that never said anything: a wrong name in a votes file, or a program that always fails, looks like that. */
-function noteOnSilent(config: Config, summary: Summary, onNote: (note: string) => void): void {
-  for (const { name, type } of config.providers) {
-    const silent = summary.providers[name]?.abstentions === summary.decisions && summary.decisions > 0;
-    if (!silent || type === "memory") continue;
+async function noteOnSilent(
+  summary: Summary,
+  { config, storage, onNote }: { config: Config; storage: Storage; onNote: (note: string) => void },
+): Promise<void> {
+  const { decisions, run_id: runId, quarterly_breakdown: chunks } = summary;
+  const silent = config.providers.filter(
+    ({ name, type }) => type !== "memory" && decisions > 0 && summary.providers[name]?.abstentions === decisions,
+  );
+  if (silent.length === 0) return;
+  const errors = await lastErrors(storage, { runId, chunks: chunks.map(({ quarter }) => quarter) });
+  for (const { name } of silent) {
+    const error = JSON.stringify((errors.get(name) ?? "").slice(0, MAX_ERROR));
     onNote(
-      `Provider "${name}" abstained in all ${summary.decisions} decisions: "error" in *.decisions.ndjson says why`,
+      `Provider "${name}" abstained in all ${decisions} decisions, the last with ${error}: "error" in *.decisions.ndjson says why`,
     );
   }
 }

@@ -118,7 +118,10 @@ export function openCsv(
       const fields = split();
       if (fields !== width) {
         const row = `line ${line}`;
-        throw badData({ file, row }, { found: `${fields} fields`, expected: `${width} as in the header` });
+        throw badData(
+          { file, row },
+          { found: fields === 1 ? "1 field" : `${fields} fields`, expected: `${width} as in the header` },
+        );
       }
       return true;
     },

@@ -28,7 +28,7 @@ const ISO =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|UTC|([+-])(\d\d):?(\d\d)?))?)?$/i;
 
 /** What a timestamp in a file may look like, for messages. */
-export const TIMESTAMP_FORM = "a time such as 2021-01-01T00:00:00Z or epoch milliseconds";
+export const TIMESTAMP_FORM = "a date such as 2021-01-01, a time such as 2021-01-01T00:00:00Z, or epoch milliseconds";
 
 /**
  * Reads a point in time: ISO 8601 (a date, or date and time with `T` or a space, optional seconds, fraction and zone;

@@ -124,7 +124,17 @@ describe("loadProviders()", () => {
   test.each([
     ["exports no vote", "export const answer = 42;", "found undefined as"],
     ["exports a vote that is no function", "export const vote = 'BUY';", "found string as"],
-    ["does not parse", "export function vote( {", "found an error while it loads ("],
+    [
+      "does not parse",
+      "export function vote() {\n  return 1 1;\n}",
+      'found an error while it loads (line 2, column 12: Expected ";" but found "1")',
+    ],
+    [
+      "does not parse at all",
+      'export function vote( {\n  return { action: "HOLD" ;\n}\nconst x = ;',
+      'found an error while it loads (line 2, column 10: Expected "}" but found "{", and 2 more)',
+    ],
+    ["imports what is not there", 'import "./nowhere.ts";', "found an error while it loads (Cannot find module"],
     ["throws when it is loaded", "throw new Error('no key');", "found an error while it loads (no key)"],
   ])("refuses a module that %s", async (what, source, found) => {
     const file = `${what.replaceAll(" ", "-")}.ts`;
@@ -133,5 +143,13 @@ describe("loadProviders()", () => {
     expect(error.code).toBe("BAD_CONFIG");
     expect(error.message).toStartWith(`Cannot load provider "mine" from "${join(baseDir, file)}": ${found}`);
     expect(error.message).toEndWith('expected an exported function "vote"');
+  });
+
+  test("names the file that a module imports and that does not parse", async () => {
+    const imported = join(baseDir, "rules.ts");
+    writeFileSync(imported, "export const limit = 1 1;\n");
+    writeFileSync(join(baseDir, "importer.ts"), 'export * from "./rules.ts";\n');
+    const { message } = await refusal("module", "importer.ts");
+    expect(message).toContain(`("${imported}", line 1, column 24: Expected ";" but found "1")`);
   });
 });

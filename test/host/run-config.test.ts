@@ -95,6 +95,20 @@ describe("runConfig()", () => {
     for (const weight of Object.values(summary.quarterly_breakdown[3]!.provider_multipliers)) expect(weight).toBe(1);
   });
 
+  test("says what a provider abstained with that never voted, also when the run is finished already", async () => {
+    writeFileSync(join(root, "thrower.ts"), 'export function vote() { throw new Error("no such table"); }');
+    const yaml = "providers: [{ name: trend, type: trend }, { name: mine, type: module, path: thrower.ts }]";
+    const note =
+      /^Provider "mine" abstained in all \d+ decisions, the last with "no such table": "error" in \*\.decisions\.ndjson says why$/;
+    const period = ", start: 2018-01-01, end: 2018-02-01, chunks: month";
+    const { notes, summary } = await run("silent", { yaml, period });
+    expect(notes).toEqual([expect.stringMatching(note)]);
+    expect((await run("silent", { yaml, period })).notes).toEqual(notes);
+    const decisions = join(root, "silent", "runs", summary.run_id, "2018-01.decisions.ndjson");
+    writeFileSync(decisions, `${readFileSync(decisions, "utf8").slice(0, -20)}\n`);
+    expect((await run("silent", { yaml, period })).notes[0]).toContain('the last with ""');
+  });
+
   test("takes a changed file of votes for another run, and says so", async () => {
     const votes = (action: string): void =>
       writeFileSync(join(root, "votes.csv"), `timestamp,asset,action,confidence\n2018-03-01,AAA,${action},60\n`);
@@ -180,6 +194,32 @@ describe("runConfig()", () => {
     const { chunksRun, summary } = await run("stopped");
     expect(chunksRun).toEqual(["2018Q2", "2018Q3", "2018Q4"]);
     expect(summary).toEqual((await run("first")).summary);
+  });
+
+  test("stopped before a trade of its own closed, does not count those of other runs", async () => {
+    await run("two-runs");
+    const stop = new AbortController();
+    const notes: string[] = [];
+    await run("two-runs", {
+      yaml: "portfolio_memory: { learning_rate: 0.2 }",
+      signal: stop.signal,
+      onNote: (note) => notes.push(note),
+      onProgress: () => stop.abort(new Error("interrupted")),
+    }).catch(() => {});
+    expect(notes.at(-1)).toMatch(/^Stopped in 2018Q1 at 2018-01-01: no trade had closed yet, and the same command/);
+  });
+
+  test("says that a seed that was asked for does nothing to real bars, and names it once where it makes another run", async () => {
+    const period = ", start: 2018-01-01, end: 2018-02-01, chunks: month";
+    const { summary } = await run("seeded", { period });
+    const { notes, summary: other } = await run("seeded", { period: `${period}, seed: 5`, seedIsExplicit: true });
+    expect(notes).toEqual([
+      "The seed is of synthetic bars, and these are real: another one changes the run's id, and nothing that comes of it",
+      expect.stringMatching(/ differs in config\.backtest\.seed\. The older one stays as it is$/),
+    ]);
+    expect(other.final_balance).toBe(summary.final_balance);
+    const synthetic = await run("seeded-synthetic", { period, data: "no-bars", seedIsExplicit: true });
+    expect(synthetic.notes.join()).not.toContain("The seed");
   });
 
   test("that comes out differently when it is made again is refused, and says what may be the cause", async () => {

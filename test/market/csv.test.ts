@@ -125,7 +125,7 @@ describe("parseBarsCsv() refuses, naming line and column,", () => {
     [
       "a time that is none",
       `${HEADER}\n2021-02-30T00:00:00Z,10,12,9,11,5\n`,
-      'found "2021-02-30T00:00:00Z" in line 2, column "timestamp", expected a time such as 2021-01-01T00:00:00Z or epoch milliseconds',
+      'found "2021-02-30T00:00:00Z" in line 2, column "timestamp", expected a date such as 2021-01-01, a time such as 2021-01-01T00:00:00Z, or epoch milliseconds',
     ],
     [
       "times out of order",

@@ -87,7 +87,7 @@ describe("parseVotesCsv() refuses, naming line and column,", () => {
     [
       "a time that is none",
       row("2021-02-30,A,BUY,50"),
-      'found "2021-02-30" in line 3, column "timestamp", expected a time such as 2021-01-01T00:00:00Z or epoch milliseconds',
+      'found "2021-02-30" in line 3, column "timestamp", expected a date such as 2021-01-01, a time such as 2021-01-01T00:00:00Z, or epoch milliseconds',
     ],
     [
       "a row without asset",

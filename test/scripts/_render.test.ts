@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import {
+  countOf,
   duration,
   fitChunks,
   fixed,
@@ -8,6 +10,7 @@ import {
   multiplier,
   pct,
   progressLine,
+  shownPath,
   signed,
   signedPct,
   table,
@@ -124,6 +127,32 @@ describe("trendArrow()", () => {
   });
 });
 
+describe("shownPath()", () => {
+  test("is short inside the current folder, and whole elsewhere and in the root", () => {
+    expect(shownPath(join(process.cwd(), "data", "memory"))).toBe(join("data", "memory"));
+    expect(shownPath(process.cwd())).toBe(".");
+    const before = process.cwd();
+    try {
+      process.chdir(import.meta.dir);
+      expect(shownPath(before)).toBe(before);
+      process.chdir("/");
+      expect([shownPath("/tmp/a"), shownPath("/")]).toEqual(["/tmp/a", "/"]);
+    } finally {
+      process.chdir(before);
+    }
+  });
+});
+
+describe("countOf()", () => {
+  test("knows one from more", () => {
+    expect([0, 1, 1200].map((number) => countOf(number, "snapshot"))).toEqual([
+      "0 snapshots",
+      "1 snapshot",
+      "1,200 snapshots",
+    ]);
+  });
+});
+
 describe("progressLine()", () => {
   function onTerminal(columns = 20): { line: ReturnType<typeof progressLine>; out: string[]; clock: { ms: number } } {
     const out: string[] = [];
@@ -139,10 +168,17 @@ describe("progressLine()", () => {
     expect(out.slice(0, 2)).toEqual(["\r0\u001B[K", "\r100\u001B[K"]);
   });
 
-  test("is cut to the width of the terminal", () => {
-    const { line, out } = onTerminal(6);
-    line.update(() => "↑123456");
-    expect(out).toEqual(["\r↑1234\u001B[K"]);
+  test("leaves out the fields that the terminal has no room for, and never shows half a number", () => {
+    for (const [columns, shown] of [
+      [26, "2021Q1  equity 9,850.12"],
+      [24, "2021Q1  equity 9,850.12"],
+      [23, "2021Q1"],
+      [6, ""],
+    ] as const) {
+      const { line, out } = onTerminal(columns);
+      line.update(() => "2021Q1  equity 9,850.12  ↑ 3 trades");
+      expect(out).toEqual([`\r${shown}\u001B[K`]);
+    }
   });
 
   test("is removed without a trace, and comes back at once", () => {
@@ -194,5 +230,7 @@ describe("paint()", () => {
     const code = 'console.log(paint("a", "red"));progressLine().update(() => "b");';
     expect(await onPty(code)).toBe("\u001B[31ma\u001B[0m\r\n\rb\u001B[K");
     expect(await onPty(code, { NO_COLOR: "1" })).toBe("a\r\n\rb\u001B[K");
+    // One that obeys no codes gets none.
+    expect(await onPty(code, { TERM: "dumb" })).toBe("a\r\n");
   });
 });

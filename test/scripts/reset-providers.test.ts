@@ -277,7 +277,7 @@ describe("reset-providers", () => {
 
   test.each([
     [["--before", "2021-01-04"], "Cannot use --before: found no --forget, expected both or neither"],
-    [["--forget", "--before", "2021-02-30"], `Cannot use --before: found "2021-02-30", expected a time such as`],
+    [["--forget", "--before", "2021-02-30"], `Cannot use --before: found "2021-02-30", expected a date such as`],
     [["trend"], `Cannot use "trend": found one word too many, expected flags only`],
     [["--provider"], "Cannot use --provider: found nothing after it, expected P"],
   ])("refuses %j with 2", async (args, message) => {
