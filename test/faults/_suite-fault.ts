@@ -4,6 +4,24 @@ import { join } from "node:path";
 import { PROJECT_DIR } from "../_samples.ts";
 import type { Fault } from "./_fault.ts";
 
+/** Much longer than the tests of any row take. */
+const LIMIT_MS = 300_000;
+
+/** The process groups of tests that are running: nothing that a test has started stays when it has ended. */
+const groups = new Set<number>();
+process.once("SIGINT", () => {
+  for (const group of groups) killGroup(group);
+  process.exit(130);
+});
+
+function killGroup(group: number): void {
+  try {
+    process.kill(-group, "SIGKILL");
+  } catch {
+    // All of it has ended.
+  }
+}
+
 /**
  * Rows that tests of the ordinary suite show: those of `files` whose name (its describe's first, if there is one) matches
  * `pattern`. A fault counts for each test that passed. Where every such test is skipped, so is the fault.
@@ -32,8 +50,23 @@ export function suiteFault(options: {
           stdin: "ignore",
           stdout: "ignore",
           stderr: "pipe",
+          // A process group of its own.
+          detached: true,
         });
-        const [log, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
+        groups.add(child.pid);
+        let isLate = false;
+        const limit = setTimeout(() => {
+          isLate = true;
+          killGroup(child.pid);
+        }, LIMIT_MS);
+        const said = new Response(child.stderr).text();
+        const code = await child.exited;
+        clearTimeout(limit);
+        killGroup(child.pid);
+        groups.delete(child.pid);
+        const log = await said;
+        if (isLate)
+          throw new Error(`"bun test ${files.join(" ")}" had not ended after ${LIMIT_MS / 1000} s:\n${log.trim()}`);
         if (code !== 0) throw new Error(`"bun test ${files.join(" ")} -t ${JSON.stringify(pattern)}":\n${log.trim()}`);
         const cases = readFileSync(report, "utf8").split("<testcase ").slice(1);
         // What the pattern leaves out is reported as skipped, like what skips itself.

@@ -248,25 +248,71 @@ test("backups beside a writing process each verify and restore, with every outco
     }
   `;
   const child = Bun.spawn([process.execPath, "-e", code], { stdout: "pipe" });
-  await child.stdout.getReader().read();
-  for (let round = 0; round < 10; round += 1) {
-    await Bun.sleep(2);
-    const info = await createBackup({ memoryDir, backupDir, now: NOW });
-    expect(await verifyBackup(backupDir, info.id)).toEqual([]);
-    const to = join(backupDir, "../restored", String(round));
-    await restoreBackup({ backupDir, id: info.id, to });
-    const files = contentsOf(to);
-    for (const [name, text] of Object.entries(files)) {
-      const chunk = /^runs\/r\/(\d+)\.json$/.exec(name)?.[1];
-      if (chunk !== undefined) {
-        expect(files).toHaveProperty([`runs/r/${chunk}.decisions.ndjson`]);
-        for (const id of JSON.parse(text).ids.slice(1)) expect(files).toHaveProperty([`outcome_${id}.json`]);
+  try {
+    await child.stdout.getReader().read();
+    for (let round = 0; round < 10; round += 1) {
+      await Bun.sleep(2);
+      const info = await createBackup({ memoryDir, backupDir, now: NOW });
+      expect(await verifyBackup(backupDir, info.id)).toEqual([]);
+      const to = join(backupDir, "../restored", String(round));
+      await restoreBackup({ backupDir, id: info.id, to });
+      const files = contentsOf(to);
+      for (const [name, text] of Object.entries(files)) {
+        const chunk = /^runs\/r\/(\d+)\.json$/.exec(name)?.[1];
+        if (chunk !== undefined) {
+          expect(files).toHaveProperty([`runs/r/${chunk}.decisions.ndjson`]);
+          for (const id of JSON.parse(text).ids.slice(1)) expect(files).toHaveProperty([`outcome_${id}.json`]);
+        }
+        if (name === "runs/r/summary.json") expect(files).toHaveProperty([`runs/r/${JSON.parse(text).last}.json`]);
       }
-      if (name === "runs/r/summary.json") expect(files).toHaveProperty([`runs/r/${JSON.parse(text).last}.json`]);
     }
+  } finally {
+    // It writes without end.
+    child.kill("SIGKILL");
+    await child.exited;
   }
-  child.kill("SIGKILL");
-  await child.exited;
+});
+
+test("with a whole chunk committed between every two looks at the folder, a backup has all that a copied file refers to", async () => {
+  const { backupDir } = fixture();
+  const memoryDir = join(backupDir, "../../committed");
+  let chunks = 0;
+  const commit = (): void => {
+    chunks += 1;
+    write(memoryDir, { [`outcome_${chunks}.json`]: "{}" });
+    write(memoryDir, { [`runs/r/${chunks}.decisions.ndjson`]: "{}\n" });
+    write(memoryDir, { [`runs/r/${chunks}.json`]: "{}" });
+    write(memoryDir, { "runs/r/summary.json": `{"last":${chunks}}` });
+  };
+  commit();
+  const { openSync, readdirSync } = fs;
+  let isCommitting = false;
+  const before = (path: unknown): void => {
+    if (isCommitting || !String(path).startsWith(memoryDir)) return;
+    isCommitting = true;
+    commit();
+    isCommitting = false;
+  };
+  spyOn(fs, "readdirSync").mockImplementation(((...args: Parameters<typeof readdirSync>) => {
+    before(args[0]);
+    return readdirSync(...args);
+  }) as typeof readdirSync);
+  spyOn(fs, "openSync").mockImplementation((...args) => {
+    before(args[0]);
+    return openSync(...args);
+  });
+  const info = await createBackup({ memoryDir, backupDir, now: NOW });
+  jest.restoreAllMocks();
+  const files = contentsOf(info.path);
+  const copied = Object.keys(files).flatMap((name) => /^runs\/r\/(\d+)\.json$/.exec(name)?.[1] ?? []);
+  const { last } = JSON.parse(files["runs/r/summary.json"] ?? "") as { last: number };
+  expect(copied.length).toBeGreaterThanOrEqual(last);
+  expect(chunks).toBeGreaterThan(2 * copied.length);
+  expect(copied).toContain(String(last));
+  for (const chunk of copied) {
+    expect(files).toHaveProperty([`runs/r/${chunk}.decisions.ndjson`]);
+    expect(files).toHaveProperty([`outcome_${chunk}.json`]);
+  }
 });
 
 test("a backup is itself a memory folder", async () => {

@@ -57,6 +57,26 @@ test("a question is asked once, and answered from the record ever after, by anot
   expect(asker.asked).toBe(2);
 });
 
+test("an answer is used only when it is recorded, however long that takes", async () => {
+  const storage = memoryStorage();
+  const held = Promise.withResolvers<void>();
+  const createShared: Storage["createShared"] = async (name, bytes) => {
+    await held.promise;
+    return storage.createShared(name, bytes);
+  };
+  const { ask } = open(
+    makeAsker(() => answered(BUY)),
+    { storage: { ...storage, createShared } },
+  );
+  let isUsed = false;
+  const used = ask(1).then(() => (isUsed = true));
+  await Bun.sleep(20);
+  expect(isUsed).toBeFalse();
+  held.resolve();
+  await used;
+  expect((await storage.list()).files).toHaveLength(1);
+});
+
 test("two questions that are alike at the same time are one", async () => {
   const asker = makeAsker(() => Bun.sleep(5).then(() => answered(BUY)));
   const { ask } = open(asker);

@@ -18,6 +18,8 @@ afterAll(async () => {
 
 const QUESTIONS = 2 * QUESTIONS_A_DAY;
 const AT_KILL = QUESTIONS / 2;
+/** Three assets' of three models. */
+const QUESTIONS_AT_ONCE = 9;
 
 describe("a run of three assets with three language models", () => {
   let whole = "";
@@ -66,6 +68,38 @@ describe("a run of three assets with three language models", () => {
     expect(JSON.parse(stdout)).toEqual(summary);
     expect(world.server.answered.size).toBe(QUESTIONS);
     expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
+    expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
+  });
+
+  test("killed in the moment of an answer, and resumed, asks again only what was under way; no decision was taken on an answer that was not recorded", async () => {
+    const folder = world.newFolder();
+    world.server.answered.clear();
+    const first = world.server.requests.length;
+    const recorded: number[] = [];
+    let count = 0;
+    let isEnding = false;
+    world.respond = (request) => {
+      // Its questions come after all decisions on the answers of the moments before.
+      if (!isEnding && (request.number - first) % QUESTIONS_AT_ONCE === 0)
+        recorded.push(world.answersIn(folder).length);
+      count += 1;
+      if (count === AT_KILL + 1) {
+        isEnding = true;
+        child.kill("SIGKILL");
+      }
+      return someVote(request);
+    };
+    const child = world.start(folder);
+    await child.exited;
+    expect(recorded).toEqual(recorded.map((_, i) => i * QUESTIONS_AT_ONCE));
+    expect(recorded.length).toBe(AT_KILL / QUESTIONS_AT_ONCE + 1);
+    world.respond = someVote;
+    const { code, stdout } = await world.run(folder);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(summary);
+    expect(world.server.answered.size).toBe(QUESTIONS);
+    const again = [...world.server.answered.values()].filter((times) => times > 1);
+    expect(again.length).toBeLessThanOrEqual(QUESTIONS_AT_ONCE);
     expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
   });
 
