@@ -14,7 +14,7 @@ import { harmless } from "./_render.ts";
 
 export { parseFlags, SHARED_FLAGS } from "./_flags.ts";
 export type { CommandSpec, FlagSpec, FlagValue } from "./_flags.ts";
-export { loadConfig, locateConfig, locateMemory, locateMemoryDir } from "./_locate.ts";
+export { loadConfig, locateConfig, locateMemory, locateMemoryDir, rebuildCommand } from "./_locate.ts";
 export type { LoadedConfig } from "./_locate.ts";
 
 /** What main is given. */

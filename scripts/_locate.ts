@@ -81,6 +81,18 @@ export async function locateMemory(options: MemoryFlags): Promise<Config["memory
   return options.memoryDirFlag === undefined ? memory : { ...memory, dir: resolve(options.memoryDirFlag) };
 }
 
+/** The command that keeps the vectors of the memory that these flags name. */
+export function rebuildCommand({ memoryDirFlag, configFlag }: MemoryFlags): string {
+  const flags = { "--memory-dir": memoryDirFlag, "--config": configFlag };
+  const words = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [name, quoted(value)]));
+  return ["bun scripts/rebuild-vectors.ts", ...words].join(" ");
+}
+
+/** A word as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
 function quickMemory(file: string): Config["memory"] | undefined {
   const text = readConfig(file);
   // Bun's parser lets a second key of the same name win.

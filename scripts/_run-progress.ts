@@ -2,11 +2,14 @@ import type { Progress } from "../lib/backtest/run-job.ts";
 import type { AskedCounts } from "../lib/providers/desk.ts";
 import { renderAsked } from "./_asked-report.ts";
 import { duration, fixed, money, progressLine, type ProgressLine } from "./_render.ts";
+import { vectorProgress } from "./_vector-progress.ts";
 
 /** What is shown while a run goes on. */
 export interface RunProgress {
   update(progress: Progress): void;
   asked(counts: AskedCounts): void;
+  /** Before the run begins. */
+  embedded(made: number, wanted: number): void;
   /** The last that were told. */
   counts(): AskedCounts | undefined;
   clear(): void;
@@ -42,6 +45,7 @@ export function runProgress(options: { line?: ProgressLine; now?: () => number }
   return {
     clear: line.clear,
     counts: () => counts,
+    embedded: vectorProgress(line).update,
     // An answer may take longer than all ticks before it.
     asked: (told) => {
       // Recorded answers say nothing of how long others take.

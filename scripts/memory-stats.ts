@@ -11,6 +11,7 @@ import { readMemoryReport } from "../lib/host/memory-report.ts";
 import {
   locateMemory,
   locateMemoryDir,
+  note,
   parseFlags,
   runScript,
   SHARED_FLAGS,
@@ -51,7 +52,7 @@ await runScript(async ({ argv, signal }) => {
     throw new CarryoverError("BAD_USAGE", `Cannot show memory: found ${found}, expected one of them`);
   }
   const options = { memoryDirFlag: flags["memory-dir"], configFlag: flags.config };
-  if (flags.repair) return repair(await locateMemory(options), flags);
+  if (flags.repair) return repair(await locateMemory(options), { json: flags.json, signal });
   const memoryDir = await locateMemoryDir(options);
   if (flags.check) return check(memoryDir, flags);
   for (;;) {
@@ -86,10 +87,13 @@ async function check(memoryDir: string, { json }: { json: boolean }): Promise<nu
   return damagedIn(checkup).length > 0 ? DAMAGED : 0;
 }
 
-async function repair(memory: Config["memory"], { json }: { json: boolean }): Promise<number> {
+async function repair(
+  memory: Config["memory"],
+  { json, signal }: { json: boolean; signal: AbortSignal },
+): Promise<number> {
   const { repairMemory } = await import("../lib/host/repair-memory.ts");
   const { damagedIn, renderRepair, repairJson } = await import("./_check-report.ts");
-  const repaired = await repairMemory({ memory });
+  const repaired = await repairMemory({ memory, signal, onNote: note });
   if (json) await writeJson(repairJson(memory.dir, repaired));
   else await writeOut(renderRepair(memory.dir, repaired));
   return damagedIn(repaired.before).length > 0 ? DAMAGED : 0;

@@ -5,12 +5,23 @@
  *   bun scripts/rebuild-vectors.ts [--all]
  */
 import { rebuildVectors } from "../lib/host/maintain.ts";
-import { locateMemory, parseFlags, runScript, SHARED_FLAGS, warn, writeJson, writeOut } from "./_cli.ts";
+import {
+  locateMemory,
+  note,
+  parseFlags,
+  rebuildCommand,
+  runScript,
+  SHARED_FLAGS,
+  warn,
+  writeJson,
+  writeOut,
+} from "./_cli.ts";
 import { bytes, fixed } from "./_render.ts";
+import { vectorProgress } from "./_vector-progress.ts";
 
 const COMMAND = {
   summary: `Makes the vectors that are missing or damaged from their outcomes. A run does so by itself when it starts; this
-does it now, and without one.`,
+does it now, and without one. One that is stopped or killed goes on where it was, the next time without --all.`,
   usage: "bun scripts/rebuild-vectors.ts [--all] [flags]",
   flags: {
     all: { type: "boolean", help: "make every vector anew, from outcomes that are all read and checked" },
@@ -22,10 +33,29 @@ does it now, and without one.`,
 
 const DAMAGED = 4;
 
-await runScript(async ({ argv }) => {
+await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
-  const memory = await locateMemory({ memoryDirFlag: flags["memory-dir"], configFlag: flags.config });
-  const result = await rebuildVectors({ memory, all: flags.all });
+  const where = { memoryDirFlag: flags["memory-dir"], configFlag: flags.config };
+  const memory = await locateMemory(where);
+  const progress = vectorProgress();
+  let already = 0;
+  const result = await rebuildVectors({
+    memory,
+    all: flags.all,
+    signal,
+    onNote: note,
+    onEmbedded: (count, wanted) => {
+      already = count;
+      progress.update(count, wanted);
+    },
+  }).finally(() => {
+    progress.clear();
+    if (signal.aborted && already > 0) {
+      note(
+        `Stopped: the ${fixed(already, 0)} vectors that were made are kept, and this goes on: ${rebuildCommand(where)}`,
+      );
+    }
+  });
   const { made, kept, dim, embedder, vectorBytes, sidecarBytes, damaged } = result;
   if (flags.json) {
     await writeJson({ made, kept, dim, embedder, vector_bytes: vectorBytes, sidecar_bytes: sidecarBytes, damaged });

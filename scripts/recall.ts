@@ -12,6 +12,7 @@ import {
   locateMemoryDir,
   note,
   parseFlags,
+  rebuildCommand,
   runScript,
   SHARED_FLAGS,
   warn,
@@ -19,6 +20,7 @@ import {
   writeOut,
 } from "./_cli.ts";
 import { renderRecall } from "./_recall-report.ts";
+import { vectorProgress } from "./_vector-progress.ts";
 
 const COMMAND = {
   summary: `Asks the memory: the past trades whose situations are most like a sentence, and how they ended. Takes no lock and
@@ -39,7 +41,7 @@ writes nothing.`,
 const DEFAULT_K = 5;
 const DAMAGED = 4;
 
-await runScript(async ({ argv }) => {
+await runScript(async ({ argv, signal }) => {
   const { flags, positionals } = parseFlags(argv, COMMAND);
   const { asset, regime } = flags;
   const question = {
@@ -51,16 +53,21 @@ await runScript(async ({ argv }) => {
   };
   const where = { memoryDirFlag: flags["memory-dir"], configFlag: flags.config };
   const isByFolder = where.memoryDirFlag !== undefined && where.configFlag === undefined;
+  const progress = vectorProgress();
   const answer = await recall({
     ...question,
+    signal,
+    onEmbedded: progress.update,
     memoryDir: await locateMemoryDir(where),
     embedder: isByFolder ? undefined : await locateMemory(where),
     modelDir: async () => (await locateMemory(where)).model_dir,
-  });
+  }).finally(progress.clear);
   if (answer.embedded > 0) {
-    note(
-      `Embedded ${answer.embedded} of ${answer.searched} trades for this answer: bun scripts/rebuild-vectors.ts keeps their vectors`,
-    );
+    // With a folder alone the configuration may be of another embedder, by which that command would replace all vectors.
+    const configured = isByFolder ? await locateMemory(where).catch(() => undefined) : undefined;
+    const keeps = !isByFolder || configured?.embedder === answer.embedder;
+    const hint = keeps ? `: ${rebuildCommand(where)} keeps their vectors` : "";
+    note(`Embedded ${answer.embedded} of ${answer.searched} trades for this answer${hint}`);
   }
   if (answer.similar.length > 0 && !answer.knowsWords) {
     warn(

@@ -15,7 +15,7 @@ import {
 } from "../lib/host/maintain.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../lib/market/timeframe.ts";
 import type { PerformanceRecord } from "../lib/memory/performance.ts";
-import { locateMemory, parseFlags, runScript, SHARED_FLAGS, warn, writeJson, writeOut } from "./_cli.ts";
+import { locateMemory, note, parseFlags, runScript, SHARED_FLAGS, warn, writeJson, writeOut } from "./_cli.ts";
 import { countOf, fixed, money, signed, table, type Column } from "./_render.ts";
 
 const COMMAND = {
@@ -51,7 +51,7 @@ const RECORD_COLUMNS: readonly Column[] = [
   { title: "Mean R" },
 ];
 
-await runScript(async ({ argv }) => {
+await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
   const { provider: providers, "dry-run": dryRun } = flags;
   const beforeMs = flags.before === undefined ? undefined : parseTimestamp(flags.before);
@@ -63,7 +63,7 @@ await runScript(async ({ argv }) => {
     throw new CarryoverError("BAD_USAGE", "Cannot use --before: found no --forget, expected both or neither");
   }
   const memory = await locateMemory({ memoryDirFlag: flags["memory-dir"], configFlag: flags.config });
-  const options = { memory, providers, dryRun, json: flags.json };
+  const options = { memory, providers, dryRun, json: flags.json, signal, onNote: note };
   const damaged = flags.forget
     ? await forget({ ...options, ...(beforeMs === undefined ? {} : { beforeMs }) })
     : await recount(options);
@@ -76,6 +76,8 @@ interface Options {
   readonly providers: readonly string[];
   readonly dryRun: boolean;
   readonly json: boolean;
+  readonly signal: AbortSignal;
+  readonly onNote: (text: string) => void;
 }
 
 async function forget(options: Options & { beforeMs?: number }): Promise<Forgetting["damaged"]> {

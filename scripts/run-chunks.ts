@@ -55,6 +55,7 @@ await runScript(async ({ argv, signal, guard }) => {
       note(text);
     },
     onProgress: progress.update,
+    onEmbedded: progress.embedded,
     onAsked: progress.asked,
   };
   if (flags.estimate) {

@@ -4,16 +4,18 @@ import type { Config } from "../config.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Storage } from "../files/storage.ts";
 import { isForgetFile } from "../memory/forget.ts";
-import { MEMORY_FILE, openMemory } from "../memory/memory.ts";
+import { MEMORY_FILE, openMemory, type OpenMemoryOptions } from "../memory/memory.ts";
 import { idOfOutcomeFile } from "../memory/outcome.ts";
 import { loadOutcomes, quarantine, type StoredOutcomes } from "../memory/outcome-store.ts";
 import { diskStorage } from "./disk-storage.ts";
 import { lockHolder } from "./environment.ts";
 import { loadEmbedder } from "./load-embedder.ts";
 
-/** The memory to work on, its paths absolute. */
-export interface MemoryOptions {
+/** The memory to work on, its paths absolute; and who is told of vectors that are made. */
+export interface MemoryOptions extends Pick<OpenMemoryOptions, "onEmbedded" | "onNote"> {
   readonly memory: Config["memory"];
+  /** Stops the making of vectors; those that were made are kept. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Runs `work` on a memory folder that is there; under its lock, unless nothing is written. */
@@ -52,10 +54,11 @@ export async function readOutcomes(storage: Storage): Promise<StoredOutcomes> {
  */
 export async function healMemory(storage: Storage, options: MemoryOptions & { stored: StoredOutcomes }): Promise<void> {
   const { stored } = options;
-  const embedder = await loadEmbedder(options.memory);
+  const embedder = await loadEmbedder(options.memory, options);
   await quarantine(storage, stored.damaged);
-  const memory = await openMemory(storage, { embedder });
+  const { onEmbedded, onNote } = options;
+  const memory = await openMemory(storage, { embedder, onEmbedded, onNote });
   // An outcome that was exchanged for another of the same size still has its old row in the sidecar.
   const rows = memory.rows.map(({ row }) => row);
-  if (!isDeepStrictEqual(rows, stored.rows)) await openMemory(storage, { embedder, rebuildVectors: true });
+  if (!isDeepStrictEqual(rows, stored.rows)) await openMemory(storage, { embedder, onEmbedded, rebuildVectors: true });
 }

@@ -53,7 +53,7 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
     assets: config.backtest.assets,
     asking,
   });
-  const embedder = options.embedder ?? cachingEmbedder(await loadEmbedder(config.memory));
+  const embedder = options.embedder ?? cachingEmbedder(await loadEmbedder(config.memory, options));
   const { backtest: settings, memory: memorySettings } = toSettings(config);
   const { dir } = config.memory;
   const remembered = existsSync(dir)

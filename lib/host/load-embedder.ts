@@ -6,6 +6,7 @@ import { hashingEmbedder } from "../embed/hashing-embedder.ts";
 import type { SentenceModel } from "../embed/onnx-embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import { attempt } from "./_durable.ts";
+import { interruptible } from "./_interruptible.ts";
 import { fetchCommand, MODEL_FILES } from "./_model-files.ts";
 
 /** The part of a configuration that says how sentences become vectors; `model_dir` absolute. */
@@ -15,11 +16,19 @@ export type EmbedderConfig = Pick<Config["memory"], "embedder" | "model_dir">;
  * Makes the embedder that a configuration names. The files of the sentence model are read and checked here; the model itself
  * and what runs it load with the first sentence.
  *
+ * @param options `signal`: stops the embedder, whose `embed()` then rejects with its reason.
  * @throws {CarryoverError} `NOT_FOUND` where the model folder lacks a file, `CORRUPT` where one is another than is known,
  * `IO` where it cannot be read.
  */
-export async function loadEmbedder(config: EmbedderConfig): Promise<Embedder> {
-  if (config.embedder === "hashing") return hashingEmbedder();
+export async function loadEmbedder(
+  config: EmbedderConfig,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<Embedder> {
+  const embedder = config.embedder === "hashing" ? hashingEmbedder() : await sentenceModel(config);
+  return options.signal === undefined ? embedder : interruptible(embedder, options.signal);
+}
+
+async function sentenceModel(config: EmbedderConfig): Promise<Embedder> {
   const dir = config.model_dir;
   const missing = MODEL_FILES.filter(({ name }) => !existsSync(join(dir, name))).map(({ name }) => `"${name}"`);
   if (missing.length > 0) {

@@ -51,7 +51,7 @@ export async function recountProviders(
     const known = new Set([...voters(stored.rows), ...beforeProviders.keys()]);
     assertKnown(providers, known);
 
-    if (!dryRun) await healMemory(storage, { memory: options.memory, stored });
+    if (!dryRun) await healMemory(storage, { ...options, stored });
     const regimes = recordsOf(regimePerformance(trades));
     return {
       providers: compare(providers.length === 0 ? known : providers, beforeProviders, after),
@@ -99,7 +99,9 @@ export async function forgetProviders(
       const { rows, marks, damaged } = await readOutcomes(storage);
       return { ...planMarks(rows, marks, options), damaged };
     }
-    const memory = await openMemory(storage, { embedder: await loadEmbedder(options.memory) });
+    const { onEmbedded, onNote } = options;
+    const embedder = await loadEmbedder(options.memory, options);
+    const memory = await openMemory(storage, { embedder, onEmbedded, onNote });
     const rows = memory.rows.map(({ row }) => row);
     const plan = planMarks(rows, memory.marks, options);
     for (const { provider, beforeMs, isNew } of plan.marks) if (isNew) await memory.forget({ provider, beforeMs });
@@ -159,15 +161,22 @@ export interface RebuiltVectors {
 }
 
 /**
- * Makes the vectors that are missing or damaged from their outcomes, and cuts off what belongs to none.
+ * Makes the vectors that are missing or damaged from their outcomes, and cuts off what belongs to none. One that is stopped or
+ * killed leaves what it made, and the next (without `all`) goes on from there.
  *
  * @param options `all`: make every vector anew.
  * @throws {CarryoverError} `NOT_FOUND` without a memory or the embedder's model, `LOCKED`, `IO`.
  */
 export async function rebuildVectors(options: MemoryOptions & { all?: boolean }): Promise<RebuiltVectors> {
   return withMemoryFolder(options.memory.dir, { what: "rebuild vectors", readOnly: false }, async (storage) => {
-    const embedder = await loadEmbedder(options.memory);
-    const { rows, embedded, damaged } = await openMemory(storage, { embedder, rebuildVectors: options.all ?? false });
+    const embedder = await loadEmbedder(options.memory, options);
+    const { all: rebuildAll = false, onEmbedded, onNote } = options;
+    const { rows, embedded, damaged } = await openMemory(storage, {
+      embedder,
+      rebuildVectors: rebuildAll,
+      onEmbedded,
+      onNote,
+    });
     const { files } = await storage.list();
     const sizeOf = (name: string): number => files.find((file) => file.name === name)?.size ?? 0;
     return {

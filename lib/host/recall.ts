@@ -1,5 +1,6 @@
 import { hasWordsOfDescriptions } from "../embed/hashing-embedder.ts";
 import { CarryoverError } from "../errors.ts";
+import type { OnEmbedded } from "../memory/memory.ts";
 import { readMemory } from "../memory/read-memory.ts";
 import { recallTrades, type RecallQuestion, type Recollection } from "../memory/recall.ts";
 import { readableMemory } from "./_readable-memory.ts";
@@ -12,6 +13,9 @@ export interface RecallOptions extends RecallQuestion {
   readonly embedder?: EmbedderConfig | undefined;
   /** Where the sentence model is: asked where no embedder is given and the stored vectors are the model's. */
   readonly modelDir: () => Promise<string>;
+  /** Stops the making of vectors. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onEmbedded?: OnEmbedded | undefined;
 }
 
 /**
@@ -32,7 +36,8 @@ export async function recall(
   }
   const storage = readableMemory(memoryDir);
   const reading = await readMemory(storage);
-  const embedder = await loadEmbedder(options.embedder ?? (await storedEmbedder(reading.sidecar?.embedder, options)));
+  const config = options.embedder ?? (await storedEmbedder(reading.sidecar?.embedder, options));
+  const embedder = await loadEmbedder(config, options);
   const names = new Set(reading.rows.map(({ asset }) => asset.toLowerCase()));
   // The model knows all words; imported outcomes may be described in any.
   const knowsWords =

@@ -29,7 +29,7 @@ export async function repairMemory(options: MemoryOptions): Promise<Repair> {
         moved.push({ name, to: await moveToQuarantine(storage, name) });
       }
     }
-    await healMemory(storage, { memory: options.memory, stored: await readOutcomes(storage) });
+    await healMemory(storage, { ...options, stored: await readOutcomes(storage) });
     const after = await checkOnce(storage);
     const left = new Set(after.findings.map(({ name }) => name));
     const rebuilt = before.findings

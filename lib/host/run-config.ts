@@ -6,11 +6,12 @@ import { runBacktest, type BacktestResult } from "../backtest/run.ts";
 import type { Summary } from "../backtest/summary.ts";
 import { toSettings, type Config, type ProviderConfig } from "../config.ts";
 import type { BarSeries, Market } from "../domain.ts";
+import type { Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Json } from "../files/json-file.ts";
 import type { Storage } from "../files/storage.ts";
 import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
-import { openMemory } from "../memory/memory.ts";
+import { openMemory, type Memory, type OnEmbedded } from "../memory/memory.ts";
 import { MissingAnswer, type AskedCounts, type DeskOptions } from "../providers/desk.ts";
 import { openAsking } from "./asking.ts";
 import { loadBars } from "./bar-files.ts";
@@ -45,6 +46,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   readonly onNote: (note: string) => void;
   readonly onProgress: (progress: Progress) => void;
+  /** Told of the vectors that are made before the run begins. */
+  readonly onEmbedded?: OnEmbedded;
   /** Told after every question to a language model or a program. */
   readonly onAsked?: (counts: AskedCounts) => void;
   /** Asks nobody and writes nothing: this is told of every question instead, and chance votes for who has no recorded answer. */
@@ -104,9 +107,9 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
     assets: config.backtest.assets,
     asking,
   });
-  const embedder = await loadEmbedder(config.memory);
   const settings = toSettings(config);
   const signal = asking?.desk.signal ?? options.signal;
+  const embedder = await loadEmbedder(config.memory, { signal });
 
   // Runs without memory have a folder of their own, so that what they record is never anyone's past.
   const memoryDir = settings.memory.enabled ? config.memory.dir : join(config.memory.dir, "off");
@@ -114,7 +117,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const storage = options.onQuestion === undefined ? disk : await copyInMemory(disk);
   const lock = await storage.lock(lockHolder());
   try {
-    const memory = await openMemory(storage, { embedder });
+    const memory = await openNoting(storage, { ...options, embedder, signal });
     for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
     let last: Progress | undefined;
     let runId: string | undefined;
@@ -168,6 +171,31 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
   } finally {
     await asking?.desk.close();
     await lock.release();
+  }
+}
+
+/** Opens the memory, and says what becomes of its vectors, unless it is a copy that nobody keeps. */
+async function openNoting(
+  storage: Storage,
+  options: Pick<RunOptions, "signal" | "onNote" | "onEmbedded" | "onQuestion"> & { embedder: Embedder },
+): Promise<Memory> {
+  const { embedder, signal, onEmbedded } = options;
+  const onNote = options.onQuestion === undefined ? options.onNote : (): void => {};
+  let made = 0;
+  try {
+    return await openMemory(storage, {
+      embedder,
+      onNote,
+      onEmbedded: (count, wanted) => {
+        made = count;
+        onEmbedded?.(count, wanted);
+      },
+    });
+  } catch (error) {
+    if (signal.aborted && made > 0) {
+      onNote(`Stopped: the ${made} vectors that were made are kept, and the same command goes on`);
+    }
+    throw error;
   }
 }
 

@@ -2,24 +2,18 @@ import type { Outcome } from "../domain.ts";
 import { embedSentence, type Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Storage } from "../files/storage.ts";
+import { fillVectors, keptOf, type OnEmbedded } from "./_fill-vectors.ts";
 import { areCachesCurrent, writeCaches } from "./caches.ts";
 import { situationSentence } from "./description.ts";
 import { digestOf } from "./digest.ts";
 import { encodeForgetMark, type ForgetMark } from "./forget.ts";
-import { decodeOutcome, encodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
+import { encodeOutcome, outcomeFileName } from "./outcome.ts";
 import { compareRows, rowOfOutcome, type OutcomeRow } from "./outcome-row.ts";
-import { loadOutcomes, quarantine, type DamagedFile, type StoredOutcomes } from "./outcome-store.ts";
+import { loadOutcomes, quarantine, type DamagedFile } from "./outcome-store.ts";
 import { moveToQuarantine } from "./quarantine.ts";
-import {
-  readSidecar,
-  readVectors,
-  VECTORS_FILE,
-  vectorBytes,
-  writeVectors,
-  type Sidecar,
-  type VectorRow,
-} from "./vector-store.ts";
+import { readSidecar, VECTORS_FILE, vectorBytes, writeVectors, type Sidecar, type VectorRow } from "./vector-store.ts";
 
+export type { OnEmbedded } from "./_fill-vectors.ts";
 export { MEMORY_FILE, PROVIDER_FILE, REGIME_FILE } from "./caches.ts";
 
 /** At least this many outcomes are recorded between two writes of the caches. */
@@ -54,22 +48,39 @@ export interface Memory {
   flush(): Promise<void>;
 }
 
+/** How a memory folder is opened. */
+export interface OpenMemoryOptions {
+  readonly embedder: Embedder;
+  /** Make every vector anew. @default false */
+  readonly rebuildVectors?: boolean;
+  readonly onEmbedded?: OnEmbedded | undefined;
+  /** Told, before they are replaced, of vectors that another embedder made. */
+  readonly onNote?: ((note: string) => void) | undefined;
+}
+
 /**
  * Opens a memory folder for writing: loads what is remembered, moves damaged files aside, embeds what has no vector, and
  * brings the caches up to date. The caller holds the storage's lock.
  *
- * @param options `rebuildVectors`: make every vector anew.
+ * @throws Whatever the embedder throws; the vectors that it had made are kept, and the next opening goes on from there.
  */
-export async function openMemory(
-  storage: Storage,
-  options: { embedder: Embedder; rebuildVectors?: boolean },
-): Promise<Memory> {
+export async function openMemory(storage: Storage, options: OpenMemoryOptions): Promise<Memory> {
   const { embedder } = options;
-  const sidecar = options.rebuildVectors === true ? undefined : await readSidecarOrNone(storage);
+  const found = await readSidecarOrNone(storage);
+  const sidecar = options.rebuildVectors === true ? undefined : found;
   const listing = await storage.list();
   const stored = await loadOutcomes(storage, listing, sidecar);
-  const current = sidecar?.fingerprint === embedder.fingerprint && sidecar.dim === embedder.dim ? sidecar : undefined;
-  const { rows, unreadable, embedded, mended } = await withVectors(storage, stored, { sidecar: current, embedder });
+  if (found !== undefined && !isOf(found, embedder) && found.rows.length > 0 && stored.rows.length > 0) {
+    const by = found.embedder === embedder.id ? `another version of ${embedder.id}` : found.embedder;
+    options.onNote?.(`Replacing ${found.rows.length} vectors by ${by} with vectors by ${embedder.id}`);
+  }
+  const current = sidecar !== undefined && isOf(sidecar, embedder) ? sidecar : undefined;
+  const { onEmbedded } = options;
+  const { rows, unreadable, embedded, written } = await fillVectors(storage, stored, {
+    sidecar: current,
+    embedder,
+    onEmbedded,
+  });
   const damaged = [...stored.damaged, ...unreadable];
   await quarantine(storage, damaged);
 
@@ -78,16 +89,14 @@ export async function openMemory(
   // Made when something is recorded: a run that is finished, and a start that is measured, do without.
   let byLowerCaseId: Map<string, VectorRow> | undefined;
 
-  // How many leading rows vectors.f32 has in this order, and their checksums: only what comes after them is appended.
-  const isPrefix = mended === 0 && current !== undefined && current.rows.every((row, i) => row === rows[i]?.row);
-  let kept = isPrefix ? current.rows.length : 0;
-  let blockCrc32 = isPrefix ? current.blockCrc32 : [];
+  let { kept, blockCrc32 } = keptOf(written, rows);
   const vectorsSize = listing.files.find(({ name }) => name === VECTORS_FILE)?.size;
   let vectorsWritten =
-    isPrefix &&
+    embedded === 0 &&
+    written !== undefined &&
     kept === rows.length &&
     vectorsSize === vectorBytes(kept, embedder) &&
-    current.digest === stored.digest &&
+    current?.digest === stored.digest &&
     damaged.length === 0;
   let recorded = 0;
 
@@ -167,38 +176,9 @@ export async function openMemory(
   };
 }
 
-/** Gives every row its vector: the stored one where it is sound and of this embedder, else one made from its description. */
-async function withVectors(
-  storage: Storage,
-  stored: StoredOutcomes,
-  options: { sidecar: Sidecar | undefined; embedder: Embedder },
-): Promise<{ rows: VectorRow[]; unreadable: DamagedFile[]; embedded: number; mended: number }> {
-  const { sidecar, embedder } = options;
-  const storedVectors = sidecar === undefined ? [] : await readVectors(storage, sidecar);
-  const vectors = new Map(sidecar?.rows.map((row, i) => [row, storedVectors[i]]));
-  const rows: VectorRow[] = [];
-  const unreadable: DamagedFile[] = [];
-  let embedded = 0;
-  let mended = 0;
-  for (const row of stored.rows) {
-    let vector = vectors.get(row);
-    if (vector === undefined) {
-      const name = outcomeFileName(row.id);
-      try {
-        const description = stored.descriptions.get(row.id) ?? (await readDescription(storage, name));
-        vector = await embedSentence(embedder, situationSentence(description));
-        embedded += 1;
-        // A row that the sidecar does not have yet may simply be appended; one that it has was damaged.
-        if (vectors.has(row)) mended += 1;
-      } catch (error) {
-        if (!(error instanceof CarryoverError) || error.code !== "CORRUPT") throw error;
-        unreadable.push({ name, problem: error.message });
-        continue;
-      }
-    }
-    rows.push({ row, vector });
-  }
-  return { rows, unreadable, embedded, mended };
+/** Whether the vectors of a sidecar are those that an embedder makes. */
+function isOf(sidecar: Sidecar, embedder: Embedder): boolean {
+  return sidecar.fingerprint === embedder.fingerprint && sidecar.dim === embedder.dim;
 }
 
 /** A damaged sidecar is a cache that is made anew: nothing is lost with it. */
@@ -209,14 +189,6 @@ async function readSidecarOrNone(storage: Storage): ReturnType<typeof readSideca
     if (error instanceof CarryoverError && error.code === "CORRUPT") return undefined;
     throw error;
   }
-}
-
-async function readDescription(storage: Storage, name: string): Promise<string> {
-  const bytes = await storage.read(name, { maxBytes: MAX_OUTCOME_BYTES + 1 });
-  if (bytes === undefined) {
-    throw new CarryoverError("CORRUPT", `Cannot read "${name}": found no such file, expected it since it was listed`);
-  }
-  return (await decodeOutcome(bytes, name)).description;
 }
 
 /** Where a row belongs among sorted ones. A binary search: a run of an earlier period records far from the end. */

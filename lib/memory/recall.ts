@@ -6,6 +6,7 @@ import { createSearchIndex } from "../search/search-index.ts";
 import { situationSentence } from "./description.ts";
 import { decodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
 import { distinctTrades, similarTrade, type OutcomeRow } from "./outcome-row.ts";
+import type { OnEmbedded } from "./_fill-vectors.ts";
 import type { DamagedFile } from "./outcome-store.ts";
 import type { MemoryReading } from "./read-memory.ts";
 import { readVectors } from "./vector-store.ts";
@@ -49,9 +50,9 @@ export interface Recollection {
 export async function recallTrades(
   storage: Storage,
   reading: MemoryReading,
-  question: RecallQuestion & { embedder: Embedder },
+  question: RecallQuestion & { embedder: Embedder; onEmbedded?: OnEmbedded | undefined },
 ): Promise<Recollection> {
-  const { embedder, sentence, k, asOfMs = Infinity } = question;
+  const { embedder, sentence, k, asOfMs = Infinity, onEmbedded } = question;
   const isSynthetic = reading.rows.length > 0 && reading.rows.every(({ market }) => market === "synthetic");
   const market: Market = isSynthetic ? "synthetic" : "bars";
   const trades = distinctTrades(reading.rows.filter((row) => row.market === market));
@@ -69,6 +70,7 @@ export async function recallTrades(
   const index = createSearchIndex({ dim: embedder.dim });
   const searched: OutcomeRow[] = [];
   const damaged = [...reading.damaged];
+  const missing = wanted.reduce((sum, row) => sum + (stored.has(row) ? 0 : 1), 0);
   let embedded = 0;
   for (const row of wanted) {
     let vector = stored.get(row);
@@ -77,6 +79,7 @@ export async function recallTrades(
       if (description === undefined) continue;
       vector = await embedSentence(embedder, situationSentence(description));
       embedded += 1;
+      onEmbedded?.(embedded, missing);
     }
     index.insert([vector]);
     searched.push(row);

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HAS_MODEL, MODEL_DIR } from "../_samples.ts";
-import { filesOf, runScript, type ScriptResult } from "./_run.ts";
+import { makeOutcomes } from "../memory/_outcomes.ts";
+import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../_samples.ts";
+import { filesOf, runScript, writeMemory, type ScriptResult } from "./_run.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "carryover-onnx-"));
 const memoryDir = join(dir, "memory");
@@ -65,10 +66,70 @@ describe.skipIf(!HAS_MODEL)(title, () => {
   }, 30_000);
 
   test("is made anew by another embedder, and comes back by the first, byte for byte", async () => {
-    expect(await rebuild("hashing")).toMatchObject({ stdout: { kept: 0, dim: 128, embedder: "hashing" } });
+    const rows = whole["vectors.f32"]!.length / 4 / 384;
+    expect(await rebuild("hashing")).toMatchObject({
+      stdout: { kept: 0, dim: 128, embedder: "hashing" },
+      stderr: `Replacing ${rows} vectors by onnx with vectors by hashing\n`,
+    });
     expect(filesOf(memoryDir)["vectors.f32"]).not.toBe(whole["vectors.f32"]!);
     const { code, stderr } = await runScript("reset-providers.ts", config("onnx", MODEL_DIR));
-    expect([code, stderr]).toEqual([0, ""]);
+    expect([code, stderr]).toEqual([0, `Replacing ${rows} vectors by hashing with vectors by onnx\n`]);
     expect(filesOf(memoryDir)).toEqual(whole);
   }, 30_000);
 });
+
+describe.skipIf(!HAS_MODEL)(
+  `while sentences go through the model${HAS_MODEL ? "" : " (skipped: it is missing)"}`,
+  () => {
+    const folder = join(dir, "stopped");
+    const flags = (): string[] => [...config("onnx", MODEL_DIR), "--memory-dir", folder];
+    // At 15 ms a sentence and more, none of these would be done by itself when it is stopped.
+    beforeAll(() => writeMemory(folder, makeOutcomes(700)), 30_000);
+
+    test.each([
+      ["rebuild-vectors.ts", [], "SIGINT", 130],
+      ["rebuild-vectors.ts", [], "SIGTERM", 143],
+      ["recall.ts", ["falling fast"], "SIGINT", 130],
+      ["run-chunks.ts", [], "SIGINT", 130],
+      ["reset-providers.ts", [], "SIGTERM", 143],
+    ] as const)(
+      "%s %p ends soon after %s with %i",
+      async (script, args, signal, expected) => {
+        const { stderr, code, stdout } = await stopped([script, ...args, ...flags()], signal);
+        expect({ code, stdout }).toEqual({ code: expected, stdout: "" });
+        if (script === "rebuild-vectors.ts") {
+          expect(stderr).toMatch(
+            /Stopped: the \d+ vectors that were made are kept, and this goes on: bun scripts\/rebuild-/,
+          );
+        }
+        if (script === "run-chunks.ts") expect(stderr).toMatch(/Stopped: the \d+ vectors that were made are kept/);
+      },
+      20_000,
+    );
+
+    test("what several that were stopped have made is kept", async () => {
+      const { stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder, "--json"]);
+      const { vectors } = JSON.parse(stdout) as { vectors: { embedder: string; rows: number } };
+      expect(vectors.embedder).toBe("onnx");
+      expect(vectors.rows).toBeGreaterThan(20);
+      expect(vectors.rows).toBeLessThan(700);
+    });
+
+    /** Runs a script, and sends it a signal when the model has been at work for a while. */
+    async function stopped(command: readonly string[], signal: "SIGINT" | "SIGTERM"): Promise<ScriptResult> {
+      const [script = "", ...args] = command;
+      const child = Bun.spawn([process.execPath, join(PROJECT_DIR, "scripts", script), ...args], {
+        cwd: PROJECT_DIR,
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      await Bun.sleep(2000);
+      child.kill(signal);
+      const [stdout, stderr] = await Promise.all([
+        new Response(child.stdout).text(),
+        new Response(child.stderr).text(),
+      ]);
+      return { code: await child.exited, stdout, stderr };
+    }
+  },
+);
