@@ -54,20 +54,29 @@ export function renderLookahead(report: ConfigLookahead): string {
       ],
       rows,
     ),
+    ...(checks.some(({ changed }) => changed === "bar")
+      ? ["In: the bars that start then open alike, and what their open filled is compared too"]
+      : []),
     ...leaks,
     ...(early === 0 ? [] : [`${fixed(early, 0)} trades were entered before their decision was made`]),
-    isClean(report)
-      ? `Nothing from before a date changed: no look-ahead in ${checks.length} futures`
-      : paint("The run knows the future", "red"),
+    isClean(report) ? conclusion(checks) : paint("The run knows the future", "red"),
     "",
   ].join("\n");
+}
+
+/** A future in which nothing came out otherwise was none, and shows nothing. */
+function conclusion(checks: readonly LookaheadCheck[]): string {
+  const empty = checks.filter(({ later_decisions_changed: later }) => later === 0).length;
+  const shown = checks.length - empty;
+  const left = empty === 0 ? "" : `; ${empty} in which nothing changed later ${empty === 1 ? "shows" : "show"} nothing`;
+  return `Nothing from before a date changed: no look-ahead in ${shown} ${shown === 1 ? "future" : "futures"}${left}`;
 }
 
 function changedText(check: LookaheadCheck): string {
   if (check.changed === "memory") return `${fixed(check.changed_outcomes, 0)} outcomes`;
   const { changed_votes: count } = check;
   const votes = count === 0 ? "" : `, ${fixed(count, 0)} ${count === 1 ? "vote" : "votes"}`;
-  return `${fixed(check.changed_bars, 0)} bars${votes}`;
+  return `${check.changed === "bar" ? "in " : ""}${fixed(check.changed_bars, 0)} bars${votes}`;
 }
 
 function leakText({ kind, timestamp, asset, fields }: Leak): string {

@@ -2,14 +2,18 @@
  * Whether anything that was decided knew the future: the run is made again in a world whose past is the same and whose future is
  * another, and all that it left from before must be the same to the last digit (docs/CLI.md, "check-lookahead").
  */
-import type { Decision, Outcome } from "../domain.ts";
+import type { Outcome } from "../domain.ts";
 import { openRunMemory } from "../memory/run-memory.ts";
 import type { Provider } from "../providers/provider.ts";
 import { differences, type Leak } from "./_differences.ts";
+import { FUTURES_A_DATE, futuresFrom, type Future } from "./_futures.ts";
 import { otherBars, otherOutcomes } from "./other-future.ts";
 import { rehearse, type Rehearsal, type RehearsalJob } from "./rehearsal.ts";
 
 export type { Leak } from "./_differences.ts";
+
+/** Prices of the asset that moved with another halve, so that it has not moved with it any longer. */
+const HALVED = 0.5;
 
 /** A run to be checked. */
 export interface LookaheadJob extends RehearsalJob {
@@ -21,13 +25,18 @@ export interface LookaheadJob extends RehearsalJob {
 export interface LookaheadCheck {
   /** The future begins here: what was known by then is compared. ISO 8601. */
   readonly at: string;
-  /** `market`: bars and votes; `memory`: the outcomes of the folder, and the run's own, all of them visible from the start. */
-  readonly changed: "market" | "memory";
+  /**
+   * `market`: bars and votes; `bar`: the same, but that the bars which start then open alike; `memory`: the outcomes of the folder,
+   * and the run's own, all of them visible from the start.
+   */
+  readonly changed: Future["changed"];
   readonly changed_bars: number;
   readonly changed_votes: number;
   readonly changed_outcomes: number;
   /** What was compared. */
   readonly decisions: number;
+  /** Orders that were filled; of `bar` also those at the open. */
+  readonly entries: number;
   readonly outcomes: number;
   readonly marks: number;
   /** Decisions from later that came out otherwise: had there been none, the other future would not have been another. */
@@ -61,15 +70,14 @@ export function isClean({ repeatable, leaks, entered_early: early }: LookaheadRe
 /**
  * Checks a run.
  *
- * @param options `dates`: where to look, epoch ms, inside the run's period. At each, or soon after it, up to four runs are made:
- * the market and the memory change at a time of a decision, the market again at the ends of bars in which a position was opened
- * or closed.
+ * @param options `dates`: where to look, epoch ms, inside the run's period. At each, or soon after it, up to eight runs are made
+ * (docs/CLI.md).
  */
 export async function checkLookahead(
   job: LookaheadJob,
   options: { dates: readonly number[]; onStep?: (done: number, of: number) => void },
 ): Promise<LookaheadReport> {
-  const steps = 2 + 4 * options.dates.length;
+  const steps = 2 + FUTURES_A_DATE * options.dates.length;
   let done = 0;
   const step = async <T>(work: Promise<T>): Promise<T> => {
     const result = await work;
@@ -78,7 +86,11 @@ export async function checkLookahead(
   };
   const reference = await step(rehearse(job));
   const repeated = await step(rehearse(job));
-  const whole = differences(reference, repeated, { untilMs: Infinity, timeframeMs: job.settings.timeframeMs });
+  const whole = differences(reference, repeated, {
+    untilMs: Infinity,
+    timeframeMs: job.settings.timeframeMs,
+    fillsAtOpen: false,
+  });
   const facts = {
     decisions: reference.decisions.length,
     outcomes: reference.outcomes.length,
@@ -92,62 +104,36 @@ export async function checkLookahead(
   };
   const checks: LookaheadCheck[] = [];
   if (facts.repeatable) {
-    for (const date of options.dates) {
-      const { decisionMs, fillsMs } = momentsFrom(reference, date, job);
-      checks.push(await step(inOtherMarket(job, reference, decisionMs)));
-      if (job.memorySettings.enabled) checks.push(await step(inOtherMemory(job, reference, decisionMs)));
-      for (const fillMs of fillsMs) checks.push(await step(inOtherMarket(job, reference, fillMs)));
+    // Dates near one another lead to the same futures.
+    const futures = new Map(
+      options.dates
+        .flatMap((date) => futuresFrom(reference, date, job))
+        .map((future) => [JSON.stringify(future), future]),
+    );
+    for (const future of futures.values()) {
+      const check = future.changed === "memory" ? inOtherMemory : inOtherMarket;
+      checks.push(await step(check(job, reference, future)));
     }
   }
   checks.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
   return { ...facts, checks, leaks: checks.reduce((sum, check) => sum + check.leaks, 0) };
 }
 
-/**
- * Where a leak of one bar would show: at a decision when a trade has just closed, which memory may not know yet; and at the ends
- * of bars in which a position was opened or closed, whose fills may not know the next bar.
- */
-function momentsFrom(
-  reference: Rehearsal,
-  dateMs: number,
-  { settings, period }: LookaheadJob,
-): { decisionMs: number; fillsMs: readonly number[] } {
-  const lastMs = period.endMs - settings.timeframeMs;
-  const isInside = (ms: number): boolean => ms >= dateMs && ms <= lastMs;
-  const times = reference.decisions
-    .map((line) => Date.parse((JSON.parse(line) as Decision).timestamp))
-    .filter(isInside);
-  const reached = new Set(
-    reference.rows.filter(({ row }) => /^(?:stop|target)$/.test(row.exitReason)).map(({ row }) => row.exitMs),
-  );
-  const decisionMs = times.find((ms) => reached.has(ms)) ?? times[0] ?? dateMs;
-
-  const open = reference.marks.map((mark) => {
-    const [timestamp = "", , positions] = mark.split(",");
-    return { endMs: Date.parse(timestamp) + settings.timeframeMs, positions: Number(positions) };
-  });
-  const steps = open.flatMap(({ endMs, positions }, i) =>
-    isInside(endMs) ? [{ endMs, change: positions - (open[i - 1]?.positions ?? 0) }] : [],
-  );
-  const fills = [steps.find(({ change }) => change > 0), steps.find(({ change }) => change < 0)];
-  const fillsMs = new Set(fills.flatMap((fill) => fill?.endMs ?? []));
-  fillsMs.delete(decisionMs);
-  return { decisionMs, fillsMs: [...fillsMs] };
-}
-
-async function inOtherMarket(job: LookaheadJob, reference: Rehearsal, atMs: number): Promise<LookaheadCheck> {
+async function inOtherMarket(job: LookaheadJob, reference: Rehearsal, future: Future): Promise<LookaheadCheck> {
+  const { atMs, changed, halved } = future;
+  const opensAlike = changed === "bar";
   let bars = 0;
   const series = [...job.series].map(([asset, own]) => {
-    const other = otherBars(own, atMs);
+    const other = otherBars(own, atMs, asset === halved ? { jump: HALVED } : { opensAlike });
     bars += other.changed;
     return [asset, other.series] as const;
   });
   const { providers, changed: votes } = await job.providersOfOtherFuture(atMs);
   const other = await rehearse({ ...job, series: new Map(series), providers }, { untilMs: atMs + 1 });
-  return checkOf("market", { job, reference, other, atMs, counts: { bars, votes, outcomes: 0 } });
+  return checkOf(changed, { job, reference, other, atMs, counts: { bars, votes, outcomes: 0 } });
 }
 
-async function inOtherMemory(job: LookaheadJob, reference: Rehearsal, atMs: number): Promise<LookaheadCheck> {
+async function inOtherMemory(job: LookaheadJob, reference: Rehearsal, { atMs }: Future): Promise<LookaheadCheck> {
   const folder = otherOutcomes(job.remembered.rows, atMs);
   // What the end of the run closes is recorded only then, whatever the time of its exit (docs/RULES.md, "Learning").
   const own = otherOutcomes(
@@ -182,7 +168,11 @@ function checkOf(
 ): LookaheadCheck {
   const { job, reference, other, atMs, counts } = found;
   const { timeframeMs } = job.settings;
-  const { leaks, compared, laterDecisionsChanged } = differences(reference, other, { untilMs: atMs, timeframeMs });
+  const { leaks, compared, laterDecisionsChanged } = differences(reference, other, {
+    untilMs: atMs,
+    timeframeMs,
+    fillsAtOpen: changed === "bar",
+  });
   return {
     at: new Date(atMs).toISOString(),
     changed,

@@ -7,20 +7,31 @@ import type { FileVotes } from "../providers/file.ts";
 /** A jump, so that no price is what it was even where a bar opens at the close before. */
 const JUMP = 1.05;
 
+/** Further than the bar itself went, so that one which stood still goes somewhere as well. */
+const FURTHER = 1.01;
+
 const TURNED = { BUY: "SELL", SELL: "HOLD", HOLD: "BUY" } as const;
 
 /**
  * Bars that start at or after `fromMs` are others: prices go the other way from a level 5 % higher, with other volumes.
  *
+ * @param options `jump`: from another level, in place of 1.05 times the last close. `opensAlike`: the bar that starts at `fromMs` keeps
+ * its open, and all else of it is other.
  * @returns The series, and how many bars are others.
  */
-export function otherBars(series: BarSeries, fromMs: number): { series: BarSeries; changed: number } {
+export function otherBars(
+  series: BarSeries,
+  fromMs: number,
+  options: { jump?: number; opensAlike?: boolean } = {},
+): { series: BarSeries; changed: number } {
+  const { jump = JUMP, opensAlike = false } = options;
   const first = series.bars.findIndex(({ timestamp }) => timestamp >= fromMs);
   if (first === -1) return { series, changed: 0 };
   const level = (series.bars[first - 1] ?? series.bars[first])?.close ?? 1;
-  const other = (price: number): number => (JUMP * level * level) / price;
+  const other = (price: number): number => (jump * level * level) / price;
   const bars = series.bars.map((bar, i): Bar => {
     if (i < first) return bar;
+    if (opensAlike && bar.timestamp === fromMs) return otherwiseFrom(bar);
     const { timestamp, open, high, low, close, volume } = bar;
     return {
       timestamp,
@@ -32,6 +43,19 @@ export function otherBars(series: BarSeries, fromMs: number): { series: BarSerie
     };
   });
   return { series: { ...series, bars }, changed: bars.length - first };
+}
+
+/** The bar from its open on, the other way and further. */
+function otherwiseFrom({ timestamp, open, high, low, close, volume }: Bar): Bar {
+  const turned = (price: number): number => (open * open) / price;
+  return {
+    timestamp,
+    open,
+    high: turned(low) * FURTHER,
+    low: turned(high) / FURTHER,
+    close: turned(close) * (close <= open ? FURTHER : 1 / FURTHER),
+    volume: 2 * volume + 1,
+  };
 }
 
 /**

@@ -43,6 +43,38 @@ describe("another future", () => {
     expect(bar).toEqual({ timestamp: HOUR, open: 105, high: 131.25, low: 84, close: 87.5, volume: 3 });
   });
 
+  test("can begin inside a bar, which then opens alike and is other in all else", () => {
+    const flat = [100, 100, 100, 100] as const;
+    const series = seriesOf("AAA", barsOf(0, [flat, [100, 125, 80, 120], [120, 120, 120, 120], flat]));
+    const inside = otherBars(series, HOUR, { opensAlike: true }).series.bars;
+    // 100 x 100 / price, and 1 % further; what comes after is as in any other future.
+    const expected = { high: 126.25, low: 80 / 1.01, close: (100 * 100) / 120 / 1.01 };
+    expect(inside[1]).toEqual({
+      timestamp: HOUR,
+      open: 100,
+      high: expect.closeTo(expected.high, 9) as unknown as number,
+      low: expect.closeTo(expected.low, 9) as unknown as number,
+      close: expect.closeTo(expected.close, 9) as unknown as number,
+      volume: 3,
+    });
+    expect(inside.slice(2)).toEqual(otherBars(series, HOUR).series.bars.slice(2));
+    // One that stood still goes somewhere.
+    const still = otherBars(series, 3 * HOUR, { opensAlike: true }).series.bars[3]!;
+    expect(still).toMatchObject({ open: 100, high: 101, close: 101 });
+    expect(still.low).toBeCloseTo(100 / 1.01, 9);
+  });
+
+  test("inside a bar has bars that a file could have", () => {
+    const series = syntheticBars({ asset: "AAA", timeframeMs: HOUR, seed: 3, end: at("2018-02-01") });
+    for (const { timestamp } of series.bars.slice(100, 300)) {
+      const bar = otherBars(series, timestamp, { opensAlike: true }).series.bars.find(
+        (each) => each.timestamp === timestamp,
+      )!;
+      expect(bar.low).toBeLessThanOrEqual(Math.min(bar.open, bar.close));
+      expect(bar.high).toBeGreaterThanOrEqual(Math.max(bar.open, bar.close));
+    }
+  });
+
   test("leaves bars alone where none comes later", () => {
     const series = seriesOf("AAA", barsOf(0, [[100, 100, 100, 100]]));
     expect(otherBars(series, HOUR)).toEqual({ series, changed: 0 });

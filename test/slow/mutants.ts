@@ -11,7 +11,7 @@ import { PROJECT_DIR } from "../_samples.ts";
 import { runScript } from "../scripts/_run.ts";
 
 // Processes are started here, and a machine may be busy.
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const work = mkdtempSync(join(tmpdir(), "carryover-mutants-"));
 afterAll(() => rmSync(work, { recursive: true }));
@@ -34,6 +34,13 @@ const PEEK = edit(
   "  feed.tracker.next(bar);\n",
   "  (globalThis as { peeked?: unknown }).peeked = feed.bars[feed.count + 1] ?? bar;\n  feed.tracker.next(bar);\n",
 );
+
+/** What is known of the trades, with those that close at the very time. */
+const AT_THE_DECISION =
+  "sumUp(experience, { ...window, to: experience.exits.filter((ms) => ms <= window.asOf).length })";
+
+/** How the broker begins to open a position. */
+const OPEN = "    const direction = directionOf(opens.action);\n";
 
 const MUTANTS: Record<string, readonly Edit[]> = {
   "an indicator that takes the next bar for its own": [
@@ -72,19 +79,15 @@ const MUTANTS: Record<string, readonly Edit[]> = {
       "{ asOf, ...windowAt(asOf + 1), learningRate }",
     ),
   ],
-  "calibration that knows all that was recorded": [
+  "calibration that knows what closes at the decision": [
     edit(
       "lib/memory/learning.ts",
       "calibrateDecision(trades, confidence, strength)",
-      "calibrateDecision(sumUp(experience, { ...window, asOf: 2e12, to: experience.exits.length }).trades, confidence, strength)",
+      `calibrateDecision(${AT_THE_DECISION}.trades, confidence, strength)`,
     ),
   ],
-  "sizes that know all that was recorded": [
-    edit(
-      "lib/memory/learning.ts",
-      "trades.regimes.get(regime)",
-      "sumUp(experience, { ...window, asOf: 2e12, to: experience.exits.length }).trades.regimes.get(regime)",
-    ),
+  "sizes that know what closes at the decision": [
+    edit("lib/memory/learning.ts", "trades.regimes.get(regime)", `${AT_THE_DECISION}.trades.regimes.get(regime)`),
   ],
   "a memory that begins with what closes in the run's first days": [
     edit("lib/memory/run-memory.ts", "row.exitMs <= options.startMs", "row.exitMs <= options.startMs + 30 * DAY_MS"),
@@ -101,6 +104,40 @@ const MUTANTS: Record<string, readonly Edit[]> = {
       "lib/backtest/chunk-loop.ts",
       "broker.insideBar(feed.asset, nextBar(feed))",
       "broker.insideBar(feed.asset, { ...nextBar(feed), low: Math.min(nextBar(feed).low, feed.bars[feed.count + 1]?.low ?? Infinity) })",
+    ),
+  ],
+  "an entry at the best price of its bar": [
+    edit("lib/backtest/broker.ts", OPEN, `${OPEN}  bar = { ...bar, open: direction === 1 ? bar.low : bar.high };\n`),
+  ],
+  "an entry at the close of its bar": [
+    edit("lib/backtest/broker.ts", OPEN, `${OPEN}  bar = { ...bar, open: bar.close };\n`),
+  ],
+  "a reversal or timeout at the close of its bar": [
+    edit(
+      "lib/backtest/broker.ts",
+      "{ reason, bar, raw: bar.open, atMs: bar.timestamp }",
+      "{ reason, bar, raw: bar.close, atMs: bar.timestamp }",
+    ),
+  ],
+  "a timeout at the close of its bar": [
+    edit(
+      "lib/backtest/broker.ts",
+      "{ reason, bar, raw: bar.open, atMs: bar.timestamp }",
+      '{ reason, bar, raw: reason === "timeout" ? bar.close : bar.open, atMs: bar.timestamp }',
+    ),
+  ],
+  "an order that is cancelled where its bar goes against it": [
+    edit(
+      "lib/backtest/broker.ts",
+      "if (order !== undefined && order.opens !== null) open(",
+      "if (order?.opens && directionOf(order.opens.action) * (bar.close - bar.open) >= 0) open(",
+    ),
+  ],
+  "a correlation that knows the next bar": [
+    edit(
+      "lib/backtest/decision.ts",
+      "correlation(feed, other, {",
+      "correlation({ ...feed, count: feed.count + 1 }, { ...other, count: other.count + 1 }, {",
     ),
   ],
   "votes that count a bar too early": [
@@ -128,10 +165,11 @@ async function checkMutant(name: string, edits: readonly Edit[]): Promise<Config
   const hours = Array.from({ length: 480 }, (_, i) => new Date(Date.UTC(2018, 2, 15) + i * 3_600_000).toISOString());
   const rows = hours.map((hour, i) => `${hour},BTCUSD,${i % 2 === 0 ? "BUY" : "SELL"},90`);
   writeFileSync(join(folder, "votes.csv"), `timestamp,asset,action,confidence\n${rows.join("\n")}\n`);
+  // Trades that run into their time-out, and assets that count as moving together, are rare without this.
   const rules = ["trend", "reversion", "breakout", "memory"].map((rule) => `  - { name: ${rule}, type: ${rule} }\n`);
   writeFileSync(
     join(folder, "config.yaml"),
-    `backtest: { assets: [BTCUSD, ETHUSD] }\nproviders:\n${rules.join("")}  - { name: votes, type: file, path: votes.csv }\n`,
+    `backtest: { assets: [BTCUSD, ETHUSD], correlation_threshold: 0.01, risk: { max_holding: 8h } }\nproviders:\n${rules.join("")}  - { name: votes, type: file, path: votes.csv }\n`,
   );
   cpSync(await usedMemory(), join(folder, "memory"), { recursive: true });
   const args = [
