@@ -1,4 +1,5 @@
 import type { Embedder } from "../lib/embed/embedder.ts";
+import { extend, FNV_OFFSET, mix } from "../lib/embed/word-hash.ts";
 
 const DIM = 128;
 
@@ -33,24 +34,9 @@ function embedByHashing(sentence: string): Float32Array {
   return vector;
 }
 
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
-
-/** FNV-1a over UTF-16 units, 32 bits (Fowler, Noll, Vo), from where `hash` is. */
-function extend(hash: number, text: string): number {
-  let extended = hash;
-  for (let i = 0; i < text.length; i++) extended = Math.imul(extended ^ text.charCodeAt(i), FNV_PRIME);
-  return extended;
-}
-
 /** Low bits choose the place, the highest the sign, so that collisions cancel on average. */
 function addFeature(sums: Float64Array, fnv: number): void {
-  // FNV mixes its high bit badly; murmur3's finalizer does not.
-  let hash = fnv ^ (fnv >>> 16);
-  hash = Math.imul(hash, 0x85ebca6b);
-  hash ^= hash >>> 13;
-  hash = Math.imul(hash, 0xc2b2ae35);
-  hash = (hash ^ (hash >>> 16)) >>> 0;
+  const hash = mix(fnv);
   const place = hash % DIM;
   sums[place] = (sums[place] ?? 0) + (hash & 0x80000000 ? -1 : 1);
 }

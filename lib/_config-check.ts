@@ -12,6 +12,7 @@ export const MEMORY_DEFAULTS: Config["memory"] = {
   model_dir: "data/models/all-MiniLM-L6-v2",
   answers_dir: "data/answers",
 };
+/** What `memory.embedder` may be. */
 export const EMBEDDERS: readonly Config["memory"]["embedder"][] = ["hashing", "onnx"];
 
 /** A decision's id, which is part of a file name of at most 120 characters, has 23 beside the asset's name. */
@@ -190,6 +191,7 @@ function twins(items: unknown, keyOf: (item: unknown) => unknown): number[] {
   });
 }
 
+/** Whether a text can be a path: no system takes a NUL or more than 4,096 characters. */
 export function isPath(text: string): boolean {
   return text.trim() !== "" && text.length <= 4096 && !text.includes("\0");
 }

@@ -62,6 +62,7 @@ function unknownKey(key: string, path: Path, known: string): Pick<ConfigProblem,
   return { found: `unknown key ${found}`, expected: suggestion === undefined ? `one of ${known}` : quote(suggestion) };
 }
 
+/** A text in quotes, controls escaped. */
 export function quote(text: string): string {
   return JSON.stringify(text);
 }
@@ -81,6 +82,7 @@ function nameOf(path: Path): string {
   return path.map((part, i) => (typeof part === "number" ? `[${part}]` : i === 0 ? part : `.${part}`)).join("");
 }
 
+/** Whether a value is a map, and neither a list nor nothing. */
 export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

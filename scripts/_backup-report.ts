@@ -1,16 +1,10 @@
 /** What backup.ts shows. */
 import type { BackupInfo } from "../lib/host/backup-list.ts";
 import type { PruneResult } from "../lib/host/backup-prune.ts";
-import type { BackupProblem } from "../lib/host/backup-restore.ts";
+import type { VerifiedBackup } from "../lib/host/backup-restore.ts";
 import { bytes, countOf, duration, fixed, paint, table, type Column } from "./_render.ts";
 
 const HOUR_MS = 3_600_000;
-
-/** A backup and what is wrong with it. */
-export interface Verified {
-  readonly id: string;
-  readonly problems: readonly BackupProblem[];
-}
 
 /** A backup in JSON, sizes in bytes. */
 export function backupJson(backup: BackupInfo): object {
@@ -57,7 +51,7 @@ export function renderList(backups: readonly BackupInfo[], nowMs: number): strin
 }
 
 /** Each backup's state, and a line for each problem. */
-export function renderVerified(verified: readonly Verified[]): string {
+export function renderVerified(verified: readonly VerifiedBackup[]): string {
   return verified
     .map(({ id, problems }) => {
       if (problems.length === 0) return `${id}  ${paint("good", "green")}\n`;

@@ -12,7 +12,7 @@ import { closest } from "../lib/closest.ts";
 import { CarryoverError } from "../lib/errors.ts";
 import { type BackupInfo, listBackups } from "../lib/host/backup-list.ts";
 import { pruneBackups } from "../lib/host/backup-prune.ts";
-import { restoreBackup, verifyBackup } from "../lib/host/backup-restore.ts";
+import { restoreBackup, verifyBackups } from "../lib/host/backup-restore.ts";
 import { createBackup } from "../lib/host/backup.ts";
 import {
   backupJson,
@@ -34,6 +34,7 @@ import {
   writeJson,
   writeOut,
 } from "./_cli.ts";
+import { countOf } from "./_render.ts";
 
 const COMMAND = {
   summary: `Backs the memory up, also while a run writes to it. A backup is a plain folder that --memory-dir can name; what
@@ -205,33 +206,22 @@ async function verify(
   flags: Flags,
   options: { backupDir: string; id: string | undefined; signal: AbortSignal },
 ): Promise<number> {
-  const { backupDir, id, signal } = options;
-  const ids =
-    id === undefined ? (await listBackups(backupDir)).map((backup) => backup.id) : [await idOf(id, backupDir)];
-  if (ids.length === 0) {
-    throw new CarryoverError("NOT_FOUND", `Cannot verify: found no backups in "${backupDir}", expected at least one`);
-  }
-  const verified = [];
-  for (const each of ids) {
-    // A backup is read in one go; Ctrl-C gets its turn in between.
-    await Bun.sleep(0);
-    signal.throwIfAborted();
-    verified.push({ id: each, problems: await verifyBackup(backupDir, each) });
-  }
+  const { backupDir } = options;
+  const verified = await verifyBackups(backupDir, options);
   const damaged = verified.filter(({ problems }) => problems.length > 0).length;
   if (flags.json) await writeJson({ backup_dir: backupDir, backups: verified });
   else await writeOut(renderVerified(verified));
   if (damaged > 0)
-    warn(`${damaged} of ${ids.length} backups in "${backupDir}" ${damaged === 1 ? "is" : "are"} damaged`);
+    warn(
+      `${damaged} of ${countOf(verified.length, "backup")} in "${backupDir}" ${damaged === 1 ? "is" : "are"} damaged`,
+    );
   return damaged > 0 ? DAMAGED : 0;
 }
 
 async function restore(flags: Flags, options: { backupDir: string; id: string }): Promise<void> {
-  const { backupDir } = options;
-  const id = await idOf(options.id, backupDir);
   const to = resolve(flags.to ?? "");
   const dryRun = flags["dry-run"];
-  const backup = await restoreBackup({ backupDir, id, to, dryRun });
+  const backup = await restoreBackup({ ...options, to, dryRun });
   if (flags.json) await writeJson({ ...backupJson(backup), to, dry_run: dryRun });
   else await writeOut(renderRestored(backup, { to, dryRun }));
 }
@@ -261,16 +251,4 @@ async function prune(flags: Flags, { backupDir }: { backupDir: string }): Promis
     await writeOut(renderPruned({ kept, removed }, { dryRun }));
   }
   return codeFor(kept.map(({ backup }) => backup));
-}
-
-/** The id that the command line means; its own message names all that there are. */
-async function idOf(word: string, backupDir: string): Promise<string> {
-  const ids = (await listBackups(backupDir)).map(({ id }) => id);
-  const id = word === "latest" ? ids.at(-1) : ids.find((each) => each === word);
-  if (id !== undefined) return id;
-  const expected = ids.length === 0 ? "a backup, and there is none" : `latest or one of ${ids.join(", ")}`;
-  throw new CarryoverError(
-    "NOT_FOUND",
-    `Cannot find the backup: found no ${JSON.stringify(word)} in "${backupDir}", expected ${expected}`,
-  );
 }

@@ -1,6 +1,8 @@
 /** The figures that are compared. */
 export const FIGURES = ["return_pct", "sharpe", "win_rate", "mean_result_r", "brier"] as const;
+/** The name of a figure. */
 export type Figure = (typeof FIGURES)[number];
+/** A number for each figure; `null` where it is undefined. */
 export type Figures = Readonly<Record<Figure, number | null>>;
 
 /** A value for each figure. */

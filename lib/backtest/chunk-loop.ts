@@ -1,4 +1,5 @@
 import type { Bar, Decision, Outcome } from "../domain.ts";
+import { DAY_MS } from "../market/timeframe.ts";
 import type { OutcomeRow } from "../memory/outcome-row.ts";
 import { advance, nextTick, type AssetFeed } from "./asset-feed.ts";
 import { isoDate, type Chunk } from "./chunks.ts";
@@ -8,8 +9,6 @@ import { markDrawdown, type DrawdownState } from "./metrics.ts";
 import type { ClosedTrade } from "./orders.ts";
 import type { ChunkCounters, DayRecord, EquityMark } from "./chunk-record.ts";
 import { outcomeOfTrade } from "./trade-outcome.ts";
-
-const DAY_MS = 86_400_000;
 
 /** Ticks between two pauses. */
 const TICKS_PER_PAUSE = 1024;

@@ -1,6 +1,4 @@
-import { parseDuration } from "../market/timeframe.ts";
-
-const DAY_MS = 86_400_000;
+import { DAY_MS, parseDuration } from "../market/timeframe.ts";
 
 /** A half-open span of simulated time `[startMs, endMs)`: a unit of commit and report. */
 export interface Chunk {

@@ -56,6 +56,7 @@ export interface FirstToLast {
   readonly on_minus_off: Differences;
 }
 
+/** What a comparison says of memory. */
 export type Verdict = "helped" | "hurt" | "no difference that this much data can show";
 
 /** What `compare-memory --json` prints and stores, beside what was run. */

@@ -1,4 +1,5 @@
 import type { Decision, MemoryContext, OpenPosition, Situation, TradeAction, Vote } from "../domain.ts";
+import { DAY_MS } from "../market/timeframe.ts";
 import { describeDecision, describeSituation } from "../memory/description.ts";
 import type { Lessons, WeighedVotes } from "../memory/learning.ts";
 import { askProviders } from "./ask-providers.ts";
@@ -10,7 +11,7 @@ import { directionOf, positionSize, skipReason } from "./orders.ts";
 import { decisionId } from "./run-key.ts";
 
 /** How far back two assets are compared. */
-const CORRELATION_SPAN_MS = 30 * 86_400_000;
+const CORRELATION_SPAN_MS = 30 * DAY_MS;
 
 /** What an asset's decision is made of. */
 export interface Consulted {

@@ -2,14 +2,14 @@
  * The numbers of docs/RULES.md, "Metrics". Pure functions; what is undefined is `null`, never 0 or NaN.
  */
 
+import { DAY_MS } from "../market/timeframe.ts";
+
 /** Equity at the end of a UTC day. */
 export interface DailyMark {
   /** `YYYY-MM-DD`. */
   readonly date: string;
   readonly equity: number;
 }
-
-const DAY_MS = 86_400_000;
 
 /** Days a year for an asset that trades on weekends, and for one that does not. */
 export type DaysPerYear = 365 | 252;

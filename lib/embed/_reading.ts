@@ -18,6 +18,7 @@ const WEIGHTS: readonly (readonly [QuantityName, number])[] = [
   ["zscore", 0.7],
   ["place", 0.5],
 ];
+/** What the regime weighs beside the quantities. */
 export const REGIME_WEIGHT = 0.55;
 
 /** A quantity's place in the vector: a bump at each end of its levels, `first` to `first + quantity.bounds.length + 1`. */

@@ -1,6 +1,7 @@
 import type { Embedder } from "./embedder.ts";
 import { BLOCKS, FIRST_WORD, FRAME, phraseAt, REACH, REGIME_WEIGHT, type Block } from "./_reading.ts";
 import { positionOf } from "./levels.ts";
+import { extend, FNV_OFFSET, mix } from "./word-hash.ts";
 
 const DIM = 128;
 
@@ -124,16 +125,6 @@ function finishBlock(sums: Float64Array, block: Block, value: number | undefined
   for (let i = first; i < end; i++) sums[i] = (sums[i] ?? 0) * scale;
 }
 
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
-
-/** FNV-1a over UTF-16 units, 32 bits (Fowler, Noll, Vo), from where `hash` is. */
-function extend(hash: number, text: string): number {
-  let extended = hash;
-  for (let i = 0; i < text.length; i++) extended = Math.imul(extended ^ text.charCodeAt(i), FNV_PRIME);
-  return extended;
-}
-
 /** Low bits choose a place, the highest the sign, so that collisions cancel on average; each mix leads to the next place. */
 function addWord(sums: Float64Array, fnv: number): void {
   let hash = fnv;
@@ -143,13 +134,4 @@ function addWord(sums: Float64Array, fnv: number): void {
     // Four places of half the length each.
     sums[place] = (sums[place] ?? 0) + (hash & 0x80000000 ? -WORD_WEIGHT / 2 : WORD_WEIGHT / 2);
   }
-}
-
-/** FNV mixes its high bit badly; murmur3's finalizer does not. */
-function mix(fnv: number): number {
-  let hash = fnv ^ (fnv >>> 16);
-  hash = Math.imul(hash, 0x85ebca6b);
-  hash ^= hash >>> 13;
-  hash = Math.imul(hash, 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
 import { isReservedName } from "../files/names.ts";
+import { DAY_MS } from "../market/timeframe.ts";
 import { CREATE_ONLY, namesIn, READ_ONLY, systemCodeOf, syncFolder, writeAll } from "./_durable.ts";
 
 const BLOCK = 1 << 20;
-const DAY_MS = 86_400_000;
 /** Longer than any backup or restore takes: a temporary folder of that age is a dead one's. */
 const ABANDONED_MS = DAY_MS;
 
@@ -101,6 +101,7 @@ export function copyFile(source: string, target: string): Fingerprint | undefine
   return copied;
 }
 
+/** Whether a file is the one that a fingerprint is of; `undefined` is none. */
 export function sameBytes(a: Fingerprint | undefined, b: Fingerprint): boolean {
   return a !== undefined && a.size === b.size && a.sha256 === b.sha256;
 }

@@ -25,6 +25,8 @@ export interface BackupInfo {
 /** A manifest of this size names more than a million files. */
 const MANIFEST_MAX_BYTES = 1 << 28;
 const ID = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?:-(\d{1,6}))?$/;
+/** Stands for the newest id. */
+const LATEST = "latest";
 const OUTCOME = /^outcome_.*\.json$/;
 
 /**
@@ -49,16 +51,18 @@ export async function listBackups(backupDir: string): Promise<BackupInfo[]> {
 /**
  * The folder of one backup, absolute.
  *
+ * @param id Of the listing, or `latest` for the newest.
  * @throws {CarryoverError} `NOT_FOUND`.
  */
 export function findBackup(backupDir: string, id: string): string {
   const root = resolve(backupDir);
   const ids = attempt("list backups in", root, () => backupIds(root));
-  if (ids.includes(id)) return join(root, id);
-  const found = ids.length === 0 ? "none at all" : `${ids.length} others, the newest "${ids.at(-1) ?? ""}"`;
+  const found = id === LATEST ? ids.at(-1) : ids.find((each) => each === id);
+  if (found !== undefined) return join(root, found);
+  const expected = ids.length === 0 ? "a backup, and there is none" : `${LATEST} or one of ${ids.join(", ")}`;
   throw new CarryoverError(
     "NOT_FOUND",
-    `Cannot find the backup ${JSON.stringify(id)} in "${root}": found ${found}, expected an id that the listing shows`,
+    `Cannot find the backup: found no ${JSON.stringify(id)} in "${root}", expected ${expected}`,
   );
 }
 

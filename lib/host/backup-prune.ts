@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { join, resolve } from "node:path";
 import { CarryoverError } from "../errors.ts";
+import { DAY_MS } from "../market/timeframe.ts";
 import { sweepAbandoned } from "./_backup-files.ts";
 import { attempt, syncFolder, temporaryName } from "./_durable.ts";
 import { type BackupInfo, listBackups } from "./backup-list.ts";
@@ -36,8 +37,6 @@ export interface PruneResult {
   readonly kept: readonly KeptBackup[];
   readonly removed: readonly BackupInfo[];
 }
-
-const DAY_MS = 86_400_000;
 
 /** Each rule's name and the span of time that a backup falls into. */
 const RULES: readonly { key: keyof KeepRules; reason: string; spanOf: (backup: BackupInfo) => string | number }[] = [

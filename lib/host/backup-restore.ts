@@ -1,9 +1,10 @@
 import fs from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { CarryoverError, messageOf } from "../errors.ts";
 import { copyFile, fingerprintOf, sameBytes, sweepAbandoned, syncFiles, syncFolders, treeOf } from "./_backup-files.ts";
 import { attempt, discard, makeFolder, syncFolder, temporaryName } from "./_durable.ts";
-import { type BackupInfo, findBackup, infoOf, readManifest } from "./backup-list.ts";
+import { type BackupInfo, findBackup, infoOf, listBackups, readManifest } from "./backup-list.ts";
 import { type BackupManifest, MANIFEST } from "./backup-manifest.ts";
 
 /** What is wrong with one file of a backup. */
@@ -22,6 +23,7 @@ export interface BackupProblem {
 /** What `restoreBackup()` takes. */
 export interface RestoreOptions {
   readonly backupDir: string;
+  /** Of the listing, or `latest`. */
   readonly id: string;
   /** A folder that is not there, or is empty. */
   readonly to: string;
@@ -55,6 +57,40 @@ export async function verifyBackup(backupDir: string, id: string): Promise<Backu
   });
 }
 
+/** A backup and what is wrong with it. */
+export interface VerifiedBackup {
+  readonly id: string;
+  readonly problems: readonly BackupProblem[];
+}
+
+/**
+ * Verifies backups one after the other, oldest first.
+ *
+ * @param options `id`: this one alone, of the listing or `latest`; `signal`: stops between two.
+ * @throws {CarryoverError} `NOT_FOUND`, also where there are none; `IO` where a file cannot be read.
+ */
+export async function verifyBackups(
+  backupDir: string,
+  options: { id?: string | undefined; signal?: AbortSignal } = {},
+): Promise<readonly VerifiedBackup[]> {
+  const { id, signal } = options;
+  const ids =
+    id === undefined
+      ? (await listBackups(backupDir)).map((backup) => backup.id)
+      : [basename(findBackup(backupDir, id))];
+  if (ids.length === 0) {
+    throw new CarryoverError("NOT_FOUND", `Cannot verify: found no backups in "${backupDir}", expected at least one`);
+  }
+  const verified: VerifiedBackup[] = [];
+  for (const each of ids) {
+    // A backup is read in one go; a signal gets its turn in between.
+    await setImmediate();
+    signal?.throwIfAborted();
+    verified.push({ id: each, problems: await verifyBackup(backupDir, each) });
+  }
+  return verified;
+}
+
 /**
  * Restores a backup to a folder that is then whole or, if anything is wrong, as it was.
  *
@@ -74,7 +110,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<BackupInfo
   const serious = problems.filter((problem) => problem.kind !== "extra");
   if (serious.length > 0) throw damaged(path, serious);
   if (!dryRun) attempt("restore to", to, () => copyBeside(path, manifest, to));
-  return infoOf(dirname(path), id, manifest);
+  return infoOf(dirname(path), basename(path), manifest);
 }
 
 /** Copies beside the target, checks each byte on the way, and renames at the end. */

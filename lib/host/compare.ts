@@ -12,14 +12,13 @@ import type { Config } from "../config.ts";
 import { CarryoverError } from "../errors.ts";
 import { encodeJson } from "../files/json-file.ts";
 import { sha256OfText } from "../files/sha256-of-text.ts";
+import { DAY_MS } from "../market/timeframe.ts";
 import type { AskedCounts } from "../providers/desk.ts";
 import { createRandom } from "../random.ts";
 import { diskStorage } from "./disk-storage.ts";
 import { lockHolder } from "./environment.ts";
 import { prepareExperiment, type Experiment, type ExperimentOptions } from "./experiment.ts";
 import { keyConfig } from "./run-config.ts";
-
-const DAY_MS = 86_400_000;
 
 /** Resamples of every interval. */
 const DRAWS = 2000;

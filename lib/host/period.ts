@@ -1,6 +1,7 @@
 import { isoDate } from "../backtest/chunks.ts";
 import type { BarSeries } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
+import { DAY_MS } from "../market/timeframe.ts";
 
 /** A run's span, midnights UTC, the end exclusive. */
 export interface Period {
@@ -9,7 +10,7 @@ export interface Period {
 }
 
 /** Bars may be missing this long at a year's borders: markets close over New Year. */
-const SLACK_MS = 7 * 86_400_000;
+const SLACK_MS = 7 * DAY_MS;
 
 /**
  * The period that was asked for, else the last full year that every asset has bars of.

@@ -1,4 +1,7 @@
-const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** A day in milliseconds. */
+export const DAY_MS = 86_400_000;
+
+const UNIT_MS = { m: 60_000, h: 3_600_000, d: DAY_MS } as const;
 
 /**
  * Reads a span of time: a whole number above 0 and `m`, `h` or `d`.

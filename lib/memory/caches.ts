@@ -6,8 +6,11 @@ import { countedSince, type ForgetMark } from "./forget.ts";
 import { countedTrades, type OutcomeRow } from "./outcome-row.ts";
 import { providerPerformance, regimePerformance } from "./performance.ts";
 
+/** The record of each provider. */
 export const PROVIDER_FILE = "provider_performance.json";
+/** The record of each regime. */
 export const REGIME_FILE = "regime_performance.json";
+/** What the caches were built from. */
 export const MEMORY_FILE = "memory.json";
 
 /** Of `memory.json`: statistics beside one of another version were counted in another way. */

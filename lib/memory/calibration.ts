@@ -1,5 +1,6 @@
 /** Confidences are looked at in ten bins: [0, 10), [10, 20), ... [90, 100]. */
 export const CONFIDENCE_BINS = 10;
+/** Points of confidence in a bin. */
 export const CONFIDENCE_BIN_WIDTH: number = 100 / CONFIDENCE_BINS;
 
 /** So much of what an unproven confidence claims beyond one half is believed. */

@@ -1,3 +1,4 @@
+import { DAY_MS } from "../market/timeframe.ts";
 import type { OutcomeRow } from "./outcome-row.ts";
 import { createAging } from "./aging.ts";
 import { confidenceBin, CONFIDENCE_BINS } from "./calibration.ts";
@@ -9,8 +10,6 @@ export interface Evidence {
   /** The bin of the vote's confidence. */
   readonly bin: number;
 }
-
-const DAY_MS = 86_400_000;
 
 const NO_EVIDENCE: Evidence = { resultR: Number.NaN, bin: 0 };
 

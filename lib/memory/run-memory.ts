@@ -1,5 +1,6 @@
 import type { Market, MemoryContext, Outcome, RecentRecord, Situation } from "../domain.ts";
 import { embedSentence } from "../embed/embedder.ts";
+import { DAY_MS } from "../market/timeframe.ts";
 import { createSearchIndex } from "../search/search-index.ts";
 import { describeSituation } from "./description.ts";
 import { countedSince } from "./forget.ts";
@@ -13,8 +14,6 @@ import type { VectorRow } from "./vector-store.ts";
 
 /** Similar trades that a decision recalls. */
 const RECALLED = 10;
-
-const DAY_MS = 86_400_000;
 
 type ProviderRecords = MemoryContext["records"];
 const NO_RECORDS: ProviderRecords = Object.freeze({});

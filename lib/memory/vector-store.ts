@@ -10,7 +10,9 @@ import type { Storage } from "../files/storage.ts";
 import type { OutcomeRow } from "./outcome-row.ts";
 import { columnsOf, rowsOf } from "./sidecar-columns.ts";
 
+/** A vector for each row of the sidecar, and maybe a tail that does not count. */
 export const VECTORS_FILE = "vectors.f32";
+/** What the vectors are of: their commit point. */
 export const SIDECAR_FILE = "vectors.meta.json.gz";
 
 const FORMAT = "carryover-vectors";

@@ -2,6 +2,7 @@
 import type { DecisionContext, Situation } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Json } from "../files/json-file.ts";
+import { DAY_MS } from "../market/timeframe.ts";
 import { answerForm } from "./vote-text.ts";
 
 /** The prompt unless the configuration names another file. */
@@ -29,8 +30,6 @@ const NEEDED: readonly string[] = ["situation", "answer"];
 
 /** What an asset is called where its name is not to be known. */
 const MASKED_ASSET = "ASSET";
-
-const DAY_MS = 86_400_000;
 
 /**
  * Checks a template of the user's.

@@ -38,6 +38,7 @@ export interface Blocks {
   load(vector: Float32Array, place: number): void;
 }
 
+/** The memory of the kernel as numbers of each kind. */
 export interface Views {
   readonly floats: Float32Array;
   readonly doubles: Float64Array;

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatManifest, parseManifest } from "../../lib/host/backup-manifest.ts";
-import { restoreBackup, verifyBackup } from "../../lib/host/backup-restore.ts";
+import { restoreBackup, verifyBackup, verifyBackups } from "../../lib/host/backup-restore.ts";
 import { createBackup } from "../../lib/host/backup.ts";
 import { failureOf } from "../files/storage-contract.ts";
 
@@ -111,6 +111,23 @@ test("a backup that is not there, or an id that is a path, is NOT_FOUND", async 
   }
   fs.symlinkSync(join(backupDir, ID), join(backupDir, "20220101T000000Z"));
   expect((await failureOf(verifyBackup(backupDir, "20220101T000000Z"))).code).toBe("NOT_FOUND");
+});
+
+test("the latest is the newest, and all are verified from the oldest on, unless a signal stops it in between", async () => {
+  const { backupDir, to } = await fixture();
+  const later = "20210402T060000Z";
+  await createBackup({ memoryDir: join(backupDir, "..", "memory"), backupDir, now: new Date("2021-04-02T06:00:00Z") });
+  fs.rmSync(join(backupDir, ID, "outcome_1.json"));
+  const all = await verifyBackups(backupDir);
+  expect(all.map(({ id, problems }) => [id, problems.length])).toEqual([
+    [ID, 1],
+    [later, 0],
+  ]);
+  expect(await verifyBackups(backupDir, { id: "latest" })).toEqual([{ id: later, problems: [] }]);
+  expect(await restoreBackup({ backupDir, id: "latest", to })).toMatchObject({ id: later });
+  const signal = AbortSignal.abort(new Error("stopped"));
+  expect(await verifyBackups(backupDir, { signal }).catch(String)).toBe("Error: stopped");
+  expect((await failureOf(verifyBackups(join(backupDir, "none")))).code).toBe("NOT_FOUND");
 });
 
 test("verify finds what is missing, flipped, cut, extra or a link; restore refuses all but the extra", async () => {
