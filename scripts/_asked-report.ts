@@ -3,14 +3,15 @@ import type { Estimate } from "../lib/host/estimate.ts";
 import type { AskedCounts } from "../lib/providers/desk.ts";
 import { fixed, table } from "./_render.ts";
 
-/** What was asked so far, on one line. */
+/** What was asked so far, on one line; without the cost where no price is known. */
 export function renderAsked({ asked, cached, failed, costUsd }: AskedCounts): string {
-  return `asked ${fixed(asked, 0)}, cached ${fixed(cached, 0)}, failed ${fixed(failed, 0)}, cost ${dollars(costUsd)}`;
+  const cost = costUsd === null ? "" : `, cost ${dollars(costUsd)}`;
+  return `asked ${fixed(asked, 0)}, cached ${fixed(cached, 0)}, failed ${fixed(failed, 0)}${cost}`;
 }
 
 /** What a run would take. */
 export function renderEstimate(estimate: Estimate): string {
-  const row = (name: string, of: Omit<Estimate, "providers" | "cost_usd"> & { cost_usd: number | null }): string[] => [
+  const row = (name: string, of: Omit<Estimate, "providers">): string[] => [
     name,
     fixed(of.questions, 0),
     fixed(of.cached, 0),

@@ -27,7 +27,7 @@ export interface AskingOptions {
  * @returns `undefined` where the configuration has no provider whose answers are recorded.
  * @throws {CarryoverError} `BAD_USAGE` if a provider that is to be asked anew is none.
  */
-export function openAsking(options: AskingOptions, period: Period): Asking | undefined {
+export function openAsking(options: AskingOptions): Asking | undefined {
   const { config, refresh = [], onNote, onQuestion } = options;
   const asked = config.providers.filter(isAsked);
   for (const name of refresh.filter((each) => asked.every((provider) => provider.name !== each))) {
@@ -39,8 +39,6 @@ export function openAsking(options: AskingOptions, period: Period): Asking | und
     );
   }
   if (asked.length === 0) return undefined;
-  if (onQuestion === undefined) noteOnCutoffs(config, { period, onNote });
-
   const dir = config.memory.answers_dir;
   if (onQuestion === undefined) sweepLeftovers(dir);
   const store = openAnswerStore(diskStorage(dir), { onNote });
@@ -52,12 +50,13 @@ export function openAsking(options: AskingOptions, period: Period): Asking | und
     now: () => Date.now(),
     onAsked: options.onAsked,
     onQuestion,
+    onNote,
   });
   return { store, desk, refresh, onNote };
 }
 
 /** Warns of models that may have read about the period. */
-function noteOnCutoffs(config: Config, options: { period: Period; onNote: (note: string) => void }): void {
+export function noteOnCutoffs(config: Config, options: { period: Period; onNote: (note: string) => void }): void {
   const { period, onNote } = options;
   for (const provider of config.providers) {
     if (provider.type !== "llm") continue;

@@ -27,7 +27,7 @@ const DRAWS = 2000;
 const SHUFFLES = 3;
 const SEEDS = 3;
 
-const NOTHING_ASKED: AskedCounts = { asked: 0, cached: 0, failed: 0, missing: 0, costUsd: 0 };
+const NOTHING_ASKED: AskedCounts = { asked: 0, cached: 0, failed: 0, missing: 0, costUsd: null };
 
 /** How much is run. */
 export interface CompareOptions extends Omit<ExperimentOptions, "name" | "embedder"> {
@@ -60,7 +60,7 @@ export async function compareConfig(options: CompareOptions): Promise<ConfigComp
   let asked = NOTHING_ASKED;
   let id: string | undefined;
   const open = async (more: ExperimentOptions): Promise<Experiment> => {
-    const before = hasBudget ? { ...asked, costUsd: 0 } : asked;
+    const before = hasBudget ? { ...asked, costUsd: null } : asked;
     const onAsked = (counts: AskedCounts): void => {
       asked = sumOfCounts(before, counts);
       options.onAsked?.(asked);
@@ -91,7 +91,7 @@ function sumOfCounts(one: AskedCounts, other: AskedCounts): AskedCounts {
     cached: one.cached + other.cached,
     failed: one.failed + other.failed,
     missing: one.missing + other.missing,
-    costUsd: one.costUsd + other.costUsd,
+    costUsd: one.costUsd === null ? other.costUsd : one.costUsd + (other.costUsd ?? 0),
   };
 }
 

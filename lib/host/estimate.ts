@@ -30,7 +30,8 @@ export interface Estimate {
   readonly to_ask: number;
   readonly input_tokens: number;
   readonly output_tokens: number;
-  readonly cost_usd: number;
+  /** Of the providers with a price; `null` where there is none. */
+  readonly cost_usd: number | null;
   readonly hours: number;
   readonly providers: readonly ProviderEstimate[];
 }
@@ -76,8 +77,8 @@ export async function estimateRun(options: RunOptions): Promise<Estimate> {
   await runConfig({
     ...options,
     onProgress: () => {},
-    onQuestion: ({ name }, request, answer) => {
-      const sums = found.get(name);
+    onQuestion: ({ provider, request, found: answer }) => {
+      const sums = found.get(provider);
       if (sums === undefined) return;
       sums.questions += 1;
       const { prompt = "" } = request as { readonly prompt?: string };
@@ -127,7 +128,7 @@ export async function estimateRun(options: RunOptions): Promise<Estimate> {
     to_ask: sum((each) => each.to_ask),
     input_tokens: sum((each) => each.input_tokens),
     output_tokens: sum((each) => each.output_tokens),
-    cost_usd: sum((each) => each.cost_usd ?? 0),
+    cost_usd: providers.every((each) => each.cost_usd === null) ? null : sum((each) => each.cost_usd ?? 0),
     // All are asked at once, so the slowest counts.
     hours: Math.max(...providers.map((each) => each.hours)),
     providers,

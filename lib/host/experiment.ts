@@ -5,7 +5,7 @@ import type { Embedder } from "../embed/embedder.ts";
 import { cachingEmbedder, readRemembered } from "../memory/scratch-memory.ts";
 import type { VectorRow } from "../memory/vector-store.ts";
 import type { FileVotes } from "../providers/file.ts";
-import { openAsking } from "./asking.ts";
+import { noteOnCutoffs, openAsking } from "./asking.ts";
 import { diskStorage } from "./disk-storage.ts";
 import { VERSION } from "./environment.ts";
 import { loadEmbedder } from "./load-embedder.ts";
@@ -47,7 +47,8 @@ export type ExperimentOptions = Pick<
 export async function prepareExperiment(options: ExperimentOptions): Promise<Experiment> {
   const { config } = options;
   const { series, market, period } = await findBars(options);
-  const asking = openAsking({ ...options, ...(options.asks === true ? {} : { onQuestion: () => {} }) }, period);
+  const asking = openAsking({ ...options, ...(options.asks === true ? {} : { onQuestion: () => {} }) });
+  if (options.asks === true) noteOnCutoffs(config, { period, onNote: options.onNote });
   const { providers, files, refreshes } = await loadProviders(config.providers, {
     ...options,
     assets: config.backtest.assets,

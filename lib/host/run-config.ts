@@ -13,13 +13,14 @@ import type { Storage } from "../files/storage.ts";
 import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
 import { openMemory, type Memory, type OnEmbedded } from "../memory/memory.ts";
 import { MissingAnswer, type AskedCounts, type DeskOptions } from "../providers/desk.ts";
-import { openAsking } from "./asking.ts";
+import { noteOnCutoffs, openAsking } from "./asking.ts";
 import { loadBars } from "./bar-files.ts";
 import { diskStorage } from "./disk-storage.ts";
 import { lockHolder, VERSION } from "./environment.ts";
 import { loadEmbedder } from "./load-embedder.ts";
 import { copyInMemory } from "./_copy-in-memory.ts";
 import { loadProviders } from "./load-providers.ts";
+import { countMissing } from "./_missing-answers.ts";
 import { choosePeriod, type Period } from "./period.ts";
 
 /** Characters of an abstention's error that a note has. */
@@ -70,26 +71,18 @@ export async function runConfig(options: RunOptions): Promise<RunOutcome> {
   try {
     return await runOnce(options);
   } catch (error) {
-    throw error instanceof MissingAnswer ? await withAllMissing(error, options) : error;
+    throw error instanceof MissingAnswer ? await withAllMissing(options) : error;
   }
 }
 
 /** Says how many answers are missing, and not only that one is: tries the rest of the run without them. */
-async function withAllMissing(first: MissingAnswer, options: RunOptions): Promise<CarryoverError> {
-  let questions = 0;
-  let missing = 0;
-  await runOnce({
-    ...options,
-    onNote: () => {},
-    onProgress: () => {},
-    onQuestion: (_asker, _request, found) => {
-      questions += 1;
-      if (found === undefined) missing += 1;
-    },
-  });
+async function withAllMissing(options: RunOptions): Promise<CarryoverError> {
+  const missing = countMissing();
+  await runOnce({ ...options, onNote: () => {}, onProgress: () => {}, onQuestion: missing.see });
   return new CarryoverError(
     "NOT_FOUND",
-    `${first.message} to ${missing} of ${questions} questions that are left, expected all: without --offline they are asked`,
+    `Cannot run offline: found questions without a recorded answer among those that are left (${missing.words()}), expected an ` +
+      "answer to each: without --offline they are asked",
   );
 }
 
@@ -101,7 +94,8 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
       "The seed is of synthetic bars, and these are real: another one changes the run's id, and nothing that comes of it",
     );
   }
-  const asking = openAsking(options, period);
+  const asking = openAsking(options);
+  noteOnCutoffs(config, { period, onNote });
   const { providers, files, refreshes } = await loadProviders(config.providers, {
     ...options,
     assets: config.backtest.assets,
@@ -121,6 +115,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
     for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
     let last: Progress | undefined;
     let runId: string | undefined;
+    let hasRefreshed = false;
     try {
       const result = await runBacktest({
         settings: settings.backtest,
@@ -140,7 +135,10 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
           runId = id;
           await asking?.desk.begin(id);
           if (options.onQuestion !== undefined) return;
-          for (const name of options.refresh ?? []) await asking?.store.refresh(name, refreshes[name] ?? 0);
+          for (const name of options.refresh ?? []) {
+            await asking?.store.refresh(name, refreshes[name] ?? 0);
+            hasRefreshed = true;
+          }
         },
         onProgress: (progress) => {
           last = progress;
@@ -161,10 +159,13 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
         await memory.flush();
         const place = last === undefined ? "" : ` in ${last.chunk} at ${isoDate(last.simulatedMs)}`;
         const again = last === undefined ? "" : ` with ${last.chunk}`;
-        const command = options.refresh?.length ? "the same command without --refresh-provider" : "the same command";
+        const isMissing = signal.reason instanceof MissingAnswer;
+        const but = isMissing ? " without --offline" : hasRefreshed ? " without --refresh-provider" : "";
         const { length } = memory.rows.filter(({ row }) => row.runId === runId);
         const kept = length === 1 ? "the outcome is kept" : `all ${length} outcomes are kept`;
-        onNote(`Stopped${place}: ${length === 0 ? "no trade had closed yet" : kept}, and ${command} goes on${again}`);
+        onNote(
+          `Stopped${place}: ${length === 0 ? "no trade had closed yet" : kept}, and the same command${but} goes on${again}`,
+        );
       }
       throw error;
     }

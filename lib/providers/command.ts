@@ -34,6 +34,7 @@ export function commandAsker(options: CommandOptions): Asker {
   const { name, command, files, program, pace } = options;
   return {
     name,
+    hasPrice: false,
     request: (situation, { similar, ...context }) => {
       // Ids are a run's own; without them another run that comes to the same past asks the same question.
       const trades = similar.map(({ decision_id: _id, ...trade }) => trade);

@@ -6,13 +6,17 @@ import type { Answer, DecisionContext, Situation } from "../domain.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Json } from "../files/json-file.ts";
 import { answerKey, type AnswerStore, type AskedAnswer, type Question, type RecordedAnswer } from "./answer-store.ts";
-import type { Provider } from "./provider.ts";
+import { openBudget } from "./_budget.ts";
+import { abstain, type Provider } from "./provider.ts";
 
 /** Someone who can be asked: a language model, or a program of the user's. */
 export interface Asker {
   readonly name: string;
 
-  /** All that the answer depends on. */
+  /** Whether it is known what answers cost. */
+  readonly hasPrice: boolean;
+
+  /** All that the answer depends on. @throws {RangeError} If there is too much of it to be asked. */
   request(situation: Situation, context: DecisionContext): Json;
 
   /** Dollars that an answer may cost at most; 0 where no price is known. */
@@ -43,12 +47,25 @@ export interface AskedCounts {
   readonly asked: number;
   /** Questions whose answer had been recorded. */
   readonly cached: number;
-  /** Of those asked now, how many came to an abstention for want of a usable answer. */
+  /** Of those asked now, how many came to an abstention for want of a usable answer; and those that were too long to be asked. */
   readonly failed: number;
   /** Questions without a recorded answer that were not asked. */
   readonly missing: number;
-  /** What the questions of this run cost, those of earlier starts included where there is a budget and `begin()` was called. */
-  readonly costUsd: number;
+  /**
+   * What the questions of this run cost, those of earlier starts included where there is a budget and `begin()` was called;
+   * `null` where of nobody who is asked a price is known.
+   */
+  readonly costUsd: number | null;
+}
+
+/** A question that is about to be answered. */
+export interface SeenQuestion {
+  readonly provider: string;
+  readonly request: Json;
+  /** When the decision is made, epoch ms. */
+  readonly timestamp: number;
+  /** Its answer, if that had been recorded. */
+  readonly found: RecordedAnswer | undefined;
 }
 
 /** How a desk works. */
@@ -64,8 +81,8 @@ export interface DeskOptions {
   readonly now: () => number;
   /** Called after every question. */
   readonly onAsked?: ((counts: AskedCounts) => void) | undefined;
-  /** Told of each question, with its answer if that had been recorded. */
-  readonly onQuestion?: ((asker: Asker, request: Json, found: RecordedAnswer | undefined) => void) | undefined;
+  readonly onQuestion?: ((question: SeenQuestion) => void) | undefined;
+  readonly onNote?: ((note: string) => void) | undefined;
 }
 
 export interface Desk {
@@ -109,71 +126,48 @@ export function openDesk(options: DeskOptions): Desk {
   const askers: Asker[] = [];
   /** Questions under way: two that are alike share one answer. */
   const pending = new Map<string, Promise<Answer>>();
-  const counts = { asked: 0, cached: 0, failed: 0, missing: 0, costUsd: 0 };
-  /** What is under way may cost as much as this; and who waits to hear what it did cost. */
-  const reserved = new Set<{ readonly usd: number }>();
-  let waiting: (() => void)[] = [];
+  const counted = { asked: 0, cached: 0, failed: 0, missing: 0 };
+  const budget = openBudget(budgetUsd);
+  const counts = (): AskedCounts => ({
+    ...counted,
+    costUsd: askers.some(({ hasPrice }) => hasPrice) ? budget.spentUsd : null,
+  });
   let runId: string | null = null;
 
   const askNow = async (question: Question, asker: Asker): Promise<{ vote: Answer; failed: boolean }> => {
-    const release = await reserve(asker.mostCostUsd(question.request));
+    const release = await budget.reserve(asker.mostCostUsd(question.request), stop);
     const asked_at = new Date(now()).toISOString();
     try {
       const asked = await asker.ask(question.request, { stop, giveUp: giveUp.signal });
       const { failed, ...answer } = asked;
       const kept = await store.keep(question, { ...answer, asked_at, run_id: runId });
-      counts.asked += 1;
-      counts.costUsd += answer.cost_usd ?? 0;
-      if (failed) counts.failed += 1;
+      counted.asked += 1;
+      budget.spend(answer.cost_usd ?? 0);
+      if (failed) counted.failed += 1;
       return { vote: kept.vote, failed };
     } finally {
       release();
     }
   };
 
-  /** Puts aside what an answer may cost at most; the budget is never exceeded. */
-  const reserve = async (mostUsd: number): Promise<() => void> => {
-    const left = (): number => [...reserved].reduce((rest, { usd }) => rest - usd, budgetUsd - counts.costUsd);
-    while (mostUsd > left()) {
-      if (reserved.size === 0) throw budgetReached(mostUsd);
-      await new Promise<void>((resolve) => waiting.push(resolve));
-      stop.throwIfAborted();
-    }
-    const mine = { usd: mostUsd };
-    reserved.add(mine);
-    return () => {
-      reserved.delete(mine);
-      const woken = waiting;
-      waiting = [];
-      for (const wake of woken) wake();
-    };
-  };
-
-  const budgetReached = (mostUsd: number): CarryoverError =>
-    new CarryoverError(
-      "BUDGET",
-      `Cannot ask on: found $${counts.costUsd.toFixed(4)} spent by this run and up to $${mostUsd.toFixed(4)} that the next ` +
-        `answer may cost, expected at most backtest.budget_usd, $${budgetUsd}: with a larger one the same command goes on`,
-    );
-
   const notAsked = (key: string, asker: Asker): Answer => {
-    counts.missing += 1;
+    counted.missing += 1;
     if (mode === "count") return guess(key);
     throw new MissingAnswer("NOT_FOUND", `Cannot run offline: found no recorded answer of "${asker.name}"`);
   };
 
   return {
     signal: stop,
-    counts: () => ({ ...counts }),
+    counts,
 
     provider: (asker, refresh) => {
       askers.push(asker);
       let failuresInARow = 0;
-      const settle = async (key: string, question: Question): Promise<Answer> => {
+      const settle = async (key: string, question: Question, timestamp: number): Promise<Answer> => {
         const found = await store.find(key);
-        options.onQuestion?.(asker, question.request, found);
+        options.onQuestion?.({ provider: asker.name, request: question.request, found, timestamp });
         if (found !== undefined) {
-          counts.cached += 1;
+          counted.cached += 1;
           return found.vote;
         }
         if (mode !== "ask") return notAsked(key, asker);
@@ -184,43 +178,63 @@ export function openDesk(options: DeskOptions): Desk {
           throw new CarryoverError(
             "UNANSWERED",
             `Cannot go on: found ${failuresInARow} questions in a row without a usable answer of "${asker.name}", the last ` +
-              `with "${vote.error ?? ""}", expected answers. They stay recorded as abstentions: the same command goes on after them, and with ` +
-              `--refresh-provider ${JSON.stringify(asker.name)} all of its questions are asked again`,
+              `with "${vote.error ?? ""}", expected answers. They stay recorded as abstentions, until a run with ` +
+              `--refresh-provider ${JSON.stringify(asker.name)} asks all of its questions anew`,
           );
         }
         return vote;
       };
       /** Without an answer to record the run stops: who only abstained now might vote when the run is repeated. */
-      const settleOrStop = async (key: string, question: Question): Promise<Answer> => {
+      const orStop = async <T>(work: () => T | Promise<T>): Promise<T> => {
         try {
-          return await settle(key, question);
+          return await work();
         } catch (error) {
           stopper.abort(error);
           throw error;
         }
       };
+      /** By what they are made of, and so the same in every run: there is nothing to record. */
+      let unaskableInARow = 0;
+      let hasNoted = false;
+      const unaskable = (message: string): Answer => {
+        counted.failed += 1;
+        unaskableInARow += 1;
+        if (!hasNoted)
+          options.onNote?.(`Provider ${JSON.stringify(asker.name)} abstains where it cannot be asked: ${message}`);
+        hasNoted = true;
+        if (unaskableInARow < MOST_FAILURES || mode === "count") return abstain(message);
+        throw new CarryoverError(
+          "UNANSWERED",
+          `Cannot put ${unaskableInARow} questions in a row to ${JSON.stringify(asker.name)}: ${message}`,
+        );
+      };
+      const answerTo = async (situation: Situation, context: DecisionContext): Promise<Answer> => {
+        let request: Json;
+        try {
+          request = asker.request(situation, context);
+        } catch (error) {
+          if (error instanceof RangeError) return unaskable(error.message);
+          throw error;
+        }
+        unaskableInARow = 0;
+        const question = { provider: asker.name, request, refresh };
+        const key = await answerKey(question);
+        const underWay = pending.get(key);
+        if (underWay !== undefined) return underWay;
+        const answer = settle(key, question, situation.timestamp).finally(() => pending.delete(key));
+        pending.set(key, answer);
+        return answer;
+      };
       return {
         name: asker.name,
-        vote: async (situation, context) => {
-          const question = { provider: asker.name, request: asker.request(situation, context), refresh };
-          const key = await answerKey(question);
-          let answer = pending.get(key);
-          if (answer === undefined) {
-            answer = settleOrStop(key, question).finally(() => pending.delete(key));
-            pending.set(key, answer);
-          }
-          try {
-            return await answer;
-          } finally {
-            options.onAsked?.({ ...counts });
-          }
-        },
+        vote: (situation, context) =>
+          orStop(() => answerTo(situation, context)).finally(() => options.onAsked?.(counts())),
       };
     },
 
     async begin(id) {
       runId = id;
-      if (budgetUsd !== Infinity) counts.costUsd = await store.costOfRun(id);
+      if (budgetUsd !== Infinity) budget.spend(await store.costOfRun(id));
     },
 
     async close() {

@@ -1,22 +1,31 @@
 /**
  * The last day that models have read about, as their makers say (model cards and documentation; a month counts to its end), by
- * the beginning of the name that servers give them. The longest that fits counts.
+ * the name that servers give them. Names that only begin alike are other models: gpt-4-1106-preview has read more than gpt-4.
  */
 const CUTOFFS: Readonly<Record<string, string>> = {
   "gpt-3.5-turbo": "2021-09-30",
   "gpt-4": "2021-09-30",
+  "gpt-4-0613": "2021-09-30",
   "gpt-4-turbo": "2023-12-31",
   "gpt-4o": "2023-10-01",
+  "gpt-4o-mini": "2023-10-01",
   "gpt-4.1": "2024-06-01",
+  "gpt-4.1-mini": "2024-06-01",
+  "gpt-4.1-nano": "2024-06-01",
   "gpt-5": "2024-09-30",
   "gpt-5-mini": "2024-05-31",
   "gpt-5-nano": "2024-05-31",
   o1: "2023-10-01",
+  "o1-mini": "2023-10-01",
   o3: "2024-06-01",
   "o3-mini": "2023-10-01",
   "o4-mini": "2024-06-01",
   "gemini-2.0-flash": "2024-08-31",
-  "gemini-2.5": "2025-01-31",
+  "gemini-2.0-flash-001": "2024-08-31",
+  "gemini-2.0-flash-lite": "2024-08-31",
+  "gemini-2.5-pro": "2025-01-31",
+  "gemini-2.5-flash": "2025-01-31",
+  "gemini-2.5-flash-lite": "2025-01-31",
   gemma3: "2024-08-31",
   llama2: "2023-07-31",
   llama3: "2023-12-31",
@@ -27,12 +36,16 @@ const CUTOFFS: Readonly<Record<string, string>> = {
   phi4: "2024-06-30",
 };
 
+/**
+ * What may follow a name: a day (OpenAI's snapshots, all of which have read as much) or a tag (Ollama's sizes and
+ * quantizations). A model that is `:online` also reads what was written since.
+ */
+const SUFFIX = /-\d{4}-\d{2}-\d{2}$|:(?!online$)[\w.-]+$/;
+
 /** The last day that a model has read about, `YYYY-MM-DD`; `undefined` where the table does not know it. */
 export function knowledgeCutoff(model: string): string | undefined {
   // Some servers put the maker in front: "openai/gpt-4o".
   const name = model.slice(model.lastIndexOf("/") + 1).toLowerCase();
-  const [best] = Object.keys(CUTOFFS)
-    .filter((prefix) => name.startsWith(prefix))
-    .toSorted((a, b) => b.length - a.length);
-  return best === undefined ? undefined : CUTOFFS[best];
+  const plain = name.replace(SUFFIX, "");
+  return Object.hasOwn(CUTOFFS, plain) ? CUTOFFS[plain] : undefined;
 }

@@ -111,6 +111,7 @@ export function llmAsker(options: LlmOptions): Asker {
 
   return {
     name,
+    hasPrice: price !== undefined,
 
     request: (situation, context) => {
       const { text, asset } = renderPrompt(template, { situation, context }, { provider: name, mask });

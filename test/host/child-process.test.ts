@@ -108,15 +108,71 @@ describe("a program that answers lines", () => {
     const failure = await mine.exchange({ n: 1 }, { giveUp: NEVER }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(ProgramFailure);
     expect(String(failure)).toContain("the program ended with exit code 7");
+    // It was put twice: it might have been the program's time to end.
+    expect(pidsOf(mine)).toHaveLength(2);
     expect(JSON.parse(await mine.exchange({ n: 2 }, { giveUp: NEVER }))).toEqual({ id: 2 });
+    await mine.close();
+  });
+
+  test.each([[[13, 1, 2, 3]], [[1, 2, 13, 3]], [[1, 2, 3, 13]]])(
+    "that ends at one question answers those that were put with it, in whatever order: %j",
+    async (order) => {
+      const mine = program(
+        "if (q.n === 13) process.exit(7); await new Promise((r) => setTimeout(r, 20)); say({ id: q.id, n: q.n });",
+      );
+      const asked = order.map((n) => mine.exchange({ n }, { giveUp: NEVER }));
+      // Those that come while they are put one at a time wait for their turn.
+      const [first] = await Promise.allSettled(asked.slice(0, 1));
+      const later = mine.exchange({ n: 4 }, { giveUp: NEVER });
+      const settled = await Promise.allSettled([...asked, later]);
+      expect(first).toEqual(settled[0]!);
+      const said = settled.map((each) =>
+        each.status === "fulfilled" ? (JSON.parse(each.value) as { n: number }).n : String(each.reason),
+      );
+      expect(said).toEqual([...order.map((n) => (n === 13 ? "Error: the program ended with exit code 7" : n)), 4]);
+      await mine.close();
+    },
+  );
+
+  test("that answers one question and ends answers them all", async () => {
+    const mine = program("say({ id: q.id, n: q.n }); process.exit(0);");
+    for (let n = 1; n <= 4; n++) expect(JSON.parse(await mine.exchange({ n }, { giveUp: NEVER }))).toMatchObject({ n });
+    const lines = await Promise.all([5, 6, 7].map((n) => mine.exchange({ n }, { giveUp: NEVER })));
+    expect(lines.map((line) => (JSON.parse(line) as { n: number }).n)).toEqual([5, 6, 7]);
+    await mine.close();
+  });
+
+  test("gets all of its time for a question that waited behind one that was too late", async () => {
+    const mine = program(
+      `if (q.n === 1) await new Promise(() => setTimeout(() => {}, 1e6));
+       await new Promise((r) => setTimeout(r, 700)); say({ id: q.id });`,
+      { timeoutMs: 1500 },
+    );
+    const slow = mine.exchange({ n: 1 }, { giveUp: NEVER });
+    const other = mine.exchange({ n: 2 }, { giveUp: NEVER });
+    expect(slow).rejects.toThrow("no answer within 1.5 s");
+    expect(JSON.parse(await other)).toEqual({ id: 2 });
+    await mine.close();
+  });
+
+  test("and gives the id back as a text is told so at once", async () => {
+    const mine = program('say({ id: q.n === 1 ? String(q.id) : q.id, action: "BUY" });');
+    expect(mine.exchange({ n: 1 }, { giveUp: NEVER })).rejects.toThrow(
+      'found the id "1" as a text, expected the number 1',
+    );
+    expect(JSON.parse(await mine.exchange({ n: 2 }, { giveUp: NEVER }))).toMatchObject({ id: 2 });
+    expect(pidsOf(mine)).toHaveLength(1);
     await mine.close();
   });
 
   test("may write lines that answer nothing: they are passed over, and told of once", async () => {
     const notes: string[] = [];
-    const mine = program('console.log("loading"); say({ id: 99 }); say(null); say({ id: "1" }); say({ id: q.id });', {
-      notes,
-    });
+    const mine = program(
+      'console.log("loading"); say({ id: 99 }); say(null); say({ id: "x" }); say({ id: "" }); say({ id: q.id });',
+      {
+        notes,
+      },
+    );
     await mine.exchange({}, { giveUp: NEVER });
     await mine.exchange({}, { giveUp: NEVER });
     expect(notes).toHaveLength(1);

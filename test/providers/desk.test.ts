@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { Answer } from "../../lib/domain.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
@@ -17,10 +17,11 @@ function answered(vote: Answer, costUsd: number | null = null): Asked {
 /** An asker that counts, and answers what it is told. */
 function makeAsker(
   answer: (n: number, signals: { stop: AbortSignal; giveUp: AbortSignal }) => Asked | Promise<Asked>,
-  options: { name?: string; mostUsd?: number } = {},
+  options: { name?: string; mostUsd?: number; hasPrice?: boolean } = {},
 ): Asker & { asked: number } {
   const asker = {
     name: options.name ?? "llama",
+    hasPrice: options.hasPrice ?? true,
     asked: 0,
     request: ({ rsi }: { rsi: number }) => ({ rsi }),
     mostCostUsd: () => options.mostUsd ?? 0,
@@ -100,8 +101,8 @@ test("twenty failures in a row stop the run; recorded ones do not count, so it c
   expect(desk.signal.aborted).toBeFalse();
   expect(ask(40)).rejects.toThrow(
     'Cannot go on: found 20 questions in a row without a usable answer of "llama", the last with "status 500", ' +
-      "expected answers. They stay recorded as abstentions: the same command goes on after them, and with " +
-      '--refresh-provider "llama" all of its questions are asked again',
+      "expected answers. They stay recorded as abstentions, until a run with " +
+      '--refresh-provider "llama" asks all of its questions anew',
   );
   expect(desk.signal.aborted).toBeTrue();
   expect((desk.signal.reason as CarryoverError).code).toBe("UNANSWERED");
@@ -176,6 +177,68 @@ test("many questions at once keep to the budget as well, and wait for what other
   expect(desk.counts()).toMatchObject({ asked: 5, costUsd: 0.625 });
 });
 
+test("no cost is told where no price is known", async () => {
+  const { ask, desk } = open(makeAsker(() => answered(BUY), { hasPrice: false }));
+  await ask(1);
+  expect(desk.counts()).toMatchObject({ asked: 1, costUsd: null });
+});
+
+describe("who cannot be asked, since there is too much of the question,", () => {
+  /** Cannot be asked from an RSI of 50 on. */
+  const makeNarrow = (): ReturnType<typeof makeAsker> => {
+    const asker = makeAsker(() => answered(BUY));
+    return Object.assign(asker, {
+      request: ({ rsi }: { rsi: number }) => {
+        if (rsi < 50) return { rsi };
+        throw new RangeError(`found a prompt of ${rsi} characters, expected at most 49`);
+      },
+    });
+  };
+
+  test("abstains, is counted each time and told of once, and nothing is recorded", async () => {
+    const notes: string[] = [];
+    const { ask, desk, storage } = open(makeNarrow(), { onNote: (note) => notes.push(note) });
+    const error = "found a prompt of 50 characters, expected at most 49";
+    expect(await ask(50)).toEqual({ action: "HOLD", confidence: 0, error });
+    await ask(51);
+    expect(await ask(1)).toEqual(BUY);
+    expect(desk.counts()).toMatchObject({ asked: 1, failed: 2 });
+    expect(notes).toEqual([`Provider "llama" abstains where it cannot be asked: ${error}`]);
+    expect((await storage.list()).files).toHaveLength(1);
+  });
+
+  test("stops the run after twenty in a row, and only then, also where the answers between them were recorded", async () => {
+    const storage = memoryStorage();
+    for (let start = 1; start <= 2; start++) {
+      const { ask, desk } = open(makeNarrow(), { storage });
+      for (let i = 0; i < 30; i++) await ask(i % 3 === 0 ? i : 50 + i);
+      expect(desk.signal.aborted).toBeFalse();
+    }
+    const { ask, desk } = open(makeNarrow(), { storage });
+    for (let i = 1; i < 20; i++) await ask(50);
+    await expect(ask(50)).rejects.toThrow(
+      'Cannot put 20 questions in a row to "llama": found a prompt of 50 characters, expected at most 49',
+    );
+    expect((desk.signal.reason as CarryoverError).code).toBe("UNANSWERED");
+    const trial = open(makeNarrow(), { storage, mode: "count" });
+    for (let i = 1; i < 40; i++) await trial.ask(50);
+    expect(trial.desk.signal.aborted).toBeFalse();
+  });
+
+  test("stops the run at once where it is a fault and no size", async () => {
+    const bug = new TypeError("undefined is not a function");
+    const asker: Asker = {
+      ...makeNarrow(),
+      request: () => {
+        throw bug;
+      },
+    };
+    const { ask, desk } = open(asker);
+    await expect(ask(1)).rejects.toThrow(bug);
+    expect(desk.signal.reason).toBe(bug);
+  });
+});
+
 test("offline a missing answer stops the run, and nobody is asked", async () => {
   const asker = makeAsker(() => answered(BUY));
   const { storage, ask } = open(asker);
@@ -195,12 +258,14 @@ test("counting asks nobody, writes nothing, and tells of every question", async 
   const count = open(asker, {
     storage,
     mode: "count",
-    onQuestion: ({ name }, request, found) =>
-      told.push(`${name} ${JSON.stringify(request)} ${found?.vote.action ?? "-"}`),
+    onQuestion: ({ provider, request, timestamp, found }) =>
+      told.push(
+        `${provider} ${JSON.stringify(request)} ${timestamp - makeSituation().timestamp} ${found?.vote.action ?? "-"}`,
+      ),
   });
   await count.ask(1);
   await count.ask(2);
-  expect(told).toEqual(['llama {"rsi":1} BUY', 'llama {"rsi":2} -']);
+  expect(told).toEqual(['llama {"rsi":1} 0 BUY', 'llama {"rsi":2} 0 -']);
   expect(count.desk.counts()).toMatchObject({ cached: 1, missing: 1, asked: 0 });
   expect((await storage.list()).files).toHaveLength(1);
 });

@@ -35,6 +35,8 @@ test("what was asked fits a terminal of 80 columns, and moves with every answer"
   progress.asked({ asked: 12_345, cached: 678, failed: 9, missing: 0, costUsd: 0.1234 });
   expect(shown.at(-1)?.slice(0, 79)).toContain("asked 12,345, cached 678, failed 9, cost $0.1234");
   expect(shown.at(-1)).toContain("2021Q1  equity 10,000.00  3 trades");
+  progress.asked({ asked: 1, cached: 2, failed: 3, missing: 0, costUsd: null });
+  expect(shown.at(-1)).toContain("asked 1, cached 2, failed 3  2021Q1");
 });
 
 test("the time left forgets the pace of recorded answers once others are asked for", () => {
