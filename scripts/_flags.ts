@@ -155,7 +155,7 @@ function flagValue(
     case "string":
       // A forgotten value must not swallow the next flag.
       return value === undefined || value === "" || (value.startsWith("-") && !inline)
-        ? { expected: flag.value }
+        ? { expected: `${flag.value}: ${flag.help}` }
         : { value };
     case "integer": {
       const min = flag.min ?? 0;

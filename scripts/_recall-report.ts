@@ -3,11 +3,12 @@ import type { Recollection, RecallQuestion } from "../lib/memory/recall.ts";
 import { fixed, signed, signedPct, table } from "./_render.ts";
 
 /** The answer as text. */
-export function renderRecall(answer: Recollection, question: RecallQuestion): string {
+export function renderRecall(answer: Recollection & { embedder: string }, question: RecallQuestion): string {
   if (answer.remembered === 0) {
     return "Nothing is remembered yet: bun scripts/run-chunks.ts remembers what it trades\n";
   }
-  const { asOfMs, asset, regime, sentence } = question;
+  const { asOfMs, sentence } = question;
+  const { asset, regime } = answer;
   const market = answer.market === "synthetic" ? "synthetic bars, which say nothing about a real market" : "real bars";
   const limits = [
     asset === undefined ? "" : `of the asset ${asset}`,
@@ -39,8 +40,14 @@ export function renderRecall(answer: Recollection, question: RecallQuestion): st
   const meanR = results.length === 0 ? null : results.reduce((sum, r) => sum + r, 0) / results.length;
   const won = answer.similar.filter((trade) => trade.won).length;
   return [
-    `"${sentence}":\nthe nearest of ${fixed(answer.searched, 0)} trades ${about}\n\n`,
+    `"${sentence}":\nthe nearest by ${answer.embedder} of ${fixed(answer.searched, 0)} trades ${about}\n\n`,
     table(columns, rows),
     `\n${fixed(won, 0)} of ${fixed(answer.similar.length, 0)} won, mean ${signed(meanR)} R\n`,
+    answer.tied === 0 ? "" : tiedLine(answer),
   ].join("");
+}
+
+function tiedLine({ tied, similar }: Recollection): string {
+  const more = `${fixed(tied, 0)} more ${tied === 1 ? "is" : "are"} exactly as alike as the last`;
+  return `${more}: --k ${similar.length + tied} shows all\n`;
 }

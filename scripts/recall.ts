@@ -76,9 +76,18 @@ await runScript(async ({ argv, signal }) => {
   }
   for (const { problem } of answer.damaged) warn(problem);
   if (flags.json) {
-    const { embedder, market, remembered, searched, similar } = answer;
+    const { embedder, market, remembered, searched, similar, tied } = answer;
     const asOf = question.asOfMs === undefined ? null : new Date(question.asOfMs).toISOString();
-    await writeJson({ sentence: question.sentence, as_of: asOf, embedder, market, remembered, searched, similar });
+    await writeJson({
+      sentence: question.sentence,
+      as_of: asOf,
+      embedder,
+      market,
+      remembered,
+      searched,
+      similar,
+      tied,
+    });
   } else {
     await writeOut(renderRecall(answer, question));
   }

@@ -24,8 +24,7 @@ export interface Embedder {
  */
 export async function embedSentence(embedder: Embedder, sentence: string): Promise<Float32Array> {
   const vector = await embedder.embed(sentence);
-  let squares = 0;
-  for (let i = 0; i < vector.length; i++) squares += (vector[i] as number) * (vector[i] as number);
+  const squares = squaresOf(vector);
   if (vector.length !== embedder.dim || !Number.isFinite(squares)) {
     const wrong = vector.findIndex((value) => !Number.isFinite(value));
     const found = wrong === -1 ? `a vector of ${vector.length}` : `vector[${wrong}] ${vector[wrong]}`;
@@ -41,4 +40,16 @@ export async function embedSentence(embedder: Embedder, sentence: string): Promi
     );
   }
   return vector;
+}
+
+/** Whether a vector is what `embedSentence()` returns: finite and of unit length. */
+export function isUnit(vector: Float32Array): boolean {
+  // NaN is not.
+  return Math.abs(squaresOf(vector) - 1) <= UNIT_TOLERANCE;
+}
+
+function squaresOf(vector: Float32Array): number {
+  let squares = 0;
+  for (let i = 0; i < vector.length; i++) squares += (vector[i] as number) * (vector[i] as number);
+  return squares;
 }

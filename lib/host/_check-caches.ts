@@ -12,6 +12,7 @@ import {
   REGIME_FILE,
 } from "../memory/caches.ts";
 import type { StoredOutcomes } from "../memory/outcome-store.ts";
+import { isUnit } from "../embed/embedder.ts";
 import { readSidecar, readVectors, SIDECAR_FILE, VECTORS_FILE, type Sidecar } from "../memory/vector-store.ts";
 import type { Finding } from "./check-memory.ts";
 
@@ -86,7 +87,13 @@ export async function checkVectors(
 
   const size = (await storage.list()).files.find(({ name }) => name === VECTORS_FILE)?.size;
   if (size === undefined) return [...findings, behind(VECTORS_FILE, "is not there")];
-  const damaged = (await readVectors(storage, sidecar)).filter((vector) => vector === undefined).length;
+  const vectors = await readVectors(storage, sidecar);
+  const damaged = vectors.filter((vector) => vector === undefined).length;
+  const wrongLength = vectors.filter((vector) => vector !== undefined && !isUnit(vector)).length;
+  if (wrongLength > 0) {
+    const problem = `found ${wrongLength} of ${sidecar.rows.length} rows that are not of unit length, expected all to be`;
+    findings.push({ ...cache(VECTORS_FILE, `Cannot trust "${VECTORS_FILE}": ${problem}`), remedy: "rebuild" });
+  }
   if (damaged > 0) {
     const found = `found ${damaged} of ${sidecar.rows.length} rows in blocks that do not match their CRC-32`;
     findings.push(cache(VECTORS_FILE, `Cannot trust "${VECTORS_FILE}": ${found}, expected all to match`));

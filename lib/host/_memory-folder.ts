@@ -57,7 +57,7 @@ export async function healMemory(storage: Storage, options: MemoryOptions & { st
   const embedder = await loadEmbedder(options.memory, options);
   await quarantine(storage, stored.damaged);
   const { onEmbedded, onNote } = options;
-  const memory = await openMemory(storage, { embedder, onEmbedded, onNote });
+  const memory = await openMemory(storage, { embedder, checkLengths: true, onEmbedded, onNote });
   // An outcome that was exchanged for another of the same size still has its old row in the sidecar.
   const rows = memory.rows.map(({ row }) => row);
   if (!isDeepStrictEqual(rows, stored.rows)) await openMemory(storage, { embedder, onEmbedded, rebuildVectors: true });

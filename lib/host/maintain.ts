@@ -174,6 +174,7 @@ export async function rebuildVectors(options: MemoryOptions & { all?: boolean })
     const { rows, embedded, damaged } = await openMemory(storage, {
       embedder,
       rebuildVectors: rebuildAll,
+      checkLengths: true,
       onEmbedded,
       onNote,
     });

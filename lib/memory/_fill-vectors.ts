@@ -1,4 +1,4 @@
-import { embedSentence, type Embedder } from "../embed/embedder.ts";
+import { embedSentence, isUnit, type Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Storage } from "../files/storage.ts";
 import { situationSentence } from "./description.ts";
@@ -30,15 +30,23 @@ export interface FilledVectors {
  * Gives every row its vector: the stored one where it is sound, else one made from its description. What is made is written
  * now and then, and when making one fails or is stopped, so that the next start goes on from there.
  *
- * @param options `sidecar`: of this embedder, if there is one.
+ * @param options `sidecar`: of this embedder, if there is one; `checkLengths`: make those anew that are not of unit length.
  */
 export async function fillVectors(
   storage: Storage,
   stored: StoredOutcomes,
-  options: { sidecar: Sidecar | undefined; embedder: Embedder; onEmbedded?: OnEmbedded | undefined },
+  options: {
+    sidecar: Sidecar | undefined;
+    embedder: Embedder;
+    checkLengths?: boolean | undefined;
+    onEmbedded?: OnEmbedded | undefined;
+  },
 ): Promise<FilledVectors> {
   const { sidecar, embedder, onEmbedded } = options;
-  const storedVectors = sidecar === undefined ? [] : await readVectors(storage, sidecar);
+  const found = sidecar === undefined ? [] : await readVectors(storage, sidecar);
+  const isSound = (vector: Float32Array | undefined): boolean => vector !== undefined && isUnit(vector);
+  const storedVectors =
+    options.checkLengths === true ? found.map((vector) => (isSound(vector) ? vector : undefined)) : found;
   const vectors = new Map(sidecar?.rows.map((row, i) => [row, storedVectors[i]]));
   const rows: VectorRow[] = [];
   const unreadable: DamagedFile[] = [];

@@ -53,6 +53,8 @@ export interface OpenMemoryOptions {
   readonly embedder: Embedder;
   /** Make every vector anew. @default false */
   readonly rebuildVectors?: boolean;
+  /** Make those anew that are not of unit length, which nothing of ours has written. It takes time for each number. @default false */
+  readonly checkLengths?: boolean;
   readonly onEmbedded?: OnEmbedded | undefined;
   /** Told, before they are replaced, of vectors that another embedder made. */
   readonly onNote?: ((note: string) => void) | undefined;
@@ -75,10 +77,11 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions): 
     options.onNote?.(`Replacing ${found.rows.length} vectors by ${by} with vectors by ${embedder.id}`);
   }
   const current = sidecar !== undefined && isOf(sidecar, embedder) ? sidecar : undefined;
-  const { onEmbedded } = options;
+  const { checkLengths, onEmbedded } = options;
   const { rows, unreadable, embedded, written } = await fillVectors(storage, stored, {
     sidecar: current,
     embedder,
+    checkLengths,
     onEmbedded,
   });
   const damaged = [...stored.damaged, ...unreadable];

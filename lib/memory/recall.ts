@@ -1,8 +1,8 @@
 import type { Market, SimilarTrade } from "../domain.ts";
-import { embedSentence, type Embedder } from "../embed/embedder.ts";
+import { embedSentence, isUnit, type Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Storage } from "../files/storage.ts";
-import { createSearchIndex } from "../search/search-index.ts";
+import { createSearchIndex, type Match } from "../search/search-index.ts";
 import { situationSentence } from "./description.ts";
 import { decodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
 import { distinctTrades, similarTrade, type OutcomeRow } from "./outcome-row.ts";
@@ -29,12 +29,17 @@ export interface RecallQuestion {
 export interface Recollection {
   /** Trades on real bars, or on synthetic ones where there are no others. */
   readonly market: Market;
+  /** What the question is about, as the trades have it. */
+  readonly asset: string | undefined;
+  readonly regime: string | undefined;
   /** Distinct trades of that market, whenever they closed. */
   readonly remembered: number;
   /** Those that the question is about: closed before its time, of its asset and regime. */
   readonly searched: number;
   /** Most similar first; of equals, the one that closed first. */
   readonly similar: readonly SimilarTrade[];
+  /** Further trades that are exactly as similar as the last one: which of them are among the `k` says nothing. */
+  readonly tied: number;
   /** Searched trades whose vector is missing, damaged or another embedder's, and was made for this answer alone. */
   readonly embedded: number;
   /** Files that are not what was written; nothing was moved. */
@@ -84,9 +89,20 @@ export async function recallTrades(
     index.insert([vector]);
     searched.push(row);
   }
-  const matches = searched.length === 0 ? [] : index.search(await embedSentence(embedder, sentence), { k });
+  const query = searched.length === 0 ? undefined : await embedSentence(embedder, sentence);
+  const search = (count: number): readonly Match[] => (query === undefined ? [] : index.search(query, { k: count }));
+  const nearest = search(k + 1);
+  const matches = nearest.slice(0, k);
+  const least = matches.at(-1)?.similarity;
+  let tied = 0;
+  if (nearest.length > k && nearest[k]?.similarity === least) {
+    tied = search(searched.length)
+      .slice(k)
+      .filter(({ similarity }) => similarity === least).length;
+  }
   const similar = matches.map(({ row, similarity }) => similarTrade(searched[row] as OutcomeRow, similarity));
-  return { market, remembered: trades.length, searched: searched.length, similar, embedded, damaged };
+  const counts = { remembered: trades.length, searched: searched.length, tied, embedded };
+  return { market, asset, regime, ...counts, similar, damaged };
 }
 
 /** The name as the trades have it. In a memory without trades any name will do: nothing is found anyway. */
@@ -116,7 +132,7 @@ export async function soundVectors(
   if (sidecar?.fingerprint !== embedder.fingerprint || sidecar.dim !== embedder.dim) return sound;
   (await readVectors(storage, sidecar)).forEach((vector, i) => {
     const row = sidecar.rows[i];
-    if (row !== undefined && vector !== undefined) sound.set(row, vector);
+    if (row !== undefined && vector !== undefined && isUnit(vector)) sound.set(row, vector);
   });
   return sound;
 }

@@ -1,6 +1,6 @@
 /** The int8 codes of an index's rows, made while it is searched: an index that is only opened, or asked once, does without. */
 import { BATCH_ROWS, BLOCK_ROWS, type Blocks } from "./_blocks.ts";
-import { assertUnit } from "./_unit.ts";
+import { assertUnitRow } from "./_unit.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** Rows that one search codes at most: some milliseconds of work. */
@@ -17,7 +17,8 @@ export interface Codes {
   /**
    * Codes more rows, up to `to` or a limit.
    *
-   * @throws {RangeError} If one is not of unit length, or there is no room for the codes.
+   * @throws {CarryoverError} `CORRUPT` if one is not of unit length.
+   * @throws {RangeError} If there is no room for the codes.
    */
   extend(to: number): void;
   /** Drops the codes of the rows from `at` on: they are not what they were. */
@@ -59,7 +60,7 @@ export function createCodes(kernel: Kernel, blocks: Blocks, vectors: readonly Fl
         for (let i = 0; i < count; i++) {
           const vector = vectors[first + i] as Float32Array;
           // The bounds hold for these alone.
-          assertUnit(vector);
+          assertUnitRow(vector);
           blocks.load(vector, i);
         }
         kernel.encode(batch, count, stride, blocks.codesAt(first), blocks.scaleAt(first), blocks.errorAt(first));

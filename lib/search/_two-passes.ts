@@ -3,6 +3,7 @@ import { createBest, type Best, type Match } from "./_best.ts";
 import { BATCH_ROWS, createBlocks } from "./_blocks.ts";
 import { coarsePass, type Candidates, type Range } from "./_coarse-pass.ts";
 import { createCodes } from "./_codes.ts";
+import { corruptRow } from "./_unit.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** Ranges with fewer rows than this, or than 8 for each row that is wanted, are not worth a first pass over codes. */
@@ -34,7 +35,7 @@ export function createTwoPasses(index: { kernel: Kernel; dim: number; vectors: r
       const row = batch[i] as number;
       const similarity = doubles[scoresAt / 8 + i] as number;
       // No unit vectors give it, and NaN would be the best for ever.
-      if (!(Math.abs(similarity) < 2)) throw new RangeError(`Cannot search: found the similarity ${similarity}`);
+      if (!(Math.abs(similarity) < 2)) throw corruptRow(`the similarity ${similarity}`);
       if (similarity < least || (accept !== undefined && !accept(row))) continue;
       best.offer(row, similarity);
       least = best.least();

@@ -1,12 +1,29 @@
+import { CarryoverError } from "../errors.ts";
+
 /** How far the square of a vector's length may be from 1. */
 export const UNIT_TOLERANCE = 1e-3;
 
-/** @throws {RangeError} If a vector is not of unit length, or a number of it not finite. */
-export function assertUnit(vector: Float32Array): void {
+/** @throws {RangeError} If a query is not of unit length, or a number of it not finite. */
+export function assertUnit(query: Float32Array): void {
+  const length = wrongLength(query);
+  if (length !== undefined) throw new RangeError(`Cannot search: found a query of length ${length}, expected 1`);
+}
+
+/** @throws {CarryoverError} `CORRUPT` if a row is not of unit length, or a number of it not finite. */
+export function assertUnitRow(vector: Float32Array): void {
+  const length = wrongLength(vector);
+  if (length !== undefined) throw corruptRow(`a vector of length ${length}`);
+}
+
+/** The error of a row that no embedder of ours made; with right checksums, since others are found when they are read. */
+export function corruptRow(found: string): CarryoverError {
+  const expected = "unit vectors alone: bun scripts/rebuild-vectors.ts makes the others anew";
+  return new CarryoverError("CORRUPT", `Cannot search: found ${found}, expected ${expected}`);
+}
+
+function wrongLength(vector: Float32Array): number | undefined {
   let squares = 0;
   for (let i = 0; i < vector.length; i++) squares += (vector[i] as number) * (vector[i] as number);
   // Written so that NaN is refused as well.
-  if (!(Math.abs(squares - 1) <= UNIT_TOLERANCE)) {
-    throw new RangeError(`Cannot search: found a vector of length ${Math.sqrt(squares)}, expected 1`);
-  }
+  return Math.abs(squares - 1) <= UNIT_TOLERANCE ? undefined : Math.sqrt(squares);
 }

@@ -41,8 +41,9 @@ export interface SearchIndex {
    * (1st + 2nd) + (3rd + 4th).
    *
    * @param query Vector of `dim` floats and unit length.
-   * @throws {RangeError} If the query or a row that is met is not of unit length (within 0.05 %) or not finite, the rows
-   *   are not there, `k` is not a count, or there is no room for the codes: some 4 GB, at a byte a number.
+   * @throws {CarryoverError} `CORRUPT` if a row that is met is not of unit length (within 0.05 %) or not finite.
+   * @throws {RangeError} If the query is not, the rows are not there, `k` is not a count, or there is no room for the codes: some
+   *   4 GB, at a byte a number.
    */
   search(query: Float32Array, options: SearchOptions): readonly Match[];
 }

@@ -173,9 +173,18 @@ describe("parseFlags()", () => {
   test.each([
     ["--memory-dri x", "Cannot use --memory-dri: found no such flag, expected --memory-dir"],
     ["-x", "Cannot use -x: found no such flag, expected one of --config, --memory-dir, --json"],
-    ["--config", "Cannot use --config: found nothing after it, expected FILE"],
-    ["--config --json", 'Cannot use --config: found "--json", expected FILE'],
-    ["--config=", 'Cannot use --config: found "", expected FILE'],
+    [
+      "--config",
+      "Cannot use --config: found nothing after it, expected FILE: configuration (default: ./config.yaml, else the project's)",
+    ],
+    [
+      "--config --json",
+      'Cannot use --config: found "--json", expected FILE: configuration (default: ./config.yaml, else the project\'s)',
+    ],
+    [
+      "--config=",
+      'Cannot use --config: found "", expected FILE: configuration (default: ./config.yaml, else the project\'s)',
+    ],
     ["--json=yes", 'Cannot use --json: found "yes", expected no value'],
     ["--seed 1.5", 'Cannot use --seed: found "1.5", expected a whole number, 0 or more'],
     ["--seed=-1", 'Cannot use --seed: found "-1", expected a whole number, 0 or more'],

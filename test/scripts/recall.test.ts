@@ -7,7 +7,8 @@ import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
 import { diskStorage } from "../../lib/host/disk-storage.ts";
 import { openMemory } from "../../lib/memory/memory.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
-import { HAS_MODEL, MODEL_DIR } from "../_samples.ts";
+import { readSidecar, readVectors, writeVectors } from "../../lib/memory/vector-store.ts";
+import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../_samples.ts";
 import { makeOutcome, makeOutcomes } from "../memory/_outcomes.ts";
 import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./_run.ts";
 
@@ -141,12 +142,35 @@ describe("recall", () => {
     const lines = stdout.split("\n");
     expect(lines.slice(0, 2)).toEqual([
       `"${QUESTION}":`,
-      "the nearest of 19 trades on real bars, of the asset btcusd, closed before 2021-01-20T00:00:00Z",
+      "the nearest by hashing of 19 trades on real bars, of the asset BTCUSD, closed before 2021-01-20T00:00:00Z",
     ]);
     expect(lines[3]).toMatch(/^Alike +Closed +Regime +Side +R +P&L +Decision$/);
     for (const line of lines.slice(5, 8)) expect(line).toMatch(/^0\.\d{3} {2}2021-01-\d\d .* \d{8}T\d{4}-BTCUSD-/);
     for (const line of lines.slice(3, 8)) expect(line.length).toBeLessThanOrEqual(80);
     expect(lines[9]).toMatch(/^[0-3] of 3 won, mean [+-]?\d\.\d\d R$/);
+  });
+
+  test("says how many more are exactly as alike as the last, which is among the nearest by its age alone", async () => {
+    const dir = join(work, "tied");
+    // One is alike, four are so in the same words, and two are not.
+    const wild = (words: string): string => `BTCUSD in a volatile market: ${words}. Decided BUY.`;
+    const sentences = ["falling", "rising", "rising", "rising", "rising", "going nowhere", "going nowhere"];
+    const remembered = makeOutcomes(7).map((outcome, i) => ({ ...outcome, description: wild(sentences[i]!) }));
+    await writeMemory(dir, remembered);
+    const recall = (k: string, ...args: string[]): Promise<ScriptResult> =>
+      runScript("recall.ts", ["rising", "--memory-dir", dir, "--k", k, ...args], { cwd: work });
+    const tiedOf = async (k: string): Promise<unknown> =>
+      (JSON.parse((await recall(k, "--json")).stdout) as { tied: unknown }).tied;
+    expect([await tiedOf("1"), await tiedOf("3"), await tiedOf("4"), await tiedOf("7")]).toEqual([3, 1, 0, 0]);
+    expect((await recall("1")).stdout).toEndWith(" R\n3 more are exactly as alike as the last: --k 4 shows all\n");
+    expect((await recall("3")).stdout).toEndWith(" R\n1 more is exactly as alike as the last: --k 4 shows all\n");
+    expect((await recall("4")).stdout).toMatch(/ R\n$/);
+    expect((await recall("4")).stdout).not.toContain("exactly");
+  });
+
+  test("names asset and regime as the trades have them", async () => {
+    const { stdout } = await ask(folder, "--asset", "eurusd", "--regime", "ranging");
+    expect(stdout).toContain("on real bars, of the asset EURUSD, in the regime RANGING\n");
   });
 
   test("counts a trade once that several runs remember", async () => {
@@ -207,7 +231,9 @@ describe("recall makes vectors for its answer alone, says how many, and writes n
     const before = filesOf(dir);
     const answer = await answerOf(dir, "--k", "30");
     await expectBruteForce(answer, outcomes, 30);
-    expect(answer.stderr).toStartWith("Embedded 10 of 150 trades for this answer");
+    expect(answer.stderr).toBe(
+      `Embedded 10 of 150 trades for this answer: bun scripts/rebuild-vectors.ts --memory-dir ${dir} keeps their vectors\n`,
+    );
     expect(filesOf(dir)).toEqual(before);
   });
 
@@ -241,6 +267,46 @@ describe("recall makes vectors for its answer alone, says how many, and writes n
     const answer = await answerOf(dir);
     await expectBruteForce(answer, outcomes, 5);
     expect(answer.stderr).toContain("Embedded 150 of 150 trades");
+    // The hint is for this memory and this configuration, and works as it is printed.
+    const config = join(dir, "its config.yaml");
+    writeFileSync(config, JSON.stringify({ memory: { dir, embedder: "hashing" } }));
+    const { stderr } = await runScript("recall.ts", [QUESTION, "--config", config], { cwd: work });
+    const hint = `bun scripts/rebuild-vectors.ts --config '${config}'`;
+    expect(stderr).toEndWith(`: ${hint} keeps their vectors\n`);
+    const followed = Bun.spawnSync(["sh", "-c", hint.replace("bun", process.execPath)], {
+      cwd: PROJECT_DIR,
+      stderr: "pipe",
+    });
+    expect(followed.stderr.toString()).toBe(
+      "Replacing 150 vectors by another version of hashing with vectors by hashing\n",
+    );
+    expect((await answerOf(dir)).stderr).toBe("");
+  });
+
+  test("of rows that are no unit vectors, whatever their checksum says; rebuild-vectors makes them anew", async () => {
+    const dir = join(work, "forged");
+    await writeMemory(dir, outcomes);
+    const sound = filesOf(dir);
+    const storage = diskStorage(dir);
+    const sidecar = await readSidecar(storage);
+    if (sidecar === undefined) throw new Error("expected a sidecar");
+    const vectors = await readVectors(storage, sidecar);
+    const rows = sidecar.rows.map((row, i) => ({ row, vector: vectors[i]!.slice() }));
+    rows[3]!.vector[5] = Number.NaN;
+    rows[70]!.vector[5] = 7;
+    const { digest } = sidecar;
+    await writeVectors(storage, rows, { embedder: hashingEmbedder(), kept: 0, blockCrc32: [], digest });
+
+    const answer = await answerOf(dir);
+    await expectBruteForce(answer, outcomes, 5);
+    expect(answer.stderr).toStartWith("Embedded 2 of 150 trades for this answer");
+    const check = await runScript("memory-stats.ts", ["--check", "--memory-dir", dir]);
+    expect([check.code, check.stdout]).toEqual([
+      4,
+      expect.stringContaining("2 of 150 rows that are not of unit length"),
+    ]);
+    await runScript("rebuild-vectors.ts", ["--memory-dir", dir]);
+    expect(filesOf(dir)).toEqual(sound);
   });
 
   test("and names what is damaged itself, leaves it where it is, and ends with 4", async () => {
@@ -281,6 +347,13 @@ describe("recall, asked what it can't answer,", () => {
     [2, "numbers alone", ["61 -- 0.5"], "expected words on a situation"],
     [2, "a day that is none", [QUESTION, "--as-of", "2021-02-30"], 'Cannot use --as-of: found "2021-02-30"'],
     [2, "no trades", [QUESTION, "--k", "0"], "expected a whole number, 1 or more"],
+    [2, "an empty asset", [QUESTION, "--asset", ""], 'found "", expected A: only trades of this asset'],
+    [
+      2,
+      "a time like a flag",
+      [QUESTION, "--as-of", "-5"],
+      "expected T: only what closed before, a date or ISO timestamp",
+    ],
     [3, "an unknown asset", [QUESTION, "--asset", "DOGE"], 'expected "BTCUSD", "ETHUSD", "EURUSD"'],
     [3, "an unknown regime", [QUESTION, "--regime", "calm"], 'expected "RANGING", "TRENDING", "VOLATILE"'],
   ])("ends with %i for %s", async (expected, _what, args, message) => {
