@@ -1,10 +1,12 @@
 /**
  * What a crash may leave of a program's steps: the model of ALICE (Pillai et al., "All File Systems Are Not Created Equal",
- * OSDI 2014), with a file system that keeps no order at all.
+ * OSDI 2014), with a file system that keeps no order but one: until a folder is synced that a file was moved out of, the file
+ * has its old name or its new one.
  *
  * A sync of a file makes the writes to it before certain, a sync of a folder the names in it. Whatever else was done before the
  * crash is on disk or not, each for itself: a name made, moved or removed; a write whole, by half, or as zeros in a file that
- * has grown. A rename happens at once; between two folders the new name may be there before the old one is gone.
+ * has grown. A rename inside a folder happens at once; between two folders the new name may be there before the old one is
+ * gone, and of the two syncs each makes its own folder's part certain alone.
  */
 import type { Step } from "./_trace.ts";
 
@@ -33,7 +35,7 @@ export function crashStates(before: Files, steps: readonly Step[]): readonly Cra
     const happened = effects.filter((effect) => effect.at < at);
     const uncertain = happened.filter((effect) => effect.certainAt >= at);
     for (const fates of choices(uncertain)) {
-      const files = filesAfter(start, happened, fates);
+      const files = filesAfter(start, happened, { fates, uncertain });
       const told = [...fates].map(([effect, fate]) => `${fate} ${effect.what}`);
       const how = `crash before step ${at}${told.length === 0 ? "" : `: ${told.join(", ")}`}`;
       // The same files with more acknowledged are the harder case.
@@ -48,7 +50,7 @@ export function crashStates(before: Files, steps: readonly Step[]): readonly Cra
 /** The folder after all steps, with nothing lost. */
 export function finalState(before: Files, steps: readonly Step[]): Files {
   const { start, effects } = effectsOf(before, steps);
-  return filesAfter(start, effects, new Map());
+  return filesAfter(start, effects, { fates: new Map(), uncertain: [] });
 }
 
 /** What becomes of an effect that is not certain. `torn`: the first half, then zeros. */
@@ -67,7 +69,7 @@ interface Effect {
     | { readonly names: readonly (readonly [name: string, node: number | undefined])[] }
     | { readonly offset: number; readonly bytes: Uint8Array }
     | { readonly size: number };
-  /** Which cannot be lost where this one is there. */
+  /** Which cannot be lost where this one is there by chance, and not by a sync. */
   readonly needs?: Effect;
 }
 
@@ -184,7 +186,7 @@ function effectsOf(before: Files, steps: readonly Step[]): { start: readonly Nod
         effect(nodeAt(step.path), `truncate ${step.path}`, { size: step.size });
         break;
       case "sync":
-        for (const made of effects) if (made.node === nodeAt(step.path)) settle(made, at);
+        for (const made of effects) if (made.node === nodeAt(step.path)) made.certainAt = Math.min(made.certainAt, at);
         break;
       case "acknowledge":
         break;
@@ -193,19 +195,19 @@ function effectsOf(before: Files, steps: readonly Step[]): { start: readonly Nod
   return { start: nodes, effects };
 }
 
-function settle(effect: Effect, at: number): void {
-  effect.certainAt = Math.min(effect.certainAt, at);
-  if (effect.needs !== undefined) settle(effect.needs, at);
-}
-
-function filesAfter(start: readonly Node[], effects: readonly Effect[], fates: ReadonlyMap<Effect, Fate>): Files {
+function filesAfter(
+  start: readonly Node[],
+  effects: readonly Effect[],
+  options: { fates: ReadonlyMap<Effect, Fate>; uncertain: readonly Effect[] },
+): Files {
+  const { fates, uncertain } = options;
   const bytesOf = new Map<number, Uint8Array>();
   const namesOf = new Map<number, Map<string, number>>();
   start.forEach((node, i) => {
     if ("names" in node) namesOf.set(i, new Map(node.names));
     else bytesOf.set(i, node.bytes);
   });
-  const needed = new Set(effects.filter((effect) => !fates.has(effect)).map((effect) => effect.needs));
+  const needed = new Set(uncertain.filter((effect) => !fates.has(effect)).map((effect) => effect.needs));
   for (const effect of effects) {
     const fate = needed.has(effect) ? undefined : fates.get(effect);
     if (fate === "lost") continue;

@@ -48,9 +48,11 @@ const DAMAGED = OUTCOMES[20] as Outcome;
 const MARK = { provider: "trend", beforeMs: Date.UTC(2021, 0, 3) };
 const RUN_ID = "c".repeat(64);
 const DAY_MS = 86_400_000;
+/** Before the name of a file whose removal, or move to another name, is acknowledged. */
+const GONE = "gone: ";
 const RUN = { period: { startMs: at("2018-02-08"), endMs: at("2018-02-14") }, chunkKind: "3d" } as const;
 
-/** Every operation but `recordForLong`. */
+/** Every operation but `recordForLong` and `createOnce`. */
 export const operations: readonly Operation[] = [
   {
     name: "record",
@@ -90,6 +92,7 @@ export const operations: readonly Operation[] = [
       for (const day of [100, 101, 102]) {
         await writeSnapshot(storage, snapshotOf(day), { atMs: day * DAY_MS });
         acknowledge(snapshotName(day));
+        if (day > 100) acknowledge(`${GONE}${snapshotName(day - 100)}`);
       }
     },
     check: (work, acknowledged) => checkMemory(work, acknowledged),
@@ -109,8 +112,22 @@ export const operations: readonly Operation[] = [
       writing(work, async () => {
         acknowledge("caches");
         acknowledge(`quarantine/${fileOf(DAMAGED)}`);
+        acknowledge(`${GONE}${fileOf(DAMAGED)}`);
       }),
     check: (work, acknowledged) => checkMemory(work, [...acknowledged, ...BEFORE.map(fileOf)]),
+  },
+  {
+    name: "discard",
+    prepare: (work) => writeMemory(memoryOf(work), BEFORE),
+    perform: (work, acknowledge) =>
+      writing(work, async (memory) => {
+        for (const { decision_id: id } of BEFORE.slice(1, 3)) {
+          if (memory.rows.some(({ row }) => row.id === id)) await memory.discard([id]);
+          acknowledge(`quarantine/${outcomeFileName(id)}`);
+          acknowledge(`${GONE}${outcomeFileName(id)}`);
+        }
+      }),
+    check: (work, acknowledged) => checkMemory(work, acknowledged),
   },
   {
     name: "reset",
@@ -248,13 +265,27 @@ export const recordForLong: Operation = {
   check: (work, acknowledged) => checkMemory(work, [...acknowledged, ...BEFORE.map(fileOf)]),
 };
 
+/** Makes an outcome without opening a memory, which may sync what it finds. */
+export const createOnce: Operation = {
+  name: "make an outcome",
+  prepare: (work) => writeMemory(memoryOf(work), BEFORE),
+  perform: async (work, acknowledge) => {
+    const outcome = NEW[0] as Outcome;
+    await diskStorage(memoryOf(work)).createOnce(fileOf(outcome), encodeOutcome(outcome).bytes);
+    acknowledge(fileOf(outcome));
+  },
+  check: (work, acknowledged) => checkMemory(work, [...acknowledged, ...BEFORE.map(fileOf)]),
+};
+
 /**
- * @param required Names of files that must be there, `caches` if those must be current before anything is healed.
+ * @param required Names of files that must be there, with `GONE` those that must not be; `caches` if those must be current.
  */
 async function checkMemory(work: string, required: readonly string[]): Promise<void> {
   const storage = diskStorage(memoryOf(work));
   const wasThere = (await storage.list()).files.length > 0;
+  // Before anything is healed, which may do once more what was acknowledged.
   if (required.includes("caches")) await checkCaches(storage, "acknowledged");
+  for (const what of required) assertKept(work, what);
   // A damaged file that was there before is the one that may be set aside.
   const isPlanted = (name: string): boolean => name === fileOf(DAMAGED);
   await writing(work, async ({ damaged }) => {
@@ -267,9 +298,7 @@ async function checkMemory(work: string, required: readonly string[]): Promise<v
     const expected = expectedOf(name);
     if (expected !== undefined && text !== expected) throw new Error(`other bytes than were written are in ${name}`);
   }
-  for (const name of required) {
-    if (name !== "caches" && files[name] === undefined) throw new Lost(`${name} was acknowledged and is not there`);
-  }
+  for (const what of required) assertKept(work, what);
   if (wasThere) await checkCaches(storage, "healed");
   await writing(work, async () => {});
   if (!isDeepStrictEqual(filesOf(memoryOf(work)), files)) throw new Error("a second start changed files");
@@ -285,6 +314,15 @@ async function checkMemory(work: string, required: readonly string[]): Promise<v
     if (expected !== undefined && after[name] !== expected) throw new Error(`work went on, and ${name} is not there`);
   }
   await checkCaches(storage, "continued");
+}
+
+function assertKept(work: string, what: string): void {
+  if (what === "caches") return;
+  const isGone = what.startsWith(GONE);
+  const name = isGone ? what.slice(GONE.length) : what;
+  const isThere = fs.existsSync(join(memoryOf(work), name));
+  if (isThere === isGone)
+    throw new Lost(`${name} ${isGone ? "was removed and is back" : "was acknowledged and is not there"}`);
 }
 
 /** The bytes of a file that cannot be made anew; `undefined` for a cache. */

@@ -78,14 +78,17 @@ test("a file that moves to another folder is in one of them or in both; a folder
   ]);
 });
 
-test("a sync of the folder that a file left makes its move certain", () => {
-  const steps: readonly Step[] = [
-    { call: "rename", from: "a", to: "q/a" },
-    { call: "sync", path: "" },
-    { call: "acknowledge", what: "moved" },
-  ];
-  const states = statesOf({ a: "A", "q/": "" }, steps);
-  expect(states.filter((state) => state.includes("!"))).toEqual(["q/= q/a=A !moved"]);
+test("a move is certain when both folders are synced; a sync of only one that it left may lose the file, of the other keep it twice", () => {
+  const move: readonly Step[] = [{ call: "rename", from: "a", to: "q/a" }];
+  const left: Step = { call: "sync", path: "" };
+  const entered: Step = { call: "sync", path: "q" };
+  const moved: Step = { call: "acknowledge", what: "moved" };
+  const after = (...syncs: readonly Step[]): string[] =>
+    statesOf({ a: "A", "q/": "" }, [...move, ...syncs, moved]).filter((state) => state.includes("!"));
+  expect(after(entered, left)).toEqual(["q/= q/a=A !moved"]);
+  expect(after(left)).toEqual(["q/= !moved", "q/= q/a=A !moved"]);
+  expect(after(entered)).toEqual(["a=A q/= q/a=A !moved", "q/= q/a=A !moved"]);
+  expect(after()).toEqual(["a=A q/= !moved", "a=A q/= q/a=A !moved", "q/= q/a=A !moved"]);
 });
 
 test("appends grow a file that was there; a cut and a removal may be lost; two names of a file share its bytes", () => {

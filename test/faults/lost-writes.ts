@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { bundle } from "./_bundle.ts";
 import { type CrashState, crashStates, type Files, finalState } from "./_crash-states.ts";
 import type { Fault } from "./_fault.ts";
-import { type Operation, operations } from "./_operations.ts";
+import { createOnce, type Operation, operations } from "./_operations.ts";
 import { type Step, traceSteps } from "./_trace.ts";
 
 /** States of an operation that are looked at: evenly chosen where there are more. */
@@ -21,8 +21,8 @@ export const lostWrites: readonly Fault[] = [
     inject: async () => {
       let looked = 0;
       let possible = 0;
-      for (const operation of operations) {
-        const { states, failures } = await lookAtAll(operation, {});
+      for (const operation of [...operations, createOnce]) {
+        const { states, failures } = await lookAtAll(operation, { isThere: operation === createOnce });
         const [failure] = failures;
         if (failure !== undefined) throw new Error(`${operation.name}, ${failure.state.how}: ${failure.error.message}`);
         looked += Math.min(states, MOST_STATES);
@@ -36,16 +36,24 @@ export const lostWrites: readonly Fault[] = [
   },
 ];
 
-/** The same records without their syncs: a model that lets those pass would prove nothing. */
+/** The same without some of their syncs: a model that lets those pass would prove nothing. */
+const CONTROLS = [
+  ["record", "file-syncs"],
+  ["record", "folder-syncs"],
+  ["record", "syncs"],
+  ["discard", "move-syncs"],
+  ["snapshot", "removal-syncs"],
+] as const;
+
 async function control(): Promise<string> {
   const told: string[] = [];
-  for (const without of ["file-syncs", "folder-syncs", "syncs"]) {
-    const { states, failures } = await lookAtAll(operations[0] as Operation, { without });
-    if (failures.length === 0)
-      throw new Error(`control: all ${states} states of records without their ${without} pass`);
-    told.push(`without ${without.replace("-", " ")} ${failures.length} of ${Math.min(states, MOST_STATES)}`);
+  for (const [name, without] of CONTROLS) {
+    const operation = operations.find((one) => one.name === name) as Operation;
+    const { states, failures } = await lookAtAll(operation, { without });
+    if (failures.length === 0) throw new Error(`control: all ${states} states of ${name} without its ${without} pass`);
+    told.push(`${name} without ${without.replace("-", " ")} ${failures.length} of ${Math.min(states, MOST_STATES)}`);
   }
-  return `control: states that lose or break what was acknowledged ${told.join(", ")}`;
+  return `control: states that lose or break what was acknowledged: ${told.join(", ")}`;
 }
 
 interface Failure {
@@ -53,9 +61,10 @@ interface Failure {
   readonly error: Error;
 }
 
+/** @param options `isThere`: it finds what it would write, and nobody has synced that; only what it acknowledges then is looked at. */
 async function lookAtAll(
   operation: Operation,
-  options: { without?: string },
+  options: { without?: string; isThere?: boolean },
 ): Promise<{ states: number; failures: readonly Failure[] }> {
   const home = fs.mkdtempSync(join(fs.existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "carryover-states-"));
   try {
@@ -63,12 +72,18 @@ async function lookAtAll(
     fs.mkdirSync(work);
     await operation.prepare(work);
     const before = readAll(work);
-    const steps = await stepsOf(operation, work, options);
+    const steps: Step[] = [];
+    if (options.isThere === true) {
+      const unsynced = await stepsOf(operation, work, { without: "syncs" });
+      steps.push(...unsynced.filter(({ call }) => call !== "acknowledge"));
+    }
+    steps.push(...(await stepsOf(operation, work, options)));
     // Whatever the trace has missed would be missing here.
     if (!isDeepStrictEqual(plain(finalState(before, steps)), plain(readAll(work)))) {
       throw new Error(`${operation.name}: its trace does not end in what it left`);
     }
-    const states = crashStates(before, steps);
+    const all = crashStates(before, steps);
+    const states = options.isThere === true ? all.filter(({ acknowledged }) => acknowledged.length > 0) : all;
     const failures: Failure[] = [];
     for (const [i, state] of sample(states).entries()) {
       const folder = join(home, String(i));
