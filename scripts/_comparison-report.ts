@@ -96,7 +96,12 @@ function titles(...names: readonly string[]): Column[] {
 function difference(interval: Interval | null, { decimals }: Row): string[] {
   if (interval === null) return ["-", "too few", "-"];
   const { estimate, low, high, p_value: p } = interval;
-  return [signed(estimate, decimals), `${signed(low, decimals)} to ${signed(high, decimals)}`, fixed(p, 3)];
+  return [signed(estimate, decimals), `${signed(low, decimals)} to ${signed(high, decimals)}`, chance(p)];
+}
+
+/** No number of resamples shows that a p-value is 0. */
+function chance(p: number): string {
+  return p < 0.001 ? "<0.001" : fixed(p, 3);
 }
 
 function decisions(ends: NonNullable<ConfigComparison["first_to_last"]>): string {

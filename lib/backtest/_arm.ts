@@ -1,5 +1,5 @@
 /** What a run came to day by day, so that days can be drawn again. */
-import { squaredError } from "../stats/scores.ts";
+import { LEAST_FORECASTS, squaredError } from "../stats/scores.ts";
 import type { Figures } from "./_figures.ts";
 import { forecastOf } from "./confidence.ts";
 import { lastOfDays, sharpeRatio, simpleReturns, type DaysPerYear } from "./metrics.ts";
@@ -69,8 +69,16 @@ function dayOf(dates: readonly string[], date: string): number {
   return Math.max(0, low - 1);
 }
 
+/** Figures of some days of an arm, and of how many trades they are. */
+export type DayFigures = Figures & { readonly trades: number };
+
+/** The figures as they are told: a score of so few trades says nothing. */
+export function toldFigures({ trades, ...figures }: DayFigures): Figures {
+  return { ...figures, brier: trades < LEAST_FORECASTS ? null : figures.brier };
+}
+
 /** A function that makes an arm's figures from any choice of its days. */
-export function figuresOfDays(arm: Arm, daysPerYear: DaysPerYear): (places: Int32Array) => Figures {
+export function figuresOfDays(arm: Arm, daysPerYear: DaysPerYear): (places: Int32Array) => DayFigures {
   const sums = sumsByDay(arm);
   const growth = arm.returns;
   return (places) => {
@@ -97,6 +105,7 @@ export function figuresOfDays(arm: Arm, daysPerYear: DaysPerYear): (places: Int3
       win_rate: trades === 0 ? null : (100 * wins) / trades,
       mean_result_r: countR === 0 ? null : sumR / countR,
       brier: trades === 0 ? null : squaredErrors / trades,
+      trades,
     };
   };
 }

@@ -1,12 +1,13 @@
 /** Whether memory helped (docs/RULES.md, "Does memory help"). */
 import { createRandom } from "../random.ts";
 import { blockLength, bootstrap, type Interval, type ResampledSeries } from "../stats/bootstrap.ts";
-import { armOf, figuresOfDays, type Arm } from "./_arm.ts";
+import { armOf, figuresOfDays, toldFigures, type Arm, type DayFigures } from "./_arm.ts";
 import { FIGURES, fromFigures, meanFigures, minus, type Figure, type Figures } from "./_figures.ts";
 import type { Chunk } from "./chunks.ts";
 import type { DaysPerYear } from "./metrics.ts";
 import type { Rehearsal } from "./rehearsal.ts";
-import { trackRecord, type TrackRecord, type Trials } from "./track-record.ts";
+import { trackRecord, type TrackRecord } from "./track-record.ts";
+import type { Trials } from "./trials.ts";
 
 /** The same period run in every way. */
 export interface WorldRuns {
@@ -22,6 +23,8 @@ export interface WorldRuns {
 /** A world with all that its figures are made of. */
 export interface World {
   readonly name: string;
+  /** SHA-256 by asset, as in a run's key. */
+  readonly bars: Readonly<Record<string, string>>;
   readonly days_per_year: DaysPerYear;
   /** Mean length of the blocks of days that are drawn. */
   readonly mean_block_days: number;
@@ -97,13 +100,21 @@ export function compareRuns(
     shuffled: world.shuffled.map((arm) => figuresOfDays(arm, world.days_per_year)),
   }));
   type ArmName = "on" | "off" | "shuffled";
-  const figuresOf = (arm: ArmName, places: readonly Int32Array[]): Figures =>
-    meanFigures(
-      makers.flatMap((maker, w) => {
-        const own = places[w] as Int32Array;
-        return arm === "shuffled" ? [meanFigures(maker.shuffled.map((make) => make(own)))] : [maker[arm](own)];
-      }),
-    );
+  type FiguresOf = (arm: ArmName, places: readonly Int32Array[]) => Figures;
+  const figuresBy =
+    (read: (figures: DayFigures) => Figures): FiguresOf =>
+    (arm, places) =>
+      meanFigures(
+        makers.map((maker, w) => {
+          const own = places[w] as Int32Array;
+          return arm === "shuffled"
+            ? meanFigures(maker.shuffled.map((make) => read(make(own))))
+            : read(maker[arm](own));
+        }),
+      );
+  const told = figuresBy(toldFigures);
+  // A resample that happens to have few trades is one of the sample's none the less.
+  const figuresOf = figuresBy((figures) => figures);
   /** Days of a world in a span of time. */
   const daysIn = (world: World, chunk: Chunk): Int32Array =>
     Int32Array.from(
@@ -148,6 +159,7 @@ export function compareRuns(
     },
     "whole",
   ) as [Differences, Differences];
+  const [on, off, shuffled] = [told("on", all), told("off", all), told("shuffled", all)];
   const quarters = chunks.map((chunk): ChunkEffect => {
     const days = worlds.map((world) => daysIn(world, chunk));
     const [difference] = intervals(
@@ -155,32 +167,27 @@ export function compareRuns(
       ([own = []]) => [minus(figuresOf("on", own), figuresOf("off", own))],
       chunk.name,
     ) as [Differences];
-    return {
-      quarter: chunk.name,
-      on: figuresOf("on", days),
-      off: figuresOf("off", days),
-      shuffled: figuresOf("shuffled", days),
-      on_minus_off: difference,
-    };
+    const ofChunk = { on: told("on", days), off: told("off", days), shuffled: told("shuffled", days) };
+    return { quarter: chunk.name, ...ofChunk, on_minus_off: asTold(difference, [ofChunk.on, ofChunk.off]) };
   });
   const { p_value: p = 1, estimate = 0 } = onOff.return_pct ?? {};
   const isShown = p <= 0.05 && estimate !== 0;
   return {
     verdict: !isShown ? "no difference that this much data can show" : estimate > 0 ? "helped" : "hurt",
     on: withTrades(
-      figuresOf("on", all),
+      on,
       worlds.map((world) => [world.on]),
     ),
     off: withTrades(
-      figuresOf("off", all),
+      off,
       worlds.map((world) => [world.off]),
     ),
     shuffled: withTrades(
-      figuresOf("shuffled", all),
+      shuffled,
       worlds.map((world) => world.shuffled),
     ),
-    on_minus_off: onOff,
-    on_minus_shuffled: onShuffled,
+    on_minus_off: asTold(onOff, [on, off]),
+    on_minus_shuffled: asTold(onShuffled, [on, shuffled]),
     quarters,
     first_to_last: firstToLast(),
     track_record: trackRecord(worlds[0], options.trials),
@@ -196,7 +203,7 @@ export function compareRuns(
     const [firstDays = [], lastDays = []] = parts;
     const change = (arm: ArmName, places: readonly (readonly Int32Array[])[]): Figures =>
       minus(figuresOf(arm, places[1] ?? []), figuresOf(arm, places[0] ?? []));
-    const [on, off, both] = intervals(
+    const [onChange, offChange, both] = intervals(
       parts,
       (places) => {
         const changes = [change("on", places), change("off", places)] as const;
@@ -205,17 +212,24 @@ export function compareRuns(
       "first to last",
     ) as [Differences, Differences, Differences];
     const ends = (arm: ArmName): { first: Figures; last: Figures } => ({
-      first: figuresOf(arm, firstDays),
-      last: figuresOf(arm, lastDays),
+      first: told(arm, firstDays),
+      last: told(arm, lastDays),
     });
+    const [onEnds, offEnds] = [ends("on"), ends("off")];
+    const four = [onEnds.first, onEnds.last, offEnds.first, offEnds.last];
     return {
       first: first.name,
       last: last.name,
-      on: { ...ends("on"), change: on },
-      off: { ...ends("off"), change: off },
-      on_minus_off: both,
+      on: { ...onEnds, change: asTold(onChange, four.slice(0, 2)) },
+      off: { ...offEnds, change: asTold(offChange, four.slice(2)) },
+      on_minus_off: asTold(both, four),
     };
   }
+}
+
+/** Of a figure that is not told there is no difference either. */
+function asTold(differences: Differences, of: readonly Figures[]): Differences {
+  return fromFigures((figure) => (of.some((figures) => figures[figure] === null) ? null : differences[figure]));
 }
 
 function worldOf(
@@ -228,6 +242,7 @@ function worldOf(
   const differences = first.arm.returns.map((value, i) => value - (second.arm.returns[i] ?? 0));
   return {
     name,
+    bars: on.key.bars,
     days_per_year: daysPerYear,
     mean_block_days: Math.max(Math.ceil(options.longestTradeDays), blockLength(differences)),
     dates: first.dates,

@@ -1,14 +1,8 @@
 import { deflatedSharpe, expectedMaxSharpe, minTrackRecord, momentsOf, probabilisticSharpe } from "../stats/sharpe.ts";
 import type { Arm } from "./_arm.ts";
+import type { Trials } from "./trials.ts";
 
 const CONFIDENCE = 0.95;
-
-/** Runs that were made on the same bars: each was a chance to be lucky. */
-export interface Trials {
-  readonly count: number;
-  /** Annualized Sharpe ratios of those that were finished. */
-  readonly sharpes: readonly number[];
-}
 
 /** How far returns can be trusted. Ratios are of a day; probabilities 0..1. */
 export interface TrackRecordOf {

@@ -4,10 +4,8 @@ import { barsIn, daysPerYearOf } from "../backtest/run-bars.ts";
 import { planChunks } from "../backtest/chunks.ts";
 import { compareRuns, type Comparison, type WorldRuns } from "../backtest/comparison.ts";
 import { rehearse, type RehearsalJob } from "../backtest/rehearsal.ts";
-import type { RunKey } from "../backtest/run-key.ts";
-import { openRunStore, readManifests } from "../backtest/run-store.ts";
 import { shuffledView } from "../backtest/shuffled-view.ts";
-import type { Trials } from "../backtest/track-record.ts";
+import { comparedRuns, countTrials, dailyReturns, triedRuns, type Tried, type Trials } from "../backtest/trials.ts";
 import type { Config } from "../config.ts";
 import { CarryoverError } from "../errors.ts";
 import { encodeJson } from "../files/json-file.ts";
@@ -158,7 +156,7 @@ async function compareIn(
  * @returns The file's path.
  */
 export async function storeComparison(comparison: ConfigComparison, memoryDir: string): Promise<string> {
-  const folder = join(memoryDir, "comparisons");
+  const folder = comparisonsIn(memoryDir);
   const bytes = encodeJson(comparison);
   const name = `comparison_${sha256OfText(new TextDecoder().decode(bytes)).slice(0, 16)}.json`;
   const storage = diskStorage(folder);
@@ -169,6 +167,10 @@ export async function storeComparison(comparison: ConfigComparison, memoryDir: s
     await lock.release();
   }
   return join(folder, name);
+}
+
+function comparisonsIn(memoryDir: string): string {
+  return join(memoryDir, "comparisons");
 }
 
 function withMemory(options: CompareOptions, seed: number): CompareOptions {
@@ -203,21 +205,18 @@ function shuffledJob(job: RehearsalJob, shuffle: number): RehearsalJob {
   };
 }
 
-/** The runs of the memory folder and of `off` on the same bars, with the two that were just made. */
-async function trialsOf(config: Config, { on, off }: WorldRuns): Promise<Trials> {
-  const sharpes = new Map<string, number | null>([
-    [on.runId, on.summary?.annualized_sharpe ?? null],
-    [off.runId, off.summary?.annualized_sharpe ?? null],
-  ]);
-  const sameBars = (key: RunKey): boolean =>
-    JSON.stringify(Object.entries(key.bars).toSorted()) === JSON.stringify(Object.entries(on.key.bars).toSorted());
-  for (const folder of [config.memory.dir, join(config.memory.dir, "off")]) {
-    if (!existsSync(folder)) continue;
-    const storage = diskStorage(folder);
-    for (const [runId, key] of await readManifests(storage)) {
-      if (sharpes.has(runId) || !sameBars(key)) continue;
-      sharpes.set(runId, (await openRunStore(storage, runId).readSummary())?.annualized_sharpe ?? null);
-    }
+/** The runs of the memory folder and of `off` and those of its comparisons on the same bars, with the two that were just made. */
+async function trialsOf(config: Config, { on, off, daysPerYear }: WorldRuns): Promise<Trials> {
+  const { dir } = config.memory;
+  const { bars } = on.key;
+  const tried: Tried[] = [on, off].map((run) => ({
+    returns: dailyReturns(run.records, daysPerYear),
+    isFinished: true,
+  }));
+  for (const folder of [dir, join(dir, "off")]) {
+    if (existsSync(folder)) tried.push(...(await triedRuns(diskStorage(folder), { bars, daysPerYear })));
   }
-  return { count: sharpes.size, sharpes: [...sharpes.values()].filter((sharpe) => sharpe !== null) };
+  const folder = comparisonsIn(dir);
+  if (existsSync(folder)) tried.push(...(await comparedRuns(diskStorage(folder), bars)));
+  return countTrials(tried, daysPerYear);
 }

@@ -2,7 +2,7 @@
 import { rounded } from "./rounded.ts";
 
 /** With fewer forecasts a score says nothing. */
-const LEAST_FORECASTS = 30;
+export const LEAST_FORECASTS = 30;
 
 const BIN_WIDTH = 10;
 

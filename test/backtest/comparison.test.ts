@@ -33,7 +33,8 @@ function runOf(returns: readonly number[], trades: readonly Trade[] = []): Rehea
     });
     return { row: rowOfOutcome(outcome, { bytes: 1, crc32: "00000000" }), vector: new Float32Array(1) };
   });
-  const run: Pick<Rehearsal, "runId" | "rows"> = { runId: "run", rows };
+  const key = { bars: { AAA: "sum" } };
+  const run = { runId: "run", rows, key };
   return { ...run, records: [{ daily }] } as unknown as Rehearsal;
 }
 
@@ -96,8 +97,8 @@ describe("compareRuns()", () => {
     expect(on.return_pct).toBeCloseTo(4.5, 9);
     expect(on.win_rate).toBe(50);
     expect(on.mean_result_r).toBeCloseTo(0.25, 12);
-    // (0.04 + 0.25 + 0.25 + 0.04) / 4
-    expect(on.brier).toBeCloseTo(0.145, 12);
+    // Fewer than 30 trades are too few for a score.
+    expect(on.brier).toBeNull();
     expect(on.trades).toBe(4);
     expect(off).toMatchObject({ return_pct: 0, sharpe: null, win_rate: null, brier: null, trades: 0 });
     expect(quarters.map((quarter) => quarter.on.return_pct)).toEqual([
@@ -106,6 +107,27 @@ describe("compareRuns()", () => {
     ]);
     expect(ends!.on.first.win_rate).toBe(50);
     expect(ends!.on.last.win_rate).toBe(50);
+  });
+
+  test("tells a score of 30 trades and none of 29, nor of a chunk that has fewer", () => {
+    // (20 x 0.16 + 10 x 0.36) / 30 and, the other way, (10 x 0.16 + 20 x 0.36) / 30
+    const trades = (count: number, wins: number): Trade[] =>
+      Array.from({ length: count }, (_, i) => ({ day: 6 * i, won: i % 3 < wins }));
+    const [on, off] = [runOf(noise("p"), trades(30, 2)), runOf(noise("q"), trades(30, 1))];
+    const enough = compare([{ on, off, shuffled: [off] }]);
+    expect(enough.on.brier).toBeCloseTo(6.8 / 30, 12);
+    expect(enough.off.brier).toBeCloseTo(8.8 / 30, 12);
+    expect(enough.on_minus_off.brier!.estimate).toBeCloseTo(-2 / 30, 9);
+    expect(enough.quarters.map((quarter) => [quarter.on.brier, quarter.on_minus_off.brier])).toEqual([
+      [null, null],
+      [null, null],
+    ]);
+    expect(enough.first_to_last!.on.change.brier).toBeNull();
+
+    const few = compare([{ on, off: runOf(noise("q"), trades(29, 1)), shuffled: [off] }]);
+    expect([few.off.brier, few.on_minus_off.brier]).toEqual([null, null]);
+    expect(few.on_minus_shuffled.brier).not.toBeNull();
+    expect(few.on_minus_off.win_rate).not.toBeNull();
   });
 
   test("takes worlds together as their mean, each resampled by itself", () => {

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConfigComparison } from "../../lib/host/compare.ts";
@@ -20,7 +20,8 @@ describe("compare-memory", () => {
     const folder = join(work, "used");
     const where = [...PERIOD, "--memory-dir", folder, "--json"];
     const runs = [];
-    for (const flags of [[], ["--no-memory"], ["--chunks", "10d"]]) {
+    writeFileSync(join(work, "slow.yaml"), "portfolio_memory: { learning_rate: 0.05 }\n");
+    for (const flags of [[], ["--no-memory"], ["--chunks", "10d"], ["--config", join(work, "slow.yaml")]]) {
       const args =
         flags[0] === "--chunks"
           ? [...where.filter((arg) => arg !== "--chunks" && arg !== "month"), ...flags]
@@ -48,8 +49,8 @@ describe("compare-memory", () => {
     expect(comparison.quarters.map(({ on }) => on.return_pct)).toEqual(
       runs[0]!.quarterly_breakdown.map(({ return_pct: value }) => expect.closeTo(value, 9) as unknown as number),
     );
-    // The same with chunks of ten days is a third one.
-    expect(comparison.track_record.trials).toBe(3);
+    // One that learns more slowly is a third one; with chunks of ten days it is the first again.
+    expect(comparison.track_record).toMatchObject({ trials: 3, trials_with_sharpe: 3 });
 
     const stored = readdirSync(join(folder, "comparisons")).find((name) => name.endsWith(".json"));
     expect(stderr).toContain(join("comparisons", stored!));
@@ -67,6 +68,31 @@ describe("compare-memory", () => {
     expect(stdout).toContain("2 synthetic worlds");
     expect(stdout).toMatch(/^Memory (?:helped|hurt|made no difference that this much data can show):$/m);
     expect(existsSync(join(folder, "memory.json"))).toBe(false);
+  });
+
+  test("counts what earlier comparisons tried, and what came to the same once", async () => {
+    const folder = join(work, "tried");
+    const run = [...PERIOD, "--assets", "BTCUSD", "--memory-dir", folder];
+    const counts = [];
+    for (const rate of [0.05, 0.2, 0.2, 0.5]) {
+      const config = join(work, `rate-${rate}.yaml`);
+      writeFileSync(config, `portfolio_memory: { learning_rate: ${rate} }\n`);
+      // Without memory the rate changes nothing but the run's id.
+      const { code } = await runScript("run-chunks.ts", [...run, "--no-memory", "--config", config]);
+      expect(code).toBe(0);
+      const { stdout } = await runScript("compare-memory.ts", [
+        ...run,
+        "--seeds",
+        "1",
+        "--shuffles",
+        "1",
+        "--config",
+        config,
+        "--json",
+      ]);
+      counts.push(comparisonOf(stdout).track_record.trials);
+    }
+    expect(counts).toEqual([2, 3, 3, 4]);
   });
 
   test("refuses a period without bars to make", async () => {
