@@ -4,12 +4,11 @@ import { join } from "node:path";
 import type { Outcome, Situation } from "../lib/domain.ts";
 import type { Embedder } from "../lib/embed/embedder.ts";
 import { diskStorage } from "../lib/host/disk-storage.ts";
+import { DAY_MS } from "../lib/market/timeframe.ts";
 import { describeSituation } from "../lib/memory/description.ts";
 import { openMemory } from "../lib/memory/memory.ts";
 import { encodeOutcome, outcomeFileName } from "../lib/memory/outcome.ts";
 import { makeOutcomes, makeVote } from "../test/memory/_outcomes.ts";
-
-const DAY_MS = 86_400_000;
 
 /** The `i`-th of many situations, each with another sentence. */
 export function situationAt(i: number, timestamp: number): Situation {

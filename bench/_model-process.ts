@@ -7,7 +7,7 @@
  * Writes its base_url to stdout and ends when its stdin does.
  */
 import type { Answer, Situation } from "../lib/domain.ts";
-import { createPace } from "../lib/providers/_pace.ts";
+import { createPace } from "../lib/providers/pace.ts";
 import { breakoutProvider } from "../lib/providers/breakout.ts";
 import type { Provider } from "../lib/providers/provider.ts";
 import { reversionProvider } from "../lib/providers/reversion.ts";

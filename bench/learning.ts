@@ -13,6 +13,7 @@ import { rehearse } from "../lib/backtest/rehearsal.ts";
 import { parseConfig, toSettings } from "../lib/config.ts";
 import type { Outcome } from "../lib/domain.ts";
 import type { Embedder } from "../lib/embed/embedder.ts";
+import { DAY_MS } from "../lib/market/timeframe.ts";
 import { fileProvider } from "../lib/providers/file.ts";
 import { PROJECT_DIR } from "../test/_samples.ts";
 import { at, createRandom, RESAMPLES } from "./_chance.ts";
@@ -28,8 +29,6 @@ import {
   type Climate,
   type World,
 } from "./_learning-worlds.ts";
-
-const DAY_MS = 86_400_000;
 
 /** The share of the oracle's gain that ours should have in the fourth quarter. */
 const AIMS: Readonly<Record<string, number>> = {

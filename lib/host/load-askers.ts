@@ -5,7 +5,7 @@ import type { CommandConfig, LlmConfig } from "../config.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
 import { sha256OfBytes } from "../files/sha256.ts";
 import { parseTimeout } from "../market/timeframe.ts";
-import { createPace } from "../providers/_pace.ts";
+import { createPace } from "../providers/pace.ts";
 import { commandAsker } from "../providers/command.ts";
 import type { Asker } from "../providers/desk.ts";
 import { lineProgram } from "./child-process.ts";

@@ -1,7 +1,7 @@
 import type { Answer } from "../domain.ts";
 import { messageOf } from "../errors.ts";
 import { isRecord, type Json } from "../files/json-file.ts";
-import type { Pace } from "./_pace.ts";
+import type { Pace } from "./pace.ts";
 import type { Asked, Asker } from "./desk.ts";
 import { abstain } from "./provider.ts";
 

@@ -85,6 +85,7 @@ export interface DeskOptions {
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
+/** Where providers get the answers of whom they ask: recorded ones first, then new ones, within the budget. */
 export interface Desk {
   /** Stops the run: the user's signal, or a reason that the desk found. */
   readonly signal: AbortSignal;

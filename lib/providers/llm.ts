@@ -1,6 +1,6 @@
 import type { Answer } from "../domain.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
-import { delay, type Pace } from "./_pace.ts";
+import { delay, type Pace } from "./pace.ts";
 import type { Asked, Asker } from "./desk.ts";
 import { renderPrompt } from "./prompt.ts";
 import { abstain } from "./provider.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { LlmConfig } from "../../lib/config.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { llmClient } from "../../lib/host/llm-client.ts";
-import { createPace } from "../../lib/providers/_pace.ts";
+import { createPace } from "../../lib/providers/pace.ts";
 import type { Asked } from "../../lib/providers/desk.ts";
 import { llmAsker } from "../../lib/providers/llm.ts";
 import { DEFAULT_PROMPT } from "../../lib/providers/prompt.ts";

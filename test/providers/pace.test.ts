@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createPace, delay } from "../../lib/providers/_pace.ts";
+import { createPace, delay } from "../../lib/providers/pace.ts";
 
 const FOREVER = new AbortController().signal;
 const now = (): number => performance.now();
