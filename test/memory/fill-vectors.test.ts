@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Embedder } from "../../lib/embed/embedder.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
@@ -9,6 +9,9 @@ import { readMemory } from "../../lib/memory/read-memory.ts";
 import { VECTORS_FILE } from "../../lib/memory/vector-store.ts";
 import { cachesOf, countingEmbedder } from "./_folders.ts";
 import { makeOutcomes } from "./_outcomes.ts";
+
+// Folders are filled here again and again, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 /** Vectors are written after 256, 512, 768 and 1,152: at least 256 more, and half as many again. */
 const OUTCOMES = makeOutcomes(1400);
