@@ -42,8 +42,10 @@ export async function assertAgainEnds(scene: Scene, hurt: string, { files }: Und
 /** Compares a folder with the files that another way has led to. */
 export function assertSame(work: string, expected: Readonly<Record<string, string>>, what: string): void {
   const found = filesOf(work);
-  // What a killed restore leaves may be that of another at work: it stays for a day.
+  // What a killed restore or recording of answers leaves may be that of another at work: it stays for a day or an hour.
   const names = [...new Set([...Object.keys(found), ...Object.keys(expected)])];
-  const other = names.filter((name) => found[name] !== expected[name] && !name.startsWith(".tmp-restore-"));
+  const other = names.filter(
+    (name) => found[name] !== expected[name] && !/^(\.tmp-restore-|answers\/\.tmp-)/.test(name),
+  );
   if (other.length > 0) throw new Error(`other bytes than ${what}: ${other.join(", ")}`);
 }

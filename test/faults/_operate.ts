@@ -12,6 +12,7 @@ import fs from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { runScript } from "../../scripts/_cli.ts";
+import { syncInThisThread } from "./_answers.ts";
 import { createOnce, operations, recordForLong } from "./_operations.ts";
 import { cutPower } from "./_power.ts";
 
@@ -80,6 +81,7 @@ function leaveHandles(count: number): void {
   }
 }
 
+syncInThisThread();
 await runScript(async () => {
   if (values.handles !== undefined) leaveHandles(Number(values.handles));
   await operation.perform(work, (what) => writeSync(1, `ack ${what}\n`));

@@ -25,6 +25,7 @@ import { at, filesOf as hashesOf, runFresh, runOn } from "../backtest/_world.ts"
 import { CACHES, cachesOf, recount } from "../memory/_folders.ts";
 import { makeOutcomes } from "../memory/_outcomes.ts";
 import { filesOf, writeMemory } from "../scripts/_run.ts";
+import { recordAnswers } from "./_answers.ts";
 
 /** Something that writes, in a folder `work` that holds a memory, backups, or whatever it needs. */
 export interface Operation {
@@ -216,6 +217,7 @@ export const operations: readonly Operation[] = [
       await checkBackups(work, [backupId(3)]);
     },
   },
+  recordAnswers,
   {
     name: "a run of two chunks",
     prepare: async () => {},

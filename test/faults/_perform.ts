@@ -8,6 +8,7 @@
  */
 import { writeSync } from "node:fs";
 import { runScript } from "../../scripts/_cli.ts";
+import { syncInThisThread } from "./_answers.ts";
 import { operations } from "./_operations.ts";
 import { insist, recover } from "./_recovery.ts";
 
@@ -18,6 +19,7 @@ const ofVerb = Buffer.from(process.argv[2] ?? "")
   .slice(0, 8);
 crypto.randomUUID = () => `${ofVerb}-0000-4000-8000-${String((names += 1)).padStart(12, "0")}`;
 
+syncInThisThread();
 await runScript(async ({ argv }) => {
   const [verb, name, work = ""] = argv;
   const say = (text: string): void => void writeSync(1, `${text}\n`);

@@ -22,7 +22,7 @@ import { filesOf } from "../scripts/_run.ts";
 import type { Operation } from "./_operations.ts";
 
 /** Operations that, when they were killed, are healed by being started again; the others by any writer of the memory. */
-const HEALED_BY_THEMSELVES = ["a run of two chunks", "restore", "prune"];
+const HEALED_BY_THEMSELVES = ["a run of two chunks", "restore", "prune", "record of answers"];
 /** Operations that end in other bytes when they are performed twice: a second backup, a target that is not free. */
 const NOT_TWICE = ["backup", "restore"];
 
@@ -68,6 +68,7 @@ export async function insist(work: string, say: (text: string) => void): Promise
   for (const outcome of makeOutcomes(8).slice(5)) {
     await step(outcomeFileName(outcome.decision_id), () => memory.record(outcome));
     await step("flush", () => memory.flush());
+    await step("shared", () => storage.createShared(`shared-${outcome.decision_id}`, new Uint8Array(9)));
   }
   await step("forget", () => memory.forget({ provider: "trend", beforeMs: 0 }));
   await step("snapshot", () => writeSnapshot(storage, { run_id: "d".repeat(64) }, { atMs: 0 }));
@@ -117,13 +118,13 @@ async function assertWhole(path: string, text: string): Promise<void> {
   else if (name.endsWith(".json")) {
     const fields = decodeJsonObject(bytes, path);
     // Those that cannot be made anew without their run.
-    if (isSnapshotFile(name) || path.startsWith("memory/runs/")) checkSeal({ bytes, fields }, path);
+    if (isSnapshotFile(name) || /^(memory\/runs|answers)\//.test(path)) checkSeal({ bytes, fields }, path);
   } else if (name.endsWith(".ndjson")) {
     for (const line of text.trimEnd().split("\n")) decodeJsonObject(Buffer.from(line, "latin1"), path);
   } else if (name.endsWith(".csv") && !text.endsWith("\n")) throw new Error(`${path} is cut`);
 }
 
-/** What is written once and may not be written again: outcomes, marks, and all of a chunk that is committed; by inode. */
+/** What is written once and may not be written again: outcomes, marks, answers, and all of a chunk that is committed; by inode. */
 export function writtenOnce(work: string): Readonly<Record<string, string>> {
   const files = filesOf(work);
   const committed = Object.keys(files).flatMap(
@@ -133,7 +134,8 @@ export function writtenOnce(work: string): Readonly<Record<string, string>> {
   const isSnapshotOfCommitted = (name: string): boolean =>
     isSnapshotFile(name.slice("memory/".length)) && committed.some((chunk) => files[name]?.includes(chunkOf(chunk)));
   const once = Object.keys(files).filter(
-    (name) => /^memory\/(outcome|forget)_/.test(name) || isCommitted(name) || isSnapshotOfCommitted(name),
+    (name) =>
+      /^(memory\/(outcome|forget)_|answers\/[^.])/.test(name) || isCommitted(name) || isSnapshotOfCommitted(name),
   );
   return Object.fromEntries(
     once.map((name) => {

@@ -7,7 +7,11 @@ import { operations, type Operation } from "./_operations.ts";
 import { isRepeatable, look, recover } from "./_recovery.ts";
 import { isChange, missingStrace } from "./_strace.ts";
 
-const ROWS: Readonly<Record<string, readonly number[]>> = { "a run of two chunks": [1, 22], restore: [1, 28] };
+const ROWS: Readonly<Record<string, readonly number[]>> = {
+  "a run of two chunks": [1, 22],
+  restore: [1, 28],
+  "record of answers": [1, 33],
+};
 /** Recoveries are killed at some of their calls, after kills at some of the operation's. */
 const FIRST_KILLS = 9;
 const SECOND_KILLS = 4;

@@ -170,9 +170,9 @@ export const suite: readonly Fault[] = [
   }),
   suiteFault({
     rows: [5],
-    name: "a sync that fails inside the storage",
-    files: ["test/host/disk-storage.test.ts"],
-    pattern: "a failed (fsync|sync of the folder)",
+    name: "a sync that fails inside the storage, and one that several wait for",
+    files: ["test/host/disk-storage.test.ts", "test/host/shared-file.test.ts"],
+    pattern: "a failed (fsync|sync of the folder)|a shared file whose sync fails|a sync of the folder that failed",
   }),
   suiteFault({
     rows: [6],
