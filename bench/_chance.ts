@@ -67,7 +67,7 @@ export function difference(a: readonly number[], b: readonly number[], block: nu
 }
 
 /** The value at a place that is there. */
-export function at<T>(values: readonly T[], place: number): T {
+export function at<T>(values: ArrayLike<T>, place: number): T {
   const value = values[place];
   if (value === undefined) throw new RangeError(`Cannot take value ${place} of ${values.length}`);
   return value;

@@ -10,8 +10,9 @@ import { logOdds, type Market, type World } from "./_learning-worlds.ts";
 /** How a run looks at memory. */
 export type View = typeof openRunMemory;
 
-/** The library's own, without recall: no provider here uses it. */
-export const ours: View = (memory, options) => openRunMemory(memory, { ...options, similar: false });
+/** The library's own; similar trades are recalled only where the provider `memory` wants them. */
+export const ours: View = (memory, options) =>
+  openRunMemory(memory, { ...options, similar: options.providers.includes("memory") });
 
 /** Weighs by the evidence of every provider so far, in the order of exits: `learn` is told of each trade once. */
 function weighingView(

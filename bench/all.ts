@@ -72,7 +72,7 @@ How well recall finds and learning learns is in [RECALL.md](RECALL.md) and [LEAR
 - Machine: ${availableParallelism()} cores, ${cpus()[0]?.model ?? "unknown processor"}, ${systemName()} ${release()}, load ${loadBefore.toFixed(2)} before; files on ${FILE_SYSTEMS[statfsSync(tmpdir()).type] ?? "another file system"}
 - Ours: carryover ${manifest.version}, Bun ${Bun.version}, ${packages.join(", ")}
 - Peers: ${pythonVersions(["numpy", "scikit-learn", "pandas", "backtesting", "onnxruntime", "tokenizers", "faiss-cpu", "usearch", "sqlite-vec"])}
-- ${promised.length} goals: ${promised.length - missed.length - skipped.length} met, ${missed.length} not met, ${skipped.length} skipped
+- ${promised.length} goals: ${promised.length - missed.length - skipped.length} met, ${missed.length} not met, ${skipped.length} skipped; the goals of learning are in LEARNING.md
 `;
 const summary = `${missed.length > 0 ? `\nNot met:\n\n${named(missed)}` : ""}${
   skipped.length > 0 ? `\nSkipped:\n\n${named(skipped)}` : ""

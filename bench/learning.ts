@@ -1,12 +1,12 @@
 /**
  * Does learning learn? Worlds with a known truth: file providers that are right with a planted probability, and known ways of weighing
- * them. Writes bench/LEARNING.md.
+ * them; and the same ways on real bars. Writes bench/LEARNING.md.
  *
- *     bun bench/learning.ts [--seeds 30] [--first 1] [--date YYYY-MM-DD]
+ *     bun bench/learning.ts [--worlds planted|real] [--seeds 30] [--first 1] [--date YYYY-MM-DD]
  *
- * Takes half an hour, and so is not a part of bench/all.ts.
+ * Planted worlds take half an hour, real bars a minute; so this is not a part of bench/all.ts. What is not asked for stays as it was written.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { rehearse } from "../lib/backtest/rehearsal.ts";
@@ -18,6 +18,7 @@ import { fileProvider } from "../lib/providers/file.ts";
 import { PROJECT_DIR } from "../test/_samples.ts";
 import { at, createRandom, RESAMPLES } from "./_chance.ts";
 import { renderReport, type BenchReport, type BenchRow } from "./_measure.ts";
+import { learningOnRealBars, REAL_TITLE } from "./_learning-real.ts";
 import { equalWeights, fixedShare, followTheLeader, hedged, oracle, ours, type View } from "./_learning-contenders.ts";
 import {
   ASSETS,
@@ -40,6 +41,8 @@ const AIMS: Readonly<Record<string, number>> = {
   "overconfident .47, beside .58 and .55": 0.8,
 };
 
+const PLANTED_TITLE = "Learning in worlds with a known truth";
+
 const CLEAR: Climate = { drift: 0.3, pull: 0.15 };
 const FAINT: Climate = { drift: 0.2, pull: 0.1 };
 
@@ -56,16 +59,20 @@ export async function learning(
     first?: number;
     days?: number;
     worlds?: readonly World[];
+    /** Run in fainter trends and ranges. */
+    faintWorlds?: readonly World[];
     onWorld?: (rows: readonly BenchRow[]) => void;
   } = {},
 ): Promise<BenchReport> {
   const { seeds = 30, first = 1, days = 365 } = options;
   const rows: BenchRow[] = [];
+  const {
+    worlds = [...WORLDS, ...OTHER_WORLDS],
+    faintWorlds = WORLDS.filter(({ name }) => name.startsWith("regime")),
+  } = options;
   const runs: [World, Climate, string][] = [
-    ...(options.worlds ?? [...WORLDS, ...OTHER_WORLDS]).map((world): [World, Climate, string] => [world, CLEAR, ""]),
-    ...(options.worlds ?? WORLDS.filter(({ name }) => name.startsWith("regime"))).map(
-      (world): [World, Climate, string] => [world, FAINT, ", in fainter trends and ranges"],
-    ),
+    ...worlds.map((world): [World, Climate, string] => [world, CLEAR, ""]),
+    ...faintWorlds.map((world): [World, Climate, string] => [world, FAINT, ", in fainter trends and ranges"]),
   ];
   for (const [world, climate, where] of runs) {
     const found = new Map<string, Quarters[]>();
@@ -79,7 +86,7 @@ export async function learning(
     options.onWorld?.(done);
   }
   return {
-    title: "Learning in worlds with a known truth",
+    title: PLANTED_TITLE,
     notes: [
       `Seeds ${first} to ${first + seeds - 1}; the constants of learning were chosen on others, from 1001 on. Three assets, hourly for ${days} days, in stretches of 3 to 8 days that trend (a drift of ${CLEAR.drift} deviations an hour) or range (a pull of ${CLEAR.pull} to where the stretch began); fainter: ${FAINT.drift} and ${FAINT.pull}. Portfolio memory and risk as in config.yaml, costs of 1 bp a side.`,
       "Each figure: the share of the oracle's gain over equal weights, in net R a trade, ratio of means over seeds, with its 95 % bootstrap interval over seeds; in the null world and among equals the difference to equal weights in R a trade. ours: the first quarter, then the fourth; peer: the oracle's R a trade and that of equal weights, fourth quarter.",
@@ -188,18 +195,41 @@ function mean(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0) / values.length;
 }
 
+/** The report's sections, each from its heading on, by what they are of. */
+function sectionsOf(markdown: string): { planted: string; real: string } {
+  const parts = markdown.split(/^(?=## )/m).slice(1);
+  const of = (title: string): string => parts.find((part) => part.startsWith(`## ${title}\n`)) ?? "";
+  return { planted: of(PLANTED_TITLE), real: of(REAL_TITLE) };
+}
+
+/** When a section was measured, which need not be when the other one was. */
+function dated(report: BenchReport, { command, date }: { command: string; date: string }): string {
+  return renderReport({ ...report, notes: [`Measured by \`${command}\`, ${date}.`, ...report.notes] });
+}
+
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { seeds: { type: "string" }, first: { type: "string" }, date: { type: "string" } },
+    options: {
+      worlds: { type: "string" },
+      seeds: { type: "string" },
+      first: { type: "string" },
+      date: { type: "string" },
+    },
   });
-  const report = await learning({
-    seeds: Number(values.seeds ?? 30),
-    first: Number(values.first ?? 1),
-    onWorld: (rows) => console.error(rows.map(({ what, ours: found }) => `${what}: ${found}`).join("\n")),
-  });
-  const written = `Written by \`bun bench/learning.ts\`, ${values.date ?? new Date().toISOString().slice(0, 10)}; do not edit.`;
-  writeFileSync(
-    join(PROJECT_DIR, "bench", "LEARNING.md"),
-    `# Does learning learn?\n\n${written}\n\n${renderReport(report)}`,
-  );
+  const { worlds, date = new Date().toISOString().slice(0, 10) } = values;
+  const file = join(PROJECT_DIR, "bench", "LEARNING.md");
+  let { planted, real } = sectionsOf(existsSync(file) ? readFileSync(file, "utf8") : "");
+  if (worlds !== "real") {
+    const report = await learning({
+      seeds: Number(values.seeds ?? 30),
+      first: Number(values.first ?? 1),
+      onWorld: (rows) => console.error(rows.map(({ what, ours: found }) => `${what}: ${found}`).join("\n")),
+    });
+    planted = dated(report, { command: "bun bench/learning.ts --worlds planted", date });
+  }
+  if (worlds !== "planted") {
+    real = dated(await learningOnRealBars(), { command: "bun bench/learning.ts --worlds real", date });
+  }
+  const head = "# Does learning learn?\n\nWritten by `bun bench/learning.ts`; do not edit.\n";
+  writeFileSync(file, [head, planted, real].map((part) => part.trimEnd()).join("\n\n") + "\n");
 }

@@ -5,6 +5,7 @@ import { compare } from "../../bench/compare.ts";
 import { growth } from "../../bench/growth.ts";
 import { llm } from "../../bench/llm.ts";
 import { WORLDS } from "../../bench/_learning-worlds.ts";
+import { learningOnRealBars } from "../../bench/_learning-real.ts";
 import { learning } from "../../bench/learning.ts";
 import { market } from "../../bench/market.ts";
 import { memoryStats } from "../../bench/memory-stats.ts";
@@ -35,7 +36,8 @@ test.each([
   ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],
   ["backup", () => backup({ rounds: 1, outcomes: 10, added: 2 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
-  ["learning", () => learning({ seeds: 1, days: 16, worlds: WORLDS.slice(0, 1) })],
+  ["learning", () => learning({ seeds: 1, days: 16, worlds: WORLDS.slice(0, 1), faintWorlds: [] })],
+  ["_learning-real", () => learningOnRealBars({ years: [2021], end: "2021-02-01" })],
   ["recall-quality", () => recallQuality({ seeds: 1, moreSeeds: 0, memory: 60, queries: 30, model: false })],
   ["llm", () => llm({ rounds: 1, days: 1, cachedDays: 1, delayMs: 1 })],
   ["open-vectors", () => openVectors({ rounds: 1, sizes: [5, 70] })],
