@@ -1,16 +1,14 @@
 /** What memory-stats shows. */
 import type { Breakdown } from "../lib/backtest/breakdown.ts";
 import type { MemoryReport } from "../lib/host/memory-report.ts";
+import { confidenceTables, winRateWithError } from "./_scores-report.ts";
 import { evidenceTable, moveLines, regretLine } from "./_learned-report.ts";
-import type { ForecastScores } from "../lib/stats/scores.ts";
 import {
   bytes,
   fitChunks,
   fixed,
   multiplier,
   paint,
-  pct,
-  scoreLine,
   shownPath,
   signed,
   signedPct,
@@ -33,7 +31,10 @@ export function renderReport(report: MemoryReport): string {
     section("Regimes: win rate ± its error, trades", breakdowns(report.regimes, report.chunks)),
     section("Assets: win rate ± its error, trades", breakdowns(report.assets, report.chunks)),
     section("What was learned: a vote for a trade earns its R, one against it the opposite", learned(report)),
-    section("Confidence: what the ensemble said, and how often its trades gained before costs", confidence(report)),
+    section(
+      "Confidence: what the ensemble said, and how often its trades gained before costs",
+      confidenceTables(report.confidence, { scored: true }),
+    ),
   ].join("\n");
 }
 
@@ -86,19 +87,14 @@ function breakdowns(items: Readonly<Record<string, Breakdown>>, chunks: readonly
     ];
     const rows = Object.entries(items).map(([name, item]) => [
       name,
-      ...item.by_quarter.slice(-shown).map(winRate),
-      `${winRate(item)} ${trendArrow(item.trend?.change_pct ?? null, item.trend?.standard_error_pct ?? null)}`,
+      ...item.by_quarter.slice(-shown).map(winRateWithError),
+      `${winRateWithError(item)} ${trendArrow(item.trend?.change_pct ?? null, item.trend?.standard_error_pct ?? null)}`,
       signed(item.total_pnl),
       signed(item.mean_result_r, 3),
     ]);
     return table(columns, rows);
   };
   return fitChunks(build, { count: chunks.length });
-}
-
-function winRate(of: Pick<Breakdown, "win_rate" | "win_rate_error_pct" | "total_trades">): string {
-  const error = of.win_rate_error_pct === null ? "" : `±${fixed(of.win_rate_error_pct, 0)}`;
-  return `${fixed(of.win_rate, 0)}${error} ${fixed(of.total_trades, 0)}`;
 }
 
 function learned({ evidence, regret, weights }: MemoryReport): string {
@@ -116,24 +112,4 @@ function learned({ evidence, regret, weights }: MemoryReport): string {
   const byChunk = fitChunks(build, { count: chunks.length });
   const moves = moveLines(chunks.flatMap(({ weight_moves: own }) => own));
   return `${head}\nWeights of run ${weights.run_id.slice(0, 12)}, which made the newest trade, and what moved them:\n${byChunk}${moves}`;
-}
-
-function confidence({ confidence: scores }: MemoryReport): string {
-  const { before_calibration: before, after_calibration: after } = scores;
-  if (before === null || after === null) return "  too few trades: fewer than 30 say nothing\n";
-  return `As the votes gave it\n${reliability(before)}As experience supported it\n${reliability(after)}`;
-}
-
-/** What was claimed, and how often it came true. */
-function reliability(scores: ForecastScores): string {
-  const bins = table(
-    ["confidence", "mean", "trades", "gained"].map((title) => ({ title })),
-    scores.bins.map((bin) => [
-      `${bin.from} to ${bin.to}`,
-      fixed(bin.mean_confidence, 1),
-      fixed(bin.trades, 0),
-      pct(bin.win_rate),
-    ]),
-  );
-  return `${bins}${scoreLine(scores)}\n`;
 }

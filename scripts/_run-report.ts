@@ -2,6 +2,7 @@
 import type { Breakdown } from "../lib/backtest/breakdown.ts";
 import type { Summary } from "../lib/backtest/summary.ts";
 import type { RunOutcome } from "../lib/host/run-config.ts";
+import { confidenceTables, rateWithError, winRateWithError } from "./_scores-report.ts";
 import { evidenceTable, moveLines, regretLine } from "./_learned-report.ts";
 import {
   countOf,
@@ -28,11 +29,15 @@ export function renderSummary(outcome: RunOutcome): string {
   const sections = [
     headline(outcome),
     section("Chunks", quarters(summary)),
-    section("Providers by chunk: win rate of the trades they voted for, multiplier at its end", providers(summary)),
-    section("Regimes by chunk: win rate, trades", breakdowns(summary.regimes, summary)),
-    section("Assets by chunk: win rate, trades, Sharpe", assets(summary)),
+    section("Providers by chunk: win rate ± its error where they voted for it, multiplier", providers(summary)),
+    section("Regimes by chunk: win rate ± its error, trades", breakdowns(summary.regimes, summary)),
+    section("Assets by chunk: win rate ± its error, trades, Sharpe", assets(summary)),
     section("Carried over", carriedOver(summary)),
     section("What was learned: a vote for a trade earns its R, one against it the opposite", learned(summary)),
+    section(
+      "Confidence: what the ensemble said, and how often its trades gained before costs",
+      confidenceTables(summary.confidence, { scored: false }),
+    ),
     section("Files", files(outcome)),
   ];
   return sections.join("\n");
@@ -88,26 +93,26 @@ function quarters({ quarterly_breakdown: chunks }: Summary): string {
 function providers(summary: Summary): string {
   const { quarterly_breakdown: chunks, providers: all } = summary;
   const rows = Object.entries(all).map(([name, item]) => {
-    const cells = item.by_quarter.map(({ quarter, win_rate }) => {
-      const chunk = chunks.find((each) => each.quarter === quarter);
-      return `${pct(win_rate, 0)} ${multiplier(chunk?.provider_multipliers[name] ?? null)}`;
+    const cells = item.by_quarter.map((cell) => {
+      const chunk = chunks.find((each) => each.quarter === cell.quarter);
+      return `${rateWithError(cell)} ${multiplier(chunk?.provider_multipliers[name] ?? null)}`;
     });
     return { name, cells, item, last: fixed(item.abstentions, 0) };
   });
-  return byChunk(summary, { rows, last: "abstained" });
+  return byChunk(summary, { rows, last: "silent" });
 }
 
 function breakdowns(items: Readonly<Record<string, Breakdown>>, summary: Summary): string {
   const rows = Object.entries(items).map(([name, item]) => {
-    return { name, cells: item.by_quarter.map(winRate), item, last: signed(item.mean_result_r, 3) };
+    return { name, cells: item.by_quarter.map(winRateWithError), item, last: signed(item.mean_result_r, 3) };
   });
   return byChunk(summary, { rows, last: "mean R" });
 }
 
 function assets(summary: Summary): string {
   const rows = Object.entries(summary.assets_breakdown).map(([name, item]) => {
-    const cells = item.by_quarter.map((cell) => `${winRate(cell)} ${fixed(cell.sharpe_ratio, 1)}`);
-    return { name, cells, item, last: signed(item.total_pnl) };
+    const cells = item.by_quarter.map((cell) => `${winRateWithError(cell)} ${fixed(cell.sharpe_ratio, 1)}`);
+    return { name, cells, item, last: signed(item.total_pnl, 0) };
   });
   return byChunk(summary, { rows, last: "P&L" });
 }
@@ -121,15 +126,15 @@ function byChunk(
     const names = chunks.slice(-shown).map(({ quarter }) => quarter);
     return table(
       [NAME, ...titles(...names, "all, trend", last)],
-      rows.map((row) => [row.name, ...row.cells.slice(-shown), `${winRate(row.item)} ${trend(row.item)}`, row.last]),
+      rows.map((row) => [
+        row.name,
+        ...row.cells.slice(-shown),
+        `${winRateWithError(row.item)} ${trend(row.item)}`,
+        row.last,
+      ]),
     );
   };
   return fitChunks(build, { count: chunks.length });
-}
-
-/** Of so few trades no decimal of the rate means anything. */
-function winRate({ win_rate, total_trades }: Pick<Breakdown, "win_rate" | "total_trades">): string {
-  return `${pct(win_rate, 0)} ${fixed(total_trades, 0)}`;
 }
 
 function carriedOver({ quarterly_breakdown: chunks, memory_enabled: enabled }: Summary): string {

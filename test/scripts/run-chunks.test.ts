@@ -120,6 +120,24 @@ describe("a run of two months", () => {
     expect(stderr).toContain("differs in config.portfolio_memory.learning_rate");
   });
 
+  test("shows standard errors across chunks, and how often confidence came true, before calibration and after", async () => {
+    const { stdout } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory]);
+    const trend = summary.providers["trend"]!;
+    for (const { win_rate: rate, win_rate_error_pct: error } of trend.by_quarter) {
+      expect(stdout).toContain(`${rate!.toFixed(0)}±${error!.toFixed(0)} `);
+    }
+    const [, before = "", after = ""] = stdout.split(/^(?:As the votes gave it|As experience supported it)\n/m);
+    for (const [table, scores] of [
+      [before, summary.confidence.before_calibration!],
+      [after, summary.confidence.after_calibration!],
+    ] as const) {
+      const rows = [...table.matchAll(/^ *(\d+) to \d+ +[\d.]+ +(\d+) +([\d.]+)%$/gm)];
+      expect(rows.map(([, from, trades]) => [Number(from), Number(trades)])).toEqual(
+        scores.bins.map(({ from, trades }) => [from, trades]),
+      );
+    }
+  });
+
   test("shows tables without --json, the same in a pipe as with NO_COLOR", async () => {
     const { stdout } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory], {
       env: { NO_COLOR: "1" },
