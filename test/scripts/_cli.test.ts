@@ -96,13 +96,17 @@ describe("runScript()", () => {
 
   test("is killed at once by a second Ctrl-C", async () => {
     const child = Bun.spawn([process.execPath, SCRIPT, "deaf"], { stderr: "pipe" });
-    const reader = child.stderr.getReader();
-    await reader.read();
-    child.kill("SIGINT");
-    expect(new TextDecoder().decode((await reader.read()).value)).toBe("asked to stop\n");
-    child.kill("SIGINT");
-    await child.exited;
-    expect(child.signalCode).toBe("SIGINT");
+    try {
+      const reader = child.stderr.getReader();
+      await reader.read();
+      child.kill("SIGINT");
+      expect(new TextDecoder().decode((await reader.read()).value)).toBe("asked to stop\n");
+      child.kill("SIGINT");
+      await child.exited;
+      expect(child.signalCode).toBe("SIGINT");
+    } finally {
+      child.kill("SIGKILL");
+    }
   });
 
   test("prints help on stdout", async () => {

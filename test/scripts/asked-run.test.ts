@@ -58,7 +58,7 @@ describe("a run of three assets with three language models", () => {
       return someVote(request);
     };
     const child = world.start(folder);
-    while (world.answersIn(folder).length < AT_KILL) await Bun.sleep(5);
+    while (child.exitCode === null && world.answersIn(folder).length < AT_KILL) await Bun.sleep(5);
     child.kill("SIGKILL");
     await child.exited;
     world.respond = someVote;

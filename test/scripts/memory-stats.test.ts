@@ -178,15 +178,19 @@ describe("memory-stats", () => {
       stdout: "pipe",
       stderr: "pipe",
     });
-    let text = "";
-    for await (const chunk of child.stdout) {
-      text += new TextDecoder().decode(chunk);
-      if (text.split("\n").length > 3) break;
+    try {
+      let text = "";
+      for await (const chunk of child.stdout) {
+        text += new TextDecoder().decode(chunk);
+        if (text.split("\n").length > 3) break;
+      }
+      child.kill("SIGINT");
+      expect(await child.exited).toBe(130);
+      const [first = "", second = ""] = text.split("\n");
+      expect(reportOf(first)).toEqual(reportOf(second));
+    } finally {
+      child.kill("SIGKILL");
     }
-    child.kill("SIGINT");
-    expect(await child.exited).toBe(130);
-    const [first = "", second = ""] = text.split("\n");
-    expect(reportOf(first)).toEqual(reportOf(second));
   });
 
   test("--check finds a flipped digit that no start reads, --repair moves it aside, and both exit with 4 until it is gone", async () => {
