@@ -216,6 +216,9 @@ if (import.meta.main) {
       date: { type: "string" },
     },
   });
+  if (values.worlds !== undefined && !["planted", "real"].includes(values.worlds)) {
+    throw new RangeError(`Cannot use --worlds: found "${values.worlds}", expected planted or real`);
+  }
   const { worlds, date = new Date().toISOString().slice(0, 10) } = values;
   const file = join(PROJECT_DIR, "bench", "LEARNING.md");
   let { planted, real } = sectionsOf(existsSync(file) ? readFileSync(file, "utf8") : "");
