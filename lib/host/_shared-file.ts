@@ -1,7 +1,7 @@
 // The default import, so that tests can make single calls fail.
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { CREATE_ONLY, discard, systemCodeOf, temporaryName, writeAll } from "./_durable.ts";
+import { attempt, CREATE_ONLY, discard, syncFolder, systemCodeOf, temporaryName, writeAll } from "./_durable.ts";
 
 /** What a file system without hard links says to one. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
@@ -60,7 +60,7 @@ export function sharedWriter(onFailedSync: (path: string) => void): SharedWriter
     return entry.running;
   };
 
-  const syncFolder = (folder: string): Promise<void> => {
+  const syncShared = (folder: string): Promise<void> => {
     if (process.platform === "win32") return Promise.resolve();
     const there = syncs.get(folder);
     if (there === undefined) return start(folder);
@@ -86,14 +86,19 @@ export function sharedWriter(onFailedSync: (path: string) => void): SharedWriter
         discard(temp);
       }
       // Also for another's file: it is used from now on, and who made it may die before its own sync.
-      await syncFolder(dirname(path));
+      await syncShared(dirname(path));
       return wasFree;
     },
   };
 }
 
-/** Removes what killed processes left behind in a folder that has no lock. */
-export function sweepLeftovers(folder: string): void {
+/**
+ * Settles what killed processes left behind in a folder that has no lock: their temporary files are removed, and the names of
+ * their files synced, which they may have died before; what is found there is used from now on.
+ *
+ * @throws {CarryoverError} `IO`
+ */
+export function settleLeftovers(folder: string): void {
   let names: readonly string[];
   try {
     names = fs.readdirSync(folder);
@@ -106,6 +111,7 @@ export function sweepLeftovers(folder: string): void {
     const stat = fs.lstatSync(path, { throwIfNoEntry: false });
     if (stat !== undefined && Date.now() - stat.mtimeMs > LEFTOVER_MS) discard(path);
   }
+  attempt("sync", folder, () => syncFolder(folder));
 }
 
 function give(temp: string, path: string): boolean {

@@ -7,7 +7,7 @@ import { knowledgeCutoff } from "../providers/knowledge-cutoffs.ts";
 import { diskStorage } from "./disk-storage.ts";
 import { isAsked, type Asking } from "./load-providers.ts";
 import type { Period } from "./period.ts";
-import { sweepLeftovers } from "./_shared-file.ts";
+import { settleLeftovers } from "./_shared-file.ts";
 
 /** How the providers of a configuration are asked. */
 export interface AskingOptions {
@@ -40,7 +40,7 @@ export function openAsking(options: AskingOptions): Asking | undefined {
   }
   if (asked.length === 0) return undefined;
   const dir = config.memory.answers_dir;
-  if (onQuestion === undefined) sweepLeftovers(dir);
+  if (onQuestion === undefined) settleLeftovers(dir);
   const store = openAnswerStore(diskStorage(dir), { onNote });
   const desk = openDesk({
     store,

@@ -1,8 +1,17 @@
 import { expect, setDefaultTimeout, spyOn, test } from "bun:test";
-import fs, { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import fs, {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sharedWriter, sweepLeftovers } from "../../lib/host/_shared-file.ts";
+import { sharedWriter, settleLeftovers } from "../../lib/host/_shared-file.ts";
 import { PROJECT_DIR } from "../_samples.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -75,11 +84,31 @@ test("what killed processes left is swept after an hour, never what may still be
     for (const name of [".tmp-old", ".tmp-new", "old.json"]) writeFileSync(join(folder, name), "x");
     const twoHoursAgo = Date.now() / 1000 - 7200;
     for (const name of [".tmp-old", "old.json"]) utimesSync(join(folder, name), twoHoursAgo, twoHoursAgo);
-    sweepLeftovers(folder);
+    settleLeftovers(folder);
     expect(readdirSync(folder).toSorted()).toEqual([".tmp-new", "old.json"]);
-    sweepLeftovers(join(folder, "not-there"));
+    settleLeftovers(join(folder, "not-there"));
     expect(existsSync(join(folder, "not-there"))).toBeFalse();
   } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("names that a killed process may not have synced are synced before they are used", () => {
+  const folder = mkdtempSync(join(tmpdir(), "carryover-settle-"));
+  const fsync = spyOn(fs, "fsyncSync");
+  try {
+    let synced = "";
+    fsync.mockImplementationOnce((fd) => void (synced = readlinkSync(`/proc/self/fd/${fd}`)));
+    settleLeftovers(folder);
+    if (process.platform === "linux") expect(synced).toBe(folder);
+    fsync.mockImplementationOnce(() => {
+      throw Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" });
+    });
+    expect(() => settleLeftovers(folder)).toThrow(
+      `Cannot sync "${folder}": found EIO: i/o error, fsync, expected a disk without errors`,
+    );
+  } finally {
+    fsync.mockRestore();
     rmSync(folder, { recursive: true });
   }
 });
