@@ -19,8 +19,7 @@ export interface RunIdentity {
  * @param base The outcomes that the run carries in.
  */
 export async function identifyRun(job: BacktestJob, base: readonly OutcomeRow[]): Promise<RunIdentity> {
-  const bars: Record<string, string> = {};
-  for (const [asset, series] of job.series) bars[asset] = await hashBars(series, job.period.endMs);
+  const bars = await hashBarsByAsset(job);
   const marks = job.memory.marks.map(({ provider, beforeMs }) => ({
     provider,
     before: new Date(beforeMs).toISOString(),
@@ -46,6 +45,16 @@ export async function identifyRun(job: BacktestJob, base: readonly OutcomeRow[])
   const id = runIdOf(key);
   const isNew = !known.has(id);
   return { id, key, notes: isNew ? notesOnOlder({ id, key, known }) : [] };
+}
+
+/** SHA-256 of the bars that a job sees, by asset. */
+export async function hashBarsByAsset({
+  series,
+  period,
+}: Pick<BacktestJob, "series" | "period">): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  for (const [asset, each] of series) hashes[asset] = await hashBars(each, period.endMs);
+  return hashes;
 }
 
 /** What a job's result depends on, for one that no configuration file describes. */

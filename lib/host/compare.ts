@@ -4,8 +4,10 @@ import { barsIn, daysPerYearOf } from "../backtest/run-bars.ts";
 import { planChunks } from "../backtest/chunks.ts";
 import { compareRuns, type Comparison, type WorldRuns } from "../backtest/comparison.ts";
 import { rehearse, type RehearsalJob } from "../backtest/rehearsal.ts";
+import type { DaysPerYear } from "../backtest/metrics.ts";
 import { shuffledView } from "../backtest/shuffled-view.ts";
-import { comparedRuns, countTrials, dailyReturns, triedRuns, type Tried, type Trials } from "../backtest/trials.ts";
+import { hashBarsByAsset } from "../backtest/run-identity.ts";
+import { comparedRuns, countTrials, dailyReturns, triedRuns, type Tried } from "../backtest/trials.ts";
 import type { Config } from "../config.ts";
 import { CarryoverError } from "../errors.ts";
 import { encodeJson } from "../files/json-file.ts";
@@ -107,6 +109,8 @@ async function compareIn(
   }
   const seeds = isSynthetic ? (options.seeds ?? SEEDS) : 1;
   const shuffles = options.shuffles ?? (seeds === 1 ? SHUFFLES : 1);
+  // Before the runs, which may take long: a damaged file is told at once.
+  const tried = await triedBefore(first);
   let done = 0;
   const step = async <T>(work: Promise<T>): Promise<T> => {
     const result = await work;
@@ -125,18 +129,17 @@ async function compareIn(
     const off = await step(rehearse(withoutMemory(experiment)));
     for (let shuffle = 1; shuffle <= shuffles; shuffle++)
       shuffled.push(await step(rehearse(shuffledJob(job, shuffle))));
-    const bars = [...job.series.values()].map((series) => barsIn(series, job.period));
-    worlds.push({ name: isSynthetic ? `seed ${seed}` : "bars", daysPerYear: daysPerYearOf(bars), on, off, shuffled });
+    worlds.push({ name: isSynthetic ? `seed ${seed}` : "bars", daysPerYear: daysPerYearIn(job), on, off, shuffled });
   }
 
-  const { job, config } = first;
+  const { job } = first;
   const [world] = worlds;
   if (world === undefined) throw new RangeError("Cannot compare: found no world");
   const comparison = compareRuns(worlds, {
     chunks: planChunks(job.period, job.chunkKind),
     initialBalance: job.settings.initialBalance,
     longestTradeDays: job.settings.risk.maxHoldingMs / DAY_MS,
-    trials: await trialsOf(config, world),
+    trials: countTrials([...triedNow(world), ...tried], world.daysPerYear),
     draws: DRAWS,
   });
   return {
@@ -205,18 +208,24 @@ function shuffledJob(job: RehearsalJob, shuffle: number): RehearsalJob {
   };
 }
 
-/** The runs of the memory folder and of `off` and those of its comparisons on the same bars, with the two that were just made. */
-async function trialsOf(config: Config, { on, off, daysPerYear }: WorldRuns): Promise<Trials> {
+/** The runs of the memory folder and of `off`, and those of its comparisons, on the same bars. */
+async function triedBefore({ config, job }: Experiment): Promise<readonly Tried[]> {
   const { dir } = config.memory;
-  const { bars } = on.key;
-  const tried: Tried[] = [on, off].map((run) => ({
-    returns: dailyReturns(run.records, daysPerYear),
-    isFinished: true,
-  }));
+  const bars = await hashBarsByAsset(job);
+  const tried: Tried[] = [];
   for (const folder of [dir, join(dir, "off")]) {
-    if (existsSync(folder)) tried.push(...(await triedRuns(diskStorage(folder), { bars, daysPerYear })));
+    if (!existsSync(folder)) continue;
+    tried.push(...(await triedRuns(diskStorage(folder), { bars, daysPerYear: daysPerYearIn(job) })));
   }
   const folder = comparisonsIn(dir);
   if (existsSync(folder)) tried.push(...(await comparedRuns(diskStorage(folder), bars)));
-  return countTrials(tried, daysPerYear);
+  return tried;
+}
+
+function triedNow({ on, off, daysPerYear }: WorldRuns): readonly Tried[] {
+  return [on, off].map(({ records }) => ({ returns: dailyReturns(records, daysPerYear), isFinished: true }));
+}
+
+function daysPerYearIn({ series, period }: RehearsalJob): DaysPerYear {
+  return daysPerYearOf([...series.values()].map((each) => barsIn(each, period)));
 }

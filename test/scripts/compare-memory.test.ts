@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConfigComparison } from "../../lib/host/compare.ts";
@@ -93,6 +93,21 @@ describe("compare-memory", () => {
       counts.push(comparisonOf(stdout).track_record.trials);
     }
     expect(counts).toEqual([2, 3, 3, 4]);
+  });
+
+  test("says that an earlier comparison is damaged before it makes runs that would be for nothing", async () => {
+    const folder = join(work, "damaged");
+    mkdirSync(join(folder, "comparisons"), { recursive: true });
+    writeFileSync(join(folder, "comparisons", "comparison_0a.json"), '{"worlds": [{');
+    // A year of LLMs would take hours; here a program that must not be asked stands for it.
+    const config = join(work, "asks.yaml");
+    const command = ["sh", "-c", `touch ${join(work, "asked")}`];
+    writeFileSync(config, `providers: [{ name: p, type: command, command: ${JSON.stringify(command)} }]\n`);
+    const args = [...PERIOD, "--assets", "BTCUSD", "--memory-dir", folder, "--config", config];
+    const { code, stderr } = await runScript("compare-memory.ts", args);
+    expect(code).toBe(4);
+    expect(stderr).toContain('"comparison_0a.json"');
+    expect(existsSync(join(work, "asked"))).toBe(false);
   });
 
   test("refuses a period without bars to make", async () => {
