@@ -11,8 +11,8 @@ export interface Future {
   readonly halved?: string;
 }
 
-/** At most. */
-export const FUTURES_A_DATE = 8;
+/** So many are looked into for a date at most. */
+export const FUTURES_A_DATE = 9;
 
 /**
  * Futures in which a leak of one bar would show: from a decision on when a trade has just closed, which memory may not know yet; from the
@@ -48,17 +48,18 @@ export function futuresFrom(
   const barEndsMs = new Set(fills.flatMap((fill) => fill?.endMs ?? []));
   barEndsMs.delete(decisionMs);
 
-  const trades = reference.outcomes.map((line) => {
-    const { entry_timestamp: entry, exit_timestamp: exit, exit_reason: reason } = JSON.parse(line) as Outcome;
-    return { entryMs: Date.parse(entry), exitMs: Date.parse(exit), reason };
-  });
+  const trades = reference.outcomes.map((line) => JSON.parse(line) as Outcome);
+  const exits = (isMeant: (trade: Outcome) => boolean): number[] =>
+    trades.filter(isMeant).map((trade) => Date.parse(trade.exit_timestamp));
   const first = (moments: readonly number[]): number =>
     moments.filter(isInside).reduce((a, b) => Math.min(a, b), Infinity);
-  const exits = (wanted: Outcome["exit_reason"]): number[] =>
-    trades.filter(({ reason }) => reason === wanted).map(({ exitMs }) => exitMs);
-  const barStartsMs = new Set(
-    [trades.map(({ entryMs }) => entryMs), exits("reversed"), exits("timeout")].map(first).filter(Number.isFinite),
-  );
+  const filledAtOpen = [
+    trades.map((trade) => Date.parse(trade.entry_timestamp)),
+    exits((trade) => trade.exit_reason === "reversed"),
+    exits((trade) => trade.exit_reason === "timeout"),
+    exits(leftAtGap),
+  ];
+  const barStartsMs = new Set(filledAtOpen.map(first).filter(Number.isFinite));
   const correlated = decisions.find(({ skipped }) => skipped === "correlation");
   return [
     { atMs: decisionMs, changed: "market" },
@@ -69,4 +70,10 @@ export function futuresFrom(
       ? []
       : [{ atMs: correlated.atMs, changed: "market" as const, halved: correlated.asset }]),
   ];
+}
+
+/** Whether a bar opened beyond the level at which the position was to be left. */
+function leftAtGap({ exit_reason, raw_exit_price, stop_price, target_price }: Outcome): boolean {
+  if (exit_reason === "stop") return raw_exit_price !== stop_price;
+  return exit_reason === "target" && raw_exit_price !== target_price;
 }

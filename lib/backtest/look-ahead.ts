@@ -70,7 +70,7 @@ export function isClean({ repeatable, leaks, entered_early: early }: LookaheadRe
 /**
  * Checks a run.
  *
- * @param options `dates`: where to look, epoch ms, inside the run's period. At each, or soon after it, up to eight runs are made
+ * @param options `dates`: where to look, epoch ms, inside the run's period. At each, or soon after it, up to nine runs are made
  * (docs/CLI.md).
  */
 export async function checkLookahead(

@@ -27,17 +27,21 @@ export interface Tried {
 /** SHA-256 by asset, as in a run's key. */
 type Bars = Readonly<Record<string, string>>;
 
-/** Counts runs, those of the same daily returns once: they were no other chance. One without a day has shown nothing. */
+/**
+ * Counts runs, those of the same daily returns once: they were no other chance. Nor was one that was stopped and is there as a whole
+ * as well; and one without a day has shown nothing.
+ */
 export function countTrials(tried: readonly Tried[], daysPerYear: DaysPerYear): Trials {
   const distinct = new Map<string, Tried>();
   for (const run of tried) {
     const key = run.returns.map(rounded).join();
     if (run.returns.length > 0 && distinct.get(key)?.isFinished !== true) distinct.set(key, run);
   }
-  const sharpes = [...distinct.values()].map(({ returns, isFinished }) =>
-    isFinished ? sharpeRatio(returns, daysPerYear) : null,
-  );
-  return { count: distinct.size, sharpes: sharpes.filter((sharpe) => sharpe !== null) };
+  const keys = [...distinct.keys()];
+  const goesOn = (key: string): boolean => keys.some((other) => other.startsWith(`${key},`));
+  const trials = [...distinct].flatMap(([key, run]) => (run.isFinished || !goesOn(key) ? [run] : []));
+  const sharpes = trials.map(({ returns, isFinished }) => (isFinished ? sharpeRatio(returns, daysPerYear) : null));
+  return { count: trials.length, sharpes: sharpes.filter((sharpe) => sharpe !== null) };
 }
 
 /** A run's simple returns, a day each, from its chunks in order of time. */

@@ -19,7 +19,7 @@ describe("trials", () => {
       // The last of 16 digits is not another strategy.
       { returns: [0.010000000000000002, -0.02], isFinished: true },
       { returns: [0.01, -0.01, 0.03], isFinished: true },
-      { returns: [0.01], isFinished: false },
+      { returns: [0.02], isFinished: false },
       { returns: [], isFinished: false },
     ];
     const { count, sharpes } = countTrials(tried, 365);
@@ -39,6 +39,15 @@ describe("trials", () => {
     ];
     expect(countTrials(both, 365).sharpes).toHaveLength(1);
     expect(countTrials(both.toReversed(), 365).sharpes).toHaveLength(1);
+  });
+
+  test("that were stopped are none where another run has their days and goes on", () => {
+    const stopped = { returns: [0.01], isFinished: false };
+    const counted = (...others: readonly number[][]): number =>
+      countTrials([stopped, ...others.map((returns) => ({ returns, isFinished: true }))], 365).count;
+    expect(counted([0.01, 0.03])).toBe(1);
+    // 0.012 begins with the digits of 0.01, and is another day.
+    expect(counted([0.012, 0.03])).toBe(2);
   });
 
   test("of stored comparisons are their runs with memory and without on the same bars", async () => {

@@ -42,6 +42,13 @@ const AT_THE_DECISION =
 /** How the broker begins to open a position. */
 const OPEN = "    const direction = directionOf(opens.action);\n";
 
+/** Synthetic bars open where the one before closed; so some open beyond stops and targets. */
+const GAPS = edit(
+  "lib/market/synthetic.ts",
+  "    const open = close;\n",
+  "    const open = close * [1, 1, 1.03, 1, 1, 1, 0.97][bars.length % 7];\n",
+);
+
 const MUTANTS: Record<string, readonly Edit[]> = {
   "an indicator that takes the next bar for its own": [
     edit(
@@ -124,6 +131,14 @@ const MUTANTS: Record<string, readonly Edit[]> = {
       "lib/backtest/broker.ts",
       "{ reason, bar, raw: bar.open, atMs: bar.timestamp }",
       '{ reason, bar, raw: reason === "timeout" ? bar.close : bar.open, atMs: bar.timestamp }',
+    ),
+  ],
+  "a stop that a bar opens beyond, at the best price of that bar": [
+    GAPS,
+    edit(
+      "lib/backtest/broker.ts",
+      '{ reason: "stop", raw: bar.open, atOpen: true }',
+      '{ reason: "stop", raw: best, atOpen: true }',
     ),
   ],
   "an order that is cancelled where its bar goes against it": [
@@ -214,8 +229,11 @@ describe("a mutant that peeks is caught:", () => {
     expect(code).toBe(4);
   });
 
-  test.concurrent("while the same copy without an edit is not", async () => {
-    const { code, leaks } = await checkMutant("no edit", []);
+  test.concurrent.each([
+    ["without an edit", []],
+    ["with gaps alone", [GAPS]],
+  ] as const)("while the same copy %s is not", async (name, edits) => {
+    const { code, leaks } = await checkMutant(name, edits);
     expect({ code, leaks }).toEqual({ code: 0, leaks: 0 });
   });
 });
