@@ -5,7 +5,7 @@ import type { Storage } from "../files/storage.ts";
 import { rounded } from "../stats/rounded.ts";
 import type { ChunkRecord } from "./chunk-record.ts";
 import { lastOfDays, sharpeRatio, simpleReturns, type DaysPerYear } from "./metrics.ts";
-import { chunkNames, openRunStore, readManifests } from "./run-store.ts";
+import { chunkNames, openRunStore, readChunk, readManifests } from "./run-store.ts";
 
 /** Large ones have many worlds of many years. */
 const MAX_COMPARISON_BYTES = 1 << 28;
@@ -53,7 +53,11 @@ export function dailyReturns(records: readonly ChunkRecord[], daysPerYear: DaysP
   return simpleReturns(days, records[0]?.initial_balance ?? 0);
 }
 
-/** The runs of a memory folder on the same bars. */
+/**
+ * The runs of a memory folder on the same bars.
+ *
+ * @throws {CarryoverError} `CORRUPT` if the record of a chunk is not as it was written: without it a run would pass for a shorter one.
+ */
 export async function triedRuns(
   storage: Storage,
   { bars, daysPerYear }: { bars: Bars; daysPerYear: DaysPerYear },
@@ -61,14 +65,14 @@ export async function triedRuns(
   const tried: Tried[] = [];
   for (const [runId, key] of await readManifests(storage)) {
     if (!areSame(key.bars, bars)) continue;
-    const store = openRunStore(storage, runId);
     const records: ChunkRecord[] = [];
     for (const name of await chunkNames(storage, runId)) {
-      const record = await store.readChunk(name);
+      const record = await readChunk(storage, { runId, chunk: name });
+      // Gone since it was listed: another process makes that run anew.
       if (record !== undefined) records.push(record);
     }
     records.sort((a, b) => (a.start < b.start ? -1 : 1));
-    const isFinished = (await store.readSummary()) !== undefined;
+    const isFinished = (await openRunStore(storage, runId).readSummary()) !== undefined;
     tried.push({ returns: dailyReturns(records, daysPerYear), isFinished });
   }
   return tried;

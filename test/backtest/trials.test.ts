@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { comparedRuns, countTrials, dailyReturns } from "../../lib/backtest/trials.ts";
+import { comparedRuns, countTrials, dailyReturns, triedRuns } from "../../lib/backtest/trials.ts";
 import type { ChunkRecord } from "../../lib/backtest/chunk-record.ts";
+import type { RunKey } from "../../lib/backtest/run-key.ts";
+import { openRunStore } from "../../lib/backtest/run-store.ts";
 import { encodeJson } from "../../lib/files/json-file.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
 import type { Storage } from "../../lib/files/storage.ts";
@@ -68,6 +70,32 @@ describe("trials", () => {
   ])("name a comparison with %s", async (_what, value) => {
     const storage = await storageWith({ [NAME]: value });
     expect(comparedRuns(storage, {})).rejects.toThrow(`Cannot read "${NAME}"`);
+  });
+
+  test("of stored runs name a chunk that is damaged, and pass over one that is gone", async () => {
+    const storage = memoryStorage();
+    const runId = "a".repeat(64);
+    const store = openRunStore(storage, runId);
+    const bars = { A: "1" };
+    await store.writeManifest({ bars, period: "2021", base: [], attempt: 0 } as unknown as RunKey);
+    for (const [i, chunk] of ["2021-Q1", "2021-Q2"].entries()) {
+      const daily = [{ date: `2021-0${1 + 3 * i}-01`, equity: 110 + 11 * i, pnl: {} }];
+      const record = { run_id: runId, chunk, start: `2021-0${1 + 3 * i}`, initial_balance: 100, daily };
+      await store.commitChunk(record as unknown as ChunkRecord, { decisions: [], marks: [] });
+    }
+    const tried = (from: Storage = storage): ReturnType<typeof triedRuns> =>
+      triedRuns(from, { bars, daysPerYear: 365 });
+    const closeTo = (value: number): number => expect.closeTo(value, 12) as unknown as number;
+    expect(await tried()).toEqual([{ returns: [closeTo(0.1), closeTo(0.1)], isFinished: false }]);
+
+    const name = `runs/${runId}/2021-Q2.json`;
+    const read: Storage["read"] = async (file, options) => (file === name ? undefined : storage.read(file, options));
+    expect(await tried({ ...storage, read })).toEqual([{ returns: [closeTo(0.1)], isFinished: false }]);
+
+    const bytes = (await storage.read(name, { maxBytes: 10_000 }))!.slice();
+    bytes[bytes.indexOf(0x31)]! ^= 1;
+    await storage.replace(name, bytes);
+    expect(tried()).rejects.toThrow(`Cannot read "${name}"`);
   });
 
   test("have daily returns over the borders of chunks", () => {
