@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CarryoverError } from "../../lib/errors.ts";
@@ -142,15 +142,44 @@ describe("a program that answers lines", () => {
     await mine.close();
   });
 
+  const canLeave = Bun.which("setsid") !== null;
+  describe.skipIf(!canLeave)(`and leaves a process behind${canLeave ? "" : " (skipped: setsid is missing)"}`, () => {
+    /** A program in sh that does `script` when a process of its own has left its group, and holds stdout open. */
+    async function leaving(script: string, ask: (mine: LineProgram) => Promise<void>): Promise<void> {
+      const left = mkdtempSync(join(work, "left-"));
+      const leave = `setsid sh -c 'echo $$ > "$0"; exec sleep 3600' ${left}/$$ & until [ -s ${left}/$$ ]; do sleep 0.01; done`;
+      const command = ["sh", "-c", `${leave}\nread -r line; ${script}`];
+      const mine = lineProgram({ name: "mine", command, cwd: work, timeoutMs: 30_000, onNote: () => {} });
+      try {
+        await ask(mine);
+      } finally {
+        await mine.close();
+        for (const file of readdirSync(left)) process.kill(Number(readFileSync(join(left, file), "utf8")), "SIGKILL");
+      }
+    }
+
+    test("is told of with its exit code, and not as too late", () =>
+      leaving("exit 3", async (mine) => {
+        const failure = await mine.exchange({}, { giveUp: NEVER }).catch((error: unknown) => error);
+        expect(String(failure)).toContain("the program ended with exit code 3");
+      }));
+
+    test("is heard out", () =>
+      leaving(`printf '{"id":1}\\n{"id":2,"n":'; printf '2}\\n'; exit 3`, async (mine) => {
+        const asked = [1, 2].map(() => mine.exchange({}, { giveUp: NEVER }));
+        expect(await Promise.all(asked)).toEqual(['{"id":1}', '{"id":2,"n":2}']);
+      }));
+  });
+
   test("gets all of its time for a question that waited behind one that was too late", async () => {
     const mine = program(
       `if (q.n === 1) await new Promise(() => setTimeout(() => {}, 1e6));
-       await new Promise((r) => setTimeout(r, 700)); say({ id: q.id });`,
-      { timeoutMs: 1500 },
+       await new Promise((r) => setTimeout(r, 100)); say({ id: q.id });`,
+      { timeoutMs: 3000 },
     );
     const slow = mine.exchange({ n: 1 }, { giveUp: NEVER });
     const other = mine.exchange({ n: 2 }, { giveUp: NEVER });
-    expect(slow).rejects.toThrow("no answer within 1.5 s");
+    expect(slow).rejects.toThrow("no answer within 3 s");
     expect(JSON.parse(await other)).toEqual({ id: 2 });
     await mine.close();
   });
