@@ -16,7 +16,7 @@ import {
   writeJson,
   writeOut,
 } from "./_cli.ts";
-import { bytes, fixed } from "./_render.ts";
+import { bytes, countOf, fixed } from "./_render.ts";
 import { vectorProgress } from "./_vector-progress.ts";
 
 const COMMAND = {
@@ -38,31 +38,25 @@ await runScript(async ({ argv, signal }) => {
   const where = { memoryDirFlag: flags["memory-dir"], configFlag: flags.config };
   const memory = await locateMemory(where);
   const progress = vectorProgress();
-  let already = 0;
   const result = await rebuildVectors({
     memory,
     all: flags.all,
     signal,
-    onNote: note,
-    onEmbedded: (count, wanted) => {
-      already = count;
-      progress.update(count, wanted);
+    // The line of progress is not to be written over.
+    onNote: (text) => {
+      progress.clear();
+      note(text);
     },
-  }).finally(() => {
-    progress.clear();
-    if (signal.aborted && already > 0) {
-      note(
-        `Stopped: the ${fixed(already, 0)} vectors that were made are kept, and this goes on: ${rebuildCommand(where)}`,
-      );
-    }
-  });
+    onEmbedded: progress.update,
+    resume: `this goes on: ${rebuildCommand(where)}`,
+  }).finally(progress.clear);
   const { made, kept, dim, embedder, vectorBytes, sidecarBytes, damaged } = result;
   if (flags.json) {
     await writeJson({ made, kept, dim, embedder, vector_bytes: vectorBytes, sidecar_bytes: sidecarBytes, damaged });
   } else {
     const size = bytes(vectorBytes + sidecarBytes);
     const all = `${fixed(made + kept, 0)} x ${dim} by ${embedder}, ${size}`;
-    await writeOut(`Made ${fixed(made, 0)} vectors and kept ${fixed(kept, 0)}: ${all}\n`);
+    await writeOut(`Made ${countOf(made, "vector")} and kept ${fixed(kept, 0)}: ${all}\n`);
   }
   for (const { name, problem } of damaged) warn(`Moved "${name}" to quarantine: ${problem}`);
   return damaged.length > 0 ? DAMAGED : 0;

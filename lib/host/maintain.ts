@@ -9,6 +9,7 @@ import { providerPerformance, regimePerformance, type PerformanceRecord } from "
 import { SIDECAR_FILE, VECTORS_FILE } from "../memory/vector-store.ts";
 import { healMemory, readOutcomes, withMemoryFolder, type MemoryOptions } from "./_memory-folder.ts";
 import { loadEmbedder } from "./load-embedder.ts";
+import { openNoting } from "./_open-noting.ts";
 
 /** Larger statistics are none of ours. */
 const MAX_STATISTICS_BYTES = 1 << 24;
@@ -164,15 +165,20 @@ export interface RebuiltVectors {
  * Makes the vectors that are missing or damaged from their outcomes, and cuts off what belongs to none. One that is stopped or
  * killed leaves what it made, and the next (without `all`) goes on from there.
  *
- * @param options `all`: make every vector anew.
+ * @param options `all`: make every vector anew; `resume`: says, where this is stopped, what goes on from there, by default
+ * the same command.
  * @throws {CarryoverError} `NOT_FOUND` without a memory or the embedder's model, `LOCKED`, `IO`.
  */
-export async function rebuildVectors(options: MemoryOptions & { all?: boolean }): Promise<RebuiltVectors> {
+export async function rebuildVectors(
+  options: MemoryOptions & { all?: boolean; resume?: string },
+): Promise<RebuiltVectors> {
   return withMemoryFolder(options.memory.dir, { what: "rebuild vectors", readOnly: false }, async (storage) => {
     const embedder = await loadEmbedder(options.memory, options);
-    const { all: rebuildAll = false, onEmbedded, onNote } = options;
-    const { rows, embedded, damaged } = await openMemory(storage, {
+    const { all: rebuildAll = false, signal, resume, onEmbedded, onNote } = options;
+    const { rows, embedded, damaged } = await openNoting(storage, {
       embedder,
+      signal,
+      resume,
       rebuildVectors: rebuildAll,
       checkLengths: true,
       onEmbedded,

@@ -6,12 +6,11 @@ import { runBacktest, type BacktestResult } from "../backtest/run.ts";
 import type { Summary } from "../backtest/summary.ts";
 import { toSettings, type Config, type ProviderConfig } from "../config.ts";
 import type { BarSeries, Market } from "../domain.ts";
-import type { Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Json } from "../files/json-file.ts";
 import type { Storage } from "../files/storage.ts";
 import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
-import { openMemory, type Memory, type OnEmbedded } from "../memory/memory.ts";
+import type { OnEmbedded } from "../memory/memory.ts";
 import { MissingAnswer, type AskedCounts, type DeskOptions } from "../providers/desk.ts";
 import { noteOnCutoffs, openAsking } from "./asking.ts";
 import { loadBars } from "./bar-files.ts";
@@ -21,6 +20,7 @@ import { loadEmbedder } from "./load-embedder.ts";
 import { copyInMemory } from "./_copy-in-memory.ts";
 import { loadProviders } from "./load-providers.ts";
 import { countMissing } from "./_missing-answers.ts";
+import { openNoting } from "./_open-noting.ts";
 import { choosePeriod, type Period } from "./period.ts";
 
 /** Characters of an abstention's error that a note has. */
@@ -111,7 +111,13 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const storage = options.onQuestion === undefined ? disk : await copyInMemory(disk);
   const lock = await storage.lock(lockHolder());
   try {
-    const memory = await openNoting(storage, { ...options, embedder, signal });
+    const memory = await openNoting(storage, {
+      embedder,
+      signal,
+      // What becomes of a copy that nobody keeps is nobody's concern.
+      onNote: options.onQuestion === undefined ? onNote : undefined,
+      onEmbedded: options.onEmbedded,
+    });
     for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
     let last: Progress | undefined;
     let runId: string | undefined;
@@ -172,31 +178,6 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
   } finally {
     await asking?.desk.close();
     await lock.release();
-  }
-}
-
-/** Opens the memory, and says what becomes of its vectors, unless it is a copy that nobody keeps. */
-async function openNoting(
-  storage: Storage,
-  options: Pick<RunOptions, "signal" | "onNote" | "onEmbedded" | "onQuestion"> & { embedder: Embedder },
-): Promise<Memory> {
-  const { embedder, signal, onEmbedded } = options;
-  const onNote = options.onQuestion === undefined ? options.onNote : (): void => {};
-  let made = 0;
-  try {
-    return await openMemory(storage, {
-      embedder,
-      onNote,
-      onEmbedded: (count, wanted) => {
-        made = count;
-        onEmbedded?.(count, wanted);
-      },
-    });
-  } catch (error) {
-    if (signal.aborted && made > 0) {
-      onNote(`Stopped: the ${made} vectors that were made are kept, and the same command goes on`);
-    }
-    throw error;
   }
 }
 

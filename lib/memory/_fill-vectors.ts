@@ -14,6 +14,9 @@ const WRITE_EVERY = 256;
 /** Told after each vector that is made: how many are, and how many will be. */
 export type OnEmbedded = (made: number, wanted: number) => void;
 
+/** Told, where the making of vectors fails or is stopped, how many of those that were made are on disk. */
+export type OnVectorsKept = (kept: number) => void;
+
 /** What `vectors.f32` and its sidecar hold. */
 export type WrittenVectors = Pick<Sidecar, "rows" | "blockCrc32">;
 
@@ -40,6 +43,7 @@ export async function fillVectors(
     embedder: Embedder;
     checkLengths?: boolean | undefined;
     onEmbedded?: OnEmbedded | undefined;
+    onVectorsKept?: OnVectorsKept | undefined;
   },
 ): Promise<FilledVectors> {
   const { sidecar, embedder, onEmbedded } = options;
@@ -76,7 +80,9 @@ export async function fillVectors(
         vector = await embedSentence(embedder, situationSentence(description));
       } catch (error) {
         if (!(error instanceof CarryoverError) || error.code !== "CORRUPT") {
-          if (unwritten > 0) await write();
+          // What stopped the making says more than what then fails as well; vectors that are not kept are made again.
+          if (unwritten > 0) await write().catch(() => {});
+          options.onVectorsKept?.(embedded - unwritten);
           throw error;
         }
         unreadable.push({ name, problem: error.message });

@@ -2,7 +2,7 @@ import type { Outcome } from "../domain.ts";
 import { embedSentence, type Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Storage } from "../files/storage.ts";
-import { fillVectors, keptOf, type OnEmbedded } from "./_fill-vectors.ts";
+import { fillVectors, keptOf, type OnEmbedded, type OnVectorsKept } from "./_fill-vectors.ts";
 import { areCachesCurrent, writeCaches } from "./caches.ts";
 import { situationSentence } from "./description.ts";
 import { digestOf } from "./digest.ts";
@@ -56,6 +56,7 @@ export interface OpenMemoryOptions {
   /** Make those anew that are not of unit length, which nothing of ours has written. It takes time for each number. @default false */
   readonly checkLengths?: boolean;
   readonly onEmbedded?: OnEmbedded | undefined;
+  readonly onVectorsKept?: OnVectorsKept | undefined;
   /** Told, before they are replaced, of vectors that another embedder made. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
@@ -64,7 +65,8 @@ export interface OpenMemoryOptions {
  * Opens a memory folder for writing: loads what is remembered, moves damaged files aside, embeds what has no vector, and
  * brings the caches up to date. The caller holds the storage's lock.
  *
- * @throws Whatever the embedder throws; the vectors that it had made are kept, and the next opening goes on from there.
+ * @throws Whatever the embedder throws; the vectors that it had made are kept, as far as they could be written, and the next opening
+ * goes on from there.
  */
 export async function openMemory(storage: Storage, options: OpenMemoryOptions): Promise<Memory> {
   const { embedder } = options;
@@ -77,12 +79,13 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions): 
     options.onNote?.(`Replacing ${found.rows.length} vectors by ${by} with vectors by ${embedder.id}`);
   }
   const current = sidecar !== undefined && isOf(sidecar, embedder) ? sidecar : undefined;
-  const { checkLengths, onEmbedded } = options;
+  const { checkLengths, onEmbedded, onVectorsKept } = options;
   const { rows, unreadable, embedded, written } = await fillVectors(storage, stored, {
     sidecar: current,
     embedder,
     checkLengths,
     onEmbedded,
+    onVectorsKept,
   });
   const damaged = [...stored.damaged, ...unreadable];
   await quarantine(storage, damaged);

@@ -64,6 +64,32 @@ describe("vectors that are made at an opening", () => {
     }
   });
 
+  test("are told to be kept as far as they could be written, and what stopped them is the error", async () => {
+    for (const [isFull, expected] of [
+      [false, 300],
+      [true, 256],
+    ] as const) {
+      const storage = await outcomesAlone();
+      const { sentences, embedder } = countingEmbedder();
+      const full = <Args extends unknown[]>(write: (...args: Args) => Promise<void>) => {
+        return async (...args: Args): Promise<void> => {
+          if (isFull && sentences.length === 300) throw new Error("no space left on device");
+          await write(...args);
+        };
+      };
+      const disk = { ...storage, replace: full(storage.replace), appendAt: full(storage.appendAt) };
+      const embed: Embedder["embed"] = (sentence) => {
+        if (sentences.length === 300) throw new Error("stopped");
+        return embedder.embed(sentence);
+      };
+      const kept: number[] = [];
+      const onVectorsKept = (count: number): void => void kept.push(count);
+      await expect(openMemory(disk, { embedder: { ...embedder, embed }, onVectorsKept })).rejects.toThrow("stopped");
+      expect(kept).toEqual([expected]);
+      expect(await vectorsIn(storage)).toBe(expected);
+    }
+  });
+
   test("survive a death at any write: at most a third are made again", async () => {
     for (let dies = 0; ; dies++) {
       const storage = await outcomesAlone();
