@@ -6,6 +6,7 @@ import { VOTE_JSON_SCHEMA } from "../providers/vote-text.ts";
 import { guardedFetch } from "./_guarded-fetch.ts";
 import { statusFailure, wayFailure } from "./_request-failures.ts";
 import { hiderOf } from "./_secrets.ts";
+import { withSoundUsage } from "./_usage.ts";
 
 /** Characters of a message about a failure. */
 const MAX_MESSAGE = 400;
@@ -90,7 +91,12 @@ async function loadSdk(config: LlmConfig): Promise<Sdk> {
   const key = keyOf(config);
   // The SDK would log to stdout, which is the result's.
   Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
-  const settings = { fetch: guardedFetch, ...(key === undefined ? {} : { apiKey: key }) };
+  const soundFetch: typeof fetch = Object.assign(
+    async (input: string | URL | Request, init?: RequestInit) =>
+      withSoundUsage(await guardedFetch(input, init), config.api),
+    { preconnect: fetch.preconnect },
+  );
+  const settings = { fetch: soundFetch, ...(key === undefined ? {} : { apiKey: key }) };
   try {
     return { ...(await importModel(config, settings)), hide: hiderOf(key) };
   } catch (cause) {

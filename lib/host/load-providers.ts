@@ -39,7 +39,7 @@ export interface LoadedProviders {
 export interface Asking {
   readonly store: AnswerStore;
   readonly desk: Desk;
-  /** Providers that are asked anew, under the next number; whoever runs them makes it theirs in the store. @default none */
+  /** Providers that are asked anew, under the next number, which is theirs from the first answer on. @default none */
   readonly refresh?: readonly string[] | undefined;
   readonly onNote: (note: string) => void;
 }

@@ -18,7 +18,7 @@ import { diskStorage } from "./disk-storage.ts";
 import { lockHolder, VERSION } from "./environment.ts";
 import { loadEmbedder } from "./load-embedder.ts";
 import { copyInMemory } from "./_copy-in-memory.ts";
-import { loadProviders } from "./load-providers.ts";
+import { loadProviders, type Asking } from "./load-providers.ts";
 import { countMissing } from "./_missing-answers.ts";
 import { openNoting } from "./_open-noting.ts";
 import { choosePeriod, type Period } from "./period.ts";
@@ -121,7 +121,6 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
     for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
     let last: Progress | undefined;
     let runId: string | undefined;
-    let hasRefreshed = false;
     try {
       const result = await runBacktest({
         settings: settings.backtest,
@@ -140,11 +139,6 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
         onStart: async (id) => {
           runId = id;
           await asking?.desk.begin(id);
-          if (options.onQuestion !== undefined) return;
-          for (const name of options.refresh ?? []) {
-            await asking?.store.refresh(name, refreshes[name] ?? 0);
-            hasRefreshed = true;
-          }
         },
         onProgress: (progress) => {
           last = progress;
@@ -166,7 +160,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
         const place = last === undefined ? "" : ` in ${last.chunk} at ${isoDate(last.simulatedMs)}`;
         const again = last === undefined ? "" : ` with ${last.chunk}`;
         const isMissing = signal.reason instanceof MissingAnswer;
-        const but = isMissing ? " without --offline" : hasRefreshed ? " without --refresh-provider" : "";
+        const but = isMissing ? " without --offline" : await withoutBegun(options.refresh ?? [], { asking, refreshes });
         const { length } = memory.rows.filter(({ row }) => row.runId === runId);
         const kept = length === 1 ? "the outcome is kept" : `all ${length} outcomes are kept`;
         onNote(
@@ -179,6 +173,19 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
     await asking?.desk.close();
     await lock.release();
   }
+}
+
+/** What a command has to leave out to go on: refreshes that have begun, and would begin once more. */
+async function withoutBegun(
+  names: readonly string[],
+  { asking, refreshes }: { asking: Asking | undefined; refreshes: Readonly<Record<string, number>> },
+): Promise<string> {
+  const begun: string[] = [];
+  for (const name of names) {
+    if ((await asking?.store.refreshOf(name)) === refreshes[name]) begun.push(JSON.stringify(name));
+  }
+  if (begun.length === 0) return "";
+  return ` without --refresh-provider${begun.length === names.length ? "" : ` ${begun.join(", ")}`}`;
 }
 
 /** Loads the bars of a configuration, or makes synthetic ones, and chooses the period. */

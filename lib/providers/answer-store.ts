@@ -48,17 +48,14 @@ export interface AnswerStore {
   /** The answer under a key (`answerKey`); `undefined` where there is none, or none that can be read. */
   find(key: string): Promise<RecordedAnswer | undefined>;
 
-  /** Records an answer durably. @returns The answer to be used: the one that another run recorded first, if there is one. */
+  /** Records an answer durably, and before the first of a refresh that this has begun. @returns The answer to be used: the one that another run recorded first, if there is one. */
   keep(question: Question, answer: AskedAnswer): Promise<RecordedAnswer>;
 
   /** What the answers that a run asked for cost together. Reads every file. */
   costOfRun(runId: string): Promise<number>;
 
-  /** How often this provider's answers were wanted anew. */
+  /** How often this provider's answers were wanted anew, and came. */
   refreshOf(provider: string): Promise<number>;
-
-  /** Begins a refresh of a provider, durably: from now on this is its number. */
-  refresh(provider: string, number: number): Promise<void>;
 }
 
 /** Larger files are no answers. */
@@ -90,7 +87,7 @@ export function openAnswerStore(storage: Storage, options: { onNote: (note: stri
       const bytes = await storage.read(name, { maxBytes: MAX_ANSWER_BYTES + 1 });
       if (bytes === undefined) return name;
       try {
-        return decodeAnswer(bytes, name);
+        return await decodeAnswer(bytes, name);
       } catch (error) {
         if (!(error instanceof CarryoverError) || error.code !== "CORRUPT") throw error;
         if (!told.has(name)) options.onNote(`A recorded answer is passed over: ${error.message}`);
@@ -105,6 +102,17 @@ export function openAnswerStore(storage: Storage, options: { onNote: (note: stri
     let n = 0;
     while ((await storage.read(refreshName(provider, n + 1), { maxBytes: 1 })) !== undefined) n += 1;
     return n;
+  };
+
+  /** Marks that were made here, by their names. */
+  const begun = new Map<string, Promise<unknown>>();
+  const begin = async ({ provider, refresh }: Question): Promise<void> => {
+    if (refresh === 0) return;
+    const name = refreshName(provider, refresh);
+    const marked =
+      begun.get(name) ?? storage.createShared(name, encoder.encode(`${JSON.stringify({ provider, refresh })}\n`));
+    begun.set(name, marked);
+    await marked;
   };
 
   return {
@@ -132,6 +140,8 @@ export function openAnswerStore(storage: Storage, options: { onNote: (note: stri
       };
       const bytes = encodeAnswer(recorded);
       const key = await answerKey(question);
+      // First: an answer without the mark would be asked for once more, and a mark without an answer only asks for them.
+      await begin(question);
       for (;;) {
         const found = await look(key);
         if (typeof found !== "string") return found;
@@ -146,7 +156,7 @@ export function openAnswerStore(storage: Storage, options: { onNote: (note: stri
         const bytes = await storage.read(name, { maxBytes: MAX_ANSWER_BYTES + 1 });
         if (bytes === undefined || !decoder.decode(bytes).includes(`"run_id": "${runId}"`)) continue;
         try {
-          sum += decodeAnswer(bytes, name).cost_usd ?? 0;
+          sum += (await decodeAnswer(bytes, name)).cost_usd ?? 0;
         } catch {
           // Whoever asks for this answer is told.
         }
@@ -155,11 +165,6 @@ export function openAnswerStore(storage: Storage, options: { onNote: (note: stri
     },
 
     refreshOf,
-
-    async refresh(provider, number) {
-      const bytes = encoder.encode(`${JSON.stringify({ provider, refresh: number })}\n`);
-      await storage.createShared(refreshName(provider, number), bytes);
-    },
   };
 }
 
@@ -183,7 +188,7 @@ function encodeAnswer(answer: RecordedAnswer): Uint8Array {
   throw new RangeError(`Cannot record an answer: found ${bytes.length} bytes, expected at most ${MAX_ANSWER_BYTES}`);
 }
 
-function decodeAnswer(bytes: Uint8Array, name: string): RecordedAnswer {
+async function decodeAnswer(bytes: Uint8Array, name: string): Promise<RecordedAnswer> {
   const damaged = (found: string, expected: string): CarryoverError =>
     new CarryoverError("CORRUPT", `Cannot read "${name}": found ${found}, expected ${expected}`);
   const fields = decodeJsonObject(bytes, name, { maxBytes: MAX_ANSWER_BYTES });
@@ -192,5 +197,9 @@ function decodeAnswer(bytes: Uint8Array, name: string): RecordedAnswer {
     throw damaged("another format", "an answer of version 1");
   }
   // The checksum says that we wrote it, so its fields are what keep() was given.
-  return fields as unknown as RecordedAnswer;
+  const answer = fields as unknown as RecordedAnswer;
+  // Somebody may have copied it over another's.
+  const key = await answerKey(answer);
+  if (!name.startsWith(key)) throw damaged(`the answer to the question ${key}`, "that to the question of its name");
+  return answer;
 }

@@ -25,14 +25,22 @@ export interface Asker {
   /**
    * Asks, with whatever retries are due.
    *
-   * @param signals `stop`: begin nothing new; `giveUp`: drop what is under way as well. Both end in a rejection.
+   * @param signals `stop`: begin nothing new; `giveUp`: drop what is under way as well. Both end in a rejection. `onLost` is told, before
+   * a rejection, what the question has cost by then.
    * @throws {CarryoverError} Where nobody can be asked at all: a wrong key, no such model, no such program. Whatever is thrown
    * stops the run.
    */
-  ask(request: Json, signals: { stop: AbortSignal; giveUp: AbortSignal }): Promise<Asked>;
+  ask(request: Json, signals: AskSignals): Promise<Asked>;
 
   /** Ends what was started for it. */
   close?(): Promise<void>;
+}
+
+/** What goes between a desk and someone who is asked. */
+export interface AskSignals {
+  readonly stop: AbortSignal;
+  readonly giveUp: AbortSignal;
+  readonly onLost?: (usd: number) => void;
 }
 
 /** What came of asking. */
@@ -139,7 +147,7 @@ export function openDesk(options: DeskOptions): Desk {
     const release = await budget.reserve(asker.mostCostUsd(question.request), stop);
     const asked_at = new Date(now()).toISOString();
     try {
-      const asked = await asker.ask(question.request, { stop, giveUp: giveUp.signal });
+      const asked = await asker.ask(question.request, { stop, giveUp: giveUp.signal, onLost: budget.spend });
       const { failed, ...answer } = asked;
       const kept = await store.keep(question, { ...answer, asked_at, run_id: runId });
       counted.asked += 1;

@@ -146,24 +146,25 @@ export function llmAsker(options: LlmOptions): Asker {
           completion = await persistently(messages, {
             ...options,
             signals,
-            onBilled: (usd) => (spent.usd += usd),
+            // It may have been at work for as long as it could.
+            onBilled: () => (spent.usd += costOf(mostTokens(prompt, attempt))),
             onRan: (ms) => (spent.ms += ms),
-            costOf,
           });
         } catch (error) {
           if (error instanceof RequestFailure) return end(abstain(error.message));
-          // A budget counts what is recorded: what has cost something is, if only as an abstention.
-          if (error instanceof CarryoverError && spent.usd > 0 && !signals.stop.aborted)
-            return end(abstain(error.message));
+          signals.onLost?.(spent.usd);
           throw error;
         }
         const { text, tokens, cutOff } = completion;
-        const isCounted = tokens !== undefined && isPlausible(tokens, mostTokens(prompt, attempt));
-        const counted = isCounted ? tokens : estimate(messages, text);
-        spent.isCounted &&= isCounted;
-        spent.input += counted.input;
-        spent.output += counted.output;
-        spent.usd += costOf(counted);
+        const most = mostTokens(prompt, attempt);
+        const charged = {
+          input: chargedTokens(tokens?.input, { most: most.input, shown: messages.map(({ content }) => content) }),
+          output: chargedTokens(tokens?.output, { most: most.output, shown: [text] }),
+        };
+        spent.isCounted &&= tokens?.input === charged.input && tokens.output === charged.output;
+        spent.input += charged.input;
+        spent.output += charged.output;
+        spent.usd += costOf(charged);
         raw.push(text);
         const read = readVote(text, asset);
         if ("vote" in read) return end(read.vote);
@@ -193,12 +194,12 @@ async function persistently(
   messages: readonly Message[],
   options: LlmOptions & {
     signals: { stop: AbortSignal; giveUp: AbortSignal };
-    onBilled: (usd: number) => void;
+    /** Of a failure, that the model may have been at work for it. */
+    onBilled: () => void;
     onRan: (ms: number) => void;
-    costOf: (tokens: { input: number; output: number }) => number;
   },
 ): Promise<Completion> {
-  const { complete, pace, signals, timeoutMs, maxRetries, onBilled, onRan, costOf } = options;
+  const { complete, pace, signals, timeoutMs, maxRetries, onBilled, onRan } = options;
   const once = (): Promise<Completion> => {
     const timeout = AbortSignal.timeout(timeoutMs);
     return complete(messages, { signal: AbortSignal.any([signals.giveUp, timeout]) }).catch((error: unknown) => {
@@ -214,7 +215,7 @@ async function persistently(
       if (signals.stop.aborted && !(error instanceof RequestFailure)) throw error;
       if (error instanceof CarryoverError) throw error;
       const failure = asFailure(error);
-      if (failure.mayBeBilled) onBilled(costOf({ ...estimate(messages, ""), output: options.model.max_output_tokens }));
+      if (failure.mayBeBilled) onBilled();
       const { retryAfterMs, expected } = failure;
       const isPatient = retryAfterMs === undefined || retryAfterMs <= LONGEST_RETRY_AFTER_MS;
       if (!failure.isTransient || !isPatient || attempt >= maxRetries) {
@@ -239,15 +240,14 @@ function asFailure(error: unknown): RequestFailure {
   return new RequestFailure(messageOf(error), { isTransient: true, mayBeBilled: true, cause: error });
 }
 
-/** Whether a server can have counted so. Else a budget would never end, or at once. */
-function isPlausible(tokens: { input: number; output: number }, most: { input: number; output: number }): boolean {
-  const isCount = (count: number, limit: number): boolean => Number.isInteger(count) && count >= 0 && count <= limit;
-  return isCount(tokens.input, most.input) && isCount(tokens.output, most.output);
-}
-
-function estimate(messages: readonly Message[], text: string): { input: number; output: number } {
-  const input = messages.reduce((sum, { content }) => sum + bytesOf(content), 0);
-  return { input: Math.ceil(input / BYTES_PER_TOKEN), output: Math.ceil(bytesOf(text) / BYTES_PER_TOKEN) };
+/**
+ * Tokens that are charged: as many as the server counted, or, where it did not count or counted what cannot be, by the bytes of what is
+ * `shown`; never more than was put aside, with which a budget is kept whatever a server says.
+ */
+function chargedTokens(count: number | undefined, { most, shown }: { most: number; shown: readonly string[] }): number {
+  if (count !== undefined && Number.isInteger(count) && count >= 0) return Math.min(count, most);
+  const bytes = shown.reduce((sum, text) => sum + bytesOf(text), 0);
+  return Math.min(Math.ceil(bytes / BYTES_PER_TOKEN), most);
 }
 
 function bytesOf(text: string): number {

@@ -57,9 +57,13 @@ function configOf(overrides: Partial<LlmConfig> = {}): LlmConfig {
 /** Asks one question of a server that answers so, and gives the requests that it took. */
 async function ask(
   how: Respond,
-  options: Partial<LlmConfig> & { timeoutMs?: number; price?: { input: number; output: number } } = {},
+  options: Partial<LlmConfig> & {
+    timeoutMs?: number;
+    price?: { input: number; output: number };
+    onLost?: (usd: number) => void;
+  } = {},
 ): Promise<{ asked: Asked; requests: readonly ModelRequest[] }> {
-  const { timeoutMs = 5000, price, ...overrides } = options;
+  const { timeoutMs = 5000, price, onLost = (): void => {}, ...overrides } = options;
   const config = configOf(overrides);
   const before = server.requests.length;
   respond = how;
@@ -76,7 +80,7 @@ async function ask(
     pricePerMtok: price,
   });
   const request = asker.request(makeSituation(), makeContext(0));
-  const asked = await asker.ask(request, { stop: NEVER, giveUp: NEVER });
+  const asked = await asker.ask(request, { stop: NEVER, giveUp: NEVER, onLost });
   // Whatever is recorded or said, the key is not in it.
   expect(JSON.stringify(asked)).not.toContain(KEY);
   return { asked, requests: server.requests.slice(before) };
@@ -269,20 +273,70 @@ describe("what a server says that it counted", () => {
   };
   const price = { input: 1_000_000, output: 1_000_000 };
 
+  const thirdOf = (text: string | undefined): number => Math.ceil(new TextEncoder().encode(text).length / 3);
+
+  // A dollar a token makes the cost their number. What is no count is a third of the bytes, as if it had not been counted.
   test.each([
-    [-1_000_000, 40],
-    [700, -1],
-    [1e15, 40],
-    [700, 201],
-    [700.5, 40],
-  ])("is not believed where it cannot be: %d and %d", async (input, output) => {
+    [-1_000_000, 40, (prompt: string) => thirdOf(prompt) + 40],
+    [700, -1, () => 700 + thirdOf(GOOD)],
+    [700.5, 40, (prompt: string) => thirdOf(prompt) + 40],
+    // More than was put aside for the question is as much as that: the bytes and 200 in, max_output_tokens out.
+    [1e15, 40, (prompt: string) => prompt.length + 200 + 40],
+    [700, 201, () => 700 + 200],
+    [1e300, 1e300, (prompt: string) => prompt.length + 200 + 200],
+  ])("is not believed where it cannot be: %d and %d", async (input, output, cost) => {
     const { asked, requests } = await ask(() => counting(input, output), { price, max_retries: 0 });
-    // A dollar a token makes the cost their number: a third of the bytes, as if nothing had been counted.
-    const bytes = [`${requests[0]?.turns[0]}`, GOOD].map((text) =>
-      Math.ceil(new TextEncoder().encode(text).length / 3),
-    );
-    expect(asked.cost_usd).toBe(bytes[0]! + bytes[1]!);
+    expect(asked.cost_usd).toBe(cost(`${requests[0]?.turns[0]}`));
     expect(asked.tokens).toBeNull();
+  });
+
+  test("of Gemini's thoughts beyond max_output_tokens costs all that was put aside for an answer", async () => {
+    const usageMetadata = { promptTokenCount: 700, candidatesTokenCount: 40, thoughtsTokenCount: 9000 };
+    const { asked } = await ask(() => Response.json({ ...googleAnswer(GOOD, "gemini-2.5-flash"), usageMetadata }), {
+      api: "google",
+      price,
+      max_output_tokens: 2048,
+    });
+    expect(asked).toMatchObject({ vote: { action: "BUY" }, tokens: null, cost_usd: 700 + 2048 });
+  });
+
+  test("of thoughts up to max_output_tokens is believed", async () => {
+    const usageMetadata = { promptTokenCount: 700, candidatesTokenCount: 40, thoughtsTokenCount: 160 };
+    const { asked } = await ask(() => Response.json({ ...googleAnswer(GOOD, "gemini-2.5-flash"), usageMetadata }), {
+      api: "google",
+      price,
+    });
+    expect(asked).toMatchObject({ tokens: { input: 700, output: 200 }, cost_usd: 900 });
+  });
+
+  test.each<["openai" | "google", unknown]>([
+    ["openai", { prompt_tokens: "7", completion_tokens: 40 }],
+    ["openai", { prompt_tokens: 700, completion_tokens: { total: 40 } }],
+    ["openai", { prompt_tokens: 700 }],
+    ["openai", "unknown"],
+    ["openai", []],
+    ["google", { promptTokenCount: "700", candidatesTokenCount: 40 }],
+    ["google", { promptTokenCount: 700 }],
+    ["google", 7],
+  ])("by %s in a wrong form (%j) costs no vote, and counts as nothing counted", async (api, usage) => {
+    const answer = api === "openai" ? openaiAnswer(GOOD, "llama3.2") : googleAnswer(GOOD, "gemini-2.5-flash");
+    const field = api === "openai" ? "usage" : "usageMetadata";
+    const { asked, requests } = await ask(() => Response.json({ ...answer, [field]: usage }), { api, price });
+    expect(requests).toHaveLength(1);
+    expect(asked).toMatchObject({ vote: { action: "BUY", confidence: 70 }, tokens: null });
+    expect(asked.cost_usd).toBe(thirdOf(requests[0]?.turns[0]) + thirdOf(GOOD));
+  });
+
+  test("beside the counts, such as details in a wrong form, costs no vote", async () => {
+    const usage = { prompt_tokens: 700, completion_tokens: 40, prompt_tokens_details: { cached_tokens: "none" } };
+    const { asked } = await ask(() => Response.json({ ...openaiAnswer(GOOD, "llama3.2"), usage }), { price });
+    expect(asked).toMatchObject({ vote: { action: "BUY" }, tokens: { input: 700, output: 40 }, cost_usd: 740 });
+  });
+
+  test("not at all, where it sends more than max_output_tokens can be, costs no more than was put aside", async () => {
+    const answer = openaiAnswer(GOOD.replace("it rises", "very ".repeat(1000)), "llama3.2");
+    const { asked, requests } = await ask(() => Response.json({ ...answer, usage: null }), { price });
+    expect(asked.cost_usd).toBe(thirdOf(requests[0]?.turns[0]) + 200);
   });
 
   test("is believed up to what the question was reckoned with: its bytes and a frame, and max_output_tokens", async () => {
@@ -342,13 +396,24 @@ describe("a server that fails", () => {
     expect(server.requests.length).toBe(before + 2);
   });
 
-  test("and goes away after it has cost something is an abstention with that cost, since a budget counts what is recorded", async () => {
-    const answers = inTurn("I would wait.", () => new Response("", { status: 429 }));
-    // 700 tokens in and 40 out, as the server counts them.
-    const { asked } = await ask(answers, { price: { input: 1000, output: 10_000 }, max_retries: 0 });
-    expect(asked).toMatchObject({ failed: true, raw: ["I would wait."], cost_usd: 0.7 + 0.4 });
-    expect(asked.vote.error).toContain("found status 429 from the server");
-  });
+  test.each([
+    ["a price", { input: 1000, output: 10_000 }, 0.7 + 0.4],
+    ["none", undefined, 0],
+  ])(
+    "and goes away after a first answer stops the run as well, with %s alike, and says what is lost",
+    async (_what, price, cost) => {
+      const answers = inTurn("I would wait.", () => new Response("", { status: 429 }));
+      const lost: number[] = [];
+      const rest = {
+        ...(price === undefined ? {} : { price }),
+        max_retries: 0,
+        onLost: (usd: number) => lost.push(usd),
+      };
+      await expect(ask(answers, rest)).rejects.toThrow('Cannot ask "llama": found status 429 from the server');
+      // 700 tokens in and 40 out, as the server counts them.
+      expect(lost).toEqual([cost]);
+    },
+  );
 
   test.each([
     [400, 1],
@@ -426,6 +491,14 @@ describe("a server that fails", () => {
       { timeoutMs: 150, max_retries: 0 },
     );
     expect(stalling.asked.vote.error).toBe("no answer within 0.15 s");
+  });
+
+  test("by not answering in time costs as much as it can have: all that was put aside for the question, each time", async () => {
+    const price = { input: 1_000_000, output: 1_000_000 };
+    const never = (): Promise<string> => new Promise(() => {});
+    const { asked, requests } = await ask(never, { timeoutMs: 100, max_retries: 1, price });
+    // The prompt is ASCII, and a token is at least a byte; a server may add 200 of its own; 200 come out.
+    expect(asked.cost_usd).toBe(2 * (`${requests[0]?.turns[0]}`.length + 200 + 200));
   });
 
   test("by redirecting stops the run, and gets neither the question nor the key to another host", async () => {

@@ -69,7 +69,11 @@ describe("loadProviders()", () => {
   test("counts how often each provider was asked anew, __proto__ like any other", async () => {
     const onNote = (): void => {};
     const store = openAnswerStore(memoryStorage(), { onNote });
-    await store.refresh("__proto__", 1);
+    const vote = { action: "BUY", confidence: 1 } as const;
+    await store.keep(
+      { provider: "__proto__", request: {}, refresh: 1 },
+      { vote, raw: [], tokens: null, cost_usd: null, asked_at: "", took_ms: 0, run_id: null },
+    );
     const desk = openDesk({ store, signal: new AbortController().signal, now: () => 0 });
     const rest = { type: "command", command: ["cat"], timeout: "1s", max_concurrency: 1 } as const;
     const configs = ["__proto__", "mine", "other"].map((name) => ({ name, ...rest }));

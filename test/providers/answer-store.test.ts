@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
+import type { Json } from "../../lib/files/json-file.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
 import type { Storage } from "../../lib/files/storage.ts";
 import { answerKey, openAnswerStore, type AnswerStore, type AskedAnswer } from "../../lib/providers/answer-store.ts";
@@ -130,15 +131,64 @@ test("costOfRun() adds up what one run asked for, without damaged files", async 
   expect(await store.costOfRun("b".repeat(64))).toBe(8);
 });
 
-test("a provider's refresh is the highest that was begun, whatever its name", async () => {
+test("a provider's refresh is the highest that an answer was kept of, whatever its name", async () => {
   const { storage, store } = open();
   for (const provider of ["llama", "../x", "__proto__"]) {
     expect(await store.refreshOf(provider)).toBe(0);
-    await store.refresh(provider, 1);
-    await store.refresh(provider, 2);
-    await store.refresh(provider, 2);
-    expect(await store.refreshOf(provider)).toBe(2);
+    for (const refresh of [0, 1, 2, 2]) {
+      await store.keep({ ...QUESTION, provider, refresh }, ANSWER);
+      expect(await store.refreshOf(provider)).toBe(refresh);
+    }
   }
   expect((await storage.list()).folders).toEqual([]);
-  expect((await storage.list()).files).toHaveLength(6);
+  // Of each three answers and two marks.
+  expect((await storage.list()).files).toHaveLength(15);
+});
+
+test("the mark of a refresh is on disk before any of its answers, of many at once too", async () => {
+  const storage = memoryStorage();
+  const made: string[] = [];
+  const createShared: Storage["createShared"] = async (name, bytes) => {
+    if (name.startsWith("refresh_")) await Bun.sleep(10);
+    made.push(name.slice(0, 8));
+    return storage.createShared(name, bytes);
+  };
+  const { store } = open({ ...storage, createShared });
+  await Promise.all(
+    ["1", "2", "3"].map((prompt) => store.keep({ ...QUESTION, request: { prompt }, refresh: 1 }, ANSWER)),
+  );
+  expect(made[0]).toBe("refresh_");
+  expect(made.filter((name) => name === "refresh_")).toHaveLength(1);
+  expect(made).toHaveLength(4);
+});
+
+test("an answer under the name of another question is damage: it is neither used nor counted, and the question is asked again", async () => {
+  const { storage, store, notes } = open();
+  const other = { ...QUESTION, request: { model: "llama3.2", prompt: "And now?" } };
+  await store.keep(other, ANSWER);
+  const [key, otherKey] = await Promise.all([QUESTION, other].map(answerKey));
+  const copied = (await storage.read(`${otherKey}.json`, { maxBytes: 10_000 }))!;
+  await storage.replace(`${key}.json`, copied);
+  expect(await store.find(key!)).toBeUndefined();
+  expect(notes).toEqual([
+    `A recorded answer is passed over: Cannot read "${key}.json": found the answer to the question ${otherKey}, expected ` +
+      "that to the question of its name",
+  ]);
+  expect(await store.costOfRun("a".repeat(64))).toBe(0.25);
+  await store.keep(QUESTION, { ...ANSWER, vote: { action: "SELL", confidence: 9 } });
+  expect((await store.find(key!))?.vote.action).toBe("SELL");
+  expect((await store.find(otherKey!))?.vote.action).toBe("BUY");
+});
+
+test.each<[string, unknown]>([
+  ["numbers as keys", { prompt: "x", 2: "b", 1: "a" }],
+  ["__proto__ as a key", JSON.parse('{"__proto__": {"a": 1}, "b": 2}')],
+  ["a half of a surrogate pair", { prompt: "\ud800" }],
+  ["what JSON leaves out", { prompt: "x", nothing: undefined, zero: -0, none: NaN }],
+])("an answer is known for its question's whatever the request has: %s", async (_what, request) => {
+  const { store, notes } = open();
+  const question = { ...QUESTION, request: request as Json };
+  await store.keep(question, ANSWER);
+  expect((await store.find(await answerKey(question)))?.vote).toEqual(ANSWER.vote);
+  expect(notes).toEqual([]);
 });

@@ -4,7 +4,14 @@ import { CarryoverError } from "../../lib/errors.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
 import type { Storage } from "../../lib/files/storage.ts";
 import { openAnswerStore } from "../../lib/providers/answer-store.ts";
-import { openDesk, type Asked, type Asker, type Desk, type DeskOptions } from "../../lib/providers/desk.ts";
+import {
+  openDesk,
+  type Asked,
+  type Asker,
+  type AskSignals,
+  type Desk,
+  type DeskOptions,
+} from "../../lib/providers/desk.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
 import { makeContext, makeSituation } from "./_situation.ts";
 
@@ -16,7 +23,7 @@ function answered(vote: Answer, costUsd: number | null = null): Asked {
 
 /** An asker that counts, and answers what it is told. */
 function makeAsker(
-  answer: (n: number, signals: { stop: AbortSignal; giveUp: AbortSignal }) => Asked | Promise<Asked>,
+  answer: (n: number, signals: AskSignals) => Asked | Promise<Asked>,
   options: { name?: string; mostUsd?: number; hasPrice?: boolean } = {},
 ): Asker & { asked: number } {
   const asker = {
@@ -25,8 +32,7 @@ function makeAsker(
     asked: 0,
     request: ({ rsi }: { rsi: number }) => ({ rsi }),
     mostCostUsd: () => options.mostUsd ?? 0,
-    ask: async (_request: unknown, signals: { stop: AbortSignal; giveUp: AbortSignal }) =>
-      answer(++asker.asked, signals),
+    ask: async (_request: unknown, signals: AskSignals) => answer(++asker.asked, signals),
   };
   return asker;
 }
@@ -137,6 +143,46 @@ test.each(["read", "createShared"] as const)(
     expect(desk.signal.reason).toBe(failure);
   },
 );
+
+test("what was paid without an answer counts for the budget, and is recorded nowhere", async () => {
+  const asker = makeAsker((n, { onLost }) => {
+    if (n === 2) {
+      onLost?.(0.25);
+      throw new CarryoverError("UNANSWERED", "Cannot ask: found status 429");
+    }
+    return answered(BUY, 0.5);
+  });
+  const { ask, desk, storage } = open(asker);
+  await ask(1);
+  await expect(ask(2)).rejects.toThrow("status 429");
+  expect(desk.counts()).toMatchObject({ asked: 1, costUsd: 0.75 });
+  expect((await storage.list()).files).toHaveLength(1);
+});
+
+test("a refresh of which nothing came leaves no mark, and the older answers stay in use", async () => {
+  const { storage, ask } = open(makeAsker(() => answered(BUY)));
+  await ask(1);
+  const store = openAnswerStore(storage, { onNote: () => {} });
+  for (const stopped of [
+    open(
+      makeAsker(() => Promise.reject(new CarryoverError("UNANSWERED", "status 401"))),
+      { storage, refresh: 1 },
+    ),
+    open(
+      makeAsker(() => answered(BUY), { mostUsd: 2 }),
+      { storage, refresh: 1, budgetUsd: 1 },
+    ),
+  ]) {
+    await stopped.desk.begin("r".repeat(64));
+    await expect(stopped.ask(1)).rejects.toThrow();
+    expect(await store.refreshOf("llama")).toBe(0);
+  }
+  await open(
+    makeAsker(() => answered(BUY)),
+    { storage, refresh: 1 },
+  ).ask(1);
+  expect(await store.refreshOf("llama")).toBe(1);
+});
 
 test("an asker that throws what nobody foresaw stops the run", async () => {
   const bug = new TypeError("undefined is not a function");

@@ -130,6 +130,31 @@ describe("a run of three assets with three language models", () => {
   });
 });
 
+test("a refresh that got no answer leaves no mark: the finished run is replayed, and nothing is paid again", async () => {
+  world.respond = someVote;
+  const folder = world.newFolder({ days: 1 });
+  const finished = await world.run(folder);
+  expect(finished.code).toBe(0);
+  const before = world.server.requests.length;
+  // Its key is missing.
+  const refresh = await runScript("run-chunks.ts", ["--json", "--refresh-provider", "gemini"], { cwd: folder });
+  expect(refresh.code).toBe(3);
+  expect(refresh.stderr).toContain("and the same command goes on");
+  expect(world.answersIn(folder).filter((name) => name.startsWith("refresh_"))).toEqual([]);
+  const offline = await world.run(folder, "--offline");
+  expect(offline.code).toBe(0);
+  expect(JSON.parse(offline.stdout)).toEqual(JSON.parse(finished.stdout));
+  expect(world.server.requests.length).toBe(before);
+
+  const begun = await world.run(folder, "--refresh-provider", "gemini");
+  expect(begun.code).toBe(0);
+  expect(world.answersIn(folder).filter((name) => name.startsWith("refresh_"))).toHaveLength(1);
+  expect(world.server.requests.length).toBe(before + QUESTIONS_A_DAY / 3);
+  const again = await world.run(folder);
+  expect(JSON.parse(again.stdout)).toEqual(JSON.parse(begun.stdout));
+  expect(world.server.requests.length).toBe(before + QUESTIONS_A_DAY / 3);
+});
+
 test("a key in the configuration is refused, and no message repeats it", async () => {
   const folder = world.newFolder();
   const file = join(folder, "config.yaml");
