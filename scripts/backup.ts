@@ -61,7 +61,7 @@ did not change since the one before takes no room. ID is a name from the list, o
       type: "integer",
       min: 1,
       value: "N",
-      help: "prune: keep the newest of each of the last N days (UTC)",
+      help: "prune: keep the newest of each of the last N days (UTC), and the oldest while there are fewer",
     },
     "keep-weekly": { type: "integer", min: 1, value: "N", help: "prune: the same by week" },
     "keep-monthly": { type: "integer", min: 1, value: "N", help: "prune: the same by month" },

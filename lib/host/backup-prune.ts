@@ -7,7 +7,11 @@ import { attempt, syncFolder, temporaryName } from "./_durable.ts";
 import { type BackupInfo, listBackups } from "./backup-list.ts";
 import { verifyBackup } from "./backup-restore.ts";
 
-/** What to keep; a backup stays if any rule keeps it. Days, ISO weeks, months and years are UTC. */
+/**
+ * What to keep; a backup stays if any rule keeps it. Days, ISO weeks, months and years are UTC. A rule of spans that are not
+ * all there yet keeps the oldest backup as well, so that the record reaches as far back as it was asked to: the rule of
+ * [restic forget](https://restic.readthedocs.io/en/stable/060_forget.html#removing-snapshots-according-to-a-policy).
+ */
 export interface KeepRules {
   /** The newest so many. */
   readonly keepLast?: number;
@@ -28,7 +32,7 @@ export interface PruneOptions extends KeepRules {
 /** A backup that stays, and why. */
 export interface KeptBackup {
   readonly backup: BackupInfo;
-  /** Such as `last`, `daily`; `damaged` for one that was found to be: that is left to a person. */
+  /** Such as `last`, `daily`, `oldest yearly`; `damaged` for one that was found to be: that is left to a person. */
   readonly reasons: readonly string[];
 }
 
@@ -109,11 +113,12 @@ function choose(backups: readonly BackupInfo[], rules: KeepRules): PruneResult {
   for (const { key, reason, spanOf } of RULES) {
     const spans = new Set<string | number>();
     for (const backup of newestFirst) {
-      const span = spanOf(backup);
-      if (spans.has(span)) continue;
       if (spans.size >= (rules[key] ?? 0)) break;
+      const span = spanOf(backup);
+      const isNew = !spans.has(span);
+      if (!isNew && backup !== newestFirst.at(-1)) continue;
       spans.add(span);
-      reasons.set(backup.id, [...(reasons.get(backup.id) ?? []), reason]);
+      reasons.set(backup.id, [...(reasons.get(backup.id) ?? []), isNew ? reason : `oldest ${reason}`]);
     }
   }
   return {

@@ -58,6 +58,54 @@ test("prune keeps the newest of each span that a rule names, and a dry run tells
   }
 });
 
+// Hand-worked after restic's rule: "If there are not enough snapshots to keep one for each duration related --keep-{within-,}
+// option, the oldest snapshot in the group is kept additionally."
+const FEW: readonly (readonly [KeepRules, readonly string[]])[] = [
+  // Two years of five.
+  [{ keepYearly: 5 }, ["20201229T120000Z oldest yearly", "20201231T120000Z yearly", "20210103T120000Z yearly"]],
+  [{ keepYearly: 3 }, ["20201229T120000Z oldest yearly", "20201231T120000Z yearly", "20210103T120000Z yearly"]],
+  // Both years are there, and no more are asked for.
+  [{ keepYearly: 2 }, ["20201231T120000Z yearly", "20210103T120000Z yearly"]],
+  // One ISO week, 2020-W53.
+  [{ keepWeekly: 1 }, ["20210103T120000Z weekly"]],
+  [{ keepWeekly: 2 }, ["20201229T120000Z oldest weekly", "20210103T120000Z weekly"]],
+  // The oldest is the newest of its day.
+  [
+    { keepDaily: 9 },
+    ["20201229T120000Z", "20201230T120000Z", "20201231T120000Z", "20210101T120000Z", "20210102T120000Z"]
+      .concat("20210103T120000Z")
+      .map((id) => `${id} daily`),
+  ],
+  [
+    { keepLast: 1, keepMonthly: 3, keepYearly: 3 },
+    ["20201229T120000Z oldest monthly oldest yearly", "20201231T120000Z monthly yearly"].concat(
+      "20210103T120000Z last monthly yearly",
+    ),
+  ],
+];
+
+test("a rule that has fewer spans than it would keep keeps the oldest backup too", async () => {
+  const days = ["2020-12-29", "2020-12-30", "2020-12-31", "2021-01-01", "2021-01-02", "2021-01-03"];
+  const backupDir = await backupsAt(days.map((day) => `${day}T12:00:00Z`));
+  for (const [rules, expected] of FEW) {
+    const { kept } = await pruneBackups({ backupDir, ...rules, dryRun: true });
+    expect(kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual([...expected]);
+  }
+});
+
+test("the oldest that a rule keeps too is the oldest good one, and goes when all spans are there", async () => {
+  const backupDir = await backupsAt(["2020-12-28T12:00:00Z", "2020-12-29T12:00:00Z", "2020-12-30T12:00:00Z"]);
+  fs.writeFileSync(join(backupDir, "20201228T120000Z/MANIFEST.json"), "");
+  const keptBy = async (rules: KeepRules): Promise<string[]> =>
+    (await pruneBackups({ backupDir, ...rules })).kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "));
+  expect(await keptBy({ keepYearly: 2 })).toEqual([
+    "20201228T120000Z damaged",
+    "20201229T120000Z oldest yearly",
+    "20201230T120000Z yearly",
+  ]);
+  expect(await keptBy({ keepYearly: 1 })).toEqual(["20201228T120000Z damaged", "20201230T120000Z yearly"]);
+});
+
 test("what stays is whole although it was linked to what was removed", async () => {
   const backupDir = await backupsAt(TIMES);
   await pruneBackups({ backupDir, keepLast: 1 });
