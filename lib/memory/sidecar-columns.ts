@@ -31,7 +31,48 @@ interface VoteColumns {
   readonly confidence: (number | null)[];
 }
 
-const COLUMN_NAMES = Object.keys(columnsOfValues([]));
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === "string";
+const isTruth: Check = (value) => typeof value === "boolean";
+/** JSON can say 1e999, which is read as infinite. */
+const isNumber: Check = (value) => Number.isFinite(value);
+/** What `Date` can hold. */
+const isTime: Check = (value) => typeof value === "number" && Math.abs(value) <= 8.64e15;
+const orNull =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value);
+const oneOf =
+  (...values: readonly unknown[]): Check =>
+  (value) =>
+    values.includes(value);
+
+/** What the values of each column are. */
+const COLUMNS: Readonly<Record<keyof Columns, Check>> = {
+  ids: isText,
+  bytes: isNumber,
+  crc32: orNull(isText),
+  run_id: isText,
+  chunk: isText,
+  market: oneOf("bars", "synthetic"),
+  asset: isText,
+  regime: isText,
+  action: oneOf("BUY", "SELL"),
+  entry_ms: isTime,
+  exit_ms: isTime,
+  exit_reason: isText,
+  won: isTruth,
+  pnl: isNumber,
+  pnl_pct: isNumber,
+  result_r: orNull(isNumber),
+  confidence: isNumber,
+  raw_confidence: isNumber,
+  trend_score: orNull(isNumber),
+};
+
+const isDirection = orNull(oneOf(1, -1, 0));
+const isConfidence = orNull(isNumber);
 
 /** The rows as columns, the form that the sidecar has. Providers stand in order of their names. */
 export function columnsOf(rows: readonly OutcomeRow[]): object {
@@ -53,24 +94,31 @@ export function columnsOf(rows: readonly OutcomeRow[]): object {
 }
 
 /**
- * The rows that columns say. The file's checksum says that `columnsOf()` made them, so the values are not looked at one by
- * one.
+ * The rows that columns say. The file's checksum says that no bit was flipped, but not who wrote it: a value of another kind
+ * would fail far from here.
  *
  * @param count How many rows there are.
- * @returns `undefined` if a column is missing or of another length.
+ * @returns `undefined` if a column is missing, of another length, or of other values.
  */
 export function rowsOf(columns: unknown, count: number): OutcomeRow[] | undefined {
   if (!isRecord(columns) || !isRecord(columns["votes"])) return undefined;
-  const isColumn = (value: unknown): boolean => Array.isArray(value) && value.length === count;
-  const byProvider = Object.entries(columns["votes"]) as [string, VoteColumns][];
-  const all = byProvider.flatMap(([, { direction, confidence }]) => [direction, confidence]);
-  if (!COLUMN_NAMES.every((name) => isColumn(columns[name])) || !all.every(isColumn)) return undefined;
+  const isColumn = (value: unknown, check: Check): boolean =>
+    Array.isArray(value) && value.length === count && value.every(check);
+  if (!Object.entries(COLUMNS).every(([name, check]) => isColumn(columns[name], check))) return undefined;
+  const byProvider: [string, VoteColumns][] = [];
+  for (const [provider, votes] of Object.entries(columns["votes"])) {
+    if (!isRecord(votes) || !isColumn(votes["direction"], isDirection)) return undefined;
+    if (!isColumn(votes["confidence"], isConfidence)) return undefined;
+    byProvider.push([provider, votes as unknown as VoteColumns]);
+  }
 
   const votes: RowVote[][] = Array.from({ length: count }, () => []);
   for (const [provider, { direction, confidence }] of byProvider) {
     for (let i = 0; i < count; i++) {
       const way = direction[i] ?? null;
-      if (way !== null) votes[i]?.push({ provider, direction: way, confidence: confidence[i] as number });
+      const sure = confidence[i] ?? null;
+      if ((way === null) !== (sure === null)) return undefined;
+      if (way !== null && sure !== null) votes[i]?.push({ provider, direction: way, confidence: sure });
     }
   }
   const c = columns as unknown as Columns;

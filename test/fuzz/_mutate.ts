@@ -44,6 +44,14 @@ const TOKENS = [
   .flat()
   .map((text) => new TextEncoder().encode(text));
 
+/** What fields of JSON that is whole none the less are read as. */
+const ODD_VALUES: readonly unknown[] = [
+  [null, true, false, "", [], {}, [null], { a: null }, [[]]],
+  [0, -1, 0.5, 1e308, 2 ** 53, -(2 ** 31)],
+  ["x", "7", "NaN", "../../x", "/etc/passwd", "a/../../b", "C:\\x", "a\0b", ".tmp-x", ".lock", "MANIFEST.json"],
+  ["__proto__", "constructor", "\ud800", "\u2028", "x".repeat(300), "2021-02-30T25:61:00Z", "+275760-09-14"],
+].flat();
+
 const BYTES = [0, 1, 0x7f, 0x80, 0xff, 0x22, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d, 0x0a];
 
 /**
@@ -100,6 +108,45 @@ export function damagedInput(
       splice(at, 4, value);
     },
   ];
+  const odd = random() < 0.5 ? withOddFields(bytes, { below, pick }) : undefined;
+  if (odd !== undefined) return odd;
   for (let left = 1 + below(4); left > 0; left--) pick(kinds)();
   return bytes;
+}
+
+interface Dice {
+  below(limit: number): number;
+  pick<T>(from: readonly T[]): T;
+}
+
+/** JSON with one to three of its fields given other values, left out or added; `undefined` for what is no object. */
+function withOddFields(bytes: Uint8Array<ArrayBuffer>, { below, pick }: Dice): Uint8Array<ArrayBuffer> | undefined {
+  let root: unknown;
+  try {
+    root = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+  if (typeof root !== "object" || root === null) return undefined;
+  for (let left = 1 + below(3); left > 0; left--) {
+    // Down to a leaf, or not so far.
+    let at = root as Record<string, unknown>;
+    let keys = Object.keys(at);
+    for (;;) {
+      const next = keys.length === 0 ? undefined : at[pick(keys)];
+      if (typeof next !== "object" || next === null || below(4) === 0) break;
+      at = next as Record<string, unknown>;
+      keys = Object.keys(at);
+    }
+    const key = keys.length === 0 || below(16) === 0 ? "added" : pick(keys);
+    const change = below(8);
+    if (change === 0) delete at[key];
+    else if (change === 1 && keys.length > 0) at[key] = at[pick(keys)];
+    else at[key] = pick(ODD_VALUES);
+    // Anew, so that no odd value is changed itself.
+    root = JSON.parse(JSON.stringify(root));
+  }
+  const text = JSON.stringify(root);
+  // JSON can say numbers that its writer cannot.
+  return new TextEncoder().encode(below(2) === 0 ? text.replace("1e+308", "1e999") : text);
 }

@@ -2,12 +2,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { runIdOf, type RunKey } from "../../lib/backtest/run-key.ts";
+import { outcomesDigest } from "../../lib/backtest/run-store.ts";
 import { memoryOf, parseConfig } from "../../lib/config.ts";
 import { CarryoverError } from "../../lib/errors.ts";
-import { encodeJson } from "../../lib/files/json-file.ts";
+import { encodeJson, isRecord } from "../../lib/files/json-file.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
 import { encodeSealedJson } from "../../lib/files/sealed-json.ts";
-import { encodeSidecar } from "../../lib/files/sidecar-file.ts";
+import { decodeSidecar, encodeSidecar } from "../../lib/files/sidecar-file.ts";
 import type { Storage } from "../../lib/files/storage.ts";
 import { formatManifest, parseManifest } from "../../lib/host/backup-manifest.ts";
 import { checkOnce } from "../../lib/host/check-memory.ts";
@@ -19,6 +21,7 @@ import { decodeForgetMark, encodeForgetMark } from "../../lib/memory/forget.ts";
 import { openMemory } from "../../lib/memory/memory.ts";
 import { decodeOutcome, encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { readMemory } from "../../lib/memory/read-memory.ts";
+import { readSidecar, SIDECAR_FILE } from "../../lib/memory/vector-store.ts";
 import { answerKey, openAnswerStore } from "../../lib/providers/answer-store.ts";
 import { parseVotesCsv } from "../../lib/providers/file.ts";
 import { readVote } from "../../lib/providers/vote-text.ts";
@@ -29,7 +32,11 @@ import { makeOutcome, makeOutcomes } from "../memory/_outcomes.ts";
 export interface Target {
   readonly name: string;
   readonly seeds: readonly Uint8Array[];
-  /** Decodes: a value, or a `CarryoverError`. Anything else that it throws is a bug. */
+  /** Some of the seeds were damaged on purpose and are refused. @default false */
+  readonly someAreBad?: boolean;
+  /**
+   * Decodes: a value, `undefined` where it was passed over, or a `CarryoverError`. Anything else that it throws is a bug.
+   */
   decode(bytes: Uint8Array<ArrayBuffer>): Promise<unknown>;
 }
 
@@ -69,13 +76,14 @@ const IMPORTED = {
   ai_provider: "local",
   votes: [{ provider: "a", action: "BUY", confidence: 50 }],
 };
-const RUN_ID = "ab".repeat(32);
+const RUN_KEY = { period: "2021", bars: {}, base: [], attempt: 0 } as unknown as RunKey;
+const RUN_ID = runIdOf(RUN_KEY);
 const CHUNK = {
   run_id: RUN_ID,
   chunk: "2021Q1",
   start: "2021-01-01T00:00:00.000Z",
-  outcomes_digest: "cd",
-  outcomes_so_far: 1,
+  outcomes_digest: outcomesDigest([]),
+  outcomes_so_far: 0,
   files_crc32: { "decisions.ndjson": "00000000", "equity.csv": "00000000" },
   state: { broker: { balance: 1 } },
 };
@@ -110,6 +118,26 @@ async function smallMemory(): Promise<Storage> {
   return storage;
 }
 
+/** How many of six outcomes a writer goes on with, at least five; `undefined` where the check has something to say of the file. */
+async function rowsLeft(storage: Storage, name: string): Promise<number | undefined> {
+  await readMemory(storage);
+  const { findings } = await checkOnce(storage);
+  await openMemory(storage, { embedder: hashingEmbedder() });
+  const rows = (await readMemory(storage)).rows.length;
+  if (rows < 5) throw new Error(`only ${rows} of 6 outcomes are left, with ${JSON.stringify(findings)}`);
+  return findings.some((finding) => finding.name === name) ? undefined : rows;
+}
+
+/** JSON that a checksum would hide from random damage; `undefined` where it is none any more. */
+function objectOf(bytes: Uint8Array): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text(bytes));
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A file of a memory folder, damaged: readers and the check must tell, and a writer must go on with the rest. */
 async function fileTarget(name: string, seeds?: readonly Uint8Array[]): Promise<Target> {
   const files = new Map<string, Uint8Array>();
@@ -125,11 +153,27 @@ async function fileTarget(name: string, seeds?: readonly Uint8Array[]): Promise<
       const storage = memoryStorage();
       for (const [each, content] of files) await storage.replace(each, content);
       await storage.replace(name, bytes);
-      await readMemory(storage);
-      const { findings } = await checkOnce(storage);
-      await openMemory(storage, { embedder: hashingEmbedder() });
-      const rows = (await readMemory(storage)).rows.length;
-      if (rows < 5) throw new Error(`only ${rows} of 6 outcomes are left, with ${JSON.stringify(findings)}`);
+      return rowsLeft(storage, name);
+    },
+  };
+}
+
+/** The sidecar with a right checksum, whatever it says. */
+async function sidecarTarget(): Promise<Target> {
+  const name = SIDECAR_FILE;
+  const sound = await smallMemory();
+  const seed = await decodeSidecar((await sound.read(name, { maxBytes: 1 << 20 }))!, name);
+  return {
+    name: "sidecar's JSON",
+    seeds: [utf8(JSON.stringify(seed))],
+    decode: async (bytes) => {
+      const value = objectOf(bytes);
+      if (value === undefined) return undefined;
+      const storage = await smallMemory();
+      await storage.replace(name, await encodeSidecar(value));
+      const rows = await rowsLeft(storage, name);
+      await readSidecar(storage);
+      return rows;
     },
   };
 }
@@ -142,11 +186,13 @@ export async function targets(): Promise<readonly Target[]> {
   return [
     {
       name: "config",
+      someAreBad: true,
       seeds: [...fixtures("config", ".yaml"), new Uint8Array(readFileSync(join(PROJECT_DIR, "config.yaml")))],
       decode: (bytes) => parseConfig(text(bytes), { file: "config.yaml" }),
     },
     {
       name: "config at a glance",
+      someAreBad: true,
       seeds: [...fixtures("config", ".yaml"), new Uint8Array(readFileSync(join(PROJECT_DIR, "config.yaml")))],
       decode: async (bytes) => {
         let parsed: unknown;
@@ -166,10 +212,16 @@ export async function targets(): Promise<readonly Target[]> {
     },
     {
       name: "bars, csv.gz",
+      someAreBad: true,
       seeds: [new Uint8Array(gzipSync(BARS_CSV)), new Uint8Array(gzipSync(Buffer.alloc(1 << 20)))],
       decode: async (bytes) => parseBarsCsv(await gunzipBars(bytes, { file: "bars" }), BARS),
     },
-    { name: "bars, parquet", seeds: fixtures("market", ".parquet"), decode: (bytes) => parseBarsParquet(bytes, BARS) },
+    {
+      name: "bars, parquet",
+      someAreBad: true,
+      seeds: fixtures("market", ".parquet"),
+      decode: (bytes) => parseBarsParquet(bytes, BARS),
+    },
     {
       name: "votes, csv",
       seeds: [utf8(VOTES_CSV)],
@@ -197,8 +249,8 @@ export async function targets(): Promise<readonly Target[]> {
         const storage = memoryStorage();
         await storage.replace(`${ANSWER_KEY}.json`, bytes);
         const store = openAnswerStore(storage, { onNote: () => {} });
-        await store.find(ANSWER_KEY);
         await store.costOfRun(RUN_ID);
+        return store.find(ANSWER_KEY);
       },
     },
     { name: "model's vote", seeds: [utf8(VOTE_TEXT)], decode: async (bytes) => readVote(text(bytes), "BTCUSD") },
@@ -209,28 +261,14 @@ export async function targets(): Promise<readonly Target[]> {
     await fileTarget("provider_performance.json"),
     await fileTarget(mark.name, [mark.bytes]),
     await fileTarget("snapshot_20210401_000000.json", [encodeSealedJson(SNAPSHOT), encodeJson(SNAPSHOT)]),
-    await fileTarget(`runs/${RUN_ID}/2021Q1.json`, [encodeSealedJson(CHUNK), encodeJson(CHUNK)]),
-    await fileTarget(`runs/${RUN_ID}/manifest.json`, [encodeJson({ run_id: RUN_ID, key: { attempt: 0, base: [] } })]),
-    await fileTarget(`runs/${RUN_ID}/summary.json`, [encodeSealedJson({ run_id: RUN_ID })]),
+    // Without its seal it is refused.
     {
-      // The sidecar's checksum hides what is behind it from random damage.
-      name: "sidecar's JSON",
-      seeds: [
-        utf8(JSON.stringify({ format: "carryover-vectors", version: 1, dim: 2, rows: 1, columns: { votes: {} } })),
-      ],
-      decode: async (bytes) => {
-        let value: unknown;
-        try {
-          value = JSON.parse(text(bytes));
-        } catch {
-          return;
-        }
-        const storage = memoryStorage();
-        await storage.replace("vectors.meta.json.gz", await encodeSidecar(Object(value)));
-        await readMemory(storage);
-        await openMemory(storage, { embedder: hashingEmbedder() });
-      },
+      ...(await fileTarget(`runs/${RUN_ID}/2021Q1.json`, [encodeSealedJson(CHUNK), encodeJson(CHUNK)])),
+      someAreBad: true,
     },
+    await fileTarget(`runs/${RUN_ID}/manifest.json`, [encodeJson({ run_id: RUN_ID, key: RUN_KEY })]),
+    await fileTarget(`runs/${RUN_ID}/summary.json`, [encodeSealedJson({ run_id: RUN_ID })]),
+    await sidecarTarget(),
   ];
 }
 

@@ -186,10 +186,17 @@ describe("a sidecar and vectors that do not belong together", () => {
     expect(await cachesOf(storage)).toEqual(before);
   });
 
-  test("a sidecar that is damaged, empty, of another version or without a column is made anew", async () => {
+  test("a sidecar that is damaged, empty, of another version or without a column, or with one of other values, is made anew", async () => {
     const bytes = sound[SIDECAR_FILE] as Uint8Array;
     const value = JSON.parse(gunzipSync(bytes).toString()) as { rows: number; columns: Record<string, unknown> };
     const { ids: _, ...columns } = value.columns;
+    const odd = (name: string, first: unknown): Promise<Uint8Array> => {
+      const values = value.columns[name] as unknown[];
+      return encodeSidecar({ ...value, columns: { ...value.columns, [name]: values.with(0, first) } });
+    };
+    const withVotes = (votes: unknown): Promise<Uint8Array> =>
+      encodeSidecar({ ...value, columns: { ...value.columns, votes } });
+    const noVotes = Array.from({ length: value.rows }, (): number | null => null);
     for (const bad of [
       undefined,
       new Uint8Array(),
@@ -199,6 +206,16 @@ describe("a sidecar and vectors that do not belong together", () => {
       await encodeSidecar({ ...value, block_crc32: [] }),
       await encodeSidecar({ ...value, columns }),
       await encodeSidecar({ ...value, columns: { ...columns, ids: ["a"] } }),
+      // With right checksums: another program wrote it.
+      await odd("ids", null),
+      await odd("exit_ms", 1e300),
+      await odd("result_r", "1"),
+      await odd("action", "HOLD"),
+      await odd("won", 1),
+      await withVotes({ trend: null }),
+      await withVotes({ trend: { direction: noVotes } }),
+      await withVotes({ trend: { direction: noVotes.with(0, 2), confidence: noVotes.with(0, 50) } }),
+      await withVotes({ trend: { direction: noVotes.with(0, 1), confidence: noVotes } }),
     ]) {
       expect(await embeddedWith({ [SIDECAR_FILE]: bad })).toBe(2200);
     }
