@@ -36,16 +36,15 @@ const CUTOFFS: Readonly<Record<string, string>> = {
   phi4: "2024-06-30",
 };
 
-/**
- * What may follow a name: a day (OpenAI's snapshots, all of which have read as much) or a tag (Ollama's sizes and
- * quantizations). A model that is `:online` also reads what was written since.
- */
-const SUFFIX = /-\d{4}-\d{2}-\d{2}$|:(?!online$)[\w.-]+$/;
+/** A tag at the end (Ollama's sizes and quantizations). A model that is `:online` also reads what was written since. */
+const TAG = /:(?!online$)[\w.-]+$/;
+/** A day at the end: OpenAI's snapshots, all of which have read as much. */
+const DAY = /-\d{4}-\d{2}-\d{2}$/;
 
 /** The last day that a model has read about, `YYYY-MM-DD`; `undefined` where the table does not know it. */
 export function knowledgeCutoff(model: string): string | undefined {
   // Some servers put the maker in front: "openai/gpt-4o".
   const name = model.slice(model.lastIndexOf("/") + 1).toLowerCase();
-  const plain = name.replace(SUFFIX, "");
+  const plain = name.replace(TAG, "").replace(DAY, "");
   return Object.hasOwn(CUTOFFS, plain) ? CUTOFFS[plain] : undefined;
 }
