@@ -23,6 +23,7 @@ const ROOT_FILES: Readonly<Record<string, string>> = {
   "errors.ts": "words",
   "closest.ts": "words",
   "random.ts": "words",
+  "unit-vector.ts": "words",
   "config.ts": "config",
   "_config-check.ts": "config",
   "_config-problems.ts": "config",

@@ -1,7 +1,5 @@
 import { CarryoverError } from "../errors.ts";
-
-/** How far the square of a vector's length may be from 1. */
-const UNIT_TOLERANCE = 1e-3;
+import { isUnit, squareOfLength } from "../unit-vector.ts";
 
 /** Turns a sentence into a vector, so that sentences of like meaning lie close. */
 export interface Embedder {
@@ -24,7 +22,7 @@ export interface Embedder {
  */
 export async function embedSentence(embedder: Embedder, sentence: string): Promise<Float32Array> {
   const vector = await embedder.embed(sentence);
-  const squares = squaresOf(vector);
+  const squares = squareOfLength(vector);
   if (vector.length !== embedder.dim || !Number.isFinite(squares)) {
     const wrong = vector.findIndex((value) => !Number.isFinite(value));
     const found = wrong === -1 ? `a vector of ${vector.length}` : `vector[${wrong}] ${vector[wrong]}`;
@@ -33,23 +31,11 @@ export async function embedSentence(embedder: Embedder, sentence: string): Promi
       `Cannot embed "${sentence}" with "${embedder.id}": found ${found}, expected ${embedder.dim} finite numbers`,
     );
   }
-  if (Math.abs(squares - 1) > UNIT_TOLERANCE) {
+  if (!isUnit(vector)) {
     throw new CarryoverError(
       "BAD_OUTCOME",
       `Cannot embed "${sentence}" with "${embedder.id}": found a vector of length ${Math.sqrt(squares)}, expected 1`,
     );
   }
   return vector;
-}
-
-/** Whether a vector is what `embedSentence()` returns: finite and of unit length. */
-export function isUnit(vector: Float32Array): boolean {
-  // NaN is not.
-  return Math.abs(squaresOf(vector) - 1) <= UNIT_TOLERANCE;
-}
-
-function squaresOf(vector: Float32Array): number {
-  let squares = 0;
-  for (let i = 0; i < vector.length; i++) squares += (vector[i] as number) * (vector[i] as number);
-  return squares;
 }

@@ -12,7 +12,7 @@ import {
   REGIME_FILE,
 } from "../memory/caches.ts";
 import type { StoredOutcomes } from "../memory/outcome-store.ts";
-import { isUnit } from "../embed/embedder.ts";
+import { isUnit } from "../unit-vector.ts";
 import { readSidecar, readVectors, SIDECAR_FILE, VECTORS_FILE, type Sidecar } from "../memory/vector-store.ts";
 import type { Finding } from "./check-memory.ts";
 

@@ -1,6 +1,7 @@
-import { embedSentence, isUnit, type Embedder } from "../embed/embedder.ts";
+import { embedSentence, type Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Storage } from "../files/storage.ts";
+import { isUnit } from "../unit-vector.ts";
 import { situationSentence } from "./description.ts";
 import { digestOf } from "./digest.ts";
 import { decodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";

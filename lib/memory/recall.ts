@@ -1,11 +1,12 @@
 import type { Market, SimilarTrade } from "../domain.ts";
-import { embedSentence, isUnit, type Embedder } from "../embed/embedder.ts";
+import { embedSentence, type Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Storage } from "../files/storage.ts";
 import { createSearchIndex, type Match } from "../search/search-index.ts";
+import { isUnit } from "../unit-vector.ts";
 import { situationSentence } from "./description.ts";
 import { decodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
-import { distinctTrades, similarTrade, type OutcomeRow } from "./outcome-row.ts";
+import { countedTrades, similarTrade, type OutcomeRow } from "./outcome-row.ts";
 import type { OnEmbedded } from "./_fill-vectors.ts";
 import type { DamagedFile } from "./outcome-store.ts";
 import type { MemoryReading } from "./read-memory.ts";
@@ -58,9 +59,7 @@ export async function recallTrades(
   question: RecallQuestion & { embedder: Embedder; onEmbedded?: OnEmbedded | undefined },
 ): Promise<Recollection> {
   const { embedder, sentence, k, asOfMs = Infinity, onEmbedded } = question;
-  const isSynthetic = reading.rows.length > 0 && reading.rows.every(({ market }) => market === "synthetic");
-  const market: Market = isSynthetic ? "synthetic" : "bars";
-  const trades = distinctTrades(reading.rows.filter((row) => row.market === market));
+  const { market, trades } = countedTrades(reading.rows);
   const asset = knownName("asset", question.asset, trades);
   const regime = knownName("regime", question.regime, trades);
   const wanted = trades.filter(

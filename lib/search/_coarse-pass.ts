@@ -1,8 +1,8 @@
 /** The first pass of a search: bounds of similarities from int8 codes. */
+import { UNIT_TOLERANCE } from "../unit-vector.ts";
 import { createBest } from "./_best.ts";
 import { BLOCK_ROWS, type Blocks } from "./_blocks.ts";
 import type { Codes } from "./_codes.ts";
-import { UNIT_TOLERANCE } from "./_unit.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** No vector is longer. */

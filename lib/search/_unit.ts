@@ -1,7 +1,5 @@
 import { CarryoverError } from "../errors.ts";
-
-/** How far the square of a vector's length may be from 1. */
-export const UNIT_TOLERANCE = 1e-3;
+import { isUnit, squareOfLength } from "../unit-vector.ts";
 
 /** @throws {RangeError} If a query is not of unit length, or a number of it not finite. */
 export function assertUnit(query: Float32Array): void {
@@ -22,8 +20,5 @@ export function corruptRow(found: string): CarryoverError {
 }
 
 function wrongLength(vector: Float32Array): number | undefined {
-  let squares = 0;
-  for (let i = 0; i < vector.length; i++) squares += (vector[i] as number) * (vector[i] as number);
-  // Written so that NaN is refused as well.
-  return Math.abs(squares - 1) <= UNIT_TOLERANCE ? undefined : Math.sqrt(squares);
+  return isUnit(vector) ? undefined : Math.sqrt(squareOfLength(vector));
 }
