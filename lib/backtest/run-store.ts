@@ -64,7 +64,7 @@ export function openRunStore(storage: Storage, runId: string): RunStore {
       for (const kind of BESIDE) {
         if ((await storage.read(`${folder}/${chunk}.${kind}`, { maxBytes: 1 })) === undefined) return undefined;
       }
-      return unlessDamaged(readChunk(storage, { runId, chunk }));
+      return unlessDamaged(() => readChunk(storage, { runId, chunk }));
     },
     commitChunk: async (record, { decisions, marks }) => {
       const lines = decisions.map((decision) => `${JSON.stringify(decision)}\n`);
@@ -83,7 +83,7 @@ export function openRunStore(storage: Storage, runId: string): RunStore {
       }
       await storage.replace(`${folder}/${record.chunk}.json`, encodeSealedJson({ ...record, files_crc32: crc32 }));
     },
-    readSummary: () => unlessDamaged(readSummary(storage, runId)),
+    readSummary: () => unlessDamaged(() => readSummary(storage, runId)),
     writeSummary: (summary) => storage.replace(`${folder}/${SUMMARY}`, encodeSealedJson(summary)),
   };
 }
@@ -167,7 +167,7 @@ export async function lastErrors(
     const end = bytes.lastIndexOf(NEWLINE);
     if (end === -1) continue;
     const line = bytes.subarray(bytes.lastIndexOf(NEWLINE, end - 1) + 1, end);
-    const decision = await unlessDamaged(Promise.resolve(line).then((json) => decodeJsonObject(json, name)));
+    const decision = await unlessDamaged(() => decodeJsonObject(line, name));
     const votes = Array.isArray(decision?.["votes"]) ? decision["votes"].filter(isRecord) : [];
     return new Map(votes.map(({ provider, error }) => [String(provider), typeof error === "string" ? error : ""]));
   }
@@ -210,7 +210,7 @@ export async function chunkNames(storage: Storage, runId: string): Promise<reado
 export async function readManifests(storage: Storage): Promise<ReadonlyMap<string, RunKey>> {
   const keys = new Map<string, RunKey>();
   for (const runId of (await storage.list(RUNS_FOLDER)).folders) {
-    const key = await unlessDamaged(readManifest(storage, runId, { verify: false }));
+    const key = await unlessDamaged(() => readManifest(storage, runId, { verify: false }));
     if (key !== undefined) keys.set(runId, key);
   }
   return keys;
@@ -222,9 +222,9 @@ async function readSealed(storage: Storage, name: string): Promise<Readonly<Reco
   return found?.fields;
 }
 
-async function unlessDamaged<T>(reading: Promise<T>): Promise<T | undefined> {
+async function unlessDamaged<T>(read: () => T | Promise<T>): Promise<T | undefined> {
   try {
-    return await reading;
+    return await read();
   } catch (error) {
     if (error instanceof CarryoverError && error.code === "CORRUPT") return undefined;
     throw error;

@@ -104,7 +104,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<BackupInfo
   attempt("restore to", to, () => assertFree(to));
   const manifest = readManifest(path);
   const problems = dryRun
-    ? await verifyBackup(backupDir, id)
+    ? await verifyBackup(backupDir, basename(path))
     : attempt("read", path, () => shapeProblems(path, manifest));
   // A file that the manifest does not name is not restored, and does no harm.
   const serious = problems.filter((problem) => problem.kind !== "extra");

@@ -19,14 +19,20 @@ const MAX_MESSAGE = 400;
 function keyOf({ name, api_key_env: variable }: LlmConfig): string | undefined {
   if (variable === undefined) return undefined;
   const key = process.env[variable]?.trim();
-  const found =
-    key === undefined || key === ""
-      ? `no environment variable "${variable}", expected the key in it`
-      : /^[ -~]+$/.test(key)
-        ? undefined
-        : `characters that no header can have in the environment variable "${variable}", expected a key of printable ASCII characters`;
-  if (found === undefined) return key;
-  throw new CarryoverError("NOT_FOUND", `Cannot ask "${name}": found ${found}`);
+  if (key === undefined || key === "") {
+    throw new CarryoverError(
+      "NOT_FOUND",
+      `Cannot ask "${name}": found no environment variable "${variable}", expected the key in it`,
+    );
+  }
+  if (!/^[ -~]+$/.test(key)) {
+    throw new CarryoverError(
+      "NOT_FOUND",
+      `Cannot ask "${name}": found characters that no header can have in the environment variable "${variable}", ` +
+        "expected a key of printable ASCII characters",
+    );
+  }
+  return key;
 }
 
 /**
