@@ -20,8 +20,9 @@ import { countOf, fixed, money, signed, table, type Column } from "./_render.ts"
 
 const COMMAND = {
   summary: `Counts provider_performance.json and regime_performance.json anew from the outcomes, each of which is read and
-checked; a trade that several runs made counts once. With --forget, providers start afresh: a durable mark says since when outcomes count for a provider's weight,
-calibration and statistics, in every run to come. Outcomes are never changed.`,
+checked; a trade that several runs made counts once. With --forget, providers start afresh: a durable mark says since
+when outcomes count for a provider's weight, calibration and statistics, in every run to come. Outcomes are never
+changed.`,
   usage: "bun scripts/reset-providers.ts [--provider P]... [--forget [--before D]] [--dry-run] [flags]",
   flags: {
     provider: {
