@@ -26,7 +26,7 @@ export interface Experiment {
 /** What an experiment is made of. */
 export type ExperimentOptions = Pick<
   RunOptions,
-  "config" | "baseDir" | "dataDirIsExplicit" | "signal" | "onNote" | "onAsked"
+  "config" | "baseDir" | "dataDirIsExplicit" | "seedIsExplicit" | "signal" | "onNote" | "onAsked"
 > & {
   /** Part of the run's key, so that its ids are nobody else's. @default a run of run-chunks */
   readonly name?: string;

@@ -89,11 +89,6 @@ async function withAllMissing(options: RunOptions): Promise<CarryoverError> {
 async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const { config, onNote } = options;
   const { series, market, period } = await findBars(options);
-  if (options.seedIsExplicit === true && market === "bars") {
-    onNote(
-      "The seed is of synthetic bars, and these are real: another one changes the run's id, and nothing that comes of it",
-    );
-  }
   const asking = openAsking(options);
   noteOnCutoffs(config, { period, onNote });
   const { providers, files, refreshes } = await loadProviders(config.providers, {
@@ -190,7 +185,7 @@ async function withoutBegun(
 
 /** Loads the bars of a configuration, or makes synthetic ones, and chooses the period. */
 export async function findBars(
-  options: Pick<RunOptions, "config" | "dataDirIsExplicit" | "onNote">,
+  options: Pick<RunOptions, "config" | "dataDirIsExplicit" | "seedIsExplicit" | "onNote">,
 ): Promise<{ series: ReadonlyMap<string, BarSeries>; market: Market; period: Period }> {
   const { backtest } = options.config;
   const timeframeMs = toSettings(options.config).backtest.timeframeMs;
@@ -205,6 +200,9 @@ export async function findBars(
   if (loaded !== undefined) {
     const { period, notes } = choosePeriod(loaded, asked);
     notes.forEach(options.onNote);
+    if (options.seedIsExplicit === true) {
+      options.onNote("The seed is of synthetic bars, and these are real: they are the same with every seed");
+    }
     return { series: loaded, market: "bars", period };
   }
 

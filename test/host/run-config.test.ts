@@ -214,7 +214,7 @@ describe("runConfig()", () => {
     const { summary } = await run("seeded", { period });
     const { notes, summary: other } = await run("seeded", { period: `${period}, seed: 5`, seedIsExplicit: true });
     expect(notes).toEqual([
-      "The seed is of synthetic bars, and these are real: another one changes the run's id, and nothing that comes of it",
+      "The seed is of synthetic bars, and these are real: they are the same with every seed",
       expect.stringMatching(/ differs in config\.backtest\.seed\. The older one stays as it is$/),
     ]);
     expect(other.final_balance).toBe(summary.final_balance);
