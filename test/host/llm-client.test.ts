@@ -374,7 +374,6 @@ describe("a server that fails", () => {
     const { asked } = await ask(inTurn(answer, GOOD));
     expect(asked.failed).toBeFalse();
     expect(performance.now() - start).toBeGreaterThan(leastMs);
-    expect(performance.now() - start).toBeLessThan(leastMs + 2500);
   });
 
   test("with a Retry-After of hours is not waited for", async () => {
