@@ -23,13 +23,25 @@ export function renderEstimate(estimate: Estimate): string {
   ];
   const titles = ["questions", "cached", "to ask", "tokens in", "tokens out", "cost", "hours"];
   const rows = estimate.providers.map((provider) => row(provider.name, provider));
+  const unpriced = estimate.providers
+    .filter(({ cost_usd: cost }) => cost === null)
+    .map(({ name }) => JSON.stringify(name));
+  const { least_budget_usd: least } = estimate;
+  const costs =
+    least === null
+      ? ""
+      : (unpriced.length === 0 ? "" : `The cost leaves out ${unpriced.join(", ")}: no price is known.\n`) +
+        (least === 0
+          ? ""
+          : `A question is asked where the budget has $${(Math.ceil(least * 1e4) / 1e4).toFixed(4)} left, which it costs at most with all tries.\n`);
   return (
     table(
       [{ title: "", align: "left" }, ...titles.map((title) => ({ title }))],
       estimate.providers.length > 1 ? [...rows, row("all", estimate)] : rows,
     ) +
     "\nTokens are a third of the bytes, an answer has 60 and needs 2 seconds, where none of the provider\n" +
-    "is recorded yet. Nothing was asked, and nothing was written.\n"
+    "is recorded yet. Nothing was asked, and nothing was written.\n" +
+    costs
   );
 }
 

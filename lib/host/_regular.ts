@@ -27,3 +27,14 @@ export function openToRead(path: string): number | undefined {
 export function notRegular(path: string, found: string, expected = "a regular file"): CarryoverError {
   return new CarryoverError("CORRUPT", `Cannot use "${path}": found ${found}, expected ${expected}`);
 }
+
+/**
+ * Reads a file that a configuration names, links followed.
+ *
+ * @throws What the operating system says, or that it is no file: a pipe would be waited for without end, and no signal ends that.
+ */
+export function readRegular(path: string): Uint8Array<ArrayBuffer> {
+  const stat = fs.statSync(path, { throwIfNoEntry: false });
+  if (stat !== undefined && !stat.isFile() && !stat.isDirectory()) throw new Error("a device or pipe");
+  return fs.readFileSync(path);
+}

@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { BarSeries } from "../domain.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
 import { parseBarsCsv } from "../market/csv.ts";
 import { gunzipBars } from "../market/gzip.ts";
+import { readRegular } from "./_regular.ts";
 
 const EXTENSIONS = [".csv", ".csv.gz", ".parquet"] as const;
 
@@ -96,7 +97,7 @@ async function loadFile(file: string, options: { asset: string; timeframeMs: num
 
 function readFile(file: string): Uint8Array<ArrayBuffer> {
   try {
-    return readFileSync(file);
+    return readRegular(file);
   } catch (cause) {
     throw new CarryoverError("IO", `Cannot read "${file}": found ${messageOf(cause)}, expected bars`, { cause });
   }

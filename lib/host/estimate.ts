@@ -17,6 +17,8 @@ export interface ProviderEstimate {
   readonly output_tokens: number;
   /** `null` where no price is configured. */
   readonly cost_usd: number | null;
+  /** What a budget must have left before each question can be asked: the most that one may cost, with its retries. `null` as the cost. */
+  readonly least_budget_usd: number | null;
   /** At the pace of recorded answers, else 2 seconds each, and what `max_concurrency` and `requests_per_minute` allow. */
   readonly hours: number;
   /** Mean seconds of an answer: of those recorded, or `null`. */
@@ -32,6 +34,7 @@ export interface Estimate {
   readonly output_tokens: number;
   /** Of the providers with a price; `null` where there is none. */
   readonly cost_usd: number | null;
+  readonly least_budget_usd: number | null;
   readonly hours: number;
   readonly providers: readonly ProviderEstimate[];
 }
@@ -46,6 +49,7 @@ interface Sums {
   questions: number;
   cached: number;
   bytes: number;
+  mostUsd: number;
   tookMs: number;
   counted: number;
   countedBytes: number;
@@ -54,7 +58,7 @@ interface Sums {
 }
 
 function noSums(): Sums {
-  return { questions: 0, cached: 0, bytes: 0, tookMs: 0, counted: 0, countedBytes: 0, input: 0, output: 0 };
+  return { questions: 0, cached: 0, bytes: 0, mostUsd: 0, tookMs: 0, counted: 0, countedBytes: 0, input: 0, output: 0 };
 }
 
 /**
@@ -77,7 +81,7 @@ export async function estimateRun(options: RunOptions): Promise<Estimate> {
   await runConfig({
     ...options,
     onProgress: () => {},
-    onQuestion: ({ provider, request, found: answer }) => {
+    onQuestion: ({ provider, request, found: answer, mostUsd }) => {
       const sums = found.get(provider);
       if (sums === undefined) return;
       sums.questions += 1;
@@ -85,6 +89,7 @@ export async function estimateRun(options: RunOptions): Promise<Estimate> {
       const bytes = encoder.encode(prompt).length;
       if (answer === undefined) {
         sums.bytes += bytes;
+        sums.mostUsd = Math.max(sums.mostUsd, mostUsd);
         return;
       }
       sums.cached += 1;
@@ -116,10 +121,12 @@ export async function estimateRun(options: RunOptions): Promise<Estimate> {
       input_tokens: inputTokens,
       output_tokens: outputTokens,
       cost_usd: price === undefined ? null : (inputTokens * price.input + outputTokens * price.output) / 1e6,
+      least_budget_usd: price === undefined ? null : sums.mostUsd,
       hours: hoursOf(toAsk, { provider, seconds: seconds ?? SECONDS, assets: config.backtest.assets.length }),
       seconds_per_answer: seconds,
     };
   });
+  const hasPrice = providers.some((each) => each.cost_usd !== null);
   const sum = (of: (provider: ProviderEstimate) => number): number =>
     providers.reduce((all, each) => all + of(each), 0);
   return {
@@ -128,7 +135,8 @@ export async function estimateRun(options: RunOptions): Promise<Estimate> {
     to_ask: sum((each) => each.to_ask),
     input_tokens: sum((each) => each.input_tokens),
     output_tokens: sum((each) => each.output_tokens),
-    cost_usd: providers.every((each) => each.cost_usd === null) ? null : sum((each) => each.cost_usd ?? 0),
+    cost_usd: hasPrice ? sum((each) => each.cost_usd ?? 0) : null,
+    least_budget_usd: hasPrice ? Math.max(...providers.map((each) => each.least_budget_usd ?? 0)) : null,
     // All are asked at once, so the slowest counts.
     hours: Math.max(...providers.map((each) => each.hours)),
     providers,

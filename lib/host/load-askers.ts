@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream, readFileSync, statSync } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { CommandConfig, LlmConfig } from "../config.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
@@ -9,6 +9,7 @@ import { createPace } from "../providers/pace.ts";
 import { commandAsker } from "../providers/command.ts";
 import type { Asker } from "../providers/desk.ts";
 import { lineProgram } from "./child-process.ts";
+import { readRegular } from "./_regular.ts";
 
 // What language models need is loaded only where a configuration asks for one.
 
@@ -86,7 +87,7 @@ function timeoutOf({ timeout }: { readonly timeout: string }): number {
 
 function readPrompt(path: string, provider: string): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
+    return new TextDecoder("utf-8", { fatal: true }).decode(readRegular(path));
   } catch (cause) {
     throw new CarryoverError(
       "NOT_FOUND",

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { unlessAborted } from "../backtest/ask-providers.ts";
@@ -15,6 +14,7 @@ import type { Provider } from "../providers/provider.ts";
 import { reversionProvider } from "../providers/reversion.ts";
 import { trendProvider } from "../providers/trend.ts";
 import { loadCommand, loadLlm } from "./load-askers.ts";
+import { readRegular } from "./_regular.ts";
 
 const BUILT_IN = {
   trend: trendProvider,
@@ -111,7 +111,7 @@ export async function loadProviders(
 
 function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
   try {
-    return new Uint8Array(readFileSync(path));
+    return new Uint8Array(readRegular(path));
   } catch (cause) {
     throw new CarryoverError(
       "NOT_FOUND",

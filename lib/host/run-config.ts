@@ -11,7 +11,7 @@ import type { Json } from "../files/json-file.ts";
 import type { Storage } from "../files/storage.ts";
 import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
 import type { OnEmbedded } from "../memory/memory.ts";
-import { MissingAnswer, type AskedCounts, type DeskOptions } from "../providers/desk.ts";
+import { MissingAnswer, TooLongQuestions, type AskedCounts, type DeskOptions } from "../providers/desk.ts";
 import { noteOnCutoffs, openAsking } from "./asking.ts";
 import { loadBars } from "./bar-files.ts";
 import { diskStorage } from "./disk-storage.ts";
@@ -158,9 +158,11 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
         const but = isMissing ? " without --offline" : await withoutBegun(options.refresh ?? [], { asking, refreshes });
         const { length } = memory.rows.filter(({ row }) => row.runId === runId);
         const kept = length === 1 ? "the outcome is kept" : `all ${length} outcomes are kept`;
-        onNote(
-          `Stopped${place}: ${length === 0 ? "no trade had closed yet" : kept}, and the same command${but} goes on${again}`,
-        );
+        const next =
+          signal.reason instanceof TooLongQuestions
+            ? "but the same command meets the same prompts again: with another prompt_file it is another run"
+            : `and the same command${but} goes on${again}`;
+        onNote(`Stopped${place}: ${length === 0 ? "no trade had closed yet" : kept}, ${next}`);
       }
       throw error;
     }

@@ -74,6 +74,8 @@ export interface SeenQuestion {
   readonly timestamp: number;
   /** Its answer, if that had been recorded. */
   readonly found: RecordedAnswer | undefined;
+  /** Dollars that an answer may cost at most; 0 where no price is known. */
+  readonly mostUsd: number;
 }
 
 /** How a desk works. */
@@ -111,6 +113,9 @@ export interface Desk {
 
 /** A run that may not ask met a question that nobody has answered yet. */
 export class MissingAnswer extends CarryoverError {}
+
+/** All of a run's questions are too long to be put: it stops there however often it is started. */
+export class TooLongQuestions extends CarryoverError {}
 
 /** Stands for an answer in a trial: without trades nothing would be remembered, and prompts would be too short. */
 function guess(key: string): Answer {
@@ -174,7 +179,14 @@ export function openDesk(options: DeskOptions): Desk {
       let failuresInARow = 0;
       const settle = async (key: string, question: Question, timestamp: number): Promise<Answer> => {
         const found = await store.find(key);
-        options.onQuestion?.({ provider: asker.name, request: question.request, found, timestamp });
+        const { request } = question;
+        options.onQuestion?.({
+          provider: asker.name,
+          request,
+          found,
+          timestamp,
+          mostUsd: asker.mostCostUsd(request),
+        });
         if (found !== undefined) {
           counted.cached += 1;
           return found.vote;
@@ -212,9 +224,10 @@ export function openDesk(options: DeskOptions): Desk {
           options.onNote?.(`Provider ${JSON.stringify(asker.name)} abstains where it cannot be asked: ${message}`);
         hasNoted = true;
         if (unaskableInARow < MOST_FAILURES || mode === "count") return abstain(message);
-        throw new CarryoverError(
+        throw new TooLongQuestions(
           "UNANSWERED",
-          `Cannot put ${unaskableInARow} questions in a row to ${JSON.stringify(asker.name)}: ${message}`,
+          `Cannot put ${unaskableInARow} questions in a row to ${JSON.stringify(asker.name)}: ${message}, which takes a ` +
+            "prompt_file that is shorter or has fewer placeholders",
         );
       };
       const answerTo = async (situation: Situation, context: DecisionContext): Promise<Answer> => {

@@ -204,8 +204,12 @@ async function persistently(
     const timeout = AbortSignal.timeout(timeoutMs);
     return complete(messages, { signal: AbortSignal.any([signals.giveUp, timeout]) }).catch((error: unknown) => {
       signals.giveUp.throwIfAborted();
-      if (!timeout.aborted) throw error;
-      throw new RequestFailure(`no answer within ${timeoutMs / 1000} s`, { isTransient: true, mayBeBilled: true });
+      if (timeout.aborted) {
+        throw new RequestFailure(`no answer within ${timeoutMs / 1000} s`, { isTransient: true, mayBeBilled: true });
+      }
+      // Here, where this still has its place: whoever gets it next has to wait as well.
+      if (error instanceof RequestFailure && isPatient(error)) pace.pause(error.retryAfterMs ?? 0);
+      throw error;
     });
   };
   for (let attempt = 0; ; attempt++) {
@@ -217,8 +221,7 @@ async function persistently(
       const failure = asFailure(error);
       if (failure.mayBeBilled) onBilled();
       const { retryAfterMs, expected } = failure;
-      const isPatient = retryAfterMs === undefined || retryAfterMs <= LONGEST_RETRY_AFTER_MS;
-      if (!failure.isTransient || !isPatient || attempt >= maxRetries) {
+      if (!failure.isTransient || !isPatient(failure) || attempt >= maxRetries) {
         const found = `${failure.message}${attempt === 0 ? "" : ` (${attempt + 1} tries)`}`;
         if (expected !== undefined) {
           throw new CarryoverError("UNANSWERED", `Cannot ask "${options.name}": found ${found}, expected ${expected}`, {
@@ -228,11 +231,14 @@ async function persistently(
         throw new RequestFailure(found, { isTransient: false, mayBeBilled: false, cause: error });
       }
       const backoffMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * (1 << attempt));
-      const waitMs = Math.max(retryAfterMs ?? 0, backoffMs);
-      if (retryAfterMs !== undefined) pace.pause(waitMs);
-      await delay(waitMs, signals.stop);
+      await delay(Math.max(retryAfterMs ?? 0, backoffMs), signals.stop);
     }
   }
+}
+
+/** Whether what the server wants waited is little enough to be waited. */
+function isPatient({ retryAfterMs = 0 }: RequestFailure): boolean {
+  return retryAfterMs <= LONGEST_RETRY_AFTER_MS;
 }
 
 function asFailure(error: unknown): RequestFailure {

@@ -376,6 +376,35 @@ describe("a server that fails", () => {
     expect(performance.now() - start).toBeGreaterThan(leastMs);
   });
 
+  test("with 429 is left alone by those as well who wait for their turn, with one request at a time", async () => {
+    const config = configOf();
+    const { name, api, model, temperature, max_output_tokens, output } = config;
+    const asker = llmAsker({
+      name,
+      model: { api, model, temperature, max_output_tokens, output },
+      template: DEFAULT_PROMPT,
+      mask: false,
+      ...llmClient(config),
+      pace: createPace({ concurrency: 1, now: () => performance.now() }),
+      timeoutMs: 5000,
+      maxRetries: 1,
+    });
+    const sent: number[] = [];
+    let refused = 0;
+    respond = () => {
+      sent.push(performance.now());
+      if (sent.length > 1) return GOOD;
+      refused = performance.now();
+      return tooMany("0.8");
+    };
+    const ask1 = (rsi: number): Promise<Asked> =>
+      asker.ask(asker.request(makeSituation({ rsi }), makeContext(0)), { stop: NEVER, giveUp: NEVER });
+    const both = await Promise.all([ask1(20), ask1(30)]);
+    expect(both.map(({ failed }) => failed)).toEqual([false, false]);
+    expect(sent).toHaveLength(3);
+    for (const later of sent.slice(1)) expect(later - refused).toBeGreaterThan(790);
+  });
+
   test("with a Retry-After of hours is not waited for", async () => {
     const before = server.requests.length;
     await expect(ask(() => new Response("", { status: 429, headers: { "retry-after": "7200" } }))).rejects.toThrow(

@@ -107,6 +107,37 @@ describe("loadProviders()", () => {
     expect(files).toEqual({ "mine.ts": createHash("sha256").update(source).digest("hex") });
   });
 
+  test("refuses a pipe in the place of a file, for which it would wait without end", async () => {
+    const path = join(baseDir, "pipe");
+    expect(Bun.spawnSync(["mkfifo", path]).exitCode).toBe(0);
+    for (const type of ["file", "module"] as const) {
+      expect((await refusal(type, "pipe")).message).toBe(
+        'Cannot load provider "mine": found a device or pipe, expected the file that its "path" names',
+      );
+    }
+    const onNote = (): void => {};
+    const store = openAnswerStore(memoryStorage(), { onNote });
+    const desk = openDesk({ store, signal: new AbortController().signal, now: () => 0 });
+    const llm = {
+      name: "mine",
+      type: "llm",
+      api: "openai",
+      model: "m",
+      base_url: "http://x/v1",
+      prompt_file: "pipe",
+      temperature: 0,
+      max_output_tokens: 200,
+      output: "text",
+      mask: false,
+      timeout: "1s",
+      max_retries: 0,
+      max_concurrency: 1,
+    } as const;
+    await expect(loadProviders([llm], { baseDir, asking: { store, desk, onNote } })).rejects.toThrow(
+      'Cannot load provider "mine": found a device or pipe, expected the text that its "prompt_file" names',
+    );
+  });
+
   test("names a file that is not there", async () => {
     for (const type of ["file", "module"] as const) {
       const error = await refusal(type, "absent.csv");

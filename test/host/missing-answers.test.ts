@@ -10,7 +10,7 @@ function wordsOf(questions: string): string {
   for (const [timestamp, letters] of questions.split(" ").entries()) {
     for (const letter of letters) {
       const found = letter === letter.toUpperCase() ? FOUND : undefined;
-      count.see({ provider: letter.toLowerCase(), request: {}, timestamp, found });
+      count.see({ provider: letter.toLowerCase(), request: {}, timestamp, found, mostUsd: 0 });
     }
   }
   return count.words();

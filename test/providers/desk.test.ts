@@ -6,6 +6,7 @@ import type { Storage } from "../../lib/files/storage.ts";
 import { openAnswerStore } from "../../lib/providers/answer-store.ts";
 import {
   openDesk,
+  TooLongQuestions,
   type Asked,
   type Asker,
   type AskSignals,
@@ -263,8 +264,10 @@ describe("who cannot be asked, since there is too much of the question,", () => 
     const { ask, desk } = open(makeNarrow(), { storage });
     for (let i = 1; i < 20; i++) await ask(50);
     await expect(ask(50)).rejects.toThrow(
-      'Cannot put 20 questions in a row to "llama": found a prompt of 50 characters, expected at most 49',
+      'Cannot put 20 questions in a row to "llama": found a prompt of 50 characters, expected at most 49, ' +
+        "which takes a prompt_file that is shorter or has fewer placeholders",
     );
+    expect(desk.signal.reason).toBeInstanceOf(TooLongQuestions);
     expect((desk.signal.reason as CarryoverError).code).toBe("UNANSWERED");
     const trial = open(makeNarrow(), { storage, mode: "count" });
     for (let i = 1; i < 40; i++) await trial.ask(50);
@@ -297,21 +300,21 @@ test("offline a missing answer stops the run, and nobody is asked", async () => 
 });
 
 test("counting asks nobody, writes nothing, and tells of every question", async () => {
-  const asker = makeAsker(() => answered(BUY));
+  const asker = makeAsker(() => answered(BUY), { mostUsd: 0.5 });
   const { storage, ask } = open(asker);
   await ask(1);
   const told: string[] = [];
   const count = open(asker, {
     storage,
     mode: "count",
-    onQuestion: ({ provider, request, timestamp, found }) =>
+    onQuestion: ({ provider, request, timestamp, found, mostUsd }) =>
       told.push(
-        `${provider} ${JSON.stringify(request)} ${timestamp - makeSituation().timestamp} ${found?.vote.action ?? "-"}`,
+        `${provider} ${JSON.stringify(request)} ${timestamp - makeSituation().timestamp} ${found?.vote.action ?? "-"} ${mostUsd}`,
       ),
   });
   await count.ask(1);
   await count.ask(2);
-  expect(told).toEqual(['llama {"rsi":1} 0 BUY', 'llama {"rsi":2} 0 -']);
+  expect(told).toEqual(['llama {"rsi":1} 0 BUY 0.5', 'llama {"rsi":2} 0 - 0.5']);
   expect(count.desk.counts()).toMatchObject({ cached: 1, missing: 1, asked: 0 });
   expect((await storage.list()).files).toHaveLength(1);
 });

@@ -155,6 +155,43 @@ test("a refresh that got no answer leaves no mark: the finished run is replayed,
   expect(world.server.requests.length).toBe(before + QUESTIONS_A_DAY / 3);
 });
 
+test("a run whose prompts are all too long says that they come again, and what to change", async () => {
+  const folder = world.newFolder({ chunks: "month", llama: ", prompt_file: long.txt" });
+  writeFileSync(join(folder, "long.txt"), `${"{{situation}} ".repeat(1000)}{{answer}}`);
+  for (let start = 1; start <= 2; start++) {
+    const { code, stderr } = await world.run(folder);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /error: Cannot put 20 questions in a row to "llama": found a prompt of \d+ characters, expected at most 32000, which takes a prompt_file that is shorter or has fewer placeholders\n/,
+    );
+    expect(stderr).toMatch(
+      /Stopped in .*, but the same command meets the same prompts again: with another prompt_file it is another run/,
+    );
+    expect(stderr).not.toContain("goes on");
+  }
+});
+
+test("the estimate says whose cost it leaves out, and what a budget must have left for a question", async () => {
+  const folder = world.newFolder({ days: 1, llama: ", max_retries: 0" });
+  const env = { CARRYOVER_TEST_KEY: KEY };
+  const { stdout } = await runScript("run-chunks.ts", ["--estimate"], { cwd: folder, env });
+  expect(stdout).toContain('The cost leaves out "qwen", "gemini": no price is known.\n');
+  const [, least = ""] = /has \$(0\.\d{4}) left, which it costs at most with all tries\.\n/.exec(stdout) ?? [];
+  // With a cent less the one that has a price is not asked.
+  const file = join(folder, "config.yaml");
+  const config = readFileSync(file, "utf8");
+  world.respond = someVote;
+  for (const [budget, isAsked] of [
+    [Number(least) - 0.01, false],
+    [Number(least), true],
+  ] as const) {
+    writeFileSync(file, config.replace("data_dir: market", `data_dir: market, budget_usd: ${budget.toFixed(4)}`));
+    const { stderr } = await world.run(folder);
+    expect(/, cost \$0\.0000\n/.test(stderr)).toBe(!isAsked);
+    expect(stderr).toMatch(/, cost \$\d/);
+  }
+});
+
 test("a key in the configuration is refused, and no message repeats it", async () => {
   const folder = world.newFolder();
   const file = join(folder, "config.yaml");
