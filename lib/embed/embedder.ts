@@ -9,6 +9,8 @@ export interface Embedder {
   readonly fingerprint: string;
   /** Floats per vector. */
   readonly dim: number;
+  /** A vector takes tens of milliseconds: those that are made are written more often, so that a kill loses little. @default false */
+  readonly isSlow?: boolean;
 
   /** @returns A vector of `dim` floats and unit length. */
   embed(sentence: string): Float32Array | Promise<Float32Array>;

@@ -57,6 +57,7 @@ export async function onnxEmbedder(files: SentenceModel): Promise<OnnxEmbedder> 
     id: "onnx",
     fingerprint: `${RECIPE}-${model}-${tokenizer}-${tokenizerConfig}`,
     dim: DIM,
+    isSlow: true,
     sha256: { model, tokenizer, tokenizerConfig },
     tokenize: async (sentence) => (await start()).tokenize(sentence),
     embed: async (sentence) => {

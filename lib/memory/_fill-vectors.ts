@@ -9,8 +9,11 @@ import type { OutcomeRow } from "./outcome-row.ts";
 import type { DamagedFile, StoredOutcomes } from "./outcome-store.ts";
 import { readVectors, writeVectors, type Sidecar, type VectorRow } from "./vector-store.ts";
 
-/** At least so many vectors are made between two writes. By the sentence model that is a quarter of a minute. */
+/** At least so many vectors are made between two writes. */
 const WRITE_EVERY = 256;
+
+/** And by a slow embedder at most so many: what a kill loses. By the sentence model that is about a minute. */
+const WRITE_SLOW_EVERY = 1024;
 
 /** Told after each vector that is made: how many are, and how many will be. */
 export type OnEmbedded = (made: number, wanted: number) => void;
@@ -94,8 +97,10 @@ export async function fillVectors(
       embedded += 1;
       unwritten += 1;
       onEmbedded?.(embedded, wanted);
-      // Writing takes time in proportion to all rows: waiting for a share of them keeps the cost of a vector flat.
-      if (unwritten >= Math.max(WRITE_EVERY, (written?.rows.length ?? 0) / 2)) await write();
+      // Writing takes time in proportion to all rows: waiting for a share of them keeps the cost of a vector flat. Beside a slow
+      // embedder's vectors that cost is small.
+      const share = Math.max(WRITE_EVERY, (written?.rows.length ?? 0) / 2);
+      if (unwritten >= (embedder.isSlow === true ? Math.min(WRITE_SLOW_EVERY, share) : share)) await write();
     }
     rows.push({ row, vector });
   }

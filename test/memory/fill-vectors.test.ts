@@ -6,7 +6,7 @@ import type { Storage } from "../../lib/files/storage.ts";
 import { openMemory } from "../../lib/memory/memory.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { readMemory } from "../../lib/memory/read-memory.ts";
-import { VECTORS_FILE } from "../../lib/memory/vector-store.ts";
+import { SIDECAR_FILE, VECTORS_FILE } from "../../lib/memory/vector-store.ts";
 import { cachesOf, countingEmbedder } from "./_folders.ts";
 import { makeOutcomes } from "./_outcomes.ts";
 
@@ -23,9 +23,9 @@ beforeAll(async () => {
   whole = await cachesOf(storage);
 });
 
-async function outcomesAlone(): Promise<Storage> {
+async function outcomesAlone(outcomes = OUTCOMES): Promise<Storage> {
   const storage = memoryStorage();
-  for (const outcome of OUTCOMES) {
+  for (const outcome of outcomes) {
     await storage.createOnce(outcomeFileName(outcome.decision_id), encodeOutcome(outcome).bytes);
   }
   return storage;
@@ -110,6 +110,22 @@ describe("vectors that are made at an opening", () => {
       const again = (await finish(storage)) - (1400 - sentences.length);
       // The vectors' file may be written and its sidecar not: what it has is as good as not there.
       expect(again).toBeLessThanOrEqual(1152 - 768);
+    }
+  });
+
+  test("by a slow embedder are written at least every 1,024, by a quick one every half of those that are", async () => {
+    const storage = await outcomesAlone(makeOutcomes(4000));
+    for (const isSlow of [true, false]) {
+      // What was made when each write of the sidecar, the commit point, began.
+      const writes: number[] = [];
+      const { embedder, sentences } = countingEmbedder();
+      const replace: Storage["replace"] = async (name, bytes) => {
+        if (name === SIDECAR_FILE && writes.at(-1) !== sentences.length) writes.push(sentences.length);
+        await storage.replace(name, bytes);
+      };
+      await openMemory({ ...storage, replace }, { embedder: { ...embedder, isSlow }, rebuildVectors: true });
+      const last = isSlow ? [3616, 4000] : [3888, 4000];
+      expect(writes).toEqual([256, 512, 768, 1152, 1728, 2592, ...last]);
     }
   });
 
