@@ -15,7 +15,7 @@ export function assertUnitRow(vector: Float32Array): void {
 
 /** The error of a row that no embedder of ours made; with right checksums, since others are found when they are read. */
 export function corruptRow(found: string): CarryoverError {
-  const expected = "unit vectors alone: bun scripts/rebuild-vectors.ts makes the others anew";
+  const expected = "unit vectors alone: rebuild-vectors for this memory makes the others anew";
   return new CarryoverError("CORRUPT", `Cannot search: found ${found}, expected ${expected}`);
 }
 
