@@ -193,13 +193,30 @@ async function decodeAnswer(bytes: Uint8Array, name: string): Promise<RecordedAn
     new CarryoverError("CORRUPT", `Cannot read "${name}": found ${found}, expected ${expected}`);
   const fields = decodeJsonObject(bytes, name, { maxBytes: MAX_ANSWER_BYTES });
   if (checkSeal({ bytes, fields }, name) === undefined) throw damaged("no crc32", "one as the last key");
-  if (fields["format"] !== "carryover-answer" || fields["version"] !== 1 || !isRecord(fields["vote"])) {
+  if (fields["format"] !== "carryover-answer" || fields["version"] !== 1 || !hasAnswersShape(fields)) {
     throw damaged("another format", "an answer of version 1");
   }
-  // The checksum says that we wrote it, so its fields are what keep() was given.
   const answer = fields as unknown as RecordedAnswer;
   // Somebody may have copied it over another's.
   const key = await answerKey(answer);
   if (!name.startsWith(key)) throw damaged(`the answer to the question ${key}`, "that to the question of its name");
   return answer;
+}
+
+/** Whether what is used of an answer is there. The checksum says that no bit was flipped, not that it was written here. */
+function hasAnswersShape({ vote, raw, tokens, cost_usd: cost, run_id: runId }: Record<string, unknown>): boolean {
+  const isText = (value: unknown): boolean => typeof value === "string";
+  const isAmount = (value: unknown): boolean => typeof value === "number" && value >= 0 && value < Infinity;
+  return (
+    isRecord(vote) &&
+    ["BUY", "SELL", "HOLD"].some((action) => action === vote["action"]) &&
+    isAmount(vote["confidence"]) &&
+    Number(vote["confidence"]) <= 100 &&
+    [vote["reason"], vote["error"]].every((text) => text === undefined || isText(text)) &&
+    Array.isArray(raw) &&
+    raw.every(isText) &&
+    (tokens === null || (isRecord(tokens) && isAmount(tokens["input"]) && isAmount(tokens["output"]))) &&
+    (cost === null || isAmount(cost)) &&
+    (runId === null || isText(runId))
+  );
 }

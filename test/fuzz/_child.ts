@@ -6,7 +6,8 @@
  */
 import { writeSync } from "node:fs";
 import { damagedInput } from "./_mutate.ts";
-import { failureOn, targets } from "./_targets.ts";
+import { failureOn } from "./_target.ts";
+import { targets } from "./_targets.ts";
 
 const [seed = "1", from = "0", only] = process.argv.slice(2);
 const all = await targets();

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { CarryoverError } from "../../lib/errors.ts";
 import { foundInputs } from "./_found.ts";
 import { damagedInput } from "./_mutate.ts";
-import { failureOn, targets, type Target } from "./_targets.ts";
+import { failureOn, type Target } from "./_target.ts";
+import { targets } from "./_targets.ts";
 
 // A machine may be busy.
 setDefaultTimeout(60_000);

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { Json } from "../../lib/files/json-file.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
+import { encodeSealedJson } from "../../lib/files/sealed-json.ts";
 import type { Storage } from "../../lib/files/storage.ts";
 import { answerKey, openAnswerStore, type AnswerStore, type AskedAnswer } from "../../lib/providers/answer-store.ts";
 
@@ -191,4 +192,28 @@ test.each<[string, unknown]>([
   await store.keep(question, ANSWER);
   expect((await store.find(await answerKey(question)))?.vote).toEqual(ANSWER.vote);
   expect(notes).toEqual([]);
+});
+
+test.each<[string, object]>([
+  ["no vote", { vote: null }],
+  ["a vote that is no action", { vote: { action: ["BUY"], confidence: 70 } }],
+  ["a confidence above 100", { vote: { action: "BUY", confidence: 101 } }],
+  ["a reason that is no text", { vote: { action: "BUY", confidence: 70, reason: {} } }],
+  ["tokens without counts", { tokens: { input: "700" } }],
+  ["a cost below 0", { cost_usd: -1 }],
+  ["a cost that is a text", { cost_usd: "0.25" }],
+])("an answer with a right checksum and %s is passed over, and costs nothing", async (_what, odd) => {
+  const { storage, store, notes } = open();
+  await store.keep(QUESTION, ANSWER);
+  const key = await answerKey(QUESTION);
+  const { crc32: _crc32, ...fields } = JSON.parse(
+    new TextDecoder().decode((await storage.read(`${key}.json`, { maxBytes: 10_000 }))!),
+  ) as Record<string, unknown>;
+  await storage.replace(`${key}.json`, encodeSealedJson({ ...fields }));
+  expect((await store.find(key))?.vote).toEqual(ANSWER.vote);
+
+  await storage.replace(`${key}.json`, encodeSealedJson({ ...fields, ...odd }));
+  expect(await store.find(key)).toBeUndefined();
+  expect(notes).toEqual([expect.stringContaining("found another format, expected an answer of version 1")]);
+  expect(await store.costOfRun("a".repeat(64))).toBe(0);
 });
