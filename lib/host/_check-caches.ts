@@ -73,7 +73,12 @@ export async function checkVectors(
   if (sidecarProblem !== undefined) return [cache(SIDECAR_FILE, sidecarProblem)];
   if (sidecar === undefined) return [behind(SIDECAR_FILE, "is not there")];
   const findings: Finding[] = [];
-  if (sidecar.digest !== stored.digest) findings.push(behind(SIDECAR_FILE, "is of an earlier state"));
+  if (sidecar.digest !== stored.digest) {
+    const known = new Set(sidecar.rows.map(({ id }) => id));
+    const missing = stored.rows.filter(({ id }) => !known.has(id)).length;
+    const lack = `has no vectors yet for ${missing} of ${stored.rows.length} outcomes`;
+    findings.push(behind(SIDECAR_FILE, missing > 0 ? lack : "is of an earlier state"));
+  }
   const rows = new Map(stored.rows.map((row) => [row.id, row]));
   const wrong = sidecar.rows.find((row) => {
     const outcome = rows.get(row.id);

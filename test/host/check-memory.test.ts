@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
 import { crc32Hex } from "../../lib/files/crc32.ts";
 import { encodeJson } from "../../lib/files/json-file.ts";
 import { memoryStorage } from "../../lib/files/memory-storage.ts";
@@ -11,6 +12,7 @@ import { diskStorage } from "../../lib/host/disk-storage.ts";
 import { repairMemory } from "../../lib/host/repair-memory.ts";
 import { encodeForgetMark } from "../../lib/memory/forget.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
+import { readSidecar, readVectors, SIDECAR_FILE, writeVectors } from "../../lib/memory/vector-store.ts";
 import { seeded } from "../backtest/_markets.ts";
 import { resumeJob } from "../backtest/_resume.ts";
 import { filesOf, outcomesOf, runOn } from "../backtest/_world.ts";
@@ -116,6 +118,22 @@ test("caches that are behind what was recorded since are no damage", async () =>
     ["provider_performance.json", false],
     ["regime_performance.json", false],
     ["vectors.meta.json.gz", false],
+  ]);
+});
+
+test("vectors that are still to be made, as a stopped rebuild leaves them, are counted and no damage", async () => {
+  const storage = await folderWith({});
+  const sidecar = (await readSidecar(storage))!;
+  const vectors = await readVectors(storage, sidecar);
+  const rows = sidecar.rows.slice(0, -3).map((row, i) => ({ row, vector: vectors[i]! }));
+  await writeVectors(storage, rows, { embedder: hashingEmbedder(), kept: 0, blockCrc32: [], digest: "of fewer" });
+  expect((await checkOnce(storage)).findings).toEqual([
+    {
+      name: SIDECAR_FILE,
+      damaged: false,
+      problem: `"${SIDECAR_FILE}" has no vectors yet for 3 of ${sidecar.rows.length} outcomes`,
+      remedy: "start",
+    },
   ]);
 });
 
