@@ -106,7 +106,7 @@ providers:
     expect(first.code).toBe(0);
     expect([answersOf("json_schema").length, answersOf("text").length]).toEqual([3, 3]);
     const failed = answers.filter(({ vote }) => vote.error !== undefined);
-    expect(first.stderr).toContain(`failed ${failed.length},`);
+    expect(first.stderr).toEndWith(`failed ${failed.length}\n`);
     for (const { vote, raw } of failed) {
       expect(vote).toMatchObject({ action: "HOLD", confidence: 0 });
       expect(raw).toHaveLength(2);
