@@ -132,10 +132,10 @@ async function recompute(run: Case): Promise<{ said: string; trades: number; ski
   return { said: said.trim(), trades: summary.total_trades, skipped: summary.skipped };
 }
 
-const ROUGH = { startMs: at("2018-02-01"), endMs: at("2018-04-10") };
+const ROUGH = { startMs: at("2018-02-01"), endMs: at("2018-03-21") };
 const ROUGH_ASSETS = ["AAA", "BBB", "CCC"];
 const rough = (seed: number): Map<string, BarSeries> => roughSeries({ ...ROUGH, seed });
-const roughPeriod = { startMs: at("2018-02-08"), endMs: at("2018-04-10") };
+const roughPeriod = { startMs: at("2018-02-08"), endMs: at("2018-03-21") };
 const roughSettings = (overrides: Partial<BacktestSettings> = {}): BacktestSettings =>
   makeSettings({ assets: ROUGH_ASSETS, ...overrides });
 
