@@ -24,20 +24,13 @@ export interface Embedder {
  */
 export async function embedSentence(embedder: Embedder, sentence: string): Promise<Float32Array> {
   const vector = await embedder.embed(sentence);
+  if (vector.length === embedder.dim && isUnit(vector)) return vector;
   const squares = squareOfLength(vector);
+  let found = `a vector of length ${Math.sqrt(squares)}, expected 1`;
   if (vector.length !== embedder.dim || !Number.isFinite(squares)) {
     const wrong = vector.findIndex((value) => !Number.isFinite(value));
-    const found = wrong === -1 ? `a vector of ${vector.length}` : `vector[${wrong}] ${vector[wrong]}`;
-    throw new CarryoverError(
-      "BAD_OUTCOME",
-      `Cannot embed "${sentence}" with "${embedder.id}": found ${found}, expected ${embedder.dim} finite numbers`,
-    );
+    const what = wrong === -1 ? `a vector of ${vector.length}` : `vector[${wrong}] ${vector[wrong]}`;
+    found = `${what}, expected ${embedder.dim} finite numbers`;
   }
-  if (!isUnit(vector)) {
-    throw new CarryoverError(
-      "BAD_OUTCOME",
-      `Cannot embed "${sentence}" with "${embedder.id}": found a vector of length ${Math.sqrt(squares)}, expected 1`,
-    );
-  }
-  return vector;
+  throw new CarryoverError("BAD_OUTCOME", `Cannot embed "${sentence}" with "${embedder.id}": found ${found}`);
 }

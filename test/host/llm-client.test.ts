@@ -7,7 +7,7 @@ import type { LlmConfig } from "../../lib/config.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { llmClient } from "../../lib/host/llm-client.ts";
 import { createPace } from "../../lib/providers/pace.ts";
-import type { Asked } from "../../lib/providers/desk.ts";
+import type { Asked, Asker } from "../../lib/providers/desk.ts";
 import { llmAsker } from "../../lib/providers/llm.ts";
 import { DEFAULT_PROMPT } from "../../lib/providers/prompt.ts";
 import { makeContext, makeSituation } from "../providers/_situation.ts";
@@ -54,31 +54,36 @@ function configOf(overrides: Partial<LlmConfig> = {}): LlmConfig {
   };
 }
 
-/** Asks one question of a server that answers so, and gives the requests that it took. */
-async function ask(
-  how: Respond,
-  options: Partial<LlmConfig> & {
-    timeoutMs?: number;
-    price?: { input: number; output: number };
-    onLost?: (usd: number) => void;
-  } = {},
-): Promise<{ asked: Asked; requests: readonly ModelRequest[] }> {
-  const { timeoutMs = 5000, price, onLost = (): void => {}, ...overrides } = options;
-  const config = configOf(overrides);
-  const before = server.requests.length;
-  respond = how;
+type Price = { input: number; output: number };
+
+function askerOf(config: LlmConfig, options: { timeoutMs: number; price?: Price | undefined }): Asker {
   const { name, api, model, temperature, max_output_tokens, output } = config;
-  const asker = llmAsker({
+  return llmAsker({
     name,
     model: { api, model, temperature, max_output_tokens, output },
     template: DEFAULT_PROMPT,
     mask: false,
     ...llmClient(config),
-    pace: createPace({ concurrency: 4, now: () => performance.now() }),
-    timeoutMs,
+    pace: createPace({ concurrency: config.max_concurrency, now: () => performance.now() }),
+    timeoutMs: options.timeoutMs,
     maxRetries: config.max_retries,
-    pricePerMtok: price,
+    pricePerMtok: options.price,
   });
+}
+
+/** Asks one question of a server that answers so, and gives the requests that it took. */
+async function ask(
+  how: Respond,
+  options: Partial<LlmConfig> & {
+    timeoutMs?: number;
+    price?: Price;
+    onLost?: (usd: number) => void;
+  } = {},
+): Promise<{ asked: Asked; requests: readonly ModelRequest[] }> {
+  const { timeoutMs = 5000, price, onLost = (): void => {}, ...overrides } = options;
+  const before = server.requests.length;
+  respond = how;
+  const asker = askerOf(configOf(overrides), { timeoutMs, price });
   const request = asker.request(makeSituation(), makeContext(0));
   const asked = await asker.ask(request, { stop: NEVER, giveUp: NEVER, onLost });
   // Whatever is recorded or said, the key is not in it.
@@ -377,18 +382,7 @@ describe("a server that fails", () => {
   });
 
   test("with 429 is left alone by those as well who wait for their turn, with one request at a time", async () => {
-    const config = configOf();
-    const { name, api, model, temperature, max_output_tokens, output } = config;
-    const asker = llmAsker({
-      name,
-      model: { api, model, temperature, max_output_tokens, output },
-      template: DEFAULT_PROMPT,
-      mask: false,
-      ...llmClient(config),
-      pace: createPace({ concurrency: 1, now: () => performance.now() }),
-      timeoutMs: 5000,
-      maxRetries: 1,
-    });
+    const asker = askerOf(configOf({ max_concurrency: 1, max_retries: 1 }), { timeoutMs: 5000 });
     const sent: number[] = [];
     let refused = 0;
     respond = () => {
