@@ -11,9 +11,9 @@ import { availableParallelism, cpus, loadavg, release, tmpdir, type as systemNam
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "../package.json" with { type: "json" };
-import { PROJECT_DIR } from "../test/_samples.ts";
-import { renderReport, type BenchReport } from "./_measure.ts";
-import { pythonVersions } from "./_peers.ts";
+import { PROJECT_DIR } from "../test/samples.ts";
+import { renderReport, type BenchReport } from "./support/measure.ts";
+import { pythonVersions } from "./support/peers.ts";
 import { backup } from "./backup.ts";
 import { compare } from "./compare.ts";
 import { embed } from "./embed.ts";

@@ -7,10 +7,10 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PROJECT_DIR } from "../test/_samples.ts";
-import { embedderOf } from "./_embedders.ts";
-import { asMs, elapsed, median, renderReport, runProcess, type BenchReport, type BenchRow } from "./_measure.ts";
-import { makeMemory, outcomesLikeReal, writeOutcomes } from "./_memory.ts";
+import { PROJECT_DIR } from "../test/samples.ts";
+import { embedderOf } from "./support/embedders.ts";
+import { asMs, elapsed, median, renderReport, runProcess, type BenchReport, type BenchRow } from "./support/measure.ts";
+import { makeMemory, outcomesLikeReal, writeOutcomes } from "./support/memory.ts";
 
 /** What is measured. */
 export interface BackupOptions {

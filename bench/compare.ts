@@ -6,8 +6,16 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "../test/_samples.ts";
-import { asMs, median, renderReport, runProcess, takeTurns, type BenchReport, type Contender } from "./_measure.ts";
+import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "../test/samples.ts";
+import {
+  asMs,
+  median,
+  renderReport,
+  runProcess,
+  takeTurns,
+  type BenchReport,
+  type Contender,
+} from "./support/measure.ts";
 
 const GOAL_MS = 10_000;
 

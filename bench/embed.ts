@@ -5,14 +5,14 @@
  *     bun bench/embed.ts
  */
 import { join } from "node:path";
-import { hashingEmbedder } from "../lib/embed/hashing-embedder.ts";
-import { loadEmbedder } from "../lib/host/load-embedder.ts";
-import { createSituationTracker } from "../lib/market/indicators.ts";
+import { hashingEmbedder } from "../lib/embed/hashing.ts";
+import { loadEmbedder } from "../lib/embed/load.node.ts";
+import { createSituationTracker } from "../lib/market/situation.ts";
 import { SYNTHETIC_START, syntheticBars } from "../lib/market/synthetic.ts";
 import { describeSituation } from "../lib/memory/description.ts";
-import { HAS_MODEL, MODEL_DIR } from "../test/_samples.ts";
-import { asMs, elapsed, median, renderReport, takeTurns, type BenchReport, type BenchRow } from "./_measure.ts";
-import { missingFor, python } from "./_peers.ts";
+import { HAS_MODEL, MODEL_DIR } from "../test/samples.ts";
+import { asMs, elapsed, median, renderReport, takeTurns, type BenchReport, type BenchRow } from "./support/measure.ts";
+import { missingFor, python } from "./support/peers.ts";
 
 const HOUR_MS = 3_600_000;
 const TITLE = "Sentences to vectors";

@@ -7,10 +7,10 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeOutcome, outcomeFileName } from "../lib/memory/outcome.ts";
-import { embedderOf } from "./_embedders.ts";
-import { asMs, median, renderReport, takeTurns, type BenchReport, type BenchRow } from "./_measure.ts";
-import { makeMemory, outcomesLikeReal, writeDurably } from "./_memory.ts";
-import { openInProcess, type Opening } from "./_opening.ts";
+import { embedderOf } from "./support/embedders.ts";
+import { asMs, median, renderReport, takeTurns, type BenchReport, type BenchRow } from "./support/measure.ts";
+import { makeMemory, outcomesLikeReal, writeDurably } from "./support/memory.ts";
+import { openInProcess, type Opening } from "./support/opening.ts";
 
 /** Written at every flush, however many outcomes there are. */
 const CACHES = ["vectors.meta.json.gz", "provider_performance.json", "regime_performance.json", "memory.json"];

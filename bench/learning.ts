@@ -9,17 +9,25 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { rehearse } from "../lib/backtest/rehearsal.ts";
-import { parseConfig, toSettings } from "../lib/config.ts";
-import type { Outcome } from "../lib/domain.ts";
+import { runInMemory } from "../lib/experiments/in-memory-run.ts";
+import { parseConfig, toSettings } from "../lib/config/parse.ts";
+import type { Outcome } from "../lib/types.ts";
 import type { Embedder } from "../lib/embed/embedder.ts";
-import { DAY_MS } from "../lib/market/timeframe.ts";
-import { fileProvider } from "../lib/providers/file.ts";
-import { PROJECT_DIR } from "../test/_samples.ts";
-import { at, createRandom, RESAMPLES } from "./_chance.ts";
-import { renderReport, type BenchReport, type BenchRow } from "./_measure.ts";
-import { learningOnRealBars, REAL_TITLE } from "./_learning-real.ts";
-import { equalWeights, fixedShare, followTheLeader, hedged, oracle, ours, type View } from "./_learning-contenders.ts";
+import { DAY_MS } from "../lib/util/time.ts";
+import { fileProvider } from "../lib/providers/votes-file.ts";
+import { PROJECT_DIR } from "../test/samples.ts";
+import { at, createRandom, RESAMPLES } from "./support/chance.ts";
+import { renderReport, type BenchReport, type BenchRow } from "./support/measure.ts";
+import { learningOnRealBars, REAL_TITLE } from "./support/learning-real.ts";
+import {
+  equalWeights,
+  fixedShare,
+  followTheLeader,
+  hedged,
+  oracle,
+  ours,
+  type View,
+} from "./support/learning-contenders.ts";
 import {
   ASSETS,
   drawVotes,
@@ -29,7 +37,7 @@ import {
   WORLDS,
   type Climate,
   type World,
-} from "./_learning-worlds.ts";
+} from "./support/learning-worlds.ts";
 
 /** The share of the oracle's gain that ours should have in the fourth quarter. */
 const AIMS: Readonly<Record<string, number>> = {
@@ -118,7 +126,7 @@ async function runWorld(
   };
   const result = new Map<string, Quarters>();
   for (const [name, openView] of Object.entries(contenders)) {
-    const { outcomes } = await rehearse({
+    const { outcomes } = await runInMemory({
       settings: { ...settings.backtest, assets: ASSETS, costs: new Map(ASSETS.map((asset) => [asset, costs])) },
       memorySettings: settings.memory,
       period: { startMs: START_MS, endMs: START_MS + days * DAY_MS },

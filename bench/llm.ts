@@ -6,8 +6,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PROJECT_DIR } from "../test/_samples.ts";
-import { asMs, elapsed, median, renderReport, takeTurns, type BenchReport } from "./_measure.ts";
+import { PROJECT_DIR } from "../test/samples.ts";
+import { asMs, elapsed, median, renderReport, takeTurns, type BenchReport } from "./support/measure.ts";
 
 const MODELS = ["trend", "reversion", "breakout"] as const;
 

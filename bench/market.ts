@@ -4,10 +4,10 @@
  *     bun bench/market.ts
  */
 import { parseBarsCsv } from "../lib/market/csv.ts";
-import { gunzipBars } from "../lib/market/gzip.ts";
-import { createSituationTracker } from "../lib/market/indicators.ts";
+import { gunzipBars } from "../lib/market/load.node.ts";
+import { createSituationTracker } from "../lib/market/situation.ts";
 import { syntheticBars, SYNTHETIC_START } from "../lib/market/synthetic.ts";
-import { asMs, elapsed, median, renderReport, type BenchReport, type BenchRow } from "./_measure.ts";
+import { asMs, elapsed, median, renderReport, type BenchReport, type BenchRow } from "./support/measure.ts";
 
 const HOUR_MS = 3_600_000;
 const GOAL_PER_SECOND = 500_000;

@@ -6,10 +6,18 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PROJECT_DIR } from "../test/_samples.ts";
-import { embedderOf } from "./_embedders.ts";
-import { asMs, median, renderReport, runProcess, takeTurns, type BenchReport, type Contender } from "./_measure.ts";
-import { makeMemory } from "./_memory.ts";
+import { PROJECT_DIR } from "../test/samples.ts";
+import { embedderOf } from "./support/embedders.ts";
+import {
+  asMs,
+  median,
+  renderReport,
+  runProcess,
+  takeTurns,
+  type BenchReport,
+  type Contender,
+} from "./support/measure.ts";
+import { makeMemory } from "./support/memory.ts";
 
 const GOAL_MS = 60;
 const GOAL = "under 60 ms, better 40";
@@ -17,11 +25,11 @@ const GOAL = "under 60 ms, better 40";
 /** Modules that are imported alone. */
 const MODULES = [
   "lib/errors.ts",
-  "scripts/_cli.ts",
-  "scripts/_render.ts",
-  "lib/host/disk-storage.ts",
-  "lib/host/memory-report.ts",
-  "lib/config.ts",
+  "scripts/cli/main.ts",
+  "scripts/text/table.ts",
+  "lib/storage/disk.node.ts",
+  "lib/maintenance/memory-report.node.ts",
+  "lib/config/parse.ts",
   "fflate/browser",
   "zod",
   "yaml",

@@ -6,27 +6,27 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { diskStorage } from "../lib/host/disk-storage.ts";
-import { rowOfOutcome } from "../lib/memory/outcome-row.ts";
-import { writeVectors } from "../lib/memory/vector-store.ts";
-import { PROJECT_DIR } from "../test/_samples.ts";
-import { makeOutcomes } from "../test/memory/_outcomes.ts";
-import { clusteredVectors } from "./_clustered-vectors.ts";
-import { embedderOf } from "./_embedders.ts";
-import { asMs, median, renderReport, runProcess, type BenchReport, type BenchRow } from "./_measure.ts";
+import { diskStorage } from "../lib/storage/disk.node.ts";
+import { tradeOf } from "../lib/memory/trade.ts";
+import { writeVectors } from "../lib/memory/vectors.ts";
+import { PROJECT_DIR } from "../test/samples.ts";
+import { makeOutcomes } from "../test/memory/outcome-samples.ts";
+import { clusteredVectors } from "./support/clustered-vectors.ts";
+import { embedderOf } from "./support/embedders.ts";
+import { asMs, median, renderReport, runProcess, type BenchReport, type BenchRow } from "./support/measure.ts";
 
 const DIM = 384;
 
 /** Milliseconds that opening may take, by rows. */
-const MOST_MS: Readonly<Record<number, number>> = { 1000: 5, 100_000: 150 };
+const MAX_MS: Readonly<Record<number, number>> = { 1000: 5, 100_000: 150 };
 
 /** A float and a code of a byte for each number. */
 const ROW_BYTES = 5 * DIM;
-const MOST_RATIO = 1.3;
+const MAX_RATIO = 1.3;
 /** With fewer rows the process's own memory is what is seen. */
-const LEAST_ROWS = 100_000;
+const MIN_ROWS = 100_000;
 
-/** What `bench/_open-vectors.ts` prints. */
+/** What `bench/support/open-vectors.ts` prints. */
 interface Opening {
   readonly rows: number;
   readonly read: number;
@@ -65,14 +65,14 @@ export async function openVectors(options: { rounds?: number; sizes?: readonly n
 function rowsOf(size: number, openings: readonly Opening[]): BenchRow[] {
   const what = `${size.toLocaleString("en")} rows`;
   const of = (key: keyof Opening): number => median(openings.map((opening) => opening[key]));
-  const most = MOST_MS[size];
+  const most = MAX_MS[size];
   const goal = most === undefined ? {} : { goal: `<= ${most} ms`, met: of("open") <= most };
   const rows: BenchRow[] = [
     { what: `${what}: read, checked, ready to search`, ours: asMs(of("open")), ...goal },
     { what: `${what}: of it, read and checked`, ours: asMs(of("read")) },
     { what: `${what}: the first question after it`, ours: asMs(of("first")) },
   ];
-  if (size < LEAST_ROWS) return rows;
+  if (size < MIN_ROWS) return rows;
   const ratio = of("bytes_a_row") / ROW_BYTES;
   return [
     ...rows,
@@ -81,8 +81,8 @@ function rowsOf(size: number, openings: readonly Opening[]): BenchRow[] {
       ours: `${Math.round(of("bytes_a_row"))} bytes`,
       peer: `${ROW_BYTES} bytes`,
       ratio: ratio.toFixed(2),
-      goal: `<= ${MOST_RATIO.toFixed(2)}`,
-      met: ratio <= MOST_RATIO,
+      goal: `<= ${MAX_RATIO.toFixed(2)}`,
+      met: ratio <= MAX_RATIO,
     },
   ];
 }
@@ -92,7 +92,7 @@ async function writeFolder(dir: string, size: number): Promise<void> {
   const floats = clusteredVectors(size, DIM);
   const [outcome] = makeOutcomes(1);
   if (outcome === undefined) throw new Error("expected an outcome");
-  const row = rowOfOutcome(outcome, { bytes: 2400, crc32: "00000000" });
+  const row = tradeOf(outcome, { bytes: 2400, crc32: "00000000" });
   const rows = Array.from({ length: size }, (_, i) => ({
     row: { ...row, id: `${row.id}-${i}` },
     vector: floats.subarray(i * DIM, (i + 1) * DIM),

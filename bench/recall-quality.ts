@@ -7,14 +7,14 @@
  * Takes some minutes, nearly all of them the sentence model's, and so is not a part of bench/all.ts.
  */
 import { parseArgs } from "node:util";
-import type { Outcome } from "../lib/domain.ts";
-import { hashingEmbedder } from "../lib/embed/hashing-embedder.ts";
-import { loadEmbedder } from "../lib/host/load-embedder.ts";
-import { HAS_MODEL, HAS_REAL_BARS, MODEL_DIR } from "../test/_samples.ts";
-import { renderReport, type BenchReport, type BenchRow } from "./_measure.ts";
-import { at, bootstrap, difference, RESAMPLES } from "./_chance.ts";
-import { wordHashing } from "./_word-hashing.ts";
-import { bySentence, byNumbers, K, type Method } from "./_recall-methods.ts";
+import type { Outcome } from "../lib/types.ts";
+import { hashingEmbedder } from "../lib/embed/hashing.ts";
+import { loadEmbedder } from "../lib/embed/load.node.ts";
+import { HAS_MODEL, HAS_REAL_BARS, MODEL_DIR } from "../test/samples.ts";
+import { renderReport, type BenchReport, type BenchRow } from "./support/measure.ts";
+import { at, bootstrap, difference, RESAMPLES } from "./support/chance.ts";
+import { wordHashing } from "./support/word-hashing.ts";
+import { bySentence, byNumbers, K, type Method } from "./support/recall-methods.ts";
 import {
   INDICATOR_WORLDS,
   indicatorsOf,
@@ -23,7 +23,7 @@ import {
   runSample,
   tradesOfRun,
   type Sample,
-} from "./_recall-worlds.ts";
+} from "./support/recall-worlds.ts";
 
 /** Trades of a run overlap in time, so neighbours in time are drawn together. */
 const RUN_BLOCK = 10;

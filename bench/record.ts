@@ -6,13 +6,13 @@
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { diskStorage } from "../lib/host/disk-storage.ts";
-import { lockHolder } from "../lib/host/environment.ts";
-import { openMemory, type Memory } from "../lib/memory/memory.ts";
+import { diskStorage } from "../lib/storage/disk.node.ts";
+import { lockHolder } from "../lib/storage/lock.node.ts";
+import { openMemory, type Memory } from "../lib/memory/store.ts";
 import { encodeOutcome } from "../lib/memory/outcome.ts";
-import { embedderOf } from "./_embedders.ts";
-import { asMs, elapsed, median, quantile, renderReport, type BenchReport, type BenchRow } from "./_measure.ts";
-import { makeMemory, outcomesLikeReal, writeDurably } from "./_memory.ts";
+import { embedderOf } from "./support/embedders.ts";
+import { asMs, elapsed, median, quantile, renderReport, type BenchReport, type BenchRow } from "./support/measure.ts";
+import { makeMemory, outcomesLikeReal, writeDurably } from "./support/memory.ts";
 
 /** What is promised, of medians. */
 const AT_MOST = 1.3;
@@ -100,7 +100,7 @@ async function recordRows(
   ];
 }
 
-/** Outcomes between two writes of the caches, as lib/memory/memory.ts has it. */
+/** Outcomes between two writes of the caches, as lib/memory/store.ts has it. */
 function flushEvery(memory: Memory): number {
   return Math.max(64, memory.rows.length / 8);
 }

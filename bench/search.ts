@@ -7,8 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { BATCH_ROWS, createBlocks } from "../lib/search/_blocks.ts";
-import { openKernel } from "../lib/search/kernel.ts";
+import { BATCH_ROWS, createBlocks } from "../lib/search/blocks.ts";
+import { openKernel } from "../lib/search/wasm.ts";
 import {
   asMs,
   elapsed,
@@ -18,8 +18,8 @@ import {
   type BenchReport,
   type BenchRow,
   type Contender,
-} from "./_measure.ts";
-import { missingFor } from "./_peers.ts";
+} from "./support/measure.ts";
+import { missingFor } from "./support/peers.ts";
 import {
   contendersOf,
   DIM,
@@ -32,8 +32,8 @@ import {
   type Alike,
   type Bench,
   type Subject,
-} from "./_search-contenders.ts";
-import { startPeers } from "./_search-peers.ts";
+} from "./support/search-contenders.ts";
+import { startPeers } from "./support/search-peers.ts";
 
 /** The largest ratio of our time to the rivals', by rows and state of the caches. */
 const GOALS: Readonly<Record<string, number>> = {
@@ -45,7 +45,7 @@ const GOALS: Readonly<Record<string, number>> = {
 };
 
 /** The largest ratio among rows that are alike. */
-const MOST_ALIKE = 1.3;
+const MAX_ALIKE = 1.3;
 
 /** What is measured. */
 export interface SearchBenchOptions {
@@ -160,9 +160,9 @@ async function measureAlike(bench: Bench, { size, alike }: { size: number; alike
   const title = `${size.toLocaleString("en")} ${alike} rows, k = 20, back to back`;
   const ours = median(times["ours"] ?? []);
   const pass = median(times["every row"] ?? []);
-  const goal = { goal: `<= ${MOST_ALIKE.toFixed(2)}`, met: ours / pass <= MOST_ALIKE };
+  const goal = { goal: `<= ${MAX_ALIKE.toFixed(2)}`, met: ours / pass <= MAX_ALIKE };
   return [
-    rivalRow(bench, { title, times, contender: "ours", atMost: size === PLAIN_ROWS ? MOST_ALIKE : undefined }),
+    rivalRow(bench, { title, times, contender: "ours", atMost: size === PLAIN_ROWS ? MAX_ALIKE : undefined }),
     {
       what: `${title}, against computing every row`,
       ours: asMs(ours),

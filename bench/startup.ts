@@ -6,11 +6,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { embedderOf } from "./_embedders.ts";
-import { asMs, median, renderReport, runProcess, takeTurns, versus, type BenchReport } from "./_measure.ts";
-import { makeMemory } from "./_memory.ts";
-import { openInProcess, type Opening } from "./_opening.ts";
-import { missingFor, python, SEED_BASELINE } from "./_peers.ts";
+import { embedderOf } from "./support/embedders.ts";
+import { asMs, median, renderReport, runProcess, takeTurns, versus, type BenchReport } from "./support/measure.ts";
+import { makeMemory } from "./support/memory.ts";
+import { openInProcess, type Opening } from "./support/opening.ts";
+import { missingFor, python, SEED_BASELINE } from "./support/peers.ts";
 
 /** What the baseline prints of a start, milliseconds. */
 interface BaselineStart {

@@ -6,23 +6,33 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { BacktestJob } from "../lib/backtest/run-job.ts";
+import type { BacktestJob } from "../lib/backtest/job.ts";
 import { runBacktest } from "../lib/backtest/run.ts";
-import { parseConfig, toSettings, type Config } from "../lib/config.ts";
-import type { BarSeries, Outcome } from "../lib/domain.ts";
-import { hashingEmbedder } from "../lib/embed/hashing-embedder.ts";
-import { memoryStorage } from "../lib/files/memory-storage.ts";
-import type { Storage } from "../lib/files/storage.ts";
-import { loadBars } from "../lib/host/bar-files.ts";
-import { VERSION } from "../lib/host/environment.ts";
-import { loadProviders } from "../lib/host/load-providers.ts";
+import { parseConfig, toSettings } from "../lib/config/parse.ts";
+import { type Config } from "../lib/config/config.ts";
+import type { BarSeries, Outcome } from "../lib/types.ts";
+import { hashingEmbedder } from "../lib/embed/hashing.ts";
+import { memoryStorage } from "../lib/storage/in-memory.ts";
+import type { Storage } from "../lib/storage/storage.ts";
+import { loadBars } from "../lib/market/load.node.ts";
+import { VERSION } from "../lib/version.ts";
+import { loadProviders } from "../lib/providers/load.node.ts";
 import { syntheticBars } from "../lib/market/synthetic.ts";
-import { openMemory, type Memory } from "../lib/memory/memory.ts";
-import { openRunMemory } from "../lib/memory/run-memory.ts";
-import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "../test/_samples.ts";
-import { asMs, elapsed, median, renderReport, runProcess, takeTurns, versus, type BenchReport } from "./_measure.ts";
-import { outcomesLikeReal, situationAt, writeDurably } from "./_memory.ts";
-import { missingFor, python } from "./_peers.ts";
+import { openMemory, type Memory } from "../lib/memory/store.ts";
+import { openMemoryView } from "../lib/memory/view.ts";
+import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "../test/samples.ts";
+import {
+  asMs,
+  elapsed,
+  median,
+  renderReport,
+  runProcess,
+  takeTurns,
+  versus,
+  type BenchReport,
+} from "./support/measure.ts";
+import { outcomesLikeReal, situationAt, writeDurably } from "./support/memory.ts";
+import { missingFor, python } from "./support/peers.ts";
 
 const HOUR_MS = 3_600_000;
 const GOAL_US = 100;
@@ -205,7 +215,7 @@ async function costOfRecall(
   const calls = 500;
   const startMs = Date.UTC(2021, 0, 1);
   const memory = await rememberingMemory(memoryStorage(), outcomesBefore(startMs, options.remembered));
-  const view = openRunMemory(memory, {
+  const view = openMemoryView(memory, {
     ...toSettings(config).memory,
     market: "bars",
     startMs,

@@ -48,3 +48,27 @@ export class CarryoverError extends Error {
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** What is known of a failure beside what was tried. */
+export interface FailureDetails {
+  readonly found: string;
+  readonly expected: string;
+  /** The error underneath, if there is one. */
+  readonly cause?: unknown;
+}
+
+/**
+ * An expected failure in its usual form.
+ *
+ * @param tried Such as `Cannot read "vectors.f32"`.
+ * @returns The error to throw: `<tried>: found <found>, expected <expected>`.
+ */
+export function fail(code: ErrorCode, tried: string, details: FailureDetails): CarryoverError {
+  const { found, expected, cause } = details;
+  return new CarryoverError(code, `${tried}: found ${found}, expected ${expected}`, { cause });
+}
+
+/** Whether a stored file was not what was once written, as opposed to a failure to read it. */
+export function isCorrupt(thrown: unknown): thrown is CarryoverError {
+  return thrown instanceof CarryoverError && thrown.code === "CORRUPT";
+}

@@ -72,37 +72,37 @@ export type {
   SkipReason,
   TradeAction,
   Vote,
-} from "./domain.ts";
+} from "./types.ts";
 export { CarryoverError, type ErrorCode } from "./errors.ts";
 
-export type { Listing, Lock, LockHolder, Storage, StoredFile } from "./files/storage.ts";
-export type { Json } from "./files/json-file.ts";
-export { memoryStorage } from "./files/memory-storage.ts";
+export type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage/storage.ts";
+export type { Json } from "./util/json.ts";
+export { memoryStorage } from "./storage/in-memory.ts";
 
 export { createSeriesBuilder, type SeriesBuilder } from "./market/bar.ts";
 export { parseBarsCsv } from "./market/csv.ts";
-export { createSituationTracker, type SituationTracker } from "./market/indicators.ts";
+export { createSituationTracker, type SituationTracker } from "./market/situation.ts";
 export { parseBarsParquet } from "./market/parquet.ts";
 export { SYNTHETIC_START, syntheticBars } from "./market/synthetic.ts";
 
 export { abstain, type Provider } from "./providers/provider.ts";
-export { breakoutProvider } from "./providers/breakout.ts";
-export { fileProvider, parseVotesCsv, type FileVote, type FileVotes } from "./providers/file.ts";
-export { memoryProvider } from "./providers/memory.ts";
-export { reversionProvider } from "./providers/reversion.ts";
-export { trendProvider } from "./providers/trend.ts";
+export { breakoutProvider } from "./providers/rules.ts";
+export { fileProvider, parseVotesCsv, type FileVote, type FileVotes } from "./providers/votes-file.ts";
+export { memoryProvider } from "./providers/similar-trades.ts";
+export { reversionProvider } from "./providers/rules.ts";
+export { trendProvider } from "./providers/rules.ts";
 
 export type { Embedder } from "./embed/embedder.ts";
-export { hashingEmbedder } from "./embed/hashing-embedder.ts";
+export { hashingEmbedder } from "./embed/hashing.ts";
 
-export { openMemory, type Memory } from "./memory/memory.ts";
-export type { OutcomeRow, RowVote } from "./memory/outcome-row.ts";
-export { readMemory, type MemoryReading } from "./memory/read-memory.ts";
-export { openRunMemory, type RunMemory, type RunMemoryOptions } from "./memory/run-memory.ts";
+export { openMemory, type Memory } from "./memory/store.ts";
+export type { Trade, TradeVote } from "./memory/trade.ts";
+export { readMemory, type MemoryReading } from "./memory/load.ts";
+export { openMemoryView, type MemoryView, type MemoryViewOptions } from "./memory/view.ts";
 
-export type { Breakdown, ChunkCell, WinRateTrend } from "./backtest/breakdown.ts";
-export { planChunks, type Chunk } from "./backtest/chunks.ts";
-export type { BacktestJob, Progress } from "./backtest/run-job.ts";
+export type { Breakdown, ChunkCell, WinRateTrend } from "./results/breakdown.ts";
+export { planChunks, type Chunk } from "./results/chunks.ts";
+export type { BacktestJob, Progress } from "./backtest/job.ts";
 export { runBacktest, type BacktestResult } from "./backtest/run.ts";
-export type { BacktestSettings, Costs, MemorySettings, Risk } from "./backtest/settings.ts";
-export type { QuarterSummary, Summary } from "./backtest/summary.ts";
+export type { BacktestSettings, Costs, MemorySettings, Risk } from "./settings.ts";
+export type { QuarterSummary, Summary } from "./results/summary.ts";

@@ -8,12 +8,12 @@
  */
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { closest } from "../lib/closest.ts";
+import { closest } from "../lib/util/closest.ts";
 import { CarryoverError } from "../lib/errors.ts";
-import { type BackupInfo, listBackups } from "../lib/host/backup-list.ts";
-import { pruneBackups } from "../lib/host/backup-prune.ts";
-import { restoreBackup, verifyBackups } from "../lib/host/backup-restore.ts";
-import { createBackup } from "../lib/host/backup.ts";
+import { type BackupInfo, listBackups } from "../lib/backup/list.node.ts";
+import { pruneBackups } from "../lib/backup/prune.node.ts";
+import { restoreBackup, verifyBackups } from "../lib/backup/restore.node.ts";
+import { createBackup } from "../lib/backup/create.node.ts";
 import {
   backupJson,
   renderCreated,
@@ -22,19 +22,11 @@ import {
   renderRemoved,
   renderRestored,
   renderVerified,
-} from "./_backup-report.ts";
-import {
-  locateMemory,
-  locateMemoryDir,
-  note,
-  parseFlags,
-  runScript,
-  SHARED_FLAGS,
-  warn,
-  writeJson,
-  writeOut,
-} from "./_cli.ts";
-import { countOf } from "./_render.ts";
+} from "./text/backup.ts";
+import { note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
+import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
+import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
+import { countOf } from "./text/table.ts";
 
 const COMMAND = {
   summary: `Backs the memory up, also while a run writes to it. A backup is a plain folder that --memory-dir can name; what

@@ -4,14 +4,15 @@
  *
  *   bun scripts/check-lookahead.ts [--at DATE]... [--year Y | --start D --end D] [--no-memory]
  */
-import { isClean } from "../lib/backtest/look-ahead.ts";
+import { isClean } from "../lib/experiments/lookahead.ts";
 import { CarryoverError } from "../lib/errors.ts";
-import { checkConfig } from "../lib/host/look-ahead.ts";
-import { parseTimestamp, TIMESTAMP_FORM } from "../lib/market/timeframe.ts";
-import { note, parseFlags, runScript, SHARED_FLAGS, writeJson, writeOut } from "./_cli.ts";
-import { renderLookahead } from "./_lookahead-report.ts";
-import { progressLine } from "./_render.ts";
-import { RUN_FLAGS, runRequest } from "./_run-flags.ts";
+import { checkConfig } from "../lib/experiments/lookahead.node.ts";
+import { parseTimestamp, TIMESTAMP_FORM } from "../lib/util/time.ts";
+import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
+import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
+import { renderLookahead } from "./text/lookahead.ts";
+import { progressLine } from "./text/table.ts";
+import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 
 const COMMAND = {
   summary: `Checks that nothing knows the future: makes the run again with other bars and votes from a date on, and with other

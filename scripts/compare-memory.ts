@@ -4,13 +4,14 @@
  *
  *   bun scripts/compare-memory.ts [--year Y | --start D --end D] [--shuffles N] [--seeds N]
  */
-import { compareConfig, storeComparison } from "../lib/host/compare.ts";
-import type { AskedCounts } from "../lib/providers/desk.ts";
-import { renderAsked } from "./_asked-report.ts";
-import { note, parseFlags, runScript, SHARED_FLAGS, writeJson, writeOut } from "./_cli.ts";
-import { renderComparison } from "./_comparison-report.ts";
-import { progressLine, shownPath } from "./_render.ts";
-import { RUN_FLAGS, runRequest } from "./_run-flags.ts";
+import { compareConfig, storeComparison } from "../lib/experiments/comparisons.node.ts";
+import type { AskedCounts } from "../lib/providers/recorded/recorder.ts";
+import { renderAsked } from "./text/asked.ts";
+import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
+import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
+import { renderComparison } from "./text/comparison.ts";
+import { progressLine, shownPath } from "./text/table.ts";
+import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 
 const COMMAND = {
   summary: `Says whether memory helps: runs the same period with memory, without it, and with outcomes whose results were shuffled

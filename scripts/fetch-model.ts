@@ -6,9 +6,11 @@
  */
 import { resolve } from "node:path";
 import { CarryoverError } from "../lib/errors.ts";
-import { fetchModel, MODEL_URL } from "../lib/host/fetch-model.ts";
-import { locateMemory, parseFlags, runScript, SHARED_FLAGS, writeJson, writeOut } from "./_cli.ts";
-import { bytes, progressLine, shownPath, table } from "./_render.ts";
+import { fetchModel, MODEL_URL } from "../lib/embed/download.node.ts";
+import { runScript, writeJson, writeOut } from "./cli/main.ts";
+import { locateMemory } from "./cli/config-flags.ts";
+import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
+import { bytes, progressLine, shownPath, table } from "./text/table.ts";
 
 const COMMAND = {
   summary: `Fetches the sentence model all-MiniLM-L6-v2 (23 MB), which memory.embedder: onnx in the configuration asks for. Each

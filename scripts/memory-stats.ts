@@ -5,22 +5,14 @@
  *
  *   bun scripts/memory-stats.ts [--watch [SECONDS] | --check | --repair] [--memory-dir DIR] [--json]
  */
-import type { Config } from "../lib/config.ts";
+import type { Config } from "../lib/config/config.ts";
 import { CarryoverError } from "../lib/errors.ts";
-import { readMemoryReport } from "../lib/host/memory-report.ts";
-import {
-  locateMemory,
-  locateMemoryDir,
-  note,
-  parseFlags,
-  runScript,
-  SHARED_FLAGS,
-  writeJson,
-  writeOut,
-  writeRaw,
-} from "./_cli.ts";
-import { renderReport } from "./_memory-report.ts";
-import { obeysCodes } from "./_render.ts";
+import { readMemoryReport } from "../lib/maintenance/memory-report.node.ts";
+import { note, runScript, writeJson, writeOut, writeRaw } from "./cli/main.ts";
+import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
+import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
+import { renderReport } from "./text/memory.ts";
+import { obeysCodes } from "./text/table.ts";
 
 const COMMAND = {
   summary: `Shows what is remembered: counts, sizes, the newest trade; providers, regimes and assets by chunk; confidence.
@@ -79,8 +71,8 @@ await runScript(async ({ argv, signal }) => {
 });
 
 async function check(memoryDir: string, { json }: { json: boolean }): Promise<number> {
-  const { checkMemory } = await import("../lib/host/check-memory.ts");
-  const { checkJson, damagedIn, renderCheck } = await import("./_check-report.ts");
+  const { checkMemory } = await import("../lib/maintenance/check.node.ts");
+  const { checkJson, damagedIn, renderCheck } = await import("./text/check.ts");
   const checkup = await checkMemory(memoryDir);
   if (json) await writeJson(checkJson(memoryDir, checkup));
   else await writeOut(renderCheck(memoryDir, checkup));
@@ -91,8 +83,8 @@ async function repair(
   memory: Config["memory"],
   { json, signal }: { json: boolean; signal: AbortSignal },
 ): Promise<number> {
-  const { repairMemory } = await import("../lib/host/repair-memory.ts");
-  const { damagedIn, renderRepair, repairJson } = await import("./_check-report.ts");
+  const { repairMemory } = await import("../lib/maintenance/repair.node.ts");
+  const { damagedIn, renderRepair, repairJson } = await import("./text/check.ts");
   const repaired = await repairMemory({ memory, signal, onNote: note });
   if (json) await writeJson(repairJson(memory.dir, repaired));
   else await writeOut(renderRepair(memory.dir, repaired));

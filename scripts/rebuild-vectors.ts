@@ -4,20 +4,12 @@
  *
  *   bun scripts/rebuild-vectors.ts [--all]
  */
-import { rebuildVectors } from "../lib/host/maintain.ts";
-import {
-  locateMemory,
-  note,
-  parseFlags,
-  rebuildCommand,
-  runScript,
-  SHARED_FLAGS,
-  warn,
-  writeJson,
-  writeOut,
-} from "./_cli.ts";
-import { bytes, countOf, fixed } from "./_render.ts";
-import { vectorProgress } from "./_vector-progress.ts";
+import { rebuildVectors } from "../lib/maintenance/repair.node.ts";
+import { note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
+import { locateMemory, rebuildCommand } from "./cli/config-flags.ts";
+import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
+import { bytes, countOf, fixed } from "./text/table.ts";
+import { vectorProgress } from "./cli/progress.ts";
 
 const COMMAND = {
   summary: `Makes the vectors that are missing or damaged from their outcomes. A run does so by itself when it starts; this

@@ -5,22 +5,13 @@
  *   bun scripts/recall.ts "BTCUSD falling fast, high volatility" [--k N] [--as-of T] [--asset A] [--regime R] [--json]
  */
 import { CarryoverError } from "../lib/errors.ts";
-import { recall } from "../lib/host/recall.ts";
-import { parseTimestamp, TIMESTAMP_FORM } from "../lib/market/timeframe.ts";
-import {
-  locateMemory,
-  locateMemoryDir,
-  note,
-  parseFlags,
-  rebuildCommand,
-  runScript,
-  SHARED_FLAGS,
-  warn,
-  writeJson,
-  writeOut,
-} from "./_cli.ts";
-import { renderRecall } from "./_recall-report.ts";
-import { vectorProgress } from "./_vector-progress.ts";
+import { recall } from "../lib/memory/open.node.ts";
+import { parseTimestamp, TIMESTAMP_FORM } from "../lib/util/time.ts";
+import { note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
+import { locateMemory, locateMemoryDir, rebuildCommand } from "./cli/config-flags.ts";
+import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
+import { renderRecall } from "./text/recall.ts";
+import { vectorProgress } from "./cli/progress.ts";
 
 const COMMAND = {
   summary: `Asks the memory: the past trades whose situations are most like a sentence, and how they ended. Takes no lock and

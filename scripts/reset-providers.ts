@@ -4,7 +4,7 @@
  *
  *   bun scripts/reset-providers.ts [--provider P]... [--forget [--before D]] [--dry-run]
  */
-import type { Config } from "../lib/config.ts";
+import type { Config } from "../lib/config/config.ts";
 import { CarryoverError } from "../lib/errors.ts";
 import {
   forgetProviders,
@@ -12,11 +12,13 @@ import {
   type Forgetting,
   type Recount,
   type Recounted,
-} from "../lib/host/maintain.ts";
-import { parseTimestamp, TIMESTAMP_FORM } from "../lib/market/timeframe.ts";
-import type { PerformanceRecord } from "../lib/memory/performance.ts";
-import { locateMemory, note, parseFlags, runScript, SHARED_FLAGS, warn, writeJson, writeOut } from "./_cli.ts";
-import { countOf, fixed, money, signed, table, type Column } from "./_render.ts";
+} from "../lib/maintenance/repair.node.ts";
+import { parseTimestamp, TIMESTAMP_FORM } from "../lib/util/time.ts";
+import type { PerformanceRecord } from "../lib/memory/statistics.ts";
+import { note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
+import { locateMemory } from "./cli/config-flags.ts";
+import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
+import { countOf, fixed, money, signed, table, type Column } from "./text/table.ts";
 
 const COMMAND = {
   summary: `Counts provider_performance.json and regime_performance.json anew from the outcomes, each of which is read and

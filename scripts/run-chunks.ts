@@ -6,12 +6,13 @@
  *     [--data-dir DIR] [--seed N] [--no-memory] [--restart] [--estimate] [--offline] [--refresh-provider P]
  */
 import { CarryoverError } from "../lib/errors.ts";
-import { runConfig } from "../lib/host/run-config.ts";
-import { note, parseFlags, runScript, SHARED_FLAGS, writeJson, writeOut } from "./_cli.ts";
-import { renderAsked, renderEstimate } from "./_asked-report.ts";
-import { RUN_FLAGS, runRequest } from "./_run-flags.ts";
-import { runProgress } from "./_run-progress.ts";
-import { renderSummary } from "./_run-report.ts";
+import { runConfig } from "../lib/job/run.node.ts";
+import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
+import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
+import { renderAsked, renderEstimate } from "./text/asked.ts";
+import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
+import { runProgress } from "./cli/progress.ts";
+import { renderSummary } from "./text/run.ts";
 
 const COMMAND = {
   summary: "Backtests the ensemble chunk by chunk. Every closed trade is remembered, and informs what comes after it.",
@@ -59,7 +60,7 @@ await runScript(async ({ argv, signal, guard }) => {
     onAsked: progress.asked,
   };
   if (flags.estimate) {
-    const { estimateRun } = await import("../lib/host/estimate.ts");
+    const { estimateRun } = await import("../lib/experiments/estimate.node.ts");
     const estimate = await estimateRun(options);
     if (flags.json) await writeJson(estimate);
     else await writeOut(renderEstimate(estimate));

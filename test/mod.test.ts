@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as library from "../lib/mod.ts";
-import { PROJECT_DIR } from "./_samples.ts";
+import { PROJECT_DIR } from "./samples.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

@@ -9,7 +9,7 @@ import {
   memoryProvider,
   memoryStorage,
   openMemory,
-  openRunMemory,
+  openMemoryView,
   parseBarsCsv,
   reversionProvider,
   runBacktest,
@@ -20,8 +20,7 @@ import {
   type Provider,
   type Storage,
 } from "../lib/mod.ts";
-import { sha256OfText } from "../lib/files/sha256-of-text.ts";
-import { sha256OfBytes } from "../lib/files/sha256.ts";
+import { sha256OfBytes, sha256OfText } from "../lib/util/sha256.ts";
 
 const HOUR = 3_600_000;
 const PERIOD = { startMs: Date.UTC(2018, 1, 1), endMs: Date.UTC(2018, 3, 1) };
@@ -123,7 +122,7 @@ check("and ends in the same bytes", (await linesOf(resumed)).join("\n") === file
 
 // A recall, as of a time.
 const memory = await openMemory(storage, { embedder: hashingEmbedder() });
-const view = openRunMemory(memory, {
+const view = openMemoryView(memory, {
   market: "synthetic",
   startMs: PERIOD.endMs,
   providers: ["trend"],

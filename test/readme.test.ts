@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { parseConfig } from "../lib/config.ts";
-import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "./_samples.ts";
+import { parseConfig } from "../lib/config/parse.ts";
+import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "./samples.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -115,7 +115,7 @@ describe("README.md", () => {
 
 describe("docs/CLI.md", () => {
   const cli = readFileSync(join(PROJECT_DIR, "docs", "CLI.md"), "utf8");
-  const scripts = readdirSync(join(PROJECT_DIR, "scripts")).filter((name) => !name.startsWith("_"));
+  const scripts = readdirSync(join(PROJECT_DIR, "scripts")).filter((name) => name.endsWith(".ts"));
   for (const name of scripts) {
     test(`has what ${name} --help prints`, async () => {
       const { code, stdout } = await shell(`bun scripts/${name} --help`);

@@ -7,8 +7,8 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HAS_REAL_BARS, REAL_BARS_DIR } from "./_samples.ts";
-import { filesOf, runScript } from "./scripts/_run.ts";
+import { HAS_REAL_BARS, REAL_BARS_DIR } from "./samples.ts";
+import { filesOf, runScript } from "./scripts/run-script.ts";
 
 setDefaultTimeout(60_000);
 

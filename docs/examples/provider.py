@@ -3,7 +3,7 @@
     providers:
       - { name: mine, type: command, command: [python3, provider.py] }
 
-A question is {"id", "situation", "context"}; their fields are those of Situation and DecisionContext in lib/domain.ts. The
+A question is {"id", "situation", "context"}; their fields are those of Situation and DecisionContext in lib/types.ts. The
 answer echoes the id. Whatever else is to be said belongs on stderr.
 """
 

@@ -1,6 +1,6 @@
-import type { Bar, ExitReason, TradeAction } from "../domain.ts";
-import { costsOf, directionOf, type BrokerState, type ClosedTrade, type Order, type Position } from "./orders.ts";
-import type { BacktestSettings } from "./settings.ts";
+import type { Bar, BrokerState, ExitReason, Order, Position, TradeAction } from "../types.ts";
+import { costsOf, directionOf, type ClosedTrade } from "./sizing.ts";
+import type { BacktestSettings } from "../settings.ts";
 
 /** Orders, fills, stops, costs and money of docs/RULES.md. Assets are passed in config order by the loop. */
 export interface Broker {

@@ -1,9 +1,8 @@
-import type { Memory } from "../memory/memory.ts";
-import type { OutcomeRow } from "../memory/outcome-row.ts";
-import type { VectorRow } from "../memory/vector-store.ts";
-import type { Chunk } from "./chunks.ts";
-import type { ChunkRecord } from "./chunk-record.ts";
-import { outcomesDigest, type RunStore } from "./run-store.ts";
+import type { Memory } from "../memory/store.ts";
+import type { Trade } from "../memory/trade.ts";
+import type { VectorRow } from "../memory/vectors.ts";
+import type { Chunk, ChunkRecord } from "../results/chunks.ts";
+import { outcomesDigest, type RunStore } from "./run-files.ts";
 
 /** A run's outcomes and when they were recorded. */
 export interface OwnOutcomes {
@@ -25,7 +24,7 @@ export function ownOutcomes(
   const indexByName = new Map(run.chunks.map(({ name }, i) => [name, i]));
   // What is closed at the end of the run is recorded there, whichever chunk owns the bar. Nobody records under a chunk that
   // the run does not have: with the first chunk, such an outcome is noticed at once.
-  const indexOf = (row: OutcomeRow): number =>
+  const indexOf = (row: Trade): number =>
     row.exitReason === "end_of_run" ? run.closing : (indexByName.get(row.chunk) ?? 0);
   const select = (isWanted: (chunkIndex: number) => boolean): readonly VectorRow[] =>
     memory.rows.filter(({ row }) => row.runId === run.id && isWanted(indexOf(row)));
@@ -63,14 +62,14 @@ export async function committedChunks(
 }
 
 /** Moves outcomes aside that claim to be of a chunk of this run but were not made by it: someone put them there. */
-export async function discardStrays(
+export async function discardUnexpected(
   memory: Memory,
   inMemory: readonly VectorRow[],
-  options: { recorded: readonly OutcomeRow[]; note: (text: string) => void },
+  options: { recorded: readonly Trade[]; note: (text: string) => void },
 ): Promise<void> {
   const made = new Set(options.recorded.map((row) => row.id));
-  const strays = inMemory.map(({ row }) => row.id).filter((id) => !made.has(id));
-  if (strays.length === 0) return;
-  await memory.discard(strays);
-  options.note(`Moved to quarantine, as the run does not make them: ${strays.join(", ")}`);
+  const unexpectedOutcomes = inMemory.map(({ row }) => row.id).filter((id) => !made.has(id));
+  if (unexpectedOutcomes.length === 0) return;
+  await memory.discard(unexpectedOutcomes);
+  options.note(`Moved to quarantine, as the run does not make them: ${unexpectedOutcomes.join(", ")}`);
 }

@@ -1,9 +1,9 @@
-import type { Json } from "../files/json-file.ts";
-import type { OutcomeRow } from "../memory/outcome-row.ts";
-import { isoDate } from "./chunks.ts";
-import type { BacktestJob } from "./run-job.ts";
-import { differences, hashBars, runIdOf, type RunKey } from "./run-key.ts";
-import { readManifests } from "./run-store.ts";
+import type { Trade } from "../memory/trade.ts";
+import { isoDate } from "../util/time.ts";
+import type { Json } from "../util/json.ts";
+import type { BacktestJob } from "./job.ts";
+import { readManifests } from "./run-files.ts";
+import { changedParts, hashBars, runIdOf, type RunKey } from "./run-key.ts";
 
 /** Which run a job is. */
 export interface RunIdentity {
@@ -18,7 +18,7 @@ export interface RunIdentity {
  *
  * @param base The outcomes that the run carries in.
  */
-export async function identifyRun(job: BacktestJob, base: readonly OutcomeRow[]): Promise<RunIdentity> {
+export async function identifyRun(job: BacktestJob, base: readonly Trade[]): Promise<RunIdentity> {
   const bars = await hashBarsByAsset(job);
   const marks = job.memory.marks.map(({ provider, beforeMs }) => ({
     provider,
@@ -74,7 +74,7 @@ function configOf(job: BacktestJob): Json {
 function notesOnOlder(run: { id: string; key: RunKey; known: ReadonlyMap<string, RunKey> }): readonly string[] {
   const [closest] = [...run.known]
     .filter(([, key]) => key.period === run.key.period)
-    .map(([id, key]) => ({ id, key, differs: differences(key, run.key) }))
+    .map(([id, key]) => ({ id, key, differs: changedParts(key, run.key) }))
     .toSorted((a, b) => a.differs.length - b.differs.length || (a.id < b.id ? -1 : 1));
   if (closest === undefined) return [];
   // The configuration has the seed as well.

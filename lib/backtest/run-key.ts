@@ -1,7 +1,6 @@
-import type { BarSeries } from "../domain.ts";
-import type { Json } from "../files/json-file.ts";
-import { sha256OfText } from "../files/sha256-of-text.ts";
-import { sha256OfBytes } from "../files/sha256.ts";
+import type { Json } from "../util/json.ts";
+import type { BarSeries } from "../types.ts";
+import { sha256OfBytes, sha256OfText } from "../util/sha256.ts";
 
 /**
  * All that a run's result depends on. Its SHA-256 is the run id, so a change of anything is another run, and an unchanged
@@ -57,7 +56,7 @@ export function decisionId(runId: string, asset: string, atMs: number): string {
 }
 
 /** The parts in which two keys differ, such as `config.portfolio_memory.learning_rate` or `base`. */
-export function differences(a: RunKey, b: RunKey): readonly string[] {
+export function changedParts(a: RunKey, b: RunKey): readonly string[] {
   return differingFields(a as unknown as Json, b as unknown as Json);
 }
 

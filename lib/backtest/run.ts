@@ -1,20 +1,16 @@
-import { openRunMemory, type RunMemory } from "../memory/run-memory.ts";
+import { openMemoryView, type MemoryView } from "../memory/view.ts";
 import { outcomeFileName } from "../memory/outcome.ts";
-import { snapshotsOfRun, writeSnapshot } from "../memory/snapshot-store.ts";
-import { openFeed } from "./asset-feed.ts";
+import { snapshotOf, snapshotsOfRun, writeSnapshot } from "../results/snapshot.ts";
+import { runChunk } from "./loop.ts";
+import { type LoopContext, openFeed } from "./loop-context.ts";
 import { openBroker } from "./broker.ts";
-import { runChunk } from "./chunk-loop.ts";
-import type { ChunkRecord } from "./chunk-record.ts";
-import { planChunks, type Chunk } from "./chunks.ts";
-import { largestMoves } from "./learned.ts";
-import type { LoopContext } from "./loop-context.ts";
-import { committedChunks, discardStrays, ownOutcomes, type OwnOutcomes } from "./resume.ts";
-import { barsIn, closingChunk, daysPerYearOf, gapsIn } from "./run-bars.ts";
+import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
+import { largestMoves } from "../results/attribution.ts";
+import { committedChunks, discardUnexpected, ownOutcomes, type OwnOutcomes } from "./resume.ts";
+import { assertSound, type BacktestJob, barsIn, closingChunk, daysPerYearOf, gapsIn, seriesOf } from "./job.ts";
 import { identifyRun } from "./run-identity.ts";
-import { assertSound, seriesOf, type BacktestJob } from "./run-job.ts";
-import { openRunStore, outcomesDigest } from "./run-store.ts";
-import { snapshotOf } from "./snapshot.ts";
-import { summarize, type Summary } from "./summary.ts";
+import { openRunStore, outcomesDigest } from "./run-files.ts";
+import { summarize, type Summary } from "../results/summary.ts";
 
 /** What a run came to. */
 export interface BacktestResult {
@@ -37,18 +33,18 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
   const names = job.providers.map((provider) => provider.name);
   const chunks = planChunks(period, job.chunkKind);
   const bars = settings.assets.map((asset) => barsIn(seriesOf(job, asset), period));
-  const closing = closingChunk(chunks, bars);
-  const runMemory = (job.openView ?? openRunMemory)(memory, {
+  const closingChunkIndex = closingChunk(chunks, bars);
+  const runMemory = (job.openView ?? openMemoryView)(memory, {
     ...job.memorySettings,
     market: job.market,
     startMs: period.startMs,
     providers: names,
   });
-  const run = await identifyRun(job, runMemory.base);
+  const run = await identifyRun(job, runMemory.carriedIn);
   run.notes.forEach(note);
   const store = openRunStore(job.storage, run.id);
-  const own = ownOutcomes(memory, { id: run.id, chunks, closing });
-  const records = [...(await committedChunks(store, own, { chunks, note }))];
+  const ownTrades = ownOutcomes(memory, { id: run.id, chunks, closing: closingChunkIndex });
+  const records = [...(await committedChunks(store, ownTrades, { chunks, note }))];
   await store.writeManifest(run.key);
   const stored = records.length === chunks.length ? await store.readSummary() : undefined;
   if (stored !== undefined) return { summary: stored, chunksRun: [] };
@@ -69,7 +65,7 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
     daysPerYear: daysPerYearOf(bars),
     providers: names,
   };
-  const context = openContext(job, { runId: run.id, chunks, runMemory, own, records });
+  const context = openContext(job, { runId: run.id, chunks, runMemory, ownTrades, records });
   const multipliersAsOf = (asOf: number): Record<string, number> => {
     const weights = runMemory.lessons(asOf)?.weights;
     return Object.fromEntries(names.map((name, i) => [name, (weights?.[i] ?? 1 / names.length) * names.length]));
@@ -86,11 +82,11 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
       multipliers: multipliersAfter(chunk.startMs),
       balance: records.at(-1)?.final_value ?? settings.initialBalance,
     };
-    const result = await runChunk(context, chunk, { closes: index === closing });
+    const result = await runChunk(context, chunk, { closes: index === closingChunkIndex });
 
-    await discardStrays(memory, own.recordedIn(index), { recorded: result.recorded, note });
+    await discardUnexpected(memory, ownTrades.recordedIn(index), { recorded: result.recorded, note });
     await memory.flush();
-    const rows = own.upTo(index).map(({ row }) => row);
+    const rows = ownTrades.upTo(index).map(({ row }) => row);
     const record: ChunkRecord = {
       run_id: run.id,
       chunk: chunk.name,
@@ -118,7 +114,7 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
     await store.commitChunk(record, result);
   }
 
-  const rows = own.upTo(chunks.length - 1).map(({ row }) => row);
+  const rows = ownTrades.upTo(chunks.length - 1).map(({ row }) => row);
   const persistence = await persistenceOf(job, { runId: run.id, runMemory });
   const summary = summarize({ ...facts, records, rows }, persistence);
   await store.writeSummary(summary);
@@ -131,8 +127,8 @@ function openContext(
   run: {
     runId: string;
     chunks: readonly Chunk[];
-    runMemory: RunMemory;
-    own: OwnOutcomes;
+    runMemory: MemoryView;
+    ownTrades: OwnOutcomes;
     records: readonly ChunkRecord[];
   },
 ): LoopContext {
@@ -146,7 +142,7 @@ function openContext(
     return feed;
   });
   // Outcomes of a chunk that was cut off become visible when it makes them again, as they did the first time.
-  const committed = run.own.upTo(run.records.length - 1);
+  const committed = run.ownTrades.upTo(run.records.length - 1);
   for (const entry of committed) run.runMemory.add(entry);
 
   const { startMs: fromMs, endMs: toMs } = job.period;
@@ -174,12 +170,12 @@ function openContext(
 /** Counts what the folder really has of this run, file by file. */
 async function persistenceOf(
   job: BacktestJob,
-  run: { runId: string; runMemory: RunMemory },
+  run: { runId: string; runMemory: MemoryView },
 ): Promise<Summary["memory_persistence"]> {
   const names = new Set((await job.storage.list()).files.map(({ name }) => name));
   const rows = job.memory.rows.filter(({ row }) => row.runId === run.runId);
   return {
-    outcomes_carried_in: run.runMemory.base.length,
+    outcomes_carried_in: run.runMemory.carriedIn.length,
     outcomes_stored: rows.filter(({ row }) => names.has(outcomeFileName(row.id))).length,
     snapshots_stored: (await snapshotsOfRun(job.storage, run.runId)).length,
     vectors_stored: rows.filter(({ vector }) => vector !== undefined).length,

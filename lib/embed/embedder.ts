@@ -1,5 +1,5 @@
 import { CarryoverError } from "../errors.ts";
-import { isUnit, squareOfLength } from "../unit-vector.ts";
+import { isUnit, squareOfLength } from "../util/vectors.ts";
 
 /** Turns a sentence into a vector, so that sentences of like meaning lie close. */
 export interface Embedder {

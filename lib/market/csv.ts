@@ -1,8 +1,7 @@
-import type { BarSeries } from "../domain.ts";
-import { badData, quote } from "./bad-data.ts";
-import { BAR_COLUMNS, createSeriesBuilder, VOLUME_COLUMN } from "./bar.ts";
-import { openCsv } from "./csv-rows.ts";
-import { parseTimestamp, TIMESTAMP_FORM } from "./timeframe.ts";
+import type { BarSeries } from "../types.ts";
+import { badData, BAR_COLUMNS, createSeriesBuilder, quote, VOLUME_COLUMN } from "./bar.ts";
+import { openCsv } from "./csv-reader.ts";
+import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
 
 /**
  * Reads bars from CSV: `timestamp,open,high,low,close[,volume]`, found by the header's names. See `openCsv` for what

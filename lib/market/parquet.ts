@@ -1,8 +1,7 @@
-import type { Bar, BarSeries } from "../domain.ts";
+import type { Bar, BarSeries } from "../types.ts";
 import { CarryoverError } from "../errors.ts";
-import { badData, quote } from "./bad-data.ts";
-import { BAR_COLUMNS, createSeriesBuilder, VOLUME_COLUMN } from "./bar.ts";
-import { parseTimestamp, TIMESTAMP_FORM } from "./timeframe.ts";
+import { badData, BAR_COLUMNS, createSeriesBuilder, quote, VOLUME_COLUMN } from "./bar.ts";
+import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
 
 /** Unpacked columns larger than this are refused before they are unpacked. */
 const MAX_BYTES = 512 * 1024 * 1024;

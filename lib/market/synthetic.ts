@@ -1,5 +1,5 @@
-import type { Bar, BarSeries } from "../domain.ts";
-import { createRandom, type Random } from "../random.ts";
+import type { Bar, BarSeries } from "../types.ts";
+import { createRandom, type Random } from "../util/random.ts";
 
 /** Every synthetic series starts here: 2018-01-01T00:00Z. */
 export const SYNTHETIC_START = 1_514_764_800_000;

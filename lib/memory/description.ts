@@ -1,4 +1,4 @@
-import type { Action, Situation, Vote } from "../domain.ts";
+import type { Action, Situation, Vote } from "../types.ts";
 import { QUANTITIES, wordFor } from "../embed/levels.ts";
 
 /**

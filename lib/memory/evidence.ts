@@ -1,7 +1,7 @@
-import { DAY_MS } from "../market/timeframe.ts";
-import type { OutcomeRow } from "./outcome-row.ts";
-import { createAging } from "./aging.ts";
-import { confidenceBin, CONFIDENCE_BINS } from "./calibration.ts";
+import type { ProviderRecord } from "../types.ts";
+import { DAY_MS } from "../util/time.ts";
+import { CONFIDENCE_BIN_WIDTH, CONFIDENCE_BINS, confidenceBin } from "./calibration.ts";
+import type { Trade } from "./trade.ts";
 
 /** What one outcome says about one provider. */
 export interface Evidence {
@@ -17,7 +17,7 @@ const NO_EVIDENCE: Evidence = { resultR: Number.NaN, bin: 0 };
  * What a trade says about a provider: its result in R if the provider voted the trade's way, the opposite if it voted
  * against, none (NaN) for HOLD, an abstention, or a trade without a result in R.
  */
-export function evidenceOf(row: OutcomeRow, provider: string): Evidence {
+export function evidenceOf(row: Trade, provider: string): Evidence {
   const vote = row.votes.find((candidate) => candidate.provider === provider);
   if (vote === undefined || vote.direction === 0 || row.resultR === null) return NO_EVIDENCE;
   const agreed = (row.action === "BUY") === (vote.direction === 1);
@@ -25,7 +25,7 @@ export function evidenceOf(row: OutcomeRow, provider: string): Evidence {
 }
 
 /** The outcomes that a run sees, a column each, in the order of (exit, id): all that learning takes of them. */
-export interface Experience {
+export interface EvidenceColumns {
   /** Epoch ms. */
   readonly exits: number[];
   /** In R; NaN where an outcome does not say. */
@@ -42,10 +42,10 @@ export interface Experience {
 }
 
 /** A half-life of 120 days of simulated time: 0.5 ** (1 / 120). */
-const slowly = createAging(0.9942404238175473);
+const slowDecay = exponentialDecay(0.9942404238175473);
 
 /** A half-life of 20 days: 0.5 ** (1 / 20). */
-const quickly = createAging(0.9659363289248456);
+const quickDecay = exponentialDecay(0.9659363289248456);
 
 /** What is known of one provider: sums over its evidence, each worth what its age leaves of it. */
 export interface ProviderSums {
@@ -80,8 +80,8 @@ export interface TradeSums {
 }
 
 /** Sums up the outcomes of a window as of a time: the same outcomes give the same sums, whenever they became known. */
-export function sumUp(
-  experience: Experience,
+export function sumEvidence(
+  experience: EvidenceColumns,
   window: { asOf: number; from: number; to: number },
 ): { trades: TradeSums; providers: readonly ProviderSums[] } {
   const { exits, trends } = experience;
@@ -91,8 +91,8 @@ export function sumUp(
   const quick = new Float64Array(size);
   for (let i = 0; i < size; i++) {
     const days = Math.floor((asOf - (exits[from + i] as number)) / DAY_MS);
-    slow[i] = slowly(days);
-    quick[i] = quickly(days);
+    slow[i] = slowDecay(days);
+    quick[i] = quickDecay(days);
   }
   return {
     trades: sumTrades(experience, { slow, from }),
@@ -101,7 +101,7 @@ export function sumUp(
 }
 
 /** @param window `slow`: what each row from `from` on is worth. */
-function sumTrades(experience: Experience, window: { slow: Float64Array; from: number }): TradeSums {
+function sumTrades(experience: EvidenceColumns, window: { slow: Float64Array; from: number }): TradeSums {
   const { results, regimes, regimeNames, bins } = experience;
   const { slow, from } = window;
   const binCount = new Float64Array(CONFIDENCE_BINS);
@@ -185,4 +185,73 @@ function sumsOf(
 
 function add(sums: Float64Array, place: number, value: number): void {
   sums[place] = (sums[place] as number) + value;
+}
+
+/**
+ * What evidence is still worth, by its age: a literal factor for each whole day, because engines differ in `Math.pow`.
+ *
+ * @param dailyFactor What a day leaves of it, in (0, 1].
+ * @returns The factor for an age in whole days.
+ */
+export function exponentialDecay(dailyFactor: number): (days: number) => number {
+  /** `factors[n]` is for n whole days. */
+  const factors: number[] = [1];
+  return (days) => {
+    for (let day = factors.length; day <= days; day++) factors.push((factors[day - 1] as number) * dailyFactor);
+    return factors[days] as number;
+  };
+}
+
+/**
+ * Counts what each provider's votes came to in one regime, and by confidence in all.
+ *
+ * @param window The rows `[from, to)` of `experience`, and the names of its providers in their order.
+ * @returns Frozen, by provider: all decisions on the same window are told the same one.
+ */
+export function recordsIn(
+  regime: string,
+  window: { experience: EvidenceColumns; from: number; to: number; providers: readonly string[] },
+): Readonly<Record<string, ProviderRecord>> {
+  const { experience, from, to, providers } = window;
+  const here = experience.regimeNames.indexOf(regime);
+  return Object.freeze(
+    Object.fromEntries(
+      experience.evidence.map(
+        (column, p) => [providers[p] ?? "", recordOf(column, { regimes: experience.regimes, here, from, to })] as const,
+      ),
+    ),
+  );
+}
+
+function recordOf(
+  column: EvidenceColumns["evidence"][number],
+  window: { regimes: readonly number[]; here: number; from: number; to: number },
+): ProviderRecord {
+  const { regimes, here } = window;
+  const binTrades = new Float64Array(CONFIDENCE_BINS);
+  const binRight = new Float64Array(CONFIDENCE_BINS);
+  let trades = 0;
+  let right = 0;
+  let sumR = 0;
+  for (let i = window.from; i < window.to; i++) {
+    const r = column.resultR[i] as number;
+    if (Number.isNaN(r)) continue;
+    const bin = column.bin[i] as number;
+    const isRight = r > 0 ? 1 : 0;
+    binTrades[bin] = (binTrades[bin] as number) + 1;
+    binRight[bin] = (binRight[bin] as number) + isRight;
+    if (regimes[i] !== here) continue;
+    trades += 1;
+    sumR += r;
+    right += isRight;
+  }
+  const calibration: ProviderRecord["calibration"][number][] = [];
+  binTrades.forEach((count, bin) => {
+    if (count === 0) return;
+    const from = CONFIDENCE_BIN_WIDTH * bin;
+    const to = CONFIDENCE_BIN_WIDTH * (bin + 1);
+    calibration.push(Object.freeze({ from, to, trades: count, right: binRight[bin] as number }));
+  });
+  const mean_r = trades === 0 ? null : sumR / trades;
+  return Object.freeze({ trades, right, mean_r, calibration: Object.freeze(calibration) });
 }

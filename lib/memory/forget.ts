@@ -3,9 +3,9 @@
  * weight, calibration and statistics, in every run. Like outcomes, marks are truth: caches are made from them.
  */
 import { CarryoverError } from "../errors.ts";
-import { crc32Hex } from "../files/crc32.ts";
-import { decodeJsonObject, encodeJson } from "../files/json-file.ts";
-import { parseTimestamp } from "../market/timeframe.ts";
+import { crc32Hex } from "../util/crc32.ts";
+import { decodeJsonObject, encodeJson } from "../util/json.ts";
+import { parseTimestamp } from "../util/time.ts";
 
 /** A provider starts afresh: what closed before `beforeMs` no longer counts for it. */
 export interface ForgetMark {

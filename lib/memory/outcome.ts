@@ -4,13 +4,13 @@
  * A JSON object with a key a line. The last key, `crc32`, is over all bytes before its opening quote, so that
  * `head -c -22 FILE` is what it was taken of. A file without it was imported: it loads, and counts as unverified.
  */
-import type { Outcome } from "../domain.ts";
+import type { Outcome } from "../types.ts";
 import { CarryoverError } from "../errors.ts";
-import { decodeJsonObject } from "../files/json-file.ts";
-import { assertFileNamePart } from "../files/names.ts";
-import { checkSeal, seal, type Sealed } from "../files/sealed-json.ts";
-import { parseTimestamp } from "../market/timeframe.ts";
-import { rowOfOutcome, type OutcomeRow } from "./outcome-row.ts";
+import { decodeJsonObject } from "../util/json.ts";
+import { assertFileNamePart } from "../util/names.ts";
+import { checkSeal, seal, type Sealed } from "../storage/sealed-json.ts";
+import { parseTimestamp } from "../util/time.ts";
+import { tradeOf, type Trade } from "./trade.ts";
 
 /** Larger files are no outcomes. */
 export const MAX_OUTCOME_BYTES: number = 1 << 20;
@@ -57,7 +57,7 @@ export function encodeOutcome(outcome: Outcome): Sealed {
 
 /** An outcome as it is read back: what learning needs of it, and its description. */
 export interface DecodedOutcome {
-  readonly row: OutcomeRow;
+  readonly row: Trade;
   readonly description: string;
 }
 
@@ -78,13 +78,13 @@ export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<De
   }
   const crc32 = checkSeal({ bytes, fields }, name);
   if (crc32 === undefined) {
-    const { rowOfImported } = await import("./imported-outcome.ts");
+    const { rowOfImported } = await import("./outcome-import.ts");
     return rowOfImported(fields, { name, bytes: bytes.length });
   }
   // The checksum says that we wrote it, so its fields are what encodeOutcome() was given.
   const outcome = fields as unknown as Outcome;
   return {
-    row: rowOfOutcome(outcome, { bytes: bytes.length, crc32 }),
+    row: tradeOf(outcome, { bytes: bytes.length, crc32 }),
     description: outcome.description,
   };
 }

@@ -1,16 +1,15 @@
-import type { Market, SimilarTrade } from "../domain.ts";
+import type { Market, SimilarTrade } from "../types.ts";
 import { embedSentence, type Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
-import type { Storage } from "../files/storage.ts";
+import type { Storage } from "../storage/storage.ts";
 import { createSearchIndex, type Match } from "../search/search-index.ts";
-import { isUnit } from "../unit-vector.ts";
+import { isUnit } from "../util/vectors.ts";
 import { situationSentence } from "./description.ts";
 import { decodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
-import { countedTrades, similarTrade, type OutcomeRow } from "./outcome-row.ts";
-import type { OnEmbedded } from "./_fill-vectors.ts";
-import type { DamagedFile } from "./outcome-store.ts";
-import type { MemoryReading } from "./read-memory.ts";
-import { readVectors } from "./vector-store.ts";
+import { countedTrades, similarTrade, type Trade } from "./trade.ts";
+import type { OnEmbedded } from "./embed-missing.ts";
+import type { DamagedFile, MemoryReading } from "./load.ts";
+import { readVectors } from "./vectors.ts";
 
 /** What is asked of a memory. */
 export interface RecallQuestion {
@@ -27,7 +26,7 @@ export interface RecallQuestion {
 }
 
 /** What a memory answers. */
-export interface Recollection {
+export interface RecallResult {
   /** Trades on real bars, or on synthetic ones where there are no others. */
   readonly market: Market;
   /** What the question is about, as the trades have it. */
@@ -57,7 +56,7 @@ export async function recallTrades(
   storage: Storage,
   reading: MemoryReading,
   question: RecallQuestion & { embedder: Embedder; onEmbedded?: OnEmbedded | undefined },
-): Promise<Recollection> {
+): Promise<RecallResult> {
   const { embedder, sentence, k, asOfMs = Infinity, onEmbedded } = question;
   const { market, trades } = countedTrades(reading.rows);
   const asset = knownName("asset", question.asset, trades);
@@ -69,10 +68,9 @@ export async function recallTrades(
       (regime === undefined || row.regime === regime),
   );
 
-  const stored =
-    wanted.length === 0 ? new Map<OutcomeRow, Float32Array>() : await soundVectors(storage, reading, embedder);
+  const stored = wanted.length === 0 ? new Map<Trade, Float32Array>() : await soundVectors(storage, reading, embedder);
   const index = createSearchIndex({ dim: embedder.dim });
-  const searched: OutcomeRow[] = [];
+  const searched: Trade[] = [];
   const damaged = [...reading.damaged];
   const missing = wanted.reduce((sum, row) => sum + (stored.has(row) ? 0 : 1), 0);
   let embedded = 0;
@@ -99,17 +97,13 @@ export async function recallTrades(
       .slice(k)
       .filter(({ similarity }) => similarity === least).length;
   }
-  const similar = matches.map(({ row, similarity }) => similarTrade(searched[row] as OutcomeRow, similarity));
+  const similar = matches.map(({ row, similarity }) => similarTrade(searched[row] as Trade, similarity));
   const counts = { remembered: trades.length, searched: searched.length, tied, embedded };
   return { market, asset, regime, ...counts, similar, damaged };
 }
 
 /** The name as the trades have it. In a memory without trades any name will do: nothing is found anyway. */
-function knownName(
-  what: "asset" | "regime",
-  name: string | undefined,
-  trades: readonly OutcomeRow[],
-): string | undefined {
+function knownName(what: "asset" | "regime", name: string | undefined, trades: readonly Trade[]): string | undefined {
   if (name === undefined || trades.length === 0) return name;
   const names = [...new Set(trades.map((row) => row[what]))].toSorted();
   const known = names.find((each) => each === name) ?? names.find((each) => each.toLowerCase() === name.toLowerCase());
@@ -126,8 +120,8 @@ export async function soundVectors(
   storage: Storage,
   { sidecar }: MemoryReading,
   embedder: Embedder,
-): Promise<Map<OutcomeRow, Float32Array>> {
-  const sound = new Map<OutcomeRow, Float32Array>();
+): Promise<Map<Trade, Float32Array>> {
+  const sound = new Map<Trade, Float32Array>();
   if (sidecar?.fingerprint !== embedder.fingerprint || sidecar.dim !== embedder.dim) return sound;
   (await readVectors(storage, sidecar)).forEach((vector, i) => {
     const row = sidecar.rows[i];
@@ -139,7 +133,7 @@ export async function soundVectors(
 /** An outcome's description; `undefined` where a writer has moved the file away by now, or it is damaged, which is noted. */
 export async function readDescription(
   storage: Storage,
-  { row, damaged }: { row: OutcomeRow; damaged: DamagedFile[] },
+  { row, damaged }: { row: Trade; damaged: DamagedFile[] },
 ): Promise<string | undefined> {
   const name = outcomeFileName(row.id);
   const bytes = await storage.read(name, { maxBytes: MAX_OUTCOME_BYTES + 1 });

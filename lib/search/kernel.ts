@@ -1,6 +1,3 @@
-import { plainKernel } from "./_plain-kernel.ts";
-import { wasmKernel } from "./_wasm-kernel.ts";
-
 /**
  * The inner loops of the search over one flat memory. Arguments are byte addresses in it, `stride` is the numbers of a row,
  * a multiple of 16. Every kernel gives the same bits, except that codes may differ, which the search allows for.
@@ -40,7 +37,125 @@ export interface Kernel {
   encode(row: number, count: number, stride: number, code: number, scales: number, errors: number): void;
 }
 
-/** Opens the WebAssembly kernel, or the plain one where WebAssembly may not be compiled (edge workers) or has no SIMD. */
-export function openKernel(): Kernel {
-  return wasmKernel() ?? plainKernel();
+/** Opens a kernel in plain TypeScript: what assembly/scan.ts says, one row at a time. */
+export function plainKernel(): Kernel {
+  let buffer = new ArrayBuffer(0);
+  let floats = new Float32Array(buffer);
+  let doubles = new Float64Array(buffer);
+  let bytes = new Int8Array(buffer);
+  let shorts = new Int16Array(buffer);
+  let ints = new Int32Array(buffer);
+
+  return {
+    get buffer() {
+      return buffer;
+    },
+    grow: (more) => {
+      // Growing by a share of the size, so that each byte moves a few times at most.
+      buffer = buffer.transfer(Math.ceil(Math.max(buffer.byteLength + more, 1.25 * buffer.byteLength) / 8) * 8);
+      floats = new Float32Array(buffer);
+      doubles = new Float64Array(buffer);
+      bytes = new Int8Array(buffer);
+      shorts = new Int16Array(buffer);
+      ints = new Int32Array(buffer);
+    },
+    exact: (row, count, stride, query, scores) => {
+      exactRows(floats, { doubles, row: row / 4, count, stride, query: query / 8, scores: scores / 8 });
+    },
+    coarse: (code, count, stride, query, scores) => {
+      coarseRows(bytes, { shorts, ints, code, count, stride, query: query / 2, scores: scores / 4 });
+    },
+    select: (sums, scales, count, least, list) => {
+      let next = list / 4;
+      for (let i = 0; i < count; i++) {
+        const scaled = (ints[sums / 4 + i] as number) * (floats[scales / 4 + i] as number);
+        if (Math.fround(scaled) >= least) ints[next++] = i;
+      }
+      return next - list / 4;
+    },
+    encode: (row, count, stride, code, scales, errors) => {
+      for (let i = 0; i < count; i++) {
+        const vector = floats.subarray(row / 4 + i * stride, row / 4 + (i + 1) * stride);
+        const start = code + i * stride;
+        const { scale, error } = encodeRow(vector, bytes.subarray(start, start + stride));
+        floats[scales / 4 + i] = scale;
+        floats[errors / 4 + i] = error;
+      }
+    },
+  };
+}
+
+/** Places in typed arrays, not bytes. */
+interface Places {
+  readonly count: number;
+  readonly stride: number;
+  readonly query: number;
+  readonly scores: number;
+}
+
+function exactRows(floats: Float32Array, places: Places & { doubles: Float64Array; row: number }): void {
+  const { doubles, count, stride, query, scores } = places;
+  let j = places.row;
+  for (let r = 0; r < count; r++) {
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    let d = 0;
+    for (let i = query, end = query + stride; i < end; i += 4, j += 4) {
+      a += (floats[j] as number) * (doubles[i] as number);
+      b += (floats[j + 1] as number) * (doubles[i + 1] as number);
+      c += (floats[j + 2] as number) * (doubles[i + 2] as number);
+      d += (floats[j + 3] as number) * (doubles[i + 3] as number);
+    }
+    doubles[scores + r] = a + b + (c + d);
+  }
+}
+
+/** Four rows at a time, a quarter of the range apart, as assembly/scan.ts: a number of the query is loaded once for four. */
+function coarseRows(bytes: Int8Array, places: Places & { code: number; shorts: Int16Array; ints: Int32Array }): void {
+  const { shorts, ints, count, stride, query, scores } = places;
+  const quarter = count >> 2;
+  const [apart1, apart2, apart3] = [quarter * stride, 2 * quarter * stride, 3 * quarter * stride];
+  let j = places.code;
+  for (let r = scores; r < scores + quarter; r++) {
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    let d = 0;
+    for (let i = query, end = query + stride; i < end; i += 2, j += 2) {
+      const p = shorts[i] as number;
+      const q = shorts[i + 1] as number;
+      a = (a + Math.imul(bytes[j] as number, p) + Math.imul(bytes[j + 1] as number, q)) | 0;
+      b = (b + Math.imul(bytes[j + apart1] as number, p) + Math.imul(bytes[j + apart1 + 1] as number, q)) | 0;
+      c = (c + Math.imul(bytes[j + apart2] as number, p) + Math.imul(bytes[j + apart2 + 1] as number, q)) | 0;
+      d = (d + Math.imul(bytes[j + apart3] as number, p) + Math.imul(bytes[j + apart3 + 1] as number, q)) | 0;
+    }
+    ints[r] = a;
+    ints[r + quarter] = b;
+    ints[r + 2 * quarter] = c;
+    ints[r + 3 * quarter] = d;
+  }
+  j += apart3;
+  for (let r = 4 * quarter; r < count; r++) {
+    let sum = 0;
+    for (let i = query, end = query + stride; i < end; i++, j++) {
+      sum = (sum + Math.imul(bytes[j] as number, shorts[i] as number)) | 0;
+    }
+    ints[scores + r] = sum;
+  }
+}
+
+function encodeRow(vector: Float32Array, codes: Int8Array): { scale: number; error: number } {
+  let max = 0;
+  for (const value of vector) max = Math.max(max, Math.abs(value));
+  const scale = Math.fround(max / 127);
+  let squares = 0;
+  for (let i = 0; i < vector.length; i++) {
+    const value = vector[i] as number;
+    const code = Math.round((value / max) * 127);
+    codes[i] = code;
+    const lost = value - scale * code;
+    squares += lost * lost;
+  }
+  return { scale, error: Math.sqrt(squares) * 1.000001 };
 }

@@ -1,9 +1,10 @@
-import type { Match } from "./_best.ts";
-import { createTwoPasses, type TwoPasses } from "./_two-passes.ts";
-import { assertUnit } from "./_unit.ts";
-import { openKernel, type Kernel } from "./kernel.ts";
+import { assertUnit } from "../util/vectors.ts";
+import { type Kernel } from "./kernel.ts";
+import { openKernel } from "./wasm.ts";
+import type { Match } from "./top-k.ts";
+import { createTwoPasses, type TwoPasses } from "./two-pass.ts";
 
-export type { Match } from "./_best.ts";
+export type { Match } from "./top-k.ts";
 
 /** How to search. */
 export interface SearchOptions {

@@ -1,6 +1,6 @@
 /** The stationary bootstrap of Politis and Romano (1994), for series whose neighbours depend on each other. */
-import type { Random } from "../random.ts";
-import { rounded } from "./rounded.ts";
+import type { Random } from "../util/random.ts";
+import { rounded } from "../util/numbers.ts";
 
 /** What a bootstrap says about a figure. */
 export interface Interval {

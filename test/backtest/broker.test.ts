@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { openBroker, type Broker } from "../../lib/backtest/broker.ts";
-import { positionSize, skipReason, type DecisionBehind } from "../../lib/backtest/orders.ts";
-import type { Costs } from "../../lib/backtest/settings.ts";
-import type { Bar, Situation } from "../../lib/domain.ts";
-import { barsOf, CALM, DAY, HOUR, makeSettings, NO_COSTS, type Prices } from "./_world.ts";
+import { positionSize, skipReason } from "../../lib/backtest/sizing.ts";
+import type { Bar, DecisionBehind, Situation } from "../../lib/types.ts";
+import type { Costs } from "../../lib/settings.ts";
+import { barsOf, CALM, DAY, HOUR, makeSettings, NO_COSTS, type Prices } from "./world-samples.ts";
 
 const START = Date.parse("2021-01-04");
 

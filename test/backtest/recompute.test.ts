@@ -7,16 +7,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runBacktest } from "../../lib/backtest/run.ts";
-import type { BacktestSettings, MemorySettings } from "../../lib/backtest/settings.ts";
-import type { BarSeries, SkipReason } from "../../lib/domain.ts";
-import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
-import { diskStorage } from "../../lib/host/disk-storage.ts";
-import { openMemory } from "../../lib/memory/memory.ts";
-import { fileProvider, parseVotesCsv } from "../../lib/providers/file.ts";
+import type { BacktestSettings, MemorySettings } from "../../lib/settings.ts";
+import type { BarSeries, SkipReason } from "../../lib/types.ts";
+import { hashingEmbedder } from "../../lib/embed/hashing.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { openMemory } from "../../lib/memory/store.ts";
+import { fileProvider, parseVotesCsv } from "../../lib/providers/votes-file.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
-import { HAS_REAL_BARS, PROJECT_DIR } from "../_samples.ts";
-import { defaultProviders, randomVotesCsv, realSeries, roughSeries } from "./_markets.ts";
-import { at, DAY, HOUR, makeSettings, MEMORY_ON } from "./_world.ts";
+import { HAS_REAL_BARS, PROJECT_DIR } from "../samples.ts";
+import { defaultProviders, randomVotesCsv, realSeries, roughSeries } from "./market-samples.ts";
+import { at, DAY, HOUR, makeSettings, MEMORY_ON } from "./world-samples.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

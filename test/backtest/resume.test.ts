@@ -2,15 +2,15 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Progress } from "../../lib/backtest/run-job.ts";
-import type { Outcome } from "../../lib/domain.ts";
-import { memoryStorage } from "../../lib/files/memory-storage.ts";
-import type { Storage } from "../../lib/files/storage.ts";
-import { diskStorage } from "../../lib/host/disk-storage.ts";
+import type { Progress } from "../../lib/backtest/job.ts";
+import type { Outcome } from "../../lib/types.ts";
+import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import type { Storage } from "../../lib/storage/storage.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
-import { seeded } from "./_markets.ts";
-import { resumeJob } from "./_resume.ts";
-import { filesOf, outcomesOf, runFresh, runOn, textOf, type JobParts } from "./_world.ts";
+import { seeded } from "./market-samples.ts";
+import { resumeJob } from "./resume-samples.ts";
+import { filesOf, outcomesOf, runFresh, runOn, textOf, type JobParts } from "./world-samples.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -351,7 +351,7 @@ function failing(storage: Storage, hooks: { onWrite: (name: string) => void; lat
 
 /** Starts the run in a process of its own and kills that with SIGKILL after so many trades. */
 async function killedAt(folder: string, trades: number): Promise<void> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "_child.ts"), folder], { stdout: "pipe" });
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "resume-child.ts"), folder], { stdout: "pipe" });
   let seen = "";
   for await (const bytes of child.stdout) {
     seen += new TextDecoder().decode(bytes);

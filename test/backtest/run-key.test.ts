@@ -2,14 +2,14 @@ import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import {
   decisionId,
-  differences,
+  changedParts,
   differingFields,
   hashBars,
   runIdOf,
   type RunKey,
 } from "../../lib/backtest/run-key.ts";
 import { parseBarsCsv } from "../../lib/market/csv.ts";
-import { at, barsOf, CALM, HOUR, seriesOf } from "./_world.ts";
+import { at, barsOf, CALM, HOUR, seriesOf } from "./world-samples.ts";
 
 const KEY: RunKey = {
   version: "0.1.0",
@@ -61,14 +61,14 @@ test("differences() names the parts in which two keys differ, down to the key of
     files: { "other.csv": "aa" },
     bars: { BBB: "cc", AAA: "bb" },
   };
-  expect(differences(KEY, other).toSorted()).toEqual([
+  expect(changedParts(KEY, other).toSorted()).toEqual([
     "config.backtest.chunks",
     "config.backtest.risk.stop_atr",
     "files.other.csv",
     "files.votes.csv",
     "version",
   ]);
-  expect(differences(KEY, structuredClone(KEY))).toEqual([]);
+  expect(changedParts(KEY, structuredClone(KEY))).toEqual([]);
 });
 
 test("differingFields() names a field that only one has, also where the other has null", () => {

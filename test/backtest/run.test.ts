@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import type { ChunkRecord } from "../../lib/backtest/chunk-record.ts";
+import type { ChunkRecord } from "../../lib/results/chunks.ts";
 import { abstain } from "../../lib/providers/provider.ts";
-import type { Prices } from "./_world.ts";
 import {
   at,
   barsOf,
@@ -9,15 +8,16 @@ import {
   DAY,
   decisionsOf,
   HOUR,
+  type JobParts,
   makeSettings,
   NO_COSTS,
   outcomesOf,
+  type Prices,
   runFresh,
   scripted,
   seriesOf,
   textOf,
-  type JobParts,
-} from "./_world.ts";
+} from "./world-samples.ts";
 
 /** Friday noon, so that the 100th bar ends on a Tuesday at 16:00 and decisions begin there. */
 const START = at("2021-01-01T12:00");

@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { checkOnce } from "../../lib/host/check-memory.ts";
-import { restoreBackup, verifyBackup } from "../../lib/host/backup-restore.ts";
-import { createBackup } from "../../lib/host/backup.ts";
-import { diskStorage } from "../../lib/host/disk-storage.ts";
-import { PROJECT_DIR } from "../_samples.ts";
-import type { Fault } from "./_fault.ts";
+import { checkOnce } from "../../lib/maintenance/check.node.ts";
+import { restoreBackup, verifyBackup } from "../../lib/backup/restore.node.ts";
+import { createBackup } from "../../lib/backup/create.node.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import type { Fault } from "./fault.ts";
 
 const BACKUPS = 50;
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { crashStates, type Files, finalState } from "./_crash-states.ts";
-import type { Step } from "./_trace.ts";
+import { crashStates, type Files, finalState } from "./crash-states.ts";
+import type { Step } from "./trace.ts";
 
 function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text);

@@ -1,12 +1,12 @@
 /** Rows 5 and 6: every system call failing once. */
 import fs from "node:fs";
 import { join } from "node:path";
-import { assertAgainEnds, undisturbed, type Undisturbed } from "./_again.ts";
-import type { Fault } from "./_fault.ts";
-import { acknowledgedIn, at, withScene, type Scene } from "./_injection.ts";
-import { operations, type Operation } from "./_operations.ts";
-import { look } from "./_recovery.ts";
-import { isChange, missingStrace, type SystemCall, type Traced } from "./_strace.ts";
+import { assertAgainEnds, undisturbed, type Undisturbed } from "./again.ts";
+import type { Fault } from "./fault.ts";
+import { acknowledgedIn, at, withScene, type Scene } from "./injection.ts";
+import { operations, type Operation } from "./operations.ts";
+import { look } from "./recovery.ts";
+import { isChange, missingStrace, type SystemCall, type Traced } from "./strace.ts";
 
 /** What each call may say. */
 const ERRORS: Readonly<Record<string, readonly string[]>> = {

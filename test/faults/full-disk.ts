@@ -3,11 +3,11 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { filesOf, runScript } from "../scripts/_run.ts";
-import { missingForMount, mountAt, run, unmountAt } from "./_disk.ts";
-import type { Fault } from "./_fault.ts";
-import { operations } from "./_operations.ts";
-import { performShort } from "./_shortage.ts";
+import { filesOf, runScript } from "../scripts/run-script.ts";
+import { missingForMount, mountAt, run, unmountAt } from "./disk.ts";
+import type { Fault } from "./fault.ts";
+import { operations } from "./operations.ts";
+import { performShort } from "./shortage.ts";
 
 const PAGE = 4096;
 /** Room that is left to an operation. */

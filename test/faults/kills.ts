@@ -1,11 +1,11 @@
 /** Rows 1, 4, 22 and 28: SIGKILL at every system call that changes something, and again while that is healed. */
-import { filesOf } from "../scripts/_run.ts";
-import { assertAgainEnds, assertSame, undisturbed } from "./_again.ts";
-import type { Fault } from "./_fault.ts";
-import { acknowledgedIn, at, sampleOf, withScene } from "./_injection.ts";
-import { operations, type Operation } from "./_operations.ts";
-import { isRepeatable, look, recover } from "./_recovery.ts";
-import { isChange, missingStrace } from "./_strace.ts";
+import { filesOf } from "../scripts/run-script.ts";
+import { assertAgainEnds, assertSame, undisturbed } from "./again.ts";
+import type { Fault } from "./fault.ts";
+import { acknowledgedIn, at, sampleOf, withScene } from "./injection.ts";
+import { operations, type Operation } from "./operations.ts";
+import { isRepeatable, look, recover } from "./recovery.ts";
+import { isChange, missingStrace } from "./strace.ts";
 
 const ROWS: Readonly<Record<string, readonly number[]>> = {
   "a run of two chunks": [1, 22],

@@ -3,14 +3,14 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { bundle } from "./_bundle.ts";
-import { type CrashState, crashStates, type Files, finalState } from "./_crash-states.ts";
-import type { Fault } from "./_fault.ts";
-import { createOnce, type Operation, operations } from "./_operations.ts";
-import { type Step, traceSteps } from "./_trace.ts";
+import { bundle } from "./bundle.ts";
+import { type CrashState, crashStates, type Files, finalState } from "./crash-states.ts";
+import type { Fault } from "./fault.ts";
+import { createOnce, type Operation, operations } from "./operations.ts";
+import { type Step, traceSteps } from "./trace.ts";
 
 /** States of an operation that are looked at: evenly chosen where there are more. */
-const MOST_STATES = 400;
+const MAX_STATES = 400;
 
 export const lostWrites: readonly Fault[] = [
   {
@@ -25,7 +25,7 @@ export const lostWrites: readonly Fault[] = [
         const { states, failures } = await lookAtAll(operation, { isThere: operation === createOnce });
         const [failure] = failures;
         if (failure !== undefined) throw new Error(`${operation.name}, ${failure.state.how}: ${failure.error.message}`);
-        looked += Math.min(states, MOST_STATES);
+        looked += Math.min(states, MAX_STATES);
         possible += states;
       }
       return {
@@ -51,7 +51,7 @@ async function control(): Promise<string> {
     const operation = operations.find((one) => one.name === name) as Operation;
     const { states, failures } = await lookAtAll(operation, { without });
     if (failures.length === 0) throw new Error(`control: all ${states} states of ${name} without its ${without} pass`);
-    told.push(`${name} without ${without.replace("-", " ")} ${failures.length} of ${Math.min(states, MOST_STATES)}`);
+    told.push(`${name} without ${without.replace("-", " ")} ${failures.length} of ${Math.min(states, MAX_STATES)}`);
   }
   return `control: states that lose or break what was acknowledged: ${told.join(", ")}`;
 }
@@ -106,9 +106,9 @@ async function stepsOf(operation: Operation, work: string, options: { without?: 
 }
 
 function sample(states: readonly CrashState[]): readonly CrashState[] {
-  const step = Math.max(1, states.length / MOST_STATES);
+  const step = Math.max(1, states.length / MAX_STATES);
   return Array.from(
-    { length: Math.min(states.length, MOST_STATES) },
+    { length: Math.min(states.length, MAX_STATES) },
     (_, i) => states[Math.floor(i * step)] as CrashState,
   );
 }

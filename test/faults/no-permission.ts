@@ -3,12 +3,12 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { createBackup } from "../../lib/host/backup.ts";
-import { makeOutcomes } from "../memory/_outcomes.ts";
-import { PROJECT_DIR } from "../_samples.ts";
-import { filesOf, writeMemory } from "../scripts/_run.ts";
-import { missingForMount, mountAt, run, textOf, unmountAt } from "./_disk.ts";
-import type { Fault, FaultResult } from "./_fault.ts";
+import { createBackup } from "../../lib/backup/create.node.ts";
+import { makeOutcomes } from "../memory/outcome-samples.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import { filesOf, writeMemory } from "../scripts/run-script.ts";
+import { missingForMount, mountAt, run, textOf, unmountAt } from "./disk.ts";
+import type { Fault, FaultResult } from "./fault.ts";
 
 const ID = "20210101T000000Z";
 const RUN = ["run-chunks.ts", "--start", "2021-01-01", "--end", "2021-01-08", "--chunks", "week"];

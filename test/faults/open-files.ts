@@ -2,17 +2,17 @@
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Fault } from "./_fault.ts";
-import { operations } from "./_operations.ts";
-import { performShort } from "./_shortage.ts";
+import type { Fault } from "./fault.ts";
+import { operations } from "./operations.ts";
+import { performShort } from "./shortage.ts";
 
-const MOST_HANDLES = 5;
+const MAX_HANDLES = 5;
 const LIMIT = 'ulimit -n 64; exec "$@"';
 
 export const openFiles: readonly Fault[] = [
   {
     rows: [9],
-    name: `0 to ${MOST_HANDLES} file handles left to each operation`,
+    name: `0 to ${MAX_HANDLES} file handles left to each operation`,
     how: "`ulimit -n`, all handles but a few in use",
     missing: () => (process.platform === "win32" ? "a shell with ulimit" : undefined),
     inject: async () => {
@@ -23,7 +23,7 @@ export const openFiles: readonly Fault[] = [
         for (const operation of operations) {
           const start = join(home, "start");
           await operation.prepare(fs.mkdirSync(start, { recursive: true }) ?? start);
-          for (let handles = 0; handles <= MOST_HANDLES; handles += 1) {
+          for (let handles = 0; handles <= MAX_HANDLES; handles += 1) {
             const work = join(home, "work");
             fs.cpSync(start, work, { recursive: true });
             const hasFailed = await performShort(operation, work, {

@@ -1,12 +1,12 @@
 /** Row 2: the power of a file system is cut, and it is mounted again. */
 import fs from "node:fs";
 import { join } from "node:path";
-import { seeded } from "../backtest/_markets.ts";
-import { bundle } from "./_bundle.ts";
-import { type Disk, type FileSystem, missingForMount, textOf, withDisk } from "./_disk.ts";
-import type { Fault, FaultResult } from "./_fault.ts";
-import { type Operation, operations, recordForLong } from "./_operations.ts";
-import { cutPower, JOURNAL_LOST, JOURNAL_WRITTEN } from "./_power.ts";
+import { seeded } from "../backtest/market-samples.ts";
+import { bundle } from "./bundle.ts";
+import { type Disk, type FileSystem, missingForMount, textOf, withDisk } from "./disk.ts";
+import type { Fault, FaultResult } from "./fault.ts";
+import { type Operation, operations, recordForLong } from "./operations.ts";
+import { cutPower, JOURNAL_LOST, JOURNAL_WRITTEN } from "./power.ts";
 
 /** How many cuts of what. */
 interface Plan {

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PROJECT_DIR } from "../_samples.ts";
-import { seeded } from "../backtest/_markets.ts";
-import type { Fault } from "./_fault.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import { seeded } from "../backtest/market-samples.ts";
+import type { Fault } from "./fault.ts";
 
 const KILLS = 100;
 const MONTHS = 12;

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { filesOf, runScript } from "../scripts/_run.ts";
-import type { Fault } from "./_fault.ts";
+import { filesOf, runScript } from "../scripts/run-script.ts";
+import type { Fault } from "./fault.ts";
 
 const RUNS = ["1", "2", "3", "4"];
 

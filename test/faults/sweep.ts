@@ -7,8 +7,8 @@
  * was skipped writes its counts into the table of docs/DURABILITY.md. Exit code 1 if anything failed.
  */
 import { parseArgs } from "node:util";
-import type { Fault } from "./_fault.ts";
-import { matrixRows, writeMatrix, type Tested } from "./_matrix.ts";
+import type { Fault } from "./fault.ts";
+import { matrixRows, writeMatrix, type Tested } from "./matrix.ts";
 import { backup } from "./backup.ts";
 import { errors } from "./errors.ts";
 import { fullDisk } from "./full-disk.ts";

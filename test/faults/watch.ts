@@ -2,9 +2,9 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MemoryReport } from "../../lib/host/memory-report.ts";
-import { PROJECT_DIR } from "../_samples.ts";
-import type { Fault } from "./_fault.ts";
+import type { MemoryReport } from "../../lib/maintenance/memory-report.node.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import type { Fault } from "./fault.ts";
 
 const ROUNDS = 4;
 

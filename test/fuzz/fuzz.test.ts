@@ -1,10 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { CarryoverError } from "../../lib/errors.ts";
-import { foundInputs } from "./_found.ts";
-import { damagedInput } from "./_mutate.ts";
-import { failureOn, type Target } from "./_target.ts";
-import { targets } from "./_targets.ts";
+import { foundInputs } from "./found.ts";
+import { damagedInput } from "./mutate.ts";
+import { failureOn, type Target } from "./target.ts";
+import { targets } from "./targets.ts";
 
 // A machine may be busy.
 setDefaultTimeout(60_000);

@@ -9,16 +9,16 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { damagedInput } from "./_mutate.ts";
-import { foundFile } from "./_found.ts";
-import { targets } from "./_targets.ts";
+import { damagedInput } from "./mutate.ts";
+import { foundFile } from "./found.ts";
+import { targets } from "./targets.ts";
 
 /** Longer than any decoding takes on a busy machine. */
 const HANGS_MS = 20_000;
 /** More than all decoders need together, Bun's own included. */
-const MOST_BYTES = 2 ** 30;
+const MAX_BYTES = 2 ** 30;
 /** A decoder that fails, fails in many ways. */
-const MOST_FINDINGS = 20;
+const MAX_FINDINGS = 20;
 
 const { values } = parseArgs({
   options: {
@@ -34,7 +34,7 @@ if (values.only !== undefined && !all.some(({ name }) => name === values.only)) 
   throw new Error(`Cannot fuzz "${values.only}": expected one of ${all.map(({ name }) => name).join("; ")}`);
 }
 
-const program = join(import.meta.dir, "_child.ts");
+const program = join(import.meta.dir, "child.ts");
 const args = [values.seed, values.from, ...(values.only === undefined ? [] : [values.only])];
 const child = Bun.spawn([process.execPath, program, ...args], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
 const startedMs = performance.now();
@@ -53,7 +53,7 @@ function tell(found: { index: number; number: number; failure: string }): void {
   writeFileSync(file, damagedInput(target.seeds, { seed, number }));
   findings.set(place, file);
   console.log(`FOUND   ${target.name}, --seed ${seed} --from ${number}, kept in ${file}\n${failure}`);
-  if (findings.size >= MOST_FINDINGS) child.kill("SIGKILL");
+  if (findings.size >= MAX_FINDINGS) child.kill("SIGKILL");
 }
 
 const watch = setInterval(() => {
@@ -74,7 +74,7 @@ for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
     }
     const [index = 0, number = 0, inputs = 0, bytes = 0] = line.split(" ").map(Number);
     // What is large now was made by the input before.
-    if (bytes > MOST_BYTES) {
+    if (bytes > MAX_BYTES) {
       tell({ ...at, failure: `the decoder took ${bytes} bytes of memory` });
       child.kill("SIGKILL");
     }

@@ -3,12 +3,12 @@ import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { BarSeries } from "../../lib/domain.ts";
+import type { BarSeries } from "../../lib/types.ts";
 import { CarryoverError } from "../../lib/errors.ts";
-import { openCsv } from "../../lib/market/csv-rows.ts";
+import { openCsv } from "../../lib/market/csv-reader.ts";
 import { parseBarsCsv } from "../../lib/market/csv.ts";
-import { gunzipBars } from "../../lib/market/gzip.ts";
-import { HAS_REAL_BARS, REAL_BARS_DIR } from "../_samples.ts";
+import { gunzipBars } from "../../lib/market/load.node.ts";
+import { HAS_REAL_BARS, REAL_BARS_DIR } from "../samples.ts";
 
 const HOUR = 3_600_000;
 const NEW_YEAR = Date.UTC(2021, 0, 1);

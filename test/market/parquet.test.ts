@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { BarSeries } from "../../lib/domain.ts";
+import type { BarSeries } from "../../lib/types.ts";
 import type { CarryoverError } from "../../lib/errors.ts";
 import { parseBarsParquet } from "../../lib/market/parquet.ts";
-import { PROJECT_DIR } from "../_samples.ts";
+import { PROJECT_DIR } from "../samples.ts";
 
 /*
  * The fixtures were written by pyarrow 26.0.1 from the first five hourly bars of BTCUSD in 2021:

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Bar, Situation } from "../../lib/domain.ts";
+import type { Bar, Situation } from "../../lib/types.ts";
 import { createSeriesBuilder } from "../../lib/market/bar.ts";
-import { createSituationTracker } from "../../lib/market/indicators.ts";
+import { createSituationTracker } from "../../lib/market/situation.ts";
 import { SYNTHETIC_START, syntheticBars } from "../../lib/market/synthetic.ts";
 
 const HOUR = 3_600_000;

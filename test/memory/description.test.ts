@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Situation } from "../../lib/domain.ts";
+import type { Situation } from "../../lib/types.ts";
 import { describeDecision, describeSituation, situationSentence } from "../../lib/memory/description.ts";
-import { makeVote } from "./_outcomes.ts";
+import { makeVote } from "./outcome-samples.ts";
 
 /** ATR is 1 % of the close; the fast average lies 1.2 ATR above the slow one; the day rose by 3 ATR. */
 const SITUATION: Situation = {

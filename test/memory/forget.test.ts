@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { crc32 } from "node:zlib";
 import { countedSince, decodeForgetMark, encodeForgetMark, isForgetFile } from "../../lib/memory/forget.ts";
-import { failureOf, utf8 } from "../files/storage-contract.ts";
+import { failureOf, utf8 } from "../storage/storage-contract.ts";
 
 const MARK = { provider: "trend", beforeMs: Date.UTC(2021, 3, 1) };
 

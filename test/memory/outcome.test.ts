@@ -2,11 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import type { Outcome } from "../../lib/domain.ts";
+import type { Outcome } from "../../lib/types.ts";
 import { decodeOutcome, encodeOutcome, idOfOutcomeFile, MAX_OUTCOME_BYTES } from "../../lib/memory/outcome.ts";
-import { PROJECT_DIR } from "../_samples.ts";
-import { failureOf, utf8 } from "../files/storage-contract.ts";
-import { makeOutcome, makeVote } from "./_outcomes.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import { failureOf, utf8 } from "../storage/storage-contract.ts";
+import { makeOutcome, makeVote } from "./outcome-samples.ts";
 
 const NAME = "outcome_20210104T1200-BTCUSD-0a1b2c3d.json";
 /** Written by hand, its crc32 by Python's zlib. */

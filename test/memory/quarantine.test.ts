@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { memoryStorage } from "../../lib/files/memory-storage.ts";
-import { moveToQuarantine } from "../../lib/memory/quarantine.ts";
+import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { moveToQuarantine } from "../../lib/memory/load.ts";
 
 test("a file is moved under its own name, and what was moved there before stays", async () => {
   const storage = memoryStorage();

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Summary } from "../../lib/backtest/summary.ts";
-import { someVote } from "../providers/_model-server.ts";
-import { KEY, openAskedWorld, QUESTIONS_A_DAY, type AskedWorld } from "./_asked.ts";
-import { filesOf, runScript } from "./_run.ts";
+import type { Summary } from "../../lib/results/summary.ts";
+import { someVote } from "../providers/recorded/model-server.ts";
+import { KEY, openAskedWorld, QUESTIONS_A_DAY, type AskedWorld } from "./asked-samples.ts";
+import { filesOf, runScript } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

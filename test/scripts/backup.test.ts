@@ -11,11 +11,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { listBackups } from "../../lib/host/backup-list.ts";
-import { createBackup } from "../../lib/host/backup.ts";
-import { PROJECT_DIR } from "../_samples.ts";
-import { makeOutcomes } from "../memory/_outcomes.ts";
-import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./_run.ts";
+import { listBackups } from "../../lib/backup/list.node.ts";
+import { createBackup } from "../../lib/backup/create.node.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import { makeOutcomes } from "../memory/outcome-samples.ts";
+import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

@@ -3,9 +3,9 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ConfigLookahead } from "../../lib/host/look-ahead.ts";
-import { HAS_REAL_BARS, REAL_BARS_DIR } from "../_samples.ts";
-import { filesOf, runScript, type ScriptResult } from "./_run.ts";
+import type { ConfigLookahead } from "../../lib/experiments/lookahead.node.ts";
+import { HAS_REAL_BARS, REAL_BARS_DIR } from "../samples.ts";
+import { filesOf, runScript, type ScriptResult } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

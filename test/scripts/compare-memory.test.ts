@@ -2,9 +2,9 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ConfigComparison } from "../../lib/host/compare.ts";
-import type { Summary } from "../../lib/backtest/summary.ts";
-import { filesOf, runScript } from "./_run.ts";
+import type { ConfigComparison } from "../../lib/experiments/comparisons.node.ts";
+import type { Summary } from "../../lib/results/summary.ts";
+import { filesOf, runScript } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

@@ -2,8 +2,8 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../_samples.ts";
-import { runScript } from "./_run.ts";
+import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../samples.ts";
+import { runScript } from "./run-script.ts";
 
 const base = mkdtempSync(join(tmpdir(), "carryover-fetch-script-"));
 let folders = 0;

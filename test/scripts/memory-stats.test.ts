@@ -12,13 +12,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MemoryReport } from "../../lib/host/memory-report.ts";
-import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
-import { diskStorage } from "../../lib/host/disk-storage.ts";
-import { openMemory } from "../../lib/memory/memory.ts";
-import { FOREIGN_FILES_DIR, PROJECT_DIR } from "../_samples.ts";
-import { makeOutcome } from "../memory/_outcomes.ts";
-import { runScript, whileLocked } from "./_run.ts";
+import type { MemoryReport } from "../../lib/maintenance/memory-report.node.ts";
+import { hashingEmbedder } from "../../lib/embed/hashing.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { openMemory } from "../../lib/memory/store.ts";
+import { FOREIGN_FILES_DIR, PROJECT_DIR } from "../samples.ts";
+import { makeOutcome } from "../memory/outcome-samples.ts";
+import { runScript, whileLocked } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

@@ -2,8 +2,8 @@ import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PROJECT_DIR } from "../_samples.ts";
-import { runScript, type ScriptResult } from "./_run.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import { runScript, type ScriptResult } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -53,7 +53,7 @@ test.each([
 });
 
 test("an error of ours that nobody handles is told as such, with its stack, though there is a module", async () => {
-  const place = join(PROJECT_DIR, "lib/providers/desk.ts:10:5");
+  const place = join(PROJECT_DIR, "lib/providers/recorded/recorder.ts:10:5");
   const own = `void Promise.reject(Object.assign(new Error("ours"), { stack: "TypeError: ours\\n    at open (${place})" }))`;
   const { code, stderr, outcomes } = await runWith("own", own);
   expect(stderr).toContain(`all ${outcomes} outcomes are kept`);
@@ -92,7 +92,7 @@ test("what a module does when the run is finished does not lose the result, and 
 /** Runs a script of ours, made up, that is done at once. */
 async function runDone(name: string, { main, after }: { main: string; after: string }): Promise<ScriptResult> {
   const file = join(work, name);
-  const cli = JSON.stringify(join(PROJECT_DIR, "scripts/_cli.ts"));
+  const cli = JSON.stringify(join(PROJECT_DIR, "scripts/cli/main.ts"));
   writeFileSync(
     file,
     `import { runScript } from ${cli};\nawait runScript(async ({ guard }) => {\n  guard(["/my.ts"]);\n  ${main};\n});\n${after};\n`,

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeOutcomes } from "../memory/_outcomes.ts";
-import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../_samples.ts";
-import { filesOf, runScript, writeMemory, type ScriptResult } from "./_run.ts";
+import { makeOutcomes } from "../memory/outcome-samples.ts";
+import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../samples.ts";
+import { filesOf, runScript, writeMemory, type ScriptResult } from "./run-script.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "carryover-onnx-"));
 const memoryDir = join(dir, "memory");

@@ -2,8 +2,8 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeOutcomes } from "../memory/_outcomes.ts";
-import { filesOf, runScript, whileLocked, writeMemory } from "./_run.ts";
+import { makeOutcomes } from "../memory/outcome-samples.ts";
+import { filesOf, runScript, whileLocked, writeMemory } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

@@ -2,15 +2,15 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Outcome, SimilarTrade } from "../../lib/domain.ts";
-import { hashingEmbedder } from "../../lib/embed/hashing-embedder.ts";
-import { diskStorage } from "../../lib/host/disk-storage.ts";
-import { openMemory } from "../../lib/memory/memory.ts";
+import type { Outcome, SimilarTrade } from "../../lib/types.ts";
+import { hashingEmbedder } from "../../lib/embed/hashing.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { openMemory } from "../../lib/memory/store.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
-import { readSidecar, readVectors, writeVectors } from "../../lib/memory/vector-store.ts";
-import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../_samples.ts";
-import { makeOutcome, makeOutcomes } from "../memory/_outcomes.ts";
-import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./_run.ts";
+import { readSidecar, readVectors, writeVectors } from "../../lib/memory/vectors.ts";
+import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../samples.ts";
+import { makeOutcome, makeOutcomes } from "../memory/outcome-samples.ts";
+import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

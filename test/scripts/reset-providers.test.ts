@@ -2,9 +2,9 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Outcome } from "../../lib/domain.ts";
-import { makeOutcome, makeVote } from "../memory/_outcomes.ts";
-import { filesOf, runScript, whileLocked, writeMemory } from "./_run.ts";
+import type { Outcome } from "../../lib/types.ts";
+import { makeOutcome, makeVote } from "../memory/outcome-samples.ts";
+import { filesOf, runScript, whileLocked, writeMemory } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Summary } from "../../lib/backtest/summary.ts";
-import { PROJECT_DIR } from "../_samples.ts";
-import { runScript, whileLocked } from "./_run.ts";
+import type { Summary } from "../../lib/results/summary.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import { runScript, whileLocked } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

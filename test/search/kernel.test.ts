@@ -1,19 +1,19 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildKernel } from "../../scripts/_build-kernel.ts";
-import { PROJECT_DIR } from "../_samples.ts";
+import { buildKernel } from "../../tools/build-kernel.ts";
+import { PROJECT_DIR } from "../samples.ts";
 
 test("the WebAssembly is what assembly/scan.ts compiles to", async () => {
-  const kept = readFileSync(join(PROJECT_DIR, "lib/search/_scan-wasm.ts"), "utf8");
+  const kept = readFileSync(join(PROJECT_DIR, "lib/search/scan-wasm.ts"), "utf8");
   expect(await buildKernel()).toBe(kept);
 }, 20_000);
 
 /** Prints whether the kernel is the WebAssembly one, and what a search finds. */
 const PROGRAM = `
-const { openKernel } = await import("./lib/search/kernel.ts");
+const { openKernel } = await import("./lib/search/wasm.ts");
 const { createSearchIndex } = await import("./lib/search/search-index.ts");
-const { dice, vectorsOf } = await import("./test/search/_vectors.ts");
+const { dice, vectorsOf } = await import("./test/search/vector-samples.ts");
 const isNative = openKernel().exact.toString().includes("native code");
 const vectors = vectorsOf("clustered", { count: 3000, dim: 128 }, dice(1));
 const index = createSearchIndex({ dim: 128 });

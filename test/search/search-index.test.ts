@@ -1,10 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { plainKernel } from "../../lib/search/_plain-kernel.ts";
-import { wasmKernel } from "../../lib/search/_wasm-kernel.ts";
-import type { Kernel } from "../../lib/search/kernel.ts";
+import { type Kernel, plainKernel } from "../../lib/search/kernel.ts";
+import { wasmKernel } from "../../lib/search/wasm.ts";
 import { createSearchIndex, type SearchIndex } from "../../lib/search/search-index.ts";
-import { bruteForce, dice, KINDS, unit, vectorsOf } from "./_vectors.ts";
+import { bruteForce, dice, KINDS, unit, vectorsOf } from "./vector-samples.ts";
 
 function wasm(): Kernel {
   const kernel = wasmKernel();

@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Estimate } from "../../lib/host/estimate.ts";
-import type { Summary } from "../../lib/backtest/summary.ts";
-import { PROJECT_DIR } from "../_samples.ts";
-import { someVote } from "../providers/_model-server.ts";
-import { KEY, openAskedWorld, QUESTIONS_A_DAY, type AskedWorld } from "../scripts/_asked.ts";
-import { filesOf, runScript, type ScriptResult } from "../scripts/_run.ts";
+import type { Estimate } from "../../lib/experiments/estimate.node.ts";
+import type { Summary } from "../../lib/results/summary.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import { someVote } from "../providers/recorded/model-server.ts";
+import { KEY, openAskedWorld, QUESTIONS_A_DAY, type AskedWorld } from "../scripts/asked-samples.ts";
+import { filesOf, runScript, type ScriptResult } from "../scripts/run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(600_000);

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { renderReport } from "../../bench/_measure.ts";
+import { renderReport } from "../../bench/support/measure.ts";
 import { backup } from "../../bench/backup.ts";
 import { compare } from "../../bench/compare.ts";
 import { growth } from "../../bench/growth.ts";
 import { llm } from "../../bench/llm.ts";
-import { WORLDS } from "../../bench/_learning-worlds.ts";
-import { learningOnRealBars } from "../../bench/_learning-real.ts";
+import { WORLDS } from "../../bench/support/learning-worlds.ts";
+import { learningOnRealBars } from "../../bench/support/learning-real.ts";
 import { learning } from "../../bench/learning.ts";
 import { market } from "../../bench/market.ts";
 import { memoryStats } from "../../bench/memory-stats.ts";

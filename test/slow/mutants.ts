@@ -6,9 +6,9 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ConfigLookahead } from "../../lib/host/look-ahead.ts";
-import { PROJECT_DIR } from "../_samples.ts";
-import { runScript } from "../scripts/_run.ts";
+import type { ConfigLookahead } from "../../lib/experiments/lookahead.node.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import { runScript } from "../scripts/run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(180_000);
@@ -30,7 +30,7 @@ const edit = (file: string, from: string, to: string): Edit => ({ file, from, to
 
 /** Keeps the bar after the one that becomes known where an indicator can find it. */
 const PEEK = edit(
-  "lib/backtest/asset-feed.ts",
+  "lib/backtest/loop.ts",
   "  feed.tracker.next(bar);\n",
   "  (globalThis as { peeked?: unknown }).peeked = feed.bars[feed.count + 1] ?? bar;\n  feed.tracker.next(bar);\n",
 );
@@ -52,14 +52,14 @@ const GAPS = edit(
 const MUTANTS: Record<string, readonly Edit[]> = {
   "an indicator that takes the next bar for its own": [
     edit(
-      "lib/backtest/asset-feed.ts",
+      "lib/backtest/loop.ts",
       "  feed.tracker.next(bar);\n",
       "  feed.tracker.next({ ...(feed.bars[feed.count + 1] ?? bar), timestamp: bar.timestamp });\n",
     ),
   ],
   "an indicator that takes the next bar, and its time": [
     edit(
-      "lib/backtest/asset-feed.ts",
+      "lib/backtest/loop.ts",
       "  feed.tracker.next(bar);\n",
       "  feed.tracker.next(feed.bars[feed.count + 1] ?? bar);\n",
     ),
@@ -67,48 +67,48 @@ const MUTANTS: Record<string, readonly Edit[]> = {
   "a regime that looks at the next close": [
     PEEK,
     edit(
-      "lib/market/indicators.ts",
+      "lib/market/situation.ts",
       "regime: classifyRegime({ volatilityRank: rank, adx, usualAdx: regimesAdapt ? usualAdx.value : USUAL_ADX })",
       'regime: (globalThis as unknown as { peeked: Bar }).peeked.close > close ? "TRENDING" : "RANGING"',
     ),
   ],
   "recall that knows what closes at the decision": [
     edit(
-      "lib/memory/run-memory.ts",
+      "lib/memory/view.ts",
       "const window = windowAt(situation.timestamp);",
       "const window = windowAt(situation.timestamp + 1);",
     ),
   ],
   "weights that know what closes at the decision": [
     edit(
-      "lib/memory/run-memory.ts",
+      "lib/memory/view.ts",
       "{ asOf, ...windowAt(asOf), learningRate }",
       "{ asOf, ...windowAt(asOf + 1), learningRate }",
     ),
   ],
   "calibration that knows what closes at the decision": [
     edit(
-      "lib/memory/learning.ts",
+      "lib/memory/lessons.ts",
       "calibrateDecision(trades, confidence, strength)",
       `calibrateDecision(${AT_THE_DECISION}.trades, confidence, strength)`,
     ),
   ],
   "sizes that know what closes at the decision": [
-    edit("lib/memory/learning.ts", "trades.regimes.get(regime)", `${AT_THE_DECISION}.trades.regimes.get(regime)`),
+    edit("lib/memory/lessons.ts", "trades.regimes.get(regime)", `${AT_THE_DECISION}.trades.regimes.get(regime)`),
   ],
   "a memory that begins with what closes in the run's first days": [
-    edit("lib/memory/run-memory.ts", "row.exitMs <= options.startMs", "row.exitMs <= options.startMs + 30 * DAY_MS"),
+    edit("lib/memory/view.ts", "row.exitMs <= options.startMs", "row.exitMs <= options.startMs + 30 * DAY_MS"),
   ],
   "a fill at the open after the next": [
     edit(
-      "lib/backtest/chunk-loop.ts",
+      "lib/backtest/loop.ts",
       "broker.atOpen(feed.asset, nextBar(feed))",
       "broker.atOpen(feed.asset, { ...nextBar(feed), open: feed.bars[feed.count + 1]?.open ?? nextBar(feed).open })",
     ),
   ],
   "a stop that is reached in the next bar": [
     edit(
-      "lib/backtest/chunk-loop.ts",
+      "lib/backtest/loop.ts",
       "broker.insideBar(feed.asset, nextBar(feed))",
       "broker.insideBar(feed.asset, { ...nextBar(feed), low: Math.min(nextBar(feed).low, feed.bars[feed.count + 1]?.low ?? Infinity) })",
     ),
@@ -150,13 +150,13 @@ const MUTANTS: Record<string, readonly Edit[]> = {
   ],
   "a correlation that knows the next bar": [
     edit(
-      "lib/backtest/decision.ts",
+      "lib/backtest/decide.ts",
       "correlation(feed, other, {",
       "correlation({ ...feed, count: feed.count + 1 }, { ...other, count: other.count + 1 }, {",
     ),
   ],
   "votes that count a bar too early": [
-    edit("lib/providers/file.ts", "?? Infinity) <= timestamp)", "?? Infinity) <= timestamp + 3_600_000)"),
+    edit("lib/providers/votes-file.ts", "?? Infinity) <= timestamp)", "?? Infinity) <= timestamp + 3_600_000)"),
   ],
 };
 

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { RecordedAnswer } from "../../lib/providers/answer-store.ts";
-import { filesOf, runScript, type ScriptResult } from "../scripts/_run.ts";
+import type { RecordedAnswer } from "../../lib/providers/recorded/recordings.ts";
+import { filesOf, runScript, type ScriptResult } from "../scripts/run-script.ts";
 
 // A model on a busy processor takes its time.
 setDefaultTimeout(600_000);
@@ -45,7 +45,7 @@ describe.skipIf(MISSING !== "")(`a real language model${MISSING === "" ? "" : ` 
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "carryover-real-model-"));
-    model = Bun.spawn([PYTHON, join(import.meta.dir, "_model-server.py")], {
+    model = Bun.spawn([PYTHON, join(import.meta.dir, "model-server.py")], {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "ignore",

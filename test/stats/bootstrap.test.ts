@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { createRandom } from "../../lib/random.ts";
+import { createRandom } from "../../lib/util/random.ts";
 import { blockLength, bootstrap, stationaryPlaces } from "../../lib/stats/bootstrap.ts";
 
 /** Numbers in [-0.5, 0.5) that anyone can make: x -> (1103515245 x + 12345) mod 2^31. */

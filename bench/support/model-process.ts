@@ -1,0 +1,38 @@
+/**
+ * A model server as a process of its own: answers in so many milliseconds, so many at a time, and the others wait. Its models are
+ * called like our rules and vote like them, so that a run that asks them trades as often as one with rules.
+ *
+ *     bun bench/support/model-process.ts DELAY_MS AT_A_TIME
+ *
+ * Writes its base_url to stdout and ends when its stdin does.
+ */
+import type { Answer, Situation } from "../../lib/types.ts";
+import { createRateLimiter } from "../../lib/providers/recorded/rate-limit.ts";
+import { breakoutProvider, reversionProvider, trendProvider } from "../../lib/providers/rules.ts";
+import type { Provider } from "../../lib/providers/provider.ts";
+import { assetOf, startModelServer } from "../../test/providers/recorded/model-server.ts";
+import { makeContext } from "../../test/providers/situation-samples.ts";
+
+const MODELS: readonly Provider[] = [
+  trendProvider("trend"),
+  reversionProvider("reversion"),
+  breakoutProvider("breakout"),
+];
+
+const [delayMs = 0, atATime = 8] = process.argv.slice(2).map(Number);
+const pace = createRateLimiter({ concurrency: atATime, now: () => performance.now() });
+const never = new AbortController().signal;
+const server = startModelServer(({ model, turns }) =>
+  pace.run(async () => {
+    if (delayMs > 0) await Bun.sleep(delayMs);
+    const [prompt = ""] = turns;
+    const situation = JSON.parse(/^<data>\n(.*)\n<\/data>$/m.exec(prompt)?.[1] ?? "{}") as Situation;
+    const rule = MODELS.find(({ name }) => name === model) ?? MODELS[0];
+    const vote = rule?.vote(situation, makeContext(0)) as Answer;
+    const { action, confidence, reason = "" } = vote;
+    return JSON.stringify({ asset: assetOf(prompt), action, confidence: Math.round(confidence), reason });
+  }, never),
+);
+console.log(server.openaiUrl);
+for await (const _ of Bun.stdin.stream());
+await server.stop();

@@ -1,0 +1,38 @@
+/**
+ * Opens the vectors of a memory folder in this fresh process, and prints what that took: milliseconds, and bytes a row.
+ *
+ *     bun bench/support/open-vectors.ts DIR
+ */
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { createSearchIndex } from "../../lib/search/search-index.ts";
+import { readSidecar, readVectors } from "../../lib/memory/vectors.ts";
+
+/** Searches after which every row has its codes. */
+const SEARCHES = 20;
+
+const storage = diskStorage(process.argv[2] ?? "");
+const sidecar = await readSidecar(storage);
+if (sidecar === undefined) throw new Error("expected a sidecar");
+Bun.gc(true);
+const bytesBefore = process.memoryUsage.rss();
+
+const started = performance.now();
+const vectors = (await readVectors(storage, sidecar)).filter((vector) => vector !== undefined);
+const read = performance.now();
+const index = createSearchIndex({ dim: sidecar.dim });
+index.insert(vectors);
+const opened = performance.now();
+const query = vectors[0]?.slice() ?? new Float32Array();
+index.search(query, { k: 10 });
+const answered = performance.now();
+for (let i = 0; i < SEARCHES; i++) index.search(query, { k: 10 });
+Bun.gc(true);
+console.log(
+  JSON.stringify({
+    rows: index.rows,
+    read: read - started,
+    open: opened - started,
+    first: answered - opened,
+    bytes_a_row: (process.memoryUsage.rss() - bytesBefore) / index.rows,
+  }),
+);

@@ -1,0 +1,123 @@
+/** What a run's bars say about the run as a whole. */
+import type { Remembered } from "../memory/in-memory.ts";
+import type { Memory } from "../memory/store.ts";
+import type { openMemoryView } from "../memory/view.ts";
+import type { Provider } from "../providers/provider.ts";
+import type { Chunk } from "../results/chunks.ts";
+import type { DaysPerYear } from "../results/metrics.ts";
+import type { BacktestSettings, MemorySettings } from "../settings.ts";
+import type { Json } from "../util/json.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { Bar, BarSeries, Market } from "../types.ts";
+
+/** All that a run is made of. */
+export interface BacktestJob {
+  readonly settings: BacktestSettings;
+  readonly memorySettings: MemorySettings;
+  /** Midnights UTC; the end is exclusive. */
+  readonly period: { readonly startMs: number; readonly endMs: number };
+  /** `quarter`, `month`, `week` or `<n>d`. */
+  readonly chunkKind: string;
+  /** The bars of every asset, from the start of its file. */
+  readonly series: ReadonlyMap<string, BarSeries>;
+  readonly market: Market;
+  /** In the order in which their votes are listed. */
+  readonly providers: readonly Provider[];
+  /** Opened for writing; its storage also keeps the run. */
+  readonly memory: Memory;
+  readonly storage: Storage;
+  /** How the run looks at memory: experiments look in other ways. @default openRunMemory */
+  readonly openView?: typeof openMemoryView;
+  /** What the run key says beside period, bars and memory. */
+  readonly key: {
+    readonly version: string;
+    /** The configuration behind the job. @default its settings, chunks and names of providers */
+    readonly config?: Json;
+    readonly seed: number;
+    /** SHA-256 of whatever else the votes depend on, by name. */
+    readonly files: Readonly<Record<string, string>>;
+  };
+  /** Start over, as another attempt. */
+  readonly restart?: boolean;
+  /** What the user should know, a sentence a call. */
+  readonly onNote?: (note: string) => void;
+  /** Called before the first chunk that is not committed yet. */
+  readonly onStart?: (runId: string) => Promise<void> | void;
+  /** Called after every tick. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Stops the run between two ticks, or while a provider is waited for; what was recorded stays. */
+  readonly signal?: AbortSignal;
+}
+
+/** A job that brings no memory and no storage of its own. */
+export type InMemoryJob = Omit<BacktestJob, "memory" | "storage" | "restart" | "onNote"> & {
+  readonly remembered: Remembered;
+};
+
+/** How far a run has come. */
+export interface Progress {
+  readonly chunk: string;
+  /** What is known by now ended by then, epoch ms. */
+  readonly simulatedMs: number;
+  /** 0..1 of the run's period. */
+  readonly share: number;
+  readonly equity: number;
+  /** Trades that closed so far. */
+  readonly trades: number;
+}
+
+/** The bars of an asset. @throws {RangeError} If the job has none. */
+export function seriesOf(job: BacktestJob, asset: string): BarSeries {
+  const series = job.series.get(asset);
+  if (series === undefined) throw new RangeError(`Cannot run: found no bars of "${asset}", expected them in the job`);
+  return series;
+}
+
+/** @throws {RangeError} For a job that would give an answer to another question. */
+export function assertSound(job: BacktestJob): void {
+  const { timeframeMs, decisionIntervalMs } = job.settings;
+  if (decisionIntervalMs % timeframeMs !== 0) {
+    const expected = `a multiple of the timeframe, ${timeframeMs} ms`;
+    throw new RangeError(`Cannot run: found a decision interval of ${decisionIntervalMs} ms, expected ${expected}`);
+  }
+  const names = job.providers.map(({ name }) => name);
+  const twin = names.find((name, i) => names.indexOf(name) !== i);
+  if (twin !== undefined) throw new RangeError(`Cannot run: found two providers "${twin}", expected a name for each`);
+  for (const asset of job.settings.assets) {
+    const series = seriesOf(job, asset);
+    if (series.timeframeMs === timeframeMs && series.market === job.market) continue;
+    throw new RangeError(
+      `Cannot run: found ${series.market} of "${asset}" every ${series.timeframeMs} ms, ` +
+        `expected ${job.market} every ${timeframeMs} ms`,
+    );
+  }
+}
+
+/** The bars that a run owns: those that start in `[startMs, endMs)`. */
+export function barsIn(series: BarSeries, period: { startMs: number; endMs: number }): readonly Bar[] {
+  return series.bars.filter(({ timestamp }) => timestamp >= period.startMs && timestamp < period.endMs);
+}
+
+/** The place of the chunk that owns the run's last bar: the run ends with it, and what is open is closed there. */
+export function closingChunk(chunks: readonly Chunk[], bars: readonly (readonly Bar[])[]): number {
+  const lastMs = Math.max(...bars.map((own) => own.at(-1)?.timestamp ?? Number.NEGATIVE_INFINITY));
+  const index = chunks.findLastIndex(({ startMs }) => startMs <= lastMs);
+  return index === -1 ? chunks.length - 1 : index;
+}
+
+/** 365 where any of the run's bars starts on a Saturday. */
+export function daysPerYearOf(bars: readonly (readonly Bar[])[]): DaysPerYear {
+  const isSaturday = (bar: Bar): boolean => new Date(bar.timestamp).getUTCDay() === 6;
+  return bars.some((own) => own.some(isSaturday)) ? 365 : 252;
+}
+
+/** How often a bar starts later than the one before it ended. */
+export function gapsIn(bars: readonly Bar[], timeframeMs: number): number {
+  let gaps = 0;
+  let endMs = Number.POSITIVE_INFINITY;
+  for (const { timestamp } of bars) {
+    if (timestamp > endMs) gaps += 1;
+    endMs = timestamp + timeframeMs;
+  }
+  return gaps;
+}

@@ -1,0 +1,70 @@
+import type { Market, Outcome, Situation } from "../types.ts";
+import { costsOf, directionOf, type ClosedTrade } from "./sizing.ts";
+import type { BacktestSettings } from "../settings.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** Results are clipped to this many R, so that one freak bar does not teach more than many trades. */
+const MAX_RESULT_R = 3;
+
+/** The outcome of a closed trade (docs/RULES.md, "Costs and money"). */
+export function outcomeOfTrade(
+  trade: ClosedTrade,
+  context: { settings: BacktestSettings; runId: string; chunk: string; market: Market },
+): Outcome {
+  const { position, exitReason, rawExitPrice } = trade;
+  const { decision, size } = position;
+  const { spreadBps, slippageBps } = costsOf(context.settings, position.asset);
+  const direction = directionOf(position.action);
+  const rawSum = position.raw_entry_price + rawExitPrice;
+  const grossR = (direction * (rawExitPrice - position.raw_entry_price)) / position.risk_per_unit;
+  const { asset: _asset, timestamp: _timestamp, ...situation } = decision.situation;
+  return {
+    schema_version: 2,
+    decision_id: decision.decision_id,
+    run_id: context.runId,
+    chunk: context.chunk,
+    market: context.market,
+    asset_pair: position.asset,
+    action: position.action,
+    decision_timestamp: decision.timestamp,
+    entry_timestamp: new Date(position.entry_ms).toISOString(),
+    exit_timestamp: new Date(trade.exitMs).toISOString(),
+    entry_price: position.entry_price,
+    exit_price: trade.exitPrice,
+    raw_entry_price: position.raw_entry_price,
+    raw_exit_price: rawExitPrice,
+    stop_price: position.stop_price,
+    target_price: position.target_price,
+    position_size: size,
+    risk_per_unit: position.risk_per_unit,
+    realized_pnl: trade.realizedPnl,
+    pnl_percentage: (100 * trade.realizedPnl) / (position.entry_price * size),
+    result_r: Math.max(-MAX_RESULT_R, Math.min(MAX_RESULT_R, grossR)),
+    fee_cost: trade.feeCost,
+    slippage_cost: (slippageBps / 10_000) * rawSum * size,
+    spread_cost: (spreadBps / 2 / 10_000) * rawSum * size,
+    holding_period_hours: (trade.exitMs - position.entry_ms) / HOUR_MS,
+    exit_reason: exitReason,
+    was_profitable: trade.realizedPnl > 0,
+    hit_stop_loss: exitReason === "stop",
+    hit_take_profit: exitReason === "target",
+    ai_provider: "ensemble",
+    ensemble_providers: decision.votes.filter((vote) => vote.error === undefined).map((vote) => vote.provider),
+    decision_confidence: decision.confidence,
+    raw_confidence: decision.raw_confidence,
+    volatility: situation.volatility_pct,
+    price_trend: priceTrend(decision.situation),
+    regime: situation.regime,
+    situation,
+    votes: decision.votes,
+    description: decision.description,
+  };
+}
+
+/** Bullish where the fast average lies more than half an ATR above the slow one, bearish where below. */
+function priceTrend(situation: Situation): Outcome["price_trend"] {
+  const distance = situation.ema_fast - situation.ema_slow;
+  if (distance > situation.atr / 2) return "bullish";
+  return distance < -situation.atr / 2 ? "bearish" : "neutral";
+}

@@ -1,0 +1,94 @@
+/** Costs as config.yaml has them. */
+export interface CostsConfig {
+  readonly fee_bps: number;
+  readonly spread_bps: number;
+  readonly slippage_bps: number;
+}
+
+/** A member of the ensemble as config.yaml has it. */
+export type ProviderConfig =
+  | { readonly name: string; readonly type: "trend" | "reversion" | "breakout" | "memory" }
+  /** `file`: a CSV of votes; `module`: a TypeScript or JavaScript file that exports `vote(situation, context)`. */
+  | { readonly name: string; readonly type: "file" | "module"; readonly path: string }
+  | CommandConfig
+  | LlmConfig;
+
+/** A program of the user's: one JSON situation a line on its stdin, one JSON vote a line on its stdout. */
+export interface CommandConfig {
+  readonly name: string;
+  readonly type: "command";
+  /** The program and its arguments; no shell. It runs in the folder of config.yaml. */
+  readonly command: readonly string[];
+  readonly timeout: string;
+  readonly max_concurrency: number;
+}
+
+/** A language model. */
+export interface LlmConfig {
+  readonly name: string;
+  readonly type: "llm";
+  /** The protocol: OpenAI's, which Ollama and most servers speak, or Gemini's. */
+  readonly api: "openai" | "google";
+  readonly model: string;
+  /** Where it is served; `openai` must say. */
+  readonly base_url?: string;
+  /** The environment variable that has the key. */
+  readonly api_key_env?: string;
+  readonly temperature: number;
+  readonly max_output_tokens: number;
+  /** What the server is asked to hold answers to. */
+  readonly output: "json_schema" | "json_object" | "text";
+  readonly prompt_file?: string;
+  readonly mask: boolean;
+  /** Of one request. */
+  readonly timeout: string;
+  readonly max_retries: number;
+  readonly max_concurrency: number;
+  readonly requests_per_minute?: number;
+  /** Dollars for a million tokens. */
+  readonly price_per_mtok?: { readonly input: number; readonly output: number };
+  /** Last day that the model has read about, `YYYY-MM-DD`. */
+  readonly knowledge_cutoff?: string;
+}
+
+/** config.yaml, checked and with every default filled in; names and units as in the file. */
+export interface Config {
+  readonly portfolio_memory: {
+    readonly enabled: boolean;
+    readonly max_memory_size: number;
+    readonly learning_rate: number;
+    readonly context_window: number;
+  };
+  readonly memory: {
+    readonly dir: string;
+    readonly embedder: "hashing" | "onnx";
+    readonly model_dir: string;
+    readonly answers_dir: string;
+  };
+  readonly backtest: {
+    /** First and last day (exclusive), `YYYY-MM-DD`; both or neither. */
+    readonly start?: string;
+    readonly end?: string;
+    readonly chunks: string;
+    readonly seed: number;
+    /** What the questions of a run may cost together. */
+    readonly budget_usd?: number;
+    readonly assets: readonly string[];
+    readonly data_dir: string;
+    readonly timeframe: string;
+    readonly decision_interval: string;
+    readonly initial_balance: number;
+    readonly max_positions: number;
+    readonly correlation_threshold: number;
+    readonly costs: CostsConfig;
+    readonly asset_costs: Readonly<Record<string, Partial<CostsConfig>>>;
+    readonly risk: {
+      readonly per_trade_pct: number;
+      readonly stop_atr: number;
+      readonly target_atr: number;
+      readonly max_holding: string;
+      readonly leverage: number;
+    };
+  };
+  readonly providers: readonly ProviderConfig[];
+}

@@ -1,0 +1,168 @@
+import type * as Yaml from "yaml";
+import type { z as Zod } from "zod";
+import { closest } from "../util/closest.ts";
+import { isKeyInFile, SECRET_KEYS } from "./provider-schema.ts";
+
+/** Keys of the program that this one follows; its users bring their configuration along. */
+const ORIGINAL_KEYS = ["vectors_pkl_path", "outcomes_dir", "snapshots_dir"];
+
+type Path = readonly (string | number)[];
+
+/** Something wrong: at the value, or at the key, under `path`. */
+export interface ConfigProblem {
+  readonly path: Path;
+  readonly at: "value" | "key";
+  /** What was found there. */
+  readonly found: string;
+  /** Such as ` for backtest.seed`, after `found`. */
+  readonly place: string;
+  readonly expected: string;
+}
+
+/** Says in our words what zod found. */
+export function problemsOf(issue: Zod.core.$ZodIssue): ConfigProblem[] {
+  const path = issue.path.map((part) => (typeof part === "number" ? part : String(part)));
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      at: "key",
+      place: ` in ${nameOf(path)}`,
+      ...unknownKey(key, path, issue.message),
+    }));
+  }
+  if (issue.code === "invalid_key") {
+    const wanted = issue.issues[0]?.message ?? issue.message;
+    return [
+      {
+        path,
+        at: "key",
+        found: describe(path.at(-1)),
+        place: ` in ${nameOf(path.slice(0, -1))}`,
+        expected: wanted,
+      },
+    ];
+  }
+  // What is wrong with a map as a whole is told at one of its keys.
+  const isOfMap = (issue.code === "invalid_union" || issue.code === "custom") && isMap(issue.input);
+  const input = isOfMap ? issue.input[String(path.at(-1))] : issue.input;
+  const place = path.length === 0 ? "" : input === undefined ? ` ${nameOf(path)}` : ` for ${nameOf(path)}`;
+  const isSecret = typeof input === "string" && SECRET_KEYS.includes(String(path.at(-1)));
+  const found = isSecret ? "something else" : describe(input);
+  return [{ path, at: "value", found, place, expected: issue.message }];
+}
+
+function unknownKey(key: string, path: Path, known: string): Pick<ConfigProblem, "found" | "expected"> {
+  const found = quote(key);
+  if (ORIGINAL_KEYS.includes(key)) {
+    return { found, expected: "memory.dir, the one folder of outcomes, snapshots and vectors" };
+  }
+  if (path[0] === "providers" && isKeyInFile(key)) {
+    return { found, expected: "api_key_env, the environment variable that has it: a key stays out of files" };
+  }
+  const suggestion = closest(key, known.split(", "));
+  return { found: `unknown key ${found}`, expected: suggestion === undefined ? `one of ${known}` : quote(suggestion) };
+}
+
+/** A text in quotes, controls escaped. */
+export function quote(text: string): string {
+  return JSON.stringify(text);
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return "no";
+  if (value === null) return "nothing";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (typeof value === "object") return "a map";
+  const text = typeof value === "string" ? quote(value) : String(value);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+/** `["providers", 0, "name"]` as `providers[0].name`. */
+function nameOf(path: Path): string {
+  if (path.length === 0) return "the file";
+  return path.map((part, i) => (typeof part === "number" ? `[${part}]` : i === 0 ? part : `.${part}`)).join("");
+}
+
+/** Whether a value is a map, and neither a list nor nothing. */
+export function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: "found a tab as indentation, expected spaces",
+  MULTIPLE_DOCS: "found a second document, expected one",
+};
+
+/** The time that the parser takes grows with the square of the depth. */
+const MAX_NESTING = 100;
+
+/** Parses YAML to nodes with positions, and refuses what a configuration has no use for. */
+export function parseYaml(
+  yaml: typeof Yaml,
+  source: string,
+): { document?: Yaml.Document; problems: { offset: number; text: string }[] } {
+  const problems: { offset: number; text: string }[] = [];
+  const tooDeep = nestingBeyond(MAX_NESTING, source);
+  if (tooDeep !== undefined) {
+    return {
+      problems: [{ offset: tooDeep, text: `found brackets nested ${MAX_NESTING} deep, expected a few levels` }],
+    };
+  }
+  const report = (node: unknown, text: string): void => {
+    problems.push({ offset: yaml.isNode(node) ? (node.range?.[0] ?? 0) : 0, text });
+  };
+  const document = yaml.parseDocument(source, { prettyErrors: false });
+  for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
+    const offset = pos[0];
+    if (code === "DUPLICATE_KEY") {
+      const key = /^[^\s:]*/.exec(source.slice(offset, offset + 80))?.[0] ?? "";
+      problems.push({ offset, text: `found the key "${key}" a second time, expected it once` });
+      continue;
+    }
+    const known = PROBLEMS[code];
+    problems.push({ offset, text: known ?? `found broken YAML, expected valid YAML (${message})` });
+    // What follows a break is mostly its consequence.
+    if (known === undefined) break;
+  }
+  yaml.visit(document, {
+    // A few nested aliases can stand for gigabytes.
+    Alias: (_, node) => report(node, `found the alias "*${node.source}", expected the value itself`),
+    Pair: (_, { key }) => {
+      if (!yaml.isScalar(key)) report(key, "found a key that is a map or list, expected a word");
+      // Objects of JavaScript lose a key of this name.
+      else if (key.value === "__proto__") report(key, 'found unknown key "__proto__", expected a known one');
+    },
+  });
+  return { document, problems };
+}
+
+/** Where more than `max` brackets are open, whatever they belong to. */
+function nestingBeyond(max: number, source: string): number | undefined {
+  let depth = 0;
+  for (const { 0: bracket, index } of source.matchAll(/[[\]{}]/g)) {
+    depth = bracket === "[" || bracket === "{" ? depth + 1 : Math.max(0, depth - 1);
+    if (depth > max) return index;
+  }
+  return undefined;
+}
+
+/** Where in the text a problem is; for what is not there, where the map begins that lacks it. */
+export function offsetOf(
+  yaml: typeof Yaml,
+  document: Yaml.Document,
+  { path, at }: { path: readonly (string | number)[]; at: "value" | "key" },
+): number {
+  let node: unknown = document.contents;
+  let offset = 0;
+  for (const [depth, part] of path.entries()) {
+    if (yaml.isMap(node)) {
+      const pair = node.items.find(({ key }) => yaml.isScalar(key) && String(key.value) === part);
+      if (pair === undefined) break;
+      node = at === "key" && depth === path.length - 1 ? pair.key : pair.value;
+    } else if (yaml.isSeq(node) && typeof part === "number") {
+      node = node.items[part];
+    }
+    if (yaml.isNode(node)) offset = node.range?.[0] ?? offset;
+  }
+  return offset;
+}

@@ -1,0 +1,127 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Config } from "../config/config.ts";
+import { CarryoverError } from "../errors.ts";
+import { attempt } from "../storage/fs.node.ts";
+import type { Embedder } from "./embedder.ts";
+import { hashingEmbedder } from "./hashing.ts";
+import type { SentenceModel } from "./onnx.ts";
+
+/** The part of a configuration that says how sentences become vectors; `model_dir` absolute. */
+export type EmbedderConfig = Pick<Config["memory"], "embedder" | "model_dir">;
+
+/**
+ * Makes the embedder that a configuration names. The files of the sentence model are read and checked here; the model itself
+ * and what runs it load with the first sentence.
+ *
+ * @param options `signal`: stops the embedder, whose `embed()` then rejects with its reason.
+ * @throws {CarryoverError} `NOT_FOUND` where the model folder lacks a file, `CORRUPT` where one is another than is known,
+ * `IO` where it cannot be read.
+ */
+export async function loadEmbedder(
+  config: EmbedderConfig,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<Embedder> {
+  const embedder = config.embedder === "hashing" ? hashingEmbedder() : await sentenceModel(config);
+  return options.signal === undefined ? embedder : interruptible(embedder, options.signal);
+}
+
+async function sentenceModel(config: EmbedderConfig): Promise<Embedder> {
+  const dir = config.model_dir;
+  const missing = MODEL_FILES.filter(({ name }) => !existsSync(join(dir, name))).map(({ name }) => `"${name}"`);
+  if (missing.length > 0) {
+    throw new CarryoverError(
+      "NOT_FOUND",
+      `Cannot load the sentence model: found no ${missing.join(", ")} in "${dir}", expected them as this fetches them: ` +
+        fetchCommand(dir),
+    );
+  }
+  const read = (part: keyof SentenceModel): Uint8Array<ArrayBuffer> => {
+    const path = join(dir, MODEL_FILES.find((file) => file.part === part)?.name ?? part);
+    return attempt("read", path, () => readFileSync(path));
+  };
+  const { onnxEmbedder } = await import("./onnx.ts");
+  const embedder = await onnxEmbedder({
+    model: read("model"),
+    tokenizer: read("tokenizer"),
+    tokenizerConfig: read("tokenizerConfig"),
+  });
+  for (const { part, name, sha256 } of MODEL_FILES) {
+    if (embedder.sha256[part] === sha256) continue;
+    throw new CarryoverError(
+      "CORRUPT",
+      `Cannot use "${join(dir, name)}": found SHA-256 ${embedder.sha256[part]}, expected ${sha256}, as this fetches it: ` +
+        fetchCommand(dir),
+    );
+  }
+  return embedder;
+}
+
+/** How long signals of the operating system wait at most, beside the sentence that is under way. */
+const PAUSE_EVERY_MS = 50;
+
+/**
+ * Returns an embedder that stops when it is told to. What runs the sentence model awaits promises that are settled already, so
+ * that a loop over sentences would let no signal in; this lets them in as time goes by.
+ *
+ * @returns Whose `embed()` rejects with the signal's reason once it is aborted.
+ */
+export function interruptible(embedder: Embedder, signal: AbortSignal): Embedder {
+  let pausedAt = performance.now();
+  return {
+    ...embedder,
+    embed: async (sentence) => {
+      if (performance.now() - pausedAt >= PAUSE_EVERY_MS) {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        pausedAt = performance.now();
+      }
+      signal.throwIfAborted();
+      return embedder.embed(sentence);
+    },
+  };
+}
+
+/** One file of the sentence model. */
+export interface ModelFile {
+  /** What `SentenceModel` calls it. */
+  readonly part: keyof SentenceModel;
+  /** In the model folder. */
+  readonly name: string;
+  /** In the hub's repository. */
+  readonly hubPath: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** https://huggingface.co/Xenova/all-MiniLM-L6-v2, quantized to int8 from sentence-transformers/all-MiniLM-L6-v2 (Apache 2.0). */
+export const MODEL_REVISION = "751bff37182d3f1213fa05d7196b954e230abad9";
+
+/** What the model consists of, in the order in which it is fetched: the small ones fail sooner. */
+export const MODEL_FILES: readonly ModelFile[] = [
+  {
+    part: "tokenizerConfig",
+    name: "tokenizer_config.json",
+    hubPath: "tokenizer_config.json",
+    bytes: 366,
+    sha256: "9261e7d79b44c8195c1cada2b453e55b00aeb81e907a6664974b4d7776172ab3",
+  },
+  {
+    part: "tokenizer",
+    name: "tokenizer.json",
+    hubPath: "tokenizer.json",
+    bytes: 711_661,
+    sha256: "da0e79933b9ed51798a3ae27893d3c5fa4a201126cef75586296df9b4d2c62a0",
+  },
+  {
+    part: "model",
+    name: "model_quantized.onnx",
+    hubPath: "onnx/model_quantized.onnx",
+    bytes: 22_972_370,
+    sha256: "afdb6f1a0e45b715d0bb9b11772f032c399babd23bfc31fed1c170afc848bdb1",
+  },
+];
+
+/** The command that puts the model into a folder. */
+export function fetchCommand(modelDir: string): string {
+  return `bun scripts/fetch-model.ts --model-dir ${JSON.stringify(modelDir)}`;
+}

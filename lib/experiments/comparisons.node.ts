@@ -1,0 +1,230 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { barsIn, daysPerYearOf, type InMemoryJob } from "../backtest/job.ts";
+import { planChunks } from "../results/chunks.ts";
+import { compareRuns, type Comparison, type WorldRuns } from "./compare.ts";
+import { runInMemory } from "./in-memory-run.ts";
+import type { DaysPerYear } from "../results/metrics.ts";
+import { shuffledMemoryView } from "./shuffled-memory.ts";
+import { hashBarsByAsset } from "../backtest/run-identity.ts";
+import { comparedRuns, countTrials, dailyReturns, triedRuns, type Tried } from "./trials.ts";
+import type { Config } from "../config/config.ts";
+import { CarryoverError } from "../errors.ts";
+import { encodeJson } from "../util/json.ts";
+import { sha256OfText } from "../util/sha256.ts";
+import { DAY_MS } from "../util/time.ts";
+import type { AskedCounts } from "../providers/recorded/recorder.ts";
+import { createRandom } from "../util/random.ts";
+import { diskStorage } from "../storage/disk.node.ts";
+import { lockHolder } from "../storage/lock.node.ts";
+import { keyConfig, openJob, type OpenJob, type OpenJobOptions } from "../job/open.node.ts";
+
+/** Resamples of every interval. */
+const DRAWS = 2000;
+
+/** Shuffles of a world of real bars, and synthetic worlds, where nothing else is asked for. */
+const SHUFFLES = 3;
+const SEEDS = 3;
+
+const NOTHING_ASKED: AskedCounts = { asked: 0, cached: 0, failed: 0, missing: 0, costUsd: null };
+
+/** How much is run. */
+export interface CompareOptions extends Omit<OpenJobOptions, "name" | "embedder"> {
+  /** Runs with shuffled outcomes in each world. @default 3, or 1 in each of several worlds */
+  readonly shuffles?: number | undefined;
+  /** Synthetic worlds. @default 3 */
+  readonly seeds?: number | undefined;
+  readonly onStep: (done: number, of: number) => void;
+}
+
+/** A comparison, and what it is about. */
+export interface ConfigComparison extends Comparison {
+  readonly period: string;
+  readonly chunks: string;
+  readonly assets: readonly string[];
+  readonly data: string;
+  /** Outcomes that the runs with memory begin with. */
+  readonly carried_in: number;
+}
+
+/**
+ * Runs a configuration with memory, without it and with shuffled outcomes, in this process alone, and compares.
+ *
+ * @throws {CarryoverError} `BAD_USAGE` for seeds of real bars.
+ */
+export async function compareConfig(options: CompareOptions): Promise<ConfigComparison> {
+  const opened: OpenJob[] = [];
+  const hasBudget = options.config.backtest.budget_usd !== undefined;
+  // Each world has a recorder of its own, which counts from 0, but for what the comparison cost where there is a budget for it.
+  let asked = NOTHING_ASKED;
+  let id: string | undefined;
+  const open = async (more: OpenJobOptions): Promise<OpenJob> => {
+    const before = hasBudget ? { ...asked, costUsd: null } : asked;
+    const onAsked = (counts: AskedCounts): void => {
+      asked = sumOfCounts(before, counts);
+      options.onAsked?.(asked);
+    };
+    const experiment = await openJob({ ...more, onAsked });
+    opened.push(experiment);
+    id ??= idOf(experiment, options);
+    await experiment.asking?.recorder.begin(id);
+    return experiment;
+  };
+  try {
+    return await compareIn(options, open);
+  } finally {
+    for (const { asking } of opened) await asking?.recorder.close();
+  }
+}
+
+/** What a comparison's costs are counted under, so that it keeps to its budget when it is stopped and started again. */
+function idOf({ job }: OpenJob, { seeds, shuffles }: CompareOptions): string {
+  const { key, period } = job;
+  const remembered = job.remembered.rows.map(({ row }) => row.id);
+  return sha256OfText(JSON.stringify({ compared: key, period, remembered, seeds, shuffles }));
+}
+
+function sumOfCounts(one: AskedCounts, other: AskedCounts): AskedCounts {
+  return {
+    asked: one.asked + other.asked,
+    cached: one.cached + other.cached,
+    failed: one.failed + other.failed,
+    missing: one.missing + other.missing,
+    costUsd: one.costUsd === null ? other.costUsd : one.costUsd + (other.costUsd ?? 0),
+  };
+}
+
+async function compareIn(
+  options: CompareOptions,
+  open: (options: OpenJobOptions) => Promise<OpenJob>,
+): Promise<ConfigComparison> {
+  const first = await open(withMemory(options, options.config.backtest.seed));
+  const isSynthetic = first.job.market === "synthetic";
+  if (!isSynthetic && options.seeds !== undefined) {
+    throw new CarryoverError(
+      "BAD_USAGE",
+      "Cannot use --seeds: found real bars, which are one world, expected synthetic ones",
+    );
+  }
+  const seeds = isSynthetic ? (options.seeds ?? SEEDS) : 1;
+  const shuffles = options.shuffles ?? (seeds === 1 ? SHUFFLES : 1);
+  // Before the runs, which may take long: a damaged file is told at once.
+  const tried = await triedBefore(first);
+  let done = 0;
+  const step = async <T>(work: Promise<T>): Promise<T> => {
+    const result = await work;
+    options.onStep(++done, seeds * (2 + shuffles));
+    return result;
+  };
+
+  const worlds: WorldRuns[] = [];
+  for (let i = 0; i < seeds; i++) {
+    const seed = options.config.backtest.seed + i;
+    const { embedder } = first.job.remembered;
+    const experiment = i === 0 ? first : await open({ ...withMemory(options, seed), embedder, onNote: () => {} });
+    const { job } = experiment;
+    const shuffled = [];
+    const on = await step(runInMemory(job));
+    const off = await step(runInMemory(withoutMemory(experiment)));
+    for (let shuffle = 1; shuffle <= shuffles; shuffle++)
+      shuffled.push(await step(runInMemory(shuffledJob(job, shuffle))));
+    worlds.push({ name: isSynthetic ? `seed ${seed}` : "bars", daysPerYear: daysPerYearIn(job), on, off, shuffled });
+  }
+
+  const { job } = first;
+  const [world] = worlds;
+  if (world === undefined) throw new RangeError("Cannot compare: found no world");
+  const comparison = compareRuns(worlds, {
+    chunks: planChunks(job.period, job.chunkKind),
+    initialBalance: job.settings.initialBalance,
+    longestTradeDays: job.settings.risk.maxHoldingMs / DAY_MS,
+    trials: countTrials([...triedNow(world), ...tried], world.daysPerYear),
+    draws: DRAWS,
+  });
+  return {
+    period: world.on.key.period,
+    chunks: job.chunkKind,
+    assets: job.settings.assets,
+    data: job.market,
+    carried_in: world.on.key.base.length,
+    ...comparison,
+  };
+}
+
+/**
+ * Stores a comparison in the folder `comparisons` of the memory folder, under the hash of its bytes. The lock is that folder's
+ * own: a run may write to the memory folder meanwhile.
+ *
+ * @returns The file's path.
+ */
+export async function storeComparison(comparison: ConfigComparison, memoryDir: string): Promise<string> {
+  const folder = comparisonsIn(memoryDir);
+  const bytes = encodeJson(comparison);
+  const name = `comparison_${sha256OfText(new TextDecoder().decode(bytes)).slice(0, 16)}.json`;
+  const storage = diskStorage(folder);
+  const lock = await storage.lock(lockHolder());
+  try {
+    await storage.createOnce(name, bytes);
+  } finally {
+    await lock.release();
+  }
+  return join(folder, name);
+}
+
+function comparisonsIn(memoryDir: string): string {
+  return join(memoryDir, "comparisons");
+}
+
+function withMemory(options: CompareOptions, seed: number): CompareOptions {
+  const { config } = options;
+  return { ...options, asks: true, config: configured(config, { enabled: true, seed }) };
+}
+
+function configured(config: Config, { enabled, seed }: { enabled: boolean; seed: number }): Config {
+  return {
+    ...config,
+    portfolio_memory: { ...config.portfolio_memory, enabled },
+    backtest: { ...config.backtest, seed },
+  };
+}
+
+/** The run that `run-chunks --no-memory` makes. */
+function withoutMemory({ config, job, refreshes }: OpenJob): InMemoryJob {
+  const off = configured(config, { enabled: false, seed: config.backtest.seed });
+  return {
+    ...job,
+    memorySettings: { ...job.memorySettings, enabled: false },
+    remembered: { ...job.remembered, rows: [], marks: [] },
+    key: { ...job.key, config: keyConfig(off, refreshes) },
+  };
+}
+
+function shuffledJob(job: InMemoryJob, shuffle: number): InMemoryJob {
+  return {
+    ...job,
+    openView: shuffledMemoryView(createRandom(`shuffle ${shuffle} ${job.key.seed}`)),
+    key: { ...job.key, version: `${job.key.version} shuffle ${shuffle}` },
+  };
+}
+
+/** The runs of the memory folder and of `off`, and those of its comparisons, on the same bars. */
+async function triedBefore({ config, job }: OpenJob): Promise<readonly Tried[]> {
+  const { dir } = config.memory;
+  const bars = await hashBarsByAsset(job);
+  const tried: Tried[] = [];
+  for (const folder of [dir, join(dir, "off")]) {
+    if (!existsSync(folder)) continue;
+    tried.push(...(await triedRuns(diskStorage(folder), { bars, daysPerYear: daysPerYearIn(job) })));
+  }
+  const folder = comparisonsIn(dir);
+  if (existsSync(folder)) tried.push(...(await comparedRuns(diskStorage(folder), bars)));
+  return tried;
+}
+
+function triedNow({ on, off, daysPerYear }: WorldRuns): readonly Tried[] {
+  return [on, off].map(({ records }) => ({ returns: dailyReturns(records, daysPerYear), isFinished: true }));
+}
+
+function daysPerYearIn({ series, period }: InMemoryJob): DaysPerYear {
+  return daysPerYearOf([...series.values()].map((each) => barsIn(each, period)));
+}

@@ -1,0 +1,102 @@
+/** Backtests that leave no files: what experiments are made of. */
+import { memoryStorage } from "../storage/in-memory.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { VectorRow } from "../memory/vectors.ts";
+import { inMemoryMemory } from "../memory/in-memory.ts";
+import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
+import type { InMemoryJob } from "../backtest/job.ts";
+import { runBacktest } from "../backtest/run.ts";
+import type { RunKey } from "../backtest/run-key.ts";
+import { openRunStore, readManifests, RUNS_FOLDER } from "../backtest/run-files.ts";
+import type { Summary } from "../results/summary.ts";
+
+/** What a rehearsed run left, in this process. */
+export interface RunTrace {
+  readonly runId: string;
+  readonly key: RunKey;
+  /** Ids of its decisions, those that became trades among them. */
+  readonly ownIds: ReadonlySet<string>;
+  /** Of the chunks that were run. */
+  readonly chunks: readonly Chunk[];
+  readonly records: readonly ChunkRecord[];
+  /** A line a decision and a line a mark, as in the files of a run. */
+  readonly decisions: readonly string[];
+  readonly marks: readonly string[];
+  /** An outcome a line, in the order in which they were recorded. */
+  readonly outcomes: readonly string[];
+  /** The run's own rows, in the order of (exit, id). */
+  readonly rows: readonly VectorRow[];
+  /** `undefined` where the run was stopped early. */
+  readonly summary: Summary | undefined;
+}
+
+/** How a decision's line begins. */
+const DECISION_ID = '{"decision_id":"';
+
+const MAX_BYTES = 1 << 28;
+
+/**
+ * Runs a job in the memory of this process.
+ *
+ * @param options `untilMs`: no chunk that starts at or after it is run.
+ * @throws The reason of `job.signal`, if that stops it.
+ */
+export async function runInMemory(
+  { remembered, ...job }: InMemoryJob,
+  options: { untilMs?: number } = {},
+): Promise<RunTrace> {
+  const { untilMs = Infinity } = options;
+  const storage = memoryStorage();
+  const memory = inMemoryMemory(remembered);
+  const chunks = planChunks(job.period, job.chunkKind).filter(({ startMs }) => startMs < untilMs);
+  const lastMs = chunks.at(-1)?.endMs ?? job.period.startMs;
+  const enough = new AbortController();
+  let summary: Summary | undefined;
+  try {
+    const result = await runBacktest({
+      ...job,
+      memory,
+      storage,
+      signal: job.signal === undefined ? enough.signal : AbortSignal.any([enough.signal, job.signal]),
+      onProgress: (progress) => {
+        // The first tick of the next chunk: by then the one before is committed.
+        if (progress.simulatedMs > lastMs) enough.abort();
+        job.onProgress?.(progress);
+      },
+    });
+    summary = result.summary;
+  } catch (error) {
+    if (!enough.signal.aborted || error !== enough.signal.reason) throw error;
+  }
+
+  const [manifest] = await readManifests(storage);
+  if (manifest === undefined) throw new RangeError("Cannot rehearse: found no manifest, expected that of the run");
+  const [runId, key] = manifest;
+  const records: ChunkRecord[] = [];
+  const decisions: string[] = [];
+  const marks: string[] = [];
+  for (const { name } of chunks) {
+    const record = await openRunStore(storage, runId).readChunk(name);
+    if (record === undefined) throw new RangeError(`Cannot rehearse: found no chunk ${name}, expected it committed`);
+    records.push(record);
+    decisions.push(...(await linesOf(storage, `${RUNS_FOLDER}/${runId}/${name}.decisions.ndjson`)));
+    marks.push(...(await linesOf(storage, `${RUNS_FOLDER}/${runId}/${name}.equity.csv`)).slice(1));
+  }
+  return {
+    runId,
+    key,
+    ownIds: new Set(decisions.map((line) => line.slice(DECISION_ID.length, line.indexOf('"', DECISION_ID.length)))),
+    chunks,
+    records,
+    decisions,
+    marks,
+    outcomes: memory.recorded.map((outcome) => JSON.stringify(outcome)),
+    rows: memory.rows.filter(({ row }) => row.runId === runId),
+    summary,
+  };
+}
+
+async function linesOf(storage: Storage, name: string): Promise<string[]> {
+  const bytes = await storage.read(name, { maxBytes: MAX_BYTES });
+  return new TextDecoder().decode(bytes).split("\n").slice(0, -1);
+}

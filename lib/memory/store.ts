@@ -1,0 +1,218 @@
+import type { Outcome } from "../types.ts";
+import { embedSentence, type Embedder } from "../embed/embedder.ts";
+import { CarryoverError } from "../errors.ts";
+import type { Storage } from "../storage/storage.ts";
+import { fillVectors, keptOf, type OnEmbedded, type OnVectorsKept } from "./embed-missing.ts";
+import { areCachesCurrent, writeCaches } from "./statistics.ts";
+import { situationSentence } from "./description.ts";
+import { type DamagedFile, digestOf, loadOutcomes, moveToQuarantine, quarantine } from "./load.ts";
+import { encodeForgetMark, type ForgetMark } from "./forget.ts";
+import { encodeOutcome, outcomeFileName } from "./outcome.ts";
+import { compareTrades, tradeOf, type Trade } from "./trade.ts";
+import { readSidecar, VECTORS_FILE, vectorBytes, writeVectors, type Sidecar, type VectorRow } from "./vectors.ts";
+
+export type { OnEmbedded } from "./embed-missing.ts";
+export { MEMORY_FILE, PROVIDER_FILE, REGIME_FILE } from "./statistics.ts";
+
+/** At least this many outcomes are recorded between two writes of the caches. */
+const FLUSH_EVERY = 64;
+
+/** A memory folder opened for writing. Its caches match its outcomes when it is open, and again after `flush()`. */
+export interface Memory {
+  readonly embedder: Embedder;
+  /** In the order of (exit, id). */
+  readonly rows: readonly VectorRow[];
+  readonly marks: readonly ForgetMark[];
+  /** Files that were found damaged at the opening and moved to `quarantine/`. */
+  readonly damaged: readonly DamagedFile[];
+  /** Vectors that had to be made at the opening. */
+  readonly embedded: number;
+
+  /**
+   * Remembers a closed trade. Durable when it returns; the same outcome again is success.
+   *
+   * @returns Its row with its vector.
+   * @throws {CarryoverError} `BAD_OUTCOME` if it cannot be stored, `CONFLICT` if its id is taken by another outcome.
+   */
+  record(outcome: Outcome): Promise<VectorRow>;
+
+  /** Moves outcomes out of memory, to `quarantine/`. */
+  discard(ids: readonly string[]): Promise<void>;
+
+  /** Writes a durable forget mark. The statistics follow with the next `flush()`. */
+  forget(mark: ForgetMark): Promise<void>;
+
+  /** Brings the caches on disk up to what is remembered. */
+  flush(): Promise<void>;
+}
+
+/** How a memory folder is opened. */
+export interface OpenMemoryOptions {
+  readonly embedder: Embedder;
+  /** Make every vector anew. @default false */
+  readonly rebuildVectors?: boolean;
+  /** Make those anew that are not of unit length, which nothing of ours has written. It takes time for each number. @default false */
+  readonly checkLengths?: boolean;
+  readonly onEmbedded?: OnEmbedded | undefined;
+  readonly onVectorsKept?: OnVectorsKept | undefined;
+  /** Told, before they are replaced, of vectors that another embedder made. */
+  readonly onNote?: ((note: string) => void) | undefined;
+}
+
+/**
+ * Opens a memory folder for writing: loads what is remembered, moves damaged files aside, embeds what has no vector, and
+ * brings the caches up to date. The caller holds the storage's lock.
+ *
+ * @throws Whatever the embedder throws; the vectors that it had made are kept, as far as they could be written, and the next opening
+ * goes on from there.
+ */
+export async function openMemory(storage: Storage, options: OpenMemoryOptions): Promise<Memory> {
+  const { embedder } = options;
+  const found = await readSidecarOrNone(storage);
+  const sidecar = options.rebuildVectors === true ? undefined : found;
+  const listing = await storage.list();
+  const stored = await loadOutcomes(storage, listing, sidecar);
+  if (found !== undefined && !isOf(found, embedder) && found.rows.length > 0 && stored.rows.length > 0) {
+    const by = found.embedder === embedder.id ? `another version of ${embedder.id}` : found.embedder;
+    options.onNote?.(`Replacing ${found.rows.length} vectors by ${by} with vectors by ${embedder.id}`);
+  }
+  const current = sidecar !== undefined && isOf(sidecar, embedder) ? sidecar : undefined;
+  const { checkLengths, onEmbedded, onVectorsKept } = options;
+  const { rows, unreadable, embedded, written } = await fillVectors(storage, stored, {
+    sidecar: current,
+    embedder,
+    checkLengths,
+    onEmbedded,
+    onVectorsKept,
+  });
+  const damaged = [...stored.damaged, ...unreadable];
+  await quarantine(storage, damaged);
+
+  const marks = [...stored.marks];
+  const markFiles = [...stored.markFiles];
+  // Made when something is recorded: a run that is finished, and a start that is measured, do without.
+  let byLowerCaseId: Map<string, VectorRow> | undefined;
+
+  let { kept, blockCrc32 } = keptOf(written, rows);
+  const vectorsSize = listing.files.find(({ name }) => name === VECTORS_FILE)?.size;
+  let vectorsWritten =
+    embedded === 0 &&
+    written !== undefined &&
+    kept === rows.length &&
+    vectorsSize === vectorBytes(kept, embedder) &&
+    current?.digest === stored.digest &&
+    damaged.length === 0;
+  let recorded = 0;
+
+  const flush = async (): Promise<void> => {
+    const outcomeFiles = rows.map(({ row }) => ({ name: outcomeFileName(row.id), size: row.bytes }));
+    const digest = await digestOf([...outcomeFiles, ...markFiles]);
+    if (!vectorsWritten) {
+      blockCrc32 = await writeVectors(storage, rows, { embedder, kept, blockCrc32, digest });
+      kept = rows.length;
+      vectorsWritten = true;
+    }
+    await writeCaches(storage, { rows: rows.map(({ row }) => row), marks, digest });
+    recorded = 0;
+  };
+
+  const record = async (outcome: Outcome): Promise<VectorRow> => {
+    const id = outcome.decision_id;
+    const { bytes, crc32 } = encodeOutcome(outcome);
+    byLowerCaseId ??= new Map(rows.map((entry) => [entry.row.id.toLowerCase(), entry]));
+    const known = byLowerCaseId.get(id.toLowerCase());
+    if (known !== undefined && known.row.id !== id) {
+      const message = `Cannot record "${id}": found "${known.row.id}", expected ids that differ by more than case`;
+      throw new CarryoverError("BAD_OUTCOME", message);
+    }
+    // Before the outcome is written: one that has no vector is refused, not remembered by half.
+    const vector = known?.vector ?? (await embedSentence(embedder, situationSentence(outcome.description)));
+    await storage.createOnce(outcomeFileName(id), bytes);
+    if (known !== undefined) return known;
+
+    const entry = { row: tradeOf(outcome, { bytes: bytes.length, crc32 }), vector };
+    const place = placeOf(entry.row, rows);
+    rows.splice(place, 0, entry);
+    byLowerCaseId.set(id.toLowerCase(), entry);
+    if (place < kept) kept = 0;
+    vectorsWritten = false;
+    recorded += 1;
+    // Writing the caches takes time in proportion to all rows; waiting for a share of them keeps the cost of a record flat.
+    if (recorded >= Math.max(FLUSH_EVERY, rows.length / 8)) await flush();
+    return entry;
+  };
+
+  const discard = async (ids: readonly string[]): Promise<void> => {
+    for (const id of ids) {
+      const place = rows.findIndex(({ row }) => row.id === id);
+      if (place === -1) throw new CarryoverError("NOT_FOUND", `Cannot discard "${id}": found no such outcome`);
+      await moveToQuarantine(storage, outcomeFileName(id));
+      rows.splice(place, 1);
+      byLowerCaseId?.delete(id.toLowerCase());
+      if (place < kept) kept = 0;
+      vectorsWritten = false;
+    }
+  };
+
+  const forget = async (mark: ForgetMark): Promise<void> => {
+    const { name, bytes } = encodeForgetMark(mark);
+    await storage.createOnce(name, bytes);
+    if (markFiles.some((file) => file.name === name)) return;
+    markFiles.push({ name, size: bytes.length });
+    marks.push(mark);
+    // The sidecar says which marks there are.
+    vectorsWritten = false;
+  };
+
+  const { digest } = stored;
+  if (!vectorsWritten || !(await areCachesCurrent(storage, { rows, marks, digest }))) await flush();
+  const inTurn = queue();
+  return {
+    embedder,
+    rows,
+    marks,
+    damaged,
+    embedded,
+    record: (outcome) => inTurn(() => record(outcome)),
+    discard: (ids) => inTurn(() => discard(ids)),
+    forget: (mark) => inTurn(() => forget(mark)),
+    flush: () => inTurn(flush),
+  };
+}
+
+/** Whether the vectors of a sidecar are those that an embedder makes. */
+function isOf(sidecar: Sidecar, embedder: Embedder): boolean {
+  return sidecar.fingerprint === embedder.fingerprint && sidecar.dim === embedder.dim;
+}
+
+/** A damaged sidecar is a cache that is made anew: nothing is lost with it. */
+async function readSidecarOrNone(storage: Storage): ReturnType<typeof readSidecar> {
+  try {
+    return await readSidecar(storage);
+  } catch (error) {
+    if (error instanceof CarryoverError && error.code === "CORRUPT") return undefined;
+    throw error;
+  }
+}
+
+/** Where a row belongs among sorted ones. A binary search: a run of an earlier period records far from the end. */
+function placeOf(row: Trade, sorted: readonly VectorRow[]): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareTrades((sorted[middle] as VectorRow).row, row) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Runs one piece of work after the other: each starts from what the one before has left. */
+function queue(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
+  };
+}

@@ -1,0 +1,83 @@
+import type { Action, Answer } from "../types.ts";
+import { badData, quote } from "../market/bar.ts";
+import { openCsv } from "../market/csv-reader.ts";
+import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
+import { abstain, type Provider } from "./provider.ts";
+
+/** A vote that was made elsewhere. It holds from its timestamp to the asset's next. */
+export interface FileVote {
+  /** Epoch ms UTC. */
+  readonly timestamp: number;
+  readonly answer: Answer;
+}
+
+/** The votes of a file: each asset's, in order of time, equal times in the order of the file. */
+export type FileVotes = ReadonlyMap<string, readonly FileVote[]>;
+
+const COLUMNS = ["timestamp", "asset", "action", "confidence"] as const;
+
+/**
+ * Reads votes from CSV: `timestamp,asset,action,confidence`, found by the header's names, rows in any order. See
+ * `openCsv` for what the text may look like and `parseTimestamp` for times.
+ *
+ * @param bytes The whole file.
+ * @param options `file` is its name in messages.
+ * @throws {CarryoverError} `BAD_DATA` naming file, line, column, what was found and what is expected.
+ */
+export function parseVotesCsv(bytes: Uint8Array, options: { file: string }): FileVotes {
+  const { file } = options;
+  const rows = openCsv(bytes, { file, columns: COLUMNS });
+  const votes = new Map<string, FileVote[]>();
+
+  function refuse(column: number, expected: string): never {
+    const found = rows.text(column);
+    const place = { file, row: `line ${rows.line()}`, column: COLUMNS[column] ?? "" };
+    throw badData(place, { found: found === "" ? "nothing" : quote(found), expected });
+  }
+
+  while (rows.next()) {
+    const timestamp = parseTimestamp(rows.text(0)) ?? refuse(0, TIMESTAMP_FORM);
+    const asset = rows.text(1);
+    if (asset === "") refuse(1, "an asset such as BTCUSD");
+    const action = parseAction(rows.text(2)) ?? refuse(2, "BUY, SELL or HOLD");
+    const confidence = rows.number(3);
+    if (!(confidence >= 0 && confidence <= 100)) refuse(3, "a number from 0 to 100");
+    const vote = { timestamp, answer: { action, confidence } };
+    const ofAsset = votes.get(asset);
+    if (ofAsset === undefined) votes.set(asset, [vote]);
+    else ofAsset.push(vote);
+  }
+  if (votes.size === 0) throw badData({ file }, { found: "no votes", expected: "at least one" });
+  // Sorting is stable: of equal timestamps the later line stays the later one.
+  for (const ofAsset of votes.values()) ofAsset.sort((a, b) => a.timestamp - b.timestamp);
+  return votes;
+}
+
+/**
+ * A provider that says what a file says: the asset's newest vote as of the decision. Before the asset's first vote it
+ * abstains; its last one holds to the end.
+ *
+ * @param name Its name in the ensemble.
+ * @param votes See `parseVotesCsv`.
+ */
+export function fileProvider(name: string, votes: FileVotes): Provider {
+  return {
+    name,
+    vote({ asset, timestamp }) {
+      const ofAsset = votes.get(asset) ?? [];
+      let low = 0;
+      let high = ofAsset.length;
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if ((ofAsset[middle]?.timestamp ?? Infinity) <= timestamp) low = middle + 1;
+        else high = middle;
+      }
+      return ofAsset[low - 1]?.answer ?? abstain("no vote yet");
+    },
+  };
+}
+
+function parseAction(text: string): Action | undefined {
+  const action = text.toUpperCase();
+  return action === "BUY" || action === "SELL" || action === "HOLD" ? action : undefined;
+}

@@ -1,0 +1,136 @@
+/** What a chunk leaves: its record, `<chunk>.json`, and the lines of `<chunk>.equity.csv`. */
+import type { BrokerState } from "../types.ts";
+import { DAY_MS, isoDate, parseDuration } from "../util/time.ts";
+import type { WeightMove } from "./attribution.ts";
+
+/** A half-open span of simulated time `[startMs, endMs)`: a unit of commit and report. */
+export interface Chunk {
+  /** `2021Q1`, `2021-03`, `2021W14` or `2021-01-01_90d`. */
+  readonly name: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/**
+ * Cuts a run's period into chunks. Quarters, months and ISO weeks are those of the calendar, cut off at the period's
+ * borders; days are counted from its start.
+ *
+ * @param period Both at midnight UTC, the end exclusive.
+ * @param kind `quarter`, `month`, `week` or `<n>d`.
+ * @throws {RangeError} If the kind is none of these, or the period no span of whole days.
+ */
+export function planChunks(period: { startMs: number; endMs: number }, kind: string): readonly Chunk[] {
+  const isSpan = period.startMs < period.endMs && period.startMs % DAY_MS === 0 && period.endMs % DAY_MS === 0;
+  if (!isSpan) {
+    const found = `${period.startMs} to ${period.endMs}`;
+    throw new RangeError(
+      `Cannot cut into chunks: found the period ${found}, expected midnights, the end after the start`,
+    );
+  }
+  const calendar = calendarOf(kind, period.startMs);
+  const chunks: Chunk[] = [];
+  for (let startMs = period.startMs; startMs < period.endMs;) {
+    const { name, nextMs } = calendar(startMs);
+    const endMs = Math.min(nextMs, period.endMs);
+    chunks.push({ name, startMs, endMs });
+    startMs = endMs;
+  }
+  return chunks;
+}
+
+/** For a time at a chunk's start, that chunk's name and where the next one starts. */
+type Calendar = (startMs: number) => { name: string; nextMs: number };
+
+function calendarOf(kind: string, periodStartMs: number): Calendar {
+  if (kind === "quarter" || kind === "month") {
+    const months = kind === "quarter" ? 3 : 1;
+    return (startMs) => {
+      const date = new Date(startMs);
+      const year = date.getUTCFullYear();
+      const index = Math.floor(date.getUTCMonth() / months);
+      const name = kind === "quarter" ? `${year}Q${index + 1}` : `${year}-${String(index + 1).padStart(2, "0")}`;
+      return { name, nextMs: Date.UTC(year, (index + 1) * months, 1) };
+    };
+  }
+  if (kind === "week") return isoWeek;
+  const spanMs = parseDuration(kind);
+  if (spanMs === undefined || spanMs % DAY_MS !== 0) {
+    throw new RangeError(`Cannot cut into chunks: found "${kind}", expected quarter, month, week or <n>d`);
+  }
+  return (startMs) => {
+    const nextMs = startMs + spanMs - ((startMs - periodStartMs) % spanMs);
+    return { name: `${isoDate(startMs)}_${spanMs / DAY_MS}d`, nextMs };
+  };
+}
+
+/** ISO 8601: weeks start on Monday and belong to the year of their Thursday. */
+function isoWeek(startMs: number): { name: string; nextMs: number } {
+  const weekday = (new Date(startMs).getUTCDay() + 6) % 7;
+  const mondayMs = startMs - weekday * DAY_MS;
+  const thursday = new Date(mondayMs + 3 * DAY_MS);
+  const year = thursday.getUTCFullYear();
+  const week = 1 + Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / (7 * DAY_MS));
+  return { name: `${year}W${String(week).padStart(2, "0")}`, nextMs: mondayMs + 7 * DAY_MS };
+}
+
+/** Equity and P&L at the end of a UTC day. */
+export interface DayRecord {
+  /** `YYYY-MM-DD`. */
+  readonly date: string;
+  readonly equity: number;
+  /** Realized and open P&L by asset, since the run's start. */
+  readonly pnl: Readonly<Record<string, number>>;
+}
+
+/** What happened in a chunk, as numbers to add up. */
+export interface ChunkCounters {
+  readonly ticks: number;
+  /** Ticks after which a position was open. */
+  readonly ticks_exposed: number;
+  readonly decisions: number;
+  /** Positions that the rules did not let open. */
+  readonly skipped: { readonly max_positions: number; readonly correlation: number; readonly size: number };
+  /** Orders that the end of the run left waiting. */
+  readonly not_filled: number;
+  /** By provider: votes that were abstentions. */
+  readonly abstentions: Readonly<Record<string, number>>;
+}
+
+/** `<chunk>.json`. */
+export interface ChunkRecord {
+  readonly run_id: string;
+  readonly chunk: string;
+  /** ISO 8601; the end is exclusive. */
+  readonly start: string;
+  readonly end: string;
+  /** SHA-256 over a line `<id> <crc32>` for each of the run's outcomes so far, in order of id. */
+  readonly outcomes_digest: string;
+  readonly outcomes_so_far: number;
+  /** Outcomes in the window at the chunk's start, and the providers' multipliers then and at its end. */
+  readonly remembered_at_start: number;
+  readonly multipliers_at_start: Readonly<Record<string, number>>;
+  readonly multipliers_at_end: Readonly<Record<string, number>>;
+  /** The five trades that moved the weights most; none with memory off. */
+  readonly weight_moves: readonly WeightMove[];
+  /** Equity at the borders. */
+  readonly initial_balance: number;
+  readonly final_value: number;
+  readonly max_drawdown_pct: number;
+  readonly counters: ChunkCounters;
+  readonly daily: readonly DayRecord[];
+  /** What the next chunk starts from. */
+  readonly state: {
+    readonly broker: BrokerState;
+    /** Over all marks of the run so far. */
+    readonly peak_equity: number;
+    readonly max_drawdown_pct: number;
+  };
+}
+
+/** An equity mark, after step 4 of a tick. */
+export interface EquityMark {
+  /** Start of the tick's bars, epoch ms. */
+  readonly timestamp: number;
+  readonly equity: number;
+  readonly openPositions: number;
+}

@@ -1,0 +1,96 @@
+/**
+ * The numbers of docs/RULES.md, "Metrics". Pure functions; what is undefined is `null`, never 0 or NaN.
+ */
+
+import { DAY_MS } from "../util/time.ts";
+
+/** Equity at the end of a UTC day. */
+export interface DailyMark {
+  /** `YYYY-MM-DD`. */
+  readonly date: string;
+  readonly equity: number;
+}
+
+/** Days a year for an asset that trades on weekends, and for one that does not. */
+export type DaysPerYear = 365 | 252;
+
+/**
+ * The last mark of each day. Where a year has 252 days, Sunday's marks are Monday's.
+ *
+ * @param days In order of time.
+ */
+export function lastOfDays<Mark extends DailyMark>(days: readonly Mark[], daysPerYear: DaysPerYear): readonly Mark[] {
+  const lastByDate = new Map<string, Mark>();
+  for (const day of days) lastByDate.set(daysPerYear === 252 ? afterSunday(day.date) : day.date, day);
+  return [...lastByDate.values()];
+}
+
+/** Simple returns of equity from day to day, the first against `initial`. */
+export function simpleReturns(days: readonly DailyMark[], initial: number): number[] {
+  return days.map(({ equity }, i) => equity / (days[i - 1]?.equity ?? initial) - 1);
+}
+
+function afterSunday(date: string): string {
+  const ms = Date.parse(date);
+  return new Date(ms).getUTCDay() === 0 ? new Date(ms + DAY_MS).toISOString().slice(0, 10) : date;
+}
+
+/** Mean / sample deviation x sqrt(days a year), risk-free rate 0 (Sharpe 1994); `null` without two days that differ. */
+export function sharpeRatio(returns: readonly number[], daysPerYear: DaysPerYear): number | null {
+  const mean = meanOf(returns);
+  const deviation = deviationOf(returns);
+  if (mean === null || deviation === null || deviation === 0) return null;
+  return (mean / deviation) * Math.sqrt(daysPerYear);
+}
+
+/** Like the Sharpe ratio, over the root mean square of min(r, 0) of all days (Sortino and Price 1994). */
+export function sortinoRatio(returns: readonly number[], daysPerYear: DaysPerYear): number | null {
+  const mean = meanOf(returns);
+  const squares = returns.reduce((sum, r) => sum + (r < 0 ? r * r : 0), 0);
+  if (mean === null || squares === 0) return null;
+  return (mean / Math.sqrt(squares / returns.length)) * Math.sqrt(daysPerYear);
+}
+
+/** Compound annual growth over span / 365 days, percent; rounded, as engines differ in `Math.pow`. */
+export function cagrPct(initial: number, final: number, options: { spanMs: number }): number | null {
+  if (final <= 0 || initial <= 0 || options.spanMs <= 0) return null;
+  const growth = Math.pow(final / initial, 365 / (options.spanMs / DAY_MS)) - 1;
+  return Number((100 * growth).toPrecision(10));
+}
+
+/** Follows equity marks and keeps the deepest fall, percent of the peak before it (0..100). */
+export interface DrawdownState {
+  peak: number;
+  maxPct: number;
+}
+
+/** Takes one more mark into account. */
+export function markDrawdown(state: DrawdownState, equity: number): void {
+  state.peak = Math.max(state.peak, equity);
+  if (state.peak > 0) state.maxPct = Math.max(state.maxPct, (100 * (state.peak - equity)) / state.peak);
+}
+
+/** Gross profit / gross loss; `null` without losses. */
+export function profitFactor(pnls: readonly number[]): number | null {
+  const won = pnls.reduce((sum, pnl) => sum + Math.max(pnl, 0), 0);
+  const lost = pnls.reduce((sum, pnl) => sum - Math.min(pnl, 0), 0);
+  return lost === 0 ? null : won / lost;
+}
+
+/** Plain mean; `null` of nothing. */
+export function meanOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
+}
+
+/** Sample deviation; `null` of fewer than two. */
+export function deviationOf(values: readonly number[]): number | null {
+  const mean = meanOf(values);
+  if (mean === null || values.length < 2) return null;
+  const squares = values.reduce((sum, value) => sum + (value - mean) * (value - mean), 0);
+  return Math.sqrt(squares / (values.length - 1));
+}
+
+/** `part` of `whole` in percent; `null` of nothing. */
+export function percentOf(part: number, whole: number): number | null {
+  return whole === 0 ? null : (100 * part) / whole;
+}

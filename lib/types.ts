@@ -1,0 +1,294 @@
+/**
+ * The words of Carryover as types. What is read from or written to a file has the file's own snake_case names, so that
+ * code, `jq` and docs/FORMATS.md say the same; everything else is camelCase.
+ */
+
+/** What a vote or a decision says. */
+export type Action = "BUY" | "SELL" | "HOLD";
+
+/** The action of a trade: `BUY` is long, `SELL` is short. */
+export type TradeAction = Exclude<Action, "HOLD">;
+
+/** How an asset's market behaves at a bar, against that asset's own past. */
+export type Regime = "TRENDING" | "RANGING" | "VOLATILE";
+
+/** Where bars come from: real ones, or the built-in synthetic world. They never mix in a run. */
+export type Market = "bars" | "synthetic";
+
+/** One bar of prices; known at its end, which is `timestamp` + timeframe. */
+export interface Bar {
+  /** Start of the bar, epoch ms UTC. */
+  readonly timestamp: number;
+  readonly open: number;
+  readonly high: number;
+  readonly low: number;
+  readonly close: number;
+  readonly volume: number;
+}
+
+/** An asset's bars, in order of time, without equal timestamps. */
+export interface BarSeries {
+  readonly asset: string;
+  readonly timeframeMs: number;
+  readonly market: Market;
+  readonly bars: readonly Bar[];
+  /** How often a bar starts later than the end of the one before. */
+  readonly gaps: number;
+}
+
+/** What is known about an asset at a bar's close. Percent fields are 0..100. */
+export interface Situation {
+  readonly asset: string;
+  /** When it is known: the bar's end, epoch ms. */
+  readonly timestamp: number;
+  readonly regime: Regime;
+  readonly close: number;
+  /** Wilder's ATR(14), in price units. */
+  readonly atr: number;
+  /** ATR(14) in percent of the close. */
+  readonly volatility_pct: number;
+  /** Share of the asset's last 2,160 values of ATR(14)/close that lie below this one, 0..1. */
+  readonly volatility_rank: number;
+  /** Wilder's RSI(14), 0..100. */
+  readonly rsi: number;
+  /** Wilder's ADX(14), 0..100. */
+  readonly adx: number;
+  /** Exponential moving averages of the close over 20 and 80 bars. */
+  readonly ema_fast: number;
+  readonly ema_slow: number;
+  /** (close - mean) / population deviation of the last 20 closes; 0 where they do not vary. */
+  readonly zscore: number;
+  /** Highest high and lowest low of the 48 bars before this one. */
+  readonly channel_high: number;
+  readonly channel_low: number;
+  /** Change of the close over the last 24 bars, percent. */
+  readonly return_pct: number;
+}
+
+/** What a provider answers. `error` makes it an abstention: neither right nor wrong. */
+export interface Answer {
+  readonly action: Action;
+  /** 0..100. */
+  readonly confidence: number;
+  readonly reason?: string;
+  readonly error?: string;
+}
+
+/** One provider's answer in a decision. */
+export interface Vote extends Answer {
+  readonly provider: string;
+}
+
+/** A remembered trade that resembles the situation. */
+export interface SimilarTrade {
+  readonly decision_id: string;
+  /** Cosine of the two situations' sentence vectors, -1..1. */
+  readonly similarity: number;
+  readonly asset: string;
+  readonly regime: string;
+  readonly action: TradeAction;
+  readonly exit_timestamp: string;
+  readonly won: boolean;
+  readonly pnl_pct: number;
+  /** Gross result per unit of risk, in [-3, 3]; `null` for an imported trade that does not say. */
+  readonly result_r: number | null;
+}
+
+/** The trades that closed in the last `days` days before a decision. */
+export interface RecentRecord {
+  readonly days: number;
+  readonly trades: number;
+  readonly wins: number;
+  /** Mean `result_r`, or `null` where there is none. */
+  readonly mean_r: number | null;
+}
+
+/** What a provider's votes for or against trades came to. */
+export interface ProviderRecord {
+  /** Trades in the window that it voted for or against. */
+  readonly trades: number;
+  /** How many of them went its way. */
+  readonly right: number;
+  /** Mean of their results in R, seen from its vote; `null` without trades. */
+  readonly mean_r: number | null;
+  /** In all regimes: how often its votes were right, by their confidence `[from, to)`, lowest first; those with trades. */
+  readonly calibration: readonly {
+    readonly from: number;
+    readonly to: number;
+    readonly trades: number;
+    readonly right: number;
+  }[];
+}
+
+/** A position that is open at a decision. */
+export interface OpenPosition {
+  readonly asset: string;
+  readonly action: TradeAction;
+  /** ISO 8601. */
+  readonly entry_timestamp: string;
+  readonly entry_price: number;
+  /** What it would come to at the last close, gross, in R; `null` where a unit of risk is nothing. */
+  readonly open_r: number | null;
+}
+
+/** What memory tells about a situation, as of its time. Nothing in it is known only later. */
+export interface MemoryContext {
+  /** Outcomes in the window; 0 means that nothing is remembered. */
+  readonly remembered: number;
+  /** Most similar first. */
+  readonly similar: readonly SimilarTrade[];
+  readonly recent: RecentRecord;
+  /** What each provider's own votes came to in the situation's regime; empty where nothing is remembered. */
+  readonly records: Readonly<Record<string, ProviderRecord>>;
+}
+
+/** What a provider is told beside the situation. */
+export interface DecisionContext extends MemoryContext {
+  /** What is open before anything is decided at this time, in config order. */
+  readonly positions: readonly OpenPosition[];
+}
+
+/** Why a position was closed. */
+export type ExitReason = "reversed" | "timeout" | "stop" | "target" | "end_of_run";
+
+/** Why a new position was not opened, in the order in which the rules are asked. */
+export type SkipReason = "max_positions" | "correlation" | "size";
+
+/**
+ * One line of `<chunk>.decisions.ndjson`: the ensemble's action for an asset at a time and all that led to it.
+ * Keys are written in this order.
+ */
+export interface Decision {
+  readonly decision_id: string;
+  /** When it was made: the bar's end, ISO 8601. */
+  readonly timestamp: string;
+  readonly asset: string;
+  readonly situation: Omit<Situation, "asset" | "timestamp">;
+  readonly votes: readonly Vote[];
+  /** What each provider's vote weighs; they sum to 1. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** The confidence that each vote counts with, 0..100, by provider; as voted without memory, 0 for an abstention. */
+  readonly calibrated: Readonly<Record<string, number>>;
+  readonly context: {
+    readonly remembered: number;
+    readonly similar: {
+      readonly count: number;
+      readonly wins: number;
+      readonly mean_r: number | null;
+      readonly nearest: readonly { readonly decision_id: string; readonly similarity: number }[];
+    };
+    readonly recent: RecentRecord;
+  };
+  readonly action: Action;
+  /** Of the votes, 0..100; `confidence` is what experience makes of it. HOLD is not calibrated. */
+  readonly raw_confidence: number;
+  readonly confidence: number;
+  /** Equity that the size was taken from. */
+  readonly equity: number;
+  /** What part of the full size a position in this regime gets, 0.25..1. */
+  readonly size_scale: number;
+  /** What the decision asks of the next open. `close` is a reversal whose new half was skipped. */
+  readonly order: "none" | "open" | "reverse" | "close";
+  /** Units of the new position; `null` where none is to be opened. */
+  readonly size: number | null;
+  readonly skipped: SkipReason | null;
+}
+
+/** A closed trade and the decision behind it: one `outcome_<decision_id>.json`. Keys are written in this order. */
+export interface Outcome {
+  /** Version 1 has no `raw_confidence`. */
+  readonly schema_version: 1 | 2;
+  readonly decision_id: string;
+  readonly run_id: string;
+  readonly chunk: string;
+  readonly market: Market;
+  readonly asset_pair: string;
+  readonly action: TradeAction;
+  readonly decision_timestamp: string;
+  readonly entry_timestamp: string;
+  readonly exit_timestamp: string;
+  /** Fill prices: raw prices moved by half the spread and the slippage. */
+  readonly entry_price: number;
+  readonly exit_price: number;
+  readonly raw_entry_price: number;
+  readonly raw_exit_price: number;
+  readonly stop_price: number;
+  readonly target_price: number;
+  /** Units of the asset. */
+  readonly position_size: number;
+  /** Price distance that one R stands for. */
+  readonly risk_per_unit: number;
+  /** Account currency, after fees. */
+  readonly realized_pnl: number;
+  readonly pnl_percentage: number;
+  readonly result_r: number;
+  readonly fee_cost: number;
+  readonly slippage_cost: number;
+  readonly spread_cost: number;
+  readonly holding_period_hours: number;
+  readonly exit_reason: ExitReason;
+  readonly was_profitable: boolean;
+  readonly hit_stop_loss: boolean;
+  readonly hit_take_profit: boolean;
+  readonly ai_provider: "ensemble";
+  /** The providers that did not abstain. */
+  readonly ensemble_providers: readonly string[];
+  /** As calibrated, 0..100. */
+  readonly decision_confidence: number;
+  readonly raw_confidence?: number;
+  /** ATR(14) in percent of the close at the decision. */
+  readonly volatility: number;
+  readonly price_trend: "bullish" | "bearish" | "neutral";
+  readonly regime: Regime;
+  readonly situation: Omit<Situation, "asset" | "timestamp">;
+  readonly votes: readonly Vote[];
+  /** Two sentences: the situation, then the decision; never the result. */
+  readonly description: string;
+}
+
+/** What an outcome tells of the decision behind a trade. */
+export interface DecisionBehind {
+  readonly decision_id: string;
+  /** ISO 8601. */
+  readonly timestamp: string;
+  readonly raw_confidence: number;
+  readonly confidence: number;
+  readonly situation: Situation;
+  readonly votes: readonly Vote[];
+  readonly description: string;
+}
+
+/** An open position. */
+export interface Position {
+  readonly asset: string;
+  readonly action: TradeAction;
+  readonly decision: DecisionBehind;
+  /** Units. */
+  readonly size: number;
+  readonly entry_ms: number;
+  readonly raw_entry_price: number;
+  readonly entry_price: number;
+  readonly stop_price: number;
+  readonly target_price: number;
+  readonly risk_per_unit: number;
+}
+
+/** An order that waits for its asset's next bar. */
+export interface Order {
+  readonly asset: string;
+  /** Whether the open position, which goes the other way, is closed. */
+  readonly closes: boolean;
+  /** The new position; `null` where it was skipped and only the old one is closed. */
+  readonly opens: { readonly action: TradeAction; readonly size: number; readonly decision: DecisionBehind } | null;
+}
+
+/** All that the next chunk starts from. */
+export interface BrokerState {
+  readonly balance: number;
+  readonly positions: readonly Position[];
+  readonly orders: readonly Order[];
+  /** Realized P&L by asset. */
+  readonly realized_pnl: Readonly<Record<string, number>>;
+  /** Notional of all fills. */
+  readonly turnover_notional: number;
+}

@@ -1,0 +1,113 @@
+/** Markets for tests: real months where there are any, and synthetic ones with the faults of real data. */
+import type { Bar, BarSeries } from "../../lib/types.ts";
+import { parseBarsCsv } from "../../lib/market/csv.ts";
+import { syntheticBars } from "../../lib/market/synthetic.ts";
+import { breakoutProvider, reversionProvider, trendProvider } from "../../lib/providers/rules.ts";
+import { memoryProvider } from "../../lib/providers/similar-trades.ts";
+import type { Provider } from "../../lib/providers/provider.ts";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { REAL_BARS_DIR } from "../samples.ts";
+import { HOUR, seriesOf } from "./world-samples.ts";
+
+/** Pseudo-random numbers in [0, 1) that are the same on every run (mulberry32 by Tommy Ettinger). */
+export function seeded(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** The ensemble of the default configuration. */
+export function defaultProviders(): Provider[] {
+  return [
+    trendProvider("trend"),
+    reversionProvider("reversion"),
+    breakoutProvider("breakout"),
+    memoryProvider("memory"),
+  ];
+}
+
+/** Real hourly bars before `endMs`, from the start of their files. */
+export function realSeries(assets: readonly string[], endMs: number): Map<string, BarSeries> {
+  return new Map(
+    assets.map((asset) => {
+      const file = join(REAL_BARS_DIR, `${asset}_1h.csv`);
+      const series = parseBarsCsv(readFileSync(file), { asset, timeframeMs: HOUR, file });
+      return [asset, { ...series, bars: series.bars.filter(({ timestamp }) => timestamp < endMs) }];
+    }),
+  );
+}
+
+/**
+ * Three synthetic assets with what real data brings: holes of random length, jumps over them, for `CCC` weekends
+ * until Sunday evening, a late start for `BBB`, an early end for `CCC`; `BBB` moves with `AAA`.
+ */
+export function roughSeries(options: { startMs: number; endMs: number; seed: number }): Map<string, BarSeries> {
+  const { startMs, endMs, seed } = options;
+  const random = seeded(seed);
+  const raw = (asset: string): Bar[] =>
+    syntheticBars({ asset, timeframeMs: HOUR, seed, end: endMs }).bars.filter(({ timestamp }) => timestamp >= startMs);
+  const withHoles = (bars: readonly Bar[]): Bar[] => {
+    let hole = 0;
+    let shift = 1;
+    return bars.flatMap((bar) => {
+      if (hole === 0 && random() < 0.01) {
+        hole = 1 + Math.floor(random() * 30);
+        shift *= 1 + (random() - 0.5) * 0.06;
+      }
+      if (hole > 0) {
+        hole -= 1;
+        return [];
+      }
+      const { timestamp, open, high, low, close, volume } = bar;
+      return [{ timestamp, open: open * shift, high: high * shift, low: low * shift, close: close * shift, volume }];
+    });
+  };
+  const first = raw("AAA");
+  const follower = raw("BBB").map((bar, i) => {
+    const leader = first[i]!;
+    const wobble = 1 + (random() - 0.5) * 0.003;
+    const [open, close] = [leader.open / 7, (leader.close / 7) * wobble];
+    const high = Math.max(open, close, leader.high / 7);
+    const low = Math.min(open, close, leader.low / 7);
+    return { ...bar, open, high, low, close };
+  });
+  const span = endMs - startMs;
+  const isWeekend = ({ timestamp }: Bar): boolean => {
+    const date = new Date(timestamp);
+    return date.getUTCDay() === 6 || (date.getUTCDay() === 0 && date.getUTCHours() < 22);
+  };
+  const third = raw("CCC").filter((bar) => !isWeekend(bar) && bar.timestamp < startMs + 0.8 * span);
+  return new Map([
+    ["AAA", seriesOf("AAA", withHoles(first))],
+    [
+      "BBB",
+      seriesOf(
+        "BBB",
+        withHoles(follower).filter(({ timestamp }) => timestamp >= startMs + 0.15 * span),
+      ),
+    ],
+    ["CCC", seriesOf("CCC", withHoles(third))],
+  ]);
+}
+
+/** Random votes as a file of another system has them: rows in any order, some at equal times. */
+export function randomVotesCsv(options: {
+  assets: readonly string[];
+  startMs: number;
+  endMs: number;
+  seed: number;
+}): string {
+  const { assets, startMs, endMs, seed } = options;
+  const random = seeded(seed);
+  const rows = Array.from({ length: 400 }, () => {
+    const timestamp = startMs + Math.floor((random() * (endMs - startMs)) / HOUR) * HOUR;
+    const action = ["BUY", "SELL", "HOLD"][Math.floor(random() * 3)];
+    return `${new Date(timestamp).toISOString()},${assets[Math.floor(random() * assets.length)]},${action},${Math.floor(random() * 101)}`;
+  });
+  return `timestamp,asset,action,confidence\n${rows.join("\n")}\n`;
+}

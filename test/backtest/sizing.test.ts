@@ -1,0 +1,88 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { correlation } from "../../lib/backtest/sizing.ts";
+import type { Bar } from "../../lib/types.ts";
+import { HOUR } from "./world-samples.ts";
+
+/** Bars with these closes, one an hour from the epoch on; `null` is a missing bar. */
+function closes(...values: (number | null)[]): { bars: Bar[]; count: number } {
+  const bars = values.flatMap((close, i) =>
+    close === null ? [] : [{ timestamp: i * HOUR, open: close, high: close, low: close, close, volume: 0 }],
+  );
+  return { bars, count: bars.length };
+}
+
+/** Closes from 100 on that change by these percents in turn. */
+function moving(percents: readonly number[], bars: number): number[] {
+  const path = [100];
+  for (let i = 0; path.length < bars; i++) path.push(path[i]! * (1 + percents[i % percents.length]! / 100));
+  return path;
+}
+
+const ALL = { from: 0 };
+
+describe("correlation()", () => {
+  test("is 1 for returns that are a multiple, -1 for opposite ones", () => {
+    const a = closes(...moving([1, -1], 101));
+    expect(correlation(a, closes(...moving([2, -2], 101)), ALL)).toBeCloseTo(1, 12);
+    expect(correlation(a, closes(...moving([-3, 3], 101)), ALL)).toBeCloseTo(-1, 12);
+  });
+
+  test("is 0 for patterns that have nothing in common: +-+- and ++--, a hundred returns", () => {
+    const a = closes(...moving([1, -1], 101));
+    expect(correlation(a, closes(...moving([1, 1, -1, -1], 101)), ALL)).toBeCloseTo(0, 12);
+  });
+
+  test("is 1/sqrt(2) where every other return of one is missing in the other", () => {
+    // x: 1 1 -1 -1, y: 1 0 -1 0: covariance 2/4, deviations 1 and sqrt(1/2): 1/sqrt(2).
+    const a = closes(...moving([1, 1, -1, -1], 121));
+    const b = closes(...moving([1, 0, -1, 0], 121));
+    expect(correlation(a, b, ALL)).toBeCloseTo(Math.SQRT1_2, 12);
+  });
+
+  test("needs 100 common bars", () => {
+    const pair = (bars: number): number | null =>
+      correlation(closes(...moving([1, -1], bars)), closes(...moving([1, -1], bars)), ALL);
+    expect(pair(99)).toBeNull();
+    expect(pair(100)).toBeCloseTo(1, 12);
+  });
+
+  test("is null where one does not vary", () => {
+    expect(correlation(closes(...moving([1, -1], 120)), closes(...moving([0], 120)), ALL)).toBeNull();
+  });
+
+  test("looks at bars that start in the window and are known, and at no others", () => {
+    // Before the window and after what is known, b goes against a.
+    const percents = Array.from({ length: 199 }, (_, i) => (i % 2 === 0 ? 1 : -1));
+    const opposed = percents.map((percent, i) => (i < 50 || i >= 150 ? -percent : percent));
+    const a = { ...closes(...moving(percents, 200)), count: 151 };
+    const b = { ...closes(...moving(opposed, 200)), count: 151 };
+    expect(correlation(a, b, { from: 50 * HOUR })).toBeCloseTo(1, 12);
+    expect(correlation(a, b, { from: 49 * HOUR })).toBeLessThan(1 - 1e-3);
+    expect(correlation({ ...a, count: 152 }, { ...b, count: 152 }, { from: 50 * HOUR })).toBeLessThan(1 - 1e-3);
+    // 100 bars in the window: 51 to 150.
+    expect(correlation(a, b, { from: 51 * HOUR })).toBeCloseTo(1, 12);
+    expect(correlation(a, b, { from: 52 * HOUR })).toBeNull();
+  });
+
+  test("compares returns between consecutive common bars, over the gaps of either, as numpy.corrcoef would", () => {
+    const value = fc.integer({ min: 50, max: 150 });
+    const gappy = fc.array(fc.option(value, { freq: 8 }), { minLength: 140, maxLength: 200 });
+    fc.assert(
+      fc.property(gappy, gappy, (x, y) => {
+        const common = x.flatMap((close, i) =>
+          close !== null && (y[i] ?? null) !== null ? [[close, y[i]!] as const] : [],
+        );
+        const returns = common.slice(1).map(([a, b], i) => [a / common[i]![0] - 1, b / common[i]![1] - 1] as const);
+        const mean = (side: 0 | 1): number => returns.reduce((sum, pair) => sum + pair[side], 0) / returns.length;
+        const [meanX, meanY] = [mean(0), mean(1)];
+        const moment = (i: 0 | 1, j: 0 | 1): number =>
+          returns.reduce((sum, pair) => sum + (pair[i] - [meanX, meanY][i]!) * (pair[j] - [meanX, meanY][j]!), 0);
+        const found = correlation(closes(...x), closes(...y), ALL);
+        if (common.length < 100) expect(found).toBeNull();
+        else expect(found).toBeCloseTo(moment(0, 1) / Math.sqrt(moment(0, 0) * moment(1, 1)), 9);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});

@@ -1,0 +1,171 @@
+import { afterAll, expect, test } from "bun:test";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { listBackups } from "../../lib/backup/list.node.ts";
+import { type KeepRules, pruneBackups } from "../../lib/backup/prune.node.ts";
+import { verifyBackup } from "../../lib/backup/restore.node.ts";
+import { createBackup } from "../../lib/backup/create.node.ts";
+import { failureOf } from "../storage/storage-contract.ts";
+
+const base = fs.mkdtempSync(join(tmpdir(), "carryover-prune-"));
+let folders = 0;
+afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
+
+/** A folder with a backup of each time; the memory holds one outcome that never changes. */
+async function backupsAt(times: readonly string[]): Promise<string> {
+  const root = join(base, String((folders += 1)));
+  fs.mkdirSync(join(root, "memory"), { recursive: true });
+  fs.writeFileSync(join(root, "memory/outcome_1.json"), "{}");
+  for (const time of times) {
+    await createBackup({ memoryDir: join(root, "memory"), backupDir: join(root, "backups"), now: new Date(time) });
+  }
+  return join(root, "backups");
+}
+
+// 2020-12-28 is a Monday: the first day of ISO week 2020-W53, which lasts until Sunday, 2021-01-03.
+const TIMES = [
+  "2019-06-30T12:00:00Z",
+  "2020-12-27T23:59:59Z",
+  "2020-12-28T00:00:00Z",
+  "2020-12-31T23:00:00Z",
+  "2021-01-01T01:00:00Z",
+  "2021-01-03T08:00:00Z",
+  "2021-01-03T20:00:00Z",
+  "2021-01-04T00:00:00Z",
+];
+
+const CASES: readonly (readonly [KeepRules, readonly string[]])[] = [
+  [{ keepLast: 2 }, ["20210103T200000Z last", "20210104T000000Z last"]],
+  [{ keepDaily: 3 }, ["20210101T010000Z daily", "20210103T200000Z daily", "20210104T000000Z daily"]],
+  [{ keepWeekly: 3 }, ["20201227T235959Z weekly", "20210103T200000Z weekly", "20210104T000000Z weekly"]],
+  [{ keepMonthly: 2 }, ["20201231T230000Z monthly", "20210104T000000Z monthly"]],
+  [{ keepYearly: 9 }, ["20190630T120000Z yearly", "20201231T230000Z yearly", "20210104T000000Z yearly"]],
+  [{ keepLast: 1, keepMonthly: 2 }, ["20201231T230000Z monthly", "20210104T000000Z last monthly"]],
+];
+
+test("prune keeps the newest of each span that a rule names, and a dry run tells the same", async () => {
+  const template = await backupsAt(TIMES);
+  for (const [rules, expected] of CASES) {
+    const backupDir = join(base, String((folders += 1)));
+    fs.cpSync(template, backupDir, { recursive: true });
+    const dry = await pruneBackups({ backupDir, ...rules, dryRun: true });
+    expect(dry.kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual([...expected]);
+    expect(dry.removed).toHaveLength(8 - expected.length);
+    expect(await listBackups(backupDir)).toHaveLength(8);
+    expect(await pruneBackups({ backupDir, ...rules })).toEqual(dry);
+    expect(fs.readdirSync(backupDir).toSorted()).toEqual(expected.map((line) => line.split(" ")[0]!));
+  }
+});
+
+// Hand-worked after restic's rule: "If there are not enough snapshots to keep one for each duration related --keep-{within-,}
+// option, the oldest snapshot in the group is kept additionally."
+const FEW: readonly (readonly [KeepRules, readonly string[]])[] = [
+  // Two years of five.
+  [{ keepYearly: 5 }, ["20201229T120000Z oldest yearly", "20201231T120000Z yearly", "20210103T120000Z yearly"]],
+  [{ keepYearly: 3 }, ["20201229T120000Z oldest yearly", "20201231T120000Z yearly", "20210103T120000Z yearly"]],
+  // Both years are there, and no more are asked for.
+  [{ keepYearly: 2 }, ["20201231T120000Z yearly", "20210103T120000Z yearly"]],
+  // One ISO week, 2020-W53.
+  [{ keepWeekly: 1 }, ["20210103T120000Z weekly"]],
+  [{ keepWeekly: 2 }, ["20201229T120000Z oldest weekly", "20210103T120000Z weekly"]],
+  // The oldest is the newest of its day.
+  [
+    { keepDaily: 9 },
+    ["20201229T120000Z", "20201230T120000Z", "20201231T120000Z", "20210101T120000Z", "20210102T120000Z"]
+      .concat("20210103T120000Z")
+      .map((id) => `${id} daily`),
+  ],
+  [
+    { keepLast: 1, keepMonthly: 3, keepYearly: 3 },
+    ["20201229T120000Z oldest monthly oldest yearly", "20201231T120000Z monthly yearly"].concat(
+      "20210103T120000Z last monthly yearly",
+    ),
+  ],
+];
+
+test("a rule that has fewer spans than it would keep keeps the oldest backup too", async () => {
+  const days = ["2020-12-29", "2020-12-30", "2020-12-31", "2021-01-01", "2021-01-02", "2021-01-03"];
+  const backupDir = await backupsAt(days.map((day) => `${day}T12:00:00Z`));
+  for (const [rules, expected] of FEW) {
+    const { kept } = await pruneBackups({ backupDir, ...rules, dryRun: true });
+    expect(kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual([...expected]);
+  }
+});
+
+test("the oldest that a rule keeps too is the oldest good one, and goes when all spans are there", async () => {
+  const backupDir = await backupsAt(["2020-12-28T12:00:00Z", "2020-12-29T12:00:00Z", "2020-12-30T12:00:00Z"]);
+  fs.writeFileSync(join(backupDir, "20201228T120000Z/MANIFEST.json"), "");
+  const keptBy = async (rules: KeepRules): Promise<string[]> =>
+    (await pruneBackups({ backupDir, ...rules })).kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "));
+  expect(await keptBy({ keepYearly: 2 })).toEqual([
+    "20201228T120000Z damaged",
+    "20201229T120000Z oldest yearly",
+    "20201230T120000Z yearly",
+  ]);
+  expect(await keptBy({ keepYearly: 1 })).toEqual(["20201228T120000Z damaged", "20201230T120000Z yearly"]);
+});
+
+test("what stays is whole although it was linked to what was removed", async () => {
+  const backupDir = await backupsAt(TIMES);
+  await pruneBackups({ backupDir, keepLast: 1 });
+  expect(await verifyBackup(backupDir, "20210104T000000Z")).toEqual([]);
+});
+
+test("prune refuses to keep nothing, and numbers that are none", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 1));
+  for (const rules of [
+    {},
+    { keepLast: 0 },
+    { keepDaily: 0, keepYearly: 0 },
+    { keepLast: -1 },
+    { keepLast: 1.5 },
+    { keepLast: NaN },
+  ]) {
+    expect((await failureOf(pruneBackups({ backupDir, ...rules }))).code).toBe("BAD_USAGE");
+  }
+  expect(await listBackups(backupDir)).toHaveLength(1);
+});
+
+test("a backup whose manifest cannot be read is left to a person and counts for no rule", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 3));
+  fs.writeFileSync(join(backupDir, "20201228T000000Z/MANIFEST.json"), "");
+  const { kept } = await pruneBackups({ backupDir, keepLast: 1 });
+  expect(kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual([
+    "20201227T235959Z last",
+    "20201228T000000Z damaged",
+  ]);
+});
+
+test("a damaged backup counts for no rule, so that the good one before it is not removed for it", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 4));
+  // A copy of its own: the others are links to the same bytes.
+  const damaged = join(backupDir, "20201231T230000Z/outcome_1.json");
+  fs.rmSync(damaged);
+  fs.writeFileSync(damaged, "{]");
+  for (const dryRun of [true, false]) {
+    const { kept, removed } = await pruneBackups({ backupDir, keepLast: 1, dryRun });
+    expect(kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual([
+      "20201228T000000Z last",
+      "20201231T230000Z damaged",
+    ]);
+    expect(kept[1]?.backup.problem).toContain('20201231T230000Z" is damaged: "outcome_1.json" has other bytes');
+    expect(removed).toHaveLength(2);
+  }
+  expect(fs.readdirSync(backupDir).toSorted()).toEqual(["20201228T000000Z", "20201231T230000Z"]);
+});
+
+test("where all are damaged, prune removes none", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 3));
+  // All are links to it.
+  fs.chmodSync(join(backupDir, "20201228T000000Z/outcome_1.json"), 0o600);
+  fs.writeFileSync(join(backupDir, "20201228T000000Z/outcome_1.json"), "{]");
+  expect((await pruneBackups({ backupDir, keepLast: 1 })).removed).toEqual([]);
+  expect(await listBackups(backupDir)).toHaveLength(3);
+});
+
+test("prune of a folder that is not there removes nothing and makes nothing", async () => {
+  const backupDir = join(base, "nowhere");
+  expect(await pruneBackups({ backupDir, keepLast: 1 })).toEqual({ kept: [], removed: [] });
+  expect(fs.existsSync(backupDir)).toBeFalse();
+});

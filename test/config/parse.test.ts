@@ -1,0 +1,357 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { memoryOf, overrideConfig, parseConfig, toSettings } from "../../lib/config/parse.ts";
+import { type Config } from "../../lib/config/config.ts";
+import { CarryoverError } from "../../lib/errors.ts";
+import { PROJECT_DIR } from "../samples.ts";
+
+const FIXTURES = join(PROJECT_DIR, "test", "fixtures", "config");
+
+function parse(text: string): Promise<Config> {
+  return parseConfig(text, { file: "config.yaml" });
+}
+
+/** The lines of the refusal, without what all of them begin with. */
+async function problems(text: string): Promise<string[]> {
+  const error: unknown = await parse(text).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof CarryoverError)) throw new Error(`not refused: ${text}`, { cause: error });
+  expect(error.code).toBe("BAD_CONFIG");
+  return error.message.split("\n").map((line) => line.replace(/^Cannot read config\.yaml:/, ""));
+}
+
+function fixture(name: string): string {
+  return readFileSync(join(FIXTURES, name), "utf8");
+}
+
+describe("parseConfig()", () => {
+  test("gives config.yaml of the project and a file that sets nothing the same values", async () => {
+    const project = await parse(readFileSync(join(PROJECT_DIR, "config.yaml"), "utf8"));
+    expect(JSON.stringify(await parse("backtest: {}"))).toBe(JSON.stringify(project));
+  });
+
+  test("has the documented defaults", async () => {
+    const { portfolio_memory: memory, backtest, providers } = await parse("backtest: {}");
+    expect(memory).toEqual({ enabled: true, max_memory_size: 1000, learning_rate: 0.1, context_window: 20 });
+    expect([backtest.chunks, backtest.seed, backtest.start, backtest.end]).toEqual([
+      "quarter",
+      1,
+      undefined,
+      undefined,
+    ]);
+    expect(backtest.assets).toEqual(["BTCUSD", "ETHUSD", "EURUSD"]);
+    expect(backtest.risk.max_holding).toBe("5d");
+    expect(providers.map(({ name, type }) => name === type && name)).toEqual([
+      "trend",
+      "reversion",
+      "breakout",
+      "memory",
+    ]);
+  });
+
+  test("writes keys in one order, whatever the file's", async () => {
+    const one = await parse("backtest: { seed: 3, chunks: week }\nmemory: { dir: x }");
+    const other = await parse("memory: { dir: x }\nbacktest: { chunks: week, seed: 3 }");
+    expect(JSON.stringify(one)).toBe(JSON.stringify(other));
+  });
+
+  test("accepts a byte order mark and CRLF", async () => {
+    expect((await parse(fixture("byte-order-mark.yaml"))).backtest.seed).toBe(7);
+  });
+
+  test("accepts providers of every type, and names that objects of JavaScript have already", async () => {
+    const { providers } = await parse(
+      "providers:\n  - { name: __proto__, type: trend }\n  - { name: constructor, type: file, path: votes.csv }\n" +
+        "  - { name: Größe & ✓, type: module, path: mine.ts }",
+    );
+    expect(providers).toEqual([
+      { name: "__proto__", type: "trend" },
+      { name: "constructor", type: "file", path: "votes.csv" },
+      { name: "Größe & ✓", type: "module", path: "mine.ts" },
+    ]);
+  });
+
+  test.each([
+    ["unknown-key.yaml", '2:3: found unknown key "lerning_rate" in portfolio_memory, expected "learning_rate"'],
+    ["unknown-key.yaml", '3:1: found unknown key "backteset" in the file, expected "backtest"'],
+    [
+      "unknown-key.yaml",
+      '6:3: found unknown key "folder" in memory, expected one of dir, embedder, model_dir, answers_dir',
+    ],
+    ["wrong-type.yaml", '2:12: found "yes" for portfolio_memory.enabled, expected true or false'],
+    ["wrong-type.yaml", '5:11: found "BTCUSD" for backtest.assets, expected a list of assets'],
+    ["wrong-type.yaml", "8:3: found a map for providers, expected a list of providers"],
+    ["bad-value.yaml", '2:14: found "1 hour" for backtest.timeframe, expected a duration such as "15m", "4h" or "5d"'],
+    ["bad-value.yaml", "3:20: found 0 for backtest.initial_balance, expected a number above 0, at most 1000000000000"],
+    ["bad-value.yaml", "4:18: found 2.5 for backtest.max_positions, expected a whole number from 1 to 1000"],
+    ["bad-value.yaml", "5:26: found NaN for backtest.correlation_threshold, expected a number from -1 to 1"],
+    ["bad-value.yaml", "7:26: found 150 for backtest.risk.per_trade_pct, expected a number above 0, at most 100"],
+    ["bad-value.yaml", '9:10: found "2021-02-30" for backtest.start, expected a day such as "2021-01-31"'],
+    ["duplicate-key.yaml", '3:3: found the key "seed" a second time, expected it once'],
+    ["yaml-bomb.yaml", '2:8: found the alias "*a", expected the value itself'],
+    ["tab.yaml", "2:1: found a tab as indentation, expected spaces"],
+    ["empty.yaml", "1:1: found an empty file, expected a map of portfolio_memory, memory, backtest, providers"],
+    ["only-comments.yaml", "1:1: found an empty file, expected a map of portfolio_memory, memory, backtest, providers"],
+    ["list.yaml", "1:1: found a list, expected a map of portfolio_memory, memory, backtest, providers"],
+    ["two-documents.yaml", "3:1: found a second document, expected one"],
+    ["proto-key.yaml", '3:5: found unknown key "__proto__", expected a known one'],
+    ["assets.yaml", '2:20: found "../x" for backtest.assets[1], expected an asset\'s name that can be part of'],
+    ["assets.yaml", '2:26: found "NUL" for backtest.assets[2], expected an asset\'s name'],
+    ["assets.yaml", '2:31: found "btcusd" for backtest.assets[3], expected an asset that is not in the list yet'],
+    ["assets.yaml", '3:18: found "a/b" in backtest.asset_costs, expected an asset\'s name'],
+    ["providers.yaml", '2:22: found "gpt" for providers[0].type, expected one of "trend", '],
+    ["providers.yaml", "3:5: found no providers[1].path, expected a path"],
+    ["providers.yaml", '4:29: found unknown key "path" in providers[2], expected one of name, type'],
+    ["providers.yaml", '5:13: found "" for providers[3].name, expected a name of 1 to 60 printable characters'],
+    ["providers.yaml", "6:5: found no providers[4].name, expected a name of 1 to 60 printable characters"],
+    ["providers.yaml", '8:13: found "a" for providers[6].name, expected a name that no other provider has'],
+    [
+      "cross-checks.yaml",
+      '2:3: found "4h" for backtest.decision_interval, expected a multiple of backtest.timeframe, "3h"',
+    ],
+    [
+      "cross-checks.yaml",
+      '4:8: found "2021-01-01" for backtest.end, expected a day after backtest.start, "2021-06-01"',
+    ],
+    ["cross-checks.yaml", '6:13: found "word2vec" for memory.embedder, expected "hashing" or "onnx"'],
+    ["original-keys.yaml", '2:3: found "vectors_pkl_path" in memory, expected memory.dir, the one folder of outcomes'],
+    ["original-keys.yaml", '3:3: found "outcomes_dir" in memory, expected memory.dir'],
+    ["original-keys.yaml", '4:3: found "snapshots_dir" in memory, expected memory.dir'],
+  ])("refuses %s: %s", async (name, wanted) => {
+    const found = await problems(fixture(name));
+    expect(found.find((line) => line.startsWith(wanted)) ?? found.join("\n")).toStartWith(wanted);
+  });
+
+  test("names all problems at once, from the top of the file to its end", async () => {
+    const lines = (await problems(fixture("bad-value.yaml"))).map((line) => Number(line.split(":", 1)[0]));
+    expect(lines).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 9]);
+  });
+
+  test("says 20 problems and how many more there are", async () => {
+    const found = await problems(fixture("yaml-bomb.yaml"));
+    expect(found).toHaveLength(21);
+    // Nine aliases in each of eight lines.
+    expect(found.at(-1)).toBe(" 52 more problems");
+  });
+
+  test("asks for start and end together", async () => {
+    expect(await problems("backtest: { start: 2021-01-01 }")).toEqual([
+      '1:20: found "2021-01-01" for backtest.start, expected backtest.end beside it, or neither',
+    ]);
+  });
+
+  test("refuses a file that is too large or nested without end", async () => {
+    expect(await problems(`#${"x".repeat(100_000)}`)).toEqual([
+      "1:1: found 100001 characters, expected at most 100000",
+    ]);
+    expect(await problems("[".repeat(10_000))).toEqual([
+      "1:101: found brackets nested 100 deep, expected a few levels",
+    ]);
+  });
+
+  test("either gives a config or refuses with a position, whatever the text", async () => {
+    const word = fc.constantFrom(
+      "backtest",
+      "memory",
+      "seed",
+      "dir",
+      "providers",
+      "name",
+      "assets",
+      "__proto__",
+      "3",
+      "",
+    );
+    const glue = fc.constantFrom(
+      ":",
+      ": ",
+      "\n",
+      "\n  ",
+      "- ",
+      "[",
+      "]",
+      "{",
+      "}",
+      ", ",
+      "&a ",
+      "*a",
+      "\t",
+      "!!x ",
+      '"',
+      "#",
+    );
+    const text = fc.array(fc.oneof(word, glue), { maxLength: 20 }).map((parts) => parts.join(""));
+    await fc.assert(
+      fc.asyncProperty(text, async (source) => {
+        const result = await parse(source).then(
+          () => [],
+          (error: unknown) => (error instanceof CarryoverError ? error.message.split("\n") : [String(error)]),
+        );
+        for (const line of result) expect(line).toMatch(/^Cannot read config\.yaml:(\d+:\d+:| \d+ more)/);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("overrideConfig()", () => {
+  test("puts flags in the place of the file's values", async () => {
+    const config = await overrideConfig(await parse("backtest: { seed: 2, chunks: week }"), {
+      assets: ["EURUSD"],
+      seed: 9,
+      start: "2021-01-01",
+      end: "2022-01-01",
+      memory_dir: "/elsewhere",
+      enabled: false,
+      data_dir: undefined,
+    });
+    expect(config.backtest).toMatchObject({ seed: 9, chunks: "week", assets: ["EURUSD"], start: "2021-01-01" });
+    expect([config.memory.dir, config.portfolio_memory.enabled, config.backtest.data_dir]).toEqual([
+      "/elsewhere",
+      false,
+      "data/market",
+    ]);
+  });
+
+  test.each([
+    [{ chunks: "fortnight" }, 'Cannot use --chunks: found "fortnight", expected "quarter"'],
+    [{ assets: ["A", "a"] }, 'Cannot use --assets: found "a", expected an asset that is not'],
+    [{ seed: -1 }, "Cannot use --seed: found -1, expected a whole number from 0 to 4294967295"],
+    [{ memory_dir: "" }, 'Cannot use --memory-dir: found "", expected a path'],
+    [{ start: "2023-01-01" }, 'Cannot use --start: found "2022-01-01" for backtest.end, expected a day after --start'],
+    [{ end: "2021-01-01" }, 'Cannot use --end: found "2021-01-01", expected a day after backtest.start, "2021-01-01"'],
+    [
+      { start: "2021-03-01", end: "2021-02-01" },
+      'Cannot use --end: found "2021-02-01", expected a day after --start, "2021-03-01"',
+    ],
+    [{ start: "soon", end: "2021-02-01" }, 'Cannot use --start: found "soon", expected a day such as'],
+  ])("names the flag of %j", async (overrides, wanted) => {
+    const config = await parse("backtest: { start: 2021-01-01, end: 2022-01-01 }");
+    const error: unknown = await overrideConfig(config, overrides).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "BAD_USAGE", message: expect.stringContaining(wanted) });
+  });
+});
+
+test("overrideConfig() names the flag that is missing beside another", async () => {
+  const config = await parse("backtest: {}");
+  expect(overrideConfig(config, { start: "2021-01-01" })).rejects.toThrow(
+    'Cannot use --start: found "2021-01-01", expected --end beside it, or neither',
+  );
+});
+
+describe("toSettings()", () => {
+  test("gives durations in ms and every asset its costs", async () => {
+    const { backtest, memory } = toSettings(
+      await parse(
+        "backtest:\n  assets: [BTCUSD, EURUSD, constructor]\n  timeframe: 15m\n  decision_interval: 1h\n" +
+          "  costs: { fee_bps: 10 }\n  asset_costs: { EURUSD: { spread_bps: 0.5 } }\n  risk: { max_holding: 2d }",
+      ),
+    );
+    expect([backtest.timeframeMs, backtest.decisionIntervalMs, backtest.risk.maxHoldingMs]).toEqual([
+      900_000, 3_600_000, 172_800_000,
+    ]);
+    expect([...backtest.costs]).toEqual([
+      ["BTCUSD", { feeBps: 10, spreadBps: 2, slippageBps: 2 }],
+      ["EURUSD", { feeBps: 10, spreadBps: 0.5, slippageBps: 2 }],
+      ["constructor", { feeBps: 10, spreadBps: 2, slippageBps: 2 }],
+    ]);
+    expect(memory).toEqual({ enabled: true, maxMemorySize: 1000, learningRate: 0.1, contextDays: 20 });
+  });
+});
+
+describe("memoryOf()", () => {
+  const DEFAULTS: Config["memory"] = {
+    dir: "data/memory",
+    embedder: "hashing",
+    model_dir: "data/models/all-MiniLM-L6-v2",
+    answers_dir: "data/answers",
+  };
+  test.each<[unknown, Config["memory"] | undefined]>([
+    [{ memory: { dir: "a/b" } }, { ...DEFAULTS, dir: "a/b" }],
+    [{ memory: { embedder: "onnx", model_dir: "m" } }, { ...DEFAULTS, embedder: "onnx", model_dir: "m" }],
+    [{ backtest: {} }, DEFAULTS],
+    [{ memory: { embedder: "word2vec" } }, undefined],
+    [{ memory: { model_dir: "" } }, undefined],
+    [{ memory: { dri: "a" } }, undefined],
+    [{ memory: { outcomes_dir: "a" } }, undefined],
+    [{ memory: { dir: 3 } }, undefined],
+    [{ memory: { dir: "" } }, undefined],
+    [{ memory: null }, undefined],
+    [{ memroy: { dir: "a" } }, undefined],
+    [[], undefined],
+    [null, undefined],
+  ])("of %j is %j", (parsed, memory) => {
+    expect(memoryOf(parsed)).toEqual(memory);
+  });
+});
+
+describe("providers that are asked", () => {
+  test("have defaults for all but what only the user knows", async () => {
+    const { providers } = await parse(`providers:
+  - { name: llama, type: llm, model: "llama3.2:1b", base_url: "http://localhost:11434/v1" }
+  - { name: gemini, type: llm, api: google, model: gemini-2.5-flash, api_key_env: GEMINI_API_KEY }
+  - { name: mine, type: command, command: [python3, provider.py] }
+`);
+    const defaults = {
+      temperature: 0,
+      max_output_tokens: 2048,
+      output: "json_schema" as const,
+      mask: false,
+      timeout: "60s",
+      max_retries: 3,
+      max_concurrency: 4,
+    };
+    expect(providers).toEqual([
+      {
+        ...defaults,
+        name: "llama",
+        type: "llm",
+        api: "openai",
+        model: "llama3.2:1b",
+        base_url: "http://localhost:11434/v1",
+      },
+      {
+        ...defaults,
+        name: "gemini",
+        type: "llm",
+        api: "google",
+        model: "gemini-2.5-flash",
+        api_key_env: "GEMINI_API_KEY",
+      },
+      { name: "mine", type: "command", command: ["python3", "provider.py"], timeout: "60s", max_concurrency: 1 },
+    ]);
+  });
+
+  test.each([
+    [
+      "type: llm, model: m",
+      'no providers[0].base_url, expected where the model is served, such as "http://localhost:11434/v1"',
+    ],
+    [
+      "type: llm, api: google, model: m",
+      "no providers[0].api_key_env, expected the environment variable that has the key",
+    ],
+    ['type: llm, model: "a b", base_url: "http://x/v1"', '"a b" for providers[0].model, expected a model\'s name'],
+    [
+      'type: llm, model: m, base_url: "http://x/v1", timeout: 2h',
+      '"2h" for providers[0].timeout, expected a time such as "30s"',
+    ],
+    [
+      'type: llm, model: m, base_url: "http://x/v1", temperature: 3',
+      "3 for providers[0].temperature, expected a number from 0 to 2",
+    ],
+    ['type: llm, model: m, base_url: "http://x/v1", token: abc', 'found "token" in providers[0], expected api_key_env'],
+    [
+      'type: llm, model: m, base_url: "http://x/v1", knowledge_cutoff: 2023',
+      "2023 for providers[0].knowledge_cutoff, expected a day",
+    ],
+    ["type: command, command: python3 a.py", "expected a list: the program and its arguments"],
+    ["type: command, command: []", "expected a program"],
+  ])("are refused with %s", async (provider, wanted) => {
+    expect((await problems(`providers:\n  - { name: a, ${provider} }\n`)).join("\n")).toContain(wanted);
+  });
+});

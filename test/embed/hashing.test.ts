@@ -1,0 +1,160 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { embedSentence } from "../../lib/embed/embedder.ts";
+import { hashingEmbedder } from "../../lib/embed/hashing.ts";
+import { QUANTITIES } from "../../lib/embed/levels.ts";
+import { failureOf } from "../storage/storage-contract.ts";
+
+const embedder = hashingEmbedder();
+const embed = (sentence: string): Float32Array => embedder.embed(sentence) as Float32Array;
+const dot = (a: Float32Array, b: Float32Array): number =>
+  a.reduce((sum, value, i) => sum + value * (b[i] as number), 0);
+
+const mask = 0xffffffffn;
+
+/** FNV-1a and murmur3's fmix32 as their authors publish them, in big integers. */
+function fnv(text: string): number {
+  let hash = 0x811c9dc5n;
+  for (const byte of new TextEncoder().encode(text)) hash = ((hash ^ BigInt(byte)) * 0x01000193n) & mask;
+  return Number(hash);
+}
+
+function mixed(value: number): number {
+  let hash = BigInt(value);
+  hash ^= hash >> 16n;
+  hash = (hash * 0x85ebca6bn) & mask;
+  hash ^= hash >> 13n;
+  hash = (hash * 0xc2b2ae35n) & mask;
+  return Number(hash ^ (hash >> 16n));
+}
+
+/** The four places of a feature among the last 85, half the length of a word each. */
+function placesOf(text: string): [place: number, sign: number][] {
+  let state = fnv(text);
+  return Array.from({ length: 4 }, (_, i) => {
+    state = mixed((state + i) >>> 0);
+    return [43 + (state % 85), state >= 2 ** 31 ? -1 : 1];
+  });
+}
+
+test("a word that is no level goes to four places by its hash, and so does a pair of neighbours", () => {
+  const sums = Array.from({ length: 128 }, () => 0);
+  for (const feature of ["btcusd", "breaks", "btcusd breaks"]) {
+    for (const [place, sign] of placesOf(feature)) sums[place] = (sums[place] as number) + sign;
+  }
+  const norm = Math.hypot(...sums);
+  embed("BTCUSD breaks.").forEach((value, i) => expect(value).toBeCloseTo((sums[i] as number) / norm, 6));
+});
+
+test("a level is bumps of (1 - (distance / 3)^2)^2 at the ends of all levels", () => {
+  // "soft" is the second of five levels of RSI: its middle lies at 1.5, the six ends at 0 to 5. Before RSI lie 6 + 6 + 5 ends.
+  const bumps = [0, 1, 2, 3, 4, 5].map((end) => Math.max(0, 1 - ((1.5 - end) / 3) ** 2) ** 2);
+  const norm = Math.hypot(...bumps);
+  const vector = [...embed("soft")];
+  bumps.forEach((bump, i) => expect(vector[17 + i]).toBeCloseTo(bump / norm, 6));
+  expect(vector.filter((value) => value !== 0)).toHaveLength(bumps.filter((bump) => bump > 0).length);
+});
+
+test("a number says more than its level's word: RSI 37.5 lies in the middle of soft", () => {
+  expect(dot(embed("RSI 37.5"), embed("soft"))).toBeCloseTo(1, 6);
+  expect(embed("RSI 37.5, firm")).toEqual(embed("RSI 37.5"));
+  const alike = (a: number, b: number): number => dot(embed(`RSI ${a}`), embed(`RSI ${b}`));
+  expect(alike(61, 62)).toBeGreaterThan(alike(61, 66));
+  expect(alike(61, 66)).toBeGreaterThan(alike(61, 31));
+  expect(dot(embed("-1.0 deviations"), embed("under its mean"))).toBeCloseTo(1, 6);
+});
+
+test("of every quantity the next level is more alike than the one after it", () => {
+  for (const { words } of Object.values(QUANTITIES)) {
+    const [first = "", ...others] = words;
+    const likeness = [first, ...others].map((word) => dot(embed(first), embed(word)));
+    expect(likeness).toEqual(likeness.toSorted((a, b) => b - a));
+    expect(new Set(likeness).size).toBe(words.length);
+  }
+});
+
+test("no two levels share a word, so that a word says of which quantity it is", () => {
+  const words = Object.values(QUANTITIES).flatMap((quantity) => quantity.words);
+  expect(new Set(words).size).toBe(words.length);
+});
+
+test("an asset's name counts, also one that reads like a word of the sentence", () => {
+  for (const [name, other] of [
+    ["BTCUSD", "ETHUSD"],
+    ["A", "IN"],
+    ["WILD", "SOFT"],
+    ["0700.HK", "9988.HK"],
+  ] as const) {
+    const of = (asset: string): Float32Array => embed(`${asset} is rising in a ranging market.`);
+    expect(dot(of(name), of(other))).toBeLessThan(0.8);
+  }
+});
+
+test("every sentence has 128 finite numbers and unit length, also odd ones, and those without a word", () => {
+  const words = Object.values(QUANTITIES).flatMap((quantity) => quantity.words);
+  const part = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.lorem(),
+    fc.constantFrom(...words, "RSI", "ADX", "deviations", "is", "%", "__proto__", "constructor", "RSI 1e999", "-0"),
+    fc.double().map((value) => `RSI ${value}`),
+    fc.double().map((value) => `${value} deviations`),
+  );
+  fc.assert(
+    fc.property(fc.array(part), (parts) => {
+      const vector = embed(parts.join(" "));
+      expect(vector.length).toBe(128);
+      expect(vector.every(Number.isFinite)).toBe(true);
+      expect(dot(vector, vector)).toBeCloseTo(1, 5);
+    }),
+  );
+  expect(embed("")).toEqual(embed("12 + 3"));
+});
+
+test("a number too large for a double, and a text of a megabyte, have vectors", () => {
+  expect(dot(embed(`RSI ${"9".repeat(400)}`), embed("overbought"))).toBeGreaterThan(0.9);
+  for (const text of ["wild ".repeat(2e5), "x".repeat(1e6), "-1 ".repeat(3e5), "a-".repeat(5e5)]) {
+    const vector = embed(text);
+    expect(dot(vector, vector)).toBeCloseTo(1, 5);
+  }
+});
+
+test("case makes no difference, other words and their order do", () => {
+  expect(embed("RSI 61, firm")).toEqual(embed("rsi 61, FIRM"));
+  expect(embed("after news, before elections")).not.toEqual(embed("after elections, before news"));
+});
+
+test("a question in a few words finds the asset and what it asks for before all else", () => {
+  const question = embed("BTCUSD falling fast, high volatility");
+  const sentence = (asset: string, move: string, volatility: string): Float32Array =>
+    embed(
+      `${asset} is ${move} (-9.0% in 24 bars) in a ranging market: downtrend, aimless at ADX 12, momentum soft at RSI 40, ` +
+        `volatility ${volatility} at 2.00% a bar, under its mean (-1.0 deviations), inside its range of 48 bars.`,
+    );
+  const wanted = dot(question, sentence("BTCUSD", "falling fast", "wild"));
+  for (const other of [
+    sentence("ETHUSD", "falling fast", "wild"),
+    sentence("BTCUSD", "rising fast", "wild"),
+    sentence("BTCUSD", "falling fast", "very calm"),
+  ]) {
+    expect(wanted).toBeGreaterThan(dot(question, other) + 0.05);
+  }
+});
+
+test("embedSentence() refuses vectors that are not finite, of other dimensions or not of unit length, naming what is wrong", async () => {
+  const of = (vector: Float32Array) => ({ id: "odd", fingerprint: "odd", dim: 2, embed: () => vector });
+  expect(await embedSentence(of(Float32Array.of(0, 1)), "a")).toEqual(Float32Array.of(0, 1));
+  for (const [vector, found] of [
+    [Float32Array.of(0, NaN), "vector[1] NaN"],
+    [Float32Array.of(-Infinity, 0), "vector[0] -Infinity"],
+    [Float32Array.of(1), "a vector of 1"],
+  ] as const) {
+    expect(await failureOf(embedSentence(of(vector), "a"))).toEqual({
+      code: "BAD_OUTCOME",
+      message: `Cannot embed "a" with "odd": found ${found}, expected 2 finite numbers`,
+    });
+  }
+  expect(await failureOf(embedSentence(of(Float32Array.of(3, 4)), "a"))).toEqual({
+    code: "BAD_OUTCOME",
+    message: 'Cannot embed "a" with "odd": found a vector of length 5, expected 1',
+  });
+});

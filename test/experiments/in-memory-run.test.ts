@@ -1,0 +1,57 @@
+import { describe, expect, test } from "bun:test";
+import { runInMemory } from "../../lib/experiments/in-memory-run.ts";
+import { type InMemoryJob } from "../../lib/backtest/job.ts";
+import { hashingEmbedder } from "../../lib/embed/hashing.ts";
+import { cachingEmbedder } from "../../lib/memory/in-memory.ts";
+import { defaultProviders, roughSeries } from "../backtest/market-samples.ts";
+import { at, decisionsOf, makeSettings, MEMORY_ON, outcomesOf, runFresh } from "../backtest/world-samples.ts";
+
+const PERIOD = { startMs: at("2018-02-08"), endMs: at("2018-04-01") };
+
+const job = (): InMemoryJob => ({
+  settings: makeSettings({ assets: ["AAA", "BBB", "CCC"] }),
+  memorySettings: MEMORY_ON,
+  period: PERIOD,
+  chunkKind: "month",
+  series: roughSeries({ startMs: at("2018-02-01"), endMs: PERIOD.endMs, seed: 1 }),
+  market: "bars",
+  providers: defaultProviders(),
+  remembered: { embedder: cachingEmbedder(hashingEmbedder()), rows: [], marks: [] },
+  key: { version: "test", seed: 1, files: {} },
+});
+
+describe("a rehearsed run", () => {
+  test("is the run itself, to the last digit", async () => {
+    const rehearsal = await runInMemory(job());
+    const { storage, summary } = await runFresh(job());
+    const { memory_persistence: _rehearsed, ...figures } = rehearsal.summary!;
+    const { memory_persistence: _stored, ...expected } = summary;
+    expect(figures).toEqual(expected);
+    const decisions = [...(await decisionsOf(storage, "2018-02")), ...(await decisionsOf(storage, "2018-03"))];
+    expect(rehearsal.decisions.map((line) => JSON.parse(line))).toEqual(decisions);
+    const outcomes = rehearsal.outcomes.map((line) => JSON.parse(line) as { decision_id: string });
+    const stored = (await outcomesOf(storage)).map(
+      ({ crc32: _sum, ...outcome }: { crc32?: string } & object) => outcome,
+    );
+    const byId = (a: { decision_id: string }, b: { decision_id: string }): number =>
+      a.decision_id < b.decision_id ? -1 : 1;
+    expect(outcomes.toSorted(byId)).toEqual((stored as { decision_id: string }[]).toSorted(byId));
+    expect(rehearsal.rows).toHaveLength(stored.length);
+  });
+
+  test("that is stopped early has what its first chunks have", async () => {
+    const whole = await runInMemory(job());
+    const first = await runInMemory(job(), { untilMs: at("2018-02-20") });
+    expect(first.chunks.map(({ name }) => name)).toEqual(["2018-02"]);
+    expect(first.summary).toBeUndefined();
+    expect(first.decisions).toEqual(whole.decisions.slice(0, first.decisions.length));
+    expect(first.decisions.length).toBeGreaterThan(50);
+    expect(first.records).toEqual(whole.records.slice(0, 1));
+  });
+
+  test("ends when its signal says so", async () => {
+    const controller = new AbortController();
+    controller.abort(new Error("enough"));
+    expect(runInMemory({ ...job(), signal: controller.signal })).rejects.toThrow("enough");
+  });
+});

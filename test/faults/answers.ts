@@ -1,0 +1,78 @@
+/** The recording of answers as an operation, and its syncs made so that they can be followed. */
+import fs from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import {
+  answerKey,
+  openAnswerStore,
+  type AskedAnswer,
+  type Question,
+} from "../../lib/providers/recorded/recordings.ts";
+import { filesOf } from "../scripts/run-script.ts";
+import type { Operation } from "./operations.ts";
+
+const ASKED: readonly (readonly [Question, AskedAnswer])[] = [1, 2, 3].map((n) => [
+  { provider: "llama", request: { prompt: `question ${n}` }, refresh: 0 },
+  {
+    vote: { action: "BUY", confidence: n },
+    // More than a page, so that a part of it may be on disk.
+    raw: ["x".repeat(9000)],
+    tokens: { input: 700, output: n },
+    cost_usd: n / 100,
+    asked_at: "2021-01-01T00:00:00.000Z",
+    took_ms: n,
+    run_id: "c".repeat(64),
+  },
+]);
+
+const nameOf = async (question: Question): Promise<string> => `answers/${await answerKey(question)}.json`;
+
+/** Records answers one after the other, in a folder that is not there yet. */
+export const recordAnswers: Operation = {
+  name: "record of answers",
+  prepare: async () => {},
+  perform: async (work, acknowledge) => {
+    const store = openAnswerStore(diskStorage(join(work, "answers")), { onNote: refuse });
+    for (const [question, answer] of ASKED) {
+      await store.keep(question, answer);
+      acknowledge(await nameOf(question));
+    }
+  },
+  check: async (work, acknowledged) => {
+    const before = filesOf(work);
+    for (const name of acknowledged) {
+      if (before[name] === undefined) throw new Error(`${name} was acknowledged and is not there`);
+    }
+    const store = openAnswerStore(diskStorage(join(work, "answers")), { onNote: refuse });
+    for (const [question, answer] of ASKED) {
+      const kept = await store.keep(question, answer);
+      if (!isDeepStrictEqual({ ...kept, ...question, ...answer }, kept)) throw new Error("another answer was recorded");
+    }
+    const after = filesOf(work);
+    const names = await Promise.all(ASKED.map(([question]) => nameOf(question)));
+    const found = Object.keys(after).filter((name) => !name.startsWith("answers/.tmp-"));
+    if (!isDeepStrictEqual(found, names.toSorted())) throw new Error(`found ${found.join(", ")}`);
+    for (const name of names) {
+      if ((before[name] ?? after[name]) !== after[name]) throw new Error(`${name} was written again`);
+    }
+  },
+};
+
+function refuse(note: string): never {
+  throw new Error(`partial under a final name: ${note}`);
+}
+
+/** Answers are synced by other threads, one after the other here: from now on this thread does it, whose calls can be counted. */
+export function syncInThisThread(): void {
+  const fsync = (fd: number, done: fs.NoParamCallback): void => {
+    let failure: NodeJS.ErrnoException | null = null;
+    try {
+      fs.fsyncSync(fd);
+    } catch (error) {
+      failure = error as NodeJS.ErrnoException;
+    }
+    queueMicrotask(() => done(failure));
+  };
+  Object.assign(fs, { fsync });
+}

@@ -1,0 +1,31 @@
+/**
+ * Performs an operation as a script does, with a script's messages and exit codes, and says `ack <what>` as soon as something
+ * is acknowledged.
+ *
+ *     bun _perform.ts perform|recover|insist NAME WORK
+ *
+ * `recover`: what is started after the operation was killed. `insist`: writes on after every error, and says how it ends.
+ */
+import { writeSync } from "node:fs";
+import { runScript } from "../../scripts/cli/main.ts";
+import { syncInThisThread } from "./answers.ts";
+import { operations } from "./operations.ts";
+import { insist, recover } from "./recovery.ts";
+
+// The names of temporary files are the same in every run, but others than those that one before has left.
+let names = 0;
+const ofVerb = Buffer.from(process.argv[2] ?? "")
+  .toString("hex")
+  .slice(0, 8);
+crypto.randomUUID = () => `${ofVerb}-0000-4000-8000-${String((names += 1)).padStart(12, "0")}`;
+
+syncInThisThread();
+await runScript(async ({ argv }) => {
+  const [verb, name, work = ""] = argv;
+  const say = (text: string): void => void writeSync(1, `${text}\n`);
+  const operation = operations.find((one) => one.name === name);
+  if (verb === "insist") return await insist(work, say);
+  if (operation === undefined) throw new Error(`no operation is called "${name}"`);
+  if (verb === "recover") await recover(operation, work);
+  else await operation.perform(work, (what) => say(`ack ${what}`));
+});

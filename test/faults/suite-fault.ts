@@ -1,0 +1,83 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PROJECT_DIR } from "../samples.ts";
+import type { Fault } from "./fault.ts";
+
+/** Much longer than the tests of any row take. */
+const LIMIT_MS = 300_000;
+
+/** The process groups of tests that are running: nothing that a test has started stays when it has ended. */
+const groups = new Set<number>();
+process.once("SIGINT", () => {
+  for (const group of groups) killGroup(group);
+  process.exit(130);
+});
+
+function killGroup(group: number): void {
+  try {
+    process.kill(-group, "SIGKILL");
+  } catch {
+    // All of it has ended.
+  }
+}
+
+/**
+ * Rows that tests of the ordinary suite show: those of `files` whose name (its describe's first, if there is one) matches
+ * `pattern`. A fault counts for each test that passed. Where every such test is skipped, so is the fault.
+ *
+ * @param options `files`: relative to the project; `pattern`: a regular expression, as `bun test -t` takes it.
+ */
+export function suiteFault(options: {
+  rows: readonly number[];
+  name: string;
+  files: readonly string[];
+  pattern: string;
+}): Fault {
+  const { rows, name, files, pattern } = options;
+  return {
+    rows,
+    name,
+    how: files.map((file) => `\`${file}\``).join(", "),
+    missing: () => undefined,
+    inject: async () => {
+      const folder = mkdtempSync(join(tmpdir(), "carryover-suite-"));
+      try {
+        const report = join(folder, "junit.xml");
+        const command = [process.execPath, "test", ...files, "-t", pattern];
+        const child = Bun.spawn([...command, "--reporter=junit", `--reporter-outfile=${report}`], {
+          cwd: PROJECT_DIR,
+          stdin: "ignore",
+          stdout: "ignore",
+          stderr: "pipe",
+          // A process group of its own.
+          detached: true,
+        });
+        groups.add(child.pid);
+        let isLate = false;
+        const limit = setTimeout(() => {
+          isLate = true;
+          killGroup(child.pid);
+        }, LIMIT_MS);
+        const said = new Response(child.stderr).text();
+        const code = await child.exited;
+        clearTimeout(limit);
+        killGroup(child.pid);
+        groups.delete(child.pid);
+        const log = await said;
+        if (isLate)
+          throw new Error(`"bun test ${files.join(" ")}" had not ended after ${LIMIT_MS / 1000} s:\n${log.trim()}`);
+        if (code !== 0) throw new Error(`"bun test ${files.join(" ")} -t ${JSON.stringify(pattern)}":\n${log.trim()}`);
+        const cases = readFileSync(report, "utf8").split("<testcase ").slice(1);
+        // What the pattern leaves out is reported as skipped, like what skips itself.
+        const passed = cases.filter((text) => !text.includes("<skipped"));
+        if (passed.length === 0) throw new Error(`no test of ${files.join(", ")} that matches /${pattern}/ ran`);
+        const silent = files.filter((file) => !passed.some((text) => text.includes(`file="${file}"`)));
+        if (silent.length > 0) throw new Error(`no test of ${silent.join(", ")} matches /${pattern}/`);
+        return { injected: passed.length, found: `${passed.length} tests pass` };
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  };
+}

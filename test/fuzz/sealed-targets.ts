@@ -1,0 +1,113 @@
+/** What reads backups' manifests, recorded answers and comparisons. */
+import { resolve } from "node:path";
+import { comparedRuns, countTrials } from "../../lib/experiments/trials.ts";
+import { encodeJson, isRecord } from "../../lib/util/json.ts";
+import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { encodeSealedJson } from "../../lib/storage/sealed-json.ts";
+import { formatManifest, parseManifest, type BackupFile, type BackupManifest } from "../../lib/backup/manifest.node.ts";
+import { answerKey, openAnswerStore } from "../../lib/providers/recorded/recordings.ts";
+import { objectOf, text, utf8, type Target } from "./target.ts";
+
+const RUN_ID = "ab".repeat(32);
+const BARS_SHA256 = { BTCUSD: "ab".repeat(32) };
+const ARM = {
+  run_id: RUN_ID,
+  returns: [0.01, -0.02, 0.005],
+  trades: { day: [0, 2], won: [true, false], result_r: [1.5, null], confidence: [60, 55] },
+};
+const COMPARISON = {
+  verdict: "helped",
+  worlds: [{ name: "bars", bars: BARS_SHA256, dates: ["2021-01-01"], on: ARM, off: ARM, shuffled: [ARM] }],
+};
+
+const QUESTION = { provider: "llama", request: { model: "m", prompt: "What now?" }, refresh: 0 };
+const ANSWER_KEY = await answerKey(QUESTION);
+const VOTE_TEXT = '{"asset": "BTCUSD", "action": "BUY", "confidence": 70, "reason": "it rises"}';
+
+/** The file of a recorded answer. */
+async function answerFile(): Promise<Uint8Array> {
+  const storage = memoryStorage();
+  await openAnswerStore(storage, { onNote: () => {} }).keep(QUESTION, {
+    vote: { action: "BUY", confidence: 70, reason: "it rises" },
+    raw: [VOTE_TEXT],
+    tokens: { input: 700, output: 40 },
+    cost_usd: 0.25,
+    asked_at: "2026-01-02T03:04:05.000Z",
+    took_ms: 1234,
+    run_id: RUN_ID,
+  });
+  return (await storage.read(`${ANSWER_KEY}.json`, { maxBytes: 1 << 20 }))!;
+}
+
+/** What is recorded, without its seal. */
+function unsealed(bytes: Uint8Array): object {
+  const { crc32: _, ...fields } = JSON.parse(text(bytes)) as Record<string, unknown>;
+  return fields;
+}
+
+/** Finds the question's answer in a file, and counts what it cost. */
+async function findAnswer(bytes: Uint8Array): Promise<unknown> {
+  const storage = memoryStorage();
+  await storage.replace(`${ANSWER_KEY}.json`, bytes);
+  const store = openAnswerStore(storage, { onNote: () => {} });
+  const cost = await store.costOfRun(RUN_ID);
+  if (!(cost >= 0 && cost < Infinity)) throw new Error(`the run cost ${JSON.stringify(cost)}`);
+  const found = await store.find(ANSWER_KEY);
+  const { action, confidence } = found?.vote ?? { action: "HOLD", confidence: 0 };
+  if (!["BUY", "SELL", "HOLD"].includes(action) || !(confidence >= 0 && confidence <= 100)) {
+    throw new Error(`the vote is ${JSON.stringify(found?.vote)}`);
+  }
+  return found;
+}
+
+/** Reads a manifest, none of whose files may lie outside the backup or be the manifest. */
+async function readManifest(bytes: Uint8Array): Promise<BackupManifest> {
+  const manifest = parseManifest(bytes, "MANIFEST.json");
+  const paths = manifest.files.map(({ name }) => resolve("/backup", name));
+  const bad = paths.filter((path) => !path.startsWith("/backup/") || path === "/backup/MANIFEST.json");
+  if (bad.length > 0 || new Set(paths).size < paths.length) throw new Error(`the files ${JSON.stringify(paths)}`);
+  return manifest;
+}
+
+/** What has a checksum of its own, as it was written and anew on odd fields; and comparisons, which have none. */
+export async function sealedTargets(): Promise<readonly Target[]> {
+  const file = (name: string): BackupFile => ({ name, size: 3, sha256: "0".repeat(64) });
+  const manifest = { created: "2021-04-01T06:00:00.000Z", label: "l", newBytes: 3 };
+  return [
+    {
+      name: "backup manifest",
+      seeds: [formatManifest({ ...manifest, files: [] }), formatManifest({ ...manifest, files: [file("runs/a")] })],
+      decode: readManifest,
+    },
+    {
+      name: "backup manifest, hashed",
+      seeds: [utf8(JSON.stringify({ ...manifest, files: [file("runs/a"), file("b.json")] }))],
+      decode: async (bytes) => {
+        const value = objectOf(bytes);
+        // What has no files cannot be written.
+        if (value === undefined || !Array.isArray(value["files"]) || !value["files"].every(isRecord)) return undefined;
+        return readManifest(formatManifest(value as unknown as BackupManifest));
+      },
+    },
+    { name: "recorded answer", seeds: [await answerFile()], decode: findAnswer },
+    {
+      name: "recorded answer, sealed",
+      seeds: [utf8(JSON.stringify(unsealed(await answerFile())))],
+      decode: async (bytes) => {
+        const value = objectOf(bytes);
+        return value === undefined ? undefined : findAnswer(encodeSealedJson(value));
+      },
+    },
+    {
+      name: "comparison",
+      seeds: [encodeJson(COMPARISON), utf8(JSON.stringify(COMPARISON))],
+      decode: async (bytes) => {
+        const storage = memoryStorage();
+        await storage.replace("comparison_0123456789abcdef.json", bytes);
+        const tried = await comparedRuns(storage, BARS_SHA256);
+        countTrials(tried, 365);
+        return tried.length === 0 ? undefined : tried;
+      },
+    },
+  ];
+}

@@ -1,0 +1,132 @@
+/** The tree holds together: what is pure stays pure, and imports go one way. */
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, posix } from "node:path";
+import { PROJECT_DIR } from "./samples.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
+
+/** Functions that engines disagree on in the last digit. Powers of bigints are exact. */
+const INEXACT =
+  /\bMath\.(?:acosh?|asinh?|atan[2h]?|cbrt|cosh?|exp|expm1|hypot|log|log10|log1p|log2|pow|sinh?|tanh?)\b|(?<!\dn )\*\*/;
+/** Reports may use them: no decision depends on a report. */
+const REPORTS = ["results/metrics.ts", "stats/bootstrap.ts", "stats/normal.ts", "stats/forecast-scores.ts"];
+REPORTS.push("stats/sharpe-significance.ts");
+
+const LIB = join(PROJECT_DIR, "lib");
+const FILES = [...new Bun.Glob("**/*.ts").scanSync(LIB)].map((file) => file.replaceAll("\\", "/")).toSorted();
+
+/** Source without comments, near enough for a search. */
+function codeOf(file: string): string {
+  const source = readFileSync(join(LIB, file), "utf8");
+  return source.replaceAll(/\/\*.*?\*\//gs, "").replaceAll(/^\s*\/\/.*$|\s\/\/ .*$/gm, "");
+}
+
+/** What a file imports, types and dynamic imports included; files of lib/ by their path in it. */
+function importsOf(file: string): string[] {
+  const specifiers = [...codeOf(file).matchAll(/\b(?:from|import)\s*\(?\s*["'`]([^"'`]+)["'`]/g)].map(
+    (match) => match[1]!,
+  );
+  return specifiers.map((name) => (name.startsWith(".") ? posix.join(posix.dirname(file), name) : name));
+}
+
+/** All files that a file imports, and what those import. */
+function closureOf(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  for (const name of importsOf(file)) {
+    if (FILES.includes(name)) closureOf(name, seen);
+    else seen.add(name);
+  }
+  return seen;
+}
+
+describe("what lib/mod.ts reaches", () => {
+  const reached = [...closureOf("mod.ts")];
+
+  test("is found, its imports too", () => {
+    expect(reached).toContain("memory/store.ts");
+    expect(reached).toContain("fflate/browser");
+  });
+
+  test("touches no machine", () => {
+    expect(reached.filter((name) => /^(?:node:|bun:|bun$)|\.node\.ts$/.test(name))).toEqual([]);
+  });
+
+  test("imports nothing from around the library but the package's version", () => {
+    expect(reached.filter((name) => name.startsWith("../") && name !== "../package.json")).toEqual([]);
+  });
+
+  test.each(reached.filter((name) => FILES.includes(name) && !REPORTS.includes(name)))(
+    "%s computes with what all engines agree on",
+    (file) => expect(codeOf(file).match(INEXACT)?.[0]).toBeUndefined(),
+  );
+});
+
+test("no folder of lib/ imports one that imports it", () => {
+  const folderOf = (file: string): string => file.split("/")[0]!;
+  const direct = new Map<string, Set<string>>();
+  for (const file of FILES) {
+    const others = importsOf(file).filter((name) => FILES.includes(name) && folderOf(name) !== folderOf(file));
+    const known = direct.get(folderOf(file)) ?? new Set();
+    direct.set(folderOf(file), known.union(new Set(others.map(folderOf))));
+  }
+  const reaches = (from: string, to: string, seen = new Set<string>()): boolean =>
+    [...(direct.get(from) ?? [])].some((next) => {
+      if (next === to) return true;
+      return !seen.has(next) && reaches(next, to, seen.add(next));
+    });
+  expect([...direct.keys()].filter((folder) => reaches(folder, folder))).toEqual([]);
+  expect(reaches("backtest", "memory")).toBe(true);
+  for (const [a, b] of [
+    ["providers", "memory"],
+    ["memory", "providers"],
+  ] as const)
+    expect(reaches(a, b)).toBe(false);
+});
+
+describe("the lint rule", () => {
+  /** Lints a copy of the configuration with one planted file. */
+  async function lint(file: string, source: string): Promise<string> {
+    const dir = mkdtempSync(join(tmpdir(), "carryover-lint-"));
+    try {
+      cpSync(join(PROJECT_DIR, ".oxlintrc.json"), join(dir, ".oxlintrc.json"));
+      symlinkSync(join(PROJECT_DIR, "node_modules"), join(dir, "node_modules"));
+      mkdirSync(join(dir, dirname(file)), { recursive: true });
+      writeFileSync(join(dir, file), source);
+      const oxlint = join(PROJECT_DIR, "node_modules", "oxlint", "bin", "oxlint");
+      const child = Bun.spawn([process.execPath, oxlint, "-f", "unix", file], { cwd: dir, stdout: "pipe" });
+      return await new Response(child.stdout).text();
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  }
+
+  const uses = (specifier: string): string => `import { a } from "${specifier}";\n\nexport const b: number = a;\n`;
+
+  test.each([
+    ["lib/storage/planted.ts", uses("node:fs"), "no-restricted-imports"],
+    ["lib/config/parse.ts", uses("bun:sqlite"), "no-restricted-imports"],
+    ["lib/backtest/planted.ts", uses("../storage/lock.node.ts"), "no-restricted-imports"],
+    ["lib/mod.ts", uses("./storage/disk.node.ts"), "no-restricted-imports"],
+    ["lib/memory/planted.ts", uses("../../scripts/cli/main.ts"), "no-restricted-imports"],
+    ["lib/storage/planted.node.ts", uses("../../scripts/cli/main.ts"), "no-restricted-imports"],
+    ["lib/embed/planted.ts", "export const a: string = process.version;\n", "no-restricted-globals"],
+    ["lib/embed/planted.ts", "export const a: unknown = Buffer.from([]);\n", "no-restricted-globals"],
+    ["lib/memory/planted.ts", "export const a: number = Date.now();\n", "no-restricted-properties"],
+    ["lib/memory/planted.ts", "export const a: number = Math.random();\n", "no-restricted-properties"],
+  ])("refuses in %s: %j", async (file, source, rule) => {
+    expect(await lint(file, source)).toContain(rule);
+  });
+
+  test.each([
+    ["lib/memory/planted.ts", uses("../util/names.ts")],
+    ["lib/storage/planted.node.ts", uses("node:fs")],
+    ["lib/storage/planted.node.ts", "export const a: number = Date.now();\n"],
+    ["scripts/planted.ts", uses("../lib/storage/lock.node.ts")],
+  ])("allows in %s: %j", async (file, source) => {
+    expect(await lint(file, source)).toBe("");
+  });
+});

@@ -1,0 +1,257 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseConfig } from "../../lib/config/parse.ts";
+import { CarryoverError } from "../../lib/errors.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { runConfig, type RunOutcome } from "../../lib/job/run.node.ts";
+import { type RunOptions } from "../../lib/job/open.node.ts";
+import { syntheticBars } from "../../lib/market/synthetic.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
+
+const HOUR = 3_600_000;
+let root = "";
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "carryover-run-config-"));
+  const bars = join(root, "bars");
+  mkdirSync(bars);
+  const { bars: all } = syntheticBars({ asset: "AAA", timeframeMs: 4 * HOUR, seed: 7, end: Date.parse("2019-01-01") });
+  const rows = all.map((bar) => `${bar.timestamp},${bar.open},${bar.high},${bar.low},${bar.close},${bar.volume}`);
+  writeFileSync(join(bars, "AAA_4h.csv"), `timestamp,open,high,low,close,volume\n${rows.join("\n")}\n`);
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** A year of bars of four hours; the folders are this test's own. */
+async function run(
+  memory: string,
+  parts: { yaml?: string; data?: string; explicit?: boolean; period?: string } & Partial<RunOptions> = {},
+): Promise<RunOutcome & { notes: string[] }> {
+  const notes: string[] = [];
+  const { yaml = "", data = "bars", explicit = false, period = "", ...options } = parts;
+  const text = `
+memory: { dir: ${JSON.stringify(join(root, memory))} }
+backtest: { assets: [AAA], timeframe: 4h, data_dir: ${JSON.stringify(join(root, data))}${period} }
+${yaml}`;
+  const outcome = await runConfig({
+    config: await parseConfig(text, { file: "config.yaml" }),
+    baseDir: root,
+    dataDirIsExplicit: explicit,
+    restart: false,
+    signal: new AbortController().signal,
+    onNote: (note) => notes.push(note),
+    onProgress: () => {},
+    ...options,
+  });
+  return { ...outcome, notes };
+}
+
+async function refusal(attempt: Promise<unknown>): Promise<CarryoverError> {
+  const error = await attempt.catch((thrown: unknown) => thrown);
+  if (error instanceof CarryoverError) return error;
+  throw new Error("was not refused");
+}
+
+const outcomesIn = (memory: string): string[] =>
+  readdirSync(join(root, memory))
+    .filter((name) => name.startsWith("outcome_"))
+    .sort();
+
+describe("runConfig()", () => {
+  test("runs the last full year of the bars in its quarters and remembers every trade", async () => {
+    const { summary, chunksRun, notes, memoryDir } = await run("first");
+    expect(summary).toMatchObject({
+      period: "2018-01-01/2019-01-01",
+      data: "bars",
+      assets: ["AAA"],
+      memory_enabled: true,
+    });
+    expect(chunksRun).toEqual(["2018Q1", "2018Q2", "2018Q3", "2018Q4"]);
+    expect(notes).toEqual([]);
+    expect(memoryDir).toBe(join(root, "first"));
+    expect(summary.total_trades).toBeGreaterThan(20);
+    expect(outcomesIn("first")).toHaveLength(summary.total_trades);
+  });
+
+  test("knows the run again wherever its files lie and however its period was said", async () => {
+    const { summary } = await run("first");
+    const elsewhere = join(root, "bars-elsewhere");
+    mkdirSync(elsewhere);
+    writeFileSync(join(elsewhere, "AAA_4h.csv"), readFileSync(join(root, "bars", "AAA_4h.csv")));
+    const again = await run("second", { data: "bars-elsewhere", period: ", start: 2018-01-01, end: 2019-01-01" });
+    expect(again.summary).toEqual(summary);
+    expect(outcomesIn("second")).toEqual(outcomesIn("first"));
+    expect((await run("second")).chunksRun).toEqual([]);
+  });
+
+  test("without memory, records in a folder of its own below", async () => {
+    const { memoryDir, summary } = await run("with-off", { yaml: "portfolio_memory: { enabled: false }" });
+    expect(memoryDir).toBe(join(root, "with-off", "off"));
+    expect(summary).toMatchObject({ memory_enabled: false });
+    expect(outcomesIn("with-off/off")).toHaveLength(summary.total_trades);
+    expect(outcomesIn("with-off")).toEqual([]);
+    expect(summary.providers["memory"]!.abstentions).toBe(summary.decisions);
+    for (const weight of Object.values(summary.quarterly_breakdown[3]!.provider_multipliers)) expect(weight).toBe(1);
+  });
+
+  test("says what a provider abstained with that never voted, also when the run is finished already", async () => {
+    writeFileSync(join(root, "thrower.ts"), 'export function vote() { throw new Error("no such table"); }');
+    const yaml = "providers: [{ name: trend, type: trend }, { name: mine, type: module, path: thrower.ts }]";
+    const note =
+      /^Provider "mine" abstained in all \d+ decisions, the last with "no such table": "error" in \*\.decisions\.ndjson says why$/;
+    const period = ", start: 2018-01-01, end: 2018-02-01, chunks: month";
+    const { notes, summary } = await run("silent", { yaml, period });
+    expect(notes).toEqual([expect.stringMatching(note)]);
+    expect((await run("silent", { yaml, period })).notes).toEqual(notes);
+    const decisions = join(root, "silent", "runs", summary.run_id, "2018-01.decisions.ndjson");
+    writeFileSync(decisions, `${readFileSync(decisions, "utf8").slice(0, -20)}\n`);
+    expect((await run("silent", { yaml, period })).notes[0]).toContain('the last with ""');
+  });
+
+  test("takes a changed file of votes for another run, and says so", async () => {
+    const votes = (action: string): void =>
+      writeFileSync(join(root, "votes.csv"), `timestamp,asset,action,confidence\n2018-03-01,AAA,${action},60\n`);
+    const yaml = "providers: [{ name: recorder, type: file, path: votes.csv }]";
+    votes("BUY");
+    const first = await run("votes", { yaml });
+    votes("SELL");
+    const second = await run("votes", { yaml });
+    expect(second.summary.run_id).not.toBe(first.summary.run_id);
+    expect(second.notes).toHaveLength(1);
+    expect(second.notes[0]).toContain(
+      `run ${first.summary.run_id.slice(0, 12)} of 2018-01-01 to 2019-01-01 differs in files.votes.csv. The older one stays`,
+    );
+    votes("BUY");
+    expect((await run("votes", { yaml })).chunksRun).toEqual([]);
+  });
+
+  test("runs on synthetic bars where there are none, says so, and never mixes the two", async () => {
+    const parts = { data: "nothing-here", period: ", start: 2018-02-01, end: 2018-05-01" };
+    const { summary, notes } = await run("synthetic", parts);
+    expect(summary.data).toBe("synthetic");
+    expect(notes).toHaveLength(1);
+    expect(notes[0]).toMatch(/^No 4h bars of AAA in ".*nothing-here": running on synthetic bars/);
+
+    const both = await refusal(
+      run("mixed", { period: ", start: 2018-02-01, end: 2018-05-01", config: await twoAssets() }),
+    );
+    expect(both.code).toBe("NOT_FOUND");
+    expect(both.message).toContain("BBB_4h.csv");
+  });
+
+  test("makes a synthetic year where nothing says which, and refuses one before its world began", async () => {
+    const { summary } = await run("synthetic-year", {
+      data: "nothing-here",
+      yaml: "providers: [{ name: t, type: trend }]",
+    });
+    expect(summary.period).toBe("2024-01-01/2025-01-01");
+    const early = await refusal(run("early", { data: "nothing-here", period: ", start: 2017-12-01, end: 2018-05-01" }));
+    expect(early.code).toBe("NOT_FOUND");
+    expect(early.message).toContain('found the start 2017-12-01, expected 2018-01-01 or later, or bars in "');
+  });
+
+  test("refuses a data folder that was asked for and is not there, before it touches the memory", async () => {
+    const error = await refusal(run("untouched", { data: "nothing-here", explicit: true }));
+    expect(error.code).toBe("NOT_FOUND");
+    expect(existsSync(join(root, "untouched"))).toBe(false);
+  });
+
+  test("refuses a folder that another process writes to, and says who", async () => {
+    const lock = await diskStorage(join(root, "held")).lock({
+      pid: 4711,
+      command: "other run",
+      host: "h",
+      since: "now",
+    });
+    try {
+      const error = await refusal(run("held"));
+      expect(error.code).toBe("LOCKED");
+      expect(error.message).toContain("4711");
+    } finally {
+      await lock.release();
+    }
+    expect((await run("held")).chunksRun).toHaveLength(4);
+  });
+
+  test("stopped, keeps what it remembered, says where it was, and goes on from there", async () => {
+    const stop = new AbortController();
+    const notes: string[] = [];
+    const stopped = await run("stopped", {
+      signal: stop.signal,
+      onNote: (note) => notes.push(note),
+      onProgress: ({ chunk, trades }) => {
+        if (chunk === "2018Q2" && trades > 12) stop.abort(new Error("interrupted"));
+      },
+    }).catch((error: Error) => error.message);
+    expect(stopped).toBe("interrupted");
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /^Stopped in 2018Q2 at 2018-0[456]-\d\d: all (\d+) outcomes are kept, and the same command goes on/,
+      ),
+    ]);
+    expect(notes[0]).toContain(`all ${outcomesIn("stopped").length} outcomes`);
+    const { chunksRun, summary } = await run("stopped");
+    expect(chunksRun).toEqual(["2018Q2", "2018Q3", "2018Q4"]);
+    expect(summary).toEqual((await run("first")).summary);
+  });
+
+  test("stopped before a trade of its own closed, does not count those of other runs", async () => {
+    await run("two-runs");
+    const stop = new AbortController();
+    const notes: string[] = [];
+    await run("two-runs", {
+      yaml: "portfolio_memory: { learning_rate: 0.2 }",
+      signal: stop.signal,
+      onNote: (note) => notes.push(note),
+      onProgress: () => stop.abort(new Error("interrupted")),
+    }).catch(() => {});
+    expect(notes.at(-1)).toMatch(/^Stopped in 2018Q1 at 2018-01-01: no trade had closed yet, and the same command/);
+  });
+
+  test("says that a seed that was asked for does nothing to real bars, and names it once where it makes another run", async () => {
+    const period = ", start: 2018-01-01, end: 2018-02-01, chunks: month";
+    const { summary } = await run("seeded", { period });
+    const { notes, summary: other } = await run("seeded", { period: `${period}, seed: 5`, seedIsExplicit: true });
+    expect(notes).toEqual([
+      "The seed is of synthetic bars, and these are real: they are the same with every seed",
+      expect.stringMatching(/ differs in config\.backtest\.seed\. The older one stays as it is$/),
+    ]);
+    expect(other.final_balance).toBe(summary.final_balance);
+    const synthetic = await run("seeded-synthetic", { period, data: "no-bars", seedIsExplicit: true });
+    expect(synthetic.notes.join()).not.toContain("The seed");
+  });
+
+  test("that comes out differently when it is made again is refused, and says what may be the cause", async () => {
+    const source = "export const vote = () => ({ action: globalThis.sideOfTest, confidence: 60 });\n";
+    writeFileSync(join(root, "fickle.mjs"), source);
+    const yaml = "providers: [{ name: fickle, type: module, path: fickle.mjs }]";
+    Object.assign(globalThis, { sideOfTest: "BUY" });
+    const first = await run("fickle", { yaml });
+    rmSync(join(root, "fickle", "runs", first.summary.run_id), { recursive: true });
+    Object.assign(globalThis, { sideOfTest: "SELL" });
+    const notes: string[] = [];
+    const error = await refusal(run("fickle", { yaml, onNote: (note) => notes.push(note) }));
+    expect(error.code).toBe("CONFLICT");
+    expect(notes.join()).toContain("a provider does not answer the same to the same question");
+  });
+
+  test("moves a damaged outcome aside, says so, and makes it again", async () => {
+    await run("damaged");
+    const [name] = outcomesIn("damaged");
+    const path = join(root, "damaged", name!);
+    const bytes = readFileSync(path);
+    writeFileSync(path, bytes.subarray(0, 200));
+    const { notes, chunksRun } = await run("damaged");
+    expect(notes[0]).toStartWith(`Moved "${name}" to quarantine: `);
+    expect(notes[1]).toStartWith("Memory no longer matches chunk 2018Q1: ");
+    expect(chunksRun).toHaveLength(4);
+    expect(readFileSync(path)).toEqual(bytes);
+  });
+});
+
+async function twoAssets(): Promise<RunOptions["config"]> {
+  const text = `backtest: { assets: [AAA, BBB], timeframe: 4h, data_dir: ${JSON.stringify(join(root, "bars"))} }`;
+  return parseConfig(text, { file: "config.yaml" });
+}

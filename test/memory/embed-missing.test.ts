@@ -1,0 +1,170 @@
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Embedder } from "../../lib/embed/embedder.ts";
+import { hashingEmbedder } from "../../lib/embed/hashing.ts";
+import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import type { Storage } from "../../lib/storage/storage.ts";
+import { openMemory } from "../../lib/memory/store.ts";
+import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
+import { readMemory } from "../../lib/memory/load.ts";
+import { SIDECAR_FILE, VECTORS_FILE } from "../../lib/memory/vectors.ts";
+import { cachesOf, countingEmbedder } from "./folder-samples.ts";
+import { makeOutcomes } from "./outcome-samples.ts";
+
+// Folders are filled here again and again, and a machine may be busy.
+setDefaultTimeout(60_000);
+
+/** Vectors are written after 256, 512, 768 and 1,152: at least 256 more, and half as many again. */
+const OUTCOMES = makeOutcomes(1400);
+let whole: Record<string, Uint8Array>;
+
+beforeAll(async () => {
+  const storage = await outcomesAlone();
+  await openMemory(storage, { embedder: hashingEmbedder() });
+  whole = await cachesOf(storage);
+});
+
+async function outcomesAlone(outcomes = OUTCOMES): Promise<Storage> {
+  const storage = memoryStorage();
+  for (const outcome of outcomes) {
+    await storage.createOnce(outcomeFileName(outcome.decision_id), encodeOutcome(outcome).bytes);
+  }
+  return storage;
+}
+
+const vectorsIn = async (storage: Storage): Promise<number> => (await readMemory(storage)).sidecar?.rows.length ?? 0;
+
+/** The hashing embedder, which fails from a sentence on. */
+function failingAfter(count: number): Embedder {
+  const { embedder, sentences } = countingEmbedder();
+  return {
+    ...embedder,
+    embed: (sentence) => {
+      if (sentences.length >= count) throw new Error("stopped");
+      return embedder.embed(sentence);
+    },
+  };
+}
+
+/** Opens a folder to its end, which must leave the bytes that one opening leaves; how many vectors that took. */
+async function finish(storage: Storage): Promise<number> {
+  const { embedder, sentences } = countingEmbedder();
+  const { embedded } = await openMemory(storage, { embedder });
+  expect(sentences).toHaveLength(embedded);
+  expect(Bun.deepEquals(await cachesOf(storage), whole)).toBe(true);
+  return embedded;
+}
+
+describe("vectors that are made at an opening", () => {
+  test("are kept where making them is stopped, and the next opening makes the rest alone", async () => {
+    for (const made of [0, 1, 255, 256, 300, 1399]) {
+      const storage = await outcomesAlone();
+      await expect(openMemory(storage, { embedder: failingAfter(made) })).rejects.toThrow("stopped");
+      expect(await vectorsIn(storage)).toBe(made);
+      expect(await finish(storage)).toBe(1400 - made);
+    }
+  });
+
+  test("are told to be kept as far as they could be written, and what stopped them is the error", async () => {
+    for (const [isFull, expected] of [
+      [false, 300],
+      [true, 256],
+    ] as const) {
+      const storage = await outcomesAlone();
+      const { sentences, embedder } = countingEmbedder();
+      const full = <Args extends unknown[]>(write: (...args: Args) => Promise<void>) => {
+        return async (...args: Args): Promise<void> => {
+          if (isFull && sentences.length === 300) throw new Error("no space left on device");
+          await write(...args);
+        };
+      };
+      const disk = { ...storage, replace: full(storage.replace), appendAt: full(storage.appendAt) };
+      const embed: Embedder["embed"] = (sentence) => {
+        if (sentences.length === 300) throw new Error("stopped");
+        return embedder.embed(sentence);
+      };
+      const kept: number[] = [];
+      const onVectorsKept = (count: number): void => void kept.push(count);
+      await expect(openMemory(disk, { embedder: { ...embedder, embed }, onVectorsKept })).rejects.toThrow("stopped");
+      expect(kept).toEqual([expected]);
+      expect(await vectorsIn(storage)).toBe(expected);
+    }
+  });
+
+  test("survive a death at any write: at most a third are made again", async () => {
+    for (let dies = 0; ; dies++) {
+      const storage = await outcomesAlone();
+      let writes = 0;
+      const dying = <Args extends unknown[]>(write: (...args: Args) => Promise<void>) => {
+        return async (...args: Args): Promise<void> => {
+          if (writes++ >= dies) throw new Error("dead");
+          await write(...args);
+        };
+      };
+      const mortal = { ...storage, replace: dying(storage.replace), appendAt: dying(storage.appendAt) };
+      const { embedder, sentences } = countingEmbedder();
+      const isDead = await openMemory(mortal, { embedder }).then(
+        () => false,
+        () => true,
+      );
+      if (!isDead) break;
+      const again = (await finish(storage)) - (1400 - sentences.length);
+      // The vectors' file may be written and its sidecar not: what it has is as good as not there.
+      expect(again).toBeLessThanOrEqual(1152 - 768);
+    }
+  });
+
+  test("by a slow embedder are written at least every 1,024, by a quick one every half of those that are", async () => {
+    const storage = await outcomesAlone(makeOutcomes(4000));
+    for (const isSlow of [true, false]) {
+      // What was made when each write of the sidecar, the commit point, began.
+      const writes: number[] = [];
+      const { embedder, sentences } = countingEmbedder();
+      const replace: Storage["replace"] = async (name, bytes) => {
+        if (name === SIDECAR_FILE && writes.at(-1) !== sentences.length) writes.push(sentences.length);
+        await storage.replace(name, bytes);
+      };
+      await openMemory({ ...storage, replace }, { embedder: { ...embedder, isSlow }, rebuildVectors: true });
+      const last = isSlow ? [3616, 4000] : [3888, 4000];
+      expect(writes).toEqual([256, 512, 768, 1152, 1728, 2592, ...last]);
+    }
+  });
+
+  test("in place of a damaged block leave the sound ones on disk, wherever making them stops", async () => {
+    const storage = await outcomesAlone();
+    await openMemory(storage, { embedder: hashingEmbedder() });
+    const damaged = (whole[VECTORS_FILE] as Uint8Array).slice();
+    damaged[1000]! ^= 1;
+    await storage.replace(VECTORS_FILE, damaged);
+    // The first 1,024 rows are to be made again; 376 after them are sound.
+    await expect(openMemory(storage, { embedder: failingAfter(600) })).rejects.toThrow("stopped");
+    expect(await vectorsIn(storage)).toBe(600 + 376);
+    expect(await finish(storage)).toBe(1024 - 600);
+  });
+
+  test("are told one by one, with how many there will be", async () => {
+    const storage = await outcomesAlone();
+    await expect(openMemory(storage, { embedder: failingAfter(1390) })).rejects.toThrow("stopped");
+    const told: number[][] = [];
+    const onEmbedded = (made: number, wanted: number): void => void told.push([made, wanted]);
+    await openMemory(storage, { embedder: hashingEmbedder(), onEmbedded });
+    expect(told).toEqual(Array.from({ length: 10 }, (_, i) => [i + 1, 10]));
+  });
+
+  test("say whose vectors they replace before they do, and nothing where there are none", async () => {
+    const storage = await outcomesAlone();
+    const notes: string[] = [];
+    const open = async (embedder: Embedder): Promise<void> => {
+      await openMemory(storage, { embedder, onNote: (note) => notes.push(note) });
+    };
+    const other = { id: "other", fingerprint: "other-1", dim: 2, embed: () => Float32Array.of(0.6, 0.8) };
+    await open(hashingEmbedder());
+    await open(hashingEmbedder());
+    expect(notes).toEqual([]);
+    await open(other);
+    await open({ ...other, fingerprint: "other-2" });
+    expect(notes).toEqual([
+      "Replacing 1400 vectors by hashing with vectors by other",
+      "Replacing 1400 vectors by another version of other with vectors by other",
+    ]);
+  });
+});

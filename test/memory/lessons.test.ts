@@ -1,0 +1,294 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { Situation, Vote } from "../../lib/types.ts";
+import { evidenceOf, type EvidenceColumns } from "../../lib/memory/evidence.ts";
+import { trendScore } from "../../lib/market/regime.ts";
+import { learn, type Lessons } from "../../lib/memory/lessons.ts";
+import { type Trade, tradeOf } from "../../lib/memory/trade.ts";
+import { makeOutcome, makeVote } from "./outcome-samples.ts";
+
+const DAY_MS = 86_400_000;
+
+/** The factors a day of docs/RULES.md. */
+const SLOW = 0.9942404238175473;
+const FAST = 0.9659363289248456;
+const AS_OF = Date.UTC(2021, 5, 1);
+
+interface SampleTrade {
+  readonly daysAgo?: number;
+  readonly resultR?: number;
+  readonly trend?: number;
+  readonly regime?: string;
+  readonly bin?: number;
+  /** By provider; NaN for none. */
+  readonly evidence: readonly number[];
+  /** The bin of each provider's confidence. */
+  readonly bins?: readonly number[];
+}
+
+function learnFrom(
+  trades: readonly SampleTrade[],
+  options: { providers?: number; learningRate?: number } = {},
+): Lessons {
+  const { providers = trades[0]?.evidence.length ?? 2, learningRate = 0.1 } = options;
+  const regimeNames = [...new Set(trades.map(({ regime = "RANGING" }) => regime))];
+  const experience: EvidenceColumns = {
+    exits: trades.map(({ daysAgo = 0 }) => AS_OF - daysAgo * DAY_MS - 1),
+    results: trades.map(({ resultR = 1 }) => resultR),
+    trends: trades.map(({ trend = Number.NaN }) => trend),
+    regimes: trades.map(({ regime = "RANGING" }) => regimeNames.indexOf(regime)),
+    regimeNames,
+    bins: trades.map(({ bin = 6 }) => bin),
+    evidence: Array.from({ length: providers }, (_, p) => ({
+      resultR: trades.map(({ evidence }) => evidence[p] ?? Number.NaN),
+      bin: trades.map(({ bins }) => bins?.[p] ?? 6),
+    })),
+  };
+  return learn(experience, { asOf: AS_OF, from: 0, to: trades.length, learningRate });
+}
+
+const times = (count: number, trade: SampleTrade): SampleTrade[] => Array.from({ length: count }, () => trade);
+
+/** Its trend score is that of the ADX alone, halved, less a half. */
+function situationWith(adx: number): Situation {
+  return { ...makeOutcome().situation, asset: "BTCUSD", timestamp: AS_OF, adx, ema_fast: 100, ema_slow: 100 };
+}
+
+const votesOf = (...confidences: readonly number[]): Vote[] =>
+  confidences.map((confidence, i) => makeVote(`p${i}`, "BUY", { confidence }));
+
+function expectClose(found: readonly number[], expected: readonly number[]): void {
+  expect(found.length).toBe(expected.length);
+  expected.forEach((value, i) => expect(found[i]).toBeCloseTo(value, 12));
+}
+
+describe("evidenceOf()", () => {
+  const votes = [
+    makeVote("with", "BUY", { confidence: 73 }),
+    makeVote("against", "SELL", { confidence: 100 }),
+    makeVote("held", "HOLD"),
+    makeVote("silent", "HOLD", { error: "timed out" }),
+    makeVote("__proto__", "BUY"),
+  ];
+  const rowWith = (changes: Parameters<typeof makeOutcome>[0]): Trade =>
+    tradeOf(makeOutcome(changes), { bytes: 1, crc32: "00000000" });
+
+  test("is the trade's R for a vote its way, the opposite for one against, none for HOLD, abstention and absence", () => {
+    const row = rowWith({ action: "BUY", result_r: 1.5, votes });
+    const found = ["with", "against", "held", "silent", "unknown", "__proto__"].map((name) => evidenceOf(row, name));
+    expect(found.map(({ resultR }) => resultR)).toEqual([1.5, -1.5, NaN, NaN, NaN, 1.5]);
+    expect(found.slice(0, 2).map(({ bin }) => bin)).toEqual([7, 9]);
+  });
+
+  test("turns with the trade's direction", () => {
+    const row = rowWith({ action: "SELL", result_r: -1, votes });
+    expect([evidenceOf(row, "with").resultR, evidenceOf(row, "against").resultR]).toEqual([1, -1]);
+  });
+
+  test("is none where the trade does not say its R", () => {
+    expect(evidenceOf({ ...rowWith({ votes }), resultR: null }, "with").resultR).toBeNaN();
+  });
+});
+
+describe("weights", () => {
+  test("are equal where nothing is known", () => {
+    expectClose(learnFrom([], { providers: 4 }).weights, [0.25, 0.25, 0.25, 0.25]);
+  });
+
+  test("shrink to +0.1 R with the strength of 60 trades at a learning rate of 0.1, of 6 at 1", () => {
+    // One fresh trade of 1.5 R: (6 + 1.5)/61 for, 6/60 = 6.1/61 without evidence, (6 - 1.5)/61 against. Sum 18.1/61.
+    expectClose(learnFrom([{ evidence: [1.5, NaN, -1.5] }]).weights, [7.5 / 18.1, 6.1 / 18.1, 4.5 / 18.1]);
+    // (0.6 + 1.5)/7 against 0.1 = 0.7/7.
+    expectClose(learnFrom([{ evidence: [1.5, NaN] }], { learningRate: 1 }).weights, [2.1 / 2.8, 0.7 / 2.8]);
+  });
+
+  test("forget half in 120 days, by whole days", () => {
+    expect([SLOW ** 120, FAST ** 20]).toEqual([expect.closeTo(0.5, 12), expect.closeTo(0.5, 12)]);
+    const fresh = learnFrom([{ evidence: [1.5, NaN] }]).weights;
+    expect(learnFrom([{ daysAgo: 1 - 2 / DAY_MS, evidence: [1.5, NaN] }]).weights).toEqual(fresh);
+    // (6 + 0.75)/60.5 against 6.05/60.5; a trade without later ones shows no change.
+    expect(learnFrom([{ daysAgo: 120, evidence: [1.5, NaN] }]).weights[0]).toBeCloseTo(6.75 / 12.8, 12);
+  });
+
+  test("leave a provider that only loses 0.01 R", () => {
+    const { weights } = learnFrom(times(100, { resultR: -3, evidence: [-3, NaN] }));
+    expectClose(weights, [0.01 / 0.11, 0.1 / 0.11]);
+  });
+
+  test("follow a switch of skill by what exceeds chance", () => {
+    // 100 trades of +1 R 100 days ago, 10 of -1 R now; the second provider has no record.
+    const trades = [...times(100, { daysAgo: 100, evidence: [1, NaN] }), ...times(10, { evidence: [-1, NaN] })];
+    const [slow, fast] = [100 * SLOW ** 100, 100 * FAST ** 100];
+    const long = (6 + slow - 10) / (70 + slow);
+    const change = (fast - 10) / (10 + fast) - (slow - 10) / (10 + slow);
+    const chance = ((slow + 10 + 45) / (slow + 10 + 60)) * (1 / (11 + fast) - 1 / (11 + slow));
+    const mean = long + ((10 + fast) / (70 + fast)) * (change - chance / change);
+    expect(mean).toBeLessThan(long / 2);
+    expectClose(learnFrom(trades).weights, [mean / (mean + 0.1), 0.1 / (mean + 0.1)]);
+  });
+
+  test("go by the trend where providers earn by it, around the mean trend of their trades", () => {
+    // Evidence +1 at a trend of 0.5 and -1 at -0.5, thirty each; the second provider the reverse.
+    const trades = [
+      ...times(30, { trend: 0.5, evidence: [1, -1] }),
+      ...times(30, { trend: -0.5, resultR: -1, evidence: [-1, 1] }),
+    ];
+    // Spread 60/4, product 30, slope 2; variance (60 + 45)/120; of two slopes of 4 x 15, three variances are chance's.
+    const variance = 105 / 120;
+    const between = (2 * 60 - 3 * variance) / 30;
+    const slope = (30 * between) / (15 * between + variance);
+    // ADX 40: trend (1 - 1)/2 = 0; ADX 25: -0.5. Mean evidence is 0: 6/120 each.
+    const lessons = learnFrom(trades);
+    expectClose(lessons.weigh(situationWith(40), votesOf(60, 60)).weights, [0.5, 0.5]);
+    const [first, second] = [Math.max(0.01, 0.05 - 0.5 * slope), 0.05 + 0.5 * slope];
+    expectClose(lessons.weigh(situationWith(25), votesOf(60, 60)).weights, [
+      first / (first + second),
+      second / (first + second),
+    ]);
+    expectClose(lessons.weights, [0.5, 0.5]);
+  });
+
+  test("do not go by a trend that explains no more than chance", () => {
+    const trades = [0.5, -0.5].flatMap((trend) =>
+      [1, -1, 1, -1, 1].map((r, i) => ({ trend, resultR: r, evidence: [trend > 0 || i > 0 ? r : -r, NaN] })),
+    );
+    const { weigh, weights } = learnFrom(trades);
+    expect(weigh(situationWith(50), votesOf(60, 60)).weights).toEqual([...weights]);
+  });
+
+  test("go by a vote's confidence where the provider earns by it: one that is surest when wrong", () => {
+    // Thirty of +1 R at 60, thirty of -1 R at 80.
+    const trades = [
+      ...times(30, { evidence: [1, NaN], bins: [6, 6] }),
+      ...times(30, { resultR: -1, evidence: [-1, NaN], bins: [8, 6] }),
+    ];
+    const variance = 105 / 120;
+    // Spread 60 - 1,800/60 = 30; beyond the mean of 0: 60 in squares, of which two variances are chance's.
+    const between = (60 - 2 * variance) / 30;
+    const offset = (30 * between) / (30 * between + variance);
+    const { weigh, weights } = learnFrom(trades);
+    const sure = weigh(situationWith(25), votesOf(80, 60)).weights;
+    const modest = weigh(situationWith(25), votesOf(60, 60)).weights;
+    expectClose(sure, [0.01 / 0.11, 0.1 / 0.11]);
+    expectClose(modest, [(0.05 + offset) / (0.15 + offset), 0.1 / (0.15 + offset)]);
+    // A bin without a record, and a HOLD, count with the provider's mean.
+    expectClose(weigh(situationWith(25), votesOf(40, 60)).weights, [...weights]);
+    const held = [makeVote("p0", "HOLD", { confidence: 80 }), makeVote("p1", "BUY")];
+    expectClose(weigh(situationWith(25), held).weights, [...weights]);
+  });
+});
+
+describe("confidence", () => {
+  test("of a vote is near one half while nothing is known, and keeps a quarter of its claim", () => {
+    const { confidences } = learnFrom([], { providers: 3 }).weigh(situationWith(25), votesOf(50, 90, 20));
+    expectClose(confidences, [50, 60, 42.5]);
+  });
+
+  test("of a vote becomes the share of its bin that came true; a HOLD stays near the base rate", () => {
+    // 40 of 60 won in the bin of 80, none of 30 in that of 60: base (30 + 40)/(60 + 90).
+    const trades = [
+      ...times(40, { evidence: [1], bins: [8] }),
+      ...times(20, { resultR: -1, evidence: [-1], bins: [8] }),
+      ...times(30, { resultR: -1, evidence: [-1], bins: [6] }),
+    ];
+    const { weigh } = learnFrom(trades);
+    const of = (confidence: number): number => weigh(situationWith(25), votesOf(confidence)).confidences[0] as number;
+    const base = 70 / 150;
+    expect(of(80)).toBeCloseTo((100 * (60 * (base + 0.075) + 40)) / 120, 12);
+    expect(of(60)).toBeCloseTo((100 * (60 * (base + 0.025))) / 90, 12);
+    const held = weigh(situationWith(25), [makeVote("p0", "HOLD", { confidence: 80 })]);
+    expect(held.confidences[0]).toBeCloseTo(100 * (base + 0.075), 12);
+    expect(weigh(situationWith(25), [makeVote("p0", "HOLD", { error: "silent" })]).confidences).toEqual([0]);
+  });
+
+  test("of a decision becomes the share of such trades that came true, shrunk toward that of all", () => {
+    const trades = [
+      ...times(30, { bin: 5, evidence: [NaN] }),
+      ...times(60, { bin: 7, resultR: -1, evidence: [NaN] }),
+      ...times(30, { bin: 7, evidence: [NaN] }),
+    ];
+    // Base (30 + 60)/180.
+    const { calibrate } = learnFrom(trades);
+    expect(calibrate(55)).toBeCloseTo((100 * (30 + 30)) / 90, 12);
+    expect(calibrate(79)).toBeCloseTo((100 * (30 + 30)) / 150, 12);
+    expect(calibrate(99)).toBeCloseTo(50, 12);
+  });
+});
+
+describe("sizes", () => {
+  test("are full where a regime earns, and smaller by what it loses, never below a quarter", () => {
+    expect(learnFrom([]).sizeScale("TRENDING")).toBe(1);
+    const trades = [
+      ...times(60, { regime: "TRENDING", resultR: 0.5, evidence: [NaN] }),
+      ...times(60, { regime: "VOLATILE", resultR: -0.6, evidence: [NaN] }),
+      ...times(60, { regime: "__proto__", resultR: -3, evidence: [NaN] }),
+    ];
+    const { sizeScale } = learnFrom(trades.slice(0, 120));
+    // All: (30 - 36)/180. VOLATILE: (120 x -1/30 - 36)/180 R, and one R is five sizes.
+    expect(sizeScale("TRENDING")).toBe(1);
+    expect(sizeScale("VOLATILE")).toBe(0.25);
+    expect(sizeScale("RANGING")).toBeCloseTo(1 - 5 / 30, 12);
+    expect(learnFrom(trades).sizeScale("__proto__")).toBe(0.25);
+    expect(
+      learnFrom(times(60, { regime: "VOLATILE", resultR: -0.1, evidence: [NaN] })).sizeScale("VOLATILE"),
+    ).toBeCloseTo(
+      // All: -6/120 R; VOLATILE: (120 x -0.05 - 6)/180.
+      1 - 5 / 15,
+      12,
+    );
+  });
+});
+
+describe("the trend score", () => {
+  const score = (changes: Partial<Situation>): number => trendScore({ ...situationWith(25), atr: 500, ...changes });
+
+  test("is half of the ADX and half of the distance of the averages in ATR, in [-1, 1]", () => {
+    expect(score({})).toBe(-0.5);
+    expect(score({ adx: 40, ema_fast: 2100 })).toBe(1);
+    expect(score({ adx: 5 })).toBe(-1);
+    // (20 - 25)/15 and 2 x 1,500/2,000 - 1.
+    expect(score({ adx: 20, ema_slow: 1600 })).toBeCloseTo((-1 / 3 + 0.5) / 2, 12);
+  });
+
+  test("takes averages without a range to measure them by as equal", () => {
+    expect(score({ atr: 0, ema_fast: 900 })).toBe(-0.5);
+  });
+});
+
+test("for any outcomes weights sum to 1, confidences stay in 0..100 and sizes in a quarter to one", () => {
+  const r = fc.double({ min: -3, max: 3, noNaN: true });
+  const trade = fc.record({
+    daysAgo: fc.integer({ min: 0, max: 900 }),
+    resultR: fc.oneof(fc.constant(NaN), r),
+    trend: fc.oneof(fc.constant(NaN), fc.double({ min: -1, max: 1, noNaN: true })),
+    regime: fc.constantFrom("TRENDING", "RANGING", "constructor"),
+    bin: fc.integer({ min: 0, max: 9 }),
+    evidence: fc.array(fc.oneof(fc.constant(NaN), r), { minLength: 3, maxLength: 3 }),
+    bins: fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 3, maxLength: 3 }),
+  });
+  const confidence = fc.double({ min: 0, max: 100, noNaN: true });
+  fc.assert(
+    fc.property(
+      fc.array(trade, { maxLength: 80 }),
+      fc.constantFrom(0.01, 0.1, 1),
+      fc.tuple(confidence, confidence, confidence),
+      fc.double({ min: 0, max: 100, noNaN: true }),
+      (trades, learningRate, said, adx) => {
+        const lessons = learnFrom(trades, { providers: 3, learningRate });
+        const { weights, confidences } = lessons.weigh(situationWith(adx), votesOf(...said));
+        for (const shares of [weights, lessons.weights]) {
+          expect(shares.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 12);
+          expect(Math.min(...shares)).toBeGreaterThan(0);
+        }
+        for (const value of [...confidences, lessons.calibrate(said[0])]) {
+          expect(value).toBeGreaterThanOrEqual(0);
+          expect(value).toBeLessThanOrEqual(100);
+        }
+        for (const regime of ["TRENDING", "constructor", "toString"]) {
+          expect(lessons.sizeScale(regime)).toBeGreaterThanOrEqual(0.25);
+          expect(lessons.sizeScale(regime)).toBeLessThanOrEqual(1);
+        }
+      },
+    ),
+  );
+});

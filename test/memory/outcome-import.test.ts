@@ -1,0 +1,149 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { hashingEmbedder } from "../../lib/embed/hashing.ts";
+import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { openMemory } from "../../lib/memory/store.ts";
+import { decodeOutcome, encodeOutcome } from "../../lib/memory/outcome.ts";
+import { FOREIGN_FILES_DIR } from "../samples.ts";
+import { failureOf, textOf, utf8 } from "../storage/storage-contract.ts";
+import { makeOutcome } from "./outcome-samples.ts";
+
+/** The least that an imported outcome has. */
+const LEAST = {
+  decision_id: "d1",
+  asset_pair: "BTC/USD",
+  action: "SELL",
+  entry_timestamp: "2025-11-12T19:23:54.197462",
+  exit_timestamp: "2025-11-13T19:23:54+01:00",
+  realized_pnl: -20,
+  pnl_percentage: -0.4,
+};
+
+const imported = (changes: Record<string, unknown>, name = "outcome_d1.json") =>
+  decodeOutcome(utf8(JSON.stringify({ ...LEAST, ...changes })), name);
+
+describe("an outcome without a crc32", () => {
+  test("loads with what it says, and counts as unverified", async () => {
+    const { row, description } = await imported({});
+    expect(row).toEqual({
+      id: "d1",
+      bytes: JSON.stringify(LEAST).length,
+      crc32: null,
+      runId: "",
+      chunk: "",
+      market: "bars",
+      asset: "BTC/USD",
+      regime: "UNKNOWN",
+      action: "SELL",
+      // What is finer than a millisecond counts as the next one; without a zone it is UTC.
+      entryMs: Date.UTC(2025, 10, 12, 19, 23, 54, 198),
+      exitMs: Date.UTC(2025, 10, 13, 18, 23, 54),
+      exitReason: "unknown",
+      won: false,
+      pnl: -20,
+      pnlPct: -0.4,
+      resultR: null,
+      confidence: 0,
+      rawConfidence: 0,
+      trendScore: null,
+      votes: [],
+    });
+    expect(description).toBe("BTC/USD is in the regime UNKNOWN.");
+  });
+
+  test("counts a single provider as having voted the trade's way, an ensemble as nothing", async () => {
+    const lone = await imported({ ai_provider: "local", decision_confidence: 75 });
+    expect(lone.row.votes).toEqual([{ provider: "local", direction: -1, confidence: 75 }]);
+    expect((await imported({ ai_provider: "ensemble" })).row.votes).toEqual([]);
+  });
+
+  test("takes votes where it has them, without abstentions, and clips result_r to 3 R", async () => {
+    const votes = [
+      { provider: "b", action: "BUY", confidence: 60 },
+      { provider: "a", action: "SELL", confidence: 70, reason: "overbought" },
+      { provider: "c", action: "HOLD", confidence: 0, error: "timed out" },
+    ];
+    const { row } = await imported({ votes, ai_provider: "local", result_r: -7 });
+    expect(row.resultR).toBe(-3);
+    expect(row.votes).toEqual([
+      { provider: "a", direction: -1, confidence: 70 },
+      { provider: "b", direction: 1, confidence: 60 },
+    ]);
+  });
+
+  test("may be one of ours whose crc32 someone took out: it teaches the same", async () => {
+    const { bytes, crc32 } = encodeOutcome(makeOutcome());
+    const { crc32: _, ...fields } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    const name = `outcome_${makeOutcome().decision_id}.json`;
+    const { row: ours } = await decodeOutcome(bytes, name);
+    const { row, description } = await decodeOutcome(utf8(JSON.stringify(fields)), name);
+    expect(ours.crc32).toBe(crc32);
+    expect(row).toEqual({ ...ours, bytes: row.bytes, crc32: null, runId: "", chunk: "" });
+    expect(description).toBe(makeOutcome().description);
+  });
+
+  test.each([
+    [{ action: "HOLD" }, "action"],
+    [{ exit_timestamp: "soon" }, "exit_timestamp: expected an ISO 8601 time"],
+    [{ realized_pnl: "20" }, "realized_pnl"],
+    [{ pnl_percentage: undefined }, "pnl_percentage"],
+    [{ asset_pair: "" }, "asset_pair"],
+    [
+      {
+        votes: [
+          { provider: "a", action: "BUY", confidence: 1 },
+          { provider: "a", action: "BUY", confidence: 1 },
+        ],
+      },
+      "votes",
+    ],
+  ])("is refused with %j, naming the field", async (changes, field) => {
+    const { code, message } = await failureOf(imported(changes));
+    expect(code).toBe("CORRUPT");
+    expect(message).toStartWith(`Cannot read "outcome_d1.json": found ${field}`);
+    expect(message).toEndWith(", expected an outcome");
+  });
+
+  test("is refused with an infinite number, which JSON can say as 1e999", async () => {
+    const text = JSON.stringify(LEAST).replace("-0.4", "1e999");
+    expect((await failureOf(decodeOutcome(utf8(text), "outcome_d1.json"))).message).toContain("found pnl_percentage");
+  });
+
+  test.each(["my trade", "CON", "x".repeat(121), ""])("is refused with the id %j", async (id) => {
+    const { code, message } = await failureOf(imported({ decision_id: id }, `outcome_${id}.json`));
+    expect(code).toBe("CORRUPT");
+    expect(message).toContain("decision_id: Cannot name a file after decision_id");
+  });
+});
+
+const ORIGINAL_DIR = join(FOREIGN_FILES_DIR, "original");
+
+test.skipIf(!existsSync(ORIGINAL_DIR))("the outcomes of the original load, unverified, and count", async () => {
+  const storage = memoryStorage();
+  const names = readdirSync(ORIGINAL_DIR).filter((name) => name.startsWith("outcome_"));
+  expect(names.length).toBe(5);
+  for (const name of names) {
+    await storage.createOnce(name, new Uint8Array(readFileSync(join(ORIGINAL_DIR, name))));
+  }
+  const memory = await openMemory(storage, { embedder: hashingEmbedder() });
+  expect(memory.damaged).toEqual([]);
+  expect(memory.rows.map(({ row }) => row.crc32)).toEqual([null, null, null, null, null]);
+
+  const fields = names.map(
+    (name) => JSON.parse(readFileSync(join(ORIGINAL_DIR, name), "utf8")) as Record<string, unknown>,
+  );
+  const providers = JSON.parse((await textOf(storage, "provider_performance.json")) ?? "") as Record<
+    string,
+    { total_trades: number; total_pnl: number }
+  >;
+  for (const [provider, { total_trades, total_pnl }] of Object.entries(providers)) {
+    const own = fields.filter((outcome) => outcome["ai_provider"] === provider);
+    expect(total_trades).toBe(own.length);
+    expect(total_pnl).toBeCloseTo(
+      own.reduce((sum, outcome) => sum + Number(outcome["realized_pnl"]), 0),
+      9,
+    );
+  }
+  expect(Object.keys(providers)).not.toContain("ensemble");
+});

@@ -1,0 +1,79 @@
+import { expect, test } from "bun:test";
+import { crc32, gunzipSync, gzipSync } from "node:zlib";
+import fc from "fast-check";
+import { columnsOf, decodeSidecar, encodeSidecar } from "../../lib/memory/sidecar.ts";
+import { tradeOf } from "../../lib/memory/trade.ts";
+import { makeOutcomes } from "./outcome-samples.ts";
+import { failureOf } from "../storage/storage-contract.ts";
+
+const NAME = "vectors.meta.json.gz";
+
+/** What a sidecar holds: columns in which much repeats, so that deflate copies from many places. */
+const VALUE = columnsOf(makeOutcomes(12).map((outcome) => tradeOf(outcome, { bytes: 2000, crc32: "00c0ffee" })));
+
+test("any object comes back, and equal objects give equal bytes", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.dictionary(fc.string(), fc.jsonValue()), async (value) => {
+      const bytes = await encodeSidecar(value);
+      expect(await encodeSidecar(value)).toEqual(bytes);
+      expect(JSON.stringify(await decodeSidecar(bytes, NAME))).toBe(JSON.stringify(value));
+    }),
+  );
+});
+
+test("gunzip reads it: a line of JSON, gzip of time 0, the CRC-32 of what follows in the header's extra field", async () => {
+  const bytes = await encodeSidecar({ rows: 2 });
+  expect(gunzipSync(bytes).toString()).toBe('{"rows":2}\n');
+  // RFC 1952: magic, deflate, FEXTRA, no time, fastest, Unix, 8 bytes of extra field: "CO" with 4 bytes.
+  expect([...bytes.subarray(0, 16)]).toEqual([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 4, 3, 8, 0, 67, 79, 4, 0]);
+  expect(new DataView(bytes.buffer).getUint32(16, true)).toBe(crc32(bytes.subarray(20)));
+});
+
+test("decodeSidecar() notices one flipped bit at every position", async () => {
+  const bytes = await encodeSidecar(VALUE);
+  let harmlessToGzip = 0;
+  for (let bit = 0; bit < 8 * bytes.length; bit++) {
+    const flipped = bytes.slice();
+    flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
+    const { code, message } = await failureOf(decodeSidecar(flipped, NAME));
+    expect(code).toBe("CORRUPT");
+    expect(message).toStartWith(`Cannot read "${NAME}": found `);
+    if (bit >= 160) harmlessToGzip += canGunzip(flipped) ? 1 : 0;
+  }
+  // That is why gzip's own checksum is not enough.
+  expect(harmlessToGzip).toBeGreaterThan(0);
+});
+
+test("decodeSidecar() refuses a file that was cut anywhere, and one that something follows", async () => {
+  const bytes = await encodeSidecar({ ids: ["a", "b"] });
+  for (let length = 0; length < bytes.length; length++) {
+    expect((await failureOf(decodeSidecar(bytes.subarray(0, length), NAME))).code).toBe("CORRUPT");
+  }
+  for (const tail of [Uint8Array.of(0), bytes]) {
+    expect((await failureOf(decodeSidecar(Uint8Array.from([...bytes, ...tail]), NAME))).code).toBe("CORRUPT");
+  }
+});
+
+test("decodeSidecar() refuses a bomb and any other gzip before it unpacks a byte", async () => {
+  const bomb = gzipSync(new Uint8Array(50_000_000));
+  const { message } = await failureOf(decodeSidecar(bomb, NAME));
+  expect(message).toBe(`Cannot read "${NAME}": found another header, expected a gzip file that was written here`);
+});
+
+test("decodeSidecar() refuses a forged length, even under a checksum that matches", async () => {
+  const bytes = await encodeSidecar({ rows: 2 });
+  const view = new DataView(bytes.buffer);
+  view.setUint32(bytes.length - 4, 0xffffffff, true);
+  expect((await failureOf(decodeSidecar(bytes, NAME))).message).toContain("do not match their checksum");
+  view.setUint32(16, crc32(bytes.subarray(20)), true);
+  expect((await failureOf(decodeSidecar(bytes, NAME))).message).toContain("found damaged or incomplete gzip");
+});
+
+function canGunzip(bytes: Uint8Array): boolean {
+  try {
+    gunzipSync(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,75 @@
+import { expect, test } from "bun:test";
+import { tradeOf, type Trade } from "../../lib/memory/trade.ts";
+import { providerPerformance, regimePerformance } from "../../lib/memory/statistics.ts";
+import { makeOutcome, makeVote } from "./outcome-samples.ts";
+
+const NO_MARKS: ReadonlyMap<string, number> = new Map();
+
+function row(changes: Parameters<typeof makeOutcome>[0]): Trade {
+  return tradeOf(makeOutcome(changes), { bytes: 1, crc32: "00000000" });
+}
+
+/** A long trade that won 100, a short one that lost 40, a long one that lost 10. */
+const ROWS: readonly Trade[] = [
+  row({
+    exit_timestamp: "2021-01-05T00:00:00.000Z",
+    realized_pnl: 100,
+    result_r: 1.5,
+    regime: "TRENDING",
+    votes: [makeVote("trend", "BUY"), makeVote("reversion", "SELL"), makeVote("breakout", "HOLD")],
+  }),
+  row({
+    exit_timestamp: "2021-01-06T00:00:00.000Z",
+    action: "SELL",
+    realized_pnl: -40,
+    result_r: -1,
+    was_profitable: false,
+    regime: "RANGING",
+    votes: [makeVote("trend", "SELL"), makeVote("reversion", "SELL", { error: "failed" })],
+  }),
+  row({
+    exit_timestamp: "2021-01-07T00:00:00.000Z",
+    realized_pnl: -10,
+    result_r: -0.25,
+    was_profitable: false,
+    regime: "TRENDING",
+    votes: [makeVote("trend", "BUY"), makeVote("breakout", "BUY")],
+  }),
+];
+
+test("a trade counts with its whole P&L for the providers that voted its way, and for them alone", () => {
+  expect(providerPerformance(ROWS, NO_MARKS)).toEqual({
+    breakout: { total_trades: 1, winning_trades: 0, total_pnl: -10, mean_result_r: -0.25 },
+    trend: { total_trades: 3, winning_trades: 1, total_pnl: 50, mean_result_r: 0.25 / 3 },
+  });
+});
+
+test("a regime has the trades that were decided in it", () => {
+  expect(regimePerformance(ROWS)).toEqual({
+    RANGING: { total_trades: 1, winning_trades: 0, total_pnl: -40, mean_result_r: -1 },
+    TRENDING: { total_trades: 2, winning_trades: 1, total_pnl: 90, mean_result_r: 0.625 },
+  });
+});
+
+test("what closed before a mark does not count, what closed at it does", () => {
+  const since = new Map([["trend", Date.parse("2021-01-06T00:00:00Z")]]);
+  expect(providerPerformance(ROWS, since)["trend"]).toMatchObject({ total_trades: 2, total_pnl: -50 });
+  expect(providerPerformance(ROWS, since)["breakout"]).toMatchObject({ total_trades: 1 });
+});
+
+test("providers and regimes named __proto__, constructor and toString are counted like any other", () => {
+  const names = ["__proto__", "constructor", "toString"];
+  const votes = names.map((name) => makeVote(name, "BUY"));
+  const rows = names.map((name) => ({ ...row({ votes }), regime: name }));
+  const one = { total_trades: 1, winning_trades: 1, total_pnl: 110.010016875, mean_result_r: 1.5 };
+  const three = { total_trades: 3, winning_trades: 3 };
+  for (const [name, record] of Object.entries(regimePerformance(rows))) expect([name, record]).toEqual([name, one]);
+  const byProvider = JSON.parse(JSON.stringify(providerPerformance(rows, NO_MARKS))) as Record<string, unknown>;
+  expect(Object.keys(byProvider)).toEqual(names);
+  for (const name of names) expect(Object.getOwnPropertyDescriptor(byProvider, name)?.value).toMatchObject(three);
+});
+
+test("the mean R is null where no trade says its R", () => {
+  expect(regimePerformance([{ ...row({}), resultR: null }])["TRENDING"]?.mean_result_r).toBeNull();
+  expect(providerPerformance([], NO_MARKS)).toEqual({});
+});

@@ -1,0 +1,414 @@
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import fc from "fast-check";
+import type { Outcome } from "../../lib/types.ts";
+import { hashingEmbedder } from "../../lib/embed/hashing.ts";
+import { encodeJson } from "../../lib/util/json.ts";
+import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import type { Storage } from "../../lib/storage/storage.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { openMemory, type Memory } from "../../lib/memory/store.ts";
+import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
+import { readSidecar } from "../../lib/memory/vectors.ts";
+import { failureOf, textOf, utf8 } from "../storage/storage-contract.ts";
+import { bytesOf, CACHES, cachesOf, countingEmbedder, recount } from "./folder-samples.ts";
+import { makeOutcome, makeOutcomes, makeVote } from "./outcome-samples.ts";
+
+const open = (storage: Storage): Promise<Memory> => openMemory(storage, { embedder: hashingEmbedder() });
+
+async function remember(outcomes: readonly Outcome[]): Promise<{ storage: Storage; memory: Memory }> {
+  const storage = memoryStorage();
+  const memory = await open(storage);
+  for (const outcome of outcomes) await memory.record(outcome);
+  await memory.flush();
+  return { storage, memory };
+}
+
+/** Fourteen trades of two runs: equal exits, several providers in any order, odd names. */
+const POOL: readonly Outcome[] = makeOutcomes(14).map((outcome, i) => ({
+  ...outcome,
+  run_id: (i % 2 === 0 ? "a" : "b").repeat(64),
+  exit_timestamp: `2021-01-${String(10 + Math.floor(i / 3)).padStart(2, "0")}T00:00:00.000Z`,
+  realized_pnl: 0.1 * (i + 1) * (i % 2 === 0 ? 1 : -1),
+  votes: ["zeta", "__proto__", "alpha", "7", "constructor"]
+    .filter((_, p) => (i + p) % 3 !== 0)
+    .map((provider, p) => makeVote(provider, (["BUY", "SELL", "HOLD"] as const)[(i + p) % 3] as "BUY")),
+}));
+
+describe("caches are functions of the set of outcomes", () => {
+  const which = fc.nat(POOL.length - 1);
+  const command = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant("record" as const), outcome: which }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("discard" as const), outcome: which }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("remove by hand" as const), outcome: which }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("forget" as const), day: fc.integer({ min: 9, max: 15 }) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant("flush" as const) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant("reopen" as const) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant("delete" as const), file: fc.constantFrom(...CACHES) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constant("damage" as const), file: fc.constantFrom(...CACHES), at: fc.nat() }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("lengthen" as const), file: fc.constantFrom(...CACHES) }) },
+  );
+
+  test("whatever was recorded, discarded, forgotten, flushed, deleted and damaged in whatever order", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { maxLength: 30 }), async (commands) => {
+        const storage = memoryStorage();
+        let memory = await open(storage);
+        for (const next of commands) {
+          if (next.kind === "record") await memory.record(POOL[next.outcome] as Outcome);
+          else if (next.kind === "flush") await memory.flush();
+          else if (next.kind === "forget") {
+            await memory.forget({ provider: "alpha", beforeMs: Date.UTC(2021, 0, next.day) });
+          } else if (next.kind === "discard") {
+            const { decision_id: id } = POOL[next.outcome] as Outcome;
+            if (memory.rows.some(({ row }) => row.id === id)) await memory.discard([id]);
+          } else {
+            if (next.kind === "remove by hand") {
+              await storage.remove(outcomeFileName((POOL[next.outcome] as Outcome).decision_id));
+            } else if (next.kind === "delete") await storage.remove(next.file);
+            else if (next.kind !== "reopen") {
+              const bytes = await bytesOf(storage, next.file).catch(() => new Uint8Array());
+              if (next.kind === "lengthen") await storage.replace(next.file, Uint8Array.from([...bytes, 1, 2, 3]));
+              else if (bytes.length > 0) {
+                const place = next.at % bytes.length;
+                bytes[place] = (bytes[place] as number) ^ (1 << (next.at % 8));
+                await storage.replace(next.file, bytes);
+              }
+            }
+            memory = await open(storage);
+            expect(await cachesOf(storage)).toEqual(await recount(storage));
+          }
+        }
+        await memory.flush();
+        expect(await cachesOf(storage)).toEqual(await recount(storage));
+      }),
+      { numRuns: 120 },
+    );
+  });
+
+  test("an unchanged folder is opened without parsing an outcome, making a vector or writing a byte", async () => {
+    const { storage } = await remember(makeOutcomes(20));
+    const read: string[] = [];
+    const watched: Storage = {
+      ...storage,
+      read: (name, options) => {
+        read.push(name);
+        return storage.read(name, options);
+      },
+      replace: (name) => Promise.reject(new Error(`wrote ${name}`)),
+      appendAt: (name) => Promise.reject(new Error(`wrote ${name}`)),
+    };
+    const memory = await open(watched);
+    expect(memory.rows.length).toBe(20);
+    expect(memory.embedded).toBe(0);
+    expect(read.toSorted()).toEqual([...CACHES].toSorted());
+  });
+
+  test("an outcome that was added by hand is the only one that is parsed and embedded", async () => {
+    const [first, ...rest] = makeOutcomes(6) as [Outcome, ...Outcome[]];
+    const { storage } = await remember(rest);
+    await storage.createOnce(outcomeFileName(first.decision_id), encodeOutcome(first).bytes);
+    const { embedder, sentences } = countingEmbedder();
+    const memory = await openMemory(storage, { embedder });
+    expect(sentences.length).toBe(1);
+    expect(memory.rows[0]?.row.id).toBe(first.decision_id);
+    expect(await cachesOf(storage)).toEqual(await recount(storage));
+  });
+
+  test("from the first opening on there are statistics, of nothing", async () => {
+    const storage = memoryStorage();
+    await open(storage);
+    expect(await textOf(storage, "provider_performance.json")).toBe("{}\n");
+    expect(await textOf(storage, "regime_performance.json")).toBe("{}\n");
+    expect((await bytesOf(storage, "vectors.f32")).length).toBe(0);
+  });
+
+  test("memory.json tells of what: SHA-256 of names and sizes, as a shell can compute it", async () => {
+    const { storage, memory } = await remember([makeOutcome()]);
+    await memory.forget({ provider: "trend", beforeMs: 0 });
+    await memory.flush();
+    const { files } = await storage.list();
+    const lines = files
+      .filter(({ name }) => /^(outcome|forget)_/.test(name))
+      .map(({ name, size }) => `${name} ${size}\n`)
+      .join("");
+    expect(JSON.parse((await textOf(storage, "memory.json")) ?? "")).toEqual({
+      format: "carryover-memory",
+      version: 2,
+      outcomes: 1,
+      forget_marks: 1,
+      digest: new Bun.CryptoHasher("sha256").update(lines).digest("hex"),
+      crc32: Object.fromEntries(
+        await Promise.all(
+          ["provider_performance.json", "regime_performance.json"].map(async (name) => [
+            name,
+            crc32(await bytesOf(storage, name))
+              .toString(16)
+              .padStart(8, "0"),
+          ]),
+        ),
+      ),
+    });
+  });
+
+  test("the statistics count a trade that several runs made once, and no synthetic one beside those on real bars", async () => {
+    const made = makeOutcome();
+    const again = { ...made, decision_id: "20210104T1200-BTCUSD-ffffffff", run_id: "b".repeat(64), realized_pnl: 7 };
+    const synthetic = { ...made, decision_id: "20210104T1200-BTCUSD-00000000", market: "synthetic" } as const;
+    const once = { total_trades: 1, winning_trades: 1, total_pnl: made.realized_pnl, mean_result_r: 1.5 };
+    for (const outcomes of [[again, synthetic, made], [synthetic]]) {
+      const { storage } = await remember(outcomes);
+      for (const name of ["provider_performance.json", "regime_performance.json"]) {
+        const records = Object.values(JSON.parse((await textOf(storage, name)) ?? "") as object);
+        expect(records).toContainEqual(once);
+        expect(records.filter(({ total_trades }) => total_trades > 1)).toEqual([]);
+      }
+    }
+  });
+
+  test("statistics of an older format, which counted otherwise, are made anew", async () => {
+    const { storage } = await remember([makeOutcome()]);
+    const caches = await cachesOf(storage);
+    const provider = new TextEncoder().encode('{"trend":{}}\n');
+    const memory = JSON.parse((await textOf(storage, "memory.json")) ?? "") as { crc32: Record<string, string> };
+    const crc = crc32(provider).toString(16).padStart(8, "0");
+    const older = { ...memory, version: 1, crc32: { ...memory.crc32, "provider_performance.json": crc } };
+    await storage.replace("provider_performance.json", provider);
+    await storage.replace("memory.json", encodeJson(older));
+    await open(storage);
+    expect(await cachesOf(storage)).toEqual(caches);
+  });
+
+  test("while it is recorded they are at most 64 outcomes behind", async () => {
+    const storage = memoryStorage();
+    const memory = await open(storage);
+    for (const [i, outcome] of makeOutcomes(150).entries()) {
+      await memory.record(outcome);
+      expect((await readSidecar(storage))?.rows.length).toBe(64 * Math.floor((i + 1) / 64));
+    }
+  });
+
+  test("the same vectors are made again on demand", async () => {
+    const { storage } = await remember(makeOutcomes(5));
+    const before = await cachesOf(storage);
+    const { embedded } = await openMemory(storage, { embedder: hashingEmbedder(), rebuildVectors: true });
+    expect(embedded).toBe(5);
+    expect(await cachesOf(storage)).toEqual(before);
+  });
+});
+
+describe("record()", () => {
+  test("has the outcome in its file and in its place when it returns", async () => {
+    const [early, late] = makeOutcomes(2) as [Outcome, Outcome];
+    const storage = memoryStorage();
+    const memory = await open(storage);
+    await memory.record(late);
+    const { row, vector } = await memory.record(early);
+    expect(await bytesOf(storage, outcomeFileName(early.decision_id))).toEqual(encodeOutcome(early).bytes);
+    expect(memory.rows.map((entry) => entry.row.id)).toEqual([early.decision_id, late.decision_id]);
+    expect([row.id, vector.length]).toEqual([early.decision_id, 128]);
+  });
+
+  test("takes the same outcome again, and refuses another of its id: the first stays", async () => {
+    const { storage, memory } = await remember([makeOutcome()]);
+    const again = await memory.record(makeOutcome());
+    expect(again).toBe(memory.rows[0] as typeof again);
+    expect((await failureOf(memory.record(makeOutcome({ realized_pnl: 1 })))).code).toBe("CONFLICT");
+    expect(memory.rows.map(({ row }) => row.pnl)).toEqual([110.010016875]);
+    expect(await bytesOf(storage, outcomeFileName(makeOutcome().decision_id))).toEqual(
+      encodeOutcome(makeOutcome()).bytes,
+    );
+  });
+
+  test("refuses an id that differs from a known one by case alone, which some file systems take for the same", async () => {
+    const { memory } = await remember([makeOutcome({ decision_id: "abc" })]);
+    const { code, message } = await failureOf(memory.record(makeOutcome({ decision_id: "ABC" })));
+    expect(code).toBe("BAD_OUTCOME");
+    expect(message).toBe('Cannot record "ABC": found "abc", expected ids that differ by more than case');
+  });
+
+  test.each([
+    [{ decision_id: "../x" }],
+    [{ asset_pair: "../x" }],
+    [{ realized_pnl: NaN }],
+    [{ exit_timestamp: "soon" }],
+  ])("writes nothing of an outcome with %j", async (changes) => {
+    const storage = memoryStorage();
+    const memory = await open(storage);
+    expect((await failureOf(memory.record(makeOutcome(changes)))).code).toBe("BAD_OUTCOME");
+    expect((await storage.list()).files.map(({ name }) => name)).toEqual([...CACHES].toSorted());
+    expect(memory.rows).toEqual([]);
+  });
+
+  test("writes nothing of an outcome whose vector is not finite", async () => {
+    const storage = memoryStorage();
+    const embedder = { ...hashingEmbedder(), embed: () => new Float32Array(128).fill(NaN) };
+    const memory = await openMemory(storage, { embedder });
+    const { code, message } = await failureOf(memory.record(makeOutcome()));
+    expect(code).toBe("BAD_OUTCOME");
+    expect(message).toContain("found vector[0] NaN");
+    expect(await storage.read(outcomeFileName(makeOutcome().decision_id), { maxBytes: 1 })).toBeUndefined();
+  });
+
+  test("may be called again before it has returned, with flush() in between", async () => {
+    const storage = memoryStorage();
+    const memory = await open(storage);
+    const outcomes = makeOutcomes(100);
+    await Promise.all([...outcomes, ...outcomes].flatMap((outcome) => [memory.record(outcome), memory.flush()]));
+    expect(memory.rows.length).toBe(100);
+    expect(await cachesOf(storage)).toEqual(await recount(storage));
+  });
+
+  test("goes on after a call that failed", async () => {
+    const memory = await open(memoryStorage());
+    await failureOf(memory.record(makeOutcome({ realized_pnl: NaN })));
+    await memory.record(makeOutcome());
+    expect(memory.rows.length).toBe(1);
+  });
+});
+
+describe("discard()", () => {
+  test("moves outcomes to quarantine, out of every count", async () => {
+    const outcomes = makeOutcomes(4);
+    const { storage, memory } = await remember(outcomes);
+    const [first, second] = outcomes as [Outcome, Outcome];
+    await memory.discard([first.decision_id, second.decision_id]);
+    await memory.flush();
+    expect(memory.rows.length).toBe(2);
+    expect((await storage.list("quarantine")).files.length).toBe(2);
+    expect(await cachesOf(storage)).toEqual(await recount(storage));
+    await memory.record(first);
+    expect(memory.rows.length).toBe(3);
+  });
+
+  test("of an id that is not remembered fails and moves nothing", async () => {
+    const { memory } = await remember(makeOutcomes(2));
+    expect((await failureOf(memory.discard(["other"]))).code).toBe("NOT_FOUND");
+    expect(memory.rows.length).toBe(2);
+  });
+});
+
+describe("what is damaged", () => {
+  test("is moved to quarantine and named, and the rest loads", async () => {
+    const outcomes = makeOutcomes(3);
+    const { storage } = await remember(outcomes);
+    const good = (await cachesOf(storage))["provider_performance.json"];
+    const [first] = outcomes as [Outcome];
+    const digitFlipped = encodeOutcome({ ...first, decision_id: "flipped" }).bytes;
+    const text = new TextDecoder().decode(digitFlipped);
+    const files: Record<string, Uint8Array> = {
+      "outcome_empty.json": new Uint8Array(),
+      "outcome_nuls.json": new Uint8Array(500),
+      "outcome_cut.json": digitFlipped.subarray(0, 900),
+      "outcome_flipped.json": utf8(text.replace('"result_r": 1.5', '"result_r": 1.6')),
+      "outcome_list.json": utf8("[]"),
+      "outcome_deep.json": utf8("[".repeat(100_000)),
+      "outcome_huge.json": new Uint8Array(3 << 20),
+      "outcome_my trade.json": utf8('{"decision_id": "my trade"}'),
+      "forget_00000000.json": utf8("{}"),
+      // The same name to a file system that ignores case.
+      [outcomeFileName(first.decision_id.toLowerCase())]: utf8("{}"),
+    };
+    for (const [name, bytes] of Object.entries(files)) await storage.replace(name, bytes);
+    const memory = await open(storage);
+    expect(memory.damaged.map(({ name }) => name).toSorted()).toEqual(Object.keys(files).toSorted());
+    for (const { name, problem } of memory.damaged) expect(problem).toStartWith(`Cannot read "${name}": `);
+    expect((await storage.list("quarantine")).files.map(({ name }) => name)).toEqual(Object.keys(files).toSorted());
+    expect(memory.rows.map(({ row }) => row.id)).toEqual(outcomes.map((outcome) => outcome.decision_id));
+    expect((await cachesOf(storage))["provider_performance.json"]).toEqual(good as Uint8Array);
+    expect((await open(storage)).damaged).toEqual([]);
+  });
+
+  test.skipIf(process.platform === "win32")(
+    "or a link is moved to quarantine, and what it leads to is not read",
+    async () => {
+      const dir = mkdtempSync(join(tmpdir(), "carryover-memory-"));
+      try {
+        const outside = join(dir, "outside.json");
+        writeFileSync(outside, encodeOutcome(makeOutcome({ decision_id: "linked" })).bytes);
+        const storage = diskStorage(join(dir, "memory"));
+        await (await open(storage)).record(makeOutcome());
+        symlinkSync(outside, join(dir, "memory", "outcome_linked.json"));
+        const memory = await open(storage);
+        expect(memory.damaged.map(({ name }) => name)).toEqual(["outcome_linked.json"]);
+        expect(memory.damaged[0]?.problem).toContain("found a symbolic link");
+        expect(memory.rows.length).toBe(1);
+        expect(readFileSync(outside)).toEqual(Buffer.from(encodeOutcome(makeOutcome({ decision_id: "linked" })).bytes));
+      } finally {
+        rmSync(dir, { recursive: true });
+      }
+    },
+  );
+
+  test("and of 1 GB is not read to its end", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "carryover-memory-"));
+    try {
+      const storage = diskStorage(dir);
+      await (await open(storage)).record(makeOutcome());
+      const huge = join(dir, "outcome_huge.json");
+      writeFileSync(huge, "{");
+      // A hole: it takes no room on the disk.
+      truncateSync(huge, 1 << 30);
+      const before = process.memoryUsage.rss();
+      const memory = await open(storage);
+      expect(process.memoryUsage.rss() - before).toBeLessThan(1 << 28);
+      expect(memory.damaged.map(({ problem }) => problem)).toEqual([
+        'Cannot read "outcome_huge.json": found more than 1048576 bytes, expected fewer',
+      ]);
+      expect(memory.rows.length).toBe(1);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  test("is found behind the caches when everything is read again", async () => {
+    const outcomes = makeOutcomes(3);
+    const { storage } = await remember(outcomes);
+    const name = outcomeFileName((outcomes[1] as Outcome).decision_id);
+    const bytes = await bytesOf(storage, name);
+    bytes[600] = (bytes[600] as number) ^ 1;
+    await storage.replace(name, bytes);
+    // Same name, same size: the caches do not notice.
+    expect((await open(storage)).damaged).toEqual([]);
+    const memory = await openMemory(storage, { embedder: hashingEmbedder(), rebuildVectors: true });
+    expect(memory.damaged.map((damaged) => damaged.name)).toEqual([name]);
+    expect(memory.rows.length).toBe(2);
+    expect(await cachesOf(storage)).toEqual(await recount(storage));
+  });
+
+  test("and has no vector any more is found when it is to be embedded", async () => {
+    const outcomes = makeOutcomes(3);
+    const { storage } = await remember(outcomes);
+    const name = outcomeFileName((outcomes[1] as Outcome).decision_id);
+    const size = (await bytesOf(storage, name)).length;
+    await storage.replace(name, new Uint8Array(size));
+    await storage.remove("vectors.f32");
+    const memory = await open(storage);
+    expect(memory.damaged.map((damaged) => damaged.name)).toEqual([name]);
+    expect(memory.embedded).toBe(2);
+    expect(await cachesOf(storage)).toEqual(await recount(storage));
+  });
+});
+
+describe("forget()", () => {
+  test("starts a provider afresh in the statistics, and holds when the caches are gone", async () => {
+    const { storage, memory } = await remember([makeOutcome()]);
+    const statistics = async () => JSON.parse((await textOf(storage, "provider_performance.json")) ?? "") as object;
+    expect(Object.keys(await statistics())).toEqual(["trend"]);
+    const mark = { provider: "trend", beforeMs: Date.UTC(2021, 0, 5, 8) + 1 };
+    await memory.forget(mark);
+    await memory.forget(mark);
+    await memory.flush();
+    expect(memory.marks).toEqual([mark]);
+    expect(await statistics()).toEqual({});
+    for (const name of CACHES) await storage.remove(name);
+    expect((await open(storage)).marks).toEqual([mark]);
+    expect(await statistics()).toEqual({});
+  });
+});

@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CarryoverError } from "../../lib/errors.ts";
+import { loadProviders } from "../../lib/providers/load.node.ts";
+import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { openAnswerStore } from "../../lib/providers/recorded/recordings.ts";
+import { openRecorder } from "../../lib/providers/recorded/recorder.ts";
+import { makeContext, makeSituation } from "./situation-samples.ts";
+
+let baseDir = "";
+beforeAll(() => {
+  baseDir = mkdtempSync(join(tmpdir(), "carryover-providers-"));
+});
+afterAll(() => rmSync(baseDir, { recursive: true, force: true }));
+
+const VOTES = "timestamp,asset,action,confidence\n2021-01-04T00:00Z,AAA,SELL,70\n";
+
+async function refusal(type: "file" | "module", path: string): Promise<CarryoverError> {
+  const outcome = await loadProviders([{ name: "mine", type, path }], { baseDir }).catch((error: unknown) => error);
+  if (!(outcome instanceof CarryoverError)) throw new Error("was not refused");
+  return outcome;
+}
+
+describe("loadProviders()", () => {
+  test("makes the rules and the memory provider under the names that they are given, in order", async () => {
+    const { providers, files } = await loadProviders(
+      [
+        { name: "slow", type: "trend" },
+        { name: "fade", type: "reversion" },
+        { name: "go", type: "breakout" },
+        { name: "past", type: "memory" },
+      ],
+      { baseDir },
+    );
+    expect(providers.map(({ name }) => name)).toEqual(["slow", "fade", "go", "past"]);
+    expect(files).toEqual({});
+    const votes = providers.map((provider) => provider.vote(makeSituation({ close: 106 }), makeContext(0)));
+    expect(votes).toMatchObject([
+      { action: "HOLD" },
+      { action: "HOLD" },
+      { action: "BUY", confidence: 70 },
+      { error: "only 0 trades remembered" },
+    ]);
+  });
+
+  test("says which assets a file has no votes for, whatever their case, and is silent where it has all", async () => {
+    writeFileSync(
+      join(baseDir, "some.csv"),
+      "timestamp,asset,action,confidence\n2021-01-01,BTCUSD,BUY,60\n2021-01-01,ethusd,BUY,60\n",
+    );
+    const notes: string[] = [];
+    const load = (assets: readonly string[]): Promise<unknown> =>
+      loadProviders([{ name: "recorder", type: "file", path: "some.csv" }], {
+        baseDir,
+        assets,
+        onNote: (note) => notes.push(note),
+      });
+    await load(["BTCUSD", "ETHUSD", "EURUSD"]);
+    expect(notes).toEqual([
+      `Provider "recorder" abstains for ETHUSD, EURUSD: "${join(baseDir, "some.csv")}" has votes for BTCUSD, ethusd only`,
+    ]);
+    await load(["BTCUSD"]);
+    expect(notes).toHaveLength(1);
+  });
+
+  test("counts how often each provider was asked anew, __proto__ like any other", async () => {
+    const onNote = (): void => {};
+    const store = openAnswerStore(memoryStorage(), { onNote });
+    const vote = { action: "BUY", confidence: 1 } as const;
+    await store.keep(
+      { provider: "__proto__", request: {}, refresh: 1 },
+      { vote, raw: [], tokens: null, cost_usd: null, asked_at: "", took_ms: 0, run_id: null },
+    );
+    const recorder = openRecorder({ store, signal: new AbortController().signal, now: () => 0 });
+    const rest = { type: "command", command: ["cat"], timeout: "1s", max_concurrency: 1 } as const;
+    const configs = ["__proto__", "mine", "other"].map((name) => ({ name, ...rest }));
+    const asking = { store, recorder, refresh: ["__proto__", "mine"], onNote };
+    const { refreshes } = await loadProviders(configs, { baseDir, asking });
+    expect(Object.entries(refreshes)).toEqual([
+      ["__proto__", 2],
+      ["mine", 1],
+    ]);
+  });
+
+  test("reads votes from a file beside the configuration, and hashes it", async () => {
+    writeFileSync(join(baseDir, "votes.csv"), VOTES);
+    const { providers, files } = await loadProviders([{ name: "recorder", type: "file", path: "votes.csv" }], {
+      baseDir,
+    });
+    expect(providers[0]!.vote(makeSituation(), makeContext(0))).toMatchObject({ action: "SELL", confidence: 70 });
+    expect(files).toEqual({ "votes.csv": createHash("sha256").update(VOTES).digest("hex") });
+  });
+
+  test("imports a user's own ten lines, and hashes them", async () => {
+    const source = `
+      import type { Situation } from "carryover";
+      export function vote({ rsi }: Situation) {
+        return rsi < 30 ? { action: "BUY", confidence: 60, reason: "oversold" } : { action: "HOLD", confidence: 50 };
+      }
+    `;
+    writeFileSync(join(baseDir, "mine.ts"), source);
+    const { providers, files } = await loadProviders([{ name: "mine", type: "module", path: "mine.ts" }], { baseDir });
+    expect(providers[0]!.name).toBe("mine");
+    expect(providers[0]!.vote(makeSituation({ rsi: 25 }), makeContext(0))).toMatchObject({ reason: "oversold" });
+    expect(providers[0]!.vote(makeSituation(), makeContext(0))).toMatchObject({ action: "HOLD" });
+    expect(files).toEqual({ "mine.ts": createHash("sha256").update(source).digest("hex") });
+  });
+
+  test("refuses a pipe in the place of a file, for which it would wait without end", async () => {
+    const path = join(baseDir, "pipe");
+    expect(Bun.spawnSync(["mkfifo", path]).exitCode).toBe(0);
+    for (const type of ["file", "module"] as const) {
+      expect((await refusal(type, "pipe")).message).toBe(
+        'Cannot load provider "mine": found a device or pipe, expected the file that its "path" names',
+      );
+    }
+    const onNote = (): void => {};
+    const store = openAnswerStore(memoryStorage(), { onNote });
+    const recorder = openRecorder({ store, signal: new AbortController().signal, now: () => 0 });
+    const llm = {
+      name: "mine",
+      type: "llm",
+      api: "openai",
+      model: "m",
+      base_url: "http://x/v1",
+      prompt_file: "pipe",
+      temperature: 0,
+      max_output_tokens: 200,
+      output: "text",
+      mask: false,
+      timeout: "1s",
+      max_retries: 0,
+      max_concurrency: 1,
+    } as const;
+    await expect(loadProviders([llm], { baseDir, asking: { store, recorder, onNote } })).rejects.toThrow(
+      'Cannot load provider "mine": found a device or pipe, expected the text that its "prompt_file" names',
+    );
+  });
+
+  test("names a file that is not there", async () => {
+    for (const type of ["file", "module"] as const) {
+      const error = await refusal(type, "absent.csv");
+      expect(error.code).toBe("NOT_FOUND");
+      expect(error.message).toMatch(
+        /^Cannot load provider "mine": found .*absent\.csv.*, expected the file that its "path" names$/,
+      );
+    }
+  });
+
+  test("names the line of malformed votes", async () => {
+    writeFileSync(join(baseDir, "bad.csv"), `${VOTES}2021-01-05T00:00Z,AAA,SHORT,70\n`);
+    const error = await refusal("file", "bad.csv");
+    expect(error.code).toBe("BAD_DATA");
+    expect(error.message).toContain("line 3");
+    expect(error.message).toContain('"SHORT"');
+  });
+
+  test.each([
+    ["exports no vote", "export const answer = 42;", "found undefined as"],
+    ["exports a vote that is no function", "export const vote = 'BUY';", "found string as"],
+    [
+      "does not parse",
+      "export function vote() {\n  return 1 1;\n}",
+      'found an error while it loads (line 2, column 12: Expected ";" but found "1")',
+    ],
+    [
+      "does not parse at all",
+      'export function vote( {\n  return { action: "HOLD" ;\n}\nconst x = ;',
+      'found an error while it loads (line 2, column 10: Expected "}" but found "{", and 2 more)',
+    ],
+    ["imports what is not there", 'import "./nowhere.ts";', "found an error while it loads (Cannot find module"],
+    ["throws when it is loaded", "throw new Error('no key');", "found an error while it loads (no key)"],
+  ])("refuses a module that %s", async (what, source, found) => {
+    const file = `${what.replaceAll(" ", "-")}.ts`;
+    writeFileSync(join(baseDir, file), source);
+    const error = await refusal("module", file);
+    expect(error.code).toBe("BAD_CONFIG");
+    expect(error.message).toStartWith(`Cannot load provider "mine" from "${join(baseDir, file)}": ${found}`);
+    expect(error.message).toEndWith('expected an exported function "vote"');
+  });
+
+  test("names the file that a module imports and that does not parse", async () => {
+    const imported = join(baseDir, "rules.ts");
+    writeFileSync(imported, "export const limit = 1 1;\n");
+    writeFileSync(join(baseDir, "importer.ts"), 'export * from "./rules.ts";\n');
+    const { message } = await refusal("module", "importer.ts");
+    expect(message).toContain(`("${imported}", line 1, column 24: Expected ";" but found "1")`);
+  });
+});

@@ -1,0 +1,224 @@
+import { expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import type { Json } from "../../../lib/util/json.ts";
+import { memoryStorage } from "../../../lib/storage/in-memory.ts";
+import { encodeSealedJson } from "../../../lib/storage/sealed-json.ts";
+import type { Storage } from "../../../lib/storage/storage.ts";
+import {
+  answerKey,
+  openAnswerStore,
+  type AnswerStore,
+  type AskedAnswer,
+} from "../../../lib/providers/recorded/recordings.ts";
+
+const QUESTION = { provider: "llama", request: { model: "llama3.2", prompt: "What now?" }, refresh: 0 };
+
+const ANSWER: AskedAnswer = {
+  vote: { action: "BUY", confidence: 70, reason: "it rises" },
+  raw: ['{"action": "BUY"}'],
+  tokens: { input: 700, output: 40 },
+  cost_usd: 0.25,
+  asked_at: "2026-01-02T03:04:05.000Z",
+  took_ms: 1234,
+  run_id: "a".repeat(64),
+};
+
+function open(storage: Storage = memoryStorage()): { storage: Storage; store: AnswerStore; notes: string[] } {
+  const notes: string[] = [];
+  return { storage, store: openAnswerStore(storage, { onNote: (note) => notes.push(note) }), notes };
+}
+
+test("the key is SHA-256 of provider, request and refresh, so a change of any is another question", async () => {
+  const json = '{"provider":"llama","request":{"model":"llama3.2","prompt":"What now?"},"refresh":0}';
+  expect(await answerKey(QUESTION)).toBe(createHash("sha256").update(json).digest("hex"));
+  const others = [
+    { ...QUESTION, provider: "qwen" },
+    { ...QUESTION, refresh: 1 },
+    { ...QUESTION, request: { model: "llama3.2", prompt: "What now? " } },
+  ];
+  const keys = await Promise.all([QUESTION, ...others].map(answerKey));
+  expect(new Set(keys).size).toBe(4);
+});
+
+test("an answer is found again as it was kept, in a file that a shell can read and check", async () => {
+  const { storage, store } = open();
+  const key = await answerKey(QUESTION);
+  expect(await store.find(key)).toBeUndefined();
+  await store.keep(QUESTION, ANSWER);
+  expect(await store.find(key)).toMatchObject({ ...QUESTION, ...ANSWER, format: "carryover-answer", version: 1 });
+
+  const text = new TextDecoder().decode(await storage.read(`${key}.json`, { maxBytes: 10_000 }));
+  const parsed = JSON.parse(text) as { crc32: string };
+  expect(Object.keys(parsed).at(-1)).toBe("crc32");
+  const before = text.slice(0, text.lastIndexOf('"crc32"'));
+  expect(parsed.crc32).toBe(Bun.hash.crc32(before).toString(16).padStart(8, "0"));
+});
+
+test("of an answer as long as a server or a program may send the beginning is recorded, so that it is not asked again", async () => {
+  const { store } = open();
+  const long = "\u0001".repeat(1 << 20);
+  const said = { raw: [long, long], vote: { action: "HOLD", confidence: 0, reason: long, error: long } } as const;
+  await store.keep(QUESTION, { ...ANSWER, ...said });
+  const found = await store.find(await answerKey(QUESTION));
+  const kept = "\u0001".repeat(20_000);
+  expect(found).toMatchObject({
+    raw: [kept, kept],
+    vote: { action: "HOLD", confidence: 0, reason: kept, error: kept },
+  });
+});
+
+test("who comes second gets the first one's answer", async () => {
+  const { storage, store } = open();
+  const second = open(storage).store;
+  await store.keep(QUESTION, ANSWER);
+  const kept = await second.keep(QUESTION, { ...ANSWER, vote: { action: "SELL", confidence: 10 }, cost_usd: 1 });
+  expect(kept.vote.action).toBe("BUY");
+  expect((await storage.list()).files).toHaveLength(1);
+});
+
+test("of many at once one is first, and all get its answer", async () => {
+  const { storage } = open();
+  const kept = await Promise.all(
+    [1, 2, 3, 4, 5].map((confidence) =>
+      open(storage).store.keep(QUESTION, { ...ANSWER, vote: { action: "SELL", confidence } }),
+    ),
+  );
+  expect(new Set(kept.map(({ vote }) => vote.confidence)).size).toBe(1);
+});
+
+test("a damaged answer stays, is told of once, and the question is answered again under another name", async () => {
+  const { storage, store, notes } = open();
+  const key = await answerKey(QUESTION);
+  await store.keep(QUESTION, ANSWER);
+  const sound = (await storage.read(`${key}.json`, { maxBytes: 10_000 }))!;
+  for (const damage of [0, 30, sound.length - 20]) {
+    const bytes = sound.slice();
+    bytes[damage]! ^= 1;
+    await storage.replace(`${key}.json`, bytes);
+    expect(await store.find(key)).toBeUndefined();
+  }
+  expect(notes).toHaveLength(1);
+  expect(notes[0]).toStartWith(`A recorded answer is passed over: Cannot read "${key}.json": `);
+
+  const again = await store.keep(QUESTION, { ...ANSWER, vote: { action: "SELL", confidence: 9 } });
+  expect(again.vote).toEqual({ action: "SELL", confidence: 9 });
+  expect((await storage.list()).files.map(({ name }) => name)).toEqual([`${key}-2.json`, `${key}.json`]);
+  expect((await open(storage).store.find(key))?.vote.confidence).toBe(9);
+});
+
+test.each([
+  ["nothing", ""],
+  ["NUL bytes", "\0".repeat(400)],
+  ["another object", '{"a": 1}'],
+  ["no JSON", "<html>"],
+  ["much nesting", "[".repeat(100_000)],
+])("an answer's file that holds %s is as good as none", async (_what, text) => {
+  const { storage, store } = open();
+  const key = await answerKey(QUESTION);
+  await storage.replace(`${key}.json`, new TextEncoder().encode(text));
+  expect(await store.find(key)).toBeUndefined();
+  await store.keep(QUESTION, ANSWER);
+  expect((await store.find(key))?.vote).toEqual(ANSWER.vote);
+});
+
+test("costOfRun() adds up what one run asked for, without damaged files", async () => {
+  const { storage, store } = open();
+  const ask = (prompt: string, answer: Partial<AskedAnswer>): Promise<unknown> =>
+    store.keep({ ...QUESTION, request: { prompt } }, { ...ANSWER, ...answer });
+  await ask("1", { cost_usd: 0.25 });
+  await ask("2", { cost_usd: 0.5 });
+  await ask("3", { cost_usd: null });
+  await ask("4", { cost_usd: 8, run_id: "b".repeat(64) });
+  await storage.replace(
+    `${"c".repeat(64)}.json`,
+    new TextEncoder().encode(`{"run_id": "${"a".repeat(64)}", "cost_usd": 99}`),
+  );
+  expect(await store.costOfRun("a".repeat(64))).toBe(0.75);
+  expect(await store.costOfRun("b".repeat(64))).toBe(8);
+});
+
+test("a provider's refresh is the highest that an answer was kept of, whatever its name", async () => {
+  const { storage, store } = open();
+  for (const provider of ["llama", "../x", "__proto__"]) {
+    expect(await store.refreshOf(provider)).toBe(0);
+    for (const refresh of [0, 1, 2, 2]) {
+      await store.keep({ ...QUESTION, provider, refresh }, ANSWER);
+      expect(await store.refreshOf(provider)).toBe(refresh);
+    }
+  }
+  expect((await storage.list()).folders).toEqual([]);
+  // Of each three answers and two marks.
+  expect((await storage.list()).files).toHaveLength(15);
+});
+
+test("the mark of a refresh is on disk before any of its answers, of many at once too", async () => {
+  const storage = memoryStorage();
+  const made: string[] = [];
+  const createShared: Storage["createShared"] = async (name, bytes) => {
+    if (name.startsWith("refresh_")) await Bun.sleep(10);
+    made.push(name.slice(0, 8));
+    return storage.createShared(name, bytes);
+  };
+  const { store } = open({ ...storage, createShared });
+  await Promise.all(
+    ["1", "2", "3"].map((prompt) => store.keep({ ...QUESTION, request: { prompt }, refresh: 1 }, ANSWER)),
+  );
+  expect(made[0]).toBe("refresh_");
+  expect(made.filter((name) => name === "refresh_")).toHaveLength(1);
+  expect(made).toHaveLength(4);
+});
+
+test("an answer under the name of another question is damage: it is neither used nor counted, and the question is asked again", async () => {
+  const { storage, store, notes } = open();
+  const other = { ...QUESTION, request: { model: "llama3.2", prompt: "And now?" } };
+  await store.keep(other, ANSWER);
+  const [key, otherKey] = await Promise.all([QUESTION, other].map(answerKey));
+  const copied = (await storage.read(`${otherKey}.json`, { maxBytes: 10_000 }))!;
+  await storage.replace(`${key}.json`, copied);
+  expect(await store.find(key!)).toBeUndefined();
+  expect(notes).toEqual([
+    `A recorded answer is passed over: Cannot read "${key}.json": found the answer to the question ${otherKey}, expected ` +
+      "that to the question of its name",
+  ]);
+  expect(await store.costOfRun("a".repeat(64))).toBe(0.25);
+  await store.keep(QUESTION, { ...ANSWER, vote: { action: "SELL", confidence: 9 } });
+  expect((await store.find(key!))?.vote.action).toBe("SELL");
+  expect((await store.find(otherKey!))?.vote.action).toBe("BUY");
+});
+
+test.each<[string, unknown]>([
+  ["numbers as keys", { prompt: "x", 2: "b", 1: "a" }],
+  ["__proto__ as a key", JSON.parse('{"__proto__": {"a": 1}, "b": 2}')],
+  ["a half of a surrogate pair", { prompt: "\ud800" }],
+  ["what JSON leaves out", { prompt: "x", nothing: undefined, zero: -0, none: NaN }],
+])("an answer is known for its question's whatever the request has: %s", async (_what, request) => {
+  const { store, notes } = open();
+  const question = { ...QUESTION, request: request as Json };
+  await store.keep(question, ANSWER);
+  expect((await store.find(await answerKey(question)))?.vote).toEqual(ANSWER.vote);
+  expect(notes).toEqual([]);
+});
+
+test.each<[string, object]>([
+  ["no vote", { vote: null }],
+  ["a vote that is no action", { vote: { action: ["BUY"], confidence: 70 } }],
+  ["a confidence above 100", { vote: { action: "BUY", confidence: 101 } }],
+  ["a reason that is no text", { vote: { action: "BUY", confidence: 70, reason: {} } }],
+  ["tokens without counts", { tokens: { input: "700" } }],
+  ["a cost below 0", { cost_usd: -1 }],
+  ["a cost that is a text", { cost_usd: "0.25" }],
+])("an answer with a right checksum and %s is passed over, and costs nothing", async (_what, odd) => {
+  const { storage, store, notes } = open();
+  await store.keep(QUESTION, ANSWER);
+  const key = await answerKey(QUESTION);
+  const { crc32: _crc32, ...fields } = JSON.parse(
+    new TextDecoder().decode((await storage.read(`${key}.json`, { maxBytes: 10_000 }))!),
+  ) as Record<string, unknown>;
+  await storage.replace(`${key}.json`, encodeSealedJson({ ...fields }));
+  expect((await store.find(key))?.vote).toEqual(ANSWER.vote);
+
+  await storage.replace(`${key}.json`, encodeSealedJson({ ...fields, ...odd }));
+  expect(await store.find(key)).toBeUndefined();
+  expect(notes).toEqual([expect.stringContaining("found another format, expected an answer of version 1")]);
+  expect(await store.costOfRun("a".repeat(64))).toBe(0);
+});

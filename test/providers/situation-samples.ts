@@ -1,0 +1,44 @@
+import type { DecisionContext, SimilarTrade, Situation } from "../../lib/types.ts";
+
+/** A market without any signal: at 100, in the middle of its range, without a trend. */
+export function makeSituation(overrides: Partial<Situation> = {}): Situation {
+  return {
+    asset: "AAA",
+    timestamp: Date.parse("2021-01-04T12:00Z"),
+    regime: "RANGING",
+    close: 100,
+    atr: 2,
+    volatility_pct: 2,
+    volatility_rank: 0.5,
+    rsi: 50,
+    adx: 15,
+    ema_fast: 100,
+    ema_slow: 100,
+    zscore: 0,
+    channel_high: 105,
+    channel_low: 95,
+    return_pct: 0,
+    ...overrides,
+  };
+}
+
+/** What memory recalls: so many trades remembered, and these alike. */
+export function makeContext(remembered: number, similar: readonly SimilarTrade[] = []): DecisionContext {
+  return { remembered, similar, recent: { days: 20, trades: 0, wins: 0, mean_r: null }, records: {}, positions: [] };
+}
+
+/** A remembered trade that is as alike as a trade can be. */
+export function makeSimilar(overrides: Partial<SimilarTrade> = {}): SimilarTrade {
+  return {
+    decision_id: "20210103T1200-AAA-00000000",
+    similarity: 1,
+    asset: "AAA",
+    regime: "RANGING",
+    action: "BUY",
+    exit_timestamp: "2021-01-03T20:00:00.000Z",
+    won: true,
+    pnl_pct: 1,
+    result_r: 1,
+    ...overrides,
+  };
+}

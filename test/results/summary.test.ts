@@ -1,0 +1,237 @@
+import { describe, expect, test } from "bun:test";
+import { breakdownOf } from "../../lib/results/breakdown.ts";
+import { type ChunkRecord, planChunks } from "../../lib/results/chunks.ts";
+import { snapshotOf } from "../../lib/results/snapshot.ts";
+import { summarize, type SummaryInput } from "../../lib/results/summary.ts";
+import type { Trade } from "../../lib/memory/trade.ts";
+import { at } from "../backtest/world-samples.ts";
+
+type Vote = Trade["votes"][number];
+
+/** A trade of `pnl`; the first provider votes its way, unless `votes` says otherwise. */
+function row(chunk: string, pnl: number, rest: Partial<Trade> = {}): Trade {
+  return {
+    id: `id-${chunk}-${pnl}`,
+    bytes: 1,
+    crc32: "00000000",
+    runId: "r",
+    chunk,
+    market: "bars",
+    asset: "AAA",
+    regime: "TRENDING",
+    action: "BUY",
+    entryMs: 0,
+    exitMs: 0,
+    exitReason: "stop",
+    won: pnl > 0,
+    pnl,
+    pnlPct: pnl / 10,
+    resultR: pnl / 100,
+    confidence: 60,
+    rawConfidence: 60,
+    trendScore: 0,
+    votes: [vote("trend", 1)],
+    ...rest,
+  };
+}
+
+function vote(provider: string, direction: 1 | -1 | 0): Vote {
+  return { provider, direction, confidence: 60 };
+}
+
+function record(
+  chunk: string,
+  parts: { initial: number; days: [date: string, equity: number, pnlOfA: number][] },
+): ChunkRecord {
+  const final = parts.days.at(-1)![1];
+  return {
+    run_id: "r",
+    chunk,
+    start: `${chunk}-01T00:00:00.000Z`,
+    end: "2021-03-01T00:00:00.000Z",
+    outcomes_digest: "",
+    outcomes_so_far: 0,
+    remembered_at_start: 5,
+    multipliers_at_start: { trend: 1, other: 1 },
+    multipliers_at_end: { trend: 1.2, other: 0.8 },
+    weight_moves: [],
+    initial_balance: parts.initial,
+    final_value: final,
+    max_drawdown_pct: 3,
+    counters: {
+      ticks: 40,
+      ticks_exposed: 10,
+      decisions: 10,
+      skipped: { max_positions: 1, correlation: 2, size: 3 },
+      not_filled: 1,
+      abstentions: { trend: 0, other: 4 },
+    },
+    daily: parts.days.map(([date, equity, pnl]) => ({ date, equity, pnl: { AAA: pnl, BBB: equity - 1000 - pnl } })),
+    state: {
+      broker: { balance: final, positions: [], orders: [], realized_pnl: {}, turnover_notional: 25_000 },
+      peak_equity: 1200,
+      max_drawdown_pct: 12.5,
+    },
+  };
+}
+
+const PERIOD = { startMs: at("2021-01-01"), endMs: at("2021-03-01") };
+
+/** 1,000 becomes 1,100, 990 and 1,089: +10 %, -10 %, +10 %; asset A earns 50, nothing, and 99 of it. */
+const INPUT: SummaryInput = {
+  runId: "r",
+  period: PERIOD,
+  chunkKind: "month",
+  chunks: planChunks(PERIOD, "month"),
+  market: "bars",
+  memoryEnabled: true,
+  assets: ["AAA", "BBB"],
+  barGaps: { AAA: 2, BBB: 0 },
+  initialBalance: 1000,
+  daysPerYear: 365,
+  providers: ["trend", "other"],
+  records: [
+    record("2021-01", {
+      initial: 1000,
+      days: [
+        ["2021-01-01", 1100, 50],
+        ["2021-01-02", 990, 50],
+      ],
+    }),
+    record("2021-02", { initial: 990, days: [["2021-02-01", 1089, 149]] }),
+  ],
+  rows: [
+    row("2021-01", 60),
+    row("2021-01", -70, { asset: "BBB", regime: "RANGING" }),
+    row("2021-02", 110, { action: "SELL", votes: [vote("trend", 1), vote("other", -1)] }),
+    row("2021-02", -11, { resultR: null, votes: [vote("trend", 0), vote("other", 1)] }),
+  ],
+};
+const PERSISTENCE = { outcomes_carried_in: 0, outcomes_stored: 4, snapshots_stored: 2, vectors_stored: 4 };
+
+describe("summarize()", () => {
+  const summary = summarize(INPUT, PERSISTENCE);
+
+  test("adds up what the chunks counted", () => {
+    expect(summary).toMatchObject({
+      period: "2021-01-01/2021-03-01",
+      decisions: 20,
+      skipped: { max_positions: 2, correlation: 4, size: 6 },
+      not_filled: 2,
+      exposure_pct: 25,
+      turnover: 25,
+      max_drawdown_pct: 12.5,
+      memory_persistence: PERSISTENCE,
+    });
+    expect(summary.providers["other"]!.abstentions).toBe(8);
+  });
+
+  test("works out return, ratios and trades of the whole run", () => {
+    expect(summary.final_balance).toBe(1089);
+    expect(summary.total_return_pct).toBeCloseTo(8.9, 10);
+    expect(summary.annualized_sharpe).toBeCloseTo(Math.sqrt(365) / (2 * Math.sqrt(3)), 9);
+    expect(summary.annualized_sortino).toBeCloseTo(Math.sqrt(365 / 3), 9);
+    expect(summary).toMatchObject({ total_trades: 4, total_winning_trades: 2, overall_win_rate: 50, total_pnl: 89 });
+    expect(summary.profit_factor).toBeCloseTo(170 / 81, 12);
+    // 0.6, -0.7 and 1.1; the fourth does not say.
+    expect(summary.mean_result_r).toBeCloseTo(1 / 3, 12);
+  });
+
+  test("gives each chunk its own returns, against the equity at its border", () => {
+    const [january, february] = summary.quarterly_breakdown;
+    expect(january).toMatchObject({
+      quarter: "2021-01",
+      start_date: "2021-01-01",
+      initial_balance: 1000,
+      final_value: 990,
+      max_drawdown_pct: 3,
+      total_trades: 2,
+      winning_trades: 1,
+      win_rate: 50,
+      total_pnl: -10,
+      remembered_at_start: 5,
+      provider_multipliers: { trend: 1.2, other: 0.8 },
+    });
+    expect(january!.return_pct).toBeCloseTo(-1, 10);
+    // +10 % and -10 %: mean 0.
+    expect(january!.sharpe_ratio).toBeCloseTo(0, 9);
+    expect(february!.return_pct).toBeCloseTo(10, 10);
+    expect(february!.sharpe_ratio).toBeNull();
+  });
+
+  test("counts a trade for the providers that voted its way, with its whole P&L", () => {
+    expect(summary.providers["trend"]).toMatchObject({ total_trades: 2, winning_trades: 1, total_pnl: -10 });
+    expect(summary.providers["other"]).toMatchObject({ total_trades: 2, winning_trades: 1, total_pnl: 99 });
+    expect(
+      summary.providers["other"]!.by_quarter.map(({ total_trades, win_rate }) => [total_trades, win_rate]),
+    ).toEqual([
+      [0, null],
+      [2, 50],
+    ]);
+  });
+
+  test("breaks down by regime and by asset, with the asset's part in the account's daily returns", () => {
+    expect(Object.keys(summary.regimes)).toEqual(["RANGING", "TRENDING"]);
+    expect(summary.regimes["RANGING"]).toMatchObject({ total_trades: 1, total_pnl: -70, win_rate: 0, trend: null });
+    const cells = summary.assets_breakdown["AAA"]!.by_quarter;
+    expect(cells.map(({ quarter, total_trades }) => [quarter, total_trades])).toEqual([
+      ["2021-01", 1],
+      ["2021-02", 2],
+    ]);
+    // 50/1000 and 0/1100: mean 0.025 over a deviation of 0.05/sqrt(2).
+    expect(cells[0]!.sharpe_ratio).toBeCloseTo(Math.sqrt(365) / Math.SQRT2, 9);
+    expect(cells[1]!.sharpe_ratio).toBeNull();
+  });
+
+  test("says null where there were no trades", () => {
+    const empty = summarize({ ...INPUT, rows: [] }, PERSISTENCE);
+    expect(empty).toMatchObject({ total_trades: 0, overall_win_rate: null, profit_factor: null, mean_result_r: null });
+    expect(empty.providers["trend"]).toMatchObject({ win_rate: null, trend: null, total_pnl: 0 });
+  });
+});
+
+describe("the trend of a win rate", () => {
+  const chunks = [{ name: "a" }, { name: "b" }, { name: "c" }];
+  const trades = (chunk: string, wins: number, losses: number): Trade[] => [
+    ...Array.from({ length: wins }, () => row(chunk, 1)),
+    ...Array.from({ length: losses }, () => row(chunk, -1)),
+  ];
+
+  test("is the change from the first to the last chunk with trades, beside its standard error", () => {
+    // 1 of 4 to 3 of 4; with a win and a loss added, 2 of 6 and 4 of 6: two variances of 2/9/6.
+    const { trend } = breakdownOf([...trades("a", 1, 3), ...trades("c", 3, 1)], chunks);
+    expect(trend!.change_pct).toBe(50);
+    expect(trend!.standard_error_pct).toBeCloseTo(100 * Math.sqrt(2 / 27), 9);
+  });
+
+  test("is not certain after all wins and all losses", () => {
+    const { trend } = breakdownOf([...trades("a", 0, 1), ...trades("b", 1, 0)], chunks);
+    expect(trend!.change_pct).toBe(100);
+    expect(trend!.standard_error_pct).toBeCloseTo(100 * Math.sqrt(4 / 27), 9);
+  });
+
+  test("is null with trades in one chunk only", () => {
+    expect(breakdownOf(trades("b", 3, 3), chunks).trend).toBeNull();
+    expect(breakdownOf([], chunks).trend).toBeNull();
+  });
+});
+
+test("snapshotOf() sums the run up to the end of a chunk, its losses as positive numbers", () => {
+  const snapshot = snapshotOf({ ...INPUT, records: INPUT.records.slice(0, 1), rows: INPUT.rows.slice(0, 2) });
+  expect(snapshot).toMatchObject({
+    timestamp: "2021-03-01T00:00:00.000Z",
+    chunk: "2021-01",
+    equity: 990,
+    total_trades: 2,
+    winning_trades: 1,
+    losing_trades: 1,
+    win_rate: 50,
+    total_pnl: -10,
+    avg_win: 60,
+    avg_loss: 70,
+    max_drawdown_pct: 12.5,
+  });
+  expect(snapshot.sharpe_ratio).toBeCloseTo(0, 9);
+  expect(snapshot.provider_stats["trend"]).toMatchObject({ total_trades: 2, win_rate: 50, multiplier: 1.2 });
+  expect(Object.keys(snapshot.regime_performance)).toEqual(["RANGING", "TRENDING"]);
+});

@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test";
+import type { ProgressLine } from "../../../scripts/text/table.ts";
+import { runProgress } from "../../../scripts/cli/progress.ts";
+
+const START = Date.UTC(2021, 0, 5);
+
+/** A line that keeps what it shows, and a clock. */
+function watched(): { shown: string[]; clock: { ms: number }; progress: ReturnType<typeof runProgress> } {
+  const shown: string[] = [];
+  const clock = { ms: 1000 };
+  const line: ProgressLine = { update: (text) => void shown.push(text()), clear: () => {} };
+  return { shown, clock, progress: runProgress({ line, now: () => clock.ms }) };
+}
+
+const at = (share: number): Parameters<ReturnType<typeof runProgress>["update"]>[0] => ({
+  chunk: "2021Q1",
+  simulatedMs: START,
+  share,
+  equity: 10_000,
+  trades: 3,
+});
+
+test("the rate and the time left are those since the first tick", () => {
+  const { shown, clock, progress } = watched();
+  progress.update(at(0.1));
+  clock.ms += 2000;
+  progress.update(at(0.2));
+  // A tenth took 2 s, and eight tenths are left.
+  expect(shown.at(-1)).toBe("2021Q1  2021-01-05  20%  equity 10,000.00  3 trades  1 ticks/s  16s left");
+});
+
+test("what was asked fits a terminal of 80 columns, and moves with every answer", () => {
+  const { shown, progress } = watched();
+  progress.update(at(0.1));
+  progress.asked({ asked: 12_345, cached: 678, failed: 9, missing: 0, costUsd: 0.1234 });
+  expect(shown.at(-1)?.slice(0, 79)).toContain("asked 12,345, cached 678, failed 9, cost $0.1234");
+  expect(shown.at(-1)).toContain("2021Q1  equity 10,000.00  3 trades");
+  progress.asked({ asked: 1, cached: 2, failed: 3, missing: 0, costUsd: null });
+  expect(shown.at(-1)).toContain("asked 1, cached 2, failed 3  2021Q1");
+});
+
+test("the time left forgets the pace of recorded answers once others are asked for", () => {
+  const { shown, clock, progress } = watched();
+  const none = { asked: 0, cached: 0, failed: 0, missing: 0, costUsd: 0 };
+  progress.update(at(0));
+  clock.ms += 10;
+  progress.asked({ ...none, cached: 50 });
+  progress.update(at(0.5));
+  expect(shown.at(-1)).toContain("0s left");
+  clock.ms += 5000;
+  progress.asked({ ...none, cached: 50, asked: 1 });
+  expect(shown.at(-1)).toContain("- left");
+  progress.update(at(0.6));
+  clock.ms += 5000;
+  progress.asked({ ...none, cached: 50, asked: 2 });
+  progress.update(at(0.7));
+  // A tenth took 5 s, and three tenths are left.
+  expect(shown.at(-1)).toContain("15s left");
+});

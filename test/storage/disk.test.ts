@@ -1,0 +1,388 @@
+import { afterAll, afterEach, expect, jest, spyOn, test } from "bun:test";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { describeStorage, failureOf, HOLDER, textOf, utf8 } from "./storage-contract.ts";
+
+const base = fs.mkdtempSync(join(tmpdir(), "carryover-disk-"));
+let folders = 0;
+
+/** A path of its own that is not there yet. */
+function freshPath(): string {
+  return join(base, String((folders += 1)));
+}
+
+afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+describeStorage("diskStorage()", () => diskStorage(freshPath()));
+
+/** What a system call throws. */
+function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: injected`), { code });
+}
+
+function failOnce(call: "fsyncSync" | "fdatasyncSync" | "renameSync" | "writeSync" | "unlinkSync", code: string): void {
+  spyOn(fs, call).mockImplementationOnce(() => {
+    throw systemError(code);
+  });
+}
+
+test("reading makes no folder; the first write makes it and those above it", async () => {
+  const path = join(freshPath(), "deep", "er");
+  const storage = diskStorage(path);
+  await storage.list();
+  await storage.read("a", { maxBytes: 1 });
+  await storage.remove("a");
+  expect(fs.existsSync(join(path, "../.."))).toBeFalse();
+  await storage.createOnce("runs/x/a", utf8("A"));
+  expect(fs.readFileSync(join(path, "runs/x/a"), "utf8")).toBe("A");
+});
+
+test("a file is private to its owner, and no temporary file stays", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.createOnce("a", utf8("A"));
+  await storage.replace("b", utf8("B"));
+  await storage.appendAt("c", 0, utf8("C"));
+  expect(fs.readdirSync(path).toSorted()).toEqual(["a", "b", "c"]);
+  for (const name of ["a", "b", "c"]) expect(fs.statSync(join(path, name)).mode & 0o777).toBe(0o600);
+});
+
+test("a durable write is: exclusive temporary, write, fsync, rename, fsync of the folder", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("warm", utf8("up"));
+  const calls: string[] = [];
+  const { fsyncSync, openSync, renameSync } = fs;
+  const names = new Map<number, string>();
+  spyOn(fs, "openSync").mockImplementation((...args) => {
+    const fd = openSync(...args);
+    names.set(fd, String(args[0]).replace(path, ""));
+    return fd;
+  });
+  spyOn(fs, "fsyncSync").mockImplementation((fd) => {
+    calls.push(`fsync ${names.get(fd)?.replace(/tmp-.*/, "tmp") ?? ""}`);
+    fsyncSync(fd);
+  });
+  spyOn(fs, "renameSync").mockImplementation((from, to) => {
+    calls.push(`rename to ${String(to).replace(path, "")}`);
+    renameSync(from, to);
+  });
+  await storage.createOnce("a", utf8("A"));
+  expect(calls).toEqual(["fsync /.tmp", "rename to /a", "fsync "]);
+  calls.length = 0;
+  await storage.createOnce("runs/x/a", utf8("A"));
+  expect(calls).toEqual(["fsync ", "fsync /runs", "fsync /runs/x/.tmp", "rename to /runs/x/a", "fsync /runs/x"]);
+  calls.length = 0;
+  await storage.createOnce("a", utf8("A"));
+  expect(calls).toEqual(["fsync /a", "fsync "]);
+});
+
+test("a shared file is synced before it has its name, then its folder; those who come at once share a folder's sync", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("warm", utf8("up"));
+  const calls: string[] = [];
+  const { fsync, linkSync, openSync } = fs;
+  const names = new Map<number, string>();
+  spyOn(fs, "openSync").mockImplementation((...args) => {
+    const fd = openSync(...args);
+    names.set(
+      fd,
+      String(args[0])
+        .replace(path, "")
+        .replace(/tmp-.*/, "tmp"),
+    );
+    return fd;
+  });
+  spyOn(fs, "fsync").mockImplementation(((fd: number, done: fs.NoParamCallback) => {
+    calls.push(`fsync ${names.get(fd) ?? ""}`);
+    fsync(fd, done);
+  }) as typeof fs.fsync);
+  spyOn(fs, "linkSync").mockImplementation((from, to) => {
+    calls.push(`link to ${String(to).replace(path, "")}`);
+    linkSync(from, to);
+  });
+  expect(await storage.createShared("a", utf8("A"))).toBeTrue();
+  expect(calls).toEqual(["fsync /.tmp", "link to /a", "fsync "]);
+  calls.length = 0;
+  const many = Array.from({ length: 20 }, (_, i) => `many-${i}`);
+  await Promise.all(many.map((name) => storage.createShared(name, utf8(name))));
+  expect(calls.filter((call) => call === "fsync /.tmp")).toHaveLength(20);
+  expect(calls.at(-1)).toBe("fsync ");
+  expect(calls.filter((call) => call === "fsync ").length).toBeLessThan(20);
+  expect(fs.readdirSync(path).filter((name) => name.startsWith("."))).toEqual([]);
+});
+
+test("a shared file whose sync fails is not there, no temporary file stays, and all writing ends", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("warm", utf8("up"));
+  spyOn(fs, "fsync").mockImplementationOnce(((_fd: number, done: fs.NoParamCallback) =>
+    done(systemError("EIO"))) as typeof fs.fsync);
+  expect((await failureOf(storage.createShared("a", utf8("A")))).code).toBe("IO");
+  expect(fs.readdirSync(path)).toEqual(["warm"]);
+  expect((await failureOf(storage.createShared("b", utf8("B")))).code).toBe("READ_ONLY");
+  expect((await failureOf(storage.replace("b", utf8("B")))).code).toBe("READ_ONLY");
+});
+
+test("where the file system has no hard links a shared file is still made once", async () => {
+  const storage = diskStorage(freshPath());
+  spyOn(fs, "linkSync").mockImplementation(() => {
+    throw systemError("EPERM");
+  });
+  expect(await storage.createShared("a", utf8("first"))).toBeTrue();
+  expect(await storage.createShared("a", utf8("other"))).toBeFalse();
+  expect(await textOf(storage, "a")).toBe("first");
+});
+
+test("a link that was planted under a shared file's name is not followed", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("warm", utf8("up"));
+  fs.writeFileSync(`${path}-outside`, "outside");
+  fs.symlinkSync(`${path}-outside`, join(path, "a"));
+  expect(await storage.createShared("a", utf8("A"))).toBeFalse();
+  expect(fs.readFileSync(`${path}-outside`, "utf8")).toBe("outside");
+});
+
+test("short writes are continued until all is written", async () => {
+  const storage = diskStorage(freshPath());
+  const { writeSync } = fs;
+  const spy = spyOn(fs, "writeSync");
+  spy.mockImplementation(((fd: number, bytes: Uint8Array, from: number, _length: number, position: number) =>
+    writeSync(fd, bytes, from, 1, position)) as typeof fs.writeSync);
+  await storage.createOnce("a", utf8("0123456789"));
+  await storage.appendAt("v", 0, utf8("abc"));
+  await storage.appendAt("v", 3, utf8("def"));
+  expect(await textOf(storage, "a")).toBe("0123456789");
+  expect(await textOf(storage, "v")).toBe("abcdef");
+});
+
+test("a failed fsync acknowledges nothing, is not retried, and ends all writing; reads go on", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.createOnce("old", utf8("old"));
+  failOnce("fsyncSync", "EIO");
+  const failure = await failureOf(storage.replace("old", utf8("new")));
+  expect(failure.code).toBe("IO");
+  expect(failure.message).toBe(
+    `Cannot write "${join(path, "old")}": found EIO: injected, expected a disk without errors: check it before ` +
+      `anything else is written to it`,
+  );
+  expect(fs.fsyncSync).toHaveBeenCalledTimes(1);
+  expect(fs.readdirSync(path)).toEqual(["old"]);
+  const later = [
+    storage.createOnce("b", utf8("b")),
+    storage.createOnce("old", utf8("old")),
+    storage.replace("b", utf8("b")),
+    storage.appendAt("b", 0, utf8("b")),
+    storage.move("old", "b"),
+    storage.remove("old"),
+    storage.lock(HOLDER),
+  ];
+  for (const call of later) {
+    const refused = await failureOf(call);
+    expect(refused.code).toBe("READ_ONLY");
+    expect(refused.message).toContain(`found that a sync of "${join(path, "old")}" failed`);
+  }
+  expect(await textOf(storage, "old")).toBe("old");
+});
+
+test("a failed sync of the folder or of appended data ends all writing, too", async () => {
+  const folderPath = freshPath();
+  const folder = diskStorage(folderPath);
+  await folder.replace("warm", utf8("up"));
+  spyOn(fs, "fsyncSync").mockImplementationOnce(() => {});
+  failOnce("fsyncSync", "EIO");
+  expect((await failureOf(folder.createOnce("a", utf8("A")))).code).toBe("IO");
+  expect((await failureOf(folder.createOnce("a", utf8("A")))).message).toContain(`a sync of "${folderPath}" failed`);
+
+  const appended = diskStorage(freshPath());
+  failOnce("fdatasyncSync", "EIO");
+  expect((await failureOf(appended.appendAt("v", 0, utf8("abc")))).code).toBe("IO");
+  expect((await failureOf(appended.appendAt("v", 0, utf8("abc")))).code).toBe("READ_ONLY");
+});
+
+test("a failed write or rename keeps the old file, removes the temporary one, gives advice, and may be tried again", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("a", utf8("old"));
+  const cases = [
+    [
+      "writeSync",
+      "ENOSPC",
+      /ENOSPC: injected, expected free space and inodes on the disk \(df -h, df -i\): free some and run again$/,
+    ],
+    ["writeSync", "EDQUOT", /room in the disk quota/],
+    ["renameSync", "EACCES", /expected permission: check owner and mode/],
+    ["renameSync", "EROFS", /expected a file system that can be written/],
+    ["renameSync", "EXOTIC", /EXOTIC: injected, expected the operating system to allow it$/],
+  ] as const;
+  for (const [call, code, message] of cases) {
+    failOnce(call, code);
+    const failure = await failureOf(storage.replace("a", utf8("new")));
+    expect(failure.code).toBe("IO");
+    expect(failure.message).toStartWith(`Cannot write "${join(path, "a")}": found `);
+    expect(failure.message).toMatch(message);
+    expect(fs.readdirSync(path)).toEqual(["a"]);
+    expect(await textOf(storage, "a")).toBe("old");
+  }
+  failOnce("unlinkSync", "EPERM");
+  expect((await failureOf(storage.remove("a"))).code).toBe("IO");
+  await storage.replace("a", utf8("new"));
+  expect(await textOf(storage, "a")).toBe("new");
+});
+
+test("with no file handles left a write fails cleanly and nothing is lost", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("a", utf8("old"));
+  const code = `
+    import fs from "node:fs";
+    import { diskStorage } from "${join(import.meta.dir, "../../lib/storage/disk.node.ts")}";
+    const storage = diskStorage(${JSON.stringify(path)});
+    await storage.list();
+    try { for (;;) fs.openSync("/dev/null", "r"); } catch {}
+    try { await storage.replace("a", new Uint8Array(9)); } catch (error) { console.log(error.code, error.message); }
+  `;
+  const child = Bun.spawn(["sh", "-c", `ulimit -n 64; exec "$0" -e "$1"`, process.execPath, code], { stdout: "pipe" });
+  expect(await new Response(child.stdout).text()).toMatch(/^IO Cannot write .* found EMFILE.* \(ulimit -n\)/);
+  expect(fs.readdirSync(path)).toEqual(["a"]);
+  expect(await textOf(storage, "a")).toBe("old");
+});
+
+test("a link planted as a file is never followed: reading refuses, writing replaces the link itself", async () => {
+  const path = freshPath();
+  const outside = join(freshPath(), "victim");
+  const storage = diskStorage(path);
+  await storage.replace("a", utf8("A"));
+  fs.mkdirSync(join(outside, ".."));
+  fs.writeFileSync(outside, "victim");
+  fs.symlinkSync(outside, join(path, "link"));
+  fs.symlinkSync(join(outside, "../nothing"), join(path, "dangling"));
+
+  expect((await storage.list()).files.map((file) => file.name)).toEqual(["a", "dangling", "link"]);
+  const read = await failureOf(storage.read("link", { maxBytes: 9 }));
+  expect(read.code).toBe("CORRUPT");
+  expect(read.message).toBe(`Cannot use "${join(path, "link")}": found a symbolic link, expected a regular file`);
+  expect((await failureOf(storage.createOnce("link", utf8("victim")))).code).toBe("CONFLICT");
+  expect((await failureOf(storage.createOnce("dangling", utf8("x")))).code).toBe("CONFLICT");
+  expect((await failureOf(storage.appendAt("link", 0, utf8("x")))).code).toBe("IO");
+  expect((await failureOf(storage.appendAt("dangling", 0, utf8("x")))).code).toBe("IO");
+  await storage.move("dangling", "quarantine/dangling");
+  expect(fs.readlinkSync(join(path, "quarantine/dangling"))).toBe(join(outside, "../nothing"));
+  await storage.replace("link", utf8("ours"));
+  expect(await textOf(storage, "link")).toBe("ours");
+  expect(fs.readFileSync(outside, "utf8")).toBe("victim");
+  expect(fs.readdirSync(join(outside, ".."))).toEqual(["victim"]);
+});
+
+test("a link planted as a subfolder is never followed by any call", async () => {
+  const path = freshPath();
+  const outside = freshPath();
+  fs.mkdirSync(outside);
+  fs.writeFileSync(join(outside, "a"), "victim");
+  const storage = diskStorage(path);
+  await storage.replace("mine", utf8("mine"));
+  fs.symlinkSync(outside, join(path, "runs"));
+  const calls = [
+    storage.list("runs"),
+    storage.read("runs/a", { maxBytes: 9 }),
+    storage.createOnce("runs/b", utf8("x")),
+    storage.replace("runs/a", utf8("x")),
+    storage.appendAt("runs/a", 0, utf8("x")),
+    storage.move("runs/a", "b"),
+    storage.move("mine", "runs/b"),
+    storage.remove("runs/a"),
+    storage.createOnce("runs/deep/b", utf8("x")),
+  ];
+  for (const call of calls) {
+    const failure = await failureOf(call);
+    expect(failure.code).toBe("CORRUPT");
+    expect(failure.message).toContain(`"${join(path, "runs")}": found a symbolic link, expected a folder of its own`);
+  }
+  expect(fs.readdirSync(outside)).toEqual(["a"]);
+  expect(fs.readFileSync(join(outside, "a"), "utf8")).toBe("victim");
+});
+
+test("a link planted under a temporary name is not written through", async () => {
+  const path = freshPath();
+  const outside = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("a", utf8("old"));
+  const uuid = "00000000-0000-4000-8000-000000000000";
+  fs.symlinkSync(outside, join(path, `.tmp-${uuid}`));
+  spyOn(crypto, "randomUUID").mockReturnValue(uuid);
+  expect((await failureOf(storage.replace("a", utf8("new")))).code).toBe("IO");
+  expect(fs.existsSync(outside)).toBeFalse();
+  expect(await textOf(storage, "a")).toBe("old");
+});
+
+test("the folder itself may be a link", async () => {
+  const real = freshPath();
+  const link = freshPath();
+  fs.mkdirSync(real);
+  fs.symlinkSync(real, link);
+  await diskStorage(link).createOnce("a", utf8("A"));
+  expect(fs.readdirSync(real)).toEqual(["a"]);
+});
+
+test("a planted pipe does not hang a read", async () => {
+  const path = freshPath();
+  fs.mkdirSync(path);
+  const made = Bun.spawnSync(["mkfifo", join(path, "pipe")]);
+  expect(made.exitCode).toBe(0);
+  expect((await failureOf(diskStorage(path).read("pipe", { maxBytes: 9 }))).code).toBe("CORRUPT");
+});
+
+test("listings leave out temporary files and the lock, and take a file that vanishes meanwhile for absent", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("a", utf8("A"));
+  await storage.replace("b", utf8("B"));
+  const lock = await storage.lock(HOLDER);
+  for (const name of [".tmp-x", ".lock-journal"]) fs.writeFileSync(join(path, name), "");
+  const { lstatSync } = fs;
+  spyOn(fs, "lstatSync").mockImplementation(((target: string, options: fs.StatSyncOptions) => {
+    if (target.endsWith("/b")) fs.rmSync(target, { force: true });
+    return lstatSync(target, options);
+  }) as typeof fs.lstatSync);
+  expect(await storage.list()).toEqual({ files: [{ name: "a", size: 1 }], folders: [] });
+  await lock.release();
+});
+
+test("a memory folder that is a file is told", async () => {
+  const path = freshPath();
+  fs.writeFileSync(path, "");
+  expect((await failureOf(diskStorage(path).list())).message).toContain("expected a folder in place of a file");
+  expect((await failureOf(diskStorage(path).replace("a", utf8("")))).message).toContain(
+    "expected a folder in place of a file",
+  );
+});
+
+test("a name of 300 characters fails with the file's name, writing nothing", async () => {
+  const storage = diskStorage(freshPath());
+  expect((await failureOf(storage.replace("x".repeat(300), utf8("")))).message).toContain("ENAMETOOLONG");
+  expect(await storage.list()).toEqual({ files: [], folders: [] });
+});
+
+test("lock() clears temporary files of a dead writer, also in subfolders, but not those of a folder with its own lock", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("runs/x/manifest.json", utf8("{}"));
+  await storage.replace("off/a", utf8("A"));
+  const off = await diskStorage(join(path, "off")).lock(HOLDER);
+  for (const name of [".tmp-1", "runs/.tmp-2", "runs/x/.tmp-3", "off/.tmp-4"])
+    fs.writeFileSync(join(path, name), "half");
+  const lock = await storage.lock(HOLDER);
+  expect(fs.readdirSync(path, { recursive: true }).filter((name) => String(name).includes(".tmp-"))).toEqual([
+    "off/.tmp-4",
+  ]);
+  await lock.release();
+  await off.release();
+});

@@ -1,0 +1,310 @@
+import { afterAll, afterEach, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
+import fs from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { takeLock } from "../../lib/storage/lock.node.ts";
+import { failureOf, HOLDER, utf8 } from "./storage-contract.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
+
+const base = fs.mkdtempSync(join(tmpdir(), "carryover-lock-"));
+afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+function freshFolder(): string {
+  return fs.mkdtempSync(join(base, "memory-"));
+}
+
+const MODULE = join(import.meta.dir, "../../lib/storage/disk.node.ts");
+
+interface Child {
+  readonly pid: number;
+  /** The next line it prints. */
+  line(): Promise<string>;
+  say(text: string): void;
+  kill(): Promise<void>;
+}
+
+/** A process that tries to lock `folder`, prints "locked" or the error, and releases when it is spoken to. */
+function spawnLocker(folder: string, options: { before?: string } = {}): Child {
+  const code = `
+    import { diskStorage } from ${JSON.stringify(MODULE)};
+    ${options.before ?? ""}
+    const holder = { pid: process.pid, command: "child", host: ${JSON.stringify(hostname())}, since: "2021-01-01T00:00:00.000Z" };
+    let lock;
+    try {
+      lock = await diskStorage(${JSON.stringify(folder)}).lock(holder);
+      console.log("locked");
+    } catch (error) {
+      console.log(error.code + " " + error.message);
+    }
+    for await (const _ of console) { await lock?.release(); console.log("released"); }
+  `;
+  const child = Bun.spawn([process.execPath, "-e", code], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  return {
+    pid: child.pid,
+    async line() {
+      while (!text.includes("\n")) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        text += value;
+      }
+      const end = text.indexOf("\n");
+      const line = text.slice(0, end);
+      text = text.slice(end + 1);
+      return line;
+    },
+    say(said) {
+      child.stdin.write(`${said}\n`);
+      child.stdin.flush();
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
+  };
+}
+
+test("a second process is refused at once and told who holds the lock and what to do", async () => {
+  const folder = freshFolder();
+  const first = spawnLocker(folder);
+  expect(await first.line()).toBe("locked");
+  const failure = await failureOf(takeLock(folder, HOLDER));
+  expect(failure.code).toBe("LOCKED");
+  expect(failure.message).toBe(
+    `Cannot write to "${folder}": found it locked by process ${first.pid} ("child" on "${hostname()}" since ` +
+      `"2021-01-01T00:00:00.000Z"), expected one writer at a time: wait for it, or use a folder of your own with ` +
+      `--memory-dir`,
+  );
+  first.say("release");
+  expect(await first.line()).toBe("released");
+  await (await takeLock(folder, HOLDER)).release();
+  await first.kill();
+});
+
+test("kill -9 of the holder frees the lock, and what .lock.json still says holds nothing", async () => {
+  const folder = freshFolder();
+  const first = spawnLocker(folder);
+  expect(await first.line()).toBe("locked");
+  await first.kill();
+  // As if the dead holder's number had been given to a process that lives: this one.
+  fs.writeFileSync(join(folder, ".lock.json"), JSON.stringify({ ...HOLDER, pid: process.pid }));
+  const lock = await takeLock(folder, HOLDER);
+  expect(JSON.parse(fs.readFileSync(join(folder, ".lock.json"), "utf8"))).toEqual(HOLDER);
+  await lock.release();
+  expect(fs.readdirSync(folder)).toEqual([".lock"]);
+});
+
+test.each([
+  ["a signal that it does not catch", "process.kill(process.pid, 'SIGTERM')"],
+  ["SIGABRT, as a crash of the engine", "process.abort()"],
+  ["an exit without a release", "process.exit(0)"],
+  ["an error that nobody catches", "throw new Error('bug')"],
+])("a death by %s frees the lock", async (_death, die) => {
+  const folder = freshFolder();
+  const code = `
+    import { diskStorage } from ${JSON.stringify(MODULE)};
+    await diskStorage(${JSON.stringify(folder)}).lock(${JSON.stringify(HOLDER)});
+    console.log("locked");
+    ${die};
+    await new Promise(() => setInterval(() => {}, 1000));
+  `;
+  const child = Bun.spawn([process.execPath, "-e", code], { stdout: "pipe", stderr: "ignore" });
+  expect(await new Response(child.stdout).text()).toBe("locked\n");
+  await child.exited;
+  expect(fs.existsSync(join(folder, ".lock.json"))).toBe(true);
+  await (await takeLock(folder, HOLDER)).release();
+});
+
+test("readers of a locked folder do not wait, and change nothing in it", async () => {
+  const folder = freshFolder();
+  await diskStorage(folder).replace("a", utf8("A"));
+  const first = spawnLocker(folder);
+  expect(await first.line()).toBe("locked");
+  const before = fs.readdirSync(folder);
+  const storage = diskStorage(folder);
+  expect((await storage.list()).files).toEqual([{ name: "a", size: 1 }]);
+  expect(await storage.read("a", { maxBytes: 9 })).toEqual(utf8("A"));
+  expect(fs.readdirSync(folder)).toEqual(before);
+  await first.kill();
+});
+
+test("a second lock in the same process fails by any path and does not free the first", async () => {
+  const folder = freshFolder();
+  const link = `${folder}-link`;
+  fs.symlinkSync(folder, link);
+  const lock = await takeLock(folder, HOLDER);
+  for (const path of [folder, `${folder}/.`, link])
+    expect((await failureOf(takeLock(path, HOLDER))).code).toBe("LOCKED");
+  await diskStorage(folder).replace("a", utf8("A"));
+  await diskStorage(folder).list();
+  const other = spawnLocker(folder);
+  expect(await other.line()).toStartWith("LOCKED ");
+  await other.kill();
+  await lock.release();
+});
+
+test("a garbage collection does not free a lock whose handle nobody kept", async () => {
+  const folder = freshFolder();
+  await (async () => {
+    await takeLock(folder, HOLDER);
+  })();
+  for (let round = 0; round < 3; round++) {
+    Bun.gc(true);
+    await Bun.sleep(1);
+  }
+  const other = spawnLocker(folder);
+  expect(await other.line()).toStartWith("LOCKED ");
+  await other.kill();
+});
+
+test("of processes that start together exactly one gets the lock", async () => {
+  const folder = freshFolder();
+  const at = Date.now() + 250;
+  const children = Array.from({ length: 4 }, () => spawnLocker(folder, { before: `while (Date.now() < ${at});` }));
+  const lines = await Promise.all(children.map((child) => child.line()));
+  expect(lines.filter((line) => line === "locked")).toHaveLength(1);
+  expect(lines.filter((line) => line.startsWith("LOCKED "))).toHaveLength(3);
+  await Promise.all(children.map((child) => child.kill()));
+});
+
+test("the holder's name is shown without its control characters, and half a .lock.json is no obstacle", async () => {
+  const folder = freshFolder();
+  const first = spawnLocker(folder);
+  expect(await first.line()).toBe("locked");
+  for (const [written, shown] of [
+    [JSON.stringify({ ...HOLDER, command: "\u001b[2J" }), `process 4711 ("\\u001b[2J" on`],
+    ['{"pid":', "locked by another process, expected"],
+    ["", "locked by another process, expected"],
+    ["null", "locked by another process, expected"],
+  ] as const) {
+    fs.writeFileSync(join(folder, ".lock.json"), written);
+    expect((await failureOf(takeLock(folder, HOLDER))).message).toContain(shown);
+  }
+  await first.kill();
+});
+
+test("a link planted as the lock file is not followed", async () => {
+  const folder = freshFolder();
+  const outside = join(base, "outside");
+  fs.symlinkSync(outside, join(folder, ".lock"));
+  expect((await failureOf(takeLock(folder, HOLDER))).code).toBe("IO");
+  fs.rmSync(join(folder, ".lock"));
+  fs.writeFileSync(outside, "victim");
+  fs.symlinkSync(outside, join(folder, ".lock.json"));
+  await (await takeLock(folder, HOLDER)).release();
+  expect(fs.readFileSync(outside, "utf8")).toBe("victim");
+});
+
+const isRoot = process.getuid?.() === 0;
+const canDropRights = !isRoot || Bun.which("setpriv") !== null;
+
+test.skipIf(!canDropRights)(
+  "where SQLite cannot make the lock file, the system's own reason is told (needs setpriv)",
+  async () => {
+    const folder = freshFolder();
+    fs.chmodSync(folder, 0o500);
+    const code = `
+    import { takeLock } from "${join(import.meta.dir, "../../lib/storage/lock.node.ts")}";
+    try { await takeLock(${JSON.stringify(folder)}, {}); } catch (error) { console.log(error.code, error.message); }
+  `;
+    const prefix = isRoot ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : [];
+    const child = Bun.spawn([...prefix, process.execPath, "-e", code], { stdout: "pipe" });
+    expect(await new Response(child.stdout).text()).toMatch(
+      /^IO Cannot lock ".*\.lock": found EACCES.* expected permission/,
+    );
+    expect(fs.readdirSync(folder)).toEqual([]);
+  },
+);
+
+test("a folder that may not be looked into is told with advice", async () => {
+  const folder = freshFolder();
+  spyOn(fs, "lstatSync").mockImplementationOnce(() => {
+    throw Object.assign(new Error("EACCES: injected"), { code: "EACCES" });
+  });
+  const failure = await failureOf(takeLock(folder, HOLDER));
+  expect(failure.code).toBe("IO");
+  expect(failure.message).toMatch(/^Cannot lock ".*\.lock": found EACCES: injected, expected permission/);
+});
+
+test("a lock file that may only be read locks nothing: SQLite would share it", async () => {
+  const folder = freshFolder();
+  fs.chmodSync(base, 0o755);
+  fs.chmodSync(folder, 0o777);
+  fs.writeFileSync(join(folder, ".lock"), "");
+  fs.chmodSync(join(folder, ".lock"), 0o444);
+  // Root may write to anything.
+  const before = process.getuid?.() === 0 ? "process.setuid(65534);" : "";
+  const reader = spawnLocker(folder, { before });
+  expect(await reader.line()).toStartWith(`IO Cannot lock "${join(folder, ".lock")}": found EACCES: permission denied`);
+  await reader.kill();
+});
+
+test("a disk that fails at the release hides no error before it, and the lock is free", async () => {
+  const folder = freshFolder();
+  const lock = await takeLock(folder, HOLDER);
+  spyOn(fs, "rmSync").mockImplementationOnce(() => {
+    throw new Error("EFAULT: injected");
+  });
+  await lock.release();
+  expect(fs.rmSync).toHaveBeenCalledTimes(1);
+  expect(fs.readdirSync(folder).toSorted()).toEqual([".lock", ".lock.json"]);
+  await (await takeLock(folder, HOLDER)).release();
+  expect(fs.readdirSync(folder)).toEqual([".lock"]);
+});
+
+test("a lock file that is something else fails with its name", async () => {
+  const folder = freshFolder();
+  fs.writeFileSync(join(folder, ".lock"), "not a database, though longer than the header of one ".repeat(20));
+  const failure = await failureOf(takeLock(folder, HOLDER));
+  expect(failure.code).toBe("IO");
+  expect(failure.message).toContain(`Cannot lock "${join(folder, ".lock")}": found file is not a database`);
+});
+
+test.skipIf(!runs("node", "process.versions.node.split('.')[0] >= 24"))("node holds and respects the same lock", () =>
+  lockWith(["node"]),
+);
+
+test.skipIf(!runs("deno", "Deno.version.deno.split('.')[0] >= 2"))("deno holds and respects the same lock", () =>
+  lockWith(["deno", "run", "-A", "--no-check"]),
+);
+
+/** Whether an engine is here and new enough to run TypeScript and SQLite. */
+function runs(engine: string, condition: string): boolean {
+  if (Bun.which(engine) === null) return false;
+  const args = engine === "deno" ? ["eval", "-p", condition] : ["-p", condition];
+  return (
+    Bun.spawnSync([engine, ...args])
+      .stdout.toString()
+      .trim() === "true"
+  );
+}
+
+async function lockWith(engine: readonly string[]): Promise<void> {
+  const folder = freshFolder();
+  const code = `
+    import { diskStorage } from ${JSON.stringify(MODULE)};
+    const holder = ${JSON.stringify(HOLDER)};
+    const storage = diskStorage(${JSON.stringify(folder)});
+    const codes = [];
+    for (let i = 0; i < 2; i++) {
+      try { await storage.lock(holder); codes.push("locked"); } catch (error) { codes.push(error.code); }
+    }
+    await storage.createOnce("a", new Uint8Array(3));
+    codes.push((await storage.list()).files.length);
+    console.log(codes.join(" "));
+  `;
+  const file = join(folder, "locker.mts");
+  fs.writeFileSync(file, code);
+  const run = (): string => Bun.spawnSync([...engine, file], { cwd: join(import.meta.dir, "../..") }).stdout.toString();
+  const lock = await takeLock(folder, HOLDER);
+  expect(run()).toBe("LOCKED LOCKED 2\n");
+  await lock.release();
+  expect(run()).toBe("locked LOCKED 2\n");
+}

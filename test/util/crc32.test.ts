@@ -1,0 +1,32 @@
+import { describe, expect, test } from "bun:test";
+import { crc32 as zlibCrc32 } from "node:zlib";
+import fc from "fast-check";
+import { crc32Hex, plainCrc32 } from "../../lib/util/crc32.ts";
+
+describe("plainCrc32()", () => {
+  test("of the digits 1 to 9 is the check value of CRC-32/ISO-HDLC in the RevEng catalogue", () => {
+    expect(plainCrc32(new TextEncoder().encode("123456789"))).toBe(0xcbf43926);
+  });
+
+  test("of nothing is 0", () => {
+    expect(plainCrc32(new Uint8Array())).toBe(0);
+  });
+
+  test("is zlib's, for any length and wherever the bytes begin in their buffer", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(9), (bytes, offset) => {
+        const view = bytes.subarray(offset);
+        expect(plainCrc32(view)).toBe(zlibCrc32(view));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+test("crc32Hex() has eight digits, whatever the sum", () => {
+  // 0x0c877f61 is zlib's sum of these bytes, which begins with a zero.
+  const bytes = new TextEncoder().encode("Test vector from febooti.com");
+  expect(zlibCrc32(bytes)).toBe(0x0c877f61);
+  expect(crc32Hex(bytes)).toBe("0c877f61");
+  expect(crc32Hex(new Uint8Array())).toBe("00000000");
+});

@@ -1,0 +1,87 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { parseDuration, parseTimestamp } from "../../lib/util/time.ts";
+
+test("parseDuration() reads minutes, hours and days", () => {
+  expect(parseDuration("15m")).toBe(900_000);
+  expect(parseDuration("1h")).toBe(3_600_000);
+  expect(parseDuration("4h")).toBe(14_400_000);
+  expect(parseDuration("5d")).toBe(432_000_000);
+});
+
+test.each(["", "h", "0h", "01h", "-1h", "1.5h", "1w", "1H", " 1h", "1h ", "1h30m", "9999999d"])(
+  "parseDuration() does not take %j for a duration",
+  (text) => {
+    expect(parseDuration(text)).toBeUndefined();
+  },
+);
+
+const NEW_YEAR = 1_609_459_200_000;
+
+test.each([
+  ["2021-01-01T00:00:00Z", NEW_YEAR],
+  ["2021-01-01T00:00:00", NEW_YEAR],
+  ["2021-01-01", NEW_YEAR],
+  ["2021-01-01 00:00", NEW_YEAR],
+  ["2021-01-01 00:00:00 UTC", NEW_YEAR],
+  ["2021-01-01 00:00:00+00:00", NEW_YEAR],
+  ["2021-01-01T02:00:00+02:00", NEW_YEAR],
+  ["2020-12-31T19:00:00-0500", NEW_YEAR],
+  ["2021-01-01T05:30+05:30", NEW_YEAR],
+  ["2021-01-01t00:00:00.250z", NEW_YEAR + 250],
+  ["2021-01-01T00:00:00.5Z", NEW_YEAR + 500],
+  ["2021-01-01 00:00:00.000000000", NEW_YEAR],
+  ["2020-02-29T12:00:00Z", 1_582_977_600_000],
+  ["1609459200000", NEW_YEAR],
+  ["0", 0],
+])("parseTimestamp() reads %j", (text, ms) => {
+  expect(parseTimestamp(text)).toBe(ms);
+});
+
+test("parseTimestamp() counts what is finer than a millisecond as the next one, so that nothing is known early", () => {
+  expect(parseTimestamp("2021-01-01T00:00:00.0000001Z")).toBe(NEW_YEAR + 1);
+  expect(parseTimestamp("2021-01-01T00:00:00.999001Z")).toBe(NEW_YEAR + 1000);
+});
+
+test.each([
+  "",
+  "today",
+  "2021-02-30",
+  "2021-02-30T00:00:00Z",
+  "2021-02-29",
+  "1900-02-29",
+  "2021-00-01",
+  "2021-13-01T00:00:00Z",
+  "2021-04-31",
+  "2021-01-00",
+  "2021-01-01T24:00:00Z",
+  "2021-01-01T00:60:00Z",
+  "2021-01-01T00:00:60Z",
+  "2021-01-01T0a:00:00Z",
+  "2021-1-1",
+  "01/02/2021",
+  "2021-01-01Z",
+  "2021-01-01T00:00:00+25:00",
+  " 2021-01-01",
+  "1609459200", // seconds
+  "1609459200000000", // microseconds
+  "20210101",
+  "1.6e12",
+  "-1",
+])("parseTimestamp() does not take %j for a time", (text) => {
+  expect(parseTimestamp(text)).toBeUndefined();
+});
+
+test("parseTimestamp() agrees with Date on any time of years 0 to 9999", () => {
+  const years = fc.date({
+    min: new Date("0000-01-01T00:00:00Z"),
+    max: new Date("9999-12-31T23:59:59.999Z"),
+    noInvalidDate: true,
+  });
+  fc.assert(
+    fc.property(years, (date) => {
+      expect(parseTimestamp(date.toISOString())).toBe(date.getTime());
+      expect(parseTimestamp(date.toISOString().replace(/\.\d+/, ""))).toBe(Math.floor(date.getTime() / 1000) * 1000);
+    }),
+  );
+});
