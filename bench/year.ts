@@ -12,7 +12,7 @@ import { parseConfig, toSettings } from "../lib/config/parse.ts";
 import { type Config } from "../lib/config/config.ts";
 import type { BarSeries, Outcome } from "../lib/types.ts";
 import { hashingEmbedder } from "../lib/embed/hashing.ts";
-import { memoryStorage } from "../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../lib/storage/in-memory.ts";
 import type { Storage } from "../lib/storage/storage.ts";
 import { loadBars } from "../lib/market/load.node.ts";
 import { VERSION } from "../lib/version.ts";
@@ -146,7 +146,7 @@ async function costOfMemory(
   let decisions = 0;
 
   const run = async (remembered: readonly Outcome[], enabled: boolean): Promise<number> => {
-    const storage = memoryStorage();
+    const storage = inMemoryStorage();
     const memory = await rememberingMemory(storage, remembered);
     const job: BacktestJob = {
       settings: settings.backtest,
@@ -214,7 +214,7 @@ async function costOfRecall(
 ): Promise<{ recallUs: number; weightsUs: number }> {
   const calls = 500;
   const startMs = Date.UTC(2021, 0, 1);
-  const memory = await rememberingMemory(memoryStorage(), outcomesBefore(startMs, options.remembered));
+  const memory = await rememberingMemory(inMemoryStorage(), outcomesBefore(startMs, options.remembered));
   const view = openMemoryView(memory, {
     ...toSettings(config).memory,
     market: "bars",

@@ -4,7 +4,7 @@
  *
  * @example A provider of your own, a quarter of synthetic bars, and what was learned from it.
  * ```ts
- * import { hashingEmbedder, memoryStorage, openMemory, runBacktest, syntheticBars, trendProvider } from "carryover";
+ * import { hashingEmbedder, inMemoryStorage, openMemory, runBacktest, syntheticBars, trendProvider } from "carryover";
  * import type { Provider } from "carryover";
  *
  * const HOUR = 3_600_000;
@@ -18,7 +18,7 @@
  *   },
  * };
  *
- * const storage = memoryStorage();
+ * const storage = inMemoryStorage();
  * const { summary } = await runBacktest({
  *   settings: {
  *     assets: ["GOLD"],
@@ -77,7 +77,7 @@ export { CarryoverError, type ErrorCode } from "./errors.ts";
 
 export type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage/storage.ts";
 export type { Json } from "./util/json.ts";
-export { memoryStorage } from "./storage/in-memory.ts";
+export { inMemoryStorage } from "./storage/in-memory.ts";
 
 export { createSeriesBuilder, type SeriesBuilder } from "./market/bar.ts";
 export { parseBarsCsv } from "./market/csv.ts";

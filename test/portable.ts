@@ -7,7 +7,7 @@ import {
   CarryoverError,
   hashingEmbedder,
   memoryProvider,
-  memoryStorage,
+  inMemoryStorage,
   openMemory,
   openMemoryView,
   parseBarsCsv,
@@ -91,7 +91,7 @@ async function linesOf(storage: Storage, folder?: string): Promise<string[]> {
 }
 
 // A run, from bars to memory.
-const storage = memoryStorage();
+const storage = inMemoryStorage();
 const { summary, chunksRun } = await run(storage);
 check("both months are run", chunksRun.join() === "2018-02,2018-03");
 check("there are trades", summary.total_trades > 20);
@@ -105,7 +105,7 @@ const files = (await linesOf(storage)).join("\n");
 // The same run again, and a run that is stopped in March and goes on.
 check("a finished run is not run again", (await run(storage)).chunksRun.length === 0);
 check("and changes no file", (await linesOf(storage)).join("\n") === files);
-const resumed = memoryStorage();
+const resumed = inMemoryStorage();
 const stop = new AbortController();
 const stopped = await run(resumed, {
   signal: stop.signal,

@@ -5,7 +5,7 @@ import { runBacktest } from "../../lib/backtest/run.ts";
 import { parseConfig, toSettings } from "../../lib/config/parse.ts";
 import type { BarSeries, Market, Outcome, Situation } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { loadBars } from "../../lib/market/load.node.ts";
 import { VERSION } from "../../lib/version.ts";
 import { loadProviders } from "../../lib/providers/load.node.ts";
@@ -161,7 +161,7 @@ export async function tradesOfRun(options: {
       : await loadBars({ assets, dataDir: REAL_BARS_DIR, timeframe, timeframeMs, explicit: true });
   if (series === undefined) throw new Error(`There are no bars in "${REAL_BARS_DIR}"`);
   const { providers, files } = await loadProviders(config.providers, { baseDir: PROJECT_DIR });
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   await runBacktest({
     settings: settings.backtest,
     memorySettings: { ...settings.memory, enabled: false },

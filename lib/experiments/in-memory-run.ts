@@ -1,5 +1,5 @@
 /** Backtests that leave no files: what experiments are made of. */
-import { memoryStorage } from "../storage/in-memory.ts";
+import { inMemoryStorage } from "../storage/in-memory.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { VectorRow } from "../memory/vectors.ts";
 import { inMemoryMemory } from "../memory/in-memory.ts";
@@ -46,7 +46,7 @@ export async function runInMemory(
   options: { untilMs?: number } = {},
 ): Promise<RunTrace> {
   const { untilMs = Infinity } = options;
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   const memory = inMemoryMemory(remembered);
   const chunks = planChunks(job.period, job.chunkKind).filter(({ startMs }) => startMs < untilMs);
   const lastMs = chunks.at(-1)?.endMs ?? job.period.startMs;

@@ -7,12 +7,12 @@ import type { LockHolder, Storage, StoredFile } from "./storage.ts";
  *
  * @example
  * ```ts
- * const storage = memoryStorage();
+ * const storage = inMemoryStorage();
  * await storage.replace("memory.json", new TextEncoder().encode("{}"));
  * await storage.list(); // { files: [{ name: "memory.json", size: 2 }], folders: [] }
  * ```
  */
-export function memoryStorage(): Storage {
+export function inMemoryStorage(): Storage {
   const label = "memory";
   const contents = new Map<string, Uint8Array>();
   /** How many files lie in and below each folder. */
@@ -156,7 +156,7 @@ const MAX_BYTES = 1 << 30;
 
 /** Copies the files of a storage, and of the folders in `folder`, so that a trial run can write without leaving a trace. */
 export async function copyInMemory(from: Storage, folder: string): Promise<Storage> {
-  const to = memoryStorage();
+  const to = inMemoryStorage();
   const inside = (await from.list(folder)).folders.map((name) => `${folder}/${name}`);
   for (const place of [undefined, ...inside]) {
     for (const { name } of (await from.list(place)).files) {

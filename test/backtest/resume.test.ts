@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Progress } from "../../lib/backtest/job.ts";
 import type { Outcome } from "../../lib/types.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
@@ -31,7 +31,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** A finished run. */
 async function finished(): Promise<Storage> {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   await runOn(storage, resumeJob());
   return storage;
 }
@@ -71,7 +71,7 @@ describe("a run that was stopped goes on to the same bytes", () => {
   test("at ten random ticks, each in a fresh folder", async () => {
     const random = seeded(1);
     for (let n = 0; n < 10; n++) {
-      const storage = memoryStorage();
+      const storage = inMemoryStorage();
       await stoppedAt(storage, 1 + Math.floor(random() * (whole.ticks - 1)));
       await again(storage);
       expect(await filesOf(storage)).toEqual(whole.files);
@@ -79,7 +79,7 @@ describe("a run that was stopped goes on to the same bytes", () => {
   });
 
   test("stopped again and again, a little later each time", async () => {
-    const storage = memoryStorage();
+    const storage = inMemoryStorage();
     // The chunk that was cut off is run again from its start, so that each stop must come later in it, or in the next.
     for (const tick of [5, 100, 239, 241, 150, 230, 250]) await stoppedAt(storage, tick);
     const { ran } = await again(storage);
@@ -88,7 +88,7 @@ describe("a run that was stopped goes on to the same bytes", () => {
   });
 
   test("by an error in whoever watches the progress", async () => {
-    const storage = memoryStorage();
+    const storage = inMemoryStorage();
     const onProgress = ({ trades }: Progress): void => {
       if (trades === 30) throw new Error("terminal gone");
     };
@@ -100,9 +100,9 @@ describe("a run that was stopped goes on to the same bytes", () => {
   test("by a failure of the storage before or after any of its writes", async () => {
     const random = seeded(2);
     let writes = 0;
-    await runOn(failing(memoryStorage(), { onWrite: () => (writes += 1) }), resumeJob());
+    await runOn(failing(inMemoryStorage(), { onWrite: () => (writes += 1) }), resumeJob());
     for (let n = 0; n < 16; n++) {
-      const storage = memoryStorage();
+      const storage = inMemoryStorage();
       const fatal = 1 + Math.floor(random() * writes);
       let count = 0;
       const onWrite = (): void => {
@@ -116,7 +116,7 @@ describe("a run that was stopped goes on to the same bytes", () => {
   });
 
   test("killed in the second chunk, and the files of the first are not touched by the rerun", async () => {
-    const storage = memoryStorage();
+    const storage = inMemoryStorage();
     await stoppedAt(storage, 400);
     const inFirst = async (): Promise<Record<string, string>> => {
       const files = Object.entries(await filesOf(storage));
@@ -309,7 +309,7 @@ describe("which run it is", () => {
 });
 
 test("two runs in folders of their own at once give the bytes of one after the other", async () => {
-  const storages = [memoryStorage(), memoryStorage(), diskStorage(join(root, "at-once"))];
+  const storages = [inMemoryStorage(), inMemoryStorage(), diskStorage(join(root, "at-once"))];
   await Promise.all(storages.map((storage) => runOn(storage, resumeJob())));
   for (const storage of storages) expect(await filesOf(storage)).toEqual(whole.files);
 });

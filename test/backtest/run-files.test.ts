@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { RunKey } from "../../lib/backtest/run-key.ts";
 import { openRunStore, readManifests } from "../../lib/backtest/run-files.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 
 const KEY: RunKey = {
   version: "1",
@@ -23,7 +23,7 @@ test.each([
   ["base", '"bese":'],
   ["attempt", '"attempt": "0", "was":'],
 ])("readManifests() passes over a key that is not one any more, here for its %s", async (field, damaged) => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   await openRunStore(storage, "a".repeat(64)).writeManifest(KEY);
   await openRunStore(storage, "b".repeat(64)).writeManifest(KEY);
   expect(await readManifests(storage)).toEqual(new Map(["a", "b"].map((id) => [id.repeat(64), KEY])));

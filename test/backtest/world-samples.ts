@@ -5,7 +5,7 @@ import { runBacktest, type BacktestResult } from "../../lib/backtest/run.ts";
 import type { BacktestSettings, Costs, MemorySettings } from "../../lib/settings.ts";
 import type { Bar, BarSeries, Decision, Outcome } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
@@ -90,7 +90,7 @@ export async function runOn(storage: Storage, parts: JobParts): Promise<Backtest
 
 /** Runs a job in a storage of its own. */
 export async function runFresh(parts: JobParts): Promise<BacktestResult & { storage: Storage }> {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   return { ...(await runOn(storage, parts)), storage };
 }
 

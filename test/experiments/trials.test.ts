@@ -4,12 +4,12 @@ import type { ChunkRecord } from "../../lib/results/chunks.ts";
 import type { RunKey } from "../../lib/backtest/run-key.ts";
 import { openRunStore } from "../../lib/backtest/run-files.ts";
 import { encodeJson } from "../../lib/util/json.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 
 const NAME = "comparison_0123456789abcdef.json";
 const storageWith = async (files: Record<string, unknown>): Promise<Storage> => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   for (const [name, value] of Object.entries(files)) await storage.createOnce(name, encodeJson(value));
   return storage;
 };
@@ -73,7 +73,7 @@ describe("trials", () => {
   });
 
   test("of stored runs name a chunk that is damaged, and pass over one that is gone", async () => {
-    const storage = memoryStorage();
+    const storage = inMemoryStorage();
     const runId = "a".repeat(64);
     const store = openRunStore(storage, runId);
     const bars = { A: "1" };

@@ -2,7 +2,7 @@
 import { runIdOf, type RunKey } from "../../lib/backtest/run-key.ts";
 import { outcomesDigest } from "../../lib/backtest/run-files.ts";
 import { encodeJson } from "../../lib/util/json.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { encodeSealedJson } from "../../lib/storage/sealed-json.ts";
 import { decodeSidecar, encodeSidecar } from "../../lib/memory/sidecar.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
@@ -31,7 +31,7 @@ const SNAPSHOT = { timestamp: "2021-04-01T00:00:00.000Z", run_id: RUN_ID, chunk:
 
 /** A memory of a few trades, the same for all who damage one of its files. */
 async function smallMemory(): Promise<Storage> {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   const memory = await openMemory(storage, { embedder: hashingEmbedder() });
   for (const outcome of makeOutcomes(6)) await memory.record(outcome);
   await memory.forget({ provider: "trend", beforeMs: 0 });
@@ -61,7 +61,7 @@ async function fileTarget(name: string, seeds?: readonly Uint8Array[]): Promise<
     name,
     seeds: seeds ?? (own === undefined ? [] : [own]),
     decode: async (bytes) => {
-      const storage = memoryStorage();
+      const storage = inMemoryStorage();
       for (const [each, content] of files) await storage.replace(each, content);
       await storage.replace(name, bytes);
       return rowsLeft(storage, name);

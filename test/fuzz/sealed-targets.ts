@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { comparedRuns, countTrials } from "../../lib/experiments/trials.ts";
 import { encodeJson, isRecord } from "../../lib/util/json.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { encodeSealedJson } from "../../lib/storage/sealed-json.ts";
 import { formatManifest, parseManifest, type BackupFile, type BackupManifest } from "../../lib/backup/manifest.node.ts";
 import { answerKey, openAnswerStore } from "../../lib/providers/recorded/recordings.ts";
@@ -26,7 +26,7 @@ const VOTE_TEXT = '{"asset": "BTCUSD", "action": "BUY", "confidence": 70, "reaso
 
 /** The file of a recorded answer. */
 async function answerFile(): Promise<Uint8Array> {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   await openAnswerStore(storage, { onNote: () => {} }).keep(QUESTION, {
     vote: { action: "BUY", confidence: 70, reason: "it rises" },
     raw: [VOTE_TEXT],
@@ -47,7 +47,7 @@ function unsealed(bytes: Uint8Array): object {
 
 /** Finds the question's answer in a file, and counts what it cost. */
 async function findAnswer(bytes: Uint8Array): Promise<unknown> {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   await storage.replace(`${ANSWER_KEY}.json`, bytes);
   const store = openAnswerStore(storage, { onNote: () => {} });
   const cost = await store.costOfRun(RUN_ID);
@@ -102,7 +102,7 @@ export async function sealedTargets(): Promise<readonly Target[]> {
       name: "comparison",
       seeds: [encodeJson(COMPARISON), utf8(JSON.stringify(COMPARISON))],
       decode: async (bytes) => {
-        const storage = memoryStorage();
+        const storage = inMemoryStorage();
         await storage.replace("comparison_0123456789abcdef.json", bytes);
         const tried = await comparedRuns(storage, BARS_SHA256);
         countTrials(tried, 365);

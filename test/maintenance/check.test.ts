@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { crc32Hex } from "../../lib/util/crc32.ts";
 import { encodeJson } from "../../lib/util/json.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { checkMemory, checkOnce } from "../../lib/maintenance/check.node.ts";
 import { type Finding } from "../../lib/maintenance/check-runs.ts";
@@ -30,7 +30,7 @@ afterAll(() => rmSync(base, { recursive: true, force: true }));
 let whole: Map<string, Uint8Array>;
 
 beforeAll(async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   const { name, bytes } = encodeForgetMark({ provider: "trend", beforeMs: Date.UTC(2018, 0, 1) });
   await storage.createOnce(name, bytes);
   await runOn(storage, resumeJob());
@@ -41,7 +41,7 @@ beforeAll(async () => {
 /** A copy of it with `changes`; `null` removes. */
 async function folderWith(
   changes: Readonly<Record<string, Uint8Array | null>>,
-  storage: Storage = memoryStorage(),
+  storage: Storage = inMemoryStorage(),
 ): Promise<Storage> {
   for (const [name, bytes] of [...whole, ...Object.entries(changes)]) {
     if (bytes === null) await storage.remove(name);
@@ -187,7 +187,7 @@ test("outcomes and snapshots of another system count as unverified, and are no d
 });
 
 test("an empty folder has nothing wrong with it; one that is not there is NOT_FOUND", async () => {
-  expect((await checkOnce(memoryStorage())).findings).toEqual([]);
+  expect((await checkOnce(inMemoryStorage())).findings).toEqual([]);
   await expect(checkMemory(join(base, "nowhere"))).rejects.toThrow("found nothing there");
 });
 

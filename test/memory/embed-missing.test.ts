@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Embedder } from "../../lib/embed/embedder.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 
 async function outcomesAlone(outcomes = OUTCOMES): Promise<Storage> {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   for (const outcome of outcomes) {
     await storage.createOnce(outcomeFileName(outcome.decision_id), encodeOutcome(outcome).bytes);
   }

@@ -1,6 +1,6 @@
 import type { Embedder } from "../../lib/embed/embedder.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { isForgetFile } from "../../lib/memory/forget.ts";
 import { openMemory } from "../../lib/memory/store.ts";
@@ -31,7 +31,7 @@ export async function cachesOf(storage: Storage): Promise<Record<string, Uint8Ar
 
 /** A folder with the outcomes and marks of another and nothing else. */
 export async function withoutCaches(storage: Storage): Promise<Storage> {
-  const copy = memoryStorage();
+  const copy = inMemoryStorage();
   for (const { name } of (await storage.list()).files) {
     if (idOfOutcomeFile(name) !== undefined || isForgetFile(name)) {
       await copy.createOnce(name, await bytesOf(storage, name));

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { openNoting } from "../../lib/memory/open.node.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
@@ -8,7 +8,7 @@ import { makeOutcomes } from "./outcome-samples.ts";
 
 /** Opens a memory that is stopped after so many vectors, with what then is thrown. */
 async function notesOf(made: number, options: { thrown?: Error; resume?: string; full?: boolean }): Promise<string[]> {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   for (const outcome of makeOutcomes(10)) {
     await storage.createOnce(outcomeFileName(outcome.decision_id), encodeOutcome(outcome).bytes);
   }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { decodeOutcome, encodeOutcome } from "../../lib/memory/outcome.ts";
 import { FOREIGN_FILES_DIR } from "../samples.ts";
@@ -120,7 +120,7 @@ describe("an outcome without a crc32", () => {
 const ORIGINAL_DIR = join(FOREIGN_FILES_DIR, "original");
 
 test.skipIf(!existsSync(ORIGINAL_DIR))("the outcomes of the original load, unverified, and count", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   const names = readdirSync(ORIGINAL_DIR).filter((name) => name.startsWith("outcome_"));
   expect(names.length).toBe(5);
   for (const name of names) {

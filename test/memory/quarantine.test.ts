@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { moveToQuarantine } from "../../lib/memory/load.ts";
 
 test("a file is moved under its own name, and what was moved there before stays", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   const names = [];
   for (const text of ["first", "second", "third"]) {
     await storage.replace("runs/ab/2021Q1.json", new TextEncoder().encode(text));

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import type { Outcome } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { encodeJson } from "../../lib/util/json.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { openMemory, type Memory } from "../../lib/memory/store.ts";
@@ -20,7 +20,7 @@ import { makeOutcome, makeOutcomes, makeVote } from "./outcome-samples.ts";
 const open = (storage: Storage): Promise<Memory> => openMemory(storage, { embedder: hashingEmbedder() });
 
 async function remember(outcomes: readonly Outcome[]): Promise<{ storage: Storage; memory: Memory }> {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   const memory = await open(storage);
   for (const outcome of outcomes) await memory.record(outcome);
   await memory.flush();
@@ -58,7 +58,7 @@ describe("caches are functions of the set of outcomes", () => {
   test("whatever was recorded, discarded, forgotten, flushed, deleted and damaged in whatever order", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 30 }), async (commands) => {
-        const storage = memoryStorage();
+        const storage = inMemoryStorage();
         let memory = await open(storage);
         for (const next of commands) {
           if (next.kind === "record") await memory.record(POOL[next.outcome] as Outcome);
@@ -122,7 +122,7 @@ describe("caches are functions of the set of outcomes", () => {
   });
 
   test("from the first opening on there are statistics, of nothing", async () => {
-    const storage = memoryStorage();
+    const storage = inMemoryStorage();
     await open(storage);
     expect(await textOf(storage, "provider_performance.json")).toBe("{}\n");
     expect(await textOf(storage, "regime_performance.json")).toBe("{}\n");
@@ -186,7 +186,7 @@ describe("caches are functions of the set of outcomes", () => {
   });
 
   test("while it is recorded they are at most 64 outcomes behind", async () => {
-    const storage = memoryStorage();
+    const storage = inMemoryStorage();
     const memory = await open(storage);
     for (const [i, outcome] of makeOutcomes(150).entries()) {
       await memory.record(outcome);
@@ -206,7 +206,7 @@ describe("caches are functions of the set of outcomes", () => {
 describe("record()", () => {
   test("has the outcome in its file and in its place when it returns", async () => {
     const [early, late] = makeOutcomes(2) as [Outcome, Outcome];
-    const storage = memoryStorage();
+    const storage = inMemoryStorage();
     const memory = await open(storage);
     await memory.record(late);
     const { row, vector } = await memory.record(early);
@@ -239,7 +239,7 @@ describe("record()", () => {
     [{ realized_pnl: NaN }],
     [{ exit_timestamp: "soon" }],
   ])("writes nothing of an outcome with %j", async (changes) => {
-    const storage = memoryStorage();
+    const storage = inMemoryStorage();
     const memory = await open(storage);
     expect((await failureOf(memory.record(makeOutcome(changes)))).code).toBe("BAD_OUTCOME");
     expect((await storage.list()).files.map(({ name }) => name)).toEqual([...CACHES].toSorted());
@@ -247,7 +247,7 @@ describe("record()", () => {
   });
 
   test("writes nothing of an outcome whose vector is not finite", async () => {
-    const storage = memoryStorage();
+    const storage = inMemoryStorage();
     const embedder = { ...hashingEmbedder(), embed: () => new Float32Array(128).fill(NaN) };
     const memory = await openMemory(storage, { embedder });
     const { code, message } = await failureOf(memory.record(makeOutcome()));
@@ -257,7 +257,7 @@ describe("record()", () => {
   });
 
   test("may be called again before it has returned, with flush() in between", async () => {
-    const storage = memoryStorage();
+    const storage = inMemoryStorage();
     const memory = await open(storage);
     const outcomes = makeOutcomes(100);
     await Promise.all([...outcomes, ...outcomes].flatMap((outcome) => [memory.record(outcome), memory.flush()]));
@@ -266,7 +266,7 @@ describe("record()", () => {
   });
 
   test("goes on after a call that failed", async () => {
-    const memory = await open(memoryStorage());
+    const memory = await open(inMemoryStorage());
     await failureOf(memory.record(makeOutcome({ realized_pnl: NaN })));
     await memory.record(makeOutcome());
     expect(memory.rows.length).toBe(1);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32, gunzipSync } from "node:zlib";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { encodeSidecar } from "../../lib/memory/sidecar.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { openMemory } from "../../lib/memory/store.ts";
@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 /** A folder of the first outcomes, without caches. */
 async function folderOf(count: number): Promise<Storage> {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   for (const outcome of OUTCOMES.slice(0, count)) {
     await storage.createOnce(outcomeFileName(outcome.decision_id), encodeOutcome(outcome).bytes);
   }
@@ -240,14 +240,14 @@ test("readSidecar() and readVectors() say what is there, and name what is not", 
 });
 
 test("a sidecar of version 1, which knew no trend, is refused by its version: it is a cache, and made anew", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   const old = join(import.meta.dirname, "../fixtures/memory/vectors-version-1", SIDECAR_FILE);
   await storage.replace(SIDECAR_FILE, readFileSync(old));
   expect((await failureOf(readSidecar(storage))).message).toContain("version 1, expected");
 });
 
 test("files of version 2 still load: a sidecar and vectors that Carryover 0.1.0 wrote of the first three outcomes of makeOutcomes()", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   for (const name of [SIDECAR_FILE, VECTORS_FILE]) {
     await storage.replace(name, readFileSync(join(import.meta.dirname, "../fixtures/memory/vectors-version-2", name)));
   }

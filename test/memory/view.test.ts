@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import type { Outcome, Situation } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { describeSituation } from "../../lib/memory/description.ts";
 import { openMemory, type Memory } from "../../lib/memory/store.ts";
 import { openMemoryView, type MemoryView, type MemoryViewOptions } from "../../lib/memory/view.ts";
@@ -42,7 +42,7 @@ function situationAt(day: number, changes: Partial<Situation> = {}): Situation {
 }
 
 async function memoryOf(outcomes: readonly Outcome[]): Promise<Memory> {
-  const memory = await openMemory(memoryStorage(), { embedder: hashingEmbedder() });
+  const memory = await openMemory(inMemoryStorage(), { embedder: hashingEmbedder() });
   for (const outcome of outcomes) await memory.record(outcome);
   return memory;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { DecisionContext } from "../../lib/types.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
 import { at, barsOf, CALM, makeSettings, NO_COSTS, runOn, seriesOf, type Prices } from "../backtest/world-samples.ts";
 
@@ -9,7 +9,7 @@ const ASSETS = ["AAA", "BBB", "CCC"];
 /** Runs two days of three calm assets after five that only warm up. */
 async function runWith(providers: readonly Provider[]): Promise<void> {
   const prices: Prices[] = Array.from({ length: 7 * 24 }, () => CALM);
-  await runOn(memoryStorage(), {
+  await runOn(inMemoryStorage(), {
     settings: makeSettings({ assets: ASSETS, maxPositions: 3 }, NO_COSTS),
     period: { startMs: at("2021-01-09"), endMs: at("2021-01-11") },
     chunkKind: "1d",

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CarryoverError } from "../../lib/errors.ts";
 import { loadProviders } from "../../lib/providers/load.node.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { openAnswerStore } from "../../lib/providers/recorded/recordings.ts";
 import { openRecorder } from "../../lib/providers/recorded/recorder.ts";
 import { makeContext, makeSituation } from "./situation-samples.ts";
@@ -68,7 +68,7 @@ describe("loadProviders()", () => {
 
   test("counts how often each provider was asked anew, __proto__ like any other", async () => {
     const onNote = (): void => {};
-    const store = openAnswerStore(memoryStorage(), { onNote });
+    const store = openAnswerStore(inMemoryStorage(), { onNote });
     const vote = { action: "BUY", confidence: 1 } as const;
     await store.keep(
       { provider: "__proto__", request: {}, refresh: 1 },
@@ -118,7 +118,7 @@ describe("loadProviders()", () => {
       );
     }
     const onNote = (): void => {};
-    const store = openAnswerStore(memoryStorage(), { onNote });
+    const store = openAnswerStore(inMemoryStorage(), { onNote });
     const recorder = openRecorder({ store, signal: new AbortController().signal, now: () => 0 });
     const llm = {
       name: "mine",

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Storage } from "../../lib/storage/storage.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { isSnapshotFile, snapshotsOfRun, writeSnapshot } from "../../lib/results/snapshot.ts";
 import { textOf, utf8 } from "../storage/storage-contract.ts";
 
@@ -13,7 +13,7 @@ async function snapshotNames(storage: Storage): Promise<string[]> {
 }
 
 test("a snapshot is named after its simulated time in UTC, also in the hour that a clock goes back", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   await writeSnapshot(storage, { run_id: RUN }, { atMs: Date.UTC(2021, 3, 1) });
   await writeSnapshot(storage, { run_id: RUN }, { atMs: Date.UTC(2021, 9, 31, 0, 30, 7) });
   await writeSnapshot(storage, { run_id: RUN }, { atMs: Date.UTC(2021, 9, 31, 1, 30, 7) });
@@ -25,7 +25,7 @@ test("a snapshot is named after its simulated time in UTC, also in the hour that
 });
 
 test("of several runs in one second none is lost: the first has the plain name, the others add theirs", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   const atMs = Date.UTC(2021, 3, 1);
   for (const run of [RUN, OTHER, "c".repeat(64), OTHER, RUN]) {
     await writeSnapshot(storage, { run_id: run, trades: 1 } as { run_id: string }, { atMs });
@@ -40,7 +40,7 @@ test("of several runs in one second none is lost: the first has the plain name, 
 });
 
 test("the newest 100 of a run stay; those of other runs, damaged and foreign ones are not touched", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   const others: string[] = [];
   // A hundred damaged snapshots that look newer, one of another system, and one of another run.
   for (let day = 0; day < 100; day++) {
@@ -62,7 +62,7 @@ test("the newest 100 of a run stay; those of other runs, damaged and foreign one
 });
 
 test("a damaged snapshot keeps its name: the run's own goes beside it", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   await storage.replace("snapshot_20210401_000000.json", utf8("{"));
   await writeSnapshot(storage, { run_id: RUN }, { atMs: Date.UTC(2021, 3, 1) });
   expect(await snapshotsOfRun(storage, RUN)).toEqual(["snapshot_20210401_000000_aaaaaaaa.json"]);

@@ -1,4 +1,4 @@
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { describeStorage } from "./storage-contract.ts";
 
-describeStorage("memoryStorage()", memoryStorage);
+describeStorage("inMemoryStorage()", inMemoryStorage);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { readJsonObject } from "../../lib/storage/json-file.ts";
 import { decodeJsonObject, encodeJson, isRecord } from "../../lib/util/json.ts";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { failureOf, utf8 } from "./storage-contract.ts";
 
 test("encodeJson() indents by two spaces, keeps the order of keys and ends the last line", () => {
@@ -58,7 +58,7 @@ describe("decodeJsonObject()", () => {
 });
 
 test("readJsonObject() says that there is no file, and refuses one that is too large", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   expect(await readJsonObject(storage, "a.json", { maxBytes: 10 })).toBeUndefined();
   await storage.replace("a.json", utf8('{"a": 12}'));
   expect(await readJsonObject(storage, "a.json", { maxBytes: 9 })).toEqual({ a: 12 });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { crc32 } from "node:zlib";
-import { memoryStorage } from "../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { encodeSealedJson, readSealedJson } from "../../lib/storage/sealed-json.ts";
 import { failureOf } from "./storage-contract.ts";
 
@@ -18,7 +18,7 @@ test("a sealed object is indented JSON whose last key is the CRC-32 of all bytes
 });
 
 test("it is read back without its seal; an object that never had one is told apart; a file that is not there is none", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   await storage.replace("a", encodeSealedJson(VALUE));
   await storage.replace("b", new TextEncoder().encode('{"run_id": "ab"}'));
   expect(await readSealedJson(storage, "a", LIMIT)).toEqual({ fields: VALUE, isSealed: true });
@@ -27,7 +27,7 @@ test("it is read back without its seal; an object that never had one is told apa
 });
 
 test("any flipped bit and any cut is CORRUPT, also in the seal's own key, and so is what is larger than asked for", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   const bytes = encodeSealedJson(VALUE);
   for (let bit = 0; bit < 8 * bytes.length; bit++) {
     const flipped = bytes.slice();

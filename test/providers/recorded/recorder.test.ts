@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Answer } from "../../../lib/types.ts";
 import { CarryoverError } from "../../../lib/errors.ts";
-import { memoryStorage } from "../../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../../lib/storage/in-memory.ts";
 import type { Storage } from "../../../lib/storage/storage.ts";
 import { openAnswerStore } from "../../../lib/providers/recorded/recordings.ts";
 import {
@@ -42,7 +42,7 @@ function open(
   client: VoteClient,
   options: Partial<RecorderOptions> & { storage?: Storage; refresh?: number } = {},
 ): { recorder: Recorder; provider: Provider; ask: (rsi: number) => Promise<Answer>; storage: Storage } {
-  const { storage = memoryStorage(), refresh = 0, ...rest } = options;
+  const { storage = inMemoryStorage(), refresh = 0, ...rest } = options;
   const recorder = openRecorder({
     store: openAnswerStore(storage, { onNote: () => {} }),
     signal: new AbortController().signal,
@@ -66,7 +66,7 @@ test("a question is asked once, and answered from the record ever after, by anot
 });
 
 test("an answer is used only when it is recorded, however long that takes", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   const held = Promise.withResolvers<void>();
   const createShared: Storage["createShared"] = async (name, bytes) => {
     await held.promise;
@@ -134,7 +134,7 @@ test.each(["read", "createShared"] as const)(
   "a folder of answers that fails (%s) stops the run: an abstention that is not recorded would not come again",
   async (call) => {
     const failure = new CarryoverError("IO", 'Cannot use "x.json": found EIO, expected a disk without errors');
-    const storage: Storage = { ...memoryStorage(), [call]: () => Promise.reject(failure) };
+    const storage: Storage = { ...inMemoryStorage(), [call]: () => Promise.reject(failure) };
     const { ask, recorder } = open(
       makeAsker(() => answered(BUY)),
       { storage },
@@ -255,7 +255,7 @@ describe("who cannot be asked, since there is too much of the question,", () => 
   });
 
   test("stops the run after twenty in a row, and only then, also where the answers between them were recorded", async () => {
-    const storage = memoryStorage();
+    const storage = inMemoryStorage();
     for (let start = 1; start <= 2; start++) {
       const { ask, recorder } = open(makeNarrow(), { storage });
       for (let i = 0; i < 30; i++) await ask(i % 3 === 0 ? i : 50 + i);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { Json } from "../../../lib/util/json.ts";
-import { memoryStorage } from "../../../lib/storage/in-memory.ts";
+import { inMemoryStorage } from "../../../lib/storage/in-memory.ts";
 import { encodeSealedJson } from "../../../lib/storage/sealed-json.ts";
 import type { Storage } from "../../../lib/storage/storage.ts";
 import {
@@ -23,7 +23,7 @@ const ANSWER: AskedAnswer = {
   run_id: "a".repeat(64),
 };
 
-function open(storage: Storage = memoryStorage()): { storage: Storage; store: AnswerStore; notes: string[] } {
+function open(storage: Storage = inMemoryStorage()): { storage: Storage; store: AnswerStore; notes: string[] } {
   const notes: string[] = [];
   return { storage, store: openAnswerStore(storage, { onNote: (note) => notes.push(note) }), notes };
 }
@@ -152,7 +152,7 @@ test("a provider's refresh is the highest that an answer was kept of, whatever i
 });
 
 test("the mark of a refresh is on disk before any of its answers, of many at once too", async () => {
-  const storage = memoryStorage();
+  const storage = inMemoryStorage();
   const made: string[] = [];
   const createShared: Storage["createShared"] = async (name, bytes) => {
     if (name.startsWith("refresh_")) await Bun.sleep(10);
