@@ -14,7 +14,7 @@ import { parseConfig, toSettings } from "../lib/config/parse.ts";
 import type { Outcome } from "../lib/types.ts";
 import type { Embedder } from "../lib/embed/embedder.ts";
 import { DAY_MS } from "../lib/util/time.ts";
-import { fileProvider } from "../lib/providers/votes-file.ts";
+import { votesFile } from "../lib/providers/votes-file.ts";
 import { PROJECT_DIR } from "../test/samples.ts";
 import { at, createRandom, RESAMPLES } from "./support/chance.ts";
 import { renderReport, type BenchReport, type BenchRow } from "./support/measure.ts";
@@ -112,7 +112,7 @@ async function runWorld(
   const { seed, days } = options;
   const markets = ASSETS.map((asset) => makeMarket(asset, options));
   const random = createRandom(seed * 65_537 + world.name.length);
-  const providers = world.voters.map((voter, i) => fileProvider(`p${i}`, drawVotes(voter, markets, random)));
+  const providers = world.voters.map((voter, i) => votesFile(drawVotes(voter, markets, random), `p${i}`));
   const text = readFileSync(join(PROJECT_DIR, "config.yaml"), "utf8");
   const settings = toSettings(await parseConfig(text, { file: "config.yaml" }));
   const costs = { feeBps: 1, spreadBps: 0, slippageBps: 0 };

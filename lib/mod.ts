@@ -4,7 +4,7 @@
  *
  * @example A provider of your own, a quarter of synthetic bars, and what was learned from it.
  * ```ts
- * import { hashingEmbedder, inMemoryStorage, openMemory, runBacktest, syntheticBars, trendProvider } from "carryover";
+ * import { hashingEmbedder, inMemoryStorage, openMemory, runBacktest, syntheticBars, trend } from "carryover";
  * import type { Provider } from "carryover";
  *
  * const HOUR = 3_600_000;
@@ -35,7 +35,7 @@
  *   chunkKind: "month",
  *   series: new Map([["GOLD", syntheticBars({ asset: "GOLD", timeframeMs: HOUR, seed: 1, end: period.endMs })]]),
  *   market: "synthetic",
- *   providers: [trendProvider("trend"), contrarian],
+ *   providers: [trend(), contrarian],
  *   memory: await openMemory(storage, { embedder: hashingEmbedder() }),
  *   storage,
  *   key: { version: "1", seed: 1, files: {} },
@@ -86,11 +86,9 @@ export { parseBarsParquet } from "./market/parquet.ts";
 export { SYNTHETIC_START, syntheticBars } from "./market/synthetic.ts";
 
 export { abstain, type Provider } from "./providers/provider.ts";
-export { breakoutProvider } from "./providers/rules.ts";
-export { fileProvider, parseVotesCsv, type FileVote, type FileVotes } from "./providers/votes-file.ts";
-export { memoryProvider } from "./providers/similar-trades.ts";
-export { reversionProvider } from "./providers/rules.ts";
-export { trendProvider } from "./providers/rules.ts";
+export { breakout, reversion, trend } from "./providers/rules.ts";
+export { similarTrades } from "./providers/similar-trades.ts";
+export { parseVotesCsv, votesFile, type FileVote, type FileVotes } from "./providers/votes-file.ts";
 
 export type { Embedder } from "./embed/embedder.ts";
 export { hashingEmbedder } from "./embed/hashing.ts";

@@ -5,7 +5,7 @@
  *   bun scripts/compare-memory.ts [--year Y | --start D --end D] [--shuffles N] [--seeds N]
  */
 import { compareConfig, storeComparison } from "../lib/experiments/comparisons.node.ts";
-import type { AskedCounts } from "../lib/providers/recorded/recorder.ts";
+import type { QuestionCounts } from "../lib/providers/recorded/recorder.ts";
 import { renderAsked } from "./text/asked.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
@@ -36,14 +36,14 @@ await runScript(async ({ argv, signal, guard }) => {
   const { flags } = parseFlags(argv, COMMAND);
   const request = await runRequest(flags, { guard });
   const progress = progressLine();
-  let asked: AskedCounts | undefined;
+  let asked: QuestionCounts | undefined;
   const comparison = await compareConfig({
     ...request,
     shuffles: flags.shuffles,
     seeds: flags.seeds,
     signal,
     onNote: note,
-    onAsked: (counts) => (asked = counts),
+    onQuestionCounts: (counts) => (asked = counts),
     onStep: (done, of) => progress.update(() => `${done} of ${of} runs`),
   }).finally(() => {
     progress.clear();

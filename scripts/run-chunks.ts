@@ -57,7 +57,7 @@ await runScript(async ({ argv, signal, guard }) => {
     },
     onProgress: progress.update,
     onEmbedded: progress.embedded,
-    onAsked: progress.asked,
+    onQuestionCounts: progress.asked,
   };
   if (flags.estimate) {
     const { estimateRun } = await import("../lib/experiments/estimate.node.ts");

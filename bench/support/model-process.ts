@@ -8,16 +8,12 @@
  */
 import type { Answer, Situation } from "../../lib/types.ts";
 import { createRateLimiter } from "../../lib/providers/recorded/rate-limit.ts";
-import { breakoutProvider, reversionProvider, trendProvider } from "../../lib/providers/rules.ts";
+import { breakout, reversion, trend } from "../../lib/providers/rules.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
 import { assetOf, startModelServer } from "../../test/providers/recorded/model-server.ts";
 import { makeContext } from "../../test/providers/situation-samples.ts";
 
-const MODELS: readonly Provider[] = [
-  trendProvider("trend"),
-  reversionProvider("reversion"),
-  breakoutProvider("breakout"),
-];
+const MODELS: readonly Provider[] = [trend(), reversion(), breakout()];
 
 const [delayMs = 0, atATime = 8] = process.argv.slice(2).map(Number);
 const pace = createRateLimiter({ concurrency: atATime, now: () => performance.now() });

@@ -13,7 +13,7 @@ import { CarryoverError } from "../errors.ts";
 import { encodeJson } from "../util/json.ts";
 import { sha256OfText } from "../util/sha256.ts";
 import { DAY_MS } from "../util/time.ts";
-import type { AskedCounts } from "../providers/recorded/recorder.ts";
+import type { QuestionCounts } from "../providers/recorded/recorder.ts";
 import { createRandom } from "../util/random.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { lockHolder } from "../storage/lock.node.ts";
@@ -26,7 +26,7 @@ const DRAWS = 2000;
 const SHUFFLES = 3;
 const SEEDS = 3;
 
-const NOTHING_ASKED: AskedCounts = { asked: 0, cached: 0, failed: 0, missing: 0, costUsd: null };
+const NOTHING_ASKED: QuestionCounts = { asked: 0, cached: 0, failed: 0, missing: 0, costUsd: null };
 
 /** How much is run. */
 export interface CompareOptions extends Omit<OpenJobOptions, "name" | "embedder"> {
@@ -60,20 +60,20 @@ export async function compareConfig(options: CompareOptions): Promise<ConfigComp
   let id: string | undefined;
   const open = async (more: OpenJobOptions): Promise<OpenJob> => {
     const before = hasBudget ? { ...asked, costUsd: null } : asked;
-    const onAsked = (counts: AskedCounts): void => {
+    const onQuestionCounts = (counts: QuestionCounts): void => {
       asked = sumOfCounts(before, counts);
-      options.onAsked?.(asked);
+      options.onQuestionCounts?.(asked);
     };
-    const experiment = await openJob({ ...more, onAsked });
+    const experiment = await openJob({ ...more, onQuestionCounts });
     opened.push(experiment);
     id ??= idOf(experiment, options);
-    await experiment.asking?.recorder.begin(id);
+    await experiment.recording?.recorder.begin(id);
     return experiment;
   };
   try {
     return await compareIn(options, open);
   } finally {
-    for (const { asking } of opened) await asking?.recorder.close();
+    for (const { recording } of opened) await recording?.recorder.close();
   }
 }
 
@@ -84,7 +84,7 @@ function idOf({ job }: OpenJob, { seeds, shuffles }: CompareOptions): string {
   return sha256OfText(JSON.stringify({ compared: key, period, remembered, seeds, shuffles }));
 }
 
-function sumOfCounts(one: AskedCounts, other: AskedCounts): AskedCounts {
+function sumOfCounts(one: QuestionCounts, other: QuestionCounts): QuestionCounts {
   return {
     asked: one.asked + other.asked,
     cached: one.cached + other.cached,

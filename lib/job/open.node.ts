@@ -9,7 +9,7 @@ import { cachingEmbedder, readRemembered } from "../memory/in-memory.ts";
 import type { VectorRow } from "../memory/vectors.ts";
 import { type RecordingContext, isRecorded, type LoadedProviders, loadProviders } from "../providers/load.node.ts";
 import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
-import { type AskedCounts, type RecorderOptions, openRecorder } from "../providers/recorded/recorder.ts";
+import { type QuestionCounts, type RecorderOptions, openRecorder } from "../providers/recorded/recorder.ts";
 import { openAnswerStore } from "../providers/recorded/recordings.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
 import { isoDate } from "../util/time.ts";
@@ -27,7 +27,7 @@ import type { BarSeries, Market } from "../types.ts";
 export interface OpenJob {
   readonly config: Config;
   /** What asks the providers that are asked; to be closed. */
-  readonly asking: RecordingContext | undefined;
+  readonly recording: RecordingContext | undefined;
   readonly refreshes: LoadedProviders["refreshes"];
   readonly job: InMemoryJob;
   /** Loads the providers once more, their files' votes changed. */
@@ -37,7 +37,7 @@ export interface OpenJob {
 /** What an experiment is made of. */
 export type OpenJobOptions = Pick<
   RunOptions,
-  "config" | "baseDir" | "dataDirIsExplicit" | "seedIsExplicit" | "signal" | "onNote" | "onAsked"
+  "config" | "baseDir" | "dataDirIsExplicit" | "seedIsExplicit" | "signal" | "onNote" | "onQuestionCounts"
 > & {
   /** Part of the run's key, so that its ids are nobody else's. @default a run of run-chunks */
   readonly name?: string;
@@ -58,12 +58,12 @@ export type OpenJobOptions = Pick<
 export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   const { config } = options;
   const { series, market, period } = await findBars(options);
-  const asking = openAsking({ ...options, ...(options.asks === true ? {} : { onQuestion: () => {} }) });
+  const recording = openRecording({ ...options, ...(options.asks === true ? {} : { onQuestion: () => {} }) });
   if (options.asks === true) noteOnCutoffs(config, { period, onNote: options.onNote });
   const { providers, files, refreshes } = await loadProviders(config.providers, {
     ...options,
     assets: config.backtest.assets,
-    asking,
+    recording,
   });
   const embedder = options.embedder ?? cachingEmbedder(await loadEmbedder(config.memory, options));
   const { backtest: settings, memory: memorySettings } = toSettings(config);
@@ -76,7 +76,7 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   const rows = options.name === undefined ? remembered.rows.filter(isEarlier) : remembered.rows;
   return {
     config,
-    asking,
+    recording,
     refreshes,
     job: {
       settings,
@@ -87,7 +87,7 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
       market,
       providers,
       remembered: { ...remembered, rows },
-      signal: asking?.recorder.signal ?? options.signal,
+      signal: recording?.recorder.signal ?? options.signal,
       key: {
         version: options.name === undefined ? VERSION : `${VERSION} ${options.name}`,
         config: keyConfig(config, refreshes),
@@ -95,18 +95,18 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
         files,
       },
     },
-    providersWith: (changeVotes) => loadProviders(config.providers, { ...options, asking, changeVotes }),
+    providersWith: (changeVotes) => loadProviders(config.providers, { ...options, recording, changeVotes }),
   };
 }
 
 /** How the providers of a configuration are asked. */
-export interface AskingOptions {
+export interface RecordingOptions {
   readonly config: Config;
   readonly offline?: boolean | undefined;
   readonly refresh?: readonly string[] | undefined;
   readonly signal: AbortSignal;
   readonly onNote: (note: string) => void;
-  readonly onAsked?: ((counts: AskedCounts) => void) | undefined;
+  readonly onQuestionCounts?: ((counts: QuestionCounts) => void) | undefined;
   /** Only counts what would be asked, and writes nothing. */
   readonly onQuestion?: RecorderOptions["onQuestion"];
 }
@@ -117,7 +117,7 @@ export interface AskingOptions {
  * @returns `undefined` where the configuration has no provider whose answers are recorded.
  * @throws {CarryoverError} `BAD_USAGE` if a provider that is to be asked anew is none.
  */
-export function openAsking(options: AskingOptions): RecordingContext | undefined {
+export function openRecording(options: RecordingOptions): RecordingContext | undefined {
   const { config, refresh = [], onNote, onQuestion } = options;
   const asked = config.providers.filter(isRecorded);
   for (const name of refresh.filter((each) => asked.every((provider) => provider.name !== each))) {
@@ -134,11 +134,11 @@ export function openAsking(options: AskingOptions): RecordingContext | undefined
   const store = openAnswerStore(diskStorage(dir), { onNote });
   const recorder = openRecorder({
     store,
-    mode: onQuestion !== undefined ? "count" : options.offline === true ? "offline" : "ask",
+    mode: onQuestion !== undefined ? "dry-run" : options.offline === true ? "offline" : "ask",
     budgetUsd: config.backtest.budget_usd,
     signal: options.signal,
     now: () => Date.now(),
-    onAsked: options.onAsked,
+    onQuestionCounts: options.onQuestionCounts,
     onQuestion,
     onNote,
   });
@@ -183,7 +183,7 @@ export interface RunOptions {
   /** Told of the vectors that are made before the run begins. */
   readonly onEmbedded?: OnEmbedded;
   /** Told after every question to a language model or a program. */
-  readonly onAsked?: (counts: AskedCounts) => void;
+  readonly onQuestionCounts?: (counts: QuestionCounts) => void;
   /** Asks nobody and writes nothing: this is told of every question instead, and chance votes for who has no recorded answer. */
   readonly onQuestion?: RecorderOptions["onQuestion"];
 }

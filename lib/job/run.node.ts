@@ -8,8 +8,8 @@ import { toSettings } from "../config/parse.ts";
 import { type Config } from "../config/config.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Storage } from "../storage/storage.ts";
-import { MissingAnswer, PromptsTooLong, type AskedCounts } from "../providers/recorded/recorder.ts";
-import { findBars, keyConfig, noteOnCutoffs, openAsking, type RunOptions } from "./open.node.ts";
+import { MissingAnswer, PromptsTooLong, type QuestionCounts } from "../providers/recorded/recorder.ts";
+import { findBars, keyConfig, noteOnCutoffs, openRecording, type RunOptions } from "./open.node.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { lockHolder } from "../storage/lock.node.ts";
 import { VERSION } from "../version.ts";
@@ -26,7 +26,7 @@ const MAX_ERROR = 200;
 export interface RunOutcome extends BacktestResult {
   readonly memoryDir: string;
   /** What was asked; `undefined` where no provider's answers are recorded. */
-  readonly asked: AskedCounts | undefined;
+  readonly questions: QuestionCounts | undefined;
 }
 
 /**
@@ -56,15 +56,15 @@ async function withAllMissing(options: RunOptions): Promise<CarryoverError> {
 async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const { config, onNote } = options;
   const { series, market, period } = await findBars(options);
-  const asking = openAsking(options);
+  const recording = openRecording(options);
   noteOnCutoffs(config, { period, onNote });
   const { providers, files, refreshes } = await loadProviders(config.providers, {
     ...options,
     assets: config.backtest.assets,
-    asking,
+    recording,
   });
   const settings = toSettings(config);
-  const signal = asking?.recorder.signal ?? options.signal;
+  const signal = recording?.recorder.signal ?? options.signal;
   const embedder = await loadEmbedder(config.memory, { signal });
 
   // Runs without memory have a folder of their own, so that what they record is never anyone's past.
@@ -100,7 +100,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
         onNote,
         onStart: async (id) => {
           runId = id;
-          await asking?.recorder.begin(id);
+          await recording?.recorder.begin(id);
         },
         onProgress: (progress) => {
           last = progress;
@@ -108,9 +108,9 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
         },
       });
       if (options.onQuestion === undefined) await noteOnSilent(result.summary, { config, storage, onNote });
-      return { ...result, memoryDir, asked: asking?.recorder.counts() };
+      return { ...result, memoryDir, questions: recording?.recorder.counts() };
     } catch (error) {
-      await asking?.recorder.close();
+      await recording?.recorder.close();
       if (error instanceof CarryoverError && error.code === "CONFLICT") {
         onNote(
           "Made again, this run came out differently: a provider does not answer the same to the same question, or " +
@@ -122,7 +122,9 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
         const place = last === undefined ? "" : ` in ${last.chunk} at ${isoDate(last.simulatedMs)}`;
         const again = last === undefined ? "" : ` with ${last.chunk}`;
         const isMissing = signal.reason instanceof MissingAnswer;
-        const but = isMissing ? " without --offline" : await withoutBegun(options.refresh ?? [], { asking, refreshes });
+        const but = isMissing
+          ? " without --offline"
+          : await withoutBegun(options.refresh ?? [], { recording, refreshes });
         const { length } = memory.rows.filter(({ row }) => row.runId === runId);
         const kept = length === 1 ? "the outcome is kept" : `all ${length} outcomes are kept`;
         const next =
@@ -134,7 +136,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
       throw error;
     }
   } finally {
-    await asking?.recorder.close();
+    await recording?.recorder.close();
     await lock.release();
   }
 }
@@ -142,11 +144,11 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
 /** What a command has to leave out to go on: refreshes that have begun, and would begin once more. */
 async function withoutBegun(
   names: readonly string[],
-  { asking, refreshes }: { asking: RecordingContext | undefined; refreshes: Readonly<Record<string, number>> },
+  { recording, refreshes }: { recording: RecordingContext | undefined; refreshes: Readonly<Record<string, number>> },
 ): Promise<string> {
   const begun: string[] = [];
   for (const name of names) {
-    if ((await asking?.store.refreshOf(name)) === refreshes[name]) begun.push(JSON.stringify(name));
+    if ((await recording?.store.refreshOf(name)) === refreshes[name]) begun.push(JSON.stringify(name));
   }
   if (begun.length === 0) return "";
   return ` without --refresh-provider${begun.length === names.length ? "" : ` ${begun.join(", ")}`}`;

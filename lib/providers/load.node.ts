@@ -7,19 +7,14 @@ import { CarryoverError, messageOf } from "../errors.ts";
 import { isRecord } from "../util/json.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import type { AnswerStore } from "./recorded/recordings.ts";
-import { breakoutProvider, reversionProvider, trendProvider } from "./rules.ts";
+import { breakout, reversion, trend } from "./rules.ts";
 import type { Recorder } from "./recorded/recorder.ts";
-import { fileProvider, parseVotesCsv, type FileVotes } from "./votes-file.ts";
-import { memoryProvider } from "./similar-trades.ts";
+import { votesFile, parseVotesCsv, type FileVotes } from "./votes-file.ts";
+import { similarTrades } from "./similar-trades.ts";
 import { loadCommand, loadLlm } from "./recorded/load.node.ts";
 import { readRegular } from "../storage/fs.node.ts";
 
-const BUILT_IN = {
-  trend: trendProvider,
-  reversion: reversionProvider,
-  breakout: breakoutProvider,
-  memory: memoryProvider,
-} as const;
+const BUILT_IN = { trend, reversion, breakout, memory: similarTrades } as const;
 
 /** Assets of a file that a message names. */
 const MAX_NAMES = 5;
@@ -51,7 +46,7 @@ export function isRecorded(config: ProviderConfig): config is CommandConfig | Ll
  * Makes the providers of a configuration, with their files.
  *
  * @param options `baseDir`: the folder that paths in the configuration start from; `changeVotes`: puts other votes in the place of
- * those of a file; `signal`: stops the wait for a module that never finishes loading; `asking`: needed for the types `llm` and `command`; `assets`: those that a file of votes should be about, `onNote`
+ * those of a file; `signal`: stops the wait for a module that never finishes loading; `recording`: needed for the types `llm` and `command`; `assets`: those that a file of votes should be about, `onNote`
  * is told which of them it has no vote for.
  * @throws {CarryoverError} `NOT_FOUND` for a file that is not there, `BAD_DATA` for malformed votes, `BAD_CONFIG` for a
  * module that is no provider, or a prompt that is none.
@@ -62,7 +57,7 @@ export async function loadProviders(
     baseDir: string;
     changeVotes?: (votes: FileVotes) => FileVotes;
     signal?: AbortSignal | undefined;
-    asking?: RecordingContext | undefined;
+    recording?: RecordingContext | undefined;
     assets?: readonly string[];
     onNote?: (note: string) => void;
   },
@@ -72,16 +67,16 @@ export async function loadProviders(
   const refreshes = new Map<string, number>();
   for (const config of configs) {
     if (isRecorded(config)) {
-      const { asking, baseDir } = options;
-      if (asking === undefined)
+      const { recording, baseDir } = options;
+      if (recording === undefined)
         throw new RangeError(`Cannot load "${config.name}": found nowhere to record its answers`);
-      const around = { baseDir, onNote: asking.onNote };
+      const around = { baseDir, onNote: recording.onNote };
       const loaded = await (config.type === "llm" ? loadLlm(config, around) : loadCommand(config, around));
       Object.assign(files, loaded.files);
-      const isNew = asking.refresh?.includes(config.name) === true;
-      const refresh = (await asking.store.refreshOf(config.name)) + (isNew ? 1 : 0);
+      const isNew = recording.refresh?.includes(config.name) === true;
+      const refresh = (await recording.store.refreshOf(config.name)) + (isNew ? 1 : 0);
       if (refresh > 0) refreshes.set(config.name, refresh);
-      providers.push(asking.recorder.provider(loaded.client, refresh));
+      providers.push(recording.recorder.provider(loaded.client, refresh));
       continue;
     }
     if (!("path" in config)) {
@@ -100,7 +95,7 @@ export async function loadProviders(
           `Provider "${config.name}" abstains for ${silent.join(", ")}: "${path}" has votes for ${known} only`,
         );
       }
-      providers.push(fileProvider(config.name, options.changeVotes?.(votes) ?? votes));
+      providers.push(votesFile(options.changeVotes?.(votes) ?? votes, config.name));
     } else providers.push(await importProvider(path, { name: config.name, signal: options.signal }));
   }
   // Own keys even of "__proto__", which is a provider's name like any other.

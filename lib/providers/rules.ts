@@ -1,14 +1,23 @@
 import type { Provider } from "./provider.ts";
 
+/** ADX below which a market has no trend to follow. */
+const MIN_TREND_ADX = 22;
+
+/** ADX above which a trend is too strong to bet against. */
+const MAX_REVERSION_ADX = 40;
+
+/** Standard deviations from the mean of 20 closes at which a price counts as stretched. */
+const STRETCHED = 1.8;
+
 /**
- * Follows a trend that has strength: BUY where the fast average lies above the slow one and the close above both, SELL
- * where below, in a market whose ADX says that it moves. Surer the stronger the trend.
+ * Trend following: BUY where the fast average lies above the slow one and the close above both, SELL where below, provided
+ * the ADX shows a trend. The confidence grows with the ADX.
  */
-export function trendProvider(name: string): Provider {
+export function trend(name = "trend"): Provider {
   return {
     name,
     vote: ({ close, ema_fast, ema_slow, adx }) => {
-      if (adx < 22) return { action: "HOLD", confidence: 50, reason: "no trend to follow" };
+      if (adx < MIN_TREND_ADX) return { action: "HOLD", confidence: 50, reason: "no trend to follow" };
       const confidence = Math.min(90, 40 + adx);
       if (ema_fast > ema_slow && close > ema_fast)
         return { action: "BUY", confidence, reason: "uptrend with strength" };
@@ -19,18 +28,16 @@ export function trendProvider(name: string): Provider {
   };
 }
 
-/** Deviations from the mean of 20 closes beyond which a price is expected to come back. */
-const STRETCHED = 1.8;
-
 /**
- * Expects a stretched price to come back to its mean: BUY well below it, SELL well above, unless a strong trend carries it.
- * Surer the further it is stretched.
+ * Mean reversion: BUY well below the mean, SELL well above it, unless a strong trend carries the price. The confidence grows
+ * with the distance from the mean.
  */
-export function reversionProvider(name: string): Provider {
+export function reversion(name = "reversion"): Provider {
   return {
     name,
     vote: ({ zscore, rsi, adx }) => {
-      if (adx > 40) return { action: "HOLD", confidence: 50, reason: "the trend is too strong to lean against" };
+      if (adx > MAX_REVERSION_ADX)
+        return { action: "HOLD", confidence: 50, reason: "the trend is too strong to lean against" };
       const confidence = Math.min(90, 35 + 15 * Math.abs(zscore));
       if (zscore <= -STRETCHED && rsi < 40) return { action: "BUY", confidence, reason: "stretched below its mean" };
       if (zscore >= STRETCHED && rsi > 60) return { action: "SELL", confidence, reason: "stretched above its mean" };
@@ -40,10 +47,10 @@ export function reversionProvider(name: string): Provider {
 }
 
 /**
- * Goes with a price that leaves the range of the 48 bars before: BUY above it, SELL below (Donchian's rule). Surer the
- * further it is out, in ATR.
+ * Breakout of the Donchian channel: BUY above the range of the last 48 bars, SELL below it. The confidence grows with the
+ * distance from the range in ATR.
  */
-export function breakoutProvider(name: string): Provider {
+export function breakout(name = "breakout"): Provider {
   return {
     name,
     vote: ({ close, channel_high, channel_low, atr }) => {

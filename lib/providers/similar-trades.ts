@@ -1,20 +1,20 @@
 import { abstain, type Provider } from "./provider.ts";
 
-/** With fewer remembered outcomes, or fewer similar ones with a result, it has nothing to say. */
+/** Remembered trades, and similar ones with a result, below which it abstains. */
 const MIN_REMEMBERED = 30;
 const MIN_SIMILAR = 5;
 
-/** Similarities that a neutral neighbour counts for: it pulls the vote toward nothing. */
-const SHRINKAGE = 3;
+/** Sum of similarities that a neutral prior counts for. It shrinks the mean toward 0. */
+const PRIOR_WEIGHT = 3;
 
-/** Mean result in R, shrunk, below which neighbours do not speak for a direction. */
+/** Absolute mean result, in R, below which it votes HOLD. */
 const MIN_EDGE_R = 0.1;
 
 /**
- * Votes what similar past trades say: their direction x result_r, weighted by similarity and shrunk toward nothing. It
- * abstains while too little is remembered, and earns its weight like any other provider.
+ * Votes as similar past trades suggest: the mean of direction x result_r, weighted by similarity and shrunk toward 0. It
+ * abstains while memory holds too few trades, and earns its weight like any other provider.
  */
-export function memoryProvider(name: string): Provider {
+export function similarTrades(name = "memory"): Provider {
   return {
     name,
     vote: (_situation, { remembered, similar }) => {
@@ -29,7 +29,7 @@ export function memoryProvider(name: string): Provider {
         count += 1;
       }
       if (count < MIN_SIMILAR) return abstain(`only ${count} similar trades`);
-      const meanR = edge / (weight + SHRINKAGE);
+      const meanR = edge / (weight + PRIOR_WEIGHT);
       const reason = `${count} similar trades say ${meanR.toFixed(2)} R long`;
       if (Math.abs(meanR) < MIN_EDGE_R) return { action: "HOLD", confidence: 50, reason };
       return { action: meanR > 0 ? "BUY" : "SELL", confidence: Math.min(90, 50 + 40 * Math.abs(meanR)), reason };

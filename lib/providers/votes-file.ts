@@ -4,25 +4,24 @@ import { openCsv } from "../market/csv-reader.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
 import { abstain, type Provider } from "./provider.ts";
 
-/** A vote that was made elsewhere. It holds from its timestamp to the asset's next. */
+/** A vote read from a file. It holds until the asset's next vote. */
 export interface FileVote {
   /** Epoch ms UTC. */
   readonly timestamp: number;
   readonly answer: Answer;
 }
 
-/** The votes of a file: each asset's, in order of time, equal times in the order of the file. */
+/** The votes of a file by asset, oldest first; votes of the same time in the order of the file. */
 export type FileVotes = ReadonlyMap<string, readonly FileVote[]>;
 
 const COLUMNS = ["timestamp", "asset", "action", "confidence"] as const;
 
 /**
- * Reads votes from CSV: `timestamp,asset,action,confidence`, found by the header's names, rows in any order. See
- * `openCsv` for what the text may look like and `parseTimestamp` for times.
+ * Reads votes from a CSV file with the columns `timestamp`, `asset`, `action` and `confidence`, its lines in any order. See
+ * `openCsv` for the dialects it accepts and `parseTimestamp` for times.
  *
- * @param bytes The whole file.
- * @param options `file` is its name in messages.
- * @throws {CarryoverError} `BAD_DATA` naming file, line, column, what was found and what is expected.
+ * @param options `file` names it in messages.
+ * @throws {CarryoverError} `BAD_DATA` with line and column.
  */
 export function parseVotesCsv(bytes: Uint8Array, options: { file: string }): FileVotes {
   const { file } = options;
@@ -48,28 +47,28 @@ export function parseVotesCsv(bytes: Uint8Array, options: { file: string }): Fil
     else ofAsset.push(vote);
   }
   if (votes.size === 0) throw badData({ file }, { found: "no votes", expected: "at least one" });
-  // Sorting is stable: of equal timestamps the later line stays the later one.
+  // The sort is stable, so votes of the same time keep the order of their lines.
   for (const ofAsset of votes.values()) ofAsset.sort((a, b) => a.timestamp - b.timestamp);
   return votes;
 }
 
 /**
- * A provider that says what a file says: the asset's newest vote as of the decision. Before the asset's first vote it
- * abstains; its last one holds to the end.
+ * A provider that votes what a file says: at each decision, the asset's newest vote so far. It abstains before the asset's
+ * first vote; the last one holds to the end.
  *
- * @param name Its name in the ensemble.
  * @param votes See `parseVotesCsv`.
  */
-export function fileProvider(name: string, votes: FileVotes): Provider {
+export function votesFile(votes: FileVotes, name = "file"): Provider {
   return {
     name,
     vote({ asset, timestamp }) {
       const ofAsset = votes.get(asset) ?? [];
+      // Binary search for the first vote after this time.
       let low = 0;
       let high = ofAsset.length;
       while (low < high) {
         const middle = (low + high) >>> 1;
-        if ((ofAsset[middle]?.timestamp ?? Infinity) <= timestamp) low = middle + 1;
+        if (ofAsset[middle]!.timestamp <= timestamp) low = middle + 1;
         else high = middle;
       }
       return ofAsset[low - 1]?.answer ?? abstain("no vote yet");

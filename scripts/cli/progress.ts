@@ -1,16 +1,16 @@
 import type { Progress } from "../../lib/backtest/job.ts";
-import type { AskedCounts } from "../../lib/providers/recorded/recorder.ts";
+import type { QuestionCounts } from "../../lib/providers/recorded/recorder.ts";
 import { renderAsked } from "../text/asked.ts";
 import { duration, fixed, money, progressLine, type ProgressLine } from "../text/table.ts";
 
 /** What is shown while a run goes on. */
 export interface RunProgress {
   update(progress: Progress): void;
-  asked(counts: AskedCounts): void;
+  asked(counts: QuestionCounts): void;
   /** Before the run begins. */
   embedded(made: number, wanted: number): void;
   /** The last that were told. */
-  counts(): AskedCounts | undefined;
+  counts(): QuestionCounts | undefined;
   clear(): void;
 }
 
@@ -22,7 +22,7 @@ export interface RunProgress {
  */
 export function runProgress(options: { line?: ProgressLine; now?: () => number } = {}): RunProgress {
   const { line = progressLine(), now = () => performance.now() } = options;
-  let counts: AskedCounts | undefined;
+  let counts: QuestionCounts | undefined;
   let last: Progress | undefined;
   /** Where the pace is measured from. */
   let first: { atMs: number; ticks: number; share: number } | undefined;

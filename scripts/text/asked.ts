@@ -1,10 +1,10 @@
 /** What run-chunks shows of questions to language models and programs. */
 import type { Estimate } from "../../lib/experiments/estimate.node.ts";
-import type { AskedCounts } from "../../lib/providers/recorded/recorder.ts";
+import type { QuestionCounts } from "../../lib/providers/recorded/recorder.ts";
 import { fixed, table } from "./table.ts";
 
 /** What was asked so far, on one line; without the cost where no price is known. */
-export function renderAsked({ asked, cached, failed, costUsd }: AskedCounts): string {
+export function renderAsked({ asked, cached, failed, costUsd }: QuestionCounts): string {
   const cost = costUsd === null ? "" : `, cost ${dollars(costUsd)}`;
   return `asked ${fixed(asked, 0)}, cached ${fixed(cached, 0)}, failed ${fixed(failed, 0)}${cost}`;
 }

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { askProviders, type Provider } from "../../lib/providers/provider.ts";
 import { decide } from "../../lib/backtest/decide.ts";
-import type { Action, DecisionContext, Situation, Vote } from "../../lib/types.ts";
+import type { Action, Vote } from "../../lib/types.ts";
 
 function vote(action: Action, confidence: number, error?: string): Vote {
   return { provider: "p", action, confidence, ...(error === undefined ? {} : { error }) };
@@ -61,97 +60,3 @@ describe("decide()", () => {
     expect(decide([vote("BUY", 0), vote("SELL", 0)], [0.5, 0.5])).toEqual(nothing);
   });
 });
-
-describe("askProviders()", () => {
-  const context: DecisionContext = {
-    remembered: 0,
-    similar: [],
-    recent: { days: 20, trades: 0, wins: 0, mean_r: null },
-    records: {},
-    positions: [],
-  };
-  const input = { situation: {} as Situation, context };
-  const answering = (name: string, answer: () => unknown): Provider => ({ name, vote: answer as Provider["vote"] });
-
-  test("lists votes in the order of the providers, whoever answers first", async () => {
-    const slow = new Promise((resolve) => setTimeout(() => resolve({ action: "BUY", confidence: 1 }), 5));
-    const votes = await askProviders(
-      [answering("slow", () => slow), answering("fast", () => ({ action: "SELL", confidence: 2, reason: "r" }))],
-      input,
-    );
-    expect(votes).toEqual([
-      { provider: "slow", action: "BUY", confidence: 1 },
-      { provider: "fast", action: "SELL", confidence: 2, reason: "r" },
-    ]);
-  });
-
-  test.each([
-    ["throws", (): never => raise(new Error("no key")), "no key"],
-    ["rejects", async () => raise(new Error("timed out")), "timed out"],
-    ["throws what is no error", (): never => raise("odd"), "odd"],
-    ["says nothing", () => undefined, 'found action undefined, expected "BUY", "SELL" or "HOLD"'],
-    ["answers with a text", () => "BUY", 'found action undefined, expected "BUY", "SELL" or "HOLD"'],
-    ["says another word", () => ({ action: "buy" }), 'found action "buy", expected "BUY", "SELL" or "HOLD"'],
-    ["is too sure", () => ({ action: "BUY", confidence: 101 }), "found confidence 101, expected 0 to 100"],
-    ["is less than unsure", () => ({ action: "BUY", confidence: -1 }), "found confidence -1, expected 0 to 100"],
-    ["is NaN", () => ({ action: "BUY", confidence: Number.NaN }), "found confidence NaN, expected 0 to 100"],
-    [
-      "has a text for a number",
-      () => ({ action: "BUY", confidence: "80" }),
-      'found confidence "80", expected 0 to 100',
-    ],
-    ["has a bigint", () => ({ action: "BUY", confidence: 80n }), "found confidence bigint, expected 0 to 100"],
-    ["abstains", () => ({ action: "BUY", confidence: 80, error: "asleep" }), "asleep"],
-  ])("makes an abstention of a provider that %s", async (_what, say, error) => {
-    const [answer] = await askProviders([answering("p", say)], input);
-    expect(answer).toEqual({ provider: "p", action: "HOLD", confidence: 0, error });
-  });
-
-  test("makes an abstention of a provider whose answer can't be read, or that would change what others are told", async () => {
-    const situation = { rsi: 50 } as Situation;
-    const votes = await askProviders(
-      [
-        answering("getter", () => ({
-          get action(): string {
-            throw new Error("no answer");
-          },
-        })),
-        {
-          name: "meddler",
-          vote: (told) => (Object.assign(told, { rsi: Number.NaN }), { action: "BUY", confidence: 50 }),
-        },
-        answering("thenable", () => ({
-          // oxlint-disable-next-line no-thenable -- a provider may be written so
-          then: (done: (answer: unknown) => void) => done({ action: "BUY", confidence: 9 }),
-        })),
-      ],
-      { situation, context },
-    );
-    expect(votes.map(({ action, error }) => [action, error === undefined])).toEqual([
-      ["HOLD", false],
-      ["HOLD", false],
-      ["BUY", true],
-    ]);
-    expect(votes[0]?.error).toBe("no answer");
-    expect(situation.rsi).toBe(50);
-  });
-
-  test("stops waiting for a provider that never answers when the run is stopped", async () => {
-    const stop = new AbortController();
-    const asked = askProviders([answering("mute", () => new Promise(() => {}))], { ...input, signal: stop.signal });
-    stop.abort(new Error("stopped"));
-    expect(await asked.catch((error: unknown) => (error as Error).message)).toBe("stopped");
-  });
-
-  test("keeps only 1,000 characters of a reason, so that an outcome stays readable", async () => {
-    const [answer] = await askProviders(
-      [answering("p", () => ({ action: "BUY", confidence: 50, reason: "x".repeat(2_000_000) }))],
-      input,
-    );
-    expect(answer!.reason).toBe(`${"x".repeat(997)}...`);
-  });
-});
-
-function raise(what: unknown): never {
-  throw what;
-}

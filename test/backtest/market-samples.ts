@@ -2,8 +2,8 @@
 import type { Bar, BarSeries } from "../../lib/types.ts";
 import { parseBarsCsv } from "../../lib/market/csv.ts";
 import { syntheticBars } from "../../lib/market/synthetic.ts";
-import { breakoutProvider, reversionProvider, trendProvider } from "../../lib/providers/rules.ts";
-import { memoryProvider } from "../../lib/providers/similar-trades.ts";
+import { breakout, reversion, trend } from "../../lib/providers/rules.ts";
+import { similarTrades } from "../../lib/providers/similar-trades.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,12 +23,7 @@ export function seeded(seed: number): () => number {
 
 /** The ensemble of the default configuration. */
 export function defaultProviders(): Provider[] {
-  return [
-    trendProvider("trend"),
-    reversionProvider("reversion"),
-    breakoutProvider("breakout"),
-    memoryProvider("memory"),
-  ];
+  return [trend(), reversion(), breakout(), similarTrades()];
 }
 
 /** Real hourly bars before `endMs`, from the start of their files. */

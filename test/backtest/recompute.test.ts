@@ -12,7 +12,7 @@ import type { BarSeries, SkipReason } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { openMemory } from "../../lib/memory/store.ts";
-import { fileProvider, parseVotesCsv } from "../../lib/providers/votes-file.ts";
+import { votesFile, parseVotesCsv } from "../../lib/providers/votes-file.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
 import { HAS_REAL_BARS, PROJECT_DIR } from "../samples.ts";
 import { defaultProviders, randomVotesCsv, realSeries, roughSeries } from "./market-samples.ts";
@@ -141,7 +141,7 @@ const roughSettings = (overrides: Partial<BacktestSettings> = {}): BacktestSetti
 
 function votesOf(seed: number, name: string): Provider {
   const csv = randomVotesCsv({ assets: ROUGH_ASSETS, ...roughPeriod, seed });
-  return fileProvider(name, parseVotesCsv(new TextEncoder().encode(csv), { file: "votes.csv" }));
+  return votesFile(parseVotesCsv(new TextEncoder().encode(csv), { file: "votes.csv" }), name);
 }
 
 const ROUGH_CASES: Case[] = [

@@ -1,5 +1,5 @@
 /** The run that resume tests stop and start again: six weeks of rough markets, in chunks of ten days. */
-import { fileProvider, parseVotesCsv } from "../../lib/providers/votes-file.ts";
+import { votesFile, parseVotesCsv } from "../../lib/providers/votes-file.ts";
 import { defaultProviders, randomVotesCsv, roughSeries } from "./market-samples.ts";
 import { at, makeSettings, type JobParts } from "./world-samples.ts";
 
@@ -9,7 +9,7 @@ const period = { startMs: at("2018-02-08"), endMs: at("2018-03-15") };
 /** Some 60 trades; learning, recall and random votes all have a say. */
 export function resumeJob(overrides: Partial<JobParts> = {}): JobParts {
   const csv = randomVotesCsv({ assets: ASSETS, ...period, seed: 9 });
-  const votes = fileProvider("votes", parseVotesCsv(new TextEncoder().encode(csv), { file: "votes.csv" }));
+  const votes = votesFile(parseVotesCsv(new TextEncoder().encode(csv), { file: "votes.csv" }), "votes");
   return {
     settings: makeSettings({ assets: ASSETS }),
     period,

@@ -6,13 +6,13 @@ import { diskStorage } from "../../lib/storage/disk.node.ts";
 import {
   answerKey,
   openAnswerStore,
-  type AskedAnswer,
+  type ReceivedAnswer,
   type Question,
 } from "../../lib/providers/recorded/recordings.ts";
 import { filesOf } from "../scripts/run-script.ts";
 import type { Operation } from "./operations.ts";
 
-const ASKED: readonly (readonly [Question, AskedAnswer])[] = [1, 2, 3].map((n) => [
+const ASKED: readonly (readonly [Question, ReceivedAnswer])[] = [1, 2, 3].map((n) => [
   { provider: "llama", request: { prompt: `question ${n}` }, refresh: 0 },
   {
     vote: { action: "BUY", confidence: n },

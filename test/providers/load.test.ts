@@ -77,8 +77,8 @@ describe("loadProviders()", () => {
     const recorder = openRecorder({ store, signal: new AbortController().signal, now: () => 0 });
     const rest = { type: "command", command: ["cat"], timeout: "1s", max_concurrency: 1 } as const;
     const configs = ["__proto__", "mine", "other"].map((name) => ({ name, ...rest }));
-    const asking = { store, recorder, refresh: ["__proto__", "mine"], onNote };
-    const { refreshes } = await loadProviders(configs, { baseDir, asking });
+    const recording = { store, recorder, refresh: ["__proto__", "mine"], onNote };
+    const { refreshes } = await loadProviders(configs, { baseDir, recording });
     expect(Object.entries(refreshes)).toEqual([
       ["__proto__", 2],
       ["mine", 1],
@@ -135,7 +135,7 @@ describe("loadProviders()", () => {
       max_retries: 0,
       max_concurrency: 1,
     } as const;
-    await expect(loadProviders([llm], { baseDir, asking: { store, recorder, onNote } })).rejects.toThrow(
+    await expect(loadProviders([llm], { baseDir, recording: { store, recorder, onNote } })).rejects.toThrow(
       'Cannot load provider "mine": found a device or pipe, expected the text that its "prompt_file" names',
     );
   });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import type { Answer, SimilarTrade } from "../../lib/types.ts";
-import { memoryProvider } from "../../lib/providers/similar-trades.ts";
+import { similarTrades } from "../../lib/providers/similar-trades.ts";
 import { makeContext, makeSimilar, makeSituation } from "./situation-samples.ts";
 
-const provider = memoryProvider("memory");
+const provider = similarTrades();
 const vote = (remembered: number, similar: readonly SimilarTrade[]): Answer =>
   provider.vote(makeSituation(), makeContext(remembered, similar)) as Answer;
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Answer, DecisionContext, Situation } from "../../lib/types.ts";
 import { CarryoverError } from "../../lib/errors.ts";
-import { fileProvider, parseVotesCsv } from "../../lib/providers/votes-file.ts";
+import { votesFile, parseVotesCsv } from "../../lib/providers/votes-file.ts";
 
 const NOTHING_REMEMBERED: DecisionContext = {
   remembered: 0,
@@ -13,7 +13,7 @@ const NOTHING_REMEMBERED: DecisionContext = {
 };
 
 function ask(text: string, at: { asset: string; time: string }): Answer | Promise<Answer> {
-  const provider = fileProvider("file", parseVotesCsv(new TextEncoder().encode(text), { file: "votes.csv" }));
+  const provider = votesFile(parseVotesCsv(new TextEncoder().encode(text), { file: "votes.csv" }));
   const situation: Situation = {
     asset: at.asset,
     timestamp: Date.parse(at.time),

@@ -5,7 +5,7 @@
 import type { Answer, DecisionContext, Situation } from "../../types.ts";
 import { CarryoverError } from "../../errors.ts";
 import type { Json } from "../../util/json.ts";
-import { answerKey, type AnswerStore, type AskedAnswer, type Question, type RecordedAnswer } from "./recordings.ts";
+import { answerKey, type AnswerStore, type ReceivedAnswer, type Question, type RecordedAnswer } from "./recordings.ts";
 import { openBudget } from "./budget.ts";
 import { abstain, type Provider } from "../provider.ts";
 
@@ -44,13 +44,13 @@ export interface ClientSignals {
 }
 
 /** What came of asking. */
-export interface ClientAnswer extends Pick<AskedAnswer, "vote" | "raw" | "tokens" | "cost_usd" | "took_ms"> {
+export interface ClientAnswer extends Pick<ReceivedAnswer, "vote" | "raw" | "tokens" | "cost_usd" | "took_ms"> {
   /** Whether the vote is an abstention for want of a usable answer. */
   readonly failed: boolean;
 }
 
 /** What was asked so far. */
-export interface AskedCounts {
+export interface QuestionCounts {
   /** Questions that were asked now. */
   readonly asked: number;
   /** Questions whose answer had been recorded. */
@@ -81,8 +81,8 @@ export interface SeenQuestion {
 /** How a recorder works. */
 export interface RecorderOptions {
   readonly store: AnswerStore;
-  /** `ask`; `offline`: a missing answer stops the run; `count`: it is counted, and chance votes. @default "ask" */
-  readonly mode?: "ask" | "offline" | "count" | undefined;
+  /** `ask`; `offline`: a missing answer stops the run; `dry-run`: a placeholder votes. @default "ask" */
+  readonly mode?: "ask" | "offline" | "dry-run" | undefined;
   /** What the questions of a run may cost. @default no limit */
   readonly budgetUsd?: number | undefined;
   /** The user's: it stops the run. */
@@ -90,7 +90,7 @@ export interface RecorderOptions {
   /** Wall-clock time, epoch ms. */
   readonly now: () => number;
   /** Called after every question. */
-  readonly onAsked?: ((counts: AskedCounts) => void) | undefined;
+  readonly onQuestionCounts?: ((counts: QuestionCounts) => void) | undefined;
   readonly onQuestion?: ((question: SeenQuestion) => void) | undefined;
   readonly onNote?: ((note: string) => void) | undefined;
 }
@@ -99,7 +99,7 @@ export interface RecorderOptions {
 export interface Recorder {
   /** Stops the run: the user's signal, or a reason that the recorder found. */
   readonly signal: AbortSignal;
-  counts(): AskedCounts;
+  counts(): QuestionCounts;
   /** A provider that votes what `client` says. */
   provider(client: VoteClient, refresh: number): Provider;
   /**
@@ -142,7 +142,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
   const pending = new Map<string, Promise<Answer>>();
   const counted = { asked: 0, cached: 0, failed: 0, missing: 0 };
   const budget = openBudget(budgetUsd);
-  const counts = (): AskedCounts => ({
+  const counts = (): QuestionCounts => ({
     ...counted,
     costUsd: clients.some(({ hasPrice }) => hasPrice) ? budget.spentUsd : null,
   });
@@ -166,7 +166,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
 
   const notAsked = (key: string, client: VoteClient): Answer => {
     counted.missing += 1;
-    if (mode === "count") return placeholderVote(key);
+    if (mode === "dry-run") return placeholderVote(key);
     throw new MissingAnswer("NOT_FOUND", `Cannot run offline: found no recorded answer of "${client.name}"`);
   };
 
@@ -223,7 +223,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
         if (!hasNoted)
           options.onNote?.(`Provider ${JSON.stringify(client.name)} abstains where it cannot be asked: ${message}`);
         hasNoted = true;
-        if (tooLongInARow < MAX_FAILURES || mode === "count") return abstain(message);
+        if (tooLongInARow < MAX_FAILURES || mode === "dry-run") return abstain(message);
         throw new PromptsTooLong(
           "UNANSWERED",
           `Cannot put ${tooLongInARow} questions in a row to ${JSON.stringify(client.name)}: ${message}, which takes a ` +
@@ -250,7 +250,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
       return {
         name: client.name,
         vote: (situation, context) =>
-          stopRunOnError(() => answerTo(situation, context)).finally(() => options.onAsked?.(counts())),
+          stopRunOnError(() => answerTo(situation, context)).finally(() => options.onQuestionCounts?.(counts())),
       };
     },
 

@@ -22,7 +22,7 @@ export interface Question {
 }
 
 /** What came of a question. */
-export interface AskedAnswer {
+export interface ReceivedAnswer {
   readonly vote: Answer;
   /** What the provider really said, the last attempt last; empty where nothing came. */
   readonly raw: readonly string[];
@@ -37,7 +37,7 @@ export interface AskedAnswer {
 }
 
 /** An answer as its file has it, but for `crc32`. Keys are written in this order. */
-export interface RecordedAnswer extends Question, AskedAnswer {
+export interface RecordedAnswer extends Question, ReceivedAnswer {
   readonly format: "carryover-answer";
   readonly version: 1;
 }
@@ -48,7 +48,7 @@ export interface AnswerStore {
   find(key: string): Promise<RecordedAnswer | undefined>;
 
   /** Records an answer durably, and before the first of a refresh that this has begun. @returns The answer to be used: the one that another run recorded first, if there is one. */
-  keep(question: Question, answer: AskedAnswer): Promise<RecordedAnswer>;
+  keep(question: Question, answer: ReceivedAnswer): Promise<RecordedAnswer>;
 
   /** What the answers that a run asked for cost together. Reads every file. */
   costOfRun(runId: string): Promise<number>;

@@ -269,7 +269,7 @@ describe("who cannot be asked, since there is too much of the question,", () => 
     );
     expect(recorder.signal.reason).toBeInstanceOf(PromptsTooLong);
     expect((recorder.signal.reason as CarryoverError).code).toBe("UNANSWERED");
-    const trial = open(makeNarrow(), { storage, mode: "count" });
+    const trial = open(makeNarrow(), { storage, mode: "dry-run" });
     for (let i = 1; i < 40; i++) await trial.ask(50);
     expect(trial.recorder.signal.aborted).toBeFalse();
   });
@@ -306,7 +306,7 @@ test("counting asks nobody, writes nothing, and tells of every question", async 
   const told: string[] = [];
   const count = open(client, {
     storage,
-    mode: "count",
+    mode: "dry-run",
     onQuestion: ({ provider, request, timestamp, found, maxCostUsd }) =>
       told.push(
         `${provider} ${JSON.stringify(request)} ${timestamp - makeSituation().timestamp} ${found?.vote.action ?? "-"} ${maxCostUsd}`,

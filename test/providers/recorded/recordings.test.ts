@@ -8,12 +8,12 @@ import {
   answerKey,
   openAnswerStore,
   type AnswerStore,
-  type AskedAnswer,
+  type ReceivedAnswer,
 } from "../../../lib/providers/recorded/recordings.ts";
 
 const QUESTION = { provider: "llama", request: { model: "llama3.2", prompt: "What now?" }, refresh: 0 };
 
-const ANSWER: AskedAnswer = {
+const ANSWER: ReceivedAnswer = {
   vote: { action: "BUY", confidence: 70, reason: "it rises" },
   raw: ['{"action": "BUY"}'],
   tokens: { input: 700, output: 40 },
@@ -123,7 +123,7 @@ test.each([
 
 test("costOfRun() adds up what one run asked for, without damaged files", async () => {
   const { storage, store } = open();
-  const ask = (prompt: string, answer: Partial<AskedAnswer>): Promise<unknown> =>
+  const ask = (prompt: string, answer: Partial<ReceivedAnswer>): Promise<unknown> =>
     store.keep({ ...QUESTION, request: { prompt } }, { ...ANSWER, ...answer });
   await ask("1", { cost_usd: 0.25 });
   await ask("2", { cost_usd: 0.5 });

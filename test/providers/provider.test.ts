@@ -1,0 +1,146 @@
+import { describe, expect, test } from "bun:test";
+import type { DecisionContext, Situation } from "../../lib/types.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import { askProviders, type Provider } from "../../lib/providers/provider.ts";
+import { makeContext } from "./situation-samples.ts";
+import { at, barsOf, CALM, makeSettings, NO_COSTS, runOn, seriesOf, type Prices } from "../backtest/world-samples.ts";
+
+const ASSETS = ["AAA", "BBB", "CCC"];
+
+/** Runs two days of three calm assets after five that only warm up. */
+async function runWith(providers: readonly Provider[]): Promise<void> {
+  const prices: Prices[] = Array.from({ length: 7 * 24 }, () => CALM);
+  await runOn(inMemoryStorage(), {
+    settings: makeSettings({ assets: ASSETS, maxPositions: 3 }, NO_COSTS),
+    period: { startMs: at("2021-01-09"), endMs: at("2021-01-11") },
+    chunkKind: "1d",
+    series: new Map(ASSETS.map((asset) => [asset, seriesOf(asset, barsOf(at("2021-01-04"), prices))])),
+    providers,
+  });
+}
+
+test("all providers are asked about all assets of a time at once", async () => {
+  let underWay = 0;
+  const most = new Map<number, number>();
+  const slow = (name: string): Provider => ({
+    name,
+    vote: async ({ timestamp }) => {
+      underWay += 1;
+      most.set(timestamp, Math.max(most.get(timestamp) ?? 0, underWay));
+      await Bun.sleep(1);
+      underWay -= 1;
+      return { action: "HOLD", confidence: 50 };
+    },
+  });
+  await runWith([slow("one"), slow("two")]);
+  expect(most.size).toBe(12);
+  expect(new Set(most.values())).toEqual(new Set([6]));
+});
+
+test("what is decided at the same time is told to nobody; what is open is, with its result so far", async () => {
+  const told = new Map<string, DecisionContext["positions"]>();
+  const first = at("2021-01-09T04:00");
+  await runWith([
+    {
+      name: "buyer",
+      vote: ({ asset, timestamp }, { positions }) => {
+        told.set(`${asset} ${timestamp}`, positions);
+        return timestamp === first ? { action: "BUY", confidence: 80 } : { action: "HOLD", confidence: 50 };
+      },
+    },
+  ]);
+  for (const asset of ASSETS) {
+    expect(told.get(`${asset} ${first}`)).toEqual([]);
+    const opened = { action: "BUY", entry_timestamp: "2021-01-09T04:00:00.000Z", entry_price: 100, open_r: 0 };
+    const held = ASSETS.map((each) => ({ asset: each, ...opened }));
+    expect(told.get(`${asset} ${first + 4 * 3_600_000}`)).toEqual(held as never);
+  }
+});
+
+describe("askProviders()", () => {
+  const context = makeContext(0);
+  const input = { situation: {} as Situation, context };
+  const answering = (name: string, answer: () => unknown): Provider => ({ name, vote: answer as Provider["vote"] });
+
+  test("lists votes in the order of the providers, whoever answers first", async () => {
+    const slow = new Promise((resolve) => setTimeout(() => resolve({ action: "BUY", confidence: 1 }), 5));
+    const votes = await askProviders(
+      [answering("slow", () => slow), answering("fast", () => ({ action: "SELL", confidence: 2, reason: "r" }))],
+      input,
+    );
+    expect(votes).toEqual([
+      { provider: "slow", action: "BUY", confidence: 1 },
+      { provider: "fast", action: "SELL", confidence: 2, reason: "r" },
+    ]);
+  });
+
+  test.each([
+    ["throws", (): never => raise(new Error("no key")), "no key"],
+    ["rejects", async () => raise(new Error("timed out")), "timed out"],
+    ["throws what is no error", (): never => raise("odd"), "odd"],
+    ["says nothing", () => undefined, 'found action undefined, expected "BUY", "SELL" or "HOLD"'],
+    ["answers with a text", () => "BUY", 'found action undefined, expected "BUY", "SELL" or "HOLD"'],
+    ["says another word", () => ({ action: "buy" }), 'found action "buy", expected "BUY", "SELL" or "HOLD"'],
+    ["is too sure", () => ({ action: "BUY", confidence: 101 }), "found confidence 101, expected 0 to 100"],
+    ["is less than unsure", () => ({ action: "BUY", confidence: -1 }), "found confidence -1, expected 0 to 100"],
+    ["is NaN", () => ({ action: "BUY", confidence: Number.NaN }), "found confidence NaN, expected 0 to 100"],
+    [
+      "has a text for a number",
+      () => ({ action: "BUY", confidence: "80" }),
+      'found confidence "80", expected 0 to 100',
+    ],
+    ["has a bigint", () => ({ action: "BUY", confidence: 80n }), "found confidence bigint, expected 0 to 100"],
+    ["abstains", () => ({ action: "BUY", confidence: 80, error: "asleep" }), "asleep"],
+  ])("makes an abstention of a provider that %s", async (_what, say, error) => {
+    const [answer] = await askProviders([answering("p", say)], input);
+    expect(answer).toEqual({ provider: "p", action: "HOLD", confidence: 0, error });
+  });
+
+  test("makes an abstention of a provider whose answer can't be read, or that would change what others are told", async () => {
+    const situation = { rsi: 50 } as Situation;
+    const votes = await askProviders(
+      [
+        answering("getter", () => ({
+          get action(): string {
+            throw new Error("no answer");
+          },
+        })),
+        {
+          name: "meddler",
+          vote: (told) => (Object.assign(told, { rsi: Number.NaN }), { action: "BUY", confidence: 50 }),
+        },
+        answering("thenable", () => ({
+          // oxlint-disable-next-line no-thenable -- a provider may be written so
+          then: (done: (answer: unknown) => void) => done({ action: "BUY", confidence: 9 }),
+        })),
+      ],
+      { situation, context },
+    );
+    expect(votes.map(({ action, error }) => [action, error === undefined])).toEqual([
+      ["HOLD", false],
+      ["HOLD", false],
+      ["BUY", true],
+    ]);
+    expect(votes[0]?.error).toBe("no answer");
+    expect(situation.rsi).toBe(50);
+  });
+
+  test("stops waiting for a provider that never answers when the run is stopped", async () => {
+    const stop = new AbortController();
+    const asked = askProviders([answering("mute", () => new Promise(() => {}))], { ...input, signal: stop.signal });
+    stop.abort(new Error("stopped"));
+    expect(await asked.catch((error: unknown) => (error as Error).message)).toBe("stopped");
+  });
+
+  test("keeps only 1,000 characters of a reason, so that an outcome stays readable", async () => {
+    const [answer] = await askProviders(
+      [answering("p", () => ({ action: "BUY", confidence: 50, reason: "x".repeat(2_000_000) }))],
+      input,
+    );
+    expect(answer!.reason).toBe(`${"x".repeat(997)}...`);
+  });
+});
+
+function raise(what: unknown): never {
+  throw what;
+}
