@@ -134,7 +134,7 @@ async function runWorld(
       series: new Map(markets.map(({ series }) => [series.asset, series])),
       market: "bars",
       providers,
-      remembered: { embedder: NO_EMBEDDER, rows: [], marks: [] },
+      remembered: { embedder: NO_EMBEDDER, trades: [], marks: [] },
       openView,
       key: { version: "bench", seed, files: {} },
     });

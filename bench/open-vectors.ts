@@ -92,12 +92,13 @@ async function writeFolder(dir: string, size: number): Promise<void> {
   const floats = clusteredVectors(size, DIM);
   const [outcome] = makeOutcomes(1);
   if (outcome === undefined) throw new Error("expected an outcome");
-  const row = tradeOf(outcome, { bytes: 2400, crc32: "00000000" });
-  const rows = Array.from({ length: size }, (_, i) => ({
-    row: { ...row, id: `${row.id}-${i}` },
+  const trade = tradeOf(outcome, { bytes: 2400, crc32: "00000000" });
+  const trades = Array.from({ length: size }, (_, i) => ({
+    ...trade,
+    id: `${trade.id}-${i}`,
     vector: floats.subarray(i * DIM, (i + 1) * DIM),
   }));
-  await writeVectors(diskStorage(dir), rows, { embedder: embedderOf(DIM), kept: 0, blockCrc32: [], digest: "" });
+  await writeVectors(diskStorage(dir), trades, { embedder: embedderOf(DIM), kept: 0, blockCrc32: [], digest: "" });
 }
 
 function openInProcess(dir: string): Opening {

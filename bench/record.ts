@@ -102,7 +102,7 @@ async function recordRows(
 
 /** Outcomes between two writes of the caches, as lib/memory/store.ts has it. */
 function flushEvery(memory: Memory): number {
-  return Math.max(64, memory.rows.length / 8);
+  return Math.max(64, memory.trades.length / 8);
 }
 
 if (import.meta.main) console.log(renderReport(await record()));

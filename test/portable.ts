@@ -125,10 +125,9 @@ const view = openMemoryView(memory, {
   learningRate: 0.5,
   contextDays: 20,
 });
-const { row } = memory.rows[30] ?? { row: undefined };
 const situation = {
   asset: "GOLD",
-  timestamp: row?.exitMs ?? 0,
+  timestamp: memory.trades[30]?.exitMs ?? 0,
   regime: "TRENDING",
   close: 100,
   atr: 2,

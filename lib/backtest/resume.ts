@@ -1,15 +1,15 @@
 import type { Memory } from "../memory/store.ts";
 import type { Trade } from "../memory/trade.ts";
-import type { VectorRow } from "../memory/vectors.ts";
+import type { EmbeddedTrade } from "../memory/trade.ts";
 import type { Chunk, ChunkRecord } from "../results/chunks.ts";
 import { outcomesDigest, type RunStore } from "./run-files.ts";
 
 /** A run's outcomes and when they were recorded. */
 export interface OwnOutcomes {
   /** Those recorded up to the end of a chunk, by its place, in the order of (exit, id). */
-  upTo(chunkIndex: number): readonly VectorRow[];
+  upTo(chunkIndex: number): readonly EmbeddedTrade[];
   /** Those recorded in one chunk, by its place. */
-  recordedIn(chunkIndex: number): readonly VectorRow[];
+  recordedIn(chunkIndex: number): readonly EmbeddedTrade[];
 }
 
 /**
@@ -24,10 +24,10 @@ export function ownOutcomes(
   const indexByName = new Map(run.chunks.map(({ name }, i) => [name, i]));
   // What is closed at the end of the run is recorded there, whichever chunk owns the bar. Nobody records under a chunk that
   // the run does not have: with the first chunk, such an outcome is noticed at once.
-  const indexOf = (row: Trade): number =>
-    row.exitReason === "end_of_run" ? run.closing : (indexByName.get(row.chunk) ?? 0);
-  const select = (isWanted: (chunkIndex: number) => boolean): readonly VectorRow[] =>
-    memory.rows.filter(({ row }) => row.runId === run.id && isWanted(indexOf(row)));
+  const indexOf = (trade: Trade): number =>
+    trade.exitReason === "end_of_run" ? run.closing : (indexByName.get(trade.chunk) ?? 0);
+  const select = (isWanted: (chunkIndex: number) => boolean): readonly EmbeddedTrade[] =>
+    memory.trades.filter((trade) => trade.runId === run.id && isWanted(indexOf(trade)));
   return {
     upTo: (chunkIndex) => select((i) => i <= chunkIndex),
     recordedIn: (chunkIndex) => select((i) => i === chunkIndex),
@@ -48,10 +48,10 @@ export async function committedChunks(
   for (const [i, chunk] of options.chunks.entries()) {
     const record = await store.readChunk(chunk.name);
     if (record === undefined) break;
-    const rows = own.upTo(i).map(({ row }) => row);
-    if (outcomesDigest(rows) !== record.outcomes_digest) {
+    const trades = own.upTo(i);
+    if (outcomesDigest(trades) !== record.outcomes_digest) {
       options.note(
-        `Memory no longer matches chunk ${chunk.name}: found ${rows.length} outcomes of the run up to it, ` +
+        `Memory no longer matches chunk ${chunk.name}: found ${trades.length} outcomes of the run up to it, ` +
           `expected the ${record.outcomes_so_far} that it committed. The run goes on from ${chunk.name}`,
       );
       break;
@@ -64,11 +64,11 @@ export async function committedChunks(
 /** Moves outcomes aside that claim to be of a chunk of this run but were not made by it: someone put them there. */
 export async function discardUnexpected(
   memory: Memory,
-  inMemory: readonly VectorRow[],
+  inMemory: readonly EmbeddedTrade[],
   options: { recorded: readonly Trade[]; note: (text: string) => void },
 ): Promise<void> {
-  const made = new Set(options.recorded.map((row) => row.id));
-  const unexpectedOutcomes = inMemory.map(({ row }) => row.id).filter((id) => !made.has(id));
+  const made = new Set(options.recorded.map((trade) => trade.id));
+  const unexpectedOutcomes = inMemory.map((trade) => trade.id).filter((id) => !made.has(id));
   if (unexpectedOutcomes.length === 0) return;
   await memory.discard(unexpectedOutcomes);
   options.note(`Moved to quarantine, as the run does not make them: ${unexpectedOutcomes.join(", ")}`);

@@ -86,14 +86,14 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
 
     await discardUnexpected(memory, ownTrades.recordedIn(index), { recorded: result.recorded, note });
     await memory.flush();
-    const rows = ownTrades.upTo(index).map(({ row }) => row);
+    const trades = ownTrades.upTo(index);
     const record: ChunkRecord = {
       run_id: run.id,
       chunk: chunk.name,
       start: new Date(chunk.startMs).toISOString(),
       end: new Date(chunk.endMs).toISOString(),
-      outcomes_digest: outcomesDigest(rows),
-      outcomes_so_far: rows.length,
+      outcomes_digest: outcomesDigest(trades),
+      outcomes_so_far: trades.length,
       remembered_at_start: atStart.remembered,
       multipliers_at_start: atStart.multipliers,
       multipliers_at_end: multipliersAfter(chunk.endMs),
@@ -110,13 +110,13 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
       },
     };
     records.push(record);
-    await writeSnapshot(job.storage, snapshotOf({ ...facts, records, rows }), { atMs: chunk.endMs });
+    await writeSnapshot(job.storage, snapshotOf({ ...facts, records, trades: trades }), { atMs: chunk.endMs });
     await store.commitChunk(record, result);
   }
 
-  const rows = ownTrades.upTo(chunks.length - 1).map(({ row }) => row);
+  const trades = ownTrades.upTo(chunks.length - 1);
   const persistence = await persistenceOf(job, { runId: run.id, runMemory });
-  const summary = summarize({ ...facts, records, rows }, persistence);
+  const summary = summarize({ ...facts, records, trades: trades }, persistence);
   await store.writeSummary(summary);
   return { summary, chunksRun: chunksRun.map((chunk) => chunk.name) };
 }
@@ -173,11 +173,11 @@ async function persistenceOf(
   run: { runId: string; runMemory: MemoryView },
 ): Promise<Summary["memory_persistence"]> {
   const names = new Set((await job.storage.list()).files.map(({ name }) => name));
-  const rows = job.memory.rows.filter(({ row }) => row.runId === run.runId);
+  const trades = job.memory.trades.filter((trade) => trade.runId === run.runId);
   return {
     outcomes_carried_in: run.runMemory.carriedIn.length,
-    outcomes_stored: rows.filter(({ row }) => names.has(outcomeFileName(row.id))).length,
+    outcomes_stored: trades.filter(({ id }) => names.has(outcomeFileName(id))).length,
     snapshots_stored: (await snapshotsOfRun(job.storage, run.runId)).length,
-    vectors_stored: rows.filter(({ vector }) => vector !== undefined).length,
+    vectors_stored: trades.filter(({ vector }) => vector !== undefined).length,
   };
 }

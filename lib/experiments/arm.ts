@@ -39,7 +39,7 @@ export function armOf(
     options.daysPerYear,
   );
   const dates = days.map(({ date }) => date);
-  const rows = run.rows.map(({ row }) => row);
+  const trades = run.trades;
   return {
     dates,
     arm: {
@@ -47,10 +47,10 @@ export function armOf(
       returns: simpleReturns(days, options.initialBalance),
       trades: {
         // What closed at midnight closed with the last bar of the day before.
-        day: rows.map(({ exitMs }) => dayOf(dates, new Date(exitMs - 1).toISOString().slice(0, 10))),
-        won: rows.map(({ won }) => won),
-        result_r: rows.map(({ resultR }) => resultR),
-        confidence: rows.map(({ confidence }) => confidence),
+        day: trades.map(({ exitMs }) => dayOf(dates, new Date(exitMs - 1).toISOString().slice(0, 10))),
+        won: trades.map(({ won }) => won),
+        result_r: trades.map(({ resultR }) => resultR),
+        confidence: trades.map(({ confidence }) => confidence),
       },
     },
   };

@@ -80,7 +80,7 @@ export async function compareConfig(options: CompareOptions): Promise<ConfigComp
 /** What a comparison's costs are counted under, so that it keeps to its budget when it is stopped and started again. */
 function idOf({ job }: OpenJob, { seeds, shuffles }: CompareOptions): string {
   const { key, period } = job;
-  const remembered = job.remembered.rows.map(({ row }) => row.id);
+  const remembered = job.remembered.trades.map((trade) => trade.id);
   return sha256OfText(JSON.stringify({ compared: key, period, remembered, seeds, shuffles }));
 }
 
@@ -194,7 +194,7 @@ function withoutMemory({ config, job, refreshes }: OpenJob): InMemoryJob {
   return {
     ...job,
     memorySettings: { ...job.memorySettings, enabled: false },
-    remembered: { ...job.remembered, rows: [], marks: [] },
+    remembered: { ...job.remembered, trades: [], marks: [] },
     key: { ...job.key, config: keyConfig(off, refreshes) },
   };
 }

@@ -1,7 +1,7 @@
 /** Backtests that leave no files: what experiments are made of. */
 import { inMemoryStorage } from "../storage/in-memory.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { VectorRow } from "../memory/vectors.ts";
+import type { EmbeddedTrade } from "../memory/trade.ts";
 import { inMemoryMemory } from "../memory/in-memory.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
 import type { InMemoryJob } from "../backtest/job.ts";
@@ -24,8 +24,8 @@ export interface RunTrace {
   readonly marks: readonly string[];
   /** An outcome a line, in the order in which they were recorded. */
   readonly outcomes: readonly string[];
-  /** The run's own rows, in the order of (exit, id). */
-  readonly rows: readonly VectorRow[];
+  /** The run's trades, in the order of (exit, id). */
+  readonly trades: readonly EmbeddedTrade[];
   /** `undefined` where the run was stopped early. */
   readonly summary: Summary | undefined;
 }
@@ -91,7 +91,7 @@ export async function runInMemory(
     decisions,
     marks,
     outcomes: memory.recorded.map((outcome) => JSON.stringify(outcome)),
-    rows: memory.rows.filter(({ row }) => row.runId === runId),
+    trades: memory.trades.filter((trade) => trade.runId === runId),
     summary,
   };
 }

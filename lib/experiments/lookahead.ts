@@ -134,19 +134,19 @@ async function inOtherMarket(job: LookaheadJob, reference: RunTrace, future: Per
 }
 
 async function inOtherMemory(job: LookaheadJob, reference: RunTrace, { atMs }: Perturbation): Promise<LookaheadCheck> {
-  const folder = perturbOutcomes(job.remembered.rows, atMs);
+  const folder = perturbOutcomes(job.remembered.trades, atMs);
   // What the end of the run closes is recorded only then, whatever the time of its exit (docs/RULES.md, "Learning").
   const own = perturbOutcomes(
-    reference.rows.filter(({ row }) => row.exitReason !== "end_of_run"),
+    reference.trades.filter((trade) => trade.exitReason !== "end_of_run"),
     atMs,
   );
   const other = await runInMemory(
     {
       ...job,
-      remembered: { ...job.remembered, rows: folder.rows },
+      remembered: { ...job.remembered, trades: folder.trades },
       openView: (memory, options) => {
         const view = openMemoryView(memory, options);
-        for (const entry of own.rows) view.add(entry);
+        for (const trade of own.trades) view.add(trade);
         return view;
       },
     },

@@ -1,7 +1,6 @@
 /** Another future: the same past, and from a time on everything different. No dice: the same input gives the same future. */
 /** Which futures to look into for a leak. */
-import type { Trade } from "../memory/trade.ts";
-import type { VectorRow } from "../memory/vectors.ts";
+import type { EmbeddedTrade } from "../memory/trade.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
 import type { Bar, BarSeries, Decision, Outcome } from "../types.ts";
 import type { RunTrace } from "./in-memory-run.ts";
@@ -84,32 +83,34 @@ export function otherVotes(votes: FileVotes, afterMs: number): { votes: FileVote
  * Outcomes that closed at or after `fromMs` are others: in turn one has another result and other votes, one comes twice, the
  * second time changed, and one is gone.
  *
- * @param rows In the order of (exit, id), which is kept.
- * @returns The rows, and how many of the given ones were touched.
+ * @param trades In the order of (exit, id), which is kept.
+ * @returns The trades, and how many of the given ones were touched.
  */
-export function perturbOutcomes(rows: readonly VectorRow[], fromMs: number): { rows: VectorRow[]; changed: number } {
+export function perturbOutcomes(
+  trades: readonly EmbeddedTrade[],
+  fromMs: number,
+): { trades: EmbeddedTrade[]; changed: number } {
   let changed = 0;
-  const others = rows.flatMap((entry) => {
-    if (entry.row.exitMs < fromMs) return [entry];
+  const others = trades.flatMap((trade) => {
+    if (trade.exitMs < fromMs) return [trade];
     changed += 1;
-    const { vector } = entry;
-    if (changed % 3 === 1) return [{ row: otherResult(entry.row), vector }];
-    if (changed % 3 === 2) return [entry, { row: { ...otherResult(entry.row), id: `${entry.row.id}-twice` }, vector }];
+    if (changed % 3 === 1) return [otherResult(trade)];
+    if (changed % 3 === 2) return [trade, { ...otherResult(trade), id: `${trade.id}-twice` }];
     return [];
   });
-  return { rows: others, changed };
+  return { trades: others, changed };
 }
 
-function otherResult(row: Trade): Trade {
+function otherResult(trade: EmbeddedTrade): EmbeddedTrade {
   return {
-    ...row,
-    won: !row.won,
-    pnl: -row.pnl - 1,
-    pnlPct: -row.pnlPct - 1,
-    resultR: row.resultR === null || row.resultR === 0 ? 1 : -row.resultR,
-    confidence: 100 - row.confidence,
-    rawConfidence: 100 - row.rawConfidence,
-    votes: row.votes.map((vote) => ({
+    ...trade,
+    won: !trade.won,
+    pnl: -trade.pnl - 1,
+    pnlPct: -trade.pnlPct - 1,
+    resultR: trade.resultR === null || trade.resultR === 0 ? 1 : -trade.resultR,
+    confidence: 100 - trade.confidence,
+    rawConfidence: 100 - trade.rawConfidence,
+    votes: trade.votes.map((vote) => ({
       provider: vote.provider,
       direction: vote.direction === 0 ? 1 : vote.direction === 1 ? -1 : 0,
       confidence: 100 - vote.confidence,
@@ -148,7 +149,7 @@ export function choosePerturbations(
     .filter(({ atMs }) => isInside(atMs));
   const times = decisions.map(({ atMs }) => atMs);
   const reached = new Set(
-    reference.rows.filter(({ row }) => /^(?:stop|target)$/.test(row.exitReason)).map(({ row }) => row.exitMs),
+    reference.trades.filter((trade) => /^(?:stop|target)$/.test(trade.exitReason)).map((trade) => trade.exitMs),
   );
   const decisionMs = times.find((ms) => reached.has(ms)) ?? times[0] ?? dateMs;
 

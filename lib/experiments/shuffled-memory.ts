@@ -1,11 +1,8 @@
-import { compareTrades, type Trade } from "../memory/trade.ts";
+import { compareTrades, type EmbeddedTrade, type Trade } from "../memory/trade.ts";
 import { openMemoryView, type MemoryView } from "../memory/view.ts";
-import type { VectorRow } from "../memory/vectors.ts";
 import type { Random } from "../util/random.ts";
 
 type Result = Pick<Trade, "won" | "pnl" | "pnlPct" | "resultR">;
-
-const NO_VECTOR = new Float32Array();
 
 /**
  * A look at memory in which results are permuted among the trades: what remains of learning is noise, and the rest of memory is as
@@ -22,43 +19,39 @@ export function shuffledMemoryView(random: Random): typeof openMemoryView {
     const asItIs = openMemoryView(memory, options);
     const isBase = new Set(asItIs.carriedIn);
     /** Not visible yet, in the order of (exit, id). */
-    const waiting = memory.rows.map(({ row }) => row).filter((row) => isBase.has(row));
-    const visible: Trade[] = [];
+    const waiting = memory.trades.filter((trade) => isBase.has(trade));
+    const visible: EmbeddedTrade[] = [];
     const results: Result[] = [];
     const indices = new Map<string, number>();
     const known = new Set(waiting.map(({ id }) => id));
 
     // All else is asked of a memory that is made again whenever a result changes hands.
-    const openOn = (rows: readonly Trade[]): MemoryView =>
-      openMemoryView(
-        { ...memory, rows: rows.map((row) => ({ row, vector: NO_VECTOR })) },
-        { ...options, startMs: Number.POSITIVE_INFINITY, similar: false },
-      );
+    const openOn = (trades: readonly EmbeddedTrade[]): MemoryView =>
+      openMemoryView({ ...memory, trades }, { ...options, startMs: Number.POSITIVE_INFINITY, similar: false });
     let shuffled = openOn([]);
 
     /** Memory with the results that are visible at a time shuffled. Times only grow. */
     const at = (asOf: number): MemoryView => {
       const before = visible.length;
       while ((waiting[0]?.exitMs ?? asOf) < asOf) {
-        const row = waiting.shift() as Trade;
+        const trade = waiting.shift() as EmbeddedTrade;
         const other = Math.floor(random.uniform() * (visible.length + 1));
-        indices.set(row.id, visible.length);
-        visible.push(row);
-        results.push(results[other] ?? resultOf(row));
-        results[other] = resultOf(row);
+        indices.set(trade.id, visible.length);
+        visible.push(trade);
+        results.push(results[other] ?? resultOf(trade));
+        results[other] = resultOf(trade);
       }
-      if (visible.length > before) shuffled = openOn(visible.map((row, i) => ({ ...row, ...results[i] })));
+      if (visible.length > before) shuffled = openOn(visible.map((trade, i) => ({ ...trade, ...results[i] })));
       return shuffled;
     };
 
-    const add = (entry: VectorRow): void => {
-      asItIs.add(entry);
-      const { row } = entry;
-      if (!options.enabled || known.has(row.id)) return;
-      known.add(row.id);
+    const add = (trade: EmbeddedTrade): void => {
+      asItIs.add(trade);
+      if (!options.enabled || known.has(trade.id)) return;
+      known.add(trade.id);
       let place = waiting.length;
-      while (place > 0 && compareTrades(waiting[place - 1] as Trade, row) > 0) place--;
-      waiting.splice(place, 0, row);
+      while (place > 0 && compareTrades(waiting[place - 1] as Trade, trade) > 0) place--;
+      waiting.splice(place, 0, trade);
     };
 
     const resultOfId = (id: string): Result | undefined => results[indices.get(id) ?? -1];
@@ -84,9 +77,9 @@ export function shuffledMemoryView(random: Random): typeof openMemoryView {
       },
       add,
       record: async (outcome) => {
-        const entry = await memory.record(outcome);
-        add(entry);
-        return entry.row;
+        const trade = await memory.record(outcome);
+        add(trade);
+        return trade;
       },
     };
   };

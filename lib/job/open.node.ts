@@ -6,7 +6,7 @@ import { loadEmbedder } from "../embed/load.node.ts";
 import { CarryoverError } from "../errors.ts";
 import type { InMemoryJob, Progress } from "../backtest/job.ts";
 import { cachingEmbedder, readRemembered } from "../memory/in-memory.ts";
-import type { VectorRow } from "../memory/vectors.ts";
+import type { Trade } from "../memory/trade.ts";
 import { type RecordingContext, isRecorded, type LoadedProviders, loadProviders } from "../providers/load.node.ts";
 import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
 import { type QuestionCounts, type RecorderOptions, openRecorder } from "../providers/recorded/recorder.ts";
@@ -70,10 +70,10 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   const { dir } = config.memory;
   const remembered = existsSync(dir)
     ? await readRemembered(diskStorage(dir), embedder)
-    : { embedder, rows: [], marks: [] };
+    : { embedder, trades: [], marks: [] };
   // A run that is made again under its own id must not find what it left when it was made before.
-  const isEarlier = ({ row }: VectorRow): boolean => row.exitMs <= period.startMs;
-  const rows = options.name === undefined ? remembered.rows.filter(isEarlier) : remembered.rows;
+  const isEarlier = ({ exitMs }: Trade): boolean => exitMs <= period.startMs;
+  const trades = options.name === undefined ? remembered.trades.filter(isEarlier) : remembered.trades;
   return {
     config,
     recording,
@@ -86,7 +86,7 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
       series,
       market,
       providers,
-      remembered: { ...remembered, rows },
+      remembered: { ...remembered, trades },
       signal: recording?.recorder.signal ?? options.signal,
       key: {
         version: options.name === undefined ? VERSION : `${VERSION} ${options.name}`,

@@ -125,7 +125,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
         const but = isMissing
           ? " without --offline"
           : await withoutBegun(options.refresh ?? [], { recording, refreshes });
-        const { length } = memory.rows.filter(({ row }) => row.runId === runId);
+        const { length } = memory.trades.filter((trade) => trade.runId === runId);
         const kept = length === 1 ? "the outcome is kept" : `all ${length} outcomes are kept`;
         const next =
           signal.reason instanceof PromptsTooLong

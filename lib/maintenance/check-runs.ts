@@ -78,15 +78,15 @@ export async function checkRunFiles(storage: Storage): Promise<RunFiles> {
 }
 
 /** Compares the outcomes of each run with those that its chunks committed. The first chunk of a run that differs is named. */
-export function checkOutcomesOfRuns({ ids, chunks }: RunFiles, rows: readonly Trade[]): readonly Finding[] {
+export function checkOutcomesOfRuns({ ids, chunks }: RunFiles, trades: readonly Trade[]): readonly Finding[] {
   return ids.flatMap((runId): Finding[] => {
-    const ofRun = rows.filter((row) => row.runId === runId);
+    const ofRun = trades.filter((trade) => trade.runId === runId);
     const upTo = new Set<string>();
     for (const record of chunks.filter((chunk) => chunk.run_id === runId)) {
       upTo.add(record.chunk);
-      const closed = ofRun.filter((row) => upTo.has(row.chunk));
+      const closed = ofRun.filter((trade) => upTo.has(trade.chunk));
       // What is closed at the end of the run is recorded with the run's last chunk, whichever owns the bar.
-      const before = closed.filter((row) => row.exitReason !== "end_of_run");
+      const before = closed.filter((trade) => trade.exitReason !== "end_of_run");
       if ([closed, before].some((some) => outcomesDigest(some) === record.outcomes_digest)) continue;
       const name = `${RUNS_FOLDER}/${runId}/${record.chunk}.json`;
       const problem =

@@ -82,19 +82,19 @@ export async function checkOnce(storage: Storage): Promise<CheckResult> {
     ...checkMarks(stored),
     ...ofSnapshots,
     ...runs.findings,
-    ...checkOutcomesOfRuns(runs, stored.rows),
+    ...checkOutcomesOfRuns(runs, stored.trades),
     ...(await checkVectors(storage, { ...caches, stored })),
     ...(await checkStatistics(caches, stored)),
     // Where nothing is remembered yet, nothing has to be counted.
-  ].filter(({ damaged: isDamaged }) => isDamaged || stored.rows.length + stored.marks.length > 0);
+  ].filter(({ damaged: isDamaged }) => isDamaged || stored.trades.length + stored.marks.length > 0);
   return {
-    outcomes: stored.rows.length,
-    unverified: stored.rows.filter((row) => row.crc32 === null).length + unsealed,
+    outcomes: stored.trades.length,
+    unverified: stored.trades.filter((trade) => trade.crc32 === null).length + unsealed,
     forget_marks: stored.marks.length,
     snapshots: snapshots.length,
     runs: runs.ids.length,
     chunks: runs.chunks.length,
-    vectors: caches.sidecar?.rows.length ?? 0,
+    vectors: caches.sidecar?.trades.length ?? 0,
     quarantined: await filesBelow(storage, QUARANTINE_FOLDER),
     findings: findings.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
   };
@@ -193,16 +193,16 @@ export async function checkVectors(
   if (sidecar === undefined) return [behind(SIDECAR_FILE, "is not there")];
   const findings: Finding[] = [];
   if (sidecar.digest !== stored.digest) {
-    const known = new Set(sidecar.rows.map(({ id }) => id));
-    const missing = stored.rows.filter(({ id }) => !known.has(id)).length;
-    const lack = `has no vectors yet for ${missing} of ${stored.rows.length} outcomes`;
+    const known = new Set(sidecar.trades.map(({ id }) => id));
+    const missing = stored.trades.filter(({ id }) => !known.has(id)).length;
+    const lack = `has no vectors yet for ${missing} of ${stored.trades.length} outcomes`;
     findings.push(behind(SIDECAR_FILE, missing > 0 ? lack : "is of an earlier state"));
   }
-  const rows = new Map(stored.rows.map((row) => [row.id, row]));
-  const wrong = sidecar.rows.find((row) => {
-    const outcome = rows.get(row.id);
+  const outcomes = new Map(stored.trades.map((trade) => [trade.id, trade]));
+  const wrong = sidecar.trades.find((trade) => {
+    const outcome = outcomes.get(trade.id);
     // One of another size is read by the next start; one of the same would not be.
-    return outcome?.bytes === row.bytes && !isDeepStrictEqual(outcome, row);
+    return outcome?.bytes === trade.bytes && !isDeepStrictEqual(outcome, trade);
   });
   if (wrong !== undefined) {
     const problem = `Cannot trust "${SIDECAR_FILE}": found a row of "${wrong.id}" that differs from its outcome, expected the same`;
@@ -215,14 +215,14 @@ export async function checkVectors(
   const damaged = vectors.filter((vector) => vector === undefined).length;
   const wrongLength = vectors.filter((vector) => vector !== undefined && !isUnit(vector)).length;
   if (wrongLength > 0) {
-    const problem = `found ${wrongLength} of ${sidecar.rows.length} rows that are not of unit length, expected all to be`;
+    const problem = `found ${wrongLength} of ${sidecar.trades.length} rows that are not of unit length, expected all to be`;
     findings.push({ ...cache(VECTORS_FILE, `Cannot trust "${VECTORS_FILE}": ${problem}`), remedy: "rebuild" });
   }
   if (damaged > 0) {
-    const found = `found ${damaged} of ${sidecar.rows.length} rows in blocks that do not match their CRC-32`;
+    const found = `found ${damaged} of ${sidecar.trades.length} rows in blocks that do not match their CRC-32`;
     findings.push(cache(VECTORS_FILE, `Cannot trust "${VECTORS_FILE}": ${found}, expected all to match`));
-  } else if (size > 4 * sidecar.dim * sidecar.rows.length) {
-    findings.push(behind(VECTORS_FILE, `has bytes beyond the ${sidecar.rows.length} rows that count`));
+  } else if (size > 4 * sidecar.dim * sidecar.trades.length) {
+    findings.push(behind(VECTORS_FILE, `has bytes beyond the ${sidecar.trades.length} rows that count`));
   }
   return findings;
 }

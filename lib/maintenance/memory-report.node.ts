@@ -79,42 +79,42 @@ export interface MemoryReport {
  */
 export async function readMemoryReport(memoryDir: string): Promise<MemoryReport> {
   const storage = readableMemory(memoryDir);
-  const { rows, marks, damaged, sidecar, parsed, listing } = await readMemory(storage);
-  const { market, trades: counted } = countedTrades(rows);
-  const trades = counted.map((row) => (row.chunk === "" ? { ...row, chunk: "imported" } : row));
-  const chunks = [...new Set(trades.map((row) => row.chunk))];
+  const { trades: all, marks, damaged, sidecar, parsed, listing } = await readMemory(storage);
+  const { market, trades: counted } = countedTrades(all);
+  const trades = counted.map((trade) => (trade.chunk === "" ? { ...trade, chunk: "imported" } : trade));
+  const chunks = [...new Set(trades.map((trade) => trade.chunk))];
   const named = chunks.map((name) => ({ name }));
   const breakdowns = (
     names: Iterable<string>,
-    belongs: (row: Trade, name: string) => boolean,
+    belongs: (trade: Trade, name: string) => boolean,
   ): Record<string, Breakdown> =>
     Object.fromEntries(
       [...new Set(names)].toSorted().map((name) => [
         name,
         breakdownOf(
-          trades.filter((row) => belongs(row, name)),
+          trades.filter((trade) => belongs(trade, name)),
           named,
         ),
       ]),
     );
   const snapshots = listing.files.filter(({ name }) => isSnapshotFile(name));
   const sizeOf = (file: string): number => listing.files.find(({ name }) => name === file)?.size ?? 0;
-  const newest = rows.findLast((row) => row.market === market);
-  const voters = [...new Set(trades.flatMap((row) => row.votes.map((vote) => vote.provider)))].toSorted();
+  const newest = all.findLast((trade) => trade.market === market);
+  const voters = [...new Set(trades.flatMap((trade) => trade.votes.map((vote) => vote.provider)))].toSorted();
   return {
     memory_dir: memoryDir,
     outcomes: {
-      count: rows.length,
-      bytes: rows.reduce((sum, row) => sum + row.bytes, 0),
-      imported: rows.filter((row) => row.crc32 === null).length,
-      synthetic: rows.filter((row) => row.market === "synthetic").length,
+      count: all.length,
+      bytes: all.reduce((sum, trade) => sum + trade.bytes, 0),
+      imported: all.filter((trade) => trade.crc32 === null).length,
+      synthetic: all.filter((trade) => trade.market === "synthetic").length,
     },
     market,
     distinct_trades: trades.length,
     forget_marks: marks.map(({ provider, beforeMs }) => ({ provider, before: new Date(beforeMs).toISOString() })),
     snapshots: { count: snapshots.length, bytes: bytesOf(snapshots) },
     vectors: {
-      rows: sidecar?.rows.length ?? 0,
+      rows: sidecar?.trades.length ?? 0,
       dim: sidecar?.dim ?? null,
       embedder: sidecar?.embedder ?? null,
       bytes: sizeOf(VECTORS_FILE) + sizeOf(SIDECAR_FILE),
@@ -136,16 +136,18 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
           },
     chunks,
     providers: breakdowns(
-      trades.flatMap((row) => row.votes.filter((vote) => votedFor(row, vote.provider)).map((vote) => vote.provider)),
+      trades.flatMap((trade) =>
+        trade.votes.filter((vote) => votedFor(trade, vote.provider)).map((vote) => vote.provider),
+      ),
       votedFor,
     ),
     regimes: breakdowns(
-      trades.map((row) => row.regime),
-      (row, name) => row.regime === name,
+      trades.map((trade) => trade.regime),
+      (trade, name) => trade.regime === name,
     ),
     assets: breakdowns(
-      trades.map((row) => row.asset),
-      (row, name) => row.asset === name,
+      trades.map((trade) => trade.asset),
+      (trade, name) => trade.asset === name,
     ),
     confidence: confidenceScores(trades),
     evidence: Object.fromEntries(voters.map((name) => [name, providerEvidence(trades, name)])),

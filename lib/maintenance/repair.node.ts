@@ -85,9 +85,9 @@ export async function recountProviders(
     const beforeProviders = await readStatistics(storage, PROVIDER_FILE);
     const beforeRegimes = await readStatistics(storage, REGIME_FILE);
     const stored = await readOutcomes(storage);
-    const { trades } = countedTrades(stored.rows);
+    const { trades } = countedTrades(stored.trades);
     const after = recordsOf(providerPerformance(trades, countedSince(stored.marks)));
-    const known = new Set([...voters(stored.rows), ...beforeProviders.keys()]);
+    const known = new Set([...voters(stored.trades), ...beforeProviders.keys()]);
     assertKnown(providers, known);
 
     if (!dryRun) await healMemory(storage, { ...options, stored });
@@ -95,7 +95,7 @@ export async function recountProviders(
     return {
       providers: compare(providers.length === 0 ? known : providers, beforeProviders, after),
       regimes: compare([...beforeRegimes.keys(), ...regimes.keys()], beforeRegimes, regimes),
-      outcomes: stored.rows.length,
+      outcomes: stored.trades.length,
       damaged: stored.damaged,
     };
   });
@@ -135,14 +135,13 @@ export async function forgetProviders(
   const { dryRun = false } = options;
   return withMemoryFolder(options.memory.dir, { what: "forget providers", readOnly: dryRun }, async (storage) => {
     if (dryRun) {
-      const { rows, marks, damaged } = await readOutcomes(storage);
-      return { ...planMarks(rows, marks, options), damaged };
+      const { trades, marks, damaged } = await readOutcomes(storage);
+      return { ...planMarks(trades, marks, options), damaged };
     }
     const { onEmbedded, onNote } = options;
     const embedder = await loadEmbedder(options.memory, options);
     const memory = await openMemory(storage, { embedder, onEmbedded, onNote });
-    const rows = memory.rows.map(({ row }) => row);
-    const plan = planMarks(rows, memory.marks, options);
+    const plan = planMarks(memory.trades, memory.marks, options);
     for (const { provider, beforeMs, isNew } of plan.marks) if (isNew) await memory.forget({ provider, beforeMs });
     await memory.flush();
     return { ...plan, damaged: memory.damaged };
@@ -150,30 +149,30 @@ export async function forgetProviders(
 }
 
 function planMarks(
-  rows: readonly Trade[],
+  trades: readonly Trade[],
   marks: readonly ForgetMark[],
   options: MemoryOptions & { providers?: readonly string[]; beforeMs?: number },
 ): Omit<Forgetting, "damaged"> {
-  const newest = rows.at(-1);
+  const newest = trades.at(-1);
   if (newest === undefined) {
     throw new CarryoverError(
       "NOT_FOUND",
       `Cannot forget in "${options.memory.dir}": found no outcomes, expected at least one`,
     );
   }
-  const known = voters(rows);
+  const known = voters(trades);
   const { providers = [], beforeMs = newest.exitMs + 1 } = options;
   assertKnown(providers, known);
   const names = [...(providers.length === 0 ? known : new Set(providers))].toSorted(byCodeUnit);
-  const { trades } = countedTrades(rows);
+  const counted = countedTrades(trades).trades;
   const since = countedSince(marks);
   const after = recordsOf(
-    providerPerformance(trades, countedSince([...marks, ...names.map((provider) => ({ provider, beforeMs }))])),
+    providerPerformance(counted, countedSince([...marks, ...names.map((provider) => ({ provider, beforeMs }))])),
   );
   const forgotten = names.map((provider) => {
     const countedFrom = since.get(provider) ?? -Infinity;
-    const older = trades.filter((row) => row.exitMs < beforeMs && hasSide(row, provider));
-    const outcomes = older.filter((row) => row.exitMs >= countedFrom).length;
+    const older = counted.filter((trade) => trade.exitMs < beforeMs && hasSide(trade, provider));
+    const outcomes = older.filter((trade) => trade.exitMs >= countedFrom).length;
     return {
       provider,
       beforeMs,
@@ -213,7 +212,7 @@ export async function rebuildVectors(
   return withMemoryFolder(options.memory.dir, { what: "rebuild vectors", readOnly: false }, async (storage) => {
     const embedder = await loadEmbedder(options.memory, options);
     const { all: rebuildAll = false, signal, resume, onEmbedded, onNote } = options;
-    const { rows, embedded, damaged } = await openNoting(storage, {
+    const { trades, embedded, damaged } = await openNoting(storage, {
       embedder,
       signal,
       resume,
@@ -226,7 +225,7 @@ export async function rebuildVectors(
     const sizeOf = (name: string): number => files.find((file) => file.name === name)?.size ?? 0;
     return {
       made: embedded,
-      kept: rows.length - embedded,
+      kept: trades.length - embedded,
       dim: embedder.dim,
       embedder: embedder.id,
       vectorBytes: sizeOf(VECTORS_FILE),
@@ -276,12 +275,12 @@ function compare(
 }
 
 /** Providers that voted on a remembered trade. */
-function voters(rows: readonly Trade[]): ReadonlySet<string> {
-  return new Set(rows.flatMap((row) => row.votes.map((vote) => vote.provider)));
+function voters(trades: readonly Trade[]): ReadonlySet<string> {
+  return new Set(trades.flatMap((trade) => trade.votes.map((vote) => vote.provider)));
 }
 
-function hasSide(row: Trade, provider: string): boolean {
-  return row.votes.some((vote) => vote.provider === provider && vote.direction !== 0);
+function hasSide(trade: Trade, provider: string): boolean {
+  return trade.votes.some((vote) => vote.provider === provider && vote.direction !== 0);
 }
 
 function assertKnown(providers: readonly string[], known: ReadonlySet<string>): void {

@@ -5,8 +5,8 @@ import { isUnit } from "../util/vectors.ts";
 import { situationSentence } from "./description.ts";
 import { type DamagedFile, digestOf, type StoredOutcomes } from "./load.ts";
 import { decodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
-import type { Trade } from "./trade.ts";
-import { readVectors, writeVectors, type Sidecar, type VectorRow } from "./vectors.ts";
+import { type EmbeddedTrade, isEmbedded } from "./trade.ts";
+import { readVectors, writeVectors, type Sidecar } from "./vectors.ts";
 
 /** At least so many vectors are made between two writes. */
 const WRITE_EVERY = 256;
@@ -21,11 +21,11 @@ export type OnEmbedded = (made: number, wanted: number) => void;
 export type OnVectorsKept = (kept: number) => void;
 
 /** What `vectors.f32` and its sidecar hold. */
-export type WrittenVectors = Pick<Sidecar, "rows" | "blockCrc32">;
+export type WrittenVectors = Pick<Sidecar, "trades" | "blockCrc32">;
 
-/** Every row with its vector. */
+/** Every trade with its vector. */
 export interface FilledVectors {
-  readonly rows: VectorRow[];
+  readonly trades: EmbeddedTrade[];
   readonly unreadable: readonly DamagedFile[];
   readonly embedded: number;
   /** `undefined` where the files are missing, damaged, or another embedder's. */
@@ -33,7 +33,7 @@ export interface FilledVectors {
 }
 
 /**
- * Gives every row its vector: the stored one where it is sound, else one made from its description. What is made is written
+ * Gives every trade its vector: the stored one where it is sound, else one made from its description. What is made is written
  * now and then, and when making one fails or is stopped, so that the next start goes on from there.
  *
  * @param options `sidecar`: of this embedder, if there is one; `checkLengths`: make those anew that are not of unit length.
@@ -54,66 +54,59 @@ export async function fillVectors(
   const isSound = (vector: Float32Array | undefined): boolean => vector !== undefined && isUnit(vector);
   const storedVectors =
     options.checkLengths === true ? found.map((vector) => (isSound(vector) ? vector : undefined)) : found;
-  const vectors = new Map(sidecar?.rows.map((row, i) => [row, storedVectors[i]]));
-  const rows: VectorRow[] = [];
+  sidecar?.trades.forEach((trade, i) => {
+    const vector = storedVectors[i];
+    if (vector !== undefined) trade.vector = vector;
+  });
   const unreadable: DamagedFile[] = [];
   let written: WrittenVectors | undefined = storedVectors.includes(undefined) ? undefined : sidecar;
-  let wanted: number | undefined;
   let embedded = 0;
   let unwritten = 0;
 
   const write = async (): Promise<void> => {
-    const sound = stored.rows.flatMap((row) => {
-      const vector = vectors.get(row);
-      return vector === undefined ? [] : [{ row, vector }];
-    });
-    const files = sound.map(({ row }) => ({ name: outcomeFileName(row.id), size: row.bytes }));
+    const sound = stored.trades.filter(isEmbedded);
+    const files = sound.map(({ id, bytes }) => ({ name: outcomeFileName(id), size: bytes }));
     const digest = await digestOf([...files, ...stored.markFiles]);
     const blockCrc32 = await writeVectors(storage, sound, { embedder, ...keptOf(written, sound), digest });
-    written = { rows: sound.map(({ row }) => row), blockCrc32 };
+    written = { trades: sound, blockCrc32 };
     unwritten = 0;
   };
 
-  for (const row of stored.rows) {
-    let vector = vectors.get(row);
-    if (vector === undefined) {
-      const name = outcomeFileName(row.id);
-      try {
-        const description = stored.descriptions.get(row.id) ?? (await readDescription(storage, name));
-        vector = await embedSentence(embedder, situationSentence(description));
-      } catch (error) {
-        if (!(error instanceof CarryoverError) || error.code !== "CORRUPT") {
-          // What stopped the making says more than what then fails as well; vectors that are not kept are made again.
-          if (unwritten > 0) await write().catch(() => {});
-          options.onVectorsKept?.(embedded - unwritten);
-          throw error;
-        }
-        unreadable.push({ name, problem: error.message });
-        continue;
+  const missing = stored.trades.filter((trade) => !isEmbedded(trade));
+  for (const trade of missing) {
+    const name = outcomeFileName(trade.id);
+    try {
+      const description = stored.descriptions.get(trade.id) ?? (await readDescription(storage, name));
+      trade.vector = await embedSentence(embedder, situationSentence(description));
+    } catch (error) {
+      if (!(error instanceof CarryoverError) || error.code !== "CORRUPT") {
+        // What stopped the making says more than what then fails as well; vectors that are not kept are made again.
+        if (unwritten > 0) await write().catch(() => {});
+        options.onVectorsKept?.(embedded - unwritten);
+        throw error;
       }
-      wanted ??= stored.rows.reduce((sum, each) => sum + (vectors.get(each) === undefined ? 1 : 0), 0);
-      vectors.set(row, vector);
-      embedded += 1;
-      unwritten += 1;
-      onEmbedded?.(embedded, wanted);
-      // Writing takes time in proportion to all rows: waiting for a share of them keeps the cost of a vector flat. Beside a slow
-      // embedder's vectors that cost is small.
-      const share = Math.max(WRITE_EVERY, (written?.rows.length ?? 0) / 2);
-      if (unwritten >= (embedder.isSlow === true ? Math.min(WRITE_SLOW_EVERY, share) : share)) await write();
+      unreadable.push({ name, problem: error.message });
+      continue;
     }
-    rows.push({ row, vector });
+    embedded += 1;
+    unwritten += 1;
+    onEmbedded?.(embedded, missing.length);
+    // Writing takes time in proportion to all trades: waiting for a share of them keeps the cost of a vector flat. Beside a slow
+    // embedder's vectors that cost is small.
+    const share = Math.max(WRITE_EVERY, (written?.trades.length ?? 0) / 2);
+    if (unwritten >= (embedder.isSlow === true ? Math.min(WRITE_SLOW_EVERY, share) : share)) await write();
   }
-  return { rows, unreadable, embedded, written };
+  return { trades: stored.trades.filter(isEmbedded), unreadable, embedded, written };
 }
 
-/** How many leading rows `vectors.f32` has in the order of `rows`, and their checksums: only what comes after them is appended. */
+/** Of how many leading trades `vectors.f32` has the vectors, and their checksums: only what comes after them is appended. */
 export function keptOf(
   written: WrittenVectors | undefined,
-  rows: readonly VectorRow[],
+  trades: readonly EmbeddedTrade[],
 ): { kept: number; blockCrc32: readonly string[] } {
-  const isPrefix = written?.rows.every((row: Trade, i) => row === rows[i]?.row) ?? false;
+  const isPrefix = written?.trades.every((trade, i) => trade === trades[i]) ?? false;
   return written !== undefined && isPrefix
-    ? { kept: written.rows.length, blockCrc32: written.blockCrc32 }
+    ? { kept: written.trades.length, blockCrc32: written.blockCrc32 }
     : { kept: 0, blockCrc32: [] };
 }
 

@@ -17,11 +17,11 @@ const NO_EVIDENCE: Evidence = { resultR: Number.NaN, bin: 0 };
  * What a trade says about a provider: its result in R if the provider voted the trade's way, the opposite if it voted
  * against, none (NaN) for HOLD, an abstention, or a trade without a result in R.
  */
-export function evidenceOf(row: Trade, provider: string): Evidence {
-  const vote = row.votes.find((candidate) => candidate.provider === provider);
-  if (vote === undefined || vote.direction === 0 || row.resultR === null) return NO_EVIDENCE;
-  const agreed = (row.action === "BUY") === (vote.direction === 1);
-  return { resultR: agreed ? row.resultR : -row.resultR, bin: confidenceBin(vote.confidence) };
+export function evidenceOf(trade: Trade, provider: string): Evidence {
+  const vote = trade.votes.find((candidate) => candidate.provider === provider);
+  if (vote === undefined || vote.direction === 0 || trade.resultR === null) return NO_EVIDENCE;
+  const agreed = (trade.action === "BUY") === (vote.direction === 1);
+  return { resultR: agreed ? trade.resultR : -trade.resultR, bin: confidenceBin(vote.confidence) };
 }
 
 /** The outcomes that a run sees, a column each, in the order of (exit, id): all that learning takes of them. */

@@ -7,14 +7,13 @@ import { readMemory } from "./load.ts";
 import { encodeOutcome } from "./outcome.ts";
 import { readDescription, soundVectors } from "./recall.ts";
 import type { Memory } from "./store.ts";
-import { compareTrades, tradeOf } from "./trade.ts";
-import type { VectorRow } from "./vectors.ts";
+import { compareTrades, type EmbeddedTrade, tradeOf } from "./trade.ts";
 
 /** What was remembered when an experiment began. */
 export interface Remembered {
   readonly embedder: Embedder;
   /** In the order of (exit, id). */
-  readonly rows: readonly VectorRow[];
+  readonly trades: readonly EmbeddedTrade[];
   readonly marks: readonly ForgetMark[];
 }
 
@@ -28,17 +27,17 @@ export interface InMemoryMemory extends Memory {
 export async function readRemembered(storage: Storage, embedder: Embedder): Promise<Remembered> {
   const reading = await readMemory(storage);
   const stored = await soundVectors(storage, reading, embedder);
-  const rows: VectorRow[] = [];
-  for (const row of reading.rows) {
-    let vector = stored.get(row);
+  const trades: EmbeddedTrade[] = [];
+  for (const trade of reading.trades) {
+    let vector = stored.get(trade);
     if (vector === undefined) {
-      const description = await readDescription(storage, { row, damaged: [] });
+      const description = await readDescription(storage, { trade, damaged: [] });
       if (description === undefined) continue;
       vector = await embedSentence(embedder, situationSentence(description));
     }
-    rows.push({ row, vector });
+    trades.push(Object.assign(trade, { vector }));
   }
-  return { embedder, rows, marks: reading.marks };
+  return { embedder, trades: trades, marks: reading.marks };
 }
 
 /** An embedder that makes each vector once: runs of the same bars have the same situations. */
@@ -55,13 +54,13 @@ export function cachingEmbedder(embedder: Embedder): Embedder {
 }
 
 /** Opens a memory that starts from what is remembered and leaves no file: for experiments. */
-export function inMemoryMemory({ embedder, rows: remembered, marks }: Remembered): InMemoryMemory {
-  const rows = [...remembered];
+export function inMemoryMemory({ embedder, trades: remembered, marks }: Remembered): InMemoryMemory {
+  const trades = [...remembered];
   const recorded: Outcome[] = [];
-  const byId = new Map(rows.map((entry) => [entry.row.id, entry]));
+  const byId = new Map(trades.map((trade) => [trade.id, trade]));
   return {
     embedder,
-    rows,
+    trades: trades,
     marks,
     damaged: [],
     embedded: 0,
@@ -71,17 +70,17 @@ export function inMemoryMemory({ embedder, rows: remembered, marks }: Remembered
       if (known !== undefined) return known;
       const { bytes, crc32 } = encodeOutcome(outcome);
       const vector = await embedSentence(embedder, situationSentence(outcome.description));
-      const entry = { row: tradeOf(outcome, { bytes: bytes.length, crc32 }), vector };
-      let place = rows.length;
-      while (place > 0 && compareTrades((rows[place - 1] as VectorRow).row, entry.row) > 0) place--;
-      rows.splice(place, 0, entry);
-      byId.set(entry.row.id, entry);
+      const trade = { ...tradeOf(outcome, { bytes: bytes.length, crc32 }), vector };
+      let place = trades.length;
+      while (place > 0 && compareTrades(trades[place - 1]!, trade) > 0) place--;
+      trades.splice(place, 0, trade);
+      byId.set(trade.id, trade);
       recorded.push(outcome);
-      return entry;
+      return trade;
     },
     discard: async (ids) => {
       const gone = new Set(ids);
-      for (let i = rows.length - 1; i >= 0; i--) if (gone.has((rows[i] as VectorRow).row.id)) rows.splice(i, 1);
+      for (let i = trades.length - 1; i >= 0; i--) if (gone.has(trades[i]!.id)) trades.splice(i, 1);
     },
     forget: async () => {},
     flush: async () => {},

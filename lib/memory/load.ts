@@ -15,7 +15,7 @@ export interface DamagedFile {
 /** All outcomes and marks of a folder. */
 export interface StoredOutcomes {
   /** In the order of (exit, id). */
-  readonly rows: readonly Trade[];
+  readonly trades: readonly Trade[];
   readonly marks: readonly ForgetMark[];
   readonly markFiles: readonly StoredFile[];
   /** Descriptions of the outcomes that were parsed, by id. */
@@ -28,23 +28,23 @@ export interface StoredOutcomes {
 /**
  * Loads every outcome and mark of a folder. Those that `known` has, by name and size, are not parsed again.
  *
- * @param known What a sidecar remembers: rows, in order, and the digest of the folder that it was made of.
+ * @param known What a sidecar remembers: trades, in order, and the digest of the folder that it was made of.
  */
 export async function loadOutcomes(
   storage: Storage,
   listing: Listing,
-  known: { readonly rows: readonly Trade[]; readonly digest: string } | undefined,
+  known: { readonly trades: readonly Trade[]; readonly digest: string } | undefined,
 ): Promise<StoredOutcomes> {
   const sources = listing.files.filter(({ name }) => idOfOutcomeFile(name) !== undefined || isForgetFile(name));
   const digest = await digestOf(sources);
-  const { rows, others } =
-    digest === known?.digest ? unchanged(known.rows, sources) : changed(known?.rows ?? [], sources);
+  const { trades, others } =
+    digest === known?.digest ? unchanged(known.trades, sources) : changed(known?.trades ?? [], sources);
 
   const marks: ForgetMark[] = [];
   const markFiles: StoredFile[] = [];
   const descriptions = new Map<string, string>();
   const damaged: DamagedFile[] = [];
-  const lowerCaseIds = new Set(rows.map((row) => row.id.toLowerCase()));
+  const lowerCaseIds = new Set(trades.map((trade) => trade.id.toLowerCase()));
   for (const file of others) {
     const id = idOfOutcomeFile(file.name);
     const most = id === undefined ? MAX_MARK_BYTES : MAX_OUTCOME_BYTES;
@@ -58,39 +58,39 @@ export async function loadOutcomes(
         continue;
       }
       if (lowerCaseIds.has(id.toLowerCase())) throw takenButForCase(file.name);
-      const { row, description } = await decodeOutcome(bytes, file.name);
+      const { trade, description } = await decodeOutcome(bytes, file.name);
       lowerCaseIds.add(id.toLowerCase());
-      rows.push(row);
+      trades.push(trade);
       descriptions.set(id, description);
     } catch (error) {
       if (!(error instanceof CarryoverError) || error.code !== "CORRUPT") throw error;
       damaged.push({ name: file.name, problem: error.message });
     }
   }
-  if (descriptions.size > 0) rows.sort(compareTrades);
-  return { rows, marks, markFiles, descriptions, damaged, digest };
+  if (descriptions.size > 0) trades.sort(compareTrades);
+  return { trades, marks, markFiles, descriptions, damaged, digest };
 }
 
-/** Every known row, and the marks: nothing else is in a folder that has the digest of the known rows. */
+/** Every known trade, and the marks: nothing else is in a folder that has the digest of the known trades. */
 function unchanged(known: readonly Trade[], sources: readonly StoredFile[]): Sorted {
-  return { rows: [...known], others: sources.filter(({ name }) => isForgetFile(name)) };
+  return { trades: [...known], others: sources.filter(({ name }) => isForgetFile(name)) };
 }
 
-/** The known rows whose files are as they were, and the files that have to be read. */
+/** The known trades whose files are as they were, and the files that have to be read. */
 function changed(known: readonly Trade[], sources: readonly StoredFile[]): Sorted {
-  const knownByName = new Map(known.map((row) => [outcomeFileName(row.id), row]));
+  const knownByName = new Map(known.map((trade) => [outcomeFileName(trade.id), trade]));
   const kept = new Set<Trade>();
   const others = sources.filter((file) => {
-    const row = knownByName.get(file.name);
-    if (row?.bytes !== file.size) return true;
-    kept.add(row);
+    const trade = knownByName.get(file.name);
+    if (trade?.bytes !== file.size) return true;
+    kept.add(trade);
     return false;
   });
-  return { rows: known.filter((row) => kept.has(row)), others };
+  return { trades: known.filter((trade) => kept.has(trade)), others };
 }
 
 interface Sorted {
-  readonly rows: Trade[];
+  readonly trades: Trade[];
   readonly others: readonly StoredFile[];
 }
 
@@ -140,7 +140,7 @@ export function digestOf(files: readonly StoredFile[]): Promise<string> {
 /** A memory as a reader sees it. */
 export interface MemoryReading {
   /** In the order of (exit, id). */
-  readonly rows: readonly Trade[];
+  readonly trades: readonly Trade[];
   readonly marks: readonly ForgetMark[];
   /** Outcomes, marks and caches that are not what was written; nothing was moved. */
   readonly damaged: readonly DamagedFile[];
@@ -162,6 +162,6 @@ export async function readMemory(storage: Storage): Promise<MemoryReading> {
   }
   // Listed after the sidecar was read, so that every outcome that it speaks of is there.
   const listing = await storage.list();
-  const { rows, marks, descriptions, damaged: outcomes } = await loadOutcomes(storage, listing, sidecar);
-  return { rows, marks, damaged: [...damaged, ...outcomes], sidecar, parsed: descriptions.size, listing };
+  const { trades, marks, descriptions, damaged: outcomes } = await loadOutcomes(storage, listing, sidecar);
+  return { trades, marks, damaged: [...damaged, ...outcomes], sidecar, parsed: descriptions.size, listing };
 }

@@ -62,9 +62,10 @@ export async function healMemory(storage: Storage, options: MemoryOptions & { st
   await quarantine(storage, stored.damaged);
   const { onEmbedded, onNote } = options;
   const memory = await openMemory(storage, { embedder, checkLengths: true, onEmbedded, onNote });
-  // An outcome that was exchanged for another of the same size still has its old row in the sidecar.
-  const rows = memory.rows.map(({ row }) => row);
-  if (!isDeepStrictEqual(rows, stored.rows)) await openMemory(storage, { embedder, onEmbedded, rebuildVectors: true });
+  // An outcome that was exchanged for another of the same size still has its old columns in the sidecar.
+  const trades = memory.trades.map(({ vector: _vector, ...trade }) => trade);
+  if (!isDeepStrictEqual(trades, stored.trades))
+    await openMemory(storage, { embedder, onEmbedded, rebuildVectors: true });
 }
 
 /**
@@ -137,11 +138,11 @@ export async function recall(
   const reading = await readMemory(storage);
   const config = options.embedder ?? (await storedEmbedder(reading.sidecar?.embedder, options));
   const embedder = await loadEmbedder(config, options);
-  const names = new Set(reading.rows.map(({ asset }) => asset.toLowerCase()));
+  const names = new Set(reading.trades.map(({ asset }) => asset.toLowerCase()));
   // The model knows all words; imported outcomes may be described in any.
   const knowsWords =
     embedder.id !== "hashing" ||
-    reading.rows.some(({ crc32 }) => crc32 === null) ||
+    reading.trades.some(({ crc32 }) => crc32 === null) ||
     hasWordsOfDescriptions(sentence, names);
   return { ...(await recallTrades(storage, reading, { ...options, embedder })), embedder: embedder.id, knowsWords };
 }

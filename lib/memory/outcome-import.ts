@@ -59,15 +59,15 @@ const schema = z.object({
 });
 
 /**
- * The row of an outcome that another system wrote. Only what it says is taken: without `votes`, a single `ai_provider`
+ * What memory keeps of an outcome that another system wrote. Only what it says is taken: without `votes`, a single `ai_provider`
  * counts as having voted the trade's way, an ensemble as nothing; without `result_r` no provider gets evidence from it.
  *
  * @throws {CarryoverError} `CORRUPT` if a field that nothing can stand in for is missing or of another type.
  */
-export function rowOfImported(
+export function tradeOfImported(
   fields: Record<string, unknown>,
   file: { name: string; bytes: number },
-): { row: Trade; description: string } {
+): { trade: Trade; description: string } {
   const parsed = schema.safeParse(fields);
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
@@ -79,7 +79,7 @@ export function rowOfImported(
   const regime = outcome.regime ?? outcome.market_regime ?? "UNKNOWN";
   const lone: Vote[] = provider && provider !== "ensemble" ? [{ provider, action: outcome.action, confidence }] : [];
   return {
-    row: {
+    trade: {
       id: outcome.decision_id,
       bytes: file.bytes,
       crc32: null,

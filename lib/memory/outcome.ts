@@ -57,7 +57,7 @@ export function encodeOutcome(outcome: Outcome): Sealed {
 
 /** An outcome as it is read back: what learning needs of it, and its description. */
 export interface DecodedOutcome {
-  readonly row: Trade;
+  readonly trade: Trade;
   readonly description: string;
 }
 
@@ -78,13 +78,13 @@ export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<De
   }
   const crc32 = checkSeal({ bytes, fields }, name);
   if (crc32 === undefined) {
-    const { rowOfImported } = await import("./outcome-import.ts");
-    return rowOfImported(fields, { name, bytes: bytes.length });
+    const { tradeOfImported } = await import("./outcome-import.ts");
+    return tradeOfImported(fields, { name, bytes: bytes.length });
   }
   // The checksum says that we wrote it, so its fields are what encodeOutcome() was given.
   const outcome = fields as unknown as Outcome;
   return {
-    row: tradeOf(outcome, { bytes: bytes.length, crc32 }),
+    trade: tradeOf(outcome, { bytes: bytes.length, crc32 }),
     description: outcome.description,
   };
 }

@@ -58,33 +58,33 @@ export async function recallTrades(
   question: RecallQuestion & { embedder: Embedder; onEmbedded?: OnEmbedded | undefined },
 ): Promise<RecallResult> {
   const { embedder, sentence, k, asOfMs = Infinity, onEmbedded } = question;
-  const { market, trades } = countedTrades(reading.rows);
+  const { market, trades } = countedTrades(reading.trades);
   const asset = knownName("asset", question.asset, trades);
   const regime = knownName("regime", question.regime, trades);
   const wanted = trades.filter(
-    (row) =>
-      row.exitMs < asOfMs &&
-      (asset === undefined || row.asset === asset) &&
-      (regime === undefined || row.regime === regime),
+    (trade) =>
+      trade.exitMs < asOfMs &&
+      (asset === undefined || trade.asset === asset) &&
+      (regime === undefined || trade.regime === regime),
   );
 
   const stored = wanted.length === 0 ? new Map<Trade, Float32Array>() : await soundVectors(storage, reading, embedder);
   const index = createSearchIndex({ dim: embedder.dim });
   const searched: Trade[] = [];
   const damaged = [...reading.damaged];
-  const missing = wanted.reduce((sum, row) => sum + (stored.has(row) ? 0 : 1), 0);
+  const missing = wanted.reduce((sum, trade) => sum + (stored.has(trade) ? 0 : 1), 0);
   let embedded = 0;
-  for (const row of wanted) {
-    let vector = stored.get(row);
+  for (const trade of wanted) {
+    let vector = stored.get(trade);
     if (vector === undefined) {
-      const description = await readDescription(storage, { row, damaged });
+      const description = await readDescription(storage, { trade, damaged });
       if (description === undefined) continue;
       vector = await embedSentence(embedder, situationSentence(description));
       embedded += 1;
       onEmbedded?.(embedded, missing);
     }
     index.insert([vector]);
-    searched.push(row);
+    searched.push(trade);
   }
   const query = searched.length === 0 ? undefined : await embedSentence(embedder, sentence);
   const search = (count: number): readonly Match[] => (query === undefined ? [] : index.search(query, { k: count }));
@@ -105,7 +105,7 @@ export async function recallTrades(
 /** The name as the trades have it. In a memory without trades any name will do: nothing is found anyway. */
 function knownName(what: "asset" | "regime", name: string | undefined, trades: readonly Trade[]): string | undefined {
   if (name === undefined || trades.length === 0) return name;
-  const names = [...new Set(trades.map((row) => row[what]))].toSorted();
+  const names = [...new Set(trades.map((trade) => trade[what]))].toSorted();
   const known = names.find((each) => each === name) ?? names.find((each) => each.toLowerCase() === name.toLowerCase());
   if (known !== undefined) return known;
   const found = `found no trade of the ${what} "${name}"`;
@@ -124,8 +124,8 @@ export async function soundVectors(
   const sound = new Map<Trade, Float32Array>();
   if (sidecar?.fingerprint !== embedder.fingerprint || sidecar.dim !== embedder.dim) return sound;
   (await readVectors(storage, sidecar)).forEach((vector, i) => {
-    const row = sidecar.rows[i];
-    if (row !== undefined && vector !== undefined && isUnit(vector)) sound.set(row, vector);
+    const trade = sidecar.trades[i];
+    if (trade !== undefined && vector !== undefined && isUnit(vector)) sound.set(trade, vector);
   });
   return sound;
 }
@@ -133,9 +133,9 @@ export async function soundVectors(
 /** An outcome's description; `undefined` where a writer has moved the file away by now, or it is damaged, which is noted. */
 export async function readDescription(
   storage: Storage,
-  { row, damaged }: { row: Trade; damaged: DamagedFile[] },
+  { trade, damaged }: { trade: Trade; damaged: DamagedFile[] },
 ): Promise<string | undefined> {
-  const name = outcomeFileName(row.id);
+  const name = outcomeFileName(trade.id);
   const bytes = await storage.read(name, { maxBytes: MAX_OUTCOME_BYTES + 1 });
   if (bytes === undefined) return undefined;
   try {

@@ -13,7 +13,7 @@ import { gunzip } from "../util/gunzip.ts";
 import { crc32 } from "../util/crc32.ts";
 import type { Trade, TradeVote } from "./trade.ts";
 
-/** The rows of a sidecar as its file has them: a column each, of one value a row. */
+/** The trades of a sidecar as its file has them: columns of one value a trade. */
 interface Columns {
   readonly ids: string[];
   readonly bytes: number[];
@@ -85,33 +85,33 @@ const COLUMNS: Readonly<Record<keyof Columns, Check>> = {
 const isDirection = orNull(oneOf(1, -1, 0));
 const isConfidence = orNull(isNumber);
 
-/** The rows as columns, the form that the sidecar has. Providers stand in order of their names. */
-export function columnsOf(rows: readonly Trade[]): object {
+/** The trades as columns, the form that the sidecar has. Providers stand in order of their names. */
+export function columnsOf(trades: readonly Trade[]): object {
   const votes = new Map<string, VoteColumns>();
-  rows.forEach((row, i) => {
-    for (const vote of row.votes) {
+  trades.forEach((trade, i) => {
+    for (const vote of trade.votes) {
       let byProvider = votes.get(vote.provider);
       if (byProvider === undefined) {
-        byProvider = { direction: rows.map(() => null), confidence: rows.map(() => null) };
+        byProvider = { direction: trades.map(() => null), confidence: trades.map(() => null) };
         votes.set(vote.provider, byProvider);
       }
       byProvider.direction[i] = vote.direction;
       byProvider.confidence[i] = vote.confidence;
     }
   });
-  // By name: any order of appearance would depend on which rows were here before.
+  // By name: any order of appearance would depend on which trades were here before.
   const sorted = [...votes].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return { ...columnsOfValues(rows), votes: Object.fromEntries(sorted) };
+  return { ...columnsOfValues(trades), votes: Object.fromEntries(sorted) };
 }
 
 /**
- * The rows that columns say. The file's checksum says that no bit was flipped, but not who wrote it: a value of another kind
+ * The trades that columns say. The file's checksum says that no bit was flipped, but not who wrote it: a value of another kind
  * would fail far from here.
  *
- * @param count How many rows there are.
+ * @param count How many trades there are.
  * @returns `undefined` if a column is missing, of another length, or of other values.
  */
-export function rowsOf(columns: unknown, count: number): Trade[] | undefined {
+export function tradesOf(columns: unknown, count: number): Trade[] | undefined {
   if (!isRecord(columns) || !isRecord(columns["votes"])) return undefined;
   const isColumn = (value: unknown, check: Check): boolean =>
     Array.isArray(value) && value.length === count && value.every(check);
@@ -133,7 +133,7 @@ export function rowsOf(columns: unknown, count: number): Trade[] | undefined {
     }
   }
   const c = columns as unknown as Columns;
-  return votes.map((rowVotes, i) => ({
+  return votes.map((tradeVotes, i) => ({
     id: c.ids[i] as string,
     bytes: c.bytes[i] as number,
     crc32: c.crc32[i] as string | null,
@@ -153,31 +153,31 @@ export function rowsOf(columns: unknown, count: number): Trade[] | undefined {
     confidence: c.confidence[i] as number,
     rawConfidence: c.raw_confidence[i] as number,
     trendScore: c.trend_score[i] as number | null,
-    votes: rowVotes,
+    votes: tradeVotes,
   }));
 }
 
-function columnsOfValues(rows: readonly Trade[]): Columns {
+function columnsOfValues(trades: readonly Trade[]): Columns {
   return {
-    ids: rows.map((row) => row.id),
-    bytes: rows.map((row) => row.bytes),
-    crc32: rows.map((row) => row.crc32),
-    run_id: rows.map((row) => row.runId),
-    chunk: rows.map((row) => row.chunk),
-    market: rows.map((row) => row.market),
-    asset: rows.map((row) => row.asset),
-    regime: rows.map((row) => row.regime),
-    action: rows.map((row) => row.action),
-    entry_ms: rows.map((row) => row.entryMs),
-    exit_ms: rows.map((row) => row.exitMs),
-    exit_reason: rows.map((row) => row.exitReason),
-    won: rows.map((row) => row.won),
-    pnl: rows.map((row) => row.pnl),
-    pnl_pct: rows.map((row) => row.pnlPct),
-    result_r: rows.map((row) => row.resultR),
-    confidence: rows.map((row) => row.confidence),
-    raw_confidence: rows.map((row) => row.rawConfidence),
-    trend_score: rows.map((row) => row.trendScore),
+    ids: trades.map((trade) => trade.id),
+    bytes: trades.map((trade) => trade.bytes),
+    crc32: trades.map((trade) => trade.crc32),
+    run_id: trades.map((trade) => trade.runId),
+    chunk: trades.map((trade) => trade.chunk),
+    market: trades.map((trade) => trade.market),
+    asset: trades.map((trade) => trade.asset),
+    regime: trades.map((trade) => trade.regime),
+    action: trades.map((trade) => trade.action),
+    entry_ms: trades.map((trade) => trade.entryMs),
+    exit_ms: trades.map((trade) => trade.exitMs),
+    exit_reason: trades.map((trade) => trade.exitReason),
+    won: trades.map((trade) => trade.won),
+    pnl: trades.map((trade) => trade.pnl),
+    pnl_pct: trades.map((trade) => trade.pnlPct),
+    result_r: trades.map((trade) => trade.resultR),
+    confidence: trades.map((trade) => trade.confidence),
+    raw_confidence: trades.map((trade) => trade.rawConfidence),
+    trend_score: trades.map((trade) => trade.trendScore),
   };
 }
 

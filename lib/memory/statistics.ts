@@ -25,19 +25,19 @@ interface Tally {
 /**
  * Counts the trades of every provider: those that went the way it voted, each with its whole P&L.
  *
- * @param rows In order of (exit, id): sums of floats depend on it.
+ * @param trades In order of (exit, id): sums of floats depend on it.
  * @param since What closed earlier does not count for the provider.
  */
 export function providerPerformance(
-  rows: readonly Trade[],
+  trades: readonly Trade[],
   since: ReadonlyMap<string, number>,
 ): Record<string, PerformanceRecord> {
   const tallies = new Map<string, Tally>();
-  for (const row of rows) {
-    const direction = row.action === "BUY" ? 1 : -1;
-    for (const vote of row.votes) {
-      if (vote.direction === direction && row.exitMs >= (since.get(vote.provider) ?? row.exitMs)) {
-        count(tallies, vote.provider, row);
+  for (const trade of trades) {
+    const direction = trade.action === "BUY" ? 1 : -1;
+    for (const vote of trade.votes) {
+      if (vote.direction === direction && trade.exitMs >= (since.get(vote.provider) ?? trade.exitMs)) {
+        count(tallies, vote.provider, trade);
       }
     }
   }
@@ -45,20 +45,20 @@ export function providerPerformance(
 }
 
 /** Counts the trades of every regime, by the regime at the decision. */
-export function regimePerformance(rows: readonly Trade[]): Record<string, PerformanceRecord> {
+export function regimePerformance(trades: readonly Trade[]): Record<string, PerformanceRecord> {
   const tallies = new Map<string, Tally>();
-  for (const row of rows) count(tallies, row.regime, row);
+  for (const trade of trades) count(tallies, trade.regime, trade);
   return recordsOf(tallies);
 }
 
-function count(tallies: Map<string, Tally>, key: string, row: Trade): void {
+function count(tallies: Map<string, Tally>, key: string, trade: Trade): void {
   let tally = tallies.get(key);
   if (tally === undefined) tallies.set(key, (tally = { trades: 0, wins: 0, pnl: 0, sumR: 0, countR: 0 }));
   tally.trades += 1;
-  tally.wins += row.won ? 1 : 0;
-  tally.pnl += row.pnl;
-  if (row.resultR !== null) {
-    tally.sumR += row.resultR;
+  tally.wins += trade.won ? 1 : 0;
+  tally.pnl += trade.pnl;
+  if (trade.resultR !== null) {
+    tally.sumR += trade.resultR;
     tally.countR += 1;
   }
 }
@@ -98,7 +98,7 @@ export const MAX_CACHE_BYTES: number = 1 << 24;
 /** What the caches are built from. */
 interface Source {
   /** All outcomes, in order of (exit, id). */
-  readonly rows: readonly Trade[];
+  readonly trades: readonly Trade[];
   readonly marks: readonly ForgetMark[];
   /** Of the folder's outcomes and marks: see `digestOf()`. */
   readonly digest: string;
@@ -115,7 +115,7 @@ export async function writeCaches(storage: Storage, source: Source): Promise<voi
 /** Whether the statistics are those that were counted from the folder as it is: then they need not be counted anew. */
 export async function areCachesCurrent(
   storage: Storage,
-  source: { rows: readonly unknown[]; marks: readonly unknown[]; digest: string },
+  source: { trades: readonly unknown[]; marks: readonly unknown[]; digest: string },
 ): Promise<boolean> {
   const statistics: CacheFile[] = [];
   for (const name of [PROVIDER_FILE, REGIME_FILE]) {
@@ -135,7 +135,7 @@ export interface CacheFile {
 
 /** What the files are when everything is counted anew, in the order in which they are written. */
 export function countCaches(source: Source): readonly CacheFile[] {
-  const { trades } = countedTrades(source.rows);
+  const { trades } = countedTrades(source.trades);
   const statistics = [
     { name: PROVIDER_FILE, bytes: encodeJson(providerPerformance(trades, countedSince(source.marks))) },
     { name: REGIME_FILE, bytes: encodeJson(regimePerformance(trades)) },
@@ -145,13 +145,13 @@ export function countCaches(source: Source): readonly CacheFile[] {
 
 /** `memory.json` beside these statistics. */
 function memoryBytes(
-  source: { rows: readonly unknown[]; marks: readonly unknown[]; digest: string },
+  source: { trades: readonly unknown[]; marks: readonly unknown[]; digest: string },
   statistics: readonly CacheFile[],
 ): Uint8Array {
   return encodeJson({
     format: "carryover-memory",
     version: MEMORY_VERSION,
-    outcomes: source.rows.length,
+    outcomes: source.trades.length,
     forget_marks: source.marks.length,
     digest: source.digest,
     crc32: Object.fromEntries(statistics.map(({ name, bytes }) => [name, crc32Hex(bytes)])),

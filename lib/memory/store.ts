@@ -8,8 +8,8 @@ import { situationSentence } from "./description.ts";
 import { type DamagedFile, digestOf, loadOutcomes, moveToQuarantine, quarantine } from "./load.ts";
 import { encodeForgetMark, type ForgetMark } from "./forget.ts";
 import { encodeOutcome, outcomeFileName } from "./outcome.ts";
-import { compareTrades, tradeOf, type Trade } from "./trade.ts";
-import { readSidecar, VECTORS_FILE, vectorBytes, writeVectors, type Sidecar, type VectorRow } from "./vectors.ts";
+import { compareTrades, type EmbeddedTrade, tradeOf, type Trade } from "./trade.ts";
+import { readSidecar, VECTORS_FILE, vectorBytes, writeVectors, type Sidecar } from "./vectors.ts";
 
 export type { OnEmbedded } from "./embed-missing.ts";
 export { MEMORY_FILE, PROVIDER_FILE, REGIME_FILE } from "./statistics.ts";
@@ -21,7 +21,7 @@ const FLUSH_EVERY = 64;
 export interface Memory {
   readonly embedder: Embedder;
   /** In the order of (exit, id). */
-  readonly rows: readonly VectorRow[];
+  readonly trades: readonly EmbeddedTrade[];
   readonly marks: readonly ForgetMark[];
   /** Files that were found damaged at the opening and moved to `quarantine/`. */
   readonly damaged: readonly DamagedFile[];
@@ -31,10 +31,9 @@ export interface Memory {
   /**
    * Remembers a closed trade. Durable when it returns; the same outcome again is success.
    *
-   * @returns Its row with its vector.
    * @throws {CarryoverError} `BAD_OUTCOME` if it cannot be stored, `CONFLICT` if its id is taken by another outcome.
    */
-  record(outcome: Outcome): Promise<VectorRow>;
+  record(outcome: Outcome): Promise<EmbeddedTrade>;
 
   /** Moves outcomes out of memory, to `quarantine/`. */
   discard(ids: readonly string[]): Promise<void>;
@@ -72,13 +71,13 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions): 
   const sidecar = options.rebuildVectors === true ? undefined : found;
   const listing = await storage.list();
   const stored = await loadOutcomes(storage, listing, sidecar);
-  if (found !== undefined && !isOf(found, embedder) && found.rows.length > 0 && stored.rows.length > 0) {
+  if (found !== undefined && !isOf(found, embedder) && found.trades.length > 0 && stored.trades.length > 0) {
     const by = found.embedder === embedder.id ? `another version of ${embedder.id}` : found.embedder;
-    options.onNote?.(`Replacing ${found.rows.length} vectors by ${by} with vectors by ${embedder.id}`);
+    options.onNote?.(`Replacing ${found.trades.length} vectors by ${by} with vectors by ${embedder.id}`);
   }
   const current = sidecar !== undefined && isOf(sidecar, embedder) ? sidecar : undefined;
   const { checkLengths, onEmbedded, onVectorsKept } = options;
-  const { rows, unreadable, embedded, written } = await fillVectors(storage, stored, {
+  const { trades, unreadable, embedded, written } = await fillVectors(storage, stored, {
     sidecar: current,
     embedder,
     checkLengths,
@@ -91,38 +90,38 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions): 
   const marks = [...stored.marks];
   const markFiles = [...stored.markFiles];
   // Made when something is recorded: a run that is finished, and a start that is measured, do without.
-  let byLowerCaseId: Map<string, VectorRow> | undefined;
+  let byLowerCaseId: Map<string, EmbeddedTrade> | undefined;
 
-  let { kept, blockCrc32 } = keptOf(written, rows);
+  let { kept, blockCrc32 } = keptOf(written, trades);
   const vectorsSize = listing.files.find(({ name }) => name === VECTORS_FILE)?.size;
   let vectorsWritten =
     embedded === 0 &&
     written !== undefined &&
-    kept === rows.length &&
+    kept === trades.length &&
     vectorsSize === vectorBytes(kept, embedder) &&
     current?.digest === stored.digest &&
     damaged.length === 0;
   let recorded = 0;
 
   const flush = async (): Promise<void> => {
-    const outcomeFiles = rows.map(({ row }) => ({ name: outcomeFileName(row.id), size: row.bytes }));
+    const outcomeFiles = trades.map(({ id, bytes }) => ({ name: outcomeFileName(id), size: bytes }));
     const digest = await digestOf([...outcomeFiles, ...markFiles]);
     if (!vectorsWritten) {
-      blockCrc32 = await writeVectors(storage, rows, { embedder, kept, blockCrc32, digest });
-      kept = rows.length;
+      blockCrc32 = await writeVectors(storage, trades, { embedder, kept, blockCrc32, digest });
+      kept = trades.length;
       vectorsWritten = true;
     }
-    await writeCaches(storage, { rows: rows.map(({ row }) => row), marks, digest });
+    await writeCaches(storage, { trades, marks, digest });
     recorded = 0;
   };
 
-  const record = async (outcome: Outcome): Promise<VectorRow> => {
+  const record = async (outcome: Outcome): Promise<EmbeddedTrade> => {
     const id = outcome.decision_id;
     const { bytes, crc32 } = encodeOutcome(outcome);
-    byLowerCaseId ??= new Map(rows.map((entry) => [entry.row.id.toLowerCase(), entry]));
+    byLowerCaseId ??= new Map(trades.map((trade) => [trade.id.toLowerCase(), trade]));
     const known = byLowerCaseId.get(id.toLowerCase());
-    if (known !== undefined && known.row.id !== id) {
-      const message = `Cannot record "${id}": found "${known.row.id}", expected ids that differ by more than case`;
+    if (known !== undefined && known.id !== id) {
+      const message = `Cannot record "${id}": found "${known.id}", expected ids that differ by more than case`;
       throw new CarryoverError("BAD_OUTCOME", message);
     }
     // Before the outcome is written: one that has no vector is refused, not remembered by half.
@@ -130,24 +129,24 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions): 
     await storage.createOnce(outcomeFileName(id), bytes);
     if (known !== undefined) return known;
 
-    const entry = { row: tradeOf(outcome, { bytes: bytes.length, crc32 }), vector };
-    const place = placeOf(entry.row, rows);
-    rows.splice(place, 0, entry);
-    byLowerCaseId.set(id.toLowerCase(), entry);
+    const trade = { ...tradeOf(outcome, { bytes: bytes.length, crc32 }), vector };
+    const place = placeOf(trade, trades);
+    trades.splice(place, 0, trade);
+    byLowerCaseId.set(id.toLowerCase(), trade);
     if (place < kept) kept = 0;
     vectorsWritten = false;
     recorded += 1;
-    // Writing the caches takes time in proportion to all rows; waiting for a share of them keeps the cost of a record flat.
-    if (recorded >= Math.max(FLUSH_EVERY, rows.length / 8)) await flush();
-    return entry;
+    // Writing the caches takes time in proportion to all trades; waiting for a share of them keeps the cost of a record flat.
+    if (recorded >= Math.max(FLUSH_EVERY, trades.length / 8)) await flush();
+    return trade;
   };
 
   const discard = async (ids: readonly string[]): Promise<void> => {
     for (const id of ids) {
-      const place = rows.findIndex(({ row }) => row.id === id);
+      const place = trades.findIndex((trade) => trade.id === id);
       if (place === -1) throw new CarryoverError("NOT_FOUND", `Cannot discard "${id}": found no such outcome`);
       await moveToQuarantine(storage, outcomeFileName(id));
-      rows.splice(place, 1);
+      trades.splice(place, 1);
       byLowerCaseId?.delete(id.toLowerCase());
       if (place < kept) kept = 0;
       vectorsWritten = false;
@@ -165,11 +164,11 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions): 
   };
 
   const { digest } = stored;
-  if (!vectorsWritten || !(await areCachesCurrent(storage, { rows, marks, digest }))) await flush();
+  if (!vectorsWritten || !(await areCachesCurrent(storage, { trades, marks, digest }))) await flush();
   const inTurn = queue();
   return {
     embedder,
-    rows,
+    trades,
     marks,
     damaged,
     embedded,
@@ -195,13 +194,13 @@ async function readSidecarOrNone(storage: Storage): ReturnType<typeof readSideca
   }
 }
 
-/** Where a row belongs among sorted ones. A binary search: a run of an earlier period records far from the end. */
-function placeOf(row: Trade, sorted: readonly VectorRow[]): number {
+/** Where a trade belongs among sorted ones. A binary search: a run of an earlier period records far from the end. */
+function placeOf(trade: Trade, sorted: readonly Trade[]): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compareTrades((sorted[middle] as VectorRow).row, row) < 0) low = middle + 1;
+    if (compareTrades(sorted[middle]!, trade) < 0) low = middle + 1;
     else high = middle;
   }
   return low;

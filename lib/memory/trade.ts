@@ -12,7 +12,7 @@ export interface TradeVote {
   readonly confidence: number;
 }
 
-/** What memory keeps of an outcome at hand: all that learning, recall and statistics use. One row of the sidecar. */
+/** What memory keeps of an outcome at hand: all that learning, recall and statistics use. */
 export interface Trade {
   readonly id: string;
   /** Size and checksum of its file; an imported one has no checksum. */
@@ -42,6 +42,18 @@ export interface Trade {
   readonly trendScore: number | null;
   /** By provider name, each once. */
   readonly votes: readonly TradeVote[];
+  /** Of its situation's sentence. Absent until it is read or made; the file of vectors has it, not the sidecar. */
+  vector?: Float32Array;
+}
+
+/** A trade whose vector is at hand. */
+export interface EmbeddedTrade extends Trade {
+  readonly vector: Float32Array;
+}
+
+/** Whether a trade's vector is at hand. */
+export function isEmbedded(trade: Trade): trade is EmbeddedTrade {
+  return trade.vector !== undefined;
 }
 
 /** The one order of outcomes: by exit, then id. */
@@ -51,7 +63,7 @@ export function compareTrades(a: Trade, b: Trade): number {
   return a.id < b.id ? -1 : 1;
 }
 
-/** The row of an outcome of ours. */
+/** What memory keeps of an outcome of ours. */
 export function tradeOf(outcome: Outcome, file: { bytes: number; crc32: string }): Trade {
   return {
     id: outcome.decision_id,
@@ -87,14 +99,14 @@ export function tradeVotesOf(votes: readonly Vote[]): TradeVote[] {
 }
 
 /**
- * The rows without repetitions: a trade that several runs remember (equal asset, action, entry and exit, as when the same
+ * The trades without repetitions: a trade that several runs remember (equal asset, action, entry and exit, as when the same
  * year was run twice) counts once, under the smallest id.
  *
- * @param rows In the order of (exit, id), which is kept.
+ * @param trades In the order of (exit, id), which is kept.
  */
-export function distinctTrades(rows: readonly Trade[]): readonly Trade[] {
+export function distinctTrades(trades: readonly Trade[]): readonly Trade[] {
   const seen = new Set<string>();
-  return rows.filter(({ asset, action, entryMs, exitMs }) => {
+  return trades.filter(({ asset, action, entryMs, exitMs }) => {
     const trade = `${asset} ${action} ${entryMs} ${exitMs}`;
     return !seen.has(trade) && seen.add(trade);
   });
@@ -104,27 +116,27 @@ export function distinctTrades(rows: readonly Trade[]): readonly Trade[] {
  * What statistics of a whole folder count: its distinct trades on real bars, or on synthetic ones where there are no others.
  * Added up they would say nothing.
  *
- * @param rows In the order of (exit, id), which is kept.
+ * @param trades In the order of (exit, id), which is kept.
  */
-export function countedTrades(rows: readonly Trade[]): {
+export function countedTrades(trades: readonly Trade[]): {
   readonly market: Market;
   readonly trades: readonly Trade[];
 } {
-  const market = rows.length > 0 && rows.every((row) => row.market === "synthetic") ? "synthetic" : "bars";
-  return { market, trades: distinctTrades(rows.filter((row) => row.market === market)) };
+  const market = trades.length > 0 && trades.every((trade) => trade.market === "synthetic") ? "synthetic" : "bars";
+  return { market, trades: distinctTrades(trades.filter((trade) => trade.market === market)) };
 }
 
 /** A remembered trade as recall tells of it. */
-export function similarTrade(row: Trade, similarity: number): SimilarTrade {
+export function similarTrade(trade: Trade, similarity: number): SimilarTrade {
   return {
-    decision_id: row.id,
+    decision_id: trade.id,
     similarity,
-    asset: row.asset,
-    regime: row.regime,
-    action: row.action,
-    exit_timestamp: new Date(row.exitMs).toISOString(),
-    won: row.won,
-    pnl_pct: row.pnlPct,
-    result_r: row.resultR,
+    asset: trade.asset,
+    regime: trade.regime,
+    action: trade.action,
+    exit_timestamp: new Date(trade.exitMs).toISOString(),
+    won: trade.won,
+    pnl_pct: trade.pnlPct,
+    result_r: trade.resultR,
   };
 }

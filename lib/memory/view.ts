@@ -5,11 +5,10 @@ import { createSearchIndex } from "../search/search-index.ts";
 import { describeSituation } from "./description.ts";
 import { countedSince } from "./forget.ts";
 import type { Memory } from "./store.ts";
-import { compareTrades, distinctTrades, similarTrade, type Trade } from "./trade.ts";
+import { compareTrades, distinctTrades, type EmbeddedTrade, similarTrade, type Trade } from "./trade.ts";
 import { confidenceBin } from "./calibration.ts";
 import { evidenceOf, type EvidenceColumns, recordsIn } from "./evidence.ts";
 import { learn, type Lessons } from "./lessons.ts";
-import type { VectorRow } from "./vectors.ts";
 
 /** Similar trades that a decision recalls. */
 const RECALLED = 10;
@@ -38,7 +37,7 @@ export interface MemoryView {
   recall(situation: Situation): Promise<MemoryContext>;
 
   /** Makes an outcome of this run visible: one that was recorded before the run was stopped. A second time is success. */
-  add(entry: VectorRow): void;
+  add(trade: EmbeddedTrade): void;
 
   /** Remembers a closed trade of this run, durably, and makes it visible. */
   record(outcome: Outcome): Promise<Trade>;
@@ -65,8 +64,8 @@ export function openMemoryView(memory: Memory, options: MemoryViewOptions): Memo
   const { enabled, maxMemorySize, providers } = options;
   const since = countedSince(memory.marks);
 
-  // The visible outcomes in the order of (exit, id), a column each, so that a window is a range of rows.
-  const rows: Trade[] = [];
+  // The visible outcomes in the order of (exit, id), a column each, so that a window is a range of indices.
+  const seen: Trade[] = [];
   const experience: EvidenceColumns = {
     exits: [],
     results: [],
@@ -89,35 +88,34 @@ export function openMemoryView(memory: Memory, options: MemoryViewOptions): Memo
     return known === -1 ? experience.regimeNames.push(name) - 1 : known;
   };
 
-  const add = (entry: VectorRow): void => {
+  const add = (trade: EmbeddedTrade): void => {
     if (!enabled) return;
-    const { row } = entry;
-    let place = rows.length;
-    while (place > 0 && compareTrades(rows[place - 1] as Trade, row) > 0) place--;
-    if (rows[place - 1]?.id === row.id) return;
+    let place = seen.length;
+    while (place > 0 && compareTrades(seen[place - 1] as Trade, trade) > 0) place--;
+    if (seen[place - 1]?.id === trade.id) return;
     last = undefined;
     lastRecords = undefined;
-    vectors?.insert([entry.vector], place);
-    rows.splice(place, 0, row);
-    exits.splice(place, 0, row.exitMs);
-    experience.results.splice(place, 0, row.resultR ?? Number.NaN);
-    experience.trends.splice(place, 0, row.trendScore ?? Number.NaN);
-    experience.regimes.splice(place, 0, regimeOf(row.regime));
-    experience.bins.splice(place, 0, confidenceBin(row.rawConfidence));
+    vectors?.insert([trade.vector], place);
+    seen.splice(place, 0, trade);
+    exits.splice(place, 0, trade.exitMs);
+    experience.results.splice(place, 0, trade.resultR ?? Number.NaN);
+    experience.trends.splice(place, 0, trade.trendScore ?? Number.NaN);
+    experience.regimes.splice(place, 0, regimeOf(trade.regime));
+    experience.bins.splice(place, 0, confidenceBin(trade.rawConfidence));
     providers.forEach((provider, p) => {
-      const counts = row.exitMs >= (since.get(provider) ?? row.exitMs);
-      const { resultR, bin } = evidenceOf(row, provider);
+      const counts = trade.exitMs >= (since.get(provider) ?? trade.exitMs);
+      const { resultR, bin } = evidenceOf(trade, provider);
       experience.evidence[p]?.resultR.splice(place, 0, counts ? resultR : Number.NaN);
       experience.evidence[p]?.bin.splice(place, 0, bin);
     });
   };
 
-  const carriedIn = enabled ? carriedInto(memory.rows, options) : [];
-  for (const entry of carriedIn) add(entry);
+  const carriedIn = enabled ? carriedInto(memory.trades, options) : [];
+  for (const trade of carriedIn) add(trade);
 
-  /** The rows `[from, to)` that a reader at `asOf` sees. */
+  /** The trades `[from, to)` that a reader at `asOf` sees. */
   const windowAt = (asOf: number): { from: number; to: number } => {
-    let to = rows.length;
+    let to = seen.length;
     while (to > 0 && (exits[to - 1] as number) >= asOf) to--;
     return { from: Math.max(0, to - maxMemorySize), to };
   };
@@ -129,11 +127,11 @@ export function openMemoryView(memory: Memory, options: MemoryViewOptions): Memo
     let countR = 0;
     const earliest = asOf - options.contextDays * DAY_MS;
     for (let i = window.to - 1; i >= window.from && (exits[i] as number) >= earliest; i--) {
-      const row = rows[i] as Trade;
+      const trade = seen[i] as Trade;
       trades += 1;
-      if (row.won) wins += 1;
-      if (row.resultR === null) continue;
-      sumR += row.resultR;
+      if (trade.won) wins += 1;
+      if (trade.resultR === null) continue;
+      sumR += trade.resultR;
       countR += 1;
     }
     return { days: options.contextDays, trades, wins, mean_r: countR === 0 ? null : sumR / countR };
@@ -161,12 +159,12 @@ export function openMemoryView(memory: Memory, options: MemoryViewOptions): Memo
     if (vectors === undefined) return { remembered, similar: [], recent, records };
     const query = await embedSentence(memory.embedder, describeSituation(situation));
     const matches = vectors.search(query, { k: RECALLED, ...window });
-    const similar = matches.map(({ row, similarity }) => similarTrade(rows[row] as Trade, similarity));
+    const similar = matches.map(({ row, similarity }) => similarTrade(seen[row] as Trade, similarity));
     return { remembered, similar, recent, records };
   };
 
   return {
-    carriedIn: carriedIn.map(({ row }) => row),
+    carriedIn: carriedIn,
     remembered: (asOf) => {
       const { from, to } = windowAt(asOf);
       return to - from;
@@ -182,17 +180,17 @@ export function openMemoryView(memory: Memory, options: MemoryViewOptions): Memo
     recall,
     add,
     record: async (outcome) => {
-      const entry = await memory.record(outcome);
-      add(entry);
-      return entry.row;
+      const trade = await memory.record(outcome);
+      add(trade);
+      return trade;
     },
   };
 }
 
 /** The window at the run's start: outcomes of the same market with an exit at or before it, the same trade once. */
-function carriedInto(all: readonly VectorRow[], options: MemoryViewOptions): VectorRow[] {
-  const visible = all.filter(({ row }) => row.market === options.market && row.exitMs <= options.startMs);
-  const trades = distinctTrades(visible.map(({ row }) => row));
+function carriedInto(all: readonly EmbeddedTrade[], options: MemoryViewOptions): EmbeddedTrade[] {
+  const visible = all.filter((trade) => trade.market === options.market && trade.exitMs <= options.startMs);
+  const trades = distinctTrades(visible);
   const window = new Set(trades.slice(Math.max(0, trades.length - options.maxMemorySize)));
-  return visible.filter(({ row }) => window.has(row));
+  return visible.filter((trade) => window.has(trade));
 }

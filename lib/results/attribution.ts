@@ -52,25 +52,25 @@ export function largestMoves(
   multipliersAsOf: (asOf: number) => Readonly<Record<string, number>>,
 ): readonly WeightMove[] {
   const byExit = Map.groupBy(recorded, ({ exitMs }) => exitMs);
-  const moves = [...byExit].map(([exitMs, rows]) => {
+  const moves = [...byExit].map(([exitMs, trades]) => {
     const before = multipliersAsOf(exitMs);
     const after = multipliersAsOf(exitMs + 1);
     const size = Object.keys(after).reduce((sum, name) => sum + Math.abs((after[name] ?? 0) - (before[name] ?? 0)), 0);
-    return { exitMs, rows, before, after, size };
+    return { exitMs, trades, before, after, size };
   });
   return moves
     .filter(({ size }) => size > 0)
     .toSorted((a, b) => b.size - a.size || a.exitMs - b.exitMs)
     .slice(0, MAX_MOVES)
-    .map(({ exitMs, rows, before, after }) => ({
+    .map(({ exitMs, trades, before, after }) => ({
       exit_timestamp: new Date(exitMs).toISOString(),
-      trades: rows.map((row) => ({
-        decision_id: row.id,
-        asset: row.asset,
-        action: row.action,
-        result_r: row.resultR,
-        voted_for: votersOf(row, 1),
-        voted_against: votersOf(row, -1),
+      trades: trades.map((trade) => ({
+        decision_id: trade.id,
+        asset: trade.asset,
+        action: trade.action,
+        result_r: trade.resultR,
+        voted_for: votersOf(trade, 1),
+        voted_against: votersOf(trade, -1),
       })),
       multipliers_before: before,
       multipliers_after: after,
@@ -84,8 +84,8 @@ function votersOf({ action, votes }: Trade, side: 1 | -1): string[] {
 }
 
 /** What a provider's votes on trades came to. */
-export function providerEvidence(rows: readonly Trade[], provider: string): ProviderEvidence {
-  const evidence = rows.map((row) => evidenceOf(row, provider).resultR).filter((r) => !Number.isNaN(r));
+export function providerEvidence(trades: readonly Trade[], provider: string): ProviderEvidence {
+  const evidence = trades.map((trade) => evidenceOf(trade, provider).resultR).filter((r) => !Number.isNaN(r));
   const sum = evidence.reduce((total, r) => total + r, 0);
   const deviation = deviationOf(evidence);
   return {
@@ -97,11 +97,11 @@ export function providerEvidence(rows: readonly Trade[], provider: string): Prov
 }
 
 /** @returns `null` where no provider voted on any trade with a result in R. */
-export function regretOf(rows: readonly Trade[], providers: readonly string[]): Regret | null {
-  const sums = providers.map((name) => ({ name, ...providerEvidence(rows, name) })).filter(({ trades }) => trades > 0);
+export function regretOf(trades: readonly Trade[], providers: readonly string[]): Regret | null {
+  const sums = providers.map((name) => ({ name, ...providerEvidence(trades, name) })).filter((sum) => sum.trades > 0);
   const [best] = sums.toSorted((a, b) => b.sum_r - a.sum_r);
   if (best === undefined) return null;
-  const ensemble = rows.reduce((sum, { resultR }) => sum + (resultR ?? 0), 0);
+  const ensemble = trades.reduce((sum, { resultR }) => sum + (resultR ?? 0), 0);
   return {
     best_provider: best.name,
     best_sum_r: best.sum_r,

@@ -30,33 +30,33 @@ export interface Breakdown<Cell extends ChunkCell = ChunkCell> extends Omit<Chun
 }
 
 /** How trades fared in all and chunk by chunk; a trade belongs to the chunk that owns the bar it closed in. */
-export function breakdownOf(rows: readonly Trade[], chunks: readonly { readonly name: string }[]): Breakdown {
-  const cells = chunks.map(({ name }) => ({ quarter: name, ...tally(inChunk(rows, name)) }));
-  return { ...tally(rows), trend: winRateTrend(cells), by_quarter: cells };
+export function breakdownOf(trades: readonly Trade[], chunks: readonly { readonly name: string }[]): Breakdown {
+  const cells = chunks.map(({ name }) => ({ quarter: name, ...tally(inChunk(trades, name)) }));
+  return { ...tally(trades), trend: winRateTrend(cells), by_quarter: cells };
 }
 
 /** The trades that closed in a chunk. */
-export function inChunk(rows: readonly Trade[], chunk: string): readonly Trade[] {
-  return rows.filter((row) => row.chunk === chunk);
+export function inChunk(trades: readonly Trade[], chunk: string): readonly Trade[] {
+  return trades.filter((trade) => trade.chunk === chunk);
 }
 
 /** Whether a provider voted a trade's way. */
-export function votedFor(row: Trade, provider: string): boolean {
-  const direction = row.action === "BUY" ? 1 : -1;
-  return row.votes.some((vote) => vote.provider === provider && vote.direction === direction);
+export function votedFor(trade: Trade, provider: string): boolean {
+  const direction = trade.action === "BUY" ? 1 : -1;
+  return trade.votes.some((vote) => vote.provider === provider && vote.direction === direction);
 }
 
 /** Adds trades up. */
-export function tally(rows: readonly Trade[]): Omit<ChunkCell, "quarter"> {
-  const wins = rows.filter((row) => row.won).length;
-  const results = rows.flatMap((row) => row.resultR ?? []);
+export function tally(trades: readonly Trade[]): Omit<ChunkCell, "quarter"> {
+  const wins = trades.filter((trade) => trade.won).length;
+  const results = trades.flatMap((trade) => trade.resultR ?? []);
   const deviation = deviationOf(results);
   return {
-    total_trades: rows.length,
+    total_trades: trades.length,
     winning_trades: wins,
-    win_rate: percentOf(wins, rows.length),
-    win_rate_error_pct: rows.length === 0 ? null : 100 * Math.sqrt(rateVariance(wins, rows.length)),
-    total_pnl: rows.reduce((sum, row) => sum + row.pnl, 0),
+    win_rate: percentOf(wins, trades.length),
+    win_rate_error_pct: trades.length === 0 ? null : 100 * Math.sqrt(rateVariance(wins, trades.length)),
+    total_pnl: trades.reduce((sum, trade) => sum + trade.pnl, 0),
     mean_result_r: meanOf(results),
     mean_result_r_error: deviation === null ? null : deviation / Math.sqrt(results.length),
   };

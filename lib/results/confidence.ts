@@ -10,10 +10,12 @@ export interface ConfidenceScores {
 }
 
 /** Scores the confidence of decisions by how their trades ended. */
-export function confidenceScores(rows: readonly Trade[]): ConfidenceScores {
+export function confidenceScores(trades: readonly Trade[]): ConfidenceScores {
   return {
-    before_calibration: scoreForecasts(rows.map((row) => ({ ...forecastOf(row), confidence: row.rawConfidence }))),
-    after_calibration: scoreForecasts(rows.map(forecastOf)),
+    before_calibration: scoreForecasts(
+      trades.map((trade) => ({ ...forecastOf(trade), confidence: trade.rawConfidence })),
+    ),
+    after_calibration: scoreForecasts(trades.map(forecastOf)),
   };
 }
 

@@ -38,9 +38,9 @@ export function snapshotOf(input: SummaryInput): Snapshot {
   const totals = totalsOf(input);
   const record = input.records.at(-1);
   if (record === undefined) throw new RangeError("Cannot take a snapshot: found no chunk, expected one or more");
-  const mean = (rows: readonly Trade[]): number | null => meanOf(rows.map((row) => Math.abs(row.pnl)));
+  const mean = (trades: readonly Trade[]): number | null => meanOf(trades.map((trade) => Math.abs(trade.pnl)));
   const noMarks: ReadonlyMap<string, number> = new Map();
-  const providers = Object.entries(providerPerformance(input.rows, noMarks)).map(
+  const providers = Object.entries(providerPerformance(input.trades, noMarks)).map(
     ([name, { total_trades, winning_trades, total_pnl, mean_result_r }]) =>
       [
         name,
@@ -64,14 +64,14 @@ export function snapshotOf(input: SummaryInput): Snapshot {
     losing_trades: totals.total_trades - totals.total_winning_trades,
     win_rate: totals.overall_win_rate,
     total_pnl: totals.total_pnl,
-    avg_win: mean(input.rows.filter((row) => row.won)),
-    avg_loss: mean(input.rows.filter((row) => !row.won)),
+    avg_win: mean(input.trades.filter((trade) => trade.won)),
+    avg_loss: mean(input.trades.filter((trade) => !trade.won)),
     profit_factor: totals.profit_factor,
     max_drawdown_pct: totals.max_drawdown_pct,
     sharpe_ratio: totals.annualized_sharpe,
     sortino_ratio: totals.annualized_sortino,
     provider_stats: Object.fromEntries(providers),
-    regime_performance: regimePerformance(input.rows),
+    regime_performance: regimePerformance(input.trades),
   };
 }
 

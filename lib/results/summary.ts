@@ -103,7 +103,7 @@ export interface SummaryInput {
   /** One for each chunk, in order. */
   readonly records: readonly ChunkRecord[];
   /** The run's outcomes, in the order of (exit, id). */
-  readonly rows: readonly Trade[];
+  readonly trades: readonly Trade[];
 }
 
 /** The numbers of a run as far as its records go. */
@@ -122,15 +122,15 @@ export type Totals = Pick<
 
 /** Works the totals out from chunk records and outcomes. */
 export function totalsOf(input: SummaryInput): Totals {
-  const { records, rows, initialBalance, daysPerYear } = input;
+  const { records, trades, initialBalance, daysPerYear } = input;
   const days = records.flatMap((record) => record.daily);
   const returns = simpleReturns(lastOfDays(days, daysPerYear), initialBalance);
-  const whole = tally(rows);
+  const whole = tally(trades);
   return {
     annualized_sharpe: sharpeRatio(returns, daysPerYear),
     annualized_sortino: sortinoRatio(returns, daysPerYear),
     max_drawdown_pct: records.at(-1)?.state.max_drawdown_pct ?? 0,
-    profit_factor: profitFactor(rows.map((row) => row.pnl)),
+    profit_factor: profitFactor(trades.map((trade) => trade.pnl)),
     total_trades: whole.total_trades,
     total_winning_trades: whole.winning_trades,
     overall_win_rate: whole.win_rate,
@@ -141,14 +141,14 @@ export function totalsOf(input: SummaryInput): Totals {
 
 /** Sums up a run from its chunk records and outcomes, and from nothing else. */
 export function summarize(input: SummaryInput, persistence: Summary["memory_persistence"]): Summary {
-  const { records, rows, period, initialBalance } = input;
+  const { records, trades, period, initialBalance } = input;
   const last = records.at(-1);
   const finalBalance = last?.state.broker.balance ?? initialBalance;
   const totals = totalsOf(input);
   const counters = records.map((record) => record.counters);
   const sum = (pick: (counter: ChunkRecord["counters"]) => number): number =>
     counters.reduce((total, counter) => total + pick(counter), 0);
-  const regimes = [...new Set(rows.map((row) => row.regime))].toSorted();
+  const regimes = [...new Set(trades.map((trade) => trade.regime))].toSorted();
   return {
     run_id: input.runId,
     period: `${isoDate(period.startMs)}/${isoDate(period.endMs)}`,
@@ -185,26 +185,26 @@ export function summarize(input: SummaryInput, persistence: Summary["memory_pers
     quarterly_breakdown: records.map((record) => quarterOf(record, input)),
     providers: Object.fromEntries(
       input.providers.map((name) => {
-        const own = rows.filter((row) => votedFor(row, name));
+        const own = trades.filter((trade) => votedFor(trade, name));
         const abstentions = sum((c) => c.abstentions[name] ?? 0);
-        return [name, { ...breakdownOf(own, input.chunks), abstentions, evidence: providerEvidence(rows, name) }];
+        return [name, { ...breakdownOf(own, input.chunks), abstentions, evidence: providerEvidence(trades, name) }];
       }),
     ),
     regimes: Object.fromEntries(
       regimes.map((regime) => {
-        const own = rows.filter((row) => row.regime === regime);
+        const own = trades.filter((trade) => trade.regime === regime);
         return [regime, breakdownOf(own, input.chunks)];
       }),
     ),
     assets_breakdown: Object.fromEntries(input.assets.map((asset) => [asset, assetBreakdown(asset, input)])),
-    regret: regretOf(rows, input.providers),
-    confidence: confidenceScores(rows),
+    regret: regretOf(trades, input.providers),
+    confidence: confidenceScores(trades),
     memory_persistence: persistence,
   };
 }
 
 function quarterOf(record: ChunkRecord, input: SummaryInput): QuarterSummary {
-  const { total_trades, winning_trades, win_rate, total_pnl } = tally(inChunk(input.rows, record.chunk));
+  const { total_trades, winning_trades, win_rate, total_pnl } = tally(inChunk(input.trades, record.chunk));
   const returns = simpleReturns(lastOfDays(record.daily, input.daysPerYear), record.initial_balance);
   return {
     quarter: record.chunk,
@@ -227,8 +227,8 @@ function quarterOf(record: ChunkRecord, input: SummaryInput): QuarterSummary {
 }
 
 function assetBreakdown(asset: string, input: SummaryInput): Summary["assets_breakdown"][string] {
-  const rows = input.rows.filter((row) => row.asset === asset);
-  const { by_quarter: cells, ...whole } = breakdownOf(rows, input.chunks);
+  const trades = input.trades.filter((trade) => trade.asset === asset);
+  const { by_quarter: cells, ...whole } = breakdownOf(trades, input.chunks);
   let before: { equity: number; pnl: number } = { equity: input.initialBalance, pnl: 0 };
   return {
     ...whole,

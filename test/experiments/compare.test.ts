@@ -23,7 +23,7 @@ function runOf(returns: readonly number[], trades: readonly Trade[] = []): RunTr
     equity *= 1 + r;
     return { date: new Date(PERIOD.startMs + i * DAY).toISOString().slice(0, 10), equity, pnl: {} };
   });
-  const rows = trades.map(({ day, won, confidence = 60 }, i) => {
+  const closed = trades.map(({ day, won, confidence = 60 }, i) => {
     const outcome = makeOutcome({
       decision_id: `t-${i}`,
       exit_timestamp: new Date(PERIOD.startMs + day * DAY + 1).toISOString(),
@@ -31,10 +31,10 @@ function runOf(returns: readonly number[], trades: readonly Trade[] = []): RunTr
       result_r: won ? 1.5 : -1,
       decision_confidence: confidence,
     });
-    return { row: tradeOf(outcome, { bytes: 1, crc32: "00000000" }), vector: new Float32Array(1) };
+    return tradeOf(outcome, { bytes: 1, crc32: "00000000" });
   });
   const key = { bars: { AAA: "sum" } };
-  const run = { runId: "run", rows, key };
+  const run = { runId: "run", trades: closed, key };
   return { ...run, records: [{ daily }] } as unknown as RunTrace;
 }
 

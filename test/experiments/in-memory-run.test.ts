@@ -16,7 +16,7 @@ const job = (): InMemoryJob => ({
   series: roughSeries({ startMs: at("2018-02-01"), endMs: PERIOD.endMs, seed: 1 }),
   market: "bars",
   providers: defaultProviders(),
-  remembered: { embedder: cachingEmbedder(hashingEmbedder()), rows: [], marks: [] },
+  remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
   key: { version: "test", seed: 1, files: {} },
 });
 
@@ -36,7 +36,7 @@ describe("a rehearsed run", () => {
     const byId = (a: { decision_id: string }, b: { decision_id: string }): number =>
       a.decision_id < b.decision_id ? -1 : 1;
     expect(outcomes.toSorted(byId)).toEqual((stored as { decision_id: string }[]).toSorted(byId));
-    expect(rehearsal.rows).toHaveLength(stored.length);
+    expect(rehearsal.trades).toHaveLength(stored.length);
   });
 
   test("that is stopped early has what its first chunks have", async () => {

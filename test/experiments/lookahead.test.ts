@@ -24,7 +24,7 @@ describe("checkLookahead()", () => {
         series,
         market: "bars",
         providers,
-        remembered: { embedder: cachingEmbedder(hashingEmbedder()), rows: [], marks: [] },
+        remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
         key: { version: "test", seed: 1, files: {} },
         providersOfOtherFuture: () => Promise.resolve({ providers, changed: 0 }),
       },

@@ -99,16 +99,16 @@ describe("another future", () => {
   });
 
   test("has outcomes that are changed, doubled and gone, from the time on", () => {
-    const rows = [1, 2, 3, 4].map((day) => ({
-      row: tradeOf(
-        makeOutcome({ decision_id: `id-${day}`, exit_timestamp: `2021-01-0${day}T00:00:00Z`, result_r: 1 }),
-        { bytes: 1, crc32: "00000000" },
-      ),
+    const trades = [1, 2, 3, 4].map((day) => ({
+      ...tradeOf(makeOutcome({ decision_id: `id-${day}`, exit_timestamp: `2021-01-0${day}T00:00:00Z`, result_r: 1 }), {
+        bytes: 1,
+        crc32: "00000000",
+      }),
       vector: new Float32Array(1),
     }));
-    const { rows: other, changed } = perturbOutcomes(rows, at("2021-01-02"));
+    const { trades: other, changed } = perturbOutcomes(trades, at("2021-01-02"));
     expect(changed).toBe(3);
-    expect(other.map(({ row }) => [row.id, row.resultR])).toEqual([
+    expect(other.map(({ id, resultR }) => [id, resultR])).toEqual([
       ["id-1", 1],
       ["id-2", -1],
       ["id-3", 1],

@@ -5,7 +5,7 @@ import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { tradeOf } from "../../lib/memory/trade.ts";
 import type { openMemoryView, MemoryView } from "../../lib/memory/view.ts";
 import { inMemoryMemory, type InMemoryMemory } from "../../lib/memory/in-memory.ts";
-import type { VectorRow } from "../../lib/memory/vectors.ts";
+import type { EmbeddedTrade } from "../../lib/memory/trade.ts";
 import { createRandom } from "../../lib/util/random.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";
 import { makeSituation } from "../providers/situation-samples.ts";
@@ -18,14 +18,14 @@ const START = at("2021-01-01");
 const embedder = hashingEmbedder();
 
 /** Trades that close a day after the other, with results 1, 2, 3 ... hundredths of R. */
-function trade(n: number): VectorRow {
+function trade(n: number): EmbeddedTrade {
   const outcome = makeOutcome({
     decision_id: `t-${String(n).padStart(3, "0")}`,
     exit_timestamp: new Date(START + n * DAY).toISOString(),
     result_r: n / 100,
   });
   const vector = embedder.embed("a market") as Float32Array;
-  return { row: tradeOf(outcome, { bytes: 1, crc32: "00000000" }), vector };
+  return { ...tradeOf(outcome, { bytes: 1, crc32: "00000000" }), vector };
 }
 
 function open(view: typeof openMemoryView, memory: InMemoryMemory): MemoryView {
@@ -49,7 +49,7 @@ async function resultsAt(memory: MemoryView, asOf: number): Promise<Map<string, 
 
 describe("shuffled outcomes", () => {
   test("are, at every time, a permutation of the results that are visible then", async () => {
-    const memory = open(shuffledMemoryView(createRandom("a")), inMemoryMemory({ embedder, rows: [], marks: [] }));
+    const memory = open(shuffledMemoryView(createRandom("a")), inMemoryMemory({ embedder, trades: [], marks: [] }));
     for (let n = 1; n <= 10; n++) memory.add(trade(n));
     let moved = 0;
     for (let visible = 1; visible <= 10; visible++) {
@@ -60,13 +60,13 @@ describe("shuffled outcomes", () => {
       expect([...results.values()].toSorted((a, b) => a - b)).toEqual(
         Array.from({ length: visible }, (_, i) => (i + 1) / 100),
       );
-      for (const [id, result] of results) if (trade(Math.round(result * 100)).row.id !== id) moved++;
+      for (const [id, result] of results) if (trade(Math.round(result * 100)).id !== id) moved++;
     }
     expect(moved).toBeGreaterThan(10);
   });
 
   test("have the mean of the true ones in the recent record", async () => {
-    const memory = open(shuffledMemoryView(createRandom("b")), inMemoryMemory({ embedder, rows: [], marks: [] }));
+    const memory = open(shuffledMemoryView(createRandom("b")), inMemoryMemory({ embedder, trades: [], marks: [] }));
     for (let n = 1; n <= 9; n++) memory.add(trade(n));
     const { recent } = await memory.recall(situationAt(START + 8 * DAY));
     // Seven closed before it.
@@ -76,7 +76,7 @@ describe("shuffled outcomes", () => {
 
   test("do not depend on what closes later", async () => {
     const [one, other] = [0, 1].map((more) => {
-      const memory = open(shuffledMemoryView(createRandom("c")), inMemoryMemory({ embedder, rows: [], marks: [] }));
+      const memory = open(shuffledMemoryView(createRandom("c")), inMemoryMemory({ embedder, trades: [], marks: [] }));
       for (let n = 1; n <= 6; n++) memory.add(trade(n));
       for (let n = 7; n <= 6 + more * 4; n++) memory.add(trade(n));
       return memory;
@@ -88,9 +88,9 @@ describe("shuffled outcomes", () => {
 
   test("begin with the base, and leave the account's own results alone", async () => {
     const base = trade(0);
-    const memory = inMemoryMemory({ embedder, rows: [base], marks: [] });
+    const memory = inMemoryMemory({ embedder, trades: [base], marks: [] });
     const view = open(shuffledMemoryView(createRandom("d")), memory);
-    expect(view.carriedIn).toEqual([base.row]);
+    expect(view.carriedIn).toEqual([base]);
     expect(view.remembered(START + 1)).toBe(1);
     const outcome = makeOutcome({ decision_id: "own", exit_timestamp: "2021-01-05T00:00:00Z", result_r: -0.5 });
     expect((await view.record(outcome)).resultR).toBe(-0.5);
@@ -103,7 +103,7 @@ describe("shuffled outcomes", () => {
     for (let seed = 0; seed < 600; seed++) {
       const memory = open(
         shuffledMemoryView(createRandom(`seed ${seed}`)),
-        inMemoryMemory({ embedder, rows: [], marks: [] }),
+        inMemoryMemory({ embedder, trades: [], marks: [] }),
       );
       for (let n = 1; n <= 3; n++) memory.add(trade(n));
       const results = await resultsAt(memory, START + 9 * DAY);

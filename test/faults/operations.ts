@@ -123,7 +123,7 @@ export const operations: readonly Operation[] = [
     perform: (work, acknowledge) =>
       writing(work, async (memory) => {
         for (const { decision_id: id } of BEFORE.slice(1, 3)) {
-          if (memory.rows.some(({ row }) => row.id === id)) await memory.discard([id]);
+          if (memory.trades.some((trade) => trade.id === id)) await memory.discard([id]);
           acknowledge(`quarantine/${outcomeFileName(id)}`);
           acknowledge(`${GONE}${outcomeFileName(id)}`);
         }

@@ -110,8 +110,8 @@ async function assertWhole(path: string, text: string): Promise<void> {
   const name = path.slice(path.lastIndexOf("/") + 1);
   const bytes = Buffer.from(text, "latin1");
   if (idOfOutcomeFile(name) !== undefined) {
-    const { row } = await decodeOutcome(bytes, name);
-    if (row.crc32 === null) throw new Error(`${path} has no crc32`);
+    const { trade } = await decodeOutcome(bytes, name);
+    if (trade.crc32 === null) throw new Error(`${path} has no crc32`);
   } else if (isForgetFile(name)) decodeForgetMark(bytes, name);
   else if (name === "MANIFEST.json") parseManifest(bytes, name);
   else if (name.endsWith(".json.gz")) await decodeSidecar(bytes, name);

@@ -44,7 +44,7 @@ async function rowsLeft(storage: Storage, name: string): Promise<number | undefi
   await readMemory(storage);
   const { findings } = await checkOnce(storage);
   await openMemory(storage, { embedder: hashingEmbedder() });
-  const rows = (await readMemory(storage)).rows.length;
+  const rows = (await readMemory(storage)).trades.length;
   if (rows < 5) throw new Error(`only ${rows} of 6 outcomes are left, with ${JSON.stringify(findings)}`);
   return findings.some((finding) => finding.name === name) ? undefined : rows;
 }

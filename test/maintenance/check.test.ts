@@ -126,13 +126,13 @@ test("vectors that are still to be made, as a stopped rebuild leaves them, are c
   const storage = await folderWith({});
   const sidecar = (await readSidecar(storage))!;
   const vectors = await readVectors(storage, sidecar);
-  const rows = sidecar.rows.slice(0, -3).map((row, i) => ({ row, vector: vectors[i]! }));
-  await writeVectors(storage, rows, { embedder: hashingEmbedder(), kept: 0, blockCrc32: [], digest: "of fewer" });
+  const trades = sidecar.trades.slice(0, -3).map((trade, i) => ({ ...trade, vector: vectors[i]! }));
+  await writeVectors(storage, trades, { embedder: hashingEmbedder(), kept: 0, blockCrc32: [], digest: "of fewer" });
   expect((await checkOnce(storage)).findings).toEqual([
     {
       name: SIDECAR_FILE,
       damaged: false,
-      problem: `"${SIDECAR_FILE}" has no vectors yet for 3 of ${sidecar.rows.length} outcomes`,
+      problem: `"${SIDECAR_FILE}" has no vectors yet for 3 of ${sidecar.trades.length} outcomes`,
       remedy: "start",
     },
   ]);

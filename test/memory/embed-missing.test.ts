@@ -31,7 +31,7 @@ async function outcomesAlone(outcomes = OUTCOMES): Promise<Storage> {
   return storage;
 }
 
-const vectorsIn = async (storage: Storage): Promise<number> => (await readMemory(storage)).sidecar?.rows.length ?? 0;
+const vectorsIn = async (storage: Storage): Promise<number> => (await readMemory(storage)).sidecar?.trades.length ?? 0;
 
 /** The hashing embedder, which fails from a sentence on. */
 function failingAfter(count: number): Embedder {

@@ -70,23 +70,23 @@ describe("evidenceOf()", () => {
     makeVote("silent", "HOLD", { error: "timed out" }),
     makeVote("__proto__", "BUY"),
   ];
-  const rowWith = (changes: Parameters<typeof makeOutcome>[0]): Trade =>
+  const tradeWith = (changes: Parameters<typeof makeOutcome>[0]): Trade =>
     tradeOf(makeOutcome(changes), { bytes: 1, crc32: "00000000" });
 
   test("is the trade's R for a vote its way, the opposite for one against, none for HOLD, abstention and absence", () => {
-    const row = rowWith({ action: "BUY", result_r: 1.5, votes });
-    const found = ["with", "against", "held", "silent", "unknown", "__proto__"].map((name) => evidenceOf(row, name));
+    const trade = tradeWith({ action: "BUY", result_r: 1.5, votes });
+    const found = ["with", "against", "held", "silent", "unknown", "__proto__"].map((name) => evidenceOf(trade, name));
     expect(found.map(({ resultR }) => resultR)).toEqual([1.5, -1.5, NaN, NaN, NaN, 1.5]);
     expect(found.slice(0, 2).map(({ bin }) => bin)).toEqual([7, 9]);
   });
 
   test("turns with the trade's direction", () => {
-    const row = rowWith({ action: "SELL", result_r: -1, votes });
-    expect([evidenceOf(row, "with").resultR, evidenceOf(row, "against").resultR]).toEqual([1, -1]);
+    const trade = tradeWith({ action: "SELL", result_r: -1, votes });
+    expect([evidenceOf(trade, "with").resultR, evidenceOf(trade, "against").resultR]).toEqual([1, -1]);
   });
 
   test("is none where the trade does not say its R", () => {
-    expect(evidenceOf({ ...rowWith({ votes }), resultR: null }, "with").resultR).toBeNaN();
+    expect(evidenceOf({ ...tradeWith({ votes }), resultR: null }, "with").resultR).toBeNaN();
   });
 });
 

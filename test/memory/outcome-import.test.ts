@@ -25,8 +25,8 @@ const imported = (changes: Record<string, unknown>, name = "outcome_d1.json") =>
 
 describe("an outcome without a crc32", () => {
   test("loads with what it says, and counts as unverified", async () => {
-    const { row, description } = await imported({});
-    expect(row).toEqual({
+    const { trade, description } = await imported({});
+    expect(trade).toEqual({
       id: "d1",
       bytes: JSON.stringify(LEAST).length,
       crc32: null,
@@ -54,8 +54,8 @@ describe("an outcome without a crc32", () => {
 
   test("counts a single provider as having voted the trade's way, an ensemble as nothing", async () => {
     const lone = await imported({ ai_provider: "local", decision_confidence: 75 });
-    expect(lone.row.votes).toEqual([{ provider: "local", direction: -1, confidence: 75 }]);
-    expect((await imported({ ai_provider: "ensemble" })).row.votes).toEqual([]);
+    expect(lone.trade.votes).toEqual([{ provider: "local", direction: -1, confidence: 75 }]);
+    expect((await imported({ ai_provider: "ensemble" })).trade.votes).toEqual([]);
   });
 
   test("takes votes where it has them, without abstentions, and clips result_r to 3 R", async () => {
@@ -64,9 +64,9 @@ describe("an outcome without a crc32", () => {
       { provider: "a", action: "SELL", confidence: 70, reason: "overbought" },
       { provider: "c", action: "HOLD", confidence: 0, error: "timed out" },
     ];
-    const { row } = await imported({ votes, ai_provider: "local", result_r: -7 });
-    expect(row.resultR).toBe(-3);
-    expect(row.votes).toEqual([
+    const { trade } = await imported({ votes, ai_provider: "local", result_r: -7 });
+    expect(trade.resultR).toBe(-3);
+    expect(trade.votes).toEqual([
       { provider: "a", direction: -1, confidence: 70 },
       { provider: "b", direction: 1, confidence: 60 },
     ]);
@@ -76,10 +76,10 @@ describe("an outcome without a crc32", () => {
     const { bytes, crc32 } = encodeOutcome(makeOutcome());
     const { crc32: _, ...fields } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
     const name = `outcome_${makeOutcome().decision_id}.json`;
-    const { row: ours } = await decodeOutcome(bytes, name);
-    const { row, description } = await decodeOutcome(utf8(JSON.stringify(fields)), name);
+    const { trade: ours } = await decodeOutcome(bytes, name);
+    const { trade, description } = await decodeOutcome(utf8(JSON.stringify(fields)), name);
     expect(ours.crc32).toBe(crc32);
-    expect(row).toEqual({ ...ours, bytes: row.bytes, crc32: null, runId: "", chunk: "" });
+    expect(trade).toEqual({ ...ours, bytes: trade.bytes, crc32: null, runId: "", chunk: "" });
     expect(description).toBe(makeOutcome().description);
   });
 
@@ -128,7 +128,7 @@ test.skipIf(!existsSync(ORIGINAL_DIR))("the outcomes of the original load, unver
   }
   const memory = await openMemory(storage, { embedder: hashingEmbedder() });
   expect(memory.damaged).toEqual([]);
-  expect(memory.rows.map(({ row }) => row.crc32)).toEqual([null, null, null, null, null]);
+  expect(memory.trades.map((trade) => trade.crc32)).toEqual([null, null, null, null, null]);
 
   const fields = names.map(
     (name) => JSON.parse(readFileSync(join(ORIGINAL_DIR, name), "utf8")) as Record<string, unknown>,

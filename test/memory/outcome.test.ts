@@ -28,10 +28,10 @@ describe("the file of an outcome", () => {
     expect(crc32).toBe("92fed28c");
   });
 
-  test("is read as the row that learning takes, votes by name", async () => {
-    const { row, description } = await decodeOutcome(GOLDEN, NAME);
+  test("is read as the trade that learning takes, votes by name", async () => {
+    const { trade, description } = await decodeOutcome(GOLDEN, NAME);
     expect(description).toBe(makeOutcome().description);
-    expect(row).toEqual({
+    expect(trade).toEqual({
       id: "20210104T1200-BTCUSD-0a1b2c3d",
       bytes: GOLDEN.length,
       crc32: "92fed28c",
@@ -62,7 +62,7 @@ describe("the file of an outcome", () => {
   test("of version 1, which knew no calibration, is read with its confidence as the uncalibrated one", async () => {
     const old = new Uint8Array(readFileSync(join(PROJECT_DIR, "test/fixtures/memory/version-1", NAME)));
     const [now, before] = [await decodeOutcome(GOLDEN, NAME), await decodeOutcome(old, NAME)];
-    expect(before.row).toEqual({ ...now.row, bytes: old.length, crc32: "a69dbd4e", rawConfidence: 72 });
+    expect(before.trade).toEqual({ ...now.trade, bytes: old.length, crc32: "a69dbd4e", rawConfidence: 72 });
   });
 
   test.skipIf(process.platform !== "linux")("is checked in a shell: head takes what the crc32 is of", () => {
@@ -94,15 +94,15 @@ describe("the file of an outcome", () => {
         const outcome = makeOutcome(some);
         const { bytes, crc32 } = encodeOutcome(outcome);
         expect(JSON.parse(new TextDecoder().decode(bytes))).toEqual(JSON.parse(JSON.stringify({ ...outcome, crc32 })));
-        const { row, description } = await decodeOutcome(bytes, NAME);
+        const { trade, description } = await decodeOutcome(bytes, NAME);
         expect(description).toBe(JSON.parse(JSON.stringify(some.description)));
-        expect([row.pnl + 0, row.resultR, row.chunk, row.crc32]).toEqual([
+        expect([trade.pnl + 0, trade.resultR, trade.chunk, trade.crc32]).toEqual([
           some.realized_pnl + 0,
           some.result_r + 0,
           some.chunk,
           crc32,
         ]);
-        expect(row.votes.map(({ provider }) => provider)).toEqual(
+        expect(trade.votes.map(({ provider }) => provider)).toEqual(
           some.votes.map(({ provider }) => provider).toSorted((a, b) => (a < b ? -1 : 1)),
         );
       }),

@@ -5,20 +5,20 @@ import { makeOutcome, makeVote } from "./outcome-samples.ts";
 
 const NO_MARKS: ReadonlyMap<string, number> = new Map();
 
-function row(changes: Parameters<typeof makeOutcome>[0]): Trade {
+function trade(changes: Parameters<typeof makeOutcome>[0]): Trade {
   return tradeOf(makeOutcome(changes), { bytes: 1, crc32: "00000000" });
 }
 
 /** A long trade that won 100, a short one that lost 40, a long one that lost 10. */
 const ROWS: readonly Trade[] = [
-  row({
+  trade({
     exit_timestamp: "2021-01-05T00:00:00.000Z",
     realized_pnl: 100,
     result_r: 1.5,
     regime: "TRENDING",
     votes: [makeVote("trend", "BUY"), makeVote("reversion", "SELL"), makeVote("breakout", "HOLD")],
   }),
-  row({
+  trade({
     exit_timestamp: "2021-01-06T00:00:00.000Z",
     action: "SELL",
     realized_pnl: -40,
@@ -27,7 +27,7 @@ const ROWS: readonly Trade[] = [
     regime: "RANGING",
     votes: [makeVote("trend", "SELL"), makeVote("reversion", "SELL", { error: "failed" })],
   }),
-  row({
+  trade({
     exit_timestamp: "2021-01-07T00:00:00.000Z",
     realized_pnl: -10,
     result_r: -0.25,
@@ -60,16 +60,16 @@ test("what closed before a mark does not count, what closed at it does", () => {
 test("providers and regimes named __proto__, constructor and toString are counted like any other", () => {
   const names = ["__proto__", "constructor", "toString"];
   const votes = names.map((name) => makeVote(name, "BUY"));
-  const rows = names.map((name) => ({ ...row({ votes }), regime: name }));
+  const trades = names.map((name) => ({ ...trade({ votes }), regime: name }));
   const one = { total_trades: 1, winning_trades: 1, total_pnl: 110.010016875, mean_result_r: 1.5 };
   const three = { total_trades: 3, winning_trades: 3 };
-  for (const [name, record] of Object.entries(regimePerformance(rows))) expect([name, record]).toEqual([name, one]);
-  const byProvider = JSON.parse(JSON.stringify(providerPerformance(rows, NO_MARKS))) as Record<string, unknown>;
+  for (const [name, record] of Object.entries(regimePerformance(trades))) expect([name, record]).toEqual([name, one]);
+  const byProvider = JSON.parse(JSON.stringify(providerPerformance(trades, NO_MARKS))) as Record<string, unknown>;
   expect(Object.keys(byProvider)).toEqual(names);
   for (const name of names) expect(Object.getOwnPropertyDescriptor(byProvider, name)?.value).toMatchObject(three);
 });
 
 test("the mean R is null where no trade says its R", () => {
-  expect(regimePerformance([{ ...row({}), resultR: null }])["TRENDING"]?.mean_result_r).toBeNull();
+  expect(regimePerformance([{ ...trade({}), resultR: null }])["TRENDING"]?.mean_result_r).toBeNull();
   expect(providerPerformance([], NO_MARKS)).toEqual({});
 });

@@ -67,7 +67,7 @@ describe("caches are functions of the set of outcomes", () => {
             await memory.forget({ provider: "alpha", beforeMs: Date.UTC(2021, 0, next.day) });
           } else if (next.kind === "discard") {
             const { decision_id: id } = POOL[next.outcome] as Outcome;
-            if (memory.rows.some(({ row }) => row.id === id)) await memory.discard([id]);
+            if (memory.trades.some((trade) => trade.id === id)) await memory.discard([id]);
           } else {
             if (next.kind === "remove by hand") {
               await storage.remove(outcomeFileName((POOL[next.outcome] as Outcome).decision_id));
@@ -105,7 +105,7 @@ describe("caches are functions of the set of outcomes", () => {
       appendAt: (name) => Promise.reject(new Error(`wrote ${name}`)),
     };
     const memory = await open(watched);
-    expect(memory.rows.length).toBe(20);
+    expect(memory.trades.length).toBe(20);
     expect(memory.embedded).toBe(0);
     expect(read.toSorted()).toEqual([...CACHES].toSorted());
   });
@@ -117,7 +117,7 @@ describe("caches are functions of the set of outcomes", () => {
     const { embedder, sentences } = countingEmbedder();
     const memory = await openMemory(storage, { embedder });
     expect(sentences.length).toBe(1);
-    expect(memory.rows[0]?.row.id).toBe(first.decision_id);
+    expect(memory.trades[0]?.id).toBe(first.decision_id);
     expect(await cachesOf(storage)).toEqual(await recount(storage));
   });
 
@@ -190,7 +190,7 @@ describe("caches are functions of the set of outcomes", () => {
     const memory = await open(storage);
     for (const [i, outcome] of makeOutcomes(150).entries()) {
       await memory.record(outcome);
-      expect((await readSidecar(storage))?.rows.length).toBe(64 * Math.floor((i + 1) / 64));
+      expect((await readSidecar(storage))?.trades.length).toBe(64 * Math.floor((i + 1) / 64));
     }
   });
 
@@ -209,18 +209,18 @@ describe("record()", () => {
     const storage = inMemoryStorage();
     const memory = await open(storage);
     await memory.record(late);
-    const { row, vector } = await memory.record(early);
+    const { id, vector } = await memory.record(early);
     expect(await bytesOf(storage, outcomeFileName(early.decision_id))).toEqual(encodeOutcome(early).bytes);
-    expect(memory.rows.map((entry) => entry.row.id)).toEqual([early.decision_id, late.decision_id]);
-    expect([row.id, vector.length]).toEqual([early.decision_id, 128]);
+    expect(memory.trades.map((entry) => entry.id)).toEqual([early.decision_id, late.decision_id]);
+    expect([id, vector.length]).toEqual([early.decision_id, 128]);
   });
 
   test("takes the same outcome again, and refuses another of its id: the first stays", async () => {
     const { storage, memory } = await remember([makeOutcome()]);
     const again = await memory.record(makeOutcome());
-    expect(again).toBe(memory.rows[0] as typeof again);
+    expect(again).toBe(memory.trades[0] as typeof again);
     expect((await failureOf(memory.record(makeOutcome({ realized_pnl: 1 })))).code).toBe("CONFLICT");
-    expect(memory.rows.map(({ row }) => row.pnl)).toEqual([110.010016875]);
+    expect(memory.trades.map((trade) => trade.pnl)).toEqual([110.010016875]);
     expect(await bytesOf(storage, outcomeFileName(makeOutcome().decision_id))).toEqual(
       encodeOutcome(makeOutcome()).bytes,
     );
@@ -243,7 +243,7 @@ describe("record()", () => {
     const memory = await open(storage);
     expect((await failureOf(memory.record(makeOutcome(changes)))).code).toBe("BAD_OUTCOME");
     expect((await storage.list()).files.map(({ name }) => name)).toEqual([...CACHES].toSorted());
-    expect(memory.rows).toEqual([]);
+    expect(memory.trades).toEqual([]);
   });
 
   test("writes nothing of an outcome whose vector is not finite", async () => {
@@ -261,7 +261,7 @@ describe("record()", () => {
     const memory = await open(storage);
     const outcomes = makeOutcomes(100);
     await Promise.all([...outcomes, ...outcomes].flatMap((outcome) => [memory.record(outcome), memory.flush()]));
-    expect(memory.rows.length).toBe(100);
+    expect(memory.trades.length).toBe(100);
     expect(await cachesOf(storage)).toEqual(await recount(storage));
   });
 
@@ -269,7 +269,7 @@ describe("record()", () => {
     const memory = await open(inMemoryStorage());
     await failureOf(memory.record(makeOutcome({ realized_pnl: NaN })));
     await memory.record(makeOutcome());
-    expect(memory.rows.length).toBe(1);
+    expect(memory.trades.length).toBe(1);
   });
 });
 
@@ -280,17 +280,17 @@ describe("discard()", () => {
     const [first, second] = outcomes as [Outcome, Outcome];
     await memory.discard([first.decision_id, second.decision_id]);
     await memory.flush();
-    expect(memory.rows.length).toBe(2);
+    expect(memory.trades.length).toBe(2);
     expect((await storage.list("quarantine")).files.length).toBe(2);
     expect(await cachesOf(storage)).toEqual(await recount(storage));
     await memory.record(first);
-    expect(memory.rows.length).toBe(3);
+    expect(memory.trades.length).toBe(3);
   });
 
   test("of an id that is not remembered fails and moves nothing", async () => {
     const { memory } = await remember(makeOutcomes(2));
     expect((await failureOf(memory.discard(["other"]))).code).toBe("NOT_FOUND");
-    expect(memory.rows.length).toBe(2);
+    expect(memory.trades.length).toBe(2);
   });
 });
 
@@ -320,7 +320,7 @@ describe("what is damaged", () => {
     expect(memory.damaged.map(({ name }) => name).toSorted()).toEqual(Object.keys(files).toSorted());
     for (const { name, problem } of memory.damaged) expect(problem).toStartWith(`Cannot read "${name}": `);
     expect((await storage.list("quarantine")).files.map(({ name }) => name)).toEqual(Object.keys(files).toSorted());
-    expect(memory.rows.map(({ row }) => row.id)).toEqual(outcomes.map((outcome) => outcome.decision_id));
+    expect(memory.trades.map((trade) => trade.id)).toEqual(outcomes.map((outcome) => outcome.decision_id));
     expect((await cachesOf(storage))["provider_performance.json"]).toEqual(good as Uint8Array);
     expect((await open(storage)).damaged).toEqual([]);
   });
@@ -338,7 +338,7 @@ describe("what is damaged", () => {
         const memory = await open(storage);
         expect(memory.damaged.map(({ name }) => name)).toEqual(["outcome_linked.json"]);
         expect(memory.damaged[0]?.problem).toContain("found a symbolic link");
-        expect(memory.rows.length).toBe(1);
+        expect(memory.trades.length).toBe(1);
         expect(readFileSync(outside)).toEqual(Buffer.from(encodeOutcome(makeOutcome({ decision_id: "linked" })).bytes));
       } finally {
         rmSync(dir, { recursive: true });
@@ -361,7 +361,7 @@ describe("what is damaged", () => {
       expect(memory.damaged.map(({ problem }) => problem)).toEqual([
         'Cannot read "outcome_huge.json": found more than 1048576 bytes, expected fewer',
       ]);
-      expect(memory.rows.length).toBe(1);
+      expect(memory.trades.length).toBe(1);
     } finally {
       rmSync(dir, { recursive: true });
     }
@@ -378,7 +378,7 @@ describe("what is damaged", () => {
     expect((await open(storage)).damaged).toEqual([]);
     const memory = await openMemory(storage, { embedder: hashingEmbedder(), rebuildVectors: true });
     expect(memory.damaged.map((damaged) => damaged.name)).toEqual([name]);
-    expect(memory.rows.length).toBe(2);
+    expect(memory.trades.length).toBe(2);
     expect(await cachesOf(storage)).toEqual(await recount(storage));
   });
 

@@ -42,9 +42,9 @@ async function embeddedWith(files: Record<string, Uint8Array | undefined>): Prom
     else await folder.replace(name, bytes);
   }
   const { embedder, sentences } = countingEmbedder();
-  const { embedded, rows } = await openMemory(folder, { embedder });
+  const { embedded, trades } = await openMemory(folder, { embedder });
   expect(sentences.length).toBe(embedded);
-  expect(rows.length).toBe(OUTCOMES.length);
+  expect(trades.length).toBe(OUTCOMES.length);
   expect(Bun.deepEquals(await cachesOf(folder), sound)).toBe(true);
   return embedded;
 }
@@ -228,8 +228,8 @@ test("readSidecar() and readVectors() say what is there, and name what is not", 
   const memory = await openMemory(storage, { embedder: hashingEmbedder() });
   const sidecar = await readSidecar(storage);
   if (sidecar === undefined) throw new Error("expected a sidecar");
-  expect(sidecar.rows).toEqual(memory.rows.map(({ row }) => row));
-  expect(await readVectors(storage, sidecar)).toEqual(memory.rows.map(({ vector }) => vector));
+  expect(sidecar.trades).toEqual(memory.trades.map(({ vector: _vector, ...trade }) => trade));
+  expect(await readVectors(storage, sidecar)).toEqual(memory.trades.map(({ vector }) => vector));
 
   await storage.replace(SIDECAR_FILE, await encodeSidecar({ format: "other", version: 9 }));
   expect(await failureOf(readSidecar(storage))).toEqual({
@@ -254,7 +254,7 @@ test("files of version 2 still load: a sidecar and vectors that Carryover 0.1.0 
   const sidecar = await readSidecar(storage);
   if (sidecar === undefined) throw new Error("expected a sidecar");
   // As zcat and jq show them.
-  const { rows, ...meta } = sidecar;
+  const { trades, ...meta } = sidecar;
   expect(meta).toEqual({
     embedder: "hashing",
     fingerprint: "fnv1a-words-pairs-128-v1",
@@ -262,12 +262,12 @@ test("files of version 2 still load: a sidecar and vectors that Carryover 0.1.0 
     digest: "5416dfbef036d17c3b68c51d2db8d586f971837365dcdfcae43fedc1dbb412ee",
     blockCrc32: ["056b19ac"],
   });
-  expect(rows.map(({ id }) => id)).toEqual([
+  expect(trades.map(({ id }) => id)).toEqual([
     "20210101T0000-BTCUSD-00000000",
     "20210101T0800-ETHUSD-00000001",
     "20210101T1600-EURUSD-00000002",
   ]);
-  expect(rows[1]).toEqual({
+  expect(trades[1]).toEqual({
     id: "20210101T0800-ETHUSD-00000001",
     bytes: 1572,
     crc32: "32c2a73f",

@@ -187,7 +187,7 @@ test("with memory disabled nothing is seen or learned, and outcomes are recorded
   const memory = await memoryOf([closedAt(-1)]);
   const view = openMemoryView(memory, { ...OPTIONS, enabled: false, providers: ["a", "b", "c", "d"] });
   await view.record(closedAt(1));
-  expect(memory.rows.length).toBe(2);
+  expect(memory.trades.length).toBe(2);
   expect(view.carriedIn).toEqual([]);
   expect(view.lessons(START_MS + 5 * DAY_MS)).toBeUndefined();
   expect(await view.recall(situationAt(5))).toEqual({

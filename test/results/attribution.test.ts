@@ -101,7 +101,7 @@ test("a run's moves are in its chunks: with memory each says what changed, witho
     series: roughSeries({ startMs: at("2018-02-01"), endMs: at("2018-04-01"), seed: 1 }),
     market: "bars",
     providers: defaultProviders(),
-    remembered: { embedder: hashingEmbedder(), rows: [], marks: [] },
+    remembered: { embedder: hashingEmbedder(), trades: [], marks: [] },
     key: { version: "test", seed: 1, files: {} },
   });
   const { summary } = await runInMemory(job(true));

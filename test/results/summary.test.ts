@@ -9,7 +9,7 @@ import { at } from "../backtest/world-samples.ts";
 type Vote = Trade["votes"][number];
 
 /** A trade of `pnl`; the first provider votes its way, unless `votes` says otherwise. */
-function row(chunk: string, pnl: number, rest: Partial<Trade> = {}): Trade {
+function trade(chunk: string, pnl: number, rest: Partial<Trade> = {}): Trade {
   return {
     id: `id-${chunk}-${pnl}`,
     bytes: 1,
@@ -100,11 +100,11 @@ const INPUT: SummaryInput = {
     }),
     record("2021-02", { initial: 990, days: [["2021-02-01", 1089, 149]] }),
   ],
-  rows: [
-    row("2021-01", 60),
-    row("2021-01", -70, { asset: "BBB", regime: "RANGING" }),
-    row("2021-02", 110, { action: "SELL", votes: [vote("trend", 1), vote("other", -1)] }),
-    row("2021-02", -11, { resultR: null, votes: [vote("trend", 0), vote("other", 1)] }),
+  trades: [
+    trade("2021-01", 60),
+    trade("2021-01", -70, { asset: "BBB", regime: "RANGING" }),
+    trade("2021-02", 110, { action: "SELL", votes: [vote("trend", 1), vote("other", -1)] }),
+    trade("2021-02", -11, { resultR: null, votes: [vote("trend", 0), vote("other", 1)] }),
   ],
 };
 const PERSISTENCE = { outcomes_carried_in: 0, outcomes_stored: 4, snapshots_stored: 2, vectors_stored: 4 };
@@ -184,7 +184,7 @@ describe("summarize()", () => {
   });
 
   test("says null where there were no trades", () => {
-    const empty = summarize({ ...INPUT, rows: [] }, PERSISTENCE);
+    const empty = summarize({ ...INPUT, trades: [] }, PERSISTENCE);
     expect(empty).toMatchObject({ total_trades: 0, overall_win_rate: null, profit_factor: null, mean_result_r: null });
     expect(empty.providers["trend"]).toMatchObject({ win_rate: null, trend: null, total_pnl: 0 });
   });
@@ -193,8 +193,8 @@ describe("summarize()", () => {
 describe("the trend of a win rate", () => {
   const chunks = [{ name: "a" }, { name: "b" }, { name: "c" }];
   const trades = (chunk: string, wins: number, losses: number): Trade[] => [
-    ...Array.from({ length: wins }, () => row(chunk, 1)),
-    ...Array.from({ length: losses }, () => row(chunk, -1)),
+    ...Array.from({ length: wins }, () => trade(chunk, 1)),
+    ...Array.from({ length: losses }, () => trade(chunk, -1)),
   ];
 
   test("is the change from the first to the last chunk with trades, beside its standard error", () => {
@@ -217,7 +217,7 @@ describe("the trend of a win rate", () => {
 });
 
 test("snapshotOf() sums the run up to the end of a chunk, its losses as positive numbers", () => {
-  const snapshot = snapshotOf({ ...INPUT, records: INPUT.records.slice(0, 1), rows: INPUT.rows.slice(0, 2) });
+  const snapshot = snapshotOf({ ...INPUT, records: INPUT.records.slice(0, 1), trades: INPUT.trades.slice(0, 2) });
   expect(snapshot).toMatchObject({
     timestamp: "2021-03-01T00:00:00.000Z",
     chunk: "2021-01",

@@ -291,11 +291,11 @@ describe("recall makes vectors for its answer alone, says how many, and writes n
     const sidecar = await readSidecar(storage);
     if (sidecar === undefined) throw new Error("expected a sidecar");
     const vectors = await readVectors(storage, sidecar);
-    const rows = sidecar.rows.map((row, i) => ({ row, vector: vectors[i]!.slice() }));
-    rows[3]!.vector[5] = Number.NaN;
-    rows[70]!.vector[5] = 7;
+    const trades = sidecar.trades.map((trade, i) => ({ ...trade, vector: vectors[i]!.slice() }));
+    trades[3]!.vector[5] = Number.NaN;
+    trades[70]!.vector[5] = 7;
     const { digest } = sidecar;
-    await writeVectors(storage, rows, { embedder: hashingEmbedder(), kept: 0, blockCrc32: [], digest });
+    await writeVectors(storage, trades, { embedder: hashingEmbedder(), kept: 0, blockCrc32: [], digest });
 
     const answer = await answerOf(dir);
     await expectBruteForce(answer, outcomes, 5);

@@ -37,7 +37,7 @@ const PEEK = edit(
 
 /** What is known of the trades, with those that close at the very time. */
 const AT_THE_DECISION =
-  "sumUp(experience, { ...window, to: experience.exits.filter((ms) => ms <= window.asOf).length })";
+  "sumEvidence(experience, { ...window, to: experience.exits.filter((ms) => ms <= window.asOf).length })";
 
 /** How the broker begins to open a position. */
 const OPEN = "    const direction = directionOf(opens.action);\n";
@@ -97,7 +97,7 @@ const MUTANTS: Record<string, readonly Edit[]> = {
     edit("lib/memory/lessons.ts", "trades.regimes.get(regime)", `${AT_THE_DECISION}.trades.regimes.get(regime)`),
   ],
   "a memory that begins with what closes in the run's first days": [
-    edit("lib/memory/view.ts", "row.exitMs <= options.startMs", "row.exitMs <= options.startMs + 30 * DAY_MS"),
+    edit("lib/memory/view.ts", "trade.exitMs <= options.startMs", "trade.exitMs <= options.startMs + 30 * DAY_MS"),
   ],
   "a fill at the open after the next": [
     edit(
