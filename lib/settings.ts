@@ -5,27 +5,27 @@ export interface Costs {
   readonly slippageBps: number;
 }
 
-/** How much a trade may risk and how it ends. */
+/** How much a trade may risk, and what ends it. */
 export interface Risk {
-  /** Percent of equity between entry and stop. */
+  /** Percent of equity that is lost when the stop is hit. */
   readonly perTradePct: number;
-  /** Distances from the raw entry price, in ATR of the decision. */
+  /** Distances from the raw entry price, in ATR at the decision. */
   readonly stopAtr: number;
   readonly targetAtr: number;
   readonly maxHoldingMs: number;
   readonly leverage: number;
 }
 
-/** What the rules of docs/RULES.md need to know. */
+/** The settings of a backtest (docs/RULES.md). */
 export interface BacktestSettings {
-  /** In config order, which is the order of every step of a tick. */
+  /** Every step of a tick goes through the assets in this order. */
   readonly assets: readonly string[];
   readonly timeframeMs: number;
   readonly decisionIntervalMs: number;
   readonly initialBalance: number;
   readonly maxPositions: number;
   readonly correlationThreshold: number;
-  /** Costs of every asset. */
+  /** By asset; every asset has an entry. */
   readonly costs: ReadonlyMap<string, Costs>;
   readonly risk: Risk;
 }
@@ -33,10 +33,52 @@ export interface BacktestSettings {
 /** What a decision may use of memory. */
 export interface MemorySettings {
   readonly enabled: boolean;
-  /** Newest outcomes that a decision can see. */
+  /** A decision sees at most this many outcomes, the newest. */
   readonly maxMemorySize: number;
   /** In (0, 1]; the prior of a provider counts for 6 / learningRate trades. */
   readonly learningRate: number;
   /** Days of recent history in a decision's context. */
   readonly contextDays: number;
 }
+
+/** Every default, in the words and units of config.yaml. */
+export const DEFAULTS = {
+  portfolio_memory: { enabled: true, max_memory_size: 1000, learning_rate: 0.1, context_window: 20 },
+  memory: {
+    dir: "data/memory",
+    embedder: "hashing",
+    model_dir: "data/models/all-MiniLM-L6-v2",
+    answers_dir: "data/answers",
+  },
+  backtest: {
+    chunks: "quarter",
+    seed: 1,
+    assets: ["BTCUSD", "ETHUSD", "EURUSD"],
+    data_dir: "data/market",
+    timeframe: "1h",
+    decision_interval: "4h",
+    initial_balance: 10_000,
+    max_positions: 3,
+    correlation_threshold: 0.9,
+    costs: { fee_bps: 5, spread_bps: 2, slippage_bps: 2 },
+    asset_costs: { EURUSD: { fee_bps: 0, spread_bps: 1, slippage_bps: 0.5 } },
+    risk: { per_trade_pct: 1, stop_atr: 3, target_atr: 4.5, max_holding: "5d", leverage: 1 },
+  },
+  providers: [
+    { name: "trend", type: "trend" },
+    { name: "reversion", type: "reversion" },
+    { name: "breakout", type: "breakout" },
+    { name: "memory", type: "memory" },
+  ],
+  command: { timeout: "60s", max_concurrency: 1 },
+  llm: {
+    api: "openai",
+    temperature: 0,
+    max_output_tokens: 2048,
+    output: "json_schema",
+    mask: false,
+    timeout: "60s",
+    max_retries: 3,
+    max_concurrency: 4,
+  },
+} as const;

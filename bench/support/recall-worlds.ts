@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runBacktest } from "../../lib/backtest/run.ts";
-import { parseConfig, toSettings } from "../../lib/config/parse.ts";
+import { parseConfig } from "../../lib/config/parse.ts";
+import { toSettings } from "../../lib/config/config.ts";
 import type { BarSeries, Market, Outcome, Situation } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";

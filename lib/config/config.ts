@@ -1,3 +1,6 @@
+import type { BacktestSettings, Costs, MemorySettings } from "../settings.ts";
+import { parseDuration } from "../util/time.ts";
+
 /** Costs as config.yaml has them. */
 export interface CostsConfig {
   readonly fee_bps: number;
@@ -17,7 +20,7 @@ export type ProviderConfig =
 export interface CommandConfig {
   readonly name: string;
   readonly type: "command";
-  /** The program and its arguments; no shell. It runs in the folder of config.yaml. */
+  /** The program and its arguments, without a shell. It runs in the folder of config.yaml. */
   readonly command: readonly string[];
   readonly timeout: string;
   readonly max_concurrency: number;
@@ -30,24 +33,25 @@ export interface LlmConfig {
   /** The protocol: OpenAI's, which Ollama and most servers speak, or Gemini's. */
   readonly api: "openai" | "google";
   readonly model: string;
-  /** Where it is served; `openai` must say. */
+  /** The address of the server; required for `openai`. */
   readonly base_url?: string;
   /** The environment variable that has the key. */
   readonly api_key_env?: string;
   readonly temperature: number;
   readonly max_output_tokens: number;
-  /** What the server is asked to hold answers to. */
+  /** The format that the server is asked to enforce. */
   readonly output: "json_schema" | "json_object" | "text";
   readonly prompt_file?: string;
+  /** Whether asset, dates and prices are kept from the model. */
   readonly mask: boolean;
-  /** Of one request. */
+  /** Of one request, such as `60s`. */
   readonly timeout: string;
   readonly max_retries: number;
   readonly max_concurrency: number;
   readonly requests_per_minute?: number;
   /** Dollars for a million tokens. */
   readonly price_per_mtok?: { readonly input: number; readonly output: number };
-  /** Last day that the model has read about, `YYYY-MM-DD`. */
+  /** The last day that the model has read about, `YYYY-MM-DD`. */
   readonly knowledge_cutoff?: string;
 }
 
@@ -66,12 +70,12 @@ export interface Config {
     readonly answers_dir: string;
   };
   readonly backtest: {
-    /** First and last day (exclusive), `YYYY-MM-DD`; both or neither. */
+    /** First day and the day after the last, `YYYY-MM-DD`; both or neither. */
     readonly start?: string;
     readonly end?: string;
     readonly chunks: string;
     readonly seed: number;
-    /** What the questions of a run may cost together. */
+    /** Dollars that all questions of a run may cost together. */
     readonly budget_usd?: number;
     readonly assets: readonly string[];
     readonly data_dir: string;
@@ -91,4 +95,56 @@ export interface Config {
     };
   };
   readonly providers: readonly ProviderConfig[];
+}
+
+/** The settings that a configuration stands for. */
+export interface Settings {
+  readonly backtest: BacktestSettings;
+  readonly memory: MemorySettings;
+}
+
+/** Converts a configuration to the units of the library. */
+export function toSettings({
+  backtest,
+  portfolio_memory: memory,
+}: Pick<Config, "backtest" | "portfolio_memory">): Settings {
+  const { risk } = backtest;
+  return {
+    backtest: {
+      assets: backtest.assets,
+      timeframeMs: durationOf(backtest.timeframe),
+      decisionIntervalMs: durationOf(backtest.decision_interval),
+      initialBalance: backtest.initial_balance,
+      maxPositions: backtest.max_positions,
+      correlationThreshold: backtest.correlation_threshold,
+      costs: new Map(backtest.assets.map((asset) => [asset, costsOf(asset, backtest)])),
+      risk: {
+        perTradePct: risk.per_trade_pct,
+        stopAtr: risk.stop_atr,
+        targetAtr: risk.target_atr,
+        maxHoldingMs: durationOf(risk.max_holding),
+        leverage: risk.leverage,
+      },
+    },
+    memory: {
+      enabled: memory.enabled,
+      maxMemorySize: memory.max_memory_size,
+      learningRate: memory.learning_rate,
+      contextDays: memory.context_window,
+    },
+  };
+}
+
+function costsOf(asset: string, { costs, asset_costs }: Pick<Config["backtest"], "costs" | "asset_costs">): Costs {
+  // An asset may have the name of something that every object inherits.
+  const ofAsset = Object.hasOwn(asset_costs, asset) ? asset_costs[asset] : undefined;
+  const { fee_bps, spread_bps, slippage_bps } = { ...costs, ...ofAsset };
+  return { feeBps: fee_bps, spreadBps: spread_bps, slippageBps: slippage_bps };
+}
+
+/** @throws {RangeError} If the text is no duration; the schema lets none through. */
+function durationOf(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new RangeError(`Cannot read a duration: found "${text}", expected one such as "4h"`);
+  return ms;
 }

@@ -1,25 +1,31 @@
 import type * as Yaml from "yaml";
 import type { z as Zod } from "zod";
 import { closest } from "../util/closest.ts";
+import { isRecord } from "../util/json.ts";
 import { isKeyInFile, SECRET_KEYS } from "./provider-schema.ts";
 
-/** Keys of the program that this one follows; its users bring their configuration along. */
+/** Keys of an older program whose users may bring their configuration along. */
 const ORIGINAL_KEYS = ["vectors_pkl_path", "outcomes_dir", "snapshots_dir"];
 
 type Path = readonly (string | number)[];
 
-/** Something wrong: at the value, or at the key, under `path`. */
+/** What is wrong with a value, or with a key. */
 export interface ConfigProblem {
   readonly path: Path;
   readonly at: "value" | "key";
-  /** What was found there. */
   readonly found: string;
-  /** Such as ` for backtest.seed`, after `found`. */
+  /** Follows `found` in a message, such as ` for backtest.seed`. */
   readonly place: string;
   readonly expected: string;
 }
 
-/** Says in our words what zod found. */
+/** A message, and the character of the file that it is about. */
+export interface PlacedProblem {
+  readonly offset: number;
+  readonly text: string;
+}
+
+/** Turns an issue of zod into problems in our words. */
 export function problemsOf(issue: Zod.core.$ZodIssue): ConfigProblem[] {
   const path = issue.path.map((part) => (typeof part === "number" ? part : String(part)));
   if (issue.code === "unrecognized_keys") {
@@ -31,19 +37,12 @@ export function problemsOf(issue: Zod.core.$ZodIssue): ConfigProblem[] {
     }));
   }
   if (issue.code === "invalid_key") {
-    const wanted = issue.issues[0]?.message ?? issue.message;
-    return [
-      {
-        path,
-        at: "key",
-        found: describe(path.at(-1)),
-        place: ` in ${nameOf(path.slice(0, -1))}`,
-        expected: wanted,
-      },
-    ];
+    const expected = issue.issues[0]?.message ?? issue.message;
+    const place = ` in ${nameOf(path.slice(0, -1))}`;
+    return [{ path, at: "key", found: describe(path.at(-1)), place, expected }];
   }
-  // What is wrong with a map as a whole is told at one of its keys.
-  const isOfMap = (issue.code === "invalid_union" || issue.code === "custom") && isMap(issue.input);
+  // A check of a whole map names one of its keys, but hands over the map.
+  const isOfMap = (issue.code === "invalid_union" || issue.code === "custom") && isRecord(issue.input);
   const input = isOfMap ? issue.input[String(path.at(-1))] : issue.input;
   const place = path.length === 0 ? "" : input === undefined ? ` ${nameOf(path)}` : ` for ${nameOf(path)}`;
   const isSecret = typeof input === "string" && SECRET_KEYS.includes(String(path.at(-1)));
@@ -63,7 +62,7 @@ function unknownKey(key: string, path: Path, known: string): Pick<ConfigProblem,
   return { found: `unknown key ${found}`, expected: suggestion === undefined ? `one of ${known}` : quote(suggestion) };
 }
 
-/** A text in quotes, controls escaped. */
+/** A text in quotes, its control characters escaped. */
 export function quote(text: string): string {
   return JSON.stringify(text);
 }
@@ -83,31 +82,23 @@ function nameOf(path: Path): string {
   return path.map((part, i) => (typeof part === "number" ? `[${part}]` : i === 0 ? part : `.${part}`)).join("");
 }
 
-/** Whether a value is a map, and neither a list nor nothing. */
-export function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-const PROBLEMS: Readonly<Record<string, string>> = {
+/** By yaml's code for an error. */
+const YAML_PROBLEMS: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: "found a tab as indentation, expected spaces",
   MULTIPLE_DOCS: "found a second document, expected one",
 };
 
-/** The time that the parser takes grows with the square of the depth. */
+/** The parser's time grows with the square of the depth. */
 const MAX_NESTING = 100;
 
-/** Parses YAML to nodes with positions, and refuses what a configuration has no use for. */
-export function parseYaml(
-  yaml: typeof Yaml,
-  source: string,
-): { document?: Yaml.Document; problems: { offset: number; text: string }[] } {
-  const problems: { offset: number; text: string }[] = [];
+/** Parses YAML to nodes with positions. Aliases, tabs, several documents and deep nesting are problems too. */
+export function parseYaml(yaml: typeof Yaml, source: string): { document?: Yaml.Document; problems: PlacedProblem[] } {
   const tooDeep = nestingBeyond(MAX_NESTING, source);
   if (tooDeep !== undefined) {
-    return {
-      problems: [{ offset: tooDeep, text: `found brackets nested ${MAX_NESTING} deep, expected a few levels` }],
-    };
+    const text = `found brackets nested ${MAX_NESTING} deep, expected a few levels`;
+    return { problems: [{ offset: tooDeep, text }] };
   }
+  const problems: PlacedProblem[] = [];
   const report = (node: unknown, text: string): void => {
     problems.push({ offset: yaml.isNode(node) ? (node.range?.[0] ?? 0) : 0, text });
   };
@@ -119,24 +110,24 @@ export function parseYaml(
       problems.push({ offset, text: `found the key "${key}" a second time, expected it once` });
       continue;
     }
-    const known = PROBLEMS[code];
+    const known = YAML_PROBLEMS[code];
     problems.push({ offset, text: known ?? `found broken YAML, expected valid YAML (${message})` });
-    // What follows a break is mostly its consequence.
+    // The errors after it are mostly its consequences.
     if (known === undefined) break;
   }
   yaml.visit(document, {
-    // A few nested aliases can stand for gigabytes.
+    // A few nested aliases can expand to gigabytes.
     Alias: (_, node) => report(node, `found the alias "*${node.source}", expected the value itself`),
     Pair: (_, { key }) => {
       if (!yaml.isScalar(key)) report(key, "found a key that is a map or list, expected a word");
-      // Objects of JavaScript lose a key of this name.
+      // A JavaScript object has no key of this name: it sets the prototype.
       else if (key.value === "__proto__") report(key, 'found unknown key "__proto__", expected a known one');
     },
   });
   return { document, problems };
 }
 
-/** Where more than `max` brackets are open, whatever they belong to. */
+/** The offset at which more than `max` brackets are open; those in strings and comments count too. */
 function nestingBeyond(max: number, source: string): number | undefined {
   let depth = 0;
   for (const { 0: bracket, index } of source.matchAll(/[[\]{}]/g)) {
@@ -146,11 +137,11 @@ function nestingBeyond(max: number, source: string): number | undefined {
   return undefined;
 }
 
-/** Where in the text a problem is; for what is not there, where the map begins that lacks it. */
+/** Where in the text a problem is. Of a missing key it is the start of the map. */
 export function offsetOf(
   yaml: typeof Yaml,
   document: Yaml.Document,
-  { path, at }: { path: readonly (string | number)[]; at: "value" | "key" },
+  { path, at }: Pick<ConfigProblem, "path" | "at">,
 ): number {
   let node: unknown = document.contents;
   let offset = 0;

@@ -1,30 +1,26 @@
 import type { z as Zod } from "zod";
-import { isMap, problemsOf, quote, type ConfigProblem } from "./problems.ts";
-import { providerSchema } from "./provider-schema.ts";
-import type { Config } from "./config.ts";
+import { DEFAULTS } from "../settings.ts";
+import { isRecord } from "../util/json.ts";
 import { assertFileNamePart } from "../util/names.ts";
-import { parseDuration, parseTimestamp } from "../util/time.ts";
+import { parseDuration } from "../util/time.ts";
+import type { Config } from "./config.ts";
+import { type Fields, fieldsOf, isDay } from "./fields.ts";
+import { problemsOf, quote, type ConfigProblem } from "./problems.ts";
+import { providerSchema } from "./provider-schema.ts";
 
-/** `memory` of a configuration that says nothing about it. */
-export const MEMORY_DEFAULTS: Config["memory"] = {
-  dir: "data/memory",
-  embedder: "hashing",
-  model_dir: "data/models/all-MiniLM-L6-v2",
-  answers_dir: "data/answers",
-};
 /** What `memory.embedder` may be. */
 export const EMBEDDERS: readonly Config["memory"]["embedder"][] = ["hashing", "onnx"];
 
 /** A decision's id, which is part of a file name of at most 120 characters, has 23 beside the asset's name. */
 const MAX_ASSET_LENGTH = 97;
 
-/** The first day of a run, or the one after its last. */
+/** One end of a run's period. */
 export type Bound = "start" | "end";
 
 /**
- * Checks a parsed document and fills in the defaults; keys come out in the order of `Config`.
+ * Checks a parsed document and fills in the defaults. Keys come out in the order of `Config`.
  *
- * @param options `nameBound`: how a problem names a bound that another one is held against; as the key in the file by default.
+ * @param options `nameBound`: what a message calls the bound that the other one is compared with. @default its key in the file
  */
 export function checkConfig(
   z: typeof Zod,
@@ -32,156 +28,143 @@ export function checkConfig(
   options: { nameBound?: (bound: Bound) => string } = {},
 ): { config: Config } | { problems: ConfigProblem[] } {
   const { nameBound = (bound) => `backtest.${bound}` } = options;
-  const result = configSchema(z, nameBound).safeParse(data, { reportInput: true });
+  const fields = fieldsOf(z);
+  const schema = fields.map({
+    portfolio_memory: portfolioMemorySchema(fields).prefault({}),
+    memory: memorySchema(fields).prefault({}),
+    backtest: backtestSchema(z, { fields, nameBound }).prefault({}),
+    providers: providersSchema(z, fields),
+  });
+  const result = schema.safeParse(data, { reportInput: true });
   return result.success ? { config: result.data } : { problems: result.error.issues.flatMap(problemsOf) };
 }
 
-/** Every `error` below says what is expected; `problemsOf()` says what was found. */
-// oxlint-disable-next-line typescript/explicit-function-return-type -- the type of a schema is what zod infers of it
-function configSchema(z: typeof Zod, nameBound: (bound: Bound) => string) {
-  // The refusal of an unknown key carries the known ones as its message.
-  const map = <Shape extends Zod.core.$ZodLooseShape>(shape: Shape): Zod.ZodObject<Shape, Zod.core.$strict> => {
-    const keys = Object.keys(shape).join(", ");
-    return z.strictObject(shape, {
-      error: ({ code }) => (code === "unrecognized_keys" ? keys : `a map of ${keys}`),
-    });
-  };
-  const text = (error: string, accept: (value: string) => boolean): Zod.ZodString =>
-    z.string({ error }).refine(accept, { error });
-  const number = (error: string, accept: (value: number) => boolean): Zod.ZodNumber =>
-    z.number({ error }).refine(accept, { error });
-  const above0 = (max: number): Zod.ZodNumber =>
-    number(`a number above 0, at most ${max}`, (value) => value > 0 && value <= max);
-  const integer = (min: number, max: number): Zod.ZodNumber =>
-    number(`a whole number from ${min} to ${max}`, (value) => Number.isInteger(value) && value >= min && value <= max);
+function portfolioMemorySchema({ map, boolean, integer, above0 }: Fields) {
+  const defaults = DEFAULTS.portfolio_memory;
+  return map({
+    enabled: boolean.default(defaults.enabled),
+    max_memory_size: integer(1, 1_000_000).default(defaults.max_memory_size),
+    learning_rate: above0(1).default(defaults.learning_rate),
+    context_window: integer(1, 36_500).default(defaults.context_window),
+  });
+}
 
-  const bps = number("basis points from 0 to 5000", (value) => value >= 0 && value <= 5000);
-  const path = text("a path", isPath);
+function memorySchema({ map, path, choice }: Fields) {
+  const defaults = DEFAULTS.memory;
+  return map({
+    dir: path.default(defaults.dir),
+    embedder: choice(EMBEDDERS).default(defaults.embedder),
+    model_dir: path.default(defaults.model_dir),
+    answers_dir: path.default(defaults.answers_dir),
+  });
+}
+
+function backtestSchema(z: typeof Zod, { fields, nameBound }: { fields: Fields; nameBound: (bound: Bound) => string }) {
+  const { map, text, number, integer, above0, day, path } = fields;
+  const defaults = DEFAULTS.backtest;
   const duration = text('a duration such as "15m", "4h" or "5d"', (value) => parseDuration(value) !== undefined);
-  const day = text('a day such as "2021-01-31"', isDay);
   const asset = text(
     `an asset's name that can be part of a file name, such as "BTCUSD", of at most ${MAX_ASSET_LENGTH} characters`,
     (value) => isFileNamePart(value) && value.length <= MAX_ASSET_LENGTH,
   );
-  const name = text("a name of 1 to 60 printable characters", isProviderName);
-
-  const provider = providerSchema(z, { map, name, path });
-
+  const bps = number("basis points from 0 to 5000", (value) => value >= 0 && value <= 5000);
+  const optionalBps = z.exactOptional(bps);
   return map({
-    portfolio_memory: map({
-      enabled: z.boolean({ error: "true or false" }).default(true),
-      max_memory_size: integer(1, 1_000_000).default(1000),
-      learning_rate: above0(1).default(0.1),
-      context_window: integer(1, 36_500).default(20),
+    start: z.exactOptional(day("2021-01-31")),
+    end: z.exactOptional(day("2021-01-31")),
+    chunks: text('"quarter", "month", "week" or a number of days such as "90d"', isChunks).default(defaults.chunks),
+    seed: integer(0, 4_294_967_295).default(defaults.seed),
+    budget_usd: z.exactOptional(above0(1e6)),
+    assets: assetsSchema(z, asset),
+    data_dir: path.default(defaults.data_dir),
+    timeframe: duration.default(defaults.timeframe),
+    decision_interval: duration.default(defaults.decision_interval),
+    initial_balance: above0(1e12).default(defaults.initial_balance),
+    max_positions: integer(1, 1000).default(defaults.max_positions),
+    correlation_threshold: number("a number from -1 to 1", (value) => value >= -1 && value <= 1).default(
+      defaults.correlation_threshold,
+    ),
+    costs: map({
+      fee_bps: bps.default(defaults.costs.fee_bps),
+      spread_bps: bps.default(defaults.costs.spread_bps),
+      slippage_bps: bps.default(defaults.costs.slippage_bps),
     }).prefault({}),
-    memory: map({
-      dir: path.default(MEMORY_DEFAULTS.dir),
-      embedder: z.enum(EMBEDDERS, { error: EMBEDDERS.map(quote).join(" or ") }).default(MEMORY_DEFAULTS.embedder),
-      model_dir: path.default(MEMORY_DEFAULTS.model_dir),
-      answers_dir: path.default(MEMORY_DEFAULTS.answers_dir),
+    asset_costs: z
+      .record(asset, map({ fee_bps: optionalBps, spread_bps: optionalBps, slippage_bps: optionalBps }), {
+        error: "a map from an asset to its costs",
+      })
+      .default(defaults.asset_costs),
+    risk: map({
+      per_trade_pct: above0(100).default(defaults.risk.per_trade_pct),
+      stop_atr: above0(1000).default(defaults.risk.stop_atr),
+      target_atr: above0(1000).default(defaults.risk.target_atr),
+      max_holding: duration.default(defaults.risk.max_holding),
+      leverage: above0(1000).default(defaults.risk.leverage),
     }).prefault({}),
-    backtest: map({
-      start: z.exactOptional(day),
-      end: z.exactOptional(day),
-      chunks: text('"quarter", "month", "week" or a number of days such as "90d"', isChunks).default("quarter"),
-      seed: integer(0, 4_294_967_295).default(1),
-      budget_usd: z.exactOptional(above0(1e6)),
-      assets: z
-        .array(asset, { error: "a list of assets" })
-        .min(1, { error: "at least one asset" })
-        .superRefine(
-          (assets, context) => {
-            for (const index of twins(assets, (item) => String(item).toLowerCase())) {
-              const message = "an asset that is not in the list yet (upper and lower case are one)";
-              context.addIssue({ code: "custom", path: [index], input: assets[index], message });
-            }
-          },
-          { when: always },
-        )
-        .default(["BTCUSD", "ETHUSD", "EURUSD"]),
-      data_dir: path.default("data/market"),
-      timeframe: duration.default("1h"),
-      decision_interval: duration.default("4h"),
-      initial_balance: above0(1e12).default(10_000),
-      max_positions: integer(1, 1000).default(3),
-      correlation_threshold: number("a number from -1 to 1", (value) => value >= -1 && value <= 1).default(0.9),
-      costs: map({
-        fee_bps: bps.default(5),
-        spread_bps: bps.default(2),
-        slippage_bps: bps.default(2),
-      }).prefault({}),
-      asset_costs: z
-        .record(
-          asset,
-          map({
-            fee_bps: z.exactOptional(bps),
-            spread_bps: z.exactOptional(bps),
-            slippage_bps: z.exactOptional(bps),
-          }),
-          { error: "a map from an asset to its costs" },
-        )
-        .default({ EURUSD: { fee_bps: 0, spread_bps: 1, slippage_bps: 0.5 } }),
-      risk: map({
-        per_trade_pct: above0(100).default(1),
-        stop_atr: above0(1000).default(3),
-        target_atr: above0(1000).default(4.5),
-        max_holding: duration.default("5d"),
-        leverage: above0(1000).default(1),
-      }).prefault({}),
-    })
-      .superRefine(
-        ({ start, end, timeframe, decision_interval: interval }, context) => {
-          const issue = (key: string, input: unknown, message: string): void =>
-            context.addIssue({ code: "custom", path: [key], input, message });
-          const [bar, step] = [durationIn(timeframe), durationIn(interval)];
-          if (bar !== undefined && step !== undefined && step % bar !== 0) {
-            issue("decision_interval", interval, `a multiple of backtest.timeframe, ${quote(timeframe)}`);
-          }
-          if (start !== undefined && end === undefined) {
-            issue("start", start, `${nameBound("end")} beside it, or neither`);
-          }
-          if (start === undefined && end !== undefined) {
-            issue("end", end, `${nameBound("start")} beside it, or neither`);
-          }
-          if (isDay(start) && isDay(end) && start >= end) {
-            issue("end", end, `a day after ${nameBound("start")}, ${quote(start)}`);
-          }
-        },
-        { when: ({ value }) => isMap(value) },
-      )
-      .prefault({}),
-    providers: z
-      .array(provider, { error: "a list of providers" })
-      .min(1, { error: "at least one provider" })
-      .superRefine(
-        (providers, context) => {
-          for (const index of twins(providers, (item) => (isMap(item) ? item["name"] : undefined))) {
-            const message = "a name that no other provider has";
-            context.addIssue({
-              code: "custom",
-              path: [index, "name"],
-              input: providers[index]?.name,
-              message,
-            });
-          }
-        },
-        { when: always },
-      )
-      .default([
-        { name: "trend", type: "trend" },
-        { name: "reversion", type: "reversion" },
-        { name: "breakout", type: "breakout" },
-        { name: "memory", type: "memory" },
-      ]),
-  });
+  }).superRefine(
+    (backtest, context) => {
+      for (const [key, message] of contradictionsIn(backtest, nameBound)) {
+        context.addIssue({ code: "custom", path: [key], input: backtest[key], message });
+      }
+    },
+    { when: ({ value }) => isRecord(value) },
+  );
 }
 
+/** The keys of `backtest`, whatever their values, that do not fit one another, and what is expected of them. */
+function* contradictionsIn(
+  backtest: { timeframe?: unknown; decision_interval?: unknown; start?: unknown; end?: unknown },
+  nameBound: (bound: Bound) => string,
+): Generator<[key: "decision_interval" | Bound, expected: string]> {
+  const { timeframe, decision_interval: interval, start, end } = backtest;
+  const [bar, step] = [timeframe, interval].map((text) => (typeof text === "string" ? parseDuration(text) : undefined));
+  if (bar !== undefined && step !== undefined && step % bar !== 0) {
+    yield ["decision_interval", `a multiple of backtest.timeframe, ${quote(String(timeframe))}`];
+  }
+  if (start !== undefined && end === undefined) yield ["start", `${nameBound("end")} beside it, or neither`];
+  if (start === undefined && end !== undefined) yield ["end", `${nameBound("start")} beside it, or neither`];
+  if (isDay(start) && isDay(end) && start >= end) yield ["end", `a day after ${nameBound("start")}, ${quote(start)}`];
+}
+
+function assetsSchema(z: typeof Zod, asset: Zod.ZodString) {
+  return z
+    .array(asset, { error: "a list of assets" })
+    .min(1, { error: "at least one asset" })
+    .superRefine(
+      (assets, context) => {
+        for (const index of repeatedIn(assets, (item) => String(item).toLowerCase())) {
+          const message = "an asset that is not in the list yet (upper and lower case are one)";
+          context.addIssue({ code: "custom", path: [index], input: assets[index], message });
+        }
+      },
+      { when: always },
+    )
+    .default([...DEFAULTS.backtest.assets]);
+}
+
+function providersSchema(z: typeof Zod, fields: Fields) {
+  return z
+    .array(providerSchema(z, fields), { error: "a list of providers" })
+    .min(1, { error: "at least one provider" })
+    .superRefine(
+      (providers, context) => {
+        for (const index of repeatedIn(providers, (item) => (isRecord(item) ? item["name"] : undefined))) {
+          const message = "a name that no other provider has";
+          context.addIssue({ code: "custom", path: [index, "name"], input: providers[index]?.name, message });
+        }
+      },
+      { when: always },
+    )
+    .default([...DEFAULTS.providers]);
+}
+
+/** A check of a whole list or map runs even if a part of it is wrong, so that all problems are named at once. */
 function always(): boolean {
   return true;
 }
 
-/** Returns where an item's key was met before. */
-function twins(items: unknown, keyOf: (item: unknown) => unknown): number[] {
+/** The indices of items whose key an earlier item has. */
+function repeatedIn(items: unknown, keyOf: (item: unknown) => unknown): number[] {
   if (!Array.isArray(items)) return [];
   const seen = new Set<unknown>();
   return [...items.keys()].filter((index) => {
@@ -191,21 +174,8 @@ function twins(items: unknown, keyOf: (item: unknown) => unknown): number[] {
   });
 }
 
-/** Whether a text can be a path: no system takes a NUL or more than 4,096 characters. */
-export function isPath(text: string): boolean {
-  return text.trim() !== "" && text.length <= 4096 && !text.includes("\0");
-}
-
 function isChunks(text: string): boolean {
   return /^(quarter|month|week|[1-9]\d{0,3}d)$/.test(text);
-}
-
-function isDay(text: unknown): text is string {
-  return typeof text === "string" && /^\d{4}-\d{2}-\d{2}$/.test(text) && parseTimestamp(text) !== undefined;
-}
-
-function isProviderName(text: string): boolean {
-  return /^[^\p{C}\p{Zl}\p{Zp}]{1,60}$/u.test(text) && text.trim() !== "";
 }
 
 function isFileNamePart(text: string): boolean {
@@ -215,8 +185,4 @@ function isFileNamePart(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-function durationIn(text: unknown): number | undefined {
-  return typeof text === "string" ? parseDuration(text) : undefined;
 }

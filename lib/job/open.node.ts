@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
-import { toSettings } from "../config/parse.ts";
-import { type Config, type ProviderConfig } from "../config/config.ts";
+import { type Config, type ProviderConfig, toSettings } from "../config/config.ts";
 import type { Embedder } from "../embed/embedder.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
 import { CarryoverError } from "../errors.ts";

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { memoryOf, overrideConfig, parseConfig, toSettings } from "../../lib/config/parse.ts";
-import { type Config } from "../../lib/config/config.ts";
+import { memoryOf, overrideConfig, parseConfig } from "../../lib/config/parse.ts";
+import type { Config } from "../../lib/config/config.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { PROJECT_DIR } from "../samples.ts";
 
@@ -29,7 +29,7 @@ function fixture(name: string): string {
 }
 
 describe("parseConfig()", () => {
-  test("gives config.yaml of the project and a file that sets nothing the same values", async () => {
+  test("reads the same values from the project's config.yaml and from a file that sets nothing", async () => {
     const project = await parse(readFileSync(join(PROJECT_DIR, "config.yaml"), "utf8"));
     expect(JSON.stringify(await parse("backtest: {}"))).toBe(JSON.stringify(project));
   });
@@ -53,7 +53,7 @@ describe("parseConfig()", () => {
     ]);
   });
 
-  test("writes keys in one order, whatever the file's", async () => {
+  test("returns keys in one order, whatever the order in the file", async () => {
     const one = await parse("backtest: { seed: 3, chunks: week }\nmemory: { dir: x }");
     const other = await parse("memory: { dir: x }\nbacktest: { chunks: week, seed: 3 }");
     expect(JSON.stringify(one)).toBe(JSON.stringify(other));
@@ -63,7 +63,7 @@ describe("parseConfig()", () => {
     expect((await parse(fixture("byte-order-mark.yaml"))).backtest.seed).toBe(7);
   });
 
-  test("accepts providers of every type, and names that objects of JavaScript have already", async () => {
+  test("accepts providers of every type, and names that JavaScript objects inherit", async () => {
     const { providers } = await parse(
       "providers:\n  - { name: __proto__, type: trend }\n  - { name: constructor, type: file, path: votes.csv }\n" +
         "  - { name: Größe & ✓, type: module, path: mine.ts }",
@@ -126,25 +126,25 @@ describe("parseConfig()", () => {
     expect(found.find((line) => line.startsWith(wanted)) ?? found.join("\n")).toStartWith(wanted);
   });
 
-  test("names all problems at once, from the top of the file to its end", async () => {
+  test("lists all problems at once, in the order of the file", async () => {
     const lines = (await problems(fixture("bad-value.yaml"))).map((line) => Number(line.split(":", 1)[0]));
     expect(lines).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 9]);
   });
 
-  test("says 20 problems and how many more there are", async () => {
+  test("lists 20 problems and counts the others", async () => {
     const found = await problems(fixture("yaml-bomb.yaml"));
     expect(found).toHaveLength(21);
     // Nine aliases in each of eight lines.
     expect(found.at(-1)).toBe(" 52 more problems");
   });
 
-  test("asks for start and end together", async () => {
+  test("refuses a start without an end", async () => {
     expect(await problems("backtest: { start: 2021-01-01 }")).toEqual([
       '1:20: found "2021-01-01" for backtest.start, expected backtest.end beside it, or neither',
     ]);
   });
 
-  test("refuses a file that is too large or nested without end", async () => {
+  test("refuses a file that is too large or nested too deeply", async () => {
     expect(await problems(`#${"x".repeat(100_000)}`)).toEqual([
       "1:1: found 100001 characters, expected at most 100000",
     ]);
@@ -153,7 +153,7 @@ describe("parseConfig()", () => {
     ]);
   });
 
-  test("either gives a config or refuses with a position, whatever the text", async () => {
+  test("returns a configuration or refuses with a position, whatever the text", async () => {
     const word = fc.constantFrom(
       "backtest",
       "memory",
@@ -199,7 +199,7 @@ describe("parseConfig()", () => {
 });
 
 describe("overrideConfig()", () => {
-  test("puts flags in the place of the file's values", async () => {
+  test("replaces values of the file by those of flags", async () => {
     const config = await overrideConfig(await parse("backtest: { seed: 2, chunks: week }"), {
       assets: ["EURUSD"],
       seed: 9,
@@ -236,31 +236,11 @@ describe("overrideConfig()", () => {
   });
 });
 
-test("overrideConfig() names the flag that is missing beside another", async () => {
+test("overrideConfig() names the flag that is missing", async () => {
   const config = await parse("backtest: {}");
   expect(overrideConfig(config, { start: "2021-01-01" })).rejects.toThrow(
     'Cannot use --start: found "2021-01-01", expected --end beside it, or neither',
   );
-});
-
-describe("toSettings()", () => {
-  test("gives durations in ms and every asset its costs", async () => {
-    const { backtest, memory } = toSettings(
-      await parse(
-        "backtest:\n  assets: [BTCUSD, EURUSD, constructor]\n  timeframe: 15m\n  decision_interval: 1h\n" +
-          "  costs: { fee_bps: 10 }\n  asset_costs: { EURUSD: { spread_bps: 0.5 } }\n  risk: { max_holding: 2d }",
-      ),
-    );
-    expect([backtest.timeframeMs, backtest.decisionIntervalMs, backtest.risk.maxHoldingMs]).toEqual([
-      900_000, 3_600_000, 172_800_000,
-    ]);
-    expect([...backtest.costs]).toEqual([
-      ["BTCUSD", { feeBps: 10, spreadBps: 2, slippageBps: 2 }],
-      ["EURUSD", { feeBps: 10, spreadBps: 0.5, slippageBps: 2 }],
-      ["constructor", { feeBps: 10, spreadBps: 2, slippageBps: 2 }],
-    ]);
-    expect(memory).toEqual({ enabled: true, maxMemorySize: 1000, learningRate: 0.1, contextDays: 20 });
-  });
 });
 
 describe("memoryOf()", () => {
@@ -289,8 +269,8 @@ describe("memoryOf()", () => {
   });
 });
 
-describe("providers that are asked", () => {
-  test("have defaults for all but what only the user knows", async () => {
+describe("providers whose answers are recorded", () => {
+  test("have defaults for everything but what only the user knows", async () => {
     const { providers } = await parse(`providers:
   - { name: llama, type: llm, model: "llama3.2:1b", base_url: "http://localhost:11434/v1" }
   - { name: gemini, type: llm, api: google, model: gemini-2.5-flash, api_key_env: GEMINI_API_KEY }

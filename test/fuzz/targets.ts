@@ -72,7 +72,7 @@ export async function targets(): Promise<readonly Target[]> {
         try {
           parsed = Bun.YAML.parse(text(bytes));
         } catch {
-          // As scripts/cli/config-flags.ts has it: then parseConfig() has a look.
+          // As lib/config/load.node.ts does: parseConfig() then says what is wrong.
           return undefined;
         }
         return memoryOf(parsed);

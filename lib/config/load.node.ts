@@ -1,0 +1,91 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fail, messageOf } from "../errors.ts";
+import type { Config } from "./config.ts";
+import { memoryOf, parseConfig } from "./parse.ts";
+
+/** A configuration, and where it came from. */
+export interface LoadedConfig {
+  /**
+   * The folders of `memory` and `backtest.data_dir` are absolute. The files of a provider are as written, since they are
+   * part of a run's key: resolve them against `baseDir`.
+   */
+  readonly config: Config;
+  readonly file: string;
+  /** The file's folder. */
+  readonly baseDir: string;
+}
+
+/** How a configuration is loaded. */
+export interface LoadConfigOptions {
+  /** The file's name in messages. @default its path */
+  readonly label?: string | undefined;
+}
+
+/**
+ * Reads config.yaml, checks it and fills in the defaults.
+ *
+ * @throws {CarryoverError} `IO` for a file that cannot be read; `BAD_CONFIG`, with one line for each problem.
+ *
+ * @example
+ * ```ts
+ * const { config, baseDir } = await loadConfig("config.yaml");
+ * ```
+ */
+export async function loadConfig(path: string, options: LoadConfigOptions = {}): Promise<LoadedConfig> {
+  const file = resolve(path);
+  const { label = path } = options;
+  const config = await parseConfig(readText(file, label), { file: label });
+  const baseDir = dirname(file);
+  const memory = absolute(config.memory, baseDir);
+  const backtest = { ...config.backtest, data_dir: resolve(baseDir, config.backtest.data_dir) };
+  return { config: { ...config, memory, backtest }, file, baseDir };
+}
+
+/**
+ * Reads `memory` of config.yaml, its paths absolute, for commands that need nothing else.
+ *
+ * zod and yaml take about 55 ms to load, and these commands have 60 in all. So Bun's own parser reads the file where there
+ * is one, and the whole is checked only if `memory` does not look right.
+ */
+export async function loadMemoryConfig(path: string, options: LoadConfigOptions = {}): Promise<Config["memory"]> {
+  const file = resolve(path);
+  const memory = quickMemory(readText(file, options.label ?? path));
+  return memory === undefined ? (await loadConfig(path, options)).config.memory : absolute(memory, dirname(file));
+}
+
+function quickMemory(text: string): Config["memory"] | undefined {
+  // Of two keys with the same name Bun's parser takes the last, which is an error.
+  const isRepeated = (key: string): boolean => text.split(RegExp(`\\b${key}\\s*:`)).length > 2;
+  if (["memory", "dir", "embedder", "model_dir", "answers_dir"].some(isRepeated)) return undefined;
+  try {
+    return typeof Bun === "undefined" ? undefined : memoryOf(Bun.YAML.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+function absolute(memory: Config["memory"], baseDir: string): Config["memory"] {
+  return {
+    ...memory,
+    dir: resolve(baseDir, memory.dir),
+    model_dir: resolve(baseDir, memory.model_dir),
+    answers_dir: resolve(baseDir, memory.answers_dir),
+  };
+}
+
+function readText(file: string, label: string): string {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(file);
+  } catch (cause) {
+    const found = existsSync(file) && statSync(file).isDirectory() ? "a folder" : messageOf(cause);
+    throw fail("IO", `Cannot read "${label}"`, { found, expected: "a YAML file", cause });
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    const found = "bytes that are not UTF-8";
+    throw fail("BAD_CONFIG", `Cannot read ${label}:1:1`, { found, expected: "a text file", cause });
+  }
+}
