@@ -57,7 +57,7 @@ export type {
   Answer,
   Bar,
   BarSeries,
-  Decision,
+  DecisionRecord,
   DecisionContext,
   ExitReason,
   Market,

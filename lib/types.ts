@@ -158,7 +158,7 @@ export type SkipReason = "max_positions" | "correlation" | "size";
  * One line of `<chunk>.decisions.ndjson`: the ensemble's action for an asset at a time and all that led to it.
  * Keys are written in this order.
  */
-export interface Decision {
+export interface DecisionRecord {
   readonly decision_id: string;
   /** When it was made: the bar's end, ISO 8601. */
   readonly timestamp: string;
@@ -247,7 +247,7 @@ export interface Outcome {
 }
 
 /** What an outcome tells of the decision behind a trade. */
-export interface DecisionBehind {
+export interface Decision {
   readonly decision_id: string;
   /** ISO 8601. */
   readonly timestamp: string;
@@ -262,7 +262,7 @@ export interface DecisionBehind {
 export interface Position {
   readonly asset: string;
   readonly action: TradeAction;
-  readonly decision: DecisionBehind;
+  readonly decision: Decision;
   /** Units. */
   readonly size: number;
   readonly entry_ms: number;
@@ -279,7 +279,7 @@ export interface Order {
   /** Whether the open position, which goes the other way, is closed. */
   readonly closes: boolean;
   /** The new position; `null` where it was skipped and only the old one is closed. */
-  readonly opens: { readonly action: TradeAction; readonly size: number; readonly decision: DecisionBehind } | null;
+  readonly opens: { readonly action: TradeAction; readonly size: number; readonly decision: Decision } | null;
 }
 
 /** All that the next chunk starts from. */

@@ -1,171 +1,227 @@
-import type { Bar, BrokerState, ExitReason, Order, Position, TradeAction } from "../types.ts";
-import { costsOf, directionOf, type ClosedTrade } from "./sizing.ts";
-import type { BacktestSettings } from "../settings.ts";
+import type { BacktestSettings, Costs } from "../settings.ts";
+import type { Bar, BrokerState, ExitReason, OpenPosition, Order, Position, TradeAction } from "../types.ts";
 
-/** Orders, fills, stops, costs and money of docs/RULES.md. Assets are passed in config order by the loop. */
-export interface Broker {
-  /** Step 1: the waiting order and the time-out, at the bar's open. */
-  atOpen(asset: string, bar: Bar): ClosedTrade | undefined;
-  /** Step 2: stop and target, at the open and inside the bar. The bar is known from here on. */
-  insideBar(asset: string, bar: Bar): ClosedTrade | undefined;
-  /** Closes an asset's position at its last close. */
-  atEndOfRun(asset: string): ClosedTrade | undefined;
-  /** The action of an asset's position as its waiting order will leave it; `undefined` where flat. */
-  actionAfterOrders(asset: string): TradeAction | undefined;
-  position(asset: string): Position | undefined;
-  place(order: Order): void;
-  /** Drops the waiting orders. */
-  dropOrders(): number;
-  /** Tells the broker of a bar before the run, so that equity knows a last close. */
-  remember(asset: string, bar: Bar): void;
-  /** Balance and open P&L at the last closes; fees are booked at the exit. */
-  equity(): number;
-  /** Realized and open P&L of one asset. */
-  pnl(asset: string): number;
-  openPositions(): number;
-  state(): BrokerState;
+/** A position that was closed, and how. */
+export interface ClosedTrade {
+  readonly position: Position;
+  readonly exitReason: ExitReason;
+  readonly exitMs: number;
+  /** Start of the bar in which it closed. */
+  readonly exitBarMs: number;
+  readonly rawExitPrice: number;
+  readonly exitPrice: number;
+  readonly feeCost: number;
+  readonly realizedPnl: number;
 }
 
-/** Opens a broker at the state that an earlier chunk left, or with the initial balance. */
-export function openBroker(settings: BacktestSettings, state?: BrokerState): Broker {
-  const { timeframeMs, risk } = settings;
-  let balance = state?.balance ?? settings.initialBalance;
-  let turnover = state?.turnover_notional ?? 0;
-  const positions = new Map((state?.positions ?? []).map((position) => [position.asset, position]));
-  const orders = new Map((state?.orders ?? []).map((order) => [order.asset, order]));
-  const realized = new Map(settings.assets.map((asset) => [asset, state?.realized_pnl[asset] ?? 0]));
-  const lastBars = new Map<string, Bar>();
+/** Where and why a position is closed. */
+interface Exit {
+  readonly reason: ExitReason;
+  readonly raw: number;
+  readonly atMs: number;
+  readonly bar: Bar;
+}
 
-  const fillPrice = (asset: string, raw: number, side: 1 | -1): number => {
-    const { spreadBps, slippageBps } = costsOf(settings, asset);
-    return raw * (1 + (side * (spreadBps / 2 + slippageBps)) / 10_000);
-  };
+/** 1 for long, -1 for short. */
+export function directionOf(action: TradeAction): 1 | -1 {
+  return action === "BUY" ? 1 : -1;
+}
 
-  const close = (
-    position: Position,
-    exit: { reason: ExitReason; bar: Bar; raw: number; atMs: number },
-  ): ClosedTrade => {
-    const { asset, size } = position;
+/** The costs of an asset. */
+export function costsOf(settings: BacktestSettings, asset: string): Costs {
+  const costs = settings.costs.get(asset);
+  if (costs === undefined) {
+    throw new RangeError(`Cannot trade "${asset}": found no costs, expected them in the settings`);
+  }
+  return costs;
+}
+
+/** Orders, fills, stops, costs and money (docs/RULES.md). The loop calls it for one asset after the other, in config order. */
+export class Broker {
+  readonly #settings: BacktestSettings;
+  readonly #positions: Map<string, Position>;
+  readonly #orders: Map<string, Order>;
+  readonly #realizedPnl: Map<string, number>;
+  readonly #lastBars = new Map<string, Bar>();
+  #balance: number;
+  #turnover: number;
+
+  /** @param state What an earlier chunk left. @default the initial balance, and nothing open */
+  constructor(settings: BacktestSettings, state?: BrokerState) {
+    this.#settings = settings;
+    this.#balance = state?.balance ?? settings.initialBalance;
+    this.#turnover = state?.turnover_notional ?? 0;
+    this.#positions = new Map(state?.positions.map((position) => [position.asset, position]));
+    this.#orders = new Map(state?.orders.map((order) => [order.asset, order]));
+    this.#realizedPnl = new Map(settings.assets.map((asset) => [asset, state?.realized_pnl[asset] ?? 0]));
+  }
+
+  /** Sets an asset's last bar before the run, so that its close is known. */
+  setLastBar(asset: string, bar: Bar): void {
+    this.#lastBars.set(asset, bar);
+  }
+
+  /** Places an order for the asset's next bar, in place of one that waits. */
+  place(order: Order): void {
+    this.#orders.set(order.asset, order);
+  }
+
+  /** Step 1 of a tick: fills the waiting order, or closes a position that is held too long, at the bar's open. */
+  atOpen(asset: string, bar: Bar): ClosedTrade | undefined {
+    const order = this.#orders.get(asset);
+    const position = this.#positions.get(asset);
+    this.#orders.delete(asset);
+    let closed: ClosedTrade | undefined;
+    if (position !== undefined) {
+      const isDue = bar.timestamp >= position.entry_ms + this.#settings.risk.maxHoldingMs;
+      const reason = order?.closes === true ? "reversed" : isDue ? "timeout" : undefined;
+      if (reason !== undefined) closed = this.#close(position, { reason, bar, raw: bar.open, atMs: bar.timestamp });
+    }
+    if (order !== undefined && order.opens !== null) this.#open(asset, bar, order.opens);
+    return closed;
+  }
+
+  /** Step 2 of a tick: stop and target, at the open and inside the bar. From here on the bar is known. */
+  insideBar(asset: string, bar: Bar): ClosedTrade | undefined {
+    this.#lastBars.set(asset, bar);
+    const position = this.#positions.get(asset);
+    const exit = position && levelReached(position, bar);
+    if (position === undefined || exit === undefined) return undefined;
+    const { reason, raw, atOpen } = exit;
+    return this.#close(position, { reason, bar, raw, atMs: atOpen ? bar.timestamp : this.#endOf(bar) });
+  }
+
+  /** Closes an asset's position at its last close. */
+  atEndOfRun(asset: string): ClosedTrade | undefined {
+    const position = this.#positions.get(asset);
+    const bar = this.#lastBars.get(asset);
+    if (position === undefined || bar === undefined) return undefined;
+    return this.#close(position, { reason: "end_of_run", bar, raw: bar.close, atMs: this.#endOf(bar) });
+  }
+
+  /** Drops the waiting orders, and counts them. */
+  dropOrders(): number {
+    const dropped = this.#orders.size;
+    this.#orders.clear();
+    return dropped;
+  }
+
+  /** An asset's open position. */
+  position(asset: string): Position | undefined {
+    return this.#positions.get(asset);
+  }
+
+  /** The action of an asset's position as its waiting order will leave it; `undefined` where flat. */
+  actionAfterOrders(asset: string): TradeAction | undefined {
+    const order = this.#orders.get(asset);
+    return order === undefined ? this.#positions.get(asset)?.action : order.opens?.action;
+  }
+
+  /** How many positions are open. */
+  get openCount(): number {
+    return this.#positions.size;
+  }
+
+  /** The open positions as providers see them, in config order. */
+  openPositions(): readonly OpenPosition[] {
+    return this.#inOrder(this.#positions).map((position) => {
+      const { asset, action, entry_ms, entry_price, raw_entry_price, risk_per_unit } = position;
+      const gross = directionOf(action) * (this.#lastClose(position) - raw_entry_price);
+      const entry_timestamp = new Date(entry_ms).toISOString();
+      return { asset, action, entry_timestamp, entry_price, open_r: risk_per_unit > 0 ? gross / risk_per_unit : null };
+    });
+  }
+
+  /** Balance and open P&L at the last closes. Fees are booked at the exit. */
+  equity(): number {
+    // In config order: a sum of floats depends on the order of its terms, and that of the entries is another.
+    return this.#inOrder(this.#positions).reduce((sum, position) => sum + this.#openPnl(position), this.#balance);
+  }
+
+  /** Realized and open P&L of one asset. */
+  pnl(asset: string): number {
+    const position = this.#positions.get(asset);
+    return (this.#realizedPnl.get(asset) ?? 0) + (position === undefined ? 0 : this.#openPnl(position));
+  }
+
+  /** All that another broker needs to go on from here, but for the last bars. */
+  state(): BrokerState {
+    return {
+      balance: this.#balance,
+      positions: this.#inOrder(this.#positions),
+      orders: this.#inOrder(this.#orders),
+      realized_pnl: Object.fromEntries(this.#realizedPnl),
+      turnover_notional: this.#turnover,
+    };
+  }
+
+  #open(asset: string, bar: Bar, opens: NonNullable<Order["opens"]>): void {
+    const { action, size, decision } = opens;
+    const { stopAtr, targetAtr } = this.#settings.risk;
+    const { atr } = decision.situation;
+    const direction = directionOf(action);
+    const entryPrice = this.#fillPrice(asset, bar.open, direction);
+    this.#turnover += entryPrice * size;
+    this.#positions.set(asset, {
+      asset,
+      action,
+      decision,
+      size,
+      entry_ms: bar.timestamp,
+      raw_entry_price: bar.open,
+      entry_price: entryPrice,
+      stop_price: bar.open - direction * stopAtr * atr,
+      target_price: bar.open + direction * targetAtr * atr,
+      risk_per_unit: stopAtr * atr,
+    });
+  }
+
+  #close(position: Position, { reason, bar, raw, atMs }: Exit): ClosedTrade {
+    const { asset, size, entry_price: entryPrice } = position;
     const direction = directionOf(position.action);
-    const exitPrice = fillPrice(asset, exit.raw, direction === 1 ? -1 : 1);
-    const feeCost = (costsOf(settings, asset).feeBps / 10_000) * (position.entry_price + exitPrice) * size;
-    const realizedPnl = direction * (exitPrice - position.entry_price) * size - feeCost;
-    positions.delete(asset);
-    balance += realizedPnl;
-    realized.set(asset, (realized.get(asset) ?? 0) + realizedPnl);
-    turnover += exitPrice * size;
+    const exitPrice = this.#fillPrice(asset, raw, direction === 1 ? -1 : 1);
+    const feeCost = (costsOf(this.#settings, asset).feeBps / 10_000) * (entryPrice + exitPrice) * size;
+    const realizedPnl = direction * (exitPrice - entryPrice) * size - feeCost;
+    this.#positions.delete(asset);
+    this.#balance += realizedPnl;
+    this.#realizedPnl.set(asset, (this.#realizedPnl.get(asset) ?? 0) + realizedPnl);
+    this.#turnover += exitPrice * size;
     return {
       position,
-      exitReason: exit.reason,
-      exitMs: exit.atMs,
-      exitBarMs: exit.bar.timestamp,
-      rawExitPrice: exit.raw,
+      exitReason: reason,
+      exitMs: atMs,
+      exitBarMs: bar.timestamp,
+      rawExitPrice: raw,
       exitPrice,
       feeCost,
       realizedPnl,
     };
-  };
+  }
 
-  const open = (asset: string, bar: Bar, opens: NonNullable<Order["opens"]>): void => {
-    const direction = directionOf(opens.action);
-    const { atr } = opens.decision.situation;
-    const entryPrice = fillPrice(asset, bar.open, direction);
-    turnover += entryPrice * opens.size;
-    positions.set(asset, {
-      asset,
-      action: opens.action,
-      decision: opens.decision,
-      size: opens.size,
-      entry_ms: bar.timestamp,
-      raw_entry_price: bar.open,
-      entry_price: entryPrice,
-      stop_price: bar.open - direction * risk.stopAtr * atr,
-      target_price: bar.open + direction * risk.targetAtr * atr,
-      risk_per_unit: risk.stopAtr * atr,
-    });
-  };
+  /** The raw price moved by half the spread and the slippage, against the trader. */
+  #fillPrice(asset: string, raw: number, side: 1 | -1): number {
+    const { spreadBps, slippageBps } = costsOf(this.#settings, asset);
+    return raw * (1 + (side * (spreadBps / 2 + slippageBps)) / 10_000);
+  }
 
-  const openPnl = (position: Position): number => {
-    const bar = lastBars.get(position.asset);
-    return bar === undefined ? 0 : directionOf(position.action) * (bar.close - position.entry_price) * position.size;
-  };
+  #openPnl(position: Position): number {
+    return directionOf(position.action) * (this.#lastClose(position) - position.entry_price) * position.size;
+  }
 
-  return {
-    atOpen: (asset, bar) => {
-      const order = orders.get(asset);
-      const position = positions.get(asset);
-      orders.delete(asset);
-      let closed: ClosedTrade | undefined;
-      if (position !== undefined) {
-        const reason = order?.closes === true ? "reversed" : isDue(position, bar) ? "timeout" : undefined;
-        if (reason !== undefined) closed = close(position, { reason, bar, raw: bar.open, atMs: bar.timestamp });
-      }
-      if (order !== undefined && order.opens !== null) open(asset, bar, order.opens);
-      return closed;
-    },
+  #lastClose(position: Position): number {
+    return this.#lastBars.get(position.asset)?.close ?? position.entry_price;
+  }
 
-    insideBar: (asset, bar) => {
-      lastBars.set(asset, bar);
-      const position = positions.get(asset);
-      if (position === undefined) return undefined;
-      const exit = levelReached(position, bar);
-      if (exit === undefined) return undefined;
-      return close(position, { ...exit, bar, atMs: exit.atOpen ? bar.timestamp : bar.timestamp + timeframeMs });
-    },
+  #endOf(bar: Bar): number {
+    return bar.timestamp + this.#settings.timeframeMs;
+  }
 
-    atEndOfRun: (asset) => {
-      const position = positions.get(asset);
-      const bar = lastBars.get(asset);
-      if (position === undefined || bar === undefined) return undefined;
-      return close(position, { reason: "end_of_run", bar, raw: bar.close, atMs: bar.timestamp + timeframeMs });
-    },
-
-    actionAfterOrders: (asset) => {
-      const order = orders.get(asset);
-      return order === undefined ? positions.get(asset)?.action : order.opens?.action;
-    },
-
-    position: (asset) => positions.get(asset),
-    place: (order) => void orders.set(order.asset, order),
-    dropOrders: () => {
-      const dropped = orders.size;
-      orders.clear();
-      return dropped;
-    },
-    remember: (asset, bar) => void lastBars.set(asset, bar),
-
-    equity: () => {
-      let equity = balance;
-      // In config order: the sum of floats must not depend on the order in which positions were opened.
-      for (const asset of settings.assets) {
-        const position = positions.get(asset);
-        if (position !== undefined) equity += openPnl(position);
-      }
-      return equity;
-    },
-
-    pnl: (asset) => {
-      const position = positions.get(asset);
-      return (realized.get(asset) ?? 0) + (position === undefined ? 0 : openPnl(position));
-    },
-
-    openPositions: () => positions.size,
-
-    state: () => ({
-      balance,
-      positions: settings.assets.flatMap((asset) => positions.get(asset) ?? []),
-      orders: settings.assets.flatMap((asset) => orders.get(asset) ?? []),
-      realized_pnl: Object.fromEntries(realized),
-      turnover_notional: turnover,
-    }),
-  };
-
-  function isDue(position: Position, bar: Bar): boolean {
-    return bar.timestamp >= position.entry_ms + risk.maxHoldingMs;
+  #inOrder<T>(byAsset: ReadonlyMap<string, T>): readonly T[] {
+    return this.#settings.assets.flatMap((asset) => byAsset.get(asset) ?? []);
   }
 }
 
-/** Where a bar closes a position: the open comes first; then touching is enough, and of both levels it is the stop. */
+/** Where a bar closes a position. The open comes first. Then touching a level is enough, and of both it is the stop. */
 function levelReached(
   position: Position,
   bar: Bar,

@@ -1,108 +1,90 @@
 import { describeDecision, describeSituation } from "../memory/description.ts";
 import type { Lessons, WeighedVotes } from "../memory/lessons.ts";
-import { askProviders } from "../providers/provider.ts";
-import type { Action, Decision, MemoryContext, OpenPosition, Situation, TradeAction, Vote } from "../types.ts";
+import type { MemoryView } from "../memory/view.ts";
+import { askProviders, type Provider } from "../providers/provider.ts";
+import { meanOf } from "../results/metrics.ts";
+import type { BacktestSettings } from "../settings.ts";
+import type { Action, Decision, DecisionRecord, MemoryContext, Situation, TradeAction, Vote } from "../types.ts";
+import { sha256OfText } from "../util/sha256.ts";
 import { DAY_MS } from "../util/time.ts";
-import type { AssetFeed, LoopContext } from "./loop-context.ts";
-import { decisionId } from "./run-key.ts";
-import { correlation, directionOf, positionSize, skipReason } from "./sizing.ts";
+import type { Broker } from "./broker.ts";
+import type { Feed } from "./feed.ts";
+import { correlation, positionSize, skipReason } from "./sizing.ts";
 
-/** How far back two assets are compared. */
+/** How far back the correlation of two assets looks. */
 const CORRELATION_SPAN_MS = 30 * DAY_MS;
 
-/** What an asset's decision is made of. */
-export interface Consulted {
-  readonly feed: AssetFeed;
+/** All that a run decides with. */
+export interface DecideContext {
+  readonly settings: BacktestSettings;
+  readonly providers: readonly Provider[];
+  readonly memory: MemoryView;
+  readonly broker: Broker;
+  /** In config order. */
+  readonly feeds: readonly Feed[];
+  readonly runId: string;
+  /** Stops the run, also while a provider is waited for. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A situation, what memory recalled of it, and how the providers voted on it. */
+export interface Ballot {
+  readonly feed: Feed;
   readonly situation: Situation;
   readonly recalled: MemoryContext;
   readonly votes: readonly Vote[];
 }
 
 /**
- * The first half of step 4 of a tick: recalls and asks for all assets at once. What is asked depends on nothing that is
- * decided at the same time, so the answers do not depend on who is asked first.
+ * Asks all providers about all assets at once: the first half of step 4 of a tick. No question depends on what is decided at
+ * the same time, so the order of the answers does not matter.
  */
-export async function consult(feeds: readonly AssetFeed[], context: LoopContext): Promise<readonly Consulted[]> {
-  const positions = openPositions(context);
-  const questions: Omit<Consulted, "votes">[] = [];
+export async function collectVotes(feeds: readonly Feed[], context: DecideContext): Promise<readonly Ballot[]> {
+  const { broker, memory, providers, signal } = context;
+  const positions = broker.openPositions();
+  const questions: Omit<Ballot, "votes">[] = [];
   for (const feed of feeds) {
-    const situation = feed.tracker.situation();
-    if (situation !== undefined) questions.push({ feed, situation, recalled: await context.memory.recall(situation) });
+    const situation = feed.situation();
+    if (situation !== undefined) questions.push({ feed, situation, recalled: await memory.recall(situation) });
   }
   return Promise.all(
     questions.map(async (question) => {
       const { situation, recalled } = question;
-      const told = { situation, context: { ...recalled, positions }, signal: context.signal };
-      return { ...question, votes: await askProviders(context.providers, told) };
+      const votes = await askProviders(providers, { situation, context: { ...recalled, positions }, signal });
+      return { ...question, votes };
     }),
   );
 }
 
-function openPositions({ broker, feeds, settings }: LoopContext): readonly OpenPosition[] {
-  return settings.assets.flatMap((asset) => {
-    const position = broker.position(asset);
-    const feed = feeds.find((each) => each.asset === asset);
-    const bar = feed?.bars[feed.count - 1];
-    if (position === undefined || bar === undefined) return [];
-    const { action, entry_ms, entry_price, raw_entry_price, risk_per_unit } = position;
-    const gross = directionOf(action) * (bar.close - raw_entry_price);
-    const entry_timestamp = new Date(entry_ms).toISOString();
-    return { asset, action, entry_timestamp, entry_price, open_r: risk_per_unit > 0 ? gross / risk_per_unit : null };
-  });
-}
-
 /**
- * The second half, asset by asset: weigh, decide, and place the order.
+ * Weighs the votes on one asset, decides, and places the order: the second half of step 4.
  *
- * @param tick `equity` and `lessons` are the same for every asset; no lessons without memory.
+ * @param context `equity` and `lessons` are the same for every asset of a tick; no lessons with memory disabled.
  */
 export function decideOn(
-  { feed, situation, recalled, votes }: Consulted,
-  tick: { equity: number; lessons: Lessons | undefined },
-  context: LoopContext,
-): Decision {
-  const { equity, lessons } = tick;
-  const { broker, settings } = context;
-  const { asset } = feed;
-  const { weights, confidences } = lessons?.weigh(situation, votes) ?? asVoted(votes);
-  const counted = votes.map((vote, i) => ({ ...vote, confidence: confidences[i] ?? 0 }));
-  const { action, confidence: rawConfidence } = decide(counted, weights);
+  ballot: Ballot,
+  context: DecideContext & { readonly equity: number; readonly lessons: Lessons | undefined },
+): DecisionRecord {
+  const { feed, situation, recalled, votes } = ballot;
+  const { equity, lessons } = context;
+  const { weights, confidences } = lessons?.weigh(situation, votes) ?? equalWeights(votes);
+  const calibrated = votes.map((vote, i) => ({ ...vote, confidence: confidences[i]! }));
+  const { action, confidence: rawConfidence } = decide(calibrated, weights);
   const confidence = action === "HOLD" ? rawConfidence : (lessons?.calibrate(rawConfidence) ?? rawConfidence);
-  const scale = lessons?.sizeScale(situation.regime) ?? 1;
-  const behind = {
-    decision_id: decisionId(context.runId, asset, situation.timestamp),
+  const sizeScale = lessons?.sizeScale(situation.regime) ?? 1;
+  const decision = {
+    decision_id: decisionId(context.runId, situation),
     timestamp: new Date(situation.timestamp).toISOString(),
+    raw_confidence: rawConfidence,
+    confidence,
+    situation,
+    votes,
   };
-
-  let order: Decision["order"] = "none";
-  let size: number | null = null;
-  let skipped: Decision["skipped"] = null;
-  const position = broker.position(asset);
-  if (action !== "HOLD" && position?.action !== action) {
-    const closes = position !== undefined;
-    const wanted = positionSize(settings, { equity, atr: situation.atr, close: situation.close, scale });
-    const others = settings.assets.filter((other) => other !== asset);
-    skipped = skipReason({
-      otherPositions: others.filter((other) => broker.actionAfterOrders(other) !== undefined).length,
-      maxPositions: settings.maxPositions,
-      correlated: () => isCorrelated(feed, { action, asOf: situation.timestamp }, context),
-      size: wanted,
-    });
-    if (skipped === null) {
-      size = wanted;
-      order = closes ? "reverse" : "open";
-      const description = `${describeSituation(situation)} ${describeDecision({ action, confidence }, votes)}`;
-      const decision = { ...behind, raw_confidence: rawConfidence, confidence, situation, votes, description };
-      broker.place({ asset, closes, opens: { action, size, decision } });
-    } else if (closes) {
-      order = "close";
-      broker.place({ asset, closes, opens: null });
-    }
-  }
-
-  const { asset: _asset, timestamp: _timestamp, ...stored } = situation;
+  const { order, size, skipped } = placeOrder({ feed, action, decision, sizeScale }, context);
+  const { asset, timestamp: _timestamp, ...stored } = situation;
   return {
-    ...behind,
+    decision_id: decision.decision_id,
+    timestamp: decision.timestamp,
     asset,
     situation: stored,
     votes,
@@ -113,48 +95,80 @@ export function decideOn(
     raw_confidence: rawConfidence,
     confidence,
     equity,
-    size_scale: scale,
+    size_scale: sizeScale,
     order,
     size,
     skipped,
   };
 }
 
-/** Without memory every provider weighs the same, abstaining or not. */
-function asVoted(votes: readonly Vote[]): WeighedVotes {
+/** `<YYYYMMDDTHHMM>-<asset>-<8 hex>`: the same run decides under the same ids again. */
+export function decisionId(runId: string, { asset, timestamp }: Pick<Situation, "asset" | "timestamp">): string {
+  const minute = new Date(timestamp).toISOString().replace(/[-:]/g, "").slice(0, 13);
+  const hash = sha256OfText(`${runId} ${asset} ${timestamp}`);
+  return `${minute}-${asset}-${hash.slice(0, 8)}`;
+}
+
+/** Places the order that a decision leads to, if any, and says what became of it. */
+function placeOrder(
+  decided: { feed: Feed; action: Action; decision: Omit<Decision, "description">; sizeScale: number },
+  context: DecideContext & { readonly equity: number },
+): Pick<DecisionRecord, "order" | "size" | "skipped"> {
+  const { feed, action, decision, sizeScale } = decided;
+  const { broker, settings, equity } = context;
+  const { confidence, situation, votes } = decision;
+  const { asset, atr, close } = situation;
+  const held = broker.position(asset);
+  if (action === "HOLD" || held?.action === action) return { order: "none", size: null, skipped: null };
+
+  const closes = held !== undefined;
+  const size = positionSize(settings, { equity, atr, close, scale: sizeScale });
+  const others = settings.assets.filter((other) => other !== asset);
+  const skipped = skipReason({
+    otherPositions: others.filter((other) => broker.actionAfterOrders(other) !== undefined).length,
+    maxPositions: settings.maxPositions,
+    isCorrelated: () => movesWithAnother(feed, { action, asOf: situation.timestamp }, context),
+    size,
+  });
+  if (skipped !== null) {
+    if (closes) broker.place({ asset, closes, opens: null });
+    return { order: closes ? "close" : "none", size: null, skipped };
+  }
+  const description = `${describeSituation(situation)} ${describeDecision({ action, confidence }, votes)}`;
+  broker.place({ asset, closes, opens: { action, size, decision: { ...decision, description } } });
+  return { order: closes ? "reverse" : "open", size, skipped };
+}
+
+/** Whether an asset moves with another one that is held in the same direction, or will be. */
+function movesWithAnother(
+  feed: Feed,
+  wanted: { action: TradeAction; asOf: number },
+  { broker, feeds, settings }: DecideContext,
+): boolean {
+  return feeds.some((other) => {
+    if (other === feed || broker.actionAfterOrders(other.asset) !== wanted.action) return false;
+    const value = correlation(feed, other, { from: wanted.asOf - CORRELATION_SPAN_MS });
+    return value !== null && value > settings.correlationThreshold;
+  });
+}
+
+/** Without memory every provider weighs the same, and confidences count as voted. */
+function equalWeights(votes: readonly Vote[]): WeighedVotes {
   return { weights: votes.map(() => 1 / votes.length), confidences: votes.map(({ confidence }) => confidence) };
 }
 
 function byProvider(votes: readonly Vote[], values: readonly number[]): Record<string, number> {
-  return Object.fromEntries(votes.map(({ provider }, i) => [provider, values[i] ?? 0]));
+  return Object.fromEntries(votes.map(({ provider }, i) => [provider, values[i]!]));
 }
 
-function summaryOf(similar: MemoryContext["similar"]): Decision["context"]["similar"] {
-  let wins = 0;
-  let sumR = 0;
-  let countR = 0;
-  for (const { won, result_r } of similar) {
-    if (won) wins += 1;
-    if (result_r === null) continue;
-    sumR += result_r;
-    countR += 1;
-  }
+function summaryOf(similar: MemoryContext["similar"]): DecisionRecord["context"]["similar"] {
+  const results = similar.map(({ result_r }) => result_r).filter((r) => r !== null);
   return {
     count: similar.length,
-    wins,
-    mean_r: countR === 0 ? null : sumR / countR,
+    wins: similar.filter(({ won }) => won).length,
+    mean_r: meanOf(results),
     nearest: similar.map(({ decision_id, similarity }) => ({ decision_id, similarity })),
   };
-}
-
-/** Whether another asset is held in the same direction, or will be, and moves with this one. */
-function isCorrelated(feed: AssetFeed, wanted: { action: TradeAction; asOf: number }, context: LoopContext): boolean {
-  const { broker, feeds, settings } = context;
-  return feeds.some((other) => {
-    if (other.asset === feed.asset || broker.actionAfterOrders(other.asset) !== wanted.action) return false;
-    const value = correlation(feed, other, { from: wanted.asOf - CORRELATION_SPAN_MS });
-    return value !== null && value > settings.correlationThreshold;
-  });
 }
 
 const ACTIONS: readonly Action[] = ["BUY", "SELL", "HOLD"];
@@ -163,16 +177,16 @@ const ACTIONS: readonly Action[] = ["BUY", "SELL", "HOLD"];
 const TIE = 1e-9;
 
 /**
- * Turns votes into the ensemble's action (docs/RULES.md, "Votes and decision"): the greatest sum of weight x confidence/100
- * wins, HOLD competing like the others; a tie is HOLD with confidence 0.
+ * Turns votes into the ensemble's action (docs/RULES.md, "Votes and decision"). The action with the greatest sum of
+ * weight x confidence/100 wins, HOLD included. A tie is HOLD with confidence 0.
  *
- * @param weights The weight of each vote's provider, in the order of `votes`.
- * @returns The action with a confidence of 0..100.
+ * @param weights Of each vote's provider, in the order of `votes`.
+ * @returns The action and its confidence, 0..100.
  */
 export function decide(votes: readonly Vote[], weights: readonly number[]): { action: Action; confidence: number } {
   const sums = { BUY: 0, SELL: 0, HOLD: 0 };
   votes.forEach((vote, i) => {
-    if (vote.error === undefined) sums[vote.action] += ((weights[i] ?? 0) * vote.confidence) / 100;
+    if (vote.error === undefined) sums[vote.action] += (weights[i]! * vote.confidence) / 100;
   });
   const best = Math.max(sums.BUY, sums.SELL, sums.HOLD);
   const winners = ACTIONS.filter((action) => best - sums[action] <= TIE);

@@ -1,37 +1,56 @@
 import type { Trade } from "../memory/trade.ts";
-import { type Chunk, type ChunkCounters, type DayRecord, type EquityMark } from "../results/chunks.ts";
-import { DAY_MS, isoDate } from "../util/time.ts";
+import type { Chunk, ChunkCounters, DayRecord, EquityMark } from "../results/chunks.ts";
 import { type DrawdownState, markDrawdown } from "../results/metrics.ts";
-import type { Bar, Decision, Outcome } from "../types.ts";
-import { consult, decideOn } from "./decide.ts";
-import { advance, type AssetFeed, type LoopContext, nextTick } from "./loop-context.ts";
+import type { DecisionRecord, Market, Outcome } from "../types.ts";
+import { DAY_MS, isoDate } from "../util/time.ts";
+import type { Broker, ClosedTrade } from "./broker.ts";
+import { collectVotes, type DecideContext, decideOn } from "./decide.ts";
+import { nextTick } from "./feed.ts";
 import { outcomeOfTrade } from "./outcome.ts";
-import type { ClosedTrade } from "./sizing.ts";
 
-/** Ticks between two pauses. */
-const TICKS_PER_PAUSE = 1024;
+/** What a run keeps from chunk to chunk. */
+export interface LoopContext extends DecideContext {
+  readonly drawdown: DrawdownState;
+  readonly market: Market;
+  readonly chunks: readonly Chunk[];
+  /** Called after every tick. It may throw, to stop the run between two ticks. */
+  readonly onTick: (tick: TickReport) => void;
+}
+
+/** What happened at a tick. */
+export interface TickReport {
+  readonly chunk: string;
+  /** The end of the tick's bars, epoch ms. */
+  readonly knownMs: number;
+  readonly equity: number;
+  /** Trades that closed at this tick. */
+  readonly closed: number;
+}
 
 /** What a chunk leaves behind. */
 export interface ChunkResult {
   readonly recorded: readonly Trade[];
-  readonly decisions: readonly Decision[];
+  readonly decisions: readonly DecisionRecord[];
   readonly marks: readonly EquityMark[];
   readonly daily: readonly DayRecord[];
   readonly counters: ChunkCounters;
   readonly maxDrawdownPct: number;
 }
 
+/** Ticks between two pauses. */
+const TICKS_PER_PAUSE = 1024;
+
 /**
  * Runs the ticks of one chunk (docs/RULES.md, "Time"). Each step is done for all assets that have a bar at the tick, in
  * config order, before the next step begins.
  *
- * @param options `closes`: no bar comes after this chunk, so that its end is the end of the run: open positions are closed and
- * waiting orders dropped.
+ * @param options `closes`: the run's bars end in this chunk, so that open positions are closed and waiting orders dropped at
+ * its end.
  */
 export async function runChunk(context: LoopContext, chunk: Chunk, options: { closes: boolean }): Promise<ChunkResult> {
   const { broker, feeds, settings, memory } = context;
   const recorded: Trade[] = [];
-  const decisions: Decision[] = [];
+  const decisions: DecisionRecord[] = [];
   const marks: EquityMark[] = [];
   const daily: DayRecord[] = [];
 
@@ -40,31 +59,25 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
       if (trade !== undefined) recorded.push(await memory.record(outcomeOf(trade, context, chunk)));
     }
   };
-  const dayOf = ({ timestamp, equity }: EquityMark): DayRecord => {
-    const pnl = Object.fromEntries(settings.assets.map((asset) => [asset, broker.pnl(asset)]));
-    return { date: isoDate(timestamp), equity, pnl };
-  };
-
   for (let tick = nextTick(feeds); tick < chunk.endMs;) {
-    const dueFeeds = feeds.filter((feed) => feed.bars[feed.count]?.timestamp === tick);
-    const atOpen = dueFeeds.map((feed) => broker.atOpen(feed.asset, nextBar(feed)));
-    const inside = dueFeeds.map((feed) => broker.insideBar(feed.asset, nextBar(feed)));
-    dueFeeds.forEach(advance);
+    const due = feeds.flatMap((feed) => (feed.next?.timestamp === tick ? { feed, bar: feed.next } : []));
+    const atOpen = due.map(({ feed, bar }) => broker.atOpen(feed.asset, bar));
+    const inside = due.map(({ feed, bar }) => broker.insideBar(feed.asset, bar));
+    const dueFeeds = due.map(({ feed }) => feed);
+    for (const feed of dueFeeds) feed.advance();
     const recordedBefore = recorded.length;
     await record([...atOpen, ...inside]);
 
-    const equity = broker.equity();
+    const mark = markOf(broker, tick);
+    const { equity } = mark;
     const knownMs = tick + settings.timeframeMs;
     if (knownMs % settings.decisionIntervalMs === 0) {
-      const lessons = memory.lessons(knownMs);
-      for (const consulted of await consult(dueFeeds, context)) {
-        decisions.push(decideOn(consulted, { equity, lessons }, context));
-      }
+      const deciding = { ...context, equity, lessons: memory.lessons(knownMs) };
+      for (const ballot of await collectVotes(dueFeeds, context)) decisions.push(decideOn(ballot, deciding));
     }
-    const mark = { timestamp: tick, equity, openPositions: broker.openPositions() };
     marks.push(mark);
     const next = nextTick(feeds);
-    if (next >= chunk.endMs || Math.floor(next / DAY_MS) > Math.floor(tick / DAY_MS)) daily.push(dayOf(mark));
+    if (next >= chunk.endMs || Math.floor(next / DAY_MS) > Math.floor(tick / DAY_MS)) daily.push(dayOf(mark, context));
     tick = next;
 
     context.onTick({ chunk: chunk.name, knownMs, equity, closed: recorded.length - recordedBefore });
@@ -76,11 +89,11 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
   if (options.closes) {
     notFilled = broker.dropOrders();
     await record(settings.assets.map((asset) => broker.atEndOfRun(asset)));
-    const last = marks.pop();
+    const last = marks.at(-1);
     if (last !== undefined) {
-      const mark = { ...last, equity: broker.equity(), openPositions: broker.openPositions() };
-      marks.push(mark);
-      daily.splice(-1, 1, dayOf(mark));
+      const mark = markOf(broker, last.timestamp);
+      marks.splice(-1, 1, mark);
+      daily.splice(-1, 1, dayOf(mark, context));
     }
   }
   return {
@@ -88,39 +101,47 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
     decisions,
     marks,
     daily,
-    counters: countersOf(decisions, { context, ticks: marks.length, ticksExposed, notFilled }),
+    counters: {
+      ticks: marks.length,
+      ticks_exposed: ticksExposed,
+      decisions: decisions.length,
+      skipped: skipCounts(decisions),
+      not_filled: notFilled,
+      abstentions: abstentionCounts(decisions, context),
+    },
     maxDrawdownPct: drawdownOf(marks, context.drawdown),
   };
 }
 
-/** Lets signals of the operating system in: a loop of settled promises never would. */
+/** Lets signals of the operating system in, which promises that are settled already would keep out. */
 function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-function countersOf(
-  decisions: readonly Decision[],
-  counted: { context: LoopContext; ticks: number; ticksExposed: number; notFilled: number },
-): ChunkCounters {
-  const skipped = { max_positions: 0, correlation: 0, size: 0 };
-  const abstentions = counted.context.providers.map(() => 0);
-  for (const decision of decisions) {
-    if (decision.skipped !== null) skipped[decision.skipped] += 1;
-    decision.votes.forEach(({ error }, i) => {
-      if (error !== undefined) abstentions[i] = (abstentions[i] ?? 0) + 1;
-    });
-  }
-  return {
-    ticks: counted.ticks,
-    ticks_exposed: counted.ticksExposed,
-    decisions: decisions.length,
-    skipped,
-    not_filled: counted.notFilled,
-    abstentions: Object.fromEntries(counted.context.providers.map(({ name }, i) => [name, abstentions[i] ?? 0])),
-  };
+function markOf(broker: Broker, timestamp: number): EquityMark {
+  return { timestamp, equity: broker.equity(), openPositions: broker.openCount };
 }
 
-/** The chunk's own max drawdown; the run's goes on. */
+function dayOf({ timestamp, equity }: EquityMark, { broker, settings }: LoopContext): DayRecord {
+  const pnl = Object.fromEntries(settings.assets.map((asset) => [asset, broker.pnl(asset)]));
+  return { date: isoDate(timestamp), equity, pnl };
+}
+
+function skipCounts(decisions: readonly DecisionRecord[]): ChunkCounters["skipped"] {
+  const counts = { max_positions: 0, correlation: 0, size: 0 };
+  for (const { skipped } of decisions) if (skipped !== null) counts[skipped] += 1;
+  return counts;
+}
+
+function abstentionCounts(
+  decisions: readonly DecisionRecord[],
+  { providers }: LoopContext,
+): ChunkCounters["abstentions"] {
+  const abstained = (i: number): number => decisions.filter(({ votes }) => votes[i]?.error !== undefined).length;
+  return Object.fromEntries(providers.map(({ name }, i) => [name, abstained(i)]));
+}
+
+/** The chunk's own max drawdown. That of the run is followed as well. */
 function drawdownOf(marks: readonly EquityMark[], ofRun: DrawdownState): number {
   const ofChunk: DrawdownState = { peak: 0, maxPct: 0 };
   for (const { equity } of marks) {
@@ -131,14 +152,8 @@ function drawdownOf(marks: readonly EquityMark[], ofRun: DrawdownState): number 
 }
 
 function outcomeOf(trade: ClosedTrade, context: LoopContext, chunk: Chunk): Outcome {
-  // At the end of the run a position of an asset whose bars stop early closes in an earlier chunk.
+  // At the end of the run, a position of an asset whose bars stop early closes in the chunk of its last bar.
   const owner = context.chunks.find(({ startMs, endMs }) => trade.exitBarMs >= startMs && trade.exitBarMs < endMs);
   const { settings, runId, market } = context;
   return outcomeOfTrade(trade, { settings, runId, market, chunk: (owner ?? chunk).name });
-}
-
-function nextBar(feed: AssetFeed): Bar {
-  const bar = feed.bars[feed.count];
-  if (bar === undefined) throw new RangeError(`Cannot step "${feed.asset}": found no further bar`);
-  return bar;
 }

@@ -1,6 +1,6 @@
 import type { Market, Outcome, Situation } from "../types.ts";
-import { costsOf, directionOf, type ClosedTrade } from "./sizing.ts";
 import type { BacktestSettings } from "../settings.ts";
+import { type ClosedTrade, costsOf, directionOf } from "./broker.ts";
 
 const HOUR_MS = 3_600_000;
 

@@ -2,7 +2,7 @@
  * `runs/<run_id>/`: `manifest.json` (the run key), per chunk `<chunk>.decisions.ndjson`, `<chunk>.equity.csv` and, last,
  * `<chunk>.json`, which commits the chunk; at the end `summary.json`. The last two have a `crc32` as outcomes have it.
  */
-import type { Decision } from "../types.ts";
+import type { DecisionRecord } from "../types.ts";
 import { CarryoverError } from "../errors.ts";
 import { sha256OfText } from "../util/sha256.ts";
 import { crc32Hex } from "../util/crc32.ts";
@@ -38,7 +38,7 @@ export interface RunStore {
   /** Writes all files of a chunk, `<chunk>.json` last. */
   commitChunk(
     record: ChunkRecord,
-    files: { decisions: readonly Decision[]; marks: readonly EquityMark[] },
+    files: { decisions: readonly DecisionRecord[]; marks: readonly EquityMark[] },
   ): Promise<void>;
   readSummary(): Promise<Summary | undefined>;
   writeSummary(summary: Summary): Promise<void>;

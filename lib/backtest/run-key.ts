@@ -48,13 +48,6 @@ export function hashBars(series: BarSeries, endMs: number): Promise<string> {
   return sha256OfBytes(new Uint8Array(view.buffer));
 }
 
-/** `<YYYYMMDDTHHMM>-<asset>-<8 hex>`: the same run decides under the same ids again. */
-export function decisionId(runId: string, asset: string, atMs: number): string {
-  const stamp = new Date(atMs).toISOString().replace(/[-:]/g, "").slice(0, 13);
-  const hash = sha256OfText(`${runId} ${asset} ${atMs}`);
-  return `${stamp}-${asset}-${hash.slice(0, 8)}`;
-}
-
 /** The parts in which two keys differ, such as `config.portfolio_memory.learning_rate` or `base`. */
 export function changedParts(a: RunKey, b: RunKey): readonly string[] {
   return differingFields(a as unknown as Json, b as unknown as Json);

@@ -1,9 +1,9 @@
 import { openMemoryView, type MemoryView } from "../memory/view.ts";
 import { outcomeFileName } from "../memory/outcome.ts";
 import { snapshotOf, snapshotsOfRun, writeSnapshot } from "../results/snapshot.ts";
-import { runChunk } from "./loop.ts";
-import { type LoopContext, openFeed } from "./loop-context.ts";
-import { openBroker } from "./broker.ts";
+import { type LoopContext, runChunk } from "./loop.ts";
+import { Broker } from "./broker.ts";
+import { Feed } from "./feed.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
 import { largestMoves } from "../results/attribution.ts";
 import { committedChunks, discardUnexpected, ownOutcomes, type OwnOutcomes } from "./resume.ts";
@@ -134,11 +134,10 @@ function openContext(
 ): LoopContext {
   const last = run.records.at(-1);
   const startMs = run.chunks[run.records.length]?.startMs ?? job.period.endMs;
-  const broker = openBroker(job.settings, last?.state.broker);
+  const broker = new Broker(job.settings, last?.state.broker);
   const feeds = job.settings.assets.map((asset) => {
-    const feed = openFeed(seriesOf(job, asset), { startMs, regimesAdapt: job.memorySettings.enabled });
-    const bar = feed.bars[feed.count - 1];
-    if (bar !== undefined) broker.remember(asset, bar);
+    const feed = new Feed(seriesOf(job, asset), { startMs, regimesAdapt: job.memorySettings.enabled });
+    if (feed.last !== undefined) broker.setLastBar(asset, feed.last);
     return feed;
   });
   // Outcomes of a chunk that was cut off become visible when it makes them again, as they did the first time.

@@ -1,47 +1,24 @@
-import type { Bar, ExitReason, Position, SkipReason, TradeAction } from "../types.ts";
-import type { BacktestSettings, Costs } from "../settings.ts";
+/** Whether a new position is opened, and how large (docs/RULES.md). */
+import type { BacktestSettings } from "../settings.ts";
+import type { Bar, SkipReason } from "../types.ts";
 
-/** A position that was closed, and how. */
-export interface ClosedTrade {
-  readonly position: Position;
-  readonly exitReason: ExitReason;
-  readonly exitMs: number;
-  /** Start of the bar it closed in. */
-  readonly exitBarMs: number;
-  readonly rawExitPrice: number;
-  readonly exitPrice: number;
-  readonly feeCost: number;
-  readonly realizedPnl: number;
-}
-
-/** 1 for long, -1 for short. */
-export function directionOf(action: TradeAction): 1 | -1 {
-  return action === "BUY" ? 1 : -1;
-}
-
-/** The costs of an asset. */
-export function costsOf(settings: BacktestSettings, asset: string): Costs {
-  const costs = settings.costs.get(asset);
-  if (costs === undefined)
-    throw new RangeError(`Cannot trade "${asset}": found no costs, expected them in the settings`);
-  return costs;
-}
-
-/** Why a new position is not opened; the first that fails, in the order of the rules. */
+/** Why a new position is not opened: the first check that fails, in the order of the rules. */
 export function skipReason(checks: {
   readonly otherPositions: number;
   readonly maxPositions: number;
-  readonly correlated: () => boolean;
+  readonly isCorrelated: () => boolean;
   readonly size: number;
 }): SkipReason | null {
   if (checks.otherPositions >= checks.maxPositions) return "max_positions";
-  if (checks.correlated()) return "correlation";
+  if (checks.isCorrelated()) return "correlation";
   return checks.size > 0 ? null : "size";
 }
 
 /**
- * Units of a new position: what loses `per_trade_pct` of equity at the stop, at most an equal share of the leverage, of which
- * learning leaves `scale`. Without an ATR the risk cannot be measured, and the size is 0.
+ * Units of a new position: those that lose `risk.perTradePct` of the equity at the stop, but no more than an equal share of
+ * the leverage buys, times `scale`. Without an ATR the risk cannot be measured, and the size is 0.
+ *
+ * @param input `scale`: the part of the full size that learning leaves, 0..1.
  */
 export function positionSize(
   settings: BacktestSettings,
@@ -54,19 +31,25 @@ export function positionSize(
   return scale * Math.min(byRisk, (equity * risk.leverage) / maxPositions / close);
 }
 
-/** Fewer common bars say nothing. */
+/** With fewer common bars a correlation means nothing. */
 const MIN_COMMON_BARS = 100;
 
+/** The first `count` of an asset's bars, which are the known ones. */
+export interface KnownBars {
+  readonly bars: readonly Bar[];
+  readonly count: number;
+}
+
 /**
- * Pearson correlation of the simple returns between consecutive common bars of two assets, all inside a window.
+ * Pearson correlation of two assets' simple returns between consecutive common bars.
  *
- * @param a Bars of one asset that are known, oldest first; `b` likewise.
- * @param options `from`: earliest start of a bar, epoch ms.
- * @returns In [-1, 1]; `null` with fewer than 100 common bars or where one does not vary.
+ * @param options `from`: bars that start before it do not count, epoch ms.
+ * @returns In [-1, 1]. `null` with fewer than 100 common bars, or where one asset does not vary.
  */
-export function correlation(a: BarsUpTo, b: BarsUpTo, options: { from: number }): number | null {
+export function correlation(a: KnownBars, b: KnownBars, options: { from: number }): number | null {
   let i = a.count - 1;
   let j = b.count - 1;
+  /** Closes of the common bar that comes next in time, as the walk goes backwards. */
   let next: { a: number; b: number } | undefined;
   let common = 0;
   let returns = 0;
@@ -76,8 +59,8 @@ export function correlation(a: BarsUpTo, b: BarsUpTo, options: { from: number })
   let squaresY = 0;
   let products = 0;
   while (i >= 0 && j >= 0) {
-    const barA = a.bars[i] as Bar;
-    const barB = b.bars[j] as Bar;
+    const barA = a.bars[i]!;
+    const barB = b.bars[j]!;
     if (barA.timestamp < options.from || barB.timestamp < options.from) break;
     if (barA.timestamp > barB.timestamp) i--;
     else if (barB.timestamp > barA.timestamp) j--;
@@ -103,10 +86,4 @@ export function correlation(a: BarsUpTo, b: BarsUpTo, options: { from: number })
   }
   if (common < MIN_COMMON_BARS || squaresX === 0 || squaresY === 0) return null;
   return products / Math.sqrt(squaresX * squaresY);
-}
-
-/** The first `count` of an asset's bars: those that are known. */
-export interface BarsUpTo {
-  readonly bars: readonly Bar[];
-  readonly count: number;
 }

@@ -2,7 +2,7 @@
 /** Which futures to look into for a leak. */
 import type { EmbeddedTrade } from "../memory/trade.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
-import type { Bar, BarSeries, Decision, Outcome } from "../types.ts";
+import type { Bar, BarSeries, DecisionRecord, Outcome } from "../types.ts";
 import type { RunTrace } from "./in-memory-run.ts";
 import type { InMemoryJob } from "../backtest/job.ts";
 
@@ -144,7 +144,7 @@ export function choosePerturbations(
   const lastMs = period.endMs - settings.timeframeMs;
   const isInside = (ms: number): boolean => ms >= dateMs && ms <= lastMs;
   const decisions = reference.decisions
-    .map((line) => JSON.parse(line) as Decision)
+    .map((line) => JSON.parse(line) as DecisionRecord)
     .map(({ timestamp, asset, skipped }) => ({ atMs: Date.parse(timestamp), asset, skipped }))
     .filter(({ atMs }) => isInside(atMs));
   const times = decisions.map(({ atMs }) => atMs);

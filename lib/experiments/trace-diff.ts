@@ -1,5 +1,5 @@
 /** Where two runs differ, line by line. */
-import type { Decision, Outcome } from "../types.ts";
+import type { DecisionRecord, Outcome } from "../types.ts";
 import type { Json } from "../util/json.ts";
 import type { RunTrace } from "./in-memory-run.ts";
 import { differingFields } from "../backtest/run-key.ts";
@@ -52,7 +52,7 @@ export function diffTraces(
   const decisionsOf = (run: RunTrace): Known[] =>
     run.decisions.map((line) => {
       const plain = withoutRunIds(line, run);
-      return { knownMs: Date.parse((JSON.parse(plain) as Decision).timestamp), line: plain };
+      return { knownMs: Date.parse((JSON.parse(plain) as DecisionRecord).timestamp), line: plain };
     });
   // At the very time an exit may be of the next bar's open; the mark before it has what is known of it.
   const outcomesOf = (run: RunTrace): Known[] =>

@@ -1,15 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { openBroker, type Broker } from "../../lib/backtest/broker.ts";
-import { positionSize, skipReason } from "../../lib/backtest/sizing.ts";
-import type { Bar, DecisionBehind, Situation } from "../../lib/types.ts";
+import { Broker } from "../../lib/backtest/broker.ts";
+import type { Bar, Decision, Situation } from "../../lib/types.ts";
 import type { Costs } from "../../lib/settings.ts";
 import { barsOf, CALM, DAY, HOUR, makeSettings, NO_COSTS, type Prices } from "./world-samples.ts";
 
 const START = Date.parse("2021-01-04");
 
 /** A decision with an ATR of 2: stops are 6 away, targets 9. */
-function decided(atr = 2): DecisionBehind {
+function decided(atr = 2): Decision {
   const situation = { asset: "AAA", timestamp: START, atr, close: 100 } as Situation;
   return {
     decision_id: "d",
@@ -22,11 +21,11 @@ function decided(atr = 2): DecisionBehind {
   };
 }
 
-function buy(size = 10): { action: "BUY"; size: number; decision: DecisionBehind } {
+function buy(size = 10): { action: "BUY"; size: number; decision: Decision } {
   return { action: "BUY", size, decision: decided() };
 }
 
-function sell(size = 10): { action: "SELL"; size: number; decision: DecisionBehind } {
+function sell(size = 10): { action: "SELL"; size: number; decision: Decision } {
   return { action: "SELL", size, decision: decided() };
 }
 
@@ -48,7 +47,7 @@ function play(action: "BUY" | "SELL", prices: readonly (Prices | null)[]): strin
     const [open, high, low, close] = price;
     return [200 - open, 200 - low, 200 - high, 200 - close];
   });
-  const broker = openBroker(makeSettings({}, NO_COSTS));
+  const broker = new Broker(makeSettings({}, NO_COSTS));
   broker.place({ asset: "AAA", closes: false, opens: action === "BUY" ? buy() : sell() });
   return barsOf(START, mirrored).flatMap((bar) => step(broker, bar));
 }
@@ -119,7 +118,7 @@ describe("exits, entered at 100 with stop 94 and target 109", () => {
 
 describe("orders", () => {
   const openAt = (action: "BUY" | "SELL", costs?: Costs): Broker => {
-    const broker = openBroker(makeSettings({}, costs ?? NO_COSTS));
+    const broker = new Broker(makeSettings({}, costs ?? NO_COSTS));
     broker.place({ asset: "AAA", closes: false, opens: action === "BUY" ? buy() : sell() });
     expect(step(broker, barsOf(START, [CALM])[0]!)).toEqual([]);
     return broker;
@@ -127,7 +126,7 @@ describe("orders", () => {
   const barAt = (hour: number, prices: Prices): Bar => barsOf(START + hour * HOUR, [prices])[0]!;
 
   test("a waiting order fills at the asset's next bar, however late, with the size and ATR of its decision", () => {
-    const broker = openBroker(makeSettings({}, NO_COSTS));
+    const broker = new Broker(makeSettings({}, NO_COSTS));
     broker.place({ asset: "AAA", closes: false, opens: buy(7) });
     step(broker, barAt(72, [105, 106, 104, 105]));
     expect(broker.position("AAA")).toMatchObject({
@@ -154,7 +153,7 @@ describe("orders", () => {
     const broker = openAt("BUY");
     broker.place({ asset: "AAA", closes: true, opens: sell(5) });
     expect(step(broker, barAt(1, [102, 109, 101, 102]))).toEqual(["BUY reversed 102 at 1h", "SELL stop 108 at 2h"]);
-    expect(broker.openPositions()).toBe(0);
+    expect(broker.openCount).toBe(0);
   });
 
   test("a reversal comes before a time-out, a stop and a target of the same open", () => {
@@ -169,7 +168,7 @@ describe("orders", () => {
     const broker = openAt("SELL");
     broker.place({ asset: "AAA", closes: true, opens: null });
     expect(step(broker, barAt(1, CALM))).toEqual(["SELL reversed 100 at 1h"]);
-    expect(broker.openPositions()).toBe(0);
+    expect(broker.openCount).toBe(0);
   });
 
   test("an asset counts as its waiting order will leave it; a time-out that is due still counts as open", () => {
@@ -204,7 +203,7 @@ describe("orders", () => {
 
 describe("costs and money, fees 5 bps, spread 2, slippage 2: fills are 3 bps worse than raw prices", () => {
   test("a long of 10 from 100 to its target 109 earns 88.3280135", () => {
-    const broker = openBroker(makeSettings());
+    const broker = new Broker(makeSettings());
     broker.place({ asset: "AAA", closes: false, opens: buy() });
     const [first, second] = barsOf(START, [CALM, [100, 109, 100, 108]]);
     step(broker, first!);
@@ -224,7 +223,7 @@ describe("costs and money, fees 5 bps, spread 2, slippage 2: fills are 3 bps wor
   });
 
   test("a short of 10 from 100 to its stop 106 loses 61.648009", () => {
-    const broker = openBroker(makeSettings());
+    const broker = new Broker(makeSettings());
     broker.place({ asset: "AAA", closes: false, opens: sell() });
     const [first, second] = barsOf(START, [CALM, [100, 107, 100, 101]]);
     step(broker, first!);
@@ -242,7 +241,7 @@ describe("costs and money, fees 5 bps, spread 2, slippage 2: fills are 3 bps wor
       ["AAA", { feeBps: 0, spreadBps: 10, slippageBps: 0 }],
       ["BBB", { feeBps: 10, spreadBps: 0, slippageBps: 0 }],
     ]);
-    const broker = openBroker(makeSettings({ assets: ["AAA", "BBB"], costs }));
+    const broker = new Broker(makeSettings({ assets: ["AAA", "BBB"], costs }));
     for (const asset of ["AAA", "BBB"]) {
       broker.place({ asset, closes: false, opens: buy() });
       broker.atOpen(asset, barsOf(START, [CALM])[0]!);
@@ -258,40 +257,6 @@ describe("costs and money, fees 5 bps, spread 2, slippage 2: fills are 3 bps wor
   });
 });
 
-describe("positionSize()", () => {
-  const settings = makeSettings();
-
-  test("loses one percent of equity at the stop", () => {
-    // 100 / (3 x 4)
-    expect(positionSize(settings, { equity: 10_000, atr: 4, close: 100, scale: 1 })).toBeCloseTo(100 / 12, 12);
-  });
-
-  test("is at most an equal share of the leverage", () => {
-    // 100 / (3 x 0.5) = 66.7 units; 10,000 / 3 / 100 = 33.3.
-    expect(positionSize(settings, { equity: 10_000, atr: 0.5, close: 100, scale: 1 })).toBeCloseTo(100 / 3, 12);
-    const twice = makeSettings({ risk: { ...settings.risk, leverage: 2 } });
-    expect(positionSize(twice, { equity: 10_000, atr: 0.5, close: 100, scale: 1 })).toBeCloseTo(200 / 3, 12);
-  });
-
-  test("is scaled after that", () => {
-    expect(positionSize(settings, { equity: 10_000, atr: 0.5, close: 100, scale: 0.25 })).toBeCloseTo(25 / 3, 12);
-  });
-
-  test("is 0 without a range to measure risk by, and not above 0 without equity", () => {
-    expect(positionSize(settings, { equity: 10_000, atr: 0, close: 100, scale: 1 })).toBe(0);
-    expect(positionSize(settings, { equity: -5, atr: 4, close: 100, scale: 1 })).toBeLessThan(0);
-  });
-});
-
-test("a new position is skipped for the first rule that fails: positions, correlation, size", () => {
-  const free = { otherPositions: 2, maxPositions: 3, correlated: () => false, size: 1 };
-  expect(skipReason(free)).toBeNull();
-  expect(skipReason({ ...free, size: 0 })).toBe("size");
-  expect(skipReason({ ...free, size: Number.NaN })).toBe("size");
-  expect(skipReason({ ...free, size: 0, correlated: () => true })).toBe("correlation");
-  expect(skipReason({ ...free, size: 0, correlated: () => true, otherPositions: 3 })).toBe("max_positions");
-});
-
 test("a broker that is reopened from its state, through JSON, goes on as if it had not been closed", () => {
   const price = fc.integer({ min: 85, max: 115 });
   const bar = fc
@@ -302,7 +267,7 @@ test("a broker that is reopened from its state, through JSON, goes on as if it h
     fc.property(fc.array(move, { maxLength: 60 }), (moves) => {
       const settings = makeSettings();
       const replay = (mayReopen: boolean): unknown => {
-        let broker = openBroker(settings);
+        let broker = new Broker(settings);
         let sum = 0;
         const equity = moves.map(({ bar: prices, order, reopens }, i) => {
           const next = barsOf(START + i * HOUR, [prices])[0]!;
@@ -313,8 +278,8 @@ test("a broker that is reopened from its state, through JSON, goes on as if it h
             broker.place({ asset: "AAA", closes: held !== undefined, opens: order === "BUY" ? buy() : sell() });
           }
           if (mayReopen && reopens) {
-            broker = openBroker(settings, JSON.parse(JSON.stringify(broker.state())));
-            broker.remember("AAA", next);
+            broker = new Broker(settings, JSON.parse(JSON.stringify(broker.state())));
+            broker.setLastBar("AAA", next);
           }
           return broker.equity();
         });

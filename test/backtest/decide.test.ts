@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { decide } from "../../lib/backtest/decide.ts";
+import { createHash } from "node:crypto";
+import { decide, decisionId } from "../../lib/backtest/decide.ts";
 import type { Action, Vote } from "../../lib/types.ts";
+import { at } from "./world-samples.ts";
 
 function vote(action: Action, confidence: number, error?: string): Vote {
   return { provider: "p", action, confidence, ...(error === undefined ? {} : { error }) };
@@ -58,5 +60,26 @@ describe("decide()", () => {
     expect(decide([], [])).toEqual(nothing);
     expect(decide([vote("BUY", 80, "down")], [1])).toEqual(nothing);
     expect(decide([vote("BUY", 0), vote("SELL", 0)], [0.5, 0.5])).toEqual(nothing);
+  });
+});
+
+describe("decisionId()", () => {
+  const runId = "a".repeat(64);
+  const noon = at("2021-01-04T12:00");
+
+  test("is the time to the minute, the asset, and eight digits that are the run's own", () => {
+    const id = decisionId(runId, { asset: "BTCUSD", timestamp: noon });
+    expect(id).toMatch(/^20210104T1200-BTCUSD-[0-9a-f]{8}$/);
+    const hash = createHash("sha256").update(`${runId} BTCUSD ${noon}`).digest("hex");
+    expect(id.slice(-8)).toBe(hash.slice(0, 8));
+    expect(decisionId(runId, { asset: "BTCUSD", timestamp: noon })).toBe(id);
+    expect(decisionId("b".repeat(64), { asset: "BTCUSD", timestamp: noon })).not.toBe(id);
+  });
+
+  test("sorts by time", () => {
+    const ids = ["2021-01-04T20:00", "2021-01-05T00:00", "2021-10-01T00:00"].map((time) =>
+      decisionId(runId, { asset: "BTCUSD", timestamp: at(time) }),
+    );
+    expect(ids.toSorted()).toEqual(ids);
   });
 });

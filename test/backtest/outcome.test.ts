@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { ClosedTrade } from "../../lib/backtest/sizing.ts";
+import type { ClosedTrade } from "../../lib/backtest/broker.ts";
 import { outcomeOfTrade } from "../../lib/backtest/outcome.ts";
 import type { ExitReason, Situation } from "../../lib/types.ts";
 import { at, makeSettings } from "./world-samples.ts";

@@ -1,13 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import {
-  decisionId,
-  changedParts,
-  differingFields,
-  hashBars,
-  runIdOf,
-  type RunKey,
-} from "../../lib/backtest/run-key.ts";
+import { changedParts, differingFields, hashBars, runIdOf, type RunKey } from "../../lib/backtest/run-key.ts";
 import { parseBarsCsv } from "../../lib/market/csv.ts";
 import { at, barsOf, CALM, HOUR, seriesOf } from "./world-samples.ts";
 
@@ -105,27 +98,5 @@ describe("hashBars()", () => {
     expect(await read("timestamp,open,high,low,close,volume\n2021-01-04T00:00:00Z,100,101,99,100.01,1\n")).not.toBe(
       plain,
     );
-  });
-});
-
-describe("decisionId()", () => {
-  const runId = "a".repeat(64);
-
-  test("is the time to the minute, the asset, and eight digits that are the run's own", () => {
-    const id = decisionId(runId, "BTCUSD", at("2021-01-04T12:00"));
-    expect(id).toMatch(/^20210104T1200-BTCUSD-[0-9a-f]{8}$/);
-    const hash = createHash("sha256")
-      .update(`${runId} BTCUSD ${at("2021-01-04T12:00")}`)
-      .digest("hex");
-    expect(id.slice(-8)).toBe(hash.slice(0, 8));
-    expect(decisionId(runId, "BTCUSD", at("2021-01-04T12:00"))).toBe(id);
-    expect(decisionId("b".repeat(64), "BTCUSD", at("2021-01-04T12:00"))).not.toBe(id);
-  });
-
-  test("sorts by time", () => {
-    const ids = ["2021-01-04T20:00", "2021-01-05T00:00", "2021-10-01T00:00"].map((time) =>
-      decisionId(runId, "BTCUSD", at(time)),
-    );
-    expect(ids.toSorted()).toEqual(ids);
   });
 });

@@ -1,8 +1,42 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { correlation } from "../../lib/backtest/sizing.ts";
+import { correlation, positionSize, skipReason } from "../../lib/backtest/sizing.ts";
 import type { Bar } from "../../lib/types.ts";
-import { HOUR } from "./world-samples.ts";
+import { HOUR, makeSettings } from "./world-samples.ts";
+
+describe("positionSize()", () => {
+  const settings = makeSettings();
+
+  test("loses one percent of equity at the stop", () => {
+    // 100 / (3 x 4)
+    expect(positionSize(settings, { equity: 10_000, atr: 4, close: 100, scale: 1 })).toBeCloseTo(100 / 12, 12);
+  });
+
+  test("is at most an equal share of the leverage", () => {
+    // 100 / (3 x 0.5) = 66.7 units; 10,000 / 3 / 100 = 33.3.
+    expect(positionSize(settings, { equity: 10_000, atr: 0.5, close: 100, scale: 1 })).toBeCloseTo(100 / 3, 12);
+    const twice = makeSettings({ risk: { ...settings.risk, leverage: 2 } });
+    expect(positionSize(twice, { equity: 10_000, atr: 0.5, close: 100, scale: 1 })).toBeCloseTo(200 / 3, 12);
+  });
+
+  test("is scaled after that", () => {
+    expect(positionSize(settings, { equity: 10_000, atr: 0.5, close: 100, scale: 0.25 })).toBeCloseTo(25 / 3, 12);
+  });
+
+  test("is 0 without a range to measure risk by, and not above 0 without equity", () => {
+    expect(positionSize(settings, { equity: 10_000, atr: 0, close: 100, scale: 1 })).toBe(0);
+    expect(positionSize(settings, { equity: -5, atr: 4, close: 100, scale: 1 })).toBeLessThan(0);
+  });
+});
+
+test("a new position is skipped for the first rule that fails: positions, correlation, size", () => {
+  const free = { otherPositions: 2, maxPositions: 3, isCorrelated: () => false, size: 1 };
+  expect(skipReason(free)).toBeNull();
+  expect(skipReason({ ...free, size: 0 })).toBe("size");
+  expect(skipReason({ ...free, size: Number.NaN })).toBe("size");
+  expect(skipReason({ ...free, size: 0, isCorrelated: () => true })).toBe("correlation");
+  expect(skipReason({ ...free, size: 0, isCorrelated: () => true, otherPositions: 3 })).toBe("max_positions");
+});
 
 /** Bars with these closes, one an hour from the epoch on; `null` is a missing bar. */
 function closes(...values: (number | null)[]): { bars: Bar[]; count: number } {

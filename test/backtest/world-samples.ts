@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { BacktestJob } from "../../lib/backtest/job.ts";
 import { runBacktest, type BacktestResult } from "../../lib/backtest/run.ts";
 import type { BacktestSettings, Costs, MemorySettings } from "../../lib/settings.ts";
-import type { Bar, BarSeries, Decision, Outcome } from "../../lib/types.ts";
+import type { Bar, BarSeries, DecisionRecord, Outcome } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
@@ -124,7 +124,7 @@ export async function outcomesOf(storage: Storage): Promise<Outcome[]> {
 }
 
 /** The decisions of one chunk of the only run in a storage. */
-export async function decisionsOf(storage: Storage, chunk: string): Promise<Decision[]> {
+export async function decisionsOf(storage: Storage, chunk: string): Promise<DecisionRecord[]> {
   const [runId] = (await storage.list("runs")).folders;
   const lines = await textOf(storage, `runs/${runId}/${chunk}.decisions.ndjson`);
   return lines

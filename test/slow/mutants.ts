@@ -30,9 +30,9 @@ const edit = (file: string, from: string, to: string): Edit => ({ file, from, to
 
 /** Keeps the bar after the one that becomes known where an indicator can find it. */
 const PEEK = edit(
-  "lib/backtest/loop.ts",
-  "  feed.tracker.next(bar);\n",
-  "  (globalThis as { peeked?: unknown }).peeked = feed.bars[feed.count + 1] ?? bar;\n  feed.tracker.next(bar);\n",
+  "lib/backtest/feed.ts",
+  "this.#tracker.next(next);",
+  "(globalThis as { peeked?: unknown }).peeked = this.bars[this.count + 1] ?? next; this.#tracker.next(next);",
 );
 
 /** What is known of the trades, with those that close at the very time. */
@@ -40,7 +40,7 @@ const AT_THE_DECISION =
   "sumEvidence(experience, { ...window, to: experience.exits.filter((ms) => ms <= window.asOf).length })";
 
 /** How the broker begins to open a position. */
-const OPEN = "    const direction = directionOf(opens.action);\n";
+const OPEN = "    const direction = directionOf(action);\n";
 
 /** Synthetic bars open where the one before closed; so some open beyond stops and targets. */
 const GAPS = edit(
@@ -52,17 +52,13 @@ const GAPS = edit(
 const MUTANTS: Record<string, readonly Edit[]> = {
   "an indicator that takes the next bar for its own": [
     edit(
-      "lib/backtest/loop.ts",
-      "  feed.tracker.next(bar);\n",
-      "  feed.tracker.next({ ...(feed.bars[feed.count + 1] ?? bar), timestamp: bar.timestamp });\n",
+      "lib/backtest/feed.ts",
+      "this.#tracker.next(next);",
+      "this.#tracker.next({ ...(this.bars[this.count + 1] ?? next), timestamp: next.timestamp });",
     ),
   ],
   "an indicator that takes the next bar, and its time": [
-    edit(
-      "lib/backtest/loop.ts",
-      "  feed.tracker.next(bar);\n",
-      "  feed.tracker.next(feed.bars[feed.count + 1] ?? bar);\n",
-    ),
+    edit("lib/backtest/feed.ts", "this.#tracker.next(next);", "this.#tracker.next(this.bars[this.count + 1] ?? next);"),
   ],
   "a regime that looks at the next close": [
     PEEK,
@@ -102,15 +98,15 @@ const MUTANTS: Record<string, readonly Edit[]> = {
   "a fill at the open after the next": [
     edit(
       "lib/backtest/loop.ts",
-      "broker.atOpen(feed.asset, nextBar(feed))",
-      "broker.atOpen(feed.asset, { ...nextBar(feed), open: feed.bars[feed.count + 1]?.open ?? nextBar(feed).open })",
+      "broker.atOpen(feed.asset, bar)",
+      "broker.atOpen(feed.asset, { ...bar, open: feed.bars[feed.count + 1]?.open ?? bar.open })",
     ),
   ],
   "a stop that is reached in the next bar": [
     edit(
       "lib/backtest/loop.ts",
-      "broker.insideBar(feed.asset, nextBar(feed))",
-      "broker.insideBar(feed.asset, { ...nextBar(feed), low: Math.min(nextBar(feed).low, feed.bars[feed.count + 1]?.low ?? Infinity) })",
+      "broker.insideBar(feed.asset, bar)",
+      "broker.insideBar(feed.asset, { ...bar, low: Math.min(bar.low, feed.bars[feed.count + 1]?.low ?? Infinity) })",
     ),
   ],
   "an entry at the best price of its bar": [
@@ -144,15 +140,15 @@ const MUTANTS: Record<string, readonly Edit[]> = {
   "an order that is cancelled where its bar goes against it": [
     edit(
       "lib/backtest/broker.ts",
-      "if (order !== undefined && order.opens !== null) open(",
-      "if (order?.opens && directionOf(order.opens.action) * (bar.close - bar.open) >= 0) open(",
+      "if (order !== undefined && order.opens !== null) this.#open(",
+      "if (order?.opens && directionOf(order.opens.action) * (bar.close - bar.open) >= 0) this.#open(",
     ),
   ],
   "a correlation that knows the next bar": [
     edit(
       "lib/backtest/decide.ts",
       "correlation(feed, other, {",
-      "correlation({ ...feed, count: feed.count + 1 }, { ...other, count: other.count + 1 }, {",
+      "correlation({ bars: feed.bars, count: feed.count + 1 }, { bars: other.bars, count: other.count + 1 }, {",
     ),
   ],
   "votes that count a bar too early": [

@@ -1,0 +1,51 @@
+import { createSituationTracker, type SituationTracker } from "../market/situation.ts";
+import type { Bar, BarSeries, Situation } from "../types.ts";
+
+/** One asset's bars as a run steps through them: the known ones, and the next. */
+export class Feed {
+  readonly asset: string;
+  readonly bars: readonly Bar[];
+  readonly #tracker: SituationTracker;
+  #count = 0;
+
+  /** Starts with the bars before `startMs` known. */
+  constructor(series: BarSeries, options: { startMs: number; regimesAdapt: boolean }) {
+    this.asset = series.asset;
+    this.bars = series.bars;
+    this.#tracker = createSituationTracker(series.asset, series.timeframeMs, { regimesAdapt: options.regimesAdapt });
+    while ((this.next?.timestamp ?? Infinity) < options.startMs) this.advance();
+  }
+
+  /** How many bars are known. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The next bar; `undefined` after the last. */
+  get next(): Bar | undefined {
+    return this.bars[this.#count];
+  }
+
+  /** The newest known bar. */
+  get last(): Bar | undefined {
+    return this.bars[this.#count - 1];
+  }
+
+  /** Makes the next bar known. */
+  advance(): void {
+    const { next } = this;
+    if (next === undefined) throw new RangeError(`Cannot advance "${this.asset}": found no further bar`);
+    this.#tracker.next(next);
+    this.#count += 1;
+  }
+
+  /** The situation at the close of the newest known bar; `undefined` while there are too few bars. */
+  situation(): Situation | undefined {
+    return this.#tracker.situation();
+  }
+}
+
+/** The earliest start of a bar that is still to come; infinite after the last. */
+export function nextTick(feeds: readonly Feed[]): number {
+  return feeds.reduce((tick, { next }) => Math.min(tick, next?.timestamp ?? tick), Infinity);
+}
