@@ -154,8 +154,20 @@ export type ExitReason = "reversed" | "timeout" | "stop" | "target" | "end_of_ru
 /** Why a new position was not opened, in the order in which the rules are asked. */
 export type SkipReason = "max_positions" | "correlation" | "size";
 
+/** The decision behind a trade: its order, its position and its outcome carry it. */
+export interface Decision {
+  readonly decision_id: string;
+  /** ISO 8601. */
+  readonly timestamp: string;
+  readonly raw_confidence: number;
+  readonly confidence: number;
+  readonly situation: Situation;
+  readonly votes: readonly Vote[];
+  readonly description: string;
+}
+
 /**
- * One line of `<chunk>.decisions.ndjson`: the ensemble's action for an asset at a time and all that led to it.
+ * One line of `<chunk>.decisions.ndjson`: what the ensemble decided on an asset at a time, and all that led to it.
  * Keys are written in this order.
  */
 export interface DecisionRecord {
@@ -243,18 +255,6 @@ export interface Outcome {
   readonly situation: Omit<Situation, "asset" | "timestamp">;
   readonly votes: readonly Vote[];
   /** Two sentences: the situation, then the decision; never the result. */
-  readonly description: string;
-}
-
-/** What an outcome tells of the decision behind a trade. */
-export interface Decision {
-  readonly decision_id: string;
-  /** ISO 8601. */
-  readonly timestamp: string;
-  readonly raw_confidence: number;
-  readonly confidence: number;
-  readonly situation: Situation;
-  readonly votes: readonly Vote[];
   readonly description: string;
 }
 
