@@ -7,14 +7,14 @@
 import { join } from "node:path";
 import { hashingEmbedder } from "../lib/embed/hashing.ts";
 import { loadEmbedder } from "../lib/embed/load.node.ts";
-import { createSituationTracker } from "../lib/market/situation.ts";
+import { SituationTracker } from "../lib/market/situation.ts";
 import { SYNTHETIC_START, syntheticBars } from "../lib/market/synthetic.ts";
 import { describeSituation } from "../lib/memory/description.ts";
 import { HAS_MODEL, MODEL_DIR } from "../test/samples.ts";
 import { asMs, elapsed, median, renderReport, takeTurns, type BenchReport, type BenchRow } from "./support/measure.ts";
 import { missingFor, python } from "./support/peers.ts";
+import { HOUR_MS } from "../lib/util/time.ts";
 
-const HOUR_MS = 3_600_000;
 const TITLE = "Sentences to vectors";
 
 /** Measures it. */
@@ -87,10 +87,10 @@ export async function embed(options: { rounds?: number; sentences?: number } = {
 function situationSentences(count: number): string[] {
   const end = SYNTHETIC_START + (200 + 10 * count) * HOUR_MS;
   const { bars } = syntheticBars({ asset: "BTCUSD", timeframeMs: HOUR_MS, seed: 1, end });
-  const tracker = createSituationTracker("BTCUSD", HOUR_MS);
+  const tracker = new SituationTracker({ asset: "BTCUSD", timeframeMs: HOUR_MS });
   const sentences: string[] = [];
   bars.forEach((bar, i) => {
-    tracker.next(bar);
+    tracker.add(bar);
     const situation = i >= 200 && i % 10 === 0 ? tracker.situation() : undefined;
     if (situation !== undefined) sentences.push(describeSituation(situation));
   });

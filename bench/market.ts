@@ -5,11 +5,11 @@
  */
 import { parseBarsCsv } from "../lib/market/csv.ts";
 import { gunzipBars } from "../lib/market/load.node.ts";
-import { createSituationTracker } from "../lib/market/situation.ts";
+import { SituationTracker } from "../lib/market/situation.ts";
 import { syntheticBars, SYNTHETIC_START } from "../lib/market/synthetic.ts";
 import { asMs, elapsed, median, renderReport, type BenchReport, type BenchRow } from "./support/measure.ts";
+import { HOUR_MS } from "../lib/util/time.ts";
 
-const HOUR_MS = 3_600_000;
 const GOAL_PER_SECOND = 500_000;
 
 /** Measures it. */
@@ -29,9 +29,9 @@ export async function market(options: { rounds?: number; bars?: number } = {}): 
   /** Three assets, the first half to warm up: `next` each bar, a situation each fourth bar of the second half. */
   const track = (withSituations: boolean): void => {
     for (const name of ["A", "B", "C"]) {
-      const tracker = createSituationTracker(name, HOUR_MS);
+      const tracker = new SituationTracker({ asset: name, timeframeMs: HOUR_MS });
       bars.forEach((bar, index) => {
-        tracker.next(bar);
+        tracker.add(bar);
         if (withSituations && index >= count / 2 && index % 4 === 3) tracker.situation();
       });
     }
@@ -61,7 +61,7 @@ export async function market(options: { rounds?: number; bars?: number } = {}): 
         goal: true,
       }),
       await measure("synthetic", () => syntheticBars(make), { bars: count }),
-      await measure("tracker, next()", () => track(false), { bars: 3 * count }),
+      await measure("tracker, add()", () => track(false), { bars: 3 * count }),
       await measure("tracker, situations", () => track(true), { bars: 3 * count }),
     ],
   };

@@ -33,8 +33,8 @@ import {
 } from "./support/measure.ts";
 import { outcomesLikeReal, situationAt, writeDurably } from "./support/memory.ts";
 import { missingFor, python } from "./support/peers.ts";
+import { HOUR_MS } from "../lib/util/time.ts";
 
-const HOUR_MS = 3_600_000;
 const GOAL_US = 100;
 
 /** What is run. */

@@ -79,9 +79,9 @@ export type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage/s
 export type { Json } from "./util/json.ts";
 export { inMemoryStorage } from "./storage/in-memory.ts";
 
-export { createSeriesBuilder, type SeriesBuilder } from "./market/bar.ts";
+export { SeriesBuilder } from "./market/bar.ts";
 export { parseBarsCsv } from "./market/csv.ts";
-export { createSituationTracker, type SituationTracker } from "./market/situation.ts";
+export { SituationTracker } from "./market/situation.ts";
 export { parseBarsParquet } from "./market/parquet.ts";
 export { SYNTHETIC_START, syntheticBars } from "./market/synthetic.ts";
 

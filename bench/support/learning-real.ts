@@ -12,8 +12,7 @@ import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "../../test/samples.ts
 import { at, RESAMPLES } from "./chance.ts";
 import { equalWeights, fixedShare, followTheLeader, hedged, ours, type View } from "./learning-contenders.ts";
 import type { BenchReport, BenchRow } from "./measure.ts";
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from "../../lib/util/time.ts";
 
 /** A position lasts five days at most. */
 const BLOCK_DAYS = 5;

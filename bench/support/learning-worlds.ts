@@ -1,10 +1,10 @@
 /** Worlds whose truth is known: markets that trend or range by stretches, and providers that are right with a planted probability. */
 import type { Bar, BarSeries } from "../../lib/types.ts";
-import { createSituationTracker } from "../../lib/market/situation.ts";
+import { SituationTracker } from "../../lib/market/situation.ts";
 import type { FileVote, FileVotes } from "../../lib/providers/votes-file.ts";
 import { at, createRandom, type Random } from "./chance.ts";
+import { HOUR_MS } from "../../lib/util/time.ts";
 
-const HOUR_MS = 3_600_000;
 const DECISION_MS = 4 * HOUR_MS;
 
 /** Bars before the year, so that every decision has its indicators. */
@@ -113,9 +113,9 @@ export function makeMarket(asset: string, options: { seed: number; days: number;
   const random = createRandom(seed * 7919 + asset.charCodeAt(0) * 104_729);
   const { bars, trends } = drawBars(random, { count: WARM_UP_BARS + days * 24, climate });
   const series: BarSeries = { asset, timeframeMs: HOUR_MS, market: "bars", bars, gaps: 0 };
-  const tracker = createSituationTracker(asset, HOUR_MS);
+  const tracker = new SituationTracker({ asset, timeframeMs: HOUR_MS });
   const decisions = bars.flatMap((bar, i) => {
-    tracker.next(bar);
+    tracker.add(bar);
     const timestamp = bar.timestamp + HOUR_MS;
     if (timestamp % DECISION_MS !== 0 || timestamp <= START_MS) return [];
     const situation = tracker.situation();

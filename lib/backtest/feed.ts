@@ -1,4 +1,4 @@
-import { createSituationTracker, type SituationTracker } from "../market/situation.ts";
+import { SituationTracker } from "../market/situation.ts";
 import type { Bar, BarSeries, Situation } from "../types.ts";
 
 /** One asset's bars as a run steps through them: the known ones, and the next. */
@@ -12,7 +12,7 @@ export class Feed {
   constructor(series: BarSeries, options: { startMs: number; regimesAdapt: boolean }) {
     this.asset = series.asset;
     this.bars = series.bars;
-    this.#tracker = createSituationTracker(series.asset, series.timeframeMs, { regimesAdapt: options.regimesAdapt });
+    this.#tracker = new SituationTracker({ ...series, regimesAdapt: options.regimesAdapt });
     while ((this.next?.timestamp ?? Infinity) < options.startMs) this.advance();
   }
 
@@ -35,7 +35,7 @@ export class Feed {
   advance(): void {
     const { next } = this;
     if (next === undefined) throw new RangeError(`Cannot advance "${this.asset}": found no further bar`);
-    this.#tracker.next(next);
+    this.#tracker.add(next);
     this.#count += 1;
   }
 

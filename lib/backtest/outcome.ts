@@ -1,8 +1,7 @@
+import { HOUR_MS } from "../util/time.ts";
 import type { Market, Outcome, Situation } from "../types.ts";
 import type { BacktestSettings } from "../settings.ts";
 import { type ClosedTrade, costsOf, directionOf } from "./broker.ts";
-
-const HOUR_MS = 3_600_000;
 
 /** Results are clipped to this many R, so that one freak bar does not teach more than many trades. */
 const MAX_RESULT_R = 3;

@@ -1,19 +1,5 @@
 import { badData, quote } from "./bar.ts";
 
-/** A walk over the rows of a CSV file. Columns are numbered as they were asked for, not as they stand in the file. */
-export interface CsvRows {
-  /** Goes to the next row that is not blank; false at the end. */
-  next(): boolean;
-  /** Line of the current row; the header is line 1. */
-  line(): number;
-  /** Whether the file has the column. */
-  has(column: number): boolean;
-  /** A field of the current row, without surrounding blanks and quotes. */
-  text(column: number): string;
-  /** A field as a number: digits, sign, `.` and exponent; NaN for anything else. */
-  number(column: number): number;
-}
-
 const COMMA = 44;
 const SEMICOLON = 59;
 const QUOTE = 34;
@@ -25,47 +11,152 @@ const POWERS = Array.from({ length: 16 }, (_, exponent) => Number(`1e${exponent}
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
 /**
- * Opens a CSV file: header by name in any order and case, `,` or `;` between fields, LF or CRLF, with or without a byte
- * order mark and double quotes around a field. Other columns are ignored.
- *
- * @param bytes The whole file, UTF-8.
- * @param options `file` for messages; `columns` that must be there, then `optional` ones.
- * @throws {CarryoverError} `BAD_DATA` if a column is missing or there twice, and from `next()` if a row has more or
- * fewer fields than the header.
+ * Reads a CSV file row by row. Columns are found by the header's names, in any order and case, and other columns are ignored.
+ * Fields are separated by `,` or `;`, lines end with LF or CRLF; a byte order mark, double quotes around a field and blank
+ * lines are allowed.
  */
-export function openCsv(
-  bytes: Uint8Array,
-  options: { file: string; columns: readonly string[]; optional?: readonly string[] },
-): CsvRows {
-  const { file, columns, optional = [] } = options;
-  const text = new TextDecoder().decode(bytes);
-  let line = 0;
-  let lineStart = 0;
-  let lineEnd = -1;
-  let separator = COMMA;
-  let starts = new Int32Array(0);
-  let ends = new Int32Array(0);
+export class CsvReader {
+  readonly #file: string;
+  readonly #text: string;
+  /** The columns asked for; methods take an index into this list. */
+  readonly #columns: readonly string[];
+  /** The position in a row of each column; -1 for an optional one that is missing. */
+  readonly #positions: readonly number[];
+  /** Fields of every row. */
+  readonly #width: number;
+  readonly #separator: number;
+  /** Bounds of the current row's fields in the text. */
+  readonly #starts: Int32Array;
+  readonly #ends: Int32Array;
+  #line = 0;
+  #lineStart = 0;
+  #lineEnd = -1;
+
+  /**
+   * Reads the header.
+   *
+   * @param bytes The whole file, UTF-8.
+   * @param options `file` is for messages; `columns` are required, `optional` ones follow them.
+   * @throws {CarryoverError} `BAD_DATA` if a column is missing or occurs twice.
+   */
+  constructor(bytes: Uint8Array, options: { file: string; columns: readonly string[]; optional?: readonly string[] }) {
+    const { file, columns, optional = [] } = options;
+    this.#file = file;
+    this.#text = new TextDecoder().decode(bytes);
+    if (!this.#nextLine()) {
+      throw badData({ file }, { found: "an empty file", expected: `the columns ${quote(columns.join(","))}` });
+    }
+    const header = this.#text.slice(this.#lineStart, this.#lineEnd);
+    this.#separator = header.includes(";") ? SEMICOLON : COMMA;
+    this.#starts = new Int32Array(header.length + 1);
+    this.#ends = new Int32Array(header.length + 1);
+    this.#width = this.#splitLine();
+    const names = Array.from({ length: this.#width }, (_, position) => this.#fieldAt(position).toLowerCase());
+    this.#columns = [...columns, ...optional];
+    this.#positions = this.#columns.map((name) => names.indexOf(name));
+    for (const [index, name] of this.#columns.entries()) {
+      const position = this.#positions[index];
+      const row = `line ${this.#line}`;
+      if (position === -1 && index < columns.length) {
+        const found = `the columns ${quote(header.trim())}`;
+        throw badData({ file, row }, { found, expected: `a column ${quote(name)}` });
+      }
+      if (position !== names.lastIndexOf(name)) {
+        throw badData({ file, row, column: name }, { found: "the column twice", expected: "it once" });
+      }
+    }
+  }
+
+  /** Line of the current row; the header is line 1. */
+  get line(): number {
+    return this.#line;
+  }
+
+  /**
+   * Goes to the next row that is not blank; false at the end.
+   *
+   * @throws {CarryoverError} `BAD_DATA` if the row has more or fewer fields than the header.
+   */
+  next(): boolean {
+    if (!this.#nextLine()) return false;
+    const fields = this.#splitLine();
+    if (fields !== this.#width) {
+      const found = fields === 1 ? "1 field" : `${fields} fields`;
+      const position = { file: this.#file, row: `line ${this.#line}` };
+      throw badData(position, { found, expected: `${this.#width} as in the header` });
+    }
+    return true;
+  }
+
+  /** Whether the file has the column. */
+  has(column: number): boolean {
+    return this.#positions[column] !== -1;
+  }
+
+  /** A field of the current row, without surrounding blanks and quotes. */
+  text(column: number): string {
+    return this.#fieldAt(this.#positions[column]!);
+  }
+
+  /** A field as a number: digits, sign, `.` and exponent; NaN for anything else. */
+  number(column: number): number {
+    const text = this.#text;
+    const start = this.#starts[this.#positions[column]!]!;
+    const end = this.#ends[this.#positions[column]!]!;
+    // Up to 15 digits are a whole number that a double holds exactly, and so is the power of ten: dividing one by the other
+    // rounds correctly (Clinger 1990). This is what Number() gives, without making a string.
+    if (start < end && end - start <= 16) {
+      let digits = 0;
+      let point = -1;
+      let at = start;
+      for (; at < end; at++) {
+        const code = text.charCodeAt(at);
+        if (code >= 48 && code <= 57) digits = digits * 10 + (code - 48);
+        else if (code === 46 && point === -1) point = at;
+        else break;
+      }
+      const count = end - start - (point === -1 ? 0 : 1);
+      if (at === end && count > 0 && count <= 15) return point === -1 ? digits : digits / POWERS[end - point - 1]!;
+    }
+    const found = this.text(column);
+    return NUMBER.test(found) ? Number(found) : NaN;
+  }
+
+  /** Throws `BAD_DATA` about a field of the current row. */
+  refuse(column: number, expected: string): never {
+    const text = this.text(column);
+    const position = { file: this.#file, row: `line ${this.#line}`, column: this.#columns[column]! };
+    throw badData(position, { found: text === "" ? "nothing" : quote(text), expected });
+  }
 
   /** Goes to the next line that is not blank. */
-  function nextLine(): boolean {
-    while (lineEnd < text.length) {
-      lineStart = lineEnd + 1;
-      const newline = text.indexOf("\n", lineStart);
-      lineEnd = newline === -1 ? text.length : newline;
-      line++;
-      let at = lineStart;
-      while (at < lineEnd && text.charCodeAt(at) <= SPACE) at++;
-      if (at < lineEnd) return true;
+  #nextLine(): boolean {
+    const text = this.#text;
+    while (this.#lineEnd < text.length) {
+      const start = this.#lineEnd + 1;
+      const newline = text.indexOf("\n", start);
+      const end = newline === -1 ? text.length : newline;
+      this.#lineStart = start;
+      this.#lineEnd = end;
+      this.#line++;
+      let at = start;
+      while (at < end && text.charCodeAt(at) <= SPACE) at++;
+      if (at < end) return true;
     }
     return false;
   }
 
-  /** Sets the bounds of the line's fields; returns how many there are. */
-  function split(): number {
+  /** Sets the bounds of the line's fields; returns how many fields there are. */
+  #splitLine(): number {
+    const text = this.#text;
+    const separator = this.#separator;
+    const starts = this.#starts;
+    const ends = this.#ends;
+    const lineEnd = this.#lineEnd;
     let fields = 0;
-    let start = lineStart;
+    let start = this.#lineStart;
     let isQuoted = false;
-    for (let at = lineStart; at <= lineEnd; at++) {
+    for (let at = start; at <= lineEnd; at++) {
       if (at < lineEnd) {
         const code = text.charCodeAt(at);
         if (code === QUOTE) isQuoted = !isQuoted;
@@ -74,83 +165,16 @@ export function openCsv(
       let end = at;
       while (start < end && text.charCodeAt(start) <= SPACE) start++;
       while (start < end && text.charCodeAt(end - 1) <= SPACE) end--;
-      const isInQuotes = end - start > 1 && text.charCodeAt(start) === QUOTE && text.charCodeAt(end - 1) === QUOTE;
-      starts[fields] = isInQuotes ? start + 1 : start;
-      ends[fields] = isInQuotes ? end - 1 : end;
+      const hasQuotes = end - start > 1 && text.charCodeAt(start) === QUOTE && text.charCodeAt(end - 1) === QUOTE;
+      starts[fields] = hasQuotes ? start + 1 : start;
+      ends[fields] = hasQuotes ? end - 1 : end;
       fields++;
       start = at + 1;
     }
     return fields;
   }
 
-  if (!nextLine()) {
-    throw badData({ file }, { found: "an empty file", expected: `the columns ${quote(columns.join(","))}` });
+  #fieldAt(position: number): string {
+    return this.#text.slice(this.#starts[position], this.#ends[position]);
   }
-  const header = text.slice(lineStart, lineEnd);
-  if (header.includes(";")) separator = SEMICOLON;
-  starts = new Int32Array(header.length + 1);
-  ends = new Int32Array(header.length + 1);
-  const width = split();
-  const names = Array.from({ length: width }, (_, at) => text.slice(starts[at], ends[at]).toLowerCase());
-  const wanted = [...columns, ...optional];
-  const place = wanted.map((name) => names.indexOf(name));
-  wanted.forEach((name, column) => {
-    const row = `line ${line}`;
-    if (place[column] === -1 && column < columns.length) {
-      throw badData(
-        { file, row },
-        { found: `the columns ${quote(header.trim())}`, expected: `a column ${quote(name)}` },
-      );
-    }
-    if (place[column] !== names.lastIndexOf(name)) {
-      throw badData({ file, row, column: name }, { found: "the column twice", expected: "it once" });
-    }
-  });
-
-  function fieldText(column: number): string {
-    const at = place[column] ?? -1;
-    return text.slice(starts[at], ends[at]);
-  }
-
-  return {
-    next() {
-      if (!nextLine()) return false;
-      const fields = split();
-      if (fields !== width) {
-        const row = `line ${line}`;
-        throw badData(
-          { file, row },
-          { found: fields === 1 ? "1 field" : `${fields} fields`, expected: `${width} as in the header` },
-        );
-      }
-      return true;
-    },
-    line: () => line,
-    has: (column) => place[column] !== -1,
-    text: fieldText,
-    number(column) {
-      const at = place[column] ?? -1;
-      const start = starts[at] ?? 0;
-      const end = ends[at] ?? 0;
-      // Up to 15 digits are a whole number that a double holds exactly, as is the power of ten: one division of the
-      // two is rounded correctly (Clinger 1990), so this is what Number() gives, without making a string.
-      if (start < end && end - start <= 16) {
-        let digits = 0;
-        let point = -1;
-        let position = start;
-        for (; position < end; position++) {
-          const code = text.charCodeAt(position);
-          if (code >= 48 && code <= 57) digits = digits * 10 + (code - 48);
-          else if (code === 46 && point === -1) point = position;
-          else break;
-        }
-        const count = end - start - (point === -1 ? 0 : 1);
-        if (position === end && count > 0 && count <= 15) {
-          return point === -1 ? digits : digits / (POWERS[end - point - 1] ?? NaN);
-        }
-      }
-      const found = fieldText(column);
-      return NUMBER.test(found) ? Number(found) : NaN;
-    },
-  };
 }

@@ -1,70 +1,74 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { CarryoverError, messageOf } from "../errors.ts";
-import { readRegular } from "../storage/fs.node.ts";
+import { fail, messageOf } from "../errors.ts";
+import { readRegular, systemCodeOf } from "../storage/fs.node.ts";
 import type { BarSeries } from "../types.ts";
 import { gunzip } from "../util/gunzip.ts";
-import { badData } from "./bar.ts";
+import { badData, MAX_UNPACKED_BYTES } from "./bar.ts";
 import { parseBarsCsv } from "./csv.ts";
 
 const EXTENSIONS = [".csv", ".csv.gz", ".parquet"] as const;
 
+/** Where bars are looked for. */
+export interface BarFolder {
+  readonly assets: readonly string[];
+  readonly dataDir: string;
+  /** As in the files' names, such as `1h`. */
+  readonly timeframe: string;
+  readonly timeframeMs: number;
+  /** The user named the folder, so it must exist. */
+  readonly explicit: boolean;
+}
+
 /**
  * Loads each asset's bars from `<ASSET>_<timeframe>.csv`, `.csv.gz` or `.parquet` in a folder.
  *
- * @param options `timeframe` as in the files' names, such as `1h`, and its length; `explicit`: the folder was asked for
- * by name, so that it must be there.
- * @returns The series by asset, in the order of `assets`, or `undefined` if the folder has no bars at all.
- * @throws {CarryoverError} `NOT_FOUND` if an explicit folder is not there, or it has bars but not of every asset, or
- * files of an asset that are named otherwise, such as those of another timeframe; `BAD_USAGE` if an asset has two; `BAD_DATA` for bars that are malformed; `IO`.
+ * @returns The series by asset, in the order of `assets`; `undefined` if the folder has no bars at all.
+ * @throws {CarryoverError} `NOT_FOUND` if an explicit folder is missing, if it has bars of some assets only, or if it has files
+ * of an asset under other names, such as another timeframe; `BAD_USAGE` if an asset has two files; `BAD_DATA` for malformed
+ * bars; `IO`.
  */
-export async function loadBars(options: {
-  assets: readonly string[];
-  dataDir: string;
-  timeframe: string;
-  timeframeMs: number;
-  explicit: boolean;
-}): Promise<ReadonlyMap<string, BarSeries> | undefined> {
-  const { assets, dataDir, timeframe, timeframeMs, explicit } = options;
-  const names = new Set(listFolder(dataDir, explicit));
-  const files = new Map<string, string>();
-  for (const asset of assets) {
-    const found = EXTENSIONS.map((extension) => `${asset}_${timeframe}${extension}`).filter((name) => names.has(name));
-    if (found.length > 1) {
-      const what = `found "${found.join('" and "')}" in "${dataDir}", expected one of them`;
-      throw new CarryoverError("BAD_USAGE", `Cannot load bars of "${asset}": ${what}`);
-    }
-    if (found[0] !== undefined) files.set(asset, join(dataDir, found[0]));
-  }
-  const bars = [...names].filter((name) => EXTENSIONS.some((extension) => name.endsWith(`_${timeframe}${extension}`)));
+export async function loadBars(options: BarFolder): Promise<ReadonlyMap<string, BarSeries> | undefined> {
+  const { assets, dataDir, timeframe, timeframeMs } = options;
+  const names = listFolder(dataDir, options.explicit);
+  const bars = names.filter((name) => EXTENSIONS.some((extension) => name.endsWith(`_${timeframe}${extension}`)));
   if (bars.length === 0) {
     refuseOtherNames(names, options);
     return undefined;
   }
-  const missing = assets.filter((asset) => !files.has(asset)).map((asset) => `"${asset}_${timeframe}.csv"`);
-  if (missing.length > 0) {
-    throw new CarryoverError(
-      "NOT_FOUND",
-      `Cannot load bars: found no ${missing.join(", no ")} (or .csv.gz, .parquet) in "${dataDir}" beside ` +
-        `${bars.slice(0, 5).toSorted().join(", ")}, expected one for each asset: synthetic and real bars never mix`,
+  const files = new Map<string, string>();
+  for (const asset of assets) {
+    const found = EXTENSIONS.map((extension) => `${asset}_${timeframe}${extension}`).filter((name) =>
+      bars.includes(name),
     );
+    if (found.length > 1) {
+      const list = `"${found.join('" and "')}" in "${dataDir}"`;
+      throw fail("BAD_USAGE", `Cannot load bars of "${asset}"`, { found: list, expected: "one of them" });
+    }
+    if (found[0] !== undefined) files.set(asset, join(dataDir, found[0]));
+  }
+  const missing = assets.filter((asset) => !files.has(asset)).map((asset) => `no "${asset}_${timeframe}.csv"`);
+  if (missing.length > 0) {
+    const others = bars.slice(0, 5).toSorted().join(", ");
+    throw fail("NOT_FOUND", "Cannot load bars", {
+      found: `${missing.join(", ")} (or .csv.gz, .parquet) in "${dataDir}" beside ${others}`,
+      expected: "one for each asset: synthetic and real bars never mix",
+    });
   }
   const series = new Map<string, BarSeries>();
   for (const [asset, file] of files) series.set(asset, await loadFile(file, { asset, timeframeMs }));
   return series;
 }
 
-/** Who has bars wants them: synthetic ones in their place would look like a result. */
-function refuseOtherNames(
-  names: ReadonlySet<string>,
-  { assets, dataDir, timeframe }: { assets: readonly string[]; dataDir: string; timeframe: string },
-): void {
+/** Whoever has bars wants them used: synthetic bars in their place would look like a result. */
+function refuseOtherNames(names: readonly string[], { assets, dataDir, timeframe }: BarFolder): void {
   for (const asset of assets) {
-    const others = [...names].filter((name) => isDataOf(asset, name.toLowerCase())).toSorted();
+    const others = names.filter((name) => isDataOf(asset, name.toLowerCase())).toSorted();
     if (others.length === 0) continue;
-    const found = `found ${others.slice(0, 5).join(", ")}${others.length > 5 ? ", ..." : ""} in "${dataDir}"`;
-    const expected = `expected ${asset}_${timeframe}.csv (or .csv.gz, .parquet), or another backtest.timeframe`;
-    throw new CarryoverError("NOT_FOUND", `Cannot load bars of "${asset}": ${found}, ${expected}`);
+    throw fail("NOT_FOUND", `Cannot load bars of "${asset}"`, {
+      found: `${others.slice(0, 5).join(", ")}${others.length > 5 ? ", ..." : ""} in "${dataDir}"`,
+      expected: `${asset}_${timeframe}.csv (or .csv.gz, .parquet), or another backtest.timeframe`,
+    });
   }
 }
 
@@ -76,15 +80,13 @@ function listFolder(dataDir: string, explicit: boolean): string[] {
   try {
     return readdirSync(dataDir);
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const code = systemCodeOf(cause);
     if (code !== "ENOENT" && code !== "ENOTDIR") {
-      throw new CarryoverError("IO", `Cannot list "${dataDir}": found ${messageOf(cause)}, expected a folder`, {
-        cause,
-      });
+      throw fail("IO", `Cannot list "${dataDir}"`, { found: messageOf(cause), expected: "a folder", cause });
     }
     if (!explicit) return [];
-    const found = code === "ENOENT" ? "found nothing there" : "found a file";
-    throw new CarryoverError("NOT_FOUND", `Cannot load bars from "${dataDir}": ${found}, expected a folder`, { cause });
+    const found = code === "ENOENT" ? "nothing there" : "a file";
+    throw fail("NOT_FOUND", `Cannot load bars from "${dataDir}"`, { found, expected: "a folder", cause });
   }
 }
 
@@ -100,24 +102,21 @@ function readFile(file: string): Uint8Array<ArrayBuffer> {
   try {
     return readRegular(file);
   } catch (cause) {
-    throw new CarryoverError("IO", `Cannot read "${file}": found ${messageOf(cause)}, expected bars`, { cause });
+    throw fail("IO", `Cannot read "${file}"`, { found: messageOf(cause), expected: "bars", cause });
   }
 }
-
-/** Eight million bars: more than a machine has room for as objects. */
-const MAX_BYTES = 512 * 1024 * 1024;
 
 /**
  * Unpacks a file of bars.
  *
  * @param bytes The whole file.
- * @param options `file` is its name in messages; `maxBytes` is where unpacking stops. @default 512 MiB
- * @throws {CarryoverError} `BAD_DATA` if it is no gzip, damaged, or larger than `maxBytes` when unpacked.
+ * @param options `file` is its name in messages; `maxBytes` is the largest unpacked size. @default 512 MiB
+ * @throws {CarryoverError} `BAD_DATA` if it is not gzip, is damaged or unpacks to more than `maxBytes`.
  */
 export function gunzipBars(
   bytes: Uint8Array<ArrayBuffer>,
   options: { file: string; maxBytes?: number },
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { file, maxBytes = MAX_BYTES } = options;
-  return gunzip(bytes, { maxBytes, refuse: (found, expected, cause) => badData({ file }, { found, expected, cause }) });
+  const { file, maxBytes = MAX_UNPACKED_BYTES } = options;
+  return gunzip(bytes, { maxBytes, refuse: (details) => badData({ file }, details) });
 }

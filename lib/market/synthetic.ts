@@ -1,22 +1,22 @@
 import type { Bar, BarSeries } from "../types.ts";
 import { createRandom, type Random } from "../util/random.ts";
+import { HOUR_MS } from "../util/time.ts";
 
 /** Every synthetic series starts here: 2018-01-01T00:00Z. */
 export const SYNTHETIC_START = 1_514_764_800_000;
 
-/** Deviation of an hour's return; other timeframes scale with the square root of time. */
+/** Standard deviation of an hour's return; other timeframes scale with the square root of time. */
 const HOURLY_VOLATILITY = 0.005;
-const HOUR_MS = 3_600_000;
 
-/** Longer bars are no wilder than those of a month, or a single step could take a price below 0. */
+/** Bars longer than a month are no more volatile than a month's, or a single step could take a price below 0. */
 const MAX_HOURS = 30 * 24;
 
-/** A bar's prices move in so many steps; their sum is close to a normal distribution. */
+/** Price steps in a bar; their sum is close to a normal distribution. */
 const STEPS = 4;
 
 /**
- * What a stretch of the market is like, in deviations of a bar. Trends pay who follows them and ranges who fades them,
- * in both cases through noise; volatile stretches pay nobody.
+ * The kinds of stretches, in standard deviations of a bar. Following trends and fading ranges both pay, through noise.
+ * Nothing pays in volatile stretches.
  */
 const STRETCHES = [
   { kind: "trending", share: 0.45, volatility: 0.9, drift: 0.125, pull: 0 },
@@ -24,7 +24,7 @@ const STRETCHES = [
   { kind: "volatile", share: 0.2, volatility: 1.7, drift: 0, pull: 0 },
 ] as const;
 
-/** 1 / the deviation of the sum of two uniform whole numbers from 0 to 65,535. */
+/** 1 / the standard deviation of the sum of two uniform whole numbers from 0 to 65,535. */
 const NOISE_SCALE = Math.sqrt(6 / (65_535 * 65_537));
 
 /** Length of a stretch in bars: 2 to 8 days of hours. */
@@ -32,12 +32,12 @@ const MIN_BARS = 48;
 const MAX_BARS = 192;
 
 /**
- * The built-in synthetic world, for a first run without data: one asset's bars, without gaps. They switch between
- * trending, ranging and volatile stretches of some days (at bars of an hour), and are the same on every engine: integer
- * hashes, + - x / and `Math.sqrt` only. A bar depends on asset, timeframe and seed, never on `end`: a longer series
+ * The built-in synthetic market, for a first run without data: one asset's bars, without gaps. It switches between
+ * trending, ranging and volatile stretches of some days (with hourly bars). It is the same on every engine, as only integer
+ * hashes, + - x / and `Math.sqrt` are used. A bar depends on asset, timeframe and seed, never on `end`, so a longer series
  * begins with the shorter one. Assets are independent of each other.
  *
- * @param options `end`: bars that start before this epoch ms are made.
+ * @param options `end`: epoch ms; the last bar starts before it.
  * @throws {RangeError} If `end` is not after `SYNTHETIC_START`, or timeframe or seed are not whole numbers.
  */
 export function syntheticBars(options: { asset: string; timeframeMs: number; seed: number; end: number }): BarSeries {
@@ -67,9 +67,9 @@ export function syntheticBars(options: { asset: string; timeframeMs: number; see
     let draw = random.uniform();
     stretch = STRETCHES.find(({ share }) => (draw -= share) < 0) ?? STRETCHES[0];
     barsLeft = MIN_BARS + Math.floor(random.uniform() * (MAX_BARS - MIN_BARS));
-    // Trends lean back towards the start, or prices would leave the world's scale within years.
+    // Trends lean back towards the start, or prices would leave their scale within years.
     const upShare = close > 2 * start ? 0.3 : close < start / 2 ? 0.7 : 0.5;
-    // A bar's deviation is only the square root of its steps times that of a step.
+    // A bar's deviation is that of a step times the square root of the number of steps.
     drift = ((random.uniform() < upShare ? 1 : -1) * stretch.drift) / Math.sqrt(STEPS);
     pull = stretch.pull / STEPS;
     level = close;
@@ -88,36 +88,36 @@ export function syntheticBars(options: { asset: string; timeframeMs: number; see
       if (price > high) high = price;
       if (price < low) low = price;
     }
-    const scale = scaleOf(open);
-    close = round(price, scale);
+    const ticks = ticksPerUnit(open);
+    close = round(price, ticks);
     const volume = Math.round(1000 * stretch.volatility * (0.5 + random.uniform()));
-    high = Math.max(round(high, scale), close);
-    low = Math.min(round(low, scale), close);
+    high = Math.max(round(high, ticks), close);
+    low = Math.min(round(low, ticks), close);
     bars.push({ timestamp, open, high: Math.max(high, open), low: Math.min(low, open), close, volume });
   }
   return { asset, timeframeMs, market: "synthetic", bars, gaps: 0 };
 }
 
-/** From 1 to nearly 100,000, the same for every seed and timeframe. */
+/** The first price, from 1 to nearly 90,000, the same for every seed and timeframe. */
 function startPrice(asset: string): number {
   const random = createRandom(asset);
-  const magnitude = [1, 10, 100, 1000, 10_000][Math.floor(random.uniform() * 5)] ?? 1;
+  const magnitude = [1, 10, 100, 1000, 10_000][Math.floor(random.uniform() * 5)]!;
   const price = magnitude * (1 + 8 * random.uniform());
-  return round(price, scaleOf(price));
+  return round(price, ticksPerUnit(price));
 }
 
-/** How many price steps make one unit of currency, so that a price has six digits. */
-function scaleOf(price: number): number {
-  let scale = 1;
-  while (price * scale < 100_000) scale *= 10;
-  return scale;
+/** The number of ticks in one unit of currency that gives a price six digits. */
+function ticksPerUnit(price: number): number {
+  let ticks = 1;
+  while (price * ticks < 100_000) ticks *= 10;
+  return ticks;
 }
 
-function round(price: number, scale: number): number {
-  return Math.round(price * scale) / scale;
+function round(price: number, ticks: number): number {
+  return Math.round(price * ticks) / ticks;
 }
 
-/** The sum of two uniforms of 16 bits, centred and scaled to mean 0 and deviation 1; within 2.45. */
+/** The sum of two 16-bit uniforms, scaled to mean 0 and standard deviation 1; within 2.45. */
 function noise(random: Random): number {
   const bits = random.bits();
   return ((bits & 0xffff) + (bits >>> 16) - 65_535) * NOISE_SCALE;

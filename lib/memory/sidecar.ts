@@ -222,7 +222,7 @@ export async function decodeSidecar(bytes: Uint8Array, name: string): Promise<Re
   }
   const json = await gunzip(bytes.slice(), {
     maxBytes: MAX_JSON_BYTES,
-    refuse: (found, wanted, cause) => corrupt(name, found, wanted, cause),
+    refuse: (details) => corrupt(name, details.found, details.expected, details.cause),
   });
   return decodeJsonObject(json, name);
 }

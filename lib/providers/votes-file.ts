@@ -1,6 +1,6 @@
 import type { Action, Answer } from "../types.ts";
-import { badData, quote } from "../market/bar.ts";
-import { openCsv } from "../market/csv-reader.ts";
+import { badData } from "../market/bar.ts";
+import { CsvReader } from "../market/csv-reader.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
 import { abstain, type Provider } from "./provider.ts";
 
@@ -18,29 +18,23 @@ const COLUMNS = ["timestamp", "asset", "action", "confidence"] as const;
 
 /**
  * Reads votes from a CSV file with the columns `timestamp`, `asset`, `action` and `confidence`, its lines in any order. See
- * `openCsv` for the dialects it accepts and `parseTimestamp` for times.
+ * `CsvReader` for the dialects it accepts and `parseTimestamp` for times.
  *
  * @param options `file` names it in messages.
  * @throws {CarryoverError} `BAD_DATA` with line and column.
  */
 export function parseVotesCsv(bytes: Uint8Array, options: { file: string }): FileVotes {
   const { file } = options;
-  const rows = openCsv(bytes, { file, columns: COLUMNS });
+  const csv = new CsvReader(bytes, { file, columns: COLUMNS });
   const votes = new Map<string, FileVote[]>();
 
-  function refuse(column: number, expected: string): never {
-    const found = rows.text(column);
-    const place = { file, row: `line ${rows.line()}`, column: COLUMNS[column] ?? "" };
-    throw badData(place, { found: found === "" ? "nothing" : quote(found), expected });
-  }
-
-  while (rows.next()) {
-    const timestamp = parseTimestamp(rows.text(0)) ?? refuse(0, TIMESTAMP_FORM);
-    const asset = rows.text(1);
-    if (asset === "") refuse(1, "an asset such as BTCUSD");
-    const action = parseAction(rows.text(2)) ?? refuse(2, "BUY, SELL or HOLD");
-    const confidence = rows.number(3);
-    if (!(confidence >= 0 && confidence <= 100)) refuse(3, "a number from 0 to 100");
+  while (csv.next()) {
+    const timestamp = parseTimestamp(csv.text(0)) ?? csv.refuse(0, TIMESTAMP_FORM);
+    const asset = csv.text(1);
+    if (asset === "") csv.refuse(1, "an asset such as BTCUSD");
+    const action = parseAction(csv.text(2)) ?? csv.refuse(2, "BUY, SELL or HOLD");
+    const confidence = csv.number(3);
+    if (!(confidence >= 0 && confidence <= 100)) csv.refuse(3, "a number from 0 to 100");
     const vote = { timestamp, answer: { action, confidence } };
     const ofAsset = votes.get(asset);
     if (ofAsset === undefined) votes.set(asset, [vote]);

@@ -1,13 +1,14 @@
 // The default import, so that tests can make single calls fail.
 import fs from "node:fs";
 import { dirname, join } from "node:path";
+import { HOUR_MS } from "../util/time.ts";
 import { attempt, CREATE_ONLY, discard, syncFolder, systemCodeOf, temporaryName, writeAll } from "./fs.node.ts";
 
 /** What a file system without hard links says to one. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 /** A leftover of a process that was killed is older than any write that is still going on. */
-const LEFTOVER_MS = 3_600_000;
+const LEFTOVER_MS = HOUR_MS;
 
 /** Writes files into a folder that other processes write to as well. */
 export interface SharedWriter {

@@ -1,13 +1,12 @@
-/** A day in milliseconds. */
+export const HOUR_MS = 3_600_000;
 export const DAY_MS = 86_400_000;
 
-const UNIT_MS = { m: 60_000, h: 3_600_000, d: DAY_MS } as const;
+const UNIT_MS = { m: 60_000, h: HOUR_MS, d: DAY_MS } as const;
 
 /**
- * Reads a span of time: a whole number above 0 and `m`, `h` or `d`.
+ * Parses a span of time: a whole number above 0 and `m`, `h` or `d`, such as `15m`, `4h`, `5d`.
  *
- * @param text Such as `15m`, `1h`, `4h`, `5d`.
- * @returns Milliseconds, or `undefined` if the text is nothing of the kind.
+ * @returns Milliseconds, or `undefined` for any other text.
  */
 export function parseDuration(text: string): number | undefined {
   const match = /^([1-9]\d{0,5})([mhd])$/.exec(text);
@@ -16,10 +15,9 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /**
- * Reads how long to wait: a whole number above 0 and `ms`, `s` or `m`.
+ * Parses a time-out: a whole number above 0 and `ms`, `s` or `m`, such as `500ms`, `30s`, `2m`.
  *
- * @param text Such as `500ms`, `30s`, `2m`.
- * @returns Milliseconds, or `undefined` if the text is nothing of the kind.
+ * @returns Milliseconds, or `undefined` for any other text.
  */
 export function parseTimeout(text: string): number | undefined {
   const match = /^([1-9]\d{0,5})(ms|s|m)$/.exec(text);
@@ -30,19 +28,18 @@ export function parseTimeout(text: string): number | undefined {
 const ISO =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|UTC|([+-])(\d\d):?(\d\d)?))?)?$/i;
 
-/** What a timestamp in a file may look like, for messages. */
+/** The timestamps that `parseTimestamp()` accepts, for messages. */
 export const TIMESTAMP_FORM = "a date such as 2021-01-01, a time such as 2021-01-01T00:00:00Z, or epoch milliseconds";
 
 /**
- * Reads a point in time: ISO 8601 (a date, or date and time with `T` or a space, optional seconds, fraction and zone;
+ * Parses a point in time: ISO 8601 (a date, or date and time with `T` or a space, optional seconds, fraction and zone;
  * without a zone it is UTC) or epoch milliseconds as digits.
  *
- * What is finer than a millisecond counts as the next one: nothing may be known before its time. Numbers other than 0
- * and those from 1e11 (1973) up to 1e14 (5138) are refused, because in practice they are epoch seconds, epoch
- * microseconds or compact dates.
+ * A fraction of a millisecond rounds up, as nothing may be known before its time. Numbers other than 0 and those from 1e11
+ * (1973) up to 1e14 (5138) are refused: in practice they are epoch seconds, epoch microseconds or compact dates.
  *
  * @param text Such as `2021-01-01`, `2021-01-01T01:00:00Z`, `2021-01-01 02:00+01:00`, `1609462800000`.
- * @returns Epoch milliseconds UTC, or `undefined` if the text is no time or no day of the calendar (2021-02-30).
+ * @returns Epoch milliseconds UTC, or `undefined` for any other text and for days that do not exist (2021-02-30).
  */
 export function parseTimestamp(text: string): number | undefined {
   if (text.length === 20) {
@@ -65,7 +62,7 @@ export function parseTimestamp(text: string): number | undefined {
   return local + ms - (match[9] === "-" ? -offsetMinutes : offsetMinutes) * 60_000;
 }
 
-/** `YYYY-MM-DDTHH:MM:SSZ`, the form of nearly all rows, without a regular expression. */
+/** Parses the most frequent form, `YYYY-MM-DDTHH:MM:SSZ`, without a regular expression. */
 function parsePlainUtc(text: string): number | undefined {
   if (
     text.charCodeAt(4) !== 45 ||
@@ -85,7 +82,7 @@ function parsePlainUtc(text: string): number | undefined {
   return utc(year, twoDigits(text, 5), twoDigits(text, 8), hour * 3600 + minute * 60 + second);
 }
 
-/** The number in two characters; NaN where one of them is no digit. */
+/** The number in two characters; NaN where one of them is not a digit. */
 function twoDigits(text: string, at: number): number {
   const tens = text.charCodeAt(at) - 48;
   const units = text.charCodeAt(at + 1) - 48;
@@ -95,10 +92,10 @@ function twoDigits(text: string, at: number): number {
 const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
 /**
- * Epoch ms of a day of the calendar and a second in it; `undefined` where there is no such day.
+ * Epoch ms of a date and a second in it; `undefined` if the date does not exist.
  *
- * Days from the civil date: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil, for years
- * from 0 on. Twice as fast as `Date.UTC`, which would also turn 30 February into 2 March.
+ * Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil, for years from 0 on. Twice as fast as
+ * `Date.UTC`, which would also turn 30 February into 2 March.
  */
 function utc(year: number, month: number, day: number, seconds: number): number | undefined {
   const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);

@@ -2,9 +2,8 @@
 import type { BackupInfo } from "../../lib/backup/list.node.ts";
 import type { PruneResult } from "../../lib/backup/prune.node.ts";
 import type { VerifiedBackup } from "../../lib/backup/restore.node.ts";
+import { DAY_MS, HOUR_MS } from "../../lib/util/time.ts";
 import { bytes, countOf, duration, fixed, paint, table, type Column } from "./table.ts";
-
-const HOUR_MS = 3_600_000;
 
 /** A backup in JSON, sizes in bytes. */
 export function backupJson(backup: BackupInfo): object {
@@ -92,5 +91,5 @@ function contents({ outcomes, files, bytes: size, label }: BackupInfo): string {
 
 /** Such as `2h 03m`, and days from the third on. */
 function age(ms: number): string {
-  return ms < 48 * HOUR_MS ? duration(ms) : `${fixed(Math.floor(ms / (24 * HOUR_MS)), 0)}d`;
+  return ms < 48 * HOUR_MS ? duration(ms) : `${fixed(Math.floor(ms / DAY_MS), 0)}d`;
 }

@@ -5,22 +5,22 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { BarSeries } from "../../lib/types.ts";
 import { CarryoverError } from "../../lib/errors.ts";
-import { openCsv } from "../../lib/market/csv-reader.ts";
+import { CsvReader } from "../../lib/market/csv-reader.ts";
 import { parseBarsCsv } from "../../lib/market/csv.ts";
 import { gunzipBars } from "../../lib/market/load.node.ts";
 import { HAS_REAL_BARS, REAL_BARS_DIR } from "../samples.ts";
+import { HOUR_MS } from "../../lib/util/time.ts";
 
-const HOUR = 3_600_000;
 const NEW_YEAR = Date.UTC(2021, 0, 1);
 const HEADER = "timestamp,open,high,low,close,volume";
 
 function parse(text: string): BarSeries {
-  return parseBarsCsv(new TextEncoder().encode(text), { asset: "BTCUSD", timeframeMs: HOUR, file: "BTCUSD_1h.csv" });
+  return parseBarsCsv(new TextEncoder().encode(text), { asset: "BTCUSD", timeframeMs: HOUR_MS, file: "BTCUSD_1h.csv" });
 }
 
 /** Rows of hourly bars; `hours` are counted from the new year. */
 function rows(hours: readonly number[]): string {
-  return hours.map((hour) => `${new Date(NEW_YEAR + hour * HOUR).toISOString()},10,12,9,11,5\n`).join("");
+  return hours.map((hour) => `${new Date(NEW_YEAR + hour * HOUR_MS).toISOString()},10,12,9,11,5\n`).join("");
 }
 
 function refusal(text: string): string {
@@ -36,7 +36,7 @@ function refusal(text: string): string {
 
 const TWO_BARS = [
   { timestamp: NEW_YEAR, open: 10, high: 12.5, low: 9, close: 11, volume: 5 },
-  { timestamp: NEW_YEAR + HOUR, open: 11, high: 11, low: 11, close: 11, volume: 0 },
+  { timestamp: NEW_YEAR + HOUR_MS, open: 11, high: 11, low: 11, close: 11, volume: 0 },
 ];
 
 describe("parseBarsCsv() reads", () => {
@@ -52,14 +52,14 @@ describe("parseBarsCsv() reads", () => {
     ["quoted fields", plain.replaceAll(/[^,\n]+/g, '"$&"')],
     ["blanks around fields", plain.replaceAll(",", " , ")],
     ["capitals in the header", plain.replace(HEADER, "Timestamp,OPEN,High,Low,Close,Volume")],
-    ["epoch milliseconds", plain.replace(/2021\S+?00Z/, `${NEW_YEAR}`).replace(/2021\S+?00Z/, `${NEW_YEAR + HOUR}`)],
+    ["epoch milliseconds", plain.replace(/2021\S+?00Z/, `${NEW_YEAR}`).replace(/2021\S+?00Z/, `${NEW_YEAR + HOUR_MS}`)],
     ["exponents", plain.replace("12.5", "1.25e1").replace(",10,", ",1E+01,")],
     [
       "other columns, and columns in another order",
       'close,note,volume,low,high,open,timestamp\n11,"a, b",5,9,12.5,10,2021-01-01 00:00\n11,,0,11,11,11,2021-01-01 01:00\n',
     ],
   ])("%s", (_, text) => {
-    expect(parse(text)).toEqual({ asset: "BTCUSD", timeframeMs: HOUR, market: "bars", bars: TWO_BARS, gaps: 0 });
+    expect(parse(text)).toEqual({ asset: "BTCUSD", timeframeMs: HOUR_MS, market: "bars", bars: TWO_BARS, gaps: 0 });
   });
 
   test("a file without volumes as volumes of 0", () => {
@@ -82,7 +82,7 @@ describe("parseBarsCsv() reads", () => {
     fc.assert(
       fc.property(fc.double({ min: 1e-9, max: 1e12, noNaN: true }), fc.nat(12), (price, decimals) => {
         for (const text of [String(price), price.toFixed(decimals), price.toExponential()]) {
-          const csv = openCsv(new TextEncoder().encode(`a\n${text}\n`), { file: "x", columns: ["a"] });
+          const csv = new CsvReader(new TextEncoder().encode(`a\n${text}\n`), { file: "x", columns: ["a"] });
           expect(csv.next()).toBe(true);
           expect(csv.number(0)).toBe(Number(text));
         }
@@ -200,7 +200,7 @@ describe("gunzipBars()", () => {
     const bomb = new Uint8Array(gzipSync(new Uint8Array(50_000_000)));
     expect(bomb.length).toBeLessThan(60_000);
     await expect(gunzipBars(bomb, { file: "x.csv.gz", maxBytes: 1_000_000 })).rejects.toThrow(
-      'Cannot read "x.csv.gz": found more than 1000000 bytes when unpacked, expected at most so many',
+      'Cannot read "x.csv.gz": found more than 1000000 bytes when unpacked, expected a smaller file',
     );
   });
 
@@ -222,7 +222,7 @@ test.skipIf(!HAS_REAL_BARS)("parseBarsCsv() reads the real bars", () => {
   const expected = { BTCUSD: [17_520, 0], ETHUSD: [17_520, 0], EURUSD: [12_454, 103] };
   for (const [asset, counts] of Object.entries(expected)) {
     const file = `${asset}_1h.csv`;
-    const series = parseBarsCsv(readFileSync(join(REAL_BARS_DIR, file)), { asset, timeframeMs: HOUR, file });
+    const series = parseBarsCsv(readFileSync(join(REAL_BARS_DIR, file)), { asset, timeframeMs: HOUR_MS, file });
     expect([series.bars.length, series.gaps]).toEqual(counts);
   }
 });

@@ -3,18 +3,17 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ADX, ATR, RSI } from "trading-signals";
 import type { Bar } from "../../lib/types.ts";
-import { openCsv } from "../../lib/market/csv-reader.ts";
-import { createSmoothedIndicators } from "../../lib/market/indicators.ts";
+import { CsvReader } from "../../lib/market/csv-reader.ts";
+import { Indicators } from "../../lib/market/indicators.ts";
 import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "../samples.ts";
 import { parseBarsCsv } from "../../lib/market/csv.ts";
-
-const HOUR = 3_600_000;
+import { HOUR_MS } from "../../lib/util/time.ts";
 
 /** Bars of [high, low, close] that open at the close before. */
 function bars(prices: readonly (readonly [number, number, number])[]): Bar[] {
   return prices.map(([high, low, close], index) => {
     const open = prices[index - 1]?.[2] ?? close;
-    return { timestamp: index * HOUR, open, high, low, close, volume: 0 };
+    return { timestamp: index * HOUR_MS, open, high, low, close, volume: 0 };
   });
 }
 
@@ -28,12 +27,12 @@ function bars(prices: readonly (readonly [number, number, number])[]): Bar[] {
  */
 test("ATR, RSI and ADX are those of TA-Lib, far from the seed", () => {
   const file = join(PROJECT_DIR, "test/fixtures/market/BTCUSD_1h_talib.csv");
-  const rows = openCsv(readFileSync(file), { file, columns: ["high", "low", "close", "atr", "rsi", "adx"] });
-  const indicators = createSmoothedIndicators();
+  const rows = new CsvReader(readFileSync(file), { file, columns: ["high", "low", "close", "atr", "rsi", "adx"] });
+  const indicators = new Indicators();
   let compared = 0;
   for (let count = 1; rows.next(); count++) {
     const [high, low, close] = [rows.number(0), rows.number(1), rows.number(2)];
-    indicators.next({ timestamp: count * HOUR, open: close, high, low, close, volume: 0 });
+    indicators.add({ timestamp: count * HOUR_MS, open: close, high, low, close, volume: 0 });
     if (count <= 500) continue;
     expect(indicators.atr / rows.number(3)).toBeCloseTo(1, 11);
     expect(indicators.rsi / rows.number(4)).toBeCloseTo(1, 11);
@@ -44,14 +43,14 @@ test("ATR, RSI and ADX are those of TA-Lib, far from the seed", () => {
 });
 
 test.skipIf(!HAS_REAL_BARS)("ATR, RSI and ADX are those of trading-signals from their first value on", () => {
-  const options = { asset: "BTCUSD", timeframeMs: HOUR, file: "BTCUSD_1h.csv" };
+  const options = { asset: "BTCUSD", timeframeMs: HOUR_MS, file: "BTCUSD_1h.csv" };
   const series = parseBarsCsv(readFileSync(join(REAL_BARS_DIR, options.file)), options);
-  const indicators = createSmoothedIndicators();
+  const indicators = new Indicators();
   const peer = { atr: new ATR(14), rsi: new RSI(14), adx: new ADX(14) };
   const first: Record<string, number> = {};
   // No two movements are equal in these bars: there the two would differ.
   series.bars.slice(0, 2000).forEach((bar, index) => {
-    indicators.next(bar);
+    indicators.add(bar);
     const expected = { atr: peer.atr.add(bar), rsi: peer.rsi.add(bar.close), adx: peer.adx.add(bar) };
     for (const name of ["atr", "rsi", "adx"] as const) {
       if (Number.isNaN(indicators[name])) expect(expected[name]).toBeNull();
@@ -67,30 +66,30 @@ test.skipIf(!HAS_REAL_BARS)("ATR, RSI and ADX are those of trading-signals from 
 test("ATR is the mean of 14 true ranges, the first of them high - low, then moves by a 14th", () => {
   // A range of 2 around 100; the 15th bar jumps to 110..111, so that its true range is 11.
   const prices = Array.from({ length: 14 }, () => [101, 99, 100] as const);
-  const indicators = createSmoothedIndicators();
-  for (const bar of bars([...prices, [111, 110, 110]])) indicators.next(bar);
+  const indicators = new Indicators();
+  for (const bar of bars([...prices, [111, 110, 110]])) indicators.add(bar);
   expect(indicators.atr).toBeCloseTo(2 + (11 - 2) / 14, 12);
 });
 
 test("RSI weighs the mean gain against the mean loss", () => {
   // 14 changes: +2 seven times and -1 seven times, so gains are 1, losses 0.5 on average.
   const closes = Array.from({ length: 15 }, (_, index) => 100 + Math.ceil(index / 2) * 2 - Math.floor(index / 2));
-  const indicators = createSmoothedIndicators();
-  for (const bar of bars(closes.map((close) => [close, close, close] as const))) indicators.next(bar);
+  const indicators = new Indicators();
+  for (const bar of bars(closes.map((close) => [close, close, close] as const))) indicators.add(bar);
   expect(indicators.rsi).toBeCloseTo(100 - 100 / (1 + 2), 12);
 });
 
 test("RSI is 100 where no close was below the one before", () => {
-  const indicators = createSmoothedIndicators();
-  for (const bar of bars(Array.from({ length: 20 }, () => [101, 99, 100] as const))) indicators.next(bar);
+  const indicators = new Indicators();
+  for (const bar of bars(Array.from({ length: 20 }, () => [101, 99, 100] as const))) indicators.add(bar);
   expect(indicators.rsi).toBe(100);
 });
 
 test("ADX is 100 where all movement has one direction", () => {
-  const indicators = createSmoothedIndicators();
+  const indicators = new Indicators();
   for (const bar of bars(Array.from({ length: 27 }, (_, index) => [101 - index, 99 - index, 100 - index] as const))) {
     expect(indicators.adx).toBeNaN();
-    indicators.next(bar);
+    indicators.add(bar);
   }
   expect(indicators.adx).toBe(100);
 });
@@ -101,28 +100,28 @@ test("ADX counts neither of two equal movements outwards, nor movement inwards",
     const rise = Math.min(index, 3) * 2;
     return [101 + (index % 2) + rise, 99 - (index % 2) + rise, 100 + rise] as const;
   });
-  const indicators = createSmoothedIndicators();
-  for (const bar of bars(prices)) indicators.next(bar);
+  const indicators = new Indicators();
+  for (const bar of bars(prices)) indicators.add(bar);
   // Bar 1: up 3, down -1. Bar 2: up 1, down -3. Bar 3: up 3. Then +-1 alike: 7 in all up, nothing down.
   expect(indicators.adx).toBe(100);
 });
 
 test("a start without any range leaves numbers, not NaN", () => {
   const flat = Array.from({ length: 40 }, () => [100, 100, 100] as const);
-  const indicators = createSmoothedIndicators();
-  for (const bar of bars(flat)) indicators.next(bar);
+  const indicators = new Indicators();
+  for (const bar of bars(flat)) indicators.add(bar);
   expect([indicators.atr, indicators.adx]).toEqual([0, 0]);
-  for (const bar of bars([[102, 100, 101]])) indicators.next(bar);
+  for (const bar of bars([[102, 100, 101]])) indicators.add(bar);
   expect(indicators.adx).toBeCloseTo(100 / 14, 12);
 });
 
 test("the EMAs start at the first close", () => {
-  const indicators = createSmoothedIndicators();
+  const indicators = new Indicators();
   for (const bar of bars([
     [10, 10, 10],
     [31, 31, 31],
   ]))
-    indicators.next(bar);
+    indicators.add(bar);
   expect(indicators.emaFast).toBeCloseTo(10 + (21 * 2) / 21, 12);
   expect(indicators.emaSlow).toBeCloseTo(10 + (21 * 2) / 81, 12);
 });

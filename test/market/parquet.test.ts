@@ -5,6 +5,7 @@ import type { BarSeries } from "../../lib/types.ts";
 import type { CarryoverError } from "../../lib/errors.ts";
 import { parseBarsParquet } from "../../lib/market/parquet.ts";
 import { PROJECT_DIR } from "../samples.ts";
+import { HOUR_MS } from "../../lib/util/time.ts";
 
 /*
  * The fixtures were written by pyarrow 26.0.1 from the first five hourly bars of BTCUSD in 2021:
@@ -15,7 +16,6 @@ import { PROJECT_DIR } from "../samples.ts";
  * with type and compression as in the file's name; `bars_null_price` has lower-case names and a null as second close,
  * `bars_finer_than_ms` times of 1 ns after the hour.
  */
-const HOUR = 3_600_000;
 const NEW_YEAR = Date.UTC(2021, 0, 1);
 
 const BARS = [
@@ -25,7 +25,7 @@ const BARS = [
   [29249.05, 29417.61, 29225.76, 29358.3, 628.96425241],
   [29358.3, 29465, 29133.53, 29290.52, 928.60649963],
 ].map(([open, high, low, close, volume], hour) => ({
-  timestamp: NEW_YEAR + hour * HOUR,
+  timestamp: NEW_YEAR + hour * HOUR_MS,
   open,
   high,
   low,
@@ -38,7 +38,7 @@ function fixture(name: string): Uint8Array<ArrayBuffer> {
 }
 
 function parse(bytes: Uint8Array<ArrayBuffer>): Promise<BarSeries> {
-  return parseBarsParquet(bytes, { asset: "BTCUSD", timeframeMs: HOUR, file: "BTCUSD_1h.parquet" });
+  return parseBarsParquet(bytes, { asset: "BTCUSD", timeframeMs: HOUR_MS, file: "BTCUSD_1h.parquet" });
 }
 
 describe("parseBarsParquet() reads what pyarrow wrote:", () => {
@@ -49,7 +49,7 @@ describe("parseBarsParquet() reads what pyarrow wrote:", () => {
     "bars_int64_us_none.parquet",
     "bars_text_brotli.parquet",
   ])("%s", async (name) => {
-    const expected = { asset: "BTCUSD", timeframeMs: HOUR, market: "bars", bars: BARS, gaps: 0 };
+    const expected = { asset: "BTCUSD", timeframeMs: HOUR_MS, market: "bars", bars: BARS, gaps: 0 };
     expect(await parse(fixture(name))).toEqual(expected as BarSeries);
   });
 
@@ -73,7 +73,7 @@ describe("parseBarsParquet() refuses", () => {
   });
 
   test("the wrong timeframe", async () => {
-    const options = { asset: "BTCUSD", timeframeMs: 4 * HOUR, file: "BTCUSD_4h.parquet" };
+    const options = { asset: "BTCUSD", timeframeMs: 4 * HOUR_MS, file: "BTCUSD_4h.parquet" };
     await expect(parseBarsParquet(fixture("bars_text_brotli.parquet"), options)).rejects.toThrow(
       'Cannot read "BTCUSD_4h.parquet": found "2021-01-01T01:00:00.000Z", 60 minutes after the bar before in row 2, column "timestamp", expected a multiple of 240 minutes',
     );

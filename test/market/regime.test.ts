@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { classifyRegime, createUsualAdx, createVolatilityRank, OWN_PAST_BARS } from "../../lib/market/regime.ts";
+import { classifyRegime, UsualAdx, VolatilityRank, PAST_BARS } from "../../lib/market/regime.ts";
 
 test("the regime is VOLATILE from a rank of 0.85 on, else TRENDING from the asset's usual ADX on, else RANGING", () => {
   expect(classifyRegime({ volatilityRank: 17 / 20, adx: 10, usualAdx: 25 })).toBe("VOLATILE");
@@ -10,7 +10,7 @@ test("the regime is VOLATILE from a rank of 0.85 on, else TRENDING from the asse
 });
 
 test("an asset's usual ADX is 25 at first, then moves to its own mean, of which it forgets all but 2,160 values", () => {
-  const usual = createUsualAdx();
+  const usual = new UsualAdx();
   expect(usual.value).toBe(25);
   for (let count = 0; count < 720; count++) usual.add(35);
   expect(usual.value).toBe(30);
@@ -22,7 +22,7 @@ test("an asset's usual ADX is 25 at first, then moves to its own mean, of which 
 });
 
 test("the rank counts the values strictly below the newest, of those there are", () => {
-  const volatility = createVolatilityRank();
+  const volatility = new VolatilityRank();
   const ranks = [3, 1, 2, 2, 4].map((value) => {
     volatility.add(value);
     return volatility.rank();
@@ -31,9 +31,9 @@ test("the rank counts the values strictly below the newest, of those there are",
 });
 
 test("the rank forgets all but the last 2,160 values", () => {
-  const volatility = createVolatilityRank();
+  const volatility = new VolatilityRank();
   volatility.add(1);
-  for (let count = 1; count < OWN_PAST_BARS; count++) volatility.add(2);
+  for (let count = 1; count < PAST_BARS; count++) volatility.add(2);
   expect(volatility.rank()).toBe(1 / 2160);
   volatility.add(2);
   expect(volatility.rank()).toBe(0);

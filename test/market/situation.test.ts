@@ -2,15 +2,14 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { ATR } from "trading-signals";
 import type { Bar, Situation } from "../../lib/types.ts";
-import { createSituationTracker, WARM_UP_BARS } from "../../lib/market/situation.ts";
-import { OWN_PAST_BARS } from "../../lib/market/regime.ts";
-
-const HOUR = 3_600_000;
+import { SituationTracker, WARM_UP_BARS } from "../../lib/market/situation.ts";
+import { PAST_BARS } from "../../lib/market/regime.ts";
+import { HOUR_MS } from "../../lib/util/time.ts";
 
 /** Bars at `closes`, each with a range of `range` around its close. */
 function bars(closes: readonly number[], range: (index: number) => number = () => 2): Bar[] {
   return closes.map((close, index) => ({
-    timestamp: index * HOUR,
+    timestamp: index * HOUR_MS,
     open: close,
     high: close + range(index) / 2,
     low: close - range(index) / 2,
@@ -20,8 +19,8 @@ function bars(closes: readonly number[], range: (index: number) => number = () =
 }
 
 function situationAfter(given: readonly Bar[]): Situation {
-  const tracker = createSituationTracker("BTCUSD", HOUR);
-  for (const bar of given) tracker.next(bar);
+  const tracker = new SituationTracker({ asset: "BTCUSD", timeframeMs: HOUR_MS });
+  for (const bar of given) tracker.add(bar);
   const situation = tracker.situation();
   if (situation === undefined) throw new Error("too few bars");
   return situation;
@@ -30,13 +29,13 @@ function situationAfter(given: readonly Bar[]): Situation {
 const flat = (length: number): number[] => Array.from({ length }, () => 100);
 
 test("there is no situation before the 100th bar", () => {
-  const tracker = createSituationTracker("BTCUSD", HOUR);
-  for (const bar of bars(flat(99))) tracker.next(bar);
+  const tracker = new SituationTracker({ asset: "BTCUSD", timeframeMs: HOUR_MS });
+  for (const bar of bars(flat(99))) tracker.add(bar);
   expect(tracker.situation()).toBeUndefined();
-  tracker.next({ ...bars([100])[0]!, timestamp: 99 * HOUR });
+  tracker.add({ ...bars([100])[0]!, timestamp: 99 * HOUR_MS });
   expect(tracker.barCount).toBe(WARM_UP_BARS);
   // Known at the end of the 100th bar, which starts at hour 99.
-  expect(tracker.situation()).toMatchObject({ asset: "BTCUSD", timestamp: 100 * HOUR, close: 100 });
+  expect(tracker.situation()).toMatchObject({ asset: "BTCUSD", timestamp: 100 * HOUR_MS, close: 100 });
 });
 
 test("a market that does not move has a z-score of 0, no return and no rank", () => {
@@ -91,14 +90,14 @@ test("the rank looks back 2,160 bars", () => {
   let state = 1;
   const random = (): number => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647;
   let close = 100;
-  const closes = Array.from({ length: OWN_PAST_BARS + 400 }, () => (close *= 0.99 + random() * 0.02));
+  const closes = Array.from({ length: PAST_BARS + 400 }, () => (close *= 0.99 + random() * 0.02));
   // The early bars are calm: with them, the rank of the last would be higher.
   const given = bars(closes, (index) => (index < 390 ? 0.1 : 1 + random()));
   const atr = new ATR(14);
   const values = given.map((bar) => Number(atr.add(bar)) / bar.close);
   const last = values.at(-1)!;
-  const within = values.slice(-OWN_PAST_BARS);
-  const expected = within.filter((value) => value < last).length / OWN_PAST_BARS;
+  const within = values.slice(-PAST_BARS);
+  const expected = within.filter((value) => value < last).length / PAST_BARS;
   expect(situationAfter(given).volatility_rank).toBe(expected);
   expect(values.slice(13).filter((value) => value < last).length / (values.length - 13)).toBeGreaterThan(expected);
 });
@@ -110,11 +109,11 @@ test("a situation does not change with the bars that come later", () => {
       let close = 1000;
       const closes = [...past, ...future].map((step) => (close += step));
       const all = bars(closes, (index) => 1 + (index % 7));
-      const tracker = createSituationTracker("BTCUSD", HOUR);
-      all.slice(0, past.length).forEach((bar) => tracker.next(bar));
+      const tracker = new SituationTracker({ asset: "BTCUSD", timeframeMs: HOUR_MS });
+      all.slice(0, past.length).forEach((bar) => tracker.add(bar));
       const then = structuredClone(tracker.situation());
       const same = tracker.situation();
-      all.slice(past.length).forEach((bar) => tracker.next(bar));
+      all.slice(past.length).forEach((bar) => tracker.add(bar));
       expect(same).toEqual(then);
       expect(then).toEqual(situationAfter(all.slice(0, past.length)));
     }),
@@ -128,12 +127,12 @@ test("where regimes do not adapt, an ADX of 25 divides trends from ranges whatev
   const closes = Array.from({ length: 900 }, (_, index) => {
     return 100 + (index < 800 ? swing(index) : swing(index) / 2 + (index - 800) / 8);
   });
-  const adapting = createSituationTracker("BTCUSD", HOUR);
-  const fixed = createSituationTracker("BTCUSD", HOUR, { regimesAdapt: false });
+  const adapting = new SituationTracker({ asset: "BTCUSD", timeframeMs: HOUR_MS });
+  const fixed = new SituationTracker({ asset: "BTCUSD", timeframeMs: HOUR_MS, regimesAdapt: false });
   let differed = 0;
   for (const bar of bars(closes)) {
-    adapting.next(bar);
-    fixed.next(bar);
+    adapting.add(bar);
+    fixed.add(bar);
     const [learnt, plain] = [adapting.situation(), fixed.situation()];
     if (learnt === undefined || plain === undefined) continue;
     const calm = plain.adx >= 25 ? "TRENDING" : "RANGING";

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Bar, Situation } from "../../lib/types.ts";
-import { createSeriesBuilder } from "../../lib/market/bar.ts";
-import { createSituationTracker } from "../../lib/market/situation.ts";
+import { SeriesBuilder } from "../../lib/market/bar.ts";
+import { SituationTracker } from "../../lib/market/situation.ts";
 import { SYNTHETIC_START, syntheticBars } from "../../lib/market/synthetic.ts";
+import { HOUR_MS } from "../../lib/util/time.ts";
 
-const HOUR = 3_600_000;
-const YEAR = 365 * 24 * HOUR;
+const YEAR = 365 * 24 * HOUR_MS;
 
 function world(asset: string, options: { years?: number; seed?: number; timeframeMs?: number } = {}): readonly Bar[] {
-  const { years = 1, seed = 1, timeframeMs = HOUR } = options;
+  const { years = 1, seed = 1, timeframeMs = HOUR_MS } = options;
   return syntheticBars({ asset, timeframeMs, seed, end: SYNTHETIC_START + years * YEAR }).bars;
 }
 
@@ -25,17 +25,22 @@ function correlation(xs: readonly number[], ys: readonly number[]): number {
 }
 
 test("synthetic bars begin in 2018 and go on without a gap up to, but not including, the end", () => {
-  const series = syntheticBars({ asset: "BTCUSD", timeframeMs: HOUR, seed: 1, end: SYNTHETIC_START + 48 * HOUR + 1 });
-  expect(series).toMatchObject({ asset: "BTCUSD", timeframeMs: HOUR, market: "synthetic", gaps: 0 });
+  const series = syntheticBars({
+    asset: "BTCUSD",
+    timeframeMs: HOUR_MS,
+    seed: 1,
+    end: SYNTHETIC_START + 48 * HOUR_MS + 1,
+  });
+  expect(series).toMatchObject({ asset: "BTCUSD", timeframeMs: HOUR_MS, market: "synthetic", gaps: 0 });
   expect(new Date(series.bars[0]!.timestamp).toISOString()).toBe("2018-01-01T00:00:00.000Z");
   expect(series.bars.map(({ timestamp }) => timestamp)).toEqual(
-    Array.from({ length: 49 }, (_, hour) => SYNTHETIC_START + hour * HOUR),
+    Array.from({ length: 49 }, (_, hour) => SYNTHETIC_START + hour * HOUR_MS),
   );
 });
 
 test("synthetic bars pass every check of real ones, open at the close before and stay near six digits", () => {
   for (const asset of ["BTCUSD", "ETHUSD", "EURUSD", "A", ""]) {
-    const builder = createSeriesBuilder({ asset, timeframeMs: HOUR, file: "synthetic", rowName: "row" });
+    const builder = new SeriesBuilder({ asset, timeframeMs: HOUR_MS, file: "synthetic", rowName: "row" });
     const bars = world(asset, { years: 4 });
     bars.forEach((bar, index) => {
       builder.add(bar, index);
@@ -48,7 +53,7 @@ test("synthetic bars pass every check of real ones, open at the close before and
 
 test("synthetic prices stay above 0 whatever the timeframe", () => {
   for (const days of [1, 7, 30, 400]) {
-    const bars = world("BTCUSD", { years: 200, timeframeMs: days * 24 * HOUR });
+    const bars = world("BTCUSD", { years: 200, timeframeMs: days * 24 * HOUR_MS });
     expect(Math.min(...bars.map(({ low }) => low))).toBeGreaterThan(0);
   }
 });
@@ -57,8 +62,8 @@ test("a longer synthetic series begins with the shorter one", () => {
   const whole = world("BTCUSD");
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 8760 }), (bars) => {
-      const end = SYNTHETIC_START + bars * HOUR;
-      const shorter = syntheticBars({ asset: "BTCUSD", timeframeMs: HOUR, seed: 1, end });
+      const end = SYNTHETIC_START + bars * HOUR_MS;
+      const shorter = syntheticBars({ asset: "BTCUSD", timeframeMs: HOUR_MS, seed: 1, end });
       expect(shorter.bars).toEqual(whole.slice(0, bars));
     }),
     { numRuns: 20 },
@@ -96,7 +101,7 @@ describe("synthetic bars depend on", () => {
     const deviation = (values: readonly number[]): number =>
       Math.sqrt(values.reduce((sum, r) => sum + r * r, 0) / values.length);
     const hourly = deviation(returns(world("BTCUSD", { years: 4 })));
-    const fourHourly = deviation(returns(world("BTCUSD", { years: 4, timeframeMs: 4 * HOUR })));
+    const fourHourly = deviation(returns(world("BTCUSD", { years: 4, timeframeMs: 4 * HOUR_MS })));
     expect(hourly).toBeGreaterThan(0.004);
     expect(hourly).toBeLessThan(0.007);
     expect(fourHourly / hourly).toBeGreaterThan(1.7);
@@ -113,9 +118,9 @@ test("some rules have an edge in some regimes and lose in others", () => {
   const gains: Record<string, number[]> = {};
   for (const asset of ["BTCUSD", "ETHUSD", "EURUSD"]) {
     const bars = world(asset, { years: 4 });
-    const tracker = createSituationTracker(asset, HOUR);
+    const tracker = new SituationTracker({ asset, timeframeMs: HOUR_MS });
     bars.forEach((bar, index) => {
-      tracker.next(bar);
+      tracker.add(bar);
       const later = bars[index + 24];
       const situation = index % 4 === 0 ? tracker.situation() : undefined;
       if (situation === undefined || later === undefined) return;
@@ -140,6 +145,6 @@ test.each([
   { timeframeMs: 0.5 },
   { seed: 1.5 },
 ])("synthetic bars cannot be made with %j", (wrong) => {
-  const right = { asset: "BTCUSD", timeframeMs: HOUR, seed: 1, end: SYNTHETIC_START + YEAR };
+  const right = { asset: "BTCUSD", timeframeMs: HOUR_MS, seed: 1, end: SYNTHETIC_START + YEAR };
   expect(() => syntheticBars({ ...right, ...wrong })).toThrow(RangeError);
 });

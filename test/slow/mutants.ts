@@ -31,8 +31,8 @@ const edit = (file: string, from: string, to: string): Edit => ({ file, from, to
 /** Keeps the bar after the one that becomes known where an indicator can find it. */
 const PEEK = edit(
   "lib/backtest/feed.ts",
-  "this.#tracker.next(next);",
-  "(globalThis as { peeked?: unknown }).peeked = this.bars[this.count + 1] ?? next; this.#tracker.next(next);",
+  "this.#tracker.add(next);",
+  "(globalThis as { peeked?: unknown }).peeked = this.bars[this.count + 1] ?? next; this.#tracker.add(next);",
 );
 
 /** What is known of the trades, with those that close at the very time. */
@@ -53,18 +53,18 @@ const MUTANTS: Record<string, readonly Edit[]> = {
   "an indicator that takes the next bar for its own": [
     edit(
       "lib/backtest/feed.ts",
-      "this.#tracker.next(next);",
-      "this.#tracker.next({ ...(this.bars[this.count + 1] ?? next), timestamp: next.timestamp });",
+      "this.#tracker.add(next);",
+      "this.#tracker.add({ ...(this.bars[this.count + 1] ?? next), timestamp: next.timestamp });",
     ),
   ],
   "an indicator that takes the next bar, and its time": [
-    edit("lib/backtest/feed.ts", "this.#tracker.next(next);", "this.#tracker.next(this.bars[this.count + 1] ?? next);"),
+    edit("lib/backtest/feed.ts", "this.#tracker.add(next);", "this.#tracker.add(this.bars[this.count + 1] ?? next);"),
   ],
   "a regime that looks at the next close": [
     PEEK,
     edit(
       "lib/market/situation.ts",
-      "regime: classifyRegime({ volatilityRank: rank, adx, usualAdx: regimesAdapt ? usualAdx.value : USUAL_ADX })",
+      "regime: classifyRegime({ volatilityRank, adx, usualAdx })",
       'regime: (globalThis as unknown as { peeked: Bar }).peeked.close > close ? "TRENDING" : "RANGING"',
     ),
   ],
