@@ -1,42 +1,38 @@
-/** What went wrong, as a word that a caller can branch on. */
+/** What went wrong, for callers to branch on. */
 export type ErrorCode =
-  /** The command line, or an argument of a call, asks for something impossible. */
+  /** A flag or an argument is wrong. */
   | "BAD_USAGE"
   /** `config.yaml` has an unknown key, a wrong type or a bad value. */
   | "BAD_CONFIG"
-  /** Bars or votes that were handed in are malformed. */
+  /** Bars or votes of the user's are malformed. */
   | "BAD_DATA"
-  /** An id, asset or number cannot be remembered as it is. */
+  /** An outcome has an id, asset or number that cannot be stored. */
   | "BAD_OUTCOME"
-  /** Something that was asked for by name is not there. */
+  /** Something that was named does not exist. */
   | "NOT_FOUND"
-  /** A stored file is not what was once written. */
+  /** A stored file is not as it was written. */
   | "CORRUPT"
-  /** The name is taken by other content; the first stays. */
+  /** The name is taken by other content, which stays. */
   | "CONFLICT"
-  /** The next answer may cost more than is left of the budget. */
+  /** The next answer may cost more than the budget has left. */
   | "BUDGET"
-  /** Whoever is to be asked gives no usable answer. */
+  /** A language model or a program gives no usable answer. */
   | "UNANSWERED"
   /** Another process writes to this memory folder. */
   | "LOCKED"
-  /** The store refuses writes: after a failed sync, or because it was opened for reading. */
+  /** The storage refuses writes after a failed sync. */
   | "READ_ONLY"
   /** The operating system refused a read or a write. */
   | "IO";
 
 /**
- * An expected failure. Its message says what was tried, what was found and what is expected; the operating system's
- * or a library's own error is kept as `cause`.
+ * An expected failure. Its message says what was tried, what was found and what is expected. The error underneath, of the
+ * operating system or a package, is its `cause`.
  */
 export class CarryoverError extends Error {
   readonly code: ErrorCode;
 
-  /**
-   * @param code What went wrong.
-   * @param message `Cannot <do what>: <what was found>, expected <what>`, without a final period.
-   * @param options `cause`: the error underneath, if there is one.
-   */
+  /** @param message `Cannot <do what>: found <what>, expected <what>`, without a final period. */
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = "CarryoverError";
@@ -49,11 +45,10 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** What is known of a failure beside what was tried. */
+/** The parts of a failure's message, besides what was tried. */
 export interface FailureDetails {
   readonly found: string;
   readonly expected: string;
-  /** The error underneath, if there is one. */
   readonly cause?: unknown;
 }
 
@@ -68,7 +63,7 @@ export function fail(code: ErrorCode, tried: string, details: FailureDetails): C
   return new CarryoverError(code, `${tried}: found ${found}, expected ${expected}`, { cause });
 }
 
-/** Whether a stored file was not what was once written, as opposed to a failure to read it. */
+/** Whether a stored file is damaged, as opposed to a failure to read it. */
 export function isCorrupt(thrown: unknown): thrown is CarryoverError {
   return thrown instanceof CarryoverError && thrown.code === "CORRUPT";
 }

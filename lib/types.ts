@@ -1,5 +1,5 @@
 /**
- * The words of Carryover as types. What is read from or written to a file has the file's own snake_case names, so that
+ * The types that everything shares. What is read from or written to a file has the file's own snake_case names, so that
  * code, `jq` and docs/FORMATS.md say the same; everything else is camelCase.
  */
 
@@ -9,13 +9,13 @@ export type Action = "BUY" | "SELL" | "HOLD";
 /** The action of a trade: `BUY` is long, `SELL` is short. */
 export type TradeAction = Exclude<Action, "HOLD">;
 
-/** How an asset's market behaves at a bar, against that asset's own past. */
+/** How an asset's market behaves at a bar, compared with that asset's own past. */
 export type Regime = "TRENDING" | "RANGING" | "VOLATILE";
 
-/** Where bars come from: real ones, or the built-in synthetic world. They never mix in a run. */
+/** Where bars come from: a real market, or the built-in synthetic one. A run never mixes them. */
 export type Market = "bars" | "synthetic";
 
-/** One bar of prices; known at its end, which is `timestamp` + timeframe. */
+/** One bar of prices. It is known at its end, `timestamp` + timeframe. */
 export interface Bar {
   /** Start of the bar, epoch ms UTC. */
   readonly timestamp: number;
@@ -26,13 +26,13 @@ export interface Bar {
   readonly volume: number;
 }
 
-/** An asset's bars, in order of time, without equal timestamps. */
+/** An asset's bars, in strict order of time. */
 export interface BarSeries {
   readonly asset: string;
   readonly timeframeMs: number;
   readonly market: Market;
   readonly bars: readonly Bar[];
-  /** How often a bar starts later than the end of the one before. */
+  /** How often a bar starts later than the previous one ended. */
   readonly gaps: number;
 }
 
@@ -47,7 +47,7 @@ export interface Situation {
   readonly atr: number;
   /** ATR(14) in percent of the close. */
   readonly volatility_pct: number;
-  /** Share of the asset's last 2,160 values of ATR(14)/close that lie below this one, 0..1. */
+  /** Share of the asset's last 2,160 values of ATR(14)/close that are below this one, 0..1. */
   readonly volatility_rank: number;
   /** Wilder's RSI(14), 0..100. */
   readonly rsi: number;
@@ -65,7 +65,7 @@ export interface Situation {
   readonly return_pct: number;
 }
 
-/** What a provider answers. `error` makes it an abstention: neither right nor wrong. */
+/** A provider's answer. With an `error` it is an abstention: neither right nor wrong. */
 export interface Answer {
   readonly action: Action;
   /** 0..100. */
@@ -74,12 +74,12 @@ export interface Answer {
   readonly error?: string;
 }
 
-/** One provider's answer in a decision. */
+/** The answer of one provider in a decision. */
 export interface Vote extends Answer {
   readonly provider: string;
 }
 
-/** A remembered trade that resembles the situation. */
+/** A remembered trade in a situation like this one. */
 export interface SimilarTrade {
   readonly decision_id: string;
   /** Cosine of the two situations' sentence vectors, -1..1. */
@@ -90,7 +90,7 @@ export interface SimilarTrade {
   readonly exit_timestamp: string;
   readonly won: boolean;
   readonly pnl_pct: number;
-  /** Gross result per unit of risk, in [-3, 3]; `null` for an imported trade that does not say. */
+  /** Gross result per unit of risk, in [-3, 3]; `null` for an imported trade that has none. */
   readonly result_r: number | null;
 }
 
@@ -99,19 +99,19 @@ export interface RecentRecord {
   readonly days: number;
   readonly trades: number;
   readonly wins: number;
-  /** Mean `result_r`, or `null` where there is none. */
+  /** Mean `result_r`; `null` without trades. */
   readonly mean_r: number | null;
 }
 
-/** What a provider's votes for or against trades came to. */
+/** The results of a provider's votes. */
 export interface ProviderRecord {
-  /** Trades in the window that it voted for or against. */
+  /** Trades in the window on which it voted BUY or SELL. */
   readonly trades: number;
-  /** How many of them went its way. */
+  /** How many of them its vote had right. */
   readonly right: number;
-  /** Mean of their results in R, seen from its vote; `null` without trades. */
+  /** Mean result in R of trading its votes; `null` without trades. */
   readonly mean_r: number | null;
-  /** In all regimes: how often its votes were right, by their confidence `[from, to)`, lowest first; those with trades. */
+  /** How often its votes were right in all regimes, by their confidence in `[from, to)`; only buckets with trades. */
   readonly calibration: readonly {
     readonly from: number;
     readonly to: number;
@@ -127,31 +127,31 @@ export interface OpenPosition {
   /** ISO 8601. */
   readonly entry_timestamp: string;
   readonly entry_price: number;
-  /** What it would come to at the last close, gross, in R; `null` where a unit of risk is nothing. */
+  /** Gross result at the last close, in R; `null` where the risk per unit is 0. */
   readonly open_r: number | null;
 }
 
-/** What memory tells about a situation, as of its time. Nothing in it is known only later. */
+/** What memory says about a situation, as of its time: nothing in it was known only later. */
 export interface MemoryContext {
-  /** Outcomes in the window; 0 means that nothing is remembered. */
+  /** Outcomes in the window. */
   readonly remembered: number;
   /** Most similar first. */
   readonly similar: readonly SimilarTrade[];
   readonly recent: RecentRecord;
-  /** What each provider's own votes came to in the situation's regime; empty where nothing is remembered. */
+  /** The record of each provider in the situation's regime; empty where nothing is remembered. */
   readonly records: Readonly<Record<string, ProviderRecord>>;
 }
 
-/** What a provider is told beside the situation. */
+/** What a provider gets besides the situation. */
 export interface DecisionContext extends MemoryContext {
-  /** What is open before anything is decided at this time, in config order. */
+  /** Positions that are open before anything is decided at this time, in the order of the assets. */
   readonly positions: readonly OpenPosition[];
 }
 
 /** Why a position was closed. */
 export type ExitReason = "reversed" | "timeout" | "stop" | "target" | "end_of_run";
 
-/** Why a new position was not opened, in the order in which the rules are asked. */
+/** Why a new position was not opened, in the order in which the rules apply. */
 export type SkipReason = "max_positions" | "correlation" | "size";
 
 /** The decision behind a trade: its order, its position and its outcome carry it. */
@@ -167,19 +167,19 @@ export interface Decision {
 }
 
 /**
- * One line of `<chunk>.decisions.ndjson`: what the ensemble decided on an asset at a time, and all that led to it.
+ * One line of `<chunk>.decisions.ndjson`: the ensemble's action for one asset at one time, and what led to it.
  * Keys are written in this order.
  */
 export interface DecisionRecord {
   readonly decision_id: string;
-  /** When it was made: the bar's end, ISO 8601. */
+  /** The end of the bar, ISO 8601. */
   readonly timestamp: string;
   readonly asset: string;
   readonly situation: Omit<Situation, "asset" | "timestamp">;
   readonly votes: readonly Vote[];
-  /** What each provider's vote weighs; they sum to 1. */
+  /** The weight of each provider; they sum to 1. */
   readonly weights: Readonly<Record<string, number>>;
-  /** The confidence that each vote counts with, 0..100, by provider; as voted without memory, 0 for an abstention. */
+  /** Confidence of each provider's vote after calibration, 0..100; 0 for an abstention. Without memory it is as voted. */
   readonly calibrated: Readonly<Record<string, number>>;
   readonly context: {
     readonly remembered: number;
@@ -192,21 +192,21 @@ export interface DecisionRecord {
     readonly recent: RecentRecord;
   };
   readonly action: Action;
-  /** Of the votes, 0..100; `confidence` is what experience makes of it. HOLD is not calibrated. */
+  /** Of the votes, 0..100; `confidence` is calibrated by past results, but for a HOLD. */
   readonly raw_confidence: number;
   readonly confidence: number;
-  /** Equity that the size was taken from. */
+  /** Equity that the size is computed from. */
   readonly equity: number;
-  /** What part of the full size a position in this regime gets, 0.25..1. */
+  /** Share of the full size that this regime allows, 0.25..1. */
   readonly size_scale: number;
-  /** What the decision asks of the next open. `close` is a reversal whose new half was skipped. */
+  /** What is to be done at the next open. `close` is a reversal whose new position was skipped. */
   readonly order: "none" | "open" | "reverse" | "close";
-  /** Units of the new position; `null` where none is to be opened. */
+  /** Units of the new position; `null` without one. */
   readonly size: number | null;
   readonly skipped: SkipReason | null;
 }
 
-/** A closed trade and the decision behind it: one `outcome_<decision_id>.json`. Keys are written in this order. */
+/** A closed trade and its decision: one `outcome_<decision_id>.json`. Keys are written in this order. */
 export interface Outcome {
   /** Version 1 has no `raw_confidence`. */
   readonly schema_version: 1 | 2;
@@ -219,7 +219,7 @@ export interface Outcome {
   readonly decision_timestamp: string;
   readonly entry_timestamp: string;
   readonly exit_timestamp: string;
-  /** Fill prices: raw prices moved by half the spread and the slippage. */
+  /** Fill prices: raw prices plus or minus half the spread and the slippage. */
   readonly entry_price: number;
   readonly exit_price: number;
   readonly raw_entry_price: number;
@@ -228,7 +228,7 @@ export interface Outcome {
   readonly target_price: number;
   /** Units of the asset. */
   readonly position_size: number;
-  /** Price distance that one R stands for. */
+  /** Price distance of one R. */
   readonly risk_per_unit: number;
   /** Account currency, after fees. */
   readonly realized_pnl: number;
@@ -245,7 +245,7 @@ export interface Outcome {
   readonly ai_provider: "ensemble";
   /** The providers that did not abstain. */
   readonly ensemble_providers: readonly string[];
-  /** As calibrated, 0..100. */
+  /** After calibration, 0..100. */
   readonly decision_confidence: number;
   readonly raw_confidence?: number;
   /** ATR(14) in percent of the close at the decision. */
@@ -273,16 +273,16 @@ export interface Position {
   readonly risk_per_unit: number;
 }
 
-/** An order that waits for its asset's next bar. */
+/** An order that is filled at the open of its asset's next bar. */
 export interface Order {
   readonly asset: string;
-  /** Whether the open position, which goes the other way, is closed. */
+  /** Whether the open position, in the other direction, is closed. */
   readonly closes: boolean;
-  /** The new position; `null` where it was skipped and only the old one is closed. */
+  /** The new position; `null` if it was skipped and the old one is only closed. */
   readonly opens: { readonly action: TradeAction; readonly size: number; readonly decision: Decision } | null;
 }
 
-/** All that the next chunk starts from. */
+/** The account as the next chunk finds it. */
 export interface BrokerState {
   readonly balance: number;
   readonly positions: readonly Position[];

@@ -1,4 +1,4 @@
 import manifest from "../package.json" with { type: "json" };
 
-/** This version of Carryover: a part of every run key. */
+/** The version of this library, a part of every run key. */
 export const VERSION: string = manifest.version;
