@@ -48,7 +48,7 @@ await runScript(async ({ argv, signal, guard }) => {
   const options = {
     ...request,
     restart: flags.restart,
-    offline: flags.offline,
+    mode: flags.offline ? ("offline" as const) : ("ask" as const),
     refresh: flags["refresh-provider"],
     signal,
     onNote: (text: string) => {

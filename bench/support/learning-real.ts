@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { runInMemory } from "../../lib/experiments/in-memory-run.ts";
 import { overrideConfig, parseConfig } from "../../lib/config/parse.ts";
 import type { Outcome } from "../../lib/types.ts";
-import { openJob } from "../../lib/job/open.node.ts";
+import { openInMemoryJob } from "../../lib/job/open.node.ts";
 import { createRandom } from "../../lib/util/random.ts";
 import { bootstrap, type Interval } from "../../lib/stats/bootstrap.ts";
 import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "../../test/samples.ts";
@@ -58,7 +58,7 @@ export async function learningOnRealBars(
 
   const text = readFileSync(join(PROJECT_DIR, "config.yaml"), "utf8");
   const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
-  const { job } = await openJob({
+  const { job } = await openInMemoryJob({
     config: await overrideConfig(await parseConfig(text, { file: "config.yaml" }), {
       start: day(startMs),
       end: day(endMs),
@@ -67,8 +67,6 @@ export async function learningOnRealBars(
     }),
     baseDir: PROJECT_DIR,
     dataDirIsExplicit: true,
-    signal: new AbortController().signal,
-    onNote: () => {},
   });
   const ensembles = {
     "three rules": job.providers.filter(({ name }) => name !== "memory"),

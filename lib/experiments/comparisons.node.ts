@@ -17,7 +17,8 @@ import type { QuestionCounts } from "../providers/recorded/recorder.ts";
 import { createRandom } from "../util/random.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { lockHolder } from "../storage/lock.node.ts";
-import { keyConfig, openJob, type OpenJob, type OpenJobOptions } from "../job/open.node.ts";
+import { cutoffNotes } from "../job/notes.ts";
+import { keyConfig, openInMemoryJob, type OpenInMemoryJob, type OpenJobOptions } from "../job/open.node.ts";
 
 /** Resamples of every interval. */
 const DRAWS = 2000;
@@ -29,7 +30,7 @@ const SEEDS = 3;
 const NOTHING_ASKED: QuestionCounts = { asked: 0, cached: 0, failed: 0, missing: 0, costUsd: null };
 
 /** How much is run. */
-export interface CompareOptions extends Omit<OpenJobOptions, "name" | "embedder"> {
+export interface CompareOptions extends Omit<OpenJobOptions, "mode" | "embedder"> {
   /** Runs with shuffled outcomes in each world. @default 3, or 1 in each of several worlds */
   readonly shuffles?: number | undefined;
   /** Synthetic worlds. @default 3 */
@@ -53,19 +54,21 @@ export interface ConfigComparison extends Comparison {
  * @throws {CarryoverError} `BAD_USAGE` for seeds of real bars.
  */
 export async function compareConfig(options: CompareOptions): Promise<ConfigComparison> {
-  const opened: OpenJob[] = [];
+  const opened: OpenInMemoryJob[] = [];
   const hasBudget = options.config.backtest.budget_usd !== undefined;
   // Each world has a recorder of its own, which counts from 0, but for what the comparison cost where there is a budget for it.
   let asked = NOTHING_ASKED;
   let id: string | undefined;
-  const open = async (more: OpenJobOptions): Promise<OpenJob> => {
+  const open = async (more: OpenJobOptions): Promise<OpenInMemoryJob> => {
     const before = hasBudget ? { ...asked, costUsd: null } : asked;
     const onQuestionCounts = (counts: QuestionCounts): void => {
       asked = sumOfCounts(before, counts);
       options.onQuestionCounts?.(asked);
     };
-    const experiment = await openJob({ ...more, onQuestionCounts });
+    const experiment = withoutOwnTrades(await openInMemoryJob({ ...more, onQuestionCounts }));
     opened.push(experiment);
+    const { config, job } = experiment;
+    if (more.onNote !== undefined) cutoffNotes(config.providers, job.period).forEach(more.onNote);
     id ??= idOf(experiment, options);
     await experiment.recording?.recorder.begin(id);
     return experiment;
@@ -73,12 +76,19 @@ export async function compareConfig(options: CompareOptions): Promise<ConfigComp
   try {
     return await compareIn(options, open);
   } finally {
-    for (const { recording } of opened) await recording?.recorder.close();
+    for (const { close } of opened) await close();
   }
 }
 
+/** A run that is made again under its own id must not find what it left when it was made before. */
+function withoutOwnTrades(opened: OpenInMemoryJob): OpenInMemoryJob {
+  const { remembered, period } = opened.job;
+  const trades = remembered.trades.filter(({ exitMs }) => exitMs <= period.startMs);
+  return { ...opened, job: { ...opened.job, remembered: { ...remembered, trades } } };
+}
+
 /** What a comparison's costs are counted under, so that it keeps to its budget when it is stopped and started again. */
-function idOf({ job }: OpenJob, { seeds, shuffles }: CompareOptions): string {
+function idOf({ job }: OpenInMemoryJob, { seeds, shuffles }: CompareOptions): string {
   const { key, period } = job;
   const remembered = job.remembered.trades.map((trade) => trade.id);
   return sha256OfText(JSON.stringify({ compared: key, period, remembered, seeds, shuffles }));
@@ -96,7 +106,7 @@ function sumOfCounts(one: QuestionCounts, other: QuestionCounts): QuestionCounts
 
 async function compareIn(
   options: CompareOptions,
-  open: (options: OpenJobOptions) => Promise<OpenJob>,
+  open: (options: OpenJobOptions) => Promise<OpenInMemoryJob>,
 ): Promise<ConfigComparison> {
   const first = await open(withMemory(options, options.config.backtest.seed));
   const isSynthetic = first.job.market === "synthetic";
@@ -121,7 +131,7 @@ async function compareIn(
   for (let i = 0; i < seeds; i++) {
     const seed = options.config.backtest.seed + i;
     const { embedder } = first.job.remembered;
-    const experiment = i === 0 ? first : await open({ ...withMemory(options, seed), embedder, onNote: () => {} });
+    const experiment = i === 0 ? first : await open({ ...withMemory(options, seed), embedder, onNote: undefined });
     const { job } = experiment;
     const shuffled = [];
     const on = await step(runInMemory(job));
@@ -177,7 +187,7 @@ function comparisonsIn(memoryDir: string): string {
 
 function withMemory(options: CompareOptions, seed: number): CompareOptions {
   const { config } = options;
-  return { ...options, asks: true, config: configured(config, { enabled: true, seed }) };
+  return { ...options, config: configured(config, { enabled: true, seed }) };
 }
 
 function configured(config: Config, { enabled, seed }: { enabled: boolean; seed: number }): Config {
@@ -189,7 +199,7 @@ function configured(config: Config, { enabled, seed }: { enabled: boolean; seed:
 }
 
 /** The run that `run-chunks --no-memory` makes. */
-function withoutMemory({ config, job, refreshes }: OpenJob): InMemoryJob {
+function withoutMemory({ config, job, refreshes }: OpenInMemoryJob): InMemoryJob {
   const off = configured(config, { enabled: false, seed: config.backtest.seed });
   return {
     ...job,
@@ -208,7 +218,7 @@ function shuffledJob(job: InMemoryJob, shuffle: number): InMemoryJob {
 }
 
 /** The runs of the memory folder and of `off`, and those of its comparisons, on the same bars. */
-async function triedBefore({ config, job }: OpenJob): Promise<readonly Tried[]> {
+async function triedBefore({ config, job }: OpenInMemoryJob): Promise<readonly Tried[]> {
   const { dir } = config.memory;
   const bars = await hashBarsByAsset(job);
   const tried: Tried[] = [];

@@ -1,7 +1,6 @@
 import type { LlmConfig } from "../config/config.ts";
 import { CarryoverError } from "../errors.ts";
-import { runConfig } from "../job/run.node.ts";
-import { type RunOptions } from "../job/open.node.ts";
+import { runConfig, type RunOptions } from "../job/run.node.ts";
 import { isRecorded } from "../providers/load.node.ts";
 import { BYTES_PER_TOKEN } from "../providers/recorded/llm.ts";
 import { parseTimeout } from "../util/time.ts";
@@ -91,7 +90,8 @@ export async function estimateRun(options: RunOptions): Promise<Estimate> {
   const found = new Map(asked.map(({ name }) => [name, noSums()]));
   await runConfig({
     ...options,
-    onProgress: () => {},
+    mode: "dry-run",
+    onProgress: undefined,
     onQuestion: ({ provider, request, found: answer, maxCostUsd }) => {
       const sums = found.get(provider);
       if (sums === undefined) return;

@@ -1,7 +1,7 @@
 import { otherVotes } from "./perturb.ts";
 import { checkLookahead, type LookaheadReport } from "./lookahead.ts";
 import { CarryoverError } from "../errors.ts";
-import { openJob, type OpenJobOptions } from "../job/open.node.ts";
+import { openInMemoryJob, type OpenJobOptions } from "../job/open.node.ts";
 
 /** Dates that are looked at, where none is asked for. */
 const DATES = 5;
@@ -23,7 +23,9 @@ export interface ConfigLookahead extends LookaheadReport {
 export async function checkConfig(
   options: OpenJobOptions & { dates: readonly number[]; onStep: (done: number, of: number) => void },
 ): Promise<ConfigLookahead> {
-  const { job, providersWith } = await openJob({ ...options, name: "look-ahead" });
+  const { job: opened, providersWith } = await openInMemoryJob({ ...options, mode: "dry-run" });
+  // Part of the key, so that no run of run-chunks has the ids of these.
+  const job = { ...opened, key: { ...opened.key, version: `${opened.key.version} look-ahead` } };
   const { startMs, endMs } = job.period;
   const period = `${new Date(startMs).toISOString().slice(0, 10)}/${new Date(endMs).toISOString().slice(0, 10)}`;
   for (const date of options.dates) {

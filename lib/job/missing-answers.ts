@@ -1,40 +1,36 @@
 import type { SeenQuestion } from "../providers/recorded/recorder.ts";
 
-/** Counts answers that are missing, in a trial in which chance votes in their place. */
-export interface MissingCount {
-  see(question: SeenQuestion): void;
-  /** Of each provider with missing answers, how many of how many, such as `"llama": 3 of 36`. */
-  words(): string;
-}
-
 /**
- * Up to the first time that has a question without an answer, and at that time, a trial is the run; from there on the run
- * would trade otherwise, and ask other questions: which of them have an answer cannot be known. How many there are can.
+ * Counts the questions of a dry run that have no recorded answer.
+ *
+ * A dry run equals the real run up to the first time at which an answer is missing. From there on the real run would trade
+ * differently and ask other questions: it is known how many there will be, but not how many of them have an answer.
  */
-export function countMissing(): MissingCount {
-  let firstMissing = Infinity;
-  /** By provider: questions; those with an answer up to the first time that has one without; and those without at that time. */
-  const counts = new Map<string, { questions: number; found: number; missing: number }>();
+export class MissingAnswers {
+  #firstMissing = Infinity;
+  /** `found` and `missing` count up to the first time at which an answer is missing, that time included. */
+  readonly #providers = new Map<string, { questions: number; found: number; missing: number }>();
 
-  return {
-    see: ({ provider, timestamp, found }) => {
-      const mine = counts.get(provider) ?? { questions: 0, found: 0, missing: 0 };
-      counts.set(provider, mine);
-      mine.questions += 1;
-      if (found === undefined && firstMissing === Infinity) firstMissing = timestamp;
-      if (timestamp > firstMissing) return;
-      if (found === undefined) mine.missing += 1;
-      else mine.found += 1;
-    },
-    words: () =>
-      [...counts]
-        .toSorted(([a], [b]) => (a < b ? -1 : 1))
-        .flatMap(([provider, { questions, found, missing }]) => {
-          const most = questions - found;
-          if (most === 0) return [];
-          const count = missing === most ? `${most}` : missing === 0 ? `up to ${most}` : `${missing} to ${most}`;
-          return [`${JSON.stringify(provider)}: ${count} of ${questions}`];
-        })
-        .join("; "),
-  };
+  see({ provider, timestamp, found }: SeenQuestion): void {
+    const counts = this.#providers.get(provider) ?? { questions: 0, found: 0, missing: 0 };
+    this.#providers.set(provider, counts);
+    counts.questions += 1;
+    if (found === undefined && this.#firstMissing === Infinity) this.#firstMissing = timestamp;
+    if (timestamp > this.#firstMissing) return;
+    if (found === undefined) counts.missing += 1;
+    else counts.found += 1;
+  }
+
+  /** How many answers are missing, such as `"llama": 3 to 30 of 36`, of each provider that lacks some. */
+  toString(): string {
+    return [...this.#providers]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([provider, { questions, found, missing }]) => {
+        const max = questions - found;
+        if (max === 0) return [];
+        const count = missing === max ? `${max}` : missing === 0 ? `up to ${max}` : `${missing} to ${max}`;
+        return [`${JSON.stringify(provider)}: ${count} of ${questions}`];
+      })
+      .join("; ");
+  }
 }

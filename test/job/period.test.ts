@@ -33,34 +33,34 @@ function refusal(all: BarSeries[], start?: string, end?: string): CarryoverError
 }
 
 describe("choosePeriod() without a period", () => {
-  test("takes the last full year that all assets have", () => {
+  test("chooses the last full year of which all assets have bars", () => {
     const all = [series("AAA", "2019-06-01", "2023-01-01"), series("BBB", "2020-03-01", "2022-05-01")];
     expect(choose(all)).toEqual({ period: "2021-01-01/2022-01-01", notes: [] });
   });
 
-  test("lets markets be closed for a week at New Year", () => {
+  test("accepts a year that lacks a week at New Year", () => {
     expect(choose([series("AAA", "2021-01-04", "2021-12-31")]).period).toBe("2021-01-01/2022-01-01");
     expect(choose([series("AAA", "2021-01-08", "2021-12-25")]).period).toBe("2021-01-01/2022-01-01");
   });
 
-  test("does not take a year that is not over", () => {
+  test("passes over a year that is not over", () => {
     expect(choose([series("AAA", "2020-01-01", "2021-12-20")]).period).toBe("2020-01-01/2021-01-01");
   });
 
-  test("asks for one where no year is full, and says what there is", () => {
+  test("refuses bars without a full year, and says what there is", () => {
     const error = refusal([series("AAA", "2021-02-01", "2021-12-31"), series("BBB", "2020-01-01", "2022-01-01")]);
     expect(error.code).toBe("NOT_FOUND");
     expect(error.message).toBe(
       "Cannot choose a period: found bars of AAA 2021-02-01 to 2021-12-31, BBB 2020-01-01 to 2022-01-01, " +
-        "expected a full year of all; say one with --start and --end",
+        "expected a full year of all, or a start and an end",
     );
   });
 });
 
-describe("choosePeriod() with a period", () => {
+describe("a period given to choosePeriod()", () => {
   const all = [series("AAA", "2021-01-01", "2022-01-01"), series("BBB", "2021-03-01", "2021-10-01")];
 
-  test("takes it, and says where an asset has only a part of it", () => {
+  test("is taken, with a note on an asset that has bars of a part of it only", () => {
     expect(choose(all, "2021-04-01", "2021-07-01")).toEqual({ period: "2021-04-01/2021-07-01", notes: [] });
     expect(choose(all, "2021-02-01", "2021-12-01")).toEqual({
       period: "2021-02-01/2021-12-01",
@@ -68,7 +68,7 @@ describe("choosePeriod() with a period", () => {
     });
   });
 
-  test("refuses one in which an asset has no bars at all", () => {
+  test("is refused if an asset has no bars in it", () => {
     const error = refusal(all, "2021-11-01", "2021-12-01");
     expect(error.code).toBe("NOT_FOUND");
     expect(error.message).toBe(
@@ -78,7 +78,7 @@ describe("choosePeriod() with a period", () => {
     expect(refusal(all, "2021-10-01", "2021-10-02").message).toContain('found no bars of "BBB"');
   });
 
-  test("looks at the bars in it, not at where a file begins and ends", () => {
+  test("is refused if an asset's bars surround it but none lies in it", () => {
     const holed = series("AAA", "2021-01-01", "2022-01-01", (day) => day >= "2021-05-01" && day < "2021-06-01");
     expect(refusal([holed], "2021-05-01", "2021-06-01").code).toBe("NOT_FOUND");
     expect(choose([holed], "2021-05-01", "2021-06-02").notes).toEqual([]);

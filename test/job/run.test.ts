@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
-import { runConfig, type RunOutcome } from "../../lib/job/run.node.ts";
-import { type RunOptions } from "../../lib/job/open.node.ts";
+import { runConfig, type RunOptions, type RunOutcome } from "../../lib/job/run.node.ts";
 import { syntheticBars } from "../../lib/market/synthetic.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -24,7 +23,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** A year of bars of four hours; the folders are this test's own. */
+/** Runs a year of four-hour bars in folders of this test. */
 async function run(
   memory: string,
   parts: { yaml?: string; data?: string; explicit?: boolean; period?: string } & Partial<RunOptions> = {},
@@ -39,10 +38,7 @@ ${yaml}`;
     config: await parseConfig(text, { file: "config.yaml" }),
     baseDir: root,
     dataDirIsExplicit: explicit,
-    restart: false,
-    signal: new AbortController().signal,
     onNote: (note) => notes.push(note),
-    onProgress: () => {},
     ...options,
   });
   return { ...outcome, notes };
@@ -75,7 +71,7 @@ describe("runConfig()", () => {
     expect(outcomesIn("first")).toHaveLength(summary.total_trades);
   });
 
-  test("knows the run again wherever its files lie and however its period was said", async () => {
+  test("finds the run again if its bars lie elsewhere and its period is explicit", async () => {
     const { summary } = await run("first");
     const elsewhere = join(root, "bars-elsewhere");
     mkdirSync(elsewhere);
@@ -86,7 +82,7 @@ describe("runConfig()", () => {
     expect((await run("second")).chunksRun).toEqual([]);
   });
 
-  test("without memory, records in a folder of its own below", async () => {
+  test("without memory, records in the folder off inside the memory folder", async () => {
     const { memoryDir, summary } = await run("with-off", { yaml: "portfolio_memory: { enabled: false }" });
     expect(memoryDir).toBe(join(root, "with-off", "off"));
     expect(summary).toMatchObject({ memory_enabled: false });
@@ -96,7 +92,7 @@ describe("runConfig()", () => {
     for (const weight of Object.values(summary.quarterly_breakdown[3]!.provider_multipliers)) expect(weight).toBe(1);
   });
 
-  test("says what a provider abstained with that never voted, also when the run is finished already", async () => {
+  test("names a provider that never voted, with its last error, also for a finished run", async () => {
     writeFileSync(join(root, "thrower.ts"), 'export function vote() { throw new Error("no such table"); }');
     const yaml = "providers: [{ name: trend, type: trend }, { name: mine, type: module, path: thrower.ts }]";
     const note =
@@ -110,7 +106,7 @@ describe("runConfig()", () => {
     expect((await run("silent", { yaml, period })).notes[0]).toContain('the last with ""');
   });
 
-  test("takes a changed file of votes for another run, and says so", async () => {
+  test("starts another run if a file of votes has changed, and says so", async () => {
     const votes = (action: string): void =>
       writeFileSync(join(root, "votes.csv"), `timestamp,asset,action,confidence\n2018-03-01,AAA,${action},60\n`);
     const yaml = "providers: [{ name: recorder, type: file, path: votes.csv }]";
@@ -127,7 +123,7 @@ describe("runConfig()", () => {
     expect((await run("votes", { yaml })).chunksRun).toEqual([]);
   });
 
-  test("runs on synthetic bars where there are none, says so, and never mixes the two", async () => {
+  test("runs on synthetic bars if there are none, says so, and never mixes the two", async () => {
     const parts = { data: "nothing-here", period: ", start: 2018-02-01, end: 2018-05-01" };
     const { summary, notes } = await run("synthetic", parts);
     expect(summary.data).toBe("synthetic");
@@ -141,7 +137,7 @@ describe("runConfig()", () => {
     expect(both.message).toContain("BBB_4h.csv");
   });
 
-  test("makes a synthetic year where nothing says which, and refuses one before its world began", async () => {
+  test("makes a year of synthetic bars by default, and refuses a period before they begin", async () => {
     const { summary } = await run("synthetic-year", {
       data: "nothing-here",
       yaml: "providers: [{ name: t, type: trend }]",
@@ -152,7 +148,7 @@ describe("runConfig()", () => {
     expect(early.message).toContain('found the start 2017-12-01, expected 2018-01-01 or later, or bars in "');
   });
 
-  test("refuses a data folder that was asked for and is not there, before it touches the memory", async () => {
+  test("refuses a missing data folder that a flag named, before it touches the memory", async () => {
     const error = await refusal(run("untouched", { data: "nothing-here", explicit: true }));
     expect(error.code).toBe("NOT_FOUND");
     expect(existsSync(join(root, "untouched"))).toBe(false);
@@ -175,7 +171,7 @@ describe("runConfig()", () => {
     expect((await run("held")).chunksRun).toHaveLength(4);
   });
 
-  test("stopped, keeps what it remembered, says where it was, and goes on from there", async () => {
+  test("a stopped run keeps its outcomes, says where it was, and goes on from there", async () => {
     const stop = new AbortController();
     const notes: string[] = [];
     const stopped = await run("stopped", {
@@ -197,7 +193,7 @@ describe("runConfig()", () => {
     expect(summary).toEqual((await run("first")).summary);
   });
 
-  test("stopped before a trade of its own closed, does not count those of other runs", async () => {
+  test("a run stopped before its first trade closed does not count trades of other runs", async () => {
     await run("two-runs");
     const stop = new AbortController();
     const notes: string[] = [];
@@ -210,7 +206,7 @@ describe("runConfig()", () => {
     expect(notes.at(-1)).toMatch(/^Stopped in 2018Q1 at 2018-01-01: no trade had closed yet, and the same command/);
   });
 
-  test("says that a seed that was asked for does nothing to real bars, and names it once where it makes another run", async () => {
+  test("says that an explicit seed has no effect on real bars, and names it once as what makes another run", async () => {
     const period = ", start: 2018-01-01, end: 2018-02-01, chunks: month";
     const { summary } = await run("seeded", { period });
     const { notes, summary: other } = await run("seeded", { period: `${period}, seed: 5`, seedIsExplicit: true });
@@ -223,7 +219,7 @@ describe("runConfig()", () => {
     expect(synthetic.notes.join()).not.toContain("The seed");
   });
 
-  test("that comes out differently when it is made again is refused, and says what may be the cause", async () => {
+  test("refuses a run that comes out differently the second time, and names possible causes", async () => {
     const source = "export const vote = () => ({ action: globalThis.sideOfTest, confidence: 60 });\n";
     writeFileSync(join(root, "fickle.mjs"), source);
     const yaml = "providers: [{ name: fickle, type: module, path: fickle.mjs }]";
@@ -237,7 +233,7 @@ describe("runConfig()", () => {
     expect(notes.join()).toContain("a provider does not answer the same to the same question");
   });
 
-  test("moves a damaged outcome aside, says so, and makes it again", async () => {
+  test("moves a damaged outcome to quarantine, says so, and records it again", async () => {
     await run("damaged");
     const [name] = outcomesIn("damaged");
     const path = join(root, "damaged", name!);

@@ -1,0 +1,84 @@
+/** What a user should know about a run, a sentence each. */
+import type { Progress } from "../backtest/job.ts";
+import { lastErrors } from "../backtest/run-files.ts";
+import type { ProviderConfig } from "../config/config.ts";
+import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
+import { MissingAnswer, PromptsTooLong } from "../providers/recorded/recorder.ts";
+import type { Summary } from "../results/summary.ts";
+import type { Storage } from "../storage/storage.ts";
+import { isoDate } from "../util/time.ts";
+import type { Period } from "./period.ts";
+
+/** Characters of an abstention's error that a note shows. */
+const MAX_ERROR = 200;
+
+/** Names the language models that may have read about the period. */
+export function cutoffNotes(providers: readonly ProviderConfig[], period: Period): readonly string[] {
+  const start = isoDate(period.startMs);
+  return providers.flatMap((provider) => {
+    if (provider.type !== "llm") return [];
+    const { name, model, mask } = provider;
+    const cutoff = provider.knowledge_cutoff ?? knowledgeCutoff(model);
+    if (cutoff !== undefined && period.startMs > Date.parse(cutoff)) return [];
+    const about =
+      cutoff === undefined
+        ? `The knowledge cutoff of "${model}" is not known here (knowledge_cutoff says it), and may lie after ${start}`
+        : `The period begins at ${start}, before "${model}" stopped reading at ${cutoff}`;
+    const advice = mask ? "" : "; with mask: true it is not told asset, dates and prices";
+    return [`${about}: what "${name}" votes may be remembered and not foreseen${advice}`];
+  });
+}
+
+/** A run that was stopped before its end. */
+export interface StoppedRun {
+  readonly progress: Progress | undefined;
+  /** Outcomes that the run has recorded. */
+  readonly outcomes: number;
+  /** Why it was stopped. */
+  readonly reason: unknown;
+  /** Providers of `--refresh-provider`, and those of them whose new answers have begun. */
+  readonly refresh: readonly string[];
+  readonly begun: readonly string[];
+}
+
+/** Says where a run was stopped, what is kept of it, and how it goes on. */
+export function stoppedNote({ progress, outcomes, reason, refresh, begun }: StoppedRun): string {
+  const place = progress === undefined ? "" : ` in ${progress.chunk} at ${isoDate(progress.simulatedMs)}`;
+  const kept =
+    outcomes === 0
+      ? "no trade had closed yet"
+      : outcomes === 1
+        ? "the outcome is kept"
+        : `all ${outcomes} outcomes are kept`;
+  if (reason instanceof PromptsTooLong) {
+    const next = "but the same command meets the same prompts again: with another prompt_file it is another run";
+    return `Stopped${place}: ${kept}, ${next}`;
+  }
+  // A refresh that has begun would begin once more.
+  const names = begun.length === refresh.length ? "" : ` ${begun.map((name) => JSON.stringify(name)).join(", ")}`;
+  const without =
+    reason instanceof MissingAnswer
+      ? " without --offline"
+      : begun.length === 0
+        ? ""
+        : ` without --refresh-provider${names}`;
+  const again = progress === undefined ? "" : ` with ${progress.chunk}`;
+  return `Stopped${place}: ${kept}, and the same command${without} goes on${again}`;
+}
+
+/** Names providers that only abstained: because of a wrong name in a votes file, say, or a program that always fails. */
+export async function silentNotes(
+  summary: Summary,
+  options: { providers: readonly ProviderConfig[]; storage: Storage },
+): Promise<readonly string[]> {
+  const { decisions, run_id: runId, quarterly_breakdown: chunks } = summary;
+  const silent = options.providers.filter(
+    ({ name, type }) => type !== "memory" && decisions > 0 && summary.providers[name]?.abstentions === decisions,
+  );
+  if (silent.length === 0) return [];
+  const errors = await lastErrors(options.storage, { runId, chunks: chunks.map(({ quarter }) => quarter) });
+  return silent.map(({ name }) => {
+    const error = JSON.stringify((errors.get(name) ?? "").slice(0, MAX_ERROR));
+    return `Provider "${name}" abstained in all ${decisions} decisions, the last with ${error}: "error" in *.decisions.ndjson says why`;
+  });
+}
