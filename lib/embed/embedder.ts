@@ -1,15 +1,15 @@
-import { CarryoverError } from "../errors.ts";
-import { isUnit, squareOfLength } from "../util/vectors.ts";
+import { fail } from "../errors.ts";
+import { isUnit, squaredLength } from "../util/vectors.ts";
 
-/** Turns a sentence into a vector, so that sentences of like meaning lie close. */
+/** Turns a sentence into a vector, so that sentences of similar meaning are close. */
 export interface Embedder {
   /** Its name in config.yaml and in the sidecar. */
   readonly id: string;
-  /** Changes whenever the same sentence could give another vector; vectors of another fingerprint are made anew. */
+  /** Changes whenever the same sentence could get another vector. Vectors of another fingerprint are recomputed. */
   readonly fingerprint: string;
   /** Floats per vector. */
   readonly dim: number;
-  /** A vector takes tens of milliseconds: those that are made are written more often, so that a kill loses little. @default false */
+  /** A vector takes tens of milliseconds, so new vectors are saved more often and a kill loses few. @default false */
   readonly isSlow?: boolean;
 
   /** @returns A vector of `dim` floats and unit length. */
@@ -17,20 +17,20 @@ export interface Embedder {
 }
 
 /**
- * Embeds a sentence, and holds the embedder to its promise before anything is made of the vector.
+ * Embeds a sentence and checks the vector.
  *
- * @throws {CarryoverError} `BAD_OUTCOME` if the vector has another number of floats, is not of unit length (within 0.05 %), or a number in it
- *   is not finite.
+ * @throws {CarryoverError} `BAD_OUTCOME` if the vector does not have `dim` floats, is not finite or not of unit length
+ * (within 0.05 %).
  */
 export async function embedSentence(embedder: Embedder, sentence: string): Promise<Float32Array> {
   const vector = await embedder.embed(sentence);
   if (vector.length === embedder.dim && isUnit(vector)) return vector;
-  const squares = squareOfLength(vector);
-  let found = `a vector of length ${Math.sqrt(squares)}, expected 1`;
-  if (vector.length !== embedder.dim || !Number.isFinite(squares)) {
-    const wrong = vector.findIndex((value) => !Number.isFinite(value));
-    const what = wrong === -1 ? `a vector of ${vector.length}` : `vector[${wrong}] ${vector[wrong]}`;
-    found = `${what}, expected ${embedder.dim} finite numbers`;
+  const tried = `Cannot embed "${sentence}" with "${embedder.id}"`;
+  const length = Math.sqrt(squaredLength(vector));
+  if (vector.length === embedder.dim && Number.isFinite(length)) {
+    throw fail("BAD_OUTCOME", tried, { found: `a vector of length ${length}`, expected: "1" });
   }
-  throw new CarryoverError("BAD_OUTCOME", `Cannot embed "${sentence}" with "${embedder.id}": found ${found}`);
+  const wrong = vector.findIndex((value) => !Number.isFinite(value));
+  const found = wrong === -1 ? `a vector of ${vector.length}` : `vector[${wrong}] ${vector[wrong]}`;
+  throw fail("BAD_OUTCOME", tried, { found, expected: `${embedder.dim} finite numbers` });
 }

@@ -1,147 +1,14 @@
-/** What the words of a description mean to the hashing embedder, and where in the vector it goes. */
+import { fnv1a, mix32 } from "../util/hash32.ts";
+import { toUnit } from "../util/vectors.ts";
 import type { Embedder } from "./embedder.ts";
 import { positionOf, QUANTITIES, type Quantity, type QuantityName } from "./levels.ts";
 
 const DIM = 128;
 
-/** Of an asset's name, and of any other word that is not a description's own. */
-const WORD_WEIGHT = 0.62;
-/** A word goes to so many places, so that hardly two have all in common. */
-const PLACES = 4;
-
 /**
- * The default embedder, offline and the same on every engine. It reads a sentence by the table of levels that descriptions
- * are written by: each quantity that is named, by its number where that is told (RSI 61, ADX 23, deviations) and else by its level's
- * word, becomes a few overlapping bumps (a population code: Pouget, Dayan and Zemel 2000, "Information Processing with
- * Population Codes"), so that neighbouring levels are alike; each regime has a place of its own. All other words and
- * their pairs, above all the asset's name, are hashed (Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask
- * Learning").
- */
-export function hashingEmbedder(): Embedder {
-  return { id: "hashing", fingerprint: `levels-fnv1a-words-${DIM}-v2`, dim: DIM, embed: embedByLevels };
-}
-
-/**
- * Whether a sentence has anything that tells situations apart: a level's words, a regime, a number that is read, or a name.
- * Where it has nothing, its similarity to descriptions is the chance of hashes alone.
- *
- * @param names Of assets, in lower case.
- */
-export function hasWordsOfDescriptions(sentence: string, names: ReadonlySet<string>): boolean {
-  const tokens = tokensOf(sentence);
-  return tokens.some((token, i) => {
-    const isNumber = numberOf(token) !== undefined && blockOfNumber(tokens, i) !== undefined;
-    return isNumber || names.has(token) || phraseAt(tokens, i) !== undefined;
-  });
-}
-
-function tokensOf(sentence: string): readonly string[] {
-  return sentence.toLowerCase().match(/[+-]?[a-z0-9]+(?:[._/-][a-z0-9]+)*/g) ?? [];
-}
-
-function embedByLevels(sentence: string): Float32Array {
-  const sums = new Float64Array(DIM);
-  const tokens = tokensOf(sentence);
-  const numbers = new Map<Block, number>();
-  /** The hash of the word just before, where that is one that is hashed. */
-  let before: number | undefined;
-  for (let i = 0; i < tokens.length;) {
-    const token = tokens[i] ?? "";
-    // A name may read like a level or a word of the frame, as the ticker A does.
-    const isName = i === 0 && tokens[1] === "is";
-    const phrase = isName ? undefined : phraseAt(tokens, i);
-    if (phrase !== undefined) {
-      const { meaning, words } = phrase;
-      if ("regime" in meaning) sums[meaning.regime] = REGIME_WEIGHT;
-      else addBumps(sums, meaning.block, meaning.position);
-      before = undefined;
-      i += words.length;
-      continue;
-    }
-    i++;
-    const value = numberOf(token);
-    if (value !== undefined) {
-      const block = blockOfNumber(tokens, i - 1);
-      if (block !== undefined) numbers.set(block, value);
-    } else if (FRAME.has(token) && !isName) {
-      before = undefined;
-    } else {
-      // The hash of a pair goes on from that of its first word: no text has to be put together.
-      const word = token.startsWith("+") || token.startsWith("-") ? token.slice(1) : token;
-      if (before !== undefined) addWord(sums, extend(extend(before, " "), word));
-      before = extend(FNV_OFFSET, word);
-      addWord(sums, before);
-    }
-  }
-  for (const block of BLOCKS.values()) finishBlock(sums, block, numbers.get(block));
-
-  let squares = 0;
-  for (let i = 0; i < DIM; i++) squares += (sums[i] ?? 0) * (sums[i] ?? 0);
-  const vector = new Float32Array(DIM);
-  if (squares === 0) {
-    // A sentence that says nothing has no direction; any fixed one keeps the promise of unit length.
-    vector[DIM - 1] = 1;
-    return vector;
-  }
-  const norm = Math.sqrt(squares);
-  for (let i = 0; i < DIM; i++) vector[i] = (sums[i] ?? 0) / norm;
-  return vector;
-}
-
-function numberOf(token: string): number | undefined {
-  // Most words are none at first sight.
-  return token < ":" && /^[+-]?\d+(?:\.\d+)?$/.test(token) ? Number(token) : undefined;
-}
-
-/** What a number is of: "RSI 61", "ADX 23", "+1.1 deviations". Other numbers are not read. */
-function blockOfNumber(tokens: readonly string[], at: number): Block | undefined {
-  const name = tokens[at - 1];
-  if (name === "rsi" || name === "adx") return BLOCKS.get(name);
-  return tokens[at + 1] === "deviations" ? BLOCKS.get("zscore") : undefined;
-}
-
-/** Adds what is near a position, by the kernel (1 - d^2)^2. */
-function addBumps(sums: Float64Array, { quantity, first }: Block, position: number): void {
-  for (let i = 0; i <= quantity.bounds.length + 1; i++) {
-    const d = (position - i) / REACH;
-    const near = 1 - d * d;
-    if (near > 0) sums[first + i] = (sums[first + i] ?? 0) + near * near;
-  }
-}
-
-/** A number says more than its level's word; then every quantity that is named gets its weight for length. */
-function finishBlock(sums: Float64Array, block: Block, value: number | undefined): void {
-  const { quantity, weight, first } = block;
-  const end = first + quantity.bounds.length + 2;
-  if (value !== undefined) {
-    sums.fill(0, first, end);
-    addBumps(sums, block, positionOf(quantity, value));
-  }
-  let squares = 0;
-  for (let i = first; i < end; i++) squares += (sums[i] ?? 0) * (sums[i] ?? 0);
-  if (squares === 0) return;
-  const scale = weight / Math.sqrt(squares);
-  for (let i = first; i < end; i++) sums[i] = (sums[i] ?? 0) * scale;
-}
-
-/** Low bits choose a place, the highest the sign, so that collisions cancel on average; each mix leads to the next place. */
-function addWord(sums: Float64Array, fnv: number): void {
-  let hash = fnv;
-  for (let i = 0; i < PLACES; i++) {
-    hash = mix(hash + i);
-    const place = FIRST_WORD + (hash % (DIM - FIRST_WORD));
-    // Four places of half the length each.
-    sums[place] = (sums[place] ?? 0) + (hash & 0x80000000 ? -WORD_WEIGHT / 2 : WORD_WEIGHT / 2);
-  }
-}
-
-/** How far a bump reaches, in levels. */
-export const REACH = 3;
-
-/**
- * What each quantity weighs. Reach and weights were chosen on drawn worlds, by seeds that bench/RECALL.md does not report, so that
- * wherever one part of a sentence decides the result, the others drown it as little as may be. Five quantities say nearly
- * the same, which way the price went, and so weigh less each than the strength of the trend and the volatility.
+ * The weight of each quantity. Reach and weights were chosen on generated worlds, with seeds that bench/RECALL.md does not
+ * report. Whichever part of a sentence decides the result, the others should hide it as little as possible. Five quantities
+ * say nearly the same, the direction of the price, so each weighs less than the strength of the trend or the volatility.
  */
 const WEIGHTS: readonly (readonly [QuantityName, number])[] = [
   ["move", 0.6],
@@ -150,110 +17,209 @@ const WEIGHTS: readonly (readonly [QuantityName, number])[] = [
   ["rsi", 1],
   ["volatility", 1.3],
   ["zscore", 0.7],
-  ["place", 0.5],
+  ["channel", 0.5],
 ];
-/** What the regime weighs beside the quantities. */
-export const REGIME_WEIGHT = 0.55;
+const REGIME_WEIGHT = 0.55;
+/** The weight of an asset's name, and of any other word that is not in the table of levels. */
+const WORD_WEIGHT = 0.62;
 
-/** A quantity's place in the vector: a bump at each end of its levels, `first` to `first + quantity.bounds.length + 1`. */
-export interface Block {
+/** How far a bump reaches, in levels. */
+const REACH = 3;
+
+/** The number of dimensions that a word is hashed to. Hardly any two words share all of them. */
+const WORD_DIMS = 4;
+
+/** A quantity's dimensions: a bump at each end of its levels, from `first` up to but not including `end`. */
+interface Block {
   readonly quantity: Quantity;
   readonly weight: number;
   readonly first: number;
+  readonly end: number;
 }
 
-/** What a phrase stands for: a level's middle, or a regime's place in the vector. */
+/** What a phrase means: the middle of a level, or the dimension of a regime. */
 type Meaning = { readonly block: Block; readonly position: number } | { readonly regime: number };
-
-/** In the order of their places. */
-export const BLOCKS: ReadonlyMap<QuantityName, Block> = readBlocks();
-const REGIMES = ["trending", "ranging", "volatile"];
-const FIRST_REGIME = [...BLOCKS.values()].reduce((sum, { quantity }) => sum + ends(quantity), 0);
-/** What comes before it are quantities and regimes, what comes after it hashed words. */
-export const FIRST_WORD: number = FIRST_REGIME + REGIMES.length;
-
-/** Other ways in which people say a level. */
-const ALSO_SAID: readonly (readonly [string, QuantityName, number])[] = [
-  ["low volatility", "volatility", 0],
-  ["high volatility", "volatility", 3],
-  ["volatility low", "volatility", 0],
-  ["volatility high", "volatility", 3],
-];
 
 interface Phrase {
   readonly words: readonly string[];
   readonly meaning: Meaning;
 }
 
-/** By their first word, the longest first. */
-const PHRASES = new Map<string, Phrase[]>();
-const NONE: readonly Phrase[] = [];
-function addPhrase(phrase: string, meaning: Meaning): void {
-  const words = phrase.split(" ");
-  const first = words[0] ?? "";
-  const known = PHRASES.get(first) ?? [];
-  known.push({ words, meaning });
-  known.sort((a, b) => b.words.length - a.words.length);
-  PHRASES.set(first, known);
-}
-for (const block of BLOCKS.values()) {
-  block.quantity.words.forEach((word, level) => addPhrase(word, { block, position: level + 0.5 }));
-}
-for (const [phrase, name, level] of ALSO_SAID) {
-  const block = BLOCKS.get(name);
-  if (block !== undefined) addPhrase(phrase, { block, position: level + 0.5 });
-}
-REGIMES.forEach((word, i) => addPhrase(word, { regime: FIRST_REGIME + i }));
+const BLOCKS = layOutBlocks();
+const REGIMES = ["trending", "ranging", "volatile"];
+const FIRST_REGIME = BLOCKS.get("channel")!.end;
+/** Quantities and regimes come before this dimension, hashed words from here on. */
+const FIRST_WORD = FIRST_REGIME + REGIMES.length;
 
-/** Words that every description has: they tell none from another. */
-export const FRAME: ReadonlySet<string> = new Set(
+/** Other words that people use for a level. */
+const SYNONYMS: readonly (readonly [string, QuantityName, number])[] = [
+  ["low volatility", "volatility", 0],
+  ["high volatility", "volatility", 3],
+  ["volatility low", "volatility", 0],
+  ["volatility high", "volatility", 3],
+];
+
+/** By their first word, the longest first. */
+const PHRASES = listPhrases();
+const NO_PHRASES: readonly Phrase[] = [];
+
+/** Words that every description has, so that they do not tell one from another. */
+const COMMON_WORDS: ReadonlySet<string> = new Set(
   "a adx an and at bar bars deviations in is its market momentum of range regime rsi the trend volatility".split(" "),
 );
 
-function readBlocks(): ReadonlyMap<QuantityName, Block> {
-  const blocks = new Map<QuantityName, Block>();
-  let first = 0;
-  for (const [name, weight] of WEIGHTS) {
-    const quantity = QUANTITIES[name];
-    blocks.set(name, { quantity, weight, first });
-    first += ends(quantity);
-  }
-  return blocks;
+/**
+ * The default embedder, offline and the same on every engine. It reads a sentence with the table of levels that descriptions
+ * are written with. Each quantity becomes a few overlapping bumps (a population code: Pouget, Dayan and Zemel 2000,
+ * "Information Processing with Population Codes"), so that neighbouring levels are alike. Its position is its number where
+ * the sentence has one (RSI 61, ADX 23, deviations), else the middle of its level. Each regime has a dimension of its own.
+ * All other words and pairs of words, above all the asset's name, are hashed (Weinberger et al. 2009, "Feature Hashing for
+ * Large Scale Multitask Learning").
+ */
+export function hashingEmbedder(): Embedder {
+  return { id: "hashing", fingerprint: `levels-fnv1a-words-${DIM}-v2`, dim: DIM, embed };
 }
 
-/** The ends of a quantity's levels. */
-function ends({ bounds }: Quantity): number {
-  return bounds.length + 2;
+/**
+ * Whether a sentence has anything that distinguishes situations: a level, a regime, a number of a known quantity, or an
+ * asset. Without it, its similarity to descriptions is due to hash collisions alone.
+ *
+ * @param assets Names in lower case.
+ */
+export function describesSituation(sentence: string, assets: ReadonlySet<string>): boolean {
+  const tokens = tokensOf(sentence);
+  return tokens.some((token, i) => {
+    const isNumber = numberOf(token) !== undefined && blockOfNumber(tokens, i) !== undefined;
+    return isNumber || assets.has(token) || phraseAt(tokens, i) !== undefined;
+  });
+}
+
+function embed(sentence: string): Float32Array {
+  const sums = new Float64Array(DIM);
+  const tokens = tokensOf(sentence);
+  const numbers = new Map<Block, number>();
+  /** Hash of the previous word, if that one was hashed. */
+  let previous: number | undefined;
+  for (let i = 0; i < tokens.length;) {
+    const token = tokens[i]!;
+    // A name may look like a level or a common word, as the ticker A does.
+    const isName = i === 0 && tokens[1] === "is";
+    const phrase = isName ? undefined : phraseAt(tokens, i);
+    if (phrase !== undefined) {
+      const { meaning, words } = phrase;
+      if ("regime" in meaning) sums[meaning.regime] = REGIME_WEIGHT;
+      else addBumps(sums, meaning.block, meaning.position);
+      previous = undefined;
+      i += words.length;
+      continue;
+    }
+    const value = numberOf(token);
+    if (value !== undefined) {
+      const block = blockOfNumber(tokens, i);
+      if (block !== undefined) numbers.set(block, value);
+    } else if (COMMON_WORDS.has(token) && !isName) {
+      previous = undefined;
+    } else {
+      const word = token.startsWith("+") || token.startsWith("-") ? token.slice(1) : token;
+      if (previous !== undefined) addWord(sums, fnv1a(word, fnv1a(" ", previous)));
+      previous = fnv1a(word);
+      addWord(sums, previous);
+    }
+    i++;
+  }
+  for (const block of BLOCKS.values()) finishBlock(sums, block, numbers.get(block));
+  const vector = toUnit(sums);
+  // A sentence without meaning has no direction. Any fixed one keeps the promise of unit length.
+  return vector ?? Float32Array.from(sums, (_, i) => (i === DIM - 1 ? 1 : 0));
+}
+
+function tokensOf(sentence: string): readonly string[] {
+  return sentence.toLowerCase().match(/[+-]?[a-z0-9]+(?:[._/-][a-z0-9]+)*/g) ?? [];
+}
+
+function numberOf(token: string): number | undefined {
+  // The first test rules out most words cheaply.
+  return token < ":" && /^[+-]?\d+(?:\.\d+)?$/.test(token) ? Number(token) : undefined;
+}
+
+/** The quantity of a number: "RSI 61", "ADX 23", "+1.1 deviations". Other numbers are ignored. */
+function blockOfNumber(tokens: readonly string[], i: number): Block | undefined {
+  const name = tokens[i - 1];
+  if (name === "rsi" || name === "adx") return BLOCKS.get(name);
+  return tokens[i + 1] === "deviations" ? BLOCKS.get("zscore") : undefined;
 }
 
 /** The longest phrase that begins with a token. */
-export function phraseAt(tokens: readonly string[], at: number): Phrase | undefined {
-  // Of a phrase the first word is what it was found by.
-  for (const phrase of PHRASES.get(tokens[at] ?? "") ?? NONE) {
+function phraseAt(tokens: readonly string[], i: number): Phrase | undefined {
+  for (const phrase of PHRASES.get(tokens[i]!) ?? NO_PHRASES) {
     let same = 1;
-    while (same < phrase.words.length && tokens[at + same] === phrase.words[same]) same++;
+    while (same < phrase.words.length && tokens[i + same] === phrase.words[same]) same++;
     if (same === phrase.words.length) return phrase;
   }
   return undefined;
 }
 
-/** The hash of no text: where `extend()` begins. */
-export const FNV_OFFSET = 0x811c9dc5;
-
-const FNV_PRIME = 0x01000193;
-
-/** FNV-1a over UTF-16 units, 32 bits (Fowler, Noll, Vo), from where `hash` is. */
-export function extend(hash: number, text: string): number {
-  let extended = hash;
-  for (let i = 0; i < text.length; i++) extended = Math.imul(extended ^ text.charCodeAt(i), FNV_PRIME);
-  return extended;
+/** Adds bumps near a position, with the kernel (1 - d^2)^2. */
+function addBumps(sums: Float64Array, { first, end }: Block, position: number): void {
+  for (let i = first; i < end; i++) {
+    const d = (position - (i - first)) / REACH;
+    const near = 1 - d * d;
+    if (near > 0) sums[i]! += near * near;
+  }
 }
 
-/** 32 bits, mixed. FNV mixes its high bit badly; murmur3's finalizer does not. */
-export function mix(fnv: number): number {
-  let hash = fnv ^ (fnv >>> 16);
-  hash = Math.imul(hash, 0x85ebca6b);
-  hash ^= hash >>> 13;
-  hash = Math.imul(hash, 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+/** Replaces a level by its number, which is more precise, and scales the quantity to its weight. */
+function finishBlock(sums: Float64Array, block: Block, value: number | undefined): void {
+  const { quantity, weight, first, end } = block;
+  if (value !== undefined) {
+    sums.fill(0, first, end);
+    addBumps(sums, block, positionOf(quantity, value));
+  }
+  let squares = 0;
+  for (let i = first; i < end; i++) squares += sums[i]! * sums[i]!;
+  if (squares === 0) return;
+  const scale = weight / Math.sqrt(squares);
+  for (let i = first; i < end; i++) sums[i]! *= scale;
+}
+
+/** The low bits choose a dimension, the highest the sign, so that collisions cancel on average. */
+function addWord(sums: Float64Array, fnv: number): void {
+  let hash = fnv;
+  for (let i = 0; i < WORD_DIMS; i++) {
+    // FNV mixes its high bits badly.
+    hash = mix32(hash + i);
+    const dimension = FIRST_WORD + (hash % (DIM - FIRST_WORD));
+    // In four dimensions, half the length each.
+    sums[dimension]! += hash & 0x80000000 ? -WORD_WEIGHT / 2 : WORD_WEIGHT / 2;
+  }
+}
+
+function layOutBlocks(): ReadonlyMap<QuantityName, Block> {
+  const blocks = new Map<QuantityName, Block>();
+  let first = 0;
+  for (const [name, weight] of WEIGHTS) {
+    const quantity = QUANTITIES[name];
+    // Levels have one end more than there are levels, bounds one less.
+    const end = first + quantity.bounds.length + 2;
+    blocks.set(name, { quantity, weight, first, end });
+    first = end;
+  }
+  return blocks;
+}
+
+function listPhrases(): ReadonlyMap<string, readonly Phrase[]> {
+  const phrases = new Map<string, Phrase[]>();
+  const add = (phrase: string, meaning: Meaning): void => {
+    const words = phrase.split(" ");
+    const known = phrases.get(words[0]!) ?? [];
+    known.push({ words, meaning });
+    phrases.set(words[0]!, known);
+  };
+  for (const block of BLOCKS.values()) {
+    block.quantity.words.forEach((word, level) => add(word, { block, position: level + 0.5 }));
+  }
+  for (const [phrase, name, level] of SYNONYMS) add(phrase, { block: BLOCKS.get(name)!, position: level + 0.5 });
+  REGIMES.forEach((word, i) => add(word, { regime: FIRST_REGIME + i }));
+  for (const known of phrases.values()) known.sort((a, b) => b.words.length - a.words.length);
+  return phrases;
 }

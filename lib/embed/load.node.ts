@@ -1,22 +1,22 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
-import { CarryoverError } from "../errors.ts";
+import { fail } from "../errors.ts";
 import { attempt } from "../storage/fs.node.ts";
 import type { Embedder } from "./embedder.ts";
 import { hashingEmbedder } from "./hashing.ts";
 import type { SentenceModel } from "./onnx.ts";
 
-/** The part of a configuration that says how sentences become vectors; `model_dir` absolute. */
+/** The embedder's part of a configuration; `model_dir` is absolute. */
 export type EmbedderConfig = Pick<Config["memory"], "embedder" | "model_dir">;
 
 /**
- * Makes the embedder that a configuration names. The files of the sentence model are read and checked here; the model itself
- * and what runs it load with the first sentence.
+ * Makes the embedder that a configuration names. The files of the sentence model are read and checked here. The model and
+ * its runtime are loaded with the first sentence.
  *
- * @param options `signal`: stops the embedder, whose `embed()` then rejects with its reason.
- * @throws {CarryoverError} `NOT_FOUND` where the model folder lacks a file, `CORRUPT` where one is another than is known,
- * `IO` where it cannot be read.
+ * @param options `signal`: stops the embedder; `embed()` then rejects with the signal's reason.
+ * @throws {CarryoverError} `NOT_FOUND` if the model folder lacks a file, `CORRUPT` if a file has the wrong hash, `IO` if it
+ * cannot be read.
  */
 export async function loadEmbedder(
   config: EmbedderConfig,
@@ -30,11 +30,10 @@ async function sentenceModel(config: EmbedderConfig): Promise<Embedder> {
   const dir = config.model_dir;
   const missing = MODEL_FILES.filter(({ name }) => !existsSync(join(dir, name))).map(({ name }) => `"${name}"`);
   if (missing.length > 0) {
-    throw new CarryoverError(
-      "NOT_FOUND",
-      `Cannot load the sentence model: found no ${missing.join(", ")} in "${dir}", expected them as this fetches them: ` +
-        fetchCommand(dir),
-    );
+    throw fail("NOT_FOUND", "Cannot load the sentence model", {
+      found: `no ${missing.join(", ")} in "${dir}"`,
+      expected: `them as this fetches them: ${fetchCommand(dir)}`,
+    });
   }
   const read = (part: keyof SentenceModel): Uint8Array<ArrayBuffer> => {
     const path = join(dir, MODEL_FILES.find((file) => file.part === part)?.name ?? part);
@@ -48,23 +47,20 @@ async function sentenceModel(config: EmbedderConfig): Promise<Embedder> {
   });
   for (const { part, name, sha256 } of MODEL_FILES) {
     if (embedder.sha256[part] === sha256) continue;
-    throw new CarryoverError(
-      "CORRUPT",
-      `Cannot use "${join(dir, name)}": found SHA-256 ${embedder.sha256[part]}, expected ${sha256}, as this fetches it: ` +
-        fetchCommand(dir),
-    );
+    throw fail("CORRUPT", `Cannot use "${join(dir, name)}"`, {
+      found: `SHA-256 ${embedder.sha256[part]}`,
+      expected: `${sha256}, as this fetches it: ${fetchCommand(dir)}`,
+    });
   }
   return embedder;
 }
 
-/** How long signals of the operating system wait at most, beside the sentence that is under way. */
+/** A signal of the operating system waits at most this long, beside the sentence being embedded. */
 const PAUSE_EVERY_MS = 50;
 
 /**
- * Returns an embedder that stops when it is told to. What runs the sentence model awaits promises that are settled already, so
- * that a loop over sentences would let no signal in; this lets them in as time goes by.
- *
- * @returns Whose `embed()` rejects with the signal's reason once it is aborted.
+ * Wraps an embedder so that `embed()` rejects with the signal's reason once it is aborted. The model's runtime awaits only
+ * settled promises, so a loop over sentences would never return to the event loop, where signals arrive. This one pauses.
  */
 export function interruptible(embedder: Embedder, signal: AbortSignal): Embedder {
   let pausedAt = performance.now();
@@ -83,20 +79,22 @@ export function interruptible(embedder: Embedder, signal: AbortSignal): Embedder
 
 /** One file of the sentence model. */
 export interface ModelFile {
-  /** What `SentenceModel` calls it. */
   readonly part: keyof SentenceModel;
-  /** In the model folder. */
+  /** Its name in the model folder. */
   readonly name: string;
-  /** In the hub's repository. */
+  /** Its path in the hub's repository. */
   readonly hubPath: string;
   readonly bytes: number;
   readonly sha256: string;
 }
 
-/** https://huggingface.co/Xenova/all-MiniLM-L6-v2, quantized to int8 from sentence-transformers/all-MiniLM-L6-v2 (Apache 2.0). */
+/**
+ * A commit of https://huggingface.co/Xenova/all-MiniLM-L6-v2, quantized to int8 from
+ * sentence-transformers/all-MiniLM-L6-v2 (Apache 2.0).
+ */
 export const MODEL_REVISION = "751bff37182d3f1213fa05d7196b954e230abad9";
 
-/** What the model consists of, in the order in which it is fetched: the small ones fail sooner. */
+/** The files of the model in the order of their download: the small ones fail sooner. */
 export const MODEL_FILES: readonly ModelFile[] = [
   {
     part: "tokenizerConfig",

@@ -1,11 +1,12 @@
-import { bytesToHex } from "@noble/hashes/utils.js";
-import { CarryoverError, messageOf } from "../errors.ts";
+import { fail, messageOf } from "../errors.ts";
+import { sha256OfBytes } from "../util/sha256.ts";
+import { toUnit } from "../util/vectors.ts";
 import type { Embedder } from "./embedder.ts";
 
 const DIM = 384;
-/** What the model was trained on (sentence-transformers/all-MiniLM-L6-v2, `max_seq_length`); the rest of a text is not seen. */
+/** The model's training length (sentence-transformers/all-MiniLM-L6-v2, `max_seq_length`); the rest of a text is cut off. */
 const MAX_TOKENS = 256;
-/** A new one for whatever changes a vector and is not in the model's files: pooling, truncation, the runtime. */
+/** Changes with whatever changes vectors and is not in the model's files: pooling, truncation, the runtime. */
 const RECIPE = "mean-l2-256-v1";
 
 /** The files of all-MiniLM-L6-v2, whole. */
@@ -18,18 +19,17 @@ export interface SentenceModel {
   readonly tokenizerConfig: Uint8Array<ArrayBuffer>;
 }
 
-/** An embedder that says which files it was made from. */
 export interface OnnxEmbedder extends Embedder {
-  /** SHA-256 of each file, 64 hexadecimal digits. */
+  /** SHA-256 of each file that it was made from, 64 hexadecimal digits. */
   readonly sha256: Readonly<Record<keyof SentenceModel, string>>;
-  /** @returns The token ids that the model is given for a sentence: at most 256, with `[CLS]` and `[SEP]`. */
+  /** The token ids of a sentence: at most 256, with `[CLS]` and `[SEP]`. */
   tokenize(sentence: string): Promise<readonly number[]>;
 }
 
-/** A sentence, tokenized and through the model. */
+/** The loaded model. */
 interface Runtime {
   readonly tokenize: (sentence: string) => number[];
-  /** @returns `ids.length * DIM` floats, a row for each token. */
+  /** @returns A vector of `DIM` floats for each token, one after the other. */
   readonly run: (ids: readonly number[]) => Promise<Float32Array>;
 }
 
@@ -38,18 +38,17 @@ interface Runtime {
  * its token vectors, scaled to unit length. It runs in WebAssembly on one thread, without relaxed SIMD, so that its vectors
  * have the same bytes on every machine.
  *
- * One sentence goes through at a time: the model is quantized to int8 with a scale for each call, so that a sentence's
- * vector would depend on those beside it.
+ * Sentences are embedded one at a time: the model is quantized to int8 with a scale for each call, so in a batch a sentence's
+ * vector would depend on its neighbours.
  *
- * Runtime and model are loaded with the first sentence, which takes about a second.
- *
- * @throws {CarryoverError} From its functions: `CORRUPT` if the files are no such model.
+ * Runtime and model are loaded with the first sentence, which takes about a second. If the files are not this model, that
+ * sentence is rejected with `CORRUPT`.
  */
 export async function onnxEmbedder(files: SentenceModel): Promise<OnnxEmbedder> {
   const [model, tokenizer, tokenizerConfig] = await Promise.all([
-    sha256(files.model),
-    sha256(files.tokenizer),
-    sha256(files.tokenizerConfig),
+    sha256OfBytes(files.model),
+    sha256OfBytes(files.tokenizer),
+    sha256OfBytes(files.tokenizerConfig),
   ]);
   let started: Promise<Runtime> | undefined;
   const start = (): Promise<Runtime> => (started ??= startRuntime(files));
@@ -62,22 +61,17 @@ export async function onnxEmbedder(files: SentenceModel): Promise<OnnxEmbedder> 
     tokenize: async (sentence) => (await start()).tokenize(sentence),
     embed: async (sentence) => {
       const { tokenize, run } = await start();
-      return meanOfRows(await run(tokenize(sentence)));
+      return meanPooling(await run(tokenize(sentence)));
     },
   };
 }
 
-/** The mean of rows of `DIM` floats, scaled to unit length. A single sentence has no padding, so every row counts. */
-function meanOfRows(rows: Float32Array): Float32Array {
+/** The mean of token vectors, scaled to unit length. A single sentence has no padding, so every token counts. */
+function meanPooling(tokenVectors: Float32Array): Float32Array {
   // The sum has the direction of the mean.
   const sums = new Float64Array(DIM);
-  rows.forEach((value, i) => {
-    sums[i % DIM] = (sums[i % DIM] ?? 0) + value;
-  });
-  let squares = 0;
-  for (const sum of sums) squares += sum * sum;
-  const norm = Math.sqrt(squares);
-  return Float32Array.from(sums, (sum) => sum / norm);
+  for (let i = 0; i < tokenVectors.length; i++) sums[i % DIM]! += tokenVectors[i]!;
+  return toUnit(sums)!;
 }
 
 async function startRuntime(files: SentenceModel): Promise<Runtime> {
@@ -103,21 +97,18 @@ async function startRuntime(files: SentenceModel): Promise<Runtime> {
         attention_mask: tensor(() => 1n),
         token_type_ids: tensor(() => 0n),
       });
-      const rows = outputs["last_hidden_state"]?.data;
-      if (!(rows instanceof Float32Array) || rows.length !== ids.length * DIM) {
-        throw new Error(`${rows?.length ?? "no"} values for ${ids.length} tokens`);
+      const vectors = outputs["last_hidden_state"]?.data;
+      if (!(vectors instanceof Float32Array) || vectors.length !== ids.length * DIM) {
+        throw new Error(`${vectors?.length ?? "no"} values for ${ids.length} tokens`);
       }
-      return rows;
+      return vectors;
     };
-    // A model with other inputs or outputs is found now.
+    // Finds a model with other inputs or outputs now.
     await run(tokenize(""));
     return { tokenize, run };
   } catch (cause) {
-    throw new CarryoverError(
-      "CORRUPT",
-      `Cannot load the sentence model: found ${messageOf(cause)}, expected the files of all-MiniLM-L6-v2`,
-      { cause },
-    );
+    const expected = "the files of all-MiniLM-L6-v2";
+    throw fail("CORRUPT", "Cannot load the sentence model", { found: messageOf(cause), expected, cause });
   }
 }
 
@@ -125,9 +116,4 @@ function parseJson(bytes: Uint8Array): object {
   const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
   if (typeof value !== "object" || value === null) throw new Error(`${typeof value} in a tokenizer's file`);
   return value;
-}
-
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  // In another thread: three to six times as fast as in TypeScript, where a file has megabytes.
-  return bytesToHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 }

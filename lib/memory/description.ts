@@ -17,7 +17,7 @@ export function describeSituation(situation: Situation): string {
   const volatility = wordFor(QUANTITIES.volatility, s.volatility_rank);
   const stretch = wordFor(QUANTITIES.zscore, s.zscore);
   const width = s.channel_high - s.channel_low;
-  const place = wordFor(QUANTITIES.place, width > 0 ? (s.close - s.channel_low) / width : 0.5);
+  const place = wordFor(QUANTITIES.channel, width > 0 ? (s.close - s.channel_low) / width : 0.5);
   return (
     `${s.asset} is ${move} (${signed(s.return_pct)}% in 24 bars) in a ${s.regime.toLowerCase()} market: ${trend}, ` +
     `${strength} at ADX ${fixed(s.adx, 0)}, momentum ${momentum} at RSI ${fixed(s.rsi, 0)}, ` +

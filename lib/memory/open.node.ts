@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
-import { hasWordsOfDescriptions } from "../embed/hashing.ts";
+import { describesSituation } from "../embed/hashing.ts";
 import { type EmbedderConfig, loadEmbedder } from "../embed/load.node.ts";
 import { CarryoverError } from "../errors.ts";
 import { lockHolder } from "../storage/lock.node.ts";
@@ -143,7 +143,7 @@ export async function recall(
   const knowsWords =
     embedder.id !== "hashing" ||
     reading.trades.some(({ crc32 }) => crc32 === null) ||
-    hasWordsOfDescriptions(sentence, names);
+    describesSituation(sentence, names);
   return { ...(await recallTrades(storage, reading, { ...options, embedder })), embedder: embedder.id, knowsWords };
 }
 

@@ -1,6 +1,7 @@
 /** The first pass of a search: bounds of similarities from int8 codes. */
 /** The int8 codes of an index's rows, made while it is searched: an index that is only opened, or asked once, does without. */
-import { assertUnitRow, UNIT_TOLERANCE } from "../util/vectors.ts";
+import { fail, type CarryoverError } from "../errors.ts";
+import { isUnit, squaredLength, UNIT_TOLERANCE } from "../util/vectors.ts";
 import type { Kernel } from "./kernel.ts";
 import { createBest } from "./top-k.ts";
 import { BATCH_ROWS, BLOCK_ROWS, type Blocks } from "./blocks.ts";
@@ -223,7 +224,7 @@ export function createCodes(kernel: Kernel, blocks: Blocks, vectors: readonly Fl
         for (let i = 0; i < count; i++) {
           const vector = vectors[first + i] as Float32Array;
           // The bounds hold for these alone.
-          assertUnitRow(vector);
+          if (!isUnit(vector)) throw corruptVector(`a vector of length ${Math.sqrt(squaredLength(vector))}`);
           blocks.load(vector, i);
         }
         kernel.encode(batch, count, stride, blocks.codesAt(first), blocks.scaleAt(first), blocks.errorAt(first));
@@ -241,4 +242,9 @@ function areEqual(a: Float32Array | undefined, b: Float32Array | undefined): boo
   if (a === undefined || b === undefined) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
+}
+
+/** The error for a vector that none of our embedders makes. Its checksum is right, or it would have been refused when read. */
+export function corruptVector(found: string): CarryoverError {
+  return fail("CORRUPT", "Cannot search", { found, expected: "unit vectors: rebuild-vectors replaces the others" });
 }

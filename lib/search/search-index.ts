@@ -1,4 +1,4 @@
-import { assertUnit } from "../util/vectors.ts";
+import { isUnit, squaredLength } from "../util/vectors.ts";
 import { type Kernel } from "./kernel.ts";
 import { openKernel } from "./wasm.ts";
 import type { Match } from "./top-k.ts";
@@ -84,7 +84,10 @@ export function createSearchIndex(options: { dim: number; kernel?: Kernel }): Se
     { k, from = 0, to = vectors.length, accept }: SearchOptions,
   ): readonly Match[] => {
     if (query.length !== dim) throw new RangeError(`Cannot search: found a query of ${query.length}, expected ${dim}`);
-    assertUnit(query);
+    if (!isUnit(query)) {
+      const length = Math.sqrt(squaredLength(query));
+      throw new RangeError(`Cannot search: found a query of length ${length}, expected 1`);
+    }
     if (!isRow(from, to) || !isRow(to, vectors.length)) {
       throw new RangeError(`Cannot search rows ${from} to ${to}: expected rows between 0 and ${vectors.length}`);
     }

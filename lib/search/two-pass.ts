@@ -4,10 +4,9 @@
  * of 1,024 rows: their int8 codes, and a scale and an error for each row's codes. Blocks let the memory grow without a
  * move.
  */
-import { type Candidates, coarsePass, createCodes, type Range } from "./coarse-pass.ts";
+import { type Candidates, coarsePass, corruptVector, createCodes, type Range } from "./coarse-pass.ts";
 import { BATCH_ROWS, createBlocks } from "./blocks.ts";
 import type { Kernel } from "./kernel.ts";
-import { corruptRow } from "../util/vectors.ts";
 import { type Best, createBest, type Match } from "./top-k.ts";
 
 /** Ranges with fewer rows than this, or than 8 for each row that is wanted, are not worth a first pass over codes. */
@@ -39,7 +38,7 @@ export function createTwoPasses(index: { kernel: Kernel; dim: number; vectors: r
       const row = batch[i] as number;
       const similarity = doubles[scoresAt / 8 + i] as number;
       // No unit vectors give it, and NaN would be the best for ever.
-      if (!(Math.abs(similarity) < 2)) throw corruptRow(`the similarity ${similarity}`);
+      if (!(Math.abs(similarity) < 2)) throw corruptVector(`the similarity ${similarity}`);
       if (similarity < least || (accept !== undefined && !accept(row))) continue;
       best.offer(row, similarity);
       least = best.least();

@@ -1,4 +1,4 @@
-/** Settles like `work`, or rejects with the signal's reason as soon as it is aborted. */
+/** Settles like `work`, but rejects with the signal's reason as soon as the signal is aborted. */
 export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   return new Promise((resolve, reject) => {

@@ -1,8 +1,8 @@
 /**
- * Returns the candidate that `word` was probably meant to be: the one with the smallest edit distance (insertions,
- * deletions, substitutions and swaps of neighbours count 1 each; case counts nothing), the first of equals.
+ * The candidate that a misspelt word probably means: the one with the smallest edit distance, the first of equals. Insertions,
+ * deletions, substitutions and swaps of neighbours count 1 each; case is ignored.
  *
- * @returns `undefined` where none is within a third of the word's length, or 2 for a short word.
+ * @returns `undefined` if no candidate is within a third of the word's length, or 2 for a short word.
  */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
@@ -17,7 +17,7 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Optimal string alignment distance. Words of the command line and of config.yaml, so quadratic is fine. */
+/** Optimal string alignment distance. Its words come from the command line and config.yaml, so quadratic time is fine. */
 function editDistance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 20) return Math.abs(a.length - b.length);
   let beforeLast: number[] = [];
@@ -26,14 +26,14 @@ function editDistance(a: string, b: string): number {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
       const cost = a[i - 1] === b[j - 1] ? 0 : 1;
-      let value = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + cost);
+      let value = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + cost);
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        value = Math.min(value, (beforeLast[j - 2] ?? 0) + 1);
+        value = Math.min(value, beforeLast[j - 2]! + 1);
       }
       row.push(value);
     }
     beforeLast = last;
     last = row;
   }
-  return last[b.length] ?? 0;
+  return last[b.length]!;
 }

@@ -1,6 +1,6 @@
-import { CarryoverError, messageOf } from "../errors.ts";
+import { fail, messageOf } from "../errors.ts";
 
-/** A value that JSON can say. */
+/** A JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 const encoder = new TextEncoder();
@@ -15,8 +15,8 @@ export function encodeJson(value: unknown): Uint8Array {
  * Parses a JSON document whose top level is an object.
  *
  * @param name Names the file in messages.
- * @param options `maxBytes`: larger ones are refused.
- * @throws {CarryoverError} `CORRUPT` if it is larger, no UTF-8, no JSON, or no object.
+ * @param options `maxBytes`: larger documents are refused.
+ * @throws {CarryoverError} `CORRUPT` if it is too large, or not UTF-8, JSON or an object.
  */
 export function decodeJsonObject(
   bytes: Uint8Array,
@@ -24,20 +24,17 @@ export function decodeJsonObject(
   options: { maxBytes?: number } = {},
 ): Record<string, unknown> {
   const { maxBytes = Infinity } = options;
+  const tried = `Cannot read "${name}"`;
   if (bytes.length > maxBytes) {
-    throw new CarryoverError("CORRUPT", `Cannot read "${name}": found more than ${maxBytes} bytes, expected fewer`);
+    throw fail("CORRUPT", tried, { found: `more than ${maxBytes} bytes`, expected: "fewer" });
   }
   let value: unknown;
   try {
     value = JSON.parse(decoder.decode(bytes));
   } catch (cause) {
-    throw new CarryoverError("CORRUPT", `Cannot read "${name}": ${messageOf(cause)}, expected a JSON object`, {
-      cause,
-    });
+    throw fail("CORRUPT", tried, { found: messageOf(cause), expected: "a JSON object", cause });
   }
-  if (!isRecord(value)) {
-    throw new CarryoverError("CORRUPT", `Cannot read "${name}": found ${describe(value)}, expected a JSON object`);
-  }
+  if (!isRecord(value)) throw fail("CORRUPT", tried, { found: kindOf(value), expected: "a JSON object" });
   return value;
 }
 
@@ -46,7 +43,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function describe(value: unknown): string {
+function kindOf(value: unknown): string {
   if (value === null) return "null";
   return Array.isArray(value) ? "an array" : `a ${typeof value}`;
 }

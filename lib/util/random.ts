@@ -1,4 +1,6 @@
-/** Random numbers that are the same on every run and every engine: integers of 32 bits, and nothing else. */
+import { fnv1a } from "./hash32.ts";
+
+/** Random numbers that are the same in every run and on every engine, as they are made of 32-bit integers. */
 export interface Random {
   /** A whole number, 0 to 4,294,967,295. */
   bits(): number;
@@ -7,13 +9,12 @@ export interface Random {
 }
 
 /**
- * Starts random numbers from a text: its hash (FNV-1a) starts sfc32 by Chris Doty-Humphrey (PractRand).
+ * Random numbers from a text: its FNV-1a hash seeds sfc32 (Chris Doty-Humphrey, PractRand).
  *
- * @param seed Texts that differ give numbers that have nothing to do with each other.
+ * @param seed Different texts give unrelated numbers.
  */
 export function createRandom(seed: string): Random {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < seed.length; index++) hash = Math.imul(hash ^ seed.charCodeAt(index), 0x01000193);
+  const hash = fnv1a(seed);
   let a = hash | 0;
   let b = Math.imul(hash ^ 0x9e3779b9, 0x85ebca6b);
   let c = Math.imul(hash ^ 0x243f6a88, 0xc2b2ae35);

@@ -50,7 +50,7 @@ test("assertFileNamePart() refuses what could leave the folder, overflow or fool
 
 test("assertFileNamePart() refuses Windows devices in any case and with any extension, and a last dot", () => {
   for (const id of ["CON", "prn", "Aux", "NUL", "com1", "LPT9", "nul.json", "Con.tar.gz"]) {
-    expect(refused(id)).toEndWith("expected a name that is no Windows device");
+    expect(refused(id)).toEndWith("expected a name that is not a Windows device");
   }
   expect(refused("a.")).toEndWith("expected a name that does not end in a dot");
 });
