@@ -9,14 +9,14 @@ const { lockHolder } = await import("../../lib/storage/lock.node.ts");
 const { openMemory } = await import("../../lib/memory/store.ts");
 const { isSnapshotFile } = await import("../../lib/results/snapshot.ts");
 const { embedderOf } = await import("./embedders.ts");
+const { overrideCalls } = await import("../../test/storage/override-calls.ts");
 const imported = performance.now();
 
 const [dir = "", dim, withSnapshots] = process.argv.slice(2);
 let listing = 0;
 let outcomesRead = 0;
 const disk = diskStorage(dir);
-const storage: typeof disk = {
-  ...disk,
+const storage = overrideCalls(disk, {
   async list(folder) {
     const start = performance.now();
     const found = await disk.list(folder);
@@ -27,7 +27,7 @@ const storage: typeof disk = {
     if (name.startsWith("outcome_")) outcomesRead += 1;
     return disk.read(name, options);
   },
-};
+});
 const lock = await storage.lock(lockHolder());
 const memory = await openMemory(storage, { embedder: embedderOf(dim === "384" ? 384 : 128) });
 const opened = performance.now();

@@ -16,6 +16,7 @@ import { DAY_MS } from "../util/time.ts";
 import type { QuestionCounts } from "../providers/recorded/recorder.ts";
 import { createRandom } from "../util/random.ts";
 import { diskStorage } from "../storage/disk.node.ts";
+import { ensureFile } from "../storage/storage.ts";
 import { lockHolder } from "../storage/lock.node.ts";
 import { cutoffNotes } from "../job/notes.ts";
 import { keyConfig, openInMemoryJob, type OpenInMemoryJob, type OpenJobOptions } from "../job/open.node.ts";
@@ -174,7 +175,7 @@ export async function storeComparison(comparison: ConfigComparison, memoryDir: s
   const storage = diskStorage(folder);
   const lock = await storage.lock(lockHolder());
   try {
-    await storage.createOnce(name, bytes);
+    await ensureFile(storage, name, bytes);
   } finally {
     await lock.release();
   }

@@ -12,7 +12,7 @@ import { openRecorder, type RecorderOptions } from "../providers/recorded/record
 import { openAnswerStore } from "../providers/recorded/recordings.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
 import { diskStorage } from "../storage/disk.node.ts";
-import { settleLeftovers } from "../storage/shared-file.node.ts";
+import { settleLeftovers } from "../storage/fs.node.ts";
 import type { BarSeries, Market } from "../types.ts";
 import type { Json } from "../util/json.ts";
 import { isoDate, parseDuration } from "../util/time.ts";

@@ -1,7 +1,7 @@
 import type { Outcome } from "../types.ts";
 import { embedSentence, type Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
-import type { Storage } from "../storage/storage.ts";
+import { ensureFile, type Storage } from "../storage/storage.ts";
 import { fillVectors, keptOf, type OnEmbedded, type OnVectorsKept } from "./embed-missing.ts";
 import { areCachesCurrent, writeCaches } from "./statistics.ts";
 import { situationSentence } from "./description.ts";
@@ -126,7 +126,7 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions): 
     }
     // Before the outcome is written: one that has no vector is refused, not remembered by half.
     const vector = known?.vector ?? (await embedSentence(embedder, situationSentence(outcome.description)));
-    await storage.createOnce(outcomeFileName(id), bytes);
+    await ensureFile(storage, outcomeFileName(id), bytes);
     if (known !== undefined) return known;
 
     const trade = { ...tradeOf(outcome, { bytes: bytes.length, crc32 }), vector };
@@ -155,7 +155,7 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions): 
 
   const forget = async (mark: ForgetMark): Promise<void> => {
     const { name, bytes } = encodeForgetMark(mark);
-    await storage.createOnce(name, bytes);
+    await ensureFile(storage, name, bytes);
     if (markFiles.some((file) => file.name === name)) return;
     markFiles.push({ name, size: bytes.length });
     marks.push(mark);

@@ -1,18 +1,19 @@
+/** Small steps on files that durable writing is made of, and errors of the operating system with advice. */
 // The default import, so that tests can make single calls fail.
-/** What is in the place of a file or a folder. No link is followed. */
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { CarryoverError, messageOf } from "../errors.ts";
+import { CarryoverError, fail, messageOf } from "../errors.ts";
+import { HOUR_MS } from "../util/time.ts";
 
 /** Windows has none of these flags, cannot open a folder, and its file systems journal folders themselves. */
 const WINDOWS = process.platform === "win32";
 const NO_FOLLOW = WINDOWS ? 0 : fs.constants.O_NOFOLLOW;
-/** A planted pipe would keep a plain open waiting for its other end. */
+/** A plain open of a planted pipe would wait for its other end. */
 const NO_WAIT = WINDOWS ? 0 : fs.constants.O_NONBLOCK;
 
-/** Opens a new file for writing: never one that is there, never through a link. */
+/** Opens a new file for writing: never an existing one, never through a link. */
 export const CREATE_ONLY: number = fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_WRONLY | NO_FOLLOW;
-/** Opens a file for reading and writing, made if it is not there, never through a link. */
+/** Opens a file for reading and writing, creates it if it is missing, never through a link. */
 export const READ_WRITE: number = fs.constants.O_CREAT | fs.constants.O_RDWR | NO_FOLLOW | NO_WAIT;
 /** Opens a file for reading, never through a link. */
 export const READ_ONLY: number = fs.constants.O_RDONLY | NO_FOLLOW | NO_WAIT;
@@ -32,36 +33,52 @@ const ADVICE: Readonly<Record<string, string>> = {
   EIO: "a disk without errors: check it before anything else is written to it",
 };
 
-/** The operating system's word for what went wrong (`ENOSPC`), or an empty string. */
+/** Age from which a temporary file of a folder without a lock belongs to a dead process. */
+const LEFTOVER_MS = HOUR_MS;
+
+/** The operating system's code for an error (`ENOSPC`), or an empty string. */
 export function systemCodeOf(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }
 
-/** Runs one operation on `path`; what the operating system refuses becomes an `IO` error with advice. */
+/** Runs one operation on `path`. What the operating system refuses becomes an `IO` error with advice. */
 export function attempt<T>(verb: string, path: string, operation: () => T): T {
   try {
     return operation();
   } catch (error) {
-    if (error instanceof CarryoverError || error instanceof RangeError) throw error;
-    const advice = ADVICE[systemCodeOf(error)] ?? "the operating system to allow it";
-    throw new CarryoverError("IO", `Cannot ${verb} "${path}": found ${messageOf(error)}, expected ${advice}`, {
-      cause: error,
-    });
+    throw ioError(verb, path, error);
   }
 }
 
-/** A name for a temporary file or folder that nobody can foresee and listings leave out. */
+/** The `IO` error of an operation on `path`. Errors of our own, which say more, stay as they are. */
+export function ioError(verb: string, path: string, error: unknown): unknown {
+  if (error instanceof CarryoverError || error instanceof RangeError) return error;
+  const expected = ADVICE[systemCodeOf(error)] ?? "the operating system to allow it";
+  return fail("IO", `Cannot ${verb} "${path}"`, { found: messageOf(error), expected, cause: error });
+}
+
+/** A name for a temporary file or folder that nobody can guess and listings leave out. */
 export function temporaryName(kind?: string): string {
   return `.tmp-${kind === undefined ? "" : `${kind}-`}${crypto.randomUUID()}`;
 }
 
-/** Names in a folder by code unit; none if it is not there. */
+/** Names in a folder by code unit; none if it is missing. */
 export function namesIn(path: string): string[] {
   try {
     return fs.readdirSync(path).sort();
   } catch (error) {
     if (systemCodeOf(error) === "ENOENT") return [];
     throw error;
+  }
+}
+
+/** Opens a file for as long as `use` takes. A new file is private to its owner. */
+export function withFile<T>(path: string, flags: number, use: (fd: number) => T): T {
+  const fd = fs.openSync(path, flags, 0o600);
+  try {
+    return use(fd);
+  } finally {
+    fs.closeSync(fd);
   }
 }
 
@@ -74,7 +91,7 @@ export function writeAll(fd: number, bytes: Uint8Array, position: number): void 
   }
 }
 
-/** Reads from `position` into all of `into`, or as far as the file goes; returns the number of bytes. */
+/** Reads from `position` until `into` is full or the file ends; returns the number of bytes. */
 export function readFully(fd: number, into: Uint8Array, position: number): number {
   let done = 0;
   while (done < into.length) {
@@ -85,10 +102,15 @@ export function readFully(fd: number, into: Uint8Array, position: number): numbe
   return done;
 }
 
+/** Opens a folder in order to sync it; `undefined` on Windows, which cannot. */
+export function openFolder(path: string): number | undefined {
+  return WINDOWS ? undefined : fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+}
+
 /** Writes a folder's own entries to disk: the names in it, not what is in the files. */
 export function syncFolder(path: string): void {
-  if (WINDOWS) return;
-  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+  const fd = openFolder(path);
+  if (fd === undefined) return;
   try {
     fs.fsyncSync(fd);
   } finally {
@@ -97,9 +119,9 @@ export function syncFolder(path: string): void {
 }
 
 /**
- * Makes a folder and those above it that are missing, durably: the entry of each is synced in the folder above.
+ * Makes a folder and the missing ones above it, durably: the entry of each is synced in the folder above.
  *
- * @param sync Syncs one folder; a store that turns read-only by a failed sync passes its own.
+ * @param sync Syncs one folder. A storage that stops writing after a failed sync passes its own.
  */
 export function makeFolder(path: string, sync: (path: string) => void = syncFolder): void {
   const above = dirname(path);
@@ -114,7 +136,7 @@ export function makeFolder(path: string, sync: (path: string) => void = syncFold
   sync(above);
 }
 
-/** Removes what is left of a failed write, whose own error is the one to tell. */
+/** Removes what is left of a failed write. Errors are ignored: the error of the write itself is the one to report. */
 export function discard(path: string): void {
   try {
     fs.rmSync(path, { recursive: true, force: true });
@@ -123,7 +145,7 @@ export function discard(path: string): void {
   }
 }
 
-/** Removes the temporary files that a dead writer left in a folder and below; call it under the folder's lock. */
+/** Removes the temporary files that a dead writer left in a folder and below. The caller holds the folder's lock. */
 export function sweepTemporaries(folder: string): void {
   for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
@@ -133,7 +155,29 @@ export function sweepTemporaries(folder: string): void {
   }
 }
 
-/** Whether the folders are there. @throws {CarryoverError} `CORRUPT` if one of them is a link. */
+/**
+ * Cleans up after killed processes in a folder without a lock: removes their temporary files, and syncs the names of their
+ * finished files, since they may have died before doing so.
+ *
+ * @throws {CarryoverError} `IO`
+ */
+export function settleLeftovers(folder: string): void {
+  let names: readonly string[];
+  try {
+    names = fs.readdirSync(folder);
+  } catch {
+    // Missing or unreadable: the first use of the folder reports it.
+    return;
+  }
+  for (const name of names.filter((each) => each.startsWith(".tmp-"))) {
+    const path = join(folder, name);
+    const stat = fs.lstatSync(path, { throwIfNoEntry: false });
+    if (stat !== undefined && Date.now() - stat.mtimeMs > LEFTOVER_MS) discard(path);
+  }
+  attempt("sync", folder, () => syncFolder(folder));
+}
+
+/** Whether the folders exist. @throws {CarryoverError} `CORRUPT` if one of them is a link. */
 export function areFolders(paths: readonly string[]): boolean {
   return paths.every((path) => {
     const stat = fs.lstatSync(path, { throwIfNoEntry: false });
@@ -142,7 +186,7 @@ export function areFolders(paths: readonly string[]): boolean {
   });
 }
 
-/** Opens a file to read; `undefined` if it is not there. @throws {CarryoverError} `CORRUPT` if it is a link. */
+/** Opens a file to read; `undefined` if it is missing. @throws {CarryoverError} `CORRUPT` if it is a link. */
 export function openToRead(path: string): number | undefined {
   try {
     return fs.openSync(path, READ_ONLY);
@@ -153,15 +197,14 @@ export function openToRead(path: string): number | undefined {
   }
 }
 
-/** The error for what is no file, or no folder, of its own. */
+/** The error for something else in the place of a file or folder. */
 export function notRegular(path: string, found: string, expected = "a regular file"): CarryoverError {
-  return new CarryoverError("CORRUPT", `Cannot use "${path}": found ${found}, expected ${expected}`);
+  return fail("CORRUPT", `Cannot use "${path}"`, { found, expected });
 }
 
 /**
- * Reads a file that a configuration names, links followed.
- *
- * @throws What the operating system says, or that it is no file: a pipe would be waited for without end, and no signal ends that.
+ * Reads a file that a configuration names, following links. Throws the operating system's error, or refuses a pipe or device:
+ * reading a pipe could wait forever, and no signal would end that.
  */
 export function readRegular(path: string): Uint8Array<ArrayBuffer> {
   const stat = fs.statSync(path, { throwIfNoEntry: false });

@@ -1,6 +1,6 @@
-import { CarryoverError } from "../errors.ts";
+import { fail } from "../errors.ts";
 import { assertStorageName } from "../util/names.ts";
-import type { LockHolder, Storage, StoredFile } from "./storage.ts";
+import type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage.ts";
 
 /**
  * A `Storage` in the memory of this process: for tests, and where nothing needs to outlive it.
@@ -13,132 +13,119 @@ import type { LockHolder, Storage, StoredFile } from "./storage.ts";
  * ```
  */
 export function inMemoryStorage(): Storage {
-  const label = "memory";
-  const contents = new Map<string, Uint8Array>();
+  return new InMemoryStorage();
+}
+
+class InMemoryStorage implements Storage {
+  readonly label = "memory";
+  readonly #files = new Map<string, Uint8Array>();
   /** How many files lie in and below each folder. */
-  const folders = new Map<string, number>();
-  let held: LockHolder | undefined;
+  readonly #folders = new Map<string, number>();
+  #holder: LockHolder | undefined;
 
-  /** Refuses what a disk would: a file and a folder of one name. */
-  function assertWritable(name: string): void {
+  async list(folder?: string): Promise<Listing> {
+    if (folder !== undefined) assertStorageName(folder);
+    const prefix = folder === undefined ? "" : `${folder}/`;
+    const files: StoredFile[] = [];
+    const folders = new Set<string>();
+    for (const [name, bytes] of [...this.#files].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+      if (!name.startsWith(prefix)) continue;
+      const rest = name.slice(prefix.length);
+      const slash = rest.indexOf("/");
+      if (slash === -1) files.push({ name: rest, size: bytes.length });
+      else folders.add(rest.slice(0, slash));
+    }
+    return { files, folders: [...folders].toSorted() };
+  }
+
+  async read(name: string, options: { maxBytes: number; offset?: number }): Promise<Uint8Array | undefined> {
+    const { maxBytes, offset = 0 } = options;
     assertStorageName(name);
-    const file = foldersOf(name).find((folder) => contents.has(folder));
+    return this.#files.get(name)?.slice(offset, offset + maxBytes);
+  }
+
+  async createOnce(name: string, bytes: Uint8Array): Promise<boolean> {
+    assertStorageName(name);
+    if (this.#files.has(name) || this.#folders.has(name)) return false;
+    this.#put("create", name, bytes.slice());
+    return true;
+  }
+
+  async replace(name: string, bytes: Uint8Array): Promise<void> {
+    this.#put("write", name, bytes.slice());
+  }
+
+  async appendAt(name: string, offset: number, bytes: Uint8Array): Promise<void> {
+    assertStorageName(name);
+    const there = this.#files.get(name) ?? new Uint8Array();
+    if (there.length < offset) {
+      const found = `found ${there.length} bytes, expected at least the offset ${offset}`;
+      throw new RangeError(`Cannot append to "${name}": ${found}`);
+    }
+    const joined = new Uint8Array(offset + bytes.length);
+    joined.set(there.subarray(0, offset));
+    joined.set(bytes, offset);
+    this.#put("append to", name, joined);
+  }
+
+  async move(from: string, to: string): Promise<void> {
+    assertStorageName(from);
+    assertStorageName(to);
+    const bytes = this.#files.get(from);
+    if (bytes === undefined) {
+      throw fail("NOT_FOUND", `Cannot move "${from}"`, { found: "no such file", expected: "one" });
+    }
+    this.#put("move", to, bytes);
+    if (from !== to) this.#drop(from);
+  }
+
+  async remove(name: string): Promise<void> {
+    assertStorageName(name);
+    this.#drop(name);
+  }
+
+  async lock(holder: LockHolder): Promise<Lock> {
+    const held = this.#holder;
+    if (held !== undefined) {
+      throw fail("LOCKED", `Cannot write to "${this.label}"`, {
+        found: `it locked by "${held.command}" (process ${held.pid} on "${held.host}") since ${held.since}`,
+        expected: "one writer at a time",
+      });
+    }
+    const mine = { ...holder };
+    this.#holder = mine;
+    return {
+      release: async () => {
+        if (this.#holder === mine) this.#holder = undefined;
+      },
+    };
+  }
+
+  /** Refuses what a disk would refuse: a file and a folder of one name. */
+  #put(verb: string, name: string, bytes: Uint8Array): void {
+    assertStorageName(name);
+    const above = foldersOf(name);
+    const file = above.find((folder) => this.#files.has(folder));
     if (file !== undefined) {
-      throw new CarryoverError("IO", `Cannot write "${name}": found the file "${file}", expected a folder`);
+      throw fail("IO", `Cannot ${verb} "${name}"`, { found: `the file "${file}"`, expected: "a folder" });
     }
-    if (folders.has(name)) {
-      throw new CarryoverError("IO", `Cannot write "${name}": found a folder of this name, expected none`);
+    if (this.#folders.has(name)) {
+      throw fail("IO", `Cannot ${verb} "${name}"`, { found: "a folder of this name", expected: "none" });
     }
+    if (!this.#files.has(name)) {
+      for (const folder of above) this.#folders.set(folder, (this.#folders.get(folder) ?? 0) + 1);
+    }
+    this.#files.set(name, bytes);
   }
 
-  function put(name: string, bytes: Uint8Array): void {
-    if (!contents.has(name)) {
-      for (const folder of foldersOf(name)) folders.set(folder, (folders.get(folder) ?? 0) + 1);
-    }
-    contents.set(name, bytes);
-  }
-
-  function drop(name: string): void {
-    if (!contents.delete(name)) return;
+  #drop(name: string): void {
+    if (!this.#files.delete(name)) return;
     for (const folder of foldersOf(name)) {
-      const left = (folders.get(folder) ?? 0) - 1;
-      if (left > 0) folders.set(folder, left);
-      else folders.delete(folder);
+      const left = (this.#folders.get(folder) ?? 0) - 1;
+      if (left > 0) this.#folders.set(folder, left);
+      else this.#folders.delete(folder);
     }
   }
-
-  return {
-    label,
-
-    async list(folder) {
-      if (folder !== undefined) assertStorageName(folder);
-      const prefix = folder === undefined ? "" : `${folder}/`;
-      const files: StoredFile[] = [];
-      const inside = new Set<string>();
-      for (const name of [...contents.keys()].toSorted()) {
-        if (!name.startsWith(prefix)) continue;
-        const rest = name.slice(prefix.length);
-        const slash = rest.indexOf("/");
-        if (slash === -1) files.push({ name: rest, size: contents.get(name)?.length ?? 0 });
-        else inside.add(rest.slice(0, slash));
-      }
-      return { files, folders: [...inside].toSorted() };
-    },
-
-    async read(name, { maxBytes, offset = 0 }) {
-      assertStorageName(name);
-      return contents.get(name)?.slice(offset, offset + maxBytes);
-    },
-
-    async createOnce(name, bytes) {
-      assertStorageName(name);
-      const there = contents.get(name);
-      if (folders.has(name) || (there !== undefined && !sameBytes(there, bytes))) {
-        throw new CarryoverError("CONFLICT", `Cannot create "${name}": found other content, expected a free name`);
-      }
-      assertWritable(name);
-      if (there === undefined) put(name, bytes.slice());
-    },
-
-    async createShared(name, bytes) {
-      assertWritable(name);
-      if (contents.has(name)) return false;
-      put(name, bytes.slice());
-      return true;
-    },
-
-    async replace(name, bytes) {
-      assertWritable(name);
-      put(name, bytes.slice());
-    },
-
-    async appendAt(name, offset, bytes) {
-      assertWritable(name);
-      const there = contents.get(name) ?? new Uint8Array();
-      if (there.length < offset) {
-        throw new RangeError(
-          `Cannot append to "${name}": found ${there.length} bytes, expected at least the offset ${offset}`,
-        );
-      }
-      const joined = new Uint8Array(offset + bytes.length);
-      joined.set(there.subarray(0, offset));
-      joined.set(bytes, offset);
-      put(name, joined);
-    },
-
-    async move(from, to) {
-      assertStorageName(from);
-      assertWritable(to);
-      const bytes = contents.get(from);
-      if (bytes === undefined) {
-        throw new CarryoverError("NOT_FOUND", `Cannot move "${from}": found no such file, expected one`);
-      }
-      drop(from);
-      put(to, bytes);
-    },
-
-    async remove(name) {
-      assertStorageName(name);
-      drop(name);
-    },
-
-    async lock(holder) {
-      if (held !== undefined) {
-        throw new CarryoverError(
-          "LOCKED",
-          `Cannot write to "${label}": found it locked by "${held.command}" (process ${held.pid} on "${held.host}") ` +
-            `since ${held.since}, expected one writer at a time`,
-        );
-      }
-      const mine = { ...holder };
-      held = mine;
-      return {
-        async release() {
-          if (held === mine) held = undefined;
-        },
-      };
-    },
-  };
 }
 
 /** The folders above a name: of `a/b/c` they are `a` and `a/b`. */
@@ -147,11 +134,7 @@ function foldersOf(name: string): string[] {
   return segments.slice(1).map((_, depth) => segments.slice(0, depth + 1).join("/"));
 }
 
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
-}
-
-/** Larger files of a memory folder do not exist. */
+/** No file of a memory folder is larger. */
 const MAX_BYTES = 1 << 30;
 
 /** Copies the files of a storage, and of the folders in `folder`, so that a trial run can write without leaving a trace. */

@@ -1,8 +1,10 @@
+import { fail } from "../errors.ts";
+
 /** A file as a listing shows it. */
 export interface StoredFile {
-  /** Name relative to the folder that was listed. */
+  /** Relative to the folder that was listed. */
   readonly name: string;
-  /** Size in bytes. */
+  /** Bytes. */
   readonly size: number;
 }
 
@@ -13,7 +15,7 @@ export interface Listing {
   readonly folders: readonly string[];
 }
 
-/** Who asks for a lock: what a second writer is told. */
+/** The process that holds a lock, as a second writer sees it in the error message. */
 export interface LockHolder {
   readonly pid: number;
   readonly command: string;
@@ -22,14 +24,14 @@ export interface LockHolder {
   readonly since: string;
 }
 
-/** A held lock. Any death of the process frees it as well. */
+/** A held lock. The death of the process frees it too. */
 export interface Lock {
   release(): Promise<void>;
 }
 
 /**
- * A folder of named files: all that memory and runs need of a machine. Names are relative, with `/` between folders;
- * drivers refuse a name that would leave the folder (`BAD_USAGE`). Folders appear with their first file.
+ * A folder of named files: all that memory and runs need of a machine. Names are relative, with `/` between folders.
+ * Drivers refuse a name that would leave the folder (`BAD_USAGE`). Folders appear with their first file.
  *
  * Every driver passes `test/storage/storage-contract.ts`.
  */
@@ -37,53 +39,60 @@ export interface Storage {
   /** How messages name this place, such as a path. */
   readonly label: string;
 
-  /** Lists one folder (default: the root). A folder that is not there is empty. Temporary files are not listed. */
+  /** Lists one folder (default: the root). A missing folder is empty. Temporary files are not listed. */
   list(folder?: string): Promise<Listing>;
 
   /**
-   * Reads at most `maxBytes` bytes from `offset` on.
+   * Reads at most `maxBytes` bytes, starting at `offset`.
    *
-   * @returns The bytes that are there, fewer at the end of the file, or `undefined` if there is no such file.
+   * @returns The bytes found, fewer at the end of the file; `undefined` if there is no such file.
    */
   read(name: string, options: { maxBytes: number; offset?: number }): Promise<Uint8Array | undefined>;
 
   /**
-   * Writes a file that is never changed again. Durable when it returns. The caller holds the lock.
-   * A file that has the same bytes already is success.
+   * Creates a file that is never changed again. Durable when it returns. It needs no lock: if several processes create the
+   * same name at once, exactly one succeeds. Calls that run side by side may share the sync of their folder.
    *
-   * @throws {CarryoverError} `CONFLICT` if the name is taken by other bytes; those stay.
+   * @returns Whether this call created the file. If not, the name was taken, and what is there stays.
    */
-  createOnce(name: string, bytes: Uint8Array): Promise<void>;
+  createOnce(name: string, bytes: Uint8Array): Promise<boolean>;
 
-  /**
-   * Writes a file that is never changed again into a folder that several processes write to at once: nobody needs the
-   * lock, and of those who come at the same time one is first. Calls run side by side. Durable when it returns.
-   *
-   * @returns Whether this call made it. If not, the first one's file is there, whatever it holds, and stays.
-   */
-  createShared(name: string, bytes: Uint8Array): Promise<boolean>;
-
-  /** Writes a file whole, over what was there. Durable when it returns; a crash leaves the old or the new. */
+  /** Writes a whole file, replacing what was there. Durable when it returns. A crash leaves the old file or the new one. */
   replace(name: string, bytes: Uint8Array): Promise<void>;
 
   /**
-   * Cuts the file to `offset` bytes and appends `bytes`. The data is durable when it returns; a crash may leave any part
-   * of what was appended. A file that is not there is created (`offset` must then be 0).
+   * Cuts the file to `offset` bytes and appends `bytes`. The data is durable when it returns. A crash may leave any part of
+   * the appended bytes. A missing file is created (`offset` must then be 0).
    *
    * @throws {RangeError} If the file is shorter than `offset`.
    */
   appendAt(name: string, offset: number, bytes: Uint8Array): Promise<void>;
 
-  /** Renames a file, over what was there. A file that is not there is `NOT_FOUND`. */
+  /** Renames a file, replacing what was there. A missing file is `NOT_FOUND`. */
   move(from: string, to: string): Promise<void>;
 
-  /** Removes a file. One that is not there is success. */
+  /** Removes a file. Removing a missing file succeeds. */
   remove(name: string): Promise<void>;
 
   /**
-   * Takes the folder's one writer lock, and clears temporary files that a dead writer left.
+   * Takes the folder's only writer lock and removes temporary files that a dead writer left.
    *
-   * @throws {CarryoverError} `LOCKED`, naming who holds it.
+   * @throws {CarryoverError} `LOCKED`, naming the holder.
    */
   lock(holder: LockHolder): Promise<Lock>;
+}
+
+/**
+ * Makes sure that a file with exactly these bytes exists, durably.
+ *
+ * @throws {CarryoverError} `CONFLICT` if the name is taken by other bytes, which stay.
+ */
+export async function ensureFile(storage: Storage, name: string, bytes: Uint8Array): Promise<void> {
+  if (await storage.createOnce(name, bytes)) return;
+  const found = await storage.read(name, { maxBytes: bytes.length + 1 });
+  if (found?.length === bytes.length && found.every((byte, i) => byte === bytes[i])) return;
+  throw fail("CONFLICT", `Cannot create "${storage.label}/${name}"`, {
+    found: "other content",
+    expected: "a free name",
+  });
 }

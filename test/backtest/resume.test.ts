@@ -11,6 +11,7 @@ import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { seeded } from "./market-samples.ts";
 import { resumeJob } from "./resume-samples.ts";
 import { filesOf, outcomesOf, runFresh, runOn, textOf, type JobParts } from "./world-samples.ts";
+import { overrideCalls } from "../storage/override-calls.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -334,19 +335,19 @@ test("any chunking gives the same trades", async () => {
 
 /** Passes everything on, and tells of every change before it is made, or after. */
 function failing(storage: Storage, hooks: { onWrite: (name: string) => void; late?: boolean }): Storage {
-  const change = async (name: string, make: () => Promise<void>): Promise<void> => {
+  const change = async <T>(name: string, make: () => Promise<T>): Promise<T> => {
     if (hooks.late !== true) hooks.onWrite(name);
-    await make();
+    const made = await make();
     if (hooks.late === true) hooks.onWrite(name);
+    return made;
   };
-  return {
-    ...storage,
+  return overrideCalls(storage, {
     createOnce: (name, bytes) => change(name, () => storage.createOnce(name, bytes)),
     replace: (name, bytes) => change(name, () => storage.replace(name, bytes)),
     appendAt: (name, offset, bytes) => change(name, () => storage.appendAt(name, offset, bytes)),
     move: (from, to) => change(from, () => storage.move(from, to)),
     remove: (name) => change(name, () => storage.remove(name)),
-  };
+  });
 }
 
 /** Starts the run in a process of its own and kills that with SIGKILL after so many trades. */

@@ -16,7 +16,7 @@ export interface Scene {
   copy(of?: string): string;
   /** Removes copies. */
   drop(...folders: readonly string[]): void;
-  /** Runs a child on a folder: a verb of _perform.ts. */
+  /** Runs a child on a folder: a verb of perform.ts. */
   child(verb: "perform" | "recover" | "insist", work: string, injection?: Injection): Promise<Traced>;
 }
 
@@ -29,7 +29,7 @@ export async function withScene<T>(operation: Operation, use: (scene: Scene) => 
   try {
     fs.mkdirSync(origin);
     await operation.prepare(origin);
-    const program = await bundle("_perform.ts");
+    const program = await bundle("perform.ts");
     return await use({
       operation,
       start: filesOf(origin),

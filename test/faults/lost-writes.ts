@@ -102,7 +102,7 @@ async function lookAtAll(
 async function stepsOf(operation: Operation, work: string, options: { without?: string }): Promise<readonly Step[]> {
   const { without } = options;
   const words = without === undefined ? [] : ["--without", without];
-  return traceSteps([process.execPath, await bundle("_operate.ts"), operation.name, work, ...words], work);
+  return traceSteps([process.execPath, await bundle("operate.ts"), operation.name, work, ...words], work);
 }
 
 function sample(states: readonly CrashState[]): readonly CrashState[] {

@@ -1,7 +1,7 @@
 /**
  * Performs one operation and says `ack <what>` as soon as it is acknowledged.
  *
- *     bun _operate.ts NAME WORK [--cut NUMBER --flag FLAG] [--without SYNCS] [--handles NUMBER]
+ *     bun operate.ts NAME WORK [--cut NUMBER --flag FLAG] [--without SYNCS] [--handles NUMBER]
  *
  * `--cut`: cuts the power of the file system just before the operation's call of this number that changes or syncs
  * something, or after the last; says `calls <number>` at the end. `--without`: syncs nothing and says it did, as a mutant that the

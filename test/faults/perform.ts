@@ -2,7 +2,7 @@
  * Performs an operation as a script does, with a script's messages and exit codes, and says `ack <what>` as soon as something
  * is acknowledged.
  *
- *     bun _perform.ts perform|recover|insist NAME WORK
+ *     bun perform.ts perform|recover|insist NAME WORK
  *
  * `recover`: what is started after the operation was killed. `insist`: writes on after every error, and says how it ends.
  */

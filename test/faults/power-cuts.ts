@@ -151,7 +151,7 @@ async function start(
 ): Promise<Bun.Subprocess<"ignore", "pipe", "pipe">> {
   await disk.reset();
   await disk.mount();
-  const command = [process.execPath, await bundle("_operate.ts"), operation.name, join(disk.folder, "work"), ...words];
+  const command = [process.execPath, await bundle("operate.ts"), operation.name, join(disk.folder, "work"), ...words];
   return Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
 }
 

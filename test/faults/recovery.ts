@@ -68,7 +68,7 @@ export async function insist(work: string, say: (text: string) => void): Promise
   for (const outcome of makeOutcomes(8).slice(5)) {
     await step(outcomeFileName(outcome.decision_id), () => memory.record(outcome));
     await step("flush", () => memory.flush());
-    await step("shared", () => storage.createShared(`shared-${outcome.decision_id}`, new Uint8Array(9)));
+    await step("shared", () => storage.createOnce(`shared-${outcome.decision_id}`, new Uint8Array(9)));
   }
   await step("forget", () => memory.forget({ provider: "trend", beforeMs: 0 }));
   await step("snapshot", () => writeSnapshot(storage, { run_id: "d".repeat(64) }, { atMs: 0 }));

@@ -20,7 +20,7 @@ export async function performShort(
 ): Promise<boolean> {
   const { prefix = [], words = [], message, more } = options;
   const before = temporaries(work);
-  const command = [...prefix, process.execPath, await bundle("_operate.ts"), operation.name, work, ...words];
+  const command = [...prefix, process.execPath, await bundle("operate.ts"), operation.name, work, ...words];
   const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const [stdout, stderr, code] = await Promise.all([textOf(child.stdout), textOf(child.stderr), child.exited]);
   if (code !== 0 && (code !== 1 || !message.test(stderr) || stderr.trim().includes("\n"))) {

@@ -171,8 +171,8 @@ export const suite: readonly Fault[] = [
   suiteFault({
     rows: [5],
     name: "a sync that fails inside the storage, and one that several wait for",
-    files: ["test/storage/disk.test.ts", "test/storage/shared-file.test.ts"],
-    pattern: "a failed (fsync|sync of the folder)|a shared file whose sync fails|a sync of the folder that failed",
+    files: ["test/storage/disk.test.ts", "test/storage/syncs.test.ts"],
+    pattern: "a failed (fsync|sync of the folder)|a created file whose sync fails",
   }),
   suiteFault({
     rows: [6],
@@ -212,7 +212,8 @@ export const suite: readonly Fault[] = [
       "test/scripts/asked-run.test.ts",
       "test/providers/recorded/recorder.test.ts",
       "test/providers/recorded/recordings.test.ts",
-      "test/storage/shared-file.test.ts",
+      "test/storage/disk.test.ts",
+      "test/storage/fs.test.ts",
     ],
     pattern:
       "killed after half|killed in the moment|only when it is recorded|may not have synced|damaged answer|of many at once|four processes",

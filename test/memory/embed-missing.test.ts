@@ -9,6 +9,7 @@ import { readMemory } from "../../lib/memory/load.ts";
 import { SIDECAR_FILE, VECTORS_FILE } from "../../lib/memory/vectors.ts";
 import { cachesOf, countingEmbedder } from "./folder-samples.ts";
 import { makeOutcomes } from "./outcome-samples.ts";
+import { overrideCalls } from "../storage/override-calls.ts";
 
 // Folders are filled here again and again, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -54,6 +55,20 @@ async function finish(storage: Storage): Promise<number> {
   return embedded;
 }
 
+/** A storage that calls `before` whenever vectors or their sidecar are written. */
+function writingAfter(storage: Storage, before: () => void): Storage {
+  return overrideCalls(storage, {
+    replace: async (name, bytes) => {
+      before();
+      await storage.replace(name, bytes);
+    },
+    appendAt: async (name, offset, bytes) => {
+      before();
+      await storage.appendAt(name, offset, bytes);
+    },
+  });
+}
+
 describe("vectors that are made at an opening", () => {
   test("are kept where making them is stopped, and the next opening makes the rest alone", async () => {
     for (const made of [0, 1, 255, 256, 300, 1399]) {
@@ -71,13 +86,10 @@ describe("vectors that are made at an opening", () => {
     ] as const) {
       const storage = await outcomesAlone();
       const { sentences, embedder } = countingEmbedder();
-      const full = <Args extends unknown[]>(write: (...args: Args) => Promise<void>) => {
-        return async (...args: Args): Promise<void> => {
-          if (isFull && sentences.length === 300) throw new Error("no space left on device");
-          await write(...args);
-        };
+      const assertRoom = (): void => {
+        if (isFull && sentences.length === 300) throw new Error("no space left on device");
       };
-      const disk = { ...storage, replace: full(storage.replace), appendAt: full(storage.appendAt) };
+      const disk = writingAfter(storage, assertRoom);
       const embed: Embedder["embed"] = (sentence) => {
         if (sentences.length === 300) throw new Error("stopped");
         return embedder.embed(sentence);
@@ -94,13 +106,9 @@ describe("vectors that are made at an opening", () => {
     for (let dies = 0; ; dies++) {
       const storage = await outcomesAlone();
       let writes = 0;
-      const dying = <Args extends unknown[]>(write: (...args: Args) => Promise<void>) => {
-        return async (...args: Args): Promise<void> => {
-          if (writes++ >= dies) throw new Error("dead");
-          await write(...args);
-        };
-      };
-      const mortal = { ...storage, replace: dying(storage.replace), appendAt: dying(storage.appendAt) };
+      const mortal = writingAfter(storage, () => {
+        if (writes++ >= dies) throw new Error("dead");
+      });
       const { embedder, sentences } = countingEmbedder();
       const isDead = await openMemory(mortal, { embedder }).then(
         () => false,
@@ -123,7 +131,10 @@ describe("vectors that are made at an opening", () => {
         if (name === SIDECAR_FILE && writes.at(-1) !== sentences.length) writes.push(sentences.length);
         await storage.replace(name, bytes);
       };
-      await openMemory({ ...storage, replace }, { embedder: { ...embedder, isSlow }, rebuildVectors: true });
+      await openMemory(overrideCalls(storage, { replace }), {
+        embedder: { ...embedder, isSlow },
+        rebuildVectors: true,
+      });
       const last = isSlow ? [3616, 4000] : [3888, 4000];
       expect(writes).toEqual([256, 512, 768, 1152, 1728, 2592, ...last]);
     }

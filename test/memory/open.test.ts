@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
-import type { Storage } from "../../lib/storage/storage.ts";
 import { openNoting } from "../../lib/memory/open.node.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { makeOutcomes } from "./outcome-samples.ts";
+import { overrideCalls } from "../storage/override-calls.ts";
 
 /** Opens a memory that is stopped after so many vectors, with what then is thrown. */
 async function notesOf(made: number, options: { thrown?: Error; resume?: string; full?: boolean }): Promise<string[]> {
@@ -15,7 +15,7 @@ async function notesOf(made: number, options: { thrown?: Error; resume?: string;
   const noSpace = async (): Promise<void> => {
     throw new Error("no space left on device");
   };
-  const disk: Storage = options.full === true ? { ...storage, replace: noSpace, appendAt: noSpace } : storage;
+  const disk = options.full === true ? overrideCalls(storage, { replace: noSpace, appendAt: noSpace }) : storage;
   const controller = new AbortController();
   const embedder = hashingEmbedder();
   let count = 0;

@@ -12,6 +12,7 @@ import { openMemory } from "../../lib/memory/store.ts";
 import { resumeJob } from "../backtest/resume-samples.ts";
 import { runOn } from "../backtest/world-samples.ts";
 import { makeOutcomes } from "./outcome-samples.ts";
+import { overrideCalls } from "../storage/override-calls.ts";
 
 // Hundreds of files are synced here, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -22,18 +23,18 @@ afterAll(() => rmSync(base, { recursive: true, force: true }));
 /** A storage that lets `look` see the folder after every change of a file. */
 function watched(folder: string, look: (changed: string) => Promise<void>): Storage {
   const storage = diskStorage(folder);
-  const after = async (name: string, change: Promise<void>): Promise<void> => {
-    await change;
+  const after = async <T>(name: string, change: Promise<T>): Promise<T> => {
+    const changed = await change;
     await look(name);
+    return changed;
   };
-  return {
-    ...storage,
+  return overrideCalls(storage, {
     createOnce: (name, bytes) => after(name, storage.createOnce(name, bytes)),
     replace: (name, bytes) => after(name, storage.replace(name, bytes)),
     appendAt: (name, offset, bytes) => after(name, storage.appendAt(name, offset, bytes)),
     move: (from, to) => after(to, storage.move(from, to)),
     remove: (name) => after(name, storage.remove(name)),
-  };
+  });
 }
 
 const sumOf = (parts: MemoryReport["assets"]): number =>

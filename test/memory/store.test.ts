@@ -16,6 +16,7 @@ import { readSidecar } from "../../lib/memory/vectors.ts";
 import { failureOf, textOf, utf8 } from "../storage/storage-contract.ts";
 import { bytesOf, CACHES, cachesOf, countingEmbedder, recount } from "./folder-samples.ts";
 import { makeOutcome, makeOutcomes, makeVote } from "./outcome-samples.ts";
+import { overrideCalls } from "../storage/override-calls.ts";
 
 const open = (storage: Storage): Promise<Memory> => openMemory(storage, { embedder: hashingEmbedder() });
 
@@ -95,15 +96,14 @@ describe("caches are functions of the set of outcomes", () => {
   test("an unchanged folder is opened without parsing an outcome, making a vector or writing a byte", async () => {
     const { storage } = await remember(makeOutcomes(20));
     const read: string[] = [];
-    const watched: Storage = {
-      ...storage,
+    const watched = overrideCalls(storage, {
       read: (name, options) => {
         read.push(name);
         return storage.read(name, options);
       },
       replace: (name) => Promise.reject(new Error(`wrote ${name}`)),
       appendAt: (name) => Promise.reject(new Error(`wrote ${name}`)),
-    };
+    });
     const memory = await open(watched);
     expect(memory.trades.length).toBe(20);
     expect(memory.embedded).toBe(0);

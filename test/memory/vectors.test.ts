@@ -12,6 +12,7 @@ import { readSidecar, readVectors, SIDECAR_FILE, VECTORS_FILE } from "../../lib/
 import { failureOf } from "../storage/storage-contract.ts";
 import { bytesOf, cachesOf, countingEmbedder } from "./folder-samples.ts";
 import { makeOutcomes } from "./outcome-samples.ts";
+import { overrideCalls } from "../storage/override-calls.ts";
 
 /** Two whole blocks of 1,024 rows and 152 more; 128 floats of 4 bytes a row. */
 const OUTCOMES = makeOutcomes(2200);
@@ -109,8 +110,7 @@ describe("vectors.f32 and its sidecar", () => {
   test("append what comes last, and write the rest anew", async () => {
     const storage = await folderOf(20);
     const calls: string[] = [];
-    const watched: Storage = {
-      ...storage,
+    const watched = overrideCalls(storage, {
       appendAt: async (name, offset, bytes) => {
         calls.push(`${name} ${offset}+${bytes.length}`);
         await storage.appendAt(name, offset, bytes);
@@ -119,7 +119,7 @@ describe("vectors.f32 and its sidecar", () => {
         if (name.startsWith("vectors")) calls.push(name);
         await storage.replace(name, bytes);
       },
-    };
+    });
     const memory = await openMemory(watched, { embedder: hashingEmbedder() });
     const [a, b, c] = OUTCOMES.slice(20, 23) as [(typeof OUTCOMES)[0], (typeof OUTCOMES)[0], (typeof OUTCOMES)[0]];
     calls.length = 0;

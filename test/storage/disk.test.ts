@@ -1,9 +1,14 @@
-import { afterAll, afterEach, expect, jest, spyOn, test } from "bun:test";
+import { afterAll, afterEach, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { ensureFile } from "../../lib/storage/storage.ts";
+import { PROJECT_DIR } from "../samples.ts";
 import { describeStorage, failureOf, HOLDER, textOf, utf8 } from "./storage-contract.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 const base = fs.mkdtempSync(join(tmpdir(), "carryover-disk-"));
 let folders = 0;
@@ -52,101 +57,143 @@ test("a file is private to its owner, and no temporary file stays", async () => 
   for (const name of ["a", "b", "c"]) expect(fs.statSync(join(path, name)).mode & 0o777).toBe(0o600);
 });
 
-test("a durable write is: exclusive temporary, write, fsync, rename, fsync of the folder", async () => {
-  const path = freshPath();
-  const storage = diskStorage(path);
-  await storage.replace("warm", utf8("up"));
-  const calls: string[] = [];
-  const { fsyncSync, openSync, renameSync } = fs;
+/** Notes what is synced, renamed and linked in a folder, temporary files as `.tmp`. */
+function watchDurableSteps(folder: string): string[] {
+  const steps: string[] = [];
+  const { openSync, renameSync, linkSync, fsync, fsyncSync } = fs;
   const names = new Map<number, string>();
+  const nameOf = (path: unknown): string =>
+    String(path)
+      .replace(folder, "")
+      .replace(/tmp-.*/, "tmp");
   spyOn(fs, "openSync").mockImplementation((...args) => {
     const fd = openSync(...args);
-    names.set(fd, String(args[0]).replace(path, ""));
+    names.set(fd, nameOf(args[0]));
     return fd;
   });
   spyOn(fs, "fsyncSync").mockImplementation((fd) => {
-    calls.push(`fsync ${names.get(fd)?.replace(/tmp-.*/, "tmp") ?? ""}`);
+    steps.push(`fsync ${names.get(fd) ?? ""}`);
     fsyncSync(fd);
   });
+  spyOn(fs, "fsync").mockImplementation(((fd: number, done: fs.NoParamCallback) => {
+    steps.push(`fsync ${names.get(fd) ?? ""}`);
+    fsync(fd, done);
+  }) as typeof fs.fsync);
   spyOn(fs, "renameSync").mockImplementation((from, to) => {
-    calls.push(`rename to ${String(to).replace(path, "")}`);
+    steps.push(`rename to ${nameOf(to)}`);
     renameSync(from, to);
   });
-  await storage.createOnce("a", utf8("A"));
-  expect(calls).toEqual(["fsync /.tmp", "rename to /a", "fsync "]);
-  calls.length = 0;
-  await storage.createOnce("runs/x/a", utf8("A"));
-  expect(calls).toEqual(["fsync ", "fsync /runs", "fsync /runs/x/.tmp", "rename to /runs/x/a", "fsync /runs/x"]);
-  calls.length = 0;
-  await storage.createOnce("a", utf8("A"));
-  expect(calls).toEqual(["fsync /a", "fsync "]);
-});
+  spyOn(fs, "linkSync").mockImplementation((from, to) => {
+    steps.push(`link to ${nameOf(to)}`);
+    linkSync(from, to);
+  });
+  return steps;
+}
 
-test("a shared file is synced before it has its name, then its folder; those who come at once share a folder's sync", async () => {
+test("replace() writes a temporary file, syncs it, renames it and syncs the folder", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
   await storage.replace("warm", utf8("up"));
-  const calls: string[] = [];
-  const { fsync, linkSync, openSync } = fs;
-  const names = new Map<number, string>();
-  spyOn(fs, "openSync").mockImplementation((...args) => {
-    const fd = openSync(...args);
-    names.set(
-      fd,
-      String(args[0])
-        .replace(path, "")
-        .replace(/tmp-.*/, "tmp"),
-    );
-    return fd;
-  });
-  spyOn(fs, "fsync").mockImplementation(((fd: number, done: fs.NoParamCallback) => {
-    calls.push(`fsync ${names.get(fd) ?? ""}`);
-    fsync(fd, done);
-  }) as typeof fs.fsync);
-  spyOn(fs, "linkSync").mockImplementation((from, to) => {
-    calls.push(`link to ${String(to).replace(path, "")}`);
-    linkSync(from, to);
-  });
-  expect(await storage.createShared("a", utf8("A"))).toBeTrue();
-  expect(calls).toEqual(["fsync /.tmp", "link to /a", "fsync "]);
-  calls.length = 0;
-  const many = Array.from({ length: 20 }, (_, i) => `many-${i}`);
-  await Promise.all(many.map((name) => storage.createShared(name, utf8(name))));
-  expect(calls.filter((call) => call === "fsync /.tmp")).toHaveLength(20);
-  expect(calls.at(-1)).toBe("fsync ");
-  expect(calls.filter((call) => call === "fsync ").length).toBeLessThan(20);
+  const steps = watchDurableSteps(path);
+  await storage.replace("a", utf8("A"));
+  expect(steps).toEqual(["fsync /.tmp", "rename to /a", "fsync "]);
+  steps.length = 0;
+  await storage.replace("runs/x/a", utf8("A"));
+  expect(steps).toEqual(["fsync ", "fsync /runs", "fsync /runs/x/.tmp", "rename to /runs/x/a", "fsync /runs/x"]);
+});
+
+test("createOnce() writes a temporary file, syncs it, links it to its name and syncs the folder", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("warm", utf8("up"));
+  const steps = watchDurableSteps(path);
+  expect(await storage.createOnce("a", utf8("A"))).toBeTrue();
+  expect(steps).toEqual(["fsync /.tmp", "link to /a", "fsync "]);
+  steps.length = 0;
+  await storage.createOnce("runs/x/a", utf8("A"));
+  expect(steps).toEqual(["fsync ", "fsync /runs", "fsync /runs/x/.tmp", "link to /runs/x/a", "fsync /runs/x"]);
   expect(fs.readdirSync(path).filter((name) => name.startsWith("."))).toEqual([]);
 });
 
-test("a shared file whose sync fails is not there, no temporary file stays, and all writing ends", async () => {
+test("createOnce() syncs a file that exists already, whose creator may have died before doing so", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.createOnce("a", utf8("A"));
+  const steps = watchDurableSteps(path);
+  expect(await storage.createOnce("a", utf8("A"))).toBeFalse();
+  expect(steps).toEqual(["fsync /a", "fsync "]);
+});
+
+test("files that are created at the same time share the sync of their folder", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("warm", utf8("up"));
+  const steps = watchDurableSteps(path);
+  const names = Array.from({ length: 20 }, (_, i) => `many-${i}`);
+  await Promise.all(names.map((name) => storage.createOnce(name, utf8(name))));
+  expect(steps.filter((step) => step === "fsync /.tmp")).toHaveLength(20);
+  expect(steps.at(-1)).toBe("fsync ");
+  expect(steps.filter((step) => step === "fsync ").length).toBeLessThan(20);
+});
+
+test("four processes that create the same hundred files at once agree on who was first, and no file is mixed", async () => {
+  const folder = freshPath();
+  const program = `
+    import { diskStorage } from ${JSON.stringify(join(PROJECT_DIR, "lib/storage/disk.node.ts"))};
+    const storage = diskStorage(process.argv.at(-2));
+    const mine = process.argv.at(-1);
+    for await (const _ of Bun.stdin.stream()) break;
+    const names = Array.from({ length: 100 }, (_, i) => "f" + i);
+    const won = await Promise.all(names.map((name) => storage.createOnce(name, new TextEncoder().encode(mine.repeat(5000)))));
+    console.log(JSON.stringify(names.filter((_, i) => won[i])));
+  `;
+  const children = ["a", "b", "c", "d"].map((mine) =>
+    Bun.spawn([process.execPath, "--eval", program, folder, mine], { stdin: "pipe", stdout: "pipe" }),
+  );
+  await Bun.sleep(300);
+  for (const child of children) {
+    child.stdin.write("go\n");
+    await child.stdin.end();
+  }
+  const won = await Promise.all(
+    children.map(async (child) => JSON.parse(await new Response(child.stdout).text()) as string[]),
+  );
+  expect(won.flat().toSorted()).toEqual(Array.from({ length: 100 }, (_, i) => `f${i}`).toSorted());
+  won.forEach((names, i) => {
+    for (const name of names) expect(fs.readFileSync(join(folder, name), "utf8")).toBe("abcd".charAt(i).repeat(5000));
+  });
+  expect(fs.readdirSync(folder)).toHaveLength(100);
+});
+
+test("a created file whose sync fails is not there, no temporary file stays, and all writing ends", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
   await storage.replace("warm", utf8("up"));
   spyOn(fs, "fsync").mockImplementationOnce(((_fd: number, done: fs.NoParamCallback) =>
     done(systemError("EIO"))) as typeof fs.fsync);
-  expect((await failureOf(storage.createShared("a", utf8("A")))).code).toBe("IO");
+  expect((await failureOf(storage.createOnce("a", utf8("A")))).code).toBe("IO");
   expect(fs.readdirSync(path)).toEqual(["warm"]);
-  expect((await failureOf(storage.createShared("b", utf8("B")))).code).toBe("READ_ONLY");
+  expect((await failureOf(storage.createOnce("b", utf8("B")))).code).toBe("READ_ONLY");
   expect((await failureOf(storage.replace("b", utf8("B")))).code).toBe("READ_ONLY");
 });
 
-test("where the file system has no hard links a shared file is still made once", async () => {
+test("a file system without hard links still creates a file once", async () => {
   const storage = diskStorage(freshPath());
   spyOn(fs, "linkSync").mockImplementation(() => {
     throw systemError("EPERM");
   });
-  expect(await storage.createShared("a", utf8("first"))).toBeTrue();
-  expect(await storage.createShared("a", utf8("other"))).toBeFalse();
+  expect(await storage.createOnce("a", utf8("first"))).toBeTrue();
+  expect(await storage.createOnce("a", utf8("other"))).toBeFalse();
   expect(await textOf(storage, "a")).toBe("first");
 });
 
-test("a link that was planted under a shared file's name is not followed", async () => {
+test("a link planted under the name of a created file is not followed", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
   await storage.replace("warm", utf8("up"));
   fs.writeFileSync(`${path}-outside`, "outside");
   fs.symlinkSync(`${path}-outside`, join(path, "a"));
-  expect(await storage.createShared("a", utf8("A"))).toBeFalse();
+  expect(await storage.createOnce("a", utf8("A"))).toBeFalse();
   expect(fs.readFileSync(`${path}-outside`, "utf8")).toBe("outside");
 });
 
@@ -199,7 +246,7 @@ test("a failed sync of the folder or of appended data ends all writing, too", as
   await folder.replace("warm", utf8("up"));
   spyOn(fs, "fsyncSync").mockImplementationOnce(() => {});
   failOnce("fsyncSync", "EIO");
-  expect((await failureOf(folder.createOnce("a", utf8("A")))).code).toBe("IO");
+  expect((await failureOf(folder.replace("a", utf8("A")))).code).toBe("IO");
   expect((await failureOf(folder.createOnce("a", utf8("A")))).message).toContain(`a sync of "${folderPath}" failed`);
 
   const appended = diskStorage(freshPath());
@@ -270,8 +317,10 @@ test("a link planted as a file is never followed: reading refuses, writing repla
   const read = await failureOf(storage.read("link", { maxBytes: 9 }));
   expect(read.code).toBe("CORRUPT");
   expect(read.message).toBe(`Cannot use "${join(path, "link")}": found a symbolic link, expected a regular file`);
-  expect((await failureOf(storage.createOnce("link", utf8("victim")))).code).toBe("CONFLICT");
-  expect((await failureOf(storage.createOnce("dangling", utf8("x")))).code).toBe("CONFLICT");
+  expect(await storage.createOnce("link", utf8("victim"))).toBeFalse();
+  expect(await storage.createOnce("dangling", utf8("x"))).toBeFalse();
+  expect((await failureOf(ensureFile(storage, "link", utf8("victim")))).code).toBe("CORRUPT");
+  expect((await failureOf(ensureFile(storage, "dangling", utf8("x")))).code).toBe("CORRUPT");
   expect((await failureOf(storage.appendAt("link", 0, utf8("x")))).code).toBe("IO");
   expect((await failureOf(storage.appendAt("dangling", 0, utf8("x")))).code).toBe("IO");
   await storage.move("dangling", "quarantine/dangling");

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { CarryoverError, type ErrorCode } from "../../lib/errors.ts";
-import type { LockHolder, Storage } from "../../lib/storage/storage.ts";
+import { ensureFile, type LockHolder, type Storage } from "../../lib/storage/storage.ts";
 
 export const HOLDER: LockHolder = { pid: 4711, command: "run-chunks", host: "desk", since: "2021-01-01T00:00:00.000Z" };
 
@@ -84,35 +84,35 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await storage.list("runs/x")).toEqual({ files: [{ name: "m.json", size: 13 }], folders: [] });
     });
 
-    test("createOnce() takes the same bytes again, refuses others and keeps the first", async () => {
+    test("createOnce() creates a file once; a later call changes nothing, whatever it brings", async () => {
       const storage = makeStorage();
-      await storage.createOnce("a", utf8("first"));
-      await storage.createOnce("a", utf8("first"));
-      for (const other of ["other", "longer than the first", ""]) {
-        const failure = await failureOf(storage.createOnce("a", utf8(other)));
-        expect(failure.code).toBe("CONFLICT");
-        expect(failure.message).toContain(`a": found other content, expected a free name`);
-      }
-      expect(await textOf(storage, "a")).toBe("first");
-    });
-
-    test("createShared() makes a file once; who comes later is told so, whatever it brings, and the first stays", async () => {
-      const storage = makeStorage();
-      expect(await storage.createShared("answers/a", utf8("first"))).toBeTrue();
-      expect(await storage.createShared("answers/a", utf8("first"))).toBeFalse();
-      expect(await storage.createShared("answers/a", utf8("other"))).toBeFalse();
+      expect(await storage.createOnce("answers/a", utf8("first"))).toBeTrue();
+      expect(await storage.createOnce("answers/a", utf8("first"))).toBeFalse();
+      expect(await storage.createOnce("answers/a", utf8("other"))).toBeFalse();
       expect(await textOf(storage, "answers/a")).toBe("first");
       expect((await storage.list("answers")).files).toEqual([{ name: "a", size: 5 }]);
     });
 
-    test("createShared() called at once for one name has one winner, for many names makes all", async () => {
+    test("createOnce() called at once for one name has one winner, for many names creates all", async () => {
       const storage = makeStorage();
       const texts = ["a", "b", "c", "d", "e", "f"];
-      const won = await Promise.all(texts.map((text) => storage.createShared("same", utf8(text))));
+      const won = await Promise.all(texts.map((text) => storage.createOnce("same", utf8(text))));
       expect(won.filter((isFirst) => isFirst)).toHaveLength(1);
       expect(await textOf(storage, "same")).toBe(texts[won.indexOf(true)]!);
-      await Promise.all(texts.map((text) => storage.createShared(`of-${text}`, utf8(text))));
+      await Promise.all(texts.map((text) => storage.createOnce(`of-${text}`, utf8(text))));
       for (const text of texts) expect(await textOf(storage, `of-${text}`)).toBe(text);
+    });
+
+    test("ensureFile() accepts the same bytes again, refuses others and keeps the first", async () => {
+      const storage = makeStorage();
+      await ensureFile(storage, "a", utf8("first"));
+      await ensureFile(storage, "a", utf8("first"));
+      for (const other of ["other", "longer than the first", ""]) {
+        const failure = await failureOf(ensureFile(storage, "a", utf8(other)));
+        expect(failure.code).toBe("CONFLICT");
+        expect(failure.message).toBe(`Cannot create "${storage.label}/a": found other content, expected a free name`);
+      }
+      expect(await textOf(storage, "a")).toBe("first");
     });
 
     test("replace() writes over what was there, and an empty file is a file", async () => {
@@ -174,7 +174,8 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       await storage.replace("folder/file", utf8("f"));
       expect((await failureOf(storage.replace("file/below", utf8("x")))).code).toBe("IO");
       expect((await failureOf(storage.replace("folder", utf8("x")))).code).toBe("IO");
-      expect((await failureOf(storage.createOnce("folder", utf8("x")))).code).toBe("CONFLICT");
+      expect(await storage.createOnce("folder", utf8("x"))).toBeFalse();
+      expect((await failureOf(storage.createOnce("file/below", utf8("x")))).code).toBe("IO");
       expect(await storage.read("file/below", ALL)).toBeUndefined();
       expect(await textOf(storage, "folder/file")).toBe("f");
     });
@@ -198,7 +199,6 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
           storage.list(bad),
           storage.read(bad, ALL),
           storage.createOnce(bad, utf8("x")),
-          storage.createShared(bad, utf8("x")),
           storage.replace(bad, utf8("x")),
           storage.appendAt(bad, 0, utf8("x")),
           storage.move(bad, "a"),
@@ -258,7 +258,7 @@ const NAMES = ["a", "b", "runs/x/a", "runs/x/b", "runs/y/a"] as const;
 const file = fc.constantFrom(...NAMES);
 const bytes = fc.uint8Array({ maxLength: 6 });
 const step = fc.oneof(
-  fc.record({ kind: fc.constant("createOnce" as const), file, bytes }),
+  fc.record({ kind: fc.constant("ensureFile" as const), file, bytes }),
   fc.record({ kind: fc.constant("replace" as const), file, bytes }),
   fc.record({ kind: fc.constant("appendAt" as const), file, bytes, offset: fc.nat(8) }),
   fc.record({ kind: fc.constant("move" as const), file, to: file }),
@@ -267,7 +267,7 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 async function applyTo(storage: Storage, next: Step): Promise<void> {
-  if (next.kind === "createOnce") return storage.createOnce(next.file, next.bytes);
+  if (next.kind === "ensureFile") return ensureFile(storage, next.file, next.bytes);
   if (next.kind === "replace") return storage.replace(next.file, next.bytes);
   if (next.kind === "appendAt") return storage.appendAt(next.file, next.offset, next.bytes);
   if (next.kind === "move") return storage.move(next.file, next.to);
@@ -276,7 +276,7 @@ async function applyTo(storage: Storage, next: Step): Promise<void> {
 
 async function applyToModel(model: Map<string, Uint8Array>, next: Step): Promise<void> {
   const there = model.get(next.file);
-  if (next.kind === "createOnce") {
+  if (next.kind === "ensureFile") {
     if (there !== undefined && there.toString() !== next.bytes.toString()) throw new CarryoverError("CONFLICT", "");
     model.set(next.file, next.bytes);
   } else if (next.kind === "replace") {

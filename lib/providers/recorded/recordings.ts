@@ -109,7 +109,7 @@ export function openAnswerStore(storage: Storage, options: { onNote: (note: stri
     if (refresh === 0) return;
     const name = refreshName(provider, refresh);
     const marked =
-      begun.get(name) ?? storage.createShared(name, encoder.encode(`${JSON.stringify({ provider, refresh })}\n`));
+      begun.get(name) ?? storage.createOnce(name, encoder.encode(`${JSON.stringify({ provider, refresh })}\n`));
     begun.set(name, marked);
     await marked;
   };
@@ -144,7 +144,7 @@ export function openAnswerStore(storage: Storage, options: { onNote: (note: stri
       for (;;) {
         const found = await look(key);
         if (typeof found !== "string") return found;
-        if (await storage.createShared(found, bytes)) return recorded;
+        if (await storage.createOnce(found, bytes)) return recorded;
       }
     },
 

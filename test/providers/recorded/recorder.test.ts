@@ -15,6 +15,7 @@ import {
 } from "../../../lib/providers/recorded/recorder.ts";
 import type { Provider } from "../../../lib/providers/provider.ts";
 import { makeContext, makeSituation } from "../situation-samples.ts";
+import { overrideCalls } from "../../storage/override-calls.ts";
 
 const BUY: Answer = { action: "BUY", confidence: 70 };
 
@@ -68,13 +69,13 @@ test("a question is asked once, and answered from the record ever after, by anot
 test("an answer is used only when it is recorded, however long that takes", async () => {
   const storage = inMemoryStorage();
   const held = Promise.withResolvers<void>();
-  const createShared: Storage["createShared"] = async (name, bytes) => {
+  const createOnce: Storage["createOnce"] = async (name, bytes) => {
     await held.promise;
-    return storage.createShared(name, bytes);
+    return storage.createOnce(name, bytes);
   };
   const { ask } = open(
     makeAsker(() => answered(BUY)),
-    { storage: { ...storage, createShared } },
+    { storage: overrideCalls(storage, { createOnce }) },
   );
   let isUsed = false;
   const used = ask(1).then(() => (isUsed = true));
@@ -130,11 +131,11 @@ test("who cannot be asked at all stops the run at once, and nothing is recorded"
   expect((await storage.list()).files).toEqual([]);
 });
 
-test.each(["read", "createShared"] as const)(
+test.each(["read", "createOnce"] as const)(
   "a folder of answers that fails (%s) stops the run: an abstention that is not recorded would not come again",
   async (call) => {
     const failure = new CarryoverError("IO", 'Cannot use "x.json": found EIO, expected a disk without errors');
-    const storage: Storage = { ...inMemoryStorage(), [call]: () => Promise.reject(failure) };
+    const storage = overrideCalls(inMemoryStorage(), { [call]: () => Promise.reject(failure) });
     const { ask, recorder } = open(
       makeAsker(() => answered(BUY)),
       { storage },

@@ -10,6 +10,7 @@ import {
   type AnswerStore,
   type ReceivedAnswer,
 } from "../../../lib/providers/recorded/recordings.ts";
+import { overrideCalls } from "../../storage/override-calls.ts";
 
 const QUESTION = { provider: "llama", request: { model: "llama3.2", prompt: "What now?" }, refresh: 0 };
 
@@ -154,12 +155,12 @@ test("a provider's refresh is the highest that an answer was kept of, whatever i
 test("the mark of a refresh is on disk before any of its answers, of many at once too", async () => {
   const storage = inMemoryStorage();
   const made: string[] = [];
-  const createShared: Storage["createShared"] = async (name, bytes) => {
+  const createOnce: Storage["createOnce"] = async (name, bytes) => {
     if (name.startsWith("refresh_")) await Bun.sleep(10);
     made.push(name.slice(0, 8));
-    return storage.createShared(name, bytes);
+    return storage.createOnce(name, bytes);
   };
-  const { store } = open({ ...storage, createShared });
+  const { store } = open(overrideCalls(storage, { createOnce }));
   await Promise.all(
     ["1", "2", "3"].map((prompt) => store.keep({ ...QUESTION, request: { prompt }, refresh: 1 }, ANSWER)),
   );

@@ -1,0 +1,40 @@
+import { expect, spyOn, test } from "bun:test";
+import fs, { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { settleLeftovers } from "../../lib/storage/fs.node.ts";
+
+test("what killed processes left is swept after an hour, never what may still be written", () => {
+  const folder = mkdtempSync(join(tmpdir(), "carryover-sweep-"));
+  try {
+    for (const name of [".tmp-old", ".tmp-new", "old.json"]) writeFileSync(join(folder, name), "x");
+    const twoHoursAgo = Date.now() / 1000 - 7200;
+    for (const name of [".tmp-old", "old.json"]) utimesSync(join(folder, name), twoHoursAgo, twoHoursAgo);
+    settleLeftovers(folder);
+    expect(readdirSync(folder).toSorted()).toEqual([".tmp-new", "old.json"]);
+    settleLeftovers(join(folder, "not-there"));
+    expect(existsSync(join(folder, "not-there"))).toBeFalse();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("names that a killed process may not have synced are synced before they are used", () => {
+  const folder = mkdtempSync(join(tmpdir(), "carryover-settle-"));
+  const fsync = spyOn(fs, "fsyncSync");
+  try {
+    let synced = "";
+    fsync.mockImplementationOnce((fd) => void (synced = readlinkSync(`/proc/self/fd/${fd}`)));
+    settleLeftovers(folder);
+    if (process.platform === "linux") expect(synced).toBe(folder);
+    fsync.mockImplementationOnce(() => {
+      throw Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" });
+    });
+    expect(() => settleLeftovers(folder)).toThrow(
+      `Cannot sync "${folder}": found EIO: i/o error, fsync, expected a disk without errors`,
+    );
+  } finally {
+    fsync.mockRestore();
+    rmSync(folder, { recursive: true });
+  }
+});
