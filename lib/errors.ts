@@ -67,3 +67,13 @@ export function fail(code: ErrorCode, tried: string, details: FailureDetails): C
 export function isCorrupt(thrown: unknown): thrown is CarryoverError {
   return thrown instanceof CarryoverError && thrown.code === "CORRUPT";
 }
+
+/** What `read` returns; `undefined` if the stored file is damaged. */
+export async function undefinedIfCorrupt<T>(read: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isCorrupt(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,4 +1,3 @@
-/** What a run's bars say about the run as a whole. */
 import type { Remembered } from "../memory/in-memory.ts";
 import type { Memory } from "../memory/store.ts";
 import type { openMemoryView } from "../memory/view.ts";
@@ -26,7 +25,7 @@ export interface BacktestJob {
   /** Opened for writing; its storage also keeps the run. */
   readonly memory: Memory;
   readonly storage: Storage;
-  /** How the run looks at memory: experiments look in other ways. @default openRunMemory */
+  /** How the run looks at memory: experiments look in other ways. @default openMemoryView */
   readonly openView?: typeof openMemoryView;
   /** What the run key says beside period, bars and memory. */
   readonly key: {
@@ -66,15 +65,15 @@ export interface Progress {
   readonly trades: number;
 }
 
-/** The bars of an asset. @throws {RangeError} If the job has none. */
-export function seriesOf(job: BacktestJob, asset: string): BarSeries {
-  const series = job.series.get(asset);
-  if (series === undefined) throw new RangeError(`Cannot run: found no bars of "${asset}", expected them in the job`);
-  return series;
+/** The bars of an asset. */
+export function seriesOf({ series }: Pick<BacktestJob, "series">, asset: string): BarSeries {
+  const found = series.get(asset);
+  if (found === undefined) throw new RangeError(`Cannot run: found no bars of "${asset}", expected them in the job`);
+  return found;
 }
 
-/** @throws {RangeError} For a job that would give an answer to another question. */
-export function assertSound(job: BacktestJob): void {
+/** @throws {RangeError} If the job contradicts itself, and so would answer another question. */
+export function checkJob(job: BacktestJob): void {
   const { timeframeMs, decisionIntervalMs } = job.settings;
   if (decisionIntervalMs % timeframeMs !== 0) {
     const expected = `a multiple of the timeframe, ${timeframeMs} ms`;
@@ -93,31 +92,27 @@ export function assertSound(job: BacktestJob): void {
   }
 }
 
-/** The bars that a run owns: those that start in `[startMs, endMs)`. */
-export function barsIn(series: BarSeries, period: { startMs: number; endMs: number }): readonly Bar[] {
-  return series.bars.filter(({ timestamp }) => timestamp >= period.startMs && timestamp < period.endMs);
+/** The bars that start in a job's period, for each asset in config order. */
+export function barsOfPeriod(job: Pick<BacktestJob, "series" | "settings" | "period">): readonly (readonly Bar[])[] {
+  const { startMs, endMs } = job.period;
+  const isInside = ({ timestamp }: Bar): boolean => timestamp >= startMs && timestamp < endMs;
+  return job.settings.assets.map((asset) => seriesOf(job, asset).bars.filter(isInside));
 }
 
-/** The place of the chunk that owns the run's last bar: the run ends with it, and what is open is closed there. */
-export function closingChunk(chunks: readonly Chunk[], bars: readonly (readonly Bar[])[]): number {
-  const lastMs = Math.max(...bars.map((own) => own.at(-1)?.timestamp ?? Number.NEGATIVE_INFINITY));
+/** The chunk of the run's last bar: the run ends with it, and what is open is closed there. */
+export function closingChunkIndexOf(chunks: readonly Chunk[], bars: readonly (readonly Bar[])[]): number {
+  const lastMs = Math.max(...bars.map((ofAsset) => ofAsset.at(-1)?.timestamp ?? -Infinity));
   const index = chunks.findLastIndex(({ startMs }) => startMs <= lastMs);
   return index === -1 ? chunks.length - 1 : index;
 }
 
-/** 365 where any of the run's bars starts on a Saturday. */
+/** 365 if any of the bars starts on a Saturday. */
 export function daysPerYearOf(bars: readonly (readonly Bar[])[]): DaysPerYear {
-  const isSaturday = (bar: Bar): boolean => new Date(bar.timestamp).getUTCDay() === 6;
-  return bars.some((own) => own.some(isSaturday)) ? 365 : 252;
+  const isSaturday = ({ timestamp }: Bar): boolean => new Date(timestamp).getUTCDay() === 6;
+  return bars.some((ofAsset) => ofAsset.some(isSaturday)) ? 365 : 252;
 }
 
 /** How often a bar starts later than the one before it ended. */
 export function gapsIn(bars: readonly Bar[], timeframeMs: number): number {
-  let gaps = 0;
-  let endMs = Number.POSITIVE_INFINITY;
-  for (const { timestamp } of bars) {
-    if (timestamp > endMs) gaps += 1;
-    endMs = timestamp + timeframeMs;
-  }
-  return gaps;
+  return bars.filter(({ timestamp }, i) => i > 0 && timestamp > bars[i - 1]!.timestamp + timeframeMs).length;
 }

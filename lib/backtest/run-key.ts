@@ -1,10 +1,13 @@
-import type { Json } from "../util/json.ts";
+import type { Trade } from "../memory/trade.ts";
 import type { BarSeries } from "../types.ts";
+import { canonicalJson, changedPaths, type Json } from "../util/json.ts";
 import { sha256OfBytes, sha256OfText } from "../util/sha256.ts";
+import { isoDate } from "../util/time.ts";
+import type { BacktestJob } from "./job.ts";
 
 /**
- * All that a run's result depends on. Its SHA-256 is the run id, so a change of anything is another run, and an unchanged
- * one is found again.
+ * All that a run's result depends on. Its SHA-256 is the run id, so a change of anything makes another run, and an unchanged
+ * run is found again.
  */
 export interface RunKey {
   readonly version: string;
@@ -20,59 +23,114 @@ export interface RunKey {
   readonly market: string;
   /** The fingerprint of what turns sentences into vectors. */
   readonly embedder: string;
-  /** Id and crc32 of the outcomes in the window at the start. */
+  /** Id and crc32 of the outcomes that the run carries in. */
   readonly base: readonly (readonly [id: string, crc32: string | null])[];
   readonly forget_marks: readonly { readonly provider: string; readonly before: string }[];
   /** How often the run was asked to start over. */
   readonly attempt: number;
 }
 
-/** @returns 64 hexadecimal digits; the order of keys in maps does not matter. */
-export function runIdOf(key: RunKey): string {
-  return sha256OfText(canonical(key as unknown as Json));
+/** Which run a job is. */
+export interface RunIdentity {
+  readonly id: string;
+  readonly key: RunKey;
+  /** How a new run differs from the older one of its period that is most like it. */
+  readonly notes: readonly string[];
 }
 
-/** SHA-256 of the bars that start before `endMs`, as rows of six little-endian doubles: the same for every file format. */
+/**
+ * Makes a job's run key and run id. The attempt is the highest that the folder has of this run.
+ *
+ * @param memory `carriedIn`: the outcomes that the run carries in. `known`: keys of the folder's runs, by id.
+ */
+export async function identifyRun(
+  job: BacktestJob,
+  memory: { carriedIn: readonly Trade[]; known: ReadonlyMap<string, RunKey> },
+): Promise<RunIdentity> {
+  const { carriedIn, known } = memory;
+  const first = await firstAttempt(job, carriedIn);
+  const attempts = new Set([...known.values()].map(({ attempt }) => attempt));
+  const highest = Math.max(-1, ...[...attempts].filter((attempt) => known.has(runIdOf({ ...first, attempt }))));
+  const key = { ...first, attempt: job.restart === true ? highest + 1 : Math.max(0, highest) };
+  const id = runIdOf(key);
+  return { id, key, notes: known.has(id) ? [] : notesOnOlder(id, key, known) };
+}
+
+async function firstAttempt(job: BacktestJob, carriedIn: readonly Trade[]): Promise<RunKey> {
+  const marks = job.memory.marks.map(({ provider, beforeMs }) => ({
+    provider,
+    before: new Date(beforeMs).toISOString(),
+  }));
+  return {
+    version: job.key.version,
+    period: `${isoDate(job.period.startMs)}/${isoDate(job.period.endMs)}`,
+    config: job.key.config ?? configOf(job),
+    seed: job.key.seed,
+    files: job.key.files,
+    bars: await hashBarsByAsset(job),
+    market: job.market,
+    embedder: job.memory.embedder.fingerprint,
+    base: carriedIn.map(({ id, crc32 }) => [id, crc32] as const),
+    forget_marks: marks.toSorted((a, b) => (a.provider + a.before < b.provider + b.before ? -1 : 1)),
+    attempt: 0,
+  };
+}
+
+/** What a job's result depends on, for a job that no configuration file describes. */
+function configOf({ settings, memorySettings, chunkKind, providers }: BacktestJob): Json {
+  const config = {
+    settings: { ...settings, costs: Object.fromEntries(settings.costs) },
+    memory: memorySettings,
+    chunks: chunkKind,
+    providers: providers.map(({ name }) => name),
+  };
+  return JSON.parse(JSON.stringify(config)) as Json;
+}
+
+/** Names the older run of the same period that is most like a new one, and what differs. */
+function notesOnOlder(id: string, key: RunKey, known: ReadonlyMap<string, RunKey>): readonly string[] {
+  const [closest] = [...known]
+    .filter(([, older]) => older.period === key.period)
+    .map(([olderId, older]) => ({ id: olderId, base: older.base, differs: changedPaths(older, key) }))
+    .toSorted((a, b) => a.differs.length - b.differs.length || (a.id < b.id ? -1 : 1));
+  if (closest === undefined) return [];
+  const ids = new Set(key.base.map(([outcome]) => outcome));
+  const gone = closest.base.filter(([outcome]) => !ids.has(outcome)).length;
+  const carriedIn = `the outcomes carried in (${closest.base.length} then, ${ids.size} now, ${gone} gone)`;
+  const differs = closest.differs
+    // The configuration has the seed as well.
+    .filter((part) => part !== "seed" || !closest.differs.includes("config.backtest.seed"))
+    .map((part) => (part === "base" ? carriedIn : part));
+  return [
+    `This is a new run, ${id.slice(0, 12)}: run ${closest.id.slice(0, 12)} of ${key.period.replace("/", " to ")} ` +
+      `differs in ${differs.join(", ")}. The older one stays as it is`,
+  ];
+}
+
+/** @returns 64 hexadecimal digits. The order of keys in maps does not matter. */
+export function runIdOf(key: RunKey): string {
+  return sha256OfText(canonicalJson(key));
+}
+
+/** SHA-256 of the bars that a job sees, by asset. */
+export async function hashBarsByAsset(job: Pick<BacktestJob, "series" | "period">): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  for (const [asset, series] of job.series) hashes[asset] = await hashBars(series, job.period.endMs);
+  return hashes;
+}
+
+/** SHA-256 of the bars that start before `endMs`, six little-endian doubles each: the same for every file format. */
 export function hashBars(series: BarSeries, endMs: number): Promise<string> {
   const bars = series.bars.filter((bar) => bar.timestamp < endMs);
   const view = new DataView(new ArrayBuffer(bars.length * 48));
   bars.forEach((bar, i) => {
-    const row = i * 48;
-    view.setFloat64(row, bar.timestamp, true);
-    view.setFloat64(row + 8, bar.open, true);
-    view.setFloat64(row + 16, bar.high, true);
-    view.setFloat64(row + 24, bar.low, true);
-    view.setFloat64(row + 32, bar.close, true);
-    view.setFloat64(row + 40, bar.volume, true);
+    const at = i * 48;
+    view.setFloat64(at, bar.timestamp, true);
+    view.setFloat64(at + 8, bar.open, true);
+    view.setFloat64(at + 16, bar.high, true);
+    view.setFloat64(at + 24, bar.low, true);
+    view.setFloat64(at + 32, bar.close, true);
+    view.setFloat64(at + 40, bar.volume, true);
   });
   return sha256OfBytes(new Uint8Array(view.buffer));
-}
-
-/** The parts in which two keys differ, such as `config.portfolio_memory.learning_rate` or `base`. */
-export function changedParts(a: RunKey, b: RunKey): readonly string[] {
-  return differingFields(a as unknown as Json, b as unknown as Json);
-}
-
-/** The paths below `path` at which two values differ, such as `situation.atr`; lists are compared whole. */
-export function differingFields(a: Json, b: Json, path = ""): readonly string[] {
-  if (canonical(a) === canonical(b)) return [];
-  if (!isObject(a) || !isObject(b)) return [path];
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) => {
-    const inside = path === "" ? key : `${path}.${key}`;
-    const [left, right] = [a[key], b[key]];
-    // Nothing there is not the same as null.
-    if (left === undefined || right === undefined) return left === right ? [] : [inside];
-    return differingFields(left, right, inside);
-  });
-}
-
-/** JSON with the keys of every map in order of code units. */
-function canonical(value: Json): string {
-  return JSON.stringify(value, (_key, part: Json) =>
-    isObject(part) ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1))) : part,
-  );
-}
-
-function isObject(value: Json): value is { readonly [key: string]: Json } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,182 +1,206 @@
-import { openMemoryView, type MemoryView } from "../memory/view.ts";
+import { undefinedIfCorrupt } from "../errors.ts";
 import { outcomeFileName } from "../memory/outcome.ts";
+import { type MemoryView, openMemoryView } from "../memory/view.ts";
+import { largestMoves } from "../results/attribution.ts";
+import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
 import { snapshotOf, snapshotsOfRun, writeSnapshot } from "../results/snapshot.ts";
-import { type LoopContext, runChunk } from "./loop.ts";
+import { summarize, type Summary, type SummaryInput } from "../results/summary.ts";
 import { Broker } from "./broker.ts";
 import { Feed } from "./feed.ts";
-import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
-import { largestMoves } from "../results/attribution.ts";
-import { committedChunks, discardUnexpected, ownOutcomes, type OwnOutcomes } from "./resume.ts";
-import { assertSound, type BacktestJob, barsIn, closingChunk, daysPerYearOf, gapsIn, seriesOf } from "./job.ts";
-import { identifyRun } from "./run-identity.ts";
-import { openRunStore, outcomesDigest } from "./run-files.ts";
-import { summarize, type Summary } from "../results/summary.ts";
+import {
+  type BacktestJob,
+  barsOfPeriod,
+  checkJob,
+  closingChunkIndexOf,
+  daysPerYearOf,
+  gapsIn,
+  seriesOf,
+} from "./job.ts";
+import { type LoopContext, runChunk } from "./loop.ts";
+import { committedChunks, discardUnexpected, OwnOutcomes } from "./resume.ts";
+import { outcomesDigest, readManifests, RunFiles } from "./run-files.ts";
+import { identifyRun } from "./run-key.ts";
 
 /** What a run came to. */
 export interface BacktestResult {
   readonly summary: Summary;
-  /** Chunks that were run now; the others had been committed before. */
+  /** Names of the chunks that this call ran. The others had been committed before. */
   readonly chunksRun: readonly string[];
 }
 
 /**
- * Runs a backtest chunk by chunk, remembering every closed trade as it closes, and goes on where an earlier call of the same
- * run stopped. Equal jobs give equal files, however often they were stopped.
+ * Runs a backtest chunk by chunk and remembers every trade as it closes. It goes on where an earlier call of the same run
+ * stopped. Equal jobs give equal files, however often they were stopped.
  *
- * @throws The reason of `job.signal`, if it stops the run; what was recorded is kept.
+ * @throws The reason of `job.signal`, if that stops the run. What was recorded is kept.
  * @throws {RangeError} If the job contradicts itself.
  */
 export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
-  assertSound(job);
-  const { settings, memory, period } = job;
-  const note = job.onNote ?? ((): void => {});
-  const names = job.providers.map((provider) => provider.name);
+  checkJob(job);
+  const run = await openRun(job);
+  const { chunks, files, records } = run;
+  if (records.length === chunks.length) {
+    const summary = await undefinedIfCorrupt(() => files.readSummary());
+    if (summary !== undefined) return { summary, chunksRun: [] };
+  }
+
+  await job.onStart?.(run.id);
+  const chunksRun = chunks.slice(records.length);
+  const context = openLoop(run);
+  for (const chunk of chunksRun) await runAndCommit(run, chunk, context);
+  const summary = summarize(summaryInput(run), await persistenceOf(run));
+  await files.writeSummary(summary);
+  return { summary, chunksRun: chunksRun.map(({ name }) => name) };
+}
+
+/** A run, as far as it is committed. */
+interface Run {
+  readonly job: BacktestJob;
+  readonly id: string;
+  readonly chunks: readonly Chunk[];
+  readonly closingChunkIndex: number;
+  /** What its summary says of the run as a whole. */
+  readonly facts: Omit<SummaryInput, "records" | "trades">;
+  readonly view: MemoryView;
+  readonly files: RunFiles;
+  readonly own: OwnOutcomes;
+  /** Of the committed chunks, in order. */
+  readonly records: ChunkRecord[];
+}
+
+async function openRun(job: BacktestJob): Promise<Run> {
+  const { settings, memory, period, storage, onNote = (): void => {} } = job;
+  const providers = job.providers.map(({ name }) => name);
   const chunks = planChunks(period, job.chunkKind);
-  const bars = settings.assets.map((asset) => barsIn(seriesOf(job, asset), period));
-  const closingChunkIndex = closingChunk(chunks, bars);
-  const runMemory = (job.openView ?? openMemoryView)(memory, {
+  const bars = barsOfPeriod(job);
+  const closingChunkIndex = closingChunkIndexOf(chunks, bars);
+  const view = (job.openView ?? openMemoryView)(memory, {
     ...job.memorySettings,
     market: job.market,
     startMs: period.startMs,
-    providers: names,
+    providers,
   });
-  const run = await identifyRun(job, runMemory.carriedIn);
-  run.notes.forEach(note);
-  const store = openRunStore(job.storage, run.id);
-  const ownTrades = ownOutcomes(memory, { id: run.id, chunks, closing: closingChunkIndex });
-  const records = [...(await committedChunks(store, ownTrades, { chunks, note }))];
-  await store.writeManifest(run.key);
-  const stored = records.length === chunks.length ? await store.readSummary() : undefined;
-  if (stored !== undefined) return { summary: stored, chunksRun: [] };
-
-  await job.onStart?.(run.id);
+  const { carriedIn } = view;
+  const { id, key, notes } = await identifyRun(job, { carriedIn, known: await readManifests(storage) });
+  for (const note of notes) onNote(note);
+  const files = new RunFiles(storage, id);
+  const own = new OwnOutcomes(memory, { id, chunks, closingChunkIndex });
+  const records = await committedChunks(files, own, { chunks, onNote });
+  await files.writeManifest(key);
   const facts = {
-    runId: run.id,
+    runId: id,
     period,
     chunkKind: job.chunkKind,
     chunks,
     market: job.market,
     memoryEnabled: job.memorySettings.enabled,
     assets: settings.assets,
-    barGaps: Object.fromEntries(
-      settings.assets.map((asset, i) => [asset, gapsIn(bars[i] ?? [], settings.timeframeMs)]),
-    ),
+    barGaps: Object.fromEntries(settings.assets.map((asset, i) => [asset, gapsIn(bars[i]!, settings.timeframeMs)])),
     initialBalance: settings.initialBalance,
     daysPerYear: daysPerYearOf(bars),
-    providers: names,
+    providers,
   };
-  const context = openContext(job, { runId: run.id, chunks, runMemory, ownTrades, records });
-  const multipliersAsOf = (asOf: number): Record<string, number> => {
-    const weights = runMemory.lessons(asOf)?.weights;
-    return Object.fromEntries(names.map((name, i) => [name, (weights?.[i] ?? 1 / names.length) * names.length]));
-  };
-
-  // Just after a border, what closed at the border is remembered.
-  const multipliersAfter = (borderMs: number): Record<string, number> => multipliersAsOf(borderMs + 1);
-
-  const chunksRun = chunks.slice(records.length);
-  for (const chunk of chunksRun) {
-    const index = records.length;
-    const atStart = {
-      remembered: runMemory.remembered(chunk.startMs + 1),
-      multipliers: multipliersAfter(chunk.startMs),
-      balance: records.at(-1)?.final_value ?? settings.initialBalance,
-    };
-    const result = await runChunk(context, chunk, { closes: index === closingChunkIndex });
-
-    await discardUnexpected(memory, ownTrades.recordedIn(index), { recorded: result.recorded, note });
-    await memory.flush();
-    const trades = ownTrades.upTo(index);
-    const record: ChunkRecord = {
-      run_id: run.id,
-      chunk: chunk.name,
-      start: new Date(chunk.startMs).toISOString(),
-      end: new Date(chunk.endMs).toISOString(),
-      outcomes_digest: outcomesDigest(trades),
-      outcomes_so_far: trades.length,
-      remembered_at_start: atStart.remembered,
-      multipliers_at_start: atStart.multipliers,
-      multipliers_at_end: multipliersAfter(chunk.endMs),
-      weight_moves: job.memorySettings.enabled ? largestMoves(result.recorded, multipliersAsOf) : [],
-      initial_balance: atStart.balance,
-      final_value: context.broker.equity(),
-      max_drawdown_pct: result.maxDrawdownPct,
-      counters: result.counters,
-      daily: result.daily,
-      state: {
-        broker: context.broker.state(),
-        peak_equity: context.drawdown.peak,
-        max_drawdown_pct: context.drawdown.maxPct,
-      },
-    };
-    records.push(record);
-    await writeSnapshot(job.storage, snapshotOf({ ...facts, records, trades: trades }), { atMs: chunk.endMs });
-    await store.commitChunk(record, result);
-  }
-
-  const trades = ownTrades.upTo(chunks.length - 1);
-  const persistence = await persistenceOf(job, { runId: run.id, runMemory });
-  const summary = summarize({ ...facts, records, trades: trades }, persistence);
-  await store.writeSummary(summary);
-  return { summary, chunksRun: chunksRun.map((chunk) => chunk.name) };
+  return { job, id, chunks, closingChunkIndex, facts, view, files, own, records };
 }
 
-/** Brings everything to where the last committed chunk left it. */
-function openContext(
-  job: BacktestJob,
-  run: {
-    runId: string;
-    chunks: readonly Chunk[];
-    runMemory: MemoryView;
-    ownTrades: OwnOutcomes;
-    records: readonly ChunkRecord[];
-  },
-): LoopContext {
-  const last = run.records.at(-1);
-  const startMs = run.chunks[run.records.length]?.startMs ?? job.period.endMs;
-  const broker = new Broker(job.settings, last?.state.broker);
-  const feeds = job.settings.assets.map((asset) => {
+/** Brings broker, feeds and memory to where the last committed chunk left them. */
+function openLoop({ job, id, chunks, view, own, records }: Run): LoopContext {
+  const { settings, period, signal } = job;
+  const last = records.at(-1);
+  const startMs = chunks[records.length]?.startMs ?? period.endMs;
+  const broker = new Broker(settings, last?.state.broker);
+  const feeds = settings.assets.map((asset) => {
     const feed = new Feed(seriesOf(job, asset), { startMs, regimesAdapt: job.memorySettings.enabled });
     if (feed.last !== undefined) broker.setLastBar(asset, feed.last);
     return feed;
   });
-  // Outcomes of a chunk that was cut off become visible when it makes them again, as they did the first time.
-  const committed = run.ownTrades.upTo(run.records.length - 1);
-  for (const entry of committed) run.runMemory.add(entry);
+  // Outcomes of a chunk that was cut off become visible when they are recorded again, as they did the first time.
+  const committed = own.upTo(records.length - 1);
+  for (const trade of committed) view.add(trade);
 
-  const { startMs: fromMs, endMs: toMs } = job.period;
   let trades = committed.length;
   return {
-    settings: job.settings,
+    settings,
     providers: job.providers,
-    memory: run.runMemory,
+    memory: view,
     broker,
     feeds,
     drawdown: { peak: last?.state.peak_equity ?? 0, maxPct: last?.state.max_drawdown_pct ?? 0 },
-    runId: run.runId,
+    runId: id,
     market: job.market,
-    chunks: run.chunks,
-    signal: job.signal,
+    chunks,
+    signal,
     onTick: ({ chunk, knownMs, equity, closed }) => {
-      job.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       trades += closed;
-      const share = Math.min(1, (knownMs - fromMs) / (toMs - fromMs));
+      const share = Math.min(1, (knownMs - period.startMs) / (period.endMs - period.startMs));
       job.onProgress?.({ chunk, simulatedMs: knownMs, share, equity, trades });
     },
   };
 }
 
-/** Counts what the folder really has of this run, file by file. */
-async function persistenceOf(
-  job: BacktestJob,
-  run: { runId: string; runMemory: MemoryView },
-): Promise<Summary["memory_persistence"]> {
+/** Runs the next chunk. Its snapshot is written before the record that commits it. */
+async function runAndCommit(run: Run, chunk: Chunk, context: LoopContext): Promise<void> {
+  const { job, view, own, records } = run;
+  const { memory, onNote = (): void => {} } = job;
+  const index = records.length;
+  // Just after a border, what closed at the border is remembered.
+  const [startMs, endMs] = [chunk.startMs + 1, chunk.endMs + 1];
+  const atStart = {
+    remembered_at_start: view.remembered(startMs),
+    multipliers_at_start: multipliersAsOf(run, startMs),
+  };
+  const result = await runChunk(context, chunk, { closes: index === run.closingChunkIndex });
+
+  await discardUnexpected(memory, own.recordedIn(index), { recorded: result.recorded, onNote });
+  await memory.flush();
+  const trades = own.upTo(index);
+  const record: ChunkRecord = {
+    run_id: run.id,
+    chunk: chunk.name,
+    start: new Date(chunk.startMs).toISOString(),
+    end: new Date(chunk.endMs).toISOString(),
+    outcomes_digest: outcomesDigest(trades),
+    outcomes_so_far: trades.length,
+    ...atStart,
+    multipliers_at_end: multipliersAsOf(run, endMs),
+    weight_moves: job.memorySettings.enabled ? largestMoves(result.recorded, (ms) => multipliersAsOf(run, ms)) : [],
+    initial_balance: records.at(-1)?.final_value ?? job.settings.initialBalance,
+    final_value: context.broker.equity(),
+    max_drawdown_pct: result.maxDrawdownPct,
+    counters: result.counters,
+    daily: result.daily,
+    state: {
+      broker: context.broker.state(),
+      peak_equity: context.drawdown.peak,
+      max_drawdown_pct: context.drawdown.maxPct,
+    },
+  };
+  records.push(record);
+  await writeSnapshot(job.storage, snapshotOf(summaryInput(run)), { atMs: chunk.endMs });
+  await run.files.commitChunk(record, result);
+}
+
+/** The weights of the providers x their number, by name. */
+function multipliersAsOf({ job: { providers }, view }: Run, asOf: number): Record<string, number> {
+  const weights = view.lessons(asOf)?.weights;
+  return Object.fromEntries(
+    providers.map(({ name }, i) => [name, (weights?.[i] ?? 1 / providers.length) * providers.length]),
+  );
+}
+
+function summaryInput({ facts, own, records }: Run): SummaryInput {
+  return { ...facts, records, trades: own.upTo(records.length - 1) };
+}
+
+/** Counts what the memory folder has of this run, file by file. */
+async function persistenceOf({ job, id, view }: Run): Promise<Summary["memory_persistence"]> {
   const names = new Set((await job.storage.list()).files.map(({ name }) => name));
-  const trades = job.memory.trades.filter((trade) => trade.runId === run.runId);
+  const trades = job.memory.trades.filter(({ runId }) => runId === id);
   return {
-    outcomes_carried_in: run.runMemory.carriedIn.length,
-    outcomes_stored: trades.filter(({ id }) => names.has(outcomeFileName(id))).length,
-    snapshots_stored: (await snapshotsOfRun(job.storage, run.runId)).length,
+    outcomes_carried_in: view.carriedIn.length,
+    outcomes_stored: trades.filter((trade) => names.has(outcomeFileName(trade.id))).length,
+    snapshots_stored: (await snapshotsOfRun(job.storage, id)).length,
     vectors_stored: trades.filter(({ vector }) => vector !== undefined).length,
   };
 }

@@ -1,12 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { barsIn, daysPerYearOf, type InMemoryJob } from "../backtest/job.ts";
+import { barsOfPeriod, daysPerYearOf, type InMemoryJob } from "../backtest/job.ts";
 import { planChunks } from "../results/chunks.ts";
 import { compareRuns, type Comparison, type WorldRuns } from "./compare.ts";
 import { runInMemory } from "./in-memory-run.ts";
-import type { DaysPerYear } from "../results/metrics.ts";
 import { shuffledMemoryView } from "./shuffled-memory.ts";
-import { hashBarsByAsset } from "../backtest/run-identity.ts";
+import { hashBarsByAsset } from "../backtest/run-key.ts";
 import { comparedRuns, countTrials, dailyReturns, triedRuns, type Tried } from "./trials.ts";
 import type { Config } from "../config/config.ts";
 import { CarryoverError } from "../errors.ts";
@@ -139,7 +138,13 @@ async function compareIn(
     const off = await step(runInMemory(withoutMemory(experiment)));
     for (let shuffle = 1; shuffle <= shuffles; shuffle++)
       shuffled.push(await step(runInMemory(shuffledJob(job, shuffle))));
-    worlds.push({ name: isSynthetic ? `seed ${seed}` : "bars", daysPerYear: daysPerYearIn(job), on, off, shuffled });
+    worlds.push({
+      name: isSynthetic ? `seed ${seed}` : "bars",
+      daysPerYear: daysPerYearOf(barsOfPeriod(job)),
+      on,
+      off,
+      shuffled,
+    });
   }
 
   const { job } = first;
@@ -225,7 +230,7 @@ async function triedBefore({ config, job }: OpenInMemoryJob): Promise<readonly T
   const tried: Tried[] = [];
   for (const folder of [dir, join(dir, "off")]) {
     if (!existsSync(folder)) continue;
-    tried.push(...(await triedRuns(diskStorage(folder), { bars, daysPerYear: daysPerYearIn(job) })));
+    tried.push(...(await triedRuns(diskStorage(folder), { bars, daysPerYear: daysPerYearOf(barsOfPeriod(job)) })));
   }
   const folder = comparisonsIn(dir);
   if (existsSync(folder)) tried.push(...(await comparedRuns(diskStorage(folder), bars)));
@@ -234,8 +239,4 @@ async function triedBefore({ config, job }: OpenInMemoryJob): Promise<readonly T
 
 function triedNow({ on, off, daysPerYear }: WorldRuns): readonly Tried[] {
   return [on, off].map(({ records }) => ({ returns: dailyReturns(records, daysPerYear), isFinished: true }));
-}
-
-function daysPerYearIn({ series, period }: InMemoryJob): DaysPerYear {
-  return daysPerYearOf([...series.values()].map((each) => barsIn(each, period)));
 }

@@ -1,13 +1,12 @@
 /** Backtests that leave no files: what experiments are made of. */
 import { inMemoryStorage } from "../storage/in-memory.ts";
-import type { Storage } from "../storage/storage.ts";
 import type { EmbeddedTrade } from "../memory/trade.ts";
 import { inMemoryMemory } from "../memory/in-memory.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
 import type { InMemoryJob } from "../backtest/job.ts";
 import { runBacktest } from "../backtest/run.ts";
 import type { RunKey } from "../backtest/run-key.ts";
-import { openRunStore, readManifests, RUNS_FOLDER } from "../backtest/run-files.ts";
+import { readManifests, RunFiles } from "../backtest/run-files.ts";
 import type { Summary } from "../results/summary.ts";
 
 /** What a rehearsed run left, in this process. */
@@ -32,8 +31,6 @@ export interface RunTrace {
 
 /** How a decision's line begins. */
 const DECISION_ID = '{"decision_id":"';
-
-const MAX_BYTES = 1 << 28;
 
 /**
  * Runs a job in the memory of this process.
@@ -70,17 +67,19 @@ export async function runInMemory(
   }
 
   const [manifest] = await readManifests(storage);
-  if (manifest === undefined) throw new RangeError("Cannot rehearse: found no manifest, expected that of the run");
+  if (manifest === undefined) throw new RangeError("Cannot run in memory: found no manifest, expected that of the run");
   const [runId, key] = manifest;
+  const files = new RunFiles(storage, runId);
   const records: ChunkRecord[] = [];
   const decisions: string[] = [];
   const marks: string[] = [];
   for (const { name } of chunks) {
-    const record = await openRunStore(storage, runId).readChunk(name);
-    if (record === undefined) throw new RangeError(`Cannot rehearse: found no chunk ${name}, expected it committed`);
+    const record = await files.readCommitted(name);
+    if (record === undefined)
+      throw new RangeError(`Cannot run in memory: found no chunk ${name}, expected it committed`);
     records.push(record);
-    decisions.push(...(await linesOf(storage, `${RUNS_FOLDER}/${runId}/${name}.decisions.ndjson`)));
-    marks.push(...(await linesOf(storage, `${RUNS_FOLDER}/${runId}/${name}.equity.csv`)).slice(1));
+    decisions.push(...(await files.readLines(name, "decisions.ndjson")));
+    marks.push(...(await files.readLines(name, "equity.csv")).slice(1));
   }
   return {
     runId,
@@ -94,9 +93,4 @@ export async function runInMemory(
     trades: memory.trades.filter((trade) => trade.runId === runId),
     summary,
   };
-}
-
-async function linesOf(storage: Storage, name: string): Promise<string[]> {
-  const bytes = await storage.read(name, { maxBytes: MAX_BYTES });
-  return new TextDecoder().decode(bytes).split("\n").slice(0, -1);
 }

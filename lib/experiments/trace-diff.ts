@@ -1,8 +1,7 @@
 /** Where two runs differ, line by line. */
 import type { DecisionRecord, Outcome } from "../types.ts";
-import type { Json } from "../util/json.ts";
 import type { RunTrace } from "./in-memory-run.ts";
-import { differingFields } from "../backtest/run-key.ts";
+import { changedPaths } from "../util/json.ts";
 
 /** Something from before that the future changed. */
 export interface Leak {
@@ -157,6 +156,6 @@ function leakOf(kind: Leak["kind"], expected: string | undefined, found: string 
   const fields =
     expected === undefined || found === undefined
       ? [expected === undefined ? "added" : "gone"]
-      : differingFields(JSON.parse(expected) as Json, JSON.parse(found) as Json);
+      : changedPaths(JSON.parse(expected), JSON.parse(found));
   return { kind, timestamp: String(timestamp ?? exit), asset: String(asset ?? pair), fields };
 }

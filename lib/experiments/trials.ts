@@ -1,6 +1,6 @@
 /** How often the same bars were tried: each time was a chance to be lucky (docs/RULES.md, "Does memory help"). */
-import { chunkNames, openRunStore, readChunk, readManifests } from "../backtest/run-files.ts";
-import { CarryoverError } from "../errors.ts";
+import { readManifests, RunFiles } from "../backtest/run-files.ts";
+import { CarryoverError, undefinedIfCorrupt } from "../errors.ts";
 import type { ChunkRecord } from "../results/chunks.ts";
 import { type DaysPerYear, lastOfDays, sharpeRatio, simpleReturns } from "../results/metrics.ts";
 import {
@@ -74,14 +74,15 @@ export async function triedRuns(
   const tried: Tried[] = [];
   for (const [runId, key] of await readManifests(storage)) {
     if (!areSame(key.bars, bars)) continue;
+    const files = new RunFiles(storage, runId);
     const records: ChunkRecord[] = [];
-    for (const name of await chunkNames(storage, runId)) {
-      const record = await readChunk(storage, { runId, chunk: name });
+    for (const name of await files.chunkNames()) {
+      const record = await files.readChunk(name);
       // Gone since it was listed: another process makes that run anew.
       if (record !== undefined) records.push(record);
     }
     records.sort((a, b) => (a.start < b.start ? -1 : 1));
-    const isFinished = (await openRunStore(storage, runId).readSummary()) !== undefined;
+    const isFinished = (await undefinedIfCorrupt(() => files.readSummary())) !== undefined;
     tried.push({ returns: dailyReturns(records, daysPerYear), isFinished });
   }
   return tried;

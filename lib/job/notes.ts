@@ -1,6 +1,6 @@
 /** What a user should know about a run, a sentence each. */
 import type { Progress } from "../backtest/job.ts";
-import { lastErrors } from "../backtest/run-files.ts";
+import { RunFiles } from "../backtest/run-files.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
 import { MissingAnswer, PromptsTooLong } from "../providers/recorded/recorder.ts";
@@ -76,7 +76,7 @@ export async function silentNotes(
     ({ name, type }) => type !== "memory" && decisions > 0 && summary.providers[name]?.abstentions === decisions,
   );
   if (silent.length === 0) return [];
-  const errors = await lastErrors(options.storage, { runId, chunks: chunks.map(({ quarter }) => quarter) });
+  const errors = await new RunFiles(options.storage, runId).lastErrors(chunks.map(({ quarter }) => quarter));
   return silent.map(({ name }) => {
     const error = JSON.stringify((errors.get(name) ?? "").slice(0, MAX_ERROR));
     return `Provider "${name}" abstained in all ${decisions} decisions, the last with ${error}: "error" in *.decisions.ndjson says why`;

@@ -1,13 +1,4 @@
-import {
-  outcomesDigest,
-  damagedBeside,
-  chunkNames,
-  readChunk,
-  readManifest,
-  readSummary,
-  RUNS_FOLDER,
-  type StoredChunk,
-} from "../backtest/run-files.ts";
+import { outcomesDigest, RunFiles, RUNS_FOLDER, type StoredChunk } from "../backtest/run-files.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Trade } from "../memory/trade.ts";
@@ -31,7 +22,7 @@ export interface Finding {
 export type Remedy = "start" | "rebuild" | "run" | "quarantine" | "quarantine, run" | "person";
 
 /** What was read in `runs/`. */
-export interface RunFiles {
+export interface CheckedRuns {
   readonly ids: readonly string[];
   /** Those that are as they were written, by run and time. */
   readonly chunks: readonly StoredChunk[];
@@ -39,7 +30,7 @@ export interface RunFiles {
 }
 
 /** Reads every file of every run: what is damaged, the run makes again. */
-export async function checkRunFiles(storage: Storage): Promise<RunFiles> {
+export async function checkRunFiles(storage: Storage): Promise<CheckedRuns> {
   const ids = (await storage.list(RUNS_FOLDER)).folders;
   const chunks: StoredChunk[] = [];
   const findings: Finding[] = [];
@@ -56,20 +47,21 @@ export async function checkRunFiles(storage: Storage): Promise<RunFiles> {
   for (const runId of ids) {
     const folder = `${RUNS_FOLDER}/${runId}`;
     const manifest = `${folder}/manifest.json`;
+    const files = new RunFiles(storage, runId);
     await read(manifest, async () => {
-      const key = await readManifest(storage, runId, { verify: true });
+      const key = await files.readManifest({ verify: true });
       if (key !== undefined) return;
       const problem = `Cannot read "${manifest}": found no such file, expected the run's key`;
       findings.push({ name: manifest, damaged: true, problem, remedy: "run" });
     });
-    await read(`${folder}/summary.json`, () => readSummary(storage, runId));
+    await read(`${folder}/summary.json`, () => files.readSummary());
     const ofRun: StoredChunk[] = [];
-    for (const chunk of await chunkNames(storage, runId)) {
-      const record = await read(`${folder}/${chunk}.json`, () => readChunk(storage, { runId, chunk }));
+    for (const chunk of await files.chunkNames()) {
+      const record = await read(`${folder}/${chunk}.json`, () => files.readChunk(chunk));
       if (record === undefined) continue;
       ofRun.push(record);
-      for (const { name, problem, isGone } of await damagedBeside(storage, record)) {
-        findings.push(isGone ? { name, damaged: true, problem, remedy: "run" } : damaged(name, problem));
+      for (const { name, problem, isMissing } of await files.damagedDetails(record)) {
+        findings.push(isMissing ? { name, damaged: true, problem, remedy: "run" } : damaged(name, problem));
       }
     }
     chunks.push(...ofRun.toSorted((a, b) => (a.start < b.start ? -1 : 1)));
@@ -78,7 +70,7 @@ export async function checkRunFiles(storage: Storage): Promise<RunFiles> {
 }
 
 /** Compares the outcomes of each run with those that its chunks committed. The first chunk of a run that differs is named. */
-export function checkOutcomesOfRuns({ ids, chunks }: RunFiles, trades: readonly Trade[]): readonly Finding[] {
+export function checkOutcomesOfRuns({ ids, chunks }: CheckedRuns, trades: readonly Trade[]): readonly Finding[] {
   return ids.flatMap((runId): Finding[] => {
     const ofRun = trades.filter((trade) => trade.runId === runId);
     const upTo = new Set<string>();

@@ -8,7 +8,7 @@ import {
   type WeightMove,
 } from "../results/attribution.ts";
 import type { ChunkRecord } from "../results/chunks.ts";
-import { chunkNames, openRunStore, RUNS_FOLDER } from "../backtest/run-files.ts";
+import { RunFiles, RUNS_FOLDER } from "../backtest/run-files.ts";
 import type { Market } from "../types.ts";
 import type { Storage, StoredFile } from "../storage/storage.ts";
 import { countedTrades, type Trade } from "../memory/trade.ts";
@@ -159,10 +159,10 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
 /** How the weights moved in a run; `null` where its chunks are not here. */
 async function weightsOf(storage: Storage, runId: string): Promise<MemoryReport["weights"]> {
   if (runId === "") return null;
-  const store = openRunStore(storage, runId);
+  const files = new RunFiles(storage, runId);
   const records: ChunkRecord[] = [];
-  for (const name of await chunkNames(storage, runId)) {
-    const record = await store.readChunk(name);
+  for (const name of await files.chunkNames()) {
+    const record = await files.readCommitted(name);
     if (record !== undefined) records.push(record);
   }
   if (records.length === 0) return null;

@@ -47,3 +47,23 @@ function kindOf(value: unknown): string {
   if (value === null) return "null";
   return Array.isArray(value) ? "an array" : `a ${typeof value}`;
 }
+
+/** JSON without spaces, the keys of every object in order of code units: equal values give equal text. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    isRecord(part) ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1))) : part,
+  );
+}
+
+/** The paths at which two JSON values differ, such as `situation.atr`. Lists are compared whole. */
+export function changedPaths(a: unknown, b: unknown, path = ""): readonly string[] {
+  if (canonicalJson(a) === canonicalJson(b)) return [];
+  if (!isRecord(a) || !isRecord(b)) return [path];
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) => {
+    const inside = path === "" ? key : `${path}.${key}`;
+    const [left, right] = [a[key], b[key]];
+    // A missing key is not the same as null.
+    if (left === undefined || right === undefined) return left === right ? [] : [inside];
+    return changedPaths(left, right, inside);
+  });
+}

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { RunKey } from "../../lib/backtest/run-key.ts";
-import { openRunStore, readManifests } from "../../lib/backtest/run-files.ts";
+import { readManifests, RunFiles } from "../../lib/backtest/run-files.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 
 const KEY: RunKey = {
@@ -24,8 +24,8 @@ test.each([
   ["attempt", '"attempt": "0", "was":'],
 ])("readManifests() passes over a key that is not one any more, here for its %s", async (field, damaged) => {
   const storage = inMemoryStorage();
-  await openRunStore(storage, "a".repeat(64)).writeManifest(KEY);
-  await openRunStore(storage, "b".repeat(64)).writeManifest(KEY);
+  await new RunFiles(storage, "a".repeat(64)).writeManifest(KEY);
+  await new RunFiles(storage, "b".repeat(64)).writeManifest(KEY);
   expect(await readManifests(storage)).toEqual(new Map(["a", "b"].map((id) => [id.repeat(64), KEY])));
 
   const name = `runs/${"a".repeat(64)}/manifest.json`;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { changedParts, differingFields, hashBars, runIdOf, type RunKey } from "../../lib/backtest/run-key.ts";
+import { hashBars, runIdOf, type RunKey } from "../../lib/backtest/run-key.ts";
 import { parseBarsCsv } from "../../lib/market/csv.ts";
 import { at, barsOf, CALM, HOUR, seriesOf } from "./world-samples.ts";
 
@@ -44,29 +44,6 @@ describe("runIdOf()", () => {
     const ids = changes.map((change) => runIdOf({ ...KEY, ...change }));
     expect(new Set([runIdOf(KEY), ...ids]).size).toBe(changes.length + 1);
   });
-});
-
-test("differences() names the parts in which two keys differ, down to the key of the configuration", () => {
-  const other: RunKey = {
-    ...KEY,
-    version: "0.2.0",
-    config: { backtest: { chunks: "month", risk: { stop_atr: 2, target_atr: 4.5 } }, providers: [{ name: "trend" }] },
-    files: { "other.csv": "aa" },
-    bars: { BBB: "cc", AAA: "bb" },
-  };
-  expect(changedParts(KEY, other).toSorted()).toEqual([
-    "config.backtest.chunks",
-    "config.backtest.risk.stop_atr",
-    "files.other.csv",
-    "files.votes.csv",
-    "version",
-  ]);
-  expect(changedParts(KEY, structuredClone(KEY))).toEqual([]);
-});
-
-test("differingFields() names a field that only one has, also where the other has null", () => {
-  expect(differingFields({ a: { b: null, c: 1 } }, { a: { c: 1 } })).toEqual(["a.b"]);
-  expect(differingFields({ a: 1 }, { a: 1, b: { c: 2 } })).toEqual(["b"]);
 });
 
 describe("hashBars()", () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { comparedRuns, countTrials, dailyReturns, triedRuns } from "../../lib/experiments/trials.ts";
 import type { ChunkRecord } from "../../lib/results/chunks.ts";
 import type { RunKey } from "../../lib/backtest/run-key.ts";
-import { openRunStore } from "../../lib/backtest/run-files.ts";
+import { RunFiles } from "../../lib/backtest/run-files.ts";
 import { encodeJson } from "../../lib/util/json.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
@@ -76,13 +76,13 @@ describe("trials", () => {
   test("of stored runs name a chunk that is damaged, and pass over one that is gone", async () => {
     const storage = inMemoryStorage();
     const runId = "a".repeat(64);
-    const store = openRunStore(storage, runId);
+    const files = new RunFiles(storage, runId);
     const bars = { A: "1" };
-    await store.writeManifest({ bars, period: "2021", base: [], attempt: 0 } as unknown as RunKey);
+    await files.writeManifest({ bars, period: "2021", base: [], attempt: 0 } as unknown as RunKey);
     for (const [i, chunk] of ["2021-Q1", "2021-Q2"].entries()) {
       const daily = [{ date: `2021-0${1 + 3 * i}-01`, equity: 110 + 11 * i, pnl: {} }];
       const record = { run_id: runId, chunk, start: `2021-0${1 + 3 * i}`, initial_balance: 100, daily };
-      await store.commitChunk(record as unknown as ChunkRecord, { decisions: [], marks: [] });
+      await files.commitChunk(record as unknown as ChunkRecord, { decisions: [], marks: [] });
     }
     const tried = (from: Storage = storage): ReturnType<typeof triedRuns> =>
       triedRuns(from, { bars, daysPerYear: 365 });
