@@ -86,7 +86,7 @@ export async function embed(options: { rounds?: number; sentences?: number } = {
 /** What memory embeds: a sentence for every tenth bar. */
 function situationSentences(count: number): string[] {
   const end = SYNTHETIC_START + (200 + 10 * count) * HOUR_MS;
-  const { bars } = syntheticBars({ asset: "BTCUSD", timeframeMs: HOUR_MS, seed: 1, end });
+  const { bars } = syntheticBars({ asset: "BTCUSD", timeframe: "1h", seed: 1, end });
   const tracker = new SituationTracker({ asset: "BTCUSD", timeframeMs: HOUR_MS });
   const sentences: string[] = [];
   bars.forEach((bar, i) => {

@@ -15,8 +15,8 @@ const GOAL_PER_SECOND = 500_000;
 /** Measures it. */
 export async function market(options: { rounds?: number; bars?: number } = {}): Promise<BenchReport> {
   const { rounds = 15, bars: count = 17_520 } = options;
-  const asset = { asset: "BTCUSD", timeframeMs: HOUR_MS, file: "BTCUSD_1h.csv" };
-  const make = { asset: "BTCUSD", timeframeMs: HOUR_MS, seed: 1, end: SYNTHETIC_START + count * HOUR_MS };
+  const asset = { asset: "BTCUSD", timeframe: "1h", file: "BTCUSD_1h.csv" };
+  const make = { asset: "BTCUSD", timeframe: "1h", seed: 1, end: SYNTHETIC_START + count * HOUR_MS };
   const { bars } = syntheticBars(make);
   const rows = bars.map(
     ({ timestamp, open, high, low, close, volume }) =>

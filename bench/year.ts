@@ -138,9 +138,9 @@ async function costOfMemory(
   const full = outcomesBefore(Date.parse(start), options.remembered);
   const settings = toSettings(config);
   const { assets, timeframe } = config.backtest;
-  const { timeframeMs } = settings.backtest;
-  const series = await loadBars({ assets, dataDir, timeframe, timeframeMs, explicit: true });
-  if (series === undefined) throw new Error(`There are no bars in "${dataDir}"`);
+  const loaded = await loadBars({ assets, dataDir, timeframe });
+  if (loaded.length === 0) throw new Error(`There are no bars in "${dataDir}"`);
+  const series = new Map(loaded.map((each) => [each.asset, each]));
   const period = { startMs: Date.parse(start), endMs: Date.parse(end) };
   const { providers, files } = await loadProviders(config.providers, { baseDir: PROJECT_DIR });
   let decisions = 0;
@@ -243,7 +243,7 @@ async function costOfRecall(
 function writeBars(dir: string, config: Config): string {
   mkdirSync(dir, { recursive: true });
   for (const asset of config.backtest.assets) {
-    const all: BarSeries = syntheticBars({ asset, timeframeMs: HOUR_MS, seed: 1, end: Date.UTC(2023, 0, 1) });
+    const all: BarSeries = syntheticBars({ asset, timeframe: "1h", seed: 1, end: Date.UTC(2023, 0, 1) });
     const lines = all.bars
       .filter(({ timestamp }) => timestamp >= Date.UTC(2021, 0, 1))
       .map((bar) => {

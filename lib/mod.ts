@@ -33,7 +33,7 @@
  *   memorySettings: { enabled: true, maxMemorySize: 1000, learningRate: 0.1, contextDays: 20 },
  *   period,
  *   chunkKind: "month",
- *   series: new Map([["GOLD", syntheticBars({ asset: "GOLD", timeframeMs: HOUR, seed: 1, end: period.endMs })]]),
+ *   series: new Map([["GOLD", syntheticBars({ asset: "GOLD", timeframe: "1h", seed: 1, end: period.endMs })]]),
  *   market: "synthetic",
  *   providers: [trend(), contrarian],
  *   memory: await openMemory(storage, { embedder: hashingEmbedder() }),

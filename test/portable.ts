@@ -60,7 +60,7 @@ async function run(storage: Storage, overrides: Partial<BacktestJob> = {}): Prom
     period: PERIOD,
     chunkKind: "month",
     series: new Map(
-      ASSETS.map((asset) => [asset, syntheticBars({ asset, timeframeMs: HOUR, seed: 3, end: PERIOD.endMs })]),
+      ASSETS.map((asset) => [asset, syntheticBars({ asset, timeframe: "1h", seed: 3, end: PERIOD.endMs })]),
     ),
     market: "synthetic",
     providers: [trend(), reversion(), breakout(), similarTrades(), contrarian],
@@ -151,7 +151,7 @@ check(
 
 // Bars that a user hands in, and what bad ones get.
 const text = "timestamp,open,high,low,close\n2021-01-01T00:00:00Z,1,2,0.5,1.5\n";
-const options = { asset: "GOLD", timeframeMs: HOUR, file: "GOLD_1h.csv" };
+const options = { asset: "GOLD", timeframe: "1h", file: "GOLD_1h.csv" };
 check("bars come from CSV", parseBarsCsv(new TextEncoder().encode(text), options).bars[0]?.close === 1.5);
 try {
   parseBarsCsv(new TextEncoder().encode(text.replace("0.5", "5")), options);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { runBacktest } from "../../lib/backtest/run.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { toSettings } from "../../lib/config/config.ts";
-import type { BarSeries, Market, Outcome, Situation } from "../../lib/types.ts";
+import type { Market, Outcome, Situation } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { loadBars } from "../../lib/market/load.node.ts";
@@ -150,17 +150,13 @@ export async function tradesOfRun(options: {
   const config = await parseConfig(readFileSync(join(PROJECT_DIR, "config.yaml"), "utf8"), { file: "config.yaml" });
   const settings = toSettings(config);
   const { assets, timeframe } = config.backtest;
-  const { timeframeMs } = settings.backtest;
   const period = { startMs: Date.parse(options.start), endMs: Date.parse(options.end) };
-  const made = (asset: string): [string, BarSeries] => [
-    asset,
-    syntheticBars({ asset, timeframeMs, seed, end: period.endMs }),
-  ];
-  const series =
+  const all =
     market === "synthetic"
-      ? new Map(assets.map(made))
-      : await loadBars({ assets, dataDir: REAL_BARS_DIR, timeframe, timeframeMs, explicit: true });
-  if (series === undefined) throw new Error(`There are no bars in "${REAL_BARS_DIR}"`);
+      ? assets.map((asset) => syntheticBars({ asset, timeframe, seed, end: options.end }))
+      : await loadBars({ assets, dataDir: REAL_BARS_DIR, timeframe });
+  if (all.length === 0) throw new Error(`There are no bars in "${REAL_BARS_DIR}"`);
+  const series = new Map(all.map((each) => [each.asset, each]));
   const { providers, files } = await loadProviders(config.providers, { baseDir: PROJECT_DIR });
   const storage = inMemoryStorage();
   await runBacktest({

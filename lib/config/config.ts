@@ -1,5 +1,5 @@
 import type { BacktestSettings, Costs, MemorySettings } from "../settings.ts";
-import { parseDuration } from "../util/time.ts";
+import { durationMs } from "../util/time.ts";
 
 /** Costs as config.yaml has them. */
 export interface CostsConfig {
@@ -112,8 +112,8 @@ export function toSettings({
   return {
     backtest: {
       assets: backtest.assets,
-      timeframeMs: durationOf(backtest.timeframe),
-      decisionIntervalMs: durationOf(backtest.decision_interval),
+      timeframeMs: durationMs(backtest.timeframe),
+      decisionIntervalMs: durationMs(backtest.decision_interval),
       initialBalance: backtest.initial_balance,
       maxPositions: backtest.max_positions,
       correlationThreshold: backtest.correlation_threshold,
@@ -122,7 +122,7 @@ export function toSettings({
         perTradePct: risk.per_trade_pct,
         stopAtr: risk.stop_atr,
         targetAtr: risk.target_atr,
-        maxHoldingMs: durationOf(risk.max_holding),
+        maxHoldingMs: durationMs(risk.max_holding),
         leverage: risk.leverage,
       },
     },
@@ -140,11 +140,4 @@ function costsOf(asset: string, { costs, asset_costs }: Pick<Config["backtest"],
   const ofAsset = Object.hasOwn(asset_costs, asset) ? asset_costs[asset] : undefined;
   const { fee_bps, spread_bps, slippage_bps } = { ...costs, ...ofAsset };
   return { feeBps: fee_bps, spreadBps: spread_bps, slippageBps: slippage_bps };
-}
-
-/** @throws {RangeError} If the text is no duration; the schema lets none through. */
-function durationOf(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new RangeError(`Cannot read a duration: found "${text}", expected one such as "4h"`);
-  return ms;
 }

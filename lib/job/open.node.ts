@@ -15,7 +15,7 @@ import { diskStorage } from "../storage/disk.node.ts";
 import { settleLeftovers } from "../storage/fs.node.ts";
 import type { BarSeries, Market } from "../types.ts";
 import type { Json } from "../util/json.ts";
-import { isoDate, parseDuration } from "../util/time.ts";
+import { isoDate } from "../util/time.ts";
 import { VERSION } from "../version.ts";
 import { choosePeriod, type Period } from "./period.ts";
 
@@ -152,15 +152,14 @@ async function findBars({
   onNote,
 }: OpenJobOptions & Noting): Promise<{ series: ReadonlyMap<string, BarSeries>; market: Market; period: Period }> {
   const { assets, data_dir: dataDir, timeframe, seed, start, end } = backtest;
-  const timeframeMs = parseDuration(timeframe)!;
-  const loaded = await loadBars({ assets, dataDir, timeframe, timeframeMs, explicit: dataDirIsExplicit });
-  if (loaded !== undefined) {
+  const loaded = await loadBars({ assets, dataDir, timeframe, mustExist: dataDirIsExplicit });
+  if (loaded.length > 0) {
     const { period, notes } = choosePeriod(loaded, { start, end });
     notes.forEach(onNote);
     if (seedIsExplicit) {
       onNote("The seed is of synthetic bars, and these are real: they are the same with every seed");
     }
-    return { series: loaded, market: "bars", period };
+    return { series: byAsset(loaded), market: "bars", period };
   }
 
   const period = {
@@ -176,10 +175,12 @@ async function findBars({
   onNote(
     `No ${timeframe} bars of ${assets.join(", ")} in "${dataDir}": running on synthetic bars, which say nothing about a real market`,
   );
-  const synthetic = assets.map(
-    (asset) => [asset, syntheticBars({ asset, timeframeMs, seed, end: period.endMs })] as const,
-  );
-  return { series: new Map(synthetic), market: "synthetic", period };
+  const synthetic = assets.map((asset) => syntheticBars({ asset, timeframe, seed, end: period.endMs }));
+  return { series: byAsset(synthetic), market: "synthetic", period };
+}
+
+function byAsset(series: readonly BarSeries[]): ReadonlyMap<string, BarSeries> {
+  return new Map(series.map((each) => [each.asset, each]));
 }
 
 /**

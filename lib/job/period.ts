@@ -19,10 +19,10 @@ const SLACK_MS = 7 * DAY_MS;
  * @throws {CarryoverError} `NOT_FOUND` if an asset has no bars in the period, or there is no full year.
  */
 export function choosePeriod(
-  series: ReadonlyMap<string, BarSeries>,
+  series: readonly BarSeries[],
   wanted: { start?: string | undefined; end?: string | undefined },
 ): { period: Period; notes: readonly string[] } {
-  const spans = [...series.values()].map(({ asset, bars, timeframeMs }) => ({
+  const spans = series.map(({ asset, bars, timeframeMs }) => ({
     asset,
     firstMs: bars[0]?.timestamp ?? 0,
     endMs: (bars.at(-1)?.timestamp ?? 0) + timeframeMs,
@@ -44,7 +44,7 @@ export function choosePeriod(
   }
 
   const period = { startMs: Date.parse(wanted.start), endMs: Date.parse(wanted.end) };
-  for (const { asset, bars } of series.values()) {
+  for (const { asset, bars } of series) {
     if (bars.some(({ timestamp }) => timestamp >= period.startMs && timestamp < period.endMs)) continue;
     throw fail("NOT_FOUND", `Cannot run ${wanted.start} to ${wanted.end}`, {
       found: `no bars of "${asset}" in it`,

@@ -1,5 +1,6 @@
 import { fail, type CarryoverError, type FailureDetails } from "../errors.ts";
 import type { Bar, BarSeries } from "../types.ts";
+import { durationMs } from "../util/time.ts";
 
 /** A place in a file of bars or votes. */
 export interface FilePosition {
@@ -27,6 +28,15 @@ export function badData(position: FilePosition, details: FailureDetails): Carryo
 /** A value for a message: quoted, control characters escaped, cut at 60 characters. */
 export function quote(value: string): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
+}
+
+/** What a file of bars is about. */
+export interface BarFile {
+  readonly asset: string;
+  /** Such as `15m`, `1h` or `1d`. */
+  readonly timeframe: string;
+  /** Its name in messages. */
+  readonly file: string;
 }
 
 /** The required columns of a file of bars. */
@@ -62,9 +72,9 @@ export class SeriesBuilder {
   #equalGaps = 0;
 
   /** @param options `file` and `rowName` are for messages: a text has lines, a table has rows. */
-  constructor(options: { asset: string; timeframeMs: number; file: string; rowName: "line" | "row" }) {
+  constructor(options: BarFile & { rowName: "line" | "row" }) {
     this.#asset = options.asset;
-    this.#timeframeMs = options.timeframeMs;
+    this.#timeframeMs = durationMs(options.timeframe);
     this.#file = options.file;
     this.#rowName = options.rowName;
   }
@@ -153,6 +163,24 @@ export class SeriesBuilder {
   #refuse(row: number, column: string, details: FailureDetails): never {
     throw badData({ file: this.#file, row: `${this.#rowName} ${row}`, column }, details);
   }
+}
+
+/**
+ * Makes a series of bars that are in memory, in the order of time.
+ *
+ * @throws {CarryoverError} `BAD_DATA` naming the row (the first is 1) and the field that is wrong.
+ *
+ * @example
+ * ```ts
+ * const bars = candles.map(([timestamp, open, high, low, close, volume]) => ({ timestamp, open, high, low, close, volume }));
+ * const gold = barSeries(bars, { asset: "GOLD", timeframe: "1h" });
+ * ```
+ */
+export function barSeries(bars: Iterable<Bar>, options: { asset: string; timeframe: string }): BarSeries {
+  const series = new SeriesBuilder({ ...options, file: options.asset, rowName: "row" });
+  let row = 0;
+  for (const bar of bars) series.add(bar, ++row);
+  return series.finish();
 }
 
 function iso(timestamp: number): string {

@@ -1,6 +1,6 @@
 import type { BarSeries } from "../types.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
-import { BAR_COLUMNS, NUMBER_FORM, SeriesBuilder, VOLUME_COLUMN } from "./bar.ts";
+import { BAR_COLUMNS, type BarFile, NUMBER_FORM, SeriesBuilder, VOLUME_COLUMN } from "./bar.ts";
 import { CsvReader } from "./csv-reader.ts";
 
 /**
@@ -8,13 +8,9 @@ import { CsvReader } from "./csv-reader.ts";
  * the text and `SeriesBuilder` for the checks.
  *
  * @param bytes The whole file.
- * @param options `file` is its name in messages.
  * @throws {CarryoverError} `BAD_DATA` naming file, line and column.
  */
-export function parseBarsCsv(
-  bytes: Uint8Array,
-  options: { asset: string; timeframeMs: number; file: string },
-): BarSeries {
+export function parseBarsCsv(bytes: Uint8Array, options: BarFile): BarSeries {
   const csv = new CsvReader(bytes, { file: options.file, columns: BAR_COLUMNS, optional: [VOLUME_COLUMN] });
   const series = new SeriesBuilder({ ...options, rowName: "line" });
   const hasVolume = csv.has(5);

@@ -4,7 +4,7 @@ import { fail, messageOf } from "../errors.ts";
 import { readRegular, systemCodeOf } from "../storage/fs.node.ts";
 import type { BarSeries } from "../types.ts";
 import { gunzip } from "../util/gunzip.ts";
-import { badData, MAX_UNPACKED_BYTES } from "./bar.ts";
+import { badData, type BarFile, MAX_UNPACKED_BYTES } from "./bar.ts";
 import { parseBarsCsv } from "./csv.ts";
 
 const EXTENSIONS = [".csv", ".csv.gz", ".parquet"] as const;
@@ -15,26 +15,25 @@ export interface BarFolder {
   readonly dataDir: string;
   /** As in the files' names, such as `1h`. */
   readonly timeframe: string;
-  readonly timeframeMs: number;
-  /** The user named the folder, so it must exist. */
-  readonly explicit: boolean;
+  /** Whether a missing folder is an error. @default true */
+  readonly mustExist?: boolean;
 }
 
 /**
  * Loads each asset's bars from `<ASSET>_<timeframe>.csv`, `.csv.gz` or `.parquet` in a folder.
  *
- * @returns The series by asset, in the order of `assets`; `undefined` if the folder has no bars at all.
- * @throws {CarryoverError} `NOT_FOUND` if an explicit folder is missing, if it has bars of some assets only, or if it has files
+ * @returns A series of each asset, in the order of `assets`; none if the folder has no bars of any asset.
+ * @throws {CarryoverError} `NOT_FOUND` if the folder is missing, if it has bars of some assets only, or if it has files
  * of an asset under other names, such as another timeframe; `BAD_USAGE` if an asset has two files; `BAD_DATA` for malformed
  * bars; `IO`.
  */
-export async function loadBars(options: BarFolder): Promise<ReadonlyMap<string, BarSeries> | undefined> {
-  const { assets, dataDir, timeframe, timeframeMs } = options;
-  const names = listFolder(dataDir, options.explicit);
+export async function loadBars(options: BarFolder): Promise<readonly BarSeries[]> {
+  const { assets, dataDir, timeframe, mustExist = true } = options;
+  const names = listFolder(dataDir, mustExist);
   const bars = names.filter((name) => EXTENSIONS.some((extension) => name.endsWith(`_${timeframe}${extension}`)));
   if (bars.length === 0) {
     refuseOtherNames(names, options);
-    return undefined;
+    return [];
   }
   const files = new Map<string, string>();
   for (const asset of assets) {
@@ -55,8 +54,8 @@ export async function loadBars(options: BarFolder): Promise<ReadonlyMap<string, 
       expected: "one for each asset: synthetic and real bars never mix",
     });
   }
-  const series = new Map<string, BarSeries>();
-  for (const [asset, file] of files) series.set(asset, await loadFile(file, { asset, timeframeMs }));
+  const series: BarSeries[] = [];
+  for (const [asset, file] of files) series.push(await loadFile({ asset, timeframe, file }));
   return series;
 }
 
@@ -76,7 +75,7 @@ function isDataOf(asset: string, name: string): boolean {
   return name.startsWith(asset.toLowerCase()) && EXTENSIONS.some((extension) => name.endsWith(extension));
 }
 
-function listFolder(dataDir: string, explicit: boolean): string[] {
+function listFolder(dataDir: string, mustExist: boolean): string[] {
   try {
     return readdirSync(dataDir);
   } catch (cause) {
@@ -84,18 +83,19 @@ function listFolder(dataDir: string, explicit: boolean): string[] {
     if (code !== "ENOENT" && code !== "ENOTDIR") {
       throw fail("IO", `Cannot list "${dataDir}"`, { found: messageOf(cause), expected: "a folder", cause });
     }
-    if (!explicit) return [];
+    if (!mustExist) return [];
     const found = code === "ENOENT" ? "nothing there" : "a file";
     throw fail("NOT_FOUND", `Cannot load bars from "${dataDir}"`, { found, expected: "a folder", cause });
   }
 }
 
-async function loadFile(file: string, options: { asset: string; timeframeMs: number }): Promise<BarSeries> {
+async function loadFile(options: BarFile): Promise<BarSeries> {
+  const { file } = options;
   const bytes = readFile(file);
-  if (file.endsWith(".csv")) return parseBarsCsv(bytes, { ...options, file });
-  if (file.endsWith(".gz")) return parseBarsCsv(await gunzipBars(bytes, { file }), { ...options, file });
+  if (file.endsWith(".csv")) return parseBarsCsv(bytes, options);
+  if (file.endsWith(".gz")) return parseBarsCsv(await gunzipBars(bytes, { file }), options);
   const { parseBarsParquet } = await import("./parquet.ts");
-  return parseBarsParquet(bytes, { ...options, file });
+  return parseBarsParquet(bytes, options);
 }
 
 function readFile(file: string): Uint8Array<ArrayBuffer> {

@@ -2,7 +2,16 @@ import type { FileMetaData } from "hyparquet";
 import { CarryoverError } from "../errors.ts";
 import type { Bar, BarSeries } from "../types.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
-import { badData, BAR_COLUMNS, MAX_UNPACKED_BYTES, NUMBER_FORM, quote, SeriesBuilder, VOLUME_COLUMN } from "./bar.ts";
+import {
+  badData,
+  BAR_COLUMNS,
+  type BarFile,
+  MAX_UNPACKED_BYTES,
+  NUMBER_FORM,
+  quote,
+  SeriesBuilder,
+  VOLUME_COLUMN,
+} from "./bar.ts";
 
 /** Reads timestamps as dates; one with a fraction of a millisecond becomes an invalid date. */
 const PARSERS = {
@@ -22,13 +31,9 @@ type Row = Readonly<Record<string, unknown>>;
  * Parquet reader is loaded with the first call.
  *
  * @param bytes The whole file, with any of Parquet's compressions.
- * @param options `file` is its name in messages.
  * @throws {CarryoverError} `BAD_DATA` naming file, row (the first is 1) and column.
  */
-export async function parseBarsParquet(
-  bytes: Uint8Array<ArrayBuffer>,
-  options: { asset: string; timeframeMs: number; file: string },
-): Promise<BarSeries> {
+export async function parseBarsParquet(bytes: Uint8Array<ArrayBuffer>, options: BarFile): Promise<BarSeries> {
   const { file } = options;
   const series = new SeriesBuilder({ ...options, rowName: "row" });
   const { rows, names } = await readRows(bytes, file);

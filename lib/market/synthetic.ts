@@ -1,6 +1,6 @@
 import type { Bar, BarSeries } from "../types.ts";
 import { createRandom, type Random } from "../util/random.ts";
-import { HOUR_MS } from "../util/time.ts";
+import { durationMs, HOUR_MS, parseTimestamp } from "../util/time.ts";
 
 /** Every synthetic series starts here: 2018-01-01T00:00Z. */
 export const SYNTHETIC_START = 1_514_764_800_000;
@@ -13,6 +13,14 @@ const MAX_HOURS = 30 * 24;
 
 /** Price steps in a bar; their sum is close to a normal distribution. */
 const STEPS = 4;
+
+/** What `syntheticBars()` takes. */
+export interface SyntheticBarsOptions {
+  readonly asset: string;
+  readonly timeframe: string;
+  readonly seed: number;
+  readonly end: string | number;
+}
 
 /**
  * The kinds of stretches, in standard deviations of a bar. Following trends and fading ranges both pay, through noise.
@@ -37,19 +45,23 @@ const MAX_BARS = 192;
  * hashes, + - x / and `Math.sqrt` are used. A bar depends on asset, timeframe and seed, never on `end`, so a longer series
  * begins with the shorter one. Assets are independent of each other.
  *
- * @param options `end`: epoch ms; the last bar starts before it.
- * @throws {RangeError} If `end` is not after `SYNTHETIC_START`, or timeframe or seed are not whole numbers.
+ * @param options `timeframe`: such as `1h`; `end`: a date, an ISO timestamp or epoch ms; the last bar starts before it.
+ * @throws {RangeError} If `end` is not after `SYNTHETIC_START`, the timeframe is no duration or the seed no whole number.
+ *
+ * @example
+ * ```ts
+ * const gold = syntheticBars({ asset: "GOLD", timeframe: "1h", seed: 1, end: "2024-04-01" });
+ * ```
  */
-export function syntheticBars(options: { asset: string; timeframeMs: number; seed: number; end: number }): BarSeries {
-  const { asset, timeframeMs, seed, end } = options;
+export function syntheticBars(options: SyntheticBarsOptions): BarSeries {
+  const { asset, seed } = options;
+  const timeframeMs = durationMs(options.timeframe);
+  const end = typeof options.end === "string" ? (parseTimestamp(options.end) ?? NaN) : options.end;
   if (!(end > SYNTHETIC_START && end < Infinity)) {
-    throw new RangeError(`Cannot make synthetic bars: found the end ${end}, expected one after ${SYNTHETIC_START}`);
+    throw new RangeError(`Cannot make synthetic bars: found the end ${options.end}, expected one after 2018-01-01`);
   }
-  if (!Number.isSafeInteger(timeframeMs) || timeframeMs <= 0 || !Number.isSafeInteger(seed)) {
-    const expected = "whole numbers, the timeframe above 0";
-    throw new RangeError(
-      `Cannot make synthetic bars: found timeframe ${timeframeMs}, seed ${seed}, expected ${expected}`,
-    );
+  if (!Number.isSafeInteger(seed)) {
+    throw new RangeError(`Cannot make synthetic bars: found the seed ${seed}, expected a whole number`);
   }
   const random = createRandom(`${asset} ${timeframeMs} ${seed}`);
   const hours = Math.min(timeframeMs / HOUR_MS, MAX_HOURS);

@@ -15,6 +15,17 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /**
+ * Like `parseDuration()`, for durations that a program wrote or a schema has checked.
+ *
+ * @throws {RangeError} For any other text.
+ */
+export function durationMs(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new RangeError(`Cannot read a duration: found "${text}", expected one such as "4h"`);
+  return ms;
+}
+
+/**
  * Parses a time-out: a whole number above 0 and `ms`, `s` or `m`, such as `500ms`, `30s`, `2m`.
  *
  * @returns Milliseconds, or `undefined` for any other text.

@@ -31,7 +31,7 @@ export function realSeries(assets: readonly string[], endMs: number): Map<string
   return new Map(
     assets.map((asset) => {
       const file = join(REAL_BARS_DIR, `${asset}_1h.csv`);
-      const series = parseBarsCsv(readFileSync(file), { asset, timeframeMs: HOUR, file });
+      const series = parseBarsCsv(readFileSync(file), { asset, timeframe: "1h", file });
       return [asset, { ...series, bars: series.bars.filter(({ timestamp }) => timestamp < endMs) }];
     }),
   );
@@ -45,7 +45,7 @@ export function roughSeries(options: { startMs: number; endMs: number; seed: num
   const { startMs, endMs, seed } = options;
   const random = seeded(seed);
   const raw = (asset: string): Bar[] =>
-    syntheticBars({ asset, timeframeMs: HOUR, seed, end: endMs }).bars.filter(({ timestamp }) => timestamp >= startMs);
+    syntheticBars({ asset, timeframe: "1h", seed, end: endMs }).bars.filter(({ timestamp }) => timestamp >= startMs);
   const withHoles = (bars: readonly Bar[]): Bar[] => {
     let hole = 0;
     let shift = 1;

@@ -67,7 +67,7 @@ describe("hashBars()", () => {
     const endMs = at("2021-01-05");
     const read = (text: string): Promise<string> =>
       hashBars(
-        parseBarsCsv(new TextEncoder().encode(text), { asset: "AAA", timeframeMs: HOUR, file: "AAA_1h.csv" }),
+        parseBarsCsv(new TextEncoder().encode(text), { asset: "AAA", timeframe: "1h", file: "AAA_1h.csv" }),
         endMs,
       );
     const plain = await read("timestamp,open,high,low,close,volume\n2021-01-04T00:00:00Z,100,101,99,100,1\n");

@@ -8,7 +8,7 @@ import { at, barsOf, HOUR, seriesOf } from "../backtest/world-samples.ts";
 
 describe("another future", () => {
   test("has the same bars before, and from then on none that is the same in any price", () => {
-    const series = syntheticBars({ asset: "AAA", timeframeMs: HOUR, seed: 1, end: at("2018-01-20") });
+    const series = syntheticBars({ asset: "AAA", timeframe: "1h", seed: 1, end: at("2018-01-20") });
     const fromMs = at("2018-01-10");
     const { series: other, changed } = perturbBars(series, fromMs);
     expect(changed).toBe(10 * 24);
@@ -21,7 +21,7 @@ describe("another future", () => {
   });
 
   test("has bars that a file could have", () => {
-    const series = syntheticBars({ asset: "AAA", timeframeMs: HOUR, seed: 2, end: at("2018-02-01") });
+    const series = syntheticBars({ asset: "AAA", timeframe: "1h", seed: 2, end: at("2018-02-01") });
     const { bars } = perturbBars(series, at("2018-01-05")).series;
     for (const bar of bars) {
       expect(bar.low).toBeLessThanOrEqual(Math.min(bar.open, bar.close));
@@ -65,7 +65,7 @@ describe("another future", () => {
   });
 
   test("inside a bar has bars that a file could have", () => {
-    const series = syntheticBars({ asset: "AAA", timeframeMs: HOUR, seed: 3, end: at("2018-02-01") });
+    const series = syntheticBars({ asset: "AAA", timeframe: "1h", seed: 3, end: at("2018-02-01") });
     for (const { timestamp } of series.bars.slice(100, 300)) {
       const bar = perturbBars(series, timestamp, { opensAlike: true }).series.bars.find(
         (each) => each.timestamp === timestamp,

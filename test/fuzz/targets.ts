@@ -16,10 +16,9 @@ import { makeOutcome } from "../memory/outcome-samples.ts";
 import { memoryTargets } from "./memory-targets.ts";
 import { sealedTargets } from "./sealed-targets.ts";
 import { text, utf8, type Target } from "./target.ts";
-import { HOUR_MS } from "../../lib/util/time.ts";
 
 const FIXTURES = join(PROJECT_DIR, "test/fixtures");
-const BARS = { asset: "BTCUSD", timeframeMs: HOUR_MS, file: "bars" };
+const BARS = { asset: "BTCUSD", timeframe: "1h", file: "bars" };
 
 function fixtures(folder: string, extension: string): Uint8Array[] {
   const names = readdirSync(join(FIXTURES, folder)).filter((name) => name.endsWith(extension));

@@ -17,7 +17,7 @@ function series(asset: string, first: string, end: string, isHole: (day: string)
 }
 
 function choose(all: BarSeries[], start?: string, end?: string): { period: string; notes: readonly string[] } {
-  const { period, notes } = choosePeriod(new Map(all.map((one) => [one.asset, one])), { start, end });
+  const { period, notes } = choosePeriod(all, { start, end });
   const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
   return { period: `${day(period.startMs)}/${day(period.endMs)}`, notes };
 }

@@ -11,13 +11,12 @@ import { syntheticBars } from "../../lib/market/synthetic.ts";
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
 
-const HOUR = 3_600_000;
 let root = "";
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), "carryover-run-config-"));
   const bars = join(root, "bars");
   mkdirSync(bars);
-  const { bars: all } = syntheticBars({ asset: "AAA", timeframeMs: 4 * HOUR, seed: 7, end: Date.parse("2019-01-01") });
+  const { bars: all } = syntheticBars({ asset: "AAA", timeframe: "4h", seed: 7, end: "2019-01-01" });
   const rows = all.map((bar) => `${bar.timestamp},${bar.open},${bar.high},${bar.low},${bar.close},${bar.volume}`);
   writeFileSync(join(bars, "AAA_4h.csv"), `timestamp,open,high,low,close,volume\n${rows.join("\n")}\n`);
 });

@@ -15,7 +15,7 @@ const NEW_YEAR = Date.UTC(2021, 0, 1);
 const HEADER = "timestamp,open,high,low,close,volume";
 
 function parse(text: string): BarSeries {
-  return parseBarsCsv(new TextEncoder().encode(text), { asset: "BTCUSD", timeframeMs: HOUR_MS, file: "BTCUSD_1h.csv" });
+  return parseBarsCsv(new TextEncoder().encode(text), { asset: "BTCUSD", timeframe: "1h", file: "BTCUSD_1h.csv" });
 }
 
 /** Rows of hourly bars; `hours` are counted from the new year. */
@@ -222,7 +222,7 @@ test.skipIf(!HAS_REAL_BARS)("parseBarsCsv() reads the real bars", () => {
   const expected = { BTCUSD: [17_520, 0], ETHUSD: [17_520, 0], EURUSD: [12_454, 103] };
   for (const [asset, counts] of Object.entries(expected)) {
     const file = `${asset}_1h.csv`;
-    const series = parseBarsCsv(readFileSync(join(REAL_BARS_DIR, file)), { asset, timeframeMs: HOUR_MS, file });
+    const series = parseBarsCsv(readFileSync(join(REAL_BARS_DIR, file)), { asset, timeframe: "1h", file });
     expect([series.bars.length, series.gaps]).toEqual(counts);
   }
 });

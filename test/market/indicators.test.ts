@@ -43,7 +43,7 @@ test("ATR, RSI and ADX are those of TA-Lib, far from the seed", () => {
 });
 
 test.skipIf(!HAS_REAL_BARS)("ATR, RSI and ADX are those of trading-signals from their first value on", () => {
-  const options = { asset: "BTCUSD", timeframeMs: HOUR_MS, file: "BTCUSD_1h.csv" };
+  const options = { asset: "BTCUSD", timeframe: "1h", file: "BTCUSD_1h.csv" };
   const series = parseBarsCsv(readFileSync(join(REAL_BARS_DIR, options.file)), options);
   const indicators = new Indicators();
   const peer = { atr: new ATR(14), rsi: new RSI(14), adx: new ADX(14) };

@@ -18,9 +18,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function load(assets: string[], options: { dataDir?: string; explicit?: boolean } = {}): ReturnType<typeof loadBars> {
-  const { dataDir = folder, explicit = true } = options;
-  return loadBars({ assets, dataDir, explicit, timeframe: "1h", timeframeMs: 3_600_000 });
+function load(
+  assets: string[],
+  options: { dataDir?: string; mustExist?: boolean } = {},
+): Promise<readonly BarSeries[]> {
+  return loadBars({ assets, dataDir: folder, timeframe: "1h", ...options });
 }
 
 async function refusal(loading: Promise<unknown>): Promise<{ code: string; message: string }> {
@@ -41,21 +43,21 @@ test("loadBars() reads CSV, packed CSV and Parquet, in the order of the assets",
   writeFileSync(join(folder, "A_4h.csv"), "broken");
   writeFileSync(join(folder, "AA_1h.csv"), "broken");
   const series = await load(["C", "B", "A"]);
-  expect([...(series ?? [])].map(([asset, { bars }]) => [asset, bars.length])).toEqual([
+  expect(series.map(({ asset, bars }) => [asset, bars.length])).toEqual([
     ["C", 5],
     ["B", 2],
     ["A", 2],
   ]);
-  const first = series?.get("A") as BarSeries;
+  const first = series[2]!;
   expect(first).toMatchObject({ asset: "A", timeframeMs: 3_600_000, market: "bars", gaps: 0 });
-  expect(series?.get("B")).toEqual({ ...first, asset: "B" });
+  expect(series[1]).toEqual({ ...first, asset: "B" });
 });
 
 test("loadBars() refuses a folder that has files of an asset, but none named as expected", async () => {
   writeFileSync(join(folder, "B_4h.csv"), CSV);
   writeFileSync(join(folder, "B_15m.parquet"), "");
-  for (const explicit of [true, false]) {
-    expect(await refusal(load(["A", "B"], { explicit }))).toEqual({
+  for (const mustExist of [true, false]) {
+    expect(await refusal(load(["A", "B"], { mustExist }))).toEqual({
       code: "NOT_FOUND",
       message:
         'Cannot load bars of "B": found B_15m.parquet, B_4h.csv in "<folder>", expected B_1h.csv ' +
@@ -78,17 +80,17 @@ test.each([
   const loading = load(["ETHUSD", "BTCUSD"]);
   if (isRefused)
     expect((await refusal(loading)).message).toContain(`found ${name} in "<folder>", expected BTCUSD_1h.csv`);
-  else expect(await loading).toBeUndefined();
+  else expect(await loading).toEqual([]);
 });
 
-test("loadBars() finds no bars where there are none, so that synthetic ones can be used", async () => {
+test("loadBars() returns nothing if there are no bars, so that synthetic ones can be used", async () => {
   writeFileSync(join(folder, "README.md"), "");
   writeFileSync(join(folder, "votes.csv"), "");
-  expect(await load(["A", "B"])).toBeUndefined();
-  expect(await load(["A"], { dataDir: join(folder, "absent"), explicit: false })).toBeUndefined();
+  expect(await load(["A", "B"])).toEqual([]);
+  expect(await load(["A"], { dataDir: join(folder, "absent"), mustExist: false })).toEqual([]);
 });
 
-test("loadBars() refuses a folder that was asked for and is not there", async () => {
+test("loadBars() refuses a missing folder", async () => {
   expect(await refusal(load(["A"], { dataDir: join(folder, "absent") }))).toEqual({
     code: "NOT_FOUND",
     message: 'Cannot load bars from "<folder>/absent": found nothing there, expected a folder',
@@ -102,7 +104,7 @@ test("loadBars() refuses a folder that was asked for and is not there", async ()
 
 test("loadBars() refuses to mix real and synthetic bars, and names the missing files", async () => {
   writeFileSync(join(folder, "A_1h.csv"), CSV);
-  expect(await refusal(load(["A", "B", "C"], { explicit: false }))).toEqual({
+  expect(await refusal(load(["A", "B", "C"], { mustExist: false }))).toEqual({
     code: "NOT_FOUND",
     message:
       'Cannot load bars: found no "B_1h.csv", no "C_1h.csv" (or .csv.gz, .parquet) in "<folder>" beside ' +
@@ -137,5 +139,5 @@ test("loadBars() says which file the operating system does not let it read", asy
 test("an asset's name cannot lead out of the folder", async () => {
   mkdirSync(join(folder, "inner"));
   writeFileSync(join(folder, "A_1h.csv"), CSV);
-  expect(await load(["../A"], { dataDir: join(folder, "inner") })).toBeUndefined();
+  expect(await load(["../A"], { dataDir: join(folder, "inner") })).toEqual([]);
 });

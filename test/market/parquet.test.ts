@@ -38,7 +38,7 @@ function fixture(name: string): Uint8Array<ArrayBuffer> {
 }
 
 function parse(bytes: Uint8Array<ArrayBuffer>): Promise<BarSeries> {
-  return parseBarsParquet(bytes, { asset: "BTCUSD", timeframeMs: HOUR_MS, file: "BTCUSD_1h.parquet" });
+  return parseBarsParquet(bytes, { asset: "BTCUSD", timeframe: "1h", file: "BTCUSD_1h.parquet" });
 }
 
 describe("parseBarsParquet() reads what pyarrow wrote:", () => {
@@ -73,7 +73,7 @@ describe("parseBarsParquet() refuses", () => {
   });
 
   test("the wrong timeframe", async () => {
-    const options = { asset: "BTCUSD", timeframeMs: 4 * HOUR_MS, file: "BTCUSD_4h.parquet" };
+    const options = { asset: "BTCUSD", timeframe: "4h", file: "BTCUSD_4h.parquet" };
     await expect(parseBarsParquet(fixture("bars_text_brotli.parquet"), options)).rejects.toThrow(
       'Cannot read "BTCUSD_4h.parquet": found "2021-01-01T01:00:00.000Z", 60 minutes after the bar before in row 2, column "timestamp", expected a multiple of 240 minutes',
     );

@@ -8,9 +8,9 @@ import { HOUR_MS } from "../../lib/util/time.ts";
 
 const YEAR = 365 * 24 * HOUR_MS;
 
-function world(asset: string, options: { years?: number; seed?: number; timeframeMs?: number } = {}): readonly Bar[] {
-  const { years = 1, seed = 1, timeframeMs = HOUR_MS } = options;
-  return syntheticBars({ asset, timeframeMs, seed, end: SYNTHETIC_START + years * YEAR }).bars;
+function world(asset: string, options: { years?: number; seed?: number; timeframe?: string } = {}): readonly Bar[] {
+  const { years = 1, seed = 1, timeframe = "1h" } = options;
+  return syntheticBars({ asset, timeframe, seed, end: SYNTHETIC_START + years * YEAR }).bars;
 }
 
 function returns(bars: readonly Bar[]): number[] {
@@ -27,7 +27,7 @@ function correlation(xs: readonly number[], ys: readonly number[]): number {
 test("synthetic bars begin in 2018 and go on without a gap up to, but not including, the end", () => {
   const series = syntheticBars({
     asset: "BTCUSD",
-    timeframeMs: HOUR_MS,
+    timeframe: "1h",
     seed: 1,
     end: SYNTHETIC_START + 48 * HOUR_MS + 1,
   });
@@ -38,9 +38,15 @@ test("synthetic bars begin in 2018 and go on without a gap up to, but not includ
   );
 });
 
+test("the end of synthetic bars is a date, an ISO timestamp or epoch ms", () => {
+  const ends = ["2018-01-03", "2018-01-03T00:00:00Z", Date.UTC(2018, 0, 3)];
+  const lengths = ends.map((end) => syntheticBars({ asset: "BTCUSD", timeframe: "1h", seed: 1, end }).bars.length);
+  expect(lengths).toEqual([48, 48, 48]);
+});
+
 test("synthetic bars pass every check of real ones, open at the close before and stay near six digits", () => {
   for (const asset of ["BTCUSD", "ETHUSD", "EURUSD", "A", ""]) {
-    const builder = new SeriesBuilder({ asset, timeframeMs: HOUR_MS, file: "synthetic", rowName: "row" });
+    const builder = new SeriesBuilder({ asset, timeframe: "1h", file: "synthetic", rowName: "row" });
     const bars = world(asset, { years: 4 });
     bars.forEach((bar, index) => {
       builder.add(bar, index);
@@ -53,7 +59,7 @@ test("synthetic bars pass every check of real ones, open at the close before and
 
 test("synthetic prices stay above 0 whatever the timeframe", () => {
   for (const days of [1, 7, 30, 400]) {
-    const bars = world("BTCUSD", { years: 200, timeframeMs: days * 24 * HOUR_MS });
+    const bars = world("BTCUSD", { years: 200, timeframe: `${days}d` });
     expect(Math.min(...bars.map(({ low }) => low))).toBeGreaterThan(0);
   }
 });
@@ -63,7 +69,7 @@ test("a longer synthetic series begins with the shorter one", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 8760 }), (bars) => {
       const end = SYNTHETIC_START + bars * HOUR_MS;
-      const shorter = syntheticBars({ asset: "BTCUSD", timeframeMs: HOUR_MS, seed: 1, end });
+      const shorter = syntheticBars({ asset: "BTCUSD", timeframe: "1h", seed: 1, end });
       expect(shorter.bars).toEqual(whole.slice(0, bars));
     }),
     { numRuns: 20 },
@@ -101,7 +107,7 @@ describe("synthetic bars depend on", () => {
     const deviation = (values: readonly number[]): number =>
       Math.sqrt(values.reduce((sum, r) => sum + r * r, 0) / values.length);
     const hourly = deviation(returns(world("BTCUSD", { years: 4 })));
-    const fourHourly = deviation(returns(world("BTCUSD", { years: 4, timeframeMs: 4 * HOUR_MS })));
+    const fourHourly = deviation(returns(world("BTCUSD", { years: 4, timeframe: "4h" })));
     expect(hourly).toBeGreaterThan(0.004);
     expect(hourly).toBeLessThan(0.007);
     expect(fourHourly / hourly).toBeGreaterThan(1.7);
@@ -141,10 +147,12 @@ test.each([
   { end: SYNTHETIC_START },
   { end: NaN },
   { end: Infinity },
-  { timeframeMs: 0 },
-  { timeframeMs: 0.5 },
+  { end: "2018-01-01" },
+  { end: "soon" },
+  { timeframe: "0h" },
+  { timeframe: "0.5h" },
   { seed: 1.5 },
 ])("synthetic bars cannot be made with %j", (wrong) => {
-  const right = { asset: "BTCUSD", timeframeMs: HOUR_MS, seed: 1, end: SYNTHETIC_START + YEAR };
+  const right = { asset: "BTCUSD", timeframe: "1h", seed: 1, end: SYNTHETIC_START + YEAR };
   expect(() => syntheticBars({ ...right, ...wrong })).toThrow(RangeError);
 });
