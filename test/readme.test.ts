@@ -1,60 +1,28 @@
 /**
- * Runs what the documents tell a user to run: every `sh` block of README.md, in order, in one copy of the project, and
- * compares what follows as a `text` block with what is printed.
+ * The documents are true: their commands run, in order, in one copy of the project, and print what the pages show. Links lead
+ * somewhere, and README.md stays short.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseConfig } from "../lib/config/parse.ts";
+import { cloneProject, examplesOf, PAGES, printedBy, type Example } from "../tools/write-docs.ts";
 import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "./samples.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
 
-interface Block {
-  readonly command: string;
-  /** What the README says that it prints, if it says so. */
-  readonly printed: string | undefined;
+const MAX_README_LINES = 170;
+const MAX_SENTENCE_WORDS = 25;
+
+const clone = cloneProject();
+afterAll(clone.remove);
+
+function pageText(name: string): string {
+  return readFileSync(join(PROJECT_DIR, name), "utf8");
 }
 
-const readme = readFileSync(join(PROJECT_DIR, "README.md"), "utf8");
-const blocks: readonly Block[] = [...readme.matchAll(/```sh\n(.*?)```\n(?:\n```text\n(.*?)```)?/gs)].map(
-  ([, command = "", printed]) => ({ command: command.trim(), printed }),
-);
-
-const work = mkdtempSync(join(tmpdir(), "carryover-readme-"));
-const project = join(work, "carryover");
-const tools = join(work, "bin");
-afterAll(() => rmSync(work, { recursive: true }));
-
-beforeAll(() => {
-  const files = Bun.spawnSync(["git", "ls-files", "--cached", "--others", "--exclude-standard"], { cwd: PROJECT_DIR });
-  const names = files.stdout.toString().trim().split("\n");
-  // The copy must run without its tests: what is left is a clone.
-  for (const name of names.filter((path) => !path.startsWith("test/"))) {
-    mkdirSync(dirname(join(project, name)), { recursive: true });
-    copyFileSync(join(PROJECT_DIR, name), join(project, name));
-  }
-  symlinkSync(join(PROJECT_DIR, "node_modules"), join(project, "node_modules"));
-  mkdirSync(tools);
-  symlinkSync(process.execPath, join(tools, "bun"));
-});
-
-/** Runs commands as a user would, and stops at the first that fails. */
-async function shell(command: string): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = Bun.spawn(["bash", "-e", "-c", command], {
-    cwd: project,
-    env: { ...process.env, PATH: `${tools}:${process.env["PATH"]}`, NO_COLOR: "1" },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  return { code: await child.exited, stdout, stderr };
-}
-
-function missing(program: string, ...args: string[]): boolean {
+function isMissing(program: string, ...args: string[]): boolean {
   try {
     return Bun.spawnSync([program, ...args], { stdout: "ignore", stderr: "ignore" }).exitCode !== 0;
   } catch {
@@ -62,65 +30,123 @@ function missing(program: string, ...args: string[]): boolean {
   }
 }
 
-/** Why a block can't be run here; `undefined` if it can. */
-function obstacle({ command }: Block): string | undefined {
-  if (/\bjq\b/.test(command) && missing("jq", "--version")) return "jq is missing";
-  if (command.includes("python3") && missing("python3", "--version")) return "python3 is missing";
-  if (command.includes("numpy") && missing("python3", "-c", "import numpy")) return "numpy is missing";
-  if (command.includes("duckdb") && missing("python3", "-c", "import duckdb")) return "duckdb is missing";
+/** Why an example can't be run here; `undefined` if it can. */
+function obstacleTo({ command }: Example): string | undefined {
+  if (/\bjq\b/.test(command) && isMissing("jq", "--version")) return "jq is missing";
+  if (command.includes("python3") && isMissing("python3", "--version")) return "python3 is missing";
+  if (command.includes("numpy") && isMissing("python3", "-c", "import numpy")) return "numpy is missing";
+  if (command.includes("duckdb") && isMissing("python3", "-c", "import duckdb")) return "duckdb is missing";
   return undefined;
 }
 
-describe("README.md", () => {
-  const [first, suite, ...rest] = blocks;
+function testExample(example: Example): void {
+  // test/slow/docs.ts runs these.
+  if (example.isSlow) return;
+  const obstacle = obstacleTo(example);
+  const title = example.command.split("\n").at(-1)!;
+  test.skipIf(obstacle !== undefined)(
+    `${title}${obstacle === undefined ? "" : ` (skipped: ${obstacle})`}`,
+    async () => {
+      const { code, stdout, stderr } = await clone.run(example.command);
+      expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).not.toContain("NaN");
+      const printed = printedBy(example);
+      if (printed !== undefined && HAS_REAL_BARS) expect(stdout).toBe(printed);
+    },
+  );
+}
 
-  test("its first command runs in a fresh clone, on synthetic bars, and says so", async () => {
+describe("the examples of README.md", () => {
+  const [install, suite, ...others] = examplesOf(pageText("README.md"));
+
+  test("the first runs in a fresh clone, on synthetic bars, and says so", async () => {
     // The packages are there already; CI installs them in a clone.
-    expect(first?.command).toStartWith("bun install && ");
-    const { code, stdout, stderr } = await shell(first?.command.replace("bun install && ", "") ?? "");
+    expect(install?.command).toStartWith("bun install && ");
+    const { code, stdout, stderr } = await clone.run(install!.command.replace("bun install && ", ""));
     expect(stderr).toContain("synthetic bars");
     expect(stdout).toContain("Carried over");
     expect(code).toBe(0);
   });
 
-  test("its second command is the one that runs this", () => {
+  test("the second runs this suite", () => {
     expect(suite?.command).toBe("bun install && bun run test");
   });
 
-  test("then the reader brings bars", () => {
-    if (!HAS_REAL_BARS) return;
-    for (const name of readdirSync(REAL_BARS_DIR)) {
-      symlinkSync(join(REAL_BARS_DIR, name), join(project, "data", "market", name));
-    }
+  test("the reader adds bars", () => {
+    if (HAS_REAL_BARS) clone.addBars(REAL_BARS_DIR);
   });
 
-  test("its configuration is one that is accepted", async () => {
-    const [, yaml = ""] = /```yaml\n(.*?)```/s.exec(readme) ?? [];
-    expect(await parseConfig(yaml, { file: "README.md" })).toMatchObject({
-      backtest: { start: "2021-01-01", seed: 1 },
-    });
-  });
-
-  for (const block of rest) {
-    const reason = obstacle(block);
-    const title = block.command.split("\n").at(-1) ?? "";
-    test.skipIf(reason !== undefined)(`${title}${reason === undefined ? "" : ` (skipped: ${reason})`}`, async () => {
-      const { code, stdout, stderr } = await shell(block.command);
-      expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).not.toContain("NaN");
-      if (block.printed !== undefined && HAS_REAL_BARS) expect(stdout).toBe(block.printed);
-    });
-  }
+  others.forEach(testExample);
 });
+
+for (const page of PAGES.slice(1))
+  describe(`the examples of ${page}`, () => examplesOf(pageText(page)).forEach(testExample));
 
 describe("docs/CLI.md", () => {
-  const cli = readFileSync(join(PROJECT_DIR, "docs", "CLI.md"), "utf8");
   const scripts = readdirSync(join(PROJECT_DIR, "scripts")).filter((name) => name.endsWith(".ts"));
-  for (const name of scripts) {
-    test(`has what ${name} --help prints`, async () => {
-      const { code, stdout } = await shell(`bun scripts/${name} --help`);
-      expect(code).toBe(0);
-      expect(cli).toContain(stdout);
-    });
+  test.each(scripts)("has what %s --help prints", async (name) => {
+    const { code, stdout } = await clone.run(`bun scripts/${name} --help`);
+    expect(code).toBe(0);
+    expect(pageText("docs/CLI.md")).toContain(stdout);
+  });
+});
+
+const DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md"].concat(
+  ...["docs", "bench"].map((folder) =>
+    readdirSync(join(PROJECT_DIR, folder))
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => `${folder}/${name}`),
+  ),
+);
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+test.each(DOCUMENTS)("the links of %s lead somewhere", (name) => {
+  const links = [...pageText(name).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)];
+  const broken = links.filter(([, path, anchor]) => {
+    const target = path === "" ? name : join(dirname(name), path!);
+    if (!existsSync(join(PROJECT_DIR, target))) return true;
+    return anchor !== undefined && !anchorsOf(pageText(target)).includes(anchor);
+  });
+  expect(broken.map(([link]) => link)).toEqual([]);
+});
+
+test.each(DOCUMENTS)("the configurations of %s are accepted", async (name) => {
+  for (const { 1: yaml } of pageText(name).matchAll(/^```yaml\n(.*?)^```$/gms)) {
+    expect(await parseConfig(yaml!, { file: name })).toHaveProperty("backtest");
   }
 });
+
+describe("README.md reads quickly", () => {
+  const readme = pageText("README.md");
+
+  test(`it has ${MAX_README_LINES} lines at most`, () => {
+    expect(readme.trimEnd().split("\n").length).toBeLessThanOrEqual(MAX_README_LINES);
+  });
+
+  test(`no sentence has more than ${MAX_SENTENCE_WORDS} words`, () => {
+    const long = sentencesOf(readme).filter((sentence) => sentence.split(/\s+/).length > MAX_SENTENCE_WORDS);
+    expect(long).toEqual([]);
+  });
+});
+
+/** The sentences of a page: of its paragraphs, items and cells, not of its code. */
+function sentencesOf(page: string): string[] {
+  const prose = page
+    .replaceAll(/^```.*?^```$/gms, "")
+    .replaceAll(/`[^`]*`/g, "code")
+    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1");
+  return prose
+    .split(/\n\s*\n|\n(?=[-#|] ?)|\|/)
+    .flatMap((paragraph) => paragraph.split(/(?<=[.!?])\s+/))
+    .map((sentence) => sentence.replaceAll(/\s+/g, " ").trim())
+    .filter((sentence) => sentence !== "");
+}

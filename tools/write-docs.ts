@@ -1,0 +1,157 @@
+/**
+ * Runs the commands of the documents and writes below them what they print.
+ *
+ *     bun run docs [--slow]
+ */
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+const PROJECT_DIR = join(import.meta.dirname, "..");
+
+/** Pages whose commands a reader follows, in this order, in one folder. The first is followed from a fresh clone. */
+export const PAGES: readonly string[] = [
+  "README.md",
+  "docs/READING.md",
+  "docs/PROVIDERS.md",
+  "docs/COOKBOOK.md",
+  "docs/RESULTS.md",
+];
+
+/** Commands of a page: an `sh` block, and the `text` blocks after it. */
+export interface Example {
+  readonly command: string;
+  /** Takes minutes, says the block with the words `sh slow`: only `bun run test:slow` runs it. */
+  readonly isSlow: boolean;
+  /** What the commands print, as the page shows it: in parts with a blank line between two. None where it shows nothing. */
+  readonly printed: readonly { readonly text: string; readonly start: number }[];
+}
+
+/** The examples of a page, in order. */
+export function examplesOf(page: string): Example[] {
+  const examples: { command: string; isSlow: boolean; printed: { text: string; start: number }[] }[] = [];
+  for (const { 1: info, 2: text, index } of page.matchAll(/^```(sh|sh slow|text)\n(.*?)^```$/gms)) {
+    if (info === "text") examples.at(-1)?.printed.push({ text: text!, start: index + "```text\n".length });
+    else examples.push({ command: text!.trim(), isSlow: info === "sh slow", printed: [] });
+  }
+  return examples;
+}
+
+/** All that a page says an example prints; `undefined` where it says nothing. */
+export function printedBy({ printed }: Example): string | undefined {
+  return printed.length === 0 ? undefined : printed.map(({ text }) => text).join("\n");
+}
+
+/** A copy of the project for running examples in. */
+export interface Clone {
+  readonly folder: string;
+  addBars(barsDir: string): void;
+  /** Runs commands as a reader would, and stops at the first that fails. */
+  run(command: string): Promise<{ code: number; stdout: string; stderr: string }>;
+  remove(): void;
+}
+
+/** Copies the project, as a clone has it: without ignored files, and without tests. */
+export function cloneProject(): Clone {
+  const work = mkdtempSync(join(tmpdir(), "carryover-docs-"));
+  const folder = join(work, "carryover");
+  const tools = join(work, "bin");
+  const files = Bun.spawnSync(["git", "ls-files", "--cached", "--others", "--exclude-standard"], { cwd: PROJECT_DIR });
+  for (const name of files.stdout.toString().trim().split("\n")) {
+    if (name.startsWith("test/") || !existsSync(join(PROJECT_DIR, name))) continue;
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    copyFileSync(join(PROJECT_DIR, name), join(folder, name));
+  }
+  symlinkSync(join(PROJECT_DIR, "node_modules"), join(folder, "node_modules"));
+  mkdirSync(tools);
+  symlinkSync(process.execPath, join(tools, "bun"));
+  return {
+    folder,
+    addBars: (barsDir) => {
+      for (const name of readdirSync(barsDir)) symlinkSync(join(barsDir, name), join(folder, "data", "market", name));
+    },
+    run: async (command) => {
+      const child = Bun.spawn(["bash", "-e", "-c", command], {
+        cwd: folder,
+        env: { ...process.env, PATH: `${tools}:${process.env["PATH"]}`, NO_COLOR: "1" },
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      const [stdout, stderr] = await Promise.all([
+        new Response(child.stdout).text(),
+        new Response(child.stderr).text(),
+      ]);
+      return { code: await child.exited, stdout, stderr };
+    },
+    remove: () => rmSync(work, { recursive: true }),
+  };
+}
+
+/** Puts new output below an example: each part keeps its count of paragraphs. */
+function withOutput(page: string, { command, printed }: Example, stdout: string): string {
+  const paragraphs = stdout.trimEnd().split("\n\n");
+  const counts = printed.map(({ text }) => text.trimEnd().split("\n\n").length);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (printed.length > 1 && total !== paragraphs.length) {
+    throw new Error(
+      `Cannot divide the output of "${command}": found ${paragraphs.length} paragraphs, expected ${total}`,
+    );
+  }
+  let rest = paragraphs;
+  let result = page;
+  let moved = 0;
+  for (const [i, { text, start }] of printed.entries()) {
+    const count = printed.length === 1 ? rest.length : counts[i]!;
+    const part = `${rest.slice(0, count).join("\n\n")}\n`;
+    result = result.slice(0, start + moved) + part + result.slice(start + moved + text.length);
+    rest = rest.slice(count);
+    moved += part.length - text.length;
+  }
+  return result;
+}
+
+/** Puts a script's help below its heading. */
+function withHelp(page: string, name: string, help: string): string {
+  return page.replace(
+    new RegExp(`(^## ${name}\n\n\`\`\`text\n).*?(^\`\`\`$)`, "ms"),
+    (_all, head, tail) => head + help + tail,
+  );
+}
+
+async function writeDocs(barsDir: string, options: { withSlow: boolean }): Promise<void> {
+  const clone = cloneProject();
+  const runOrThrow = async (command: string): Promise<string> => {
+    const { code, stdout, stderr } = await clone.run(command);
+    if (code !== 0) throw new Error(`Cannot run "${command}": exit code ${code}\n${stderr}`);
+    return stdout;
+  };
+  try {
+    clone.addBars(barsDir);
+    for (const name of PAGES) {
+      const path = join(PROJECT_DIR, name);
+      // The first two commands of README.md install, and run on synthetic bars and the tests.
+      const skipped = name === PAGES[0] ? 2 : 0;
+      for (let i = skipped; i < examplesOf(readFileSync(path, "utf8")).length; i++) {
+        const page = readFileSync(path, "utf8");
+        const example = examplesOf(page)[i]!;
+        if (example.isSlow && !options.withSlow) continue;
+        const stdout = await runOrThrow(example.command);
+        if (example.printed.length > 0) writeFileSync(path, withOutput(page, example, stdout));
+      }
+    }
+    const cli = join(PROJECT_DIR, "docs/CLI.md");
+    for (const script of readdirSync(join(PROJECT_DIR, "scripts")).filter((file) => file.endsWith(".ts"))) {
+      const help = await runOrThrow(`bun scripts/${script} --help`);
+      writeFileSync(cli, withHelp(readFileSync(cli, "utf8"), script.replace(".ts", ""), help));
+    }
+  } finally {
+    clone.remove();
+  }
+}
+
+if (import.meta.main) {
+  const barsDir = process.env["CARRYOVER_REAL_BARS"] ?? join(PROJECT_DIR, "..", "shared", "data", "market");
+  await writeDocs(barsDir, { withSlow: process.argv.includes("--slow") });
+}
