@@ -7,8 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { BATCH_ROWS, createBlocks } from "../lib/search/blocks.ts";
-import { openKernel } from "../lib/search/wasm.ts";
+import { BATCH_ROWS, KernelMemory } from "../lib/search/codes.ts";
+import { openKernel } from "../lib/search/kernel.ts";
 import {
   asMs,
   elapsed,
@@ -176,14 +176,14 @@ async function measureAlike(bench: Bench, { size, alike }: { size: number; alike
 /** Our exact kernel over all rows. */
 function everyRow({ rows, queries }: Subject): Contender {
   const kernel = openKernel();
-  const blocks = createBlocks(kernel, DIM);
-  blocks.views().doubles.set(queries[0] ?? [], blocks.query / 8);
+  const memory = new KernelMemory(kernel, DIM);
+  memory.doubles.set(queries[0] ?? [], memory.query / 8);
   return () =>
     elapsed(() => {
       for (let first = 0; first < rows.length; first += BATCH_ROWS) {
         const batch = rows.slice(first, first + BATCH_ROWS);
-        batch.forEach((vector, i) => blocks.load(vector, i));
-        kernel.exact(blocks.batch, batch.length, blocks.stride, blocks.query, blocks.scores);
+        batch.forEach((vector, i) => memory.load(vector, i));
+        kernel.exact(memory.batch, batch.length, memory.stride, memory.query, memory.scores);
       }
     });
 }

@@ -4,7 +4,7 @@
  *     bun bench/support/open-vectors.ts DIR
  */
 import { diskStorage } from "../../lib/storage/disk.node.ts";
-import { createSearchIndex } from "../../lib/search/search-index.ts";
+import { SearchIndex } from "../../lib/search/search-index.ts";
 import { readSidecar, readVectors } from "../../lib/memory/vectors.ts";
 
 /** Searches after which every row has its codes. */
@@ -19,7 +19,7 @@ const bytesBefore = process.memoryUsage.rss();
 const started = performance.now();
 const vectors = (await readVectors(storage, sidecar)).filter((vector) => vector !== undefined);
 const read = performance.now();
-const index = createSearchIndex({ dim: sidecar.dim });
+const index = new SearchIndex({ dim: sidecar.dim });
 index.insert(vectors);
 const opened = performance.now();
 const query = vectors[0]?.slice() ?? new Float32Array();

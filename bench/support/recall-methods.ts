@@ -1,7 +1,7 @@
 /** Ways to find the remembered trades whose situations are most like another. */
 import type { Situation } from "../../lib/types.ts";
 import type { Embedder } from "../../lib/embed/embedder.ts";
-import { createSearchIndex } from "../../lib/search/search-index.ts";
+import { SearchIndex } from "../../lib/search/search-index.ts";
 import { at } from "./chance.ts";
 import type { Case, Sample } from "./recall-worlds.ts";
 
@@ -20,7 +20,7 @@ export function bySentence(embedder: Embedder): Method {
     return vector;
   };
   return async ({ memory, queries }) => {
-    const index = createSearchIndex({ dim: embedder.dim });
+    const index = new SearchIndex({ dim: embedder.dim });
     for (const { sentence } of memory) index.insert([await vectorOf(sentence)]);
     const nearest: number[][] = [];
     for (const { sentence } of queries) {

@@ -2,7 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { plainKernel } from "../../lib/search/kernel.ts";
-import { createSearchIndex, type Match, type SearchIndex } from "../../lib/search/search-index.ts";
+import { SearchIndex } from "../../lib/search/search-index.ts";
+import type { Match } from "../../lib/search/top-k.ts";
 import { clusteredVectors } from "./clustered-vectors.ts";
 import { asMs, median, type BenchRow, type Contender } from "./measure.ts";
 import type { SearchPeers, SearchTurn, TurnResult } from "./search-peers.ts";
@@ -58,10 +59,10 @@ export async function prepare(bench: Bench, data: { size: number; alike?: Alike 
     const failed = await bench.peers.load({ ...files, dim: DIM });
     for (const [peer, reason] of Object.entries(failed)) bench.missing.set(peer, reason);
   }
-  const index = createSearchIndex({ dim: DIM });
+  const index = new SearchIndex({ dim: DIM });
   index.insert(rows);
   const hasPlain = size <= PLAIN_ROWS && alike === undefined;
-  const plain = hasPlain ? createSearchIndex({ dim: DIM, kernel: plainKernel() }) : undefined;
+  const plain = hasPlain ? new SearchIndex({ dim: DIM, kernel: plainKernel() }) : undefined;
   plain?.insert(rows);
   // Some rows a search, so that all have their codes.
   for (let from = 0; from < size; from += CODED_ROWS) {

@@ -2,7 +2,8 @@ import type { Market, SimilarTrade } from "../types.ts";
 import { embedSentence, type Embedder } from "../embed/embedder.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Storage } from "../storage/storage.ts";
-import { createSearchIndex, type Match } from "../search/search-index.ts";
+import { SearchIndex } from "../search/search-index.ts";
+import type { Match } from "../search/top-k.ts";
 import { isUnit } from "../util/vectors.ts";
 import { situationSentence } from "./description.ts";
 import { decodeOutcome, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
@@ -69,7 +70,7 @@ export async function recallTrades(
   );
 
   const stored = wanted.length === 0 ? new Map<Trade, Float32Array>() : await soundVectors(storage, reading, embedder);
-  const index = createSearchIndex({ dim: embedder.dim });
+  const index = new SearchIndex({ dim: embedder.dim });
   const searched: Trade[] = [];
   const damaged = [...reading.damaged];
   const missing = wanted.reduce((sum, trade) => sum + (stored.has(trade) ? 0 : 1), 0);

@@ -1,7 +1,7 @@
 import type { Market, MemoryContext, Outcome, RecentRecord, Situation } from "../types.ts";
 import { embedSentence } from "../embed/embedder.ts";
 import { DAY_MS } from "../util/time.ts";
-import { createSearchIndex } from "../search/search-index.ts";
+import { SearchIndex } from "../search/search-index.ts";
 import { describeSituation } from "./description.ts";
 import { countedSince } from "./forget.ts";
 import type { Memory } from "./store.ts";
@@ -76,7 +76,7 @@ export function openMemoryView(memory: Memory, options: MemoryViewOptions): Memo
     evidence: providers.map(() => ({ resultR: [], bin: [] })),
   };
   const { exits } = experience;
-  const vectors = options.similar === false ? undefined : createSearchIndex({ dim: memory.embedder.dim });
+  const vectors = options.similar === false ? undefined : new SearchIndex({ dim: memory.embedder.dim });
   // All assets decide at the same time: they share one calculation.
   let lastRecords:
     | { readonly from: number; readonly to: number; readonly byRegime: Map<string, ProviderRecords> }

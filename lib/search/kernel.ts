@@ -1,43 +1,84 @@
+import { SCAN_WASM } from "./scan-wasm.ts";
+
 /**
- * The inner loops of the search over one flat memory. Arguments are byte addresses in it, `stride` is the numbers of a row,
- * a multiple of 16. Every kernel gives the same bits, except that codes may differ, which the search allows for.
+ * The inner loops of the search over one flat memory. Arguments are byte addresses in it. `stride` is the length of a row in
+ * numbers, a multiple of 16. All kernels give the same bits, except that codes may differ, which the search allows for.
  */
 export interface Kernel {
   /** The memory; another object after `grow()`. */
   readonly buffer: ArrayBuffer;
 
   /**
-   * Adds at least so many zeros at the end of the memory.
+   * Adds at least this many zero bytes to the end of the memory.
    *
    * @throws {RangeError} If there is no room.
    */
   grow(bytes: number): void;
 
   /**
-   * Writes the similarities of `count` rows of floats to a query of doubles, as doubles: of four sums, of each fourth
-   * product, (1st + 2nd) + (3rd + 4th).
+   * Writes the similarities of `count` rows of floats to a query of doubles, as doubles. Each is four sums, of every fourth
+   * product, added as (1st + 2nd) + (3rd + 4th).
    */
   exact(row: number, count: number, stride: number, query: number, scores: number): void;
 
-  /** Writes the sums of products of `count` rows of int8 codes and an int16 query, as int32, in whose range they are. */
+  /** Writes the dot products of `count` rows of int8 codes and an int16 query, as int32, which they fit. */
   coarse(code: number, count: number, stride: number, query: number, scores: number): void;
 
   /**
-   * Writes the places (int32, from 0) of those of `count` sums of `coarse()` that times their scales, in floats, are at
-   * least `least`. The list takes `count` rounded up to a multiple of 4.
+   * Of `count` sums of `coarse()`, writes the indices (int32, from 0) of those that times their scales, in floats, are at
+   * least `least`. The list needs room for `count` rounded up to a multiple of 4.
    *
    * @returns How many there are.
    */
   select(sums: number, scales: number, count: number, least: number, list: number): number;
 
   /**
-   * Writes the int8 codes of `count` rows, none of them zero, and for each row, as floats, the scale of its codes and the
-   * length of the difference between the row and its scaled codes, rounded up.
+   * Writes the int8 codes of `count` rows, none of them zero. For each row it writes, as floats, the scale of its codes and
+   * the length of the difference between the row and its scaled codes, rounded up.
    */
   encode(row: number, count: number, stride: number, code: number, scales: number, errors: number): void;
 }
 
-/** Opens a kernel in plain TypeScript: what assembly/scan.ts says, one row at a time. */
+/** The fastest kernel that may run here: the plain one if WebAssembly may not be compiled (edge workers) or has no SIMD. */
+export function openKernel(): Kernel {
+  return wasmKernel() ?? plainKernel();
+}
+
+const PAGE_BYTES = 65_536;
+
+/** The compiled module; `null` if it may not be compiled. */
+let compiled: WebAssembly.Module | null | undefined;
+
+/** A kernel of assembly/scan.ts with a memory of its own; `undefined` without WebAssembly or its SIMD. */
+export function wasmKernel(): Kernel | undefined {
+  if (compiled === undefined) compiled = compile();
+  if (compiled === null) return undefined;
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
+  // A test recompiles the module and compares the bytes, so its exports are known.
+  const { exact, coarse, select, encode } = exports as unknown as Omit<Kernel, "buffer" | "grow">;
+  return {
+    get buffer() {
+      return memory.buffer;
+    },
+    grow: (bytes) => void memory.grow(Math.ceil(bytes / PAGE_BYTES)),
+    exact,
+    coarse,
+    select,
+    encode,
+  };
+}
+
+function compile(): WebAssembly.Module | null {
+  try {
+    return new WebAssembly.Module(Uint8Array.from(atob(SCAN_WASM), (char) => char.charCodeAt(0)));
+  } catch {
+    // No WebAssembly, none from bytes, or none with SIMD: the plain kernel takes its place.
+    return null;
+  }
+}
+
+/** A kernel in plain TypeScript, with the loops of assembly/scan.ts. */
 export function plainKernel(): Kernel {
   let buffer = new ArrayBuffer(0);
   let floats = new Float32Array(buffer);
@@ -51,7 +92,7 @@ export function plainKernel(): Kernel {
       return buffer;
     },
     grow: (more) => {
-      // Growing by a share of the size, so that each byte moves a few times at most.
+      // Grows by a share of the size, so that each byte is moved only a few times.
       buffer = buffer.transfer(Math.ceil(Math.max(buffer.byteLength + more, 1.25 * buffer.byteLength) / 8) * 8);
       floats = new Float32Array(buffer);
       doubles = new Float64Array(buffer);
@@ -68,7 +109,7 @@ export function plainKernel(): Kernel {
     select: (sums, scales, count, least, list) => {
       let next = list / 4;
       for (let i = 0; i < count; i++) {
-        const scaled = (ints[sums / 4 + i] as number) * (floats[scales / 4 + i] as number);
+        const scaled = ints[sums / 4 + i]! * floats[scales / 4 + i]!;
         if (Math.fround(scaled) >= least) ints[next++] = i;
       }
       return next - list / 4;
@@ -85,50 +126,50 @@ export function plainKernel(): Kernel {
   };
 }
 
-/** Places in typed arrays, not bytes. */
-interface Places {
+/** Indices into typed arrays, not bytes. */
+interface Indices {
   readonly count: number;
   readonly stride: number;
   readonly query: number;
   readonly scores: number;
 }
 
-function exactRows(floats: Float32Array, places: Places & { doubles: Float64Array; row: number }): void {
-  const { doubles, count, stride, query, scores } = places;
-  let j = places.row;
+function exactRows(floats: Float32Array, indices: Indices & { doubles: Float64Array; row: number }): void {
+  const { doubles, count, stride, query, scores } = indices;
+  let j = indices.row;
   for (let r = 0; r < count; r++) {
     let a = 0;
     let b = 0;
     let c = 0;
     let d = 0;
     for (let i = query, end = query + stride; i < end; i += 4, j += 4) {
-      a += (floats[j] as number) * (doubles[i] as number);
-      b += (floats[j + 1] as number) * (doubles[i + 1] as number);
-      c += (floats[j + 2] as number) * (doubles[i + 2] as number);
-      d += (floats[j + 3] as number) * (doubles[i + 3] as number);
+      a += floats[j]! * doubles[i]!;
+      b += floats[j + 1]! * doubles[i + 1]!;
+      c += floats[j + 2]! * doubles[i + 2]!;
+      d += floats[j + 3]! * doubles[i + 3]!;
     }
     doubles[scores + r] = a + b + (c + d);
   }
 }
 
-/** Four rows at a time, a quarter of the range apart, as assembly/scan.ts: a number of the query is loaded once for four. */
-function coarseRows(bytes: Int8Array, places: Places & { code: number; shorts: Int16Array; ints: Int32Array }): void {
-  const { shorts, ints, count, stride, query, scores } = places;
+/** Four rows at a time, a quarter of the range apart, like assembly/scan.ts: a number of the query is loaded once for four. */
+function coarseRows(bytes: Int8Array, indices: Indices & { code: number; shorts: Int16Array; ints: Int32Array }): void {
+  const { shorts, ints, count, stride, query, scores } = indices;
   const quarter = count >> 2;
   const [apart1, apart2, apart3] = [quarter * stride, 2 * quarter * stride, 3 * quarter * stride];
-  let j = places.code;
+  let j = indices.code;
   for (let r = scores; r < scores + quarter; r++) {
     let a = 0;
     let b = 0;
     let c = 0;
     let d = 0;
     for (let i = query, end = query + stride; i < end; i += 2, j += 2) {
-      const p = shorts[i] as number;
-      const q = shorts[i + 1] as number;
-      a = (a + Math.imul(bytes[j] as number, p) + Math.imul(bytes[j + 1] as number, q)) | 0;
-      b = (b + Math.imul(bytes[j + apart1] as number, p) + Math.imul(bytes[j + apart1 + 1] as number, q)) | 0;
-      c = (c + Math.imul(bytes[j + apart2] as number, p) + Math.imul(bytes[j + apart2 + 1] as number, q)) | 0;
-      d = (d + Math.imul(bytes[j + apart3] as number, p) + Math.imul(bytes[j + apart3 + 1] as number, q)) | 0;
+      const p = shorts[i]!;
+      const q = shorts[i + 1]!;
+      a = (a + Math.imul(bytes[j]!, p) + Math.imul(bytes[j + 1]!, q)) | 0;
+      b = (b + Math.imul(bytes[j + apart1]!, p) + Math.imul(bytes[j + apart1 + 1]!, q)) | 0;
+      c = (c + Math.imul(bytes[j + apart2]!, p) + Math.imul(bytes[j + apart2 + 1]!, q)) | 0;
+      d = (d + Math.imul(bytes[j + apart3]!, p) + Math.imul(bytes[j + apart3 + 1]!, q)) | 0;
     }
     ints[r] = a;
     ints[r + quarter] = b;
@@ -138,9 +179,7 @@ function coarseRows(bytes: Int8Array, places: Places & { code: number; shorts: I
   j += apart3;
   for (let r = 4 * quarter; r < count; r++) {
     let sum = 0;
-    for (let i = query, end = query + stride; i < end; i++, j++) {
-      sum = (sum + Math.imul(bytes[j] as number, shorts[i] as number)) | 0;
-    }
+    for (let i = query, end = query + stride; i < end; i++, j++) sum = (sum + Math.imul(bytes[j]!, shorts[i]!)) | 0;
     ints[scores + r] = sum;
   }
 }
@@ -151,10 +190,9 @@ function encodeRow(vector: Float32Array, codes: Int8Array): { scale: number; err
   const scale = Math.fround(max / 127);
   let squares = 0;
   for (let i = 0; i < vector.length; i++) {
-    const value = vector[i] as number;
-    const code = Math.round((value / max) * 127);
+    const code = Math.round((vector[i]! / max) * 127);
     codes[i] = code;
-    const lost = value - scale * code;
+    const lost = vector[i]! - scale * code;
     squares += lost * lost;
   }
   return { scale, error: Math.sqrt(squares) * 1.000001 };

@@ -1,64 +1,66 @@
-/** A row and how similar it is. */
+/** A row and its similarity to a query. */
 export interface Match {
   readonly row: number;
   /** Cosine similarity, in [-1, 1] up to rounding. */
   readonly similarity: number;
 }
 
-/** The best of the rows that were offered. */
-export interface Best {
-  /** The least similarity of them, below which none is taken; `-Infinity` while there is room. */
-  least(): number;
-  /** Offers a row, once; of equally similar ones the lower is kept. */
-  offer(row: number, similarity: number): void;
-  /** Best first, ties by lower row. */
-  sorted(): Match[];
-}
+/** Keeps the `k` most similar of the rows that are offered, in a heap with the worst of them on top. */
+export class TopK {
+  readonly #rows: Int32Array;
+  readonly #similarities: Float64Array;
+  #count = 0;
 
-/** Keeps the best `size` of the rows that are offered, in a heap with the worst of them on top. */
-export function createBest(size: number): Best {
-  const rows = new Int32Array(size);
-  const similarities = new Float64Array(size);
-  let count = 0;
+  constructor(k: number) {
+    this.#rows = new Int32Array(k);
+    this.#similarities = new Float64Array(k);
+  }
 
-  const put = (place: number, row: number, similarity: number): void => {
-    rows[place] = row;
-    similarities[place] = similarity;
-  };
-  /** Whether a row goes before the one at a place: a worse similarity, or the same and a higher row. */
-  const isWorse = (row: number, similarity: number, place: number): boolean => {
-    const other = similarities[place] as number;
-    return similarity < other || (similarity === other && row > (rows[place] as number));
-  };
-  const least = (): number => (count < size ? -Infinity : (similarities[0] ?? Infinity));
+  /** The similarity of the worst row kept, below which none is taken; `-Infinity` while there is room. */
+  get threshold(): number {
+    return this.#count < this.#rows.length ? -Infinity : (this.#similarities[0] ?? Infinity);
+  }
 
-  return {
-    least,
-    offer: (row, similarity) => {
-      if (count === size && (size === 0 || isWorse(row, similarity, 0))) return;
-      let place = 0;
-      if (count < size) {
-        place = count;
-        count += 1;
-        for (let parent = (place - 1) >> 1; place > 0 && isWorse(row, similarity, parent); parent = (place - 1) >> 1) {
-          put(place, rows[parent] as number, similarities[parent] as number);
-          place = parent;
-        }
-      } else {
-        for (let child = 1; child < size; child = 2 * place + 1) {
-          const right = child + 1;
-          if (right < size && isWorse(rows[right] as number, similarities[right] as number, child)) child = right;
-          if (isWorse(row, similarity, child)) break;
-          put(place, rows[child] as number, similarities[child] as number);
-          place = child;
-        }
+  /** Offers a row, once. Of equally similar rows the lower ones are kept. */
+  offer(row: number, similarity: number): void {
+    const rows = this.#rows;
+    const similarities = this.#similarities;
+    const k = rows.length;
+    let at = 0;
+    if (this.#count < k) {
+      at = this.#count++;
+      for (let parent = (at - 1) >> 1; at > 0 && this.#isWorse(row, similarity, parent); parent = (at - 1) >> 1) {
+        rows[at] = rows[parent]!;
+        similarities[at] = similarities[parent]!;
+        at = parent;
       }
-      put(place, row, similarity);
-    },
-    sorted: () => {
-      const matches: Match[] = [];
-      for (let i = 0; i < count; i++) matches.push({ row: rows[i] as number, similarity: similarities[i] as number });
-      return matches.sort((a, b) => b.similarity - a.similarity || a.row - b.row);
-    },
-  };
+    } else {
+      if (k === 0 || this.#isWorse(row, similarity, 0)) return;
+      for (let child = 1; child < k; child = 2 * at + 1) {
+        const right = child + 1;
+        if (right < k && this.#isWorse(rows[right]!, similarities[right]!, child)) child = right;
+        if (this.#isWorse(row, similarity, child)) break;
+        rows[at] = rows[child]!;
+        similarities[at] = similarities[child]!;
+        at = child;
+      }
+    }
+    rows[at] = row;
+    similarities[at] = similarity;
+  }
+
+  /** Best first, ties by lower row. */
+  sorted(): Match[] {
+    const matches = Array.from({ length: this.#count }, (_, i) => ({
+      row: this.#rows[i]!,
+      similarity: this.#similarities[i]!,
+    }));
+    return matches.sort((a, b) => b.similarity - a.similarity || a.row - b.row);
+  }
+
+  /** Whether a row ranks below the one at `i` of the heap: it is less similar, or as similar and a higher row. */
+  #isWorse(row: number, similarity: number, i: number): boolean {
+    const other = this.#similarities[i]!;
+    return similarity < other || (similarity === other && row > this.#rows[i]!);
+  }
 }

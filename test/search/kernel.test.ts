@@ -11,12 +11,12 @@ test("the WebAssembly is what assembly/scan.ts compiles to", async () => {
 
 /** Prints whether the kernel is the WebAssembly one, and what a search finds. */
 const PROGRAM = `
-const { openKernel } = await import("./lib/search/wasm.ts");
-const { createSearchIndex } = await import("./lib/search/search-index.ts");
+const { openKernel } = await import("./lib/search/kernel.ts");
+const { SearchIndex } = await import("./lib/search/search-index.ts");
 const { dice, vectorsOf } = await import("./test/search/vector-samples.ts");
 const isNative = openKernel().exact.toString().includes("native code");
 const vectors = vectorsOf("clustered", { count: 3000, dim: 128 }, dice(1));
-const index = createSearchIndex({ dim: 128 });
+const index = new SearchIndex({ dim: 128 });
 index.insert(vectors);
 console.log(JSON.stringify({ isNative, matches: index.search(vectors[5], { k: 20 }) }));
 `;

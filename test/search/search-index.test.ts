@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Kernel, plainKernel } from "../../lib/search/kernel.ts";
-import { wasmKernel } from "../../lib/search/wasm.ts";
-import { createSearchIndex, type SearchIndex } from "../../lib/search/search-index.ts";
+import { plainKernel, wasmKernel, type Kernel } from "../../lib/search/kernel.ts";
+import { SearchIndex } from "../../lib/search/search-index.ts";
 import { bruteForce, dice, KINDS, unit, vectorsOf } from "./vector-samples.ts";
 
 function wasm(): Kernel {
@@ -16,7 +15,7 @@ describe.each([
   ["in plain TypeScript", plainKernel],
 ])("%s", (_name, openKernel) => {
   const indexOf = (vectors: readonly Float32Array[], dim: number): SearchIndex => {
-    const index = createSearchIndex({ dim, kernel: openKernel() });
+    const index = new SearchIndex({ dim, kernel: openKernel() });
     index.insert(vectors);
     return index;
   };
@@ -55,7 +54,7 @@ describe.each([
   });
 
   test("an empty index has no matches", () => {
-    expect(createSearchIndex({ dim: 3, kernel: openKernel() }).search(Float32Array.of(1, 0, 0), { k: 5 })).toEqual([]);
+    expect(new SearchIndex({ dim: 3, kernel: openKernel() }).search(Float32Array.of(1, 0, 0), { k: 5 })).toEqual([]);
   });
 
   test("search() finds what looking at every row finds, to the bit", () => {
@@ -138,7 +137,7 @@ describe.each([
   test("while searches still make codes, a few thousand rows each, the answers are the same", () => {
     const random = dice(8);
     const dim = 8;
-    const index = createSearchIndex({ dim, kernel: openKernel() });
+    const index = new SearchIndex({ dim, kernel: openKernel() });
     const vectors = vectorsOf("clustered", { count: 20_000, dim }, random);
     // The same rows again and again, so that equals lie in what has codes and in what has none.
     for (let row = 9000; row < 20_000; row++) vectors[row] = vectors[row % 3000]!;
@@ -173,7 +172,7 @@ describe.each([
     const random = dice(4);
     const dim = 20;
     const vectors: Float32Array[] = [];
-    const index = createSearchIndex({ dim, kernel: openKernel() });
+    const index = new SearchIndex({ dim, kernel: openKernel() });
     const made = vectorsOf("random", { count: 2600, dim }, random);
     while (made.length > 0) {
       const some = made.splice(0, 1 + Math.floor(random() * 5));
@@ -192,7 +191,7 @@ describe.each([
 
   test("memory is 5 bytes a number and little more: floats stay where they are, codes take a byte", () => {
     const kernel = openKernel();
-    const index = createSearchIndex({ dim: 128, kernel });
+    const index = new SearchIndex({ dim: 128, kernel });
     const rows = vectorsOf("random", { count: 100, dim: 128 }, dice(5));
     for (let i = 0; i < 103; i++) index.insert(rows);
     expect(4 * 128 + kernel.buffer.byteLength / index.rows).toBeLessThan(1.3 * 5 * 128);
@@ -233,7 +232,7 @@ describe.each([
       new RangeError("Cannot insert at row 6: expected 0 to 5"),
     );
     expect(() => index.insert([Float32Array.of(1, 0, 0)])).toThrow(RangeError);
-    for (const dim of [0, -1, 1.5]) expect(() => createSearchIndex({ dim, kernel: openKernel() })).toThrow(RangeError);
+    for (const dim of [0, -1, 1.5]) expect(() => new SearchIndex({ dim, kernel: openKernel() })).toThrow(RangeError);
   });
 
   test("where there is no room for codes, what fits is searched", () => {
@@ -251,7 +250,7 @@ describe.each([
         kernel.grow(bytes);
       },
     };
-    const index = createSearchIndex({ dim: 16, kernel: full });
+    const index = new SearchIndex({ dim: 16, kernel: full });
     const vectors = vectorsOf("random", { count: 2500, dim: 16 }, dice(6));
     index.insert(vectors);
     const query = vectors[1200]!;

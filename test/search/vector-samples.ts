@@ -1,4 +1,5 @@
-import type { Match, SearchOptions } from "../../lib/search/search-index.ts";
+import type { SearchOptions } from "../../lib/search/search-index.ts";
+import type { Match } from "../../lib/search/top-k.ts";
 
 /** A stream of numbers in [0, 1): mulberry32 (Tommy Ettinger), the same on every engine. */
 export function dice(seed: number): () => number {

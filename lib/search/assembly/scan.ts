@@ -1,6 +1,6 @@
 /**
  * The inner loops of the search, in AssemblyScript: not part of the TypeScript build. `bun run build:kernel` compiles
- * this file to ../_scan-wasm.ts; a test shows that the two belong together. ../_plain-kernel.ts says the same in
+ * this file to ../scan-wasm.ts, and a test checks that they match. plainKernel() in ../kernel.ts does the same in
  * TypeScript. Arguments are addresses in the module's memory; a row has `stride` numbers, a multiple of 16.
  *
  * Four rows a quarter of the range apart go at a time: the processor prefetches four streams, which from memory is
