@@ -1,0 +1,78 @@
+/** What every foreign format is turned into, and the table that most of them are. */
+
+/** A file as it was handed in. */
+export interface SourceFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Bars as a foreign file has them: a column each, in the order of the file. */
+export interface ForeignBars {
+  /** What the file was recognised as, such as `Binance archive`. */
+  readonly format: string;
+  /** Epoch ms where `zone` is given; otherwise the wall clock, written as if it were UTC. */
+  readonly times: Float64Array;
+  /** The zone that the file itself states, such as `UTC` or `-05:00`. */
+  readonly zone: string | undefined;
+  /** The format has a zone that only its user knows: UTC must not be assumed. */
+  readonly needsZone: boolean;
+  /** Whether a time is that of the bar's start or of its end. */
+  readonly stamp: "start" | "end";
+  /** NaN stands for an empty cell, here and in the columns below. */
+  readonly open: Float64Array;
+  readonly high: Float64Array;
+  readonly low: Float64Array;
+  readonly close: Float64Array;
+  readonly volume: Float64Array;
+  /** The symbol of each row, where the file has such a column. */
+  readonly symbols: readonly string[] | undefined;
+  /** Where a row is in the file, such as `line 17`. */
+  readonly placeOf: (index: number) => string;
+}
+
+/** A file that is a table. */
+export interface Table {
+  readonly file: string;
+  /** Of the first row, or of the schema; a text table without a header has `undefined`. */
+  readonly names: readonly string[] | undefined;
+  /** Rows below the header. */
+  readonly rows: readonly (readonly unknown[])[];
+  /** Whether a comma stands before the decimals. */
+  readonly decimalComma: boolean;
+  /** Lines of a text table above its header. */
+  readonly preamble: readonly (readonly string[])[];
+  readonly placeOf: (index: number) => string;
+  /** A zone that the schema states for a column of times, such as `UTC`. */
+  readonly zoneOf?: (column: number) => string | undefined;
+}
+
+/** Which column of a table is what. */
+export interface Layout {
+  readonly format: string;
+  /** One column, or the date's and the time's. */
+  readonly time: readonly [number] | readonly [number, number];
+  readonly open: number;
+  readonly high: number;
+  readonly low: number;
+  readonly close: number;
+  readonly volume?: number | undefined;
+  readonly symbol?: number | undefined;
+  /** The zone that the format prescribes. */
+  readonly zone?: string;
+  readonly needsZone?: boolean;
+  readonly stamp?: "start" | "end";
+  /** Rows between the header and the bars. */
+  readonly skipRows?: number;
+  /** What prices are divided by. */
+  readonly priceScale?: number;
+  /** Added to times that are times of day: the day that the file's name states, as epoch ms. */
+  readonly dayMs?: number;
+}
+
+/** A family of text tables. */
+export interface TextFormat {
+  /** The word for `--format`. */
+  readonly name: string;
+  /** The columns, or `undefined` for a table of another family. */
+  readonly layoutOf: (table: Table) => Layout | undefined;
+}

@@ -1,0 +1,50 @@
+import { badData } from "../bar.ts";
+import { messageOf } from "../../errors.ts";
+import type { Table } from "./foreign-bars.ts";
+import { shortestFloat32 } from "./numbers.ts";
+
+/** `PAR1`, with which a Parquet file begins. */
+export function isParquet(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x50 && bytes[1] === 0x41 && bytes[2] === 0x52 && bytes[3] === 0x31;
+}
+
+/**
+ * Reads a Parquet file of any encoding and compression. The reader is loaded when it is called.
+ *
+ * @throws {CarryoverError} `BAD_DATA` for a damaged file.
+ */
+export async function readParquetTable(bytes: Uint8Array, file: string): Promise<Table> {
+  const [{ parquetMetadata, parquetReadObjects, parquetSchema }, { compressors }] = await Promise.all([
+    import("hyparquet"),
+    import("hyparquet-compressors"),
+  ]);
+  const buffer = bytes.slice().buffer;
+  try {
+    const metadata = parquetMetadata(buffer);
+    const elements = parquetSchema(metadata).children.map(({ element }) => element);
+    const names = elements.map(({ name }) => name);
+    const records = await parquetReadObjects({ file: buffer, metadata, compressors });
+    return {
+      file,
+      names,
+      rows: records.map((record) => elements.map((element) => cellOf(record[element.name], element))),
+      decimalComma: false,
+      preamble: [],
+      placeOf: (index) => `row ${index + 1}`,
+    };
+  } catch (cause) {
+    throw badData({ file }, { found: messageOf(cause), expected: "a Parquet file", cause });
+  }
+}
+
+/** A date, or a timestamp that is not adjusted to UTC, is a wall clock: text without a zone. */
+function cellOf(
+  value: unknown,
+  element: { readonly type?: string | undefined; readonly logical_type?: { readonly type: string } | undefined },
+): unknown {
+  if (typeof value === "number" && element.type === "FLOAT") return shortestFloat32(value);
+  if (!(value instanceof Date)) return value;
+  const { logical_type: logical } = element;
+  const isUtc = logical === undefined || !("isAdjustedToUTC" in logical) || logical.isAdjustedToUTC === true;
+  return isUtc && logical?.type !== "DATE" ? value : value.toISOString().slice(0, -1);
+}

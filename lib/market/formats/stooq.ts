@@ -1,0 +1,19 @@
+import { columnOf, plainName, priceColumns } from "./columns.ts";
+import type { TextFormat } from "./foreign-bars.ts";
+
+/** Stooq: `Date,Time,Open,...` from the web, `<TICKER>,<PER>,<DATE>,<TIME>,...,<OPENINT>` from the bulk archive. */
+export const stooq: TextFormat = {
+  name: "stooq",
+  layoutOf: ({ names = [] }) => {
+    const prices = priceColumns(names);
+    const plain = names.map(plainName);
+    const date = columnOf(names, ["date"]);
+    const clock = columnOf(names, ["time"]);
+    if (prices === undefined || date === undefined) return undefined;
+    if (plain[0] === "ticker" && plain[1] === "per") {
+      return { format: "Stooq bulk", ...prices, time: clock === undefined ? [date] : [date, clock] };
+    }
+    const isWeb = date === 0 && clock === 1 && names[0] === "Date";
+    return isWeb ? { format: "Stooq", ...prices, time: [date, clock] } : undefined;
+  },
+};

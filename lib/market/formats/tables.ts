@@ -1,0 +1,64 @@
+import { plainName, priceColumns, timeColumns } from "./columns.ts";
+import type { Layout, Table, TextFormat } from "./foreign-bars.ts";
+
+/** TradingView's chart export: `time` (epoch seconds or ISO), prices, then whatever the chart shows. */
+export const tradingView: TextFormat = {
+  name: "tradingview",
+  layoutOf: ({ names = [] }) => {
+    const prices = priceColumns(names);
+    const isExport =
+      names
+        .slice(0, 5)
+        .map((name) => name.trim())
+        .join() === "time,open,high,low,close";
+    return prices === undefined || !isExport ? undefined : { format: "TradingView", ...prices, time: [0] };
+  },
+};
+
+/** Alpaca's data frame: `symbol,timestamp,open,...,trade_count,vwap`. */
+export const alpaca: TextFormat = {
+  name: "alpaca",
+  layoutOf: (table) => named(table, "Alpaca", ["tradecount", "vwap"]),
+};
+
+/** Polygon's (Massive's) flat files: `ticker,volume,open,close,high,low,window_start,transactions`, times in ns. */
+export const polygon: TextFormat = {
+  name: "polygon",
+  layoutOf: (table) =>
+    named(table, "Polygon flat file", ["windowstart", "transactions"]) ??
+    named(table, "Polygon", ["vwap", "transactions"]),
+};
+
+/** Any table with a header that names time, open, high, low and close: pandas, polars, DuckDB, Excel, backtesting.py. */
+export const table: TextFormat = {
+  name: "table",
+  layoutOf: (source) => {
+    const { names = [] } = source;
+    const prices = priceColumns(names);
+    const time = timeColumns(source);
+    if (prices === undefined) return undefined;
+    if (time !== undefined) return { format: "table", ...prices, time };
+    const closeTime = names.map(plainName).findIndex((name) => name === "closetime" || name === "endtime");
+    return closeTime === -1 ? undefined : { format: "table", ...prices, time: [closeTime], stamp: "end" };
+  },
+};
+
+/** Six or seven columns of numbers without a header, the first of them epoch times. */
+export const bareColumns: TextFormat = {
+  name: "columns",
+  layoutOf: ({ names, rows }) => {
+    const [first] = rows;
+    if (names !== undefined || first === undefined || first.length < 5) return undefined;
+    const volume = first.length > 5 ? 5 : undefined;
+    return { format: "columns without a header", time: [0], open: 1, high: 2, low: 3, close: 4, volume };
+  },
+};
+
+function named(source: Table, format: string, marks: readonly string[]): Layout | undefined {
+  const { names = [] } = source;
+  const plain = names.map(plainName);
+  const prices = priceColumns(names);
+  const time = timeColumns(source);
+  if (prices === undefined || time === undefined || !marks.every((mark) => plain.includes(mark))) return undefined;
+  return { format, ...prices, time };
+}

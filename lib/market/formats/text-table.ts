@@ -1,0 +1,83 @@
+/** Text files as tables: encoding, separator and header are found in the text. */
+import Papa from "papaparse";
+import type { Table } from "./foreign-bars.ts";
+
+const SEPARATORS = [",", ";", "\t", "|"];
+
+/** Lines from which the shape is told. */
+const SAMPLE_LINES = 20;
+
+/** Decodes UTF-8 or UTF-16, with or without a byte order mark. */
+export function decodeText(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
+  if (first === 0xfe && second === 0xff) return new TextDecoder("utf-16be").decode(bytes);
+  // ASCII in UTF-16 without a mark: every other byte is 0.
+  if (bytes.length >= 4 && second === 0 && bytes[3] === 0) return new TextDecoder("utf-16le").decode(bytes);
+  return new TextDecoder().decode(bytes);
+}
+
+/**
+ * Reads a text as a table.
+ *
+ * @returns `undefined` where there are no lines with at least five fields.
+ */
+export function readTextTable(bytes: Uint8Array, file: string): Table | undefined {
+  const text = decodeText(bytes);
+  const sample = text
+    .slice(0, 8192)
+    .split(/\r?\n|\r/)
+    .filter((line) => line.trim() !== "")
+    .slice(0, SAMPLE_LINES);
+  const separator = separatorOf(sample);
+  if (separator === undefined) return undefined;
+  const { data } = Papa.parse<string[]>(text, { delimiter: separator, skipEmptyLines: false });
+  const lines: { readonly fields: readonly string[]; readonly line: number }[] = [];
+  data.forEach((fields, i) => {
+    if (fields.length > 1 || (fields[0] ?? "").trim() !== "") lines.push({ fields, line: i + 1 });
+  });
+  const start = Math.max(
+    0,
+    lines.findIndex(({ fields }) => fields.length >= 5),
+  );
+  const head = lines[start]!.fields;
+  const hasHeader = !head.slice(1).some((field) => /^-?\d/.test(field.trim()));
+  const body = lines.slice(start + (hasHeader ? 1 : 0));
+  return {
+    file,
+    names: hasHeader ? head.map((name) => name.trim()) : undefined,
+    rows: body.map(({ fields }) => fields),
+    decimalComma: hasDecimalCommas(body.slice(0, SAMPLE_LINES).map(({ fields }) => fields)),
+    preamble: lines.slice(0, start).map(({ fields }) => fields),
+    placeOf: (index) => `line ${body[index]?.line ?? 1}`,
+  };
+}
+
+/** The separator that gives most lines the same number of fields, at least five. */
+function separatorOf(sample: readonly string[]): string | undefined {
+  let best: { separator: string; fields: number; lines: number } | undefined;
+  for (const separator of SEPARATORS) {
+    const counts = sample.map((line) => Papa.parse<string[]>(line, { delimiter: separator }).data[0]?.length ?? 0);
+    const fields = counts.at(-1) ?? 0;
+    const lines = counts.filter((count) => count === fields).length;
+    if (fields < 5) continue;
+    // A decimal comma would be a separator too; the real one gives no lone digits after it.
+    if (
+      best === undefined ||
+      lines > best.lines ||
+      (lines === best.lines && fields < best.fields && separator !== ",")
+    ) {
+      best = { separator, fields, lines };
+    }
+  }
+  return best?.separator;
+}
+
+function hasDecimalCommas(rows: readonly (readonly string[])[]): boolean {
+  let commas = 0;
+  for (const field of rows.flat()) {
+    if (/^-?\d+\.\d+$/.test(field.trim())) return false;
+    if (/^-?\d{1,3}(?:\.\d{3})*,\d+$|^-?\d+,\d+$/.test(field.trim())) commas += 1;
+  }
+  return commas > 0;
+}

@@ -1,0 +1,170 @@
+/** Times as people's tools write them. */
+
+/** The times of a column. */
+export interface Times {
+  /** Epoch ms where the cells state a zone, else the wall clock as if it were UTC. */
+  readonly ms: Float64Array;
+  /** `UTC` where every cell states when it is. */
+  readonly zone: "UTC" | undefined;
+}
+
+/** What could not be read as a time. */
+export interface BadTime {
+  readonly row: number;
+  readonly expected: string;
+}
+
+const EPOCH = /^-?\d{9,19}(?:\.\d+)?$/;
+const ZONE = "(Z|UTC|GMT|(?:GMT|UTC)?[+-]\\d{2}(?::?\\d{2})?)?";
+const CLOCK = "(\\d{1,2})(?::(\\d{2})(?::(\\d{2})(?:[.,](\\d{1,9}))?)?)?";
+const YEAR_FIRST = new RegExp(
+  `^(\\d{4})[-./](\\d{1,2})[-./](\\d{1,2})(?:[T ,-]+${CLOCK})?(?:[ -]*(AM|PM))?\\s*${ZONE}$`,
+  "i",
+);
+const YEAR_LAST = new RegExp(
+  `^(\\d{1,2})[-./](\\d{1,2})[-./](\\d{4}|\\d{2})(?:[T ,]+${CLOCK})?(?:\\s*(AM|PM))?\\s*${ZONE}$`,
+  "i",
+);
+const COMPACT = /^(\d{4})(\d{2})(\d{2})(?:[ T]?(\d{2}):?(\d{2})(?::?(\d{2})(?:\.(\d{1,9}))?)?)?$/;
+const MONTH_NAME = new RegExp(
+  `^([A-Z][a-z]{2})[a-z]* (\\d{1,2}),? (\\d{4})(?:[ ,]+${CLOCK})?(?:\\s*(AM|PM))?\\s*${ZONE}$`,
+  "i",
+);
+const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+/** What a time may look like, for messages. */
+export const TIME_FORM =
+  "a time such as 2021-01-31 14:00, 2021-01-31T14:00:00Z, 31.01.2021 14:00, 01/31/2021 2:00 PM or an epoch time";
+
+/** Milliseconds of an epoch time in seconds, ms, us or ns, which its size tells. */
+export function epochMs(value: number): number {
+  const size = Math.abs(value);
+  if (size < 1e11) return value * 1000;
+  if (size < 1e14) return value;
+  return size < 1e17 ? value / 1e3 : value / 1e6;
+}
+
+/**
+ * Reads a column of times. Days before months and months before days are told apart by the whole column.
+ *
+ * @param cells Texts, numbers (epoch), bigints or dates; `null` and blanks become NaN.
+ */
+export function readTimes(cells: readonly unknown[]): Times | BadTime {
+  const ms = new Float64Array(cells.length);
+  const order = dayOrderOf(cells);
+  if (typeof order === "object") return order;
+  let zoned = 0;
+  let local = 0;
+  for (let row = 0; row < cells.length; row++) {
+    const cell = cells[row];
+    if (cell === null || cell === undefined || cell === "") {
+      ms[row] = Number.NaN;
+      continue;
+    }
+    const time = readTime(cell, order);
+    if (time === undefined) return { row, expected: TIME_FORM };
+    ms[row] = time.ms;
+    if (time.isZoned) zoned += 1;
+    else local += 1;
+    if (zoned > 0 && local > 0) return { row, expected: "a zone in every time, or in none" };
+  }
+  return { ms, zone: zoned > 0 ? "UTC" : undefined };
+}
+
+type DayOrder = "day first" | "month first";
+
+interface Time {
+  readonly ms: number;
+  readonly isZoned: boolean;
+}
+
+function readTime(cell: unknown, order: DayOrder): Time | undefined {
+  if (cell instanceof Date) return { ms: cell.getTime(), isZoned: true };
+  if (typeof cell === "number" || typeof cell === "bigint") return { ms: epochOf(String(cell)), isZoned: true };
+  if (typeof cell !== "string") return undefined;
+  const text = cell.trim();
+  if (EPOCH.test(text)) return { ms: epochOf(text), isZoned: true };
+  const named = MONTH_NAME.exec(text);
+  if (named !== null) {
+    const month = MONTHS.indexOf(named[1]!.toLowerCase()) + 1;
+    return timeOf([named[3]!, String(month), named[2]!, ...named.slice(4)]);
+  }
+  const yearFirst = YEAR_FIRST.exec(text);
+  if (yearFirst !== null) return timeOf(yearFirst.slice(1));
+  const yearLast = YEAR_LAST.exec(text);
+  if (yearLast !== null) {
+    const [a, b] = [yearLast[1]!, yearLast[2]!];
+    const year = yearLast[3]!.length === 2 ? `20${yearLast[3]!}` : yearLast[3]!;
+    return timeOf([year, ...(order === "day first" ? [b, a] : [a, b]), ...yearLast.slice(4)]);
+  }
+  const compact = COMPACT.exec(text);
+  if (compact !== null) return timeOf([...compact.slice(1), undefined, undefined]);
+  return undefined;
+}
+
+/** Whole milliseconds; of what is finer, the next one, since nothing may be known before its time. */
+function epochOf(text: string): number {
+  const value = Number(text);
+  return Math.abs(value) < 1e15 ? Math.ceil(epochMs(value) - 1e-6) : Math.ceil(epochMs(value));
+}
+
+/** @param fields Year, month, day, hour, minute, second, fraction, AM or PM, zone. */
+function timeOf(fields: readonly (string | undefined)[]): Time | undefined {
+  const [year, month, day, hour, minute, second] = fields.slice(0, 6).map((field) => Number(field ?? 0)) as number[];
+  const [fraction = "", half, zone] = [fields[6], fields[7]?.toUpperCase(), fields[8]];
+  const hours = half === undefined ? hour! : (hour! % 12) + (half === "PM" ? 12 : 0);
+  // A bar that ends with the day may be written as 24:00.
+  if (month! < 1 || month! > 12 || hours > 24 || minute! > 59 || second! > 59) return undefined;
+  const dayMs = Date.UTC(year!, month! - 1, day!);
+  if (day! < 1 || new Date(dayMs).getUTCDate() !== day!) return undefined;
+  const digits = fraction.padEnd(3, "0");
+  const fractionMs = Number(digits.slice(0, 3)) + (/[1-9]/.test(digits.slice(3)) ? 1 : 0);
+  const local = dayMs + ((hours * 60 + minute!) * 60 + second!) * 1000 + fractionMs;
+  if (zone === undefined || zone === "") return { ms: local, isZoned: false };
+  return { ms: local - offsetMs(zone), isZoned: true };
+}
+
+/** Of `Z`, `+02:00`, `+0200`, `+02` or `GMT+0200`. */
+function offsetMs(zone: string): number {
+  const match = /([+-])(\d{2}):?(\d{2})?$/.exec(zone);
+  if (match === null) return 0;
+  const minutes = Number(match[2]) * 60 + Number(match[3] ?? 0);
+  return (match[1] === "-" ? -minutes : minutes) * 60_000;
+}
+
+/** Dots mean the day first. Slashes and dashes are told by a number above 12, or by which order gives regular times. */
+function dayOrderOf(cells: readonly unknown[]): DayOrder | BadTime {
+  let isFirstAbove12 = false;
+  let isSecondAbove12 = false;
+  let firstRow = -1;
+  for (let row = 0; row < cells.length; row++) {
+    const cell = cells[row];
+    const match = typeof cell === "string" ? YEAR_LAST.exec(cell.trim()) : null;
+    if (match === null) {
+      if (row > 8 && firstRow === -1) return "day first";
+      continue;
+    }
+    if (firstRow === -1) firstRow = row;
+    if ((cell as string).includes(".") && /^\d+\.\d+\.\d+/.test((cell as string).trim())) return "day first";
+    isFirstAbove12 ||= Number(match[1]) > 12;
+    isSecondAbove12 ||= Number(match[2]) > 12;
+  }
+  if (firstRow === -1) return "day first";
+  if (isFirstAbove12 !== isSecondAbove12) return isFirstAbove12 ? "day first" : "month first";
+  const [dayFirst, monthFirst] = (["day first", "month first"] as const).map((order) => regularity(cells, order));
+  if (dayFirst! !== monthFirst!) return dayFirst! > monthFirst! ? "day first" : "month first";
+  return { row: firstRow, expected: "days that tell whether the day or the month comes first" };
+}
+
+/** The share of steps that are the most common step, of at most 2,000 rows. */
+function regularity(cells: readonly unknown[], order: DayOrder): number {
+  const steps = new Map<number, number>();
+  let previous: number | undefined;
+  for (const cell of cells.slice(0, 2000)) {
+    const time = readTime(cell, order);
+    if (time === undefined) return 0;
+    if (previous !== undefined) steps.set(time.ms - previous, (steps.get(time.ms - previous) ?? 0) + 1);
+    previous = time.ms;
+  }
+  return Math.max(0, ...steps.values()) / Math.max(1, cells.length - 1);
+}

@@ -1,0 +1,42 @@
+import { badData } from "../bar.ts";
+import { messageOf } from "../../errors.ts";
+import { gunzip } from "../../util/gunzip.ts";
+import type { SourceFile } from "./foreign-bars.ts";
+
+/** What an archive may unpack to: eight million bars. */
+const MAX_BYTES = 512 * 1024 * 1024;
+
+/**
+ * The files in a zip or a gzip, by their content; any other file as it is. Zips in zips are not opened.
+ *
+ * @throws {CarryoverError} `BAD_DATA` for a damaged archive, one without a file, or one that unpacks to more than 512 MiB.
+ */
+export async function unpack({ name, bytes }: SourceFile): Promise<readonly SourceFile[]> {
+  const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 0x03 && bytes[3] === 0x04;
+  if (isZip) return unzip(name, bytes);
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return [{ name, bytes }];
+  const unpacked = await gunzip(bytes.slice(), {
+    maxBytes: MAX_BYTES,
+    refuse: (found, expected, cause) => badData({ file: name }, { found, expected, cause }),
+  });
+  return [{ name: name.replace(/\.gz$/i, ""), bytes: unpacked }];
+}
+
+async function unzip(name: string, bytes: Uint8Array): Promise<readonly SourceFile[]> {
+  const { unzipSync } = await import("fflate/browser");
+  let size = 0;
+  try {
+    const files = unzipSync(bytes, {
+      filter: (file) => {
+        size += file.originalSize;
+        if (size > MAX_BYTES) throw new RangeError(`more than ${MAX_BYTES} bytes when unpacked`);
+        return !file.name.endsWith("/") && !/(?:^|\/)(?:\.|__MACOSX)|readme|\.txt\.|status report/i.test(file.name);
+      },
+    });
+    const sources = Object.entries(files).map(([inside, content]) => ({ name: `${name}/${inside}`, bytes: content }));
+    if (sources.length === 0) throw new RangeError("no file");
+    return sources;
+  } catch (cause) {
+    throw badData({ file: name }, { found: messageOf(cause), expected: "a zip of bars", cause });
+  }
+}

@@ -1,0 +1,105 @@
+/** Wall clocks and time zones, by the engine's own table (Intl). */
+import { CarryoverError } from "../../errors.ts";
+import { closest } from "../../util/closest.ts";
+
+/** Turns wall clock times into epoch times. */
+export interface Zone {
+  readonly name: string;
+  /**
+   * @param localMs The wall clock, as if it were UTC.
+   * @param afterMs Epoch ms of the time before it: it decides which of two repeated times is meant.
+   * @returns Epoch ms; `undefined` for a time that the clock skips.
+   */
+  toEpoch(localMs: number, afterMs: number): number | undefined;
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Zones that a message may name, where their change of clocks would explain what was found. */
+const COMMON_ZONES = [
+  "America/New_York",
+  "Europe/London",
+  "Europe/Berlin",
+  "Europe/Athens",
+  "Australia/Sydney",
+  "America/Chicago",
+];
+
+/**
+ * Opens a zone.
+ *
+ * @param name An offset such as `+02:00`, `UTC`, or a name of the IANA database such as `Europe/Athens`.
+ * @throws {CarryoverError} `BAD_USAGE` for a name that is not known.
+ */
+export function openZone(name: string): Zone {
+  const offset = /^(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?$/.exec(name);
+  if (offset !== null || /^(?:UTC|GMT|Z)$/i.test(name)) {
+    const minutes = Number(offset?.[2] ?? 0) * 60 + Number(offset?.[3] ?? 0);
+    const ms = (offset?.[1] === "-" ? -minutes : minutes) * 60_000;
+    return { name, toEpoch: (localMs) => localMs - ms };
+  }
+  const offsetAt = offsetsOf(name);
+  return {
+    name,
+    toEpoch: (localMs, afterMs) => {
+      const candidates = [...new Set([offsetAt(localMs - DAY_MS), offsetAt(localMs + DAY_MS)])]
+        .map((ms) => ({ epoch: localMs - ms, isReal: offsetAt(localMs - ms) === ms }))
+        .filter(({ isReal }) => isReal)
+        .map(({ epoch }) => epoch)
+        .toSorted((a, b) => a - b);
+      return candidates.find((epoch) => epoch > afterMs) ?? candidates.at(-1);
+    },
+  };
+}
+
+/** The offset of a zone at an epoch time, in ms. */
+function offsetsOf(name: string): (epochMs: number) => number {
+  let format: Intl.DateTimeFormat;
+  try {
+    format = new Intl.DateTimeFormat("en-US", {
+      timeZone: name,
+      hourCycle: "h23",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
+    });
+  } catch (cause) {
+    const near = closest(name, Intl.supportedValuesOf("timeZone"));
+    const hint = near === undefined ? "" : `; did you mean "${near}"?`;
+    const message = `Unknown time zone "${name}", expected an IANA name such as "Europe/Athens" or an offset such as "+02:00"${hint}`;
+    throw new CarryoverError("BAD_USAGE", message, { cause });
+  }
+  const exact = (atMs: number): number => {
+    const parts = Object.fromEntries(format.formatToParts(atMs).map(({ type, value }) => [type, Number(value)]));
+    const { year, month, day, hour, minute, second } = parts as Record<string, number>;
+    return Date.UTC(year!, month! - 1, day!, hour!, minute!, second!) - atMs;
+  };
+  // Most days have one offset; on the others it changes at a whole quarter of an hour.
+  const byDay = new Map<number, number | undefined>();
+  return (epochMs) => {
+    const day = Math.floor(epochMs / DAY_MS);
+    if (!byDay.has(day)) {
+      const first = exact(day * DAY_MS);
+      byDay.set(day, first === exact((day + 1) * DAY_MS) ? first : undefined);
+    }
+    return byDay.get(day) ?? exact(Math.floor(epochMs / (HOUR_MS / 4)) * (HOUR_MS / 4));
+  };
+}
+
+/** A common zone whose clocks repeat this wall clock time. */
+export function zoneThatRepeats(localMs: number): string | undefined {
+  return COMMON_ZONES.find((name) => {
+    const zone = openZone(name);
+    const first = zone.toEpoch(localMs, Number.NEGATIVE_INFINITY);
+    return first !== undefined && zone.toEpoch(localMs, first) !== first;
+  });
+}
+
+/** A common zone whose clocks skip this wall clock time. */
+export function zoneThatSkips(localMs: number): string | undefined {
+  return COMMON_ZONES.find((name) => openZone(name).toEpoch(localMs, Number.NEGATIVE_INFINITY) === undefined);
+}
