@@ -17,7 +17,7 @@ export async function unpack({ name, bytes }: SourceFile): Promise<readonly Sour
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return [{ name, bytes }];
   const unpacked = await gunzip(bytes.slice(), {
     maxBytes: MAX_BYTES,
-    refuse: (found, expected, cause) => badData({ file: name }, { found, expected, cause }),
+    refuse: (details) => badData({ file: name }, details),
   });
   return [{ name: name.replace(/\.gz$/i, ""), bytes: unpacked }];
 }
