@@ -1,10 +1,12 @@
 /** Makes one series of other people's files of bars. */
 import { CarryoverError } from "../errors.ts";
 import type { Bar, BarSeries } from "../types.ts";
+import { HOUR_MS } from "../util/time.ts";
 import { badData, quote } from "./bar.ts";
 import { readForeignBars } from "./formats/detect.ts";
 import type { ForeignBars, SourceFile } from "./formats/foreign-bars.ts";
 import { openZone, type Zone, zoneThatRepeats } from "./formats/zones.ts";
+import { joinBars, type PlacedBar, type Repairs } from "./join-bars.ts";
 import { timeframeName } from "./timeframe.ts";
 
 /** How files are read. */
@@ -23,18 +25,6 @@ export interface ImportOptions {
   readonly repair?: boolean | undefined;
 }
 
-/** What was mended. */
-export interface Repairs {
-  /** Rows that stood at another place in time. */
-  readonly sorted: number;
-  /** Rows that were there twice, and equal. */
-  readonly duplicates: number;
-  /** Rows without prices. */
-  readonly nulls: number;
-  /** Bars whose high or low was off by rounding. */
-  readonly widened: number;
-}
-
 /** What was found in the files. */
 export interface ImportedBars {
   readonly series: BarSeries;
@@ -48,15 +38,14 @@ export interface ImportedBars {
   readonly repaired: Repairs;
 }
 
-/** A bar and where it comes from. */
-interface PlacedBar {
-  readonly bar: Bar;
-  readonly file: string;
-  readonly place: string;
-}
-
 /** Relative difference up to which a high or low counts as rounded. */
 const ROUNDING = 1e-6;
+
+/** What reading a file needs beside it. */
+interface Reading extends ImportOptions {
+  readonly file: string;
+  readonly repaired: Repairs;
+}
 
 /**
  * Reads files of bars and makes one series of them.
@@ -64,6 +53,8 @@ const ROUNDING = 1e-6;
  * @throws {CarryoverError} `BAD_DATA` naming file, place, what was found and what is expected; `BAD_USAGE` where a zone must be told.
  */
 export async function importBars(files: readonly SourceFile[], options: ImportOptions): Promise<ImportedBars> {
+  // A typing error must not wait for a file that needs the zone.
+  if (options.timezone !== undefined) openZone(options.timezone);
   const repaired = { sorted: 0, duplicates: 0, nulls: 0, widened: 0 };
   const tables: { readonly file: string; readonly bars: ForeignBars }[] = [];
   for (const file of files) {
@@ -71,13 +62,12 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
   }
   const read = tables.map(({ file, bars }) => readBars(bars, { ...options, file, repaired }));
   const timeframeMs = options.timeframeMs ?? commonSpacing(read.map(({ bars }) => bars));
-  const placed = joinParts(
-    read.map(({ bars, isEnd }) => bars.map((each) => (isEnd ? shift(each, timeframeMs) : each))),
-    { ...options, repaired },
-  );
+  const parts = read.map(({ bars, isEnd }) => (isEnd ? bars.map((each) => earlier(each, timeframeMs)) : bars));
+  const joined = joinBars(parts, { repair: options.repair ?? false, repaired });
+  const bars = joined.map(({ bar }) => bar);
   return {
-    series: seriesOf(placed, { asset: options.asset, timeframeMs }),
-    format: unique(tables.map(({ bars }) => bars.format)),
+    series: { asset: options.asset, timeframeMs, market: "bars", bars, gaps: countGaps(bars, timeframeMs) },
+    format: unique(tables.map((table) => table.bars.format)),
     timezone: unique(read.map(({ timezone }) => timezone)),
     stamp: read.some(({ isEnd }) => isEnd) ? "end" : "start",
     timeframe: timeframeName(timeframeMs),
@@ -85,45 +75,57 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
   };
 }
 
+/** Spacings of more than a bar; days of 23 and 25 hours are days. */
+export function countGaps(bars: readonly Bar[], timeframeMs: number): number {
+  let gaps = 0;
+  for (let i = 1; i < bars.length; i++) {
+    if (bars[i]!.timestamp - bars[i - 1]!.timestamp > 1.5 * timeframeMs) gaps += 1;
+  }
+  return gaps;
+}
+
 /** Reads one table: zone, nulls, prices, and the order of its rows. */
-function readBars(
-  source: ForeignBars,
-  options: ImportOptions & { file: string; repaired: { -readonly [Key in keyof Repairs]: number } },
-): { bars: PlacedBar[]; isEnd: boolean; timezone: string } {
-  const { file, repaired } = options;
-  const indices = rowsOfAsset(source, options);
-  const { zone, timezone } = zoneOf(source, options);
-  const isDescending = isNewestFirst(source.times, indices);
-  if (isDescending) indices.reverse();
+function readBars(source: ForeignBars, reading: Reading): { bars: PlacedBar[]; isEnd: boolean; timezone: string } {
+  const { file, repaired, repair = false, stamp } = reading;
+  const indices = rowsOfAsset(source, reading);
+  const { zone, timezone } = zoneOf(source, reading);
+  if (isNewestFirst(source.times, indices)) indices.reverse();
   const bars: PlacedBar[] = [];
-  let isEnd = (options.stamp ?? source.stamp) === "end";
+  let isEnd = (stamp ?? source.stamp) === "end";
   let previousMs = Number.NEGATIVE_INFINITY;
-  for (const i of indices) {
-    const place = source.placeOf(i);
-    const prices = [source.open[i]!, source.high[i]!, source.low[i]!, source.close[i]!];
-    if (prices.every(Number.isNaN) || Number.isNaN(source.times[i]!)) {
-      if (options.repair !== true)
-        throw refusal({ file, place }, "a row without a time or prices", "--repair, which leaves it out");
+  for (const index of indices) {
+    if (isEmptyRow(source, index)) {
+      if (!repair) {
+        const expected = "--repair, which leaves it out";
+        throw badData({ file, row: source.placeOf(index) }, { found: "a row without a time or prices", expected });
+      }
       repaired.nulls += 1;
       continue;
     }
-    let timestamp = epochOf(source.times[i]!, { zone, previousMs, file, place, options });
+    let timestamp = epochOf({ source, index, zone, previousMs }, reading);
     // A close time is the last moment of its bar, as Binance has it.
-    if (timestamp % 1000 === 999 && options.stamp !== "start") {
+    if (timestamp % 1000 === 999 && stamp !== "start") {
       isEnd = true;
       timestamp += 1;
     }
-    const [open, high, low, close] = prices as [number, number, number, number];
-    const volume = source.volume[i]!;
-    const bar = { timestamp, open, high, low, close, volume: Number.isNaN(volume) ? 0 : volume };
-    bars.push({ bar: checkPrices(bar, { file, place, options }), file, place });
+    bars.push({ bar: barOf(timestamp, { source, index }, reading), file, source, index });
     previousMs = timestamp;
   }
   return { bars, isEnd, timezone };
 }
 
+function isEmptyRow({ times, open, high, low, close }: ForeignBars, i: number): boolean {
+  const hasPrice = !(
+    Number.isNaN(open[i]!) &&
+    Number.isNaN(high[i]!) &&
+    Number.isNaN(low[i]!) &&
+    Number.isNaN(close[i]!)
+  );
+  return !hasPrice || Number.isNaN(times[i]!);
+}
+
 /** The rows of the asset, where a file has several. */
-function rowsOfAsset({ symbols, times }: ForeignBars, { asset, file }: ImportOptions & { file: string }): number[] {
+function rowsOfAsset({ symbols, times }: ForeignBars, { asset, file }: Reading): number[] {
   const all = Array.from(times, (_, i) => i);
   if (symbols === undefined) return all;
   const known = [...new Set(symbols)];
@@ -140,10 +142,7 @@ function rowsOfAsset({ symbols, times }: ForeignBars, { asset, file }: ImportOpt
 }
 
 /** The zone of a table's times, and what is said of it. */
-function zoneOf(
-  source: ForeignBars,
-  { timezone, file }: ImportOptions & { file: string },
-): { zone: Zone; timezone: string } {
+function zoneOf(source: ForeignBars, { timezone, file }: Reading): { zone: Zone; timezone: string } {
   if (source.zone !== undefined) return { zone: openZone(source.zone), timezone: source.zone };
   if (timezone !== undefined) return { zone: openZone(timezone), timezone };
   if (source.needsZone) {
@@ -156,28 +155,26 @@ function zoneOf(
   return { zone: openZone("UTC"), timezone: "UTC (assumed)" };
 }
 
-function epochOf(
-  time: number,
-  at: { zone: Zone; previousMs: number; file: string; place: string; options: ImportOptions },
-): number {
-  const { zone, previousMs, file, place, options } = at;
+function epochOf(at: { source: ForeignBars; index: number; zone: Zone; previousMs: number }, reading: Reading): number {
+  const { source, index, zone, previousMs } = at;
+  const time = source.times[index]!;
   const epoch = zone.toEpoch(time, previousMs);
-  const wall = new Date(time).toISOString().slice(0, 19);
+  const refuse = (found: string, expected: string): never => {
+    throw badData({ file: reading.file, row: source.placeOf(index) }, { found, expected });
+  };
+  const wall = (): string => quote(new Date(time).toISOString().slice(0, 19));
   if (epoch === undefined) {
-    const expected = `a time that is on the clocks of ${zone.name}, which skip this one`;
-    throw badData({ file, row: place }, { found: quote(wall), expected });
+    return refuse(wall(), `a time that is on the clocks of ${zone.name}, which skip this one`);
   }
   // An hour that comes twice is one that clocks were put back over.
-  if (
-    epoch <= previousMs &&
-    epoch > previousMs - 2 * 3_600_000 &&
-    options.timezone === undefined &&
-    options.repair !== true
-  ) {
+  const isAgain = epoch <= previousMs && epoch > previousMs - 2 * HOUR_MS;
+  if (isAgain && source.zone === undefined && reading.timezone === undefined && reading.repair !== true) {
     const explains = zoneThatRepeats(time);
     if (explains !== undefined) {
-      const expected = `a later time; ${explains} repeats this hour, which --timezone ${explains} would explain`;
-      throw badData({ file, row: place }, { found: `${quote(wall)} again`, expected });
+      refuse(
+        `${wall()} again`,
+        `a later time; ${explains} repeats this hour, which --timezone ${explains} would explain`,
+      );
     }
   }
   return epoch;
@@ -194,119 +191,45 @@ function isNewestFirst(times: Float64Array, indices: readonly number[]): boolean
   return back > 0;
 }
 
-function checkPrices(
-  bar: Bar,
-  at: {
-    file: string;
-    place: string;
-    options: ImportOptions & { repaired: { -readonly [Key in keyof Repairs]: number } };
-  },
-): Bar {
-  const { open, high, low, close } = bar;
-  const { file, place, options } = at;
-  for (const [name, price] of Object.entries({ open, high, low, close })) {
-    if (price > 0 && price < Infinity) continue;
-    throw badData({ file, row: place, column: name }, { found: quote(String(price)), expected: "a price above 0" });
+/** A row as a bar, its prices checked. */
+function barOf(timestamp: number, { source, index }: Pick<PlacedBar, "source" | "index">, reading: Reading): Bar {
+  const [open, high, low, close] = [source.open[index]!, source.high[index]!, source.low[index]!, source.close[index]!];
+  const volume = source.volume[index]!;
+  const bar = { timestamp, open, high, low, close, volume: Number.isNaN(volume) ? 0 : volume };
+  // The order of the four with a low above 0 implies that all are numbers; what is wrong is found out only then.
+  if (low > 0 && low <= open && open <= high && low <= close && close <= high && high < Infinity) return bar;
+  return widened(bar, { source, index }, reading);
+}
+
+function widened(bar: Bar, { source, index }: Pick<PlacedBar, "source" | "index">, reading: Reading): Bar {
+  const refuse = (column: string, found: number, expected: string): never => {
+    const position = { file: reading.file, row: source.placeOf(index), column };
+    throw badData(position, { found: quote(String(found)), expected });
+  };
+  for (const column of ["open", "high", "low", "close"] as const) {
+    if (!(bar[column] > 0 && bar[column] < Infinity)) refuse(column, bar[column], "a price above 0");
   }
+  const { open, high, low, close } = bar;
   const [top, bottom] = [Math.max(open, close, low), Math.min(open, close, high)];
-  if (high >= top && low <= bottom) return bar;
   const isRounding = high >= top * (1 - ROUNDING) && low <= bottom * (1 + ROUNDING);
-  if (isRounding && options.repair === true) {
-    options.repaired.widened += 1;
+  if (isRounding && reading.repair === true) {
+    reading.repaired.widened += 1;
     return { ...bar, high: Math.max(high, top), low: Math.min(low, bottom) };
   }
   const column = high < top ? "high" : "low";
-  const found = quote(String(bar[column]));
-  const bounds = `${column === "high" ? "at least" : "at most"} ${column === "high" ? top : bottom}`;
-  const expected = isRounding ? `${bounds}: it is off by rounding, which --repair widens` : bounds;
-  throw badData({ file, row: place, column }, { found, expected });
+  const bound = column === "high" ? `at least ${top}` : `at most ${bottom}`;
+  return refuse(column, bar[column], isRounding ? `${bound}: it is off by rounding, which --repair widens` : bound);
 }
 
-/** One list in order of time: parts that meet, or overlap with equal bars. */
-function joinParts(
-  parts: readonly (readonly PlacedBar[])[],
-  options: ImportOptions & { repaired: { -readonly [Key in keyof Repairs]: number } },
-): PlacedBar[] {
-  const ordered = parts.map((part) => sortPart(part, options)).filter((part) => part.length > 0);
-  ordered.sort((a, b) => a[0]!.bar.timestamp - b[0]!.bar.timestamp);
-  const joined: PlacedBar[] = [];
-  for (const part of ordered) {
-    const lastMs = joined.at(-1)?.bar.timestamp ?? Number.NEGATIVE_INFINITY;
-    if (part[0]!.bar.timestamp > lastMs) for (const each of part) joined.push(each);
-    else mergeOverlap(joined, part);
-  }
-  return joined;
-}
-
-function mergeOverlap(joined: PlacedBar[], part: readonly PlacedBar[]): void {
-  const byTime = new Map(joined.map((each) => [each.bar.timestamp, each]));
-  for (const each of part) {
-    const there = byTime.get(each.bar.timestamp);
-    if (there === undefined) joined.push(each);
-    else if (!isEqual(there.bar, each.bar)) throw conflict(there, each);
-  }
-  joined.sort((a, b) => a.bar.timestamp - b.bar.timestamp);
-}
-
-/** The rows of one file in order of time, each time once. */
-function sortPart(
-  part: readonly PlacedBar[],
-  { repair, repaired }: ImportOptions & { repaired: { -readonly [Key in keyof Repairs]: number } },
-): PlacedBar[] {
-  const kept: PlacedBar[] = [];
-  let isSorted = true;
-  for (const each of part) {
-    const before = kept.at(-1);
-    if (before !== undefined && each.bar.timestamp <= before.bar.timestamp) {
-      const isTwin = each.bar.timestamp === before.bar.timestamp;
-      if (isTwin && !isEqual(each.bar, before.bar)) throw conflict(before, each);
-      const time = quote(new Date(each.bar.timestamp).toISOString());
-      const found = isTwin ? `the time ${time} twice` : `the time ${time} after a later one`;
-      if (repair !== true) throw refusal(each, found, `--repair, which ${isTwin ? "drops equal rows" : "sorts them"}`);
-      if (isTwin) {
-        repaired.duplicates += 1;
-        continue;
-      }
-      isSorted = false;
-      repaired.sorted += 1;
-    }
-    kept.push(each);
-  }
-  if (isSorted) return kept;
-  kept.sort((a, b) => a.bar.timestamp - b.bar.timestamp);
-  return kept.filter((each, i) => {
-    const before = kept[i - 1];
-    if (before?.bar.timestamp !== each.bar.timestamp) return true;
-    if (!isEqual(each.bar, before.bar)) throw conflict(before, each);
-    repaired.duplicates += 1;
-    return false;
-  });
-}
-
-function conflict(a: PlacedBar, b: PlacedBar): CarryoverError {
-  const column = (["open", "high", "low", "close", "volume"] as const).find((name) => a.bar[name] !== b.bar[name])!;
-  const found = `${b.bar[column]} at ${quote(new Date(b.bar.timestamp).toISOString())}`;
-  const expected = `${a.bar[column]} as in ${quote(a.file)}, ${a.place}: the same bar has two values`;
-  return badData({ file: b.file, row: b.place, column }, { found, expected });
-}
-
-function isEqual(a: Bar, b: Bar): boolean {
-  return a.open === b.open && a.high === b.high && a.low === b.low && a.close === b.close && a.volume === b.volume;
-}
-
-function refusal(at: { file: string; place: string }, found: string, expected: string): CarryoverError {
-  return badData({ file: at.file, row: at.place }, { found, expected });
-}
-
-function shift(each: PlacedBar, byMs: number): PlacedBar {
+function earlier(each: PlacedBar, byMs: number): PlacedBar {
   return { ...each, bar: { ...each.bar, timestamp: each.bar.timestamp - byMs } };
 }
 
-/** The most common distance of two bars; days of 23 and 25 hours count as days. */
+/** The most common distance of two bars, the shortest of equals. */
 function commonSpacing(parts: readonly (readonly PlacedBar[])[]): number {
   const counts = new Map<number, number>();
   for (const part of parts) {
-    const times = part.map(({ bar }) => bar.timestamp).toSorted((a, b) => a - b);
+    const times = Float64Array.from(part, ({ bar }) => bar.timestamp).sort();
     for (let i = 1; i < times.length; i++) {
       const spacing = times[i]! - times[i - 1]!;
       if (spacing > 0) counts.set(spacing, (counts.get(spacing) ?? 0) + 1);
@@ -317,17 +240,6 @@ function commonSpacing(parts: readonly (readonly PlacedBar[])[]): number {
     throw new CarryoverError("BAD_USAGE", "Cannot tell the timeframe of a single bar, expected --timeframe");
   }
   return first[0];
-}
-
-function seriesOf(
-  placed: readonly PlacedBar[],
-  { asset, timeframeMs }: { asset: string; timeframeMs: number },
-): BarSeries {
-  let gaps = 0;
-  for (let i = 1; i < placed.length; i++) {
-    if (placed[i]!.bar.timestamp - placed[i - 1]!.bar.timestamp > 1.5 * timeframeMs) gaps += 1;
-  }
-  return { asset, timeframeMs, market: "bars", bars: placed.map(({ bar }) => bar), gaps };
 }
 
 function unique(words: readonly string[]): string {

@@ -16,7 +16,8 @@ import type { Bar } from "../types.ts";
 import { MAX_UNPACKED_BYTES } from "./bar.ts";
 import { parseBarsCsv } from "./csv.ts";
 import type { SourceFile } from "./formats/foreign-bars.ts";
-import { importBars, type ImportedBars, type ImportOptions } from "./import-bars.ts";
+import { COMPARED } from "./join-bars.ts";
+import { countGaps, importBars, type ImportedBars, type ImportOptions } from "./import-bars.ts";
 
 /** What an import came to. */
 export interface ImportResult extends ImportedBars {
@@ -43,10 +44,7 @@ export async function importFiles(
   const known = readKnown(file, { asset: options.asset, timeframeMs: series.timeframeMs });
   const bars = extend(known, series.bars, { file, from: paths.join(", ") });
   if (!options.dryRun) writeBars(file, options.dataDir, bars);
-  let gaps = 0;
-  for (let i = 1; i < bars.length; i++) {
-    if (bars[i]!.timestamp - bars[i - 1]!.timestamp > 1.5 * series.timeframeMs) gaps += 1;
-  }
+  const gaps = countGaps(bars, series.timeframeMs);
   return { ...imported, series: { ...series, bars, gaps }, file, known: known.length };
 }
 
@@ -89,9 +87,7 @@ function extend(known: readonly Bar[], more: readonly Bar[], names: { file: stri
   const byTime = new Map(known.map((bar) => [bar.timestamp, bar]));
   for (const bar of more) {
     const there = byTime.get(bar.timestamp);
-    const column = (["open", "high", "low", "close", "volume"] as const).find(
-      (name) => there !== undefined && there[name] !== bar[name],
-    );
+    const column = COMPARED.find((name) => there !== undefined && there[name] !== bar[name]);
     if (column !== undefined) {
       const time = new Date(bar.timestamp).toISOString();
       throw fail("BAD_DATA", `Cannot extend "${names.file}" by "${names.from}"`, {

@@ -15,12 +15,19 @@ export function readNumber(cell: unknown, options: { decimalComma: boolean }): n
   if (cell === null || cell === undefined) return Number.NaN;
   if (typeof cell !== "string") return undefined;
   const text = cell.trim();
-  if (!options.decimalComma && text !== "") {
+  if (!options.decimalComma && isDecimal(text)) {
     const value = Number(text);
-    if (!Number.isNaN(value)) return /^[+-]?(?:[\d.]|Inf)/.test(text) && !/^0[xob]/i.test(text) ? value : undefined;
+    if (!Number.isNaN(value)) return value;
   }
   if (EMPTY.test(text)) return Number.NaN;
   return readGrouped(text, options);
+}
+
+/** Begins like a decimal number: neither blank, hexadecimal nor a word, which Number() would take too. */
+function isDecimal(text: string): boolean {
+  let code = text.charCodeAt(0);
+  if (code === 43 || code === 45) code = text.charCodeAt(1);
+  return ((code >= 48 && code <= 57) || code === 46) && !(text.charCodeAt(1) > 57 && /^0[xob]/i.test(text));
 }
 
 function readGrouped(text: string, { decimalComma }: { decimalComma: boolean }): number | undefined {

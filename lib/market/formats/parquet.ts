@@ -40,9 +40,17 @@ export async function readParquetTable(bytes: Uint8Array, file: string): Promise
 /** A date, or a timestamp that is not adjusted to UTC, is a wall clock: text without a zone. */
 function cellOf(
   value: unknown,
-  element: { readonly type?: string | undefined; readonly logical_type?: { readonly type: string } | undefined },
+  element: {
+    readonly type?: string | undefined;
+    readonly logical_type?: { readonly type: string; readonly scale?: number } | undefined;
+  },
 ): unknown {
-  if (typeof value === "number" && element.type === "FLOAT") return shortestFloat32(value);
+  if (typeof value === "number") {
+    if (element.type === "FLOAT") return shortestFloat32(value);
+    const scale = element.logical_type?.type === "DECIMAL" ? element.logical_type.scale : undefined;
+    // The reader multiplies by a power of ten, which is off in the last bit.
+    return scale === undefined ? value : Number(value.toFixed(scale));
+  }
   if (!(value instanceof Date)) return value;
   const { logical_type: logical } = element;
   const isUtc = logical === undefined || !("isAdjustedToUTC" in logical) || logical.isAdjustedToUTC === true;

@@ -47,7 +47,10 @@ export function readTextTable(bytes: Uint8Array, file: string): Table | undefine
     file,
     names: hasHeader ? head.map((name) => name.trim()) : undefined,
     rows: body.map(({ fields }) => fields),
-    decimalComma: hasDecimalCommas(body.slice(0, SAMPLE_LINES).map(({ fields }) => fields)),
+    decimalComma: hasDecimalCommas(
+      body.slice(0, SAMPLE_LINES).map(({ fields }) => fields),
+      separator,
+    ),
     preamble: lines.slice(0, start).map(({ fields }) => fields),
     placeOf: (index) => `line ${body[index]?.line ?? 1}`,
   };
@@ -73,11 +76,13 @@ function separatorOf(sample: readonly string[]): string | undefined {
   return best?.separator;
 }
 
-function hasDecimalCommas(rows: readonly (readonly string[])[]): boolean {
+/** Where commas also separate fields, a comma before three digits groups thousands. */
+function hasDecimalCommas(rows: readonly (readonly string[])[], separator: string): boolean {
+  const decimals = separator === "," ? /^-?\d+,(?:\d{1,2}|\d{4,})$/ : /^-?\d{1,3}(?:\.\d{3})*,\d+$|^-?\d+,\d+$/;
   let commas = 0;
   for (const field of rows.flat()) {
-    if (/^-?\d+\.\d+$/.test(field.trim())) return false;
-    if (/^-?\d{1,3}(?:\.\d{3})*,\d+$|^-?\d+,\d+$/.test(field.trim())) commas += 1;
+    if (/^-?(?:\d+|\d{1,3}(?:,\d{3})*)\.\d+$/.test(field.trim())) return false;
+    if (decimals.test(field.trim())) commas += 1;
   }
   return commas > 0;
 }

@@ -1,4 +1,5 @@
 /** Times as people's tools write them. */
+import { parseTimestamp } from "../../util/time.ts";
 
 /** The times of a column. */
 export interface Times {
@@ -83,6 +84,8 @@ function readTime(cell: unknown, order: DayOrder): Time | undefined {
   if (typeof cell === "number" || typeof cell === "bigint") return { ms: epochOf(String(cell)), isZoned: true };
   if (typeof cell !== "string") return undefined;
   const text = cell.trim();
+  const plain = readPlainTime(text);
+  if (plain !== undefined) return plain;
   if (EPOCH.test(text)) return { ms: epochOf(text), isZoned: true };
   const named = MONTH_NAME.exec(text);
   if (named !== null) {
@@ -102,9 +105,22 @@ function readTime(cell: unknown, order: DayOrder): Time | undefined {
   return undefined;
 }
 
+/** The two forms of nearly all rows, without a regular expression: `2021-01-31 14:00:00` and, with `Z`, `2021-01-31T14:00:00.000Z`. */
+function readPlainTime(text: string): Time | undefined {
+  const { length } = text;
+  const isZoned = text.charCodeAt(length - 1) === 90;
+  const end = isZoned ? length - 1 : length;
+  if ((end !== 19 && !(end === 23 && text.endsWith(".000", end))) || text.charCodeAt(4) !== 45) return undefined;
+  const separator = text.charCodeAt(10);
+  if (separator !== 32 && separator !== 84) return undefined;
+  const ms = parseTimestamp(`${text.slice(0, 10)}T${text.slice(11, 19)}Z`);
+  return ms === undefined ? undefined : { ms, isZoned };
+}
+
 /** Whole milliseconds; of what is finer, the next one, since nothing may be known before its time. */
 function epochOf(text: string): number {
   const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 1e11 && value < 1e14) return value;
   return Math.abs(value) < 1e15 ? Math.ceil(epochMs(value) - 1e-6) : Math.ceil(epochMs(value));
 }
 
@@ -153,7 +169,10 @@ function dayOrderOf(cells: readonly unknown[]): DayOrder | BadTime {
   if (isFirstAbove12 !== isSecondAbove12) return isFirstAbove12 ? "day first" : "month first";
   const [dayFirst, monthFirst] = (["day first", "month first"] as const).map((order) => regularity(cells, order));
   if (dayFirst! !== monthFirst!) return dayFirst! > monthFirst! ? "day first" : "month first";
-  return { row: firstRow, expected: "days that tell whether the day or the month comes first" };
+  return {
+    row: firstRow,
+    expected: "days that tell whether the day or the month comes first, or dates such as 2021-01-31",
+  };
 }
 
 /** The share of steps that are the most common step, of at most 2,000 rows. */

@@ -1,0 +1,195 @@
+import { describe, expect, test } from "bun:test";
+import { importBars, type ImportOptions } from "../../lib/market/import-bars.ts";
+
+const HOUR = 3_600_000;
+
+const read = async (texts: string | readonly string[], options: Partial<ImportOptions> = {}) => {
+  const files = (typeof texts === "string" ? [texts] : texts).map((text, i) => ({
+    name: `${"abc"[i]}.csv`,
+    bytes: new TextEncoder().encode(text),
+  }));
+  return importBars(files, { asset: "BTCUSD", ...options });
+};
+const refusal = async (texts: string | readonly string[], options: Partial<ImportOptions> = {}): Promise<string> =>
+  read(texts, options).then(
+    () => "read",
+    (error: Error) => error.message,
+  );
+const bars = (rows: readonly string[]): string => `timestamp,open,high,low,close,volume\n${rows.join("\n")}\n`;
+const hour = (hours: string | number, values = "10,12,9,11,5", date = "2021-01-04"): string =>
+  `${date} ${String(hours).padStart(2, "0")}:00,${values}`;
+const timesOf = ({ series }: Awaited<ReturnType<typeof read>>): string[] =>
+  series.bars.map(({ timestamp }) => new Date(timestamp).toISOString().slice(0, 16));
+
+describe("time zones", () => {
+  test("are assumed to be UTC where times state none, and said to be", async () => {
+    const found = await read(bars([hour(0), hour(1)]));
+    expect(found.timezone).toBe("UTC (assumed)");
+    expect(timesOf(found)).toEqual(["2021-01-04T00:00", "2021-01-04T01:00"]);
+  });
+
+  test("that are told hold for times that state none, and not for those that do", async () => {
+    expect(timesOf(await read(bars([hour(0), hour(1)]), { timezone: "Europe/Berlin" }))[0]).toBe("2021-01-03T23:00");
+    expect(timesOf(await read(bars([hour(0), hour(1)]), { timezone: "-05:00" }))[0]).toBe("2021-01-04T05:00");
+    const stated = await read(bars(["2021-01-04T00:00Z,10,12,9,11,5", "2021-01-04T01:00Z,10,12,9,11,5"]), {
+      timezone: "Europe/Berlin",
+    });
+    expect(stated.timezone).toBe("UTC");
+    expect(timesOf(stated)[0]).toBe("2021-01-04T00:00");
+  });
+
+  test("repeat an hour in autumn: the first of the two is summer time", async () => {
+    // Clocks in Berlin went from 3:00 back to 2:00 on 31 October 2021.
+    const rows = ["01", "02", "02", "03"].map((hours) => hour(hours, undefined, "2021-10-31"));
+    expect(timesOf(await read(bars(rows), { timezone: "Europe/Berlin" }))).toEqual([
+      "2021-10-30T23:00",
+      "2021-10-31T00:00",
+      "2021-10-31T01:00",
+      "2021-10-31T02:00",
+    ]);
+  });
+
+  test("that would explain a repeated hour are named", async () => {
+    const rows = ["01", "02", "02", "03"].map((hours, i) => hour(hours, `10,12,9,11,${i}`, "2021-10-31"));
+    expect(await refusal(bars(rows))).toContain(
+      "Europe/Berlin repeats this hour, which --timezone Europe/Berlin would explain",
+    );
+  });
+
+  test("skip an hour in spring, which no bar may have", async () => {
+    const rows = ["01", "02"].map((hours) => hour(hours, undefined, "2021-03-28"));
+    expect(await refusal(bars(rows), { timezone: "Europe/Berlin" })).toBe(
+      'Cannot read "a.csv": found "2021-03-28T02:00:00" in line 3, expected a time that is on the clocks of Europe/Berlin, which skip this one',
+    );
+  });
+
+  test("of MetaTrader must be told", async () => {
+    const text = "2021.01.04,00:00,10,12,9,11,5\n2021.01.04,01:00,10,12,9,11,5\n";
+    expect(await refusal(text)).toContain("whose times are those of the broker's server, expected --timezone");
+    expect(timesOf(await read(text, { timezone: "Europe/Athens" }))[0]).toBe("2021-01-03T22:00");
+  });
+
+  test("that nobody knows are refused with the nearest", async () => {
+    expect(await refusal(bars([hour(0), hour(1)]), { timezone: "Europe/Berln" })).toContain(
+      'did you mean "Europe/Berlin"?',
+    );
+    expect(
+      await refusal(bars(["2021-01-04T00:00Z,10,12,9,11,5", "2021-01-04T01:00Z,10,12,9,11,5"]), {
+        timezone: "Mars/Phobos",
+      }),
+    ).toContain('Unknown time zone "Mars/Phobos"');
+  });
+});
+
+describe("times of a bar's end", () => {
+  test("are moved to its start where they are told to be", async () => {
+    const found = await read(bars([hour(1), hour(2)]), { stamp: "end" });
+    expect(found.stamp).toBe("end");
+    expect(timesOf(found)).toEqual(["2021-01-04T00:00", "2021-01-04T01:00"]);
+  });
+
+  test("are recognised by their last millisecond", async () => {
+    const found = await read(bars(["1609721999999,10,12,9,11,5", "1609725599999,10,12,9,11,5"]));
+    expect(found.stamp).toBe("end");
+    expect(timesOf(found)).toEqual(["2021-01-04T00:00", "2021-01-04T01:00"]);
+  });
+
+  test("are recognised by the only column of times being a close time", async () => {
+    const found = await read(
+      "close_time,open,high,low,close\n2021-01-04 01:00,10,12,9,11\n2021-01-04 02:00,10,12,9,11\n",
+    );
+    expect(timesOf(found)).toEqual(["2021-01-04T00:00", "2021-01-04T01:00"]);
+  });
+});
+
+describe("several files", () => {
+  test("are one series, in whatever order they come", async () => {
+    const found = await read([bars([hour(2), hour(3)]), bars([hour(0), hour(1)])]);
+    expect(found.series.bars.map(({ timestamp }) => (timestamp - Date.UTC(2021, 0, 4)) / HOUR)).toEqual([0, 1, 2, 3]);
+  });
+
+  test("may overlap where their bars are equal", async () => {
+    const found = await read([bars([hour(0), hour(1)]), bars([hour(1), hour(2)])]);
+    expect(timesOf(found)).toHaveLength(3);
+  });
+
+  test("are refused where their bars differ, with both places", async () => {
+    expect(await refusal([bars([hour(0), hour(1)]), bars([hour(1, "10,12,9,11.5,5"), hour(2)])])).toBe(
+      'Cannot read "b.csv": found 11.5 at "2021-01-04T01:00:00.000Z" in line 2, column "close", expected 11 as in "a.csv", line 3: the same bar has two values',
+    );
+  });
+});
+
+describe("the timeframe", () => {
+  test("is the most common distance, and gaps are counted", async () => {
+    const found = await read(bars([hour(0), hour(1), hour(4), hour(5)]));
+    expect({ timeframe: found.timeframe, gaps: found.series.gaps }).toEqual({ timeframe: "1h", gaps: 1 });
+  });
+
+  test("of a single bar must be told", async () => {
+    expect(await refusal(bars([hour(0)]))).toContain("expected --timeframe");
+    expect((await read(bars([hour(0)]), { timeframeMs: 24 * HOUR })).timeframe).toBe("1d");
+  });
+});
+
+describe("what repairs mend, and a refusal names without them", () => {
+  const nothing = { sorted: 0, duplicates: 0, nulls: 0, widened: 0 };
+
+  test("rows that go back in time throughout are only newest first: nothing to mend", async () => {
+    const found = await read(bars([hour(2), hour(1), hour(0)]));
+    expect(found.repaired).toEqual(nothing);
+    expect(timesOf(found)[0]).toBe("2021-01-04T00:00");
+  });
+
+  test("a row at another place in time", async () => {
+    const text = bars([hour(0), hour(2), hour(1), hour(3)]);
+    expect(await refusal(text)).toContain(
+      'found the time "2021-01-04T01:00:00.000Z" after a later one in line 4, expected --repair, which sorts them',
+    );
+    const found = await read(text, { repair: true });
+    expect(found.repaired).toEqual({ ...nothing, sorted: 1 });
+    expect(timesOf(found).map((time) => time.slice(11, 13))).toEqual(["00", "01", "02", "03"]);
+  });
+
+  test("a row that is there twice", async () => {
+    const text = bars([hour(0), hour(1), hour(1), hour(2)]);
+    expect(await refusal(text)).toContain("twice in line 4, expected --repair, which drops equal rows");
+    expect((await read(text, { repair: true })).repaired).toEqual({ ...nothing, duplicates: 1 });
+    expect(await refusal(bars([hour(0), hour(1), hour(1, "10,12,9,11,6")]), { repair: true })).toContain(
+      "has two values",
+    );
+  });
+
+  test("a row without prices", async () => {
+    const text = bars([hour(0), hour(1, ",,,,"), hour(2), hour(3)]);
+    expect(await refusal(text)).toContain(
+      "found a row without a time or prices in line 3, expected --repair, which leaves it out",
+    );
+    const found = await read(text, { repair: true });
+    expect(found.repaired).toEqual({ ...nothing, nulls: 1 });
+    expect(found.series.gaps).toBe(1);
+  });
+
+  test("a high or low that is off by rounding, and by no more than a millionth", async () => {
+    const text = bars([hour(0), hour(1, "10,11.999999,9,12,5")]);
+    expect(await refusal(text)).toContain("expected at least 12: it is off by rounding, which --repair widens");
+    const found = await read(text, { repair: true });
+    expect(found.repaired).toEqual({ ...nothing, widened: 1 });
+    expect(found.series.bars[1]!.high).toBe(12);
+    expect(await refusal(bars([hour(0), hour(1, "10,11.9,9,12,5")]), { repair: true })).toContain(
+      'found "11.9" in line 3, column "high", expected at least 12',
+    );
+  });
+
+  test("nothing in a volume that is empty", async () => {
+    expect(
+      (await read(bars([hour(0, "10,12,9,11,"), hour(1, "10,12,9,11,null")]))).series.bars.map(({ volume }) => volume),
+    ).toEqual([0, 0]);
+  });
+});
+
+test("a file with several symbols gives the asset's, however it is written", async () => {
+  const text = `symbol,timestamp,open,high,low,close\n${["BTC/USD", "ETH/USD"].flatMap((symbol) => [0, 1].map((h) => `${symbol},2021-01-04 0${h}:00,${symbol === "BTC/USD" ? "10,12,9,11" : "1,2,1,2"}`)).join("\n")}\n`;
+  expect((await read(text)).series.bars.map(({ open }) => open)).toEqual([10, 10]);
+  expect(await refusal(text, { asset: "DOGE" })).toContain('expected one symbol, or one that is "DOGE"');
+});
