@@ -1,0 +1,104 @@
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runScript } from "./run-script.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
+
+const work = mkdtempSync(join(tmpdir(), "carryover-import-"));
+afterAll(() => rmSync(work, { recursive: true }));
+
+const HEADER = "timestamp,open,high,low,close,volume\n";
+const bar = (hour: number, close = 11): string => `2021-01-04T0${hour}:00:00Z,10,12,9,${close},5\n`;
+
+let folders = 0;
+/** A folder with files, and what imports them into `<folder>/market`. */
+function newFolder(files: Readonly<Record<string, string>>) {
+  const folder = join(work, String(folders++));
+  mkdirSync(folder);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const market = join(folder, "market");
+  return {
+    market,
+    file: join(market, "BTCUSD_1h.csv"),
+    run: (...flags: readonly string[]) =>
+      runScript("import-bars.ts", ["--asset", "BTCUSD", "--data-dir", market, ...flags], { cwd: folder }),
+  };
+}
+
+describe("import-bars", () => {
+  test("writes what run-chunks reads, says what it recognised, and leaves nothing else behind", async () => {
+    const { run, file, market } = newFolder({
+      "a.csv": `date,o,h,l,c\n2021-01-04 00:00,10,12,9,11\n2021-01-04 01:00,10,12,9,11\n`,
+    });
+    const { code, stdout, stderr } = await run("a.csv");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("Time zone  UTC (assumed): the times state no zone, --timezone tells another\n");
+    expect(readFileSync(file, "utf8")).toBe(
+      `${HEADER}2021-01-04T00:00:00Z,10,12,9,11,0\n2021-01-04T01:00:00Z,10,12,9,11,0\n`,
+    );
+    expect(readdirSync(market)).toEqual(["BTCUSD_1h.csv"]);
+  });
+
+  test("prints its figures as JSON", async () => {
+    const { run, file } = newFolder({ "a.csv": HEADER + bar(0) + bar(1) + bar(3) });
+    const { stdout } = await run("a.csv", "--json");
+    expect(JSON.parse(stdout)).toEqual({
+      format: "table",
+      timezone: "UTC",
+      stamp: "start",
+      timeframe: "1h",
+      rows: 3,
+      gaps: 1,
+      first: "2021-01-04T00:00:00.000Z",
+      last: "2021-01-04T03:00:00.000Z",
+      file,
+      repaired: { sorted: 0, duplicates: 0, nulls: 0, widened: 0 },
+    });
+  });
+
+  test("extends the file that is there, and changes no byte of it where a bar differs", async () => {
+    const { run, file } = newFolder({
+      "a.csv": HEADER + bar(0) + bar(1),
+      "b.csv": HEADER + bar(1) + bar(2),
+      "c.csv": HEADER + bar(2, 11.5) + bar(3),
+    });
+    await run("a.csv");
+    expect((await run("b.csv")).stdout).toContain("Bars       3, 1 of them new; 0 gaps\n");
+    const before = readFileSync(file, "utf8");
+    expect(before).toBe(HEADER + bar(0) + bar(1) + bar(2));
+    const { code, stderr } = await run("c.csv");
+    expect(code).toBe(4);
+    expect(stderr).toContain("found close 11.5 at 2021-01-04T02:00:00.000Z, expected 11 as the file has it");
+    expect(readFileSync(file, "utf8")).toBe(before);
+  });
+
+  test("writes nothing in a dry run", async () => {
+    const { run, market } = newFolder({ "a.csv": HEADER + bar(0) + bar(1) });
+    expect((await run("a.csv", "--dry-run")).stdout).toContain("Would write ");
+    expect(existsSync(market)).toBe(false);
+  });
+
+  test("reads a folder", async () => {
+    const { run } = newFolder({ "a.csv": HEADER + bar(2) + bar(3), "b.csv": HEADER + bar(0) + bar(1) });
+    expect((await run(".")).stdout).toContain("Bars       4; 0 gaps\n");
+  });
+
+  test.each([
+    [["a.csv", "--stamp", "middle"], 2, 'found "middle", expected start or end'],
+    [["a.csv", "--timeframe", "1M"], 2, 'Cannot use --timeframe: found "1M"'],
+    [["a.csv", "--format", "binanse"], 2, 'Unknown format "binanse"; did you mean "binance"?'],
+    [[], 2, "No FILE to import"],
+    [["gone.csv"], 3, "found nothing there, expected a file or a folder"],
+    [["prose.csv"], 4, "found a file that begins with"],
+  ])("refuses %j with exit code %i", async (flags, code, message) => {
+    const { run, market } = newFolder({ "a.csv": HEADER + bar(0) + bar(1), "prose.csv": "hello\n" });
+    const refused = await run(...flags);
+    expect(refused.code).toBe(code);
+    expect(refused.stderr).toContain(message);
+    expect(refused.stderr.trim().split("\n")).toHaveLength(1);
+    expect(existsSync(market)).toBe(false);
+  });
+});
