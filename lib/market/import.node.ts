@@ -19,6 +19,8 @@ import type { SourceFile } from "./formats/foreign-bars.ts";
 import { COMPARED } from "./join-bars.ts";
 import { countGaps, importBars, type ImportedBars, type ImportOptions } from "./import-bars.ts";
 
+const MINUTE_MS = 60_000;
+
 /** What an import came to. */
 export interface ImportResult extends ImportedBars {
   /** The file that has the bars now, or would have. */
@@ -78,7 +80,8 @@ function readSource(path: string): SourceFile {
 
 function readKnown(file: string, options: { asset: string; timeframeMs: number }): readonly Bar[] {
   if (!fs.existsSync(file)) return [];
-  return parseBarsCsv(readSource(file).bytes, { ...options, file }).bars;
+  const { asset, timeframeMs } = options;
+  return parseBarsCsv(readSource(file).bytes, { asset, timeframe: `${timeframeMs / MINUTE_MS}m`, file }).bars;
 }
 
 /** Both lists as one; where both have a bar, it must be the same. */
