@@ -12,10 +12,10 @@ import { closest } from "../lib/util/closest.ts";
 import { CarryoverError } from "../lib/errors.ts";
 import { type BackupInfo, listBackups } from "../lib/backup/list.node.ts";
 import { pruneBackups } from "../lib/backup/prune.node.ts";
-import { restoreBackup, verifyBackups } from "../lib/backup/restore.node.ts";
+import { restoreBackup } from "../lib/backup/restore.node.ts";
+import { verifyBackups } from "../lib/backup/verify.node.ts";
 import { createBackup } from "../lib/backup/create.node.ts";
 import {
-  backupJson,
   renderCreated,
   renderList,
   renderPruned,
@@ -170,8 +170,7 @@ async function create(
     keepLast === undefined ? { kept: [], removed: [] } : await pruneBackups({ backupDir, keepLast });
   if (flags.json) {
     await writeJson({
-      ...backupJson(backup),
-      skipped: backup.skipped,
+      ...backup,
       removed: removed.map(({ id }) => id),
       damaged: kept.flatMap(({ backup: { id, problem } }) => (problem === undefined ? [] : [{ id, problem }])),
     });
@@ -188,7 +187,7 @@ function codeFor(backups: readonly BackupInfo[]): number {
 
 async function list(flags: Flags, { backupDir }: { backupDir: string }): Promise<number> {
   const backups = await listBackups(backupDir);
-  if (flags.json) await writeJson({ backup_dir: backupDir, backups: backups.map(backupJson) });
+  if (flags.json) await writeJson({ backup_dir: backupDir, backups });
   else if (backups.length > 0) await writeOut(renderList(backups, Date.now()));
   else note(`There are no backups in "${backupDir}"`);
   return codeFor(backups);
@@ -214,7 +213,7 @@ async function restore(flags: Flags, options: { backupDir: string; id: string })
   const to = resolve(flags.to ?? "");
   const dryRun = flags["dry-run"];
   const backup = await restoreBackup({ ...options, to, dryRun });
-  if (flags.json) await writeJson({ ...backupJson(backup), to, dry_run: dryRun });
+  if (flags.json) await writeJson({ ...backup, to, dry_run: dryRun });
   else await writeOut(renderRestored(backup, { to, dryRun }));
 }
 

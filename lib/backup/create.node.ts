@@ -1,37 +1,29 @@
 import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { CarryoverError } from "../errors.ts";
-import { assertStorageName } from "../util/names.ts";
+import { fail } from "../errors.ts";
 import {
   copyFile,
   filesIn,
   fingerprintOf,
+  inTemporaryFolder,
   sameBytes,
-  sweepAbandoned,
   syncFiles,
   syncFolders,
+  type Tree,
   treeOf,
 } from "../storage/tree.node.ts";
-import {
-  attempt,
-  CREATE_ONLY,
-  discard,
-  makeFolder,
-  syncFolder,
-  systemCodeOf,
-  temporaryName,
-  writeAll,
-} from "../storage/fs.node.ts";
+import { attempt, CREATE_ONLY, syncFolder, systemCodeOf, withFile, writeAll } from "../storage/fs.node.ts";
+import { assertStorageName } from "../util/names.ts";
 import { type BackupInfo, backupIds, infoOf, readManifest } from "./list.node.ts";
-import { type BackupFile, formatManifest, MANIFEST } from "./manifest.node.ts";
+import { type BackupFile, formatManifest, MANIFEST } from "./manifest.ts";
 
-/** A backup that was just made. */
+/** A backup that was just created. */
 export interface CreatedBackup extends BackupInfo {
-  /** What was left out because it is a link, a pipe, or named as no backup can hold it. */
+  /** Names left out: links, pipes, and names that a backup cannot hold. */
   readonly skipped: readonly string[];
 }
 
-/** What `createBackup()` takes. */
+/** The options of `createBackup()`. */
 export interface CreateBackupOptions {
   readonly memoryDir: string;
   readonly backupDir: string;
@@ -43,157 +35,121 @@ export interface CreateBackupOptions {
 }
 
 /**
- * Backs up a memory folder, also while a run writes to it, into a plain folder that is itself a memory folder: outcomes,
- * forget marks, snapshots, runs, answers; no caches. What is unchanged since the newest backup is a hard link into it (a
- * copy where the file system has none). The folder appears whole, durable and checked, or not at all.
+ * Backs up a memory folder, even while a run writes to it, into a plain folder that is itself a memory folder: outcomes,
+ * forget marks, snapshots, runs and answers, but no caches. A file that the newest backup has already becomes a hard link into
+ * it, or a copy where the file system has no links. The backup appears complete, durable and verified, or not at all.
  *
  * @throws {CarryoverError} `NOT_FOUND` without a memory folder, `BAD_USAGE` for a label with control characters, `IO`.
  */
 export async function createBackup(options: CreateBackupOptions): Promise<CreatedBackup> {
   const { memoryDir, answersDir, label = null, now } = options;
   const backupDir = resolve(options.backupDir);
-  for (const folder of answersDir === undefined ? [memoryDir] : [memoryDir, answersDir]) {
-    const found = attempt("back up", folder, () => fs.statSync(folder, { throwIfNoEntry: false }));
-    if (found?.isDirectory() !== true) {
-      throw new CarryoverError("NOT_FOUND", `Cannot back up "${folder}": found no such folder, expected one`);
-    }
-  }
+  for (const folder of answersDir === undefined ? [memoryDir] : [memoryDir, answersDir]) assertFolder(folder);
   if (label !== null && (label.length > 200 || /\p{Cc}/u.test(label))) {
-    throw new CarryoverError(
-      "BAD_USAGE",
-      `Cannot label a backup: found ${JSON.stringify(label)}, expected at most 200 characters without control characters`,
-    );
+    const expected = "at most 200 characters without control characters";
+    throw fail("BAD_USAGE", "Cannot label a backup", { found: JSON.stringify(label), expected });
   }
-  return attempt("write a backup to", backupDir, () => {
-    makeFolder(backupDir);
-    sweepAbandoned(backupDir);
-    const temp = join(backupDir, temporaryName("backup"));
-    try {
-      fs.mkdirSync(temp);
-      const { files, fresh, skipped } = collect(temp, { memoryDir, answersDir, previous: newestBackup(backupDir) });
-      syncFiles(
-        temp,
-        fresh.map((file) => file.name),
-      );
-      for (const file of fresh) {
-        const path = join(temp, file.name);
-        if (!sameBytes(fingerprintOf(path), file)) throw new Error(`"${path}" reads back other than it was written`);
+  return attempt("write a backup to", backupDir, () =>
+    inTemporaryFolder(backupDir, "backup", (temp) => {
+      const collector = new Collector(temp, newestBackup(backupDir));
+      collectMemory(collector, memoryDir);
+      if (answersDir !== undefined) {
+        collector.take(answersDir, filesIn(answersDir), (name) =>
+          name.endsWith(".json") ? `answers/${name}` : undefined,
+        );
       }
-      const newBytes = fresh.reduce((sum, file) => sum + file.size, 0);
+      const { files, copied } = collector;
+      makeDurable(temp, copied);
       const created = now.toISOString();
-      const manifest = { created, label, newBytes, files };
-      const fd = fs.openSync(join(temp, MANIFEST), CREATE_ONLY, 0o600);
-      try {
+      const manifest = { created, label, new_bytes: copied.reduce((sum, { size }) => sum + size, 0), files };
+      withFile(join(temp, MANIFEST), CREATE_ONLY, (fd) => {
         writeAll(fd, formatManifest(manifest), 0);
         fs.fsyncSync(fd);
-      } finally {
-        fs.closeSync(fd);
-      }
+      });
       syncFolders(temp);
       const id = moveToFreeId(temp, backupDir, `${created.slice(0, 19).replaceAll(/[-:]/g, "")}Z`);
       syncFolder(backupDir);
-      return { ...infoOf(backupDir, id, manifest), skipped };
-    } catch (error) {
-      discard(temp);
-      throw error;
-    }
-  });
+      return { ...infoOf(backupDir, id, manifest), skipped: collector.skipped };
+    }),
+  );
 }
 
-interface Collected {
-  /** Sorted by name. */
-  readonly files: readonly BackupFile[];
-  /** Those that are copies and not links. */
-  readonly fresh: readonly BackupFile[];
-  readonly skipped: readonly string[];
-}
-
-/** Fills a folder with links and copies of what is to be backed up. */
-function collect(
-  target: string,
-  options: { memoryDir: string; answersDir: string | undefined; previous: Previous | undefined },
-): Collected {
-  const { memoryDir, answersDir, previous } = options;
-  const taken = new Map<string, BackupFile>();
-  const skipped = new Set<string>();
-  const madeFolders = new Set<string>();
-  const fresh: BackupFile[] = [];
-
-  function take(source: string, name: string): void {
-    const path = join(target, name);
-    if (!madeFolders.has(dirname(path))) {
-      fs.mkdirSync(dirname(path), { recursive: true });
-      madeFolders.add(dirname(path));
-    }
-    const linked = linkUnchanged(source, path, previous?.files.get(name));
-    if (linked !== undefined) return void taken.set(name, linked);
-    const copied = copyFile(source, path);
-    // Pruned, quarantined or replaced since it was listed: it is no longer part of the memory.
-    if (copied === undefined) return;
-    const file = { name, ...copied };
-    taken.set(name, file);
-    fresh.push(file);
-  }
-
-  function takeAll(root: string, folder: string | undefined, select: (name: string) => string | undefined): void {
-    const tree = folder === undefined ? filesIn(root) : treeOf(root, folder);
-    for (const other of tree.others) if (select(other) !== undefined || other === folder) skipped.add(other);
-    for (const file of tree.files) {
-      const name = select(file.name);
-      if (name === undefined || taken.has(name)) continue;
-      if (isStorageName(name)) take(join(root, file.name), name);
-      else skipped.add(name);
-    }
-  }
-
-  // A run may be writing, in the order outcomes, decisions, chunk, summary. Backed up in the reverse order, each step
-  // after a fresh listing, whatever a copied file refers to was there before it and is copied after it. Outcomes beyond the
-  // last copied chunk do no harm: that chunk is run again and meets them as identical files.
-  takeAll(memoryDir, "runs", (name) => (name.endsWith("/summary.json") ? name : undefined));
-  takeAll(memoryDir, "runs", (name) => (/\/(?!summary\.|manifest\.)[^/]*\.json$/.test(name) ? name : undefined));
-  takeAll(memoryDir, "runs", (name) => (/\/(?!manifest\.)[^/]*\.json$/.test(name) ? undefined : name));
-  takeAll(memoryDir, undefined, (name) => (/^(?:outcome|snapshot|forget)_[^/]*\.json$/.test(name) ? name : undefined));
-  if (answersDir !== undefined) {
-    takeAll(answersDir, undefined, (name) => (/^[^/]*\.json$/.test(name) ? `answers/${name}` : undefined));
-  }
-  const files = [...taken.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { files, fresh, skipped: [...skipped].sort() };
-}
-
-interface Previous {
-  readonly files: ReadonlyMap<string, BackupFile & { readonly path: string }>;
-}
-
-function newestBackup(backupDir: string): Previous | undefined {
-  for (const id of backupIds(backupDir).reverse()) {
-    try {
-      const { files } = readManifest(join(backupDir, id));
-      return { files: new Map(files.map((file) => [file.name, { ...file, path: join(backupDir, id, file.name) }])) };
-    } catch {
-      // A damaged backup is told by a listing; this one links into the one before it.
-    }
-  }
-  return undefined;
+function assertFolder(path: string): void {
+  const stat = attempt("back up", path, () => fs.statSync(path, { throwIfNoEntry: false }));
+  if (stat?.isDirectory() === true) return;
+  throw fail("NOT_FOUND", `Cannot back up "${path}"`, { found: "no such folder", expected: "one" });
 }
 
 /**
- * Links to the file of the backup before if it has the very bytes of the source. Both are read: times do not prove that
- * bytes are the same, and a link to a damaged copy would be a damaged backup.
+ * Collects a memory folder. A run may be writing to it, in the order outcomes, decisions, chunk, summary. Copying in the
+ * reverse order, with a fresh listing for each step, makes sure that whatever a copied file refers to is copied as well.
+ * Outcomes beyond the last copied chunk do no harm: that chunk is run again and finds them as identical files.
  */
-function linkUnchanged(
-  source: string,
-  path: string,
-  old: (BackupFile & { readonly path: string }) | undefined,
-): BackupFile | undefined {
-  if (old === undefined || fs.lstatSync(source, { throwIfNoEntry: false })?.size !== old.size) return undefined;
-  try {
-    if (!sameBytes(fingerprintOf(source), old) || !sameBytes(fingerprintOf(old.path), old)) return undefined;
-    fs.linkSync(old.path, path);
-  } catch {
-    // No links here, too many of them, or the old backup was pruned meanwhile: a copy does, or tells what is wrong.
-    return undefined;
+function collectMemory(collector: Collector, memoryDir: string): void {
+  const takeRuns = (isTaken: (name: string) => boolean): void =>
+    collector.take(memoryDir, treeOf(memoryDir, "runs"), (name) => (isTaken(name) ? name : undefined));
+  takeRuns((name) => name.endsWith("/summary.json"));
+  takeRuns((name) => /\/(?!summary\.|manifest\.)[^/]*\.json$/.test(name));
+  takeRuns((name) => !/\/(?!manifest\.)[^/]*\.json$/.test(name));
+  const isOwnFile = (name: string): boolean => /^(?:outcome|snapshot|forget)_[^/]*\.json$/.test(name);
+  collector.take(memoryDir, filesIn(memoryDir), (name) => (isOwnFile(name) ? name : undefined));
+}
+
+type EarlierBackup = ReadonlyMap<string, BackupFile & { readonly path: string }>;
+
+/** Fills a folder with copies of files, or with links into an earlier backup where that has the same bytes. */
+class Collector {
+  /** The files that are copies and not links. */
+  readonly copied: BackupFile[] = [];
+  readonly #files = new Map<string, BackupFile>();
+  readonly #skipped = new Set<string>();
+  readonly #folders = new Set<string>();
+  readonly #target: string;
+  readonly #earlier: EarlierBackup;
+
+  constructor(target: string, earlier: EarlierBackup) {
+    this.#target = target;
+    this.#earlier = earlier;
   }
-  return { name: old.name, size: old.size, sha256: old.sha256 };
+
+  /** Sorted by name. */
+  get files(): readonly BackupFile[] {
+    return [...this.#files.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  get skipped(): readonly string[] {
+    return [...this.#skipped].sort();
+  }
+
+  /** Takes files of a listed folder. `nameFor` returns a file's name in the backup, or `undefined` to leave it out. */
+  take(root: string, { files, others }: Tree, nameFor: (name: string) => string | undefined): void {
+    for (const other of others) if (nameFor(other) !== undefined) this.#skipped.add(other);
+    for (const { name } of files) this.#take(join(root, name), nameFor(name));
+  }
+
+  #take(source: string, name: string | undefined): void {
+    if (name === undefined || this.#files.has(name)) return;
+    if (!isStorageName(name)) {
+      this.#skipped.add(name);
+      return;
+    }
+    const path = join(this.#target, name);
+    if (!this.#folders.has(dirname(path))) {
+      fs.mkdirSync(dirname(path), { recursive: true });
+      this.#folders.add(dirname(path));
+    }
+    const file = linkUnchanged(source, path, this.#earlier.get(name)) ?? this.#copy(source, path, name);
+    // A file that is gone has been pruned, quarantined or replaced since the listing: memory does without it now.
+    if (file !== undefined) this.#files.set(name, file);
+  }
+
+  #copy(source: string, path: string, name: string): BackupFile | undefined {
+    const fingerprint = copyFile(source, path);
+    if (fingerprint === undefined) return undefined;
+    const file = { name, ...fingerprint };
+    this.copied.push(file);
+    return file;
+  }
 }
 
 function isStorageName(name: string): boolean {
@@ -202,6 +158,52 @@ function isStorageName(name: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** The files of the newest backup with a readable manifest. */
+function newestBackup(backupDir: string): EarlierBackup {
+  for (const id of backupIds(backupDir).reverse()) {
+    try {
+      const { files } = readManifest(join(backupDir, id));
+      return new Map(files.map((file) => [file.name, { ...file, path: join(backupDir, id, file.name) }]));
+    } catch {
+      // `listBackups()` reports a damaged backup; this one links into the one before it.
+    }
+  }
+  return new Map();
+}
+
+/**
+ * Links to the file of an earlier backup if it has the very bytes of the source. Both are read: equal times do not prove equal
+ * bytes, and a link to a damaged copy would be a damaged backup.
+ */
+function linkUnchanged(
+  source: string,
+  path: string,
+  earlier: (BackupFile & { readonly path: string }) | undefined,
+): BackupFile | undefined {
+  if (earlier === undefined || fs.lstatSync(source, { throwIfNoEntry: false })?.size !== earlier.size) return undefined;
+  try {
+    if (!sameBytes(fingerprintOf(source), earlier) || !sameBytes(fingerprintOf(earlier.path), earlier))
+      return undefined;
+    fs.linkSync(earlier.path, path);
+  } catch {
+    // No links here, too many of them, or the earlier backup has just been pruned: copy instead, which reports any real error.
+    return undefined;
+  }
+  return { name: earlier.name, size: earlier.size, sha256: earlier.sha256 };
+}
+
+/** Syncs copied files and reads them back. */
+function makeDurable(root: string, copied: readonly BackupFile[]): void {
+  syncFiles(
+    root,
+    copied.map(({ name }) => name),
+  );
+  for (const file of copied) {
+    const path = join(root, file.name);
+    if (!sameBytes(fingerprintOf(path), file)) throw new Error(`"${path}" reads back other than it was written`);
   }
 }
 
@@ -214,7 +216,7 @@ function moveToFreeId(temp: string, backupDir: string, second: string): string {
       fs.renameSync(temp, join(backupDir, id));
       return id;
     } catch (error) {
-      // Another backup of the same second came in between.
+      // Another backup of the same second was faster.
       if (!["ENOTEMPTY", "EEXIST"].includes(systemCodeOf(error))) throw error;
     }
   }

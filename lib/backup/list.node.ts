@@ -1,38 +1,35 @@
 import fs from "node:fs";
 import { join, resolve } from "node:path";
-import { CarryoverError, messageOf } from "../errors.ts";
-import { attempt, READ_ONLY, readFully, systemCodeOf } from "../storage/fs.node.ts";
-import { type BackupManifest, MANIFEST, parseManifest } from "./manifest.node.ts";
+import { fail, messageOf } from "../errors.ts";
+import { attempt, READ_ONLY, readFully, systemCodeOf, withFile } from "../storage/fs.node.ts";
+import { type BackupManifest, MANIFEST, parseManifest } from "./manifest.ts";
 
-/** A backup as a listing shows it. */
+/** A backup as `backup list --json` shows it. */
 export interface BackupInfo {
-  /** Folder name: `20210401T060000Z`, UTC, with `-2`, `-3` and so on for more of the same second. */
+  /** Folder name: `20210401T060000Z`, UTC. Further backups of the same second end in `-2`, `-3` and so on. */
   readonly id: string;
-  readonly label: string | null;
   /** ISO 8601. */
   readonly created: string;
+  readonly label: string | null;
+  readonly outcomes: number;
   readonly files: number;
   readonly bytes: number;
-  /** Bytes that were not there in the backup before: what it takes on disk. */
-  readonly newBytes: number;
-  readonly outcomes: number;
+  /** Bytes that the backup before did not have: what this one takes on disk. */
+  readonly new_bytes: number;
   /** Its folder, absolute. */
   readonly path: string;
-  /** Why its manifest cannot be read; the numbers are then 0. */
+  /** Why its manifest cannot be read. The numbers are then 0. */
   readonly problem?: string;
 }
 
-/** A manifest of this size names more than a million files. */
-const MANIFEST_MAX_BYTES = 1 << 28;
+/** Size limit of a manifest: enough for more than a million files. */
+const MAX_MANIFEST_BYTES = 1 << 28;
 const ID = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?:-(\d{1,6}))?$/;
 /** Stands for the newest id. */
 const LATEST = "latest";
 const OUTCOME = /^outcome_.*\.json$/;
 
-/**
- * Lists the backups in a folder, oldest first; a folder that is not there has none. One whose manifest cannot be read has a
- * `problem`.
- */
+/** Lists the backups in a folder, oldest first; none if it is missing. One with an unreadable manifest has a `problem`. */
 export async function listBackups(backupDir: string): Promise<BackupInfo[]> {
   const root = resolve(backupDir);
   return attempt("list backups in", root, () =>
@@ -41,68 +38,57 @@ export async function listBackups(backupDir: string): Promise<BackupInfo[]> {
         return infoOf(root, id, readManifest(join(root, id)));
       } catch (error) {
         const created = id.replace(ID, "$1-$2-$3T$4:$5:$6.000Z");
-        const none = { created, label: null, newBytes: 0, files: [] };
-        return { ...infoOf(root, id, none), problem: messageOf(error) };
+        const empty = { created, label: null, new_bytes: 0, files: [] };
+        return { ...infoOf(root, id, empty), problem: messageOf(error) };
       }
     }),
   );
 }
 
 /**
- * The folder of one backup, absolute.
+ * Returns the absolute folder of one backup.
  *
- * @param id Of the listing, or `latest` for the newest.
+ * @param id As in the list, or `latest`.
  * @throws {CarryoverError} `NOT_FOUND`.
  */
 export function findBackup(backupDir: string, id: string): string {
   const root = resolve(backupDir);
   const ids = attempt("list backups in", root, () => backupIds(root));
-  const found = id === LATEST ? ids.at(-1) : ids.find((each) => each === id);
-  if (found !== undefined) return join(root, found);
-  const expected = ids.length === 0 ? "a backup, and there is none" : `${LATEST} or one of ${ids.join(", ")}`;
-  throw new CarryoverError(
-    "NOT_FOUND",
-    `Cannot find the backup: found no ${JSON.stringify(id)} in "${root}", expected ${expected}`,
-  );
+  const known = id === LATEST ? ids.at(-1) : ids.find((each) => each === id);
+  if (known !== undefined) return join(root, known);
+  throw fail("NOT_FOUND", "Cannot find the backup", {
+    found: `no ${JSON.stringify(id)} in "${root}"`,
+    expected: ids.length === 0 ? "a backup, and there is none" : `${LATEST} or one of ${ids.join(", ")}`,
+  });
 }
 
-/**
- * Reads the manifest of a backup's folder.
- *
- * @throws {CarryoverError} `CORRUPT`.
- */
+/** Reads the manifest in a backup's folder. @throws {CarryoverError} `CORRUPT` */
 export function readManifest(folder: string): BackupManifest {
   const path = join(folder, MANIFEST);
-  const fd = attempt("read", path, () => fs.openSync(path, READ_ONLY));
-  try {
-    const stat = fs.fstatSync(fd);
-    if (!stat.isFile() || stat.size > MANIFEST_MAX_BYTES) {
-      throw new CarryoverError("CORRUPT", `Cannot read "${path}": found ${stat.size} bytes, expected a manifest`);
-    }
-    const bytes = new Uint8Array(stat.size);
-    return parseManifest(
-      bytes.subarray(
-        0,
-        attempt("read", path, () => readFully(fd, bytes, 0)),
-      ),
-      path,
-    );
-  } finally {
-    fs.closeSync(fd);
-  }
+  const bytes = attempt("read", path, () =>
+    withFile(path, READ_ONLY, (fd) => {
+      const stat = fs.fstatSync(fd);
+      if (!stat.isFile() || stat.size > MAX_MANIFEST_BYTES) {
+        throw fail("CORRUPT", `Cannot read "${path}"`, { found: `${stat.size} bytes`, expected: "a manifest" });
+      }
+      const all = new Uint8Array(stat.size);
+      return all.subarray(0, readFully(fd, all, 0));
+    }),
+  );
+  return parseManifest(bytes, path);
 }
 
-/** What a listing shows of a backup. */
+/** Describes a backup from its manifest. */
 export function infoOf(backupDir: string, id: string, manifest: BackupManifest): BackupInfo {
-  const { label, created, newBytes, files } = manifest;
+  const { created, label, new_bytes, files } = manifest;
   return {
     id,
-    label,
     created,
+    label,
+    outcomes: files.filter((file) => OUTCOME.test(file.name)).length,
     files: files.length,
     bytes: files.reduce((sum, file) => sum + file.size, 0),
-    newBytes,
-    outcomes: files.filter((file) => OUTCOME.test(file.name)).length,
+    new_bytes,
     path: join(backupDir, id),
   };
 }
@@ -119,10 +105,10 @@ export function backupIds(backupDir: string): string[] {
   return entries
     .filter((entry) => entry.isDirectory() && ID.test(entry.name))
     .map((entry) => entry.name)
-    .sort((a, b) => a.slice(0, 16).localeCompare(b.slice(0, 16), "en") || countOf(a) - countOf(b));
+    .sort((a, b) => a.slice(0, 16).localeCompare(b.slice(0, 16), "en") || sequenceOf(a) - sequenceOf(b));
 }
 
-/** The how-manieth of its second an id is. */
-function countOf(id: string): number {
+/** Sequence number of an id within its second, from 1. */
+function sequenceOf(id: string): number {
   return Number(ID.exec(id)?.[7] ?? 1);
 }

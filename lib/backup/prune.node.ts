@@ -1,55 +1,55 @@
 import fs from "node:fs";
 import { join, resolve } from "node:path";
-import { CarryoverError } from "../errors.ts";
-import { DAY_MS } from "../util/time.ts";
-import { sweepAbandoned } from "../storage/tree.node.ts";
+import { fail } from "../errors.ts";
 import { attempt, syncFolder, temporaryName } from "../storage/fs.node.ts";
+import { sweepAbandoned } from "../storage/tree.node.ts";
+import { DAY_MS } from "../util/time.ts";
 import { type BackupInfo, listBackups } from "./list.node.ts";
-import { verifyBackup } from "./restore.node.ts";
+import { summaryOf, verifyBackup } from "./verify.node.ts";
 
 /**
- * What to keep; a backup stays if any rule keeps it. Days, ISO weeks, months and years are UTC. A rule of spans that are not
- * all there yet keeps the oldest backup as well, so that the record reaches as far back as it was asked to: the rule of
- * [restic forget](https://restic.readthedocs.io/en/stable/060_forget.html#removing-snapshots-according-to-a-policy).
+ * How many backups to keep. A backup stays if any rule keeps it. Days, ISO weeks, months and years are UTC. A rule that asks
+ * for more spans of time than there are keeps the oldest backup too, so that the backups reach back as far as possible:
+ * [restic forget](https://restic.readthedocs.io/en/stable/060_forget.html#removing-snapshots-according-to-a-policy) does so.
  */
 export interface KeepRules {
-  /** The newest so many. */
+  /** Keeps the newest n. */
   readonly keepLast?: number;
-  /** The newest of each of the last so many days that have backups; the others alike. */
+  /** Keeps the newest of each of the last n days that have backups. The following rules do the same for longer spans. */
   readonly keepDaily?: number;
   readonly keepWeekly?: number;
   readonly keepMonthly?: number;
   readonly keepYearly?: number;
 }
 
-/** What `pruneBackups()` takes. */
+/** The options of `pruneBackups()`. */
 export interface PruneOptions extends KeepRules {
   readonly backupDir: string;
-  /** Tells what would be removed and removes nothing. */
+  /** Returns what would be removed, and removes nothing. @default false */
   readonly dryRun?: boolean;
 }
 
-/** A backup that stays, and why. */
+/** A backup that stays. */
 export interface KeptBackup {
   readonly backup: BackupInfo;
-  /** Such as `last`, `daily`, `oldest yearly`; `damaged` for one that was found to be: that is left to a person. */
+  /** Such as `last`, `daily`, `oldest yearly`. A `damaged` backup always stays, for a person to look at. */
   readonly reasons: readonly string[];
 }
 
-/** What a prune did, or would do; oldest first. */
+/** What a prune did, or would do. Oldest first. */
 export interface PruneResult {
   readonly kept: readonly KeptBackup[];
   readonly removed: readonly BackupInfo[];
 }
 
-/** Each rule's name and the span of time that a backup falls into. */
+/** Each rule's name, and the span of time that a backup belongs to. */
 const RULES: readonly { key: keyof KeepRules; reason: string; spanOf: (backup: BackupInfo) => string | number }[] = [
   { key: "keepLast", reason: "last", spanOf: (backup) => backup.id },
   { key: "keepDaily", reason: "daily", spanOf: (backup) => backup.created.slice(0, 10) },
-  // 1970-01-01 was a Thursday, and ISO weeks begin on Monday.
   {
     key: "keepWeekly",
     reason: "weekly",
+    // 1970-01-01 was a Thursday, and ISO weeks begin on Monday.
     spanOf: (backup) => Math.floor((Math.floor(Date.parse(backup.created) / DAY_MS) + 3) / 7),
   },
   { key: "keepMonthly", reason: "monthly", spanOf: (backup) => backup.created.slice(0, 7) },
@@ -57,30 +57,28 @@ const RULES: readonly { key: keyof KeepRules; reason: string; spanOf: (backup: B
 ];
 
 /**
- * Removes the backups that no rule keeps. Before anything is removed, the newest that stays is read and compared with its
- * manifest: one that is damaged stays, counts for no rule, and the next is read, so that one at least of those that stay is whole.
- * The others are not read.
+ * Removes the backups that no rule keeps. Before that, the newest backup that stays is verified. If it is damaged, it counts
+ * for no rule and the next one is verified. So at least one good backup stays. The others are not verified.
  *
  * @throws {CarryoverError} `BAD_USAGE` if a number is not whole and at least 0, or no rule keeps anything; `IO`.
  */
 export async function pruneBackups(options: PruneOptions): Promise<PruneResult> {
   for (const { key } of RULES) {
     const count = options[key];
-    if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) {
-      throw new CarryoverError("BAD_USAGE", `Cannot prune: found ${key} "${count}", expected a whole number`);
-    }
+    if (count === undefined || (Number.isSafeInteger(count) && count >= 0)) continue;
+    throw fail("BAD_USAGE", "Cannot prune", { found: `${key} "${count}"`, expected: "a whole number" });
   }
   if (!RULES.some(({ key }) => (options[key] ?? 0) > 0)) {
-    throw new CarryoverError(
-      "BAD_USAGE",
-      "Cannot prune: found nothing to keep, expected at least one of keep last, daily, weekly, monthly or yearly above 0",
-    );
+    throw fail("BAD_USAGE", "Cannot prune", {
+      found: "nothing to keep",
+      expected: "at least one of keep last, daily, weekly, monthly or yearly above 0",
+    });
   }
   const backupDir = resolve(options.backupDir);
-  const result = await chooseWithOneWhole(await listBackups(backupDir), options);
+  const result = await chooseVerified(await listBackups(backupDir), options);
   if (options.dryRun !== true && fs.existsSync(backupDir)) {
     attempt("prune", backupDir, () => {
-      // Renamed first: a backup that is half deleted must not look like one.
+      // Renamed first: a half-deleted backup must not look like one.
       for (const { path } of result.removed) fs.renameSync(path, join(backupDir, temporaryName("pruned")));
       syncFolder(backupDir);
       sweepAbandoned(backupDir);
@@ -89,23 +87,22 @@ export async function pruneBackups(options: PruneOptions): Promise<PruneResult> 
   return result;
 }
 
-/** Reads the newest that stays, and while that is damaged, chooses anew without it. */
-async function chooseWithOneWhole(listed: readonly BackupInfo[], options: PruneOptions): Promise<PruneResult> {
+/** Chooses what stays, and chooses again without the newest of these as long as that is damaged. */
+async function chooseVerified(listed: readonly BackupInfo[], options: PruneOptions): Promise<PruneResult> {
   let backups = listed;
   for (;;) {
     const result = choose(backups, options);
     const newest = result.kept.findLast(({ backup }) => backup.problem === undefined)?.backup;
     if (result.removed.length === 0 || newest === undefined) return result;
-    // What a run in the backup added does no harm.
+    // Extra files, which a run in the backup may have added, do no harm.
     const problems = (await verifyBackup(options.backupDir, newest.id)).filter(({ kind }) => kind !== "extra");
     if (problems.length === 0) return result;
-    const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
-    const problem = `"${newest.path}" is damaged: ${problems[0]?.message}${more}`;
+    const problem = `"${newest.path}" is damaged: ${summaryOf(problems)}`;
     backups = backups.map((backup) => (backup === newest ? { ...backup, problem } : backup));
   }
 }
 
-/** Which of the backups, oldest first, stay by the rules. */
+/** Applies the rules to backups, oldest first. */
 function choose(backups: readonly BackupInfo[], rules: KeepRules): PruneResult {
   const reasons = new Map<string, string[]>();
   for (const backup of backups) if (backup.problem !== undefined) reasons.set(backup.id, ["damaged"]);

@@ -1,28 +1,41 @@
+/** Folders as a whole: listing, copying, comparing and syncing all their files. */
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
 import { isReservedName } from "../util/names.ts";
 import { DAY_MS } from "../util/time.ts";
-import { CREATE_ONLY, namesIn, READ_ONLY, systemCodeOf, syncFolder, writeAll } from "./fs.node.ts";
+import {
+  CREATE_ONLY,
+  discard,
+  makeFolder,
+  namesIn,
+  READ_ONLY,
+  syncFolder,
+  systemCodeOf,
+  temporaryName,
+  withFile,
+  writeAll,
+} from "./fs.node.ts";
 
 const BLOCK = 1 << 20;
-/** Longer than any backup or restore takes: a temporary folder of that age is a dead one's. */
+/** No backup or restore takes longer: an older temporary folder belongs to a dead process. */
 const ABANDONED_MS = DAY_MS;
 
-/** What the bytes of a file are known by. */
+/** Identifies the bytes of a file. */
 export interface Fingerprint {
   readonly size: number;
+  /** 64 hex digits. */
   readonly sha256: string;
 }
 
 /** What lies in a folder and below, names relative to it. */
 export interface Tree {
   readonly files: readonly { readonly name: string; readonly size: number }[];
-  /** Links, pipes and devices; they are never opened. */
+  /** Links, pipes and devices. They are never opened. */
   readonly others: readonly string[];
 }
 
-/** Lists what lies directly in a folder, but for folders; names as in `treeOf()`. */
+/** Lists what lies directly in a folder. Names are relative to `root`. */
 export function filesIn(root: string, folder = ""): Tree & { readonly folders: readonly string[] } {
   const files: { name: string; size: number }[] = [];
   const others: string[] = [];
@@ -39,8 +52,8 @@ export function filesIn(root: string, folder = ""): Tree & { readonly folders: r
 }
 
 /**
- * Lists a folder in `root` and those below it, following no link; a folder that is not there is empty. What vanishes
- * meanwhile is left out, and so are temporary files and locks.
+ * Lists a folder in `root` and everything below it, following no link. A missing folder is empty. Files that vanish
+ * meanwhile, temporary files and locks are left out.
  */
 export function treeOf(root: string, folder = ""): Tree {
   if (folder !== "") {
@@ -56,67 +69,52 @@ export function treeOf(root: string, folder = ""): Tree {
   };
 }
 
-/** Reads every byte of a regular file. `undefined` if it is not there. */
+/** Reads every byte of a regular file; `undefined` if it is missing. */
 export function fingerprintOf(
   path: string,
-  onBlock?: (bytes: Uint8Array, at: number) => void,
+  onBlock?: (bytes: Uint8Array, offset: number) => void,
 ): Fingerprint | undefined {
-  let fd: number;
   try {
-    fd = fs.openSync(path, READ_ONLY);
+    return withFile(path, READ_ONLY, (fd) => {
+      const stat = fs.fstatSync(fd);
+      if (!stat.isFile()) throw new Error(`"${path}" is not a regular file`);
+      const hash = createHash("sha256");
+      const block = new Uint8Array(Math.max(1, Math.min(BLOCK, stat.size)));
+      let size = 0;
+      for (;;) {
+        const read = fs.readSync(fd, block, 0, block.length, size);
+        if (read === 0) break;
+        const bytes = block.subarray(0, read);
+        hash.update(bytes);
+        onBlock?.(bytes, size);
+        size += read;
+      }
+      return { size, sha256: hash.digest("hex") };
+    });
   } catch (error) {
     if (systemCodeOf(error) === "ENOENT") return undefined;
     throw error;
   }
-  try {
-    const stat = fs.fstatSync(fd);
-    if (!stat.isFile()) throw new Error(`"${path}" is not a regular file`);
-    const hash = createHash("sha256");
-    const block = new Uint8Array(Math.max(1, Math.min(BLOCK, stat.size)));
-    let size = 0;
-    for (;;) {
-      const read = fs.readSync(fd, block, 0, block.length, size);
-      if (read === 0) break;
-      const bytes = block.subarray(0, read);
-      hash.update(bytes);
-      onBlock?.(bytes, size);
-      size += read;
-    }
-    return { size, sha256: hash.digest("hex") };
-  } finally {
-    fs.closeSync(fd);
-  }
 }
 
-/** Copies a file, not yet synced. Returns what was copied, or `undefined` if there is no such file. */
+/** Copies a file without syncing it. Returns what was copied; `undefined` if there is no such file. */
 export function copyFile(source: string, target: string): Fingerprint | undefined {
-  const fd = fs.openSync(target, CREATE_ONLY, 0o600);
-  let copied: Fingerprint | undefined;
-  try {
-    copied = fingerprintOf(source, (bytes, at) => writeAll(fd, bytes, at));
-  } finally {
-    fs.closeSync(fd);
-  }
+  const copied = withFile(target, CREATE_ONLY, (fd) =>
+    fingerprintOf(source, (bytes, offset) => writeAll(fd, bytes, offset)),
+  );
   if (copied === undefined) fs.unlinkSync(target);
   return copied;
 }
 
-/** Whether a file is the one that a fingerprint is of; `undefined` is none. */
+/** Whether two files have the same bytes; a missing file (`undefined`) has none. */
 export function sameBytes(a: Fingerprint | undefined, b: Fingerprint): boolean {
   return a !== undefined && a.size === b.size && a.sha256 === b.sha256;
 }
 
-/** Syncs copied files: all after the last is written takes about half the time of each after its own write. */
+/** Syncs copied files. Syncing all of them after the last is written takes half the time of syncing each after its write. */
 export function syncFiles(root: string, names: Iterable<string>): void {
-  for (const name of names) {
-    // Windows syncs only what is open for writing.
-    const fd = fs.openSync(join(root, name), fs.constants.O_RDWR);
-    try {
-      fs.fsyncSync(fd);
-    } finally {
-      fs.closeSync(fd);
-    }
-  }
+  // Windows syncs only what is open for writing.
+  for (const name of names) withFile(join(root, name), fs.constants.O_RDWR, fs.fsyncSync);
 }
 
 /** Syncs a folder and those below it, innermost first. */
@@ -127,7 +125,24 @@ export function syncFolders(path: string): void {
   syncFolder(path);
 }
 
-/** Removes what a killed backup, restore (after a day) or prune (at once) left in a folder. */
+/**
+ * Makes a temporary folder in `above` for `fill`, which renames it when it is complete. If `fill` fails, nothing is left. What
+ * killed backups and restores left is removed first.
+ */
+export function inTemporaryFolder<T>(above: string, kind: "backup" | "restore", fill: (temp: string) => T): T {
+  makeFolder(above);
+  sweepAbandoned(above);
+  const temp = join(above, temporaryName(kind));
+  try {
+    fs.mkdirSync(temp);
+    return fill(temp);
+  } catch (error) {
+    discard(temp);
+    throw error;
+  }
+}
+
+/** Removes what killed processes left in a folder: a backup or restore after a day, a prune at once. */
 export function sweepAbandoned(folder: string): void {
   for (const name of namesIn(folder)) {
     const path = join(folder, name);

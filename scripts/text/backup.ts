@@ -1,20 +1,13 @@
 /** What backup.ts shows. */
 import type { BackupInfo } from "../../lib/backup/list.node.ts";
 import type { PruneResult } from "../../lib/backup/prune.node.ts";
-import type { VerifiedBackup } from "../../lib/backup/restore.node.ts";
+import type { VerifiedBackup } from "../../lib/backup/verify.node.ts";
 import { DAY_MS, HOUR_MS } from "../../lib/util/time.ts";
 import { bytes, countOf, duration, fixed, paint, table, type Column } from "./table.ts";
 
-/** A backup in JSON, sizes in bytes. */
-export function backupJson(backup: BackupInfo): object {
-  const { id, created, label, outcomes, files, bytes: size, newBytes, path, problem } = backup;
-  const shown = { id, created, label, outcomes, files, bytes: size, new_bytes: newBytes, path };
-  return problem === undefined ? shown : { ...shown, problem };
-}
-
 /** What `create` made. */
 export function renderCreated(backup: BackupInfo): string {
-  return `Backed up ${contents(backup)}, ${bytes(backup.newBytes)} of it new, to ${backup.path}\n`;
+  return `Backed up ${contents(backup)}, ${bytes(backup.new_bytes)} of it new, to ${backup.path}\n`;
 }
 
 /** What `create` removed after it. */
@@ -41,7 +34,7 @@ export function renderList(backups: readonly BackupInfo[], nowMs: number): strin
     const { id, created, label, problem } = backup;
     const numbers =
       problem === undefined
-        ? [fixed(backup.outcomes, 0), fixed(backup.files, 0), bytes(backup.bytes), bytes(backup.newBytes)]
+        ? [fixed(backup.outcomes, 0), fixed(backup.files, 0), bytes(backup.bytes), bytes(backup.new_bytes)]
         : ["-", "-", "-", "-"];
     const name = problem === undefined ? (label ?? "") : paint("damaged", "red");
     return [id, age(nowMs - Date.parse(created)), name, ...numbers];

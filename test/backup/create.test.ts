@@ -1,41 +1,25 @@
-import { afterAll, afterEach, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
+import { afterEach, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { listBackups } from "../../lib/backup/list.node.ts";
-import { restoreBackup, verifyBackup } from "../../lib/backup/restore.node.ts";
+import { restoreBackup } from "../../lib/backup/restore.node.ts";
+import { verifyBackup } from "../../lib/backup/verify.node.ts";
 import { createBackup } from "../../lib/backup/create.node.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { failureOf, HOLDER, utf8 } from "../storage/storage-contract.ts";
+import { contentsOf, temporaryFolder, writeFiles } from "./backup-samples.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
 
-const base = fs.mkdtempSync(join(tmpdir(), "carryover-backup-"));
+const base = temporaryFolder("backup");
 let folders = 0;
-
-afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
 afterEach(() => {
   jest.restoreAllMocks();
 });
 
 const NOW = new Date("2021-04-01T06:00:00.123Z");
-
-/** Everything in a folder, by name. */
-function contentsOf(folder: string): Record<string, string> {
-  const names = fs
-    .readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => fs.lstatSync(join(folder, name)).isFile());
-  return Object.fromEntries(names.toSorted().map((name) => [name, fs.readFileSync(join(folder, name), "utf8")]));
-}
-
-function write(folder: string, files: Readonly<Record<string, string>>): void {
-  for (const [name, text] of Object.entries(files)) {
-    fs.mkdirSync(join(folder, name, ".."), { recursive: true });
-    fs.writeFileSync(join(folder, name), text);
-  }
-}
 
 const TRUTH = {
   "forget_0a1b2c3d.json": "{}",
@@ -52,7 +36,7 @@ const TRUTH = {
 function fixture(): { memoryDir: string; backupDir: string } {
   const root = join(base, String((folders += 1)));
   const memoryDir = join(root, "memory");
-  write(memoryDir, {
+  writeFiles(memoryDir, {
     ...TRUTH,
     "vectors.f32": "caches",
     "vectors.meta.json.gz": "are",
@@ -78,7 +62,7 @@ function flip(path: string): void {
   fs.writeFileSync(path, bytes);
 }
 
-test("a backup is a plain folder with outcomes, marks, snapshots, runs and a manifest of their SHA-256, and no caches", async () => {
+test("a backup is a plain folder of outcomes, marks, snapshots and runs with a manifest, and without caches", async () => {
   const { memoryDir, backupDir } = fixture();
   const info = await createBackup({ memoryDir, backupDir, label: "before the update", now: NOW });
   expect(info).toEqual({
@@ -87,7 +71,7 @@ test("a backup is a plain folder with outcomes, marks, snapshots, runs and a man
     created: "2021-04-01T06:00:00.123Z",
     files: 8,
     bytes: 39,
-    newBytes: 39,
+    new_bytes: 39,
     outcomes: 2,
     path: join(backupDir, "20210401T060000Z"),
     skipped: [],
@@ -115,26 +99,26 @@ test("a backup is a plain folder with outcomes, marks, snapshots, runs and a man
   expect(await listBackups(backupDir)).toEqual([listed]);
 });
 
-test("recorded answers go under answers/", async () => {
+test("recorded answers go into answers/", async () => {
   const { memoryDir, backupDir } = fixture();
   const answersDir = join(memoryDir, "../answers");
-  write(answersDir, { "aa.json": "an answer", ".tmp-3": "half", "sub/b.json": "not one" });
+  writeFiles(answersDir, { "aa.json": "an answer", ".tmp-3": "half", "sub/b.json": "not one" });
   const info = await createBackup({ memoryDir, backupDir, answersDir, now: NOW });
   expect(contentsOf(info.path)).toMatchObject({ ...TRUTH, "answers/aa.json": "an answer" });
   expect(info.files).toBe(9);
 });
 
-test("an unchanged file is a hard link into the backup before, never into the memory; a changed one is a copy", async () => {
+test("an unchanged file is a hard link into the previous backup, never into the memory; a changed one is a copy", async () => {
   const { memoryDir, backupDir } = fixture();
   const first = await createBackup({ memoryDir, backupDir, now: NOW });
   const changed = join(memoryDir, "runs/ab/summary.json");
   const { atime, mtime } = fs.statSync(changed);
   fs.writeFileSync(changed, "[]");
   fs.utimesSync(changed, atime, mtime);
-  write(memoryDir, { "outcome_3.json": '{"n":3}' });
+  writeFiles(memoryDir, { "outcome_3.json": '{"n":3}' });
   const second = await createBackup({ memoryDir, backupDir, now: NOW });
   expect(second.id).toBe("20210401T060000Z-2");
-  expect(second.newBytes).toBe(2 + 7);
+  expect(second.new_bytes).toBe(2 + 7);
   expect(await verifyBackup(backupDir, second.id)).toEqual([]);
   const inode = (path: string): number => fs.statSync(path).ino;
   for (const name of Object.keys(TRUTH)) {
@@ -148,14 +132,14 @@ test("an unchanged file is a hard link into the backup before, never into the me
   expect(await verifyBackup(backupDir, second.id)).toEqual([]);
 });
 
-test("a damaged file of the backup before is not linked into the next, and a damaged manifest is passed over", async () => {
+test("links neither to a damaged file of the previous backup nor into a backup with a damaged manifest", async () => {
   const { memoryDir, backupDir } = fixture();
   const first = await createBackup({ memoryDir, backupDir, now: NOW });
   flip(join(first.path, "outcome_1.json"));
   fs.rmSync(join(first.path, "outcome_2.json"));
   const second = await createBackup({ memoryDir, backupDir, now: NOW });
   expect(await verifyBackup(backupDir, second.id)).toEqual([]);
-  expect(second.newBytes).toBe(14);
+  expect(second.new_bytes).toBe(14);
   flip(join(second.path, "MANIFEST.json"));
   const third = await createBackup({ memoryDir, backupDir, now: NOW });
   expect(await verifyBackup(backupDir, third.id)).toEqual([]);
@@ -166,18 +150,18 @@ test("a damaged file of the backup before is not linked into the next, and a dam
   ]);
 });
 
-test("where the file system has no hard links, files are copied", async () => {
+test("copies files where the file system has no hard links", async () => {
   const { memoryDir, backupDir } = fixture();
   await createBackup({ memoryDir, backupDir, now: NOW });
   spyOn(fs, "linkSync").mockImplementation(() => {
     throw Object.assign(new Error("EPERM: injected"), { code: "EPERM" });
   });
   const second = await createBackup({ memoryDir, backupDir, now: NOW });
-  expect(second.newBytes).toBe(39);
+  expect(second.new_bytes).toBe(39);
   expect(await verifyBackup(backupDir, second.id)).toEqual([]);
 });
 
-test("a backup that fails leaves nothing behind; what a killed one left is cleared after a day", async () => {
+test("a backup that fails leaves nothing behind; leftovers of a killed one are removed after a day", async () => {
   const { memoryDir, backupDir } = fixture();
   for (const call of ["fsyncSync", "writeSync", "renameSync"] as const) {
     spyOn(fs, call).mockImplementationOnce(() => {
@@ -188,18 +172,18 @@ test("a backup that fails leaves nothing behind; what a killed one left is clear
     expect(failure.message).toMatch(/^Cannot write a backup to ".*": found ENOSPC: injected, expected free space/);
     expect(fs.existsSync(backupDir) ? fs.readdirSync(backupDir) : []).toEqual([]);
   }
-  write(backupDir, { ".tmp-backup-live/a": "", ".tmp-backup-dead/a": "", ".tmp-pruned-x/a": "" });
+  writeFiles(backupDir, { ".tmp-backup-live/a": "", ".tmp-backup-dead/a": "", ".tmp-pruned-x/a": "" });
   const yesterday = new Date(Date.now() - 25 * 3_600_000);
   fs.utimesSync(join(backupDir, ".tmp-backup-dead"), yesterday, yesterday);
   await createBackup({ memoryDir, backupDir, now: NOW });
   expect(fs.readdirSync(backupDir).toSorted()).toEqual([".tmp-backup-live", "20210401T060000Z"]);
 });
 
-test("links and names that no backup can hold are left out and told; a missing memory folder is NOT_FOUND", async () => {
+test("leaves out and reports links and impossible names; a missing memory folder is NOT_FOUND", async () => {
   const { memoryDir, backupDir } = fixture();
   fs.symlinkSync("/etc/passwd", join(memoryDir, "outcome_link.json"));
   fs.symlinkSync("/etc", join(memoryDir, "runs/etc"));
-  write(memoryDir, { "outcome_a\\b.json": "{}" });
+  writeFiles(memoryDir, { "outcome_a\\b.json": "{}" });
   const info = await createBackup({ memoryDir, backupDir, now: NOW });
   expect(info.skipped).toEqual(["outcome_a\\b.json", "outcome_link.json", "runs/etc"]);
   expect(info.files).toBe(8);
@@ -213,7 +197,7 @@ test("links and names that no backup can hold are left out and told; a missing m
   );
 });
 
-test("listBackups() of no folder is empty, sorts -10 after -2, and ignores other folders", async () => {
+test("listBackups() is empty for a missing folder, sorts -10 after -2, and ignores other folders", async () => {
   const { memoryDir, backupDir } = fixture();
   expect(await listBackups(backupDir)).toEqual([]);
   const { path } = await createBackup({ memoryDir, backupDir, now: NOW });
@@ -228,7 +212,7 @@ test("listBackups() of no folder is empty, sorts -10 after -2, and ignores other
   ]);
 });
 
-test("backups beside a writing process each verify and restore, with every outcome that a copied chunk refers to", async () => {
+test("backups made beside a writing process verify and restore, with every outcome that a copied chunk refers to", async () => {
   const { backupDir } = fixture();
   const memoryDir = join(backupDir, "../../written");
   const code = `
@@ -273,16 +257,16 @@ test("backups beside a writing process each verify and restore, with every outco
   }
 });
 
-test("with a whole chunk committed between every two looks at the folder, a backup has all that a copied file refers to", async () => {
+test("a backup is complete even if a whole chunk is committed between every two looks at the folder", async () => {
   const { backupDir } = fixture();
   const memoryDir = join(backupDir, "../../committed");
   let chunks = 0;
   const commit = (): void => {
     chunks += 1;
-    write(memoryDir, { [`outcome_${chunks}.json`]: "{}" });
-    write(memoryDir, { [`runs/r/${chunks}.decisions.ndjson`]: "{}\n" });
-    write(memoryDir, { [`runs/r/${chunks}.json`]: "{}" });
-    write(memoryDir, { "runs/r/summary.json": `{"last":${chunks}}` });
+    writeFiles(memoryDir, { [`outcome_${chunks}.json`]: "{}" });
+    writeFiles(memoryDir, { [`runs/r/${chunks}.decisions.ndjson`]: "{}\n" });
+    writeFiles(memoryDir, { [`runs/r/${chunks}.json`]: "{}" });
+    writeFiles(memoryDir, { "runs/r/summary.json": `{"last":${chunks}}` });
   };
   commit();
   const { openSync, readdirSync } = fs;

@@ -1,19 +1,18 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { checkOnce } from "../../lib/maintenance/check.node.ts";
-import { restoreBackup, verifyBackup } from "../../lib/backup/restore.node.ts";
+import { restoreBackup } from "../../lib/backup/restore.node.ts";
+import { verifyBackup } from "../../lib/backup/verify.node.ts";
 import { createBackup, type CreatedBackup } from "../../lib/backup/create.node.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { resumeJob } from "../backtest/resume-samples.ts";
 import { filesOf, runFresh, runOn } from "../backtest/world-samples.ts";
+import { temporaryFolder } from "./backup-samples.ts";
 
 // Files are synced here, and a machine may be busy.
 setDefaultTimeout(60_000);
 
-const base = mkdtempSync(join(tmpdir(), "carryover-backup-run-"));
-afterAll(() => rmSync(base, { recursive: true, force: true }));
+const base = temporaryFolder("backup-run");
 const memoryDir = join(base, "memory");
 const backupDir = join(base, "backups");
 
@@ -48,7 +47,7 @@ async function runIn(folder: string): Promise<Record<string, string>> {
   return files;
 }
 
-test("a restored backup has nothing that is damaged, and the run goes on in it to the bytes of a run never stopped", async () => {
+test("a restored backup has no damage, and the run goes on in it to the bytes of a run that was never stopped", async () => {
   const to = join(base, "restored");
   await restoreBackup({ backupDir, id: backup.id, to });
   const { findings, outcomes, chunks } = await checkOnce(diskStorage(to));
@@ -57,12 +56,12 @@ test("a restored backup has nothing that is damaged, and the run goes on in it t
   expect(await runIn(to)).toEqual(whole);
 });
 
-test("so does a backup that is used as the memory folder, and the backup before it, which it has files in common with, stays whole", async () => {
-  expect(backup.newBytes).toBeLessThan(backup.bytes / 2);
+test("a run goes on in a backup used as the memory folder, and the previous backup, which shares files with it, stays good", async () => {
+  expect(backup.new_bytes).toBeLessThan(backup.bytes / 2);
   expect(await runIn(backup.path)).toEqual(whole);
   expect(await verifyBackup(backupDir, older.id)).toEqual([]);
 });
 
-test("and the folder that was backed up goes on as if nothing had been", async () => {
+test("a run goes on in the folder that was backed up as if nothing had happened", async () => {
   expect(await runIn(memoryDir)).toEqual(whole);
 });

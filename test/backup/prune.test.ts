@@ -1,22 +1,20 @@
-import { afterAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { listBackups } from "../../lib/backup/list.node.ts";
 import { type KeepRules, pruneBackups } from "../../lib/backup/prune.node.ts";
-import { verifyBackup } from "../../lib/backup/restore.node.ts";
+import { verifyBackup } from "../../lib/backup/verify.node.ts";
 import { createBackup } from "../../lib/backup/create.node.ts";
 import { failureOf } from "../storage/storage-contract.ts";
+import { temporaryFolder, writeFiles } from "./backup-samples.ts";
 
-const base = fs.mkdtempSync(join(tmpdir(), "carryover-prune-"));
+const base = temporaryFolder("prune");
 let folders = 0;
-afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
 
 /** A folder with a backup of each time; the memory holds one outcome that never changes. */
 async function backupsAt(times: readonly string[]): Promise<string> {
   const root = join(base, String((folders += 1)));
-  fs.mkdirSync(join(root, "memory"), { recursive: true });
-  fs.writeFileSync(join(root, "memory/outcome_1.json"), "{}");
+  writeFiles(join(root, "memory"), { "outcome_1.json": "{}" });
   for (const time of times) {
     await createBackup({ memoryDir: join(root, "memory"), backupDir: join(root, "backups"), now: new Date(time) });
   }
@@ -44,7 +42,7 @@ const CASES: readonly (readonly [KeepRules, readonly string[]])[] = [
   [{ keepLast: 1, keepMonthly: 2 }, ["20201231T230000Z monthly", "20210104T000000Z last monthly"]],
 ];
 
-test("prune keeps the newest of each span that a rule names, and a dry run tells the same", async () => {
+test("keeps the newest of each span of a rule, and a dry run returns the same", async () => {
   const template = await backupsAt(TIMES);
   for (const [rules, expected] of CASES) {
     const backupDir = join(base, String((folders += 1)));
@@ -84,7 +82,7 @@ const FEW: readonly (readonly [KeepRules, readonly string[]])[] = [
   ],
 ];
 
-test("a rule that has fewer spans than it would keep keeps the oldest backup too", async () => {
+test("a rule with fewer spans than it asks for keeps the oldest backup too", async () => {
   const days = ["2020-12-29", "2020-12-30", "2020-12-31", "2021-01-01", "2021-01-02", "2021-01-03"];
   const backupDir = await backupsAt(days.map((day) => `${day}T12:00:00Z`));
   for (const [rules, expected] of FEW) {
@@ -93,7 +91,7 @@ test("a rule that has fewer spans than it would keep keeps the oldest backup too
   }
 });
 
-test("the oldest that a rule keeps too is the oldest good one, and goes when all spans are there", async () => {
+test("the oldest backup kept in addition is a good one, and goes when all spans are there", async () => {
   const backupDir = await backupsAt(["2020-12-28T12:00:00Z", "2020-12-29T12:00:00Z", "2020-12-30T12:00:00Z"]);
   fs.writeFileSync(join(backupDir, "20201228T120000Z/MANIFEST.json"), "");
   const keptBy = async (rules: KeepRules): Promise<string[]> =>
@@ -106,13 +104,13 @@ test("the oldest that a rule keeps too is the oldest good one, and goes when all
   expect(await keptBy({ keepYearly: 1 })).toEqual(["20201228T120000Z damaged", "20201230T120000Z yearly"]);
 });
 
-test("what stays is whole although it was linked to what was removed", async () => {
+test("a kept backup stays good although the backups it shared links with are removed", async () => {
   const backupDir = await backupsAt(TIMES);
   await pruneBackups({ backupDir, keepLast: 1 });
   expect(await verifyBackup(backupDir, "20210104T000000Z")).toEqual([]);
 });
 
-test("prune refuses to keep nothing, and numbers that are none", async () => {
+test("refuses to keep nothing, and numbers that are negative, fractional or NaN", async () => {
   const backupDir = await backupsAt(TIMES.slice(0, 1));
   for (const rules of [
     {},
@@ -127,7 +125,7 @@ test("prune refuses to keep nothing, and numbers that are none", async () => {
   expect(await listBackups(backupDir)).toHaveLength(1);
 });
 
-test("a backup whose manifest cannot be read is left to a person and counts for no rule", async () => {
+test("keeps a backup whose manifest cannot be read, and counts it for no rule", async () => {
   const backupDir = await backupsAt(TIMES.slice(0, 3));
   fs.writeFileSync(join(backupDir, "20201228T000000Z/MANIFEST.json"), "");
   const { kept } = await pruneBackups({ backupDir, keepLast: 1 });
@@ -137,7 +135,7 @@ test("a backup whose manifest cannot be read is left to a person and counts for 
   ]);
 });
 
-test("a damaged backup counts for no rule, so that the good one before it is not removed for it", async () => {
+test("counts a damaged backup for no rule, so that the good one before it stays", async () => {
   const backupDir = await backupsAt(TIMES.slice(0, 4));
   // A copy of its own: the others are links to the same bytes.
   const damaged = join(backupDir, "20201231T230000Z/outcome_1.json");
@@ -155,7 +153,7 @@ test("a damaged backup counts for no rule, so that the good one before it is not
   expect(fs.readdirSync(backupDir).toSorted()).toEqual(["20201228T000000Z", "20201231T230000Z"]);
 });
 
-test("where all are damaged, prune removes none", async () => {
+test("removes nothing if every backup is damaged", async () => {
   const backupDir = await backupsAt(TIMES.slice(0, 3));
   // All are links to it.
   fs.chmodSync(join(backupDir, "20201228T000000Z/outcome_1.json"), 0o600);
@@ -164,7 +162,7 @@ test("where all are damaged, prune removes none", async () => {
   expect(await listBackups(backupDir)).toHaveLength(3);
 });
 
-test("prune of a folder that is not there removes nothing and makes nothing", async () => {
+test("removes nothing from a missing folder, and does not make it", async () => {
   const backupDir = join(base, "nowhere");
   expect(await pruneBackups({ backupDir, keepLast: 1 })).toEqual({ kept: [], removed: [] });
   expect(fs.existsSync(backupDir)).toBeFalse();

@@ -4,7 +4,7 @@ import { comparedRuns, countTrials } from "../../lib/experiments/trials.ts";
 import { encodeJson, isRecord } from "../../lib/util/json.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { encodeSealedJson } from "../../lib/storage/sealed-json.ts";
-import { formatManifest, parseManifest, type BackupFile, type BackupManifest } from "../../lib/backup/manifest.node.ts";
+import { formatManifest, parseManifest, type BackupFile, type BackupManifest } from "../../lib/backup/manifest.ts";
 import { answerKey, openAnswerStore } from "../../lib/providers/recorded/recordings.ts";
 import { objectOf, text, utf8, type Target } from "./target.ts";
 
@@ -72,7 +72,7 @@ async function readManifest(bytes: Uint8Array): Promise<BackupManifest> {
 /** What has a checksum of its own, as it was written and anew on odd fields; and comparisons, which have none. */
 export async function sealedTargets(): Promise<readonly Target[]> {
   const file = (name: string): BackupFile => ({ name, size: 3, sha256: "0".repeat(64) });
-  const manifest = { created: "2021-04-01T06:00:00.000Z", label: "l", newBytes: 3 };
+  const manifest = { created: "2021-04-01T06:00:00.000Z", label: "l", new_bytes: 3 };
   return [
     {
       name: "backup manifest",

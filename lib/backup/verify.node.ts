@@ -1,0 +1,116 @@
+import { basename, join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { fail, messageOf } from "../errors.ts";
+import { attempt } from "../storage/fs.node.ts";
+import { fingerprintOf, sameBytes, treeOf } from "../storage/tree.node.ts";
+import { findBackup, listBackups, readManifest } from "./list.node.ts";
+import { type BackupManifest, MANIFEST } from "./manifest.ts";
+
+/** What is wrong with one file of a backup. */
+export interface BackupProblem {
+  /** Name in the backup. */
+  readonly file: string;
+  /**
+   * `extra`: not in the manifest. `link`: a link, pipe or device. `changed`: other bytes than were backed up.
+   * `manifest`: the manifest itself cannot be trusted.
+   */
+  readonly kind: "missing" | "changed" | "extra" | "link" | "manifest";
+  /** One sentence without a final period. */
+  readonly message: string;
+}
+
+/** A backup and its problems; none if it is good. */
+export interface VerifiedBackup {
+  readonly id: string;
+  readonly problems: readonly BackupProblem[];
+}
+
+/**
+ * Reads every byte of a backup and compares it with the manifest.
+ *
+ * @returns The problems, sorted by file; none for a good backup.
+ * @throws {CarryoverError} `NOT_FOUND`; `IO` where a file cannot be read.
+ */
+export async function verifyBackup(backupDir: string, id: string): Promise<BackupProblem[]> {
+  const path = findBackup(backupDir, id);
+  let manifest: BackupManifest;
+  try {
+    manifest = readManifest(path);
+  } catch (error) {
+    return [{ file: MANIFEST, kind: "manifest", message: messageOf(error) }];
+  }
+  return attempt("verify", path, () => {
+    const problems = compareNamesAndSizes(path, manifest);
+    const known = new Set(problems.map(({ file }) => file));
+    for (const file of manifest.files) {
+      if (!known.has(file.name) && !sameBytes(fingerprintOf(join(path, file.name)), file)) {
+        problems.push(changedFile(file.name));
+      }
+    }
+    return problems.sort((a, b) => (a.file < b.file ? -1 : 1));
+  });
+}
+
+/**
+ * Verifies backups one after the other, oldest first.
+ *
+ * @param options `id`: only this one, as in the list, or `latest`; `signal`: stops between two backups.
+ * @throws {CarryoverError} `NOT_FOUND`, also if there are no backups; `IO` where a file cannot be read.
+ */
+export async function verifyBackups(
+  backupDir: string,
+  options: { id?: string | undefined; signal?: AbortSignal } = {},
+): Promise<readonly VerifiedBackup[]> {
+  const { id, signal } = options;
+  const ids =
+    id === undefined
+      ? (await listBackups(backupDir)).map((backup) => backup.id)
+      : [basename(findBackup(backupDir, id))];
+  if (ids.length === 0) {
+    throw fail("NOT_FOUND", "Cannot verify", { found: `no backups in "${backupDir}"`, expected: "at least one" });
+  }
+  const verified: VerifiedBackup[] = [];
+  for (const each of ids) {
+    // A backup is read synchronously; a signal can only arrive in between.
+    await setImmediate();
+    signal?.throwIfAborted();
+    verified.push({ id: each, problems: await verifyBackup(backupDir, each) });
+  }
+  return verified;
+}
+
+/** The problems with names, kinds and sizes, without reading the files. */
+export function compareNamesAndSizes(path: string, manifest: BackupManifest): BackupProblem[] {
+  const { files, others } = treeOf(path);
+  const sizes = new Map(files.map((file) => [file.name, file.size]));
+  const problems: BackupProblem[] = others.map((file) => ({
+    file,
+    kind: "link",
+    message: `"${file}" is a link or device, expected a regular file`,
+  }));
+  for (const { name, size } of manifest.files) {
+    const found = sizes.get(name);
+    if (found === undefined && !others.includes(name)) {
+      problems.push({ file: name, kind: "missing", message: `"${name}" is missing` });
+    } else if (found !== undefined && found !== size) {
+      problems.push({ file: name, kind: "changed", message: `"${name}" has ${found} bytes, expected ${size}` });
+    }
+    sizes.delete(name);
+  }
+  sizes.delete(MANIFEST);
+  for (const file of sizes.keys()) {
+    problems.push({ file, kind: "extra", message: `"${file}" is not in the manifest` });
+  }
+  return problems;
+}
+
+/** The problem of a file whose bytes differ although its size is right. */
+export function changedFile(name: string): BackupProblem {
+  return { file: name, kind: "changed", message: `"${name}" has other bytes than were backed up` };
+}
+
+/** The first problem, and how many more there are. */
+export function summaryOf(problems: readonly BackupProblem[]): string {
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+  return `${problems[0]!.message}${more}`;
+}

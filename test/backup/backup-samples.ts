@@ -1,0 +1,54 @@
+import { afterAll, expect } from "bun:test";
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createBackup } from "../../lib/backup/create.node.ts";
+import { restoreBackup } from "../../lib/backup/restore.node.ts";
+import { failureOf } from "../storage/storage-contract.ts";
+
+export const BACKUP_ID = "20210401T060000Z";
+export const BACKUP_FILES = { "outcome_1.json": '{"n":1}', "runs/ab/2021Q1.json": "{}", "runs/ab/empty.ndjson": "" };
+
+/** Makes a temporary folder for the tests of a file. It is removed when they end. */
+export function temporaryFolder(name: string): string {
+  const folder = fs.mkdtempSync(join(tmpdir(), `carryover-${name}-`));
+  afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Writes files into a folder, and the folders that they need. */
+export function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
+  for (const [name, text] of Object.entries(files)) {
+    fs.mkdirSync(join(folder, name, ".."), { recursive: true });
+    fs.writeFileSync(join(folder, name), text);
+  }
+}
+
+/** The text of every file in a folder and below, by name. */
+export function contentsOf(folder: string): Record<string, string> {
+  const names = fs
+    .readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => fs.lstatSync(join(folder, name)).isFile());
+  return Object.fromEntries(names.toSorted().map((name) => [name, fs.readFileSync(join(folder, name), "utf8")]));
+}
+
+/** Makes a backup of `BACKUP_FILES` in a new folder of `base`. `to` is a path that does not exist. */
+export async function sampleBackup(base: string): Promise<{ backupDir: string; path: string; to: string }> {
+  const root = fs.mkdtempSync(join(base, "backup-"));
+  const memoryDir = join(root, "memory");
+  writeFiles(memoryDir, BACKUP_FILES);
+  const backupDir = join(root, "backups");
+  await createBackup({ memoryDir, backupDir, now: new Date("2021-04-01T06:00:00Z") });
+  return { backupDir, path: join(backupDir, BACKUP_ID), to: join(root, "restored", "memory") };
+}
+
+/** Expects that a restore refuses a damaged backup and writes nothing; returns its message. */
+export async function expectRestoreRefused(backupDir: string, to: string): Promise<string> {
+  for (const dryRun of [true, false]) {
+    const failure = await failureOf(restoreBackup({ backupDir, id: BACKUP_ID, to, dryRun }));
+    expect(failure.code).toBe("CORRUPT");
+    expect(fs.existsSync(to)).toBeFalse();
+  }
+  expect(fs.existsSync(join(to, "..")) ? fs.readdirSync(join(to, "..")) : []).toEqual([]);
+  return (await failureOf(restoreBackup({ backupDir, id: BACKUP_ID, to }))).message;
+}
