@@ -4,9 +4,9 @@
  *
  *   bun scripts/check-lookahead.ts [--at DATE]... [--year Y | --start D --end D] [--no-memory]
  */
-import { isClean } from "../lib/experiments/lookahead.ts";
+import { checkLookahead, isClean } from "../lib/experiments/lookahead.ts";
+import { openInMemoryJob } from "../lib/job/open.node.ts";
 import { CarryoverError } from "../lib/errors.ts";
-import { checkConfig } from "../lib/experiments/lookahead.node.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../lib/util/time.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
@@ -44,13 +44,9 @@ await runScript(async ({ argv, signal, guard }) => {
   });
   const request = await runRequest(flags, { guard, enabled: flags["no-memory"] ? false : undefined });
   const progress = progressLine();
-  const report = await checkConfig({
-    ...request,
-    dates,
-    signal,
-    onNote: note,
-    onStep: (done, of) => progress.update(() => `run ${done + 1} of at most ${of}`),
-  }).finally(progress.clear);
+  const { job, providersWith } = await openInMemoryJob({ ...request, mode: "dry-run", signal, onNote: note });
+  const onStep = (done: number, of: number): void => progress.update(() => `run ${done + 1} of at most ${of}`);
+  const report = await checkLookahead({ ...job, providersWith }, { dates, onStep }).finally(progress.clear);
   if (flags.json) await writeJson(report);
   else await writeOut(renderLookahead(report));
   return isClean(report) ? 0 : LEAK;

@@ -36,6 +36,8 @@ export interface BacktestJob {
     /** SHA-256 of whatever else the votes depend on, by name. */
     readonly files: Readonly<Record<string, string>>;
   };
+  /** For runs that are compared line by line. @default the SHA-256 of the run key */
+  readonly runId?: string;
   /** Start over, as another attempt. */
   readonly restart?: boolean;
   /** What the user should know, a sentence a call. */

@@ -1,42 +1,37 @@
-/** Backtests that leave no files: what experiments are made of. */
-import { inMemoryStorage } from "../storage/in-memory.ts";
-import type { EmbeddedTrade } from "../memory/trade.ts";
-import { inMemoryMemory } from "../memory/in-memory.ts";
-import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
+/** Backtests that leave no files: experiments are made of them. */
 import type { InMemoryJob } from "../backtest/job.ts";
-import { runBacktest } from "../backtest/run.ts";
-import type { RunKey } from "../backtest/run-key.ts";
 import { readManifests, RunFiles } from "../backtest/run-files.ts";
+import type { RunKey } from "../backtest/run-key.ts";
+import { runBacktest } from "../backtest/run.ts";
+import { inMemoryMemory } from "../memory/in-memory.ts";
+import type { EmbeddedTrade } from "../memory/trade.ts";
+import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
 import type { Summary } from "../results/summary.ts";
+import { inMemoryStorage } from "../storage/in-memory.ts";
 
-/** What a rehearsed run left, in this process. */
+/** What a run in memory left. */
 export interface RunTrace {
   readonly runId: string;
   readonly key: RunKey;
-  /** Ids of its decisions, those that became trades among them. */
-  readonly ownIds: ReadonlySet<string>;
-  /** Of the chunks that were run. */
+  /** The chunks that were run, and their records. */
   readonly chunks: readonly Chunk[];
   readonly records: readonly ChunkRecord[];
-  /** A line a decision and a line a mark, as in the files of a run. */
+  /** Lines of the decisions and the equity marks, as in the files of a run. */
   readonly decisions: readonly string[];
   readonly marks: readonly string[];
-  /** An outcome a line, in the order in which they were recorded. */
+  /** The outcomes as lines of JSON, in the order in which they were recorded. */
   readonly outcomes: readonly string[];
   /** The run's trades, in the order of (exit, id). */
   readonly trades: readonly EmbeddedTrade[];
-  /** `undefined` where the run was stopped early. */
+  /** `undefined` if the run was stopped early. */
   readonly summary: Summary | undefined;
 }
-
-/** How a decision's line begins. */
-const DECISION_ID = '{"decision_id":"';
 
 /**
  * Runs a job in the memory of this process.
  *
- * @param options `untilMs`: no chunk that starts at or after it is run.
- * @throws The reason of `job.signal`, if that stops it.
+ * @param options `untilMs`: chunks that start at or after it are not run.
+ * @throws The reason of `job.signal`, if that stops the run.
  */
 export async function runInMemory(
   { remembered, ...job }: InMemoryJob,
@@ -56,7 +51,7 @@ export async function runInMemory(
       storage,
       signal: job.signal === undefined ? enough.signal : AbortSignal.any([enough.signal, job.signal]),
       onProgress: (progress) => {
-        // The first tick of the next chunk: by then the one before is committed.
+        // At the first tick of the next chunk, the one before is committed.
         if (progress.simulatedMs > lastMs) enough.abort();
         job.onProgress?.(progress);
       },
@@ -66,25 +61,19 @@ export async function runInMemory(
     if (!enough.signal.aborted || error !== enough.signal.reason) throw error;
   }
 
-  const [manifest] = await readManifests(storage);
-  if (manifest === undefined) throw new RangeError("Cannot run in memory: found no manifest, expected that of the run");
-  const [runId, key] = manifest;
+  const [runId, key] = [...(await readManifests(storage))][0]!;
   const files = new RunFiles(storage, runId);
   const records: ChunkRecord[] = [];
   const decisions: string[] = [];
   const marks: string[] = [];
   for (const { name } of chunks) {
-    const record = await files.readCommitted(name);
-    if (record === undefined)
-      throw new RangeError(`Cannot run in memory: found no chunk ${name}, expected it committed`);
-    records.push(record);
+    records.push((await files.readCommitted(name))!);
     decisions.push(...(await files.readLines(name, "decisions.ndjson")));
     marks.push(...(await files.readLines(name, "equity.csv")).slice(1));
   }
   return {
     runId,
     key,
-    ownIds: new Set(decisions.map((line) => line.slice(DECISION_ID.length, line.indexOf('"', DECISION_ID.length)))),
     chunks,
     records,
     decisions,

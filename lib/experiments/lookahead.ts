@@ -1,184 +1,229 @@
 /**
- * Whether anything that was decided knew the future: the run is made again in a world whose past is the same and whose future is
- * another, and all that it left from before must be the same to the last digit (docs/CLI.md, "check-lookahead").
+ * Whether anything that was decided knew the future. The run is made again in worlds with the same past and another future, and
+ * all that it left from before must be the same to the last digit (docs/CLI.md, "check-lookahead").
  */
-import type { Outcome } from "../types.ts";
+import type { InMemoryJob } from "../backtest/job.ts";
+import { fail } from "../errors.ts";
 import { openMemoryView } from "../memory/view.ts";
 import type { Provider } from "../providers/provider.ts";
-import { diffTraces, type Leak } from "./trace-diff.ts";
-import { type Perturbation, FUTURES_A_DATE, choosePerturbations, perturbBars, perturbOutcomes } from "./perturb.ts";
+import type { FileVotes } from "../providers/votes-file.ts";
+import type { Market, Outcome } from "../types.ts";
+import { isoDate } from "../util/time.ts";
 import { runInMemory, type RunTrace } from "./in-memory-run.ts";
-import { type InMemoryJob } from "../backtest/job.ts";
+import {
+  choosePerturbations,
+  MAX_PERTURBATIONS,
+  perturbBars,
+  type Perturbation,
+  perturbTrades,
+  perturbVotes,
+} from "./perturb.ts";
+import { diffTraces, type Leak } from "./trace-diff.ts";
 
-export type { Leak } from "./trace-diff.ts";
+/** Dates to look at, if none is given. */
+const DATES = 5;
 
-/** Prices of the asset that moved with another halve, so that it has not moved with it any longer. */
+/** The factor for the prices of an asset that moved with another one, and from then on does not. */
 const HALVED = 0.5;
 
-/** A run to be checked. */
+/** A run to check. */
 export interface LookaheadJob extends InMemoryJob {
-  /** The providers with other votes after a time, and how many votes those are. */
-  readonly providersOfOtherFuture: (afterMs: number) => Promise<{ providers: readonly Provider[]; changed: number }>;
+  /** Loads the providers again, with other votes in place of those in files. */
+  readonly providersWith: (
+    changeVotes: (votes: FileVotes) => FileVotes,
+  ) => Promise<{ readonly providers: readonly Provider[] }>;
 }
 
-/** One run in another future. */
+/** What one perturbed run showed. */
 export interface LookaheadCheck {
-  /** The future begins here: what was known by then is compared. ISO 8601. */
+  /** The perturbation begins here. What was known by then is compared. ISO 8601. */
   readonly at: string;
   /**
-   * `market`: bars and votes; `bar`: the same, but that the bars which start then open alike; `memory`: the outcomes of the folder,
-   * and the run's own, all of them visible from the start.
+   * `market`: bars and votes. `bar`: the same, but that the bars that start then open alike. `memory`: the outcomes of the folder
+   * and of the run itself, all visible from the start.
    */
   readonly changed: Perturbation["changed"];
   readonly changed_bars: number;
   readonly changed_votes: number;
   readonly changed_outcomes: number;
-  /** What was compared. */
+  /** How much was compared. */
   readonly decisions: number;
-  /** Orders that were filled; of `bar` also those at the open. */
+  /** Orders that were filled; for `bar` also those at the open. */
   readonly entries: number;
   readonly outcomes: number;
   readonly marks: number;
-  /** Decisions from later that came out otherwise: had there been none, the other future would not have been another. */
+  /** Decisions from later that changed. With none, the perturbation shows nothing. */
   readonly later_decisions_changed: number;
   readonly leaks: number;
-  /** The first of them in order of time. */
+  /** The earliest. */
   readonly first_leak: Leak | null;
 }
 
 /** What `check-lookahead --json` prints. */
 export interface LookaheadReport {
+  /** `<start>/<end>`, the end exclusive. */
+  readonly period: string;
+  readonly assets: readonly string[];
+  readonly data: Market;
+  readonly memory_enabled: boolean;
   readonly decisions: number;
   readonly outcomes: number;
-  /** Outcomes of the folder that the run began with. */
+  /** Outcomes of the memory folder that the run began with. */
   readonly carried_in: number;
-  /** Whether the run, made twice, is the same; where not, nothing else was checked. */
+  /** Whether two equal runs were the same. If not, nothing else was checked. */
   readonly repeatable: boolean;
   readonly first_difference: Leak | null;
-  /** Trades that were entered before their decision was made, which no future can excuse. */
+  /** Trades that were entered before their decision was made. */
   readonly entered_early: number;
   readonly checks: readonly LookaheadCheck[];
   /** Of all checks. */
   readonly leaks: number;
 }
 
-/** Whether nothing was found. */
+/** Whether no leak was found. */
 export function isClean({ repeatable, leaks, entered_early: early }: LookaheadReport): boolean {
   return repeatable && leaks === 0 && early === 0;
 }
 
 /**
- * Checks a run.
+ * Checks whether a run knows the future. Nothing is written.
  *
- * @param options `dates`: where to look, epoch ms, inside the run's period. At each, or soon after it, up to nine runs are made
- * (docs/CLI.md).
+ * @param options `dates`: where to look, epoch ms, inside the period; up to nine runs are made for each. Default: five dates,
+ * evenly spread.
+ * @throws {CarryoverError} `BAD_USAGE` for a date outside the period.
  */
 export async function checkLookahead(
   job: LookaheadJob,
-  options: { dates: readonly number[]; onStep?: (done: number, of: number) => void },
+  options: { dates?: readonly number[]; onStep?: (done: number, of: number) => void } = {},
 ): Promise<LookaheadReport> {
-  const steps = 2 + FUTURES_A_DATE * options.dates.length;
+  const dates = datesIn(job.period, options.dates);
+  const steps = 2 + MAX_PERTURBATIONS * dates.length;
   let done = 0;
   const step = async <T>(work: Promise<T>): Promise<T> => {
     const result = await work;
     options.onStep?.(++done, steps);
     return result;
   };
-  const reference = await step(runInMemory(job));
-  const repeated = await step(runInMemory(job));
-  const whole = diffTraces(reference, repeated, {
+  // Another version in the key, so that no run of the memory folder has the ids of these.
+  const checked = { ...job, key: { ...job.key, version: `${job.key.version} look-ahead` } };
+  const reference = await step(runInMemory(checked));
+  const { leaks: differences } = diffTraces(reference, await step(runInMemory(checked)), {
     untilMs: Infinity,
     timeframeMs: job.settings.timeframeMs,
     fillsAtOpen: false,
   });
-  const facts = {
-    decisions: reference.decisions.length,
-    outcomes: reference.outcomes.length,
-    carried_in: reference.records[0]?.remembered_at_start ?? 0,
-    repeatable: whole.leaks.length === 0,
-    first_difference: whole.leaks[0] ?? null,
-    entered_early: reference.outcomes.filter((line) => {
-      const { decision_timestamp: decided, entry_timestamp: entered } = JSON.parse(line) as Outcome;
-      return entered < decided;
-    }).length,
-  };
   const checks: LookaheadCheck[] = [];
-  if (facts.repeatable) {
-    // Dates near one another lead to the same futures.
-    const futures = new Map(
-      options.dates
-        .flatMap((date) => choosePerturbations(reference, date, job))
-        .map((future) => [JSON.stringify(future), future]),
-    );
-    for (const future of futures.values()) {
-      const check = future.changed === "memory" ? inOtherMemory : inOtherMarket;
-      checks.push(await step(check(job, reference, future)));
+  if (differences.length === 0) {
+    const perturbations = dates.flatMap((date) => choosePerturbations(reference, date, job));
+    // Dates near one another lead to the same perturbations.
+    const distinct = new Map(perturbations.map((perturbation) => [JSON.stringify(perturbation), perturbation]));
+    for (const perturbation of distinct.values()) {
+      const run = perturbation.changed === "memory" ? withOtherMemory : withOtherMarket;
+      checks.push(await step(run(checked, reference, perturbation)));
     }
   }
   checks.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
-  return { ...facts, checks, leaks: checks.reduce((sum, check) => sum + check.leaks, 0) };
+  return {
+    period: reference.key.period,
+    assets: job.settings.assets,
+    data: job.market,
+    memory_enabled: job.memorySettings.enabled,
+    decisions: reference.decisions.length,
+    outcomes: reference.outcomes.length,
+    carried_in: reference.records[0]?.remembered_at_start ?? 0,
+    repeatable: differences.length === 0,
+    first_difference: differences[0] ?? null,
+    entered_early: reference.outcomes.filter(isEnteredEarly).length,
+    checks,
+    leaks: checks.reduce((sum, check) => sum + check.leaks, 0),
+  };
 }
 
-async function inOtherMarket(job: LookaheadJob, reference: RunTrace, future: Perturbation): Promise<LookaheadCheck> {
-  const { atMs, changed, halved } = future;
-  const opensAlike = changed === "bar";
+/** The given dates, or some that are evenly spread. */
+function datesIn({ startMs, endMs }: InMemoryJob["period"], dates: readonly number[] = []): readonly number[] {
+  const outside = dates.find((date) => date <= startMs || date >= endMs);
+  if (outside !== undefined) {
+    throw fail("BAD_USAGE", "Cannot check a date", {
+      found: `"${new Date(outside).toISOString()}"`,
+      expected: `a time inside ${isoDate(startMs)} to ${isoDate(endMs)}`,
+    });
+  }
+  if (dates.length > 0) return dates;
+  return Array.from({ length: DATES }, (_, i) => startMs + Math.floor(((endMs - startMs) * (i + 1)) / (DATES + 1)));
+}
+
+function isEnteredEarly(line: string): boolean {
+  const { decision_timestamp: decided, entry_timestamp: entered } = JSON.parse(line) as Outcome;
+  return entered < decided;
+}
+
+async function withOtherMarket(
+  job: LookaheadJob,
+  reference: RunTrace,
+  perturbation: Perturbation,
+): Promise<LookaheadCheck> {
+  const { atMs, changed, halved } = perturbation;
   let bars = 0;
-  const series = [...job.series].map(([asset, own]) => {
-    const other = perturbBars(own, atMs, asset === halved ? { jump: HALVED } : { opensAlike });
-    bars += other.changed;
-    return [asset, other.series] as const;
+  let votes = 0;
+  const series = [...job.series].map(([asset, ofAsset]) => {
+    const options = asset === halved ? { jump: HALVED } : { opensAlike: changed === "bar" };
+    const perturbed = perturbBars(ofAsset, atMs, options);
+    bars += perturbed.changed;
+    return [asset, perturbed.series] as const;
   });
-  const { providers, changed: votes } = await job.providersOfOtherFuture(atMs);
-  const other = await runInMemory({ ...job, series: new Map(series), providers }, { untilMs: atMs + 1 });
-  return checkOf(changed, { job, reference, other, atMs, counts: { bars, votes, outcomes: 0 } });
+  const { providers } = await job.providersWith((ofFile) => {
+    const perturbed = perturbVotes(ofFile, atMs);
+    votes += perturbed.changed;
+    return perturbed.votes;
+  });
+  const perturbed = { ...job, series: new Map(series), providers };
+  return checkPerturbed(perturbed, reference, { perturbation, bars, votes, outcomes: 0 });
 }
 
-async function inOtherMemory(job: LookaheadJob, reference: RunTrace, { atMs }: Perturbation): Promise<LookaheadCheck> {
-  const folder = perturbOutcomes(job.remembered.trades, atMs);
+async function withOtherMemory(
+  job: LookaheadJob,
+  reference: RunTrace,
+  perturbation: Perturbation,
+): Promise<LookaheadCheck> {
+  const { atMs } = perturbation;
+  const { remembered } = job;
+  const ofFolder = perturbTrades(remembered.trades, atMs);
   // What the end of the run closes is recorded only then, whatever the time of its exit (docs/RULES.md, "Learning").
-  const own = perturbOutcomes(
-    reference.trades.filter((trade) => trade.exitReason !== "end_of_run"),
-    atMs,
-  );
-  const other = await runInMemory(
-    {
-      ...job,
-      remembered: { ...job.remembered, trades: folder.trades },
-      openView: (memory, options) => {
-        const view = openMemoryView(memory, options);
-        for (const trade of own.trades) view.add(trade);
-        return view;
-      },
+  const recorded = reference.trades.filter(({ exitReason }) => exitReason !== "end_of_run");
+  const ofRun = perturbTrades(recorded, atMs);
+  const perturbed: InMemoryJob = {
+    ...job,
+    remembered: { ...remembered, trades: ofFolder.trades },
+    openView: (memory, options) => {
+      const view = openMemoryView(memory, options);
+      for (const trade of ofRun.trades) view.add(trade);
+      return view;
     },
-    { untilMs: atMs + 1 },
-  );
-  const counts = { bars: 0, votes: 0, outcomes: folder.changed + own.changed };
-  return checkOf("memory", { job, reference, other, atMs, counts });
+  };
+  const outcomes = ofFolder.changed + ofRun.changed;
+  return checkPerturbed(perturbed, reference, { perturbation, bars: 0, votes: 0, outcomes });
 }
 
-function checkOf(
-  changed: LookaheadCheck["changed"],
-  found: {
-    job: LookaheadJob;
-    reference: RunTrace;
-    other: RunTrace;
-    atMs: number;
-    counts: { bars: number; votes: number; outcomes: number };
-  },
-): LookaheadCheck {
-  const { job, reference, other, atMs, counts } = found;
-  const { timeframeMs } = job.settings;
-  const { leaks, compared, laterDecisionsChanged } = diffTraces(reference, other, {
+/** Makes a perturbed run, and compares what it knew by the time of the perturbation. */
+async function checkPerturbed(
+  job: InMemoryJob,
+  reference: RunTrace,
+  done: { perturbation: Perturbation; bars: number; votes: number; outcomes: number },
+): Promise<LookaheadCheck> {
+  const { atMs, changed } = done.perturbation;
+  // Other bars would make another run id, and so other decision ids.
+  const perturbed = await runInMemory({ ...job, runId: reference.runId }, { untilMs: atMs + 1 });
+  const { leaks, compared, laterDecisionsChanged } = diffTraces(reference, perturbed, {
     untilMs: atMs,
-    timeframeMs,
+    timeframeMs: job.settings.timeframeMs,
     fillsAtOpen: changed === "bar",
   });
   return {
     at: new Date(atMs).toISOString(),
     changed,
-    changed_bars: counts.bars,
-    changed_votes: counts.votes,
-    changed_outcomes: counts.outcomes,
+    changed_bars: done.bars,
+    changed_votes: done.votes,
+    changed_outcomes: done.outcomes,
     ...compared,
     later_decisions_changed: laterDecisionsChanged,
     leaks: leaks.length,

@@ -1,16 +1,31 @@
 /** Where two runs differ, line by line. */
 import type { DecisionRecord, Outcome } from "../types.ts";
-import type { RunTrace } from "./in-memory-run.ts";
 import { changedPaths } from "../util/json.ts";
+import type { RunTrace } from "./in-memory-run.ts";
 
-/** Something from before that the future changed. */
+/** Something known before a perturbation that changed with it. */
 export interface Leak {
   readonly kind: "decision" | "entry" | "outcome" | "mark";
   /** When it was known, ISO 8601. */
   readonly timestamp: string;
   readonly asset: string | null;
-  /** What of it changed, such as `situation.atr`, `weights.trend`, `context.remembered`. */
+  /** What changed, such as `situation.atr`, `weights.trend`, `context.remembered`. */
   readonly fields: readonly string[];
+}
+
+/** The first differences of two runs. */
+export interface TraceDiff {
+  /** In the order of time. */
+  readonly leaks: readonly Leak[];
+  /** How much was compared. */
+  readonly compared: {
+    readonly decisions: number;
+    readonly entries: number;
+    readonly outcomes: number;
+    readonly marks: number;
+  };
+  /** Decisions from later that differ. */
+  readonly laterDecisionsChanged: number;
 }
 
 interface Known {
@@ -33,69 +48,62 @@ interface Entry {
 }
 
 /**
- * All that differs among what was known by a time.
+ * Compares all that two runs of one id knew by a time.
  *
- * @param options `fillsAtOpen`: whether what was filled at the very time was known by it, since the bar that starts then opens alike.
+ * @param options `fillsAtOpen`: whether fills at that very time were known by it, as they are if the next bar opens alike.
  */
 export function diffTraces(
   reference: RunTrace,
   other: RunTrace,
   options: { untilMs: number; timeframeMs: number; fillsAtOpen: boolean },
-): {
-  leaks: Leak[];
-  compared: { decisions: number; entries: number; outcomes: number; marks: number };
-  laterDecisionsChanged: number;
-} {
+): TraceDiff {
   const { untilMs, timeframeMs } = options;
-  const knownAfterMs = options.fillsAtOpen ? 0 : 1;
-  const decisionsOf = (run: RunTrace): Known[] =>
-    run.decisions.map((line) => {
-      const plain = withoutRunIds(line, run);
-      return { knownMs: Date.parse((JSON.parse(plain) as DecisionRecord).timestamp), line: plain };
-    });
-  // At the very time an exit may be of the next bar's open; the mark before it has what is known of it.
-  const outcomesOf = (run: RunTrace): Known[] =>
-    run.outcomes.map((line) => {
-      const plain = withoutRunIds(line, run);
-      const { exit_timestamp: exit, exit_reason: reason } = JSON.parse(plain) as Outcome;
-      // The run's end closes also positions of assets whose bars stop early, at their last bar.
-      return { knownMs: reason === "end_of_run" ? Infinity : Date.parse(exit) + knownAfterMs, line: plain };
-    });
-  const entriesOf = (run: RunTrace): Known[] =>
-    filledEntries(run).map((entry) => ({
-      knownMs: Date.parse(entry.timestamp) + knownAfterMs,
-      line: withoutRunIds(JSON.stringify(entry), run),
-    }));
-  const marksOf = (run: RunTrace): Known[] =>
-    run.marks.map((line) => ({ knownMs: Date.parse(line.slice(0, line.indexOf(","))) + timeframeMs, line }));
-
-  const [decisions, otherDecisions] = [decisionsOf(reference), decisionsOf(other)];
-  const [entries, otherEntries] = [entriesOf(reference), entriesOf(other)];
-  const [outcomes, otherOutcomeLines] = [outcomesOf(reference), outcomesOf(other)];
-  const [marks, otherMarks] = [marksOf(reference), marksOf(other)];
-  const isBefore = ({ knownMs }: Known): boolean => knownMs <= untilMs;
-  const leaks = [
-    ...unequal("decision", decisions.filter(isBefore), otherDecisions.filter(isBefore)),
-    ...unequal("entry", entries.filter(isBefore), otherEntries.filter(isBefore)),
-    ...unequal("outcome", outcomes.filter(isBefore), otherOutcomeLines.filter(isBefore)),
-    ...unequal("mark", marks.filter(isBefore), otherMarks.filter(isBefore)),
-  ].toSorted((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0));
-  const earlier = decisions.filter(isBefore).length;
-  const later = otherDecisions.slice(earlier);
+  const fillDelayMs = options.fillsAtOpen ? 0 : 1;
+  const known = (lines: readonly Known[]): Known[] => lines.filter(({ knownMs }) => knownMs <= untilMs);
+  const compare = (kind: Leak["kind"], linesOf: (run: RunTrace) => Known[]): { leaks: Leak[]; count: number } => {
+    const expected = known(linesOf(reference));
+    return { leaks: differences(kind, expected, known(linesOf(other))), count: expected.length };
+  };
+  const decisions = compare("decision", decisionsOf);
+  const entries = compare("entry", (run) => entriesOf(run, fillDelayMs));
+  const outcomes = compare("outcome", (run) => outcomesOf(run, fillDelayMs));
+  const marks = compare("mark", (run) => marksOf(run, timeframeMs));
+  const leaks = [decisions, entries, outcomes, marks].flatMap((kind) => kind.leaks);
+  const later = other.decisions.slice(decisions.count);
   return {
-    leaks,
+    leaks: leaks.toSorted((a, b) => compareText(a.timestamp, b.timestamp)),
     compared: {
-      decisions: earlier,
-      entries: entries.filter(isBefore).length,
-      outcomes: outcomes.filter(isBefore).length,
-      marks: marks.filter(isBefore).length,
+      decisions: decisions.count,
+      entries: entries.count,
+      outcomes: outcomes.count,
+      marks: marks.count,
     },
-    laterDecisionsChanged: later.filter(({ line }, i) => line !== decisions[earlier + i]?.line).length,
+    laterDecisionsChanged: later.filter((line, i) => line !== reference.decisions[decisions.count + i]).length,
   };
 }
 
-/** Every order that was filled, of trades and of positions that are still open, in order of time and asset. */
-function filledEntries(run: RunTrace): readonly Entry[] {
+function decisionsOf(run: RunTrace): Known[] {
+  return run.decisions.map((line) => ({
+    knownMs: Date.parse((JSON.parse(line) as DecisionRecord).timestamp),
+    line,
+  }));
+}
+
+function marksOf(run: RunTrace, timeframeMs: number): Known[] {
+  return run.marks.map((line) => ({ knownMs: Date.parse(line.slice(0, line.indexOf(","))) + timeframeMs, line }));
+}
+
+/** An exit may be at the open of the bar that starts at that very time. What is known of it then is in the mark before. */
+function outcomesOf(run: RunTrace, fillDelayMs: number): Known[] {
+  return run.outcomes.map((line) => {
+    const { exit_timestamp: exit, exit_reason: reason } = JSON.parse(line) as Outcome;
+    // The end of the run also closes positions of assets whose bars stop early, at their last bar.
+    return { knownMs: reason === "end_of_run" ? Infinity : Date.parse(exit) + fillDelayMs, line };
+  });
+}
+
+/** Every order that was filled, of trades and of positions that are still open, in the order of time and asset. */
+function entriesOf(run: RunTrace, fillDelayMs: number): Known[] {
   const closed = run.outcomes.map((line): Entry => {
     const trade = JSON.parse(line) as Outcome;
     return {
@@ -121,27 +129,22 @@ function filledEntries(run: RunTrace): readonly Entry[] {
     stop_price: position.stop_price,
     target_price: position.target_price,
   }));
-  const key = ({ timestamp, asset }: Entry): string => `${timestamp} ${asset}`;
-  // A run that is stopped early may have closed a position just after its last record.
-  const all = new Map([...open, ...closed].map((entry) => [entry.decision_id, entry]));
-  return [...all.values()].toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
+  // A run that was stopped early may have closed a position just after its last record.
+  const byDecision = new Map([...open, ...closed].map((entry) => [entry.decision_id, entry]));
+  return [...byDecision.values()]
+    .toSorted((a, b) => compareText(`${a.timestamp} ${a.asset}`, `${b.timestamp} ${b.asset}`))
+    .map((entry) => ({ knownMs: Date.parse(entry.timestamp) + fillDelayMs, line: JSON.stringify(entry) }));
 }
 
-/** Other bars make another run id, from which a run's own ids are made; nothing is decided by them. */
-function withoutRunIds(line: string, run: RunTrace): string {
-  return line
-    .replaceAll(run.runId, "run")
-    .replaceAll(/"(\d{8}T\d{4}-[^"]*-)([0-9a-f]{8})"/g, (id, start: string, hash: string) =>
-      run.ownIds.has(`${start}${hash}`) ? `"${start}run"` : id,
-    );
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function unequal(kind: Leak["kind"], expected: readonly Known[], found: readonly Known[]): Leak[] {
+function differences(kind: Leak["kind"], expected: readonly Known[], found: readonly Known[]): Leak[] {
   const leaks: Leak[] = [];
   for (let i = 0; i < Math.max(expected.length, found.length); i++) {
-    const [a, b] = [expected[i], found[i]];
-    if (a !== undefined && a.line === b?.line) continue;
-    leaks.push(leakOf(kind, a?.line, b?.line));
+    const [a, b] = [expected[i]?.line, found[i]?.line];
+    if (a !== b) leaks.push(leakOf(kind, a, b));
   }
   return leaks;
 }

@@ -1,13 +1,13 @@
 /** What check-lookahead shows. */
-import { isClean, type Leak, type LookaheadCheck } from "../../lib/experiments/lookahead.ts";
-import type { ConfigLookahead } from "../../lib/experiments/lookahead.node.ts";
+import { isClean, type LookaheadCheck, type LookaheadReport } from "../../lib/experiments/lookahead.ts";
+import type { Leak } from "../../lib/experiments/trace-diff.ts";
 import { fixed, paint, table } from "./table.ts";
 
 /** Fields of a leak that fit a line. */
 const SHOWN_FIELDS = 8;
 
 /** What was done, what was compared, and what was found. */
-export function renderLookahead(report: ConfigLookahead): string {
+export function renderLookahead(report: LookaheadReport): string {
   const {
     decisions,
     outcomes,

@@ -20,36 +20,36 @@ const job = (): InMemoryJob => ({
   key: { version: "test", seed: 1, files: {} },
 });
 
-describe("a rehearsed run", () => {
-  test("is the run itself, to the last digit", async () => {
-    const rehearsal = await runInMemory(job());
+describe("a run in memory", () => {
+  test("equals the run on disk to the last digit", async () => {
+    const inMemory = await runInMemory(job());
     const { storage, summary } = await runFresh(job());
-    const { memory_persistence: _rehearsed, ...figures } = rehearsal.summary!;
+    const { memory_persistence: _inMemory, ...figures } = inMemory.summary!;
     const { memory_persistence: _stored, ...expected } = summary;
     expect(figures).toEqual(expected);
     const decisions = [...(await decisionsOf(storage, "2018-02")), ...(await decisionsOf(storage, "2018-03"))];
-    expect(rehearsal.decisions.map((line) => JSON.parse(line))).toEqual(decisions);
-    const outcomes = rehearsal.outcomes.map((line) => JSON.parse(line) as { decision_id: string });
+    expect(inMemory.decisions.map((line) => JSON.parse(line))).toEqual(decisions);
+    const outcomes = inMemory.outcomes.map((line) => JSON.parse(line) as { decision_id: string });
     const stored = (await outcomesOf(storage)).map(
       ({ crc32: _sum, ...outcome }: { crc32?: string } & object) => outcome,
     );
     const byId = (a: { decision_id: string }, b: { decision_id: string }): number =>
       a.decision_id < b.decision_id ? -1 : 1;
     expect(outcomes.toSorted(byId)).toEqual((stored as { decision_id: string }[]).toSorted(byId));
-    expect(rehearsal.trades).toHaveLength(stored.length);
+    expect(inMemory.trades).toHaveLength(stored.length);
   });
 
-  test("that is stopped early has what its first chunks have", async () => {
+  test("that stops early has what the first chunks of a whole run have", async () => {
     const whole = await runInMemory(job());
-    const first = await runInMemory(job(), { untilMs: at("2018-02-20") });
-    expect(first.chunks.map(({ name }) => name)).toEqual(["2018-02"]);
-    expect(first.summary).toBeUndefined();
-    expect(first.decisions).toEqual(whole.decisions.slice(0, first.decisions.length));
-    expect(first.decisions.length).toBeGreaterThan(50);
-    expect(first.records).toEqual(whole.records.slice(0, 1));
+    const early = await runInMemory(job(), { untilMs: at("2018-02-20") });
+    expect(early.chunks.map(({ name }) => name)).toEqual(["2018-02"]);
+    expect(early.summary).toBeUndefined();
+    expect(early.decisions).toEqual(whole.decisions.slice(0, early.decisions.length));
+    expect(early.decisions.length).toBeGreaterThan(50);
+    expect(early.records).toEqual(whole.records.slice(0, 1));
   });
 
-  test("ends when its signal says so", async () => {
+  test("stops with the reason of its signal", async () => {
     const controller = new AbortController();
     controller.abort(new Error("enough"));
     expect(runInMemory({ ...job(), signal: controller.signal })).rejects.toThrow("enough");

@@ -1,4 +1,4 @@
-/** On markets of which all is known. That leaks are found: test/slow/mutants.ts. */
+/** A clean run has no leak. That leaks are found is tested by test/slow/mutants.ts. */
 import { describe, expect, test } from "bun:test";
 import { checkLookahead, isClean } from "../../lib/experiments/lookahead.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
@@ -9,7 +9,7 @@ import { at, makeSettings, MEMORY_ON } from "../backtest/world-samples.ts";
 const PERIOD = { startMs: at("2018-02-08"), endMs: at("2018-04-01") };
 
 describe("checkLookahead()", () => {
-  test("takes no position for a leak that stays open while its asset has no more bars", async () => {
+  test("finds no leak in a position that stays open after the last bar of its asset", async () => {
     const series = new Map(roughSeries({ startMs: at("2018-02-01"), endMs: PERIOD.endMs, seed: 1 }));
     const whole = series.get("BBB")!;
     const stopsMs = at("2018-02-17");
@@ -26,7 +26,7 @@ describe("checkLookahead()", () => {
         providers,
         remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
         key: { version: "test", seed: 1, files: {} },
-        providersOfOtherFuture: () => Promise.resolve({ providers, changed: 0 }),
+        providersWith: () => Promise.resolve({ providers }),
       },
       // Runs that end before the run's end has closed it.
       { dates: [at("2018-02-23"), at("2018-03-05")] },

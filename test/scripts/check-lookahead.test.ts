@@ -3,7 +3,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ConfigLookahead } from "../../lib/experiments/lookahead.node.ts";
+import type { LookaheadReport } from "../../lib/experiments/lookahead.ts";
 import { HAS_REAL_BARS, REAL_BARS_DIR } from "../samples.ts";
 import { filesOf, runScript, type ScriptResult } from "./run-script.ts";
 
@@ -17,7 +17,7 @@ const NO_MEMORY = join(work, "no-memory");
 const PERIOD = ["--start", "2018-03-01", "--end", "2018-04-10", "--chunks", "10d"];
 const SHORT = [...PERIOD, "--at", "2018-03-25", "--memory-dir", NO_MEMORY, "--json"];
 
-const reportOf = (stdout: string): ConfigLookahead => JSON.parse(stdout) as ConfigLookahead;
+const reportOf = (stdout: string): LookaheadReport => JSON.parse(stdout) as LookaheadReport;
 
 describe("check-lookahead", () => {
   test("finds that 40 synthetic days know nothing of the future, and leaves no files", async () => {
@@ -113,11 +113,14 @@ providers:
   });
 
   test.each([
-    ["2019-01-01", '"2019-01-01T00:00:00.000Z"'],
-    ["soon", '"soon"'],
-  ])("refuses --at %s", async (at, named) => {
+    [
+      "2019-01-01",
+      'Cannot check a date: found "2019-01-01T00:00:00.000Z", expected a time inside 2018-03-01 to 2018-04-10',
+    ],
+    ["soon", 'Cannot use --at: found "soon"'],
+  ])("refuses --at %s", async (at, message) => {
     const { code, stdout, stderr } = await runScript("check-lookahead.ts", [...PERIOD, "--at", at]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toContain(`Cannot use --at: found ${named}`);
+    expect(stderr).toContain(message);
   });
 });

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ConfigLookahead } from "../../lib/experiments/lookahead.node.ts";
+import type { LookaheadReport } from "../../lib/experiments/lookahead.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { runScript } from "../scripts/run-script.ts";
 
@@ -18,7 +18,7 @@ afterAll(() => rmSync(work, { recursive: true }));
 
 const PERIOD = ["--start", "2018-03-01", "--end", "2018-04-10", "--chunks", "10d"];
 
-const reportOf = (stdout: string): ConfigLookahead => JSON.parse(stdout) as ConfigLookahead;
+const reportOf = (stdout: string): LookaheadReport => JSON.parse(stdout) as LookaheadReport;
 
 interface Edit {
   readonly file: string;
@@ -157,7 +157,7 @@ const MUTANTS: Record<string, readonly Edit[]> = {
 };
 
 /** Copies the project, edits it, and checks it there. */
-async function checkMutant(name: string, edits: readonly Edit[]): Promise<ConfigLookahead & { code: number }> {
+async function checkMutant(name: string, edits: readonly Edit[]): Promise<LookaheadReport & { code: number }> {
   const folder = join(work, name.replaceAll(/\W/g, "-"));
   mkdirSync(folder);
   for (const part of ["lib", "scripts", "package.json"]) {
