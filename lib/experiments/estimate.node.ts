@@ -2,7 +2,7 @@ import type { LlmConfig } from "../config/config.ts";
 import { CarryoverError } from "../errors.ts";
 import { runConfig, type RunOptions } from "../job/run.node.ts";
 import { isRecorded } from "../providers/load.node.ts";
-import { BYTES_PER_TOKEN } from "../providers/recorded/llm.ts";
+import { BYTES_PER_TOKEN } from "../providers/recorded/token-bill.ts";
 import { parseTimeout } from "../util/time.ts";
 
 /** What asking one provider would take. */

@@ -8,8 +8,8 @@ import { loadBars } from "../market/load.node.ts";
 import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
 import { cachingEmbedder, readRemembered } from "../memory/in-memory.ts";
 import { isRecorded, type LoadedProviders, loadProviders, type RecordingContext } from "../providers/load.node.ts";
-import { openRecorder, type RecorderOptions } from "../providers/recorded/recorder.ts";
-import { openAnswerStore } from "../providers/recorded/recordings.ts";
+import { Recorder, type RecorderOptions } from "../providers/recorded/recorder.ts";
+import { AnswerStore } from "../providers/recorded/recordings.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { settleLeftovers } from "../storage/fs.node.ts";
@@ -134,10 +134,10 @@ function openRecording(
   if (known.length === 0) return undefined;
   const dir = config.memory.answers_dir;
   if (mode !== "dry-run") settleLeftovers(dir);
-  const store = openAnswerStore(diskStorage(dir), { onNote });
+  const store = new AnswerStore(diskStorage(dir), { onNote });
   const budgetUsd = config.backtest.budget_usd;
   const now = (): number => Date.now();
-  const recorder = openRecorder({ store, mode, budgetUsd, signal, now, onQuestion, onQuestionCounts, onNote });
+  const recorder = new Recorder({ store, mode, budgetUsd, signal, now, onQuestion, onQuestionCounts, onNote });
   return { store, recorder, refresh, onNote };
 }
 

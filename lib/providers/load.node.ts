@@ -1,40 +1,55 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Provider } from "./provider.ts";
-import { unlessAborted } from "../util/async.ts";
 import type { CommandConfig, LlmConfig, ProviderConfig } from "../config/config.ts";
-import { CarryoverError, messageOf } from "../errors.ts";
+import { fail, messageOf, type CarryoverError } from "../errors.ts";
+import { readRegular } from "../storage/fs.node.ts";
+import { unlessAborted } from "../util/async.ts";
 import { isRecord } from "../util/json.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
+import type { Provider } from "./provider.ts";
+import { loadClient } from "./recorded/load.node.ts";
+import type { Recorder } from "./recorded/recorder.ts";
 import type { AnswerStore } from "./recorded/recordings.ts";
 import { breakout, reversion, trend } from "./rules.ts";
-import type { Recorder } from "./recorded/recorder.ts";
-import { votesFile, parseVotesCsv, type FileVotes } from "./votes-file.ts";
 import { similarTrades } from "./similar-trades.ts";
-import { loadCommand, loadLlm } from "./recorded/load.node.ts";
-import { readRegular } from "../storage/fs.node.ts";
+import { parseVotesCsv, votesFile, type FileVotes } from "./votes-file.ts";
 
 const BUILT_IN = { trend, reversion, breakout, memory: similarTrades } as const;
 
-/** Assets of a file that a message names. */
+/** Assets of a file that a note names. */
 const MAX_NAMES = 5;
 
 /** The ensemble that a configuration names. */
 export interface LoadedProviders {
   readonly providers: readonly Provider[];
-  /** SHA-256 of each file that was read, by its path in the configuration: a part of the run key. */
+  /** SHA-256 of each file that was read, by its path in the configuration. Part of the run key. */
   readonly files: Readonly<Record<string, string>>;
-  /** By name, how often a provider's answers were wanted anew, where they were: a part of the run key. */
+  /** By provider, how often its questions have been asked again, if ever. Part of the run key. */
   readonly refreshes: Readonly<Record<string, number>>;
 }
 
-/** What providers need whose answers are recorded. */
+/** What providers with recorded answers need. */
 export interface RecordingContext {
   readonly store: AnswerStore;
   readonly recorder: Recorder;
-  /** Providers that are asked anew, under the next number, which is theirs from the first answer on. @default none */
+  /** Providers whose questions are asked again. Their older answers stay recorded. @default none */
   readonly refresh?: readonly string[] | undefined;
   readonly onNote: (note: string) => void;
+}
+
+/** What providers are loaded with. */
+export interface LoadProvidersOptions {
+  /** The folder where paths in the configuration start. */
+  readonly baseDir: string;
+  /** Replaces the votes of files. */
+  readonly changeVotes?: (votes: FileVotes) => FileVotes;
+  /** Ends the wait for a module that never finishes loading. */
+  readonly signal?: AbortSignal | undefined;
+  /** Needed for the types `llm` and `command`. */
+  readonly recording?: RecordingContext | undefined;
+  /** Assets that a file of votes should cover. `onNote` names those that it does not. */
+  readonly assets?: readonly string[];
+  readonly onNote?: (note: string) => void;
 }
 
 /** Whether a provider's answers are recorded, since they cost money or cannot be repeated. */
@@ -43,104 +58,104 @@ export function isRecorded(config: ProviderConfig): config is CommandConfig | Ll
 }
 
 /**
- * Makes the providers of a configuration, with their files.
+ * Makes the providers of a configuration and reads their files.
  *
- * @param options `baseDir`: the folder that paths in the configuration start from; `changeVotes`: puts other votes in the place of
- * those of a file; `signal`: stops the wait for a module that never finishes loading; `recording`: needed for the types `llm` and `command`; `assets`: those that a file of votes should be about, `onNote`
- * is told which of them it has no vote for.
- * @throws {CarryoverError} `NOT_FOUND` for a file that is not there, `BAD_DATA` for malformed votes, `BAD_CONFIG` for a
- * module that is no provider, or a prompt that is none.
+ * @throws {CarryoverError} `NOT_FOUND` for a missing file, `BAD_DATA` for malformed votes, `BAD_CONFIG` for a module without a
+ * vote function or an unusable prompt.
  */
 export async function loadProviders(
   configs: readonly ProviderConfig[],
-  options: {
-    baseDir: string;
-    changeVotes?: (votes: FileVotes) => FileVotes;
-    signal?: AbortSignal | undefined;
-    recording?: RecordingContext | undefined;
-    assets?: readonly string[];
-    onNote?: (note: string) => void;
-  },
+  options: LoadProvidersOptions,
 ): Promise<LoadedProviders> {
   const providers: Provider[] = [];
   const files: Record<string, string> = {};
   const refreshes = new Map<string, number>();
   for (const config of configs) {
     if (isRecorded(config)) {
-      const { recording, baseDir } = options;
-      if (recording === undefined)
-        throw new RangeError(`Cannot load "${config.name}": found nowhere to record its answers`);
-      const around = { baseDir, onNote: recording.onNote };
-      const loaded = await (config.type === "llm" ? loadLlm(config, around) : loadCommand(config, around));
+      const loaded = await loadRecorded(config, options);
       Object.assign(files, loaded.files);
-      const isNew = recording.refresh?.includes(config.name) === true;
-      const refresh = (await recording.store.refreshOf(config.name)) + (isNew ? 1 : 0);
-      if (refresh > 0) refreshes.set(config.name, refresh);
-      providers.push(recording.recorder.provider(loaded.client, refresh));
-      continue;
-    }
-    if (!("path" in config)) {
-      providers.push(BUILT_IN[config.type](config.name));
-      continue;
-    }
-    const path = resolve(options.baseDir, config.path);
-    const bytes = readFile(path, config.name);
-    files[config.path] = await sha256OfBytes(bytes);
-    if (config.type === "file") {
-      const votes = parseVotesCsv(bytes, { file: path });
-      const silent = options.assets?.filter((asset) => !votes.has(asset)) ?? [];
-      if (silent.length > 0) {
-        const known = [...votes.keys()].slice(0, MAX_NAMES).join(", ") + (votes.size > MAX_NAMES ? ", ..." : "");
-        options.onNote?.(
-          `Provider "${config.name}" abstains for ${silent.join(", ")}: "${path}" has votes for ${known} only`,
-        );
-      }
-      providers.push(votesFile(options.changeVotes?.(votes) ?? votes, config.name));
-    } else providers.push(await importProvider(path, { name: config.name, signal: options.signal }));
+      if (loaded.refresh > 0) refreshes.set(config.name, loaded.refresh);
+      providers.push(loaded.provider);
+    } else if ("path" in config) {
+      const path = resolve(options.baseDir, config.path);
+      const bytes = readFile(path, config.name);
+      files[config.path] = await sha256OfBytes(bytes);
+      providers.push(
+        config.type === "file"
+          ? loadVotes(bytes, { ...options, path, name: config.name })
+          : await importProvider(path, { name: config.name, signal: options.signal }),
+      );
+    } else providers.push(BUILT_IN[config.type](config.name));
   }
-  // Own keys even of "__proto__", which is a provider's name like any other.
+  // fromEntries makes own keys, also of "__proto__", which is a valid name of a provider.
   return { providers, files, refreshes: Object.fromEntries(refreshes) };
+}
+
+async function loadRecorded(
+  config: CommandConfig | LlmConfig,
+  { baseDir, recording }: LoadProvidersOptions,
+): Promise<{ provider: Provider; files: Readonly<Record<string, string>>; refresh: number }> {
+  const { name } = config;
+  if (recording === undefined) throw new RangeError(`Cannot load "${name}": found nowhere to record its answers`);
+  const { client, files } = await loadClient(config, { baseDir, onNote: recording.onNote });
+  const isRefreshed = recording.refresh?.includes(name) === true;
+  const refresh = (await recording.store.refreshOf(name)) + (isRefreshed ? 1 : 0);
+  return { provider: recording.recorder.provider(client, refresh), files, refresh };
 }
 
 function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(readRegular(path));
   } catch (cause) {
-    throw new CarryoverError(
-      "NOT_FOUND",
-      `Cannot load provider "${provider}": found ${messageOf(cause)}, expected the file that its "path" names`,
-      { cause },
-    );
+    throw fail("NOT_FOUND", `Cannot load provider "${provider}"`, {
+      found: messageOf(cause),
+      expected: 'the file that its "path" names',
+      cause,
+    });
   }
 }
 
-/** A module exports `vote(situation, context)`. */
+function loadVotes(
+  bytes: Uint8Array,
+  options: Pick<LoadProvidersOptions, "assets" | "changeVotes" | "onNote"> & { path: string; name: string },
+): Provider {
+  const { assets = [], changeVotes, onNote, path, name } = options;
+  const votes = parseVotesCsv(bytes, { file: path });
+  const uncovered = assets.filter((asset) => !votes.has(asset));
+  if (uncovered.length > 0) {
+    const covered = [...votes.keys()].slice(0, MAX_NAMES).join(", ") + (votes.size > MAX_NAMES ? ", ..." : "");
+    onNote?.(`Provider "${name}" abstains for ${uncovered.join(", ")}: "${path}" has votes for ${covered} only`);
+  }
+  return votesFile(changeVotes?.(votes) ?? votes, name);
+}
+
+/** Imports a module that exports `vote(situation, context)`. */
 async function importProvider(
   path: string,
   { name, signal }: { name: string; signal: AbortSignal | undefined },
 ): Promise<Provider> {
-  const refuse = (found: string, cause?: unknown): CarryoverError =>
-    new CarryoverError(
-      "BAD_CONFIG",
-      `Cannot load provider "${name}" from "${path}": found ${found}, expected an exported function "vote"`,
-      { cause },
-    );
+  const refusal = (found: string, cause?: unknown): CarryoverError =>
+    fail("BAD_CONFIG", `Cannot load provider "${name}" from "${path}"`, {
+      found,
+      expected: 'an exported function "vote"',
+      cause,
+    });
   let loaded: { readonly vote?: unknown };
   try {
     loaded = (await unlessAborted(import(pathToFileURL(path).href), signal)) as { readonly vote?: unknown };
   } catch (cause) {
     signal?.throwIfAborted();
-    // Of a file that does not parse, Bun throws one problem, or an AggregateError whose own message only counts them.
+    // For a file that does not parse, Bun throws one problem, or an AggregateError whose message only counts them.
     const problems: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
     const more = problems.length > 1 ? `, and ${problems.length - 1} more` : "";
-    throw refuse(`an error while it loads (${loadingProblem(problems[0], path)}${more})`, problems[0]);
+    throw refusal(`an error while it loads (${loadingProblem(problems[0], path)}${more})`, problems[0]);
   }
   const { vote } = loaded;
-  if (typeof vote !== "function") throw refuse(`${typeof vote} as "vote"`);
+  if (typeof vote !== "function") throw refusal(`${typeof vote} as "vote"`);
   return { name, vote: (situation, context) => vote(situation, context) };
 }
 
-/** What an import says, with the place that a `BuildMessage` of Bun has, and its file where that is another one. */
+/** The message of a failed import, with the place that Bun's `BuildMessage` has, and the file if it is another one. */
 function loadingProblem(problem: unknown, path: string): string {
   const position = problem instanceof Error && "position" in problem ? problem.position : undefined;
   if (!isRecord(position)) return messageOf(problem);

@@ -1,10 +1,10 @@
 import { unlessAborted } from "../util/async.ts";
 import { messageOf } from "../errors.ts";
-import type { Answer, DecisionContext, Situation, Vote } from "../types.ts";
+import type { Action, Answer, DecisionContext, Situation, Vote } from "../types.ts";
 
 /**
- * A member of the ensemble. It answers from its arguments alone: nothing is carried from call to call, or a run that was
- * stopped and resumed would differ from one that was not.
+ * A member of the ensemble. It must vote from its arguments alone: state kept between calls would make a resumed run differ
+ * from an uninterrupted one.
  *
  * @example
  * ```ts
@@ -16,50 +16,63 @@ import type { Answer, DecisionContext, Situation, Vote } from "../types.ts";
  * ```
  */
 export interface Provider {
-  /** Unique in the ensemble; the name under which its record is kept. */
+  /** Unique in the ensemble. Its record is kept under this name. */
   readonly name: string;
 
   /**
    * Votes on one situation. A provider that throws, rejects or answers out of range abstains, and the run goes on.
    *
    * @param situation What is known about the asset at the bar's close.
-   * @param context What memory recalls as of that time, and what is open.
+   * @param context What memory recalls as of that time, and the open positions.
    */
   vote(situation: Situation, context: DecisionContext): Answer | Promise<Answer>;
 }
 
-/** The answer of a provider that has nothing to say: neither right nor wrong. */
+/** An answer that counts as neither right nor wrong. */
 export function abstain(error: string): Answer {
   return { action: "HOLD", confidence: 0, error };
 }
 
-/** Characters of a reason or an error that are kept. */
+export function isAction(value: unknown): value is Action {
+  return value === "BUY" || value === "SELL" || value === "HOLD";
+}
+
+/** Whether a value is a number from 0 to 100. */
+export function isConfidence(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= 100;
+}
+
+/** Characters kept of a reason or an error: an outcome with a longer text could not be read again. */
 const MAX_TEXT = 1000;
 
+/** What all providers are asked with. */
+interface AskInput {
+  readonly situation: Situation;
+  readonly context: DecisionContext;
+  /** Stops the run, so that a provider that never answers does not block it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Asks every provider at once. One that throws, rejects or answers out of range abstains, and the others count. What they
- * are told is frozen: none can change what the others, the broker or the files get.
+ * Asks all providers at once. One that throws, rejects or answers out of range abstains, and the others count. Their arguments
+ * are frozen, so no provider can change what the others, the broker or the files get.
  *
- * @param input `signal`: what stops the run, so that a provider that never answers does not keep it.
- * @returns A vote of each, in the order of `providers`, whatever the order in which they answered.
+ * @returns One vote each, in the order of `providers`.
  */
-export async function askProviders(
-  providers: readonly Provider[],
-  input: { situation: Situation; context: DecisionContext; signal?: AbortSignal | undefined },
-): Promise<readonly Vote[]> {
+export async function askProviders(providers: readonly Provider[], input: AskInput): Promise<readonly Vote[]> {
   Object.freeze(input.situation);
   freezeContext(input.context);
   const answers = providers.map((provider) => ask(provider, input));
-  // Rules answer at once; waiting only for those who promise saves most of the time of a run without models.
+  // Rules answer at once. Waiting only for promises saves most of the time of a run without models.
   const settled = answers.some((answer) => answer instanceof Promise)
     ? await unlessAborted(Promise.all(answers), input.signal)
     : answers;
-  return settled.map((answer, i) => voteOf(providers[i]?.name ?? "", answer));
+  return settled.map((answer, i) => toVote(providers[i]!.name, answer));
 }
 
-function ask(provider: Provider, input: { situation: Situation; context: DecisionContext }): unknown {
+function ask(provider: Provider, { situation, context }: AskInput): unknown {
   try {
-    const answer: unknown = provider.vote(input.situation, input.context);
+    const answer: unknown = provider.vote(situation, context);
     if (!isThenable(answer)) return answer;
     return Promise.resolve(answer).catch((error: unknown) => abstain(messageOf(error)));
   } catch (error) {
@@ -71,7 +84,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
-/** The records are frozen already: many contexts share them. */
+/** Freezes all but the records, which are frozen already because many contexts share them. */
 function freezeContext(context: DecisionContext): void {
   for (const trade of context.similar) Object.freeze(trade);
   for (const position of context.positions) Object.freeze(position);
@@ -81,34 +94,29 @@ function freezeContext(context: DecisionContext): void {
   Object.freeze(context);
 }
 
-/** A vote of whatever was answered; reading an answer may throw like asking for it. */
-function voteOf(provider: string, answer: unknown): Vote {
+function toVote(provider: string, answer: unknown): Vote {
   try {
-    return checkedVote(provider, answer);
+    return { provider, ...checkedAnswer(answer) };
   } catch (error) {
-    return { provider, ...abstain(shortened(messageOf(error))) };
+    // A getter of the answer threw.
+    return { provider, ...abstain(truncated(messageOf(error))) };
   }
 }
 
-/** Checks an answer: whoever wrote the provider may not have had a type checker. */
-function checkedVote(provider: string, answer: unknown): Vote {
+/** Checks everything: providers may be written without a type checker. */
+function checkedAnswer(answer: unknown): Answer {
   const { action, confidence, reason, error } = (answer ?? {}) as Partial<Record<keyof Answer, unknown>>;
-  if (typeof error === "string") return { provider, ...abstain(shortened(error)) };
-  if (action !== "BUY" && action !== "SELL" && action !== "HOLD") {
-    return { provider, ...abstain(`found action ${shown(action)}, expected "BUY", "SELL" or "HOLD"`) };
-  }
-  if (typeof confidence !== "number" || !(confidence >= 0 && confidence <= 100)) {
-    return { provider, ...abstain(`found confidence ${shown(confidence)}, expected 0 to 100`) };
-  }
-  return { provider, action, confidence, ...(typeof reason === "string" ? { reason: shortened(reason) } : {}) };
+  if (typeof error === "string") return abstain(truncated(error));
+  if (!isAction(action)) return abstain(`found action ${shown(action)}, expected "BUY", "SELL" or "HOLD"`);
+  if (!isConfidence(confidence)) return abstain(`found confidence ${shown(confidence)}, expected 0 to 100`);
+  return { action, confidence, ...(typeof reason === "string" ? { reason: truncated(reason) } : {}) };
 }
 
-/** A text that an outcome can hold: one that is too long would make its file unreadable. */
-function shortened(text: string): string {
+function truncated(text: string): string {
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 3)}...` : text;
 }
 
 function shown(value: unknown): string {
-  if (typeof value === "string") return shortened(JSON.stringify(value));
+  if (typeof value === "string") return truncated(JSON.stringify(value));
   return typeof value === "number" ? String(value) : typeof value;
 }

@@ -1,8 +1,8 @@
-import type { Action, Answer } from "../types.ts";
+import type { Answer } from "../types.ts";
 import { badData } from "../market/bar.ts";
 import { CsvReader } from "../market/csv-reader.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
-import { abstain, type Provider } from "./provider.ts";
+import { abstain, isAction, isConfidence, type Provider } from "./provider.ts";
 
 /** A vote read from a file. It holds until the asset's next vote. */
 export interface FileVote {
@@ -32,9 +32,10 @@ export function parseVotesCsv(bytes: Uint8Array, options: { file: string }): Fil
     const timestamp = parseTimestamp(csv.text(0)) ?? csv.refuse(0, TIMESTAMP_FORM);
     const asset = csv.text(1);
     if (asset === "") csv.refuse(1, "an asset such as BTCUSD");
-    const action = parseAction(csv.text(2)) ?? csv.refuse(2, "BUY, SELL or HOLD");
+    const action = csv.text(2).toUpperCase();
+    if (!isAction(action)) return csv.refuse(2, "BUY, SELL or HOLD");
     const confidence = csv.number(3);
-    if (!(confidence >= 0 && confidence <= 100)) csv.refuse(3, "a number from 0 to 100");
+    if (!isConfidence(confidence)) csv.refuse(3, "a number from 0 to 100");
     const vote = { timestamp, answer: { action, confidence } };
     const ofAsset = votes.get(asset);
     if (ofAsset === undefined) votes.set(asset, [vote]);
@@ -68,9 +69,4 @@ export function votesFile(votes: FileVotes, name = "file"): Provider {
       return ofAsset[low - 1]?.answer ?? abstain("no vote yet");
     },
   };
-}
-
-function parseAction(text: string): Action | undefined {
-  const action = text.toUpperCase();
-  return action === "BUY" || action === "SELL" || action === "HOLD" ? action : undefined;
 }

@@ -3,12 +3,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
-import {
-  answerKey,
-  openAnswerStore,
-  type ReceivedAnswer,
-  type Question,
-} from "../../lib/providers/recorded/recordings.ts";
+import { answerKey, AnswerStore, type ReceivedAnswer, type Question } from "../../lib/providers/recorded/recordings.ts";
 import { filesOf } from "../scripts/run-script.ts";
 import type { Operation } from "./operations.ts";
 
@@ -33,7 +28,7 @@ export const recordAnswers: Operation = {
   name: "record of answers",
   prepare: async () => {},
   perform: async (work, acknowledge) => {
-    const store = openAnswerStore(diskStorage(join(work, "answers")), { onNote: refuse });
+    const store = new AnswerStore(diskStorage(join(work, "answers")), { onNote: refuse });
     for (const [question, answer] of ASKED) {
       await store.keep(question, answer);
       acknowledge(await nameOf(question));
@@ -44,7 +39,7 @@ export const recordAnswers: Operation = {
     for (const name of acknowledged) {
       if (before[name] === undefined) throw new Error(`${name} was acknowledged and is not there`);
     }
-    const store = openAnswerStore(diskStorage(join(work, "answers")), { onNote: refuse });
+    const store = new AnswerStore(diskStorage(join(work, "answers")), { onNote: refuse });
     for (const [question, answer] of ASKED) {
       const kept = await store.keep(question, answer);
       if (!isDeepStrictEqual({ ...kept, ...question, ...answer }, kept)) throw new Error("another answer was recorded");

@@ -5,7 +5,7 @@ import { encodeJson, isRecord } from "../../lib/util/json.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { encodeSealedJson } from "../../lib/storage/sealed-json.ts";
 import { formatManifest, parseManifest, type BackupFile, type BackupManifest } from "../../lib/backup/manifest.ts";
-import { answerKey, openAnswerStore } from "../../lib/providers/recorded/recordings.ts";
+import { answerKey, AnswerStore } from "../../lib/providers/recorded/recordings.ts";
 import { objectOf, text, utf8, type Target } from "./target.ts";
 
 const RUN_ID = "ab".repeat(32);
@@ -27,7 +27,7 @@ const VOTE_TEXT = '{"asset": "BTCUSD", "action": "BUY", "confidence": 70, "reaso
 /** The file of a recorded answer. */
 async function answerFile(): Promise<Uint8Array> {
   const storage = inMemoryStorage();
-  await openAnswerStore(storage, { onNote: () => {} }).keep(QUESTION, {
+  await new AnswerStore(storage, { onNote: () => {} }).keep(QUESTION, {
     vote: { action: "BUY", confidence: 70, reason: "it rises" },
     raw: [VOTE_TEXT],
     tokens: { input: 700, output: 40 },
@@ -49,7 +49,7 @@ function unsealed(bytes: Uint8Array): object {
 async function findAnswer(bytes: Uint8Array): Promise<unknown> {
   const storage = inMemoryStorage();
   await storage.replace(`${ANSWER_KEY}.json`, bytes);
-  const store = openAnswerStore(storage, { onNote: () => {} });
+  const store = new AnswerStore(storage, { onNote: () => {} });
   const cost = await store.costOfRun(RUN_ID);
   if (!(cost >= 0 && cost < Infinity)) throw new Error(`the run cost ${JSON.stringify(cost)}`);
   const found = await store.find(ANSWER_KEY);

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { CarryoverError } from "../../lib/errors.ts";
 import { loadProviders } from "../../lib/providers/load.node.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
-import { openAnswerStore } from "../../lib/providers/recorded/recordings.ts";
-import { openRecorder } from "../../lib/providers/recorded/recorder.ts";
+import { AnswerStore } from "../../lib/providers/recorded/recordings.ts";
+import { Recorder } from "../../lib/providers/recorded/recorder.ts";
 import { makeContext, makeSituation } from "./situation-samples.ts";
 
 let baseDir = "";
@@ -68,13 +68,13 @@ describe("loadProviders()", () => {
 
   test("counts how often each provider was asked anew, __proto__ like any other", async () => {
     const onNote = (): void => {};
-    const store = openAnswerStore(inMemoryStorage(), { onNote });
+    const store = new AnswerStore(inMemoryStorage(), { onNote });
     const vote = { action: "BUY", confidence: 1 } as const;
     await store.keep(
       { provider: "__proto__", request: {}, refresh: 1 },
       { vote, raw: [], tokens: null, cost_usd: null, asked_at: "", took_ms: 0, run_id: null },
     );
-    const recorder = openRecorder({ store, signal: new AbortController().signal, now: () => 0 });
+    const recorder = new Recorder({ store, signal: new AbortController().signal, now: () => 0 });
     const rest = { type: "command", command: ["cat"], timeout: "1s", max_concurrency: 1 } as const;
     const configs = ["__proto__", "mine", "other"].map((name) => ({ name, ...rest }));
     const recording = { store, recorder, refresh: ["__proto__", "mine"], onNote };
@@ -118,8 +118,8 @@ describe("loadProviders()", () => {
       );
     }
     const onNote = (): void => {};
-    const store = openAnswerStore(inMemoryStorage(), { onNote });
-    const recorder = openRecorder({ store, signal: new AbortController().signal, now: () => 0 });
+    const store = new AnswerStore(inMemoryStorage(), { onNote });
+    const recorder = new Recorder({ store, signal: new AbortController().signal, now: () => 0 });
     const llm = {
       name: "mine",
       type: "llm",

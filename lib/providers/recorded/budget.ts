@@ -1,54 +1,55 @@
-import { CarryoverError } from "../../errors.ts";
+import { fail } from "../../errors.ts";
 
-/** What the questions of a run cost, and may cost. */
-export interface Budget {
-  readonly spentUsd: number;
-  spend(usd: number): void;
+/** What the questions of a run have cost, and may still cost. */
+export class Budget {
+  readonly #limitUsd: number;
+  /** Maximum costs of the answers in flight. */
+  readonly #reserved = new Set<{ readonly usd: number }>();
+  #waiting: (() => void)[] = [];
+  #spentUsd = 0;
+
+  constructor(limitUsd: number) {
+    this.#limitUsd = limitUsd;
+  }
+
+  get spentUsd(): number {
+    return this.#spentUsd;
+  }
+
+  spend(usd: number): void {
+    this.#spentUsd += usd;
+  }
 
   /**
-   * Puts aside what an answer may cost at most, once there is room for it: others under way may cost less than was put aside for them.
+   * Reserves the maximum cost of an answer. Where there is no room, waits for answers in flight: they may cost less than was
+   * reserved for them.
    *
-   * @returns To be called when it is known what the answer did cost.
-   * @throws {CarryoverError} `BUDGET` if there will be no room. The signal's reason, if it is aborted meanwhile.
+   * @returns A function that releases the reservation, to be called when the real cost is known.
+   * @throws {CarryoverError} `BUDGET` if nothing is in flight and there is still no room. The signal's reason, if it is
+   * aborted during the wait.
    */
-  reserve(maxCostUsd: number, signal: AbortSignal): Promise<() => void>;
-}
-
-/** Opens a budget of which nothing is spent. */
-export function openBudget(limitUsd: number): Budget {
-  const reserved = new Set<{ readonly usd: number }>();
-  let waiting: (() => void)[] = [];
-  let spentUsd = 0;
-
-  const left = (): number => [...reserved].reduce((rest, { usd }) => rest - usd, limitUsd - spentUsd);
-
-  return {
-    get spentUsd() {
-      return spentUsd;
-    },
-    spend: (usd) => {
-      spentUsd += usd;
-    },
-    reserve: async (maxCostUsd, signal) => {
-      while (maxCostUsd > left()) {
-        if (reserved.size === 0) {
-          throw new CarryoverError(
-            "BUDGET",
-            `Cannot ask on: found $${spentUsd.toFixed(4)} spent by this run and up to $${maxCostUsd.toFixed(4)} that the next ` +
-              `answer may cost, expected a backtest.budget_usd that allows for it and not $${limitUsd}`,
-          );
-        }
-        await new Promise<void>((resolve) => waiting.push(resolve));
-        signal.throwIfAborted();
+  async reserve(maxCostUsd: number, signal: AbortSignal): Promise<() => void> {
+    while (maxCostUsd > this.#leftUsd()) {
+      if (this.#reserved.size === 0) {
+        throw fail("BUDGET", "Cannot ask the next question", {
+          found: `$${this.#spentUsd.toFixed(4)} spent by this run and up to $${maxCostUsd.toFixed(4)} for the next answer`,
+          expected: `at most $${this.#limitUsd} together (backtest.budget_usd)`,
+        });
       }
-      const mine = { usd: maxCostUsd };
-      reserved.add(mine);
-      return () => {
-        reserved.delete(mine);
-        const woken = waiting;
-        waiting = [];
-        for (const wake of woken) wake();
-      };
-    },
-  };
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      signal.throwIfAborted();
+    }
+    const reservation = { usd: maxCostUsd };
+    this.#reserved.add(reservation);
+    return () => {
+      this.#reserved.delete(reservation);
+      const woken = this.#waiting;
+      this.#waiting = [];
+      for (const wake of woken) wake();
+    };
+  }
+
+  #leftUsd(): number {
+    return [...this.#reserved].reduce((rest, { usd }) => rest - usd, this.#limitUsd - this.#spentUsd);
+  }
 }

@@ -2,81 +2,109 @@ import { createHash } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { CommandConfig, LlmConfig } from "../../config/config.ts";
-import { CarryoverError, messageOf } from "../../errors.ts";
+import { fail, messageOf } from "../../errors.ts";
+import { readRegular } from "../../storage/fs.node.ts";
 import { sha256OfBytes } from "../../util/sha256.ts";
 import { parseTimeout } from "../../util/time.ts";
-import { createRateLimiter } from "./rate-limit.ts";
-import { commandVoteClient } from "./command.ts";
-import type { VoteClient } from "./recorder.ts";
-import { lineProgram } from "./program.node.ts";
-import { readRegular } from "../../storage/fs.node.ts";
+import type { VoteClient } from "./client.ts";
+import { CommandClient } from "./command.ts";
+import type { Fetch } from "./guarded-fetch.ts";
+import { LineProgram } from "./line-program.ts";
+import { startProgram } from "./program.node.ts";
+import { RateLimiter } from "./rate-limit.ts";
 
-// What language models need is loaded only where a configuration asks for one.
-
-/** Someone to ask, and SHA-256 of each file that the answers depend on, by its name in the configuration. */
+/** A client, and SHA-256 of each file that its answers depend on, by its name in the configuration. */
 export interface LoadedClient {
   readonly client: VoteClient;
   readonly files: Readonly<Record<string, string>>;
 }
 
-/**
- * Makes the client of a program. It is not started yet.
- *
- * @param options `baseDir`: where the program runs; arguments that are files there are part of an answer's key.
- */
-export async function loadCommand(
-  config: CommandConfig,
-  options: { baseDir: string; onNote: (note: string) => void },
-): Promise<LoadedClient> {
-  const { name, command } = config;
-  const files: Record<string, string> = {};
-  for (const argument of command) {
-    const path = resolve(options.baseDir, argument);
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) files[argument] = await sha256OfFile(path);
-  }
-  const program = lineProgram({
-    name,
-    command,
-    cwd: options.baseDir,
-    timeoutMs: timeoutOf(config),
-    onNote: options.onNote,
-  });
-  const pace = createRateLimiter({ concurrency: config.max_concurrency, now: () => performance.now() });
-  return { client: commandVoteClient({ name, command, files, program, pace }), files };
+/** What clients are loaded with. */
+export interface LoadClientOptions {
+  /** The folder where programs run and paths start. */
+  readonly baseDir: string;
+  readonly onNote: (note: string) => void;
 }
 
 /**
- * Makes the client of a language model.
+ * Makes the client of a program or a language model. Nothing is started or sent yet.
  *
- * @param options `baseDir`: where the path of a prompt starts.
- * @throws {CarryoverError} `NOT_FOUND` or `BAD_CONFIG` for the file of the prompt.
+ * @throws {CarryoverError} `NOT_FOUND` or `BAD_CONFIG` for a prompt's file.
  */
-export async function loadLlm(config: LlmConfig, options: { baseDir: string }): Promise<LoadedClient> {
-  const [{ llmVoteClient }, { llmClient }, { checkTemplate, DEFAULT_PROMPT }] = await Promise.all([
+export function loadClient(config: CommandConfig | LlmConfig, options: LoadClientOptions): Promise<LoadedClient> {
+  return config.type === "command" ? loadCommand(config, options) : loadLlm(config, options);
+}
+
+async function loadCommand(config: CommandConfig, { baseDir, onNote }: LoadClientOptions): Promise<LoadedClient> {
+  const { name, command } = config;
+  const files: Record<string, string> = {};
+  for (const argument of command) {
+    const path = resolve(baseDir, argument);
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) files[argument] = await sha256OfFile(path);
+  }
+  const program = new LineProgram({
+    name,
+    start: (events) => startProgram({ name, command, cwd: baseDir }, events),
+    timeoutMs: timeoutOf(config),
+    onNote,
+  });
+  return { client: new CommandClient({ name, command, files, program, rateLimiter: rateLimiterOf(config) }), files };
+}
+
+async function loadLlm(config: LlmConfig, { baseDir }: LoadClientOptions): Promise<LoadedClient> {
+  // Loaded only here, so that a run without language models starts faster.
+  const [{ LlmClient }, { llmHttp }, { checkTemplate, DEFAULT_PROMPT }] = await Promise.all([
     import("./llm.ts"),
-    import("./llm-http.node.ts"),
+    import("./llm-http.ts"),
     import("./prompt.ts"),
   ]);
-  const { name, prompt_file: file, api, model, temperature, max_output_tokens, output } = config;
-  const template = file === undefined ? DEFAULT_PROMPT : readPrompt(resolve(options.baseDir, file), name);
+  const { name, prompt_file: file, api, model, temperature, max_output_tokens, output, mask } = config;
+  const template = file === undefined ? DEFAULT_PROMPT : readPrompt(resolve(baseDir, file), name);
   if (file !== undefined) checkTemplate(template, file);
-  const client = llmVoteClient({
+  const client = new LlmClient({
     name,
     model: { api, model, temperature, max_output_tokens, output },
     template,
-    mask: config.mask,
-    ...llmClient(config),
-    pace: createRateLimiter({
-      concurrency: config.max_concurrency,
-      perMinute: config.requests_per_minute,
-      now: () => performance.now(),
-    }),
+    mask,
+    connection: llmHttp(config, { fetch: verifiedFetch, key: () => keyOf(config), now: () => Date.now() }),
+    rateLimiter: rateLimiterOf(config),
     timeoutMs: timeoutOf(config),
     maxRetries: config.max_retries,
-    pricePerMtok: config.price_per_mtok,
+    price: config.price_per_mtok,
   });
   const sha256 = await sha256OfBytes(new TextEncoder().encode(template));
-  return { client: client, files: { [file ?? "the built-in prompt"]: sha256 } };
+  return { client, files: { [file ?? "the built-in prompt"]: sha256 } };
+}
+
+/** `fetch` that always checks certificates, although NODE_TLS_REJECT_UNAUTHORIZED may say not to. */
+export const verifiedFetch: Fetch = (input, init) => fetch(input, { ...init, tls: { rejectUnauthorized: true } });
+
+/**
+ * Reads the key of an API from the environment.
+ *
+ * @throws {CarryoverError} `NOT_FOUND` if it is missing, or no header could carry it.
+ */
+export function keyOf({ name, api_key_env: variable }: LlmConfig): string | undefined {
+  if (variable === undefined) return undefined;
+  const key = process.env[variable]?.trim() ?? "";
+  if (key === "") {
+    throw fail("NOT_FOUND", `Cannot ask "${name}"`, {
+      found: `no environment variable "${variable}"`,
+      expected: "the key in it",
+    });
+  }
+  if (!/^[ -~]+$/.test(key)) {
+    throw fail("NOT_FOUND", `Cannot ask "${name}"`, {
+      found: `characters that no header can have in the environment variable "${variable}"`,
+      expected: "a key of printable ASCII characters",
+    });
+  }
+  return key;
+}
+
+function rateLimiterOf(config: { max_concurrency: number; requests_per_minute?: number | undefined }): RateLimiter {
+  const { max_concurrency: concurrency, requests_per_minute: perMinute } = config;
+  return new RateLimiter({ concurrency, perMinute, now: () => performance.now() });
 }
 
 function timeoutOf({ timeout }: { readonly timeout: string }): number {
@@ -89,15 +117,15 @@ function readPrompt(path: string, provider: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(readRegular(path));
   } catch (cause) {
-    throw new CarryoverError(
-      "NOT_FOUND",
-      `Cannot load provider "${provider}": found ${messageOf(cause)}, expected the text that its "prompt_file" names`,
-      { cause },
-    );
+    throw fail("NOT_FOUND", `Cannot load provider "${provider}"`, {
+      found: messageOf(cause),
+      expected: 'the text that its "prompt_file" names',
+      cause,
+    });
   }
 }
 
-/** A program's files may be large: a model, say. */
+/** Hashes a file piece by piece: a program's file may be a large model. */
 async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);

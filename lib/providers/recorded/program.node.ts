@@ -1,190 +1,141 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CarryoverError, messageOf } from "../../errors.ts";
-import { isRecord } from "../../util/json.ts";
-import { ProgramFailure, type LineProgram } from "./command.ts";
-import { questionQueue, type Waiter } from "./question-queue.ts";
+import { fail, messageOf } from "../../errors.ts";
+import { ProgramFailure, type ProgramEvents, type ProgramProcess } from "./line-program.ts";
 
-/** A longer line is no vote. */
+/** Characters of a line. No vote is longer. */
 const MAX_LINE = 1 << 20;
 
 /** How long a program may take to end after its stdin was closed. */
 const GRACE_MS = 1000;
 
-/** How long nothing may come from a program that has ended before it is taken to have said its last word. */
+/** How long stdout of a program that ended must be silent before its output counts as complete. */
 const QUIET_MS = 100;
 
-/** How a program is run. */
-export interface LineProgramOptions {
-  /** Names it in messages. */
+/** What is started. */
+export interface ProgramCommand {
+  /** Names the provider in messages. */
   readonly name: string;
+  /** The program and its arguments. */
   readonly command: readonly string[];
   readonly cwd: string;
-  /** How long an answer may take. */
-  readonly timeoutMs: number;
-  /** Told of lines on stdout that are no answers. */
-  readonly onNote: (note: string) => void;
 }
 
-type Child = ChildProcessByStdio<Writable, Readable, null>;
-
 /**
- * Runs a program that answers lines. It starts with the first line and stays; one that ends, answers too late or writes
- * without end is killed and started again for the next. stderr is this process's own. It is the leader of a process
- * group, so that what it starts ends with it, and a Ctrl-C reaches it only through us; where this process is killed without a
- * chance to say so, its stdin closes.
+ * Starts a program. Its stderr is this process's own. It leads a process group of its own: what it starts ends with it, and a
+ * Ctrl-C reaches it only through us. If this process is killed, its stdin closes.
+ *
+ * @throws {CarryoverError} `NOT_FOUND`, also given to `onStartError` if the system reports it later.
  */
-export function lineProgram(options: LineProgramOptions): LineProgram {
-  const { name, onNote } = options;
-  const [program = "", ...args] = options.command;
-  let child: Child | undefined;
-  let lastId = 0;
-  let hasNoted = false;
-
-  const notStarted = (cause: unknown): CarryoverError =>
-    new CarryoverError(
-      "NOT_FOUND",
-      `Cannot start provider "${name}": found ${messageOf(cause)}, expected a program "${program}" that can be run`,
-      { cause },
-    );
-
-  const start = (): Child => {
-    const started: Child = spawn(program, args, {
-      cwd: options.cwd,
+export function startProgram(options: ProgramCommand, events: ProgramEvents): ProgramProcess {
+  const { name, command, cwd } = options;
+  const [program = "", ...args] = command;
+  const notStarted = (cause: unknown): Error =>
+    fail("NOT_FOUND", `Cannot start provider "${name}"`, {
+      found: messageOf(cause),
+      expected: `a program "${program}" that can be run`,
+      cause,
+    });
+  try {
+    const child = spawn(program, args, {
+      cwd,
       detached: process.platform !== "win32",
       env: { ...process.env, PYTHONUNBUFFERED: "1" },
       stdio: ["pipe", "pipe", "inherit"],
     });
-    const isCurrent = (): boolean => child === started;
-    started.on("error", (error) => {
-      if (isCurrent()) queue.drop(notStarted(error));
-    });
-    let heard = 0;
-    started.on("exit", (code, signal) => {
-      if (!isCurrent()) return;
-      kill(started);
-      const failure = new ProgramFailure(`the program ended with ${signal ?? `exit code ${code}`}`);
-      const fail = (): void => {
-        if (isCurrent()) queue.fail(failure);
-      };
-      // Its last words may still be in its stdout, which is not closed while somebody has it whom the program sent away.
-      started.on("close", fail);
-      void untilQuiet(() => heard).then(fail);
-    });
-    // That nobody reads it any more is said by its end.
-    started.stdin.on("error", () => {});
-    started.stdout.setEncoding("utf8");
-    let rest = "";
-    started.stdout.on("data", (text: string) => {
-      if (!isCurrent()) return;
-      heard += text.length;
-      const lines = (rest + text).split("\n");
-      rest = lines.pop() ?? "";
-      // An answer may be the one after which this program is done with.
-      for (const line of lines) if (isCurrent()) onLine(line);
-      if (isCurrent() && rest.length > MAX_LINE)
-        queue.fail(new ProgramFailure(`the program wrote a line of more than ${MAX_LINE} characters`));
-    });
-    return started;
-  };
+    return new Child(child, { ...events, onStartError: (cause) => events.onStartError(notStarted(cause)) });
+  } catch (cause) {
+    throw notStarted(cause);
+  }
+}
 
-  const write = (line: string): void => {
-    try {
-      child ??= start();
-      child.stdin.write(line);
-    } catch (error) {
-      throw notStarted(error);
+class Child implements ProgramProcess {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #events: ProgramEvents;
+  /** After this no event is passed on. */
+  #isOver = false;
+  /** The start of a line that is not complete yet. */
+  #rest = "";
+  #charactersRead = 0;
+
+  constructor(child: ChildProcessByStdio<Writable, Readable, null>, events: ProgramEvents) {
+    this.#child = child;
+    this.#events = events;
+    child.on("error", (error) => {
+      if (!this.#isOver) events.onStartError(error);
+    });
+    child.on("exit", (code, signal) => void this.#onExit(signal ?? `exit code ${code}`));
+    // A write to a program that has ended is reported by its end.
+    child.stdin.on("error", () => {});
+    child.stdout.setEncoding("utf8");
+    child.stdout.on("data", (text: string) => this.#onData(text));
+  }
+
+  write(line: string): void {
+    this.#child.stdin.write(line);
+  }
+
+  kill(): void {
+    this.#isOver = true;
+    this.#killGroup();
+    // A process that left the group may keep stdout open.
+    this.#child.stdout.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.#isOver = true;
+    const child = this.#child;
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+      child.stdin.end();
+      const timer = setTimeout(() => this.#killGroup(), GRACE_MS);
+      await ended;
+      clearTimeout(timer);
     }
-  };
-  const stop = (): void => {
-    const gone = child;
-    child = undefined;
-    if (gone !== undefined) end(gone);
-  };
-  const queue = questionQueue({ write, stop }, options);
+    // What it started may still be there.
+    this.kill();
+  }
 
-  const onLine = (line: string): void => {
-    let value: unknown;
+  #onData(text: string): void {
+    this.#charactersRead += text.length;
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) {
+      // A line before may have ended this program.
+      if (this.#isOver) return;
+      this.#events.onLine(line);
+    }
+    if (!this.#isOver && this.#rest.length > MAX_LINE)
+      this.#events.onCrash(new ProgramFailure(`the program wrote a line of more than ${MAX_LINE} characters`));
+  }
+
+  /** Reports the end when all output was read. stdout may stay open: a process that left the group can hold it. */
+  async #onExit(how: string): Promise<void> {
+    if (this.#isOver) return;
+    this.#killGroup();
+    const closed = new Promise<void>((resolve) => this.#child.on("close", () => resolve()));
+    await Promise.race([closed, this.#untilQuiet()]);
+    if (!this.#isOver) this.#events.onCrash(new ProgramFailure(`the program ended with ${how}`));
+  }
+
+  async #untilQuiet(): Promise<void> {
+    let before: number;
+    do {
+      before = this.#charactersRead;
+      await sleep(QUIET_MS);
+      // If this process was busy, the timer comes before the output that waits to be read.
+      await sleep(1);
+    } while (this.#charactersRead !== before);
+  }
+
+  #killGroup(): void {
+    const { pid } = this.#child;
     try {
-      value = JSON.parse(line);
+      if (pid !== undefined && process.platform !== "win32") process.kill(-pid, "SIGKILL");
+      else this.#child.kill("SIGKILL");
     } catch {
-      value = undefined;
+      // It has ended already.
     }
-    const id = isRecord(value) ? value["id"] : undefined;
-    const answer = (asked: Waiter): void => {
-      if (typeof id === "number") asked.resolve(line);
-      else
-        asked.reject(
-          new ProgramFailure(`found the id ${JSON.stringify(id)} as a text, expected the number ${asked.id}`),
-        );
-    };
-    const isAnswer = (typeof id === "number" || typeof id === "string") && queue.settle(Number(id), answer);
-    if (!isAnswer && !hasNoted && line.trim() !== "") {
-      hasNoted = true;
-      onNote(
-        `Provider "${name}" wrote a line that answers nothing, ${JSON.stringify(line.slice(0, 80))}: only answers with the "id" ` +
-          `of a question belong on stdout`,
-      );
-    }
-  };
-
-  return {
-    exchange: (request, { abort }) =>
-      new Promise((resolve, reject) => {
-        abort.throwIfAborted();
-        lastId += 1;
-        const abandon = (): void => queue.drop(new ProgramFailure("stopped"));
-        abort.addEventListener("abort", abandon, { once: true });
-        const settle = (): void => abort.removeEventListener("abort", abandon);
-        queue.ask({
-          id: lastId,
-          line: `${JSON.stringify({ id: lastId, ...request })}\n`,
-          resolve: (answer) => (settle(), resolve(answer)),
-          reject: (error) => (settle(), reject(error)),
-        });
-      }),
-
-    close: async () => {
-      const last = child;
-      child = undefined;
-      if (last === undefined) return;
-      if (last.exitCode === null && last.signalCode === null) {
-        const ended = new Promise<void>((resolve) => last.once("exit", () => resolve()));
-        last.stdin.end();
-        const timer = setTimeout(() => kill(last), GRACE_MS);
-        await ended;
-        clearTimeout(timer);
-      }
-      // What it started may still be there.
-      end(last);
-    },
-  };
-}
-
-/** Resolves when a count stands still. */
-async function untilQuiet(count: () => number): Promise<void> {
-  let before: number;
-  do {
-    before = count();
-    await sleep(QUIET_MS);
-    // Where this process was busy for so long, time is up before anything was read.
-    await sleep(1);
-  } while (count() !== before);
-}
-
-/** Kills a program and all that it started, and hears of none of them any more: one that left the group may hold stdout open. */
-function end(child: Child): void {
-  kill(child);
-  child.stdout.destroy();
-}
-
-/** Kills a program and all that it started. */
-function kill(child: Child): void {
-  try {
-    if (child.pid !== undefined && process.platform !== "win32") process.kill(-child.pid, "SIGKILL");
-    else child.kill("SIGKILL");
-  } catch {
-    // It has ended.
   }
 }

@@ -1,36 +1,66 @@
-/** Lets work through no faster than a server wants it. */
-export interface RateLimiter {
-  /**
-   * Runs `work` when there is room for it, in the order of the calls.
-   *
-   * @param options `onRan`: told how many milliseconds the work took, without the wait for it; also where it failed.
-   * @throws The signal's reason, if it is aborted while the work waits; what has begun goes on.
-   */
-  run<T>(work: () => Promise<T>, signal: AbortSignal, options?: { onRan: (ms: number) => void }): Promise<T>;
-
-  /** Begins nothing more for so long: the server said so. */
-  pause(ms: number): void;
-}
+import { delay } from "../../util/async.ts";
 
 const MINUTE_MS = 60_000;
 
-/** @param limits `now`: milliseconds of a clock that is never set back; `perMinute`: how much may begin in a minute. */
-export function createRateLimiter(limits: {
-  concurrency: number;
-  perMinute?: number | undefined;
-  now: () => number;
-}): RateLimiter {
-  const { concurrency, perMinute = Infinity, now } = limits;
-  const waiting: (() => void)[] = [];
-  /** When the last ones began, oldest first. */
-  const begun: number[] = [];
-  let running = 0;
-  let notBefore = 0;
+/** What a server allows. */
+export interface RateLimits {
+  /** Requests at a time. */
+  readonly concurrency: number;
+  /** Requests that may start within a minute. @default no limit */
+  readonly perMinute?: number | undefined;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+}
 
-  const takeSlot = (signal: AbortSignal): Promise<void> => {
+/** Starts requests no faster than a server allows, in the order of the calls. */
+export class RateLimiter {
+  readonly #concurrency: number;
+  readonly #perMinute: number;
+  readonly #now: () => number;
+  /** Calls that wait for a slot, oldest first. */
+  readonly #waiting: (() => void)[] = [];
+  /** When the requests of the last minute started, oldest first. */
+  readonly #starts: number[] = [];
+  #running = 0;
+  #pausedUntil = 0;
+
+  constructor({ concurrency, perMinute = Infinity, now }: RateLimits) {
+    this.#concurrency = concurrency;
+    this.#perMinute = perMinute;
+    this.#now = now;
+  }
+
+  /**
+   * Runs `work` as soon as the limits allow.
+   *
+   * @param options `onRan` gets the milliseconds that the work took, without the wait before it, also if it failed.
+   * @throws The signal's reason, if it is aborted before the work starts.
+   */
+  async run<T>(work: () => Promise<T>, options: { signal: AbortSignal; onRan?: (ms: number) => void }): Promise<T> {
+    const { signal, onRan } = options;
+    await this.#takeSlot(signal);
+    try {
+      await this.#untilAllowed(signal);
+      const startMs = this.#now();
+      try {
+        return await work();
+      } finally {
+        onRan?.(this.#now() - startMs);
+      }
+    } finally {
+      this.#freeSlot();
+    }
+  }
+
+  /** Starts nothing more for this long, as the server asked. */
+  pause(ms: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#now() + ms);
+  }
+
+  #takeSlot(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (running < concurrency) {
-      running += 1;
+    if (this.#running < this.#concurrency) {
+      this.#running += 1;
       return Promise.resolve();
     }
     return new Promise((resolve, reject) => {
@@ -39,66 +69,30 @@ export function createRateLimiter(limits: {
         resolve();
       };
       const leave = (): void => {
-        waiting.splice(waiting.indexOf(proceed), 1);
+        this.#waiting.splice(this.#waiting.indexOf(proceed), 1);
         reject(signal.reason);
       };
-      waiting.push(proceed);
+      this.#waiting.push(proceed);
       signal.addEventListener("abort", leave, { once: true });
     });
-  };
+  }
 
-  /** The next one takes the slot over. */
-  const freeSlot = (): void => {
-    const next = waiting.shift();
-    if (next === undefined) running -= 1;
+  /** Hands the slot to the call that has waited longest. */
+  #freeSlot(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running -= 1;
     else next();
-  };
+  }
 
-  const untilAllowed = async (signal: AbortSignal): Promise<void> => {
+  async #untilAllowed(signal: AbortSignal): Promise<void> {
     for (;;) {
-      const at = now();
-      while (begun[0] !== undefined && begun[0] <= at - MINUTE_MS) begun.shift();
-      const crowded = begun.length < perMinute ? 0 : (begun[0] ?? at) + MINUTE_MS - at;
-      const wait = Math.max(notBefore - at, crowded);
-      if (wait <= 0) break;
-      await delay(wait, signal);
+      const at = this.#now();
+      while (this.#starts.length > 0 && this.#starts[0]! <= at - MINUTE_MS) this.#starts.shift();
+      const untilMinuteHasRoom = this.#starts.length < this.#perMinute ? 0 : this.#starts[0]! + MINUTE_MS - at;
+      const waitMs = Math.max(this.#pausedUntil - at, untilMinuteHasRoom);
+      if (waitMs <= 0) break;
+      await delay(waitMs, signal);
     }
-    if (perMinute !== Infinity) begun.push(now());
-  };
-
-  return {
-    async run(work, signal, options) {
-      await takeSlot(signal);
-      try {
-        await untilAllowed(signal);
-        const startMs = now();
-        try {
-          return await work();
-        } finally {
-          options?.onRan(now() - startMs);
-        }
-      } finally {
-        freeSlot();
-      }
-    },
-    pause: (ms) => {
-      notBefore = Math.max(notBefore, now() + ms);
-    },
-  };
-}
-
-/** Waits. @throws The signal's reason, as soon as it is aborted. */
-export function delay(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", stop, { once: true });
-  });
+    if (this.#perMinute !== Infinity) this.#starts.push(this.#now());
+  }
 }

@@ -8,13 +8,13 @@ function problemOf(text: string): string {
   return "problem" in read ? read.problem : `no problem: ${JSON.stringify(read.vote)}`;
 }
 
-test("a model that only copies what it is shown votes for no trade", () => {
+test("a model that copies the example votes for no trade", () => {
   const shown = answerForm('A "B"').split("\n").at(-1) ?? "";
   expect(readVote(shown, 'A "B"')).toMatchObject({ vote: { action: "HOLD", confidence: 50 } });
 });
 
 describe("readVote()", () => {
-  test("reads a vote, with space around it and more in it than was asked for", () => {
+  test("reads a vote with spaces around it and more fields than were asked for", () => {
     const vote = { action: "BUY", confidence: 70, reason: "it rises" };
     expect(readVote(JSON.stringify(GOOD), "BTCUSD")).toEqual({ vote } as never);
     expect(readVote(`\n ${JSON.stringify({ ...GOOD, mood: "good" })} \n`, "BTCUSD")).toEqual({ vote } as never);

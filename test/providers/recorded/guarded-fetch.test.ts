@@ -1,33 +1,51 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { PROJECT_DIR } from "../../samples.ts";
+import { GOOD, ModelUnderTest } from "./model-under-test.ts";
+import { openaiAnswer } from "./model-server.ts";
 
-const OPENSSL = Bun.which("openssl");
+const model = new ModelUnderTest();
+afterAll(() => model.stop());
 
-const work = mkdtempSync(join(tmpdir(), "carryover-tls-"));
-afterAll(() => rmSync(work, { recursive: true }));
+test("stops reading an answer of 64 MiB at 1 MiB, and does not ask again", async () => {
+  let sent = 0;
+  const { answer, requests } = await model.ask(
+    () =>
+      new Response(
+        new ReadableStream({
+          pull: (controller) => {
+            if ((sent += 65_536) > 64 << 20) return controller.close();
+            controller.enqueue(new Uint8Array(65_536).fill(32));
+          },
+        }),
+      ),
+  );
+  expect(answer.vote.error).toBe("the server's answer is larger than 1048576 bytes");
+  expect(requests).toHaveLength(1);
+  // Buffers on the way hold more than was read.
+  expect(sent).toBeLessThan(48 << 20);
+});
 
-test.skipIf(OPENSSL === null)(
-  `a certificate is checked, although the environment says not to${OPENSSL === null ? " (skipped: openssl is missing)" : ""}`,
-  () => {
-    const request = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 1 -subj /CN=localhost";
-    expect(Bun.spawnSync(["openssl", ...request.split(" ")], { cwd: work, stderr: "ignore" }).exitCode).toBe(0);
-    writeFileSync(
-      join(work, "fetch.ts"),
-      `import { guardedFetch } from ${JSON.stringify(join(PROJECT_DIR, "lib/providers/recorded/llm-http.node.ts"))};
-       const tls = { key: Bun.file("key.pem"), cert: Bun.file("cert.pem") };
-       const server = Bun.serve({ port: 0, tls, fetch: () => new Response("answered") });
-       for (const get of [fetch, guardedFetch]) {
-         console.log(await get("https://localhost:" + server.port).then((response) => response.text(), (error) => error.message));
-       }
-       await server.stop(true);`,
-    );
-    const env = { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: "0" };
-    const { stdout } = Bun.spawnSync([process.execPath, "fetch.ts"], { cwd: work, env, stderr: "inherit" });
-    // The first, which obeys the environment, shows that the second would have been answered.
-    expect(stdout.toString()).toBe("answered\nself signed certificate\n");
-  },
-  60_000,
-);
+test("follows no redirect, which stops the run: neither the question nor the key reaches another host", async () => {
+  const elsewhere: string[] = [];
+  const other = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request) => {
+      elsewhere.push(request.headers.get("authorization") ?? "");
+      return Response.json(openaiAnswer(GOOD, "llama3.2"));
+    },
+  });
+  try {
+    for (const status of [301, 302, 307, 308]) {
+      const redirected = await model.refusal(
+        () => new Response(null, { status, headers: { location: other.url.href } }),
+      );
+      expect(redirected.message).toBe(
+        `Cannot ask "llama": found a redirect to "127.0.0.1:${other.port}", which is not followed, ` +
+          "expected a base_url where the model itself answers",
+      );
+    }
+    expect(elsewhere).toEqual([]);
+  } finally {
+    await other.stop(true);
+  }
+});

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CarryoverError } from "../../../lib/errors.ts";
-import { lineProgram } from "../../../lib/providers/recorded/program.node.ts";
-import { ProgramFailure, type LineProgram } from "../../../lib/providers/recorded/command.ts";
+import { LineProgram, ProgramFailure } from "../../../lib/providers/recorded/line-program.ts";
+import { startProgram } from "../../../lib/providers/recorded/program.node.ts";
 import { PROJECT_DIR } from "../../samples.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -14,14 +14,28 @@ const work = mkdtempSync(join(tmpdir(), "carryover-command-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
 const NEVER = new AbortController().signal;
+const RECORDED = join(PROJECT_DIR, "lib/providers/recorded");
 
 let programs = 0;
 
-/** A program in JavaScript: `onLine` has the parsed question as `q`, and `say()`. */
-function program(
+/** Asks a command, which runs in the folder of these tests. */
+function commandProgram(
+  command: readonly string[],
+  { timeoutMs = 20_000, notes = [] }: { timeoutMs?: number; notes?: string[] } = {},
+): LineProgram {
+  return new LineProgram({
+    name: "mine",
+    start: (events) => startProgram({ name: "mine", command, cwd: work }, events),
+    timeoutMs,
+    onNote: (note) => notes.push(note),
+  });
+}
+
+/** Asks a program in JavaScript. `onLine` is its code for a question, with the parsed question `q` and `say()` to answer. */
+function scriptProgram(
   onLine: string,
   options: { timeoutMs?: number; notes?: string[]; before?: string } = {},
-): LineProgram & { file: string } {
+): { mine: LineProgram; file: string } {
   const file = join(work, `program-${programs++}.mjs`);
   writeFileSync(
     file,
@@ -32,25 +46,17 @@ function program(
      ${options.before ?? ""}
      for await (const line of createInterface({ input: process.stdin })) { const q = JSON.parse(line); ${onLine} }`,
   );
-  const { timeoutMs = 20_000, notes = [] } = options;
-  const made = lineProgram({
-    name: "mine",
-    command: [process.execPath, file],
-    cwd: work,
-    timeoutMs,
-    onNote: (note) => notes.push(note),
-  });
-  return { ...made, file };
+  return { mine: commandProgram([process.execPath, file], options), file };
 }
 
-const pidsOf = ({ file }: { file: string }): number[] =>
-  readFileSync(`${file}.pids`, "utf8").trim().split("\n").map(Number);
+/** The ids of all processes that a script was started as. */
+const pidsOf = (file: string): number[] => readFileSync(`${file}.pids`, "utf8").trim().split("\n").map(Number);
 
 async function isGone(pid: number): Promise<boolean> {
   for (let i = 0; i < 200; i++) {
     try {
       process.kill(pid, 0);
-      // A zombie that nobody waits for is gone as well.
+      // A zombie that nobody has waited for is gone as well.
       if (existsSync(`/proc/${pid}/stat`) && / Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"))) return true;
     } catch {
       return true;
@@ -62,19 +68,19 @@ async function isGone(pid: number): Promise<boolean> {
 
 describe("a program that answers lines", () => {
   test("gets questions with ids of their own, answers in any order, and is one process for all", async () => {
-    const mine = program(`
+    const { mine, file } = scriptProgram(`
       globalThis.held ??= [];
       held.push(q);
       if (held.length === 3) for (const { id, n } of held.reverse()) say({ id, n });`);
     const lines = await Promise.all([1, 2, 3].map((n) => mine.exchange({ n }, { abort: NEVER })));
     expect(lines.map((line) => (JSON.parse(line) as { n: number }).n)).toEqual([1, 2, 3]);
-    expect(pidsOf(mine)).toHaveLength(1);
+    expect(pidsOf(file)).toHaveLength(1);
     await mine.close();
-    expect(await isGone(pidsOf(mine)[0]!)).toBeTrue();
+    expect(await isGone(pidsOf(file)[0]!)).toBeTrue();
   });
 
   test("gets PYTHONUNBUFFERED, and its lines may come in pieces", async () => {
-    const mine = program(`
+    const { mine } = scriptProgram(`
       const text = JSON.stringify({ id: q.id, unbuffered: process.env.PYTHONUNBUFFERED, text: "äöü✓".repeat(100) }) + "\\n";
       for (let i = 0; i < text.length; i += 50) { process.stdout.write(text.slice(i, i + 50)); await new Promise((r) => setTimeout(r, 1)); }`);
     expect(JSON.parse(await mine.exchange({}, { abort: NEVER }))).toEqual({
@@ -85,8 +91,8 @@ describe("a program that answers lines", () => {
     await mine.close();
   });
 
-  test("that is too late for one question is started again, and the others that were put are put to the new one", async () => {
-    const mine = program(
+  test("that is too late for one question is started again, and the other open questions are sent to the new one", async () => {
+    const { mine, file } = scriptProgram(
       "if (q.n === 1) await new Promise(() => setTimeout(() => {}, 1e6)); say({ id: q.id, n: q.n });",
       {
         timeoutMs: 1500,
@@ -98,30 +104,30 @@ describe("a program that answers lines", () => {
     const other = mine.exchange({ n: 2 }, { abort: NEVER });
     expect(slow).rejects.toThrow("no answer within 1.5 s; the program is started again");
     expect(JSON.parse(await other)).toMatchObject({ n: 2 });
-    expect(pidsOf(mine)).toHaveLength(2);
-    expect(await isGone(pidsOf(mine)[0]!)).toBeTrue();
+    expect(pidsOf(file)).toHaveLength(2);
+    expect(await isGone(pidsOf(file)[0]!)).toBeTrue();
     await mine.close();
   });
 
-  test("that ends is told of with its exit code, and started again for the next question", async () => {
-    const mine = program("if (q.n === 1) process.exit(7); say({ id: q.id });");
+  test("that ends is reported with its exit code, and started again for the next question", async () => {
+    const { mine, file } = scriptProgram("if (q.n === 1) process.exit(7); say({ id: q.id });");
     const failure = await mine.exchange({ n: 1 }, { abort: NEVER }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(ProgramFailure);
     expect(String(failure)).toContain("the program ended with exit code 7");
-    // It was put twice: it might have been the program's time to end.
-    expect(pidsOf(mine)).toHaveLength(2);
+    // The question was asked twice: it may not have caused the first crash.
+    expect(pidsOf(file)).toHaveLength(2);
     expect(JSON.parse(await mine.exchange({ n: 2 }, { abort: NEVER }))).toEqual({ id: 2 });
     await mine.close();
   });
 
   test.each([[[13, 1, 2, 3]], [[1, 2, 13, 3]], [[1, 2, 3, 13]]])(
-    "that ends at one question answers those that were put with it, in whatever order: %j",
+    "that ends at one question answers those that were asked with it, in whatever order: %j",
     async (order) => {
-      const mine = program(
+      const { mine } = scriptProgram(
         "if (q.n === 13) process.exit(7); await new Promise((r) => setTimeout(r, 20)); say({ id: q.id, n: q.n });",
       );
       const asked = order.map((n) => mine.exchange({ n }, { abort: NEVER }));
-      // Those that come while they are put one at a time wait for their turn.
+      // Questions that come during the retries wait for them.
       const [first] = await Promise.allSettled(asked.slice(0, 1));
       const later = mine.exchange({ n: 4 }, { abort: NEVER });
       const settled = await Promise.allSettled([...asked, later]);
@@ -134,8 +140,8 @@ describe("a program that answers lines", () => {
     },
   );
 
-  test("that answers one question and ends answers them all", async () => {
-    const mine = program("say({ id: q.id, n: q.n }); process.exit(0);");
+  test("that ends after each answer answers all questions", async () => {
+    const { mine } = scriptProgram("say({ id: q.id, n: q.n }); process.exit(0);");
     for (let n = 1; n <= 4; n++) expect(JSON.parse(await mine.exchange({ n }, { abort: NEVER }))).toMatchObject({ n });
     const lines = await Promise.all([5, 6, 7].map((n) => mine.exchange({ n }, { abort: NEVER })));
     expect(lines.map((line) => (JSON.parse(line) as { n: number }).n)).toEqual([5, 6, 7]);
@@ -149,7 +155,7 @@ describe("a program that answers lines", () => {
       const left = mkdtempSync(join(work, "left-"));
       const leave = `setsid sh -c 'echo $$ > "$0"; exec sleep 3600' ${left}/$$ & until [ -s ${left}/$$ ]; do sleep 0.01; done`;
       const command = ["sh", "-c", `${leave}\nread -r line; ${script}`];
-      const mine = lineProgram({ name: "mine", command, cwd: work, timeoutMs: 30_000, onNote: () => {} });
+      const mine = commandProgram(command, { timeoutMs: 30_000 });
       try {
         await ask(mine);
       } finally {
@@ -158,21 +164,21 @@ describe("a program that answers lines", () => {
       }
     }
 
-    test("is told of with its exit code, and not as too late", () =>
+    test("is reported with its exit code, and not as too late", () =>
       leaving("exit 3", async (mine) => {
         const failure = await mine.exchange({}, { abort: NEVER }).catch((error: unknown) => error);
         expect(String(failure)).toContain("the program ended with exit code 3");
       }));
 
-    test("is heard out", () =>
+    test("is read to the end of its output", () =>
       leaving(`printf '{"id":1}\\n{"id":2,"n":'; printf '2}\\n'; exit 3`, async (mine) => {
         const asked = [1, 2].map(() => mine.exchange({}, { abort: NEVER }));
         expect(await Promise.all(asked)).toEqual(['{"id":1}', '{"id":2,"n":2}']);
       }));
   });
 
-  test("gets all of its time for a question that waited behind one that was too late", async () => {
-    const mine = program(
+  test("gets the full time for a question that waited behind a late one", async () => {
+    const { mine } = scriptProgram(
       `if (q.n === 1) await new Promise(() => setTimeout(() => {}, 1e6));
        await new Promise((r) => setTimeout(r, 100)); say({ id: q.id });`,
       { timeoutMs: 3000 },
@@ -184,19 +190,19 @@ describe("a program that answers lines", () => {
     await mine.close();
   });
 
-  test("and gives the id back as a text is told so at once", async () => {
-    const mine = program('say({ id: q.n === 1 ? String(q.id) : q.id, action: "BUY" });');
+  test("that repeats the id as a text fails at once", async () => {
+    const { mine, file } = scriptProgram('say({ id: q.n === 1 ? String(q.id) : q.id, action: "BUY" });');
     expect(mine.exchange({ n: 1 }, { abort: NEVER })).rejects.toThrow(
       'found the id "1" as a text, expected the number 1',
     );
     expect(JSON.parse(await mine.exchange({ n: 2 }, { abort: NEVER }))).toMatchObject({ id: 2 });
-    expect(pidsOf(mine)).toHaveLength(1);
+    expect(pidsOf(file)).toHaveLength(1);
     await mine.close();
   });
 
-  test("may write lines that answer nothing: they are passed over, and told of once", async () => {
+  test("may write lines that are no answers: they are ignored, and noted once", async () => {
     const notes: string[] = [];
-    const mine = program(
+    const { mine } = scriptProgram(
       'console.log("loading"); say({ id: 99 }); say(null); say({ id: "x" }); say({ id: "" }); say({ id: q.id });',
       {
         notes,
@@ -205,23 +211,23 @@ describe("a program that answers lines", () => {
     await mine.exchange({}, { abort: NEVER });
     await mine.exchange({}, { abort: NEVER });
     expect(notes).toHaveLength(1);
-    expect(notes[0]).toStartWith('Provider "mine" wrote a line that answers nothing, "loading"');
+    expect(notes[0]).toStartWith('Provider "mine" wrote a line that is no answer, "loading"');
     await mine.close();
   });
 
   test("that writes without end is killed", async () => {
-    const mine = program(
+    const { mine, file } = scriptProgram(
       'for (;;) if (!process.stdout.write("x".repeat(65536))) await new Promise((r) => process.stdout.once("drain", r));',
     );
     expect(mine.exchange({}, { abort: NEVER })).rejects.toThrow("a line of more than 1048576 characters");
     await Bun.sleep(0);
     await mine.exchange({}, { abort: NEVER }).catch(() => {});
-    for (const pid of pidsOf(mine)) expect(await isGone(pid)).toBeTrue();
+    for (const pid of pidsOf(file)) expect(await isGone(pid)).toBeTrue();
     await mine.close();
   });
 
   test("that is not there stops the run", async () => {
-    const none = lineProgram({ name: "mine", command: ["./not-there"], cwd: work, timeoutMs: 5000, onNote: () => {} });
+    const none = commandProgram(["./not-there"]);
     expect(none.exchange({}, { abort: NEVER })).rejects.toThrow(
       /^Cannot start provider "mine": found .*ENOENT.*, expected a program ".\/not-there" that can be run$/,
     );
@@ -229,9 +235,8 @@ describe("a program that answers lines", () => {
     await none.close();
   });
 
-  test("that the system does not even try to start stops the run as well", async () => {
-    const command = ["cat", "x".repeat(4 << 20)];
-    const none = lineProgram({ name: "mine", command, cwd: work, timeoutMs: 5000, onNote: () => {} });
+  test("that the system refuses to start stops the run as well", async () => {
+    const none = commandProgram(["cat", "x".repeat(4 << 20)]);
     const failure = await none.exchange({}, { abort: NEVER }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(CarryoverError);
     expect(String(failure)).toMatch(
@@ -240,8 +245,8 @@ describe("a program that answers lines", () => {
     await none.close();
   });
 
-  test("ends with everything that it started, although it does not want to", async () => {
-    const mine = program("say({ id: q.id });", {
+  test("ends with everything that it started, although it ignores SIGTERM", async () => {
+    const { mine, file } = scriptProgram("say({ id: q.id });", {
       before: `
         import { spawn } from "node:child_process";
         process.on("SIGTERM", () => {});
@@ -251,17 +256,19 @@ describe("a program that answers lines", () => {
     });
     await mine.exchange({}, { abort: NEVER });
     await mine.close();
-    expect(await isGone(pidsOf(mine)[0]!)).toBeTrue();
+    expect(await isGone(pidsOf(file)[0]!)).toBeTrue();
     expect(await isGone(Number(readFileSync(join(work, "grandchild"), "utf8")))).toBeTrue();
   });
 
-  test("ends by itself where this process is killed without a chance to say so", async () => {
-    const mine = program("say({ id: q.id });");
+  test("ends by itself if this process is killed", async () => {
+    const { file } = scriptProgram("say({ id: q.id });");
     const parent = join(work, "parent.ts");
     writeFileSync(
       parent,
-      `import { lineProgram } from ${JSON.stringify(join(PROJECT_DIR, "lib/providers/recorded/program.node.ts"))};
-       const mine = lineProgram({ name: "mine", command: [process.execPath, ${JSON.stringify(mine.file)}], cwd: "/", timeoutMs: 20000, onNote() {} });
+      `import { LineProgram } from ${JSON.stringify(join(RECORDED, "line-program.ts"))};
+       import { startProgram } from ${JSON.stringify(join(RECORDED, "program.node.ts"))};
+       const program = { name: "mine", command: [process.execPath, ${JSON.stringify(file)}], cwd: "/" };
+       const mine = new LineProgram({ name: "mine", start: (events) => startProgram(program, events), timeoutMs: 20000, onNote() {} });
        await mine.exchange({}, { abort: new AbortController().signal });
        console.log("asked");
        setInterval(() => {}, 1000);`,
@@ -270,6 +277,6 @@ describe("a program that answers lines", () => {
     await child.stdout.getReader().read();
     child.kill("SIGKILL");
     await child.exited;
-    expect(await isGone(pidsOf(mine)[0]!)).toBeTrue();
+    expect(await isGone(pidsOf(file)[0]!)).toBeTrue();
   });
 });

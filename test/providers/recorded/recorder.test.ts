@@ -3,19 +3,11 @@ import type { Answer } from "../../../lib/types.ts";
 import { CarryoverError } from "../../../lib/errors.ts";
 import { inMemoryStorage } from "../../../lib/storage/in-memory.ts";
 import type { Storage } from "../../../lib/storage/storage.ts";
-import { openAnswerStore } from "../../../lib/providers/recorded/recordings.ts";
-import {
-  openRecorder,
-  PromptsTooLong,
-  type ClientAnswer,
-  type VoteClient,
-  type ClientSignals,
-  type Recorder,
-  type RecorderOptions,
-} from "../../../lib/providers/recorded/recorder.ts";
-import type { Provider } from "../../../lib/providers/provider.ts";
-import { makeContext, makeSituation } from "../situation-samples.ts";
+import type { ClientAnswer, ClientSignals, VoteClient } from "../../../lib/providers/recorded/client.ts";
+import { PromptsTooLong, Recorder, type RecorderOptions } from "../../../lib/providers/recorded/recorder.ts";
+import { AnswerStore } from "../../../lib/providers/recorded/recordings.ts";
 import { overrideCalls } from "../../storage/override-calls.ts";
+import { makeContext, makeSituation } from "../situation-samples.ts";
 
 const BUY: Answer = { action: "BUY", confidence: 70 };
 
@@ -23,39 +15,53 @@ function answered(vote: Answer, costUsd: number | null = null): ClientAnswer {
   return { vote, raw: ["raw"], tokens: null, cost_usd: costUsd, took_ms: 0, failed: vote.error !== undefined };
 }
 
-/** A client that counts, and answers what it is told. */
-function makeAsker(
-  answer: (n: number, signals: ClientSignals) => ClientAnswer | Promise<ClientAnswer>,
-  options: { name?: string; maxCostUsd?: number; hasPrice?: boolean } = {},
-): VoteClient & { asked: number } {
-  const client = {
-    name: options.name ?? "llama",
-    hasPrice: options.hasPrice ?? true,
-    asked: 0,
-    request: ({ rsi }: { rsi: number }) => ({ rsi }),
-    maxCostUsd: () => options.maxCostUsd ?? 0,
-    ask: async (_request: unknown, signals: ClientSignals) => answer(++client.asked, signals),
-  };
-  return client;
+/** A client whose questions are an RSI, and that counts how often it is asked. */
+class TestClient implements VoteClient {
+  readonly name = "llama";
+  readonly hasPrice: boolean;
+  asked = 0;
+  isClosed = false;
+  readonly #answer: (n: number, signals: ClientSignals) => ClientAnswer | Promise<ClientAnswer>;
+  readonly #options: { maxCostUsd?: number; maxRsi?: number };
+
+  /** @param answer Gives the answer to the nth question. */
+  constructor(
+    answer: (n: number, signals: ClientSignals) => ClientAnswer | Promise<ClientAnswer>,
+    options: { maxCostUsd?: number; hasPrice?: boolean; maxRsi?: number } = {},
+  ) {
+    this.hasPrice = options.hasPrice ?? true;
+    this.#answer = answer;
+    this.#options = options;
+  }
+
+  prepare({ rsi }: { rsi: number }): ReturnType<VoteClient["prepare"]> {
+    const { maxCostUsd = 0, maxRsi = Infinity } = this.#options;
+    if (rsi > maxRsi) throw new RangeError(`found a prompt of ${rsi} characters, expected at most ${maxRsi}`);
+    return { request: { rsi }, maxCostUsd, ask: async (signals) => this.#answer(++this.asked, signals) };
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+  }
 }
 
 function open(
   client: VoteClient,
   options: Partial<RecorderOptions> & { storage?: Storage; refresh?: number } = {},
-): { recorder: Recorder; provider: Provider; ask: (rsi: number) => Promise<Answer>; storage: Storage } {
+): { recorder: Recorder; ask: (rsi: number) => Promise<Answer>; storage: Storage } {
   const { storage = inMemoryStorage(), refresh = 0, ...rest } = options;
-  const recorder = openRecorder({
-    store: openAnswerStore(storage, { onNote: () => {} }),
+  const recorder = new Recorder({
+    store: new AnswerStore(storage, { onNote: () => {} }),
     signal: new AbortController().signal,
     now: () => 0,
     ...rest,
   });
   const provider = recorder.provider(client, refresh);
-  return { recorder, provider, storage, ask: async (rsi) => provider.vote(makeSituation({ rsi }), makeContext(0)) };
+  return { recorder, storage, ask: async (rsi) => provider.vote(makeSituation({ rsi }), makeContext(0)) };
 }
 
-test("a question is asked once, and answered from the record ever after, by another recorder too", async () => {
-  const client = makeAsker(() => answered(BUY));
+test("asks a question once and replays its answer afterwards, also in another recorder", async () => {
+  const client = new TestClient(() => answered(BUY));
   const { ask, recorder, storage } = open(client);
   expect(await ask(1)).toEqual(BUY);
   expect(await ask(1)).toEqual(BUY);
@@ -66,17 +72,14 @@ test("a question is asked once, and answered from the record ever after, by anot
   expect(client.asked).toBe(2);
 });
 
-test("an answer is used only when it is recorded, however long that takes", async () => {
+test("uses an answer only after it is recorded, however long that takes", async () => {
   const storage = inMemoryStorage();
   const held = Promise.withResolvers<void>();
   const createOnce: Storage["createOnce"] = async (name, bytes) => {
     await held.promise;
     return storage.createOnce(name, bytes);
   };
-  const { ask } = open(
-    makeAsker(() => answered(BUY)),
-    { storage: overrideCalls(storage, { createOnce }) },
-  );
+  const { ask } = open(new TestClient(() => answered(BUY)), { storage: overrideCalls(storage, { createOnce }) });
   let isUsed = false;
   const used = ask(1).then(() => (isUsed = true));
   await Bun.sleep(20);
@@ -86,15 +89,15 @@ test("an answer is used only when it is recorded, however long that takes", asyn
   expect((await storage.list()).files).toHaveLength(1);
 });
 
-test("two questions that are alike at the same time are one", async () => {
-  const client = makeAsker(() => Bun.sleep(5).then(() => answered(BUY)));
+test("sends equal questions once while the first is in flight", async () => {
+  const client = new TestClient(() => Bun.sleep(5).then(() => answered(BUY)));
   const { ask } = open(client);
   expect(await Promise.all([ask(1), ask(1), ask(2)])).toEqual([BUY, BUY, BUY]);
   expect(client.asked).toBe(2);
 });
 
-test("an abstention for want of an answer is recorded like any other", async () => {
-  const client = makeAsker(() => answered({ action: "HOLD", confidence: 0, error: "no answer within 60 s" }));
+test("records an abstention for lack of a usable answer like any other answer", async () => {
+  const client = new TestClient(() => answered({ action: "HOLD", confidence: 0, error: "no answer within 60 s" }));
   const { ask, storage, recorder } = open(client);
   expect((await ask(1)).error).toBe("no answer within 60 s");
   expect((await open(client, { storage }).ask(1)).error).toBe("no answer within 60 s");
@@ -102,15 +105,16 @@ test("an abstention for want of an answer is recorded like any other", async () 
   expect(recorder.counts().failed).toBe(1);
 });
 
-test("twenty failures in a row stop the run; recorded ones do not count, so it can go on", async () => {
-  const client = makeAsker((n) => answered(n === 20 ? BUY : { action: "HOLD", confidence: 0, error: "status 500" }));
+test("stops the run after twenty failures in a row; replayed ones do not count, so it can go on", async () => {
+  const client = new TestClient((n) =>
+    answered(n === 20 ? BUY : { action: "HOLD", confidence: 0, error: "status 500" }),
+  );
   const { ask, recorder, storage } = open(client);
   for (let i = 1; i < 40; i++) await ask(i);
   expect(recorder.signal.aborted).toBeFalse();
   expect(ask(40)).rejects.toThrow(
-    'Cannot go on: found 20 questions in a row without a usable answer of "llama", the last with "status 500", ' +
-      "expected answers. They stay recorded as abstentions, until a run with " +
-      '--refresh-provider "llama" asks all of its questions anew',
+    'Cannot go on: found 20 questions in a row without a usable answer from "llama" (the last: "status 500"), expected ' +
+      'answers. They are recorded as abstentions; --refresh-provider "llama" asks all of its questions again',
   );
   expect(recorder.signal.aborted).toBeTrue();
   expect((recorder.signal.reason as CarryoverError).code).toBe("UNANSWERED");
@@ -121,8 +125,8 @@ test("twenty failures in a row stop the run; recorded ones do not count, so it c
   expect(again.recorder.counts()).toMatchObject({ cached: 40, asked: 0 });
 });
 
-test("who cannot be asked at all stops the run at once, and nothing is recorded", async () => {
-  const client = makeAsker(() => {
+test("stops the run at once if no question can be answered, and records nothing", async () => {
+  const client = new TestClient(() => {
     throw new CarryoverError("UNANSWERED", "Cannot ask: found status 401");
   });
   const { ask, recorder, storage } = open(client);
@@ -132,22 +136,19 @@ test("who cannot be asked at all stops the run at once, and nothing is recorded"
 });
 
 test.each(["read", "createOnce"] as const)(
-  "a folder of answers that fails (%s) stops the run: an abstention that is not recorded would not come again",
+  "stops the run if the folder of answers fails (%s): an abstention that is not recorded might not come again",
   async (call) => {
     const failure = new CarryoverError("IO", 'Cannot use "x.json": found EIO, expected a disk without errors');
     const storage = overrideCalls(inMemoryStorage(), { [call]: () => Promise.reject(failure) });
-    const { ask, recorder } = open(
-      makeAsker(() => answered(BUY)),
-      { storage },
-    );
+    const { ask, recorder } = open(new TestClient(() => answered(BUY)), { storage });
     expect(ask(1)).rejects.toThrow("found EIO");
     await recorder.close();
     expect(recorder.signal.reason).toBe(failure);
   },
 );
 
-test("what was paid without an answer counts for the budget, and is recorded nowhere", async () => {
-  const client = makeAsker((n, { onLost }) => {
+test("counts what a question cost without an answer for the budget, and records nothing", async () => {
+  const client = new TestClient((n, { onLost }) => {
     if (n === 2) {
       onLost?.(0.25);
       throw new CarryoverError("UNANSWERED", "Cannot ask: found status 429");
@@ -161,46 +162,39 @@ test("what was paid without an answer counts for the budget, and is recorded now
   expect((await storage.list()).files).toHaveLength(1);
 });
 
-test("a refresh of which nothing came leaves no mark, and the older answers stay in use", async () => {
-  const { storage, ask } = open(makeAsker(() => answered(BUY)));
+test("leaves no mark of a refresh that brought no answer, so the older answers stay in use", async () => {
+  const { storage, ask } = open(new TestClient(() => answered(BUY)));
   await ask(1);
-  const store = openAnswerStore(storage, { onNote: () => {} });
+  const store = new AnswerStore(storage, { onNote: () => {} });
   for (const stopped of [
-    open(
-      makeAsker(() => Promise.reject(new CarryoverError("UNANSWERED", "status 401"))),
-      { storage, refresh: 1 },
-    ),
-    open(
-      makeAsker(() => answered(BUY), { maxCostUsd: 2 }),
-      { storage, refresh: 1, budgetUsd: 1 },
-    ),
+    open(new TestClient(() => Promise.reject(new CarryoverError("UNANSWERED", "status 401"))), { storage, refresh: 1 }),
+    open(new TestClient(() => answered(BUY), { maxCostUsd: 2 }), { storage, refresh: 1, budgetUsd: 1 }),
   ]) {
     await stopped.recorder.begin("r".repeat(64));
     await expect(stopped.ask(1)).rejects.toThrow();
     expect(await store.refreshOf("llama")).toBe(0);
   }
-  await open(
-    makeAsker(() => answered(BUY)),
-    { storage, refresh: 1 },
-  ).ask(1);
+  await open(new TestClient(() => answered(BUY)), { storage, refresh: 1 }).ask(1);
   expect(await store.refreshOf("llama")).toBe(1);
 });
 
-test("A client that throws what nobody foresaw stops the run", async () => {
+test("stops the run if a client has a bug", async () => {
   const bug = new TypeError("undefined is not a function");
-  const { ask, recorder, storage } = open(makeAsker(() => Promise.reject(bug)));
+  const { ask, recorder, storage } = open(new TestClient(() => Promise.reject(bug)));
   expect(ask(1)).rejects.toThrow(bug);
   await recorder.close();
   expect(recorder.signal.reason).toBe(bug);
   expect((await storage.list()).files).toEqual([]);
 });
 
-test("a budget stops the run before an answer that could exceed it, and a larger one goes on", async () => {
-  const client = makeAsker(() => answered(BUY, 0.25), { maxCostUsd: 0.5 });
+test("stops the run before an answer that could exceed the budget; with a larger one it goes on", async () => {
+  const client = new TestClient(() => answered(BUY, 0.25), { maxCostUsd: 0.5 });
   const { ask, recorder, storage } = open(client, { budgetUsd: 1 });
   await recorder.begin("r".repeat(64));
   for (const i of [1, 2, 3]) await ask(i);
-  expect(ask(4)).rejects.toThrow("found $0.7500 spent by this run and up to $0.5000 that the next answer may cost");
+  expect(ask(4)).rejects.toThrow(
+    "found $0.7500 spent by this run and up to $0.5000 for the next answer, expected at most $1 together",
+  );
   expect((recorder.signal.reason as CarryoverError).code).toBe("BUDGET");
   expect(client.asked).toBe(3);
 
@@ -216,34 +210,26 @@ test("a budget stops the run before an answer that could exceed it, and a larger
   expect(await otherRun.ask(5)).toEqual(BUY);
 });
 
-test("many questions at once keep to the budget as well, and wait for what others really cost", async () => {
-  const client = makeAsker(() => Bun.sleep(1).then(() => answered(BUY, 0.125)), { maxCostUsd: 0.5 });
+test("keeps the budget with many questions at once, which wait for the real cost of those in flight", async () => {
+  const client = new TestClient(() => Bun.sleep(1).then(() => answered(BUY, 0.125)), { maxCostUsd: 0.5 });
   const { ask, recorder } = open(client, { budgetUsd: 1 });
   const settled = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => ask(i)));
-  // After five there is room for 0.375 more, and an answer may cost 0.5.
+  // After five, 0.375 is left, and an answer may cost 0.5.
   expect(settled.filter(({ status }) => status === "fulfilled")).toHaveLength(5);
   expect(recorder.counts()).toMatchObject({ asked: 5, costUsd: 0.625 });
 });
 
-test("no cost is told where no price is known", async () => {
-  const { ask, recorder } = open(makeAsker(() => answered(BUY), { hasPrice: false }));
+test("reports no cost if no price is known", async () => {
+  const { ask, recorder } = open(new TestClient(() => answered(BUY), { hasPrice: false }));
   await ask(1);
   expect(recorder.counts()).toMatchObject({ asked: 1, costUsd: null });
 });
 
-describe("who cannot be asked, since there is too much of the question,", () => {
-  /** Cannot be asked from an RSI of 50 on. */
-  const makeNarrow = (): ReturnType<typeof makeAsker> => {
-    const client = makeAsker(() => answered(BUY));
-    return Object.assign(client, {
-      request: ({ rsi }: { rsi: number }) => {
-        if (rsi < 50) return { rsi };
-        throw new RangeError(`found a prompt of ${rsi} characters, expected at most 49`);
-      },
-    });
-  };
+describe("a prompt that is too long", () => {
+  /** Questions with an RSI above 49 are too long. */
+  const makeNarrow = (): TestClient => new TestClient(() => answered(BUY), { maxRsi: 49 });
 
-  test("abstains, is counted each time and told of once, and nothing is recorded", async () => {
+  test("is an abstention, counted each time, noted once, and not recorded", async () => {
     const notes: string[] = [];
     const { ask, recorder, storage } = open(makeNarrow(), { onNote: (note) => notes.push(note) });
     const error = "found a prompt of 50 characters, expected at most 49";
@@ -251,11 +237,11 @@ describe("who cannot be asked, since there is too much of the question,", () => 
     await ask(51);
     expect(await ask(1)).toEqual(BUY);
     expect(recorder.counts()).toMatchObject({ asked: 1, failed: 2 });
-    expect(notes).toEqual([`Provider "llama" abstains where it cannot be asked: ${error}`]);
+    expect(notes).toEqual([`Provider "llama" abstains where its prompt is too long: ${error}`]);
     expect((await storage.list()).files).toHaveLength(1);
   });
 
-  test("stops the run after twenty in a row, and only then, also where the answers between them were recorded", async () => {
+  test("stops the run after twenty in a row, and only then, also if the answers in between are replayed", async () => {
     const storage = inMemoryStorage();
     for (let start = 1; start <= 2; start++) {
       const { ask, recorder } = open(makeNarrow(), { storage });
@@ -265,32 +251,30 @@ describe("who cannot be asked, since there is too much of the question,", () => 
     const { ask, recorder } = open(makeNarrow(), { storage });
     for (let i = 1; i < 20; i++) await ask(50);
     await expect(ask(50)).rejects.toThrow(
-      'Cannot put 20 questions in a row to "llama": found a prompt of 50 characters, expected at most 49, ' +
-        "which takes a prompt_file that is shorter or has fewer placeholders",
+      'Cannot ask "llama": 20 prompts in a row are too long (found a prompt of 50 characters, expected at most 49); ' +
+        "shorten prompt_file or use fewer placeholders",
     );
     expect(recorder.signal.reason).toBeInstanceOf(PromptsTooLong);
     expect((recorder.signal.reason as CarryoverError).code).toBe("UNANSWERED");
-    const trial = open(makeNarrow(), { storage, mode: "dry-run" });
-    for (let i = 1; i < 40; i++) await trial.ask(50);
-    expect(trial.recorder.signal.aborted).toBeFalse();
-  });
-
-  test("stops the run at once where it is a fault and no size", async () => {
-    const bug = new TypeError("undefined is not a function");
-    const client: VoteClient = {
-      ...makeNarrow(),
-      request: () => {
-        throw bug;
-      },
-    };
-    const { ask, recorder } = open(client);
-    await expect(ask(1)).rejects.toThrow(bug);
-    expect(recorder.signal.reason).toBe(bug);
+    const dryRun = open(makeNarrow(), { storage, mode: "dry-run" });
+    for (let i = 1; i < 40; i++) await dryRun.ask(50);
+    expect(dryRun.recorder.signal.aborted).toBeFalse();
   });
 });
 
-test("offline a missing answer stops the run, and nobody is asked", async () => {
-  const client = makeAsker(() => answered(BUY));
+test("stops the run at once if a client has a bug in making questions", async () => {
+  const bug = new TypeError("undefined is not a function");
+  const client = new TestClient(() => answered(BUY));
+  client.prepare = () => {
+    throw bug;
+  };
+  const { ask, recorder } = open(client);
+  await expect(ask(1)).rejects.toThrow(bug);
+  expect(recorder.signal.reason).toBe(bug);
+});
+
+test("stops an offline run at a missing answer, and asks nothing", async () => {
+  const client = new TestClient(() => answered(BUY));
   const { storage, ask } = open(client);
   await ask(1);
   const offline = open(client, { storage, mode: "offline" });
@@ -300,55 +284,51 @@ test("offline a missing answer stops the run, and nobody is asked", async () => 
   expect(client.asked).toBe(1);
 });
 
-test("counting asks nobody, writes nothing, and tells of every question", async () => {
-  const client = makeAsker(() => answered(BUY), { maxCostUsd: 0.5 });
+test("asks and writes nothing in a dry run, and reports every question", async () => {
+  const client = new TestClient(() => answered(BUY), { maxCostUsd: 0.5 });
   const { storage, ask } = open(client);
   await ask(1);
-  const told: string[] = [];
-  const count = open(client, {
+  const seen: string[] = [];
+  const dryRun = open(client, {
     storage,
     mode: "dry-run",
     onQuestion: ({ provider, request, timestamp, found, maxCostUsd }) =>
-      told.push(
+      seen.push(
         `${provider} ${JSON.stringify(request)} ${timestamp - makeSituation().timestamp} ${found?.vote.action ?? "-"} ${maxCostUsd}`,
       ),
   });
-  await count.ask(1);
-  await count.ask(2);
-  expect(told).toEqual(['llama {"rsi":1} 0 BUY 0.5', 'llama {"rsi":2} 0 - 0.5']);
-  expect(count.recorder.counts()).toMatchObject({ cached: 1, missing: 1, asked: 0 });
+  await dryRun.ask(1);
+  await dryRun.ask(2);
+  expect(seen).toEqual(['llama {"rsi":1} 0 BUY 0.5', 'llama {"rsi":2} 0 - 0.5']);
+  expect(dryRun.recorder.counts()).toMatchObject({ cached: 1, missing: 1, asked: 0 });
   expect((await storage.list()).files).toHaveLength(1);
 });
 
-test("a stopped run begins nothing new, and close() records answers that are under way", async () => {
+test("sends nothing new in a stopped run, and close() records the answers in flight", async () => {
   const controller = new AbortController();
-  const client = makeAsker(() => Bun.sleep(20).then(() => answered(BUY)));
+  const client = new TestClient(() => Bun.sleep(20).then(() => answered(BUY)));
   const { ask, recorder, storage } = open(client, { signal: controller.signal });
-  const underWay = ask(1);
+  const inFlight = ask(1);
   await Bun.sleep(5);
   controller.abort(new Error("Ctrl-C"));
   expect(ask(2)).rejects.toThrow("Ctrl-C");
   await recorder.close();
-  expect(await underWay).toEqual(BUY);
+  expect(await inFlight).toEqual(BUY);
   expect(client.asked).toBe(1);
   expect((await storage.list()).files).toHaveLength(1);
 });
 
-test("close() gives up an answer that does not come, which is then not recorded, and ends the client", async () => {
-  let isClosed = false;
+test("close() gives up an answer that does not come, records nothing for it, and closes the client", async () => {
   let mayAskAgain = true;
-  const client: VoteClient = {
-    ...makeAsker(
-      (_n, { drain, abort }) =>
-        new Promise((_, reject) =>
-          abort.addEventListener("abort", () => {
-            mayAskAgain = !drain.aborted;
-            reject(abort.reason);
-          }),
-        ),
-    ),
-    close: async () => void (isClosed = true),
-  };
+  const client = new TestClient(
+    (_n, { drain, abort }) =>
+      new Promise((_, reject) =>
+        abort.addEventListener("abort", () => {
+          mayAskAgain = !drain.aborted;
+          reject(abort.reason);
+        }),
+      ),
+  );
   const { ask, recorder, storage } = open(client);
   const never = ask(1);
   never.catch(() => {});
@@ -356,6 +336,6 @@ test("close() gives up an answer that does not come, which is then not recorded,
   await recorder.close();
   expect(never).rejects.toThrow("stopped");
   expect((await storage.list()).files).toEqual([]);
-  expect(isClosed).toBeTrue();
+  expect(client.isClosed).toBeTrue();
   expect(mayAskAgain).toBeFalse();
 }, 10_000);

@@ -4,12 +4,7 @@ import type { Json } from "../../../lib/util/json.ts";
 import { inMemoryStorage } from "../../../lib/storage/in-memory.ts";
 import { encodeSealedJson } from "../../../lib/storage/sealed-json.ts";
 import type { Storage } from "../../../lib/storage/storage.ts";
-import {
-  answerKey,
-  openAnswerStore,
-  type AnswerStore,
-  type ReceivedAnswer,
-} from "../../../lib/providers/recorded/recordings.ts";
+import { answerKey, AnswerStore, type ReceivedAnswer } from "../../../lib/providers/recorded/recordings.ts";
 import { overrideCalls } from "../../storage/override-calls.ts";
 
 const QUESTION = { provider: "llama", request: { model: "llama3.2", prompt: "What now?" }, refresh: 0 };
@@ -26,10 +21,10 @@ const ANSWER: ReceivedAnswer = {
 
 function open(storage: Storage = inMemoryStorage()): { storage: Storage; store: AnswerStore; notes: string[] } {
   const notes: string[] = [];
-  return { storage, store: openAnswerStore(storage, { onNote: (note) => notes.push(note) }), notes };
+  return { storage, store: new AnswerStore(storage, { onNote: (note) => notes.push(note) }), notes };
 }
 
-test("the key is SHA-256 of provider, request and refresh, so a change of any is another question", async () => {
+test("the key is SHA-256 of provider, request and refresh, so that changing any of them makes another question", async () => {
   const json = '{"provider":"llama","request":{"model":"llama3.2","prompt":"What now?"},"refresh":0}';
   expect(await answerKey(QUESTION)).toBe(createHash("sha256").update(json).digest("hex"));
   const others = [
@@ -41,7 +36,7 @@ test("the key is SHA-256 of provider, request and refresh, so a change of any is
   expect(new Set(keys).size).toBe(4);
 });
 
-test("an answer is found again as it was kept, in a file that a shell can read and check", async () => {
+test("an answer is found as it was kept, in a file that shell tools can read and check", async () => {
   const { storage, store } = open();
   const key = await answerKey(QUESTION);
   expect(await store.find(key)).toBeUndefined();
@@ -55,7 +50,7 @@ test("an answer is found again as it was kept, in a file that a shell can read a
   expect(parsed.crc32).toBe(Bun.hash.crc32(before).toString(16).padStart(8, "0"));
 });
 
-test("of an answer as long as a server or a program may send the beginning is recorded, so that it is not asked again", async () => {
+test("only the beginning of a very long answer is recorded, so that it fits its file and is not asked again", async () => {
   const { store } = open();
   const long = "\u0001".repeat(1 << 20);
   const said = { raw: [long, long], vote: { action: "HOLD", confidence: 0, reason: long, error: long } } as const;
@@ -68,7 +63,7 @@ test("of an answer as long as a server or a program may send the beginning is re
   });
 });
 
-test("who comes second gets the first one's answer", async () => {
+test("if two stores record the same question, both use the answer of the first", async () => {
   const { storage, store } = open();
   const second = open(storage).store;
   await store.keep(QUESTION, ANSWER);
@@ -77,7 +72,7 @@ test("who comes second gets the first one's answer", async () => {
   expect((await storage.list()).files).toHaveLength(1);
 });
 
-test("of many at once one is first, and all get its answer", async () => {
+test("many stores that record the same question at once all use one answer", async () => {
   const { storage } = open();
   const kept = await Promise.all(
     [1, 2, 3, 4, 5].map((confidence) =>
@@ -87,7 +82,7 @@ test("of many at once one is first, and all get its answer", async () => {
   expect(new Set(kept.map(({ vote }) => vote.confidence)).size).toBe(1);
 });
 
-test("a damaged answer stays, is told of once, and the question is answered again under another name", async () => {
+test("a damaged answer stays and is reported once; its question is recorded again under another name", async () => {
   const { storage, store, notes } = open();
   const key = await answerKey(QUESTION);
   await store.keep(QUESTION, ANSWER);
@@ -99,7 +94,7 @@ test("a damaged answer stays, is told of once, and the question is answered agai
     expect(await store.find(key)).toBeUndefined();
   }
   expect(notes).toHaveLength(1);
-  expect(notes[0]).toStartWith(`A recorded answer is passed over: Cannot read "${key}.json": `);
+  expect(notes[0]).toStartWith(`Ignored a recorded answer: Cannot read "${key}.json": `);
 
   const again = await store.keep(QUESTION, { ...ANSWER, vote: { action: "SELL", confidence: 9 } });
   expect(again.vote).toEqual({ action: "SELL", confidence: 9 });
@@ -113,7 +108,7 @@ test.each([
   ["another object", '{"a": 1}'],
   ["no JSON", "<html>"],
   ["much nesting", "[".repeat(100_000)],
-])("an answer's file that holds %s is as good as none", async (_what, text) => {
+])("a file that holds %s counts as no answer", async (_what, text) => {
   const { storage, store } = open();
   const key = await answerKey(QUESTION);
   await storage.replace(`${key}.json`, new TextEncoder().encode(text));
@@ -122,7 +117,7 @@ test.each([
   expect((await store.find(key))?.vote).toEqual(ANSWER.vote);
 });
 
-test("costOfRun() adds up what one run asked for, without damaged files", async () => {
+test("costOfRun() adds up the answers that one run asked for, without damaged files", async () => {
   const { storage, store } = open();
   const ask = (prompt: string, answer: Partial<ReceivedAnswer>): Promise<unknown> =>
     store.keep({ ...QUESTION, request: { prompt } }, { ...ANSWER, ...answer });
@@ -138,7 +133,7 @@ test("costOfRun() adds up what one run asked for, without damaged files", async 
   expect(await store.costOfRun("b".repeat(64))).toBe(8);
 });
 
-test("a provider's refresh is the highest that an answer was kept of, whatever its name", async () => {
+test("refreshOf() is the latest refresh with a recorded answer, whatever the provider's name", async () => {
   const { storage, store } = open();
   for (const provider of ["llama", "../x", "__proto__"]) {
     expect(await store.refreshOf(provider)).toBe(0);
@@ -148,11 +143,11 @@ test("a provider's refresh is the highest that an answer was kept of, whatever i
     }
   }
   expect((await storage.list()).folders).toEqual([]);
-  // Of each three answers and two marks.
+  // Three answers and two marks each.
   expect((await storage.list()).files).toHaveLength(15);
 });
 
-test("the mark of a refresh is on disk before any of its answers, of many at once too", async () => {
+test("the mark of a refresh is on disk before any of its answers, also if many are kept at once", async () => {
   const storage = inMemoryStorage();
   const made: string[] = [];
   const createOnce: Storage["createOnce"] = async (name, bytes) => {
@@ -169,7 +164,7 @@ test("the mark of a refresh is on disk before any of its answers, of many at onc
   expect(made).toHaveLength(4);
 });
 
-test("an answer under the name of another question is damage: it is neither used nor counted, and the question is asked again", async () => {
+test("an answer under the name of another question is damaged: it is neither used nor counted", async () => {
   const { storage, store, notes } = open();
   const other = { ...QUESTION, request: { model: "llama3.2", prompt: "And now?" } };
   await store.keep(other, ANSWER);
@@ -178,7 +173,7 @@ test("an answer under the name of another question is damage: it is neither used
   await storage.replace(`${key}.json`, copied);
   expect(await store.find(key!)).toBeUndefined();
   expect(notes).toEqual([
-    `A recorded answer is passed over: Cannot read "${key}.json": found the answer to the question ${otherKey}, expected ` +
+    `Ignored a recorded answer: Cannot read "${key}.json": found the answer to the question ${otherKey}, expected ` +
       "that to the question of its name",
   ]);
   expect(await store.costOfRun("a".repeat(64))).toBe(0.25);
@@ -191,8 +186,8 @@ test.each<[string, unknown]>([
   ["numbers as keys", { prompt: "x", 2: "b", 1: "a" }],
   ["__proto__ as a key", JSON.parse('{"__proto__": {"a": 1}, "b": 2}')],
   ["a half of a surrogate pair", { prompt: "\ud800" }],
-  ["what JSON leaves out", { prompt: "x", nothing: undefined, zero: -0, none: NaN }],
-])("an answer is known for its question's whatever the request has: %s", async (_what, request) => {
+  ["values that JSON drops", { prompt: "x", nothing: undefined, zero: -0, none: NaN }],
+])("an answer is found whatever its request contains: %s", async (_what, request) => {
   const { store, notes } = open();
   const question = { ...QUESTION, request: request as Json };
   await store.keep(question, ANSWER);
@@ -208,7 +203,7 @@ test.each<[string, object]>([
   ["tokens without counts", { tokens: { input: "700" } }],
   ["a cost below 0", { cost_usd: -1 }],
   ["a cost that is a text", { cost_usd: "0.25" }],
-])("an answer with a right checksum and %s is passed over, and costs nothing", async (_what, odd) => {
+])("an answer with a right checksum and %s is ignored, and costs nothing", async (_what, odd) => {
   const { storage, store, notes } = open();
   await store.keep(QUESTION, ANSWER);
   const key = await answerKey(QUESTION);

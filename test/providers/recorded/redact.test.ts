@@ -18,7 +18,7 @@ describe("a key is hidden", () => {
     },
   );
 
-  test("in no time out of a text of backslashes, also where it has some itself", () => {
+  test("quickly in a text of backslashes, also if it has some itself", () => {
     const text = "\\".repeat(20_000);
     for (const key of [
       "sk-0123456789",
@@ -30,7 +30,7 @@ describe("a key is hidden", () => {
     }
   });
 
-  test("unless it is so short that it is none", () => {
+  test("unless it is too short to be a real key", () => {
     expect(redactor("ollama")("ollama")).toBe("ollama");
     expect(redactor(undefined)("text")).toBe("text");
   });

@@ -1,0 +1,131 @@
+/** A language model's client as it is in a run, asked against a server on the loopback. */
+import { expect } from "bun:test";
+import type { LlmConfig } from "../../../lib/config/config.ts";
+import { CarryoverError } from "../../../lib/errors.ts";
+import type { ClientAnswer, ClientSignals } from "../../../lib/providers/recorded/client.ts";
+import { LlmClient, type LlmConnection } from "../../../lib/providers/recorded/llm.ts";
+import { llmHttp } from "../../../lib/providers/recorded/llm-http.ts";
+import { DEFAULT_PROMPT } from "../../../lib/providers/recorded/prompt.ts";
+import { RateLimiter } from "../../../lib/providers/recorded/rate-limit.ts";
+import type { TokenPrice } from "../../../lib/providers/recorded/token-bill.ts";
+import { makeContext, makeSituation } from "../situation-samples.ts";
+import { startModelServer, type ModelRequest, type ModelServer, type Respond } from "./model-server.ts";
+
+export const KEY = "sk-test-0123456789abcdef";
+
+/** A signal that is never aborted. */
+export const NEVER: AbortSignal = new AbortController().signal;
+
+/** A usable answer, as a model writes it. */
+export const GOOD: string = JSON.stringify({ asset: "AAA", action: "BUY", confidence: 70, reason: "it rises" });
+
+/** What differs from the usual configuration. */
+export type AskOptions = Partial<LlmConfig> & {
+  readonly timeoutMs?: number;
+  readonly price?: TokenPrice | undefined;
+  /** @default KEY */
+  readonly key?: string | undefined;
+  readonly onLost?: (usd: number) => void;
+};
+
+/** A client and the server that it asks. */
+export class ModelUnderTest {
+  readonly server: ModelServer;
+  /** How the server answers. */
+  respond: Respond = () => GOOD;
+
+  constructor() {
+    this.server = startModelServer((request) => this.respond(request));
+  }
+
+  stop(): Promise<void> {
+    return this.server.stop();
+  }
+
+  config(overrides: Partial<LlmConfig> = {}): LlmConfig {
+    const { openaiUrl, googleUrl } = this.server;
+    return {
+      name: "llama",
+      type: "llm",
+      api: "openai",
+      model: "llama3.2",
+      base_url: overrides.api === "google" ? googleUrl : openaiUrl,
+      temperature: 0,
+      max_output_tokens: 200,
+      output: "json_schema",
+      mask: false,
+      timeout: "5s",
+      max_retries: 2,
+      max_concurrency: 4,
+      ...overrides,
+    };
+  }
+
+  connect(options: AskOptions = {}): LlmConnection {
+    const key = "key" in options ? options.key : KEY;
+    return llmHttp(this.config(options), { fetch, key: () => key, now: () => Date.now() });
+  }
+
+  client(options: AskOptions = {}): LlmClient {
+    const { name, api, model, temperature, max_output_tokens, output, max_concurrency, max_retries } =
+      this.config(options);
+    return new LlmClient({
+      name,
+      model: { api, model, temperature, max_output_tokens, output },
+      template: DEFAULT_PROMPT,
+      mask: false,
+      connection: this.connect(options),
+      rateLimiter: new RateLimiter({ concurrency: max_concurrency, now: () => performance.now() }),
+      timeoutMs: options.timeoutMs ?? 5000,
+      maxRetries: max_retries,
+      price: options.price,
+    });
+  }
+
+  /** Asks one question. Returns the answer, and the requests that it took. */
+  async ask(
+    respond: Respond,
+    options: AskOptions = {},
+  ): Promise<{ answer: ClientAnswer; requests: readonly ModelRequest[] }> {
+    const { requests } = this.server;
+    const before = requests.length;
+    this.respond = respond;
+    const answer = await askOnce(this.client(options), { onLost: options.onLost ?? (() => {}) });
+    // Neither what is recorded nor what is reported may contain the key.
+    expect(JSON.stringify(answer)).not.toContain(KEY);
+    return { answer, requests: requests.slice(before) };
+  }
+
+  /** Asks one question. Returns the error that stops the run, after one request at most. */
+  async refusal(respond: Respond, options: AskOptions = {}): Promise<CarryoverError> {
+    const before = this.server.requests.length;
+    const error = await this.ask(respond, options).then(
+      ({ answer }) => new Error(`was answered with ${JSON.stringify(answer)}`),
+      (thrown: unknown) => thrown,
+    );
+    if (!(error instanceof CarryoverError)) throw error;
+    // The messages of causes are reported as well.
+    for (let at: unknown = error; at instanceof Error; at = at.cause)
+      expect(at.message.toLowerCase()).not.toContain(KEY);
+    expect(error.code).toBe("UNANSWERED");
+    expect(this.server.requests.length - before).toBeLessThanOrEqual(1);
+    return error;
+  }
+}
+
+/** Asks a client one question about a market with this RSI. */
+export function askOnce(
+  client: LlmClient,
+  { rsi = 50, ...signals }: Partial<ClientSignals> & { rsi?: number } = {},
+): Promise<ClientAnswer> {
+  return client.prepare(makeSituation({ rsi }), makeContext(0)).ask({ drain: NEVER, abort: NEVER, ...signals });
+}
+
+/** Answers each request with the next of these, and further ones with the last. */
+export function inTurn(...answers: readonly (string | (() => Response))[]): Respond {
+  let n = 0;
+  return () => {
+    const answer = answers[Math.min(n++, answers.length - 1)]!;
+    return typeof answer === "string" ? answer : answer();
+  };
+}
