@@ -208,7 +208,7 @@ export const suite: readonly Fault[] = [
     rows: [33],
     name: "killed after half of the answers of language models were recorded, or came in; a damaged answer; two runs at once",
     files: [
-      "test/scripts/asked-run.test.ts",
+      "test/scripts/model-runs.test.ts",
       "test/providers/recorded/recorder.test.ts",
       "test/providers/recorded/recordings.test.ts",
       "test/storage/disk.test.ts",

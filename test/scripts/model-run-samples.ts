@@ -1,4 +1,4 @@
-/** What tests of runs that ask language models share: a server, folders with configurations, and the script. */
+/** A model server, and folders with configurations of runs that ask it. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,11 +13,11 @@ export const KEY = "sk-e2e-0123456789abcdef";
 /** Three models, three assets, six decisions a day. */
 export const QUESTIONS_A_DAY: number = 3 * 3 * 6;
 
-/** A server, and folders in which runs ask it. */
-export interface AskedWorld {
+/** A model server, and folders for runs that ask it. */
+export interface ModelWorld {
   readonly folder: string;
   readonly server: ModelServer;
-  /** Answers as `someVote` unless told. */
+  /** How the server answers. @default `someVote` */
   respond: Respond;
   /** A folder with a configuration and nothing else. */
   newFolder(options?: {
@@ -29,21 +29,21 @@ export interface AskedWorld {
   }): string;
   /** Runs run-chunks --json there. */
   run(folder: string, ...flags: string[]): Promise<ScriptResult>;
-  /** A run that nothing disturbs: what others are held against. Questions are counted anew from its first on. */
+  /** An undisturbed run, to compare others with. Resets the count of answers. */
   runWhole(): Promise<{ folder: string; summary: Summary; stderr: string }>;
-  /** Starts it and does not wait. */
+  /** Starts run-chunks --json there without waiting for it. */
   start(folder: string): Bun.Subprocess<"ignore", "pipe", "pipe">;
   answersIn(folder: string): string[];
 }
 
-/** Opens such a world. */
-export function openAskedWorld(): AskedWorld {
-  // Thousands of durable files are made here, and what a disk does with them is tested elsewhere.
-  const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "carryover-asked-"));
+/** Starts the server. */
+export function openModelWorld(): ModelWorld {
+  // In memory where possible: thousands of durable files are written, and durability is tested elsewhere.
+  const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "carryover-models-"));
   let folders = 0;
   const server = startModelServer((request) => world.respond(request));
   const env = { CARRYOVER_TEST_KEY: KEY };
-  const world: AskedWorld = {
+  const world: ModelWorld = {
     folder,
     server,
     respond: someVote,

@@ -4,13 +4,13 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Summary } from "../../lib/results/summary.ts";
 import { someVote } from "../providers/recorded/model-server.ts";
-import { KEY, openAskedWorld, QUESTIONS_A_DAY, type AskedWorld } from "./asked-samples.ts";
+import { KEY, openModelWorld, QUESTIONS_A_DAY, type ModelWorld } from "./model-run-samples.ts";
 import { filesOf, runScript } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
 
-const world: AskedWorld = openAskedWorld();
+const world: ModelWorld = openModelWorld();
 afterAll(async () => {
   await world.server.stop();
   rmSync(world.folder, { recursive: true });
@@ -18,7 +18,7 @@ afterAll(async () => {
 
 const QUESTIONS = 2 * QUESTIONS_A_DAY;
 const AT_KILL = QUESTIONS / 2;
-/** Three assets' of three models. */
+/** Three models times three assets. */
 const QUESTIONS_AT_ONCE = 9;
 
 describe("a run of three assets with three language models", () => {
@@ -35,7 +35,7 @@ describe("a run of three assets with three language models", () => {
     expect(stderr).not.toContain('"llama3.2" stopped');
   });
 
-  test("asks each question once, and records it", () => {
+  test("asks and records each question once", () => {
     expect(summary.total_trades).toBeGreaterThan(10);
     expect(world.server.answered.size).toBe(QUESTIONS);
     expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
@@ -47,10 +47,10 @@ describe("a run of three assets with three language models", () => {
       expect({ name, has: text.includes(KEY) }).toEqual({ name, has: false });
   });
 
-  test("killed after half of the answers were recorded, and resumed, asks none of them again and ends in the same bytes", async () => {
+  test("killed after half of the answers and resumed, asks none of them again and ends in the same bytes", async () => {
     const folder = world.newFolder();
     world.server.answered.clear();
-    // Nothing is under way at the moment of the kill: after half of the answers no more come.
+    // Nothing is in flight at the kill: after half of the answers no more come.
     let count = 0;
     world.respond = (request) => {
       if (count >= AT_KILL) return new Promise<string>(() => {});
@@ -71,7 +71,7 @@ describe("a run of three assets with three language models", () => {
     expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
   });
 
-  test("killed in the moment of an answer, and resumed, asks again only what was under way; no decision was taken on an answer that was not recorded", async () => {
+  test("killed just after an answer and resumed, asks again only what was in flight; every decision was made on recorded answers", async () => {
     const folder = world.newFolder();
     world.server.answered.clear();
     const first = world.server.requests.length;
@@ -79,7 +79,7 @@ describe("a run of three assets with three language models", () => {
     let count = 0;
     let isEnding = false;
     world.respond = (request) => {
-      // Its questions come after all decisions on the answers of the moments before.
+      // These questions come after all decisions on earlier answers.
       if (!isEnding && (request.number - first) % QUESTIONS_AT_ONCE === 0)
         recorded.push(world.answersIn(folder).length);
       count += 1;
@@ -103,7 +103,7 @@ describe("a run of three assets with three language models", () => {
     expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
   });
 
-  test("is compared from the same recorded answers, and says what the other runs asked besides", async () => {
+  test("is compared from the same recorded answers, and reports what the other runs asked", async () => {
     const folder = world.newFolder();
     cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });
     const { code, stderr } = await runScript("compare-memory.ts", ["--seeds", "2", "--shuffles", "1", "--json"], {
@@ -111,14 +111,14 @@ describe("a run of three assets with three language models", () => {
       env: { CARRYOVER_TEST_KEY: KEY },
     });
     expect(code).toBe(0);
-    // Two worlds of three runs; of the first world's first run every answer is there.
+    // Two worlds of three runs. All answers of the very first run are recorded.
     const [, asked, cached] = /^asked (\d+), cached (\d+), failed 0, cost \$0\.\d+$/m.exec(stderr) ?? [];
     expect(Number(asked) + Number(cached)).toBe(6 * QUESTIONS);
     expect(Number(cached)).toBeGreaterThanOrEqual(QUESTIONS);
     expect(world.answersIn(folder)).toHaveLength(QUESTIONS + Number(asked));
   });
 
-  test("offline, from its recorded answers alone, ends in the same bytes with no server and no key", async () => {
+  test("offline, from recorded answers alone, ends in the same bytes without a server or a key", async () => {
     const folder = world.newFolder();
     cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });
     const before = world.server.requests.length;
@@ -130,13 +130,13 @@ describe("a run of three assets with three language models", () => {
   });
 });
 
-test("a refresh that got no answer leaves no mark: the finished run is replayed, and nothing is paid again", async () => {
+test("a refresh without an answer leaves no mark: the finished run is replayed, and nothing is paid again", async () => {
   world.respond = someVote;
   const folder = world.newFolder({ days: 1 });
   const finished = await world.run(folder);
   expect(finished.code).toBe(0);
   const before = world.server.requests.length;
-  // Its key is missing.
+  // The key is missing.
   const refresh = await runScript("run-chunks.ts", ["--json", "--refresh-provider", "gemini"], { cwd: folder });
   expect(refresh.code).toBe(3);
   expect(refresh.stderr).toContain("and the same command goes on");
@@ -155,14 +155,14 @@ test("a refresh that got no answer leaves no mark: the finished run is replayed,
   expect(world.server.requests.length).toBe(before + QUESTIONS_A_DAY / 3);
 });
 
-test("a run whose prompts are all too long says that they come again, and what to change", async () => {
+test("a run whose prompts are all too long says that it will stop again, and what to change", async () => {
   const folder = world.newFolder({ chunks: "month", llama: ", prompt_file: long.txt" });
   writeFileSync(join(folder, "long.txt"), `${"{{situation}} ".repeat(1000)}{{answer}}`);
   for (let start = 1; start <= 2; start++) {
     const { code, stderr } = await world.run(folder);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /error: Cannot put 20 questions in a row to "llama": found a prompt of \d+ characters, expected at most 32000, which takes a prompt_file that is shorter or has fewer placeholders\n/,
+      /error: Cannot ask "llama": 20 prompts in a row are too long \(found a prompt of \d+ characters, expected at most 32000\); shorten prompt_file or use fewer placeholders\n/,
     );
     expect(stderr).toMatch(
       /Stopped in .*, but the same command meets the same prompts again: with another prompt_file it is another run/,
@@ -171,13 +171,13 @@ test("a run whose prompts are all too long says that they come again, and what t
   }
 });
 
-test("the estimate says whose cost it leaves out, and what a budget must have left for a question", async () => {
+test("the estimate names providers without a price, and the budget that a question needs", async () => {
   const folder = world.newFolder({ days: 1, llama: ", max_retries: 0" });
   const env = { CARRYOVER_TEST_KEY: KEY };
   const { stdout } = await runScript("run-chunks.ts", ["--estimate"], { cwd: folder, env });
   expect(stdout).toContain('The cost leaves out "qwen", "gemini": no price is known.\n');
   const [, least = ""] = /has \$(0\.\d{4}) left, which it costs at most with all tries\.\n/.exec(stdout) ?? [];
-  // With a cent less the one that has a price is not asked.
+  // With a cent less, the provider with a price is not asked.
   const file = join(folder, "config.yaml");
   const config = readFileSync(file, "utf8");
   world.respond = someVote;

@@ -1,4 +1,4 @@
-/** Runs that ask language models and programs, from the shell: what is too slow for each time. `bun run test:slow` */
+/** Runs that ask language models and programs, from the shell: the slow part of test/scripts/model-runs.test.ts. `bun run test:slow` */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,13 +6,13 @@ import type { Estimate } from "../../lib/experiments/estimate.node.ts";
 import type { Summary } from "../../lib/results/summary.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { someVote } from "../providers/recorded/model-server.ts";
-import { KEY, openAskedWorld, QUESTIONS_A_DAY, type AskedWorld } from "../scripts/asked-samples.ts";
+import { KEY, openModelWorld, QUESTIONS_A_DAY, type ModelWorld } from "../scripts/model-run-samples.ts";
 import { filesOf, runScript, type ScriptResult } from "../scripts/run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(600_000);
 
-const world: AskedWorld = openAskedWorld();
+const world: ModelWorld = openModelWorld();
 afterAll(async () => {
   await world.server.stop();
   rmSync(world.folder, { recursive: true });
@@ -27,7 +27,7 @@ describe("a run of three assets with three language models", () => {
     ({ folder: whole, summary } = await world.runWhole());
   });
 
-  test("answered out of order and slowly in parts, ends in the same bytes", async () => {
+  test("with answers that come late and out of order, ends in the same bytes", async () => {
     const folder = world.newFolder();
     world.respond = async (request) => {
       await Bun.sleep((request.number * 7) % 11);
@@ -37,7 +37,7 @@ describe("a run of three assets with three language models", () => {
     expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
   });
 
-  test("stopped by Ctrl-C keeps what was answered, exits with 130, and goes on", async () => {
+  test("stopped by Ctrl-C keeps all answers, exits with 130, and goes on", async () => {
     const folder = world.newFolder();
     world.server.answered.clear();
     world.respond = async (request) => {
@@ -55,10 +55,10 @@ describe("a run of three assets with three language models", () => {
     expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
   });
 
-  test("offline with an answer missing is exit code 3, and says how many", async () => {
+  test("offline with a missing answer, exits with 3 and says how many are missing", async () => {
     const folder = world.newFolder();
     cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });
-    // The last decision's: nothing after it depends on it.
+    // Of the last decision, which nothing depends on.
     const last = world
       .answersIn(folder)
       .map((name) => ({ name, text: readFileSync(join(folder, "answers", name), "utf8") }))
@@ -70,7 +70,7 @@ describe("a run of three assets with three language models", () => {
     expect(stderr).toMatch(
       /error: Cannot run offline: found questions without a recorded answer among those that are left \("\w+": 1 of \d+\), expected an answer to each: without --offline they are asked\n/,
     );
-    // Of nobody an answer is there: three are missing for certain, since three assets are decided first.
+    // Without any answer: three are certainly missing from each model, for the three assets of the first decision.
     const empty = await world.run(world.newFolder(), "--offline");
     expect(empty.code).toBe(3);
     const each = `3 to ${QUESTIONS / 3} of ${QUESTIONS / 3}`;
@@ -78,7 +78,7 @@ describe("a run of three assets with three language models", () => {
     expect(empty.stderr).toContain(`("gemini": ${each}; "llama": ${each}; "qwen": ${each})`);
   });
 
-  test("--estimate says what is left, asks nobody and writes nothing", async () => {
+  test("--estimate says what is left, and asks and writes nothing", async () => {
     const folder = world.newFolder();
     const before = world.server.requests.length;
     const fresh = await world.run(folder, "--estimate");
@@ -102,7 +102,7 @@ describe("a run of three assets with three language models", () => {
     cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });
     const cached = JSON.parse((await world.run(folder, "--estimate")).stdout) as Estimate;
     expect(cached).toMatchObject({ questions: QUESTIONS, cached: QUESTIONS, to_ask: 0, cost_usd: 0, hours: 0 });
-    // The last decision's, on which no other depends: it has as many tokens a byte as the server counted for the others, 700 each.
+    // The last decision's answers go. Their tokens are estimated from the others, which have 700 each by the server's count.
     const bytes = { left: 0, recorded: 0 };
     for (const name of world.answersIn(folder)) {
       const { provider, request } = JSON.parse(readFileSync(join(folder, "answers", name), "utf8")) as {
@@ -128,7 +128,7 @@ describe("a run of three assets with three language models", () => {
     expect(world.answersIn(whole)).toHaveLength(QUESTIONS);
   });
 
-  test("patience, pace, price and place change no run; the model does", async () => {
+  test("retries, rate, price and folders do not change the run; the model does", async () => {
     const folder = world.newFolder({
       backtest: "budget_usd: 100",
       llama:
@@ -142,7 +142,7 @@ describe("a run of three assets with three language models", () => {
     expect(other.run_id).not.toBe(summary.run_id);
   });
 
-  test("--refresh-provider asks that one anew under another run id, keeps its old answers, and goes on without the flag", async () => {
+  test("--refresh-provider asks one provider again under another run id, keeps its old answers, and goes on without the flag", async () => {
     const folder = world.newFolder();
     cpSync(join(whole, "answers"), join(folder, "answers"), { recursive: true });
     world.respond = ({ model, turns }) =>
@@ -167,16 +167,16 @@ describe("a run of three assets with three language models", () => {
     }
   });
 
-  test("--refresh-provider of nobody who is asked, and beside --offline, is refused", async () => {
-    const nobody = await world.run(world.newFolder(), "--refresh-provider", "trend");
-    expect(nobody.code).toBe(2);
-    expect(nobody.stderr).toEndWith(
+  test("--refresh-provider is refused for a provider without recorded answers, and together with --offline", async () => {
+    const rule = await world.run(world.newFolder(), "--refresh-provider", "trend");
+    expect(rule.code).toBe(2);
+    expect(rule.stderr).toEndWith(
       'error: Cannot use --refresh-provider: found "trend", expected "llama", "qwen", "gemini"\n',
     );
     expect((await world.run(world.newFolder(), "--refresh-provider", "llama", "--offline")).code).toBe(2);
   });
 
-  test("a budget stops it before it is exceeded, with exit code 3, and a larger one goes on to the same bytes", async () => {
+  test("stops before it exceeds its budget, with exit code 3, and goes on to the same bytes with a larger one", async () => {
     const folder = world.newFolder({ backtest: "budget_usd: 0.2", llama: ", max_output_tokens: 256, max_retries: 0" });
     world.server.answered.clear();
     const reference = world.newFolder({ llama: ", max_output_tokens: 256, max_retries: 0" });
@@ -189,7 +189,7 @@ describe("a run of three assets with three language models", () => {
     const stopped = await world.run(folder);
     expect(stopped.code).toBe(3);
     expect(stopped.stderr).toMatch(
-      /error: Cannot ask on: found \$0\.0\d+ spent by this run and up to \$0\.0\d+ that the next answer may cost/,
+      /error: Cannot ask the next question: found \$0\.0\d+ spent by this run and up to \$0\.0\d+ for the next answer/,
     );
     const spent = spentIn(folder);
     expect(spent).toBeLessThanOrEqual(0.02);
@@ -202,7 +202,7 @@ describe("a run of three assets with three language models", () => {
     expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(reference, "memory")));
   });
 
-  test("a comparison keeps to the budget with all of its worlds, and when it is started again", async () => {
+  test("is compared within the budget of all its runs together, also when it is started again", async () => {
     // A world of three runs asks the one model with a price up to 108 times, at $0.0011.
     const budgetUsd = 0.15;
     const llama = ", max_output_tokens: 256, max_retries: 0";
@@ -215,7 +215,7 @@ describe("a run of three assets with three language models", () => {
     for (let start = 1; start <= 2; start++) {
       const { code, stderr } = await compare();
       expect({ start, code, stderr }).toMatchObject({ start, code: 3 });
-      expect(stderr).toContain("error: Cannot ask on: found $0.1");
+      expect(stderr).toContain("error: Cannot ask the next question: found $0.1");
       expect(spentIn(folder)).toBeLessThanOrEqual(budgetUsd);
     }
     expect(spentIn(folder)).toBeGreaterThan(budgetUsd - 0.03);
@@ -223,11 +223,11 @@ describe("a run of three assets with three language models", () => {
     writeFileSync(file, readFileSync(file, "utf8").replace(`budget_usd: ${budgetUsd}`, "budget_usd: 9"));
     const { code, stderr } = await compare();
     expect(code).toBe(0);
-    // What it says is what all starts cost together.
+    // It reports what all starts cost together.
     expect(stderr).toContain(`cost $${spentIn(folder).toFixed(4)}`);
   });
 
-  test("two runs at the same time share their answers", async () => {
+  test("shares its answers with another run at the same time", async () => {
     const [a, b] = [world.newFolder(), world.newFolder()];
     const shared = join(world.folder, "shared-answers");
     for (const folder of [a, b]) {
@@ -243,19 +243,19 @@ describe("a run of three assets with three language models", () => {
   });
 });
 
-test("a server that only fails stops the run after twenty, with exit code 1; it goes on when the server is back", async () => {
+test("a server that only fails stops the run after twenty questions, with exit code 1; it goes on when the server is back", async () => {
   const folder = world.newFolder({ llama: ", max_retries: 0" });
   world.respond = (request) => (request.model === "llama3.2" ? new Response("", { status: 500 }) : someVote(request));
   const { code, stderr } = await world.run(folder);
   expect(code).toBe(1);
   expect(stderr).toMatch(
-    /error: Cannot go on: found 2\d questions in a row without a usable answer of "llama", the last with "status 500/,
+    /error: Cannot go on: found 2\d questions in a row without a usable answer from "llama" \(the last: "status 500/,
   );
   world.respond = someVote;
   expect((await world.run(folder)).code).toBe(0);
 });
 
-test("a server that goes away stops the run at once: nothing is recorded for it, and the same command goes on", async () => {
+test("a server that goes away stops the run at once: no abstention is recorded, and the same command goes on", async () => {
   const folder = world.newFolder({ llama: ", max_retries: 0" });
   world.server.answered.clear();
   const loading = (): Response => new Response("Loading model", { status: 503 });
@@ -289,7 +289,7 @@ describe.skipIf(PYTHON === null)(
 
     const EXAMPLE = readFileSync(join(PROJECT_DIR, "docs", "examples", "provider.py"), "utf8");
 
-    test("the example of the documents votes, is recorded, and replayed without being started", async () => {
+    test("the documented example votes, is recorded, and replayed without being started", async () => {
       const folder = commandFolder(EXAMPLE);
       const first = await world.run(folder);
       expect(first.code).toBe(0);
@@ -317,7 +317,7 @@ describe.skipIf(PYTHON === null)(
       expect(again.stderr).toContain("asked 0, cached 90");
     });
 
-    test("its stderr is passed on, and a change of its file is another run that asks again", async () => {
+    test("its stderr is passed on, and changing its file makes another run that asks again", async () => {
       const folder = commandFolder(EXAMPLE);
       const first = JSON.parse((await world.run(folder)).stdout) as Summary;
       writeFileSync(
@@ -351,7 +351,7 @@ describe.skipIf(PYTHON === null)(
   },
 );
 
-test("a year of three assets with three language models, killed and resumed, ends in the same bytes, each question asked once", async () => {
+test("a year of three assets with three language models, killed and resumed, asks each question once and ends in the same bytes", async () => {
   const days = 366;
   const questions = days * QUESTIONS_A_DAY;
   world.respond = someVote;
@@ -378,7 +378,7 @@ test("a year of three assets with three language models, killed and resumed, end
   expect(filesOf(join(folder, "memory"))).toEqual(filesOf(join(whole, "memory")));
 });
 
-test("a refresh that was stopped says to go on without the flag, and does, asking nothing twice", async () => {
+test("a stopped refresh says to go on without the flag, and then asks nothing twice", async () => {
   world.respond = someVote;
   const folder = world.newFolder();
   expect((await world.run(folder)).code).toBe(0);
@@ -398,7 +398,7 @@ test("a refresh that was stopped says to go on without the flag, and does, askin
   expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
 });
 
-test("a refresh that its budget stops gives one advice, which pays for nothing twice", async () => {
+test("a refresh that the budget stops gives one advice, with which nothing is paid twice", async () => {
   world.respond = someVote;
   const llama = ", max_output_tokens: 256, max_retries: 0";
   const folder = world.newFolder({ llama });
