@@ -14,7 +14,7 @@ import { bytes, progressLine, shownPath, table } from "./text/table.ts";
 
 const COMMAND = {
   summary: `Fetches the sentence model all-MiniLM-L6-v2 (23 MB), which memory.embedder: onnx in the configuration asks for. Each
-file is checked against the SHA-256 that is known of it. What was cut off goes on where it stopped; what is there stays.`,
+file is checked against its known SHA-256. Files that are there already are kept.`,
   usage: "bun scripts/fetch-model.ts [--from DIR | --base-url URL] [--model-dir DIR] [flags]",
   flags: {
     from: { type: "string", value: "DIR", help: "copy the files from a folder, for a machine without a network" },
@@ -35,7 +35,7 @@ file is checked against the SHA-256 that is known of it. What was cut off goes o
     bun scripts/fetch-model.ts --from /media/usb/all-MiniLM-L6-v2`,
 } as const;
 
-const HOW = { there: "was there", downloaded: "downloaded", resumed: "download finished", copied: "copied" } as const;
+const HOW = { there: "was there", downloaded: "downloaded", copied: "copied" } as const;
 
 await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);

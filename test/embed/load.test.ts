@@ -33,7 +33,7 @@ describe("loadEmbedder()", () => {
         `"${nowhere}", expected them as this fetches them: bun scripts/fetch-model.ts --model-dir "${nowhere}"`,
     });
     expect(existsSync(nowhere)).toBeFalse();
-    const partly = folder({ "tokenizer.json": "{}", "tokenizer_config.json": "{}", "model_quantized.onnx.part": "" });
+    const partly = folder({ "tokenizer.json": "{}", "tokenizer_config.json": "{}" });
     await expect(loadEmbedder({ embedder: "onnx", model_dir: partly })).rejects.toMatchObject({
       code: "NOT_FOUND",
       message: expect.stringContaining('found no "model_quantized.onnx" in'),
