@@ -157,7 +157,6 @@ async function costOfMemory(
       market: "bars",
       providers,
       memory,
-      storage,
       key: { version: VERSION, seed: 1, files },
     };
     const ms = await elapsed(() => runBacktest(job));

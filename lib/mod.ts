@@ -1,14 +1,13 @@
 /**
- * Carryover: backtests an ensemble chunk by chunk and remembers every closed trade, so that later decisions are weighted and
- * informed by earlier ones. This is the library: pure but for the `Storage` that is passed in, the same on every engine.
+ * Carryover backtests an ensemble chunk by chunk and remembers every closed trade, so that later decisions are weighted and
+ * informed by earlier ones. This library is pure: it touches only the `Storage` that it is given, and runs on every engine.
+ * What needs a disk is in `carryover/node`.
  *
  * @example A provider of your own, a quarter of synthetic bars, and what was learned from it.
  * ```ts
- * import { hashingEmbedder, inMemoryStorage, openMemory, runBacktest, syntheticBars, trend } from "carryover";
+ * import { backtest, inMemoryStorage, openMemory, syntheticBars, trend } from "carryover";
  * import type { Provider } from "carryover";
  *
- * const HOUR = 3_600_000;
- * const period = { startMs: Date.UTC(2024, 0, 1), endMs: Date.UTC(2024, 3, 1) };
  * const contrarian: Provider = {
  *   name: "contrarian",
  *   vote: ({ rsi }) => {
@@ -18,89 +17,71 @@
  *   },
  * };
  *
- * const storage = inMemoryStorage();
- * const { summary } = await runBacktest({
- *   settings: {
- *     assets: ["GOLD"],
- *     timeframeMs: HOUR,
- *     decisionIntervalMs: 4 * HOUR,
- *     initialBalance: 10_000,
- *     maxPositions: 1,
- *     correlationThreshold: 0.9,
- *     costs: new Map([["GOLD", { feeBps: 1, spreadBps: 1, slippageBps: 1 }]]),
- *     risk: { perTradePct: 1, stopAtr: 3, targetAtr: 4.5, maxHoldingMs: 120 * HOUR, leverage: 1 },
- *   },
- *   memorySettings: { enabled: true, maxMemorySize: 1000, learningRate: 0.1, contextDays: 20 },
- *   period,
- *   chunkKind: "month",
- *   series: new Map([["GOLD", syntheticBars({ asset: "GOLD", timeframe: "1h", seed: 1, end: period.endMs })]]),
- *   market: "synthetic",
+ * const { summary } = await backtest({
+ *   bars: [syntheticBars({ asset: "GOLD", timeframe: "1h", seed: 1, end: "2024-04-01" })],
  *   providers: [trend(), contrarian],
- *   memory: await openMemory(storage, { embedder: hashingEmbedder() }),
- *   storage,
- *   key: { version: "1", seed: 1, files: {} },
+ *   memory: await openMemory(inMemoryStorage()),
+ *   start: "2024-01-01",
+ *   end: "2024-04-01",
+ *   chunks: "month",
  * });
  *
- * for (const { quarter, total_trades, remembered_at_start, provider_multipliers } of summary.quarterly_breakdown) {
- *   const learned = Object.entries(provider_multipliers).map(([name, times]) => `${name} ${times.toFixed(2)}x`);
- *   console.log(`${quarter}: ${total_trades} trades, began with ${remembered_at_start}, learned ${learned.join(", ")}`);
+ * for (const { quarter, total_trades, provider_multipliers } of summary.quarterly_breakdown) {
+ *   const weights = Object.entries(provider_multipliers).map(([name, weight]) => `${name} ${weight.toFixed(2)}x`);
+ *   console.log(`${quarter}: ${total_trades} trades, then ${weights.join(", ")}`);
  * }
- * // 2024-01: 21 trades, began with 0, learned trend 1.90x, contrarian 0.10x
- * // 2024-02: 30 trades, began with 21, learned trend 1.90x, contrarian 0.10x
- * // 2024-03: 32 trades, began with 51, learned trend 1.93x, contrarian 0.07x
+ * // 2024-01: 21 trades, then trend 1.90x, contrarian 0.10x
+ * // 2024-02: 30 trades, then trend 1.90x, contrarian 0.10x
+ * // 2024-03: 32 trades, then trend 1.93x, contrarian 0.07x
  * ```
  *
  * @module
  */
+export { backtest, type BacktestOptions } from "./job/backtest.ts";
+export type { BacktestResult } from "./backtest/run.ts";
+export type { Progress } from "./backtest/job.ts";
+export type { Costs, MemorySettings, Risk } from "./settings.ts";
+export { CarryoverError, type ErrorCode } from "./errors.ts";
+
+export type { Bar, BarSeries, Market } from "./types.ts";
+export { barSeries, type BarFile } from "./market/bar.ts";
+export { parseBarsCsv } from "./market/csv.ts";
+export { parseBarsParquet } from "./market/parquet.ts";
+export { syntheticBars, type SyntheticBarsOptions } from "./market/synthetic.ts";
+
 export type {
   Action,
   Answer,
-  Bar,
-  BarSeries,
-  DecisionRecord,
   DecisionContext,
-  ExitReason,
-  Market,
   MemoryContext,
   OpenPosition,
-  Outcome,
   ProviderRecord,
   RecentRecord,
   Regime,
   SimilarTrade,
   Situation,
-  SkipReason,
   TradeAction,
   Vote,
 } from "./types.ts";
-export { CarryoverError, type ErrorCode } from "./errors.ts";
-
-export type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage/storage.ts";
-export type { Json } from "./util/json.ts";
-export { inMemoryStorage } from "./storage/in-memory.ts";
-
-export { SeriesBuilder } from "./market/bar.ts";
-export { parseBarsCsv } from "./market/csv.ts";
-export { SituationTracker } from "./market/situation.ts";
-export { parseBarsParquet } from "./market/parquet.ts";
-export { SYNTHETIC_START, syntheticBars } from "./market/synthetic.ts";
-
 export { abstain, type Provider } from "./providers/provider.ts";
 export { breakout, reversion, trend } from "./providers/rules.ts";
 export { similarTrades } from "./providers/similar-trades.ts";
-export { parseVotesCsv, votesFile, type FileVote, type FileVotes } from "./providers/votes-file.ts";
+export { votesFile, parseVotesCsv, type FileVote, type FileVotes } from "./providers/votes-file.ts";
 
+export type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage/storage.ts";
+export { inMemoryStorage } from "./storage/in-memory.ts";
 export type { Embedder } from "./embed/embedder.ts";
 export { hashingEmbedder } from "./embed/hashing.ts";
-
-export { openMemory, type Memory } from "./memory/store.ts";
-export type { Trade, TradeVote } from "./memory/trade.ts";
-export { readMemory, type MemoryReading } from "./memory/load.ts";
+export { openMemory, type Memory, type OnEmbedded, type OpenMemoryOptions } from "./memory/store.ts";
+export type { EmbeddedTrade, Trade, TradeVote } from "./memory/trade.ts";
+export type { ForgetMark } from "./memory/forget.ts";
+export type { DamagedFile } from "./memory/load.ts";
+export type { Lessons } from "./memory/lessons.ts";
+export { SituationTracker } from "./market/situation.ts";
 export { openMemoryView, type MemoryView, type MemoryViewOptions } from "./memory/view.ts";
 
+export type { DecisionRecord, ExitReason, Outcome, SkipReason } from "./types.ts";
 export type { Breakdown, ChunkCell, WinRateTrend } from "./results/breakdown.ts";
-export { planChunks, type Chunk } from "./results/chunks.ts";
-export type { BacktestJob, Progress } from "./backtest/job.ts";
-export { runBacktest, type BacktestResult } from "./backtest/run.ts";
-export type { BacktestSettings, Costs, MemorySettings, Risk } from "./settings.ts";
+export type { ProviderEvidence, Regret, WeightMove } from "./results/attribution.ts";
+export type { ConfidenceScores } from "./results/confidence.ts";
 export type { QuarterSummary, Summary } from "./results/summary.ts";

@@ -1,6 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as library from "../lib/mod.ts";
 import { PROJECT_DIR } from "./samples.ts";
@@ -8,70 +7,81 @@ import { PROJECT_DIR } from "./samples.ts";
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
 
-const MODULE = join(PROJECT_DIR, "lib", "mod.ts");
+const node = Bun.which("node24") ?? Bun.which("node");
+const deno = Bun.which("deno");
 
-test("the example in the documentation of the library runs and prints what it says", async () => {
-  const source = readFileSync(MODULE, "utf8");
-  const block = /```ts\n(.*?)\n \* ```/s.exec(source)![1]!;
+/** How each engine runs a file, and a program on its stdin; `missing` says why it cannot. */
+const ENGINES = [
+  { engine: "Bun", missing: "", file: [process.execPath], stdin: [process.execPath, "run", "-"] },
+  {
+    engine: "Node",
+    missing: node !== null && isNewEnough(node) ? "" : " (skipped: no node of 22.18 or later)",
+    file: [node!],
+    stdin: [node!, "--input-type=module-typescript", "-"],
+  },
+  {
+    engine: "Deno without permissions",
+    missing: deno === null ? " (skipped: no deno)" : "",
+    file: [deno!, "run", "--no-prompt"],
+    stdin: [deno!, "run", "--no-prompt", "-"],
+  },
+];
+
+/** Whether a node runs TypeScript by itself. */
+function isNewEnough(path: string): boolean {
+  const version = Bun.spawnSync([path, "--version"]).stdout.toString();
+  const [major = 0, minor = 0] = version.replace(/^v/, "").split(".").map(Number);
+  return major > 22 || (major === 22 && minor >= 18);
+}
+
+async function printedBy(command: readonly string[], program?: string): Promise<string> {
+  const child = Bun.spawn([...command], {
+    cwd: PROJECT_DIR,
+    stdin: program === undefined ? "ignore" : Buffer.from(program),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [printed, errors] = [await new Response(child.stdout).text(), await new Response(child.stderr).text()];
+  expect(errors.replaceAll(/^.*ExperimentalWarning.*$|^\(Use `node.*$/gm, "").trim()).toBe("");
+  return printed;
+}
+
+describe("the first example of the library", () => {
+  const [, block = ""] = /```ts\n(.*?)\n \* ```/s.exec(readFileSync(join(PROJECT_DIR, "lib/mod.ts"), "utf8"))!;
   const example = block.split("\n").map((line) => line.replace(/^ \* ?/, ""));
   const promised = example.filter((line) => line.startsWith("// ")).map((line) => line.slice(3));
-  expect(promised.length).toBeGreaterThan(0);
 
-  const folder = mkdtempSync(join(tmpdir(), "carryover-example-"));
-  try {
-    writeFileSync(join(folder, "example.ts"), example.join("\n").replaceAll('"carryover"', JSON.stringify(MODULE)));
-    const child = Bun.spawn([process.execPath, join(folder, "example.ts")], { stdout: "pipe", stderr: "pipe" });
-    const [printed, errors] = [await new Response(child.stdout).text(), await new Response(child.stderr).text()];
-    expect(errors).toBe("");
-    expect(printed.trimEnd().split("\n")).toEqual(promised);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  for (const { engine, missing, stdin } of ENGINES) {
+    test.skipIf(missing !== "")(`prints under ${engine} what its comments say${missing}`, async () => {
+      expect(promised.length).toBeGreaterThan(0);
+      expect((await printedBy(stdin, example.join("\n"))).trimEnd().split("\n")).toEqual(promised);
+    });
   }
 });
 
 test("the library offers neither the machine nor the configuration", () => {
   const names = Object.keys(library);
-  expect(names).toContain("runBacktest");
+  expect(names).toContain("backtest");
   expect(names).toContain("openMemory");
   expect(names.filter((name) => /disk|lock|config|environment/i.test(name))).toEqual([]);
 });
 
 describe("test/portable.ts", () => {
-  const isNewEnough = (version: string): boolean => {
-    const [major = 0, minor = 0] = version.replace(/^v/, "").split(".").map(Number);
-    return major > 22 || (major === 22 && minor >= 18);
-  };
-  const node = Bun.which("node");
-  const hasNode = node !== null && isNewEnough(Bun.spawnSync([node, "--version"]).stdout.toString());
-  const deno = Bun.which("deno");
-
-  const run = async (command: string[]): Promise<{ checks: string; digest: string }> => {
-    const child = Bun.spawn([...command, join(PROJECT_DIR, "test", "portable.ts")], {
-      stdout: "pipe",
-      stderr: "pipe",
-      // Deno asks for what it is not allowed only where somebody can answer.
-      stdin: "ignore",
-    });
-    const [printed, errors] = [await new Response(child.stdout).text(), await new Response(child.stderr).text()];
+  const run = async (command: readonly string[]): Promise<{ checks: string; digest: string }> => {
+    const printed = await printedBy([...command, join(PROJECT_DIR, "test", "portable.ts")]);
     const [, checks, digest] = /^portable: (\d+) checks passed on \w+, all files ([0-9a-f]{64})\n$/.exec(printed) ?? [];
-    expect(checks, printed + errors).toBeDefined();
+    expect(checks, printed).toBeDefined();
     return { checks: checks!, digest: digest! };
   };
-  const here = run([process.execPath]);
+  const here = run(ENGINES[0]!.file);
 
   test("passes under Bun", async () => {
     expect(Number((await here).checks)).toBeGreaterThan(10);
   });
 
-  test.skipIf(!hasNode)(
-    `writes the same bytes under Node${hasNode ? "" : " (skipped: no node of 22.18 or later)"}`,
-    async () => expect(await run([node!])).toEqual(await here),
-    30_000,
-  );
-
-  test.skipIf(deno === null)(
-    `writes the same bytes under Deno without permissions${deno === null ? " (skipped: no deno)" : ""}`,
-    async () => expect(await run([deno!, "run", "--no-prompt"])).toEqual(await here),
-    30_000,
-  );
+  for (const { engine, missing, file } of ENGINES.slice(1)) {
+    test.skipIf(missing !== "")(`writes the same bytes under ${engine}${missing}`, async () => {
+      expect(await run(file)).toEqual(await here);
+    });
+  }
 });

@@ -3,28 +3,26 @@
  * `deno run test/portable.ts`. All must print the same digest of all files that the runs have written.
  */
 import {
+  backtest,
+  type BacktestOptions,
+  type BacktestResult,
   breakout,
   CarryoverError,
-  hashingEmbedder,
-  similarTrades,
   inMemoryStorage,
   openMemory,
   openMemoryView,
   parseBarsCsv,
+  type Provider,
   reversion,
-  runBacktest,
+  similarTrades,
+  type Storage,
   syntheticBars,
   trend,
-  type BacktestJob,
-  type BacktestResult,
-  type Provider,
-  type Storage,
 } from "../lib/mod.ts";
 import { sha256OfBytes, sha256OfText } from "../lib/util/sha256.ts";
 
-const HOUR = 3_600_000;
-const PERIOD = { startMs: Date.UTC(2018, 1, 1), endMs: Date.UTC(2018, 3, 1) };
-const ASSETS = ["GOLD", "OIL"];
+const END = "2018-04-01";
+const MEMORY = { maxMemorySize: 1000, learningRate: 0.5, contextDays: 20 };
 
 let checks = 0;
 function check(what: string, isTrue: boolean): void {
@@ -43,30 +41,17 @@ const contrarian: Provider = {
   },
 };
 
-async function run(storage: Storage, overrides: Partial<BacktestJob> = {}): Promise<BacktestResult> {
-  const memory = await openMemory(storage, { embedder: hashingEmbedder() });
-  return runBacktest({
-    settings: {
-      assets: ASSETS,
-      timeframeMs: HOUR,
-      decisionIntervalMs: 4 * HOUR,
-      initialBalance: 10_000,
-      maxPositions: 2,
-      correlationThreshold: 0.9,
-      costs: new Map(ASSETS.map((asset) => [asset, { feeBps: 2, spreadBps: 1, slippageBps: 1 }])),
-      risk: { perTradePct: 1, stopAtr: 3, targetAtr: 4.5, maxHoldingMs: 120 * HOUR, leverage: 1 },
-    },
-    memorySettings: { enabled: true, maxMemorySize: 1000, learningRate: 0.5, contextDays: 20 },
-    period: PERIOD,
-    chunkKind: "month",
-    series: new Map(
-      ASSETS.map((asset) => [asset, syntheticBars({ asset, timeframe: "1h", seed: 3, end: PERIOD.endMs })]),
-    ),
-    market: "synthetic",
+async function run(storage: Storage, overrides: Partial<BacktestOptions> = {}): Promise<BacktestResult> {
+  return backtest({
+    bars: ["GOLD", "OIL"].map((asset) => syntheticBars({ asset, timeframe: "1h", seed: 3, end: END })),
     providers: [trend(), reversion(), breakout(), similarTrades(), contrarian],
-    memory,
-    storage,
-    key: { version: "portable", seed: 3, files: {} },
+    memory: await openMemory(storage),
+    start: "2018-02-01",
+    end: END,
+    chunks: "month",
+    maxPositions: 2,
+    costs: { feeBps: 2, spreadBps: 1, slippageBps: 1 },
+    memorySettings: MEMORY,
     ...overrides,
   });
 }
@@ -115,15 +100,13 @@ check("it goes on where it was", (await run(resumed)).chunksRun.join() === "2018
 check("and ends in the same bytes", (await linesOf(resumed)).join("\n") === files);
 
 // A recall, as of a time.
-const memory = await openMemory(storage, { embedder: hashingEmbedder() });
+const memory = await openMemory(storage);
 const view = openMemoryView(memory, {
   market: "synthetic",
-  startMs: PERIOD.endMs,
+  startMs: Date.parse(END),
   providers: ["trend"],
   enabled: true,
-  maxMemorySize: 1000,
-  learningRate: 0.5,
-  contextDays: 20,
+  ...MEMORY,
 });
 const situation = {
   asset: "GOLD",

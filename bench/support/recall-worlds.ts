@@ -168,7 +168,6 @@ export async function tradesOfRun(options: {
     market,
     providers,
     memory: await openMemory(storage, { embedder: hashingEmbedder() }),
-    storage,
     key: { version: VERSION, seed, files },
   });
   const names = (await storage.list()).files

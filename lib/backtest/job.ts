@@ -6,7 +6,6 @@ import type { Chunk } from "../results/chunks.ts";
 import type { DaysPerYear } from "../results/metrics.ts";
 import type { BacktestSettings, MemorySettings } from "../settings.ts";
 import type { Json } from "../util/json.ts";
-import type { Storage } from "../storage/storage.ts";
 import type { Bar, BarSeries, Market } from "../types.ts";
 
 /** All that a run is made of. */
@@ -24,9 +23,8 @@ export interface BacktestJob {
   readonly providers: readonly Provider[];
   /** Opened for writing; its storage also keeps the run. */
   readonly memory: Memory;
-  readonly storage: Storage;
   /** How the run looks at memory: experiments look in other ways. @default openMemoryView */
-  readonly openView?: typeof openMemoryView;
+  readonly openView?: typeof openMemoryView | undefined;
   /** What the run key says beside period, bars and memory. */
   readonly key: {
     readonly version: string;
@@ -39,19 +37,19 @@ export interface BacktestJob {
   /** For runs that are compared line by line. @default the SHA-256 of the run key */
   readonly runId?: string;
   /** Start over, as another attempt. */
-  readonly restart?: boolean;
+  readonly restart?: boolean | undefined;
   /** What the user should know, a sentence a call. */
-  readonly onNote?: (note: string) => void;
+  readonly onNote?: ((note: string) => void) | undefined;
   /** Called before the first chunk that is not committed yet. */
-  readonly onStart?: (runId: string) => Promise<void> | void;
+  readonly onStart?: ((runId: string) => Promise<void> | void) | undefined;
   /** Called after every tick. */
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Stops the run between two ticks, or while a provider is waited for; what was recorded stays. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** A job that brings no memory and no storage of its own. */
-export type InMemoryJob = Omit<BacktestJob, "memory" | "storage" | "restart" | "onNote"> & {
+/** A job whose memory is still to be opened, from what is remembered. */
+export type InMemoryJob = Omit<BacktestJob, "memory" | "restart" | "onNote"> & {
   readonly remembered: Remembered;
 };
 

@@ -69,7 +69,8 @@ interface Run {
 }
 
 async function openRun(job: BacktestJob): Promise<Run> {
-  const { settings, memory, period, storage, onNote = (): void => {} } = job;
+  const { settings, memory, period, onNote = (): void => {} } = job;
+  const { storage } = memory;
   const providers = job.providers.map(({ name }) => name);
   const chunks = planChunks(period, job.chunkKind);
   const bars = barsOfPeriod(job);
@@ -177,7 +178,7 @@ async function runAndCommit(run: Run, chunk: Chunk, context: LoopContext): Promi
     },
   };
   records.push(record);
-  await writeSnapshot(job.storage, snapshotOf(summaryInput(run)), { atMs: chunk.endMs });
+  await writeSnapshot(job.memory.storage, snapshotOf(summaryInput(run)), { atMs: chunk.endMs });
   await run.files.commitChunk(record, result);
 }
 
@@ -195,12 +196,12 @@ function summaryInput({ facts, own, records }: Run): SummaryInput {
 
 /** Counts what the memory folder has of this run, file by file. */
 async function persistenceOf({ job, id, view }: Run): Promise<Summary["memory_persistence"]> {
-  const names = new Set((await job.storage.list()).files.map(({ name }) => name));
+  const names = new Set((await job.memory.storage.list()).files.map(({ name }) => name));
   const trades = job.memory.trades.filter(({ runId }) => runId === id);
   return {
     outcomes_carried_in: view.carriedIn.length,
     outcomes_stored: trades.filter((trade) => names.has(outcomeFileName(trade.id))).length,
-    snapshots_stored: (await snapshotsOfRun(job.storage, id)).length,
+    snapshots_stored: (await snapshotsOfRun(job.memory.storage, id)).length,
     vectors_stored: trades.filter(({ vector }) => vector !== undefined).length,
   };
 }

@@ -7,7 +7,6 @@ import { inMemoryMemory } from "../memory/in-memory.ts";
 import type { EmbeddedTrade } from "../memory/trade.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
 import type { Summary } from "../results/summary.ts";
-import { inMemoryStorage } from "../storage/in-memory.ts";
 
 /** What a run in memory left. */
 export interface RunTrace {
@@ -38,8 +37,8 @@ export async function runInMemory(
   options: { untilMs?: number } = {},
 ): Promise<RunTrace> {
   const { untilMs = Infinity } = options;
-  const storage = inMemoryStorage();
   const memory = inMemoryMemory(remembered);
+  const { storage } = memory;
   const chunks = planChunks(job.period, job.chunkKind).filter(({ startMs }) => startMs < untilMs);
   const lastMs = chunks.at(-1)?.endMs ?? job.period.startMs;
   const enough = new AbortController();
@@ -48,7 +47,6 @@ export async function runInMemory(
     const result = await runBacktest({
       ...job,
       memory,
-      storage,
       signal: job.signal === undefined ? enough.signal : AbortSignal.any([enough.signal, job.signal]),
       onProgress: (progress) => {
         // At the first tick of the next chunk, the one before is committed.

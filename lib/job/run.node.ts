@@ -10,7 +10,6 @@ import { MissingAnswer, type QuestionCounts } from "../providers/recorded/record
 import { diskStorage } from "../storage/disk.node.ts";
 import { copyInMemory } from "../storage/in-memory.ts";
 import { lockHolder } from "../storage/lock.node.ts";
-import type { Storage } from "../storage/storage.ts";
 import { MissingAnswers } from "./missing-answers.ts";
 import { cutoffNotes, silentNotes, stoppedNote } from "./notes.ts";
 import { type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
@@ -79,7 +78,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
     const { signal } = job;
     const memory = await openNoting(storage, { embedder, signal, onEmbedded, onNote: isDryRun ? undefined : onNote });
     for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
-    const result = await runNoting(opened, { ...options, onNote, memory, storage, isDryRun });
+    const result = await runNoting(opened, { ...options, onNote, memory, isDryRun });
     if (!isDryRun) (await silentNotes(result.summary, { providers: config.providers, storage })).forEach(onNote);
     return { ...result, memoryDir, questions: recording?.recorder.counts() };
   } finally {
@@ -91,19 +90,18 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
 /** Runs a job, and says what is kept of it where it stops. */
 async function runNoting(
   opened: OpenJob,
-  options: RunOptions & { memory: Memory; storage: Storage; isDryRun: boolean; onNote: (note: string) => void },
+  options: RunOptions & { memory: Memory; isDryRun: boolean; onNote: (note: string) => void },
 ): Promise<BacktestResult> {
   const { job, recording, refreshes } = opened;
-  const { memory, storage, restart, isDryRun, onNote, refresh = [] } = options;
+  const { memory, restart, isDryRun, onNote, refresh = [] } = options;
   let progress: Progress | undefined;
   let runId: string | undefined;
   try {
     return await runBacktest({
       ...job,
       memory,
-      storage,
       onNote,
-      restart: restart === true,
+      restart,
       onStart: async (id) => {
         runId = id;
         await recording?.recorder.begin(id);

@@ -1,4 +1,5 @@
 import { type Embedder, embedSentence } from "../embed/embedder.ts";
+import { inMemoryStorage } from "../storage/in-memory.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Outcome } from "../types.ts";
 import { situationSentence } from "./description.ts";
@@ -59,6 +60,7 @@ export function inMemoryMemory({ embedder, trades: remembered, marks }: Remember
   const recorded: Outcome[] = [];
   const byId = new Map(trades.map((trade) => [trade.id, trade]));
   return {
+    storage: inMemoryStorage(),
     embedder,
     trades: trades,
     marks,

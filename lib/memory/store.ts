@@ -1,5 +1,6 @@
 import type { Outcome } from "../types.ts";
 import { embedSentence, type Embedder } from "../embed/embedder.ts";
+import { hashingEmbedder } from "../embed/hashing.ts";
 import { CarryoverError } from "../errors.ts";
 import { ensureFile, type Storage } from "../storage/storage.ts";
 import { fillVectors, keptOf, type OnEmbedded, type OnVectorsKept } from "./embed-missing.ts";
@@ -19,6 +20,8 @@ const FLUSH_EVERY = 64;
 
 /** A memory folder opened for writing. Its caches match its outcomes when it is open, and again after `flush()`. */
 export interface Memory {
+  /** Where it is kept, and the runs that it learned from. */
+  readonly storage: Storage;
   readonly embedder: Embedder;
   /** In the order of (exit, id). */
   readonly trades: readonly EmbeddedTrade[];
@@ -47,7 +50,8 @@ export interface Memory {
 
 /** How a memory folder is opened. */
 export interface OpenMemoryOptions {
-  readonly embedder: Embedder;
+  /** @default hashingEmbedder() */
+  readonly embedder?: Embedder | undefined;
   /** Make every vector anew. @default false */
   readonly rebuildVectors?: boolean;
   /** Make those anew that are not of unit length, which nothing of ours has written. It takes time for each number. @default false */
@@ -65,8 +69,8 @@ export interface OpenMemoryOptions {
  * @throws Whatever the embedder throws; the vectors that it had made are kept, as far as they could be written, and the next opening
  * goes on from there.
  */
-export async function openMemory(storage: Storage, options: OpenMemoryOptions): Promise<Memory> {
-  const { embedder } = options;
+export async function openMemory(storage: Storage, options: OpenMemoryOptions = {}): Promise<Memory> {
+  const { embedder = hashingEmbedder() } = options;
   const found = await readSidecarOrNone(storage);
   const sidecar = options.rebuildVectors === true ? undefined : found;
   const listing = await storage.list();
@@ -167,6 +171,7 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions): 
   if (!vectorsWritten || !(await areCachesCurrent(storage, { trades, marks, digest }))) await flush();
   const inTurn = queue();
   return {
+    storage,
     embedder,
     trades,
     marks,

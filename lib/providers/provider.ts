@@ -18,6 +18,11 @@ import type { Action, Answer, DecisionContext, Situation, Vote } from "../types.
 export interface Provider {
   /** Unique in the ensemble. Its record is kept under this name. */
   readonly name: string;
+  /**
+   * Changes whenever its votes would, as the hash of its rules does. A run is found again by all that it depends on, and a
+   * provider without a version counts as unchanged.
+   */
+  readonly version?: string | undefined;
 
   /**
    * Votes on one situation. A provider that throws, rejects or answers out of range abstains, and the run goes on.

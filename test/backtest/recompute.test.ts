@@ -100,7 +100,6 @@ async function recompute(run: Case): Promise<{ said: string; trades: number; ski
     ...run,
     market: "bars",
     memory: await openMemory(storage, { embedder: hashingEmbedder() }),
-    storage,
     key: { version: "test", seed: 1, files: {} },
   });
 

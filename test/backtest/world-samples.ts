@@ -67,7 +67,7 @@ export function scripted(votes: Record<string, "BUY" | "SELL">, name = "script")
   };
 }
 
-export type JobParts = Omit<BacktestJob, "memory" | "storage" | "key" | "market" | "memorySettings"> &
+export type JobParts = Omit<BacktestJob, "memory" | "key" | "market" | "memorySettings"> &
   Partial<Pick<BacktestJob, "key" | "market" | "memorySettings">>;
 
 /** Opens the memory of a storage, under its lock, and runs a job there. */
@@ -81,7 +81,6 @@ export async function runOn(storage: Storage, parts: JobParts): Promise<Backtest
       key: { version: "test", seed: 1, files: {} },
       ...parts,
       memory,
-      storage,
     });
   } finally {
     await lock.release();

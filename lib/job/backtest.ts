@@ -1,0 +1,161 @@
+import type { Progress } from "../backtest/job.ts";
+import { type BacktestResult, runBacktest } from "../backtest/run.ts";
+import { isDay } from "../config/fields.ts";
+import type { Memory } from "../memory/store.ts";
+import type { Provider } from "../providers/provider.ts";
+import { type BacktestSettings, type Costs, DEFAULTS, type MemorySettings, type Risk } from "../settings.ts";
+import type { BarSeries } from "../types.ts";
+import { assertFileNamePart } from "../util/names.ts";
+import { durationMs } from "../util/time.ts";
+import { VERSION } from "../version.ts";
+import { toSettings } from "../config/config.ts";
+import { choosePeriod, type Period } from "./period.ts";
+
+/** What `backtest()` takes. A setting that is left out has its default from config.yaml. */
+export interface BacktestOptions {
+  /** One series of each asset. Bars before the period prepare the indicators. */
+  readonly bars: readonly BarSeries[];
+  readonly providers: readonly Provider[];
+  /** Its storage also keeps the files of the run. */
+  readonly memory: Memory;
+  /** The first day and the day after the last, `YYYY-MM-DD`, both or neither. @default the last full year of the bars */
+  readonly start?: string;
+  readonly end?: string;
+  /** `quarter`, `month`, `week` or a number of days such as `90d`. @default "quarter" */
+  readonly chunks?: string;
+  /** The time between two decisions on an asset, a multiple of the timeframe. @default "4h" */
+  readonly decisionInterval?: string;
+  /** @default 10000 */
+  readonly initialBalance?: number;
+  /** @default 3 */
+  readonly maxPositions?: number;
+  /** No position is opened whose asset's returns correlate more than this with another position in its direction. @default 0.9 */
+  readonly correlationThreshold?: number;
+  /** Costs of every asset, in basis points. */
+  readonly costs?: Partial<Costs>;
+  /** Costs of one asset that differ from those of the others. */
+  readonly assetCosts?: Readonly<Record<string, Partial<Costs>>>;
+  /** How much a trade may risk, and what ends it. */
+  readonly risk?: Partial<Omit<Risk, "maxHoldingMs">> & {
+    /** Such as `5d`. */
+    readonly maxHolding?: string;
+  };
+  /** What a decision may use of memory. */
+  readonly memorySettings?: Partial<MemorySettings>;
+  /** Run again from the start, as another attempt. @default false */
+  readonly restart?: boolean | undefined;
+  /** Called with what the user should know, a sentence a call. */
+  readonly onNote?: ((note: string) => void) | undefined;
+  /** Called with the run's id before its first chunk that is not committed yet. */
+  readonly onStart?: ((runId: string) => Promise<void> | void) | undefined;
+  /** Called after every tick. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Stops the run. What was recorded is kept, and the same call goes on from there. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Backtests an ensemble chunk by chunk and remembers every trade as it closes. A run is found again by all that it depends
+ * on: one that was stopped goes on, and one that is finished returns its summary.
+ *
+ * @throws {RangeError} For options that contradict each other.
+ * @throws {CarryoverError} `NOT_FOUND` if an asset has no bars in the period; what the memory or its storage throws.
+ * @throws The reason of `signal`, if that stops the run.
+ *
+ * @example
+ * ```ts
+ * const { summary } = await backtest({
+ *   bars: [syntheticBars({ asset: "GOLD", timeframe: "1h", seed: 1, end: "2024-04-01" })],
+ *   providers: [trend(), reversion()],
+ *   memory: await openMemory(inMemoryStorage()),
+ *   start: "2024-01-01",
+ *   end: "2024-04-01",
+ *   risk: { perTradePct: 2 },
+ * });
+ * ```
+ */
+export async function backtest(options: BacktestOptions): Promise<BacktestResult> {
+  const { bars, providers, memory, chunks = DEFAULTS.backtest.chunks } = options;
+  const [first] = bars;
+  if (first === undefined) throw new RangeError("Cannot backtest: found no bars, expected a series of each asset");
+  if (providers.length === 0) throw new RangeError("Cannot backtest: found no providers, expected at least one");
+  const assets = bars.map(({ asset }) => asset);
+  const series = new Map(bars.map((each) => [each.asset, each]));
+  const twin = assets.find((asset, i) => assets.indexOf(asset) !== i);
+  if (twin !== undefined) {
+    throw new RangeError(`Cannot backtest: found two series of "${twin}", expected one of each asset`);
+  }
+  for (const asset of assets) assertFileNamePart("asset", asset);
+  const { restart, onNote = () => {}, onStart, onProgress, signal } = options;
+  return runBacktest({
+    settings: settingsOf(options, { assets, timeframeMs: first.timeframeMs }),
+    memorySettings: { ...toSettings(DEFAULTS).memory, ...options.memorySettings },
+    period: periodOf(options, onNote),
+    chunkKind: chunks,
+    series,
+    market: first.market,
+    providers,
+    memory,
+    key: { version: VERSION, seed: DEFAULTS.backtest.seed, files: versionsOf(providers) },
+    restart,
+    onNote,
+    onStart,
+    onProgress,
+    signal,
+  });
+}
+
+function settingsOf(
+  options: BacktestOptions,
+  { assets, timeframeMs }: Pick<BacktestSettings, "assets" | "timeframeMs">,
+): BacktestSettings {
+  const { backtest: defaults } = toSettings({ ...DEFAULTS, backtest: { ...DEFAULTS.backtest, assets } });
+  const { maxHolding, ...risk } = options.risk ?? {};
+  const { initialBalance, maxPositions, correlationThreshold, costs, assetCosts = {} } = options;
+  return {
+    assets,
+    timeframeMs,
+    decisionIntervalMs: durationMs(options.decisionInterval ?? DEFAULTS.backtest.decision_interval),
+    initialBalance: initialBalance ?? defaults.initialBalance,
+    maxPositions: maxPositions ?? defaults.maxPositions,
+    correlationThreshold: correlationThreshold ?? defaults.correlationThreshold,
+    costs: new Map(
+      assets.map((asset) => {
+        const ofAsset = Object.hasOwn(assetCosts, asset) ? assetCosts[asset] : undefined;
+        return [asset, { ...defaults.costs.get(asset)!, ...costs, ...ofAsset }];
+      }),
+    ),
+    risk: {
+      ...defaults.risk,
+      ...risk,
+      maxHoldingMs: durationMs(maxHolding ?? DEFAULTS.backtest.risk.max_holding),
+    },
+  };
+}
+
+function periodOf({ bars, start, end }: BacktestOptions, onNote: (note: string) => void): Period {
+  for (const [name, day] of [
+    ["start", start],
+    ["end", end],
+  ] as const) {
+    if (day === undefined || isDay(day)) continue;
+    throw new RangeError(`Cannot backtest: found the ${name} "${day}", expected a day such as "2024-01-31"`);
+  }
+  if ((start === undefined) !== (end === undefined)) {
+    const [found, missing] = start === undefined ? ["end", "start"] : ["start", "end"];
+    throw new RangeError(`Cannot backtest: found no ${missing}, expected one beside the ${found}`);
+  }
+  if (start !== undefined && end !== undefined && start >= end) {
+    throw new RangeError(`Cannot backtest: found the end "${end}", expected a day after the start, "${start}"`);
+  }
+  const { period, notes } = choosePeriod(bars, { start, end });
+  notes.forEach(onNote);
+  return period;
+}
+
+/** Providers that have a version: a new one makes another run. */
+function versionsOf(providers: readonly Provider[]): Record<string, string> {
+  return Object.fromEntries(
+    providers.flatMap(({ name, version }) => (version === undefined ? [] : [[`provider ${name}`, version]])),
+  );
+}

@@ -1,0 +1,113 @@
+import { describe, expect, test } from "bun:test";
+import { parseConfig } from "../../lib/config/parse.ts";
+import { toSettings } from "../../lib/config/config.ts";
+import { backtest, type BacktestOptions } from "../../lib/job/backtest.ts";
+import { syntheticBars } from "../../lib/market/synthetic.ts";
+import { openMemory } from "../../lib/memory/store.ts";
+import type { Provider } from "../../lib/providers/provider.ts";
+import { trend } from "../../lib/providers/rules.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import { textOf } from "../backtest/world-samples.ts";
+
+const GOLD = syntheticBars({ asset: "GOLD", timeframe: "4h", seed: 1, end: "2018-04-01" });
+const OIL = syntheticBars({ asset: "OIL", timeframe: "4h", seed: 1, end: "2018-04-01" });
+
+async function options(parts: Partial<BacktestOptions> = {}): Promise<BacktestOptions> {
+  return {
+    bars: [GOLD],
+    providers: [trend()],
+    memory: await openMemory(inMemoryStorage()),
+    start: "2018-02-01",
+    end: "2018-03-01",
+    ...parts,
+  };
+}
+
+/** The settings in the key of the only run in a memory. */
+async function settingsOf({ memory }: BacktestOptions): Promise<unknown> {
+  const [runId] = (await memory.storage.list("runs")).folders;
+  return JSON.parse(await textOf(memory.storage, `runs/${runId}/manifest.json`)).key.config;
+}
+
+describe("backtest()", () => {
+  test("uses the defaults of config.yaml, and the bars' own assets and timeframe", async () => {
+    const job = await options({ bars: [GOLD, OIL] });
+    await backtest(job);
+    const text = "backtest: { assets: [GOLD, OIL], timeframe: 4h }";
+    const { backtest: settings, memory } = toSettings(await parseConfig(text, { file: "config.yaml" }));
+    expect(await settingsOf(job)).toEqual({
+      settings: { ...settings, costs: Object.fromEntries(settings.costs) },
+      memory,
+      chunks: "quarter",
+      providers: ["trend"],
+    });
+  });
+
+  test("takes a part of the settings, and of the costs of one asset", async () => {
+    const job = await options({
+      bars: [GOLD, OIL],
+      decisionInterval: "8h",
+      initialBalance: 500,
+      costs: { feeBps: 1 },
+      assetCosts: { OIL: { spreadBps: 4 } },
+      risk: { stopAtr: 2, maxHolding: "2d" },
+      memorySettings: { learningRate: 0.5 },
+    });
+    await backtest(job);
+    expect(await settingsOf(job)).toMatchObject({
+      settings: {
+        decisionIntervalMs: 28_800_000,
+        initialBalance: 500,
+        maxPositions: 3,
+        costs: {
+          GOLD: { feeBps: 1, spreadBps: 2, slippageBps: 2 },
+          OIL: { feeBps: 1, spreadBps: 4, slippageBps: 2 },
+        },
+        risk: { perTradePct: 1, stopAtr: 2, targetAtr: 4.5, maxHoldingMs: 172_800_000, leverage: 1 },
+      },
+      memory: { enabled: true, maxMemorySize: 1000, learningRate: 0.5, contextDays: 20 },
+    });
+  });
+
+  test("returns the summary of a finished run, and runs again if a provider has a new version", async () => {
+    const memory = await openMemory(inMemoryStorage());
+    const run = async (version?: string): Promise<readonly string[]> => {
+      const mine: Provider = { ...trend("mine"), version };
+      return (await backtest(await options({ memory, providers: [mine] }))).chunksRun;
+    };
+    expect(await run()).toEqual(["2018Q1"]);
+    expect(await run()).toEqual([]);
+    expect(await run("2")).toEqual(["2018Q1"]);
+    expect(await run("2")).toEqual([]);
+  });
+
+  test("runs the last full year of the bars if no period is given", async () => {
+    const bars = [syntheticBars({ asset: "GOLD", timeframe: "1d", seed: 1, end: "2020-05-01" })];
+    const memory = await openMemory(inMemoryStorage());
+    const { summary } = await backtest({ bars, providers: [trend()], memory, decisionInterval: "1d" });
+    expect(summary.period).toBe("2019-01-01/2020-01-01");
+  });
+
+  test.each<[Partial<BacktestOptions>, string]>([
+    [{ bars: [] }, "found no bars, expected a series of each asset"],
+    [{ bars: [GOLD, OIL, GOLD] }, 'found two series of "GOLD", expected one of each asset'],
+    [{ bars: [GOLD, { ...OIL, market: "bars" }] }, 'found bars of "OIL" every 14400000 ms, expected synthetic every'],
+    [{ bars: [{ ...GOLD, asset: "a/b" }] }, 'Cannot name a file after asset: found "a/b"'],
+    [{ providers: [] }, "found no providers, expected at least one"],
+    [{ providers: [trend(), trend()] }, 'found two providers "trend", expected a name for each'],
+    [{ start: "2018-2-1" }, 'found the start "2018-2-1", expected a day such as "2024-01-31"'],
+    [{ end: "2018-02-30" }, 'found the end "2018-02-30", expected a day such as "2024-01-31"'],
+    [{ end: "2018-01-01" }, 'found the end "2018-01-01", expected a day after the start, "2018-02-01"'],
+    [{ start: "2019-02-01", end: "2019-03-01" }, 'found no bars of "GOLD" in it'],
+    [{ chunks: "fortnight" }, 'found "fortnight", expected quarter, month, week or <n>d'],
+    [{ decisionInterval: "6h" }, "found a decision interval of 21600000 ms, expected a multiple of the timeframe"],
+    [{ risk: { maxHolding: "long" } }, 'Cannot read a duration: found "long", expected one such as "4h"'],
+  ])("refuses %j", async (parts, message) => {
+    await expect(backtest(await options(parts))).rejects.toThrow(message);
+  });
+
+  test("refuses a start without an end", async () => {
+    const { end: _, ...rest } = await options();
+    await expect(backtest(rest)).rejects.toThrow("Cannot backtest: found no end, expected one beside the start");
+  });
+});
