@@ -1,0 +1,114 @@
+/** Our own files of bars, `<ASSET>_<timeframe>.csv`, as importers write them. */
+import fs from "node:fs";
+import { dirname, join } from "node:path";
+import { CarryoverError, fail, messageOf } from "../errors.ts";
+import {
+  attempt,
+  CREATE_ONLY,
+  discard,
+  makeFolder,
+  readRegular,
+  syncFolder,
+  temporaryName,
+  writeAll,
+} from "../storage/fs.node.ts";
+import type { Bar } from "../types.ts";
+import { MAX_UNPACKED_BYTES } from "./bar.ts";
+import { parseBarsCsv } from "./csv.ts";
+import { COMPARED } from "./join-bars.ts";
+
+const MINUTE_MS = 60_000;
+
+/** Of which asset and timeframe a file is. */
+export interface BarsOf {
+  readonly asset: string;
+  readonly timeframeMs: number;
+}
+
+/** The bars of a file; none where there is no file. @throws {CarryoverError} `BAD_DATA`, `IO` */
+export function readBarsFile(file: string, { asset, timeframeMs }: BarsOf): readonly Bar[] {
+  if (!fs.existsSync(file)) return [];
+  return parseBarsCsv(readWhole(file), { asset, timeframe: `${timeframeMs / MINUTE_MS}m`, file }).bars;
+}
+
+/** Reads a file that is not larger than what may be held. @throws {CarryoverError} `BAD_DATA` for a larger one, `IO` */
+export function readWhole(path: string): Uint8Array<ArrayBuffer> {
+  try {
+    const { size } = fs.statSync(path);
+    if (size > MAX_UNPACKED_BYTES) {
+      const expected = `at most ${MAX_UNPACKED_BYTES} bytes: split it`;
+      throw fail("BAD_DATA", `Cannot read "${path}"`, { found: `${size} bytes`, expected });
+    }
+    return readRegular(path);
+  } catch (cause) {
+    if (cause instanceof CarryoverError) throw cause;
+    throw fail("IO", `Cannot read "${path}"`, { found: messageOf(cause), expected: "a file of bars", cause });
+  }
+}
+
+/**
+ * Adds bars to a file, which is written whole or not at all.
+ *
+ * @param options `from` names where they come from; `dryRun`: nothing is written.
+ * @returns All bars of the file, and how many it had.
+ * @throws {CarryoverError} `BAD_DATA` where a bar differs from the one that is there; `IO`.
+ */
+export function extendBarsFile(
+  file: string,
+  bars: readonly Bar[],
+  options: BarsOf & { from: string; dryRun?: boolean },
+): { readonly bars: readonly Bar[]; readonly known: number } {
+  const known = readBarsFile(file, options);
+  const all = merge(known, bars, { file, from: options.from });
+  if (options.dryRun !== true) writeBars(file, all);
+  return { bars: all, known: known.length };
+}
+
+/** Both lists as one; where both have a bar, it must be the same. */
+function merge(known: readonly Bar[], more: readonly Bar[], names: { file: string; from: string }): readonly Bar[] {
+  if (known.length === 0) return more;
+  const byTime = new Map(known.map((bar) => [bar.timestamp, bar]));
+  for (const bar of more) {
+    const there = byTime.get(bar.timestamp);
+    const column = COMPARED.find((name) => there !== undefined && there[name] !== bar[name]);
+    if (column !== undefined) {
+      const time = new Date(bar.timestamp).toISOString();
+      throw fail("BAD_DATA", `Cannot extend "${names.file}" by "${names.from}"`, {
+        found: `${column} ${bar[column]} at ${time}`,
+        expected: `${there![column]} as the file has it; another --data-dir keeps both`,
+      });
+    }
+    byTime.set(bar.timestamp, bar);
+  }
+  return [...byTime.values()].toSorted((a, b) => a.timestamp - b.timestamp);
+}
+
+/** Writes the whole file or nothing. */
+function writeBars(file: string, bars: readonly Bar[]): void {
+  const folder = dirname(file);
+  attempt("write", file, () => {
+    makeFolder(folder);
+    const temporary = join(folder, temporaryName());
+    const fd = fs.openSync(temporary, CREATE_ONLY, 0o644);
+    try {
+      writeAll(fd, encodeBars(bars), 0);
+      fs.fsyncSync(fd);
+      fs.renameSync(temporary, file);
+    } catch (error) {
+      discard(temporary);
+      throw error;
+    } finally {
+      fs.closeSync(fd);
+    }
+    syncFolder(folder);
+  });
+}
+
+/** CSV as docs/FORMATS.md has it. */
+function encodeBars(bars: readonly Bar[]): Uint8Array {
+  const lines = bars.map(
+    ({ timestamp, open, high, low, close, volume }) =>
+      `${new Date(timestamp).toISOString().replace(".000Z", "Z")},${open},${high},${low},${close},${volume}\n`,
+  );
+  return new TextEncoder().encode(`timestamp,open,high,low,close,volume\n${lines.join("")}`);
+}
