@@ -12,8 +12,13 @@ setDefaultTimeout(60_000);
 const INEXACT =
   /\bMath\.(?:acosh?|asinh?|atan[2h]?|cbrt|cosh?|exp|expm1|hypot|log|log10|log1p|log2|pow|sinh?|tanh?)\b|(?<!\dn )\*\*/;
 /** Reports may use them: no decision depends on a report. */
-const REPORTS = ["results/metrics.ts", "stats/bootstrap.ts", "stats/normal.ts", "stats/forecast-scores.ts"];
-REPORTS.push("stats/sharpe-significance.ts");
+const REPORTS = [
+  "results/metrics.ts",
+  "stats/bootstrap.ts",
+  "stats/forecast-scores.ts",
+  "stats/normal.ts",
+  "stats/sharpe-significance.ts",
+];
 
 const LIB = join(PROJECT_DIR, "lib");
 const FILES = [...new Bun.Glob("**/*.ts").scanSync(LIB)].map((file) => file.replaceAll("\\", "/")).toSorted();

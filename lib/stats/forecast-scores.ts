@@ -1,24 +1,23 @@
-/** How good probabilities were, once it is known what happened. */
 import { rounded } from "../util/numbers.ts";
 
-/** With fewer forecasts a score says nothing. */
+/** Fewer forecasts are not scored. */
 export const MIN_FORECASTS = 30;
 
 const BIN_WIDTH = 10;
 
-/** The log loss of a sure forecast that fails would be infinite. */
-const SUREST = 1e-15;
+/** Probabilities are kept this far from 0 and 1, as the log loss of a certain forecast that fails would be infinite. */
+const MARGIN = 1e-15;
 
-/** A probability that was said before it was known what happens. */
+/** A forecast that a trade wins, and whether it did. */
 export interface Forecast {
   /** 0..100. */
   readonly confidence: number;
   readonly won: boolean;
 }
 
-/** How often forecasts of about the same confidence came true. */
+/** How often forecasts of similar confidence came true. */
 export interface ReliabilityBin {
-  /** Confidence, `[from, to)`; the last bin has 100 as well. */
+  /** Confidence, `[from, to)`; the last bin includes 100. */
   readonly from: number;
   readonly to: number;
   readonly trades: number;
@@ -27,40 +26,36 @@ export interface ReliabilityBin {
   readonly win_rate: number;
 }
 
-/** The scores of forecasts. Brier score, log loss, ECE and parts are of probabilities, 0..1; less is better. */
+/** Scores of forecasts. Brier score, log loss, ECE and the decomposition are of probabilities, 0..1. */
 export interface ForecastScores {
   readonly trades: number;
   /** Percent. */
   readonly win_rate: number;
-  /** Mean of (probability - what happened)^2 (Brier 1950). */
+  /** Mean of (probability - outcome)^2, the outcome being 0 or 1 (Brier 1950). Lower is better. */
   readonly brier: number;
-  /** What the Brier score would be if the sample's own win rate had been said every time: Murphy's uncertainty. */
+  /** The Brier score of always forecasting the sample's own win rate: Murphy's (1973) uncertainty. */
   readonly brier_of_win_rate: number;
-  /** Mean of -ln(probability given to what happened), probabilities kept within [1e-15, 1 - 1e-15]. */
+  /** Mean of -ln(probability of the outcome) (Good 1952), probabilities within [1e-15, 1 - 1e-15]. Lower is better. */
   readonly log_loss: number;
   /** Expected calibration error: mean over trades of |mean confidence - win rate| of their bin (Naeini et al. 2015). */
   readonly ece: number;
   /** Murphy's (1973) decomposition over the bins: (mean confidence - win rate)^2, and (win rate of the bin - of all)^2. */
   readonly reliability: number;
   readonly resolution: number;
-  /** Ten bins of equal width; those that have trades, lowest first. */
+  /** Those of ten bins of equal width that have trades, lowest first. */
   readonly bins: readonly ReliabilityBin[];
 }
 
-/**
- * Scores forecasts.
- *
- * @returns `null` for fewer than 30: too few to say anything.
- */
+/** Scores forecasts; `null` for fewer than 30, which are too few to say anything. */
 export function scoreForecasts(forecasts: readonly Forecast[]): ForecastScores | null {
   const trades = forecasts.length;
   if (trades < MIN_FORECASTS) return null;
   const wins = forecasts.filter(({ won }) => won).length;
   const rate = wins / trades;
   const bins = binsOf(forecasts);
-  const overBins = (score: (bin: { said: number; found: number }) => number): number =>
+  const overBins = (score: (bin: { forecast: number; observed: number }) => number): number =>
     bins.reduce(
-      (sum, bin) => sum + bin.trades * score({ said: bin.mean_confidence / 100, found: bin.wins / bin.trades }),
+      (sum, bin) => sum + bin.trades * score({ forecast: bin.mean_confidence / 100, observed: bin.wins / bin.trades }),
       0,
     ) / trades;
   return {
@@ -69,21 +64,21 @@ export function scoreForecasts(forecasts: readonly Forecast[]): ForecastScores |
     brier: forecasts.reduce((sum, forecast) => sum + squaredError(forecast), 0) / trades,
     brier_of_win_rate: rate * (1 - rate),
     log_loss: rounded(forecasts.reduce((sum, forecast) => sum + logLoss(forecast), 0) / trades),
-    ece: overBins(({ said, found }) => Math.abs(said - found)),
-    reliability: overBins(({ said, found }) => (said - found) * (said - found)),
-    resolution: overBins(({ found }) => (found - rate) * (found - rate)),
+    ece: overBins(({ forecast, observed }) => Math.abs(forecast - observed)),
+    reliability: overBins(({ forecast, observed }) => (forecast - observed) * (forecast - observed)),
+    resolution: overBins(({ observed }) => (observed - rate) * (observed - rate)),
     bins,
   };
 }
 
-/** (probability - what happened)^2 of one forecast: its part of the Brier score. */
+/** One forecast's part of the Brier score. */
 export function squaredError({ confidence, won }: Forecast): number {
   const error = confidence / 100 - (won ? 1 : 0);
   return error * error;
 }
 
 function logLoss({ confidence, won }: Forecast): number {
-  const probability = Math.min(1 - SUREST, Math.max(SUREST, confidence / 100));
+  const probability = Math.min(1 - MARGIN, Math.max(MARGIN, confidence / 100));
   return -Math.log(won ? probability : 1 - probability);
 }
 

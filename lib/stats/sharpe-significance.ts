@@ -1,6 +1,6 @@
 /**
- * How far a Sharpe ratio can be trusted. All ratios here are of one period (a day), not annualized. Figures are rounded to
- * 10 significant digits.
+ * Whether a Sharpe ratio is more than chance. All ratios here are of one period (a day), not annualized, and figures are rounded
+ * to 10 significant digits.
  */
 import { normalCdf, normalQuantile } from "./normal.ts";
 import { rounded } from "../util/numbers.ts";
@@ -8,17 +8,18 @@ import { rounded } from "../util/numbers.ts";
 /** Euler's constant. */
 const EULER = 0.5772156649015329;
 
-/** What the returns of a strategy look like. */
+/** The moments of a strategy's returns. */
 export interface ReturnMoments {
   readonly count: number;
-  /** Mean / sample deviation, a period. */
+  /** Mean / sample standard deviation. */
   readonly sharpe: number;
-  /** Third and fourth central moment over the second's power (1.5 and 2), of the population: 0 and 3 of a normal one. */
+  /** Third central moment / variance^1.5, of the population; 0 for a normal distribution. */
   readonly skewness: number;
+  /** Fourth central moment / variance^2, of the population; 3 for a normal distribution. */
   readonly kurtosis: number;
 }
 
-/** The moments of returns; `null` without two that differ. */
+/** The moments of returns; `null` unless two of them differ. */
 export function momentsOf(returns: readonly number[]): ReturnMoments | null {
   const count = returns.length;
   const mean = returns.reduce((sum, r) => sum + r, 0) / count;
@@ -38,10 +39,10 @@ export function momentsOf(returns: readonly number[]): ReturnMoments | null {
 }
 
 /**
- * The probabilistic Sharpe ratio: the probability that the true ratio is above `benchmark`, given that of the sample, its
- * length, skewness and kurtosis (Bailey and Lopez de Prado 2012, "The Sharpe Ratio Efficient Frontier").
+ * The probabilistic Sharpe ratio: the probability that the true ratio is above `benchmark`, given the sample's ratio, length,
+ * skewness and kurtosis (Bailey and Lopez de Prado 2012, "The Sharpe Ratio Efficient Frontier").
  *
- * @returns 0..1; `null` where the moments leave no variance of the estimate.
+ * @returns 0..1; `null` if the variance of the estimate is not above 0.
  */
 export function probabilisticSharpe(moments: ReturnMoments, benchmark: number): number | null {
   const variance = varianceFactor(moments);
@@ -50,10 +51,9 @@ export function probabilisticSharpe(moments: ReturnMoments, benchmark: number): 
 }
 
 /**
- * The greatest Sharpe ratio that so many trials without any skill are expected to show (Bailey and Lopez de Prado 2014, "The
- * Deflated Sharpe Ratio", equation 1).
+ * The expected maximum Sharpe ratio of `trials` independent trials without skill (Bailey and Lopez de Prado 2014, "The Deflated
+ * Sharpe Ratio", equation 1); 0 for a single trial.
  *
- * @param trials Number of independent trials, 1 or more; one is expected to show nothing.
  * @param variance Of the trials' Sharpe ratios.
  */
 export function expectedMaxSharpe(trials: number, variance: number): number {
@@ -63,20 +63,21 @@ export function expectedMaxSharpe(trials: number, variance: number): number {
 }
 
 /**
- * The deflated Sharpe ratio: the probability that the true ratio is above 0, where the best of several trials was picked.
+ * The deflated Sharpe ratio: the probability that the true ratio of the best of several trials is above 0 (Bailey and Lopez de
+ * Prado 2014).
  *
- * @param picked `trials`, `variance`: see `expectedMaxSharpe()`.
+ * @param selection See `expectedMaxSharpe()`.
  */
-export function deflatedSharpe(moments: ReturnMoments, picked: { trials: number; variance: number }): number | null {
-  return probabilisticSharpe(moments, expectedMaxSharpe(picked.trials, picked.variance));
+export function deflatedSharpe(moments: ReturnMoments, selection: { trials: number; variance: number }): number | null {
+  return probabilisticSharpe(moments, expectedMaxSharpe(selection.trials, selection.variance));
 }
 
 /**
- * The minimum track record length: how many periods of the same moments it takes until the true Sharpe ratio is above 0
- * with a probability of `confidence` (Bailey and Lopez de Prado 2012).
+ * The minimum track record length: the number of periods with these moments after which the true Sharpe ratio is above 0 with a
+ * probability of `confidence` (Bailey and Lopez de Prado 2012).
  *
  * @param confidence Such as 0.95.
- * @returns Periods, not rounded up; `null` where the sample's ratio is not above 0: no length would do.
+ * @returns Periods, not rounded up; `null` if the sample's ratio is not above 0, when no length is enough.
  */
 export function minTrackRecord(moments: ReturnMoments, confidence: number): number | null {
   const { sharpe } = moments;
@@ -85,7 +86,7 @@ export function minTrackRecord(moments: ReturnMoments, confidence: number): numb
   return rounded(1 + varianceFactor(moments) * deviations * deviations);
 }
 
-/** Variance of the estimated ratio x (count - 1) (Mertens 2002). */
+/** (count - 1) x variance of the estimated ratio (Mertens 2002). */
 function varianceFactor({ sharpe, skewness, kurtosis }: ReturnMoments): number {
   return 1 - skewness * sharpe + ((kurtosis - 1) / 4) * sharpe * sharpe;
 }

@@ -28,8 +28,8 @@ function mixed(value: number): number {
   return Number(hash ^ (hash >> 16n));
 }
 
-/** The four places of a feature among the last 85, half the length of a word each. */
-function placesOf(text: string): [place: number, sign: number][] {
+/** The four of the last 85 dimensions that a word is hashed to, half its length each. */
+function dimensionsOf(text: string): [dimension: number, sign: number][] {
   let state = fnv(text);
   return Array.from({ length: 4 }, (_, i) => {
     state = mixed((state + i) >>> 0);
@@ -37,16 +37,16 @@ function placesOf(text: string): [place: number, sign: number][] {
   });
 }
 
-test("a word that is no level goes to four places by its hash, and so does a pair of neighbours", () => {
+test("a word that is not a level is hashed to four dimensions, and so is a pair of neighbours", () => {
   const sums = Array.from({ length: 128 }, () => 0);
   for (const feature of ["btcusd", "breaks", "btcusd breaks"]) {
-    for (const [place, sign] of placesOf(feature)) sums[place] = (sums[place] as number) + sign;
+    for (const [dimension, sign] of dimensionsOf(feature)) sums[dimension]! += sign;
   }
   const norm = Math.hypot(...sums);
   embed("BTCUSD breaks.").forEach((value, i) => expect(value).toBeCloseTo((sums[i] as number) / norm, 6));
 });
 
-test("a level is bumps of (1 - (distance / 3)^2)^2 at the ends of all levels", () => {
+test("a level becomes bumps of (1 - (distance / 3)^2)^2 at the ends of all levels", () => {
   // "soft" is the second of five levels of RSI: its middle lies at 1.5, the six ends at 0 to 5. Before RSI lie 6 + 6 + 5 ends.
   const bumps = [0, 1, 2, 3, 4, 5].map((end) => Math.max(0, 1 - ((1.5 - end) / 3) ** 2) ** 2);
   const norm = Math.hypot(...bumps);
@@ -55,7 +55,7 @@ test("a level is bumps of (1 - (distance / 3)^2)^2 at the ends of all levels", (
   expect(vector.filter((value) => value !== 0)).toHaveLength(bumps.filter((bump) => bump > 0).length);
 });
 
-test("a number says more than its level's word: RSI 37.5 lies in the middle of soft", () => {
+test("a number replaces the word of its level: RSI 37.5 is in the middle of soft", () => {
   expect(dot(embed("RSI 37.5"), embed("soft"))).toBeCloseTo(1, 6);
   expect(embed("RSI 37.5, firm")).toEqual(embed("RSI 37.5"));
   const alike = (a: number, b: number): number => dot(embed(`RSI ${a}`), embed(`RSI ${b}`));
@@ -64,7 +64,7 @@ test("a number says more than its level's word: RSI 37.5 lies in the middle of s
   expect(dot(embed("-1.0 deviations"), embed("under its mean"))).toBeCloseTo(1, 6);
 });
 
-test("of every quantity the next level is more alike than the one after it", () => {
+test("for every quantity, similarity falls with the distance of levels", () => {
   for (const { words } of Object.values(QUANTITIES)) {
     const [first = "", ...others] = words;
     const likeness = [first, ...others].map((word) => dot(embed(first), embed(word)));
@@ -73,12 +73,12 @@ test("of every quantity the next level is more alike than the one after it", () 
   }
 });
 
-test("no two levels share a word, so that a word says of which quantity it is", () => {
+test("no two levels share a word", () => {
   const words = Object.values(QUANTITIES).flatMap((quantity) => quantity.words);
   expect(new Set(words).size).toBe(words.length);
 });
 
-test("an asset's name counts, also one that reads like a word of the sentence", () => {
+test("an asset's name counts, even if it looks like a word of the sentence", () => {
   for (const [name, other] of [
     ["BTCUSD", "ETHUSD"],
     ["A", "IN"],
@@ -90,7 +90,7 @@ test("an asset's name counts, also one that reads like a word of the sentence", 
   }
 });
 
-test("every sentence has 128 finite numbers and unit length, also odd ones, and those without a word", () => {
+test("every sentence gets 128 finite numbers of unit length, even without any word", () => {
   const words = Object.values(QUANTITIES).flatMap((quantity) => quantity.words);
   const part = fc.oneof(
     fc.string({ unit: "binary" }),
@@ -110,7 +110,7 @@ test("every sentence has 128 finite numbers and unit length, also odd ones, and 
   expect(embed("")).toEqual(embed("12 + 3"));
 });
 
-test("a number too large for a double, and a text of a megabyte, have vectors", () => {
+test("a number too large for a double and a text of a megabyte get vectors", () => {
   expect(dot(embed(`RSI ${"9".repeat(400)}`), embed("overbought"))).toBeGreaterThan(0.9);
   for (const text of ["wild ".repeat(2e5), "x".repeat(1e6), "-1 ".repeat(3e5), "a-".repeat(5e5)]) {
     const vector = embed(text);
@@ -118,12 +118,12 @@ test("a number too large for a double, and a text of a megabyte, have vectors", 
   }
 });
 
-test("case makes no difference, other words and their order do", () => {
+test("case makes no difference, but other words and their order do", () => {
   expect(embed("RSI 61, firm")).toEqual(embed("rsi 61, FIRM"));
   expect(embed("after news, before elections")).not.toEqual(embed("after elections, before news"));
 });
 
-test("a question in a few words finds the asset and what it asks for before all else", () => {
+test("a query of a few words is most similar to sentences with its asset and levels", () => {
   const question = embed("BTCUSD falling fast, high volatility");
   const sentence = (asset: string, move: string, volatility: string): Float32Array =>
     embed(
@@ -140,7 +140,7 @@ test("a question in a few words finds the asset and what it asks for before all 
   }
 });
 
-test("embedSentence() refuses vectors that are not finite, of other dimensions or not of unit length, naming what is wrong", async () => {
+test("embedSentence() refuses vectors that are not finite, of unit length or of the right dimension", async () => {
   const of = (vector: Float32Array) => ({ id: "odd", fingerprint: "odd", dim: 2, embed: () => vector });
   expect(await embedSentence(of(Float32Array.of(0, 1)), "a")).toEqual(Float32Array.of(0, 1));
   for (const [vector, found] of [

@@ -4,7 +4,7 @@ import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { interruptible } from "../../lib/embed/load.node.ts";
 import { PROJECT_DIR } from "../samples.ts";
 
-/** A loop over sentences in another process, each taking 20 ms of work behind promises that are settled, as the model's are. */
+/** A loop over sentences in another process. Each takes 20 ms, and its promises are already settled, like the model's. */
 const PROGRAM = `
   import { embedSentence } from ${JSON.stringify(join(PROJECT_DIR, "lib/embed/embedder.ts"))};
   import { hashingEmbedder } from ${JSON.stringify(join(PROJECT_DIR, "lib/embed/hashing.ts"))};
@@ -31,7 +31,7 @@ test.each([
   ["SIGINT", 130],
   ["SIGTERM", 143],
 ] as const)(
-  "%s stops a loop of sentences whose promises are all settled, with %i",
+  "%s stops a loop over sentences whose promises are all settled, with exit code %i",
   async (signal, expected) => {
     const child = Bun.spawn([process.execPath, "--eval", PROGRAM], { stdout: "pipe", stderr: "pipe" });
     await child.stdout.getReader().read();
@@ -42,7 +42,7 @@ test.each([
   15_000,
 );
 
-test("interruptible() embeds as before, and rejects with the signal's reason once it is aborted", async () => {
+test("interruptible() embeds like the wrapped embedder until the signal is aborted, then rejects with its reason", async () => {
   const controller = new AbortController();
   const embedder = interruptible(hashingEmbedder(), controller.signal);
   const sentence = "BTCUSD is falling fast";

@@ -17,14 +17,14 @@ function folder(files: Readonly<Record<string, string>> = {}): string {
 }
 
 describe("loadEmbedder()", () => {
-  test("makes the hashing embedder without a look at the model folder", async () => {
+  test("makes the hashing embedder without reading the model folder", async () => {
     expect(await loadEmbedder({ embedder: "hashing", model_dir: join(base, "nowhere") })).toMatchObject({
       id: "hashing",
       dim: 128,
     });
   });
 
-  test("names the files that are missing, and the command that fetches them", async () => {
+  test("names the missing files and the command that fetches them", async () => {
     const nowhere = join(base, "no where");
     await expect(loadEmbedder({ embedder: "onnx", model_dir: nowhere })).rejects.toMatchObject({
       code: "NOT_FOUND",
@@ -40,7 +40,7 @@ describe("loadEmbedder()", () => {
     });
   });
 
-  test("names a file with another hash, and both hashes", async () => {
+  test("names a file with the wrong hash, and both hashes", async () => {
     const dir = folder({ "tokenizer.json": "{}", "tokenizer_config.json": "{}", "model_quantized.onnx": "" });
     await expect(loadEmbedder({ embedder: "onnx", model_dir: dir })).rejects.toMatchObject({
       code: "CORRUPT",

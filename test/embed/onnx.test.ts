@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { onnxEmbedder, type OnnxEmbedder, type SentenceModel } from "../../lib/embed/onnx.ts";
 import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../samples.ts";
 
-/** What Python's tokenizers and onnxruntime made of a sentence. */
+/** A sentence's tokens and vector by Python's tokenizers and onnxruntime. */
 interface Reference {
   readonly text: string;
   readonly ids: readonly number[];
@@ -57,11 +57,11 @@ describe.skipIf(!HAS_MODEL)(`onnxEmbedder()${HAS_MODEL ? "" : " (skipped: the se
     },
   );
 
-  test("there is something to agree with", () => {
+  test("has references to compare with", () => {
     expect(references.length).toBeGreaterThanOrEqual(9);
   });
 
-  test("gives a sentence the same bytes again, after others, beside others, and from another instance", async () => {
+  test("gives a sentence the same bytes again, whatever comes before or beside it, and from another instance", async () => {
     const one = await embedder();
     const short = texts.map((text) => text.slice(0, 60));
     const first = await embedAll(one, short);
@@ -72,9 +72,9 @@ describe.skipIf(!HAS_MODEL)(`onnxEmbedder()${HAS_MODEL ? "" : " (skipped: the se
     expect(other.fingerprint).toBe(one.fingerprint);
   });
 
-  // WebAssembly computes alike on every machine, and Node gave the same bytes as Bun. Where a new runtime changes them, the
-  // recipe in the fingerprint has to change as well, or old and new vectors would be mixed.
-  test("gives the bytes that this fingerprint has always given", async () => {
+  // WebAssembly computes the same on every machine, and Node gives the same bytes as Bun. If a new runtime changes them, the
+  // recipe in the fingerprint must change as well, or old and new vectors would be mixed.
+  test("gives the bytes that this fingerprint stands for", async () => {
     const { fingerprint, embed } = await embedder();
     expect(fingerprint).toStartWith("mean-l2-256-v1-");
     const hash = new Bun.CryptoHasher("sha256");
@@ -82,7 +82,7 @@ describe.skipIf(!HAS_MODEL)(`onnxEmbedder()${HAS_MODEL ? "" : " (skipped: the se
     expect(hash.digest("hex")).toBe("167013ced8a556fa9ad3274dbe671a13cd9bcc23f21a2f524ecca374f85210f3");
   });
 
-  test("sees 256 tokens of a text and no more", async () => {
+  test("reads the first 256 tokens of a text", async () => {
     const { tokenize, embed } = await embedder();
     const long = "word ".repeat(254);
     expect((await tokenize(`${long} and so on`)).length).toBe(256);
@@ -90,7 +90,7 @@ describe.skipIf(!HAS_MODEL)(`onnxEmbedder()${HAS_MODEL ? "" : " (skipped: the se
     expect(await embed(`${long} and so on`)).toEqual(await embed(long));
   });
 
-  test("says in its fingerprint which files it was made from", async () => {
+  test("has the hashes of its files in its fingerprint", async () => {
     const { fingerprint, sha256 } = await embedder();
     const hashes = [read("model_quantized.onnx"), read("tokenizer.json"), read("tokenizer_config.json")].map((bytes) =>
       new Bun.CryptoHasher("sha256").update(bytes).digest("hex"),
@@ -104,8 +104,8 @@ describe.skipIf(!HAS_MODEL)(`onnxEmbedder()${HAS_MODEL ? "" : " (skipped: the se
   test.each([
     ["half a model", { model: HAS_MODEL ? read("model_quantized.onnx").slice(0, 1_000_000) : new Uint8Array() }],
     ["no model at all", { model: new Uint8Array(100) }],
-    ["a tokenizer that is none", { tokenizer: new TextEncoder().encode("{}") }],
-    ["a tokenizer that is no JSON", { tokenizer: new TextEncoder().encode("[CLS]") }],
+    ["a tokenizer without a vocabulary", { tokenizer: new TextEncoder().encode("{}") }],
+    ["a tokenizer that is not JSON", { tokenizer: new TextEncoder().encode("[CLS]") }],
   ])("refuses %s", async (_, damage) => {
     const damaged = await onnxEmbedder({ ...sentenceModel(), ...damage });
     await expect(damaged.embed("a")).rejects.toMatchObject({

@@ -91,7 +91,7 @@ describe("parseBarsCsv() reads", () => {
   });
 });
 
-describe("parseBarsCsv() refuses, naming line and column,", () => {
+describe("parseBarsCsv() refuses, with line and column,", () => {
   const ok = rows([0]);
   test.each([
     ["an empty file", "", 'found an empty file, expected the columns "timestamp,open,high,low,close"'],
@@ -108,7 +108,7 @@ describe("parseBarsCsv() refuses, naming line and column,", () => {
       'found the columns "timestamp,open,high,close" in line 1, expected a column "low"',
     ],
     [
-      "a column that is there twice",
+      "a column that occurs twice",
       "timestamp,open,high,low,close,Close\n",
       'found the column twice in line 1, column "close", expected it once',
     ],
@@ -123,7 +123,7 @@ describe("parseBarsCsv() refuses, naming line and column,", () => {
       "found 7 fields in line 2, expected 6 as in the header",
     ],
     [
-      "a time that is none",
+      "a date that does not exist",
       `${HEADER}\n2021-02-30T00:00:00Z,10,12,9,11,5\n`,
       'found "2021-02-30T00:00:00Z" in line 2, column "timestamp", expected a date such as 2021-01-01, a time such as 2021-01-01T00:00:00Z, or epoch milliseconds',
     ],
@@ -133,12 +133,12 @@ describe("parseBarsCsv() refuses, naming line and column,", () => {
       'found the earlier time "2021-01-01T04:00:00.000Z" in line 4, column "timestamp", expected a later time than in line 3',
     ],
     [
-      "a time that is there twice",
+      "the same time twice",
       `${HEADER}\n${rows([5, 6])}\n${rows([6])}`,
       'found the same time "2021-01-01T06:00:00.000Z" in line 5, column "timestamp", expected a later time than in line 3',
     ],
     [
-      "a spacing that is no multiple of the timeframe",
+      "a spacing that is not a multiple of the timeframe",
       `${HEADER}\n${rows([0, 1, 1.5])}`,
       'found "2021-01-01T01:30:00.000Z", 30 minutes after the bar before in line 4, column "timestamp", expected a multiple of 60 minutes',
     ],
@@ -148,7 +148,7 @@ describe("parseBarsCsv() refuses, naming line and column,", () => {
       'found 3 spacings of 240 minutes and 1 of the timeframe, the first in line 3, column "timestamp", expected bars of 60 minutes',
     ],
     [
-      "daily bars behind hourly ones",
+      "daily bars after hourly ones",
       `${HEADER}\n${rows([...Array.from({ length: 100 }, (_, hour) => hour), ...Array.from({ length: 24 }, (_, day) => 123 + day * 24)])}`,
       'found 24 spacings of 1440 minutes in a row in line 125, column "timestamp", expected bars of 60 minutes',
     ],
@@ -192,11 +192,11 @@ describe("parseBarsCsv() refuses, naming line and column,", () => {
 describe("gunzipBars()", () => {
   const bytes = new TextEncoder().encode(`${HEADER}\n${rows([0, 1, 2])}`);
 
-  test("gives back what gzip packed", async () => {
+  test("unpacks what gzip packed", async () => {
     expect(await gunzipBars(new Uint8Array(gzipSync(bytes)), { file: "x.csv.gz" })).toEqual(bytes);
   });
 
-  test("stops at its cap, long before a bomb is unpacked", async () => {
+  test("stops at its size limit, long before a bomb is unpacked", async () => {
     const bomb = new Uint8Array(gzipSync(new Uint8Array(50_000_000)));
     expect(bomb.length).toBeLessThan(60_000);
     await expect(gunzipBars(bomb, { file: "x.csv.gz", maxBytes: 1_000_000 })).rejects.toThrow(
@@ -204,7 +204,7 @@ describe("gunzipBars()", () => {
     );
   });
 
-  test("refuses a file with any bit of its content, checksum or length flipped, or cut short", async () => {
+  test("refuses a file with a flipped bit in content, checksum or length, or cut short anywhere", async () => {
     const packed = gzipSync(bytes);
     for (let at = 10; at < packed.length; at++) {
       const damaged = new Uint8Array(packed);

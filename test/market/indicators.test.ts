@@ -25,7 +25,7 @@ function bars(prices: readonly (readonly [number, number, number])[]): Bar[] {
  * It seeds otherwise (its first true range is that of the second bar). What a seed leaves after n bars is (13/14)^n, for
  * the twice smoothed ADX about n times as much: below 1e-12 from the 500th bar on, and only those bars are compared.
  */
-test("ATR, RSI and ADX are those of TA-Lib, far from the seed", () => {
+test("ATR, RSI and ADX agree with TA-Lib, far from the seed", () => {
   const file = join(PROJECT_DIR, "test/fixtures/market/BTCUSD_1h_talib.csv");
   const rows = new CsvReader(readFileSync(file), { file, columns: ["high", "low", "close", "atr", "rsi", "adx"] });
   const indicators = new Indicators();
@@ -42,7 +42,7 @@ test("ATR, RSI and ADX are those of TA-Lib, far from the seed", () => {
   expect(compared).toBe(100);
 });
 
-test.skipIf(!HAS_REAL_BARS)("ATR, RSI and ADX are those of trading-signals from their first value on", () => {
+test.skipIf(!HAS_REAL_BARS)("ATR, RSI and ADX agree with trading-signals from their first value on", () => {
   const options = { asset: "BTCUSD", timeframe: "1h", file: "BTCUSD_1h.csv" };
   const series = parseBarsCsv(readFileSync(join(REAL_BARS_DIR, options.file)), options);
   const indicators = new Indicators();
@@ -63,7 +63,7 @@ test.skipIf(!HAS_REAL_BARS)("ATR, RSI and ADX are those of trading-signals from 
   expect(first).toEqual({ atr: 14, rsi: 15, adx: 27 });
 });
 
-test("ATR is the mean of 14 true ranges, the first of them high - low, then moves by a 14th", () => {
+test("ATR is the mean of 14 true ranges (the first is high - low), then moves by a 14th of each difference", () => {
   // A range of 2 around 100; the 15th bar jumps to 110..111, so that its true range is 11.
   const prices = Array.from({ length: 14 }, () => [101, 99, 100] as const);
   const indicators = new Indicators();
@@ -71,7 +71,7 @@ test("ATR is the mean of 14 true ranges, the first of them high - low, then move
   expect(indicators.atr).toBeCloseTo(2 + (11 - 2) / 14, 12);
 });
 
-test("RSI weighs the mean gain against the mean loss", () => {
+test("RSI compares the mean gain with the mean loss", () => {
   // 14 changes: +2 seven times and -1 seven times, so gains are 1, losses 0.5 on average.
   const closes = Array.from({ length: 15 }, (_, index) => 100 + Math.ceil(index / 2) * 2 - Math.floor(index / 2));
   const indicators = new Indicators();
@@ -79,13 +79,13 @@ test("RSI weighs the mean gain against the mean loss", () => {
   expect(indicators.rsi).toBeCloseTo(100 - 100 / (1 + 2), 12);
 });
 
-test("RSI is 100 where no close was below the one before", () => {
+test("RSI is 100 if no close was below the one before", () => {
   const indicators = new Indicators();
   for (const bar of bars(Array.from({ length: 20 }, () => [101, 99, 100] as const))) indicators.add(bar);
   expect(indicators.rsi).toBe(100);
 });
 
-test("ADX is 100 where all movement has one direction", () => {
+test("ADX is 100 if all movement has one direction", () => {
   const indicators = new Indicators();
   for (const bar of bars(Array.from({ length: 27 }, (_, index) => [101 - index, 99 - index, 100 - index] as const))) {
     expect(indicators.adx).toBeNaN();
@@ -106,7 +106,7 @@ test("ADX counts neither of two equal movements outwards, nor movement inwards",
   expect(indicators.adx).toBe(100);
 });
 
-test("a start without any range leaves numbers, not NaN", () => {
+test("bars without any range give numbers, not NaN", () => {
   const flat = Array.from({ length: 40 }, () => [100, 100, 100] as const);
   const indicators = new Indicators();
   for (const bar of bars(flat)) indicators.add(bar);

@@ -39,7 +39,7 @@ test("loadBars() reads CSV, packed CSV and Parquet, in the order of the assets",
   writeFileSync(join(folder, "A_1h.csv"), CSV);
   writeFileSync(join(folder, "B_1h.csv.gz"), gzipSync(CSV));
   copyFileSync(join(PROJECT_DIR, "test/fixtures/market/bars_timestamp_ns_zstd.parquet"), join(folder, "C_1h.parquet"));
-  // Files of another timeframe or asset are no business of these.
+  // Files of other timeframes and assets are ignored.
   writeFileSync(join(folder, "A_4h.csv"), "broken");
   writeFileSync(join(folder, "AA_1h.csv"), "broken");
   const series = await load(["C", "B", "A"]);
@@ -75,7 +75,7 @@ test.each([
   ["my_notes_30d.csv", false],
   ["DOGE_60m.csv", false],
   ["BTCUSD_1h.csv.bak", false],
-])("%s alone, where BTCUSD_1h.csv is expected, is refused: %p", async (name, isRefused) => {
+])("loadBars() refuses a folder with only %s instead of BTCUSD_1h.csv: %p", async (name, isRefused) => {
   writeFileSync(join(folder, name), CSV);
   const loading = load(["ETHUSD", "BTCUSD"]);
   if (isRefused)
@@ -131,7 +131,7 @@ test("loadBars() names the file whose bars are malformed", async () => {
   });
 });
 
-test("loadBars() says which file the operating system does not let it read", async () => {
+test("loadBars() reports an I/O error for a file that cannot be read", async () => {
   mkdirSync(join(folder, "A_1h.csv"));
   expect((await refusal(load(["A"]))).code).toBe("IO");
 });

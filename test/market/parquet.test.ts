@@ -53,7 +53,7 @@ describe("parseBarsParquet() reads what pyarrow wrote:", () => {
     expect(await parse(fixture(name))).toEqual(expected as BarSeries);
   });
 
-  test("a file that is a part of a larger buffer", async () => {
+  test("a file inside a larger buffer", async () => {
     const bytes = fixture("bars_timestamp_ns_zstd.parquet");
     const larger = new Uint8Array(bytes.length + 20);
     larger.set(bytes, 10);
@@ -87,7 +87,7 @@ describe("parseBarsParquet() refuses", () => {
     );
   });
 
-  test("what is no Parquet, as bad data and never otherwise", async () => {
+  test("files that are not Parquet, always as bad data", async () => {
     const bytes = fixture("bars_timestamp_us_snappy.parquet");
     for (const bad of [new Uint8Array(0), new Uint8Array(100), new TextEncoder().encode("timestamp,open\n")]) {
       await expect(parse(bad)).rejects.toThrow("found no or damaged Parquet, expected a Parquet file");

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { classifyRegime, UsualAdx, VolatilityRank, PAST_BARS } from "../../lib/market/regime.ts";
 
-test("the regime is VOLATILE from a rank of 0.85 on, else TRENDING from the asset's usual ADX on, else RANGING", () => {
+test("the regime is VOLATILE at a rank of 0.85 or more, else TRENDING at the asset's usual ADX or more, else RANGING", () => {
   expect(classifyRegime({ volatilityRank: 17 / 20, adx: 10, usualAdx: 25 })).toBe("VOLATILE");
   expect(classifyRegime({ volatilityRank: 17 / 20, adx: 90, usualAdx: 25 })).toBe("VOLATILE");
   expect(classifyRegime({ volatilityRank: 0.8499, adx: 25, usualAdx: 25 })).toBe("TRENDING");
@@ -9,7 +9,7 @@ test("the regime is VOLATILE from a rank of 0.85 on, else TRENDING from the asse
   expect(classifyRegime({ volatilityRank: 0.5, adx: 24.99, usualAdx: 20 })).toBe("TRENDING");
 });
 
-test("an asset's usual ADX is 25 at first, then moves to its own mean, of which it forgets all but 2,160 values", () => {
+test("an asset's usual ADX starts at 25 and moves to the mean of its last 2,160 values", () => {
   const usual = new UsualAdx();
   expect(usual.value).toBe(25);
   for (let count = 0; count < 720; count++) usual.add(35);
@@ -21,7 +21,7 @@ test("an asset's usual ADX is 25 at first, then moves to its own mean, of which 
   expect(usual.value).toBeCloseTo(17.5, 12);
 });
 
-test("the rank counts the values strictly below the newest, of those there are", () => {
+test("the volatility rank is the share of values strictly below the newest", () => {
   const volatility = new VolatilityRank();
   const ranks = [3, 1, 2, 2, 4].map((value) => {
     volatility.add(value);
@@ -30,7 +30,7 @@ test("the rank counts the values strictly below the newest, of those there are",
   expect(ranks).toEqual([0, 0, 1 / 3, 1 / 4, 4 / 5]);
 });
 
-test("the rank forgets all but the last 2,160 values", () => {
+test("the volatility rank counts only the last 2,160 values", () => {
   const volatility = new VolatilityRank();
   volatility.add(1);
   for (let count = 1; count < PAST_BARS; count++) volatility.add(2);

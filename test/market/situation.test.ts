@@ -49,7 +49,7 @@ test("a market that does not move has a z-score of 0, no return and no rank", ()
   expect(situation).toMatchObject({ zscore: 0, return_pct: 0, volatility_rank: 0, regime: "RANGING", adx: 0 });
 });
 
-test("z-score, return and channel of a case worked by hand", () => {
+test("z-score, return and channel agree with a case worked by hand", () => {
   // 119 bars at 100, then one at 120: mean 101, squares 19 x 1 + 361 = 380, deviation sqrt(19), z = 19 / sqrt(19).
   const situation = situationAfter(bars([...flat(119), 120]));
   expect(situation.zscore).toBeCloseTo(Math.sqrt(19), 12);
@@ -57,7 +57,7 @@ test("z-score, return and channel of a case worked by hand", () => {
   expect([situation.channel_high, situation.channel_low]).toEqual([101, 99]);
 });
 
-test("the return looks back 24 bars, the z-score 20 and the channel 48, without this bar", () => {
+test("the return looks back 24 bars, the z-score 20 and the channel 48, excluding the newest", () => {
   const closes = flat(200);
   closes[199 - 24] = 80;
   closes[199 - 20] = 500;
@@ -79,14 +79,14 @@ test("volatility is ATR in percent of the close", () => {
   expect(situationAfter(bars(flat(150).map(() => 80)))).toMatchObject({ atr: 2, volatility_pct: 2.5 });
 });
 
-test("the rank counts the values strictly below, of those there are, this one included", () => {
+test("the volatility rank is the share of values so far, the newest included, strictly below the newest", () => {
   // 113 bars have 100 values of ATR; the last one is the only one above the others.
   const rising = situationAfter(bars(flat(113), (index) => (index === 112 ? 3 : 2)));
   expect(rising).toMatchObject({ volatility_rank: 0.99, regime: "VOLATILE" });
   expect(situationAfter(bars(flat(113), (index) => (index === 112 ? 1 : 2))).volatility_rank).toBe(0);
 });
 
-test("the rank looks back 2,160 bars", () => {
+test("the volatility rank looks back 2,160 bars", () => {
   let state = 1;
   const random = (): number => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647;
   let close = 100;
@@ -102,7 +102,7 @@ test("the rank looks back 2,160 bars", () => {
   expect(values.slice(13).filter((value) => value < last).length / (values.length - 13)).toBeGreaterThan(expected);
 });
 
-test("a situation does not change with the bars that come later", () => {
+test("a situation does not depend on later bars", () => {
   const walk = fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: 101, maxLength: 160 });
   fc.assert(
     fc.property(walk, walk, (past, future) => {
@@ -121,7 +121,7 @@ test("a situation does not change with the bars that come later", () => {
   );
 });
 
-test("where regimes do not adapt, an ADX of 25 divides trends from ranges whatever the asset's own past", () => {
+test("without adapting regimes, an ADX of 25 separates trends from ranges whatever the asset's past", () => {
   // Swings keep the usual ADX low; then prices drift in smaller ones, and ADX rises through what lies between it and 25.
   const swing = (index: number): number => (index % 8 < 4 ? index % 4 : 4 - (index % 4)) - 2;
   const closes = Array.from({ length: 900 }, (_, index) => {

@@ -24,7 +24,7 @@ function correlation(xs: readonly number[], ys: readonly number[]): number {
   return covariance / Math.sqrt(mean(xs.map((x) => (x - mx) ** 2)) * mean(ys.map((y) => (y - my) ** 2)));
 }
 
-test("synthetic bars begin in 2018 and go on without a gap up to, but not including, the end", () => {
+test("synthetic bars begin in 2018 and continue without gaps up to, but not including, the end", () => {
   const series = syntheticBars({
     asset: "BTCUSD",
     timeframe: "1h",
@@ -44,7 +44,7 @@ test("the end of synthetic bars is a date, an ISO timestamp or epoch ms", () => 
   expect(lengths).toEqual([48, 48, 48]);
 });
 
-test("synthetic bars pass every check of real ones, open at the close before and stay near six digits", () => {
+test("synthetic bars pass every check of real ones, open at the previous close and have about six digits", () => {
   for (const asset of ["BTCUSD", "ETHUSD", "EURUSD", "A", ""]) {
     const builder = new SeriesBuilder({ asset, timeframe: "1h", file: "synthetic", rowName: "row" });
     const bars = world(asset, { years: 4 });
@@ -77,10 +77,10 @@ test("a longer synthetic series begins with the shorter one", () => {
 });
 
 /*
- * These are numbers that this code once gave: no other source can know them. They are here because a change of a single
- * bit makes every run on synthetic bars a different one, and because other engines have to give them too.
+ * These numbers come from this code itself, as there is no other source. A change of a single bit would change every run on
+ * synthetic bars, and other engines must give the same numbers.
  */
-test("the synthetic world is the same as ever", () => {
+test("the synthetic market is the same as in every version", () => {
   const last = world("BTCUSD", { years: 3, seed: 7 }).at(-1)!;
   expect(last).toEqual({
     timestamp: 1609369200000,
@@ -115,7 +115,7 @@ describe("synthetic bars depend on", () => {
   });
 });
 
-test("some rules have an edge in some regimes and lose in others", () => {
+test("trend following and mean reversion win in some regimes and lose in others", () => {
   const rules: Record<string, (situation: Situation) => number> = {
     trend: ({ ema_fast, ema_slow }) => Math.sign(ema_fast - ema_slow),
     reversion: ({ zscore }) => (Math.abs(zscore) > 1 ? -Math.sign(zscore) : 0),

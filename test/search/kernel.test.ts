@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { buildKernel } from "../../tools/build-kernel.ts";
 import { PROJECT_DIR } from "../samples.ts";
 
-test("the WebAssembly is what assembly/scan.ts compiles to", async () => {
+test("scan-wasm.ts is what assembly/scan.ts compiles to", async () => {
   const kept = readFileSync(join(PROJECT_DIR, "lib/search/scan-wasm.ts"), "utf8");
   expect(await buildKernel()).toBe(kept);
 }, 20_000);
@@ -27,7 +27,7 @@ function matchesAfter(before: string): { isNative: boolean; matches: unknown[] }
   return JSON.parse(stdout.toString());
 }
 
-test("where WebAssembly may not be compiled plain TypeScript stands in, with the same answers", () => {
+test("plain TypeScript replaces WebAssembly that may not be compiled, with the same results", () => {
   const usual = matchesAfter("");
   expect(usual.isNative).toBe(true);
   expect(usual.matches).toHaveLength(20);

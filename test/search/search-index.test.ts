@@ -41,7 +41,7 @@ describe.each([
     [1, 0.8, 0.6, 0.6].forEach((expected, i) => expect(matches[i]?.similarity).toBeCloseTo(expected, 6));
   });
 
-  test("search() looks at the rows of its range that are accepted", () => {
+  test("search() returns accepted rows of its range only", () => {
     const index = plane();
     const rowsOf = (options: Parameters<SearchIndex["search"]>[1]): number[] =>
       index.search(QUERY, options).map(({ row }) => row);
@@ -57,7 +57,7 @@ describe.each([
     expect(new SearchIndex({ dim: 3, kernel: openKernel() }).search(Float32Array.of(1, 0, 0), { k: 5 })).toEqual([]);
   });
 
-  test("search() finds what looking at every row finds, to the bit", () => {
+  test("search() finds what computing every row finds, to the bit", () => {
     const scenario = fc.record({
       seed: fc.integer(),
       kind: fc.constantFrom(...KINDS),
@@ -85,7 +85,7 @@ describe.each([
     );
   }, 30_000);
 
-  test("search() finds what looking at every row finds among many of one kind", () => {
+  test("search() finds what computing every row finds, among thousands of vectors of each kind", () => {
     for (const kind of KINDS) {
       const random = dice(1);
       const dim = 128;
@@ -98,7 +98,7 @@ describe.each([
     }
   }, 20_000);
 
-  test.each([4096, 20_000])("sums of %i products stay in range", (dim) => {
+  test.each([4096, 20_000])("sums of %i products do not overflow", (dim) => {
     const random = dice(2);
     const signs = Array.from({ length: dim }, () => (random() < 0.5 ? 1 : -1));
     // From unlike to like the query: sums that left the range of int32 would come back at its other end.
@@ -108,7 +108,7 @@ describe.each([
     for (const k of [1, 9]) expect(index.search(query, { k })).toEqual(bruteForce(vectors, query, { k }));
   });
 
-  test("what rounding takes from the query is allowed for", () => {
+  test("the bounds allow for the rounding of the query", () => {
     const random = dice(7);
     // One large number makes the query's other codes coarse; rows of two equal numbers lose nothing to their own codes.
     const query = unit(Array.from({ length: 64 }, (_, i) => (i === 0 ? 1 : 2e-4 * random())));
@@ -121,7 +121,7 @@ describe.each([
     for (const k of [1, 5, 20]) expect(index.search(query, { k })).toEqual(bruteForce(vectors, query, { k }));
   });
 
-  test("an as-of column is a filter before the top k, in any order of rows", () => {
+  test("a filter by an as-of time is applied before the top k, in any order of rows", () => {
     const random = dice(3);
     const vectors = vectorsOf("clustered", { count: 3000, dim: 32 }, random);
     const exits = vectors.map(() => Math.floor(random() * 1000));
@@ -134,7 +134,7 @@ describe.each([
     }
   });
 
-  test("while searches still make codes, a few thousand rows each, the answers are the same", () => {
+  test("results are the same while searches still encode rows, a few thousand each", () => {
     const random = dice(8);
     const dim = 8;
     const index = new SearchIndex({ dim, kernel: openKernel() });
@@ -156,7 +156,7 @@ describe.each([
     }
   }, 20_000);
 
-  test("of more equal rows than a search looks at twice, the first ones that are accepted come back", () => {
+  test("of thousands of equal rows, the first accepted ones are returned", () => {
     const random = dice(9);
     const [same, other] = vectorsOf("random", { count: 2, dim: 16 }, random);
     const vectors = Array.from({ length: 7000 }, (_, row) => (row % 50 === 49 ? other! : Float32Array.from(same!)));
@@ -168,7 +168,7 @@ describe.each([
     }
   });
 
-  test("rows inserted before others move those up, over the borders of blocks and as memory grows", () => {
+  test("rows inserted before others move them up, across blocks and as memory grows", () => {
     const random = dice(4);
     const dim = 20;
     const vectors: Float32Array[] = [];
@@ -189,7 +189,7 @@ describe.each([
     }
   });
 
-  test("memory is 5 bytes a number and little more: floats stay where they are, codes take a byte", () => {
+  test("memory is little more than 5 bytes a number: 4 for the float, which is not copied, and 1 for its code", () => {
     const kernel = openKernel();
     const index = new SearchIndex({ dim: 128, kernel });
     const rows = vectorsOf("random", { count: 100, dim: 128 }, dice(5));
@@ -197,7 +197,7 @@ describe.each([
     expect(4 * 128 + kernel.buffer.byteLength / index.rows).toBeLessThan(1.3 * 5 * 128);
   });
 
-  test("vectors that are not of unit length are refused, stored ones as damage", () => {
+  test("vectors that are not of unit length are refused: queries as a mistake, rows as damage", () => {
     const CORRUPT = expect.objectContaining({ code: "CORRUPT" });
     for (const bad of [
       [Number.NaN, 0],
@@ -219,7 +219,7 @@ describe.each([
     expect(() => indexOf([Float32Array.of(Number.NaN, 1)], 2).search(QUERY, { k: 1 })).toThrow(CORRUPT);
   });
 
-  test("what is not there is refused", () => {
+  test("options out of range are refused", () => {
     const index = plane();
     expect(() => index.search(Float32Array.of(1), { k: 1 })).toThrow(
       new RangeError("Cannot search: found a query of 1, expected 2"),
@@ -235,7 +235,7 @@ describe.each([
     for (const dim of [0, -1, 1.5]) expect(() => new SearchIndex({ dim, kernel: openKernel() })).toThrow(RangeError);
   });
 
-  test("where there is no room for codes, what fits is searched", () => {
+  test("without room for all codes, ranges that fit can be searched", () => {
     const kernel = openKernel();
     const full: Kernel = {
       exact: kernel.exact,

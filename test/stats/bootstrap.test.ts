@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createRandom } from "../../lib/util/random.ts";
-import { blockLength, bootstrap, stationaryPlaces } from "../../lib/stats/bootstrap.ts";
+import { blockLength, bootstrap, stationaryIndices } from "../../lib/stats/bootstrap.ts";
 
 /** Numbers in [-0.5, 0.5) that anyone can make: x -> (1103515245 x + 12345) mod 2^31. */
 function congruential(count: number, seed: number): number[] {
@@ -17,22 +17,22 @@ function autoregressive(noise: readonly number[], factor: number): number[] {
   return noise.map((shock) => (last = factor * last + shock));
 }
 
-const mean = (values: readonly number[], places: Int32Array): number =>
-  places.reduce((sum, place) => sum + values[place]!, 0) / places.length;
+const mean = (values: readonly number[], indices: Int32Array): number =>
+  indices.reduce((sum, index) => sum + values[index]!, 0) / indices.length;
 
-describe("stationaryPlaces()", () => {
-  test("makes blocks of geometric length that go round", () => {
-    const places = stationaryPlaces({ length: 50_000, meanBlock: 10 }, createRandom("blocks"));
+describe("stationaryIndices()", () => {
+  test("draws blocks of geometric length that wrap around", () => {
+    const indices = stationaryIndices({ length: 50_000, meanBlock: 10 }, createRandom("blocks"));
     let blocks = 1;
-    for (let i = 1; i < places.length; i++) if (places[i] !== (places[i - 1]! + 1) % places.length) blocks++;
+    for (let i = 1; i < indices.length; i++) if (indices[i] !== (indices[i - 1]! + 1) % indices.length) blocks++;
     // 5,000 expected, with a deviation of sqrt(50,000 x 0.1 x 0.9) = 67.
     expect(Math.abs(blocks - 5000)).toBeLessThan(300);
-    expect(Math.min(...places)).toBeGreaterThanOrEqual(0);
-    expect(Math.max(...places)).toBeLessThan(50_000);
+    expect(Math.min(...indices)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...indices)).toBeLessThan(50_000);
   });
 
-  test("with blocks of 1 draws every place anew, and the same ones of the same seed", () => {
-    const draw = (seed: string): number[] => [...stationaryPlaces({ length: 20, meanBlock: 1 }, createRandom(seed))];
+  test("draws every index independently with blocks of 1, and the same ones with the same seed", () => {
+    const draw = (seed: string): number[] => [...stationaryIndices({ length: 20, meanBlock: 1 }, createRandom(seed))];
     expect(draw("a")).toEqual(draw("a"));
     expect(draw("a")).not.toEqual(draw("b"));
   });
@@ -44,16 +44,16 @@ describe("bootstrap()", () => {
     random: createRandom(seed),
   });
 
-  test("gives the mean of independent values the interval of the normal approximation", () => {
+  test("gives the mean of independent values the interval of a normal approximation", () => {
     const values = congruential(400, 3);
-    const [interval] = bootstrap([{ length: 400, meanBlock: 1 }], ([places]) => [mean(values, places!)], options());
+    const [interval] = bootstrap([{ length: 400, meanBlock: 1 }], ([indices]) => [mean(values, indices!)], options());
     // Uniform numbers of width 1: 1.96 x sqrt(1/12/400) = 0.0283.
     expect(interval!.high - interval!.estimate).toBeGreaterThan(0.025);
     expect(interval!.high - interval!.estimate).toBeLessThan(0.032);
     expect(interval!.estimate - interval!.low).toBeCloseTo(interval!.high - interval!.estimate, 9);
   });
 
-  test("is wider where values depend on each other and blocks respect that", () => {
+  test("gives wider intervals to dependent values with longer blocks", () => {
     const values = autoregressive(congruential(1000, 5), 0.8);
     const width = (meanBlock: number): number => {
       const [interval] = bootstrap([{ length: 1000, meanBlock }], ([p]) => [mean(values, p!)], options());
@@ -63,7 +63,7 @@ describe("bootstrap()", () => {
     expect(width(40) / width(1)).toBeGreaterThan(2);
   });
 
-  test("says p below 0.05 exactly where the interval leaves 0 out", () => {
+  test("has p below 0.05 exactly if the interval excludes 0", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1e6 }), fc.double({ min: -0.1, max: 0.1, noNaN: true }), (seed, shift) => {
         const values = congruential(60, seed).map((value) => value + shift);
@@ -78,7 +78,7 @@ describe("bootstrap()", () => {
     );
   });
 
-  test("finds a difference of 0 in one of twenty samples without one, within chance", () => {
+  test("finds a difference in about one of twenty samples without one", () => {
     let found = 0;
     for (let seed = 1; seed <= 200; seed++) {
       const values = autoregressive(congruential(120, 7919 * seed), 0.3);
@@ -93,7 +93,7 @@ describe("bootstrap()", () => {
     expect(found).toBeLessThan(30);
   });
 
-  test("resamples worlds by themselves, and what is compared together", () => {
+  test("resamples series independently, and figures of one series together", () => {
     const first = congruential(50, 1);
     const second = congruential(30, 2);
     const [difference, same] = bootstrap(
@@ -108,7 +108,7 @@ describe("bootstrap()", () => {
     expect(same).toEqual({ estimate: 0, low: 0, high: 0, p_value: 1 });
   });
 
-  test("says nothing of a figure that is undefined", () => {
+  test("returns null for an undefined figure", () => {
     expect(bootstrap([{ length: 5, meanBlock: 1 }], () => [null], options())).toEqual([null]);
   });
 });

@@ -9,7 +9,7 @@ const FORECASTS: Forecast[] = [
 ];
 
 describe("scoreForecasts()", () => {
-  test("counts by hand", () => {
+  test("agrees with scores worked by hand", () => {
     const scores = scoreForecasts(FORECASTS)!;
     expect(scores.trades).toBe(30);
     expect(scores.win_rate).toBeCloseTo((100 * 17) / 30, 10);
@@ -30,7 +30,7 @@ describe("scoreForecasts()", () => {
     ]);
   });
 
-  test("agrees with Murphy: Brier = reliability - resolution + uncertainty, where a bin says one thing", () => {
+  test("agrees with Murphy: Brier = reliability - resolution + uncertainty if all forecasts of a bin are equal", () => {
     const forecast = fc.record({ confidence: fc.constantFrom(5, 15, 35, 55, 75, 100), won: fc.boolean() });
     fc.assert(
       fc.property(fc.array(forecast, { minLength: 30, maxLength: 200 }), (forecasts) => {
@@ -40,7 +40,7 @@ describe("scoreForecasts()", () => {
     );
   });
 
-  test("puts 100 into the last bin, and keeps the log loss of a sure failure finite", () => {
+  test("puts 100 into the last bin, and keeps the log loss of a certain forecast that fails finite", () => {
     const scores = scoreForecasts(Array.from({ length: 30 }, (_, i) => ({ confidence: 100, won: i > 0 })))!;
     expect(scores.bins).toHaveLength(1);
     expect(scores.bins[0]).toMatchObject({ from: 90, to: 100 });
@@ -48,7 +48,7 @@ describe("scoreForecasts()", () => {
     expect(scores.log_loss).toBeCloseTo(34.538776 / 30, 3);
   });
 
-  test("says nothing of 29", () => {
+  test("returns null for 29 forecasts", () => {
     expect(scoreForecasts(FORECASTS.slice(1))).toBeNull();
   });
 });

@@ -36,7 +36,7 @@ describe("normalQuantile()", () => {
     expect(normalQuantile(p)).toBeCloseTo(expected, 9);
   });
 
-  test("turns normalCdf() around", () => {
+  test("inverts normalCdf()", () => {
     fc.assert(
       fc.property(fc.double({ min: -5, max: 5, noNaN: true }), (x) => {
         expect(normalQuantile(normalCdf(x))).toBeCloseTo(x, 8);

@@ -15,7 +15,7 @@ const EXAMPLE: ReturnMoments = { count: 1250, sharpe: 2.5 / Math.sqrt(250), skew
 const VARIANCE = 0.5 / 250;
 
 describe("the example of The Deflated Sharpe Ratio (2014)", () => {
-  test("expects 0.1132 a day of the best of 100 trials", () => {
+  test("gives 0.1132 a day as the expected maximum of 100 trials", () => {
     expect(expectedMaxSharpe(100, VARIANCE)).toBeCloseTo(0.1132, 4);
   });
 
@@ -24,7 +24,7 @@ describe("the example of The Deflated Sharpe Ratio (2014)", () => {
     expect(deflatedSharpe(EXAMPLE, { trials: 46, variance: VARIANCE })).toBeCloseTo(0.9505, 4);
   });
 
-  test("gives 0.9505 after 88 trials, had the returns been normal", () => {
+  test("gives 0.9505 after 88 trials for normal returns", () => {
     const normal = { ...EXAMPLE, skewness: 0, kurtosis: 3 };
     expect(deflatedSharpe(normal, { trials: 88, variance: VARIANCE })).toBeCloseTo(0.9505, 4);
   });
@@ -33,14 +33,14 @@ describe("the example of The Deflated Sharpe Ratio (2014)", () => {
 describe("the example of The Sharpe Ratio Efficient Frontier (2012): 24 months with a ratio of 0.458", () => {
   const months = { count: 24, sharpe: 0.458 };
 
-  test("is above 0 with 0.982, had the returns been normal, and with 0.913 as they are", () => {
+  test("is above 0 with 0.982 for normal returns, and with 0.913 for these", () => {
     expect(probabilisticSharpe({ ...months, skewness: 0, kurtosis: 3 }, 0)).toBeCloseTo(0.982, 3);
     expect(probabilisticSharpe({ ...months, skewness: -2.448, kurtosis: 10.164 }, 0)).toBeCloseTo(0.913, 3);
   });
 });
 
 describe("minTrackRecord()", () => {
-  test("is how many periods make the probabilistic Sharpe ratio what was asked for", () => {
+  test("is the number of periods at which the probabilistic Sharpe ratio reaches the confidence", () => {
     const moments = fc.record({
       count: fc.constant(2),
       sharpe: fc.double({ min: 0.01, max: 0.5, noNaN: true }),
@@ -55,7 +55,7 @@ describe("minTrackRecord()", () => {
     );
   });
 
-  test("of an annual ratio of 1 over normal days is 2.7 years", () => {
+  test("is 2.7 years for an annual ratio of 1 and normal returns", () => {
     // 1 + (1 + 0.5/252) x (1.644854 x sqrt(252))^2 = 684.15 days of 252 a year
     const days = minTrackRecord({ count: 100, sharpe: 1 / Math.sqrt(252), skewness: 0, kurtosis: 3 }, 0.95)!;
     expect(days).toBeCloseTo(684.15, 1);
@@ -67,7 +67,7 @@ describe("minTrackRecord()", () => {
 });
 
 describe("momentsOf()", () => {
-  test("counts by hand: 1, 2, 3, 6", () => {
+  test("agrees with moments worked by hand: 1, 2, 3, 6", () => {
     // mean 3; deviations -2 -1 0 3: squares 14, cubes -8 -1 27 = 18, fourth powers 16 1 81 = 98
     expect(momentsOf([1, 2, 3, 6])).toEqual({
       count: 4,
@@ -77,7 +77,7 @@ describe("momentsOf()", () => {
     });
   });
 
-  test.each([[[]], [[1]], [[2, 2, 2]]])("is null of %p", (returns) => {
+  test.each([[[]], [[1]], [[2, 2, 2]]])("is null for %p", (returns) => {
     expect(momentsOf(returns)).toBeNull();
   });
 });

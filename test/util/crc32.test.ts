@@ -4,15 +4,15 @@ import fc from "fast-check";
 import { crc32Hex, plainCrc32 } from "../../lib/util/crc32.ts";
 
 describe("plainCrc32()", () => {
-  test("of the digits 1 to 9 is the check value of CRC-32/ISO-HDLC in the RevEng catalogue", () => {
+  test("gives the check value of CRC-32/ISO-HDLC in the RevEng catalogue for the digits 1 to 9", () => {
     expect(plainCrc32(new TextEncoder().encode("123456789"))).toBe(0xcbf43926);
   });
 
-  test("of nothing is 0", () => {
+  test("gives 0 for no bytes", () => {
     expect(plainCrc32(new Uint8Array())).toBe(0);
   });
 
-  test("is zlib's, for any length and wherever the bytes begin in their buffer", () => {
+  test("agrees with zlib for any length and offset in a buffer", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(9), (bytes, offset) => {
         const view = bytes.subarray(offset);
@@ -23,7 +23,7 @@ describe("plainCrc32()", () => {
   });
 });
 
-test("crc32Hex() has eight digits, whatever the sum", () => {
+test("crc32Hex() always gives eight digits", () => {
   // 0x0c877f61 is zlib's sum of these bytes, which begins with a zero.
   const bytes = new TextEncoder().encode("Test vector from febooti.com");
   expect(zlibCrc32(bytes)).toBe(0x0c877f61);

@@ -13,7 +13,7 @@ function refused(id: string): RegExp | string | undefined {
   }
 }
 
-test("assertFileNamePart() takes our ids and imported ones", () => {
+test("assertFileNamePart() accepts our ids and imported ones", () => {
   const ids = [
     "20210103T1200-BTCUSD-0a1b2c3d",
     "0",
@@ -27,7 +27,7 @@ test("assertFileNamePart() takes our ids and imported ones", () => {
   for (const id of ids) expect(refused(id)).toBeUndefined();
 });
 
-test("assertFileNamePart() refuses what could leave the folder, overflow or fool a file system", () => {
+test("assertFileNamePart() refuses ids that leave the folder, are too long or confuse a file system", () => {
   for (const id of [
     "../x",
     "a/b",
@@ -48,14 +48,14 @@ test("assertFileNamePart() refuses what could leave the folder, overflow or fool
   expect(refused("x".repeat(300))?.toString().length).toBeLessThan(300);
 });
 
-test("assertFileNamePart() refuses Windows devices in any case and with any extension, and a last dot", () => {
+test("assertFileNamePart() refuses Windows devices in any case and with any extension, and a trailing dot", () => {
   for (const id of ["CON", "prn", "Aux", "NUL", "com1", "LPT9", "nul.json", "Con.tar.gz"]) {
     expect(refused(id)).toEndWith("expected a name that is not a Windows device");
   }
   expect(refused("a.")).toEndWith("expected a name that does not end in a dot");
 });
 
-test("assertStorageName() takes exactly the names whose path stays below the folder", () => {
+test("assertStorageName() accepts exactly the names whose path stays below the folder", () => {
   const segment = fc.constantFrom("a", "..", ".", "", "b.json", ".tmp-1", ".lock", ".lock.json", ".locks", "...", "-");
   fc.assert(
     fc.property(fc.array(segment, { minLength: 1, maxLength: 4 }), (segments) => {

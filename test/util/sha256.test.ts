@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { sha256OfBytes, sha256OfText } from "../../lib/util/sha256.ts";
 
-test("both give the digests of FIPS 180-4's examples", async () => {
+test("sha256OfText() and sha256OfBytes() agree with the examples of FIPS 180-4", async () => {
   const examples = [
     ["", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
     ["abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"],
@@ -18,7 +18,7 @@ test("both give the digests of FIPS 180-4's examples", async () => {
   }
 });
 
-test("sha256OfText() of a text is that of its UTF-8, and OpenSSL's", () => {
+test("sha256OfText() hashes the UTF-8 of a text, as OpenSSL does", () => {
   fc.assert(
     fc.property(fc.string({ unit: "grapheme" }), (text) => {
       expect(sha256OfText(text)).toBe(createHash("sha256").update(text, "utf8").digest("hex"));

@@ -10,7 +10,7 @@ test("parseDuration() reads minutes, hours and days", () => {
 });
 
 test.each(["", "h", "0h", "01h", "-1h", "1.5h", "1w", "1H", " 1h", "1h ", "1h30m", "9999999d"])(
-  "parseDuration() does not take %j for a duration",
+  "parseDuration() refuses %j",
   (text) => {
     expect(parseDuration(text)).toBeUndefined();
   },
@@ -38,7 +38,7 @@ test.each([
   expect(parseTimestamp(text)).toBe(ms);
 });
 
-test("parseTimestamp() counts what is finer than a millisecond as the next one, so that nothing is known early", () => {
+test("parseTimestamp() rounds a fraction of a millisecond up, so that nothing is known early", () => {
   expect(parseTimestamp("2021-01-01T00:00:00.0000001Z")).toBe(NEW_YEAR + 1);
   expect(parseTimestamp("2021-01-01T00:00:00.999001Z")).toBe(NEW_YEAR + 1000);
 });
@@ -68,7 +68,7 @@ test.each([
   "20210101",
   "1.6e12",
   "-1",
-])("parseTimestamp() does not take %j for a time", (text) => {
+])("parseTimestamp() refuses %j", (text) => {
   expect(parseTimestamp(text)).toBeUndefined();
 });
 
