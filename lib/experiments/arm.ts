@@ -1,12 +1,13 @@
-/** What a run came to day by day, so that days can be drawn again. */
+/** A run by its days, so that days can be drawn again. */
 import { forecastOf } from "../results/confidence.ts";
 import { type DaysPerYear, lastOfDays, sharpeRatio, simpleReturns } from "../results/metrics.ts";
 import { MIN_FORECASTS, squaredError } from "../stats/forecast-scores.ts";
+import { isoDate } from "../util/time.ts";
 import type { RunTrace } from "./in-memory-run.ts";
 
-/** A trade as a comparison keeps it; what is needed to make its figures again. */
+/** The trades of a run as columns: all that their figures are computed from. */
 export interface ArmTrades {
-  /** Place of the day it closed in, among the days. */
+  /** Index of the day in which a trade closed. */
   readonly day: readonly number[];
   readonly won: readonly boolean[];
   readonly result_r: readonly (number | null)[];
@@ -16,17 +17,9 @@ export interface ArmTrades {
 /** A run in a world. */
 export interface Arm {
   readonly run_id: string;
-  /** Simple, a day. */
+  /** Simple daily returns. */
   readonly returns: readonly number[];
   readonly trades: ArmTrades;
-}
-
-interface DaySums {
-  readonly trades: Float64Array;
-  readonly wins: Float64Array;
-  readonly sumR: Float64Array;
-  readonly countR: Float64Array;
-  readonly squaredErrors: Float64Array;
 }
 
 /** The days of a run, `YYYY-MM-DD`, and the run by those days. */
@@ -39,67 +32,70 @@ export function armOf(
     options.daysPerYear,
   );
   const dates = days.map(({ date }) => date);
-  const trades = run.trades;
-  return {
-    dates,
-    arm: {
-      run_id: run.runId,
-      returns: simpleReturns(days, options.initialBalance),
-      trades: {
-        // What closed at midnight closed with the last bar of the day before.
-        day: trades.map(({ exitMs }) => dayOf(dates, new Date(exitMs - 1).toISOString().slice(0, 10))),
-        won: trades.map(({ won }) => won),
-        result_r: trades.map(({ resultR }) => resultR),
-        confidence: trades.map(({ confidence }) => confidence),
-      },
+  const arm = {
+    run_id: run.runId,
+    returns: simpleReturns(days, options.initialBalance),
+    trades: {
+      // What closed at midnight closed with the last bar of the day before.
+      day: run.trades.map(({ exitMs }) => dayIndex(dates, isoDate(exitMs - 1))),
+      won: run.trades.map(({ won }) => won),
+      result_r: run.trades.map(({ resultR }) => resultR),
+      confidence: run.trades.map(({ confidence }) => confidence),
     },
   };
+  return { dates, arm };
 }
 
-/** The place of a date, or of the last one before it. */
-function dayOf(dates: readonly string[], date: string): number {
+/** The index of a date, or of the last one before it, by binary search. */
+function dayIndex(dates: readonly string[], date: string): number {
   let low = 0;
   let high = dates.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((dates[middle] ?? "") <= date) low = middle + 1;
+    if (dates[middle]! <= date) low = middle + 1;
     else high = middle;
   }
   return Math.max(0, low - 1);
 }
 
-/** Figures of some days of an arm, and of how many trades they are. */
+/** The figures that are compared. */
+export const FIGURES = ["return_pct", "sharpe", "win_rate", "mean_result_r", "brier"] as const;
+/** The name of a figure. */
+export type Figure = (typeof FIGURES)[number];
+/** A number for each figure; `null` where it is undefined. */
+export type Figures = Readonly<Record<Figure, number | null>>;
+
+/** The figures of some days, and how many trades closed on them. */
 export type DayFigures = Figures & { readonly trades: number };
 
-/** The figures as they are told: a score of so few trades says nothing. */
+/** The figures as they are reported: without a score of too few trades. */
 export function reportedFigures({ trades, ...figures }: DayFigures): Figures {
   return { ...figures, brier: trades < MIN_FORECASTS ? null : figures.brier };
 }
 
-/** A function that makes an arm's figures from any choice of its days. */
+/** Prepares an arm, so that the figures of any choice of its days are quick to compute. */
 export function figuresOfDays(arm: Arm, daysPerYear: DaysPerYear): (indices: Int32Array) => DayFigures {
   const sums = sumsByDay(arm);
-  const growth = arm.returns;
   return (indices) => {
     let trades = 0;
     let wins = 0;
     let sumR = 0;
     let countR = 0;
     let squaredErrors = 0;
-    let product = 1;
+    let growth = 1;
     const returns: number[] = [];
-    for (const place of indices) {
-      const dayReturn = growth[place] as number;
+    for (const day of indices) {
+      const dayReturn = arm.returns[day]!;
       returns.push(dayReturn);
-      product *= 1 + dayReturn;
-      trades += sums.trades[place] as number;
-      wins += sums.wins[place] as number;
-      sumR += sums.sumR[place] as number;
-      countR += sums.countR[place] as number;
-      squaredErrors += sums.squaredErrors[place] as number;
+      growth *= 1 + dayReturn;
+      trades += sums.trades[day]!;
+      wins += sums.wins[day]!;
+      sumR += sums.sumR[day]!;
+      countR += sums.countR[day]!;
+      squaredErrors += sums.squaredErrors[day]!;
     }
     return {
-      return_pct: 100 * (product - 1),
+      return_pct: 100 * (growth - 1),
       sharpe: sharpeRatio(returns, daysPerYear),
       win_rate: trades === 0 ? null : (100 * wins) / trades,
       mean_result_r: countR === 0 ? null : sumR / countR,
@@ -109,32 +105,23 @@ export function figuresOfDays(arm: Arm, daysPerYear: DaysPerYear): (indices: Int
   };
 }
 
+type DaySums = Readonly<Record<"trades" | "wins" | "sumR" | "countR" | "squaredErrors", Float64Array>>;
+
 function sumsByDay({ returns, trades }: Arm): DaySums {
   const zeros = (): Float64Array => new Float64Array(returns.length);
   const sums = { trades: zeros(), wins: zeros(), sumR: zeros(), countR: zeros(), squaredErrors: zeros() };
-  const add = (sum: Float64Array, day: number, value: number): void => {
-    sum[day] = (sum[day] ?? 0) + value;
-  };
   trades.day.forEach((day, i) => {
-    const resultR = trades.result_r[i] ?? null;
-    const won = trades.won[i] ?? false;
-    add(sums.trades, day, 1);
-    if (won) add(sums.wins, day, 1);
+    const [won, resultR, confidence] = [trades.won[i]!, trades.result_r[i]!, trades.confidence[i]!];
+    sums.trades[day]! += 1;
+    if (won) sums.wins[day]! += 1;
     if (resultR !== null) {
-      add(sums.sumR, day, resultR);
-      add(sums.countR, day, 1);
+      sums.sumR[day]! += resultR;
+      sums.countR[day]! += 1;
     }
-    add(sums.squaredErrors, day, squaredError(forecastOf({ confidence: trades.confidence[i] ?? 0, resultR, won })));
+    sums.squaredErrors[day]! += squaredError(forecastOf({ confidence, resultR, won }));
   });
   return sums;
 }
-
-/** The figures that are compared. */
-export const FIGURES = ["return_pct", "sharpe", "win_rate", "mean_result_r", "brier"] as const;
-/** The name of a figure. */
-export type Figure = (typeof FIGURES)[number];
-/** A number for each figure; `null` where it is undefined. */
-export type Figures = Readonly<Record<Figure, number | null>>;
 
 /** A value for each figure. */
 export function fromFigures<Value>(value: (figure: Figure) => Value): Readonly<Record<Figure, Value>> {
@@ -147,7 +134,7 @@ export function fromFigures<Value>(value: (figure: Figure) => Value): Readonly<R
   };
 }
 
-/** Means; a figure that is undefined in one is undefined. */
+/** Means of figures. One that is undefined in any of them is undefined. */
 export function meanFigures(all: readonly Figures[]): Figures {
   return fromFigures((figure) => {
     let sum = 0;
@@ -160,7 +147,7 @@ export function meanFigures(all: readonly Figures[]): Figures {
   });
 }
 
-/** Differences; of a figure that is undefined in one there is none. */
+/** Differences of figures. One that is undefined on either side is undefined. */
 export function minus(a: Figures, b: Figures): Figures {
   return fromFigures((figure) => {
     const [left, right] = [a[figure], b[figure]];

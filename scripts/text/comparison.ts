@@ -1,6 +1,6 @@
 /** What compare-memory shows. */
-import type { FigureIntervals } from "../../lib/experiments/compare.ts";
-import type { TrackRecordOf } from "../../lib/experiments/trials.ts";
+import type { FigureIntervals } from "../../lib/experiments/day-sample.ts";
+import type { TrackRecordFigures } from "../../lib/experiments/trials.ts";
 import type { ConfigComparison } from "../../lib/experiments/comparisons.node.ts";
 import type { Interval } from "../../lib/stats/bootstrap.ts";
 import { countOf, fixed, paint, pct, signed, signedPct, table, type Column } from "./table.ts";
@@ -117,7 +117,7 @@ function decisions(ends: NonNullable<ConfigComparison["first_to_last"]>): string
 }
 
 function track({ track_record: record }: ConfigComparison): string {
-  const row = (name: string, of: Partial<TrackRecordOf> | null): string[] => [
+  const row = (name: string, of: Partial<TrackRecordFigures> | null): string[] => [
     name,
     fixed(of?.daily_sharpe ?? null, 4),
     fixed(of?.probabilistic_sharpe ?? null, 3),

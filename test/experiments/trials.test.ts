@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { comparedRuns, countTrials, dailyReturns, triedRuns } from "../../lib/experiments/trials.ts";
+import { trialsOfComparisons, countTrials, dailyReturns, trialsOfRuns } from "../../lib/experiments/trials.ts";
 import type { ChunkRecord } from "../../lib/results/chunks.ts";
 import type { RunKey } from "../../lib/backtest/run-key.ts";
 import { RunFiles } from "../../lib/backtest/run-files.ts";
@@ -15,9 +15,9 @@ const storageWith = async (files: Record<string, unknown>): Promise<Storage> => 
   return storage;
 };
 
-describe("trials", () => {
-  test("are counted once where their days are the same, and not at all without a day", () => {
-    const tried = [
+describe("countTrials()", () => {
+  test("counts runs with equal days once, and runs without a day not at all", () => {
+    const trials = [
       { returns: [0.01, -0.02], isFinished: true },
       // The last of 16 digits is not another strategy.
       { returns: [0.010000000000000002, -0.02], isFinished: true },
@@ -25,7 +25,7 @@ describe("trials", () => {
       { returns: [0.02], isFinished: false },
       { returns: [], isFinished: false },
     ];
-    const { count, sharpes } = countTrials(tried, 365);
+    const { count, sharpes } = countTrials(trials, 365);
     expect(count).toBe(3);
     // Mean -0.005 and deviation 0.03 / sqrt(2); mean 0.01 and deviation 0.02.
     expect(sharpes).toEqual([
@@ -34,7 +34,7 @@ describe("trials", () => {
     ]);
   });
 
-  test("that were stopped and made again are the finished ones", () => {
+  test("counts a stopped run that was made again as a finished one", () => {
     const returns = [0.01, 0.03];
     const both = [
       { returns, isFinished: false },
@@ -44,7 +44,7 @@ describe("trials", () => {
     expect(countTrials(both.toReversed(), 365).sharpes).toHaveLength(1);
   });
 
-  test("that were stopped are none where another run has their days and goes on", () => {
+  test("does not count a stopped run with whose days another one begins", () => {
     const stopped = { returns: [0.01], isFinished: false };
     const counted = (...others: readonly number[][]): number =>
       countTrials([stopped, ...others.map((returns) => ({ returns, isFinished: true }))], 365).count;
@@ -52,8 +52,10 @@ describe("trials", () => {
     // 0.012 begins with the digits of 0.01, and is another day.
     expect(counted([0.012, 0.03])).toBe(2);
   });
+});
 
-  test("of stored comparisons are their runs with memory and without on the same bars", async () => {
+describe("trialsOfComparisons()", () => {
+  test("takes the runs with memory and without it on the same bars", async () => {
     const arm = (first: number): object => ({ returns: [first, 0.01] });
     const world = { bars: { B: "2", A: "1" }, on: arm(1), off: arm(2), shuffled: [arm(3)] };
     const storage = await storageWith({
@@ -61,19 +63,21 @@ describe("trials", () => {
       "comparison_fedcba9876543210.json": { worlds: [{ ...world, bars: undefined }] },
       "notes.json": {},
     });
-    const found = await comparedRuns(storage, { A: "1", B: "2" });
+    const found = await trialsOfComparisons(storage, { A: "1", B: "2" });
     expect(found.map(({ returns }) => returns[0])).toEqual([1, 2]);
   });
 
   test.each([
     ["no worlds", {}],
     ["an arm without returns", { worlds: [{ bars: {}, on: { returns: ["x"] }, off: {} }] }],
-  ])("name a comparison with %s", async (_what, value) => {
+  ])("refuses a comparison with %s, by name", async (_what, value) => {
     const storage = await storageWith({ [NAME]: value });
-    expect(comparedRuns(storage, {})).rejects.toThrow(`Cannot read "${NAME}"`);
+    expect(trialsOfComparisons(storage, {})).rejects.toThrow(`Cannot read "${NAME}"`);
   });
+});
 
-  test("of stored runs name a chunk that is damaged, and pass over one that is gone", async () => {
+describe("trialsOfRuns()", () => {
+  test("refuses a damaged chunk by name, and skips one that is gone", async () => {
     const storage = inMemoryStorage();
     const runId = "a".repeat(64);
     const files = new RunFiles(storage, runId);
@@ -84,22 +88,24 @@ describe("trials", () => {
       const record = { run_id: runId, chunk, start: `2021-0${1 + 3 * i}`, initial_balance: 100, daily };
       await files.commitChunk(record as unknown as ChunkRecord, { decisions: [], marks: [] });
     }
-    const tried = (from: Storage = storage): ReturnType<typeof triedRuns> =>
-      triedRuns(from, { bars, daysPerYear: 365 });
+    const trials = (from: Storage = storage): ReturnType<typeof trialsOfRuns> =>
+      trialsOfRuns(from, { bars, daysPerYear: 365 });
     const closeTo = (value: number): number => expect.closeTo(value, 12) as unknown as number;
-    expect(await tried()).toEqual([{ returns: [closeTo(0.1), closeTo(0.1)], isFinished: false }]);
+    expect(await trials()).toEqual([{ returns: [closeTo(0.1), closeTo(0.1)], isFinished: false }]);
 
     const name = `runs/${runId}/2021-Q2.json`;
     const read: Storage["read"] = async (file, options) => (file === name ? undefined : storage.read(file, options));
-    expect(await tried(overrideCalls(storage, { read }))).toEqual([{ returns: [closeTo(0.1)], isFinished: false }]);
+    expect(await trials(overrideCalls(storage, { read }))).toEqual([{ returns: [closeTo(0.1)], isFinished: false }]);
 
     const bytes = (await storage.read(name, { maxBytes: 10_000 }))!.slice();
     bytes[bytes.indexOf(0x31)]! ^= 1;
     await storage.replace(name, bytes);
-    expect(tried()).rejects.toThrow(`Cannot read "${name}"`);
+    expect(trials()).rejects.toThrow(`Cannot read "${name}"`);
   });
+});
 
-  test("have daily returns over the borders of chunks", () => {
+describe("dailyReturns()", () => {
+  test("go on over the borders of chunks", () => {
     const chunk = (initial: number, equities: readonly number[], day: number): ChunkRecord => {
       const daily = equities.map((equity, i) => ({ date: `2021-01-0${day + i}`, equity, pnl: {} }));
       return { initial_balance: initial, daily } as unknown as ChunkRecord;

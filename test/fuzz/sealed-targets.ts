@@ -1,6 +1,6 @@
 /** What reads backups' manifests, recorded answers and comparisons. */
 import { resolve } from "node:path";
-import { comparedRuns, countTrials } from "../../lib/experiments/trials.ts";
+import { trialsOfComparisons, countTrials } from "../../lib/experiments/trials.ts";
 import { encodeJson, isRecord } from "../../lib/util/json.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { encodeSealedJson } from "../../lib/storage/sealed-json.ts";
@@ -104,9 +104,9 @@ export async function sealedTargets(): Promise<readonly Target[]> {
       decode: async (bytes) => {
         const storage = inMemoryStorage();
         await storage.replace("comparison_0123456789abcdef.json", bytes);
-        const tried = await comparedRuns(storage, BARS_SHA256);
-        countTrials(tried, 365);
-        return tried.length === 0 ? undefined : tried;
+        const trials = await trialsOfComparisons(storage, BARS_SHA256);
+        countTrials(trials, 365);
+        return trials.length === 0 ? undefined : trials;
       },
     },
   ];
