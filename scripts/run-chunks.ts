@@ -60,8 +60,10 @@ await runScript(async ({ argv, signal, guard }) => {
     onQuestionCounts: progress.asked,
   };
   if (flags.estimate) {
-    const { estimateRun } = await import("../lib/experiments/estimate.node.ts");
-    const estimate = await estimateRun(options);
+    const { estimateRun } = await import("../lib/experiments/estimate.ts");
+    const estimate = await estimateRun(request.config, (onQuestion) =>
+      runConfig({ ...options, mode: "dry-run", onProgress: undefined, onQuestion }),
+    );
     if (flags.json) await writeJson(estimate);
     else await writeOut(renderEstimate(estimate));
     return;

@@ -55,6 +55,11 @@ export interface LlmConfig {
   readonly knowledge_cutoff?: string;
 }
 
+/** Whether a provider's answers are recorded, since they cost money or cannot be repeated. */
+export function isRecorded(config: ProviderConfig): config is CommandConfig | LlmConfig {
+  return config.type === "command" || config.type === "llm";
+}
+
 /** config.yaml, checked and with every default filled in; names and units as in the file. */
 export interface Config {
   readonly portfolio_memory: {

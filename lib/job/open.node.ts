@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import type { InMemoryJob } from "../backtest/job.ts";
-import { type Config, type ProviderConfig, toSettings } from "../config/config.ts";
+import { type Config, isRecorded, type ProviderConfig, toSettings } from "../config/config.ts";
 import type { Embedder } from "../embed/embedder.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
 import { fail } from "../errors.ts";
 import { loadBars } from "../market/load.node.ts";
 import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
 import { cachingEmbedder, readRemembered } from "../memory/in-memory.ts";
-import { isRecorded, type LoadedProviders, loadProviders, type RecordingContext } from "../providers/load.node.ts";
+import { type LoadedProviders, loadProviders, type RecordingContext } from "../providers/load.node.ts";
 import { Recorder, type RecorderOptions } from "../providers/recorded/recorder.ts";
 import { AnswerStore } from "../providers/recorded/recordings.ts";
 import type { FileVotes } from "../providers/votes-file.ts";

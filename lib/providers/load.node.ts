@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { CommandConfig, LlmConfig, ProviderConfig } from "../config/config.ts";
+import { type CommandConfig, isRecorded, type LlmConfig, type ProviderConfig } from "../config/config.ts";
 import { fail, messageOf, type CarryoverError } from "../errors.ts";
 import { readRegular } from "../storage/fs.node.ts";
 import { unlessAborted } from "../util/async.ts";
@@ -50,11 +50,6 @@ export interface LoadProvidersOptions {
   /** Assets that a file of votes should cover. `onNote` names those that it does not. */
   readonly assets?: readonly string[];
   readonly onNote?: (note: string) => void;
-}
-
-/** Whether a provider's answers are recorded, since they cost money or cannot be repeated. */
-export function isRecorded(config: ProviderConfig): config is CommandConfig | LlmConfig {
-  return config.type === "command" || config.type === "llm";
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What run-chunks shows of questions to language models and programs. */
-import type { Estimate } from "../../lib/experiments/estimate.node.ts";
+import type { Estimate } from "../../lib/experiments/estimate.ts";
 import type { QuestionCounts } from "../../lib/providers/recorded/recorder.ts";
 import { fixed, table } from "./table.ts";
 

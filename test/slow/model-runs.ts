@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Estimate } from "../../lib/experiments/estimate.node.ts";
+import type { Estimate } from "../../lib/experiments/estimate.ts";
 import type { Summary } from "../../lib/results/summary.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { someVote } from "../providers/recorded/model-server.ts";
