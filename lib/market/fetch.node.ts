@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CarryoverError, fail, messageOf } from "../errors.ts";
 import type { Bar } from "../types.ts";
+import { unlessAborted } from "../util/async.ts";
 import { closest } from "../util/closest.ts";
 import { assetFileName } from "./asset-name.ts";
 import { extendBarsFile, readBarsFile } from "./bars-file.node.ts";
@@ -92,10 +93,8 @@ export async function fetchBars(options: FetchOptions): Promise<FetchedBars> {
   try {
     for (let sinceMs = firstMissing(known, { startMs, endMs, timeframeMs }); sinceMs < endMs;) {
       signal.throwIfAborted();
-      const rows = await withRetries(() => fetchPage(exchange, { symbol, timeframe, sinceMs }), {
-        ...options,
-        exchange,
-      });
+      const work = withRetries(() => fetchPage(exchange, { symbol, timeframe, sinceMs }), { ...options, exchange });
+      const rows = await unlessAborted(work, signal);
       const bars = rows.map(barOf).filter(({ timestamp }) => timestamp >= sinceMs && timestamp < endMs);
       page.push(...bars);
       // Of a window without trades some exchanges say nothing at all.
