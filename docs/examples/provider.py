@@ -1,10 +1,10 @@
-"""A provider of the type `command`: one JSON question a line on stdin, one JSON vote a line on stdout.
+"""A provider of the type `command`: it reads one JSON question a line from stdin and writes one JSON vote a line to stdout.
 
     providers:
       - { name: mine, type: command, command: [python3, provider.py] }
 
-A question is {"id", "situation", "context"}; their fields are those of Situation and DecisionContext in lib/types.ts. The
-answer echoes the id. Whatever else is to be said belongs on stderr.
+A question is {"id", "situation", "context"}, with the fields of Situation and DecisionContext in lib/types.ts. The answer
+repeats the id. Write everything else to stderr.
 """
 
 import json
@@ -15,7 +15,7 @@ for line in sys.stdin:
     situation, context = question["situation"], question["context"]
     record = context["records"].get("mine", {"trades": 0})
     if record["trades"] >= 20 and record["mean_r"] < -0.2:
-        vote = {"error": "I was wrong too often in this regime"}
+        vote = {"error": "wrong too often in this regime"}
     elif situation["rsi"] < 30:
         vote = {"action": "BUY", "confidence": 60, "reason": "oversold"}
     elif situation["rsi"] > 70:

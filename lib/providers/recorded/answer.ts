@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Answer } from "../../types.ts";
 import { messageOf } from "../../errors.ts";
 
-/** What a model is asked for, as JSON. A whole number: 0.7 for 70 % would pass as a confidence of nearly nothing. */
+/** A vote as a model writes it. The confidence is a whole number, so that 0.7, meant as 70 %, is not taken for 0.7 %. */
 const SCHEMA = z.object({
   asset: z.string(),
   action: z.enum(["BUY", "SELL", "HOLD"]),
@@ -10,7 +10,7 @@ const SCHEMA = z.object({
   reason: z.string(),
 });
 
-/** The schema as servers take it. */
+/** The same as a JSON schema, for servers. */
 export const VOTE_JSON_SCHEMA: Readonly<Record<string, unknown>> = {
   type: "object",
   properties: {
@@ -23,7 +23,7 @@ export const VOTE_JSON_SCHEMA: Readonly<Record<string, unknown>> = {
   additionalProperties: false,
 };
 
-/** How the prompt says it. Small models copy what they see: that has to be JSON, and no vote for a trade. */
+/** The same in words, for the prompt. Small models copy the example, so it must be valid JSON and must not be a trade. */
 export function answerForm(asset: string): string {
   return (
     `The action is "BUY", "SELL" or "HOLD"; the confidence is a whole number from 0 to 100. For example:\n` +
@@ -31,24 +31,27 @@ export function answerForm(asset: string): string {
   );
 }
 
-/** Characters of an answer that a message shows. */
-const SHOWN = 80;
+/** A vote, or what is wrong with an answer. */
+export type VoteReading = { readonly vote: Answer } | { readonly problem: string };
+
+/** Characters of an answer that a message quotes. */
+const MAX_QUOTED = 80;
 
 /**
  * Reads a model's answer: one JSON object and nothing around it.
  *
- * @param asset What the answer has to be about.
- * @returns The vote, or what is wrong, in words that the model is told as well.
+ * @param asset The asset that the answer must be about.
+ * @returns The vote, or what is wrong. The model reads that too, before it answers again.
  */
-export function readVote(text: string, asset: string): { vote: Answer } | { problem: string } {
+export function readVote(text: string, asset: string): VoteReading {
   const trimmed = text.trim();
   if (trimmed === "") return { problem: "found an empty answer, expected a JSON object" };
   let value: unknown;
   try {
     value = JSON.parse(trimmed);
   } catch {
-    const shown = trimmed.length > SHOWN ? `${trimmed.slice(0, SHOWN)}...` : trimmed;
-    return { problem: `found ${JSON.stringify(shown)}, expected one JSON object and nothing around it` };
+    const quoted = trimmed.length > MAX_QUOTED ? `${trimmed.slice(0, MAX_QUOTED)}...` : trimmed;
+    return { problem: `found ${JSON.stringify(quoted)}, expected one JSON object and nothing around it` };
   }
   const result = SCHEMA.safeParse(value);
   if (!result.success) {
@@ -58,7 +61,7 @@ export function readVote(text: string, asset: string): { vote: Answer } | { prob
   }
   const { action, confidence, reason } = result.data;
   if (result.data.asset !== asset) {
-    const found = JSON.stringify(result.data.asset.slice(0, SHOWN));
+    const found = JSON.stringify(result.data.asset.slice(0, MAX_QUOTED));
     return { problem: `found a vote on the asset ${found}, expected ${JSON.stringify(asset)}` };
   }
   return { vote: { action, confidence, reason } };

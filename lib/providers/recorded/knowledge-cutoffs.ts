@@ -1,6 +1,6 @@
 /**
- * The last day that models have read about, as their makers say (model cards and documentation; a month counts to its end), by
- * the name that servers give them. Names that only begin alike are other models: gpt-4-1106-preview has read more than gpt-4.
+ * Knowledge cutoffs by model name, from the makers' model cards and documentation. A month counts to its end. A name that only
+ * starts alike is another model: gpt-4-1106-preview has a later cutoff than gpt-4.
  */
 const CUTOFFS: Readonly<Record<string, string>> = {
   "gpt-3.5-turbo": "2021-09-30",
@@ -36,14 +36,14 @@ const CUTOFFS: Readonly<Record<string, string>> = {
   phi4: "2024-06-30",
 };
 
-/** A tag at the end (Ollama's sizes and quantizations). A model that is `:online` also reads what was written since. */
+/** A tag at the end, such as Ollama's sizes and quantizations. Not `:online`, which reads the web and has no cutoff. */
 const TAG = /:(?!online$)[\w.-]+$/;
-/** A day at the end: OpenAI's snapshots, all of which have read as much. */
+/** A date at the end: OpenAI's snapshots, which share one cutoff. */
 const DAY = /-\d{4}-\d{2}-\d{2}$/;
 
-/** The last day that a model has read about, `YYYY-MM-DD`; `undefined` where the table does not know it. */
+/** The last day that a model's training data covers, `YYYY-MM-DD`; `undefined` for an unknown model. */
 export function knowledgeCutoff(model: string): string | undefined {
-  // Some servers put the maker in front: "openai/gpt-4o".
+  // Some servers prefix the maker, as in "openai/gpt-4o".
   const name = model.slice(model.lastIndexOf("/") + 1).toLowerCase();
   const plain = name.replace(TAG, "").replace(DAY, "");
   return Object.hasOwn(CUTOFFS, plain) ? CUTOFFS[plain] : undefined;

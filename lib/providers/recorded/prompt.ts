@@ -1,6 +1,6 @@
-/** What a language model is told. */
+/** The prompt of a language model. */
 import type { DecisionContext, Situation } from "../../types.ts";
-import { CarryoverError } from "../../errors.ts";
+import { fail } from "../../errors.ts";
 import type { Json } from "../../util/json.ts";
 import { DAY_MS } from "../../util/time.ts";
 import { answerForm } from "./answer.ts";
@@ -21,25 +21,25 @@ What is remembered of past trades (r: result in units of what was risked):
 Answer with one JSON object and nothing else. {{answer}}
 `;
 
-/** Characters of a template, and of what is made of it. */
+/** Characters of a template, and of a prompt made from it. */
 const MAX_TEMPLATE = 24_000;
 const MAX_PROMPT = 32_000;
 
 const PLACEHOLDERS = ["asset", "situation", "positions", "memory", "answer"] as const;
-const NEEDED: readonly string[] = ["situation", "answer"];
+const REQUIRED: readonly string[] = ["situation", "answer"];
 
-/** What an asset is called where its name is not to be known. */
+/** The name of every asset whose real name is hidden. */
 const MASKED_ASSET = "ASSET";
 
 /**
- * Checks a template of the user's.
+ * Checks a user's template.
  *
  * @param file Names it in messages.
  * @throws {CarryoverError} `BAD_CONFIG`.
  */
 export function checkTemplate(template: string, file: string): void {
   const refuse = (found: string, expected: string): never => {
-    throw new CarryoverError("BAD_CONFIG", `Cannot use the prompt "${file}": found ${found}, expected ${expected}`);
+    throw fail("BAD_CONFIG", `Cannot use the prompt "${file}"`, { found, expected });
   };
   if (template.length > MAX_TEMPLATE) refuse(`${template.length} characters`, `at most ${MAX_TEMPLATE}`);
   const names = [...template.matchAll(/\{\{(.*?)\}\}/g)].map(([, name = ""]) => name);
@@ -48,23 +48,23 @@ export function checkTemplate(template: string, file: string): void {
   if (unknown !== undefined) {
     refuse(`"{{${unknown.slice(0, 40)}}}"`, `only ${known.map((name) => `"{{${name}}}"`).join(", ")}`);
   }
-  const missing = NEEDED.find((name) => !names.includes(name));
+  const missing = REQUIRED.find((name) => !names.includes(name));
   if (missing !== undefined) refuse(`no "{{${missing}}}"`, "it in the text");
 }
 
-/** A prompt, and what the asset is called in it. */
+/** A prompt, and the asset's name in it. */
 export interface Prompt {
   readonly text: string;
   readonly asset: string;
 }
 
 /**
- * Fills a template. Whatever comes from data is JSON inside a fence, in which `<`, `>` and ends of lines are escaped: it can't end the fence,
- * and is not looked at for placeholders.
+ * Fills a template. All data is JSON between `<data>` and `</data>`, with `<`, `>` and line separators escaped: data can neither
+ * end its block nor contain a placeholder.
  *
- * @param options `provider`: whose own record is told. `mask`: neither asset nor dates can be recognised, and prices are in
- * percent of the close.
- * @throws {RangeError} If the text would be too long.
+ * @param options `provider`: its own record is part of the prompt. `mask`: hides the assets' names and all dates, and gives prices
+ * in percent of the close.
+ * @throws {RangeError} If the prompt would be too long.
  */
 export function renderPrompt(
   template: string,
@@ -75,9 +75,9 @@ export function renderPrompt(
   const asset = options.mask ? MASKED_ASSET : situation.asset;
   const parts: Readonly<Record<(typeof PLACEHOLDERS)[number], () => string>> = {
     asset: () => asset,
-    situation: () => fenced(situationData(situation, options.mask)),
-    positions: () => (context.positions.length === 0 ? "None." : fenced(positionsData(input, options.mask))),
-    memory: () => (context.remembered === 0 ? "Nothing is remembered." : fenced(memoryData(input, options))),
+    situation: () => dataBlock(situationData(situation, options.mask)),
+    positions: () => (context.positions.length === 0 ? "None." : dataBlock(positionsData(input, options.mask))),
+    memory: () => (context.remembered === 0 ? "Nothing is remembered." : dataBlock(memoryData(input, options))),
     answer: () => answerForm(asset),
   };
   const text = template.replaceAll(/\{\{(\w+)\}\}/g, (whole, name: string) => {
@@ -88,19 +88,21 @@ export function renderPrompt(
   throw new RangeError(`found a prompt of ${text.length} characters, expected at most ${MAX_PROMPT}`);
 }
 
-function fenced(data: Json): string {
+function dataBlock(data: Json): string {
   const json = JSON.stringify(data).replaceAll(
     /[<>\u0085\u2028\u2029]/g,
-    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
   return `<data>\n${json}\n</data>`;
 }
 
 function situationData(situation: Situation, mask: boolean): Json {
   const { asset, timestamp, regime, close, atr, ema_fast, ema_slow, channel_high, channel_low, ...rest } = situation;
-  const price = (value: number): number => digits(mask ? (100 * value) / close : value);
+  const price = (value: number): Json => digits(mask ? (100 * value) / close : value);
   return {
-    ...(mask ? { asset: MASKED_ASSET, prices_in: "percent of the close" } : { asset, time: iso(timestamp) }),
+    ...(mask
+      ? { asset: MASKED_ASSET, prices_in: "percent of the close" }
+      : { asset, time: new Date(timestamp).toISOString() }),
     regime,
     close: price(close),
     atr: price(atr),
@@ -126,7 +128,7 @@ function positionsData(
     action,
     open_days: digits((situation.timestamp - Date.parse(entry_timestamp)) / DAY_MS),
     ...(mask ? {} : { entry_price: digits(entry_price) }),
-    open_r: open_r === null ? null : digits(open_r),
+    open_r: digits(open_r),
   }));
 }
 
@@ -135,7 +137,7 @@ function memoryData(
   { provider, mask }: { provider: string; mask: boolean },
 ): Json {
   const { remembered, similar, recent, records } = context;
-  const own = Object.hasOwn(records, provider) ? records[provider] : undefined;
+  const record = Object.hasOwn(records, provider) ? records[provider] : undefined;
   return {
     trades_remembered: remembered,
     most_similar: similar.map(({ similarity, asset, regime, action, exit_timestamp, won, pnl_pct, result_r }) => ({
@@ -146,23 +148,20 @@ function memoryData(
       closed_days_ago: digits((situation.timestamp - Date.parse(exit_timestamp)) / DAY_MS),
       won,
       pnl_pct: digits(pnl_pct),
-      r: result_r === null ? null : digits(result_r),
+      r: digits(result_r),
     })),
     [`last_${recent.days}_days`]: {
       trades: recent.trades,
       wins: recent.wins,
-      mean_r: recent.mean_r === null ? null : digits(recent.mean_r),
+      mean_r: digits(recent.mean_r),
     },
     your_votes_in_this_regime:
-      own === undefined || own.trades === 0 || own.mean_r === null
+      record === undefined || record.trades === 0 || record.mean_r === null
         ? "no trade yet"
-        : { trades: own.trades, right: own.right, mean_r: digits(own.mean_r) },
-    your_votes_by_confidence: (own?.calibration ?? []).map(({ from, to, trades, right }) => ({
-      from,
-      to,
-      trades,
-      right,
-    })),
+        : { trades: record.trades, right: record.right, mean_r: digits(record.mean_r) },
+    your_votes_by_confidence: (record?.calibration ?? []).map(({ from, to, trades, right }) => {
+      return { from, to, trades, right };
+    }),
   };
 }
 
@@ -171,11 +170,7 @@ function nameOf(asset: string, { situation, mask }: { situation: Situation; mask
   return asset === situation.asset ? MASKED_ASSET : "another";
 }
 
-/** Six digits say all that a model can use, and cost fewer tokens. */
-function digits(value: number): number {
-  return Number(value.toPrecision(6));
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
+/** Rounds to six digits: more would cost tokens and tell a model nothing. */
+function digits(value: number | null): number | null {
+  return value === null ? null : Number(value.toPrecision(6));
 }

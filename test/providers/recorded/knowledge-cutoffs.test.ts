@@ -10,7 +10,7 @@ test.each([
   ["Gemini-2.5-Flash", "2025-01-31"],
   ["llama3.1:8b-instruct-q4_K_M", "2023-12-31"],
   ["gemma3:12b", "2024-08-31"],
-])("%s has read up to %s", (model, day) => {
+])("the cutoff of %s is %s", (model, day) => {
   expect(knowledgeCutoff(model)).toBe(day);
 });
 
@@ -28,6 +28,6 @@ test.each([
   "qwen2.5",
   "constructor",
   "",
-])('of "%s" it is not known, though other names begin alike', (model) => {
+])('the cutoff of "%s" is unknown, although other names start alike', (model) => {
   expect(knowledgeCutoff(model)).toBeUndefined();
 });

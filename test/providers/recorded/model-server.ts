@@ -1,17 +1,17 @@
-/** A server on the loopback that speaks the protocols of OpenAI, Ollama (which has OpenAI's) and Gemini, in recorded shapes. */
+/** A server on the loopback that speaks the protocols of OpenAI (also Ollama's) and Gemini, in the shape of real responses. */
 import { createHash } from "node:crypto";
 
-/** A request as a server gets it. */
+/** A request as the server got it. */
 export interface ModelRequest {
   readonly api: "openai" | "google";
   readonly path: string;
   readonly headers: Headers;
   readonly model: string;
-  /** What was said, the user's and the model's turns. */
+  /** The texts of the user's and the model's turns. */
   readonly turns: readonly string[];
   /** The whole body. */
   readonly body: Record<string, unknown>;
-  /** How many requests came before. */
+  /** The number of requests before it. */
   readonly number: number;
 }
 
@@ -19,12 +19,12 @@ export interface ModelRequest {
 export type Respond = (request: ModelRequest) => string | Response | Promise<string | Response>;
 
 export interface ModelServer {
-  /** As `base_url` has it, for the protocol of OpenAI. */
+  /** The `base_url` for OpenAI's protocol. */
   readonly openaiUrl: string;
-  /** As `base_url` has it, for Gemini's. */
+  /** The `base_url` for Gemini's. */
   readonly googleUrl: string;
   readonly requests: ModelRequest[];
-  /** The prompts of requests that were answered with a text, and how often each was. */
+  /** How often each prompt was answered with a text. */
   readonly answered: Map<string, number>;
   stop(): Promise<void>;
 }
@@ -62,7 +62,7 @@ export function startModelServer(respond: Respond): ModelServer {
   };
 }
 
-/** A vote that depends on nothing but model and prompt, as JSON. */
+/** A vote as JSON, chosen by model and prompt alone. */
 export function someVote({ model, turns }: Pick<ModelRequest, "model" | "turns">): string {
   const [prompt = ""] = turns;
   const digest = createHash("sha256").update(`${model} ${prompt}`).digest();
@@ -70,7 +70,7 @@ export function someVote({ model, turns }: Pick<ModelRequest, "model" | "turns">
   return JSON.stringify({ asset: assetOf(prompt), action, confidence: (digest[1] ?? 0) % 101, reason: "a coin" });
 }
 
-/** The asset that a prompt wants named. */
+/** The asset that a prompt asks about. */
 export function assetOf(prompt: string): string {
   return /\{"asset": "([^"]*)"/.exec(prompt)?.[1] ?? "";
 }

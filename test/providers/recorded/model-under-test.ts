@@ -1,4 +1,4 @@
-/** A language model's client as it is in a run, asked against a server on the loopback. */
+/** A language model's client as a run has it, and a server on the loopback that it asks. */
 import { expect } from "bun:test";
 import type { LlmConfig } from "../../../lib/config/config.ts";
 import { CarryoverError } from "../../../lib/errors.ts";

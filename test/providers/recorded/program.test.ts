@@ -126,11 +126,11 @@ describe("a program that answers lines", () => {
       const { mine } = scriptProgram(
         "if (q.n === 13) process.exit(7); await new Promise((r) => setTimeout(r, 20)); say({ id: q.id, n: q.n });",
       );
-      const asked = order.map((n) => mine.exchange({ n }, { abort: NEVER }));
+      const answers = order.map((n) => mine.exchange({ n }, { abort: NEVER }));
       // Questions that come during the retries wait for them.
-      const [first] = await Promise.allSettled(asked.slice(0, 1));
+      const [first] = await Promise.allSettled(answers.slice(0, 1));
       const later = mine.exchange({ n: 4 }, { abort: NEVER });
-      const settled = await Promise.allSettled([...asked, later]);
+      const settled = await Promise.allSettled([...answers, later]);
       expect(first).toEqual(settled[0]!);
       const said = settled.map((each) =>
         each.status === "fulfilled" ? (JSON.parse(each.value) as { n: number }).n : String(each.reason),
@@ -172,8 +172,8 @@ describe("a program that answers lines", () => {
 
     test("is read to the end of its output", () =>
       leaving(`printf '{"id":1}\\n{"id":2,"n":'; printf '2}\\n'; exit 3`, async (mine) => {
-        const asked = [1, 2].map(() => mine.exchange({}, { abort: NEVER }));
-        expect(await Promise.all(asked)).toEqual(['{"id":1}', '{"id":2,"n":2}']);
+        const answers = [1, 2].map(() => mine.exchange({}, { abort: NEVER }));
+        expect(await Promise.all(answers)).toEqual(['{"id":1}', '{"id":2,"n":2}']);
       }));
   });
 
@@ -270,7 +270,7 @@ describe("a program that answers lines", () => {
        const program = { name: "mine", command: [process.execPath, ${JSON.stringify(file)}], cwd: "/" };
        const mine = new LineProgram({ name: "mine", start: (events) => startProgram(program, events), timeoutMs: 20000, onNote() {} });
        await mine.exchange({}, { abort: new AbortController().signal });
-       console.log("asked");
+       console.log("answered");
        setInterval(() => {}, 1000);`,
     );
     const child = Bun.spawn([process.execPath, parent], { stdout: "pipe", stderr: "inherit" });
