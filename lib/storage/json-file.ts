@@ -5,7 +5,7 @@ import type { Storage } from "./storage.ts";
  * Reads a stored JSON object.
  *
  * @returns `undefined` if there is no such file.
- * @throws {CarryoverError} `CORRUPT` if it is larger than `maxBytes`, or no JSON object.
+ * @throws {CarryoverError} `CORRUPT` if it is larger than `maxBytes`, or not a JSON object.
  */
 export async function readJsonObject(
   storage: Storage,

@@ -2,22 +2,23 @@ import fs from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { CarryoverError, messageOf } from "../errors.ts";
+import { type CarryoverError, fail, messageOf } from "../errors.ts";
+import { isRecord } from "../util/json.ts";
 import type { Lock, LockHolder } from "./storage.ts";
-import { attempt, CREATE_ONLY, discard, READ_ONLY, readFully, temporaryName } from "./fs.node.ts";
+import { attempt, CREATE_ONLY, discard, READ_ONLY, readFully, temporaryName, withFile } from "./fs.node.ts";
 
 /**
- * The locks of this process by real path. They keep the handles referenced, or a garbage collection would free them. And
- * they keep this process from opening a locked file again: closing any handle of a file drops every POSIX lock that the
- * process has on it.
+ * The locks of this process, by real path. The map keeps the handles alive, because a garbage collection would free their
+ * locks. It also keeps this process from opening a locked file again: closing any handle of a file drops every POSIX lock that
+ * the process holds on it.
  */
 const held = new Map<string, DatabaseSync>();
 
 /**
- * Takes the one writer lock of a folder: `BEGIN EXCLUSIVE` on the SQLite file `.lock`, which the kernel frees on any
- * death of the process. Who holds it is in `.lock.json`, for people only: the file alone locks nothing.
+ * Takes the only writer lock of a folder: `BEGIN EXCLUSIVE` on the SQLite file `.lock`, which the kernel frees when the
+ * process dies. `.lock.json` names the holder for people; it locks nothing.
  *
- * @param folder A folder that is there.
+ * @param folder An existing folder.
  * @throws {CarryoverError} `LOCKED` at once, naming the holder, if it is taken; `IO` if the folder cannot be written.
  */
 export async function takeLock(folder: string, holder: LockHolder): Promise<Lock> {
@@ -28,11 +29,11 @@ export async function takeLock(folder: string, holder: LockHolder): Promise<Lock
   const info = join(folder, ".lock.json");
   const there = attempt("lock", file, () => fs.lstatSync(file, { throwIfNoEntry: false }));
   if (there !== undefined && !there.isFile()) {
-    throw new CarryoverError("IO", `Cannot lock "${file}": found a link or folder, expected a regular file or none`);
+    throw fail("IO", `Cannot lock "${file}"`, { found: "a link or folder", expected: "a regular file or none" });
   }
   let opened = openExclusive(DatabaseSync, file);
   if (opened === undefined) {
-    // Two that start in the same instant can stop each other: each once more, at another moment.
+    // Two processes that start in the same instant can block each other: each tries once more, at another moment.
     await new Promise((resolve) => setTimeout(resolve, 5 + 20 * Math.random()));
     opened = openExclusive(DatabaseSync, file);
   }
@@ -42,14 +43,14 @@ export async function takeLock(folder: string, holder: LockHolder): Promise<Lock
 
   async function release(): Promise<void> {
     if (held.get(key) !== database) return;
-    // A disk that fails here has failed before, and that error is the one to tell. What stays of it locks nothing.
+    // A disk that fails here has failed before, and that error is reported. What is left of the file locks nothing.
     discard(info);
     held.delete(key);
     database.close();
   }
 
   try {
-    attempt("write", info, () => writeInfo(folder, holder));
+    attempt("write", info, () => writeInfo(info, holder));
   } catch (error) {
     await release();
     throw error;
@@ -57,58 +58,49 @@ export async function takeLock(folder: string, holder: LockHolder): Promise<Lock
   return { release };
 }
 
-/** Opens and locks the file. `undefined` if another has it. */
+/** Opens and locks the file; `undefined` if another process has the lock. */
 function openExclusive(Database: typeof DatabaseSync, file: string): DatabaseSync | undefined {
   const database = attempt("lock", file, () => {
     try {
       return new Database(file, { timeout: 0 });
     } catch (error) {
-      askTheSystem(file);
+      throwSystemReason(file);
       throw error;
     }
   });
   try {
-    // Nothing is ever written to it, so it needs no journal file beside it. Where SQLite may not open a file for writing it
-    // opens it for reading, and BEGIN EXCLUSIVE then takes a lock that many can hold. A change, though it is never committed,
-    // fails there.
+    // The file is never written, so it needs no journal beside it. Where SQLite may not open it for writing, it opens it for
+    // reading, and BEGIN EXCLUSIVE then takes a lock that many can share. A change fails there, although it is never committed.
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version = 1");
     return database;
-  } catch (error) {
+  } catch (cause) {
     database.close();
     // Deno has no error number; every engine has SQLite's message.
-    if (messageOf(error).includes("database is locked")) return undefined;
-    attempt("lock", file, () => askTheSystem(file));
-    throw new CarryoverError(
-      "IO",
-      `Cannot lock "${file}": found ${messageOf(error)}, expected a lock file in a folder that can be written`,
-      { cause: error },
-    );
+    if (messageOf(cause).includes("database is locked")) return undefined;
+    attempt("lock", file, () => throwSystemReason(file));
+    const expected = "a lock file in a folder that can be written";
+    throw fail("IO", `Cannot lock "${file}"`, { found: messageOf(cause), expected, cause });
   }
 }
 
-/** SQLite does not say why it cannot open or write its file. The same, asked of the system, fails with the reason. */
-function askTheSystem(file: string): void {
+/** SQLite does not say why it cannot open or write its file. Doing the same directly fails with the system's reason. */
+function throwSystemReason(file: string): void {
   if (fs.existsSync(file)) fs.accessSync(file, fs.constants.R_OK | fs.constants.W_OK);
-  // Another file: to close the one that is locked would free it.
+  // A new file beside it: closing the locked one would free the lock.
   const temp = join(dirname(file), temporaryName());
   try {
-    fs.closeSync(fs.openSync(temp, CREATE_ONLY, 0o600));
+    withFile(temp, CREATE_ONLY, () => {});
   } finally {
     discard(temp);
   }
 }
 
-/** Not durable, since it says nothing after a crash; renamed, so that a reader never sees half of it. */
-function writeInfo(folder: string, holder: LockHolder): void {
-  const temp = join(folder, temporaryName());
+/** Not synced, since it means nothing after a crash. Renamed, so that a reader never sees half of it. */
+function writeInfo(info: string, holder: LockHolder): void {
+  const temp = join(dirname(info), temporaryName());
   try {
-    const fd = fs.openSync(temp, CREATE_ONLY, 0o644);
-    try {
-      fs.writeSync(fd, `${JSON.stringify(holder)}\n`);
-    } finally {
-      fs.closeSync(fd);
-    }
-    fs.renameSync(temp, join(folder, ".lock.json"));
+    fs.writeFileSync(temp, `${JSON.stringify(holder)}\n`, { flag: "wx", mode: 0o644 });
+    fs.renameSync(temp, info);
   } catch (error) {
     discard(temp);
     throw error;
@@ -116,42 +108,34 @@ function writeInfo(folder: string, holder: LockHolder): void {
 }
 
 function lockedError(folder: string): CarryoverError {
-  return new CarryoverError(
-    "LOCKED",
-    `Cannot write to "${folder}": found it locked by ${holderOf(folder)}, expected one writer at a time: wait for it, ` +
-      `or use a folder of your own with --memory-dir`,
-  );
+  return fail("LOCKED", `Cannot write to "${folder}"`, {
+    found: `it locked by ${holderOf(folder)}`,
+    expected: "one writer at a time: wait for it, or use a folder of your own with --memory-dir",
+  });
 }
 
-/** Who holds the lock as far as `.lock.json` says; the file may be missing, or anyone's. */
+/** Describes the holder as far as `.lock.json` does. The file may be missing, or written by anyone. */
 function holderOf(folder: string): string {
   try {
-    const fd = fs.openSync(join(folder, ".lock.json"), READ_ONLY);
-    try {
-      const bytes = new Uint8Array(4096);
-      const holder: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(0, readFully(fd, bytes, 0))));
-      if (typeof holder === "object" && holder !== null) {
-        const { pid, command, host, since }: Partial<Record<keyof LockHolder, unknown>> = holder;
-        return (
-          `process ${JSON.stringify(pid)} (${JSON.stringify(command)} on ${JSON.stringify(host)} ` +
-          `since ${JSON.stringify(since)})`
-        );
-      }
-    } finally {
-      fs.closeSync(fd);
+    const bytes = new Uint8Array(4096);
+    const size = withFile(join(folder, ".lock.json"), READ_ONLY, (fd) => readFully(fd, bytes, 0));
+    const holder: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(0, size)));
+    if (isRecord(holder)) {
+      const [pid, command, host, since] = ["pid", "command", "host", "since"].map((key) => JSON.stringify(holder[key]));
+      return `process ${pid} (${command} on ${host} since ${since})`;
     }
   } catch {
-    // No word about the holder is no reason to fail differently.
+    // The lock is held all the same.
   }
   return "another process";
 }
 
-/** What a second writer is told of this process. */
+/** This process, as a second writer sees it. */
 export function lockHolder(): LockHolder {
-  const [, script = "", ...words] = process.argv;
+  const [, script = "", ...args] = process.argv;
   return {
     pid: process.pid,
-    command: [basename(script), ...words].join(" "),
+    command: [basename(script), ...args].join(" "),
     host: hostname(),
     since: new Date().toISOString(),
   };

@@ -1,8 +1,8 @@
 /**
- * A JSON object whose last key, `crc32`, is over all bytes before its opening quote: `head -c -22 FILE` is what it was taken
- * of. An object without it was written by something else.
+ * A sealed file is a JSON object whose last key, `crc32`, is the checksum of all bytes before the key: of what
+ * `head -c -22 FILE` prints. An object without this key was written by another program.
  */
-import { CarryoverError } from "../errors.ts";
+import { fail } from "../errors.ts";
 import { crc32Hex } from "../util/crc32.ts";
 import { decodeJsonObject, encodeJson } from "../util/json.ts";
 import type { Storage } from "./storage.ts";
@@ -15,7 +15,7 @@ const SEAL_BYTES = FIELD.length + 8 + TAIL.length;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** A sealed file's bytes and their checksum, eight hexadecimal digits. */
+/** The bytes of a sealed file and their checksum, eight hexadecimal digits. */
 export interface Sealed {
   readonly bytes: Uint8Array;
   readonly crc32: string;
@@ -38,10 +38,10 @@ export function seal(before: string): Sealed {
 /**
  * Checks the seal of a file.
  *
- * @param file Its bytes, and what they were parsed to.
+ * @param file Its bytes, and the object that they were parsed to.
  * @param name Names the file in messages.
  * @returns Its checksum; `undefined` for a file that never had one.
- * @throws {CarryoverError} `CORRUPT` if a bit is not as it was written.
+ * @throws {CarryoverError} `CORRUPT` if any bit has changed.
  */
 export function checkSeal(
   file: { readonly bytes: Uint8Array; readonly fields: Readonly<Record<string, unknown>> },
@@ -51,16 +51,16 @@ export function checkSeal(
   const crc32 = crc32Hex(bytes.subarray(0, -SEAL_BYTES));
   const tail = decoder.decode(bytes.subarray(-SEAL_BYTES));
   if (tail === `${FIELD}${crc32}${TAIL}`) return crc32;
-  // A damaged key hides the checksum, but still has it: such a file had a seal.
+  // If the key itself is damaged, the right checksum is still in its place: the file had a seal.
   if (!Object.hasOwn(fields, "crc32") && !tail.endsWith(`${crc32}${TAIL}`)) return undefined;
   const found = String(fields["crc32"]).slice(0, crc32.length);
-  throw new CarryoverError(
-    "CORRUPT",
-    `Cannot read "${name}": found a crc32 of "${found}" that does not match its bytes, expected "${crc32}" as the last key`,
-  );
+  throw fail("CORRUPT", `Cannot read "${name}"`, {
+    found: `a crc32 of "${found}" that does not match its bytes`,
+    expected: `"${crc32}" as the last key`,
+  });
 }
 
-/** A JSON document as `encodeJson()` has it, with a seal. */
+/** Encodes an object like `encodeJson()`, with a seal. */
 export function encodeSealedJson(value: object): Uint8Array {
   const text = decoder.decode(encodeJson(value));
   return seal(`${text.slice(0, text.lastIndexOf("\n}"))},\n  `).bytes;
@@ -77,7 +77,7 @@ export interface SealedObject {
  * Reads a JSON object and checks its seal.
  *
  * @returns `undefined` if there is no such file.
- * @throws {CarryoverError} `CORRUPT` if it is larger than `maxBytes`, no JSON object, or not as it was sealed.
+ * @throws {CarryoverError} `CORRUPT` if it is larger than `maxBytes`, not a JSON object, or changed since it was sealed.
  */
 export async function readSealedJson(
   storage: Storage,

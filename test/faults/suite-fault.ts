@@ -22,19 +22,18 @@ function killGroup(group: number): void {
   }
 }
 
-/**
- * Rows that tests of the ordinary suite show: those of `files` whose name (its describe's first, if there is one) matches
- * `pattern`. A fault counts for each test that passed. Where every such test is skipped, so is the fault.
- *
- * @param options `files`: relative to the project; `pattern`: a regular expression, as `bun test -t` takes it.
- */
-export function suiteFault(options: {
-  rows: readonly number[];
-  name: string;
-  files: readonly string[];
-  pattern: string;
-}): Fault {
-  const { rows, name, files, pattern } = options;
+/** Tests that show rows of the table. */
+export interface SuiteTests {
+  readonly rows: readonly number[];
+  readonly name: string;
+  /** Relative to the project. */
+  readonly files: readonly string[];
+  /** A regular expression for the names of tests, those of their describes first, as `bun test -t` takes it. */
+  readonly pattern: string;
+}
+
+/** Counts a fault for each test that passed. If every such test is skipped, so is the fault. */
+export function suiteFault({ rows, name, files, pattern }: SuiteTests): Fault {
   return {
     rows,
     name,

@@ -36,7 +36,7 @@ function failOnce(call: "fsyncSync" | "fdatasyncSync" | "renameSync" | "writeSyn
   });
 }
 
-test("reading makes no folder; the first write makes it and those above it", async () => {
+test("reading makes no folder; the first write makes it and the folders above it", async () => {
   const path = join(freshPath(), "deep", "er");
   const storage = diskStorage(path);
   await storage.list();
@@ -47,7 +47,7 @@ test("reading makes no folder; the first write makes it and those above it", asy
   expect(fs.readFileSync(join(path, "runs/x/a"), "utf8")).toBe("A");
 });
 
-test("a file is private to its owner, and no temporary file stays", async () => {
+test("files are private to their owner, and no temporary file is left", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
   await storage.createOnce("a", utf8("A"));
@@ -115,7 +115,7 @@ test("createOnce() writes a temporary file, syncs it, links it to its name and s
   expect(fs.readdirSync(path).filter((name) => name.startsWith("."))).toEqual([]);
 });
 
-test("createOnce() syncs a file that exists already, whose creator may have died before doing so", async () => {
+test("createOnce() syncs an existing file too, because its creator may have died before doing so", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
   await storage.createOnce("a", utf8("A"));
@@ -124,7 +124,7 @@ test("createOnce() syncs a file that exists already, whose creator may have died
   expect(steps).toEqual(["fsync /a", "fsync "]);
 });
 
-test("files that are created at the same time share the sync of their folder", async () => {
+test("files created at the same time share the sync of their folder", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
   await storage.replace("warm", utf8("up"));
@@ -165,7 +165,7 @@ test("four processes that create the same hundred files at once agree on who was
   expect(fs.readdirSync(folder)).toHaveLength(100);
 });
 
-test("a created file whose sync fails is not there, no temporary file stays, and all writing ends", async () => {
+test("after a failed sync of a created file, it is missing, no temporary file is left, and all writing ends", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
   await storage.replace("warm", utf8("up"));
@@ -210,7 +210,7 @@ test("short writes are continued until all is written", async () => {
   expect(await textOf(storage, "v")).toBe("abcdef");
 });
 
-test("a failed fsync acknowledges nothing, is not retried, and ends all writing; reads go on", async () => {
+test("a failed fsync acknowledges nothing, is not retried, and ends all writing; reading goes on", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
   await storage.createOnce("old", utf8("old"));
@@ -240,7 +240,7 @@ test("a failed fsync acknowledges nothing, is not retried, and ends all writing;
   expect(await textOf(storage, "old")).toBe("old");
 });
 
-test("a failed sync of the folder or of appended data ends all writing, too", async () => {
+test("a failed sync of the folder or of appended data ends all writing too", async () => {
   const folderPath = freshPath();
   const folder = diskStorage(folderPath);
   await folder.replace("warm", utf8("up"));
@@ -255,7 +255,7 @@ test("a failed sync of the folder or of appended data ends all writing, too", as
   expect((await failureOf(appended.appendAt("v", 0, utf8("abc")))).code).toBe("READ_ONLY");
 });
 
-test("a failed write or rename keeps the old file, removes the temporary one, gives advice, and may be tried again", async () => {
+test("a failed write or rename keeps the old file, removes the temporary one, gives advice, and can be retried", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
   await storage.replace("a", utf8("old"));
@@ -285,7 +285,7 @@ test("a failed write or rename keeps the old file, removes the temporary one, gi
   expect(await textOf(storage, "a")).toBe("new");
 });
 
-test("with no file handles left a write fails cleanly and nothing is lost", async () => {
+test("a write with no file handles left fails cleanly, and nothing is lost", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
   await storage.replace("a", utf8("old"));
@@ -303,7 +303,7 @@ test("with no file handles left a write fails cleanly and nothing is lost", asyn
   expect(await textOf(storage, "a")).toBe("old");
 });
 
-test("a link planted as a file is never followed: reading refuses, writing replaces the link itself", async () => {
+test("a link planted as a file is never followed: reading refuses it, writing replaces the link itself", async () => {
   const path = freshPath();
   const outside = join(freshPath(), "victim");
   const storage = diskStorage(path);
@@ -381,7 +381,7 @@ test("the folder itself may be a link", async () => {
   expect(fs.readdirSync(real)).toEqual(["a"]);
 });
 
-test("a planted pipe does not hang a read", async () => {
+test("reading a planted pipe does not hang", async () => {
   const path = freshPath();
   fs.mkdirSync(path);
   const made = Bun.spawnSync(["mkfifo", join(path, "pipe")]);
@@ -389,7 +389,7 @@ test("a planted pipe does not hang a read", async () => {
   expect((await failureOf(diskStorage(path).read("pipe", { maxBytes: 9 }))).code).toBe("CORRUPT");
 });
 
-test("listings leave out temporary files and the lock, and take a file that vanishes meanwhile for absent", async () => {
+test("a listing leaves out temporary files, the lock, and a file that vanishes meanwhile", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
   await storage.replace("a", utf8("A"));
@@ -405,7 +405,7 @@ test("listings leave out temporary files and the lock, and take a file that vani
   await lock.release();
 });
 
-test("a memory folder that is a file is told", async () => {
+test("a file in place of the folder is reported", async () => {
   const path = freshPath();
   fs.writeFileSync(path, "");
   expect((await failureOf(diskStorage(path).list())).message).toContain("expected a folder in place of a file");
@@ -414,13 +414,13 @@ test("a memory folder that is a file is told", async () => {
   );
 });
 
-test("a name of 300 characters fails with the file's name, writing nothing", async () => {
+test("a name of 300 characters fails and writes nothing", async () => {
   const storage = diskStorage(freshPath());
   expect((await failureOf(storage.replace("x".repeat(300), utf8("")))).message).toContain("ENAMETOOLONG");
   expect(await storage.list()).toEqual({ files: [], folders: [] });
 });
 
-test("lock() clears temporary files of a dead writer, also in subfolders, but not those of a folder with its own lock", async () => {
+test("lock() removes temporary files of a dead writer, also in subfolders, but not in a folder with its own lock", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
   await storage.replace("runs/x/manifest.json", utf8("{}"));

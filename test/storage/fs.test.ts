@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { settleLeftovers } from "../../lib/storage/fs.node.ts";
 
-test("what killed processes left is swept after an hour, never what may still be written", () => {
+test("temporary files of killed processes are removed after an hour, newer ones never", () => {
   const folder = mkdtempSync(join(tmpdir(), "carryover-sweep-"));
   try {
     for (const name of [".tmp-old", ".tmp-new", "old.json"]) writeFileSync(join(folder, name), "x");
@@ -19,7 +19,7 @@ test("what killed processes left is swept after an hour, never what may still be
   }
 });
 
-test("names that a killed process may not have synced are synced before they are used", () => {
+test("names that a killed process may not have synced are synced before their first use", () => {
   const folder = mkdtempSync(join(tmpdir(), "carryover-settle-"));
   const fsync = spyOn(fs, "fsyncSync");
   try {

@@ -71,7 +71,7 @@ function spawnLocker(folder: string, options: { before?: string } = {}): Child {
   };
 }
 
-test("a second process is refused at once and told who holds the lock and what to do", async () => {
+test("a second process is refused at once, with the holder and what to do", async () => {
   const folder = freshFolder();
   const first = spawnLocker(folder);
   expect(await first.line()).toBe("locked");
@@ -88,7 +88,7 @@ test("a second process is refused at once and told who holds the lock and what t
   await first.kill();
 });
 
-test("kill -9 of the holder frees the lock, and what .lock.json still says holds nothing", async () => {
+test("kill -9 of the holder frees the lock, whatever .lock.json still says", async () => {
   const folder = freshFolder();
   const first = spawnLocker(folder);
   expect(await first.line()).toBe("locked");
@@ -102,10 +102,10 @@ test("kill -9 of the holder frees the lock, and what .lock.json still says holds
 });
 
 test.each([
-  ["a signal that it does not catch", "process.kill(process.pid, 'SIGTERM')"],
-  ["SIGABRT, as a crash of the engine", "process.abort()"],
+  ["an uncaught signal", "process.kill(process.pid, 'SIGTERM')"],
+  ["SIGABRT, as in a crash of the engine", "process.abort()"],
   ["an exit without a release", "process.exit(0)"],
-  ["an error that nobody catches", "throw new Error('bug')"],
+  ["an uncaught error", "throw new Error('bug')"],
 ])("a death by %s frees the lock", async (_death, die) => {
   const folder = freshFolder();
   const code = `
@@ -122,7 +122,7 @@ test.each([
   await (await takeLock(folder, HOLDER)).release();
 });
 
-test("readers of a locked folder do not wait, and change nothing in it", async () => {
+test("readers of a locked folder do not wait and change nothing", async () => {
   const folder = freshFolder();
   await diskStorage(folder).replace("a", utf8("A"));
   const first = spawnLocker(folder);
@@ -135,7 +135,7 @@ test("readers of a locked folder do not wait, and change nothing in it", async (
   await first.kill();
 });
 
-test("a second lock in the same process fails by any path and does not free the first", async () => {
+test("a second lock in the same process fails, whatever the path, and does not free the first", async () => {
   const folder = freshFolder();
   const link = `${folder}-link`;
   fs.symlinkSync(folder, link);
@@ -150,7 +150,7 @@ test("a second lock in the same process fails by any path and does not free the 
   await lock.release();
 });
 
-test("a garbage collection does not free a lock whose handle nobody kept", async () => {
+test("a garbage collection does not free a lock without references", async () => {
   const folder = freshFolder();
   await (async () => {
     await takeLock(folder, HOLDER);
@@ -164,7 +164,7 @@ test("a garbage collection does not free a lock whose handle nobody kept", async
   await other.kill();
 });
 
-test("of processes that start together exactly one gets the lock", async () => {
+test("exactly one of several processes that start together gets the lock", async () => {
   const folder = freshFolder();
   const at = Date.now() + 250;
   const children = Array.from({ length: 4 }, () => spawnLocker(folder, { before: `while (Date.now() < ${at});` }));
@@ -174,7 +174,7 @@ test("of processes that start together exactly one gets the lock", async () => {
   await Promise.all(children.map((child) => child.kill()));
 });
 
-test("the holder's name is shown without its control characters, and half a .lock.json is no obstacle", async () => {
+test("the message escapes control characters in the holder's name and copes with half a .lock.json", async () => {
   const folder = freshFolder();
   const first = spawnLocker(folder);
   expect(await first.line()).toBe("locked");
@@ -206,7 +206,7 @@ const isRoot = process.getuid?.() === 0;
 const canDropRights = !isRoot || Bun.which("setpriv") !== null;
 
 test.skipIf(!canDropRights)(
-  "where SQLite cannot make the lock file, the system's own reason is told (needs setpriv)",
+  "reports the system's own reason if SQLite cannot create the lock file (needs setpriv)",
   async () => {
     const folder = freshFolder();
     fs.chmodSync(folder, 0o500);
@@ -223,7 +223,7 @@ test.skipIf(!canDropRights)(
   },
 );
 
-test("a folder that may not be looked into is told with advice", async () => {
+test("a folder without read permission is reported with advice", async () => {
   const folder = freshFolder();
   spyOn(fs, "lstatSync").mockImplementationOnce(() => {
     throw Object.assign(new Error("EACCES: injected"), { code: "EACCES" });
@@ -233,7 +233,7 @@ test("a folder that may not be looked into is told with advice", async () => {
   expect(failure.message).toMatch(/^Cannot lock ".*\.lock": found EACCES: injected, expected permission/);
 });
 
-test("a lock file that may only be read locks nothing: SQLite would share it", async () => {
+test("refuses a lock file that is read-only, because SQLite would share its lock", async () => {
   const folder = freshFolder();
   fs.chmodSync(base, 0o755);
   fs.chmodSync(folder, 0o777);
@@ -246,7 +246,7 @@ test("a lock file that may only be read locks nothing: SQLite would share it", a
   await reader.kill();
 });
 
-test("a disk that fails at the release hides no error before it, and the lock is free", async () => {
+test("a disk error at the release is ignored, and the lock is free", async () => {
   const folder = freshFolder();
   const lock = await takeLock(folder, HOLDER);
   spyOn(fs, "rmSync").mockImplementationOnce(() => {
@@ -259,7 +259,7 @@ test("a disk that fails at the release hides no error before it, and the lock is
   expect(fs.readdirSync(folder)).toEqual([".lock"]);
 });
 
-test("a lock file that is something else fails with its name", async () => {
+test("refuses a lock file that is no database, naming it", async () => {
   const folder = freshFolder();
   fs.writeFileSync(join(folder, ".lock"), "not a database, though longer than the header of one ".repeat(20));
   const failure = await failureOf(takeLock(folder, HOLDER));

@@ -17,7 +17,7 @@ test("a sealed object is indented JSON whose last key is the CRC-32 of all bytes
   expect(text.slice(0, end)).toBe(`${JSON.stringify(VALUE, null, 2).slice(0, -2)},\n  `);
 });
 
-test("it is read back without its seal; an object that never had one is told apart; a file that is not there is none", async () => {
+test("reading returns the object without its seal, says whether it had one, and returns undefined for a missing file", async () => {
   const storage = inMemoryStorage();
   await storage.replace("a", encodeSealedJson(VALUE));
   await storage.replace("b", new TextEncoder().encode('{"run_id": "ab"}'));
@@ -26,7 +26,7 @@ test("it is read back without its seal; an object that never had one is told apa
   expect(await readSealedJson(storage, "c", LIMIT)).toBeUndefined();
 });
 
-test("any flipped bit and any cut is CORRUPT, also in the seal's own key, and so is what is larger than asked for", async () => {
+test("any flipped bit and any cut is CORRUPT, in the seal too, and so is a file above the size limit", async () => {
   const storage = inMemoryStorage();
   const bytes = encodeSealedJson(VALUE);
   for (let bit = 0; bit < 8 * bytes.length; bit++) {

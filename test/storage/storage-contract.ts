@@ -45,7 +45,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await storage.read("runs/a/manifest.json", ALL)).toBeUndefined();
     });
 
-    test("what is written is read back whole, in part, and not beyond its end", async () => {
+    test("a file is read back whole, in part, and never beyond its end", async () => {
       const storage = makeStorage();
       await storage.createOnce("a.json", utf8("0123456789"));
       expect(await textOf(storage, "a.json")).toBe("0123456789");
@@ -55,7 +55,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await storage.read("a.json", { maxBytes: 30, offset: 99 })).toEqual(new Uint8Array());
     });
 
-    test("what is read or was written is nobody else's: changing it changes no file", async () => {
+    test("changing the bytes that were written or read does not change the file", async () => {
       const storage = makeStorage();
       const mine = utf8("mine");
       await storage.createOnce("a", mine);
@@ -65,7 +65,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await textOf(storage, "a")).toBe("mine");
     });
 
-    test("list() sorts by code unit and tells sizes and folders", async () => {
+    test("list() sorts by code unit and returns sizes and folders", async () => {
       const storage = makeStorage();
       for (const file of ["b", "a10", "a9", "Z", "ä", "runs/x/m.json", "quarantine/q"]) {
         await storage.replace(file, utf8(file));
@@ -84,7 +84,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await storage.list("runs/x")).toEqual({ files: [{ name: "m.json", size: 13 }], folders: [] });
     });
 
-    test("createOnce() creates a file once; a later call changes nothing, whatever it brings", async () => {
+    test("createOnce() creates a file once; a later call changes nothing, whatever its bytes", async () => {
       const storage = makeStorage();
       expect(await storage.createOnce("answers/a", utf8("first"))).toBeTrue();
       expect(await storage.createOnce("answers/a", utf8("first"))).toBeFalse();
@@ -93,7 +93,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect((await storage.list("answers")).files).toEqual([{ name: "a", size: 5 }]);
     });
 
-    test("createOnce() called at once for one name has one winner, for many names creates all", async () => {
+    test("createOnce() called several times at once creates one file for one name, and all files for many names", async () => {
       const storage = makeStorage();
       const texts = ["a", "b", "c", "d", "e", "f"];
       const won = await Promise.all(texts.map((text) => storage.createOnce("same", utf8(text))));
@@ -115,7 +115,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await textOf(storage, "a")).toBe("first");
     });
 
-    test("replace() writes over what was there, and an empty file is a file", async () => {
+    test("replace() replaces a file, also by an empty one", async () => {
       const storage = makeStorage();
       await storage.replace("a", utf8("a long first text"));
       await storage.replace("a", new Uint8Array());
@@ -123,7 +123,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await storage.list()).toEqual({ files: [{ name: "a", size: 0 }], folders: [] });
     });
 
-    test("appendAt() creates at 0, appends, and cuts what is beyond the offset", async () => {
+    test("appendAt() creates a file at offset 0, appends, and cuts what is beyond the offset", async () => {
       const storage = makeStorage();
       await storage.appendAt("v", 0, utf8("abc"));
       await storage.appendAt("v", 3, utf8("def"));
@@ -144,7 +144,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await storage.list()).toEqual({ files: [{ name: "v", size: 3 }], folders: [] });
     });
 
-    test("move() renames into another folder, over what was there", async () => {
+    test("move() renames into another folder and replaces what was there", async () => {
       const storage = makeStorage();
       await storage.replace("a", utf8("A"));
       await storage.replace("quarantine/a", utf8("old"));
@@ -153,13 +153,13 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await storage.read("a", ALL)).toBeUndefined();
     });
 
-    test("move() of a file that is not there is NOT_FOUND", async () => {
+    test("move() of a missing file is NOT_FOUND", async () => {
       const storage = makeStorage();
       expect((await failureOf(storage.move("a", "b"))).code).toBe("NOT_FOUND");
       expect((await failureOf(storage.move("x/a", "b"))).code).toBe("NOT_FOUND");
     });
 
-    test("remove() removes, and of a file that is not there is success", async () => {
+    test("remove() removes a file; removing a missing file succeeds", async () => {
       const storage = makeStorage();
       await storage.replace("runs/a", utf8("A"));
       await storage.remove("runs/a");
@@ -168,7 +168,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await storage.read("runs/a", ALL)).toBeUndefined();
     });
 
-    test("a file is no folder and a folder is no file", async () => {
+    test("a file cannot take the place of a folder, nor a folder of a file", async () => {
       const storage = makeStorage();
       await storage.replace("file", utf8("f"));
       await storage.replace("folder/file", utf8("f"));
@@ -180,7 +180,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await textOf(storage, "folder/file")).toBe("f");
     });
 
-    test("a name that would leave the folder is refused by every call", async () => {
+    test("every call refuses a name that would leave the folder", async () => {
       const storage = makeStorage();
       for (const bad of [
         "",
@@ -210,7 +210,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await storage.list()).toEqual({ files: [], folders: [] });
     });
 
-    test("lock() has one holder at a time, tells who it is, and a second release frees nothing", async () => {
+    test("lock() allows one holder at a time and names it; a second release frees nothing", async () => {
       const storage = makeStorage();
       const first = await storage.lock(HOLDER);
       const failure = await failureOf(storage.lock({ ...HOLDER, pid: 1 }));
@@ -227,7 +227,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await storage.list()).toEqual({ files: [{ name: "a", size: 21 }], folders: [] });
     });
 
-    test("any sequence of calls leaves what a map would hold", async () => {
+    test("any sequence of calls has the same result as on a map", async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
           const storage = makeStorage();
