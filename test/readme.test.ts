@@ -119,6 +119,14 @@ test.each(DOCUMENTS)("the links of %s lead somewhere", (name) => {
   expect(broken.map(([link]) => link)).toEqual([]);
 });
 
+test.each(DOCUMENTS.filter((name) => name !== "CHANGELOG.md"))("the files that %s names exist", (name) => {
+  // The table of docs/DURABILITY.md is written by the sweep of faults.
+  const text = pageText(name).replace(/<!-- sweep.*<!-- end of sweep -->/s, "");
+  const named = text.matchAll(/`((?:lib|scripts|test|tools|bench|docs)\/[\w./-]*)`/g);
+  const missing = [...named].filter(([, path]) => !existsSync(join(PROJECT_DIR, path!)));
+  expect(missing.map(([, path]) => path)).toEqual([]);
+});
+
 test.each(DOCUMENTS)("the configurations of %s are accepted", async (name) => {
   for (const { 1: yaml } of pageText(name).matchAll(/^```yaml\n(.*?)^```$/gms)) {
     expect(await parseConfig(yaml!, { file: name })).toHaveProperty("backtest");
