@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { diskStorage } from "../lib/storage/disk.node.ts";
 import { tradeOf } from "../lib/memory/trade.ts";
-import { writeVectors } from "../lib/memory/vectors.ts";
+import { VectorFiles } from "../lib/memory/vectors.ts";
 import { PROJECT_DIR } from "../test/samples.ts";
 import { makeOutcomes } from "../test/memory/outcome-samples.ts";
 import { clusteredVectors } from "./support/clustered-vectors.ts";
@@ -98,7 +98,7 @@ async function writeFolder(dir: string, size: number): Promise<void> {
     id: `${trade.id}-${i}`,
     vector: floats.subarray(i * DIM, (i + 1) * DIM),
   }));
-  await writeVectors(diskStorage(dir), trades, { embedder: embedderOf(DIM), kept: 0, blockCrc32: [], digest: "" });
+  await new VectorFiles(diskStorage(dir), embedderOf(DIM)).write(trades, "");
 }
 
 function openInProcess(dir: string): Opening {

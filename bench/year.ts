@@ -19,7 +19,7 @@ import { VERSION } from "../lib/version.ts";
 import { loadProviders } from "../lib/providers/load.node.ts";
 import { syntheticBars } from "../lib/market/synthetic.ts";
 import { openMemory, type Memory } from "../lib/memory/store.ts";
-import { openMemoryView } from "../lib/memory/view.ts";
+import { MemoryView } from "../lib/memory/view.ts";
 import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "../test/samples.ts";
 import {
   asMs,
@@ -214,7 +214,7 @@ async function costOfRecall(
   const calls = 500;
   const startMs = Date.UTC(2021, 0, 1);
   const memory = await rememberingMemory(inMemoryStorage(), outcomesBefore(startMs, options.remembered));
-  const view = openMemoryView(memory, {
+  const view = new MemoryView(memory, {
     ...toSettings(config).memory,
     market: "bars",
     startMs,

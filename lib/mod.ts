@@ -72,13 +72,14 @@ export type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage/s
 export { inMemoryStorage } from "./storage/in-memory.ts";
 export type { Embedder } from "./embed/embedder.ts";
 export { hashingEmbedder } from "./embed/hashing.ts";
-export { openMemory, type Memory, type OnEmbedded, type OpenMemoryOptions } from "./memory/store.ts";
+export { openMemory, type Memory, type OpenMemoryOptions } from "./memory/store.ts";
+export type { OnEmbedded } from "./memory/embed-missing.ts";
 export type { EmbeddedTrade, Trade, TradeVote } from "./memory/trade.ts";
 export type { ForgetMark } from "./memory/forget.ts";
 export type { DamagedFile } from "./memory/load.ts";
 export type { Lessons } from "./memory/lessons.ts";
 export { SituationTracker } from "./market/situation.ts";
-export { openMemoryView, type MemoryView, type MemoryViewOptions } from "./memory/view.ts";
+export { MemoryView, type MemoryViewOptions } from "./memory/view.ts";
 
 export type { DecisionRecord, ExitReason, Outcome, SkipReason } from "./types.ts";
 export type { Breakdown, ChunkCell, WinRateTrend } from "./results/breakdown.ts";

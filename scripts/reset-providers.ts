@@ -14,7 +14,7 @@ import {
   type Recounted,
 } from "../lib/maintenance/repair.node.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../lib/util/time.ts";
-import type { PerformanceRecord } from "../lib/memory/statistics.ts";
+import type { PerformanceRecord } from "../lib/memory/trade.ts";
 import { note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
 import { locateMemory } from "./cli/config-flags.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";

@@ -10,7 +10,7 @@ import {
   CarryoverError,
   inMemoryStorage,
   openMemory,
-  openMemoryView,
+  MemoryView,
   parseBarsCsv,
   type Provider,
   reversion,
@@ -101,7 +101,7 @@ check("and ends in the same bytes", (await linesOf(resumed)).join("\n") === file
 
 // A recall, as of a time.
 const memory = await openMemory(storage);
-const view = openMemoryView(memory, {
+const view = new MemoryView(memory, {
   market: "synthetic",
   startMs: Date.parse(END),
   providers: ["trend"],

@@ -2,44 +2,58 @@
 import type { Outcome, Situation, Vote } from "../../lib/types.ts";
 import type { Lessons } from "../../lib/memory/lessons.ts";
 import { evidenceOf } from "../../lib/memory/evidence.ts";
-import type { Trade } from "../../lib/memory/trade.ts";
-import { openMemoryView } from "../../lib/memory/view.ts";
+import type { Memory } from "../../lib/memory/store.ts";
+import { insertionIndex, type Trade } from "../../lib/memory/trade.ts";
+import { MemoryView, type MemoryViewOptions } from "../../lib/memory/view.ts";
 import { at } from "./chance.ts";
 import { logOdds, type Market, type World } from "./learning-worlds.ts";
 
 /** How a run looks at memory. */
-export type View = typeof openMemoryView;
+export type View = (memory: Memory, options: MemoryViewOptions) => MemoryView;
 
 /** The library's own; similar trades are recalled only where the provider `memory` wants them. */
-export const ours: View = (memory, options) =>
-  openMemoryView(memory, { ...options, similar: options.providers.includes("memory") });
+class OurView extends MemoryView {
+  constructor(memory: Memory, options: MemoryViewOptions) {
+    super(memory, { ...options, similar: options.providers.includes("memory") });
+  }
+}
+export const ours: View = (memory, options) => new OurView(memory, options);
 
-/** Weighs by the evidence of every provider so far, in the order of exits: `learn` is told of each trade once. */
-function weighingView(
-  start: (providers: number) => { learn(evidence: readonly number[]): void; weights(): number[] },
-): View {
-  return (memory, options) => {
-    const base = ours(memory, options);
-    const method = start(options.providers.length);
-    const waiting: Trade[] = [];
-    return {
-      ...base,
-      lessons: (asOf) => {
-        while ((waiting[0]?.exitMs ?? asOf) < asOf) {
-          const row = waiting.shift() as Trade;
-          method.learn(options.providers.map((provider) => evidenceOf(row, provider).resultR || 0));
-        }
-        return lessonsOf(() => method.weights());
-      },
-      record: async (outcome: Outcome) => {
-        const row = await base.record(outcome);
-        let place = waiting.length;
-        while (place > 0 && at(waiting, place - 1).exitMs > row.exitMs) place--;
-        waiting.splice(place, 0, row);
-        return row;
-      },
-    };
-  };
+/** A known way to weigh experts. */
+interface Method {
+  learn(evidence: readonly number[]): void;
+  weights(): number[];
+}
+
+/** Weighs by the evidence of every provider so far: `learn` gets each trade once, in the order of exits. */
+class WeighingView extends OurView {
+  readonly #method: Method;
+  readonly #providers: readonly string[];
+  readonly #waiting: Trade[] = [];
+
+  constructor(memory: Memory, options: MemoryViewOptions & { method: Method }) {
+    super(memory, options);
+    this.#method = options.method;
+    this.#providers = options.providers;
+  }
+
+  override lessons(asOf: number): Lessons {
+    while ((this.#waiting[0]?.exitMs ?? asOf) < asOf) {
+      const trade = this.#waiting.shift() as Trade;
+      this.#method.learn(this.#providers.map((provider) => evidenceOf(trade, provider).resultR || 0));
+    }
+    return lessonsOf(() => this.#method.weights());
+  }
+
+  override async record(outcome: Outcome): Promise<Trade> {
+    const trade = await super.record(outcome);
+    this.#waiting.splice(insertionIndex(this.#waiting, trade), 0, trade);
+    return trade;
+  }
+}
+
+function weighingView(start: (providers: number) => Method): View {
+  return (memory, options) => new WeighingView(memory, { ...options, method: start(options.providers.length) });
 }
 
 /** Weights alone: confidences as voted, sizes full. */
@@ -100,17 +114,19 @@ export function oracle(world: World, markets: readonly Market[]): View {
       ]),
     ),
   );
-  return (memory, options) => ({
-    ...ours(memory, options),
-    lessons: () =>
-      lessonsOf((situation, votes) => {
-        const moment = moments.get(`${situation.asset} ${situation.timestamp}`);
-        if (moment === undefined) throw new RangeError(`Cannot foresee: found no decision at ${situation.timestamp}`);
-        return votes.map(({ action, confidence }, i) => {
-          const voter = at(world.voters, i);
-          const told = action === "HOLD" ? { ...voter, overconfident: false } : voter;
-          return Math.max(0, logOdds(told, moment, confidence));
-        });
-      }, true),
-  });
+  const lessons = lessonsOf((situation, votes) => {
+    const moment = moments.get(`${situation.asset} ${situation.timestamp}`);
+    if (moment === undefined) throw new RangeError(`Cannot foresee: found no decision at ${situation.timestamp}`);
+    return votes.map(({ action, confidence }, i) => {
+      const voter = at(world.voters, i);
+      const told = action === "HOLD" ? { ...voter, overconfident: false } : voter;
+      return Math.max(0, logOdds(told, moment, confidence));
+    });
+  }, true);
+  class OracleView extends OurView {
+    override lessons(): Lessons {
+      return lessons;
+    }
+  }
+  return (memory, options) => new OracleView(memory, options);
 }

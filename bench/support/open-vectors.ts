@@ -5,7 +5,8 @@
  */
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { SearchIndex } from "../../lib/search/search-index.ts";
-import { readSidecar, readVectors } from "../../lib/memory/vectors.ts";
+import { readSidecar } from "../../lib/memory/sidecar.ts";
+import { readVectors } from "../../lib/memory/vectors.ts";
 
 /** Searches after which every row has its codes. */
 const SEARCHES = 20;

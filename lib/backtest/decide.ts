@@ -2,7 +2,7 @@ import { describeDecision, describeSituation } from "../memory/description.ts";
 import type { Lessons, WeighedVotes } from "../memory/lessons.ts";
 import type { MemoryView } from "../memory/view.ts";
 import { askProviders, type Provider } from "../providers/provider.ts";
-import { meanOf } from "../results/metrics.ts";
+import { meanOf } from "../util/numbers.ts";
 import type { BacktestSettings } from "../settings.ts";
 import type { Action, Decision, DecisionRecord, MemoryContext, Situation, TradeAction, Vote } from "../types.ts";
 import { sha256OfText } from "../util/sha256.ts";

@@ -1,6 +1,6 @@
 import type { Remembered } from "../memory/in-memory.ts";
 import type { Memory } from "../memory/store.ts";
-import type { openMemoryView } from "../memory/view.ts";
+import type { MemoryView, MemoryViewOptions } from "../memory/view.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Chunk } from "../results/chunks.ts";
 import type { DaysPerYear } from "../results/metrics.ts";
@@ -23,8 +23,8 @@ export interface BacktestJob {
   readonly providers: readonly Provider[];
   /** Opened for writing; its storage also keeps the run. */
   readonly memory: Memory;
-  /** How the run looks at memory: experiments look in other ways. @default openMemoryView */
-  readonly openView?: typeof openMemoryView | undefined;
+  /** How the run looks at memory: experiments look in other ways. @default a MemoryView */
+  readonly openView?: ((memory: Memory, options: MemoryViewOptions) => MemoryView) | undefined;
   /** What the run key says beside period, bars and memory. */
   readonly key: {
     readonly version: string;

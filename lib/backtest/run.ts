@@ -1,10 +1,10 @@
 import { undefinedIfCorrupt } from "../errors.ts";
 import { outcomeFileName } from "../memory/outcome.ts";
-import { type MemoryView, openMemoryView } from "../memory/view.ts";
+import { MemoryView, type MemoryViewOptions } from "../memory/view.ts";
 import { largestMoves } from "../results/attribution.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
-import { snapshotOf, snapshotsOfRun, writeSnapshot } from "../results/snapshot.ts";
-import { summarize, type Summary, type SummaryInput } from "../results/summary.ts";
+import { snapshotsOfRun, writeSnapshot } from "../results/snapshot.ts";
+import { snapshotOf, summarize, type Summary, type SummaryInput } from "../results/summary.ts";
 import { Broker } from "./broker.ts";
 import { Feed } from "./feed.ts";
 import {
@@ -75,12 +75,9 @@ async function openRun(job: BacktestJob): Promise<Run> {
   const chunks = planChunks(period, job.chunkKind);
   const bars = barsOfPeriod(job);
   const closingChunkIndex = closingChunkIndexOf(chunks, bars);
-  const view = (job.openView ?? openMemoryView)(memory, {
-    ...job.memorySettings,
-    market: job.market,
-    startMs: period.startMs,
-    providers,
-  });
+  const { market } = job;
+  const viewOptions: MemoryViewOptions = { ...job.memorySettings, market, startMs: period.startMs, providers };
+  const view = job.openView?.(memory, viewOptions) ?? new MemoryView(memory, viewOptions);
   const { carriedIn } = view;
   const { id, key, notes } = await identifyRun(job, { carriedIn, known: await readManifests(storage) });
   for (const note of notes) onNote(note);

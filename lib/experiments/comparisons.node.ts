@@ -17,7 +17,7 @@ import { sha256OfText } from "../util/sha256.ts";
 import { DAY_MS } from "../util/time.ts";
 import { compareRuns, type Comparison, type WorldRuns } from "./compare.ts";
 import { runInMemory } from "./in-memory-run.ts";
-import { shuffledMemoryView } from "./shuffled-memory.ts";
+import { ShuffledMemoryView } from "./shuffled-memory.ts";
 import { countTrials, dailyReturns, type Trial, trialsOfComparisons, trialsOfRuns } from "./trials.ts";
 
 /** Resamples of every interval. */
@@ -199,7 +199,8 @@ function withoutMemory({ config, job, refreshes }: OpenInMemoryJob): InMemoryJob
 function withShuffledResults(job: InMemoryJob, shuffle: number): InMemoryJob {
   return {
     ...job,
-    openView: shuffledMemoryView(createRandom(`shuffle ${shuffle} ${job.key.seed}`)),
+    openView: (memory, options) =>
+      new ShuffledMemoryView(memory, { ...options, random: createRandom(`shuffle ${shuffle} ${job.key.seed}`) }),
     key: { ...job.key, version: `${job.key.version} shuffle ${shuffle}` },
   };
 }

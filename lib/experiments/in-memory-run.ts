@@ -3,7 +3,7 @@ import type { InMemoryJob } from "../backtest/job.ts";
 import { readManifests, RunFiles } from "../backtest/run-files.ts";
 import type { RunKey } from "../backtest/run-key.ts";
 import { runBacktest } from "../backtest/run.ts";
-import { inMemoryMemory } from "../memory/in-memory.ts";
+import { InMemoryMemory } from "../memory/in-memory.ts";
 import type { EmbeddedTrade } from "../memory/trade.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
 import type { Summary } from "../results/summary.ts";
@@ -37,7 +37,7 @@ export async function runInMemory(
   options: { untilMs?: number } = {},
 ): Promise<RunTrace> {
   const { untilMs = Infinity } = options;
-  const memory = inMemoryMemory(remembered);
+  const memory = new InMemoryMemory(remembered);
   const { storage } = memory;
   const chunks = planChunks(job.period, job.chunkKind).filter(({ startMs }) => startMs < untilMs);
   const lastMs = chunks.at(-1)?.endMs ?? job.period.startMs;

@@ -4,7 +4,7 @@
  */
 import type { InMemoryJob } from "../backtest/job.ts";
 import { fail } from "../errors.ts";
-import { openMemoryView } from "../memory/view.ts";
+import { MemoryView } from "../memory/view.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
 import type { Market, Outcome } from "../types.ts";
@@ -195,7 +195,7 @@ async function withOtherMemory(
     ...job,
     remembered: { ...remembered, trades: ofFolder.trades },
     openView: (memory, options) => {
-      const view = openMemoryView(memory, options);
+      const view = new MemoryView(memory, options);
       for (const trade of ofRun.trades) view.add(trade);
       return view;
     },

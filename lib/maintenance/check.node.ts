@@ -4,14 +4,15 @@ import { encodeForgetMark, isForgetFile } from "../memory/forget.ts";
 import { loadOutcomes, QUARANTINE_FOLDER, type StoredOutcomes } from "../memory/load.ts";
 import { readableMemory } from "../memory/open.node.ts";
 import {
-  countCaches,
-  MAX_CACHE_BYTES,
+  countStatistics,
+  MAX_STATISTICS_BYTES,
   MEMORY_FILE,
   MEMORY_VERSION,
   PROVIDER_FILE,
   REGIME_FILE,
 } from "../memory/statistics.ts";
-import { readSidecar, readVectors, type Sidecar, SIDECAR_FILE, VECTORS_FILE } from "../memory/vectors.ts";
+import { readSidecar, type Sidecar, SIDECAR_FILE } from "../memory/sidecar.ts";
+import { readVectors, VECTORS_FILE } from "../memory/vectors.ts";
 import { isSnapshotFile, readSnapshot } from "../results/snapshot.ts";
 import { decodeJsonObject, isRecord } from "../util/json.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -148,7 +149,7 @@ export async function readCaches(storage: Storage): Promise<Caches> {
   // Written after the statistics, so it is read before them.
   const files = new Map<string, Uint8Array>();
   for (const name of [MEMORY_FILE, PROVIDER_FILE, REGIME_FILE]) {
-    const bytes = await storage.read(name, { maxBytes: MAX_CACHE_BYTES });
+    const bytes = await storage.read(name, { maxBytes: MAX_STATISTICS_BYTES });
     if (bytes !== undefined) files.set(name, bytes);
   }
   let sidecar: Sidecar | undefined;
@@ -168,7 +169,7 @@ export async function checkStatistics({ files }: Caches, stored: StoredOutcomes)
     if (isRecord(crc32)) said = crc32;
     isOfNow = digest === stored.digest && version === MEMORY_VERSION;
   });
-  return countCaches(stored).flatMap(({ name, bytes }): Finding[] => {
+  return countStatistics(stored).flatMap(({ name, bytes }): Finding[] => {
     const found = files.get(name);
     if (found === undefined) return [behind(name, "is not there")];
     const [is, counted] = [crc32Hex(found), crc32Hex(bytes)];

@@ -14,7 +14,8 @@ import type { Storage, StoredFile } from "../storage/storage.ts";
 import { countedTrades, type Trade } from "../memory/trade.ts";
 import { QUARANTINE_FOLDER, readMemory } from "../memory/load.ts";
 import { isSnapshotFile } from "../results/snapshot.ts";
-import { SIDECAR_FILE, VECTORS_FILE } from "../memory/vectors.ts";
+import { SIDECAR_FILE } from "../memory/sidecar.ts";
+import { VECTORS_FILE } from "../memory/vectors.ts";
 import { readableMemory } from "../memory/open.node.ts";
 
 /** What is remembered in a folder: what `memory-stats --json` prints. Sizes in bytes, rates 0..100. */
@@ -79,7 +80,7 @@ export interface MemoryReport {
  */
 export async function readMemoryReport(memoryDir: string): Promise<MemoryReport> {
   const storage = readableMemory(memoryDir);
-  const { trades: all, marks, damaged, sidecar, parsed, listing } = await readMemory(storage);
+  const { trades: all, marks, damaged, sidecar, descriptions, listing } = await readMemory(storage);
   const { market, trades: counted } = countedTrades(all);
   const trades = counted.map((trade) => (trade.chunk === "" ? { ...trade, chunk: "imported" } : trade));
   const chunks = [...new Set(trades.map((trade) => trade.chunk))];
@@ -118,7 +119,7 @@ export async function readMemoryReport(memoryDir: string): Promise<MemoryReport>
       dim: sidecar?.dim ?? null,
       embedder: sidecar?.embedder ?? null,
       bytes: sizeOf(VECTORS_FILE) + sizeOf(SIDECAR_FILE),
-      behind: parsed,
+      behind: descriptions.size,
     },
     runs: (await storage.list(RUNS_FOLDER)).folders.length,
     quarantined: (await storage.list(QUARANTINE_FOLDER)).files.length,

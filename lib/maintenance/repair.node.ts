@@ -1,12 +1,19 @@
 import { loadEmbedder } from "../embed/load.node.ts";
 import { CarryoverError } from "../errors.ts";
-import { countedSince, type ForgetMark } from "../memory/forget.ts";
+import { countedFrom, type ForgetMark } from "../memory/forget.ts";
 import { type DamagedFile, moveToQuarantine } from "../memory/load.ts";
 import { healMemory, type MemoryOptions, openNoting, readOutcomes, withMemoryFolder } from "../memory/open.node.ts";
-import { type PerformanceRecord, providerPerformance, regimePerformance } from "../memory/statistics.ts";
-import { openMemory, PROVIDER_FILE, REGIME_FILE } from "../memory/store.ts";
-import { countedTrades, type Trade } from "../memory/trade.ts";
-import { SIDECAR_FILE, VECTORS_FILE } from "../memory/vectors.ts";
+import { SIDECAR_FILE } from "../memory/sidecar.ts";
+import {
+  MAX_STATISTICS_BYTES,
+  PROVIDER_FILE,
+  providerPerformance,
+  REGIME_FILE,
+  regimePerformance,
+} from "../memory/statistics.ts";
+import { openMemory } from "../memory/store.ts";
+import { countedTrades, type PerformanceRecord, type Trade } from "../memory/trade.ts";
+import { VECTORS_FILE } from "../memory/vectors.ts";
 import { readJsonObject } from "../storage/json-file.ts";
 import { isRecord } from "../util/json.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -49,9 +56,6 @@ export async function repairMemory(options: MemoryOptions): Promise<Repair> {
   });
 }
 
-/** Larger statistics are none of ours. */
-const MAX_STATISTICS_BYTES = 1 << 24;
-
 /** What a provider's or a regime's statistics said, and what the outcomes say. */
 export interface Recounted {
   readonly name: string;
@@ -86,7 +90,7 @@ export async function recountProviders(
     const beforeRegimes = await readStatistics(storage, REGIME_FILE);
     const stored = await readOutcomes(storage);
     const { trades } = countedTrades(stored.trades);
-    const after = recordsOf(providerPerformance(trades, countedSince(stored.marks)));
+    const after = recordsOf(providerPerformance(trades, stored.marks));
     const known = new Set([...voters(stored.trades), ...beforeProviders.keys()]);
     assertKnown(providers, known);
 
@@ -165,20 +169,20 @@ function planMarks(
   assertKnown(providers, known);
   const names = [...(providers.length === 0 ? known : new Set(providers))].toSorted(byCodeUnit);
   const counted = countedTrades(trades).trades;
-  const since = countedSince(marks);
+  const from = countedFrom(marks);
   const after = recordsOf(
-    providerPerformance(counted, countedSince([...marks, ...names.map((provider) => ({ provider, beforeMs }))])),
+    providerPerformance(counted, [...marks, ...names.map((provider) => ({ provider, beforeMs }))]),
   );
   const forgotten = names.map((provider) => {
-    const countedFrom = since.get(provider) ?? -Infinity;
+    const countedFromMs = from(provider);
     const older = counted.filter((trade) => trade.exitMs < beforeMs && hasSide(trade, provider));
-    const outcomes = older.filter((trade) => trade.exitMs >= countedFrom).length;
+    const outcomes = older.filter((trade) => trade.exitMs >= countedFromMs).length;
     return {
       provider,
       beforeMs,
       outcomes,
       alreadyForgotten: older.length - outcomes,
-      isNew: beforeMs > countedFrom,
+      isNew: beforeMs > countedFromMs,
       after: after.get(provider) ?? null,
     };
   });

@@ -1,61 +1,63 @@
-/** Confidences are looked at in ten bins: [0, 10), [10, 20), ... [90, 100]. */
+/** Number of bins of confidence: [0, 10), [10, 20), ... [90, 100]. */
 export const CONFIDENCE_BINS = 10;
 /** Points of confidence in a bin. */
 export const CONFIDENCE_BIN_WIDTH: number = 100 / CONFIDENCE_BINS;
 
-/** So much of what an unproven confidence claims beyond one half is believed. */
-const BELIEVED = 0.25;
+/** Share of what a confidence claims beyond one half that counts without any proof. */
+const UNPROVEN_SHARE = 0.25;
 
 /** The bin of a confidence of 0..100. */
 export function confidenceBin(confidence: number): number {
   return Math.max(0, Math.min(CONFIDENCE_BINS - 1, Math.floor(confidence / CONFIDENCE_BIN_WIDTH)));
 }
 
-/** How often something came true, all in all and by the bin of what was claimed: aged counts. */
-export interface Hits {
+/** How often something was right, in all and by bin of confidence. The counts fade with age. */
+export interface HitCounts {
   readonly count: number;
   readonly wins: number;
-  readonly binCount: ArrayLike<number>;
-  readonly binWins: ArrayLike<number>;
-}
-
-/** The share that came true, shrunk toward one half with the strength of so many trades, 0..1. */
-function baseRate(hits: Hits, strength: number): number {
-  return (0.5 * strength + hits.wins) / (strength + hits.count);
+  readonly binCount: Float64Array;
+  readonly binWins: Float64Array;
 }
 
 /**
- * The confidence that a provider's record supports for its vote: the share of its bin that came true, shrunk toward its base
- * rate, to which an unproven claim adds a quarter of what it goes beyond one half.
+ * The confidence that a provider's record supports for its vote: the share of its bin that was right, shrunk toward the base
+ * rate plus a quarter of what the confidence claims beyond one half.
  *
- * @param vote `directional`: BUY or SELL. Nothing can prove a HOLD: it stays near the base rate.
+ * @param vote `directional`: BUY or SELL; nothing can prove a HOLD, which stays near the base rate. `strength`: trades that the
+ * prior counts for.
  * @returns 0..100.
  */
 export function calibrateVote(
-  hits: Hits,
-  vote: { confidence: number; directional: boolean },
-  strength: number,
+  hits: HitCounts,
+  vote: { confidence: number; directional: boolean; strength: number },
 ): number {
-  const expected = baseRate(hits, strength) + BELIEVED * (vote.confidence / 100 - 0.5);
-  return 100 * within(vote.directional ? inBin(hits, { confidence: vote.confidence, expected }, strength) : expected);
+  const { confidence, directional, strength } = vote;
+  const expected = baseRate(hits, strength) + UNPROVEN_SHARE * (confidence / 100 - 0.5);
+  return toPercent(directional ? shrunkRate(hits, { confidence, expected, strength }) : expected);
 }
 
 /**
- * The confidence that experience supports for a decision: the share of the trades decided with about this confidence that came
- * true, shrunk toward that of all trades.
+ * The confidence that memory supports for a decision: the share of its bin that was right, shrunk toward that of all trades.
  *
+ * @param decision `strength`: trades that the prior counts for.
  * @returns 0..100.
  */
-export function calibrateDecision(hits: Hits, confidence: number, strength: number): number {
-  return 100 * within(inBin(hits, { confidence, expected: baseRate(hits, strength) }, strength));
+export function calibrateDecision(hits: HitCounts, decision: { confidence: number; strength: number }): number {
+  return toPercent(shrunkRate(hits, { ...decision, expected: baseRate(hits, decision.strength) }));
 }
 
-function inBin(hits: Hits, claim: { confidence: number; expected: number }, strength: number): number {
-  const bin = confidenceBin(claim.confidence);
-  const count = hits.binCount[bin] ?? 0;
-  return (strength * claim.expected + (hits.binWins[bin] ?? 0)) / (strength + count);
+/** The share that was right, shrunk toward one half, 0..1. */
+function baseRate(hits: HitCounts, strength: number): number {
+  return (0.5 * strength + hits.wins) / (strength + hits.count);
 }
 
-function within(share: number): number {
-  return Math.max(0, Math.min(1, share));
+/** The share of a confidence's bin that was right, shrunk toward what is expected. */
+function shrunkRate(hits: HitCounts, claim: { confidence: number; expected: number; strength: number }): number {
+  const { confidence, expected, strength } = claim;
+  const bin = confidenceBin(confidence);
+  return (strength * expected + hits.binWins[bin]!) / (strength + hits.binCount[bin]!);
+}
+
+function toPercent(share: number): number {
+  return 100 * Math.max(0, Math.min(1, share));
 }

@@ -1,14 +1,14 @@
-import type { Action, Situation, Vote } from "../types.ts";
 import { QUANTITIES, wordFor } from "../embed/levels.ts";
+import type { Action, Situation, Vote } from "../types.ts";
 
 /**
- * Describes a situation in one sentence, as a person would: the numbers, and beside each a word for its level. The
- * hashing embedder reads it by the same table of levels; both embedders find alike what reads alike. Nothing in it is known only later.
+ * Describes a situation in one sentence: the numbers, and beside each a word for its level. The hashing embedder reads it by the
+ * same table of levels.
  */
 export function describeSituation(situation: Situation): string {
   const s = situation;
   const atrPct = s.volatility_pct;
-  // A move is judged against what the asset moves anyway, so that "fast" means the same for a coin and a currency.
+  // A move is judged against what the asset moves anyway, so "fast" means the same for a coin and a currency.
   const pace = atrPct > 0 ? s.return_pct / atrPct : 0;
   const move = wordFor(QUANTITIES.move, pace);
   const trend = wordFor(QUANTITIES.trend, atrPct > 0 ? (100 * (s.ema_fast - s.ema_slow)) / s.close / atrPct : 0);
@@ -44,7 +44,7 @@ export function describeDecision(
   return `Decided ${action} at confidence ${fixed(confidence, 0)} with ${voters(action)}, ${against}.`;
 }
 
-/** The sentence of a description that is embedded: the first, so that one query before the decision serves both directions. */
+/** The sentence of a description that is embedded: the first, which says nothing of the decision. */
 export function situationSentence(description: string): string {
   const end = description.indexOf(". ");
   return end === -1 ? description : description.slice(0, end + 1);
@@ -54,7 +54,7 @@ function fixed(value: number, decimals: number): string {
   return value.toFixed(decimals);
 }
 
-/** With its sign, but for what rounds to 0. */
+/** With its sign; without one if it rounds to 0. */
 function signed(value: number): string {
   const text = value.toFixed(1);
   if (Number(text) === 0) return "0.0";

@@ -1,9 +1,11 @@
+/** What trades say about providers, in columns, and sums of it that fade with age (docs/RULES.md, "Learning"). */
 import type { ProviderRecord } from "../types.ts";
 import { DAY_MS } from "../util/time.ts";
-import { CONFIDENCE_BIN_WIDTH, CONFIDENCE_BINS, confidenceBin } from "./calibration.ts";
-import type { Trade } from "./trade.ts";
+import { CONFIDENCE_BIN_WIDTH, CONFIDENCE_BINS, confidenceBin, type HitCounts } from "./calibration.ts";
+import { countedFrom, type ForgetMark } from "./forget.ts";
+import { directionOf, type Trade } from "./trade.ts";
 
-/** What one outcome says about one provider. */
+/** What one trade says about one provider. */
 export interface Evidence {
   /** In R; NaN for none. */
   readonly resultR: number;
@@ -14,96 +16,140 @@ export interface Evidence {
 const NO_EVIDENCE: Evidence = { resultR: Number.NaN, bin: 0 };
 
 /**
- * What a trade says about a provider: its result in R if the provider voted the trade's way, the opposite if it voted
- * against, none (NaN) for HOLD, an abstention, or a trade without a result in R.
+ * The trade's result in R if the provider voted its way, the opposite if it voted against. None for HOLD, an abstention, or a
+ * trade without a result in R.
  */
 export function evidenceOf(trade: Trade, provider: string): Evidence {
   const vote = trade.votes.find((candidate) => candidate.provider === provider);
   if (vote === undefined || vote.direction === 0 || trade.resultR === null) return NO_EVIDENCE;
-  const agreed = (trade.action === "BUY") === (vote.direction === 1);
-  return { resultR: agreed ? trade.resultR : -trade.resultR, bin: confidenceBin(vote.confidence) };
+  const resultR = vote.direction === directionOf(trade.action) ? trade.resultR : -trade.resultR;
+  return { resultR, bin: confidenceBin(vote.confidence) };
 }
 
-/** The outcomes that a run sees, a column each, in the order of (exit, id): all that learning takes of them. */
-export interface EvidenceColumns {
+/** A value of each trade: a result in R, NaN for none, and the bin of the confidence behind it. */
+interface Results {
+  readonly resultR: number[];
+  readonly bin: number[];
+}
+
+/** A part of the trades by index, `[from, to)`. */
+export interface Window {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** All that learning takes of trades, a column per value, in the order of (exit, id). */
+export class EvidenceColumns {
   /** Epoch ms. */
-  readonly exits: number[];
-  /** In R; NaN where an outcome does not say. */
-  readonly results: number[];
-  /** How clearly the market trended at the decision, in [-1, 1]; NaN where an outcome does not say. */
-  readonly trends: number[];
-  /** Of each, its place in `regimeNames`. */
-  readonly regimes: number[];
-  readonly regimeNames: string[];
-  /** The bin of the ensemble's uncalibrated confidence. */
-  readonly bins: number[];
-  /** For each provider. */
-  readonly evidence: readonly { readonly resultR: number[]; readonly bin: number[] }[];
+  readonly exits: number[] = [];
+  /** Of the trades themselves, with the ensemble's confidence before calibration. */
+  readonly trades: Results = { resultR: [], bin: [] };
+  /** How clearly the market trended at the decision, -1..1; NaN where the outcome does not say. */
+  readonly trends: number[] = [];
+  /** Indices into `regimeNames`. */
+  readonly regimes: number[] = [];
+  readonly regimeNames: string[] = [];
+  /** Evidence about each provider, in their order. */
+  readonly providers: readonly (Results & { readonly name: string })[];
+  readonly #countedFrom: (provider: string) => number;
+
+  /** @param options `marks`: what closed before a provider's mark is no evidence about it. */
+  constructor(providers: readonly string[], options: { marks?: readonly ForgetMark[] } = {}) {
+    this.providers = providers.map((name) => ({ name, resultR: [], bin: [] }));
+    this.#countedFrom = countedFrom(options.marks ?? []);
+  }
+
+  insert(trade: Trade, index: number): void {
+    this.exits.splice(index, 0, trade.exitMs);
+    this.trades.resultR.splice(index, 0, trade.resultR ?? Number.NaN);
+    this.trades.bin.splice(index, 0, confidenceBin(trade.rawConfidence));
+    this.trends.splice(index, 0, trade.trendScore ?? Number.NaN);
+    this.regimes.splice(index, 0, this.#regimeIndex(trade.regime));
+    for (const column of this.providers) {
+      const { resultR, bin } = evidenceOf(trade, column.name);
+      column.resultR.splice(index, 0, trade.exitMs >= this.#countedFrom(column.name) ? resultR : Number.NaN);
+      column.bin.splice(index, 0, bin);
+    }
+  }
+
+  #regimeIndex(name: string): number {
+    const known = this.regimeNames.indexOf(name);
+    return known === -1 ? this.regimeNames.push(name) - 1 : known;
+  }
 }
 
-/** A half-life of 120 days of simulated time: 0.5 ** (1 / 120). */
-const slowDecay = exponentialDecay(0.9942404238175473);
-
-/** A half-life of 20 days: 0.5 ** (1 / 20). */
-const quickDecay = exponentialDecay(0.9659363289248456);
-
-/** What is known of one provider: sums over its evidence, each worth what its age leaves of it. */
-export interface ProviderSums {
-  readonly count: number;
+/** Sums over the ensemble's trades, each multiplied by what its age leaves of it. */
+export interface TradeSums extends HitCounts {
   readonly sum: number;
-  /** The same with the shorter half-life. */
+  /** Of result * result. */
+  readonly squares: number;
+  readonly regimes: ReadonlyMap<string, { readonly count: number; readonly sum: number }>;
+}
+
+/** Sums over the evidence about a provider, likewise. */
+export interface ProviderSums extends HitCounts {
+  readonly sum: number;
+  /** With the shorter half-life. */
   readonly recentCount: number;
   readonly recentSum: number;
-  readonly wins: number;
-  /** Over evidence from trades with a trend: its count and sum, and those of x, x * x and x * evidence. */
+  /** Over evidence e from trades with a trend x: the count, and the sums of e, x, x * x and x * e. */
   readonly trendCount: number;
   readonly trendSum: number;
   readonly x: number;
   readonly xx: number;
   readonly xe: number;
-  /** By bin of the vote's confidence. */
-  readonly binCount: Float64Array;
   readonly binSum: Float64Array;
-  readonly binWins: Float64Array;
 }
 
-/** What is known of the ensemble's trades. */
-export interface TradeSums {
-  readonly count: number;
-  readonly sum: number;
-  /** Of result * result. */
-  readonly squares: number;
-  readonly wins: number;
-  readonly binCount: Float64Array;
-  readonly binWins: Float64Array;
-  readonly regimes: ReadonlyMap<string, { readonly count: number; readonly sum: number }>;
-}
+/** A half-life of 120 days: 0.5 ** (1 / 120). */
+const slowDecay = exponentialDecay(0.9942404238175473);
 
-/** Sums up the outcomes of a window as of a time: the same outcomes give the same sums, whenever they became known. */
-export function sumEvidence(
-  experience: EvidenceColumns,
-  window: { asOf: number; from: number; to: number },
-): { trades: TradeSums; providers: readonly ProviderSums[] } {
-  const { exits, trends } = experience;
-  const { asOf, from, to } = window;
-  const size = to - from;
-  const slow = new Float64Array(size);
-  const quick = new Float64Array(size);
-  for (let i = 0; i < size; i++) {
-    const days = Math.floor((asOf - (exits[from + i] as number)) / DAY_MS);
-    slow[i] = slowDecay(days);
-    quick[i] = quickDecay(days);
-  }
-  return {
-    trades: sumTrades(experience, { slow, from }),
-    providers: experience.evidence.map((column) => sumsOf(column, { trends, slow, quick, from })),
+/** A half-life of 20 days: 0.5 ** (1 / 20). */
+const quickDecay = exponentialDecay(0.9659363289248456);
+
+/**
+ * Decay by age in whole days: a factor for each day, because engines differ in `Math.pow`.
+ *
+ * @param dailyFactor What a day leaves, in (0, 1].
+ */
+export function exponentialDecay(dailyFactor: number): (days: number) => number {
+  /** `factors[n]` is for n days. */
+  const factors = [1];
+  return (days) => {
+    for (let day = factors.length; day <= days; day++) factors.push(factors[day - 1]! * dailyFactor);
+    return factors[days]!;
   };
 }
 
-/** @param window `slow`: what each row from `from` on is worth. */
-function sumTrades(experience: EvidenceColumns, window: { slow: Float64Array; from: number }): TradeSums {
-  const { results, regimes, regimeNames, bins } = experience;
-  const { slow, from } = window;
+/** What age leaves of the results of a window, and where in the columns it begins. */
+interface Decay {
+  readonly slow: Float64Array;
+  readonly quick: Float64Array;
+  readonly from: number;
+}
+
+/** Sums up a window as of a time, from nothing else: the order in which trades became known does not matter. */
+export function sumEvidence(
+  columns: EvidenceColumns,
+  window: Window & { asOf: number },
+): { trades: TradeSums; providers: readonly ProviderSums[] } {
+  const { asOf, from, to } = window;
+  const slow = new Float64Array(to - from);
+  const quick = new Float64Array(to - from);
+  for (let i = 0; i < slow.length; i++) {
+    const days = Math.floor((asOf - columns.exits[from + i]!) / DAY_MS);
+    slow[i] = slowDecay(days);
+    quick[i] = quickDecay(days);
+  }
+  const decay = { slow, quick, from };
+  return {
+    trades: sumTrades(columns, decay),
+    providers: columns.providers.map((results) => sumProvider(results, columns.trends, decay)),
+  };
+}
+
+function sumTrades({ trades, regimes, regimeNames }: EvidenceColumns, { slow, from }: Decay): TradeSums {
+  const { resultR, bin: bins } = trades;
   const binCount = new Float64Array(CONFIDENCE_BINS);
   const binWins = new Float64Array(CONFIDENCE_BINS);
   const regimeCount = new Float64Array(regimeNames.length);
@@ -113,35 +159,30 @@ function sumTrades(experience: EvidenceColumns, window: { slow: Float64Array; fr
   let squares = 0;
   let wins = 0;
   for (let i = 0; i < slow.length; i++) {
-    const result = results[from + i] as number;
+    const result = resultR[from + i]!;
     if (Number.isNaN(result)) continue;
-    const factor = slow[i] as number;
-    const bin = bins[from + i] as number;
-    const regime = regimes[from + i] as number;
+    const factor = slow[i]!;
+    const faded = factor * result;
+    const bin = bins[from + i]!;
+    const regime = regimes[from + i]!;
     count += factor;
-    sum += factor * result;
-    squares += factor * result * result;
-    add(binCount, bin, factor);
-    add(regimeCount, regime, factor);
-    add(regimeSum, regime, factor * result);
+    sum += faded;
+    squares += faded * result;
+    binCount[bin]! += factor;
+    regimeCount[regime]! += factor;
+    regimeSum[regime]! += faded;
     if (result > 0) {
       wins += factor;
-      add(binWins, bin, factor);
+      binWins[bin]! += factor;
     }
   }
-  const sums = regimeNames.map(
-    (name, i) => [name, { count: regimeCount[i] as number, sum: regimeSum[i] as number }] as const,
-  );
-  return { count, sum, squares, wins, binCount, binWins, regimes: new Map(sums) };
+  const byRegime = regimeNames.map((name, i) => [name, { count: regimeCount[i]!, sum: regimeSum[i]! }] as const);
+  return { count, sum, squares, wins, binCount, binWins, regimes: new Map(byRegime) };
 }
 
-/** Sums in locals: they are added to for every outcome, at every tick with decisions. */
-function sumsOf(
-  column: { readonly resultR: number[]; readonly bin: number[] },
-  window: { trends: readonly number[]; slow: Float64Array; quick: Float64Array; from: number },
-): ProviderSums {
-  const { trends, slow, quick, from } = window;
-  const { resultR, bin: bins } = column;
+/** The sums are locals: every trade of the window is added to them at every tick with decisions. */
+function sumProvider({ resultR, bin: bins }: Results, trends: readonly number[], decay: Decay): ProviderSums {
+  const { slow, quick, from } = decay;
   const binCount = new Float64Array(CONFIDENCE_BINS);
   const binSum = new Float64Array(CONFIDENCE_BINS);
   const binWins = new Float64Array(CONFIDENCE_BINS);
@@ -156,93 +197,66 @@ function sumsOf(
   let xx = 0;
   let xe = 0;
   for (let i = 0; i < slow.length; i++) {
-    const evidence = resultR[from + i] as number;
-    if (Number.isNaN(evidence)) continue;
-    const factor = slow[i] as number;
-    const recent = quick[i] as number;
-    const bin = bins[from + i] as number;
-    const x = trends[from + i] as number;
-    const worth = factor * evidence;
+    const result = resultR[from + i]!;
+    if (Number.isNaN(result)) continue;
+    const factor = slow[i]!;
+    const recent = quick[i]!;
+    const bin = bins[from + i]!;
+    const x = trends[from + i]!;
+    const faded = factor * result;
     count += factor;
-    sum += worth;
+    sum += faded;
     recentCount += recent;
-    recentSum += recent * evidence;
-    add(binCount, bin, factor);
-    add(binSum, bin, worth);
-    if (evidence > 0) {
+    recentSum += recent * result;
+    binCount[bin]! += factor;
+    binSum[bin]! += faded;
+    if (result > 0) {
       wins += factor;
-      add(binWins, bin, factor);
+      binWins[bin]! += factor;
     }
     if (Number.isNaN(x)) continue;
     trendCount += factor;
-    trendSum += worth;
+    trendSum += faded;
     sumX += factor * x;
     xx += factor * x * x;
-    xe += worth * x;
+    xe += faded * x;
   }
   return { count, sum, recentCount, recentSum, wins, trendCount, trendSum, x: sumX, xx, xe, binCount, binSum, binWins };
 }
 
-function add(sums: Float64Array, place: number, value: number): void {
-  sums[place] = (sums[place] as number) + value;
-}
-
 /**
- * What evidence is still worth, by its age: a literal factor for each whole day, because engines differ in `Math.pow`.
+ * Counts how each provider's votes turned out: in one regime, and by confidence in all regimes.
  *
- * @param dailyFactor What a day leaves of it, in (0, 1].
- * @returns The factor for an age in whole days.
- */
-export function exponentialDecay(dailyFactor: number): (days: number) => number {
-  /** `factors[n]` is for n whole days. */
-  const factors: number[] = [1];
-  return (days) => {
-    for (let day = factors.length; day <= days; day++) factors.push((factors[day - 1] as number) * dailyFactor);
-    return factors[days] as number;
-  };
-}
-
-/**
- * Counts what each provider's votes came to in one regime, and by confidence in all.
- *
- * @param window The rows `[from, to)` of `experience`, and the names of its providers in their order.
- * @returns Frozen, by provider: all decisions on the same window are told the same one.
+ * @returns By provider; frozen, as all decisions on a window share it.
  */
 export function recordsIn(
   regime: string,
-  window: { experience: EvidenceColumns; from: number; to: number; providers: readonly string[] },
+  columns: EvidenceColumns,
+  window: Window,
 ): Readonly<Record<string, ProviderRecord>> {
-  const { experience, from, to, providers } = window;
-  const here = experience.regimeNames.indexOf(regime);
+  const regimeIndex = columns.regimeNames.indexOf(regime);
+  const isHere = (i: number): boolean => columns.regimes[i] === regimeIndex;
   return Object.freeze(
-    Object.fromEntries(
-      experience.evidence.map(
-        (column, p) => [providers[p] ?? "", recordOf(column, { regimes: experience.regimes, here, from, to })] as const,
-      ),
-    ),
+    Object.fromEntries(columns.providers.map((results) => [results.name, recordOf(results, window, isHere)])),
   );
 }
 
-function recordOf(
-  column: EvidenceColumns["evidence"][number],
-  window: { regimes: readonly number[]; here: number; from: number; to: number },
-): ProviderRecord {
-  const { regimes, here } = window;
+function recordOf({ resultR, bin: bins }: Results, window: Window, isHere: (i: number) => boolean): ProviderRecord {
   const binTrades = new Float64Array(CONFIDENCE_BINS);
   const binRight = new Float64Array(CONFIDENCE_BINS);
   let trades = 0;
   let right = 0;
   let sumR = 0;
   for (let i = window.from; i < window.to; i++) {
-    const r = column.resultR[i] as number;
-    if (Number.isNaN(r)) continue;
-    const bin = column.bin[i] as number;
-    const isRight = r > 0 ? 1 : 0;
-    binTrades[bin] = (binTrades[bin] as number) + 1;
-    binRight[bin] = (binRight[bin] as number) + isRight;
-    if (regimes[i] !== here) continue;
+    const result = resultR[i]!;
+    if (Number.isNaN(result)) continue;
+    const bin = bins[i]!;
+    const isRight = result > 0 ? 1 : 0;
+    binTrades[bin]! += 1;
+    binRight[bin]! += isRight;
+    if (!isHere(i)) continue;
     trades += 1;
-    sumR += r;
+    sumR += result;
     right += isRight;
   }
   const calibration: ProviderRecord["calibration"][number][] = [];
@@ -250,7 +264,7 @@ function recordOf(
     if (count === 0) return;
     const from = CONFIDENCE_BIN_WIDTH * bin;
     const to = CONFIDENCE_BIN_WIDTH * (bin + 1);
-    calibration.push(Object.freeze({ from, to, trades: count, right: binRight[bin] as number }));
+    calibration.push(Object.freeze({ from, to, trades: count, right: binRight[bin]! }));
   });
   const mean_r = trades === 0 ? null : sumR / trades;
   return Object.freeze({ trades, right, mean_r, calibration: Object.freeze(calibration) });

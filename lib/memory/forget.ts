@@ -1,23 +1,23 @@
 /**
- * `forget_<8 hex>.json`: a mark, written once. Outcomes with an exit before `before` no longer count for that provider's
- * weight, calibration and statistics, in every run. Like outcomes, marks are truth: caches are made from them.
+ * `forget_<8 hex>.json`: a forget mark, written once. Outcomes with an exit before `before` no longer count for that provider's
+ * weight, calibration and statistics, in any run. Caches are made from outcomes and marks.
  */
-import { CarryoverError } from "../errors.ts";
+import { fail } from "../errors.ts";
 import { crc32Hex } from "../util/crc32.ts";
 import { decodeJsonObject, encodeJson } from "../util/json.ts";
 import { parseTimestamp } from "../util/time.ts";
 
-/** A provider starts afresh: what closed before `beforeMs` no longer counts for it. */
+/** Trades that closed before `beforeMs` no longer count for the provider. */
 export interface ForgetMark {
   readonly provider: string;
   /** Epoch ms, exclusive. */
   readonly beforeMs: number;
 }
 
-/** Larger files are no marks. */
+/** Size limit of a mark's file. */
 export const MAX_MARK_BYTES: number = 1 << 16;
 
-/** Whether a file's name is that of a mark. */
+/** Whether a file is a mark, by its name. */
 export function isForgetFile(name: string): boolean {
   return /^forget_[0-9a-f]{8}\.json$/.test(name);
 }
@@ -28,22 +28,22 @@ export function encodeForgetMark(mark: ForgetMark): { name: string; bytes: Uint8
   return { name: `forget_${crc32Hex(bytes)}.json`, bytes };
 }
 
-/** @throws {CarryoverError} `CORRUPT` if the file is no mark. */
+/** Decodes a mark's file. @throws {CarryoverError} `CORRUPT` */
 export function decodeForgetMark(bytes: Uint8Array, name: string): ForgetMark {
   const { provider, before } = decodeJsonObject(bytes, name);
   const beforeMs = typeof before === "string" ? parseTimestamp(before) : undefined;
   if (typeof provider !== "string" || beforeMs === undefined) {
-    throw new CarryoverError(
-      "CORRUPT",
-      `Cannot read "${name}": found ${JSON.stringify({ provider, before })}, expected a provider and a time`,
-    );
+    const found = JSON.stringify({ provider, before });
+    throw fail("CORRUPT", `Cannot read "${name}"`, { found, expected: "a provider and a time" });
   }
   return { provider, beforeMs };
 }
 
-/** Since when each provider's outcomes count: the latest of its marks. Providers without a mark are absent. */
-export function countedSince(marks: readonly ForgetMark[]): ReadonlyMap<string, number> {
-  const since = new Map<string, number>();
-  for (const { provider, beforeMs } of marks) since.set(provider, Math.max(beforeMs, since.get(provider) ?? beforeMs));
-  return since;
+/** From which exit on a provider's trades count: the latest of its marks, -Infinity without one. */
+export function countedFrom(marks: readonly ForgetMark[]): (provider: string) => number {
+  const byProvider = new Map<string, number>();
+  for (const { provider, beforeMs } of marks) {
+    byProvider.set(provider, Math.max(beforeMs, byProvider.get(provider) ?? beforeMs));
+  }
+  return (provider) => byProvider.get(provider) ?? -Infinity;
 }

@@ -3,45 +3,26 @@ import { inMemoryStorage } from "../storage/in-memory.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Outcome } from "../types.ts";
 import { situationSentence } from "./description.ts";
+import { embedMissing } from "./embed-missing.ts";
 import type { ForgetMark } from "./forget.ts";
 import { readMemory } from "./load.ts";
 import { encodeOutcome } from "./outcome.ts";
-import { readDescription, soundVectors } from "./recall.ts";
 import type { Memory } from "./store.ts";
-import { compareTrades, type EmbeddedTrade, tradeOf } from "./trade.ts";
+import { type EmbeddedTrade, insertionIndex, tradeOf } from "./trade.ts";
+import { attachVectors } from "./vectors.ts";
 
-/** What was remembered when an experiment began. */
-export interface Remembered {
-  readonly embedder: Embedder;
-  /** In the order of (exit, id). */
-  readonly trades: readonly EmbeddedTrade[];
-  readonly marks: readonly ForgetMark[];
-}
-
-/** A memory that is gone with the process. */
-export interface InMemoryMemory extends Memory {
-  /** What was recorded, in the order in which it was. */
-  readonly recorded: readonly Outcome[];
-}
+/** What a folder remembered when it was read. */
+export type Remembered = Pick<Memory, "embedder" | "trades" | "marks">;
 
 /** Reads what a folder remembers, without a lock and without a write. Damaged outcomes are left out. */
 export async function readRemembered(storage: Storage, embedder: Embedder): Promise<Remembered> {
-  const reading = await readMemory(storage);
-  const stored = await soundVectors(storage, reading, embedder);
-  const trades: EmbeddedTrade[] = [];
-  for (const trade of reading.trades) {
-    let vector = stored.get(trade);
-    if (vector === undefined) {
-      const description = await readDescription(storage, { trade, damaged: [] });
-      if (description === undefined) continue;
-      vector = await embedSentence(embedder, situationSentence(description));
-    }
-    trades.push(Object.assign(trade, { vector }));
-  }
-  return { embedder, trades: trades, marks: reading.marks };
+  const { trades: found, descriptions, marks, sidecar } = await readMemory(storage);
+  await attachVectors(storage, sidecar, { embedder, checkLengths: true });
+  const { trades } = await embedMissing(storage, found, { embedder, descriptions });
+  return { embedder, trades, marks };
 }
 
-/** An embedder that makes each vector once: runs of the same bars have the same situations. */
+/** An embedder that makes each vector once: runs on the same bars have the same situations. */
 export function cachingEmbedder(embedder: Embedder): Embedder {
   const vectors = new Map<string, Float32Array | Promise<Float32Array>>();
   return {
@@ -54,37 +35,42 @@ export function cachingEmbedder(embedder: Embedder): Embedder {
   };
 }
 
-/** Opens a memory that starts from what is remembered and leaves no file: for experiments. */
-export function inMemoryMemory({ embedder, trades: remembered, marks }: Remembered): InMemoryMemory {
-  const trades = [...remembered];
-  const recorded: Outcome[] = [];
-  const byId = new Map(trades.map((trade) => [trade.id, trade]));
-  return {
-    storage: inMemoryStorage(),
-    embedder,
-    trades: trades,
-    marks,
-    damaged: [],
-    embedded: 0,
-    recorded,
-    record: async (outcome) => {
-      const known = byId.get(outcome.decision_id);
-      if (known !== undefined) return known;
-      const { bytes, crc32 } = encodeOutcome(outcome);
-      const vector = await embedSentence(embedder, situationSentence(outcome.description));
-      const trade = { ...tradeOf(outcome, { bytes: bytes.length, crc32 }), vector };
-      let place = trades.length;
-      while (place > 0 && compareTrades(trades[place - 1]!, trade) > 0) place--;
-      trades.splice(place, 0, trade);
-      byId.set(trade.id, trade);
-      recorded.push(outcome);
-      return trade;
-    },
-    discard: async (ids) => {
-      const gone = new Set(ids);
-      for (let i = trades.length - 1; i >= 0; i--) if (gone.has(trades[i]!.id)) trades.splice(i, 1);
-    },
-    forget: async () => {},
-    flush: async () => {},
-  };
+/** A memory that starts from what is remembered and leaves no file. It ends with the process. */
+export class InMemoryMemory implements Memory {
+  readonly storage: Storage = inMemoryStorage();
+  readonly embedder: Embedder;
+  readonly trades: EmbeddedTrade[];
+  readonly marks: readonly ForgetMark[];
+  readonly damaged: Memory["damaged"] = [];
+  readonly embedded = 0;
+  /** What was recorded, in that order. */
+  readonly recorded: Outcome[] = [];
+
+  constructor({ embedder, trades, marks }: Remembered) {
+    this.embedder = embedder;
+    this.trades = [...trades];
+    this.marks = marks;
+  }
+
+  async record(outcome: Outcome): Promise<EmbeddedTrade> {
+    const { bytes, crc32 } = encodeOutcome(outcome);
+    const trade = tradeOf(outcome, { bytes: bytes.length, crc32 });
+    const index = insertionIndex(this.trades, trade);
+    const known = this.trades[index - 1];
+    if (known?.id === trade.id) return known;
+    const vector = await embedSentence(this.embedder, situationSentence(outcome.description));
+    const embedded = { ...trade, vector };
+    this.trades.splice(index, 0, embedded);
+    this.recorded.push(outcome);
+    return embedded;
+  }
+
+  async discard(ids: readonly string[]): Promise<void> {
+    const discarded = new Set(ids);
+    for (let i = this.trades.length - 1; i >= 0; i--) if (discarded.has(this.trades[i]!.id)) this.trades.splice(i, 1);
+  }
+
+  async forget(): Promise<void> {}
+
+  async flush(): Promise<void> {}
 }

@@ -1,20 +1,18 @@
-import type { Situation, Vote } from "../types.ts";
-import { calibrateDecision, calibrateVote, confidenceBin } from "./calibration.ts";
-import { type EvidenceColumns, sumEvidence } from "./evidence.ts";
 import { trendScore } from "../market/regime.ts";
-import { estimateEdges, resultVariance, type ProviderEdge } from "./weights.ts";
+import type { Situation, Vote } from "../types.ts";
+import { calibrateDecision, calibrateVote } from "./calibration.ts";
+import { type EvidenceColumns, sumEvidence, type Window } from "./evidence.ts";
+import { estimateEdges, expectedR, resultVariance, toWeights } from "./weights.ts";
 
 /** Trades that a prior counts for, times the learning rate. */
 const PRIOR_STRENGTH = 6;
 
-/** A vote that only loses keeps this much of a say, in R, so that its provider can come back. */
-const MIN_R = 0.01;
-
-/** Trades that the ensemble's whole record counts for in a regime's. */
+/** Trades that the record in all regimes counts for in a regime's. */
 const REGIME_STRENGTH = 120;
 
-/** At a loss of three quarters of this, in R a trade, a regime is traded as small as any: silence would stop the learning. */
+/** Loss in R per trade at which a size would reach 0. */
 const SIZE_REACH_R = 0.2;
+/** Smallest part of a size: a regime without trades would teach nothing. */
 const MIN_SIZE = 0.25;
 
 /** What memory makes of the votes on a situation, in their order. */
@@ -25,31 +23,28 @@ export interface WeighedVotes {
   readonly confidences: readonly number[];
 }
 
-/** What the outcomes of a window teach, as of a time. */
+/** What the trades of a window teach, as of a time. */
 export interface Lessons {
-  /** Weights of the providers whatever the situation, in their order; they sum to 1. */
+  /** The providers' weights whatever the situation, in their order; they sum to 1. */
   readonly weights: readonly number[];
 
   /** @param votes Of every provider, in their order. */
   weigh(situation: Situation, votes: readonly Vote[]): WeighedVotes;
 
-  /** The confidence in a decision that experience supports. Both 0..100. */
+  /** The confidence that memory supports for a decision. Both 0..100. */
   calibrate(confidence: number): number;
 
-  /** What part of its full size a position in this regime gets, 0.25..1. */
+  /** The part of its full size that a position in this regime gets, 0.25..1. */
   sizeScale(regime: string): number;
 }
 
 /**
- * Learns from outcomes (docs/RULES.md, "Learning"): a function of those in the window and of the time, of nothing else.
+ * Learns from the trades of a window (docs/RULES.md, "Learning"): a function of these trades and of the time alone.
  *
- * @param window The rows `[from, to)` of `experience`, none of which closed after `asOf`.
+ * @param window Trades that closed before `asOf`.
  */
-export function learn(
-  experience: EvidenceColumns,
-  window: { asOf: number; from: number; to: number; learningRate: number },
-): Lessons {
-  const { trades, providers } = sumEvidence(experience, window);
+export function learn(columns: EvidenceColumns, window: Window & { asOf: number; learningRate: number }): Lessons {
+  const { trades, providers } = sumEvidence(columns, window);
   const strength = PRIOR_STRENGTH / window.learningRate;
   const edges = estimateEdges(providers, { strength, variance: resultVariance(trades) });
   const meanR = trades.sum / (strength + trades.count);
@@ -58,17 +53,17 @@ export function learn(
 
     weigh: (situation, votes) => {
       const trend = trendScore(situation);
-      const earned = edges.map((edge, i) => expectedR(edge, trend, votes[i]));
+      const weights = toWeights(edges.map((edge, i) => expectedR(edge, trend, votes[i])));
       const confidences = providers.map((sums, i) => {
         const vote = votes[i];
         if (vote === undefined || vote.error !== undefined) return 0;
         const { confidence, action } = vote;
-        return calibrateVote(sums, { confidence, directional: action !== "HOLD" }, strength);
+        return calibrateVote(sums, { confidence, directional: action !== "HOLD", strength });
       });
-      return { weights: toWeights(earned), confidences };
+      return { weights, confidences };
     },
 
-    calibrate: (confidence) => calibrateDecision(trades, confidence, strength),
+    calibrate: (confidence) => calibrateDecision(trades, { confidence, strength }),
 
     sizeScale: (regime) => {
       const { count, sum } = trades.regimes.get(regime) ?? { count: 0, sum: 0 };
@@ -76,17 +71,4 @@ export function learn(
       return Math.max(MIN_SIZE, Math.min(1, 1 + regimeR / SIZE_REACH_R));
     },
   };
-}
-
-/** What a vote is believed to earn where the market trends so much. */
-function expectedR(edge: ProviderEdge, trend: number, vote: Vote | undefined): number {
-  const there = edge.mean + edge.slope * (trend - edge.meanTrend);
-  if (vote === undefined || vote.error !== undefined || vote.action === "HOLD") return there;
-  return there + (edge.byBin[confidenceBin(vote.confidence)] ?? 0);
-}
-
-function toWeights(earned: readonly number[]): readonly number[] {
-  const worth = earned.map((r) => Math.max(MIN_R, r));
-  const total = worth.reduce((a, b) => a + b, 0);
-  return worth.map((r) => r / total);
 }

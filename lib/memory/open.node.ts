@@ -9,11 +9,13 @@ import { lockHolder } from "../storage/lock.node.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { attempt } from "../storage/fs.node.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { OnEmbedded } from "./embed-missing.ts";
 import { isForgetFile } from "./forget.ts";
 import { loadOutcomes, quarantine, readMemory, type StoredOutcomes } from "./load.ts";
 import { idOfOutcomeFile } from "./outcome.ts";
 import { type RecallQuestion, recallTrades, type RecallResult } from "./recall.ts";
-import { type Memory, MEMORY_FILE, type OnEmbedded, openMemory, type OpenMemoryOptions } from "./store.ts";
+import { MEMORY_FILE } from "./statistics.ts";
+import { type Memory, openMemory, type OpenMemoryOptions } from "./store.ts";
 
 /** The memory to work on, its paths absolute; and who is told of vectors that are made. */
 export interface MemoryOptions extends Pick<OpenMemoryOptions, "onEmbedded" | "onNote"> {

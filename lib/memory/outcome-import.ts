@@ -1,10 +1,12 @@
+/** Outcomes that another system wrote. A file of its own, so that zod is loaded for these alone. */
 import { z } from "zod";
+import { fail, messageOf } from "../errors.ts";
+import { trendScore } from "../market/regime.ts";
 import type { Vote } from "../types.ts";
-import { CarryoverError, messageOf } from "../errors.ts";
 import { assertFileNamePart } from "../util/names.ts";
 import { parseTimestamp } from "../util/time.ts";
-import { tradeVotesOf, type Trade } from "./trade.ts";
-import { trendScore } from "../market/regime.ts";
+import type { DecodedOutcome } from "./outcome.ts";
+import { tradeVotesOf } from "./trade.ts";
 
 /** As in docs/RULES.md: one freak result must not teach more than many trades. */
 const MAX_RESULT_R = 3;
@@ -23,7 +25,7 @@ const fileNamePart = z.string().superRefine((id, context) => {
   }
 });
 
-/** The field's established names; fields that are not here are not used. */
+/** The field's established names. Other fields are ignored. */
 const schema = z.object({
   decision_id: fileNamePart,
   asset_pair: z.string().min(1),
@@ -59,25 +61,25 @@ const schema = z.object({
 });
 
 /**
- * What memory keeps of an outcome that another system wrote. Only what it says is taken: without `votes`, a single `ai_provider`
- * counts as having voted the trade's way, an ensemble as nothing; without `result_r` no provider gets evidence from it.
+ * The trade of an outcome that another system wrote. Only what it says is taken: without `votes`, a single `ai_provider` counts as
+ * having voted the trade's way, and an ensemble as no vote; without `result_r` the trade is no evidence about any provider.
  *
- * @throws {CarryoverError} `CORRUPT` if a field that nothing can stand in for is missing or of another type.
+ * @throws {CarryoverError} `CORRUPT` if a required field is missing or of another type.
  */
 export function tradeOfImported(
   fields: Record<string, unknown>,
   file: { name: string; bytes: number },
-): { trade: Trade; description: string } {
+): DecodedOutcome {
   const parsed = schema.safeParse(fields);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
-    throw new CarryoverError("CORRUPT", `Cannot read "${file.name}": found ${problems}, expected an outcome`);
+    const found = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
+    throw fail("CORRUPT", `Cannot read "${file.name}"`, { found, expected: "an outcome" });
   }
   const outcome = parsed.data;
-  const provider = outcome.ai_provider;
+  const { action, ai_provider: provider } = outcome;
   const confidence = outcome.decision_confidence ?? 0;
   const regime = outcome.regime ?? outcome.market_regime ?? "UNKNOWN";
-  const lone: Vote[] = provider && provider !== "ensemble" ? [{ provider, action: outcome.action, confidence }] : [];
+  const single: Vote[] = provider && provider !== "ensemble" ? [{ provider, action, confidence }] : [];
   return {
     trade: {
       id: outcome.decision_id,
@@ -88,7 +90,7 @@ export function tradeOfImported(
       market: outcome.market ?? "bars",
       asset: outcome.asset_pair,
       regime,
-      action: outcome.action,
+      action,
       entryMs: outcome.entry_timestamp,
       exitMs: outcome.exit_timestamp,
       exitReason: outcome.exit_reason ?? "unknown",
@@ -99,7 +101,7 @@ export function tradeOfImported(
       confidence,
       rawConfidence: outcome.raw_confidence ?? confidence,
       trendScore: outcome.situation ? trendScore(outcome.situation) : null,
-      votes: tradeVotesOf(outcome.votes ?? lone),
+      votes: tradeVotesOf(outcome.votes ?? single),
     },
     description: outcome.description ?? `${outcome.asset_pair} is in the regime ${regime}.`,
   };

@@ -1,18 +1,18 @@
 /**
  * `outcome_<decision_id>.json`: one closed trade, written once.
  *
- * A JSON object with a key a line. The last key, `crc32`, is over all bytes before its opening quote, so that
- * `head -c -22 FILE` is what it was taken of. A file without it was imported: it loads, and counts as unverified.
+ * A JSON object with one key per line. The last key, `crc32`, is over all bytes before its opening quote, so
+ * `head -c -22 FILE` prints what it was taken of. A file without it was imported.
  */
+import { fail, type CarryoverError } from "../errors.ts";
+import { checkSeal, seal, type Sealed } from "../storage/sealed-json.ts";
 import type { Outcome } from "../types.ts";
-import { CarryoverError } from "../errors.ts";
 import { decodeJsonObject } from "../util/json.ts";
 import { assertFileNamePart } from "../util/names.ts";
-import { checkSeal, seal, type Sealed } from "../storage/sealed-json.ts";
 import { parseTimestamp } from "../util/time.ts";
 import { tradeOf, type Trade } from "./trade.ts";
 
-/** Larger files are no outcomes. */
+/** Size limit of an outcome's file. */
 export const MAX_OUTCOME_BYTES: number = 1 << 20;
 
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/;
@@ -22,17 +22,16 @@ export function outcomeFileName(decisionId: string): string {
   return `outcome_${decisionId}.json`;
 }
 
-/** The id in the name of an outcome's file; `undefined` for other files. A backslash is a folder on some machines. */
+/** The id in the name of an outcome's file; `undefined` for other files. A backslash separates folders on some machines. */
 export function idOfOutcomeFile(name: string): string | undefined {
   return name.startsWith("outcome_") && name.endsWith(".json") && !name.includes("\\") ? name.slice(8, -5) : undefined;
 }
 
 /**
- * Encodes an outcome.
+ * Encodes an outcome as its file has it.
  *
- * @returns The bytes of its file, and their `crc32`.
- * @throws {CarryoverError} `BAD_OUTCOME` if it would not be read back as it is: its id or asset cannot be part of a file
- * name, a number is not finite, a time is none, a provider votes twice, or it is larger than an outcome may be.
+ * @throws {CarryoverError} `BAD_OUTCOME` if it would not be read back as it is: its id or asset cannot be part of a file name, a
+ * number is not finite, a time is not ISO 8601, a provider votes twice, or it is larger than 1 MB.
  */
 export function encodeOutcome(outcome: Outcome): Sealed {
   const id = outcome.decision_id;
@@ -50,12 +49,13 @@ export function encodeOutcome(outcome: Outcome): Sealed {
   if (twice !== undefined) throw refused(id, `two votes of "${twice}"`, "one of each provider");
 
   const lines = Object.entries(outcome).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`);
-  const { bytes, crc32 } = seal(`{\n${lines.join("")}  `);
-  if (bytes.length > MAX_OUTCOME_BYTES) throw refused(id, `${bytes.length} bytes`, `at most ${MAX_OUTCOME_BYTES}`);
-  return { bytes, crc32 };
+  const sealed = seal(`{\n${lines.join("")}  `);
+  const { length } = sealed.bytes;
+  if (length > MAX_OUTCOME_BYTES) throw refused(id, `${length} bytes`, `at most ${MAX_OUTCOME_BYTES}`);
+  return sealed;
 }
 
-/** An outcome as it is read back: what learning needs of it, and its description. */
+/** An outcome as it is read back. */
 export interface DecodedOutcome {
   readonly trade: Trade;
   readonly description: string;
@@ -65,16 +65,14 @@ export interface DecodedOutcome {
  * Decodes an outcome's file, one of ours or an imported one.
  *
  * @param name The file's name; its id must be the one inside.
- * @throws {CarryoverError} `CORRUPT` if anything in it is not as it was written, or an imported one can't be used.
+ * @throws {CarryoverError} `CORRUPT` if it is not as it was written, or an imported one lacks a field.
  */
 export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<DecodedOutcome> {
   const fields = decodeJsonObject(bytes, name, { maxBytes: MAX_OUTCOME_BYTES });
   const id = idOfOutcomeFile(name);
   if (fields["decision_id"] !== id) {
-    throw new CarryoverError(
-      "CORRUPT",
-      `Cannot read "${name}": found another decision_id in it, expected "${id}" as in its name`,
-    );
+    const expected = `"${id}" as in its name`;
+    throw fail("CORRUPT", `Cannot read "${name}"`, { found: "another decision_id in it", expected });
   }
   const crc32 = checkSeal({ bytes, fields }, name);
   if (crc32 === undefined) {
@@ -83,13 +81,10 @@ export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<De
   }
   // The checksum says that we wrote it, so its fields are what encodeOutcome() was given.
   const outcome = fields as unknown as Outcome;
-  return {
-    trade: tradeOf(outcome, { bytes: bytes.length, crc32 }),
-    description: outcome.description,
-  };
+  return { trade: tradeOf(outcome, { bytes: bytes.length, crc32 }), description: outcome.description };
 }
 
-/** A number that JSON would silently turn into `null`, NaN or infinity, and the keys that lead to it. */
+/** The first NaN or infinity, which JSON would silently turn into `null`, and the keys that lead to it. */
 function notFinite(value: unknown): { readonly path: string; readonly value: number } | undefined {
   if (typeof value === "number") return Number.isFinite(value) ? undefined : { path: "", value };
   if (typeof value !== "object" || value === null) return undefined;
@@ -101,5 +96,5 @@ function notFinite(value: unknown): { readonly path: string; readonly value: num
 }
 
 function refused(id: string, found: string, expected: string): CarryoverError {
-  return new CarryoverError("BAD_OUTCOME", `Cannot record "${id}": found ${found}, expected ${expected}`);
+  return fail("BAD_OUTCOME", `Cannot record "${id}"`, { found, expected });
 }

@@ -1,159 +1,110 @@
-/** What is counted from the outcomes and kept beside them: statistics, and `memory.json`, which says of what. */
-import { encodeJson } from "../util/json.ts";
+/** Statistics that are counted from the outcomes and kept beside them, and `memory.json`, which says what they were counted from. */
 import type { Storage } from "../storage/storage.ts";
 import { crc32Hex } from "../util/crc32.ts";
-import { countedSince, type ForgetMark } from "./forget.ts";
-import { countedTrades, type Trade } from "./trade.ts";
+import { encodeJson } from "../util/json.ts";
+import { countedFrom, type ForgetMark } from "./forget.ts";
+import { countedTrades, directionOf, performanceOf, type PerformanceRecord, type Trade } from "./trade.ts";
 
-/** What a provider or a regime has to show. Money in account currency. */
-export interface PerformanceRecord {
-  readonly total_trades: number;
-  readonly winning_trades: number;
-  readonly total_pnl: number;
-  /** Mean `result_r` of these trades; `null` where no outcome says. */
-  readonly mean_result_r: number | null;
-}
+/** Statistics of each provider. */
+export const PROVIDER_FILE = "provider_performance.json";
+/** Statistics of each regime. */
+export const REGIME_FILE = "regime_performance.json";
+/** What the statistics were counted from. */
+export const MEMORY_FILE = "memory.json";
 
-interface Tally {
-  trades: number;
-  wins: number;
-  pnl: number;
-  sumR: number;
-  countR: number;
-}
+/** Version of `memory.json`. Statistics beside one of another version were counted in another way. */
+export const MEMORY_VERSION = 2;
+
+/** Size limit of each of the three files. */
+export const MAX_STATISTICS_BYTES: number = 1 << 24;
 
 /**
  * Counts the trades of every provider: those that went the way it voted, each with its whole P&L.
  *
- * @param trades In order of (exit, id): sums of floats depend on it.
- * @param since What closed earlier does not count for the provider.
+ * @param trades In the order of (exit, id): sums of floats depend on it.
+ * @param marks Trades that closed before a provider's mark do not count for it.
  */
 export function providerPerformance(
   trades: readonly Trade[],
-  since: ReadonlyMap<string, number>,
+  marks: readonly ForgetMark[],
 ): Record<string, PerformanceRecord> {
-  const tallies = new Map<string, Tally>();
+  const from = countedFrom(marks);
+  const byProvider = new Map<string, Trade[]>();
   for (const trade of trades) {
-    const direction = trade.action === "BUY" ? 1 : -1;
-    for (const vote of trade.votes) {
-      if (vote.direction === direction && trade.exitMs >= (since.get(vote.provider) ?? trade.exitMs)) {
-        count(tallies, vote.provider, trade);
-      }
+    for (const { provider, direction } of trade.votes) {
+      if (direction !== directionOf(trade.action) || trade.exitMs < from(provider)) continue;
+      const counted = byProvider.get(provider);
+      if (counted === undefined) byProvider.set(provider, [trade]);
+      else counted.push(trade);
     }
   }
-  return recordsOf(tallies);
+  return performanceByName(byProvider);
 }
 
 /** Counts the trades of every regime, by the regime at the decision. */
 export function regimePerformance(trades: readonly Trade[]): Record<string, PerformanceRecord> {
-  const tallies = new Map<string, Tally>();
-  for (const trade of trades) count(tallies, trade.regime, trade);
-  return recordsOf(tallies);
+  return performanceByName(Map.groupBy(trades, ({ regime }) => regime));
 }
 
-function count(tallies: Map<string, Tally>, key: string, trade: Trade): void {
-  let tally = tallies.get(key);
-  if (tally === undefined) tallies.set(key, (tally = { trades: 0, wins: 0, pnl: 0, sumR: 0, countR: 0 }));
-  tally.trades += 1;
-  tally.wins += trade.won ? 1 : 0;
-  tally.pnl += trade.pnl;
-  if (trade.resultR !== null) {
-    tally.sumR += trade.resultR;
-    tally.countR += 1;
-  }
+/** Sorted by name. `Object.fromEntries` makes an own key even of `__proto__`. */
+function performanceByName(groups: ReadonlyMap<string, readonly Trade[]>): Record<string, PerformanceRecord> {
+  const sorted = [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(sorted.map(([name, trades]) => [name, performanceOf(trades)]));
 }
 
-/** Sorted by name; `Object.fromEntries` makes own keys even of `__proto__`. */
-function recordsOf(tallies: Map<string, Tally>): Record<string, PerformanceRecord> {
-  const names = [...tallies.keys()].toSorted((a, b) => (a < b ? -1 : 1));
-  return Object.fromEntries(
-    names.map((name) => {
-      const { trades, wins, pnl, sumR, countR } = tallies.get(name) as Tally;
-      return [
-        name,
-        {
-          total_trades: trades,
-          winning_trades: wins,
-          total_pnl: pnl,
-          mean_result_r: countR === 0 ? null : sumR / countR,
-        },
-      ];
-    }),
-  );
-}
-
-/** The record of each provider. */
-export const PROVIDER_FILE = "provider_performance.json";
-/** The record of each regime. */
-export const REGIME_FILE = "regime_performance.json";
-/** What the caches were built from. */
-export const MEMORY_FILE = "memory.json";
-
-/** Of `memory.json`: statistics beside one of another version were counted in another way. */
-export const MEMORY_VERSION = 2;
-
-/** Larger files are none of these. */
-export const MAX_CACHE_BYTES: number = 1 << 24;
-
-/** What the caches are built from. */
+/** What the statistics are counted from. */
 interface Source {
-  /** All outcomes, in order of (exit, id). */
+  /** All of the folder, in the order of (exit, id). */
   readonly trades: readonly Trade[];
   readonly marks: readonly ForgetMark[];
-  /** Of the folder's outcomes and marks: see `digestOf()`. */
+  /** `digestOf()` the folder's outcomes and marks. */
   readonly digest: string;
 }
 
-/** Counts everything anew and writes what has changed; `memory.json` last. */
-export async function writeCaches(storage: Storage, source: Source): Promise<void> {
-  for (const { name, bytes } of countCaches(source)) {
-    const before = await storage.read(name, { maxBytes: bytes.length + 1 });
-    if (before === undefined || !areEqual(before, bytes)) await storage.replace(name, bytes);
-  }
-}
-
-/** Whether the statistics are those that were counted from the folder as it is: then they need not be counted anew. */
-export async function areCachesCurrent(
-  storage: Storage,
-  source: { trades: readonly unknown[]; marks: readonly unknown[]; digest: string },
-): Promise<boolean> {
-  const statistics: CacheFile[] = [];
-  for (const name of [PROVIDER_FILE, REGIME_FILE]) {
-    const bytes = await storage.read(name, { maxBytes: MAX_CACHE_BYTES });
-    if (bytes === undefined) return false;
-    statistics.push({ name, bytes });
-  }
-  const memory = await storage.read(MEMORY_FILE, { maxBytes: MAX_CACHE_BYTES });
-  return memory !== undefined && areEqual(memory, memoryBytes(source, statistics));
-}
-
-/** A cache as its file has it. */
-export interface CacheFile {
+/** A file of statistics. */
+export interface StatisticsFile {
   readonly name: string;
   readonly bytes: Uint8Array;
 }
 
-/** What the files are when everything is counted anew, in the order in which they are written. */
-export function countCaches(source: Source): readonly CacheFile[] {
+/** Counts everything, in the order in which the files are written: `memory.json` last. */
+export function countStatistics(source: Source): readonly StatisticsFile[] {
   const { trades } = countedTrades(source.trades);
   const statistics = [
-    { name: PROVIDER_FILE, bytes: encodeJson(providerPerformance(trades, countedSince(source.marks))) },
+    { name: PROVIDER_FILE, bytes: encodeJson(providerPerformance(trades, source.marks)) },
     { name: REGIME_FILE, bytes: encodeJson(regimePerformance(trades)) },
   ];
   return [...statistics, { name: MEMORY_FILE, bytes: memoryBytes(source, statistics) }];
 }
 
+/** Counts everything, and writes the files that have changed. */
+export async function writeStatistics(storage: Storage, source: Source): Promise<void> {
+  for (const { name, bytes } of countStatistics(source)) {
+    const before = await storage.read(name, { maxBytes: bytes.length + 1 });
+    if (before === undefined || !areEqual(before, bytes)) await storage.replace(name, bytes);
+  }
+}
+
+/** Whether `memory.json` says that the stored statistics were counted from this source. Counts nothing. */
+export async function areStatisticsCurrent(storage: Storage, source: Source): Promise<boolean> {
+  const statistics: StatisticsFile[] = [];
+  for (const name of [PROVIDER_FILE, REGIME_FILE]) {
+    const bytes = await storage.read(name, { maxBytes: MAX_STATISTICS_BYTES });
+    if (bytes === undefined) return false;
+    statistics.push({ name, bytes });
+  }
+  const memory = await storage.read(MEMORY_FILE, { maxBytes: MAX_STATISTICS_BYTES });
+  return memory !== undefined && areEqual(memory, memoryBytes(source, statistics));
+}
+
 /** `memory.json` beside these statistics. */
-function memoryBytes(
-  source: { trades: readonly unknown[]; marks: readonly unknown[]; digest: string },
-  statistics: readonly CacheFile[],
-): Uint8Array {
+function memoryBytes({ trades, marks, digest }: Source, statistics: readonly StatisticsFile[]): Uint8Array {
   return encodeJson({
     format: "carryover-memory",
     version: MEMORY_VERSION,
-    outcomes: source.trades.length,
-    forget_marks: source.marks.length,
-    digest: source.digest,
+    outcomes: trades.length,
+    forget_marks: marks.length,
+    digest,
     crc32: Object.fromEntries(statistics.map(({ name, bytes }) => [name, crc32Hex(bytes)])),
   });
 }

@@ -1,34 +1,38 @@
-import type { Outcome } from "../types.ts";
 import { embedSentence, type Embedder } from "../embed/embedder.ts";
 import { hashingEmbedder } from "../embed/hashing.ts";
-import { CarryoverError } from "../errors.ts";
-import { ensureFile, type Storage } from "../storage/storage.ts";
-import { fillVectors, keptOf, type OnEmbedded, type OnVectorsKept } from "./embed-missing.ts";
-import { areCachesCurrent, writeCaches } from "./statistics.ts";
+import { fail } from "../errors.ts";
+import { ensureFile, type Storage, type StoredFile } from "../storage/storage.ts";
+import type { Outcome } from "../types.ts";
 import { situationSentence } from "./description.ts";
-import { type DamagedFile, digestOf, loadOutcomes, moveToQuarantine, quarantine } from "./load.ts";
+import { embedMissing, type EmbeddedTrades, type OnEmbedded } from "./embed-missing.ts";
 import { encodeForgetMark, type ForgetMark } from "./forget.ts";
+import { type DamagedFile, digestOf, type MemoryReading, moveToQuarantine, quarantine, readMemory } from "./load.ts";
 import { encodeOutcome, outcomeFileName } from "./outcome.ts";
-import { compareTrades, type EmbeddedTrade, tradeOf, type Trade } from "./trade.ts";
-import { readSidecar, VECTORS_FILE, vectorBytes, writeVectors, type Sidecar } from "./vectors.ts";
+import { SIDECAR_FILE } from "./sidecar.ts";
+import { areStatisticsCurrent, writeStatistics } from "./statistics.ts";
+import { type EmbeddedTrade, insertionIndex, isEmbedded, tradeOf } from "./trade.ts";
+import { attachVectors, VectorFiles, VECTORS_FILE } from "./vectors.ts";
 
-export type { OnEmbedded } from "./embed-missing.ts";
-export { MEMORY_FILE, PROVIDER_FILE, REGIME_FILE } from "./statistics.ts";
-
-/** At least this many outcomes are recorded between two writes of the caches. */
+/** Least outcomes that are recorded between two writes of the caches. */
 const FLUSH_EVERY = 64;
 
-/** A memory folder opened for writing. Its caches match its outcomes when it is open, and again after `flush()`. */
+/** Least vectors that are made between two writes at an opening. */
+const WRITE_EVERY = 256;
+
+/** Most vectors of a slow embedder between two writes, which a kill loses: about a minute of the sentence model. */
+const WRITE_SLOW_EVERY = 1024;
+
+/** What is remembered, opened for writing. */
 export interface Memory {
-  /** Where it is kept, and the runs that it learned from. */
+  /** Where it is kept, with the runs that it learned from. */
   readonly storage: Storage;
   readonly embedder: Embedder;
   /** In the order of (exit, id). */
   readonly trades: readonly EmbeddedTrade[];
   readonly marks: readonly ForgetMark[];
-  /** Files that were found damaged at the opening and moved to `quarantine/`. */
+  /** Files that were found damaged when it was opened, and moved to `quarantine/`. */
   readonly damaged: readonly DamagedFile[];
-  /** Vectors that had to be made at the opening. */
+  /** How many vectors were made when it was opened. */
   readonly embedded: number;
 
   /**
@@ -38,13 +42,13 @@ export interface Memory {
    */
   record(outcome: Outcome): Promise<EmbeddedTrade>;
 
-  /** Moves outcomes out of memory, to `quarantine/`. */
+  /** Moves outcomes to `quarantine/`. */
   discard(ids: readonly string[]): Promise<void>;
 
   /** Writes a durable forget mark. The statistics follow with the next `flush()`. */
   forget(mark: ForgetMark): Promise<void>;
 
-  /** Brings the caches on disk up to what is remembered. */
+  /** Brings the caches on disk up to date. */
   flush(): Promise<void>;
 }
 
@@ -52,171 +56,186 @@ export interface Memory {
 export interface OpenMemoryOptions {
   /** @default hashingEmbedder() */
   readonly embedder?: Embedder | undefined;
-  /** Make every vector anew. @default false */
+  /** Make every vector again. @default false */
   readonly rebuildVectors?: boolean;
-  /** Make those anew that are not of unit length, which nothing of ours has written. It takes time for each number. @default false */
+  /** Also make vectors again that are not of unit length, which takes time for every number. @default false */
   readonly checkLengths?: boolean;
   readonly onEmbedded?: OnEmbedded | undefined;
-  readonly onVectorsKept?: OnVectorsKept | undefined;
-  /** Told, before they are replaced, of vectors that another embedder made. */
+  /** Called with the number of new vectors that are on disk, if making them fails or is stopped. */
+  readonly onVectorsKept?: ((kept: number) => void) | undefined;
+  /** Called before vectors of another embedder are replaced. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
 /**
- * Opens a memory folder for writing: loads what is remembered, moves damaged files aside, embeds what has no vector, and
- * brings the caches up to date. The caller holds the storage's lock.
+ * Opens a memory folder for writing: loads the outcomes, moves damaged files to `quarantine/`, makes the vectors that are
+ * missing, and brings the caches up to date. The caller holds the storage's lock.
  *
- * @throws Whatever the embedder throws; the vectors that it had made are kept, as far as they could be written, and the next opening
- * goes on from there.
+ * @throws Whatever the embedder throws. Vectors that were made are kept as far as they could be written.
  */
 export async function openMemory(storage: Storage, options: OpenMemoryOptions = {}): Promise<Memory> {
-  const { embedder = hashingEmbedder() } = options;
-  const found = await readSidecarOrNone(storage);
-  const sidecar = options.rebuildVectors === true ? undefined : found;
-  const listing = await storage.list();
-  const stored = await loadOutcomes(storage, listing, sidecar);
-  if (found !== undefined && !isOf(found, embedder) && found.trades.length > 0 && stored.trades.length > 0) {
-    const by = found.embedder === embedder.id ? `another version of ${embedder.id}` : found.embedder;
-    options.onNote?.(`Replacing ${found.trades.length} vectors by ${by} with vectors by ${embedder.id}`);
-  }
-  const current = sidecar !== undefined && isOf(sidecar, embedder) ? sidecar : undefined;
-  const { checkLengths, onEmbedded, onVectorsKept } = options;
-  const { trades, unreadable, embedded, written } = await fillVectors(storage, stored, {
-    sidecar: current,
-    embedder,
-    checkLengths,
-    onEmbedded,
-    onVectorsKept,
-  });
-  const damaged = [...stored.damaged, ...unreadable];
-  await quarantine(storage, damaged);
+  const { embedder = hashingEmbedder(), rebuildVectors = false, checkLengths = false } = options;
+  const reading = await readMemory(storage, { parseAll: rebuildVectors });
+  noteReplacing(reading, { embedder, onNote: options.onNote });
+  const sidecar = rebuildVectors ? undefined : reading.sidecar;
+  const isComplete = await attachVectors(storage, sidecar, { embedder, checkLengths });
+  const size = reading.listing.files.find(({ name }) => name === VECTORS_FILE)?.size;
+  const files = new VectorFiles(storage, embedder, isComplete && sidecar ? { sidecar, size } : undefined);
+  const { trades, made, damaged } = await embedAndKeep(storage, reading, { ...options, embedder, files });
 
-  const marks = [...stored.marks];
-  const markFiles = [...stored.markFiles];
-  // Made when something is recorded: a run that is finished, and a start that is measured, do without.
-  let byLowerCaseId: Map<string, EmbeddedTrade> | undefined;
-
-  let { kept, blockCrc32 } = keptOf(written, trades);
-  const vectorsSize = listing.files.find(({ name }) => name === VECTORS_FILE)?.size;
-  let vectorsWritten =
-    embedded === 0 &&
-    written !== undefined &&
-    kept === trades.length &&
-    vectorsSize === vectorBytes(kept, embedder) &&
-    current?.digest === stored.digest &&
-    damaged.length === 0;
-  let recorded = 0;
-
-  const flush = async (): Promise<void> => {
-    const outcomeFiles = trades.map(({ id, bytes }) => ({ name: outcomeFileName(id), size: bytes }));
-    const digest = await digestOf([...outcomeFiles, ...markFiles]);
-    if (!vectorsWritten) {
-      blockCrc32 = await writeVectors(storage, trades, { embedder, kept, blockCrc32, digest });
-      kept = trades.length;
-      vectorsWritten = true;
-    }
-    await writeCaches(storage, { trades, marks, digest });
-    recorded = 0;
-  };
-
-  const record = async (outcome: Outcome): Promise<EmbeddedTrade> => {
-    const id = outcome.decision_id;
-    const { bytes, crc32 } = encodeOutcome(outcome);
-    byLowerCaseId ??= new Map(trades.map((trade) => [trade.id.toLowerCase(), trade]));
-    const known = byLowerCaseId.get(id.toLowerCase());
-    if (known !== undefined && known.id !== id) {
-      const message = `Cannot record "${id}": found "${known.id}", expected ids that differ by more than case`;
-      throw new CarryoverError("BAD_OUTCOME", message);
-    }
-    // Before the outcome is written: one that has no vector is refused, not remembered by half.
-    const vector = known?.vector ?? (await embedSentence(embedder, situationSentence(outcome.description)));
-    await ensureFile(storage, outcomeFileName(id), bytes);
-    if (known !== undefined) return known;
-
-    const trade = { ...tradeOf(outcome, { bytes: bytes.length, crc32 }), vector };
-    const place = placeOf(trade, trades);
-    trades.splice(place, 0, trade);
-    byLowerCaseId.set(id.toLowerCase(), trade);
-    if (place < kept) kept = 0;
-    vectorsWritten = false;
-    recorded += 1;
-    // Writing the caches takes time in proportion to all trades; waiting for a share of them keeps the cost of a record flat.
-    if (recorded >= Math.max(FLUSH_EVERY, trades.length / 8)) await flush();
-    return trade;
-  };
-
-  const discard = async (ids: readonly string[]): Promise<void> => {
-    for (const id of ids) {
-      const place = trades.findIndex((trade) => trade.id === id);
-      if (place === -1) throw new CarryoverError("NOT_FOUND", `Cannot discard "${id}": found no such outcome`);
-      await moveToQuarantine(storage, outcomeFileName(id));
-      trades.splice(place, 1);
-      byLowerCaseId?.delete(id.toLowerCase());
-      if (place < kept) kept = 0;
-      vectorsWritten = false;
-    }
-  };
-
-  const forget = async (mark: ForgetMark): Promise<void> => {
-    const { name, bytes } = encodeForgetMark(mark);
-    await ensureFile(storage, name, bytes);
-    if (markFiles.some((file) => file.name === name)) return;
-    markFiles.push({ name, size: bytes.length });
-    marks.push(mark);
-    // The sidecar says which marks there are.
-    vectorsWritten = false;
-  };
-
-  const { digest } = stored;
-  if (!vectorsWritten || !(await areCachesCurrent(storage, { trades, marks, digest }))) await flush();
-  const inTurn = queue();
-  return {
-    storage,
-    embedder,
-    trades,
-    marks,
-    damaged,
-    embedded,
-    record: (outcome) => inTurn(() => record(outcome)),
-    discard: (ids) => inTurn(() => discard(ids)),
-    forget: (mark) => inTurn(() => forget(mark)),
-    flush: () => inTurn(flush),
-  };
+  const moved = [...reading.damaged.filter(({ name }) => name !== SIDECAR_FILE), ...damaged];
+  await quarantine(storage, moved);
+  const memory = new StoredMemory(storage, files, { embedder, reading, trades, damaged: moved, embedded: made });
+  const isUnchanged = moved.length === 0 && files.isCurrent(trades, reading.digest);
+  if (!isUnchanged || !(await areStatisticsCurrent(storage, reading))) await memory.flush();
+  return memory;
 }
 
-/** Whether the vectors of a sidecar are those that an embedder makes. */
-function isOf(sidecar: Sidecar, embedder: Embedder): boolean {
-  return sidecar.fingerprint === embedder.fingerprint && sidecar.dim === embedder.dim;
+function noteReplacing(
+  { sidecar, trades }: MemoryReading,
+  { embedder, onNote }: { embedder: Embedder } & Pick<OpenMemoryOptions, "onNote">,
+): void {
+  if (sidecar === undefined || sidecar.trades.length === 0 || trades.length === 0) return;
+  if (sidecar.fingerprint === embedder.fingerprint && sidecar.dim === embedder.dim) return;
+  const by = sidecar.embedder === embedder.id ? `another version of ${embedder.id}` : sidecar.embedder;
+  onNote?.(`Replacing ${sidecar.trades.length} vectors by ${by} with vectors by ${embedder.id}`);
 }
 
-/** A damaged sidecar is a cache that is made anew: nothing is lost with it. */
-async function readSidecarOrNone(storage: Storage): ReturnType<typeof readSidecar> {
+/** Makes the missing vectors, and writes now and then so that a stopped opening keeps what it made. */
+async function embedAndKeep(
+  storage: Storage,
+  { trades, descriptions, markFiles }: MemoryReading,
+  options: OpenMemoryOptions & { embedder: Embedder; files: VectorFiles },
+): Promise<EmbeddedTrades> {
+  const { embedder, files, onEmbedded } = options;
+  let made = 0;
+  let unwritten = 0;
+  const write = async (): Promise<void> => {
+    const sound = trades.filter(isEmbedded);
+    await files.write(sound, await digestOf([...outcomeFiles(sound), ...markFiles]));
+    unwritten = 0;
+  };
+  const afterEach = async (): Promise<void> => {
+    made += 1;
+    unwritten += 1;
+    // A write takes time in proportion to all trades: waiting for a share of them keeps the cost per vector flat. Beside a
+    // slow embedder's vectors that cost is small.
+    const share = Math.max(WRITE_EVERY, files.length / 2);
+    if (unwritten >= (embedder.isSlow === true ? Math.min(WRITE_SLOW_EVERY, share) : share)) await write();
+  };
   try {
-    return await readSidecar(storage);
+    return await embedMissing(storage, trades, { embedder, descriptions, onEmbedded, afterEach });
   } catch (error) {
-    if (error instanceof CarryoverError && error.code === "CORRUPT") return undefined;
+    // The first error says more than the one of this write.
+    if (unwritten > 0) await write().catch(() => {});
+    options.onVectorsKept?.(made - unwritten);
     throw error;
   }
 }
 
-/** Where a trade belongs among sorted ones. A binary search: a run of an earlier period records far from the end. */
-function placeOf(trade: Trade, sorted: readonly Trade[]): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareTrades(sorted[middle]!, trade) < 0) low = middle + 1;
-    else high = middle;
+/** A memory folder opened for writing. Its caches match its outcomes when it is open, and again after `flush()`. */
+class StoredMemory implements Memory {
+  readonly storage: Storage;
+  readonly embedder: Embedder;
+  readonly trades: EmbeddedTrade[];
+  readonly marks: ForgetMark[];
+  readonly damaged: readonly DamagedFile[];
+  readonly embedded: number;
+
+  readonly #vectorFiles: VectorFiles;
+  readonly #markFiles: StoredFile[];
+  /** Made by the first record: opening a folder goes without. */
+  #byLowerCaseId: Map<string, EmbeddedTrade> | undefined;
+  /** Outcomes recorded since the last flush. */
+  #unflushed = 0;
+  /** Calls run one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    storage: Storage,
+    vectorFiles: VectorFiles,
+    opened: Pick<Memory, "embedder" | "trades" | "damaged" | "embedded"> & { reading: MemoryReading },
+  ) {
+    this.storage = storage;
+    this.embedder = opened.embedder;
+    this.trades = [...opened.trades];
+    this.marks = [...opened.reading.marks];
+    this.damaged = opened.damaged;
+    this.embedded = opened.embedded;
+    this.#vectorFiles = vectorFiles;
+    this.#markFiles = [...opened.reading.markFiles];
   }
-  return low;
+
+  record(outcome: Outcome): Promise<EmbeddedTrade> {
+    return this.#inTurn(() => this.#record(outcome));
+  }
+
+  discard(ids: readonly string[]): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const id of ids) {
+        const index = this.trades.findIndex((trade) => trade.id === id);
+        if (index === -1) {
+          throw fail("NOT_FOUND", `Cannot discard "${id}"`, { found: "no such outcome", expected: "a remembered one" });
+        }
+        await moveToQuarantine(this.storage, outcomeFileName(id));
+        this.trades.splice(index, 1);
+        this.#byLowerCaseId?.delete(id.toLowerCase());
+      }
+    });
+  }
+
+  forget(mark: ForgetMark): Promise<void> {
+    return this.#inTurn(async () => {
+      const { name, bytes } = encodeForgetMark(mark);
+      await ensureFile(this.storage, name, bytes);
+      if (this.#markFiles.some((file) => file.name === name)) return;
+      this.#markFiles.push({ name, size: bytes.length });
+      this.marks.push(mark);
+    });
+  }
+
+  flush(): Promise<void> {
+    return this.#inTurn(() => this.#flush());
+  }
+
+  async #record(outcome: Outcome): Promise<EmbeddedTrade> {
+    const id = outcome.decision_id;
+    const { bytes, crc32 } = encodeOutcome(outcome);
+    this.#byLowerCaseId ??= new Map(this.trades.map((trade) => [trade.id.toLowerCase(), trade]));
+    const known = this.#byLowerCaseId.get(id.toLowerCase());
+    if (known !== undefined && known.id !== id) {
+      const expected = "ids that differ by more than case";
+      throw fail("BAD_OUTCOME", `Cannot record "${id}"`, { found: `"${known.id}"`, expected });
+    }
+    // Before the outcome is written, so that one without a vector is refused as a whole.
+    const vector = known?.vector ?? (await embedSentence(this.embedder, situationSentence(outcome.description)));
+    await ensureFile(this.storage, outcomeFileName(id), bytes);
+    if (known !== undefined) return known;
+
+    const trade = { ...tradeOf(outcome, { bytes: bytes.length, crc32 }), vector };
+    this.trades.splice(insertionIndex(this.trades, trade), 0, trade);
+    this.#byLowerCaseId.set(id.toLowerCase(), trade);
+    this.#unflushed += 1;
+    // A flush takes time in proportion to all trades: waiting for a share of them keeps the cost per record flat.
+    if (this.#unflushed >= Math.max(FLUSH_EVERY, this.trades.length / 8)) await this.#flush();
+    return trade;
+  }
+
+  async #flush(): Promise<void> {
+    const { trades, marks } = this;
+    const digest = await digestOf([...outcomeFiles(trades), ...this.#markFiles]);
+    if (!this.#vectorFiles.isCurrent(trades, digest)) await this.#vectorFiles.write(trades, digest);
+    await writeStatistics(this.storage, { trades, marks, digest });
+    this.#unflushed = 0;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
 }
 
-/** Runs one piece of work after the other: each starts from what the one before has left. */
-function queue(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = last.then(work);
-    last = turn.catch(() => {});
-    return turn;
-  };
+function outcomeFiles(trades: readonly EmbeddedTrade[]): StoredFile[] {
+  return trades.map(({ id, bytes }) => ({ name: outcomeFileName(id), size: bytes }));
 }

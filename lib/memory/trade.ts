@@ -1,9 +1,10 @@
-import type { Market, Outcome, TradeAction, Vote, SimilarTrade } from "../types.ts";
 import { trendScore } from "../market/regime.ts";
+import type { Market, Outcome, SimilarTrade, TradeAction, Vote } from "../types.ts";
+import { meanOf } from "../util/numbers.ts";
 
 const DIRECTIONS = { BUY: 1, SELL: -1, HOLD: 0 } as const;
 
-/** Which way a provider voted on a trade; abstentions are not among them. */
+/** How a provider voted on a trade. Abstentions are left out. */
 export interface TradeVote {
   readonly provider: string;
   /** 1 for BUY, -1 for SELL, 0 for HOLD. */
@@ -12,11 +13,12 @@ export interface TradeVote {
   readonly confidence: number;
 }
 
-/** What memory keeps of an outcome at hand: all that learning, recall and statistics use. */
+/** A closed trade as memory holds it: what learning, recall and statistics use of an outcome. */
 export interface Trade {
   readonly id: string;
-  /** Size and checksum of its file; an imported one has no checksum. */
+  /** Size of its file. */
   readonly bytes: number;
+  /** Checksum of its file; `null` for an imported outcome. */
   readonly crc32: string | null;
   /** Empty for an imported outcome. */
   readonly runId: string;
@@ -25,7 +27,6 @@ export interface Trade {
   readonly asset: string;
   readonly regime: string;
   readonly action: TradeAction;
-  /** Epoch ms. */
   readonly entryMs: number;
   readonly exitMs: number;
   readonly exitReason: string;
@@ -34,15 +35,15 @@ export interface Trade {
   readonly pnl: number;
   readonly pnlPct: number;
   readonly resultR: number | null;
-  /** Of the decision, 0..100. */
+  /** The decision's, 0..100. */
   readonly confidence: number;
-  /** The same before it was calibrated. */
+  /** Before calibration. */
   readonly rawConfidence: number;
   /** How clearly the market trended at the decision, -1..1; `null` for an imported outcome. */
   readonly trendScore: number | null;
   /** By provider name, each once. */
   readonly votes: readonly TradeVote[];
-  /** Of its situation's sentence. Absent until it is read or made; the file of vectors has it, not the sidecar. */
+  /** Vector of its situation's sentence; absent until it is read or made. */
   vector?: Float32Array;
 }
 
@@ -56,14 +57,31 @@ export function isEmbedded(trade: Trade): trade is EmbeddedTrade {
   return trade.vector !== undefined;
 }
 
-/** The one order of outcomes: by exit, then id. */
+/** 1 for a long trade, -1 for a short one. */
+export function directionOf(action: TradeAction): 1 | -1 {
+  return DIRECTIONS[action];
+}
+
+/** The order of trades everywhere: by exit, then id. */
 export function compareTrades(a: Trade, b: Trade): number {
   if (a.exitMs !== b.exitMs) return a.exitMs - b.exitMs;
   if (a.id === b.id) return 0;
   return a.id < b.id ? -1 : 1;
 }
 
-/** What memory keeps of an outcome of ours. */
+/** Where to insert a trade among sorted ones, by binary search; after a trade of the same exit and id. */
+export function insertionIndex(sorted: readonly Trade[], trade: Trade): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareTrades(sorted[middle]!, trade) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The trade of an outcome that Carryover wrote. */
 export function tradeOf(outcome: Outcome, file: { bytes: number; crc32: string }): Trade {
   return {
     id: outcome.decision_id,
@@ -83,14 +101,14 @@ export function tradeOf(outcome: Outcome, file: { bytes: number; crc32: string }
     pnlPct: outcome.pnl_percentage,
     resultR: outcome.result_r,
     confidence: outcome.decision_confidence,
-    // Version 1 knew no calibration.
+    // Outcomes of version 1 were not calibrated.
     rawConfidence: outcome.raw_confidence ?? outcome.decision_confidence,
     trendScore: trendScore(outcome.situation),
     votes: tradeVotesOf(outcome.votes),
   };
 }
 
-/** The votes of a decision that learning takes: who abstained is left out; sorted, as a row of the sidecar has them. */
+/** The votes of a decision by provider name, without abstentions. */
 export function tradeVotesOf(votes: readonly Vote[]): TradeVote[] {
   return votes
     .filter((vote) => vote.error === undefined)
@@ -99,22 +117,21 @@ export function tradeVotesOf(votes: readonly Vote[]): TradeVote[] {
 }
 
 /**
- * The trades without repetitions: a trade that several runs remember (equal asset, action, entry and exit, as when the same
- * year was run twice) counts once, under the smallest id.
+ * Drops repetitions: a trade that several runs made (equal asset, action, entry and exit) counts once, under its smallest id.
  *
  * @param trades In the order of (exit, id), which is kept.
  */
-export function distinctTrades(trades: readonly Trade[]): readonly Trade[] {
+export function distinctTrades<T extends Trade>(trades: readonly T[]): readonly T[] {
   const seen = new Set<string>();
   return trades.filter(({ asset, action, entryMs, exitMs }) => {
-    const trade = `${asset} ${action} ${entryMs} ${exitMs}`;
-    return !seen.has(trade) && seen.add(trade);
+    const key = `${asset} ${action} ${entryMs} ${exitMs}`;
+    return !seen.has(key) && seen.add(key);
   });
 }
 
 /**
- * What statistics of a whole folder count: its distinct trades on real bars, or on synthetic ones where there are no others.
- * Added up they would say nothing.
+ * The trades that statistics of a whole folder count: its distinct ones on real bars, or on synthetic bars where there are no
+ * others. Totals over both would mean nothing.
  *
  * @param trades In the order of (exit, id), which is kept.
  */
@@ -126,7 +143,26 @@ export function countedTrades(trades: readonly Trade[]): {
   return { market, trades: distinctTrades(trades.filter((trade) => trade.market === market)) };
 }
 
-/** A remembered trade as recall tells of it. */
+/** How trades fared. Money in account currency. */
+export interface PerformanceRecord {
+  readonly total_trades: number;
+  readonly winning_trades: number;
+  readonly total_pnl: number;
+  /** `null` where no trade has a result in R. */
+  readonly mean_result_r: number | null;
+}
+
+/** Adds trades up, in their order: sums of floats depend on it. */
+export function performanceOf(trades: readonly Trade[]): PerformanceRecord {
+  return {
+    total_trades: trades.length,
+    winning_trades: trades.filter((trade) => trade.won).length,
+    total_pnl: trades.reduce((sum, trade) => sum + trade.pnl, 0),
+    mean_result_r: meanOf(trades.map((trade) => trade.resultR)),
+  };
+}
+
+/** A trade as recall shows it. */
 export function similarTrade(trade: Trade, similarity: number): SimilarTrade {
   return {
     decision_id: trade.id,

@@ -1,143 +1,128 @@
-/**
- * `vectors.f32` and its sidecar `vectors.meta.json.gz`, which is replaced last: the commit point. Rows stand in the one
- * order of outcomes. Every 1,024 rows have a CRC-32, so that a damaged block is noticed and made anew alone.
- */
+/** `vectors.f32`: a vector for each trade of the sidecar, in its order. Bytes beyond them do not count. */
 import type { Embedder } from "../embed/embedder.ts";
-import { CarryoverError } from "../errors.ts";
-import { crc32Hex } from "../util/crc32.ts";
-import { columnsOf, decodeSidecar, encodeSidecar, tradesOf } from "./sidecar.ts";
 import type { Storage } from "../storage/storage.ts";
+import { crc32Hex } from "../util/crc32.ts";
+import { isUnit } from "../util/vectors.ts";
+import { BLOCK_ROWS, type Sidecar, writeSidecar } from "./sidecar.ts";
 import type { EmbeddedTrade, Trade } from "./trade.ts";
 
-/** A vector for each row of the sidecar, and maybe a tail that does not count. */
+/** The file of the vectors. */
 export const VECTORS_FILE = "vectors.f32";
-/** What the vectors are of: their commit point. */
-export const SIDECAR_FILE = "vectors.meta.json.gz";
 
-const FORMAT = "carryover-vectors";
-const VERSION = 2;
-const BLOCK_ROWS = 1024;
-const MAX_SIDECAR_BYTES = 1 << 28;
 const FLOAT_BYTES = 4;
 
-/** What a sidecar says. */
-export interface Sidecar {
-  readonly embedder: string;
-  readonly fingerprint: string;
-  readonly dim: number;
-  readonly trades: readonly Trade[];
-  /** Of the outcomes and marks of the folder that it was written in: see `digestOf()`. */
-  readonly digest: string;
-  /** CRC-32 of each block of 1,024 rows of `vectors.f32`, the last one shorter. */
-  readonly blockCrc32: readonly string[];
-}
-
-/** Size of `vectors.f32` with so many rows. */
-export function vectorBytes(trades: number, embedder: Embedder): number {
-  return trades * embedder.dim * FLOAT_BYTES;
-}
-
 /**
- * Reads the sidecar.
+ * Reads the vectors of a sidecar's trades.
  *
- * @returns `undefined` if there is none.
- * @throws {CarryoverError} `CORRUPT` if it is damaged or of another format.
- */
-export async function readSidecar(storage: Storage): Promise<Sidecar | undefined> {
-  const bytes = await storage.read(SIDECAR_FILE, { maxBytes: MAX_SIDECAR_BYTES });
-  if (bytes === undefined) return undefined;
-  const value = await decodeSidecar(bytes, SIDECAR_FILE);
-  const { format, version, embedder, fingerprint, dim, rows, digest, block_crc32: blocks } = value;
-  if (format !== FORMAT || version !== VERSION || typeof embedder !== "string" || typeof fingerprint !== "string") {
-    throw corrupt(
-      `format ${JSON.stringify(format)} version ${JSON.stringify(version)}`,
-      `"${FORMAT}" version ${VERSION}`,
-    );
-  }
-  if (!isCount(dim) || !isCount(rows) || !Array.isArray(blocks) || blocks.length !== Math.ceil(rows / BLOCK_ROWS)) {
-    throw corrupt("sizes that do not fit each other", "dim, rows, and a block_crc32 for each 1,024 rows");
-  }
-  if (typeof digest !== "string") throw corrupt("no digest", "the one of the folder");
-  const parsed = tradesOf(value["columns"], rows);
-  if (parsed === undefined) throw corrupt("columns that do not fit", `${rows} values in each`);
-  return { embedder, fingerprint, dim, trades: parsed, digest, blockCrc32: blocks.map(String) };
-}
-
-/**
- * Reads the vectors that a sidecar speaks of.
- *
- * @returns A vector for each of its trades; `undefined` for those of blocks that are missing or damaged.
+ * @returns One for each trade; `undefined` in blocks that are missing or damaged.
  */
 export async function readVectors(storage: Storage, sidecar: Sidecar): Promise<(Float32Array | undefined)[]> {
   const { dim, trades, blockCrc32 } = sidecar;
-  const stored = await storage.read(VECTORS_FILE, { maxBytes: trades.length * dim * FLOAT_BYTES });
-  // A copy where the bytes do not start at a multiple of four, which Float32Array asks for.
+  const rowBytes = dim * FLOAT_BYTES;
+  const stored = await storage.read(VECTORS_FILE, { maxBytes: trades.length * rowBytes });
+  // Float32Array needs bytes that start at a multiple of four.
   const bytes = stored === undefined || stored.byteOffset % FLOAT_BYTES === 0 ? stored : stored.slice();
   const vectors: (Float32Array | undefined)[] = [];
   blockCrc32.forEach((expected, block) => {
     const first = block * BLOCK_ROWS;
     const last = Math.min(trades.length, first + BLOCK_ROWS);
-    const from = first * dim * FLOAT_BYTES;
-    const to = last * dim * FLOAT_BYTES;
-    const good = bytes !== undefined && bytes.length >= to && crc32Hex(bytes.subarray(from, to)) === expected;
-    for (let trade = first; trade < last; trade++) {
-      vectors.push(
-        good ? new Float32Array(bytes.buffer, bytes.byteOffset + trade * dim * FLOAT_BYTES, dim) : undefined,
-      );
+    const [from, to] = [first * rowBytes, last * rowBytes];
+    const isSound = bytes !== undefined && bytes.length >= to && crc32Hex(bytes.subarray(from, to)) === expected;
+    for (let row = first; row < last; row++) {
+      vectors.push(isSound ? new Float32Array(bytes.buffer, bytes.byteOffset + row * rowBytes, dim) : undefined);
     }
   });
   return vectors;
 }
 
 /**
- * Writes trades and their vectors: what comes after `kept` is appended in place of whatever is there, or the file replaced
- * where nothing is kept.
+ * Gives the trades of a sidecar their stored vectors, if they are of this embedder. A trade whose vector is missing or damaged
+ * gets none.
  *
- * @param trades All trades, in order.
- * @param options `kept`: of how many leading trades `vectors.f32` has the vectors already, in this order; `blockCrc32`: the sums of their
- * blocks; `digest`: of the folder's outcomes and marks.
- * @returns The sums of all blocks.
+ * @param options `checkLengths`: pass over vectors that are not of unit length, which no embedder of ours makes.
+ * @returns Whether every trade has its vector.
  */
-export async function writeVectors(
+export async function attachVectors(
   storage: Storage,
-  trades: readonly EmbeddedTrade[],
-  options: { embedder: Embedder; kept: number; blockCrc32: readonly string[]; digest: string },
-): Promise<readonly string[]> {
-  const { embedder, kept } = options;
-  if (kept === 0) await storage.replace(VECTORS_FILE, bytesOf(trades, embedder.dim));
-  else await storage.appendAt(VECTORS_FILE, vectorBytes(kept, embedder), bytesOf(trades.slice(kept), embedder.dim));
+  sidecar: Sidecar | undefined,
+  options: { embedder: Embedder; checkLengths: boolean },
+): Promise<boolean> {
+  const { embedder, checkLengths } = options;
+  if (sidecar?.fingerprint !== embedder.fingerprint || sidecar.dim !== embedder.dim) return false;
+  const vectors = await readVectors(storage, sidecar);
+  let isComplete = true;
+  vectors.forEach((vector, i) => {
+    if (vector !== undefined && (!checkLengths || isUnit(vector))) sidecar.trades[i]!.vector = vector;
+    else isComplete = false;
+  });
+  return isComplete;
+}
 
-  const wholeBlocks = Math.floor(kept / BLOCK_ROWS);
-  const blockCrc32 = options.blockCrc32.slice(0, wholeBlocks);
-  for (let first = wholeBlocks * BLOCK_ROWS; first < trades.length; first += BLOCK_ROWS) {
-    blockCrc32.push(crc32Hex(bytesOf(trades.slice(first, first + BLOCK_ROWS), embedder.dim)));
+/** Keeps `vectors.f32` and its sidecar up to date. */
+export class VectorFiles {
+  readonly #storage: Storage;
+  readonly #embedder: Embedder;
+  #written: Pick<Sidecar, "trades" | "blockCrc32"> & { readonly digest?: string } = { trades: [], blockCrc32: [] };
+
+  /**
+   * @param found The sidecar, if `vectors.f32` has a sound vector for each of its trades, and the size of `vectors.f32`. Without
+   * it the first write replaces both files.
+   */
+  constructor(storage: Storage, embedder: Embedder, found?: { sidecar: Sidecar; size: number | undefined }) {
+    this.#storage = storage;
+    this.#embedder = embedder;
+    if (found === undefined) return;
+    const { trades, blockCrc32, digest } = found.sidecar;
+    // Without a digest the next write comes, and cuts bytes that do not count.
+    const isExact = found.size === trades.length * this.#rowBytes;
+    this.#written = isExact ? { trades, blockCrc32, digest } : { trades, blockCrc32 };
   }
-  const sidecar = {
-    format: FORMAT,
-    version: VERSION,
-    embedder: embedder.id,
-    fingerprint: embedder.fingerprint,
-    dim: embedder.dim,
-    rows: trades.length,
-    digest: options.digest,
-    block_rows: BLOCK_ROWS,
-    block_crc32: blockCrc32,
-    columns: columnsOf(trades),
-  };
-  await storage.replace(SIDECAR_FILE, await encodeSidecar(sidecar));
-  return blockCrc32;
-}
 
-function bytesOf(trades: readonly EmbeddedTrade[], dim: number): Uint8Array {
-  const floats = new Float32Array(trades.length * dim);
-  trades.forEach(({ vector }, i) => floats.set(vector, i * dim));
-  return new Uint8Array(floats.buffer);
-}
+  /** How many trades the files have. */
+  get length(): number {
+    return this.#written.trades.length;
+  }
 
-function isCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-}
+  /** Whether the files have exactly these trades, written for a folder of this digest. */
+  isCurrent(trades: readonly Trade[], digest: string): boolean {
+    return this.#written.digest === digest && this.length === trades.length && this.#isPrefixOf(trades);
+  }
 
-function corrupt(found: string, expected: string): CarryoverError {
-  return new CarryoverError("CORRUPT", `Cannot read "${SIDECAR_FILE}": found ${found}, expected ${expected}`);
+  /**
+   * Writes the vectors of trades, then the sidecar. Where the files have the first of the trades already, the others are
+   * appended; else `vectors.f32` is replaced.
+   *
+   * @param trades In the order of (exit, id).
+   * @param digest `digestOf()` the folder's outcomes and marks.
+   */
+  async write(trades: readonly EmbeddedTrade[], digest: string): Promise<void> {
+    const kept = this.#isPrefixOf(trades) ? this.length : 0;
+    const added = this.#bytesOf(trades.slice(kept));
+    if (kept === 0) await this.#storage.replace(VECTORS_FILE, added);
+    else await this.#storage.appendAt(VECTORS_FILE, kept * this.#rowBytes, added);
+
+    const wholeBlocks = Math.floor(kept / BLOCK_ROWS);
+    const blockCrc32 = this.#written.blockCrc32.slice(0, wholeBlocks);
+    for (let first = wholeBlocks * BLOCK_ROWS; first < trades.length; first += BLOCK_ROWS) {
+      blockCrc32.push(crc32Hex(this.#bytesOf(trades.slice(first, first + BLOCK_ROWS))));
+    }
+    const { id: embedder, fingerprint, dim } = this.#embedder;
+    await writeSidecar(this.#storage, { embedder, fingerprint, dim, trades, digest, blockCrc32 });
+    this.#written = { trades: [...trades], blockCrc32, digest };
+  }
+
+  get #rowBytes(): number {
+    return this.#embedder.dim * FLOAT_BYTES;
+  }
+
+  #isPrefixOf(trades: readonly Trade[]): boolean {
+    return this.#written.trades.every((trade, i) => trade === trades[i]);
+  }
+
+  #bytesOf(trades: readonly EmbeddedTrade[]): Uint8Array {
+    const { dim } = this.#embedder;
+    const floats = new Float32Array(trades.length * dim);
+    trades.forEach(({ vector }, i) => floats.set(vector, i * dim));
+    return new Uint8Array(floats.buffer);
+  }
 }

@@ -1,21 +1,27 @@
+/** What the providers are expected to earn, and the weights that follow (docs/RULES.md, "Learning"). */
+import type { Vote } from "../types.ts";
+import { confidenceBin } from "./calibration.ts";
 import type { ProviderSums, TradeSums } from "./evidence.ts";
 
-/** What a provider is believed to earn, in R a trade, before anything is known of it. */
+/** Expected R per trade of a provider without evidence. */
 const PRIOR_R = 0.1;
 
-/** The mean square of a result in R, and the trades that this counts for. */
+/** Mean square of a result in R without evidence, and the trades that it counts for. */
 const PRIOR_SQUARE = 0.75;
 const PRIOR_SQUARE_TRADES = 60;
 
-/** So many variances of what is found by trend and by confidence are put down to chance. */
-const TREND_DOUBT = 1.5;
-const CONFIDENCE_DOUBT = 2;
+/** How many variances of what is found by trend and by confidence are put down to chance. */
+const TREND_CHANCE = 1.5;
+const CONFIDENCE_CHANCE = 2;
 
-/** With less evidence no trend is looked for. */
+/** Least evidence for a slope over trend. */
 const MIN_EVIDENCE = 5;
 const MIN_SPREAD = 1e-9;
 
-/** What a provider's votes are believed to earn, in R a trade. */
+/** Minimum expected R, so that a losing provider keeps some weight and can come back. */
+const MIN_R = 0.01;
+
+/** What a provider's votes are expected to earn, in R per trade. */
 export interface ProviderEdge {
   /** Whatever the situation. */
   readonly mean: number;
@@ -26,34 +32,49 @@ export interface ProviderEdge {
   readonly byBin: Float64Array;
 }
 
-/** The mean square of a trade's result: what a single piece of evidence varies by. */
+/** How much one piece of evidence varies: the mean square of a trade's result in R. */
 export function resultVariance(trades: TradeSums): number {
   return (trades.squares + PRIOR_SQUARE_TRADES * PRIOR_SQUARE) / (trades.count + PRIOR_SQUARE_TRADES);
 }
 
 /**
- * What the providers are believed to earn (docs/RULES.md, "Learning").
+ * Estimates what each provider's votes earn.
  *
- * @param options `strength`: trades that the prior counts for; `variance` of a piece of evidence.
+ * @param prior `strength`: trades that it counts for; `variance` of one piece of evidence.
  */
 export function estimateEdges(
   providers: readonly ProviderSums[],
-  options: { strength: number; variance: number },
+  prior: { strength: number; variance: number },
 ): readonly ProviderEdge[] {
-  const slopes = slopesOf(providers, options.variance);
+  const slopes = slopesOf(providers, prior.variance);
   return providers.map((sums, i) => ({
-    mean: meanOf(sums, options),
-    slope: slopes[i] ?? 0,
+    mean: expectedMean(sums, prior),
+    slope: slopes[i]!,
     meanTrend: sums.trendCount > 0 ? sums.x / sums.trendCount : 0,
-    byBin: byConfidence(sums, options.variance),
+    byBin: offsetsByBin(sums, prior.variance),
   }));
 }
 
+/** What a vote is expected to earn in a market with this trend score. Without a direction its confidence does not count. */
+export function expectedR(edge: ProviderEdge, trend: number, vote: Vote | undefined): number {
+  const byTrend = edge.mean + edge.slope * (trend - edge.meanTrend);
+  if (vote === undefined || vote.error !== undefined || vote.action === "HOLD") return byTrend;
+  return byTrend + edge.byBin[confidenceBin(vote.confidence)]!;
+}
+
+/** Weights in proportion to expected R; they sum to 1. */
+export function toWeights(expected: readonly number[]): readonly number[] {
+  const bounded = expected.map((r) => Math.max(MIN_R, r));
+  const total = bounded.reduce((a, b) => a + b, 0);
+  return bounded.map((r) => r / total);
+}
+
 /**
- * The mean over a long memory, moved to that over a short one by as much as they differ beyond chance (the positive-part
- * estimator of James and Stein 1961): a switch of skill is followed within weeks, while what is steady keeps its long record.
+ * The mean over a long memory, moved toward the one over a short memory by as much as they differ beyond chance (the
+ * positive-part estimator of James and Stein 1961): a switch of skill is followed within weeks, and what is steady keeps its
+ * long record.
  */
-function meanOf(sums: ProviderSums, { strength, variance }: { strength: number; variance: number }): number {
+function expectedMean(sums: ProviderSums, { strength, variance }: { strength: number; variance: number }): number {
   const long = (PRIOR_R * strength + sums.sum) / (strength + sums.count);
   if (sums.recentCount === 0) return long;
   const change = sums.recentSum / sums.recentCount - sums.sum / sums.count;
@@ -64,8 +85,8 @@ function meanOf(sums: ProviderSums, { strength, variance }: { strength: number; 
 }
 
 /**
- * How much more a provider earns where the market trends: the slope of evidence over trend, shrunk by what chance alone would
- * give. How far slopes differ from 0 is taken from all providers together (empirical Bayes; DerSimonian and Laird 1986).
+ * How much more each provider earns where the market trends: the slope of evidence over trend, shrunk by what chance alone
+ * would give. How far slopes differ from 0 is estimated over all providers (empirical Bayes; DerSimonian and Laird 1986).
  */
 function slopesOf(providers: readonly ProviderSums[], variance: number): readonly number[] {
   let excess = 0;
@@ -76,7 +97,7 @@ function slopesOf(providers: readonly ProviderSums[], variance: number): readonl
     const spread = sums.xx - sums.x * mean;
     const product = sums.xe - sums.trendSum * mean;
     if (spread < MIN_SPREAD) return { spread: 0, product: 0 };
-    excess += (product * product) / (spread * variance) - TREND_DOUBT;
+    excess += (product * product) / (spread * variance) - TREND_CHANCE;
     spreads += spread;
     return { spread, product };
   });
@@ -86,26 +107,22 @@ function slopesOf(providers: readonly ProviderSums[], variance: number): readonl
   );
 }
 
-/** What each bin of a provider's confidence earns beyond its mean, shrunk likewise, by how far its own bins differ. */
-function byConfidence(sums: ProviderSums, variance: number): Float64Array {
+/** What each bin of a provider's confidence earns beyond its mean, shrunk likewise by how far its own bins differ. */
+function offsetsByBin(sums: ProviderSums, variance: number): Float64Array {
   const { binCount, binSum } = sums;
   const offsets = new Float64Array(binCount.length);
   if (sums.count === 0) return offsets;
   const mean = sums.sum / sums.count;
-  let excess = CONFIDENCE_DOUBT;
+  let excess = CONFIDENCE_CHANCE;
   let squares = 0;
   binCount.forEach((count, bin) => {
     if (count === 0) return;
-    const beyond = (binSum[bin] as number) / count - mean;
-    excess += (count * beyond * beyond) / variance - CONFIDENCE_DOUBT;
+    const beyond = binSum[bin]! / count - mean;
+    excess += (count * beyond * beyond) / variance - CONFIDENCE_CHANCE;
     squares += count * count;
   });
   const spread = sums.count - squares / sums.count;
   const between = spread > MIN_SPREAD ? Math.max(0, (excess * variance) / spread) : 0;
   if (between === 0) return offsets;
-  binCount.forEach((count, bin) => {
-    const beyond = (binSum[bin] as number) - mean * count;
-    offsets[bin] = (beyond * between) / (count * between + variance);
-  });
-  return offsets;
+  return binCount.map((count, bin) => ((binSum[bin]! - mean * count) * between) / (count * between + variance));
 }

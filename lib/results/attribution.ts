@@ -1,9 +1,10 @@
-/** What was learned, told: which trades moved the weights, what each provider's votes came to, and what hindsight would have taken. */
-import type { Trade } from "../memory/trade.ts";
+/** What was learned from which trades, what each provider's votes came to, and what the best provider would have made. */
 import { evidenceOf } from "../memory/evidence.ts";
-import { deviationOf } from "./metrics.ts";
+import { directionOf, type Trade } from "../memory/trade.ts";
+import { meanOf } from "../util/numbers.ts";
+import { standardErrorOf } from "./metrics.ts";
 
-/** How the weights moved when trades became known; several may have closed at the same time. */
+/** How the weights moved when trades closed; several may have closed at the same time. */
 export interface WeightMove {
   readonly exit_timestamp: string;
   readonly trades: readonly {
@@ -11,7 +12,7 @@ export interface WeightMove {
     readonly asset: string;
     readonly action: string;
     readonly result_r: number | null;
-    /** Who had voted its way, and who the other way. */
+    /** Providers that voted its way, and the other way. */
     readonly voted_for: readonly string[];
     readonly voted_against: readonly string[];
   }[];
@@ -21,15 +22,15 @@ export interface WeightMove {
 
 /** What a provider's votes on trades came to: `result_r` where it voted a trade's way, the opposite where it voted against. */
 export interface ProviderEvidence {
-  /** Trades that it voted on, one way or the other. */
+  /** Trades that it voted for or against. */
   readonly trades: number;
   readonly sum_r: number;
   readonly mean_r: number | null;
-  /** Sample deviation / sqrt(trades); `null` with fewer than two. */
+  /** Standard error of the mean; `null` with fewer than two trades. */
   readonly standard_error_r: number | null;
 }
 
-/** What the best single provider would have made of the same trades, had it been known before. */
+/** What the best provider alone would have made of the same trades, known only in hindsight. */
 export interface Regret {
   readonly best_provider: string;
   readonly best_sum_r: number;
@@ -38,74 +39,71 @@ export interface Regret {
   readonly regret_r: number;
 }
 
-/** Moves that a chunk keeps. */
+/** Moves that a chunk's record keeps. */
 const MAX_MOVES = 5;
 
 /**
  * The largest moves of weights, by the sum of the changes of all multipliers, largest first; of equals the earlier one.
  *
- * @param recorded The trades of a chunk.
+ * @param trades Those of a chunk.
  * @param multipliersAsOf By provider, from what had closed before an epoch ms.
  */
 export function largestMoves(
-  recorded: readonly Trade[],
+  trades: readonly Trade[],
   multipliersAsOf: (asOf: number) => Readonly<Record<string, number>>,
 ): readonly WeightMove[] {
-  const byExit = Map.groupBy(recorded, ({ exitMs }) => exitMs);
-  const moves = [...byExit].map(([exitMs, trades]) => {
+  const moves = [...Map.groupBy(trades, ({ exitMs }) => exitMs)].map(([exitMs, closed]) => {
     const before = multipliersAsOf(exitMs);
     const after = multipliersAsOf(exitMs + 1);
-    const size = Object.keys(after).reduce((sum, name) => sum + Math.abs((after[name] ?? 0) - (before[name] ?? 0)), 0);
-    return { exitMs, trades, before, after, size };
+    const size = Object.keys(after).reduce((sum, name) => sum + Math.abs(after[name]! - before[name]!), 0);
+    return { exitMs, closed, before, after, size };
   });
   return moves
     .filter(({ size }) => size > 0)
     .toSorted((a, b) => b.size - a.size || a.exitMs - b.exitMs)
     .slice(0, MAX_MOVES)
-    .map(({ exitMs, trades, before, after }) => ({
+    .map(({ exitMs, closed, before, after }) => ({
       exit_timestamp: new Date(exitMs).toISOString(),
-      trades: trades.map((trade) => ({
+      trades: closed.map((trade) => ({
         decision_id: trade.id,
         asset: trade.asset,
         action: trade.action,
         result_r: trade.resultR,
-        voted_for: votersOf(trade, 1),
-        voted_against: votersOf(trade, -1),
+        voted_for: votersOf(trade, directionOf(trade.action)),
+        voted_against: votersOf(trade, -directionOf(trade.action)),
       })),
       multipliers_before: before,
       multipliers_after: after,
     }));
 }
 
-/** Who voted a trade's way (1), or against it (-1). */
-function votersOf({ action, votes }: Trade, side: 1 | -1): string[] {
-  const wanted = action === "BUY" ? side : -side;
-  return votes.filter(({ direction }) => direction === wanted).map(({ provider }) => provider);
+function votersOf({ votes }: Trade, direction: number): string[] {
+  return votes.filter((vote) => vote.direction === direction).map(({ provider }) => provider);
 }
 
 /** What a provider's votes on trades came to. */
 export function providerEvidence(trades: readonly Trade[], provider: string): ProviderEvidence {
   const evidence = trades.map((trade) => evidenceOf(trade, provider).resultR).filter((r) => !Number.isNaN(r));
-  const sum = evidence.reduce((total, r) => total + r, 0);
-  const deviation = deviationOf(evidence);
   return {
     trades: evidence.length,
-    sum_r: sum,
-    mean_r: evidence.length === 0 ? null : sum / evidence.length,
-    standard_error_r: deviation === null ? null : deviation / Math.sqrt(evidence.length),
+    sum_r: evidence.reduce((sum, r) => sum + r, 0),
+    mean_r: meanOf(evidence),
+    standard_error_r: standardErrorOf(evidence),
   };
 }
 
-/** @returns `null` where no provider voted on any trade with a result in R. */
+/** The regret of an ensemble's trades; `null` if no provider voted on any trade with a result in R. */
 export function regretOf(trades: readonly Trade[], providers: readonly string[]): Regret | null {
-  const sums = providers.map((name) => ({ name, ...providerEvidence(trades, name) })).filter((sum) => sum.trades > 0);
-  const [best] = sums.toSorted((a, b) => b.sum_r - a.sum_r);
+  const [best] = providers
+    .map((name) => ({ name, ...providerEvidence(trades, name) }))
+    .filter((evidence) => evidence.trades > 0)
+    .toSorted((a, b) => b.sum_r - a.sum_r);
   if (best === undefined) return null;
-  const ensemble = trades.reduce((sum, { resultR }) => sum + (resultR ?? 0), 0);
+  const ensembleSumR = trades.reduce((sum, { resultR }) => sum + (resultR ?? 0), 0);
   return {
     best_provider: best.name,
     best_sum_r: best.sum_r,
-    ensemble_sum_r: ensemble,
-    regret_r: best.sum_r - ensemble,
+    ensemble_sum_r: ensembleSumR,
+    regret_r: best.sum_r - ensembleSumR,
   };
 }

@@ -1,11 +1,11 @@
 import type { Trade } from "../memory/trade.ts";
-import { scoreForecasts, type Forecast, type ForecastScores } from "../stats/forecast-scores.ts";
+import { type Forecast, type ForecastScores, scoreForecasts } from "../stats/forecast-scores.ts";
 
-/** How good the ensemble's confidence was: it was said before the trade, so that every trade is a later one. */
+/** How good the ensemble's confidence was. It was said before each trade, so every score is out of sample. */
 export interface ConfidenceScores {
   /** Of the confidence that the votes gave; `null` for fewer than 30 trades. */
   readonly before_calibration: ForecastScores | null;
-  /** Of the confidence that experience had made of it; without memory the same. */
+  /** Of the calibrated confidence; without memory the same. */
   readonly after_calibration: ForecastScores | null;
 }
 
@@ -20,8 +20,8 @@ export function confidenceScores(trades: readonly Trade[]): ConfidenceScores {
 }
 
 /**
- * A trade's confidence, and whether it came true: gross, like all that learning uses, as costs say nothing about who was right.
- * An imported trade without a result in R counts by its P&L.
+ * A trade's confidence, and whether it was right: before costs, as costs say nothing about who was right. An imported trade
+ * without a result in R counts by its P&L.
  */
 export function forecastOf({ confidence, resultR, won }: Pick<Trade, "confidence" | "resultR" | "won">): Forecast {
   return { confidence, won: resultR === null ? won : resultR > 0 };

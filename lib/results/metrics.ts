@@ -1,8 +1,6 @@
-/**
- * The numbers of docs/RULES.md, "Metrics". Pure functions; what is undefined is `null`, never 0 or NaN.
- */
-
-import { DAY_MS } from "../util/time.ts";
+/** The metrics of docs/RULES.md. What is undefined is `null`, never 0 or NaN. */
+import { meanOf, rounded } from "../util/numbers.ts";
+import { DAY_MS, isoDate } from "../util/time.ts";
 
 /** Equity at the end of a UTC day. */
 export interface DailyMark {
@@ -11,11 +9,11 @@ export interface DailyMark {
   readonly equity: number;
 }
 
-/** Days a year for an asset that trades on weekends, and for one that does not. */
+/** Trading days a year, with and without weekends. */
 export type DaysPerYear = 365 | 252;
 
 /**
- * The last mark of each day. Where a year has 252 days, Sunday's marks are Monday's.
+ * The last mark of each day. With 252 days a year, Sunday belongs to Monday.
  *
  * @param days In order of time.
  */
@@ -32,7 +30,7 @@ export function simpleReturns(days: readonly DailyMark[], initial: number): numb
 
 function afterSunday(date: string): string {
   const ms = Date.parse(date);
-  return new Date(ms).getUTCDay() === 0 ? new Date(ms + DAY_MS).toISOString().slice(0, 10) : date;
+  return new Date(ms).getUTCDay() === 0 ? isoDate(ms + DAY_MS) : date;
 }
 
 /** Mean / sample deviation x sqrt(days a year), risk-free rate 0 (Sharpe 1994); `null` without two days that differ. */
@@ -43,7 +41,7 @@ export function sharpeRatio(returns: readonly number[], daysPerYear: DaysPerYear
   return (mean / deviation) * Math.sqrt(daysPerYear);
 }
 
-/** Like the Sharpe ratio, over the root mean square of min(r, 0) of all days (Sortino and Price 1994). */
+/** Like the Sharpe ratio, but over the root mean square of min(r, 0) of all days (Sortino and Price 1994). */
 export function sortinoRatio(returns: readonly number[], daysPerYear: DaysPerYear): number | null {
   const mean = meanOf(returns);
   const squares = returns.reduce((sum, r) => sum + (r < 0 ? r * r : 0), 0);
@@ -51,20 +49,20 @@ export function sortinoRatio(returns: readonly number[], daysPerYear: DaysPerYea
   return (mean / Math.sqrt(squares / returns.length)) * Math.sqrt(daysPerYear);
 }
 
-/** Compound annual growth over span / 365 days, percent; rounded, as engines differ in `Math.pow`. */
+/** Compound annual growth rate with 365 days a year, percent; rounded, as engines differ in `Math.pow`. */
 export function cagrPct(initial: number, final: number, options: { spanMs: number }): number | null {
   if (final <= 0 || initial <= 0 || options.spanMs <= 0) return null;
   const growth = Math.pow(final / initial, 365 / (options.spanMs / DAY_MS)) - 1;
-  return Number((100 * growth).toPrecision(10));
+  return rounded(100 * growth);
 }
 
-/** Follows equity marks and keeps the deepest fall, percent of the peak before it (0..100). */
+/** The highest equity so far, and the deepest fall from a peak in percent of it (0..100). */
 export interface DrawdownState {
   peak: number;
   maxPct: number;
 }
 
-/** Takes one more mark into account. */
+/** Adds an equity mark. */
 export function markDrawdown(state: DrawdownState, equity: number): void {
   state.peak = Math.max(state.peak, equity);
   if (state.peak > 0) state.maxPct = Math.max(state.maxPct, (100 * (state.peak - equity)) / state.peak);
@@ -77,20 +75,21 @@ export function profitFactor(pnls: readonly number[]): number | null {
   return lost === 0 ? null : won / lost;
 }
 
-/** Plain mean; `null` of nothing. */
-export function meanOf(values: readonly number[]): number | null {
-  return values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
-}
-
-/** Sample deviation; `null` of fewer than two. */
-export function deviationOf(values: readonly number[]): number | null {
+/** Sample standard deviation; `null` of fewer than two values. */
+function deviationOf(values: readonly number[]): number | null {
   const mean = meanOf(values);
   if (mean === null || values.length < 2) return null;
   const squares = values.reduce((sum, value) => sum + (value - mean) * (value - mean), 0);
   return Math.sqrt(squares / (values.length - 1));
 }
 
-/** `part` of `whole` in percent; `null` of nothing. */
+/** Standard error of the mean: sample standard deviation / sqrt(n); `null` of fewer than two values. */
+export function standardErrorOf(values: readonly number[]): number | null {
+  const deviation = deviationOf(values);
+  return deviation === null ? null : deviation / Math.sqrt(values.length);
+}
+
+/** `part` of `whole` in percent; `null` where `whole` is 0. */
 export function percentOf(part: number, whole: number): number | null {
   return whole === 0 ? null : (100 * part) / whole;
 }

@@ -1,19 +1,21 @@
-import type { Market } from "../types.ts";
+import { providerPerformance, regimePerformance } from "../memory/statistics.ts";
 import type { Trade } from "../memory/trade.ts";
-import { breakdownOf, inChunk, tally, votedFor, type Breakdown, type ChunkCell } from "./breakdown.ts";
-import { type Chunk, type ChunkRecord, type DayRecord } from "./chunks.ts";
+import type { Market } from "../types.ts";
+import { meanOf } from "../util/numbers.ts";
 import { isoDate } from "../util/time.ts";
-import { confidenceScores, type ConfidenceScores } from "./confidence.ts";
-import { providerEvidence, regretOf, type ProviderEvidence, type Regret, type WeightMove } from "./attribution.ts";
+import { type ProviderEvidence, providerEvidence, type Regret, regretOf, type WeightMove } from "./attribution.ts";
+import { type Breakdown, breakdownOf, type ChunkCell, inChunk, tally, votedFor } from "./breakdown.ts";
+import type { Chunk, ChunkRecord, DayRecord } from "./chunks.ts";
+import { type ConfidenceScores, confidenceScores } from "./confidence.ts";
 import {
   cagrPct,
+  type DaysPerYear,
   lastOfDays,
   percentOf,
   profitFactor,
   sharpeRatio,
   simpleReturns,
   sortinoRatio,
-  type DaysPerYear,
 } from "./metrics.ts";
 
 /** One chunk of `quarterly_breakdown`. Keys keep the field's names, whatever the chunks are. */
@@ -31,12 +33,12 @@ export interface QuarterSummary {
   readonly winning_trades: number;
   readonly win_rate: number | null;
   readonly total_pnl: number;
-  /** Outcomes that the chunk's first decision could see. */
+  /** Trades that the chunk's first decision could see. */
   readonly remembered_at_start: number;
   readonly provider_multipliers_at_start: Readonly<Record<string, number>>;
   /** As of the chunk's end. */
   readonly provider_multipliers: Readonly<Record<string, number>>;
-  /** The trades that moved them most, largest move first. */
+  /** The trades that moved the multipliers most, largest move first. */
   readonly weight_moves: readonly WeightMove[];
 }
 
@@ -49,7 +51,7 @@ export interface Summary {
   readonly data: Market;
   readonly memory_enabled: boolean;
   readonly assets: readonly string[];
-  /** Where an asset's bars start later than the bar before ended, in the run. */
+  /** By asset: how often a bar of the run starts later than the bar before ended. */
   readonly bar_gaps: Readonly<Record<string, number>>;
   readonly initial_balance: number;
   readonly final_balance: number;
@@ -79,7 +81,7 @@ export interface Summary {
   readonly regret: Regret | null;
   readonly confidence: ConfidenceScores;
   readonly memory_persistence: {
-    /** Outcomes of earlier runs in the window when the run started. */
+    /** Trades that the run started with. */
     readonly outcomes_carried_in: number;
     readonly outcomes_stored: number;
     readonly snapshots_stored: number;
@@ -87,7 +89,30 @@ export interface Summary {
   };
 }
 
-/** What a summary is made of. */
+/** `snapshot_<YYYYMMDD_HHMMSS>.json`: a run's metrics from its start to the end of a chunk. Keys are written in this order. */
+export interface Snapshot {
+  /** The chunk's end, simulated time. */
+  readonly timestamp: string;
+  readonly run_id: string;
+  readonly chunk: string;
+  readonly equity: number;
+  readonly total_trades: number;
+  readonly winning_trades: number;
+  readonly losing_trades: number;
+  readonly win_rate: number | null;
+  readonly total_pnl: number;
+  /** Mean P&L of winning and of other trades, both positive. */
+  readonly avg_win: number | null;
+  readonly avg_loss: number | null;
+  readonly profit_factor: number | null;
+  readonly max_drawdown_pct: number;
+  readonly sharpe_ratio: number | null;
+  readonly sortino_ratio: number | null;
+  readonly provider_stats: Readonly<Record<string, unknown>>;
+  readonly regime_performance: Readonly<Record<string, unknown>>;
+}
+
+/** What summaries and snapshots are made of. */
 export interface SummaryInput {
   readonly runId: string;
   readonly period: { readonly startMs: number; readonly endMs: number };
@@ -100,55 +125,21 @@ export interface SummaryInput {
   readonly initialBalance: number;
   readonly daysPerYear: DaysPerYear;
   readonly providers: readonly string[];
-  /** One for each chunk, in order. */
+  /** Of the chunks so far, in order. */
   readonly records: readonly ChunkRecord[];
-  /** The run's outcomes, in the order of (exit, id). */
+  /** The run's own, in the order of (exit, id). */
   readonly trades: readonly Trade[];
 }
 
-/** The numbers of a run as far as its records go. */
-export type Totals = Pick<
-  Summary,
-  | "annualized_sharpe"
-  | "annualized_sortino"
-  | "max_drawdown_pct"
-  | "profit_factor"
-  | "total_trades"
-  | "total_winning_trades"
-  | "overall_win_rate"
-  | "total_pnl"
-  | "mean_result_r"
->;
-
-/** Works the totals out from chunk records and outcomes. */
-export function totalsOf(input: SummaryInput): Totals {
-  const { records, trades, initialBalance, daysPerYear } = input;
-  const days = records.flatMap((record) => record.daily);
-  const returns = simpleReturns(lastOfDays(days, daysPerYear), initialBalance);
-  const whole = tally(trades);
-  return {
-    annualized_sharpe: sharpeRatio(returns, daysPerYear),
-    annualized_sortino: sortinoRatio(returns, daysPerYear),
-    max_drawdown_pct: records.at(-1)?.state.max_drawdown_pct ?? 0,
-    profit_factor: profitFactor(trades.map((trade) => trade.pnl)),
-    total_trades: whole.total_trades,
-    total_winning_trades: whole.winning_trades,
-    overall_win_rate: whole.win_rate,
-    total_pnl: whole.total_pnl,
-    mean_result_r: whole.mean_result_r,
-  };
-}
-
-/** Sums up a run from its chunk records and outcomes, and from nothing else. */
+/** Sums up a run from its chunk records and trades, and from nothing else. */
 export function summarize(input: SummaryInput, persistence: Summary["memory_persistence"]): Summary {
   const { records, trades, period, initialBalance } = input;
   const last = records.at(-1);
   const finalBalance = last?.state.broker.balance ?? initialBalance;
-  const totals = totalsOf(input);
-  const counters = records.map((record) => record.counters);
-  const sum = (pick: (counter: ChunkRecord["counters"]) => number): number =>
-    counters.reduce((total, counter) => total + pick(counter), 0);
-  const regimes = [...new Set(trades.map((trade) => trade.regime))].toSorted();
+  const totals = tally(trades);
+  const ratios = ratiosOf(input);
+  const sum = (pick: (counters: ChunkRecord["counters"]) => number): number =>
+    records.reduce((total, { counters }) => total + pick(counters), 0);
   return {
     run_id: input.runId,
     period: `${isoDate(period.startMs)}/${isoDate(period.endMs)}`,
@@ -160,19 +151,19 @@ export function summarize(input: SummaryInput, persistence: Summary["memory_pers
     initial_balance: initialBalance,
     final_balance: finalBalance,
     total_return_pct: 100 * (finalBalance / initialBalance - 1),
-    annualized_sharpe: totals.annualized_sharpe,
-    annualized_sortino: totals.annualized_sortino,
+    annualized_sharpe: ratios.sharpe,
+    annualized_sortino: ratios.sortino,
     cagr_pct: cagrPct(initialBalance, finalBalance, { spanMs: period.endMs - period.startMs }),
-    max_drawdown_pct: totals.max_drawdown_pct,
+    max_drawdown_pct: last?.state.max_drawdown_pct ?? 0,
     exposure_pct: percentOf(
       sum((c) => c.ticks_exposed),
       sum((c) => c.ticks),
     ),
     turnover: (last?.state.broker.turnover_notional ?? 0) / initialBalance,
-    profit_factor: totals.profit_factor,
+    profit_factor: ratios.profitFactor,
     total_trades: totals.total_trades,
-    total_winning_trades: totals.total_winning_trades,
-    overall_win_rate: totals.overall_win_rate,
+    total_winning_trades: totals.winning_trades,
+    overall_win_rate: totals.win_rate,
     total_pnl: totals.total_pnl,
     mean_result_r: totals.mean_result_r,
     decisions: sum((c) => c.decisions),
@@ -183,23 +174,77 @@ export function summarize(input: SummaryInput, persistence: Summary["memory_pers
     },
     not_filled: sum((c) => c.not_filled),
     quarterly_breakdown: records.map((record) => quarterOf(record, input)),
-    providers: Object.fromEntries(
-      input.providers.map((name) => {
-        const own = trades.filter((trade) => votedFor(trade, name));
-        const abstentions = sum((c) => c.abstentions[name] ?? 0);
-        return [name, { ...breakdownOf(own, input.chunks), abstentions, evidence: providerEvidence(trades, name) }];
-      }),
+    providers: byName(input.providers, (name) => ({
+      ...breakdownOf(
+        trades.filter((trade) => votedFor(trade, name)),
+        input.chunks,
+      ),
+      abstentions: sum((c) => c.abstentions[name] ?? 0),
+      evidence: providerEvidence(trades, name),
+    })),
+    regimes: byName([...new Set(trades.map(({ regime }) => regime))].toSorted(), (name) =>
+      breakdownOf(
+        trades.filter(({ regime }) => regime === name),
+        input.chunks,
+      ),
     ),
-    regimes: Object.fromEntries(
-      regimes.map((regime) => {
-        const own = trades.filter((trade) => trade.regime === regime);
-        return [regime, breakdownOf(own, input.chunks)];
-      }),
-    ),
-    assets_breakdown: Object.fromEntries(input.assets.map((asset) => [asset, assetBreakdown(asset, input)])),
+    assets_breakdown: byName(input.assets, (asset) => assetBreakdown(asset, input)),
     regret: regretOf(trades, input.providers),
     confidence: confidenceScores(trades),
     memory_persistence: persistence,
+  };
+}
+
+/** Sums up a run as far as it has come. @throws {RangeError} Before its first chunk has ended. */
+export function snapshotOf(input: SummaryInput): Snapshot {
+  const { records, runId, trades } = input;
+  const last = records.at(-1);
+  if (last === undefined) throw new RangeError("Cannot take a snapshot: found no chunk, expected one or more");
+  const { total_trades, winning_trades, win_rate, total_pnl } = tally(trades);
+  const ratios = ratiosOf(input);
+  const meanPnl = (some: readonly Trade[]): number | null => meanOf(some.map(({ pnl }) => Math.abs(pnl)));
+  const providers = Object.entries(providerPerformance(trades, [])).map(([name, record]) => {
+    const rate = percentOf(record.winning_trades, record.total_trades);
+    return [name, { win_rate: rate, ...record, multiplier: last.multipliers_at_end[name] ?? null }] as const;
+  });
+  return {
+    timestamp: last.end,
+    run_id: runId,
+    chunk: last.chunk,
+    equity: last.final_value,
+    total_trades,
+    winning_trades,
+    losing_trades: total_trades - winning_trades,
+    win_rate,
+    total_pnl,
+    avg_win: meanPnl(trades.filter(({ won }) => won)),
+    avg_loss: meanPnl(trades.filter(({ won }) => !won)),
+    profit_factor: ratios.profitFactor,
+    max_drawdown_pct: last.state.max_drawdown_pct,
+    sharpe_ratio: ratios.sharpe,
+    sortino_ratio: ratios.sortino,
+    provider_stats: Object.fromEntries(providers),
+    regime_performance: regimePerformance(trades),
+  };
+}
+
+/** `Object.fromEntries` makes an own key even of `__proto__`. */
+function byName<Value>(names: readonly string[], valueOf: (name: string) => Value): Record<string, Value> {
+  return Object.fromEntries(names.map((name) => [name, valueOf(name)]));
+}
+
+/** The figures that need the daily equity or the P&L of each trade. */
+function ratiosOf({ records, trades, initialBalance, daysPerYear }: SummaryInput): {
+  sharpe: number | null;
+  sortino: number | null;
+  profitFactor: number | null;
+} {
+  const days = records.flatMap((record) => record.daily);
+  const returns = simpleReturns(lastOfDays(days, daysPerYear), initialBalance);
+  return {
+    sharpe: sharpeRatio(returns, daysPerYear),
+    sortino: sortinoRatio(returns, daysPerYear),
+    profitFactor: profitFactor(trades.map(({ pnl }) => pnl)),
   };
 }
 
@@ -234,7 +279,7 @@ function assetBreakdown(asset: string, input: SummaryInput): Summary["assets_bre
     ...whole,
     by_quarter: cells.map((cell, i) => {
       const days = lastOfDays<DayRecord>(input.records[i]?.daily ?? [], input.daysPerYear);
-      // The asset's part in the account's daily return: the change of its P&L over the equity of the day before.
+      // The asset's share of the account's daily return: the change of its P&L over the equity of the day before.
       const returns = days.map(({ equity, pnl }) => {
         const change = ((pnl[asset] ?? 0) - before.pnl) / before.equity;
         before = { equity, pnl: pnl[asset] ?? 0 };

@@ -5,3 +5,15 @@
 export function rounded(value: number): number {
   return Number(value.toPrecision(10));
 }
+
+/** Mean, summed in order; `null` values do not count. `null` where none is left. */
+export function meanOf(values: readonly (number | null)[]): number | null {
+  let sum = 0;
+  let count = 0;
+  for (const value of values) {
+    if (value === null) continue;
+    sum += value;
+    count += 1;
+  }
+  return count === 0 ? null : sum / count;
+}

@@ -1,11 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { shuffledMemoryView } from "../../lib/experiments/shuffled-memory.ts";
+import { ShuffledMemoryView } from "../../lib/experiments/shuffled-memory.ts";
 import type { Situation } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
-import { tradeOf } from "../../lib/memory/trade.ts";
-import type { openMemoryView, MemoryView } from "../../lib/memory/view.ts";
-import { inMemoryMemory, type InMemoryMemory } from "../../lib/memory/in-memory.ts";
-import type { EmbeddedTrade } from "../../lib/memory/trade.ts";
+import { type EmbeddedTrade, tradeOf } from "../../lib/memory/trade.ts";
+import type { MemoryView } from "../../lib/memory/view.ts";
+import { InMemoryMemory } from "../../lib/memory/in-memory.ts";
 import { createRandom } from "../../lib/util/random.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";
 import { makeSituation } from "../providers/situation-samples.ts";
@@ -28,8 +27,10 @@ function trade(n: number): EmbeddedTrade {
   return { ...tradeOf(outcome, { bytes: 1, crc32: "00000000" }), vector };
 }
 
-function open(view: typeof openMemoryView, memory: InMemoryMemory): MemoryView {
-  return view(memory, {
+/** A shuffled view of a memory that starts from these trades. */
+function open(seed: string, trades: readonly EmbeddedTrade[] = []): MemoryView {
+  return new ShuffledMemoryView(new InMemoryMemory({ embedder, trades, marks: [] }), {
+    random: createRandom(seed),
     market: "bars",
     startMs: START,
     providers: ["trend"],
@@ -49,7 +50,7 @@ async function resultsAt(memory: MemoryView, asOf: number): Promise<Map<string, 
 
 describe("shuffled outcomes", () => {
   test("are, at every time, a permutation of the results that are visible then", async () => {
-    const memory = open(shuffledMemoryView(createRandom("a")), inMemoryMemory({ embedder, trades: [], marks: [] }));
+    const memory = open("a");
     for (let n = 1; n <= 10; n++) memory.add(trade(n));
     let moved = 0;
     for (let visible = 1; visible <= 10; visible++) {
@@ -66,7 +67,7 @@ describe("shuffled outcomes", () => {
   });
 
   test("have the mean of the true ones in the recent record", async () => {
-    const memory = open(shuffledMemoryView(createRandom("b")), inMemoryMemory({ embedder, trades: [], marks: [] }));
+    const memory = open("b");
     for (let n = 1; n <= 9; n++) memory.add(trade(n));
     const { recent } = await memory.recall(situationAt(START + 8 * DAY));
     // Seven closed before it.
@@ -76,7 +77,7 @@ describe("shuffled outcomes", () => {
 
   test("do not depend on what closes later", async () => {
     const [one, other] = [0, 1].map((more) => {
-      const memory = open(shuffledMemoryView(createRandom("c")), inMemoryMemory({ embedder, trades: [], marks: [] }));
+      const memory = open("c");
       for (let n = 1; n <= 6; n++) memory.add(trade(n));
       for (let n = 7; n <= 6 + more * 4; n++) memory.add(trade(n));
       return memory;
@@ -86,11 +87,10 @@ describe("shuffled outcomes", () => {
     expect(one!.lessons(asOf)?.weights).toEqual(other!.lessons(asOf)?.weights);
   });
 
-  test("begin with the base, and leave the account's own results alone", async () => {
-    const base = trade(0);
-    const memory = inMemoryMemory({ embedder, trades: [base], marks: [] });
-    const view = open(shuffledMemoryView(createRandom("d")), memory);
-    expect(view.carriedIn).toEqual([base]);
+  test("begin with what is carried in, and leave the account's own results alone", async () => {
+    const carriedIn = trade(0);
+    const view = open("d", [carriedIn]);
+    expect(view.carriedIn).toEqual([carriedIn]);
     expect(view.remembered(START + 1)).toBe(1);
     const outcome = makeOutcome({ decision_id: "own", exit_timestamp: "2021-01-05T00:00:00Z", result_r: -0.5 });
     expect((await view.record(outcome)).resultR).toBe(-0.5);
@@ -101,10 +101,7 @@ describe("shuffled outcomes", () => {
   test("are each of the permutations about equally often", async () => {
     const counts = new Map<string, number>();
     for (let seed = 0; seed < 600; seed++) {
-      const memory = open(
-        shuffledMemoryView(createRandom(`seed ${seed}`)),
-        inMemoryMemory({ embedder, trades: [], marks: [] }),
-      );
+      const memory = open(`seed ${seed}`);
       for (let n = 1; n <= 3; n++) memory.add(trade(n));
       const results = await resultsAt(memory, START + 9 * DAY);
       const order = ["t-001", "t-002", "t-003"].map((id) => Math.round(100 * results.get(id)!)).join("");

@@ -12,7 +12,7 @@ import { encodeForgetMark } from "../../lib/memory/forget.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { outcomeFileName } from "../../lib/memory/outcome.ts";
 import { readMemory } from "../../lib/memory/load.ts";
-import { readSidecar, SIDECAR_FILE } from "../../lib/memory/vectors.ts";
+import { readSidecar, SIDECAR_FILE } from "../../lib/memory/sidecar.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { objectOf, utf8, type Target } from "./target.ts";
 

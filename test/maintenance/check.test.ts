@@ -13,7 +13,8 @@ import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { repairMemory } from "../../lib/maintenance/repair.node.ts";
 import { encodeForgetMark } from "../../lib/memory/forget.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
-import { readSidecar, readVectors, SIDECAR_FILE, writeVectors } from "../../lib/memory/vectors.ts";
+import { readVectors, VectorFiles } from "../../lib/memory/vectors.ts";
+import { readSidecar, SIDECAR_FILE } from "../../lib/memory/sidecar.ts";
 import { seeded } from "../backtest/market-samples.ts";
 import { resumeJob } from "../backtest/resume-samples.ts";
 import { filesOf, outcomesOf, runOn } from "../backtest/world-samples.ts";
@@ -127,7 +128,7 @@ test("vectors that are still to be made, as a stopped rebuild leaves them, are c
   const sidecar = (await readSidecar(storage))!;
   const vectors = await readVectors(storage, sidecar);
   const trades = sidecar.trades.slice(0, -3).map((trade, i) => ({ ...trade, vector: vectors[i]! }));
-  await writeVectors(storage, trades, { embedder: hashingEmbedder(), kept: 0, blockCrc32: [], digest: "of fewer" });
+  await new VectorFiles(storage, hashingEmbedder()).write(trades, "of fewer");
   expect((await checkOnce(storage)).findings).toEqual([
     {
       name: SIDECAR_FILE,

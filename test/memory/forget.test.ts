@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { crc32 } from "node:zlib";
-import { countedSince, decodeForgetMark, encodeForgetMark, isForgetFile } from "../../lib/memory/forget.ts";
+import { countedFrom, decodeForgetMark, encodeForgetMark, isForgetFile } from "../../lib/memory/forget.ts";
 import { failureOf, utf8 } from "../storage/storage-contract.ts";
 
 const MARK = { provider: "trend", beforeMs: Date.UTC(2021, 3, 1) };
@@ -36,9 +36,6 @@ test.each(['{"provider": "trend"}', '{"provider": 3, "before": "2021-04-01"}', '
 );
 
 test("of several marks of a provider the latest counts", () => {
-  const since = countedSince([MARK, { provider: "__proto__", beforeMs: 5 }, { ...MARK, beforeMs: 7 }]);
-  expect([...since]).toEqual([
-    ["trend", MARK.beforeMs],
-    ["__proto__", 5],
-  ]);
+  const from = countedFrom([MARK, { provider: "__proto__", beforeMs: 5 }, { ...MARK, beforeMs: 7 }]);
+  expect(["trend", "__proto__", "reversion"].map(from)).toEqual([MARK.beforeMs, 5, -Infinity]);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Situation, Vote } from "../../lib/types.ts";
-import { evidenceOf, type EvidenceColumns } from "../../lib/memory/evidence.ts";
+import { EvidenceColumns, evidenceOf } from "../../lib/memory/evidence.ts";
 import { trendScore } from "../../lib/market/regime.ts";
 import { learn, type Lessons } from "../../lib/memory/lessons.ts";
 import { type Trade, tradeOf } from "../../lib/memory/trade.ts";
@@ -31,20 +31,20 @@ function learnFrom(
   options: { providers?: number; learningRate?: number } = {},
 ): Lessons {
   const { providers = trades[0]?.evidence.length ?? 2, learningRate = 0.1 } = options;
-  const regimeNames = [...new Set(trades.map(({ regime = "RANGING" }) => regime))];
-  const experience: EvidenceColumns = {
-    exits: trades.map(({ daysAgo = 0 }) => AS_OF - daysAgo * DAY_MS - 1),
-    results: trades.map(({ resultR = 1 }) => resultR),
-    trends: trades.map(({ trend = Number.NaN }) => trend),
-    regimes: trades.map(({ regime = "RANGING" }) => regimeNames.indexOf(regime)),
-    regimeNames,
-    bins: trades.map(({ bin = 6 }) => bin),
-    evidence: Array.from({ length: providers }, (_, p) => ({
-      resultR: trades.map(({ evidence }) => evidence[p] ?? Number.NaN),
-      bin: trades.map(({ bins }) => bins?.[p] ?? 6),
-    })),
-  };
-  return learn(experience, { asOf: AS_OF, from: 0, to: trades.length, learningRate });
+  const columns = new EvidenceColumns(Array.from({ length: providers }, (_, p) => `p${p}`));
+  for (const { daysAgo = 0, resultR = 1, trend = Number.NaN, regime = "RANGING", bin = 6, evidence, bins } of trades) {
+    if (!columns.regimeNames.includes(regime)) columns.regimeNames.push(regime);
+    columns.exits.push(AS_OF - daysAgo * DAY_MS - 1);
+    columns.trades.resultR.push(resultR);
+    columns.trades.bin.push(bin);
+    columns.trends.push(trend);
+    columns.regimes.push(columns.regimeNames.indexOf(regime));
+    columns.providers.forEach((column, p) => {
+      column.resultR.push(evidence[p] ?? Number.NaN);
+      column.bin.push(bins?.[p] ?? 6);
+    });
+  }
+  return learn(columns, { asOf: AS_OF, from: 0, to: trades.length, learningRate });
 }
 
 const times = (count: number, trade: SampleTrade): SampleTrade[] => Array.from({ length: count }, () => trade);

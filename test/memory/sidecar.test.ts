@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { crc32, gunzipSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { columnsOf, decodeSidecar, encodeSidecar } from "../../lib/memory/sidecar.ts";
+import { toColumns, decodeSidecar, encodeSidecar } from "../../lib/memory/sidecar.ts";
 import { tradeOf } from "../../lib/memory/trade.ts";
 import { makeOutcomes } from "./outcome-samples.ts";
 import { failureOf } from "../storage/storage-contract.ts";
@@ -9,7 +9,7 @@ import { failureOf } from "../storage/storage-contract.ts";
 const NAME = "vectors.meta.json.gz";
 
 /** What a sidecar holds: columns in which much repeats, so that deflate copies from many places. */
-const VALUE = columnsOf(makeOutcomes(12).map((outcome) => tradeOf(outcome, { bytes: 2000, crc32: "00c0ffee" })));
+const VALUE = toColumns(makeOutcomes(12).map((outcome) => tradeOf(outcome, { bytes: 2000, crc32: "00c0ffee" })));
 
 test("any object comes back, and equal objects give equal bytes", async () => {
   await fc.assert(

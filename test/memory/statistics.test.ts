@@ -3,14 +3,12 @@ import { tradeOf, type Trade } from "../../lib/memory/trade.ts";
 import { providerPerformance, regimePerformance } from "../../lib/memory/statistics.ts";
 import { makeOutcome, makeVote } from "./outcome-samples.ts";
 
-const NO_MARKS: ReadonlyMap<string, number> = new Map();
-
 function trade(changes: Parameters<typeof makeOutcome>[0]): Trade {
   return tradeOf(makeOutcome(changes), { bytes: 1, crc32: "00000000" });
 }
 
 /** A long trade that won 100, a short one that lost 40, a long one that lost 10. */
-const ROWS: readonly Trade[] = [
+const TRADES: readonly Trade[] = [
   trade({
     exit_timestamp: "2021-01-05T00:00:00.000Z",
     realized_pnl: 100,
@@ -38,23 +36,23 @@ const ROWS: readonly Trade[] = [
 ];
 
 test("a trade counts with its whole P&L for the providers that voted its way, and for them alone", () => {
-  expect(providerPerformance(ROWS, NO_MARKS)).toEqual({
+  expect(providerPerformance(TRADES, [])).toEqual({
     breakout: { total_trades: 1, winning_trades: 0, total_pnl: -10, mean_result_r: -0.25 },
     trend: { total_trades: 3, winning_trades: 1, total_pnl: 50, mean_result_r: 0.25 / 3 },
   });
 });
 
 test("a regime has the trades that were decided in it", () => {
-  expect(regimePerformance(ROWS)).toEqual({
+  expect(regimePerformance(TRADES)).toEqual({
     RANGING: { total_trades: 1, winning_trades: 0, total_pnl: -40, mean_result_r: -1 },
     TRENDING: { total_trades: 2, winning_trades: 1, total_pnl: 90, mean_result_r: 0.625 },
   });
 });
 
 test("what closed before a mark does not count, what closed at it does", () => {
-  const since = new Map([["trend", Date.parse("2021-01-06T00:00:00Z")]]);
-  expect(providerPerformance(ROWS, since)["trend"]).toMatchObject({ total_trades: 2, total_pnl: -50 });
-  expect(providerPerformance(ROWS, since)["breakout"]).toMatchObject({ total_trades: 1 });
+  const marks = [{ provider: "trend", beforeMs: Date.parse("2021-01-06T00:00:00Z") }];
+  expect(providerPerformance(TRADES, marks)["trend"]).toMatchObject({ total_trades: 2, total_pnl: -50 });
+  expect(providerPerformance(TRADES, marks)["breakout"]).toMatchObject({ total_trades: 1 });
 });
 
 test("providers and regimes named __proto__, constructor and toString are counted like any other", () => {
@@ -64,12 +62,12 @@ test("providers and regimes named __proto__, constructor and toString are counte
   const one = { total_trades: 1, winning_trades: 1, total_pnl: 110.010016875, mean_result_r: 1.5 };
   const three = { total_trades: 3, winning_trades: 3 };
   for (const [name, record] of Object.entries(regimePerformance(trades))) expect([name, record]).toEqual([name, one]);
-  const byProvider = JSON.parse(JSON.stringify(providerPerformance(trades, NO_MARKS))) as Record<string, unknown>;
+  const byProvider = JSON.parse(JSON.stringify(providerPerformance(trades, []))) as Record<string, unknown>;
   expect(Object.keys(byProvider)).toEqual(names);
   for (const name of names) expect(Object.getOwnPropertyDescriptor(byProvider, name)?.value).toMatchObject(three);
 });
 
 test("the mean R is null where no trade says its R", () => {
   expect(regimePerformance([{ ...trade({}), resultR: null }])["TRENDING"]?.mean_result_r).toBeNull();
-  expect(providerPerformance([], NO_MARKS)).toEqual({});
+  expect(providerPerformance([], [])).toEqual({});
 });

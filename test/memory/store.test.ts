@@ -12,7 +12,7 @@ import type { Storage } from "../../lib/storage/storage.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { openMemory, type Memory } from "../../lib/memory/store.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
-import { readSidecar } from "../../lib/memory/vectors.ts";
+import { readSidecar } from "../../lib/memory/sidecar.ts";
 import { failureOf, textOf, utf8 } from "../storage/storage-contract.ts";
 import { bytesOf, CACHES, cachesOf, countingEmbedder, recount } from "./folder-samples.ts";
 import { makeOutcome, makeOutcomes, makeVote } from "./outcome-samples.ts";

@@ -5,7 +5,7 @@ import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { describeSituation } from "../../lib/memory/description.ts";
 import { openMemory, type Memory } from "../../lib/memory/store.ts";
-import { openMemoryView, type MemoryView, type MemoryViewOptions } from "../../lib/memory/view.ts";
+import { MemoryView, type MemoryViewOptions } from "../../lib/memory/view.ts";
 import { makeOutcome, makeOutcomes, makeVote } from "./outcome-samples.ts";
 
 // Properties are tried on many histories, and a machine may be busy.
@@ -48,7 +48,7 @@ async function memoryOf(outcomes: readonly Outcome[]): Promise<Memory> {
 }
 
 async function viewOf(outcomes: readonly Outcome[], options: Partial<MemoryViewOptions> = {}): Promise<MemoryView> {
-  return openMemoryView(await memoryOf(outcomes), { ...OPTIONS, ...options });
+  return new MemoryView(await memoryOf(outcomes), { ...OPTIONS, ...options });
 }
 
 /** Whatever the situation. */
@@ -56,7 +56,7 @@ const weightsOf = (view: MemoryView, asOf: number): readonly number[] => view.le
 
 const idsOf = (view: MemoryView): string[] => view.carriedIn.map(({ id }) => id);
 
-describe("a run's base", () => {
+describe("what a run carries in", () => {
   test("is what had closed at or before its start, never what another run closed later", async () => {
     const view = await viewOf([closedAt(-1), closedAt(0), closedAt(1)]);
     expect(idsOf(view)).toEqual(["day--1", "day-0"]);
@@ -132,7 +132,7 @@ describe("a read as of a time", () => {
   test("does not weigh what a provider was forgiven, and recalls it all the same", async () => {
     const memory = await memoryOf([closedAt(-3), closedAt(-1)]);
     await memory.forget({ provider: "trend", beforeMs: START_MS - DAY_MS });
-    const view = openMemoryView(memory, OPTIONS);
+    const view = new MemoryView(memory, OPTIONS);
     // Of the two the mark leaves the one that closed at its time, a day and a bit ago.
     const f = 0.9942404238175473;
     const trend = (6 + 1.5 * f) / (60 + f);
@@ -185,7 +185,7 @@ describe("recall()", () => {
 
 test("with memory disabled nothing is seen or learned, and outcomes are recorded", async () => {
   const memory = await memoryOf([closedAt(-1)]);
-  const view = openMemoryView(memory, { ...OPTIONS, enabled: false, providers: ["a", "b", "c", "d"] });
+  const view = new MemoryView(memory, { ...OPTIONS, enabled: false, providers: ["a", "b", "c", "d"] });
   await view.record(closedAt(1));
   expect(memory.trades.length).toBe(2);
   expect(view.carriedIn).toEqual([]);
@@ -201,7 +201,7 @@ test("with memory disabled nothing is seen or learned, and outcomes are recorded
 test("an outcome that is made again after a resume counts once", async () => {
   const memory = await memoryOf([]);
   const entry = await memory.record(closedAt(1));
-  const view = openMemoryView(memory, OPTIONS);
+  const view = new MemoryView(memory, OPTIONS);
   expect(view.remembered(START_MS + 5 * DAY_MS)).toBe(0);
   view.add(entry);
   view.add(entry);
@@ -233,7 +233,7 @@ describe("nothing reads the future", () => {
   /** What a run is told as of a day, when these outcomes are there and it has recorded its own of them, in any order. */
   async function toldAt(day: number, all: readonly Outcome[], own: ReadonlySet<string>): Promise<unknown> {
     const memory = await memoryOf(all.filter(({ decision_id: id }) => !own.has(id)));
-    const view = openMemoryView(memory, { ...OPTIONS, maxMemorySize: 6, contextDays: 3 });
+    const view = new MemoryView(memory, { ...OPTIONS, maxMemorySize: 6, contextDays: 3 });
     for (const one of all) if (own.has(one.decision_id)) await view.record(one);
     const asOf = START_MS + day * DAY_MS;
     const lessons = view.lessons(asOf);
@@ -260,7 +260,7 @@ describe("nothing reads the future", () => {
           for (const one of unknown.slice(0, 4))
             if (Date.parse(one.exit_timestamp) > START_MS) own.add(one.decision_id);
           const before = await toldAt(day, known, own);
-          // The base holds what closed at the start, which is not before it: as of the start itself it is not seen.
+          // What is carried in includes what closed at the start, which is not before it: as of the start itself it is not seen.
           const changed = [...known, ...unknown.filter((one) => Date.parse(one.exit_timestamp) > START_MS)];
           expect(await toldAt(day, changed.toReversed(), own)).toEqual(before as object);
         },
@@ -309,8 +309,8 @@ describe("nothing reads the future", () => {
 test("three hundred trades are recalled alike, whether the run opens on them or records them", async () => {
   const outcomes = makeOutcomes(300);
   const startMs = Date.UTC(2022, 0, 1);
-  const opened = openMemoryView(await memoryOf(outcomes), { ...OPTIONS, startMs });
-  const recorded = openMemoryView(await memoryOf([]), { ...OPTIONS, startMs: 0 });
+  const opened = new MemoryView(await memoryOf(outcomes), { ...OPTIONS, startMs });
+  const recorded = new MemoryView(await memoryOf([]), { ...OPTIONS, startMs: 0 });
   for (const outcome of outcomes) await recorded.record(outcome);
   const situation = { ...situationAt(0), timestamp: startMs };
   expect(await opened.recall(situation)).toEqual(await recorded.recall(situation));

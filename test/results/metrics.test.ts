@@ -3,13 +3,13 @@ import {
   cagrPct,
   lastOfDays,
   markDrawdown,
-  meanOf,
   percentOf,
   profitFactor,
   sharpeRatio,
   simpleReturns,
   sortinoRatio,
 } from "../../lib/results/metrics.ts";
+import { meanOf } from "../../lib/util/numbers.ts";
 
 const days = (...marks: [date: string, equity: number][]): { date: string; equity: number }[] =>
   marks.map(([date, equity]) => ({ date, equity }));

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { breakdownOf } from "../../lib/results/breakdown.ts";
 import { type ChunkRecord, planChunks } from "../../lib/results/chunks.ts";
-import { snapshotOf } from "../../lib/results/snapshot.ts";
-import { summarize, type SummaryInput } from "../../lib/results/summary.ts";
+import { snapshotOf, summarize, type SummaryInput } from "../../lib/results/summary.ts";
 import type { Trade } from "../../lib/memory/trade.ts";
 import { at } from "../backtest/world-samples.ts";
 

@@ -7,7 +7,8 @@ import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
-import { readSidecar, readVectors, writeVectors } from "../../lib/memory/vectors.ts";
+import { readVectors, VectorFiles } from "../../lib/memory/vectors.ts";
+import { readSidecar } from "../../lib/memory/sidecar.ts";
 import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../samples.ts";
 import { makeOutcome, makeOutcomes } from "../memory/outcome-samples.ts";
 import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./run-script.ts";
@@ -294,8 +295,7 @@ describe("recall makes vectors for its answer alone, says how many, and writes n
     const trades = sidecar.trades.map((trade, i) => ({ ...trade, vector: vectors[i]!.slice() }));
     trades[3]!.vector[5] = Number.NaN;
     trades[70]!.vector[5] = 7;
-    const { digest } = sidecar;
-    await writeVectors(storage, trades, { embedder: hashingEmbedder(), kept: 0, blockCrc32: [], digest });
+    await new VectorFiles(storage, hashingEmbedder()).write(trades, sidecar.digest);
 
     const answer = await answerOf(dir);
     await expectBruteForce(answer, outcomes, 5);

@@ -37,7 +37,7 @@ const PEEK = edit(
 
 /** What is known of the trades, with those that close at the very time. */
 const AT_THE_DECISION =
-  "sumEvidence(experience, { ...window, to: experience.exits.filter((ms) => ms <= window.asOf).length })";
+  "sumEvidence(columns, { ...window, to: columns.exits.filter((ms) => ms <= window.asOf).length })";
 
 /** How the broker begins to open a position. */
 const OPEN = "    const direction = directionOf(action);\n";
@@ -69,31 +69,27 @@ const MUTANTS: Record<string, readonly Edit[]> = {
     ),
   ],
   "recall that knows what closes at the decision": [
-    edit(
-      "lib/memory/view.ts",
-      "const window = windowAt(situation.timestamp);",
-      "const window = windowAt(situation.timestamp + 1);",
-    ),
+    edit("lib/memory/view.ts", "const window = this.#windowAt(asOf);", "const window = this.#windowAt(asOf + 1);"),
   ],
   "weights that know what closes at the decision": [
     edit(
       "lib/memory/view.ts",
-      "{ asOf, ...windowAt(asOf), learningRate }",
-      "{ asOf, ...windowAt(asOf + 1), learningRate }",
+      "{ asOf, ...this.#windowAt(asOf), learningRate }",
+      "{ asOf, ...this.#windowAt(asOf + 1), learningRate }",
     ),
   ],
   "calibration that knows what closes at the decision": [
     edit(
       "lib/memory/lessons.ts",
-      "calibrateDecision(trades, confidence, strength)",
-      `calibrateDecision(${AT_THE_DECISION}.trades, confidence, strength)`,
+      "calibrateDecision(trades, { confidence, strength })",
+      `calibrateDecision(${AT_THE_DECISION}.trades, { confidence, strength })`,
     ),
   ],
   "sizes that know what closes at the decision": [
     edit("lib/memory/lessons.ts", "trades.regimes.get(regime)", `${AT_THE_DECISION}.trades.regimes.get(regime)`),
   ],
   "a memory that begins with what closes in the run's first days": [
-    edit("lib/memory/view.ts", "trade.exitMs <= options.startMs", "trade.exitMs <= options.startMs + 30 * DAY_MS"),
+    edit("lib/memory/view.ts", "trade.exitMs <= startMs", "trade.exitMs <= startMs + 30 * DAY_MS"),
   ],
   "a fill at the open after the next": [
     edit(
