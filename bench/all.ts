@@ -66,8 +66,8 @@ const named = (list: typeof rows): string => list.map((row) => `- ${row.title}: 
 const packages = Object.entries(manifest.dependencies).map(([name, version]) => `${name} ${version}`);
 const header = `# How fast
 
-Written by \`bun bench/all.ts\`, ${date ?? new Date().toISOString().slice(0, 10)}; do not edit. Ours and the peer take turns in the same run; medians.
-How well recall finds and learning learns is in [RECALL.md](RECALL.md) and [LEARNING.md](LEARNING.md).
+Written by \`bun bench/all.ts\`, ${date ?? new Date().toISOString().slice(0, 10)}; do not edit. Ours and the peer take turns in the same run. All times are medians.
+Quality is elsewhere: recall in [RECALL.md](RECALL.md), learning in [LEARNING.md](LEARNING.md).
 
 - Machine: ${availableParallelism()} cores, ${cpus()[0]?.model ?? "unknown processor"}, ${systemName()} ${release()}, load ${loadBefore.toFixed(2)} before; files on ${FILE_SYSTEMS[statfsSync(tmpdir()).type] ?? "another file system"}
 - Ours: carryover ${manifest.version}, Bun ${Bun.version}, ${packages.join(", ")}

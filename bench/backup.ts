@@ -52,8 +52,8 @@ export async function backup(options: BackupOptions = {}): Promise<BenchReport> 
     return {
       title: "Backup",
       notes: [
-        `${shown} outcomes of which ${added} are new since the last backup, whole processes, medians of ${rounds} in turns; bytes that the disk has more afterwards, by blocks.`,
-        "Ours reads every file of the memory and of the backup before it, links what is equal, and syncs and reads back what is new. `cp -r` copies caches as well and syncs nothing; restic encrypts, and takes a file of the same time and size for unchanged.",
+        `${shown} outcomes of which ${added} are new since the last backup, whole processes, medians of ${rounds} in turns; bytes added to the disk, by blocks.`,
+        "Ours reads every file of the memory and of the backup before it, links equal files, and syncs and reads back new ones. `cp -r` copies caches too and syncs nothing. restic encrypts, and treats a file with the same time and size as unchanged.",
       ],
       rows: rowsOf(contenders, restic() ? undefined : "skipped: no restic"),
     };

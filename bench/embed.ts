@@ -66,7 +66,7 @@ export async function embed(options: { rounds?: number; sentences?: number } = {
     return {
       title: TITLE,
       notes: [
-        `${count} sentences on situations, one a call, tokenizer included; medians of ${rounds}, in turns. Ours: all-MiniLM-L6-v2 ` +
+        `${count} sentences about situations, one per call, with the tokenizer; medians of ${rounds}, in turns. Ours: all-MiniLM-L6-v2 ` +
           "by onnxruntime-web, WebAssembly, one thread. The peer: the same files by Python's onnxruntime, native, one thread.",
         ...(missing === undefined
           ? [`Cosine of ours and the peer's vector of the first sentence: ${cosine.toFixed(4)}`]

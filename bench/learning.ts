@@ -97,9 +97,9 @@ export async function learning(
   return {
     title: PLANTED_TITLE,
     notes: [
-      `Seeds ${first} to ${first + seeds - 1}; the constants of learning were chosen on others, from 1001 on. Three assets, hourly for ${days} days, in stretches of 3 to 8 days that trend (a drift of ${CLEAR.drift} deviations an hour) or range (a pull of ${CLEAR.pull} to where the stretch began); fainter: ${FAINT.drift} and ${FAINT.pull}. Portfolio memory and risk as in config.yaml, costs of 1 bp a side.`,
-      "Each figure: the share of the oracle's gain over equal weights, in net R a trade, ratio of means over seeds, with its 95 % bootstrap interval over seeds; in the null world and among equals the difference to equal weights in R a trade. ours: the first quarter, then the fourth; peer: the oracle's R a trade and that of equal weights, fourth quarter.",
-      "Hedge has a rate of 0.08, fixed share also 0.005 of sharing. The oracle knows planted rates, the true stretch and what confidence is worth, and leaves a provider out rather than turn its vote round.",
+      `Seeds ${first} to ${first + seeds - 1}; the constants of learning were chosen on other seeds, from 1001 on. Three assets, hourly for ${days} days, in stretches of 3 to 8 days that trend (a drift of ${CLEAR.drift} deviations an hour) or range (a pull of ${CLEAR.pull} to where the stretch began); fainter: ${FAINT.drift} and ${FAINT.pull}. Portfolio memory and risk as in config.yaml, costs of 1 bp a side.`,
+      "Each figure is the share of the oracle's gain over equal weights, in net R a trade: a ratio of means over seeds, with its 95 % bootstrap interval over seeds. In the null world and among equals it is the difference to equal weights, in R a trade. Ours: the first quarter, then the fourth. Peer: R a trade of the oracle and of equal weights, in the fourth quarter.",
+      "Hedge has a rate of 0.08; fixed share also shares 0.005. The oracle knows the planted rates, the true stretch and how good each confidence is. It ignores a bad provider rather than invert its votes.",
     ],
     rows,
   };

@@ -81,8 +81,8 @@ export async function llm(options: LlmOptions = {}): Promise<BenchReport> {
       title: "Language models",
       notes: [
         `A server on the loopback that answers in ${delayMs} ms, ${atATime} at a time: at most ${((atATime * 1000) / Math.max(1, delayMs)).toFixed(0)} a second. Medians of ${rounds}, in turns.`,
-        `Ours: run-chunks as a whole process, synthetic bars, ${MODELS.length} models; each answer is durable before it is used. Peer: a loop that asks the same server as often, ${atATime} at a time, and keeps nothing.`,
-        "A time's questions are asked at once, and the next time's only after its orders: 9 questions at 8 at a time take two turns, the second nearly idle, so that 0.56 is the most there; 24 fill three turns.",
+        `Ours: run-chunks as a whole process, synthetic bars, ${MODELS.length} models; each answer is durable before it is used. Peer: a loop that asks the same server the same number of questions, ${atATime} at a time, and keeps nothing.`,
+        "The questions of one decision time are asked at once, those of the next only after its orders. 9 questions at 8 at a time take two turns, the second nearly idle, so 0.56 is the most that is possible; 24 fill three turns.",
         `The year: ${year.assets.length} assets, ${cachedDays} days, models that vote like our rules, all answers recorded, against the rules themselves.`,
       ],
       rows: [

@@ -52,7 +52,7 @@ export async function market(options: { rounds?: number; bars?: number } = {}): 
   return {
     title: "Bars",
     notes: [
-      `${count.toLocaleString("en")} hourly bars (three assets of them for the tracker). The first call counts as well as the median of ${rounds}: a run reads its bars once, and cold.`,
+      `${count.toLocaleString("en")} hourly bars (three assets of them for the tracker). The first call counts as much as the median of ${rounds}: a run reads its bars once.`,
     ],
     rows: [
       await measure("CSV", () => parseBarsCsv(csv, asset), { bars: count, goal: true }),

@@ -72,7 +72,7 @@ export async function memoryStats(options: { rounds?: number; outcomes?: number 
       title: "memory-stats",
       notes: [
         `On a memory of ${outcomes} outcomes, ${outcomes} vectors x 384 and 100 snapshots; whole processes, medians of ${rounds}, in turns.`,
-        "What a module costs is a process that imports it and ends, less one with an empty script; modules share what they import.",
+        "The cost of a module is a process that imports it and ends, less one with an empty script. Modules share what they import.",
       ],
       rows: [
         ...Object.keys(commands).map((what) => {

@@ -54,9 +54,9 @@ export async function openVectors(options: { rounds?: number; sizes?: readonly n
   return {
     title: "Opening vectors",
     notes: [
-      `vectors.f32 with ${DIM} floats a row, its sidecar read before: read, checked by CRC-32 block by block, and an index that can be searched; in a fresh process each, where nothing is compiled yet, files in the system's cache; medians of ${rounds}.`,
-      "The first question finds no codes: it makes some thousand and computes the other rows exactly; the searches after it make the rest.",
-      `Memory: what the process grew by until every row had its codes, against ${ROW_BYTES} bytes a row: 4 for a float, 1 for a code.`,
+      `vectors.f32 with ${DIM} floats a row, with its sidecar already read: reading, checking by CRC-32 block by block, and making an index that can be searched. Each in a fresh process, where nothing is compiled yet, with files in the system's cache; medians of ${rounds}.`,
+      "The first search finds no codes. It makes some thousand and computes the other rows exactly; later searches make the rest.",
+      `Memory: by how much the process grew until every row had its codes, against ${ROW_BYTES} bytes a row: 4 for a float, 1 for a code.`,
     ],
     rows,
   };
@@ -70,7 +70,7 @@ function rowsOf(size: number, openings: readonly Opening[]): BenchRow[] {
   const rows: BenchRow[] = [
     { what: `${what}: read, checked, ready to search`, ours: asMs(of("open")), ...goal },
     { what: `${what}: of it, read and checked`, ours: asMs(of("read")) },
-    { what: `${what}: the first question after it`, ours: asMs(of("first")) },
+    { what: `${what}: the first search after it`, ours: asMs(of("first")) },
   ];
   if (size < MIN_ROWS) return rows;
   const ratio = of("bytes_a_row") / ROW_BYTES;

@@ -80,9 +80,9 @@ export async function recallQuality(options: RecallQualityOptions = {}): Promise
   return {
     title: "Is recall any good?",
     notes: [
-      `Share of held-out trades whose direction x result the sum of direction x result_r of the ${K} nearest of ${memory} remembered trades has the sign of (ours), against the sign of all remembered trades' sum, which no situation moves (peer). In "ratio", the difference in percentage points. In brackets: 95 % intervals, bootstrapped over queries ${RESAMPLES} times (trades of runs in blocks of ${RUN_BLOCK}), given what is remembered.`,
-      `Hashing and MiniLM: cosine of the sentences' vectors, as a decision recalls. Hashed words: the same of a plain hash of words and word pairs, without levels and numbers. Plain indicators: Euclidean distance of 7 z-scored numbers, those that the sentence has in words (return / ATR, distance of the averages / ATR, ADX, RSI, volatility rank, z-score, place in the channel); asset and regime are not among them. "Indicators, asset, regime" has these two as well, a z-scored 0 or 1 for each name: all that the sentence has. ${minilm === undefined ? "MiniLM skipped: the sentence model (CARRYOVER_MODEL_DIR). " : ""}`,
-      `Planted worlds: drawn situations, and a price that goes where the situation says at most 80 % of the time; results are drawn 20 times for each. Trades of runs: config.yaml's rule providers without memory, up to ${queries} trades decided after the last remembered one closed.`,
+      `Ours: how often the sign of direction x result_r, summed over the ${K} nearest of ${memory} remembered trades, is the sign of a held-out trade's. Peer: the same with the sum over all remembered trades, which does not depend on the situation. Ratio: the difference in percentage points. In brackets: 95 % intervals, bootstrapped over queries ${RESAMPLES} times (trades of runs in blocks of ${RUN_BLOCK}), given what is remembered.`,
+      `Hashing and MiniLM: cosine of the sentences' vectors, as in a decision. Hashed words: the same for a plain hash of words and word pairs, without levels and numbers. Plain indicators: Euclidean distance of the 7 z-scored numbers that the sentence has in words (return / ATR, distance of the averages / ATR, ADX, RSI, volatility rank, z-score, place in the channel); asset and regime are not among them. "Indicators, asset, regime" adds these two, as a z-scored 0 or 1 for each name, and so has all that the sentence has. ${minilm === undefined ? "MiniLM skipped: the sentence model (CARRYOVER_MODEL_DIR). " : ""}`,
+      `Planted worlds: random situations, and a price that goes where the situation says at most 80 % of the time. Results are drawn 20 times for each. Trades of runs: config.yaml's rule providers without memory, up to ${queries} trades decided after the last remembered one closed.`,
       ...againstDefault(few, `${seeds} seeds`),
       ...againstDefault(many, `${moreSeeds} seeds`),
     ],
@@ -188,7 +188,7 @@ function rowsOf(worlds: ReadonlyMap<string, Scores>, seeds: string): BenchRow[] 
     });
     if (ceilings.length === 0) return rows;
     const best = (100 * ceilings.reduce((sum, share) => sum + share, 0)) / ceilings.length;
-    return [...rows, { what: `${where}: who knows the world`, ours: `${best.toFixed(1)} %` }];
+    return [...rows, { what: `${where}: the oracle`, ours: `${best.toFixed(1)} %` }];
   });
 }
 

@@ -35,7 +35,7 @@ export async function record(options: RecordOptions = {}): Promise<BenchReport> 
       title: "Recording a trade",
       notes: [
         `record(): ${records} at each size, in turns with the other sizes and with a bare loop in the same folder (write, fsync, rename, fsync the folder) of the same bytes. Medians.`,
-        `The caches are written behind it; a share of that is added in "with its share of flush()". It is called flat where the largest size takes at most ${FLAT} times what the smallest does.`,
+        `The caches are written later, by flush(); "with its share of flush()" adds a share of that. Flat means that the largest size takes at most ${FLAT} times as long as the smallest.`,
       ],
       rows: await recordRows(work, { sizes, records }),
     };

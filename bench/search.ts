@@ -81,10 +81,10 @@ export async function search(options: SearchBenchOptions = {}): Promise<BenchRep
   return {
     title: "Search",
     notes: [
-      `Exact top k by cosine among vectors of ${DIM} floats around 200 centres, one thread each, in process; load ${load} before. Contenders take turns on the same vectors; a turn is some queries back to back after one that is not counted, or, "cold", a query after ${flushMb} MB were written. Medians of ${rounds} turns.`,
-      "Our codes of 100,000 rows (38 MB) and the rivals' floats (154 MB) fit a large last-level cache, but not the second level; of 1,000,000 rows neither fits, and every query is cold.",
-      "Goals are against the faster of numpy (matrix product, argpartition) and faiss (IndexFlatIP). Ours has one thread, always: a second pays only for queries back to back, and a decision asks one at a time. Rows with two threads are the rivals' alone.",
-      'Ours is measured when its searches have made all codes. Of equal rows, and of rows that differ in the last bits of a float, the codes rule out none; "every row" is our exact kernel over all of them, without a top k.',
+      `Exact top k by cosine among vectors of ${DIM} floats around 200 centres, one thread each, in process; load ${load} before. All take turns on the same vectors. A turn is some queries back to back after one that is not counted, or, if "cold", one query after ${flushMb} MB were written. Medians of ${rounds} turns.`,
+      "At 100,000 rows our codes (38 MB) and the others' floats (154 MB) fit a large last-level cache, but not the second level. At 1,000,000 rows neither fits, and every query is cold.",
+      "Goals are against the faster of numpy (matrix product, argpartition) and faiss (IndexFlatIP). Ours always has one thread: a second one pays only for queries back to back, and a decision asks one at a time. In rows with two threads only the others have two.",
+      'Ours is measured after its searches have made all codes. Codes cannot rule out equal rows, or rows that differ in the last bits of a float. "Every row" is our exact kernel over all rows, without a top k.',
     ],
     rows,
   };
@@ -141,7 +141,7 @@ async function measureThreads(bench: Bench, size: number): Promise<BenchRow[]> {
       const contenders = contendersOf(two, subject, { k, size, cold: false });
       const named = Object.entries(contenders).filter(([name]) => ["ours", ...rivals].includes(name));
       const times = await takeTurns(Object.fromEntries(named), { rounds: bench.rounds });
-      const title = `${size.toLocaleString("en")} rows, k = ${k}, back to back, the rivals with two threads`;
+      const title = `${size.toLocaleString("en")} rows, k = ${k}, back to back, the others with two threads`;
       rows.push(rivalRow(two, { title, times, contender: "ours", atMost: undefined }));
     }
     return rows;

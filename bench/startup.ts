@@ -68,9 +68,9 @@ export async function startup(options: { rounds?: number; outcomes?: number } = 
       title: "Start-up of a chunk",
       notes: [
         `A memory of ${outcomes} outcomes, ${outcomes} vectors x 384 and 100 snapshots, opened in a fresh process; medians of ${rounds}, in turns.`,
-        "Ours takes the lock, lists the folder, checks every vector and brings the caches up to date, as a run does. " +
-          "The peer reads outcomes, vectors and snapshots. In process, imports excluded on both sides (its total_without_imports).",
-        "A start of ours needs no snapshot; one row reads and parses all 100 none the less, as the peer does.",
+        "Ours does what a run does: it takes the lock, lists the folder, checks every vector and updates the caches. " +
+          "The peer reads outcomes, vectors and snapshots. In process means without imports, on both sides (the peer's total_without_imports).",
+        "Our start needs no snapshots. One row reads and parses all 100 anyway, as the peer does.",
       ],
       rows: [
         versus(

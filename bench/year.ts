@@ -96,7 +96,7 @@ export async function year(options: YearOptions = {}): Promise<BenchReport> {
       notes: [
         `${config.backtest.assets.join(", ")}, hourly, ${start} to ${end}, ${HAS_REAL_BARS ? "real" : "synthetic"} bars; medians of ${rounds}, in turns.`,
         `Ours: run-chunks with memory into a fresh folder, ${trades} outcomes, each durable. Peer: backtesting.py, a crossing of two moving averages, no memory, no files.`,
-        `What memory costs a decision: the same period in this process, with memory and without, outcomes recorded on both sides into a storage without a disk, over ${inside.decisions} decisions.`,
+        `Memory's cost for a decision: the same period in this process, with memory and without, recording outcomes into a storage without a disk, over ${inside.decisions} decisions.`,
       ],
       rows: [
         versus("whole process", { ours: whole.ours, peer }, { atMost: 1, goal: "at most 1.00", missing }),

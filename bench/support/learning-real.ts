@@ -49,9 +49,9 @@ export async function learningOnRealBars(
   const report = {
     title: REAL_TITLE,
     notes: [
-      `Hourly bars of BTCUSD, ETHUSD and EURUSD, ${years.join(" and ")} in one run, so that a year goes on with what the one before taught; the risk and costs of config.yaml; its three rules alone, then with the provider of the type memory. Nobody knows the truth here, and there is one path a contender.`,
-      "ours: net R a trade, of the fourth quarter, then of the year; peer: the same less equal weights. With 95 % intervals of a stationary bootstrap of days, blocks of five on average, all contenders on the same days. Confidence and sizes are ours alone.",
-      "The leader of all four is soon `memory`, whose sum stays 0 while it abstains, and as it abstains before 30 trades nobody trades any longer.",
+      `Hourly bars of BTCUSD, ETHUSD and EURUSD, ${years.join(" and ")} in one run, so that the second year starts with what the first one taught. Risk and costs as in config.yaml; its three rules alone, then with the provider of type memory. The truth is unknown here, and there is one path for each method.`,
+      "Ours: net R a trade, in the fourth quarter, then in the year. Peer: the same less equal weights. 95 % intervals are from a stationary bootstrap of days, in blocks of five on average, all methods on the same days. Only ours also uses confidence and sizes.",
+      "Following the leader of all four soon stops trading: `memory` leads while it abstains, because its sum stays 0, and it abstains until there are 30 trades.",
     ],
   };
   if (!HAS_REAL_BARS) return { ...report, rows: [{ what: "all", ours: "skipped: no real bars" }] };
