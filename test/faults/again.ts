@@ -1,14 +1,14 @@
-/** An operation that nothing was done to, and the same again after something was. */
+/** An operation without a fault, and the same operation again after one. */
 import { filesOf } from "../scripts/run-script.ts";
 import { acknowledgedIn, type Scene } from "./injection.ts";
 import { isRepeatable, recover, writtenOnce } from "./recovery.ts";
 import type { SystemCall } from "./strace.ts";
 
-/** An operation that nothing was done to. */
+/** What an operation does without a fault. */
 export interface Undisturbed {
   readonly calls: readonly SystemCall[];
   readonly acknowledged: readonly string[];
-  /** Files in the end; `undefined` where performing it twice ends otherwise. */
+  /** Files at the end; `undefined` if performing it twice ends in other files. */
   readonly files: Readonly<Record<string, string>> | undefined;
 }
 
@@ -16,7 +16,7 @@ export interface Undisturbed {
 export async function undisturbed(scene: Scene): Promise<Undisturbed> {
   const work = scene.copy();
   const result = await scene.child("perform", work);
-  if (result.code !== 0) throw new Error(`it fails by itself: ${result.stderr}`);
+  if (result.code !== 0) throw new Error(`it fails without a fault: ${result.stderr}`);
   const repeatable = isRepeatable(scene.operation);
   if (repeatable) await recover(scene.operation, work);
   const files = repeatable ? filesOf(work) : undefined;
@@ -24,7 +24,7 @@ export async function undisturbed(scene: Scene): Promise<Undisturbed> {
   return { calls: result.calls, acknowledged: acknowledgedIn(result), files };
 }
 
-/** Performs the operation again where something was done to it: it ends as if nothing had been, and writes nothing twice. */
+/** Performs the operation again after a fault: it ends in the same files, and writes nothing twice. */
 export async function assertAgainEnds(scene: Scene, hurt: string, { files }: Undisturbed): Promise<void> {
   if (files === undefined) return;
   const work = scene.copy(hurt);
@@ -35,14 +35,14 @@ export async function assertAgainEnds(scene: Scene, hurt: string, { files }: Und
     if (after[name] !== undefined && after[name] !== file) throw new Error(`"${name}" was written again`);
   }
   await recover(scene.operation, work);
-  assertSame(work, files, "one that nothing was done to");
+  assertSame(work, files, "without a fault");
   scene.drop(work);
 }
 
-/** Compares a folder with the files that another way has led to. */
+/** Compares a folder with the files that it should have. */
 export function assertSame(work: string, expected: Readonly<Record<string, string>>, what: string): void {
   const found = filesOf(work);
-  // What a killed restore or recording of answers leaves may be that of another at work: it stays for a day or an hour.
+  // Temporary files of a killed restore or recording may belong to a live process, so they stay for a day or an hour.
   const names = [...new Set([...Object.keys(found), ...Object.keys(expected)])];
   const other = names.filter(
     (name) => found[name] !== expected[name] && !/^(\.tmp-restore-|answers\/\.tmp-)/.test(name),

@@ -1,4 +1,4 @@
-/** The recording of answers as an operation, and its syncs made so that they can be followed. */
+/** Recording answers as an operation, and syncs that can be traced. */
 import fs from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -11,7 +11,7 @@ const ASKED: readonly (readonly [Question, ReceivedAnswer])[] = [1, 2, 3].map((n
   { provider: "llama", request: { prompt: `question ${n}` }, refresh: 0 },
   {
     vote: { action: "BUY", confidence: n },
-    // More than a page, so that a part of it may be on disk.
+    // More than a page, so that only a part of it may reach the disk.
     raw: ["x".repeat(9000)],
     tokens: { input: 700, output: n },
     cost_usd: n / 100,
@@ -23,7 +23,7 @@ const ASKED: readonly (readonly [Question, ReceivedAnswer])[] = [1, 2, 3].map((n
 
 const nameOf = async (question: Question): Promise<string> => `answers/${await answerKey(question)}.json`;
 
-/** Records answers one after the other, in a folder that is not there yet. */
+/** Records answers one after the other in a new folder. */
 export const recordAnswers: Operation = {
   name: "record of answers",
   prepare: async () => {},
@@ -37,7 +37,7 @@ export const recordAnswers: Operation = {
   check: async (work, acknowledged) => {
     const before = filesOf(work);
     for (const name of acknowledged) {
-      if (before[name] === undefined) throw new Error(`${name} was acknowledged and is not there`);
+      if (before[name] === undefined) throw new Error(`${name} was acknowledged and is missing`);
     }
     const store = new AnswerStore(diskStorage(join(work, "answers")), { onNote: refuse });
     for (const [question, answer] of ASKED) {
@@ -58,7 +58,7 @@ function refuse(note: string): never {
   throw new Error(`partial under a final name: ${note}`);
 }
 
-/** Answers are synced by other threads, one after the other here: from now on this thread does it, whose calls can be counted. */
+/** Makes this thread sync files that other threads would sync: the calls of one thread can be counted. */
 export function syncInThisThread(): void {
   const fsync = (fd: number, done: fs.NoParamCallback): void => {
     let failure: NodeJS.ErrnoException | null = null;

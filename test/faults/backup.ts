@@ -1,4 +1,4 @@
-/** Backups of a folder that a run writes to. */
+/** Row 26: backups of a folder that a run writes to. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import type { Fault } from "./fault.ts";
 
 const BACKUPS = 50;
 
-/** Runs of two months in chunks of a week, one after the other, until `signal`. */
+/** Runs two months in chunks of a week, again and again, until `signal`. */
 async function keepRunning(folder: string, signal: AbortSignal): Promise<void> {
   const script = join(PROJECT_DIR, "scripts/run-chunks.ts");
   for (let seed = 1; !signal.aborted; seed += 1) {
@@ -39,7 +39,7 @@ async function inject(): ReturnType<Fault["inject"]> {
   const stop = new AbortController();
   try {
     const writing = keepRunning(memoryDir, stop.signal);
-    // Its failure is told by the await below.
+    // The await below reports its failure.
     writing.catch(() => {});
     const outcomes: number[] = [];
     let chunks = 0;
@@ -48,13 +48,13 @@ async function inject(): ReturnType<Fault["inject"]> {
       const backup = await createBackup({ memoryDir, backupDir, now: new Date() });
       const problems = await verifyBackup(backupDir, backup.id);
       if (problems.length > 0) throw new Error(`backup ${n} does not verify: ${JSON.stringify(problems)}`);
-      // Every chunk in it finds the outcomes that it committed, and its files beside it.
+      // Every chunk in it has its own files and the outcomes that it committed.
       const checkup = await checkOnce(diskStorage(backup.path));
       const damaged = checkup.findings.filter((finding) => finding.damaged);
-      if (damaged.length > 0) throw new Error(`backup ${n} is a folder with ${JSON.stringify(damaged)}`);
+      if (damaged.length > 0) throw new Error(`backup ${n} has damage: ${JSON.stringify(damaged)}`);
       outcomes.push(checkup.outcomes);
       chunks = checkup.chunks;
-      // A restore syncs each of some hundred files: one in ten is enough to see that it is what was verified.
+      // A restore syncs some hundred files, so only one in ten is tried.
       if (n % 10 > 0) continue;
       const to = join(root, `restored-${n}`);
       await restoreBackup({ backupDir, id: backup.id, to });
@@ -67,7 +67,7 @@ async function inject(): ReturnType<Fault["inject"]> {
     if (last <= first) throw new Error(`nothing was written meanwhile: ${first} outcomes before, ${last} after`);
     return {
       injected: BACKUPS,
-      found: `each verifies and is a folder in which nothing is damaged, and every tenth was restored; ${first} to ${last} outcomes, ${chunks} chunks at the end`,
+      found: `each verifies and has no damage, and every tenth was restored; ${first} to ${last} outcomes, ${chunks} chunks at the end`,
     };
   } finally {
     stop.abort();

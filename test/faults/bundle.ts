@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 const bundles = new Map<string, Promise<string>>();
 
-/** One file of a program of this folder and all that it imports: it starts in half the time. Returns its path. */
+/** Bundles a program of this folder into one file, which starts in half the time. Returns its path. */
 export function bundle(name: string): Promise<string> {
   const made = bundles.get(name) ?? build(name);
   bundles.set(name, made);

@@ -10,7 +10,7 @@ function filesOf(files: Record<string, string>): Files {
   return new Map(Object.entries(files).map(([path, text]) => [path, utf8(text)]));
 }
 
-/** Each state as `path=text ...`, sorted, with a dot for a zero byte, and what was acknowledged behind `!`. */
+/** Each state as `path=text ...`, sorted, with a dot for a zero byte, and each acknowledgement after `!`. */
 function statesOf(before: Record<string, string>, steps: readonly Step[]): string[] {
   return crashStates(filesOf(before), steps)
     .map(({ files, acknowledged }) => {
@@ -31,7 +31,7 @@ const REPLACE: readonly Step[] = [
   { call: "acknowledge", what: "a" },
 ];
 
-test("a file that is written, synced, renamed and synced by its folder is the old or the new, and then the new", () => {
+test("a replaced file is the old or the new one, and the new one after the sync of its folder", () => {
   expect(statesOf({ a: "old" }, REPLACE)).toEqual([
     "a=abcd !a",
     "a=old",
@@ -43,19 +43,19 @@ test("a file that is written, synced, renamed and synced by its folder is the ol
   ]);
 });
 
-test("without the sync of the file, the new name may have any part of it", () => {
+test("without the sync of the file, its new name may hold any part of it", () => {
   const steps = REPLACE.filter((step) => step.call !== "sync" || step.path !== "tmp");
   const acknowledged = statesOf({ a: "old" }, steps).filter((state) => state.endsWith("!a"));
   expect(acknowledged).toEqual(["a= !a", "a=.... !a", "a=ab !a", "a=ab.. !a", "a=abcd !a"]);
 });
 
-test("without the sync of the folder, the old file may be back after the acknowledgement", () => {
+test("without the sync of the folder, the old file may come back after the acknowledgement", () => {
   const steps = REPLACE.filter((step) => step.call !== "sync" || step.path !== "");
   const acknowledged = statesOf({ a: "old" }, steps).filter((state) => state.endsWith("!a"));
   expect(acknowledged).toEqual(["a=abcd !a", "a=old !a", "a=old tmp=abcd !a"]);
 });
 
-test("a file that moves to another folder is in one of them or in both; a folder that is lost takes all in it along", () => {
+test("a moved file is in one of the folders or in both; a lost folder takes its files with it", () => {
   const steps: readonly Step[] = [
     { call: "mkdir", path: "q" },
     { call: "sync", path: "" },
@@ -78,7 +78,7 @@ test("a file that moves to another folder is in one of them or in both; a folder
   ]);
 });
 
-test("a move is certain when both folders are synced; a sync of only one that it left may lose the file, of the other keep it twice", () => {
+test("a move is certain when both folders are synced; syncing only the old one may lose the file, only the new one may keep it twice", () => {
   const move: readonly Step[] = [{ call: "rename", from: "a", to: "q/a" }];
   const left: Step = { call: "sync", path: "" };
   const entered: Step = { call: "sync", path: "q" };
@@ -91,7 +91,7 @@ test("a move is certain when both folders are synced; a sync of only one that it
   expect(after()).toEqual(["a=A q/= !moved", "a=A q/= q/a=A !moved", "q/= q/a=A !moved"]);
 });
 
-test("appends grow a file that was there; a cut and a removal may be lost; two names of a file share its bytes", () => {
+test("an append grows a file, a truncation or removal may be lost, and two names of a file share its bytes", () => {
   const steps: readonly Step[] = [
     { call: "truncate", path: "v", size: 2 },
     { call: "write", path: "v", offset: 2, bytes: utf8("xy") },

@@ -1,16 +1,16 @@
 /**
- * What a crash may leave of a program's steps: the model of ALICE (Pillai et al., "All File Systems Are Not Created Equal",
- * OSDI 2014), with a file system that keeps no order but one: until a folder is synced that a file was moved out of, the file
- * has its old name or its new one.
+ * What a crash may leave of a program's steps, after the model of ALICE (Pillai et al., "All File Systems Are Not Created
+ * Equal", OSDI 2014). The modelled file system guarantees only one order: a file that is moved to another folder has its old
+ * name or its new one, until the folder it left is synced.
  *
- * A sync of a file makes the writes to it before certain, a sync of a folder the names in it. Whatever else was done before the
- * crash is on disk or not, each for itself: a name made, moved or removed; a write whole, by half, or as zeros in a file that
- * has grown. A rename inside a folder happens at once; between two folders the new name may be there before the old one is
- * gone, and of the two syncs each makes its own folder's part certain alone.
+ * A sync of a file makes the earlier writes to it certain. A sync of a folder makes its names certain. Every other step before
+ * the crash is on disk or not, independently: a name made, moved or removed; a write, whole, by half, or as zeros in a file
+ * that has grown. A rename within a folder is atomic. Between two folders the new name may appear before the old one is gone,
+ * and the sync of each folder makes only its own part certain.
  */
 import type { Step } from "./trace.ts";
 
-/** A folder's files: bytes by path. A folder has a path that ends in a slash, and no bytes. */
+/** The files of a folder: bytes by path. The path of a folder ends in a slash, and its bytes are empty. */
 export type Files = ReadonlyMap<string, Uint8Array>;
 
 /** A folder as a crash may leave it. */
@@ -18,14 +18,14 @@ export interface CrashState {
   readonly files: Files;
   /** What was acknowledged before the crash. */
   readonly acknowledged: readonly string[];
-  /** In words, when it crashed and what became of the steps that were not certain. */
+  /** When it crashed, and what became of the uncertain steps. */
   readonly how: string;
 }
 
 /**
- * Every distinct state, in a fixed order, of crashes before each step and after the last: all that is uncertain is there, or
- * nothing of it, or the oldest so many; each alone is missing, halved, zeroed, or the only one there; and where no
- * more than five are uncertain, every choice of them.
+ * Lists every distinct state, in a fixed order, of crashes before each step and after the last. Of the uncertain steps, all
+ * happened, or none, or the oldest n; each one alone is missing, halved, zeroed, or the only one that happened; and if at most
+ * five are uncertain, every combination is listed.
  */
 export function crashStates(before: Files, steps: readonly Step[]): readonly CrashState[] {
   const { start, effects } = effectsOf(before, steps);
@@ -36,9 +36,9 @@ export function crashStates(before: Files, steps: readonly Step[]): readonly Cra
     const uncertain = happened.filter((effect) => effect.certainAt >= at);
     for (const fates of choices(uncertain)) {
       const files = filesAfter(start, happened, { fates, uncertain });
-      const told = [...fates].map(([effect, fate]) => `${fate} ${effect.what}`);
-      const how = `crash before step ${at}${told.length === 0 ? "" : `: ${told.join(", ")}`}`;
-      // The same files with more acknowledged are the harder case.
+      const lost = [...fates].map(([effect, fate]) => `${fate} ${effect.what}`);
+      const how = `crash before step ${at}${lost.length === 0 ? "" : `: ${lost.join(", ")}`}`;
+      // Of equal files, those with more acknowledged are the harder case.
       states.set(keyOf(files), { files, acknowledged: [...acknowledged], how });
     }
     const step = steps[at];
@@ -47,29 +47,29 @@ export function crashStates(before: Files, steps: readonly Step[]): readonly Cra
   return [...states.values()];
 }
 
-/** The folder after all steps, with nothing lost. */
+/** Returns the folder after all steps, with nothing lost. */
 export function finalState(before: Files, steps: readonly Step[]): Files {
   const { start, effects } = effectsOf(before, steps);
   return filesAfter(start, effects, { fates: new Map(), uncertain: [] });
 }
 
-/** What becomes of an effect that is not certain. `torn`: the first half, then zeros. */
+/** What becomes of an uncertain effect. `torn`: the first half, then zeros. */
 type Fate = "lost" | "halved" | "zeroed" | "torn";
 
 type Node = { readonly bytes: Uint8Array } | { readonly names: ReadonlyMap<string, number> };
 
-/** What a step does to one node. */
+/** What a step changes in one node. */
 interface Effect {
   readonly what: string;
   readonly at: number;
-  /** The step that makes it certain. */
+  /** Index of the step that makes it certain. */
   certainAt: number;
   readonly node: number;
   readonly change:
     | { readonly names: readonly (readonly [name: string, node: number | undefined])[] }
     | { readonly offset: number; readonly bytes: Uint8Array }
     | { readonly size: number };
-  /** Which cannot be lost where this one is there by chance, and not by a sync. */
+  /** The effect that cannot be lost if this one reached the disk without a sync. */
   readonly needs?: Effect;
 }
 
@@ -95,9 +95,9 @@ function fatesOf({ change }: Effect): readonly Fate[] {
   return "bytes" in change && change.bytes.length > 1 ? ["lost", "halved", "zeroed", "torn"] : ["lost"];
 }
 
-/** Goes through the steps with nothing lost: which node each is about, and what makes it certain. */
+/** Finds which node each step changes, and which step makes that certain. */
 function effectsOf(before: Files, steps: readonly Step[]): { start: readonly Node[]; effects: readonly Effect[] } {
-  /** As they were before the first step, or when they were made. */
+  /** As before the first step, or as they were made. */
   const nodes: Node[] = [{ names: new Map() }];
   /** The names in each folder as the program sees them. */
   const live = new Map<number, Map<string, number>>([[0, new Map()]]);

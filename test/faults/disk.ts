@@ -2,11 +2,11 @@ import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** The file systems that can be cut, with the size of an image and what they are made with. */
+/** File systems whose power can be cut: the size of their image and how it is made. */
 const MAKE = {
-  // Without auto_da_alloc, or ext4 would by itself write some files out that are renamed over others.
+  // Without auto_da_alloc, because ext4 would then sync some renamed files by itself.
   ext4: { size: "32M", command: ["mkfs.ext4", "-q", "-F"], mount: "loop,noauto_da_alloc" },
-  // The least that mkfs.xfs takes.
+  // The minimum size of mkfs.xfs.
   xfs: { size: "300M", command: ["mkfs.xfs", "-q", "-f"], mount: "loop" },
 } as const;
 
@@ -14,22 +14,22 @@ export type FileSystem = keyof typeof MAKE;
 
 /** A file system in an image file, mounted in a temporary folder. */
 export interface Disk {
-  /** Where it is while it is mounted. */
+  /** Its mount point. */
   readonly folder: string;
   mount(): Promise<void>;
   unmount(): Promise<void>;
-  /** Keeps what is on the unmounted disk; `reset()` brings it back. */
+  /** Saves the unmounted disk for `reset()`. */
   keep(): Promise<void>;
   reset(): Promise<void>;
 }
 
-/** Makes a disk, lends it, and leaves nothing of it. */
+/** Makes a disk for `use`, and removes it afterwards. */
 export async function withDisk<T>(type: FileSystem, use: (disk: Disk) => Promise<T>): Promise<T> {
   const { size, command, mount } = MAKE[type];
-  // In memory where that can be: what a cut loses is decided by the file system, not by what is below it.
+  // In memory where possible: the file system decides what a cut loses, not the device below it.
   const home = fs.mkdtempSync(join(fs.existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), `carryover-${type}-`));
   const [image, kept, folder] = [join(home, "image"), join(home, "kept"), join(home, "disk")];
-  // Also where a signal ends the process; it is unmounted before.
+  // Runs after the unmount, even if a signal ends the process.
   const clean = (): void => fs.rmSync(home, { recursive: true, force: true });
   process.once("exit", clean);
   const copy = async (from: string, to: string): Promise<void> => void (await run(["cp", "--sparse=always", from, to]));
@@ -51,10 +51,10 @@ export async function withDisk<T>(type: FileSystem, use: (disk: Disk) => Promise
   }
 }
 
-/** Folders that are mounted: whatever ends this process but a kill, they are unmounted. */
+/** Mounted folders. They are unmounted however this process ends, unless it is killed. */
 const mounted = new Set<string>();
 
-/** Mounts something at a folder: `args` is what `mount` takes before it. */
+/** Mounts something at a folder. `args` are the arguments of `mount` before the folder. */
 export async function mountAt(folder: string, args: readonly string[]): Promise<void> {
   if (mounted.size === 0) for (const event of ["exit", "SIGINT", "SIGTERM"]) process.on(event, unmountAll);
   mounted.add(folder);
@@ -66,7 +66,7 @@ export async function mountAt(folder: string, args: readonly string[]): Promise<
   }
 }
 
-/** So long may a process that has nothing to do with the test look into a mount, and keep it busy. */
+/** How long another process may look into a mount and keep it busy. */
 const BUSY_MS = 10_000;
 
 /** Unmounts a folder, if it is mounted. @throws If it stays busy. */
@@ -94,12 +94,12 @@ function unmountAll(cause: unknown): void {
   if (typeof cause === "string") process.exit(1);
 }
 
-/** All that a program prints. */
+/** Everything that a program prints. */
 export function textOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
   return new Response(stream).text();
 }
 
-/** Runs a program to its end; returns what it printed. @throws If it fails. */
+/** Runs a program to its end and returns what it printed. @throws If it fails. */
 export async function run(command: readonly string[]): Promise<string> {
   const child = Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const [stdout, stderr, code] = await Promise.all([textOf(child.stdout), textOf(child.stderr), child.exited]);
@@ -108,9 +108,9 @@ export async function run(command: readonly string[]): Promise<string> {
 }
 
 /**
- * What a machine lacks to mount a file system: root, a program, the right to; `undefined` if nothing.
+ * Returns what the machine lacks to mount a file system: root, a program, permission; `undefined` if nothing.
  *
- * @param type A `tmpfs`, or one on a loop device.
+ * @param type `tmpfs`, or a file system on a loop device.
  */
 export function missingForMount(type: FileSystem | "tmpfs"): string | undefined {
   if (process.platform !== "linux") return "Linux";
@@ -121,8 +121,8 @@ export function missingForMount(type: FileSystem | "tmpfs"): string | undefined 
   if (type !== "tmpfs" && Bun.spawnSync(["losetup", "--find"]).exitCode !== 0) return "a loop device";
   const folder = fs.mkdtempSync(join(tmpdir(), "carryover-mount-"));
   try {
-    // A tmpfs needs the same right, and no image.
-    if (Bun.spawnSync(["mount", "-t", "tmpfs", "none", folder]).exitCode !== 0) return "the right to mount";
+    // A tmpfs needs the same permission, and no image.
+    if (Bun.spawnSync(["mount", "-t", "tmpfs", "none", folder]).exitCode !== 0) return "permission to mount";
     Bun.spawnSync(["umount", folder]);
   } finally {
     fs.rmdirSync(folder);

@@ -1,4 +1,4 @@
-/** Rows 5 and 6: every system call failing once. */
+/** Rows 5 and 6: every system call fails once. */
 import fs from "node:fs";
 import { join } from "node:path";
 import { assertAgainEnds, undisturbed, type Undisturbed } from "./again.ts";
@@ -8,7 +8,7 @@ import { operations, type Operation } from "./operations.ts";
 import { look } from "./recovery.ts";
 import { isChange, missingStrace, type SystemCall, type Traced } from "./strace.ts";
 
-/** What each call may say. */
+/** The errors that each call may return. */
 const ERRORS: Readonly<Record<string, readonly string[]>> = {
   openat: ["EMFILE", "EACCES", "EIO"],
   read: ["EIO"],
@@ -28,7 +28,7 @@ const ERRORS: Readonly<Record<string, readonly string[]>> = {
   close: ["EIO"],
 };
 
-/** Operations with more calls than this are the others one after the other: their reads do not fail once more. */
+/** Operations with more calls than this consist of other operations, so their reads are not tried again. */
 const LONG = 200;
 
 const isSync = ({ name }: SystemCall): boolean => name === "fsync" || name === "fdatasync";
@@ -36,7 +36,7 @@ const isSync = ({ name }: SystemCall): boolean => name === "fsync" || name === "
 function errorFault(operation: Operation): Fault {
   return {
     rows: [6],
-    name: `${operation.name}, with each call but the syncs failing once`,
+    name: `${operation.name}, with each call except syncs failing once`,
     how: "an error in place of the nth system call (strace)",
     missing: missingStrace,
     inject: () =>
@@ -45,8 +45,8 @@ function errorFault(operation: Operation): Fault {
         const isLong = whole.calls.length > LONG;
         const others = whole.calls.filter((call) => !isSync(call) && (isChange(call) || !isLong));
         const { injected, went } = await failEach(scene, whole, others);
-        const told = `${injected - went} times told with file and cause, ${went} times all was done in spite of it`;
-        return { injected, found: `${told}; the old files whole, the same again ends well` };
+        const told = `${injected - went} times reported with file and cause, ${went} times the work was done all the same`;
+        return { injected, found: `${told}; old files are whole, the same operation then succeeds` };
       }),
   };
 }
@@ -61,13 +61,16 @@ function syncFault(operation: Operation): Fault {
       withScene(operation, async (scene) => {
         const whole = await undisturbed(scene);
         const { injected, went } = await failEach(scene, whole, whole.calls.filter(isSync));
-        if (went > 0) throw new Error(`acknowledged ${went} times although a sync had failed`);
-        return { injected, found: "exit 1 naming the file, nothing written or synced after it, a start heals" };
+        if (went > 0) throw new Error(`acknowledged ${went} times after a failed sync`);
+        return {
+          injected,
+          found: "exit 1 naming the file, nothing written or synced afterwards, the next start heals",
+        };
       }),
   };
 }
 
-/** Lets each call fail once with each error; returns how often, and how often the operation was done nonetheless. */
+/** Lets each call fail once with each error. Returns how often, and how often the operation succeeded all the same. */
 async function failEach(
   scene: Scene,
   whole: Undisturbed,
@@ -77,9 +80,9 @@ async function failEach(
   let went = 0;
   for (const call of calls) {
     const errors = ERRORS[call.name];
-    if (errors === undefined) throw new Error(`nobody said how "${call.name}" may fail`);
+    if (errors === undefined) throw new Error(`ERRORS lacks "${call.name}"`);
     const all = call.what.includes("O_CREAT") ? [...errors, "ENOSPC"] : errors;
-    // What changes something fails in every way; what reads or closes, and what is long, in one way after the other.
+    // Changes fail with every error; reads, closes and long operations with one error each, in turn.
     const isThorough = isChange(call) && whole.calls.length <= LONG;
     for (const error of isThorough ? all : all.slice(call.nth % all.length).slice(0, 1)) {
       await at(call, error, async () => {
@@ -98,7 +101,7 @@ async function failEach(
   return { injected, went };
 }
 
-/** It either did all, or says in a line what failed, where and why. */
+/** Expects that all work is done, or that one line says what failed, where and why. */
 function assertTruthful(
   result: Traced,
   fault: { call: SystemCall; error: string; work: string; whole: Undisturbed },
@@ -110,34 +113,34 @@ function assertTruthful(
     if (done.length < whole.acknowledged.length) throw new Error(`exit 0, but only ${done.join(", ")}`);
     return;
   }
-  // SQLite has its own words for what the operating system said of the lock.
+  // SQLite reports the operating system's error of the lock in its own words.
   const isLock = call.paths.includes("memory/.lock");
-  const isTold =
+  const isReported =
     stderr.startsWith("error: Cannot ") && stderr.includes(`"${work}`) && (isLock || stderr.includes(error));
-  if (code !== 1 || !isTold || stderr.includes("    at ")) throw new Error(`exit ${code}: ${stderr}`);
+  if (code !== 1 || !isReported || stderr.includes("    at ")) throw new Error(`exit ${code}: ${stderr}`);
   if (!isSync(call)) return;
   const later = calls.slice(calls.findIndex(({ name, nth }) => name === call.name && nth === call.nth) + 1);
   const change = later.find((one) => isChange(one) && !["unlink", "unlinkat", "rmdir"].includes(one.name));
   if (change !== undefined) throw new Error(`after a failed sync: ${change.what}`);
 }
 
-/** Row 5 once more: a process that goes on trying after a sync has failed. */
-const insisting: Fault = {
+/** Row 5 again: a process that goes on writing after a failed sync. */
+const goingOn: Fault = {
   rows: [5],
-  name: "a process that writes on after each sync that failed once",
+  name: "a process that goes on writing after each sync that failed once",
   how: "an error in place of the nth fsync or fdatasync (strace)",
   missing: missingStrace,
   inject: () =>
     withScene(operations.find(({ name }) => name === "record") as Operation, async (scene) => {
       const origin = scene.copy();
       const { calls, code, stderr } = await scene.child("insist", origin);
-      if (code !== 0) throw new Error(`it fails by itself: ${stderr}`);
+      if (code !== 0) throw new Error(`it fails without a fault: ${stderr}`);
       const syncs = calls.filter(isSync);
       for (const call of syncs) {
         await at(call, "EIO", async () => {
           const work = scene.copy();
           const result = await scene.child("insist", work, { call, among: calls, does: "error=EIO" });
-          // Where nothing was recorded a flush has nothing to write.
+          // A flush has nothing to write if nothing was recorded.
           const said = result.stdout
             .trimEnd()
             .split("\n")
@@ -161,8 +164,8 @@ const insisting: Fault = {
           scene.drop(work);
         });
       }
-      return { injected: syncs.length, found: "the first write says which file, all later ones READ_ONLY" };
+      return { injected: syncs.length, found: "the first write names the file, all later ones are READ_ONLY" };
     }),
 };
 
-export const errors: readonly Fault[] = [...operations.map(syncFault), insisting, ...operations.map(errorFault)];
+export const errors: readonly Fault[] = [...operations.map(syncFault), goingOn, ...operations.map(errorFault)];

@@ -10,7 +10,7 @@ import { operations } from "./operations.ts";
 import { performShort } from "./shortage.ts";
 
 const PAGE = 4096;
-/** Room that is left to an operation. */
+/** Space left for an operation. */
 const PAGES = [0, 1, 2, 3, 5, 8, 13];
 const INODES = [0, 1, 2, 4];
 const MESSAGE = /^error: Cannot .*ENOSPC.*expected free space and inodes on the disk/;
@@ -50,7 +50,7 @@ async function resize(folder: string, options: string): Promise<void> {
 
 async function fillUnderOperations(folder: string): ReturnType<Fault["inject"]> {
   const work = join(folder, "work");
-  // A size of 0 would be none at all.
+  // A size of 0 would mean no limit.
   fs.writeFileSync(join(folder, "ballast"), "x");
   let failed = 0;
   let performed = 0;
@@ -78,7 +78,7 @@ async function fillUnderOperations(folder: string): ReturnType<Fault["inject"]> 
   }
   return {
     injected: failed,
-    found: `${failed} of ${performed} failed and said why, old files are whole, no temporary file stays, all goes on with more room`,
+    found: `${failed} of ${performed} failed with the reason, old files are whole, no temporary file is left, all go on with more space`,
   };
 }
 
@@ -93,7 +93,7 @@ async function fillUnderRun(folder: string): ReturnType<Fault["inject"]> {
     await resize(folder, "size=256k");
     const full = await runIn(memory);
     const said = full.stderr.trim().split("\n").at(-1) ?? "";
-    if (full.code !== 1 || !MESSAGE.test(said)) throw new Error(`it ended with ${full.code} and said: ${full.stderr}`);
+    if (full.code !== 1 || !MESSAGE.test(said)) throw new Error(`it ended with ${full.code}: ${full.stderr}`);
     const recorded = Object.entries(filesOf(memory)).filter(([name]) => name.startsWith("outcome_"));
     const stats = await runScript("memory-stats.ts", ["--memory-dir", memory, "--json"]);
     const { outcomes, damaged } = JSON.parse(stats.stdout) as { outcomes: { count: number }; damaged: unknown[] };
@@ -105,11 +105,11 @@ async function fillUnderRun(folder: string): ReturnType<Fault["inject"]> {
     if (rest.code !== 0 || rest.stdout !== reference.stdout) throw new Error(`it did not go on: ${rest.stderr}`);
     const files = filesOf(memory);
     if (!isDeepStrictEqual(files, filesOf(join(whole, "memory"))))
-      throw new Error("it did not end in the bytes of a whole run");
+      throw new Error("its bytes are not those of an uninterrupted run");
     if (recorded.some(([name, text]) => files[name] !== text)) throw new Error("an outcome was changed");
     return {
       injected: 1,
-      found: `stopped after ${recorded.length} outcomes with exit 1, read, and went on to the bytes of a whole run`,
+      found: `stopped after ${recorded.length} outcomes with exit 1, could be read, and went on to the bytes of an uninterrupted run`,
     };
   } finally {
     fs.rmSync(whole, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** Prepared folders, and children that are hurt in copies of them. */
+/** Prepared folders, and processes that run in copies of them with a fault. */
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,19 +10,19 @@ import { traced, type Injection, type SystemCall, type Traced } from "./strace.t
 /** An operation and the folder that it starts from. */
 export interface Scene {
   readonly operation: Operation;
-  /** Files of the start, as `filesOf()` gives them. */
+  /** Files of that folder, as `filesOf()` returns them. */
   readonly start: Readonly<Record<string, string>>;
-  /** A fresh copy of the start, or of another folder. */
+  /** Makes a copy of that folder, or of another one. */
   copy(of?: string): string;
   /** Removes copies. */
   drop(...folders: readonly string[]): void;
-  /** Runs a child on a folder: a verb of perform.ts. */
+  /** Runs perform.ts with a verb on a folder. */
   child(verb: "perform" | "recover" | "insist", work: string, injection?: Injection): Promise<Traced>;
 }
 
-/** Lends an operation's scene. */
+/** Prepares the scene of an operation for `use`, and removes it afterwards. */
 export async function withScene<T>(operation: Operation, use: (scene: Scene) => Promise<T>): Promise<T> {
-  // Where files are in memory a sync costs nothing; what is injected and what is left are the same.
+  // In memory a sync costs nothing, and the result is the same.
   const home = fs.mkdtempSync(join(fs.existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "carryover-fault-"));
   const origin = join(home, "start");
   let copies = 0;
@@ -35,7 +35,7 @@ export async function withScene<T>(operation: Operation, use: (scene: Scene) => 
       start: filesOf(origin),
       copy: (of = origin) => {
         const copy = join(home, String((copies += 1)));
-        // Times stay as they are, and so do hard links between backups.
+        // With times, and with hard links between backups.
         Bun.spawnSync(["cp", "-a", of, copy]);
         return copy;
       },
@@ -52,27 +52,26 @@ export async function withScene<T>(operation: Operation, use: (scene: Scene) => 
   }
 }
 
-/** What a child said was acknowledged. */
+/** Returns what a process acknowledged. */
 export function acknowledgedIn({ stdout }: Traced): readonly string[] {
   return stdout.split("\n").flatMap((line) => (line.startsWith("ack ") ? [line.slice(4)] : []));
 }
 
-/** strace counts: the call that it hurt must be the one that was meant. */
+/** Checks that strace hit the intended call, which it finds by counting. */
 function assertInjected(result: Traced, { call, does }: Injection): void {
-  const hurt = result.calls.find(({ name, nth }) => name === call.name && nth === call.nth);
-  if (hurt?.what !== call.what) throw new Error(`hurt "${hurt?.what}" instead of "${call.what}": ${result.stderr}`);
+  const hit = result.calls.find(({ name, nth }) => name === call.name && nth === call.nth);
+  if (hit?.what !== call.what) throw new Error(`hit "${hit?.what}" instead of "${call.what}": ${result.stderr}`);
   if (does !== "signal=KILL") return;
-  if (result.code !== 137 || result.calls.at(-1) !== hurt) throw new Error(`not killed at "${call.what}"`);
+  if (result.code !== 137 || result.calls.at(-1) !== hit) throw new Error(`not killed at "${call.what}"`);
 }
 
-/** Every n-th of the items, so that about `count` are left; always the first and the last. */
+/** Returns about `count` evenly spaced items, with the first and the last. */
 export function sampleOf<T>(items: readonly T[], count: number): readonly T[] {
   if (items.length <= count) return items;
-  const places = Array.from({ length: count }, (_, i) => Math.round((i * (items.length - 1)) / (count - 1)));
-  return places.flatMap((place) => items.slice(place, place + 1));
+  return Array.from({ length: count }, (_, i) => items[Math.round((i * (items.length - 1)) / (count - 1))]!);
 }
 
-/** Where a call failed, for a message. */
+/** Runs `work`, and adds the call to its error message. */
 export async function at<T>(call: SystemCall, does: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

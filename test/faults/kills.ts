@@ -1,4 +1,4 @@
-/** Rows 1, 4, 22 and 28: SIGKILL at every system call that changes something, and again while that is healed. */
+/** Rows 1, 4, 22, 28 and 33: SIGKILL at every system call that changes something, and again during the recovery. */
 import { filesOf } from "../scripts/run-script.ts";
 import { assertAgainEnds, assertSame, undisturbed } from "./again.ts";
 import type { Fault } from "./fault.ts";
@@ -12,7 +12,7 @@ const ROWS: Readonly<Record<string, readonly number[]>> = {
   restore: [1, 28],
   "record of answers": [1, 33],
 };
-/** Recoveries are killed at some of their calls, after kills at some of the operation's. */
+/** How many calls of an operation, and then of its recovery, are killed for row 4. */
 const FIRST_KILLS = 9;
 const SECOND_KILLS = 4;
 
@@ -37,8 +37,8 @@ function killFault(operation: Operation): Fault {
             scene.drop(work);
           });
         }
-        const again = isRepeatable(operation) ? ", the same again ends in the bytes of one never killed" : "";
-        const found = `all acknowledged is there, nothing is partial, readers work, a start heals${again}`;
+        const again = isRepeatable(operation) ? ", the same operation then ends in the bytes of one never killed" : "";
+        const found = `everything acknowledged is there, nothing is partial, readers work, the next start heals${again}`;
         return { injected: changes.length, found };
       }),
   };
@@ -47,7 +47,7 @@ function killFault(operation: Operation): Fault {
 function killAgainFault(operation: Operation): Fault {
   return {
     rows: [4],
-    name: `${operation.name}, killed, and again while that is healed`,
+    name: `${operation.name}, killed, and killed again during the recovery`,
     how: "SIGKILL at the nth system call of the recovery (strace)",
     missing: missingStrace,
     inject: () =>
@@ -82,7 +82,7 @@ function killAgainFault(operation: Operation): Fault {
   };
 }
 
-// What heals a backup is the next one, which is another; what heals a restore is the same.
+// The recovery of a backup is the next backup, which is another operation.
 const healing = operations.filter(({ name }) => name !== "backup");
 
 export const kills: readonly Fault[] = [...operations.map(killFault), ...healing.map(killAgainFault)];

@@ -1,4 +1,4 @@
-/** Row 3: what was not synced reaches the disk in another order, by half, as zeros, or not at all. */
+/** Row 3: writes without a sync reach the disk in another order, by half, as zeros, or not at all. */
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,34 +9,34 @@ import type { Fault } from "./fault.ts";
 import { createOnce, type Operation, operations } from "./operations.ts";
 import { type Step, traceSteps } from "./trace.ts";
 
-/** States of an operation that are looked at: evenly chosen where there are more. */
+/** Limit of states per operation; of more, evenly spaced ones are checked. */
 const MAX_STATES = 400;
 
 export const lostWrites: readonly Fault[] = [
   {
     rows: [3],
-    name: "un-synced writes lost, halved, zeroed, out of order",
+    name: "writes without a sync lost, halved, zeroed, out of order",
     how: "the states that a crash may leave of a trace of system calls (strace; the model of ALICE)",
     missing: () => (process.platform === "linux" ? (Bun.which("strace") === null ? "strace" : undefined) : "Linux"),
     inject: async () => {
-      let looked = 0;
+      let checked = 0;
       let possible = 0;
       for (const operation of [...operations, createOnce]) {
-        const { states, failures } = await lookAtAll(operation, { isThere: operation === createOnce });
+        const { states, failures } = await checkStates(operation, { isThere: operation === createOnce });
         const [failure] = failures;
         if (failure !== undefined) throw new Error(`${operation.name}, ${failure.state.how}: ${failure.error.message}`);
-        looked += Math.min(states, MAX_STATES);
+        checked += Math.min(states, MAX_STATES);
         possible += states;
       }
       return {
-        injected: looked,
-        found: `in ${looked} of ${possible} distinct states all that was acknowledged is there, nothing is partial, a second start changes nothing; ${await control()}`,
+        injected: checked,
+        found: `in ${checked} of ${possible} distinct states everything acknowledged is there, nothing is partial, a second start changes nothing; ${await control()}`,
       };
     },
   },
 ];
 
-/** The same without some of their syncs: a model that lets those pass would prove nothing. */
+/** Operations without some of their syncs. If the model let them pass, it would prove nothing. */
 const CONTROLS = [
   ["record", "file-syncs"],
   ["record", "folder-syncs"],
@@ -46,14 +46,14 @@ const CONTROLS = [
 ] as const;
 
 async function control(): Promise<string> {
-  const told: string[] = [];
+  const results: string[] = [];
   for (const [name, without] of CONTROLS) {
     const operation = operations.find((one) => one.name === name) as Operation;
-    const { states, failures } = await lookAtAll(operation, { without });
+    const { states, failures } = await checkStates(operation, { without });
     if (failures.length === 0) throw new Error(`control: all ${states} states of ${name} without its ${without} pass`);
-    told.push(`${name} without ${without.replace("-", " ")} ${failures.length} of ${Math.min(states, MAX_STATES)}`);
+    results.push(`${name} without ${without.replace("-", " ")} ${failures.length} of ${Math.min(states, MAX_STATES)}`);
   }
-  return `control: states that lose or break what was acknowledged: ${told.join(", ")}`;
+  return `control: states that lose or break what was acknowledged: ${results.join(", ")}`;
 }
 
 interface Failure {
@@ -61,8 +61,8 @@ interface Failure {
   readonly error: Error;
 }
 
-/** @param options `isThere`: it finds what it would write, and nobody has synced that; only what it acknowledges then is looked at. */
-async function lookAtAll(
+/** @param options `isThere`: its files exist already, unsynced; only states after an acknowledgement are checked. */
+async function checkStates(
   operation: Operation,
   options: { without?: string; isThere?: boolean },
 ): Promise<{ states: number; failures: readonly Failure[] }> {
@@ -78,9 +78,9 @@ async function lookAtAll(
       steps.push(...unsynced.filter(({ call }) => call !== "acknowledge"));
     }
     steps.push(...(await stepsOf(operation, work, options)));
-    // Whatever the trace has missed would be missing here.
+    // Shows that the trace missed nothing.
     if (!isDeepStrictEqual(plain(finalState(before, steps)), plain(readAll(work)))) {
-      throw new Error(`${operation.name}: its trace does not end in what it left`);
+      throw new Error(`${operation.name}: its trace does not lead to the files that it left`);
     }
     const all = crashStates(before, steps);
     const states = options.isThere === true ? all.filter(({ acknowledged }) => acknowledged.length > 0) : all;
@@ -134,7 +134,7 @@ function writeAll(folder: string, files: Files): void {
   }
 }
 
-/** Comparable whatever kind of array the bytes are in. */
+/** Makes files comparable, whatever kind of array their bytes are in. */
 function plain(files: Files): Record<string, string> {
   return Object.fromEntries([...files].map(([path, bytes]) => [path, Buffer.from(bytes).toString("latin1")]));
 }

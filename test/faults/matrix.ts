@@ -17,12 +17,12 @@ export interface Tested {
   readonly injected: number;
 }
 
-/** The numbers of the table's rows. */
+/** Returns the row numbers of the table. */
 export function matrixRows(): readonly number[] {
   return tableOf(readFileSync(FILE, "utf8")).rows.map(({ number }) => number);
 }
 
-/** Writes how each row was tested; ways of the same words are added up. */
+/** Writes how each row was tested. Counts of equal ways are added up. */
 export function writeMatrix(tests: ReadonlyMap<number, readonly Tested[]>): void {
   const text = readFileSync(FILE, "utf8");
   const { before, header, rows, after } = tableOf(text);

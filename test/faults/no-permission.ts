@@ -1,4 +1,4 @@
-/** Row 8: a file system mounted read-only, folders without permission. */
+/** Row 8: a read-only file system, and folders without permission. */
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import type { Fault, FaultResult } from "./fault.ts";
 const ID = "20210101T000000Z";
 const RUN = ["run-chunks.ts", "--start", "2021-01-01", "--end", "2021-01-08", "--chunks", "week"];
 
-/** Commands that read, and commands that write, as `@memory` and the like stand for folders that cannot be written. */
+/** Commands that read and commands that write. `@memory` and the like stand for folders that cannot be written. */
 const READERS = [
   ["memory-stats.ts", "--memory-dir", "@memory"],
   ["memory-stats.ts", "--check", "--memory-dir", "@memory"],
@@ -23,7 +23,7 @@ const READERS = [
   ["backup.ts", "verify", "--backup-dir", "@backups"],
   ["backup.ts", "prune", "--keep-last", "1", "--dry-run", "--backup-dir", "@backups"],
   ["memory-stats.ts", "--memory-dir", `@backups/${ID}`],
-  // What is read only is backed up elsewhere.
+  // A read-only memory can be backed up elsewhere.
   ["backup.ts", "create", "--memory-dir", "@memory", "--backup-dir", "@elsewhere/backups"],
   ["backup.ts", "restore", ID, "--to", "@elsewhere/restored", "--backup-dir", "@backups"],
 ];
@@ -44,7 +44,7 @@ const WRITERS = [
 export const noPermission: readonly Fault[] = [
   {
     rows: [8],
-    name: "every command on a file system that is mounted read-only",
+    name: "every command on a read-only file system",
     how: "a bind mount that is read-only",
     missing: () => missingForMount("tmpfs"),
     inject: () =>
@@ -83,16 +83,16 @@ export const noPermission: readonly Fault[] = [
         const blind = await tryAll(scene, { readers: [], writers: [...READERS, ...WRITERS], advice, prefix });
         return {
           injected: reading.injected + blind.injected,
-          found: `${reading.found}; without permission to read all say so`,
+          found: `${reading.found}; without permission to read all fail with advice`,
         };
       }),
   },
 ];
 
 interface Scene {
-  /** Has `memory` and `backups`. */
+  /** Contains `memory` and `backups`. */
   readonly folder: string;
-  /** Can be written. */
+  /** A folder that can be written. */
   readonly elsewhere: string;
 }
 
@@ -147,7 +147,7 @@ async function tryAll(
       /^No 1h bars of .*: running on synthetic bars, which say nothing/.test(line),
     );
     if (code !== 1 || !isPlain || !advice.test(last) || !last.startsWith("error: Cannot ")) {
-      throw new Error(`${command.join(" ")} ended with ${code} and said: ${stderr}`);
+      throw new Error(`${command.join(" ")} ended with ${code}: ${stderr}`);
     }
   }
   if (before !== undefined && !isDeepStrictEqual(filesOf(folder), before)) throw new Error("something was written");

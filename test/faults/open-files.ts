@@ -45,7 +45,7 @@ export const openFiles: readonly Fault[] = [
       }
       return {
         injected: failed,
-        found: `${failed} of ${performed} failed and said why, all acknowledged is there, no temporary file stays`,
+        found: `${failed} of ${performed} failed with the reason, everything acknowledged is there, no temporary file is left`,
       };
     },
   },

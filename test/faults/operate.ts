@@ -1,12 +1,12 @@
 /**
- * Performs one operation and says `ack <what>` as soon as it is acknowledged.
+ * Performs one operation and prints `ack <what>` as soon as something is acknowledged.
  *
  *     bun operate.ts NAME WORK [--cut NUMBER --flag FLAG] [--without SYNCS] [--handles NUMBER]
  *
- * `--cut`: cuts the power of the file system just before the operation's call of this number that changes or syncs
- * something, or after the last; says `calls <number>` at the end. `--without`: syncs nothing and says it did, as a mutant that the
- * checks must catch: no files (`file-syncs`), no folders (`folder-syncs`), none at all (`syncs`), or no folder after a move to
- * another (`move-syncs`) or a removal (`removal-syncs`). `--handles`: leaves so many file handles to it. Failures are told as a script tells them.
+ * `--cut`: cuts the power of the file system just before the nth call that changes or syncs something, or after the last;
+ * prints `calls <number>` at the end. `--without`: skips syncs, as a mutant that the checks must catch: of files
+ * (`file-syncs`), of folders (`folder-syncs`), all (`syncs`), or of a folder after a move (`move-syncs`) or a removal
+ * (`removal-syncs`). `--handles`: leaves n file handles free. Failures are reported as a script reports them.
  */
 import fs from "node:fs";
 import { dirname } from "node:path";
@@ -46,7 +46,7 @@ const cutAt = Number(values.cut ?? Infinity);
 const cut = values.cut === undefined ? () => {} : cutPower(work, Number(values.flag));
 const { writeSync, fstatSync } = fs;
 let calls = 0;
-/** The last change that was no sync. */
+/** The last change other than a sync. */
 let last = "";
 
 for (const call of CHANGES) {
@@ -71,7 +71,7 @@ function isSkipped(call: string, fd: unknown): boolean {
   return fstatSync(Number(fd)).isDirectory() === (values.without === "folder-syncs");
 }
 
-/** Opens files until no more than `count` can be opened. */
+/** Opens files until only `count` more can be opened. */
 function leaveHandles(count: number): void {
   const opened: number[] = [];
   try {

@@ -1,4 +1,4 @@
-/** What is interrupted by faults: each operation that writes, on a folder of its own, and what must hold afterwards. */
+/** The operations that faults interrupt: everything that writes, in a folder of its own, and what must hold afterwards. */
 import fs from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -28,18 +28,18 @@ import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { filesOf, writeMemory } from "../scripts/run-script.ts";
 import { recordAnswers } from "./answers.ts";
 
-/** Something that writes, in a folder `work` that holds a memory, backups, or whatever it needs. */
+/** An operation that writes, in a folder `work` with a memory, backups, or whatever else it needs. */
 export interface Operation {
   readonly name: string;
-  /** Makes what is there before. */
+  /** Prepares the folder. */
   prepare(work: string): Promise<void>;
-  /** Does it, and says what is acknowledged as soon as it is. */
+  /** Performs it, and reports each acknowledgement at once. */
   perform(work: string, acknowledge: (what: string) => void): Promise<void>;
-  /** Heals what an interruption has left, as the next start does. @throws If something acknowledged or whole is not. */
+  /** Heals the folder as the next start does. @throws If something acknowledged is missing or something is damaged. */
   check(work: string, acknowledged: readonly string[]): Promise<void>;
 }
 
-/** What was acknowledged is not there. */
+/** Something acknowledged is missing. */
 export class Lost extends Error {}
 
 const OUTCOMES = makeOutcomes(600);
@@ -50,11 +50,11 @@ const DAMAGED = OUTCOMES[20] as Outcome;
 const MARK = { provider: "trend", beforeMs: Date.UTC(2021, 0, 3) };
 const RUN_ID = "c".repeat(64);
 const DAY_MS = 86_400_000;
-/** Before the name of a file whose removal, or move to another name, is acknowledged. */
+/** Prefix of a file whose removal or move is acknowledged. */
 const GONE = "gone: ";
 const RUN = { period: { startMs: at("2018-02-08"), endMs: at("2018-02-14") }, chunkKind: "3d" } as const;
 
-/** Every operation but `recordForLong` and `createOnce`. */
+/** Every operation except `recordForLong` and `createOnce`. */
 export const operations: readonly Operation[] = [
   {
     name: "record",
@@ -82,7 +82,7 @@ export const operations: readonly Operation[] = [
   },
   {
     name: "snapshot",
-    // With as many as are kept but one: the second new one has the oldest removed.
+    // One fewer than are kept: the second new one removes the oldest.
     prepare: async (work) => {
       await writeMemory(memoryOf(work), BEFORE);
       for (let day = 1; day < 100; day += 1) {
@@ -191,10 +191,10 @@ export const operations: readonly Operation[] = [
     },
     check: async (work, acknowledged) => {
       const to = restoredOf(work);
-      if (acknowledged.length > 0 && !fs.existsSync(to)) throw new Lost("the restored folder is not there");
+      if (acknowledged.length > 0 && !fs.existsSync(to)) throw new Lost("the restored folder is missing");
       if (!fs.existsSync(to)) await restoreBackup({ backupDir: backupsOf(work), id: backupId(1), to });
       const { [MANIFEST]: _, ...files } = filesOf(join(backupsOf(work), backupId(1)));
-      if (!isDeepStrictEqual(filesOf(to), files)) throw new Error("the restored folder is not what was backed up");
+      if (!isDeepStrictEqual(filesOf(to), files)) throw new Error("the restored folder differs from the backup");
       await checkBackups(work, [backupId(1)]);
     },
   },
@@ -237,7 +237,7 @@ export const operations: readonly Operation[] = [
       const lost = chunksRun.filter((chunk) => acknowledged.includes(chunk));
       if (lost.length > 0) throw new Lost(`the finished chunks ${lost.join(", ")} had to be run again`);
       if (!isDeepStrictEqual(await hashesOf(storage), await filesOfTheRun())) {
-        throw new Error("the run's files are not those of a run that was never interrupted");
+        throw new Error("the run's files are not those of an uninterrupted run");
       }
     },
   },
@@ -245,13 +245,13 @@ export const operations: readonly Operation[] = [
 
 let wholeRun: Promise<Readonly<Record<string, string>>> | undefined;
 
-/** The files of a run that was never interrupted. */
+/** Returns the files of an uninterrupted run. */
 function filesOfTheRun(): Promise<Readonly<Record<string, string>>> {
   wholeRun ??= runFresh(resumeJob(RUN)).then(({ storage }) => hashesOf(storage));
   return wholeRun;
 }
 
-/** Records for as long as it is let, with snapshots and flushes in between: for interruptions at random moments. */
+/** Records until it is interrupted, with snapshots and flushes in between. */
 export const recordForLong: Operation = {
   name: "record at random moments",
   prepare: (work) => writeMemory(memoryOf(work), BEFORE),
@@ -268,7 +268,7 @@ export const recordForLong: Operation = {
   check: (work, acknowledged) => checkMemory(work, [...acknowledged, ...BEFORE.map(fileOf)]),
 };
 
-/** Makes an outcome without opening a memory, which may sync what it finds. */
+/** Creates an outcome without opening a memory, which could sync it. */
 export const createOnce: Operation = {
   name: "make an outcome",
   prepare: (work) => writeMemory(memoryOf(work), BEFORE),
@@ -281,25 +281,25 @@ export const createOnce: Operation = {
 };
 
 /**
- * @param required Names of files that must be there, with `GONE` those that must not be; `caches` if those must be current.
+ * @param required Names of files that must exist, those with `GONE` that must not; `caches` if the caches must be current.
  */
 async function checkMemory(work: string, required: readonly string[]): Promise<void> {
   const storage = diskStorage(memoryOf(work));
   const wasThere = (await storage.list()).files.length > 0;
-  // Before anything is healed, which may do once more what was acknowledged.
+  // Before healing, which could repeat what was acknowledged.
   if (required.includes("caches")) await checkCaches(storage, "acknowledged");
   for (const what of required) assertKept(work, what);
-  // A damaged file that was there before is the one that may be set aside.
+  // Only the file that was damaged from the start may be moved to quarantine.
   const isPlanted = (name: string): boolean => name === fileOf(DAMAGED);
   await writing(work, async ({ damaged }) => {
     const partial = damaged.filter(({ name }) => !isPlanted(name));
-    if (partial.length > 0) throw new Error(`partial under a final name: ${partial[0]?.problem}`);
+    if (partial.length > 0) throw new Error(`partial file under a final name: ${partial[0]?.problem}`);
   });
   const files = filesOf(memoryOf(work));
   for (const [name, text] of Object.entries(files)) {
-    if (/(^|\/)\.tmp-/.test(name)) throw new Error(`the temporary file ${name} stays`);
+    if (/(^|\/)\.tmp-/.test(name)) throw new Error(`the temporary file ${name} is left`);
     const expected = expectedOf(name);
-    if (expected !== undefined && text !== expected) throw new Error(`other bytes than were written are in ${name}`);
+    if (expected !== undefined && text !== expected) throw new Error(`${name} has other bytes than were written`);
   }
   for (const what of required) assertKept(work, what);
   if (wasThere) await checkCaches(storage, "healed");
@@ -314,7 +314,8 @@ async function checkMemory(work: string, required: readonly string[]): Promise<v
   const after = filesOf(memoryOf(work));
   for (const name of [...Object.keys(files), ...more.map(fileOf)]) {
     const expected = expectedOf(name);
-    if (expected !== undefined && after[name] !== expected) throw new Error(`work went on, and ${name} is not there`);
+    if (expected !== undefined && after[name] !== expected)
+      throw new Error(`work went on, and ${name} is missing or wrong`);
   }
   await checkCaches(storage, "continued");
 }
@@ -325,10 +326,10 @@ function assertKept(work: string, what: string): void {
   const name = isGone ? what.slice(GONE.length) : what;
   const isThere = fs.existsSync(join(memoryOf(work), name));
   if (isThere === isGone)
-    throw new Lost(`${name} ${isGone ? "was removed and is back" : "was acknowledged and is not there"}`);
+    throw new Lost(`${name} ${isGone ? "was removed and is back" : "was acknowledged and is missing"}`);
 }
 
-/** The bytes of a file that cannot be made anew; `undefined` for a cache. */
+/** The bytes that a file must have; `undefined` for a cache. */
 function expectedOf(name: string): string | undefined {
   if (name === `quarantine/${fileOf(DAMAGED)}`) return "half of an outc";
   if (name.startsWith("snapshot_")) {
@@ -346,7 +347,7 @@ async function checkCaches(storage: Storage, what: string): Promise<void> {
   const found = await cachesOf(storage).catch((error: Error) => error);
   if (found instanceof Error) throw new Lost(`${what} caches: ${found.message}`);
   const wrong = CACHES.filter((name) => !isDeepStrictEqual(found[name], expected[name]));
-  if (wrong.length > 0) throw new Lost(`${what} caches: ${wrong.join(", ")} is not what the outcomes give`);
+  if (wrong.length > 0) throw new Lost(`${what} caches: ${wrong.join(", ")} does not match the outcomes`);
 }
 
 async function checkBackups(work: string, required: readonly string[]): Promise<void> {
@@ -357,11 +358,11 @@ async function checkBackups(work: string, required: readonly string[]): Promise<
     if (problem !== undefined) throw new Error(`the backup ${found} does not verify: ${problem.message}`);
   }
   for (const wanted of [...required, id]) {
-    if (!backups.some((found) => found.id === wanted)) throw new Lost(`the backup ${wanted} is not there`);
+    if (!backups.some((found) => found.id === wanted)) throw new Lost(`the backup ${wanted} is missing`);
   }
 }
 
-/** Opens a memory as every writer does. */
+/** Opens a memory for writing, under its lock. */
 async function writing(work: string, use: (memory: Memory, storage: Storage) => Promise<void>): Promise<void> {
   const storage = diskStorage(memoryOf(work));
   const lock = await storage.lock(lockHolder());
@@ -405,7 +406,7 @@ function memoryOptions(work: string): { memory: Config["memory"] } {
 }
 
 function snapshotOf(day: number): { run_id: string; day: number; text: string } {
-  // More than a page, so that a part of it may be on disk.
+  // More than a page, so that only a part of it may reach the disk.
   return { run_id: RUN_ID, day, text: "x".repeat(9000) };
 }
 

@@ -1,10 +1,10 @@
 /**
- * Performs an operation as a script does, with a script's messages and exit codes, and says `ack <what>` as soon as something
- * is acknowledged.
+ * Performs an operation with the messages and exit codes of a script, and prints `ack <what>` as soon as something is
+ * acknowledged.
  *
  *     bun perform.ts perform|recover|insist NAME WORK
  *
- * `recover`: what is started after the operation was killed. `insist`: writes on after every error, and says how it ends.
+ * `recover`: does what a user starts after a kill. `insist`: goes on writing after every error, and prints each result.
  */
 import { writeSync } from "node:fs";
 import { runScript } from "../../scripts/cli/main.ts";
@@ -12,7 +12,7 @@ import { syncInThisThread } from "./answers.ts";
 import { operations } from "./operations.ts";
 import { insist, recover } from "./recovery.ts";
 
-// The names of temporary files are the same in every run, but others than those that one before has left.
+// Temporary files have the same names in every run, but not those that an earlier verb has left.
 let names = 0;
 const ofVerb = Buffer.from(process.argv[2] ?? "")
   .toString("hex")

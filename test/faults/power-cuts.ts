@@ -1,4 +1,4 @@
-/** Row 2: the power of a file system is cut, and it is mounted again. */
+/** Row 2: the power of a file system is cut, and the file system is mounted again. */
 import fs from "node:fs";
 import { join } from "node:path";
 import { seeded } from "../backtest/market-samples.ts";
@@ -10,7 +10,7 @@ import { cutPower, JOURNAL_LOST, JOURNAL_WRITTEN } from "./power.ts";
 
 /** How many cuts of what. */
 interface Plan {
-  /** Calls of an operation before which it is cut; all of them for those named. */
+  /** About how many calls of an operation are cut; all calls of the operations in `everyCallOf`. */
   readonly calls: number;
   readonly everyCallOf: readonly string[];
   readonly atRandom: number;
@@ -24,7 +24,7 @@ export const powerCuts: readonly Fault[] = [
 function powerFault(type: FileSystem, plan: Plan): Fault {
   return {
     rows: [2],
-    name: `${type}: the power is cut before calls that change or sync something, after the last, and at random moments`,
+    name: `${type}: power cut before calls that change or sync something, after the last, and at random moments`,
     how: `${type} on a loop device shut down by ioctl, its journal written or lost`,
     missing: () => missingForMount(type),
     inject: () => withDisk(type, (disk) => cutEverywhere(disk, plan)),
@@ -35,7 +35,7 @@ async function cutEverywhere(disk: Disk, plan: Plan): Promise<FaultResult> {
   const cuts: Cut[] = [];
   for (const operation of operations) {
     await prepare(disk, operation);
-    // A cut that would come much later comes at the end.
+    // A number beyond the last call cuts at the end.
     const atEnd = await cutAtCall(disk, operation, { call: 1e9, flag: JOURNAL_LOST });
     const { calls } = atEnd;
     if (calls === 0) throw new Error(`${operation.name} was not cut at its end`);
@@ -56,14 +56,14 @@ async function cutEverywhere(disk: Disk, plan: Plan): Promise<FaultResult> {
   const acknowledged = cuts.reduce((sum, cut) => sum + cut.acknowledged.length, 0);
   return {
     injected: cuts.length,
-    found: `all ${acknowledged} acknowledged are there, nothing is partial, a second start changes nothing; ${await control(disk)}`,
+    found: `all ${acknowledged} acknowledgements hold, nothing is partial, a second start changes nothing; ${await control(disk)}`,
   };
 }
 
-/** The same operation without its syncs: a cut that does no harm to that would prove nothing. */
+/** The first operation without its syncs. If a cut did no harm to that, the test would prove nothing. */
 async function control(disk: Disk): Promise<string> {
   const operation = operations[0] as Operation;
-  const told: string[] = [];
+  const results: string[] = [];
   for (const without of ["file-syncs", "folder-syncs", "syncs"]) {
     await prepare(disk, operation);
     let lost = 0;
@@ -77,16 +77,16 @@ async function control(disk: Disk): Promise<string> {
       }
     }
     if (lost === 0) throw new Error(`control: ${cuts} cuts did no harm to records without their ${without}`);
-    told.push(`without ${without.replace("-", " ")} ${lost} of ${cuts}`);
+    results.push(`without ${without.replace("-", " ")} ${lost} of ${cuts}`);
   }
-  return `control: cuts that lost or broke what was acknowledged ${told.join(", ")}`;
+  return `control: cuts that lost or broke what was acknowledged ${results.join(", ")}`;
 }
 
 /** What a cut left. */
 interface Cut {
   readonly what: string;
   readonly acknowledged: readonly string[];
-  /** How many calls there are; 0 if it was cut before the last. */
+  /** Number of calls; 0 if it was cut before the last. */
   readonly calls: number;
   readonly failure: Error | undefined;
 }
@@ -101,7 +101,7 @@ async function prepare(disk: Disk, operation: Operation): Promise<void> {
   await disk.keep();
 }
 
-/** The child cuts the power itself, just before one of its calls. */
+/** Lets the process itself cut the power, just before one of its calls. */
 async function cutAtCall(
   disk: Disk,
   operation: Operation,
@@ -118,10 +118,10 @@ async function cutAtCall(
   const child = await start(disk, operation, words);
   const [stdout, stderr] = await Promise.all([textOf(child.stdout), textOf(child.stderr), child.exited]);
   if (child.signalCode !== "SIGKILL") throw new Error(`${operation.name} was not cut at call ${call}: ${stderr}`);
-  return look(disk, operation, { stdout, what: `${operation.name}, cut at call ${call} with flag ${flag}` });
+  return remountAndCheck(disk, operation, { stdout, what: `${operation.name}, cut at call ${call} with flag ${flag}` });
 }
 
-/** The power is cut so long after the first acknowledgement, whatever is being done then. */
+/** Cuts the power `delayMs` after the first acknowledgement, whatever happens then. */
 async function cutAfter(disk: Disk, options: { delayMs: number; flag: number }): Promise<Cut> {
   const { delayMs, flag } = options;
   const child = await start(disk, recordForLong, []);
@@ -136,9 +136,9 @@ async function cutAfter(disk: Disk, options: { delayMs: number; flag: number }):
     });
   }
   await Promise.all([waiting, child.exited]);
-  // It may meet the first error before it is killed.
+  // It may fail before it is killed.
   if (child.exitCode === 0) throw new Error(`${recordForLong.name} ended before it was cut`);
-  return look(disk, recordForLong, {
+  return remountAndCheck(disk, recordForLong, {
     stdout,
     what: `${recordForLong.name}, cut after ${delayMs} ms with flag ${flag}`,
   });
@@ -155,8 +155,12 @@ async function start(
   return Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
 }
 
-/** Mounts again, as after a power cut, and looks at what is there. */
-async function look(disk: Disk, operation: Operation, options: { stdout: string; what: string }): Promise<Cut> {
+/** Mounts the disk again, as after a power cut, and checks it. */
+async function remountAndCheck(
+  disk: Disk,
+  operation: Operation,
+  options: { stdout: string; what: string },
+): Promise<Cut> {
   const { stdout, what } = options;
   await disk.unmount();
   await disk.mount();

@@ -4,7 +4,7 @@ import fs from "node:fs";
 /** `EXT4_IOC_SHUTDOWN` and `XFS_IOC_GOINGDOWN` of Linux: `_IOR('X', 125, __u32)`. */
 const SHUTDOWN = 0x80_04_58_7d;
 
-/** Whether the journal reaches the disk before the cut. File data that was not synced does not. */
+/** Whether the journal reaches the disk before the cut. File data without a sync does not. */
 export const JOURNAL_WRITTEN = 1;
 export const JOURNAL_LOST = 2;
 
@@ -12,8 +12,8 @@ export const JOURNAL_LOST = 2;
  * Prepares to cut the power of the file system that a folder is on.
  *
  * @param flag `JOURNAL_WRITTEN` or `JOURNAL_LOST`.
- * @param options `alone`: of the file system only.
- * @returns Cuts it, and kills this process in the same moment.
+ * @param options `alone`: do not kill this process.
+ * @returns Cuts the power, and kills this process in the same moment.
  */
 export function cutPower(folder: string, flag: number, options?: { alone: boolean }): () => void {
   const { symbols } = dlopen("libc.so.6", { ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" } });

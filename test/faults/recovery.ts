@@ -1,4 +1,4 @@
-/** What comes after an operation that was killed or failed: readers, the next start, and the same operation again. */
+/** What follows an operation that was killed or failed: readers, the next start, and the same operation again. */
 import fs from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -21,19 +21,19 @@ import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { filesOf } from "../scripts/run-script.ts";
 import type { Operation } from "./operations.ts";
 
-/** Operations that, when they were killed, are healed by being started again; the others by any writer of the memory. */
+/** Operations that heal when they are started again. The others heal when any writer opens the memory. */
 const HEALED_BY_THEMSELVES = ["a run of two chunks", "restore", "prune", "record of answers"];
-/** Operations that end in other bytes when they are performed twice: a second backup, a target that is not free. */
+/** Operations that end differently when performed twice: a second backup, a target that is taken. */
 const NOT_TWICE = ["backup", "restore"];
 
-/** Whether an operation may be performed again and then ends in the same bytes. */
+/** Whether performing an operation again ends in the same bytes. */
 export function isRepeatable(operation: Operation): boolean {
   return !NOT_TWICE.includes(operation.name);
 }
 
-/** What a user starts next: it heals. */
+/** Does what a user starts next, which heals. */
 export async function recover(operation: Operation, work: string): Promise<void> {
-  // Once the target is there, nothing is left to do.
+  // If the target exists, nothing is left to do.
   if (operation.name === "restore" && fs.existsSync(join(work, "restored"))) return;
   if (HEALED_BY_THEMSELVES.includes(operation.name)) return operation.perform(work, () => {});
   const storage = diskStorage(join(work, "memory"));
@@ -46,7 +46,7 @@ export async function recover(operation: Operation, work: string): Promise<void>
 }
 
 /**
- * Writes on after every error, all that a memory can write; says `ack <what>` or `refused <code>` of each step.
+ * Goes on writing after every error, everything that a memory can write. Reports `ack <what>` or `refused <code>` for each step.
  *
  * @returns The exit code: 1 if anything was refused.
  */
@@ -78,14 +78,14 @@ export async function insist(work: string, say: (text: string) => void): Promise
   return refused === 0 ? 0 : 1;
 }
 
-/** The lock is this process's own: that it is held shows that the store would have written. */
+/** This process holds the lock itself: LOCKED shows that the storage would have written. */
 function tolerateLocked(error: unknown): void {
   if (!(error instanceof CarryoverError && error.code === "LOCKED")) throw error;
 }
 
 /**
- * Reads a folder as it was left, before anything heals it: readers work and write nothing, and what stands under a final
- * name is whole. What was damaged in `start` may still be as it was there.
+ * Checks a folder before anything heals it: readers work and write nothing, and every file under a final name is whole.
+ * Files that were damaged in `start` may be unchanged.
  */
 export async function look(work: string, start: Readonly<Record<string, string>>): Promise<void> {
   const before = filesOf(work);
@@ -117,14 +117,14 @@ async function assertWhole(path: string, text: string): Promise<void> {
   else if (name.endsWith(".json.gz")) await decodeSidecar(bytes, name);
   else if (name.endsWith(".json")) {
     const fields = decodeJsonObject(bytes, path);
-    // Those that cannot be made anew without their run.
+    // Files that only their run can make again.
     if (isSnapshotFile(name) || /^(memory\/runs|answers)\//.test(path)) checkSeal({ bytes, fields }, path);
   } else if (name.endsWith(".ndjson")) {
     for (const line of text.trimEnd().split("\n")) decodeJsonObject(Buffer.from(line, "latin1"), path);
   } else if (name.endsWith(".csv") && !text.endsWith("\n")) throw new Error(`${path} is cut`);
 }
 
-/** What is written once and may not be written again: outcomes, marks, answers, and all of a chunk that is committed; by inode. */
+/** Inodes of the files that are written only once: outcomes, marks, answers, and all files of committed chunks. */
 export function writtenOnce(work: string): Readonly<Record<string, string>> {
   const files = filesOf(work);
   const committed = Object.keys(files).flatMap(

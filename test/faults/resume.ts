@@ -1,4 +1,4 @@
-/** A year that is killed again and again ends in the bytes of one that never was. */
+/** Row 22: a year that is killed again and again ends in the bytes of one that never was. */
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,11 +11,11 @@ const KILLS = 100;
 const MONTHS = 12;
 const FIRST_QUARTER_END = "2021-04-01";
 
-/** By the main job itself, on the synthetic market, in chunks of a month. */
+/** Runs the year with run-chunks on synthetic bars, in chunks of a month. */
 function startYear(folder: string): Bun.Subprocess<"ignore", "ignore", "pipe"> {
   const flags = ["--year", "2021", "--chunks", "month", "--memory-dir", folder, "--json"];
   return Bun.spawn([process.execPath, join(PROJECT_DIR, "scripts/run-chunks.ts"), ...flags], {
-    // Without bars and with the default configuration, whatever the project's folder has.
+    // No bars and the default configuration, whatever is in the project's folder.
     cwd: folder,
     stdin: "ignore",
     stdout: "ignore",
@@ -23,7 +23,7 @@ function startYear(folder: string): Bun.Subprocess<"ignore", "ignore", "pipe"> {
   });
 }
 
-/** Runs to the end; milliseconds. */
+/** Runs a year to its end. Returns milliseconds. */
 async function runYear(folder: string): Promise<number> {
   const startedMs = performance.now();
   const child = startYear(folder);
@@ -32,7 +32,7 @@ async function runYear(folder: string): Promise<number> {
   return performance.now() - startedMs;
 }
 
-/** Every file but the lock, with a hash of its bytes. */
+/** Every file except the lock, with a hash of its bytes. */
 function filesOf(folder: string): Map<string, string> {
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => !name.startsWith(".lock") && statSync(join(folder, name)).isFile())
@@ -47,14 +47,14 @@ function filesOf(folder: string): Map<string, string> {
   );
 }
 
-/** Files of a finished first quarter, which nobody may touch again. */
+/** Whether a file belongs to the first quarter, and may not change once that is finished. */
 function isOfFirstQuarter(name: string, text: () => string): boolean {
   if (name.startsWith("outcome_")) return JSON.parse(text()).exit_timestamp < FIRST_QUARTER_END;
   if (name.startsWith("snapshot_")) return name <= "snapshot_20210401";
   return /^runs\/[^/]+\/2021-0[123]\./.test(name);
 }
 
-function differences(found: ReadonlyMap<string, string>, expected: ReadonlyMap<string, string>): readonly string[] {
+function differingFiles(found: ReadonlyMap<string, string>, expected: ReadonlyMap<string, string>): readonly string[] {
   const names = new Set([...found.keys(), ...expected.keys()]);
   return [...names].filter((name) => found.get(name) !== expected.get(name));
 }
@@ -84,14 +84,14 @@ async function inject(): ReturnType<Fault["inject"]> {
     for (let lives = 0; kills < KILLS;) {
       const child = startYear(folder);
       const stderr = new Response(child.stderr).text();
-      // From before anything is written to some two months on: a later life goes on where an earlier one was.
+      // From before the first write to about two months later. The next start goes on from there.
       const timer = setTimeout(() => child.kill("SIGKILL"), startMs / 3 + random() * (startMs + 1.5 * monthMs));
       await child.exited;
       clearTimeout(timer);
       if (child.signalCode === "SIGKILL") {
         kills += 1;
         lives += 1;
-        // Once March is committed its quarter is as it will ever be.
+        // Once March is committed, the quarter no longer changes.
         const found = filesOf(folder);
         if ([...found.keys()].some((name) => /^runs\/[^/]+\/2021-03\.json$/.test(name))) {
           const wrong = [...first].filter(([name, hash]) => found.get(name) !== hash).map(([name]) => name);
@@ -102,8 +102,8 @@ async function inject(): ReturnType<Fault["inject"]> {
       } else if (child.exitCode !== 0) {
         throw new Error(`a start after ${lives} kills ended with ${child.exitCode}: ${await stderr}`);
       }
-      const wrong = differences(filesOf(folder), expected);
-      if (wrong.length > 0) throw new Error(`after ${lives} kills of one year these differ: ${wrong.join(", ")}`);
+      const wrong = differingFiles(filesOf(folder), expected);
+      if (wrong.length > 0) throw new Error(`after ${lives} kills of one year these files differ: ${wrong.join(", ")}`);
       years += 1;
       most = Math.max(most, lives);
       lives = 0;
@@ -111,7 +111,7 @@ async function inject(): ReturnType<Fault["inject"]> {
     }
     return {
       injected: kills,
-      found: `${years === 1 ? "one year" : `${years} years, one of them`} killed ${most} times: all ${expected.size} files are those of a year never killed, byte for byte; none of the ${first.size} of the first quarter ever changed again`,
+      found: `${years === 1 ? "one year" : `${years} years, one of them`} killed ${most} times: all ${expected.size} files equal those of a year never killed; none of the ${first.size} files of the first quarter changed again`,
     };
   } finally {
     rmSync(root, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** Operations that run out of something: they say so, leave nothing half done, and go on when there is more. */
+/** Operations that run out of a resource: they say so, leave nothing half done, and go on when there is more. */
 import fs from "node:fs";
 import { join } from "node:path";
 import { textOf } from "./disk.ts";
@@ -6,11 +6,10 @@ import { bundle } from "./bundle.ts";
 import type { Operation } from "./operations.ts";
 
 /**
- * Performs an operation in a process of its own, and looks at what it left.
+ * Performs an operation in a process of its own, and checks what it left.
  *
- * @param options `prefix` and `words`: before the command and after it; `message`: what the last line on stderr must match if
- * it fails.
- * @param options.more Gives it more of what it ran out of; called before the look.
+ * @param options `prefix`, `words`: what precedes and follows the command; `message`: what stderr must match if it fails;
+ * `more`: provides more of the resource, called before the check.
  * @returns Whether it failed.
  */
 export async function performShort(
@@ -24,10 +23,10 @@ export async function performShort(
   const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const [stdout, stderr, code] = await Promise.all([textOf(child.stdout), textOf(child.stderr), child.exited]);
   if (code !== 0 && (code !== 1 || !message.test(stderr) || stderr.trim().includes("\n"))) {
-    throw new Error(`it ended with ${code} and said: ${stderr}`);
+    throw new Error(`it ended with ${code}: ${stderr}`);
   }
   const left = temporaries(work).filter((name) => !before.includes(name));
-  if (left.length > 0) throw new Error(`temporary files stay: ${left.join(", ")}`);
+  if (left.length > 0) throw new Error(`temporary files are left: ${left.join(", ")}`);
   await more?.();
   const acknowledged = stdout.split("\n").flatMap((line) => (line.startsWith("ack ") ? [line.slice(4)] : []));
   await operation.check(work, acknowledged);

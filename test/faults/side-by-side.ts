@@ -1,4 +1,4 @@
-/** Runs in folders of their own do not know each other. */
+/** Row 21: runs in separate folders do not affect each other. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,10 +23,11 @@ async function inject(): ReturnType<Fault["inject"]> {
     let files = 0;
     for (const [i, seed] of RUNS.entries()) {
       const alone = await run("alone", seed);
-      if (!isDeepStrictEqual(atOnce[i], alone)) throw new Error(`the run of seed ${seed} differs from the one alone`);
+      if (!isDeepStrictEqual(atOnce[i], alone))
+        throw new Error(`the run of seed ${seed} differs from the same run alone`);
       files += Object.keys(alone).length;
     }
-    return { injected: RUNS.length, found: `all ${files} files are those of the same runs one after the other` };
+    return { injected: RUNS.length, found: `all ${files} files equal those of the same runs one after the other` };
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

@@ -1,20 +1,20 @@
-/** Runs a program under strace: what it called in a folder, and with one of these calls killed or failing. */
+/** Runs a program under strace: lists its system calls in a folder, or kills it or fails at one of them. */
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-/** Calls that change, sync or close something; and those that read, which may fail as well. */
+/** Calls that change, sync or close something, and calls that read. */
 const TRACED =
   "open,openat,creat,write,writev,pwrite64,pwritev,pwritev2,copy_file_range,sendfile,link,linkat,rename,renameat," +
   "renameat2,unlink,unlinkat,rmdir,truncate,ftruncate,fallocate,fsync,fdatasync,mkdir,mkdirat,symlink,symlinkat," +
   "close,read,pread64,getdents64";
 
-/** A system call in the folder that is watched. */
+/** A system call in the watched folder. */
 export interface SystemCall {
   readonly name: string;
-  /** The how-manieth of this name in the folder, from 1. */
+  /** Sequence number among the calls of this name in the folder, from 1. */
   readonly nth: number;
-  /** With what: `openat @/memory/.lock O_RDWR|O_CREAT`, the folder as `@`. */
+  /** Name and arguments: `openat @/memory/.lock O_RDWR|O_CREAT`, with the folder as `@`. */
   readonly what: string;
   /** Relative to the folder. */
   readonly paths: readonly string[];
@@ -22,36 +22,35 @@ export interface SystemCall {
 
 /** How a traced program ended. */
 export interface Traced {
-  /** 128 + the signal's number where one ended it. */
+  /** The exit code, or 128 plus the number of the signal that ended it. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** In the folder; the last is the one that a kill prevented. */
+  /** Calls in the folder. The last is the one that a kill prevented. */
   readonly calls: readonly SystemCall[];
 }
 
-/** What is done to one call: a kill just before it, or an error in its place. */
+/** A kill just before one call, or an error in its place. */
 export interface Injection {
   readonly call: SystemCall;
-  /** All calls of a run that nothing was done to. */
+  /** All calls of a run without a fault. */
   readonly among: readonly SystemCall[];
   readonly does: "signal=KILL" | `error=${string}`;
 }
 
-/** What this machine lacks to inject anything; `undefined` if nothing. */
+/** Returns what the machine lacks to inject faults; `undefined` if nothing. */
 export function missingStrace(): string | undefined {
   if (process.platform !== "linux") return "Linux";
   if (Bun.which("strace") === null) return "strace";
   const { exitCode } = Bun.spawnSync(["strace", "-f", "-qq", "-o", "/dev/null", "true"]);
-  return exitCode === 0 ? undefined : "the right to trace a process (ptrace)";
+  return exitCode === 0 ? undefined : "permission to trace a process (ptrace)";
 }
 
 /**
  * Runs a command and lists its calls in `folder`.
  *
- * strace counts calls by name and thread; those that do not touch one of the paths that it watches count for nothing, or
- * what the engine reads now and then would shift the numbers. So the command must use the same names in every run, and one
- * thread.
+ * strace counts calls by name and thread. It counts only calls on the watched paths, because other reads of the engine would
+ * shift the numbers. So the command must use the same file names in every run, and one thread.
  *
  * @throws If another thread touches the folder.
  */
@@ -64,7 +63,7 @@ export async function traced(
   const flags = ["-f", "-qq", "-y", "-s", "0", "-e", "signal=none", "-e", `trace=${TRACED}`];
   if (injection !== undefined) {
     const { call, does, among } = injection;
-    // Faster, but this strace has no signal to inject then.
+    // Faster, but strace cannot inject a signal with it.
     if (does !== "signal=KILL") flags.push("--seccomp-bpf");
     flags.push("-e", `inject=${call.name}:${does}:when=${call.nth}`);
     for (const path of new Set(among.flatMap(({ paths }) => paths))) flags.push("-P", join(folder, path));
@@ -104,7 +103,7 @@ function callsIn(log: string, folder: string): SystemCall[] {
     const what = words.join(" ");
     main ??= thread;
     if (thread !== main) {
-      // Of a process that it kills, strace may show the last call a second time, under another thread.
+      // strace may show the last call of a killed process a second time, under another thread.
       if (what === calls.at(-1)?.what) continue;
       throw new Error(`a second thread calls ${name}(${args}`);
     }
@@ -115,7 +114,7 @@ function callsIn(log: string, folder: string): SystemCall[] {
   return calls;
 }
 
-/** Whether a call opens for writing, writes, links, renames, removes, cuts, makes or syncs. */
+/** Whether a call opens for writing, writes, links, renames, removes, truncates, creates or syncs. */
 export function isChange({ name, what }: SystemCall): boolean {
   if (name === "openat" || name === "open") return /O_WRONLY|O_RDWR|O_CREAT/.test(what);
   return !["close", "read", "pread64", "getdents64"].includes(name);

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
 import type { Fault } from "./fault.ts";
 
-/** Much longer than the tests of any row take. */
+/** Much longer than the tests of any row need. */
 const LIMIT_MS = 300_000;
 
-/** The process groups of tests that are running: nothing that a test has started stays when it has ended. */
+/** Process groups of running tests, so that nothing a test has started outlives it. */
 const groups = new Set<number>();
 process.once("SIGINT", () => {
   for (const group of groups) killGroup(group);
@@ -18,7 +18,7 @@ function killGroup(group: number): void {
   try {
     process.kill(-group, "SIGKILL");
   } catch {
-    // All of it has ended.
+    // The group has ended.
   }
 }
 

@@ -1,10 +1,10 @@
 /**
- * Injects every fault of docs/DURABILITY.md and looks at what is left.
+ * Injects every fault of docs/DURABILITY.md and checks what is left.
  *
  *     bun test/faults/sweep.ts [--only TEXT]
  *
- * `--only`: the faults whose name or means has the text; a number is a row. A sweep of everything in which nothing failed or
- * was skipped writes its counts into the table of docs/DURABILITY.md. Exit code 1 if anything failed.
+ * `--only`: only faults whose name or means contains the text; a number selects a row. A complete sweep without failures and
+ * skips writes its counts into the table of docs/DURABILITY.md. Exit code 1 if anything failed.
  */
 import { parseArgs } from "node:util";
 import type { Fault } from "./fault.ts";
@@ -33,14 +33,14 @@ const FAULTS: readonly Fault[] = [
   ...suite,
 ];
 
-/** Faults wait for disks and processes as much as they compute. */
+/** Faults wait for disks and processes about half of the time. */
 const AT_ONCE = 2;
 
 const { only } = parseArgs({ options: { only: { type: "string" } } }).values;
 const rows = matrixRows();
-for (const { name, rows: own } of FAULTS) {
-  const unknown = own.filter((row) => !rows.includes(row));
-  if (unknown.length > 0) throw new Error(`"${name}" is of row ${unknown.join(", ")}, which docs/DURABILITY.md lacks`);
+for (const fault of FAULTS) {
+  const unknown = fault.rows.filter((row) => !rows.includes(row));
+  if (unknown.length > 0) throw new Error(`docs/DURABILITY.md lacks row ${unknown.join(", ")} of "${fault.name}"`);
 }
 const chosen = FAULTS.filter((fault) => {
   if (only === undefined) return true;
@@ -80,9 +80,9 @@ async function work(): Promise<void> {
 await Promise.all(Array.from({ length: AT_ONCE }, work));
 
 const untested = rows.filter((row) => !FAULTS.some((fault) => fault.rows.includes(row)));
-if (only === undefined && untested.length > 0) console.log(`not yet: row ${untested.join(", ")}`);
+if (only === undefined && untested.length > 0) console.log(`not tested: row ${untested.join(", ")}`);
 if (only === undefined && counts.failed === 0 && counts.skipped === 0) {
-  // In the order of the list, whichever was ready first.
+  // In the order of the list, whichever ended first.
   const order = FAULTS.map(({ how }) => how);
   for (const ways of tests.values()) ways.sort((a, b) => order.indexOf(a.how) - order.indexOf(b.how));
   writeMatrix(tests);

@@ -1,10 +1,10 @@
-/** What a program changed in a folder, call by call: read from strace, so that it does not depend on our own code. */
+/** What a program changed in a folder, call by call. Read from strace, so that it does not depend on our own code. */
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { run } from "./disk.ts";
 
-/** A change, a sync or an acknowledgement, in the order of the program. Paths are relative to the folder, which is "". */
+/** A change, a sync or an acknowledgement. Paths are relative to the folder, which is "" itself. */
 export type Step =
   | { readonly call: "create" | "mkdir" | "remove" | "sync"; readonly path: string }
   | { readonly call: "write"; readonly path: string; readonly offset: number; readonly bytes: Uint8Array }
@@ -18,14 +18,14 @@ const CALLS =
   "mknodat,fsync,fdatasync,sync_file_range,msync";
 
 /**
- * Runs a command and lists its steps in `folder`; a line `ack <what>` on its stdout is an acknowledgement.
+ * Runs a command and lists its steps in `folder`. A line `ack <what>` on its stdout is an acknowledgement.
  *
- * @throws If it fails, calls what this does not know, or changes the folder from two threads.
+ * @throws If it fails, makes an unknown call, or changes the folder from two threads.
  */
 export async function traceSteps(command: readonly string[], folder: string): Promise<readonly Step[]> {
   const logs = fs.mkdtempSync(join(tmpdir(), "carryover-trace-"));
   try {
-    // A file for each thread; names and data in hex, so that a line is easily cut into its parts.
+    // One file per thread. Names and data in hex make a line easy to split.
     const flags = ["-ff", "-y", "-xx", "-s", "4000000", "-qq", "-e", `trace=${CALLS}`, "-o", join(logs, "log")];
     await run(["strace", ...flags, ...command]);
     const threads = fs
@@ -47,7 +47,7 @@ function stepsIn(log: string, folder: string): Step[] {
   const namedIn = (open: string, arg: string | undefined): string =>
     pathOf(posix.resolve(folder, opened(open), decode(arg).toString()));
   const steps: Step[] = [];
-  /** Where an open file is written to next. */
+  /** Next write position of each open file. */
   const positions = new Map<string, number>();
 
   for (const line of log.split("\n")) {
@@ -113,5 +113,5 @@ function decode(text = ""): Buffer {
 }
 
 function unknown(line: string): Error {
-  return new Error(`Cannot follow a program: found "${line.slice(0, 300)}", expected a call that this knows`);
+  return new Error(`Cannot follow a program: found "${line.slice(0, 300)}", expected a known call`);
 }

@@ -1,4 +1,4 @@
-/** Someone watches a folder while everything that writes to it does. */
+/** Row 35: a reader watches a folder while every command writes to it. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ async function runToEnd(name: string, args: readonly string[], cwd: string): Pro
 const sumOf = (parts: MemoryReport["assets"]): number =>
   Object.values(parts).reduce((sum, part) => sum + part.total_trades, 0);
 
-/** What is wrong with a report, seen after another. */
+/** Returns what is wrong with a report that was read after `before`. */
 function wrongWith(report: MemoryReport, before: MemoryReport | undefined): string | undefined {
   const { outcomes, vectors, distinct_trades: trades, runs, snapshots } = report;
   if (report.damaged.length > 0) return `damage where there is none: ${JSON.stringify(report.damaged)}`;
@@ -74,7 +74,7 @@ async function inject(): ReturnType<Fault["inject"]> {
         await runToEnd("memory-stats.ts", [...flags, "--check"], memoryDir);
       }
     })();
-    // A reader that fails ends the watching before the writing.
+    // If the reader fails, watching ends before writing.
     await Promise.race([writing, watching]);
     await writing;
     watcher.kill("SIGINT");
@@ -83,7 +83,7 @@ async function inject(): ReturnType<Fault["inject"]> {
     if (states < 20) throw new Error(`the reader saw only ${states} states`);
     return {
       injected: looks,
-      found: `${states} states with up to ${last?.outcomes.count ?? 0} outcomes, each whole, none less than the one before, no word on stderr`,
+      found: `${states} states with up to ${last?.outcomes.count ?? 0} outcomes, each whole, none smaller than the one before, nothing on stderr`,
     };
   } finally {
     watcher.kill("SIGKILL");
@@ -95,7 +95,7 @@ export const watch: readonly Fault[] = [
   {
     rows: [35],
     name: "memory-stats --watch beside run, backup, reset, rebuild and check",
-    how: "looks of `memory-stats --watch` beside writers",
+    how: "reports of `memory-stats --watch` beside writers",
     missing: () => undefined,
     inject,
   },
