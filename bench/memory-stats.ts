@@ -26,7 +26,7 @@ const GOAL = "under 60 ms, better 40";
 const MODULES = [
   "lib/errors.ts",
   "scripts/cli/main.ts",
-  "scripts/text/table.ts",
+  "scripts/text/memory.ts",
   "lib/storage/disk.node.ts",
   "lib/maintenance/memory-report.node.ts",
   "lib/config/parse.ts",

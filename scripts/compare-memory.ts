@@ -1,35 +1,35 @@
 #!/usr/bin/env bun
-/**
- * Whether memory helps: the same period with memory, without it, and with shuffled outcomes.
- *
- *   bun scripts/compare-memory.ts [--year Y | --start D --end D] [--shuffles N] [--seeds N]
- */
+/** Tests whether memory helps: the same period with memory, without it, and with shuffled outcomes. */
 import { compareConfig, storeComparison } from "../lib/experiments/comparisons.node.ts";
 import type { QuestionCounts } from "../lib/providers/recorded/recorder.ts";
-import { renderAsked } from "./text/asked.ts";
-import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
-import { renderComparison } from "./text/comparison.ts";
-import { progressLine, shownPath } from "./text/table.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
+import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
+import { progressLine } from "./cli/terminal.ts";
+import { renderAsked } from "./text/asked.ts";
+import { renderComparison } from "./text/comparison.ts";
+import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
-  summary: `Says whether memory helps: runs the same period with memory, without it, and with outcomes whose results were shuffled
-among the trades, and compares them with intervals. The runs leave no outcomes; the comparison is stored as JSON.`,
-  usage: "bun scripts/compare-memory.ts [--year Y | --start D --end D] [--shuffles N] [--seeds N] [flags]",
+  summary:
+    "Tests whether memory helps. It runs the same period with memory, without it, and with results shuffled among the " +
+    "trades, and compares them with confidence intervals. The runs leave no outcomes; the comparison is stored as JSON.",
+  usage: ["bun scripts/compare-memory.ts [--year Y | --start D --end D]", "    [--shuffles N] [--seeds N] [flags]"],
   flags: {
     shuffles: {
       type: "integer",
       value: "N",
       min: 1,
-      help: "shuffled runs of each world (default: 3, of several worlds 1)",
+      help: "shuffled runs per world (default: 3, or 1 with several worlds)",
     },
     seeds: { type: "integer", value: "N", min: 1, help: "synthetic worlds, from --seed on (default: 3)" },
     ...RUN_FLAGS,
     ...SHARED_FLAGS,
   },
-  example: `bun scripts/compare-memory.ts --year 2021
-    bun scripts/compare-memory.ts --year 2021 --json | jq '.verdict, .on_minus_off.return_pct'`,
+  examples: [
+    "bun scripts/compare-memory.ts --year 2021",
+    "bun scripts/compare-memory.ts --year 2021 --json | jq .verdict",
+  ],
 } as const;
 
 await runScript(async ({ argv, signal, guard }) => {

@@ -1,92 +1,71 @@
 #!/usr/bin/env bun
-/**
- * What is remembered, and whether all of it is as it was written. Without --repair it takes no lock, writes nothing, and may
- * run beside a writing run.
- *
- *   bun scripts/memory-stats.ts [--watch [SECONDS] | --check | --repair] [--memory-dir DIR] [--json]
- */
-import type { Config } from "../lib/config/config.ts";
-import { CarryoverError } from "../lib/errors.ts";
+/** Shows what is remembered, verifies it, and repairs it. Only --repair takes the lock and writes. */
 import { readMemoryReport } from "../lib/maintenance/memory-report.node.ts";
-import { note, runScript, writeJson, writeOut, writeRaw } from "./cli/main.ts";
+import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
 import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
-import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
+import { EXIT_DAMAGED, note, runScript, type ScriptContext, writeJson, writeOut, writeRaw } from "./cli/main.ts";
+import { understandsCodes } from "./cli/terminal.ts";
 import { renderReport } from "./text/memory.ts";
-import { obeysCodes } from "./text/table.ts";
 
 const COMMAND = {
-  summary: `Shows what is remembered: counts, sizes, the newest trade; providers, regimes and assets by chunk; confidence.
-With --check, reads every byte and says what is damaged, and what heals by itself; --repair heals it.`,
-  usage: "bun scripts/memory-stats.ts [--watch [SECONDS] | --check | --repair] [flags]",
+  summary:
+    "Shows what is remembered: counts, sizes, the newest trade, results by chunk, and confidence. " +
+    "--check verifies every byte and lists what is damaged. --repair repairs it.",
+  usage: ["bun scripts/memory-stats.ts [--watch [SECONDS] | --check | --repair] [flags]"],
   flags: {
     watch: {
       type: "optional-number",
       value: "SECONDS",
-      help: "show it again and again, every 2 seconds unless told; with --json a line a time",
+      help: "repeat every SECONDS (default: 2); with --json, one line each time",
     },
-    check: { type: "boolean", help: "read everything and compare it with its checksums; writes nothing" },
-    repair: { type: "boolean", help: "check, move what is damaged to quarantine, and make caches anew" },
+    check: { type: "boolean", help: "verify every file by its checksum; write nothing" },
+    repair: { type: "boolean", help: "check, move damaged files to quarantine, rebuild caches" },
     ...SHARED_FLAGS,
   },
-  example: `bun scripts/memory-stats.ts
-    bun scripts/memory-stats.ts --json | jq .providers.trend.win_rate
-    bun scripts/memory-stats.ts --check || bun scripts/memory-stats.ts --repair`,
+  examples: [
+    "bun scripts/memory-stats.ts",
+    "bun scripts/memory-stats.ts --json | jq .providers.trend.win_rate",
+    "bun scripts/memory-stats.ts --check || bun scripts/memory-stats.ts --repair",
+  ],
 } as const;
 
+type Flags = FlagValues<(typeof COMMAND)["flags"]>;
+
 const CLEAR_SCREEN = "\u001B[H\u001B[2J\u001B[3J";
-const DAMAGED = 4;
 
 await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
-  const asked = ["watch", "check", "repair"].filter((name) => ![undefined, false].includes(flags[name as "check"]));
-  if (asked.length > 1) {
-    const found = asked.map((name) => `--${name}`).join(" and ");
-    throw new CarryoverError("BAD_USAGE", `Cannot show memory: found ${found}, expected one of them`);
-  }
-  const options = { memoryDirFlag: flags["memory-dir"], configFlag: flags.config };
-  if (flags.repair) return repair(await locateMemory(options), { json: flags.json, signal });
-  const memoryDir = await locateMemoryDir(options);
-  if (flags.check) return check(memoryDir, flags);
+  refuseTogether(flags, ["watch", "check", "repair"]);
+  if (flags.repair) return repair(flags, signal);
+  if (flags.check) return check(flags);
+  const memoryDir = await locateMemoryDir(flags);
   for (;;) {
     const report = await readMemoryReport(memoryDir);
+    if (flags.watch !== undefined && !flags.json && understandsCodes(1)) await writeRaw(CLEAR_SCREEN);
     if (flags.json) await writeJson(report);
-    else {
-      if (flags.watch !== undefined && obeysCodes(1)) await writeRaw(CLEAR_SCREEN);
-      await writeOut(renderReport(report));
-    }
-    if (flags.watch === undefined) return report.damaged.length > 0 ? DAMAGED : 0;
-
-    const seconds = flags.watch === true ? 2 : flags.watch;
-    await new Promise<void>((resolve) => {
-      const wake = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, 1000 * seconds);
-      signal.addEventListener("abort", wake, { once: true });
-    });
-    if (signal.aborted) return 0;
+    else await writeOut(renderReport(report));
+    if (flags.watch === undefined) return report.damaged.length > 0 ? EXIT_DAMAGED : 0;
+    const { setTimeout: sleep } = await import("node:timers/promises");
+    await sleep(1000 * (flags.watch === true ? 2 : flags.watch), undefined, { signal });
   }
 });
 
-async function check(memoryDir: string, { json }: { json: boolean }): Promise<number> {
+async function check(flags: Flags): Promise<number> {
   const { checkMemory } = await import("../lib/maintenance/check.node.ts");
   const { checkJson, damagedIn, renderCheck } = await import("./text/check.ts");
-  const checkup = await checkMemory(memoryDir);
-  if (json) await writeJson(checkJson(memoryDir, checkup));
-  else await writeOut(renderCheck(memoryDir, checkup));
-  return damagedIn(checkup).length > 0 ? DAMAGED : 0;
+  const memoryDir = await locateMemoryDir(flags);
+  const result = await checkMemory(memoryDir);
+  if (flags.json) await writeJson(checkJson(memoryDir, result));
+  else await writeOut(renderCheck(memoryDir, result));
+  return damagedIn(result).length > 0 ? EXIT_DAMAGED : 0;
 }
 
-async function repair(
-  memory: Config["memory"],
-  { json, signal }: { json: boolean; signal: AbortSignal },
-): Promise<number> {
+async function repair(flags: Flags, signal: ScriptContext["signal"]): Promise<number> {
   const { repairMemory } = await import("../lib/maintenance/repair.node.ts");
   const { damagedIn, renderRepair, repairJson } = await import("./text/check.ts");
-  const repaired = await repairMemory({ memory, signal, onNote: note });
-  if (json) await writeJson(repairJson(memory.dir, repaired));
-  else await writeOut(renderRepair(memory.dir, repaired));
-  return damagedIn(repaired.before).length > 0 ? DAMAGED : 0;
+  const memory = await locateMemory(flags);
+  const result = await repairMemory({ memory, signal, onNote: note });
+  if (flags.json) await writeJson(repairJson(memory.dir, result));
+  else await writeOut(renderRepair(memory.dir, result));
+  return damagedIn(result.before).length > 0 ? EXIT_DAMAGED : 0;
 }

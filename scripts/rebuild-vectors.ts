@@ -1,55 +1,45 @@
 #!/usr/bin/env bun
-/**
- * Makes vectors from the outcomes: those that are missing or damaged, or all.
- *
- *   bun scripts/rebuild-vectors.ts [--all]
- */
+/** Computes vectors from the outcomes: those that are missing or damaged, or all. */
 import { rebuildVectors } from "../lib/maintenance/repair.node.ts";
-import { note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
-import { locateMemory, rebuildCommand } from "./cli/config-flags.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
-import { bytes, countOf, fixed } from "./text/table.ts";
+import { locateMemory, rebuildCommand } from "./cli/config-flags.ts";
+import { EXIT_DAMAGED, note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
 import { vectorProgress } from "./cli/progress.ts";
+import { bytes, count, countOf } from "./text/numbers.ts";
 
 const COMMAND = {
-  summary: `Makes the vectors that are missing or damaged from their outcomes. A run does so by itself when it starts; this
-does it now, and without one. One that is stopped or killed goes on where it was, the next time without --all.`,
-  usage: "bun scripts/rebuild-vectors.ts [--all] [flags]",
+  summary:
+    "Computes missing or damaged vectors from their outcomes. A run does so when it starts; this command does it " +
+    "without a run. If it was stopped, run it again without --all to continue.",
+  usage: ["bun scripts/rebuild-vectors.ts [--all] [flags]"],
   flags: {
-    all: { type: "boolean", help: "make every vector anew, from outcomes that are all read and checked" },
+    all: { type: "boolean", help: "compute every vector again, after checking every outcome" },
     ...SHARED_FLAGS,
   },
-  example: `bun scripts/rebuild-vectors.ts
-    bun scripts/rebuild-vectors.ts --all --json | jq .made`,
+  examples: ["bun scripts/rebuild-vectors.ts", "bun scripts/rebuild-vectors.ts --all --json | jq .made"],
 } as const;
-
-const DAMAGED = 4;
 
 await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
-  const where = { memoryDirFlag: flags["memory-dir"], configFlag: flags.config };
-  const memory = await locateMemory(where);
   const progress = vectorProgress();
   const result = await rebuildVectors({
-    memory,
+    memory: await locateMemory(flags),
     all: flags.all,
     signal,
-    // The line of progress is not to be written over.
     onNote: (text) => {
       progress.clear();
       note(text);
     },
     onEmbedded: progress.update,
-    resume: `this goes on: ${rebuildCommand(where)}`,
+    resume: `this goes on: ${rebuildCommand(flags)}`,
   }).finally(progress.clear);
   const { made, kept, dim, embedder, vectorBytes, sidecarBytes, damaged } = result;
   if (flags.json) {
     await writeJson({ made, kept, dim, embedder, vector_bytes: vectorBytes, sidecar_bytes: sidecarBytes, damaged });
   } else {
-    const size = bytes(vectorBytes + sidecarBytes);
-    const all = `${fixed(made + kept, 0)} x ${dim} by ${embedder}, ${size}`;
-    await writeOut(`Made ${countOf(made, "vector")} and kept ${fixed(kept, 0)}: ${all}\n`);
+    const all = `${count(made + kept)} x ${dim} by ${embedder}, ${bytes(vectorBytes + sidecarBytes)}`;
+    await writeOut(`Made ${countOf(made, "vector")} and kept ${count(kept)}: ${all}\n`);
   }
   for (const { name, problem } of damaged) warn(`Moved "${name}" to quarantine: ${problem}`);
-  return damaged.length > 0 ? DAMAGED : 0;
+  return damaged.length > 0 ? EXIT_DAMAGED : 0;
 });

@@ -1,48 +1,41 @@
 #!/usr/bin/env bun
-/**
- * The main job: backtests the ensemble chunk by chunk and remembers every closed trade.
- *
- *   bun scripts/run-chunks.ts [--year Y | --start D --end D] [--chunks quarter|month|week|<n>d] [--assets A,B]
- *     [--data-dir DIR] [--seed N] [--no-memory] [--restart] [--estimate] [--offline] [--refresh-provider P]
- */
-import { CarryoverError } from "../lib/errors.ts";
+/** The main job: backtests the ensemble chunk by chunk and stores every closed trade. */
 import { runConfig } from "../lib/job/run.node.ts";
-import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
-import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
-import { renderAsked, renderEstimate } from "./text/asked.ts";
+import { parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
+import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { runProgress } from "./cli/progress.ts";
+import { renderAsked, renderEstimate } from "./text/asked.ts";
 import { renderSummary } from "./text/run.ts";
 
 const COMMAND = {
-  summary: "Backtests the ensemble chunk by chunk. Every closed trade is remembered, and informs what comes after it.",
-  usage: `bun scripts/run-chunks.ts [--year Y | --start D --end D] [flags]`,
+  summary:
+    "Backtests the ensemble chunk by chunk. Every closed trade is remembered, and later decisions learn from it. " +
+    "A run that was stopped continues with the same command.",
+  usage: ["bun scripts/run-chunks.ts [--year Y | --start D --end D] [flags]"],
   flags: {
     ...RUN_FLAGS,
-    "no-memory": { type: "boolean", help: "decide without memory; outcomes are kept in <memory folder>/off" },
-    restart: { type: "boolean", help: "run again from the start, as another attempt" },
-    estimate: { type: "boolean", help: "say what asking language models would take, and ask and write nothing" },
-    offline: { type: "boolean", help: "use recorded answers alone; one that is missing is exit code 3" },
+    "no-memory": { type: "boolean", help: "ignore memory; outcomes are stored in <memory folder>/off" },
+    restart: { type: "boolean", help: "run again from the start, as a new attempt" },
+    estimate: { type: "boolean", help: "show what language models would cost; ask and write nothing" },
+    offline: { type: "boolean", help: "use recorded answers only; exit code 3 if one is missing" },
     "refresh-provider": {
       type: "string",
       value: "P",
       multiple: true,
-      help: "ask P anew, and keep its older answers; may be repeated",
+      help: "ask P again; its older answers are kept (repeatable)",
     },
     ...SHARED_FLAGS,
   },
-  example: `bun scripts/run-chunks.ts --year 2021 --data-dir data/market
-    bun scripts/run-chunks.ts --year 2021 --json | jq .overall_win_rate`,
+  examples: [
+    "bun scripts/run-chunks.ts --year 2021 --data-dir data/market",
+    "bun scripts/run-chunks.ts --year 2021 --json | jq .overall_win_rate",
+  ],
 } as const;
 
 await runScript(async ({ argv, signal, guard }) => {
   const { flags } = parseFlags(argv, COMMAND);
-  if (flags.offline && flags["refresh-provider"].length > 0) {
-    throw new CarryoverError(
-      "BAD_USAGE",
-      "Cannot use --offline: found --refresh-provider beside it, expected one or the other",
-    );
-  }
+  refuseTogether(flags, ["offline", "refresh-provider"]);
   const request = await runRequest(flags, { guard, enabled: flags["no-memory"] ? false : undefined });
   const progress = runProgress();
   const options = {

@@ -88,6 +88,7 @@ describe("docs/CLI.md", () => {
     const { code, stdout } = await clone.run(`bun scripts/${name} --help`);
     expect(code).toBe(0);
     expect(pageText("docs/CLI.md")).toContain(stdout);
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
   });
 });
 

@@ -1,6 +1,8 @@
+/** Command lines: what a script takes, how it is parsed, and its --help. */
 import { parseArgs } from "node:util";
-import { closest } from "../../lib/util/closest.ts";
 import { CarryoverError } from "../../lib/errors.ts";
+import { closest } from "../../lib/util/closest.ts";
+import { parseTimestamp, TIMESTAMP_FORM } from "../../lib/util/time.ts";
 
 interface BooleanFlag {
   readonly type: "boolean";
@@ -9,43 +11,68 @@ interface BooleanFlag {
 
 interface StringFlag {
   readonly type: "string";
+  /** What --help calls the value. */
+  readonly value: string;
+  readonly help: string;
+  readonly multiple?: boolean;
+  /** Arguments that were probably meant for this flag. */
+  readonly looksLike?: RegExp;
+}
+
+interface IntegerFlag {
+  readonly type: "integer";
+  readonly value: string;
+  readonly help: string;
+  /** @default 0 */
+  readonly min?: number;
+  readonly looksLike?: RegExp;
+}
+
+/** A date or time, parsed to epoch ms. */
+interface TimestampFlag {
+  readonly type: "timestamp";
   readonly value: string;
   readonly help: string;
   readonly multiple?: boolean;
 }
 
-/** A flag of a script. `value` is how --help calls what follows it. */
-export type FlagSpec =
-  | BooleanFlag
-  | StringFlag
-  | { readonly type: "integer"; readonly value: string; readonly help: string; readonly min?: number }
-  /** A number above 0 that may be left out, as in `--watch` and `--watch 5`. */
-  | { readonly type: "optional-number"; readonly value: string; readonly help: string };
+/** A number above 0 that may be left out, as in `--watch` and `--watch 5`. */
+interface OptionalNumberFlag {
+  readonly type: "optional-number";
+  readonly value: string;
+  readonly help: string;
+}
+
+/** A flag of a script. */
+export type FlagSpec = BooleanFlag | StringFlag | IntegerFlag | TimestampFlag | OptionalNumberFlag;
 
 type FlagSpecs = Readonly<Record<string, FlagSpec>>;
 
-/** What a flag is after parsing; `undefined` where it was not given (`false` for a boolean, `[]` for a multiple). */
-export type FlagValue<Spec extends FlagSpec> = Spec extends { type: "boolean" }
+/** A flag after parsing: `undefined` if it was not given, `false` for a boolean, `[]` for a multiple. */
+type FlagValue<Spec extends FlagSpec> = Spec extends BooleanFlag
   ? boolean
-  : Spec extends { type: "integer" }
-    ? number | undefined
-    : Spec extends { type: "optional-number" }
-      ? number | true | undefined
-      : Spec extends { multiple: true }
-        ? string[]
-        : string | undefined;
+  : Spec extends OptionalNumberFlag
+    ? number | true | undefined
+    : Spec extends { multiple: true }
+      ? Scalar<Spec>[]
+      : Scalar<Spec> | undefined;
+
+type Scalar<Spec extends FlagSpec> = Spec extends IntegerFlag | TimestampFlag ? number : string;
+
+/** The flags of a command line after parsing. */
+export type FlagValues<Flags extends FlagSpecs> = { readonly [Name in keyof Flags]: FlagValue<Flags[Name]> };
 
 /** A script's command line. */
 export interface CommandSpec<Flags extends FlagSpecs> {
-  /** What the script does, in a sentence or two. */
+  /** What the script does, in a few sentences. */
   readonly summary: string;
   /** Such as `bun scripts/backup.ts [create | list] [flags]`. */
-  readonly usage: string;
+  readonly usage: readonly string[];
   readonly flags: Flags;
-  /** How many words beside flags it takes at most; none unless told. */
+  /** The most arguments beside flags. @default 0 */
   readonly maxPositionals?: number;
-  /** One or more command lines, each on its own line. */
-  readonly example: string;
+  /** Command lines. */
+  readonly examples: readonly string[];
 }
 
 /** The flags that all scripts take. */
@@ -54,33 +81,70 @@ export const SHARED_FLAGS: {
   readonly "memory-dir": StringFlag;
   readonly json: BooleanFlag;
 } = {
-  config: { type: "string", value: "FILE", help: "configuration (default: ./config.yaml, else the project's)" },
+  config: {
+    type: "string",
+    value: "FILE",
+    help: "configuration (default: ./config.yaml, else the project's)",
+  },
   "memory-dir": { type: "string", value: "DIR", help: "memory folder (default: memory.dir of the configuration)" },
   json: { type: "boolean", help: "print the result as JSON" },
 };
 
-const HELP_FLAG: FlagSpec = { type: "boolean", help: "show this help" };
+const HELP_FLAG: BooleanFlag = { type: "boolean", help: "show this help" };
 
-/** Thrown through main when the user asks for help. */
+/** Thrown through `runScript()` when the user asks for help. */
 export class HelpRequest extends Error {}
 
 /**
- * Reads a command line: `--name value`, `--name=value`, `--` before words that begin with a dash. `--help` ends the
- * script with its help.
+ * Reads a command line: `--name value`, `--name=value`, and `--` before arguments that begin with a dash. `--help` ends
+ * the script with its help.
  *
- * @throws {CarryoverError} `BAD_USAGE`, one line for each problem.
+ * @throws {CarryoverError} `BAD_USAGE`, with a line for each problem.
  */
 export function parseFlags<const Flags extends FlagSpecs>(
   argv: readonly string[],
   spec: CommandSpec<Flags>,
-): { flags: { readonly [Name in keyof Flags]: FlagValue<Flags[Name]> }; positionals: string[] } {
+): { flags: FlagValues<Flags>; positionals: string[] } {
   const specs = new Map<string, FlagSpec>([...Object.entries(spec.flags), ["help", HELP_FLAG]]);
+  const { values, positionals, problems } = readTokens(argv, specs);
+  if (values.get("help") === true) throw new HelpRequest(helpText(spec));
+  const extra = positionals[spec.maxPositionals ?? 0];
+  if (extra !== undefined) problems.push(unexpectedArgument(extra, spec.flags));
+  if (problems.length > 0) throw usageError(problems.join("\n"));
+  values.delete("help");
+  // readTokens() made each value as its spec says; the type system can't see that.
+  return { flags: Object.fromEntries(values) as FlagValues<Flags>, positionals };
+}
+
+/** A command line that asks for something impossible. */
+export function usageError(message: string): CarryoverError {
+  return new CarryoverError("BAD_USAGE", message);
+}
+
+/** Refuses flags that exclude each other. */
+export function refuseTogether<Name extends string>(
+  flags: { readonly [Flag in Name]: unknown },
+  names: readonly Name[],
+): void {
+  const given = names.filter((name) => isGiven(flags[name])).map((name) => `--${name}`);
+  if (given.length > 1) throw usageError(`${given.join(" and ")} cannot be used together`);
+}
+
+/** Whether a flag was on the command line. */
+export function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0);
+}
+
+function readTokens(
+  argv: readonly string[],
+  specs: ReadonlyMap<string, FlagSpec>,
+): { values: Map<string, unknown>; positionals: string[]; problems: string[] } {
   const { tokens } = parseArgs({
     args: [...argv],
     options: Object.fromEntries(
       [...specs].map(([name, { type }]) => {
-        const takesValue = type === "string" || type === "integer";
-        return [name, { type: takesValue ? "string" : "boolean", ...(name === "help" ? { short: "h" } : {}) }];
+        const needsValue = type !== "boolean" && type !== "optional-number";
+        return [name, { type: needsValue ? "string" : "boolean", ...(name === "help" ? { short: "h" } : {}) }];
       }),
     ),
     allowPositionals: true,
@@ -88,109 +152,127 @@ export function parseFlags<const Flags extends FlagSpecs>(
     strict: false,
     tokens: true,
   });
-
   const problems: string[] = [];
   const positionals: string[] = [];
-  const values = new Map<string, unknown>();
-  for (const [name, { type, ...rest }] of specs) {
-    values.set(name, type === "boolean" ? false : "multiple" in rest && rest.multiple ? [] : undefined);
-  }
+  const values = new Map<string, unknown>(
+    [...specs].map(([name, flag]) => [name, flag.type === "boolean" ? false : isMultiple(flag) ? [] : undefined]),
+  );
   const given = new Set<string>();
   for (let i = 0; i < tokens.length; i++) {
-    const token = tokens[i];
-    if (token?.kind === "positional") positionals.push(token.value);
-    if (token?.kind !== "option") continue;
+    const token = tokens[i]!;
+    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind !== "option") continue;
     const { name, rawName, inlineValue } = token;
     const flag = specs.get(name);
     if (flag === undefined) {
-      const known = [...specs.keys()];
-      const suggestion = closest(name, known);
-      const wanted =
-        suggestion === undefined ? `one of ${known.map((key) => `--${key}`).join(", ")}` : `--${suggestion}`;
-      problems.push(`Cannot use ${rawName}: found no such flag, expected ${wanted}`);
+      problems.push(unknownFlag(rawName, [...specs.keys()]));
       continue;
     }
-    let value = token.value;
-    if (flag.type === "optional-number" && value === undefined) {
-      const next = tokens[i + 1];
-      if (next?.kind === "positional" && /^[\d.]+$/.test(next.value)) {
-        value = next.value;
+    let { value } = token;
+    const next = tokens[i + 1];
+    if (flag.type === "optional-number" && value === undefined && next?.kind === "positional") {
+      if (/^[\d.]+$/.test(next.value)) {
+        ({ value } = next);
         i++;
       }
     }
-    const multiple = flag.type === "string" && flag.multiple === true;
-    if (given.has(name) && !multiple) problems.push(`Cannot use --${name}: found it twice, expected it once`);
+    if (given.has(name) && !isMultiple(flag)) problems.push(`--${name} was given twice`);
     given.add(name);
-    const result = flagValue(flag, { value, inline: inlineValue === true });
-    if ("expected" in result) {
-      const found = value === undefined ? "nothing after it" : JSON.stringify(value);
-      problems.push(`Cannot use --${name}: found ${found}, expected ${result.expected}`);
-    } else if (multiple) {
-      const before = values.get(name);
-      values.set(name, [...(Array.isArray(before) ? before : []), result.value]);
-    } else {
-      values.set(name, result.value);
-    }
+    const result = readValue(flag, { value, isInline: inlineValue === true });
+    if ("problem" in result) problems.push(`--${name} ${result.problem}`);
+    else if (isMultiple(flag)) values.set(name, [...(values.get(name) as unknown[]), result.value]);
+    else values.set(name, result.value);
   }
-
-  if (values.get("help") === true) throw new HelpRequest(helpText(spec));
-  const max = spec.maxPositionals ?? 0;
-  if (positionals.length > max) {
-    const wanted = max === 0 ? "flags only" : `at most ${max} ${max === 1 ? "word" : "words"}`;
-    problems.push(`Cannot use ${JSON.stringify(positionals[max])}: found one word too many, expected ${wanted}`);
-  }
-  if (problems.length > 0) throw new CarryoverError("BAD_USAGE", problems.join("\n"));
-  values.delete("help");
-  // What the loop made of each flag is what its spec says; the type system can't see that.
-  return { flags: Object.fromEntries(values) as { [Name in keyof Flags]: FlagValue<Flags[Name]> }, positionals };
+  return { values, positionals, problems };
 }
 
-function flagValue(
+function isMultiple(flag: FlagSpec): boolean {
+  return "multiple" in flag && flag.multiple === true;
+}
+
+function readValue(
   flag: FlagSpec,
-  { value, inline }: { value: string | undefined; inline: boolean },
-): { value: string | number | boolean } | { expected: string } {
+  { value, isInline }: { value: string | undefined; isInline: boolean },
+): { value: string | number | boolean } | { problem: string } {
+  const found = value === undefined ? "" : `, found ${JSON.stringify(value)}`;
   switch (flag.type) {
     case "boolean":
-      return value === undefined ? { value: true } : { expected: "no value" };
+      return value === undefined ? { value: true } : { problem: `takes no value${found}` };
     case "string":
       // A forgotten value must not swallow the next flag.
-      return value === undefined || value === "" || (value.startsWith("-") && !inline)
-        ? { expected: `${flag.value}: ${flag.help}` }
+      return value === undefined || value === "" || (value.startsWith("-") && !isInline)
+        ? { problem: `needs a value (${flag.value})${found}` }
         : { value };
     case "integer": {
       const min = flag.min ?? 0;
       const number = /^-?\d{1,15}$/.test(value ?? "") ? Number(value) : NaN;
-      return number >= min ? { value: number } : { expected: `a whole number, ${min} or more` };
+      return number >= min ? { value: number } : { problem: `must be a whole number, ${min} or more${found}` };
+    }
+    case "timestamp": {
+      const ms = parseTimestamp(value ?? "");
+      return ms === undefined ? { problem: `must be ${TIMESTAMP_FORM}${found}` } : { value: ms };
     }
     case "optional-number": {
       const number = value === undefined ? true : Number(value);
-      return number === true || (number > 0 && number < 1e9) ? { value: number } : { expected: "a number above 0" };
+      return number === true || (number > 0 && number < 1e9)
+        ? { value: number }
+        : { problem: `must be a number above 0${found}` };
     }
   }
 }
 
+function unknownFlag(name: string, known: readonly string[]): string {
+  const suggestion = closest(name.replace(/^-+/, ""), known);
+  return suggestion === undefined
+    ? `unknown flag ${name}; known: ${known.map((each) => `--${each}`).join(", ")}`
+    : `unknown flag ${name}; did you mean --${suggestion}?`;
+}
+
+function unexpectedArgument(argument: string, flags: FlagSpecs): string {
+  const meant = Object.entries(flags).find(([, flag]) => "looksLike" in flag && flag.looksLike?.test(argument));
+  const hint = meant === undefined ? "" : `; did you mean --${meant[0]} ${argument}?`;
+  return `unexpected argument ${JSON.stringify(argument)}${hint}`;
+}
+
+/** Columns of a terminal that shows the help without wrapping. */
+const HELP_COLUMNS = 80;
+
 function helpText(spec: CommandSpec<FlagSpecs>): string {
-  const rows = Object.entries({ ...spec.flags, help: HELP_FLAG }).map(([name, flag]) => {
+  const flags = Object.entries<FlagSpec>({ ...spec.flags, help: HELP_FLAG }).map(([name, flag]) => {
     const value =
       flag.type === "boolean" ? "" : flag.type === "optional-number" ? ` [${flag.value}]` : ` ${flag.value}`;
-    return { left: `--${name}${value}`, help: flag.help };
+    return { left: `  --${name}${value}`, help: flag.help };
   });
-  const width = Math.max(...rows.map(({ left }) => left.length));
-  const indent = (text: string): string => text.trim().replaceAll(/^\s*/gm, "  ");
+  const width = Math.max(...flags.map(({ left }) => left.length)) + 2;
   return [
-    spec.summary,
+    ...wrap(spec.summary, HELP_COLUMNS),
     "",
     "Usage:",
-    indent(spec.usage),
+    ...spec.usage.map((line) => `  ${line}`),
     "",
     "Flags:",
-    ...rows.map(({ left, help }) => `  ${left.padEnd(width)}  ${help}`),
+    ...flags.flatMap(({ left, help }) =>
+      wrap(help, HELP_COLUMNS - width).map((line, i) => (i === 0 ? left : "").padEnd(width) + line),
+    ),
     "",
-    "Example:",
-    indent(spec.example),
+    spec.examples.length === 1 ? "Example:" : "Examples:",
+    ...spec.examples.map((line) => `  ${line}`),
     "",
-    "Exit codes: 0 ok, 1 a bug or an I/O failure, 2 usage or configuration, 3 something asked for is missing,",
-    "4 damaged data found, 5 locked by another process, 130 interrupted, 143 terminated",
+    "Exit codes:",
+    "  0 success, 1 bug or I/O failure, 2 usage or configuration,",
+    "  3 something is missing, 4 damaged data, 5 locked by another process,",
+    "  130 interrupted, 143 terminated",
     "",
   ].join("\n");
+}
+
+/** Breaks a text between words into lines of at most `columns` characters. */
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/)) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }

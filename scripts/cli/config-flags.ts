@@ -1,76 +1,68 @@
-/** The flags that say what is run, and the configuration that they make. */
+/** The configuration, and the flags that say what is run. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Config } from "../../lib/config/config.ts";
 import { loadConfig as loadConfigFile, loadMemoryConfig, type LoadedConfig } from "../../lib/config/load.node.ts";
 import { overrideConfig } from "../../lib/config/parse.ts";
-import { CarryoverError } from "../../lib/errors.ts";
+import { fail } from "../../lib/errors.ts";
 import { shownPath } from "../text/table.ts";
-import { type ScriptContext } from "./main.ts";
-import { type FlagSpec } from "./args.ts";
+import { type FlagSpec, type FlagValues, refuseTogether, usageError } from "./args.ts";
+import type { ScriptContext } from "./main.ts";
 
 const PROJECT_DIR = join(import.meta.dir, "../..");
 
-/**
- * Returns the path of config.yaml: the flag's, else ./config.yaml, else the project's.
- *
- * @throws {CarryoverError} `NOT_FOUND`.
- */
-export function locateConfig(flag?: string): string {
-  const candidates = flag === undefined ? [resolve("config.yaml"), join(PROJECT_DIR, "config.yaml")] : [resolve(flag)];
-  const file = candidates.find((candidate) => existsSync(candidate));
-  if (file === undefined) {
-    const found = candidates.map((candidate) => `"${candidate}"`).join(" or ");
-    throw new CarryoverError("NOT_FOUND", `Cannot read the configuration: found no ${found}, expected a YAML file`);
-  }
-  return file;
-}
-
-/**
- * Reads the configuration.
- *
- * @param options `flag`: what `--config` says.
- * @throws {CarryoverError} `NOT_FOUND`, `BAD_CONFIG` or `IO`.
- */
-export async function loadConfig(options: { flag?: string | undefined }): Promise<LoadedConfig> {
-  const file = locateConfig(options.flag);
+/** Reads and checks the configuration that `--config` names, or the implied one. */
+export async function loadConfig(flag?: string): Promise<LoadedConfig> {
+  const file = locateConfig(flag);
   return loadConfigFile(file, { label: shownPath(file) });
 }
 
-/** What the command line says about memory. */
-interface MemoryFlags {
-  readonly memoryDirFlag?: string | undefined;
-  readonly configFlag?: string | undefined;
+/** The path of config.yaml: the flag's, else ./config.yaml, else the project's. */
+function locateConfig(flag?: string): string {
+  const candidates = flag === undefined ? [resolve("config.yaml"), join(PROJECT_DIR, "config.yaml")] : [resolve(flag)];
+  const file = candidates.find((candidate) => existsSync(candidate));
+  if (file !== undefined) return file;
+  const found = `no ${candidates.map((candidate) => `"${candidate}"`).join(" or ")}`;
+  throw fail("NOT_FOUND", "Cannot read the configuration", { found, expected: "a YAML file" });
 }
 
-/** Returns the memory folder, absolute, for scripts that need nothing else of the configuration; with `memoryDirFlag` none is read. */
-export async function locateMemoryDir(options: MemoryFlags): Promise<string> {
-  return options.memoryDirFlag === undefined ? (await locateMemory(options)).dir : resolve(options.memoryDirFlag);
+/** The flags that say where memory is. */
+export interface MemoryFlags {
+  readonly config: string | undefined;
+  readonly "memory-dir": string | undefined;
+}
+
+/** Returns the memory folder, absolute. With `--memory-dir` no configuration is read. */
+export async function locateMemoryDir(flags: MemoryFlags): Promise<string> {
+  const dir = flags["memory-dir"];
+  return dir === undefined ? (await locateMemory(flags)).dir : resolve(dir);
 }
 
 /**
- * Returns what the configuration says about memory, paths absolute, `dir` that of the flag if there is one.
- * A configuration that was asked for by name is checked as a whole.
+ * Returns the configuration's part about memory, paths absolute, `dir` replaced by that of the flag. A configuration
+ * named by `--config` is checked as a whole.
  */
-export async function locateMemory(options: MemoryFlags): Promise<Config["memory"]> {
-  const file = locateConfig(options.configFlag);
-  const label = shownPath(file);
+export async function locateMemory(flags: MemoryFlags): Promise<Config["memory"]> {
+  const file = locateConfig(flags.config);
+  const options = { label: shownPath(file) };
   const memory =
-    options.configFlag === undefined
-      ? await loadMemoryConfig(file, { label })
-      : (await loadConfigFile(file, { label })).config.memory;
-  return options.memoryDirFlag === undefined ? memory : { ...memory, dir: resolve(options.memoryDirFlag) };
+    flags.config === undefined
+      ? await loadMemoryConfig(file, options)
+      : (await loadConfigFile(file, options)).config.memory;
+  const dir = flags["memory-dir"];
+  return dir === undefined ? memory : { ...memory, dir: resolve(dir) };
 }
 
-/** The command that keeps the vectors of the memory that these flags name. */
-export function rebuildCommand({ memoryDirFlag, configFlag }: MemoryFlags): string {
-  const flags = { "--memory-dir": memoryDirFlag, "--config": configFlag };
-  const words = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [name, quoted(value)]));
-  return ["bun scripts/rebuild-vectors.ts", ...words].join(" ");
+/** The command that stores the vectors of the memory that these flags name. */
+export function rebuildCommand(flags: MemoryFlags): string {
+  const args = (["memory-dir", "config"] as const).flatMap((name) => {
+    const value = flags[name];
+    return value === undefined ? [] : [`--${name}`, shellWord(value)];
+  });
+  return ["bun scripts/rebuild-vectors.ts", ...args].join(" ");
 }
 
-/** A word as a shell takes it. */
-function quoted(word: string): string {
+function shellWord(word: string): string {
   return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
@@ -90,28 +82,25 @@ export const RUN_FLAGS: {
   year: {
     type: "integer",
     value: "Y",
-    help: "a calendar year (default: the configuration's, else the last full one)",
+    help: "calendar year (default: the configuration's period, else the last full year)",
+    looksLike: /^\d{4}$/,
   },
-  start: { type: "string", value: "D", help: "first day, YYYY-MM-DD, with --end" },
-  end: { type: "string", value: "D", help: "day after the last, YYYY-MM-DD" },
-  chunks: { type: "string", value: "KIND", help: "quarter, month, week or <n>d (default: quarter)" },
-  assets: { type: "string", value: "A,B", help: "assets in place of the configuration's" },
-  "data-dir": { type: "string", value: "DIR", help: "folder of bars, <ASSET>_<timeframe>.csv, .csv.gz or .parquet" },
+  start: { type: "string", value: "D", help: "first day, YYYY-MM-DD; needs --end" },
+  end: { type: "string", value: "D", help: "day after the last, YYYY-MM-DD; needs --start" },
+  chunks: {
+    type: "string",
+    value: "KIND",
+    help: "quarter, month, week or <n>d (default: quarter)",
+    looksLike: /^(quarter|month|week|\d+d)$/,
+  },
+  assets: { type: "string", value: "A,B", help: "assets, instead of the configuration's" },
+  "data-dir": {
+    type: "string",
+    value: "DIR",
+    help: "folder of bars: <ASSET>_<timeframe>.csv, .csv.gz or .parquet",
+  },
   seed: { type: "integer", value: "N", help: "seed of the synthetic bars (default: 1)" },
 };
-
-/** The flags as parsed. */
-export interface RunFlags {
-  readonly year: number | undefined;
-  readonly start: string | undefined;
-  readonly end: string | undefined;
-  readonly chunks: string | undefined;
-  readonly assets: string | undefined;
-  readonly "data-dir": string | undefined;
-  readonly seed: number | undefined;
-  readonly config: string | undefined;
-  readonly "memory-dir": string | undefined;
-}
 
 /** What to run. */
 export interface RunRequest {
@@ -122,39 +111,21 @@ export interface RunRequest {
 }
 
 /**
- * Loads the configuration, with what the flags say in place of what the file says.
+ * Loads the configuration and overrides it by the flags.
  *
- * @param options `guard`: of the script, for modules that the configuration names; `enabled`: `false` for a run without memory.
+ * @param options `guard`: the script's, for modules that the configuration names; `enabled`: `false` for a run without
+ *   memory.
  * @throws {CarryoverError} `BAD_USAGE`, `BAD_CONFIG`, `NOT_FOUND`.
  */
 export async function runRequest(
-  flags: RunFlags,
+  flags: FlagValues<typeof RUN_FLAGS> & MemoryFlags,
   options: Pick<ScriptContext, "guard"> & { enabled?: false | undefined },
 ): Promise<RunRequest> {
-  if (flags.year !== undefined && (flags.start !== undefined || flags.end !== undefined)) {
-    throw new CarryoverError(
-      "BAD_USAGE",
-      "Cannot use --year: found --start or --end beside it, expected one or the other",
-    );
-  }
-  if (flags.year !== undefined && (flags.year < 1000 || flags.year > 9998)) {
-    throw new CarryoverError("BAD_USAGE", `Cannot use --year: found "${flags.year}", expected a year such as 2021`);
-  }
-  const assets = flags.assets?.split(",").map((asset) => asset.trim());
-  if (assets?.includes("") === true) {
-    throw new CarryoverError(
-      "BAD_USAGE",
-      `Cannot use --assets: found an empty name in ${JSON.stringify(flags.assets)}, expected names such as BTCUSD,ETHUSD`,
-    );
-  }
-  const loaded = await loadConfig({ flag: flags.config });
-  const dataDir = flags["data-dir"];
-  const memoryDir = flags["memory-dir"];
+  const { "data-dir": dataDir, "memory-dir": memoryDir } = flags;
+  const asked = { ...periodOf(flags), assets: assetsOf(flags) };
+  const loaded = await loadConfig(flags.config);
   const config = await overrideConfig(loaded.config, {
-    ...(flags.year === undefined
-      ? { start: flags.start, end: flags.end }
-      : { start: `${flags.year}-01-01`, end: `${flags.year + 1}-01-01` }),
-    assets,
+    ...asked,
     chunks: flags.chunks,
     seed: flags.seed,
     data_dir: dataDir === undefined ? undefined : resolve(dataDir),
@@ -171,4 +142,21 @@ export async function runRequest(
     dataDirIsExplicit: dataDir !== undefined,
     seedIsExplicit: flags.seed !== undefined,
   };
+}
+
+function periodOf(flags: FlagValues<typeof RUN_FLAGS>): { start: string | undefined; end: string | undefined } {
+  const { year, start, end } = flags;
+  if (year === undefined) return { start, end };
+  refuseTogether(flags, ["year", "start"]);
+  refuseTogether(flags, ["year", "end"]);
+  if (year < 1000 || year > 9998) throw usageError(`--year must be a year such as 2021, found "${year}"`);
+  return { start: `${year}-01-01`, end: `${year + 1}-01-01` };
+}
+
+function assetsOf({ assets }: FlagValues<typeof RUN_FLAGS>): string[] | undefined {
+  const names = assets?.split(",").map((name) => name.trim());
+  if (names?.includes("") === true) {
+    throw usageError(`--assets must be names such as BTCUSD,ETHUSD, found an empty name in ${JSON.stringify(assets)}`);
+  }
+  return names;
 }

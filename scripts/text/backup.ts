@@ -1,16 +1,18 @@
-/** What backup.ts shows. */
+/** What backup prints. */
 import type { BackupInfo } from "../../lib/backup/list.node.ts";
 import type { PruneResult } from "../../lib/backup/prune.node.ts";
 import type { VerifiedBackup } from "../../lib/backup/verify.node.ts";
 import { DAY_MS, HOUR_MS } from "../../lib/util/time.ts";
-import { bytes, countOf, duration, fixed, paint, table, type Column } from "./table.ts";
+import { paint } from "../cli/terminal.ts";
+import { bytes, count, countOf, duration } from "./numbers.ts";
+import { columns, table, words } from "./table.ts";
 
 /** What `create` made. */
 export function renderCreated(backup: BackupInfo): string {
-  return `Backed up ${contents(backup)}, ${bytes(backup.new_bytes)} of it new, to ${backup.path}\n`;
+  return `Backed up ${contents(backup, `, ${bytes(backup.new_bytes)} new`)} to ${backup.path}\n`;
 }
 
-/** What `create` removed after it. */
+/** Which older backups `create` removed. */
 export function renderRemoved(removed: readonly BackupInfo[]): string {
   return `Removed ${removed.map(({ id }) => id).join(", ")}\n`;
 }
@@ -18,71 +20,56 @@ export function renderRemoved(removed: readonly BackupInfo[]): string {
 /**
  * The listing, oldest first.
  *
- * @param nowMs Ages are as of then, epoch ms.
+ * @param nowMs For the ages, epoch ms.
  */
 export function renderList(backups: readonly BackupInfo[], nowMs: number): string {
-  const columns: readonly Column[] = [
-    { title: "ID", align: "left" },
-    { title: "Age" },
-    { title: "Label", align: "left" },
-    { title: "Outcomes" },
-    { title: "Files" },
-    { title: "Size" },
-    { title: "New" },
-  ];
   const rows = backups.map((backup) => {
     const { id, created, label, problem } = backup;
-    const numbers =
+    const figures =
       problem === undefined
-        ? [fixed(backup.outcomes, 0), fixed(backup.files, 0), bytes(backup.bytes), bytes(backup.new_bytes)]
+        ? [count(backup.outcomes), count(backup.files), bytes(backup.bytes), bytes(backup.new_bytes)]
         : ["-", "-", "-", "-"];
     const name = problem === undefined ? (label ?? "") : paint("damaged", "red");
-    return [id, age(nowMs - Date.parse(created)), name, ...numbers];
+    return [id, age(nowMs - Date.parse(created)), name, ...figures];
   });
-  return table(columns, rows);
+  return table([words("ID"), ...columns("Age"), words("Label"), ...columns("Outcomes", "Files", "Size", "New")], rows);
 }
 
 /** Each backup's state, and a line for each problem. */
 export function renderVerified(verified: readonly VerifiedBackup[]): string {
   return verified
     .map(({ id, problems }) => {
-      if (problems.length === 0) return `${id}  ${paint("good", "green")}\n`;
-      const lines = problems.map(({ message }) => `  ${message}\n`);
-      return `${id}  ${paint("damaged", "red")}\n${lines.join("")}`;
+      const state = problems.length === 0 ? paint("good", "green") : paint("damaged", "red");
+      return `${id}  ${state}\n${problems.map(({ message }) => `  ${message}\n`).join("")}`;
     })
     .join("");
 }
 
-/** What `restore` wrote, or would. */
+/** What `restore` wrote, or would write. */
 export function renderRestored(backup: BackupInfo, options: { to: string; dryRun: boolean }): string {
-  const verb = options.dryRun ? "Would restore" : "Restored";
-  return `${verb} ${backup.id}, ${contents(backup)}, to ${options.to}\n`;
+  return `${options.dryRun ? "Would restore" : "Restored"} ${backup.id}, ${contents(backup)} to ${options.to}\n`;
 }
 
-/** What `prune` removed, or would, and why the others stay. */
+/** What `prune` removed or would remove, and why the others stay. */
 export function renderPruned({ kept, removed }: PruneResult, { dryRun }: { dryRun: boolean }): string {
   const all = [
-    ...kept.map(({ backup, reasons }) => ({ backup, why: `kept: ${reasons.join(", ")}` })),
-    ...removed.map((backup) => ({ backup, why: dryRun ? "would be removed" : "removed" })),
+    ...kept.map(({ backup, reasons }) => ({ backup, state: `kept: ${reasons.join(", ")}` })),
+    ...removed.map((backup) => ({ backup, state: dryRun ? "would be removed" : "removed" })),
   ].toSorted((a, b) => Date.parse(a.backup.created) - Date.parse(b.backup.created));
-  const columns: readonly Column[] = [
-    { title: "ID", align: "left" },
-    { title: "Label", align: "left" },
-    { title: "Outcomes" },
-    { title: "State", align: "left" },
-  ];
-  const rows = all.map(({ backup, why }) => [backup.id, backup.label ?? "", fixed(backup.outcomes, 0), why]);
-  const verb = dryRun ? "Would keep" : "Kept";
-  const summary = `${verb} ${fixed(kept.length, 0)} and ${dryRun ? "remove" : "removed"} ${fixed(removed.length, 0)}\n`;
-  return `${all.length === 0 ? "" : `${table(columns, rows)}\n`}${summary}`;
+  const rows = all.map(({ backup, state }) => [backup.id, backup.label ?? "", count(backup.outcomes), state]);
+  const heads = [words("ID"), words("Label"), ...columns("Outcomes"), words("State")];
+  const summary = dryRun
+    ? `Would keep ${count(kept.length)} and remove ${count(removed.length)}\n`
+    : `Kept ${count(kept.length)} and removed ${count(removed.length)}\n`;
+  return `${all.length === 0 ? "" : `${table(heads, rows)}\n`}${summary}`;
 }
 
-function contents({ outcomes, files, bytes: size, label }: BackupInfo): string {
+function contents({ outcomes, files, bytes: size, label }: BackupInfo, more = ""): string {
   const name = label === null ? "" : `"${label}": `;
-  return `${name}${countOf(outcomes, "outcome")} in ${countOf(files, "file")}, ${bytes(size)}`;
+  return `${name}${countOf(outcomes, "outcome")} in ${countOf(files, "file")} (${bytes(size)}${more})`;
 }
 
-/** Such as `2h 03m`, and days from the third on. */
+/** Such as `2h 03m`, or days from the third on. */
 function age(ms: number): string {
-  return ms < 48 * HOUR_MS ? duration(ms) : `${fixed(Math.floor(ms / DAY_MS), 0)}d`;
+  return ms < 48 * HOUR_MS ? duration(ms) : `${count(Math.floor(ms / DAY_MS))}d`;
 }

@@ -1,5 +1,6 @@
 /** What import-bars prints. */
 import type { ImportResult } from "../../lib/market/import.node.ts";
+import { count, countOf, minute } from "./numbers.ts";
 import { shownPath } from "./table.ts";
 
 /** The keys of `--json`. */
@@ -20,29 +21,32 @@ export function importJson(result: ImportResult): Readonly<Record<string, unknow
   };
 }
 
-/** A few lines: what was recognised, and what is where now. */
+/** What was recognised, and what was written. */
 export function renderImport(result: ImportResult, options: { dryRun: boolean }): string {
-  const { format, timezone, stamp, timeframe, series, file, known, repaired } = result;
+  const { format, timezone, stamp, timeframe, series, file, known } = result;
   const { bars, gaps } = series;
-  const time = (ms: number): string => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
-  const mended = [
-    repaired.sorted > 0 ? `${repaired.sorted} rows sorted` : "",
-    repaired.duplicates > 0 ? `${repaired.duplicates} equal rows dropped` : "",
-    repaired.nulls > 0 ? `${repaired.nulls} empty rows dropped` : "",
-    repaired.widened > 0 ? `${repaired.widened} rounded bars widened` : "",
-  ].filter((part) => part !== "");
-  const zone = timezone.endsWith("(assumed)")
-    ? `${timezone}: the times state no zone, --timezone tells another`
-    : timezone;
+  const added = known > 0 ? `, ${count(bars.length - known)} new` : "";
+  const [first, last] = [bars[0]!, bars.at(-1)!].map((bar) => minute(new Date(bar.timestamp).toISOString()));
+  const hint = timezone.endsWith("(assumed)") ? ": its times state no zone; --timezone names another" : "";
+  const repairs = repairsOf(result);
+  const lines = [
+    ["Format", format],
+    ["Time zone", timezone + hint],
+    ["Times", `of the bar's ${stamp}`],
+    ["Timeframe", timeframe],
+    ["Bars", `${count(bars.length)}${added}; ${countOf(gaps, "gap")}`],
+    ["From", `${first} to ${last} UTC`],
+    ...(repairs === "" ? [] : [["Repaired", repairs]]),
+    [options.dryRun ? "Would write" : "Written", shownPath(file)],
+  ];
+  return lines.map(([label = "", text]) => `${label.padEnd(10)} ${text}\n`).join("");
+}
+
+function repairsOf({ repaired: { sorted, duplicates, nulls, widened } }: ImportResult): string {
   return [
-    `Format     ${format}`,
-    `Time zone  ${zone}`,
-    `Times      of the bar's ${stamp}`,
-    `Timeframe  ${timeframe}`,
-    `Bars       ${bars.length.toLocaleString("en-US")}${known > 0 ? `, ${(bars.length - known).toLocaleString("en-US")} of them new` : ""}; ${gaps} gaps`,
-    `From       ${time(bars[0]!.timestamp)} to ${time(bars.at(-1)!.timestamp)} UTC`,
-    ...(mended.length > 0 ? [`Repaired   ${mended.join(", ")}`] : []),
-    options.dryRun ? `Would write ${shownPath(file)}` : `Written    ${shownPath(file)}`,
-    "",
-  ].join("\n");
+    ...(sorted > 0 ? [`${countOf(sorted, "row")} sorted`] : []),
+    ...(duplicates > 0 ? [`${countOf(duplicates, "equal row")} dropped`] : []),
+    ...(nulls > 0 ? [`${countOf(nulls, "empty row")} dropped`] : []),
+    ...(widened > 0 ? [`${countOf(widened, "rounded bar")} widened`] : []),
+  ].join(", ");
 }

@@ -1,89 +1,90 @@
-/** What check-lookahead shows. */
+/** What check-lookahead prints. */
 import { isClean, type LookaheadCheck, type LookaheadReport } from "../../lib/experiments/lookahead.ts";
 import type { Leak } from "../../lib/experiments/trace-diff.ts";
-import { fixed, paint, table } from "./table.ts";
+import { paint } from "../cli/terminal.ts";
+import { count, countOf, minute } from "./numbers.ts";
+import { columns, table, words } from "./table.ts";
 
 /** Fields of a leak that fit a line. */
 const SHOWN_FIELDS = 8;
 
-/** What was done, what was compared, and what was found. */
+/** What was changed, what was compared, and what was found. */
 export function renderLookahead(report: LookaheadReport): string {
-  const {
-    decisions,
-    outcomes,
-    carried_in: carried,
-    entered_early: early,
-    checks,
-    first_difference: difference,
-  } = report;
-  const about =
-    `${paint("Look-ahead", "bold")}  ${report.period.replace("/", " to ")}, ${report.assets.join(" ")}, ` +
-    `${report.data === "synthetic" ? "synthetic bars" : "bars"}, memory ${report.memory_enabled ? "on" : "off"}\n`;
-  const run = `The run: ${fixed(decisions, 0)} decisions, ${fixed(outcomes, 0)} outcomes, ${fixed(carried, 0)} carried in`;
+  const { checks, first_difference: difference, entered_early: early } = report;
+  const about = [
+    report.period.replace("/", " to "),
+    report.assets.join(" "),
+    report.data === "synthetic" ? "synthetic bars" : "bars",
+    `memory ${report.memory_enabled ? "on" : "off"}`,
+  ];
+  const figures = [
+    countOf(report.decisions, "decision"),
+    countOf(report.outcomes, "outcome"),
+    `${count(report.carried_in)} carried in`,
+  ];
+  const head = [`${paint("Look-ahead", "bold")}  ${about.join(", ")}`, "", `The run: ${figures.join(", ")}`];
   if (!report.repeatable) {
     return [
-      about,
-      `${run}. Made twice, it was not the same:`,
+      ...head,
+      "Two identical runs differ:",
       ...(difference === null ? [] : [`  ${leakText(difference)}`]),
-      "A provider that answers differently when asked again can be neither checked nor resumed",
+      "A provider whose answers vary can be neither checked nor resumed",
       "",
     ].join("\n");
   }
-  const rows = checks.map((check) => [
-    minute(check.at),
-    changedText(check),
-    fixed(check.decisions, 0),
-    fixed(check.outcomes, 0),
-    fixed(check.marks, 0),
-    check.leaks === 0 ? "the same" : paint(`${fixed(check.leaks, 0)} CHANGED`, "red"),
-    fixed(check.later_decisions_changed, 0),
-  ]);
-  const leaks = checks.flatMap(({ at, first_leak: leak }) =>
-    leak === null ? [] : [`Another future from ${minute(at)} on changed ${leakText(leak)}`],
-  );
   return [
-    about,
-    `${run}`,
-    "Made twice, it is the same. Then again, each time in another future:",
+    ...head,
+    "Two identical runs agree. Then runs with data changed from a time on:",
     "",
-    table(
-      [
-        { title: "future from", align: "left" },
-        { title: "what is other", align: "left" },
-        ...["decisions", "outcomes", "marks", "before", "later"].map((title) => ({ title })),
-      ],
-      rows,
-    ),
+    checksTable(checks),
     ...(checks.some(({ changed }) => changed === "bar")
-      ? ["In: the bars that start then open alike, and what their open filled is compared too"]
+      ? ["in: bars that start then keep their open; what it filled is compared too"]
       : []),
-    ...leaks,
-    ...(early === 0 ? [] : [`${fixed(early, 0)} trades were entered before their decision was made`]),
-    isClean(report) ? conclusion(checks) : paint("The run knows the future", "red"),
+    ...checks.flatMap(({ at, first_leak: leak }) =>
+      leak === null ? [] : [`Changing the data from ${minute(at)} on changed ${leakText(leak)}`],
+    ),
+    ...(early === 0 ? [] : [`${countOf(early, "trade")} entered before the decision was made`]),
+    ...(isClean(report) ? conclusion(checks) : [paint("Look-ahead found", "red")]),
     "",
   ].join("\n");
 }
 
-/** A future in which nothing came out otherwise was none, and shows nothing. */
-function conclusion(checks: readonly LookaheadCheck[]): string {
-  const empty = checks.filter(({ later_decisions_changed: later }) => later === 0).length;
-  const shown = checks.length - empty;
-  const left = empty === 0 ? "" : `; ${empty} in which nothing changed later ${empty === 1 ? "shows" : "show"} nothing`;
-  return `Nothing from before a date changed: no look-ahead in ${shown} ${shown === 1 ? "future" : "futures"}${left}`;
+function checksTable(checks: readonly LookaheadCheck[]): string {
+  return table(
+    [words("changed from"), words("changed data"), ...columns("decisions", "outcomes", "marks", "before", "later")],
+    checks.map((check) => [
+      minute(check.at),
+      changedData(check),
+      count(check.decisions),
+      count(check.outcomes),
+      count(check.marks),
+      check.leaks === 0 ? "the same" : paint(`${count(check.leaks)} CHANGED`, "red"),
+      count(check.later_decisions_changed),
+    ]),
+  );
 }
 
-function changedText(check: LookaheadCheck): string {
-  if (check.changed === "memory") return `${fixed(check.changed_outcomes, 0)} outcomes`;
-  const { changed_votes: count } = check;
-  const votes = count === 0 ? "" : `, ${fixed(count, 0)} ${count === 1 ? "vote" : "votes"}`;
-  return `${check.changed === "bar" ? "in " : ""}${fixed(check.changed_bars, 0)} bars${votes}`;
+/** A check that changed no later decision changed nothing that mattered, so it shows nothing. */
+function conclusion(checks: readonly LookaheadCheck[]): string[] {
+  const empty = checks.filter(({ later_decisions_changed: later }) => later === 0).length;
+  return [
+    `No look-ahead in ${countOf(checks.length - empty, "check")}: nothing before the changed data differs`,
+    ...(empty === 0
+      ? []
+      : [
+          `${countOf(empty, "check")} changed nothing later either, so ${empty === 1 ? "it shows" : "they show"} nothing`,
+        ]),
+  ];
+}
+
+function changedData(check: LookaheadCheck): string {
+  if (check.changed === "memory") return countOf(check.changed_outcomes, "outcome");
+  const votes = check.changed_votes === 0 ? "" : `, ${countOf(check.changed_votes, "vote")}`;
+  return `${check.changed === "bar" ? "in " : ""}${countOf(check.changed_bars, "bar")}${votes}`;
 }
 
 function leakText({ kind, timestamp, asset, fields }: Leak): string {
   const more = fields.length > SHOWN_FIELDS ? ` and ${fields.length - SHOWN_FIELDS} more` : "";
-  return `the ${kind} of ${minute(timestamp)}${asset === null ? "" : ` on ${asset}`}: ${fields.slice(0, SHOWN_FIELDS).join(", ")}${more}`;
-}
-
-function minute(timestamp: string): string {
-  return timestamp.slice(0, 16).replace("T", " ");
+  const on = asset === null ? "" : ` on ${asset}`;
+  return `the ${kind} of ${minute(timestamp)}${on}: ${fields.slice(0, SHOWN_FIELDS).join(", ")}${more}`;
 }

@@ -1,53 +1,54 @@
-/** What recall.ts shows. */
+/** What recall prints. */
 import type { RecallResult, RecallQuestion } from "../../lib/memory/recall.ts";
-import { fixed, signed, signedPct, table } from "./table.ts";
+import { count, fixed, signed, signedPct } from "./numbers.ts";
+import { columns, table, words } from "./table.ts";
 
-/** The answer as text. */
+/** The trades that were found. */
 export function renderRecall(answer: RecallResult & { embedder: string }, question: RecallQuestion): string {
-  if (answer.remembered === 0) {
-    return "Nothing is remembered yet: bun scripts/run-chunks.ts remembers what it trades\n";
-  }
-  const { asOfMs, sentence } = question;
-  const { asset, regime } = answer;
-  const market = answer.market === "synthetic" ? "synthetic bars, which say nothing about a real market" : "real bars";
-  const limits = [
-    asset === undefined ? "" : `of the asset ${asset}`,
-    regime === undefined ? "" : `in the regime ${regime}`,
-    asOfMs === undefined ? "" : `closed before ${new Date(asOfMs).toISOString().replace(".000Z", "Z")}`,
-  ].filter((limit) => limit !== "");
-  const about = [`on ${market}`, ...limits].join(", ");
-  if (answer.searched === 0) return `Nothing is remembered ${about}\n`;
+  if (answer.remembered === 0)
+    return "Nothing is remembered yet; bun scripts/run-chunks.ts stores every closed trade\n";
+  const scope = scopeOf(answer, question);
+  if (answer.searched === 0) return `No remembered trades ${scope}\n`;
 
-  const rows = answer.similar.map((trade) => [
-    fixed(trade.similarity, 3),
-    trade.exit_timestamp.slice(0, 10),
-    trade.regime,
-    trade.action,
-    signed(trade.result_r),
-    signedPct(trade.pnl_pct, 2),
-    trade.decision_id,
-  ]);
-  const columns = [
-    { title: "Alike" },
-    { title: "Closed", align: "left" },
-    { title: "Regime", align: "left" },
-    { title: "Side", align: "left" },
-    { title: "R" },
-    { title: "P&L" },
-    { title: "Decision", align: "left" },
-  ] as const;
-  const results = answer.similar.flatMap(({ result_r: r }) => (r === null ? [] : [r]));
+  const { similar, tied } = answer;
+  const results = similar.flatMap(({ result_r: r }) => r ?? []);
   const meanR = results.length === 0 ? null : results.reduce((sum, r) => sum + r, 0) / results.length;
-  const won = answer.similar.filter((trade) => trade.won).length;
+  const won = similar.filter((trade) => trade.won).length;
   return [
-    `"${sentence}":\nthe nearest by ${answer.embedder} of ${fixed(answer.searched, 0)} trades ${about}\n\n`,
-    table(columns, rows),
-    `\n${fixed(won, 0)} of ${fixed(answer.similar.length, 0)} won, mean ${signed(meanR)} R\n`,
-    answer.tied === 0 ? "" : tiedLine(answer),
+    `"${question.sentence}"\n`,
+    `Nearest by ${answer.embedder} of ${count(answer.searched)} trades ${scope}\n\n`,
+    tradesTable(answer),
+    `\n${count(won)} of ${count(similar.length)} won, mean ${signed(meanR)} R\n`,
+    tied === 0 ? "" : `${count(tied)} more tie with the last one: --k ${similar.length + tied} shows all\n`,
   ].join("");
 }
 
-function tiedLine({ tied, similar }: RecallResult): string {
-  const more = `${fixed(tied, 0)} more ${tied === 1 ? "is" : "are"} exactly as alike as the last`;
-  return `${more}: --k ${similar.length + tied} shows all\n`;
+/** Which trades were searched. */
+function scopeOf({ market, asset, regime }: RecallResult, { asOfMs }: RecallQuestion): string {
+  return [
+    market === "synthetic" ? "on synthetic bars, which say nothing about a real market" : "on real bars",
+    ...(asset === undefined ? [] : [asset]),
+    ...(regime === undefined ? [] : [regime]),
+    ...(asOfMs === undefined ? [] : [`closed before ${shortTime(asOfMs)}`]),
+  ].join(", ");
+}
+
+/** The date alone if the time is midnight. */
+function shortTime(ms: number): string {
+  return new Date(ms).toISOString().replace("T00:00:00.000Z", "").replace(".000Z", "Z");
+}
+
+function tradesTable({ similar }: RecallResult): string {
+  return table(
+    [...columns("Match"), words("Closed"), words("Regime"), words("Side"), ...columns("R", "P&L"), words("Decision")],
+    similar.map((trade) => [
+      fixed(trade.similarity, 3),
+      trade.exit_timestamp.slice(0, 10),
+      trade.regime,
+      trade.action,
+      signed(trade.result_r),
+      signedPct(trade.pnl_pct, 2),
+      trade.decision_id,
+    ]),
+  );
 }

@@ -124,7 +124,7 @@ export const suiteTests: readonly SuiteTests[] = [
     rows: [30],
     name: "invalid configurations",
     files: ["test/config/parse.test.ts", "test/scripts/run-chunks.test.ts"],
-    pattern: "parseConfig|asked for wrongly",
+    pattern: "parseConfig|a bad command line",
   },
   {
     rows: [31],

@@ -56,17 +56,17 @@ function outcomesIn(folder: string): Record<string, string> {
 }
 
 describe("backup", () => {
-  test("without a word makes a backup beside the memory folder, even while another process writes", async () => {
+  test("without an action makes a backup beside the memory folder, even while another process writes", async () => {
     const { memoryDir, backupDir, backup } = await fixture({ backups: false });
     const { code, stdout, stderr } = await whileLocked(memoryDir, () => backup());
     expect([code, stderr]).toEqual([0, ""]);
     const [id = ""] = readdirSync(backupDir);
-    expect(stdout).toMatch(/^Backed up 3 outcomes in 3 files, \d\.\d kB, \d\.\d kB of it new, to .*\n$/);
+    expect(stdout).toMatch(/^Backed up 3 outcomes in 3 files \(\d\.\d kB, \d\.\d kB new\) to .*\n$/);
     expect(stdout).toEndWith(` to ${join(backupDir, id)}\n`);
     expect(outcomesIn(join(backupDir, id))).toEqual(outcomesIn(memoryDir));
   });
 
-  test("create tells of the backup in JSON, and --keep-last removes older ones", async () => {
+  test("create describes the backup in JSON, and --keep-last removes older ones", async () => {
     const { backupDir, backup } = await fixture({ backups: true });
     const { code, stdout } = await backup("create", "--label", "third", "--keep-last", "2", "--json");
     expect(code).toBe(0);
@@ -83,7 +83,7 @@ describe("backup", () => {
     expect(readdirSync(backupDir).toSorted()).toEqual([SECOND, json.id]);
   });
 
-  test("create --answers takes the folder of answers along, and restore gives it back", async () => {
+  test("create --answers includes the recorded answers, and restore brings them back", async () => {
     const { memoryDir, backup } = await fixture({ backups: false });
     const answers = join(memoryDir, "..", "answers");
     const config = join(memoryDir, "..", "config.yaml");
@@ -100,15 +100,15 @@ describe("backup", () => {
     expect(existsSync(join(to, "answers", `${"a".repeat(64)}.json`))).toBeTrue();
   });
 
-  test("create names what it left out, and says that a memory without outcomes has none", async () => {
+  test("create names what it left out, and warns that a backup has no outcomes", async () => {
     const { memoryDir, backup } = await fixture({ backups: false });
     for (const name of Object.keys(outcomesIn(memoryDir))) rmSync(join(memoryDir, name));
     symlinkSync("/etc/passwd", join(memoryDir, "outcome_planted.json"));
     const { code, stderr } = await backup();
     expect(code).toBe(0);
     expect(stderr).toBe(
-      `warning: Left out "outcome_planted.json": it is no regular file, or has a name that cannot be restored\n` +
-        `warning: There are no outcomes in "${memoryDir}", so there are none in the backup\n`,
+      `warning: Left out "outcome_planted.json": it is not a regular file, or its name cannot be restored\n` +
+        `warning: The backup has no outcomes, because "${memoryDir}" has none\n`,
     );
   });
 
@@ -123,7 +123,7 @@ describe("backup", () => {
   });
 
   test.skipIf(!existsSync("/bin/sh"))(
-    "the crontab lines of docs/CLI.md work as cron runs them: no environment, no terminal, Bun alone in the PATH, another folder",
+    "the crontab lines of docs/CLI.md work as cron runs them: without environment, terminal or PATH, in another folder",
     async () => {
       const { memoryDir, backupDir } = await fixture({ backups: false });
       const bin = join(memoryDir, "..", "bin");
@@ -166,7 +166,7 @@ describe("backup", () => {
     },
   );
 
-  test("list shows a table, oldest first, and says where there is none", async () => {
+  test("list shows a table, oldest first, or says that there are no backups", async () => {
     const { backup } = await fixture({ backups: true });
     const { code, stdout, stderr } = await backup("list");
     expect([code, stderr]).toEqual([0, ""]);
@@ -237,7 +237,7 @@ describe("backup", () => {
     expect(pruned.stderr).toBe(stderr);
   });
 
-  test("prune and create --keep-last exit with 4 for a damaged backup, after all that they have to do", async () => {
+  test("prune and create --keep-last finish their work, then exit with 4 for a damaged backup", async () => {
     const { backupDir, backup } = await fixture({ backups: true });
     const third = JSON.parse((await backup("create", "--json")).stdout) as { id: string };
     // A copy of its own: the others are links to the same bytes.
@@ -276,10 +276,10 @@ describe("backup", () => {
     ]);
   });
 
-  test("restore gives the same outcomes back, into a folder that is not there; --dry-run writes nothing", async () => {
+  test("restore brings the same outcomes back into a new folder, and --dry-run writes nothing", async () => {
     const { memoryDir, backupDir, backup } = await fixture({ backups: true });
     const to = join(backupDir, "..", "deep", "restored");
-    const what = /^(Would restore|Restored) 20210401T060000Z, 3 outcomes in 3 files, \d\.\d kB, to (.*)\n$/;
+    const what = /^(Would restore|Restored) 20210401T060000Z, 3 outcomes in 3 files \(\d\.\d kB\) to (.*)\n$/;
     const dry = await backup("restore", FIRST, "--to", to, "--dry-run");
     expect(dry.stdout.match(what)?.slice(1)).toEqual(["Would restore", to]);
     expect(existsSync(join(to, ".."))).toBeFalse();
@@ -295,7 +295,7 @@ describe("backup", () => {
     expect(again.stderr).toContain("move it away first");
   });
 
-  test("prune tells what it would remove before it does", async () => {
+  test("prune --dry-run lists what prune then removes", async () => {
     const { backupDir, backup } = await fixture({ backups: true });
     const dry = await backup("prune", "--keep-monthly", "1", "--dry-run");
     expect(dry.stdout).toMatch(new RegExp(`\n${FIRST} .* would be removed\n${SECOND} .* kept: monthly\n`));
@@ -311,7 +311,7 @@ describe("backup", () => {
     expect(readdirSync(backupDir)).toEqual([SECOND]);
   });
 
-  test("exits with 3 where what was asked for is missing, naming what there is, and makes no folder", async () => {
+  test("exits with 3 if a backup or folder is missing, naming what there is, and makes no folder", async () => {
     const { backupDir, backup } = await fixture({ backups: true });
     const to = join(backupDir, "..", "to");
     expect(await backup("restore", "20200101T000000Z", "--to", to)).toMatchObject({
@@ -342,14 +342,14 @@ describe("backup", () => {
   });
 
   test.each([
-    [["lst"], `Cannot use "lst": found no such word, expected list`],
-    [["make"], `Cannot use "make": found no such word, expected one of create, list, verify, restore, prune`],
-    [["list", FIRST], `Cannot list: found "${FIRST}" after it, expected flags only`],
-    [["restore"], "Cannot restore: found no ID, expected one or latest\nerror: Cannot restore: found no --to"],
-    [["verify", "--dry-run"], "Cannot use --dry-run: found verify, expected restore or prune"],
-    [["prune", "--label", "x"], "Cannot use --label: found prune, expected create"],
+    [["lst"], `unknown action "lst"; did you mean list?`],
+    [["make"], `unknown action "make"; known: create, list, verify, restore, prune`],
+    [["list", FIRST], `unexpected argument "${FIRST}" after list`],
+    [["restore"], 'restore needs an ID, or "latest"\nerror: restore needs --to DIR'],
+    [["verify", "--dry-run"], "--dry-run cannot be used with verify, only with restore or prune"],
+    [["prune", "--label", "x"], "--label cannot be used with prune, only with create"],
     [["prune"], "Cannot prune: found nothing to keep"],
-    [["--keep-last", "0"], `Cannot use --keep-last: found "0", expected a whole number, 1 or more`],
+    [["--keep-last", "0"], `--keep-last must be a whole number, 1 or more, found "0"`],
   ])("refuses %j with 2", async (args, message) => {
     const { code, stdout, stderr } = await runScript("backup.ts", ["--memory-dir", join(base, "nowhere"), ...args]);
     expect([code, stdout]).toEqual([2, ""]);

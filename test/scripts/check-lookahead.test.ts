@@ -20,7 +20,7 @@ const SHORT = [...PERIOD, "--at", "2018-03-25", "--memory-dir", NO_MEMORY, "--js
 const reportOf = (stdout: string): LookaheadReport => JSON.parse(stdout) as LookaheadReport;
 
 describe("check-lookahead", () => {
-  test("finds that 40 synthetic days know nothing of the future, and leaves no files", async () => {
+  test("finds no look-ahead in 40 synthetic days, and leaves no files", async () => {
     const { code, stdout } = await runScript("check-lookahead.ts", SHORT);
     expect(code).toBe(0);
     const report = reportOf(stdout);
@@ -39,14 +39,14 @@ describe("check-lookahead", () => {
       if (check.changed === "bar") expect(check.entries).toBeGreaterThan(check.outcomes);
       expect(check.decisions).toBeGreaterThan(400);
       expect(check.outcomes).toBeGreaterThan(30);
-      // The other future was another one.
+      // The other data made a difference.
       expect(check.later_decisions_changed).toBeGreaterThan(10);
     }
     expect(existsSync(NO_MEMORY)).toBe(false);
   });
 
   test.skipIf(!HAS_REAL_BARS)(
-    `on real bars, with votes of a file and a used memory, changes all three${HAS_REAL_BARS ? "" : " (skipped: no real bars)"}`,
+    `changes bars, votes of a file and remembered outcomes on real bars${HAS_REAL_BARS ? "" : " (skipped: no real bars)"}`,
     async () => {
       const home = join(work, "used");
       mkdirSync(home);
@@ -86,17 +86,18 @@ providers:
     },
   );
 
-  test("does not count futures in which nothing could come out otherwise", async () => {
+  test("does not count checks that could change nothing", async () => {
     const late = [...PERIOD, "--at", "2018-03-25", "--at", "2018-04-09T23:00", "--memory-dir", NO_MEMORY];
     const { code, stdout } = await runScript("check-lookahead.ts", late);
     expect(code).toBe(0);
     const laters = [...stdout.matchAll(/^2018-.* the same +(\d+)$/gm)].map(([, later]) => Number(later));
     const [shown, empty] = [laters.filter((later) => later > 0).length, laters.filter((later) => later === 0).length];
     expect(empty).toBeGreaterThan(0);
-    expect(stdout).toContain(`no look-ahead in ${shown} futures; ${empty} in which nothing changed later show`);
+    expect(stdout).toContain(`No look-ahead in ${shown} check`);
+    expect(stdout).toContain(`\n${empty} check${empty === 1 ? "" : "s"} changed nothing later either`);
   });
 
-  test("names what differs where a provider throws dice, and exits with 4", async () => {
+  test("names what differs if a provider throws dice, and exits with 4", async () => {
     const home = join(work, "dice");
     mkdirSync(home);
     writeFileSync(
@@ -107,7 +108,7 @@ providers:
     const { code, stdout } = await runScript("check-lookahead.ts", [...PERIOD, "--memory-dir", NO_MEMORY], {
       cwd: home,
     });
-    expect(stdout).toContain("Made twice, it was not the same");
+    expect(stdout).toContain("Two identical runs differ:");
     expect(stdout).toContain("votes");
     expect(code).toBe(4);
   });
@@ -117,7 +118,7 @@ providers:
       "2019-01-01",
       'Cannot check a date: found "2019-01-01T00:00:00.000Z", expected a time inside 2018-03-01 to 2018-04-10',
     ],
-    ["soon", 'Cannot use --at: found "soon"'],
+    ["soon", "--at must be a date such as 2021-01-01"],
   ])("refuses --at %s", async (at, message) => {
     const { code, stdout, stderr } = await runScript("check-lookahead.ts", [...PERIOD, "--at", at]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

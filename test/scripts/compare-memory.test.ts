@@ -16,7 +16,7 @@ const PERIOD = ["--start", "2018-03-01", "--end", "2018-05-01", "--chunks", "mon
 const comparisonOf = (text: string): ConfigComparison => JSON.parse(text) as ConfigComparison;
 
 describe("compare-memory", () => {
-  test("compares the very runs that run-chunks makes, counts them as trials, and leaves no outcome", async () => {
+  test("compares the same runs that run-chunks makes, counts them as trials, and leaves no outcome", async () => {
     const folder = join(work, "used");
     const where = [...PERIOD, "--memory-dir", folder, "--json"];
     const runs = [];
@@ -60,7 +60,7 @@ describe("compare-memory", () => {
     expect(after).toEqual(before);
   });
 
-  test("on synthetic bars takes several worlds, and prints words", async () => {
+  test("compares several synthetic worlds, and prints a verdict", async () => {
     const folder = join(work, "worlds");
     const args = [...PERIOD, "--seeds", "2", "--assets", "BTCUSD", "--memory-dir", folder];
     const { code, stdout } = await runScript("compare-memory.ts", args);
@@ -70,7 +70,7 @@ describe("compare-memory", () => {
     expect(existsSync(join(folder, "memory.json"))).toBe(false);
   });
 
-  test("counts what earlier comparisons tried, and what came to the same once", async () => {
+  test("counts the trials of earlier comparisons, equal ones once", async () => {
     const folder = join(work, "tried");
     const run = [...PERIOD, "--assets", "BTCUSD", "--memory-dir", folder];
     const counts = [];
@@ -95,7 +95,7 @@ describe("compare-memory", () => {
     expect(counts).toEqual([2, 3, 3, 4]);
   });
 
-  test("says that an earlier comparison is damaged before it makes runs that would be for nothing", async () => {
+  test("reports a damaged earlier comparison before it starts any run", async () => {
     const folder = join(work, "damaged");
     mkdirSync(join(folder, "comparisons"), { recursive: true });
     writeFileSync(join(folder, "comparisons", "comparison_0a.json"), '{"worlds": [{');
@@ -110,7 +110,7 @@ describe("compare-memory", () => {
     expect(existsSync(join(work, "asked"))).toBe(false);
   });
 
-  test("refuses a period without bars to make", async () => {
+  test("refuses a period without synthetic bars", async () => {
     const { code, stderr } = await runScript("compare-memory.ts", [
       "--year",
       "2017",

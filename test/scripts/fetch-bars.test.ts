@@ -155,7 +155,7 @@ describe.skipIf(!HAS_CCXT)(`fetch-bars${HAS_CCXT ? "" : " (skipped: no ccxt)"}`,
     [{ "--exchange": "binanse" }, 3, 'Unknown exchange "binanse"; did you mean "binance"?'],
     [{ "--assets": "BTC/USDC" }, 3, 'Unknown symbol of binance "BTC/USDC"; did you mean "BTC/USDT"?'],
     [{ "--timeframe": "7h" }, 3, 'Unknown timeframe of binance "7h"'],
-    [{ "--timeframe": "1x" }, 2, 'Cannot use --timeframe: found "1x"'],
+    [{ "--timeframe": "1x" }, 2, '--timeframe must be such as 15m, 1h or 1d, found "1x"'],
     [{ "--end": "2020-01-01" }, 2, "--end 2020-01-01 must be after --start 2021-01-01"],
   ])("refuses %j with exit code %i", async (flags: Readonly<Record<string, string>>, code, message) => {
     const folder = newFolder();

@@ -106,7 +106,7 @@ describe("fetch-model", () => {
     expect(existsSync(modelDir)).toBeFalse();
   });
 
-  test("exits with 3 where --from does not have a file, and with 4 where it has another", async () => {
+  test("exits with 3 if --from lacks a file, and with 4 if the file is another one", async () => {
     const from = mkdtempSync(join(base, "from-"));
     const args = ["--from", from, "--model-dir", folder()];
     expect(await runScript("fetch-model.ts", args)).toEqual({
@@ -122,9 +122,12 @@ describe("fetch-model", () => {
     );
   });
 
-  test("exits with 2 for flags that do not go together or make no sense", async () => {
+  test("exits with 2 for flags that exclude each other or make no sense", async () => {
     const both = await runScript("fetch-model.ts", ["--from", base, "--base-url", "http://127.0.0.1"]);
-    expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining("found --base-url beside it") });
+    expect(both).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--from and --base-url cannot be used together"),
+    });
     const none = await runScript("fetch-model.ts", ["--base-url", "huggingface.co", "--model-dir", folder()]);
     expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining("expected an http or https address") });
   });

@@ -35,7 +35,7 @@ describe("import-bars", () => {
     });
     const { code, stdout, stderr } = await run("a.csv");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toContain("Time zone  UTC (assumed): the times state no zone, --timezone tells another\n");
+    expect(stdout).toContain("Time zone  UTC (assumed): its times state no zone; --timezone names another\n");
     expect(readFileSync(file, "utf8")).toBe(
       `${HEADER}2021-01-04T00:00:00Z,10,12,9,11,0\n2021-01-04T01:00:00Z,10,12,9,11,0\n`,
     );
@@ -66,7 +66,7 @@ describe("import-bars", () => {
       "c.csv": HEADER + bar(2, 11.5) + bar(3),
     });
     await run("a.csv");
-    expect((await run("b.csv")).stdout).toContain("Bars       3, 1 of them new; 0 gaps\n");
+    expect((await run("b.csv")).stdout).toContain("Bars       3, 1 new; 0 gaps\n");
     const before = readFileSync(file, "utf8");
     expect(before).toBe(HEADER + bar(0) + bar(1) + bar(2));
     const { code, stderr } = await run("c.csv");
@@ -87,10 +87,10 @@ describe("import-bars", () => {
   });
 
   test.each([
-    [["a.csv", "--stamp", "middle"], 2, 'found "middle", expected start or end'],
-    [["a.csv", "--timeframe", "1M"], 2, 'Cannot use --timeframe: found "1M"'],
+    [["a.csv", "--stamp", "middle"], 2, '--stamp must be start or end, found "middle"'],
+    [["a.csv", "--timeframe", "1M"], 2, '--timeframe must be such as 1h, 30m or 1d, found "1M"'],
     [["a.csv", "--format", "binanse"], 2, 'Unknown format "binanse"; did you mean "binance"?'],
-    [[], 2, "No FILE to import"],
+    [[], 2, "import-bars needs a FILE or folder"],
     [["gone.csv"], 3, "found nothing there, expected a file or a folder"],
     [["prose.csv"], 4, "found a file that begins with"],
   ])("refuses %j with exit code %i", async (flags, code, message) => {

@@ -75,7 +75,7 @@ describe("memory-stats", () => {
     });
   });
 
-  test("says that fewer than 30 trades are too few for a score", async () => {
+  test("scores no confidence with fewer than 30 trades", async () => {
     const folder = await makeMemory("few", 12);
     const { stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
     expect(stdout).toContain("too few trades");
@@ -102,7 +102,7 @@ describe("memory-stats", () => {
     expect(readdirSync(folder)).toContain(first);
   });
 
-  test("lets no name from a file do anything to the terminal, and keeps it in JSON", async () => {
+  test("strips control characters from names in tables, and keeps them in JSON", async () => {
     const folder = join(work, "hostile");
     mkdirSync(folder);
     const imported = {
@@ -140,7 +140,7 @@ describe("memory-stats", () => {
     expect(lines.filter((line) => line.length > 80)).toEqual([]);
   });
 
-  test("exits with 3 where there is no folder, and makes none", async () => {
+  test("exits with 3 if there is no folder, and makes none", async () => {
     const folder = join(work, "nowhere");
     const { code, stderr } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
     expect(code).toBe(3);
@@ -148,7 +148,7 @@ describe("memory-stats", () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  test("says that nothing is remembered where nothing is", async () => {
+  test("says that nothing is remembered in an empty folder", async () => {
     const folder = join(work, "blank");
     mkdirSync(folder);
     const { code, stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
@@ -157,7 +157,7 @@ describe("memory-stats", () => {
   });
 
   test.skipIf(!existsSync(join(FOREIGN_FILES_DIR, "original")))(
-    "loads the outcomes of the original system, and counts them as unverified",
+    "loads the outcomes of the original system, and counts them as imported",
     async () => {
       const folder = join(work, "original");
       cpSync(join(FOREIGN_FILES_DIR, "original"), folder, { recursive: true });
@@ -171,7 +171,7 @@ describe("memory-stats", () => {
     },
   );
 
-  test("--watch repeats, one JSON document a line, until it is interrupted", async () => {
+  test("--watch repeats, with one line of JSON each time, until it is interrupted", async () => {
     const folder = await makeMemory("watched", 3);
     const script = join(PROJECT_DIR, "scripts", "memory-stats.ts");
     const child = Bun.spawn([process.execPath, script, "--memory-dir", folder, "--json", "--watch", "0.05"], {
@@ -193,7 +193,7 @@ describe("memory-stats", () => {
     }
   });
 
-  test("--check finds a flipped digit that no start reads, --repair moves it aside, and both exit with 4 until it is gone", async () => {
+  test("--check finds a flipped digit that a start does not read, and --repair moves the file to quarantine", async () => {
     const folder = await makeMemory("flipped", 5);
     const name = readdirSync(folder).find((each) => each.startsWith("outcome_")) ?? "";
     const text = readFileSync(join(folder, name), "utf8");
@@ -215,12 +215,12 @@ describe("memory-stats", () => {
     expect(JSON.parse(repaired.stdout)).toMatchObject({ moved: [{ name, to: `quarantine/${name}` }], left: [] });
     expect(await run("--check")).toMatchObject({
       code: 0,
-      stdout: `Read ${folder}: 4 outcomes, 0 snapshots, 0 runs with 0 chunks, 4 vectors\nIn quarantine: 1 file\nEverything is as it was written\n`,
+      stdout: `Read ${folder}: 4 outcomes, 0 snapshots, 0 runs with 0 chunks, 4 vectors\nIn quarantine: 1 file\nEverything is intact\n`,
     });
-    expect((await run("--repair")).stdout).toEndWith("There was nothing to repair\n");
+    expect((await run("--repair")).stdout).toEndWith("Nothing to repair\n");
   });
 
-  test("--check reads beside a writer; --repair stops with 5 and names it; of --watch, --check and --repair only one", async () => {
+  test("--check reads beside a writer, --repair exits with 5 and names it, and both exclude --watch", async () => {
     const folder = await makeMemory("held", 2);
     await whileLocked(folder, async (pid) => {
       expect((await runScript("memory-stats.ts", ["--memory-dir", folder, "--check"])).code).toBe(0);
@@ -230,7 +230,7 @@ describe("memory-stats", () => {
     });
     const both = await runScript("memory-stats.ts", ["--check", "--watch"]);
     expect(both.code).toBe(2);
-    expect(both.stderr).toBe("error: Cannot show memory: found --watch and --check, expected one of them\n");
+    expect(both.stderr).toBe("error: --watch and --check cannot be used together\n");
     expect((await runScript("memory-stats.ts", ["--check", "--memory-dir", join(work, "nowhere")])).code).toBe(3);
   });
 

@@ -175,8 +175,8 @@ test("the estimate names providers without a price, and the budget that a questi
   const folder = world.newFolder({ days: 1, llama: ", max_retries: 0" });
   const env = { CARRYOVER_TEST_KEY: KEY };
   const { stdout } = await runScript("run-chunks.ts", ["--estimate"], { cwd: folder, env });
-  expect(stdout).toContain('The cost leaves out "qwen", "gemini": no price is known.\n');
-  const [, least = ""] = /has \$(0\.\d{4}) left, which it costs at most with all tries\.\n/.exec(stdout) ?? [];
+  expect(stdout).toContain('The cost excludes "qwen", "gemini": no price is known.\n');
+  const [, least = ""] = /while \$(0\.\d{4}) of the budget is left/.exec(stdout) ?? [];
   // With a cent less, the provider with a price is not asked.
   const file = join(folder, "config.yaml");
   const config = readFileSync(file, "utf8");

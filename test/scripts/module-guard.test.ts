@@ -39,20 +39,23 @@ async function runWith(name: string, doing: string): Promise<ScriptResult & { fi
 test.each([
   ["process.exit()", "process.exit()", 'found process.exit() called at "FILE:4:'],
   ["process.exit(7)", "process.exit(7)", 'found process.exit(7) called at "FILE:4:'],
-  ["a rejection", 'void Promise.reject(new Error("boom"))', "found an error that nobody handles at"],
+  ["a rejection", 'void Promise.reject(new Error("boom"))', "found an unhandled error at"],
   ["a rejection with a text", 'void Promise.reject("boom")', 'some place in "FILE" (boom)'],
-  ["a timer that throws", 'setTimeout(() => { throw new Error("boom"); })', 'nobody handles at "FILE:4:'],
-])("%s in a module stops the run with exit code 1, names the file, and keeps memory", async (title, doing, message) => {
-  const { code, stdout, stderr, file, outcomes } = await runWith(title.replaceAll(/\W/g, "-"), doing);
-  expect(stderr).toContain(message.replace("FILE", file));
-  expect(stderr).toMatch(new RegExp(`all ${outcomes} outcomes are kept, and the same command goes on`));
-  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  // An error's own stack follows, which says how it came there.
-  if (doing.includes("new Error"))
-    expect(stderr).toMatch(/, expected a module to handle its own\nError: boom\n +at .*odd\.ts:4:/);
-});
+  ["a timer that throws", 'setTimeout(() => { throw new Error("boom"); })', 'unhandled error at "FILE:4:'],
+])(
+  "%s in a module stops the run with exit code 1, names the file, and keeps the outcomes",
+  async (title, doing, message) => {
+    const { code, stdout, stderr, file, outcomes } = await runWith(title.replaceAll(/\W/g, "-"), doing);
+    expect(stderr).toContain(message.replace("FILE", file));
+    expect(stderr).toMatch(new RegExp(`all ${outcomes} outcomes are kept, and the same command goes on`));
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    // An error's own stack follows, which says how it came there.
+    if (doing.includes("new Error"))
+      expect(stderr).toMatch(/, expected the module to handle it\nError: boom\n +at .*odd\.ts:4:/);
+  },
+);
 
-test("an error of ours that nobody handles is told as such, with its stack, though there is a module", async () => {
+test("an unhandled error of our own is reported as a bug with its stack, even if there is a module", async () => {
   const place = join(PROJECT_DIR, "lib/providers/recorded/recorder.ts:10:5");
   const own = `void Promise.reject(Object.assign(new Error("ours"), { stack: "TypeError: ours\\n    at open (${place})" }))`;
   const { code, stderr, outcomes } = await runWith("own", own);
@@ -64,27 +67,26 @@ test("an error of ours that nobody handles is told as such, with its stack, thou
   expect(code).toBe(1);
 });
 
-test.concurrent("a module that leaves a timer does not keep a finished run from ending, and it is said", async () => {
+test.concurrent("a timer of a module does not keep a finished run from ending, and is reported", async () => {
   const { code, stdout, stderr, file } = await runWith("open", "setInterval(() => {}, 1000)");
   expect(JSON.parse(stdout)).toMatchObject({ period: "2024-01-01/2024-03-01" });
   const lines = stderr.trimEnd().split("\n");
   expect({ code, lines: lines.length }).toEqual({ code: 0, lines: 2 });
-  expect(lines[1]).toBe(`A module left something open (a timer, a connection): ended after 3 s: "${file}"`);
+  expect(lines[1]).toBe(`Ended after 3 s: a timer or connection was left open by "${file}"`);
 });
 
-test.concurrent("of errors without end that a module has after the end the first alone is said", async () => {
+test.concurrent("only the first of endless errors after the end is reported", async () => {
   const after = "let n = 0;\nsetInterval(() => { throw new Error(`boom ${++n}`); }, 5)";
   const { code, stderr } = await runDone("again.ts", { main: "return 0", after });
   expect(stderr.match(/boom \d+/g)).toEqual(["boom 1", "boom 1"]);
-  expect(stderr).toContain("ended after 3 s");
+  expect(stderr).toContain("Ended after 3 s");
   expect(code).toBe(1);
 });
 
-test("what a module does when the run is finished does not lose the result, and is said", async () => {
+test("process.exit of a module after the run does not lose the result, and is reported", async () => {
   const { code, stdout, stderr, file } = await runWith("late", "process.on('beforeExit', () => { process.exit(9); })");
   expect(JSON.parse(stdout)).toMatchObject({ period: "2024-01-01/2024-03-01" });
-  const message =
-    /\nerror: Found process\.exit\(9\) called at "(.*):4:\d+"\. The result was complete and written by then\n$/;
+  const message = /\nerror: Found process\.exit\(9\) called at "(.*):4:\d+", after the result was written\n$/;
   expect(stderr.match(message)?.[1]).toBe(file);
   expect(code).toBe(1);
 });
@@ -103,9 +105,9 @@ async function runDone(name: string, { main, after }: { main: string; after: str
 }
 
 test.each([
-  ["a-timer.ts", 'setTimeout(() => { throw new Error("boom"); })', "an error that nobody handles"],
+  ["a-timer.ts", 'setTimeout(() => { throw new Error("boom"); })', "an unhandled error"],
   ["an-exit.ts", "setTimeout(() => process.exit(7))", "process.exit(7)"],
-])("what a module does after the end leaves any exit code but 0 as it is (%s)", async (name, after, found) => {
+])("a failure of a module after the end changes only exit code 0 (%s)", async (name, after, found) => {
   for (const was of [0, 4]) {
     const { code, stderr } = await runDone(name, { main: `return ${was}`, after });
     expect(stderr).toContain(found);

@@ -20,7 +20,7 @@ function config(embedder: "hashing" | "onnx", modelDir: string): string[] {
 }
 
 describe("without the sentence model, memory.embedder: onnx", () => {
-  test("stops a run with 3 before anything is written, and says how to fetch it", async () => {
+  test("stops a run with 3 before it writes anything, and says how to fetch it", async () => {
     const nowhere = join(dir, "no-model");
     const { code, stdout, stderr } = await runScript("run-chunks.ts", config("onnx", nowhere));
     expect([code, stdout]).toEqual([3, ""]);
@@ -46,7 +46,7 @@ describe.skipIf(!HAS_MODEL)(title, () => {
     return { ...result, stdout: JSON.parse(result.stdout) as unknown };
   }
 
-  test("is what a run leaves, and what its recall was made of", () => {
+  test("is written by a run", () => {
     expect([ran.code, ran.stderr.split("\n").length]).toEqual([0, 2]);
     const trades = (JSON.parse(ran.stdout) as { total_trades: number }).total_trades;
     expect(trades).toBeGreaterThan(0);
@@ -57,7 +57,7 @@ describe.skipIf(!HAS_MODEL)(title, () => {
     }
   });
 
-  test("keeps its vectors where they are sound, and makes the same bytes anew", async () => {
+  test("keeps sound vectors, and computes the same bytes again with --all", async () => {
     const rows = whole["vectors.f32"]!.length / 4 / 384;
     expect(await rebuild("onnx")).toMatchObject({ code: 0, stderr: "", stdout: { made: 0, kept: rows, dim: 384 } });
     const remade = { made: rows, kept: 0, dim: 384, embedder: "onnx" };
@@ -65,7 +65,7 @@ describe.skipIf(!HAS_MODEL)(title, () => {
     expect(filesOf(memoryDir)).toEqual(whole);
   }, 30_000);
 
-  test("is made anew by another embedder, and comes back by the first, byte for byte", async () => {
+  test("is replaced by another embedder, and restored by the first, byte for byte", async () => {
     const rows = whole["vectors.f32"]!.length / 4 / 384;
     expect(await rebuild("hashing")).toMatchObject({
       stdout: { kept: 0, dim: 128, embedder: "hashing" },
@@ -111,7 +111,7 @@ describe.skipIf(!HAS_MODEL)(
       60_000,
     );
 
-    test("what several that were stopped have made is kept", async () => {
+    test("keeps the vectors that the stopped scripts have made", async () => {
       const { stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder, "--json"]);
       const { vectors } = JSON.parse(stdout) as { vectors: { embedder: string; rows: number } };
       expect(vectors.embedder).toBe("onnx");

@@ -28,7 +28,7 @@ async function rebuild(memoryDir: string, ...args: string[]): Promise<{ code: nu
 }
 
 describe("rebuild-vectors", () => {
-  test("leaves sound vectors alone, and says so", async () => {
+  test("keeps sound vectors", async () => {
     const memoryDir = await fixture();
     const before = filesOf(memoryDir);
     const { code, stdout, stderr } = await runScript("rebuild-vectors.ts", ["--memory-dir", memoryDir]);
@@ -37,7 +37,7 @@ describe("rebuild-vectors", () => {
     expect(filesOf(memoryDir)).toEqual(before);
   });
 
-  test("--all makes each anew, and the bytes are the same, in whatever order outcomes were recorded", async () => {
+  test("--all computes each again, to the same bytes in any order of recording", async () => {
     const memoryDir = await fixture();
     const before = filesOf(memoryDir);
     const { code, json } = await rebuild(memoryDir, "--all");
@@ -50,7 +50,7 @@ describe("rebuild-vectors", () => {
     expect(filesOf(reversed)).toEqual(before);
   });
 
-  test("makes what is missing: a deleted file, outcomes that were copied in", async () => {
+  test("computes what is missing after a file was deleted or outcomes were copied in", async () => {
     const memoryDir = await fixture();
     const whole = filesOf(memoryDir);
     for (const name of ["vectors.f32", "vectors.meta.json.gz"]) {
@@ -66,7 +66,7 @@ describe("rebuild-vectors", () => {
     expect(filesOf(grown)).toEqual(whole);
   });
 
-  test("mends a flipped bit, half a row and a damaged sidecar", async () => {
+  test("repairs a flipped bit, half a vector and a damaged sidecar", async () => {
     const memoryDir = await fixture();
     const whole = filesOf(memoryDir);
     const vectors = readFileSync(join(memoryDir, "vectors.f32"));
@@ -85,7 +85,7 @@ describe("rebuild-vectors", () => {
     expect(filesOf(memoryDir)).toEqual(whole);
   });
 
-  test("cuts off bytes after the last vector, which numpy would stumble over", async () => {
+  test("cuts off bytes after the last vector, which numpy would reject", async () => {
     const memoryDir = await fixture();
     const whole = filesOf(memoryDir);
     appendFileSync(join(memoryDir, "vectors.f32"), "abc");
@@ -96,7 +96,7 @@ describe("rebuild-vectors", () => {
     expect(filesOf(memoryDir)).toEqual(whole);
   });
 
-  test("--all finds a damaged outcome, moves it to quarantine and exits with 4; the rest is rebuilt", async () => {
+  test("--all moves a damaged outcome to quarantine, rebuilds the rest and exits with 4", async () => {
     const memoryDir = await fixture();
     const name = `outcome_${OUTCOMES[4]!.decision_id}.json`;
     const text = readFileSync(join(memoryDir, name), "utf8");
@@ -108,7 +108,7 @@ describe("rebuild-vectors", () => {
     expect(existsSync(join(memoryDir, "quarantine", name))).toBeTrue();
   });
 
-  test("makes no folder where there is no memory, and touches no folder of something else", async () => {
+  test("makes no folder if there is no memory, and touches no other folder", async () => {
     const nowhere = join(base, "nowhere");
     const { code, stdout, stderr } = await runScript("rebuild-vectors.ts", ["--memory-dir", nowhere]);
     expect([code, stdout]).toEqual([3, ""]);
@@ -123,7 +123,7 @@ describe("rebuild-vectors", () => {
     expect(filesOf(other)).toEqual({ ".tmp-mine": "not to be swept" });
   });
 
-  test("stops with 5 where another process writes, naming it", async () => {
+  test("exits with 5 and names the process that holds the lock", async () => {
     const memoryDir = await fixture();
     const before = filesOf(memoryDir);
     await whileLocked(memoryDir, async (pid) => {

@@ -73,14 +73,14 @@ async function expectBruteForce(answer: Answer, among: readonly Outcome[], k: nu
 }
 
 describe("recall", () => {
-  test("gives the trades that comparing with every outcome gives, best first, five unless told", async () => {
+  test("finds the same trades as a comparison with every outcome, best first, five by default", async () => {
     const answer = await answerOf(folder);
     expect(answer).toMatchObject({ embedder: "hashing", market: "bars", remembered: 150, searched: 150, stderr: "" });
     await expectBruteForce(answer, outcomes, 5);
     await expectBruteForce(await answerOf(folder, "--k", "40"), outcomes, 40);
   });
 
-  test("tells of each trade what its outcome says", async () => {
+  test("describes each trade as its outcome does", async () => {
     const [first] = (await answerOf(folder, "--k", "1")).similar;
     const outcome = outcomes.find(({ decision_id }) => decision_id === first?.decision_id);
     expect(first).toEqual({
@@ -96,7 +96,7 @@ describe("recall", () => {
     });
   });
 
-  test("sees only what closed before --as-of, and filters before it takes the nearest", async () => {
+  test("searches only trades closed before --as-of", async () => {
     const asOf = outcomes[40]!.exit_timestamp;
     const before = outcomes.filter((outcome) => outcome.exit_timestamp < asOf);
     // What closed at that very time is not seen.
@@ -109,7 +109,7 @@ describe("recall", () => {
     await expectBruteForce(answer, before, 5);
   });
 
-  test("takes one asset or regime alone, in any case, before it takes the nearest", async () => {
+  test("searches only one asset or regime, in any case", async () => {
     const ofBoth = outcomes.filter(({ asset_pair, regime }) => asset_pair === "EURUSD" && regime === "RANGING");
     const answer = await answerOf(folder, "--asset", "eurusd", "--regime", "ranging", "--k", "8");
     expect(answer.searched).toBe(ofBoth.length);
@@ -124,34 +124,34 @@ describe("recall", () => {
     ["eurusd elephants", false],
     ["elephants oversold", false],
     ["elephants with RSI 61", false],
-  ])("to %p says that similarity is chance: %p", async (sentence, isWarned) => {
+  ])("to %p warns that similarity is chance: %p", async (sentence, isWarned) => {
     const { code, stderr } = await runScript("recall.ts", [sentence, "--memory-dir", folder], { cwd: work });
     const warning =
-      "warning: No word of this sentence tells situations apart, so similarity is chance: docs/CLI.md lists those that do, under recall\n";
+      'warning: Similarity is chance: no word of this sentence describes a situation. See docs/CLI.md, "recall"\n';
     expect({ code, stderr }).toEqual({ code: 0, stderr: isWarned ? warning : "" });
   });
 
-  test("gives all trades where more are asked for", async () => {
+  test("gives all trades if --k is larger than their number", async () => {
     const answer = await answerOf(folder, "--k", "1000");
     expect(answer.similar).toHaveLength(150);
     await expectBruteForce(answer, outcomes, 150);
   });
 
-  test("prints a table for a person, and how many of the trades won", async () => {
+  test("prints a table of 80 columns, and how many of the trades won", async () => {
     const { code, stdout } = await ask(folder, "--k", "3", "--asset", "btcusd", "--as-of", "2021-01-20");
     expect(code).toBe(0);
     const lines = stdout.split("\n");
     expect(lines.slice(0, 2)).toEqual([
-      `"${QUESTION}":`,
-      "the nearest by hashing of 19 trades on real bars, of the asset BTCUSD, closed before 2021-01-20T00:00:00Z",
+      `"${QUESTION}"`,
+      "Nearest by hashing of 19 trades on real bars, BTCUSD, closed before 2021-01-20",
     ]);
-    expect(lines[3]).toMatch(/^Alike +Closed +Regime +Side +R +P&L +Decision$/);
+    expect(lines[3]).toMatch(/^Match +Closed +Regime +Side +R +P&L +Decision$/);
     for (const line of lines.slice(5, 8)) expect(line).toMatch(/^0\.\d{3} {2}2021-01-\d\d .* \d{8}T\d{4}-BTCUSD-/);
     for (const line of lines.slice(3, 8)) expect(line.length).toBeLessThanOrEqual(80);
     expect(lines[9]).toMatch(/^[0-3] of 3 won, mean [+-]?\d\.\d\d R$/);
   });
 
-  test("says how many more are exactly as alike as the last, which is among the nearest by its age alone", async () => {
+  test("says how many more trades tie with the last one, which is shown only because it is older", async () => {
     const dir = join(work, "tied");
     // One is alike, four are so in the same words, and two are not.
     const wild = (words: string): string => `BTCUSD in a volatile market: ${words}. Decided BUY.`;
@@ -163,18 +163,18 @@ describe("recall", () => {
     const tiedOf = async (k: string): Promise<unknown> =>
       (JSON.parse((await recall(k, "--json")).stdout) as { tied: unknown }).tied;
     expect([await tiedOf("1"), await tiedOf("3"), await tiedOf("4"), await tiedOf("7")]).toEqual([3, 1, 0, 0]);
-    expect((await recall("1")).stdout).toEndWith(" R\n3 more are exactly as alike as the last: --k 4 shows all\n");
-    expect((await recall("3")).stdout).toEndWith(" R\n1 more is exactly as alike as the last: --k 4 shows all\n");
+    expect((await recall("1")).stdout).toEndWith(" R\n3 more tie with the last one: --k 4 shows all\n");
+    expect((await recall("3")).stdout).toEndWith(" R\n1 more tie with the last one: --k 4 shows all\n");
     expect((await recall("4")).stdout).toMatch(/ R\n$/);
-    expect((await recall("4")).stdout).not.toContain("exactly");
+    expect((await recall("4")).stdout).not.toContain("tie with");
   });
 
-  test("names asset and regime as the trades have them", async () => {
+  test("writes asset and regime as the trades do", async () => {
     const { stdout } = await ask(folder, "--asset", "eurusd", "--regime", "ranging");
-    expect(stdout).toContain("on real bars, of the asset EURUSD, in the regime RANGING\n");
+    expect(stdout).toContain("on real bars, EURUSD, RANGING\n");
   });
 
-  test("counts a trade once that several runs remember", async () => {
+  test("counts a trade of several runs once", async () => {
     const dir = join(work, "twice");
     const again = outcomes.map((outcome) => ({
       ...outcome,
@@ -187,7 +187,7 @@ describe("recall", () => {
     expect(idsOf(answer).toSorted()).toEqual(outcomes.map(({ decision_id }) => decision_id).toSorted());
   });
 
-  test("leaves synthetic trades out where there are real ones, and says it where there are no others", async () => {
+  test("leaves synthetic trades out if there are real ones, and says so if there are no others", async () => {
     const mixed = join(work, "mixed");
     const synthetic = makeOutcomes(6, { market: "synthetic" }).slice(3);
     await writeMemory(mixed, [...outcomes.slice(0, 3), ...synthetic]);
@@ -206,7 +206,7 @@ describe("recall", () => {
     });
   });
 
-  test("answers while a writer records, with what is there by then", async () => {
+  test("answers while a writer records, from what is stored by then", async () => {
     const dir = join(work, "writing");
     await writeMemory(dir, outcomes.slice(0, 10));
     const writing = writeMemory(dir, outcomes.slice(10));
@@ -222,8 +222,8 @@ describe("recall", () => {
   });
 });
 
-describe("recall makes vectors for its answer alone, says how many, and writes nothing,", () => {
-  test("of outcomes that the sidecar does not have yet", async () => {
+describe("recall computes vectors for its answer only, says how many, and writes nothing:", () => {
+  test("for outcomes that the sidecar does not have yet", async () => {
     const dir = join(work, "behind");
     await writeMemory(dir, outcomes.slice(0, 140));
     for (const outcome of outcomes.slice(140)) {
@@ -233,12 +233,12 @@ describe("recall makes vectors for its answer alone, says how many, and writes n
     const answer = await answerOf(dir, "--k", "30");
     await expectBruteForce(answer, outcomes, 30);
     expect(answer.stderr).toBe(
-      `Embedded 10 of 150 trades for this answer: bun scripts/rebuild-vectors.ts --memory-dir ${dir} keeps their vectors\n`,
+      `Embedded 10 of 150 trades for this answer only; to store their vectors: bun scripts/rebuild-vectors.ts --memory-dir ${dir}\n`,
     );
     expect(filesOf(dir)).toEqual(before);
   });
 
-  test("of a damaged block, a short file, and no file at all", async () => {
+  test("for a damaged block, a short file, and no file at all", async () => {
     const dir = join(work, "damaged");
     await writeMemory(dir, outcomes);
     const vectors = join(dir, "vectors.f32");
@@ -255,7 +255,7 @@ describe("recall makes vectors for its answer alone, says how many, and writes n
     }
   });
 
-  test("of another embedder's rows", async () => {
+  test("for vectors of another embedder", async () => {
     const dir = join(work, "other");
     const other = {
       ...hashingEmbedder(),
@@ -273,7 +273,7 @@ describe("recall makes vectors for its answer alone, says how many, and writes n
     writeFileSync(config, JSON.stringify({ memory: { dir, embedder: "hashing" } }));
     const { stderr } = await runScript("recall.ts", [QUESTION, "--config", config], { cwd: work });
     const hint = `bun scripts/rebuild-vectors.ts --config '${config}'`;
-    expect(stderr).toEndWith(`: ${hint} keeps their vectors\n`);
+    expect(stderr).toEndWith(`: ${hint}\n`);
     const followed = Bun.spawnSync(["sh", "-c", hint.replace("bun", process.execPath)], {
       cwd: PROJECT_DIR,
       stderr: "pipe",
@@ -284,7 +284,7 @@ describe("recall makes vectors for its answer alone, says how many, and writes n
     expect((await answerOf(dir)).stderr).toBe("");
   });
 
-  test("of rows that are no unit vectors, whatever their checksum says; rebuild-vectors makes them anew", async () => {
+  test("for vectors that are not of unit length although their checksum is right; rebuild-vectors replaces them", async () => {
     const dir = join(work, "forged");
     await writeMemory(dir, outcomes);
     const sound = filesOf(dir);
@@ -309,7 +309,7 @@ describe("recall makes vectors for its answer alone, says how many, and writes n
     expect(filesOf(dir)).toEqual(sound);
   });
 
-  test("and names what is damaged itself, leaves it where it is, and ends with 4", async () => {
+  test("it names damaged outcomes, leaves them where they are, and exits with 4", async () => {
     const dir = join(work, "broken");
     await writeMemory(dir, outcomes.slice(0, 5));
     const name = outcomeFileName(outcomes[1]!.decision_id);
@@ -323,46 +323,38 @@ describe("recall makes vectors for its answer alone, says how many, and writes n
   });
 });
 
-describe("recall, asked what it can't answer,", () => {
+describe("recall without an answer", () => {
   test("says that nothing is remembered, and invents nothing", async () => {
     const empty = join(work, "empty");
     mkdirSync(empty);
     const { code, stdout } = await ask(empty, "--asset", "BTCUSD");
     expect([code, stdout]).toEqual([
       0,
-      "Nothing is remembered yet: bun scripts/run-chunks.ts remembers what it trades\n",
+      "Nothing is remembered yet; bun scripts/run-chunks.ts stores every closed trade\n",
     ]);
     expect(await answerOf(empty)).toMatchObject({ remembered: 0, searched: 0, similar: [] });
     expect(filesOf(empty)).toEqual({});
     const early = await ask(folder, "--as-of", "2020-01-01");
-    expect([early.code, early.stdout]).toEqual([
-      0,
-      "Nothing is remembered on real bars, closed before 2020-01-01T00:00:00Z\n",
-    ]);
+    expect([early.code, early.stdout]).toEqual([0, "No remembered trades on real bars, closed before 2020-01-01\n"]);
     expect(await answerOf(folder, "--as-of", "2020-01-01")).toMatchObject({ remembered: 150, similar: [] });
   });
 
   test.each([
     [2, "no words", [], "expected words on a situation"],
     [2, "numbers alone", ["61 -- 0.5"], "expected words on a situation"],
-    [2, "a day that is none", [QUESTION, "--as-of", "2021-02-30"], 'Cannot use --as-of: found "2021-02-30"'],
-    [2, "no trades", [QUESTION, "--k", "0"], "expected a whole number, 1 or more"],
-    [2, "an empty asset", [QUESTION, "--asset", ""], 'found "", expected A: only trades of this asset'],
-    [
-      2,
-      "a time like a flag",
-      [QUESTION, "--as-of", "-5"],
-      "expected T: only what closed before, a date or ISO timestamp",
-    ],
+    [2, "a day that does not exist", [QUESTION, "--as-of", "2021-02-30"], 'found "2021-02-30"'],
+    [2, "no trades", [QUESTION, "--k", "0"], "must be a whole number, 1 or more"],
+    [2, "an empty asset", [QUESTION, "--asset", ""], '--asset needs a value (A), found ""'],
+    [2, "a time like a flag", [QUESTION, "--as-of", "-5"], "--as-of must be a date such as"],
     [3, "an unknown asset", [QUESTION, "--asset", "DOGE"], 'expected "BTCUSD", "ETHUSD", "EURUSD"'],
     [3, "an unknown regime", [QUESTION, "--regime", "calm"], 'expected "RANGING", "TRENDING", "VOLATILE"'],
-  ])("ends with %i for %s", async (expected, _what, args, message) => {
+  ])("exits with %i for %s", async (expected, _what, args, message) => {
     const { code, stdout, stderr } = await runScript("recall.ts", [...args, "--memory-dir", folder], { cwd: work });
     expect([code, stdout]).toEqual([expected, ""]);
     expect(stderr).toContain(message);
   });
 
-  test("ends with 3 without the folder, and makes none", async () => {
+  test("exits with 3 without the folder, and makes none", async () => {
     const before = filesOf(work);
     const { code, stderr } = await ask(join(work, "nowhere"));
     expect(code).toBe(3);
@@ -371,8 +363,8 @@ describe("recall, asked what it can't answer,", () => {
   });
 });
 
-describe("recall takes the embedder", () => {
-  test("of the configuration, and ends with 3 where it has no sentence model", async () => {
+describe("recall uses the embedder", () => {
+  test("of the configuration, and exits with 3 if the sentence model is missing", async () => {
     const home = join(work, "home");
     mkdirSync(home);
     writeFileSync(join(home, "config.yaml"), `memory: { dir: ${folder}, embedder: onnx, model_dir: no-model }\n`);

@@ -72,7 +72,7 @@ function stateOf(memoryDir: string): unknown {
 }
 
 describe("reset-providers", () => {
-  test("counts a trade that two runs made once, as its statistics do", async () => {
+  test("counts a trade of two runs once", async () => {
     const [first] = TRADES as [Outcome];
     const again = { ...first, decision_id: "20210101T0000-BTCUSD-ffffffff", run_id: "b".repeat(64) };
     const memoryDir = await fixture([...TRADES, again]);
@@ -84,7 +84,7 @@ describe("reset-providers", () => {
     expect(forgetting).toMatchObject({ marks: [{ outcomes: 4 }] });
   });
 
-  test("says that everything was right, and changes nothing, where it was", async () => {
+  test("reports right records as right, and changes nothing", async () => {
     const memoryDir = await fixture();
     const before = filesOf(memoryDir);
     const { code, stdout, stderr } = await runScript("reset-providers.ts", ["--memory-dir", memoryDir]);
@@ -100,14 +100,14 @@ describe("reset-providers", () => {
         "--------  ------  ---  ------  ------  --------",
         "TRENDING       4    3  100.00   +0.31  the same",
         "",
-        "Counted 4 outcomes: everything was right",
+        "Counted 4 outcomes: all records were right",
         "",
       ].join("\n"),
     );
     expect(filesOf(memoryDir)).toEqual(before);
   });
 
-  test("brings wrong, unreadable and missing statistics back to the same bytes, and tells what changed", async () => {
+  test("restores wrong, unreadable and missing statistics to the same bytes, and shows what changed", async () => {
     const memoryDir = await fixture();
     const whole = filesOf(memoryDir);
     const file = join(memoryDir, "provider_performance.json");
@@ -137,7 +137,7 @@ describe("reset-providers", () => {
     expect(filesOf(memoryDir)).toEqual(whole);
   });
 
-  test("reads every outcome: a changed digit that the caches did not notice is found, and the rest counted", async () => {
+  test("reads every outcome, finds a changed digit that the caches did not notice, and counts the rest", async () => {
     const memoryDir = await fixture();
     const name = `outcome_${TRADES[0]!.decision_id}.json`;
     const text = readFileSync(join(memoryDir, name), "utf8");
@@ -152,7 +152,7 @@ describe("reset-providers", () => {
     });
   });
 
-  test("counts an imported outcome as its file is now, not as it was when it was first read", async () => {
+  test("counts an imported outcome as its file is now, not as it was when first read", async () => {
     const memoryDir = await fixture();
     const name = `outcome_${TRADES[0]!.decision_id}.json`;
     const imported = readFileSync(join(memoryDir, name), "utf8")
@@ -168,19 +168,20 @@ describe("reset-providers", () => {
     expect(performanceOf(memoryDir)).toMatchObject({ trend: { total_trades: 3, total_pnl: 870 } });
   });
 
-  test("--forget lets all providers start afresh, just after the newest outcome", async () => {
+  test("--forget marks all providers, by default just after the newest outcome", async () => {
     const memoryDir = await fixture();
     const { code, stdout, stderr } = await runScript("reset-providers.ts", ["--forget", "--memory-dir", memoryDir]);
     expect([code, stderr]).toEqual([0, ""]);
     // Reversion held on one of the four.
     expect(stdout).toBe(
       [
-        "Provider   Forgets before            Outcomes  Earlier  Trades  Won  P&L  Mean R",
-        "---------  ------------------------  --------  -------  ------  ---  ---  ------",
-        "reversion  2021-01-05T00:00:00.001Z         3        0       0    0    -       -",
-        "trend      2021-01-05T00:00:00.001Z         4        0       0    0    -       -",
+        "Provider   Forgets before            Now  Earlier  Trades  Won  P&L  Mean R",
+        "---------  ------------------------  ---  -------  ------  ---  ---  ------",
+        "reversion  2021-01-05T00:00:00.001Z    3        0       0    0    -       -",
+        "trend      2021-01-05T00:00:00.001Z    4        0       0    0    -       -",
         "",
-        "Wrote 2 forget marks. The record is what still counts",
+        "Wrote 2 forget marks.",
+        "Now and Earlier count forgotten outcomes; the columns after them what still counts.",
         "",
       ].join("\n"),
     );
@@ -207,7 +208,7 @@ describe("reset-providers", () => {
     expect(filesOf(memoryDir)).toEqual(whole);
   });
 
-  test("writes no second mark where one reaches as far, and tells what it had forgotten", async () => {
+  test("writes no second mark if one reaches as far, and counts what it forgot", async () => {
     const memoryDir = await fixture();
     const forget = (before: string): Promise<{ code: number; json: unknown; stderr: string }> =>
       reset(memoryDir, "--forget", "--provider", "trend", "--before", before);
@@ -222,8 +223,8 @@ describe("reset-providers", () => {
         marks: [{ before: "2021-01-05T05:00:00.000Z", outcomes: 3, already_forgotten: 1, is_new: true, after: null }],
       },
       stderr:
-        "warning: The newest outcome closed at 2021-01-05T00:00:00.000Z: " +
-        "what is yet to close before 2021-01-05T05:00:00.000Z will not count either\n",
+        "warning: The newest outcome closed at 2021-01-05T00:00:00.000Z; " +
+        "later ones that close before 2021-01-05T05:00:00.000Z will not count either\n",
     });
   });
 
@@ -262,7 +263,7 @@ describe("reset-providers", () => {
     expect(performanceOf(memoryDir)).toEqual({ constructor: record });
   });
 
-  test("names the providers that there are where one is asked for that is not", async () => {
+  test("an unknown provider is refused with the names of the known ones", async () => {
     const memoryDir = await fixture();
     const before = filesOf(memoryDir);
     for (const args of [[], ["--forget"]]) {
@@ -276,17 +277,17 @@ describe("reset-providers", () => {
   });
 
   test.each([
-    [["--before", "2021-01-04"], "Cannot use --before: found no --forget, expected both or neither"],
-    [["--forget", "--before", "2021-02-30"], `Cannot use --before: found "2021-02-30", expected a date such as`],
-    [["trend"], `Cannot use "trend": found one word too many, expected flags only`],
-    [["--provider"], "Cannot use --provider: found nothing after it, expected P"],
+    [["--before", "2021-01-04"], "--before needs --forget"],
+    [["--forget", "--before", "2021-02-30"], "--before must be a date such as"],
+    [["trend"], 'unexpected argument "trend"; did you mean --provider trend?'],
+    [["--provider"], "--provider needs a value (P)"],
   ])("refuses %j with 2", async (args, message) => {
     const { code, stdout, stderr } = await runScript("reset-providers.ts", ["--memory-dir", base, ...args]);
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toStartWith(`error: ${message}`);
   });
 
-  test("makes no folder where there is none, and has nothing to forget where nothing is remembered", async () => {
+  test("exits with 3 without a folder or an outcome, and makes no folder", async () => {
     const nowhere = join(base, "nowhere");
     for (const args of [[], ["--forget"], ["--dry-run"]]) expect((await reset(nowhere, ...args)).code).toBe(3);
     expect(existsSync(nowhere)).toBeFalse();
@@ -299,7 +300,7 @@ describe("reset-providers", () => {
     });
   });
 
-  test("stops with 5 where another process writes, naming it", async () => {
+  test("exits with 5 and names the process that holds the lock", async () => {
     const memoryDir = await fixture();
     const before = filesOf(memoryDir);
     await whileLocked(memoryDir, async (pid) => {

@@ -41,14 +41,14 @@ describe("a run of two months", () => {
     summary = JSON.parse(stdout) as Summary;
   });
 
-  test("prints one JSON document, labelled synthetic, with the fields of the field", () => {
+  test("prints one JSON document, labelled synthetic", () => {
     expect(summary.data).toBe("synthetic");
     expect(summary.period).toBe("2024-01-01/2024-03-01");
     expect(summary.quarterly_breakdown.map(({ quarter }) => quarter)).toEqual(["2024-01", "2024-02"]);
     expect(summary.total_trades).toBeGreaterThan(30);
   });
 
-  test("stores every trade that it counts, and every figure can be counted again from the files", () => {
+  test("stores every trade that it counts, so that its figures can be recomputed from the files", () => {
     const outcomes = readdirSync(memory)
       .filter((name) => name.startsWith("outcome_"))
       .map((name) => JSON.parse(readFileSync(join(memory, name), "utf8")) as { realized_pnl: number });
@@ -68,7 +68,7 @@ describe("a run of two months", () => {
     );
   });
 
-  test("starts the second month with what the first one taught", () => {
+  test("starts the second month with what was learned in the first", () => {
     const [january, february] = summary.quarterly_breakdown;
     expect(january?.remembered_at_start).toBe(0);
     expect(Object.values(january?.provider_multipliers_at_start ?? {})).toEqual([1, 1, 1, 1]);
@@ -76,14 +76,14 @@ describe("a run of two months", () => {
     expect(february?.provider_multipliers_at_start).toEqual(january?.provider_multipliers);
   });
 
-  test("run again, prints the same at once and changes no byte", async () => {
+  test("run again, it prints the same and changes no byte", async () => {
     const before = filesOf(memory);
     const again = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory, "--json"]);
     expect(JSON.parse(again.stdout)).toEqual(summary);
     expect(filesOf(memory)).toEqual(before);
   });
 
-  test("run again after its outcomes were deleted, says so and brings the same bytes back", async () => {
+  test("run again after its outcomes were deleted, it says so and restores the same bytes", async () => {
     const copy = newFolder();
     cpSync(memory, copy, { recursive: true });
     for (const name of readdirSync(copy)) if (name.startsWith("outcome_")) rmSync(join(copy, name));
@@ -93,7 +93,7 @@ describe("a run of two months", () => {
     expect(filesOf(copy)).toEqual(filesOf(memory));
   });
 
-  test("with --restart is another run beside the first", async () => {
+  test("with --restart, it is a new run beside the first", async () => {
     const copy = newFolder();
     cpSync(memory, copy, { recursive: true });
     const { stdout, stderr } = await runScript("run-chunks.ts", [
@@ -110,7 +110,7 @@ describe("a run of two months", () => {
     expect(readdirSync(join(copy, "runs"))).toHaveLength(2);
   });
 
-  test("with another setting is another run that names the older one and what differs", async () => {
+  test("with another setting, it is a new run that names the older one and what differs", async () => {
     const copy = newFolder();
     cpSync(memory, copy, { recursive: true });
     const config = join(work, "faster.yaml");
@@ -120,13 +120,13 @@ describe("a run of two months", () => {
     expect(stderr).toContain("differs in config.portfolio_memory.learning_rate");
   });
 
-  test("shows standard errors across chunks, and how often confidence came true, before calibration and after", async () => {
+  test("shows standard errors by chunk, and how often confidence came true, before and after calibration", async () => {
     const { stdout } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory]);
     const trend = summary.providers["trend"]!;
     for (const { win_rate: rate, win_rate_error_pct: error } of trend.by_quarter) {
       expect(stdout).toContain(`${rate!.toFixed(0)}±${error!.toFixed(0)} `);
     }
-    const [, before = "", after = ""] = stdout.split(/^(?:As the votes gave it|As experience supported it)\n/m);
+    const [, before = "", after = ""] = stdout.split(/^(?:Before calibration|After calibration)\n/m);
     for (const [table, scores] of [
       [before, summary.confidence.before_calibration!],
       [after, summary.confidence.after_calibration!],
@@ -138,11 +138,11 @@ describe("a run of two months", () => {
     }
   });
 
-  test("shows tables without --json, the same in a pipe as with NO_COLOR", async () => {
+  test("shows tables of 80 columns without --json, and no colours in a pipe", async () => {
     const { stdout } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory], {
       env: { NO_COLOR: "1" },
     });
-    expect(stdout).toContain("2024-01-01 to 2024-03-01 (finished before; nothing was run)");
+    expect(stdout).toContain("2024-01-01 to 2024-03-01 (complete before, nothing was run)");
     expect(stdout).toContain("synthetic bars, memory on\n");
     expect(stdout).toMatch(/at the start of +2024-01 +2024-02\n.*\noutcomes +0 +\d\d+\ntrend +1\.00x +\d\.\d\dx\n/);
     expect(stdout.split("\n").filter((line) => line.length > 80 && !line.includes(memory))).toEqual([]);
@@ -150,7 +150,7 @@ describe("a run of two months", () => {
   });
 });
 
-test("two runs side by side, a folder each, write what they write one after the other", async () => {
+test("two runs at the same time in two folders write the same as one after the other", async () => {
   const [a, b, c, d] = [newFolder(), newFolder(), newFolder(), newFolder()];
   const run = (folder: string, seed: string) =>
     runScript("run-chunks.ts", [...TWO_MONTHS, "--seed", seed, "--memory-dir", folder]);
@@ -161,7 +161,7 @@ test("two runs side by side, a folder each, write what they write one after the 
   expect(filesOf(b)).toEqual(filesOf(d));
 });
 
-test("a second writer in the same folder stops at once with exit code 5 and names the first", async () => {
+test("a second writer in the same folder exits with 5 and names the first", async () => {
   const folder = newFolder();
   mkdirSync(folder);
   await whileLocked(folder, async (pid) => {
@@ -172,7 +172,7 @@ test("a second writer in the same folder stops at once with exit code 5 and name
   });
 });
 
-test("Ctrl-C keeps what was recorded, exits with 130, and the same command ends in the bytes of a run never stopped", async () => {
+test("Ctrl-C keeps what was recorded and exits with 130, and the same command ends in the bytes of a run without a stop", async () => {
   const [stopped, whole] = [newFolder(), newFolder()];
   const args = ["--start", "2024-01-01", "--end", "2024-07-01", "--chunks", "month", "--memory-dir"];
   const child = Bun.spawn([process.execPath, join(PROJECT_DIR, "scripts", "run-chunks.ts"), ...args, stopped], {
@@ -198,26 +198,31 @@ test("Ctrl-C keeps what was recorded, exits with 130, and the same command ends 
   expect(filesOf(stopped)).toEqual(filesOf(whole));
 });
 
-describe("what is asked for wrongly", () => {
+describe("a bad command line or bad bars", () => {
   const empty = join(work, "empty");
   const cases: readonly [title: string, args: readonly string[], code: number, message: string][] = [
     ["an unknown flag", ["--yaer", "2021"], 2, "--year"],
-    ["a year beside a start", ["--year", "2021", "--start", "2021-01-01"], 2, "found --start or --end beside it"],
+    [
+      "a year beside a start",
+      ["--year", "2021", "--start", "2021-01-01"],
+      2,
+      "--year and --start cannot be used together",
+    ],
     ["a start without an end", ["--start", "2021-01-01"], 2, "expected --end beside it"],
-    ["assets without names", ["--assets", ","], 2, 'Cannot use --assets: found an empty name in ","'],
+    ["assets without names", ["--assets", ","], 2, 'found an empty name in ","'],
     ["an end before the start", ["--start", "2021-02-01", "--end", "2021-01-01"], 2, "2021-01-01"],
-    ["a chunk that is none", ["--chunks", "fortnight"], 2, "fortnight"],
+    ["an unknown chunk length", ["--chunks", "fortnight"], 2, "fortnight"],
     ["an asset that would leave the folder", ["--assets", "../x"], 2, "../x"],
     ["assets that differ by case only", ["--assets", "BTCUSD,btcusd"], 2, "btcusd"],
-    ["a data folder that is not there", ["--data-dir", join(work, "nowhere")], 3, "nowhere"],
-    ["a configuration that is not there", ["--config", join(work, "nowhere.yaml")], 3, "nowhere.yaml"],
-    ["a year of five digits", ["--year", "99999"], 2, 'Cannot use --year: found "99999"'],
+    ["a missing data folder", ["--data-dir", join(work, "nowhere")], 3, "nowhere"],
+    ["a missing configuration", ["--config", join(work, "nowhere.yaml")], 3, "nowhere.yaml"],
+    ["a year of five digits", ["--year", "99999"], 2, '--year must be a year such as 2021, found "99999"'],
     ["a year before the synthetic world", ["--year", "1999"], 3, "2018-01-01"],
   ];
   for (const [title, args, code, message] of cases) {
     test(`${title} exits with ${code}, says so, and writes nothing`, async () => {
       const result = await runScript("run-chunks.ts", [...args, "--memory-dir", empty]);
-      expect(result.stderr).toStartWith("error: Cannot ");
+      expect(result.stderr).toStartWith("error: ");
       expect(result.stderr).toContain(message);
       expect(result.code).toBe(code);
       expect(result.stdout).toBe("");
@@ -225,7 +230,7 @@ describe("what is asked for wrongly", () => {
     });
   }
 
-  test("bars of one asset beside none of the others are refused, since real and synthetic bars never mix", async () => {
+  test("bars of only some assets are refused, because real and synthetic bars never mix", async () => {
     const data = join(work, "data");
     mkdirSync(data);
     writeFileSync(join(data, "BTCUSD_1h.csv"), "timestamp,open,high,low,close\n2021-01-01T00:00:00Z,1,2,1,2\n");

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { ProgressLine } from "../../../scripts/text/table.ts";
+import type { ProgressLine } from "../../../scripts/cli/terminal.ts";
 import { runProgress } from "../../../scripts/cli/progress.ts";
 
 const START = Date.UTC(2021, 0, 5);
@@ -20,7 +20,7 @@ const at = (share: number): Parameters<ReturnType<typeof runProgress>["update"]>
   trades: 3,
 });
 
-test("the rate and the time left are those since the first tick", () => {
+test("rate and time left are measured from the first tick on", () => {
   const { shown, clock, progress } = watched();
   progress.update(at(0.1));
   clock.ms += 2000;
@@ -29,7 +29,7 @@ test("the rate and the time left are those since the first tick", () => {
   expect(shown.at(-1)).toBe("2021Q1  2021-01-05  20%  equity 10,000.00  3 trades  1 ticks/s  16s left");
 });
 
-test("what was asked fits a terminal of 80 columns, and moves with every answer", () => {
+test("the counts of questions fit 80 columns, and change with every answer", () => {
   const { shown, progress } = watched();
   progress.update(at(0.1));
   progress.asked({ asked: 12_345, cached: 678, failed: 9, missing: 0, costUsd: 0.1234 });
@@ -39,7 +39,7 @@ test("what was asked fits a terminal of 80 columns, and moves with every answer"
   expect(shown.at(-1)).toContain("asked 1, cached 2, failed 3  2021Q1");
 });
 
-test("the time left forgets the pace of recorded answers once others are asked for", () => {
+test("the time left ignores the speed of recorded answers once a model is asked", () => {
   const { shown, clock, progress } = watched();
   const none = { asked: 0, cached: 0, failed: 0, missing: 0, costUsd: 0 };
   progress.update(at(0));

@@ -1,0 +1,96 @@
+/**
+ * A guard around the user's modules, which run in this process. Without it, an unhandled error of theirs would end the
+ * process with a bare stack, and `process.exit` without a message and with any code.
+ */
+import { join, sep } from "node:path";
+import { CarryoverError, messageOf } from "../../lib/errors.ts";
+
+const PROJECT_DIR = join(import.meta.dir, "../..");
+const OWN_FOLDERS = ["lib", "scripts"].map((name) => join(PROJECT_DIR, name) + sep);
+const PACKAGES = join(PROJECT_DIR, "node_modules") + sep;
+
+/** How long a finished script waits for timers and connections that a module left open. */
+const GRACE_MS = 3000;
+
+/** What a module did that stops a script. */
+export class ModuleFailure extends CarryoverError {
+  /** Such as `process.exit(1) called at "/home/me/my.ts:5:9"`. */
+  readonly found: string;
+  /** The stack of a module's error. */
+  readonly origin: string | undefined;
+
+  constructor(found: string, options: { expected: string; origin?: string | undefined }) {
+    super("UNANSWERED", `Cannot go on: found ${found}, expected ${options.expected}`);
+    this.found = found;
+    this.origin = options.origin;
+  }
+}
+
+/** Who hears what modules do. */
+export interface GuardListeners {
+  /** Hears a `ModuleFailure`, or an unhandled error of our own. Returns whether the process may end at once. */
+  readonly onFailure: (error: Error) => boolean;
+  readonly onNote: (note: string) => void;
+}
+
+/** Replaces the end of the process. */
+class ExitCall extends Error {}
+
+/**
+ * Guards modules for as long as the process lives.
+ *
+ * @param modules Their absolute paths.
+ * @returns To be called when the script is done. It ends the process after a moment if a timer or connection of a module
+ *   keeps it alive.
+ */
+export function guardModules(modules: readonly string[], { onFailure, onNote }: GuardListeners): () => void {
+  const named = modules.map((path) => `"${path}"`).join(", ");
+  // A module may lie among our files.
+  const isOfUser = (place: string): boolean =>
+    modules.some((path) => place.startsWith(`${path}:`)) || !(isOurs(place) || place.startsWith(PACKAGES));
+  const userPlace = (places: readonly string[]): string => {
+    const place = places.find(isOfUser);
+    return place === undefined ? `some place in ${named}` : `"${place}"`;
+  };
+
+  const onUnhandled = (thrown: unknown): void => {
+    // Reported when it was thrown, below.
+    if (thrown instanceof ExitCall) return;
+    const places = placesOf(thrown);
+    if (thrown instanceof Error && places.some(isOurs) && !places.some(isOfUser)) {
+      onFailure(thrown);
+      return;
+    }
+    const found = `an unhandled error at ${userPlace(places)} (${messageOf(thrown)})`;
+    const origin = thrown instanceof Error ? thrown.stack : undefined;
+    onFailure(new ModuleFailure(found, { expected: "the module to handle it", origin }));
+  };
+  process.on("unhandledRejection", onUnhandled);
+  process.on("uncaughtException", onUnhandled);
+
+  const exit = process.exit.bind(process);
+  // No code of ours calls it.
+  process.exit = (code) => {
+    const thrown = new ExitCall(`process.exit(${code ?? ""})`);
+    const found = `${thrown.message} called at ${userPlace(placesOf(thrown))}`;
+    if (onFailure(new ModuleFailure(found, { expected: "the module to return" }))) exit();
+    throw thrown;
+  };
+  return () => {
+    // This timer alone keeps no process alive.
+    setTimeout(() => {
+      onNote(`Ended after ${GRACE_MS / 1000} s: a timer or connection was left open by ${named}`);
+      exit();
+    }, GRACE_MS).unref();
+  };
+}
+
+/** The lines of a stack that name a file, innermost first, such as `/home/me/my.ts:5:9`. */
+function placesOf(thrown: unknown): string[] {
+  const stack = thrown instanceof Error ? (thrown.stack ?? "") : "";
+  return [...stack.matchAll(/^\s+at .*?\(?((?:\/|[A-Za-z]:\\).*:\d+:\d+)\)?$/gm)].map(([, place = ""]) => place);
+}
+
+function isOurs(place: string): boolean {
+  return OWN_FOLDERS.some((folder) => place.startsWith(folder));
+}

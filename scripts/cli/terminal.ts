@@ -1,0 +1,101 @@
+/** What a terminal can do: colours, control codes, and one line that is written over itself. */
+import { fstatSync, writeSync } from "node:fs";
+
+const COLORS = { bold: 1, red: 31, green: 32, yellow: 33 } as const;
+
+/** Whether a descriptor (1: stdout, 2: stderr) is a terminal. */
+export function isTerminal(fd: 1 | 2): boolean {
+  try {
+    // Only a character device can be a terminal. Bun takes 10 ms to load its own test.
+    if (!fstatSync(fd).isCharacterDevice()) return false;
+  } catch {
+    return false;
+  }
+  return (fd === 1 ? process.stdout : process.stderr).isTTY;
+}
+
+/** Whether a descriptor is a terminal that understands colours and cursor movement. */
+export function understandsCodes(fd: 1 | 2): boolean {
+  return process.env["TERM"] !== "dumb" && isTerminal(fd);
+}
+
+/** Colours `text` if stdout is a terminal and NO_COLOR is not set (https://no-color.org). */
+export function paint(text: string, color: keyof typeof COLORS): string {
+  return hasColors() ? `\u001B[${COLORS[color]}m${text}\u001B[0m` : text;
+}
+
+function hasColors(): boolean {
+  return (process.env["NO_COLOR"] ?? "") === "" && understandsCodes(1);
+}
+
+/**
+ * Replaces control characters by U+FFFD, except tab and newline: names, reasons and messages may come from a model, a
+ * program or a file. Characters that change the direction of writing (Unicode TR 9) are replaced too. Text for stdout
+ * keeps the colours of `paint()`.
+ */
+export function stripControls(text: string, fd: 1 | 2 = 1): string {
+  return text.replaceAll(fd === 1 && hasColors() ? UNPAINTED_CONTROLS : CONTROLS, "\uFFFD");
+}
+
+/* oxlint-disable no-control-regex -- these are what is looked for */
+const CONTROLS = /[\0-\x08\x0B-\x1F\x7F-\x9F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
+const UNPAINTED_CONTROLS = new RegExp(`(?!\u001B\\[(?:0|1|31|32|33)m)${CONTROLS.source}`, "g");
+const PAINT = /\u001B\[\d+m/g;
+/* oxlint-enable no-control-regex */
+
+/** How many characters of a line are visible: colours take no room. */
+export function visibleLength(text: string): number {
+  return [...text.replaceAll(PAINT, "")].length;
+}
+
+/** A line on stderr that is written over itself. */
+export interface ProgressLine {
+  /** Shows a text, at most ten times a second. `text` is called only when it is shown. */
+  update(text: () => string): void;
+  /** Removes the line so that something else can be written. The next update brings it back. */
+  clear(): void;
+}
+
+/**
+ * Returns a progress line on stderr. It does nothing without a terminal there, or on a dumb one. Fields are two spaces
+ * apart. If the terminal is too narrow the last fields are left out, because half a number is a wrong number.
+ *
+ * @param terminal For tests: the terminal and the clock.
+ */
+export function progressLine(
+  terminal: { isTerminal: boolean; columns: () => number; now: () => number; write: (text: string) => void } = {
+    isTerminal: understandsCodes(2),
+    columns: () => process.stderr.columns,
+    now: () => performance.now(),
+    write: writeToTerminal,
+  },
+): ProgressLine {
+  if (!terminal.isTerminal) return { update: () => {}, clear: () => {} };
+  let shownAt = -Infinity;
+  let isShown = false;
+  return {
+    update: (text) => {
+      if (terminal.now() - shownAt < 100) return;
+      shownAt = terminal.now();
+      isShown = true;
+      // The last column stays free: some terminals wrap after it.
+      const room = (terminal.columns() || 80) - 1;
+      let line = text();
+      while (visibleLength(line) > room) line = line.slice(0, Math.max(0, line.lastIndexOf("  ")));
+      terminal.write(`\r${line}\u001B[K`);
+    },
+    clear: () => {
+      if (isShown) terminal.write("\r\u001B[K");
+      isShown = false;
+      shownAt = -Infinity;
+    },
+  };
+}
+
+function writeToTerminal(text: string): void {
+  try {
+    writeSync(2, text);
+  } catch {
+    // The terminal is gone or busy. Progress is not worth a failure.
+  }
+}

@@ -1,0 +1,86 @@
+import { describe, expect, test } from "bun:test";
+import { CarryoverError } from "../../../lib/errors.ts";
+import { isGiven, parseFlags, refuseTogether, SHARED_FLAGS } from "../../../scripts/cli/args.ts";
+
+describe("parseFlags()", () => {
+  const spec = {
+    summary: "",
+    usage: [],
+    examples: [],
+    maxPositionals: 1,
+    flags: {
+      ...SHARED_FLAGS,
+      provider: { type: "string", value: "P", help: "", multiple: true },
+      seed: { type: "integer", value: "N", help: "" },
+      "keep-last": { type: "integer", value: "N", help: "", min: 1 },
+      watch: { type: "optional-number", value: "SECONDS", help: "" },
+      "as-of": { type: "timestamp", value: "T", help: "" },
+      at: { type: "timestamp", value: "T", help: "", multiple: true },
+      year: { type: "integer", value: "Y", help: "", looksLike: /^\d{4}$/ },
+    },
+  } as const;
+
+  test("reads every kind of flag", () => {
+    const argv = ["--provider", "a", "list", "--provider=b", "--seed", "7", "--json", "--watch", "0.5", "--config=-"];
+    const times = ["--as-of", "1970-01-02", "--at=1970-01-01T00:00:01Z", "--at", "1970-01-01T00:00:02+00:00"];
+    const { flags, positionals } = parseFlags([...argv, ...times], spec);
+    expect(positionals).toEqual(["list"]);
+    expect(flags).toEqual({
+      config: "-",
+      "memory-dir": undefined,
+      json: true,
+      provider: ["a", "b"],
+      seed: 7,
+      "keep-last": undefined,
+      watch: 0.5,
+      "as-of": 86_400_000,
+      at: [1000, 2000],
+      year: undefined,
+    });
+  });
+
+  test("gives flags that were left out an empty value", () => {
+    const { flags, positionals } = parseFlags([], spec);
+    expect([flags.json, flags.provider, flags.at, flags.watch, positionals]).toEqual([false, [], [], undefined, []]);
+    expect(parseFlags(["--watch"], spec).flags.watch).toBe(true);
+    expect(parseFlags(["--", "--json"], spec).positionals).toEqual(["--json"]);
+  });
+
+  test.each([
+    ["--memory-dri x", "unknown flag --memory-dri; did you mean --memory-dir?"],
+    ["-x", "unknown flag -x; known: --config, --memory-dir, --json"],
+    ["--config", "--config needs a value (FILE)"],
+    ["--config --json", '--config needs a value (FILE), found "--json"'],
+    ["--config=", '--config needs a value (FILE), found ""'],
+    ["--json=yes", '--json takes no value, found "yes"'],
+    ["--seed 1.5", '--seed must be a whole number, 0 or more, found "1.5"'],
+    ["--seed=-1", '--seed must be a whole number, 0 or more, found "-1"'],
+    ["--keep-last 0", '--keep-last must be a whole number, 1 or more, found "0"'],
+    ["--watch 0", '--watch must be a number above 0, found "0"'],
+    ["--as-of soon", "--as-of must be a date such as 2021-01-01"],
+    ["--seed 1 --seed 2", "--seed was given twice"],
+    ["one two", 'unexpected argument "two"'],
+    ["one 2021", 'unexpected argument "2021"; did you mean --year 2021?'],
+  ])("refuses %s", (line, wanted) => {
+    expect(() => parseFlags(line.split(" "), spec)).toThrow(wanted);
+  });
+
+  test("reports all problems at once", () => {
+    try {
+      parseFlags(["--jsn", "--seed", "x"], spec);
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(CarryoverError);
+      expect(error).toMatchObject({ code: "BAD_USAGE", message: expect.stringMatching(/--jsn.*\n.*--seed/) });
+    }
+  });
+});
+
+test("refuseTogether() names the flags that were given", () => {
+  const flags = { watch: true, check: false, repair: undefined, provider: [], config: "x" };
+  expect(() => refuseTogether(flags, ["watch", "check", "repair", "provider"])).not.toThrow();
+  expect(() => refuseTogether(flags, ["watch", "check", "config"])).toThrow(
+    "--watch and --config cannot be used together",
+  );
+  expect(isGiven(0)).toBeTrue();
+});
