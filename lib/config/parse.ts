@@ -1,7 +1,7 @@
 import { CarryoverError } from "../errors.ts";
 import { DEFAULTS } from "../settings.ts";
 import { isRecord } from "../util/json.ts";
-import type { Config } from "./config.ts";
+import type { Config, ProviderConfig } from "./config.ts";
 import { isPath } from "./fields.ts";
 import { offsetOf, parseYaml, type PlacedProblem } from "./problems.ts";
 import { type Bound, checkConfig, EMBEDDERS } from "./schema.ts";
@@ -81,6 +81,25 @@ function badConfig(
   const more = problems.length - messages.length;
   if (more > 0) messages.push(`Cannot read ${file}: ${more} more problems`);
   return new CarryoverError("BAD_CONFIG", messages.join("\n"));
+}
+
+/**
+ * Checks one provider, written as in config.yaml, and fills in its defaults.
+ *
+ * @throws {CarryoverError} `BAD_CONFIG`, with one line for each problem.
+ */
+export async function parseProvider(provider: {
+  readonly name: string;
+  readonly type: string;
+}): Promise<ProviderConfig> {
+  const { z } = await import("zod");
+  const checked = checkConfig(z, { providers: [provider] });
+  if ("config" in checked) return checked.config.providers[0]!;
+  const messages = checked.problems.map(({ found, place, expected }) => {
+    const where = place.replace("providers[0].", "").replace(" in providers[0]", "");
+    return `Cannot make the provider ${JSON.stringify(provider.name)}: found ${found}${where}, expected ${expected}`;
+  });
+  throw new CarryoverError("BAD_CONFIG", messages.join("\n"));
 }
 
 /**

@@ -4,8 +4,9 @@ import { barsOfPeriod, daysPerYearOf, type InMemoryJob } from "../backtest/job.t
 import { hashBarsByAsset } from "../backtest/run-key.ts";
 import type { Config } from "../config/config.ts";
 import { CarryoverError } from "../errors.ts";
+import { keyConfig } from "../job/key.ts";
 import { cutoffNotes } from "../job/notes.ts";
-import { keyConfig, openInMemoryJob, type OpenInMemoryJob, type OpenJobOptions } from "../job/open.node.ts";
+import { openInMemoryJob, type OpenInMemoryJob, type OpenJobOptions } from "../job/open.node.ts";
 import type { QuestionCounts } from "../providers/recorded/recorder.ts";
 import { planChunks } from "../results/chunks.ts";
 import { diskStorage } from "../storage/disk.node.ts";

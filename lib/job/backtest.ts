@@ -86,7 +86,8 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
     throw new RangeError(`Cannot backtest: found two series of "${twin}", expected one of each asset`);
   }
   for (const asset of assets) assertFileNamePart("asset", asset);
-  const { restart, onNote = () => {}, onStart, onProgress, signal } = options;
+  const { restart, onNote = () => {}, onStart, onProgress } = options;
+  const signals = [options.signal, ...providers.map(({ signal }) => signal)].filter((signal) => signal !== undefined);
   return runBacktest({
     settings: settingsOf(options, { assets, timeframeMs: first.timeframeMs }),
     memorySettings: { ...toSettings(DEFAULTS).memory, ...options.memorySettings },
@@ -101,7 +102,7 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
     onNote,
     onStart,
     onProgress,
-    signal,
+    signal: AbortSignal.any(signals),
   });
 }
 

@@ -1,23 +1,22 @@
 import { existsSync } from "node:fs";
 import type { InMemoryJob } from "../backtest/job.ts";
-import { type Config, isRecorded, type ProviderConfig, toSettings } from "../config/config.ts";
+import { type Config, isRecorded, toSettings } from "../config/config.ts";
 import type { Embedder } from "../embed/embedder.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
 import { fail } from "../errors.ts";
 import { loadBars } from "../market/load.node.ts";
 import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
 import { cachingEmbedder, readRemembered } from "../memory/in-memory.ts";
-import { type LoadedProviders, loadProviders, type RecordingContext } from "../providers/load.node.ts";
-import { Recorder, type RecorderOptions } from "../providers/recorded/recorder.ts";
-import { AnswerStore } from "../providers/recorded/recordings.ts";
+import { type LoadedProviders, loadProviders } from "../providers/load.node.ts";
+import type { RecorderOptions } from "../providers/recorded/recorder.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
 import { diskStorage } from "../storage/disk.node.ts";
-import { settleLeftovers } from "../storage/fs.node.ts";
 import type { BarSeries, Market } from "../types.ts";
-import type { Json } from "../util/json.ts";
 import { isoDate } from "../util/time.ts";
 import { VERSION } from "../version.ts";
+import { keyConfig, type Refreshes } from "./key.ts";
 import { choosePeriod, type Period } from "./period.ts";
+import { openRecording, type Recording } from "./recording.node.ts";
 
 /** How a configuration is opened; `loadConfig()` gives the first two. */
 export interface OpenJobOptions extends Pick<RecorderOptions, "mode" | "onQuestion" | "onQuestionCounts"> {
@@ -45,8 +44,8 @@ export interface OpenJob {
   readonly job: Omit<InMemoryJob, "remembered"> & { readonly signal: AbortSignal };
   readonly embedder: Embedder;
   /** Where answers of language models and programs come from; `undefined` if the configuration has none. */
-  readonly recording: RecordingContext | undefined;
-  readonly refreshes: LoadedProviders["refreshes"];
+  readonly recording: Recording | undefined;
+  readonly refreshes: Refreshes;
   /** Loads the providers again, with other votes in place of those in files. */
   readonly providersWith: (changeVotes: (votes: FileVotes) => FileVotes) => Promise<LoadedProviders>;
   /** Waits a moment for answers that are under way, and ends programs. */
@@ -61,7 +60,7 @@ export interface OpenJob {
 export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   const { config, signal = new AbortController().signal, onNote = () => {} } = options;
   const { series, market, period } = await findBars({ ...options, onNote });
-  const recording = openRecording({ ...options, signal, onNote });
+  const recording = recordingFor(options);
   const loading = { baseDir: options.baseDir, signal, onNote, recording };
   const { providers, files, refreshes } = await loadProviders(config.providers, {
     ...loading,
@@ -86,7 +85,7 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
       key: { version: VERSION, config: keyConfig(config, refreshes), seed: config.backtest.seed, files },
     },
     providersWith: (changeVotes) => loadProviders(config.providers, { ...loading, changeVotes }),
-    close: async () => recording?.recorder.close(),
+    close: async () => recording?.close(),
   };
 }
 
@@ -111,17 +110,9 @@ export async function openInMemoryJob(options: OpenJobOptions): Promise<OpenInMe
   return { ...opened, embedder, job: { ...opened.job, remembered } };
 }
 
-type Noting = { readonly onNote: (note: string) => void };
-
-/**
- * Opens the folder of recorded answers, and a recorder that asks what is not recorded.
- *
- * @throws {CarryoverError} `BAD_USAGE` for a refresh of a provider whose answers are not recorded.
- */
-function openRecording(
-  options: OpenJobOptions & Noting & { readonly signal: AbortSignal },
-): RecordingContext | undefined {
-  const { config, refresh = [], mode = "ask", signal, onNote, onQuestion, onQuestionCounts } = options;
+/** @throws {CarryoverError} `BAD_USAGE` for a refresh of a provider whose answers are not recorded. */
+function recordingFor(options: OpenJobOptions): Recording | undefined {
+  const { config, refresh = [], mode, signal, onNote, onQuestion, onQuestionCounts } = options;
   const known = config.providers.filter(isRecorded).map(({ name }) => name);
   const unknown = refresh.find((name) => !known.includes(name));
   if (unknown !== undefined) {
@@ -132,13 +123,9 @@ function openRecording(
     });
   }
   if (known.length === 0) return undefined;
-  const dir = config.memory.answers_dir;
-  if (mode !== "dry-run") settleLeftovers(dir);
-  const store = new AnswerStore(diskStorage(dir), { onNote });
+  const answersDir = config.memory.answers_dir;
   const budgetUsd = config.backtest.budget_usd;
-  const now = (): number => Date.now();
-  const recorder = new Recorder({ store, mode, budgetUsd, signal, now, onQuestion, onQuestionCounts, onNote });
-  return { store, recorder, refresh, onNote };
+  return openRecording({ answersDir, budgetUsd, refresh, mode, signal, onNote, onQuestion, onQuestionCounts });
 }
 
 /** The period of a run for which neither bars nor the user say one. */
@@ -150,7 +137,11 @@ async function findBars({
   dataDirIsExplicit = false,
   seedIsExplicit = false,
   onNote,
-}: OpenJobOptions & Noting): Promise<{ series: ReadonlyMap<string, BarSeries>; market: Market; period: Period }> {
+}: OpenJobOptions & { onNote: (note: string) => void }): Promise<{
+  series: ReadonlyMap<string, BarSeries>;
+  market: Market;
+  period: Period;
+}> {
   const { assets, data_dir: dataDir, timeframe, seed, start, end } = backtest;
   const loaded = await loadBars({ assets, dataDir, timeframe, mustExist: dataDirIsExplicit });
   if (loaded.length > 0) {
@@ -181,24 +172,4 @@ async function findBars({
 
 function byAsset(series: readonly BarSeries[]): ReadonlyMap<string, BarSeries> {
   return new Map(series.map((each) => [each.asset, each]));
-}
-
-/**
- * The configuration as it is in the run key: only what a result depends on. That excludes folders, the speed and the
- * price of asking, and the period, which the key has itself.
- */
-export function keyConfig(config: Config, refreshes: Readonly<Record<string, number>>): Json {
-  const { dir: _dir, model_dir: _modelDir, answers_dir: _answersDir, ...memory } = config.memory;
-  const { data_dir: _dataDir, start: _start, end: _end, budget_usd: _budget, ...backtest } = config.backtest;
-  const providers = config.providers.map((provider) => keyProvider(provider, refreshes));
-  // A round trip drops what is undefined, as the manifest does.
-  return JSON.parse(JSON.stringify({ ...config, memory, backtest, providers })) as Json;
-}
-
-function keyProvider(config: ProviderConfig, refreshes: Readonly<Record<string, number>>): object {
-  const refresh = Object.hasOwn(refreshes, config.name) ? { refresh: refreshes[config.name] } : {};
-  if (config.type === "command") return { name: config.name, type: config.type, command: config.command, ...refresh };
-  if (config.type !== "llm") return config;
-  const { name, type, api, model, temperature, max_output_tokens, output, prompt_file, mask } = config;
-  return { name, type, api, model, temperature, max_output_tokens, output, prompt_file, mask, ...refresh };
 }

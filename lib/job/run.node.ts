@@ -80,7 +80,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
     for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
     const result = await runNoting(opened, { ...options, onNote, memory, isDryRun });
     if (!isDryRun) (await silentNotes(result.summary, { providers: config.providers, storage })).forEach(onNote);
-    return { ...result, memoryDir, questions: recording?.recorder.counts() };
+    return { ...result, memoryDir, questions: recording?.counts() };
   } finally {
     await opened.close();
     await lock.release();

@@ -1,5 +1,6 @@
 /** What the commands share that look after a memory folder. */
 import { statSync } from "node:fs";
+import { resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
 import { describesSituation } from "../embed/hashing.ts";
@@ -104,6 +105,35 @@ export async function openNoting(
       const what = kept === 1 ? "the vector that was made is" : `the ${kept} vectors that were made are`;
       opening.onNote?.(`Stopped: ${what} kept, and ${resume}`);
     }
+    throw error;
+  }
+}
+
+/** A memory folder that is open for writing. No other process can write to it until it is closed. */
+export interface OpenMemoryFolder {
+  readonly memory: Memory;
+  /** Brings the caches up to date and releases the folder. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Opens a memory folder for writing, and makes it if it is missing.
+ *
+ * @throws {CarryoverError} `LOCKED` if another process writes to it; as `openMemory()` does.
+ *
+ * @example
+ * ```ts
+ * const { memory, close } = await openMemoryFolder("data/memory");
+ * ```
+ */
+export async function openMemoryFolder(folder: string, options: OpenMemoryOptions = {}): Promise<OpenMemoryFolder> {
+  const storage = diskStorage(resolve(folder));
+  const lock = await storage.lock(lockHolder());
+  try {
+    const memory = await openMemory(storage, options);
+    return { memory, close: () => memory.flush().finally(() => lock.release()) };
+  } catch (error) {
+    await lock.release();
     throw error;
   }
 }

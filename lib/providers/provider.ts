@@ -23,6 +23,8 @@ export interface Provider {
    * provider without a version counts as unchanged.
    */
   readonly version?: string | undefined;
+  /** Stops the run when it is aborted, because the provider cannot go on and would only abstain. */
+  readonly signal?: AbortSignal | undefined;
 
   /**
    * Votes on one situation. A provider that throws, rejects or answers out of range abstains, and the run goes on.

@@ -117,6 +117,7 @@ export class Recorder {
     const state: ClientState = { client, refresh, failuresInARow: 0, tooLongInARow: 0, hasNotedLength: false };
     return {
       name: client.name,
+      signal: this.signal,
       vote: async (situation, context) => {
         try {
           return await this.#vote(state, { situation, context });

@@ -1,0 +1,26 @@
+import type { Config, ProviderConfig } from "../config/config.ts";
+import type { Json } from "../util/json.ts";
+
+/** By provider, how often its questions have been asked again, if ever. */
+export type Refreshes = Readonly<Record<string, number>>;
+
+/**
+ * The configuration as it is in the run key: only what a result depends on. That excludes folders, the speed and the price
+ * of asking, and the period, which the key has itself.
+ */
+export function keyConfig(config: Config, refreshes: Refreshes): Json {
+  const { dir: _dir, model_dir: _modelDir, answers_dir: _answersDir, ...memory } = config.memory;
+  const { data_dir: _dataDir, start: _start, end: _end, budget_usd: _budget, ...backtest } = config.backtest;
+  const providers = config.providers.map((provider) => keyProvider(provider, refreshes));
+  // A round trip drops what is undefined, as the manifest does.
+  return JSON.parse(JSON.stringify({ ...config, memory, backtest, providers })) as Json;
+}
+
+/** A provider as it is in the run key. */
+export function keyProvider(config: ProviderConfig, refreshes: Refreshes): object {
+  const refresh = Object.hasOwn(refreshes, config.name) ? { refresh: refreshes[config.name] } : {};
+  if (config.type === "command") return { name: config.name, type: config.type, command: config.command, ...refresh };
+  if (config.type !== "llm") return config;
+  const { name, type, api, model, temperature, max_output_tokens, output, prompt_file, mask } = config;
+  return { name, type, api, model, temperature, max_output_tokens, output, prompt_file, mask, ...refresh };
+}
