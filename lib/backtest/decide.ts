@@ -18,7 +18,7 @@ const CORRELATION_SPAN_MS = 30 * DAY_MS;
 export interface DecideContext {
   readonly settings: BacktestSettings;
   readonly providers: readonly Provider[];
-  readonly memory: MemoryView;
+  readonly view: MemoryView;
   readonly broker: Broker;
   /** In config order. */
   readonly feeds: readonly Feed[];
@@ -40,12 +40,12 @@ export interface Ballot {
  * the same time, so the order of the answers does not matter.
  */
 export async function collectVotes(feeds: readonly Feed[], context: DecideContext): Promise<readonly Ballot[]> {
-  const { broker, memory, providers, signal } = context;
+  const { broker, providers, signal, view } = context;
   const positions = broker.openPositions();
   const questions: Omit<Ballot, "votes">[] = [];
   for (const feed of feeds) {
     const situation = feed.situation();
-    if (situation !== undefined) questions.push({ feed, situation, recalled: await memory.recall(situation) });
+    if (situation !== undefined) questions.push({ feed, situation, recalled: await view.recall(situation) });
   }
   return Promise.all(
     questions.map(async (question) => {

@@ -8,7 +8,7 @@ import type { BacktestSettings, MemorySettings } from "../settings.ts";
 import type { Json } from "../util/json.ts";
 import type { Bar, BarSeries, Market } from "../types.ts";
 
-/** All that a run is made of. */
+/** All that a run needs. */
 export interface BacktestJob {
   readonly settings: BacktestSettings;
   readonly memorySettings: MemorySettings;
@@ -19,32 +19,32 @@ export interface BacktestJob {
   /** The bars of every asset, from the start of its file. */
   readonly series: ReadonlyMap<string, BarSeries>;
   readonly market: Market;
-  /** In the order in which their votes are listed. */
+  /** Votes are listed in this order. */
   readonly providers: readonly Provider[];
   /** Opened for writing; its storage also keeps the run. */
   readonly memory: Memory;
-  /** How the run looks at memory: experiments look in other ways. @default a MemoryView */
+  /** Opens another view of memory, for an experiment. @default a MemoryView */
   readonly openView?: ((memory: Memory, options: MemoryViewOptions) => MemoryView) | undefined;
-  /** What the run key says beside period, bars and memory. */
+  /** What goes into the run key beside period, bars and memory. */
   readonly key: {
     readonly version: string;
-    /** The configuration behind the job. @default its settings, chunks and names of providers */
+    /** The configuration behind the job. @default its settings, chunks and provider names */
     readonly config?: Json;
     readonly seed: number;
-    /** SHA-256 of whatever else the votes depend on, by name. */
+    /** SHA-256 of all else that the votes depend on, by name. */
     readonly files: Readonly<Record<string, string>>;
   };
   /** For runs that are compared line by line. @default the SHA-256 of the run key */
   readonly runId?: string;
-  /** Start over, as another attempt. */
+  /** Whether to start over, as another attempt. @default false */
   readonly restart?: boolean | undefined;
-  /** What the user should know, a sentence a call. */
+  /** Called with what the user should know, a sentence a call. */
   readonly onNote?: ((note: string) => void) | undefined;
-  /** Called before the first chunk that is not committed yet. */
+  /** Called before the first chunk that is not committed yet; not at all for a finished run. */
   readonly onStart?: ((runId: string) => Promise<void> | void) | undefined;
   /** Called after every tick. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Stops the run between two ticks, or while a provider is waited for; what was recorded stays. */
+  /** Stops the run between two ticks, or while it waits for a provider. What was recorded is kept. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,10 +53,10 @@ export type InMemoryJob = Omit<BacktestJob, "memory" | "restart" | "onNote"> & {
   readonly remembered: Remembered;
 };
 
-/** How far a run has come. */
+/** How far a run has got. */
 export interface Progress {
   readonly chunk: string;
-  /** What is known by now ended by then, epoch ms. */
+  /** The end of the last bars, epoch ms. */
   readonly simulatedMs: number;
   /** 0..1 of the run's period. */
   readonly share: number;

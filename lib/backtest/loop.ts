@@ -48,7 +48,7 @@ const TICKS_PER_PAUSE = 1024;
  * its end.
  */
 export async function runChunk(context: LoopContext, chunk: Chunk, options: { closes: boolean }): Promise<ChunkResult> {
-  const { broker, feeds, settings, memory } = context;
+  const { broker, feeds, settings, view } = context;
   const recorded: Trade[] = [];
   const decisions: DecisionRecord[] = [];
   const marks: EquityMark[] = [];
@@ -56,7 +56,7 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
 
   const record = async (trades: readonly (ClosedTrade | undefined)[]): Promise<void> => {
     for (const trade of trades) {
-      if (trade !== undefined) recorded.push(await memory.record(outcomeOf(trade, context, chunk)));
+      if (trade !== undefined) recorded.push(await view.record(outcomeOf(trade, context, chunk)));
     }
   };
   for (let tick = nextTick(feeds); tick < chunk.endMs;) {
@@ -72,7 +72,7 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
     const { equity } = mark;
     const knownMs = tick + settings.timeframeMs;
     if (knownMs % settings.decisionIntervalMs === 0) {
-      const deciding = { ...context, equity, lessons: memory.lessons(knownMs) };
+      const deciding = { ...context, equity, lessons: view.lessons(knownMs) };
       for (const ballot of await collectVotes(dueFeeds, context)) decisions.push(decideOn(ballot, deciding));
     }
     marks.push(mark);

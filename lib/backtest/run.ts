@@ -120,7 +120,7 @@ function openLoop({ job, id, chunks, view, own, records }: Run): LoopContext {
   return {
     settings,
     providers: job.providers,
-    memory: view,
+    view,
     broker,
     feeds,
     drawdown: { peak: last?.state.peak_equity ?? 0, maxPct: last?.state.max_drawdown_pct ?? 0 },
