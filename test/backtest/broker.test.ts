@@ -59,36 +59,36 @@ function expectBoth(prices: readonly (Prices | null)[], reason: string, price: n
 }
 
 describe("exits, entered at 100 with stop 94 and target 109", () => {
-  test("touching the stop inside a bar is enough; it fills at the level, stamped with the bar's end", () => {
+  test("fills the stop when a bar touches it, at its level and at the bar's end", () => {
     expectBoth([CALM, [100, 101, 94, 95]], "stop", 94, 2);
     expect(play("BUY", [CALM, [100, 101, 94.01, 95]])).toEqual([]);
   });
 
-  test("touching the target inside a bar is enough", () => {
+  test("fills the target when a bar touches it", () => {
     expectBoth([CALM, [100, 109, 99, 105]], "target", 109, 2);
     expect(play("BUY", [CALM, [100, 108.99, 99, 105]])).toEqual([]);
   });
 
-  test("of a bar that touches both it is the stop", () => {
+  test("fills the stop when a bar touches both levels", () => {
     expectBoth([CALM, [100, 120, 80, 110]], "stop", 94, 2);
   });
 
-  test("an open at or beyond the stop fills there, stamped with the bar's start", () => {
+  test("fills at the open when that is at or beyond the stop, at the bar's start", () => {
     expectBoth([CALM, [90, 112, 89, 110]], "stop", 90, 1);
     expectBoth([CALM, [94, 95, 94, 95]], "stop", 94, 1);
   });
 
-  test("an open at or beyond the target fills there, even where the bar then reaches the stop", () => {
+  test("fills at the open when that is at or beyond the target, even if the bar then reaches the stop", () => {
     expectBoth([CALM, [112, 113, 90, 91]], "target", 112, 1);
     expectBoth([CALM, [109, 110, 108, 109]], "target", 109, 1);
   });
 
-  test("the bar of the entry counts", () => {
+  test("can close a position in the bar of its entry", () => {
     expectBoth([[100, 101, 93, 95]], "stop", 94, 1);
     expectBoth([[100, 110, 99, 105]], "target", 109, 1);
   });
 
-  test("levels are measured from the open at which it was entered, not from the decision's close", () => {
+  test("measures levels from the open of the entry, not from the close at the decision", () => {
     // Entered at 104: stop 98, target 113.
     expectBoth(
       [
@@ -101,16 +101,16 @@ describe("exits, entered at 100 with stop 94 and target 109", () => {
     );
   });
 
-  test("a position is closed at the open of the first bar five days after its entry", () => {
+  test("closes a position at the open of the first bar five days after its entry", () => {
     expectBoth([...Array<Prices>(120).fill(CALM), [103, 104, 102, 103]], "timeout", 103, 120);
     expect(play("BUY", Array<Prices>(120).fill(CALM))).toEqual([]);
   });
 
-  test("a time-out in a gap is at the first bar after it", () => {
+  test("closes a position whose time runs out in a gap at the first bar after it", () => {
     expectBoth([...Array<Prices>(119).fill(CALM), null, null, null, [103, 104, 102, 103]], "timeout", 103, 122);
   });
 
-  test("of several reasons at one open, the time-out comes before stop and target", () => {
+  test("closes for the time-out when an open is beyond the stop or target as well", () => {
     expectBoth([...Array<Prices>(120).fill(CALM), [90, 91, 89, 90]], "timeout", 90, 120);
     expectBoth([...Array<Prices>(120).fill(CALM), [115, 116, 114, 115]], "timeout", 115, 120);
   });
@@ -125,7 +125,7 @@ describe("orders", () => {
   };
   const barAt = (hour: number, prices: Prices): Bar => barsOf(START + hour * HOUR, [prices])[0]!;
 
-  test("a waiting order fills at the asset's next bar, however late, with the size and ATR of its decision", () => {
+  test("fill at the asset's next bar, however late, with the size and ATR of their decision", () => {
     const broker = new Broker(makeSettings({}, NO_COSTS));
     broker.place({ asset: "AAA", closes: false, opens: buy(7) });
     step(broker, barAt(72, [105, 106, 104, 105]));
@@ -140,7 +140,7 @@ describe("orders", () => {
     });
   });
 
-  test("an opposite decision closes at the next open and opens the other way there", () => {
+  test("of the opposite action close at the next open, and open the other way there", () => {
     const broker = openAt("BUY");
     broker.place({ asset: "AAA", closes: true, opens: sell(5) });
     expect(step(broker, barAt(1, [102, 103, 101, 102]))).toEqual(["BUY reversed 102 at 1h"]);
@@ -149,14 +149,14 @@ describe("orders", () => {
     expect(broker.state().balance).toBe(10_020);
   });
 
-  test("a reversal may close and be stopped in one bar", () => {
+  test("can reverse a position and be stopped in the same bar", () => {
     const broker = openAt("BUY");
     broker.place({ asset: "AAA", closes: true, opens: sell(5) });
     expect(step(broker, barAt(1, [102, 109, 101, 102]))).toEqual(["BUY reversed 102 at 1h", "SELL stop 108 at 2h"]);
     expect(broker.openCount).toBe(0);
   });
 
-  test("a reversal comes before a time-out, a stop and a target of the same open", () => {
+  test("reverse a position before a time-out, a stop or a target at the same open", () => {
     for (const open of [100, 90, 115]) {
       const broker = openAt("BUY");
       broker.place({ asset: "AAA", closes: true, opens: sell() });
@@ -164,14 +164,14 @@ describe("orders", () => {
     }
   });
 
-  test("where the new half of a reversal is skipped, the old position still closes", () => {
+  test("close the old position of a reversal whose new one is skipped", () => {
     const broker = openAt("SELL");
     broker.place({ asset: "AAA", closes: true, opens: null });
     expect(step(broker, barAt(1, CALM))).toEqual(["SELL reversed 100 at 1h"]);
     expect(broker.openCount).toBe(0);
   });
 
-  test("an asset counts as its waiting order will leave it; a time-out that is due still counts as open", () => {
+  test("count at once: an asset is as its order will leave it, and open until a time-out closes it", () => {
     const broker = openAt("BUY");
     expect(broker.actionAfterOrders("AAA")).toBe("BUY");
     broker.place({ asset: "AAA", closes: true, opens: sell() });
@@ -184,7 +184,7 @@ describe("orders", () => {
     expect(due.actionAfterOrders("AAA")).toBe("BUY");
   });
 
-  test("the end of the run closes at the last close, stamped with that bar's end, and drops what waits", () => {
+  test("are dropped at the end of the run, which closes positions at the last close and that bar's end", () => {
     const broker = openAt("BUY");
     step(broker, barAt(1, [100, 104, 99, 103]));
     broker.place({ asset: "AAA", closes: true, opens: sell() });
@@ -201,8 +201,8 @@ describe("orders", () => {
   });
 });
 
-describe("costs and money, fees 5 bps, spread 2, slippage 2: fills are 3 bps worse than raw prices", () => {
-  test("a long of 10 from 100 to its target 109 earns 88.3280135", () => {
+describe("costs, with fees of 5 bps, a spread of 2 and slippage of 2, so that fills are 3 bps worse than raw prices", () => {
+  test("leave 88.3280135 of a long of 10 from 100 to its target 109", () => {
     const broker = new Broker(makeSettings());
     broker.place({ asset: "AAA", closes: false, opens: buy() });
     const [first, second] = barsOf(START, [CALM, [100, 109, 100, 108]]);
@@ -222,7 +222,7 @@ describe("costs and money, fees 5 bps, spread 2, slippage 2: fills are 3 bps wor
     expect(broker.state().turnover_notional).toBeCloseTo(10 * (100.03 + 108.9673), 9);
   });
 
-  test("a short of 10 from 100 to its stop 106 loses 61.648009", () => {
+  test("make 61.648009 the loss of a short of 10 from 100 to its stop 106", () => {
     const broker = new Broker(makeSettings());
     broker.place({ asset: "AAA", closes: false, opens: sell() });
     const [first, second] = barsOf(START, [CALM, [100, 107, 100, 101]]);
@@ -236,7 +236,7 @@ describe("costs and money, fees 5 bps, spread 2, slippage 2: fills are 3 bps wor
     expect(trade.realizedPnl).toBeCloseTo(-61.648009, 10);
   });
 
-  test("each asset has its own costs and its own P&L", () => {
+  test("are each asset's own, and so is the P&L", () => {
     const costs = new Map([
       ["AAA", { feeBps: 0, spreadBps: 10, slippageBps: 0 }],
       ["BBB", { feeBps: 10, spreadBps: 0, slippageBps: 0 }],
@@ -257,7 +257,7 @@ describe("costs and money, fees 5 bps, spread 2, slippage 2: fills are 3 bps wor
   });
 });
 
-test("a broker that is reopened from its state, through JSON, goes on as if it had not been closed", () => {
+test("a broker that is made again from its state, through JSON, goes on as if it had never stopped", () => {
   const price = fc.integer({ min: 85, max: 115 });
   const bar = fc
     .tuple(price, price, fc.nat(6), fc.nat(6))

@@ -9,7 +9,7 @@ function vote(action: Action, confidence: number, error?: string): Vote {
 }
 
 describe("decide()", () => {
-  test("lets the greatest sum of weight x confidence/100 win", () => {
+  test("takes the action with the greatest sum of weight x confidence/100", () => {
     // BUY 0.5 x 0.8 = 0.4, SELL 0.5 x 0.6 = 0.3: the share of BUY is 4/7.
     const { action, confidence } = decide([vote("BUY", 80), vote("SELL", 60)], [0.5, 0.5]);
     expect(action).toBe("BUY");
@@ -23,7 +23,7 @@ describe("decide()", () => {
     expect(confidence).toBeCloseTo(75 * (0.8 + 0.4 * (42 / 77)), 10);
   });
 
-  test("lets HOLD compete like the others", () => {
+  test("lets HOLD win like any action", () => {
     // HOLD 0.6 x 0.9 = 0.54 against BUY 0.4 x 0.8 = 0.32.
     const { action, confidence } = decide([vote("BUY", 80), vote("HOLD", 90)], [0.4, 0.6]);
     expect(action).toBe("HOLD");
@@ -43,19 +43,19 @@ describe("decide()", () => {
     expect(decide([vote("BUY", 60), vote("BUY", 80), vote("SELL", 70)], [0.25, 0.25, 0.5])).toEqual(nothing);
   });
 
-  test("takes sums within 1e-9 for a tie, and no others", () => {
+  test("takes sums within 1e-9 for a tie, but no others", () => {
     expect(decide([vote("BUY", 50), vote("SELL", 50 + 1e-7)], [0.5, 0.5]).action).toBe("HOLD");
     expect(decide([vote("BUY", 50), vote("SELL", 50 + 3e-7)], [0.5, 0.5]).action).toBe("SELL");
   });
 
-  test("does not count providers that abstain, though they keep their weight", () => {
+  test("leaves out providers that abstain, though they keep their weight", () => {
     const votes = [vote("BUY", 60), vote("SELL", 100, "timed out"), vote("SELL", 100, "")];
     const { action, confidence } = decide(votes, [0.2, 0.4, 0.4]);
     expect(action).toBe("BUY");
     expect(confidence).toBeCloseTo(60 * 1.2, 10);
   });
 
-  test("holds with confidence 0 where nobody says anything", () => {
+  test("holds with confidence 0 when no vote counts", () => {
     const nothing = { action: "HOLD", confidence: 0 } as const;
     expect(decide([], [])).toEqual(nothing);
     expect(decide([vote("BUY", 80, "down")], [1])).toEqual(nothing);
@@ -67,7 +67,7 @@ describe("decisionId()", () => {
   const runId = "a".repeat(64);
   const noon = at("2021-01-04T12:00");
 
-  test("is the time to the minute, the asset, and eight digits that are the run's own", () => {
+  test("is the time to the minute, the asset, and eight digits of a hash with the run id", () => {
     const id = decisionId(runId, { asset: "BTCUSD", timestamp: noon });
     expect(id).toMatch(/^20210104T1200-BTCUSD-[0-9a-f]{8}$/);
     const hash = createHash("sha256").update(`${runId} BTCUSD ${noon}`).digest("hex");

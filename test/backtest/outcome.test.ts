@@ -62,7 +62,7 @@ function closed(raw: number, reason: ExitReason, realizedPnl: number, situation 
 const CONTEXT = { settings: makeSettings(), runId: "f".repeat(64), chunk: "2021Q1", market: "bars" } as const;
 
 describe("outcomeOfTrade()", () => {
-  test("says what a trade came to, in the field's names", () => {
+  test("has the prices, costs and result of a trade", () => {
     const outcome = outcomeOfTrade(closed(109, "target", 88.3280135), CONTEXT);
     expect(outcome).toMatchObject({
       schema_version: 2,
@@ -106,7 +106,7 @@ describe("outcomeOfTrade()", () => {
     expect(outcomeOfTrade(closed(97, "timeout", -1), CONTEXT).result_r).toBe(-0.5);
   });
 
-  test("counts a trade as won only where its P&L after costs is above 0", () => {
+  test("counts a trade as won only if its P&L after costs is above 0", () => {
     expect(outcomeOfTrade(closed(100.05, "timeout", -0.6), CONTEXT)).toMatchObject({
       was_profitable: false,
       hit_stop_loss: false,
@@ -116,7 +116,7 @@ describe("outcomeOfTrade()", () => {
     expect(outcomeOfTrade(closed(94, "stop", -60), CONTEXT).hit_stop_loss).toBe(true);
   });
 
-  test("calls a trend bullish where the fast average is more than half an ATR above the slow one", () => {
+  test("calls a trend bullish if the fast average is more than half an ATR above the slow one", () => {
     const trend = (fast: number): string =>
       outcomeOfTrade(closed(100, "stop", 0, { ...SITUATION, ema_fast: fast, ema_slow: 100 }), CONTEXT).price_trend;
     expect([101.01, 101, 99, 98.99].map(trend)).toEqual(["bullish", "neutral", "neutral", "bearish"]);

@@ -37,7 +37,7 @@ async function finished(): Promise<Storage> {
   return storage;
 }
 
-/** Runs again; which chunks were run, and what was said. */
+/** Runs again, and returns which chunks were run, the notes and the run id. */
 async function again(
   storage: Storage,
   overrides: Partial<JobParts> = {},
@@ -62,14 +62,14 @@ async function stoppedAt(storage: Storage, tick: number): Promise<void> {
   expect(outcome).toBe("stopped");
 }
 
-test("the run of these tests has trades in every chunk, and its votes, weights and memory change", async () => {
+test("the run of these tests has many trades, and a snapshot of every chunk", async () => {
   expect(whole.trades).toBeGreaterThan(40);
   expect(whole.ticks).toBeGreaterThan(700);
   expect(Object.keys(whole.files).filter((name) => name.startsWith("snapshot_"))).toHaveLength(CHUNKS.length);
 });
 
 describe("a run that was stopped goes on to the same bytes", () => {
-  test("at ten random ticks, each in a fresh folder", async () => {
+  test("after a stop at ten random ticks, each in a fresh folder", async () => {
     const random = seeded(1);
     for (let n = 0; n < 10; n++) {
       const storage = inMemoryStorage();
@@ -79,16 +79,16 @@ describe("a run that was stopped goes on to the same bytes", () => {
     }
   });
 
-  test("stopped again and again, a little later each time", async () => {
+  test("after several stops, a little later each time", async () => {
     const storage = inMemoryStorage();
-    // The chunk that was cut off is run again from its start, so that each stop must come later in it, or in the next.
+    // A chunk that was cut off is run again from its start, so that each stop comes later in it, or in the next.
     for (const tick of [5, 100, 239, 241, 150, 230, 250]) await stoppedAt(storage, tick);
     const { ran } = await again(storage);
     expect(ran.length).toBeLessThan(CHUNKS.length);
     expect(await filesOf(storage)).toEqual(whole.files);
   });
 
-  test("by an error in whoever watches the progress", async () => {
+  test("after an error of the progress callback", async () => {
     const storage = inMemoryStorage();
     const onProgress = ({ trades }: Progress): void => {
       if (trades === 30) throw new Error("terminal gone");
@@ -98,7 +98,7 @@ describe("a run that was stopped goes on to the same bytes", () => {
     expect(await filesOf(storage)).toEqual(whole.files);
   });
 
-  test("by a failure of the storage before or after any of its writes", async () => {
+  test("after a failure of the storage before or after any of its writes", async () => {
     const random = seeded(2);
     let writes = 0;
     await runOn(failing(inMemoryStorage(), { onWrite: () => (writes += 1) }), resumeJob());
@@ -116,7 +116,7 @@ describe("a run that was stopped goes on to the same bytes", () => {
     }
   });
 
-  test("killed in the second chunk, and the files of the first are not touched by the rerun", async () => {
+  test("after a stop in the second chunk, without touching the files of the first", async () => {
     const storage = inMemoryStorage();
     await stoppedAt(storage, 400);
     const inFirst = async (): Promise<Record<string, string>> => {
@@ -134,7 +134,7 @@ describe("a run that was stopped goes on to the same bytes", () => {
     expect(written.filter((name) => name.includes(CHUNKS[0]!))).toEqual([]);
   });
 
-  test("by kill -9 at some trade, on disk, more than once", async () => {
+  test("after kill -9 at some trade, on disk, more than once", async () => {
     const random = seeded(3);
     for (let n = 0; n < 3; n++) {
       const folder = mkdtempSync(join(root, "killed-"));
@@ -147,8 +147,8 @@ describe("a run that was stopped goes on to the same bytes", () => {
   }, 30_000);
 });
 
-describe("a finished run that is asked for again", () => {
-  test("answers at once and changes no file", async () => {
+describe("a finished run that is run again", () => {
+  test("returns at once and changes no file", async () => {
     const storage = await finished();
     const { ran, notes } = await again(storage);
     expect(ran).toEqual([]);
@@ -156,14 +156,14 @@ describe("a finished run that is asked for again", () => {
     expect(await filesOf(storage)).toEqual(whole.files);
   });
 
-  test("writes its summary again where that is gone", async () => {
+  test("writes a missing summary again", async () => {
     const storage = await finished();
     await storage.remove(`runs/${whole.runId}/summary.json`);
     expect((await again(storage)).ran).toEqual([]);
     expect(await filesOf(storage)).toEqual(whole.files);
   });
 
-  test.each(["json", "decisions.ndjson", "equity.csv"])("runs from the chunk whose %s is gone", async (kind) => {
+  test.each(["json", "decisions.ndjson", "equity.csv"])("runs from the chunk whose %s is missing", async (kind) => {
     const storage = await finished();
     await storage.remove(`runs/${whole.runId}/${CHUNKS[2]}.${kind}`);
     expect((await again(storage)).ran).toEqual(CHUNKS.slice(2));
@@ -183,7 +183,7 @@ describe("memory that someone changed between two runs", () => {
   const ofChunk = async (storage: Storage, chunk: string): Promise<Outcome> =>
     (await outcomesOf(storage)).find((outcome) => outcome.chunk === chunk)!;
 
-  test("all outcomes deleted: the run is made again from the start, to the same bytes", async () => {
+  test("makes the run again from the start if all outcomes were deleted, with the same bytes", async () => {
     const storage = await finished();
     for (const { decision_id } of await outcomesOf(storage)) await storage.remove(outcomeFileName(decision_id));
     const { ran, notes } = await again(storage);
@@ -193,7 +193,7 @@ describe("memory that someone changed between two runs", () => {
     expect(await filesOf(storage)).toEqual(whole.files);
   });
 
-  test("one outcome of the run deleted: again from its chunk, and said", async () => {
+  test("makes the run again from the chunk of a deleted outcome, and says so", async () => {
     const storage = await finished();
     await storage.remove(outcomeFileName((await ofChunk(storage, CHUNKS[2]!)).decision_id));
     const { ran, notes } = await again(storage);
@@ -205,37 +205,37 @@ describe("memory that someone changed between two runs", () => {
   });
 
   test.each([
-    ["before it made the outcome again", { place: -1, tick: 2, expected: CHUNKS.slice(1) }],
-    ["after it did: nothing is missing any more", { place: 0, tick: 230, expected: [] }],
-  ])("a deletion is made good by a run that is itself stopped %s", async (_when, { place, tick, expected }) => {
+    ["before it makes the outcome again", { index: -1, tick: 2, expected: CHUNKS.slice(1) }],
+    ["after it made the outcome again", { index: 0, tick: 230, expected: [] }],
+  ])("repairs a deletion, even if the run is stopped %s", async (_when, { index, tick, expected }) => {
     const storage = await finished();
     const inChunk = (await outcomesOf(storage)).filter(({ chunk }) => chunk === CHUNKS[1]);
-    await storage.remove(outcomeFileName(inChunk.at(place)!.decision_id));
+    await storage.remove(outcomeFileName(inChunk.at(index)!.decision_id));
     await stoppedAt(storage, tick);
     expect((await again(storage)).ran).toEqual(expected);
     expect(await filesOf(storage)).toEqual(whole.files);
   });
 
   test.each([CHUNKS[1]!, "2017Q3"])(
-    "an outcome that the run does not make, put into chunk %s, is moved aside",
+    "moves an outcome to quarantine that the run does not make, of chunk %s",
     async (chunk) => {
       const storage = await finished();
       const { crc32: _crc32, ...real } = (await ofChunk(storage, CHUNKS[1]!)) as Outcome & { crc32: string };
-      const stray = { ...real, decision_id: `${real.decision_id.slice(0, -8)}00000000`, chunk };
-      await storage.createOnce(outcomeFileName(stray.decision_id), encodeOutcome(stray).bytes);
+      const unexpected = { ...real, decision_id: `${real.decision_id.slice(0, -8)}00000000`, chunk };
+      await storage.createOnce(outcomeFileName(unexpected.decision_id), encodeOutcome(unexpected).bytes);
       const { ran, notes } = await again(storage);
       expect(ran).toEqual(chunk === CHUNKS[1] ? CHUNKS.slice(1) : CHUNKS);
-      expect(notes.at(-1)).toBe(`Moved to quarantine, as the run does not make them: ${stray.decision_id}`);
-      const { [`quarantine/${outcomeFileName(stray.decision_id)}`]: moved, ...rest } = await filesOf(storage);
+      expect(notes.at(-1)).toBe(`Moved to quarantine, as the run does not make them: ${unexpected.decision_id}`);
+      const { [`quarantine/${outcomeFileName(unexpected.decision_id)}`]: moved, ...rest } = await filesOf(storage);
       expect(moved).toBeDefined();
       expect(rest).toEqual(whole.files);
     },
   );
 
-  test("an outcome of its base deleted: a new run, which names the old one and leaves it as it is", async () => {
+  test("makes a new run if an outcome was deleted that it carried in, and leaves the old run as it is", async () => {
     const storage = await finished();
     const next = { startMs: resumeJob().period.endMs, endMs: resumeJob().period.endMs + 10 * 86_400_000 };
-    // Bars of the weeks after it are those of another seed, which does not matter here.
+    // The later weeks have the same bars, moved in time.
     const later = (): Partial<JobParts> => ({
       period: next,
       series: shiftedSeries(next.startMs - resumeJob().period.startMs),
@@ -260,7 +260,7 @@ describe("memory that someone changed between two runs", () => {
 });
 
 describe("which run it is", () => {
-  test("changed rules, another version or other bars make a new run, which says what differs", async () => {
+  test("changed rules, another version or other bars make a new run, which names what differs", async () => {
     const storage = await finished();
     const { settings, series } = resumeJob();
     const [bar, ...rest] = series.get("AAA")!.bars;
@@ -289,7 +289,7 @@ describe("which run it is", () => {
     );
   });
 
-  test("a restart is another attempt, with the same trades; without the flag the highest attempt goes on", async () => {
+  test("a restart is another attempt with the same trades, and the highest attempt goes on", async () => {
     const storage = await finished();
     const second = await again(storage, { restart: true });
     expect(second.ran).toEqual(CHUNKS);
@@ -302,20 +302,20 @@ describe("which run it is", () => {
     expect(await tradesOf(second.runId)).toEqual(await tradesOf(whole.runId));
 
     expect(await again(storage)).toMatchObject({ ran: [], runId: second.runId });
-    // Also where the folder of an earlier attempt was cleared away.
+    // The same without the folder of an earlier attempt.
     for (const name of Object.keys(await filesOf(storage, `runs/${whole.runId}`))) await storage.remove(name);
     expect(await again(storage)).toMatchObject({ ran: [], runId: second.runId });
     expect((await again(storage, { restart: true })).runId).not.toBe(second.runId);
   });
 });
 
-test("two runs in folders of their own at once give the bytes of one after the other", async () => {
+test("runs at the same time, in folders of their own, write the same bytes", async () => {
   const storages = [inMemoryStorage(), inMemoryStorage(), diskStorage(join(root, "at-once"))];
   await Promise.all(storages.map((storage) => runOn(storage, resumeJob())));
   for (const storage of storages) expect(await filesOf(storage)).toEqual(whole.files);
 });
 
-test("any chunking gives the same trades", async () => {
+test("every kind of chunk gives the same trades", async () => {
   const tradesIn = async (chunkKind: string): Promise<unknown[]> => {
     const { storage } = await runFresh(resumeJob({ chunkKind }));
     return (await outcomesOf(storage)).map((o) => [
@@ -333,7 +333,7 @@ test("any chunking gives the same trades", async () => {
   for (const kind of ["1d", "week", "month", "quarter", "13d"]) expect(await tradesIn(kind)).toEqual(expected);
 });
 
-/** Passes everything on, and tells of every change before it is made, or after. */
+/** Calls `onWrite` before every change of a storage, or after it if `late`. */
 function failing(storage: Storage, hooks: { onWrite: (name: string) => void; late?: boolean }): Storage {
   const change = async <T>(name: string, make: () => Promise<T>): Promise<T> => {
     if (hooks.late !== true) hooks.onWrite(name);
@@ -350,7 +350,7 @@ function failing(storage: Storage, hooks: { onWrite: (name: string) => void; lat
   });
 }
 
-/** Starts the run in a process of its own and kills that with SIGKILL after so many trades. */
+/** Starts the run in a process of its own, and kills that with SIGKILL after some trades. */
 async function killedAt(folder: string, trades: number): Promise<void> {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, "resume-child.ts"), folder], { stdout: "pipe" });
   let seen = "";

@@ -22,7 +22,7 @@ test.each([
   ["bars", '"bars": 7, "was":'],
   ["base", '"bese":'],
   ["attempt", '"attempt": "0", "was":'],
-])("readManifests() passes over a key that is not one any more, here for its %s", async (field, damaged) => {
+])("readManifests() skips a key with a damaged %s", async (field, damaged) => {
   const storage = inMemoryStorage();
   await new RunFiles(storage, "a".repeat(64)).writeManifest(KEY);
   await new RunFiles(storage, "b".repeat(64)).writeManifest(KEY);

@@ -19,7 +19,7 @@ const KEY: RunKey = {
 };
 
 describe("runIdOf()", () => {
-  test("is 64 hexadecimal digits, the same for the same key and for maps in another order", () => {
+  test("is 64 hexadecimal digits, whatever the order of the keys", () => {
     expect(runIdOf(KEY)).toMatch(/^[0-9a-f]{64}$/);
     expect(runIdOf(structuredClone(KEY))).toBe(runIdOf(KEY));
     expect(runIdOf(Object.fromEntries(Object.entries(KEY).toReversed()) as unknown as RunKey)).toBe(runIdOf(KEY));
@@ -56,14 +56,14 @@ describe("hashBars()", () => {
     expect(await hashBars(series, at("2021-01-04T01:00"))).toBe(expected);
   });
 
-  test("knows nothing of bars that start at the run's end or later", async () => {
+  test("leaves out bars that start at the run's end or later", async () => {
     const endMs = at("2021-01-04T02:00");
     const shorter = seriesOf("AAA", series.bars.slice(0, 2));
     expect(await hashBars(shorter, endMs)).toBe(await hashBars(series, endMs));
     expect(await hashBars(shorter, endMs + HOUR)).not.toBe(await hashBars(series, endMs + HOUR));
   });
 
-  test("changes with a single price, and not with the way in which a file writes it", async () => {
+  test("changes with a single price, but not with how a file writes it", async () => {
     const endMs = at("2021-01-05");
     const read = (text: string): Promise<string> =>
       hashBars(

@@ -58,7 +58,7 @@ describe("a run of one asset that stands at 100 with an ATR of 2", () => {
     expect(summary.decisions).toBe(3);
   });
 
-  test("buys at the next open what it decided, with one percent of equity at risk, and sells at the target", async () => {
+  test("buys at the next open after a decision, with one percent of equity at risk, and sells at the target", async () => {
     const { storage, summary } = await runFresh(
       job({
         worlds: { AAA: world({ 0: [101, 102, 100, 101], 3: [101, 110, 100, 109] }) },
@@ -99,7 +99,7 @@ describe("a run of one asset that stands at 100 with an ATR of 2", () => {
     expect(summary.profit_factor).toBeNull();
   });
 
-  test("ignores the same direction again, and reverses on the opposite one", async () => {
+  test("ignores a second decision in the same direction, and reverses on the opposite one", async () => {
     const { storage } = await runFresh(
       job({
         worlds: { AAA: world({ 8: [103, 104, 102, 103] }) },
@@ -127,7 +127,7 @@ describe("a run of one asset that stands at 100 with an ATR of 2", () => {
     expect(outcomes[0]!.realized_pnl).toBeCloseTo(50, 9);
   });
 
-  test("closes what is open at the last close, takes the last mark again, and drops the order that no bar fills", async () => {
+  test("ends with everything closed at the last close, the last mark taken again, and waiting orders dropped", async () => {
     // The last two bars close at 102; the last decision, at the end of the last bar, comes too late.
     const { storage, summary } = await runFresh({
       ...job({
@@ -157,7 +157,7 @@ describe("a run of one asset that stands at 100 with an ATR of 2", () => {
     expect(marks.at(-1)!.split(",")).toEqual(["2021-01-09T19:00:00.000Z", String(summary.final_balance), "0"]);
   });
 
-  test("does not trade a market without any range: its size cannot be measured", async () => {
+  test("does not trade a market without a range, as no size can be computed", async () => {
     const flat: Prices = [100, 100, 100, 100];
     const { storage, summary } = await runFresh(
       job({ worlds: { AAA: Array.from({ length: 120 }, () => flat) }, votes: { "AAA 2021-01-05T16:00": "BUY" } }),
@@ -168,7 +168,7 @@ describe("a run of one asset that stands at 100 with an ATR of 2", () => {
 });
 
 describe("a run of several assets", () => {
-  test("lets an asset count at once as its order will leave it: the third does not get a place", async () => {
+  test("counts waiting orders as positions, so that the third asset gets none", async () => {
     const decision = "2021-01-05T16:00";
     const { storage, summary } = await runFresh({
       ...job({
@@ -188,7 +188,7 @@ describe("a run of several assets", () => {
     expect(decisions[0]!.size).toBeCloseTo(100 / 6, 10);
   });
 
-  test("skips what moves with a position of the same direction, and closes the old half of a reversal all the same", async () => {
+  test("skips a position that moves with another in its direction, but still closes the one that it reverses", async () => {
     const zigzag = Array.from({ length: 140 }, (_, i): Prices => [100, 101, 99, i % 2 === 0 ? 100 : 100.5]);
     const { storage, summary } = await runFresh(
       job({
@@ -215,7 +215,7 @@ describe("a run of several assets", () => {
     expect(summary.skipped.correlation).toBe(1);
   });
 
-  test("fills an order at its own asset's next bar, and decides for no asset that has no bar", async () => {
+  test("fills an order at its asset's next bar, and decides only on assets that have a bar", async () => {
     const closed = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [i, null]));
     const { storage, summary } = await runFresh(
       job({ worlds: { AAA: world(closed), BBB: world() }, votes: { "AAA 2021-01-05T16:00": "BUY" } }),
@@ -228,7 +228,7 @@ describe("a run of several assets", () => {
     expect(summary.bar_gaps).toEqual({ AAA: 1, BBB: 0 });
   });
 
-  test("closes an asset whose bars end early at its own last close, in the chunk that owns it", async () => {
+  test("closes an asset whose bars end early at its own last close, in the chunk of that bar", async () => {
     const long = Array<Prices>(800).fill(CALM);
     const parts = job({
       worlds: { AAA: world({ 49: [100, 102, 99, 101] }, 150), BBB: long },
@@ -260,7 +260,7 @@ describe("a run of several assets", () => {
   });
 });
 
-test("where bars end before the period, the run ends with them, and later chunks only carry the balance on", async () => {
+test("ends with the last bars if the period is longer, and carries the balance through the later chunks", async () => {
   const parts = job({ worlds: { AAA: world({}, 150) }, votes: { "AAA 2021-01-05T16:00": "BUY" } });
   const fees = makeSettings({ assets: ["AAA"] }, { feeBps: 10, spreadBps: 0, slippageBps: 0 });
   const run = (endMs: number): ReturnType<typeof runFresh> =>
@@ -291,7 +291,7 @@ describe("what a run remembers", () => {
     votes: { "AAA 2021-01-05T16:00": "BUY" },
   });
 
-  test("is seen by decisions strictly after the exit", async () => {
+  test("is visible to decisions strictly after the exit", async () => {
     // The stop is touched in the bar that ends at 13:00; with decisions every hour, the one at 13:00 does not know it yet.
     const { storage } = await runFresh({
       ...stopped,
@@ -309,7 +309,7 @@ describe("what a run remembers", () => {
     ]);
   });
 
-  test("is nothing with memory disabled, though outcomes are recorded", async () => {
+  test("is invisible with memory disabled, though outcomes are recorded", async () => {
     const { storage, summary } = await runFresh({
       ...stopped,
       memorySettings: { enabled: false, maxMemorySize: 1000, learningRate: 0.1, contextDays: 20 },
@@ -321,7 +321,7 @@ describe("what a run remembers", () => {
     for (const weight of Object.values(decisions.at(-1)!.weights)) expect(weight).toBeCloseTo(1 / 3, 12);
   });
 
-  test("at a chunk's start counts what closed at its border", async () => {
+  test("includes at a chunk's start what closed at its border", async () => {
     // The bar that ends at midnight of Thursday touches the stop.
     const { summary } = await runFresh({
       ...job({ worlds: { AAA: world({ 31: [100, 101, 90, 95] }) }, votes: { "AAA 2021-01-05T16:00": "BUY" } }),
@@ -339,7 +339,7 @@ describe("what a run remembers", () => {
   });
 });
 
-test("providers may have any name, __proto__ too", async () => {
+test("providers may have any name, even __proto__", async () => {
   const votes = { "AAA 2021-01-05T16:00": "BUY" } as const;
   const { storage, summary } = await runFresh({
     ...job({ worlds: { AAA: world({ 3: [100, 109, 99, 105] }) } }),

@@ -19,17 +19,17 @@ describe("positionSize()", () => {
     expect(positionSize(twice, { equity: 10_000, atr: 0.5, close: 100, scale: 1 })).toBeCloseTo(200 / 3, 12);
   });
 
-  test("is scaled after that", () => {
+  test("is scaled after the limits", () => {
     expect(positionSize(settings, { equity: 10_000, atr: 0.5, close: 100, scale: 0.25 })).toBeCloseTo(25 / 3, 12);
   });
 
-  test("is 0 without a range to measure risk by, and not above 0 without equity", () => {
+  test("is 0 without an ATR, and negative with negative equity", () => {
     expect(positionSize(settings, { equity: 10_000, atr: 0, close: 100, scale: 1 })).toBe(0);
     expect(positionSize(settings, { equity: -5, atr: 4, close: 100, scale: 1 })).toBeLessThan(0);
   });
 });
 
-test("a new position is skipped for the first rule that fails: positions, correlation, size", () => {
+test("skipReason() is the first check that fails: positions, correlation, size", () => {
   const free = { otherPositions: 2, maxPositions: 3, isCorrelated: () => false, size: 1 };
   expect(skipReason(free)).toBeNull();
   expect(skipReason({ ...free, size: 0 })).toBe("size");
@@ -56,18 +56,18 @@ function moving(percents: readonly number[], bars: number): number[] {
 const ALL = { from: 0 };
 
 describe("correlation()", () => {
-  test("is 1 for returns that are a multiple, -1 for opposite ones", () => {
+  test("is 1 for returns that are multiples of one another, and -1 for opposite ones", () => {
     const a = closes(...moving([1, -1], 101));
     expect(correlation(a, closes(...moving([2, -2], 101)), ALL)).toBeCloseTo(1, 12);
     expect(correlation(a, closes(...moving([-3, 3], 101)), ALL)).toBeCloseTo(-1, 12);
   });
 
-  test("is 0 for patterns that have nothing in common: +-+- and ++--, a hundred returns", () => {
+  test("is 0 for the patterns +-+- and ++--, over a hundred returns", () => {
     const a = closes(...moving([1, -1], 101));
     expect(correlation(a, closes(...moving([1, 1, -1, -1], 101)), ALL)).toBeCloseTo(0, 12);
   });
 
-  test("is 1/sqrt(2) where every other return of one is missing in the other", () => {
+  test("is 1/sqrt(2) if every other return of one asset is 0 in the other", () => {
     // x: 1 1 -1 -1, y: 1 0 -1 0: covariance 2/4, deviations 1 and sqrt(1/2): 1/sqrt(2).
     const a = closes(...moving([1, 1, -1, -1], 121));
     const b = closes(...moving([1, 0, -1, 0], 121));
@@ -81,11 +81,11 @@ describe("correlation()", () => {
     expect(pair(100)).toBeCloseTo(1, 12);
   });
 
-  test("is null where one does not vary", () => {
+  test("is null if an asset does not vary", () => {
     expect(correlation(closes(...moving([1, -1], 120)), closes(...moving([0], 120)), ALL)).toBeNull();
   });
 
-  test("looks at bars that start in the window and are known, and at no others", () => {
+  test("takes only known bars that start in the window", () => {
     // Before the window and after what is known, b goes against a.
     const percents = Array.from({ length: 199 }, (_, i) => (i % 2 === 0 ? 1 : -1));
     const opposed = percents.map((percent, i) => (i < 50 || i >= 150 ? -percent : percent));
@@ -99,7 +99,7 @@ describe("correlation()", () => {
     expect(correlation(a, b, { from: 52 * HOUR })).toBeNull();
   });
 
-  test("compares returns between consecutive common bars, over the gaps of either, as numpy.corrcoef would", () => {
+  test("takes returns between consecutive common bars, over the gaps of either asset, as numpy.corrcoef would", () => {
     const value = fc.integer({ min: 50, max: 150 });
     const gappy = fc.array(fc.option(value, { freq: 8 }), { minLength: 140, maxLength: 200 });
     fc.assert(

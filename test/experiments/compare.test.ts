@@ -57,7 +57,7 @@ function compare(worlds: readonly Omit<WorldRuns, "name" | "daysPerYear">[], kin
 }
 
 describe("compareRuns()", () => {
-  test("finds nothing between a run and itself", () => {
+  test("finds no difference between a run and itself", () => {
     const run = runOf(noise("a"), [{ day: 3, won: true }]);
     const { verdict, on_minus_off: difference } = compare([{ on: run, off: run, shuffled: [run] }]);
     expect(verdict).toBe("no difference that this much data can show");
@@ -78,7 +78,7 @@ describe("compareRuns()", () => {
     expect(Math.sign(found.quarters[1]!.on_minus_off.return_pct!.estimate)).toBe(Math.sign(shift));
   });
 
-  test("counts figures by hand", () => {
+  test("computes the figures that are worked by hand", () => {
     const flat = Array.from({ length: DAYS }, () => 0);
     const gains = flat.with(0, 0.1).with(100, -0.05);
     const trades = [
@@ -109,7 +109,7 @@ describe("compareRuns()", () => {
     expect(ends!.on.last.win_rate).toBe(50);
   });
 
-  test("tells a score of 30 trades and none of 29, nor of a chunk that has fewer", () => {
+  test("reports a score of 30 trades, but none of 29, nor of a chunk that has fewer", () => {
     // (20 x 0.16 + 10 x 0.36) / 30 and, the other way, (10 x 0.16 + 20 x 0.36) / 30
     const trades = (count: number, wins: number): Trade[] =>
       Array.from({ length: count }, (_, i) => ({ day: 6 * i, won: i % 3 < wins }));
@@ -130,7 +130,7 @@ describe("compareRuns()", () => {
     expect(few.on_minus_off.win_rate).not.toBeNull();
   });
 
-  test("takes worlds together as their mean, each resampled by itself", () => {
+  test("takes the mean over worlds", () => {
     const worlds = ["d", "e", "f"].map((seed, i) => {
       const off = noise(seed);
       return { on: runOf(off.map((r) => r + i * 0.001)), off: runOf(off), shuffled: [runOf(off)] };
@@ -141,19 +141,19 @@ describe("compareRuns()", () => {
     expect(all.worlds).toHaveLength(3);
   });
 
-  test("says nothing of a change where there is one chunk", () => {
+  test("has no first and last chunk in a run of one", () => {
     const run = runOf(noise("g"));
     const half = compare([{ on: run, off: run, shuffled: [run] }], "181d");
     expect(half.first_to_last).toBeNull();
   });
 
-  test("says nothing of win rates where hardly any day has a trade", () => {
+  test("has no interval of win rates if hardly any day has a trade", () => {
     const run = runOf(noise("h"), [{ day: 5, won: true }]);
     const other = runOf(noise("i"), [{ day: 6, won: false }]);
     expect(compare([{ on: run, off: other, shuffled: [other] }]).on_minus_off.win_rate).toBeNull();
   });
 
-  test("is the same every time, and keeps all that its figures are made of", () => {
+  test("is the same every time, and keeps all that its figures are computed from", () => {
     const world = { on: runOf(noise("j")), off: runOf(noise("k")), shuffled: [runOf(noise("l"))] };
     const found = compare([world]);
     expect(compare([world])).toEqual(found);
@@ -176,7 +176,7 @@ describe("the track record", () => {
     expect(record.on!.min_track_record_days!).toBeGreaterThan(0);
   });
 
-  test("says how long a difference would take to show, whichever sign it has", () => {
+  test("has the days until a difference would show, whichever sign it has", () => {
     const off = noise("n");
     const shifts = noise("o", 0.002);
     const by = (sign: number): number => {
