@@ -31,6 +31,8 @@ export interface DecideContext {
 export interface Ballot {
   readonly feed: Feed;
   readonly situation: Situation;
+  /** The situation in words. */
+  readonly sentence: string;
   readonly recalled: MemoryContext;
   readonly votes: readonly Vote[];
 }
@@ -45,7 +47,9 @@ export async function collectVotes(feeds: readonly Feed[], context: DecideContex
   const questions: Omit<Ballot, "votes">[] = [];
   for (const feed of feeds) {
     const situation = feed.situation();
-    if (situation !== undefined) questions.push({ feed, situation, recalled: await view.recall(situation) });
+    if (situation === undefined) continue;
+    const sentence = describeSituation(situation);
+    questions.push({ feed, situation, sentence, recalled: await view.recall(situation, sentence) });
   }
   return Promise.all(
     questions.map(async (question) => {
@@ -65,7 +69,7 @@ export function decideOn(
   ballot: Ballot,
   context: DecideContext & { readonly equity: number; readonly lessons: Lessons | undefined },
 ): DecisionRecord {
-  const { feed, situation, recalled, votes } = ballot;
+  const { situation, recalled, votes } = ballot;
   const { equity, lessons } = context;
   const { weights, confidences } = lessons?.weigh(situation, votes) ?? equalWeights(votes);
   const calibrated = votes.map((vote, i) => ({ ...vote, confidence: confidences[i]! }));
@@ -80,7 +84,7 @@ export function decideOn(
     situation,
     votes,
   };
-  const { order, size, skipped } = placeOrder({ feed, action, decision, sizeScale }, context);
+  const { order, size, skipped } = placeOrder({ ballot, action, decision, sizeScale }, context);
   const { asset, timestamp: _timestamp, ...stored } = situation;
   return {
     decision_id: decision.decision_id,
@@ -111,12 +115,13 @@ export function decisionId(runId: string, { asset, timestamp }: Pick<Situation, 
 
 /** Places the order that a decision leads to, if any, and says what became of it. */
 function placeOrder(
-  decided: { feed: Feed; action: Action; decision: Omit<Decision, "description">; sizeScale: number },
+  decided: { ballot: Ballot; action: Action; decision: Omit<Decision, "description">; sizeScale: number },
   context: DecideContext & { readonly equity: number },
 ): Pick<DecisionRecord, "order" | "size" | "skipped"> {
-  const { feed, action, decision, sizeScale } = decided;
+  const { ballot, action, decision, sizeScale } = decided;
+  const { feed, situation, sentence, votes } = ballot;
   const { broker, settings, equity } = context;
-  const { confidence, situation, votes } = decision;
+  const { confidence } = decision;
   const { asset, atr, close } = situation;
   const held = broker.position(asset);
   if (action === "HOLD" || held?.action === action) return { order: "none", size: null, skipped: null };
@@ -134,7 +139,7 @@ function placeOrder(
     if (closes) broker.place({ asset, closes, opens: null });
     return { order: closes ? "close" : "none", size: null, skipped };
   }
-  const description = `${describeSituation(situation)} ${describeDecision({ action, confidence }, votes)}`;
+  const description = `${sentence} ${describeDecision({ action, confidence }, votes)}`;
   broker.place({ asset, closes, opens: { action, size, decision: { ...decision, description } } });
   return { order: closes ? "reverse" : "open", size, skipped };
 }

@@ -69,19 +69,17 @@ interface Run {
 }
 
 async function openRun(job: BacktestJob): Promise<Run> {
-  const { settings, memory, period, onNote = (): void => {} } = job;
-  const { storage } = memory;
+  const { settings, memory, market, period, onNote = (): void => {} } = job;
   const providers = job.providers.map(({ name }) => name);
   const chunks = planChunks(period, job.chunkKind);
   const bars = barsOfPeriod(job);
   const closingChunkIndex = closingChunkIndexOf(chunks, bars);
-  const { market } = job;
   const viewOptions: MemoryViewOptions = { ...job.memorySettings, market, startMs: period.startMs, providers };
   const view = job.openView?.(memory, viewOptions) ?? new MemoryView(memory, viewOptions);
-  const { carriedIn } = view;
-  const { id, key, notes } = await identifyRun(job, { carriedIn, known: await readManifests(storage) });
-  for (const note of notes) onNote(note);
-  const files = new RunFiles(storage, id);
+  const known = await readManifests(memory.storage);
+  const { id, key, notes } = await identifyRun(job, { carriedIn: view.carriedIn, known });
+  notes.forEach(onNote);
+  const files = new RunFiles(memory.storage, id);
   const own = new OwnOutcomes(memory, { id, chunks, closingChunkIndex });
   const records = await committedChunks(files, own, { chunks, onNote });
   await files.writeManifest(key);
@@ -90,7 +88,7 @@ async function openRun(job: BacktestJob): Promise<Run> {
     period,
     chunkKind: job.chunkKind,
     chunks,
-    market: job.market,
+    market,
     memoryEnabled: job.memorySettings.enabled,
     assets: settings.assets,
     barGaps: Object.fromEntries(settings.assets.map((asset, i) => [asset, gapsIn(bars[i]!, settings.timeframeMs)])),
