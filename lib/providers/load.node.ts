@@ -38,7 +38,7 @@ export interface RecordingContext {
 }
 
 /** What providers are loaded with. */
-export interface LoadProvidersOptions {
+interface LoadProvidersOptions {
   /** The folder where paths in the configuration start. */
   readonly baseDir: string;
   /** Replaces the votes of files. */

@@ -32,7 +32,7 @@ export function answerForm(asset: string): string {
 }
 
 /** A vote, or what is wrong with an answer. */
-export type VoteReading = { readonly vote: Answer } | { readonly problem: string };
+type VoteReading = { readonly vote: Answer } | { readonly problem: string };
 
 /** Characters of an answer that a message quotes. */
 const MAX_QUOTED = 80;

@@ -4,46 +4,51 @@ import { isRecord, type Json } from "../../util/json.ts";
 import { abstain, isAction, isConfidence } from "../provider.ts";
 import type { ClientAnswer, ClientSignals, PreparedQuestion, VoteClient } from "./client.ts";
 import { ProgramFailure, type LineProgram } from "./line-program.ts";
-import type { RateLimiter } from "./rate-limit.ts";
+import { RateLimiter } from "./rate-limit.ts";
 
 /** How a program is asked. */
-export interface CommandOptions extends Pick<CommandConfig, "name" | "command"> {
+interface CommandOptions {
+  readonly program: LineProgram;
   /** SHA-256 of each argument that is a file. */
   readonly files: Readonly<Record<string, string>>;
-  readonly program: LineProgram;
-  readonly rateLimiter: RateLimiter;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
 }
 
 /** A program that votes: it reads `{ id, situation, context }` and writes `{ id, action, confidence }`. */
 export class CommandClient implements VoteClient {
   readonly name: string;
   readonly hasPrice = false;
-  readonly #options: CommandOptions;
+  readonly #command: readonly string[];
+  readonly #files: Readonly<Record<string, string>>;
+  readonly #program: LineProgram;
+  readonly #rateLimiter: RateLimiter;
 
-  constructor(options: CommandOptions) {
-    this.name = options.name;
-    this.#options = options;
+  constructor({ name, command, max_concurrency: concurrency }: CommandConfig, { program, files, now }: CommandOptions) {
+    this.name = name;
+    this.#command = command;
+    this.#files = files;
+    this.#program = program;
+    this.#rateLimiter = new RateLimiter({ concurrency, now });
   }
 
   prepare(situation: Situation, context: DecisionContext): PreparedQuestion {
-    const { command, files } = this.#options;
     // Without decision ids, which are a run's own: runs with the same past ask the same question.
     const { similar, ...rest } = context;
     const trades = similar.map(({ decision_id: _id, ...trade }) => trade);
     const question = { situation, context: { ...rest, similar: trades } };
     return {
-      request: { type: "command", command, files, ...question } as unknown as Json,
+      request: { type: "command", command: this.#command, files: this.#files, ...question } as unknown as Json,
       maxCostUsd: 0,
       ask: (signals) => this.#ask(question, signals),
     };
   }
 
   close(): Promise<void> {
-    return this.#options.program.close();
+    return this.#program.close();
   }
 
   async #ask(question: Readonly<Record<string, unknown>>, { drain, abort }: ClientSignals): Promise<ClientAnswer> {
-    const { program, rateLimiter } = this.#options;
     let tookMs = 0;
     const answer = (raw: readonly string[], vote: Answer, failed: boolean): ClientAnswer => ({
       vote,
@@ -55,7 +60,10 @@ export class CommandClient implements VoteClient {
     });
     try {
       const onRan = (ms: number): void => void (tookMs = ms);
-      const line = await rateLimiter.run(() => program.exchange(question, { abort }), { signal: drain, onRan });
+      const line = await this.#rateLimiter.run(() => this.#program.exchange(question, { abort }), {
+        signal: drain,
+        onRan,
+      });
       const { vote, failed } = readProgramVote(line);
       return answer([line], vote, failed);
     } catch (error) {

@@ -29,8 +29,8 @@ export function guardedFetch(fetch: Fetch): Fetch {
   };
 }
 
-async function readCapped(response: Response): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
+async function readCapped(response: Response): Promise<Blob> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
@@ -42,17 +42,11 @@ async function readCapped(response: Response): Promise<Uint8Array<ArrayBuffer>> 
     }
     chunks.push(chunk);
   }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return new Blob(chunks);
 }
 
 /** A response with another body, decoded and of another length than its headers say. */
-function replaceBody(response: Response, body: Uint8Array<ArrayBuffer> | string): Response {
+function replaceBody(response: Response, body: Blob | string): Response {
   const headers = new Headers(response.headers);
   headers.delete("content-encoding");
   headers.delete("content-length");

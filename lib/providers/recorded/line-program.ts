@@ -23,7 +23,7 @@ export interface ProgramEvents {
 export class ProgramFailure extends Error {}
 
 /** How a program is used. */
-export interface LineProgramOptions {
+interface LineProgramOptions {
   /** Names the provider in messages. */
   readonly name: string;
   /** Starts the program. May throw if that is impossible. */

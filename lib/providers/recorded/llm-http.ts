@@ -12,7 +12,7 @@ import { RequestFailure } from "./retries.ts";
 const MAX_MESSAGE = 400;
 
 /** What a connection takes from its surroundings. */
-export interface HttpEnvironment {
+interface HttpEnvironment {
   readonly fetch: Fetch;
   /** Returns the API key, if the server wants one. Called with the first question. May throw a `CarryoverError`. */
   readonly key: () => string | undefined;

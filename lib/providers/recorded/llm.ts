@@ -1,23 +1,17 @@
 import type { Answer, DecisionContext, Situation } from "../../types.ts";
+import type { LlmConfig } from "../../config/config.ts";
 import { fail } from "../../errors.ts";
+import { parseTimeout } from "../../util/time.ts";
 import { abstain } from "../provider.ts";
 import { answerForm, readVote } from "./answer.ts";
 import type { ClientAnswer, ClientSignals, PreparedQuestion, VoteClient } from "./client.ts";
 import { renderPrompt, type Prompt } from "./prompt.ts";
+import { RateLimiter } from "./rate-limit.ts";
 import { RequestFailure, withRetries, type RetryPolicy } from "./retries.ts";
-import { TokenBill, type TokenCounts, type TokenPrice } from "./token-bill.ts";
-
-/** The parameters of a model that its answers depend on. They are part of an answer's key, in this order. */
-export interface LlmModel {
-  readonly api: "openai" | "google";
-  readonly model: string;
-  readonly temperature: number;
-  readonly max_output_tokens: number;
-  readonly output: "json_schema" | "json_object" | "text";
-}
+import { TokenBill, type TokenCounts } from "./token-bill.ts";
 
 /** One turn of a conversation. */
-export interface Message {
+interface Message {
   readonly role: "user" | "assistant";
   readonly content: string;
 }
@@ -40,15 +34,12 @@ export interface LlmConnection {
 }
 
 /** How a model is asked. */
-export interface LlmOptions extends RetryPolicy {
-  readonly name: string;
-  readonly model: LlmModel;
+interface LlmOptions {
+  readonly connection: LlmConnection;
   /** The prompt, see `renderPrompt`. */
   readonly template: string;
-  /** Whether asset, dates and prices are hidden from the model. */
-  readonly mask: boolean;
-  readonly connection: LlmConnection;
-  readonly price?: TokenPrice | undefined;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
 }
 
 /** How often a model is asked for the same vote, the first time included. */
@@ -61,35 +52,51 @@ const MAX_SHOWN = 20_000;
 export class LlmClient implements VoteClient {
   readonly name: string;
   readonly hasPrice: boolean;
-  readonly #options: LlmOptions;
+  readonly #config: LlmConfig;
+  readonly #template: string;
+  readonly #connection: LlmConnection;
+  readonly #retryPolicy: RetryPolicy;
 
-  constructor(options: LlmOptions) {
-    this.name = options.name;
-    this.hasPrice = options.price !== undefined;
-    this.#options = options;
+  constructor(config: LlmConfig, { connection, template, now }: LlmOptions) {
+    this.name = config.name;
+    this.hasPrice = config.price_per_mtok !== undefined;
+    this.#config = config;
+    this.#template = template;
+    this.#connection = connection;
+    const { max_concurrency: concurrency, requests_per_minute: perMinute } = config;
+    this.#retryPolicy = {
+      rateLimiter: new RateLimiter({ concurrency, perMinute, now }),
+      // The schema of the configuration has checked it.
+      timeoutMs: parseTimeout(config.timeout)!,
+      maxRetries: config.max_retries,
+    };
   }
 
   prepare(situation: Situation, context: DecisionContext): PreparedQuestion {
-    const { name, model, template, mask, maxRetries } = this.#options;
-    const prompt = renderPrompt(template, { situation, context }, { provider: name, mask });
-    const bill = this.#newBill(prompt);
+    const { name, api, model, temperature, max_output_tokens, output, mask, max_retries } = this.#config;
+    const prompt = renderPrompt(this.#template, { situation, context }, { provider: name, mask });
+    const bill = new TokenBill(prompt.text, this.#config);
     let maxUsd = 0;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) maxUsd += bill.maxUsd(attempt);
     return {
-      request: { type: "llm", ...model, asset: prompt.asset, prompt: prompt.text },
-      maxCostUsd: maxUsd * (1 + maxRetries),
+      // In this order: the answer's key is a hash of it.
+      request: {
+        type: "llm",
+        api,
+        model,
+        temperature,
+        max_output_tokens,
+        output,
+        asset: prompt.asset,
+        prompt: prompt.text,
+      },
+      maxCostUsd: maxUsd * (1 + max_retries),
       ask: (signals) => this.#ask(prompt, signals),
     };
   }
 
-  #newBill({ text }: Prompt): TokenBill {
-    const { model, price } = this.#options;
-    return new TokenBill(text, { maxOutputTokens: model.max_output_tokens, price });
-  }
-
-  async #ask(prompt: Prompt, signals: ClientSignals): Promise<ClientAnswer> {
-    const { connection } = this.#options;
-    const bill = this.#newBill(prompt);
+  async #ask({ asset, text: prompt }: Prompt, signals: ClientSignals): Promise<ClientAnswer> {
+    const bill = new TokenBill(prompt, this.#config);
     const raw: string[] = [];
     let tookMs = 0;
     const answer = (vote: Answer): ClientAnswer => ({
@@ -101,15 +108,15 @@ export class LlmClient implements VoteClient {
       failed: vote.error !== undefined,
     });
 
-    await connection.ready();
-    let messages: readonly Message[] = [{ role: "user", content: prompt.text }];
+    await this.#connection.ready();
+    let messages: readonly Message[] = [{ role: "user", content: prompt }];
     let problem = "";
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const sent = messages;
       let completion: Completion;
       try {
-        completion = await withRetries((signal) => connection.complete(sent, signal), {
-          ...this.#options,
+        completion = await withRetries((signal) => this.#connection.complete(sent, signal), {
+          ...this.#retryPolicy,
           signals,
           onBilled: () => bill.addFailure(attempt),
           onRan: (ms) => (tookMs += ms),
@@ -123,10 +130,10 @@ export class LlmClient implements VoteClient {
       const { text, tokens, cutOff } = completion;
       raw.push(text);
       bill.addAnswer(attempt, { sent: sent.map(({ content }) => content), received: text, counted: tokens });
-      const read = readVote(text, prompt.asset);
+      const read = readVote(text, asset);
       if ("vote" in read) return answer(read.vote);
       problem = cutOff === undefined ? read.problem : `${read.problem} (it ended for "${cutOff}")`;
-      messages = [sent[0]!, ...correction(text, { problem: read.problem, asset: prompt.asset })];
+      messages = [sent[0]!, ...correction(text, { problem: read.problem, asset })];
     }
     return answer(abstain(`no usable answer, asked twice: ${problem}`));
   }

@@ -11,16 +11,15 @@ import { CommandClient } from "./command.ts";
 import type { Fetch } from "./guarded-fetch.ts";
 import { LineProgram } from "./line-program.ts";
 import { startProgram } from "./program.node.ts";
-import { RateLimiter } from "./rate-limit.ts";
 
 /** A client, and SHA-256 of each file that its answers depend on, by its name in the configuration. */
-export interface LoadedClient {
+interface LoadedClient {
   readonly client: VoteClient;
   readonly files: Readonly<Record<string, string>>;
 }
 
 /** What clients are loaded with. */
-export interface LoadClientOptions {
+interface LoadClientOptions {
   /** The folder where programs run and paths start. */
   readonly baseDir: string;
   readonly onNote: (note: string) => void;
@@ -45,10 +44,11 @@ async function loadCommand(config: CommandConfig, { baseDir, onNote }: LoadClien
   const program = new LineProgram({
     name,
     start: (events) => startProgram({ name, command, cwd: baseDir }, events),
-    timeoutMs: timeoutOf(config),
+    // The schema of the configuration has checked it.
+    timeoutMs: parseTimeout(config.timeout)!,
     onNote,
   });
-  return { client: new CommandClient({ name, command, files, program, rateLimiter: rateLimiterOf(config) }), files };
+  return { client: new CommandClient(config, { program, files, now: () => performance.now() }), files };
 }
 
 async function loadLlm(config: LlmConfig, { baseDir }: LoadClientOptions): Promise<LoadedClient> {
@@ -58,20 +58,11 @@ async function loadLlm(config: LlmConfig, { baseDir }: LoadClientOptions): Promi
     import("./llm-http.ts"),
     import("./prompt.ts"),
   ]);
-  const { name, prompt_file: file, api, model, temperature, max_output_tokens, output, mask } = config;
+  const { name, prompt_file: file } = config;
   const template = file === undefined ? DEFAULT_PROMPT : readPrompt(resolve(baseDir, file), name);
   if (file !== undefined) checkTemplate(template, file);
-  const client = new LlmClient({
-    name,
-    model: { api, model, temperature, max_output_tokens, output },
-    template,
-    mask,
-    connection: llmHttp(config, { fetch: verifiedFetch, key: () => keyOf(config), now: () => Date.now() }),
-    rateLimiter: rateLimiterOf(config),
-    timeoutMs: timeoutOf(config),
-    maxRetries: config.max_retries,
-    price: config.price_per_mtok,
-  });
+  const connection = llmHttp(config, { fetch: verifiedFetch, key: () => keyOf(config), now: () => Date.now() });
+  const client = new LlmClient(config, { connection, template, now: () => performance.now() });
   const sha256 = await sha256OfBytes(new TextEncoder().encode(template));
   return { client, files: { [file ?? "the built-in prompt"]: sha256 } };
 }
@@ -84,7 +75,7 @@ export const verifiedFetch: Fetch = (input, init) => fetch(input, { ...init, tls
  *
  * @throws {CarryoverError} `NOT_FOUND` if it is missing, or no header could carry it.
  */
-export function keyOf({ name, api_key_env: variable }: LlmConfig): string | undefined {
+function keyOf({ name, api_key_env: variable }: LlmConfig): string | undefined {
   if (variable === undefined) return undefined;
   const key = process.env[variable]?.trim() ?? "";
   if (key === "") {
@@ -100,17 +91,6 @@ export function keyOf({ name, api_key_env: variable }: LlmConfig): string | unde
     });
   }
   return key;
-}
-
-function rateLimiterOf(config: { max_concurrency: number; requests_per_minute?: number | undefined }): RateLimiter {
-  const { max_concurrency: concurrency, requests_per_minute: perMinute } = config;
-  return new RateLimiter({ concurrency, perMinute, now: () => performance.now() });
-}
-
-function timeoutOf({ timeout }: { readonly timeout: string }): number {
-  const ms = parseTimeout(timeout);
-  if (ms === undefined) throw new RangeError(`"${timeout}" is no timeout`);
-  return ms;
 }
 
 function readPrompt(path: string, provider: string): string {

@@ -14,7 +14,7 @@ const GRACE_MS = 1000;
 const QUIET_MS = 100;
 
 /** What is started. */
-export interface ProgramCommand {
+interface ProgramCommand {
   /** Names the provider in messages. */
   readonly name: string;
   /** The program and its arguments. */

@@ -3,7 +3,7 @@ import { delay } from "../../util/async.ts";
 const MINUTE_MS = 60_000;
 
 /** What a server allows. */
-export interface RateLimits {
+interface RateLimits {
   /** Requests at a time. */
   readonly concurrency: number;
   /** Requests that may start within a minute. @default no limit */

@@ -3,14 +3,14 @@ import { messageOf } from "../../errors.ts";
 import { RequestFailure } from "./retries.ts";
 
 /** The server that was asked, and the wall clock in epoch ms. */
-export interface AskedServer {
+interface AskedServer {
   readonly base_url?: string | undefined;
   readonly model: string;
   readonly now: () => number;
 }
 
 /** What the SDK knows about a response that is no answer. */
-export interface StatusError {
+interface StatusError {
   readonly statusCode?: number | undefined;
   readonly responseHeaders?: Record<string, string> | undefined;
   readonly responseBody?: string | undefined;

@@ -4,7 +4,7 @@ import type { ClientSignals } from "./client.ts";
 import type { RateLimiter } from "./rate-limit.ts";
 
 /** What is known about a failed request. */
-export interface FailureTraits {
+interface FailureTraits {
   /** Whether the same request may succeed later. */
   readonly isTransient: boolean;
   /** How long the server asks to wait. */

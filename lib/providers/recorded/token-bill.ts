@@ -1,3 +1,5 @@
+import type { LlmConfig } from "../../config/config.ts";
+
 /** Bytes a token where no server counted: the prompt has 3.2 with OpenAI's o200k_base, 2.3 with SmolLM2, which splits numbers. */
 export const BYTES_PER_TOKEN = 3;
 
@@ -10,28 +12,19 @@ export interface TokenCounts {
   readonly output: number;
 }
 
-/** Dollars a million tokens. */
-export interface TokenPrice {
-  readonly input: number;
-  readonly output: number;
-}
-
 /** Adds up what the requests of one question cost. */
 export class TokenBill {
   readonly #promptBytes: number;
-  readonly #maxOutputTokens: number;
-  readonly #price: TokenPrice;
+  readonly #model: Pick<LlmConfig, "max_output_tokens" | "price_per_mtok">;
   #usd = 0;
   #input = 0;
   #output = 0;
   #answers = 0;
   #isCounted = true;
 
-  /** @param options `price`: nothing costs anything without one. */
-  constructor(prompt: string, options: { maxOutputTokens: number; price: TokenPrice | undefined }) {
+  constructor(prompt: string, model: Pick<LlmConfig, "max_output_tokens" | "price_per_mtok">) {
     this.#promptBytes = bytesOf(prompt);
-    this.#maxOutputTokens = options.maxOutputTokens;
-    this.#price = options.price ?? { input: 0, output: 0 };
+    this.#model = model;
   }
 
   get usd(): number {
@@ -74,12 +67,13 @@ export class TokenBill {
 
   /** A token is at least one byte, and each further request repeats the one before with its answer. */
   #maxTokens(attempt: number): TokenCounts {
-    const output = this.#maxOutputTokens;
+    const output = this.#model.max_output_tokens;
     return { input: this.#promptBytes + FRAME_TOKENS + attempt * (output + FRAME_TOKENS), output };
   }
 
   #usdOf({ input, output }: TokenCounts): number {
-    return (input * this.#price.input + output * this.#price.output) / 1e6;
+    const { price_per_mtok: price } = this.#model;
+    return price === undefined ? 0 : (input * price.input + output * price.output) / 1e6;
   }
 }
 

@@ -6,7 +6,7 @@ const model = new ModelUnderTest();
 afterAll(() => model.stop());
 
 test("speaks OpenAI's protocol, which Ollama speaks too: model, temperature 0, schema, key in a header", async () => {
-  const { answer, requests } = await model.ask(() => GOOD, { price: { input: 1, output: 10 } });
+  const { answer, requests } = await model.ask(() => GOOD, { price_per_mtok: { input: 1, output: 10 } });
   expect(answer).toMatchObject({
     vote: { action: "BUY", confidence: 70, reason: "it rises" },
     raw: [GOOD],

@@ -8,7 +8,7 @@ afterAll(() => model.stop());
 describe("an answer that is no vote", () => {
   test("is sent back once with what is wrong; the second answer counts, and both are recorded and paid", async () => {
     const prose = `Sure! ${GOOD}`;
-    const { answer, requests } = await model.ask(inTurn(prose, GOOD), { price: { input: 1, output: 10 } });
+    const { answer, requests } = await model.ask(inTurn(prose, GOOD), { price_per_mtok: { input: 1, output: 10 } });
     expect(answer).toMatchObject({ vote: { action: "BUY" }, raw: [prose, GOOD], failed: false, cost_usd: 0.0022 });
     expect(requests).toHaveLength(2);
     expect(requests[1]?.turns[1]).toBe(prose);

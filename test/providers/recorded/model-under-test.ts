@@ -6,8 +6,6 @@ import type { ClientAnswer, ClientSignals } from "../../../lib/providers/recorde
 import { LlmClient, type LlmConnection } from "../../../lib/providers/recorded/llm.ts";
 import { llmHttp } from "../../../lib/providers/recorded/llm-http.ts";
 import { DEFAULT_PROMPT } from "../../../lib/providers/recorded/prompt.ts";
-import { RateLimiter } from "../../../lib/providers/recorded/rate-limit.ts";
-import type { TokenPrice } from "../../../lib/providers/recorded/token-bill.ts";
 import { makeContext, makeSituation } from "../situation-samples.ts";
 import { startModelServer, type ModelRequest, type ModelServer, type Respond } from "./model-server.ts";
 
@@ -21,8 +19,6 @@ export const GOOD: string = JSON.stringify({ asset: "AAA", action: "BUY", confid
 
 /** What differs from the usual configuration. */
 export type AskOptions = Partial<LlmConfig> & {
-  readonly timeoutMs?: number;
-  readonly price?: TokenPrice | undefined;
   /** @default KEY */
   readonly key?: string | undefined;
   readonly onLost?: (usd: number) => void;
@@ -67,18 +63,10 @@ export class ModelUnderTest {
   }
 
   client(options: AskOptions = {}): LlmClient {
-    const { name, api, model, temperature, max_output_tokens, output, max_concurrency, max_retries } =
-      this.config(options);
-    return new LlmClient({
-      name,
-      model: { api, model, temperature, max_output_tokens, output },
-      template: DEFAULT_PROMPT,
-      mask: false,
+    return new LlmClient(this.config(options), {
       connection: this.connect(options),
-      rateLimiter: new RateLimiter({ concurrency: max_concurrency, now: () => performance.now() }),
-      timeoutMs: options.timeoutMs ?? 5000,
-      maxRetries: max_retries,
-      price: options.price,
+      template: DEFAULT_PROMPT,
+      now: () => performance.now(),
     });
   }
 

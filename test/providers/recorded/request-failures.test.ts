@@ -71,7 +71,10 @@ test.skipIf(OPENSSL === null)(
       ]) {
         const base_url = `https://127.0.0.1:${port}/v1`;
         // With a price, since a request that may have cost something would not be refused.
-        const { message } = await model.refusal(() => GOOD, { base_url, price: { input: 1000, output: 1000 } });
+        const { message } = await model.refusal(() => GOOD, {
+          base_url,
+          price_per_mtok: { input: 1000, output: 1000 },
+        });
         expect(message).toStartWith(`Cannot ask "llama": found no safe connection to "${base_url}": ${found}`);
         expect(message).toContain("expected a certificate that can be trusted");
       }

@@ -86,7 +86,7 @@ test.each([
     const answers = inTurn("I would wait.", () => new Response("", { status: 429 }));
     const lost: number[] = [];
     const rest = {
-      ...(price === undefined ? {} : { price }),
+      ...(price === undefined ? {} : { price_per_mtok: price }),
       max_retries: 0,
       onLost: (usd: number) => lost.push(usd),
     };
@@ -97,14 +97,14 @@ test.each([
 );
 
 test("gives up after the timeout on a server that is silent, or that stops in the middle of an answer", async () => {
-  const silent = await model.ask(() => new Promise<string>(() => {}), { timeoutMs: 150, max_retries: 1 });
+  const silent = await model.ask(() => new Promise<string>(() => {}), { timeout: "150ms", max_retries: 1 });
   expect(silent.answer.vote.error).toBe("no answer within 0.15 s (2 tries)");
   const stalling = await model.ask(
     () =>
       new Response(
         new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{"id": "x",')) }),
       ),
-    { timeoutMs: 150, max_retries: 0 },
+    { timeout: "150ms", max_retries: 0 },
   );
   expect(stalling.answer.vote.error).toBe("no answer within 0.15 s");
 });
@@ -112,7 +112,7 @@ test("gives up after the timeout on a server that is silent, or that stops in th
 test("charges each request without an answer in time with what was reserved for it", async () => {
   const price = { input: 1_000_000, output: 1_000_000 };
   const never = (): Promise<string> => new Promise(() => {});
-  const { answer, requests } = await model.ask(never, { timeoutMs: 100, max_retries: 1, price });
+  const { answer, requests } = await model.ask(never, { timeout: "100ms", max_retries: 1, price_per_mtok: price });
   // Bytes of the ASCII prompt and a frame of 200 tokens in, max_output_tokens of 200 out.
   expect(answer.cost_usd).toBe(2 * (`${requests[0]?.turns[0]}`.length + 200 + 200));
 });

@@ -24,7 +24,10 @@ describe("a server's count of tokens", () => {
     [700, 201, () => 700 + 200],
     [1e300, 1e300, (prompt: string) => prompt.length + 200 + 200],
   ])("is replaced if it is impossible: %d and %d", async (input, output, cost) => {
-    const { answer, requests } = await model.ask(() => counting(input, output), { price, max_retries: 0 });
+    const { answer, requests } = await model.ask(() => counting(input, output), {
+      price_per_mtok: price,
+      max_retries: 0,
+    });
     expect(answer.cost_usd).toBe(cost(`${requests[0]?.turns[0]}`));
     expect(answer.tokens).toBeNull();
   });
@@ -35,7 +38,7 @@ describe("a server's count of tokens", () => {
       () => Response.json({ ...googleAnswer(GOOD, "gemini-2.5-flash"), usageMetadata }),
       {
         api: "google",
-        price,
+        price_per_mtok: price,
         max_output_tokens: 2048,
       },
     );
@@ -48,7 +51,7 @@ describe("a server's count of tokens", () => {
       () => Response.json({ ...googleAnswer(GOOD, "gemini-2.5-flash"), usageMetadata }),
       {
         api: "google",
-        price,
+        price_per_mtok: price,
       },
     );
     expect(answer).toMatchObject({ tokens: { input: 700, output: 200 }, cost_usd: 900 });
@@ -66,7 +69,10 @@ describe("a server's count of tokens", () => {
   ])("of the wrong type loses no vote, and is replaced (%s: %j)", async (api, usage) => {
     const body = api === "openai" ? openaiAnswer(GOOD, "llama3.2") : googleAnswer(GOOD, "gemini-2.5-flash");
     const field = api === "openai" ? "usage" : "usageMetadata";
-    const { answer, requests } = await model.ask(() => Response.json({ ...body, [field]: usage }), { api, price });
+    const { answer, requests } = await model.ask(() => Response.json({ ...body, [field]: usage }), {
+      api,
+      price_per_mtok: price,
+    });
     expect(requests).toHaveLength(1);
     expect(answer).toMatchObject({ vote: { action: "BUY", confidence: 70 }, tokens: null });
     expect(answer.cost_usd).toBe(thirdOf(requests[0]?.turns[0]) + thirdOf(GOOD));
@@ -74,18 +80,22 @@ describe("a server's count of tokens", () => {
 
   test("with details of the wrong type loses no vote", async () => {
     const usage = { prompt_tokens: 700, completion_tokens: 40, prompt_tokens_details: { cached_tokens: "none" } };
-    const { answer } = await model.ask(() => Response.json({ ...openaiAnswer(GOOD, "llama3.2"), usage }), { price });
+    const { answer } = await model.ask(() => Response.json({ ...openaiAnswer(GOOD, "llama3.2"), usage }), {
+      price_per_mtok: price,
+    });
     expect(answer).toMatchObject({ vote: { action: "BUY" }, tokens: { input: 700, output: 40 }, cost_usd: 740 });
   });
 
   test("that is missing for an answer beyond max_output_tokens costs no more than was reserved", async () => {
     const body = openaiAnswer(GOOD.replace("it rises", "very ".repeat(1000)), "llama3.2");
-    const { answer, requests } = await model.ask(() => Response.json({ ...body, usage: null }), { price });
+    const { answer, requests } = await model.ask(() => Response.json({ ...body, usage: null }), {
+      price_per_mtok: price,
+    });
     expect(answer.cost_usd).toBe(thirdOf(requests[0]?.turns[0]) + 200);
   });
 
   test("is charged up to what was reserved: the bytes of the prompt and a frame, and max_output_tokens", async () => {
-    const { answer } = await model.ask(() => counting(0, 200), { price });
+    const { answer } = await model.ask(() => counting(0, 200), { price_per_mtok: price });
     expect(answer).toMatchObject({ cost_usd: 200, tokens: { input: 0, output: 200 } });
   });
 });
