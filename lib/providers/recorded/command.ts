@@ -1,4 +1,4 @@
-import type { Answer, DecisionContext, Situation } from "../../types.ts";
+import type { DecisionContext, Situation } from "../../types.ts";
 import type { CommandConfig } from "../../config/config.ts";
 import { isRecord, type Json } from "../../util/json.ts";
 import { abstain, isAction, isConfidence } from "../provider.ts";
@@ -50,35 +50,30 @@ export class CommandClient implements VoteClient {
 
   async #ask(question: Readonly<Record<string, unknown>>, { drain, abort }: ClientSignals): Promise<ClientAnswer> {
     let tookMs = 0;
-    const answer = (raw: readonly string[], vote: Answer, failed: boolean): ClientAnswer => ({
-      vote,
-      raw,
-      tokens: null,
-      cost_usd: null,
-      took_ms: Math.round(tookMs),
-      failed,
-    });
+    const onRan = (ms: number): void => void (tookMs = ms);
+    let raw: readonly string[] = [];
+    let read: ProgramVote;
     try {
-      const onRan = (ms: number): void => void (tookMs = ms);
-      const line = await this.#rateLimiter.run(() => this.#program.exchange(question, { abort }), {
-        signal: drain,
-        onRan,
-      });
-      const { vote, failed } = readProgramVote(line);
-      return answer([line], vote, failed);
+      const exchange = (): Promise<string> => this.#program.exchange(question, { abort });
+      const line = await this.#rateLimiter.run(exchange, { signal: drain, onRan });
+      raw = [line];
+      read = readVote(line);
     } catch (error) {
       if (drain.aborted || !(error instanceof ProgramFailure)) throw error;
-      return answer([], abstain(error.message), true);
+      read = { vote: abstain(error.message), failed: true };
     }
+    return { ...read, raw, tokens: null, cost_usd: null, took_ms: Math.round(tookMs) };
   }
 }
 
+type ProgramVote = Pick<ClientAnswer, "vote" | "failed">;
+
 /** Reads an answer. An `error` in it is an abstention that the program chose, and no failure. */
-function readProgramVote(line: string): { vote: Answer; failed: boolean } {
+function readVote(line: string): ProgramVote {
   const value: unknown = JSON.parse(line);
   const { action, confidence, reason, error } = isRecord(value) ? value : {};
   if (typeof error === "string" && error !== "") return { vote: abstain(error), failed: false };
-  const unusable = (found: unknown, expected: string): { vote: Answer; failed: boolean } => {
+  const unusable = (found: unknown, expected: string): ProgramVote => {
     const shown = (JSON.stringify(found) ?? "nothing").slice(0, 80);
     return { vote: abstain(`found ${shown}, expected ${expected}`), failed: true };
   };

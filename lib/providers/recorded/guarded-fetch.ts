@@ -19,11 +19,8 @@ export function guardedFetch(fetch: Fetch): Fetch {
     if (response.status >= 300 && response.status < 400) {
       await response.body?.cancel();
       const to = hostOf(response.headers.get("location"), response.url);
-      throw new RequestFailure(`a redirect to ${to}, which is not followed`, {
-        isTransient: false,
-        mayBeBilled: false,
-        expected: "a base_url where the model itself answers",
-      });
+      const expected = "a base_url where the model itself answers";
+      throw new RequestFailure(`a redirect to ${to}, which is not followed`, { expected });
     }
     return replaceBody(response, await readCapped(response));
   };
@@ -34,12 +31,8 @@ async function readCapped(response: Response): Promise<Blob> {
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > MAX_BYTES) {
-      throw new RequestFailure(`the server's answer is larger than ${MAX_BYTES} bytes`, {
-        isTransient: false,
-        mayBeBilled: true,
-      });
-    }
+    if (size > MAX_BYTES)
+      throw new RequestFailure(`the server's answer is larger than ${MAX_BYTES} bytes`, { mayBeBilled: true });
     chunks.push(chunk);
   }
   return new Blob(chunks);

@@ -27,7 +27,7 @@ interface HttpEnvironment {
  * are all recorded needs neither.
  */
 export function llmHttp(config: LlmConfig, environment: HttpEnvironment): LlmConnection {
-  const server = { ...config, now: environment.now };
+  const server = { address: config.base_url ?? "Gemini", model: config.model, now: environment.now };
   let loading: Promise<LoadedSdk> | undefined;
   const load = (): Promise<LoadedSdk> => (loading ??= loadSdk(config, environment));
 
@@ -65,7 +65,7 @@ export function llmHttp(config: LlmConfig, environment: HttpEnvironment): LlmCon
 }
 
 interface LoadedSdk {
-  readonly ai: Pick<typeof Ai, "APICallError" | "generateText" | "jsonSchema" | "NoObjectGeneratedError" | "Output">;
+  readonly ai: typeof Ai;
   readonly model: Ai.LanguageModel;
   /** Removes the key from a text. */
   readonly hide: (text: string) => string;
@@ -75,10 +75,10 @@ interface LoadedSdk {
 async function loadSdk(config: LlmConfig, { fetch, key: readKey }: HttpEnvironment): Promise<LoadedSdk> {
   const key = readKey();
   const hide = redactor(key);
-  // The SDK would log to stdout, where the result goes.
+  // The SDK would write warnings to stdout, where the result goes.
   Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
   const settings = {
-    // The SDK only calls it.
+    // The SDK calls it and uses nothing else of it.
     fetch: withSoundUsage(guardedFetch(fetch), config.api) as typeof globalThis.fetch,
     ...(key === undefined ? {} : { apiKey: key }),
   };
@@ -112,13 +112,7 @@ const MODELS: Readonly<Record<LlmConfig["api"], LoadModel>> = {
 };
 
 /** What is used of the SDK's result, or of its error for an answer that is no JSON. */
-interface Generated {
-  readonly text?: string | undefined;
-  readonly usage?:
-    | { readonly inputTokens?: number | undefined; readonly outputTokens?: number | undefined }
-    | undefined;
-  readonly finishReason?: string | undefined;
-}
+type Generated = Pick<Ai.NoObjectGeneratedError, "text" | "usage" | "finishReason">;
 
 function toCompletion({ text = "", usage, finishReason }: Generated, hide: (text: string) => string): Completion {
   const { inputTokens: input, outputTokens: output } = usage ?? {};

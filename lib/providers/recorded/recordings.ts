@@ -170,8 +170,8 @@ function truncatedVote(vote: Answer): Answer {
   const { reason, error } = vote;
   return {
     ...vote,
-    ...(reason === undefined ? {} : { reason: truncated(reason) }),
-    ...(error === undefined ? {} : { error: truncated(error) }),
+    ...(reason !== undefined && { reason: truncated(reason) }),
+    ...(error !== undefined && { error: truncated(error) }),
   };
 }
 

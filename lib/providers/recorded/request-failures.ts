@@ -1,21 +1,14 @@
 /** Turns what the AI SDK throws into failures in plain words. Their messages may still contain the key. */
+import type { APICallError } from "ai";
 import { messageOf } from "../../errors.ts";
 import { RequestFailure } from "./retries.ts";
 
-/** The server that was asked, and the wall clock in epoch ms. */
-interface AskedServer {
-  readonly base_url?: string | undefined;
+/** The server that a request went to. */
+interface Server {
+  readonly address: string;
   readonly model: string;
+  /** Wall-clock time, epoch ms. */
   readonly now: () => number;
-}
-
-/** What the SDK knows about a response that is no answer. */
-interface StatusError {
-  readonly statusCode?: number | undefined;
-  readonly responseHeaders?: Record<string, string> | undefined;
-  readonly responseBody?: string | undefined;
-  readonly message: string;
-  readonly cause?: unknown;
 }
 
 /** Statuses that neither another try nor another question changes, and what would. */
@@ -32,6 +25,7 @@ const TRANSIENT = [408, 409, 425, 429];
 
 /** Statuses that do not depend on the question: too many requests, a model that is being loaded, an overload. */
 const UNAVAILABLE = [429, 503, 529];
+const AVAILABLE_SERVER = "a server that takes questions";
 
 /** Codes of the system for a server that cannot be reached. */
 const UNREACHABLE = ["EAI_AGAIN", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND"];
@@ -40,28 +34,24 @@ const UNREACHABLE = ["EAI_AGAIN", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH",
 const TLS_CODE = /CERT|SIGNATURE|ISSUER|CRL|TLS|SSL|^EPROTO$|^HOSTNAME_MISMATCH$|^INVALID_|^PATH_LENGTH_EXCEEDED$/;
 
 /** A response with an error status, or one that does not follow the protocol. */
-export function statusFailure(error: StatusError, server: AskedServer): RequestFailure {
+export function statusFailure(error: APICallError, server: Server): RequestFailure {
   const { statusCode: status, responseHeaders = {}, responseBody = "" } = error;
   if (status === undefined || (status >= 200 && status < 300)) return transportFailure(error.cause ?? error, server);
   const expected = HOPELESS[isWrongKey(status, responseBody) ? 401 : status];
-  if (expected !== undefined) {
-    return new RequestFailure(`status ${status} from "${addressOf(server)}" for the model "${server.model}"`, {
-      isTransient: false,
-      mayBeBilled: false,
+  if (expected !== undefined)
+    return new RequestFailure(`status ${status} from "${server.address}" for the model "${server.model}"`, {
       expected,
     });
-  }
   const detail = oneLine(error.message);
   return new RequestFailure(`status ${status} from the server${detail === "" ? "" : `: ${detail}`}`, {
     isTransient: status >= 500 || TRANSIENT.includes(status),
     retryAfterMs: retryAfterMs(responseHeaders, { body: responseBody, now: server.now }),
-    mayBeBilled: false,
-    expected: UNAVAILABLE.includes(status) ? "a server that takes questions" : undefined,
+    expected: UNAVAILABLE.includes(status) ? AVAILABLE_SERVER : undefined,
   });
 }
 
 /** No connection, one that was cut, or an answer that does not follow the protocol. */
-export function transportFailure(error: unknown, server: AskedServer): RequestFailure {
+export function transportFailure(error: unknown, server: Server): RequestFailure {
   if (error instanceof RequestFailure) return error;
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   if (cause instanceof RequestFailure) return cause;
@@ -69,25 +59,18 @@ export function transportFailure(error: unknown, server: AskedServer): RequestFa
   const found = oneLine(messageOf(cause).replace(/\.? For more information.*/s, ""));
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   if (UNREACHABLE.includes(code)) {
-    return new RequestFailure(`no server at "${addressOf(server)}": ${code}`, {
+    return new RequestFailure(`no server at "${server.address}": ${code}`, {
       isTransient: true,
-      mayBeBilled: false,
-      expected: "a server that takes questions",
+      expected: AVAILABLE_SERVER,
     });
   }
   if (TLS_CODE.test(code)) {
-    return new RequestFailure(`no safe connection to "${addressOf(server)}": ${found}`, {
-      isTransient: false,
-      mayBeBilled: false,
+    return new RequestFailure(`no safe connection to "${server.address}": ${found}`, {
       expected:
         "a certificate that can be trusted, or http in base_url (NODE_EXTRA_CA_CERTS names a file of authorities)",
     });
   }
   return new RequestFailure(`no answer from the server: ${found}`, { isTransient: true, mayBeBilled: true });
-}
-
-function addressOf({ base_url: address = "Gemini" }: AskedServer): string {
-  return address;
 }
 
 /** Joins lines, such as the SDK's list of what is wrong with an answer. */

@@ -5,12 +5,12 @@ import type { RateLimiter } from "./rate-limit.ts";
 
 /** What is known about a failed request. */
 interface FailureTraits {
-  /** Whether the same request may succeed later. */
-  readonly isTransient: boolean;
+  /** Whether the same request may succeed later. @default false */
+  readonly isTransient?: boolean;
   /** How long the server asks to wait. */
   readonly retryAfterMs?: number | undefined;
-  /** Whether the model may have worked on it. */
-  readonly mayBeBilled: boolean;
+  /** Whether the model may have worked on it. @default false */
+  readonly mayBeBilled?: boolean;
   /** What any request needs to be answered, if this failure is not about its question. No answer is recorded then. */
   readonly expected?: string | undefined;
 }
@@ -75,8 +75,8 @@ export async function withRetries<T>(
       if (error instanceof CarryoverError || (signals.drain.aborted && !(error instanceof RequestFailure))) throw error;
       const failure = asFailure(error);
       const { isTransient, mayBeBilled, retryAfterMs = 0 } = failure.traits;
-      if (mayBeBilled) onBilled();
-      if (!isTransient || !shouldWait(failure) || attempt >= maxRetries) {
+      if (mayBeBilled === true) onBilled();
+      if (isTransient !== true || !shouldWait(failure) || attempt >= maxRetries) {
         const tries = attempt === 0 ? "" : ` (${attempt + 1} tries)`;
         throw new RequestFailure(`${failure.message}${tries}`, failure.traits, { cause: error });
       }
