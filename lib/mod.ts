@@ -74,10 +74,10 @@ export type { Embedder } from "./embed/embedder.ts";
 export { hashingEmbedder } from "./embed/hashing.ts";
 export { openMemory, type Memory, type OpenMemoryOptions } from "./memory/store.ts";
 export type { OnEmbedded } from "./memory/embed-missing.ts";
-export type { EmbeddedTrade, Trade, TradeVote } from "./memory/trade.ts";
+export type { EmbeddedTrade, PerformanceRecord, Trade, TradeVote } from "./memory/trade.ts";
 export type { ForgetMark } from "./memory/forget.ts";
 export type { DamagedFile } from "./memory/load.ts";
-export type { Lessons } from "./memory/lessons.ts";
+export type { Lessons, WeighedVotes } from "./memory/lessons.ts";
 export { SituationTracker } from "./market/situation.ts";
 export { MemoryView, type MemoryViewOptions } from "./memory/view.ts";
 
@@ -85,4 +85,5 @@ export type { DecisionRecord, ExitReason, Outcome, SkipReason } from "./types.ts
 export type { Breakdown, ChunkCell, WinRateTrend } from "./results/breakdown.ts";
 export type { ProviderEvidence, Regret, WeightMove } from "./results/attribution.ts";
 export type { ConfidenceScores } from "./results/confidence.ts";
+export type { ForecastScores, ReliabilityBin } from "./stats/forecast-scores.ts";
 export type { QuarterSummary, Summary } from "./results/summary.ts";

@@ -1,5 +1,6 @@
 import type { Progress } from "../backtest/job.ts";
 import { type BacktestResult, runBacktest } from "../backtest/run.ts";
+import { toSettings } from "../config/config.ts";
 import { isDay } from "../config/fields.ts";
 import type { Memory } from "../memory/store.ts";
 import type { Provider } from "../providers/provider.ts";
@@ -8,7 +9,6 @@ import type { BarSeries } from "../types.ts";
 import { assertFileNamePart } from "../util/names.ts";
 import { durationMs } from "../util/time.ts";
 import { VERSION } from "../version.ts";
-import { toSettings } from "../config/config.ts";
 import { choosePeriod, type Period } from "./period.ts";
 
 /** What `backtest()` takes. A setting that is left out has its default from config.yaml. */

@@ -22,9 +22,11 @@ export interface RecordingOptions extends Omit<RecorderOptions, "store" | "now" 
 
 /** A folder of recorded answers, and what asks for those that are missing. */
 export interface Recording extends RecordingContext {
-  counts(): QuestionCounts;
+  readonly counts: () => QuestionCounts;
+  /** Names the run, so that what its earlier starts spent counts for the budget: the `onStart` of `backtest()`. */
+  readonly begin: (runId: string) => Promise<void>;
   /** Waits a moment for answers that are under way, and ends programs. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**
@@ -37,7 +39,15 @@ export function openRecording(options: RecordingOptions): Recording {
   if (options.mode !== "dry-run") settleLeftovers(dir);
   const store = new AnswerStore(diskStorage(dir), { onNote });
   const recorder = new Recorder({ ...options, store, signal, onNote, now: () => Date.now() });
-  return { store, recorder, refresh, onNote, counts: () => recorder.counts(), close: () => recorder.close() };
+  return {
+    store,
+    recorder,
+    refresh,
+    onNote,
+    counts: () => recorder.counts(),
+    begin: (runId) => recorder.begin(runId),
+    close: () => recorder.close(),
+  };
 }
 
 /** A language model as config.yaml describes it; all but its name and what it is called have defaults. */
@@ -52,7 +62,7 @@ export type LlmProviderOptions = Pick<LlmConfig, "name" | "model"> & Partial<Omi
  * ```ts
  * const recording = openRecording({ answersDir: "data/answers", budgetUsd: 5 });
  * const llama = await llmProvider({ name: "llama", model: "llama3.2", base_url: "http://localhost:11434/v1" }, recording);
- * const { summary } = await backtest({ bars, memory, providers: [trend(), llama] });
+ * const { summary } = await backtest({ bars, memory, providers: [trend(), llama], onStart: recording.begin });
  * await recording.close();
  * ```
  */

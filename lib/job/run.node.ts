@@ -104,7 +104,7 @@ async function runNoting(
       restart,
       onStart: async (id) => {
         runId = id;
-        await recording?.recorder.begin(id);
+        await recording?.begin(id);
       },
       onProgress: (now) => {
         progress = now;
@@ -116,7 +116,7 @@ async function runNoting(
     if (error instanceof CarryoverError && error.code === "CONFLICT") {
       onNote(
         "Made again, this run came out differently: a provider does not answer the same to the same question, or " +
-          "recorded answers were deleted. --restart begins it anew, under another id",
+          "recorded answers were deleted. --restart runs it again, under another id",
       );
     }
     if (job.signal.aborted && !isDryRun) {

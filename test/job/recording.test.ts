@@ -27,7 +27,9 @@ async function run(recording: Recording, provider: Provider): Promise<BacktestRe
   const bars = [syntheticBars({ asset: "GOLD", timeframe: "1d", seed: 1, end: "2018-07-01" })];
   const memory = await openMemory(inMemoryStorage());
   const period = { start: "2018-05-01", end: "2018-05-29", decisionInterval: "1d" };
-  return backtest({ bars, memory, providers: [provider], ...period }).finally(() => recording.close());
+  return backtest({ bars, memory, providers: [provider], onStart: recording.begin, ...period }).finally(() =>
+    recording.close(),
+  );
 }
 
 describe("llmProvider()", () => {
