@@ -1,3 +1,4 @@
+import { directionOf } from "../memory/trade.ts";
 import type { BacktestSettings, Costs } from "../settings.ts";
 import type { Bar, BrokerState, ExitReason, OpenPosition, Order, Position, TradeAction } from "../types.ts";
 
@@ -20,11 +21,6 @@ interface Exit {
   readonly raw: number;
   readonly atMs: number;
   readonly bar: Bar;
-}
-
-/** 1 for long, -1 for short. */
-export function directionOf(action: TradeAction): 1 | -1 {
-  return action === "BUY" ? 1 : -1;
 }
 
 /** The costs of an asset. */

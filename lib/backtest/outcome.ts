@@ -1,7 +1,8 @@
 import { HOUR_MS } from "../util/time.ts";
 import type { Market, Outcome, Situation } from "../types.ts";
 import type { BacktestSettings } from "../settings.ts";
-import { type ClosedTrade, costsOf, directionOf } from "./broker.ts";
+import { directionOf } from "../memory/trade.ts";
+import { type ClosedTrade, costsOf } from "./broker.ts";
 
 /** Results are clipped to this many R, so that one freak bar does not teach more than many trades. */
 const MAX_RESULT_R = 3;
