@@ -3,8 +3,8 @@
  *
  *     bun bench/all.ts [--date YYYY-MM-DD]
  *
- * Peers need CARRYOVER_PYTHON (a Python with numpy, scikit-learn, backtesting, onnxruntime, tokenizers, faiss-cpu, usearch
- * and sqlite-vec) and CARRYOVER_SEED_BASELINE, the sentence model CARRYOVER_MODEL_DIR; a row says what is missing.
+ * Peers need CARRYOVER_PYTHON, a Python with numpy, scikit-learn, backtesting, onnxruntime, tokenizers, faiss-cpu, usearch and
+ * sqlite-vec, and CARRYOVER_SEED_BASELINE. The sentence model is in CARRYOVER_MODEL_DIR. A row says what is missing.
  */
 import { statfsSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release, tmpdir, type as systemName } from "node:os";
@@ -13,9 +13,9 @@ import { parseArgs } from "node:util";
 import manifest from "../package.json" with { type: "json" };
 import { PROJECT_DIR } from "../test/samples.ts";
 import { renderReport, type BenchReport } from "./support/measure.ts";
-import { pythonVersions } from "./support/peers.ts";
+import { pythonVersions } from "./support/python.ts";
 import { backup } from "./backup.ts";
-import { compare } from "./compare.ts";
+import { compareMemory } from "./compare-memory.ts";
 import { embed } from "./embed.ts";
 import { growth } from "./growth.ts";
 import { llm } from "./llm.ts";
@@ -27,7 +27,7 @@ import { search } from "./search.ts";
 import { startup } from "./startup.ts";
 import { year } from "./year.ts";
 
-/** What statfs(2) calls the file systems that differ most in what a sync costs. */
+/** Type numbers of statfs(2) for file systems that differ in the cost of a sync. */
 const FILE_SYSTEMS: Readonly<Record<number, string>> = {
   0xef53: "ext4",
   0x01021994: "tmpfs, where a sync costs nothing",
@@ -43,7 +43,7 @@ for (const bench of [
   startup,
   memoryStats,
   year,
-  compare,
+  compareMemory,
   record,
   growth,
   backup,
@@ -59,9 +59,9 @@ for (const bench of [
 }
 
 const rows = reports.flatMap((report) => report.rows.map((row) => ({ title: report.title, ...row })));
-const promised = rows.filter((row) => row.goal !== undefined);
-const missed = promised.filter((row) => row.met === false);
-const skipped = promised.filter((row) => row.met === undefined);
+const goals = rows.filter((row) => row.goal !== undefined);
+const missed = goals.filter((row) => row.met === false);
+const skipped = goals.filter((row) => row.met === undefined);
 const named = (list: typeof rows): string => list.map((row) => `- ${row.title}: ${row.what}\n`).join("");
 const packages = Object.entries(manifest.dependencies).map(([name, version]) => `${name} ${version}`);
 const header = `# How fast
@@ -72,7 +72,7 @@ Quality is elsewhere: recall in [RECALL.md](RECALL.md), learning in [LEARNING.md
 - Machine: ${availableParallelism()} cores, ${cpus()[0]?.model ?? "unknown processor"}, ${systemName()} ${release()}, load ${loadBefore.toFixed(2)} before; files on ${FILE_SYSTEMS[statfsSync(tmpdir()).type] ?? "another file system"}
 - Ours: carryover ${manifest.version}, Bun ${Bun.version}, ${packages.join(", ")}
 - Peers: ${pythonVersions(["numpy", "scikit-learn", "pandas", "backtesting", "onnxruntime", "tokenizers", "faiss-cpu", "usearch", "sqlite-vec"])}
-- ${promised.length} goals: ${promised.length - missed.length - skipped.length} met, ${missed.length} not met, ${skipped.length} skipped; the goals of learning are in LEARNING.md
+- ${goals.length} goals: ${goals.length - missed.length - skipped.length} met, ${missed.length} not met, ${skipped.length} skipped; the goals of learning are in LEARNING.md
 `;
 const summary = `${missed.length > 0 ? `\nNot met:\n\n${named(missed)}` : ""}${
   skipped.length > 0 ? `\nSkipped:\n\n${named(skipped)}` : ""

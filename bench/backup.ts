@@ -1,65 +1,68 @@
 /**
- * What a backup costs when little is new, against a copy and against restic.
+ * What a backup costs when little is new, compared with a copy and with restic.
  *
  *     bun bench/backup.ts
  */
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PROJECT_DIR } from "../test/samples.ts";
 import { embedderOf } from "./support/embedders.ts";
-import { asMs, elapsed, median, renderReport, runProcess, type BenchReport, type BenchRow } from "./support/measure.ts";
-import { makeMemory, outcomesLikeReal, writeOutcomes } from "./support/memory.ts";
+import {
+  asMs,
+  elapsed,
+  median,
+  renderReport,
+  runProcess,
+  temporaryFolder,
+  type BenchReport,
+  type BenchRow,
+} from "./support/measure.ts";
+import { makeMemory, outcomesLikeReal, writeOutcomes } from "./support/memory-folders.ts";
 
-/** What is measured. */
 export interface BackupOptions {
   readonly outcomes?: number;
   readonly added?: number;
   readonly rounds?: number;
 }
 
-/** A way to back a folder up: once a call. */
+/** A way to back up a folder. */
 interface Contender {
   readonly name: string;
   /** Where its backups are. */
   readonly dir: string;
-  back(): void;
+  run(): void;
   readonly ms: number[];
   readonly bytes: number[];
 }
 
-/** Measures it. */
 export async function backup(options: BackupOptions = {}): Promise<BenchReport> {
   const { outcomes = 10_000, added = 100, rounds = 7 } = options;
-  const work = fs.mkdtempSync(join(tmpdir(), "carryover-bench-"));
-  try {
-    const memoryDir = join(work, "memory");
-    await makeMemory(memoryDir, { outcomes, embedder: embedderOf(128) });
-    const contenders = contendersIn(work, memoryDir);
-    // The first backups are of everything, and are not counted.
-    for (let round = -1; round < rounds; round++) {
-      for (const { back, dir, ms, bytes } of contenders) {
-        const before = diskBytes(dir);
-        const took = await elapsed(back);
-        if (round < 0) continue;
-        ms.push(took);
-        bytes.push(diskBytes(dir) - before);
-      }
-      writeOutcomes(memoryDir, outcomesLikeReal(added, { from: outcomes + added * (round + 1) }));
+  using folder = temporaryFolder();
+  const work = folder.path;
+  const memoryDir = join(work, "memory");
+  await makeMemory(memoryDir, { outcomes, embedder: embedderOf(128) });
+  const contenders = contendersIn(work, memoryDir);
+  // The first backups contain everything and are not counted.
+  for (let round = -1; round < rounds; round++) {
+    for (const { run, dir, ms, bytes } of contenders) {
+      const before = diskBytes(dir);
+      const took = await elapsed(run);
+      if (round < 0) continue;
+      ms.push(took);
+      bytes.push(diskBytes(dir) - before);
     }
-    const shown = outcomes.toLocaleString("en");
-    return {
-      title: "Backup",
-      notes: [
-        `${shown} outcomes of which ${added} are new since the last backup, whole processes, medians of ${rounds} in turns; bytes added to the disk, by blocks.`,
-        "Ours reads every file of the memory and of the backup before it, links equal files, and syncs and reads back new ones. `cp -r` copies caches too and syncs nothing. restic encrypts, and treats a file with the same time and size as unchanged.",
-      ],
-      rows: rowsOf(contenders, restic() ? undefined : "skipped: no restic"),
-    };
-  } finally {
-    fs.rmSync(work, { recursive: true });
+    writeOutcomes(memoryDir, outcomesLikeReal(added, { from: outcomes + added * (round + 1) }));
   }
+  const shown = outcomes.toLocaleString("en");
+  return {
+    title: "Backup",
+    notes: [
+      `${shown} outcomes of which ${added} are new since the last backup, whole processes, medians of ${rounds} in turns; bytes added to the disk, by blocks.`,
+      "Ours reads every file of the memory and of the backup before it, links equal files, and syncs and reads back new ones. `cp -r` copies caches too and syncs nothing. restic encrypts, and treats a file with the same time and size as unchanged.",
+    ],
+    rows: rowsOf(contenders, hasRestic() ? undefined : "skipped: no restic"),
+  };
 }
 
 function contendersIn(work: string, memoryDir: string): Contender[] {
@@ -73,14 +76,14 @@ function contendersIn(work: string, memoryDir: string): Contender[] {
   const flags = ["--memory-dir", memoryDir, "--backup-dir", ours];
   let copied = 0;
   const contenders: Omit<Contender, "ms" | "bytes">[] = [
-    { name: "backup create", dir: ours, back: () => runProcess([process.execPath, script, "create", ...flags]) },
+    { name: "backup create", dir: ours, run: () => runProcess([process.execPath, script, "create", ...flags]) },
     {
       name: "cp -r",
       dir: copies,
-      back: () => runProcess(["cp", "-r", memoryDir, join(copies, String((copied += 1)))]),
+      run: () => runProcess(["cp", "-r", memoryDir, join(copies, String((copied += 1)))]),
     },
   ];
-  if (restic()) {
+  if (hasRestic()) {
     const dir = folder("restic");
     const command = [
       "restic",
@@ -93,7 +96,7 @@ function contendersIn(work: string, memoryDir: string): Contender[] {
       join(work, "cache"),
     ];
     runProcess([...command, "init"]);
-    contenders.push({ name: "restic backup", dir, back: () => runProcess([...command, "backup", memoryDir]) });
+    contenders.push({ name: "restic backup", dir, run: () => runProcess([...command, "backup", memoryDir]) });
   }
   return contenders.map((contender) => ({ ...contender, ms: [], bytes: [] }));
 }
@@ -124,12 +127,11 @@ function rowsOf(contenders: readonly Contender[], missing: string | undefined): 
   return [...rows, ...skipped];
 }
 
-/** Whether restic is here. */
-function restic(): boolean {
+function hasRestic(): boolean {
   return spawnSync("restic", ["version"]).status === 0;
 }
 
-/** What a folder takes on the disk; a file of several names counts once. */
+/** The size of a folder on disk; a file with several names counts once. */
 function diskBytes(dir: string): number {
   const [kilobytes = "0"] = runProcess(["du", "-sk", dir]).stdout.split("\t");
   return 1024 * Number(kilobytes);

@@ -1,6 +1,6 @@
 /**
- * How many sentences a second become vectors: the sentence model in WebAssembly, against Python's onnxruntime, one thread each;
- * and the hashing embedder.
+ * How many sentences are embedded per second: by the sentence model in WebAssembly, compared with Python's onnxruntime (one
+ * thread each), and by the hashing embedder.
  *
  *     bun bench/embed.ts
  */
@@ -12,12 +12,11 @@ import { SYNTHETIC_START, syntheticBars } from "../lib/market/synthetic.ts";
 import { describeSituation } from "../lib/memory/description.ts";
 import { HAS_MODEL, MODEL_DIR } from "../test/samples.ts";
 import { asMs, elapsed, median, renderReport, takeTurns, type BenchReport, type BenchRow } from "./support/measure.ts";
-import { missingFor, python } from "./support/peers.ts";
+import { missingFor, python } from "./support/python.ts";
 import { HOUR_MS } from "../lib/util/time.ts";
 
 const TITLE = "Sentences to vectors";
 
-/** Measures it. */
 export async function embed(options: { rounds?: number; sentences?: number } = {}): Promise<BenchReport> {
   const { rounds = 21, sentences: count = 20 } = options;
   if (!HAS_MODEL) {
@@ -83,7 +82,7 @@ export async function embed(options: { rounds?: number; sentences?: number } = {
   }
 }
 
-/** What memory embeds: a sentence for every tenth bar. */
+/** Sentences as memory embeds them, of every tenth bar. */
 function situationSentences(count: number): string[] {
   const end = SYNTHETIC_START + (200 + 10 * count) * HOUR_MS;
   const { bars } = syntheticBars({ asset: "BTCUSD", timeframe: "1h", seed: 1, end });
@@ -102,9 +101,9 @@ interface Peer {
   stop(): Promise<unknown>;
 }
 
-/** Starts the peer, which stays loaded from round to round. */
+/** Starts the peer, which keeps its model loaded between rounds. */
 function startPeer(): Peer {
-  const script = join(import.meta.dir, "embed_onnx.py");
+  const script = join(import.meta.dir, "peers/embed_onnx.py");
   const child = Bun.spawn([python(), script, MODEL_DIR], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   return {

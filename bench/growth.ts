@@ -1,25 +1,31 @@
 /**
- * What grows with the number of outcomes: the start. What a record costs is in bench/record.ts.
+ * How the time to open a memory grows with its number of outcomes. The time to record one is in bench/record.ts.
  *
  *     bun bench/growth.ts
  */
 import fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeOutcome, outcomeFileName } from "../lib/memory/outcome.ts";
 import { embedderOf } from "./support/embedders.ts";
-import { asMs, median, renderReport, takeTurns, type BenchReport, type BenchRow } from "./support/measure.ts";
-import { makeMemory, outcomesLikeReal, writeDurably } from "./support/memory.ts";
-import { openInProcess, type Opening } from "./support/opening.ts";
+import {
+  asMs,
+  median,
+  renderReport,
+  takeTurns,
+  temporaryFolder,
+  type BenchReport,
+  type BenchRow,
+} from "./support/measure.ts";
+import { makeMemory, outcomesLikeReal, writeDurably } from "./support/memory-folders.ts";
+import { openInProcess, type Opening } from "./support/open-in-process.ts";
 
-/** Written at every flush, however many outcomes there are. */
+/** The caches that every flush rewrites. */
 const CACHES = ["vectors.meta.json.gz", "provider_performance.json", "regime_performance.json", "memory.json"];
 const NEW_OUTCOMES = 100;
 
-/** What is measured. */
 export interface GrowthOptions {
   readonly sizes?: readonly number[];
-  /** Starts at each size. */
+  /** Openings at each size. */
   readonly rounds?: number;
 }
 
@@ -28,36 +34,32 @@ interface Subject {
   readonly dir: string;
 }
 
-/** Measures it. */
 export async function growth(options: GrowthOptions = {}): Promise<BenchReport> {
   const { sizes = [1000, 10_000, 100_000], rounds = 9 } = options;
-  const work = fs.mkdtempSync(join(tmpdir(), "carryover-bench-"));
-  try {
-    const subjects: Subject[] = [];
-    for (const size of sizes) {
-      const dir = join(work, String(size));
-      await makeMemory(dir, { outcomes: size, embedder: embedderOf(128) });
-      subjects.push({ size, dir });
-    }
-    const starts: Starts[] = [];
-    for (const subject of subjects) starts.push(await measureStarts(subject, { rounds }));
-    return {
-      title: "Growth",
-      notes: [
-        `Starts in fresh processes, medians of ${rounds}, from the lock to the open memory, without imports. Only files of new outcomes may be read and parsed. The listing (a name and a size for each file) cannot be avoided and is shown separately.`,
-      ],
-      rows: startRows(starts),
-    };
-  } finally {
-    fs.rmSync(work, { recursive: true });
+  using folder = temporaryFolder();
+  const work = folder.path;
+  const subjects: Subject[] = [];
+  for (const size of sizes) {
+    const dir = join(work, String(size));
+    await makeMemory(dir, { outcomes: size, embedder: embedderOf(128) });
+    subjects.push({ size, dir });
   }
+  const starts: Starts[] = [];
+  for (const subject of subjects) starts.push(await measureStarts(subject, { rounds }));
+  return {
+    title: "Growth",
+    notes: [
+      `Starts in fresh processes, medians of ${rounds}, from the lock to the open memory, without imports. Only files of new outcomes may be read and parsed. The listing (a name and a size for each file) cannot be avoided and is shown separately.`,
+    ],
+    rows: startRows(starts),
+  };
 }
 
-/** What starts at one size took. */
+/** Openings of a memory of one size. */
 interface Starts {
   readonly size: number;
   readonly unchanged: readonly Opening[];
-  /** With 100 outcomes that the caches do not have. */
+  /** With 100 outcomes that are not in the caches. */
   readonly grown: readonly Opening[];
 }
 
@@ -83,11 +85,11 @@ async function measureStarts({ size, dir }: Subject, options: { rounds: number }
     },
     options,
   );
-  // The first of each was not counted.
+  // The first round is not counted.
   return { size, unchanged: unchanged.slice(1), grown: grown.slice(1) };
 }
 
-/** Median time of an opening without the listing. */
+/** The median time of openings without the listing. */
 function withoutListing(openings: readonly Opening[]): number {
   return median(openings.map(({ open, listing }) => open - listing));
 }

@@ -1,34 +1,27 @@
 /**
- * Does learning learn? Worlds with a known truth: file providers that are right with a planted probability, and known ways of weighing
- * them; and the same ways on real bars. Writes bench/LEARNING.md.
+ * Compares our weights with known ways of weighing providers, in planted worlds whose providers are right with a known
+ * probability, and on real bars. Writes bench/LEARNING.md.
  *
  *     bun bench/learning.ts [--worlds planted|real] [--seeds 30] [--first 1] [--date YYYY-MM-DD]
  *
- * Planted worlds take half an hour, real bars a minute; so this is not a part of bench/all.ts. What is not asked for stays as it was written.
+ * Planted worlds take half an hour, real bars a minute, so it is not a part of bench/all.ts. A section that is not measured
+ * stays as it was.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runInMemory } from "../lib/experiments/in-memory-run.ts";
-import { parseConfig } from "../lib/config/parse.ts";
 import { toSettings } from "../lib/config/config.ts";
 import type { Outcome } from "../lib/types.ts";
 import type { Embedder } from "../lib/embed/embedder.ts";
 import { DAY_MS } from "../lib/util/time.ts";
 import { votesFile } from "../lib/providers/votes-file.ts";
 import { PROJECT_DIR } from "../test/samples.ts";
-import { at, createRandom, RESAMPLES } from "./support/chance.ts";
+import { mean, percentileInterval, splitMix32 } from "./support/statistics.ts";
+import { defaultConfig } from "./support/default-job.ts";
 import { renderReport, type BenchReport, type BenchRow } from "./support/measure.ts";
-import { learningOnRealBars, REAL_TITLE } from "./support/learning-real.ts";
-import {
-  equalWeights,
-  fixedShare,
-  followTheLeader,
-  hedged,
-  oracle,
-  ours,
-  type View,
-} from "./support/learning-contenders.ts";
+import { learningOnRealBars, REAL_TITLE } from "./learning/real-bars.ts";
+import { equalWeights, fixedShare, followTheLeader, hedged, oracle, ours, type View } from "./learning/contenders.ts";
 import {
   ASSETS,
   drawVotes,
@@ -38,10 +31,10 @@ import {
   WORLDS,
   type Climate,
   type World,
-} from "./support/learning-worlds.ts";
+} from "./learning/worlds.ts";
 
-/** The share of the oracle's gain that ours should have in the fourth quarter. */
-const AIMS: Readonly<Record<string, number>> = {
+/** Goals: our share of the oracle's gain in the fourth quarter. */
+const GOALS: Readonly<Record<string, number>> = {
   "steady .60 .50 .42": 0.97,
   "weak .54 .50 .47": 0.75,
   "many: twelve, one of .62, others .50": 0.9,
@@ -55,20 +48,19 @@ const PLANTED_TITLE = "Learning in worlds with a known truth";
 const CLEAR: Climate = { drift: 0.3, pull: 0.15 };
 const FAINT: Climate = { drift: 0.2, pull: 0.1 };
 
-/** Net R a trade, by quarter. */
+/** Net R per trade, by quarter. */
 type Quarters = readonly number[];
 
 /** No provider here uses recall. */
 const NO_EMBEDDER: Embedder = { id: "none", fingerprint: "none", dim: 1, embed: () => Float32Array.of(1) };
 
-/** Measures it. */
 export async function learning(
   options: {
     seeds?: number;
     first?: number;
     days?: number;
     worlds?: readonly World[];
-    /** Run in fainter trends and ranges. */
+    /** Also measured in weaker trends and ranges. */
     faintWorlds?: readonly World[];
     onWorld?: (rows: readonly BenchRow[]) => void;
   } = {},
@@ -105,17 +97,16 @@ export async function learning(
   };
 }
 
-/** Every contender in one world of one seed: net R a trade by quarter. */
+/** Net R per trade by quarter of every contender in one world with one seed. */
 async function runWorld(
   world: World,
   options: { seed: number; days: number; climate: Climate },
 ): Promise<ReadonlyMap<string, Quarters>> {
   const { seed, days } = options;
   const markets = ASSETS.map((asset) => makeMarket(asset, options));
-  const random = createRandom(seed * 65_537 + world.name.length);
+  const random = splitMix32(seed * 65_537 + world.name.length);
   const providers = world.voters.map((voter, i) => votesFile(drawVotes(voter, markets, random), `p${i}`));
-  const text = readFileSync(join(PROJECT_DIR, "config.yaml"), "utf8");
-  const settings = toSettings(await parseConfig(text, { file: "config.yaml" }));
+  const settings = toSettings(await defaultConfig());
   const costs = { feeBps: 1, spreadBps: 0, slippageBps: 0 };
   const contenders: Record<string, View> = {
     "equal weights": equalWeights,
@@ -151,67 +142,56 @@ function netR(lines: readonly string[], days: number): Quarters {
     const trade = JSON.parse(line) as Outcome;
     const share = (Date.parse(trade.exit_timestamp) - START_MS) / (days * DAY_MS);
     const quarter = Math.min(3, Math.floor(4 * share));
-    sums[quarter] = at(sums, quarter) + trade.realized_pnl / (trade.risk_per_unit * trade.position_size);
-    counts[quarter] = at(counts, quarter) + 1;
+    sums[quarter]! += trade.realized_pnl / (trade.risk_per_unit * trade.position_size);
+    counts[quarter]!++;
   }
-  return sums.map((sum, i) => (at(counts, i) === 0 ? 0 : sum / at(counts, i)));
+  return sums.map((sum, i) => (counts[i] === 0 ? 0 : sum / counts[i]!));
 }
 
 function rowsOf(world: World, found: ReadonlyMap<string, readonly Quarters[]>, where: string): BenchRow[] {
   const of = (name: string): readonly Quarters[] => found.get(name) ?? [];
   const [equal, best] = [of("equal weights"), of("oracle")];
-  const fourth = (runs: readonly Quarters[]): string => mean(runs.map((run) => at(run, 3))).toFixed(3);
+  const fourth = (runs: readonly Quarters[]): string => mean(runs.map((run) => run[3]!)).toFixed(3);
   return ["follow the leader", "Hedge", "fixed share", "ours"].map((name) => {
     const figures = [0, 3].map((quarter) => {
-      const gains = of(name).map((run, i) => at(run, quarter) - at(at(equal, i), quarter));
-      const possible = best.map((run, i) =>
-        world.absolute === true ? 1 : at(run, quarter) - at(at(equal, i), quarter),
-      );
-      return { value: mean(gains) / mean(possible), ...interval(gains, possible) };
+      const gains = of(name).map((run, i) => run[quarter]! - equal[i]![quarter]!);
+      const possible = best.map((run, i) => (world.absolute === true ? 1 : run[quarter]! - equal[i]![quarter]!));
+      const ratio = (indices: readonly number[]): number =>
+        mean(indices.map((i) => gains[i]!)) / mean(indices.map((i) => possible[i]!));
+      return {
+        value: mean(gains) / mean(possible),
+        ...percentileInterval(gains.length, ratio, { seed: gains.length }),
+      };
     });
     const digits = world.absolute === true ? 3 : 2;
-    const said = figures.map(
+    const shown = figures.map(
       ({ value, low, high }) => `${value.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`,
     );
-    const last = at(figures, 1).value;
-    const aim = AIMS[world.name];
+    const last = figures[1]!.value;
+    const goal = GOALS[world.name];
     const promise =
       name !== "ours" || where !== ""
         ? {}
-        : aim !== undefined
-          ? { goal: `${aim.toFixed(2)} in Q4`, met: last >= aim }
+        : goal !== undefined
+          ? { goal: `${goal.toFixed(2)} in Q4`, met: last >= goal }
           : world.name.startsWith("null")
             ? { goal: "within 0.015 R", met: Math.abs(last) <= 0.015 }
             : world.name.startsWith("five")
               ? { goal: "-0.020 R at worst", met: last >= -0.02 }
               : {};
     const peer = `${fourth(best)}, ${fourth(equal)} R`;
-    return { what: `${world.name}${where}: ${name}`, ours: said.join(", "), peer, ...promise };
+    return { what: `${world.name}${where}: ${name}`, ours: shown.join(", "), peer, ...promise };
   });
 }
 
-/** The 95 % interval of the ratio of two means, by the percentile bootstrap over seeds. */
-function interval(gains: readonly number[], possible: readonly number[]): { low: number; high: number } {
-  const { uniform } = createRandom(gains.length);
-  const ratios = Array.from({ length: RESAMPLES }, () => {
-    const drawn = gains.map(() => Math.floor(uniform() * gains.length));
-    return mean(drawn.map((i) => at(gains, i))) / mean(drawn.map((i) => at(possible, i)));
-  }).toSorted((a, b) => a - b);
-  return { low: at(ratios, Math.floor(0.025 * RESAMPLES)), high: at(ratios, Math.ceil(0.975 * RESAMPLES) - 1) };
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / values.length;
-}
-
-/** The report's sections, each from its heading on, by what they are of. */
+/** The two sections of the report, each from its heading on. */
 function sectionsOf(markdown: string): { planted: string; real: string } {
   const parts = markdown.split(/^(?=## )/m).slice(1);
   const of = (title: string): string => parts.find((part) => part.startsWith(`## ${title}\n`)) ?? "";
   return { planted: of(PLANTED_TITLE), real: of(REAL_TITLE) };
 }
 
-/** When a section was measured, which need not be when the other one was. */
+/** A section with its own date, as the two may be measured on different days. */
 function dated(report: BenchReport, { command, date }: { command: string; date: string }): string {
   return renderReport({ ...report, notes: [`Measured by \`${command}\`, ${date}.`, ...report.notes] });
 }

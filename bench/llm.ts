@@ -1,23 +1,28 @@
 /**
- * How much of a model server's throughput a run reaches, and what recorded answers cost.
+ * How much of a model server's throughput a run reaches, and how long a run with recorded answers takes.
  *
  *     bun bench/llm.ts
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PROJECT_DIR } from "../test/samples.ts";
-import { asMs, elapsed, median, renderReport, takeTurns, type BenchReport } from "./support/measure.ts";
+import {
+  asMs,
+  elapsed,
+  median,
+  renderReport,
+  takeTurns,
+  temporaryFolder,
+  type BenchReport,
+} from "./support/measure.ts";
 
 const MODELS = ["trend", "reversion", "breakout"] as const;
 
-/** Decisions a day. */
-const DECISIONS = 6;
+const DECISIONS_PER_DAY = 6;
 
-/** What is run. */
 export interface LlmOptions {
   readonly rounds?: number;
-  /** Days of the runs that ask, and of the one that replays. */
+  /** Days of the runs that ask, and of the run that replays. */
   readonly days?: number;
   readonly cachedDays?: number;
   /** How the server answers. */
@@ -25,17 +30,17 @@ export interface LlmOptions {
   readonly atATime?: number;
 }
 
-/** Measures it. */
 export async function llm(options: LlmOptions = {}): Promise<BenchReport> {
   const { rounds = 3, days = 30, cachedDays = 366, delayMs = 50, atATime = 8 } = options;
-  const work = mkdtempSync(join(tmpdir(), "carryover-bench-"));
+  using folder = temporaryFolder();
+  const work = folder.path;
   const slow = await startServer(delayMs, atATime);
   const fast = await startServer(0, atATime);
   try {
     const few = { assets: ["BTCUSD", "ETHUSD", "EURUSD"], days };
     const many = { assets: Array.from({ length: 8 }, (_, i) => `ASSET${i}`), days };
     const questionsOf = ({ assets, days: length }: typeof few): number =>
-      assets.length * length * DECISIONS * MODELS.length;
+      assets.length * length * DECISIONS_PER_DAY * MODELS.length;
     let fresh = 0;
     const asking = (world: typeof few) => () => run(join(work, `ask-${fresh++}`), { ...world, url: slow.url });
     const times = await takeTurns(
@@ -101,7 +106,6 @@ export async function llm(options: LlmOptions = {}): Promise<BenchReport> {
     };
   } finally {
     await Promise.all([slow.stop(), fast.stop()]);
-    rmSync(work, { recursive: true });
   }
 }
 
@@ -111,7 +115,7 @@ interface ServerProcess {
 }
 
 async function startServer(delayMs: number, atATime: number): Promise<ServerProcess> {
-  const script = join(PROJECT_DIR, "bench", "_model-process.ts");
+  const script = join(PROJECT_DIR, "bench/processes/model-server.ts");
   const child = Bun.spawn([process.execPath, script, String(delayMs), String(atATime)], {
     stdin: "pipe",
     stdout: "pipe",
@@ -127,7 +131,7 @@ async function startServer(delayMs: number, atATime: number): Promise<ServerProc
   };
 }
 
-/** Runs the main job in a folder, with models where there is a `url`, else with rules. Returns milliseconds. */
+/** Runs the main job in a folder, with models at `url`, or else with rules. Returns milliseconds. */
 async function run(
   folder: string,
   world: { assets: readonly string[]; days: number; url?: string; answers?: string },
@@ -145,19 +149,19 @@ async function run(
       `backtest: { start: 2024-01-01, end: ${end}, assets: [${world.assets.join(", ")}], data_dir: market }\n` +
       `providers:\n${providers.join("")}`,
   );
-  // Not spawnSync: it would keep this process from anything else for a minute.
+  // Not spawnSync, which would block this process for a minute.
   return elapsed(async () => {
     const child = Bun.spawn([process.execPath, join(PROJECT_DIR, "scripts", "run-chunks.ts"), "--json"], {
       cwd: folder,
       stdout: "ignore",
       stderr: "pipe",
     });
-    const said = await new Response(child.stderr).text();
-    if ((await child.exited) !== 0) throw new Error(said);
+    const stderr = await new Response(child.stderr).text();
+    if ((await child.exited) !== 0) throw new Error(stderr);
   });
 }
 
-/** Asks a server so many questions, as many at a time as it answers. Returns milliseconds. */
+/** Asks a server a number of questions, `atATime` at once. Returns milliseconds. */
 async function askPlainly(
   url: string,
   { questions, atATime }: { questions: number; atATime: number },

@@ -1,5 +1,5 @@
 /**
- * How fast bars come in and situations come out.
+ * How fast bars are parsed and situations are made.
  *
  *     bun bench/market.ts
  */
@@ -12,7 +12,6 @@ import { HOUR_MS } from "../lib/util/time.ts";
 
 const GOAL_PER_SECOND = 500_000;
 
-/** Measures it. */
 export async function market(options: { rounds?: number; bars?: number } = {}): Promise<BenchReport> {
   const { rounds = 15, bars: count = 17_520 } = options;
   const asset = { asset: "BTCUSD", timeframe: "1h", file: "BTCUSD_1h.csv" };
@@ -26,7 +25,7 @@ export async function market(options: { rounds?: number; bars?: number } = {}): 
   const packer = new Blob([csv]).stream().pipeThrough(new CompressionStream("gzip"));
   const packed = new Uint8Array(await new Response(packer).arrayBuffer());
 
-  /** Three assets, the first half to warm up: `next` each bar, a situation each fourth bar of the second half. */
+  /** Adds the bars of three assets. With situations, makes one at every fourth bar of the second half. */
   const track = (withSituations: boolean): void => {
     for (const name of ["A", "B", "C"]) {
       const tracker = new SituationTracker({ asset: name, timeframeMs: HOUR_MS });

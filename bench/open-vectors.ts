@@ -1,10 +1,8 @@
 /**
- * How long a memory's vectors take from the disk until they can be searched, and how much memory they take.
+ * How long it takes to read a memory's vectors from disk until they can be searched, and how much memory they use.
  *
  *     bun bench/open-vectors.ts
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { diskStorage } from "../lib/storage/disk.node.ts";
 import { tradeOf } from "../lib/memory/trade.ts";
@@ -13,20 +11,28 @@ import { PROJECT_DIR } from "../test/samples.ts";
 import { makeOutcomes } from "../test/memory/outcome-samples.ts";
 import { clusteredVectors } from "./support/clustered-vectors.ts";
 import { embedderOf } from "./support/embedders.ts";
-import { asMs, median, renderReport, runProcess, type BenchReport, type BenchRow } from "./support/measure.ts";
+import {
+  asMs,
+  median,
+  renderReport,
+  runProcess,
+  temporaryFolder,
+  type BenchReport,
+  type BenchRow,
+} from "./support/measure.ts";
 
 const DIM = 384;
 
-/** Milliseconds that opening may take, by rows. */
+/** The most milliseconds that opening may take, by rows. */
 const MAX_MS: Readonly<Record<number, number>> = { 1000: 5, 100_000: 150 };
 
-/** A float and a code of a byte for each number. */
+/** For each number, a float of 4 bytes and a code of 1. */
 const ROW_BYTES = 5 * DIM;
 const MAX_RATIO = 1.3;
-/** With fewer rows the process's own memory is what is seen. */
+/** With fewer rows the process itself uses more memory than they do. */
 const MIN_ROWS = 100_000;
 
-/** What `bench/support/open-vectors.ts` prints. */
+/** What `bench/processes/open-vectors.ts` prints. */
 interface Opening {
   readonly rows: number;
   readonly read: number;
@@ -35,21 +41,17 @@ interface Opening {
   readonly bytes_a_row: number;
 }
 
-/** Measures it. */
 export async function openVectors(options: { rounds?: number; sizes?: readonly number[] } = {}): Promise<BenchReport> {
   const { rounds = 11, sizes = [1000, 100_000] } = options;
   const rows: BenchRow[] = [];
   for (const size of sizes) {
-    const work = mkdtempSync(join(tmpdir(), "carryover-bench-"));
-    try {
-      await writeFolder(work, size);
-      // The first is not counted: it fills the cache of files.
-      const openings = Array.from({ length: rounds + 1 }, () => openInProcess(work)).slice(1);
-      if (openings.some((opening) => opening.rows !== size)) throw new Error("Not all vectors were sound");
-      rows.push(...rowsOf(size, openings));
-    } finally {
-      rmSync(work, { recursive: true });
-    }
+    using folder = temporaryFolder();
+    const work = folder.path;
+    await writeFolder(work, size);
+    // The first one fills the file cache and is not counted.
+    const openings = Array.from({ length: rounds + 1 }, () => openInProcess(work)).slice(1);
+    if (openings.some((opening) => opening.rows !== size)) throw new Error("Not all vectors were sound");
+    rows.push(...rowsOf(size, openings));
   }
   return {
     title: "Opening vectors",
@@ -65,8 +67,8 @@ export async function openVectors(options: { rounds?: number; sizes?: readonly n
 function rowsOf(size: number, openings: readonly Opening[]): BenchRow[] {
   const what = `${size.toLocaleString("en")} rows`;
   const of = (key: keyof Opening): number => median(openings.map((opening) => opening[key]));
-  const most = MAX_MS[size];
-  const goal = most === undefined ? {} : { goal: `<= ${most} ms`, met: of("open") <= most };
+  const maxMs = MAX_MS[size];
+  const goal = maxMs === undefined ? {} : { goal: `<= ${maxMs} ms`, met: of("open") <= maxMs };
   const rows: BenchRow[] = [
     { what: `${what}: read, checked, ready to search`, ours: asMs(of("open")), ...goal },
     { what: `${what}: of it, read and checked`, ours: asMs(of("read")) },
@@ -87,7 +89,7 @@ function rowsOf(size: number, openings: readonly Opening[]): BenchRow[] {
   ];
 }
 
-/** A sidecar and vectors, without the outcomes that they are of. */
+/** Writes a sidecar and vectors without their outcomes. */
 async function writeFolder(dir: string, size: number): Promise<void> {
   const floats = clusteredVectors(size, DIM);
   const [outcome] = makeOutcomes(1);
@@ -102,7 +104,7 @@ async function writeFolder(dir: string, size: number): Promise<void> {
 }
 
 function openInProcess(dir: string): Opening {
-  const { stdout } = runProcess([process.execPath, join(PROJECT_DIR, "bench", "_open-vectors.ts"), dir]);
+  const { stdout } = runProcess([process.execPath, join(PROJECT_DIR, "bench/processes/open-vectors.ts"), dir]);
   return JSON.parse(stdout) as Opening;
 }
 

@@ -1,20 +1,21 @@
 /**
- * Is recall any good? How often the nearest neighbours of a situation say which way its trade went: by the hashing embedder, by
- * the sentence model, by hashed words and by plain indicators, where the result depends on the situation and where it does not.
+ * How often the nearest neighbours of a situation predict the direction of its trade: by the hashing embedder, the sentence
+ * model, hashed words and plain indicators, in worlds where the result depends on the situation and where it does not.
  *
  *     bun bench/recall-quality.ts [--seeds 3] [--more-seeds 40]
  *
- * Takes some minutes, nearly all of them the sentence model's, and so is not a part of bench/all.ts.
+ * It takes some minutes, nearly all of them for the sentence model, so it is not a part of bench/all.ts.
  */
 import { parseArgs } from "node:util";
 import type { Outcome } from "../lib/types.ts";
 import { hashingEmbedder } from "../lib/embed/hashing.ts";
 import { loadEmbedder } from "../lib/embed/load.node.ts";
-import { HAS_MODEL, HAS_REAL_BARS, MODEL_DIR } from "../test/samples.ts";
+import { HAS_MODEL, HAS_REAL_BARS, MODEL_DIR, REAL_BARS_DIR } from "../test/samples.ts";
 import { renderReport, type BenchReport, type BenchRow } from "./support/measure.ts";
-import { at, bootstrap, difference, RESAMPLES } from "./support/chance.ts";
-import { wordHashing } from "./support/word-hashing.ts";
-import { bySentence, byNumbers, K, type Method } from "./support/recall-methods.ts";
+import { mean, percentileInterval, RESAMPLES } from "./support/statistics.ts";
+import { isoDate } from "../lib/util/time.ts";
+import { wordHashing } from "./recall/word-hashing.ts";
+import { bySentence, byNumbers, K, type Method } from "./recall/methods.ts";
 import {
   INDICATOR_WORLDS,
   indicatorsOf,
@@ -23,9 +24,9 @@ import {
   runSample,
   tradesOfRun,
   type Sample,
-} from "./support/recall-worlds.ts";
+} from "./recall/worlds.ts";
 
-/** Trades of a run overlap in time, so neighbours in time are drawn together. */
+/** Trades of a run overlap in time, so this many neighbours in time are resampled together. */
 const RUN_BLOCK = 10;
 const SYNTHETIC = "synthetic market, trades of runs";
 const REAL = "real bars 2021 and 2022, trades of a run";
@@ -35,28 +36,26 @@ const WORDS = "hashed words";
 const PLAIN = "plain indicators";
 const NAMED = "indicators, asset, regime";
 
-/** How often each method is right, 0..1 a query; queries of the same place are the same. */
+/** How often each method is right, 0..1 for each query. Queries with the same index are the same. */
 interface Scores {
   readonly byMethod: Record<string, number[]>;
-  /** Of the majority of what is remembered: the same answer for every situation. */
+  /** Predicting the majority of the remembered trades for every situation. */
   readonly majority: number[];
   readonly ceilings: number[];
   readonly block: number;
 }
 
-/** What is measured. */
 export interface RecallQualityOptions {
-  /** Seeds that all methods see. */
+  /** Seeds for all methods. */
   readonly seeds?: number;
-  /** Seeds that the fast methods see in the worlds of seeds; none where 0. */
+  /** Seeds for the fast methods, in worlds with seeds; 0 for none. */
   readonly moreSeeds?: number;
   readonly memory?: number;
   readonly queries?: number;
-  /** Whether the sentence model takes part. @default where it is there */
+  /** Whether the sentence model takes part. @default if it is there */
   readonly model?: boolean;
 }
 
-/** Measures it. */
 export async function recallQuality(options: RecallQualityOptions = {}): Promise<BenchReport> {
   const { seeds = 3, moreSeeds = 40, memory = 400, queries = 200, model = HAS_MODEL } = options;
   const size = { memory, queries };
@@ -71,7 +70,7 @@ export async function recallQuality(options: RecallQualityOptions = {}): Promise
 
   const samples = await seededSamples(range(1, seeds), size);
   if (HAS_REAL_BARS) {
-    const trades = await tradesOfRun({ market: "bars", seed: 1, start: "2021-01-01", end: "2023-01-01" });
+    const trades = await tradesOfRun({ start: "2021-01-01", end: "2023-01-01", dataDir: REAL_BARS_DIR });
     samples.push(...samplesOf(REAL, trades, size));
   }
   const few = await score(samples, all);
@@ -97,17 +96,17 @@ function range(first: number, last: number): number[] {
 /** The planted worlds and the synthetic market's trades, by seed. */
 async function seededSamples(seeds: readonly number[], size: { memory: number; queries: number }): Promise<Sample[]> {
   const samples: Sample[] = [];
-  // 25 trades a month are fewer than there are.
-  const end = new Date(Date.UTC(2019, Math.ceil((size.memory + size.queries) / 25))).toISOString();
+  // There are more than 25 trades a month.
+  const end = isoDate(Date.UTC(2019, Math.ceil((size.memory + size.queries) / 25)));
   for (const seed of seeds) {
     samples.push(plantedSample(seed, { ...size, draws: 20 }));
-    const trades = await tradesOfRun({ market: "synthetic", seed, start: "2019-01-01", end });
+    const trades = await tradesOfRun({ start: "2019-01-01", end, seed });
     samples.push(...samplesOf(SYNTHETIC, trades, size).slice(0, 1));
   }
   return samples;
 }
 
-/** Samples of a run, each later than the one before by as many trades as it asks about. */
+/** Samples of a run, each later than the one before by as many trades as it has queries. */
 function samplesOf(name: string, trades: readonly Outcome[], size: { memory: number; queries: number }): Sample[] {
   const samples: Sample[] = [];
   for (let from = 0; from + size.memory + size.queries / 2 < trades.length; from += size.queries) {
@@ -133,10 +132,9 @@ async function score(
       const everything = sample.memory.map((_, i) => i);
       sample.queries.forEach((_, q) => {
         const rate = (rows: readonly number[]): number => {
-          const hits = draws.map((results) => agreement(rows, results, at(results, remembered + q)));
-          return hits.reduce((sum, hit) => sum + hit, 0) / hits.length;
+          return mean(draws.map((results) => agreement(rows, results, results[remembered + q]!)));
         };
-        for (const [method, found] of nearest) (scores.byMethod[method] ??= []).push(rate(at(found, q)));
+        for (const [method, found] of nearest) (scores.byMethod[method] ??= []).push(rate(found[q]!));
         scores.majority.push(rate(everything));
       });
       if (ceiling !== undefined) scores.ceilings.push(ceiling);
@@ -146,17 +144,17 @@ async function score(
   return worlds;
 }
 
-/** 1 where the remembered results say the same direction, 0 for the other one, a half where they say none. */
+/** 1 if the remembered results agree with the actual direction, 0 if they disagree, 0.5 if they have none. */
 function agreement(rows: readonly number[], results: readonly number[], actual: number): number {
-  const sum = rows.reduce((total, row) => total + at(results, row), 0);
+  const sum = rows.reduce((total, row) => total + results[row]!, 0);
   return 0.5 + 0.5 * Math.sign(sum) * Math.sign(actual);
 }
 
-/** The mean over worlds, query by query: they have the same situations. */
+/** The mean over worlds, query by query, as they have the same situations. */
 function pooled(worlds: readonly Scores[]): Scores {
   const meanOf = (lists: readonly (readonly number[])[]): number[] =>
-    at(lists, 0).map((_, i) => lists.reduce((sum, list) => sum + at(list, i), 0) / lists.length);
-  const methods = Object.keys(at(worlds, 0).byMethod);
+    lists[0]!.map((_, i) => mean(lists.map((list) => list[i]!)));
+  const methods = Object.keys(worlds[0]!.byMethod);
   return {
     byMethod: Object.fromEntries(
       methods.map((method) => [method, meanOf(worlds.map((w) => w.byMethod[method] ?? []))]),
@@ -167,28 +165,66 @@ function pooled(worlds: readonly Scores[]): Scores {
   };
 }
 
+/** A mean in percent, and its 95 % interval. */
+interface MeanPct {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The mean of values of 0 to 1 in percent, its interval by a bootstrap over blocks of neighbouring values (Künsch 1989). */
+function meanPct(values: readonly number[], block: number): MeanPct {
+  const blocks: { sum: number; count: number }[] = [];
+  for (let start = 0; start < values.length; start += block) {
+    const part = values.slice(start, start + block);
+    blocks.push({ sum: part.reduce((sum, value) => sum + value, 0), count: part.length });
+  }
+  const resampledMean = (indices: readonly number[]): number => {
+    let sum = 0;
+    let count = 0;
+    for (const i of indices) {
+      sum += blocks[i]!.sum;
+      count += blocks[i]!.count;
+    }
+    return (100 * sum) / count;
+  };
+  return { mean: percentOf(values), ...percentileInterval(blocks.length, resampledMean, { seed: values.length }) };
+}
+
+/** The mean of values of 0 to 1, in percent. */
+function percentOf(values: readonly number[]): number {
+  return (100 * values.reduce((sum, value) => sum + value, 0)) / values.length;
+}
+
+/** The mean difference of pairs, in percentage points. */
+function meanDifference(a: readonly number[], b: readonly number[], block: number): MeanPct {
+  return meanPct(
+    a.map((value, i) => value - b[i]!),
+    block,
+  );
+}
+
 function signed(value: number): string {
   return `${value > 0 ? "+" : ""}${value.toFixed(1)}`;
 }
 
-/** Every method in every world, and what a world's situations could tell at best. */
+/** Every method in every world, and the share that perfect knowledge of the world gets right. */
 function rowsOf(worlds: ReadonlyMap<string, Scores>, seeds: string): BenchRow[] {
   return [...worlds].flatMap(([name, { byMethod, majority, ceilings, block }]) => {
     const where = name === REAL ? name : `${name}, ${seeds}`;
-    const peer = `${bootstrap(majority, block).mean.toFixed(1)} %`;
+    const peer = `${percentOf(majority).toFixed(1)} %`;
     const rows = Object.entries(byMethod).map(([method, hits]) => {
-      const { mean, low, high } = bootstrap(hits, block);
-      const more = difference(hits, majority, block);
+      const share = meanPct(hits, block);
+      const more = meanDifference(hits, majority, block);
       return {
         what: `${where}: ${method}`,
-        ours: `${mean.toFixed(1)} % (${low.toFixed(1)} to ${high.toFixed(1)})`,
+        ours: `${share.mean.toFixed(1)} % (${share.low.toFixed(1)} to ${share.high.toFixed(1)})`,
         peer,
         ratio: `${signed(more.mean)} (${signed(more.low)} to ${signed(more.high)})`,
       };
     });
     if (ceilings.length === 0) return rows;
-    const best = (100 * ceilings.reduce((sum, share) => sum + share, 0)) / ceilings.length;
-    return [...rows, { what: `${where}: the oracle`, ours: `${best.toFixed(1)} %` }];
+    return [...rows, { what: `${where}: the oracle`, ours: `${percentOf(ceilings).toFixed(1)} %` }];
   });
 }
 
@@ -196,13 +232,13 @@ function rowsOf(worlds: ReadonlyMap<string, Scores>, seeds: string): BenchRow[] 
 function againstDefault(worlds: ReadonlyMap<string, Scores>, seeds: string): string[] {
   return [...worlds].map(([name, { byMethod, block, majority }]) => {
     const { [DEFAULT]: defaultHits = [], ...others } = byMethod;
-    const said = Object.entries(others).map(([method, hits]) => {
-      const { mean, low, high } = difference(hits, defaultHits, block);
-      const verdict = low > 0 ? "better" : high < 0 ? "worse" : "no difference shown";
-      return `${method} ${signed(mean)} points (${signed(low)} to ${signed(high)}): ${verdict}`;
+    const comparisons = Object.entries(others).map(([method, hits]) => {
+      const more = meanDifference(hits, defaultHits, block);
+      const verdict = more.low > 0 ? "better" : more.high < 0 ? "worse" : "no difference shown";
+      return `${method} ${signed(more.mean)} points (${signed(more.low)} to ${signed(more.high)}): ${verdict}`;
     });
     const where = name === REAL ? name : `${name}, ${seeds}`;
-    return `Against ${DEFAULT}, ${where}, ${majority.length} queries: ${said.join("; ")}.`;
+    return `Against ${DEFAULT}, ${where}, ${majority.length} queries: ${comparisons.join("; ")}.`;
   });
 }
 

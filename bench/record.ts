@@ -1,47 +1,48 @@
 /**
- * What it costs to remember a trade, against the least that a durable file costs on this machine.
+ * How long it takes to record a trade, compared with the minimum for a durable file on this machine.
  *
  *     bun bench/record.ts
  */
-import fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { diskStorage } from "../lib/storage/disk.node.ts";
 import { lockHolder } from "../lib/storage/lock.node.ts";
 import { openMemory, type Memory } from "../lib/memory/store.ts";
 import { encodeOutcome } from "../lib/memory/outcome.ts";
 import { embedderOf } from "./support/embedders.ts";
-import { asMs, elapsed, median, quantile, renderReport, type BenchReport, type BenchRow } from "./support/measure.ts";
-import { makeMemory, outcomesLikeReal, writeDurably } from "./support/memory.ts";
+import {
+  asMs,
+  elapsed,
+  median,
+  quantile,
+  renderReport,
+  temporaryFolder,
+  type BenchReport,
+  type BenchRow,
+} from "./support/measure.ts";
+import { makeMemory, outcomesLikeReal, writeDurably } from "./support/memory-folders.ts";
 
-/** What is promised, of medians. */
-const AT_MOST = 1.3;
-/** Noise of a disk. */
-const FLAT = 1.2;
+/** Goals for ratios of medians: to a bare durable write, and of the largest size to the smallest. */
+const MAX_RATIO = 1.3;
+const MAX_GROWTH = 1.2;
 
-/** What is measured. */
 export interface RecordOptions {
   readonly sizes?: readonly number[];
-  /** Records at each size. */
+  /** Trades recorded at each size. */
   readonly records?: number;
 }
 
-/** Measures it. */
 export async function record(options: RecordOptions = {}): Promise<BenchReport> {
   const { sizes = [1000, 10_000, 100_000], records = 300 } = options;
-  const work = fs.mkdtempSync(join(tmpdir(), "carryover-bench-"));
-  try {
-    return {
-      title: "Recording a trade",
-      notes: [
-        `record(): ${records} at each size, in turns with the other sizes and with a bare loop in the same folder (write, fsync, rename, fsync the folder) of the same bytes. Medians.`,
-        `The caches are written later, by flush(); "with its share of flush()" adds a share of that. Flat means that the largest size takes at most ${FLAT} times as long as the smallest.`,
-      ],
-      rows: await recordRows(work, { sizes, records }),
-    };
-  } finally {
-    fs.rmSync(work, { recursive: true });
-  }
+  using folder = temporaryFolder();
+  const work = folder.path;
+  return {
+    title: "Recording a trade",
+    notes: [
+      `record(): ${records} at each size, in turns with the other sizes and with a bare loop in the same folder (write, fsync, rename, fsync the folder) of the same bytes. Medians.`,
+      `The caches are written later, by flush(); "with its share of flush()" adds a share of that. Flat means that the largest size takes at most ${MAX_GROWTH} times as long as the smallest.`,
+    ],
+    rows: await recordRows(work, { sizes, records }),
+  };
 }
 
 async function recordRows(
@@ -79,8 +80,8 @@ async function recordRows(
       ours: `${asMs(middle)}, p99 ${asMs(quantile(ours, 0.99))}; flush() ${asMs(flush)}, with its share ${asMs(middle + flush / flushEvery(memory))}`,
       peer: `${asMs(median(floor))}, p99 ${asMs(quantile(floor, 0.99))}`,
       ratio: ratio.toFixed(2),
-      goal: `at most ${AT_MOST}`,
-      met: ratio <= AT_MOST,
+      goal: `at most ${MAX_RATIO}`,
+      met: ratio <= MAX_RATIO,
     });
   }
   const [least, most] = [subjects[0], subjects.at(-1)].map((subject) => median(subject?.ours ?? []));
@@ -94,13 +95,13 @@ async function recordRows(
       ours: asMs(most),
       peer: asMs(least),
       ratio: flat.toFixed(2),
-      goal: `flat: at most ${FLAT}`,
-      met: flat <= FLAT,
+      goal: `flat: at most ${MAX_GROWTH}`,
+      met: flat <= MAX_GROWTH,
     },
   ];
 }
 
-/** Outcomes between two writes of the caches, as lib/memory/store.ts has it. */
+/** Outcomes between two writes of the caches, as in lib/memory/store.ts. */
 function flushEvery(memory: Memory): number {
   return Math.max(64, memory.trades.length / 8);
 }

@@ -1,11 +1,9 @@
 /**
- * How fast the most similar rows are found, exactly.
+ * How fast an exact search finds the most similar rows.
  *
  *     bun bench/search.ts [--rows 1000,10000,100000,1000000]
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { loadavg, tmpdir } from "node:os";
-import { join } from "node:path";
+import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { BATCH_ROWS, KernelMemory } from "../lib/search/codes.ts";
 import { openKernel } from "../lib/search/kernel.ts";
@@ -15,11 +13,12 @@ import {
   median,
   renderReport,
   takeTurns,
+  temporaryFolder,
   type BenchReport,
   type BenchRow,
   type Contender,
 } from "./support/measure.ts";
-import { missingFor } from "./support/peers.ts";
+import { missingFor } from "./support/python.ts";
 import {
   contendersOf,
   DIM,
@@ -32,10 +31,10 @@ import {
   type Alike,
   type Bench,
   type Subject,
-} from "./support/search-contenders.ts";
-import { startPeers } from "./support/search-peers.ts";
+} from "./search/contenders.ts";
+import { startPeers } from "./search/peers.ts";
 
-/** The largest ratio of our time to the rivals', by rows and state of the caches. */
+/** Goals: the largest ratio of our time to the rivals', by rows and state of the caches. */
 const GOALS: Readonly<Record<string, number>> = {
   "1000 warm": 1.2,
   "10000 warm": 1 / 2.4,
@@ -44,24 +43,23 @@ const GOALS: Readonly<Record<string, number>> = {
   "1000000 warm": 1 / 2.8,
 };
 
-/** The largest ratio among rows that are alike. */
-const MAX_ALIKE = 1.3;
+/** The same for rows that are equal or nearly equal. */
+const MAX_RATIO_ALIKE = 1.3;
 
-/** What is measured. */
 export interface SearchBenchOptions {
   readonly sizes?: readonly number[];
   readonly rounds?: number;
-  /** What is written before a cold query. */
+  /** Megabytes written before a cold query. */
   readonly flushMb?: number;
 }
 
-/** Measures it. */
 export async function search(options: SearchBenchOptions = {}): Promise<BenchReport> {
   const { sizes = [1000, 10_000, 100_000, 1_000_000], rounds = 11, flushMb = 320 } = options;
   const missing = new Map(PEERS.map((peer) => [peer, missingFor(["numpy", peer])]));
   const there = PEERS.filter((peer) => missing.get(peer) === undefined);
   const peers = there.length > 0 ? startPeers(there, { threads: 1 }) : undefined;
-  const work = mkdtempSync(join(tmpdir(), "carryover-bench-"));
+  using folder = temporaryFolder();
+  const work = folder.path;
   const flushed = new Float64Array(flushMb * 125_000);
   const bench: Bench = { peers, missing, rounds, work, flushed };
   const load = (loadavg()[0] ?? 0).toFixed(2);
@@ -76,7 +74,6 @@ export async function search(options: SearchBenchOptions = {}): Promise<BenchRep
     }
   } finally {
     peers?.stop();
-    rmSync(work, { recursive: true });
   }
   return {
     title: "Search",
@@ -98,7 +95,7 @@ async function measureSize(bench: Bench, size: number): Promise<BenchRow[]> {
     for (const state of ["warm", "cold"]) {
       const isCold = state === "cold";
       const contenders = contendersOf(bench, subject, { k, size, cold: isCold });
-      // All peers once; for the rest the rivals do.
+      // All peers take part once, else only the rivals.
       const isFull = k === 20 && !isCold;
       const named = Object.entries(contenders).filter(
         ([name]) => isFull || ["ours", ...RIVALS].includes(name) || (name === "plain" && k === 5 && !isCold),
@@ -116,20 +113,20 @@ async function measureSize(bench: Bench, size: number): Promise<BenchRow[]> {
   return rows;
 }
 
-/** Whether ours and numpy's are the same rows; similarities that a float cannot tell apart may come in another order. */
+/** How often we and numpy return the same rows. Similarities that are equal as floats may be in another order. */
 async function agreement({ peers, missing }: Bench, subject: Subject, what: string): Promise<BenchRow[]> {
   if (peers === undefined || missing.get("numpy") !== undefined) return [];
-  const asked = 20;
+  const count = 20;
   let same = 0;
-  for (let first = 0; first < asked; first++) {
+  for (let first = 0; first < count; first++) {
     const { rows } = await peers.turn("numpy", { k: 20, first, count: 1, cold: false });
     const ours = subject.index.search(subject.queries[first] ?? new Float32Array(), { k: rows.length });
     if (ours.every(({ row }, i) => row === rows[i])) same += 1;
   }
-  return [{ what: `${what}: the same rows as numpy, in the same order`, ours: `${same} of ${asked} queries` }];
+  return [{ what: `${what}: the same rows as numpy, in the same order`, ours: `${same} of ${count} queries` }];
 }
 
-/** The rivals with two threads against ours with its one. */
+/** The rivals with two threads, ours with one. */
 async function measureThreads(bench: Bench, size: number): Promise<BenchRow[]> {
   const rivals = RIVALS.filter((name) => bench.missing.get(name) === undefined);
   const peers = rivals.length > 0 ? startPeers(rivals, { threads: 2 }) : undefined;
@@ -150,7 +147,7 @@ async function measureThreads(bench: Bench, size: number): Promise<BenchRow[]> {
   }
 }
 
-/** Rows of which the codes rule out none: against the rivals, and against computing every row. */
+/** Rows that codes cannot tell apart, compared with the rivals and with computing every row. */
 async function measureAlike(bench: Bench, { size, alike }: { size: number; alike: Alike }): Promise<BenchRow[]> {
   const subject = await prepare(bench, { size, alike });
   const contenders = contendersOf(bench, subject, { k: 20, size, cold: false });
@@ -160,9 +157,9 @@ async function measureAlike(bench: Bench, { size, alike }: { size: number; alike
   const title = `${size.toLocaleString("en")} ${alike} rows, k = 20, back to back`;
   const ours = median(times["ours"] ?? []);
   const pass = median(times["every row"] ?? []);
-  const goal = { goal: `<= ${MAX_ALIKE.toFixed(2)}`, met: ours / pass <= MAX_ALIKE };
+  const goal = { goal: `<= ${MAX_RATIO_ALIKE.toFixed(2)}`, met: ours / pass <= MAX_RATIO_ALIKE };
   return [
-    rivalRow(bench, { title, times, contender: "ours", atMost: size === PLAIN_ROWS ? MAX_ALIKE : undefined }),
+    rivalRow(bench, { title, times, contender: "ours", atMost: size === PLAIN_ROWS ? MAX_RATIO_ALIKE : undefined }),
     {
       what: `${title}, against computing every row`,
       ours: asMs(ours),
@@ -173,7 +170,7 @@ async function measureAlike(bench: Bench, { size, alike }: { size: number; alike
   ];
 }
 
-/** Our exact kernel over all rows. */
+/** Our exact kernel over all rows, without a top k. */
 function everyRow({ rows, queries }: Subject): Contender {
   const kernel = openKernel();
   const memory = new KernelMemory(kernel, DIM);

@@ -1,22 +1,17 @@
 /**
- * How long a year takes: three assets, hourly, memory on, every outcome durable; and what memory costs a decision.
+ * How long a year takes (three assets, hourly, with memory, every outcome durable), and what memory costs per decision.
  *
  *     bun bench/year.ts
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { BacktestJob } from "../lib/backtest/job.ts";
+import type { InMemoryJob } from "../lib/backtest/job.ts";
 import { runBacktest } from "../lib/backtest/run.ts";
-import { parseConfig } from "../lib/config/parse.ts";
-import { type Config, toSettings } from "../lib/config/config.ts";
-import type { BarSeries, Outcome } from "../lib/types.ts";
+import { toSettings } from "../lib/config/config.ts";
+import type { Outcome } from "../lib/types.ts";
 import { hashingEmbedder } from "../lib/embed/hashing.ts";
 import { inMemoryStorage } from "../lib/storage/in-memory.ts";
 import type { Storage } from "../lib/storage/storage.ts";
-import { loadBars } from "../lib/market/load.node.ts";
-import { VERSION } from "../lib/version.ts";
-import { loadProviders } from "../lib/providers/load.node.ts";
 import { syntheticBars } from "../lib/market/synthetic.ts";
 import { openMemory, type Memory } from "../lib/memory/store.ts";
 import { MemoryView } from "../lib/memory/view.ts";
@@ -28,138 +23,115 @@ import {
   renderReport,
   runProcess,
   takeTurns,
+  temporaryFolder,
   versus,
   type BenchReport,
 } from "./support/measure.ts";
-import { outcomesLikeReal, situationAt, writeDurably } from "./support/memory.ts";
-import { missingFor, python } from "./support/peers.ts";
+import { defaultConfig, defaultJob } from "./support/default-job.ts";
+import { outcomesLikeReal, situationAt, writeDurably } from "./support/memory-folders.ts";
+import { missingFor, python } from "./support/python.ts";
 import { HOUR_MS } from "../lib/util/time.ts";
 
 const GOAL_US = 100;
 
-/** What is run. */
 export interface YearOptions {
-  /** Of processes; a run in this process is measured as often. */
   readonly rounds?: number;
   /** Midnights UTC, the end exclusive. */
   readonly start?: string;
   readonly end?: string;
-  /** Outcomes of a full window. */
+  /** Outcomes in a full window. */
   readonly remembered?: number;
 }
 
-/** Measures it. */
 export async function year(options: YearOptions = {}): Promise<BenchReport> {
   const { rounds = 15, start = "2021-01-01", end = "2022-01-01", remembered = 1000 } = options;
-  const work = mkdtempSync(join(tmpdir(), "carryover-bench-"));
-  try {
-    const config = await parseConfig(readFileSync(join(PROJECT_DIR, "config.yaml"), "utf8"), { file: "config.yaml" });
-    const dataDir = HAS_REAL_BARS ? REAL_BARS_DIR : writeBars(join(work, "market"), config);
-    const missing = missingFor(["backtesting"]);
-    const peerScript = join(PROJECT_DIR, "bench", "sma_cross.py");
-    const runScript = join(PROJECT_DIR, "scripts", "run-chunks.ts");
-    const peerParts: { readonly imports: number; readonly without_imports: number }[] = [];
-    const anOutcome = new Uint8Array(2400);
-    let fresh = 0;
-    let trades = 0;
-    const run = (memoryDir: string): number => {
-      const flags = ["--start", start, "--end", end, "--data-dir", dataDir, "--memory-dir", memoryDir, "--json"];
-      const { ms, stdout } = runProcess([process.execPath, runScript, ...flags], { cwd: PROJECT_DIR });
-      trades = (JSON.parse(stdout) as { readonly total_trades: number }).total_trades;
-      return ms;
-    };
-    const whole = await takeTurns(
-      {
-        ours: () => run(join(work, `memory-${fresh++}`)),
-        peer: () => {
-          if (missing !== undefined) return 0;
-          const { ms, stdout } = runProcess([python(), peerScript, dataDir, start, end, ...config.backtest.assets]);
-          peerParts.push(JSON.parse(stdout) as (typeof peerParts)[number]);
-          return ms;
-        },
-        again: () => run(join(work, "memory-0")),
-        disk: () => {
-          const dir = join(work, `disk-${fresh}`);
-          mkdirSync(dir);
-          const files = Array.from({ length: trades }, (_, i) => `outcome_${i}.json`);
-          return elapsed(() => files.forEach((name) => writeDurably(dir, name, anOutcome)));
-        },
+  using folder = temporaryFolder();
+  const work = folder.path;
+  const { assets } = (await defaultConfig()).backtest;
+  const dataDir = HAS_REAL_BARS ? REAL_BARS_DIR : writeBars(join(work, "market"), assets);
+  const missing = missingFor(["backtesting"]);
+  const peerScript = join(PROJECT_DIR, "bench/peers/sma_cross.py");
+  const runScript = join(PROJECT_DIR, "scripts", "run-chunks.ts");
+  const peerParts: { readonly imports: number; readonly without_imports: number }[] = [];
+  const anOutcome = new Uint8Array(2400);
+  let fresh = 0;
+  let trades = 0;
+  const run = (memoryDir: string): number => {
+    const flags = ["--start", start, "--end", end, "--data-dir", dataDir, "--memory-dir", memoryDir, "--json"];
+    const { ms, stdout } = runProcess([process.execPath, runScript, ...flags], { cwd: PROJECT_DIR });
+    trades = (JSON.parse(stdout) as { readonly total_trades: number }).total_trades;
+    return ms;
+  };
+  const whole = await takeTurns(
+    {
+      ours: () => run(join(work, `memory-${fresh++}`)),
+      peer: () => {
+        if (missing !== undefined) return 0;
+        const { ms, stdout } = runProcess([python(), peerScript, dataDir, start, end, ...assets]);
+        peerParts.push(JSON.parse(stdout) as (typeof peerParts)[number]);
+        return ms;
       },
-      { rounds },
-    );
+      again: () => run(join(work, "memory-0")),
+      disk: () => {
+        const dir = join(work, `disk-${fresh}`);
+        mkdirSync(dir);
+        const files = Array.from({ length: trades }, (_, i) => `outcome_${i}.json`);
+        return elapsed(() => files.forEach((name) => writeDurably(dir, name, anOutcome)));
+      },
+    },
+    { rounds },
+  );
 
-    const inside = await costOfMemory(config, { dataDir, start, end, rounds, remembered });
-    const direct = await costOfRecall(config, { rounds, remembered });
-    const peer = missing === undefined ? whole.peer : undefined;
-    return {
-      title: "A whole year",
-      notes: [
-        `${config.backtest.assets.join(", ")}, hourly, ${start} to ${end}, ${HAS_REAL_BARS ? "real" : "synthetic"} bars; medians of ${rounds}, in turns.`,
-        `Ours: run-chunks with memory into a fresh folder, ${trades} outcomes, each durable. Peer: backtesting.py, a crossing of two moving averages, no memory, no files.`,
-        `Memory's cost for a decision: the same period in this process, with memory and without, recording outcomes into a storage without a disk, over ${inside.decisions} decisions.`,
-      ],
-      rows: [
-        versus("whole process", { ours: whole.ours, peer }, { atMost: 1, goal: "at most 1.00", missing }),
-        ...(peer === undefined
-          ? []
-          : [
-              {
-                what: "of the peer: imports, then bars and backtests",
-                peer: (["imports", "without_imports"] as const)
-                  .map((part) => asMs(median(peerParts.slice(1).map((parts) => parts[part]))))
-                  .join(", "),
-              },
-            ]),
-        { what: "of ours: that many durable files of 2.4 kB, in a bare loop", ours: asMs(median(whole.disk)) },
-        { what: "the same run again, finished: its summary", ours: asMs(median(whole.again)) },
-        { what: "in this process, no disk: with memory", ours: asMs(inside.withMs) },
-        { what: "in this process, no disk: without memory", ours: asMs(inside.withoutMs) },
-        memoryRow("memory, a decision, from nothing remembered", inside.costUs),
-        memoryRow(`memory, a decision, from ${remembered} remembered`, inside.fullCostUs),
-        memoryRow(`recall and lessons alone, ${remembered} in the window`, direct.recallUs + direct.weightsUs),
-        { what: "of that: lessons (once a tick for all assets)", ours: asMs(direct.weightsUs / 1000) },
-      ],
-    };
-  } finally {
-    rmSync(work, { recursive: true });
-  }
+  const inside = await costOfMemory(await defaultJob({ start, end, dataDir }), { rounds, remembered });
+  const direct = await costOfRecall({ rounds, remembered });
+  const peer = missing === undefined ? whole.peer : undefined;
+  return {
+    title: "A whole year",
+    notes: [
+      `${assets.join(", ")}, hourly, ${start} to ${end}, ${HAS_REAL_BARS ? "real" : "synthetic"} bars; medians of ${rounds}, in turns.`,
+      `Ours: run-chunks with memory into a fresh folder, ${trades} outcomes, each durable. Peer: backtesting.py, a crossing of two moving averages, no memory, no files.`,
+      `Memory's cost for a decision: the same period in this process, with memory and without, recording outcomes into a storage without a disk, over ${inside.decisions} decisions.`,
+    ],
+    rows: [
+      versus("whole process", { ours: whole.ours, peer }, { atMost: 1, goal: "at most 1.00", missing }),
+      ...(peer === undefined
+        ? []
+        : [
+            {
+              what: "of the peer: imports, then bars and backtests",
+              peer: (["imports", "without_imports"] as const)
+                .map((part) => asMs(median(peerParts.slice(1).map((parts) => parts[part]))))
+                .join(", "),
+            },
+          ]),
+      { what: "of ours: that many durable files of 2.4 kB, in a bare loop", ours: asMs(median(whole.disk)) },
+      { what: "the same run again, finished: its summary", ours: asMs(median(whole.again)) },
+      { what: "in this process, no disk: with memory", ours: asMs(inside.withMs) },
+      { what: "in this process, no disk: without memory", ours: asMs(inside.withoutMs) },
+      memoryRow("memory, a decision, from nothing remembered", inside.costUs),
+      memoryRow(`memory, a decision, from ${remembered} remembered`, inside.fullCostUs),
+      memoryRow(`recall and lessons alone, ${remembered} in the window`, direct.recallUs + direct.weightsUs),
+      { what: "of that: lessons (once a tick for all assets)", ours: asMs(direct.weightsUs / 1000) },
+    ],
+  };
 }
 
 function memoryRow(what: string, us: number): BenchReport["rows"][number] {
   return { what, ours: asMs(us / 1000), goal: `at most ${GOAL_US} us`, met: us <= GOAL_US };
 }
 
-/** Runs the period in this process with memory and without, in turns. */
+/** Runs a job in this process with memory and without, in turns. */
 async function costOfMemory(
-  config: Config,
-  options: { dataDir: string; start: string; end: string; rounds: number; remembered: number },
+  job: InMemoryJob,
+  options: { rounds: number; remembered: number },
 ): Promise<{ withMs: number; withoutMs: number; costUs: number; fullCostUs: number; decisions: number }> {
-  const { dataDir, start, end, rounds } = options;
-  const full = outcomesBefore(Date.parse(start), options.remembered);
-  const settings = toSettings(config);
-  const { assets, timeframe } = config.backtest;
-  const loaded = await loadBars({ assets, dataDir, timeframe });
-  if (loaded.length === 0) throw new Error(`There are no bars in "${dataDir}"`);
-  const series = new Map(loaded.map((each) => [each.asset, each]));
-  const period = { startMs: Date.parse(start), endMs: Date.parse(end) };
-  const { providers, files } = await loadProviders(config.providers, { baseDir: PROJECT_DIR });
+  const full = outcomesBefore(job.period.startMs, options.remembered);
   let decisions = 0;
 
   const run = async (remembered: readonly Outcome[], enabled: boolean): Promise<number> => {
     const storage = inMemoryStorage();
-    const memory = await rememberingMemory(storage, remembered);
-    const job: BacktestJob = {
-      settings: settings.backtest,
-      memorySettings: { ...settings.memory, enabled },
-      period,
-      chunkKind: config.backtest.chunks,
-      series,
-      market: "bars",
-      providers,
-      memory,
-      key: { version: VERSION, seed: 1, files },
-    };
-    const ms = await elapsed(() => runBacktest(job));
+    const memory = await openWith(storage, remembered);
+    const ms = await elapsed(() => runBacktest({ ...job, memorySettings: { ...job.memorySettings, enabled }, memory }));
     decisions = await countDecisions(storage);
     return ms;
   };
@@ -170,10 +142,10 @@ async function costOfMemory(
       withoutButFull: () => run(full, false),
       withFull: () => run(full, true),
     },
-    { rounds },
+    options,
   );
   const cost = (more: readonly number[], less: readonly number[]): number =>
-    (1000 * median(more.map((ms, i) => ms - (less[i] ?? 0)))) / decisions;
+    (1000 * median(more.map((ms, i) => ms - less[i]!))) / decisions;
   return {
     withMs: median(times.with),
     withoutMs: median(times.without),
@@ -188,7 +160,8 @@ function outcomesBefore(beforeMs: number, count: number): Outcome[] {
   return outcomesLikeReal(count, { firstMs: beforeMs - 366 * 24 * HOUR_MS });
 }
 
-async function rememberingMemory(storage: Storage, outcomes: readonly Outcome[]): Promise<Memory> {
+/** Opens a memory with outcomes. */
+async function openWith(storage: Storage, outcomes: readonly Outcome[]): Promise<Memory> {
   const memory = await openMemory(storage, { embedder: hashingEmbedder() });
   for (const outcome of outcomes) await memory.record(outcome);
   await memory.flush();
@@ -206,14 +179,15 @@ async function countDecisions(storage: Storage): Promise<number> {
   return lines;
 }
 
-/** Microseconds of a recall and of the weights with a full window. */
-async function costOfRecall(
-  config: Config,
-  options: { rounds: number; remembered: number },
-): Promise<{ recallUs: number; weightsUs: number }> {
+/** The time of a recall and of the lessons with a full window. */
+async function costOfRecall(options: {
+  rounds: number;
+  remembered: number;
+}): Promise<{ recallUs: number; weightsUs: number }> {
   const calls = 500;
   const startMs = Date.UTC(2021, 0, 1);
-  const memory = await rememberingMemory(inMemoryStorage(), outcomesBefore(startMs, options.remembered));
+  const memory = await openWith(inMemoryStorage(), outcomesBefore(startMs, options.remembered));
+  const config = await defaultConfig();
   const view = new MemoryView(memory, {
     ...toSettings(config).memory,
     market: "bars",
@@ -238,11 +212,11 @@ async function costOfRecall(
   return { recallUs: (1000 * median(times.recall)) / calls, weightsUs: (1000 * median(times.weights)) / calls };
 }
 
-/** Bars for a machine that has no real ones, as the peer reads them: CSV. */
-function writeBars(dir: string, config: Config): string {
+/** Writes synthetic bars as CSV, which the peer reads, for a machine without real ones. */
+function writeBars(dir: string, assets: readonly string[]): string {
   mkdirSync(dir, { recursive: true });
-  for (const asset of config.backtest.assets) {
-    const all: BarSeries = syntheticBars({ asset, timeframe: "1h", seed: 1, end: Date.UTC(2023, 0, 1) });
+  for (const asset of assets) {
+    const all = syntheticBars({ asset, timeframe: "1h", seed: 1, end: Date.UTC(2023, 0, 1) });
     const lines = all.bars
       .filter(({ timestamp }) => timestamp >= Date.UTC(2021, 0, 1))
       .map((bar) => {

@@ -1,7 +1,7 @@
 import type { Embedder } from "../../lib/embed/embedder.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 
-/** Sentence models have 384 dimensions: the hashing embedder's 128, three times over. */
+/** An embedder with the 384 dimensions of a sentence model: the hashing embedder's 128, three times. */
 function wideEmbedder(): Embedder {
   const { id, fingerprint, dim, embed } = hashingEmbedder();
   const scale = 1 / Math.sqrt(3);
@@ -11,12 +11,12 @@ function wideEmbedder(): Embedder {
     dim: 3 * dim,
     async embed(sentence) {
       const narrow = await embed(sentence);
-      return Float32Array.from({ length: 3 * dim }, (_, i) => scale * (narrow[i % dim] ?? 0));
+      return Float32Array.from({ length: 3 * dim }, (_, i) => scale * narrow[i % dim]!);
     },
   };
 }
 
-/** The embedder of so many dimensions. */
+/** A fast embedder with this number of dimensions. */
 export function embedderOf(dim: 128 | 384): Embedder {
   return dim === 384 ? wideEmbedder() : hashingEmbedder();
 }

@@ -1,34 +1,36 @@
-/** What the benches share: contenders that take turns, medians, and tables. */
+/** What all benches share: contenders that take turns, medians, and tables. */
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-/** One line of a table. Cells that mean nothing are left out. */
+/** One row of a table. */
 export interface BenchRow {
   readonly what: string;
   readonly ours?: string;
   readonly peer?: string;
-  /** Ours to the peer's. */
+  /** Ours / the peer's. */
   readonly ratio?: string;
   readonly goal?: string;
-  /** Absent where nothing is promised, or a part was skipped. */
+  /** Absent if there is no goal, or a part was skipped. */
   readonly met?: boolean;
 }
 
-/** What one bench found. */
 export interface BenchReport {
   readonly title: string;
-  /** What is measured, and what it is measured against. */
+  /** What is measured, and against what. */
   readonly notes: readonly string[];
   readonly rows: readonly BenchRow[];
 }
 
-/** How a contender runs: once a call, giving milliseconds. */
+/** Runs a contender once; returns milliseconds. */
 export type Contender = () => number | Promise<number>;
 
 /**
- * Lets contenders take turns, A B C A B C, so that whatever else the machine does hits all alike. A first round is not
- * counted: it fills caches.
+ * Lets contenders take turns, A B C A B C, so that other load on the machine affects all of them. The first round fills caches
+ * and is not counted.
  *
- * @returns The milliseconds of each, in the order of the rounds.
+ * @returns The milliseconds of each contender, by round.
  */
 export async function takeTurns<Name extends string>(
   contenders: Readonly<Record<Name, Contender>>,
@@ -52,14 +54,19 @@ export async function elapsed(work: () => unknown): Promise<number> {
   return performance.now() - start;
 }
 
-/** What a process did. */
 export interface ProcessRun {
-  /** From before its start to after its end. */
+  /** From start to exit. */
   readonly ms: number;
   readonly stdout: string;
 }
 
-/** Runs a process to its end. Throws with what it wrote to stderr if it fails. */
+/** A folder that is removed at the end of a `using` block. */
+export function temporaryFolder(): Disposable & { readonly path: string } {
+  const path = mkdtempSync(join(tmpdir(), "carryover-bench-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
+/** Runs a process to its end. If it fails, its stderr is in the error. */
 export function runProcess(command: readonly string[], options: { cwd?: string } = {}): ProcessRun {
   const [program = "", ...args] = command;
   const start = performance.now();
@@ -74,26 +81,26 @@ export function runProcess(command: readonly string[], options: { cwd?: string }
   return { ms, stdout };
 }
 
-/** The smallest value that at least `share` (0..1) of the values do not exceed. */
+/** The smallest value that at least the share (0..1) of values do not exceed. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** The middle value; of two, the mean. */
+/** The middle value, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const half = sorted.length >> 1;
-  return ((sorted[half] ?? Number.NaN) + (sorted[sorted.length % 2 === 1 ? half : half - 1] ?? Number.NaN)) / 2;
+  return (sorted[half]! + sorted[sorted.length % 2 === 1 ? half : half - 1]!) / 2;
 }
 
-/** Milliseconds as a table has them. */
+/** Milliseconds for a table, in us if they are few. */
 export function asMs(ms: number): string {
   if (ms < 1) return `${(1000 * ms).toFixed(ms < 0.1 ? 1 : 0)} us`;
   return `${ms.toFixed(ms < 10 ? 2 : ms < 100 ? 1 : 0)} ms`;
 }
 
-/** A row of ours against a peer's, with the largest ratio that is promised. */
+/** A row that compares ours with a peer; `atMost` is the largest ratio that meets the goal. */
 export function versus(
   what: string,
   times: { ours: readonly number[]; peer: readonly number[] | undefined },
@@ -126,10 +133,9 @@ export function renderReport(report: BenchReport): string {
     row.met === undefined ? "" : row.met ? "met" : "**not met**",
   ]);
   const table = [["", "ours", "peer", "ratio", "goal", ""], ...cells];
-  const widths = [0, 1, 2, 3, 4, 5].map((column) => Math.max(3, ...table.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`;
-  const [head = [], ...body] = table;
-  const lines = [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)];
+  const widths = [0, 1, 2, 3, 4, 5].map((column) => Math.max(3, ...table.map((row) => row[column]!.length)));
+  const line = (row: readonly string[]): string => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(" | ")} |`;
+  const [head, ...body] = table;
+  const lines = [line(head!), line(widths.map((width) => "-".repeat(width))), ...body.map(line)];
   return `## ${report.title}\n\n${report.notes.map((note) => `- ${note}\n`).join("")}\n${lines.join("\n")}\n`;
 }

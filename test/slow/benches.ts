@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { renderReport } from "../../bench/support/measure.ts";
 import { backup } from "../../bench/backup.ts";
-import { compare } from "../../bench/compare.ts";
+import { compareMemory } from "../../bench/compare-memory.ts";
 import { growth } from "../../bench/growth.ts";
 import { llm } from "../../bench/llm.ts";
-import { WORLDS } from "../../bench/support/learning-worlds.ts";
-import { learningOnRealBars } from "../../bench/support/learning-real.ts";
+import { WORLDS } from "../../bench/learning/worlds.ts";
+import { learningOnRealBars } from "../../bench/learning/real-bars.ts";
 import { learning } from "../../bench/learning.ts";
 import { market } from "../../bench/market.ts";
 import { memoryStats } from "../../bench/memory-stats.ts";
@@ -17,7 +17,7 @@ import { startup } from "../../bench/startup.ts";
 import { year } from "../../bench/year.ts";
 
 const python = process.env["CARRYOVER_PYTHON"];
-// Peers only take time here: without Python a bench says so and goes on.
+// Peers would only take time here. Without Python a bench says so and continues.
 beforeAll(() => {
   process.env["CARRYOVER_PYTHON"] = "no-python-here";
 });
@@ -26,18 +26,18 @@ afterAll(() => {
   else process.env["CARRYOVER_PYTHON"] = python;
 });
 
-// Each runs on little, once: what it says of time is not looked at.
+// Each runs once on little data; its times do not matter.
 test.each([
   ["startup", () => startup({ rounds: 1, outcomes: 5 })],
   ["memory-stats", () => memoryStats({ rounds: 1, outcomes: 5 })],
   ["year", () => year({ rounds: 1, start: "2021-03-01", end: "2021-03-08", remembered: 20 })],
   ["record", () => record({ sizes: [5, 10, 15], records: 3 })],
-  ["compare", () => compare({ rounds: 1, start: "2021-03-01", end: "2021-03-08" })],
+  ["compare-memory", () => compareMemory({ rounds: 1, start: "2021-03-01", end: "2021-03-08" })],
   ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],
   ["backup", () => backup({ rounds: 1, outcomes: 10, added: 2 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
   ["learning", () => learning({ seeds: 1, days: 16, worlds: WORLDS.slice(0, 1), faintWorlds: [] })],
-  ["_learning-real", () => learningOnRealBars({ years: [2021], end: "2021-02-01" })],
+  ["learning/real-bars", () => learningOnRealBars({ years: [2021], end: "2021-02-01" })],
   ["recall-quality", () => recallQuality({ seeds: 1, moreSeeds: 0, memory: 60, queries: 30, model: false })],
   ["llm", () => llm({ rounds: 1, days: 1, cachedDays: 1, delayMs: 1 })],
   ["open-vectors", () => openVectors({ rounds: 1, sizes: [5, 70] })],

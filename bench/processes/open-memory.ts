@@ -1,14 +1,14 @@
 /**
- * Opens a memory for writing, as a run does at its start, and prints where the time went, milliseconds.
+ * Opens a memory for writing, as a run does at its start, and prints how long each part took, in milliseconds.
  *
- *     bun bench/support/open.ts DIR 128|384 [snapshots]
+ *     bun bench/processes/open-memory.ts DIR 128|384 [snapshots]
  */
 const started = performance.now();
 const { diskStorage } = await import("../../lib/storage/disk.node.ts");
 const { lockHolder } = await import("../../lib/storage/lock.node.ts");
 const { openMemory } = await import("../../lib/memory/store.ts");
 const { isSnapshotFile } = await import("../../lib/results/snapshot.ts");
-const { embedderOf } = await import("./embedders.ts");
+const { embedderOf } = await import("../support/embedders.ts");
 const { overrideCalls } = await import("../../test/storage/override-calls.ts");
 const imported = performance.now();
 
@@ -32,7 +32,7 @@ const lock = await storage.lock(lockHolder());
 const memory = await openMemory(storage, { embedder: embedderOf(dim === "384" ? 384 : 128) });
 const opened = performance.now();
 
-// What the baseline does at each start, and a run of ours has no use for.
+// The baseline does this at each start; ours does not need it.
 let snapshots = 0;
 if (withSnapshots !== undefined) {
   const names = (await disk.list()).files.map(({ name }) => name).filter(isSnapshotFile);

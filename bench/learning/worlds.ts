@@ -1,8 +1,8 @@
-/** Worlds whose truth is known: markets that trend or range by stretches, and providers that are right with a planted probability. */
+/** Planted worlds: markets that trend or range in stretches, and providers that are right with a known probability. */
 import type { Bar, BarSeries } from "../../lib/types.ts";
 import { SituationTracker } from "../../lib/market/situation.ts";
 import type { FileVote, FileVotes } from "../../lib/providers/votes-file.ts";
-import { at, createRandom, type Random } from "./chance.ts";
+import { splitMix32, type Random } from "../support/statistics.ts";
 import { HOUR_MS } from "../../lib/util/time.ts";
 
 const DECISION_MS = 4 * HOUR_MS;
@@ -13,45 +13,46 @@ const WARM_UP_BARS = 240;
 export const ASSETS = ["AAA", "BBB", "CCC"] as const;
 export const START_MS: number = Date.UTC(2021, 0, 1);
 
-/** Deviation of an hour's return, and what a stretch adds to it in deviations: a drift, or a pull to where it began. */
+/** Standard deviation of an hour's return. */
 const HOURLY_VOLATILITY = 0.005;
 const STEPS = 4;
 
-/** A view is about which of close +- 2.5 ATR is touched first; at a decision it is drawn anew with this probability. */
+/** A vote predicts which of close +- 2.5 ATR is touched first. */
 const TOUCH_ATR = 2.5;
-const REDRAWN = 0.15;
-const HELD_BACK = 0.15;
+/** The probability that a vote is drawn again before that. */
+const REDRAW_SHARE = 0.15;
+/** The probability of a HOLD. */
+const HOLD_SHARE = 0.15;
 
-/** How clearly stretches trend and range. */
+/** How clearly stretches trend and range, in standard deviations an hour: a drift, or a pull back to where the stretch began. */
 export interface Climate {
   readonly drift: number;
   readonly pull: number;
 }
 
-/** When a view is drawn. */
+/** When a vote is drawn. */
 export interface Moment {
-  /** Of the year, 0..1. */
+  /** Share of the year that has passed, 0..1. */
   readonly share: number;
   readonly trending: boolean;
 }
 
-/** Who votes in a world. */
+/** A provider in a world. */
 export interface Voter {
-  /** The probability of being right. */
+  /** The probability that a vote is right. */
   readonly hitRate: (moment: Moment) => number;
-  /** Is surer when wrong: of its wrong views 70 % are sure, of its right ones 30 %. */
+  /** It is more confident when it is wrong: 70 % of its wrong votes are confident, but 30 % of its right ones. */
   readonly overconfident?: boolean;
 }
 
-/** A world: its voters. */
 export interface World {
   readonly name: string;
   readonly voters: readonly Voter[];
-  /** Compared in R a trade, where an oracle has nothing to tell. */
+  /** Results are compared in R per trade, as an oracle gains nothing. */
   readonly absolute?: boolean;
 }
 
-/** The probability of a sure view among an overconfident voter's wrong ones, and of an unsure one among its right ones. */
+/** The probability of high confidence in an overconfident voter's wrong vote, and of low confidence in its right one. */
 const SURE_WHEN_WRONG = 0.7;
 export const SURE_FROM = 75;
 
@@ -63,7 +64,7 @@ const seasonal = (trending: number, ranging: number): Voter => ({
   hitRate: (moment) => (moment.trending ? trending : ranging),
 });
 
-/** The worlds of the table. */
+/** The main worlds. */
 export const WORLDS: readonly World[] = [
   { name: "steady .60 .50 .42", voters: [constant(0.6), constant(0.5), constant(0.42)] },
   { name: "weak .54 .50 .47", voters: [constant(0.54), constant(0.5), constant(0.47)] },
@@ -81,7 +82,7 @@ export const WORLDS: readonly World[] = [
   { name: "five equals .55", voters: Array.from({ length: 5 }, () => constant(0.55)), absolute: true },
 ];
 
-/** Others, that no setting was looked at. */
+/** Worlds that no constant was chosen with. */
 export const OTHER_WORLDS: readonly World[] = [
   { name: "steady .57 .53 .45", voters: [constant(0.57), constant(0.53), constant(0.45)] },
   {
@@ -94,14 +95,14 @@ export const OTHER_WORLDS: readonly World[] = [
   },
 ];
 
-/** A market, and what will happen in it. */
+/** A market, and what happens in it. */
 export interface Market {
   readonly series: BarSeries;
   /** At each decision of the year. */
   readonly decisions: readonly {
     readonly timestamp: number;
     readonly trending: boolean;
-    /** Which level is touched first, and when that is known. */
+    /** Which level is touched first, and when. */
     readonly truth: 1 | -1;
     readonly touchedMs: number;
   }[];
@@ -110,7 +111,7 @@ export interface Market {
 /** One asset's market. */
 export function makeMarket(asset: string, options: { seed: number; days: number; climate: Climate }): Market {
   const { seed, days, climate } = options;
-  const random = createRandom(seed * 7919 + asset.charCodeAt(0) * 104_729);
+  const random = splitMix32(seed * 7919 + asset.charCodeAt(0) * 104_729);
   const { bars, trends } = drawBars(random, { count: WARM_UP_BARS + days * 24, climate });
   const series: BarSeries = { asset, timeframeMs: HOUR_MS, market: "bars", bars, gaps: 0 };
   const tracker = new SituationTracker({ asset, timeframeMs: HOUR_MS });
@@ -120,7 +121,7 @@ export function makeMarket(asset: string, options: { seed: number; days: number;
     if (timestamp % DECISION_MS !== 0 || timestamp <= START_MS) return [];
     const situation = tracker.situation();
     if (situation === undefined) return [];
-    return [{ timestamp, trending: at(trends, i), ...firstTouch(bars, i, TOUCH_ATR * situation.atr) }];
+    return [{ timestamp, trending: trends[i]!, ...firstTouch(bars, i, TOUCH_ATR * situation.atr) }];
   });
   return { series, decisions };
 }
@@ -159,9 +160,9 @@ function drawBars(random: Random, options: { count: number; climate: Climate }):
   return { bars, trends };
 }
 
-/** Which of the close of bar `i` +- `distance` is touched first; a bar that touches both counts by its close. */
+/** Which of the close of bar `i` +- `distance` is touched first. For a bar that touches both, its close decides. */
 function firstTouch(bars: readonly Bar[], i: number, distance: number): { truth: 1 | -1; touchedMs: number } {
-  const { close } = at(bars, i);
+  const { close } = bars[i]!;
   for (const bar of bars.slice(i + 1, i + 1001)) {
     const [up, down] = [bar.high >= close + distance, bar.low <= close - distance];
     const touchedMs = bar.timestamp + HOUR_MS;
@@ -179,9 +180,9 @@ export function drawVotes(voter: Voter, markets: readonly Market[], random: Rand
       const votes: FileVote[] = [];
       let untilMs = 0;
       decisions.forEach(({ timestamp, trending, truth, touchedMs }, i) => {
-        if (timestamp < untilMs && random.uniform() >= REDRAWN) return;
+        if (timestamp < untilMs && random.uniform() >= REDRAW_SHARE) return;
         const isRight = random.uniform() < voter.hitRate({ share: i / decisions.length, trending });
-        const action = random.uniform() < HELD_BACK ? "HOLD" : (truth === 1) === isRight ? "BUY" : "SELL";
+        const action = random.uniform() < HOLD_SHARE ? "HOLD" : (truth === 1) === isRight ? "BUY" : "SELL";
         votes.push({ timestamp, answer: { action, confidence: drawConfidence(voter, isRight, random) } });
         untilMs = touchedMs;
       });
@@ -190,17 +191,17 @@ export function drawVotes(voter: Voter, markets: readonly Market[], random: Rand
   );
 }
 
-/** Between 60 and 80 and telling nothing; of the overconfident 75 to 90 where it is sure, else 55 to 70. */
+/** 60 to 80, without information; for the overconfident 75 to 90 if it is sure, else 55 to 70. */
 function drawConfidence(voter: Voter, isRight: boolean, random: Random): number {
   if (voter.overconfident !== true) return 60 + 20 * random.uniform();
   const isSure = random.uniform() < (isRight ? 1 - SURE_WHEN_WRONG : SURE_WHEN_WRONG);
   return (isSure ? SURE_FROM : 55) + 15 * random.uniform();
 }
 
-/** The log-odds that a voter who knows what it is worth would vote with. */
+/** The log-odds that a vote is right, given all that is planted. */
 export function logOdds(voter: Voter, moment: Moment, confidence: number): number {
   const rate = voter.hitRate(moment);
-  const told = Math.log(SURE_WHEN_WRONG / (1 - SURE_WHEN_WRONG));
-  const byConfidence = voter.overconfident === true ? (confidence >= SURE_FROM ? -told : told) : 0;
+  const evidence = Math.log(SURE_WHEN_WRONG / (1 - SURE_WHEN_WRONG));
+  const byConfidence = voter.overconfident === true ? (confidence >= SURE_FROM ? -evidence : evidence) : 0;
   return Math.log(rate / (1 - rate)) + byConfidence;
 }

@@ -1,17 +1,16 @@
-/** Ways to find the remembered trades whose situations are most like another. */
 import type { Situation } from "../../lib/types.ts";
 import type { Embedder } from "../../lib/embed/embedder.ts";
 import { SearchIndex } from "../../lib/search/search-index.ts";
-import { at } from "./chance.ts";
-import type { Case, Sample } from "./recall-worlds.ts";
+import { mean } from "../support/statistics.ts";
+import type { Case, Sample } from "./worlds.ts";
 
-/** Neighbours that a decision recalls. */
+/** The number of neighbours that a decision recalls. */
 export const K = 10;
 
-/** Finds the `K` nearest of the remembered trades for every query. */
+/** A way to find the `K` nearest remembered trades of every query. */
 export type Method = (sample: Sample) => Promise<number[][]>;
 
-/** By cosine of the sentences' vectors. */
+/** By cosine similarity of the sentences' vectors. */
 export function bySentence(embedder: Embedder): Method {
   const known = new Map<string, Float32Array>();
   const vectorOf = async (sentence: string): Promise<Float32Array> => {
@@ -30,7 +29,7 @@ export function bySentence(embedder: Embedder): Method {
   };
 }
 
-/** By Euclidean distance of numbers, scaled to mean 0 and deviation 1 over what is remembered. */
+/** By Euclidean distance of numbers, scaled to mean 0 and standard deviation 1 over the remembered trades. */
 export function byNumbers(numbersOf: (situation: Situation) => readonly number[]): Method {
   return ({ memory, queries }) => Promise.resolve(nearestByNumbers(memory, queries, numbersOf));
 }
@@ -42,17 +41,17 @@ function nearestByNumbers(
 ): number[][] {
   const raw = memory.map(({ situation }) => numbersOf(situation));
   const scales = (raw[0] ?? []).map((_, i) => {
-    const mean = raw.reduce((sum, row) => sum + at(row, i), 0) / raw.length;
-    const variance = raw.reduce((sum, row) => sum + (at(row, i) - mean) ** 2, 0) / raw.length;
-    return { mean, deviation: Math.sqrt(variance) || 1 };
+    const center = mean(raw.map((row) => row[i]!));
+    const variance = mean(raw.map((row) => (row[i]! - center) ** 2));
+    return { center, deviation: Math.sqrt(variance) || 1 };
   });
   const scaled = (row: readonly number[]): number[] =>
-    scales.map(({ mean, deviation }, i) => (at(row, i) - mean) / deviation);
+    scales.map(({ center, deviation }, i) => (row[i]! - center) / deviation);
   const rows = raw.map(scaled);
   return queries.map(({ situation }) => {
     const query = scaled(numbersOf(situation));
     return rows
-      .map((row, i) => ({ i, distance: row.reduce((sum, value, n) => sum + (value - at(query, n)) ** 2, 0) }))
+      .map((row, i) => ({ i, distance: row.reduce((sum, value, n) => sum + (value - query[n]!) ** 2, 0) }))
       .toSorted((a, b) => a.distance - b.distance || a.i - b.i)
       .slice(0, K)
       .map(({ i }) => i);

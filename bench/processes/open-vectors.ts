@@ -1,14 +1,14 @@
 /**
- * Opens the vectors of a memory folder in this fresh process, and prints what that took: milliseconds, and bytes a row.
+ * Opens the vectors of a memory folder, and prints how long that took, in milliseconds, and the bytes of memory per row.
  *
- *     bun bench/support/open-vectors.ts DIR
+ *     bun bench/processes/open-vectors.ts DIR
  */
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { SearchIndex } from "../../lib/search/search-index.ts";
 import { readSidecar } from "../../lib/memory/sidecar.ts";
 import { readVectors } from "../../lib/memory/vectors.ts";
 
-/** Searches after which every row has its codes. */
+/** After this many searches every row has codes. */
 const SEARCHES = 20;
 
 const storage = diskStorage(process.argv[2] ?? "");

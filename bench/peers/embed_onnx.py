@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Peer of bench/embed.ts: the same sentence model with Python's onnxruntime on one thread.
 
-    python3 bench/embed_onnx.py MODEL_DIR     a JSON list of sentences a line in, {"ms", "first"} a line out
+    python3 bench/peers/embed_onnx.py MODEL_DIR     a JSON list of sentences a line in, {"ms", "first"} a line out
 
 One sentence a call, mean pooling, unit length; `first` is the vector of the first sentence.
 """

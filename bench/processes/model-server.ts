@@ -1,10 +1,10 @@
 /**
- * A model server as a process of its own: answers in so many milliseconds, so many at a time, and the others wait. Its models are
- * called like our rules and vote like them, so that a run that asks them trades as often as one with rules.
+ * A model server that answers AT_A_TIME requests at once, each after DELAY_MS. Its models have the names of our rules and vote
+ * like them, so that a run with models trades as often as one with rules.
  *
- *     bun bench/support/model-process.ts DELAY_MS AT_A_TIME
+ *     bun bench/processes/model-server.ts DELAY_MS AT_A_TIME
  *
- * Writes its base_url to stdout and ends when its stdin does.
+ * Prints its base URL, and ends when its stdin does.
  */
 import type { Answer, Situation } from "../../lib/types.ts";
 import { RateLimiter } from "../../lib/providers/recorded/rate-limit.ts";

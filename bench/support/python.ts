@@ -1,19 +1,19 @@
-/** The peers that are measured against: where they are, or what is missing. */
+/** Peers in Python: where they are, or what is missing. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { PROJECT_DIR } from "../../test/samples.ts";
 import { runProcess } from "./measure.ts";
 
-/** A Python with the packages that peers need. */
+/** The command of a Python with the packages of the peers. */
 export function python(): string {
   return process.env["CARRYOVER_PYTHON"] ?? "python3";
 }
 
-/** The storage design of the system that Carryover is measured against, timed by itself. */
+/** The storage of the system that Carryover is compared with; it times itself. */
 export const SEED_BASELINE: string =
   process.env["CARRYOVER_SEED_BASELINE"] ?? join(PROJECT_DIR, "..", "shared", "bench", "seed_baseline.py");
 
-/** What a peer lacks: `undefined` if it can run. */
+/** What is missing for a peer; `undefined` if it can run. */
 export function missingFor(packages: readonly string[], script?: string): string | undefined {
   if (script !== undefined && !existsSync(script)) return "the script of the baseline (CARRYOVER_SEED_BASELINE)";
   try {
@@ -33,7 +33,7 @@ def find(names):
         except m.PackageNotFoundError: yield name
 `;
 
-/** Versions of Python and of the packages that are there, as one line. */
+/** The versions of Python and of the available packages, in one line. */
 export function pythonVersions(packages: readonly string[]): string {
   const program = `${FIND}
 import platform

@@ -1,36 +1,36 @@
-/** Who takes part in bench/search.ts, on what, and the rows of its table. */
+/** The contenders of bench/search.ts, their data, and the rows of its table. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { plainKernel } from "../../lib/search/kernel.ts";
 import { SearchIndex } from "../../lib/search/search-index.ts";
 import type { Match } from "../../lib/search/top-k.ts";
-import { clusteredVectors } from "./clustered-vectors.ts";
-import { asMs, median, type BenchRow, type Contender } from "./measure.ts";
-import type { SearchPeers, SearchTurn, TurnResult } from "./search-peers.ts";
+import { clusteredVectors } from "../support/clustered-vectors.ts";
+import { asMs, median, type BenchRow, type Contender } from "../support/measure.ts";
+import type { SearchPeers, SearchTurn, TurnResult } from "./peers.ts";
 
 export const PEERS: readonly string[] = ["numpy", "faiss-cpu", "usearch", "sqlite-vec", "scikit-learn"];
-/** Goals are against the faster of these. */
+/** Goals compare with the faster of these. */
 export const RIVALS: readonly string[] = ["numpy", "faiss-cpu"];
 export const DIM = 384;
-/** The plain loops are measured up to here; a goal is at this size. The rivals with two threads are asked here. */
+/** The plain kernel is measured up to this size. At this size it has a goal, and the rivals also run with two threads. */
 export const PLAIN_ROWS = 100_000;
 const QUERIES = 500;
-/** A search codes so many rows, and more. */
-const CODED_ROWS = 4096;
+/** A search encodes at least this many rows. */
+const ENCODED_ROWS = 4096;
 
 export interface Bench {
   readonly peers: SearchPeers | undefined;
-  /** What each peer lacks; `undefined` for one that can run. */
+  /** What each peer is missing; `undefined` if it can run. */
   readonly missing: Map<string, string | undefined>;
   readonly rounds: number;
   readonly work: string;
   readonly flushed: Float64Array;
 }
 
-/** Rows that codes cannot tell apart: the same numbers, or numbers that differ in a float's last bits. */
+/** Rows that codes cannot tell apart: equal numbers, or numbers that differ in the last bits of a float. */
 export type Alike = "equal" | "nearly equal";
 
-/** Vectors, ours and the peers'. */
+/** The vectors of one measurement, and our indexes of them. */
 export interface Subject {
   readonly rows: readonly Float32Array[];
   readonly index: SearchIndex;
@@ -38,7 +38,7 @@ export interface Subject {
   readonly queries: readonly Float32Array[];
 }
 
-/** Makes vectors and hands them to all. */
+/** Makes vectors and passes them to all contenders. */
 export async function prepare(bench: Bench, data: { size: number; alike?: Alike }): Promise<Subject> {
   const { size, alike } = data;
   const vectors = clusteredVectors(size + QUERIES, DIM);
@@ -50,11 +50,11 @@ export async function prepare(bench: Bench, data: { size: number; alike?: Alike 
       vectors[i] = (vectors[i % DIM] ?? 0) * (1 + apart);
     }
   }
-  const own = vectors.subarray(0, size * DIM);
-  const rows = Array.from({ length: size }, (_, row) => own.subarray(row * DIM, (row + 1) * DIM));
+  const stored = vectors.subarray(0, size * DIM);
+  const rows = Array.from({ length: size }, (_, row) => stored.subarray(row * DIM, (row + 1) * DIM));
   if (bench.peers !== undefined) {
     const files = { rows: join(bench.work, "rows.f32"), queries: join(bench.work, "queries.f32") };
-    writeFileSync(files.rows, own);
+    writeFileSync(files.rows, stored);
     writeFileSync(files.queries, vectors.subarray(size * DIM));
     const failed = await bench.peers.load({ ...files, dim: DIM });
     for (const [peer, reason] of Object.entries(failed)) bench.missing.set(peer, reason);
@@ -64,15 +64,15 @@ export async function prepare(bench: Bench, data: { size: number; alike?: Alike 
   const hasPlain = size <= PLAIN_ROWS && alike === undefined;
   const plain = hasPlain ? new SearchIndex({ dim: DIM, kernel: plainKernel() }) : undefined;
   plain?.insert(rows);
-  // Some rows a search, so that all have their codes.
-  for (let from = 0; from < size; from += CODED_ROWS) {
-    const options = { k: 5, from, to: Math.min(size, from + CODED_ROWS) };
+  // A search encodes some rows; after these all rows have codes.
+  for (let from = 0; from < size; from += ENCODED_ROWS) {
+    const options = { k: 5, from, to: Math.min(size, from + ENCODED_ROWS) };
     for (const each of [index, plain]) each?.search(queries[0] ?? new Float32Array(), options);
   }
   return { rows, index, plain, queries };
 }
 
-/** Everyone's turns: milliseconds of a query, the median of a turn. */
+/** All contenders. A turn returns the median milliseconds of its queries. */
 export function contendersOf(
   bench: Bench,
   subject: Subject,
@@ -118,7 +118,7 @@ function takeOwnTurn(
 
 export type Times = Readonly<Record<string, readonly number[]>>;
 
-/** A row against the faster of the rivals. */
+/** A row that compares with the faster rival. */
 export function rivalRow(
   { missing }: Bench,
   row: { title: string; times: Times; contender: string; atMost: number | undefined },

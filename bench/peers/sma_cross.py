@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Peer of bench/year.ts: one moving-average strategy over the same bars with backtesting.py, without memory and files.
 
-    python3 bench/sma_cross.py DATA_DIR START END ASSET...     END is exclusive; prints one line of JSON
+    python3 bench/peers/sma_cross.py DATA_DIR START END ASSET...     END is exclusive; prints one line of JSON
 
 The cash is such that whole units of every asset can be bought: backtesting.py rounds sizes down to whole numbers.
 """

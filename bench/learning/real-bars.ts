@@ -1,18 +1,13 @@
-/** The known ways of weighing and ours on real bars, where nobody knows the truth: the default configuration over two years. */
-import { readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { runInMemory } from "../../lib/experiments/in-memory-run.ts";
-import { overrideConfig, parseConfig } from "../../lib/config/parse.ts";
 import type { Outcome } from "../../lib/types.ts";
-import { openInMemoryJob } from "../../lib/job/open.node.ts";
 import { createRandom } from "../../lib/util/random.ts";
 import { bootstrap, type Interval } from "../../lib/stats/bootstrap.ts";
-import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "../../test/samples.ts";
-import { at, RESAMPLES } from "./chance.ts";
-import { equalWeights, fixedShare, followTheLeader, hedged, ours, type View } from "./learning-contenders.ts";
-import type { BenchReport, BenchRow } from "./measure.ts";
-import { DAY_MS } from "../../lib/util/time.ts";
+import { HAS_REAL_BARS, REAL_BARS_DIR } from "../../test/samples.ts";
+import { RESAMPLES } from "../support/statistics.ts";
+import { defaultJob } from "../support/default-job.ts";
+import { equalWeights, fixedShare, followTheLeader, hedged, ours, type View } from "./contenders.ts";
+import type { BenchReport, BenchRow } from "../support/measure.ts";
+import { DAY_MS, isoDate } from "../../lib/util/time.ts";
 
 /** A position lasts five days at most. */
 const BLOCK_DAYS = 5;
@@ -27,24 +22,25 @@ const CONTENDERS: Readonly<Record<string, View>> = {
 
 export const REAL_TITLE = "Learning on real bars";
 
-/** What a contender's trades earned, by the day of their exit. */
+/** Net R of a contender's trades, by the day of their exit. */
 interface Days {
   readonly sums: Float64Array;
   readonly counts: Float64Array;
 }
 
 /**
- * Measures it.
+ * Compares the known ways of weighing with ours on real bars, with the default configuration.
  *
- * @param options `years`: in order; what one taught, the next begins with. `end`: of the last one. @default all of 2021 and 2022
+ * @param options `years`: in order; each starts with what the one before taught. `end`: of the last one. Default: all of 2021 and
+ * 2022.
  */
 export async function learningOnRealBars(
   options: { years?: readonly number[]; end?: string } = {},
 ): Promise<BenchReport> {
   const { years = [2021, 2022] } = options;
   const [startMs, endMs] = [
-    Date.UTC(at(years, 0), 0, 1),
-    Date.parse(options.end ?? `${at(years, years.length - 1) + 1}-01-01`),
+    Date.UTC(years[0]!, 0, 1),
+    Date.parse(options.end ?? `${years[years.length - 1]! + 1}-01-01`),
   ];
   const report = {
     title: REAL_TITLE,
@@ -56,18 +52,7 @@ export async function learningOnRealBars(
   };
   if (!HAS_REAL_BARS) return { ...report, rows: [{ what: "all", ours: "skipped: no real bars" }] };
 
-  const text = readFileSync(join(PROJECT_DIR, "config.yaml"), "utf8");
-  const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
-  const { job } = await openInMemoryJob({
-    config: await overrideConfig(await parseConfig(text, { file: "config.yaml" }), {
-      start: day(startMs),
-      end: day(endMs),
-      data_dir: REAL_BARS_DIR,
-      memory_dir: join(tmpdir(), "carryover-nothing-remembered"),
-    }),
-    baseDir: PROJECT_DIR,
-    dataDirIsExplicit: true,
-  });
+  const job = await defaultJob({ start: isoDate(startMs), end: isoDate(endMs), dataDir: REAL_BARS_DIR });
   const ensembles = {
     "three rules": job.providers.filter(({ name }) => name !== "memory"),
     "with memory": job.providers,
@@ -83,14 +68,14 @@ export async function learningOnRealBars(
   }
   return { ...report, rows };
 
-  /** Places of the days of the fourth quarter, and of the year. */
+  /** Indices of the days of the fourth quarter, and of the year. */
   function spansOf(year: number): readonly Int32Array[] {
-    const places = (fromMonth: number): Int32Array => {
+    const daysFrom = (fromMonth: number): Int32Array => {
       const first = Math.floor((Date.UTC(year, fromMonth, 1) - startMs) / DAY_MS);
       const end = Math.floor((Math.min(endMs, Date.UTC(year + 1, 0, 1)) - startMs) / DAY_MS);
       return Int32Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
     };
-    return [places(9), places(0)];
+    return [daysFrom(9), daysFrom(0)];
   }
 }
 
@@ -98,10 +83,10 @@ function daysOf(outcomes: readonly string[], { startMs, days }: { startMs: numbe
   const found = { sums: new Float64Array(days), counts: new Float64Array(days) };
   for (const line of outcomes) {
     const trade = JSON.parse(line) as Outcome;
-    // What closed at midnight closed with the last bar of the day before.
-    const place = Math.floor((Date.parse(trade.exit_timestamp) - 1 - startMs) / DAY_MS);
-    found.sums[place] = at(found.sums, place) + trade.realized_pnl / (trade.risk_per_unit * trade.position_size);
-    found.counts[place] = at(found.counts, place) + 1;
+    // A trade that closed at midnight closed with the last bar of the day before.
+    const index = Math.floor((Date.parse(trade.exit_timestamp) - 1 - startMs) / DAY_MS);
+    found.sums[index]! += trade.realized_pnl / (trade.risk_per_unit * trade.position_size);
+    found.counts[index]!++;
   }
   return found;
 }
@@ -113,30 +98,30 @@ function rowsOf(
   const all = [...found.values()];
   const bySpan = spans.map((days) => intervalsOf(all, days));
   return [...found.keys()].map((name, i) => {
-    const trades = spans.map((days) => days.reduce((sum, place) => sum + at(at(all, i).counts, place), 0));
+    const trades = spans.map((days) => days.reduce((sum, day) => sum + all[i]!.counts[day]!, 0));
     const row = {
       what: `${of}: ${name} (${trades.join(" and ")} trades)`,
-      ours: said(bySpan.map((span) => at(span, i))),
+      ours: shown(bySpan.map((span) => span[i]!)),
     };
-    return i === 0 ? row : { ...row, peer: said(bySpan.map((span) => at(span, all.length + i))) };
+    return i === 0 ? row : { ...row, peer: shown(bySpan.map((span) => span[all.length + i]!)) };
   });
 }
 
-/** The mean of each contender, then each less the first's, over the days given. */
+/** The mean of each contender over some days, then its difference to the first contender. */
 function intervalsOf(all: readonly Days[], days: Int32Array): readonly (Interval | null)[] {
-  const mean = ({ sums, counts }: Days, places: Int32Array): number | null => {
+  const mean = ({ sums, counts }: Days, indices: Int32Array): number | null => {
     let sum = 0;
     let count = 0;
-    for (const place of places) {
-      sum += at(sums, at(days, place));
-      count += at(counts, at(days, place));
+    for (const i of indices) {
+      sum += sums[days[i]!]!;
+      count += counts[days[i]!]!;
     }
     return count === 0 ? null : sum / count;
   };
   return bootstrap(
     [{ length: days.length, meanBlock: BLOCK_DAYS }],
-    ([places = new Int32Array()]) => {
-      const means = all.map((each) => mean(each, places));
+    ([indices = new Int32Array()]) => {
+      const means = all.map((each) => mean(each, indices));
       const [first = null] = means;
       return [...means, ...means.map((value) => (value === null || first === null ? null : value - first))];
     },
@@ -144,7 +129,7 @@ function intervalsOf(all: readonly Days[], days: Int32Array): readonly (Interval
   );
 }
 
-function said(intervals: readonly (Interval | null)[]): string {
+function shown(intervals: readonly (Interval | null)[]): string {
   return intervals
     .map((interval) => {
       if (interval === null) return "too few";

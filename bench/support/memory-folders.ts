@@ -1,4 +1,3 @@
-/** Memory folders to measure on. */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Outcome, Situation } from "../../lib/types.ts";
@@ -10,7 +9,7 @@ import { openMemory } from "../../lib/memory/store.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { makeOutcomes, makeVote } from "../../test/memory/outcome-samples.ts";
 
-/** The `i`-th of many situations, each with another sentence. */
+/** Situation number `i`; all of them have different sentences. */
 export function situationAt(i: number, timestamp: number): Situation {
   const wave = (period: number, low: number, high: number): number =>
     low + ((high - low) * ((i * 7919) % period)) / period;
@@ -35,9 +34,9 @@ export function situationAt(i: number, timestamp: number): Situation {
 }
 
 /**
- * Outcomes as large as those of a real run (2.4 kB), one every eight hours.
+ * Outcomes of the size of real ones (2.4 kB), one every eight hours.
  *
- * @param options `from`: number of the first; `firstMs`: when number 0 is decided.
+ * @param options `from`: number of the first one; `firstMs`: time of decision number 0.
  */
 export function outcomesLikeReal(count: number, options: { from?: number; firstMs?: number } = {}): Outcome[] {
   const { from = 0, firstMs = Date.UTC(2021, 0, 1) } = options;
@@ -66,7 +65,7 @@ export function outcomesLikeReal(count: number, options: { from?: number; firstM
     });
 }
 
-/** Writes outcomes' files as a writer leaves them, but without waiting for the disk. */
+/** Writes outcome files without syncing them. */
 export function writeOutcomes(dir: string, outcomes: readonly Outcome[]): void {
   mkdirSync(dir, { recursive: true });
   for (const outcome of outcomes) {
@@ -74,7 +73,7 @@ export function writeOutcomes(dir: string, outcomes: readonly Outcome[]): void {
   }
 }
 
-/** The least that a durable file costs. Temporary names are left out by a listing and swept by the next writer. */
+/** The fastest way to write a durable file. The next writer removes temporary files that are left behind. */
 export function writeDurably(dir: string, name: string, bytes: Uint8Array): void {
   const temp = join(dir, `.tmp-new-${name}`);
   const fd = openSync(temp, "wx", 0o600);
@@ -87,7 +86,7 @@ export function writeDurably(dir: string, name: string, bytes: Uint8Array): void
   closeSync(folder);
 }
 
-/** Makes a memory folder with its caches up to date, and with snapshots as large as the baseline's. */
+/** Makes a memory folder with up-to-date caches, and with snapshots of the size of the baseline's. */
 export async function makeMemory(
   dir: string,
   options: { outcomes: number; snapshots?: number; embedder: Embedder },

@@ -1,17 +1,15 @@
-/** Who weighs the votes: the known ways, an oracle, and ours. */
 import type { Outcome, Situation, Vote } from "../../lib/types.ts";
 import type { Lessons } from "../../lib/memory/lessons.ts";
 import { evidenceOf } from "../../lib/memory/evidence.ts";
 import type { Memory } from "../../lib/memory/store.ts";
 import { insertionIndex, type Trade } from "../../lib/memory/trade.ts";
 import { MemoryView, type MemoryViewOptions } from "../../lib/memory/view.ts";
-import { at } from "./chance.ts";
-import { logOdds, type Market, type World } from "./learning-worlds.ts";
+import { logOdds, type Market, type World } from "./worlds.ts";
 
-/** How a run looks at memory. */
+/** A way to weigh votes: how a run opens its view of memory. */
 export type View = (memory: Memory, options: MemoryViewOptions) => MemoryView;
 
-/** The library's own; similar trades are recalled only where the provider `memory` wants them. */
+/** The library's own. Similar trades are recalled only if the provider `memory` takes part. */
 class OurView extends MemoryView {
   constructor(memory: Memory, options: MemoryViewOptions) {
     super(memory, { ...options, similar: options.providers.includes("memory") });
@@ -25,7 +23,7 @@ interface Method {
   weights(): number[];
 }
 
-/** Weighs by the evidence of every provider so far: `learn` gets each trade once, in the order of exits. */
+/** Weighs by the evidence on every provider so far. `learn` is called once for each trade, in the order of exits. */
 class WeighingView extends OurView {
   readonly #method: Method;
   readonly #providers: readonly string[];
@@ -39,7 +37,7 @@ class WeighingView extends OurView {
 
   override lessons(asOf: number): Lessons {
     while ((this.#waiting[0]?.exitMs ?? asOf) < asOf) {
-      const trade = this.#waiting.shift() as Trade;
+      const trade = this.#waiting.shift()!;
       this.#method.learn(this.#providers.map((provider) => evidenceOf(trade, provider).resultR || 0));
     }
     return lessonsOf(() => this.#method.weights());
@@ -56,7 +54,7 @@ function weighingView(start: (providers: number) => Method): View {
   return (memory, options) => new WeighingView(memory, { ...options, method: start(options.providers.length) });
 }
 
-/** Weights alone: confidences as voted, sizes full. */
+/** Lessons of weights alone: confidences as voted, full sizes. */
 function lessonsOf(weigh: (situation: Situation, votes: readonly Vote[]) => number[], isCalibrated = false): Lessons {
   return {
     weights: [],
@@ -74,14 +72,13 @@ const shares = (values: readonly number[]): number[] => {
   return values.map((value) => value / total);
 };
 
-/** The same for all, whatever happens. */
 export const equalWeights: View = weighingView((n) => ({ learn: () => {}, weights: () => Array(n).fill(1 / n) }));
 
-/** All to whoever earned most so far. */
+/** All weight on the provider with the best sum so far. */
 export const followTheLeader: View = weighingView((n) => {
   const sums = Array.from({ length: n }, () => 0);
   return {
-    learn: (evidence) => evidence.forEach((e, i) => (sums[i] = at(sums, i) + e)),
+    learn: (evidence) => evidence.forEach((e, i) => (sums[i]! += e)),
     weights: () => shares(sums.map((sum) => (sum === Math.max(...sums) ? 1 : 0))),
   };
 });
@@ -93,7 +90,7 @@ function hedge(share: number): View {
     let weights = Array.from({ length: n }, () => 1 / n);
     return {
       learn: (evidence) => {
-        weights = shares(weights.map((weight, i) => weight * Math.exp(rate * at(evidence, i))));
+        weights = shares(weights.map((weight, i) => weight * Math.exp(rate * evidence[i]!)));
         weights = weights.map((weight) => (1 - share) * weight + share / n);
       },
       weights: () => weights,
@@ -104,7 +101,7 @@ function hedge(share: number): View {
 export const hedged: View = hedge(0);
 export const fixedShare: View = hedge(0.005);
 
-/** Knows the planted rates, the true stretch and what confidence is worth. */
+/** Knows the planted hit rates, the true stretch and what confidence says. */
 export function oracle(world: World, markets: readonly Market[]): View {
   const moments = new Map(
     markets.flatMap(({ series, decisions }) =>
@@ -118,9 +115,9 @@ export function oracle(world: World, markets: readonly Market[]): View {
     const moment = moments.get(`${situation.asset} ${situation.timestamp}`);
     if (moment === undefined) throw new RangeError(`Cannot foresee: found no decision at ${situation.timestamp}`);
     return votes.map(({ action, confidence }, i) => {
-      const voter = at(world.voters, i);
-      const told = action === "HOLD" ? { ...voter, overconfident: false } : voter;
-      return Math.max(0, logOdds(told, moment, confidence));
+      const voter = world.voters[i]!;
+      const known = action === "HOLD" ? { ...voter, overconfident: false } : voter;
+      return Math.max(0, logOdds(known, moment, confidence));
     });
   }, true);
   class OracleView extends OurView {
