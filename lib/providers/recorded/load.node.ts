@@ -68,7 +68,7 @@ async function loadLlm(config: LlmConfig, { baseDir }: LoadClientOptions): Promi
 }
 
 /** `fetch` that always checks certificates, although NODE_TLS_REJECT_UNAUTHORIZED may say not to. */
-export const verifiedFetch: Fetch = (input, init) => fetch(input, { ...init, tls: { rejectUnauthorized: true } });
+const verifiedFetch: Fetch = (input, init) => fetch(input, { ...init, tls: { rejectUnauthorized: true } });
 
 /**
  * Reads the key of an API from the environment.
