@@ -34,8 +34,6 @@ export interface BacktestJob {
     /** SHA-256 of all else that the votes depend on, by name. */
     readonly files: Readonly<Record<string, string>>;
   };
-  /** For runs that are compared line by line. @default the SHA-256 of the run key */
-  readonly runId?: string;
   /** Whether to start over, as another attempt. @default false */
   readonly restart?: boolean | undefined;
   /** Called with what the user should know, a sentence a call. */

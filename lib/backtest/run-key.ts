@@ -52,7 +52,7 @@ export async function identifyRun(
   const attempts = new Set([...known.values()].map(({ attempt }) => attempt));
   const highest = Math.max(-1, ...[...attempts].filter((attempt) => known.has(runIdOf({ ...first, attempt }))));
   const key = { ...first, attempt: job.restart === true ? highest + 1 : Math.max(0, highest) };
-  const id = job.runId ?? runIdOf(key);
+  const id = runIdOf(key);
   return { id, key, notes: known.has(id) ? [] : notesOnOlder(id, key, known) };
 }
 

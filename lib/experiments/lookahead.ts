@@ -211,8 +211,7 @@ async function checkPerturbed(
   done: { perturbation: Perturbation; bars: number; votes: number; outcomes: number },
 ): Promise<LookaheadCheck> {
   const { atMs, changed } = done.perturbation;
-  // Other bars would make another run id, and so other decision ids.
-  const perturbed = await runInMemory({ ...job, runId: reference.runId }, { untilMs: atMs + 1 });
+  const perturbed = await runInMemory(job, { untilMs: atMs + 1 });
   const { leaks, compared, laterDecisionsChanged } = diffTraces(reference, perturbed, {
     untilMs: atMs,
     timeframeMs: job.settings.timeframeMs,

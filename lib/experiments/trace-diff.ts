@@ -38,7 +38,7 @@ interface Entry {
   /** ISO 8601. */
   readonly timestamp: string;
   readonly asset: string;
-  readonly decision_id: string;
+  readonly decision_timestamp: string;
   readonly action: string;
   readonly position_size: number;
   readonly raw_entry_price: number;
@@ -48,7 +48,7 @@ interface Entry {
 }
 
 /**
- * Compares all that two runs of one id knew by a time.
+ * Compares all that two runs knew by a time, except for their ids.
  *
  * @param options `fillsAtOpen`: whether fills at that very time were known by it, as they are if the next bar opens alike.
  */
@@ -59,17 +59,18 @@ export function diffTraces(
 ): TraceDiff {
   const { untilMs, timeframeMs } = options;
   const fillDelayMs = options.fillsAtOpen ? 0 : 1;
+  const [one, two] = [withoutIds(reference), withoutIds(other)];
   const known = (lines: readonly Known[]): Known[] => lines.filter(({ knownMs }) => knownMs <= untilMs);
   const compare = (kind: Leak["kind"], linesOf: (run: RunTrace) => Known[]): { leaks: Leak[]; count: number } => {
-    const expected = known(linesOf(reference));
-    return { leaks: differences(kind, expected, known(linesOf(other))), count: expected.length };
+    const expected = known(linesOf(one));
+    return { leaks: differences(kind, expected, known(linesOf(two))), count: expected.length };
   };
   const decisions = compare("decision", decisionsOf);
   const entries = compare("entry", (run) => entriesOf(run, fillDelayMs));
   const outcomes = compare("outcome", (run) => outcomesOf(run, fillDelayMs));
   const marks = compare("mark", (run) => marksOf(run, timeframeMs));
   const leaks = [decisions, entries, outcomes, marks].flatMap((kind) => kind.leaks);
-  const later = other.decisions.slice(decisions.count);
+  const later = two.decisions.slice(decisions.count);
   return {
     leaks: leaks.toSorted((a, b) => compareText(a.timestamp, b.timestamp)),
     compared: {
@@ -78,8 +79,20 @@ export function diffTraces(
       outcomes: outcomes.count,
       marks: marks.count,
     },
-    laterDecisionsChanged: later.filter((line, i) => line !== reference.decisions[decisions.count + i]).length,
+    laterDecisionsChanged: later.filter((line, i) => line !== one.decisions[decisions.count + i]).length,
   };
+}
+
+/** Other bars make another run id, and so other ids of decisions. Nothing may be decided by them. */
+function withoutIds(run: RunTrace): RunTrace {
+  const ids = new Set(run.decisions.map((line) => (JSON.parse(line) as DecisionRecord).decision_id));
+  const replaced = (line: string): string =>
+    line
+      .replaceAll(run.runId, "run")
+      .replaceAll(/"(\d{8}T\d{4}-[^"]*-)[0-9a-f]{8}"/g, (quoted, start: string) =>
+        ids.has(quoted.slice(1, -1)) ? `"${start}run"` : quoted,
+      );
+  return { ...run, decisions: run.decisions.map(replaced), outcomes: run.outcomes.map(replaced) };
 }
 
 function decisionsOf(run: RunTrace): Known[] {
@@ -109,7 +122,7 @@ function entriesOf(run: RunTrace, fillDelayMs: number): Known[] {
     return {
       timestamp: trade.entry_timestamp,
       asset: trade.asset_pair,
-      decision_id: trade.decision_id,
+      decision_timestamp: trade.decision_timestamp,
       action: trade.action,
       position_size: trade.position_size,
       raw_entry_price: trade.raw_entry_price,
@@ -121,7 +134,7 @@ function entriesOf(run: RunTrace, fillDelayMs: number): Known[] {
   const open = (run.records.at(-1)?.state.broker.positions ?? []).map((position): Entry => ({
     timestamp: new Date(position.entry_ms).toISOString(),
     asset: position.asset,
-    decision_id: position.decision.decision_id,
+    decision_timestamp: position.decision.timestamp,
     action: position.action,
     position_size: position.size,
     raw_entry_price: position.raw_entry_price,
@@ -130,10 +143,10 @@ function entriesOf(run: RunTrace, fillDelayMs: number): Known[] {
     target_price: position.target_price,
   }));
   // A run that was stopped early may have closed a position just after its last record.
-  const byDecision = new Map([...open, ...closed].map((entry) => [entry.decision_id, entry]));
-  return [...byDecision.values()]
-    .toSorted((a, b) => compareText(`${a.timestamp} ${a.asset}`, `${b.timestamp} ${b.asset}`))
-    .map((entry) => ({ knownMs: Date.parse(entry.timestamp) + fillDelayMs, line: JSON.stringify(entry) }));
+  const byFill = new Map([...open, ...closed].map((entry) => [`${entry.timestamp} ${entry.asset}`, entry]));
+  return [...byFill]
+    .toSorted(([a], [b]) => compareText(a, b))
+    .map(([, entry]) => ({ knownMs: Date.parse(entry.timestamp) + fillDelayMs, line: JSON.stringify(entry) }));
 }
 
 function compareText(a: string, b: string): number {

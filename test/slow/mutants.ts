@@ -148,7 +148,7 @@ const MUTANTS: Record<string, readonly Edit[]> = {
     ),
   ],
   "votes that count a bar too early": [
-    edit("lib/providers/votes-file.ts", "?? Infinity) <= timestamp)", "?? Infinity) <= timestamp + 3_600_000)"),
+    edit("lib/providers/votes-file.ts", ".timestamp <= timestamp)", ".timestamp <= timestamp + 3_600_000)"),
   ],
 };
 
