@@ -1,6 +1,5 @@
-import { DAY_MS } from "../util/time.ts";
+import { DAY_MS, HOUR_MS } from "../util/time.ts";
 
-const HOUR_MS = 3_600_000;
 const UNITS = { min: 60_000, m: 60_000, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS } as const;
 
 /** The one name of a timeframe: `1w`, `1d`, `4h` or `15m`. */

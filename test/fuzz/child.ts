@@ -1,8 +1,9 @@
 /**
- * Decodes one damaged input after the other, until it is killed. Writes a line before each target's input, so that who reads
- * knows what it hangs on: `<target's place> <number of the input> <inputs so far> <bytes of memory>`; and a line of JSON for each failure.
+ * Decodes one damaged input after the other until it is killed. Before each input it writes a line, so that the parent knows
+ * where it hangs: `<index of the target> <number of the input> <inputs so far> <bytes of memory>`. It writes a line of JSON for
+ * each failure.
  *
- *     bun _child.ts SEED FROM [TARGET]
+ *     bun test/fuzz/child.ts SEED FROM [TARGET]
  */
 import { writeSync } from "node:fs";
 import { damagedInput } from "./mutate.ts";

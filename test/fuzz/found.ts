@@ -3,12 +3,12 @@ import { join } from "node:path";
 
 const FOLDER = join(import.meta.dir, "found");
 
-/** Where an input is kept that a decoder stumbled over. */
+/** The file that keeps an input on which a decoder failed. */
 export function foundFile(target: string, id: string): string {
   return join(FOLDER, `${slugOf(target)}--${id}.bin`);
 }
 
-/** The inputs that were kept for a decoder. */
+/** The kept inputs of a decoder. */
 export function foundInputs(target: string): { name: string; bytes: Uint8Array<ArrayBuffer> }[] {
   return readdirSync(FOLDER)
     .filter((name) => name.startsWith(`${slugOf(target)}--`))

@@ -6,15 +6,15 @@ import { damagedInput } from "./mutate.ts";
 import { failureOn, type Target } from "./target.ts";
 import { targets } from "./targets.ts";
 
-// A machine may be busy.
+// The machine may be busy.
 setDefaultTimeout(60_000);
 
-/** The long run, `bun run test:fuzz`, makes as many as it has time for. */
+/** `bun run test:fuzz` makes as many as it has time for. */
 const INPUTS = 60;
 
 describe.each((await targets()).map((target) => [target.name, target] as const))("%s", (_name, target) => {
-  // A seed that is refused at the door would keep all damage from what is behind it.
-  test("as it was written is accepted", async () => {
+  // Damage to a seed that is refused at once would never reach the rest of the decoder.
+  test("accepts undamaged files", async () => {
     const accepted = async (seed: Uint8Array): Promise<boolean> => {
       const bytes = new Uint8Array(seed);
       expect(await failureOn(target, bytes)).toBeUndefined();
@@ -28,14 +28,14 @@ describe.each((await targets()).map((target) => [target.name, target] as const))
     if (target.someAreBad !== true) expect(all).not.toContain(false);
   });
 
-  test("damaged gives a value or an error of ours", async () => {
+  test("returns a value or throws a CarryoverError for damaged files", async () => {
     for (let number = 0; number < INPUTS; number++) {
       const failure = await failureOn(target, damagedInput(target.seeds, { seed: 1, number }));
       expect([number, failure]).toEqual([number, undefined]);
     }
   });
 
-  test("any bytes and any JSON give a value or an error of ours", async () => {
+  test("returns a value or throws a CarryoverError for any bytes and any JSON", async () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
       fc.json().map((text) => new TextEncoder().encode(text)),
@@ -50,14 +50,14 @@ describe.each((await targets()).map((target) => [target.name, target] as const))
   });
 
   test.each(foundInputs(target.name).map(({ name, bytes }) => [name, bytes] as const))(
-    "does not stumble over %s again",
+    "does not fail on %s again",
     async (_file, bytes) => {
       expect(await failureOn(target, bytes)).toBeUndefined();
     },
   );
 });
 
-test("the same numbers damage an input in the same way, other numbers in another", () => {
+test("the same seed and number damage an input in the same way, other numbers in another", () => {
   const seeds = [new TextEncoder().encode("a,b\n1,2\n")];
   const inputs = [0, 1, 2].map((number) => damagedInput(seeds, { seed: 3, number }));
   expect(damagedInput(seeds, { seed: 3, number: 1 })).toEqual(inputs[1]!);
@@ -65,7 +65,7 @@ test("the same numbers damage an input in the same way, other numbers in another
   expect(new TextDecoder().decode(seeds[0])).toBe("a,b\n1,2\n");
 });
 
-test("an error that is not ours, and a message that does not say what, are told", async () => {
+test("failureOn() reports other errors, and a message that does not say what failed", async () => {
   const throwing = (error: unknown): Target => ({ name: "", seeds: [], decode: () => Promise.reject(error) });
   const bytes = new Uint8Array();
   expect(await failureOn(throwing(new TypeError("undefined is not an object")), bytes)).toContain("undefined is not");

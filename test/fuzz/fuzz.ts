@@ -1,10 +1,10 @@
 /**
- * Damages the input of every decoder again and again: each must give a value or an error of ours, soon and in little memory.
+ * Feeds damaged inputs to every decoder. Each must return a value or throw a CarryoverError, soon and with little memory.
  *
  *     bun test/fuzz/fuzz.ts [--seconds N] [--seed N] [--only TARGET] [--from N]
  *
- * What it finds is written to test/fuzz/found/, which test/fuzz/fuzz.test.ts tries again at every run of the suite. Exit code 1
- * if it found anything.
+ * An input on which a decoder fails is kept in test/fuzz/found/, and test/fuzz/fuzz.test.ts tries it again in every run of the
+ * suite. The exit code is 1 if there was any.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,10 +14,10 @@ import { foundFile } from "./found.ts";
 import { targets } from "./targets.ts";
 
 /** Longer than any decoding takes on a busy machine. */
-const HANGS_MS = 20_000;
-/** More than all decoders need together, Bun's own included. */
+const HANG_MS = 20_000;
+/** More than all decoders and Bun itself need. */
 const MAX_BYTES = 2 ** 30;
-/** A decoder that fails, fails in many ways. */
+/** A broken decoder fails in many ways; this many are enough. */
 const MAX_FINDINGS = 20;
 
 const { values } = parseArgs({
@@ -39,14 +39,13 @@ const args = [values.seed, values.from, ...(values.only === undefined ? [] : [va
 const child = Bun.spawn([process.execPath, program, ...args], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
 const startedMs = performance.now();
 const findings = new Map<string, string>();
-/** Where the child is. */
-const at = { index: 0, number: 0, inputs: 0, mostBytes: 0, sinceMs: startedMs };
+/** The child's progress. */
+const progress = { index: 0, number: 0, inputs: 0, maxBytes: 0, sinceMs: startedMs };
 
-function tell(found: { index: number; number: number; failure: string }): void {
-  const { index, number, failure } = found;
+function report({ index, number, failure }: { index: number; number: number; failure: string }): void {
   const target = all[index];
   if (target === undefined) return;
-  // The same place in the code is the same finding.
+  // Failures at the same place in the code are one finding.
   const place = `${target.name}: ${failure.split("\n").slice(0, 2).join(" ").slice(0, 200)}`;
   if (findings.has(place)) return;
   const file = foundFile(target.name, `${seed}-${number}`);
@@ -58,8 +57,8 @@ function tell(found: { index: number; number: number; failure: string }): void {
 
 const watch = setInterval(() => {
   const nowMs = performance.now();
-  const hangs = nowMs - at.sinceMs > HANGS_MS;
-  if (hangs) tell({ ...at, failure: `the decoder gave no answer within ${HANGS_MS} ms` });
+  const hangs = nowMs - progress.sinceMs > HANG_MS;
+  if (hangs) report({ ...progress, failure: `the decoder did not return within ${HANG_MS} ms` });
   if (hangs || nowMs - startedMs > 1000 * Number(values.seconds)) child.kill("SIGKILL");
 }, 100);
 
@@ -69,24 +68,30 @@ for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
   text = lines.pop() ?? "";
   for (const line of lines) {
     if (line.startsWith("{")) {
-      tell(JSON.parse(line));
+      report(JSON.parse(line));
       continue;
     }
     const [index = 0, number = 0, inputs = 0, bytes = 0] = line.split(" ").map(Number);
-    // What is large now was made by the input before.
+    // The memory was used by the previous input.
     if (bytes > MAX_BYTES) {
-      tell({ ...at, failure: `the decoder took ${bytes} bytes of memory` });
+      report({ ...progress, failure: `the decoder used ${bytes} bytes of memory` });
       child.kill("SIGKILL");
     }
-    Object.assign(at, { index, number, inputs, mostBytes: Math.max(at.mostBytes, bytes), sinceMs: performance.now() });
+    Object.assign(progress, {
+      index,
+      number,
+      inputs,
+      maxBytes: Math.max(progress.maxBytes, bytes),
+      sinceMs: performance.now(),
+    });
   }
 }
 await child.exited;
 clearInterval(watch);
-// Nobody but this program ends the child.
+// Only this program kills the child.
 if (child.signalCode !== "SIGKILL")
-  tell({ ...at, failure: `the decoder ended the process with ${child.exitCode ?? child.signalCode}` });
+  report({ ...progress, failure: `the decoder ended the process with ${child.exitCode ?? child.signalCode}` });
 console.log(
-  `${at.inputs} inputs for ${values.only ?? `${all.length} decoders`}, seed ${seed}: ${findings.size} findings, at most ${Math.round(at.mostBytes / 2 ** 20)} MiB`,
+  `${progress.inputs} inputs for ${values.only ?? `${all.length} decoders`}, seed ${seed}: ${findings.size} findings, at most ${Math.round(progress.maxBytes / 2 ** 20)} MiB`,
 );
 process.exitCode = findings.size > 0 ? 1 : 0;

@@ -1,4 +1,3 @@
-/** What reads the files of a memory folder. */
 import { runIdOf, type RunKey } from "../../lib/backtest/run-key.ts";
 import { outcomesDigest } from "../../lib/backtest/run-files.ts";
 import { encodeJson } from "../../lib/util/json.ts";
@@ -29,7 +28,7 @@ const CHUNK = {
 };
 const SNAPSHOT = { timestamp: "2021-04-01T00:00:00.000Z", run_id: RUN_ID, chunk: "2021Q1", win_rate: null };
 
-/** A memory of a few trades, the same for all who damage one of its files. */
+/** A memory of a few trades, the same at every call. */
 async function smallMemory(): Promise<Storage> {
   const storage = inMemoryStorage();
   const memory = await openMemory(storage, { embedder: hashingEmbedder() });
@@ -39,37 +38,37 @@ async function smallMemory(): Promise<Storage> {
   return storage;
 }
 
-/** How many of six outcomes a writer goes on with, at least five; `undefined` where the check has something to say of the file. */
-async function rowsLeft(storage: Storage, name: string): Promise<number | undefined> {
+/** The number of six outcomes that a writer still has, at least five; `undefined` if the check reports the file. */
+async function tradesLeft(storage: Storage, name: string): Promise<number | undefined> {
   await readMemory(storage);
   const { findings } = await checkOnce(storage);
   await openMemory(storage, { embedder: hashingEmbedder() });
-  const rows = (await readMemory(storage)).trades.length;
-  if (rows < 5) throw new Error(`only ${rows} of 6 outcomes are left, with ${JSON.stringify(findings)}`);
-  return findings.some((finding) => finding.name === name) ? undefined : rows;
+  const count = (await readMemory(storage)).trades.length;
+  if (count < 5) throw new Error(`only ${count} of 6 outcomes are left, with ${JSON.stringify(findings)}`);
+  return findings.some((finding) => finding.name === name) ? undefined : count;
 }
 
-/** A file of a memory folder, damaged: readers and the check must tell, and a writer must go on with the rest. */
+/** A damaged file of a memory folder: readers and the check must report it, and a writer must continue with the rest. */
 async function fileTarget(name: string, seeds?: readonly Uint8Array[]): Promise<Target> {
   const files = new Map<string, Uint8Array>();
   const sound = await smallMemory();
   for (const file of (await sound.list()).files) {
     files.set(file.name, (await sound.read(file.name, { maxBytes: 1 << 20 }))!);
   }
-  const own = files.get(name);
+  const content = files.get(name);
   return {
     name,
-    seeds: seeds ?? (own === undefined ? [] : [own]),
+    seeds: seeds ?? (content === undefined ? [] : [content]),
     decode: async (bytes) => {
       const storage = inMemoryStorage();
-      for (const [each, content] of files) await storage.replace(each, content);
+      for (const [each, original] of files) await storage.replace(each, original);
       await storage.replace(name, bytes);
-      return rowsLeft(storage, name);
+      return tradesLeft(storage, name);
     },
   };
 }
 
-/** The sidecar with a right checksum, whatever it says. */
+/** A damaged sidecar with a right checksum. */
 async function sidecarTarget(): Promise<Target> {
   const name = SIDECAR_FILE;
   const sound = await smallMemory();
@@ -82,14 +81,14 @@ async function sidecarTarget(): Promise<Target> {
       if (value === undefined) return undefined;
       const storage = await smallMemory();
       await storage.replace(name, await encodeSidecar(value));
-      const rows = await rowsLeft(storage, name);
+      const count = await tradesLeft(storage, name);
       await readSidecar(storage);
-      return rows;
+      return count;
     },
   };
 }
 
-/** The files of a memory folder. */
+/** The decoders of a memory folder's files. */
 export async function memoryTargets(): Promise<readonly Target[]> {
   const mark = encodeForgetMark({ provider: "trend", beforeMs: Date.UTC(2021, 0, 1) });
   return [
@@ -100,7 +99,7 @@ export async function memoryTargets(): Promise<readonly Target[]> {
     await fileTarget("provider_performance.json"),
     await fileTarget(mark.name, [mark.bytes]),
     await fileTarget("snapshot_20210401_000000.json", [encodeSealedJson(SNAPSHOT), encodeJson(SNAPSHOT)]),
-    // Without its seal it is refused.
+    // Without its checksum it is refused.
     {
       ...(await fileTarget(`runs/${RUN_ID}/2021Q1.json`, [encodeSealedJson(CHUNK), encodeJson(CHUNK)])),
       someAreBad: true,

@@ -1,7 +1,7 @@
-/** Damage to bytes: what disks do, what people do, and what parsers stumble over. */
+/** Damage to bytes, as disks and people do it, and as parsers fail on it. */
 import { seeded } from "../backtest/market-samples.ts";
 
-/** What numbers, texts and structures break on. */
+/** Texts that break numbers, strings and structures. */
 const TOKENS = [
   ["0", "-1", "1e999", "-1e-999", "NaN", "9007199254740993", "99999999999999999999", "2147483648", "0x10", "1_000"],
   [
@@ -44,7 +44,7 @@ const TOKENS = [
   .flat()
   .map((text) => new TextEncoder().encode(text));
 
-/** What fields of JSON that is whole none the less are read as. */
+/** Odd values for the fields of valid JSON. */
 const ODD_VALUES: readonly unknown[] = [
   [null, true, false, "", [], {}, [null], { a: null }, [[]]],
   [0, -1, 0.5, 1e308, 2 ** 53, -(2 ** 31)],
@@ -57,8 +57,8 @@ const BYTES = [0, 1, 0x7f, 0x80, 0xff, 0x22, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d, 0x0a]
 /**
  * One damaged input.
  *
- * @param seeds Sound inputs; one of them is damaged, sometimes with a part of another.
- * @param number Which of the inputs of that seed: the same numbers give the same bytes.
+ * @param seeds Valid inputs; one of them is damaged, sometimes with a part of another.
+ * @param options `number`: which of the inputs of the seed. The same numbers give the same bytes.
  */
 export function damagedInput(
   seeds: readonly Uint8Array[],
@@ -87,7 +87,7 @@ export function damagedInput(
     () => splice(below(bytes.length + 1), 1 + below(64), new Uint8Array()),
     () => (bytes = bytes.slice(0, below(bytes.length + 1))),
     () => {
-      // A part twice, somewhere else.
+      // Repeats a part somewhere else.
       const from = below(bytes.length + 1);
       splice(below(bytes.length + 1), 0, bytes.slice(from, from + below(200)));
     },
@@ -97,7 +97,7 @@ export function damagedInput(
       splice(below(bytes.length + 1), below(100), other.slice(from, from + below(200)));
     },
     () => {
-      // Lengths and offsets of binary formats.
+      // Changes a length or an offset of a binary format.
       const at = below(bytes.length + 1);
       const value = new Uint8Array(4);
       new DataView(value.buffer).setUint32(
@@ -119,7 +119,7 @@ interface Dice {
   pick<T>(from: readonly T[]): T;
 }
 
-/** JSON with one to three of its fields given other values, left out or added; `undefined` for what is no object. */
+/** JSON with one to three fields changed, removed or added; `undefined` if it is not an object. */
 function withOddFields(bytes: Uint8Array<ArrayBuffer>, { below, pick }: Dice): Uint8Array<ArrayBuffer> | undefined {
   let root: unknown;
   try {
@@ -129,24 +129,24 @@ function withOddFields(bytes: Uint8Array<ArrayBuffer>, { below, pick }: Dice): U
   }
   if (typeof root !== "object" || root === null) return undefined;
   for (let left = 1 + below(3); left > 0; left--) {
-    // Down to a leaf, or not so far.
-    let at = root as Record<string, unknown>;
-    let keys = Object.keys(at);
+    // Descends to a leaf, or stops before.
+    let parent = root as Record<string, unknown>;
+    let keys = Object.keys(parent);
     for (;;) {
-      const next = keys.length === 0 ? undefined : at[pick(keys)];
+      const next = keys.length === 0 ? undefined : parent[pick(keys)];
       if (typeof next !== "object" || next === null || below(4) === 0) break;
-      at = next as Record<string, unknown>;
-      keys = Object.keys(at);
+      parent = next as Record<string, unknown>;
+      keys = Object.keys(parent);
     }
     const key = keys.length === 0 || below(16) === 0 ? "added" : pick(keys);
     const change = below(8);
-    if (change === 0) delete at[key];
-    else if (change === 1 && keys.length > 0) at[key] = at[pick(keys)];
-    else at[key] = pick(ODD_VALUES);
-    // Anew, so that no odd value is changed itself.
+    if (change === 0) delete parent[key];
+    else if (change === 1 && keys.length > 0) parent[key] = parent[pick(keys)];
+    else parent[key] = pick(ODD_VALUES);
+    // Copied, so that the next change does not alter an odd value itself.
     root = JSON.parse(JSON.stringify(root));
   }
   const text = JSON.stringify(root);
-  // JSON can say numbers that its writer cannot.
+  // JSON can contain numbers that JSON.stringify() cannot write.
   return new TextEncoder().encode(below(2) === 0 ? text.replace("1e+308", "1e999") : text);
 }

@@ -1,4 +1,3 @@
-/** What reads backups' manifests, recorded answers and comparisons. */
 import { resolve } from "node:path";
 import { trialsOfComparisons, countTrials } from "../../lib/experiments/trials.ts";
 import { encodeJson, isRecord } from "../../lib/util/json.ts";
@@ -39,13 +38,13 @@ async function answerFile(): Promise<Uint8Array> {
   return (await storage.read(`${ANSWER_KEY}.json`, { maxBytes: 1 << 20 }))!;
 }
 
-/** What is recorded, without its seal. */
+/** The fields of a sealed file, without its checksum. */
 function unsealed(bytes: Uint8Array): object {
   const { crc32: _, ...fields } = JSON.parse(text(bytes)) as Record<string, unknown>;
   return fields;
 }
 
-/** Finds the question's answer in a file, and counts what it cost. */
+/** Finds the question's answer in a file, and adds up the cost. */
 async function findAnswer(bytes: Uint8Array): Promise<unknown> {
   const storage = inMemoryStorage();
   await storage.replace(`${ANSWER_KEY}.json`, bytes);
@@ -60,7 +59,7 @@ async function findAnswer(bytes: Uint8Array): Promise<unknown> {
   return found;
 }
 
-/** Reads a manifest, none of whose files may lie outside the backup or be the manifest. */
+/** Reads a manifest. None of its files may be outside the backup or be the manifest itself. */
 async function readManifest(bytes: Uint8Array): Promise<BackupManifest> {
   const manifest = parseManifest(bytes, "MANIFEST.json");
   const paths = manifest.files.map(({ name }) => resolve("/backup", name));
@@ -69,7 +68,7 @@ async function readManifest(bytes: Uint8Array): Promise<BackupManifest> {
   return manifest;
 }
 
-/** What has a checksum of its own, as it was written and anew on odd fields; and comparisons, which have none. */
+/** The decoders of files with a checksum, with and without a right one, and of comparisons, which have none. */
 export async function sealedTargets(): Promise<readonly Target[]> {
   const file = (name: string): BackupFile => ({ name, size: 3, sha256: "0".repeat(64) });
   const manifest = { created: "2021-04-01T06:00:00.000Z", label: "l", new_bytes: 3 };
@@ -84,7 +83,7 @@ export async function sealedTargets(): Promise<readonly Target[]> {
       seeds: [utf8(JSON.stringify({ ...manifest, files: [file("runs/a"), file("b.json")] }))],
       decode: async (bytes) => {
         const value = objectOf(bytes);
-        // What has no files cannot be written.
+        // A manifest without files cannot be written.
         if (value === undefined || !Array.isArray(value["files"]) || !value["files"].every(isRecord)) return undefined;
         return readManifest(formatManifest(value as unknown as BackupManifest));
       },

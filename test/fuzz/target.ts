@@ -1,4 +1,3 @@
-/** What a decoder under test is. */
 import { CarryoverError } from "../../lib/errors.ts";
 import { isRecord } from "../../lib/util/json.ts";
 
@@ -6,18 +5,16 @@ import { isRecord } from "../../lib/util/json.ts";
 export interface Target {
   readonly name: string;
   readonly seeds: readonly Uint8Array[];
-  /** Some of the seeds were damaged on purpose and are refused. @default false */
+  /** Some of the seeds are damaged on purpose and refused. @default false */
   readonly someAreBad?: boolean;
-  /**
-   * Decodes: a value, `undefined` where it was passed over, or a `CarryoverError`. Anything else that it throws is a bug.
-   */
+  /** Returns a value, or `undefined` if it skips the input, or throws a `CarryoverError`. Any other error is a bug. */
   decode(bytes: Uint8Array<ArrayBuffer>): Promise<unknown>;
 }
 
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-/** JSON that a checksum would hide from random damage; `undefined` where it is none any more. */
+/** Parses damaged JSON, so that it can be given a right checksum; `undefined` if it is no longer an object. */
 export function objectOf(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text(bytes));
@@ -27,11 +24,7 @@ export function objectOf(bytes: Uint8Array): Record<string, unknown> | undefined
   }
 }
 
-/**
- * Decodes one input.
- *
- * @returns What is wrong with how it went; `undefined` for a value or an error of ours.
- */
+/** Decodes one input. Returns what went wrong; `undefined` for a value or a `CarryoverError`. */
 export async function failureOn(target: Target, bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined> {
   try {
     await target.decode(bytes);

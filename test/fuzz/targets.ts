@@ -1,4 +1,4 @@
-/** Every decoder of files that people or disks may have damaged, with sound inputs to begin from. */
+/** All decoders of files that people or disks may damage, with valid inputs to start from. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -52,7 +52,7 @@ const IMPORTED = {
 
 const VOTE_TEXT = '{"asset": "BTCUSD", "action": "BUY", "confidence": 70, "reason": "it rises"}';
 
-/** All of them; what they take is made when they are asked for. */
+/** All decoders. Their inputs are made by the call. */
 export async function targets(): Promise<readonly Target[]> {
   const mark = encodeForgetMark({ provider: "trend", beforeMs: Date.UTC(2021, 0, 1) });
   return [
@@ -63,7 +63,7 @@ export async function targets(): Promise<readonly Target[]> {
       decode: (bytes) => parseConfig(text(bytes), { file: "config.yaml" }),
     },
     {
-      name: "config at a glance",
+      name: "config, memory settings only",
       someAreBad: true,
       seeds: [...fixtures("config", ".yaml"), new Uint8Array(readFileSync(join(PROJECT_DIR, "config.yaml")))],
       decode: async (bytes) => {

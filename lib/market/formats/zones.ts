@@ -1,6 +1,7 @@
 /** Wall clocks and time zones, by the engine's own table (Intl). */
 import { CarryoverError } from "../../errors.ts";
 import { closest } from "../../util/closest.ts";
+import { DAY_MS, HOUR_MS } from "../../util/time.ts";
 
 /** Turns wall clock times into epoch times. */
 export interface Zone {
@@ -12,9 +13,6 @@ export interface Zone {
    */
   toEpoch(localMs: number, afterMs: number): number | undefined;
 }
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 /** Zones that a message may name, where their change of clocks would explain what was found. */
 const COMMON_ZONES = [
