@@ -10,7 +10,7 @@ import { type Bound, checkConfig, EMBEDDERS } from "./schema.ts";
 // that needs only the memory folder answers without them.
 
 /** What the command line may replace in a configuration. */
-export interface ConfigOverrides {
+interface ConfigOverrides {
   readonly assets?: readonly string[] | undefined;
   readonly chunks?: string | undefined;
   readonly seed?: number | undefined;
@@ -91,6 +91,7 @@ function badConfig(
 export async function parseProvider(provider: {
   readonly name: string;
   readonly type: string;
+  readonly [key: string]: unknown;
 }): Promise<ProviderConfig> {
   const { z } = await import("zod");
   const checked = checkConfig(z, { providers: [provider] });

@@ -22,15 +22,15 @@ export function cutoffNotes(providers: readonly ProviderConfig[], period: Period
     if (cutoff !== undefined && period.startMs > Date.parse(cutoff)) return [];
     const about =
       cutoff === undefined
-        ? `The knowledge cutoff of "${model}" is not known here (knowledge_cutoff says it), and may lie after ${start}`
-        : `The period begins at ${start}, before "${model}" stopped reading at ${cutoff}`;
-    const advice = mask ? "" : "; with mask: true it is not told asset, dates and prices";
-    return [`${about}: what "${name}" votes may be remembered and not foreseen${advice}`];
+        ? `The knowledge cutoff of "${model}" is unknown (set knowledge_cutoff) and may be after ${start}`
+        : `The period begins at ${start}, before the knowledge cutoff of "${model}", ${cutoff}`;
+    const advice = mask ? "" : "; mask: true hides asset, dates and prices from it";
+    return [`${about}: "${name}" may remember what it seems to predict${advice}`];
   });
 }
 
 /** A run that was stopped before its end. */
-export interface StoppedRun {
+interface StoppedRun {
   readonly progress: Progress | undefined;
   /** Outcomes that the run has recorded. */
   readonly outcomes: number;

@@ -148,7 +148,7 @@ async function findBars({
     const { period, notes } = choosePeriod(loaded, { start, end });
     notes.forEach(onNote);
     if (seedIsExplicit) {
-      onNote("The seed is of synthetic bars, and these are real: they are the same with every seed");
+      onNote("The seed has no effect: it is for synthetic bars, and these are real");
     }
     return { series: byAsset(loaded), market: "bars", period };
   }

@@ -55,7 +55,7 @@ export function choosePeriod(
     .filter((span) => !covers(span, period))
     .map(
       ({ asset, firstMs, endMs }) =>
-        `${asset} has bars of a part of the period only: ${isoDate(firstMs)} to ${isoDate(endMs)}`,
+        `${asset} has bars of only a part of the period: ${isoDate(firstMs)} to ${isoDate(endMs)}`,
     );
   return { period, notes };
 }

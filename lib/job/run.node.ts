@@ -115,7 +115,7 @@ async function runNoting(
     await opened.close();
     if (error instanceof CarryoverError && error.code === "CONFLICT") {
       onNote(
-        "Made again, this run came out differently: a provider does not answer the same to the same question, or " +
+        "This run came out differently the second time: a provider gives different answers to the same question, or " +
           "recorded answers were deleted. --restart runs it again, under another id",
       );
     }

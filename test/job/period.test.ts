@@ -64,7 +64,7 @@ describe("a period given to choosePeriod()", () => {
     expect(choose(all, "2021-04-01", "2021-07-01")).toEqual({ period: "2021-04-01/2021-07-01", notes: [] });
     expect(choose(all, "2021-02-01", "2021-12-01")).toEqual({
       period: "2021-02-01/2021-12-01",
-      notes: ["BBB has bars of a part of the period only: 2021-03-01 to 2021-10-01"],
+      notes: ["BBB has bars of only a part of the period: 2021-03-01 to 2021-10-01"],
     });
   });
 

@@ -210,7 +210,7 @@ describe("runConfig()", () => {
     const { summary } = await run("seeded", { period });
     const { notes, summary: other } = await run("seeded", { period: `${period}, seed: 5`, seedIsExplicit: true });
     expect(notes).toEqual([
-      "The seed is of synthetic bars, and these are real: they are the same with every seed",
+      "The seed has no effect: it is for synthetic bars, and these are real",
       expect.stringMatching(/ differs in config\.backtest\.seed\. The older one stays as it is$/),
     ]);
     expect(other.final_balance).toBe(summary.final_balance);
@@ -229,7 +229,7 @@ describe("runConfig()", () => {
     const notes: string[] = [];
     const error = await refusal(run("fickle", { yaml, onNote: (note) => notes.push(note) }));
     expect(error.code).toBe("CONFLICT");
-    expect(notes.join()).toContain("a provider does not answer the same to the same question");
+    expect(notes.join()).toContain("a provider gives different answers to the same question");
   });
 
   test("moves a damaged outcome to quarantine, says so, and records it again", async () => {

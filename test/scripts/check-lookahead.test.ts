@@ -73,7 +73,7 @@ providers:
       const args = ["--start", "2021-02-01", "--end", "2021-03-01", "--at", "2021-02-10", "--json", "--seed", "5"];
       const { code, stdout, stderr } = await runScript("check-lookahead.ts", args, { cwd: home });
       expect(code).toBe(0);
-      expect(stderr).toContain("The seed is of synthetic bars, and these are real");
+      expect(stderr).toContain("The seed has no effect: it is for synthetic bars");
       const report = reportOf(stdout);
       expect(report.carried_in).toBeGreaterThan(10);
       const memory = report.checks.find(({ changed }) => changed === "memory");

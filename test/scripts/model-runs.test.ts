@@ -28,11 +28,11 @@ describe("a run of three assets with three language models", () => {
     let stderr: string;
     ({ folder: whole, summary, stderr } = await world.runWhole());
     expect(stderr).toContain(`asked ${QUESTIONS}, cached 0, failed 0, cost $0.0396`);
-    expect(stderr).toContain('The knowledge cutoff of "qwen2.5" is not known here');
+    expect(stderr).toContain('The knowledge cutoff of "qwen2.5" is unknown');
     expect(stderr).toContain(
-      'The period begins at 2024-01-01, before "gemini-2.0-flash" stopped reading at 2024-08-31',
+      'The period begins at 2024-01-01, before the knowledge cutoff of "gemini-2.0-flash", 2024-08-31',
     );
-    expect(stderr).not.toContain('"llama3.2" stopped');
+    expect(stderr).not.toContain('cutoff of "llama3.2"');
   });
 
   test("asks and records each question once", () => {

@@ -83,7 +83,7 @@ describe("a run of three assets with three language models", () => {
     const before = world.server.requests.length;
     const fresh = await world.run(folder, "--estimate");
     expect(fresh.code).toBe(0);
-    expect(fresh.stderr).toContain('before "gemini-2.0-flash" stopped reading at 2024-08-31');
+    expect(fresh.stderr).toContain('before the knowledge cutoff of "gemini-2.0-flash", 2024-08-31');
     const estimate = JSON.parse(fresh.stdout) as Estimate;
     expect(estimate).toMatchObject({ questions: QUESTIONS, cached: 0, to_ask: QUESTIONS });
     const [llama, qwen] = estimate.providers;

@@ -1,0 +1,60 @@
+import { describe, expect, test } from "bun:test";
+import { parseProvider } from "../../lib/config/parse.ts";
+import { cutoffNotes, stoppedNote } from "../../lib/job/notes.ts";
+import { MissingAnswer, PromptsTooLong } from "../../lib/providers/recorded/recorder.ts";
+
+describe("cutoffNotes()", () => {
+  const period = { startMs: Date.UTC(2024, 0, 1), endMs: Date.UTC(2025, 0, 1) };
+  const notesOn = async (model: object): Promise<readonly string[]> =>
+    cutoffNotes(
+      [await parseProvider({ name: "mine", type: "llm", base_url: "http://localhost/v1", ...model })],
+      period,
+    );
+
+  test("warn of a model that may have read about the period, and of one whose cutoff is unknown", async () => {
+    expect(await notesOn({ model: "gemini-2.0-flash" })).toEqual([
+      'The period begins at 2024-01-01, before the knowledge cutoff of "gemini-2.0-flash", 2024-08-31: ' +
+        '"mine" may remember what it seems to predict; mask: true hides asset, dates and prices from it',
+    ]);
+    expect(await notesOn({ model: "homemade", mask: true })).toEqual([
+      'The knowledge cutoff of "homemade" is unknown (set knowledge_cutoff) and may be after 2024-01-01: ' +
+        '"mine" may remember what it seems to predict',
+    ]);
+  });
+
+  test("trust a cutoff that the configuration gives", async () => {
+    expect(await notesOn({ model: "gemini-2.0-flash", knowledge_cutoff: "2023-12-31" })).toEqual([]);
+    expect(await notesOn({ model: "homemade", knowledge_cutoff: "2024-01-01" })).toHaveLength(1);
+  });
+});
+
+describe("stoppedNote()", () => {
+  const stopped = { progress: undefined, outcomes: 2, reason: new Error("stopped"), refresh: [], begun: [] };
+  const progress = { chunk: "2024Q2", simulatedMs: Date.UTC(2024, 4, 3), share: 0.3, equity: 1, trades: 2 };
+
+  test.each([
+    [{ outcomes: 0 }, "Stopped: no trade had closed yet, and the same command goes on"],
+    [
+      { progress, outcomes: 1 },
+      "Stopped in 2024Q2 at 2024-05-03: the outcome is kept, and the same command goes on with 2024Q2",
+    ],
+    [
+      { reason: new MissingAnswer("NOT_FOUND", "") },
+      "Stopped: all 2 outcomes are kept, and the same command without --offline goes on",
+    ],
+    [
+      { refresh: ["a", "b"], begun: ["a"] },
+      'Stopped: all 2 outcomes are kept, and the same command without --refresh-provider "a" goes on',
+    ],
+    [
+      { refresh: ["a", "b"], begun: ["a", "b"] },
+      "Stopped: all 2 outcomes are kept, and the same command without --refresh-provider goes on",
+    ],
+    [
+      { reason: new PromptsTooLong("UNANSWERED", "") },
+      "Stopped: all 2 outcomes are kept, but the same command meets the same prompts again: with another prompt_file it is another run",
+    ],
+  ])("says what is kept and how the run goes on: %j", (parts, note) => {
+    expect(stoppedNote({ ...stopped, ...parts })).toBe(note);
+  });
+});
