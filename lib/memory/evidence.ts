@@ -6,7 +6,7 @@ import { countedFrom, type ForgetMark } from "./forget.ts";
 import { directionOf, type Trade } from "./trade.ts";
 
 /** What one trade says about one provider. */
-export interface Evidence {
+interface Evidence {
   /** In R; NaN for none. */
   readonly resultR: number;
   /** The bin of the vote's confidence. */
@@ -112,7 +112,7 @@ const quickDecay = exponentialDecay(0.9659363289248456);
  *
  * @param dailyFactor What a day leaves, in (0, 1].
  */
-export function exponentialDecay(dailyFactor: number): (days: number) => number {
+function exponentialDecay(dailyFactor: number): (days: number) => number {
   /** `factors[n]` is for n days. */
   const factors = [1];
   return (days) => {

@@ -62,7 +62,7 @@ interface Source {
 }
 
 /** A file of statistics. */
-export interface StatisticsFile {
+interface StatisticsFile {
   readonly name: string;
   readonly bytes: Uint8Array;
 }

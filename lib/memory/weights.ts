@@ -22,7 +22,7 @@ const MIN_SPREAD = 1e-9;
 const MIN_R = 0.01;
 
 /** What a provider's votes are expected to earn, in R per trade. */
-export interface ProviderEdge {
+interface ProviderEdge {
   /** Whatever the situation. */
   readonly mean: number;
   /** What a trend of 1 adds beyond the mean trend of its trades. */

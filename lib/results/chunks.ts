@@ -1,4 +1,4 @@
-/** What a chunk leaves: its record, `<chunk>.json`, and the lines of `<chunk>.equity.csv`. */
+/** The chunks of a run, and what each leaves: its record, `<chunk>.json`, and the lines of `<chunk>.equity.csv`. */
 import type { BrokerState } from "../types.ts";
 import { DAY_MS, isoDate, parseDuration } from "../util/time.ts";
 import type { WeightMove } from "./attribution.ts";
@@ -12,12 +12,12 @@ export interface Chunk {
 }
 
 /**
- * Cuts a run's period into chunks. Quarters, months and ISO weeks are those of the calendar, cut off at the period's
- * borders; days are counted from its start.
+ * Cuts a run's period into chunks. Quarters, months and ISO weeks follow the calendar and end at the period's borders. Days are
+ * counted from its start.
  *
  * @param period Both at midnight UTC, the end exclusive.
  * @param kind `quarter`, `month`, `week` or `<n>d`.
- * @throws {RangeError} If the kind is none of these, or the period no span of whole days.
+ * @throws {RangeError} For another kind, or a period that is empty or not of whole days.
  */
 export function planChunks(period: { startMs: number; endMs: number }, kind: string): readonly Chunk[] {
   const isSpan = period.startMs < period.endMs && period.startMs % DAY_MS === 0 && period.endMs % DAY_MS === 0;
@@ -38,7 +38,7 @@ export function planChunks(period: { startMs: number; endMs: number }, kind: str
   return chunks;
 }
 
-/** For a time at a chunk's start, that chunk's name and where the next one starts. */
+/** For the start of a chunk: its name, and where the next one starts. */
 type Calendar = (startMs: number) => { name: string; nextMs: number };
 
 function calendarOf(kind: string, periodStartMs: number): Calendar {
@@ -63,7 +63,7 @@ function calendarOf(kind: string, periodStartMs: number): Calendar {
   };
 }
 
-/** ISO 8601: weeks start on Monday and belong to the year of their Thursday. */
+/** ISO 8601 weeks start on Monday and belong to the year of their Thursday. */
 function isoWeek(startMs: number): { name: string; nextMs: number } {
   const weekday = (new Date(startMs).getUTCDay() + 6) % 7;
   const mondayMs = startMs - weekday * DAY_MS;
@@ -78,21 +78,21 @@ export interface DayRecord {
   /** `YYYY-MM-DD`. */
   readonly date: string;
   readonly equity: number;
-  /** Realized and open P&L by asset, since the run's start. */
+  /** Realized and open P&L by asset since the run's start. */
   readonly pnl: Readonly<Record<string, number>>;
 }
 
-/** What happened in a chunk, as numbers to add up. */
+/** Counts of a chunk, which add up over a run. */
 export interface ChunkCounters {
   readonly ticks: number;
-  /** Ticks after which a position was open. */
+  /** Ticks that left a position open. */
   readonly ticks_exposed: number;
   readonly decisions: number;
-  /** Positions that the rules did not let open. */
+  /** Positions that were not opened, by reason. */
   readonly skipped: { readonly max_positions: number; readonly correlation: number; readonly size: number };
-  /** Orders that the end of the run left waiting. */
+  /** Orders that were still waiting at the end of the run. */
   readonly not_filled: number;
-  /** By provider: votes that were abstentions. */
+  /** By provider. */
   readonly abstentions: Readonly<Record<string, number>>;
 }
 
@@ -106,13 +106,13 @@ export interface ChunkRecord {
   /** SHA-256 over a line `<id> <crc32>` for each of the run's outcomes so far, in order of id. */
   readonly outcomes_digest: string;
   readonly outcomes_so_far: number;
-  /** Outcomes in the window at the chunk's start, and the providers' multipliers then and at its end. */
+  /** Trades in the window at the chunk's start. */
   readonly remembered_at_start: number;
   readonly multipliers_at_start: Readonly<Record<string, number>>;
   readonly multipliers_at_end: Readonly<Record<string, number>>;
-  /** The five trades that moved the weights most; none with memory off. */
+  /** The largest moves of weights; none with memory off. */
   readonly weight_moves: readonly WeightMove[];
-  /** Equity at the borders. */
+  /** Equity at the chunk's start and end. */
   readonly initial_balance: number;
   readonly final_value: number;
   readonly max_drawdown_pct: number;

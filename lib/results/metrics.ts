@@ -3,7 +3,7 @@ import { meanOf, rounded } from "../util/numbers.ts";
 import { DAY_MS, isoDate } from "../util/time.ts";
 
 /** Equity at the end of a UTC day. */
-export interface DailyMark {
+interface DailyMark {
   /** `YYYY-MM-DD`. */
   readonly date: string;
   readonly equity: number;

@@ -90,7 +90,7 @@ export interface Summary {
 }
 
 /** `snapshot_<YYYYMMDD_HHMMSS>.json`: a run's metrics from its start to the end of a chunk. Keys are written in this order. */
-export interface Snapshot {
+interface Snapshot {
   /** The chunk's end, simulated time. */
   readonly timestamp: string;
   readonly run_id: string;

@@ -1,5 +1,5 @@
-import { expect, test } from "bun:test";
-import { classifyRegime, UsualAdx, VolatilityRank, PAST_BARS } from "../../lib/market/regime.ts";
+import { describe, expect, test } from "bun:test";
+import { classifyRegime, trendScore, UsualAdx, VolatilityRank, PAST_BARS } from "../../lib/market/regime.ts";
 
 test("the regime is VOLATILE at a rank of 0.85 or more, else TRENDING at the asset's usual ADX or more, else RANGING", () => {
   expect(classifyRegime({ volatilityRank: 17 / 20, adx: 10, usualAdx: 25 })).toBe("VOLATILE");
@@ -37,4 +37,21 @@ test("the volatility rank counts only the last 2,160 values", () => {
   expect(volatility.rank()).toBe(1 / 2160);
   volatility.add(2);
   expect(volatility.rank()).toBe(0);
+});
+
+describe("trendScore()", () => {
+  const score = (changes: Partial<Parameters<typeof trendScore>[0]>): number =>
+    trendScore({ adx: 25, atr: 500, ema_fast: 100, ema_slow: 100, ...changes });
+
+  test("is half of the ADX and half of the distance of the averages in ATR, in [-1, 1]", () => {
+    expect(score({})).toBe(-0.5);
+    expect(score({ adx: 40, ema_fast: 2100 })).toBe(1);
+    expect(score({ adx: 5 })).toBe(-1);
+    // (20 - 25)/15 and 2 x 1,500/2,000 - 1.
+    expect(score({ adx: 20, ema_slow: 1600 })).toBeCloseTo((-1 / 3 + 0.5) / 2, 12);
+  });
+
+  test("counts the averages as equal with an ATR of 0", () => {
+    expect(score({ atr: 0, ema_fast: 900 })).toBe(-0.5);
+  });
 });

@@ -23,15 +23,15 @@ const SITUATION: Situation = {
   return_pct: 3,
 };
 
-test("a situation reads as a person would say it, each word beside its number", () => {
+test("a situation is one sentence, with a word beside each number", () => {
   expect(describeSituation(SITUATION)).toBe(
     "BTCUSD is rising (+3.0% in 24 bars) in a trending market: uptrend, directed at ADX 32, momentum firm at RSI 64, " +
       "volatility lively at 1.00% a bar, over its mean (+1.1 deviations), at the top of its range of 48 bars.",
   );
 });
 
-test("a move and a trend are judged against what the asset moves anyway", () => {
-  // A tenth of everything: a currency that is as calm as it moves little.
+test("a move and a trend are judged against how much the asset moves anyway", () => {
+  // A tenth of everything: a currency that moves little and is calm.
   const calm = { ...SITUATION, volatility_pct: 0.1, return_pct: 0.3, ema_fast: 29_536, ema_slow: 29_500 };
   expect(describeSituation(calm)).toStartWith("BTCUSD is rising (+0.3% in 24 bars) in a trending market: uptrend, ");
   expect(describeSituation({ ...calm, return_pct: 3 })).toStartWith("BTCUSD is rising fast (+3.0%");
@@ -59,7 +59,7 @@ test.each([
   expect(describeSituation({ ...SITUATION, ...change })).toContain(words);
 });
 
-test("a decision names who voted for it and who did not; who abstained is left out", () => {
+test("a decision names the providers that voted for it and against it, without abstentions", () => {
   const votes = [
     makeVote("trend", "BUY", { confidence: 62.4 }),
     makeVote("reversion", "SELL", { confidence: 78 }),
@@ -79,7 +79,7 @@ describe("situationSentence()", () => {
   const number = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e9, max: 1e9 });
   const keys = Object.keys(SITUATION).filter((key) => typeof SITUATION[key as keyof Situation] === "number");
 
-  test("gives back the situation of any description, so that the query is what was embedded", () => {
+  test("returns the situation of any description, so the query is the sentence that was embedded", () => {
     const situations = fc.record(Object.fromEntries(keys.map((key) => [key, number])));
     fc.assert(
       fc.property(situations, fc.constantFrom("BTCUSD", "BRK.B", "US500.cash"), (numbers, asset) => {
@@ -90,7 +90,7 @@ describe("situationSentence()", () => {
     );
   });
 
-  test("is the whole of a text without a second sentence", () => {
+  test("returns the whole text if there is no second sentence", () => {
     expect(situationSentence("Asset: BTCUSD")).toBe("Asset: BTCUSD");
     expect(situationSentence("")).toBe("");
   });

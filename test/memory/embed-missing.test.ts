@@ -12,10 +12,10 @@ import { cachesOf, countingEmbedder } from "./folder-samples.ts";
 import { makeOutcomes } from "./outcome-samples.ts";
 import { overrideCalls } from "../storage/override-calls.ts";
 
-// Folders are filled here again and again, and a machine may be busy.
+// Many folders are filled here, and a machine may be busy.
 setDefaultTimeout(60_000);
 
-/** Vectors are written after 256, 512, 768 and 1,152: at least 256 more, and half as many again. */
+/** Vectors are written after 256, 512, 768 and 1,152: each time half as many as are on disk, at least 256. */
 const OUTCOMES = makeOutcomes(1400);
 let whole: Record<string, Uint8Array>;
 
@@ -35,7 +35,7 @@ async function outcomesAlone(outcomes = OUTCOMES): Promise<Storage> {
 
 const vectorsIn = async (storage: Storage): Promise<number> => (await readMemory(storage)).sidecar?.trades.length ?? 0;
 
-/** The hashing embedder, which fails from a sentence on. */
+/** The hashing embedder; fails after `count` sentences. */
 function failingAfter(count: number): Embedder {
   const { embedder, sentences } = countingEmbedder();
   return {
@@ -47,7 +47,7 @@ function failingAfter(count: number): Embedder {
   };
 }
 
-/** Opens a folder to its end, which must leave the bytes that one opening leaves; how many vectors that took. */
+/** Opens a folder, which must end in the bytes of an opening that was not stopped. Returns how many vectors were made. */
 async function finish(storage: Storage): Promise<number> {
   const { embedder, sentences } = countingEmbedder();
   const { embedded } = await openMemory(storage, { embedder });
@@ -70,8 +70,8 @@ function writingAfter(storage: Storage, before: () => void): Storage {
   });
 }
 
-describe("vectors that are made at an opening", () => {
-  test("are kept where making them is stopped, and the next opening makes the rest alone", async () => {
+describe("vectors that are missing when a memory is opened", () => {
+  test("are kept if making them is stopped, and the next opening makes only the rest", async () => {
     for (const made of [0, 1, 255, 256, 300, 1399]) {
       const storage = await outcomesAlone();
       await expect(openMemory(storage, { embedder: failingAfter(made) })).rejects.toThrow("stopped");
@@ -80,7 +80,7 @@ describe("vectors that are made at an opening", () => {
     }
   });
 
-  test("are told to be kept as far as they could be written, and what stopped them is the error", async () => {
+  test("are reported as kept as far as they could be written, and what stopped them is the error", async () => {
     for (const [isFull, expected] of [
       [false, 300],
       [true, 256],
@@ -122,7 +122,7 @@ describe("vectors that are made at an opening", () => {
     }
   });
 
-  test("by a slow embedder are written at least every 1,024, by a quick one every half of those that are", async () => {
+  test("of a slow embedder are written at least every 1,024; of a quick one, when they are half of those on disk", async () => {
     const storage = await outcomesAlone(makeOutcomes(4000));
     for (const isSlow of [true, false]) {
       // What was made when each write of the sidecar, the commit point, began.
@@ -141,7 +141,7 @@ describe("vectors that are made at an opening", () => {
     }
   });
 
-  test("in place of a damaged block leave the sound ones on disk, wherever making them stops", async () => {
+  test("in a damaged block leave the sound ones on disk, wherever making them stops", async () => {
     const storage = await outcomesAlone();
     await openMemory(storage, { embedder: hashingEmbedder() });
     const damaged = (whole[VECTORS_FILE] as Uint8Array).slice();
@@ -153,16 +153,16 @@ describe("vectors that are made at an opening", () => {
     expect(await finish(storage)).toBe(1024 - 600);
   });
 
-  test("are told one by one, with how many there will be", async () => {
+  test("are reported one by one, with how many there will be", async () => {
     const storage = await outcomesAlone();
     await expect(openMemory(storage, { embedder: failingAfter(1390) })).rejects.toThrow("stopped");
-    const told: number[][] = [];
-    const onEmbedded = (made: number, wanted: number): void => void told.push([made, wanted]);
+    const reported: number[][] = [];
+    const onEmbedded = (made: number, wanted: number): void => void reported.push([made, wanted]);
     await openMemory(storage, { embedder: hashingEmbedder(), onEmbedded });
-    expect(told).toEqual(Array.from({ length: 10 }, (_, i) => [i + 1, 10]));
+    expect(reported).toEqual(Array.from({ length: 10 }, (_, i) => [i + 1, 10]));
   });
 
-  test("say whose vectors they replace before they do, and nothing where there are none", async () => {
+  test("come with a note if they replace those of another embedder", async () => {
     const storage = await outcomesAlone();
     const notes: string[] = [];
     const open = async (embedder: Embedder): Promise<void> => {

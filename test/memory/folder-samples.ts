@@ -6,7 +6,7 @@ import { isForgetFile } from "../../lib/memory/forget.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { idOfOutcomeFile } from "../../lib/memory/outcome.ts";
 
-/** All that is counted from outcomes. */
+/** The files that are made from outcomes. */
 export const CACHES = [
   "provider_performance.json",
   "regime_performance.json",
@@ -47,7 +47,7 @@ export async function recount(storage: Storage): Promise<Record<string, Uint8Arr
   return cachesOf(copy);
 }
 
-/** The hashing embedder, telling what it was asked. */
+/** The hashing embedder, with the sentences that it was given. */
 export function countingEmbedder(): { embedder: Embedder; sentences: string[] } {
   const sentences: string[] = [];
   const hashing = hashingEmbedder();

@@ -1,15 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Situation, Vote } from "../../lib/types.ts";
-import { EvidenceColumns, evidenceOf } from "../../lib/memory/evidence.ts";
-import { trendScore } from "../../lib/market/regime.ts";
+import { EvidenceColumns } from "../../lib/memory/evidence.ts";
 import { learn, type Lessons } from "../../lib/memory/lessons.ts";
-import { type Trade, tradeOf } from "../../lib/memory/trade.ts";
 import { makeOutcome, makeVote } from "./outcome-samples.ts";
 
 const DAY_MS = 86_400_000;
 
-/** The factors a day of docs/RULES.md. */
+/** The daily factors of docs/RULES.md. */
 const SLOW = 0.9942404238175473;
 const FAST = 0.9659363289248456;
 const AS_OF = Date.UTC(2021, 5, 1);
@@ -49,7 +47,7 @@ function learnFrom(
 
 const times = (count: number, trade: SampleTrade): SampleTrade[] => Array.from({ length: count }, () => trade);
 
-/** Its trend score is that of the ADX alone, halved, less a half. */
+/** A situation whose trend score is (ADX part - 1) / 2, as its averages are equal. */
 function situationWith(adx: number): Situation {
   return { ...makeOutcome().situation, asset: "BTCUSD", timestamp: AS_OF, adx, ema_fast: 100, ema_slow: 100 };
 }
@@ -62,47 +60,19 @@ function expectClose(found: readonly number[], expected: readonly number[]): voi
   expected.forEach((value, i) => expect(found[i]).toBeCloseTo(value, 12));
 }
 
-describe("evidenceOf()", () => {
-  const votes = [
-    makeVote("with", "BUY", { confidence: 73 }),
-    makeVote("against", "SELL", { confidence: 100 }),
-    makeVote("held", "HOLD"),
-    makeVote("silent", "HOLD", { error: "timed out" }),
-    makeVote("__proto__", "BUY"),
-  ];
-  const tradeWith = (changes: Parameters<typeof makeOutcome>[0]): Trade =>
-    tradeOf(makeOutcome(changes), { bytes: 1, crc32: "00000000" });
-
-  test("is the trade's R for a vote its way, the opposite for one against, none for HOLD, abstention and absence", () => {
-    const trade = tradeWith({ action: "BUY", result_r: 1.5, votes });
-    const found = ["with", "against", "held", "silent", "unknown", "__proto__"].map((name) => evidenceOf(trade, name));
-    expect(found.map(({ resultR }) => resultR)).toEqual([1.5, -1.5, NaN, NaN, NaN, 1.5]);
-    expect(found.slice(0, 2).map(({ bin }) => bin)).toEqual([7, 9]);
-  });
-
-  test("turns with the trade's direction", () => {
-    const trade = tradeWith({ action: "SELL", result_r: -1, votes });
-    expect([evidenceOf(trade, "with").resultR, evidenceOf(trade, "against").resultR]).toEqual([1, -1]);
-  });
-
-  test("is none where the trade does not say its R", () => {
-    expect(evidenceOf({ ...tradeWith({ votes }), resultR: null }, "with").resultR).toBeNaN();
-  });
-});
-
 describe("weights", () => {
-  test("are equal where nothing is known", () => {
+  test("are equal without evidence", () => {
     expectClose(learnFrom([], { providers: 4 }).weights, [0.25, 0.25, 0.25, 0.25]);
   });
 
-  test("shrink to +0.1 R with the strength of 60 trades at a learning rate of 0.1, of 6 at 1", () => {
+  test("shrink toward +0.1 R with the strength of 60 trades at a learning rate of 0.1, of 6 trades at 1", () => {
     // One fresh trade of 1.5 R: (6 + 1.5)/61 for, 6/60 = 6.1/61 without evidence, (6 - 1.5)/61 against. Sum 18.1/61.
     expectClose(learnFrom([{ evidence: [1.5, NaN, -1.5] }]).weights, [7.5 / 18.1, 6.1 / 18.1, 4.5 / 18.1]);
     // (0.6 + 1.5)/7 against 0.1 = 0.7/7.
     expectClose(learnFrom([{ evidence: [1.5, NaN] }], { learningRate: 1 }).weights, [2.1 / 2.8, 0.7 / 2.8]);
   });
 
-  test("forget half in 120 days, by whole days", () => {
+  test("count a trade half after 120 days, by whole days", () => {
     expect([SLOW ** 120, FAST ** 20]).toEqual([expect.closeTo(0.5, 12), expect.closeTo(0.5, 12)]);
     const fresh = learnFrom([{ evidence: [1.5, NaN] }]).weights;
     expect(learnFrom([{ daysAgo: 1 - 2 / DAY_MS, evidence: [1.5, NaN] }]).weights).toEqual(fresh);
@@ -110,12 +80,12 @@ describe("weights", () => {
     expect(learnFrom([{ daysAgo: 120, evidence: [1.5, NaN] }]).weights[0]).toBeCloseTo(6.75 / 12.8, 12);
   });
 
-  test("leave a provider that only loses 0.01 R", () => {
+  test("count a provider that only loses with 0.01 R", () => {
     const { weights } = learnFrom(times(100, { resultR: -3, evidence: [-3, NaN] }));
     expectClose(weights, [0.01 / 0.11, 0.1 / 0.11]);
   });
 
-  test("follow a switch of skill by what exceeds chance", () => {
+  test("follow a switch of skill as far as it exceeds chance", () => {
     // 100 trades of +1 R 100 days ago, 10 of -1 R now; the second provider has no record.
     const trades = [...times(100, { daysAgo: 100, evidence: [1, NaN] }), ...times(10, { evidence: [-1, NaN] })];
     const [slow, fast] = [100 * SLOW ** 100, 100 * FAST ** 100];
@@ -127,7 +97,7 @@ describe("weights", () => {
     expectClose(learnFrom(trades).weights, [mean / (mean + 0.1), 0.1 / (mean + 0.1)]);
   });
 
-  test("go by the trend where providers earn by it, around the mean trend of their trades", () => {
+  test("depend on the trend where providers earn by it, around the mean trend of their trades", () => {
     // Evidence +1 at a trend of 0.5 and -1 at -0.5, thirty each; the second provider the reverse.
     const trades = [
       ...times(30, { trend: 0.5, evidence: [1, -1] }),
@@ -148,7 +118,7 @@ describe("weights", () => {
     expectClose(lessons.weights, [0.5, 0.5]);
   });
 
-  test("do not go by a trend that explains no more than chance", () => {
+  test("do not depend on a trend that explains no more than chance", () => {
     const trades = [0.5, -0.5].flatMap((trend) =>
       [1, -1, 1, -1, 1].map((r, i) => ({ trend, resultR: r, evidence: [trend > 0 || i > 0 ? r : -r, NaN] })),
     );
@@ -156,7 +126,7 @@ describe("weights", () => {
     expect(weigh(situationWith(50), votesOf(60, 60)).weights).toEqual([...weights]);
   });
 
-  test("go by a vote's confidence where the provider earns by it: one that is surest when wrong", () => {
+  test("depend on a vote's confidence where the provider earns by it, as one that is surest when wrong", () => {
     // Thirty of +1 R at 60, thirty of -1 R at 80.
     const trades = [
       ...times(30, { evidence: [1, NaN], bins: [6, 6] }),
@@ -179,12 +149,12 @@ describe("weights", () => {
 });
 
 describe("confidence", () => {
-  test("of a vote is near one half while nothing is known, and keeps a quarter of its claim", () => {
+  test("of a vote is near one half without a record, and keeps a quarter of its claim", () => {
     const { confidences } = learnFrom([], { providers: 3 }).weigh(situationWith(25), votesOf(50, 90, 20));
     expectClose(confidences, [50, 60, 42.5]);
   });
 
-  test("of a vote becomes the share of its bin that came true; a HOLD stays near the base rate", () => {
+  test("of a vote becomes the share of its bin that was right; a HOLD stays near the base rate", () => {
     // 40 of 60 won in the bin of 80, none of 30 in that of 60: base (30 + 40)/(60 + 90).
     const trades = [
       ...times(40, { evidence: [1], bins: [8] }),
@@ -201,7 +171,7 @@ describe("confidence", () => {
     expect(weigh(situationWith(25), [makeVote("p0", "HOLD", { error: "silent" })]).confidences).toEqual([0]);
   });
 
-  test("of a decision becomes the share of such trades that came true, shrunk toward that of all", () => {
+  test("of a decision becomes the share of its bin that was right, shrunk toward that of all trades", () => {
     const trades = [
       ...times(30, { bin: 5, evidence: [NaN] }),
       ...times(60, { bin: 7, resultR: -1, evidence: [NaN] }),
@@ -216,7 +186,7 @@ describe("confidence", () => {
 });
 
 describe("sizes", () => {
-  test("are full where a regime earns, and smaller by what it loses, never below a quarter", () => {
+  test("are full in a regime that earns, and smaller in one that loses, but at least a quarter", () => {
     expect(learnFrom([]).sizeScale("TRENDING")).toBe(1);
     const trades = [
       ...times(60, { regime: "TRENDING", resultR: 0.5, evidence: [NaN] }),
@@ -239,23 +209,7 @@ describe("sizes", () => {
   });
 });
 
-describe("the trend score", () => {
-  const score = (changes: Partial<Situation>): number => trendScore({ ...situationWith(25), atr: 500, ...changes });
-
-  test("is half of the ADX and half of the distance of the averages in ATR, in [-1, 1]", () => {
-    expect(score({})).toBe(-0.5);
-    expect(score({ adx: 40, ema_fast: 2100 })).toBe(1);
-    expect(score({ adx: 5 })).toBe(-1);
-    // (20 - 25)/15 and 2 x 1,500/2,000 - 1.
-    expect(score({ adx: 20, ema_slow: 1600 })).toBeCloseTo((-1 / 3 + 0.5) / 2, 12);
-  });
-
-  test("takes averages without a range to measure them by as equal", () => {
-    expect(score({ atr: 0, ema_fast: 900 })).toBe(-0.5);
-  });
-});
-
-test("for any outcomes weights sum to 1, confidences stay in 0..100 and sizes in a quarter to one", () => {
+test("for any trades weights sum to 1, confidences stay in 0..100 and sizes in 0.25..1", () => {
   const r = fc.double({ min: -3, max: 3, noNaN: true });
   const trade = fc.record({
     daysAgo: fc.integer({ min: 0, max: 900 }),

@@ -9,8 +9,8 @@ import { FOREIGN_FILES_DIR } from "../samples.ts";
 import { failureOf, textOf, utf8 } from "../storage/storage-contract.ts";
 import { makeOutcome } from "./outcome-samples.ts";
 
-/** The least that an imported outcome has. */
-const LEAST = {
+/** The required fields of an imported outcome. */
+const REQUIRED = {
   decision_id: "d1",
   asset_pair: "BTC/USD",
   action: "SELL",
@@ -21,14 +21,14 @@ const LEAST = {
 };
 
 const imported = (changes: Record<string, unknown>, name = "outcome_d1.json") =>
-  decodeOutcome(utf8(JSON.stringify({ ...LEAST, ...changes })), name);
+  decodeOutcome(utf8(JSON.stringify({ ...REQUIRED, ...changes })), name);
 
 describe("an outcome without a crc32", () => {
-  test("loads with what it says, and counts as unverified", async () => {
+  test("is read with the fields that it has, and counts as unverified", async () => {
     const { trade, description } = await imported({});
     expect(trade).toEqual({
       id: "d1",
-      bytes: JSON.stringify(LEAST).length,
+      bytes: JSON.stringify(REQUIRED).length,
       crc32: null,
       runId: "",
       chunk: "",
@@ -52,13 +52,13 @@ describe("an outcome without a crc32", () => {
     expect(description).toBe("BTC/USD is in the regime UNKNOWN.");
   });
 
-  test("counts a single provider as having voted the trade's way, an ensemble as nothing", async () => {
-    const lone = await imported({ ai_provider: "local", decision_confidence: 75 });
-    expect(lone.trade.votes).toEqual([{ provider: "local", direction: -1, confidence: 75 }]);
+  test("counts a single provider as having voted the trade's way, and an ensemble as no vote", async () => {
+    const single = await imported({ ai_provider: "local", decision_confidence: 75 });
+    expect(single.trade.votes).toEqual([{ provider: "local", direction: -1, confidence: 75 }]);
     expect((await imported({ ai_provider: "ensemble" })).trade.votes).toEqual([]);
   });
 
-  test("takes votes where it has them, without abstentions, and clips result_r to 3 R", async () => {
+  test("is read with its votes, without abstentions, and with result_r clipped to 3 R", async () => {
     const votes = [
       { provider: "b", action: "BUY", confidence: 60 },
       { provider: "a", action: "SELL", confidence: 70, reason: "overbought" },
@@ -72,7 +72,7 @@ describe("an outcome without a crc32", () => {
     ]);
   });
 
-  test("may be one of ours whose crc32 someone took out: it teaches the same", async () => {
+  test("may be one of ours without its crc32, and is read as the same trade", async () => {
     const { bytes, crc32 } = encodeOutcome(makeOutcome());
     const { crc32: _, ...fields } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
     const name = `outcome_${makeOutcome().decision_id}.json`;
@@ -106,7 +106,7 @@ describe("an outcome without a crc32", () => {
   });
 
   test("is refused with an infinite number, which JSON can say as 1e999", async () => {
-    const text = JSON.stringify(LEAST).replace("-0.4", "1e999");
+    const text = JSON.stringify(REQUIRED).replace("-0.4", "1e999");
     expect((await failureOf(decodeOutcome(utf8(text), "outcome_d1.json"))).message).toContain("found pnl_percentage");
   });
 
@@ -119,31 +119,34 @@ describe("an outcome without a crc32", () => {
 
 const ORIGINAL_DIR = join(FOREIGN_FILES_DIR, "original");
 
-test.skipIf(!existsSync(ORIGINAL_DIR))("the outcomes of the original load, unverified, and count", async () => {
-  const storage = inMemoryStorage();
-  const names = readdirSync(ORIGINAL_DIR).filter((name) => name.startsWith("outcome_"));
-  expect(names.length).toBe(5);
-  for (const name of names) {
-    await storage.createOnce(name, new Uint8Array(readFileSync(join(ORIGINAL_DIR, name))));
-  }
-  const memory = await openMemory(storage, { embedder: hashingEmbedder() });
-  expect(memory.damaged).toEqual([]);
-  expect(memory.trades.map((trade) => trade.crc32)).toEqual([null, null, null, null, null]);
+test.skipIf(!existsSync(ORIGINAL_DIR))(
+  "outcomes of the original system are read as unverified, and count",
+  async () => {
+    const storage = inMemoryStorage();
+    const names = readdirSync(ORIGINAL_DIR).filter((name) => name.startsWith("outcome_"));
+    expect(names.length).toBe(5);
+    for (const name of names) {
+      await storage.createOnce(name, new Uint8Array(readFileSync(join(ORIGINAL_DIR, name))));
+    }
+    const memory = await openMemory(storage, { embedder: hashingEmbedder() });
+    expect(memory.damaged).toEqual([]);
+    expect(memory.trades.map((trade) => trade.crc32)).toEqual([null, null, null, null, null]);
 
-  const fields = names.map(
-    (name) => JSON.parse(readFileSync(join(ORIGINAL_DIR, name), "utf8")) as Record<string, unknown>,
-  );
-  const providers = JSON.parse((await textOf(storage, "provider_performance.json")) ?? "") as Record<
-    string,
-    { total_trades: number; total_pnl: number }
-  >;
-  for (const [provider, { total_trades, total_pnl }] of Object.entries(providers)) {
-    const own = fields.filter((outcome) => outcome["ai_provider"] === provider);
-    expect(total_trades).toBe(own.length);
-    expect(total_pnl).toBeCloseTo(
-      own.reduce((sum, outcome) => sum + Number(outcome["realized_pnl"]), 0),
-      9,
+    const fields = names.map(
+      (name) => JSON.parse(readFileSync(join(ORIGINAL_DIR, name), "utf8")) as Record<string, unknown>,
     );
-  }
-  expect(Object.keys(providers)).not.toContain("ensemble");
-});
+    const providers = JSON.parse((await textOf(storage, "provider_performance.json")) ?? "") as Record<
+      string,
+      { total_trades: number; total_pnl: number }
+    >;
+    for (const [provider, { total_trades, total_pnl }] of Object.entries(providers)) {
+      const ofProvider = fields.filter((outcome) => outcome["ai_provider"] === provider);
+      expect(total_trades).toBe(ofProvider.length);
+      expect(total_pnl).toBeCloseTo(
+        ofProvider.reduce((sum, outcome) => sum + Number(outcome["realized_pnl"]), 0),
+        9,
+      );
+    }
+    expect(Object.keys(providers)).not.toContain("ensemble");
+  },
+);

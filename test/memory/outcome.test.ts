@@ -28,7 +28,7 @@ describe("the file of an outcome", () => {
     expect(crc32).toBe("92fed28c");
   });
 
-  test("is read as the trade that learning takes, votes by name", async () => {
+  test("is read as a trade, with the votes by provider name", async () => {
     const { trade, description } = await decodeOutcome(GOLDEN, NAME);
     expect(description).toBe(makeOutcome().description);
     expect(trade).toEqual({
@@ -59,19 +59,19 @@ describe("the file of an outcome", () => {
     });
   });
 
-  test("of version 1, which knew no calibration, is read with its confidence as the uncalibrated one", async () => {
+  test("of version 1, which had no calibration, is read with its confidence as the raw one", async () => {
     const old = new Uint8Array(readFileSync(join(PROJECT_DIR, "test/fixtures/memory/version-1", NAME)));
     const [now, before] = [await decodeOutcome(GOLDEN, NAME), await decodeOutcome(old, NAME)];
     expect(before.trade).toEqual({ ...now.trade, bytes: old.length, crc32: "a69dbd4e", rawConfidence: 72 });
   });
 
-  test.skipIf(process.platform !== "linux")("is checked in a shell: head takes what the crc32 is of", () => {
+  test.skipIf(process.platform !== "linux")("can be checked in a shell: head prints what the crc32 is taken of", () => {
     const command = `head -c -22 "$0" | gzip -c | tail -c 8 | head -c 4 | od -An -tx4`;
     const { stdout } = Bun.spawnSync(["sh", "-c", command, GOLDEN_PATH]);
     expect(stdout.toString().trim()).toBe("92fed28c");
   });
 
-  test("comes back whole, whatever is in its texts and numbers", async () => {
+  test("is read back unchanged, whatever its texts and numbers are", async () => {
     const number = fc.double({ noNaN: true, noDefaultInfinity: true });
     const changes = fc.record({
       realized_pnl: number,
@@ -126,7 +126,7 @@ describe("encodeOutcome() refuses what could not be read back", () => {
     );
   });
 
-  test("a number that is not finite inside the situation or a vote, naming its place", async () => {
+  test("a number that is not finite inside the situation or a vote, naming its key", async () => {
     const { situation } = makeOutcome();
     expect((await refusal({ situation: { ...situation, atr: NaN } })).message).toContain("found situation.atr NaN");
     const votes = [makeVote("trend", "BUY"), makeVote("memory", "BUY", { confidence: Infinity })];
@@ -165,10 +165,10 @@ describe("encodeOutcome() refuses what could not be read back", () => {
 });
 
 describe("decodeOutcome() finds damage", () => {
-  test("in every bit, those of the checksum's own key too", async () => {
+  test("in every bit, the checksum and its key included", async () => {
     for (let bit = 0; bit < 8 * GOLDEN.length; bit++) {
       const flipped = GOLDEN.slice();
-      flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
       expect((await damage(flipped)).code).toBe("CORRUPT");
     }
   });
@@ -193,14 +193,14 @@ describe("decodeOutcome() finds damage", () => {
     expect(message).toStartWith(`Cannot read "${NAME}": `);
   });
 
-  test("that is another outcome's name", async () => {
+  test("in a file with the name of another outcome", async () => {
     expect((await failureOf(decodeOutcome(GOLDEN, "outcome_x.json"))).message).toBe(
       'Cannot read "outcome_x.json": found another decision_id in it, expected "x" as in its name',
     );
   });
 });
 
-test("idOfOutcomeFile() knows the files of outcomes by name", () => {
+test("idOfOutcomeFile() finds the id in the name of an outcome's file, and none in other names", () => {
   expect(idOfOutcomeFile(NAME)).toBe("20210104T1200-BTCUSD-0a1b2c3d");
   expect(idOfOutcomeFile("outcome_.json")).toBe("");
   for (const other of [

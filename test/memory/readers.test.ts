@@ -49,7 +49,7 @@ function expectConsistent(report: MemoryReport): void {
   expect(report.newest === null).toBe(outcomes.count === 0);
 }
 
-test("memory-stats, recall and --check after every single change of a run: no error, whole counts that only grow", async () => {
+test("memory-stats, recall and --check work after every single change of a run, with counts that agree and only grow", async () => {
   const folder = join(base, "run");
   const counts: number[] = [];
   let looks = 0;
@@ -60,7 +60,7 @@ test("memory-stats, recall and --check after every single change of a run: no er
     counts.push(report.outcomes.count);
     if (looks % 5 > 0) return;
     const { findings } = await checkOnce(diskStorage(folder));
-    // Vectors that were written anew are not yet those of their sidecar, which is written next.
+    // New vectors do not match their sidecar yet, which is written next.
     const damaged = findings.filter((finding) => finding.damaged && finding.name !== "vectors.f32");
     expect([changed, damaged]).toEqual([changed, []]);
     if (report.outcomes.count === 0) return;
@@ -74,7 +74,7 @@ test("memory-stats, recall and --check after every single change of a run: no er
   expect(counts.at(-1)).toBe(summary.total_trades);
 });
 
-test("the same while all vectors are made anew, a provider is forgotten, and outcomes of earlier times come in", async () => {
+test("the same while vectors are made again, a provider is forgotten, and earlier outcomes are recorded", async () => {
   const folder = join(base, "maintained");
   const outcomes = makeOutcomes(80);
   const counts: number[] = [];

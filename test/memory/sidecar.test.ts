@@ -8,10 +8,10 @@ import { failureOf } from "../storage/storage-contract.ts";
 
 const NAME = "vectors.meta.json.gz";
 
-/** What a sidecar holds: columns in which much repeats, so that deflate copies from many places. */
+/** Columns with many repetitions, so that deflate copies from many places. */
 const VALUE = toColumns(makeOutcomes(12).map((outcome) => tradeOf(outcome, { bytes: 2000, crc32: "00c0ffee" })));
 
-test("any object comes back, and equal objects give equal bytes", async () => {
+test("any object is read back unchanged, and equal objects give equal bytes", async () => {
   await fc.assert(
     fc.asyncProperty(fc.dictionary(fc.string(), fc.jsonValue()), async (value) => {
       const bytes = await encodeSidecar(value);
@@ -21,7 +21,7 @@ test("any object comes back, and equal objects give equal bytes", async () => {
   );
 });
 
-test("gunzip reads it: a line of JSON, gzip of time 0, the CRC-32 of what follows in the header's extra field", async () => {
+test("gunzip reads one line of JSON; the time is 0, and the header has the CRC-32 of the rest", async () => {
   const bytes = await encodeSidecar({ rows: 2 });
   expect(gunzipSync(bytes).toString()).toBe('{"rows":2}\n');
   // RFC 1952: magic, deflate, FEXTRA, no time, fastest, Unix, 8 bytes of extra field: "CO" with 4 bytes.
@@ -34,7 +34,7 @@ test("decodeSidecar() notices one flipped bit at every position", async () => {
   let harmlessToGzip = 0;
   for (let bit = 0; bit < 8 * bytes.length; bit++) {
     const flipped = bytes.slice();
-    flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
+    flipped[bit >> 3]! ^= 1 << (bit & 7);
     const { code, message } = await failureOf(decodeSidecar(flipped, NAME));
     expect(code).toBe("CORRUPT");
     expect(message).toStartWith(`Cannot read "${NAME}": found `);
@@ -44,7 +44,7 @@ test("decodeSidecar() notices one flipped bit at every position", async () => {
   expect(harmlessToGzip).toBeGreaterThan(0);
 });
 
-test("decodeSidecar() refuses a file that was cut anywhere, and one that something follows", async () => {
+test("decodeSidecar() refuses a file that was cut anywhere, and one with bytes at its end", async () => {
   const bytes = await encodeSidecar({ ids: ["a", "b"] });
   for (let length = 0; length < bytes.length; length++) {
     expect((await failureOf(decodeSidecar(bytes.subarray(0, length), NAME))).code).toBe("CORRUPT");
@@ -54,7 +54,7 @@ test("decodeSidecar() refuses a file that was cut anywhere, and one that somethi
   }
 });
 
-test("decodeSidecar() refuses a bomb and any other gzip before it unpacks a byte", async () => {
+test("decodeSidecar() refuses a bomb, like any gzip of others, before it unpacks a byte", async () => {
   const bomb = gzipSync(new Uint8Array(50_000_000));
   const { message } = await failureOf(decodeSidecar(bomb, NAME));
   expect(message).toBe(`Cannot read "${NAME}": found another header, expected a gzip file that was written here`);

@@ -35,21 +35,21 @@ const TRADES: readonly Trade[] = [
   }),
 ];
 
-test("a trade counts with its whole P&L for the providers that voted its way, and for them alone", () => {
+test("a trade counts with its whole P&L for each provider that voted its way, and for no other", () => {
   expect(providerPerformance(TRADES, [])).toEqual({
     breakout: { total_trades: 1, winning_trades: 0, total_pnl: -10, mean_result_r: -0.25 },
     trend: { total_trades: 3, winning_trades: 1, total_pnl: 50, mean_result_r: 0.25 / 3 },
   });
 });
 
-test("a regime has the trades that were decided in it", () => {
+test("a regime counts the trades that were decided in it", () => {
   expect(regimePerformance(TRADES)).toEqual({
     RANGING: { total_trades: 1, winning_trades: 0, total_pnl: -40, mean_result_r: -1 },
     TRENDING: { total_trades: 2, winning_trades: 1, total_pnl: 90, mean_result_r: 0.625 },
   });
 });
 
-test("what closed before a mark does not count, what closed at it does", () => {
+test("a trade that closed before a mark does not count; one that closed at it does", () => {
   const marks = [{ provider: "trend", beforeMs: Date.parse("2021-01-06T00:00:00Z") }];
   expect(providerPerformance(TRADES, marks)["trend"]).toMatchObject({ total_trades: 2, total_pnl: -50 });
   expect(providerPerformance(TRADES, marks)["breakout"]).toMatchObject({ total_trades: 1 });
@@ -67,7 +67,7 @@ test("providers and regimes named __proto__, constructor and toString are counte
   for (const name of names) expect(Object.getOwnPropertyDescriptor(byProvider, name)?.value).toMatchObject(three);
 });
 
-test("the mean R is null where no trade says its R", () => {
+test("the mean R is null if no trade has a result in R", () => {
   expect(regimePerformance([{ ...trade({}), resultR: null }])["TRENDING"]?.mean_result_r).toBeNull();
   expect(providerPerformance([], [])).toEqual({});
 });

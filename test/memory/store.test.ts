@@ -39,7 +39,7 @@ const POOL: readonly Outcome[] = makeOutcomes(14).map((outcome, i) => ({
     .map((provider, p) => makeVote(provider, (["BUY", "SELL", "HOLD"] as const)[(i + p) % 3] as "BUY")),
 }));
 
-describe("caches are functions of the set of outcomes", () => {
+describe("the caches depend only on the set of outcomes", () => {
   const which = fc.nat(POOL.length - 1);
   const command = fc.oneof(
     { weight: 6, arbitrary: fc.record({ kind: fc.constant("record" as const), outcome: which }) },
@@ -56,29 +56,28 @@ describe("caches are functions of the set of outcomes", () => {
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("lengthen" as const), file: fc.constantFrom(...CACHES) }) },
   );
 
-  test("whatever was recorded, discarded, forgotten, flushed, deleted and damaged in whatever order", async () => {
+  test("after any sequence of records, discards, marks, flushes, deletions and damages", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 30 }), async (commands) => {
         const storage = inMemoryStorage();
         let memory = await open(storage);
         for (const next of commands) {
-          if (next.kind === "record") await memory.record(POOL[next.outcome] as Outcome);
+          if (next.kind === "record") await memory.record(POOL[next.outcome]!);
           else if (next.kind === "flush") await memory.flush();
           else if (next.kind === "forget") {
             await memory.forget({ provider: "alpha", beforeMs: Date.UTC(2021, 0, next.day) });
           } else if (next.kind === "discard") {
-            const { decision_id: id } = POOL[next.outcome] as Outcome;
+            const { decision_id: id } = POOL[next.outcome]!;
             if (memory.trades.some((trade) => trade.id === id)) await memory.discard([id]);
           } else {
             if (next.kind === "remove by hand") {
-              await storage.remove(outcomeFileName((POOL[next.outcome] as Outcome).decision_id));
+              await storage.remove(outcomeFileName(POOL[next.outcome]!.decision_id));
             } else if (next.kind === "delete") await storage.remove(next.file);
             else if (next.kind !== "reopen") {
               const bytes = await bytesOf(storage, next.file).catch(() => new Uint8Array());
               if (next.kind === "lengthen") await storage.replace(next.file, Uint8Array.from([...bytes, 1, 2, 3]));
               else if (bytes.length > 0) {
-                const place = next.at % bytes.length;
-                bytes[place] = (bytes[place] as number) ^ (1 << (next.at % 8));
+                bytes[next.at % bytes.length]! ^= 1 << (next.at % 8);
                 await storage.replace(next.file, bytes);
               }
             }
@@ -93,7 +92,7 @@ describe("caches are functions of the set of outcomes", () => {
     );
   });
 
-  test("an unchanged folder is opened without parsing an outcome, making a vector or writing a byte", async () => {
+  test("an unchanged folder opens without parsing an outcome, making a vector or writing a byte", async () => {
     const { storage } = await remember(makeOutcomes(20));
     const read: string[] = [];
     const watched = overrideCalls(storage, {
@@ -110,7 +109,7 @@ describe("caches are functions of the set of outcomes", () => {
     expect(read.toSorted()).toEqual([...CACHES].toSorted());
   });
 
-  test("an outcome that was added by hand is the only one that is parsed and embedded", async () => {
+  test("of a folder with one new outcome, that one alone is parsed and embedded", async () => {
     const [first, ...rest] = makeOutcomes(6) as [Outcome, ...Outcome[]];
     const { storage } = await remember(rest);
     await storage.createOnce(outcomeFileName(first.decision_id), encodeOutcome(first).bytes);
@@ -121,7 +120,7 @@ describe("caches are functions of the set of outcomes", () => {
     expect(await cachesOf(storage)).toEqual(await recount(storage));
   });
 
-  test("from the first opening on there are statistics, of nothing", async () => {
+  test("an empty folder gets empty statistics when it is first opened", async () => {
     const storage = inMemoryStorage();
     await open(storage);
     expect(await textOf(storage, "provider_performance.json")).toBe("{}\n");
@@ -129,7 +128,7 @@ describe("caches are functions of the set of outcomes", () => {
     expect((await bytesOf(storage, "vectors.f32")).length).toBe(0);
   });
 
-  test("memory.json tells of what: SHA-256 of names and sizes, as a shell can compute it", async () => {
+  test("memory.json says what was counted, by a SHA-256 of names and sizes that a shell can compute", async () => {
     const { storage, memory } = await remember([makeOutcome()]);
     await memory.forget({ provider: "trend", beforeMs: 0 });
     await memory.flush();
@@ -157,7 +156,7 @@ describe("caches are functions of the set of outcomes", () => {
     });
   });
 
-  test("the statistics count a trade that several runs made once, and no synthetic one beside those on real bars", async () => {
+  test("the statistics count a trade of several runs once, and no synthetic trade beside those on real bars", async () => {
     const made = makeOutcome();
     const again = { ...made, decision_id: "20210104T1200-BTCUSD-ffffffff", run_id: "b".repeat(64), realized_pnl: 7 };
     const synthetic = { ...made, decision_id: "20210104T1200-BTCUSD-00000000", market: "synthetic" } as const;
@@ -172,7 +171,7 @@ describe("caches are functions of the set of outcomes", () => {
     }
   });
 
-  test("statistics of an older format, which counted otherwise, are made anew", async () => {
+  test("statistics of an older version, which counted otherwise, are counted again", async () => {
     const { storage } = await remember([makeOutcome()]);
     const caches = await cachesOf(storage);
     const provider = new TextEncoder().encode('{"trend":{}}\n');
@@ -185,7 +184,7 @@ describe("caches are functions of the set of outcomes", () => {
     expect(await cachesOf(storage)).toEqual(caches);
   });
 
-  test("while it is recorded they are at most 64 outcomes behind", async () => {
+  test("while trades are recorded, the caches are at most 64 outcomes behind", async () => {
     const storage = inMemoryStorage();
     const memory = await open(storage);
     for (const [i, outcome] of makeOutcomes(150).entries()) {
@@ -194,7 +193,7 @@ describe("caches are functions of the set of outcomes", () => {
     }
   });
 
-  test("the same vectors are made again on demand", async () => {
+  test("rebuildVectors makes the same vectors again", async () => {
     const { storage } = await remember(makeOutcomes(5));
     const before = await cachesOf(storage);
     const { embedded } = await openMemory(storage, { embedder: hashingEmbedder(), rebuildVectors: true });
@@ -204,14 +203,14 @@ describe("caches are functions of the set of outcomes", () => {
 });
 
 describe("record()", () => {
-  test("has the outcome in its file and in its place when it returns", async () => {
+  test("has written the outcome and inserted the trade in order when it returns", async () => {
     const [early, late] = makeOutcomes(2) as [Outcome, Outcome];
     const storage = inMemoryStorage();
     const memory = await open(storage);
     await memory.record(late);
     const { id, vector } = await memory.record(early);
     expect(await bytesOf(storage, outcomeFileName(early.decision_id))).toEqual(encodeOutcome(early).bytes);
-    expect(memory.trades.map((entry) => entry.id)).toEqual([early.decision_id, late.decision_id]);
+    expect(memory.trades.map((trade) => trade.id)).toEqual([early.decision_id, late.decision_id]);
     expect([id, vector.length]).toEqual([early.decision_id, 128]);
   });
 
@@ -226,7 +225,7 @@ describe("record()", () => {
     );
   });
 
-  test("refuses an id that differs from a known one by case alone, which some file systems take for the same", async () => {
+  test("refuses an id that differs from a known one by case alone, as some file systems ignore case", async () => {
     const { memory } = await remember([makeOutcome({ decision_id: "abc" })]);
     const { code, message } = await failureOf(memory.record(makeOutcome({ decision_id: "ABC" })));
     expect(code).toBe("BAD_OUTCOME");
@@ -238,7 +237,7 @@ describe("record()", () => {
     [{ asset_pair: "../x" }],
     [{ realized_pnl: NaN }],
     [{ exit_timestamp: "soon" }],
-  ])("writes nothing of an outcome with %j", async (changes) => {
+  ])("writes nothing for an outcome with %j", async (changes) => {
     const storage = inMemoryStorage();
     const memory = await open(storage);
     expect((await failureOf(memory.record(makeOutcome(changes)))).code).toBe("BAD_OUTCOME");
@@ -246,7 +245,7 @@ describe("record()", () => {
     expect(memory.trades).toEqual([]);
   });
 
-  test("writes nothing of an outcome whose vector is not finite", async () => {
+  test("writes nothing for an outcome whose vector is not finite", async () => {
     const storage = inMemoryStorage();
     const embedder = { ...hashingEmbedder(), embed: () => new Float32Array(128).fill(NaN) };
     const memory = await openMemory(storage, { embedder });
@@ -256,7 +255,7 @@ describe("record()", () => {
     expect(await storage.read(outcomeFileName(makeOutcome().decision_id), { maxBytes: 1 })).toBeUndefined();
   });
 
-  test("may be called again before it has returned, with flush() in between", async () => {
+  test("may be called again before it has returned, with calls of flush() in between", async () => {
     const storage = inMemoryStorage();
     const memory = await open(storage);
     const outcomes = makeOutcomes(100);
@@ -265,7 +264,7 @@ describe("record()", () => {
     expect(await cachesOf(storage)).toEqual(await recount(storage));
   });
 
-  test("goes on after a call that failed", async () => {
+  test("works again after a call that failed", async () => {
     const memory = await open(inMemoryStorage());
     await failureOf(memory.record(makeOutcome({ realized_pnl: NaN })));
     await memory.record(makeOutcome());
@@ -274,7 +273,7 @@ describe("record()", () => {
 });
 
 describe("discard()", () => {
-  test("moves outcomes to quarantine, out of every count", async () => {
+  test("moves outcomes to quarantine and out of all counts", async () => {
     const outcomes = makeOutcomes(4);
     const { storage, memory } = await remember(outcomes);
     const [first, second] = outcomes as [Outcome, Outcome];
@@ -287,7 +286,7 @@ describe("discard()", () => {
     expect(memory.trades.length).toBe(3);
   });
 
-  test("of an id that is not remembered fails and moves nothing", async () => {
+  test("fails for an unknown id and moves nothing", async () => {
     const { memory } = await remember(makeOutcomes(2));
     expect((await failureOf(memory.discard(["other"]))).code).toBe("NOT_FOUND");
     expect(memory.trades.length).toBe(2);
@@ -295,7 +294,7 @@ describe("discard()", () => {
 });
 
 describe("what is damaged", () => {
-  test("is moved to quarantine and named, and the rest loads", async () => {
+  test("is moved to quarantine and named, and the other files load", async () => {
     const outcomes = makeOutcomes(3);
     const { storage } = await remember(outcomes);
     const good = (await cachesOf(storage))["provider_performance.json"];
@@ -346,7 +345,7 @@ describe("what is damaged", () => {
     },
   );
 
-  test("and of 1 GB is not read to its end", async () => {
+  test("and is of 1 GB is not read to its end", async () => {
     const dir = mkdtempSync(join(tmpdir(), "carryover-memory-"));
     try {
       const storage = diskStorage(dir);
@@ -367,12 +366,12 @@ describe("what is damaged", () => {
     }
   });
 
-  test("is found behind the caches when everything is read again", async () => {
+  test("is found when all outcomes are read, even if the caches hide it", async () => {
     const outcomes = makeOutcomes(3);
     const { storage } = await remember(outcomes);
-    const name = outcomeFileName((outcomes[1] as Outcome).decision_id);
+    const name = outcomeFileName(outcomes[1]!.decision_id);
     const bytes = await bytesOf(storage, name);
-    bytes[600] = (bytes[600] as number) ^ 1;
+    bytes[600]! ^= 1;
     await storage.replace(name, bytes);
     // Same name, same size: the caches do not notice.
     expect((await open(storage)).damaged).toEqual([]);
@@ -382,10 +381,10 @@ describe("what is damaged", () => {
     expect(await cachesOf(storage)).toEqual(await recount(storage));
   });
 
-  test("and has no vector any more is found when it is to be embedded", async () => {
+  test("and has lost its vector is found when the vector is made", async () => {
     const outcomes = makeOutcomes(3);
     const { storage } = await remember(outcomes);
-    const name = outcomeFileName((outcomes[1] as Outcome).decision_id);
+    const name = outcomeFileName(outcomes[1]!.decision_id);
     const size = (await bytesOf(storage, name)).length;
     await storage.replace(name, new Uint8Array(size));
     await storage.remove("vectors.f32");
@@ -397,7 +396,7 @@ describe("what is damaged", () => {
 });
 
 describe("forget()", () => {
-  test("starts a provider afresh in the statistics, and holds when the caches are gone", async () => {
+  test("takes a provider out of the statistics, also after the caches are removed", async () => {
     const { storage, memory } = await remember([makeOutcome()]);
     const statistics = async () => JSON.parse((await textOf(storage, "provider_performance.json")) ?? "") as object;
     expect(Object.keys(await statistics())).toEqual(["trend"]);

@@ -55,12 +55,12 @@ const vectors = (): Uint8Array => sound[VECTORS_FILE] as Uint8Array;
 
 function flipped(bytes: Uint8Array, bit: number): Uint8Array {
   const copy = bytes.slice();
-  copy[bit >> 3] = (copy[bit >> 3] as number) ^ (1 << (bit & 7));
+  copy[bit >> 3]! ^= 1 << (bit & 7);
   return copy;
 }
 
 describe("vectors.f32 and its sidecar", () => {
-  test("are what numpy, zcat and jq read: rows of float32 of unit length, and a column for each word", () => {
+  test("are read by numpy, zcat and jq: rows of float32 of unit length, and named columns", () => {
     expect(vectors().length).toBe(2200 * ROW_BYTES);
     const floats = new Float32Array(vectors().slice().buffer);
     const { embed } = hashingEmbedder();
@@ -97,7 +97,7 @@ describe("vectors.f32 and its sidecar", () => {
     expect(Object.keys(votes as object)).toEqual(["reversion", "trend"]);
   });
 
-  test("are the same bytes whether rows were appended or all written at once", async () => {
+  test("are the same bytes whether vectors were appended or written at once", async () => {
     const storage = await folderOf(1000);
     for (const count of [1000, 1020, 1024, 1030, 2048, 2199, 2200]) {
       for (const outcome of OUTCOMES.slice(0, count)) {
@@ -108,7 +108,7 @@ describe("vectors.f32 and its sidecar", () => {
     expect(Bun.deepEquals(await cachesOf(storage), sound)).toBe(true);
   });
 
-  test("append what comes last, and write the rest anew", async () => {
+  test("append a trade that comes last, and are replaced for one that comes earlier", async () => {
     const storage = await folderOf(20);
     const calls: string[] = [];
     const watched = overrideCalls(storage, {
@@ -140,22 +140,22 @@ describe("vectors.f32 and its sidecar", () => {
   });
 });
 
-describe("a damaged vectors.f32 comes back, and only what is damaged is embedded again", () => {
-  test("where bytes follow its rows", async () => {
+describe("a damaged vectors.f32 is mended, and only its damaged blocks are embedded again", () => {
+  test("if bytes follow its rows", async () => {
     expect(await embeddedWith({ [VECTORS_FILE]: Uint8Array.from([...vectors(), 1, 2, 3]) })).toBe(0);
   });
 
-  test("where half a row is missing: the last block", async () => {
+  test("if half a row is missing: the last block", async () => {
     expect(await embeddedWith({ [VECTORS_FILE]: vectors().subarray(0, -ROW_BYTES / 2) })).toBe(152);
   });
 
-  test("where it ends in the first block, or is gone", async () => {
+  test("if it ends in the first block, or is missing", async () => {
     expect(await embeddedWith({ [VECTORS_FILE]: vectors().subarray(0, 100) })).toBe(2200);
     expect(await embeddedWith({ [VECTORS_FILE]: new Uint8Array() })).toBe(2200);
     expect(await embeddedWith({ [VECTORS_FILE]: undefined })).toBe(2200);
   });
 
-  test("where a bit is flipped, in the first, middle and last block", async () => {
+  test("if a bit is flipped, in the first, middle and last block", async () => {
     expect(await embeddedWith({ [VECTORS_FILE]: flipped(vectors(), 0) })).toBe(1024);
     expect(await embeddedWith({ [VECTORS_FILE]: flipped(vectors(), 8 * 1500 * ROW_BYTES + 5) })).toBe(1024);
     expect(await embeddedWith({ [VECTORS_FILE]: flipped(vectors(), 8 * vectors().length - 1) })).toBe(152);
@@ -163,7 +163,7 @@ describe("a damaged vectors.f32 comes back, and only what is damaged is embedded
 });
 
 describe("a sidecar and vectors that do not belong together", () => {
-  test("an older sidecar drops the rows that it does not know, and embeds those alone", async () => {
+  test("with an older sidecar, the vectors that it does not know are made again, and no others", async () => {
     const storage = await folderOf(2100);
     await openMemory(storage, { embedder: hashingEmbedder() });
     const old = await cachesOf(storage);
@@ -174,7 +174,7 @@ describe("a sidecar and vectors that do not belong together", () => {
     expect(await embeddedWith({ [SIDECAR_FILE]: old[SIDECAR_FILE], [VECTORS_FILE]: old[VECTORS_FILE] })).toBe(100);
   });
 
-  test("another embedder or dimension makes every vector anew, and the way back as well", async () => {
+  test("another embedder or dimension makes every vector again, and the way back as well", async () => {
     const storage = await folderOf(50);
     await openMemory(storage, { embedder: hashingEmbedder() });
     const before = await cachesOf(storage);
@@ -187,7 +187,7 @@ describe("a sidecar and vectors that do not belong together", () => {
     expect(await cachesOf(storage)).toEqual(before);
   });
 
-  test("a sidecar that is damaged, empty, of another version or without a column, or with one of other values, is made anew", async () => {
+  test("a sidecar that is damaged, empty, of another version or has a missing or wrong column is made again", async () => {
     const bytes = sound[SIDECAR_FILE] as Uint8Array;
     const value = JSON.parse(gunzipSync(bytes).toString()) as { rows: number; columns: Record<string, unknown> };
     const { ids: _, ...columns } = value.columns;
@@ -223,7 +223,7 @@ describe("a sidecar and vectors that do not belong together", () => {
   }, 20_000);
 });
 
-test("readSidecar() and readVectors() say what is there, and name what is not", async () => {
+test("readSidecar() and readVectors() return what is stored, and name a format that they do not know", async () => {
   const storage = await folderOf(3);
   expect(await readSidecar(storage)).toBeUndefined();
   const memory = await openMemory(storage, { embedder: hashingEmbedder() });
@@ -240,14 +240,14 @@ test("readSidecar() and readVectors() say what is there, and name what is not", 
   });
 });
 
-test("a sidecar of version 1, which knew no trend, is refused by its version: it is a cache, and made anew", async () => {
+test("a sidecar of version 1, which had no trend scores, is refused by its version", async () => {
   const storage = inMemoryStorage();
   const old = join(import.meta.dirname, "../fixtures/memory/vectors-version-1", SIDECAR_FILE);
   await storage.replace(SIDECAR_FILE, readFileSync(old));
   expect((await failureOf(readSidecar(storage))).message).toContain("version 1, expected");
 });
 
-test("files of version 2 still load: a sidecar and vectors that Carryover 0.1.0 wrote of the first three outcomes of makeOutcomes()", async () => {
+test("files of Carryover 0.1.0 still load: those of the first three outcomes of makeOutcomes()", async () => {
   const storage = inMemoryStorage();
   for (const name of [SIDECAR_FILE, VECTORS_FILE]) {
     await storage.replace(name, readFileSync(join(import.meta.dirname, "../fixtures/memory/vectors-version-2", name)));
@@ -297,8 +297,8 @@ test("files of version 2 still load: a sidecar and vectors that Carryover 0.1.0 
   // As numpy shows them.
   const stored = await readVectors(storage, sidecar);
   const shown = stored.map((vector) => {
-    const places = Array.from(vector?.keys() ?? []).filter((i) => vector?.[i] !== 0);
-    return [places.slice(0, 3), places.length, vector?.[places[0] ?? 0]];
+    const indices = Array.from(vector?.keys() ?? []).filter((i) => vector?.[i] !== 0);
+    return [indices.slice(0, 3), indices.length, vector?.[indices[0] ?? 0]];
   });
   expect(shown).toEqual([
     [[4, 8, 9], 16, -0.22941572964191437],

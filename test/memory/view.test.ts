@@ -24,7 +24,7 @@ const OPTIONS: MemoryViewOptions = {
   contextDays: 20,
 };
 
-/** An outcome that closes so many days after the run's start, its description that of its situation. */
+/** An outcome that closes on a day after the run's start, with the description of its situation. */
 function closedAt(day: number, changes: Partial<Outcome> = {}): Outcome {
   const exit = new Date(START_MS + day * DAY_MS).toISOString();
   const { situation } = makeOutcome();
@@ -63,13 +63,13 @@ describe("what a run carries in", () => {
     expect(view.remembered(START_MS + 9 * DAY_MS)).toBe(2);
   });
 
-  test("has its own market alone", async () => {
+  test("is of its own market alone", async () => {
     const outcomes = [closedAt(-2), closedAt(-1, { market: "synthetic" })];
     expect(idsOf(await viewOf(outcomes))).toEqual(["day--2"]);
     expect(idsOf(await viewOf(outcomes, { market: "synthetic" }))).toEqual(["day--1"]);
   });
 
-  test("counts a trade that several runs remember once, under the smallest id", async () => {
+  test("counts a trade that several runs made once, under the smallest id", async () => {
     const twice = [closedAt(-1, { decision_id: "b" }), closedAt(-1, { decision_id: "a" })];
     expect(idsOf(await viewOf(twice))).toEqual(["a"]);
     const others: Partial<Outcome>[] = [
@@ -82,7 +82,7 @@ describe("what a run carries in", () => {
     expect(idsOf(await viewOf([...twice, ...different]))).toEqual(["a", "c0", "c1", "c2", "c3"]);
   });
 
-  test("is the newest of them by exit and id, as many as the window holds", async () => {
+  test("is the newest trades by exit and id, as many as the window holds", async () => {
     const outcomes = [-3, -1, -2].flatMap((day) => [
       closedAt(day, { decision_id: `b${day}`, asset_pair: "ETHUSD" }),
       closedAt(day, { decision_id: `a${day}` }),
@@ -102,7 +102,7 @@ describe("a read as of a time", () => {
     expect((await view.recall(situationAt(-1))).similar).toEqual([]);
   });
 
-  test("sees the newest of the window, over all assets", async () => {
+  test("sees the newest trades of all assets, as many as the window holds", async () => {
     const view = await viewOf([closedAt(-2), closedAt(-1)], { maxMemorySize: 2 });
     await view.record(closedAt(1, { asset_pair: "ETHUSD" }));
     const { similar, remembered } = await view.recall(situationAt(2));
@@ -114,7 +114,7 @@ describe("a read as of a time", () => {
     ]);
   });
 
-  test("weighs by what is seen: the numbers of the rules", async () => {
+  test("weighs by what is visible: numbers worked by hand from the rules", async () => {
     // trend voted for 1.5 R and reversion held: (6 + 1.5)/61 and 6.1/61.
     const view = await viewOf([]);
     await view.record(closedAt(1));
@@ -129,18 +129,18 @@ describe("a read as of a time", () => {
     expect(weightsOf(view, soon)[1]).toBeCloseTo(reversion / (trend + reversion), 12);
   });
 
-  test("does not weigh what a provider was forgiven, and recalls it all the same", async () => {
+  test("does not weigh a trade before a forget mark, but recalls it", async () => {
     const memory = await memoryOf([closedAt(-3), closedAt(-1)]);
     await memory.forget({ provider: "trend", beforeMs: START_MS - DAY_MS });
     const view = new MemoryView(memory, OPTIONS);
-    // Of the two the mark leaves the one that closed at its time, a day and a bit ago.
+    // Of the two trades, the one that closed at the mark still counts; it is more than a day old.
     const f = 0.9942404238175473;
     const trend = (6 + 1.5 * f) / (60 + f);
     expect(weightsOf(view, START_MS + 1)[0]).toBeCloseTo(trend / (trend + 0.1), 12);
     expect((await view.recall(situationAt(0))).similar.length).toBe(2);
   });
 
-  test("counts the last days of the context, and nothing before them", async () => {
+  test("counts the trades of the context's last days, and none before them", async () => {
     const view = await viewOf(
       [closedAt(-5), closedAt(-3, { result_r: -1, was_profitable: false }), closedAt(-1, { decision_id: "last" })],
       { contextDays: 3 },
@@ -151,7 +151,7 @@ describe("a read as of a time", () => {
 });
 
 describe("recall()", () => {
-  test("tells of the most similar trades first what they were, with the cosine of their sentences", async () => {
+  test("shows the most similar trades first, with the cosine of their sentences", async () => {
     const far = describeSituation(
       situationAt(0, { asset: "EURUSD", regime: "RANGING", adx: 10, rsi: 25, return_pct: -9, zscore: -2, ema_fast: 1 }),
     );
@@ -176,14 +176,14 @@ describe("recall()", () => {
     });
   });
 
-  test("tells of ten at most; of equally similar ones the older", async () => {
+  test("shows ten at most, and of equally similar trades the older ones", async () => {
     const view = await viewOf(Array.from({ length: 15 }, (_, i) => closedAt(i - 20, { decision_id: `t${i + 10}` })));
     const { similar } = await view.recall(situationAt(0));
     expect(similar.map((trade) => trade.decision_id)).toEqual(Array.from({ length: 10 }, (_, i) => `t${i + 10}`));
   });
 });
 
-test("with memory disabled nothing is seen or learned, and outcomes are recorded", async () => {
+test("with memory disabled nothing is visible or learned, but outcomes are recorded", async () => {
   const memory = await memoryOf([closedAt(-1)]);
   const view = new MemoryView(memory, { ...OPTIONS, enabled: false, providers: ["a", "b", "c", "d"] });
   await view.record(closedAt(1));
@@ -200,11 +200,11 @@ test("with memory disabled nothing is seen or learned, and outcomes are recorded
 
 test("an outcome that is made again after a resume counts once", async () => {
   const memory = await memoryOf([]);
-  const entry = await memory.record(closedAt(1));
+  const trade = await memory.record(closedAt(1));
   const view = new MemoryView(memory, OPTIONS);
   expect(view.remembered(START_MS + 5 * DAY_MS)).toBe(0);
-  view.add(entry);
-  view.add(entry);
+  view.add(trade);
+  view.add(trade);
   await view.record(closedAt(1));
   expect(view.remembered(START_MS + 5 * DAY_MS)).toBe(1);
 });
@@ -230,8 +230,8 @@ describe("nothing reads the future", () => {
       description: `${drawn.asset} is ${drawn.mood}. Decided BUY.`,
     });
 
-  /** What a run is told as of a day, when these outcomes are there and it has recorded its own of them, in any order. */
-  async function toldAt(day: number, all: readonly Outcome[], own: ReadonlySet<string>): Promise<unknown> {
+  /** All that a run reads as of a day, with these outcomes in memory, of which it has recorded its own. */
+  async function readAt(day: number, all: readonly Outcome[], own: ReadonlySet<string>): Promise<unknown> {
     const memory = await memoryOf(all.filter(({ decision_id: id }) => !own.has(id)));
     const view = new MemoryView(memory, { ...OPTIONS, maxMemorySize: 6, contextDays: 3 });
     for (const one of all) if (own.has(one.decision_id)) await view.record(one);
@@ -239,11 +239,11 @@ describe("nothing reads the future", () => {
     const lessons = view.lessons(asOf);
     const votes = [makeVote("trend", "BUY", { confidence: 80 }), makeVote("reversion", "SELL")];
     const weighed = lessons?.weigh(situationAt(day), votes);
-    const taught = [lessons?.weights, weighed, lessons?.calibrate(70), lessons?.sizeScale("TRENDING")];
-    return [view.remembered(asOf), taught, await view.recall(situationAt(day))];
+    const learned = [lessons?.weights, weighed, lessons?.calibrate(70), lessons?.sizeScale("TRENDING")];
+    return [view.remembered(asOf), learned, await view.recall(situationAt(day))];
   }
 
-  test("what was answered as of a time stays the same whatever closes at it or later, and whoever recorded that", async () => {
+  test("what is read as of a time does not depend on trades that close at it or later, nor on who recorded them", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(outcome, { maxLength: 20 }),
@@ -259,26 +259,26 @@ describe("nothing reads the future", () => {
           const unknown = later.map((one, i) => outcomeOf({ ...one, day: day + Math.abs(one.day) }, 100 + i));
           for (const one of unknown.slice(0, 4))
             if (Date.parse(one.exit_timestamp) > START_MS) own.add(one.decision_id);
-          const before = await toldAt(day, known, own);
-          // What is carried in includes what closed at the start, which is not before it: as of the start itself it is not seen.
+          const before = await readAt(day, known, own);
+          // A trade that closed at the start is carried in, but is not visible as of the start.
           const changed = [...known, ...unknown.filter((one) => Date.parse(one.exit_timestamp) > START_MS)];
-          expect(await toldAt(day, changed.toReversed(), own)).toEqual(before as object);
+          expect(await readAt(day, changed.toReversed(), own)).toEqual(before as object);
         },
       ),
       { numRuns: 75 },
     );
   });
 
-  test("is what counting all outcomes one by one tells", async () => {
+  test("what is read is what counting all outcomes one by one gives", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(outcome, { maxLength: 20 }), fc.integer({ min: 1, max: 7 }), async (drawn, day) => {
         const outcomes = drawn.map(outcomeOf);
         const own = new Set(outcomes.filter((_, i) => drawn[i]?.own && drawn[i].day > 0).map((one) => one.decision_id));
-        const [remembered, , context] = (await toldAt(day, outcomes, own)) as [number, unknown, { recent: object }];
-        const base = outcomes.filter((_, i) => (drawn[i]?.day ?? 0) <= 0);
-        const distinct = base.filter(
+        const [remembered, , context] = (await readAt(day, outcomes, own)) as [number, unknown, { recent: object }];
+        const carriedIn = outcomes.filter((_, i) => (drawn[i]?.day ?? 0) <= 0);
+        const distinct = carriedIn.filter(
           (one, i) =>
-            !base.some(
+            !carriedIn.some(
               (other, j) =>
                 j !== i &&
                 other.exit_timestamp === one.exit_timestamp &&
@@ -289,7 +289,7 @@ describe("nothing reads the future", () => {
         const visible = [...distinct, ...outcomes.filter((one) => own.has(one.decision_id))]
           .filter((one) => Date.parse(one.exit_timestamp) < START_MS + day * DAY_MS)
           .toSorted((a, b) => (a.exit_timestamp + a.decision_id < b.exit_timestamp + b.decision_id ? -1 : 1));
-        // The base is cut to its newest six first; as more come, the window moves on.
+        // The run starts with the newest six. As more close, the window moves on.
         expect(remembered).toBe(Math.min(6, visible.length));
         const recent = visible
           .slice(-6)
@@ -306,7 +306,7 @@ describe("nothing reads the future", () => {
   });
 });
 
-test("three hundred trades are recalled alike, whether the run opens on them or records them", async () => {
+test("three hundred trades are recalled alike, whether the run starts with them or records them", async () => {
   const outcomes = makeOutcomes(300);
   const startMs = Date.UTC(2022, 0, 1);
   const opened = new MemoryView(await memoryOf(outcomes), { ...OPTIONS, startMs });
@@ -317,13 +317,13 @@ test("three hundred trades are recalled alike, whether the run opens on them or 
   expect(weightsOf(opened, startMs)).toEqual(weightsOf(recorded, startMs));
 });
 
-test("a provider's own record is of its votes in the situation's regime, as of its time, counted since it was last forgotten", async () => {
+test("a provider's record counts its votes in the situation's regime, as of the situation's time", async () => {
   const votes = (trend: "BUY" | "SELL" | "HOLD"): Outcome["votes"] => [
     makeVote("trend", trend),
     makeVote("reversion", "HOLD"),
   ];
   const view = await viewOf([], { startMs: START_MS });
-  // Long trades: +1 R with trend for it, -0.5 R for it, +0.25 R against it, one it held still at, one of another regime.
+  // Long trades: +1 R and -0.5 R that trend voted for, +0.25 R against, one on which it held, one in another regime.
   const trades: readonly [day: number, r: number, vote: "BUY" | "SELL" | "HOLD", regime: Outcome["regime"]][] = [
     [1, 1, "BUY", "RANGING"],
     [2, -0.5, "BUY", "RANGING"],
@@ -337,7 +337,7 @@ test("a provider's own record is of its votes in the situation's regime, as of i
   }
   const { records } = await view.recall(situationAt(9, { regime: "RANGING" }));
   expect(records).toEqual({
-    // (1 - 0.5 - 0.25) / 3, and one of three went its way; with that of the other regime, two of four at a confidence of 50.
+    // (1 - 0.5 - 0.25) / 3, right on one of three. With the other regime, right on two of four at a confidence of 50.
     trend: {
       trades: 3,
       right: 1,
@@ -348,7 +348,7 @@ test("a provider's own record is of its votes in the situation's regime, as of i
   });
 });
 
-test("no provider can change the records that others are told", async () => {
+test("no provider can change the records that other providers get", async () => {
   const view = await viewOf([], { startMs: START_MS });
   expect(Object.isFrozen((await view.recall(situationAt(0))).records)).toBe(true);
   await view.record(closedAt(1, { votes: [makeVote("trend", "BUY")] }));

@@ -7,18 +7,18 @@ import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { defaultProviders, roughSeries } from "../backtest/market-samples.ts";
 import { at, makeSettings, MEMORY_ON } from "../backtest/world-samples.ts";
 
-type Says = "BUY" | "SELL" | "HOLD";
+type Action = "BUY" | "SELL" | "HOLD";
 
-/** A trade that was bought, and what two providers said. */
-function trade(hour: number, resultR: number, says: { a: Says; b: Says }): Trade {
+/** A long trade, and how two providers voted. */
+function trade(hour: number, resultR: number, votes: { a: Action; b: Action }): Trade {
   const outcome = makeOutcome({
     decision_id: `t-${hour}-${resultR}`,
     action: "BUY",
     exit_timestamp: new Date(at("2021-01-01") + hour * 3_600_000).toISOString(),
     result_r: resultR,
     votes: [
-      { provider: "a", action: says.a, confidence: 60 },
-      { provider: "b", action: says.b, confidence: 60 },
+      { provider: "a", action: votes.a, confidence: 60 },
+      { provider: "b", action: votes.b, confidence: 60 },
     ],
   });
   return tradeOf(outcome, { bytes: 1, crc32: "00000000" });
@@ -30,7 +30,7 @@ const TRADES = [
   trade(3, 1.5, { a: "HOLD", b: "BUY" }),
 ];
 
-describe("evidence", () => {
+describe("providerEvidence()", () => {
   test("is the result for a vote its way, the opposite for one against, nothing for HOLD", () => {
     expect(providerEvidence(TRADES, "a")).toEqual({ trades: 2, sum_r: 0, mean_r: 0, standard_error_r: 1 });
     // -1, 1 and 1.5: mean 0.5, squares 2.25 + 0.25 + 1 = 3.5 over 2, over 3
@@ -40,8 +40,8 @@ describe("evidence", () => {
   });
 });
 
-describe("regret", () => {
-  test("is what the best provider alone would have made of the trades, less what they made", () => {
+describe("regretOf()", () => {
+  test("is what the best provider alone would have made of the trades, minus what they made", () => {
     expect(regretOf(TRADES, ["a", "b"])).toEqual({
       best_provider: "b",
       best_sum_r: 1.5,
@@ -51,19 +51,19 @@ describe("regret", () => {
     expect(regretOf(TRADES.slice(1, 2), ["a", "b"])).toMatchObject({ best_provider: "b", regret_r: 2 });
   });
 
-  test("is null where nobody voted", () => {
+  test("is null if no provider voted", () => {
     expect(regretOf([], ["a"])).toBeNull();
   });
 });
 
 describe("largestMoves()", () => {
-  /** Every trade that is known gives its R to `a`. */
+  /** Every closed trade adds its R to `a`. */
   const multipliers = (asOf: number): Record<string, number> => {
     const known = TRADES.filter(({ exitMs }) => exitMs < asOf).reduce((sum, { resultR }) => sum + (resultR ?? 0), 0);
     return { a: 1 + known, b: 1 };
   };
 
-  test("tells what closed, who had voted how, and the multipliers before and after, largest first", () => {
+  test("returns the trades, their voters, and the multipliers before and after, largest move first", () => {
     const moves = largestMoves(TRADES, multipliers);
     expect(moves.map(({ exit_timestamp: exit }) => exit.slice(11, 13))).toEqual(["03", "01", "02"]);
     expect(moves[0]).toEqual({
@@ -83,7 +83,7 @@ describe("largestMoves()", () => {
     });
   });
 
-  test("takes trades that close together together, keeps five, and none that moves nothing", () => {
+  test("joins trades that close at one time, keeps five moves, and drops those without a change", () => {
     const together = [trade(1, 1, { a: "BUY", b: "BUY" }), trade(1, -1, { a: "BUY", b: "BUY" })];
     expect(largestMoves(together, (asOf) => ({ a: asOf }))[0]!.trades).toHaveLength(2);
     const many = Array.from({ length: 9 }, (_, i) => trade(i, i, { a: "BUY", b: "BUY" }));
@@ -92,7 +92,7 @@ describe("largestMoves()", () => {
   });
 });
 
-test("a run's moves are in its chunks: with memory each says what changed, without there are none", async () => {
+test("the chunks of a run have its largest moves with memory, and none without", async () => {
   const job = (enabled: boolean): Parameters<typeof runInMemory>[0] => ({
     settings: makeSettings({ assets: ["AAA", "BBB", "CCC"] }),
     memorySettings: { ...MEMORY_ON, enabled },

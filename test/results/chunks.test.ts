@@ -24,7 +24,7 @@ describe("planChunks()", () => {
     ]);
   });
 
-  test("cuts quarters off at the period's borders, over a turn of the year", () => {
+  test("cuts quarters at the period's borders, across a turn of the year", () => {
     expect(plan("2020-11-15", "2021-05-02", "quarter")).toEqual([
       "2020Q4 2020-11-15 2021-01-01",
       "2021Q1 2021-01-01 2021-04-01",
@@ -32,7 +32,7 @@ describe("planChunks()", () => {
     ]);
   });
 
-  test("knows the length of months, February of a leap year too", () => {
+  test("cuts months by their length, February of a leap year included", () => {
     expect(plan("2024-01-15", "2024-03-10", "month")).toEqual([
       "2024-01 2024-01-15 2024-02-01",
       "2024-02 2024-02-01 2024-03-01",
@@ -76,7 +76,7 @@ describe("planChunks()", () => {
     ]);
   });
 
-  test("refuses another kind of chunk and a period that is none", () => {
+  test("refuses another kind of chunk, and a period that is empty or not of whole days", () => {
     expect(() => plan("2021-01-01", "2022-01-01", "year")).toThrow(
       'Cannot cut into chunks: found "year", expected quarter, month, week or <n>d',
     );
@@ -85,7 +85,7 @@ describe("planChunks()", () => {
     expect(() => plan("2021-02-01T06:00Z", "2021-03-01", "week")).toThrow("expected midnights");
   });
 
-  test("leaves no hole and no overlap, and gives every chunk its own name", () => {
+  test("leaves no gap and no overlap, and gives every chunk its own name", () => {
     const kinds = fc.oneof(
       fc.constantFrom("quarter", "month", "week"),
       fc.integer({ min: 1, max: 400 }).map((days) => `${days}d`),

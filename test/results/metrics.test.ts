@@ -9,7 +9,6 @@ import {
   simpleReturns,
   sortinoRatio,
 } from "../../lib/results/metrics.ts";
-import { meanOf } from "../../lib/util/numbers.ts";
 
 const days = (...marks: [date: string, equity: number][]): { date: string; equity: number }[] =>
   marks.map(([date, equity]) => ({ date, equity }));
@@ -21,14 +20,14 @@ describe("daily returns", () => {
     [0.1, -0.1, 0.1].forEach((expected, i) => expect(returns[i]).toBeCloseTo(expected, 12));
   });
 
-  test("give Sunday's marks to Monday where a year has 252 days", () => {
+  test("count Sunday's marks as Monday's with 252 days a year", () => {
     // 8 January 2021 was a Friday.
     const week = days(["2021-01-08", 100], ["2021-01-10", 101], ["2021-01-11", 102], ["2021-01-12", 103]);
     expect(lastOfDays(week, 252)).toEqual([week[0]!, week[2]!, week[3]!]);
     expect(lastOfDays(week, 365)).toEqual(week);
   });
 
-  test("let a Sunday stand for a Monday that has no marks, as at Christmas", () => {
+  test("count a Sunday as a day if its Monday has no marks, as at Christmas", () => {
     const week = days(["2021-01-08", 100], ["2021-01-10", 101], ["2021-01-12", 103]);
     expect(lastOfDays(week, 252)).toEqual(week);
   });
@@ -53,7 +52,7 @@ describe("ratios of +10 %, -10 %, +10 %", () => {
   });
 });
 
-test("a ratio is null where it is undefined: no days, one day, days that do not differ, days without a loss", () => {
+test("a ratio is null without days, with one day, with equal days, and without a loss", () => {
   expect(sharpeRatio([], 365)).toBeNull();
   expect(sharpeRatio([0.1], 365)).toBeNull();
   expect(sharpeRatio([0, 0, 0], 365)).toBeNull();
@@ -83,9 +82,7 @@ test("the profit factor is gross profit over gross loss, null without losses", (
   expect(profitFactor([])).toBeNull();
 });
 
-test("means and shares of nothing are null", () => {
-  expect(meanOf([])).toBeNull();
-  expect(meanOf([1, 2, 6])).toBe(3);
+test("a percentage of 0 is null", () => {
   expect(percentOf(0, 0)).toBeNull();
   expect(percentOf(1, 8)).toBe(12.5);
 });

@@ -12,7 +12,7 @@ async function snapshotNames(storage: Storage): Promise<string[]> {
   return (await storage.list()).files.map(({ name }) => name).filter(isSnapshotFile);
 }
 
-test("a snapshot is named after its simulated time in UTC, also in the hour that a clock goes back", async () => {
+test("a snapshot is named after its simulated time in UTC, also in the hour when clocks go back", async () => {
   const storage = inMemoryStorage();
   await writeSnapshot(storage, { run_id: RUN }, { atMs: Date.UTC(2021, 3, 1) });
   await writeSnapshot(storage, { run_id: RUN }, { atMs: Date.UTC(2021, 9, 31, 0, 30, 7) });
@@ -24,7 +24,7 @@ test("a snapshot is named after its simulated time in UTC, also in the hour that
   ]);
 });
 
-test("of several runs in one second none is lost: the first has the plain name, the others add theirs", async () => {
+test("snapshots of several runs in one second are all kept: the first has the plain name, the others add their run", async () => {
   const storage = inMemoryStorage();
   const atMs = Date.UTC(2021, 3, 1);
   for (const run of [RUN, OTHER, "c".repeat(64), OTHER, RUN]) {
@@ -39,7 +39,7 @@ test("of several runs in one second none is lost: the first has the plain name, 
   expect(await textOf(storage, "snapshot_20210401_000000.json")).toContain(RUN);
 });
 
-test("the newest 100 of a run stay; those of other runs, damaged and foreign ones are not touched", async () => {
+test("the newest 100 of a run are kept; those of other runs and systems, and damaged ones, are left alone", async () => {
   const storage = inMemoryStorage();
   const others: string[] = [];
   // A hundred damaged snapshots that look newer, one of another system, and one of another run.
@@ -61,7 +61,7 @@ test("the newest 100 of a run stay; those of other runs, damaged and foreign one
   expect((await snapshotNames(storage)).toSorted()).toEqual([...own, ...others].toSorted());
 });
 
-test("a damaged snapshot keeps its name: the run's own goes beside it", async () => {
+test("a damaged snapshot keeps its name, and the run's own gets another", async () => {
   const storage = inMemoryStorage();
   await storage.replace("snapshot_20210401_000000.json", utf8("{"));
   await writeSnapshot(storage, { run_id: RUN }, { atMs: Date.UTC(2021, 3, 1) });

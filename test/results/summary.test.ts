@@ -1,42 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { breakdownOf } from "../../lib/results/breakdown.ts";
 import { type ChunkRecord, planChunks } from "../../lib/results/chunks.ts";
 import { snapshotOf, summarize, type SummaryInput } from "../../lib/results/summary.ts";
-import type { Trade } from "../../lib/memory/trade.ts";
 import { at } from "../backtest/world-samples.ts";
-
-type Vote = Trade["votes"][number];
-
-/** A trade of `pnl`; the first provider votes its way, unless `votes` says otherwise. */
-function trade(chunk: string, pnl: number, rest: Partial<Trade> = {}): Trade {
-  return {
-    id: `id-${chunk}-${pnl}`,
-    bytes: 1,
-    crc32: "00000000",
-    runId: "r",
-    chunk,
-    market: "bars",
-    asset: "AAA",
-    regime: "TRENDING",
-    action: "BUY",
-    entryMs: 0,
-    exitMs: 0,
-    exitReason: "stop",
-    won: pnl > 0,
-    pnl,
-    pnlPct: pnl / 10,
-    resultR: pnl / 100,
-    confidence: 60,
-    rawConfidence: 60,
-    trendScore: 0,
-    votes: [vote("trend", 1)],
-    ...rest,
-  };
-}
-
-function vote(provider: string, direction: 1 | -1 | 0): Vote {
-  return { provider, direction, confidence: 60 };
-}
+import { trade, vote } from "./trade-samples.ts";
 
 function record(
   chunk: string,
@@ -111,7 +77,7 @@ const PERSISTENCE = { outcomes_carried_in: 0, outcomes_stored: 4, snapshots_stor
 describe("summarize()", () => {
   const summary = summarize(INPUT, PERSISTENCE);
 
-  test("adds up what the chunks counted", () => {
+  test("adds up the counters of the chunks", () => {
     expect(summary).toMatchObject({
       period: "2021-01-01/2021-03-01",
       decisions: 20,
@@ -132,7 +98,7 @@ describe("summarize()", () => {
     expect(summary.annualized_sortino).toBeCloseTo(Math.sqrt(365 / 3), 9);
     expect(summary).toMatchObject({ total_trades: 4, total_winning_trades: 2, overall_win_rate: 50, total_pnl: 89 });
     expect(summary.profit_factor).toBeCloseTo(170 / 81, 12);
-    // 0.6, -0.7 and 1.1; the fourth does not say.
+    // 0.6, -0.7 and 1.1; the fourth has no result in R.
     expect(summary.mean_result_r).toBeCloseTo(1 / 3, 12);
   });
 
@@ -169,7 +135,7 @@ describe("summarize()", () => {
     ]);
   });
 
-  test("breaks down by regime and by asset, with the asset's part in the account's daily returns", () => {
+  test("breaks down by regime and by asset, with the asset's share of the account's daily returns", () => {
     expect(Object.keys(summary.regimes)).toEqual(["RANGING", "TRENDING"]);
     expect(summary.regimes["RANGING"]).toMatchObject({ total_trades: 1, total_pnl: -70, win_rate: 0, trend: null });
     const cells = summary.assets_breakdown["AAA"]!.by_quarter;
@@ -182,40 +148,14 @@ describe("summarize()", () => {
     expect(cells[1]!.sharpe_ratio).toBeNull();
   });
 
-  test("says null where there were no trades", () => {
+  test("is null where there are no trades", () => {
     const empty = summarize({ ...INPUT, trades: [] }, PERSISTENCE);
     expect(empty).toMatchObject({ total_trades: 0, overall_win_rate: null, profit_factor: null, mean_result_r: null });
     expect(empty.providers["trend"]).toMatchObject({ win_rate: null, trend: null, total_pnl: 0 });
   });
 });
 
-describe("the trend of a win rate", () => {
-  const chunks = [{ name: "a" }, { name: "b" }, { name: "c" }];
-  const trades = (chunk: string, wins: number, losses: number): Trade[] => [
-    ...Array.from({ length: wins }, () => trade(chunk, 1)),
-    ...Array.from({ length: losses }, () => trade(chunk, -1)),
-  ];
-
-  test("is the change from the first to the last chunk with trades, beside its standard error", () => {
-    // 1 of 4 to 3 of 4; with a win and a loss added, 2 of 6 and 4 of 6: two variances of 2/9/6.
-    const { trend } = breakdownOf([...trades("a", 1, 3), ...trades("c", 3, 1)], chunks);
-    expect(trend!.change_pct).toBe(50);
-    expect(trend!.standard_error_pct).toBeCloseTo(100 * Math.sqrt(2 / 27), 9);
-  });
-
-  test("is not certain after all wins and all losses", () => {
-    const { trend } = breakdownOf([...trades("a", 0, 1), ...trades("b", 1, 0)], chunks);
-    expect(trend!.change_pct).toBe(100);
-    expect(trend!.standard_error_pct).toBeCloseTo(100 * Math.sqrt(4 / 27), 9);
-  });
-
-  test("is null with trades in one chunk only", () => {
-    expect(breakdownOf(trades("b", 3, 3), chunks).trend).toBeNull();
-    expect(breakdownOf([], chunks).trend).toBeNull();
-  });
-});
-
-test("snapshotOf() sums the run up to the end of a chunk, its losses as positive numbers", () => {
+test("snapshotOf() sums up the run to the end of a chunk, with losses as positive numbers", () => {
   const snapshot = snapshotOf({ ...INPUT, records: INPUT.records.slice(0, 1), trades: INPUT.trades.slice(0, 2) });
   expect(snapshot).toMatchObject({
     timestamp: "2021-03-01T00:00:00.000Z",

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { moveToQuarantine } from "../../lib/memory/load.ts";
 
-test("a file is moved under its own name, and what was moved there before stays", async () => {
+test("a file moves to quarantine under its own name, and files that are there stay", async () => {
   const storage = inMemoryStorage();
   const names = [];
   for (const text of ["first", "second", "third"]) {
