@@ -28,7 +28,7 @@ export interface DecideContext {
 }
 
 /** A situation, what memory recalled of it, and how the providers voted on it. */
-export interface Ballot {
+interface Ballot {
   readonly feed: Feed;
   readonly situation: Situation;
   /** The situation in words. */

@@ -5,7 +5,7 @@ import type { DecisionRecord, Market, Outcome } from "../types.ts";
 import { DAY_MS, isoDate } from "../util/time.ts";
 import type { Broker, ClosedTrade } from "./broker.ts";
 import { collectVotes, type DecideContext, decideOn } from "./decide.ts";
-import { nextTick } from "./feed.ts";
+import { type Feed, nextTick } from "./feed.ts";
 import { outcomeOfTrade } from "./outcome.ts";
 
 /** What a run keeps from chunk to chunk. */
@@ -18,7 +18,7 @@ export interface LoopContext extends DecideContext {
 }
 
 /** What happened at a tick. */
-export interface TickReport {
+interface TickReport {
   readonly chunk: string;
   /** The end of the tick's bars, epoch ms. */
   readonly knownMs: number;
@@ -28,7 +28,7 @@ export interface TickReport {
 }
 
 /** What a chunk leaves behind. */
-export interface ChunkResult {
+interface ChunkResult {
   readonly recorded: readonly Trade[];
   readonly decisions: readonly DecisionRecord[];
   readonly marks: readonly EquityMark[];
@@ -53,21 +53,14 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
   const decisions: DecisionRecord[] = [];
   const marks: EquityMark[] = [];
   const daily: DayRecord[] = [];
-
-  const record = async (trades: readonly (ClosedTrade | undefined)[]): Promise<void> => {
-    for (const trade of trades) {
-      if (trade !== undefined) recorded.push(await view.record(outcomeOf(trade, context, chunk)));
-    }
+  const record = async (trades: readonly ClosedTrade[]): Promise<void> => {
+    for (const trade of trades) recorded.push(await view.record(outcomeOf(trade, context, chunk)));
   };
-  for (let tick = nextTick(feeds); tick < chunk.endMs;) {
-    const due = feeds.flatMap((feed) => (feed.next?.timestamp === tick ? { feed, bar: feed.next } : []));
-    const atOpen = due.map(({ feed, bar }) => broker.atOpen(feed.asset, bar));
-    const inside = due.map(({ feed, bar }) => broker.insideBar(feed.asset, bar));
-    const dueFeeds = due.map(({ feed }) => feed);
-    for (const feed of dueFeeds) feed.advance();
-    const recordedBefore = recorded.length;
-    await record([...atOpen, ...inside]);
 
+  for (let tick = nextTick(feeds); tick < chunk.endMs; tick = nextTick(feeds)) {
+    const dueFeeds = feeds.filter(({ next }) => next?.timestamp === tick);
+    const closed = stepBars(dueFeeds, broker);
+    await record(closed);
     const mark = markOf(broker, tick);
     const { equity } = mark;
     const knownMs = tick + settings.timeframeMs;
@@ -77,40 +70,42 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
     }
     marks.push(mark);
     const next = nextTick(feeds);
-    if (next >= chunk.endMs || Math.floor(next / DAY_MS) > Math.floor(tick / DAY_MS)) daily.push(dayOf(mark, context));
-    tick = next;
-
-    context.onTick({ chunk: chunk.name, knownMs, equity, closed: recorded.length - recordedBefore });
+    const isDaysLast = next >= chunk.endMs || Math.floor(next / DAY_MS) > Math.floor(tick / DAY_MS);
+    if (isDaysLast) daily.push(dayOf(mark, context));
+    context.onTick({ chunk: chunk.name, knownMs, equity, closed: closed.length });
     if (marks.length % TICKS_PER_PAUSE === 0) await pause();
   }
 
-  const ticksExposed = marks.filter((mark) => mark.openPositions > 0).length;
+  const ticksExposed = marks.filter(({ openPositions }) => openPositions > 0).length;
   let notFilled = 0;
   if (options.closes) {
     notFilled = broker.dropOrders();
-    await record(settings.assets.map((asset) => broker.atEndOfRun(asset)));
-    const last = marks.at(-1);
+    await record(settings.assets.flatMap((asset) => broker.atEndOfRun(asset) ?? []));
+    const last = marks.pop();
     if (last !== undefined) {
       const mark = markOf(broker, last.timestamp);
-      marks.splice(-1, 1, mark);
+      marks.push(mark);
       daily.splice(-1, 1, dayOf(mark, context));
     }
   }
-  return {
-    recorded,
-    decisions,
-    marks,
-    daily,
-    counters: {
-      ticks: marks.length,
-      ticks_exposed: ticksExposed,
-      decisions: decisions.length,
-      skipped: skipCounts(decisions),
-      not_filled: notFilled,
-      abstentions: abstentionCounts(decisions, context),
-    },
-    maxDrawdownPct: drawdownOf(marks, context.drawdown),
+  const counters = {
+    ticks: marks.length,
+    ticks_exposed: ticksExposed,
+    decisions: decisions.length,
+    skipped: skipCounts(decisions),
+    not_filled: notFilled,
+    abstentions: abstentionCounts(decisions, context),
   };
+  return { recorded, decisions, marks, daily, counters, maxDrawdownPct: drawdownOf(marks, context.drawdown) };
+}
+
+/** Steps 1 and 2 of a tick: orders, time-outs, stops and targets. From here on the bars are known. */
+function stepBars(dueFeeds: readonly Feed[], broker: Broker): readonly ClosedTrade[] {
+  const due = dueFeeds.map((feed) => ({ feed, bar: feed.next! }));
+  const atOpen = due.map(({ feed, bar }) => broker.atOpen(feed.asset, bar));
+  const inside = due.map(({ feed, bar }) => broker.insideBar(feed.asset, bar));
+  for (const feed of dueFeeds) feed.advance();
+  return [...atOpen, ...inside].filter((trade) => trade !== undefined);
 }
 
 /** Lets signals of the operating system in, which promises that are settled already would keep out. */

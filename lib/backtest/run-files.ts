@@ -33,7 +33,7 @@ export interface StoredChunk extends ChunkRecord {
 }
 
 /** A chunk's file of decisions or equity that is missing, or not as it was written. */
-export interface DamagedDetail {
+interface DamagedDetail {
   readonly name: string;
   readonly problem: string;
   readonly isMissing: boolean;

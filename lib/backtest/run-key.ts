@@ -31,7 +31,7 @@ export interface RunKey {
 }
 
 /** Which run a job is. */
-export interface RunIdentity {
+interface RunIdentity {
   readonly id: string;
   readonly key: RunKey;
   /** How a new run differs from the older one of its period that is most like it. */

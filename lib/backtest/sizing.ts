@@ -35,7 +35,7 @@ export function positionSize(
 const MIN_COMMON_BARS = 100;
 
 /** The first `count` of an asset's bars, which are the known ones. */
-export interface KnownBars {
+interface KnownBars {
   readonly bars: readonly Bar[];
   readonly count: number;
 }

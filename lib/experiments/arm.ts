@@ -6,7 +6,7 @@ import { isoDate } from "../util/time.ts";
 import type { RunTrace } from "./in-memory-run.ts";
 
 /** The trades of a run as columns: all that their figures are computed from. */
-export interface ArmTrades {
+interface ArmTrades {
   /** Index of the day in which a trade closed. */
   readonly day: readonly number[];
   readonly won: readonly boolean[];

@@ -19,10 +19,10 @@ export interface WorldRuns {
 }
 
 /** Means over worlds, and over the shuffled runs of each. */
-export type ArmFigures = Figures & { readonly trades: number };
+type ArmFigures = Figures & { readonly trades: number };
 
 /** The effect of memory in one chunk. */
-export interface ChunkEffect {
+interface ChunkEffect {
   readonly quarter: string;
   readonly on: Figures;
   readonly off: Figures;
@@ -31,14 +31,14 @@ export interface ChunkEffect {
 }
 
 /** How an arm changed from the first chunk to the last. */
-export interface ArmChange {
+interface ArmChange {
   readonly first: Figures;
   readonly last: Figures;
   readonly change: FigureIntervals;
 }
 
 /** How the last chunk differs from the first. */
-export interface FirstToLast {
+interface FirstToLast {
   readonly first: string;
   readonly last: string;
   readonly on: ArmChange;
@@ -48,7 +48,7 @@ export interface FirstToLast {
 }
 
 /** What a comparison says about memory. */
-export type Verdict = "helped" | "hurt" | "no difference that this much data can show";
+type Verdict = "helped" | "hurt" | "no difference that this much data can show";
 
 /** What `compare-memory --json` prints and stores, beside what was run. */
 export interface Comparison {
@@ -67,7 +67,7 @@ export interface Comparison {
 }
 
 /** How runs are compared. */
-export interface ComparisonOptions {
+interface ComparisonOptions {
   readonly chunks: readonly Chunk[];
   readonly initialBalance: number;
   /** Blocks are no shorter on average than the longest that a trade may last, in days. */

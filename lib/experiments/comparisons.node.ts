@@ -29,7 +29,7 @@ const SHUFFLES = 3;
 const SEEDS = 3;
 
 /** How much is run. */
-export interface CompareOptions extends Omit<OpenJobOptions, "mode" | "embedder"> {
+interface CompareOptions extends Omit<OpenJobOptions, "mode" | "embedder"> {
   /** Runs with shuffled results in each world. @default 3, or 1 in each of several worlds */
   readonly shuffles?: number | undefined;
   /** Synthetic worlds. @default 3 */

@@ -5,9 +5,8 @@ import type { SeenQuestion } from "../providers/recorded/recorder.ts";
 import { BYTES_PER_TOKEN } from "../providers/recorded/token-bill.ts";
 import { parseTimeout } from "../util/time.ts";
 
-/** What asking one provider would take. */
-export interface ProviderEstimate {
-  readonly name: string;
+/** What asking would take. */
+interface Totals {
   readonly questions: number;
   /** Questions whose answer is recorded. */
   readonly cached: number;
@@ -22,21 +21,17 @@ export interface ProviderEstimate {
   readonly least_budget_usd: number | null;
   /** At the pace of the recorded answers, else 2 seconds each, within `max_concurrency` and `requests_per_minute`. */
   readonly hours: number;
+}
+
+/** What asking one provider would take. */
+interface ProviderEstimate extends Totals {
+  readonly name: string;
   /** Mean of the recorded answers, or `null`. */
   readonly seconds_per_answer: number | null;
 }
 
-/** What a run would take. */
-export interface Estimate {
-  readonly questions: number;
-  readonly cached: number;
-  readonly to_ask: number;
-  readonly input_tokens: number;
-  readonly output_tokens: number;
-  /** Of the providers with a price; `null` if none has one. */
-  readonly cost_usd: number | null;
-  readonly least_budget_usd: number | null;
-  readonly hours: number;
+/** What a run would take. Costs are those of the providers with a price. */
+export interface Estimate extends Totals {
   readonly providers: readonly ProviderEstimate[];
 }
 

@@ -27,7 +27,7 @@ const DATES = 5;
 const HALVED = 0.5;
 
 /** A run to check. */
-export interface LookaheadJob extends InMemoryJob {
+interface LookaheadJob extends InMemoryJob {
   /** Loads the providers again, with other votes in place of those in files. */
   readonly providersWith: (
     changeVotes: (votes: FileVotes) => FileVotes,

@@ -14,7 +14,7 @@ export interface Leak {
 }
 
 /** The first differences of two runs. */
-export interface TraceDiff {
+interface TraceDiff {
   /** In the order of time. */
   readonly leaks: readonly Leak[];
   /** How much was compared. */

@@ -48,8 +48,8 @@ async function resultsAt(memory: MemoryView, asOf: number): Promise<Map<string, 
   return new Map(similar.map(({ decision_id: id, result_r: r }) => [id, r ?? Number.NaN]));
 }
 
-describe("shuffled outcomes", () => {
-  test("are, at every time, a permutation of the results that are visible then", async () => {
+describe("ShuffledMemoryView", () => {
+  test("permutes the results that are visible at a time", async () => {
     const memory = open("a");
     for (let n = 1; n <= 10; n++) memory.add(trade(n));
     let moved = 0;
@@ -66,7 +66,7 @@ describe("shuffled outcomes", () => {
     expect(moved).toBeGreaterThan(10);
   });
 
-  test("have the mean of the true ones in the recent record", async () => {
+  test("keeps the mean of the results in the recent record", async () => {
     const memory = open("b");
     for (let n = 1; n <= 9; n++) memory.add(trade(n));
     const { recent } = await memory.recall(situationAt(START + 8 * DAY));
@@ -75,7 +75,7 @@ describe("shuffled outcomes", () => {
     expect(recent.mean_r).toBeCloseTo(0.04, 12);
   });
 
-  test("do not depend on what closes later", async () => {
+  test("does not depend on what closes later", async () => {
     const [one, other] = [0, 1].map((more) => {
       const memory = open("c");
       for (let n = 1; n <= 6; n++) memory.add(trade(n));
@@ -87,7 +87,7 @@ describe("shuffled outcomes", () => {
     expect(one!.lessons(asOf)?.weights).toEqual(other!.lessons(asOf)?.weights);
   });
 
-  test("begin with what is carried in, and leave the account's own results alone", async () => {
+  test("starts with the trades carried in, and leaves the results in the account alone", async () => {
     const carriedIn = trade(0);
     const view = open("d", [carriedIn]);
     expect(view.carriedIn).toEqual([carriedIn]);
@@ -98,7 +98,7 @@ describe("shuffled outcomes", () => {
     expect(view.remembered(at("2021-01-05") + 1)).toBe(2);
   });
 
-  test("are each of the permutations about equally often", async () => {
+  test("draws each permutation about equally often", async () => {
     const counts = new Map<string, number>();
     for (let seed = 0; seed < 600; seed++) {
       const memory = open(`seed ${seed}`);
