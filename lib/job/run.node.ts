@@ -78,7 +78,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
     const { signal } = job;
     const memory = await openNoting(storage, { embedder, signal, onEmbedded, onNote: isDryRun ? undefined : onNote });
     for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
-    const result = await runNoting(opened, { ...options, onNote, memory, isDryRun });
+    const result = await runWithNotes(opened, { ...options, onNote, memory, isDryRun });
     if (!isDryRun) (await silentNotes(result.summary, { providers: config.providers, storage })).forEach(onNote);
     return { ...result, memoryDir, questions: recording?.counts() };
   } finally {
@@ -88,7 +88,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
 }
 
 /** Runs a job, and says what is kept of it where it stops. */
-async function runNoting(
+async function runWithNotes(
   opened: OpenJob,
   options: RunOptions & { memory: Memory; isDryRun: boolean; onNote: (note: string) => void },
 ): Promise<BacktestResult> {
