@@ -66,7 +66,7 @@ function market({ market: name, outcomes }: MemoryReport): string {
 
 function newestTrade(trade: NonNullable<MemoryReport["newest"]>): string {
   const { decision_id: id, action, pnl_percentage: pnl, result_r: r, exit_timestamp: exit } = trade;
-  return `${id} ${action}, ${signedPct(pnl, 2)}, ${signed(r)} R, closed ${exit.slice(0, 10)}`;
+  return `${id} ${action} ${signedPct(pnl, 2)}, ${signed(r)} R on ${exit.slice(0, 10)}`;
 }
 
 function breakdownTable({ chunks }: MemoryReport, items: Readonly<Record<string, Breakdown>>): string {

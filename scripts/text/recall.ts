@@ -7,8 +7,8 @@ import { columns, table, words } from "./table.ts";
 export function renderRecall(answer: RecallResult & { embedder: string }, question: RecallQuestion): string {
   if (answer.remembered === 0)
     return "Nothing is remembered yet; bun scripts/run-chunks.ts stores every closed trade\n";
-  const scope = scopeOf(answer, question);
-  if (answer.searched === 0) return `No remembered trades ${scope}\n`;
+  const searched = searchedTrades(answer, question);
+  if (answer.searched === 0) return `No remembered ${searched}`;
 
   const { similar, tied } = answer;
   const results = similar.flatMap(({ result_r: r }) => r ?? []);
@@ -16,21 +16,22 @@ export function renderRecall(answer: RecallResult & { embedder: string }, questi
   const won = similar.filter((trade) => trade.won).length;
   return [
     `"${question.sentence}"\n`,
-    `Nearest by ${answer.embedder} of ${count(answer.searched)} trades ${scope}\n\n`,
+    `Nearest by ${answer.embedder} of ${count(answer.searched)} ${searched}\n`,
     tradesTable(answer),
     `\n${count(won)} of ${count(similar.length)} won, mean ${signed(meanR)} R\n`,
     tied === 0 ? "" : `${count(tied)} more tie with the last one: --k ${similar.length + tied} shows all\n`,
   ].join("");
 }
 
-/** Which trades were searched. */
-function scopeOf({ market, asset, regime }: RecallResult, { asOfMs }: RecallQuestion): string {
-  return [
-    market === "synthetic" ? "on synthetic bars, which say nothing about a real market" : "on real bars",
+/** Which trades were searched, in one line or two. */
+function searchedTrades({ market, asset, regime }: RecallResult, { asOfMs }: RecallQuestion): string {
+  const bars = market === "synthetic" ? "synthetic bars, which say nothing about a real market" : "real bars";
+  const filters = [
     ...(asset === undefined ? [] : [asset]),
     ...(regime === undefined ? [] : [regime]),
     ...(asOfMs === undefined ? [] : [`closed before ${shortTime(asOfMs)}`]),
-  ].join(", ");
+  ];
+  return `trades on ${bars}\n${filters.length === 0 ? "" : `Filters: ${filters.join(", ")}\n`}`;
 }
 
 /** The date alone if the time is midnight. */

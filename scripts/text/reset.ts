@@ -25,7 +25,7 @@ export function recountedJson(recounted: Recounted): object {
 
 /** The forget marks, and what still counts. */
 export function renderMarks({ marks }: Forgetting, { dryRun }: { dryRun: boolean }): string {
-  const heads = [words("Provider"), words("Forgets before"), ...columns("Now", "Earlier"), ...RECORD_COLUMNS];
+  const heads = [words("Provider"), words("Forgets before"), ...columns("Now", "Before"), ...RECORD_COLUMNS];
   const rows = marks.map((mark) => [
     mark.provider,
     new Date(mark.beforeMs).toISOString(),
@@ -39,7 +39,7 @@ export function renderMarks({ marks }: Forgetting, { dryRun }: { dryRun: boolean
   const unchanged = old === 0 ? "" : `; ${countOf(old, "earlier mark")} reached as far`;
   return (
     `${table(heads, rows)}\n${verb} ${countOf(written, "forget mark")}${unchanged}.\n` +
-    "Now and Earlier count forgotten outcomes; the columns after them what still counts.\n"
+    "Now and Before count forgotten outcomes; the rest shows what still counts.\n"
   );
 }
 

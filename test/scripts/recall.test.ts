@@ -141,14 +141,15 @@ describe("recall", () => {
     const { code, stdout } = await ask(folder, "--k", "3", "--asset", "btcusd", "--as-of", "2021-01-20");
     expect(code).toBe(0);
     const lines = stdout.split("\n");
-    expect(lines.slice(0, 2)).toEqual([
+    expect(lines.slice(0, 3)).toEqual([
       `"${QUESTION}"`,
-      "Nearest by hashing of 19 trades on real bars, BTCUSD, closed before 2021-01-20",
+      "Nearest by hashing of 19 trades on real bars",
+      "Filters: BTCUSD, closed before 2021-01-20",
     ]);
-    expect(lines[3]).toMatch(/^Match +Closed +Regime +Side +R +P&L +Decision$/);
-    for (const line of lines.slice(5, 8)) expect(line).toMatch(/^0\.\d{3} {2}2021-01-\d\d .* \d{8}T\d{4}-BTCUSD-/);
-    for (const line of lines.slice(3, 8)) expect(line.length).toBeLessThanOrEqual(80);
-    expect(lines[9]).toMatch(/^[0-3] of 3 won, mean [+-]?\d\.\d\d R$/);
+    expect(lines[4]).toMatch(/^Match +Closed +Regime +Side +R +P&L +Decision$/);
+    for (const line of lines.slice(6, 9)) expect(line).toMatch(/^0\.\d{3} {2}2021-01-\d\d .* \d{8}T\d{4}-BTCUSD-/);
+    for (const line of lines.slice(1, 9)) expect(line.length).toBeLessThanOrEqual(80);
+    expect(lines[10]).toMatch(/^[0-3] of 3 won, mean [+-]?\d\.\d\d R$/);
   });
 
   test("says how many more trades tie with the last one, which is shown only because it is older", async () => {
@@ -171,7 +172,7 @@ describe("recall", () => {
 
   test("writes asset and regime as the trades do", async () => {
     const { stdout } = await ask(folder, "--asset", "eurusd", "--regime", "ranging");
-    expect(stdout).toContain("on real bars, EURUSD, RANGING\n");
+    expect(stdout).toContain("on real bars\nFilters: EURUSD, RANGING\n");
   });
 
   test("counts a trade of several runs once", async () => {
@@ -335,7 +336,10 @@ describe("recall without an answer", () => {
     expect(await answerOf(empty)).toMatchObject({ remembered: 0, searched: 0, similar: [] });
     expect(filesOf(empty)).toEqual({});
     const early = await ask(folder, "--as-of", "2020-01-01");
-    expect([early.code, early.stdout]).toEqual([0, "No remembered trades on real bars, closed before 2020-01-01\n"]);
+    expect([early.code, early.stdout]).toEqual([
+      0,
+      "No remembered trades on real bars\nFilters: closed before 2020-01-01\n",
+    ]);
     expect(await answerOf(folder, "--as-of", "2020-01-01")).toMatchObject({ remembered: 150, similar: [] });
   });
 

@@ -175,13 +175,13 @@ describe("reset-providers", () => {
     // Reversion held on one of the four.
     expect(stdout).toBe(
       [
-        "Provider   Forgets before            Now  Earlier  Trades  Won  P&L  Mean R",
-        "---------  ------------------------  ---  -------  ------  ---  ---  ------",
-        "reversion  2021-01-05T00:00:00.001Z    3        0       0    0    -       -",
-        "trend      2021-01-05T00:00:00.001Z    4        0       0    0    -       -",
+        "Provider   Forgets before            Now  Before  Trades  Won  P&L  Mean R",
+        "---------  ------------------------  ---  ------  ------  ---  ---  ------",
+        "reversion  2021-01-05T00:00:00.001Z    3       0       0    0    -       -",
+        "trend      2021-01-05T00:00:00.001Z    4       0       0    0    -       -",
         "",
         "Wrote 2 forget marks.",
-        "Now and Earlier count forgotten outcomes; the columns after them what still counts.",
+        "Now and Before count forgotten outcomes; the rest shows what still counts.",
         "",
       ].join("\n"),
     );
