@@ -89,6 +89,7 @@ describe("docs/CLI.md", () => {
     expect(code).toBe(0);
     expect(pageText("docs/CLI.md")).toContain(stdout);
     expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    expect(longSentencesOf(stdout.split("Usage:")[0]!)).toEqual([]);
   });
 });
 
@@ -140,12 +141,15 @@ describe("README.md reads quickly", () => {
   test(`it has ${MAX_README_LINES} lines at most`, () => {
     expect(readme.trimEnd().split("\n").length).toBeLessThanOrEqual(MAX_README_LINES);
   });
-
-  test(`no sentence has more than ${MAX_SENTENCE_WORDS} words`, () => {
-    const long = sentencesOf(readme).filter((sentence) => sentence.split(/\s+/).length > MAX_SENTENCE_WORDS);
-    expect(long).toEqual([]);
-  });
 });
+
+test.each(["README.md", "docs/CLI.md"])(`no sentence of %s has more than ${MAX_SENTENCE_WORDS} words`, (name) => {
+  expect(longSentencesOf(pageText(name))).toEqual([]);
+});
+
+function longSentencesOf(page: string): string[] {
+  return sentencesOf(page).filter((sentence) => sentence.split(/\s+/).length > MAX_SENTENCE_WORDS);
+}
 
 /** The sentences of a page: of its paragraphs, items and cells, not of its code. */
 function sentencesOf(page: string): string[] {
