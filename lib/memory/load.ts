@@ -2,9 +2,9 @@ import { fail, isCorrupt } from "../errors.ts";
 import type { Listing, Storage, StoredFile } from "../storage/storage.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import { decodeForgetMark, type ForgetMark, isForgetFile, MAX_MARK_BYTES } from "./forget.ts";
-import { decodeOutcome, type DecodedOutcome, idOfOutcomeFile, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
+import { decodeOutcome, idOfOutcomeFile, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
 import { readSidecar, type Sidecar, SIDECAR_FILE } from "./sidecar.ts";
-import { compareTrades, type Trade } from "./trade.ts";
+import { compareTrades, type DecodedOutcome, type Trade } from "./trade.ts";
 
 /** A file that is not as it was written. */
 export interface DamagedFile {

@@ -5,8 +5,7 @@ import { trendScore } from "../market/regime.ts";
 import type { Vote } from "../types.ts";
 import { assertFileNamePart } from "../util/names.ts";
 import { parseTimestamp } from "../util/time.ts";
-import type { DecodedOutcome } from "./outcome.ts";
-import { tradeVotesOf } from "./trade.ts";
+import { type DecodedOutcome, tradeVotesOf } from "./trade.ts";
 
 /** As in docs/RULES.md: one freak result must not teach more than many trades. */
 const MAX_RESULT_R = 3;

@@ -10,7 +10,7 @@ import type { Outcome } from "../types.ts";
 import { decodeJsonObject } from "../util/json.ts";
 import { assertFileNamePart } from "../util/names.ts";
 import { parseTimestamp } from "../util/time.ts";
-import { tradeOf, type Trade } from "./trade.ts";
+import { type DecodedOutcome, tradeOf } from "./trade.ts";
 
 /** Size limit of an outcome's file. */
 export const MAX_OUTCOME_BYTES: number = 1 << 20;
@@ -53,12 +53,6 @@ export function encodeOutcome(outcome: Outcome): Sealed {
   const { length } = sealed.bytes;
   if (length > MAX_OUTCOME_BYTES) throw refused(id, `${length} bytes`, `at most ${MAX_OUTCOME_BYTES}`);
   return sealed;
-}
-
-/** An outcome as it is read back. */
-export interface DecodedOutcome {
-  readonly trade: Trade;
-  readonly description: string;
 }
 
 /**

@@ -47,6 +47,12 @@ export interface Trade {
   vector?: Float32Array;
 }
 
+/** An outcome as it is read back. */
+export interface DecodedOutcome {
+  readonly trade: Trade;
+  readonly description: string;
+}
+
 /** A trade whose vector is at hand. */
 export interface EmbeddedTrade extends Trade {
   readonly vector: Float32Array;
