@@ -110,14 +110,15 @@ function startRows(starts: readonly Starts[]): BenchRow[] {
     row(size, { openings: unchanged, name: "unchanged", expected: 0 }),
     row(size, { openings: grown, name: `${NEW_OUTCOMES} new`, expected: NEW_OUTCOMES }),
   ]);
-  const [least] = starts;
-  const most = starts.at(-1);
-  if (least === undefined || most === undefined || least === most) return rows;
-  const perKnown = (withoutListing(most.unchanged) - withoutListing(least.unchanged)) / (most.size - least.size);
+  const [smallest] = starts;
+  const largest = starts.at(-1);
+  if (smallest === undefined || largest === undefined || smallest === largest) return rows;
+  const perKnown =
+    (withoutListing(largest.unchanged) - withoutListing(smallest.unchanged)) / (largest.size - smallest.size);
   const added = ({ unchanged, grown }: Starts): string => asMs(withoutListing(grown) - withoutListing(unchanged));
   return [
     ...rows,
-    ...[least, most].map((at) => {
+    ...[smallest, largest].map((at) => {
       const what = `what ${NEW_OUTCOMES} new outcomes add to a start, caches rewritten, at ${at.size.toLocaleString("en")}`;
       return { what, ours: added(at) };
     }),

@@ -84,16 +84,16 @@ async function recordRows(
       met: ratio <= MAX_RATIO,
     });
   }
-  const [least, most] = [subjects[0], subjects.at(-1)].map((subject) => median(subject?.ours ?? []));
-  if (least === undefined || most === undefined) return rows;
-  const flat = most / least;
+  const [smallest, largest] = [subjects[0], subjects.at(-1)].map((subject) => median(subject?.ours ?? []));
+  if (smallest === undefined || largest === undefined) return rows;
+  const flat = largest / smallest;
   const what = "record() at the largest size against the smallest";
   return [
     ...rows,
     {
       what,
-      ours: asMs(most),
-      peer: asMs(least),
+      ours: asMs(largest),
+      peer: asMs(smallest),
       ratio: flat.toFixed(2),
       goal: `flat: at most ${MAX_GROWTH}`,
       met: flat <= MAX_GROWTH,

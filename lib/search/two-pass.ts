@@ -152,8 +152,8 @@ function coarsePass(
     const errors = memory.errorAt(first) / 4;
     kernel.coarse(memory.codesAt(first), count, stride, codedQuery, scores);
     if (first === from && accept === undefined) {
-      const least = leastOfBest(ints.subarray(scores / 4, scores / 4 + count), floats.subarray(scales), k);
-      floor = Math.max(floor, least * step - maxMargin);
+      const lowest = weakestGroup(ints.subarray(scores / 4, scores / 4 + count), floats.subarray(scales), k);
+      floor = Math.max(floor, lowest * step - maxMargin);
     }
     const minScaled = (floor - maxMargin) / step;
     const minFloat = minScaled - Math.abs(minScaled) * FLOAT_ROUNDING;
@@ -210,19 +210,19 @@ function encodeQuery(query: Float32Array, codes: Int16Array): { step: number; pe
 }
 
 /**
- * Splits a block's first rows into `k` groups and returns the least of the groups' best. At least k rows are as good, and few
+ * Splits a block's first rows into `k` groups and returns the lowest of the groups' best scores. At least k rows are as good, and few
  * are better, which saves most of the work on the later blocks.
  */
-function leastOfBest(sums: Int32Array, scales: Float32Array, k: number): number {
+function weakestGroup(sums: Int32Array, scales: Float32Array, k: number): number {
   const size = Math.floor(sums.length / k);
   if (size === 0) return -Infinity;
-  let least = Infinity;
+  let weakest = Infinity;
   for (let group = 0, i = 0; group < k; group++) {
-    let most = -Infinity;
-    for (const end = i + size; i < end; i++) most = Math.max(most, sums[i]! * scales[i]!);
-    least = Math.min(least, most);
+    let best = -Infinity;
+    for (const end = i + size; i < end; i++) best = Math.max(best, sums[i]! * scales[i]!);
+    weakest = Math.min(weakest, best);
   }
-  return least;
+  return weakest;
 }
 
 /** Drops the candidates whose upper bound is below the floor. */
