@@ -54,7 +54,7 @@ export interface World {
 
 /** The probability of high confidence in an overconfident voter's wrong vote, and of low confidence in its right one. */
 const SURE_WHEN_WRONG = 0.7;
-export const SURE_FROM = 75;
+const SURE_FROM = 75;
 
 const constant = (hitRate: number): Voter => ({ hitRate: () => hitRate });
 const switching = (before: number, after: number, when = 0.5): Voter => ({

@@ -21,7 +21,7 @@ export interface Sample {
 }
 
 /** The results of a sample's trades in one world. */
-export interface SampleWorld {
+interface SampleWorld {
   readonly name: string;
   /** Direction x result in R of each trade, the remembered ones first; one list for each random draw. */
   readonly draws: readonly (readonly number[])[];

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { python } from "../support/python.ts";
 
 /** Vectors as files of float32. */
-export interface SearchData {
+interface SearchData {
   readonly rows: string;
   readonly queries: string;
   readonly dim: number;

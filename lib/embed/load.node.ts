@@ -120,6 +120,6 @@ export const MODEL_FILES: readonly ModelFile[] = [
 ];
 
 /** The command that puts the model into a folder. */
-export function fetchCommand(modelDir: string): string {
+function fetchCommand(modelDir: string): string {
   return `bun scripts/fetch-model.ts --model-dir ${JSON.stringify(modelDir)}`;
 }

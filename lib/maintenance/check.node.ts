@@ -137,7 +137,7 @@ async function filesBelow(storage: Storage, folder: string): Promise<readonly st
 }
 
 /** What is counted from the outcomes, as it is stored. */
-export interface Caches {
+interface Caches {
   readonly sidecar: Sidecar | undefined;
   readonly sidecarProblem: string | undefined;
   /** Statistics and `memory.json`, as far as they are there. */
@@ -145,7 +145,7 @@ export interface Caches {
 }
 
 /** Reads them before the outcomes that they were counted from. */
-export async function readCaches(storage: Storage): Promise<Caches> {
+async function readCaches(storage: Storage): Promise<Caches> {
   // Written after the statistics, so it is read before them.
   const files = new Map<string, Uint8Array>();
   for (const name of [MEMORY_FILE, PROVIDER_FILE, REGIME_FILE]) {
@@ -160,7 +160,7 @@ export async function readCaches(storage: Storage): Promise<Caches> {
 }
 
 /** The statistics are those of the outcomes, or were those of the outcomes that `memory.json` was written with. */
-export async function checkStatistics({ files }: Caches, stored: StoredOutcomes): Promise<readonly Finding[]> {
+async function checkStatistics({ files }: Caches, stored: StoredOutcomes): Promise<readonly Finding[]> {
   const memory = files.get(MEMORY_FILE);
   let said: Readonly<Record<string, unknown>> = {};
   let isOfNow = false;
@@ -186,7 +186,7 @@ export async function checkStatistics({ files }: Caches, stored: StoredOutcomes)
 }
 
 /** The vectors are those of their sidecar, and its rows those of the outcomes. */
-export async function checkVectors(
+async function checkVectors(
   storage: Storage,
   { sidecar, sidecarProblem, stored }: Caches & { stored: StoredOutcomes },
 ): Promise<readonly Finding[]> {
@@ -237,7 +237,7 @@ function behind(name: string, what: string): Finding {
 }
 
 /** What a reading says of damage; `undefined` where there is none. */
-export async function problemOf(reading: () => Promise<void>): Promise<string | undefined> {
+async function problemOf(reading: () => Promise<void>): Promise<string | undefined> {
   try {
     await reading();
     return undefined;

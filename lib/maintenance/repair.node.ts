@@ -106,7 +106,7 @@ export async function recountProviders(
 }
 
 /** A forget mark and what it means. */
-export interface Forgotten extends ForgetMark {
+interface Forgotten extends ForgetMark {
   /** Trades before the mark on which the provider voted BUY or SELL, and which counted until now. */
   readonly outcomes: number;
   /** Such trades that an earlier mark had forgotten already. */

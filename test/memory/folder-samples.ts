@@ -30,7 +30,7 @@ export async function cachesOf(storage: Storage): Promise<Record<string, Uint8Ar
 }
 
 /** A folder with the outcomes and marks of another and nothing else. */
-export async function withoutCaches(storage: Storage): Promise<Storage> {
+async function withoutCaches(storage: Storage): Promise<Storage> {
   const copy = inMemoryStorage();
   for (const { name } of (await storage.list()).files) {
     if (idOfOutcomeFile(name) !== undefined || isForgetFile(name)) {

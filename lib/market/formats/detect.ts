@@ -39,7 +39,7 @@ const TEXT_FORMATS: readonly TextFormat[] = [
 ];
 
 /** The words that `--format` takes. */
-export const FORMAT_NAMES: readonly string[] = [...TEXT_FORMATS.map(({ name }) => name), "json", "parquet", "arrow"];
+const FORMAT_NAMES: readonly string[] = [...TEXT_FORMATS.map(({ name }) => name), "json", "parquet", "arrow"];
 
 /**
  * Reads every table of bars in a file, which may be zipped.

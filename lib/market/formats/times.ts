@@ -34,11 +34,11 @@ const MONTH_NAME = new RegExp(
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /** What a time may look like, for messages. */
-export const TIME_FORM =
+const TIME_FORM =
   "a time such as 2021-01-31 14:00, 2021-01-31T14:00:00Z, 31.01.2021 14:00, 01/31/2021 2:00 PM or an epoch time";
 
 /** Milliseconds of an epoch time in seconds, ms, us or ns, which its size tells. */
-export function epochMs(value: number): number {
+function epochMs(value: number): number {
   const size = Math.abs(value);
   if (size < 1e11) return value * 1000;
   if (size < 1e14) return value;

@@ -96,8 +96,3 @@ export function zoneThatRepeats(localMs: number): string | undefined {
     return first !== undefined && zone.toEpoch(localMs, first) !== first;
   });
 }
-
-/** A common zone whose clocks skip this wall clock time. */
-export function zoneThatSkips(localMs: number): string | undefined {
-  return COMMON_ZONES.find((name) => openZone(name).toEpoch(localMs, Number.NEGATIVE_INFINITY) === undefined);
-}
