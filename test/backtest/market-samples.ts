@@ -1,4 +1,4 @@
-/** Markets for tests: real months where there are any, and synthetic ones with the faults of real data. */
+/** Markets for tests: real bars, if there are any, and synthetic ones with the faults of real data. */
 import type { Bar, BarSeries } from "../../lib/types.ts";
 import { parseBarsCsv } from "../../lib/market/csv.ts";
 import { syntheticBars } from "../../lib/market/synthetic.ts";
@@ -38,8 +38,8 @@ export function realSeries(assets: readonly string[], endMs: number): Map<string
 }
 
 /**
- * Three synthetic assets with what real data brings: holes of random length, jumps over them, for `CCC` weekends
- * until Sunday evening, a late start for `BBB`, an early end for `CCC`; `BBB` moves with `AAA`.
+ * Three synthetic assets with the faults of real data: gaps of random length with jumps over them, weekends until Sunday evening
+ * and an early end for `CCC`, and a late start for `BBB`, which moves with `AAA`.
  */
 export function roughSeries(options: { startMs: number; endMs: number; seed: number }): Map<string, BarSeries> {
   const { startMs, endMs, seed } = options;
@@ -90,7 +90,7 @@ export function roughSeries(options: { startMs: number; endMs: number; seed: num
   ]);
 }
 
-/** Random votes as a file of another system has them: rows in any order, some at equal times. */
+/** Random votes in a CSV, its lines in any order, some at equal times. */
 export function randomVotesCsv(options: {
   assets: readonly string[];
   startMs: number;

@@ -1,7 +1,4 @@
-/**
- * Runs months through the backtest and has test/recompute/recompute.py, which knows only docs/RULES.md, work all trades
- * and numbers out again.
- */
+/** Runs months, and lets test/recompute/recompute.py compute all trades and numbers again. It knows only docs/RULES.md. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -38,7 +35,7 @@ interface Case {
   readonly chunkKind?: string;
   readonly memorySettings?: MemorySettings;
   readonly providers?: readonly Provider[];
-  /** Why positions must have been skipped, or the case is too tame. */
+  /** Positions must have been skipped for this reason, or the case is too easy. */
   readonly skips?: SkipReason;
 }
 
@@ -83,7 +80,7 @@ function csvOf({ bars }: BarSeries): string {
   return `timestamp,open,high,low,close,volume\n${rows.join("\n")}\n`;
 }
 
-/** Runs a case on disk; what the Python program says of it, and the number of trades. */
+/** Runs a case on disk. `said` is the last line of the Python program. */
 async function recompute(run: Case): Promise<{ said: string; trades: number; skipped: Record<string, number> }> {
   const folder = mkdtempSync(join(root, "case-"));
   const [bars, memoryDir] = [join(folder, "bars"), join(folder, "memory")];
@@ -155,7 +152,7 @@ const ROUGH_CASES: Case[] = [
     skips: "max_positions",
   },
   {
-    name: "random votes of two files beside the rules, decided every hour, assets that move together skipped",
+    name: "random votes of two files beside the rules, hourly decisions, and correlated assets skipped",
     series: rough(3),
     settings: roughSettings({ decisionIntervalMs: HOUR, correlationThreshold: 0.3 }),
     period: roughPeriod,
@@ -164,7 +161,7 @@ const ROUGH_CASES: Case[] = [
     skips: "correlation",
   },
   {
-    name: "dear trades, narrow levels, more risk than the account, a small window that learns fast",
+    name: "high costs, narrow levels, high leverage, and a small memory that learns fast",
     series: rough(5),
     settings: roughSettings({
       costs: new Map([
@@ -187,7 +184,7 @@ const ROUGH_CASES: Case[] = [
     providers: [votesOf(6, "one"), votesOf(7, "two"), ...defaultProviders()],
   },
   {
-    name: "an asset that opens on Sunday evenings, in weeks that end there, beyond the end of its bars",
+    name: "an asset that opens on Sunday evenings, in weeks, beyond the end of its bars",
     series: new Map([["CCC", rough(8).get("CCC")!]]),
     settings: makeSettings({ assets: ["CCC"], correlationThreshold: 0.1 }),
     period: roughPeriod,

@@ -20,7 +20,7 @@ export function at(text: string): number {
 
 export const NO_COSTS: Costs = { feeBps: 0, spreadBps: 0, slippageBps: 0 };
 
-/** Settings of the default configuration, with what a test cares about. */
+/** Settings of the default configuration, with overrides. */
 export function makeSettings(overrides: Partial<BacktestSettings> = {}, costs?: Costs): BacktestSettings {
   const assets = overrides.assets ?? ["AAA"];
   return {
@@ -40,7 +40,7 @@ export const MEMORY_ON: MemorySettings = { enabled: true, maxMemorySize: 1000, l
 
 export type Prices = readonly [open: number, high: number, low: number, close: number];
 
-/** Bars of an hour, one after the other; `null` is a missing bar. */
+/** Hourly bars, one after the other. `null` is a missing bar. */
 export function barsOf(startMs: number, prices: readonly (Prices | null)[]): Bar[] {
   return prices.flatMap((price, i) => {
     if (price === null) return [];
@@ -49,14 +49,14 @@ export function barsOf(startMs: number, prices: readonly (Prices | null)[]): Bar
   });
 }
 
-/** A market that stands still at 100 with a range of 2 a bar, so that its ATR is 2. */
+/** A bar of a market that stands still at 100 with an ATR of 2. */
 export const CALM: Prices = [100, 101, 99, 100];
 
 export function seriesOf(asset: string, bars: readonly Bar[], market: BarSeries["market"] = "bars"): BarSeries {
   return { asset, timeframeMs: HOUR, market, bars, gaps: 0 };
 }
 
-/** A provider that says what it is told, by asset and decision time (`2021-01-04T12:00`), else HOLD. */
+/** A provider that votes as scripted, by asset and decision time such as `AAA 2021-01-04T12:00`, else HOLD. */
 export function scripted(votes: Record<string, "BUY" | "SELL">, name = "script"): Provider {
   return {
     name,
@@ -87,13 +87,13 @@ export async function runOn(storage: Storage, parts: JobParts): Promise<Backtest
   }
 }
 
-/** Runs a job in a storage of its own. */
+/** Runs a job in a new storage. */
 export async function runFresh(parts: JobParts): Promise<BacktestResult & { storage: Storage }> {
   const storage = inMemoryStorage();
   return { ...(await runOn(storage, parts)), storage };
 }
 
-/** Every file of a storage with a hash of its bytes, in order of names. */
+/** The hashes of all files of a storage, by name. */
 export async function filesOf(storage: Storage, folder?: string): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
   const listing = await storage.list(folder);

@@ -2,9 +2,10 @@
 """
 Recomputes a backtest from its bars and votes alone and compares the result with the files of the run.
 
-It knows docs/RULES.md and the record formats, and shares no code with the backtester: what both agree on, the page says.
-Of a decision line only the time, the asset and the votes are taken as given (and, without --weights, what was learned: weights,
-calibrated confidences, the scale of sizes). All else is computed here and compared: indicators, regimes, actions, sizes, orders, skips, fills, costs, exits, equity and metrics.
+It knows only docs/RULES.md and the record formats, and shares no code with the backtester. So if both agree, they agree on
+what that page says. From a decision line it takes the time, the asset and the votes; without --weights also what was learned:
+weights, calibrated confidences and the scale of sizes. It computes and compares all else: indicators, regimes, actions, sizes,
+orders, skips, fills, costs, exits, equity and metrics.
 
     python3 recompute.py --bars data/market --config config.json --start 2021-01-01 --end 2022-01-01 \
         --decisions 'data/memory/runs/<run_id>/*.decisions.ndjson' --outcomes data/memory --run-id <run_id> \
@@ -36,18 +37,18 @@ FIRST_DECISION_BAR = 100
 CORRELATION_SPAN = 30 * DAY
 CORRELATION_BARS = 100
 TIE = 1e-9
-SMALLEST_SCALE = 0.25
+MIN_SCALE = 0.25
 SCALE_REACH = 0.2
-SLOW_FADE = 0.9942404238175473
-FAST_FADE = 0.9659363289248456
+SLOW_DECAY = 0.9942404238175473
+FAST_DECAY = 0.9659363289248456
 PRIOR_MEAN = 0.10
 PRIOR_STRENGTH = 6
 PRIOR_SQUARE, PRIOR_SQUARE_TRADES = 0.75, 60
-SMALLEST_MERIT = 0.01
+MIN_R = 0.01
 TREND_DOUBT, CONFIDENCE_DOUBT = 1.5, 2
-LEAST_EVIDENCE, LEAST_SPREAD = 5, 1e-9
+MIN_EVIDENCE, MIN_SPREAD = 5, 1e-9
 REGIME_STRENGTH = 120
-BELIEVED = 0.25
+CONFIDENCE_SHARE = 0.25
 
 RELATIVE = 1e-6
 PRICE_FLOOR = 1e-15  # prices and units can be tiny: nearly only the relative tolerance holds
@@ -55,7 +56,7 @@ MONEY_FLOOR = 1e-9  # money, percent and ratios: a difference of large numbers c
 
 
 class InputError(Exception):
-    """What was given cannot be used."""
+    """The input cannot be used."""
 
 
 # ---------------------------------------------------------------- reading
@@ -359,20 +360,20 @@ def clamp(value, low, high):
 
 
 def decide(votes, weights, calibrated):
-    """(action, confidence before it is calibrated) of an ensemble."""
+    """The action of an ensemble and its confidence before calibration."""
     sums = {"BUY": 0.0, "SELL": 0.0, "HOLD": 0.0}
-    said = {"BUY": [], "SELL": [], "HOLD": []}
+    confidences = {"BUY": [], "SELL": [], "HOLD": []}
     for vote in votes:
         if not abstains(vote):
             confidence = calibrated.get(vote["provider"], 0)
             sums[vote["action"]] += weights.get(vote["provider"], 0) * confidence / 100
-            said[vote["action"]].append(confidence)
+            confidences[vote["action"]].append(confidence)
     winner = max(sums, key=sums.get)
     best = sums[winner]
     tie = any(best - total <= TIE for action, total in sums.items() if action != winner)
     if tie or best <= 0:
         return "HOLD", 0.0
-    mean = sum(said[winner]) / len(said[winner])
+    mean = sum(confidences[winner]) / len(confidences[winner])
     return winner, min(100.0, mean * (0.8 + 0.4 * best / sum(sums.values())))
 
 
@@ -380,8 +381,8 @@ def bin_of(confidence):
     return int(clamp(math.floor(confidence / 10), 0, 9))
 
 
-class Remembered:
-    """A closed trade as learning sees it; sorted by exit, then by decision id."""
+class RememberedTrade:
+    """A closed trade as learning sees it. Trades are in the order of exit, then decision id."""
 
     def __init__(self, exit_time, key, result_r, regime, trend, raw_confidence, votes):
         self.order = (exit_time, key)
@@ -391,15 +392,15 @@ class Remembered:
 
 
 class Lessons:
-    """What a window of trades teaches at `now`."""
+    """What the trades of a window teach as of `now`."""
 
     def __init__(self, providers, window, now, learning_rate):
         self.providers = providers
         self.strength = PRIOR_STRENGTH / learning_rate
         trades = [trade for trade in window if trade.result_r is not None]
         ages = {id(trade): (now - trade.exit) // DAY for trade in trades}
-        self.slow = {key: SLOW_FADE**age for key, age in ages.items()}
-        self.fast = {key: FAST_FADE**age for key, age in ages.items()}
+        self.slow = {key: SLOW_DECAY**age for key, age in ages.items()}
+        self.fast = {key: FAST_DECAY**age for key, age in ages.items()}
         self.trades = trades
         mass = sum(self.slow.values())
         squares = sum(self.slow[id(trade)] * trade.result_r**2 for trade in trades)
@@ -445,7 +446,7 @@ class Lessons:
             centre = sum(f * x for f, _, _, _, x in evidence) / n if n else 0.0
             spread = sum(f * (x - centre) ** 2 for f, _, _, _, x in evidence)
             product = sum(f * (x - centre) * e for f, _, e, _, x in evidence)
-            if n < LEAST_EVIDENCE or spread < LEAST_SPREAD:
+            if n < MIN_EVIDENCE or spread < MIN_SPREAD:
                 spread = 0.0
             else:
                 excess += product**2 / (spread * self.variance) - TREND_DOUBT
@@ -463,28 +464,28 @@ class Lessons:
             return {}
         mean = sum(f * e for f, _, e, _, _ in evidence) / n
         bins = {}
-        for f, _, e, place, _ in evidence:
-            mass, beyond = bins.get(place, (0.0, 0.0))
-            bins[place] = (mass + f, beyond + f * (e - mean))
+        for f, _, e, number, _ in evidence:
+            mass, beyond = bins.get(number, (0.0, 0.0))
+            bins[number] = (mass + f, beyond + f * (e - mean))
         excess = sum(beyond**2 / (mass * self.variance) for mass, beyond in bins.values())
         excess -= CONFIDENCE_DOUBT * (len(bins) - 1)
         spread = n - sum(mass**2 for mass, _ in bins.values()) / n
-        between = max(0.0, excess * self.variance / spread) if spread > LEAST_SPREAD else 0.0
+        between = max(0.0, excess * self.variance / spread) if spread > MIN_SPREAD else 0.0
         return {
-            place: beyond * between / (mass * between + self.variance) for place, (mass, beyond) in bins.items()
+            number: beyond * between / (mass * between + self.variance) for number, (mass, beyond) in bins.items()
         }
 
     def weights(self, votes, trend):
-        merit = {}
+        expected_r = {}
         for vote in votes:
             provider = vote["provider"]
             slope, centre = self.slopes[provider]
-            merit[provider] = self.means[provider] + slope * (trend - centre)
+            expected_r[provider] = self.means[provider] + slope * (trend - centre)
             if not abstains(vote) and vote["action"] != "HOLD":
-                merit[provider] += self.offsets[provider].get(bin_of(vote["confidence"]), 0.0)
-        merit = {provider: max(SMALLEST_MERIT, value) for provider, value in merit.items()}
-        whole = sum(merit.values())
-        return {provider: value / whole for provider, value in merit.items()}
+                expected_r[provider] += self.offsets[provider].get(bin_of(vote["confidence"]), 0.0)
+        expected_r = {provider: max(MIN_R, value) for provider, value in expected_r.items()}
+        whole = sum(expected_r.values())
+        return {provider: value / whole for provider, value in expected_r.items()}
 
     def calibrated(self, votes):
         result = {}
@@ -495,9 +496,9 @@ class Lessons:
                 continue
             n = sum(f for f, _, _, _, _ in evidence)
             wins = sum(f for f, _, e, _, _ in evidence if e > 0)
-            share = (0.5 * self.strength + wins) / (self.strength + n) + BELIEVED * (vote["confidence"] / 100 - 0.5)
+            share = (0.5 * self.strength + wins) / (self.strength + n) + CONFIDENCE_SHARE * (vote["confidence"] / 100 - 0.5)
             if vote["action"] != "HOLD":
-                here = [(f, e) for f, _, e, place, _ in evidence if place == bin_of(vote["confidence"])]
+                here = [(f, e) for f, _, e, number, _ in evidence if number == bin_of(vote["confidence"])]
                 share = (self.strength * share + sum(f for f, e in here if e > 0)) / (
                     self.strength + sum(f for f, _ in here)
                 )
@@ -518,14 +519,14 @@ class Lessons:
         mean = (REGIME_STRENGTH * self.whole + sum(f * r for f, r in here)) / (
             REGIME_STRENGTH + sum(f for f, _ in here)
         )
-        return clamp(1 + mean / SCALE_REACH, SMALLEST_SCALE, 1)
+        return clamp(1 + mean / SCALE_REACH, MIN_SCALE, 1)
 
 
 # ---------------------------------------------------------------- the simulation
 
 
 class Waiting:
-    """An order for the asset's next open; `direction` 0 only closes."""
+    """An order for the asset's next open. With `direction` 0 it only closes."""
 
     def __init__(self, kind, direction, size, atr, decision):
         self.kind, self.direction, self.size, self.atr, self.decision = kind, direction, size, atr, decision
@@ -696,15 +697,15 @@ class Backtest:
                 }
                 regime, trend, raw = trade["regime"], decision["trend"], decision["raw_confidence"]
                 self.remember(
-                    Remembered(trade["exit_timestamp"], key, trade["result_r"], regime, trend, raw, votes)
+                    RememberedTrade(trade["exit_timestamp"], key, trade["result_r"], regime, trend, raw, votes)
                 )
         self.closed_now = []
 
     def remember(self, entry):
-        place = len(self.memory)
-        while place and self.memory[place - 1].order > entry.order:
-            place -= 1
-        self.memory.insert(place, entry)
+        index = len(self.memory)
+        while index and self.memory[index - 1].order > entry.order:
+            index -= 1
+        self.memory.insert(index, entry)
 
     def lessons(self, providers, now):
         rate, limit = self.learning
@@ -717,8 +718,8 @@ class Backtest:
             self.lessons_at = {key: Lessons(providers, window, now, rate)}
         return self.lessons_at[key]
 
-    def leaning(self, asset):
-        """The direction an asset has once its waiting order is filled; 0 when flat."""
+    def direction_after_orders(self, asset):
+        """The direction of an asset's position after its waiting order; 0 when flat."""
         order = self.waiting.get(asset)
         if order:
             return order.direction
@@ -731,12 +732,12 @@ class Backtest:
         votes = line["votes"] if line else []
         action, raw = decide(votes, line["weights"], line["calibrated"]) if line else ("HOLD", 0.0)
         atr, close = series.atr[i], series.close[i]
-        # without --weights what was learned is taken as given
+        # without --weights, what was learned is taken from the line
         learned = {
             "weights": None,
             "calibrated": None,
             "confidence": line["confidence"] if line else raw,
-            "size_scale": clamp(line["size_scale"], SMALLEST_SCALE, 1) if line else 1,
+            "size_scale": clamp(line["size_scale"], MIN_SCALE, 1) if line else 1,
         }
         if not settings.memory_enabled:
             learned = {
@@ -778,7 +779,7 @@ class Backtest:
         }
         self.decisions.append(decision)
         direction = {"BUY": 1, "SELL": -1, "HOLD": 0}[action]
-        current = self.leaning(asset)
+        current = self.direction_after_orders(asset)
         if not direction or direction == current:
             return
         risk = settings.stop_atr * atr
@@ -786,7 +787,7 @@ class Backtest:
         size = wanted / risk if risk else math.copysign(math.inf, wanted)
         size = min(size, equity * settings.leverage / settings.max_positions / close)
         size *= learned["size_scale"]
-        reason = self.refusal(asset, direction, size, now)
+        reason = self.skip_reason(asset, direction, size, now)
         if reason:
             decision["skipped"] = reason
             self.skips[reason] += 1
@@ -798,13 +799,13 @@ class Backtest:
         decision["order"] = "reverse" if current else "open"
         self.waiting[asset] = Waiting(decision["order"], direction, size, atr, decision)
 
-    def refusal(self, asset, direction, size, now):
+    def skip_reason(self, asset, direction, size, now):
         settings = self.settings
-        others = [other for other in settings.assets if other != asset and self.leaning(other)]
+        others = [other for other in settings.assets if other != asset and self.direction_after_orders(other)]
         if len(others) >= settings.max_positions:
             return "max_positions"
         for other in others:
-            if self.leaning(other) == direction:
+            if self.direction_after_orders(other) == direction:
                 correlation = self.correlations.of(asset, other, now)
                 if correlation is not None and correlation > settings.correlation_threshold:
                     return "correlation"
@@ -953,7 +954,7 @@ def floor_of(field):
 
 
 def index_lines(lines, differences):
-    """Decision lines by time and asset; what cannot be placed is a difference."""
+    """Decision lines by time and asset. A line that is not a decision is a difference."""
     indexed = {}
     for path, line in lines:
         try:
@@ -1048,8 +1049,8 @@ def compare_outcomes(test, outcomes, spans, differences):
         if line.get("decision_id") != found.get("decision_id"):
             differences.add(f"{name} decision_id", line.get("decision_id"), found.get("decision_id"))
         for field, expected in trade["decision"]["situation"].items():
-            said = (found.get("situation") or {}).get(field, MISSING)
-            differences.compare(f"{name} situation.{field}", expected, said, floor_of(field))
+            value = (found.get("situation") or {}).get(field, MISSING)
+            differences.compare(f"{name} situation.{field}", expected, value, floor_of(field))
         if line["votes"] != found.get("votes"):
             differences.add(f"{name} votes", line["votes"], found.get("votes"))
         voters = sorted(vote["provider"] for vote in line["votes"] if not abstains(vote))
@@ -1066,7 +1067,7 @@ def compare_outcomes(test, outcomes, spans, differences):
 
 
 def calendar_span(name):
-    """The span that a chunk's name means, None where it means none."""
+    """The span that the name of a chunk means, or None."""
     text = str(name)
 
     def ms(moment):
@@ -1095,7 +1096,7 @@ def calendar_span(name):
 
 
 def chunk_spans(summary, start, end, differences):
-    """Chunk name -> (start, end), from the summary; they must tile the run."""
+    """Chunk name -> (start, end), from the summary. Together they must cover the run."""
     spans, border = {}, start
     for entry in summary.get("quarterly_breakdown") or []:
         name = entry.get("quarter")
@@ -1136,7 +1137,7 @@ def compare_summary(test, metrics, summary, run_id, differences):
 
 
 def compare_scores(outcomes, summary, differences):
-    """RULES.md, "Scores", from the outcomes as written: their own fields are compared elsewhere."""
+    """RULES.md, "Scores", from the stored outcomes, whose own fields are compared elsewhere."""
     for name, field in (("before_calibration", "raw_confidence"), ("after_calibration", "decision_confidence")):
         pairs = [(o[field] / 100, 1.0 if o["result_r"] > 0 else 0.0) for o in outcomes]
         found = (summary.get("confidence") or {}).get(name, MISSING)
@@ -1169,7 +1170,7 @@ def compare_score(pairs, found, name, differences):
 
 
 def compare_learned(outcomes, summary, differences):
-    """RULES.md, "What was learned": evidence and regret, from the outcomes as written."""
+    """RULES.md, "What was learned": evidence and regret, from the stored outcomes."""
     sums = {}
     for name, provider in (summary.get("providers") or {}).items():
         found = provider.get("evidence") or {}
@@ -1205,18 +1206,16 @@ def compare_breakdown(by_chunk, summary, differences):
 
 
 def compare_chunk_files(folder, lines, spans, by_chunk, timeframe, differences):
-    """Each chunk's own files: it decides in its bars only, and its figures are those of the breakdown."""
+    """Each chunk's own files: decisions are at its own bars, and its figures are those of the breakdown."""
     for name in spans:
         path = os.path.join(folder, f"{name}.json")
         if not os.path.exists(path):
             differences.add(f"chunk {name}", "a file", f"no {path}")
             continue
         content = read_json(path)
-        places = [content] + [part for part in content.values() if isinstance(part, dict)]
-        for place in places[:1] + [part for part in places[1:] if part is content.get("metrics")]:
-            for field in CHUNK_FIELDS:
-                if field in place:
-                    differences.compare(f"{name}.json {field}", by_chunk[name][field], place[field])
+        for field in CHUNK_FIELDS:
+            if field in content:
+                differences.compare(f"{name}.json {field}", by_chunk[name][field], content[field])
     for path, line in lines:
         name = os.path.basename(path)
         suffix = ".decisions.ndjson"
@@ -1227,7 +1226,7 @@ def compare_chunk_files(folder, lines, spans, by_chunk, timeframe, differences):
         try:
             bar = parse_time(line["timestamp"]) - timeframe
         except (KeyError, InputError):
-            continue  # said already
+            continue  # reported already
         if not span:
             differences.add(f"decisions of {name}", "a chunk of the run", path)
         elif not span[0] <= bar < span[1]:
@@ -1250,7 +1249,7 @@ def arguments():
     parser.add_argument("--run-id", required=True, metavar="ID")
     parser.add_argument("--summary", metavar="FILE", help="compare the run's and the chunks' figures too")
     parser.add_argument("--chunks", metavar="DIR", help="compare <chunk>.json too, and which chunk a decision is in")
-    parser.add_argument("--weights", action="store_true", help="recompute what was learned (a run without base memory)")
+    parser.add_argument("--weights", action="store_true", help="recompute what was learned (for a run that carried nothing in)")
     parser.add_argument("--learning-rate", type=float, metavar="R", help="default: as the config, else 0.1")
     parser.add_argument("--max-memory-size", type=int, metavar="N", help="default: as the config, else 1000")
     parser.add_argument("--metrics", action="store_true", help="print the recomputed figures as JSON to stderr")

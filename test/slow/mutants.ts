@@ -1,6 +1,6 @@
 /**
- * check-lookahead finds every mutant of the code that peeks by one bar. A mutant is a copy of the project with an edit; each
- * edit must match exactly once, so that none is lost when the code changes. `bun run test:slow`
+ * check-lookahead catches every mutant that looks ahead by a bar. A mutant is a copy of the project with an edit. Each edit must
+ * match exactly once, so that none is lost when the code changes. `bun run test:slow`
  */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -28,21 +28,21 @@ interface Edit {
 
 const edit = (file: string, from: string, to: string): Edit => ({ file, from, to });
 
-/** Keeps the bar after the one that becomes known where an indicator can find it. */
+/** Puts the next bar where an indicator can find it. */
 const PEEK = edit(
   "lib/backtest/feed.ts",
   "this.#tracker.add(next);",
   "(globalThis as { peeked?: unknown }).peeked = this.bars[this.count + 1] ?? next; this.#tracker.add(next);",
 );
 
-/** What is known of the trades, with those that close at the very time. */
+/** The evidence of the trades, including those that close at that very time. */
 const AT_THE_DECISION =
   "sumEvidence(columns, { ...window, to: columns.exits.filter((ms) => ms <= window.asOf).length })";
 
-/** How the broker begins to open a position. */
+/** The line in which the broker begins to open a position. */
 const OPEN = "    const direction = directionOf(action);\n";
 
-/** Synthetic bars open where the one before closed; so some open beyond stops and targets. */
+/** Synthetic bars open at the close before. With this, some open beyond stops and targets. */
 const GAPS = edit(
   "lib/market/synthetic.ts",
   "    const open = close;\n",
@@ -50,7 +50,7 @@ const GAPS = edit(
 );
 
 const MUTANTS: Record<string, readonly Edit[]> = {
-  "an indicator that takes the next bar for its own": [
+  "an indicator that takes the next bar instead of its own": [
     edit(
       "lib/backtest/feed.ts",
       "this.#tracker.add(next);",
@@ -68,27 +68,27 @@ const MUTANTS: Record<string, readonly Edit[]> = {
       'regime: (globalThis as unknown as { peeked: Bar }).peeked.close > close ? "TRENDING" : "RANGING"',
     ),
   ],
-  "recall that knows what closes at the decision": [
+  "recall that sees what closes at the decision": [
     edit("lib/memory/view.ts", "const window = this.#windowAt(asOf);", "const window = this.#windowAt(asOf + 1);"),
   ],
-  "weights that know what closes at the decision": [
+  "weights that include what closes at the decision": [
     edit(
       "lib/memory/view.ts",
       "{ asOf, ...this.#windowAt(asOf), learningRate }",
       "{ asOf, ...this.#windowAt(asOf + 1), learningRate }",
     ),
   ],
-  "calibration that knows what closes at the decision": [
+  "calibration that includes what closes at the decision": [
     edit(
       "lib/memory/lessons.ts",
       "calibrateDecision(trades, { confidence, strength })",
       `calibrateDecision(${AT_THE_DECISION}.trades, { confidence, strength })`,
     ),
   ],
-  "sizes that know what closes at the decision": [
+  "sizes that include what closes at the decision": [
     edit("lib/memory/lessons.ts", "trades.regimes.get(regime)", `${AT_THE_DECISION}.trades.regimes.get(regime)`),
   ],
-  "a memory that begins with what closes in the run's first days": [
+  "a memory that carries in what closes in the first days of the run": [
     edit("lib/memory/view.ts", "trade.exitMs <= startMs", "trade.exitMs <= startMs + 30 * DAY_MS"),
   ],
   "a fill at the open after the next": [
@@ -140,14 +140,14 @@ const MUTANTS: Record<string, readonly Edit[]> = {
       "if (order?.opens && directionOf(order.opens.action) * (bar.close - bar.open) >= 0) this.#open(",
     ),
   ],
-  "a correlation that knows the next bar": [
+  "a correlation that includes the next bar": [
     edit(
       "lib/backtest/decide.ts",
       "correlation(feed, other, {",
       "correlation({ bars: feed.bars, count: feed.count + 1 }, { bars: other.bars, count: other.count + 1 }, {",
     ),
   ],
-  "votes that count a bar too early": [
+  "votes that count one bar too early": [
     edit("lib/providers/votes-file.ts", ".timestamp <= timestamp)", ".timestamp <= timestamp + 3_600_000)"),
   ],
 };
@@ -168,11 +168,11 @@ async function checkMutant(name: string, edits: readonly Edit[]): Promise<Lookah
       source.replace(from, () => to),
     );
   }
-  // A memory of another run of the same days, as a folder that was used has one; and votes at every decision.
+  // A memory of another run of the same days, and votes at every decision.
   const hours = Array.from({ length: 480 }, (_, i) => new Date(Date.UTC(2018, 2, 15) + i * 3_600_000).toISOString());
   const rows = hours.map((hour, i) => `${hour},BTCUSD,${i % 2 === 0 ? "BUY" : "SELL"},90`);
   writeFileSync(join(folder, "votes.csv"), `timestamp,asset,action,confidence\n${rows.join("\n")}\n`);
-  // Trades that run into their time-out, and assets that count as moving together, are rare without this.
+  // Otherwise, time-outs and correlated assets are rare.
   const rules = ["trend", "reversion", "breakout", "memory"].map((rule) => `  - { name: ${rule}, type: ${rule} }\n`);
   writeFileSync(
     join(folder, "config.yaml"),
@@ -212,7 +212,7 @@ function usedMemory(): Promise<string> {
   })());
 }
 
-describe("a mutant that peeks is caught:", () => {
+describe("check-lookahead catches", () => {
   test.concurrent.each(Object.entries(MUTANTS))("%s", async (name, edits) => {
     const { code, repeatable, leaks, entered_early, checks } = await checkMutant(name, edits);
     expect(repeatable).toBe(true);
@@ -224,7 +224,7 @@ describe("a mutant that peeks is caught:", () => {
   test.concurrent.each([
     ["without an edit", []],
     ["with gaps alone", [GAPS]],
-  ] as const)("while the same copy %s is not", async (name, edits) => {
+  ] as const)("nothing in a copy %s", async (name, edits) => {
     const { code, leaks } = await checkMutant(name, edits);
     expect({ code, leaks }).toEqual({ code: 0, leaks: 0 });
   });
