@@ -3,14 +3,23 @@
  *
  *     bun run docs [--slow]
  */
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 const PROJECT_DIR = join(import.meta.dirname, "..");
 
-/** Pages whose commands a reader follows, in this order, in one folder. The first is followed from a fresh clone. */
+/** Pages whose commands are run, in this order and in one folder. The first begins in a fresh clone. */
 export const PAGES: readonly string[] = [
   "README.md",
   "docs/READING.md",
@@ -19,12 +28,12 @@ export const PAGES: readonly string[] = [
   "docs/RESULTS.md",
 ];
 
-/** Commands of a page: an `sh` block, and the `text` blocks after it. */
+/** An `sh` block of a page, and the `text` blocks that follow it. */
 export interface Example {
   readonly command: string;
-  /** Takes minutes, says the block with the words `sh slow`: only `bun run test:slow` runs it. */
+  /** Whether it takes minutes. Its block is marked `sh slow`, and only `bun run test:slow` runs it. */
   readonly isSlow: boolean;
-  /** What the commands print, as the page shows it: in parts with a blank line between two. None where it shows nothing. */
+  /** What the page says it prints, in parts that a blank line separates; none if the page does not say. */
   readonly printed: readonly { readonly text: string; readonly start: number }[];
 }
 
@@ -38,21 +47,20 @@ export function examplesOf(page: string): Example[] {
   return examples;
 }
 
-/** All that a page says an example prints; `undefined` where it says nothing. */
+/** What a page says an example prints; `undefined` if it does not say. */
 export function printedBy({ printed }: Example): string | undefined {
   return printed.length === 0 ? undefined : printed.map(({ text }) => text).join("\n");
 }
 
 /** A copy of the project for running examples in. */
-export interface Clone {
-  readonly folder: string;
+interface Clone {
   addBars(barsDir: string): void;
-  /** Runs commands as a reader would, and stops at the first that fails. */
+  /** Runs commands in a shell, as a reader would, and stops at the first that fails. */
   run(command: string): Promise<{ code: number; stdout: string; stderr: string }>;
   remove(): void;
 }
 
-/** Copies the project, as a clone has it: without ignored files, and without tests. */
+/** Copies the project without ignored files and without its tests, which the scripts must not need. */
 export function cloneProject(): Clone {
   const work = mkdtempSync(join(tmpdir(), "carryover-docs-"));
   const folder = join(work, "carryover");
@@ -67,7 +75,6 @@ export function cloneProject(): Clone {
   mkdirSync(tools);
   symlinkSync(process.execPath, join(tools, "bun"));
   return {
-    folder,
     addBars: (barsDir) => {
       for (const name of readdirSync(barsDir)) symlinkSync(join(barsDir, name), join(folder, "data", "market", name));
     },

@@ -12,7 +12,8 @@ afterAll(clone.remove);
 if (HAS_REAL_BARS) clone.addBars(REAL_BARS_DIR);
 
 const examples = examplesOf(readFileSync(join(PROJECT_DIR, "docs/RESULTS.md"), "utf8"));
-test.skipIf(!HAS_REAL_BARS).each(examples)("$command", async (example) => {
+const named = examples.map((example) => ({ example, title: example.command.split("\n")[0]! }));
+test.skipIf(!HAS_REAL_BARS).each(named)("$title", async ({ example }) => {
   const { code, stdout } = await clone.run(example.command);
   expect({ code, stdout }).toEqual({ code: 0, stdout: printedBy(example) ?? stdout });
 });
