@@ -76,7 +76,7 @@ export { openMemory, type Memory, type OpenMemoryOptions } from "./memory/store.
 export type { OnEmbedded } from "./memory/embed-missing.ts";
 export type { EmbeddedTrade, PerformanceRecord, Trade, TradeVote } from "./memory/trade.ts";
 export type { ForgetMark } from "./memory/forget.ts";
-export type { DamagedFile } from "./memory/load.ts";
+export type { DamagedFile } from "./storage/damaged-file.ts";
 export type { Lessons, WeighedVotes } from "./memory/lessons.ts";
 export { SituationTracker } from "./market/situation.ts";
 export { MemoryView, type MemoryViewOptions } from "./memory/view.ts";

@@ -1,6 +1,7 @@
 #!/usr/bin/env bun
 /** Shows what is remembered, verifies it, and repairs it. Only --repair takes the lock and writes. */
-import { readMemoryReport } from "../lib/maintenance/memory-report.node.ts";
+import { readMemoryReport } from "../lib/maintenance/memory-report.ts";
+import { maintainMemory, openToRead } from "../lib/memory/open.node.ts";
 import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
 import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, writeJson, writeOut, writeRaw } from "./cli/main.ts";
@@ -40,7 +41,7 @@ await runScript(async ({ argv, signal }) => {
   if (flags.check) return check(flags);
   const memoryDir = await locateMemoryDir(flags);
   for (;;) {
-    const report = await readMemoryReport(memoryDir);
+    const report = await readMemoryReport(openToRead(memoryDir));
     if (flags.watch !== undefined && !flags.json && understandsCodes(1)) await writeRaw(CLEAR_SCREEN);
     if (flags.json) await writeJson(report);
     else await writeOut(renderReport(report));
@@ -51,20 +52,22 @@ await runScript(async ({ argv, signal }) => {
 });
 
 async function check(flags: Flags): Promise<number> {
-  const { checkMemory } = await import("../lib/maintenance/check.node.ts");
+  const { checkMemory } = await import("../lib/maintenance/check.ts");
   const { checkJson, damagedIn, renderCheck } = await import("./text/check.ts");
   const memoryDir = await locateMemoryDir(flags);
-  const result = await checkMemory(memoryDir);
+  const result = await checkMemory(openToRead(memoryDir));
   if (flags.json) await writeJson(checkJson(memoryDir, result));
   else await writeOut(renderCheck(memoryDir, result));
   return damagedIn(result).length > 0 ? EXIT_DAMAGED : 0;
 }
 
 async function repair(flags: Flags, signal: ScriptContext["signal"]): Promise<number> {
-  const { repairMemory } = await import("../lib/maintenance/repair.node.ts");
+  const { repairMemory } = await import("../lib/maintenance/repair.ts");
   const { damagedIn, renderRepair, repairJson } = await import("./text/check.ts");
   const memory = await locateMemory(flags);
-  const result = await repairMemory({ memory, signal, onNote: note });
+  const result = await maintainMemory(memory, { name: "repair", signal }, (storage, embedder) =>
+    repairMemory(storage, { embedder, signal, onNote: note }),
+  );
   if (flags.json) await writeJson(repairJson(memory.dir, result));
   else await writeOut(renderRepair(memory.dir, result));
   return damagedIn(result.before).length > 0 ? EXIT_DAMAGED : 0;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bun
 /** Computes vectors from the outcomes: those that are missing or damaged, or all. */
-import { rebuildVectors } from "../lib/maintenance/repair.node.ts";
+import { rebuildVectors } from "../lib/maintenance/rebuild.ts";
+import { maintainMemory } from "../lib/memory/open.node.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { locateMemory, rebuildCommand } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
@@ -22,22 +23,27 @@ const COMMAND = {
 await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
   const progress = vectorProgress();
-  const result = await rebuildVectors({
-    memory: await locateMemory(flags),
-    all: flags.all,
-    signal,
-    onNote: (text) => {
-      progress.clear();
-      note(text);
-    },
-    onEmbedded: progress.update,
-    resume: `this goes on: ${rebuildCommand(flags)}`,
-  }).finally(progress.clear);
-  const { made, kept, dim, embedder, vectorBytes, sidecarBytes, damaged } = result;
+  const result = await maintainMemory(
+    await locateMemory(flags),
+    { name: "rebuild vectors", signal },
+    (storage, embedder) =>
+      rebuildVectors(storage, {
+        embedder,
+        all: flags.all,
+        signal,
+        onNote: (text) => {
+          progress.clear();
+          note(text);
+        },
+        onEmbedded: progress.update,
+        resume: `this goes on: ${rebuildCommand(flags)}`,
+      }),
+  ).finally(progress.clear);
+  const { made, kept, dim, embedder, vector_bytes, sidecar_bytes, damaged } = result;
   if (flags.json) {
-    await writeJson({ made, kept, dim, embedder, vector_bytes: vectorBytes, sidecar_bytes: sidecarBytes, damaged });
+    await writeJson(result);
   } else {
-    const all = `${count(made + kept)} x ${dim} by ${embedder}, ${bytes(vectorBytes + sidecarBytes)}`;
+    const all = `${count(made + kept)} x ${dim} by ${embedder}, ${bytes(vector_bytes + sidecar_bytes)}`;
     await writeOut(`Made ${countOf(made, "vector")} and kept ${count(kept)}: ${all}\n`);
   }
   for (const { name, problem } of damaged) warn(`Moved "${name}" to quarantine: ${problem}`);

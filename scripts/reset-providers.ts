@@ -1,10 +1,12 @@
 #!/usr/bin/env bun
 /** Recounts the statistics of providers, or lets providers start afresh. */
-import { forgetProviders, recountProviders } from "../lib/maintenance/repair.node.ts";
+import { forgetProviders } from "../lib/maintenance/forget-providers.ts";
+import { recountProviders } from "../lib/maintenance/recount.ts";
+import { maintainMemory } from "../lib/memory/open.node.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemory } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
-import { markJson, recountedJson, renderMarks, renderRecount } from "./text/reset.ts";
+import { renderMarks, renderRecount } from "./text/reset.ts";
 
 const COMMAND = {
   summary:
@@ -39,22 +41,26 @@ await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
   const { provider: providers, "dry-run": dryRun, before: beforeMs, json } = flags;
   if (beforeMs !== undefined && !flags.forget) throw usageError("--before needs --forget");
-  const options = { memory: await locateMemory(flags), providers, dryRun, signal, onNote: note };
+  const memory = await locateMemory(flags);
+  const task = { name: flags.forget ? "forget providers" : "reset providers", dryRun, signal };
   let damaged;
   if (flags.forget) {
-    const result = await forgetProviders({ ...options, ...(beforeMs === undefined ? {} : { beforeMs }) });
+    const result = await maintainMemory(memory, task, (storage, embedder) =>
+      forgetProviders(storage, { embedder, providers, beforeMs, dryRun, signal, onNote: note }),
+    );
     ({ damaged } = result);
     if (beforeMs !== undefined && beforeMs > result.newestExitMs + 1) {
       const [newest, before] = [result.newestExitMs, beforeMs].map((ms) => new Date(ms).toISOString());
       warn(`The newest outcome closed at ${newest}; later ones that close before ${before} will not count either`);
     }
-    if (json) await writeJson({ dry_run: dryRun, marks: result.marks.map(markJson), damaged });
+    if (json) await writeJson({ dry_run: dryRun, marks: result.marks, damaged });
     else await writeOut(renderMarks(result, { dryRun }));
   } else {
-    const result = await recountProviders(options);
+    const result = await maintainMemory(memory, task, (storage, embedder) =>
+      recountProviders(storage, { embedder, providers, dryRun, signal, onNote: note }),
+    );
     ({ damaged } = result);
-    const [counted, regimes] = [result.providers, result.regimes].map((records) => records.map(recountedJson));
-    if (json) await writeJson({ dry_run: dryRun, outcomes: result.outcomes, providers: counted, regimes, damaged });
+    if (json) await writeJson({ dry_run: dryRun, ...result });
     else await writeOut(renderRecount(result, { dryRun }));
   }
   for (const { name, problem } of damaged) warn(dryRun ? problem : `Moved "${name}" to quarantine: ${problem}`);

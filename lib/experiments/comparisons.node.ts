@@ -10,7 +10,7 @@ import { openInMemoryJob, type OpenInMemoryJob, type OpenJobOptions } from "../j
 import type { QuestionCounts } from "../providers/recorded/recorder.ts";
 import { planChunks } from "../results/chunks.ts";
 import { diskStorage } from "../storage/disk.node.ts";
-import { lockHolder } from "../storage/lock.node.ts";
+import { withLock } from "../storage/lock.node.ts";
 import { ensureFile } from "../storage/storage.ts";
 import { encodeJson } from "../util/json.ts";
 import { createRandom } from "../util/random.ts";
@@ -231,12 +231,7 @@ export async function storeComparison(comparison: ConfigComparison, memoryDir: s
   const bytes = encodeJson(comparison);
   const name = `comparison_${sha256OfText(new TextDecoder().decode(bytes)).slice(0, 16)}.json`;
   const storage = diskStorage(folder);
-  const lock = await storage.lock(lockHolder());
-  try {
-    await ensureFile(storage, name, bytes);
-  } finally {
-    await lock.release();
-  }
+  await withLock(storage, () => ensureFile(storage, name, bytes));
   return join(folder, name);
 }
 

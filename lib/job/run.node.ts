@@ -4,12 +4,11 @@ import { RUNS_FOLDER } from "../backtest/run-files.ts";
 import { runBacktest, type BacktestResult } from "../backtest/run.ts";
 import { CarryoverError } from "../errors.ts";
 import type { OnEmbedded } from "../memory/embed-missing.ts";
-import { openNoting } from "../memory/open.node.ts";
-import type { Memory } from "../memory/store.ts";
+import { type Memory, openMemory } from "../memory/store.ts";
 import { MissingAnswer, type QuestionCounts } from "../providers/recorded/recorder.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { copyInMemory } from "../storage/in-memory.ts";
-import { lockHolder } from "../storage/lock.node.ts";
+import { withLock } from "../storage/lock.node.ts";
 import { MissingAnswers } from "./missing-answers.ts";
 import { cutoffNotes, silentNotes, stoppedNote } from "./notes.ts";
 import { type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
@@ -73,18 +72,18 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const isDryRun = options.mode === "dry-run";
   const disk = diskStorage(memoryDir);
   const storage = isDryRun ? await copyInMemory(disk, RUNS_FOLDER) : disk;
-  const lock = await storage.lock(lockHolder());
-  try {
-    const { signal } = job;
-    const memory = await openNoting(storage, { embedder, signal, onEmbedded, onNote: isDryRun ? undefined : onNote });
-    for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
-    const result = await runWithNotes(opened, { ...options, onNote, memory, isDryRun });
-    if (!isDryRun) (await silentNotes(result.summary, { providers: config.providers, storage })).forEach(onNote);
-    return { ...result, memoryDir, questions: recording?.counts() };
-  } finally {
-    await opened.close();
-    await lock.release();
-  }
+  return withLock(storage, async () => {
+    try {
+      const { signal } = job;
+      const memory = await openMemory(storage, { embedder, signal, onEmbedded, onNote: isDryRun ? undefined : onNote });
+      for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
+      const result = await runWithNotes(opened, { ...options, onNote, memory, isDryRun });
+      if (!isDryRun) (await silentNotes(result.summary, { providers: config.providers, storage })).forEach(onNote);
+      return { ...result, memoryDir, questions: recording?.counts() };
+    } finally {
+      await opened.close();
+    }
+  });
 }
 
 /** Runs a job, and says what is kept of it where it stops. */

@@ -1,8 +1,8 @@
 import { type Embedder, embedSentence } from "../embed/embedder.ts";
-import { isCorrupt } from "../errors.ts";
+import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
 import { situationSentence } from "./description.ts";
-import { type DamagedFile, readOutcome } from "./load.ts";
+import { readOutcome } from "./load.ts";
 import { outcomeFileName } from "./outcome.ts";
 import { type EmbeddedTrade, isEmbedded, type Trade } from "./trade.ts";
 
@@ -40,16 +40,13 @@ export async function embedMissing(
   let made = 0;
   for (const trade of missing) {
     const { id } = trade;
-    try {
+    await unlessDamaged(damaged, outcomeFileName(id), async () => {
       const description = descriptions?.get(id) ?? (await readOutcome(storage, id))?.description;
       // A writer has moved the outcome away since it was listed.
-      if (description === undefined) continue;
+      if (description === undefined) return;
       trade.vector = await embedSentence(embedder, situationSentence(description));
-    } catch (error) {
-      if (!isCorrupt(error)) throw error;
-      damaged.push({ name: outcomeFileName(id), problem: error.message });
-      continue;
-    }
+    });
+    if (!isEmbedded(trade)) continue;
     made += 1;
     onEmbedded?.(made, missing.length);
     await afterEach?.();

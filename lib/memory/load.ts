@@ -1,16 +1,11 @@
-import { fail, isCorrupt } from "../errors.ts";
+import { fail } from "../errors.ts";
+import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Listing, Storage, StoredFile } from "../storage/storage.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import { decodeForgetMark, type ForgetMark, isForgetFile, MAX_MARK_BYTES } from "./forget.ts";
 import { decodeOutcome, idOfOutcomeFile, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
 import { readSidecar, type Sidecar, SIDECAR_FILE } from "./sidecar.ts";
 import { compareTrades, type DecodedOutcome, type Trade } from "./trade.ts";
-
-/** A file that is not as it was written. */
-export interface DamagedFile {
-  readonly name: string;
-  readonly problem: string;
-}
 
 /** The outcomes and marks of a folder. */
 export interface StoredOutcomes {
@@ -28,12 +23,13 @@ export interface StoredOutcomes {
 /**
  * Loads the outcomes and marks of a folder.
  *
- * @param known The trades of a sidecar, in order, and its digest: outcomes that are among them by name and size are not parsed.
+ * @param known The trades of a sidecar, in order, and its digest: outcomes that are among them by name and size are not read.
+ * Without it every outcome is read.
  */
 export async function loadOutcomes(
   storage: Storage,
   listing: Listing,
-  known: Pick<Sidecar, "trades" | "digest"> | undefined,
+  known?: Pick<Sidecar, "trades" | "digest">,
 ): Promise<StoredOutcomes> {
   const sources = listing.files.filter(({ name }) => idOfOutcomeFile(name) !== undefined || isForgetFile(name));
   const digest = await digestOf(sources);
@@ -47,30 +43,24 @@ export async function loadOutcomes(
   for (const file of unread) {
     const { name } = file;
     const id = idOfOutcomeFile(name);
-    try {
+    await unlessDamaged(damaged, name, async () => {
       if (id === undefined) {
         const bytes = await storage.read(name, { maxBytes: MAX_MARK_BYTES + 1 });
-        if (bytes === undefined) continue;
+        if (bytes === undefined) return;
         marks.push(decodeForgetMark(bytes, name));
         markFiles.push(file);
       } else {
         const outcome = await readOutcome(storage, id);
-        if (outcome === undefined) continue;
+        if (outcome === undefined) return;
         if (lowerCaseIds.has(id.toLowerCase())) {
-          const expected = "one, as some file systems tell no case";
-          throw fail("CORRUPT", `Cannot read "${name}"`, {
-            found: "another outcome of this name but for case",
-            expected,
-          });
+          const found = "another outcome of this name but for case";
+          throw fail("CORRUPT", `Cannot read "${name}"`, { found, expected: "one, as some file systems tell no case" });
         }
         lowerCaseIds.add(id.toLowerCase());
         trades.push(outcome.trade);
         descriptions.set(id, outcome.description);
       }
-    } catch (error) {
-      if (!isCorrupt(error)) throw error;
-      damaged.push({ name, problem: error.message });
-    }
+    });
   }
   if (descriptions.size > 0) trades.sort(compareTrades);
   return { trades, marks, markFiles, descriptions, damaged, digest };
@@ -130,11 +120,7 @@ export interface MemoryReading extends StoredOutcomes {
  */
 export async function readMemory(storage: Storage, options: { parseAll?: boolean } = {}): Promise<MemoryReading> {
   const damaged: DamagedFile[] = [];
-  const sidecar = await readSidecar(storage).catch((error: unknown) => {
-    if (!isCorrupt(error)) throw error;
-    damaged.push({ name: SIDECAR_FILE, problem: error.message });
-    return undefined;
-  });
+  const sidecar = await unlessDamaged(damaged, SIDECAR_FILE, () => readSidecar(storage));
   // Listed after the sidecar was read, so that every outcome in it is listed.
   const listing = await storage.list();
   const stored = await loadOutcomes(storage, listing, options.parseAll === true ? undefined : sidecar);

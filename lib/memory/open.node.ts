@@ -1,112 +1,34 @@
-/** What the commands share that look after a memory folder. */
+/** Opens memory folders of this machine: to read, to write, or to maintain what a run has written. */
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
-import { describesSituation } from "../embed/hashing.ts";
+import type { Embedder } from "../embed/embedder.ts";
 import { type EmbedderConfig, loadEmbedder } from "../embed/load.node.ts";
-import { CarryoverError } from "../errors.ts";
-import { lockHolder } from "../storage/lock.node.ts";
+import { fail } from "../errors.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { attempt } from "../storage/fs.node.ts";
+import { lockHolder, withLock } from "../storage/lock.node.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { OnEmbedded } from "./embed-missing.ts";
 import { isForgetFile } from "./forget.ts";
-import { loadOutcomes, quarantine, readMemory, type StoredOutcomes } from "./load.ts";
+import { readMemory } from "./load.ts";
 import { idOfOutcomeFile } from "./outcome.ts";
-import { type RecallQuestion, recallTrades, type RecallResult } from "./recall.ts";
+import { type RecallQuestion, type RecallResult, recallTrades } from "./recall.ts";
 import { MEMORY_FILE } from "./statistics.ts";
 import { type Memory, openMemory, type OpenMemoryOptions } from "./store.ts";
 
-/** The memory to work on, its paths absolute; and who is told of vectors that are made. */
-export interface MemoryOptions extends Pick<OpenMemoryOptions, "onEmbedded" | "onNote"> {
-  readonly memory: Config["memory"];
-  /** Stops the making of vectors; those that were made are kept. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Runs `work` on a memory folder that is there; under its lock, unless nothing is written. */
-export async function withMemoryFolder<T>(
-  memoryDir: string,
-  options: { what: string; readOnly: boolean },
-  work: (storage: Storage) => Promise<T>,
-): Promise<T> {
-  const storage = diskStorage(memoryDir);
-  // Before the lock, which would make the folder. And a folder of something else must not become a memory by a typing error.
-  const { files } = await storage.list();
-  if (!files.some(({ name }) => idOfOutcomeFile(name) !== undefined || isForgetFile(name) || name === MEMORY_FILE)) {
-    throw new CarryoverError(
-      "NOT_FOUND",
-      `Cannot ${options.what}: found no memory in "${memoryDir}", expected a folder that a run has written to`,
-    );
-  }
-  if (options.readOnly) return work(storage);
-  const lock = await storage.lock(lockHolder());
-  try {
-    return await work(storage);
-  } finally {
-    await lock.release();
-  }
-}
-
-/** Every outcome as its file has it, whatever the sidecar remembers. */
-export async function readOutcomes(storage: Storage): Promise<StoredOutcomes> {
-  return loadOutcomes(storage, await storage.list(), undefined);
-}
-
 /**
- * Moves damaged outcomes and marks to `quarantine/`, and makes whatever cache differs from the others.
- *
- * @param options `stored`: as `readOutcomes()` has just read it.
- */
-export async function healMemory(storage: Storage, options: MemoryOptions & { stored: StoredOutcomes }): Promise<void> {
-  const { stored } = options;
-  const embedder = await loadEmbedder(options.memory, options);
-  await quarantine(storage, stored.damaged);
-  const { onEmbedded, onNote } = options;
-  const memory = await openMemory(storage, { embedder, checkLengths: true, onEmbedded, onNote });
-  // An outcome that was exchanged for another of the same size still has its old columns in the sidecar.
-  const trades = memory.trades.map(({ vector: _vector, ...trade }) => trade);
-  if (!isDeepStrictEqual(trades, stored.trades))
-    await openMemory(storage, { embedder, onEmbedded, rebuildVectors: true });
-}
-
-/**
- * A memory folder to read from.
+ * Opens a memory folder for reading, without a lock.
  *
  * @throws {CarryoverError} `NOT_FOUND` if there is no such folder, `IO` if it may not be read.
  */
-export function readableMemory(memoryDir: string): Storage {
-  const found = attempt("read", memoryDir, () => statSync(memoryDir, { throwIfNoEntry: false }));
-  if (found?.isDirectory() === true) return diskStorage(memoryDir);
-  const what = found === undefined ? "nothing there" : "a file";
-  throw new CarryoverError(
-    "NOT_FOUND",
-    `Cannot read memory in "${memoryDir}": found ${what}, expected a folder that a run has written`,
-  );
-}
-
-/**
- * Opens a memory folder for writing, and says which vectors are kept where it is stopped meanwhile.
- *
- * @param options `signal`: what the embedder is stopped by; `resume`: says what goes on from there, by default the same command.
- * @throws {CarryoverError} As `openMemory()` does.
- */
-export async function openNoting(
-  storage: Storage,
-  options: Omit<OpenMemoryOptions, "onVectorsKept"> & { signal: AbortSignal | undefined; resume?: string | undefined },
-): Promise<Memory> {
-  const { signal, resume = "the same command goes on", ...opening } = options;
-  let kept = 0;
-  try {
-    return await openMemory(storage, { ...opening, onVectorsKept: (count) => (kept = count) });
-  } catch (error) {
-    if (signal?.aborted === true && error === signal.reason && kept > 0) {
-      const what = kept === 1 ? "the vector that was made is" : `the ${kept} vectors that were made are`;
-      opening.onNote?.(`Stopped: ${what} kept, and ${resume}`);
-    }
-    throw error;
-  }
+export function openToRead(memoryDir: string): Storage {
+  const stat = attempt("read", memoryDir, () => statSync(memoryDir, { throwIfNoEntry: false }));
+  if (stat?.isDirectory() === true) return diskStorage(memoryDir);
+  throw fail("NOT_FOUND", `Cannot read memory in "${memoryDir}"`, {
+    found: stat === undefined ? "nothing there" : "a file",
+    expected: "a folder that a run has written",
+  });
 }
 
 /** A memory folder that is open for writing. No other process can write to it until it is closed. */
@@ -138,12 +60,43 @@ export async function openMemoryFolder(folder: string, options: OpenMemoryOption
   }
 }
 
-/** A question, and where it is asked. */
+/** What is done to a memory folder. */
+export interface MaintenanceTask {
+  /** As in "Cannot repair". */
+  readonly name: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Nothing is written, so neither lock nor embedder are needed. @default false */
+  readonly dryRun?: boolean;
+}
+
+/**
+ * Opens a memory folder that a run has written, in order to maintain it: under its lock, with the configured embedder.
+ *
+ * @param memory As configured, paths absolute.
+ * @throws {CarryoverError} `NOT_FOUND` without a memory or the embedder's model; `LOCKED`; `IO`.
+ */
+export async function maintainMemory<T>(
+  memory: Config["memory"],
+  task: MaintenanceTask,
+  work: (storage: Storage, embedder: Embedder | undefined) => Promise<T>,
+): Promise<T> {
+  const storage = diskStorage(memory.dir);
+  // Before the lock, which would make a missing folder. A mistyped path must not turn another folder into a memory.
+  const { files } = await storage.list();
+  if (!files.some(({ name }) => idOfOutcomeFile(name) !== undefined || isForgetFile(name) || name === MEMORY_FILE)) {
+    const expected = "a folder that a run has written to";
+    throw fail("NOT_FOUND", `Cannot ${task.name}`, { found: `no memory in "${memory.dir}"`, expected });
+  }
+  if (task.dryRun === true) return work(storage, undefined);
+  return withLock(storage, async () => work(storage, await loadEmbedder(memory, task)));
+}
+
+/** A question, and the folder to search. */
 export interface RecallOptions extends RecallQuestion {
   readonly memoryDir: string;
-  /** What the configuration says. @default the embedder of the stored vectors, `hashing` where there are none */
+  /** As configured. @default the embedder of the stored vectors, `hashing` if there are none */
   readonly embedder?: EmbedderConfig | undefined;
-  /** Where the sentence model is: asked where no embedder is given and the stored vectors are the model's. */
+  /** Returns the folder of the sentence model. Called if no embedder is given and the model made the stored vectors. */
   readonly modelDir: () => Promise<string>;
   /** Stops the making of vectors. */
   readonly signal?: AbortSignal | undefined;
@@ -151,32 +104,16 @@ export interface RecallOptions extends RecallQuestion {
 }
 
 /**
- * Asks a memory folder for the trades whose situations are most like a sentence. Takes no lock and writes nothing.
+ * Finds the trades in a memory folder whose situations are most like a sentence. Takes no lock and writes nothing.
  *
- * @returns The answer, the embedder that it was found with, and whether that knows any word of the sentence.
- * @throws {CarryoverError} `BAD_USAGE` for a sentence without a word, `NOT_FOUND` if there is no such folder, asset, regime or
- * sentence model, `IO` if the folder may not be read.
+ * @throws {CarryoverError} `BAD_USAGE` for a sentence without a word; `NOT_FOUND` if there is no such folder, asset, regime or
+ * sentence model; `IO` if the folder may not be read.
  */
-export async function recall(
-  options: RecallOptions,
-): Promise<RecallResult & { embedder: string; knowsWords: boolean }> {
-  const { memoryDir, sentence } = options;
-  // Descriptions are in English, and the words of other scripts are nothing to the hashing embedder.
-  if (!/[a-z]/i.test(sentence)) {
-    const expected = 'words on a situation such as "BTCUSD falling fast, volatility wild"';
-    throw new CarryoverError("BAD_USAGE", `Cannot recall: found ${JSON.stringify(sentence)}, expected ${expected}`);
-  }
-  const storage = readableMemory(memoryDir);
+export async function recall(options: RecallOptions): Promise<RecallResult> {
+  const storage = openToRead(options.memoryDir);
   const reading = await readMemory(storage);
   const config = options.embedder ?? (await storedEmbedder(reading.sidecar?.embedder, options));
-  const embedder = await loadEmbedder(config, options);
-  const names = new Set(reading.trades.map(({ asset }) => asset.toLowerCase()));
-  // The model knows all words; imported outcomes may be described in any.
-  const knowsWords =
-    embedder.id !== "hashing" ||
-    reading.trades.some(({ crc32 }) => crc32 === null) ||
-    describesSituation(sentence, names);
-  return { ...(await recallTrades(storage, reading, { ...options, embedder })), embedder: embedder.id, knowsWords };
+  return recallTrades(storage, reading, { ...options, embedder: await loadEmbedder(config, options) });
 }
 
 async function storedEmbedder(

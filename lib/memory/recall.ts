@@ -1,10 +1,12 @@
 import { type Embedder, embedSentence } from "../embed/embedder.ts";
+import { describesSituation } from "../embed/hashing.ts";
 import { fail } from "../errors.ts";
 import { SearchIndex } from "../search/search-index.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Market, SimilarTrade } from "../types.ts";
 import { embedMissing, type OnEmbedded } from "./embed-missing.ts";
-import type { DamagedFile, MemoryReading } from "./load.ts";
+import type { MemoryReading } from "./load.ts";
+import type { DamagedFile } from "../storage/damaged-file.ts";
 import { countedTrades, similarTrade, type Trade } from "./trade.ts";
 import { attachVectors } from "./vectors.ts";
 
@@ -37,6 +39,10 @@ export interface RecallResult {
   readonly similar: readonly SimilarTrade[];
   /** Further trades that are exactly as similar as the last one. */
   readonly tied: number;
+  /** Name of the embedder that compared them. */
+  readonly embedder: string;
+  /** Whether any word of the sentence describes a situation. If not, similarity is chance. */
+  readonly knowsWords: boolean;
   /** Vectors that were missing, damaged or another embedder's, and were made for this answer alone. */
   readonly embedded: number;
   /** Files that are not as they were written. Nothing was moved. */
@@ -47,7 +53,7 @@ export interface RecallResult {
  * Finds the trades whose situations are most like a sentence. The filters come before the top k. Writes nothing.
  *
  * @param reading What `readMemory()` found in `storage`.
- * @throws {CarryoverError} `NOT_FOUND` for an asset or regime that no trade has.
+ * @throws {CarryoverError} `BAD_USAGE` for a sentence without a word, `NOT_FOUND` for an asset or regime that no trade has.
  */
 export async function recallTrades(
   storage: Storage,
@@ -55,6 +61,11 @@ export async function recallTrades(
   question: RecallQuestion & { embedder: Embedder; onEmbedded?: OnEmbedded | undefined },
 ): Promise<RecallResult> {
   const { embedder, sentence, k, asOfMs = Infinity, onEmbedded } = question;
+  // Descriptions are in English: no word of another script is known.
+  if (!/[a-z]/i.test(sentence)) {
+    const expected = 'words on a situation such as "BTCUSD falling fast, volatility wild"';
+    throw fail("BAD_USAGE", "Cannot recall", { found: JSON.stringify(sentence), expected });
+  }
   const { market, trades } = countedTrades(reading.trades);
   const asset = knownName("asset", question.asset, trades);
   const regime = knownName("regime", question.regime, trades);
@@ -77,7 +88,14 @@ export async function recallTrades(
   const query = searched.length === 0 ? undefined : await embedSentence(embedder, sentence);
   const { similar, tied } = query === undefined ? { similar: [], tied: 0 } : nearest(index, { query, k, searched });
   const counts = { remembered: trades.length, searched: searched.length, tied, embedded: made };
-  return { market, asset, regime, ...counts, similar, damaged: [...reading.damaged, ...damaged] };
+  const known = { embedder: embedder.id, knowsWords: knowsWords(sentence, reading, embedder) };
+  return { market, asset, regime, ...counts, ...known, similar, damaged: [...reading.damaged, ...damaged] };
+}
+
+function knowsWords(sentence: string, { trades }: MemoryReading, embedder: Embedder): boolean {
+  // The sentence model knows all words, and imported outcomes may be described in any.
+  if (embedder.id !== "hashing" || trades.some(({ crc32 }) => crc32 === null)) return true;
+  return describesSituation(sentence, new Set(trades.map(({ asset }) => asset.toLowerCase())));
 }
 
 /** The k nearest trades, and how many more are as similar as the last of them. */

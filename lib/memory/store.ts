@@ -6,7 +6,8 @@ import type { Outcome } from "../types.ts";
 import { situationSentence } from "./description.ts";
 import { embedMissing, type EmbeddedTrades, type OnEmbedded } from "./embed-missing.ts";
 import { encodeForgetMark, type ForgetMark } from "./forget.ts";
-import { type DamagedFile, digestOf, type MemoryReading, moveToQuarantine, quarantine, readMemory } from "./load.ts";
+import { digestOf, type MemoryReading, moveToQuarantine, quarantine, readMemory } from "./load.ts";
+import { type DamagedFile } from "../storage/damaged-file.ts";
 import { encodeOutcome, outcomeFileName } from "./outcome.ts";
 import { SIDECAR_FILE } from "./sidecar.ts";
 import { areStatisticsCurrent, writeStatistics } from "./statistics.ts";
@@ -61,9 +62,11 @@ export interface OpenMemoryOptions {
   /** Also make vectors again that are not of unit length, which takes time for every number. @default false */
   readonly checkLengths?: boolean;
   readonly onEmbedded?: OnEmbedded | undefined;
-  /** Called with the number of new vectors that are on disk, if making them fails or is stopped. */
-  readonly onVectorsKept?: ((kept: number) => void) | undefined;
-  /** Called before vectors of another embedder are replaced. */
+  /** The signal that stops the embedder. A note then says how many of the new vectors are kept. */
+  readonly signal?: AbortSignal | undefined;
+  /** How that note says to make the others. @default "the same command goes on" */
+  readonly resume?: string | undefined;
+  /** Called before vectors of another embedder are replaced, and when making vectors is stopped. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
@@ -128,9 +131,15 @@ async function embedAndKeep(
   } catch (error) {
     // The first error says more than the one of this write.
     if (unwritten > 0) await write().catch(() => {});
-    options.onVectorsKept?.(made - unwritten);
+    if (options.signal?.aborted === true && error === options.signal.reason) noteKept(made - unwritten, options);
     throw error;
   }
+}
+
+function noteKept(kept: number, { resume = "the same command goes on", onNote }: OpenMemoryOptions): void {
+  if (kept === 0) return;
+  const what = kept === 1 ? "the vector that was made is" : `the ${kept} vectors that were made are`;
+  onNote?.(`Stopped: ${what} kept, and ${resume}`);
 }
 
 /** A memory folder opened for writing. Its caches match its outcomes when it is open, and again after `flush()`. */

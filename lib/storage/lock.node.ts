@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { type CarryoverError, fail, messageOf } from "../errors.ts";
 import { isRecord } from "../util/json.ts";
-import type { Lock, LockHolder } from "./storage.ts";
+import type { Lock, LockHolder, Storage } from "./storage.ts";
 import { attempt, CREATE_ONLY, discard, READ_ONLY, readFully, temporaryName, withFile } from "./fs.node.ts";
 
 /**
@@ -56,6 +56,16 @@ export async function takeLock(folder: string, holder: LockHolder): Promise<Lock
     throw error;
   }
   return { release };
+}
+
+/** Runs `work` under the lock of a storage, in the name of this process. */
+export async function withLock<T>(storage: Storage, work: () => Promise<T>): Promise<T> {
+  const lock = await storage.lock(lockHolder());
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
 }
 
 /** Opens and locks the file; `undefined` if another process has the lock. */

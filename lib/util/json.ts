@@ -55,9 +55,21 @@ export function canonicalJson(value: unknown): string {
   );
 }
 
+/** Whether two JSON values are the same, whatever the order of their keys. */
+export function isSameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, i) => isSameJson(item, b[i]));
+  if (!isRecord(a) || !isRecord(b)) return false;
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && isSameJson(a[key], b[key]))
+  );
+}
+
 /** The paths at which two JSON values differ, such as `situation.atr`. Lists are compared whole. */
 export function changedPaths(a: unknown, b: unknown, path = ""): readonly string[] {
-  if (canonicalJson(a) === canonicalJson(b)) return [];
+  if (isSameJson(a, b)) return [];
   if (!isRecord(a) || !isRecord(b)) return [path];
   return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) => {
     const inside = path === "" ? key : `${path}.${key}`;

@@ -1,7 +1,7 @@
 /** What memory-stats prints about a check and a repair. */
-import type { CheckResult } from "../../lib/maintenance/check.node.ts";
-import type { Finding, Remedy } from "../../lib/maintenance/check-runs.ts";
-import type { Repair } from "../../lib/maintenance/repair.node.ts";
+import type { CheckResult } from "../../lib/maintenance/check.ts";
+import type { Finding, Remedy } from "../../lib/maintenance/finding.ts";
+import type { RepairResult } from "../../lib/maintenance/repair.ts";
 import { paint } from "../cli/terminal.ts";
 import { count, countOf } from "./numbers.ts";
 import { shownPath } from "./table.ts";
@@ -22,7 +22,7 @@ export function checkJson(memoryDir: string, result: CheckResult): object {
 }
 
 /** A repair in JSON: what was found, what was done, and what is left. */
-export function repairJson(memoryDir: string, repair: Repair): object {
+export function repairJson(memoryDir: string, repair: RepairResult): object {
   const { before, moved, rebuilt, after } = repair;
   return {
     memory_dir: memoryDir,
@@ -49,7 +49,7 @@ export function renderCheck(memoryDir: string, result: CheckResult): string {
 }
 
 /** What was found, what was done about it, and what is left. */
-export function renderRepair(memoryDir: string, { before, moved, rebuilt, after }: Repair): string {
+export function renderRepair(memoryDir: string, { before, moved, rebuilt, after }: RepairResult): string {
   return [
     whatWasRead(memoryDir, before),
     findingLines(before),

@@ -1,5 +1,5 @@
 /** What memory-stats prints. */
-import type { MemoryReport } from "../../lib/maintenance/memory-report.node.ts";
+import type { MemoryReport } from "../../lib/maintenance/memory-report.ts";
 import type { Breakdown } from "../../lib/results/breakdown.ts";
 import { paint } from "../cli/terminal.ts";
 import {

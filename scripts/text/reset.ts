@@ -1,39 +1,23 @@
 /** What reset-providers prints. */
-import type { Forgetting, Recount, Recounted } from "../../lib/maintenance/repair.node.ts";
+import type { ForgetResult } from "../../lib/maintenance/forget-providers.ts";
+import type { RecountedRecord, RecountResult } from "../../lib/maintenance/recount.ts";
 import type { PerformanceRecord } from "../../lib/memory/trade.ts";
 import { count, countOf, money, signed } from "./numbers.ts";
 import { columns, table, words } from "./table.ts";
 
 const RECORD_COLUMNS = columns("Trades", "Won", "P&L", "Mean R");
 
-/** Marks in JSON. */
-export function markJson(mark: Forgetting["marks"][number]): object {
-  return {
-    provider: mark.provider,
-    before: new Date(mark.beforeMs).toISOString(),
-    outcomes: mark.outcomes,
-    already_forgotten: mark.alreadyForgotten,
-    is_new: mark.isNew,
-    after: mark.after,
-  };
-}
-
-/** A recounted record in JSON. */
-export function recountedJson(recounted: Recounted): object {
-  return { ...recounted, changed: isChanged(recounted) };
-}
-
 /** The forget marks, and what still counts. */
-export function renderMarks({ marks }: Forgetting, { dryRun }: { dryRun: boolean }): string {
+export function renderMarks({ marks }: ForgetResult, { dryRun }: { dryRun: boolean }): string {
   const heads = [words("Provider"), words("Forgets before"), ...columns("Now", "Before"), ...RECORD_COLUMNS];
   const rows = marks.map((mark) => [
     mark.provider,
-    new Date(mark.beforeMs).toISOString(),
+    mark.before,
     count(mark.outcomes),
-    count(mark.alreadyForgotten),
+    count(mark.already_forgotten),
     ...recordCells(mark.after),
   ]);
-  const written = marks.filter((mark) => mark.isNew).length;
+  const written = marks.filter((mark) => mark.is_new).length;
   const old = marks.length - written;
   const verb = dryRun ? "Would write" : "Wrote";
   const unchanged = old === 0 ? "" : `; ${countOf(old, "earlier mark")} reached as far`;
@@ -44,13 +28,13 @@ export function renderMarks({ marks }: Forgetting, { dryRun }: { dryRun: boolean
 }
 
 /** The records as counted, beside what the files had. */
-export function renderRecount(result: Recount, { dryRun }: { dryRun: boolean }): string {
-  const records = (title: string, recounted: readonly Recounted[]): string =>
+export function renderRecount(result: RecountResult, { dryRun }: { dryRun: boolean }): string {
+  const records = (title: string, recounted: readonly RecountedRecord[]): string =>
     table(
       [words(title), ...RECORD_COLUMNS, words("Before")],
       recounted.map((one) => [one.name, ...recordCells(one.after), beforeText(one)]),
     );
-  const wrong = [...result.providers, ...result.regimes].filter(isChanged).length;
+  const wrong = [...result.providers, ...result.regimes].filter(({ changed }) => changed).length;
   const found =
     wrong === 0
       ? "all records were right"
@@ -68,13 +52,9 @@ function recordCells(record: PerformanceRecord | null): string[] {
   return [count(trades), count(won), money(pnl), signed(meanR)];
 }
 
-function beforeText(recounted: Recounted): string {
-  if (!isChanged(recounted)) return "the same";
+function beforeText(recounted: RecountedRecord): string {
+  if (!recounted.changed) return "the same";
   if (recounted.before === null) return "missing";
   const [trades, won, pnl, meanR] = recordCells(recounted.before);
   return `${trades} trades, ${won} won, ${pnl}, ${meanR} R`;
-}
-
-function isChanged({ before, after }: Recounted): boolean {
-  return JSON.stringify(before) !== JSON.stringify(after);
 }

@@ -1,6 +1,6 @@
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { checkOnce } from "../../lib/maintenance/check.node.ts";
+import { checkOnce } from "../../lib/maintenance/check.ts";
 import { restoreBackup } from "../../lib/backup/restore.node.ts";
 import { verifyBackup } from "../../lib/backup/verify.node.ts";
 import { createBackup, type CreatedBackup } from "../../lib/backup/create.node.ts";

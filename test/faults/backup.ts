@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { checkOnce } from "../../lib/maintenance/check.node.ts";
+import { checkOnce } from "../../lib/maintenance/check.ts";
 import { restoreBackup } from "../../lib/backup/restore.node.ts";
 import { verifyBackup } from "../../lib/backup/verify.node.ts";
 import { createBackup } from "../../lib/backup/create.node.ts";

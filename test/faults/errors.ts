@@ -45,8 +45,8 @@ function errorFault(operation: Operation): Fault {
         const isLong = whole.calls.length > LONG;
         const others = whole.calls.filter((call) => !isSync(call) && (isChange(call) || !isLong));
         const { injected, went } = await failEach(scene, whole, others);
-        const told = `${injected - went} times reported with file and cause, ${went} times the work was done all the same`;
-        return { injected, found: `${told}; old files are whole, the same operation then succeeds` };
+        const counted = `${injected - went} times reported with file and cause, ${went} times the work was done all the same`;
+        return { injected, found: `${counted}; old files are whole, the same operation then succeeds` };
       }),
   };
 }

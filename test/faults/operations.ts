@@ -3,7 +3,6 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Progress } from "../../lib/backtest/job.ts";
-import type { Config } from "../../lib/config/config.ts";
 import type { Outcome } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { encodeSealedJson } from "../../lib/storage/sealed-json.ts";
@@ -15,8 +14,11 @@ import { restoreBackup } from "../../lib/backup/restore.node.ts";
 import { verifyBackup } from "../../lib/backup/verify.node.ts";
 import { createBackup } from "../../lib/backup/create.node.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
-import { lockHolder } from "../../lib/storage/lock.node.ts";
-import { forgetProviders, rebuildVectors, recountProviders } from "../../lib/maintenance/repair.node.ts";
+import { withLock } from "../../lib/storage/lock.node.ts";
+import { forgetProviders } from "../../lib/maintenance/forget-providers.ts";
+import { rebuildVectors } from "../../lib/maintenance/rebuild.ts";
+import { recountProviders } from "../../lib/maintenance/recount.ts";
+import { maintainMemory } from "../../lib/memory/open.node.ts";
 import { encodeForgetMark } from "../../lib/memory/forget.ts";
 import { openMemory, type Memory } from "../../lib/memory/store.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
@@ -138,7 +140,7 @@ export const operations: readonly Operation[] = [
       fs.writeFileSync(join(memoryOf(work), "regime_performance.json"), "{}");
     },
     perform: async (work, acknowledge) => {
-      await recountProviders(memoryOptions(work));
+      await maintain(work, (storage, embedder) => recountProviders(storage, { embedder }));
       acknowledge("caches");
     },
     check: (work, acknowledged) => checkMemory(work, [...acknowledged, ...BEFORE.map(fileOf)]),
@@ -147,7 +149,10 @@ export const operations: readonly Operation[] = [
     name: "reset --forget",
     prepare: (work) => writeMemory(memoryOf(work), BEFORE),
     perform: async (work, acknowledge) => {
-      await forgetProviders({ ...memoryOptions(work), providers: [MARK.provider], beforeMs: MARK.beforeMs });
+      const { provider, beforeMs } = MARK;
+      await maintain(work, (storage, embedder) =>
+        forgetProviders(storage, { embedder, providers: [provider], beforeMs }),
+      );
       acknowledge(encodeForgetMark(MARK).name);
       acknowledge("caches");
     },
@@ -157,7 +162,7 @@ export const operations: readonly Operation[] = [
     name: "rebuild of the vectors",
     prepare: (work) => writeMemory(memoryOf(work), BEFORE),
     perform: async (work, acknowledge) => {
-      await rebuildVectors({ ...memoryOptions(work), all: true });
+      await maintain(work, (storage, embedder) => rebuildVectors(storage, { embedder, all: true }));
       acknowledge("caches");
     },
     check: (work, acknowledged) => checkMemory(work, [...acknowledged, ...BEFORE.map(fileOf)]),
@@ -365,12 +370,7 @@ async function checkBackups(work: string, required: readonly string[]): Promise<
 /** Opens a memory for writing, under its lock. */
 async function writing(work: string, use: (memory: Memory, storage: Storage) => Promise<void>): Promise<void> {
   const storage = diskStorage(memoryOf(work));
-  const lock = await storage.lock(lockHolder());
-  try {
-    await use(await openMemory(storage, { embedder: hashingEmbedder() }), storage);
-  } finally {
-    await lock.release();
-  }
+  await withLock(storage, async () => use(await openMemory(storage, { embedder: hashingEmbedder() }), storage));
 }
 
 function recordAndFlush(work: string, acknowledge: (what: string) => void): Promise<void> {
@@ -401,8 +401,10 @@ function backupId(second: number): string {
   return `20210101T0000${String(second).padStart(2, "0")}Z`;
 }
 
-function memoryOptions(work: string): { memory: Config["memory"] } {
-  return { memory: { dir: memoryOf(work), embedder: "hashing", model_dir: work, answers_dir: work } };
+/** Maintains a memory as a script does. */
+async function maintain(work: string, use: Parameters<typeof maintainMemory<unknown>>[2]): Promise<void> {
+  const memory = { dir: memoryOf(work), embedder: "hashing", model_dir: work, answers_dir: work } as const;
+  await maintainMemory(memory, { name: "maintain" }, use);
 }
 
 function snapshotOf(day: number): { run_id: string; day: number; text: string } {

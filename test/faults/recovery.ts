@@ -11,8 +11,8 @@ import { listBackups } from "../../lib/backup/list.node.ts";
 import { parseManifest } from "../../lib/backup/manifest.ts";
 import { verifyBackup } from "../../lib/backup/verify.node.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
-import { lockHolder } from "../../lib/storage/lock.node.ts";
-import { readMemoryReport } from "../../lib/maintenance/memory-report.node.ts";
+import { lockHolder, withLock } from "../../lib/storage/lock.node.ts";
+import { readMemoryReport } from "../../lib/maintenance/memory-report.ts";
 import { decodeForgetMark, isForgetFile } from "../../lib/memory/forget.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { decodeOutcome, idOfOutcomeFile, outcomeFileName } from "../../lib/memory/outcome.ts";
@@ -37,12 +37,7 @@ export async function recover(operation: Operation, work: string): Promise<void>
   if (operation.name === "restore" && fs.existsSync(join(work, "restored"))) return;
   if (HEALED_BY_THEMSELVES.includes(operation.name)) return operation.perform(work, () => {});
   const storage = diskStorage(join(work, "memory"));
-  const lock = await storage.lock(lockHolder());
-  try {
-    await openMemory(storage, { embedder: hashingEmbedder() });
-  } finally {
-    await lock.release();
-  }
+  await withLock(storage, () => openMemory(storage, { embedder: hashingEmbedder() }));
 }
 
 /**
@@ -95,7 +90,7 @@ export async function look(work: string, start: Readonly<Record<string, string>>
   }
   const memory = join(work, "memory");
   if (fs.existsSync(memory)) {
-    const { damaged } = await readMemoryReport(memory);
+    const { damaged } = await readMemoryReport(diskStorage(memory));
     const unexpected = damaged.filter(({ name }) => start[`memory/${name}`] !== before[`memory/${name}`]);
     if (unexpected.length > 0) throw new Error(`a reader finds damage: ${unexpected[0]?.problem}`);
   }

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MemoryReport } from "../../lib/maintenance/memory-report.node.ts";
+import type { MemoryReport } from "../../lib/maintenance/memory-report.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import type { Fault } from "./fault.ts";
 

@@ -3,15 +3,14 @@ import { outcomesDigest } from "../../lib/backtest/run-files.ts";
 import { encodeJson } from "../../lib/util/json.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { encodeSealedJson } from "../../lib/storage/sealed-json.ts";
-import { decodeSidecar, encodeSidecar } from "../../lib/memory/sidecar.ts";
+import { decodeSidecar, encodeSidecar, readSidecar, SIDECAR_FILE } from "../../lib/memory/sidecar.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
-import { checkOnce } from "../../lib/maintenance/check.node.ts";
+import { checkOnce } from "../../lib/maintenance/check.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { encodeForgetMark } from "../../lib/memory/forget.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { outcomeFileName } from "../../lib/memory/outcome.ts";
 import { readMemory } from "../../lib/memory/load.ts";
-import { readSidecar, SIDECAR_FILE } from "../../lib/memory/sidecar.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { objectOf, utf8, type Target } from "./target.ts";
 

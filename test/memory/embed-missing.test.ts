@@ -70,6 +70,36 @@ function writingAfter(storage: Storage, before: () => void): Storage {
   });
 }
 
+/** The notes of an opening that is stopped after some vectors, with `error` instead of the signal's reason if given. */
+async function notesOf(
+  made: number,
+  options: { error?: Error; resume?: string; isFull?: boolean },
+): Promise<readonly string[]> {
+  const { error, resume, isFull = false } = options;
+  const storage = await outcomesAlone();
+  const controller = new AbortController();
+  const { sentences, embedder } = countingEmbedder();
+  const disk = writingAfter(storage, () => {
+    if (isFull && sentences.length === made) throw new Error("no space left on device");
+  });
+  const embed: Embedder["embed"] = (sentence) => {
+    if (sentences.length < made) return embedder.embed(sentence);
+    controller.abort(new Error("stopped"));
+    throw error ?? controller.signal.reason;
+  };
+  const notes: string[] = [];
+  const opening = openMemory(disk, {
+    embedder: { ...embedder, embed },
+    signal: controller.signal,
+    resume,
+    onNote: (note) => notes.push(note),
+  });
+  await expect(opening).rejects.toThrow(error ?? "stopped");
+  const kept = error !== undefined ? made : isFull ? made - (made % 256) : made;
+  expect(await vectorsIn(storage)).toBe(kept);
+  return notes;
+}
+
 describe("vectors that are missing when a memory is opened", () => {
   test("are kept if making them is stopped, and the next opening makes only the rest", async () => {
     for (const made of [0, 1, 255, 256, 300, 1399]) {
@@ -80,27 +110,28 @@ describe("vectors that are missing when a memory is opened", () => {
     }
   });
 
-  test("are reported as kept as far as they could be written, and what stopped them is the error", async () => {
-    for (const [isFull, expected] of [
-      [false, 300],
-      [true, 256],
-    ] as const) {
-      const storage = await outcomesAlone();
-      const { sentences, embedder } = countingEmbedder();
-      const assertRoom = (): void => {
-        if (isFull && sentences.length === 300) throw new Error("no space left on device");
-      };
-      const disk = writingAfter(storage, assertRoom);
-      const embed: Embedder["embed"] = (sentence) => {
-        if (sentences.length === 300) throw new Error("stopped");
-        return embedder.embed(sentence);
-      };
-      const kept: number[] = [];
-      const onVectorsKept = (count: number): void => void kept.push(count);
-      await expect(openMemory(disk, { embedder: { ...embedder, embed }, onVectorsKept })).rejects.toThrow("stopped");
-      expect(kept).toEqual([expected]);
-      expect(await vectorsIn(storage)).toBe(expected);
-    }
+  test("are kept and noted if making them is stopped by the signal", async () => {
+    expect(await notesOf(7, {})).toEqual([
+      "Stopped: the 7 vectors that were made are kept, and the same command goes on",
+    ]);
+    expect(await notesOf(1, { resume: "this goes on: x" })).toEqual([
+      "Stopped: the vector that was made is kept, and this goes on: x",
+    ]);
+    expect(await notesOf(300, {})).toEqual([
+      "Stopped: the 300 vectors that were made are kept, and the same command goes on",
+    ]);
+  });
+
+  test("are noted only as far as they could be written", async () => {
+    expect(await notesOf(300, { isFull: true })).toEqual([
+      "Stopped: the 256 vectors that were made are kept, and the same command goes on",
+    ]);
+    expect(await notesOf(7, { isFull: true })).toEqual([]);
+  });
+
+  test("are not noted if there are none, or if another error ends the opening", async () => {
+    expect(await notesOf(0, {})).toEqual([]);
+    expect(await notesOf(7, { error: new Error("no space left on device") })).toEqual([]);
   });
 
   test("survive a death at any write: at most a third are made again", async () => {

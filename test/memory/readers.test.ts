@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
-import { checkOnce } from "../../lib/maintenance/check.node.ts";
+import { checkOnce } from "../../lib/maintenance/check.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
-import { readMemoryReport, type MemoryReport } from "../../lib/maintenance/memory-report.node.ts";
+import { readMemoryReport, type MemoryReport } from "../../lib/maintenance/memory-report.ts";
 import { recall } from "../../lib/memory/open.node.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { resumeJob } from "../backtest/resume-samples.ts";
@@ -55,7 +55,7 @@ test("memory-stats, recall and --check work after every single change of a run, 
   let looks = 0;
   const storage = watched(folder, async (changed) => {
     looks += 1;
-    const report = await readMemoryReport(folder);
+    const report = await readMemoryReport(diskStorage(folder));
     expectConsistent(report);
     counts.push(report.outcomes.count);
     if (looks % 5 > 0) return;
@@ -79,7 +79,7 @@ test("the same while vectors are made again, a provider is forgotten, and earlie
   const outcomes = makeOutcomes(80);
   const counts: number[] = [];
   const storage = watched(folder, async () => {
-    const report = await readMemoryReport(folder);
+    const report = await readMemoryReport(diskStorage(folder));
     expectConsistent(report);
     counts.push(report.outcomes.count);
   });

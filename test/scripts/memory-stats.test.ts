@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MemoryReport } from "../../lib/maintenance/memory-report.node.ts";
+import type { MemoryReport } from "../../lib/maintenance/memory-report.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { openMemory } from "../../lib/memory/store.ts";

@@ -1,0 +1,20 @@
+import type { DamagedFile } from "../storage/damaged-file.ts";
+
+/**
+ * How a finding is healed. `start`: the next command that writes rebuilds the file, and so does a repair. `rebuild`: a repair
+ * rebuilds it. `run`: the same run makes it again. `quarantine`: a repair moves it to `quarantine/`. `quarantine, run`: a repair
+ * moves it, then the same run makes it again. `person`: only a person can decide.
+ */
+export type Remedy = "start" | "rebuild" | "run" | "quarantine" | "quarantine, run" | "person";
+
+/** A file that is not as it should be. Its name is relative to the memory folder. */
+export interface Finding extends DamagedFile {
+  /** False for a stale or missing cache: a crash leaves such files, and nothing is lost. */
+  readonly damaged: boolean;
+  readonly remedy: Remedy;
+}
+
+/** Findings of damaged files. */
+export function damagedFindings(files: readonly DamagedFile[], remedy: Remedy): readonly Finding[] {
+  return files.map(({ name, problem }) => ({ name, damaged: true, problem, remedy }));
+}

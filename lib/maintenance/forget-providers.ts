@@ -1,0 +1,96 @@
+import { fail } from "../errors.ts";
+import { countedFrom, type ForgetMark } from "../memory/forget.ts";
+import { loadOutcomes } from "../memory/load.ts";
+import { providerPerformance } from "../memory/statistics.ts";
+import { openMemory } from "../memory/store.ts";
+import { countedTrades, type PerformanceRecord, type Trade } from "../memory/trade.ts";
+import type { DamagedFile } from "../storage/damaged-file.ts";
+import type { Storage } from "../storage/storage.ts";
+import { assertKnownProviders, sortedNames, votersOf } from "./recount.ts";
+import type { RepairOptions } from "./repair.ts";
+
+/** A forget mark and its effect. */
+export interface ForgottenProvider {
+  readonly provider: string;
+  /** ISO 8601, exclusive. */
+  readonly before: string;
+  /** Trades before the mark on which the provider voted BUY or SELL, and which counted until now. */
+  readonly outcomes: number;
+  /** Such trades that an earlier mark excluded already. */
+  readonly already_forgotten: number;
+  /** False if an earlier mark reaches as far. Then none is written. */
+  readonly is_new: boolean;
+  /** What still counts for the provider; `null` if nothing does. */
+  readonly after: PerformanceRecord | null;
+}
+
+/** The forget marks. */
+export interface ForgetResult {
+  /** Sorted by provider. */
+  readonly marks: readonly ForgottenProvider[];
+  /** Exit of the newest outcome, epoch ms. */
+  readonly newestExitMs: number;
+  /** Damaged outcomes and marks. They are moved to `quarantine/`, except in a dry run. */
+  readonly damaged: readonly DamagedFile[];
+}
+
+/** Which providers start afresh, and from when on their trades count. */
+interface ForgetRequest {
+  /** @default all that voted on a trade */
+  readonly providers?: readonly string[];
+  /** Epoch ms. @default just after the newest outcome */
+  readonly beforeMs?: number | undefined;
+}
+
+/**
+ * Lets providers start afresh: writes a forget mark for each. Outcomes before the mark no longer count for the provider. The
+ * caller holds the storage's lock, except for a dry run.
+ *
+ * @param options `dryRun`: write nothing.
+ * @throws {CarryoverError} `NOT_FOUND` if there is no outcome, or for a provider without a vote.
+ */
+export async function forgetProviders(
+  storage: Storage,
+  options: RepairOptions & ForgetRequest & { dryRun?: boolean },
+): Promise<ForgetResult> {
+  const { providers = [], beforeMs, dryRun = false, ...opening } = options;
+  const opened = dryRun ? undefined : await openMemory(storage, opening);
+  const remembered = opened ?? (await loadOutcomes(storage, await storage.list()));
+  const newest = remembered.trades.at(-1);
+  if (newest === undefined) {
+    throw fail("NOT_FOUND", `Cannot forget in "${storage.label}"`, { found: "no outcomes", expected: "at least one" });
+  }
+  const voters = votersOf(remembered.trades);
+  assertKnownProviders(providers, voters);
+  const names = sortedNames(providers.length === 0 ? voters : providers);
+  const marks = names.map((provider) => ({ provider, beforeMs: beforeMs ?? newest.exitMs + 1 }));
+  const forgotten = effectsOf(marks, remembered);
+  for (const [i, mark] of marks.entries()) if (forgotten[i]!.is_new) await opened?.forget(mark);
+  await opened?.flush();
+  return { marks: forgotten, newestExitMs: newest.exitMs, damaged: remembered.damaged };
+}
+
+function effectsOf(
+  marks: readonly ForgetMark[],
+  remembered: { readonly trades: readonly Trade[]; readonly marks: readonly ForgetMark[] },
+): ForgottenProvider[] {
+  const { trades } = countedTrades(remembered.trades);
+  const countedSince = countedFrom(remembered.marks);
+  const after = new Map(Object.entries(providerPerformance(trades, [...remembered.marks, ...marks])));
+  return marks.map(({ provider, beforeMs }) => {
+    const older = trades.filter((trade) => trade.exitMs < beforeMs && hasSide(trade, provider));
+    const outcomes = older.filter((trade) => trade.exitMs >= countedSince(provider)).length;
+    return {
+      provider,
+      before: new Date(beforeMs).toISOString(),
+      outcomes,
+      already_forgotten: older.length - outcomes,
+      is_new: beforeMs > countedSince(provider),
+      after: after.get(provider) ?? null,
+    };
+  });
+}
+
+function hasSide(trade: Trade, provider: string): boolean {
+  return trade.votes.some((vote) => vote.provider === provider && vote.direction !== 0);
+}

@@ -1,0 +1,54 @@
+import { loadOutcomes, moveToQuarantine, quarantine, type StoredOutcomes } from "../memory/load.ts";
+import { openMemory, type OpenMemoryOptions } from "../memory/store.ts";
+import type { Storage } from "../storage/storage.ts";
+import { isSameJson } from "../util/json.ts";
+import { checkOnce, type CheckResult } from "./check.ts";
+
+/** How a memory folder is opened in order to repair it. */
+export type RepairOptions = Omit<OpenMemoryOptions, "rebuildVectors" | "checkLengths">;
+
+/** What a repair did. */
+export interface RepairResult {
+  /** What was found before. */
+  readonly before: CheckResult;
+  /** Files that were moved to `quarantine/`. */
+  readonly moved: readonly { readonly name: string; readonly to: string }[];
+  /** Caches that were rebuilt. */
+  readonly rebuilt: readonly string[];
+  /** What the repair could not heal is still among its findings. */
+  readonly after: CheckResult;
+}
+
+/**
+ * Repairs a memory folder: moves damaged files to `quarantine/` and rebuilds the caches. Removes nothing. The caller holds
+ * the storage's lock.
+ */
+export async function repairMemory(storage: Storage, options: RepairOptions): Promise<RepairResult> {
+  const before = await checkOnce(storage);
+  const moved: { name: string; to: string }[] = [];
+  for (const { name, remedy } of before.findings) {
+    if (remedy === "quarantine" || remedy === "quarantine, run") {
+      moved.push({ name, to: await moveToQuarantine(storage, name) });
+    }
+  }
+  await rebuildCaches(storage, await loadOutcomes(storage, await storage.list()), options);
+  const after = await checkOnce(storage);
+  const left = new Set(after.findings.map(({ name }) => name));
+  const rebuilt = before.findings
+    .filter(({ name, remedy }) => (remedy === "start" || remedy === "rebuild") && !left.has(name))
+    .map(({ name }) => name);
+  return { before, moved, rebuilt: [...new Set(rebuilt)], after };
+}
+
+/**
+ * Moves damaged outcomes and marks to `quarantine/`, and rebuilds the caches that do not match the others.
+ *
+ * @param stored All outcomes and marks, each of them just read from its file.
+ */
+export async function rebuildCaches(storage: Storage, stored: StoredOutcomes, options: RepairOptions): Promise<void> {
+  await quarantine(storage, stored.damaged);
+  const memory = await openMemory(storage, { ...options, checkLengths: true });
+  // If an outcome was exchanged for another of the same size, the sidecar still describes the old one.
+  const trades = memory.trades.map(({ vector: _vector, ...trade }) => trade);
+  if (!isSameJson(trades, stored.trades)) await openMemory(storage, { ...options, rebuildVectors: true });
+}

@@ -1,0 +1,47 @@
+import { beforeAll, expect, test } from "bun:test";
+import { checkOnce } from "../../lib/maintenance/check.ts";
+import { repairMemory } from "../../lib/maintenance/repair.ts";
+import { resumeJob } from "../backtest/resume-samples.ts";
+import { filesOf, runOn } from "../backtest/world-samples.ts";
+import { bytesOf } from "../memory/folder-samples.ts";
+import { namesOf, RunFolder } from "./run-folder.ts";
+
+let whole: RunFolder;
+beforeAll(async () => {
+  whole = await RunFolder.make();
+});
+
+test("moves damaged files to quarantine and rebuilds caches; the run then brings back the same bytes", async () => {
+  const damaged = [
+    whole.find(/^outcome_/),
+    whole.find(/2018-02-18_10d\.json$/),
+    whole.find(/2018-02-28_10d\.decisions\.ndjson$/),
+    whole.find(/manifest\.json$/),
+    whole.find(/summary\.json$/),
+  ];
+  const changes = Object.fromEntries(
+    [...damaged, "vectors.meta.json.gz", "regime_performance.json"].map((name) => [name, whole.flipped(name, 8 * 100)]),
+  );
+  const storage = await whole.copy(changes);
+  const { before, moved, rebuilt, after } = await repairMemory(storage, {});
+  expect(namesOf(before.findings)).toEqual(expect.arrayContaining(Object.keys(changes)));
+  expect(moved).toEqual(damaged.toSorted().map((name) => ({ name, to: `quarantine/${name}` })));
+  expect(rebuilt).toEqual(expect.arrayContaining(["regime_performance.json", "vectors.meta.json.gz"]));
+  // Only the run can make the rest again.
+  expect(after.findings.every(({ remedy }) => remedy === "run")).toBe(true);
+  for (const name of damaged) expect(await bytesOf(storage, `quarantine/${name}`)).toEqual(changes[name]!);
+
+  await runOn(storage, resumeJob());
+  for (const [name, bytes] of whole.files) expect([name, await bytesOf(storage, name)]).toEqual([name, bytes]);
+  expect((await checkOnce(storage)).findings).toEqual([]);
+});
+
+test("repairs nothing twice: a second repair changes nothing", async () => {
+  const storage = await whole.copy({ "vectors.f32": whole.flipped("vectors.f32", 99) });
+  expect((await repairMemory(storage, {})).rebuilt).toEqual(["vectors.f32"]);
+  const files = await filesOf(storage);
+  const again = await repairMemory(storage, {});
+  expect(again).toMatchObject({ moved: [], rebuilt: [] });
+  expect(again.before.findings).toEqual([]);
+  expect(await filesOf(storage)).toEqual(files);
+});
