@@ -21,3 +21,14 @@ export const HAS_MODEL: boolean = existsSync(join(MODEL_DIR, "model_quantized.on
 /** Files that other systems wrote, where a test machine has them. */
 export const FOREIGN_FILES_DIR: string =
   process.env["CARRYOVER_FOREIGN_FILES"] ?? join(PROJECT_DIR, "..", "shared", "fixtures");
+
+/** Pseudo-random numbers in [0, 1) that are the same on every run (mulberry32 by Tommy Ettinger). */
+export function seeded(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

@@ -10,7 +10,7 @@ import { assertKnownProviders, sortedNames, votersOf } from "./recount.ts";
 import type { RepairOptions } from "./repair.ts";
 
 /** A forget mark and its effect. */
-export interface ForgottenProvider {
+interface ForgottenProvider {
   readonly provider: string;
   /** ISO 8601, exclusive. */
   readonly before: string;

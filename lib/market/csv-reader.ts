@@ -18,7 +18,7 @@ const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 export class CsvReader {
   readonly #file: string;
   readonly #text: string;
-  /** The columns asked for; methods take an index into this list. */
+  /** The requested columns; methods take an index into this list. */
   readonly #columns: readonly string[];
   /** The position in a row of each column; -1 for an optional one that is missing. */
   readonly #positions: readonly number[];

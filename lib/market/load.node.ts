@@ -59,7 +59,7 @@ export async function loadBars(options: BarFolder): Promise<readonly BarSeries[]
   return series;
 }
 
-/** Whoever has bars wants them used: synthetic bars in their place would look like a result. */
+/** A user with bars wants them used: a run on synthetic bars instead would look like a result. */
 function refuseOtherNames(names: readonly string[], { assets, dataDir, timeframe }: BarFolder): void {
   for (const asset of assets) {
     const others = names.filter((name) => isDataOf(asset, name.toLowerCase())).toSorted();

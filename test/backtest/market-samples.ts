@@ -7,19 +7,8 @@ import { similarTrades } from "../../lib/providers/similar-trades.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REAL_BARS_DIR } from "../samples.ts";
+import { REAL_BARS_DIR, seeded } from "../samples.ts";
 import { HOUR, seriesOf } from "./world-samples.ts";
-
-/** Pseudo-random numbers in [0, 1) that are the same on every run (mulberry32 by Tommy Ettinger). */
-export function seeded(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 /** The ensemble of the default configuration. */
 export function defaultProviders(): Provider[] {

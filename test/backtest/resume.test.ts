@@ -8,7 +8,7 @@ import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
-import { seeded } from "./market-samples.ts";
+import { seeded } from "../samples.ts";
 import { resumeJob } from "./resume-samples.ts";
 import { filesOf, outcomesOf, runFresh, runOn, textOf, type JobParts } from "./world-samples.ts";
 import { overrideCalls } from "../storage/override-calls.ts";

@@ -1,7 +1,7 @@
 /** Row 2: the power of a file system is cut, and the file system is mounted again. */
 import fs from "node:fs";
 import { join } from "node:path";
-import { seeded } from "../backtest/market-samples.ts";
+import { seeded } from "../samples.ts";
 import { bundle } from "./bundle.ts";
 import { type Disk, type FileSystem, missingForMount, textOf, withDisk } from "./disk.ts";
 import type { Fault, FaultResult } from "./fault.ts";

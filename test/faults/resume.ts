@@ -3,8 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PROJECT_DIR } from "../samples.ts";
-import { seeded } from "../backtest/market-samples.ts";
+import { PROJECT_DIR, seeded } from "../samples.ts";
 import type { Fault } from "./fault.ts";
 
 const KILLS = 100;

@@ -1,5 +1,5 @@
 /** Damage to bytes, as disks and people do it, and as parsers fail on it. */
-import { seeded } from "../backtest/market-samples.ts";
+import { seeded } from "../samples.ts";
 
 /** Texts that break numbers, strings and structures. */
 const TOKENS = [

@@ -9,7 +9,7 @@ import { readVectors, VectorFiles } from "../../lib/memory/vectors.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { crc32Hex } from "../../lib/util/crc32.ts";
 import { encodeJson } from "../../lib/util/json.ts";
-import { seeded } from "../backtest/market-samples.ts";
+import { seeded } from "../samples.ts";
 import { outcomesOf } from "../backtest/world-samples.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";
 import { namesOf, RunFolder } from "./run-folder.ts";

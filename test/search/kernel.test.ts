@@ -13,9 +13,10 @@ test("scan-wasm.ts is what assembly/scan.ts compiles to", async () => {
 const PROGRAM = `
 const { openKernel } = await import("./lib/search/kernel.ts");
 const { SearchIndex } = await import("./lib/search/search-index.ts");
-const { dice, vectorsOf } = await import("./test/search/vector-samples.ts");
+const { seeded } = await import("./test/samples.ts");
+const { vectorsOf } = await import("./test/search/vector-samples.ts");
 const isNative = openKernel().exact.toString().includes("native code");
-const vectors = vectorsOf("clustered", { count: 3000, dim: 128 }, dice(1));
+const vectors = vectorsOf("clustered", { count: 3000, dim: 128 }, seeded(1));
 const index = new SearchIndex({ dim: 128 });
 index.insert(vectors);
 console.log(JSON.stringify({ isNative, matches: index.search(vectors[5], { k: 20 }) }));

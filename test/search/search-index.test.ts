@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { plainKernel, wasmKernel, type Kernel } from "../../lib/search/kernel.ts";
 import { SearchIndex } from "../../lib/search/search-index.ts";
-import { bruteForce, dice, KINDS, unit, vectorsOf } from "./vector-samples.ts";
+import { seeded } from "../samples.ts";
+import { bruteForce, KINDS, unit, vectorsOf } from "./vector-samples.ts";
 
 function wasm(): Kernel {
   const kernel = wasmKernel();
@@ -71,7 +72,7 @@ describe.each([
     });
     fc.assert(
       fc.property(scenario, ({ seed, kind, dim, count, k, range, queryIsRow, acceptEvery }) => {
-        const random = dice(seed);
+        const random = seeded(seed);
         const vectors = vectorsOf(kind, { count, dim }, random);
         const [other] = vectorsOf("random", { count: 1, dim }, random);
         const query = (queryIsRow ? vectors[count >> 1] : undefined) ?? other!;
@@ -87,7 +88,7 @@ describe.each([
 
   test("search() finds what computing every row finds, among thousands of vectors of each kind", () => {
     for (const kind of KINDS) {
-      const random = dice(1);
+      const random = seeded(1);
       const dim = 128;
       const vectors = vectorsOf(kind, { count: 6000, dim }, random);
       const queries = [...vectorsOf(kind, { count: 2, dim }, random), ...vectorsOf("spiky", { count: 1, dim }, random)];
@@ -99,7 +100,7 @@ describe.each([
   }, 20_000);
 
   test.each([4096, 20_000])("sums of %i products do not overflow", (dim) => {
-    const random = dice(2);
+    const random = seeded(2);
     const signs = Array.from({ length: dim }, () => (random() < 0.5 ? 1 : -1));
     // From unlike to like the query: sums that left the range of int32 would come back at its other end.
     const vectors = Array.from({ length: 80 }, (_, i) => unit(signs.map((sign) => i * 2 + 30 * sign)));
@@ -109,7 +110,7 @@ describe.each([
   });
 
   test("the bounds allow for the rounding of the query", () => {
-    const random = dice(7);
+    const random = seeded(7);
     // One large number makes the query's other codes coarse; rows of two equal numbers lose nothing to their own codes.
     const query = unit(Array.from({ length: 64 }, (_, i) => (i === 0 ? 1 : 2e-4 * random())));
     const vectors = Array.from({ length: 2000 }, () => {
@@ -122,7 +123,7 @@ describe.each([
   });
 
   test("a filter by an as-of time is applied before the top k, in any order of rows", () => {
-    const random = dice(3);
+    const random = seeded(3);
     const vectors = vectorsOf("clustered", { count: 3000, dim: 32 }, random);
     const exits = vectors.map(() => Math.floor(random() * 1000));
     const index = indexOf(vectors, 32);
@@ -135,7 +136,7 @@ describe.each([
   });
 
   test("results are the same while searches still encode rows, a few thousand each", () => {
-    const random = dice(8);
+    const random = seeded(8);
     const dim = 8;
     const index = new SearchIndex({ dim, kernel: openKernel() });
     const vectors = vectorsOf("clustered", { count: 20_000, dim }, random);
@@ -157,7 +158,7 @@ describe.each([
   }, 20_000);
 
   test("of thousands of equal rows, the first accepted ones are returned", () => {
-    const random = dice(9);
+    const random = seeded(9);
     const [same, other] = vectorsOf("random", { count: 2, dim: 16 }, random);
     const vectors = Array.from({ length: 7000 }, (_, row) => (row % 50 === 49 ? other! : Float32Array.from(same!)));
     const index = indexOf(vectors, 16);
@@ -169,7 +170,7 @@ describe.each([
   });
 
   test("rows inserted before others move them up, across blocks and as memory grows", () => {
-    const random = dice(4);
+    const random = seeded(4);
     const dim = 20;
     const vectors: Float32Array[] = [];
     const index = new SearchIndex({ dim, kernel: openKernel() });
@@ -192,7 +193,7 @@ describe.each([
   test("memory is little more than 5 bytes a number: 4 for the float, which is not copied, and 1 for its code", () => {
     const kernel = openKernel();
     const index = new SearchIndex({ dim: 128, kernel });
-    const rows = vectorsOf("random", { count: 100, dim: 128 }, dice(5));
+    const rows = vectorsOf("random", { count: 100, dim: 128 }, seeded(5));
     for (let i = 0; i < 103; i++) index.insert(rows);
     expect(4 * 128 + kernel.buffer.byteLength / index.rows).toBeLessThan(1.3 * 5 * 128);
   });
@@ -251,7 +252,7 @@ describe.each([
       },
     };
     const index = new SearchIndex({ dim: 16, kernel: full });
-    const vectors = vectorsOf("random", { count: 2500, dim: 16 }, dice(6));
+    const vectors = vectorsOf("random", { count: 2500, dim: 16 }, seeded(6));
     index.insert(vectors);
     const query = vectors[1200]!;
     expect(() => index.search(query, { k: 5 })).toThrow(new RangeError("full"));

@@ -1,24 +1,12 @@
 import type { SearchOptions } from "../../lib/search/search-index.ts";
 import type { Match } from "../../lib/search/top-k.ts";
 
-/** A stream of numbers in [0, 1): mulberry32 (Tommy Ettinger), the same on every engine. */
-export function dice(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Scales a vector to unit length. */
 export function unit(values: readonly number[]): Float32Array {
   const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
   return Float32Array.from(values, (value) => value / length);
 }
 
-/** Of what kind vectors are. */
 export const KINDS = ["random", "clustered", "near-duplicates", "duplicates", "spiky", "flat"] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -42,7 +30,7 @@ export function vectorsOf(kind: Kind, size: { count: number; dim: number }, rand
   return Array.from({ length: count }, () => unit(make[kind]()));
 }
 
-/** What looking at every row gives, by the definition of a similarity. */
+/** The result of computing every row, by the definition of a similarity. */
 export function bruteForce(rows: readonly Float32Array[], query: Float32Array, options: SearchOptions): Match[] {
   const { k, from = 0, to = rows.length, accept = () => true } = options;
   return rows
