@@ -20,7 +20,7 @@ const COMMAND = {
       value: "P",
       multiple: true,
       help: "only this provider (repeatable; default: all)",
-      looksLike: /^[^\d-]/,
+      looksLike: "^[a-z]",
     },
     forget: { type: "boolean", help: "write a forget mark for each provider" },
     before: {

@@ -4,60 +4,33 @@ import { CarryoverError } from "../../lib/errors.ts";
 import { closest } from "../../lib/util/closest.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../../lib/util/time.ts";
 
-interface BooleanFlag {
-  readonly type: "boolean";
-  readonly help: string;
-}
-
-interface StringFlag {
-  readonly type: "string";
-  /** What --help calls the value. */
-  readonly value: string;
-  readonly help: string;
-  readonly multiple?: boolean;
-  /** Arguments that were probably meant for this flag. */
-  readonly looksLike?: RegExp;
-}
-
-interface IntegerFlag {
-  readonly type: "integer";
-  readonly value: string;
-  readonly help: string;
-  /** @default 0 */
-  readonly min?: number;
-  readonly looksLike?: RegExp;
-}
-
-/** A date or time, parsed to epoch ms. */
-interface TimestampFlag {
-  readonly type: "timestamp";
-  readonly value: string;
-  readonly help: string;
-  readonly multiple?: boolean;
-}
-
-/** A number above 0 that may be left out, as in `--watch` and `--watch 5`. */
-interface OptionalNumberFlag {
-  readonly type: "optional-number";
-  readonly value: string;
-  readonly help: string;
-}
-
 /** A flag of a script. */
-export type FlagSpec = BooleanFlag | StringFlag | IntegerFlag | TimestampFlag | OptionalNumberFlag;
+export interface FlagSpec {
+  /** An `optional-number` is above 0 and may be left out, as in `--watch` and `--watch 5`. A `timestamp` is read as epoch ms. */
+  readonly type: "boolean" | "string" | "integer" | "timestamp" | "optional-number";
+  /** What --help calls the value. */
+  readonly value?: string;
+  readonly help: string;
+  /** Of an integer. @default 0 */
+  readonly min?: number;
+  /** The flag may be repeated. */
+  readonly multiple?: boolean;
+  /** A pattern of arguments that were probably meant for this flag. */
+  readonly looksLike?: string;
+}
 
 type FlagSpecs = Readonly<Record<string, FlagSpec>>;
 
 /** A flag after parsing: `undefined` if it was not given, `false` for a boolean, `[]` for a multiple. */
-type FlagValue<Spec extends FlagSpec> = Spec extends BooleanFlag
+type FlagValue<Spec extends FlagSpec> = Spec["type"] extends "boolean"
   ? boolean
-  : Spec extends OptionalNumberFlag
+  : Spec["type"] extends "optional-number"
     ? number | true | undefined
     : Spec extends { multiple: true }
       ? Scalar<Spec>[]
       : Scalar<Spec> | undefined;
 
-type Scalar<Spec extends FlagSpec> = Spec extends IntegerFlag | TimestampFlag ? number : string;
+type Scalar<Spec extends FlagSpec> = Spec["type"] extends "string" ? string : number;
 
 /** The flags of a command line after parsing. */
 export type FlagValues<Flags extends FlagSpecs> = { readonly [Name in keyof Flags]: FlagValue<Flags[Name]> };
@@ -76,21 +49,13 @@ export interface CommandSpec<Flags extends FlagSpecs> {
 }
 
 /** The flags that all scripts take. */
-export const SHARED_FLAGS: {
-  readonly config: StringFlag;
-  readonly "memory-dir": StringFlag;
-  readonly json: BooleanFlag;
-} = {
-  config: {
-    type: "string",
-    value: "FILE",
-    help: "configuration (default: ./config.yaml, else the project's)",
-  },
+export const SHARED_FLAGS = {
+  config: { type: "string", value: "FILE", help: "configuration (default: ./config.yaml, else the project's)" },
   "memory-dir": { type: "string", value: "DIR", help: "memory folder (default: memory.dir of the configuration)" },
   json: { type: "boolean", help: "print the result as JSON" },
-};
+} as const;
 
-const HELP_FLAG: BooleanFlag = { type: "boolean", help: "show this help" };
+const HELP_FLAG: FlagSpec = { type: "boolean", help: "show this help" };
 
 /** Thrown through `runScript()` when the user asks for help. */
 export class HelpRequest extends Error {}
@@ -155,7 +120,7 @@ function readTokens(
   const problems: string[] = [];
   const positionals: string[] = [];
   const values = new Map<string, unknown>(
-    [...specs].map(([name, flag]) => [name, flag.type === "boolean" ? false : isMultiple(flag) ? [] : undefined]),
+    [...specs].map(([name, { type, multiple }]) => [name, type === "boolean" ? false : multiple ? [] : undefined]),
   );
   const given = new Set<string>();
   for (let i = 0; i < tokens.length; i++) {
@@ -176,18 +141,14 @@ function readTokens(
         i++;
       }
     }
-    if (given.has(name) && !isMultiple(flag)) problems.push(`--${name} was given twice`);
+    if (given.has(name) && !flag.multiple) problems.push(`--${name} was given twice`);
     given.add(name);
     const result = readValue(flag, { value, isInline: inlineValue === true });
     if ("problem" in result) problems.push(`--${name} ${result.problem}`);
-    else if (isMultiple(flag)) values.set(name, [...(values.get(name) as unknown[]), result.value]);
+    else if (flag.multiple) values.set(name, [...(values.get(name) as unknown[]), result.value]);
     else values.set(name, result.value);
   }
   return { values, positionals, problems };
-}
-
-function isMultiple(flag: FlagSpec): boolean {
-  return "multiple" in flag && flag.multiple === true;
 }
 
 function readValue(
@@ -229,7 +190,9 @@ function unknownFlag(name: string, known: readonly string[]): string {
 }
 
 function unexpectedArgument(argument: string, flags: FlagSpecs): string {
-  const meant = Object.entries(flags).find(([, flag]) => "looksLike" in flag && flag.looksLike?.test(argument));
+  const meant = Object.entries(flags).find(
+    ([, flag]) => flag.looksLike !== undefined && RegExp(flag.looksLike).test(argument),
+  );
   const hint = meant === undefined ? "" : `; did you mean --${meant[0]} ${argument}?`;
   return `unexpected argument ${JSON.stringify(argument)}${hint}`;
 }
@@ -238,9 +201,9 @@ function unexpectedArgument(argument: string, flags: FlagSpecs): string {
 const HELP_COLUMNS = 80;
 
 function helpText(spec: CommandSpec<FlagSpecs>): string {
-  const flags = Object.entries<FlagSpec>({ ...spec.flags, help: HELP_FLAG }).map(([name, flag]) => {
+  const flags = Object.entries({ ...spec.flags, help: HELP_FLAG }).map(([name, flag]) => {
     const value =
-      flag.type === "boolean" ? "" : flag.type === "optional-number" ? ` [${flag.value}]` : ` ${flag.value}`;
+      flag.value === undefined ? "" : flag.type === "optional-number" ? ` [${flag.value}]` : ` ${flag.value}`;
     return { left: `  --${name}${value}`, help: flag.help };
   });
   const width = Math.max(...flags.map(({ left }) => left.length)) + 2;

@@ -6,7 +6,7 @@ import { loadConfig as loadConfigFile, loadMemoryConfig, type LoadedConfig } fro
 import { overrideConfig } from "../../lib/config/parse.ts";
 import { fail } from "../../lib/errors.ts";
 import { shownPath } from "../text/table.ts";
-import { type FlagSpec, type FlagValues, refuseTogether, usageError } from "./args.ts";
+import { type FlagValues, refuseTogether, usageError } from "./args.ts";
 import type { ScriptContext } from "./main.ts";
 
 const PROJECT_DIR = join(import.meta.dir, "../..");
@@ -66,24 +66,13 @@ function shellWord(word: string): string {
   return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-type IntegerFlag = Extract<FlagSpec, { type: "integer" }>;
-type StringFlag = Extract<FlagSpec, { type: "string" }>;
-
 /** What run-chunks, check-lookahead and compare-memory run. */
-export const RUN_FLAGS: {
-  readonly year: IntegerFlag;
-  readonly start: StringFlag;
-  readonly end: StringFlag;
-  readonly chunks: StringFlag;
-  readonly assets: StringFlag;
-  readonly "data-dir": StringFlag;
-  readonly seed: IntegerFlag;
-} = {
+export const RUN_FLAGS = {
   year: {
     type: "integer",
     value: "Y",
     help: "calendar year (default: the configuration's period, else the last full year)",
-    looksLike: /^\d{4}$/,
+    looksLike: "^[0-9]{4}$",
   },
   start: { type: "string", value: "D", help: "first day, YYYY-MM-DD; needs --end" },
   end: { type: "string", value: "D", help: "day after the last, YYYY-MM-DD; needs --start" },
@@ -91,16 +80,12 @@ export const RUN_FLAGS: {
     type: "string",
     value: "KIND",
     help: "quarter, month, week or <n>d (default: quarter)",
-    looksLike: /^(quarter|month|week|\d+d)$/,
+    looksLike: "^(quarter|month|week|[0-9]+d)$",
   },
   assets: { type: "string", value: "A,B", help: "assets, instead of the configuration's" },
-  "data-dir": {
-    type: "string",
-    value: "DIR",
-    help: "folder of bars: <ASSET>_<timeframe>.csv, .csv.gz or .parquet",
-  },
+  "data-dir": { type: "string", value: "DIR", help: "folder of bars: <ASSET>_<timeframe>.csv, .csv.gz or .parquet" },
   seed: { type: "integer", value: "N", help: "seed of the synthetic bars (default: 1)" },
-};
+} as const;
 
 /** What to run. */
 export interface RunRequest {

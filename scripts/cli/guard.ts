@@ -3,7 +3,7 @@
  * process with a bare stack, and `process.exit` without a message and with any code.
  */
 import { join, sep } from "node:path";
-import { CarryoverError, messageOf } from "../../lib/errors.ts";
+import { CarryoverError, type FailureDetails, messageOf } from "../../lib/errors.ts";
 
 const PROJECT_DIR = join(import.meta.dir, "../..");
 const OWN_FOLDERS = ["lib", "scripts"].map((name) => join(PROJECT_DIR, name) + sep);
@@ -12,17 +12,14 @@ const PACKAGES = join(PROJECT_DIR, "node_modules") + sep;
 /** How long a finished script waits for timers and connections that a module left open. */
 const GRACE_MS = 3000;
 
-/** What a module did that stops a script. */
+/** What a module did that stops a script. An unhandled error of the module's is the cause. */
 export class ModuleFailure extends CarryoverError {
   /** Such as `process.exit(1) called at "/home/me/my.ts:5:9"`. */
   readonly found: string;
-  /** The stack of a module's error. */
-  readonly origin: string | undefined;
 
-  constructor(found: string, options: { expected: string; origin?: string | undefined }) {
-    super("UNANSWERED", `Cannot go on: found ${found}, expected ${options.expected}`);
+  constructor({ found, expected, cause }: FailureDetails) {
+    super("UNANSWERED", `Cannot go on: found ${found}, expected ${expected}`, { cause });
     this.found = found;
-    this.origin = options.origin;
   }
 }
 
@@ -62,8 +59,7 @@ export function guardModules(modules: readonly string[], { onFailure, onNote }: 
       return;
     }
     const found = `an unhandled error at ${userPlace(places)} (${messageOf(thrown)})`;
-    const origin = thrown instanceof Error ? thrown.stack : undefined;
-    onFailure(new ModuleFailure(found, { expected: "the module to handle it", origin }));
+    onFailure(new ModuleFailure({ found, expected: "the module to handle it", cause: thrown }));
   };
   process.on("unhandledRejection", onUnhandled);
   process.on("uncaughtException", onUnhandled);
@@ -73,7 +69,7 @@ export function guardModules(modules: readonly string[], { onFailure, onNote }: 
   process.exit = (code) => {
     const thrown = new ExitCall(`process.exit(${code ?? ""})`);
     const found = `${thrown.message} called at ${userPlace(placesOf(thrown))}`;
-    if (onFailure(new ModuleFailure(found, { expected: "the module to return" }))) exit();
+    if (onFailure(new ModuleFailure({ found, expected: "the module to return" }))) exit();
     throw thrown;
   };
   return () => {

@@ -127,7 +127,7 @@ function reportError(thrown: unknown, message?: string): number {
     return 1;
   }
   for (const line of (message ?? thrown.message).split("\n")) note(`error: ${line}`);
-  if (thrown instanceof ModuleFailure && thrown.origin !== undefined) note(thrown.origin);
+  if (thrown instanceof ModuleFailure && thrown.cause instanceof Error) note(thrown.cause.stack ?? "");
   const cause = thrown.cause === undefined ? "" : messageOf(thrown.cause);
   if (!thrown.message.includes(cause)) note(`  caused by: ${cause}`);
   return EXIT_CODES[thrown.code];

@@ -16,7 +16,7 @@ describe("parseFlags()", () => {
       watch: { type: "optional-number", value: "SECONDS", help: "" },
       "as-of": { type: "timestamp", value: "T", help: "" },
       at: { type: "timestamp", value: "T", help: "", multiple: true },
-      year: { type: "integer", value: "Y", help: "", looksLike: /^\d{4}$/ },
+      year: { type: "integer", value: "Y", help: "", looksLike: "^[0-9]{4}$" },
     },
   } as const;
 
