@@ -36,7 +36,7 @@ interface Fixture {
   readonly backup: (...args: string[]) => Promise<ScriptResult>;
 }
 
-/** A memory of three outcomes; with `backups`, two of them of April 2021, the second with a forget mark and a label. */
+/** A memory of three outcomes. With `backups`, two backups of April 2021; the second has a forget mark and a label. */
 async function fixture(options: { backups: boolean }): Promise<Fixture> {
   const root = join(base, String((folders += 1)));
   const memoryDir = join(root, "memory");
@@ -151,7 +151,7 @@ describe("backup", () => {
       const [backup] = await listBackups(backupDir);
       expect(backup).toMatchObject({ outcomes: OUTCOMES.length });
 
-      // Cron mails stderr, so what is wrong must be said there.
+      // Cron mails stderr, so errors must be there.
       rmSync(memoryDir, { recursive: true });
       const failed = Bun.spawnSync([
         "/usr/bin/env",
@@ -193,7 +193,7 @@ describe("backup", () => {
     const [one = "", two = ""] = Object.keys(outcomesIn(join(backupDir, SECOND)));
     rmSync(join(backupDir, SECOND, one));
     const text = readFileSync(join(backupDir, SECOND, two), "utf8");
-    // A new file: the backup before shares the old one.
+    // A new file, because the backup before shares the old one.
     rmSync(join(backupDir, SECOND, two));
     writeFileSync(join(backupDir, SECOND, two), text.replace("BUY", "SEL"));
     const { code, stdout, stderr } = await backup("verify");
@@ -216,7 +216,7 @@ describe("backup", () => {
         },
       ],
     });
-    // A damaged one is not restored.
+    // A damaged backup is not restored.
     const to = join(backupDir, "..", "restored");
     expect((await backup("restore", "latest", "--to", to)).code).toBe(4);
     expect(existsSync(to)).toBeFalse();
@@ -240,7 +240,7 @@ describe("backup", () => {
   test("prune and create --keep-last finish their work, then exit with 4 for a damaged backup", async () => {
     const { backupDir, backup } = await fixture({ backups: true });
     const third = JSON.parse((await backup("create", "--json")).stdout) as { id: string };
-    // A copy of its own: the others are links to the same bytes.
+    // Replaced, because the other backups link to the same bytes.
     const damaged = join(
       backupDir,
       third.id,
@@ -286,7 +286,7 @@ describe("backup", () => {
     const real = await backup("restore", FIRST, "--to", to);
     expect(real.stdout.match(what)?.slice(1)).toEqual(["Restored", to]);
     expect(filesOf(to)).toEqual(outcomesIn(memoryDir));
-    // It is a memory folder: its caches come back to the same bytes.
+    // The restored folder is a memory folder: its caches are rebuilt to the same bytes.
     expect((await runScript("rebuild-vectors.ts", ["--memory-dir", to])).stdout).toStartWith("Made 3 vectors");
     expect(filesOf(to)["vectors.f32"]).toBe(filesOf(memoryDir)["vectors.f32"]!);
 

@@ -1,4 +1,4 @@
-/** check-lookahead finds nothing in the code as it is. That it finds mutants which peek: test/slow/mutants.ts. */
+/** check-lookahead finds nothing in the code as it is. test/slow/mutants.ts shows that it finds planted look-ahead. */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -35,7 +35,7 @@ describe("check-lookahead", () => {
     expect(new Set(kinds)).toEqual(new Set(["market", "bar", "memory"]));
     expect(kinds.length).toBeGreaterThanOrEqual(5);
     for (const check of report.checks) {
-      // What was filled at the open of the bars that open alike is compared as well.
+      // Fills at the open that stays the same are compared too.
       if (check.changed === "bar") expect(check.entries).toBeGreaterThan(check.outcomes);
       expect(check.decisions).toBeGreaterThan(400);
       expect(check.outcomes).toBeGreaterThan(30);
@@ -78,7 +78,7 @@ providers:
       expect(report.carried_in).toBeGreaterThan(10);
       const memory = report.checks.find(({ changed }) => changed === "memory");
       const market = report.checks.find(({ changed }) => changed === "market");
-      // Of the folder and of the run itself: twice what the run still has before it.
+      // Outcomes of the folder and of the run are changed.
       expect(memory!.changed_outcomes).toBeGreaterThan(report.outcomes - memory!.outcomes);
       expect(market!.changed_votes).toBeGreaterThan(0);
       expect(market!.changed_bars).toBeGreaterThan(0);

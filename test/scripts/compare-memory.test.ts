@@ -49,7 +49,7 @@ describe("compare-memory", () => {
     expect(comparison.quarters.map(({ on }) => on.return_pct)).toEqual(
       runs[0]!.quarterly_breakdown.map(({ return_pct: value }) => expect.closeTo(value, 9) as unknown as number),
     );
-    // One that learns more slowly is a third one; with chunks of ten days it is the first again.
+    // The slow learning rate is a third trial. Chunks of ten days are the first trial again.
     expect(comparison.track_record).toMatchObject({ trials: 3, trials_with_sharpe: 3 });
 
     const stored = readdirSync(join(folder, "comparisons")).find((name) => name.endsWith(".json"));
@@ -77,7 +77,7 @@ describe("compare-memory", () => {
     for (const rate of [0.05, 0.2, 0.2, 0.5]) {
       const config = join(work, `rate-${rate}.yaml`);
       writeFileSync(config, `portfolio_memory: { learning_rate: ${rate} }\n`);
-      // Without memory the rate changes nothing but the run's id.
+      // Without memory the rate changes only the run's id.
       const { code } = await runScript("run-chunks.ts", [...run, "--no-memory", "--config", config]);
       expect(code).toBe(0);
       const { stdout } = await runScript("compare-memory.ts", [
@@ -99,7 +99,7 @@ describe("compare-memory", () => {
     const folder = join(work, "damaged");
     mkdirSync(join(folder, "comparisons"), { recursive: true });
     writeFileSync(join(folder, "comparisons", "comparison_0a.json"), '{"worlds": [{');
-    // A year of LLMs would take hours; here a program that must not be asked stands for it.
+    // This program stands for a language model, which must not be asked for hours.
     const config = join(work, "asks.yaml");
     const command = ["sh", "-c", `touch ${join(work, "asked")}`];
     writeFileSync(config, `providers: [{ name: p, type: command, command: ${JSON.stringify(command)} }]\n`);

@@ -12,7 +12,7 @@ afterAll(() => rmSync(base, { recursive: true }));
 
 const WITHOUT_MODEL = HAS_MODEL ? "" : " (skipped: the sentence model is missing)";
 
-/** Runs `work` beside a server on the loopback. */
+/** Runs `work` with a local server. */
 async function withServer<T>(answer: (path: string) => Response, work: (url: string) => Promise<T>): Promise<T> {
   const server = Bun.serve({
     hostname: "127.0.0.1",

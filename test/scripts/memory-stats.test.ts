@@ -68,7 +68,7 @@ describe("memory-stats", () => {
     expect(report.vectors).toMatchObject({ rows: 40, dim: 128, embedder: "hashing", behind: 0 });
     expect(report.confidence.after_calibration).toMatchObject({
       trades: 40,
-      // 30 x 0.25^2 + 10 x 0.75^2 of 40
+      // (30 x 0.25^2 + 10 x 0.75^2) / 40
       brier: 0.1875,
       ece: 0,
       bins: [{ from: 70, to: 80, trades: 40, wins: 30, mean_confidence: 75, win_rate: 75 }],
@@ -165,7 +165,7 @@ describe("memory-stats", () => {
       expect(code).toBe(0);
       const report = reportOf(stdout);
       expect(report.outcomes).toMatchObject({ count: 5, imported: 5 });
-      // trade-002 of "cli" lost; the ensemble's trade is nobody's.
+      // trade-002 of "cli" lost. The ensemble's own trade counts for no provider.
       expect(report.providers["cli"]).toMatchObject({ total_trades: 2, winning_trades: 1 });
       expect(report.providers["local"]).toMatchObject({ total_trades: 2, winning_trades: 2 });
     },

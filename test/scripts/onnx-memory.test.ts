@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../samples.ts";
-import { filesOf, runScript, writeMemory, type ScriptResult } from "./run-script.ts";
+import { filesOf, resultOf, runScript, writeMemory, type ScriptResult } from "./run-script.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "carryover-onnx-"));
 const memoryDir = join(dir, "memory");
@@ -83,7 +83,7 @@ describe.skipIf(!HAS_MODEL)(
   () => {
     const folder = join(dir, "stopped");
     const flags = (): string[] => [...config("onnx", MODEL_DIR), "--memory-dir", folder];
-    // At 15 ms a sentence and more, none of these would be done by itself when it is stopped.
+    // At 15 ms a sentence or more, no script is done before it is stopped.
     beforeAll(() => writeMemory(folder, makeOutcomes(700)), 30_000);
 
     test.each([
@@ -100,7 +100,7 @@ describe.skipIf(!HAS_MODEL)(
           "recall.ts": /^/,
         }[script];
         let said: string | undefined;
-        // A machine may be so slow that the first vector is not made by then.
+        // A slow machine may not have made the first vector by then.
         for (let afterMs = 1000; afterMs <= 16_000 && (said === undefined || !says.test(said)); afterMs *= 2) {
           const { stderr, code, stdout } = await stopped([script, ...args, ...flags()], { signal, afterMs });
           expect({ code, stdout }).toEqual({ code: expected, stdout: "" });
@@ -115,12 +115,12 @@ describe.skipIf(!HAS_MODEL)(
       const { stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder, "--json"]);
       const { vectors } = JSON.parse(stdout) as { vectors: { embedder: string; rows: number } };
       expect(vectors.embedder).toBe("onnx");
-      // How many is the machine's to say.
+      // How many depends on the machine.
       expect(vectors.rows).toBeGreaterThan(0);
       expect(vectors.rows).toBeLessThan(700);
     });
 
-    /** Runs a script, and sends it a signal when the model has been at work for a while. */
+    /** Runs a script, and sends it a signal after a while. */
     async function stopped(
       command: readonly string[],
       { signal, afterMs }: { signal: "SIGINT" | "SIGTERM"; afterMs: number },
@@ -128,16 +128,13 @@ describe.skipIf(!HAS_MODEL)(
       const [script = "", ...args] = command;
       const child = Bun.spawn([process.execPath, join(PROJECT_DIR, "scripts", script), ...args], {
         cwd: PROJECT_DIR,
+        stdin: "ignore",
         stdout: "pipe",
         stderr: "pipe",
       });
       await Bun.sleep(afterMs);
       child.kill(signal);
-      const [stdout, stderr] = await Promise.all([
-        new Response(child.stdout).text(),
-        new Response(child.stderr).text(),
-      ]);
-      return { code: await child.exited, stdout, stderr };
+      return resultOf(child);
     }
   },
 );

@@ -13,7 +13,7 @@ let folders = 0;
 
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
-/** What is remembered of 12 trades, and a folder with it. */
+/** Twelve trades, and a memory folder with them. */
 const OUTCOMES = makeOutcomes(12);
 const VECTOR_BYTES = 12 * 128 * 4;
 async function fixture(outcomes = OUTCOMES): Promise<string> {
@@ -74,7 +74,7 @@ describe("rebuild-vectors", () => {
     flipped[1000]! ^= 1;
     for (const damaged of [flipped, vectors.subarray(0, VECTOR_BYTES - 256), Buffer.alloc(VECTOR_BYTES)]) {
       writeFileSync(join(memoryDir, "vectors.f32"), damaged);
-      // 12 rows are a single block.
+      // Twelve vectors are a single block.
       expect(await rebuild(memoryDir)).toMatchObject({ code: 0, json: { made: 12, kept: 0 } });
       expect(filesOf(memoryDir)).toEqual(whole);
     }

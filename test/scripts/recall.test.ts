@@ -37,7 +37,7 @@ interface Answer {
 const ask = (dir: string, ...args: readonly string[]): Promise<ScriptResult> =>
   runScript("recall.ts", [QUESTION, "--memory-dir", dir, ...args], { cwd: work });
 
-/** The answer of a question that is answered, with what it says on stderr. */
+/** The answer to a question that must succeed, with its stderr. */
 async function answerOf(dir: string, ...args: readonly string[]): Promise<Answer & { stderr: string }> {
   const { code, stdout, stderr } = await ask(dir, ...args, "--json");
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
@@ -46,7 +46,7 @@ async function answerOf(dir: string, ...args: readonly string[]): Promise<Answer
 
 const idsOf = (answer: Answer): string[] => answer.similar.map((trade) => trade.decision_id);
 
-/** Cosines of the question with every outcome's first sentence, sorted: an answer without index, sidecar or files. */
+/** The answer without index, sidecar or files: cosines with every outcome's first sentence, sorted. */
 async function bruteForce(among: readonly Outcome[], k: number): Promise<{ id: string; similarity: number }[]> {
   const { embed } = hashingEmbedder();
   const query = await embed(QUESTION);
@@ -57,7 +57,7 @@ async function bruteForce(among: readonly Outcome[], k: number): Promise<{ id: s
       return { id: outcome.decision_id, exit: outcome.exit_timestamp, similarity };
     }),
   );
-  // Equal sentences have equal vectors; the sum above may round equal cosines of others apart.
+  // The sum above may round equal cosines differently.
   const rounded = (value: number): number => Math.round(value * 1e6);
   return all
     .toSorted((a, b) => rounded(b.similarity) - rounded(a.similarity) || (a.exit < b.exit ? -1 : 1))
@@ -65,7 +65,7 @@ async function bruteForce(among: readonly Outcome[], k: number): Promise<{ id: s
     .map(({ id, similarity }) => ({ id, similarity }));
 }
 
-/** Whether the answer is the one of brute force, to the row. */
+/** Expects the trades, order and cosines of brute force. */
 async function expectBruteForce(answer: Answer, among: readonly Outcome[], k: number): Promise<void> {
   const expected = await bruteForce(among, k);
   expect(idsOf(answer)).toEqual(expected.map(({ id }) => id));
@@ -99,9 +99,9 @@ describe("recall", () => {
   test("searches only trades closed before --as-of", async () => {
     const asOf = outcomes[40]!.exit_timestamp;
     const before = outcomes.filter((outcome) => outcome.exit_timestamp < asOf);
-    // What closed at that very time is not seen.
+    // A trade that closed at that very time is not searched.
     expect(before).toHaveLength(40);
-    // Here it matters: filtered after the top five, some of them would be missing.
+    // A filter after the top five would miss some of them.
     const unfiltered = await bruteForce(outcomes, 5);
     expect(unfiltered.filter(({ id }) => before.some(({ decision_id }) => decision_id === id)).length).toBeLessThan(5);
     const answer = await answerOf(folder, "--as-of", asOf);
@@ -119,7 +119,7 @@ describe("recall", () => {
   test.each([
     ["purple elephants in the market", true],
     ["12 elephants", true],
-    // Words that every description has.
+    // Every description has these words.
     ["momentum in", true],
     ["eurusd elephants", false],
     ["elephants oversold", false],
@@ -154,7 +154,7 @@ describe("recall", () => {
 
   test("says how many more trades tie with the last one, which is shown only because it is older", async () => {
     const dir = join(work, "tied");
-    // One is alike, four are so in the same words, and two are not.
+    // Four trades have the sentence that is asked for; three have others.
     const wild = (words: string): string => `BTCUSD in a volatile market: ${words}. Decided BUY.`;
     const sentences = ["falling", "rising", "rising", "rising", "rising", "going nowhere", "going nowhere"];
     const remembered = makeOutcomes(7).map((outcome, i) => ({ ...outcome, description: wild(sentences[i]!) }));
@@ -269,7 +269,7 @@ describe("recall computes vectors for its answer only, says how many, and writes
     const answer = await answerOf(dir);
     await expectBruteForce(answer, outcomes, 5);
     expect(answer.stderr).toContain("Embedded 150 of 150 trades");
-    // The hint is for this memory and this configuration, and works as it is printed.
+    // The hint names this configuration, and works as printed.
     const config = join(dir, "its config.yaml");
     writeFileSync(config, JSON.stringify({ memory: { dir, embedder: "hashing" } }));
     const { stderr } = await runScript("recall.ts", [QUESTION, "--config", config], { cwd: work });
@@ -375,7 +375,7 @@ describe("recall uses the embedder", () => {
     const { code, stderr } = await runScript("recall.ts", [QUESTION], { cwd: home });
     expect(code).toBe(3);
     expect(stderr).toContain("bun scripts/fetch-model.ts");
-    // With the folder named and no configuration, the one of the stored vectors.
+    // With --memory-dir alone, it is the embedder of the stored vectors.
     const named = await runScript("recall.ts", [QUESTION, "--memory-dir", folder, "--json"], { cwd: home });
     expect(JSON.parse(named.stdout)).toMatchObject({ embedder: "hashing" });
   });
@@ -405,7 +405,7 @@ describe("recall uses the embedder", () => {
       const first = await runScript("recall.ts", asked, { cwd: home });
       expect(first.stderr).toContain("Embedded 3 of 3 trades");
       expect((await runScript("rebuild-vectors.ts", [], { cwd: home })).code).toBe(0);
-      // No word in common: only the model knows that a panic is like a crash.
+      // No word in common: only the model knows that a crash is like a panic.
       const second = await runScript("recall.ts", [...asked, "--memory-dir", dir], { cwd: home });
       expect(second.stderr).toBe("");
       expect(second.stdout).toBe(first.stdout);

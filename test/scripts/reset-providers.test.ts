@@ -40,7 +40,7 @@ const TRADES: readonly Outcome[] = (
   }),
 );
 
-/** Of the trades that went the way it voted: the first, second and fourth; the third and fourth. */
+/** Trend voted for the first, second and fourth trade, reversion for the third and fourth. */
 const TREND = { total_trades: 3, winning_trades: 2, total_pnl: 70, mean_result_r: 1 / 3 };
 const REVERSION = { total_trades: 2, winning_trades: 2, total_pnl: 50, mean_result_r: 0.375 };
 const TREND_OF_LAST = { total_trades: 1, winning_trades: 1, total_pnl: 20, mean_result_r: 0.5 };
@@ -65,7 +65,7 @@ function performanceOf(memoryDir: string): unknown {
   return JSON.parse(readFileSync(join(memoryDir, "provider_performance.json"), "utf8"));
 }
 
-/** Names, sizes, bytes and times of writing. */
+/** Names, bytes and modification times. */
 function stateOf(memoryDir: string): unknown {
   const files = filesOf(memoryDir);
   return Object.keys(files).map((name) => [name, files[name], statSync(join(memoryDir, name)).mtimeMs]);
@@ -79,7 +79,7 @@ describe("reset-providers", () => {
     expect(performanceOf(memoryDir)).toEqual({ reversion: REVERSION, trend: TREND });
     const { json } = await reset(memoryDir, "--provider", "trend", "--dry-run");
     expect(json).toMatchObject({ outcomes: 5, providers: [{ after: TREND, changed: false }] });
-    // Four trades that it voted on.
+    // It voted on four trades.
     const { json: forgetting } = await reset(memoryDir, "--provider", "trend", "--forget", "--dry-run");
     expect(forgetting).toMatchObject({ marks: [{ outcomes: 4 }] });
   });
@@ -163,7 +163,7 @@ describe("reset-providers", () => {
     writeFileSync(join(memoryDir, name), imported.replace('"realized_pnl": 100', '"realized_pnl": 900'));
     await reset(memoryDir);
     expect(performanceOf(memoryDir)).toMatchObject({ trend: { total_trades: 3, total_pnl: 870 } });
-    // And the vectors' columns know it, too: what is counted from them later is the same.
+    // A later count from the vectors' columns gives the same.
     await writeMemory(memoryDir, []);
     expect(performanceOf(memoryDir)).toMatchObject({ trend: { total_trades: 3, total_pnl: 870 } });
   });
@@ -172,7 +172,7 @@ describe("reset-providers", () => {
     const memoryDir = await fixture();
     const { code, stdout, stderr } = await runScript("reset-providers.ts", ["--forget", "--memory-dir", memoryDir]);
     expect([code, stderr]).toEqual([0, ""]);
-    // Reversion held on one of the four.
+    // Reversion voted HOLD on one of the four.
     expect(stdout).toBe(
       [
         "Provider   Forgets before            Now  Before  Trades  Won  P&L  Mean R",
@@ -217,7 +217,7 @@ describe("reset-providers", () => {
     expect(await forget("2021-01-03")).toMatchObject({ json: { marks: [{ outcomes: 0, is_new: false }] } });
     expect(await forget("2021-01-02")).toMatchObject({ json: { marks: [{ outcomes: 0, is_new: false }] } });
     expect(filesOf(memoryDir)).toEqual(whole);
-    // 5 January in New York begins at five in the morning UTC.
+    // 5 January begins at 05:00 UTC in New York.
     expect(await forget("2021-01-05T00:00:00-05:00")).toMatchObject({
       json: {
         marks: [{ before: "2021-01-05T05:00:00.000Z", outcomes: 3, already_forgotten: 1, is_new: true, after: null }],

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Summary } from "../../lib/results/summary.ts";
 import { PROJECT_DIR } from "../samples.ts";
-import { runScript, whileLocked } from "./run-script.ts";
+import { filesOf, runScript, whileLocked } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -17,14 +17,6 @@ const TWO_MONTHS = ["--start", "2024-01-01", "--end", "2024-03-01", "--chunks", 
 
 let folders = 0;
 const newFolder = (): string => join(work, `memory-${folders++}`);
-
-/** Every file of a folder but the lock's, by name. */
-function filesOf(folder: string): Map<string, string> {
-  const names = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.startsWith(".lock"))
-    .map((entry) => join(entry.parentPath, entry.name));
-  return new Map(names.toSorted().map((name) => [name.slice(folder.length), readFileSync(name, "base64")]));
-}
 
 describe("a run of two months", () => {
   const memory = join(work, "finished");

@@ -18,12 +18,12 @@ export interface ScriptResult {
 export interface ScriptOptions {
   /** The current folder. @default the project's */
   readonly cwd?: string;
-  /** Beside the environment of the test. */
+  /** Added to the environment of the test. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
- * Runs a script of the project to its end, in a process of its own.
+ * Runs a script of the project in its own process, and waits for its end.
  *
  * @param name Such as `backup.ts`.
  */
@@ -40,6 +40,11 @@ export async function runScript(
     stdout: "pipe",
     stderr: "pipe",
   });
+  return resultOf(child);
+}
+
+/** Waits for the end of a process. */
+export async function resultOf(child: Bun.Subprocess<"ignore", "pipe", "pipe">): Promise<ScriptResult> {
   const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   return { code: await child.exited, stdout, stderr };
 }
@@ -47,7 +52,7 @@ export async function runScript(
 /**
  * Runs `work` while another process holds the lock of a memory folder.
  *
- * @param work Gets the pid of that process.
+ * @param work Gets the process id of the other process.
  */
 export async function whileLocked<T>(memoryDir: string, work: (pid: number) => Promise<T>): Promise<T> {
   const program = `
@@ -61,7 +66,7 @@ export async function whileLocked<T>(memoryDir: string, work: (pid: number) => P
   const child = Bun.spawn([process.execPath, "--eval", program, memoryDir], { stdin: "pipe", stdout: "pipe" });
   try {
     const { value } = await child.stdout.getReader().read();
-    if (new TextDecoder().decode(value) !== "locked\n") throw new Error("the other process could not take the lock");
+    if (new TextDecoder().decode(value) !== "locked\n") throw new Error("the other process could not get the lock");
     return await work(child.pid);
   } finally {
     await child.stdin.end();
@@ -69,7 +74,7 @@ export async function whileLocked<T>(memoryDir: string, work: (pid: number) => P
   }
 }
 
-/** Remembers outcomes in a folder, as a run does, and brings its caches up to them. */
+/** Remembers outcomes in a folder and updates its caches, as a run does. */
 export async function writeMemory(memoryDir: string, outcomes: readonly Outcome[]): Promise<void> {
   const storage = diskStorage(memoryDir);
   const lock = await storage.lock(lockHolder());
@@ -82,7 +87,7 @@ export async function writeMemory(memoryDir: string, outcomes: readonly Outcome[
   }
 }
 
-/** Every file in a folder and below, but for the lock, with its text (Latin-1, so that any bytes can be compared). */
+/** The text of every file in a folder and below, except the lock. As Latin-1, any bytes can be compared. */
 export function filesOf(folder: string): Record<string, string> {
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => !name.endsWith(".lock") && statSync(join(folder, name)).isFile())

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { PROJECT_DIR } from "../../samples.ts";
-import type { ScriptResult } from "../run-script.ts";
+import { resultOf, type ScriptResult } from "../run-script.ts";
 
 /** A script that does what its first argument says. */
 export const SCRIPT: string = join(PROJECT_DIR, "test", "fixtures", "cli", "script.ts");
@@ -10,9 +10,9 @@ export async function shell(line: string, cwd: string = PROJECT_DIR): Promise<Sc
   const child = Bun.spawn(["bash", "-c", line], {
     cwd,
     env: { ...process.env, SCRIPT: `${process.execPath} ${SCRIPT}` },
+    stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  return { code: await child.exited, stdout, stderr };
+  return resultOf(child);
 }

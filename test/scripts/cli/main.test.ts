@@ -7,7 +7,7 @@ setDefaultTimeout(60_000);
 describe("runScript()", () => {
   test("writes all of 5 MB to a slow pipe", async () => {
     const { stdout, stderr } = await shell("$SCRIPT big | (sleep 0.3; wc -c)");
-    // {"text":"..."} and a newline around five million characters.
+    // Five million characters inside {"text":"..."} and a newline.
     expect(stdout.trim()).toBe("5000012");
     expect(stderr).toBe("the script came to its end\n");
   });

@@ -4,7 +4,7 @@ import { runProgress } from "../../../scripts/cli/progress.ts";
 
 const START = Date.UTC(2021, 0, 5);
 
-/** A line that keeps what it shows, and a clock. */
+/** A progress line that records what it shows, and a clock. */
 function watched(): { shown: string[]; clock: { ms: number }; progress: ReturnType<typeof runProgress> } {
   const shown: string[] = [];
   const clock = { ms: 1000 };

@@ -2,8 +2,8 @@ import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PROJECT_DIR } from "../samples.ts";
-import { runScript, type ScriptResult } from "./run-script.ts";
+import { PROJECT_DIR } from "../../samples.ts";
+import { resultOf, runScript, type ScriptResult } from "../run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -11,7 +11,7 @@ setDefaultTimeout(60_000);
 const work = mkdtempSync(join(tmpdir(), "carryover-guard-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
-/** A folder with a module, and a configuration of two months that has it. */
+/** A folder with a module, and a configuration of two months that uses it. */
 function homeWith(name: string, source: string): { home: string; file: string } {
   const home = join(work, name);
   const file = join(home, "odd.ts");
@@ -25,7 +25,7 @@ function homeWith(name: string, source: string): { home: string; file: string } 
   return { home, file };
 }
 
-/** Runs two months with a module whose vote number 300 does something else. */
+/** Runs two months with a module whose vote number 300 also runs some code. */
 async function runWith(name: string, doing: string): Promise<ScriptResult & { file: string; outcomes: number }> {
   const { home, file } = homeWith(
     name,
@@ -49,7 +49,7 @@ test.each([
     expect(stderr).toContain(message.replace("FILE", file));
     expect(stderr).toMatch(new RegExp(`all ${outcomes} outcomes are kept, and the same command goes on`));
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-    // An error's own stack follows, which says how it came there.
+    // The error's own stack follows.
     if (doing.includes("new Error"))
       expect(stderr).toMatch(/, expected the module to handle it\nError: boom\n +at .*odd\.ts:4:/);
   },
@@ -91,7 +91,7 @@ test("process.exit of a module after the run does not lose the result, and is re
   expect(code).toBe(1);
 });
 
-/** Runs a script of ours, made up, that is done at once. */
+/** Runs a made-up script that ends at once, and code of a module after it. */
 async function runDone(name: string, { main, after }: { main: string; after: string }): Promise<ScriptResult> {
   const file = join(work, name);
   const cli = JSON.stringify(join(PROJECT_DIR, "scripts/cli/main.ts"));
@@ -100,8 +100,7 @@ async function runDone(name: string, { main, after }: { main: string; after: str
     `import { runScript } from ${cli};\nawait runScript(async ({ guard }) => {\n  guard(["/my.ts"]);\n  ${main};\n});\n${after};\n`,
   );
   const child = Bun.spawn([process.execPath, file], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  return { code: await child.exited, stdout, stderr };
+  return resultOf(child);
 }
 
 test.each([
@@ -115,13 +114,13 @@ test.each([
   }
 });
 
-test("Ctrl-C stops the wait for a module that never finishes loading", async () => {
+test("Ctrl-C stops a run whose module never finishes loading", async () => {
   const { home } = homeWith("endless", 'process.stderr.write("loading\\n");\nawait new Promise(() => {});\n');
   const script = join(PROJECT_DIR, "scripts/run-chunks.ts");
   const child = Bun.spawn([process.execPath, script], { cwd: home, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   for await (const chunk of child.stderr) if (new TextDecoder().decode(chunk).includes("loading")) break;
   child.kill("SIGINT");
-  // One that hangs is ended here, with another exit code.
+  // A run that hangs is killed, which is another exit code.
   const last = setTimeout(() => child.kill("SIGKILL"), 10_000);
   expect(await child.exited).toBe(130);
   clearTimeout(last);
