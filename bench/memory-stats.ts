@@ -28,7 +28,7 @@ const MODULES = [
   "scripts/cli/main.ts",
   "scripts/text/memory.ts",
   "lib/storage/disk.node.ts",
-  "lib/maintenance/memory-report.node.ts",
+  "lib/maintenance/memory-report.ts",
   "lib/config/parse.ts",
   "fflate/browser",
   "zod",

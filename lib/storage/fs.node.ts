@@ -1,4 +1,4 @@
-/** Small steps on files that durable writing is made of, and errors of the operating system with advice. */
+/** The steps of durable reading and writing, and errors of the operating system with advice. */
 // The default import, so that tests can make single calls fail.
 import fs from "node:fs";
 import { dirname, join } from "node:path";
