@@ -161,6 +161,7 @@ export interface Decision {
   readonly timestamp: string;
   readonly raw_confidence: number;
   readonly confidence: number;
+  readonly expected_r: number | null;
   readonly situation: Situation;
   readonly votes: readonly Vote[];
   readonly description: string;
@@ -197,7 +198,9 @@ export interface DecisionRecord {
   readonly confidence: number;
   /** Equity that the size is computed from. */
   readonly equity: number;
-  /** Share of the full size that this regime allows, 0.25..1. */
+  /** What the position is expected to earn after costs, in R; `null` for a HOLD, and without memory. */
+  readonly expected_r: number | null;
+  /** Share of the full size that `expected_r` allows, 0.02..1; 1 for a HOLD, and without memory. */
   readonly size_scale: number;
   /** What is to be done at the next open. `close` is a reversal whose new position was skipped. */
   readonly order: "none" | "open" | "reverse" | "close";
@@ -208,8 +211,8 @@ export interface DecisionRecord {
 
 /** A closed trade and its decision: one `outcome_<decision_id>.json`. Keys are written in this order. */
 export interface Outcome {
-  /** Version 1 has no `raw_confidence`. */
-  readonly schema_version: 1 | 2;
+  /** Version 1 has no `raw_confidence`, version 2 no `expected_r`. */
+  readonly schema_version: 1 | 2 | 3;
   readonly decision_id: string;
   readonly run_id: string;
   readonly chunk: string;
@@ -248,6 +251,8 @@ export interface Outcome {
   /** After calibration, 0..100. */
   readonly decision_confidence: number;
   readonly raw_confidence?: number;
+  /** What the trade was expected to earn after costs, in R; `null` without memory. */
+  readonly expected_r?: number | null;
   /** ATR(14) in percent of the close at the decision. */
   readonly volatility: number;
   readonly price_trend: "bullish" | "bearish" | "neutral";

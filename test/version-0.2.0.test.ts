@@ -1,12 +1,13 @@
 /**
- * Version 0.2.0 and this one write the same bytes. The digests were taken from 0.2.0; a change of rules or formats that is
- * meant to change them says so in CHANGELOG.md.
+ * The bytes that this version writes, which one run of it must find in another, and what it does with a folder of version 0.2.0. A
+ * change of rules or formats that is meant to change the digests says so in CHANGELOG.md, and raises the version.
  */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { someVote, startModelServer } from "./providers/recorded/model-server.ts";
 import { HAS_REAL_BARS, REAL_BARS_DIR } from "./samples.ts";
 import { filesOf, runScript } from "./scripts/run-script.ts";
 
@@ -41,7 +42,7 @@ async function run(memoryDir: string, ...args: readonly string[]): Promise<Recor
   return digestsOf(memoryDir);
 }
 
-describe("the bytes of version 0.2.0", () => {
+describe("the bytes of a run", () => {
   const real = ["--data-dir", REAL_BARS_DIR];
   const name = HAS_REAL_BARS ? "" : " (skipped: no real bars)";
 
@@ -50,18 +51,18 @@ describe("the bytes of version 0.2.0", () => {
     await run(memory, "--year", "2021", ...real);
     expect(await run(memory, "--year", "2022", ...real)).toMatchInlineSnapshot(`
       {
-        "memory.json": "1 a41071036b641dfd",
-        "outcomes": "1026 e2fe978485309f15",
-        "provider_performance.json": "1 7e91846c7b5c9155",
-        "regime_performance.json": "1 dfbaadd3aa7cc1ba",
-        "run: <chunk>.decisions.ndjson": "8 c33d855b9d089e1a",
-        "run: <chunk>.equity.csv": "8 55cc9d8e7b2f3b45",
-        "run: <chunk>.json": "8 757a3c9f1f14b26e",
-        "run: manifest.json": "2 e1e9f036516a9850",
-        "run: summary.json": "2 337c57fef0b3f287",
-        "snapshots": "8 f3890b2e9338c35d",
-        "vectors.f32": "1 abf40fba77f209ee",
-        "vectors.meta.json.gz": "1 371d075ce43fa957",
+        "memory.json": "1 8f0a7327920f1cce",
+        "outcomes": "904 d097ad085079c5e0",
+        "provider_performance.json": "1 12f99400e1c461bd",
+        "regime_performance.json": "1 a5a01f6958bb24c2",
+        "run: <chunk>.decisions.ndjson": "8 c8e1158fa3553811",
+        "run: <chunk>.equity.csv": "8 31e46c2ef408b44d",
+        "run: <chunk>.json": "8 cd036a0356d19eb1",
+        "run: manifest.json": "2 ab0b0edd2f9076a2",
+        "run: summary.json": "2 cfec0fa5104e70c1",
+        "snapshots": "8 19475ff7281189e7",
+        "vectors.f32": "1 ddce14065f26327f",
+        "vectors.meta.json.gz": "1 11e7fc3b7e9c1ac6",
       }
     `);
   });
@@ -71,18 +72,18 @@ describe("the bytes of version 0.2.0", () => {
     const half = ["--start", "2021-01-01", "--end", "2021-07-01", "--no-memory"];
     expect(await run(memory, ...half, ...real)).toMatchInlineSnapshot(`
       {
-        "off/memory.json": "1 9c97052a3fc9d164",
-        "off/outcomes": "205 2090e291759a7a32",
+        "off/memory.json": "1 6b668e07844c2d4f",
+        "off/outcomes": "205 b448639982a4d446",
         "off/provider_performance.json": "1 40b8e4ba92c596d7",
         "off/regime_performance.json": "1 1ba9667423e9ecaf",
-        "off/snapshots": "2 e021223db7b839eb",
+        "off/snapshots": "2 8e96a2bf6b7db455",
         "off/vectors.f32": "1 6dad22c87171c353",
-        "off/vectors.meta.json.gz": "1 995ba15e29d4106f",
-        "run: <chunk>.decisions.ndjson": "2 a1740165761ec47c",
-        "run: <chunk>.equity.csv": "2 d90f3ae1cf00afdd",
-        "run: <chunk>.json": "2 0cf1958e28613387",
-        "run: manifest.json": "1 6fee911f33d59103",
-        "run: summary.json": "1 8cc72b72869648b8",
+        "off/vectors.meta.json.gz": "1 cec8ee8adb95b139",
+        "run: <chunk>.decisions.ndjson": "2 6c1a4558ad003fb9",
+        "run: <chunk>.equity.csv": "2 145a6f24a9ce7fca",
+        "run: <chunk>.json": "2 36e2fc7189983747",
+        "run: manifest.json": "1 9df12e0edd8455a3",
+        "run: summary.json": "1 6f0135f57fc79b85",
       }
     `);
   });
@@ -91,18 +92,18 @@ describe("the bytes of version 0.2.0", () => {
     const weeks = ["--start", "2024-01-01", "--end", "2024-02-26", "--chunks", "week", "--seed", "5"];
     expect(await run(join(work, "weeks"), ...weeks)).toMatchInlineSnapshot(`
       {
-        "memory.json": "1 71a2b3beef0f01d1",
-        "outcomes": "118 053dbe99e2b417cb",
-        "provider_performance.json": "1 0a2df8d7ac11c5af",
-        "regime_performance.json": "1 4faceb46edc0c7ed",
-        "run: <chunk>.decisions.ndjson": "8 1f6f75af6fb70b7c",
-        "run: <chunk>.equity.csv": "8 a9a60e467a4d6a8a",
-        "run: <chunk>.json": "8 0231449877741251",
-        "run: manifest.json": "1 f4c95e6453e80e87",
-        "run: summary.json": "1 cbeca710c091c847",
-        "snapshots": "8 e1fb03c636e7de73",
-        "vectors.f32": "1 50855b38f2b2d2fc",
-        "vectors.meta.json.gz": "1 25e608372bd87625",
+        "memory.json": "1 fa5080ac8298612b",
+        "outcomes": "109 81576074c0c48c83",
+        "provider_performance.json": "1 d3c37bc216dfb917",
+        "regime_performance.json": "1 c2d5f1cfc28901cc",
+        "run: <chunk>.decisions.ndjson": "8 be2625a0720d736c",
+        "run: <chunk>.equity.csv": "8 e12680edb94baaa0",
+        "run: <chunk>.json": "8 b5af963a4aad114d",
+        "run: manifest.json": "1 9b89e5585144a5d5",
+        "run: summary.json": "1 c23cdadae1431c10",
+        "snapshots": "8 c498a6d016b346bf",
+        "vectors.f32": "1 e39a17715bdda984",
+        "vectors.meta.json.gz": "1 b629c41663c15395",
       }
     `);
   });
@@ -121,66 +122,73 @@ providers: [{ name: memory, type: memory }, { name: breakout, type: breakout }, 
     );
     expect(await run(join(work, "other"), "--config", config)).toMatchInlineSnapshot(`
       {
-        "memory.json": "1 8669e76ea1a916ba",
-        "outcomes": "123 846c0da36748daaf",
-        "provider_performance.json": "1 bdb76cbb064851ea",
-        "regime_performance.json": "1 564a0a61efbf701f",
-        "run: 2023-01-01_45d.decisions.ndjson": "1 000f806fa6ef9877",
-        "run: 2023-01-01_45d.equity.csv": "1 060e7a290fe3cab5",
-        "run: 2023-01-01_45d.json": "1 1300b998523639b5",
-        "run: 2023-02-15_45d.decisions.ndjson": "1 d17734fc16edb07f",
-        "run: 2023-02-15_45d.equity.csv": "1 852e85e1505bca7b",
-        "run: 2023-02-15_45d.json": "1 a86f5aaf7b0bf0b7",
-        "run: 2023-04-01_45d.decisions.ndjson": "1 7a9f8821c07c4794",
-        "run: 2023-04-01_45d.equity.csv": "1 fd6d0ee6bc4c7096",
-        "run: 2023-04-01_45d.json": "1 455800c318e21311",
-        "run: 2023-05-16_45d.decisions.ndjson": "1 5faf9a5e5c01e762",
-        "run: 2023-05-16_45d.equity.csv": "1 aebf8874e96a4448",
-        "run: 2023-05-16_45d.json": "1 2cb68aa2bcefd619",
-        "run: 2023-06-30_45d.decisions.ndjson": "1 54624ca63aa586b1",
-        "run: 2023-06-30_45d.equity.csv": "1 7e562cf7d22e5d4d",
-        "run: 2023-06-30_45d.json": "1 b0587b972176b203",
-        "run: 2023-08-14_45d.decisions.ndjson": "1 a432a91e48e4fa07",
-        "run: 2023-08-14_45d.equity.csv": "1 c024e1c2487f29ef",
-        "run: 2023-08-14_45d.json": "1 c8bec6f89020e709",
-        "run: 2023-09-28_45d.decisions.ndjson": "1 a06e028f239ea959",
-        "run: 2023-09-28_45d.equity.csv": "1 03ea8dc39ec09904",
-        "run: 2023-09-28_45d.json": "1 6b9767bf69cc4ce4",
-        "run: 2023-11-12_45d.decisions.ndjson": "1 bb6619ee06f6e020",
-        "run: 2023-11-12_45d.equity.csv": "1 a98698d0a17777fd",
-        "run: 2023-11-12_45d.json": "1 bd63bc42680ecf2b",
-        "run: 2023-12-27_45d.decisions.ndjson": "1 ccdd0ec9d53d8413",
-        "run: 2023-12-27_45d.equity.csv": "1 ed382b2353c55129",
-        "run: 2023-12-27_45d.json": "1 1dfb827588adc33b",
-        "run: manifest.json": "1 d32897265a8a2d60",
-        "run: summary.json": "1 6bd3177f8bd274ef",
-        "snapshots": "9 871524366d4eb91a",
-        "vectors.f32": "1 b896bc1827521a2b",
-        "vectors.meta.json.gz": "1 a764a8fd4bda1c41",
+        "memory.json": "1 e9dc2154ec1e9066",
+        "outcomes": "165 6d3ec28f61589b34",
+        "provider_performance.json": "1 82f05a447a5aace3",
+        "regime_performance.json": "1 8c26b1760d412376",
+        "run: 2023-01-01_45d.decisions.ndjson": "1 734f09d53226ace5",
+        "run: 2023-01-01_45d.equity.csv": "1 67179af55410db6e",
+        "run: 2023-01-01_45d.json": "1 901431b294bdebf3",
+        "run: 2023-02-15_45d.decisions.ndjson": "1 10767b8e6e79fff5",
+        "run: 2023-02-15_45d.equity.csv": "1 5f66931c9c00355b",
+        "run: 2023-02-15_45d.json": "1 39d4d24020706c06",
+        "run: 2023-04-01_45d.decisions.ndjson": "1 867b5a55f0580db5",
+        "run: 2023-04-01_45d.equity.csv": "1 c59f46bfd9d3af19",
+        "run: 2023-04-01_45d.json": "1 2d42b38aa8b6b61f",
+        "run: 2023-05-16_45d.decisions.ndjson": "1 27de0a9168c7d337",
+        "run: 2023-05-16_45d.equity.csv": "1 711c821c5e8b0373",
+        "run: 2023-05-16_45d.json": "1 56da480f83865db9",
+        "run: 2023-06-30_45d.decisions.ndjson": "1 a36eca66d175f872",
+        "run: 2023-06-30_45d.equity.csv": "1 bb865fee80df7a54",
+        "run: 2023-06-30_45d.json": "1 eb95d36a66b64aea",
+        "run: 2023-08-14_45d.decisions.ndjson": "1 845674fd876b1e40",
+        "run: 2023-08-14_45d.equity.csv": "1 efc5fa694088970f",
+        "run: 2023-08-14_45d.json": "1 94f498d0c6c285e0",
+        "run: 2023-09-28_45d.decisions.ndjson": "1 5cb0316b2d4bc394",
+        "run: 2023-09-28_45d.equity.csv": "1 6bb6ebc450855c7e",
+        "run: 2023-09-28_45d.json": "1 2d705d5807c4b242",
+        "run: 2023-11-12_45d.decisions.ndjson": "1 c7409d601625f6ff",
+        "run: 2023-11-12_45d.equity.csv": "1 30fa26806ea1e705",
+        "run: 2023-11-12_45d.json": "1 7504efc3469bd7c1",
+        "run: 2023-12-27_45d.decisions.ndjson": "1 da06cf680c493f54",
+        "run: 2023-12-27_45d.equity.csv": "1 35ca6b500c52a5aa",
+        "run: 2023-12-27_45d.json": "1 d45cca6887b9387e",
+        "run: manifest.json": "1 9a550f5214bde7a1",
+        "run: summary.json": "1 c112fdd9131089f2",
+        "snapshots": "9 1c9a3b7cc6329227",
+        "vectors.f32": "1 fa7f521de406e06a",
+        "vectors.meta.json.gz": "1 465475732f21e7ac",
       }
     `);
   });
 
-  test("a file of votes and a language model's recorded answers, offline", async () => {
+  test("a file of votes and a language model's answers, which are recorded and then replayed offline", async () => {
+    const server = startModelServer(someVote);
     const folder = join(work, "recorded");
-    for (const part of ["config.yaml", "votes.csv", "answers"]) {
+    for (const part of ["config.yaml", "votes.csv"])
       cpSync(join(FIXTURE, part), join(folder, part), { recursive: true });
-    }
     const config = join(folder, "config.yaml");
-    expect(await run(join(work, "recorded-memory"), "--offline", "--config", config)).toMatchInlineSnapshot(`
+    const recorded = readFileSync(config, "utf8");
+    writeFileSync(config, recorded.replace(/"http:.*"/, `"${server.openaiUrl}"`));
+    const asked = await run(join(work, "asked-memory"), "--config", config);
+    await server.stop();
+    writeFileSync(config, recorded);
+    const replayed = await run(join(work, "recorded-memory"), "--offline", "--config", config);
+    expect(replayed).toEqual(asked);
+    expect(replayed).toMatchInlineSnapshot(`
       {
-        "memory.json": "1 47509decde77b722",
-        "outcomes": "54 e9a6fd9e11cf365c",
-        "provider_performance.json": "1 994ee6ff24fd5c59",
-        "regime_performance.json": "1 f098ca3540a8f824",
-        "run: <chunk>.decisions.ndjson": "2 363a29af1f6b6f09",
-        "run: <chunk>.equity.csv": "2 1b818edac0e62150",
-        "run: <chunk>.json": "2 666868a699d48b57",
-        "run: manifest.json": "1 efdb216d5319c1f8",
-        "run: summary.json": "1 ea0043e88fdf0e55",
-        "snapshots": "2 07d6ab526e3c2038",
-        "vectors.f32": "1 8a9581c4826eb78a",
-        "vectors.meta.json.gz": "1 6f25ca78b39f005e",
+        "memory.json": "1 0cd95e8a03f0b4d7",
+        "outcomes": "48 e1cb89cfe49b6390",
+        "provider_performance.json": "1 a4582cce40e583ae",
+        "regime_performance.json": "1 90a6d8d894d4fb95",
+        "run: <chunk>.decisions.ndjson": "2 e914cf02d63cb4c0",
+        "run: <chunk>.equity.csv": "2 26c4735b4f099050",
+        "run: <chunk>.json": "2 ef95de3376d6d32f",
+        "run: manifest.json": "1 c1979090f26f36ee",
+        "run: summary.json": "1 9c90bc7526aec8a4",
+        "snapshots": "2 5492d2bb884b0db3",
+        "vectors.f32": "1 d58145e15724c341",
+        "vectors.meta.json.gz": "1 2ae61f7abd04b5ce",
       }
     `);
   });
@@ -202,10 +210,18 @@ describe("a folder that version 0.2.0 left in mid-run", () => {
     });
   });
 
-  test("is resumed with the second chunk, to the bytes of a run that was never stopped", async () => {
-    const { code, stdout } = await runScript("run-chunks.ts", ["--offline", ...flags]);
-    expect(code).toBe(0);
-    expect(stdout).toContain("(resumed at 2024-02)");
-    expect(digestsOf(join(folder, "memory"))).toEqual(digestsOf(join(work, "recorded-memory")));
+  test("is not continued, since this version decides otherwise: it says so, and leaves every file of the run as it was", async () => {
+    const before = filesOf(join(folder, "memory"));
+    const [runId] = readdirSync(join(folder, "memory", "runs"));
+    const { code, stderr } = await runScript("run-chunks.ts", ["--offline", ...flags]);
+    expect(stderr).toContain(`run ${runId!.slice(0, 12)} of 2024-01-01 to 2024-02-10 differs in version (0.2.0 then, `);
+    expect(stderr).toContain("; only 0.2.0 can continue it). The older one stays as it is");
+    // Its questions follow from other trades, so that the recorded answers are not those to them.
+    expect(stderr).toContain("without --offline they are asked");
+    expect(code).toBe(3);
+    const after = filesOf(join(folder, "memory"));
+    const kept = Object.keys(before).filter((name) => /^outcome_|^runs\//.test(name));
+    expect(kept.length).toBeGreaterThan(50);
+    expect(kept.map((name) => [name, after[name] === before[name]])).toEqual(kept.map((name) => [name, true]));
   });
 });

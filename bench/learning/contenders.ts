@@ -61,9 +61,10 @@ function lessonsOf(weigh: (situation: Situation, votes: readonly Vote[]) => numb
     weigh: (situation, votes) => ({
       weights: weigh(situation, votes),
       confidences: votes.map(({ confidence }) => (isCalibrated ? 100 : confidence)),
+      expectedR: votes.map(() => 0),
     }),
     calibrate: (confidence) => confidence,
-    sizeScale: () => 1,
+    scale: () => ({ expectedR: null, scale: 1 }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describeDecision, describeSituation } from "../memory/description.ts";
-import type { Lessons, WeighedVotes } from "../memory/lessons.ts";
+import type { Lessons, ScaledPosition, WeighedVotes } from "../memory/lessons.ts";
 import type { MemoryView } from "../memory/view.ts";
 import { askProviders, type Provider } from "../providers/provider.ts";
 import { meanOf } from "../util/numbers.ts";
@@ -9,7 +9,7 @@ import { sha256OfText } from "../util/sha256.ts";
 import { DAY_MS } from "../util/time.ts";
 import type { Broker } from "./broker.ts";
 import type { Feed } from "./feed.ts";
-import { correlation, positionSize, skipReason } from "./sizing.ts";
+import { correlation, costInR, positionSize, skipReason } from "./sizing.ts";
 
 /** How far back the correlation of two assets looks. */
 const CORRELATION_SPAN_MS = 30 * DAY_MS;
@@ -71,20 +71,22 @@ export function decideOn(
 ): DecisionRecord {
   const { situation, recalled, votes } = ballot;
   const { equity, lessons } = context;
-  const { weights, confidences } = lessons?.weigh(situation, votes) ?? equalWeights(votes);
+  const weighed = lessons?.weigh(situation, votes) ?? equalWeights(votes);
+  const { weights, confidences } = weighed;
   const calibrated = votes.map((vote, i) => ({ ...vote, confidence: confidences[i]! }));
   const { action, confidence: rawConfidence } = decide(calibrated, weights);
   const confidence = action === "HOLD" ? rawConfidence : (lessons?.calibrate(rawConfidence) ?? rawConfidence);
-  const sizeScale = lessons?.sizeScale(situation.regime) ?? 1;
+  const { expectedR, scale } = scaledPosition({ ballot, action, weighed }, context);
   const decision = {
     decision_id: decisionId(context.runId, situation),
     timestamp: new Date(situation.timestamp).toISOString(),
     raw_confidence: rawConfidence,
     confidence,
+    expected_r: expectedR,
     situation,
     votes,
   };
-  const { order, size, skipped } = placeOrder({ ballot, action, decision, sizeScale }, context);
+  const { order, size, skipped } = placeOrder({ ballot, action, decision, scale }, context);
   const { asset, timestamp: _timestamp, ...stored } = situation;
   return {
     decision_id: decision.decision_id,
@@ -99,7 +101,8 @@ export function decideOn(
     raw_confidence: rawConfidence,
     confidence,
     equity,
-    size_scale: sizeScale,
+    expected_r: expectedR,
+    size_scale: scale,
     order,
     size,
     skipped,
@@ -115,10 +118,10 @@ export function decisionId(runId: string, { asset, timestamp }: Pick<Situation, 
 
 /** Places the order that a decision leads to, if any, and says what became of it. */
 function placeOrder(
-  decided: { ballot: Ballot; action: Action; decision: Omit<Decision, "description">; sizeScale: number },
+  decided: { ballot: Ballot; action: Action; decision: Omit<Decision, "description">; scale: number },
   context: DecideContext & { readonly equity: number },
 ): Pick<DecisionRecord, "order" | "size" | "skipped"> {
-  const { ballot, action, decision, sizeScale } = decided;
+  const { ballot, action, decision, scale } = decided;
   const { feed, situation, sentence, votes } = ballot;
   const { broker, settings, equity } = context;
   const { confidence } = decision;
@@ -127,7 +130,7 @@ function placeOrder(
   if (action === "HOLD" || held?.action === action) return { order: "none", size: null, skipped: null };
 
   const closes = held !== undefined;
-  const size = positionSize(settings, { equity, atr, close, scale: sizeScale });
+  const size = positionSize(settings, { equity, atr, close, scale });
   const others = settings.assets.filter((other) => other !== asset);
   const skipped = skipReason({
     otherPositions: others.filter((other) => broker.actionAfterOrders(other) !== undefined).length,
@@ -157,9 +160,28 @@ function movesWithAnother(
   });
 }
 
-/** Without memory every provider weighs the same, and confidences count as voted. */
-function equalWeights(votes: readonly Vote[]): WeighedVotes {
-  return { weights: votes.map(() => 1 / votes.length), confidences: votes.map(({ confidence }) => confidence) };
+/** Without memory every provider weighs the same, confidences count as voted, and nothing is expected. */
+export function equalWeights(votes: readonly Vote[]): WeighedVotes {
+  return {
+    weights: votes.map(() => 1 / votes.length),
+    confidences: votes.map(({ confidence }) => confidence),
+    expectedR: votes.map(() => 0),
+  };
+}
+
+/** What memory expects of a decision, and the part of the full size that it gets. */
+function scaledPosition(
+  { ballot, action, weighed }: { ballot: Ballot; action: Action; weighed: WeighedVotes },
+  { lessons, settings }: Pick<DecideContext, "settings"> & { lessons: Lessons | undefined },
+): ScaledPosition {
+  if (lessons === undefined || action === "HOLD") return { expectedR: null, scale: 1 };
+  const { situation, votes } = ballot;
+  let votesR = 0;
+  votes.forEach((vote, i) => {
+    if (vote.error !== undefined || vote.action === "HOLD") return;
+    votesR += vote.action === action ? weighed.expectedR[i]! : -weighed.expectedR[i]!;
+  });
+  return lessons.scale({ regime: situation.regime, votesR, costR: costInR(settings, situation) });
 }
 
 function byProvider(votes: readonly Vote[], values: readonly number[]): Record<string, number> {

@@ -20,7 +20,7 @@ export function outcomeOfTrade(
   const grossR = (direction * (rawExitPrice - position.raw_entry_price)) / position.risk_per_unit;
   const { asset: _asset, timestamp: _timestamp, ...situation } = decision.situation;
   return {
-    schema_version: 2,
+    schema_version: 3,
     decision_id: decision.decision_id,
     run_id: context.runId,
     chunk: context.chunk,
@@ -53,6 +53,7 @@ export function outcomeOfTrade(
     ensemble_providers: decision.votes.filter((vote) => vote.error === undefined).map((vote) => vote.provider),
     decision_confidence: decision.confidence,
     raw_confidence: decision.raw_confidence,
+    expected_r: decision.expected_r,
     volatility: situation.volatility_pct,
     price_trend: priceTrend(decision.situation),
     regime: situation.regime,

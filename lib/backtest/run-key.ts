@@ -91,16 +91,22 @@ function configOf({ settings, memorySettings, chunkKind, providers }: BacktestJo
 function notesOnOlder(id: string, key: RunKey, known: ReadonlyMap<string, RunKey>): readonly string[] {
   const [closest] = [...known]
     .filter(([, older]) => older.period === key.period)
-    .map(([olderId, older]) => ({ id: olderId, base: older.base, differs: changedPaths(older, key) }))
+    .map(([olderId, older]) => ({
+      id: olderId,
+      base: older.base,
+      version: older.version,
+      differs: changedPaths(older, key),
+    }))
     .toSorted((a, b) => a.differs.length - b.differs.length || (a.id < b.id ? -1 : 1));
   if (closest === undefined) return [];
   const ids = new Set(key.base.map(([outcome]) => outcome));
   const gone = closest.base.filter(([outcome]) => !ids.has(outcome)).length;
   const carriedIn = `the outcomes carried in (${closest.base.length} then, ${ids.size} now, ${gone} gone)`;
+  const versions = `version (${closest.version} then, ${key.version} now; only ${closest.version} can continue it)`;
   const differs = closest.differs
     // The configuration has the seed as well.
     .filter((part) => part !== "seed" || !closest.differs.includes("config.backtest.seed"))
-    .map((part) => (part === "base" ? carriedIn : part));
+    .map((part) => (part === "base" ? carriedIn : part === "version" ? versions : part));
   return [
     `This is a new run, ${id.slice(0, 12)}: run ${closest.id.slice(0, 12)} of ${key.period.replace("/", " to ")} ` +
       `differs in ${differs.join(", ")}. The older one stays as it is`,

@@ -1,6 +1,7 @@
 /** Whether a new position is opened, and how large (docs/RULES.md). */
 import type { BacktestSettings } from "../settings.ts";
-import type { Bar, SkipReason } from "../types.ts";
+import type { Bar, Situation, SkipReason } from "../types.ts";
+import { costsOf } from "./broker.ts";
 
 /** Why a new position is not opened: the first check that fails, in the order of the rules. */
 export function skipReason(checks: {
@@ -29,6 +30,13 @@ export function positionSize(
   if (!(atr > 0)) return 0;
   const byRisk = (equity * risk.perTradePct) / 100 / (risk.stopAtr * atr);
   return scale * Math.min(byRisk, (equity * risk.leverage) / maxPositions / close);
+}
+
+/** What fees, spread and slippage of a trade take, in R; 0 where the risk cannot be measured. */
+export function costInR(settings: BacktestSettings, { asset, close, atr }: Situation): number {
+  if (!(atr > 0)) return 0;
+  const { feeBps, spreadBps, slippageBps } = costsOf(settings, asset);
+  return (((2 * feeBps + spreadBps + 2 * slippageBps) / 10_000) * close) / (settings.risk.stopAtr * atr);
 }
 
 /** With fewer common bars a correlation means nothing. */

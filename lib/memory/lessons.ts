@@ -2,7 +2,7 @@ import { trendScore } from "../market/regime.ts";
 import type { Situation, Vote } from "../types.ts";
 import { calibrateDecision, calibrateVote } from "./calibration.ts";
 import { type EvidenceColumns, sumEvidence, type Window } from "./evidence.ts";
-import { estimateEdges, expectedR, resultVariance, toWeights } from "./weights.ts";
+import { estimateEdges, expectedR, PRIOR_R, resultVariance, toWeights } from "./weights.ts";
 
 /** Trades that a prior counts for, times the learning rate. */
 const PRIOR_STRENGTH = 6;
@@ -10,10 +10,10 @@ const PRIOR_STRENGTH = 6;
 /** Trades that the record in all regimes counts for in a regime's. */
 const REGIME_STRENGTH = 120;
 
-/** Loss in R per trade at which a size would reach 0. */
-const SIZE_REACH_R = 0.2;
-/** Smallest part of a size: a regime without trades would teach nothing. */
-const MIN_SIZE = 0.25;
+/** Expected R per trade, after costs, from which on a position gets its full size. */
+const FULL_SIZE_R = 0.05;
+/** Smallest part of a size: without any trades nothing more would be learned. */
+const MIN_SIZE = 0.02;
 
 /** What memory makes of the votes on a situation, in their order. */
 export interface WeighedVotes {
@@ -21,6 +21,25 @@ export interface WeighedVotes {
   readonly weights: readonly number[];
   /** The confidence that each provider's record supports, 0..100. */
   readonly confidences: readonly number[];
+  /** What trading each vote is expected to earn before costs, in R. */
+  readonly expectedR: readonly number[];
+}
+
+/** A position that the ensemble wants, in R per trade. */
+interface WantedPosition {
+  readonly regime: string;
+  /** What the votes for it are expected to earn before costs, less what those against it are. */
+  readonly votesR: number;
+  /** What fees, spread and slippage take. */
+  readonly costR: number;
+}
+
+/** What memory makes of a position. */
+export interface ScaledPosition {
+  /** What it is expected to earn after costs, in R; `null` if nothing was expected. */
+  readonly expectedR: number | null;
+  /** The part of its full size that it gets, 0.02..1. */
+  readonly scale: number;
 }
 
 /** What the trades of a window teach, as of a time. */
@@ -34,8 +53,7 @@ export interface Lessons {
   /** The confidence that memory supports for a decision. Both 0..100. */
   calibrate(confidence: number): number;
 
-  /** The part of its full size that a position in this regime gets, 0.25..1. */
-  sizeScale(regime: string): number;
+  scale(position: WantedPosition): ScaledPosition;
 }
 
 /**
@@ -47,28 +65,32 @@ export function learn(columns: EvidenceColumns, window: Window & { asOf: number;
   const { trades, providers } = sumEvidence(columns, window);
   const strength = PRIOR_STRENGTH / window.learningRate;
   const edges = estimateEdges(providers, { strength, variance: resultVariance(trades) });
-  const meanR = trades.sum / (strength + trades.count);
+  const meanR = (PRIOR_R * strength + trades.sum) / (strength + trades.count);
   return {
-    weights: toWeights(edges.map(({ mean }) => mean)),
+    weights: toWeights(
+      edges.map(({ mean }) => mean),
+      edges,
+    ),
 
     weigh: (situation, votes) => {
       const trend = trendScore(situation);
-      const weights = toWeights(edges.map((edge, i) => expectedR(edge, trend, votes[i])));
+      const expected = edges.map((edge, i) => expectedR(edge, trend, votes[i]));
       const confidences = providers.map((sums, i) => {
         const vote = votes[i];
         if (vote === undefined || vote.error !== undefined) return 0;
         const { confidence, action } = vote;
         return calibrateVote(sums, { confidence, directional: action !== "HOLD", strength });
       });
-      return { weights, confidences };
+      return { weights: toWeights(expected, edges), confidences, expectedR: expected };
     },
 
     calibrate: (confidence) => calibrateDecision(trades, { confidence, strength }),
 
-    sizeScale: (regime) => {
+    scale: ({ regime, votesR, costR }) => {
       const { count, sum } = trades.regimes.get(regime) ?? { count: 0, sum: 0 };
       const regimeR = (REGIME_STRENGTH * meanR + sum) / (REGIME_STRENGTH + count);
-      return Math.max(MIN_SIZE, Math.min(1, 1 + regimeR / SIZE_REACH_R));
+      const net = Math.min(regimeR, votesR) - costR;
+      return { expectedR: net, scale: Math.max(MIN_SIZE, Math.min(1, net / FULL_SIZE_R)) };
     },
   };
 }

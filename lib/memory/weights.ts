@@ -3,8 +3,8 @@ import type { Vote } from "../types.ts";
 import { confidenceBin } from "./calibration.ts";
 import type { ProviderSums, TradeSums } from "./evidence.ts";
 
-/** Expected R per trade of a provider without evidence. */
-const PRIOR_R = 0.1;
+/** Expected R per trade without evidence, of a provider and of the ensemble. */
+export const PRIOR_R = 0.1;
 
 /** Mean square of a result in R without evidence, and the trades that it counts for. */
 const PRIOR_SQUARE = 0.75;
@@ -18,11 +18,16 @@ const CONFIDENCE_CHANCE = 2;
 const MIN_EVIDENCE = 5;
 const MIN_SPREAD = 1e-9;
 
-/** Minimum expected R, so that a losing provider keeps some weight and can come back. */
-const MIN_R = 0.01;
+/**
+ * The mean of max(0, x) for a normal x of mean 0 is 0.4 deviations: what chance alone makes votes without skill seem to earn. No
+ * vote counts for less. So weights stay near equal while little is known, and a losing provider can come back.
+ */
+const CHANCE_DEVIATIONS = 0.4;
 
 /** What a provider's votes are expected to earn, in R per trade. */
 interface ProviderEdge {
+  /** What chance alone would make of as much evidence; the least that its votes count for. */
+  readonly floor: number;
   /** Whatever the situation. */
   readonly mean: number;
   /** What a trend of 1 adds beyond the mean trend of its trades. */
@@ -48,6 +53,7 @@ export function estimateEdges(
 ): readonly ProviderEdge[] {
   const slopes = slopesOf(providers, prior.variance);
   return providers.map((sums, i) => ({
+    floor: CHANCE_DEVIATIONS * Math.sqrt(prior.variance / (prior.strength + sums.count)),
     mean: expectedMean(sums, prior),
     slope: slopes[i]!,
     meanTrend: sums.trendCount > 0 ? sums.x / sums.trendCount : 0,
@@ -62,9 +68,13 @@ export function expectedR(edge: ProviderEdge, trend: number, vote: Vote | undefi
   return byTrend + edge.byBin[confidenceBin(vote.confidence)]!;
 }
 
-/** Weights in proportion to expected R; they sum to 1. */
-export function toWeights(expected: readonly number[]): readonly number[] {
-  const bounded = expected.map((r) => Math.max(MIN_R, r));
+/**
+ * Weights in proportion to expected R; they sum to 1.
+ *
+ * @param expected Of each provider's vote.
+ */
+export function toWeights(expected: readonly number[], edges: readonly ProviderEdge[]): readonly number[] {
+  const bounded = expected.map((r, i) => Math.max(edges[i]!.floor, r));
   const total = bounded.reduce((a, b) => a + b, 0);
   return bounded.map((r) => r / total);
 }

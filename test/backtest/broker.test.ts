@@ -15,6 +15,7 @@ function decided(atr = 2): Decision {
     timestamp: "2021-01-04T00:00:00.000Z",
     raw_confidence: 60,
     confidence: 60,
+    expected_r: null,
     situation,
     votes: [],
     description: "",

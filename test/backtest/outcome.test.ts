@@ -33,6 +33,7 @@ function closed(raw: number, reason: ExitReason, realizedPnl: number, situation 
         timestamp: "2021-01-04T12:00:00.000Z",
         raw_confidence: 70,
         confidence: 61.5,
+        expected_r: 0.08,
         situation,
         votes: [
           { provider: "trend", action: "BUY", confidence: 70, reason: "up" },
@@ -65,7 +66,7 @@ describe("outcomeOfTrade()", () => {
   test("has the prices, costs and result of a trade", () => {
     const outcome = outcomeOfTrade(closed(109, "target", 88.3280135), CONTEXT);
     expect(outcome).toMatchObject({
-      schema_version: 2,
+      schema_version: 3,
       decision_id: "20210104T1200-AAA-00000000",
       run_id: "f".repeat(64),
       chunk: "2021Q1",
@@ -86,6 +87,7 @@ describe("outcomeOfTrade()", () => {
       ensemble_providers: ["trend", "reversion"],
       decision_confidence: 61.5,
       raw_confidence: 70,
+      expected_r: 0.08,
       volatility: 2.01,
       regime: "RANGING",
     });

@@ -270,7 +270,10 @@ describe("which run it is", () => {
     });
     const changes: [Partial<JobParts>, string][] = [
       [{ settings: { ...settings, maxPositions: 2 } }, "config.settings.maxPositions"],
-      [{ key: { version: "test-2", seed: 1, files: {} } }, "version"],
+      [
+        { key: { version: "test-2", seed: 1, files: {} } },
+        "version (test then, test-2 now; only test can continue it)",
+      ],
       [{ series: changedSeries }, "bars.AAA"],
       [{ chunkKind: "month" }, "config.chunks"],
     ];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { correlation, positionSize, skipReason } from "../../lib/backtest/sizing.ts";
-import type { Bar } from "../../lib/types.ts";
+import { correlation, costInR, positionSize, skipReason } from "../../lib/backtest/sizing.ts";
+import type { Bar, Situation } from "../../lib/types.ts";
 import { HOUR, makeSettings } from "./world-samples.ts";
 
 describe("positionSize()", () => {
@@ -27,6 +27,15 @@ describe("positionSize()", () => {
     expect(positionSize(settings, { equity: 10_000, atr: 0, close: 100, scale: 1 })).toBe(0);
     expect(positionSize(settings, { equity: -5, atr: 4, close: 100, scale: 1 })).toBeLessThan(0);
   });
+});
+
+test("costInR() is what a trade there and back costs, in units of its risk", () => {
+  // 1 bps of fee twice, 4 of spread, 3 of slippage twice: 12 bps of 2,000 are 2.4; the risk is 3 x 8.
+  const costs = new Map([["AAA", { feeBps: 1, spreadBps: 4, slippageBps: 3 }]]);
+  const settings = makeSettings({ costs });
+  const situation = { asset: "AAA", close: 2_000, atr: 8 } as Situation;
+  expect(costInR(settings, situation)).toBeCloseTo(0.1, 12);
+  expect(costInR(settings, { ...situation, atr: 0 })).toBe(0);
 });
 
 test("skipReason() is the first check that fails: positions, correlation, size", () => {

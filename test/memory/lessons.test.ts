@@ -68,8 +68,12 @@ describe("weights", () => {
   test("shrink toward +0.1 R with the strength of 60 trades at a learning rate of 0.1, of 6 trades at 1", () => {
     // One fresh trade of 1.5 R: (6 + 1.5)/61 for, 6/60 = 6.1/61 without evidence, (6 - 1.5)/61 against. Sum 18.1/61.
     expectClose(learnFrom([{ evidence: [1.5, NaN, -1.5] }]).weights, [7.5 / 18.1, 6.1 / 18.1, 4.5 / 18.1]);
-    // (0.6 + 1.5)/7 against 0.1 = 0.7/7.
-    expectClose(learnFrom([{ evidence: [1.5, NaN] }], { learningRate: 1 }).weights, [2.1 / 2.8, 0.7 / 2.8]);
+    // (0.6 + 1.5)/7 against 0.1, which is less than chance makes of no evidence.
+    const floor = 0.4 * Math.sqrt((1 + 45) / 61 / 6);
+    expectClose(learnFrom([{ evidence: [1.5, NaN] }], { learningRate: 1 }).weights, [
+      0.3 / (0.3 + floor),
+      floor / (0.3 + floor),
+    ]);
   });
 
   test("count a trade half after 120 days, by whole days", () => {
@@ -80,9 +84,12 @@ describe("weights", () => {
     expect(learnFrom([{ daysAgo: 120, evidence: [1.5, NaN] }]).weights[0]).toBeCloseTo(6.75 / 12.8, 12);
   });
 
-  test("count a provider that only loses with 0.01 R", () => {
+  test("count a provider that only loses with what chance alone would make of as much evidence", () => {
     const { weights } = learnFrom(times(100, { resultR: -3, evidence: [-3, NaN] }));
-    expectClose(weights, [0.01 / 0.11, 0.1 / 0.11]);
+    const variance = (100 * 9 + 60 * 0.75) / 160;
+    const [lost, unknown] = [0.4 * Math.sqrt(variance / 160), 0.4 * Math.sqrt(variance / 60)];
+    expect(unknown).toBeGreaterThan(0.1);
+    expectClose(weights, [lost / (lost + unknown), unknown / (lost + unknown)]);
   });
 
   test("follow a switch of skill as far as it exceeds chance", () => {
@@ -110,7 +117,8 @@ describe("weights", () => {
     // ADX 40: trend (1 - 1)/2 = 0; ADX 25: -0.5. Mean evidence is 0: 6/120 each.
     const lessons = learnFrom(trades);
     expectClose(lessons.weigh(situationWith(40), votesOf(60, 60)).weights, [0.5, 0.5]);
-    const [first, second] = [Math.max(0.01, 0.05 - 0.5 * slope), 0.05 + 0.5 * slope];
+    const [first, second] = [0.4 * Math.sqrt(variance / 120), 0.05 + 0.5 * slope];
+    expect(0.05 - 0.5 * slope).toBeLessThan(first);
     expectClose(lessons.weigh(situationWith(25), votesOf(60, 60)).weights, [
       first / (first + second),
       second / (first + second),
@@ -139,7 +147,8 @@ describe("weights", () => {
     const { weigh, weights } = learnFrom(trades);
     const sure = weigh(situationWith(25), votesOf(80, 60)).weights;
     const modest = weigh(situationWith(25), votesOf(60, 60)).weights;
-    expectClose(sure, [0.01 / 0.11, 0.1 / 0.11]);
+    const floor = 0.4 * Math.sqrt(variance / 120);
+    expectClose(sure, [floor / (floor + 0.1), 0.1 / (floor + 0.1)]);
     expectClose(modest, [(0.05 + offset) / (0.15 + offset), 0.1 / (0.15 + offset)]);
     // A bin without a record, and a HOLD, count with the provider's mean.
     expectClose(weigh(situationWith(25), votesOf(40, 60)).weights, [...weights]);
@@ -186,30 +195,40 @@ describe("confidence", () => {
 });
 
 describe("sizes", () => {
-  test("are full in a regime that earns, and smaller in one that loses, but at least a quarter", () => {
-    expect(learnFrom([]).sizeScale("TRENDING")).toBe(1);
+  const scaleOf = (lessons: Lessons, position: { regime?: string; votesR?: number; costR?: number } = {}): number =>
+    lessons.scale({ regime: "TRENDING", votesR: 1, costR: 0, ...position }).scale;
+
+  test("are full from 0.05 R after costs on, and a fiftieth where costs take all; without a record 0.1 R is expected", () => {
+    const lessons = learnFrom([]);
+    expect(lessons.scale({ regime: "TRENDING", votesR: 1, costR: 0.04 })).toEqual({ expectedR: 0.1 - 0.04, scale: 1 });
+    expect(scaleOf(lessons, { costR: 0.08 })).toBeCloseTo(0.4, 12);
+    expect(scaleOf(lessons, { costR: 0.1 })).toBe(0.02);
+    expect(scaleOf(lessons, { costR: 3 })).toBe(0.02);
+  });
+
+  test("go by the regime's record, shrunk toward that of all trades with the strength of 120 trades", () => {
     const trades = [
       ...times(60, { regime: "TRENDING", resultR: 0.5, evidence: [NaN] }),
       ...times(60, { regime: "VOLATILE", resultR: -0.6, evidence: [NaN] }),
       ...times(60, { regime: "__proto__", resultR: -3, evidence: [NaN] }),
     ];
-    const { sizeScale } = learnFrom(trades.slice(0, 120));
-    // All: (30 - 36)/180. VOLATILE: (120 x -1/30 - 36)/180 R, and one R is five sizes.
-    expect(sizeScale("TRENDING")).toBe(1);
-    expect(sizeScale("VOLATILE")).toBe(0.25);
-    expect(sizeScale("RANGING")).toBeCloseTo(1 - 5 / 30, 12);
-    expect(learnFrom(trades).sizeScale("__proto__")).toBe(0.25);
-    expect(
-      learnFrom(times(60, { regime: "VOLATILE", resultR: -0.1, evidence: [NaN] })).sizeScale("VOLATILE"),
-    ).toBeCloseTo(
-      // All: -6/120 R; VOLATILE: (120 x -0.05 - 6)/180.
-      1 - 5 / 15,
-      12,
-    );
+    const lessons = learnFrom(trades.slice(0, 120));
+    // All: (6 + 30 - 36)/180 = 0 R. TRENDING: 30/180 R; VOLATILE: -36/180 R.
+    expect(scaleOf(lessons)).toBe(1);
+    expect(scaleOf(lessons, { costR: 1 / 6 - 0.02 })).toBeCloseTo(0.4, 12);
+    expect(lessons.scale({ regime: "VOLATILE", votesR: 1, costR: 0.05 }).expectedR).toBeCloseTo(-0.25, 12);
+    expect(scaleOf(lessons, { regime: "RANGING" })).toBe(0.02);
+    expect(scaleOf(learnFrom(trades), { regime: "__proto__" })).toBe(0.02);
+  });
+
+  test("go by what the votes are expected to earn, where that is less", () => {
+    expect(scaleOf(learnFrom([]), { votesR: 0.03 })).toBeCloseTo(0.6, 12);
+    expect(scaleOf(learnFrom([]), { votesR: 0.03, costR: 0.02 })).toBeCloseTo(0.2, 12);
+    expect(scaleOf(learnFrom([]), { votesR: -0.2 })).toBe(0.02);
   });
 });
 
-test("for any trades weights sum to 1, confidences stay in 0..100 and sizes in 0.25..1", () => {
+test("for any trades weights sum to 1, confidences stay in 0..100 and sizes in 0.02..1", () => {
   const r = fc.double({ min: -3, max: 3, noNaN: true });
   const trade = fc.record({
     daysAgo: fc.integer({ min: 0, max: 900 }),
@@ -239,8 +258,9 @@ test("for any trades weights sum to 1, confidences stay in 0..100 and sizes in 0
           expect(value).toBeLessThanOrEqual(100);
         }
         for (const regime of ["TRENDING", "constructor", "toString"]) {
-          expect(lessons.sizeScale(regime)).toBeGreaterThanOrEqual(0.25);
-          expect(lessons.sizeScale(regime)).toBeLessThanOrEqual(1);
+          const { scale } = lessons.scale({ regime, votesR: adx / 50 - 1, costR: said[0] / 100 });
+          expect(scale).toBeGreaterThanOrEqual(0.02);
+          expect(scale).toBeLessThanOrEqual(1);
         }
       },
     ),

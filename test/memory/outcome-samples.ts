@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000;
  */
 export function makeOutcome(overrides: Partial<Outcome> = {}): Outcome {
   return {
-    schema_version: 2,
+    schema_version: 3,
     decision_id: "20210104T1200-BTCUSD-0a1b2c3d",
     run_id: "a".repeat(64),
     chunk: "2021Q1",
@@ -43,6 +43,7 @@ export function makeOutcome(overrides: Partial<Outcome> = {}): Outcome {
     ensemble_providers: ["trend", "reversion"],
     decision_confidence: 72,
     raw_confidence: 81,
+    expected_r: 0.07,
     volatility: 1.6666666666666667,
     price_trend: "bullish",
     regime: "TRENDING",

@@ -239,7 +239,8 @@ describe("nothing reads the future", () => {
     const lessons = view.lessons(asOf);
     const votes = [makeVote("trend", "BUY", { confidence: 80 }), makeVote("reversion", "SELL")];
     const weighed = lessons?.weigh(situationAt(day), votes);
-    const learned = [lessons?.weights, weighed, lessons?.calibrate(70), lessons?.sizeScale("TRENDING")];
+    const scaled = lessons?.scale({ regime: "TRENDING", votesR: 0.1, costR: 0.05 });
+    const learned = [lessons?.weights, weighed, lessons?.calibrate(70), scaled];
     return [view.remembered(asOf), learned, await view.recall(situationAt(day))];
   }
 

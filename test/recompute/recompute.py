@@ -37,14 +37,14 @@ FIRST_DECISION_BAR = 100
 CORRELATION_SPAN = 30 * DAY
 CORRELATION_BARS = 100
 TIE = 1e-9
-MIN_SCALE = 0.25
-SCALE_REACH = 0.2
+MIN_SCALE = 0.02
+SCALE_REACH = 0.05
 SLOW_DECAY = 0.9942404238175473
 FAST_DECAY = 0.9659363289248456
 PRIOR_MEAN = 0.10
 PRIOR_STRENGTH = 6
 PRIOR_SQUARE, PRIOR_SQUARE_TRADES = 0.75, 60
-MIN_R = 0.01
+CHANCE_DEVIATIONS = 0.4
 TREND_DOUBT, CONFIDENCE_DOUBT = 1.5, 2
 MIN_EVIDENCE, MIN_SPREAD = 5, 1e-9
 REGIME_STRENGTH = 120
@@ -405,7 +405,8 @@ class Lessons:
         mass = sum(self.slow.values())
         squares = sum(self.slow[id(trade)] * trade.result_r**2 for trade in trades)
         self.variance = (squares + PRIOR_SQUARE * PRIOR_SQUARE_TRADES) / (mass + PRIOR_SQUARE_TRADES)
-        self.whole = sum(self.slow[id(trade)] * trade.result_r for trade in trades) / (mass + self.strength)
+        total = sum(self.slow[id(trade)] * trade.result_r for trade in trades)
+        self.whole = (PRIOR_MEAN * self.strength + total) / (mass + self.strength)
         # provider -> [(slow factor, fast factor, evidence, bin of confidence, trend)]
         self.evidence = {
             provider: [
@@ -475,7 +476,8 @@ class Lessons:
             number: beyond * between / (mass * between + self.variance) for number, (mass, beyond) in bins.items()
         }
 
-    def weights(self, votes, trend):
+    def expected_r(self, votes, trend):
+        """provider -> what trading its vote is expected to earn before costs"""
         expected_r = {}
         for vote in votes:
             provider = vote["provider"]
@@ -483,9 +485,15 @@ class Lessons:
             expected_r[provider] = self.means[provider] + slope * (trend - centre)
             if not abstains(vote) and vote["action"] != "HOLD":
                 expected_r[provider] += self.offsets[provider].get(bin_of(vote["confidence"]), 0.0)
-        expected_r = {provider: max(MIN_R, value) for provider, value in expected_r.items()}
-        whole = sum(expected_r.values())
-        return {provider: value / whole for provider, value in expected_r.items()}
+        return expected_r
+
+    def weights(self, votes, trend):
+        counted = {}
+        for provider, value in self.expected_r(votes, trend).items():
+            n = sum(f for f, _, _, _, _ in self.evidence[provider])
+            counted[provider] = max(CHANCE_DEVIATIONS * math.sqrt(self.variance / (self.strength + n)), value)
+        whole = sum(counted.values())
+        return {provider: value / whole for provider, value in counted.items()}
 
     def calibrated(self, votes):
         result = {}
@@ -514,12 +522,19 @@ class Lessons:
         wins = sum(f for f, trade in here if trade.result_r > 0)
         return 100 * clamp((self.strength * base + wins) / (self.strength + sum(f for f, _ in here)), 0, 1)
 
-    def scale(self, regime):
+    def net_r(self, action, votes, regime, trend, cost):
+        """What a position is expected to earn after costs."""
+        expected_r = self.expected_r(votes, trend)
+        by_votes = sum(
+            expected_r[vote["provider"]] * (1 if vote["action"] == action else -1)
+            for vote in votes
+            if not abstains(vote) and vote["action"] != "HOLD"
+        )
         here = [(self.slow[id(trade)], trade.result_r) for trade in self.trades if trade.regime == regime]
         mean = (REGIME_STRENGTH * self.whole + sum(f * r for f, r in here)) / (
             REGIME_STRENGTH + sum(f for f, _ in here)
         )
-        return clamp(1 + mean / SCALE_REACH, MIN_SCALE, 1)
+        return min(mean, by_votes) - cost
 
 
 # ---------------------------------------------------------------- the simulation
@@ -678,6 +693,7 @@ class Backtest:
             "hit_take_profit": reason == "target",
             "decision_confidence": decision["confidence"],
             "raw_confidence": decision["raw_confidence"],
+            "expected_r": decision["expected_r"],
             "volatility": decision["situation"]["volatility_pct"],
         }
         self.closed_now.append(trade)
@@ -718,6 +734,13 @@ class Backtest:
             self.lessons_at = {key: Lessons(providers, window, now, rate)}
         return self.lessons_at[key]
 
+    def cost_in_r(self, asset, close, atr):
+        if not atr > 0:
+            return 0
+        costs = self.settings.costs[asset]
+        points = 2 * costs["fee_bps"] + costs["spread_bps"] + 2 * costs["slippage_bps"]
+        return points / 10_000 * close / (self.settings.stop_atr * atr)
+
     def direction_after_orders(self, asset):
         """The direction of an asset's position after its waiting order; 0 when flat."""
         order = self.waiting.get(asset)
@@ -737,6 +760,7 @@ class Backtest:
             "weights": None,
             "calibrated": None,
             "confidence": line["confidence"] if line else raw,
+            "expected_r": line["expected_r"] if line else None,
             "size_scale": clamp(line["size_scale"], MIN_SCALE, 1) if line else 1,
         }
         if not settings.memory_enabled:
@@ -744,15 +768,21 @@ class Backtest:
                 "weights": {vote["provider"]: 1 / len(votes) for vote in votes},
                 "calibrated": {vote["provider"]: vote["confidence"] for vote in votes},
                 "confidence": raw,
+                "expected_r": None,
                 "size_scale": 1,
             }
         elif self.learning and line:
             lessons = self.lessons([vote["provider"] for vote in votes], now)
+            net = None
+            if action != "HOLD":
+                cost = self.cost_in_r(asset, close, atr)
+                net = lessons.net_r(action, votes, series.regime(i), series.trend(i), cost)
             learned = {
                 "weights": lessons.weights(votes, series.trend(i)),
                 "calibrated": lessons.calibrated(votes),
                 "confidence": raw if action == "HOLD" else lessons.confidence(raw),
-                "size_scale": lessons.scale(series.regime(i)),
+                "expected_r": net,
+                "size_scale": 1 if net is None else clamp(net / SCALE_REACH, MIN_SCALE, 1),
             }
         decision = {
             "time": now,
@@ -940,7 +970,7 @@ OUTCOME_FIELDS = (
     "asset_pair", "action", "entry_price", "exit_price", "raw_entry_price", "raw_exit_price", "stop_price",
     "target_price", "position_size", "risk_per_unit", "realized_pnl", "pnl_percentage", "result_r", "fee_cost",
     "spread_cost", "slippage_cost", "holding_period_hours", "exit_reason", "regime", "was_profitable", "hit_stop_loss",
-    "hit_take_profit", "decision_confidence", "raw_confidence", "volatility",
+    "hit_take_profit", "decision_confidence", "raw_confidence", "expected_r", "volatility",
 )  # fmt: skip
 CHUNK_FIELDS = (
     "initial_balance", "final_value", "return_pct", "sharpe_ratio", "max_drawdown_pct", "total_trades",
@@ -998,7 +1028,7 @@ def compare_decisions(test, lines, differences):
         for field, expected in decision["situation"].items():
             differences.compare(f"{name} situation.{field}", expected, found.get(field, MISSING), floor_of(field))
         for field in (
-            *("action", "raw_confidence", "confidence", "equity", "size_scale", "order", "size", "skipped"),
+            *("action", "raw_confidence", "confidence", "equity", "expected_r", "size_scale", "order", "size", "skipped"),
         ):
             differences.compare(f"{name} {field}", decision[field], line.get(field, MISSING), floor_of(field))
         for part in ("weights", "calibrated"):
