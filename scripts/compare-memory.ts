@@ -6,7 +6,7 @@ import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { progressLine } from "./cli/terminal.ts";
-import { renderAsked } from "./text/asked.ts";
+import { renderQuestionCounts } from "./text/questions.ts";
 import { renderComparison } from "./text/comparison.ts";
 import { shownPath } from "./text/table.ts";
 
@@ -36,18 +36,18 @@ await runScript(async ({ argv, signal, guard }) => {
   const { flags } = parseFlags(argv, COMMAND);
   const request = await runRequest(flags, { guard });
   const progress = progressLine();
-  let asked: QuestionCounts | undefined;
+  let counts: QuestionCounts | undefined;
   const comparison = await compareConfig({
     ...request,
     shuffles: flags.shuffles,
     seeds: flags.seeds,
     signal,
     onNote: note,
-    onQuestionCounts: (counts) => (asked = counts),
+    onQuestionCounts: (latest) => (counts = latest),
     onStep: (done, of) => progress.update(() => `${done} of ${of} runs`),
   }).finally(() => {
     progress.clear();
-    if (asked !== undefined) note(renderAsked(asked));
+    if (counts !== undefined) note(renderQuestionCounts(counts));
   });
   if (flags.json) await writeJson(comparison);
   else await writeOut(renderComparison(comparison));

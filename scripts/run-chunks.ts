@@ -5,7 +5,7 @@ import { parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { runProgress } from "./cli/progress.ts";
-import { renderAsked, renderEstimate } from "./text/asked.ts";
+import { renderQuestionCounts, renderEstimate } from "./text/questions.ts";
 import { renderSummary } from "./text/run.ts";
 
 const COMMAND = {
@@ -50,7 +50,7 @@ await runScript(async ({ argv, signal, guard }) => {
     },
     onProgress: progress.update,
     onEmbedded: progress.embedded,
-    onQuestionCounts: progress.asked,
+    onQuestionCounts: progress.questions,
   };
   if (flags.estimate) {
     const { estimateRun } = await import("../lib/experiments/estimate.ts");
@@ -64,7 +64,7 @@ await runScript(async ({ argv, signal, guard }) => {
   const outcome = await runConfig(options).finally(() => {
     progress.clear();
     const counts = progress.counts();
-    if (counts !== undefined) note(renderAsked(counts));
+    if (counts !== undefined) note(renderQuestionCounts(counts));
   });
   if (flags.json) await writeJson(outcome.summary);
   else await writeOut(renderSummary(outcome));

@@ -1,14 +1,14 @@
 /** Progress lines of runs and of vectors that are computed. */
 import type { Progress } from "../../lib/backtest/job.ts";
 import type { QuestionCounts } from "../../lib/providers/recorded/recorder.ts";
-import { renderAsked } from "../text/asked.ts";
+import { renderQuestionCounts } from "../text/questions.ts";
 import { count, duration, fixed, money } from "../text/numbers.ts";
 import { progressLine, type ProgressLine } from "./terminal.ts";
 
 /** The progress line of a run. */
 export interface RunProgress {
   update(progress: Progress): void;
-  asked(counts: QuestionCounts): void;
+  questions(counts: QuestionCounts): void;
   /** Before the run begins. */
   embedded(made: number, wanted: number): void;
   /** The last counts, if the run asks. */
@@ -31,14 +31,15 @@ export function runProgress(options: { line?: ProgressLine; now?: () => number }
   let ticks = 0;
 
   const render = (): string => {
-    if (last === undefined) return counts === undefined ? "" : renderAsked(counts);
+    if (last === undefined) return counts === undefined ? "" : renderQuestionCounts(counts);
     const passedMs = now() - (first?.atMs ?? 0);
     const done = first === undefined ? 0 : last.share - first.share;
     const left = done > 0 ? duration((passedMs / done) * (1 - last.share)) : "-";
     const date = new Date(last.simulatedMs).toISOString().slice(0, 10);
     const place = `${date}  ${fixed(100 * last.share, 0)}%`;
     const account = `equity ${money(last.equity)}  ${count(last.trades)} trades`;
-    if (counts !== undefined) return `${place}  ${left} left  ${renderAsked(counts)}  ${last.chunk}  ${account}`;
+    if (counts !== undefined)
+      return `${place}  ${left} left  ${renderQuestionCounts(counts)}  ${last.chunk}  ${account}`;
     const rate = first !== undefined && passedMs > 0 ? ((ticks - first.ticks) / passedMs) * 1000 : 0;
     return `${last.chunk}  ${place}  ${account}  ${count(rate)} ticks/s  ${left} left`;
   };
@@ -48,7 +49,7 @@ export function runProgress(options: { line?: ProgressLine; now?: () => number }
     counts: () => counts,
     embedded: vectorProgress(line).update,
     // One answer may take longer than all ticks before it.
-    asked: (latest) => {
+    questions: (latest) => {
       // The time that recorded answers took says nothing about others.
       if (latest.asked > 0 && (counts?.asked ?? 0) === 0) first = undefined;
       counts = latest;

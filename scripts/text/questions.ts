@@ -5,7 +5,7 @@ import { count, dollars, fixed } from "./numbers.ts";
 import { columns, table, words } from "./table.ts";
 
 /** What has been asked so far, on one line. The cost is left out if no price is known. */
-export function renderAsked({ asked, cached, failed, costUsd }: QuestionCounts): string {
+export function renderQuestionCounts({ asked, cached, failed, costUsd }: QuestionCounts): string {
   const cost = costUsd === null ? "" : `, cost ${dollars(costUsd)}`;
   return `asked ${count(asked)}, cached ${count(cached)}, failed ${count(failed)}${cost}`;
 }
