@@ -5,7 +5,7 @@ import { closest } from "../../lib/util/closest.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../../lib/util/time.ts";
 
 /** A flag of a script. */
-export interface FlagSpec {
+interface FlagSpec {
   /** An `optional-number` is above 0 and may be left out, as in `--watch` and `--watch 5`. A `timestamp` is read as epoch ms. */
   readonly type: "boolean" | "string" | "integer" | "timestamp" | "optional-number";
   /** What --help calls the value. */
@@ -36,7 +36,7 @@ type Scalar<Spec extends FlagSpec> = Spec["type"] extends "string" ? string : nu
 export type FlagValues<Flags extends FlagSpecs> = { readonly [Name in keyof Flags]: FlagValue<Flags[Name]> };
 
 /** A script's command line. */
-export interface CommandSpec<Flags extends FlagSpecs> {
+interface CommandSpec<Flags extends FlagSpecs> {
   /** What the script does, in a few sentences. */
   readonly summary: string;
   /** Such as `bun scripts/backup.ts [create | list] [flags]`. */

@@ -27,7 +27,7 @@ function locateConfig(flag?: string): string {
 }
 
 /** The flags that say where memory is. */
-export interface MemoryFlags {
+interface MemoryFlags {
   readonly config: string | undefined;
   readonly "memory-dir": string | undefined;
 }
@@ -88,7 +88,7 @@ export const RUN_FLAGS = {
 } as const;
 
 /** What to run. */
-export interface RunRequest {
+interface RunRequest {
   readonly config: Config;
   readonly baseDir: string;
   readonly dataDirIsExplicit: boolean;

@@ -24,7 +24,7 @@ export class ModuleFailure extends CarryoverError {
 }
 
 /** Who hears what modules do. */
-export interface GuardListeners {
+interface GuardListeners {
   /** Hears a `ModuleFailure`, or an unhandled error of our own. Returns whether the process may end at once. */
   readonly onFailure: (error: Error) => boolean;
   readonly onNote: (note: string) => void;

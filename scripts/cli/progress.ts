@@ -6,7 +6,7 @@ import { count, duration, fixed, money } from "../text/numbers.ts";
 import { progressLine, type ProgressLine } from "./terminal.ts";
 
 /** The progress line of a run. */
-export interface RunProgress {
+interface RunProgress {
   update(progress: Progress): void;
   questions(counts: QuestionCounts): void;
   /** Before the run begins. */
@@ -65,7 +65,7 @@ export function runProgress(options: { line?: ProgressLine; now?: () => number }
 }
 
 /** The progress line of vectors that are computed. */
-export interface VectorProgress {
+interface VectorProgress {
   update(made: number, wanted: number): void;
   clear(): void;
 }

@@ -3,7 +3,7 @@ import { dirname, isAbsolute, relative } from "node:path";
 import { isTerminal, paint, visibleLength } from "../cli/terminal.ts";
 
 /** A column of a table. */
-export interface Column {
+interface Column {
   readonly title: string;
   /** @default "right" */
   readonly align?: "left" | "right";
