@@ -189,11 +189,10 @@ function byProvider(votes: readonly Vote[], values: readonly number[]): Record<s
 }
 
 function summaryOf(similar: MemoryContext["similar"]): DecisionRecord["context"]["similar"] {
-  const results = similar.map(({ result_r }) => result_r).filter((r) => r !== null);
   return {
     count: similar.length,
     wins: similar.filter(({ won }) => won).length,
-    mean_r: meanOf(results),
+    mean_r: meanOf(similar.map(({ result_r }) => result_r)),
     nearest: similar.map(({ decision_id, similarity }) => ({ decision_id, similarity })),
   };
 }

@@ -108,7 +108,7 @@ function stepBars(dueFeeds: readonly Feed[], broker: Broker): readonly ClosedTra
   return [...atOpen, ...inside].filter((trade) => trade !== undefined);
 }
 
-/** Lets signals of the operating system in, which promises that are settled already would keep out. */
+/** Lets events in, such as signals of the operating system. A loop that awaits only settled promises never does. */
 function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -159,10 +159,10 @@ export class RunFiles {
   }
 
   /**
-   * With what providers abstained in the run's last decision, by name.
+   * The errors with which providers abstained in the run's last decision, by name.
    *
-   * @param chunks The run's, in order.
-   * @returns Empty texts for those that did not abstain; an empty map if the decision can't be read.
+   * @param chunks Names of the run's chunks, in order.
+   * @returns An empty text for a provider that did not abstain. An empty map if the decision can't be read.
    */
   async lastErrors(chunks: readonly string[]): Promise<ReadonlyMap<string, string>> {
     for (const chunk of chunks.toReversed()) {

@@ -37,8 +37,8 @@ export interface Trials {
 type Bars = Readonly<Record<string, string>>;
 
 /**
- * Counts trials. Runs with the same daily returns are one trial. A run without a day is none, nor is a stopped run with whose
- * days another one begins.
+ * Counts trials. Runs with the same daily returns are one trial. A run without a day does not count, and neither does a stopped
+ * run whose days are the first days of another run.
  */
 export function countTrials(trials: readonly Trial[], daysPerYear: DaysPerYear): Trials {
   const distinct = new Map<string, Trial>();
