@@ -131,11 +131,15 @@ export async function runRequest(
 
 function periodOf(flags: FlagValues<typeof RUN_FLAGS>): { start: string | undefined; end: string | undefined } {
   const { year, start, end } = flags;
-  if (year === undefined) return { start, end };
   refuseTogether(flags, ["year", "start"]);
   refuseTogether(flags, ["year", "end"]);
-  if (year < 1000 || year > 9998) throw usageError(`--year must be a year such as 2021, found "${year}"`);
-  return { start: `${year}-01-01`, end: `${year + 1}-01-01` };
+  if (year !== undefined) {
+    if (year < 1000 || year > 9998) throw usageError(`--year must be a year such as 2021, found "${year}"`);
+    return { start: `${year}-01-01`, end: `${year + 1}-01-01` };
+  }
+  if (start !== undefined && end === undefined) throw usageError("--start needs --end");
+  if (end !== undefined && start === undefined) throw usageError("--end needs --start");
+  return { start, end };
 }
 
 function assetsOf({ assets }: FlagValues<typeof RUN_FLAGS>): string[] | undefined {

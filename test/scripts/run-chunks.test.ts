@@ -200,7 +200,7 @@ describe("a bad command line or bad bars", () => {
       2,
       "--year and --start cannot be used together",
     ],
-    ["a start without an end", ["--start", "2021-01-01"], 2, "expected --end beside it"],
+    ["a start without an end", ["--start", "2021-01-01"], 2, "--start needs --end"],
     ["assets without names", ["--assets", ","], 2, 'found an empty name in ","'],
     ["an end before the start", ["--start", "2021-02-01", "--end", "2021-01-01"], 2, "2021-01-01"],
     ["an unknown chunk length", ["--chunks", "fortnight"], 2, "fortnight"],
