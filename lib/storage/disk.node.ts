@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
-import { CarryoverError, fail } from "../errors.ts";
+import { fail } from "../errors.ts";
 import { setCrc32 } from "../util/crc32.ts";
 import { assertStorageName, isReservedName } from "../util/names.ts";
 import type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage.ts";
@@ -205,11 +205,10 @@ class DiskStorage implements Storage {
   #assertWritable(): void {
     const { failed } = this.#syncs;
     if (failed === undefined) return;
-    throw new CarryoverError(
-      "READ_ONLY",
-      `Cannot write to "${this.#root}": found that a sync of "${failed.path}" failed, expected a disk that keeps what it ` +
-        `is given: check it, then start again`,
-    );
+    throw fail("READ_ONLY", `Cannot write to "${this.#root}"`, {
+      found: `that a sync of "${failed.path}" failed`,
+      expected: "a disk that keeps what it is given: check it, then start again",
+    });
   }
 
   /** The folders between the root and a name, outermost first. */
