@@ -1,6 +1,5 @@
-import { afterAll, expect } from "bun:test";
+import { expect } from "bun:test";
 import fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createBackup } from "../../lib/backup/create.node.ts";
 import { restoreBackup } from "../../lib/backup/restore.node.ts";
@@ -8,13 +7,6 @@ import { failureOf } from "../storage/storage-contract.ts";
 
 export const BACKUP_ID = "20210401T060000Z";
 export const BACKUP_FILES = { "outcome_1.json": '{"n":1}', "runs/ab/2021Q1.json": "{}", "runs/ab/empty.ndjson": "" };
-
-/** Makes a temporary folder for the tests of a file. It is removed when they end. */
-export function temporaryFolder(name: string): string {
-  const folder = fs.mkdtempSync(join(tmpdir(), `carryover-${name}-`));
-  afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** Writes files into a folder, and the folders that they need. */
 export function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {

@@ -8,7 +8,8 @@ import { verifyBackup } from "../../lib/backup/verify.node.ts";
 import { createBackup } from "../../lib/backup/create.node.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { failureOf, HOLDER, utf8 } from "../storage/storage-contract.ts";
-import { contentsOf, temporaryFolder, writeFiles } from "./backup-samples.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { contentsOf, writeFiles } from "./backup-samples.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

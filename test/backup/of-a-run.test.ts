@@ -7,7 +7,7 @@ import { createBackup, type CreatedBackup } from "../../lib/backup/create.node.t
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { resumeJob } from "../backtest/resume-samples.ts";
 import { filesOf, runFresh, runOn } from "../backtest/world-samples.ts";
-import { temporaryFolder } from "./backup-samples.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 // Files are synced here, and a machine may be busy.
 setDefaultTimeout(60_000);

@@ -6,7 +6,8 @@ import { type KeepRules, pruneBackups } from "../../lib/backup/prune.node.ts";
 import { verifyBackup } from "../../lib/backup/verify.node.ts";
 import { createBackup } from "../../lib/backup/create.node.ts";
 import { failureOf } from "../storage/storage-contract.ts";
-import { temporaryFolder, writeFiles } from "./backup-samples.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { writeFiles } from "./backup-samples.ts";
 
 const base = temporaryFolder("prune");
 let folders = 0;

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { restoreBackup } from "../../lib/backup/restore.node.ts";
 import { verifyBackup } from "../../lib/backup/verify.node.ts";
 import { failureOf } from "../storage/storage-contract.ts";
-import { BACKUP_FILES, BACKUP_ID, contentsOf, sampleBackup, temporaryFolder } from "./backup-samples.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { BACKUP_FILES, BACKUP_ID, contentsOf, sampleBackup } from "./backup-samples.ts";
 
 const base = temporaryFolder("restore");
 afterEach(() => {

@@ -6,14 +6,8 @@ import { formatManifest } from "../../lib/backup/manifest.ts";
 import { restoreBackup } from "../../lib/backup/restore.node.ts";
 import { verifyBackup, verifyBackups } from "../../lib/backup/verify.node.ts";
 import { failureOf } from "../storage/storage-contract.ts";
-import {
-  BACKUP_FILES,
-  BACKUP_ID,
-  contentsOf,
-  expectRestoreRefused,
-  sampleBackup,
-  temporaryFolder,
-} from "./backup-samples.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { BACKUP_FILES, BACKUP_ID, contentsOf, expectRestoreRefused, sampleBackup } from "./backup-samples.ts";
 
 const base = temporaryFolder("verify");
 

@@ -1,13 +1,12 @@
-import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { maintainMemory, openToRead } from "../../lib/memory/open.node.ts";
 import { writeMemory } from "../scripts/run-script.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { makeOutcomes } from "./outcome-samples.ts";
 
-const base = mkdtempSync(join(tmpdir(), "carryover-open-"));
-afterAll(() => rmSync(base, { recursive: true, force: true }));
+const base = temporaryFolder("open");
 
 const maintain = (dir: string, dryRun = false): Promise<boolean> =>
   maintainMemory(

@@ -1,16 +1,16 @@
-import { afterAll, afterEach, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
+import { afterEach, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
 import fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { ensureFile } from "../../lib/storage/storage.ts";
 import { PROJECT_DIR } from "../samples.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { describeStorage, failureOf, HOLDER, textOf, utf8 } from "./storage-contract.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
 
-const base = fs.mkdtempSync(join(tmpdir(), "carryover-disk-"));
+const base = temporaryFolder("disk");
 let folders = 0;
 
 /** A path of its own that is not there yet. */
@@ -18,7 +18,6 @@ function freshPath(): string {
   return join(base, String((folders += 1)));
 }
 
-afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
 afterEach(() => {
   jest.restoreAllMocks();
 });

@@ -1,26 +1,26 @@
 import { expect, spyOn, test } from "bun:test";
-import fs, { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import fs, { existsSync, mkdirSync, readdirSync, readlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { settleLeftovers } from "../../lib/storage/fs.node.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+
+const base = temporaryFolder("fs");
 
 test("temporary files of killed processes are removed after an hour, newer ones never", () => {
-  const folder = mkdtempSync(join(tmpdir(), "carryover-sweep-"));
-  try {
-    for (const name of [".tmp-old", ".tmp-new", "old.json"]) writeFileSync(join(folder, name), "x");
-    const twoHoursAgo = Date.now() / 1000 - 7200;
-    for (const name of [".tmp-old", "old.json"]) utimesSync(join(folder, name), twoHoursAgo, twoHoursAgo);
-    settleLeftovers(folder);
-    expect(readdirSync(folder).toSorted()).toEqual([".tmp-new", "old.json"]);
-    settleLeftovers(join(folder, "not-there"));
-    expect(existsSync(join(folder, "not-there"))).toBeFalse();
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = join(base, "sweep");
+  mkdirSync(folder);
+  for (const name of [".tmp-old", ".tmp-new", "old.json"]) writeFileSync(join(folder, name), "x");
+  const twoHoursAgo = Date.now() / 1000 - 7200;
+  for (const name of [".tmp-old", "old.json"]) utimesSync(join(folder, name), twoHoursAgo, twoHoursAgo);
+  settleLeftovers(folder);
+  expect(readdirSync(folder).toSorted()).toEqual([".tmp-new", "old.json"]);
+  settleLeftovers(join(folder, "missing"));
+  expect(existsSync(join(folder, "missing"))).toBeFalse();
 });
 
 test("names that a killed process may not have synced are synced before their first use", () => {
-  const folder = mkdtempSync(join(tmpdir(), "carryover-settle-"));
+  const folder = join(base, "settle");
+  mkdirSync(folder);
   const fsync = spyOn(fs, "fsyncSync");
   try {
     let synced = "";
@@ -35,6 +35,5 @@ test("names that a killed process may not have synced are synced before their fi
     );
   } finally {
     fsync.mockRestore();
-    rmSync(folder, { recursive: true });
   }
 });

@@ -1,16 +1,16 @@
-import { afterAll, afterEach, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
+import { afterEach, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
 import fs from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { takeLock } from "../../lib/storage/lock.node.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { failureOf, HOLDER, utf8 } from "./storage-contract.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
 
-const base = fs.mkdtempSync(join(tmpdir(), "carryover-lock-"));
-afterAll(() => fs.rmSync(base, { recursive: true, force: true }));
+const base = temporaryFolder("lock");
 afterEach(() => {
   jest.restoreAllMocks();
 });

@@ -1,12 +1,12 @@
 import { expect, spyOn, test } from "bun:test";
 import fs from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { failureOf } from "./storage-contract.ts";
 
+const folder = temporaryFolder("syncs");
+
 test("after a failed sync of the folder nothing in it is acknowledged: neither what waited for the next sync nor what comes later", async () => {
-  const folder = fs.mkdtempSync(join(tmpdir(), "carryover-sync-"));
   const ofFolder: fs.NoParamCallback[] = [];
   const calls = (fd: number, callback: fs.NoParamCallback): void => {
     if (fs.fstatSync(fd).isDirectory()) ofFolder.push(callback);
@@ -29,6 +29,5 @@ test("after a failed sync of the folder nothing in it is acknowledged: neither w
     expect(failures[2]?.message).toContain(`a sync of "${folder}" failed`);
   } finally {
     fsync.mockRestore();
-    fs.rmSync(folder, { recursive: true });
   }
 });
