@@ -26,7 +26,7 @@ const COMMAND = {
   maxPositionals: Infinity,
   examples: [
     'bun scripts/recall.ts "BTCUSD falling fast" --as-of 2021-07-01',
-    'bun scripts/recall.ts "oversold, RANGING" --json | jq .similar[0].result_r',
+    `bun scripts/recall.ts "oversold, steep downtrend" --json | jq '.similar[0]'`,
   ],
 } as const;
 
