@@ -3,42 +3,20 @@ import type { EmbeddedTrade, Trade } from "../memory/trade.ts";
 import type { Chunk, ChunkRecord } from "../results/chunks.ts";
 import { outcomesDigest, type RunFiles } from "./run-files.ts";
 
-/** The outcomes of one run in memory, by the chunk in which they were recorded. */
-export class OwnOutcomes {
-  readonly #memory: Memory;
-  readonly #runId: string;
-  readonly #closingChunkIndex: number;
-  readonly #indexByName: ReadonlyMap<string, number>;
+/** The outcomes of a run in memory that were recorded in the wanted chunks, in the order of (exit, id). */
+export type OwnOutcomes = (isWanted: (chunkIndex: number) => boolean) => readonly EmbeddedTrade[];
 
-  /** @param run `closingChunkIndex`: the chunk at whose end the run closes what is open. */
-  constructor(memory: Memory, run: { id: string; chunks: readonly Chunk[]; closingChunkIndex: number }) {
-    this.#memory = memory;
-    this.#runId = run.id;
-    this.#closingChunkIndex = run.closingChunkIndex;
-    this.#indexByName = new Map(run.chunks.map(({ name }, i) => [name, i]));
-  }
-
-  /** Those recorded up to the end of a chunk, in the order of (exit, id). */
-  upTo(chunkIndex: number): readonly EmbeddedTrade[] {
-    return this.#select((i) => i <= chunkIndex);
-  }
-
-  /** Those recorded in one chunk. */
-  recordedIn(chunkIndex: number): readonly EmbeddedTrade[] {
-    return this.#select((i) => i === chunkIndex);
-  }
-
-  #select(isWanted: (chunkIndex: number) => boolean): readonly EmbeddedTrade[] {
-    return this.#memory.trades.filter((trade) => trade.runId === this.#runId && isWanted(this.#chunkIndexOf(trade)));
-  }
-
-  /**
-   * What the end of the run closes is recorded there, whichever chunk owns the bar. An outcome of a chunk that the run does not
-   * have counts to the first, so that it is noticed at once.
-   */
-  #chunkIndexOf(trade: Trade): number {
-    return trade.exitReason === "end_of_run" ? this.#closingChunkIndex : (this.#indexByName.get(trade.chunk) ?? 0);
-  }
+/** @param run `closingChunkIndex`: the chunk at whose end the run closes what is open. */
+export function ownOutcomes(
+  memory: Memory,
+  run: { id: string; chunks: readonly Chunk[]; closingChunkIndex: number },
+): OwnOutcomes {
+  const indexByName = new Map(run.chunks.map(({ name }, i) => [name, i]));
+  // What the end of the run closes is recorded there, whichever chunk owns the bar. An outcome of a chunk that the run does not
+  // have counts to the first, so that it is noticed at once.
+  const chunkIndexOf = ({ chunk, exitReason }: Trade): number =>
+    exitReason === "end_of_run" ? run.closingChunkIndex : (indexByName.get(chunk) ?? 0);
+  return (isWanted) => memory.trades.filter((trade) => trade.runId === run.id && isWanted(chunkIndexOf(trade)));
 }
 
 /**
@@ -55,7 +33,7 @@ export async function committedChunks(
   for (const [i, chunk] of options.chunks.entries()) {
     const record = await files.readCommitted(chunk.name);
     if (record === undefined) break;
-    const trades = own.upTo(i);
+    const trades = own((index) => index <= i);
     if (outcomesDigest(trades) !== record.outcomes_digest) {
       options.onNote(
         `Memory no longer matches chunk ${chunk.name}: found ${trades.length} outcomes of the run up to it, ` +

@@ -39,7 +39,10 @@ interface DamagedDetail {
   readonly isMissing: boolean;
 }
 
-/** The files of one run. */
+/**
+ * The files of one run. What reads one returns `undefined` if it is missing, and throws a `CarryoverError` with the code `CORRUPT`
+ * if it is not as it was written.
+ */
 export class RunFiles {
   readonly #storage: Storage;
   readonly #runId: string;
@@ -59,13 +62,7 @@ export class RunFiles {
     if (present === undefined || crc32Hex(present) !== crc32Hex(bytes)) await this.#storage.replace(name, bytes);
   }
 
-  /**
-   * Reads `manifest.json`.
-   *
-   * @param options `verify`: whether to check that the key is the run's own, which takes its SHA-256.
-   * @returns `undefined` if there is none.
-   * @throws {CarryoverError} `CORRUPT` if it has no key, or that of another run.
-   */
+  /** @param options `verify`: whether to check that the key is the run's own, which takes its SHA-256. */
   async readManifest(options: { verify: boolean }): Promise<RunKey | undefined> {
     const name = this.#path("manifest.json");
     const manifest = await readJsonObject(this.#storage, name, { maxBytes: MAX_RECORD_BYTES });
@@ -110,12 +107,7 @@ export class RunFiles {
       .map((name) => name.slice(0, -".json".length));
   }
 
-  /**
-   * Reads `<chunk>.json`.
-   *
-   * @returns `undefined` if there is none.
-   * @throws {CarryoverError} `CORRUPT` if it is not as it was written.
-   */
+  /** Reads `<chunk>.json`. */
   async readChunk(chunk: string): Promise<StoredChunk | undefined> {
     const name = this.#path(`${chunk}.json`);
     const record = await this.#readSealed<StoredChunk>(name);
@@ -178,12 +170,7 @@ export class RunFiles {
     return new Map();
   }
 
-  /**
-   * Reads `summary.json`.
-   *
-   * @returns `undefined` if there is none.
-   * @throws {CarryoverError} `CORRUPT` if it is not as it was written.
-   */
+  /** Reads `summary.json`. */
   async readSummary(): Promise<Summary | undefined> {
     const name = this.#path("summary.json");
     const summary = await this.#readSealed<Summary>(name);

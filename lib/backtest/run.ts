@@ -17,7 +17,7 @@ import {
   seriesOf,
 } from "./job.ts";
 import { type LoopContext, runChunk } from "./loop.ts";
-import { committedChunks, discardUnexpected, OwnOutcomes } from "./resume.ts";
+import { committedChunks, discardUnexpected, type OwnOutcomes, ownOutcomes } from "./resume.ts";
 import { outcomesDigest, readManifests, RunFiles } from "./run-files.ts";
 import { identifyRun } from "./run-key.ts";
 
@@ -80,7 +80,7 @@ async function openRun(job: BacktestJob): Promise<Run> {
   const { id, key, notes } = await identifyRun(job, { carriedIn: view.carriedIn, known });
   notes.forEach(onNote);
   const files = new RunFiles(memory.storage, id);
-  const own = new OwnOutcomes(memory, { id, chunks, closingChunkIndex });
+  const own = ownOutcomes(memory, { id, chunks, closingChunkIndex });
   const records = await committedChunks(files, own, { chunks, onNote });
   await files.writeManifest(key);
   const facts = {
@@ -111,7 +111,7 @@ function openLoop({ job, id, chunks, view, own, records }: Run): LoopContext {
     return feed;
   });
   // Outcomes of a chunk that was cut off become visible when they are recorded again, as they did the first time.
-  const committed = own.upTo(records.length - 1);
+  const committed = own((i) => i < records.length);
   for (const trade of committed) view.add(trade);
 
   let trades = committed.length;
@@ -148,9 +148,13 @@ async function runAndCommit(run: Run, chunk: Chunk, context: LoopContext): Promi
   };
   const result = await runChunk(context, chunk, { closes: index === run.closingChunkIndex });
 
-  await discardUnexpected(memory, own.recordedIn(index), { recorded: result.recorded, onNote });
+  await discardUnexpected(
+    memory,
+    own((i) => i === index),
+    { recorded: result.recorded, onNote },
+  );
   await memory.flush();
-  const trades = own.upTo(index);
+  const trades = own((i) => i <= index);
   const record: ChunkRecord = {
     run_id: run.id,
     chunk: chunk.name,
@@ -186,7 +190,7 @@ function multipliersAsOf({ job: { providers }, view }: Run, asOf: number): Recor
 }
 
 function summaryInput({ facts, own, records }: Run): SummaryInput {
-  return { ...facts, records, trades: own.upTo(records.length - 1) };
+  return { ...facts, records, trades: own((i) => i < records.length) };
 }
 
 /** Counts what the memory folder has of this run, file by file. */

@@ -1,5 +1,5 @@
 /** Where two runs differ, line by line. */
-import type { DecisionRecord, Outcome } from "../types.ts";
+import type { DecisionRecord, Outcome, Position } from "../types.ts";
 import { changedPaths } from "../util/json.ts";
 import type { RunTrace } from "./in-memory-run.ts";
 
@@ -31,20 +31,6 @@ interface TraceDiff {
 interface Known {
   readonly knownMs: number;
   readonly line: string;
-}
-
-/** How an order was filled. */
-interface Entry {
-  /** ISO 8601. */
-  readonly timestamp: string;
-  readonly asset: string;
-  readonly decision_timestamp: string;
-  readonly action: string;
-  readonly position_size: number;
-  readonly raw_entry_price: number;
-  readonly entry_price: number;
-  readonly stop_price: number;
-  readonly target_price: number;
 }
 
 /**
@@ -117,36 +103,30 @@ function outcomesOf(run: RunTrace, fillDelayMs: number): Known[] {
 
 /** Every order that was filled, of trades and of positions that are still open, in the order of time and asset. */
 function entriesOf(run: RunTrace, fillDelayMs: number): Known[] {
-  const closed = run.outcomes.map((line): Entry => {
+  const closed = run.outcomes.map((line) => {
     const trade = JSON.parse(line) as Outcome;
-    return {
-      timestamp: trade.entry_timestamp,
-      asset: trade.asset_pair,
-      decision_timestamp: trade.decision_timestamp,
-      action: trade.action,
-      position_size: trade.position_size,
-      raw_entry_price: trade.raw_entry_price,
-      entry_price: trade.entry_price,
-      stop_price: trade.stop_price,
-      target_price: trade.target_price,
-    };
+    const { entry_timestamp: timestamp, asset_pair: asset, decision_timestamp: decided, position_size: size } = trade;
+    return entryOf({ ...trade, asset, size }, { timestamp, decided });
   });
-  const open = (run.records.at(-1)?.state.broker.positions ?? []).map((position): Entry => ({
-    timestamp: new Date(position.entry_ms).toISOString(),
-    asset: position.asset,
-    decision_timestamp: position.decision.timestamp,
-    action: position.action,
-    position_size: position.size,
-    raw_entry_price: position.raw_entry_price,
-    entry_price: position.entry_price,
-    stop_price: position.stop_price,
-    target_price: position.target_price,
-  }));
+  const open = (run.records.at(-1)?.state.broker.positions ?? []).map((position) => {
+    const timestamp = new Date(position.entry_ms).toISOString();
+    return entryOf(position, { timestamp, decided: position.decision.timestamp });
+  });
   // A run that was stopped early may have closed a position just after its last record.
   const byFill = new Map([...open, ...closed].map((entry) => [`${entry.timestamp} ${entry.asset}`, entry]));
   return [...byFill]
     .toSorted(([a], [b]) => compareText(a, b))
     .map(([, entry]) => ({ knownMs: Date.parse(entry.timestamp) + fillDelayMs, line: JSON.stringify(entry) }));
+}
+
+type Fill = Pick<
+  Position,
+  "asset" | "action" | "size" | "raw_entry_price" | "entry_price" | "stop_price" | "target_price"
+>;
+
+function entryOf(fill: Fill, times: { timestamp: string; decided: string }): Fill & { timestamp: string } {
+  const { asset, action, size, raw_entry_price, entry_price, stop_price, target_price } = fill;
+  return { ...times, asset, action, size, raw_entry_price, entry_price, stop_price, target_price };
 }
 
 function compareText(a: string, b: string): number {

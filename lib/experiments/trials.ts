@@ -168,7 +168,10 @@ export function trackRecord(
   const { on, off } = world;
   const daily = sharpes.map((sharpe) => sharpe / Math.sqrt(world.days_per_year));
   const chosenFrom = { trials: count, variance: varianceOf(daily) };
-  const differences = on.returns.map((value, i) => value - (off.returns[i] ?? 0));
+  const difference = figuresOf(
+    on.returns.map((value, i) => value - (off.returns[i] ?? 0)),
+    chosenFrom,
+  );
   return {
     world: world.name,
     trials: count,
@@ -177,7 +180,7 @@ export function trackRecord(
     expected_max_sharpe: expectedMaxSharpe(chosenFrom.trials, chosenFrom.variance),
     on: figuresOf(on.returns, chosenFrom),
     off: figuresOf(off.returns, chosenFrom),
-    on_minus_off: figuresOfDifference(differences),
+    on_minus_off: difference && ofDifference(difference),
   };
 }
 
@@ -198,19 +201,12 @@ function figuresOf(
   };
 }
 
-function figuresOfDifference(differences: readonly number[]): TrackRecord["on_minus_off"] {
-  const moments = momentsOf(differences);
-  if (moments === null) return null;
-  const { count, sharpe, skewness, kurtosis } = moments;
-  const directed = sharpe < 0 ? { count, sharpe: -sharpe, skewness: -skewness, kurtosis } : moments;
-  return {
-    days: count,
-    daily_sharpe: sharpe,
-    skewness,
-    kurtosis,
-    probabilistic_sharpe: probabilisticSharpe(moments, 0),
-    min_track_record_days: minTrackRecord(directed, CONFIDENCE),
-  };
+/** Takes a difference in the direction that it has. */
+function ofDifference({ deflated_sharpe: _deflated, ...figures }: TrackRecordFigures): TrackRecord["on_minus_off"] {
+  const { days: count, daily_sharpe: sharpe, skewness, kurtosis } = figures;
+  if (sharpe >= 0) return figures;
+  const opposite = { count, sharpe: -sharpe, skewness: -skewness, kurtosis };
+  return { ...figures, min_track_record_days: minTrackRecord(opposite, CONFIDENCE) };
 }
 
 /** Sample variance; 0 of fewer than two. */
