@@ -1,9 +1,8 @@
 import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { crc32 } from "node:zlib";
 import { fail } from "../errors.ts";
-import { setCrc32 } from "../util/crc32.ts";
 import { assertStorageName, isReservedName } from "../util/names.ts";
+import "../util/native.node.ts";
 import type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage.ts";
 import {
   areFolders,
@@ -26,9 +25,6 @@ import {
 } from "./fs.node.ts";
 import { takeLock } from "./lock.node.ts";
 import { Syncs } from "./syncs.node.ts";
-
-// The engine has its own CRC-32, which is faster by far.
-setCrc32(crc32);
 
 /** What a file system without hard links answers to `link()`. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { sha256OfBytes, sha256OfText } from "../../lib/util/sha256.ts";
+import { plainSha256, sha256OfBytes, sha256OfText } from "../../lib/util/sha256.ts";
 
 test("sha256OfText() and sha256OfBytes() agree with the examples of FIPS 180-4", async () => {
   const examples = [
@@ -13,15 +13,19 @@ test("sha256OfText() and sha256OfBytes() agree with the examples of FIPS 180-4",
     ],
   ] as const;
   for (const [text, digest] of examples) {
+    expect(plainSha256(text)).toBe(digest);
     expect(sha256OfText(text)).toBe(digest);
     expect(await sha256OfBytes(new TextEncoder().encode(text))).toBe(digest);
   }
 });
 
-test("sha256OfText() hashes the UTF-8 of a text, as OpenSSL does", () => {
+test("plainSha256() and the engine's own hash the UTF-8 of any text, as OpenSSL does", async () => {
+  await import("../../lib/util/native.node.ts");
   fc.assert(
-    fc.property(fc.string({ unit: "grapheme" }), (text) => {
-      expect(sha256OfText(text)).toBe(createHash("sha256").update(text, "utf8").digest("hex"));
+    fc.property(fc.string({ unit: "binary" }), (text) => {
+      const digest = createHash("sha256").update(text, "utf8").digest("hex");
+      expect(plainSha256(text)).toBe(digest);
+      expect(sha256OfText(text)).toBe(digest);
     }),
   );
 });
