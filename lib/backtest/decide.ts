@@ -31,8 +31,6 @@ export interface DecideContext {
 interface Ballot {
   readonly feed: Feed;
   readonly situation: Situation;
-  /** The situation in words. */
-  readonly sentence: string;
   readonly recalled: MemoryContext;
   readonly votes: readonly Vote[];
 }
@@ -48,8 +46,7 @@ export async function collectVotes(feeds: readonly Feed[], context: DecideContex
   for (const feed of feeds) {
     const situation = feed.situation();
     if (situation === undefined) continue;
-    const sentence = describeSituation(situation);
-    questions.push({ feed, situation, sentence, recalled: await view.recall(situation, sentence) });
+    questions.push({ feed, situation, recalled: await view.recall(situation) });
   }
   return Promise.all(
     questions.map(async (question) => {
@@ -122,7 +119,7 @@ function placeOrder(
   context: DecideContext & { readonly equity: number },
 ): Pick<DecisionRecord, "order" | "size" | "skipped"> {
   const { ballot, action, decision, scale } = decided;
-  const { feed, situation, sentence, votes } = ballot;
+  const { feed, situation, votes } = ballot;
   const { broker, settings, equity } = context;
   const { confidence } = decision;
   const { asset, atr, close } = situation;
@@ -142,7 +139,7 @@ function placeOrder(
     if (closes) broker.place({ asset, closes, opens: null });
     return { order: closes ? "close" : "none", size: null, skipped };
   }
-  const description = `${sentence} ${describeDecision({ action, confidence }, votes)}`;
+  const description = `${describeSituation(situation)} ${describeDecision({ action, confidence }, votes)}`;
   broker.place({ asset, closes, opens: { action, size, decision: { ...decision, description } } });
   return { order: closes ? "reverse" : "open", size, skipped };
 }

@@ -1,4 +1,5 @@
 import { fail } from "../errors.ts";
+import type { Situation } from "../types.ts";
 import { isUnit, squaredLength } from "../util/vectors.ts";
 
 /** Turns a sentence into a vector, so that sentences of similar meaning are close. */
@@ -14,6 +15,13 @@ export interface Embedder {
 
   /** @returns A vector of `dim` floats and unit length. */
   embed(sentence: string): Float32Array | Promise<Float32Array>;
+
+  /**
+   * A shortcut for decisions: the vector of a situation's description, to the last bit, without the sentence.
+   *
+   * @returns `undefined` where the sentence has to be read.
+   */
+  embedSituation?(situation: Situation): Float32Array | undefined;
 }
 
 /**

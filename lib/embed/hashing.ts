@@ -1,7 +1,8 @@
+import type { Situation } from "../types.ts";
 import { fnv1a, mix32 } from "../util/hash32.ts";
 import { toUnit } from "../util/vectors.ts";
 import type { Embedder } from "./embedder.ts";
-import { positionOf, QUANTITIES, type Quantity, type QuantityName } from "./levels.ts";
+import { levelOf, positionOf, QUANTITIES, quantitiesOf, type Quantity, type QuantityName } from "./levels.ts";
 
 const DIM = 128;
 
@@ -45,6 +46,13 @@ interface Phrase {
   readonly meaning: Meaning;
 }
 
+/** Quantities whose number a description has, with its decimals. */
+const WRITTEN_DECIMALS: ReadonlyMap<QuantityName, number> = new Map([
+  ["adx", 0],
+  ["rsi", 0],
+  ["zscore", 1],
+]);
+
 const BLOCKS = layOutBlocks();
 const REGIMES = ["trending", "ranging", "volatile"];
 const FIRST_REGIME = BLOCKS.get("channel")!.end;
@@ -77,7 +85,13 @@ const COMMON_WORDS: ReadonlySet<string> = new Set(
  * Large Scale Multitask Learning").
  */
 export function hashingEmbedder(): Embedder {
-  return { id: "hashing", fingerprint: `levels-fnv1a-words-${DIM}-v2`, dim: DIM, embed };
+  return {
+    id: "hashing",
+    fingerprint: `levels-fnv1a-words-${DIM}-v2`,
+    dim: DIM,
+    embed: (sentence) => unitVector(readSentence(tokensOf(sentence))),
+    embedSituation: situationEmbedder(),
+  };
 }
 
 /**
@@ -94,9 +108,9 @@ export function describesSituation(sentence: string, assets: ReadonlySet<string>
   });
 }
 
-function embed(sentence: string): Float32Array {
+/** The sums of a sentence's bumps and words. */
+function readSentence(tokens: readonly string[]): Float64Array {
   const sums = new Float64Array(DIM);
-  const tokens = tokensOf(sentence);
   const numbers = new Map<Block, number>();
   /** Hash of the previous word, if that one was hashed. */
   let previous: number | undefined;
@@ -128,9 +142,45 @@ function embed(sentence: string): Float32Array {
     i++;
   }
   for (const block of BLOCKS.values()) finishBlock(sums, block, numbers.get(block));
-  const vector = toUnit(sums);
+  return sums;
+}
+
+function unitVector(sums: Float64Array): Float32Array {
   // A sentence without meaning has no direction. Any fixed one keeps the promise of unit length.
-  return vector ?? Float32Array.from(sums, (_, i) => (i === DIM - 1 ? 1 : 0));
+  return toUnit(sums) ?? Float32Array.from(sums, (_, i) => (i === DIM - 1 ? 1 : 0));
+}
+
+/** The numbers of a sentence about a situation. From 1e21 on they are written with an exponent, as words. */
+const MAX_WRITTEN = 1e21;
+
+/**
+ * Makes the vectors that descriptions of situations have, without writing and reading them. The sentence of a decision would
+ * cost more than its search.
+ *
+ * A name of several words may say more than a name, such as "rising fast": then the sentence has to be read.
+ */
+function situationEmbedder(): (situation: Situation) => Float32Array | undefined {
+  /** The sums of each asset's name. */
+  const names = new Map<string, Float64Array | undefined>();
+  return (situation) => {
+    const { asset, regime, adx, rsi, zscore, return_pct, volatility_pct } = situation;
+    if (!names.has(asset)) {
+      const tokens = tokensOf(asset);
+      names.set(asset, tokens.length === 1 ? readSentence([...tokens, "is"]) : undefined);
+    }
+    const name = names.get(asset);
+    const written = [adx, rsi, zscore, return_pct, volatility_pct];
+    if (name === undefined || !written.every((value) => Math.abs(value) < MAX_WRITTEN)) return undefined;
+    const sums = name.slice();
+    const quantities = quantitiesOf(situation);
+    for (const [quantity, block] of BLOCKS) {
+      const decimals = WRITTEN_DECIMALS.get(quantity);
+      if (decimals === undefined) addBumps(sums, block, levelOf(block.quantity, quantities[quantity]) + 0.5);
+      finishBlock(sums, block, decimals === undefined ? undefined : Number(quantities[quantity].toFixed(decimals)));
+    }
+    sums[FIRST_REGIME + REGIMES.indexOf(regime.toLowerCase())] = REGIME_WEIGHT;
+    return unitVector(sums);
+  };
 }
 
 function tokensOf(sentence: string): readonly string[] {

@@ -1,3 +1,5 @@
+import type { Situation } from "../types.ts";
+
 /** A quantity of a situation, and the words for its levels. */
 export interface Quantity {
   /** Where one level ends and the next begins, ascending. */
@@ -38,7 +40,23 @@ export const QUANTITIES: Readonly<Record<QuantityName, Quantity>> = {
   },
 };
 
-/** The word for a value's level. A value on a bound belongs to the level above it. */
+/** The values of a situation that descriptions have levels for. */
+export function quantitiesOf(situation: Situation): Readonly<Record<QuantityName, number>> {
+  const { close, volatility_pct: atrPct, channel_high: high, channel_low: low } = situation;
+  const gapPct = (100 * (situation.ema_fast - situation.ema_slow)) / close;
+  const width = high - low;
+  return {
+    move: atrPct > 0 ? situation.return_pct / atrPct : 0,
+    trend: atrPct > 0 ? gapPct / atrPct : 0,
+    adx: situation.adx,
+    rsi: situation.rsi,
+    volatility: situation.volatility_rank,
+    zscore: situation.zscore,
+    channel: width > 0 ? (close - low) / width : 0.5,
+  };
+}
+
+/** The word for a value's level. */
 export function wordFor(quantity: Quantity, value: number): string {
   return quantity.words[levelOf(quantity, value)]!;
 }
@@ -57,8 +75,9 @@ export function positionOf(quantity: Quantity, value: number): number {
   return Math.max(0, Math.min(bounds.length + 1, level + (value - low) / (high - low)));
 }
 
-/** NaN is in the highest level. */
-function levelOf({ bounds }: Quantity, value: number): number {
-  const level = bounds.findIndex((bound) => value < bound);
-  return level === -1 ? bounds.length : level;
+/** The index of a value's level. A value on a bound belongs to the level above it, NaN to the highest. */
+export function levelOf({ bounds }: Quantity, value: number): number {
+  let level = 0;
+  while (level < bounds.length && !(value < bounds[level]!)) level++;
+  return level;
 }

@@ -50,10 +50,10 @@ export class ShuffledMemoryView extends MemoryView {
     return this.#at(asOf).lessons(asOf);
   }
 
-  override async recall(situation: Situation, sentence?: string): Promise<MemoryContext> {
-    const context = await this.#at(situation.timestamp).recall(situation, sentence);
+  override async recall(situation: Situation): Promise<MemoryContext> {
+    const context = await this.#at(situation.timestamp).recall(situation);
     // Which trades are similar does not depend on results.
-    const { similar } = await super.recall(situation, sentence);
+    const { similar } = await super.recall(situation);
     return {
       ...context,
       similar: similar.map((trade) => {

@@ -1,4 +1,4 @@
-import { QUANTITIES, wordFor } from "../embed/levels.ts";
+import { QUANTITIES, quantitiesOf, type QuantityName, wordFor } from "../embed/levels.ts";
 import type { Action, Situation, Vote } from "../types.ts";
 
 /**
@@ -7,22 +7,14 @@ import type { Action, Situation, Vote } from "../types.ts";
  */
 export function describeSituation(situation: Situation): string {
   const s = situation;
-  const atrPct = s.volatility_pct;
+  const quantities = quantitiesOf(situation);
   // A move is judged against what the asset moves anyway, so "fast" means the same for a coin and a currency.
-  const pace = atrPct > 0 ? s.return_pct / atrPct : 0;
-  const move = wordFor(QUANTITIES.move, pace);
-  const trend = wordFor(QUANTITIES.trend, atrPct > 0 ? (100 * (s.ema_fast - s.ema_slow)) / s.close / atrPct : 0);
-  const strength = wordFor(QUANTITIES.adx, s.adx);
-  const momentum = wordFor(QUANTITIES.rsi, s.rsi);
-  const volatility = wordFor(QUANTITIES.volatility, s.volatility_rank);
-  const stretch = wordFor(QUANTITIES.zscore, s.zscore);
-  const width = s.channel_high - s.channel_low;
-  const place = wordFor(QUANTITIES.channel, width > 0 ? (s.close - s.channel_low) / width : 0.5);
+  const word = (name: QuantityName): string => wordFor(QUANTITIES[name], quantities[name]);
   return (
-    `${s.asset} is ${move} (${signed(s.return_pct)}% in 24 bars) in a ${s.regime.toLowerCase()} market: ${trend}, ` +
-    `${strength} at ADX ${fixed(s.adx, 0)}, momentum ${momentum} at RSI ${fixed(s.rsi, 0)}, ` +
-    `volatility ${volatility} at ${fixed(atrPct, 2)}% a bar, ${stretch} (${signed(s.zscore)} deviations), ` +
-    `${place} its range of 48 bars.`
+    `${s.asset} is ${word("move")} (${signed(s.return_pct)}% in 24 bars) in a ${s.regime.toLowerCase()} market: ${word("trend")}, ` +
+    `${word("adx")} at ADX ${fixed(s.adx, 0)}, momentum ${word("rsi")} at RSI ${fixed(s.rsi, 0)}, ` +
+    `volatility ${word("volatility")} at ${fixed(s.volatility_pct, 2)}% a bar, ${word("zscore")} (${signed(s.zscore)} deviations), ` +
+    `${word("channel")} its range of 48 bars.`
   );
 }
 

@@ -75,12 +75,8 @@ export class MemoryView {
     return this.#lastLessons.lessons;
   }
 
-  /**
-   * What memory has on a situation, as of its time.
-   *
-   * @param sentence The situation's sentence.
-   */
-  async recall(situation: Situation, sentence: string = describeSituation(situation)): Promise<MemoryContext> {
+  /** What memory has on a situation, as of its time. */
+  async recall(situation: Situation): Promise<MemoryContext> {
     const asOf = situation.timestamp;
     const window = this.#windowAt(asOf);
     const remembered = window.to - window.from;
@@ -88,7 +84,8 @@ export class MemoryView {
     if (remembered === 0) return { remembered, similar: [], recent, records: NO_RECORDS };
     const records = this.#records(situation.regime, window);
     if (this.#index === undefined) return { remembered, similar: [], recent, records };
-    const query = await embedSentence(this.#memory.embedder, sentence);
+    const { embedder } = this.#memory;
+    const query = embedder.embedSituation?.(situation) ?? (await embedSentence(embedder, describeSituation(situation)));
     const matches = this.#index.search(query, { k: RECALLED, ...window });
     const similar = matches.map(({ row, similarity }) => similarTrade(this.#trades[row]!, similarity));
     return { remembered, similar, recent, records };

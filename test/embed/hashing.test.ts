@@ -1,8 +1,11 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { embedSentence } from "../../lib/embed/embedder.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { QUANTITIES } from "../../lib/embed/levels.ts";
+import { describeSituation } from "../../lib/memory/description.ts";
+import type { Situation } from "../../lib/types.ts";
+import { makeOutcome } from "../memory/outcome-samples.ts";
 import { failureOf } from "../storage/storage-contract.ts";
 
 const embedder = hashingEmbedder();
@@ -138,6 +141,54 @@ test("a query of a few words is most similar to sentences with its asset and lev
   ]) {
     expect(wanted).toBeGreaterThan(dot(question, other) + 0.05);
   }
+});
+
+describe("embedSituation()", () => {
+  const { situation: written, asset_pair: asset } = makeOutcome();
+  const SITUATION: Situation = { ...written, asset, timestamp: 0 };
+  const wild = fc.oneof(
+    fc.double(),
+    fc.double({ min: -100, max: 200, noNaN: true }),
+    fc.constantFrom(0, -0, 0.5, 1e21),
+  );
+  const numbers = Object.keys(SITUATION).filter((key) => typeof SITUATION[key as keyof Situation] === "number");
+  const situations = (number: fc.Arbitrary<number>): fc.Arbitrary<Situation> =>
+    fc
+      .tuple(
+        fc.record(Object.fromEntries(numbers.map((key) => [key, number]))),
+        fc.constantFrom("TRENDING", "RANGING", "VOLATILE"),
+        fc.oneof(
+          fc.constantFrom("BTCUSD", "BRK.B", "is", "a", "5", "nan", "rsi", "oversold", "rising fast"),
+          fc.string(),
+        ),
+      )
+      .map(([values, regime, asset]) => ({ ...SITUATION, ...values, regime, asset }) as Situation);
+
+  test("gives the vector of the situation's description, to the last bit, or none", () => {
+    fc.assert(
+      fc.property(situations(wild), (situation) => {
+        const vector = embedder.embedSituation!(situation);
+        if (vector !== undefined) expect(vector).toEqual(embed(describeSituation(situation)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("needs no sentence for an asset of one word, whatever its indicators", () => {
+    const finite = fc.double({ min: -1e9, max: 1e9, noNaN: true });
+    fc.assert(
+      fc.property(situations(finite), (situation) => {
+        const vector = embedder.embedSituation!({ ...situation, asset: "BTCUSD" });
+        expect(vector).toEqual(embed(describeSituation({ ...situation, asset: "BTCUSD" })));
+      }),
+    );
+  });
+
+  test("leaves names that may say more, and numbers that are written as words, to the sentence", () => {
+    expect(embedder.embedSituation!({ ...SITUATION, asset: "rising fast" })).toBeUndefined();
+    expect(embedder.embedSituation!({ ...SITUATION, rsi: NaN })).toBeUndefined();
+    expect(embedder.embedSituation!({ ...SITUATION, return_pct: 1e21 })).toBeUndefined();
+  });
 });
 
 test("embedSentence() refuses vectors that are not finite, of unit length or of the right dimension", async () => {
