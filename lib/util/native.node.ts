@@ -1,14 +1,16 @@
-/** Gives `crc32.ts` and `sha256.ts` what the engine has itself, which is ten times as fast. Importing this file is enough. */
 import { setCrc32 } from "./crc32.ts";
 import { setSha256 } from "./sha256.ts";
 
-if (typeof Bun === "undefined") {
-  const { crc32 } = process.getBuiltinModule("node:zlib");
-  const { createHash } = process.getBuiltinModule("node:crypto");
-  setCrc32(crc32);
-  setSha256((text) => createHash("sha256").update(text).digest("hex"));
-} else {
-  // Loading node:zlib and node:crypto takes Bun 15 ms, and its own functions nothing.
-  setCrc32((bytes) => Bun.hash.crc32(bytes));
-  setSha256((text) => Bun.SHA256.hash(text, "hex"));
+/** Makes `crc32()` and `sha256OfText()` use the engine's own functions, which are ten times as fast. */
+export function useNativeHashes(): void {
+  if (typeof Bun === "undefined") {
+    const { crc32 } = process.getBuiltinModule("node:zlib");
+    const { createHash } = process.getBuiltinModule("node:crypto");
+    setCrc32(crc32);
+    setSha256((text) => createHash("sha256").update(text).digest("hex"));
+  } else {
+    // Loading node:zlib and node:crypto takes Bun 15 ms, and its own functions nothing.
+    setCrc32((bytes) => Bun.hash.crc32(bytes));
+    setSha256((text) => Bun.SHA256.hash(text, "hex"));
+  }
 }

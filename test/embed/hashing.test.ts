@@ -144,8 +144,8 @@ test("a query of a few words is most similar to sentences with its asset and lev
 });
 
 describe("embedSituation()", () => {
-  const { situation: written, asset_pair: asset } = makeOutcome();
-  const SITUATION: Situation = { ...written, asset, timestamp: 0 };
+  const { situation: indicators, asset_pair } = makeOutcome();
+  const SITUATION: Situation = { ...indicators, asset: asset_pair, timestamp: 0 };
   const wild = fc.oneof(
     fc.double(),
     fc.double({ min: -100, max: 200, noNaN: true }),
