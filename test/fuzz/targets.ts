@@ -107,7 +107,11 @@ export async function targets(): Promise<readonly Target[]> {
     },
     { name: "forget mark", seeds: [mark.bytes], decode: async (bytes) => decodeForgetMark(bytes, mark.name) },
     ...(await sealedTargets()),
-    { name: "model's vote", seeds: [utf8(VOTE_TEXT)], decode: async (bytes) => readVote(text(bytes), "BTCUSD") },
+    {
+      name: "model's vote",
+      seeds: [utf8(VOTE_TEXT)],
+      decode: async (bytes) => readVote({ text: text(bytes) }, "BTCUSD"),
+    },
     ...(await memoryTargets()),
   ];
 }

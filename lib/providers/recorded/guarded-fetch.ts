@@ -1,5 +1,4 @@
-/** What stands between the AI SDK and `fetch`: protection for the key, and answers in a form that the SDK reads rightly. */
-import { isRecord } from "../../util/json.ts";
+/** What stands between the AI SDK and `fetch` to protect the key and the memory. */
 import { RequestFailure } from "./retries.ts";
 
 /** What is used of `fetch`. */
@@ -39,55 +38,13 @@ async function readCapped(response: Response): Promise<Blob> {
 }
 
 /** A response with another body, decoded and of another length than its headers say. */
-function replaceBody(response: Response, body: Blob | string): Response {
+export function replaceBody(response: Response, body: Blob | string, status: number = response.status): Response {
   const headers = new Headers(response.headers);
   headers.delete("content-encoding");
   headers.delete("content-length");
-  return new Response(body, { status: response.status, headers });
+  return new Response(body, { status, headers });
 }
 
 function hostOf(location: string | null, base: string): string {
   return location !== null && URL.canParse(location, base) ? `"${new URL(location, base).host}"` : "another address";
-}
-
-/** Where each protocol counts tokens: `input` must be there, and one of `outputs`. */
-const COUNTS = {
-  openai: { field: "usage", input: "prompt_tokens", outputs: ["completion_tokens"], others: [] },
-  google: {
-    field: "usageMetadata",
-    input: "promptTokenCount",
-    // A model that was cut off while it thought has no tokens of candidates.
-    outputs: ["candidatesTokenCount", "thoughtsTokenCount"],
-    others: ["toolUsePromptTokenCount"],
-  },
-} as const;
-
-/**
- * Returns a `fetch` whose answers keep only the token counts that are used, and none if one of them is missing or no number.
- * The SDK takes a missing count for 0, and rejects a good vote for a count of another type.
- */
-export function withSoundUsage(fetch: Fetch, api: keyof typeof COUNTS): Fetch {
-  return async (input, init) => {
-    const response = await fetch(input, init);
-    return response.ok ? replaceBody(response, soundUsage(await response.text(), api)) : response;
-  };
-}
-
-function soundUsage(text: string, api: keyof typeof COUNTS): string {
-  const { field, input, outputs, others } = COUNTS[api];
-  try {
-    const body: unknown = JSON.parse(text);
-    if (!isRecord(body)) return text;
-    const usage = isRecord(body[field]) ? body[field] : {};
-    const keys = [input, ...outputs, ...others].filter((key) => (usage[key] ?? undefined) !== undefined);
-    const isSound =
-      keys.every((key) => Number.isFinite(usage[key])) &&
-      keys.includes(input) &&
-      outputs.some((output) => keys.includes(output));
-    const sound = isSound ? Object.fromEntries(keys.map((key) => [key, usage[key]])) : null;
-    return JSON.stringify({ ...body, [field]: sound });
-  } catch {
-    // No JSON, or nested too deeply: the SDK reports it.
-    return text;
-  }
 }

@@ -2,8 +2,10 @@ import type * as Ai from "ai";
 import type { LlmConfig } from "../../config/config.ts";
 import { fail, messageOf } from "../../errors.ts";
 import { VOTE_JSON_SCHEMA } from "./answer.ts";
-import { guardedFetch, withSoundUsage, type Fetch } from "./guarded-fetch.ts";
-import type { Completion, LlmConnection } from "./llm.ts";
+import { THOUGHT_TAGS } from "./answer-text.ts";
+import { guardedFetch, type Fetch } from "./guarded-fetch.ts";
+import type { Completion, LlmConnection, Message } from "./llm.ts";
+import { readableFetch } from "./readable-response.ts";
 import { redactor } from "./redact.ts";
 import { statusFailure, transportFailure } from "./request-failures.ts";
 import { RequestFailure } from "./retries.ts";
@@ -36,24 +38,17 @@ export function llmHttp(config: LlmConfig, environment: HttpEnvironment): LlmCon
 
     complete: async (messages, signal) => {
       const { ai, model, hide } = await load();
-      const format =
-        config.output === "text"
-          ? {}
-          : { output: ai.Output.object({ schema: ai.jsonSchema(VOTE_JSON_SCHEMA), name: "vote" }) };
+      const { temperature, max_output_tokens: maxOutputTokens, output } = config;
       try {
-        const result = await ai.generateText({
-          model,
-          messages: [...messages],
-          temperature: config.temperature,
-          maxOutputTokens: config.max_output_tokens,
-          maxRetries: 0,
+        const generated = await model.doGenerate({
+          prompt: messages.map(toPromptMessage),
+          temperature,
+          maxOutputTokens,
+          ...(output === "text" ? {} : { responseFormat: { type: "json", schema: VOTE_JSON_SCHEMA, name: "vote" } }),
           abortSignal: signal,
-          ...format,
         });
-        return toCompletion(result, hide);
+        return toCompletion(generated, hide);
       } catch (error) {
-        // An answer that is no JSON is an answer all the same: the client says what is wrong with it.
-        if (ai.NoObjectGeneratedError.isInstance(error)) return toCompletion(error, hide);
         const failure = ai.APICallError.isInstance(error)
           ? statusFailure(error, server)
           : transportFailure(error, server);
@@ -64,9 +59,12 @@ export function llmHttp(config: LlmConfig, environment: HttpEnvironment): LlmCon
   };
 }
 
+type WrappedModel = ReturnType<typeof Ai.wrapLanguageModel>;
+type Generated = Awaited<ReturnType<WrappedModel["doGenerate"]>>;
+
 interface LoadedSdk {
   readonly ai: typeof Ai;
-  readonly model: Ai.LanguageModel;
+  readonly model: WrappedModel;
   /** Removes the key from a text. */
   readonly hide: (text: string) => string;
 }
@@ -79,12 +77,16 @@ async function loadSdk(config: LlmConfig, { fetch, key: readKey }: HttpEnvironme
   Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
   const settings = {
     // The SDK calls it and uses nothing else of it.
-    fetch: withSoundUsage(guardedFetch(fetch), config.api) as typeof globalThis.fetch,
+    fetch: readableFetch(guardedFetch(fetch), config.api) as typeof globalThis.fetch,
     ...(key === undefined ? {} : { apiKey: key }),
   };
   try {
     const [ai, model] = await Promise.all([import("ai"), MODELS[config.api](config, settings)]);
-    return { ai, model, hide };
+    const middleware = THOUGHT_TAGS.map((tagName) =>
+      // Between two thoughts the closing tag stays, so that what follows the last one can be told.
+      ai.extractReasoningMiddleware({ tagName, startWithReasoning: true, separator: tagName.closing }),
+    );
+    return { ai, model: ai.wrapLanguageModel({ model, middleware }), hide };
   } catch (error) {
     throw fail("NOT_FOUND", `Cannot ask "${config.name}"`, {
       found: hide(messageOf(error)),
@@ -96,7 +98,7 @@ async function loadSdk(config: LlmConfig, { fetch, key: readKey }: HttpEnvironme
 type LoadModel = (
   config: LlmConfig,
   settings: { readonly fetch: typeof globalThis.fetch; readonly apiKey?: string },
-) => Promise<Ai.LanguageModel>;
+) => Promise<Parameters<typeof Ai.wrapLanguageModel>[0]["model"]>;
 
 /** The SDK's package for each protocol. */
 const MODELS: Readonly<Record<LlmConfig["api"], LoadModel>> = {
@@ -111,14 +113,40 @@ const MODELS: Readonly<Record<LlmConfig["api"], LoadModel>> = {
   },
 };
 
-/** What is used of the SDK's result, or of its error for an answer that is no JSON. */
-type Generated = Pick<Ai.NoObjectGeneratedError, "text" | "usage" | "finishReason">;
+type PromptMessage = Parameters<WrappedModel["doGenerate"]>[0]["prompt"][number];
 
-function toCompletion({ text = "", usage, finishReason }: Generated, hide: (text: string) => string): Completion {
-  const { inputTokens: input, outputTokens: output } = usage ?? {};
+function toPromptMessage({ role, content }: Message): PromptMessage {
+  return { role, content: [{ type: "text", text: content }] };
+}
+
+/** Reasons to stop that mean a failure of the server, by OpenRouter, z.AI and DeepSeek. */
+const FAILED = ["error", "network_error", "insufficient_system_resource", "abort"];
+
+/** @throws {RequestFailure} For an answer that the server could not finish. */
+function toCompletion({ content, finishReason, usage }: Generated, hide: (text: string) => string): Completion {
+  const { unified, raw: finish } = finishReason;
+  if (finish !== undefined && FAILED.includes(finish)) {
+    throw new RequestFailure(`no answer from the server: it ended for "${finish}"`, {
+      isTransient: true,
+      mayBeBilled: true,
+    });
+  }
+  const texts = (type: "text" | "reasoning"): readonly string[] =>
+    content.flatMap((part) => (part.type === type ? [part.text] : []));
+  const { total: input } = usage.inputTokens;
+  const { total: output } = usage.outputTokens;
   return {
-    text: hide(text),
-    cutOff: finishReason === "stop" ? undefined : finishReason,
+    text: hide(texts("text").join("")),
+    thoughts: hide(texts("reasoning").map(withoutOpening).join("")),
+    toolInputs: content.flatMap((part) => (part.type === "tool-call" ? [hide(part.input)] : [])),
+    ended: unified === "length" ? "cut" : unified === "content-filter" ? "refused" : undefined,
+    finish: unified === "stop" || unified === "tool-calls" ? undefined : finish,
     tokens: input === undefined || output === undefined ? undefined : { input, output },
   };
+}
+
+/** Thoughts as the middleware gives them, which takes each text for one that begins with thoughts, also where it says so. */
+function withoutOpening(thoughts: string): string {
+  const tag = THOUGHT_TAGS.find(({ opening }) => thoughts.startsWith(opening));
+  return thoughts.slice(tag?.opening.length ?? 0);
 }

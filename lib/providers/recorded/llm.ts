@@ -3,7 +3,7 @@ import type { LlmConfig } from "../../config/config.ts";
 import { fail } from "../../errors.ts";
 import { parseTimeout } from "../../util/time.ts";
 import { abstain } from "../provider.ts";
-import { answerForm, readVote } from "./answer.ts";
+import { answerForm, readVote, type Said } from "./answer.ts";
 import type { ClientAnswer, ClientSignals, PreparedQuestion, VoteClient } from "./client.ts";
 import { renderPrompt, type Prompt } from "./prompt.ts";
 import { RateLimiter } from "./rate-limit.ts";
@@ -11,16 +11,15 @@ import { RequestFailure, withRetries, type RetryPolicy } from "./retries.ts";
 import { TokenBill, type TokenCounts } from "./token-bill.ts";
 
 /** One turn of a conversation. */
-interface Message {
+export interface Message {
   readonly role: "user" | "assistant";
   readonly content: string;
 }
 
 /** What a model answered. */
-export interface Completion {
-  readonly text: string;
-  /** Why the model stopped early, such as `length` or `content-filter`. */
-  readonly cutOff?: string | undefined;
+export interface Completion extends Said {
+  /** Why it stopped, in the server's word, if not because it was done. */
+  readonly finish?: string | undefined;
   readonly tokens?: TokenCounts | undefined;
 }
 
@@ -127,13 +126,14 @@ export class LlmClient implements VoteClient {
         signals.onLost?.(bill.usd);
         throw this.#unavailable(error);
       }
-      const { text, tokens, cutOff } = completion;
-      raw.push(text);
-      bill.addAnswer(attempt, { sent: sent.map(({ content }) => content), received: text, counted: tokens });
-      const read = readVote(text, asset);
+      const { tokens, finish } = completion;
+      const said = transcript(completion);
+      raw.push(said);
+      bill.addAnswer(attempt, { sent: sent.map(({ content }) => content), received: said, counted: tokens });
+      const read = readVote(completion, asset);
       if ("vote" in read) return answer(read.vote);
-      problem = cutOff === undefined ? read.problem : `${read.problem} (it ended for "${cutOff}")`;
-      messages = [sent[0]!, ...correction(text, { problem: read.problem, asset })];
+      problem = finish === undefined ? read.problem : `${read.problem} (it ended for "${finish}")`;
+      messages = [sent[0]!, ...correction(completion.text, { problem: read.problem, asset })];
     }
     return answer(abstain(`no usable answer, asked twice: ${problem}`));
   }
@@ -144,6 +144,12 @@ export class LlmClient implements VoteClient {
     const { message: found, traits, cause } = error;
     return fail("UNANSWERED", `Cannot ask "${this.name}"`, { found, expected: traits.expected ?? "an answer", cause });
   }
+}
+
+/** All that a model said, with thoughts that its server kept apart in `<think>`. */
+function transcript({ text, thoughts = "", toolInputs = [] }: Said): string {
+  const parts = [thoughts === "" ? "" : `<think>${thoughts}</think>`, text, ...toolInputs];
+  return parts.filter((part) => part !== "").join("\n");
 }
 
 /** The turns after an answer that is no vote. */

@@ -87,7 +87,7 @@ export class AnswerStore {
       refresh,
       request,
       vote: truncatedVote(answer.vote),
-      raw: answer.raw.map(truncated),
+      raw: answer.raw.map(shortened),
       tokens,
       cost_usd,
       asked_at,
@@ -164,6 +164,12 @@ function refreshName(provider: string, n: number): string {
 
 function truncated(text: string): string {
   return text.slice(0, MAX_TEXT);
+}
+
+/** Without its middle: a model thinks first, and votes at the end. */
+function shortened(text: string): string {
+  if (text.length <= MAX_TEXT) return text;
+  return text.slice(0, MAX_TEXT / 2) + text.slice(-MAX_TEXT / 2);
 }
 
 function truncatedVote(vote: Answer): Answer {

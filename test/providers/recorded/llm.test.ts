@@ -7,12 +7,18 @@ afterAll(() => model.stop());
 
 describe("an answer that is no vote", () => {
   test("is sent back once with what is wrong; the second answer counts, and both are recorded and paid", async () => {
-    const prose = `Sure! ${GOOD}`;
+    const prose = "Sure! I would buy.";
     const { answer, requests } = await model.ask(inTurn(prose, GOOD), { price_per_mtok: { input: 1, output: 10 } });
     expect(answer).toMatchObject({ vote: { action: "BUY" }, raw: [prose, GOOD], failed: false, cost_usd: 0.0022 });
     expect(requests).toHaveLength(2);
     expect(requests[1]?.turns[1]).toBe(prose);
-    expect(requests[1]?.turns[2]).toStartWith('That is not what was asked for: found "Sure! {');
+    expect(requests[1]?.turns[2]).toStartWith('That is not what was asked for: found "Sure! I would buy."');
+  });
+
+  test("is sent back without its thoughts, which are recorded", async () => {
+    const { answer, requests } = await model.ask(inTurn("<think>hm</think>I would buy.", GOOD));
+    expect(answer.raw[0]).toBe("<think>hm</think>\nI would buy.");
+    expect(requests[1]?.turns[1]).toBe("I would buy.");
   });
 
   test.each([

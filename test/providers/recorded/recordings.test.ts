@@ -50,15 +50,18 @@ test("an answer is found as it was kept, in a file that shell tools can read and
   expect(parsed.crc32).toBe(Bun.hash.crc32(before).toString(16).padStart(8, "0"));
 });
 
-test("only the beginning of a very long answer is recorded, so that it fits its file and is not asked again", async () => {
+test("a very long answer is recorded without its middle, so that it fits its file and is not asked again", async () => {
   const { store } = open();
   const long = "\u0001".repeat(1 << 20);
-  const said = { raw: [long, long], vote: { action: "HOLD", confidence: 0, reason: long, error: long } } as const;
+  const said = {
+    raw: [long, `${long}the end`],
+    vote: { action: "HOLD", confidence: 0, reason: long, error: long },
+  } as const;
   await store.keep(QUESTION, { ...ANSWER, ...said });
   const found = await store.find(await answerKey(QUESTION));
   const kept = "\u0001".repeat(20_000);
   expect(found).toMatchObject({
-    raw: [kept, kept],
+    raw: [kept, `${kept.slice(7)}the end`],
     vote: { action: "HOLD", confidence: 0, reason: kept, error: kept },
   });
 });

@@ -106,7 +106,7 @@ test("a connection that is cut is tried again, then an abstention", async () => 
 
 test("an answer in another protocol, or an empty one, is described in one line", async () => {
   const other = await model.ask(() => Response.json({ id: "x" }), { max_retries: 0 });
-  expect(other.answer.vote.error).toMatch(/^no answer from the server: .*"choices".*$/);
+  expect(other.answer.vote.error).toBe('no answer from the server: found "{\\"id\\":\\"x\\"}"');
   const silent = await model.ask(() => new Response("", { status: 599 }), { max_retries: 0 });
   expect(silent.answer.vote.error).toBe("status 599 from the server");
 });
