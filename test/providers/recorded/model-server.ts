@@ -67,7 +67,14 @@ export function someVote({ model, turns }: Pick<ModelRequest, "model" | "turns">
   const [prompt = ""] = turns;
   const digest = createHash("sha256").update(`${model} ${prompt}`).digest();
   const action = ["BUY", "SELL", "HOLD"][(digest[0] ?? 0) % 3];
-  return JSON.stringify({ asset: assetOf(prompt), action, confidence: (digest[1] ?? 0) % 101, reason: "a coin" });
+  const confidence = (digest[1] ?? 0) % 101;
+  // 1 would be asked again, since it may mean 1 % or 100 %.
+  return JSON.stringify({
+    asset: assetOf(prompt),
+    action,
+    confidence: confidence === 1 ? 2 : confidence,
+    reason: "a coin",
+  });
 }
 
 /** The asset that a prompt asks about. */
