@@ -1,6 +1,7 @@
 #!/usr/bin/env bun
 /** Tests whether memory helps: the same period with memory, without it, and with shuffled outcomes. */
-import { compareConfig, storeComparison } from "../lib/experiments/comparisons.node.ts";
+import { CarryoverError } from "../lib/errors.ts";
+import { compareConfig, EXTRA_ARMS, type ExtraArm, storeComparison } from "../lib/experiments/comparisons.node.ts";
 import type { QuestionCounts } from "../lib/providers/recorded/recorder.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
@@ -12,28 +13,50 @@ import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
   summary:
-    "Tests whether memory helps. It runs the same period with memory, without it, and with results shuffled among the " +
-    "trades, and compares them with confidence intervals. The runs leave no outcomes; the comparison is stored as JSON.",
-  usage: ["bun scripts/compare-memory.ts [--year Y | --start D --end D]", "    [--shuffles N] [--seeds N] [flags]"],
+    "Tests whether memory helps. It runs the same period with memory, without it, without it at the sizes of memory, and " +
+    "with results shuffled among the trades, and compares them with confidence intervals. The runs leave no outcomes; the " +
+    "comparison is stored as JSON.",
+  usage: [
+    "bun scripts/compare-memory.ts [--year Y | --start D --end D]",
+    "    [--arms A,B] [--shuffles N] [--seeds N] [--starts N] [--ablate] [--costs X,Y]",
+    "    [flags]",
+  ],
   flags: {
+    arms: {
+      type: "string",
+      value: "A,B",
+      help: "what to run beside memory on and off: matched, shuffled, or none (default: matched,shuffled)",
+    },
+
     shuffles: {
       type: "integer",
       value: "N",
       min: 1,
       help: "shuffled runs per world (default: 3, or 1 with several worlds)",
     },
+    starts: {
+      type: "integer",
+      value: "N",
+      min: 1,
+      help: "start days, spread over the first 50 days, since one path is fragile (default: 1)",
+    },
+    ablate: { type: "boolean", help: "also run without weights, sizes, calibration and recall, one at a time" },
+    costs: { type: "string", value: "X,Y", help: "also run at these multiples of the costs, such as 0,1,2,4" },
     seeds: { type: "integer", value: "N", min: 1, help: "synthetic worlds, from --seed on (default: 3)" },
     ...RUN_FLAGS,
     ...SHARED_FLAGS,
   },
   examples: [
-    "bun scripts/compare-memory.ts --year 2021",
+    "bun scripts/compare-memory.ts --year 2021 --starts 8",
+    "bun scripts/compare-memory.ts --year 2021 --ablate --costs 0,1,2,4",
     "bun scripts/compare-memory.ts --year 2021 --json | jq .verdict",
   ],
 } as const;
 
 await runScript(async ({ argv, signal, guard }) => {
   const { flags } = parseFlags(argv, COMMAND);
+  const arms = armsOf(flags.arms);
+  const costs = costsOf(flags.costs);
   const request = await runRequest(flags, { guard });
   const progress = progressLine();
   let counts: QuestionCounts | undefined;
@@ -41,6 +64,10 @@ await runScript(async ({ argv, signal, guard }) => {
     ...request,
     shuffles: flags.shuffles,
     seeds: flags.seeds,
+    starts: flags.starts,
+    ablate: flags.ablate,
+    arms,
+    costs,
     signal,
     onNote: note,
     onQuestionCounts: (latest) => (counts = latest),
@@ -53,3 +80,24 @@ await runScript(async ({ argv, signal, guard }) => {
   else await writeOut(renderComparison(comparison));
   note(`Stored as ${shownPath(await storeComparison(comparison, request.config.memory.dir))}`);
 });
+
+/** On and off are always run, and may be named. */
+function armsOf(text: string | undefined): readonly ExtraArm[] | undefined {
+  if (text === undefined) return undefined;
+  const names = text.split(",").map((name) => name.trim());
+  const known: readonly string[] = ["on", "off", "none", ...EXTRA_ARMS];
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new CarryoverError("BAD_USAGE", `--arms: unknown arm "${unknown}"; known: ${EXTRA_ARMS.join(", ")}, none`);
+  }
+  return EXTRA_ARMS.filter((arm) => names.includes(arm));
+}
+
+function costsOf(text: string | undefined): readonly number[] | undefined {
+  if (text === undefined) return undefined;
+  const multiples = text.split(",").map((part) => (/^\s*\d+(\.\d+)?\s*$/.test(part) ? Number(part) : Number.NaN));
+  if (multiples.some((multiple) => !(multiple <= 100))) {
+    throw new CarryoverError("BAD_USAGE", `--costs must be multiples from 0 to 100, such as 0,1,2,4, found "${text}"`);
+  }
+  return [...new Set(multiples)];
+}

@@ -158,7 +158,7 @@ function movesWithAnother(
 }
 
 /** Without memory every provider weighs the same, confidences count as voted, and nothing is expected. */
-function equalWeights(votes: readonly Vote[]): WeighedVotes {
+export function equalWeights(votes: readonly Vote[]): WeighedVotes {
   return {
     weights: votes.map(() => 1 / votes.length),
     confidences: votes.map(({ confidence }) => confidence),

@@ -1,7 +1,15 @@
 /** A run by its days, so that days can be drawn again. */
 import { forecastOf } from "../results/confidence.ts";
-import { type DaysPerYear, lastOfDays, sharpeRatio, simpleReturns } from "../results/metrics.ts";
+import {
+  type DaysPerYear,
+  type DrawdownState,
+  lastOfDays,
+  markDrawdown,
+  sharpeRatio,
+  simpleReturns,
+} from "../results/metrics.ts";
 import { MIN_FORECASTS, squaredError } from "../stats/forecast-scores.ts";
+import { rounded } from "../util/numbers.ts";
 import { isoDate } from "../util/time.ts";
 import type { RunTrace } from "./in-memory-run.ts";
 
@@ -59,7 +67,15 @@ function dayIndex(dates: readonly string[], date: string): number {
 }
 
 /** The figures that are compared. */
-export const FIGURES = ["return_pct", "sharpe", "win_rate", "mean_result_r", "brier"] as const;
+export const FIGURES = [
+  "sharpe",
+  "return_pct",
+  "log_growth",
+  "max_drawdown_pct",
+  "win_rate",
+  "mean_result_r",
+  "brier",
+] as const;
 /** The name of a figure. */
 export type Figure = (typeof FIGURES)[number];
 /** A number for each figure; `null` where it is undefined. */
@@ -83,11 +99,13 @@ export function figuresOfDays(arm: Arm, daysPerYear: DaysPerYear): (indices: Int
     let countR = 0;
     let squaredErrors = 0;
     let growth = 1;
+    const drawdown: DrawdownState = { peak: 1, maxPct: 0 };
     const returns: number[] = [];
     for (const day of indices) {
       const dayReturn = arm.returns[day]!;
       returns.push(dayReturn);
       growth *= 1 + dayReturn;
+      markDrawdown(drawdown, growth);
       trades += sums.trades[day]!;
       wins += sums.wins[day]!;
       sumR += sums.sumR[day]!;
@@ -95,8 +113,11 @@ export function figuresOfDays(arm: Arm, daysPerYear: DaysPerYear): (indices: Int
       squaredErrors += sums.squaredErrors[day]!;
     }
     return {
-      return_pct: 100 * (growth - 1),
       sharpe: sharpeRatio(returns, daysPerYear),
+      return_pct: 100 * (growth - 1),
+      // Rounded, as engines differ in `Math.log`.
+      log_growth: growth > 0 ? rounded(Math.log(growth)) : null,
+      max_drawdown_pct: drawdown.maxPct,
       win_rate: trades === 0 ? null : (100 * wins) / trades,
       mean_result_r: countR === 0 ? null : sumR / countR,
       brier: trades === 0 ? null : squaredErrors / trades,
@@ -126,8 +147,10 @@ function sumsByDay({ returns, trades }: Arm): DaySums {
 /** A value for each figure. */
 export function fromFigures<Value>(value: (figure: Figure) => Value): Readonly<Record<Figure, Value>> {
   return {
-    return_pct: value("return_pct"),
     sharpe: value("sharpe"),
+    return_pct: value("return_pct"),
+    log_growth: value("log_growth"),
+    max_drawdown_pct: value("max_drawdown_pct"),
     win_rate: value("win_rate"),
     mean_result_r: value("mean_result_r"),
     brier: value("brier"),

@@ -2,20 +2,27 @@
 import type { Chunk } from "../results/chunks.ts";
 import type { DaysPerYear } from "../results/metrics.ts";
 import { blockLength, type Interval } from "../stats/bootstrap.ts";
-import { type Arm, armOf, type Figures, fromFigures, minus } from "./arm.ts";
-import { type ArmName, type Days, DaySample, type FigureIntervals, type World } from "./day-sample.ts";
+import { holmAdjusted } from "../stats/holm.ts";
+import { meanOf } from "../util/numbers.ts";
+import { armOf, type Figures, fromFigures, minus } from "./arm.ts";
+import { type CostRuns, type CostSweep, costSweep } from "./cost-sweep.ts";
+import { type ArmName, armsOf, type Days, DaySample, type FigureIntervals, type World } from "./day-sample.ts";
 import type { RunTrace } from "./in-memory-run.ts";
+import { type Ablation, ABLATIONS, meanSizeScale } from "./memory-arms.ts";
 import { trackRecord, type TrackRecord, type Trials } from "./trials.ts";
 
-/** The runs of one world: the same period with memory, without it, and with shuffled results. */
+/** The runs of one world from one start day on: the same period with memory, without it, and in other ways. */
 export interface WorldRuns {
-  /** `bars`, or `seed 1` of a synthetic world. */
+  /** `bars`, or `seed 1` of a synthetic world. Worlds of one name differ in their start day alone, and follow each other. */
   readonly name: string;
   readonly daysPerYear: DaysPerYear;
   readonly on: RunTrace;
   readonly off: RunTrace;
-  /** One or more. */
+  /** Without memory, at the mean size of the run with memory. */
+  readonly matched?: RunTrace | undefined;
   readonly shuffled: readonly RunTrace[];
+  /** Without one part of memory. */
+  readonly without?: Readonly<Partial<Record<Ablation, RunTrace>>>;
 }
 
 /** Means over worlds, and over the shuffled runs of each. */
@@ -26,6 +33,8 @@ interface ChunkEffect {
   readonly quarter: string;
   readonly on: Figures;
   readonly off: Figures;
+  /** All `null` if they were not run. */
+  readonly matched: Figures;
   readonly shuffled: Figures;
   readonly on_minus_off: FigureIntervals;
 }
@@ -47,17 +56,48 @@ interface FirstToLast {
   readonly on_minus_off: FigureIntervals;
 }
 
+/**
+ * How log growth with memory differs from that without: by betting less, which needs no memory, and by betting better. Both add up
+ * to on - off.
+ */
+interface Betting {
+  /** The mean part of the full size that positions got with memory, 0..1. */
+  readonly mean_size_scale: number | null;
+  /** Matched - off. */
+  readonly bet_less: Interval | null;
+  /** On - matched. */
+  readonly bet_better: Interval | null;
+}
+
+/** What a part of memory adds. */
+interface AblationEffect {
+  readonly part: Ablation;
+  /** The run without it. */
+  readonly without: ArmFigures;
+  /** With all of memory less without this part. */
+  readonly on_minus_without: FigureIntervals;
+  /** The p-value of the Sharpe ratio's difference, adjusted for the number of parts (Holm). */
+  readonly holm_p_value: number | null;
+}
+
 /** What a comparison says about memory. */
 type Verdict = "helped" | "hurt" | "no difference that this much data can show";
 
 /** What `compare-memory --json` prints and stores, beside what was run. */
 export interface Comparison {
+  /** By the Sharpe ratio, which betting less does not change. */
   readonly verdict: Verdict;
+  readonly betting: Betting;
   readonly on: ArmFigures;
   readonly off: ArmFigures;
-  readonly shuffled: ArmFigures;
+  /** `null` if they were not run. */
+  readonly matched: ArmFigures | null;
+  readonly shuffled: ArmFigures | null;
   readonly on_minus_off: FigureIntervals;
-  readonly on_minus_shuffled: FigureIntervals;
+  readonly on_minus_matched: FigureIntervals | null;
+  readonly on_minus_shuffled: FigureIntervals | null;
+  readonly ablations: readonly AblationEffect[];
+  readonly costs: CostSweep | null;
   readonly quarters: readonly ChunkEffect[];
   /** `null` for a run of one chunk. */
   readonly first_to_last: FirstToLast | null;
@@ -73,6 +113,8 @@ interface ComparisonOptions {
   /** Blocks are no shorter on average than the longest that a trade may last, in days. */
   readonly longestTradeDays: number;
   readonly trials: Trials;
+  /** The same runs at other costs. */
+  readonly costs?: readonly CostRuns[] | undefined;
   /** Resamples of every interval. */
   readonly draws: number;
 }
@@ -80,15 +122,16 @@ interface ComparisonOptions {
 /** Begins the names of the bootstraps, which start their random numbers. */
 const SEED = "compare-memory";
 
-/** Compares runs with memory, without it, and with shuffled results. */
+/** Compares runs with memory with those without it and, as far as they were made, with the others. */
 export function compareRuns(runs: readonly WorldRuns[], options: ComparisonOptions): Comparison {
   const { chunks, draws } = options;
   const worlds = runs.map((world) => worldOf(world, options));
   const sample = new DaySample(worlds, { draws, seed: SEED });
   const whole = wholePeriod(sample, worlds);
   return {
-    verdict: verdictOn(whole.on_minus_off.return_pct),
+    verdict: verdictOn(whole.on_minus_off.sharpe),
     ...whole,
+    costs: options.costs === undefined ? null : costSweep(options.costs, options),
     quarters: chunks.map((chunk) => chunkEffect(sample, chunk)),
     first_to_last: firstToLast(sample, chunks),
     track_record: trackRecord(worlds[0], options.trials),
@@ -98,7 +141,7 @@ export function compareRuns(runs: readonly WorldRuns[], options: ComparisonOptio
 }
 
 function worldOf(
-  { name, daysPerYear, on, off, shuffled }: WorldRuns,
+  { name, daysPerYear, on, off, matched, shuffled, without = {} }: WorldRuns,
   { initialBalance, longestTradeDays }: ComparisonOptions,
 ): World {
   const armOfRun = (run: RunTrace): ReturnType<typeof armOf> => armOf(run, { initialBalance, daysPerYear });
@@ -113,37 +156,76 @@ function worldOf(
     dates,
     on: onArm,
     off: offArm,
+    matched: matched === undefined ? null : armOfRun(matched).arm,
+    mean_size_scale: meanSizeScale(on),
     shuffled: shuffled.map((run) => armOfRun(run).arm),
+    without: Object.fromEntries(Object.entries(without).map(([part, run]) => [part, armOfRun(run).arm])),
   };
 }
 
-function wholePeriod(
-  sample: DaySample,
-  worlds: readonly World[],
-): Pick<Comparison, ArmName | "on_minus_off" | "on_minus_shuffled"> {
+type WholePeriod = Pick<
+  Comparison,
+  | "betting"
+  | "on"
+  | "off"
+  | "matched"
+  | "shuffled"
+  | "on_minus_off"
+  | "on_minus_matched"
+  | "on_minus_shuffled"
+  | "ablations"
+>;
+
+function wholePeriod(sample: DaySample, worlds: readonly World[]): WholePeriod {
   const all = sample.allDays();
-  const [onOff, onShuffled] = sample.intervals([all], {
+  const parts = ABLATIONS.filter((part) => worlds.some(({ without }) => without[part] !== undefined));
+  const others: readonly ArmName[] = ["off", "matched", "shuffled", ...parts];
+  const [betLess, ...differences] = sample.intervals([all], {
     name: "whole",
     differences: ([days]) => {
       const on = sample.figures("on", days!);
-      return [minus(on, sample.figures("off", days!)), minus(on, sample.figures("shuffled", days!))];
+      const of = others.map((arm) => sample.figures(arm, days!));
+      return [minus(of[1]!, of[0]!), ...of.map((other) => minus(on, other))];
     },
   });
-  const [on, off, shuffled] = [
-    sample.reported("on", all),
-    sample.reported("off", all),
-    sample.reported("shuffled", all),
-  ];
+  const on = reportedArm(sample, "on", worlds);
+  const compared = others.map((arm, i) => {
+    const figures = reportedArm(sample, arm, worlds);
+    return figures === null ? null : { figures, difference: reportedOnly(differences[i]!, [on!, figures]) };
+  });
+  const [off, matched, shuffled, ...ablated] = compared;
+  const adjusted = holmAdjusted(ablated.map((each) => each?.difference.sharpe?.p_value ?? null));
   return {
-    on: { ...on, trades: meanTrades(worlds.map((world) => world.on)) },
-    off: { ...off, trades: meanTrades(worlds.map((world) => world.off)) },
-    shuffled: { ...shuffled, trades: meanTrades(worlds.flatMap((world) => world.shuffled)) },
-    on_minus_off: reportedOnly(onOff!, [on, off]),
-    on_minus_shuffled: reportedOnly(onShuffled!, [on, shuffled]),
+    betting: {
+      mean_size_scale: meanOf(worlds.map((world) => world.mean_size_scale)),
+      bet_less: matched === null ? null : betLess!.log_growth,
+      bet_better: matched?.difference.log_growth ?? null,
+    },
+    on: on!,
+    off: off!.figures,
+    matched: matched?.figures ?? null,
+    shuffled: shuffled?.figures ?? null,
+    on_minus_off: off!.difference,
+    on_minus_matched: matched?.difference ?? null,
+    on_minus_shuffled: shuffled?.difference ?? null,
+    ablations: parts.map((part, i) => ({
+      part,
+      without: ablated[i]!.figures,
+      on_minus_without: ablated[i]!.difference,
+      holm_p_value: adjusted[i]!,
+    })),
   };
 }
 
-/** The difference in return is the one figure that was chosen in advance. */
+/** The figures of an arm over the whole period, with its mean number of trades; `null` if it was not run. */
+function reportedArm(sample: DaySample, name: ArmName, worlds: readonly World[]): ArmFigures | null {
+  const arms = worlds.flatMap((world) => armsOf(world, name));
+  if (arms.length === 0) return null;
+  const trades = arms.reduce((sum, arm) => sum + arm.trades.day.length, 0) / arms.length;
+  return { ...sample.reported(name, sample.allDays()), trades };
+}
+
+/** The difference in the Sharpe ratio is the one figure that was chosen in advance. */
 function verdictOn(difference: Interval | null): Verdict {
   if (difference === null || difference.p_value > 0.05 || difference.estimate === 0) {
     return "no difference that this much data can show";
@@ -162,6 +244,7 @@ function chunkEffect(sample: DaySample, chunk: Chunk): ChunkEffect {
     quarter: chunk.name,
     on,
     off,
+    matched: sample.reported("matched", days),
     shuffled: sample.reported("shuffled", days),
     on_minus_off: reportedOnly(difference!, [on, off]),
   };
@@ -197,8 +280,4 @@ function firstToLast(sample: DaySample, chunks: readonly Chunk[]): FirstToLast |
 /** Leaves out the differences of figures that are not reported. */
 function reportedOnly(differences: FigureIntervals, of: readonly Figures[]): FigureIntervals {
   return fromFigures((figure) => (of.some((figures) => figures[figure] === null) ? null : differences[figure]));
-}
-
-function meanTrades(arms: readonly Arm[]): number {
-  return arms.reduce((sum, { trades }) => sum + trades.day.length, 0) / arms.length;
 }

@@ -12,13 +12,21 @@ import { planChunks } from "../results/chunks.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { withLock } from "../storage/lock.node.ts";
 import { ensureFile } from "../storage/storage.ts";
-import { encodeJson } from "../util/json.ts";
-import { createRandom } from "../util/random.ts";
+import { encodeJson, type Json } from "../util/json.ts";
 import { sha256OfText } from "../util/sha256.ts";
 import { DAY_MS } from "../util/time.ts";
 import { compareRuns, type Comparison, type WorldRuns } from "./compare.ts";
-import { runInMemory } from "./in-memory-run.ts";
-import { ShuffledMemoryView } from "./shuffled-memory.ts";
+import {
+  fromStartDays,
+  withAblation,
+  withCosts,
+  withMatchedSizes,
+  withoutMemory,
+  withShuffledResults,
+} from "./compared-jobs.ts";
+import type { CostRuns } from "./cost-sweep.ts";
+import { runInMemory, type RunTrace } from "./in-memory-run.ts";
+import { type Ablation, ABLATIONS, meanSizeScale } from "./memory-arms.ts";
 import { countTrials, dailyReturns, type Trial, trialsOfComparisons, trialsOfRuns } from "./trials.ts";
 
 /** Resamples of every interval. */
@@ -28,12 +36,25 @@ const DRAWS = 2000;
 const SHUFFLES = 3;
 const SEEDS = 3;
 
+/** Arms that can be left out. */
+export const EXTRA_ARMS = ["matched", "shuffled"] as const;
+/** An arm that can be left out. */
+export type ExtraArm = (typeof EXTRA_ARMS)[number];
+
 /** How much is run. */
 interface CompareOptions extends Omit<OpenJobOptions, "mode" | "embedder"> {
   /** Runs with shuffled results in each world. @default 3, or 1 in each of several worlds */
   readonly shuffles?: number | undefined;
   /** Synthetic worlds. @default 3 */
   readonly seeds?: number | undefined;
+  /** Start days, spread evenly over the first 50 days. @default 1 */
+  readonly starts?: number | undefined;
+  /** What is run beside memory on and off. @default all */
+  readonly arms?: readonly ExtraArm[] | undefined;
+  /** Whether to leave out the parts of memory, one at a time. @default false */
+  readonly ablate?: boolean | undefined;
+  /** Multiples of the costs at which memory on and off are run, from the smallest on. @default none */
+  readonly costs?: readonly number[] | undefined;
   readonly onStep: (done: number, of: number) => void;
 }
 
@@ -74,34 +95,48 @@ async function compareWorlds(options: CompareOptions, opener: WorldOpener): Prom
     );
   }
   const seeds = isSynthetic ? (options.seeds ?? SEEDS) : 1;
-  const shuffles = options.shuffles ?? (seeds === 1 ? SHUFFLES : 1);
+  const plan = planOf(options, { seeds });
+  fromStartDays(job, plan.starts);
   // Before the runs, which may take long, so that a damaged file is reported at once.
   const earlierTrials = await trialsBefore(first);
   let done = 0;
-  const run = async (each: InMemoryJob): ReturnType<typeof runInMemory> => {
+  const run = async (each: InMemoryJob): Promise<RunTrace> => {
     const trace = await runInMemory(each);
-    options.onStep(++done, seeds * (2 + shuffles));
+    options.onStep(++done, plan.runs);
     return trace;
   };
 
   const worlds: WorldRuns[] = [];
+  const costs = plan.costs.map((multiple) => ({ multiple, worlds: [] as CostRuns["worlds"][number][] }));
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
     const opened = seed === firstSeed ? first : await opener.open(seed, { embedder: job.remembered.embedder });
-    const on = await run(opened.job);
-    const off = await run(withoutMemory(opened));
-    const shuffled = [];
-    for (let n = 1; n <= shuffles; n++) shuffled.push(await run(withShuffledResults(opened.job, n)));
+    const name = isSynthetic ? `seed ${seed}` : "bars";
     const daysPerYear = daysPerYearOf(barsOfPeriod(opened.job));
-    worlds.push({ name: isSynthetic ? `seed ${seed}` : "bars", daysPerYear, on, off, shuffled });
+    for (const started of fromStartDays(opened.job, plan.starts)) {
+      const off = withoutMemory(started, offConfig(opened));
+      const runs = await armsOfJob({ on: started, off }, { plan, run });
+      worlds.push({ name, daysPerYear, ...runs });
+      for (const each of costs) {
+        if (each.multiple === 1) each.worlds.push({ daysPerYear, on: runs.on, off: runs.off });
+        else {
+          const on = await run(withCosts(started, each.multiple));
+          each.worlds.push({ daysPerYear, on, off: await run(withCosts(off, each.multiple)) });
+        }
+      }
+    }
   }
 
-  const { on, off, daysPerYear } = worlds[0]!;
-  const trials = [on, off].map(({ records }) => ({ returns: dailyReturns(records, daysPerYear), isFinished: true }));
+  const { on, daysPerYear } = worlds[0]!;
+  const trials = worlds
+    .filter(({ name }) => name === worlds[0]!.name)
+    .flatMap((world) => [world.on, world.off])
+    .map(({ records }) => ({ returns: dailyReturns(records, daysPerYear), isFinished: true }));
   const comparison = compareRuns(worlds, {
     chunks: planChunks(job.period, job.chunkKind),
     initialBalance: job.settings.initialBalance,
     longestTradeDays: job.settings.risk.maxHoldingMs / DAY_MS,
     trials: countTrials([...trials, ...earlierTrials], daysPerYear),
+    costs: costs.length === 0 ? undefined : costs,
     draws: DRAWS,
   });
   return {
@@ -112,6 +147,43 @@ async function compareWorlds(options: CompareOptions, opener: WorldOpener): Prom
     carried_in: on.key.base.length,
     ...comparison,
   };
+}
+
+/** What is run in each world. */
+interface Plan {
+  readonly starts: number;
+  readonly matched: boolean;
+  readonly shuffles: number;
+  readonly ablations: readonly Ablation[];
+  readonly costs: readonly number[];
+  /** In all worlds. */
+  readonly runs: number;
+}
+
+function planOf(options: CompareOptions, { seeds }: { seeds: number }): Plan {
+  const { starts = 1, arms = EXTRA_ARMS, ablate = false } = options;
+  const shuffles = arms.includes("shuffled") ? (options.shuffles ?? (seeds * starts === 1 ? SHUFFLES : 1)) : 0;
+  const matched = arms.includes("matched");
+  const ablations = ablate ? ABLATIONS : [];
+  const costs = (options.costs ?? []).toSorted((a, b) => a - b);
+  const other = costs.filter((multiple) => multiple !== 1).length;
+  const runs = seeds * starts * (2 + (matched ? 1 : 0) + shuffles + ablations.length + 2 * other);
+  return { starts, matched, shuffles, ablations, costs, runs };
+}
+
+/** Runs a job with memory, without it, and in the other ways of a plan. */
+async function armsOfJob(
+  jobs: { on: InMemoryJob; off: InMemoryJob },
+  { plan, run }: { plan: Plan; run: (job: InMemoryJob) => Promise<RunTrace> },
+): Promise<Omit<WorldRuns, "name" | "daysPerYear">> {
+  const on = await run(jobs.on);
+  const off = await run(jobs.off);
+  const matched = plan.matched ? await run(withMatchedSizes(jobs.off, meanSizeScale(on) ?? 1)) : undefined;
+  const shuffled: RunTrace[] = [];
+  for (let n = 1; n <= plan.shuffles; n++) shuffled.push(await run(withShuffledResults(jobs.on, n)));
+  const without: Partial<Record<Ablation, RunTrace>> = {};
+  for (const part of plan.ablations) without[part] = await run(withAblation(jobs.on, part));
+  return { on, off, matched, shuffled, without };
 }
 
 /** Opens the worlds of a comparison, and adds up what their providers are asked. */
@@ -156,9 +228,11 @@ class WorldOpener {
 }
 
 /** The id under which the costs of a comparison are recorded, so that it keeps to its budget when it is started again. */
-function idOf({ key, period, remembered }: InMemoryJob, { seeds, shuffles }: CompareOptions): string {
+function idOf({ key, period, remembered }: InMemoryJob, options: CompareOptions): string {
   const ids = remembered.trades.map(({ id }) => id);
-  return sha256OfText(JSON.stringify({ compared: key, period, remembered: ids, seeds, shuffles }));
+  const { seeds, shuffles, starts, arms, ablate, costs } = options;
+  const asked = { seeds, shuffles, starts, arms, ablate, costs };
+  return sha256OfText(JSON.stringify({ compared: key, period, remembered: ids, ...asked }));
 }
 
 function sumOfCounts(a: QuestionCounts, b: QuestionCounts): QuestionCounts {
@@ -186,24 +260,9 @@ function withoutOwnTrades(opened: OpenInMemoryJob): OpenInMemoryJob {
   return { ...opened, job: { ...opened.job, remembered: { ...remembered, trades } } };
 }
 
-/** The run that `run-chunks --no-memory` makes. */
-function withoutMemory({ config, job, refreshes }: OpenInMemoryJob): InMemoryJob {
-  const off = configured(config, { enabled: false, seed: config.backtest.seed });
-  return {
-    ...job,
-    memorySettings: { ...job.memorySettings, enabled: false },
-    remembered: { ...job.remembered, trades: [], marks: [] },
-    key: { ...job.key, config: keyConfig(off, refreshes) },
-  };
-}
-
-function withShuffledResults(job: InMemoryJob, shuffle: number): InMemoryJob {
-  return {
-    ...job,
-    openView: (memory, options) =>
-      new ShuffledMemoryView(memory, { ...options, random: createRandom(`shuffle ${shuffle} ${job.key.seed}`) }),
-    key: { ...job.key, version: `${job.key.version} shuffle ${shuffle}` },
-  };
+/** The configuration in the key of the run that `run-chunks --no-memory` makes. */
+function offConfig({ config, refreshes }: OpenInMemoryJob): Json {
+  return keyConfig(configured(config, { enabled: false, seed: config.backtest.seed }), refreshes);
 }
 
 /** The runs on the same bars in the memory folder, in its `off`, and in its comparisons. */

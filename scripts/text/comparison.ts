@@ -16,33 +16,28 @@ interface Figure {
 }
 
 const RETURN: Figure = { key: "return_pct", title: "return", show: (value) => signedPct(value, 2), decimals: 2 };
+const SHARPE: Figure = { key: "sharpe", title: "Sharpe", show: (value) => fixed(value), decimals: 2 };
+const GROWTH: Figure = { key: "log_growth", title: "log growth", show: (value) => signed(value, 3), decimals: 3 };
+const DRAWDOWN: Figure = { key: "max_drawdown_pct", title: "drawdown", show: (value) => pct(value, 2), decimals: 2 };
 const DECISION_FIGURES: readonly Figure[] = [
   { key: "win_rate", title: "won", show: (value) => pct(value), decimals: 1 },
   { key: "mean_result_r", title: "mean R", show: (value) => signed(value, 3), decimals: 3 },
   { key: "brier", title: "Brier", show: (value) => fixed(value, 3), decimals: 3 },
 ];
-const FIGURES: readonly Figure[] = [
-  RETURN,
-  { key: "sharpe", title: "Sharpe", show: (value) => fixed(value), decimals: 2 },
-  ...DECISION_FIGURES,
-];
+const FIGURES: readonly Figure[] = [SHARPE, RETURN, GROWTH, DRAWDOWN, ...DECISION_FIGURES];
 
 const INTERVAL = ["95 % interval", "p"];
 
 /** The comparison in tables, and its verdict. */
 export function renderComparison(comparison: ConfigComparison): string {
-  const { shuffled, worlds, first_to_last: ends } = comparison;
-  const shuffles = countOf(worlds[0]?.shuffled.length ?? 0, "shuffle");
+  const { first_to_last: ends } = comparison;
   const sections = [
     headline(comparison),
-    section(
-      "With memory and without",
-      armsTable(comparison, { name: "off", arm: comparison.off, difference: comparison.on_minus_off }),
-    ),
-    section(
-      `With memory and with shuffled outcomes (mean of ${shuffles}${worlds.length > 1 ? " per world" : ""})`,
-      armsTable(comparison, { name: "shuffled", arm: shuffled, difference: comparison.on_minus_shuffled }),
-    ),
+    ...armsSections(comparison),
+    ...(comparison.ablations.length === 0 ? [] : [section(ABLATIONS_TITLE, ablationsTable(comparison))]),
+    ...(comparison.costs === null
+      ? []
+      : [section("Costs, as multiples of those configured", costsTable(comparison.costs))]),
     section("Return by chunk", chunksTable(comparison)),
     ...(ends === null ? [] : [section(`Decisions from ${ends.first} to ${ends.last}`, decisionsTable(ends))]),
     section("Track record", trackRecord(comparison)),
@@ -51,9 +46,38 @@ export function renderComparison(comparison: ConfigComparison): string {
   return sections.join("\n");
 }
 
+function armsSections(comparison: ConfigComparison): string[] {
+  const { off, matched, shuffled, worlds } = comparison;
+  const { on_minus_off: onOff, on_minus_matched: onMatched, on_minus_shuffled: onShuffled } = comparison;
+  const shuffles = countOf(worlds[0]!.shuffled.length, "shuffle");
+  const sections = [
+    section("With memory and without", armsTable(comparison, { name: "off", arm: off, difference: onOff })),
+  ];
+  if (matched !== null && onMatched !== null) {
+    const size = fixed(comparison.betting.mean_size_scale);
+    sections.push(
+      section(
+        `With memory, and without at its mean size (x ${size})`,
+        armsTable(comparison, { name: "matched", arm: matched, difference: onMatched }),
+      ),
+    );
+  }
+  if (shuffled !== null && onShuffled !== null) {
+    sections.push(
+      section(
+        `With memory and with shuffled outcomes (mean of ${shuffles}${worlds.length > 1 ? " per run" : ""})`,
+        armsTable(comparison, { name: "shuffled", arm: shuffled, difference: onShuffled }),
+      ),
+    );
+  }
+  return sections;
+}
+
 function headline({ period, assets, data, worlds, carried_in: carriedIn }: ConfigComparison): string {
-  const bars = data === "synthetic" ? countOf(worlds.length, "synthetic world") : "bars";
-  const parts = [period.replace("/", " to "), assets.join(" "), bars, `${count(carriedIn)} carried in`];
+  const paths = new Set(worlds.map(({ name }) => name)).size;
+  const bars = data === "synthetic" ? countOf(paths, "synthetic world") : "bars";
+  const starts = worlds.length === paths ? [] : [countOf(worlds.length / paths, "start day")];
+  const parts = [period.replace("/", " to "), assets.join(" "), bars, ...starts, `${count(carriedIn)} carried in`];
   return `${paint("Memory compared", "bold")}  ${parts.join(", ")}\n`;
 }
 
@@ -77,12 +101,41 @@ function armsTable(
   );
 }
 
+const ABLATIONS_TITLE = "Sharpe without a part of memory; p is also adjusted for their number (Holm)";
+
+function ablationsTable({ on, ablations }: ConfigComparison): string {
+  return table(
+    [words("without"), ...columns("on", "without", "on - without", ...INTERVAL, "Holm p")],
+    ablations.map(({ part, without, on_minus_without: difference, holm_p_value: adjusted }) => [
+      part,
+      SHARPE.show(on.sharpe),
+      SHARPE.show(without.sharpe),
+      ...intervalCells(difference.sharpe, SHARPE),
+      adjusted === null ? "-" : shownChance(adjusted),
+    ]),
+  );
+}
+
+function costsTable({ multiples, break_even: breakEven }: NonNullable<ConfigComparison["costs"]>): string {
+  const figures = [SHARPE, RETURN, DRAWDOWN];
+  const rows = multiples.map(({ multiple, on, off }) => [
+    `x ${multiple}`,
+    ...figures.flatMap(({ key, show }) => [show(on[key]), show(off[key])]),
+  ]);
+  const titles = figures.flatMap(({ title }) => [`${title} on`, "off"]);
+  const shown = (value: number | null): string => (value === null ? "at none of them" : `at x ${fixed(value)}`);
+  return (
+    table([words("costs"), ...columns(...titles)], rows) +
+    `Growth falls to 0 ${shown(breakEven.on)} with memory, ${shown(breakEven.off)} without\n`
+  );
+}
+
 function chunksTable({ quarters }: ConfigComparison): string {
   return table(
-    [words(""), ...columns("on", "off", "shuffled", "on - off", ...INTERVAL)],
-    quarters.map(({ quarter, on, off, shuffled, on_minus_off: difference }) => [
+    [words(""), ...columns("on", "off", "matched", "shuffled", "on - off", ...INTERVAL)],
+    quarters.map(({ quarter, on, off, matched, shuffled, on_minus_off: difference }) => [
       quarter,
-      ...[on, off, shuffled].map((arm) => RETURN.show(arm.return_pct)),
+      ...[on, off, matched, shuffled].map((arm) => RETURN.show(arm.return_pct)),
       ...intervalCells(difference.return_pct, RETURN),
     ]),
   );
@@ -104,9 +157,12 @@ function decisionsTable(ends: NonNullable<ConfigComparison["first_to_last"]>): s
 function intervalCells(interval: Interval | null, { decimals }: Figure): string[] {
   if (interval === null) return ["-", "too few", "-"];
   const { estimate, low, high, p_value: p } = interval;
-  // Resampling can't show that a p-value is 0.
-  const chance = p < 0.001 ? "<0.001" : fixed(p, 3);
-  return [signed(estimate, decimals), `${signed(low, decimals)} to ${signed(high, decimals)}`, chance];
+  return [signed(estimate, decimals), `${signed(low, decimals)} to ${signed(high, decimals)}`, shownChance(p)];
+}
+
+/** Resampling can't show that a p-value is 0. */
+function shownChance(p: number): string {
+  return p < 0.001 ? "<0.001" : fixed(p, 3);
 }
 
 function trackRecord({ track_record: record }: ConfigComparison): string {
@@ -126,11 +182,26 @@ function trackRecord({ track_record: record }: ConfigComparison): string {
   );
 }
 
-function verdict({ verdict: found, on_minus_off: { return_pct: effect } }: ConfigComparison): string {
-  const range =
-    effect === null
-      ? "too few days"
-      : `${signed(effect.estimate)} points of return, 95 % interval ${signed(effect.low)} to ${signed(effect.high)}`;
+function verdict({ verdict: found, on_minus_off: { sharpe }, betting }: ConfigComparison): string {
   const text = found.startsWith("no") ? `Memory made ${found}` : `Memory ${found}`;
-  return `${paint(text, "bold")}:\n${range}\n`;
+  const { mean_size_scale: size, bet_less: less, bet_better: better } = betting;
+  const lines = [`${paint(text, "bold")}:`, `Sharpe ratio ${withInterval(sharpe, 2)}`];
+  if (less !== null && better !== null) {
+    lines.push(
+      `Bet less, at ${fixed(size)} of the size: log growth ${signed(less.estimate, 3)}`,
+      `${betterOrWorse(better)}: log growth ${withInterval(better, 3)}`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function withInterval(interval: Interval | null, decimals: number): string {
+  if (interval === null) return "unknown, too few days";
+  const { estimate, low, high } = interval;
+  return `${signed(estimate, decimals)}, 95 % interval ${signed(low, decimals)} to ${signed(high, decimals)}`;
+}
+
+function betterOrWorse({ low, high }: Interval): string {
+  if (low > 0) return "Bet better";
+  return high < 0 ? "Bet worse" : "Bet better is not shown";
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { compareRuns, type Comparison, type WorldRuns } from "../../lib/experiments/compare.ts";
+import type { CostRuns } from "../../lib/experiments/cost-sweep.ts";
 import { planChunks } from "../../lib/results/chunks.ts";
 import type { RunTrace } from "../../lib/experiments/in-memory-run.ts";
 import { tradeOf } from "../../lib/memory/trade.ts";
@@ -17,11 +18,11 @@ interface Trade {
 }
 
 /** A run of which only daily equity and trades are known. */
-function runOf(returns: readonly number[], trades: readonly Trade[] = []): RunTrace {
+function runOf(returns: readonly number[], trades: readonly Trade[] = [], firstDay = 0): RunTrace {
   let equity = 1000;
   const daily = returns.map((r, i) => {
     equity *= 1 + r;
-    return { date: new Date(PERIOD.startMs + i * DAY).toISOString().slice(0, 10), equity, pnl: {} };
+    return { date: new Date(PERIOD.startMs + (firstDay + i) * DAY).toISOString().slice(0, 10), equity, pnl: {} };
   });
   const closed = trades.map(({ day, won, confidence = 60 }, i) => {
     const outcome = makeOutcome({
@@ -35,7 +36,7 @@ function runOf(returns: readonly number[], trades: readonly Trade[] = []): RunTr
   });
   const key = { bars: { AAA: "sum" } };
   const run = { runId: "run", trades: closed, key };
-  return { ...run, records: [{ daily }] } as unknown as RunTrace;
+  return { ...run, records: [{ daily }], decisions: [] } as unknown as RunTrace;
 }
 
 const noise = (seed: string, scale = 0.01): number[] => {
@@ -43,16 +44,18 @@ const noise = (seed: string, scale = 0.01): number[] => {
   return Array.from({ length: DAYS }, () => scale * (random.uniform() - 0.5));
 };
 
+const OPTIONS = {
+  chunks: planChunks(PERIOD, "quarter"),
+  initialBalance: 1000,
+  longestTradeDays: 2,
+  trials: { count: 2, sharpes: [1, -1] },
+  draws: 400,
+};
+
 function compare(worlds: readonly Omit<WorldRuns, "name" | "daysPerYear">[], kind = "quarter"): Comparison {
   return compareRuns(
     worlds.map((world, i) => ({ ...world, name: `seed ${i}`, daysPerYear: 365 })),
-    {
-      chunks: planChunks(PERIOD, kind),
-      initialBalance: 1000,
-      longestTradeDays: 2,
-      trials: { count: 2, sharpes: [1, -1] },
-      draws: 400,
-    },
+    { ...OPTIONS, chunks: planChunks(PERIOD, kind) },
   );
 }
 
@@ -61,7 +64,104 @@ describe("compareRuns()", () => {
     const run = runOf(noise("a"), [{ day: 3, won: true }]);
     const { verdict, on_minus_off: difference } = compare([{ on: run, off: run, shuffled: [run] }]);
     expect(verdict).toBe("no difference that this much data can show");
+    expect(difference.sharpe).toEqual({ estimate: 0, low: 0, high: 0, p_value: 1 });
     expect(difference.return_pct).toEqual({ estimate: 0, low: 0, high: 0, p_value: 1 });
+  });
+
+  test("finds no help in bets of half the size, which change growth and drawdown but not the Sharpe ratio", () => {
+    const off = noise("half").map((r) => r - 0.003);
+    const half = off.map((r) => r / 2);
+    const found = compare([{ on: runOf(half), off: runOf(off), matched: runOf(half), shuffled: [] }]);
+    expect(found.on_minus_off.sharpe!.estimate).toBeCloseTo(0, 9);
+    expect(found.verdict).toBe("no difference that this much data can show");
+    expect(found.on_minus_off.log_growth!.low).toBeGreaterThan(0);
+    expect(found.betting.bet_less!.estimate).toBeCloseTo(found.on_minus_off.log_growth!.estimate, 12);
+    expect(found.betting.bet_better).toEqual({ estimate: 0, low: 0, high: 0, p_value: 1 });
+  });
+
+  test("splits the difference in log growth into betting less and betting better", () => {
+    const [off, matched, on] = [noise("off"), noise("matched", 0.005), noise("on").map((r) => r + 0.001)];
+    const { betting, on_minus_off: whole } = compare([
+      { on: runOf(on), off: runOf(off), matched: runOf(matched), shuffled: [] },
+    ]);
+    const { bet_less: less, bet_better: better } = betting;
+    expect(less!.estimate + better!.estimate).toBeCloseTo(whole.log_growth!.estimate, 9);
+    // The sum of the logarithms of what each day leaves.
+    const growth = (returns: readonly number[]): number => returns.reduce((sum, r) => sum + Math.log(1 + r), 0);
+    expect(better!.estimate).toBeCloseTo(growth(on) - growth(matched), 9);
+  });
+
+  test("leaves out the arms that were not run", () => {
+    const run = runOf(noise("alone"), [{ day: 3, won: true }]);
+    const found = compare([{ on: run, off: run, shuffled: [] }]);
+    expect(found).toMatchObject({
+      matched: null,
+      shuffled: null,
+      on_minus_matched: null,
+      on_minus_shuffled: null,
+      betting: { bet_less: null, bet_better: null },
+      ablations: [],
+      costs: null,
+    });
+  });
+
+  test("judges each part of memory by what is lost without it, adjusted for the number of parts", () => {
+    const off = noise("parts");
+    const on = off.map((r) => r + 0.004);
+    const without = { weights: runOf(off), recall: runOf(on) };
+    const { ablations } = compare([{ on: runOf(on), off: runOf(off), shuffled: [], without }]);
+    const [weights, recall] = ablations;
+    expect(ablations.map(({ part }) => part)).toEqual(["weights", "recall"]);
+    expect(weights!.holm_p_value).toBeCloseTo(2 * weights!.on_minus_without.sharpe!.p_value, 12);
+    expect(weights!.holm_p_value).toBeLessThan(0.05);
+    expect(recall!.on_minus_without.sharpe!.estimate).toBe(0);
+    expect(recall!.holm_p_value).toBe(1);
+  });
+
+  test("takes start days of one path as one path: no more is known than from a single one", () => {
+    const off = noise("path");
+    const on = off.map((r) => r + 0.0004);
+    const run = { on: runOf(on), off: runOf(off), shuffled: [] };
+    const twice = compareRuns(
+      [1, 2].map(() => ({ ...run, name: "bars", daysPerYear: 365 as const })),
+      OPTIONS,
+    );
+    const once = compareRuns([{ ...run, name: "bars", daysPerYear: 365 }], OPTIONS);
+    expect(twice.on_minus_off).toEqual(once.on_minus_off);
+  });
+
+  test("takes the same days of a path from two start days, those before the later one from none of its runs", () => {
+    const off = noise("later");
+    const on = off.map((r, i) => r + (i < 50 ? 0.5 : 0));
+    const later = (returns: readonly number[]): RunTrace => runOf(returns.slice(50), [], 50);
+    const found = compareRuns(
+      [
+        { name: "bars", daysPerYear: 365, on: runOf(off), off: runOf(off), shuffled: [] },
+        { name: "bars", daysPerYear: 365, on: later(on), off: later(off), shuffled: [] },
+      ],
+      OPTIONS,
+    );
+    expect(found.on_minus_off.sharpe).toEqual({ estimate: 0, low: 0, high: 0, p_value: 1 });
+  });
+
+  test("finds the multiple of the costs at which growth ends", () => {
+    const runsAt = (multiple: number, daily: number): CostRuns => {
+      const run = runOf(Array.from({ length: DAYS }, (_, i) => daily + (i % 2 === 0 ? 0.001 : -0.001)));
+      return { multiple, worlds: [{ daysPerYear: 365, on: run, off: run }] };
+    };
+    const run = runOf(noise("costs"));
+    const { costs } = compareRuns([{ name: "bars", daysPerYear: 365, on: run, off: run, shuffled: [] }], {
+      ...OPTIONS,
+      costs: [runsAt(0, 0.002), runsAt(1, 0.001), runsAt(4, -0.002)],
+    });
+    expect(costs!.multiples.map(({ multiple }) => multiple)).toEqual([0, 1, 4]);
+    // From +0.001 to -0.002 a day over 3 multiples: a third of the way, as far as logarithms are linear.
+    expect(costs!.break_even.on).toBeCloseTo(2, 1);
+    const always = compareRuns([{ name: "bars", daysPerYear: 365, on: run, off: run, shuffled: [] }], {
+      ...OPTIONS,
+      costs: [runsAt(0, 0.002), runsAt(1, 0.001)],
+    });
+    expect(always.costs!.break_even).toEqual({ on: null, off: null });
   });
 
   test.each([
@@ -73,7 +173,7 @@ describe("compareRuns()", () => {
       { on: runOf(off.map((r) => r + shift)), off: runOf(off), shuffled: [runOf(off), runOf(noise("c"))] },
     ]);
     expect(found.verdict).toBe(verdict);
-    expect(found.on_minus_off.return_pct!.p_value).toBeLessThan(0.01);
+    expect(found.on_minus_off.sharpe!.p_value).toBeLessThan(0.01);
     expect(found.quarters.map(({ quarter }) => quarter)).toEqual(["2021Q1", "2021Q2"]);
     expect(Math.sign(found.quarters[1]!.on_minus_off.return_pct!.estimate)).toBe(Math.sign(shift));
   });
@@ -126,7 +226,7 @@ describe("compareRuns()", () => {
 
     const few = compare([{ on, off: runOf(noise("q"), trades(29, 1)), shuffled: [off] }]);
     expect([few.off.brier, few.on_minus_off.brier]).toEqual([null, null]);
-    expect(few.on_minus_shuffled.brier).not.toBeNull();
+    expect(few.on_minus_shuffled!.brier).not.toBeNull();
     expect(few.on_minus_off.win_rate).not.toBeNull();
   });
 

@@ -70,6 +70,53 @@ describe("compare-memory", () => {
     expect(existsSync(join(folder, "memory.json"))).toBe(false);
   });
 
+  test("runs the arms, start days, ablations and costs that are asked for", async () => {
+    const args = ["--start", "2018-03-01", "--end", "2018-06-10", "--seeds", "1", "--assets", "BTCUSD", "--json"];
+    const more = [
+      "--arms",
+      "matched",
+      "--starts",
+      "2",
+      "--ablate",
+      "--costs",
+      "1,0",
+      "--memory-dir",
+      join(work, "more"),
+    ];
+    const { code, stdout } = await runScript("compare-memory.ts", [...args, ...more]);
+    expect(code).toBe(0);
+    const { worlds, matched, shuffled, ablations, costs, betting, on_minus_off } = comparisonOf(stdout);
+    expect(worlds.map(({ name, dates }) => [name, dates[0]])).toEqual([
+      ["seed 1", "2018-03-01"],
+      ["seed 1", "2018-04-20"],
+    ]);
+    expect(shuffled).toBeNull();
+    expect(matched!.trades).toBeGreaterThan(0);
+    expect(betting.mean_size_scale).toBeGreaterThan(0.02);
+    expect(betting.mean_size_scale).toBeLessThan(1);
+    expect(betting.bet_less!.estimate + betting.bet_better!.estimate).toBeCloseTo(on_minus_off.log_growth!.estimate, 6);
+    expect(ablations.map(({ part }) => part)).toEqual(["weights", "sizes", "calibration", "recall"]);
+    expect(costs!.multiples.map(({ multiple }) => multiple)).toEqual([0, 1]);
+    expect(costs!.multiples[1]!.on.return_pct).toBeCloseTo(comparisonOf(stdout).on.return_pct!, 9);
+    expect(costs!.multiples[0]!.off.return_pct).toBeGreaterThan(costs!.multiples[1]!.off.return_pct!);
+  });
+
+  test.each([
+    [["--arms", "shufled"], '--arms: unknown arm "shufled"; known: matched, shuffled, none'],
+    [["--costs", "1,,2"], '--costs must be multiples from 0 to 100, such as 0,1,2,4, found "1,,2"'],
+    [["--costs", "-1"], "--costs"],
+    [["--starts", "2"], "Cannot use --starts 2: found a period of 61 days, expected 100 or more"],
+  ] as const)("refuses %p with one line that says what is expected", async (flags, message) => {
+    const { code, stdout, stderr } = await runScript("compare-memory.ts", [
+      ...PERIOD,
+      ...flags,
+      "--memory-dir",
+      join(work, "none"),
+    ]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(message);
+  });
+
   test("counts the trials of earlier comparisons, equal ones once", async () => {
     const folder = join(work, "tried");
     const run = [...PERIOD, "--assets", "BTCUSD", "--memory-dir", folder];
