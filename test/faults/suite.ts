@@ -13,9 +13,11 @@ export const suiteTests: readonly SuiteTests[] = [
       "test/memory/store.test.ts",
       "test/memory/outcome.test.ts",
       "test/maintenance/check.test.ts",
+      "test/maintenance/repair.test.ts",
       "test/scripts/memory-stats.test.ts",
     ],
-    pattern: "what is damaged|finds damage|flipped bit in any file|names damaged outcomes|flipped digit",
+    pattern:
+      "what is damaged|finds damage|flipped bit in any file|moves damaged files|names damaged outcomes|flipped digit",
   },
   {
     rows: [11],
@@ -176,11 +178,12 @@ export const suiteTests: readonly SuiteTests[] = [
       "test/storage/lock.test.ts",
       "test/backup/create.test.ts",
       "test/backup/verify.test.ts",
+      "test/backup/restore.test.ts",
       "test/embed/download.test.ts",
       "test/memory/store.test.ts",
     ],
     pattern:
-      "link planted|folder itself may be a link|reports links|in place of a link|became a link|or a link is moved",
+      "link planted|folder itself may be a link|reports links|files and links|a link or not empty|in place of a link|became a link|or a link is moved",
   },
   {
     rows: [20],
