@@ -302,7 +302,10 @@ async function lockWith(engine: readonly string[]): Promise<void> {
   `;
   const file = join(folder, "locker.mts");
   fs.writeFileSync(file, code);
-  const run = (): string => Bun.spawnSync([...engine, file], { cwd: join(import.meta.dir, "../..") }).stdout.toString();
+  const run = (): string => {
+    const { exitCode, stdout, stderr } = Bun.spawnSync([...engine, file], { cwd: join(import.meta.dir, "../..") });
+    return (exitCode === 0 ? stdout : stderr).toString();
+  };
   const lock = await takeLock(folder, HOLDER);
   expect(run()).toBe("LOCKED LOCKED 2\n");
   await lock.release();
