@@ -1,7 +1,7 @@
 import { describeDecision, describeSituation } from "../memory/description.ts";
 import type { Lessons, ScaledPosition, WeighedVotes } from "../memory/lessons.ts";
 import type { MemoryView } from "../memory/view.ts";
-import { askProviders, type Provider } from "../providers/provider.ts";
+import { askProviders, isRead, type Provider } from "../providers/provider.ts";
 import { meanOf } from "../util/numbers.ts";
 import type { BacktestSettings } from "../settings.ts";
 import type { Action, Decision, DecisionRecord, MemoryContext, Situation, TradeAction, Vote } from "../types.ts";
@@ -41,7 +41,7 @@ interface Ballot {
  */
 export async function collectVotes(feeds: readonly Feed[], context: DecideContext): Promise<readonly Ballot[]> {
   const { broker, providers, signal, view } = context;
-  const positions = broker.openPositions();
+  const positions = isRead("positions", providers) ? broker.openPositions() : [];
   const questions: Omit<Ballot, "votes">[] = [];
   for (const feed of feeds) {
     const situation = feed.situation();
@@ -108,7 +108,8 @@ export function decideOn(
 
 /** `<YYYYMMDDTHHMM>-<asset>-<8 hex>`: the same run decides under the same ids again. */
 export function decisionId(runId: string, { asset, timestamp }: Pick<Situation, "asset" | "timestamp">): string {
-  const minute = new Date(timestamp).toISOString().replace(/[-:]/g, "").slice(0, 13);
+  const iso = new Date(timestamp).toISOString();
+  const minute = iso.slice(0, 4) + iso.slice(5, 7) + iso.slice(8, 13) + iso.slice(14, 16);
   const hash = sha256OfText(`${runId} ${asset} ${timestamp}`);
   return `${minute}-${asset}-${hash.slice(0, 8)}`;
 }
@@ -186,9 +187,11 @@ function byProvider(votes: readonly Vote[], values: readonly number[]): Record<s
 }
 
 function summaryOf(similar: MemoryContext["similar"]): DecisionRecord["context"]["similar"] {
+  let wins = 0;
+  for (const { won } of similar) if (won) wins += 1;
   return {
     count: similar.length,
-    wins: similar.filter(({ won }) => won).length,
+    wins,
     mean_r: meanOf(similar.map(({ result_r }) => result_r)),
     nearest: similar.map(({ decision_id, similarity }) => ({ decision_id, similarity })),
   };
@@ -216,10 +219,13 @@ export function decide(votes: readonly Vote[], weights: readonly number[]): { ac
   const [action] = winners;
   if (action === undefined || winners.length > 1 || best <= 0) return { action: "HOLD", confidence: 0 };
 
-  const confidences = votes
-    .filter((vote) => vote.error === undefined && vote.action === action)
-    .map((vote) => vote.confidence);
-  const mean = confidences.reduce((a, b) => a + b, 0) / confidences.length;
+  let confidence = 0;
+  let voters = 0;
+  for (const vote of votes) {
+    if (vote.error !== undefined || vote.action !== action) continue;
+    confidence += vote.confidence;
+    voters += 1;
+  }
   const share = best / (sums.BUY + sums.SELL + sums.HOLD);
-  return { action, confidence: Math.min(100, mean * (0.8 + 0.4 * share)) };
+  return { action, confidence: Math.min(100, (confidence / voters) * (0.8 + 0.4 * share)) };
 }

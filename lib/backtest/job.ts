@@ -25,6 +25,8 @@ export interface BacktestJob {
   readonly memory: Memory;
   /** Opens another view of memory, for an experiment. @default a MemoryView */
   readonly openView?: ((memory: Memory, options: MemoryViewOptions) => MemoryView) | undefined;
+  /** `false`: no lines of decisions are kept, for an experiment that does not read them. @default true */
+  readonly keepDecisions?: boolean | undefined;
   /** What goes into the run key beside period, bars and memory. */
   readonly key: {
     readonly version: string;

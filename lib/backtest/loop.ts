@@ -1,10 +1,11 @@
 import type { Trade } from "../memory/trade.ts";
 import type { Chunk, ChunkCounters, DayRecord, EquityMark } from "../results/chunks.ts";
 import { type DrawdownState, markDrawdown } from "../results/metrics.ts";
-import type { DecisionRecord, Market, Outcome } from "../types.ts";
+import type { Market, Outcome } from "../types.ts";
 import { DAY_MS, isoDate } from "../util/time.ts";
 import type { Broker, ClosedTrade } from "./broker.ts";
 import { collectVotes, type DecideContext, decideOn } from "./decide.ts";
+import { DecisionLog } from "./decision-log.ts";
 import { type Feed, nextTick } from "./feed.ts";
 import { outcomeOfTrade } from "./outcome.ts";
 
@@ -13,6 +14,8 @@ export interface LoopContext extends DecideContext {
   readonly drawdown: DrawdownState;
   readonly market: Market;
   readonly chunks: readonly Chunk[];
+  /** Whether to keep the lines of decisions. */
+  readonly keepDecisions: boolean;
   /** Called after every tick. It may throw, to stop the run between two ticks. */
   readonly onTick: (tick: TickReport) => void;
 }
@@ -30,7 +33,8 @@ interface TickReport {
 /** What a chunk leaves behind. */
 interface ChunkResult {
   readonly recorded: readonly Trade[];
-  readonly decisions: readonly DecisionRecord[];
+  /** The lines of `decisions.ndjson`. */
+  readonly decisions: Uint8Array;
   readonly marks: readonly EquityMark[];
   readonly daily: readonly DayRecord[];
   readonly counters: ChunkCounters;
@@ -50,7 +54,7 @@ const TICKS_PER_PAUSE = 1024;
 export async function runChunk(context: LoopContext, chunk: Chunk, options: { closes: boolean }): Promise<ChunkResult> {
   const { broker, feeds, settings, view } = context;
   const recorded: Trade[] = [];
-  const decisions: DecisionRecord[] = [];
+  const decisions = new DecisionLog(context.providers, { isRead: context.keepDecisions });
   const marks: EquityMark[] = [];
   const daily: DayRecord[] = [];
   const record = async (trades: readonly ClosedTrade[]): Promise<void> => {
@@ -66,7 +70,7 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
     const knownMs = tick + settings.timeframeMs;
     if (knownMs % settings.decisionIntervalMs === 0) {
       const deciding = { ...context, equity, lessons: view.lessons(knownMs) };
-      for (const ballot of await collectVotes(dueFeeds, context)) decisions.push(decideOn(ballot, deciding));
+      for (const ballot of await collectVotes(dueFeeds, context)) decisions.add(decideOn(ballot, deciding));
     }
     marks.push(mark);
     const next = nextTick(feeds);
@@ -88,15 +92,23 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
       daily.splice(-1, 1, dayOf(mark, context));
     }
   }
+  const { count, skipped, abstentions } = decisions;
   const counters = {
     ticks: marks.length,
     ticks_exposed: ticksExposed,
-    decisions: decisions.length,
-    skipped: skipCounts(decisions),
+    decisions: count,
+    skipped,
     not_filled: notFilled,
-    abstentions: abstentionCounts(decisions, context),
+    abstentions,
   };
-  return { recorded, decisions, marks, daily, counters, maxDrawdownPct: drawdownOf(marks, context.drawdown) };
+  return {
+    recorded,
+    decisions: decisions.bytes,
+    marks,
+    daily,
+    counters,
+    maxDrawdownPct: drawdownOf(marks, context.drawdown),
+  };
 }
 
 /** Steps 1 and 2 of a tick: orders, time-outs, stops and targets. From here on the bars are known. */
@@ -120,20 +132,6 @@ function markOf(broker: Broker, timestamp: number): EquityMark {
 function dayOf({ timestamp, equity }: EquityMark, { broker, settings }: LoopContext): DayRecord {
   const pnl = Object.fromEntries(settings.assets.map((asset) => [asset, broker.pnl(asset)]));
   return { date: isoDate(timestamp), equity, pnl };
-}
-
-function skipCounts(decisions: readonly DecisionRecord[]): ChunkCounters["skipped"] {
-  const counts = { max_positions: 0, correlation: 0, size: 0 };
-  for (const { skipped } of decisions) if (skipped !== null) counts[skipped] += 1;
-  return counts;
-}
-
-function abstentionCounts(
-  decisions: readonly DecisionRecord[],
-  { providers }: LoopContext,
-): ChunkCounters["abstentions"] {
-  const abstained = (i: number): number => decisions.filter(({ votes }) => votes[i]?.error !== undefined).length;
-  return Object.fromEntries(providers.map(({ name }, i) => [name, abstained(i)]));
 }
 
 /** The chunk's own max drawdown. That of the run is followed as well. */

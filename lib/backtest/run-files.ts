@@ -8,7 +8,6 @@ import type { Summary } from "../results/summary.ts";
 import { readJsonObject } from "../storage/json-file.ts";
 import { encodeSealedJson, readSealedJson } from "../storage/sealed-json.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { DecisionRecord } from "../types.ts";
 import { crc32Hex } from "../util/crc32.ts";
 import { decodeJsonObject, encodeJson, isRecord } from "../util/json.ts";
 import { sha256OfText } from "../util/sha256.ts";
@@ -78,19 +77,18 @@ export class RunFiles {
   /** Writes all files of a chunk, `<chunk>.json` last. */
   async commitChunk(
     record: ChunkRecord,
-    details: { decisions: readonly DecisionRecord[]; marks: readonly EquityMark[] },
+    details: { decisions: Uint8Array; marks: readonly EquityMark[] },
   ): Promise<void> {
-    const decisions = details.decisions.map((decision) => `${JSON.stringify(decision)}\n`);
     const marks = details.marks.map(
       ({ timestamp, equity, openPositions }) => `${new Date(timestamp).toISOString()},${equity},${openPositions}\n`,
     );
-    const texts: Record<Detail, string> = {
-      "decisions.ndjson": decisions.join(""),
-      "equity.csv": `timestamp,equity,open_positions\n${marks.join("")}`,
+    const files: Record<Detail, Uint8Array> = {
+      "decisions.ndjson": details.decisions,
+      "equity.csv": new TextEncoder().encode(`timestamp,equity,open_positions\n${marks.join("")}`),
     };
     const crc32: Record<string, string> = {};
     for (const detail of DETAILS) {
-      const bytes = new TextEncoder().encode(texts[detail]);
+      const bytes = files[detail];
       crc32[detail] = crc32Hex(bytes);
       await this.#storage.replace(this.#path(`${record.chunk}.${detail}`), bytes);
     }

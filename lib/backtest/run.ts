@@ -1,6 +1,7 @@
 import { undefinedIfCorrupt } from "../errors.ts";
 import { outcomeFileName } from "../memory/outcome.ts";
 import { MemoryView, type MemoryViewOptions } from "../memory/view.ts";
+import { isRead } from "../providers/provider.ts";
 import { largestMoves } from "../results/attribution.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
 import { snapshotsOfRun, writeSnapshot } from "../results/snapshot.ts";
@@ -74,7 +75,13 @@ async function openRun(job: BacktestJob): Promise<Run> {
   const chunks = planChunks(period, job.chunkKind);
   const bars = barsOfPeriod(job);
   const closingChunkIndex = closingChunkIndexOf(chunks, bars);
-  const viewOptions: MemoryViewOptions = { ...job.memorySettings, market, startMs: period.startMs, providers };
+  const viewOptions: MemoryViewOptions = {
+    ...job.memorySettings,
+    market,
+    startMs: period.startMs,
+    providers,
+    records: isRead("records", job.providers),
+  };
   const view = job.openView?.(memory, viewOptions) ?? new MemoryView(memory, viewOptions);
   const known = await readManifests(memory.storage);
   const { id, key, notes } = await identifyRun(job, { carriedIn: view.carriedIn, known });
@@ -125,6 +132,7 @@ function openLoop({ job, id, chunks, view, own, records }: Run): LoopContext {
     runId: id,
     market: job.market,
     chunks,
+    keepDecisions: job.keepDecisions !== false,
     signal,
     onTick: ({ chunk, knownMs, equity, closed }) => {
       signal?.throwIfAborted();

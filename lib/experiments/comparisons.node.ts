@@ -101,7 +101,7 @@ async function compareWorlds(options: CompareOptions, opener: WorldOpener): Prom
   const earlierTrials = await trialsBefore(first);
   let done = 0;
   const run = async (each: InMemoryJob): Promise<RunTrace> => {
-    const trace = await runInMemory(each);
+    const trace = await runInMemory({ ...each, keepDecisions: false });
     options.onStep(++done, plan.runs);
     return trace;
   };

@@ -27,6 +27,8 @@ export interface MemoryViewOptions {
   readonly maxMemorySize: number;
   readonly learningRate: number;
   readonly contextDays: number;
+  /** `false`: the providers' records are left empty. @default true */
+  readonly records?: boolean;
   /** `false`: no similar trades are recalled, and no vectors are indexed. @default true */
   readonly similar?: boolean;
 }
@@ -46,6 +48,7 @@ export class MemoryView {
   readonly #columns: EvidenceColumns;
   readonly #index: SearchIndex | undefined;
   #lastLessons: { readonly asOf: number; readonly lessons: Lessons } | undefined;
+  #lastRecent: { readonly asOf: number; readonly recent: RecentRecord } | undefined;
   #lastRecords: (Window & { readonly byRegime: Map<string, ProviderRecords> }) | undefined;
 
   constructor(memory: Memory, options: MemoryViewOptions) {
@@ -82,7 +85,7 @@ export class MemoryView {
     const remembered = window.to - window.from;
     const recent = this.#recent(asOf, window);
     if (remembered === 0) return { remembered, similar: [], recent, records: NO_RECORDS };
-    const records = this.#records(situation.regime, window);
+    const records = this.#options.records === false ? NO_RECORDS : this.#records(situation.regime, window);
     if (this.#index === undefined) return { remembered, similar: [], recent, records };
     const { embedder } = this.#memory;
     const query = embedder.embedSituation?.(situation) ?? (await embedSentence(embedder, describeSituation(situation)));
@@ -110,6 +113,7 @@ export class MemoryView {
     this.#trades.splice(index, 0, trade);
     this.#columns.insert(trade, index);
     this.#lastLessons = undefined;
+    this.#lastRecent = undefined;
     this.#lastRecords = undefined;
   }
 
@@ -121,15 +125,22 @@ export class MemoryView {
     return { from: Math.max(0, to - this.#options.maxMemorySize), to };
   }
 
+  /** All assets that decide at a time share it. */
   #recent(asOf: number, { from, to }: Window): RecentRecord {
+    if (this.#lastRecent?.asOf === asOf) return this.#lastRecent.recent;
     const { exits } = this.#columns;
     const days = this.#options.contextDays;
-    let first = to;
-    while (first > from && exits[first - 1]! >= asOf - days * DAY_MS) first--;
+    const results: (number | null)[] = [];
+    let wins = 0;
     // Newest first: the sum depends on the order.
-    const trades = this.#trades.slice(first, to).reverse();
-    const wins = trades.filter(({ won }) => won).length;
-    return { days, trades: trades.length, wins, mean_r: meanOf(trades.map(({ resultR }) => resultR)) };
+    for (let i = to - 1; i >= from && exits[i]! >= asOf - days * DAY_MS; i--) {
+      const { resultR, won } = this.#trades[i]!;
+      results.push(resultR);
+      if (won) wins += 1;
+    }
+    const recent = Object.freeze({ days, trades: results.length, wins, mean_r: meanOf(results) });
+    this.#lastRecent = { asOf, recent };
+    return recent;
   }
 
   /** The same window has the same records: all assets that decide at a time share them. */

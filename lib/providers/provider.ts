@@ -23,6 +23,13 @@ export interface Provider {
    * provider without a version counts as unchanged.
    */
   readonly version?: string | undefined;
+  /**
+   * The parts of the context that it reads. To name them is a promise to change nothing that it is given. What no provider reads
+   * may be left empty.
+   *
+   * @default all of them
+   */
+  readonly reads?: readonly (keyof DecisionContext)[] | undefined;
   /** Stops the run when it is aborted, because the provider cannot go on and would only abstain. */
   readonly signal?: AbortSignal | undefined;
 
@@ -33,6 +40,11 @@ export interface Provider {
    * @param context What memory recalls as of that time, and the open positions.
    */
   vote(situation: Situation, context: DecisionContext): Answer | Promise<Answer>;
+}
+
+/** Whether any provider reads this part of the context. */
+export function isRead(part: keyof DecisionContext, providers: readonly Provider[]): boolean {
+  return providers.some(({ reads }) => reads === undefined || reads.includes(part));
 }
 
 /** An answer that counts as neither right nor wrong. */
@@ -62,13 +74,15 @@ interface AskInput {
 
 /**
  * Asks all providers at once. One that throws, rejects or answers out of range abstains, and the others count. Their arguments
- * are frozen, so no provider can change what the others, the broker or the files get.
+ * are frozen, so no provider can change what the others, the broker or the files get; not if all of them promise to change nothing.
  *
  * @returns One vote each, in the order of `providers`.
  */
 export async function askProviders(providers: readonly Provider[], input: AskInput): Promise<readonly Vote[]> {
-  Object.freeze(input.situation);
-  freezeContext(input.context);
+  if (providers.some(({ reads }) => reads === undefined)) {
+    Object.freeze(input.situation);
+    freezeContext(input.context);
+  }
   const answers = providers.map((provider) => ask(provider, input));
   // Rules answer at once. Waiting only for promises saves most of the time of a run without models.
   const settled = answers.some((answer) => answer instanceof Promise)

@@ -16,6 +16,7 @@ const STRETCHED = 1.8;
 export function trend(name = "trend"): Provider {
   return {
     name,
+    reads: [],
     vote: ({ close, ema_fast, ema_slow, adx }) => {
       if (adx < MIN_TREND_ADX) return { action: "HOLD", confidence: 50, reason: "no trend to follow" };
       const confidence = Math.min(90, 40 + adx);
@@ -35,6 +36,7 @@ export function trend(name = "trend"): Provider {
 export function reversion(name = "reversion"): Provider {
   return {
     name,
+    reads: [],
     vote: ({ zscore, rsi, adx }) => {
       if (adx > MAX_REVERSION_ADX)
         return { action: "HOLD", confidence: 50, reason: "the trend is too strong to lean against" };
@@ -53,6 +55,7 @@ export function reversion(name = "reversion"): Provider {
 export function breakout(name = "breakout"): Provider {
   return {
     name,
+    reads: [],
     vote: ({ close, channel_high, channel_low, atr }) => {
       const above = close - channel_high;
       const below = channel_low - close;

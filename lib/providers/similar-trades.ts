@@ -17,6 +17,7 @@ const MIN_EDGE_R = 0.1;
 export function similarTrades(name = "memory"): Provider {
   return {
     name,
+    reads: ["remembered", "similar"],
     vote: (_situation, { remembered, similar }) => {
       if (remembered < MIN_REMEMBERED) return abstain(`only ${remembered} trades remembered`);
       let edge = 0;

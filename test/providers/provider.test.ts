@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { DecisionContext, Situation } from "../../lib/types.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { askProviders, type Provider } from "../../lib/providers/provider.ts";
+import { defaultProviders, roughSeries } from "../backtest/market-samples.ts";
 import { makeContext } from "./situation-samples.ts";
 import { at, barsOf, CALM, makeSettings, NO_COSTS, runOn, seriesOf, type Prices } from "../backtest/world-samples.ts";
 
@@ -55,6 +56,30 @@ test("providers see open positions with their result so far, and nothing of what
     const held = ASSETS.map((each) => ({ asset: each, ...opened }));
     expect(seen.get(`${asset} ${first + 4 * 3_600_000}`)).toEqual(held as never);
   }
+});
+
+test("a provider that names what it reads gets that as every other provider does", async () => {
+  const period = { startMs: at("2018-04-01"), endMs: at("2018-05-01") };
+  const series = roughSeries({ startMs: at("2018-02-01"), endMs: period.endMs, seed: 3 });
+  const reader = async (reads?: Provider["reads"]): Promise<string[]> => {
+    const seen: string[] = [];
+    const vote: Provider["vote"] = (_situation, { records, positions }) => {
+      seen.push(JSON.stringify([records, positions]));
+      return { action: "HOLD", confidence: 50 };
+    };
+    const providers = [...defaultProviders(), { name: "reader", reads, vote }];
+    await runOn(inMemoryStorage(), {
+      settings: makeSettings({ assets: ASSETS }),
+      period,
+      chunkKind: "month",
+      series,
+      providers,
+    });
+    return seen;
+  };
+  const seen = await reader();
+  expect(seen.some((text) => text.includes('"trades"') && text.includes('"open_r"'))).toBe(true);
+  expect(await reader(["records", "positions"])).toEqual(seen);
 });
 
 describe("askProviders()", () => {
@@ -117,6 +142,7 @@ describe("askProviders()", () => {
             throw new Error("no answer");
           },
         })),
+        { name: "reader", reads: [], vote: () => ({ action: "HOLD", confidence: 50 }) },
         {
           name: "meddler",
           vote: (given) => (Object.assign(given, { rsi: Number.NaN }), { action: "BUY", confidence: 50 }),
@@ -130,6 +156,7 @@ describe("askProviders()", () => {
     );
     expect(votes.map(({ action, error }) => [action, error === undefined])).toEqual([
       ["HOLD", false],
+      ["HOLD", true],
       ["HOLD", false],
       ["BUY", true],
     ]);

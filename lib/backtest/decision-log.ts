@@ -1,0 +1,69 @@
+import type { Provider } from "../providers/provider.ts";
+import type { ChunkCounters } from "../results/chunks.ts";
+import type { DecisionRecord } from "../types.ts";
+
+const FIRST_BYTES = 1 << 20;
+
+/** The most bytes of UTF-8 for a UTF-16 unit. */
+const BYTES_PER_UNIT = 3;
+
+const encoder = new TextEncoder();
+
+/** The decisions of a chunk: the bytes of its `decisions.ndjson`, and what its record counts of them. */
+export class DecisionLog {
+  readonly #providers: readonly Provider[];
+  readonly #isRead: boolean;
+  #bytes: Uint8Array;
+  #size = 0;
+  #count = 0;
+  readonly #skipped = { max_positions: 0, correlation: 0, size: 0 };
+  readonly #abstentions: number[];
+
+  /** @param options `isRead`: `false` where nobody reads the lines; then they are not written. */
+  constructor(providers: readonly Provider[], options: { isRead: boolean }) {
+    this.#providers = providers;
+    this.#isRead = options.isRead;
+    this.#bytes = new Uint8Array(options.isRead ? FIRST_BYTES : 0);
+    this.#abstentions = providers.map(() => 0);
+  }
+
+  /** Adds a decision. It is a line from now on, which takes less memory than objects. */
+  add(decision: DecisionRecord): void {
+    this.#count += 1;
+    if (decision.skipped !== null) this.#skipped[decision.skipped] += 1;
+    decision.votes.forEach(({ error }, i) => {
+      if (error !== undefined) this.#abstentions[i]! += 1;
+    });
+    if (this.#isRead) this.#write(`${JSON.stringify(decision)}\n`);
+  }
+
+  /** The lines. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#size);
+  }
+
+  /** How many decisions there are. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How many decisions opened no position, by reason. */
+  get skipped(): ChunkCounters["skipped"] {
+    return this.#skipped;
+  }
+
+  /** How often each provider abstained. */
+  get abstentions(): ChunkCounters["abstentions"] {
+    return Object.fromEntries(this.#providers.map(({ name }, i) => [name, this.#abstentions[i]!]));
+  }
+
+  #write(line: string): void {
+    const needed = this.#size + BYTES_PER_UNIT * line.length;
+    if (needed > this.#bytes.length) {
+      const larger = new Uint8Array(2 * this.#bytes.length + needed);
+      larger.set(this.bytes);
+      this.#bytes = larger;
+    }
+    this.#size += encoder.encodeInto(line, this.#bytes.subarray(this.#size)).written;
+  }
+}
