@@ -1,5 +1,7 @@
 import type { Trade } from "../memory/trade.ts";
 import type { Chunk, ChunkCounters, DayRecord, EquityMark } from "../results/chunks.ts";
+import { sumCosts, type TradeCosts } from "../results/costs.ts";
+import { type ExpectationSums, sumExpectations } from "../results/expectation.ts";
 import { type DrawdownState, markDrawdown } from "../results/metrics.ts";
 import type { Market, Outcome } from "../types.ts";
 import { DAY_MS, isoDate } from "../util/time.ts";
@@ -38,6 +40,8 @@ interface ChunkResult {
   readonly marks: readonly EquityMark[];
   readonly daily: readonly DayRecord[];
   readonly counters: ChunkCounters;
+  readonly costs: TradeCosts;
+  readonly expectation: readonly ExpectationSums[];
   readonly maxDrawdownPct: number;
 }
 
@@ -53,12 +57,17 @@ const TICKS_PER_PAUSE = 1024;
  */
 export async function runChunk(context: LoopContext, chunk: Chunk, options: { closes: boolean }): Promise<ChunkResult> {
   const { broker, feeds, settings, view } = context;
+  const outcomes: Outcome[] = [];
   const recorded: Trade[] = [];
   const decisions = new DecisionLog(context.providers, { isRead: context.keepDecisions });
   const marks: EquityMark[] = [];
   const daily: DayRecord[] = [];
   const record = async (trades: readonly ClosedTrade[]): Promise<void> => {
-    for (const trade of trades) recorded.push(await view.record(outcomeOf(trade, context, chunk)));
+    for (const trade of trades) {
+      const outcome = outcomeOf(trade, context, chunk);
+      outcomes.push(outcome);
+      recorded.push(await view.record(outcome));
+    }
   };
 
   for (let tick = nextTick(feeds); tick < chunk.endMs; tick = nextTick(feeds)) {
@@ -107,6 +116,8 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
     marks,
     daily,
     counters,
+    costs: sumCosts(outcomes),
+    expectation: sumExpectations(outcomes),
     maxDrawdownPct: drawdownOf(marks, context.drawdown),
   };
 }

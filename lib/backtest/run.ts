@@ -3,10 +3,11 @@ import { outcomeFileName } from "../memory/outcome.ts";
 import { MemoryView, type MemoryViewOptions } from "../memory/view.ts";
 import { isRead } from "../providers/provider.ts";
 import { largestMoves } from "../results/attribution.ts";
+import { type Baselines, baselinesOf } from "../results/baselines.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
 import { snapshotsOfRun, writeSnapshot } from "../results/snapshot.ts";
 import { snapshotOf, summarize, type Summary, type SummaryInput } from "../results/summary.ts";
-import { Broker } from "./broker.ts";
+import { Broker, costsOf } from "./broker.ts";
 import { Feed } from "./feed.ts";
 import {
   type BacktestJob,
@@ -49,7 +50,7 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
   const chunksRun = chunks.slice(records.length);
   const context = openLoop(run);
   for (const chunk of chunksRun) await runAndCommit(run, chunk, context);
-  const summary = summarize(summaryInput(run), await persistenceOf(run));
+  const summary = summarize(summaryInput(run), { baselines: runBaselines(run), persistence: await persistenceOf(run) });
   await files.writeSummary(summary);
   return { summary, chunksRun: chunksRun.map(({ name }) => name) };
 }
@@ -177,6 +178,8 @@ async function runAndCommit(run: Run, chunk: Chunk, context: LoopContext): Promi
     final_value: context.broker.equity(),
     max_drawdown_pct: result.maxDrawdownPct,
     counters: result.counters,
+    costs: result.costs,
+    expectation: result.expectation,
     daily: result.daily,
     state: {
       broker: context.broker.state(),
@@ -199,6 +202,15 @@ function multipliersAsOf({ job: { providers }, view }: Run, asOf: number): Recor
 
 function summaryInput({ facts, own, records }: Run): SummaryInput {
   return { ...facts, records, trades: own((i) => i < records.length) };
+}
+
+function runBaselines({ job, facts, own, records }: Run): Baselines {
+  const bars = barsOfPeriod(job);
+  const held = job.settings.assets.map((asset, i) => {
+    const { feeBps, spreadBps, slippageBps } = costsOf(job.settings, asset);
+    return { asset, bars: bars[i]!, feeShare: feeBps / 10_000, fillShare: (spreadBps / 2 + slippageBps) / 10_000 };
+  });
+  return baselinesOf(held, { trades: own((i) => i < records.length), daysPerYear: facts.daysPerYear });
 }
 
 /** Counts what the memory folder has of this run, file by file. */

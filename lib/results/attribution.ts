@@ -39,6 +39,9 @@ export interface Regret {
   readonly regret_r: number;
 }
 
+/** With fewer trades nothing is said of a provider's edge. */
+export const MIN_EVIDENCE_TRADES = 30;
+
 /** Moves that a chunk's record keeps. */
 const MAX_MOVES = 5;
 

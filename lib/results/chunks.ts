@@ -2,6 +2,8 @@
 import type { BrokerState } from "../types.ts";
 import { DAY_MS, isoDate, parseDuration } from "../util/time.ts";
 import type { WeightMove } from "./attribution.ts";
+import type { TradeCosts } from "./costs.ts";
+import type { ExpectationSums } from "./expectation.ts";
 
 /** A half-open span of simulated time `[startMs, endMs)`: a unit of commit and report. */
 export interface Chunk {
@@ -117,6 +119,9 @@ export interface ChunkRecord {
   readonly final_value: number;
   readonly max_drawdown_pct: number;
   readonly counters: ChunkCounters;
+  readonly costs: TradeCosts;
+  /** By bin of `expected_r`: see expectation.ts. */
+  readonly expectation: readonly ExpectationSums[];
   readonly daily: readonly DayRecord[];
   /** What the next chunk starts from. */
   readonly state: {

@@ -89,6 +89,20 @@ export function standardErrorOf(values: readonly number[]): number | null {
   return deviation === null ? null : deviation / Math.sqrt(values.length);
 }
 
+/** The same from the sum of the values and of their squares. */
+export function standardErrorOfSums({
+  count,
+  sum,
+  squares,
+}: {
+  count: number;
+  sum: number;
+  squares: number;
+}): number | null {
+  if (count < 2) return null;
+  return Math.sqrt(Math.max(0, squares - (sum * sum) / count) / (count - 1) / count);
+}
+
 /** `part` of `whole` in percent; `null` where `whole` is 0. */
 export function percentOf(part: number, whole: number): number | null {
   return whole === 0 ? null : (100 * part) / whole;

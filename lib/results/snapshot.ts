@@ -6,6 +6,29 @@ import { isCorrupt } from "../errors.ts";
 import { encodeSealedJson, readSealedJson, type SealedObject } from "../storage/sealed-json.ts";
 import type { Storage } from "../storage/storage.ts";
 
+/** `snapshot_<YYYYMMDD_HHMMSS>.json`: a run's metrics from its start to the end of a chunk. Keys are written in this order. */
+export interface Snapshot {
+  /** The chunk's end, simulated time. */
+  readonly timestamp: string;
+  readonly run_id: string;
+  readonly chunk: string;
+  readonly equity: number;
+  readonly total_trades: number;
+  readonly winning_trades: number;
+  readonly losing_trades: number;
+  readonly win_rate: number | null;
+  readonly total_pnl: number;
+  /** Mean P&L of winning and of other trades, both positive. */
+  readonly avg_win: number | null;
+  readonly avg_loss: number | null;
+  readonly profit_factor: number | null;
+  readonly max_drawdown_pct: number;
+  readonly sharpe_ratio: number | null;
+  readonly sortino_ratio: number | null;
+  readonly provider_stats: Readonly<Record<string, unknown>>;
+  readonly regime_performance: Readonly<Record<string, unknown>>;
+}
+
 const KEPT_PER_RUN = 100;
 const MAX_SNAPSHOT_BYTES = 1 << 22;
 const NAME = /^snapshot_\d{8}_\d{6}(_[0-9a-f]{8})?\.json$/;

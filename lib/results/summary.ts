@@ -5,8 +5,11 @@ import { meanOf } from "../util/numbers.ts";
 import { isoDate } from "../util/time.ts";
 import { type ProviderEvidence, providerEvidence, type Regret, regretOf, type WeightMove } from "./attribution.ts";
 import { type Breakdown, breakdownOf, type ChunkCell, inChunk, tally, votedFor } from "./breakdown.ts";
+import type { Baselines } from "./baselines.ts";
 import type { Chunk, ChunkRecord, DayRecord } from "./chunks.ts";
 import { type ConfidenceScores, confidenceScores } from "./confidence.ts";
+import { costFigures, type CostFigures } from "./costs.ts";
+import { type ExpectationBin, expectationBins } from "./expectation.ts";
 import {
   cagrPct,
   type DaysPerYear,
@@ -17,6 +20,7 @@ import {
   simpleReturns,
   sortinoRatio,
 } from "./metrics.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** One chunk of `quarterly_breakdown`. Keys keep the field's names, whatever the chunks are. */
 export interface QuarterSummary {
@@ -43,7 +47,7 @@ export interface QuarterSummary {
 }
 
 /** `summary.json`, and what `run-chunks --json` prints. */
-export interface Summary {
+export interface Summary extends Baselines, CostFigures {
   readonly run_id: string;
   /** `<start>/<end>`, the end exclusive. */
   readonly period: string;
@@ -80,6 +84,8 @@ export interface Summary {
   readonly assets_breakdown: Readonly<Record<string, Breakdown<ChunkCell & { readonly sharpe_ratio: number | null }>>>;
   readonly regret: Regret | null;
   readonly confidence: ConfidenceScores;
+  /** What trades were expected to earn beside what they earned; empty without memory. */
+  readonly expectation: readonly ExpectationBin[];
   readonly memory_persistence: {
     /** Trades that the run started with. */
     readonly outcomes_carried_in: number;
@@ -87,29 +93,6 @@ export interface Summary {
     readonly snapshots_stored: number;
     readonly vectors_stored: number;
   };
-}
-
-/** `snapshot_<YYYYMMDD_HHMMSS>.json`: a run's metrics from its start to the end of a chunk. Keys are written in this order. */
-interface Snapshot {
-  /** The chunk's end, simulated time. */
-  readonly timestamp: string;
-  readonly run_id: string;
-  readonly chunk: string;
-  readonly equity: number;
-  readonly total_trades: number;
-  readonly winning_trades: number;
-  readonly losing_trades: number;
-  readonly win_rate: number | null;
-  readonly total_pnl: number;
-  /** Mean P&L of winning and of other trades, both positive. */
-  readonly avg_win: number | null;
-  readonly avg_loss: number | null;
-  readonly profit_factor: number | null;
-  readonly max_drawdown_pct: number;
-  readonly sharpe_ratio: number | null;
-  readonly sortino_ratio: number | null;
-  readonly provider_stats: Readonly<Record<string, unknown>>;
-  readonly regime_performance: Readonly<Record<string, unknown>>;
 }
 
 /** What summaries and snapshots are made of. */
@@ -131,8 +114,11 @@ export interface SummaryInput {
   readonly trades: readonly Trade[];
 }
 
-/** Sums up a run from its chunk records and trades, and from nothing else. */
-export function summarize(input: SummaryInput, persistence: Summary["memory_persistence"]): Summary {
+/** Sums up a run from its chunk records and trades, beside its baselines. */
+export function summarize(
+  input: SummaryInput,
+  { baselines, persistence }: { baselines: Baselines; persistence: Summary["memory_persistence"] },
+): Summary {
   const { records, trades, period, initialBalance } = input;
   const last = records.at(-1);
   const finalBalance = last?.state.broker.balance ?? initialBalance;
@@ -173,6 +159,11 @@ export function summarize(input: SummaryInput, persistence: Summary["memory_pers
       size: sum((c) => c.skipped.size),
     },
     not_filled: sum((c) => c.not_filled),
+    ...costFigures(
+      records.map(({ costs }) => costs),
+      totals.total_pnl,
+    ),
+    ...baselines,
     quarterly_breakdown: records.map((record) => quarterOf(record, input)),
     providers: byName(input.providers, (name) => ({
       ...breakdownOf(
@@ -191,6 +182,7 @@ export function summarize(input: SummaryInput, persistence: Summary["memory_pers
     assets_breakdown: byName(input.assets, (asset) => assetBreakdown(asset, input)),
     regret: regretOf(trades, input.providers),
     confidence: confidenceScores(trades),
+    expectation: expectationBins(records.map(({ expectation }) => expectation)),
     memory_persistence: persistence,
   };
 }

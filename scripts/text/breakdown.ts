@@ -1,7 +1,13 @@
 /** Tables that run-chunks and memory-stats share: results by chunk, evidence, weight moves, and confidence. */
-import type { ProviderEvidence, Regret, WeightMove } from "../../lib/results/attribution.ts";
+import {
+  MIN_EVIDENCE_TRADES,
+  type ProviderEvidence,
+  type Regret,
+  type WeightMove,
+} from "../../lib/results/attribution.ts";
 import type { Breakdown } from "../../lib/results/breakdown.ts";
 import type { ConfidenceScores } from "../../lib/results/confidence.ts";
+import type { ExpectationBin } from "../../lib/results/expectation.ts";
 import type { ForecastScores } from "../../lib/stats/forecast-scores.ts";
 import { count, fixed, minute, multiplier, pct, signed } from "./numbers.ts";
 import { columns, table, words } from "./table.ts";
@@ -11,6 +17,7 @@ const SHOWN_MOVES = 3;
 const SHOWN_CHANGES = 2;
 
 export const EVIDENCE_TITLE = "What was learned: votes for a trade earn its R, votes against it lose it";
+export const EXPECTATION_TITLE = "Expected and realized R of trades, after costs: does memory know anything?";
 export const CONFIDENCE_TITLE = "Confidence of decisions, and how often their trades gained before costs";
 
 /** Win rate and its standard error in percentage points, such as `44±6`: no decimal of it is significant. */
@@ -39,20 +46,21 @@ export function evidenceTable(
   providers: Readonly<Record<string, ProviderEvidence>>,
   multipliers: Readonly<Record<string, number>> | undefined,
 ): string {
-  const rows = Object.entries(providers).map(([name, { trades, sum_r, mean_r, standard_error_r: error }]) => [
+  const rows = Object.entries(providers).map(([name, evidence]) => [
     name,
-    count(trades),
-    signed(sum_r, 1),
-    signed(mean_r, 3),
-    fixed(error, 3),
-    edge(mean_r, error),
+    count(evidence.trades),
+    signed(evidence.sum_r, 1),
+    signed(evidence.mean_r, 3),
+    fixed(evidence.standard_error_r, 3),
+    edge(evidence),
     multiplier(multipliers?.[name]),
   ]);
   return table([words(""), ...columns("trades", "sum R", "mean R", "±", "edge", "next")], rows);
 }
 
-/** An edge is shown from two standard errors on. */
-function edge(mean: number | null, error: number | null): string {
+/** An edge is shown from two standard errors on, and by no fewer than 30 trades: four equal results prove nothing. */
+function edge({ trades, mean_r: mean, standard_error_r: error }: ProviderEvidence): string {
+  if (trades < MIN_EVIDENCE_TRADES) return "too few";
   if (mean === null || error === null || Math.abs(mean) <= 2 * error) return "not shown";
   return mean > 0 ? "positive" : "negative";
 }
@@ -114,6 +122,22 @@ function reliabilityTable({ bins }: ForecastScores): string {
       fixed(bin.mean_confidence, 1),
       count(bin.trades),
       pct(bin.win_rate),
+    ]),
+  );
+}
+
+/** What trades were expected to earn after costs, and what they earned. */
+export function expectationTable(bins: readonly ExpectationBin[]): string {
+  const range = ({ from, to }: ExpectationBin): string =>
+    from === null ? `below ${to}` : to === null ? `${from} and more` : `${from} to ${to}`;
+  return table(
+    [words("expected R"), ...columns("mean", "realized R", "±", "trades")],
+    bins.map((bin) => [
+      range(bin),
+      signed(bin.mean_expected_r, 3),
+      signed(bin.mean_realized_r, 3),
+      fixed(bin.standard_error_r, 3),
+      count(bin.trades),
     ]),
   );
 }

@@ -9,6 +9,8 @@ import {
   confidenceTables,
   EVIDENCE_TITLE,
   evidenceTable,
+  EXPECTATION_TITLE,
+  expectationTable,
   moveLines,
   rateWithError,
   regretLine,
@@ -30,6 +32,7 @@ export function renderSummary(outcome: RunOutcome): string {
     section("Carried over", carriedOver(summary)),
     section(EVIDENCE_TITLE, learned(summary)),
     section(CONFIDENCE_TITLE, confidenceTables(summary.confidence, { scored: false })),
+    ...(summary.expectation.length === 0 ? [] : [section(EXPECTATION_TITLE, expectationTable(summary.expectation))]),
     section("Files", files(outcome)),
   ];
   return sections.join("\n");
@@ -59,6 +62,9 @@ function headline({ summary: s, chunksRun }: RunOutcome): string {
     ],
     ...(s.memory_enabled ? [["Uncalibrated", scoreLine(before)]] : []),
     [s.memory_enabled ? "Calibrated" : "Confidence", scoreLine(after)],
+    ["Costs", costsLine(s)],
+    ["Held instead", held(s)],
+    ["At random", randomEntry(s)],
     ["Decisions", `${count(s.decisions)}; not opened: ${notOpened}; not filled: ${count(s.not_filled)}`],
     [
       "Exposure",
@@ -67,6 +73,24 @@ function headline({ summary: s, chunksRun }: RunOutcome): string {
   ];
   const title = `${paint(`Run ${s.run_id.slice(0, 12)}`, "bold")}  ${s.period.replace("/", " to ")} (${state})`;
   return [title, "", ...lines.map(([label = "", text]) => `  ${label.padEnd(12)} ${text}`), ""].join("\n");
+}
+
+function costsLine({ costs: { fees, spread, slippage }, break_even_cost_multiple: breakEven }: Summary): string {
+  const parts = `fees ${money(fees)}, spread ${money(spread)}, slippage ${money(slippage)}`;
+  return `${parts}; break-even at ${multiplier(breakEven)} of them`;
+}
+
+/** What buying and holding would have made. */
+function held({ buy_and_hold: alone, equal_weight: all }: Summary): string {
+  const parts = Object.entries(alone).map(([asset, figures]) => `${asset} ${signedPct(figures?.return_pct ?? null)}`);
+  if (parts.length > 1) parts.push(`equal weight ${signedPct(all?.return_pct ?? null)}`);
+  return parts.join(", ");
+}
+
+function randomEntry({ random_entry: entry }: Summary): string {
+  if (entry === null) return "-";
+  const { draws, percentile, random_mean_pnl_pct: mean, run_mean_pnl_pct: own } = entry;
+  return `mean trade ${signedPct(own, 2)}, above ${pct(percentile, 0)} of ${draws} draws (mean ${signedPct(mean, 2)})`;
 }
 
 function chunksTable({ quarterly_breakdown: chunks }: Summary): string {

@@ -31,6 +31,11 @@ function record(
       not_filled: 1,
       abstentions: { trend: 0, other: 4 },
     },
+    costs: { fees: 10, spread: 4, slippage: 6 },
+    expectation: [
+      { trades: 2, expected_r: -0.1, realized_r: 1, realized_r_squares: 1 },
+      ...Array.from({ length: 4 }, () => ({ trades: 0, expected_r: 0, realized_r: 0, realized_r_squares: 0 })),
+    ],
     daily: parts.days.map(([date, equity, pnl]) => ({ date, equity, pnl: { AAA: pnl, BBB: equity - 1000 - pnl } })),
     state: {
       broker: { balance: final, positions: [], orders: [], realized_pnl: {}, turnover_notional: 25_000 },
@@ -73,9 +78,33 @@ const INPUT: SummaryInput = {
   ],
 };
 const PERSISTENCE = { outcomes_carried_in: 0, outcomes_stored: 4, snapshots_stored: 2, vectors_stored: 4 };
+const BESIDE = {
+  baselines: { buy_and_hold: { AAA: null, BBB: null }, equal_weight: null, random_entry: null },
+  persistence: PERSISTENCE,
+};
 
 describe("summarize()", () => {
-  const summary = summarize(INPUT, PERSISTENCE);
+  const summary = summarize(INPUT, BESIDE);
+
+  test("adds up costs, and says how many of them the same trades could have borne", () => {
+    expect(summary.costs).toEqual({ fees: 20, spread: 8, slippage: 12 });
+    // 60 - 70 + 110 - 11 = 89, after 40 of costs.
+    expect(summary.break_even_cost_multiple).toBeCloseTo(129 / 40, 12);
+  });
+
+  test("compares what trades were expected to earn with what they earned", () => {
+    // Two chunks of two trades each: mean -0.05 and 0.5; squares 2 - 4 x 0.25 = 1 over 3, over 4.
+    expect(summary.expectation).toEqual([
+      {
+        from: null,
+        to: 0,
+        trades: 4,
+        mean_expected_r: -0.05,
+        mean_realized_r: 0.5,
+        standard_error_r: expect.closeTo(Math.sqrt(1 / 3 / 4), 12),
+      },
+    ]);
+  });
 
   test("adds up the counters of the chunks", () => {
     expect(summary).toMatchObject({
@@ -149,7 +178,7 @@ describe("summarize()", () => {
   });
 
   test("is null where there are no trades", () => {
-    const empty = summarize({ ...INPUT, trades: [] }, PERSISTENCE);
+    const empty = summarize({ ...INPUT, trades: [] }, BESIDE);
     expect(empty).toMatchObject({ total_trades: 0, overall_win_rate: null, profit_factor: null, mean_result_r: null });
     expect(empty.providers["trend"]).toMatchObject({ win_rate: null, trend: null, total_pnl: 0 });
   });

@@ -1,0 +1,147 @@
+/** What the same bars would have given without any decision (docs/RULES.md, "Baselines"). */
+import { directionOf, type Trade } from "../memory/trade.ts";
+import type { Bar } from "../types.ts";
+import { meanOf } from "../util/numbers.ts";
+import { createRandom } from "../util/random.ts";
+import { isoDate } from "../util/time.ts";
+import { type DaysPerYear, lastOfDays, markDrawdown, sharpeRatio, simpleReturns } from "./metrics.ts";
+
+/** Draws of random entries. */
+const RANDOM_DRAWS = 200;
+
+/** What holding earns, after the costs of one purchase and one sale. */
+export interface HeldFigures {
+  readonly return_pct: number;
+  readonly sharpe_ratio: number | null;
+  /** Over the last marks of days. */
+  readonly max_drawdown_pct: number;
+}
+
+/** A run's trades beside trades of the same assets, directions and holding times that begin at random. */
+export interface RandomEntry {
+  readonly draws: number;
+  /** Mean `pnl_percentage` of the run's trades. */
+  readonly run_mean_pnl_pct: number;
+  /** The mean over all draws of the same. */
+  readonly random_mean_pnl_pct: number;
+  /** The share of draws below the run, and half of those equal to it, 0..100. */
+  readonly percentile: number;
+}
+
+export interface Baselines {
+  /** By asset; `null` without bars. */
+  readonly buy_and_hold: Readonly<Record<string, HeldFigures | null>>;
+  /** All assets bought once, with equal shares of the account. */
+  readonly equal_weight: HeldFigures | null;
+  /** `null` without trades. */
+  readonly random_entry: RandomEntry | null;
+}
+
+/** An asset's bars of the run's period, and what buying or selling it costs. */
+export interface HeldAsset {
+  readonly asset: string;
+  readonly bars: readonly Bar[];
+  /** Of the price: the fee of one side, and half the spread with the slippage. */
+  readonly feeShare: number;
+  readonly fillShare: number;
+}
+
+export function baselinesOf(
+  assets: readonly HeldAsset[],
+  { trades, daysPerYear }: { trades: readonly Trade[]; daysPerYear: DaysPerYear },
+): Baselines {
+  const held = assets.filter(({ bars }) => bars.length > 0);
+  const values = held.map(valueByDay);
+  return {
+    buy_and_hold: Object.fromEntries(
+      assets.map((each) => {
+        const i = held.indexOf(each);
+        return [each.asset, i === -1 ? null : heldFigures([values[i]!], daysPerYear)];
+      }),
+    ),
+    equal_weight: held.length === 0 ? null : heldFigures(values, daysPerYear),
+    random_entry: randomEntry(trades, assets),
+  };
+}
+
+/** What 1 put into an asset at its first open is worth at the end of each of its days; sold at the last close. */
+function valueByDay({ bars, feeShare, fillShare }: HeldAsset): ReadonlyMap<string, number> {
+  const paid = bars[0]!.open * (1 + fillShare);
+  const values = new Map<string, number>();
+  for (const { timestamp, close } of bars) values.set(isoDate(timestamp), close / paid - feeShare);
+  const last = bars.at(-1)!;
+  const received = last.close * (1 - fillShare);
+  values.set(isoDate(last.timestamp), (received * (1 - feeShare)) / paid - feeShare);
+  return values;
+}
+
+/** Figures of equal shares of assets. An asset without a bar on a day counts as before. */
+function heldFigures(assets: readonly ReadonlyMap<string, number>[], daysPerYear: DaysPerYear): HeldFigures {
+  const dates = [...new Set(assets.flatMap((values) => [...values.keys()]))].toSorted();
+  const now = assets.map(() => 1);
+  const days = dates.map((date) => {
+    assets.forEach((values, i) => (now[i] = values.get(date) ?? now[i]!));
+    return { date, equity: meanOf(now)! };
+  });
+  const marks = lastOfDays(days, daysPerYear);
+  const drawdown = { peak: 1, maxPct: 0 };
+  for (const { equity } of marks) markDrawdown(drawdown, equity);
+  return {
+    return_pct: 100 * (marks.at(-1)!.equity - 1),
+    sharpe_ratio: sharpeRatio(simpleReturns(marks, 1), daysPerYear),
+    max_drawdown_pct: drawdown.maxPct,
+  };
+}
+
+function randomEntry(trades: readonly Trade[], assets: readonly HeldAsset[]): RandomEntry | null {
+  const random = createRandom("random entry");
+  const entered = trades.flatMap((trade) => {
+    const held = assets.find(({ asset }) => asset === trade.asset);
+    return held === undefined || held.bars.length < 2 ? [] : { trade, held, barsHeld: barsHeld(trade, held.bars) };
+  });
+  const mean = meanOf(entered.map(({ trade }) => trade.pnlPct));
+  if (mean === null) return null;
+  const draws = Array.from({ length: RANDOM_DRAWS }, () => {
+    let sum = 0;
+    for (const { trade, held, barsHeld: count } of entered) {
+      const first = Math.floor(random.uniform() * (held.bars.length - count));
+      sum += pnlPct(held, { direction: directionOf(trade.action), first, last: first + count });
+    }
+    return sum / entered.length;
+  });
+  const below = draws.filter((draw) => draw < mean).length + draws.filter((draw) => draw === mean).length / 2;
+  return {
+    draws: RANDOM_DRAWS,
+    run_mean_pnl_pct: mean,
+    random_mean_pnl_pct: meanOf(draws)!,
+    percentile: (100 * below) / RANDOM_DRAWS,
+  };
+}
+
+/** Bars from the one of a trade's entry to the one of its exit, at least 1 and at most all but one. */
+function barsHeld({ entryMs, exitMs }: Trade, bars: readonly Bar[]): number {
+  const held = firstAtOrAfter(bars, exitMs) - firstAtOrAfter(bars, entryMs);
+  return Math.max(1, Math.min(bars.length - 1, held));
+}
+
+/** The index of the first bar that starts at or after a time, by binary search. */
+function firstAtOrAfter(bars: readonly Bar[], ms: number): number {
+  let low = 0;
+  let high = bars.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (bars[middle]!.timestamp < ms) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** From open to open, after costs, in percent of the entry as in an outcome. */
+function pnlPct(
+  { bars, feeShare, fillShare }: HeldAsset,
+  { direction, first, last }: { direction: 1 | -1; first: number; last: number },
+): number {
+  const entry = bars[first]!.open * (1 + direction * fillShare);
+  const exit = bars[last]!.open * (1 - direction * fillShare);
+  return 100 * ((direction * (exit - entry) - feeShare * (entry + exit)) / entry);
+}

@@ -1,0 +1,62 @@
+/** What trades were expected to earn after costs, beside what they earned. */
+import type { Outcome } from "../types.ts";
+import { standardErrorOfSums } from "./metrics.ts";
+
+/** Borders of the bins of `expected_r`. A position gets its full size from 0.05 R on. */
+const BORDERS = [null, 0, 0.05, 0.1, 0.2, null] as const;
+
+/** Sums over the trades whose `expected_r` lies in `[from, to)`, in R after costs. They add up over chunks. */
+export interface ExpectationSums {
+  readonly trades: number;
+  readonly expected_r: number;
+  readonly realized_r: number;
+  readonly realized_r_squares: number;
+}
+
+/** Means over the trades of a bin. */
+export interface ExpectationBin {
+  /** `null` for no border. */
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly trades: number;
+  readonly mean_expected_r: number;
+  readonly mean_realized_r: number;
+  /** Of the mean; `null` with fewer than two trades. */
+  readonly standard_error_r: number | null;
+}
+
+/** Sums by bin, for the trades of which something was expected. */
+export function sumExpectations(outcomes: readonly Outcome[]): readonly ExpectationSums[] {
+  const sums = BORDERS.slice(1).map(() => ({ trades: 0, expected_r: 0, realized_r: 0, realized_r_squares: 0 }));
+  for (const { expected_r: expected, realized_pnl, position_size, risk_per_unit } of outcomes) {
+    if (expected === null || expected === undefined) continue;
+    const realized = realized_pnl / (position_size * risk_per_unit);
+    const bin = sums[BORDERS.findLastIndex((border, i) => i === 0 || (border !== null && expected >= border))]!;
+    bin.trades += 1;
+    bin.expected_r += expected;
+    bin.realized_r += realized;
+    bin.realized_r_squares += realized * realized;
+  }
+  return sums;
+}
+
+/** Adds up what several chunks say, and leaves out the bins without trades. */
+export function expectationBins(chunks: readonly (readonly ExpectationSums[])[]): readonly ExpectationBin[] {
+  return BORDERS.slice(1).flatMap((to, i) => {
+    const total = (key: keyof ExpectationSums): number => chunks.reduce((sum, bins) => sum + bins[i]![key], 0);
+    const trades = total("trades");
+    if (trades === 0) return [];
+    return {
+      from: BORDERS[i]!,
+      to,
+      trades,
+      mean_expected_r: total("expected_r") / trades,
+      mean_realized_r: total("realized_r") / trades,
+      standard_error_r: standardErrorOfSums({
+        count: trades,
+        sum: total("realized_r"),
+        squares: total("realized_r_squares"),
+      }),
+    };
+  });
+}
