@@ -63,7 +63,7 @@ function headline({ summary: s, chunksRun }: RunOutcome): string {
     ...(s.memory_enabled ? [["Uncalibrated", scoreLine(before)]] : []),
     [s.memory_enabled ? "Calibrated" : "Confidence", scoreLine(after)],
     ["Costs", costsLine(s)],
-    ["Held instead", held(s)],
+    ["Held instead", heldLine(s)],
     ["At random", randomEntry(s)],
     ["Decisions", `${count(s.decisions)}; not opened: ${notOpened}; not filled: ${count(s.not_filled)}`],
     [
@@ -76,15 +76,20 @@ function headline({ summary: s, chunksRun }: RunOutcome): string {
 }
 
 function costsLine({ costs: { fees, spread, slippage }, break_even_cost_multiple: breakEven }: Summary): string {
-  const parts = `fees ${money(fees)}, spread ${money(spread)}, slippage ${money(slippage)}`;
-  return `${parts}; break-even at ${multiplier(breakEven)} of them`;
+  const parts = `fees ${count(fees)}, spread ${count(spread)}, slippage ${count(slippage)}`;
+  return `${parts}; break-even at ${multiplier(breakEven)}`;
 }
 
+/** More assets do not fit a line; --json has them all. */
+const MAX_ASSETS_HELD = 3;
+
 /** What buying and holding would have made. */
-function held({ buy_and_hold: alone, equal_weight: all }: Summary): string {
-  const parts = Object.entries(alone).map(([asset, figures]) => `${asset} ${signedPct(figures?.return_pct ?? null)}`);
-  if (parts.length > 1) parts.push(`equal weight ${signedPct(all?.return_pct ?? null)}`);
-  return parts.join(", ");
+function heldLine({ buy_and_hold: alone, equal_weight: all }: Summary): string {
+  const assets = Object.entries(alone);
+  const each = assets.map(([asset, figures]) => `${asset} ${signedPct(figures?.return_pct ?? null)}`);
+  const together = `all ${signedPct(all?.return_pct ?? null)}`;
+  if (assets.length === 1) return each.join("");
+  return assets.length > MAX_ASSETS_HELD ? together : [...each, together].join(", ");
 }
 
 function randomEntry({ random_entry: entry }: Summary): string {
