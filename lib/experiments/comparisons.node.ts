@@ -101,7 +101,7 @@ async function compareWorlds(options: CompareOptions, opener: WorldOpener): Prom
   const earlierTrials = await trialsBefore(first);
   let done = 0;
   const run = async (each: InMemoryJob): Promise<RunTrace> => {
-    const trace = await runInMemory({ ...each, keepDecisions: false });
+    const trace = await runInMemory({ keepDecisions: false, ...each });
     options.onStep(++done, plan.runs);
     return trace;
   };
@@ -176,7 +176,8 @@ async function armsOfJob(
   jobs: { on: InMemoryJob; off: InMemoryJob },
   { plan, run }: { plan: Plan; run: (job: InMemoryJob) => Promise<RunTrace> },
 ): Promise<Omit<WorldRuns, "name" | "daysPerYear">> {
-  const on = await run(jobs.on);
+  // Its decisions say at which sizes it bet.
+  const on = await run({ ...jobs.on, keepDecisions: true });
   const off = await run(jobs.off);
   const matched = plan.matched ? await run(withMatchedSizes(jobs.off, meanSizeScale(on) ?? 1)) : undefined;
   const shuffled: RunTrace[] = [];

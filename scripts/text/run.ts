@@ -85,11 +85,11 @@ const MAX_ASSETS_HELD = 3;
 
 /** What buying and holding would have made. */
 function heldLine({ buy_and_hold: alone, equal_weight: all }: Summary): string {
-  const assets = Object.entries(alone);
-  const each = assets.map(([asset, figures]) => `${asset} ${signedPct(figures?.return_pct ?? null)}`);
+  const entries = Object.entries(alone);
+  const each = entries.map(([asset, figures]) => `${asset} ${signedPct(figures?.return_pct ?? null)}`);
   const together = `all ${signedPct(all?.return_pct ?? null)}`;
-  if (assets.length === 1) return each.join("");
-  return assets.length > MAX_ASSETS_HELD ? together : [...each, together].join(", ");
+  if (entries.length === 1) return each.join("");
+  return entries.length > MAX_ASSETS_HELD ? together : [...each, together].join(", ");
 }
 
 function randomEntry({ random_entry: entry }: Summary): string {
