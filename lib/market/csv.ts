@@ -2,6 +2,7 @@ import type { BarSeries } from "../types.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
 import { BAR_COLUMNS, type BarFile, NUMBER_FORM, SeriesBuilder, VOLUME_COLUMN } from "./bar.ts";
 import { CsvReader } from "./csv-reader.ts";
+import { plainBars } from "./plain-csv.ts";
 
 /**
  * Reads all bars of a CSV file with the columns `timestamp,open,high,low,close[,volume]`. See `CsvReader` for the format of
@@ -11,6 +12,11 @@ import { CsvReader } from "./csv-reader.ts";
  * @throws {CarryoverError} `BAD_DATA` naming file, line and column.
  */
 export function parseBarsCsv(bytes: Uint8Array, options: BarFile): BarSeries {
+  return plainBars(bytes, options) ?? barsOfText(bytes, options);
+}
+
+/** Reads any file of bars, as a text. */
+export function barsOfText(bytes: Uint8Array, options: BarFile): BarSeries {
   const csv = new CsvReader(bytes, { file: options.file, columns: BAR_COLUMNS, optional: [VOLUME_COLUMN] });
   const series = new SeriesBuilder({ ...options, rowName: "line" });
   const hasVolume = csv.has(5);

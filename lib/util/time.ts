@@ -108,7 +108,7 @@ const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
  * Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil, for years from 0 on. Twice as fast as
  * `Date.UTC`, which would also turn 30 February into 2 March.
  */
-function utc(year: number, month: number, day: number, seconds: number): number | undefined {
+export function utc(year: number, month: number, day: number, seconds: number): number | undefined {
   const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
   const days = month === 2 && isLeap ? 29 : MONTH_DAYS[month - 1];
   if (days === undefined || !(day >= 1 && day <= days) || !(year >= 0)) return undefined;

@@ -6,8 +6,9 @@ import { gzipSync } from "node:zlib";
 import type { BarSeries } from "../../lib/types.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { CsvReader } from "../../lib/market/csv-reader.ts";
-import { parseBarsCsv } from "../../lib/market/csv.ts";
+import { barsOfText, parseBarsCsv } from "../../lib/market/csv.ts";
 import { gunzipBars } from "../../lib/market/load.node.ts";
+import { plainBars } from "../../lib/market/plain-csv.ts";
 import { HAS_REAL_BARS, REAL_BARS_DIR } from "../samples.ts";
 import { HOUR_MS } from "../../lib/util/time.ts";
 
@@ -186,6 +187,63 @@ describe("parseBarsCsv() refuses, with line and column,", () => {
     const row = `2021-01-01T01:00:00Z,${names.map((name) => fields[name]).join(",")}\n`;
     const expected = `Cannot read "BTCUSD_1h.csv": ${message}`;
     expect(refusal(`${HEADER}\n${rows([0])}${row}${rows([2])}`)).toBe(expected);
+  });
+});
+
+describe("plainBars()", () => {
+  const file = { asset: "BTCUSD", timeframe: "1h", file: "BTCUSD_1h.csv" };
+  /** What a reader makes of a file: its bars, or what it refuses. */
+  const outcomeOf = (read: () => BarSeries | undefined): BarSeries | string | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const price = fc
+    .tuple(fc.nat(99_999_999), fc.nat(8), fc.boolean())
+    .map(([digits, decimals, isOdd]) => (isOdd ? `${digits}.` : (digits / 10 ** decimals).toFixed(decimals)));
+  const row = fc
+    .tuple(fc.array(price, { minLength: 3, maxLength: 3 }), fc.nat(3))
+    .map(([prices, hours]) => ({ sorted: prices.toSorted((a, b) => Number(a) - Number(b)), hours }));
+  const plainFile = fc.array(row, { minLength: 1, maxLength: 8 }).map((bars) => {
+    let hour = 24 * 58 - 2;
+    const lines = bars.map(({ sorted: [low, middle, high], hours }) => {
+      hour += 1 + (hours === 3 ? 2 : 0);
+      const time = new Date(NEW_YEAR + hour * HOUR_MS).toISOString().replace(".000Z", "Z");
+      return `${time},${middle},${high},${low},${middle},${high}\n`;
+    });
+    return `${HEADER}\n${lines.join("")}`;
+  });
+
+  test("gives what the reader of texts gives, to the last bit, for any file in its form", () => {
+    fc.assert(
+      fc.property(plainFile, (text) => {
+        const bytes = new TextEncoder().encode(text);
+        const found = outcomeOf(() => plainBars(bytes, file));
+        expect(found).toBeDefined();
+        expect(found).toEqual(outcomeOf(() => barsOfText(bytes, file))!);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("gives that or nothing for a file in which any bytes are changed", () => {
+    const byte = fc.constantFrom(...'0123456789.,-+:TZzeE"; \r\n\u0000'.split(""), "2021-02-30", "24", ".5", "\uFEFF");
+    const edit = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(3), byte);
+    fc.assert(
+      fc.property(plainFile, fc.array(edit, { minLength: 1, maxLength: 3 }), (text, edits) => {
+        let edited = text;
+        for (const [share, cut, added] of edits) {
+          const at = Math.floor(share * edited.length);
+          edited = edited.slice(0, at) + added + edited.slice(at + cut);
+        }
+        const bytes = new TextEncoder().encode(edited);
+        const found = outcomeOf(() => plainBars(bytes, file));
+        if (found !== undefined) expect(found).toEqual(outcomeOf(() => barsOfText(bytes, file))!);
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 
