@@ -9,6 +9,7 @@ import { restoreBackup } from "../lib/backup/restore.node.ts";
 import { verifyBackups } from "../lib/backup/verify.node.ts";
 import { fail } from "../lib/errors.ts";
 import { closest } from "../lib/util/closest.ts";
+import { HOUR_MS } from "../lib/util/time.ts";
 import { type FlagValues, isGiven, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut } from "./cli/main.ts";
@@ -90,7 +91,7 @@ await runScript(async ({ argv, signal }) => {
   }
   switch (action) {
     case "create":
-      return create(flags, { memoryDir, backupDir });
+      return create(flags, { memoryDir, backupDir, signal });
     case "list":
       return list(flags, backupDir);
     case "verify":
@@ -98,9 +99,14 @@ await runScript(async ({ argv, signal }) => {
     case "restore":
       return restore(flags, { backupDir, id: id ?? "latest" });
     case "prune":
-      return prune(flags, backupDir);
+      return prune(flags, { backupDir, signal });
   }
 });
+
+/** Called if another process is making or removing backups. */
+function onWait(): void {
+  note("Waiting for another process that makes or removes backups here");
+}
 
 /** Whether there is nothing. The library reports what may not be looked at. */
 function isMissing(path: string): boolean {
@@ -133,9 +139,12 @@ function parseAction(positionals: readonly string[], flags: Flags): { action: Ac
   return { action, id };
 }
 
-async function create(flags: Flags, dirs: { memoryDir: string; backupDir: string }): Promise<number> {
+async function create(
+  flags: Flags,
+  options: { memoryDir: string; backupDir: string; signal: ScriptContext["signal"] },
+): Promise<number> {
   const { label, "keep-last": keepLast } = flags;
-  const { memoryDir, backupDir } = dirs;
+  const { memoryDir, backupDir, signal } = options;
   // All memory folders share the answers, so only the configuration says where they are.
   const answersDir = flags.answers
     ? (await locateMemory({ config: flags.config, "memory-dir": undefined })).answers_dir
@@ -144,6 +153,8 @@ async function create(flags: Flags, dirs: { memoryDir: string; backupDir: string
     memoryDir,
     backupDir,
     now: new Date(),
+    signal,
+    onWait,
     ...(label === undefined ? {} : { label }),
     ...(answersDir === undefined ? {} : { answersDir }),
   });
@@ -154,7 +165,9 @@ async function create(flags: Flags, dirs: { memoryDir: string; backupDir: string
   // Printed even if pruning fails.
   if (!flags.json) await writeOut(renderCreated(backup));
   const { kept, removed } =
-    keepLast === undefined ? { kept: [], removed: [] } : await pruneBackups({ backupDir, keepLast });
+    keepLast === undefined
+      ? { kept: [], removed: [] }
+      : await pruneBackups({ backupDir, keepLast, keepId: backup.id, signal, onWait });
   if (flags.json) {
     await writeJson({
       ...backup,
@@ -162,6 +175,7 @@ async function create(flags: Flags, dirs: { memoryDir: string; backupDir: string
       damaged: kept.flatMap(({ backup: { id, problem } }) => (problem === undefined ? [] : [{ id, problem }])),
     });
   } else if (removed.length > 0) await writeOut(renderRemoved(removed));
+  noteWrongClock([backup, ...kept.map(({ backup: each }) => each)]);
   return warnOfDamage(kept.map(({ backup: each }) => each));
 }
 
@@ -170,6 +184,7 @@ async function list(flags: Flags, backupDir: string): Promise<number> {
   if (flags.json) await writeJson({ backup_dir: backupDir, backups });
   else if (backups.length > 0) await writeOut(renderList(backups, Date.now()));
   else note(`There are no backups in "${backupDir}"`);
+  noteWrongClock(backups);
   return warnOfDamage(backups);
 }
 
@@ -195,11 +210,13 @@ async function restore(flags: Flags, options: { backupDir: string; id: string })
   else await writeOut(renderRestored(backup, { to, dryRun }));
 }
 
-async function prune(flags: Flags, backupDir: string): Promise<number> {
+async function prune(flags: Flags, options: { backupDir: string; signal: ScriptContext["signal"] }): Promise<number> {
+  const { backupDir } = options;
   const dryRun = flags["dry-run"];
   const { kept, removed } = await pruneBackups({
-    backupDir,
+    ...options,
     dryRun,
+    onWait,
     keepLast: flags["keep-last"] ?? 0,
     keepDaily: flags["keep-daily"] ?? 0,
     keepWeekly: flags["keep-weekly"] ?? 0,
@@ -220,7 +237,18 @@ async function prune(flags: Flags, backupDir: string): Promise<number> {
   } else {
     await writeOut(renderPruned({ kept, removed }, { dryRun }));
   }
+  noteWrongClock(kept.map(({ backup }) => backup));
   return warnOfDamage(kept.map(({ backup }) => backup));
+}
+
+/** Notes backups that are dated after now. That does them no harm: their order is that of their sequence numbers. */
+function noteWrongClock(backups: readonly BackupInfo[]): void {
+  const nowMs = Date.now();
+  const future = [
+    ...new Set(backups.filter(({ created }) => Date.parse(created) > nowMs + HOUR_MS).map(({ id }) => id)),
+  ];
+  if (future.length === 0) return;
+  note(`The clock was wrong, or is: ${countOf(future.length, "backup")} dated after now (${future.join(", ")})`);
 }
 
 /** Warns of damaged backups, and returns the exit code. */

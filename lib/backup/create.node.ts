@@ -12,9 +12,10 @@ import {
   type Tree,
   treeOf,
 } from "../storage/tree.node.ts";
-import { attempt, CREATE_ONLY, syncFolder, systemCodeOf, withFile, writeAll } from "../storage/fs.node.ts";
+import { attempt, CREATE_ONLY, makeFolder, syncFolder, withFile, writeAll } from "../storage/fs.node.ts";
 import { assertStorageName } from "../util/names.ts";
-import { type BackupInfo, backupIds, infoOf, readManifest } from "./list.node.ts";
+import { type BackupInfo, backupIds, infoOf, nextSequence, readManifest } from "./list.node.ts";
+import { type BackupLockOptions, withBackupLock } from "./lock.node.ts";
 import { type BackupFile, formatManifest, MANIFEST } from "./manifest.ts";
 
 /** A backup that was just created. */
@@ -24,13 +25,13 @@ export interface CreatedBackup extends BackupInfo {
 }
 
 /** The options of `createBackup()`. */
-export interface CreateBackupOptions {
+export interface CreateBackupOptions extends BackupLockOptions {
   readonly memoryDir: string;
   readonly backupDir: string;
   readonly label?: string;
   /** Recorded answers, backed up under `answers/`. */
   readonly answersDir?: string;
-  /** Names the backup. */
+  /** Names the backup. Its place among the others does not depend on it. */
   readonly now: Date;
 }
 
@@ -39,39 +40,46 @@ export interface CreateBackupOptions {
  * forget marks, snapshots, runs and answers, but no caches. A file that the newest backup has already becomes a hard link into
  * it, or a copy where the file system has no links. The backup appears complete, durable and verified, or not at all.
  *
- * @throws {CarryoverError} `NOT_FOUND` without a memory folder, `BAD_USAGE` for a label with control characters, `IO`.
+ * @throws {CarryoverError} `NOT_FOUND` without a memory folder, `BAD_USAGE` for a label with control characters, `LOCKED` if
+ * another process is still making or removing backups there, `IO`.
  */
 export async function createBackup(options: CreateBackupOptions): Promise<CreatedBackup> {
-  const { memoryDir, answersDir, label = null, now } = options;
+  const { memoryDir, answersDir, label = null } = options;
   const backupDir = resolve(options.backupDir);
   for (const folder of answersDir === undefined ? [memoryDir] : [memoryDir, answersDir]) assertFolder(folder);
   if (label !== null && (label.length > 200 || /\p{Cc}/u.test(label))) {
     const expected = "at most 200 characters without control characters";
     throw fail("BAD_USAGE", "Cannot label a backup", { found: JSON.stringify(label), expected });
   }
-  return attempt("write a backup to", backupDir, () =>
-    inTemporaryFolder(backupDir, "backup", (temp) => {
-      const collector = new Collector(temp, newestBackup(backupDir));
-      collectMemory(collector, memoryDir);
-      if (answersDir !== undefined) {
-        collector.take(answersDir, filesIn(answersDir), (name) =>
-          name.endsWith(".json") ? `answers/${name}` : undefined,
-        );
-      }
-      const { files, copied } = collector;
-      makeDurable(temp, copied);
-      const created = now.toISOString();
-      const manifest = { created, label, new_bytes: copied.reduce((sum, { size }) => sum + size, 0), files };
-      withFile(join(temp, MANIFEST), CREATE_ONLY, (fd) => {
-        writeAll(fd, formatManifest(manifest), 0);
-        fs.fsyncSync(fd);
-      });
-      syncFolders(temp);
-      const id = moveToFreeId(temp, backupDir, `${created.slice(0, 19).replaceAll(/[-:]/g, "")}Z`);
-      syncFolder(backupDir);
-      return { ...infoOf(backupDir, id, manifest), skipped: collector.skipped };
-    }),
+  const attemptIt = <T>(work: () => T): T => attempt("write a backup to", backupDir, work);
+  attemptIt(() => makeFolder(backupDir));
+  return withBackupLock(backupDir, options, () =>
+    inTemporaryFolder(backupDir, "backup", (temp) => attemptIt(() => fillAndName(temp, { ...options, backupDir }))),
   );
+}
+
+/** Fills a temporary folder with a backup, and gives it its name. */
+function fillAndName(temp: string, options: CreateBackupOptions): CreatedBackup {
+  const { memoryDir, answersDir, backupDir, label = null, now } = options;
+  const collector = new Collector(temp, newestBackup(backupDir));
+  collectMemory(collector, memoryDir);
+  if (answersDir !== undefined) {
+    collector.take(answersDir, filesIn(answersDir), (name) => (name.endsWith(".json") ? `answers/${name}` : undefined));
+  }
+  const { files, copied } = collector;
+  makeDurable(temp, copied);
+  const created = now.toISOString();
+  const newBytes = copied.reduce((sum, { size }) => sum + size, 0);
+  const manifest = { sequence: nextSequence(backupDir), created, label, new_bytes: newBytes, files };
+  withFile(join(temp, MANIFEST), CREATE_ONLY, (fd) => {
+    writeAll(fd, formatManifest(manifest), 0);
+    fs.fsyncSync(fd);
+  });
+  syncFolders(temp);
+  const id = freeId(backupDir, `${created.slice(0, 19).replaceAll(/[-:]/g, "")}Z`);
+  fs.renameSync(temp, join(backupDir, id));
+  syncFolder(backupDir);
+  return { ...infoOf(backupDir, id, manifest), skipped: collector.skipped };
 }
 
 function assertFolder(path: string): void {
@@ -207,17 +215,10 @@ function makeDurable(root: string, copied: readonly BackupFile[]): void {
   }
 }
 
-/** Renames a finished folder to the first free id of its second. */
-function moveToFreeId(temp: string, backupDir: string, second: string): string {
-  for (let count = 1; ; count += 1) {
-    const id = count === 1 ? second : `${second}-${count}`;
-    if (fs.lstatSync(join(backupDir, id), { throwIfNoEntry: false }) !== undefined) continue;
-    try {
-      fs.renameSync(temp, join(backupDir, id));
-      return id;
-    } catch (error) {
-      // Another backup of the same second was faster.
-      if (!["ENOTEMPTY", "EEXIST"].includes(systemCodeOf(error))) throw error;
-    }
-  }
+/** The first free id of a second. Nobody else takes it, because the folder is locked. */
+function freeId(backupDir: string, second: string): string {
+  const isTaken = (id: string): boolean => fs.lstatSync(join(backupDir, id), { throwIfNoEntry: false }) !== undefined;
+  let id = second;
+  for (let count = 2; isTaken(id); count += 1) id = `${second}-${count}`;
+  return id;
 }

@@ -2,13 +2,15 @@ import fs from "node:fs";
 import { join, resolve } from "node:path";
 import { fail, messageOf } from "../errors.ts";
 import { attempt, READ_ONLY, readFully, systemCodeOf, withFile } from "../storage/fs.node.ts";
-import { type BackupManifest, MANIFEST, parseManifest } from "./manifest.ts";
+import { type BackupManifest, MANIFEST, MANIFEST_START_BYTES, parseManifest, sequenceIn } from "./manifest.ts";
 
 /** A backup as `backup list --json` shows it. */
 export interface BackupInfo {
   /** Folder name: `20210401T060000Z`, UTC. Further backups of the same second end in `-2`, `-3` and so on. */
   readonly id: string;
-  /** ISO 8601. */
+  /** Place among the backups of its folder, from 1; 0 before version 0.3.0, or if its manifest cannot be read. */
+  readonly sequence: number;
+  /** By the clock of the machine that made it, ISO 8601. */
   readonly created: string;
   readonly label: string | null;
   readonly outcomes: number;
@@ -26,23 +28,29 @@ export interface BackupInfo {
 const MAX_MANIFEST_BYTES = 1 << 28;
 const ID = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?:-(\d{1,6}))?$/;
 /** Stands for the newest id. */
-const LATEST = "latest";
+export const LATEST = "latest";
 const OUTCOME = /^outcome_.*\.json$/;
 
 /** Lists the backups in a folder, oldest first; none if it is missing. One with an unreadable manifest has a `problem`. */
 export async function listBackups(backupDir: string): Promise<BackupInfo[]> {
   const root = resolve(backupDir);
   return attempt("list backups in", root, () =>
-    backupIds(root).map((id) => {
+    backupIds(root).flatMap((id) => {
       try {
         return infoOf(root, id, readManifest(join(root, id)));
       } catch (error) {
+        if (wasPruned(join(root, id))) return [];
         const created = id.replace(ID, "$1-$2-$3T$4:$5:$6.000Z");
-        const empty = { created, label: null, new_bytes: 0, files: [] };
+        const empty = { sequence: 0, created, label: null, new_bytes: 0, files: [] };
         return { ...infoOf(root, id, empty), problem: messageOf(error) };
       }
     }),
   );
+}
+
+/** Whether a backup that was there is gone: a prune takes a whole folder away at once. */
+export function wasPruned(path: string): boolean {
+  return fs.lstatSync(path, { throwIfNoEntry: false }) === undefined;
 }
 
 /**
@@ -80,9 +88,10 @@ export function readManifest(folder: string): BackupManifest {
 
 /** Describes a backup from its manifest. */
 export function infoOf(backupDir: string, id: string, manifest: BackupManifest): BackupInfo {
-  const { created, label, new_bytes, files } = manifest;
+  const { sequence, created, label, new_bytes, files } = manifest;
   return {
     id,
+    sequence,
     created,
     label,
     outcomes: files.filter((file) => OUTCOME.test(file.name)).length,
@@ -95,6 +104,25 @@ export function infoOf(backupDir: string, id: string, manifest: BackupManifest):
 
 /** Ids of the backups in a folder, oldest first. */
 export function backupIds(backupDir: string): string[] {
+  return orderedBackups(backupDir).map(({ id }) => id);
+}
+
+/** The sequence number of the next backup in a folder. */
+export function nextSequence(backupDir: string): number {
+  return 1 + Math.max(0, ...orderedBackups(backupDir).map(({ sequence = 0 }) => sequence));
+}
+
+interface OrderedBackup {
+  readonly id: string;
+  /** `undefined` if the manifest cannot be read. */
+  readonly sequence: number | undefined;
+}
+
+/**
+ * The backups in a folder, oldest first: by sequence number, of equal ones by id. A clock that was wrong once would make a
+ * backup the newest for ever. One without a manifest comes where its id would be.
+ */
+function orderedBackups(backupDir: string): OrderedBackup[] {
   let entries: fs.Dirent[];
   try {
     entries = fs.readdirSync(backupDir, { withFileTypes: true });
@@ -102,13 +130,40 @@ export function backupIds(backupDir: string): string[] {
     if (systemCodeOf(error) === "ENOENT") return [];
     throw error;
   }
-  return entries
+  const backups = entries
     .filter((entry) => entry.isDirectory() && ID.test(entry.name))
-    .map((entry) => entry.name)
-    .sort((a, b) => a.slice(0, 16).localeCompare(b.slice(0, 16), "en") || sequenceOf(a) - sequenceOf(b));
+    .map(({ name }) => ({ id: name, sequence: storedSequence(join(backupDir, name, MANIFEST)) }))
+    .sort((a, b) => (a.sequence ?? 0) - (b.sequence ?? 0) || compareIds(a.id, b.id));
+  const ordered: OrderedBackup[] = backups.filter(({ sequence }) => sequence !== undefined);
+  for (const backup of backups.filter(({ sequence }) => sequence === undefined)) {
+    ordered.splice(ordered.findLastIndex(({ id }) => compareIds(id, backup.id) < 0) + 1, 0, backup);
+  }
+  return ordered;
 }
 
-/** Sequence number of an id within its second, from 1. */
-function sequenceOf(id: string): number {
+function storedSequence(manifest: string): number | undefined {
+  try {
+    const start = new Uint8Array(MANIFEST_START_BYTES);
+    return sequenceIn(
+      start.subarray(
+        0,
+        withFile(manifest, READ_ONLY, (fd) => readFully(fd, start, 0)),
+      ),
+    );
+  } catch {
+    // Whoever reads the whole manifest says what is wrong with it.
+    return undefined;
+  }
+}
+
+/** By second, then by number within it. */
+function compareIds(a: string, b: string): number {
+  const [second, other] = [a.slice(0, 16), b.slice(0, 16)];
+  if (second !== other) return second < other ? -1 : 1;
+  return numberInSecond(a) - numberInSecond(b);
+}
+
+/** The number of an id among those of its second, from 1. */
+function numberInSecond(id: string): number {
   return Number(ID.exec(id)?.[7] ?? 1);
 }

@@ -18,6 +18,8 @@ export interface BackupFile {
 
 /** The contents of `MANIFEST.json`. */
 export interface BackupManifest {
+  /** Orders the backups of a folder: later ones have greater numbers, whatever the clock said. 0 in format version 1. */
+  readonly sequence: number;
   /** When the backup was made, ISO 8601. */
   readonly created: string;
   readonly label: string | null;
@@ -33,13 +35,30 @@ const SHA256 = /^[0-9a-f]{64}$/;
 /** The key of the last line: SHA-256 of all bytes before that line. */
 const OWN_HASH = '"manifest_sha256"';
 
-/** Writes a manifest as JSON, format version 1, with one file a line. */
-export function formatManifest({ created, label, new_bytes, files }: BackupManifest): Uint8Array {
+/** More backups than anybody makes, so that there is always a greater number. */
+const MAX_SEQUENCE = 1e12;
+
+/** How a manifest with a sequence number begins. */
+const START = /^\{\n"format": "carryover-backup",\n"version": 2,\n"sequence": (\d{1,12}),\n/;
+
+/** Bytes of a manifest that `sequenceIn()` needs. */
+export const MANIFEST_START_BYTES = 128;
+
+/** The sequence number in the first bytes of a manifest, which may be damaged; `undefined` if they are of no manifest. */
+export function sequenceIn(start: Uint8Array): number | undefined {
+  const text = new TextDecoder().decode(start);
+  if (text.startsWith('{\n"format": "carryover-backup",\n"version": 1,\n')) return 0;
+  const digits = START.exec(text)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** Writes a manifest as JSON, with one file a line. */
+export function formatManifest({ sequence, created, label, new_bytes, files }: BackupManifest): Uint8Array {
   const lines = files.map(({ name, size, sha256 }) => JSON.stringify({ name, size, sha256 }));
   const head = [
     "{",
     `"format": "carryover-backup",`,
-    `"version": 1,`,
+    ...(sequence === 0 ? [`"version": 1,`] : [`"version": 2,`, `"sequence": ${sequence},`]),
     `"created": ${JSON.stringify(created)},`,
     `"label": ${JSON.stringify(label)},`,
     `"new_bytes": ${new_bytes},`,
@@ -80,9 +99,10 @@ export function parseManifest(bytes: Uint8Array, path: string): BackupManifest {
 function manifestOf(value: unknown): BackupManifest {
   const other = (path: string): Error => new Error(`something else at "${path}"`);
   if (!isRecord(value)) throw other("");
-  const { format, version, created, label, new_bytes, files } = value;
+  const { format, version, sequence = 0, created, label, new_bytes, files } = value;
   if (format !== "carryover-backup") throw other("format");
-  if (version !== 1) throw other("version");
+  if (version !== 1 && version !== 2) throw other("version");
+  if (!isCount(sequence) || sequence > MAX_SEQUENCE || (sequence === 0) !== (version === 1)) throw other("sequence");
   if (typeof created !== "string" || !TIME.test(created) || Number.isNaN(Date.parse(created))) throw other("created");
   if (typeof label !== "string" && label !== null) throw other("label");
   if (!isCount(new_bytes)) throw other("new_bytes");
@@ -95,7 +115,7 @@ function manifestOf(value: unknown): BackupManifest {
     if (typeof sha256 !== "string" || !SHA256.test(sha256)) throw other(`files.${i}.sha256`);
     return { name, size, sha256 };
   });
-  return { created, label, new_bytes, files: entries };
+  return { sequence, created, label, new_bytes, files: entries };
 }
 
 function isCount(value: unknown): value is number {

@@ -2,9 +2,10 @@ import fs from "node:fs";
 import { join, resolve } from "node:path";
 import { fail } from "../errors.ts";
 import { attempt, syncFolder, temporaryName } from "../storage/fs.node.ts";
-import { sweepAbandoned } from "../storage/tree.node.ts";
+import { sweepTemporaryEntries } from "../storage/tree.node.ts";
 import { DAY_MS } from "../util/time.ts";
-import { type BackupInfo, listBackups } from "./list.node.ts";
+import { type BackupInfo, listBackups, wasPruned } from "./list.node.ts";
+import { type BackupLockOptions, withBackupLock } from "./lock.node.ts";
 import { summaryOf, verifyBackup } from "./verify.node.ts";
 
 /**
@@ -23,8 +24,10 @@ export interface KeepRules {
 }
 
 /** The options of `pruneBackups()`. */
-export interface PruneOptions extends KeepRules {
+export interface PruneOptions extends KeepRules, BackupLockOptions {
   readonly backupDir: string;
+  /** The id of a backup that stays whatever the rules say: one that the caller has just made. */
+  readonly keepId?: string | undefined;
   /** Returns what would be removed, and removes nothing. @default false */
   readonly dryRun?: boolean;
 }
@@ -32,7 +35,7 @@ export interface PruneOptions extends KeepRules {
 /** A backup that stays. */
 export interface KeptBackup {
   readonly backup: BackupInfo;
-  /** Such as `last`, `daily`, `oldest yearly`. A `damaged` backup always stays, for a person to look at. */
+  /** Such as `last`, `daily`, `oldest yearly`, `just made`. A `damaged` backup always stays, for a person to look at. */
   readonly reasons: readonly string[];
 }
 
@@ -60,7 +63,8 @@ const RULES: readonly { key: keyof KeepRules; reason: string; spanOf: (backup: B
  * Removes the backups that no rule keeps. Before that, the newest backup that stays is verified. If it is damaged, it counts
  * for no rule and the next one is verified. So at least one good backup stays. The others are not verified.
  *
- * @throws {CarryoverError} `BAD_USAGE` if a number is not whole and at least 0, or no rule keeps anything; `IO`.
+ * @throws {CarryoverError} `BAD_USAGE` if a number is not whole and at least 0, or no rule keeps anything; `LOCKED` if another
+ * process is still making or removing backups there; `IO`.
  */
 export async function pruneBackups(options: PruneOptions): Promise<PruneResult> {
   for (const { key } of RULES) {
@@ -75,35 +79,44 @@ export async function pruneBackups(options: PruneOptions): Promise<PruneResult> 
     });
   }
   const backupDir = resolve(options.backupDir);
-  const result = await chooseVerified(await listBackups(backupDir), options);
-  if (options.dryRun !== true && fs.existsSync(backupDir)) {
+  if (options.dryRun === true || !fs.existsSync(backupDir)) return chooseVerified(backupDir, options);
+  return withBackupLock(backupDir, options, async () => {
+    const result = await chooseVerified(backupDir, options);
     attempt("prune", backupDir, () => {
       // Renamed first: a half-deleted backup must not look like one.
       for (const { path } of result.removed) fs.renameSync(path, join(backupDir, temporaryName("pruned")));
       syncFolder(backupDir);
-      sweepAbandoned(backupDir);
+      sweepTemporaryEntries(backupDir, ["pruned"]);
     });
-  }
-  return result;
+    return result;
+  });
 }
 
 /** Chooses what stays, and chooses again without the newest of these as long as that is damaged. */
-async function chooseVerified(listed: readonly BackupInfo[], options: PruneOptions): Promise<PruneResult> {
-  let backups = listed;
+async function chooseVerified(backupDir: string, options: PruneOptions): Promise<PruneResult> {
+  let backups = await listBackups(backupDir);
   for (;;) {
     const result = choose(backups, options);
     const newest = result.kept.findLast(({ backup }) => backup.problem === undefined)?.backup;
     if (result.removed.length === 0 || newest === undefined) return result;
-    // Extra files, which a run in the backup may have added, do no harm.
-    const problems = (await verifyBackup(options.backupDir, newest.id)).filter(({ kind }) => kind !== "extra");
-    if (problems.length === 0) return result;
-    const problem = `"${newest.path}" is damaged: ${summaryOf(problems)}`;
+    let problem: string;
+    try {
+      // Extra files, which a run in the backup may have added, do no harm.
+      const problems = (await verifyBackup(backupDir, newest.id)).filter(({ kind }) => kind !== "extra");
+      if (problems.length === 0) return result;
+      problem = `"${newest.path}" is damaged: ${summaryOf(problems)}`;
+    } catch (error) {
+      if (!wasPruned(newest.path)) throw error;
+      // A dry run has no lock.
+      backups = await listBackups(backupDir);
+      continue;
+    }
     backups = backups.map((backup) => (backup === newest ? { ...backup, problem } : backup));
   }
 }
 
 /** Applies the rules to backups, oldest first. */
-function choose(backups: readonly BackupInfo[], rules: KeepRules): PruneResult {
+function choose(backups: readonly BackupInfo[], rules: KeepRules & Pick<PruneOptions, "keepId">): PruneResult {
   const reasons = new Map<string, string[]>();
   for (const backup of backups) if (backup.problem !== undefined) reasons.set(backup.id, ["damaged"]);
   const newestFirst = backups.filter((backup) => backup.problem === undefined).reverse();
@@ -118,6 +131,8 @@ function choose(backups: readonly BackupInfo[], rules: KeepRules): PruneResult {
       reasons.set(backup.id, [...(reasons.get(backup.id) ?? []), isNew ? reason : `oldest ${reason}`]);
     }
   }
+  const { keepId } = rules;
+  if (keepId !== undefined && !reasons.has(keepId)) reasons.set(keepId, ["just made"]);
   return {
     kept: backups.flatMap((backup) => {
       const why = reasons.get(backup.id);

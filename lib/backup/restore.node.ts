@@ -1,11 +1,27 @@
 import fs from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type CarryoverError, fail } from "../errors.ts";
-import { attempt, syncFolder } from "../storage/fs.node.ts";
-import { copyFile, inTemporaryFolder, sameBytes, syncFiles, syncFolders } from "../storage/tree.node.ts";
-import { type BackupInfo, findBackup, infoOf, readManifest } from "./list.node.ts";
+import { attempt, discard, makeFolder, syncFolder } from "../storage/fs.node.ts";
+import { lockHolder, takeLock } from "../storage/lock.node.ts";
+import {
+  copyFile,
+  inTemporaryFolder,
+  sameBytes,
+  syncFiles,
+  syncFolders,
+  temporaryEntries,
+} from "../storage/tree.node.ts";
+import { type BackupInfo, findBackup, infoOf, LATEST, readManifest, wasPruned } from "./list.node.ts";
+import { DAY_MS } from "../util/time.ts";
 import type { BackupManifest } from "./manifest.ts";
-import { type BackupProblem, changedFile, compareNamesAndSizes, summaryOf, verifyBackup } from "./verify.node.ts";
+import {
+  type BackupProblem,
+  changedFile,
+  compareNamesAndSizes,
+  summaryOf,
+  unlessPruned,
+  verifyBackup,
+} from "./verify.node.ts";
 
 /** The options of `restoreBackup()`. */
 export interface RestoreOptions {
@@ -21,14 +37,26 @@ export interface RestoreOptions {
 /**
  * Restores a backup to a folder. Afterwards the folder is complete; after an error it is as it was before.
  *
- * @throws {CarryoverError} `NOT_FOUND`; `BAD_USAGE` if the target is not free; `CORRUPT` if the backup is damaged; `IO`.
+ * @throws {CarryoverError} `NOT_FOUND`, also if the backup is pruned meanwhile; `BAD_USAGE` if the target is not free;
+ * `CORRUPT` if the backup is damaged; `IO`.
  */
 export async function restoreBackup(options: RestoreOptions): Promise<BackupInfo> {
-  const { backupDir, dryRun = false } = options;
-  const path = findBackup(backupDir, options.id);
-  const [root, id] = [dirname(path), basename(path)];
   const to = resolve(options.to);
   attempt("restore to", to, () => assertFree(to));
+  for (;;) {
+    const path = findBackup(options.backupDir, options.id);
+    try {
+      return await unlessPruned("restore", path, () => restoreFrom(path, to, options));
+    } catch (error) {
+      // There is another latest one now.
+      if (options.id !== LATEST || !wasPruned(path)) throw error;
+    }
+  }
+}
+
+async function restoreFrom(path: string, to: string, options: RestoreOptions): Promise<BackupInfo> {
+  const { dryRun = false } = options;
+  const [root, id] = [dirname(path), basename(path)];
   const manifest = readManifest(path);
   const problems = dryRun
     ? await verifyBackup(root, id)
@@ -36,28 +64,58 @@ export async function restoreBackup(options: RestoreOptions): Promise<BackupInfo
   // Extra files are not restored, so they do no harm.
   const serious = problems.filter((problem) => problem.kind !== "extra");
   if (serious.length > 0) throw damagedError(path, serious);
-  if (!dryRun) attempt("restore to", to, () => copyBackup(path, manifest, to));
+  if (!dryRun) await copyBackup(path, manifest, to);
   return infoOf(root, id, manifest);
 }
 
 /** Copies into a temporary folder, checking every byte on the way, and renames it at the end. */
-function copyBackup(path: string, manifest: BackupManifest, to: string): void {
+async function copyBackup(path: string, manifest: BackupManifest, to: string): Promise<void> {
   const above = dirname(to);
-  inTemporaryFolder(above, "restore", (temp) => {
-    for (const file of manifest.files) {
-      const target = join(temp, file.name);
-      fs.mkdirSync(dirname(target), { recursive: true });
-      if (!sameBytes(copyFile(join(path, file.name), target), file)) throw damagedError(path, [changedFile(file.name)]);
+  attempt("restore to", to, () => makeFolder(above));
+  await sweepAbandoned(above);
+  await inTemporaryFolder(above, "restore", async (temp) => {
+    const lock = await takeLock(temp, lockHolder());
+    try {
+      attempt("restore to", to, () => {
+        copyFiles(path, manifest, temp);
+        // The lock does not come into the restored folder.
+        for (const name of [".lock", ".lock.json"]) fs.unlinkSync(join(temp, name));
+        syncFolders(temp);
+        // This fails if the target has been filled meanwhile.
+        fs.renameSync(temp, to);
+      });
+    } finally {
+      await lock.release();
     }
-    syncFiles(
-      temp,
-      manifest.files.map(({ name }) => name),
-    );
-    syncFolders(temp);
-    // This fails if the target has been filled meanwhile.
-    fs.renameSync(temp, to);
   });
-  syncFolder(above);
+  attempt("restore to", to, () => syncFolder(above));
+}
+
+function copyFiles(path: string, manifest: BackupManifest, temp: string): void {
+  for (const file of manifest.files) {
+    const target = join(temp, file.name);
+    fs.mkdirSync(dirname(target), { recursive: true });
+    if (!sameBytes(copyFile(join(path, file.name), target), file)) throw damagedError(path, [changedFile(file.name)]);
+  }
+  syncFiles(
+    temp,
+    manifest.files.map(({ name }) => name),
+  );
+}
+
+/** Removes what killed restores left beside a target. A living one holds the lock of its temporary folder. */
+async function sweepAbandoned(above: string): Promise<void> {
+  for (const path of attempt("list", above, () => temporaryEntries(above, "restore"))) {
+    try {
+      // Without a lock it was killed in its first or last moment, or is of a version before 0.3.0.
+      if (!fs.existsSync(join(path, ".lock")) && Date.now() - fs.lstatSync(path).mtimeMs < DAY_MS) continue;
+      const lock = await takeLock(path, lockHolder());
+      discard(path);
+      await lock.release();
+    } catch {
+      // In use, or somebody else's who may not be disturbed.
+    }
+  }
 }
 
 function damagedError(path: string, problems: readonly BackupProblem[]): CarryoverError {

@@ -1,9 +1,9 @@
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fail, messageOf } from "../errors.ts";
 import { attempt } from "../storage/fs.node.ts";
 import { fingerprintOf, sameBytes, treeOf } from "../storage/tree.node.ts";
-import { findBackup, listBackups, readManifest } from "./list.node.ts";
+import { backupIds, findBackup, LATEST, readManifest, wasPruned } from "./list.node.ts";
 import { type BackupManifest, MANIFEST } from "./manifest.ts";
 
 /** What is wrong with one file of a backup. */
@@ -23,16 +23,42 @@ export interface BackupProblem {
 export interface VerifiedBackup {
   readonly id: string;
   readonly problems: readonly BackupProblem[];
+  /** Whether it was pruned before all of it was read, which is no damage. */
+  readonly pruned?: true;
 }
 
 /**
  * Reads every byte of a backup and compares it with the manifest.
  *
  * @returns The problems, sorted by file; none for a good backup.
- * @throws {CarryoverError} `NOT_FOUND`; `IO` where a file cannot be read.
+ * @throws {CarryoverError} `NOT_FOUND`, also if it is pruned meanwhile; `IO` where a file cannot be read.
  */
 export async function verifyBackup(backupDir: string, id: string): Promise<BackupProblem[]> {
   const path = findBackup(backupDir, id);
+  return unlessPruned("verify", path, () => verifyAt(path));
+}
+
+/** Runs `work` on a backup. If the backup is gone by then, whatever came of it is no damage but `NOT_FOUND`. */
+export async function unlessPruned<T>(verb: string, path: string, work: () => T | Promise<T>): Promise<T> {
+  const assertThere = (): void => {
+    if (!wasPruned(path)) return;
+    throw fail("NOT_FOUND", `Cannot ${verb} "${path}"`, {
+      found: "that it was pruned meanwhile",
+      expected: "a backup that stays",
+    });
+  };
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    assertThere();
+    throw error;
+  }
+  assertThere();
+  return result;
+}
+
+function verifyAt(path: string): BackupProblem[] {
   let manifest: BackupManifest;
   try {
     manifest = readManifest(path);
@@ -62,10 +88,8 @@ export async function verifyBackups(
   options: { id?: string | undefined; signal?: AbortSignal } = {},
 ): Promise<readonly VerifiedBackup[]> {
   const { id, signal } = options;
-  const ids =
-    id === undefined
-      ? (await listBackups(backupDir)).map((backup) => backup.id)
-      : [basename(findBackup(backupDir, id))];
+  const root = resolve(backupDir);
+  const ids = id === undefined ? attempt("list backups in", root, () => backupIds(root)) : [id];
   if (ids.length === 0) {
     throw fail("NOT_FOUND", "Cannot verify", { found: `no backups in "${backupDir}"`, expected: "at least one" });
   }
@@ -74,9 +98,22 @@ export async function verifyBackups(
     // A backup is read synchronously; a signal can only arrive in between.
     await setImmediate();
     signal?.throwIfAborted();
-    verified.push({ id: each, problems: await verifyBackup(backupDir, each) });
+    verified.push(await verifyOne(root, each, { isListed: id === undefined }));
   }
   return verified;
+}
+
+async function verifyOne(root: string, id: string, { isListed }: { isListed: boolean }): Promise<VerifiedBackup> {
+  for (;;) {
+    const path = isListed ? join(root, id) : findBackup(root, id);
+    try {
+      return { id: basename(path), problems: await unlessPruned("verify", path, () => verifyAt(path)) };
+    } catch (error) {
+      if (!wasPruned(path)) throw error;
+      // There is another latest one now.
+      if (id !== LATEST) return { id, problems: [], pruned: true };
+    }
+  }
 }
 
 /** The problems with names, kinds and sizes, without reading the files. */

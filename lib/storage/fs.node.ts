@@ -33,6 +33,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   EIO: "a disk without errors: check it before anything else is written to it",
 };
 
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** Age from which a temporary file of a folder without a lock belongs to a dead process. */
 const LEFTOVER_MS = HOUR_MS;
 
@@ -58,8 +60,14 @@ export function ioError(verb: string, path: string, error: unknown): unknown {
 }
 
 /** A name for a temporary file or folder that nobody can guess and listings leave out. */
-export function temporaryName(kind?: string): string {
-  return `.tmp-${kind === undefined ? "" : `${kind}-`}${crypto.randomUUID()}`;
+export function temporaryName(kind = ""): string {
+  return `.tmp-${kind === "" ? "" : `${kind}-`}${crypto.randomUUID()}`;
+}
+
+/** Whether `temporaryName()` made a name. Other names that begin alike are somebody else's. */
+export function isTemporaryName(name: string, kind = ""): boolean {
+  const prefix = `.tmp-${kind === "" ? "" : `${kind}-`}`;
+  return name.startsWith(prefix) && UUID.test(name.slice(prefix.length));
 }
 
 /** Names in a folder by code unit; none if it is missing. */

@@ -19,12 +19,13 @@ const held = new Map<string, DatabaseSync>();
  * process dies. `.lock.json` names the holder for people; it locks nothing.
  *
  * @param folder An existing folder.
+ * @param options `expected`: what to do if it is taken, for the message.
  * @throws {CarryoverError} `LOCKED` at once, naming the holder, if it is taken; `IO` if the folder cannot be written.
  */
-export async function takeLock(folder: string, holder: LockHolder): Promise<Lock> {
+export async function takeLock(folder: string, holder: LockHolder, options: { expected?: string } = {}): Promise<Lock> {
   const { DatabaseSync } = await import("node:sqlite");
   const key = attempt("lock", folder, () => fs.realpathSync(folder));
-  if (held.has(key)) throw lockedError(folder);
+  if (held.has(key)) throw lockedError(folder, options);
   const file = join(folder, ".lock");
   const info = join(folder, ".lock.json");
   const there = attempt("lock", file, () => fs.lstatSync(file, { throwIfNoEntry: false }));
@@ -37,7 +38,7 @@ export async function takeLock(folder: string, holder: LockHolder): Promise<Lock
     await new Promise((resolve) => setTimeout(resolve, 5 + 20 * Math.random()));
     opened = openExclusive(DatabaseSync, file);
   }
-  if (opened === undefined) throw lockedError(folder);
+  if (opened === undefined) throw lockedError(folder, options);
   const database = opened;
   held.set(key, database);
 
@@ -117,11 +118,9 @@ function writeInfo(info: string, holder: LockHolder): void {
   }
 }
 
-function lockedError(folder: string): CarryoverError {
-  return fail("LOCKED", `Cannot write to "${folder}"`, {
-    found: `it locked by ${holderOf(folder)}`,
-    expected: "one writer at a time: wait for it, or use a folder of your own with --memory-dir",
-  });
+function lockedError(folder: string, options: { expected?: string }): CarryoverError {
+  const { expected = "one writer at a time: wait for it, or use a folder of your own with --memory-dir" } = options;
+  return fail("LOCKED", `Cannot write to "${folder}"`, { found: `it locked by ${holderOf(folder)}`, expected });
 }
 
 /** Describes the holder as far as `.lock.json` does. The file may be missing, or written by anyone. */

@@ -3,11 +3,11 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
 import { isReservedName } from "../util/names.ts";
-import { DAY_MS } from "../util/time.ts";
 import {
+  attempt,
   CREATE_ONLY,
   discard,
-  makeFolder,
+  isTemporaryName,
   namesIn,
   READ_ONLY,
   syncFolder,
@@ -18,8 +18,6 @@ import {
 } from "./fs.node.ts";
 
 const BLOCK = 1 << 20;
-/** No backup or restore takes longer: an older temporary folder belongs to a dead process. */
-const ABANDONED_MS = DAY_MS;
 
 /** Identifies the bytes of a file. */
 export interface Fingerprint {
@@ -125,33 +123,35 @@ export function syncFolders(path: string): void {
   syncFolder(path);
 }
 
-/**
- * Makes a temporary folder in `above` for `fill`, which renames it when it is complete. If `fill` fails, nothing is left. What
- * killed backups and restores left is removed first.
- */
-export function inTemporaryFolder<T>(above: string, kind: "backup" | "restore", fill: (temp: string) => T): T {
-  makeFolder(above);
-  sweepAbandoned(above);
+/** What temporary files and folders are for; nothing for a file that is being written. */
+type TemporaryKind = "" | "backup" | "restore" | "pruned";
+
+/** Makes a temporary folder in `above` for `fill`, which renames it when it is complete. If `fill` fails, nothing is left. */
+export async function inTemporaryFolder<T>(
+  above: string,
+  kind: TemporaryKind,
+  fill: (temp: string) => T | Promise<T>,
+): Promise<T> {
   const temp = join(above, temporaryName(kind));
+  attempt("make", temp, () => fs.mkdirSync(temp));
   try {
-    fs.mkdirSync(temp);
-    return fill(temp);
+    return await fill(temp);
   } catch (error) {
     discard(temp);
     throw error;
   }
 }
 
-/** Removes what killed processes left in a folder: a backup or restore after a day, a prune at once. */
-export function sweepAbandoned(folder: string): void {
-  for (const name of namesIn(folder)) {
-    const path = join(folder, name);
-    const stat = /^\.tmp-(?:backup|restore|pruned)-/.test(name)
-      ? fs.lstatSync(path, { throwIfNoEntry: false })
-      : undefined;
-    if (stat === undefined) continue;
-    if (name.startsWith(".tmp-pruned-") || Date.now() - stat.mtimeMs > ABANDONED_MS) {
-      fs.rmSync(path, { recursive: true, force: true });
-    }
+/** The temporary files and folders of a kind in a folder, absolute. */
+export function temporaryEntries(folder: string, kind: TemporaryKind): string[] {
+  return namesIn(folder)
+    .filter((name) => isTemporaryName(name, kind))
+    .map((name) => join(folder, name));
+}
+
+/** Removes what killed processes left in a folder. The caller holds the lock that their makers held. */
+export function sweepTemporaryEntries(folder: string, kinds: readonly TemporaryKind[]): void {
+  for (const path of kinds.flatMap((kind) => temporaryEntries(folder, kind))) {
+    fs.rmSync(path, { recursive: true, force: true });
   }
 }

@@ -38,8 +38,9 @@ export function renderList(backups: readonly BackupInfo[], nowMs: number): strin
 /** Each backup's state, and a line for each problem. */
 export function renderVerified(verified: readonly VerifiedBackup[]): string {
   return verified
-    .map(({ id, problems }) => {
-      const state = problems.length === 0 ? paint("good", "green") : paint("damaged", "red");
+    .map(({ id, problems, pruned = false }) => {
+      const sound = pruned ? "pruned meanwhile" : paint("good", "green");
+      const state = problems.length === 0 ? sound : paint("damaged", "red");
       return `${id}  ${state}\n${problems.map(({ message }) => `  ${message}\n`).join("")}`;
     })
     .join("");
@@ -55,7 +56,7 @@ export function renderPruned({ kept, removed }: PruneResult, { dryRun }: { dryRu
   const all = [
     ...kept.map(({ backup, reasons }) => ({ backup, state: `kept: ${reasons.join(", ")}` })),
     ...removed.map((backup) => ({ backup, state: dryRun ? "would be removed" : "removed" })),
-  ].toSorted((a, b) => Date.parse(a.backup.created) - Date.parse(b.backup.created));
+  ].toSorted((a, b) => a.backup.sequence - b.backup.sequence || (a.backup.id < b.backup.id ? -1 : 1));
   const rows = all.map(({ backup, state }) => [backup.id, backup.label ?? "", count(backup.outcomes), state]);
   const heads = [words("ID"), words("Label"), ...columns("Outcomes"), words("State")];
   const summary = dryRun
@@ -69,7 +70,8 @@ function contents({ outcomes, files, bytes: size, label }: BackupInfo, more = ""
   return `${name}${countOf(outcomes, "outcome")} in ${countOf(files, "file")} (${bytes(size)}${more})`;
 }
 
-/** Such as `2h 03m`, or days from the third on. */
+/** Such as `2h 03m`, or days from the third on. A backup that a wrong clock dated after now has none. */
 function age(ms: number): string {
+  if (ms < 0) return "-";
   return ms < 48 * HOUR_MS ? duration(ms) : `${count(Math.floor(ms / DAY_MS))}d`;
 }

@@ -16,6 +16,14 @@ export function writeFiles(folder: string, files: Readonly<Record<string, string
   }
 }
 
+/** What is in a folder of backups, hidden or not, but its lock. */
+export function entriesOf(backupDir: string): string[] {
+  return fs
+    .readdirSync(backupDir)
+    .filter((name) => name !== ".lock")
+    .toSorted();
+}
+
 /** The text of every file in a folder and below, by name. */
 export function contentsOf(folder: string): Record<string, string> {
   const names = fs

@@ -9,7 +9,7 @@ import { createBackup } from "../../lib/backup/create.node.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { failureOf, HOLDER, utf8 } from "../storage/storage-contract.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { contentsOf, writeFiles } from "./backup-samples.ts";
+import { contentsOf, entriesOf, writeFiles } from "./backup-samples.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -68,6 +68,7 @@ test("a backup is a plain folder of outcomes, marks, snapshots and runs with a m
   const info = await createBackup({ memoryDir, backupDir, label: "before the update", now: NOW });
   expect(info).toEqual({
     id: "20210401T060000Z",
+    sequence: 1,
     label: "before the update",
     created: "2021-04-01T06:00:00.123Z",
     files: 8,
@@ -82,7 +83,8 @@ test("a backup is a plain folder of outcomes, marks, snapshots and runs with a m
   const { manifest_sha256: hash, ...rest } = JSON.parse(manifest);
   expect(rest).toEqual({
     format: "carryover-backup",
-    version: 1,
+    version: 2,
+    sequence: 1,
     created: "2021-04-01T06:00:00.123Z",
     label: "before the update",
     new_bytes: 39,
@@ -94,7 +96,7 @@ test("a backup is a plain folder of outcomes, marks, snapshots and runs with a m
   });
   const head = manifest.slice(0, manifest.indexOf('"manifest_sha256"'));
   expect(hash).toBe(createHash("sha256").update(head).digest("hex"));
-  expect(fs.readdirSync(backupDir)).toEqual(["20210401T060000Z"]);
+  expect(entriesOf(backupDir)).toEqual(["20210401T060000Z"]);
   expect(await verifyBackup(backupDir, info.id)).toEqual([]);
   const { skipped: _, ...listed } = info;
   expect(await listBackups(backupDir)).toEqual([listed]);
@@ -162,22 +164,29 @@ test("copies files where the file system has no hard links", async () => {
   expect(await verifyBackup(backupDir, second.id)).toEqual([]);
 });
 
-test("a backup that fails leaves nothing behind; leftovers of a killed one are removed after a day", async () => {
+test("a backup that fails leaves nothing behind, and one removes what a killed one left, but nothing of another name", async () => {
   const { memoryDir, backupDir } = fixture();
   for (const call of ["fsyncSync", "writeSync", "renameSync"] as const) {
-    spyOn(fs, call).mockImplementationOnce(() => {
+    const real = fs[call] as (...args: unknown[]) => unknown;
+    spyOn(fs, call).mockImplementation((...args: unknown[]) => {
+      // The lock's own file is renamed before.
+      if (call === "renameSync" && !String(args[0]).includes(".tmp-backup-")) return real(...args) as never;
+      jest.restoreAllMocks();
       throw Object.assign(new Error("ENOSPC: injected"), { code: "ENOSPC" });
     });
     const failure = await failureOf(createBackup({ memoryDir, backupDir, now: NOW }));
     expect(failure.code).toBe("IO");
     expect(failure.message).toMatch(/^Cannot write a backup to ".*": found ENOSPC: injected, expected free space/);
-    expect(fs.existsSync(backupDir) ? fs.readdirSync(backupDir) : []).toEqual([]);
+    expect(fs.existsSync(backupDir) ? entriesOf(backupDir) : []).toEqual([]);
   }
-  writeFiles(backupDir, { ".tmp-backup-live/a": "", ".tmp-backup-dead/a": "", ".tmp-pruned-x/a": "" });
-  const yesterday = new Date(Date.now() - 25 * 3_600_000);
-  fs.utimesSync(join(backupDir, ".tmp-backup-dead"), yesterday, yesterday);
+  const mine = ".tmp-rsync.ab12cd";
+  const killed = ["backup", "pruned"].map((kind) => `.tmp-${kind}-${crypto.randomUUID()}`);
+  writeFiles(
+    backupDir,
+    Object.fromEntries([mine, ".tmp-backup-of-monday", ...killed].map((name) => [`${name}/a`, ""])),
+  );
   await createBackup({ memoryDir, backupDir, now: NOW });
-  expect(fs.readdirSync(backupDir).toSorted()).toEqual([".tmp-backup-live", "20210401T060000Z"]);
+  expect(entriesOf(backupDir)).toEqual([".tmp-backup-of-monday", mine, "20210401T060000Z"]);
 });
 
 test("leaves out and reports links and impossible names; a missing memory folder is NOT_FOUND", async () => {

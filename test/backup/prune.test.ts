@@ -1,16 +1,22 @@
-import { expect, test } from "bun:test";
+import { afterEach, expect, jest, spyOn, test } from "bun:test";
 import fs from "node:fs";
 import { join } from "node:path";
-import { listBackups } from "../../lib/backup/list.node.ts";
+import { findBackup, listBackups, readManifest } from "../../lib/backup/list.node.ts";
+import { formatManifest, MANIFEST } from "../../lib/backup/manifest.ts";
 import { type KeepRules, pruneBackups } from "../../lib/backup/prune.node.ts";
-import { verifyBackup } from "../../lib/backup/verify.node.ts";
+import { restoreBackup } from "../../lib/backup/restore.node.ts";
+import { verifyBackup, verifyBackups } from "../../lib/backup/verify.node.ts";
 import { createBackup } from "../../lib/backup/create.node.ts";
-import { failureOf } from "../storage/storage-contract.ts";
+import { takeLock } from "../../lib/storage/lock.node.ts";
+import { failureOf, HOLDER } from "../storage/storage-contract.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { writeFiles } from "./backup-samples.ts";
+import { entriesOf, writeFiles } from "./backup-samples.ts";
 
 const base = temporaryFolder("prune");
 let folders = 0;
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 /** A folder with a backup of each time; the memory holds one outcome that never changes. */
 async function backupsAt(times: readonly string[]): Promise<string> {
@@ -53,7 +59,7 @@ test("keeps the newest of each span of a rule, and a dry run returns the same", 
     expect(dry.removed).toHaveLength(8 - expected.length);
     expect(await listBackups(backupDir)).toHaveLength(8);
     expect(await pruneBackups({ backupDir, ...rules })).toEqual(dry);
-    expect(fs.readdirSync(backupDir).toSorted()).toEqual(expected.map((line) => line.split(" ")[0]!));
+    expect(entriesOf(backupDir)).toEqual(expected.map((line) => line.split(" ")[0]!));
   }
 });
 
@@ -151,7 +157,7 @@ test("counts a damaged backup for no rule, so that the good one before it stays"
     expect(kept[1]?.backup.problem).toContain('20201231T230000Z" is damaged: "outcome_1.json" has other bytes');
     expect(removed).toHaveLength(2);
   }
-  expect(fs.readdirSync(backupDir).toSorted()).toEqual(["20201228T000000Z", "20201231T230000Z"]);
+  expect(entriesOf(backupDir)).toEqual(["20201228T000000Z", "20201231T230000Z"]);
 });
 
 test("removes nothing if every backup is damaged", async () => {
@@ -167,4 +173,106 @@ test("removes nothing from a missing folder, and does not make it", async () => 
   const backupDir = join(base, "nowhere");
   expect(await pruneBackups({ backupDir, keepLast: 1 })).toEqual({ kept: [], removed: [] });
   expect(fs.existsSync(backupDir)).toBeFalse();
+});
+
+test("a clock that was or is wrong neither removes the newest backup nor keeps an old one as the newest", async () => {
+  const backupDir = await backupsAt(["2026-01-01T00:00:00Z", "2040-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]);
+  expect((await listBackups(backupDir)).map(({ id, sequence }) => [id, sequence])).toEqual([
+    ["20260101T000000Z", 1],
+    ["20400101T000000Z", 2],
+    ["20260102T000000Z", 3],
+  ]);
+  expect(findBackup(backupDir, "latest")).toBe(join(backupDir, "20260102T000000Z"));
+  const { kept } = await pruneBackups({ backupDir, keepLast: 1 });
+  expect(kept.map(({ backup }) => backup.id)).toEqual(["20260102T000000Z"]);
+  // The clock goes back to 1970; the number goes on after those that are gone.
+  const memoryDir = join(backupDir, "../memory");
+  expect(await createBackup({ memoryDir, backupDir, now: new Date(0) })).toMatchObject({ sequence: 4 });
+  expect((await pruneBackups({ backupDir, keepLast: 1 })).kept.map(({ backup }) => backup.id)).toEqual([
+    "19700101T000000Z",
+  ]);
+});
+
+test("backups of version 0.2.0 come before all others, also one that is dated 2040", async () => {
+  const backupDir = await backupsAt(["2040-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]);
+  for (const id of ["20400101T000000Z", "20260101T000000Z"]) {
+    const path = join(backupDir, id, MANIFEST);
+    fs.writeFileSync(path, formatManifest({ ...readManifest(join(backupDir, id)), sequence: 0 }));
+  }
+  expect((await listBackups(backupDir)).map(({ id, problem }) => [id, problem])).toEqual([
+    ["20260101T000000Z", undefined],
+    ["20400101T000000Z", undefined],
+    ["20260102T000000Z", undefined],
+  ]);
+});
+
+test("what the caller has just made stays, although another process made a newer one since", async () => {
+  const backupDir = await backupsAt(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"]);
+  const { kept, removed } = await pruneBackups({ backupDir, keepLast: 1, keepId: "20260102T000000Z" });
+  expect(kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual([
+    "20260102T000000Z just made",
+    "20260103T000000Z last",
+  ]);
+  expect(removed.map(({ id }) => id)).toEqual(["20260101T000000Z"]);
+});
+
+test("a backup that is pruned while it is verified or restored was pruned, and is not damaged", async () => {
+  const [old, latest] = ["20260101T000000Z", "20260102T000000Z"];
+  const scene = (): Promise<string> => backupsAt(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]);
+  /** Takes a backup away, as a prune does, when its first outcome is opened. */
+  const pruneWhenRead = (backupDir: string, id: string): void => {
+    const { openSync, renameSync } = fs;
+    spyOn(fs, "openSync").mockImplementation((...args) => {
+      if (String(args[0]) === join(backupDir, id, "outcome_1.json")) {
+        jest.restoreAllMocks();
+        renameSync(join(backupDir, id), join(backupDir, `.tmp-pruned-${crypto.randomUUID()}`));
+      }
+      return openSync(...args);
+    });
+  };
+  const ofVerify = await scene();
+  pruneWhenRead(ofVerify, old);
+  expect(await verifyBackups(ofVerify)).toEqual([
+    { id: old, problems: [], pruned: true },
+    { id: latest, problems: [] },
+  ]);
+
+  const ofLatest = await scene();
+  pruneWhenRead(ofLatest, latest);
+  expect(await verifyBackups(ofLatest, { id: "latest" })).toEqual([{ id: old, problems: [] }]);
+
+  const ofRestore = await scene();
+  pruneWhenRead(ofRestore, latest);
+  const to = join(ofRestore, "../restored");
+  expect(await restoreBackup({ backupDir: ofRestore, id: "latest", to })).toMatchObject({ id: old });
+  expect(fs.readFileSync(join(to, "outcome_1.json"), "utf8")).toBe("{}");
+
+  const ofOne = await scene();
+  pruneWhenRead(ofOne, old);
+  const failure = await failureOf(restoreBackup({ backupDir: ofOne, id: old, to: join(ofOne, "../to") }));
+  expect([failure.code, failure.message]).toEqual([
+    "NOT_FOUND",
+    `Cannot restore "${join(ofOne, old)}": found that it was pruned meanwhile, expected a backup that stays`,
+  ]);
+  expect(fs.existsSync(join(ofOne, "../to"))).toBeFalse();
+});
+
+test("waits for whoever makes or removes backups, and names him if he does not finish in time", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 2));
+  const lock = await takeLock(backupDir, HOLDER);
+  const failure = await failureOf(pruneBackups({ backupDir, keepLast: 1, waitMs: 0 }));
+  expect(failure.code).toBe("LOCKED");
+  expect(failure.message).toContain(`found it locked by process ${HOLDER.pid} ("${HOLDER.command}" on`);
+  expect(failure.message).toContain("one at a time: wait for it, or use a folder of your own with --backup-dir");
+  let waits = 0;
+  const pruned = pruneBackups({
+    backupDir,
+    keepLast: 1,
+    onWait: () => {
+      waits += 1;
+      setTimeout(() => void lock.release(), 120);
+    },
+  });
+  expect((await pruned).removed.map(({ id }) => id)).toEqual(["20190630T120000Z"]);
+  expect(waits).toBe(1);
 });

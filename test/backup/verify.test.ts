@@ -18,7 +18,7 @@ async function findingsOf(backupDir: string): Promise<string[]> {
 
 /** Replaces the manifest by one with other files and a right SHA-256. */
 function forge(path: string, files: readonly { name: string; size: number; sha256: string }[]): void {
-  const manifest = { created: "2021-04-01T06:00:00.000Z", label: null, new_bytes: 0, files };
+  const manifest = { sequence: 1, created: "2021-04-01T06:00:00.000Z", label: null, new_bytes: 0, files };
   fs.writeFileSync(join(path, "MANIFEST.json"), formatManifest(manifest));
 }
 

@@ -204,6 +204,18 @@ export const suiteTests: readonly SuiteTests[] = [
     pattern:
       "killed after half|killed just after|only after it is recorded|may not have synced|damaged answer|at once all use one answer|many are kept at once|four processes",
   },
+  {
+    rows: [36],
+    name: "a clock that jumps between backups",
+    files: ["test/backup/prune.test.ts", "test/scripts/backup.test.ts"],
+    pattern: "a clock that|dated 2040|has just made",
+  },
+  {
+    rows: [37],
+    name: "backup commands beside each other",
+    files: ["test/backup/prune.test.ts", "test/scripts/backup.test.ts"],
+    pattern: "was pruned|waits for whoever|at once",
+  },
 ];
 
 export const suite: readonly Fault[] = [...sideBySide, ...watch, ...suiteTests.map(suiteFault)];

@@ -71,7 +71,7 @@ async function readManifest(bytes: Uint8Array): Promise<BackupManifest> {
 /** The decoders of files with a checksum, with and without a right one, and of comparisons, which have none. */
 export async function sealedTargets(): Promise<readonly Target[]> {
   const file = (name: string): BackupFile => ({ name, size: 3, sha256: "0".repeat(64) });
-  const manifest = { created: "2021-04-01T06:00:00.000Z", label: "l", new_bytes: 3 };
+  const manifest = { sequence: 3, created: "2021-04-01T06:00:00.000Z", label: "l", new_bytes: 3 };
   return [
     {
       name: "backup manifest",

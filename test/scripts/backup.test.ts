@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { listBackups } from "../../lib/backup/list.node.ts";
 import { createBackup } from "../../lib/backup/create.node.ts";
+import { entriesOf } from "../backup/backup-samples.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./run-script.ts";
@@ -60,7 +61,7 @@ describe("backup", () => {
     const { memoryDir, backupDir, backup } = await fixture({ backups: false });
     const { code, stdout, stderr } = await whileLocked(memoryDir, () => backup());
     expect([code, stderr]).toEqual([0, ""]);
-    const [id = ""] = readdirSync(backupDir);
+    const [id = ""] = entriesOf(backupDir);
     expect(stdout).toMatch(/^Backed up 3 outcomes in 3 files \(\d\.\d kB, \d\.\d kB new\) to .*\n$/);
     expect(stdout).toEndWith(` to ${join(backupDir, id)}\n`);
     expect(outcomesIn(join(backupDir, id))).toEqual(outcomesIn(memoryDir));
@@ -80,7 +81,7 @@ describe("backup", () => {
       removed: [FIRST],
       damaged: [],
     });
-    expect(readdirSync(backupDir).toSorted()).toEqual([SECOND, json.id]);
+    expect(entriesOf(backupDir)).toEqual([SECOND, json.id]);
   });
 
   test("create --answers includes the recorded answers, and restore brings them back", async () => {
@@ -295,12 +296,43 @@ describe("backup", () => {
     expect(again.stderr).toContain("move it away first");
   });
 
+  test("a clock that was in 2040 is a note, and removes nothing that was made after it", async () => {
+    const { memoryDir, backupDir, backup } = await fixture({ backups: false });
+    const { id } = await createBackup({ memoryDir, backupDir, now: new Date("2040-01-01T00:00:00Z") });
+    const wrong = `The clock was wrong, or is: 1 backup dated after now (${id})\n`;
+    const listed = await backup("list");
+    expect([listed.code, listed.stderr]).toEqual([0, wrong]);
+    expect(listed.stdout).toMatch(new RegExp(`^${id} +- `, "m"));
+    const kept = await backup("create", "--keep-last", "2", "--json");
+    expect([kept.code, kept.stderr]).toEqual([0, wrong]);
+    const created = await backup("create", "--keep-last", "1", "--json");
+    expect([created.code, created.stderr]).toEqual([0, ""]);
+    const json = JSON.parse(created.stdout) as { id: string; sequence: number; removed: string[] };
+    expect(json).toMatchObject({ sequence: 3, removed: [id, (JSON.parse(kept.stdout) as { id: string }).id] });
+    expect(entriesOf(backupDir)).toEqual([json.id]);
+  });
+
+  test("create, create --keep-last, prune, verify and restore at once: all succeed, and nothing is called damaged", async () => {
+    const { backupDir, backup } = await fixture({ backups: true });
+    for (let round = 0; round < 3; round += 1) {
+      const results = await Promise.all([
+        backup("create"),
+        backup("create", "--keep-last", "1"),
+        backup("prune", "--keep-last", "1"),
+        backup("verify"),
+        backup("restore", "latest", "--to", join(backupDir, "..", `restored-${round}`)),
+      ]);
+      for (const { code, stderr } of results) expect([code, stderr.replace(/^Waiting for .*\n/, "")]).toEqual([0, ""]);
+    }
+    expect((await backup("verify")).code).toBe(0);
+  });
+
   test("prune --dry-run lists what prune then removes", async () => {
     const { backupDir, backup } = await fixture({ backups: true });
     const dry = await backup("prune", "--keep-monthly", "1", "--dry-run");
     expect(dry.stdout).toMatch(new RegExp(`\n${FIRST} .* would be removed\n${SECOND} .* kept: monthly\n`));
     expect(dry.stdout).toEndWith("\nWould keep 1 and remove 1\n");
-    expect(readdirSync(backupDir).toSorted()).toEqual([FIRST, SECOND]);
+    expect(entriesOf(backupDir)).toEqual([FIRST, SECOND]);
     const { stdout } = await backup("prune", "--keep-last", "1", "--json");
     expect(JSON.parse(stdout)).toEqual({
       backup_dir: backupDir,
@@ -308,7 +340,7 @@ describe("backup", () => {
       removed: [FIRST],
       dry_run: false,
     });
-    expect(readdirSync(backupDir)).toEqual([SECOND]);
+    expect(entriesOf(backupDir)).toEqual([SECOND]);
   });
 
   test("exits with 3 if a backup or folder is missing, naming what there is, and makes no folder", async () => {

@@ -1,0 +1,59 @@
+/** The lock of a folder of backups. Whoever makes or removes backups holds it; readers do not. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { CarryoverError } from "../errors.ts";
+import { lockHolder, takeLock } from "../storage/lock.node.ts";
+import { attempt } from "../storage/fs.node.ts";
+import { sweepTemporaryEntries } from "../storage/tree.node.ts";
+import type { Lock } from "../storage/storage.ts";
+
+/** A backup of a large memory takes about a minute. */
+const WAIT_MS = 120_000;
+const BETWEEN_TRIES_MS = 50;
+
+/** How the lock of a folder of backups is taken. */
+export interface BackupLockOptions {
+  /** How long to wait for another process that makes or removes backups. @default two minutes */
+  readonly waitMs?: number | undefined;
+  /** Stops the waiting. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called once if there is somebody to wait for. */
+  readonly onWait?: (() => void) | undefined;
+}
+
+/**
+ * Runs `work` as the only one who makes or removes backups in a folder. What killed ones left is removed first.
+ *
+ * @param backupDir An existing folder.
+ * @throws {CarryoverError} `LOCKED` if another process has not finished in time; `IO`.
+ */
+export async function withBackupLock<T>(
+  backupDir: string,
+  options: BackupLockOptions,
+  work: () => T | Promise<T>,
+): Promise<T> {
+  const lock = await waitForLock(backupDir, options);
+  try {
+    attempt("clear temporary files in", backupDir, () => sweepTemporaryEntries(backupDir, ["", "backup", "pruned"]));
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}
+
+async function waitForLock(backupDir: string, options: BackupLockOptions): Promise<Lock> {
+  const { waitMs = WAIT_MS, signal, onWait } = options;
+  // A clock that nobody can set.
+  const end = performance.now() + waitMs;
+  const expected = "one at a time: wait for it, or use a folder of your own with --backup-dir";
+  for (let isFirst = true; ; isFirst = false) {
+    signal?.throwIfAborted();
+    try {
+      return await takeLock(backupDir, lockHolder(), { expected });
+    } catch (error) {
+      const isLocked = error instanceof CarryoverError && error.code === "LOCKED";
+      if (!isLocked || performance.now() >= end) throw error;
+      if (isFirst) onWait?.();
+    }
+    await sleep(BETWEEN_TRIES_MS, undefined, { signal });
+  }
+}
