@@ -1,37 +1,26 @@
 /**
  * Compares our weights with known ways of weighing providers, in planted worlds whose providers are right with a known
- * probability, and on real bars. Writes bench/LEARNING.md.
+ * probability, and on real bars; and the account with memory and without. Writes bench/LEARNING.md.
  *
- *     bun bench/learning.ts [--worlds planted|real] [--seeds 30] [--first 1] [--date YYYY-MM-DD]
+ *     bun bench/learning.ts [--worlds accounts|planted|real] [--seeds 30] [--first 1] [--date YYYY-MM-DD]
  *
- * Planted worlds take half an hour, real bars a minute, so it is not a part of bench/all.ts. A section that is not measured
+ * Planted worlds take half an hour, accounts ten minutes, real bars one, so it is not a part of bench/all.ts. A section that is not measured
  * stays as it was.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runInMemory } from "../lib/experiments/in-memory-run.ts";
-import { toSettings } from "../lib/config/config.ts";
 import type { Outcome } from "../lib/types.ts";
-import type { Embedder } from "../lib/embed/embedder.ts";
 import { DAY_MS } from "../lib/util/time.ts";
-import { votesFile } from "../lib/providers/votes-file.ts";
 import { PROJECT_DIR } from "../test/samples.ts";
-import { mean, percentileInterval, splitMix32 } from "./support/statistics.ts";
-import { defaultConfig } from "./support/default-job.ts";
+import { mean, percentileInterval } from "./support/statistics.ts";
 import { renderReport, type BenchReport, type BenchRow } from "./support/measure.ts";
 import { learningOnRealBars, REAL_TITLE } from "./learning/real-bars.ts";
 import { equalWeights, fixedShare, followTheLeader, hedged, oracle, ours, type View } from "./learning/contenders.ts";
-import {
-  ASSETS,
-  drawVotes,
-  makeMarket,
-  OTHER_WORLDS,
-  START_MS,
-  WORLDS,
-  type Climate,
-  type World,
-} from "./learning/worlds.ts";
+import { ACCOUNT_TITLE, learningOfAccounts } from "./learning/account-report.ts";
+import { CLEAR, plantedJob } from "./learning/planted-job.ts";
+import { OTHER_WORLDS, START_MS, WORLDS, type Climate, type World } from "./learning/worlds.ts";
 
 /** Goals: our share of the oracle's gain in the fourth quarter. */
 const GOALS: Readonly<Record<string, number>> = {
@@ -45,14 +34,10 @@ const GOALS: Readonly<Record<string, number>> = {
 
 const PLANTED_TITLE = "Learning in worlds with a known truth";
 
-const CLEAR: Climate = { drift: 0.3, pull: 0.15 };
 const FAINT: Climate = { drift: 0.2, pull: 0.1 };
 
 /** Net R per trade, by quarter. */
 type Quarters = readonly number[];
-
-/** No provider here uses recall. */
-const NO_EMBEDDER: Embedder = { id: "none", fingerprint: "none", dim: 1, embed: () => Float32Array.of(1) };
 
 export async function learning(
   options: {
@@ -102,12 +87,7 @@ async function runWorld(
   world: World,
   options: { seed: number; days: number; climate: Climate },
 ): Promise<ReadonlyMap<string, Quarters>> {
-  const { seed, days } = options;
-  const markets = ASSETS.map((asset) => makeMarket(asset, options));
-  const random = splitMix32(seed * 65_537 + world.name.length);
-  const providers = world.voters.map((voter, i) => votesFile(drawVotes(voter, markets, random), `p${i}`));
-  const settings = toSettings(await defaultConfig());
-  const costs = { feeBps: 1, spreadBps: 0, slippageBps: 0 };
+  const { job, markets } = await plantedJob(world, options);
   const contenders: Record<string, View> = {
     "equal weights": equalWeights,
     "follow the leader": followTheLeader,
@@ -118,19 +98,8 @@ async function runWorld(
   };
   const result = new Map<string, Quarters>();
   for (const [name, openView] of Object.entries(contenders)) {
-    const { outcomes } = await runInMemory({
-      settings: { ...settings.backtest, assets: ASSETS, costs: new Map(ASSETS.map((asset) => [asset, costs])) },
-      memorySettings: settings.memory,
-      period: { startMs: START_MS, endMs: START_MS + days * DAY_MS },
-      chunkKind: `${Math.ceil(days / 4)}d`,
-      series: new Map(markets.map(({ series }) => [series.asset, series])),
-      market: "bars",
-      providers,
-      remembered: { embedder: NO_EMBEDDER, trades: [], marks: [] },
-      openView,
-      key: { version: "bench", seed, files: {} },
-    });
-    result.set(name, netR(outcomes, days));
+    const { outcomes } = await runInMemory({ ...job, openView });
+    result.set(name, netR(outcomes, options.days));
   }
   return result;
 }
@@ -184,14 +153,14 @@ function rowsOf(world: World, found: ReadonlyMap<string, readonly Quarters[]>, w
   });
 }
 
-/** The two sections of the report, each from its heading on. */
-function sectionsOf(markdown: string): { planted: string; real: string } {
+/** The sections of the report, each from its heading on. */
+function sectionsOf(markdown: string): { accounts: string; planted: string; real: string } {
   const parts = markdown.split(/^(?=## )/m).slice(1);
   const of = (title: string): string => parts.find((part) => part.startsWith(`## ${title}\n`)) ?? "";
-  return { planted: of(PLANTED_TITLE), real: of(REAL_TITLE) };
+  return { accounts: of(ACCOUNT_TITLE), planted: of(PLANTED_TITLE), real: of(REAL_TITLE) };
 }
 
-/** A section with its own date, as the two may be measured on different days. */
+/** A section with its own date, as they may be measured on different days. */
 function dated(report: BenchReport, { command, date }: { command: string; date: string }): string {
   return renderReport({ ...report, notes: [`Measured by \`${command}\`, ${date}.`, ...report.notes] });
 }
@@ -205,13 +174,22 @@ if (import.meta.main) {
       date: { type: "string" },
     },
   });
-  if (values.worlds !== undefined && !["planted", "real"].includes(values.worlds)) {
-    throw new RangeError(`Cannot use --worlds: found "${values.worlds}", expected planted or real`);
+  if (values.worlds !== undefined && !["accounts", "planted", "real"].includes(values.worlds)) {
+    throw new RangeError(`Cannot use --worlds: found "${values.worlds}", expected accounts, planted or real`);
   }
   const { worlds, date = new Date().toISOString().slice(0, 10) } = values;
   const file = join(PROJECT_DIR, "bench", "LEARNING.md");
-  let { planted, real } = sectionsOf(existsSync(file) ? readFileSync(file, "utf8") : "");
-  if (worlds !== "real") {
+  let { accounts, planted, real } = sectionsOf(existsSync(file) ? readFileSync(file, "utf8") : "");
+  const isWanted = (name: string): boolean => worlds === undefined || worlds === name;
+  if (isWanted("accounts")) {
+    const onWorld = (rows: readonly BenchRow[]): void =>
+      console.error(rows.map(({ what, ours: found, peer }) => `${what}: ${found} | ${peer}`).join("\n"));
+    accounts = dated(await learningOfAccounts({ onWorld }), {
+      command: "bun bench/learning.ts --worlds accounts",
+      date,
+    });
+  }
+  if (isWanted("planted")) {
     const report = await learning({
       seeds: Number(values.seeds ?? 30),
       first: Number(values.first ?? 1),
@@ -219,9 +197,9 @@ if (import.meta.main) {
     });
     planted = dated(report, { command: "bun bench/learning.ts --worlds planted", date });
   }
-  if (worlds !== "planted") {
+  if (isWanted("real")) {
     real = dated(await learningOnRealBars(), { command: "bun bench/learning.ts --worlds real", date });
   }
   const head = "# Does learning learn?\n\nWritten by `bun bench/learning.ts`; do not edit.\n";
-  writeFileSync(file, [head, planted, real].map((part) => part.trimEnd()).join("\n\n") + "\n");
+  writeFileSync(file, [head, accounts, planted, real].map((part) => part.trimEnd()).join("\n\n") + "\n");
 }

@@ -24,6 +24,8 @@ export interface WorldAccounts {
   /** Decisions that move a provider's weight by more than 0.30 against the decision before on the same asset. */
   readonly flickers: number;
   readonly decisions: number;
+  /** Of the run with memory. */
+  readonly trades: RunTrace["trades"];
 }
 
 /** Runs a job with memory, without, matched, and with an oracle where there is one. */
@@ -46,11 +48,16 @@ export async function accountsOf(
     meanScale,
     flickers: flickersIn(on),
     decisions: on.decisions.length,
+    trades: on.trades,
   };
 }
 
 function withoutMemory(job: InMemoryJob): InMemoryJob {
-  return { ...job, memorySettings: { ...job.memorySettings, enabled: false } };
+  return {
+    ...job,
+    memorySettings: { ...job.memorySettings, enabled: false },
+    remembered: { ...job.remembered, trades: [], marks: [] },
+  };
 }
 
 function accountOf({ summary }: RunTrace): Account {

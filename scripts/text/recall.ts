@@ -3,6 +3,9 @@ import type { RecallResult, RecallQuestion } from "../../lib/memory/recall.ts";
 import { count, fixed, signed, signedPct } from "./numbers.ts";
 import { columns, table, words } from "./table.ts";
 
+/** Below this match two situations have next to nothing in common. */
+const MIN_ALIKE = 0.1;
+
 /** The trades that were found. */
 export function renderRecall(answer: RecallResult & { embedder: string }, question: RecallQuestion): string {
   if (answer.remembered === 0)
@@ -14,11 +17,13 @@ export function renderRecall(answer: RecallResult & { embedder: string }, questi
   const results = similar.flatMap(({ result_r: r }) => r ?? []);
   const meanR = results.length === 0 ? null : results.reduce((sum, r) => sum + r, 0) / results.length;
   const won = similar.filter((trade) => trade.won).length;
+  const best = similar[0]?.similarity ?? 0;
   return [
     `"${question.sentence}"\n`,
     `Nearest by ${answer.embedder} of ${count(answer.searched)} ${searched}\n`,
     tradesTable(answer),
     `\n${count(won)} of ${count(similar.length)} won, mean ${signed(meanR)} R\n`,
+    best < MIN_ALIKE ? `None of them is alike: the best match is ${fixed(best, 3)}, and 1 is the same\n` : "",
     tied === 0 ? "" : `${count(tied)} more tie with the last one: --k ${similar.length + tied} shows all\n`,
   ].join("");
 }

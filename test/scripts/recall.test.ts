@@ -152,6 +152,15 @@ describe("recall", () => {
     expect(lines[10]).toMatch(/^[0-3] of 3 won, mean [+-]?\d\.\d\d R$/);
   });
 
+  test("says so if nothing is alike, since wins of such trades mean nothing", async () => {
+    const ask2 = (sentence: string): Promise<ScriptResult> =>
+      runScript("recall.ts", [sentence, "--memory-dir", folder, "--k", "2"], { cwd: work });
+    expect((await ask2("purple elephants")).stdout).toContain(
+      "\nNone of them is alike: the best match is 0.000, and 1 is the same\n",
+    );
+    expect((await ask2("BTCUSD is rising")).stdout).not.toContain("alike");
+  });
+
   test("says how many more trades tie with the last one, which is shown only because it is older", async () => {
     const dir = join(work, "tied");
     // Four trades have the sentence that is asked for; three have others.

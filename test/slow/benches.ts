@@ -4,6 +4,7 @@ import { backup } from "../../bench/backup.ts";
 import { compareMemory } from "../../bench/compare-memory.ts";
 import { growth } from "../../bench/growth.ts";
 import { llm } from "../../bench/llm.ts";
+import { learningOfAccounts } from "../../bench/learning/account-report.ts";
 import { WORLDS } from "../../bench/learning/worlds.ts";
 import { learningOnRealBars } from "../../bench/learning/real-bars.ts";
 import { learning } from "../../bench/learning.ts";
@@ -37,6 +38,7 @@ test.each([
   ["backup", () => backup({ rounds: 1, outcomes: 10, added: 2 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
   ["learning", () => learning({ seeds: 1, days: 16, worlds: WORLDS.slice(0, 1), faintWorlds: [] })],
+  ["learning/accounts", () => learningOfAccounts({ seeds: 1, syntheticSeeds: 1, days: 16 })],
   ["learning/real-bars", () => learningOnRealBars({ years: [2021], end: "2021-02-01" })],
   ["recall-quality", () => recallQuality({ seeds: 1, moreSeeds: 0, memory: 60, queries: 30, model: false })],
   ["llm", () => llm({ rounds: 1, days: 1, cachedDays: 1, delayMs: 1 })],
