@@ -72,7 +72,7 @@ export const DEFAULTS = {
   ],
   command: { timeout: "60s", max_concurrency: 1 },
   llm: {
-    api: "openai",
+    api: "openai-compatible",
     temperature: 0,
     max_output_tokens: 2048,
     output: "json_schema",

@@ -1,4 +1,5 @@
 import type { BacktestSettings, Costs, MemorySettings } from "../settings.ts";
+import type { Json } from "../util/json.ts";
 import { durationMs } from "../util/time.ts";
 
 /** Costs as config.yaml has them. */
@@ -30,15 +31,23 @@ export interface CommandConfig {
 export interface LlmConfig {
   readonly name: string;
   readonly type: "llm";
-  /** The protocol: OpenAI's, which Ollama and most servers speak, or Gemini's. */
-  readonly api: "openai" | "google";
+  /**
+   * How it is reached: `openai-compatible` for the servers that speak OpenAI's protocol, such as Ollama; one of the makers; or a
+   * package of the AI SDK that the user has installed.
+   */
+  readonly api: "openai-compatible" | "openai" | "google" | "anthropic" | PackageApi;
   readonly model: string;
-  /** The address of the server; required for `openai`. */
+  /** The address of the server; required for `openai-compatible`. */
   readonly base_url?: string;
   /** The environment variable that has the key. */
   readonly api_key_env?: string;
   readonly temperature: number;
   readonly max_output_tokens: number;
+  /** How long a model that thinks should think. */
+  readonly reasoning_effort?: (typeof REASONING_EFFORTS)[number];
+  /** Further headers and members of a request's body. */
+  readonly headers?: OpenSettings;
+  readonly extra_body?: OpenSettings;
   /** The format that the server is asked to enforce. */
   readonly output: "json_schema" | "json_object" | "text";
   readonly prompt_file?: string;
@@ -54,6 +63,20 @@ export interface LlmConfig {
   /** The last day that the model has read about, `YYYY-MM-DD`. */
   readonly knowledge_cutoff?: string;
 }
+
+/** Settings of others, which are passed on as they are. A map `{ env: NAME }` stands for an environment variable, a secret. */
+export type OpenSettings = Readonly<Record<string, Json>>;
+
+/** A package of the AI SDK that makes models. */
+export interface PackageApi {
+  readonly package: string;
+  /** The function that makes the package's provider, such as `createMistral`. */
+  readonly export: string;
+  readonly options?: OpenSettings;
+}
+
+/** How long a model may be asked to think. */
+export const REASONING_EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh"] as const;
 
 /** Whether a provider's answers are recorded, since they cost money or cannot be repeated. */
 export function isRecorded(config: ProviderConfig): config is CommandConfig | LlmConfig {

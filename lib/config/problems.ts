@@ -2,7 +2,8 @@ import type * as Yaml from "yaml";
 import type { z as Zod } from "zod";
 import { closest } from "../util/closest.ts";
 import { isRecord } from "../util/json.ts";
-import { isKeyInFile, SECRET_KEYS } from "./provider-schema.ts";
+import { isKeyInFile } from "./open-settings.ts";
+import { isSecret } from "./provider-schema.ts";
 
 /** Keys of an older program whose users may bring their configuration along. */
 const ORIGINAL_KEYS = ["vectors_pkl_path", "outcomes_dir", "snapshots_dir"];
@@ -41,12 +42,15 @@ export function problemsOf(issue: Zod.core.$ZodIssue): ConfigProblem[] {
     const place = ` in ${nameOf(path.slice(0, -1))}`;
     return [{ path, at: "key", found: describe(path.at(-1)), place, expected }];
   }
+  // A value that may be of two kinds: if it is a map, what is wrong in it.
+  if (issue.code === "invalid_union" && issue.errors.length > 0 && isRecord(issue.input)) {
+    return issue.errors.at(-1)!.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }));
+  }
   // A check of a whole map names one of its keys, but hands over the map.
   const isOfMap = (issue.code === "invalid_union" || issue.code === "custom") && isRecord(issue.input);
   const input = isOfMap ? issue.input[String(path.at(-1))] : issue.input;
   const place = path.length === 0 ? "" : input === undefined ? ` ${nameOf(path)}` : ` for ${nameOf(path)}`;
-  const isSecret = typeof input === "string" && SECRET_KEYS.includes(String(path.at(-1)));
-  const found = isSecret ? "something else" : describe(input);
+  const found = isSecret(path) && input !== undefined ? "something else" : describe(input);
   return [{ path, at: "value", found, place, expected: issue.message }];
 }
 

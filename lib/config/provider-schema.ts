@@ -1,19 +1,20 @@
 import type { z as Zod } from "zod";
 import { DEFAULTS } from "../settings.ts";
 import { parseTimeout } from "../util/time.ts";
-import type { ProviderConfig } from "./config.ts";
+import { type ProviderConfig, REASONING_EFFORTS } from "./config.ts";
 import type { Fields } from "./fields.ts";
+import { isVariable, openSettings } from "./open-settings.ts";
 
 const RULE_TYPES = ["trend", "reversion", "breakout", "memory"] as const;
 const PATH_TYPES = ["file", "module"] as const;
 const TYPES: readonly string[] = [...RULE_TYPES, ...PATH_TYPES, "command", "llm"];
 
-/** Messages never show the value of these keys: it may be a secret in the wrong place. */
-export const SECRET_KEYS: readonly string[] = ["api_key_env", "base_url"];
+/** Messages never show a value under these keys: it may be a secret in the wrong place. */
+const SECRET_KEYS: readonly string[] = ["api_key_env", "base_url", "headers", "extra_body", "options"];
 
-/** Whether people give an API key this name. It has to stay out of files. */
-export function isKeyInFile(key: string): boolean {
-  return /^(?:api_?key|key|token|secret|password|authorization)$/i.test(key.replaceAll("-", "_"));
+/** Whether the value at a path may be a secret. */
+export function isSecret(path: readonly (string | number)[]): boolean {
+  return path[0] === "providers" && path.some((part) => SECRET_KEYS.includes(String(part)));
 }
 
 /** The schema of one member of the ensemble. */
@@ -56,7 +57,7 @@ function llmSchema(z: typeof Zod, { fields, name }: { fields: Fields; name: Zod.
   return map({
     name,
     type: z.literal("llm"),
-    api: choice(["openai", "google"]).default(defaults.api),
+    api: apiSchema(z, fields).default(defaults.api),
     model: text("a model's name of 1 to 200 printable characters", (value) => /^[\x21-\x7E]{1,200}$/.test(value)),
     base_url: z.exactOptional(text("an http or https address without a user, a query or a fragment", isBaseUrl)),
     api_key_env: z.exactOptional(
@@ -64,6 +65,9 @@ function llmSchema(z: typeof Zod, { fields, name }: { fields: Fields; name: Zod.
     ),
     temperature: number("a number from 0 to 2", (value) => value >= 0 && value <= 2).default(defaults.temperature),
     max_output_tokens: integer(16, 100_000).default(defaults.max_output_tokens),
+    reasoning_effort: z.exactOptional(choice(REASONING_EFFORTS)),
+    headers: z.exactOptional(openSettings(z, { values: "texts" })),
+    extra_body: z.exactOptional(openSettings(z, { values: "any" })),
     output: choice(["json_schema", "json_object", "text"]).default(defaults.output),
     prompt_file: z.exactOptional(fields.path),
     mask: fields.boolean.default(defaults.mask),
@@ -74,14 +78,44 @@ function llmSchema(z: typeof Zod, { fields, name }: { fields: Fields; name: Zod.
     price_per_mtok: z.exactOptional(map({ input: price, output: price })),
     knowledge_cutoff: z.exactOptional(fields.day("2024-06-30")),
   })
-    .refine(({ api, base_url: url }) => api !== "openai" || url !== undefined, {
+    .refine(({ api, base_url: url }) => api !== "openai-compatible" || url !== undefined, {
       path: ["base_url"],
       error: 'where the model is served, such as "http://localhost:11434/v1"',
     })
-    .refine(({ api, api_key_env: variable }) => api !== "google" || variable !== undefined, {
+    .refine((model) => !isMaker(model) || model.api_key_env !== undefined, {
       path: ["api_key_env"],
       error: 'the environment variable that has the key, such as "GEMINI_API_KEY"',
     });
+}
+
+const APIS = ["openai-compatible", "openai", "google", "anthropic"] as const;
+
+/** Whether a model is asked at its maker's, who wants a key. */
+function isMaker({ api, base_url: url }: { api: unknown; base_url?: string }): boolean {
+  return api === "google" || api === "anthropic" || (api === "openai" && url === undefined);
+}
+
+function apiSchema(z: typeof Zod, { map, text, choice }: Fields) {
+  const known = APIS.map((api) => JSON.stringify(api)).join(", ");
+  return z.union(
+    [
+      choice(APIS),
+      map({
+        package: text('a package of the AI SDK, such as "@ai-sdk/mistral"', isPackage),
+        export: text('the function that makes its provider, such as "createMistral"', isIdentifier),
+        options: z.exactOptional(openSettings(z, { values: "any" })),
+      }),
+    ],
+    { error: `${known} or a map of package and export` },
+  );
+}
+
+function isPackage(value: string): boolean {
+  return value.length <= 214 && /^(?:@[a-z\d][\w.-]*\/)?[a-z\d][\w.-]*(?:\/[\w.-]+)*$/i.test(value);
+}
+
+function isIdentifier(value: string): boolean {
+  return /^[A-Za-z_$][\w$]{0,99}$/.test(value);
 }
 
 const TIMEOUT_FORM = 'a time such as "30s" or "2m", at most an hour';
@@ -97,10 +131,6 @@ function isProviderName(value: string): boolean {
 
 function isArgument(value: string): boolean {
   return value !== "" && value.length <= 4096 && !value.includes("\0");
-}
-
-function isVariable(value: string): boolean {
-  return /^[A-Z_][A-Z0-9_]{0,99}$/.test(value);
 }
 
 function isBaseUrl(value: string): boolean {

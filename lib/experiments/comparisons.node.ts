@@ -5,7 +5,7 @@ import { hashBarsByAsset } from "../backtest/run-key.ts";
 import type { Config } from "../config/config.ts";
 import { CarryoverError } from "../errors.ts";
 import { keyConfig } from "../job/key.ts";
-import { cutoffNotes } from "../job/notes.ts";
+import { apiNotes, cutoffNotes } from "../job/notes.ts";
 import { openInMemoryJob, type OpenInMemoryJob, type OpenJobOptions } from "../job/open.node.ts";
 import type { QuestionCounts } from "../providers/recorded/recorder.ts";
 import { planChunks } from "../results/chunks.ts";
@@ -217,7 +217,10 @@ class WorldOpener {
       await openInMemoryJob({ ...this.#options, ...world, config, onNote, onQuestionCounts }),
     );
     this.#opened.push(opened);
-    if (onNote !== undefined) cutoffNotes(config.providers, opened.job.period).forEach(onNote);
+    if (onNote !== undefined) {
+      apiNotes(config.providers).forEach(onNote);
+      cutoffNotes(config.providers, opened.job.period).forEach(onNote);
+    }
     this.#id ??= idOf(opened.job, this.#options);
     await opened.recording?.recorder.begin(this.#id);
     return opened;

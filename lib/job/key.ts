@@ -1,4 +1,5 @@
 import type { Config, ProviderConfig } from "../config/config.ts";
+import { apiInKeys } from "../providers/recorded/llm-api.ts";
 import type { Json } from "../util/json.ts";
 
 /** By provider, how often its questions have been asked again, if ever. */
@@ -21,6 +22,9 @@ export function keyProvider(config: ProviderConfig, refreshes: Refreshes): objec
   const refresh = Object.hasOwn(refreshes, config.name) ? { refresh: refreshes[config.name] } : {};
   if (config.type === "command") return { name: config.name, type: config.type, command: config.command, ...refresh };
   if (config.type !== "llm") return config;
-  const { name, type, api, model, temperature, max_output_tokens, output, prompt_file, mask } = config;
-  return { name, type, api, model, temperature, max_output_tokens, output, prompt_file, mask, ...refresh };
+  const { name, type, model, temperature, max_output_tokens, output, prompt_file, mask } = config;
+  const { reasoning_effort, headers, extra_body } = config;
+  const api = apiInKeys(config.api);
+  const asked = { model, temperature, max_output_tokens, output, reasoning_effort, headers, extra_body };
+  return { name, type, api, ...asked, prompt_file, mask, ...refresh };
 }

@@ -3,6 +3,7 @@ import type { Progress } from "../backtest/job.ts";
 import { RunFiles } from "../backtest/run-files.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
+import { protocolOf } from "../providers/recorded/llm-api.ts";
 import { MissingAnswer, PromptsTooLong } from "../providers/recorded/recorder.ts";
 import type { Summary } from "../results/summary.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -26,6 +27,17 @@ export function cutoffNotes(providers: readonly ProviderConfig[], period: Period
         : `The period begins at ${start}, before the knowledge cutoff of "${model}", ${cutoff}`;
     const advice = mask ? "" : "; mask: true hides asset, dates and prices from it";
     return [`${about}: "${name}" may remember what it seems to predict${advice}`];
+  });
+}
+
+/** Names the models of `api: openai` on a server that is not OpenAI's. */
+export function apiNotes(providers: readonly ProviderConfig[]): readonly string[] {
+  return providers.flatMap((provider) => {
+    if (provider.type !== "llm" || provider.api !== "openai" || protocolOf(provider) === "openai") return [];
+    const { name, base_url: url } = provider;
+    return [
+      `"${name}" is asked as api: openai-compatible, since "${url}" is not OpenAI's address; its recorded answers stay valid`,
+    ];
   });
 }
 

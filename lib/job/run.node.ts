@@ -10,7 +10,7 @@ import { diskStorage } from "../storage/disk.node.ts";
 import { copyInMemory } from "../storage/in-memory.ts";
 import { withLock } from "../storage/lock.node.ts";
 import { MissingAnswers } from "./missing-answers.ts";
-import { cutoffNotes, silentNotes, stoppedNote } from "./notes.ts";
+import { apiNotes, cutoffNotes, silentNotes, stoppedNote } from "./notes.ts";
 import { type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
 
 /** How a configuration is run. */
@@ -65,6 +65,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const opened = await openJob(options);
   const { config, job, embedder, recording } = opened;
   const { onNote = () => {}, onEmbedded } = options;
+  apiNotes(config.providers).forEach(onNote);
   cutoffNotes(config.providers, job.period).forEach(onNote);
   // Runs without memory have a folder of their own, so that no other run remembers their outcomes.
   const { dir } = config.memory;

@@ -290,7 +290,7 @@ describe("providers whose answers are recorded", () => {
         ...defaults,
         name: "llama",
         type: "llm",
-        api: "openai",
+        api: "openai-compatible",
         model: "llama3.2:1b",
         base_url: "http://localhost:11434/v1",
       },
@@ -314,6 +314,42 @@ describe("providers whose answers are recorded", () => {
     [
       "type: llm, api: google, model: m",
       "no providers[0].api_key_env, expected the environment variable that has the key",
+    ],
+    ["type: llm, api: openai, model: m", "no providers[0].api_key_env, expected the environment variable"],
+    ["type: llm, api: anthropic, model: m", "no providers[0].api_key_env, expected the environment variable"],
+    [
+      "type: llm, api: gogle, model: m",
+      '"gogle" for providers[0].api, expected "openai-compatible", "openai", "google", "anthropic" or a map of package and export',
+    ],
+    [
+      "type: llm, api: { export: createMistral }, model: m",
+      "no providers[0].api.package, expected a package of the AI",
+    ],
+    [
+      "type: llm, api: { package: ../x, export: a }, model: m",
+      '"../x" for providers[0].api.package, expected a package',
+    ],
+    [
+      "type: llm, api: { package: a, export: b, options: { apiKey: sk-12345678 } }, model: m",
+      "found something else for providers[0].api.options.apiKey, expected a map { env",
+    ],
+    [
+      'type: llm, model: m, base_url: "http://x/v1", headers: { X-Api-Key: abc }',
+      'found something else for providers[0].headers.X-Api-Key, expected a map { env: "NAME" }',
+    ],
+    [
+      'type: llm, model: m, base_url: "http://x/v1", headers: { x-team: Bearer abc }',
+      "found something else for providers[0].headers.x-team, expected a map { env",
+    ],
+    ['type: llm, model: m, base_url: "http://x/v1", headers: { "a b": c }', "expected the name of a header"],
+    ['type: llm, model: m, base_url: "http://x/v1", headers: [1]', "expected a map from headers to texts"],
+    [
+      'type: llm, model: m, base_url: "http://x/v1", extra_body: { a: [{ secret: s3cret }] }',
+      "found something else for providers[0].extra_body.a[0].secret, expected a map { env",
+    ],
+    [
+      'type: llm, model: m, base_url: "http://x/v1", reasoning_effort: much',
+      '"much" for providers[0].reasoning_effort, expected "none" or "minimal"',
     ],
     ['type: llm, model: "a b", base_url: "http://x/v1"', '"a b" for providers[0].model, expected a model\'s name'],
     [

@@ -6,7 +6,7 @@ import type { SeenQuestion } from "../../lib/providers/recorded/recorder.ts";
 const MODEL: LlmConfig = {
   name: "llama",
   type: "llm",
-  api: "openai",
+  api: "openai-compatible",
   model: "llama3.1",
   temperature: 0,
   max_output_tokens: 500,

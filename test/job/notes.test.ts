@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseProvider } from "../../lib/config/parse.ts";
-import { cutoffNotes, stoppedNote } from "../../lib/job/notes.ts";
+import { apiNotes, cutoffNotes, stoppedNote } from "../../lib/job/notes.ts";
 import { MissingAnswer, PromptsTooLong } from "../../lib/providers/recorded/recorder.ts";
 
 describe("cutoffNotes()", () => {
@@ -26,6 +26,17 @@ describe("cutoffNotes()", () => {
     expect(await notesOn({ model: "gemini-2.0-flash", knowledge_cutoff: "2023-12-31" })).toEqual([]);
     expect(await notesOn({ model: "homemade", knowledge_cutoff: "2024-01-01" })).toHaveLength(1);
   });
+});
+
+test("apiNotes() name models of api: openai on a server that is not OpenAI's", async () => {
+  const notesOn = async (model: object): Promise<readonly string[]> =>
+    apiNotes([await parseProvider({ name: "mine", type: "llm", model: "m", api_key_env: "KEY", ...model })]);
+  expect(await notesOn({ api: "openai", base_url: "http://localhost/v1" })).toEqual([
+    '"mine" is asked as api: openai-compatible, since "http://localhost/v1" is not OpenAI\'s address; its recorded answers stay valid',
+  ]);
+  expect(await notesOn({ base_url: "http://localhost/v1" })).toEqual([]);
+  expect(await notesOn({ api: "openai" })).toEqual([]);
+  expect(await notesOn({ api: "openai", base_url: "https://api.openai.com/v1" })).toEqual([]);
 });
 
 describe("stoppedNote()", () => {

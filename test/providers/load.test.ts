@@ -124,7 +124,7 @@ describe("loadProviders()", () => {
     const llm = {
       name: "mine",
       type: "llm",
-      api: "openai",
+      api: "openai-compatible",
       model: "m",
       base_url: "http://x/v1",
       prompt_file: "pipe",

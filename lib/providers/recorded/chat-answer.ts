@@ -20,7 +20,11 @@ interface ToolCall {
 
 /** An answer in the form that the AI SDK takes. */
 interface ChatAnswer {
-  readonly choices: readonly { readonly message: ChatMessage; readonly finish_reason: string | null }[];
+  readonly choices: readonly {
+    readonly index: 0;
+    readonly message: ChatMessage;
+    readonly finish_reason: string | null;
+  }[];
   readonly usage: unknown;
 }
 
@@ -32,7 +36,7 @@ export function chatAnswer(body: Fields): ChatAnswer | undefined {
   if (!isRecord(choice)) return undefined;
   const finish = choice["finish_reason"] ?? choice["done_reason"];
   return {
-    choices: [{ message: messageOf(choice), finish_reason: typeof finish === "string" ? finish : null }],
+    choices: [{ index: 0, message: messageOf(choice), finish_reason: typeof finish === "string" ? finish : null }],
     usage,
   };
 }
@@ -57,7 +61,7 @@ export function joinChatEvents(events: readonly unknown[], options: { isDone: bo
     tool_calls: joinCalls(messages.flatMap(({ tool_calls }) => tool_calls)),
   };
   const usage = answers.findLast((answer) => isRecord(answer.usage))?.usage;
-  return { choices: [{ message, finish_reason: finish }], usage };
+  return { choices: [{ index: 0, message, finish_reason: finish }], usage };
 }
 
 /** Joins the pieces of calls: the first piece of each has its id. */

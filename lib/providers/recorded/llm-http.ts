@@ -1,12 +1,15 @@
 import type * as Ai from "ai";
 import type { LlmConfig } from "../../config/config.ts";
-import { fail, messageOf } from "../../errors.ts";
+import { CarryoverError, fail, messageOf } from "../../errors.ts";
 import { VOTE_JSON_SCHEMA } from "./answer.ts";
 import { THOUGHT_TAGS } from "./answer-text.ts";
 import { guardedFetch, type Fetch } from "./guarded-fetch.ts";
 import type { Completion, LlmConnection, Message } from "./llm.ts";
+import { addressOf, protocolOf } from "./llm-api.ts";
+import { loadModel } from "./model-packages.ts";
 import { readableFetch } from "./readable-response.ts";
-import { redactor } from "./redact.ts";
+import { Secrets } from "./redact.ts";
+import { extendedFetch, type ReadSecret } from "./request-extras.ts";
 import { statusFailure, transportFailure } from "./request-failures.ts";
 import { RequestFailure } from "./retries.ts";
 
@@ -18,6 +21,12 @@ interface HttpEnvironment {
   readonly fetch: Fetch;
   /** Returns the API key, if the server wants one. Called with the first question. May throw a `CarryoverError`. */
   readonly key: () => string | undefined;
+  /** Reads another secret that the configuration names. Likewise. */
+  readonly readSecret: ReadSecret;
+  /** What a package of the user's may take for its key by itself, and is hidden therefore. */
+  readonly otherSecrets: () => readonly string[];
+  /** Imports a package that the user has installed. */
+  readonly importPackage: (name: string) => Promise<unknown>;
   /** Wall-clock time, epoch ms. */
   readonly now: () => number;
 }
@@ -29,7 +38,8 @@ interface HttpEnvironment {
  * are all recorded needs neither.
  */
 export function llmHttp(config: LlmConfig, environment: HttpEnvironment): LlmConnection {
-  const server = { address: config.base_url ?? "Gemini", model: config.model, now: environment.now };
+  const server = { address: addressOf(config) ?? config.model, model: config.model, now: environment.now };
+  const protocol = protocolOf(config);
   let loading: Promise<LoadedSdk> | undefined;
   const load = (): Promise<LoadedSdk> => (loading ??= loadSdk(config, environment));
 
@@ -38,13 +48,17 @@ export function llmHttp(config: LlmConfig, environment: HttpEnvironment): LlmCon
 
     complete: async (messages, signal) => {
       const { ai, model, hide } = await load();
-      const { temperature, max_output_tokens: maxOutputTokens, output } = config;
+      const { temperature, max_output_tokens, output } = config;
       try {
         const generated = await model.doGenerate({
           prompt: messages.map(toPromptMessage),
           temperature,
-          maxOutputTokens,
+          ...(protocol === "openai"
+            ? // OpenAI has given up max_tokens. The package sends it to models that it does not know.
+              { providerOptions: { openai: { maxCompletionTokens: max_output_tokens } } }
+            : { maxOutputTokens: max_output_tokens }),
           ...(output === "text" ? {} : { responseFormat: { type: "json", schema: VOTE_JSON_SCHEMA, name: "vote" } }),
+          ...(config.reasoning_effort === undefined ? {} : { reasoning: config.reasoning_effort }),
           abortSignal: signal,
         });
         return toCompletion(generated, hide);
@@ -70,48 +84,40 @@ interface LoadedSdk {
 }
 
 /** @throws {CarryoverError} `NOT_FOUND` for the key or the SDK's packages. */
-async function loadSdk(config: LlmConfig, { fetch, key: readKey }: HttpEnvironment): Promise<LoadedSdk> {
-  const key = readKey();
-  const hide = redactor(key);
+async function loadSdk(config: LlmConfig, environment: HttpEnvironment): Promise<LoadedSdk> {
+  const { fetch, importPackage } = environment;
+  const key = environment.key();
+  const protocol = protocolOf(config);
+  const secrets = new Secrets(protocol === "package" ? environment.otherSecrets() : []);
+  if (key !== undefined) secrets.add(key);
+  const readSecret: ReadSecret = (variable) => secrets.add(environment.readSecret(variable));
+  const hide: LoadedSdk["hide"] = (text) => secrets.hide(text);
+  const added = extendedFetch(guardedFetch(fetch), config, readSecret);
   // The SDK would write warnings to stdout, where the result goes.
   Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
   const settings = {
     // The SDK calls it and uses nothing else of it.
-    fetch: readableFetch(guardedFetch(fetch), config.api) as typeof globalThis.fetch,
+    fetch: readableFetch(added, protocol) as typeof globalThis.fetch,
     ...(key === undefined ? {} : { apiKey: key }),
   };
   try {
-    const [ai, model] = await Promise.all([import("ai"), MODELS[config.api](config, settings)]);
+    const [ai, model] = await Promise.all([import("ai"), loadModel(config, { settings, importPackage, readSecret })]);
     const middleware = THOUGHT_TAGS.map((tagName) =>
       // Between two thoughts the closing tag stays, so that what follows the last one can be told.
       ai.extractReasoningMiddleware({ tagName, startWithReasoning: true, separator: tagName.closing }),
     );
     return { ai, model: ai.wrapLanguageModel({ model, middleware }), hide };
   } catch (error) {
+    if (error instanceof CarryoverError) throw error;
     throw fail("NOT_FOUND", `Cannot ask "${config.name}"`, {
       found: hide(messageOf(error)),
-      expected: "the packages that bun install brings",
+      expected:
+        typeof config.api === "string"
+          ? "the packages that bun install brings"
+          : `a package of the AI SDK, installed by "bun add ${config.api.package}"`,
     });
   }
 }
-
-type LoadModel = (
-  config: LlmConfig,
-  settings: { readonly fetch: typeof globalThis.fetch; readonly apiKey?: string },
-) => Promise<Parameters<typeof Ai.wrapLanguageModel>[0]["model"]>;
-
-/** The SDK's package for each protocol. */
-const MODELS: Readonly<Record<LlmConfig["api"], LoadModel>> = {
-  google: async ({ model, base_url: baseURL }, settings) => {
-    const { createGoogleGenerativeAI } = await import("@ai-sdk/google");
-    return createGoogleGenerativeAI({ ...settings, ...(baseURL === undefined ? {} : { baseURL }) })(model);
-  },
-  openai: async ({ model, base_url: baseURL = "", output }, settings) => {
-    const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
-    const supportsStructuredOutputs = output === "json_schema";
-    return createOpenAICompatible({ ...settings, name: "server", baseURL, supportsStructuredOutputs })(model);
-  },
-};
 
 type PromptMessage = Parameters<WrappedModel["doGenerate"]>[0]["prompt"][number];
 

@@ -5,6 +5,7 @@ import { parseTimeout } from "../../util/time.ts";
 import { abstain } from "../provider.ts";
 import { answerForm, readVote, type Said } from "./answer.ts";
 import type { ClientAnswer, ClientSignals, PreparedQuestion, VoteClient } from "./client.ts";
+import { apiInKeys } from "./llm-api.ts";
 import { renderPrompt, type Prompt } from "./prompt.ts";
 import { RateLimiter } from "./rate-limit.ts";
 import { RequestFailure, withRetries, type RetryPolicy } from "./retries.ts";
@@ -72,7 +73,8 @@ export class LlmClient implements VoteClient {
   }
 
   prepare(situation: Situation, context: DecisionContext): PreparedQuestion {
-    const { name, api, model, temperature, max_output_tokens, output, mask, max_retries } = this.#config;
+    const { name, model, temperature, max_output_tokens, output, mask, max_retries } = this.#config;
+    const { reasoning_effort, headers, extra_body } = this.#config;
     const prompt = renderPrompt(this.#template, { situation, context }, { provider: name, mask });
     const bill = new TokenBill(prompt.text, this.#config);
     let maxUsd = 0;
@@ -81,11 +83,14 @@ export class LlmClient implements VoteClient {
       // In this order: the answer's key is a hash of it.
       request: {
         type: "llm",
-        api,
+        api: apiInKeys(this.#config.api),
         model,
         temperature,
         max_output_tokens,
         output,
+        ...(reasoning_effort === undefined ? {} : { reasoning_effort }),
+        ...(headers === undefined ? {} : { headers }),
+        ...(extra_body === undefined ? {} : { extra_body }),
         asset: prompt.asset,
         prompt: prompt.text,
       },

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { CommandConfig, LlmConfig } from "../../config/config.ts";
 import { fail, messageOf } from "../../errors.ts";
 import { readRegular } from "../../storage/fs.node.ts";
@@ -61,7 +63,16 @@ async function loadLlm(config: LlmConfig, { baseDir }: LoadClientOptions): Promi
   const { name, prompt_file: file } = config;
   const template = file === undefined ? DEFAULT_PROMPT : readPrompt(resolve(baseDir, file), name);
   if (file !== undefined) checkTemplate(template, file);
-  const connection = llmHttp(config, { fetch: verifiedFetch, key: () => keyOf(config), now: () => Date.now() });
+  const { api_key_env: variable } = config;
+  const readSecret = (from: string): string => secretIn(from, name);
+  const connection = llmHttp(config, {
+    fetch: verifiedFetch,
+    key: () => (variable === undefined ? undefined : readSecret(variable)),
+    readSecret,
+    otherSecrets,
+    importPackage: (from) => importPackage(from, baseDir),
+    now: () => Date.now(),
+  });
   const client = new LlmClient(config, { connection, template, now: () => performance.now() });
   const sha256 = await sha256OfBytes(new TextEncoder().encode(template));
   return { client, files: { [file ?? "the built-in prompt"]: sha256 } };
@@ -70,13 +81,32 @@ async function loadLlm(config: LlmConfig, { baseDir }: LoadClientOptions): Promi
 /** `fetch` that always checks certificates, although NODE_TLS_REJECT_UNAUTHORIZED may say not to. */
 const verifiedFetch: Fetch = (input, init) => fetch(input, { ...init, tls: { rejectUnauthorized: true } });
 
+/** Imports a package that is installed beside the configuration, or with Carryover. */
+async function importPackage(name: string, baseDir: string): Promise<unknown> {
+  let path: string;
+  try {
+    path = createRequire(join(baseDir, "config.yaml")).resolve(name);
+  } catch {
+    return import(name);
+  }
+  return import(pathToFileURL(path).href);
+}
+
+/** Names of variables that have keys. Many packages know one of these. */
+const SECRET_VARIABLE = /(?:KEY|TOKEN|SECRET|PASSWORD)$/;
+
+function otherSecrets(): readonly string[] {
+  return Object.entries(process.env).flatMap(([name, value = ""]) =>
+    SECRET_VARIABLE.test(name) && value.trim() !== "" ? [value.trim()] : [],
+  );
+}
+
 /**
- * Reads the key of an API from the environment.
+ * Reads a key from the environment.
  *
  * @throws {CarryoverError} `NOT_FOUND` if it is missing, or no header could carry it.
  */
-function keyOf({ name, api_key_env: variable }: LlmConfig): string | undefined {
-  if (variable === undefined) return undefined;
+function secretIn(variable: string, name: string): string {
   const key = process.env[variable]?.trim() ?? "";
   if (key === "") {
     throw fail("NOT_FOUND", `Cannot ask "${name}"`, {

@@ -1,8 +1,8 @@
 /** Responses as servers really send them, brought into the form that the AI SDK reads. */
-import type { LlmConfig } from "../../config/config.ts";
 import { isRecord } from "../../util/json.ts";
 import { chatAnswer, joinChatEvents } from "./chat-answer.ts";
 import { replaceBody, type Fetch } from "./guarded-fetch.ts";
+import type { Protocol as ProtocolName } from "./llm-api.ts";
 import { RequestFailure } from "./retries.ts";
 import { serverErrorIn } from "./server-error.ts";
 
@@ -12,21 +12,26 @@ interface Protocol {
   readonly answer: (body: Readonly<Record<string, unknown>>) => object | undefined;
   /** Joins the events of a stream. @default the last event is the answer */
   readonly join?: (events: readonly unknown[], options: { isDone: boolean }) => object | undefined;
-  /** Where tokens are counted: `input` must be there, and one of `outputs`. */
-  readonly counts: {
+  /** Where tokens are counted: `input` must be there, and one of `outputs`. @default the counts are left as they are */
+  readonly counts?: {
     readonly field: string;
     readonly input: string;
     readonly outputs: readonly string[];
     readonly others?: readonly string[];
+    /** What the SDK takes for no counts. @default null */
+    readonly none?: object;
   };
 }
 
-const PROTOCOLS: Readonly<Record<LlmConfig["api"], Protocol>> = {
-  openai: {
-    answer: chatAnswer,
-    join: joinChatEvents,
-    counts: { field: "usage", input: "prompt_tokens", outputs: ["completion_tokens"] },
-  },
+const OPENAI: Protocol = {
+  answer: chatAnswer,
+  join: joinChatEvents,
+  counts: { field: "usage", input: "prompt_tokens", outputs: ["completion_tokens"] },
+};
+
+const PROTOCOLS: Readonly<Record<ProtocolName, Protocol>> = {
+  "openai-compatible": OPENAI,
+  openai: OPENAI,
   google: {
     answer: (body) => (isPresent(body["candidates"]) || isRecord(body["promptFeedback"]) ? body : undefined),
     counts: {
@@ -37,6 +42,18 @@ const PROTOCOLS: Readonly<Record<LlmConfig["api"], Protocol>> = {
       others: ["toolUsePromptTokenCount"],
     },
   },
+  anthropic: {
+    answer: (body) => (Array.isArray(body["content"]) ? body : undefined),
+    counts: {
+      field: "usage",
+      input: "input_tokens",
+      outputs: ["output_tokens"],
+      others: ["cache_creation_input_tokens", "cache_read_input_tokens"],
+      // It insists on numbers. These are no counts, and are estimated.
+      none: { input_tokens: -1, output_tokens: -1 },
+    },
+  },
+  package: { answer: (body) => body },
 };
 
 function isPresent(list: unknown): boolean {
@@ -49,8 +66,8 @@ function isPresent(list: unknown): boolean {
  *
  * @throws {RequestFailure} For a response that is no answer: empty, a page, cut off.
  */
-export function readableFetch(fetch: Fetch, api: LlmConfig["api"]): Fetch {
-  const protocol = PROTOCOLS[api];
+export function readableFetch(fetch: Fetch, name: ProtocolName): Fetch {
+  const protocol = PROTOCOLS[name];
   return async (input, init) => {
     const response = await fetch(input, init);
     if (!response.ok) return response;
@@ -107,12 +124,13 @@ export function titleOf(html: string): string {
  * for 0, and rejects a good vote for a count of another type.
  */
 function withSoundUsage(body: Record<string, unknown>, { counts }: Protocol): Record<string, unknown> {
-  const { field, input, outputs, others = [] } = counts;
+  if (counts === undefined) return body;
+  const { field, input, outputs, others = [], none = null } = counts;
   const usage = isRecord(body[field]) ? body[field] : {};
   const keys = [input, ...outputs, ...others].filter((key) => (usage[key] ?? undefined) !== undefined);
   const isSound =
     keys.every((key) => Number.isFinite(usage[key])) &&
     keys.includes(input) &&
     outputs.some((output) => keys.includes(output));
-  return { ...body, [field]: isSound ? Object.fromEntries(keys.map((key) => [key, usage[key]])) : null };
+  return { ...body, [field]: isSound ? Object.fromEntries(keys.map((key) => [key, usage[key]])) : none };
 }

@@ -15,6 +15,26 @@ export function redactor(key: string | undefined): (text: string) => string {
   return (text) => text.replaceAll(pattern, "[key]");
 }
 
+/** The secrets that a server is sent. */
+export class Secrets {
+  readonly #redactors = new Map<string, (text: string) => string>();
+
+  constructor(secrets: readonly string[]) {
+    for (const secret of secrets) this.add(secret);
+  }
+
+  /** @returns The secret, which is hidden from now on. */
+  add(secret: string): string {
+    this.#redactors.set(secret, redactor(secret));
+    return secret;
+  }
+
+  /** A text without them. */
+  hide(text: string): string {
+    return [...this.#redactors.values()].reduce((rest, redact) => redact(rest), text);
+  }
+}
+
 /** The pattern of a character or of a run of backslashes, which differs from escaping backslashes only in its length. */
 function patternOf(part: string, before: string | undefined): string {
   if (part.startsWith("\\")) {

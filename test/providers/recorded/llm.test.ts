@@ -1,4 +1,12 @@
 import { afterAll, describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { loadConfig } from "../../../lib/config/load.node.ts";
+import type { LlmConfig } from "../../../lib/config/config.ts";
+import { parseProvider } from "../../../lib/config/parse.ts";
+import { LlmClient } from "../../../lib/providers/recorded/llm.ts";
+import { answerKey, type RecordedAnswer } from "../../../lib/providers/recorded/recordings.ts";
+import { makeContext, makeSituation } from "../situation-samples.ts";
 import { GOOD, inTurn, KEY, ModelUnderTest } from "./model-under-test.ts";
 import { openaiAnswer } from "./model-server.ts";
 
@@ -51,5 +59,59 @@ describe("an answer that is no vote", () => {
     // Truncated in the middle of the key, the message would keep half of it.
     const { answer: long } = await model.ask(() => `${"x".repeat(70)}${KEY}`);
     expect(long.vote.error).not.toContain("sk-");
+  });
+});
+
+describe("a question's key", () => {
+  const keyFrom = (config: LlmConfig, { asset, prompt }: { asset: string; prompt: string }): Promise<string> => {
+    // A template without placeholders is the prompt itself.
+    const client = new LlmClient(config, { connection: model.connect(), template: prompt, now: () => 0 });
+    const { request } = client.prepare(makeSituation({ asset }), makeContext(0));
+    return answerKey({ provider: config.name, request, refresh: 0 });
+  };
+
+  test("is that of version 0.2.0: all of its recorded answers are found", async () => {
+    const folder = join(import.meta.dir, "../../fixtures/version-0.2.0");
+    const { config: whole } = await loadConfig(join(folder, "config.yaml"));
+    const config = whole.providers.find((provider) => provider.type === "llm")!;
+    const names = readdirSync(join(folder, "answers"));
+    expect(names).toHaveLength(80);
+    for (const name of names) {
+      const { request } = JSON.parse(readFileSync(join(folder, "answers", name), "utf8")) as RecordedAnswer;
+      expect(`${await keyFrom(config, request as { asset: string; prompt: string })}.json`).toBe(name);
+    }
+  });
+
+  const question = { asset: "AAA", prompt: "?" };
+  const keyWith = async (changes: object): Promise<string> => {
+    const url = "http://localhost/v1";
+    const config = await parseProvider({ name: "m", type: "llm", model: "m", base_url: url, ...changes });
+    return keyFrom(config as LlmConfig, question);
+  };
+
+  test("is the same for every way to name OpenAI's protocol, as before there were two", async () => {
+    const plain = await keyWith({});
+    expect(await keyWith({ api: "openai" })).toBe(plain);
+    expect(await keyWith({ api: "openai-compatible" })).toBe(plain);
+    expect(await keyWith({ api: "openai", base_url: "https://api.openai.com/v1" })).toBe(plain);
+  });
+
+  test("has all that changes the answer", async () => {
+    const api = { package: "@ai-sdk/mistral", export: "createMistral" };
+    const changes = [
+      {},
+      { api: "anthropic", api_key_env: "KEY" },
+      { api },
+      { api: { ...api, options: { region: "eu" } } },
+      { reasoning_effort: "low" },
+      { headers: { "x-team": "a" } },
+      { headers: { "x-team": { env: "TEAM" } } },
+      { extra_body: { seed: 1 } },
+      { extra_body: { seed: 2 } },
+    ];
+    const keys = await Promise.all(changes.map(keyWith));
+    expect(new Set(keys).size).toBe(changes.length);
+    // But not where it is served.
+    expect(await keyWith({ base_url: "http://elsewhere/v1" })).toBe(keys[0]!);
   });
 });

@@ -1,9 +1,9 @@
-/** A server on the loopback that speaks the protocols of OpenAI (also Ollama's) and Gemini, in the shape of real responses. */
+/** A server on the loopback that speaks the protocols of OpenAI (also Ollama's), Gemini and Anthropic, in the shape of real responses. */
 import { createHash } from "node:crypto";
 
 /** A request as the server got it. */
 export interface ModelRequest {
-  readonly api: "openai" | "google";
+  readonly api: "openai" | "google" | "anthropic";
   readonly path: string;
   readonly headers: Headers;
   readonly model: string;
@@ -40,7 +40,7 @@ export function startModelServer(respond: Respond): ModelServer {
     async fetch(request) {
       const path = new URL(request.url).pathname;
       const body = (await request.json()) as Record<string, unknown>;
-      const api = path.startsWith("/v1beta/") ? "google" : "openai";
+      const api = path.startsWith("/v1beta/") ? "google" : path.endsWith("/messages") ? "anthropic" : "openai";
       const turns = api === "google" ? googleTurns(body) : openaiTurns(body);
       const model =
         api === "google" ? (/models\/([^:]+):generateContent$/.exec(path)?.[1] ?? "") : String(body["model"]);
@@ -50,7 +50,7 @@ export function startModelServer(respond: Respond): ModelServer {
       if (answer instanceof Response) return answer;
       const key = `${model} ${turns.join("\n")}`;
       answered.set(key, (answered.get(key) ?? 0) + 1);
-      return Response.json(api === "google" ? googleAnswer(answer, model) : openaiAnswer(answer, model));
+      return Response.json(ANSWERS[api](answer, model));
     },
   });
   return {
@@ -60,6 +60,17 @@ export function startModelServer(respond: Respond): ModelServer {
     answered,
     stop: () => server.stop(true),
   };
+}
+
+const ANSWERS = {
+  openai: (text: string, model: string) => openaiAnswer(text, model),
+  google: (text: string, model: string) => googleAnswer(text, model),
+  anthropic: (text: string, model: string) => anthropicAnswer(text, model),
+} as const;
+
+/** An answer in the form of an API. */
+export function answerIn(api: "openai" | "openai-compatible" | "google" | "anthropic", text: string): object {
+  return ANSWERS[api === "openai-compatible" ? "openai" : api](text, "a-model");
 }
 
 /** A vote as JSON, chosen by model and prompt alone. */
@@ -120,5 +131,19 @@ export function googleAnswer(text: string, model: string): object {
     usageMetadata: { promptTokenCount: 700, candidatesTokenCount: 40, totalTokenCount: 740 },
     modelVersion: model,
     responseId: "x",
+  };
+}
+
+/** As `POST /v1/messages` answers. */
+export function anthropicAnswer(text: string, model: string, stop = "end_turn"): object {
+  return {
+    id: "msg_01XFDUDYJgAACzvnptvVoYEL",
+    type: "message",
+    role: "assistant",
+    model,
+    content: [{ type: "text", text }],
+    stop_reason: stop,
+    stop_sequence: null,
+    usage: { input_tokens: 700, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, output_tokens: 40 },
   };
 }

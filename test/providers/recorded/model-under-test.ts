@@ -3,6 +3,7 @@ import { expect } from "bun:test";
 import type { LlmConfig } from "../../../lib/config/config.ts";
 import { CarryoverError } from "../../../lib/errors.ts";
 import type { ClientAnswer, ClientSignals } from "../../../lib/providers/recorded/client.ts";
+import type { Fetch } from "../../../lib/providers/recorded/guarded-fetch.ts";
 import { LlmClient, type LlmConnection } from "../../../lib/providers/recorded/llm.ts";
 import { llmHttp } from "../../../lib/providers/recorded/llm-http.ts";
 import { DEFAULT_PROMPT } from "../../../lib/providers/recorded/prompt.ts";
@@ -43,9 +44,9 @@ export class ModelUnderTest {
     return {
       name: "llama",
       type: "llm",
-      api: "openai",
+      api: "openai-compatible",
       model: "llama3.2",
-      base_url: overrides.api === "google" ? googleUrl : openaiUrl,
+      ...(isMakers(overrides.api) ? {} : { base_url: overrides.api === "google" ? googleUrl : openaiUrl }),
       temperature: 0,
       max_output_tokens: 200,
       output: "json_schema",
@@ -59,8 +60,22 @@ export class ModelUnderTest {
 
   connect(options: AskOptions = {}): LlmConnection {
     const key = "key" in options ? options.key : KEY;
-    return llmHttp(this.config(options), { fetch, key: () => key, now: () => Date.now() });
+    return llmHttp(this.config(options), {
+      fetch: this.#fetch,
+      key: () => key,
+      readSecret: (variable) => process.env[variable] ?? "",
+      otherSecrets: () => [KEY],
+      importPackage: (name) => import(name),
+      now: () => Date.now(),
+    });
   }
+
+  /** Takes the loopback for the servers of those who make models. */
+  readonly #fetch: Fetch = (input, init) => {
+    const { origin } = new URL(this.server.openaiUrl);
+    const url = String(input instanceof Request ? input.url : input);
+    return fetch(url.replace(/^https:\/\/api\.(?:openai\.com|anthropic\.com|mistral\.ai)/, origin), init);
+  };
 
   client(options: AskOptions = {}): LlmClient {
     return new LlmClient(this.config(options), {
@@ -99,6 +114,11 @@ export class ModelUnderTest {
     expect(this.server.requests.length - before).toBeLessThanOrEqual(1);
     return error;
   }
+}
+
+/** Whether an API has an address of its own. */
+function isMakers(api: LlmConfig["api"] | undefined): boolean {
+  return typeof api === "object" || api === "openai" || api === "anthropic";
 }
 
 /** Asks a client one question about a market with this RSI. */

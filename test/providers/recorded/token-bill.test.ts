@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { GOOD, ModelUnderTest } from "./model-under-test.ts";
-import { googleAnswer, openaiAnswer } from "./model-server.ts";
+import { answerIn, googleAnswer, openaiAnswer } from "./model-server.ts";
 
 const model = new ModelUnderTest();
 afterAll(() => model.stop());
@@ -57,18 +57,21 @@ describe("a server's count of tokens", () => {
     expect(answer).toMatchObject({ tokens: { input: 700, output: 200 }, cost_usd: 900 });
   });
 
-  test.each<["openai" | "google", unknown]>([
-    ["openai", { prompt_tokens: "7", completion_tokens: 40 }],
-    ["openai", { prompt_tokens: 700, completion_tokens: { total: 40 } }],
+  test.each<["openai" | "openai-compatible" | "google" | "anthropic", unknown]>([
+    ["openai-compatible", { prompt_tokens: "7", completion_tokens: 40 }],
+    ["openai-compatible", { prompt_tokens: 700, completion_tokens: { total: 40 } }],
+    ["openai-compatible", { prompt_tokens: 700 }],
+    ["openai-compatible", "unknown"],
+    ["openai-compatible", []],
     ["openai", { prompt_tokens: 700 }],
-    ["openai", "unknown"],
-    ["openai", []],
+    ["anthropic", { input_tokens: 700, output_tokens: "40" }],
+    ["anthropic", null],
     ["google", { promptTokenCount: "700", candidatesTokenCount: 40 }],
     ["google", { promptTokenCount: 700 }],
     ["google", 7],
   ])("of the wrong type loses no vote, and is replaced (%s: %j)", async (api, usage) => {
-    const body = api === "openai" ? openaiAnswer(GOOD, "llama3.2") : googleAnswer(GOOD, "gemini-2.5-flash");
-    const field = api === "openai" ? "usage" : "usageMetadata";
+    const field = api === "google" ? "usageMetadata" : "usage";
+    const body = answerIn(api, GOOD);
     const { answer, requests } = await model.ask(() => Response.json({ ...body, [field]: usage }), {
       api,
       price_per_mtok: price,
