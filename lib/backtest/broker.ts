@@ -15,15 +15,6 @@ export interface ClosedTrade {
   readonly realizedPnl: number;
 }
 
-/** Where and why a position is closed. */
-interface Exit {
-  readonly reason: ExitReason;
-  readonly raw: number;
-  readonly atMs: number;
-  readonly bar: Bar;
-}
-
-/** The costs of an asset. */
 export function costsOf(settings: BacktestSettings, asset: string): Costs {
   const costs = settings.costs.get(asset);
   if (costs === undefined) {
@@ -102,7 +93,6 @@ export class Broker {
     return dropped;
   }
 
-  /** An asset's open position. */
   position(asset: string): Position | undefined {
     return this.#positions.get(asset);
   }
@@ -113,7 +103,6 @@ export class Broker {
     return order === undefined ? this.#positions.get(asset)?.action : order.opens?.action;
   }
 
-  /** How many positions are open. */
   get openCount(): number {
     return this.#positions.size;
   }
@@ -130,7 +119,7 @@ export class Broker {
 
   /** Balance and open P&L at the last closes. Fees are booked at the exit. */
   equity(): number {
-    // In config order: a sum of floats depends on the order of its terms, and that of the entries is another.
+    // In config order, as a sum of floats depends on the order of its terms. The map has the order of entry.
     return this.#inOrder(this.#positions).reduce((sum, position) => sum + this.#openPnl(position), this.#balance);
   }
 
@@ -140,7 +129,7 @@ export class Broker {
     return (this.#realizedPnl.get(asset) ?? 0) + (position === undefined ? 0 : this.#openPnl(position));
   }
 
-  /** All that another broker needs to go on from here, but for the last bars. */
+  /** What another broker needs to continue from here, except the last bars. */
   state(): BrokerState {
     return {
       balance: this.#balance,
@@ -172,7 +161,10 @@ export class Broker {
     });
   }
 
-  #close(position: Position, { reason, bar, raw, atMs }: Exit): ClosedTrade {
+  #close(
+    position: Position,
+    { reason, bar, raw, atMs }: { reason: ExitReason; bar: Bar; raw: number; atMs: number },
+  ): ClosedTrade {
     const { asset, size, entry_price: entryPrice } = position;
     const direction = directionOf(position.action);
     const exitPrice = this.#fillPrice(asset, raw, direction === 1 ? -1 : 1);
@@ -217,7 +209,7 @@ export class Broker {
   }
 }
 
-/** Where a bar closes a position. The open comes first. Then touching a level is enough, and of both it is the stop. */
+/** Where a bar closes a position: at its open, else at the level that it touches, the stop if it touches both. */
 function levelReached(
   position: Position,
   bar: Bar,

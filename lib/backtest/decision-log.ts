@@ -4,7 +4,7 @@ import type { DecisionRecord } from "../types.ts";
 
 const FIRST_BYTES = 1 << 20;
 
-/** The most bytes of UTF-8 for a UTF-16 unit. */
+/** UTF-8 takes at most this many bytes for a UTF-16 unit. */
 const BYTES_PER_UNIT = 3;
 
 const encoder = new TextEncoder();
@@ -19,7 +19,7 @@ export class DecisionLog {
   readonly #skipped = { max_positions: 0, correlation: 0, size: 0 };
   readonly #abstentions: number[];
 
-  /** @param options `isRead`: `false` where nobody reads the lines; then they are not written. */
+  /** @param options `isRead`: whether anything reads the lines; else they are not written. */
   constructor(providers: readonly Provider[], options: { isRead: boolean }) {
     this.#providers = providers;
     this.#isRead = options.isRead;
@@ -27,7 +27,7 @@ export class DecisionLog {
     this.#abstentions = providers.map(() => 0);
   }
 
-  /** Adds a decision. It is a line from now on, which takes less memory than objects. */
+  /** Adds a decision as a line, which takes less memory than objects. */
   add(decision: DecisionRecord): void {
     this.#count += 1;
     if (decision.skipped !== null) this.#skipped[decision.skipped] += 1;
@@ -37,12 +37,10 @@ export class DecisionLog {
     if (this.#isRead) this.#write(`${JSON.stringify(decision)}\n`);
   }
 
-  /** The lines. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#size);
   }
 
-  /** How many decisions there are. */
   get count(): number {
     return this.#count;
   }

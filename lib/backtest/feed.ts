@@ -1,7 +1,7 @@
 import { SituationTracker } from "../market/situation.ts";
 import type { Bar, BarSeries, Situation } from "../types.ts";
 
-/** One asset's bars as a run steps through them: the known ones, and the next. */
+/** One asset's bars as a run steps through them: `count` are known, `next` comes next. */
 export class Feed {
   readonly asset: string;
   readonly bars: readonly Bar[];
@@ -16,12 +16,10 @@ export class Feed {
     while ((this.next?.timestamp ?? Infinity) < options.startMs) this.advance();
   }
 
-  /** How many bars are known. */
   get count(): number {
     return this.#count;
   }
 
-  /** The next bar; `undefined` after the last. */
   get next(): Bar | undefined {
     return this.bars[this.#count];
   }
@@ -31,7 +29,6 @@ export class Feed {
     return this.bars[this.#count - 1];
   }
 
-  /** Makes the next bar known. */
   advance(): void {
     const { next } = this;
     if (next === undefined) throw new RangeError(`Cannot advance "${this.asset}": found no further bar`);
@@ -45,7 +42,7 @@ export class Feed {
   }
 }
 
-/** The earliest start of a bar that is still to come; infinite after the last. */
+/** The earliest start of any feed's next bar; infinite after the last. */
 export function nextTick(feeds: readonly Feed[]): number {
   return feeds.reduce((tick, { next }) => Math.min(tick, next?.timestamp ?? tick), Infinity);
 }

@@ -27,7 +27,7 @@ export interface BacktestJob {
   readonly openView?: ((memory: Memory, options: MemoryViewOptions) => MemoryView) | undefined;
   /** `false`: no lines of decisions are kept, for an experiment that does not read them. @default true */
   readonly keepDecisions?: boolean | undefined;
-  /** What goes into the run key beside period, bars and memory. */
+  /** What goes into the run key besides period, bars and memory. */
   readonly key: {
     readonly version: string;
     /** The configuration behind the job. @default its settings, chunks and provider names */
@@ -36,13 +36,12 @@ export interface BacktestJob {
     /** SHA-256 of all else that the votes depend on, by name. */
     readonly files: Readonly<Record<string, string>>;
   };
-  /** Whether to start over, as another attempt. @default false */
+  /** Starts over, as another attempt. @default false */
   readonly restart?: boolean | undefined;
   /** Called with what the user should know, a sentence a call. */
   readonly onNote?: ((note: string) => void) | undefined;
   /** Called before the first chunk that is not committed yet; not at all for a finished run. */
   readonly onStart?: ((runId: string) => Promise<void> | void) | undefined;
-  /** Called after every tick. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Stops the run between two ticks, or while it waits for a provider. What was recorded is kept. */
   readonly signal?: AbortSignal | undefined;
@@ -61,11 +60,10 @@ export interface Progress {
   /** 0..1 of the run's period. */
   readonly share: number;
   readonly equity: number;
-  /** Trades that closed so far. */
+  /** Closed so far. */
   readonly trades: number;
 }
 
-/** The bars of an asset. */
 export function seriesOf({ series }: Pick<BacktestJob, "series">, asset: string): BarSeries {
   const found = series.get(asset);
   if (found === undefined) throw new RangeError(`Cannot run: found no bars of "${asset}", expected them in the job`);

@@ -1,11 +1,8 @@
 import { HOUR_MS } from "../util/time.ts";
 import type { Market, Outcome, Situation } from "../types.ts";
 import type { BacktestSettings } from "../settings.ts";
-import { directionOf } from "../memory/trade.ts";
+import { clippedR, directionOf } from "../memory/trade.ts";
 import { type ClosedTrade, costsOf } from "./broker.ts";
-
-/** Results are clipped to this many R, so that one freak bar does not teach more than many trades. */
-const MAX_RESULT_R = 3;
 
 /** The outcome of a closed trade (docs/RULES.md, "Costs and money"). */
 export function outcomeOfTrade(
@@ -40,7 +37,7 @@ export function outcomeOfTrade(
     risk_per_unit: position.risk_per_unit,
     realized_pnl: trade.realizedPnl,
     pnl_percentage: (100 * trade.realizedPnl) / (position.entry_price * size),
-    result_r: Math.max(-MAX_RESULT_R, Math.min(MAX_RESULT_R, grossR)),
+    result_r: clippedR(grossR),
     fee_cost: trade.feeCost,
     slippage_cost: (slippageBps / 10_000) * rawSum * size,
     spread_cost: (spreadBps / 2 / 10_000) * rawSum * size,

@@ -12,8 +12,8 @@ export function ownOutcomes(
   run: { id: string; chunks: readonly Chunk[]; closingChunkIndex: number },
 ): OwnOutcomes {
   const indexByName = new Map(run.chunks.map(({ name }, i) => [name, i]));
-  // What the end of the run closes is recorded there, whichever chunk owns the bar. An outcome of a chunk that the run does not
-  // have counts to the first, so that it is noticed at once.
+  // What the end of the run closes is recorded there, whichever chunk has the bar. An outcome of a chunk that the run does not
+  // have counts as one of the first, so that it is noticed at once.
   const chunkIndexOf = ({ chunk, exitReason }: Trade): number =>
     exitReason === "end_of_run" ? run.closingChunkIndex : (indexByName.get(chunk) ?? 0);
   return (isWanted) => memory.trades.filter((trade) => trade.runId === run.id && isWanted(chunkIndexOf(trade)));

@@ -5,6 +5,7 @@
 import { fail, undefinedIfCorrupt } from "../errors.ts";
 import type { ChunkRecord, EquityMark } from "../results/chunks.ts";
 import type { Summary } from "../results/summary.ts";
+import type { DamagedFile } from "../storage/damaged-file.ts";
 import { readJsonObject } from "../storage/json-file.ts";
 import { encodeSealedJson, readSealedJson } from "../storage/sealed-json.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -13,7 +14,6 @@ import { decodeJsonObject, encodeJson, isRecord } from "../util/json.ts";
 import { sha256OfText } from "../util/sha256.ts";
 import { runIdOf, type RunKey } from "./run-key.ts";
 
-/** The folder of all runs. */
 export const RUNS_FOLDER = "runs";
 
 const MAX_RECORD_BYTES = 1 << 26;
@@ -29,13 +29,6 @@ type Detail = (typeof DETAILS)[number];
 /** `<chunk>.json` as it is stored. */
 export interface StoredChunk extends ChunkRecord {
   readonly files_crc32: Readonly<Record<Detail, string>>;
-}
-
-/** A chunk's file of decisions or equity that is missing, or not as it was written. */
-interface DamagedDetail {
-  readonly name: string;
-  readonly problem: string;
-  readonly isMissing: boolean;
 }
 
 /**
@@ -105,7 +98,6 @@ export class RunFiles {
       .map((name) => name.slice(0, -".json".length));
   }
 
-  /** Reads `<chunk>.json`. */
   async readChunk(chunk: string): Promise<StoredChunk | undefined> {
     const name = this.#path(`${chunk}.json`);
     const record = await this.#readSealed<StoredChunk>(name);
@@ -115,7 +107,7 @@ export class RunFiles {
     return record;
   }
 
-  /** The record of a chunk; `undefined` if it is missing or damaged, or a file beside it is missing: the run makes it again. */
+  /** The record of a chunk; `undefined` if it is missing or damaged, or one of its other files is missing. The run then makes it again. */
   async readCommitted(chunk: string): Promise<ChunkRecord | undefined> {
     for (const detail of DETAILS) {
       const start = await this.#storage.read(this.#path(`${chunk}.${detail}`), { maxBytes: 1 });
@@ -133,9 +125,9 @@ export class RunFiles {
   }
 
   /** Compares a chunk's decisions and equity with the checksums in its record. */
-  async damagedDetails(record: StoredChunk): Promise<readonly DamagedDetail[]> {
+  async damagedDetails(record: StoredChunk): Promise<readonly (DamagedFile & { isMissing: boolean })[]> {
     const { chunk, files_crc32: expected } = record;
-    const damaged: DamagedDetail[] = [];
+    const damaged: (DamagedFile & { isMissing: boolean })[] = [];
     for (const detail of DETAILS) {
       const bytes = await this.#readDetail(chunk, detail);
       const crc32 = bytes && crc32Hex(bytes);
@@ -168,7 +160,6 @@ export class RunFiles {
     return new Map();
   }
 
-  /** Reads `summary.json`. */
   async readSummary(): Promise<Summary | undefined> {
     const name = this.#path("summary.json");
     const summary = await this.#readSealed<Summary>(name);
@@ -178,7 +169,6 @@ export class RunFiles {
     return summary;
   }
 
-  /** Writes `summary.json`. */
   async writeSummary(summary: Summary): Promise<void> {
     await this.#storage.replace(this.#path("summary.json"), encodeSealedJson(summary));
   }

@@ -30,23 +30,16 @@ export interface RunKey {
   readonly attempt: number;
 }
 
-/** Which run a job is. */
-interface RunIdentity {
-  readonly id: string;
-  readonly key: RunKey;
-  /** How a new run differs from the older one of its period that is most like it. */
-  readonly notes: readonly string[];
-}
-
 /**
  * Makes a job's run key and run id. The attempt is the highest that the folder has of this run.
  *
  * @param memory `carriedIn`: the outcomes that the run carries in. `known`: keys of the folder's runs, by id.
+ * @returns `notes` say how a new run differs from the most similar older one of its period.
  */
 export async function identifyRun(
   job: BacktestJob,
   memory: { carriedIn: readonly Trade[]; known: ReadonlyMap<string, RunKey> },
-): Promise<RunIdentity> {
+): Promise<{ id: string; key: RunKey; notes: readonly string[] }> {
   const { carriedIn, known } = memory;
   const first = await firstAttempt(job, carriedIn);
   const attempts = new Set([...known.values()].map(({ attempt }) => attempt));
@@ -87,7 +80,7 @@ function configOf({ settings, memorySettings, chunkKind, providers }: BacktestJo
   return JSON.parse(JSON.stringify(config)) as Json;
 }
 
-/** Names the older run of the same period that is most like a new one, and what differs. */
+/** Names the most similar older run of the same period, and what differs. */
 function notesOnOlder(id: string, key: RunKey, known: ReadonlyMap<string, RunKey>): readonly string[] {
   const [closest] = [...known]
     .filter(([, older]) => older.period === key.period)

@@ -1,9 +1,10 @@
 /** Whether a new position is opened, and how large (docs/RULES.md). */
 import type { BacktestSettings } from "../settings.ts";
-import type { Bar, Situation, SkipReason } from "../types.ts";
+import type { Situation, SkipReason } from "../types.ts";
 import { costsOf } from "./broker.ts";
+import type { Feed } from "./feed.ts";
 
-/** Why a new position is not opened: the first check that fails, in the order of the rules. */
+/** Why a new position is not opened: the first check that fails. */
 export function skipReason(checks: {
   readonly otherPositions: number;
   readonly maxPositions: number;
@@ -39,14 +40,11 @@ export function costInR(settings: BacktestSettings, { asset, close, atr }: Situa
   return (((2 * feeBps + spreadBps + 2 * slippageBps) / 10_000) * close) / (settings.risk.stopAtr * atr);
 }
 
+/** The known bars of an asset are the first `count`. */
+type KnownBars = Pick<Feed, "bars" | "count">;
+
 /** With fewer common bars a correlation means nothing. */
 const MIN_COMMON_BARS = 100;
-
-/** The first `count` of an asset's bars, which are the known ones. */
-interface KnownBars {
-  readonly bars: readonly Bar[];
-  readonly count: number;
-}
 
 /**
  * Pearson correlation of two assets' simple returns between consecutive common bars.

@@ -5,10 +5,7 @@ import { trendScore } from "../market/regime.ts";
 import type { Vote } from "../types.ts";
 import { assertFileNamePart } from "../util/names.ts";
 import { parseTimestamp } from "../util/time.ts";
-import { type DecodedOutcome, tradeVotesOf } from "./trade.ts";
-
-/** As in docs/RULES.md: one freak result must not teach more than many trades. */
-const MAX_RESULT_R = 3;
+import { clippedR, type DecodedOutcome, tradeVotesOf } from "./trade.ts";
 
 const time = z.string().transform((text, context) => {
   const ms = parseTimestamp(text);
@@ -41,10 +38,7 @@ const schema = z.object({
   regime: z.string().min(1).nullish(),
   market_regime: z.string().min(1).nullish(),
   exit_reason: z.string().nullish(),
-  result_r: z
-    .number()
-    .transform((r) => Math.max(-MAX_RESULT_R, Math.min(MAX_RESULT_R, r)))
-    .nullish(),
+  result_r: z.number().transform(clippedR).nullish(),
   votes: z
     .array(
       z.object({

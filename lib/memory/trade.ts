@@ -68,6 +68,11 @@ export function directionOf(action: TradeAction): 1 | -1 {
   return DIRECTIONS[action];
 }
 
+/** A result in R, at most 3 either way: one freak bar must not teach more than many trades (docs/RULES.md). */
+export function clippedR(r: number): number {
+  return Math.max(-3, Math.min(3, r));
+}
+
 /** The order of trades everywhere: by exit, then id. */
 export function compareTrades(a: Trade, b: Trade): number {
   if (a.exitMs !== b.exitMs) return a.exitMs - b.exitMs;
