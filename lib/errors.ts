@@ -40,7 +40,6 @@ export class CarryoverError extends Error {
   }
 }
 
-/** The message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
@@ -61,6 +60,11 @@ export interface FailureDetails {
 export function fail(code: ErrorCode, tried: string, details: FailureDetails): CarryoverError {
   const { found, expected, cause } = details;
   return new CarryoverError(code, `${tried}: found ${found}, expected ${expected}`, { cause });
+}
+
+/** The error for a stored file that is not as it was written. */
+export function corruptFile(name: string, details: FailureDetails): CarryoverError {
+  return fail("CORRUPT", `Cannot read "${name}"`, details);
 }
 
 /** Whether a stored file is damaged, as opposed to a failure to read it. */

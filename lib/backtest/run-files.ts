@@ -2,7 +2,7 @@
  * `runs/<run_id>/`: `manifest.json` (the run key); per chunk `<chunk>.decisions.ndjson`, `<chunk>.equity.csv` and, written last,
  * `<chunk>.json`, which commits the chunk; at the end `summary.json`. The last two have a `crc32` as outcomes have it.
  */
-import { fail, undefinedIfCorrupt } from "../errors.ts";
+import { corruptFile, undefinedIfCorrupt } from "../errors.ts";
 import type { ChunkRecord, EquityMark } from "../results/chunks.ts";
 import type { Summary } from "../results/summary.ts";
 import type { DamagedFile } from "../storage/damaged-file.ts";
@@ -60,9 +60,9 @@ export class RunFiles {
     const manifest = await readJsonObject(this.#storage, name, { maxBytes: MAX_RECORD_BYTES });
     if (manifest === undefined) return undefined;
     const { key, run_id: runId } = manifest;
-    if (!isRunKey(key)) throw unreadable(name, "no key", "that of a run");
+    if (!isRunKey(key)) throw corruptFile(name, { found: "no key", expected: "that of a run" });
     if (options.verify && (runId !== this.#runId || runIdOf(key) !== this.#runId)) {
-      throw unreadable(name, "another run", "the one whose key's SHA-256 is the folder's name");
+      throw corruptFile(name, { found: "another run", expected: "the one whose key's SHA-256 is the folder's name" });
     }
     return key;
   }
@@ -102,7 +102,7 @@ export class RunFiles {
     const name = this.#path(`${chunk}.json`);
     const record = await this.#readSealed<StoredChunk>(name);
     if (record !== undefined && (record.run_id !== this.#runId || record.chunk !== chunk)) {
-      throw unreadable(name, "the record of another chunk", "the one of its name");
+      throw corruptFile(name, { found: "the record of another chunk", expected: "the one of its name" });
     }
     return record;
   }
@@ -134,7 +134,7 @@ export class RunFiles {
       if (crc32 === expected[detail]) continue;
       const name = this.#path(`${chunk}.${detail}`);
       const found = crc32 === undefined ? "no such file" : `a CRC-32 of "${crc32}"`;
-      const { message } = unreadable(name, found, `"${expected[detail]}" as in ${chunk}.json`);
+      const { message } = corruptFile(name, { found, expected: `"${expected[detail]}" as in ${chunk}.json` });
       damaged.push({ name, problem: message, isMissing: crc32 === undefined });
     }
     return damaged;
@@ -164,7 +164,7 @@ export class RunFiles {
     const name = this.#path("summary.json");
     const summary = await this.#readSealed<Summary>(name);
     if (summary !== undefined && summary.run_id !== this.#runId) {
-      throw unreadable(name, "the summary of another run", "its own");
+      throw corruptFile(name, { found: "the summary of another run", expected: "its own" });
     }
     return summary;
   }
@@ -183,7 +183,7 @@ export class RunFiles {
 
   async #readSealed<T>(name: string): Promise<T | undefined> {
     const found = await readSealedJson(this.#storage, name, { maxBytes: MAX_RECORD_BYTES });
-    if (found?.isSealed === false) throw unreadable(name, "no crc32", "one as the last key");
+    if (found?.isSealed === false) throw corruptFile(name, { found: "no crc32", expected: "one as the last key" });
     return found?.fields as T | undefined;
   }
 }
@@ -215,8 +215,4 @@ function isRunKey(key: unknown): key is RunKey {
     base.every((entry) => Array.isArray(entry)) &&
     Number.isSafeInteger(attempt)
   );
-}
-
-function unreadable(name: string, found: string, expected: string): Error {
-  return fail("CORRUPT", `Cannot read "${name}"`, { found, expected });
 }

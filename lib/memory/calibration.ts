@@ -6,12 +6,11 @@ export const CONFIDENCE_BIN_WIDTH: number = 100 / CONFIDENCE_BINS;
 /** Share of what a confidence claims beyond one half that counts without any proof. */
 const UNPROVEN_SHARE = 0.25;
 
-/** The bin of a confidence of 0..100. */
 export function confidenceBin(confidence: number): number {
   return Math.max(0, Math.min(CONFIDENCE_BINS - 1, Math.floor(confidence / CONFIDENCE_BIN_WIDTH)));
 }
 
-/** How often something was right, in all and by bin of confidence. The counts fade with age. */
+/** How often something was right, in total and by bin of confidence. The counts fade with age. */
 export interface HitCounts {
   readonly count: number;
   readonly wins: number;

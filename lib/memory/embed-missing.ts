@@ -6,12 +6,11 @@ import { readOutcome } from "./load.ts";
 import { outcomeFileName } from "./outcome.ts";
 import { type EmbeddedTrade, isEmbedded, type Trade } from "./trade.ts";
 
-/** Called after each vector that is made: how many are, and how many will be. */
+/** Called after each vector with how many are made, and how many will be. */
 export type OnEmbedded = (made: number, wanted: number) => void;
 
-/** Trades with their vectors. */
 export interface EmbeddedTrades {
-  /** In their order, without those whose outcome is damaged or gone. */
+  /** In the order given, without those whose outcome is damaged or gone. */
   readonly trades: readonly EmbeddedTrade[];
   /** How many vectors were made. */
   readonly made: number;

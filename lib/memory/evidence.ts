@@ -26,7 +26,7 @@ export function evidenceOf(trade: Trade, provider: string): Evidence {
   return { resultR, bin: confidenceBin(vote.confidence) };
 }
 
-/** A value of each trade: a result in R, NaN for none, and the bin of the confidence behind it. */
+/** For each trade a result in R, NaN for none, and the bin of the confidence behind it. */
 interface Results {
   readonly resultR: number[];
   readonly bin: number[];
@@ -38,7 +38,7 @@ export interface Window {
   readonly to: number;
 }
 
-/** All that learning takes of trades, a column per value, in the order of (exit, id). */
+/** What learning uses of trades, a column per value, in the order of (exit, id). */
 export class EvidenceColumns {
   /** Epoch ms. */
   readonly exits: number[] = [];

@@ -2,7 +2,7 @@
  * `forget_<8 hex>.json`: a forget mark, written once. Outcomes with an exit before `before` no longer count for that provider's
  * weight, calibration and statistics, in any run. Caches are made from outcomes and marks.
  */
-import { fail } from "../errors.ts";
+import { corruptFile } from "../errors.ts";
 import { crc32Hex } from "../util/crc32.ts";
 import { decodeJsonObject, encodeJson } from "../util/json.ts";
 import { parseTimestamp } from "../util/time.ts";
@@ -14,10 +14,8 @@ export interface ForgetMark {
   readonly beforeMs: number;
 }
 
-/** Size limit of a mark's file. */
 export const MAX_MARK_BYTES: number = 1 << 16;
 
-/** Whether a file is a mark, by its name. */
 export function isForgetFile(name: string): boolean {
   return /^forget_[0-9a-f]{8}\.json$/.test(name);
 }
@@ -28,13 +26,13 @@ export function encodeForgetMark(mark: ForgetMark): { name: string; bytes: Uint8
   return { name: `forget_${crc32Hex(bytes)}.json`, bytes };
 }
 
-/** Decodes a mark's file. @throws {CarryoverError} `CORRUPT` */
+/** @throws {CarryoverError} `CORRUPT` */
 export function decodeForgetMark(bytes: Uint8Array, name: string): ForgetMark {
   const { provider, before } = decodeJsonObject(bytes, name);
   const beforeMs = typeof before === "string" ? parseTimestamp(before) : undefined;
   if (typeof provider !== "string" || beforeMs === undefined) {
     const found = JSON.stringify({ provider, before });
-    throw fail("CORRUPT", `Cannot read "${name}"`, { found, expected: "a provider and a time" });
+    throw corruptFile(name, { found, expected: "a provider and a time" });
   }
   return { provider, beforeMs };
 }

@@ -12,7 +12,7 @@ const REGIME_STRENGTH = 120;
 
 /** Expected R per trade, after costs, from which on a position gets its full size. */
 const FULL_SIZE_R = 0.05;
-/** Smallest part of a size: without any trades nothing more would be learned. */
+/** Minimum part of a size: without any trades nothing more would be learned. */
 const MIN_SIZE = 0.02;
 
 /** What memory makes of the votes on a situation, in their order. */
@@ -23,15 +23,6 @@ export interface WeighedVotes {
   readonly confidences: readonly number[];
   /** What trading each vote is expected to earn before costs, in R. */
   readonly expectedR: readonly number[];
-}
-
-/** A position that the ensemble wants, in R per trade. */
-interface WantedPosition {
-  readonly regime: string;
-  /** What the votes for it are expected to earn before costs, less what those against it are. */
-  readonly votesR: number;
-  /** What fees, spread and slippage take. */
-  readonly costR: number;
 }
 
 /** What memory makes of a position. */
@@ -53,7 +44,11 @@ export interface Lessons {
   /** The confidence that memory supports for a decision. Both 0..100. */
   calibrate(confidence: number): number;
 
-  scale(position: WantedPosition): ScaledPosition;
+  /**
+   * @param position `votesR`: what the votes for it are expected to earn before costs, less what those against it are; `costR`:
+   * what fees, spread and slippage take. Both per trade.
+   */
+  scale(position: { regime: string; votesR: number; costR: number }): ScaledPosition;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { fail } from "../errors.ts";
+import { corruptFile } from "../errors.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Listing, Storage, StoredFile } from "../storage/storage.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
@@ -53,8 +53,8 @@ export async function loadOutcomes(
         const outcome = await readOutcome(storage, id);
         if (outcome === undefined) return;
         if (lowerCaseIds.has(id.toLowerCase())) {
-          const found = "another outcome of this name but for case";
-          throw fail("CORRUPT", `Cannot read "${name}"`, { found, expected: "one, as some file systems tell no case" });
+          const found = "another outcome whose name differs only in case";
+          throw corruptFile(name, { found, expected: "one, as some file systems ignore case" });
         }
         lowerCaseIds.add(id.toLowerCase());
         trades.push(outcome.trade);
@@ -66,7 +66,7 @@ export async function loadOutcomes(
   return { trades, marks, markFiles, descriptions, damaged, digest };
 }
 
-/** Reads an outcome; `undefined` where its file is gone by now. @throws {CarryoverError} `CORRUPT` */
+/** @returns `undefined` if the file is gone. @throws {CarryoverError} `CORRUPT` */
 export async function readOutcome(storage: Storage, id: string): Promise<DecodedOutcome | undefined> {
   const name = outcomeFileName(id);
   const bytes = await storage.read(name, { maxBytes: MAX_OUTCOME_BYTES + 1 });
@@ -74,9 +74,9 @@ export async function readOutcome(storage: Storage, id: string): Promise<Decoded
 }
 
 /**
- * Splits what is known from the files that have to be read.
+ * Tells the trades that are known from the files that have to be read.
  *
- * @param isSame Whether the folder has the digest of the known trades: then nothing but marks is left to read.
+ * @param isSame Whether the folder has the digest of the known trades, so that only marks have to be read.
  */
 function splitByKnown(
   known: readonly Trade[],
@@ -96,8 +96,8 @@ function splitByKnown(
 }
 
 /**
- * SHA-256 over a line `<name> <size>` for each outcome and mark, sorted: what caches were made from. Where it is that of the
- * caches, a folder opens without a look at its outcomes.
+ * SHA-256 over a line `<name> <size>` for each outcome and mark, sorted: what caches were made from. If the caches have the
+ * same, a folder opens without reading its outcomes.
  */
 export function digestOf(files: readonly StoredFile[]): Promise<string> {
   const lines = files.map(({ name, size }) => `${name} ${size}\n`).toSorted();
@@ -114,7 +114,7 @@ export interface MemoryReading extends StoredOutcomes {
 }
 
 /**
- * Reads a memory folder without a lock and without a write, at any moment of a writing run.
+ * Reads a memory folder, even while a run writes to it. Takes no lock and writes nothing.
  *
  * @param options `parseAll`: parse every outcome, whatever the sidecar has. @default false
  */
@@ -127,11 +127,11 @@ export async function readMemory(storage: Storage, options: { parseAll?: boolean
   return { ...stored, damaged: [...damaged, ...stored.damaged], sidecar, listing };
 }
 
-/** Folder of damaged files, for a person to look at. Nothing reads it. */
+/** The folder of damaged files, for a person to look at. */
 export const QUARANTINE_FOLDER = "quarantine";
 
 /**
- * Moves a file to `quarantine/`. What is there stays: a second file of one name gets `.2` at its end, then `.3`.
+ * Moves a file to `quarantine/`. Existing files stay: a second file of the same name ends in `.2`, then `.3`.
  *
  * @returns Its new name.
  */
@@ -146,7 +146,6 @@ export async function moveToQuarantine(storage: Storage, name: string): Promise<
   return `${target}${suffix}`;
 }
 
-/** Moves damaged outcomes and marks to `quarantine/`. */
 export async function quarantine(storage: Storage, damaged: readonly DamagedFile[]): Promise<void> {
   for (const { name } of damaged) await moveToQuarantine(storage, name);
 }

@@ -39,7 +39,7 @@ export interface OpenMemoryFolder {
 }
 
 /**
- * Opens a memory folder for writing, and makes it if it is missing.
+ * Opens a memory folder for writing. A missing one is created.
  *
  * @throws {CarryoverError} `LOCKED` if another process writes to it; as `openMemory()` does.
  *
@@ -65,7 +65,7 @@ export interface MaintenanceTask {
   /** As in "Cannot repair". */
   readonly name: string;
   readonly signal?: AbortSignal | undefined;
-  /** Nothing is written, so neither lock nor embedder are needed. @default false */
+  /** Nothing is written, so neither lock nor embedder is needed. @default false */
   readonly dryRun?: boolean;
 }
 
@@ -112,13 +112,10 @@ export interface RecallOptions extends RecallQuestion {
 export async function recall(options: RecallOptions): Promise<RecallResult> {
   const storage = openToRead(options.memoryDir);
   const reading = await readMemory(storage);
-  const config = options.embedder ?? (await storedEmbedder(reading.sidecar?.embedder, options));
+  const config: EmbedderConfig =
+    options.embedder ??
+    (reading.sidecar?.embedder === "onnx"
+      ? { embedder: "onnx", model_dir: await options.modelDir() }
+      : { embedder: "hashing", model_dir: "" });
   return recallTrades(storage, reading, { ...options, embedder: await loadEmbedder(config, options) });
-}
-
-async function storedEmbedder(
-  stored: string | undefined,
-  { modelDir }: Pick<RecallOptions, "modelDir">,
-): Promise<EmbedderConfig> {
-  return stored === "onnx" ? { embedder: "onnx", model_dir: await modelDir() } : { embedder: "hashing", model_dir: "" };
 }

@@ -1,6 +1,6 @@
-/** Outcomes that another system wrote. A file of its own, so that zod is loaded for these alone. */
+/** Outcomes that another system wrote. Only they need zod, so this file is loaded with the first of them. */
 import { z } from "zod";
-import { fail, messageOf } from "../errors.ts";
+import { corruptFile, messageOf } from "../errors.ts";
 import { trendScore } from "../market/regime.ts";
 import type { Vote } from "../types.ts";
 import { assertFileNamePart } from "../util/names.ts";
@@ -48,7 +48,10 @@ const schema = z.object({
         error: z.string().exactOptional(),
       }),
     )
-    .refine((votes) => new Set(votes.map((vote) => vote.provider)).size === votes.length, "expected one of a provider")
+    .refine(
+      (votes) => new Set(votes.map((vote) => vote.provider)).size === votes.length,
+      "expected one vote a provider",
+    )
     .nullish(),
   description: z.string().min(1).nullish(),
 });
@@ -66,7 +69,7 @@ export function tradeOfImported(
   const parsed = schema.safeParse(fields);
   if (!parsed.success) {
     const found = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
-    throw fail("CORRUPT", `Cannot read "${file.name}"`, { found, expected: "an outcome" });
+    throw corruptFile(file.name, { found, expected: "an outcome" });
   }
   const outcome = parsed.data;
   const { action, ai_provider: provider } = outcome;

@@ -4,7 +4,7 @@
  * A JSON object with one key per line. The last key, `crc32`, is over all bytes before its opening quote, so
  * `head -c -22 FILE` prints what it was taken of. A file without it was imported.
  */
-import { fail, type CarryoverError } from "../errors.ts";
+import { type CarryoverError, corruptFile, fail } from "../errors.ts";
 import { checkSeal, seal, type Sealed } from "../storage/sealed-json.ts";
 import type { Outcome } from "../types.ts";
 import { decodeJsonObject } from "../util/json.ts";
@@ -12,12 +12,10 @@ import { assertFileNamePart } from "../util/names.ts";
 import { parseTimestamp } from "../util/time.ts";
 import { type DecodedOutcome, tradeOf } from "./trade.ts";
 
-/** Size limit of an outcome's file. */
 export const MAX_OUTCOME_BYTES: number = 1 << 20;
 
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/;
 
-/** The name of an outcome's file. */
 export function outcomeFileName(decisionId: string): string {
   return `outcome_${decisionId}.json`;
 }
@@ -65,8 +63,7 @@ export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<De
   const fields = decodeJsonObject(bytes, name, { maxBytes: MAX_OUTCOME_BYTES });
   const id = idOfOutcomeFile(name);
   if (fields["decision_id"] !== id) {
-    const expected = `"${id}" as in its name`;
-    throw fail("CORRUPT", `Cannot read "${name}"`, { found: "another decision_id in it", expected });
+    throw corruptFile(name, { found: "another decision_id in it", expected: `"${id}" as in its name` });
   }
   const crc32 = checkSeal({ bytes, fields }, name);
   if (crc32 === undefined) {

@@ -10,7 +10,6 @@ import type { DamagedFile } from "../storage/damaged-file.ts";
 import { countedTrades, similarTrade, type Trade } from "./trade.ts";
 import { attachVectors } from "./vectors.ts";
 
-/** What to recall. */
 export interface RecallQuestion {
   /** A situation in words. */
   readonly sentence: string;
@@ -24,9 +23,8 @@ export interface RecallQuestion {
   readonly regime?: string | undefined;
 }
 
-/** What was recalled. */
 export interface RecallResult {
-  /** Trades on real bars, or on synthetic ones where there are no others. */
+  /** Trades on real bars, or on synthetic ones if there are no others. */
   readonly market: Market;
   /** Asset and regime of the question, in the case of the trades. */
   readonly asset: string | undefined;
@@ -35,7 +33,7 @@ export interface RecallResult {
   readonly remembered: number;
   /** Those that pass the filters of the question. */
   readonly searched: number;
-  /** Most similar first; of equals, the one that closed first. */
+  /** Most similar first, ties by earlier exit. */
   readonly similar: readonly SimilarTrade[];
   /** Further trades that are exactly as similar as the last one. */
   readonly tied: number;
@@ -61,7 +59,7 @@ export async function recallTrades(
   question: RecallQuestion & { embedder: Embedder; onEmbedded?: OnEmbedded | undefined },
 ): Promise<RecallResult> {
   const { embedder, sentence, k, asOfMs = Infinity, onEmbedded } = question;
-  // Descriptions are in English: no word of another script is known.
+  // Descriptions are in English.
   if (!/[a-z]/i.test(sentence)) {
     const expected = 'words on a situation such as "BTCUSD falling fast, volatility wild"';
     throw fail("BAD_USAGE", "Cannot recall", { found: JSON.stringify(sentence), expected });

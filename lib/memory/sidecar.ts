@@ -1,19 +1,18 @@
 /**
  * `vectors.meta.json.gz`: the trades whose vectors `vectors.f32` has, in columns; one JSON object, gzip. It is written after
- * the vectors, so it is their commit point. See docs/FORMATS.md.
+ * the vectors, so it is their commit point.
  *
  * The gzip is fflate's, with time 0: equal inputs give equal files, while libraries differ in what they compress to. Its header
  * has an extra field `CO` (RFC 1952, section 2.3.1.1) with the CRC-32 of all bytes after it. The CRC of gzip itself is over the
  * JSON and misses flipped bits that decompress to the same: a match may be copied from two places, and bits follow the last code.
  */
-import { fail } from "../errors.ts";
+import { corruptFile, type FailureDetails } from "../errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { crc32 } from "../util/crc32.ts";
 import { gunzip } from "../util/gunzip.ts";
 import { decodeJsonObject, isRecord } from "../util/json.ts";
 import type { Trade, TradeVote } from "./trade.ts";
 
-/** The sidecar's file. */
 export const SIDECAR_FILE = "vectors.meta.json.gz";
 
 const FORMAT = "carryover-vectors";
@@ -23,7 +22,6 @@ const MAX_SIDECAR_BYTES = 1 << 28;
 /** Rows of `vectors.f32` that share a checksum: a damaged block is noticed, and its vectors alone are made again. */
 export const BLOCK_ROWS = 1024;
 
-/** What a sidecar says. */
 export interface Sidecar {
   /** Its id. */
   readonly embedder: string;
@@ -50,19 +48,20 @@ export async function readSidecar(storage: Storage): Promise<Sidecar | undefined
   const { format, version, embedder, fingerprint, dim, rows, digest, block_crc32: blocks } = value;
   if (format !== FORMAT || version !== VERSION || typeof embedder !== "string" || typeof fingerprint !== "string") {
     const found = `format ${JSON.stringify(format)} version ${JSON.stringify(version)}`;
-    throw corrupt(SIDECAR_FILE, found, `"${FORMAT}" version ${VERSION}`);
+    throw corruptFile(SIDECAR_FILE, { found, expected: `"${FORMAT}" version ${VERSION}` });
   }
   if (!isCount(dim) || !isCount(rows) || !Array.isArray(blocks) || blocks.length !== Math.ceil(rows / BLOCK_ROWS)) {
     const expected = "dim, rows, and a block_crc32 for each 1,024 rows";
-    throw corrupt(SIDECAR_FILE, "sizes that do not fit each other", expected);
+    throw corruptFile(SIDECAR_FILE, { found: "sizes that do not fit each other", expected });
   }
-  if (typeof digest !== "string") throw corrupt(SIDECAR_FILE, "no digest", "the one of the folder");
+  if (typeof digest !== "string")
+    throw corruptFile(SIDECAR_FILE, { found: "no digest", expected: "the one of the folder" });
   const trades = fromColumns(value["columns"], rows);
-  if (trades === undefined) throw corrupt(SIDECAR_FILE, "columns that do not fit", `${rows} values in each`);
+  if (trades === undefined)
+    throw corruptFile(SIDECAR_FILE, { found: "columns that do not fit", expected: `${rows} values in each` });
   return { embedder, fingerprint, dim, trades, digest, blockCrc32: blocks.map(String) };
 }
 
-/** Replaces the sidecar. */
 export async function writeSidecar(storage: Storage, sidecar: Sidecar): Promise<void> {
   const { embedder, fingerprint, dim, trades, digest, blockCrc32 } = sidecar;
   const value = {
@@ -86,7 +85,7 @@ const isText: Check = (value) => typeof value === "string";
 const isBoolean: Check = (value) => typeof value === "boolean";
 /** JSON can say 1e999, which is read as infinite. */
 const isNumber: Check = (value) => Number.isFinite(value);
-/** What `Date` can hold. */
+/** The range of `Date`. */
 const isTime: Check = (value) => typeof value === "number" && Math.abs(value) <= 8.64e15;
 const orNull =
   (check: Check): Check =>
@@ -136,7 +135,7 @@ interface VoteColumns {
 const isDirection = orNull(oneOf(1, -1, 0));
 const isConfidence = orNull(isNumber);
 
-/** Trades as columns, the form that the file has. */
+/** Makes the columns of the file. */
 export function toColumns(trades: readonly Trade[]): object {
   const votes = new Map<string, VoteColumns>();
   trades.forEach((trade, i) => {
@@ -157,7 +156,7 @@ export function toColumns(trades: readonly Trade[]): object {
 }
 
 /**
- * The trades that columns say. Every value is checked: the file's checksum says that no bit was flipped, but not who wrote it, and
+ * Makes trades of columns. Every value is checked: the checksum shows that no bit was flipped, but not who wrote the file, and
  * a wrong value would fail far from here.
  *
  * @returns `undefined` if a column is missing, does not have `count` values, or has a wrong one.
@@ -215,7 +214,7 @@ const BODY_OFFSET: number = HEADER.length + 4;
 /** Size of the header that fflate writes, which has no extra field. */
 const FFLATE_HEADER_BYTES = 10;
 
-/** A sidecar of some million trades, and as long as a text may be in V8. */
+/** A sidecar of some million trades, and the longest text that V8 can hold. */
 const MAX_JSON_BYTES: number = 1 << 29;
 
 /** Compresses one JSON object; equal objects give equal bytes. */
@@ -239,23 +238,16 @@ export async function encodeSidecar(value: object): Promise<Uint8Array> {
  */
 export async function decodeSidecar(bytes: Uint8Array, name: string): Promise<Record<string, unknown>> {
   if (bytes.length < BODY_OFFSET || !HEADER.every((byte, i) => byte === bytes[i])) {
-    throw corrupt(name, "another header", "a gzip file that was written here");
+    throw corruptFile(name, { found: "another header", expected: "a gzip file that was written here" });
   }
   const expected = new DataView(bytes.buffer, bytes.byteOffset).getUint32(HEADER.length, true);
   if (crc32(bytes.subarray(BODY_OFFSET)) !== expected) {
-    throw corrupt(name, "bytes that do not match their checksum", "the CRC-32 in its header");
+    throw corruptFile(name, { found: "bytes that do not match their checksum", expected: "the CRC-32 in its header" });
   }
-  const json = await gunzip(bytes.slice(), {
-    maxBytes: MAX_JSON_BYTES,
-    refuse: (details) => fail("CORRUPT", `Cannot read "${name}"`, details),
-  });
-  return decodeJsonObject(json, name);
+  const refuse = (details: FailureDetails): Error => corruptFile(name, details);
+  return decodeJsonObject(await gunzip(bytes.slice(), { maxBytes: MAX_JSON_BYTES, refuse }), name);
 }
 
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-}
-
-function corrupt(name: string, found: string, expected: string): Error {
-  return fail("CORRUPT", `Cannot read "${name}"`, { found, expected });
 }

@@ -5,11 +5,8 @@ import { encodeJson } from "../util/json.ts";
 import { countedFrom, type ForgetMark } from "./forget.ts";
 import { countedTrades, directionOf, performanceOf, type PerformanceRecord, type Trade } from "./trade.ts";
 
-/** Statistics of each provider. */
 export const PROVIDER_FILE = "provider_performance.json";
-/** Statistics of each regime. */
 export const REGIME_FILE = "regime_performance.json";
-/** What the statistics were counted from. */
 export const MEMORY_FILE = "memory.json";
 
 /** Version of `memory.json`. Statistics beside one of another version were counted in another way. */
@@ -52,7 +49,6 @@ function performanceByName(groups: ReadonlyMap<string, readonly Trade[]>): Recor
   return Object.fromEntries(sorted.map(([name, trades]) => [name, performanceOf(trades)]));
 }
 
-/** What the statistics are counted from. */
 interface Source {
   /** All of the folder, in the order of (exit, id). */
   readonly trades: readonly Trade[];
@@ -61,7 +57,6 @@ interface Source {
   readonly digest: string;
 }
 
-/** A file of statistics. */
 interface StatisticsFile {
   readonly name: string;
   readonly bytes: Uint8Array;

@@ -47,18 +47,17 @@ export interface Trade {
   vector?: Float32Array;
 }
 
-/** An outcome as it is read back. */
+/** What is read of an outcome's file. */
 export interface DecodedOutcome {
   readonly trade: Trade;
   readonly description: string;
 }
 
-/** A trade whose vector is at hand. */
+/** A trade whose vector is known. */
 export interface EmbeddedTrade extends Trade {
   readonly vector: Float32Array;
 }
 
-/** Whether a trade's vector is at hand. */
 export function isEmbedded(trade: Trade): trade is EmbeddedTrade {
   return trade.vector !== undefined;
 }
@@ -141,7 +140,7 @@ export function distinctTrades<T extends Trade>(trades: readonly T[]): readonly 
 }
 
 /**
- * The trades that statistics of a whole folder count: its distinct ones on real bars, or on synthetic bars where there are no
+ * The trades that statistics of a whole folder count: its distinct ones on real bars, or on synthetic bars if there are no
  * others. Totals over both would mean nothing.
  *
  * @param trades In the order of (exit, id), which is kept.

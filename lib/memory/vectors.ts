@@ -6,7 +6,6 @@ import { isUnit } from "../util/vectors.ts";
 import { BLOCK_ROWS, type Sidecar, writeSidecar } from "./sidecar.ts";
 import type { EmbeddedTrade, Trade } from "./trade.ts";
 
-/** The file of the vectors. */
 export const VECTORS_FILE = "vectors.f32";
 
 const FLOAT_BYTES = 4;
@@ -39,7 +38,7 @@ export async function readVectors(storage: Storage, sidecar: Sidecar): Promise<(
  * Gives the trades of a sidecar their stored vectors, if they are of this embedder. A trade whose vector is missing or damaged
  * gets none.
  *
- * @param options `checkLengths`: pass over vectors that are not of unit length, which no embedder of ours makes.
+ * @param options `checkLengths`: skip vectors that are not of unit length, which no embedder of ours makes.
  * @returns Whether every trade has its vector.
  */
 export async function attachVectors(
@@ -73,7 +72,7 @@ export class VectorFiles {
     this.#embedder = embedder;
     if (found === undefined) return;
     const { trades, blockCrc32, digest } = found.sidecar;
-    // Without a digest the next write comes, and cuts bytes that do not count.
+    // Without a digest nothing is current, so that the next write cuts off the extra bytes.
     const isExact = found.size === trades.length * this.#rowBytes;
     this.#written = isExact ? { trades, blockCrc32, digest } : { trades, blockCrc32 };
   }

@@ -10,11 +10,11 @@ export const PRIOR_R = 0.1;
 const PRIOR_SQUARE = 0.75;
 const PRIOR_SQUARE_TRADES = 60;
 
-/** How many variances of what is found by trend and by confidence are put down to chance. */
+/** Squared deviations, in variances, that are put down to chance: of a slope over trend, and of a bin of confidence. */
 const TREND_CHANCE = 1.5;
 const CONFIDENCE_CHANCE = 2;
 
-/** Least evidence for a slope over trend. */
+/** Minimum evidence for a slope over trend. */
 const MIN_EVIDENCE = 5;
 const MIN_SPREAD = 1e-9;
 
@@ -26,9 +26,9 @@ const CHANCE_DEVIATIONS = 0.4;
 
 /** What a provider's votes are expected to earn, in R per trade. */
 interface ProviderEdge {
-  /** What chance alone would make of as much evidence; the least that its votes count for. */
+  /** Minimum that its votes count for: what chance alone would give for as much evidence. */
   readonly floor: number;
-  /** Whatever the situation. */
+  /** Over all situations. */
   readonly mean: number;
   /** What a trend of 1 adds beyond the mean trend of its trades. */
   readonly slope: number;
