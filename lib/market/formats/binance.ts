@@ -2,7 +2,7 @@ import type { TextFormat } from "./foreign-bars.ts";
 
 /**
  * Monthly and daily archives of data.binance.vision: no header (spot) or one (futures), open time in epoch ms or, since 2025, us;
- * twelve columns, of which the seventh is the close time.
+ * twelve columns, the seventh of them the close time.
  */
 export const binance: TextFormat = {
   name: "binance",

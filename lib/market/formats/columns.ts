@@ -75,7 +75,7 @@ export function timeColumns({ names = [], rows }: Table): Layout["time"] | undef
   const clock = columnOf(names, ["time"]);
   const hasEpoch = columnOf(names, TIMES.slice(0, 5));
   if (date !== undefined && clock !== undefined && hasEpoch === undefined) {
-    // A column of times that are whole by themselves needs no date beside it.
+    // A column of complete times needs no column of dates.
     return /^\d{1,2}:?\d{2}(?::?\d{2})?$/.test(String(rows[0]?.[clock] ?? "").trim()) ? [date, clock] : [clock];
   }
   const named = columnOf(names, TIMES);

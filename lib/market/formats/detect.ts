@@ -6,7 +6,7 @@ import { isArrow, readArrowTable } from "./arrow.ts";
 import { binance } from "./binance.ts";
 import { cryptoDataDownload } from "./cryptodatadownload.ts";
 import { dukascopy } from "./dukascopy.ts";
-import type { ForeignBars, Layout, SourceFile, Table, TextFormat } from "./foreign-bars.ts";
+import type { ForeignBars, SourceFile, Table, TextFormat } from "./foreign-bars.ts";
 import { histData } from "./histdata.ts";
 import { readJsonTable } from "./json.ts";
 import { kraken } from "./kraken.ts";
@@ -15,12 +15,12 @@ import { metatrader } from "./metatrader.ts";
 import { isParquet, readParquetTable } from "./parquet.ts";
 import { readTable } from "./read-table.ts";
 import { stooq } from "./stooq.ts";
-import { alpaca, bareColumns, polygon, table as plainTable, tradingView } from "./tables.ts";
+import { alpaca, bareColumns, polygon, plainTable, tradingView } from "./tables.ts";
 import { decodeText, readTextTable } from "./text-table.ts";
 import { unpack } from "./unpack.ts";
 import { yahoo } from "./yahoo.ts";
 
-/** In the order in which they are tried: the more a family asks for, the earlier. */
+/** In the order in which they are tried, the strictest first. */
 const TEXT_FORMATS: readonly TextFormat[] = [
   binance,
   cryptoDataDownload,
@@ -38,13 +38,12 @@ const TEXT_FORMATS: readonly TextFormat[] = [
   bareColumns,
 ];
 
-/** The words that `--format` takes. */
 const FORMAT_NAMES: readonly string[] = [...TEXT_FORMATS.map(({ name }) => name), "json", "parquet", "arrow"];
 
 /**
  * Reads every table of bars in a file, which may be zipped.
  *
- * @param options `format`: one of `FORMAT_NAMES`, where the content must not decide.
+ * @param options `format`: one of `FORMAT_NAMES`. @default by content
  * @throws {CarryoverError} `BAD_DATA` for what is not recognised or malformed, `BAD_USAGE` for an unknown format.
  */
 export async function readForeignBars(
@@ -85,9 +84,9 @@ async function readOne({ name, bytes }: SourceFile, format: string | undefined):
   throw notRecognised(name, what);
 }
 
-/** A table whose columns have names: which is what is told by them. */
+/** Reads a table by the names of its columns. */
 function readPlain(table: Table, format: string): ForeignBars {
-  const layout: Layout | undefined = plainTable.layoutOf(table);
+  const layout = plainTable.layoutOf(table);
   if (layout === undefined) throw notRecognised(table.file, `the columns ${quote((table.names ?? []).join(","))}`);
   return readTable(table, { ...layout, format });
 }

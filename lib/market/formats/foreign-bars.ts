@@ -1,6 +1,5 @@
-/** What every foreign format is turned into, and the table that most of them are. */
+/** What every foreign format becomes, and the table that most of them are. */
 
-/** A file as it was handed in. */
 export interface SourceFile {
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -14,7 +13,7 @@ export interface ForeignBars {
   readonly times: Float64Array;
   /** The zone that the file itself states, such as `UTC` or `-05:00`. */
   readonly zone: string | undefined;
-  /** The format has a zone that only its user knows: UTC must not be assumed. */
+  /** Only the user knows the zone: UTC must not be assumed. */
   readonly needsZone: boolean;
   /** Whether a time is that of the bar's start or of its end. */
   readonly stamp: "start" | "end";
@@ -42,11 +41,22 @@ export interface Table {
   /** Lines of a text table above its header. */
   readonly preamble: readonly (readonly string[])[];
   readonly placeOf: (index: number) => string;
-  /** A zone that the schema states for a column of times, such as `UTC`. */
-  readonly zoneOf?: (column: number) => string | undefined;
 }
 
-/** Which column of a table is what. */
+/**
+ * A table of typed cells, as JSON and binary files have it.
+ *
+ * @param content `unit`: what a row is called in messages.
+ */
+export function typedTable(
+  file: string,
+  content: { names: readonly string[]; rows: Table["rows"]; unit: "row" | "item" },
+): Table {
+  const { unit, ...table } = content;
+  return { file, ...table, decimalComma: false, preamble: [], placeOf: (index) => `${unit} ${index + 1}` };
+}
+
+/** Where a table has times, prices and volumes. */
 export interface Layout {
   readonly format: string;
   /** One column, or the date's and the time's. */
@@ -65,13 +75,13 @@ export interface Layout {
   readonly skipRows?: number;
   /** What prices are divided by. */
   readonly priceScale?: number;
-  /** Added to times that are times of day: the day that the file's name states, as epoch ms. */
+  /** The day in the file's name, epoch ms: added to times of day. */
   readonly dayMs?: number;
 }
 
 /** A family of text tables. */
 export interface TextFormat {
-  /** The word for `--format`. */
+  /** As `--format` takes it. */
   readonly name: string;
   /** The columns, or `undefined` for a table of another family. */
   readonly layoutOf: (table: Table) => Layout | undefined;

@@ -1,81 +1,66 @@
-import type { Table } from "./foreign-bars.ts";
+import { isRecord } from "../../util/json.ts";
+import { type Table, typedTable } from "./foreign-bars.ts";
 import { decodeText } from "./text-table.ts";
 
-/** What JSON is recognised as, and its table. */
-export interface JsonTable {
+/** Cells in rows, and what they were recognised as. */
+interface Rows {
   readonly format: string;
-  readonly table: Table;
+  readonly names: readonly string[];
+  readonly rows: Table["rows"];
 }
 
 const ARRAY_NAMES = ["timestamp", "open", "high", "low", "close", "volume"];
+
+/** As pandas names the column of an index, which has no name in JSON. */
+const INDEX_NAME = "__index_level_0__";
 
 /**
  * Reads JSON: rows of ccxt and freqtrade (`[[ms, open, high, low, close, volume], ...]`), Polygon's aggregates
  * (`{ results: [{ t, o, h, l, c, v }] }`), and data frames of pandas (records, split, columns).
  *
- * @returns `undefined` where it is none of these.
+ * @returns `undefined` if it is none of these.
  */
-export function readJsonTable(bytes: Uint8Array, file: string): JsonTable | undefined {
+export function readJsonTable(bytes: Uint8Array, file: string): { format: string; table: Table } | undefined {
   let value: unknown;
   try {
     value = JSON.parse(decodeText(bytes));
   } catch {
     return undefined;
   }
-  if (Array.isArray(value)) return readRows(value, file);
-  if (!isMap(value)) return undefined;
-  const { results, bars, data, columns, index } = value;
-  if (Array.isArray(results)) return ofRecords(results, { file, format: "Polygon aggregates" });
-  if (Array.isArray(bars)) return ofRecords(bars, { file, format: "Alpaca JSON" });
-  if (Array.isArray(data) && Array.isArray(columns)) {
-    const rows = data.map((row: unknown, i) =>
-      Array.isArray(index) ? [index[i], ...(row as unknown[])] : (row as unknown[]),
-    );
-    const names = [...(Array.isArray(index) ? ["__index_level_0__"] : []), ...columns.map(String)];
-    return { format: "pandas JSON", table: tableOf(names, rows, file) };
-  }
-  return readFrame(value, file);
+  const found = Array.isArray(value) ? rowsOfArray(value) : isRecord(value) ? rowsOfObject(value) : undefined;
+  if (found === undefined) return undefined;
+  const { format, names, rows } = found;
+  return { format, table: typedTable(file, { names, rows, unit: "item" }) };
 }
 
-function readRows(rows: readonly unknown[], file: string): JsonTable | undefined {
-  const [first] = rows;
-  if (Array.isArray(first) && first.length >= 5) {
-    const names = Array.from({ length: first.length }, (_, i) => ARRAY_NAMES[i] ?? `${i + 1}`);
-    return { format: "ccxt or freqtrade JSON", table: tableOf(names, rows as unknown[][], file) };
-  }
-  return ofRecords(rows, { file, format: "JSON records" });
+function rowsOfArray(items: readonly unknown[]): Rows | undefined {
+  const [first] = items;
+  if (!Array.isArray(first) || first.length < 5) return rowsOfRecords(items, "JSON records");
+  const names = Array.from({ length: first.length }, (_, i) => ARRAY_NAMES[i] ?? `${i + 1}`);
+  return { format: "ccxt or freqtrade JSON", names, rows: items as unknown[][] };
+}
+
+function rowsOfObject(value: Record<string, unknown>): Rows | undefined {
+  const { results, bars, data, columns, index } = value;
+  if (Array.isArray(results)) return rowsOfRecords(results, "Polygon aggregates");
+  if (Array.isArray(bars)) return rowsOfRecords(bars, "Alpaca JSON");
+  if (!Array.isArray(data) || !Array.isArray(columns)) return rowsOfColumns(value);
+  const rows = data as unknown[][];
+  const names = columns.map(String);
+  if (!Array.isArray(index)) return { format: "pandas JSON", names, rows };
+  return { format: "pandas JSON", names: [INDEX_NAME, ...names], rows: rows.map((row, i) => [index[i], ...row]) };
 }
 
 /** Columns by name, each a map by row: what `DataFrame.to_json()` writes. */
-function readFrame(value: Record<string, unknown>, file: string): JsonTable | undefined {
-  const names = Object.keys(value);
-  const columns = names.map((name) => value[name]);
-  if (names.length < 4 || !columns.every(isMap)) return undefined;
-  const keys = Object.keys(columns[0]!);
-  const rows = keys.map((key) => [key, ...columns.map((column) => column[key])]);
-  return { format: "pandas JSON", table: tableOf(["__index_level_0__", ...names], rows, file) };
+function rowsOfColumns(value: Record<string, unknown>): Rows | undefined {
+  const columns = Object.values(value);
+  if (columns.length < 4 || !columns.every(isRecord)) return undefined;
+  const rows = Object.keys(columns[0]!).map((key) => [key, ...columns.map((column) => column[key])]);
+  return { format: "pandas JSON", names: [INDEX_NAME, ...Object.keys(value)], rows };
 }
 
-function ofRecords(
-  records: readonly unknown[],
-  { file, format }: { file: string; format: string },
-): JsonTable | undefined {
-  if (records.length === 0 || !records.every(isMap)) return undefined;
+function rowsOfRecords(records: readonly unknown[], format: string): Rows | undefined {
+  if (records.length === 0 || !records.every(isRecord)) return undefined;
   const names = Object.keys(records[0]!);
-  return {
-    format,
-    table: tableOf(
-      names,
-      records.map((record) => names.map((name) => record[name])),
-      file,
-    ),
-  };
-}
-
-function tableOf(names: readonly string[], rows: readonly (readonly unknown[])[], file: string): Table {
-  return { file, names, rows, decimalComma: false, preamble: [], placeOf: (index) => `item ${index + 1}` };
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return { format, names, rows: records.map((record) => names.map((name) => record[name])) };
 }

@@ -6,7 +6,7 @@ const HAS_BLOCK_CHECKSUMS = 0x10;
 const HAS_DICTIONARY_ID = 0x01;
 const IS_UNCOMPRESSED = 0x8000_0000;
 
-/** Unpacks one frame. Checksums are not compared: the table's reader finds what does not fit. @throws {RangeError} For no frame. */
+/** Unpacks one frame. Checksums are not compared: the table's reader finds damage. @throws {RangeError} If it is no LZ4. */
 export function decodeLz4Frame(frame: Uint8Array): Uint8Array {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (view.getUint32(0, true) !== MAGIC) throw new RangeError("no LZ4 frame");

@@ -2,8 +2,8 @@ import { columnOf, priceColumns } from "./columns.ts";
 import type { TextFormat } from "./foreign-bars.ts";
 
 /**
- * MetaTrader 5 (`<DATE> <TIME> <OPEN> ...`, tabs) and 4 (`2021.01.01,00:00,...`, no header). Times are the broker's server's, of which
- * the file says nothing.
+ * MetaTrader 5 (`<DATE> <TIME> <OPEN> ...`, tabs) and 4 (`2021.01.01,00:00,...`, no header). Times are those of the broker's
+ * server, in a zone that the file does not state.
  */
 export const metatrader: TextFormat = {
   name: "metatrader",
@@ -18,7 +18,7 @@ export const metatrader: TextFormat = {
     const date = columnOf(names, ["date"]);
     if (prices === undefined || date === undefined || !/^<date>$/i.test(names[0]!.trim())) return undefined;
     const clock = columnOf(names, ["time"]);
-    // Real volume is 0 where the broker has none; then ticks are counted.
+    // A broker without real volumes writes 0 throughout. Then ticks are counted.
     const real = columnOf(names, ["vol"]);
     const hasReal = real !== undefined && rows.some((row) => Number(row[real]) > 0);
     const volume = hasReal ? real : columnOf(names, ["tickvol"]);

@@ -7,7 +7,7 @@ const SUFFIXES: Readonly<Record<string, number>> = { K: 1e3, M: 1e6, B: 1e9 };
  * Reads a number as people's tools write it.
  *
  * @param cell A number, a bigint, or a text such as `1234.5`, `1,234.50`, `1.234,50` (with `decimalComma`) or `1.2K`.
- * @returns NaN for an empty cell, `undefined` for what is no number.
+ * @returns NaN for an empty cell, `undefined` for anything but a number.
  */
 export function readNumber(cell: unknown, options: { decimalComma: boolean }): number | undefined {
   if (typeof cell === "number") return cell;
@@ -23,7 +23,7 @@ export function readNumber(cell: unknown, options: { decimalComma: boolean }): n
   return readGrouped(text, options);
 }
 
-/** Begins like a decimal number: neither blank, hexadecimal nor a word, which Number() would take too. */
+/** Whether a text begins like a decimal number. Number() would also take blanks, hexadecimal and `Infinity`. */
 function isDecimal(text: string): boolean {
   let code = text.charCodeAt(0);
   if (code === 43 || code === 45) code = text.charCodeAt(1);

@@ -1,15 +1,15 @@
 import { badData } from "../bar.ts";
 import { messageOf } from "../../errors.ts";
-import type { Table } from "./foreign-bars.ts";
+import { type Table, typedTable } from "./foreign-bars.ts";
 import { shortestFloat32 } from "./numbers.ts";
 
-/** `PAR1`, with which a Parquet file begins. */
+/** A Parquet file begins with `PAR1`. */
 export function isParquet(bytes: Uint8Array): boolean {
   return bytes[0] === 0x50 && bytes[1] === 0x41 && bytes[2] === 0x52 && bytes[3] === 0x31;
 }
 
 /**
- * Reads a Parquet file of any encoding and compression. The reader is loaded when it is called.
+ * Reads a Parquet file of any encoding and compression. The first call loads the reader.
  *
  * @throws {CarryoverError} `BAD_DATA` for a damaged file.
  */
@@ -24,14 +24,8 @@ export async function readParquetTable(bytes: Uint8Array, file: string): Promise
     const elements = parquetSchema(metadata).children.map(({ element }) => element);
     const names = elements.map(({ name }) => name);
     const records = await parquetReadObjects({ file: buffer, metadata, compressors });
-    return {
-      file,
-      names,
-      rows: records.map((record) => elements.map((element) => cellOf(record[element.name], element))),
-      decimalComma: false,
-      preamble: [],
-      placeOf: (index) => `row ${index + 1}`,
-    };
+    const rows = records.map((record) => elements.map((element) => cellOf(record[element.name], element)));
+    return typedTable(file, { names, rows, unit: "row" });
   } catch (cause) {
     throw badData({ file }, { found: messageOf(cause), expected: "a Parquet file", cause });
   }

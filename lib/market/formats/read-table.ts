@@ -32,7 +32,7 @@ export function readTable(table: Table, layout: Layout): ForeignBars {
   return {
     format: layout.format,
     times,
-    zone: zone ?? layout.zone ?? table.zoneOf?.(layout.time[0]),
+    zone: zone ?? layout.zone,
     needsZone: layout.needsZone ?? false,
     stamp: layout.stamp ?? "start",
     open: numbers(layout.open, priceScale),

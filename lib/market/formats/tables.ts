@@ -30,7 +30,7 @@ export const polygon: TextFormat = {
 };
 
 /** Any table with a header that names time, open, high, low and close: pandas, polars, DuckDB, Excel, backtesting.py. */
-export const table: TextFormat = {
+export const plainTable: TextFormat = {
   name: "table",
   layoutOf: (source) => {
     const { names = [] } = source;

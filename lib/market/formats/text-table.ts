@@ -4,7 +4,7 @@ import type { Table } from "./foreign-bars.ts";
 
 const SEPARATORS = [",", ";", "\t", "|"];
 
-/** Lines from which the shape is told. */
+/** Lines that show the shape. */
 const SAMPLE_LINES = 20;
 
 /** Decodes UTF-8 or UTF-16, with or without a byte order mark. */
@@ -20,7 +20,7 @@ export function decodeText(bytes: Uint8Array): string {
 /**
  * Reads a text as a table.
  *
- * @returns `undefined` where there are no lines with at least five fields.
+ * @returns `undefined` if no line has five fields.
  */
 export function readTextTable(bytes: Uint8Array, file: string): Table | undefined {
   const text = decodeText(bytes);
@@ -64,19 +64,15 @@ function separatorOf(sample: readonly string[]): string | undefined {
     const fields = counts.at(-1) ?? 0;
     const lines = counts.filter((count) => count === fields).length;
     if (fields < 5) continue;
-    // A decimal comma would be a separator too; the real one gives no lone digits after it.
-    if (
-      best === undefined ||
-      lines > best.lines ||
-      (lines === best.lines && fields < best.fields && separator !== ",")
-    ) {
+    // Decimal commas look like separators. Of two that fit as many lines, the one with fewer fields is the real one.
+    if (best === undefined || lines > best.lines || (lines === best.lines && fields < best.fields)) {
       best = { separator, fields, lines };
     }
   }
   return best?.separator;
 }
 
-/** Where commas also separate fields, a comma before three digits groups thousands. */
+/** If commas also separate fields, one before three digits groups thousands. */
 function hasDecimalCommas(rows: readonly (readonly string[])[], separator: string): boolean {
   const decimals = separator === "," ? /^-?\d+,(?:\d{1,2}|\d{4,})$/ : /^-?\d{1,3}(?:\.\d{3})*,\d+$|^-?\d+,\d+$/;
   let commas = 0;

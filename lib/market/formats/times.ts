@@ -33,11 +33,10 @@ const MONTH_NAME = new RegExp(
 );
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/** What a time may look like, for messages. */
 const TIME_FORM =
   "a time such as 2021-01-31 14:00, 2021-01-31T14:00:00Z, 31.01.2021 14:00, 01/31/2021 2:00 PM or an epoch time";
 
-/** Milliseconds of an epoch time in seconds, ms, us or ns, which its size tells. */
+/** Milliseconds of an epoch time in seconds, ms, us or ns, told apart by size. */
 function epochMs(value: number): number {
   const size = Math.abs(value);
   if (size < 1e11) return value * 1000;
@@ -117,7 +116,7 @@ function readPlainTime(text: string): Time | undefined {
   return ms === undefined ? undefined : { ms, isZoned };
 }
 
-/** Whole milliseconds; of what is finer, the next one, since nothing may be known before its time. */
+/** Whole milliseconds, rounded up, since nothing may be known before its time. */
 function epochOf(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 1e11 && value < 1e14) return value;
@@ -148,7 +147,7 @@ function offsetMs(zone: string): number {
   return (match[1] === "-" ? -minutes : minutes) * 60_000;
 }
 
-/** Dots mean the day first. Slashes and dashes are told by a number above 12, or by which order gives regular times. */
+/** Dots mean the day first. With slashes and dashes a number above 12 decides, or which order gives regular times. */
 function dayOrderOf(cells: readonly unknown[]): DayOrder | BadTime {
   let isFirstAbove12 = false;
   let isSecondAbove12 = false;
@@ -175,7 +174,7 @@ function dayOrderOf(cells: readonly unknown[]): DayOrder | BadTime {
   };
 }
 
-/** The share of steps that are the most common step, of at most 2,000 rows. */
+/** The share of the most common step, over at most 2,000 rows. */
 function regularity(cells: readonly unknown[], order: DayOrder): number {
   const steps = new Map<number, number>();
   let previous: number | undefined;

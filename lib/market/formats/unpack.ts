@@ -1,13 +1,10 @@
-import { badData } from "../bar.ts";
+import { badData, MAX_UNPACKED_BYTES } from "../bar.ts";
 import { messageOf } from "../../errors.ts";
 import { gunzip } from "../../util/gunzip.ts";
 import type { SourceFile } from "./foreign-bars.ts";
 
-/** What an archive may unpack to: eight million bars. */
-const MAX_BYTES = 512 * 1024 * 1024;
-
 /**
- * The files in a zip or a gzip, by their content; any other file as it is. Zips in zips are not opened.
+ * The files in a zip or a gzip, recognised by content; any other file as it is. Zips in zips are not opened.
  *
  * @throws {CarryoverError} `BAD_DATA` for a damaged archive, one without a file, or one that unpacks to more than 512 MiB.
  */
@@ -16,7 +13,7 @@ export async function unpack({ name, bytes }: SourceFile): Promise<readonly Sour
   if (isZip) return unzip(name, bytes);
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return [{ name, bytes }];
   const unpacked = await gunzip(bytes.slice(), {
-    maxBytes: MAX_BYTES,
+    maxBytes: MAX_UNPACKED_BYTES,
     refuse: (details) => badData({ file: name }, details),
   });
   return [{ name: name.replace(/\.gz$/i, ""), bytes: unpacked }];
@@ -29,7 +26,7 @@ async function unzip(name: string, bytes: Uint8Array): Promise<readonly SourceFi
     const files = unzipSync(bytes, {
       filter: (file) => {
         size += file.originalSize;
-        if (size > MAX_BYTES) throw new RangeError(`more than ${MAX_BYTES} bytes when unpacked`);
+        if (size > MAX_UNPACKED_BYTES) throw new RangeError(`more than ${MAX_UNPACKED_BYTES} bytes when unpacked`);
         return !file.name.endsWith("/") && !/(?:^|\/)(?:\.|__MACOSX)|readme|\.txt\.|status report/i.test(file.name);
       },
     });

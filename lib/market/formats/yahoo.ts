@@ -11,7 +11,7 @@ export const yahoo: TextFormat = {
     const hasTickers = /^ticker$/i.test(String(second?.[0] ?? "x").trim()) || String(second?.[0] ?? "x").trim() === "";
     if (hasTickers && /^date(?:time)?$/i.test(String(third?.[0] ?? "").trim())) {
       const tickers = new Set(second!.slice(1).map((cell) => String(cell).trim()));
-      // Several tickers side by side are several assets, which one file of ours can't be.
+      // Several tickers side by side are several assets. Only one can be imported.
       return tickers.size === 1
         ? { format: "yfinance, several header rows", ...header, time: [0], skipRows: 2 }
         : undefined;

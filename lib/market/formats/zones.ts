@@ -14,7 +14,7 @@ export interface Zone {
   toEpoch(localMs: number, afterMs: number): number | undefined;
 }
 
-/** Zones that a message may name, where their change of clocks would explain what was found. */
+/** Zones that a message may suggest if their change of clocks would explain a repeated hour. */
 const COMMON_ZONES = [
   "America/New_York",
   "Europe/London",
