@@ -74,7 +74,6 @@ export interface Answer {
   readonly error?: string;
 }
 
-/** The answer of one provider in a decision. */
 export interface Vote extends Answer {
   readonly provider: string;
 }
@@ -107,7 +106,7 @@ export interface RecentRecord {
 export interface ProviderRecord {
   /** Trades in the window on which it voted BUY or SELL. */
   readonly trades: number;
-  /** How many of them its vote had right. */
+  /** Trades on which its vote was right. */
   readonly right: number;
   /** Mean result in R of trading its votes; `null` without trades. */
   readonly mean_r: number | null;
@@ -193,7 +192,7 @@ export interface DecisionRecord {
     readonly recent: RecentRecord;
   };
   readonly action: Action;
-  /** Of the votes, 0..100; `confidence` is calibrated by past results, but for a HOLD. */
+  /** Of the votes, 0..100. `confidence` is calibrated by past results, except for a HOLD. */
   readonly raw_confidence: number;
   readonly confidence: number;
   /** Equity that the size is computed from. */
@@ -202,7 +201,7 @@ export interface DecisionRecord {
   readonly expected_r: number | null;
   /** Share of the full size that `expected_r` allows, 0.02..1; 1 for a HOLD, and without memory. */
   readonly size_scale: number;
-  /** What is to be done at the next open. `close` is a reversal whose new position was skipped. */
+  /** What happens at the next open. `close` is a reversal whose new position was skipped. */
   readonly order: "none" | "open" | "reverse" | "close";
   /** Units of the new position; `null` without one. */
   readonly size: number | null;

@@ -6,30 +6,29 @@ import { attempt, readRegular } from "../storage/fs.node.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import { MODEL_FILES, MODEL_REVISION, type ModelFile } from "./load.node.ts";
 
-/** The default download address of the sentence model: a commit, so that it is always the same. */
+/** Where the sentence model is downloaded from: a commit, so that it is always the same. */
 export const MODEL_URL: string = `https://huggingface.co/Xenova/all-MiniLM-L6-v2/resolve/${MODEL_REVISION}`;
 
-/** How the model is fetched. */
 export interface FetchOptions {
-  /** Where to put it; made if it is missing. */
+  /** Created if it is missing. */
   readonly modelDir: string;
   /** A folder with the files, instead of a download. */
   readonly from?: string | undefined;
-  /** Where to download from. @default MODEL_URL */
+  /** @default MODEL_URL */
   readonly baseUrl?: string | undefined;
   readonly signal: AbortSignal;
   /** Called with the number of bytes received of a file. */
   readonly onProgress?: (file: ModelFile, done: number) => void;
   /** A download ends when no byte arrives for this long. @default 30_000 */
   readonly stallMs?: number;
-  /** What to fetch. @default the files of all-MiniLM-L6-v2 */
+  /** @default the files of all-MiniLM-L6-v2 */
   readonly files?: readonly ModelFile[];
 }
 
 /** A file that is now in the model folder. */
 export interface FetchedFile {
   readonly file: ModelFile;
-  /** `there`: it was already. */
+  /** `there`: it already was. */
   readonly how: "there" | "downloaded" | "copied";
 }
 
@@ -43,10 +42,8 @@ export interface FetchedFile {
 export async function fetchModel(options: FetchOptions): Promise<readonly FetchedFile[]> {
   const { modelDir, from, baseUrl = MODEL_URL, files = MODEL_FILES } = options;
   if (!/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? "")) {
-    throw fail("BAD_USAGE", "Cannot use --base-url", {
-      found: JSON.stringify(baseUrl),
-      expected: "an http or https address",
-    });
+    const found = JSON.stringify(baseUrl);
+    throw fail("BAD_USAGE", "Cannot use --base-url", { found, expected: "an http or https address" });
   }
   const storage = diskStorage(modelDir);
   const fetched: FetchedFile[] = [];

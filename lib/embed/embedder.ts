@@ -10,7 +10,7 @@ export interface Embedder {
   readonly fingerprint: string;
   /** Floats per vector. */
   readonly dim: number;
-  /** A vector takes tens of milliseconds, so new vectors are saved more often and a kill loses few. @default false */
+  /** A vector takes tens of milliseconds, so vectors are written more often and a kill loses few. @default false */
   readonly isSlow?: boolean;
 
   /** @returns A vector of `dim` floats and unit length. */
@@ -19,7 +19,7 @@ export interface Embedder {
   /**
    * A shortcut for decisions: the vector of a situation's description, to the last bit, without the sentence.
    *
-   * @returns `undefined` where the sentence has to be read.
+   * @returns `undefined` if the sentence has to be read.
    */
   embedSituation?(situation: Situation): Float32Array | undefined;
 }

@@ -69,9 +69,8 @@ const SYNONYMS: readonly (readonly [string, QuantityName, number])[] = [
 
 /** By their first word, the longest first. */
 const PHRASES = listPhrases();
-const NO_PHRASES: readonly Phrase[] = [];
 
-/** Words that every description has, so that they do not tell one from another. */
+/** Words that every description has, so that they distinguish none. */
 const COMMON_WORDS: ReadonlySet<string> = new Set(
   "a adx an and at bar bars deviations in is its market momentum of range regime rsi the trend volatility".split(" "),
 );
@@ -150,14 +149,14 @@ function unitVector(sums: Float64Array): Float32Array {
   return toUnit(sums) ?? Float32Array.from(sums, (_, i) => (i === DIM - 1 ? 1 : 0));
 }
 
-/** The numbers of a sentence about a situation. From 1e21 on they are written with an exponent, as words. */
+/** From here on `toFixed` writes a number with an exponent, which is read as a word. */
 const MAX_WRITTEN = 1e21;
 
 /**
- * Makes the vectors that descriptions of situations have, without writing and reading them. The sentence of a decision would
+ * Makes the vectors of descriptions without writing and reading them: the sentence of a decision would
  * cost more than its search.
  *
- * A name of several words may say more than a name, such as "rising fast": then the sentence has to be read.
+ * An asset's name of several words may be a phrase, such as "rising fast". Then the sentence has to be read.
  */
 function situationEmbedder(): (situation: Situation) => Float32Array | undefined {
   /** The sums of each asset's name. */
@@ -201,7 +200,7 @@ function blockOfNumber(tokens: readonly string[], i: number): Block | undefined 
 
 /** The longest phrase that begins with a token. */
 function phraseAt(tokens: readonly string[], i: number): Phrase | undefined {
-  for (const phrase of PHRASES.get(tokens[i]!) ?? NO_PHRASES) {
+  for (const phrase of PHRASES.get(tokens[i]!) ?? []) {
     let same = 1;
     while (same < phrase.words.length && tokens[i + same] === phrase.words[same]) same++;
     if (same === phrase.words.length) return phrase;

@@ -15,7 +15,7 @@ export type QuantityName = "move" | "trend" | "adx" | "rsi" | "volatility" | "zs
  * this one table, so that both agree on the order of levels.
  */
 export const QUANTITIES: Readonly<Record<QuantityName, Quantity>> = {
-  /** Return over 24 bars in ATR: what is fast depends on how much the asset moves anyway. */
+  /** Return over 24 bars in ATR: what is fast depends on how much the asset usually moves. */
   move: {
     bounds: [-4, -1.5, 1.5, 4],
     words: ["falling fast", "falling", "going nowhere", "rising", "rising fast"],
@@ -56,7 +56,6 @@ export function quantitiesOf(situation: Situation): Readonly<Record<QuantityName
   };
 }
 
-/** The word for a value's level. */
 export function wordFor(quantity: Quantity, value: number): string {
   return quantity.words[levelOf(quantity, value)]!;
 }

@@ -11,7 +11,7 @@ import type { SentenceModel } from "./onnx.ts";
 export type EmbedderConfig = Pick<Config["memory"], "embedder" | "model_dir">;
 
 /**
- * Makes the embedder that a configuration names. The files of the sentence model are read and checked here. The model and
+ * Makes the configured embedder. The files of the sentence model are read and checked here. The model and
  * its runtime are loaded with the first sentence.
  *
  * @param options `signal`: stops the embedder; `embed()` then rejects with the signal's reason.
@@ -55,7 +55,7 @@ async function sentenceModel(config: EmbedderConfig): Promise<Embedder> {
   return embedder;
 }
 
-/** A signal of the operating system waits at most this long, beside the sentence being embedded. */
+/** A signal of the operating system waits at most this long, plus one sentence. */
 const PAUSE_EVERY_MS = 50;
 
 /**
@@ -77,7 +77,6 @@ export function interruptible(embedder: Embedder, signal: AbortSignal): Embedder
   };
 }
 
-/** One file of the sentence model. */
 export interface ModelFile {
   readonly part: keyof SentenceModel;
   /** Its name in the model folder. */
@@ -119,7 +118,6 @@ export const MODEL_FILES: readonly ModelFile[] = [
   },
 ];
 
-/** The command that puts the model into a folder. */
 function fetchCommand(modelDir: string): string {
   return `bun scripts/fetch-model.ts --model-dir ${JSON.stringify(modelDir)}`;
 }

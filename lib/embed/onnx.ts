@@ -6,10 +6,10 @@ import type { Embedder } from "./embedder.ts";
 const DIM = 384;
 /** The model's training length (sentence-transformers/all-MiniLM-L6-v2, `max_seq_length`); the rest of a text is cut off. */
 const MAX_TOKENS = 256;
-/** Changes with whatever changes vectors and is not in the model's files: pooling, truncation, the runtime. */
+/** To be changed with what changes vectors outside the model's files: pooling, truncation, the runtime. */
 const RECIPE = "mean-l2-256-v1";
 
-/** The files of all-MiniLM-L6-v2, whole. */
+/** The contents of the files of all-MiniLM-L6-v2. */
 export interface SentenceModel {
   /** `model_quantized.onnx` */
   readonly model: Uint8Array<ArrayBuffer>;
@@ -26,7 +26,6 @@ export interface OnnxEmbedder extends Embedder {
   tokenize(sentence: string): Promise<readonly number[]>;
 }
 
-/** The loaded model. */
 interface Runtime {
   readonly tokenize: (sentence: string) => number[];
   /** @returns A vector of `DIM` floats for each token, one after the other. */

@@ -11,7 +11,7 @@ export const BATCH_ROWS = 32;
 /** Rows are padded with zeros to a multiple of this many numbers. */
 const ALIGNMENT = 16;
 
-/** The most rows that one search encodes: some milliseconds of work. */
+/** Maximum rows that one search encodes: some milliseconds of work. */
 const MAX_ROWS_AT_ONCE = 8192;
 
 /**
@@ -61,11 +61,7 @@ export class KernelMemory {
     return this.scaleAt(row) + BLOCK_ROWS * 4;
   }
 
-  /**
-   * Makes room for the codes of this many rows.
-   *
-   * @throws {RangeError} If there is none.
-   */
+  /** Makes room for the codes of this many rows. @throws {RangeError} If there is none. */
   reserve(rows: number): void {
     const missing = this.#blockOf(rows + BLOCK_ROWS - 1) - this.kernel.buffer.byteLength;
     if (missing <= 0) return;
@@ -100,7 +96,7 @@ export class Codes {
   readonly #vectors: readonly Float32Array[];
   /** For each row with codes, the first row with the same numbers. */
   readonly #firstEqual: number[] = [];
-  /** The last new row for each hash of scale and error, which hardly any two different rows share. Rows may have moved. */
+  /** The last new row for each hash of scale and error, which different rows hardly ever share. Rows may have moved. */
   readonly #byHash = new Map<number, number>();
   #maxError = 0;
 
@@ -110,7 +106,6 @@ export class Codes {
     this.#vectors = vectors;
   }
 
-  /** How many rows have codes. */
   get rows(): number {
     return this.#firstEqual.length;
   }
@@ -120,7 +115,7 @@ export class Codes {
     return this.#maxError;
   }
 
-  /** The first row with the same numbers as `row`, which may be `row` itself. */
+  /** The first row with the same numbers as `row`, or `row` itself. */
   firstEqual(row: number): number {
     return this.#firstEqual[row]!;
   }

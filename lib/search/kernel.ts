@@ -8,11 +8,7 @@ export interface Kernel {
   /** The memory; another object after `grow()`. */
   readonly buffer: ArrayBuffer;
 
-  /**
-   * Adds at least this many zero bytes to the end of the memory.
-   *
-   * @throws {RangeError} If there is no room.
-   */
+  /** Adds at least this many zero bytes to the end of the memory. @throws {RangeError} If there is no room. */
   grow(bytes: number): void;
 
   /**
@@ -25,7 +21,7 @@ export interface Kernel {
   coarse(code: number, count: number, stride: number, query: number, scores: number): void;
 
   /**
-   * Of `count` sums of `coarse()`, writes the indices (int32, from 0) of those that times their scales, in floats, are at
+   * Multiplies `count` sums of `coarse()` by their scales, in floats, and writes the indices (int32, from 0) of those that are at
    * least `least`. The list needs room for `count` rounded up to a multiple of 4.
    *
    * @returns How many there are.

@@ -3,9 +3,8 @@ import { openKernel, type Kernel } from "./kernel.ts";
 import type { Match } from "./top-k.ts";
 import { TwoPassSearch } from "./two-pass.ts";
 
-/** How to search. */
 export interface SearchOptions {
-  /** Rows wanted; fewer are returned if there are fewer. */
+  /** Fewer rows are returned if there are fewer. */
   readonly k: number;
   /** First row of the range that is searched. @default 0 */
   readonly from?: number;

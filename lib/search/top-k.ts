@@ -1,4 +1,3 @@
-/** A row and its similarity to a query. */
 export interface Match {
   readonly row: number;
   /** Cosine similarity, in [-1, 1] up to rounding. */
@@ -16,7 +15,7 @@ export class TopK {
     this.#similarities = new Float64Array(k);
   }
 
-  /** The similarity of the worst row kept, below which none is taken; `-Infinity` while there is room. */
+  /** The similarity of the worst row kept. Rows below it are dropped; `-Infinity` while there is room. */
   get threshold(): number {
     return this.#count < this.#rows.length ? -Infinity : (this.#similarities[0] ?? Infinity);
   }

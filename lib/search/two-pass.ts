@@ -6,22 +6,21 @@ import { TopK, type Match } from "./top-k.ts";
 /** A range of fewer rows than this, or than 8 for each match wanted, is computed exactly without a first pass over codes. */
 const MIN_COARSE_ROWS = 64;
 
-/** Below this many candidates it never pays to compute all rows instead. */
+/** With fewer candidates it never pays to compute all rows instead. */
 const FEW_CANDIDATES = 2048;
 
-/** No vector is longer. */
+/** The greatest length that a unit vector may have. */
 const MAX_LENGTH = Math.sqrt(1 + UNIT_TOLERANCE);
 
 /** Covers the rounding of the bounds, which are computed in doubles. */
 const BOUND_ROUNDING = 1e-9;
 
-/** More than floats lose of the product of a sum and a scale, relative to it. */
+/** More than the relative error of the product of a sum and a scale in floats. */
 const FLOAT_ROUNDING = 1e-6;
 
 /** Dot products of int8 codes and a query's codes fit an int32 if the query's absolute codes sum up to this at most. */
 const MAX_QUERY_SUM = 16_900_000;
 
-/** The rows to search. */
 export interface RowRange {
   readonly from: number;
   readonly to: number;
@@ -42,7 +41,6 @@ export class TwoPassSearch {
   readonly #memory: KernelMemory;
   readonly #vectors: readonly Float32Array[];
   readonly #codes: Codes;
-  /** The rows of the batch. */
   readonly #batch = new Int32Array(BATCH_ROWS);
 
   /** @param index `vectors`: the rows, as they are at every call, each of `dim` numbers. */
@@ -52,7 +50,7 @@ export class TwoPassSearch {
     this.#codes = new Codes(this.#memory, index.vectors);
   }
 
-  /** The `k` best rows of a range that has as many, best first. */
+  /** The `k` best rows of a range that has at least `k`, best first. */
   search(query: Float32Array, { k, from, to, accept }: RowRange & { k: number }): readonly Match[] {
     const memory = this.#memory;
     const best = new TopK(k);
@@ -71,7 +69,6 @@ export class TwoPassSearch {
     return best.sorted();
   }
 
-  /** Drops what is known of the rows from `at` on, which have changed. */
   cut(at: number): void {
     this.#codes.cut(at);
   }
@@ -127,7 +124,7 @@ export class TwoPassSearch {
  * @param codes Of all rows of the range.
  * @param search `query` is in the kernel's memory already, its codes are written here; rows less similar than `threshold` are
  * not wanted.
- * @returns `undefined` if there are so many that computing all rows is cheaper.
+ * @returns `undefined` for so many rows that computing all of them is cheaper.
  */
 function coarsePass(
   memory: KernelMemory,

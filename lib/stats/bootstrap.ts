@@ -10,9 +10,7 @@ export interface Interval {
   readonly p_value: number;
 }
 
-/** A series to resample. */
 export interface ResampledSeries {
-  /** Number of values. */
   readonly length: number;
   /** Mean length of a block, 1 or more. */
   readonly meanBlock: number;
@@ -42,8 +40,7 @@ export function stationaryIndices({ length, meanBlock }: ResampledSeries, random
  * @param series Independent series; each is resampled by itself.
  * @param figures Computes the figures from the indices drawn for each series; `null` for an undefined one.
  * @param options `draws`: number of resamples, such as 2,000.
- * @returns In the order of the figures; `null` for a figure that is undefined for the sample itself or for more than one in
- * twenty resamples.
+ * @returns In the order of the figures; `null` for one that is undefined for the sample, or for more than one in twenty resamples.
  */
 export function bootstrap(
   series: readonly ResampledSeries[],

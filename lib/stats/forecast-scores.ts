@@ -1,6 +1,5 @@
 import { rounded } from "../util/numbers.ts";
 
-/** Fewer forecasts are not scored. */
 export const MIN_FORECASTS = 30;
 
 const BIN_WIDTH = 10;
@@ -42,11 +41,11 @@ export interface ForecastScores {
   /** Murphy's (1973) decomposition over the bins: (mean confidence - win rate)^2, and (win rate of the bin - of all)^2. */
   readonly reliability: number;
   readonly resolution: number;
-  /** Those of ten bins of equal width that have trades, lowest first. */
+  /** Of ten bins of equal width, those with trades, lowest first. */
   readonly bins: readonly ReliabilityBin[];
 }
 
-/** Scores forecasts; `null` for fewer than 30, which are too few to say anything. */
+/** @returns `null` for fewer than 30 forecasts, which are too few to say anything. */
 export function scoreForecasts(forecasts: readonly Forecast[]): ForecastScores | null {
   const trades = forecasts.length;
   if (trades < MIN_FORECASTS) return null;

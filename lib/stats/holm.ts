@@ -1,6 +1,6 @@
 /**
  * Adjusts p-values for the number of tests (Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure"): the i-th smallest
- * of n is multiplied by n - i + 1, is at least as large as the one before, and at most 1. Those at most 0.05 are then all right
+ * of n is multiplied by n - i + 1, is at least as large as the one before, and at most 1. All that are then at most 0.05 are right
  * together with a probability of 95 %.
  *
  * @param values 0..1; `null` was not tested, and stays `null`.

@@ -5,10 +5,9 @@
 import { normalCdf, normalQuantile } from "./normal.ts";
 import { rounded } from "../util/numbers.ts";
 
-/** Euler's constant. */
-const EULER = 0.5772156649015329;
+const EULERS_CONSTANT = 0.5772156649015329;
 
-/** The moments of a strategy's returns. */
+/** The moments of returns. */
 export interface ReturnMoments {
   readonly count: number;
   /** Mean / sample standard deviation. */
@@ -58,8 +57,8 @@ export function probabilisticSharpe(moments: ReturnMoments, benchmark: number): 
  */
 export function expectedMaxSharpe(trials: number, variance: number): number {
   if (trials <= 1) return 0;
-  const quantile = (1 - EULER) * normalQuantile(1 - 1 / trials) + EULER * normalQuantile(1 - 1 / (trials * Math.E));
-  return rounded(Math.sqrt(variance) * quantile);
+  const [near, far] = [normalQuantile(1 - 1 / trials), normalQuantile(1 - 1 / (trials * Math.E))];
+  return rounded(Math.sqrt(variance) * ((1 - EULERS_CONSTANT) * near + EULERS_CONSTANT * far));
 }
 
 /**

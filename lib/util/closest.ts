@@ -1,5 +1,5 @@
 /**
- * The candidate that a misspelt word probably means: the one with the smallest edit distance, the first of equals. Insertions,
+ * The candidate that a misspelt word probably means: the one with the smallest edit distance, or the first of several. Insertions,
  * deletions, substitutions and swaps of neighbours count 1 each; case is ignored.
  *
  * @returns `undefined` if no candidate is within a third of the word's length, or 2 for a short word.

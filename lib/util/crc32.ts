@@ -21,7 +21,7 @@ export function crc32(bytes: Uint8Array): number {
   return fastest(bytes);
 }
 
-/** CRC-32 as eight hexadecimal digits, as files of ours have it. */
+/** CRC-32 as eight hexadecimal digits. */
 export function crc32Hex(bytes: Uint8Array): string {
   return crc32(bytes).toString(16).padStart(8, "0");
 }

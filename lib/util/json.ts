@@ -1,6 +1,5 @@
 import { fail, messageOf } from "../errors.ts";
 
-/** A JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 const encoder = new TextEncoder();

@@ -6,7 +6,7 @@ export function rounded(value: number): number {
   return Number(value.toPrecision(10));
 }
 
-/** Mean, summed in order; `null` values do not count. `null` where none is left. */
+/** Mean, summed in order. `null` values do not count; without any other it is `null`. */
 export function meanOf(values: readonly (number | null)[]): number | null {
   let sum = 0;
   let count = 0;
