@@ -3,6 +3,8 @@ import { dirname, resolve } from "node:path";
 import { fail, messageOf } from "../errors.ts";
 import type { Config } from "./config.ts";
 import { memoryOf, parseConfig } from "./parse.ts";
+import { parsePlainYaml } from "./plain-yaml.node.ts";
+import { quickCheck } from "./quick-check.ts";
 
 /** A configuration, and where it came from. */
 export interface LoadedConfig {
@@ -35,7 +37,8 @@ export interface LoadConfigOptions {
 export async function loadConfig(path: string, options: LoadConfigOptions = {}): Promise<LoadedConfig> {
   const file = resolve(path);
   const { label = path } = options;
-  const config = await parseConfig(readText(file, label), { file: label });
+  const text = readText(file, label);
+  const config = quickCheck(parsePlainYaml(text)) ?? (await parseConfig(text, { file: label }));
   const baseDir = dirname(file);
   const memory = absolute(config.memory, baseDir);
   const backtest = { ...config.backtest, data_dir: resolve(baseDir, config.backtest.data_dir) };
@@ -45,24 +48,12 @@ export async function loadConfig(path: string, options: LoadConfigOptions = {}):
 /**
  * Reads `memory` of config.yaml, its paths absolute, for commands that need nothing else.
  *
- * zod and yaml take about 55 ms to load, and these commands have 60 in all. So Bun's own parser reads the file where there
- * is one, and the whole is checked only if `memory` does not look right.
+ * The whole is checked only if `memory` does not look right.
  */
 export async function loadMemoryConfig(path: string, options: LoadConfigOptions = {}): Promise<Config["memory"]> {
   const file = resolve(path);
-  const memory = quickMemory(readText(file, options.label ?? path));
+  const memory = memoryOf(parsePlainYaml(readText(file, options.label ?? path)));
   return memory === undefined ? (await loadConfig(path, options)).config.memory : absolute(memory, dirname(file));
-}
-
-function quickMemory(text: string): Config["memory"] | undefined {
-  // Of two keys with the same name Bun's parser takes the last, which is an error.
-  const isRepeated = (key: string): boolean => text.split(RegExp(`\\b${key}\\s*:`)).length > 2;
-  if (["memory", "dir", "embedder", "model_dir", "answers_dir"].some(isRepeated)) return undefined;
-  try {
-    return typeof Bun === "undefined" ? undefined : memoryOf(Bun.YAML.parse(text));
-  } catch {
-    return undefined;
-  }
 }
 
 function absolute(memory: Config["memory"], baseDir: string): Config["memory"] {

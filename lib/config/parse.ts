@@ -4,6 +4,7 @@ import { isRecord } from "../util/json.ts";
 import type { Config, ProviderConfig } from "./config.ts";
 import { isPath } from "./fields.ts";
 import { offsetOf, parseYaml, type PlacedProblem } from "./problems.ts";
+import { quickCheck } from "./quick-check.ts";
 import { type Bound, checkConfig, EMBEDDERS } from "./schema.ts";
 
 // zod and yaml take 20 to 45 ms each to load. They are imported where a configuration is really read, so that a command
@@ -22,7 +23,7 @@ interface ConfigOverrides {
 }
 
 /** In characters. */
-const MAX_CONFIG_LENGTH = 100_000;
+export const MAX_CONFIG_LENGTH = 100_000;
 
 /** Problems that are listed; the others are counted. */
 const MAX_PROBLEMS = 20;
@@ -109,7 +110,6 @@ export async function parseProvider(provider: {
  * @throws {CarryoverError} `BAD_USAGE`, naming the flag.
  */
 export async function overrideConfig(config: Config, overrides: ConfigOverrides): Promise<Config> {
-  const { z } = await import("zod");
   const { memory_dir: dir, enabled, ...backtest } = overrides;
   // A bound that was typed is named as a flag, and so is one that is in neither place: a flag can add it.
   const nameBound = (bound: Bound): string =>
@@ -120,6 +120,9 @@ export async function overrideConfig(config: Config, overrides: ConfigOverrides)
     memory: { ...config.memory, ...defined({ dir }) },
     backtest: { ...config.backtest, ...defined(backtest) },
   };
+  const quick = quickCheck(changed, { nameBound });
+  if (quick !== undefined) return quick;
+  const { z } = await import("zod");
   const checked = checkConfig(z, changed, { nameBound });
   if ("config" in checked) return checked.config;
   const messages = checked.problems.map(({ path, found, place, expected }) => {
