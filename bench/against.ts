@@ -24,10 +24,12 @@ interface Subject {
   readonly command: readonly string[];
 }
 
-const BARS = HAS_REAL_BARS ? ["--data-dir", REAL_BARS_DIR] : ["--data-dir", "no-bars"];
-const PERIOD = HAS_REAL_BARS
-  ? { year: ["--start", "2021-01-01", "--end", "2022-01-01"], half: ["--start", "2021-01-01", "--end", "2021-07-01"] }
-  : { year: ["--start", "2024-01-01", "--end", "2025-01-01"], half: ["--start", "2024-01-01", "--end", "2024-07-01"] };
+/** Revisions before the sample shipped read it as well. */
+const BARS = ["--data-dir", HAS_REAL_BARS ? REAL_BARS_DIR : join(PROJECT_DIR, "data", "sample")];
+const PERIOD = {
+  year: ["--start", "2021-01-01", "--end", "2022-01-01"],
+  half: ["--start", "2021-01-01", "--end", "2021-07-01"],
+};
 const YEAR = ["run-chunks.ts", ...PERIOD.year, ...BARS, "--json", "--memory-dir", "{memory}"];
 
 const SUBJECTS: readonly Subject[] = [

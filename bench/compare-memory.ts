@@ -23,7 +23,7 @@ export async function compareMemory(
 ): Promise<BenchReport> {
   const { rounds = 5, start = "2021-01-01", end = "2022-01-01" } = options;
   using folder = temporaryFolder();
-  const data = HAS_REAL_BARS ? ["--data-dir", REAL_BARS_DIR] : [];
+  const data = HAS_REAL_BARS ? ["--data-dir", REAL_BARS_DIR] : ["--synthetic"];
   let runs = 0;
   const run = (script: string, ...args: readonly string[]): Contender => {
     const file = join(PROJECT_DIR, "scripts", script);

@@ -146,7 +146,7 @@ async function run(
   writeFileSync(
     join(folder, "config.yaml"),
     `memory: { dir: memory, answers_dir: ${world.answers ?? "answers"} }\n` +
-      `backtest: { start: 2024-01-01, end: ${end}, assets: [${world.assets.join(", ")}], data_dir: market }\n` +
+      `backtest: { start: 2024-01-01, end: ${end}, assets: [${world.assets.join(", ")}], data_dir: synthetic }\n` +
       `providers:\n${providers.join("")}`,
   );
   // Not spawnSync, which would block this process for a minute.

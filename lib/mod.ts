@@ -44,7 +44,8 @@ export type { Costs, MemorySettings, Risk } from "./settings.ts";
 export { CarryoverError, type ErrorCode } from "./errors.ts";
 
 export type { Bar, BarSeries, Market } from "./types.ts";
-export { barSeries, type BarFile } from "./market/bar.ts";
+export type { BarFile } from "./market/bar.ts";
+export { barSeries } from "./market/series-builder.ts";
 export { parseBarsCsv } from "./market/csv.ts";
 export { parseBarsParquet } from "./market/parquet.ts";
 export { syntheticBars, type SyntheticBarsOptions } from "./market/synthetic.ts";

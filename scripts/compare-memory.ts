@@ -78,7 +78,7 @@ await runScript(async ({ argv, signal, guard }) => {
   });
   if (flags.json) await writeJson(comparison);
   else await writeOut(renderComparison(comparison));
-  note(`Stored as ${shownPath(await storeComparison(comparison, request.config.memory.dir))}`);
+  note(`Stored as ${shownPath(await storeComparison(comparison, request.config))}`);
 });
 
 /** On and off are always run, and may be named. */

@@ -2,8 +2,7 @@
 /** Fetches bars from an exchange. */
 import { resolve } from "node:path";
 import { fetchBars, type FetchedBars } from "../lib/market/fetch.node.ts";
-import { parseTimeframe } from "../lib/market/timeframe.ts";
-import { isoDate, parseTimestamp } from "../lib/util/time.ts";
+import { isoDate, parseTimeframe, parseTimestamp } from "../lib/util/time.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { progressLine } from "./cli/terminal.ts";

@@ -2,7 +2,7 @@
 /** Imports bars from files of other systems. */
 import { resolve } from "node:path";
 import { importFiles } from "../lib/market/import.node.ts";
-import { parseTimeframe } from "../lib/market/timeframe.ts";
+import { parseTimeframe } from "../lib/util/time.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { runScript, writeJson, writeOut } from "./cli/main.ts";
 import { importJson, renderImport } from "./text/import-bars.ts";

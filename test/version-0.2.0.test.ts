@@ -4,7 +4,7 @@
  */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { someVote, startModelServer } from "./providers/recorded/model-server.ts";
@@ -39,7 +39,9 @@ function digestsOf(folder: string): Record<string, string> {
 async function run(memoryDir: string, ...args: readonly string[]): Promise<Record<string, string>> {
   const { code, stderr } = await runScript("run-chunks.ts", [...args, "--memory-dir", memoryDir]);
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
-  return digestsOf(memoryDir);
+  // Synthetic runs have a folder of their own since; in it are the files that 0.2.0 wrote into the memory folder itself.
+  const synthetic = join(memoryDir, "synthetic");
+  return digestsOf(existsSync(synthetic) ? synthetic : memoryDir);
 }
 
 describe("the bytes of a run", () => {
@@ -89,7 +91,7 @@ describe("the bytes of a run", () => {
   });
 
   test("weeks on synthetic bars", async () => {
-    const weeks = ["--start", "2024-01-01", "--end", "2024-02-26", "--chunks", "week", "--seed", "5"];
+    const weeks = ["--synthetic", "--start", "2024-01-01", "--end", "2024-02-26", "--chunks", "week", "--seed", "5"];
     expect(await run(join(work, "weeks"), ...weeks)).toMatchInlineSnapshot(`
       {
         "memory.json": "1 fa5080ac8298612b",
@@ -115,7 +117,7 @@ describe("the bytes of a run", () => {
       `portfolio_memory: { max_memory_size: 150, learning_rate: 0.3, context_window: 5 }
 backtest:
   { start: 2023-01-01, end: 2024-01-01, chunks: 45d, timeframe: 4h, decision_interval: 8h, assets: [GOLD, OIL], seed: 3,
-    data_dir: nowhere, max_positions: 1, correlation_threshold: 0.5, asset_costs: {},
+    data_dir: synthetic, max_positions: 1, correlation_threshold: 0.5, asset_costs: {},
     risk: { per_trade_pct: 2, stop_atr: 2, target_atr: 5, max_holding: 3d, leverage: 3 } }
 providers: [{ name: memory, type: memory }, { name: breakout, type: breakout }, { name: trend, type: trend }]
 `,
@@ -170,10 +172,10 @@ providers: [{ name: memory, type: memory }, { name: breakout, type: breakout }, 
     const config = join(folder, "config.yaml");
     const recorded = readFileSync(config, "utf8");
     writeFileSync(config, recorded.replace(/"http:.*"/, `"${server.openaiUrl}"`));
-    const asked = await run(join(work, "asked-memory"), "--config", config);
+    const asked = await run(join(work, "asked-memory"), "--synthetic", "--config", config);
     await server.stop();
     writeFileSync(config, recorded);
-    const replayed = await run(join(work, "recorded-memory"), "--offline", "--config", config);
+    const replayed = await run(join(work, "recorded-memory"), "--synthetic", "--offline", "--config", config);
     expect(replayed).toEqual(asked);
     expect(replayed).toMatchInlineSnapshot(`
       {
@@ -196,8 +198,12 @@ providers: [{ name: memory, type: memory }, { name: breakout, type: breakout }, 
 
 describe("a folder that version 0.2.0 left in mid-run", () => {
   const folder = join(work, "stopped");
+  const memory = join(folder, "memory", "synthetic");
   cpSync(FIXTURE, folder, { recursive: true });
-  const flags = ["--config", join(folder, "config.yaml"), "--memory-dir", join(folder, "memory")];
+  rmSync(join(folder, "memory"), { recursive: true });
+  cpSync(join(FIXTURE, "memory"), memory, { recursive: true });
+  const config = ["--config", join(folder, "config.yaml")];
+  const flags = [...config, "--memory-dir", memory];
 
   test("is sound, and shown with its 50 outcomes", async () => {
     const check = await runScript("memory-stats.ts", ["--check", ...flags]);
@@ -211,15 +217,16 @@ describe("a folder that version 0.2.0 left in mid-run", () => {
   });
 
   test("is not continued, since this version decides otherwise: it says so, and leaves every file of the run as it was", async () => {
-    const before = filesOf(join(folder, "memory"));
-    const [runId] = readdirSync(join(folder, "memory", "runs"));
-    const { code, stderr } = await runScript("run-chunks.ts", ["--offline", ...flags]);
+    const before = filesOf(memory);
+    const [runId] = readdirSync(join(memory, "runs"));
+    const same = ["--synthetic", "--offline", "--memory-dir", join(folder, "memory"), ...config];
+    const { code, stderr } = await runScript("run-chunks.ts", same);
     expect(stderr).toContain(`run ${runId!.slice(0, 12)} of 2024-01-01 to 2024-02-10 differs in version (0.2.0 then, `);
     expect(stderr).toContain("; only 0.2.0 can continue it). The older one stays as it is");
     // Its questions follow from other trades, so that the recorded answers are not those to them.
     expect(stderr).toContain("without --offline they are asked");
     expect(code).toBe(3);
-    const after = filesOf(join(folder, "memory"));
+    const after = filesOf(memory);
     const kept = Object.keys(before).filter((name) => /^outcome_|^runs\//.test(name));
     expect(kept.length).toBeGreaterThan(50);
     expect(kept.map((name) => [name, after[name] === before[name]])).toEqual(kept.map((name) => [name, true]));

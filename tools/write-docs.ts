@@ -119,6 +119,22 @@ function withOutput(page: string, { command, printed }: Example, stdout: string)
   return result;
 }
 
+/** The first command of a page, without what installs; the page shows how its output begins. */
+export function firstRun(page: string): { command: string; printed: string } {
+  const [install, second] = examplesOf(page);
+  return { command: install!.command.replace("bun install && ", ""), printed: printedBy(second!)! };
+}
+
+async function writeFirstRun(path: string, run: (command: string) => Promise<string>): Promise<void> {
+  const page = readFileSync(path, "utf8");
+  const { command, printed } = firstRun(page);
+  const paragraphs = (await run(command)).split("\n\n").slice(0, printed.split("\n\n").length);
+  writeFileSync(
+    path,
+    page.replace(printed, () => `${paragraphs.join("\n\n")}\n`),
+  );
+}
+
 /** Puts a script's help below its heading. */
 function withHelp(page: string, name: string, help: string): string {
   return page.replace(
@@ -138,8 +154,9 @@ async function writeDocs(barsDir: string, options: { withSlow: boolean }): Promi
     clone.addBars(barsDir);
     for (const name of PAGES) {
       const path = join(PROJECT_DIR, name);
-      // The first two commands of README.md install, and run on synthetic bars and the tests.
+      // The first two commands of README.md install, and run on the sample and the tests.
       const skipped = name === PAGES[0] ? 2 : 0;
+      if (skipped > 0) await writeFirstRun(path, runOrThrow);
       for (let i = skipped; i < examplesOf(readFileSync(path, "utf8")).length; i++) {
         const page = readFileSync(path, "utf8");
         const example = examplesOf(page)[i]!;

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InMemoryJob } from "../../lib/backtest/job.ts";
-import type { Config } from "../../lib/config/config.ts";
+import { type Config, SYNTHETIC } from "../../lib/config/config.ts";
 import { overrideConfig, parseConfig } from "../../lib/config/parse.ts";
 import { openInMemoryJob } from "../../lib/job/open.node.ts";
 import { PROJECT_DIR } from "../../test/samples.ts";
@@ -27,9 +27,8 @@ export async function defaultJob(options: {
   seed?: number;
 }): Promise<InMemoryJob> {
   const { dataDir, ...overrides } = options;
-  const folders = { data_dir: dataDir ?? NOWHERE, memory_dir: NOWHERE };
+  const folders = { data_dir: dataDir ?? SYNTHETIC, memory_dir: NOWHERE };
   const config = await overrideConfig(await defaultConfig(), { ...overrides, ...folders });
   const { job } = await openInMemoryJob({ config, baseDir: PROJECT_DIR });
-  if (dataDir !== undefined && job.market !== "bars") throw new Error(`Cannot read bars: found none in "${dataDir}"`);
   return job;
 }

@@ -1,3 +1,4 @@
+import { assetFileName } from "../config/asset-name.ts";
 import { describeDecision, describeSituation } from "../memory/description.ts";
 import type { Lessons, ScaledPosition, WeighedVotes } from "../memory/lessons.ts";
 import type { MemoryView } from "../memory/view.ts";
@@ -111,7 +112,7 @@ export function decisionId(runId: string, { asset, timestamp }: Pick<Situation, 
   const iso = new Date(timestamp).toISOString();
   const minute = iso.slice(0, 4) + iso.slice(5, 7) + iso.slice(8, 13) + iso.slice(14, 16);
   const hash = sha256OfText(`${runId} ${asset} ${timestamp}`);
-  return `${minute}-${asset}-${hash.slice(0, 8)}`;
+  return `${minute}-${assetFileName(asset)}-${hash.slice(0, 8)}`;
 }
 
 /** Places the order that a decision leads to, if any, and says what became of it. */

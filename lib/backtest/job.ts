@@ -109,8 +109,3 @@ export function daysPerYearOf(bars: readonly (readonly Bar[])[]): DaysPerYear {
   const isSaturday = ({ timestamp }: Bar): boolean => new Date(timestamp).getUTCDay() === 6;
   return bars.some((ofAsset) => ofAsset.some(isSaturday)) ? 365 : 252;
 }
-
-/** How often a bar starts later than the one before it ended. */
-export function gapsIn(bars: readonly Bar[], timeframeMs: number): number {
-  return bars.filter(({ timestamp }, i) => i > 0 && timestamp > bars[i - 1]!.timestamp + timeframeMs).length;
-}

@@ -1,4 +1,5 @@
 import { undefinedIfCorrupt } from "../errors.ts";
+import { gapsIn } from "../market/spacing.ts";
 import { outcomeFileName } from "../memory/outcome.ts";
 import { MemoryView, type MemoryViewOptions } from "../memory/view.ts";
 import { isRead } from "../providers/provider.ts";
@@ -9,15 +10,7 @@ import { snapshotsOfRun, writeSnapshot } from "../results/snapshot.ts";
 import { snapshotOf, summarize, type Summary, type SummaryInput } from "../results/summary.ts";
 import { Broker, costsOf } from "./broker.ts";
 import { Feed } from "./feed.ts";
-import {
-  type BacktestJob,
-  barsOfPeriod,
-  checkJob,
-  closingChunkIndexOf,
-  daysPerYearOf,
-  gapsIn,
-  seriesOf,
-} from "./job.ts";
+import { type BacktestJob, barsOfPeriod, checkJob, closingChunkIndexOf, daysPerYearOf, seriesOf } from "./job.ts";
 import { type LoopContext, runChunk } from "./loop.ts";
 import { committedChunks, discardUnexpected, type OwnOutcomes, ownOutcomes } from "./resume.ts";
 import { outcomesDigest, readManifests, RunFiles } from "./run-files.ts";
@@ -99,7 +92,9 @@ async function openRun(job: BacktestJob): Promise<Run> {
     market,
     memoryEnabled: job.memorySettings.enabled,
     assets: settings.assets,
-    barGaps: Object.fromEntries(settings.assets.map((asset, i) => [asset, gapsIn(bars[i]!, settings.timeframeMs)])),
+    barGaps: Object.fromEntries(
+      settings.assets.map((asset, i) => [asset, gapsIn(bars[i]!, settings.timeframeMs).missing]),
+    ),
     initialBalance: settings.initialBalance,
     daysPerYear: daysPerYearOf(bars),
     providers,

@@ -1,6 +1,9 @@
 import type { BacktestSettings, Costs, MemorySettings } from "../settings.ts";
 import type { Json } from "../util/json.ts";
-import { durationMs } from "../util/time.ts";
+import { durationMs, msOfTimeframe } from "../util/time.ts";
+
+/** The `backtest.data_dir` of runs on synthetic bars. */
+export const SYNTHETIC = "synthetic";
 
 /** Costs as config.yaml has them. */
 export interface CostsConfig {
@@ -106,6 +109,7 @@ export interface Config {
     /** Dollars that all questions of a run may cost together. */
     readonly budget_usd?: number;
     readonly assets: readonly string[];
+    /** A folder, or `synthetic`. */
     readonly data_dir: string;
     readonly timeframe: string;
     readonly decision_interval: string;
@@ -140,8 +144,8 @@ export function toSettings({
   return {
     backtest: {
       assets: backtest.assets,
-      timeframeMs: durationMs(backtest.timeframe),
-      decisionIntervalMs: durationMs(backtest.decision_interval),
+      timeframeMs: msOfTimeframe(backtest.timeframe),
+      decisionIntervalMs: msOfTimeframe(backtest.decision_interval),
       initialBalance: backtest.initial_balance,
       maxPositions: backtest.max_positions,
       correlationThreshold: backtest.correlation_threshold,

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fail, messageOf } from "../errors.ts";
-import type { Config } from "./config.ts";
+import { type Config, SYNTHETIC } from "./config.ts";
+import { memoryFolder } from "./memory-folder.node.ts";
 import { memoryOf, parseConfig } from "./parse.ts";
 import { parsePlainYaml } from "./plain-yaml.node.ts";
 import { quickCheck } from "./quick-check.ts";
@@ -9,7 +10,7 @@ import { quickCheck } from "./quick-check.ts";
 /** A configuration, and where it came from. */
 export interface LoadedConfig {
   /**
-   * The folders of `memory` and `backtest.data_dir` are absolute. The files of a provider are as written, since they are
+   * The folders of `memory` and `backtest.data_dir` are absolute, unless the latter is `synthetic`. The files of a provider are as written, since they are
    * part of a run's key: resolve them against `baseDir`.
    */
   readonly config: Config;
@@ -41,19 +42,25 @@ export async function loadConfig(path: string, options: LoadConfigOptions = {}):
   const config = quickCheck(parsePlainYaml(text)) ?? (await parseConfig(text, { file: label }));
   const baseDir = dirname(file);
   const memory = absolute(config.memory, baseDir);
-  const backtest = { ...config.backtest, data_dir: resolve(baseDir, config.backtest.data_dir) };
+  const { data_dir: dataDir } = config.backtest;
+  const backtest = { ...config.backtest, data_dir: dataDir === SYNTHETIC ? SYNTHETIC : resolve(baseDir, dataDir) };
   return { config: { ...config, memory, backtest }, file, baseDir };
 }
 
 /**
- * Reads `memory` of config.yaml, its paths absolute, for commands that need nothing else.
+ * Reads `memory` of config.yaml, its paths absolute, for commands that need nothing else; `dir` is the folder of the configuration's runs.
  *
  * The whole is checked only if `memory` does not look right.
  */
 export async function loadMemoryConfig(path: string, options: LoadConfigOptions = {}): Promise<Config["memory"]> {
   const file = resolve(path);
-  const memory = memoryOf(parsePlainYaml(readText(file, options.label ?? path)));
-  return memory === undefined ? (await loadConfig(path, options)).config.memory : absolute(memory, dirname(file));
+  const quick = memoryOf(parsePlainYaml(readText(file, options.label ?? path)));
+  return quick === undefined ? memoryOfRuns((await loadConfig(path, options)).config) : absolute(quick, dirname(file));
+}
+
+/** `memory` of a configuration, with the folder of its runs. */
+export function memoryOfRuns(config: Config): Config["memory"] {
+  return { ...config.memory, dir: memoryFolder(config) };
 }
 
 function absolute(memory: Config["memory"], baseDir: string): Config["memory"] {

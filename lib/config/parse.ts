@@ -1,7 +1,7 @@
 import { CarryoverError } from "../errors.ts";
 import { DEFAULTS } from "../settings.ts";
 import { isRecord } from "../util/json.ts";
-import type { Config, ProviderConfig } from "./config.ts";
+import { type Config, type ProviderConfig, SYNTHETIC } from "./config.ts";
 import { isPath } from "./fields.ts";
 import { offsetOf, parseYaml, type PlacedProblem } from "./problems.ts";
 import { quickCheck } from "./quick-check.ts";
@@ -143,6 +143,8 @@ export async function overrideConfig(config: Config, overrides: ConfigOverrides)
  */
 export function memoryOf(parsed: unknown): Config["memory"] | undefined {
   if (!isRecord(parsed) || !hasOnly(SECTIONS, parsed)) return undefined;
+  // Its memory is in a folder of its own.
+  if (isRecord(parsed["backtest"]) && parsed["backtest"]["data_dir"] === SYNTHETIC) return undefined;
   const memory = parsed["memory"] === undefined ? {} : parsed["memory"];
   if (!isRecord(memory) || !hasOnly(Object.keys(DEFAULTS.memory), memory)) return undefined;
   const { dir, embedder: name, model_dir, answers_dir } = { ...DEFAULTS.memory, ...memory };

@@ -51,6 +51,10 @@ class Schema {
     return this.#then((value) => void (accepts(value) || doubt()));
   }
 
+  transform(change: (value: never) => unknown): Schema {
+    return new Schema((found) => change(this.read(found) as never));
+  }
+
   superRefine(check: (value: never, context: { addIssue: () => never }) => void): Schema {
     return this.#then((value) => check(value, { addIssue: doubt }));
   }

@@ -1,8 +1,8 @@
 import type { z as Zod } from "zod";
 import { DEFAULTS } from "../settings.ts";
 import { isRecord } from "../util/json.ts";
-import { assertFileNamePart } from "../util/names.ts";
-import { parseDuration } from "../util/time.ts";
+import { parseDuration, parseTimeframe, TIMEFRAME_FORM, msOfTimeframe, timeframeName } from "../util/time.ts";
+import { ASSET_FORM, assetFileName, isAssetName } from "./asset-name.ts";
 import type { Config } from "./config.ts";
 import { type Fields, fieldsOf, isDay } from "./fields.ts";
 import { problemsOf, quote, type ConfigProblem } from "./problems.ts";
@@ -10,9 +10,6 @@ import { providerSchema } from "./provider-schema.ts";
 
 /** What `memory.embedder` may be. */
 export const EMBEDDERS: readonly Config["memory"]["embedder"][] = ["hashing", "onnx"];
-
-/** A decision's id, which is part of a file name of at most 120 characters, has 23 beside the asset's name. */
-const MAX_ASSET_LENGTH = 97;
 
 /** One end of a run's period. */
 export type Bound = "start" | "end";
@@ -63,10 +60,13 @@ function backtestSchema(z: typeof Zod, { fields, nameBound }: { fields: Fields; 
   const { map, text, number, integer, above0, day, path } = fields;
   const defaults = DEFAULTS.backtest;
   const duration = text('a duration such as "15m", "4h" or "5d"', (value) => parseDuration(value) !== undefined);
-  const asset = text(
-    `an asset's name that can be part of a file name, such as "BTCUSD", of at most ${MAX_ASSET_LENGTH} characters`,
-    (value) => isFileNamePart(value) && value.length <= MAX_ASSET_LENGTH,
+  const spelled = text(TIMEFRAME_FORM, (value) => parseTimeframe(value) !== undefined);
+  // Of the spellings of a timeframe one is kept, so that they are one run. An interval such as 24h stays as it is written.
+  const timeframe = spelled.transform((value) => timeframeName(msOfTimeframe(value)));
+  const interval = spelled.transform((value) =>
+    parseDuration(value) === undefined ? timeframeName(msOfTimeframe(value)) : value,
   );
+  const asset = text(ASSET_FORM, isAssetName);
   const bps = number("basis points from 0 to 5000", (value) => value >= 0 && value <= 5000);
   const optionalBps = z.exactOptional(bps);
   return map({
@@ -77,8 +77,8 @@ function backtestSchema(z: typeof Zod, { fields, nameBound }: { fields: Fields; 
     budget_usd: z.exactOptional(above0(1e6)),
     assets: assetsSchema(z, asset),
     data_dir: path.default(defaults.data_dir),
-    timeframe: duration.default(defaults.timeframe),
-    decision_interval: duration.default(defaults.decision_interval),
+    timeframe: timeframe.default(defaults.timeframe),
+    decision_interval: interval.default(defaults.decision_interval),
     initial_balance: above0(1e12).default(defaults.initial_balance),
     max_positions: integer(1, 1000).default(defaults.max_positions),
     correlation_threshold: number("a number from -1 to 1", (value) => value >= -1 && value <= 1).default(
@@ -117,7 +117,9 @@ function* contradictionsIn(
   nameBound: (bound: Bound) => string,
 ): Generator<[key: "decision_interval" | Bound, expected: string]> {
   const { timeframe, decision_interval: interval, start, end } = backtest;
-  const [bar, step] = [timeframe, interval].map((text) => (typeof text === "string" ? parseDuration(text) : undefined));
+  const [bar, step] = [timeframe, interval].map((text) =>
+    typeof text === "string" ? parseTimeframe(text) : undefined,
+  );
   if (bar !== undefined && step !== undefined && step % bar !== 0) {
     yield ["decision_interval", `a multiple of backtest.timeframe, ${quote(String(timeframe))}`];
   }
@@ -132,8 +134,9 @@ function assetsSchema(z: typeof Zod, asset: Zod.ZodString) {
     .min(1, { error: "at least one asset" })
     .superRefine(
       (assets, context) => {
-        for (const index of repeatedIn(assets, (item) => String(item).toLowerCase())) {
-          const message = "an asset that is not in the list yet (upper and lower case are one)";
+        const fileNameOf = (item: unknown): string => assetFileName(String(item)).toLowerCase();
+        for (const index of repeatedIn(assets, fileNameOf)) {
+          const message = `an asset whose file name, ${assetFileName(String(assets[index]))}, no other has (upper and lower case are one)`;
           context.addIssue({ code: "custom", path: [index], input: assets[index], message });
         }
       },
@@ -176,13 +179,4 @@ function repeatedIn(items: unknown, keyOf: (item: unknown) => unknown): number[]
 
 function isChunks(text: string): boolean {
   return /^(quarter|month|week|[1-9]\d{0,3}d)$/.test(text);
-}
-
-function isFileNamePart(text: string): boolean {
-  try {
-    assertFileNamePart("asset", text);
-    return true;
-  } catch {
-    return false;
-  }
 }

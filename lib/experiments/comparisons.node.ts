@@ -6,6 +6,7 @@ import type { Config } from "../config/config.ts";
 import { CarryoverError } from "../errors.ts";
 import { keyConfig } from "../job/key.ts";
 import { apiNotes, cutoffNotes } from "../job/notes.ts";
+import { folderWithoutMemory, memoryFolder } from "../config/memory-folder.node.ts";
 import { openInMemoryJob, type OpenInMemoryJob, type OpenJobOptions } from "../job/open.node.ts";
 import type { QuestionCounts } from "../providers/recorded/recorder.ts";
 import { planChunks } from "../results/chunks.ts";
@@ -271,11 +272,11 @@ function offConfig({ config, refreshes }: OpenInMemoryJob): Json {
 
 /** The runs on the same bars in the memory folder, in its `off`, and in its comparisons. */
 async function trialsBefore({ config, job }: OpenInMemoryJob): Promise<readonly Trial[]> {
-  const { dir } = config.memory;
+  const dir = memoryFolder(config);
   const bars = await hashBarsByAsset(job);
   const daysPerYear = daysPerYearOf(barsOfPeriod(job));
   const trials: Trial[] = [];
-  for (const folder of [dir, join(dir, "off")]) {
+  for (const folder of [dir, folderWithoutMemory(dir)]) {
     if (existsSync(folder)) trials.push(...(await trialsOfRuns(diskStorage(folder), { bars, daysPerYear })));
   }
   const comparisons = comparisonsIn(dir);
@@ -289,8 +290,8 @@ async function trialsBefore({ config, job }: OpenInMemoryJob): Promise<readonly 
  *
  * @returns The file's path.
  */
-export async function storeComparison(comparison: ConfigComparison, memoryDir: string): Promise<string> {
-  const folder = comparisonsIn(memoryDir);
+export async function storeComparison(comparison: ConfigComparison, config: Config): Promise<string> {
+  const folder = comparisonsIn(memoryFolder(config));
   const bytes = encodeJson(comparison);
   const name = `comparison_${sha256OfText(new TextDecoder().decode(bytes)).slice(0, 16)}.json`;
   const storage = diskStorage(folder);

@@ -1,13 +1,13 @@
 import type { Progress } from "../backtest/job.ts";
 import { type BacktestResult, runBacktest } from "../backtest/run.ts";
+import { ASSET_FORM, assetFileName, isAssetName } from "../config/asset-name.ts";
 import { toSettings } from "../config/config.ts";
 import { isDay } from "../config/fields.ts";
 import type { Memory } from "../memory/store.ts";
 import type { Provider } from "../providers/provider.ts";
 import { type BacktestSettings, type Costs, DEFAULTS, type MemorySettings, type Risk } from "../settings.ts";
 import type { BarSeries } from "../types.ts";
-import { assertFileNamePart } from "../util/names.ts";
-import { durationMs } from "../util/time.ts";
+import { durationMs, msOfTimeframe } from "../util/time.ts";
 import { VERSION } from "../version.ts";
 import { choosePeriod, type Period } from "./period.ts";
 
@@ -81,11 +81,7 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   if (providers.length === 0) throw new RangeError("Cannot backtest: found no providers, expected at least one");
   const assets = bars.map(({ asset }) => asset);
   const series = new Map(bars.map((each) => [each.asset, each]));
-  const twin = assets.find((asset, i) => assets.indexOf(asset) !== i);
-  if (twin !== undefined) {
-    throw new RangeError(`Cannot backtest: found two series of "${twin}", expected one of each asset`);
-  }
-  for (const asset of assets) assertFileNamePart("asset", asset);
+  checkAssets(assets);
   const { restart, onNote = () => {}, onStart, onProgress } = options;
   const signals = [options.signal, ...providers.map(({ signal }) => signal)].filter((signal) => signal !== undefined);
   return runBacktest({
@@ -106,6 +102,20 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   });
 }
 
+function checkAssets(assets: readonly string[]): void {
+  const wrong = assets.find((asset) => !isAssetName(asset));
+  if (wrong !== undefined) {
+    throw new RangeError(`Cannot backtest: found the asset ${JSON.stringify(wrong)}, expected ${ASSET_FORM}`);
+  }
+  // Some file systems take upper and lower case for one.
+  const files = assets.map((asset) => assetFileName(asset).toLowerCase());
+  const index = files.findIndex((file, i) => files.indexOf(file) !== i);
+  if (index === -1) return;
+  const [first, second] = [assets[files.indexOf(files[index]!)]!, assets[index]!];
+  const found = first === second ? `two series of "${first}"` : `"${first}" and "${second}", whose files have one name`;
+  throw new RangeError(`Cannot backtest: found ${found}, expected one of each asset`);
+}
+
 function settingsOf(
   options: BacktestOptions,
   { assets, timeframeMs }: Pick<BacktestSettings, "assets" | "timeframeMs">,
@@ -116,7 +126,7 @@ function settingsOf(
   return {
     assets,
     timeframeMs,
-    decisionIntervalMs: durationMs(options.decisionInterval ?? DEFAULTS.backtest.decision_interval),
+    decisionIntervalMs: msOfTimeframe(options.decisionInterval ?? DEFAULTS.backtest.decision_interval),
     initialBalance: initialBalance ?? defaults.initialBalance,
     maxPositions: maxPositions ?? defaults.maxPositions,
     correlationThreshold: correlationThreshold ?? defaults.correlationThreshold,

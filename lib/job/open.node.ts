@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { InMemoryJob } from "../backtest/job.ts";
-import { type Config, isRecorded, toSettings } from "../config/config.ts";
+import { type Config, isRecorded, SYNTHETIC, toSettings } from "../config/config.ts";
 import type { Embedder } from "../embed/embedder.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
 import { fail } from "../errors.ts";
@@ -15,6 +15,7 @@ import type { BarSeries, Market } from "../types.ts";
 import { isoDate } from "../util/time.ts";
 import { VERSION } from "../version.ts";
 import { keyConfig, type Refreshes } from "./key.ts";
+import { memoryFolder } from "../config/memory-folder.node.ts";
 import { choosePeriod, type Period } from "./period.ts";
 import { openRecording, type Recording } from "./recording.node.ts";
 
@@ -24,8 +25,6 @@ export interface OpenJobOptions extends Pick<RecorderOptions, "mode" | "onQuesti
   readonly config: Config;
   /** The folder that the paths of providers start from. */
   readonly baseDir: string;
-  /** Whether a flag named the folder of bars, so that it must exist. @default false */
-  readonly dataDirIsExplicit?: boolean | undefined;
   /** Whether a flag set the seed; a note says where it has no effect. @default false */
   readonly seedIsExplicit?: boolean | undefined;
   /** Providers whose questions are asked again, although their answers are recorded. @default none */
@@ -101,7 +100,7 @@ export interface OpenInMemoryJob extends Omit<OpenJob, "job"> {
  */
 export async function openInMemoryJob(options: OpenJobOptions): Promise<OpenInMemoryJob> {
   const opened = await openJob(options);
-  const { dir } = opened.config.memory;
+  const dir = memoryFolder(opened.config);
   // The runs of an experiment meet the same situations.
   const embedder = options.embedder ?? cachingEmbedder(opened.embedder);
   const remembered = existsSync(dir)
@@ -128,13 +127,12 @@ function recordingFor(options: OpenJobOptions): Recording | undefined {
   return openRecording({ answersDir, budgetUsd, refresh, mode, signal, onNote, onQuestion, onQuestionCounts });
 }
 
-/** The period of a run for which neither bars nor the user say one. */
+/** The period of a run on synthetic bars for which the user says none. */
 const SYNTHETIC_PERIOD = { start: "2024-01-01", end: "2025-01-01" };
 
 /** Loads the bars of a configuration, or makes synthetic ones, and chooses the period. */
 async function findBars({
   config: { backtest },
-  dataDirIsExplicit = false,
   seedIsExplicit = false,
   onNote,
 }: OpenJobOptions & { onNote: (note: string) => void }): Promise<{
@@ -143,8 +141,8 @@ async function findBars({
   period: Period;
 }> {
   const { assets, data_dir: dataDir, timeframe, seed, start, end } = backtest;
-  const loaded = await loadBars({ assets, dataDir, timeframe, mustExist: dataDirIsExplicit });
-  if (loaded.length > 0) {
+  if (dataDir !== SYNTHETIC) {
+    const loaded = await loadBars({ assets, dataDir, timeframe });
     const { period, notes } = choosePeriod(loaded, { start, end });
     notes.forEach(onNote);
     if (seedIsExplicit) {
@@ -160,12 +158,10 @@ async function findBars({
   if (period.startMs < SYNTHETIC_START) {
     throw fail("NOT_FOUND", "Cannot make synthetic bars", {
       found: `the start ${isoDate(period.startMs)}`,
-      expected: `${isoDate(SYNTHETIC_START)} or later, or bars in "${dataDir}"`,
+      expected: `${isoDate(SYNTHETIC_START)} or later`,
     });
   }
-  onNote(
-    `No ${timeframe} bars of ${assets.join(", ")} in "${dataDir}": running on synthetic bars, which say nothing about a real market`,
-  );
+  onNote("These bars are synthetic, and say nothing about a real market");
   const synthetic = assets.map((asset) => syntheticBars({ asset, timeframe, seed, end: period.endMs }));
   return { series: byAsset(synthetic), market: "synthetic", period };
 }

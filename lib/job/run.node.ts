@@ -1,7 +1,7 @@
-import { join } from "node:path";
 import type { Progress } from "../backtest/job.ts";
 import { RUNS_FOLDER } from "../backtest/run-files.ts";
 import { runBacktest, type BacktestResult } from "../backtest/run.ts";
+import { folderWithoutMemory, memoryFolder } from "../config/memory-folder.node.ts";
 import { CarryoverError } from "../errors.ts";
 import type { OnEmbedded } from "../memory/embed-missing.ts";
 import { type Memory, openMemory } from "../memory/store.ts";
@@ -67,9 +67,8 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const { onNote = () => {}, onEmbedded } = options;
   apiNotes(config.providers).forEach(onNote);
   cutoffNotes(config.providers, job.period).forEach(onNote);
-  // Runs without memory have a folder of their own, so that no other run remembers their outcomes.
-  const { dir } = config.memory;
-  const memoryDir = job.memorySettings.enabled ? dir : join(dir, "off");
+  const folder = memoryFolder(config);
+  const memoryDir = job.memorySettings.enabled ? folder : folderWithoutMemory(folder);
   const isDryRun = options.mode === "dry-run";
   const disk = diskStorage(memoryDir);
   const storage = isDryRun ? await copyInMemory(disk, RUNS_FOLDER) : disk;

@@ -14,16 +14,11 @@ import {
 } from "../storage/fs.node.ts";
 import type { Bar } from "../types.ts";
 import { MAX_UNPACKED_BYTES } from "./bar.ts";
+import type { BarsOf } from "./bars-file-name.ts";
 import { parseBarsCsv } from "./csv.ts";
 import { COMPARED } from "./join-bars.ts";
 
 const MINUTE_MS = 60_000;
-
-/** Of which asset and timeframe a file is. */
-export interface BarsOf {
-  readonly asset: string;
-  readonly timeframeMs: number;
-}
 
 /** The bars of a file; none where there is no file. @throws {CarryoverError} `BAD_DATA`, `IO` */
 export function readBarsFile(file: string, { asset, timeframeMs }: BarsOf): readonly Bar[] {
@@ -49,16 +44,16 @@ export function readWhole(path: string): Uint8Array<ArrayBuffer> {
 /**
  * Adds bars to a file, which is written whole or not at all.
  *
- * @param options `from` names where they come from; `dryRun`: nothing is written.
+ * @param options `from` names where they come from; `isNew`: what the file has does not count; `dryRun`: nothing is written.
  * @returns All bars of the file, and how many it had.
  * @throws {CarryoverError} `BAD_DATA` where a bar differs from the one that is there; `IO`.
  */
 export function extendBarsFile(
   file: string,
   bars: readonly Bar[],
-  options: BarsOf & { from: string; dryRun?: boolean },
+  options: BarsOf & { from: string; isNew?: boolean; dryRun?: boolean },
 ): { readonly bars: readonly Bar[]; readonly known: number } {
-  const known = readBarsFile(file, options);
+  const known = options.isNew === true ? [] : readBarsFile(file, options);
   const all = merge(known, bars, { file, from: options.from });
   if (options.dryRun !== true) writeBars(file, all);
   return { bars: all, known: known.length };

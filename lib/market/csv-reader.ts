@@ -10,6 +10,13 @@ const POWERS = Array.from({ length: 16 }, (_, exponent) => Number(`1e${exponent}
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
+/** The columns that are read. */
+interface CsvColumns {
+  readonly columns: readonly string[];
+  readonly optional?: readonly string[];
+  readonly aliases?: readonly string[];
+}
+
 /**
  * Reads a CSV file row by row. Columns are found by the header's names, in any order and case, and other columns are ignored.
  * Fields are separated by `,` or `;`, lines end with LF or CRLF; a byte order mark, double quotes around a field and blank
@@ -36,11 +43,12 @@ export class CsvReader {
    * Reads the header.
    *
    * @param bytes The whole file, UTF-8.
-   * @param options `file` is for messages; `columns` are required, `optional` ones follow them.
+   * @param options `file` is for messages; `columns` are required, `optional` ones follow them; `aliases` are other names of the first
+   * column, of which one may stand in its place.
    * @throws {CarryoverError} `BAD_DATA` if a column is missing or occurs twice.
    */
-  constructor(bytes: Uint8Array, options: { file: string; columns: readonly string[]; optional?: readonly string[] }) {
-    const { file, columns, optional = [] } = options;
+  constructor(bytes: Uint8Array, options: CsvColumns & { file: string }) {
+    const { file, columns, optional = [], aliases = [] } = options;
     this.#file = file;
     this.#text = new TextDecoder().decode(bytes);
     if (!this.#nextLine()) {
@@ -52,6 +60,13 @@ export class CsvReader {
     this.#ends = new Int32Array(header.length + 1);
     this.#width = this.#splitLine();
     const names = Array.from({ length: this.#width }, (_, position) => this.#fieldAt(position).toLowerCase());
+    const first = columns[0]!;
+    const [alias, ...others] = names.includes(first) ? [] : aliases.filter((name) => names.includes(name));
+    if (others.length > 0) {
+      const found = `the columns ${[alias, ...others].map((name) => quote(name!)).join(" and ")}`;
+      throw badData({ file, row: `line ${this.#line}` }, { found, expected: `one column of times, ${quote(first)}` });
+    }
+    if (alias !== undefined) names[names.indexOf(alias)] = first;
     this.#columns = [...columns, ...optional];
     this.#positions = this.#columns.map((name) => names.indexOf(name));
     for (const [index, name] of this.#columns.entries()) {
@@ -91,6 +106,12 @@ export class CsvReader {
   /** Whether the file has the column. */
   has(column: number): boolean {
     return this.#positions[column] !== -1;
+  }
+
+  /** Whether a field of the current row is empty. */
+  isBlank(column: number): boolean {
+    const position = this.#positions[column]!;
+    return this.#starts[position] === this.#ends[position];
   }
 
   /** A field of the current row, without surrounding blanks and quotes. */

@@ -1,11 +1,20 @@
 import type { BarSeries } from "../types.ts";
-import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
-import { BAR_COLUMNS, type BarFile, NUMBER_FORM, SeriesBuilder, VOLUME_COLUMN } from "./bar.ts";
+import {
+  BAR_COLUMNS,
+  BAR_TIME_FORM,
+  type BarFile,
+  NUMBER_FORM,
+  parseBarTime,
+  TIMESTAMP_ALIASES,
+  VOLUME_COLUMN,
+} from "./bar.ts";
 import { CsvReader } from "./csv-reader.ts";
 import { plainBars } from "./plain-csv.ts";
+import { SeriesBuilder } from "./series-builder.ts";
 
 /**
- * Reads all bars of a CSV file with the columns `timestamp,open,high,low,close[,volume]`. See `CsvReader` for the format of
+ * Reads all bars of a CSV file with the columns `timestamp,open,high,low,close[,volume]`; `timestamp` may have
+ * one of the names in `TIMESTAMP_ALIASES`, and an empty volume is 0. See `CsvReader` for the format of
  * the text and `SeriesBuilder` for the checks.
  *
  * @param bytes The whole file.
@@ -17,8 +26,9 @@ export function parseBarsCsv(bytes: Uint8Array, options: BarFile): BarSeries {
 
 /** Reads any file of bars, as a text. */
 export function barsOfText(bytes: Uint8Array, options: BarFile): BarSeries {
-  const csv = new CsvReader(bytes, { file: options.file, columns: BAR_COLUMNS, optional: [VOLUME_COLUMN] });
-  const series = new SeriesBuilder({ ...options, rowName: "line" });
+  const columns = { columns: BAR_COLUMNS, optional: [VOLUME_COLUMN], aliases: TIMESTAMP_ALIASES };
+  const csv = new CsvReader(bytes, { file: options.file, ...columns });
+  const series = new SeriesBuilder({ ...options, placeOf: (row) => `line ${row}` });
   const hasVolume = csv.has(5);
 
   function number(column: number): number {
@@ -29,12 +39,12 @@ export function barsOfText(bytes: Uint8Array, options: BarFile): BarSeries {
   while (csv.next()) {
     series.add(
       {
-        timestamp: parseTimestamp(csv.text(0)) ?? csv.refuse(0, TIMESTAMP_FORM),
+        timestamp: parseBarTime(csv.text(0)) ?? csv.refuse(0, BAR_TIME_FORM),
         open: number(1),
         high: number(2),
         low: number(3),
         close: number(4),
-        volume: hasVolume ? number(5) : 0,
+        volume: hasVolume && !csv.isBlank(5) ? number(5) : 0,
       },
       csv.line,
     );

@@ -5,10 +5,10 @@ import { CarryoverError, fail, messageOf } from "../errors.ts";
 import type { Bar } from "../types.ts";
 import { unlessAborted } from "../util/async.ts";
 import { closest } from "../util/closest.ts";
-import { assetFileName } from "./asset-name.ts";
+import { barsFileName } from "./bars-file-name.ts";
 import { extendBarsFile, readBarsFile } from "./bars-file.node.ts";
-import { countGaps } from "./import-bars.ts";
-import { parseTimeframe, timeframeName } from "./timeframe.ts";
+import { gapsIn } from "./spacing.ts";
+import { parseTimeframe, timeframeName } from "../util/time.ts";
 
 /** What is fetched. */
 export interface FetchOptions {
@@ -77,7 +77,7 @@ export async function fetchBars(options: FetchOptions): Promise<FetchedBars> {
   if (timeframeMs === undefined) throw new RangeError(`"${options.timeframe}" is no timeframe`);
   const timeframe = timeframeName(timeframeMs);
   const exchange = await openExchange(options, timeframe);
-  const file = join(dataDir, `${assetFileName(symbol)}_${timeframe}.csv`);
+  const file = join(dataDir, barsFileName(symbol, timeframe));
   // A bar that is not over yet would be another one tomorrow.
   const endMs = Math.min(options.endMs, Math.floor(now() / timeframeMs) * timeframeMs);
   const known = readBarsFile(file, { asset: symbol, timeframeMs });
@@ -110,7 +110,7 @@ export async function fetchBars(options: FetchOptions): Promise<FetchedBars> {
     keep();
   }
   const bars = readBarsFile(file, { asset: symbol, timeframeMs });
-  return { symbol, file, fetched, bars: bars.length, gaps: countGaps(bars, timeframeMs) };
+  return { symbol, file, fetched, bars: bars.length, gaps: gapsIn(bars, timeframeMs).missing };
 }
 
 async function fetchPage(

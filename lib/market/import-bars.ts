@@ -1,13 +1,14 @@
 /** Makes one series of other people's files of bars. */
 import { CarryoverError } from "../errors.ts";
 import type { Bar, BarSeries } from "../types.ts";
-import { HOUR_MS } from "../util/time.ts";
+import { HOUR_MS, timeframeName } from "../util/time.ts";
 import { badData, quote } from "./bar.ts";
+import type { BarsOf } from "./bars-file-name.ts";
 import { readForeignBars } from "./formats/detect.ts";
 import type { ForeignBars, SourceFile } from "./formats/foreign-bars.ts";
 import { openZone, type Zone, zoneThatRepeats } from "./formats/zones.ts";
-import { joinBars, type PlacedBar, type Repairs } from "./join-bars.ts";
-import { timeframeName } from "./timeframe.ts";
+import { joinBars, placeOf, type PlacedBar, type Repairs } from "./join-bars.ts";
+import { SeriesBuilder, widenRounded } from "./series-builder.ts";
 
 /** How files are read. */
 export interface ImportOptions {
@@ -38,8 +39,7 @@ export interface ImportedBars {
   readonly repaired: Repairs;
 }
 
-/** Relative difference up to which a high or low counts as rounded. */
-const ROUNDING = 1e-6;
+const MINUTE_MS = 60_000;
 
 /** What reading a file needs beside it. */
 interface Reading extends ImportOptions {
@@ -62,11 +62,14 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
   }
   const read = tables.map(({ file, bars }) => readBars(bars, { ...options, file, repaired }));
   const timeframeMs = options.timeframeMs ?? commonSpacing(read.map(({ bars }) => bars));
+  if (timeframeMs % MINUTE_MS !== 0) {
+    const found = `bars of ${timeframeMs / 1000} seconds`;
+    throw badData({ file: unique(files.map(({ name }) => name)) }, { found, expected: "bars of whole minutes" });
+  }
   const parts = read.map(({ bars, isEnd }) => (isEnd ? bars.map((each) => earlier(each, timeframeMs)) : bars));
   const joined = joinBars(parts, { repair: options.repair ?? false, repaired });
-  const bars = joined.map(({ bar }) => bar);
   return {
-    series: { asset: options.asset, timeframeMs, market: "bars", bars, gaps: countGaps(bars, timeframeMs) },
+    series: checkedSeries(joined, { asset: options.asset, timeframeMs }),
     format: unique(tables.map((table) => table.bars.format)),
     timezone: unique(read.map(({ timezone }) => timezone)),
     stamp: read.some(({ isEnd }) => isEnd) ? "end" : "start",
@@ -75,13 +78,17 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
   };
 }
 
-/** Spacings of more than a bar; days of 23 and 25 hours are days. */
-export function countGaps(bars: readonly Bar[], timeframeMs: number): number {
-  let gaps = 0;
-  for (let i = 1; i < bars.length; i++) {
-    if (bars[i]!.timestamp - bars[i - 1]!.timestamp > 1.5 * timeframeMs) gaps += 1;
-  }
-  return gaps;
+/** The series, after the checks that a run makes when it loads a file. */
+function checkedSeries(joined: readonly PlacedBar[], { asset, timeframeMs }: BarsOf): BarSeries {
+  const files = [...new Set(joined.map(({ file }) => file))];
+  const series = new SeriesBuilder({
+    asset,
+    timeframe: timeframeName(timeframeMs),
+    file: files.join(", "),
+    placeOf: (i) => (files.length > 1 ? `${quote(joined[i]!.file)}, ${placeOf(joined[i]!)}` : placeOf(joined[i]!)),
+  });
+  joined.forEach(({ bar }, i) => series.add(bar, i));
+  return series.finish();
 }
 
 /** Reads one table: zone, nulls, prices, and the order of its rows. */
@@ -198,10 +205,10 @@ function barOf(timestamp: number, { source, index }: Pick<PlacedBar, "source" | 
   const bar = { timestamp, open, high, low, close, volume: Number.isNaN(volume) ? 0 : volume };
   // The order of the four with a low above 0 implies that all are numbers; what is wrong is found out only then.
   if (low > 0 && low <= open && open <= high && low <= close && close <= high && high < Infinity) return bar;
-  return widened(bar, { source, index }, reading);
+  return checkedBar(bar, { source, index }, reading);
 }
 
-function widened(bar: Bar, { source, index }: Pick<PlacedBar, "source" | "index">, reading: Reading): Bar {
+function checkedBar(bar: Bar, { source, index }: Pick<PlacedBar, "source" | "index">, reading: Reading): Bar {
   const refuse = (column: string, found: number, expected: string): never => {
     const position = { file: reading.file, row: source.placeOf(index), column };
     throw badData(position, { found: quote(String(found)), expected });
@@ -209,15 +216,15 @@ function widened(bar: Bar, { source, index }: Pick<PlacedBar, "source" | "index"
   for (const column of ["open", "high", "low", "close"] as const) {
     if (!(bar[column] > 0 && bar[column] < Infinity)) refuse(column, bar[column], "a price above 0");
   }
-  const { open, high, low, close } = bar;
-  const [top, bottom] = [Math.max(open, close, low), Math.min(open, close, high)];
-  const isRounding = high >= top * (1 - ROUNDING) && low <= bottom * (1 + ROUNDING);
-  if (isRounding && reading.repair === true) {
+  const widened = widenRounded(bar);
+  if (widened !== undefined && reading.repair === true) {
     reading.repaired.widened += 1;
-    return { ...bar, high: Math.max(high, top), low: Math.min(low, bottom) };
+    return widened;
   }
-  const column = high < top ? "high" : "low";
-  const bound = column === "high" ? `at least ${top}` : `at most ${bottom}`;
+  const { open, high, low, close } = bar;
+  const column = high < Math.max(open, close, low) ? "high" : "low";
+  const bound = column === "high" ? `at least ${Math.max(open, close, low)}` : `at most ${Math.min(open, close, high)}`;
+  const isRounding = widened !== undefined;
   return refuse(column, bar[column], isRounding ? `${bound}: it is off by rounding, which --repair widens` : bound);
 }
 

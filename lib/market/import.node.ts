@@ -3,9 +3,10 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { fail } from "../errors.ts";
 import { attempt } from "../storage/fs.node.ts";
-import { assetFileName } from "./asset-name.ts";
 import { extendBarsFile, readWhole } from "./bars-file.node.ts";
-import { countGaps, importBars, type ImportedBars, type ImportOptions } from "./import-bars.ts";
+import { barsFileName, type BarsOf, isBarsFileOf } from "./bars-file-name.ts";
+import { importBars, type ImportedBars, type ImportOptions } from "./import-bars.ts";
+import { gapsIn } from "./spacing.ts";
 
 /** What an import came to. */
 export interface ImportResult extends ImportedBars {
@@ -13,10 +14,13 @@ export interface ImportResult extends ImportedBars {
   readonly file: string;
   /** Bars that the file had before. */
   readonly known: number;
+  /** Sources that had the name of the result, under the name that they have now. */
+  readonly originals: readonly string[];
 }
 
 /**
- * Reads files, or all files of a folder, and writes `<dataDir>/<ASSET>_<timeframe>.csv`. A file that is there is extended.
+ * Reads files, or all files of a folder, and writes `<dataDir>/<ASSET>_<timeframe>.csv`. A file that is there is extended. If a source is
+ * itself named as that file, it is kept beside it as `<name>.original`.
  *
  * @param options `dryRun`: nothing is written.
  * @throws {CarryoverError} `NOT_FOUND`, `BAD_DATA` (also where a bar differs from the one that is there), `BAD_USAGE`, `IO`.
@@ -25,17 +29,46 @@ export async function importFiles(
   paths: readonly string[],
   options: ImportOptions & { dataDir: string; dryRun: boolean },
 ): Promise<ImportResult> {
-  const sources = paths.flatMap(listSources).map((name) => ({ name, bytes: readWhole(name) }));
-  const imported = await importBars(sources, options);
+  const { asset, dataDir, dryRun } = options;
+  const names = paths.flatMap(listSources);
+  const imported = await importBars(
+    names.map((name) => ({ name, bytes: readWhole(name) })),
+    options,
+  );
   const { series, timeframe } = imported;
-  const file = join(options.dataDir, `${assetFileName(options.asset)}_${timeframe}.csv`);
-  const { bars, known } = extendBarsFile(file, series.bars, {
-    ...series,
-    from: paths.join(", "),
-    dryRun: options.dryRun,
-  });
-  const gaps = countGaps(bars, series.timeframeMs);
-  return { ...imported, series: { ...series, bars, gaps }, file, known };
+  const file = join(dataDir, barsFileName(asset, timeframe));
+  const there = filesThere(dataDir, series);
+  const own = there.filter((each) => names.includes(each));
+  const other = there.find((each) => each !== file && !own.includes(each));
+  if (other !== undefined) {
+    const expected = "one file of its bars in a folder: another --data-dir keeps both";
+    throw fail("BAD_USAGE", `Cannot write "${file}"`, { found: `"${other}" beside it`, expected });
+  }
+  for (const each of own) if (!dryRun) keepOriginal(each);
+  const from = paths.join(", ");
+  const extension = { ...series, from, dryRun, isNew: own.includes(file) };
+  const { bars, known } = extendBarsFile(file, series.bars, extension);
+  for (const each of own) if (!dryRun && each !== file) attempt("remove", each, () => fs.unlinkSync(each));
+  const gaps = gapsIn(bars, series.timeframeMs).missing;
+  const originals = own.map(originalName);
+  return { ...imported, series: { ...series, bars, gaps }, file, known, originals };
+}
+
+/** The files in a folder from which a run would take the bars. */
+function filesThere(dataDir: string, series: BarsOf): readonly string[] {
+  if (!fs.existsSync(dataDir)) return [];
+  const names = attempt("list", dataDir, () => fs.readdirSync(dataDir));
+  return names.filter((name) => isBarsFileOf(name, series)).map((name) => join(dataDir, name));
+}
+
+function originalName(file: string): string {
+  return `${file}.original`;
+}
+
+/** Gives a file a second name, under which no run looks for bars. */
+function keepOriginal(file: string): void {
+  const kept = originalName(file);
+  attempt("keep", kept, () => fs.copyFileSync(file, kept, fs.constants.COPYFILE_EXCL));
 }
 
 /** A path, or the files of a folder by name. */

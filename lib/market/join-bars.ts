@@ -89,7 +89,7 @@ function inOrder(part: readonly PlacedBar[], { repair, repaired }: Mending): rea
 }
 
 /** Where a bar is in its file, such as `line 17`. */
-function placeOf({ source, index }: Pick<PlacedBar, "source" | "index">): string {
+export function placeOf({ source, index }: Pick<PlacedBar, "source" | "index">): string {
   return source.placeOf(index);
 }
 

@@ -1,81 +1,97 @@
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { fail, messageOf } from "../errors.ts";
+import { dirname, isAbsolute, join, relative } from "node:path";
+import { CarryoverError, fail, messageOf } from "../errors.ts";
 import { readRegular, systemCodeOf } from "../storage/fs.node.ts";
 import type { BarSeries } from "../types.ts";
 import { gunzip } from "../util/gunzip.ts";
+import { shellWord } from "../util/names.ts";
+import { msOfTimeframe } from "../util/time.ts";
 import { badData, type BarFile, MAX_UNPACKED_BYTES } from "./bar.ts";
+import { barsFileName, isBarsFileOf, isLikeBarsOf, timeframeOfBarsFile } from "./bars-file-name.ts";
 import { parseBarsCsv } from "./csv.ts";
-
-const EXTENSIONS = [".csv", ".csv.gz", ".parquet"] as const;
 
 /** Where bars are looked for. */
 export interface BarFolder {
   readonly assets: readonly string[];
   readonly dataDir: string;
-  /** As in the files' names, such as `1h`. */
+  /** Such as `1h`. */
   readonly timeframe: string;
-  /** Whether a missing folder is an error. @default true */
-  readonly mustExist?: boolean;
 }
+
+/** Files that a message names. */
+const MAX_NAMES = 5;
 
 /**
  * Loads each asset's bars from `<ASSET>_<timeframe>.csv`, `.csv.gz` or `.parquet` in a folder.
  *
- * @returns A series of each asset, in the order of `assets`; none if the folder has no bars of any asset.
- * @throws {CarryoverError} `NOT_FOUND` if the folder is missing, if it has bars of some assets only, or if it has files
- * of an asset under other names, such as another timeframe; `BAD_USAGE` if an asset has two files; `BAD_DATA` for malformed
- * bars; `IO`.
+ * @returns A series of each asset, in the order of `assets`.
+ * @throws {CarryoverError} `NOT_FOUND` if the folder is missing, or has no bars of an asset; `BAD_USAGE` if an asset has two files;
+ * `BAD_DATA` for malformed bars; `IO`.
  */
 export async function loadBars(options: BarFolder): Promise<readonly BarSeries[]> {
-  const { assets, dataDir, timeframe, mustExist = true } = options;
-  const names = listFolder(dataDir, mustExist);
-  const bars = names.filter((name) => EXTENSIONS.some((extension) => name.endsWith(`_${timeframe}${extension}`)));
-  if (bars.length === 0) {
-    refuseOtherNames(names, options);
-    return [];
+  const { assets, dataDir, timeframe } = options;
+  const timeframeMs = msOfTimeframe(timeframe);
+  const names = listFolder(dataDir).toSorted();
+  const files = assets.map((asset) => ({
+    asset,
+    found: names.filter((name) => isBarsFileOf(name, { asset, timeframeMs })),
+  }));
+  for (const { asset, found } of files) {
+    if (found.length < 2) continue;
+    const list = `"${found.join('" and "')}" in "${dataDir}"`;
+    throw fail("BAD_USAGE", `Cannot load bars of "${asset}"`, { found: list, expected: "one of them" });
   }
-  const files = new Map<string, string>();
-  for (const asset of assets) {
-    const found = EXTENSIONS.map((extension) => `${asset}_${timeframe}${extension}`).filter((name) =>
-      bars.includes(name),
-    );
-    if (found.length > 1) {
-      const list = `"${found.join('" and "')}" in "${dataDir}"`;
-      throw fail("BAD_USAGE", `Cannot load bars of "${asset}"`, { found: list, expected: "one of them" });
-    }
-    if (found[0] !== undefined) files.set(asset, join(dataDir, found[0]));
-  }
-  const missing = assets.filter((asset) => !files.has(asset)).map((asset) => `no "${asset}_${timeframe}.csv"`);
-  if (missing.length > 0) {
-    const others = bars.slice(0, 5).toSorted().join(", ");
-    throw fail("NOT_FOUND", "Cannot load bars", {
-      found: `${missing.join(", ")} (or .csv.gz, .parquet) in "${dataDir}" beside ${others}`,
-      expected: "one for each asset: synthetic and real bars never mix",
-    });
-  }
+  const missing = files.filter(({ found }) => found.length === 0).map(({ asset }) => asset);
+  if (missing.length > 0) throw notThere(missing, names, options);
   const series: BarSeries[] = [];
-  for (const [asset, file] of files) series.push(await loadFile({ asset, timeframe, file }));
+  for (const { asset, found } of files)
+    series.push(await loadFile({ asset, timeframe, file: join(dataDir, found[0]!) }));
   return series;
 }
 
-/** A user with bars wants them used: a run on synthetic bars instead would look like a result. */
-function refuseOtherNames(names: readonly string[], { assets, dataDir, timeframe }: BarFolder): void {
-  for (const asset of assets) {
-    const others = names.filter((name) => isDataOf(asset, name.toLowerCase())).toSorted();
-    if (others.length === 0) continue;
-    throw fail("NOT_FOUND", `Cannot load bars of "${asset}"`, {
-      found: `${others.slice(0, 5).join(", ")}${others.length > 5 ? ", ..." : ""} in "${dataDir}"`,
-      expected: `${asset}_${timeframe}.csv (or .csv.gz, .parquet), or another backtest.timeframe`,
-    });
-  }
+/** Says what is there in place of an asset's bars, whatever its name and format. */
+function notThere(
+  missing: readonly string[],
+  names: readonly string[],
+  { dataDir, timeframe }: BarFolder,
+): CarryoverError {
+  const wanted = missing.map((asset) => `no "${barsFileName(asset, timeframe)}"`).join(", ");
+  const alike = missing.flatMap((asset) =>
+    names.filter((name) => isLikeBarsOf(name, asset)).map((name) => ({ asset, name })),
+  );
+  const shown = alike.length > 0 ? alike.map(({ name }) => name) : names;
+  const list = `${shown.slice(0, MAX_NAMES).join(", ")}${shown.length > MAX_NAMES ? ", ..." : ""}`;
+  const { message } = fail("NOT_FOUND", "Cannot load bars", {
+    found: `${wanted} in "${dataDir}", which has ${names.length === 0 ? "no files" : list}`,
+    expected: "a .csv, .csv.gz or .parquet of each asset",
+  });
+  return new CarryoverError("NOT_FOUND", `${message}\n${adviceOn(alike, dataDir)}`);
 }
 
-function isDataOf(asset: string, name: string): boolean {
-  return name.startsWith(asset.toLowerCase()) && EXTENSIONS.some((extension) => name.endsWith(extension));
+/** What to do where an asset has no bars, but may have other files. */
+function adviceOn(alike: readonly { readonly asset: string; readonly name: string }[], dataDir: string): string {
+  const timeframes = alike.flatMap(({ asset, name }) => timeframeOfBarsFile(name, asset) ?? []);
+  if (timeframes.length > 0)
+    return `backtest.timeframe chooses the bars: there are ${[...new Set(timeframes)].join(", ")}`;
+  const [first] = alike;
+  if (first === undefined) return "import-bars and fetch-bars make such files; --synthetic runs on made-up bars";
+  return `import-bars reads files of other systems: ${importCommand(join(dataDir, first.name), { asset: first.asset, dataDir })}`;
 }
 
-function listFolder(dataDir: string, mustExist: boolean): string[] {
+/** The command that imports a file into a folder of bars. */
+function importCommand(file: string, options: { asset: string; dataDir: string; flags?: readonly string[] }): string {
+  const { asset, dataDir, flags = [] } = options;
+  const words = [shownPath(file), "--asset", asset, ...flags, "--data-dir", shownPath(dataDir)];
+  return ["bun scripts/import-bars.ts", ...words.map(shellWord)].join(" ");
+}
+
+/** Relative to the current folder, if it lies inside. */
+function shownPath(path: string): string {
+  const inside = relative(process.cwd(), path);
+  return inside.startsWith("..") || isAbsolute(inside) ? path : inside || ".";
+}
+
+function listFolder(dataDir: string): string[] {
   try {
     return readdirSync(dataDir);
   } catch (cause) {
@@ -83,19 +99,41 @@ function listFolder(dataDir: string, mustExist: boolean): string[] {
     if (code !== "ENOENT" && code !== "ENOTDIR") {
       throw fail("IO", `Cannot list "${dataDir}"`, { found: messageOf(cause), expected: "a folder", cause });
     }
-    if (!mustExist) return [];
     const found = code === "ENOENT" ? "nothing there" : "a file";
-    throw fail("NOT_FOUND", `Cannot load bars from "${dataDir}"`, { found, expected: "a folder", cause });
+    const expected = "a folder: --data-dir or backtest.data_dir names it; --synthetic runs on made-up bars";
+    throw fail("NOT_FOUND", `Cannot load bars from "${dataDir}"`, { found, expected, cause });
   }
 }
 
 async function loadFile(options: BarFile): Promise<BarSeries> {
   const { file } = options;
   const bytes = readFile(file);
-  if (file.endsWith(".csv")) return parseBarsCsv(bytes, options);
-  if (file.endsWith(".gz")) return parseBarsCsv(await gunzipBars(bytes, { file }), options);
+  try {
+    return await parseFile(bytes, options);
+  } catch (error) {
+    if (!(error instanceof CarryoverError) || error.code !== "BAD_DATA") throw error;
+    throw await withImportCommand(error, bytes, options);
+  }
+}
+
+async function parseFile(bytes: Uint8Array<ArrayBuffer>, options: BarFile): Promise<BarSeries> {
+  const { file } = options;
+  if (/\.csv$/i.test(file)) return parseBarsCsv(bytes, options);
+  if (/\.gz$/i.test(file)) return parseBarsCsv(await gunzipBars(bytes, { file }), options);
   const { parseBarsParquet } = await import("./parquet.ts");
   return parseBarsParquet(bytes, options);
+}
+
+/** The error, and the command that makes bars of the file if it is one of another system. */
+async function withImportCommand(error: CarryoverError, bytes: Uint8Array, options: BarFile): Promise<CarryoverError> {
+  const { asset, file, timeframe } = options;
+  const { importHint } = await import("./import-hint.ts");
+  const hint = await importHint({ name: file, bytes, asset, timeframeMs: msOfTimeframe(timeframe) });
+  if (hint === undefined) return error;
+  const command = importCommand(file, { asset, dataDir: dirname(file), flags: hint.flags });
+  const zone = hint.flags.includes("--timezone") ? ", with the zone of your broker" : "";
+  const message = `${error.message}\nimport-bars reads it (${hint.format}${zone}): ${command}`;
+  return new CarryoverError("BAD_DATA", message, { cause: error.cause });
 }
 
 function readFile(file: string): Uint8Array<ArrayBuffer> {

@@ -1,17 +1,20 @@
 import type { FileMetaData } from "hyparquet";
 import { CarryoverError } from "../errors.ts";
 import type { Bar, BarSeries } from "../types.ts";
-import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
+import { parseEpoch } from "../util/time.ts";
 import {
   badData,
   BAR_COLUMNS,
+  BAR_TIME_FORM,
   type BarFile,
   MAX_UNPACKED_BYTES,
   NUMBER_FORM,
+  parseBarTime,
   quote,
-  SeriesBuilder,
+  TIMESTAMP_ALIASES,
   VOLUME_COLUMN,
 } from "./bar.ts";
+import { SeriesBuilder } from "./series-builder.ts";
 
 /** Reads timestamps as dates; one with a fraction of a millisecond becomes an invalid date. */
 const PARSERS = {
@@ -27,7 +30,7 @@ type Row = Readonly<Record<string, unknown>>;
 
 /**
  * Reads all bars of a Parquet file with the columns of `parseBarsCsv` at the top level, in any order and case. The timestamp
- * is a TIMESTAMP of any unit, an INT64 of epoch ms, us or ns (told apart by magnitude), a DATE, or text as in CSV. The
+ * is a TIMESTAMP of any unit, an INT64 of epoch s, ms, us or ns (told apart by magnitude), a DATE, or text as in CSV. The
  * Parquet reader is loaded with the first call.
  *
  * @param bytes The whole file, with any of Parquet's compressions.
@@ -35,7 +38,7 @@ type Row = Readonly<Record<string, unknown>>;
  */
 export async function parseBarsParquet(bytes: Uint8Array<ArrayBuffer>, options: BarFile): Promise<BarSeries> {
   const { file } = options;
-  const series = new SeriesBuilder({ ...options, rowName: "row" });
+  const series = new SeriesBuilder({ ...options, placeOf: (row) => `row ${row}` });
   const { rows, names } = await readRows(bytes, file);
   rows.forEach((row, i) => series.add(toBar(row, { names, file, row: `row ${i + 1}` }), i + 1));
   return series.finish();
@@ -72,10 +75,14 @@ async function readRows(
 
 function findColumns(columns: readonly string[], file: string): ColumnNames {
   const names = new Map<string, string>();
+  const isNamed = (name: string, wanted: string): boolean => name.toLowerCase() === wanted;
   for (const wanted of [...BAR_COLUMNS, VOLUME_COLUMN]) {
-    const [found, second] = columns.filter((name) => name.toLowerCase() === wanted);
+    const own = columns.filter((name) => isNamed(name, wanted));
+    const others = TIMESTAMP_ALIASES.flatMap((alias) => columns.filter((name) => isNamed(name, alias)));
+    const [found, second] = own.length === 0 && wanted === "timestamp" ? others : own;
     if (second !== undefined) {
-      throw badData({ file, column: wanted }, { found: "the column twice", expected: "it once" });
+      const columnsFound = found === second ? "the column twice" : `the columns ${quote(found!)} and ${quote(second)}`;
+      throw badData({ file, column: wanted }, { found: columnsFound, expected: "it once" });
     }
     if (found !== undefined) names.set(wanted, found);
     else if (wanted !== VOLUME_COLUMN) {
@@ -112,25 +119,23 @@ function toBar(row: Row, position: { names: ColumnNames; file: string; row: stri
   }
 
   return {
-    timestamp: toTimestamp(value("timestamp")) ?? refuse("timestamp", TIMESTAMP_FORM),
+    timestamp: toTimestamp(value("timestamp")) ?? refuse("timestamp", BAR_TIME_FORM),
     open: number("open"),
     high: number("high"),
     low: number("low"),
     close: number("close"),
-    volume: position.names.has(VOLUME_COLUMN) ? number(VOLUME_COLUMN) : 0,
+    volume: isEmpty(value(VOLUME_COLUMN)) ? 0 : number(VOLUME_COLUMN),
   };
 }
 
+function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || Number.isNaN(value);
+}
+
 function toTimestamp(value: unknown): number | undefined {
-  if (typeof value === "string") return parseTimestamp(value);
-  if (typeof value === "number" && Number.isSafeInteger(value)) return toTimestamp(BigInt(value));
-  let ms = NaN;
-  if (value instanceof Date) ms = value.getTime();
-  // The column does not say its unit. From 1973 to 5138 the ranges of ms, us and ns do not overlap.
-  else if (typeof value === "bigint" && value >= 10n ** 11n && value < 10n ** 20n) {
-    if (value < 10n ** 14n) ms = Number(value);
-    else ms = wholeMs(value, value < 10n ** 17n ? 1000n : 1_000_000n);
-  }
+  if (typeof value === "string") return parseBarTime(value);
+  if (typeof value === "bigint" || Number.isSafeInteger(value)) return parseEpoch(String(value));
+  const ms = value instanceof Date ? value.getTime() : NaN;
   return Number.isInteger(ms) ? ms : undefined;
 }
 

@@ -1,6 +1,7 @@
 import { utc } from "../util/time.ts";
 import type { BarSeries } from "../types.ts";
-import { type BarFile, SeriesBuilder } from "./bar.ts";
+import type { BarFile } from "./bar.ts";
+import { SeriesBuilder } from "./series-builder.ts";
 
 const HEADER = new TextEncoder().encode("timestamp,open,high,low,close,volume\n");
 
@@ -28,7 +29,7 @@ export function plainBars(bytes: Uint8Array, options: BarFile): BarSeries | unde
   if (bytes.length === HEADER.length || bytes.at(-1) !== NEWLINE) return undefined;
   if (!HEADER.every((byte, i) => byte === bytes[i])) return undefined;
   const fields = new PlainFields(bytes, HEADER.length);
-  const series = new SeriesBuilder({ ...options, rowName: "line" });
+  const series = new SeriesBuilder({ ...options, placeOf: (row) => `line ${row}` });
   for (let line = 2; fields.at < bytes.length; line++) {
     const timestamp = fields.time();
     const open = fields.number(COMMA);

@@ -1,6 +1,6 @@
 import type { Bar, BarSeries } from "../types.ts";
 import { createRandom, type Random } from "../util/random.ts";
-import { durationMs, HOUR_MS, parseTimestamp } from "../util/time.ts";
+import { HOUR_MS, parseTimestamp, msOfTimeframe } from "../util/time.ts";
 
 /** Every synthetic series starts here: 2018-01-01T00:00Z. */
 export const SYNTHETIC_START = 1_514_764_800_000;
@@ -55,7 +55,7 @@ const MAX_BARS = 192;
  */
 export function syntheticBars(options: SyntheticBarsOptions): BarSeries {
   const { asset, seed } = options;
-  const timeframeMs = durationMs(options.timeframe);
+  const timeframeMs = msOfTimeframe(options.timeframe);
   const end = typeof options.end === "string" ? (parseTimestamp(options.end) ?? NaN) : options.end;
   if (!(end > SYNTHETIC_START && end < Infinity)) {
     throw new RangeError(`Cannot make synthetic bars: found the end ${options.end}, expected one after 2018-01-01`);

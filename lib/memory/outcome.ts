@@ -4,6 +4,7 @@
  * A JSON object with one key per line. The last key, `crc32`, is over all bytes before its opening quote, so
  * `head -c -22 FILE` prints what it was taken of. A file without it was imported.
  */
+import { ASSET_FORM, isAssetName } from "../config/asset-name.ts";
 import { type CarryoverError, corruptFile, fail } from "../errors.ts";
 import { checkSeal, seal, type Sealed } from "../storage/sealed-json.ts";
 import type { Outcome } from "../types.ts";
@@ -34,7 +35,8 @@ export function idOfOutcomeFile(name: string): string | undefined {
 export function encodeOutcome(outcome: Outcome): Sealed {
   const id = outcome.decision_id;
   assertFileNamePart("decision_id", id);
-  assertFileNamePart("asset_pair", outcome.asset_pair);
+  if (!isAssetName(outcome.asset_pair))
+    throw refused(id, `asset_pair ${JSON.stringify(outcome.asset_pair.slice(0, 100))}`, ASSET_FORM);
   const wrong = notFinite(outcome);
   if (wrong !== undefined) throw refused(id, `${wrong.path} ${wrong.value}`, "a finite number");
   for (const key of ["decision_timestamp", "entry_timestamp", "exit_timestamp"] as const) {

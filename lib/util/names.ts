@@ -14,13 +14,23 @@ const RESERVED = /^\.(?:tmp-|lock)/;
  * @throws {CarryoverError} `BAD_OUTCOME`.
  */
 export function assertFileNamePart(what: string, id: string): void {
-  let expected: string;
-  if (!FILE_NAME_PART.test(id)) {
-    expected = `1 to 120 letters, digits, ".", "_" and "-", beginning with a letter or digit`;
-  } else if (WINDOWS_DEVICE.test(id)) expected = "a name that is not a Windows device";
-  else if (id.endsWith(".")) expected = "a name that does not end in a dot";
-  else return;
+  const expected = requirementOf(id);
+  if (expected === undefined) return;
   throw fail("BAD_OUTCOME", `Cannot name a file after ${what}`, { found: shown(id), expected });
+}
+
+/** Whether a text can be part of a file's name, see `assertFileNamePart()`. */
+export function isFileNamePart(text: string): boolean {
+  return requirementOf(text) === undefined;
+}
+
+/** What a part of a file's name lacks. */
+function requirementOf(id: string): string | undefined {
+  if (!FILE_NAME_PART.test(id)) {
+    return `1 to 120 letters, digits, ".", "_" and "-", beginning with a letter or digit`;
+  }
+  if (WINDOWS_DEVICE.test(id)) return "a name that is not a Windows device";
+  return id.endsWith(".") ? "a name that does not end in a dot" : undefined;
 }
 
 /**
@@ -44,6 +54,11 @@ export function assertStorageName(name: string): void {
 /** Whether storage drivers use files or folders of this name themselves; listings leave them out. */
 export function isReservedName(segment: string): boolean {
   return RESERVED.test(segment);
+}
+
+/** A word of a command line, quoted where a shell would read it otherwise. */
+export function shellWord(word: string): string {
+  return /^[\w./:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** A name in quotes, its control characters escaped, cut to fit a line. */

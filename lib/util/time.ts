@@ -14,6 +14,51 @@ export function parseDuration(text: string): number | undefined {
   return unit === "m" || unit === "h" || unit === "d" ? Number(match?.[1]) * UNIT_MS[unit] : undefined;
 }
 
+/** By the words that people use; pandas writes `t` for minutes. */
+const TIMEFRAME_UNITS: ReadonlyMap<string, number> = new Map(
+  [
+    { words: "t m min minute", ms: 60_000 },
+    { words: "h hr hour", ms: HOUR_MS },
+    { words: "d day", ms: DAY_MS },
+    { words: "w wk week", ms: 7 * DAY_MS },
+  ].flatMap(({ words, ms }) => words.split(" ").map((word) => [word, ms] as const)),
+);
+
+/** What a timeframe looks like, for messages. */
+export const TIMEFRAME_FORM = 'a timeframe such as "15m", "1h", "1d" or "1w"';
+
+/**
+ * Parses a timeframe as people write it: `1h`, `1H`, `60min`, `30m`, `1d`, `1w`, `4 hours`, or `M15`, `H4` and `D1` as MetaTrader does.
+ *
+ * @returns Milliseconds, or `undefined` for what is no timeframe, as `1M`, which is a month.
+ */
+export function parseTimeframe(text: string): number | undefined {
+  const prefixed = /^([MHDW])([1-9]\d{0,3})$/.exec(text);
+  const match = prefixed ?? /^([1-9]\d{0,5}) ?([a-z]+?)s?$/i.exec(text);
+  if (match === null) return undefined;
+  const [number, unit] = prefixed === null ? [match[1]!, match[2]!] : [match[2]!, match[1]!];
+  const unitMs = TIMEFRAME_UNITS.get(unit.toLowerCase());
+  return unitMs === undefined || (prefixed === null && unit === "M") ? undefined : Number(number) * unitMs;
+}
+
+/** The one name of a timeframe, as in files and configurations: `1w`, `1d`, `4h` or `15m`. */
+export function timeframeName(ms: number): string {
+  if (ms % (7 * DAY_MS) === 0) return `${ms / (7 * DAY_MS)}w`;
+  if (ms % DAY_MS === 0) return `${ms / DAY_MS}d`;
+  return ms % HOUR_MS === 0 ? `${ms / HOUR_MS}h` : `${ms / 60_000}m`;
+}
+
+/**
+ * Like `parseTimeframe()`, for a program's own words.
+ *
+ * @throws {RangeError} For what is no timeframe.
+ */
+export function msOfTimeframe(text: string): number {
+  const ms = parseTimeframe(text);
+  if (ms === undefined) throw new RangeError(`Cannot read a timeframe: found "${text}", expected one such as "1h"`);
+  return ms;
+}
+
 /**
  * Like `parseDuration()`, for durations that a program wrote or a schema has checked.
  *
@@ -71,6 +116,28 @@ export function parseTimestamp(text: string): number | undefined {
   const fraction = (match[7] ?? "").padEnd(3, "0");
   const ms = Number(fraction.slice(0, 3)) + (/[1-9]/.test(fraction.slice(3)) ? 1 : 0);
   return local + ms - (match[9] === "-" ? -offsetMinutes : offsetMinutes) * 60_000;
+}
+
+/**
+ * Parses an epoch time of any unit, which its number of digits tells: seconds (9 or 10 digits), milliseconds (to 13), microseconds (to
+ * 16) or nanoseconds (to 19). A fraction of a millisecond rounds up.
+ *
+ * @param text Digits, with a fraction where a tool wrote a float.
+ * @returns Epoch milliseconds, or `undefined` for any other text.
+ */
+export function parseEpoch(text: string): number | undefined {
+  const match = /^(\d{9,19})(?:\.(\d+))?$/.exec(text);
+  if (match === null) return undefined;
+  const [, whole = "", fraction = ""] = match;
+  const { length } = whole;
+  // Cut off as text: the nanoseconds of today are beyond what a double holds exactly.
+  const finerDigits = length <= 10 ? -3 : length <= 13 ? 0 : length <= 16 ? 3 : 6;
+  if (finerDigits < 0) {
+    const ms = fraction.padEnd(3, "0");
+    return Number(whole) * 1000 + Number(ms.slice(0, 3)) + (/[1-9]/.test(ms.slice(3)) ? 1 : 0);
+  }
+  const finer = whole.slice(length - finerDigits) + fraction;
+  return Number(whole.slice(0, length - finerDigits)) + (/[1-9]/.test(finer) ? 1 : 0);
 }
 
 /** Parses the most frequent form, `YYYY-MM-DDTHH:MM:SSZ`, without a regular expression. */

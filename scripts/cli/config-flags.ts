@@ -1,10 +1,16 @@
 /** The configuration, and the flags that say what is run. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Config } from "../../lib/config/config.ts";
-import { loadConfig as loadConfigFile, loadMemoryConfig, type LoadedConfig } from "../../lib/config/load.node.ts";
+import { type Config, SYNTHETIC } from "../../lib/config/config.ts";
+import {
+  loadConfig as loadConfigFile,
+  loadMemoryConfig,
+  type LoadedConfig,
+  memoryOfRuns,
+} from "../../lib/config/load.node.ts";
 import { overrideConfig } from "../../lib/config/parse.ts";
 import { fail } from "../../lib/errors.ts";
+import { shellWord } from "../../lib/util/names.ts";
 import { shownPath } from "../text/table.ts";
 import { type FlagValues, refuseTogether, usageError } from "./args.ts";
 import type { ScriptContext } from "./main.ts";
@@ -48,7 +54,7 @@ export async function locateMemory(flags: MemoryFlags): Promise<Config["memory"]
   const memory =
     flags.config === undefined
       ? await loadMemoryConfig(file, options)
-      : (await loadConfigFile(file, options)).config.memory;
+      : memoryOfRuns((await loadConfigFile(file, options)).config);
   const dir = flags["memory-dir"];
   return dir === undefined ? memory : { ...memory, dir: resolve(dir) };
 }
@@ -60,10 +66,6 @@ export function rebuildCommand(flags: MemoryFlags): string {
     return value === undefined ? [] : [`--${name}`, shellWord(value)];
   });
   return ["bun scripts/rebuild-vectors.ts", ...args].join(" ");
-}
-
-function shellWord(word: string): string {
-  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** What run-chunks, check-lookahead and compare-memory run. */
@@ -84,6 +86,7 @@ export const RUN_FLAGS = {
   },
   assets: { type: "string", value: "A,B", help: "assets, instead of the configuration's" },
   "data-dir": { type: "string", value: "DIR", help: "folder of bars: <ASSET>_<timeframe>.csv, .csv.gz or .parquet" },
+  synthetic: { type: "boolean", help: "use made-up bars; memory is kept in <memory folder>/synthetic" },
   seed: { type: "integer", value: "N", help: "seed of the synthetic bars (default: 1)" },
 } as const;
 
@@ -91,7 +94,6 @@ export const RUN_FLAGS = {
 interface RunRequest {
   readonly config: Config;
   readonly baseDir: string;
-  readonly dataDirIsExplicit: boolean;
   readonly seedIsExplicit: boolean;
 }
 
@@ -106,6 +108,7 @@ export async function runRequest(
   flags: FlagValues<typeof RUN_FLAGS> & MemoryFlags,
   options: Pick<ScriptContext, "guard"> & { enabled?: false | undefined },
 ): Promise<RunRequest> {
+  refuseTogether(flags, ["synthetic", "data-dir"]);
   const { "data-dir": dataDir, "memory-dir": memoryDir } = flags;
   const asked = { ...periodOf(flags), assets: assetsOf(flags) };
   const loaded = await loadConfig(flags.config);
@@ -113,7 +116,7 @@ export async function runRequest(
     ...asked,
     chunks: flags.chunks,
     seed: flags.seed,
-    data_dir: dataDir === undefined ? undefined : resolve(dataDir),
+    data_dir: flags.synthetic ? SYNTHETIC : dataDir === undefined ? undefined : resolve(dataDir),
     memory_dir: memoryDir === undefined ? undefined : resolve(memoryDir),
     enabled: options.enabled,
   });
@@ -124,7 +127,6 @@ export async function runRequest(
   return {
     config,
     baseDir: loaded.baseDir,
-    dataDirIsExplicit: dataDir !== undefined,
     seedIsExplicit: flags.seed !== undefined,
   };
 }

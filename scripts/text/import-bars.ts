@@ -23,7 +23,7 @@ export function importJson(result: ImportResult): Readonly<Record<string, unknow
 
 /** What was recognised, and what was written. */
 export function renderImport(result: ImportResult, options: { dryRun: boolean }): string {
-  const { format, timezone, stamp, timeframe, series, file, known } = result;
+  const { format, timezone, stamp, timeframe, series, file, known, originals } = result;
   const { bars, gaps } = series;
   const added = known > 0 ? `, ${count(bars.length - known)} new` : "";
   const [first, last] = [bars[0]!, bars.at(-1)!].map((bar) => minute(new Date(bar.timestamp).toISOString()));
@@ -38,6 +38,7 @@ export function renderImport(result: ImportResult, options: { dryRun: boolean })
     ["From", `${first} to ${last} UTC`],
     ...(repairs === "" ? [] : [["Repaired", repairs]]),
     [options.dryRun ? "Would write" : "Written", shownPath(file)],
+    ...originals.map((original) => ["Kept", shownPath(original)]),
   ];
   return lines.map(([label = "", text]) => `${label.padEnd(10)} ${text}\n`).join("");
 }

@@ -31,7 +31,9 @@ function fixture(name: string): string {
 describe("parseConfig()", () => {
   test("reads the same values from the project's config.yaml and from a file that sets nothing", async () => {
     const project = await parse(readFileSync(join(PROJECT_DIR, "config.yaml"), "utf8"));
-    expect(JSON.stringify(await parse("backtest: {}"))).toBe(JSON.stringify(project));
+    expect(project.backtest.data_dir).toBe("data/sample");
+    const ownBars = { ...project, backtest: { ...project.backtest, data_dir: "data/market" } };
+    expect(JSON.stringify(await parse("backtest: {}"))).toBe(JSON.stringify(ownBars));
   });
 
   test("has the documented defaults", async () => {
@@ -85,7 +87,7 @@ describe("parseConfig()", () => {
     ["wrong-type.yaml", '2:12: found "yes" for portfolio_memory.enabled, expected true or false'],
     ["wrong-type.yaml", '5:11: found "BTCUSD" for backtest.assets, expected a list of assets'],
     ["wrong-type.yaml", "8:3: found a map for providers, expected a list of providers"],
-    ["bad-value.yaml", '2:14: found "1 hour" for backtest.timeframe, expected a duration such as "15m", "4h" or "5d"'],
+    ["bad-value.yaml", '2:14: found "1 month" for backtest.timeframe, expected a timeframe such as "15m", "1h", "1d"'],
     ["bad-value.yaml", "3:20: found 0 for backtest.initial_balance, expected a number above 0, at most 1000000000000"],
     ["bad-value.yaml", "4:18: found 2.5 for backtest.max_positions, expected a whole number from 1 to 1000"],
     ["bad-value.yaml", "5:26: found NaN for backtest.correlation_threshold, expected a number from -1 to 1"],
@@ -99,10 +101,14 @@ describe("parseConfig()", () => {
     ["list.yaml", "1:1: found a list, expected a map of portfolio_memory, memory, backtest, providers"],
     ["two-documents.yaml", "3:1: found a second document, expected one"],
     ["proto-key.yaml", '3:5: found unknown key "__proto__", expected a known one'],
-    ["assets.yaml", '2:20: found "../x" for backtest.assets[1], expected an asset\'s name that can be part of'],
+    [
+      "assets.yaml",
+      '2:20: found "../x" for backtest.assets[1], expected an asset\'s name such as "BTCUSD", "BTC/USDT"',
+    ],
     ["assets.yaml", '2:26: found "NUL" for backtest.assets[2], expected an asset\'s name'],
-    ["assets.yaml", '2:31: found "btcusd" for backtest.assets[3], expected an asset that is not in the list yet'],
-    ["assets.yaml", '3:18: found "a/b" in backtest.asset_costs, expected an asset\'s name'],
+    ["assets.yaml", '2:31: found "btcusd" for backtest.assets[3], expected an asset whose file name, btcusd, no'],
+    ["assets.yaml", '2:51: found "^BTC_USD" for backtest.assets[6], expected an asset whose file name, BTC_USD, no'],
+    ["assets.yaml", '3:18: found "a b" in backtest.asset_costs, expected an asset\'s name'],
     ["providers.yaml", '2:22: found "gpt" for providers[0].type, expected one of "trend", '],
     ["providers.yaml", "3:5: found no providers[1].path, expected a path"],
     ["providers.yaml", '4:29: found unknown key "path" in providers[2], expected one of name, type'],
@@ -198,6 +204,24 @@ describe("parseConfig()", () => {
   });
 });
 
+test("parseConfig() takes timeframes as people write them, and keeps one name of each", async () => {
+  const named = async (timeframe: string, interval: string): Promise<string[]> => {
+    const { backtest } = await parse(`backtest: { timeframe: ${timeframe}, decision_interval: ${interval} }`);
+    return [backtest.timeframe, backtest.decision_interval];
+  };
+  expect(await named("60min", "4H")).toEqual(["1h", "4h"]);
+  expect(await named("1 week", "2W")).toEqual(["1w", "2w"]);
+  expect(await named("60m", "24h")).toEqual(["1h", "24h"]);
+  expect(await named("30m", "1D")).toEqual(["30m", "1d"]);
+});
+
+test("parseConfig() takes assets as exchanges and vendors name them", async () => {
+  const { backtest } = await parse(
+    'backtest: { assets: [BTC/USDT, "^GSPC", "EURUSD=X", BTC-USD, 7203.T, "BTC/USDT:USDT"] }',
+  );
+  expect(backtest.assets).toEqual(["BTC/USDT", "^GSPC", "EURUSD=X", "BTC-USD", "7203.T", "BTC/USDT:USDT"]);
+});
+
 describe("overrideConfig()", () => {
   test("replaces values of the file by those of flags", async () => {
     const config = await overrideConfig(await parse("backtest: { seed: 2, chunks: week }"), {
@@ -219,7 +243,7 @@ describe("overrideConfig()", () => {
 
   test.each([
     [{ chunks: "fortnight" }, 'Cannot use --chunks: found "fortnight", expected "quarter"'],
-    [{ assets: ["A", "a"] }, 'Cannot use --assets: found "a", expected an asset that is not'],
+    [{ assets: ["A", "a"] }, 'Cannot use --assets: found "a", expected an asset whose file name, a, no other has'],
     [{ seed: -1 }, "Cannot use --seed: found -1, expected a whole number from 0 to 4294967295"],
     [{ memory_dir: "" }, 'Cannot use --memory-dir: found "", expected a path'],
     [{ start: "2023-01-01" }, 'Cannot use --start: found "2022-01-01" for backtest.end, expected a day after --start'],

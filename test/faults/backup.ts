@@ -14,12 +14,22 @@ import type { Fault } from "./fault.ts";
 const BACKUPS = 50;
 
 /** Runs two months in chunks of a week, again and again, until `signal`. */
-async function keepRunning(folder: string, signal: AbortSignal): Promise<void> {
+async function keepRunning(root: string, signal: AbortSignal): Promise<void> {
   const script = join(PROJECT_DIR, "scripts/run-chunks.ts");
   for (let seed = 1; !signal.aborted; seed += 1) {
-    const flags = ["--start", "2021-01-01", "--end", "2021-03-01", "--chunks", "week", "--seed", String(seed)];
-    const child = Bun.spawn([process.execPath, script, ...flags, "--memory-dir", folder], {
-      cwd: folder,
+    const flags = [
+      "--synthetic",
+      "--start",
+      "2021-01-01",
+      "--end",
+      "2021-03-01",
+      "--chunks",
+      "week",
+      "--seed",
+      String(seed),
+    ];
+    const child = Bun.spawn([process.execPath, script, ...flags, "--memory-dir", root], {
+      cwd: root,
       stdin: "ignore",
       stdout: "ignore",
       stderr: "pipe",
@@ -33,12 +43,12 @@ async function keepRunning(folder: string, signal: AbortSignal): Promise<void> {
 
 async function inject(): ReturnType<Fault["inject"]> {
   const root = mkdtempSync(join(tmpdir(), "carryover-backups-"));
-  const memoryDir = join(root, "memory");
+  const memoryDir = join(root, "synthetic");
   const backupDir = join(root, "backups");
   mkdirSync(memoryDir);
   const stop = new AbortController();
   try {
-    const writing = keepRunning(memoryDir, stop.signal);
+    const writing = keepRunning(root, stop.signal);
     // The await below reports its failure.
     writing.catch(() => {});
     const outcomes: number[] = [];

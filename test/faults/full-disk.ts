@@ -84,14 +84,14 @@ async function fillUnderOperations(folder: string): ReturnType<Fault["inject"]> 
 
 async function fillUnderRun(folder: string): ReturnType<Fault["inject"]> {
   const whole = fs.mkdtempSync(join(tmpdir(), "carryover-whole-"));
-  const memory = join(folder, "memory");
+  const memory = join(folder, "synthetic");
   const runIn = (dir: string): ReturnType<typeof runScript> => {
-    const period = ["--start", "2021-01-01", "--end", "2021-02-01", "--chunks", "week"];
+    const period = ["--synthetic", "--start", "2021-01-01", "--end", "2021-02-01", "--chunks", "week"];
     return runScript("run-chunks.ts", [...period, "--memory-dir", dir, "--json"], { cwd: whole });
   };
   try {
     await resize(folder, "size=256k");
-    const full = await runIn(memory);
+    const full = await runIn(folder);
     const said = full.stderr.trim().split("\n").at(-1) ?? "";
     if (full.code !== 1 || !MESSAGE.test(said)) throw new Error(`it ended with ${full.code}: ${full.stderr}`);
     const recorded = Object.entries(filesOf(memory)).filter(([name]) => name.startsWith("outcome_"));
@@ -100,11 +100,11 @@ async function fillUnderRun(folder: string): ReturnType<Fault["inject"]> {
     if (outcomes.count !== recorded.length || damaged.length > 0) throw new Error(`memory-stats: ${stats.stdout}`);
 
     await resize(folder, PLENTY);
-    const rest = await runIn(memory);
-    const reference = await runIn(join(whole, "memory"));
+    const rest = await runIn(folder);
+    const reference = await runIn(whole);
     if (rest.code !== 0 || rest.stdout !== reference.stdout) throw new Error(`it did not go on: ${rest.stderr}`);
     const files = filesOf(memory);
-    if (!isDeepStrictEqual(files, filesOf(join(whole, "memory"))))
+    if (!isDeepStrictEqual(files, filesOf(join(whole, "synthetic"))))
       throw new Error("its bytes are not those of an uninterrupted run");
     if (recorded.some(([name, text]) => files[name] !== text)) throw new Error("an outcome was changed");
     return {

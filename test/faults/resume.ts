@@ -1,6 +1,6 @@
 /** Row 22: a year that is killed again and again ends in the bytes of one that never was. */
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PROJECT_DIR, seeded } from "../samples.ts";
@@ -12,9 +12,9 @@ const FIRST_QUARTER_END = "2021-04-01";
 
 /** Runs the year with run-chunks on synthetic bars, in chunks of a month. */
 function startYear(folder: string): Bun.Subprocess<"ignore", "ignore", "pipe"> {
-  const flags = ["--year", "2021", "--chunks", "month", "--memory-dir", folder, "--json"];
+  const flags = ["--synthetic", "--year", "2021", "--chunks", "month", "--memory-dir", folder, "--json"];
   return Bun.spawn([process.execPath, join(PROJECT_DIR, "scripts/run-chunks.ts"), ...flags], {
-    // No bars and the default configuration, whatever is in the project's folder.
+    // The default configuration, whatever is in the project's folder.
     cwd: folder,
     stdin: "ignore",
     stdout: "ignore",
@@ -32,7 +32,9 @@ async function runYear(folder: string): Promise<number> {
 }
 
 /** Every file except the lock, with a hash of its bytes. */
-function filesOf(folder: string): Map<string, string> {
+function filesOf(memoryDir: string): Map<string, string> {
+  const folder = join(memoryDir, "synthetic");
+  if (!existsSync(folder)) return new Map();
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => !name.startsWith(".lock") && statSync(join(folder, name)).isFile())
     .toSorted();
@@ -70,7 +72,9 @@ async function inject(): ReturnType<Fault["inject"]> {
     const startMs = await runYear(whole);
     const expected = filesOf(whole);
     const first = new Map(
-      [...expected].filter(([name]) => isOfFirstQuarter(name, () => readFileSync(join(whole, name), "utf8"))),
+      [...expected].filter(([name]) =>
+        isOfFirstQuarter(name, () => readFileSync(join(whole, "synthetic", name), "utf8")),
+      ),
     );
     if (first.size < 12) throw new Error(`the first quarter has only ${first.size} files`);
     const monthMs = Math.max(1, (wholeMs - startMs) / MONTHS);

@@ -13,7 +13,7 @@ async function inject(): ReturnType<Fault["inject"]> {
   const run = async (name: string, seed: string): Promise<Record<string, string>> => {
     const folder = join(root, `${name}-${seed}`);
     mkdirSync(folder);
-    const period = ["--start", "2021-01-01", "--end", "2021-04-01", "--chunks", "month", "--seed", seed];
+    const period = ["--synthetic", "--start", "2021-01-01", "--end", "2021-04-01", "--chunks", "month", "--seed", seed];
     const { code, stderr } = await runScript("run-chunks.ts", [...period, "--memory-dir", folder], { cwd: folder });
     if (code !== 0) throw new Error(`the run of seed ${seed} ended with ${code}: ${stderr}`);
     return filesOf(folder);

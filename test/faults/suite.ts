@@ -59,7 +59,7 @@ export const suiteTests: readonly SuiteTests[] = [
       "test/memory/outcome.test.ts",
       "test/memory/store.test.ts",
     ],
-    pattern: "assertFileNamePart|assertStorageName|would leave the folder|the decision_id or asset|by case alone",
+    pattern: "assertFileNamePart|assertStorageName|would leave the folder|the decision_id|the asset|by case alone",
   },
   {
     rows: [17],

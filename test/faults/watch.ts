@@ -39,7 +39,8 @@ function wrongWith(report: MemoryReport, before: MemoryReport | undefined): stri
 
 async function inject(): ReturnType<Fault["inject"]> {
   const root = mkdtempSync(join(tmpdir(), "carryover-watched-"));
-  const memoryDir = join(root, "memory");
+  // As the runs below name it.
+  const memoryDir = join(root, "synthetic");
   mkdirSync(memoryDir);
   const flags = ["--memory-dir", memoryDir];
   const watcher = script("memory-stats.ts", [...flags, "--watch", "0.01", "--json"], memoryDir);
@@ -66,7 +67,8 @@ async function inject(): ReturnType<Fault["inject"]> {
     const writing = (async () => {
       for (let round = 1; round <= ROUNDS; round++) {
         const period = ["--start", "2021-01-01", "--end", "2021-03-01", "--chunks", "week"];
-        await runToEnd("run-chunks.ts", [...flags, ...period, "--seed", String(round)], memoryDir);
+        const run = ["--synthetic", "--memory-dir", root, ...period, "--seed", String(round)];
+        await runToEnd("run-chunks.ts", run, memoryDir);
         await runToEnd("backup.ts", [...flags, "create"], memoryDir);
         await runToEnd("reset-providers.ts", flags, memoryDir);
         await runToEnd("reset-providers.ts", [...flags, "--provider", "trend", "--forget"], memoryDir);

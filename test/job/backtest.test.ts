@@ -92,7 +92,16 @@ describe("backtest()", () => {
     [{ bars: [] }, "found no bars, expected a series of each asset"],
     [{ bars: [GOLD, OIL, GOLD] }, 'found two series of "GOLD", expected one of each asset'],
     [{ bars: [GOLD, { ...OIL, market: "bars" }] }, 'found bars of "OIL" every 14400000 ms, expected synthetic every'],
-    [{ bars: [{ ...GOLD, asset: "a/b" }] }, 'Cannot name a file after asset: found "a/b"'],
+    [{ bars: [{ ...GOLD, asset: "../x" }] }, 'found the asset "../x", expected an asset\'s name such as'],
+    [
+      {
+        bars: [
+          { ...GOLD, asset: "BTC/USD" },
+          { ...OIL, asset: "BTC_USD" },
+        ],
+      },
+      'found "BTC/USD" and "BTC_USD", whose files have one name, expected one of each asset',
+    ],
     [{ providers: [] }, "found no providers, expected at least one"],
     [{ providers: [trend(), trend()] }, 'found two providers "trend", expected a name for each'],
     [{ start: "2018-2-1" }, 'found the start "2018-2-1", expected a day such as "2024-01-31"'],

@@ -25,18 +25,18 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 /** Runs a year of four-hour bars in folders of this test. */
 async function run(
   memory: string,
-  parts: { yaml?: string; data?: string; explicit?: boolean; period?: string } & Partial<RunOptions> = {},
+  parts: { yaml?: string; data?: string; period?: string } & Partial<RunOptions> = {},
 ): Promise<RunOutcome & { notes: string[] }> {
   const notes: string[] = [];
-  const { yaml = "", data = "bars", explicit = false, period = "", ...options } = parts;
+  const { yaml = "", data = "bars", period = "", ...options } = parts;
+  const dataDir = data === "synthetic" ? data : join(root, data);
   const text = `
 memory: { dir: ${JSON.stringify(join(root, memory))} }
-backtest: { assets: [AAA], timeframe: 4h, data_dir: ${JSON.stringify(join(root, data))}${period} }
+backtest: { assets: [AAA], timeframe: 4h, data_dir: ${JSON.stringify(dataDir)}${period} }
 ${yaml}`;
   const outcome = await runConfig({
     config: await parseConfig(text, { file: "config.yaml" }),
     baseDir: root,
-    dataDirIsExplicit: explicit,
     onNote: (note) => notes.push(note),
     ...options,
   });
@@ -122,12 +122,16 @@ describe("runConfig()", () => {
     expect((await run("votes", { yaml })).chunksRun).toEqual([]);
   });
 
-  test("runs on synthetic bars if there are none, says so, and never mixes the two", async () => {
-    const parts = { data: "nothing-here", period: ", start: 2018-02-01, end: 2018-05-01" };
-    const { summary, notes } = await run("synthetic", parts);
+  test("runs on synthetic bars only if it is told to, says so, and keeps their memory apart", async () => {
+    const parts = { data: "synthetic", period: ", start: 2018-02-01, end: 2018-05-01" };
+    const { summary, notes, memoryDir } = await run("made-up", parts);
     expect(summary.data).toBe("synthetic");
-    expect(notes).toHaveLength(1);
-    expect(notes[0]).toMatch(/^No 4h bars of AAA in ".*nothing-here": running on synthetic bars/);
+    expect(notes).toEqual(["These bars are synthetic, and say nothing about a real market"]);
+    expect(memoryDir).toBe(join(root, "made-up", "synthetic"));
+    expect(outcomesIn("made-up/synthetic")).toHaveLength(summary.total_trades);
+    expect(readdirSync(join(root, "made-up"))).toEqual(["synthetic"]);
+    const off = await run("made-up", { ...parts, yaml: "portfolio_memory: { enabled: false }" });
+    expect(off.memoryDir).toBe(join(root, "made-up", "synthetic", "off"));
 
     const both = await refusal(
       run("mixed", { period: ", start: 2018-02-01, end: 2018-05-01", config: await twoAssets() }),
@@ -136,19 +140,19 @@ describe("runConfig()", () => {
     expect(both.message).toContain("BBB_4h.csv");
   });
 
-  test("makes a year of synthetic bars by default, and refuses a period before they begin", async () => {
+  test("makes a year of synthetic bars if no period is given, and refuses a period before they begin", async () => {
     const { summary } = await run("synthetic-year", {
-      data: "nothing-here",
+      data: "synthetic",
       yaml: "providers: [{ name: t, type: trend }]",
     });
     expect(summary.period).toBe("2024-01-01/2025-01-01");
-    const early = await refusal(run("early", { data: "nothing-here", period: ", start: 2017-12-01, end: 2018-05-01" }));
+    const early = await refusal(run("early", { data: "synthetic", period: ", start: 2017-12-01, end: 2018-05-01" }));
     expect(early.code).toBe("NOT_FOUND");
-    expect(early.message).toContain('found the start 2017-12-01, expected 2018-01-01 or later, or bars in "');
+    expect(early.message).toContain("found the start 2017-12-01, expected 2018-01-01 or later");
   });
 
-  test("refuses a missing data folder that a flag named, before it touches the memory", async () => {
-    const error = await refusal(run("untouched", { data: "nothing-here", explicit: true }));
+  test("refuses a missing data folder, before it touches the memory", async () => {
+    const error = await refusal(run("untouched", { data: "nothing-here" }));
     expect(error.code).toBe("NOT_FOUND");
     expect(existsSync(join(root, "untouched"))).toBe(false);
   });
@@ -214,7 +218,7 @@ describe("runConfig()", () => {
       expect.stringMatching(/ differs in config\.backtest\.seed\. The older one stays as it is$/),
     ]);
     expect(other.final_balance).toBe(summary.final_balance);
-    const synthetic = await run("seeded-synthetic", { period, data: "no-bars", seedIsExplicit: true });
+    const synthetic = await run("seeded-synthetic", { period, data: "synthetic", seedIsExplicit: true });
     expect(synthetic.notes.join()).not.toContain("The seed");
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { barSeries } from "../../lib/market/bar.ts";
+import { barSeries } from "../../lib/market/series-builder.ts";
 import type { Bar } from "../../lib/types.ts";
 
 function bar(time: string, close = 100): Bar {
@@ -23,8 +23,8 @@ describe("barSeries()", () => {
     expect(() => barSeries(bars, { asset: "GOLD", timeframe: "1h" })).toThrow(
       'Cannot read "GOLD": found "102" in row 2, column "close", expected a price from low to high, "99" to "101"',
     );
-    expect(() => barSeries(bars, { asset: "GOLD", timeframe: "1 hour" })).toThrow(
-      'Cannot read a duration: found "1 hour", expected one such as "4h"',
+    expect(() => barSeries(bars, { asset: "GOLD", timeframe: "1 month" })).toThrow(
+      'Cannot read a timeframe: found "1 month", expected one such as "1h"',
     );
   });
 });

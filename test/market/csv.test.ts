@@ -63,6 +63,57 @@ describe("parseBarsCsv() reads", () => {
     expect(parse(text)).toEqual({ asset: "BTCUSD", timeframeMs: HOUR_MS, market: "bars", bars: TWO_BARS, gaps: 0 });
   });
 
+  test.each(["date", "Datetime", "time", "Open_Time", "", "__index_level_0__"])("times under the name %j", (name) => {
+    expect(parse(plain.replace("timestamp", name)).bars).toEqual(TWO_BARS);
+  });
+
+  test.each([
+    ["seconds", 1e-3, ""],
+    ["seconds with a fraction", 1e-3, ".000"],
+    ["microseconds", 1e3, ""],
+    ["nanoseconds", 1e6, ""],
+  ])("epoch times in %s", (_, perMs, fraction) => {
+    const epoch = (ms: number): string =>
+      `${BigInt(ms * Math.max(1, perMs)) / BigInt(Math.max(1, 1 / perMs))}${fraction}`;
+    const text = plain.replace(/2021\S+?00Z/, epoch(NEW_YEAR)).replace(/2021\S+?00Z/, epoch(NEW_YEAR + HOUR_MS));
+    expect(parse(text).bars).toEqual(TWO_BARS);
+  });
+
+  test("an empty volume as 0", () => {
+    expect(parse(plain.replace(",11,5\n", ",11,\n")).bars[0]!.volume).toBe(0);
+  });
+
+  test("a high and a low that are off by rounding as wide as the other prices", () => {
+    const [bar] = parse(`${HEADER}\n2021-01-01T00:00:00Z,29000.12,29000.1,28999.98,28999.97,5\n`).bars;
+    expect(bar).toMatchObject({ open: 29000.12, high: 29000.12, low: 28999.97, close: 28999.97 });
+    // 29000.12 x (1 - 1e-6) is 29000.091.
+    expect(refusal(`${HEADER}\n2021-01-01T00:00:00Z,29000.12,29000.09,28999,28999,5\n`)).toContain('column "open"');
+  });
+
+  test("days of local midnights where clocks change", () => {
+    const days = [
+      "2021-03-12T05:00Z",
+      "2021-03-13T05:00Z",
+      "2021-03-14T05:00Z",
+      "2021-03-15T04:00Z",
+      "2021-03-16T04:00Z",
+    ];
+    const text = `${HEADER}\n${days.map((day) => `${day},10,12,9,11,5\n`).join("")}`;
+    const series = parseBarsCsv(new TextEncoder().encode(text), { asset: "SPY", timeframe: "1d", file: "SPY_1d.csv" });
+    expect([series.bars.length, series.gaps]).toEqual([5, 0]);
+  });
+
+  test("sessions whose first bar is half an hour, and the nights between them as no gaps", () => {
+    const session = [9.5, 10, 11, 12, 13, 14, 15];
+    const { bars, gaps } = parse(
+      `${HEADER}\n${rows([0, 1, 2, 3, 4].flatMap((day) => session.map((hour) => 24 * day + hour)))}`,
+    );
+    expect([bars.length, gaps]).toEqual([35, 0]);
+    expect(refusal(`${HEADER}\n${rows([...session, 33.5, 34.5])}`)).toContain(
+      "1110 minutes after the bar before in line 9",
+    );
+  });
+
   test("a file without volumes as volumes of 0", () => {
     const text = "timestamp,open,high,low,close\n2021-01-01T00:00:00Z,10,12.5,9,11\n";
     expect(parse(text).bars).toEqual([{ ...TWO_BARS[0]!, volume: 0 }]);
@@ -101,7 +152,22 @@ describe("parseBarsCsv() refuses, with line and column,", () => {
     [
       "other columns",
       "date,price\n2021-01-01,10\n",
-      'found the columns "date,price" in line 1, expected a column "timestamp"',
+      'found the columns "date,price" in line 1, expected a column "open"',
+    ],
+    [
+      "no column of times",
+      "day,open,high,low,close\n",
+      'found the columns "day,open,high,low,close" in line 1, expected a column "timestamp"',
+    ],
+    [
+      "two columns of times",
+      "Date,Time,Open,High,Low,Close\n",
+      'found the columns "date" and "time" in line 1, expected one column of times, "timestamp"',
+    ],
+    [
+      "times that end their bars",
+      `${HEADER}\n1609462799999,10,12,9,11,5\n`,
+      'found "2021-01-01T00:59:59.999Z", the last moment of a bar in line 2, column "timestamp", expected the time at which the bar starts',
     ],
     [
       "a missing column",
@@ -126,7 +192,7 @@ describe("parseBarsCsv() refuses, with line and column,", () => {
     [
       "a date that does not exist",
       `${HEADER}\n2021-02-30T00:00:00Z,10,12,9,11,5\n`,
-      'found "2021-02-30T00:00:00Z" in line 2, column "timestamp", expected a date such as 2021-01-01, a time such as 2021-01-01T00:00:00Z, or epoch milliseconds',
+      'found "2021-02-30T00:00:00Z" in line 2, column "timestamp", expected a time such as 2021-01-01T00:00:00Z, or an epoch time',
     ],
     [
       "times out of order",
@@ -172,8 +238,7 @@ describe("parseBarsCsv() refuses, with line and column,", () => {
     ["open", "8.99", 'found "8.99" in line 3, column "open", expected a price from low to high, "9" to "12"'],
     ["close", "12.01", 'found "12.01" in line 3, column "close", expected a price from low to high, "9" to "12"'],
     ["volume", "-1", 'found "-1" in line 3, column "volume", expected a number of at least 0'],
-    ["volume", "", 'found nothing in line 3, column "volume", expected a number such as 1234.5'],
-    ["volume", "\u0000", 'found nothing in line 3, column "volume", expected a number such as 1234.5'],
+    ["volume", "x", 'found "x" in line 3, column "volume", expected a number such as 1234.5'],
   ])("%s of %j", (column, value, message) => {
     const fields: Record<string, string> = {
       open: "10",

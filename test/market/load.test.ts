@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,10 +18,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function load(
-  assets: string[],
-  options: { dataDir?: string; mustExist?: boolean } = {},
-): Promise<readonly BarSeries[]> {
+function load(assets: string[], options: { dataDir?: string } = {}): Promise<readonly BarSeries[]> {
   return loadBars({ assets, dataDir: folder, timeframe: "1h", ...options });
 }
 
@@ -53,62 +50,115 @@ test("loadBars() reads CSV, packed CSV and Parquet, in the order of the assets",
   expect(series[1]).toEqual({ ...first, asset: "B" });
 });
 
-test("loadBars() refuses a folder that has files of an asset, but none named as expected", async () => {
+test("loadBars() finds a file by its asset and timeframe, however the timeframe is written", async () => {
+  writeFileSync(join(folder, "BTC_USDT_60min.csv"), CSV);
+  writeFileSync(join(folder, "GSPC_1H.CSV"), CSV);
+  const series = await load(["BTC/USDT", "^GSPC"]);
+  expect(series.map(({ asset, bars }) => [asset, bars.length])).toEqual([
+    ["BTC/USDT", 2],
+    ["^GSPC", 2],
+  ]);
+});
+
+test("loadBars() names the timeframes that an asset has, if it has others", async () => {
   writeFileSync(join(folder, "B_4h.csv"), CSV);
   writeFileSync(join(folder, "B_15m.parquet"), "");
-  for (const mustExist of [true, false]) {
-    expect(await refusal(load(["A", "B"], { mustExist }))).toEqual({
-      code: "NOT_FOUND",
-      message:
-        'Cannot load bars of "B": found B_15m.parquet, B_4h.csv in "<folder>", expected B_1h.csv ' +
-        "(or .csv.gz, .parquet), or another backtest.timeframe",
-    });
-  }
+  expect(await refusal(load(["A", "B"]))).toEqual({
+    code: "NOT_FOUND",
+    message:
+      'Cannot load bars: found no "A_1h.csv", no "B_1h.csv" in "<folder>", which has B_15m.parquet, B_4h.csv, ' +
+      "expected a .csv, .csv.gz or .parquet of each asset\nbacktest.timeframe chooses the bars: there are 15m, 4h",
+  });
 });
+
+test.each(["BTCUSD-1h.csv", "btcusd.Parquet", "BTCUSD_1h.csv.bak", "BTCUSD-1h.feather", "BINANCE_BTCUSD, 60.zip"])(
+  "loadBars() names %s where BTCUSD_1h.csv is missing, and how to import it",
+  async (name) => {
+    writeFileSync(join(folder, name), CSV);
+    const { code, message } = await refusal(load(["ETHUSD", "BTCUSD"]));
+    expect(code).toBe("NOT_FOUND");
+    expect(message).toContain(`no "BTCUSD_1h.csv" in "<folder>", which has ${name}, expected`);
+    const file = name.includes(" ") ? `'<folder>/${name}'` : `<folder>/${name}`;
+    expect(message).toEndWith(`bun scripts/import-bars.ts ${file} --asset BTCUSD --data-dir <folder>`);
+  },
+);
 
 test.each([
-  ["BTCUSD_1h.CSV", true],
-  ["BTCUSD-1h.csv", true],
-  ["BTCUSD_1w.csv", true],
-  ["BTCUSD_1min.csv.gz", true],
-  ["btcusd.Parquet", true],
-  ["my_notes_30d.csv", false],
-  ["DOGE_60m.csv", false],
-  ["BTCUSD_1h.csv.bak", false],
-])("loadBars() refuses a folder with only %s instead of BTCUSD_1h.csv: %p", async (name, isRefused) => {
-  writeFileSync(join(folder, name), CSV);
-  const loading = load(["ETHUSD", "BTCUSD"]);
-  if (isRefused)
-    expect((await refusal(loading)).message).toContain(`found ${name} in "<folder>", expected BTCUSD_1h.csv`);
-  else expect(await loading).toEqual([]);
+  [[], "no files"],
+  [["votes.csv", "DOGE_60m.csv"], "DOGE_60m.csv, votes.csv"],
+  [["A_1h.csv"], "A_1h.csv"],
+])("loadBars() refuses a folder with only %p for other assets, and says where bars come from", async (names, list) => {
+  for (const name of names) writeFileSync(join(folder, name), CSV);
+  expect(await refusal(load(["BTCUSD", "ETHUSD"]))).toEqual({
+    code: "NOT_FOUND",
+    message:
+      `Cannot load bars: found no "BTCUSD_1h.csv", no "ETHUSD_1h.csv" in "<folder>", which has ${list}, ` +
+      "expected a .csv, .csv.gz or .parquet of each asset\n" +
+      "import-bars and fetch-bars make such files; --synthetic runs on made-up bars",
+  });
 });
 
-test("loadBars() returns nothing if there are no bars, so that synthetic ones can be used", async () => {
-  writeFileSync(join(folder, "README.md"), "");
-  writeFileSync(join(folder, "votes.csv"), "");
-  expect(await load(["A", "B"])).toEqual([]);
-  expect(await load(["A"], { dataDir: join(folder, "absent"), mustExist: false })).toEqual([]);
+describe("loadBars() refuses a file of another system with the command that imports it", () => {
+  const command = (flags: string): string =>
+    `bun scripts/import-bars.ts <folder>/BTCUSD_1h.csv --asset BTCUSD ${flags}--data-dir <folder>`;
+  const row = (time: string): string => `${time},10,12,9,11,5\n`;
+
+  test.each([
+    [
+      "epoch times without a header",
+      "1609459200,10,12,9,11,5,3\n1609462800,11,12,9,10,5,3\n",
+      `import-bars reads it (Kraken OHLCVT): ${command("")}`,
+    ],
+    [
+      "other names of columns",
+      "Date,O,H,L,C\n2021-01-01 00:00,10,12,9,11\n2021-01-01 01:00,11,12,9,10\n",
+      `import-bars reads it (table): ${command("")}`,
+    ],
+    [
+      "times of a broker",
+      "2021.01.04,00:00,10,12,9,11,5\n2021.01.04,01:00,10,12,9,11,5\n",
+      `import-bars reads it (MetaTrader 4, with the zone of your broker): ${command("--timezone Europe/Athens ")}`,
+    ],
+    [
+      "rows out of order",
+      `timestamp,open,high,low,close,volume\n${["02", "00", "01"].map((hour) => row(`2021-01-01T${hour}:00:00Z`)).join("")}`,
+      `import-bars reads it (table): ${command("--repair ")}`,
+    ],
+    [
+      "times that end their bars",
+      `timestamp,open,high,low,close,volume\n${row("1609462799999")}${row("1609466399999")}`,
+      `import-bars reads it (table): ${command("")}`,
+    ],
+  ])("%s", async (_, text, advice) => {
+    writeFileSync(join(folder, "BTCUSD_1h.csv"), text);
+    const { code, message } = await refusal(load(["BTCUSD"]));
+    expect(code).toBe("BAD_DATA");
+    expect(message.split("\n")[1]).toBe(advice);
+  });
+
+  test("but not one of another timeframe, nor one that no import mends", async () => {
+    const header = "timestamp,open,high,low,close,volume\n";
+    for (const text of [
+      `${header}${[0, 15, 30, 45].map((minute) => row(`2021-01-01T00:${String(minute).padStart(2, "0")}:00Z`)).join("")}`,
+      `${header}2021-01-01T00:00:00Z,10,8,9,11,5\n`,
+    ]) {
+      writeFileSync(join(folder, "BTCUSD_1h.csv"), text);
+      expect((await refusal(load(["BTCUSD"]))).message.split("\n")).toHaveLength(1);
+    }
+  });
 });
 
 test("loadBars() refuses a missing folder", async () => {
   expect(await refusal(load(["A"], { dataDir: join(folder, "absent") }))).toEqual({
     code: "NOT_FOUND",
-    message: 'Cannot load bars from "<folder>/absent": found nothing there, expected a folder',
+    message:
+      'Cannot load bars from "<folder>/absent": found nothing there, expected a folder: --data-dir or backtest.data_dir names it; --synthetic runs on made-up bars',
   });
   writeFileSync(join(folder, "file"), "");
   expect(await refusal(load(["A"], { dataDir: join(folder, "file") }))).toEqual({
     code: "NOT_FOUND",
-    message: 'Cannot load bars from "<folder>/file": found a file, expected a folder',
-  });
-});
-
-test("loadBars() refuses to mix real and synthetic bars, and names the missing files", async () => {
-  writeFileSync(join(folder, "A_1h.csv"), CSV);
-  expect(await refusal(load(["A", "B", "C"], { mustExist: false }))).toEqual({
-    code: "NOT_FOUND",
     message:
-      'Cannot load bars: found no "B_1h.csv", no "C_1h.csv" (or .csv.gz, .parquet) in "<folder>" beside ' +
-      "A_1h.csv, expected one for each asset: synthetic and real bars never mix",
+      'Cannot load bars from "<folder>/file": found a file, expected a folder: --data-dir or backtest.data_dir names it; --synthetic runs on made-up bars',
   });
 });
 
@@ -139,5 +189,5 @@ test("loadBars() reports an I/O error for a file that cannot be read", async () 
 test("an asset's name cannot lead out of the folder", async () => {
   mkdirSync(join(folder, "inner"));
   writeFileSync(join(folder, "A_1h.csv"), CSV);
-  expect(await load(["../A"], { dataDir: join(folder, "inner") })).toEqual([]);
+  expect((await refusal(load(["../A"], { dataDir: join(folder, "inner") }))).code).toBe("NOT_FOUND");
 });

@@ -66,7 +66,7 @@ describe("parseBarsParquet() refuses", () => {
     ["bars_null_price.parquet", 'found nothing in row 2, column "close", expected a number such as 1234.5'],
     [
       "bars_finer_than_ms.parquet",
-      'found "Invalid Date" in row 1, column "timestamp", expected a date such as 2021-01-01, a time such as 2021-01-01T00:00:00Z, or epoch milliseconds',
+      'found "Invalid Date" in row 1, column "timestamp", expected a time such as 2021-01-01T00:00:00Z, or an epoch time',
     ],
   ])("%s", async (name, message) => {
     await expect(parse(fixture(name))).rejects.toThrow(`Cannot read "BTCUSD_1h.parquet": ${message}`);

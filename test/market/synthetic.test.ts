@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Bar, Situation } from "../../lib/types.ts";
-import { SeriesBuilder } from "../../lib/market/bar.ts";
+import { SeriesBuilder } from "../../lib/market/series-builder.ts";
 import { SituationTracker } from "../../lib/market/situation.ts";
 import { SYNTHETIC_START, syntheticBars } from "../../lib/market/synthetic.ts";
 import { HOUR_MS } from "../../lib/util/time.ts";
@@ -46,7 +46,7 @@ test("the end of synthetic bars is a date, an ISO timestamp or epoch ms", () => 
 
 test("synthetic bars pass every check of real ones, open at the previous close and have about six digits", () => {
   for (const asset of ["BTCUSD", "ETHUSD", "EURUSD", "A", ""]) {
-    const builder = new SeriesBuilder({ asset, timeframe: "1h", file: "synthetic", rowName: "row" });
+    const builder = new SeriesBuilder({ asset, timeframe: "1h", file: "synthetic", placeOf: (row) => `row ${row}` });
     const bars = world(asset, { years: 4 });
     bars.forEach((bar, index) => {
       builder.add(bar, index);

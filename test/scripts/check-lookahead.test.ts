@@ -14,7 +14,7 @@ const work = mkdtempSync(join(tmpdir(), "carryover-lookahead-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
 const NO_MEMORY = join(work, "no-memory");
-const PERIOD = ["--start", "2018-03-01", "--end", "2018-04-10", "--chunks", "10d"];
+const PERIOD = ["--synthetic", "--start", "2018-03-01", "--end", "2018-04-10", "--chunks", "10d"];
 const SHORT = [...PERIOD, "--at", "2018-03-25", "--memory-dir", NO_MEMORY, "--json"];
 
 const reportOf = (stdout: string): LookaheadReport => JSON.parse(stdout) as LookaheadReport;

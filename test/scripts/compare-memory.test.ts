@@ -12,7 +12,7 @@ setDefaultTimeout(60_000);
 const work = mkdtempSync(join(tmpdir(), "carryover-compare-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
-const PERIOD = ["--start", "2018-03-01", "--end", "2018-05-01", "--chunks", "month"];
+const PERIOD = ["--synthetic", "--start", "2018-03-01", "--end", "2018-05-01", "--chunks", "month"];
 const comparisonOf = (text: string): ConfigComparison => JSON.parse(text) as ConfigComparison;
 
 describe("compare-memory", () => {
@@ -52,11 +52,11 @@ describe("compare-memory", () => {
     // The slow learning rate is a third trial. Chunks of ten days are the first trial again.
     expect(comparison.track_record).toMatchObject({ trials: 3, trials_with_sharpe: 3 });
 
-    const stored = readdirSync(join(folder, "comparisons")).find((name) => name.endsWith(".json"));
+    const stored = readdirSync(join(folder, "synthetic", "comparisons")).find((name) => name.endsWith(".json"));
     expect(stderr).toContain(join("comparisons", stored!));
-    expect(comparisonOf(readFileSync(join(folder, "comparisons", stored!), "utf8"))).toEqual(comparison);
+    expect(comparisonOf(readFileSync(join(folder, "synthetic", "comparisons", stored!), "utf8"))).toEqual(comparison);
     const after = filesOf(folder);
-    for (const name of Object.keys(after)) if (name.startsWith("comparisons")) delete after[name];
+    for (const name of Object.keys(after)) if (name.startsWith(join("synthetic", "comparisons"))) delete after[name];
     expect(after).toEqual(before);
   });
 
@@ -67,11 +67,22 @@ describe("compare-memory", () => {
     expect(code).toBe(0);
     expect(stdout).toContain("2 synthetic worlds");
     expect(stdout).toMatch(/^Memory (?:helped|hurt|made no difference that this much data can show):$/m);
-    expect(existsSync(join(folder, "memory.json"))).toBe(false);
+    expect(readdirSync(join(folder, "synthetic"))).toEqual(["comparisons"]);
   });
 
   test("runs the arms, start days, ablations and costs that are asked for", async () => {
-    const args = ["--start", "2018-03-01", "--end", "2018-06-10", "--seeds", "1", "--assets", "BTCUSD", "--json"];
+    const args = [
+      "--synthetic",
+      "--start",
+      "2018-03-01",
+      "--end",
+      "2018-06-10",
+      "--seeds",
+      "1",
+      "--assets",
+      "BTCUSD",
+      "--json",
+    ];
     const more = [
       "--arms",
       "matched",
@@ -144,9 +155,9 @@ describe("compare-memory", () => {
 
   test("reports a damaged earlier comparison before it starts any run", async () => {
     const folder = join(work, "damaged");
-    mkdirSync(join(folder, "comparisons"), { recursive: true });
-    writeFileSync(join(folder, "comparisons", "comparison_0a.json"), '{"worlds": [{');
-    // This program stands for a language model, which must not be asked for hours.
+    mkdirSync(join(folder, "synthetic", "comparisons"), { recursive: true });
+    writeFileSync(join(folder, "synthetic", "comparisons", "comparison_0a.json"), '{"worlds": [{');
+    // A year of LLMs would take hours; here a program that must not be asked stands for it.
     const config = join(work, "asks.yaml");
     const command = ["sh", "-c", `touch ${join(work, "asked")}`];
     writeFileSync(config, `providers: [{ name: p, type: command, command: ${JSON.stringify(command)} }]\n`);
@@ -159,6 +170,7 @@ describe("compare-memory", () => {
 
   test("refuses a period without synthetic bars", async () => {
     const { code, stderr } = await runScript("compare-memory.ts", [
+      "--synthetic",
       "--year",
       "2017",
       "--memory-dir",

@@ -75,6 +75,43 @@ describe("import-bars", () => {
     expect(readFileSync(file, "utf8")).toBe(before);
   });
 
+  test("replaces a source that has the name of the result, and keeps it beside", async () => {
+    const kraken = "1609718400,10,12,9,11,5,3\n1609722000,10,12,9,11,5,3\n";
+    const { run, file, market } = newFolder({});
+    mkdirSync(market);
+    writeFileSync(file, kraken);
+    expect((await run("market/BTCUSD_1h.csv", "--dry-run")).stdout).toContain("Bars       2; 0 gaps\n");
+    expect(readdirSync(market)).toEqual(["BTCUSD_1h.csv"]);
+    const { code, stdout } = await run("market/BTCUSD_1h.csv");
+    expect(code).toBe(0);
+    expect(stdout).toContain("Kept       market/BTCUSD_1h.csv.original\n");
+    expect(readFileSync(file, "utf8")).toBe(HEADER + bar(0) + bar(1));
+    expect(readFileSync(`${file}.original`, "utf8")).toBe(kraken);
+    expect(readdirSync(market).toSorted()).toEqual(["BTCUSD_1h.csv", "BTCUSD_1h.csv.original"]);
+  });
+
+  test("writes no second file of the same bars", async () => {
+    const { run, market } = newFolder({ "a.csv": HEADER + bar(0) + bar(1) });
+    mkdirSync(market);
+    writeFileSync(join(market, "BTCUSD_60min.csv.gz"), "");
+    const { code, stderr } = await run("a.csv");
+    expect(code).toBe(2);
+    expect(stderr).toContain('BTCUSD_60min.csv.gz" beside it, expected one file of its bars in a folder');
+    expect(readdirSync(market)).toEqual(["BTCUSD_60min.csv.gz"]);
+  });
+
+  test("writes nothing that a run would refuse", async () => {
+    const { run, market } = newFolder({
+      "off.csv": `${HEADER}${bar(0)}${bar(1)}${bar(2)}2021-01-04T02:17:00Z,10,12,9,11,5\n`,
+      "seconds.csv": `${HEADER}${["00", "01", "02"].map((s) => `2021-01-04T00:00:${s}Z,10,12,9,11,5\n`).join("")}`,
+    });
+    const off = await run("off.csv");
+    expect(off.code).toBe(4);
+    expect(off.stderr).toContain("17 minutes after the bar before in line 5");
+    expect((await run("seconds.csv")).stderr).toContain("found bars of 1 seconds, expected bars of whole minutes");
+    expect(existsSync(market)).toBe(false);
+  });
+
   test("writes nothing in a dry run", async () => {
     const { run, market } = newFolder({ "a.csv": HEADER + bar(0) + bar(1) });
     expect((await run("a.csv", "--dry-run")).stdout).toContain("Would write ");

@@ -59,7 +59,7 @@ export function openModelWorld(): ModelWorld {
       writeFileSync(
         join(made, "config.yaml"),
         `memory: { dir: memory, answers_dir: answers }
-backtest: { start: 2024-01-01, end: ${end}, chunks: ${chunks}, data_dir: market${more} }
+backtest: { start: 2024-01-01, end: ${end}, chunks: ${chunks}, data_dir: synthetic${more} }
 providers:
 ${providers ?? models}`,
       );

@@ -185,7 +185,7 @@ test("the estimate names providers without a price, and the budget that a questi
     [Number(least) - 0.01, false],
     [Number(least), true],
   ] as const) {
-    writeFileSync(file, config.replace("data_dir: market", `data_dir: market, budget_usd: ${budget.toFixed(4)}`));
+    writeFileSync(file, config.replace("data_dir: synthetic", `data_dir: synthetic, budget_usd: ${budget.toFixed(4)}`));
     const { stderr } = await world.run(folder);
     expect(/, cost \$0\.0000\n/.test(stderr)).toBe(!isAsked);
     expect(stderr).toMatch(/, cost \$\d/);

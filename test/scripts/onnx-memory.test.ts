@@ -7,14 +7,15 @@ import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../samples.ts";
 import { filesOf, resultOf, runScript, writeMemory, type ScriptResult } from "./run-script.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "carryover-onnx-"));
-const memoryDir = join(dir, "memory");
+/** Where runs on synthetic bars keep their memory. */
+const memoryDir = join(dir, "memory", "synthetic");
 afterAll(() => rmSync(dir, { recursive: true }));
 
 /** Writes a configuration for a month of synthetic bars; returns the flag that names it. */
 function config(embedder: "hashing" | "onnx", modelDir: string): string[] {
   const file = join(dir, `${embedder}.yaml`);
-  const memory = { dir: memoryDir, embedder, model_dir: modelDir };
-  const backtest = { assets: ["BTCUSD"], data_dir: "no-bars", decision_interval: "12h" };
+  const memory = { dir: join(dir, "memory"), embedder, model_dir: modelDir };
+  const backtest = { assets: ["BTCUSD"], data_dir: "synthetic", decision_interval: "12h" };
   writeFileSync(file, JSON.stringify({ memory, backtest: { ...backtest, start: "2024-02-01", end: "2024-03-01" } }));
   return ["--config", file];
 }
@@ -81,9 +82,12 @@ describe.skipIf(!HAS_MODEL)(title, () => {
 describe.skipIf(!HAS_MODEL)(
   `while sentences go through the model${HAS_MODEL ? "" : " (skipped: it is missing)"}`,
   () => {
-    const folder = join(dir, "stopped");
-    const flags = (): string[] => [...config("onnx", MODEL_DIR), "--memory-dir", folder];
-    // At 15 ms a sentence or more, no script is done before it is stopped.
+    const folder = join(dir, "stopped", "synthetic");
+    const flags = (script: string): string[] => {
+      const memory = script === "run-chunks.ts" ? join(dir, "stopped") : folder;
+      return [...config("onnx", MODEL_DIR), "--memory-dir", memory];
+    };
+    // At 15 ms a sentence and more, none of these would be done by itself when it is stopped.
     beforeAll(() => writeMemory(folder, makeOutcomes(700)), 30_000);
 
     test.each([
@@ -102,7 +106,7 @@ describe.skipIf(!HAS_MODEL)(
         let said: string | undefined;
         // A slow machine may not have made the first vector by then.
         for (let afterMs = 1000; afterMs <= 16_000 && (said === undefined || !says.test(said)); afterMs *= 2) {
-          const { stderr, code, stdout } = await stopped([script, ...args, ...flags()], { signal, afterMs });
+          const { stderr, code, stdout } = await stopped([script, ...args, ...flags(script)], { signal, afterMs });
           expect({ code, stdout }).toEqual({ code: expected, stdout: "" });
           said = stderr;
         }

@@ -13,13 +13,14 @@ const work = mkdtempSync(join(tmpdir(), "carryover-run-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
 /** Two months of synthetic bars: enough to trade, quick enough for a test. */
-const TWO_MONTHS = ["--start", "2024-01-01", "--end", "2024-03-01", "--chunks", "month"];
+const TWO_MONTHS = ["--synthetic", "--start", "2024-01-01", "--end", "2024-03-01", "--chunks", "month"];
 
 let folders = 0;
 const newFolder = (): string => join(work, `memory-${folders++}`);
 
 describe("a run of two months", () => {
   const memory = join(work, "finished");
+  const synthetic = join(memory, "synthetic");
   let summary: Summary;
   beforeAll(async () => {
     const { code, stdout, stderr } = await runScript("run-chunks.ts", [
@@ -29,7 +30,7 @@ describe("a run of two months", () => {
       "--json",
     ]);
     expect(code).toBe(0);
-    expect(stderr).toContain("running on synthetic bars");
+    expect(stderr).toContain("These bars are synthetic, and say nothing about a real market");
     summary = JSON.parse(stdout) as Summary;
   });
 
@@ -41,9 +42,9 @@ describe("a run of two months", () => {
   });
 
   test("stores every trade that it counts, so that its figures can be recomputed from the files", () => {
-    const outcomes = readdirSync(memory)
+    const outcomes = readdirSync(synthetic)
       .filter((name) => name.startsWith("outcome_"))
-      .map((name) => JSON.parse(readFileSync(join(memory, name), "utf8")) as { realized_pnl: number });
+      .map((name) => JSON.parse(readFileSync(join(synthetic, name), "utf8")) as { realized_pnl: number });
     expect(summary.memory_persistence).toEqual({
       outcomes_carried_in: 0,
       outcomes_stored: outcomes.length,
@@ -78,7 +79,8 @@ describe("a run of two months", () => {
   test("run again after its outcomes were deleted, it says so and restores the same bytes", async () => {
     const copy = newFolder();
     cpSync(memory, copy, { recursive: true });
-    for (const name of readdirSync(copy)) if (name.startsWith("outcome_")) rmSync(join(copy, name));
+    const inside = join(copy, "synthetic");
+    for (const name of readdirSync(inside)) if (name.startsWith("outcome_")) rmSync(join(inside, name));
     const { code, stderr } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", copy]);
     expect(code).toBe(0);
     expect(stderr).toContain("Memory no longer matches chunk 2024-01: found 0 outcomes");
@@ -99,7 +101,7 @@ describe("a run of two months", () => {
     expect(restarted.run_id).not.toBe(summary.run_id);
     expect(restarted.final_balance).toBe(summary.final_balance);
     expect(stderr).toContain(`run ${summary.run_id.slice(0, 12)} of 2024-01-01 to 2024-03-01 differs in attempt`);
-    expect(readdirSync(join(copy, "runs"))).toHaveLength(2);
+    expect(readdirSync(join(copy, "synthetic", "runs"))).toHaveLength(2);
   });
 
   test("with another setting, it is a new run that names the older one and what differs", async () => {
@@ -155,8 +157,8 @@ test("two runs at the same time in two folders write the same as one after the o
 
 test("a second writer in the same folder exits with 5 and names the first", async () => {
   const folder = newFolder();
-  mkdirSync(folder);
-  await whileLocked(folder, async (pid) => {
+  mkdirSync(join(folder, "synthetic"), { recursive: true });
+  await whileLocked(join(folder, "synthetic"), async (pid) => {
     const { code, stderr } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", folder]);
     expect(code).toBe(5);
     expect(stderr).toContain(`process ${pid}`);
@@ -166,7 +168,7 @@ test("a second writer in the same folder exits with 5 and names the first", asyn
 
 test("Ctrl-C keeps what was recorded and exits with 130, and the same command ends in the bytes of a run without a stop", async () => {
   const [stopped, whole] = [newFolder(), newFolder()];
-  const args = ["--start", "2024-01-01", "--end", "2024-07-01", "--chunks", "month", "--memory-dir"];
+  const args = ["--synthetic", "--start", "2024-01-01", "--end", "2024-07-01", "--chunks", "month", "--memory-dir"];
   const child = Bun.spawn([process.execPath, join(PROJECT_DIR, "scripts", "run-chunks.ts"), ...args, stopped], {
     stdout: "ignore",
     stderr: "pipe",
@@ -174,7 +176,7 @@ test("Ctrl-C keeps what was recorded and exits with 130, and the same command en
   // Stopped once the first trades are on disk.
   const outcomes = (): number => {
     try {
-      return readdirSync(stopped).filter((name) => name.startsWith("outcome_")).length;
+      return readdirSync(join(stopped, "synthetic")).filter((name) => name.startsWith("outcome_")).length;
     } catch {
       return 0;
     }
@@ -209,7 +211,8 @@ describe("a bad command line or bad bars", () => {
     ["a missing data folder", ["--data-dir", join(work, "nowhere")], 3, "nowhere"],
     ["a missing configuration", ["--config", join(work, "nowhere.yaml")], 3, "nowhere.yaml"],
     ["a year of five digits", ["--year", "99999"], 2, '--year must be a year such as 2021, found "99999"'],
-    ["a year before the synthetic world", ["--year", "1999"], 3, "2018-01-01"],
+    ["a year before the synthetic world", ["--synthetic", "--year", "1999"], 3, "2018-01-01"],
+    ["bars from two places", ["--synthetic", "--data-dir", work], 2, "--synthetic and --data-dir cannot be used"],
   ];
   for (const [title, args, code, message] of cases) {
     test(`${title} exits with ${code}, says so, and writes nothing`, async () => {

@@ -294,10 +294,10 @@ describe.skipIf(PYTHON === null)(
       const first = await world.run(folder);
       expect(first.code).toBe(0);
       expect(first.stderr).toContain("asked 90, cached 0, failed 0\n");
-      const decisions = readdirSync(join(folder, "memory", "runs"), { recursive: true, encoding: "utf8" })
+      const decisions = readdirSync(join(folder, "memory", "synthetic", "runs"), { recursive: true, encoding: "utf8" })
         .filter((name) => name.endsWith(".decisions.ndjson"))
         .flatMap((name) =>
-          readFileSync(join(folder, "memory", "runs", name), "utf8")
+          readFileSync(join(folder, "memory", "synthetic", "runs", name), "utf8")
             .trim()
             .split("\n"),
         )
@@ -407,7 +407,7 @@ test("a refresh that the budget stops gives one advice, with which nothing is pa
   const file = join(folder, "config.yaml");
   const config = readFileSync(file, "utf8");
   const withBudget = (usd: number): void =>
-    writeFileSync(file, config.replace("data_dir: market", `data_dir: market, budget_usd: ${usd}`));
+    writeFileSync(file, config.replace("data_dir: synthetic", `data_dir: synthetic, budget_usd: ${usd}`));
   withBudget(0.02);
   const stopped = await world.run(folder, "--refresh-provider", "llama");
   expect(stopped.code).toBe(3);

@@ -176,7 +176,7 @@ async function checkMutant(name: string, edits: readonly Edit[]): Promise<Lookah
   const rules = ["trend", "reversion", "breakout", "memory"].map((rule) => `  - { name: ${rule}, type: ${rule} }\n`);
   writeFileSync(
     join(folder, "config.yaml"),
-    `backtest: { assets: [BTCUSD, ETHUSD], correlation_threshold: 0.01, risk: { max_holding: 8h } }\nproviders:\n${rules.join("")}  - { name: votes, type: file, path: votes.csv }\n`,
+    `backtest: { data_dir: synthetic, assets: [BTCUSD, ETHUSD], correlation_threshold: 0.01, risk: { max_holding: 8h } }\nproviders:\n${rules.join("")}  - { name: votes, type: file, path: votes.csv }\n`,
   );
   cpSync(await usedMemory(), join(folder, "memory"), { recursive: true });
   const args = [
@@ -206,7 +206,14 @@ let used: Promise<string> | undefined;
 function usedMemory(): Promise<string> {
   return (used ??= (async () => {
     const folder = join(work, "another-run");
-    const { code } = await runScript("run-chunks.ts", [...PERIOD, "--assets", "BTCUSD,GOLD", "--memory-dir", folder]);
+    const { code } = await runScript("run-chunks.ts", [
+      "--synthetic",
+      ...PERIOD,
+      "--assets",
+      "BTCUSD,GOLD",
+      "--memory-dir",
+      folder,
+    ]);
     expect(code).toBe(0);
     return folder;
   })());

@@ -79,7 +79,7 @@ describe.skipIf(MISSING !== "")(`a real language model${MISSING === "" ? "" : ` 
     writeFileSync(
       join(folder, "config.yaml"),
       `memory: { dir: memory, answers_dir: answers }
-backtest: { start: 2024-01-01, end: 2024-01-02, chunks: 1d, decision_interval: 8h, assets: [BTCUSD], data_dir: market }
+backtest: { start: 2024-01-01, end: 2024-01-02, chunks: 1d, decision_interval: 8h, assets: [BTCUSD], data_dir: synthetic }
 providers:
   - { name: trend, type: trend }
   - { name: schema, type: llm, model: smollm2, base_url: "${proxy.url}v1", timeout: 5m, max_output_tokens: 100 }

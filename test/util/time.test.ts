@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseDuration, parseTimestamp } from "../../lib/util/time.ts";
+import { parseDuration, parseTimeframe, parseTimestamp, timeframeName } from "../../lib/util/time.ts";
 
 test("parseDuration() reads minutes, hours and days", () => {
   expect(parseDuration("15m")).toBe(900_000);
@@ -13,6 +13,32 @@ test.each(["", "h", "0h", "01h", "-1h", "1.5h", "1w", "1H", " 1h", "1h ", "1h30m
   "parseDuration() refuses %j",
   (text) => {
     expect(parseDuration(text)).toBeUndefined();
+  },
+);
+
+test.each([
+  ["1h", "1h"],
+  ["1H", "1h"],
+  ["60min", "1h"],
+  ["60m", "1h"],
+  ["H1", "1h"],
+  ["M15", "15m"],
+  ["15T", "15m"],
+  ["30m", "30m"],
+  ["4 hours", "4h"],
+  ["24h", "1d"],
+  ["1D", "1d"],
+  ["7d", "1w"],
+  ["1w", "1w"],
+  ["90min", "90m"],
+])("parseTimeframe() reads %j, whose one name is %s", (text, name) => {
+  expect(timeframeName(parseTimeframe(text)!)).toBe(name);
+});
+
+test.each(["", "1", "h", "0h", "-1h", "1.5h", "1M", "1mo", "1 year", "1s", "1h30m", "__proto__", "1constructor"])(
+  "parseTimeframe() refuses %j",
+  (text) => {
+    expect(parseTimeframe(text)).toBeUndefined();
   },
 );
 

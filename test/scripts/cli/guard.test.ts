@@ -19,7 +19,7 @@ function homeWith(name: string, source: string): { home: string; file: string } 
   writeFileSync(file, source);
   writeFileSync(
     join(home, "config.yaml"),
-    "memory: { dir: memory }\nbacktest: { start: 2024-01-01, end: 2024-03-01, data_dir: data }\n" +
+    "memory: { dir: memory }\nbacktest: { start: 2024-01-01, end: 2024-03-01, data_dir: synthetic }\n" +
       "providers:\n  - { name: trend, type: trend }\n  - { name: odd, type: module, path: odd.ts }\n",
   );
   return { home, file };
@@ -32,7 +32,9 @@ async function runWith(name: string, doing: string): Promise<ScriptResult & { fi
     `let votes = 0;\nexport async function vote() {\n  if (++votes === 300) {\n    ${doing};\n  }\n  return { action: "HOLD", confidence: 50 };\n}\n`,
   );
   const result = await runScript("run-chunks.ts", ["--json"], { cwd: home });
-  const outcomes = readdirSync(join(home, "memory")).filter((entry) => entry.startsWith("outcome_")).length;
+  const outcomes = readdirSync(join(home, "memory", "synthetic")).filter((entry) =>
+    entry.startsWith("outcome_"),
+  ).length;
   return { ...result, file, outcomes };
 }
 

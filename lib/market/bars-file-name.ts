@@ -1,0 +1,36 @@
+/** How files of bars are named: `<ASSET>_<timeframe>.csv`, `.csv.gz` or `.parquet`. */
+import { assetFileName } from "../config/asset-name.ts";
+import { parseTimeframe, timeframeName } from "../util/time.ts";
+
+/** An asset and the timeframe of its bars. */
+export interface BarsOf {
+  readonly asset: string;
+  readonly timeframeMs: number;
+}
+
+const EXTENSION = /\.(?:csv|csv\.gz|parquet)$/i;
+
+/** The name under which an asset's bars are written. @param timeframe Its one name, such as `1h`. */
+export function barsFileName(asset: string, timeframe: string): string {
+  return `${assetFileName(asset)}_${timeframe}.csv`;
+}
+
+/** The timeframe in the name of an asset's bars, which may be written as people do, such as `1H` or `60min`; `undefined` for other names. */
+export function timeframeOfBarsFile(name: string, asset: string): string | undefined {
+  const prefix = `${assetFileName(asset)}_`;
+  const stem = name.replace(EXTENSION, "");
+  const ms = stem !== name && stem.startsWith(prefix) ? parseTimeframe(stem.slice(prefix.length)) : undefined;
+  return ms === undefined ? undefined : timeframeName(ms);
+}
+
+/** Whether a file is named as one of an asset's bars. */
+export function isBarsFileOf(name: string, { asset, timeframeMs }: BarsOf): boolean {
+  return timeframeOfBarsFile(name, asset) === timeframeName(timeframeMs);
+}
+
+/** Whether a file may be one of the asset's data, under another name, of another timeframe or in another format. */
+export function isLikeBarsOf(name: string, asset: string): boolean {
+  const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
+  const [inside, wanted] = [plain(name), plain(asset)];
+  return wanted.length < 3 ? inside.startsWith(wanted) : inside.includes(wanted);
+}

@@ -1,0 +1,72 @@
+/** The times between bars: where clocks change, where a market is closed, and where bars are missing. */
+import type { Bar } from "../types.ts";
+import { DAY_MS, HOUR_MS } from "../util/time.ts";
+
+/** A time of day at which an asset has bars on fewer of its days than this is one at which its market is closed. */
+const MIN_OPEN_SHARE = 0.1;
+
+/** Days with bars from which the times of day are known. */
+const MIN_DAYS = 3;
+
+/**
+ * How many timeframes after the bar before a bar starts, at least 1. Its start may be off by an hour, where clocks change; that of a week by
+ * three days, where it begins with a holiday.
+ *
+ * @returns `undefined` for a spacing that nothing explains.
+ */
+export function timeframesBetween(spacingMs: number, timeframeMs: number): number | undefined {
+  const count = nearestTimeframes(spacingMs, timeframeMs);
+  const offMs = Math.abs(spacingMs - count * timeframeMs);
+  const maxOffMs = timeframeMs >= 7 * DAY_MS ? 3 * DAY_MS : timeframeMs > HOUR_MS ? HOUR_MS : 0;
+  return offMs <= maxOffMs && offMs % HOUR_MS === 0 ? count : undefined;
+}
+
+/** The nearest number of timeframes, halves down, at least 1. */
+export function nearestTimeframes(spacingMs: number, timeframeMs: number): number {
+  return Math.max(1, Math.ceil(spacingMs / timeframeMs - 0.5));
+}
+
+/** How often bars are missing, and how often the market was closed between two bars. */
+export interface Gaps {
+  readonly missing: number;
+  readonly closed: number;
+}
+
+/**
+ * Counts the gaps between bars. One that skips a time of day at which the asset hardly ever has bars is its market's close, such as the
+ * night of a stock exchange. All others are missing bars; so are whole days, such as weekends, since nothing in the bars tells why.
+ */
+export function gapsIn(bars: readonly Bar[], timeframeMs: number): Gaps {
+  let isClosed: ((fromMs: number, toMs: number) => boolean) | undefined;
+  let [missing, closed] = [0, 0];
+  for (let i = 1; i < bars.length; i++) {
+    const [before, after] = [bars[i - 1]!.timestamp, bars[i]!.timestamp];
+    if (after - before === timeframeMs || nearestTimeframes(after - before, timeframeMs) === 1) continue;
+    isClosed ??= closedTimes(bars, timeframeMs);
+    if (isClosed(before + timeframeMs, after)) closed += 1;
+    else missing += 1;
+  }
+  return { missing, closed };
+}
+
+/** Tells of a span without bars whether a time of day in it is one at which the market is closed. */
+function closedTimes(bars: readonly Bar[], timeframeMs: number): (fromMs: number, toMs: number) => boolean {
+  if (timeframeMs >= DAY_MS) return () => false;
+  const counts = new Float64Array(Math.ceil(DAY_MS / timeframeMs));
+  let days = 0;
+  let lastDay = Number.NaN;
+  for (const { timestamp } of bars) {
+    const day = Math.floor(timestamp / DAY_MS);
+    if (day !== lastDay) days += 1;
+    lastDay = day;
+    counts[Math.floor((timestamp - day * DAY_MS) / timeframeMs)]! += 1;
+  }
+  if (days < MIN_DAYS) return () => false;
+  return (fromMs, toMs) => {
+    for (let ms = fromMs; ms < Math.min(toMs, fromMs + DAY_MS); ms += timeframeMs) {
+      const timeOfDay = ms - Math.floor(ms / DAY_MS) * DAY_MS;
+      if (counts[Math.floor(timeOfDay / timeframeMs)]! < MIN_OPEN_SHARE * days) return true;
+    }
+    return false;
+  };
+}
