@@ -43,7 +43,7 @@ export {
   type RecordingOptions,
 } from "./job/recording.node.ts";
 
-export type { QuestionCounts } from "./providers/recorded/recorder.ts";
+export type { QuestionCounts } from "./providers/recorded/recorder-reports.ts";
 
 export { createBackup, type CreateBackupOptions, type CreatedBackup } from "./backup/create.node.ts";
 export { listBackups, type BackupInfo } from "./backup/list.node.ts";

@@ -79,6 +79,7 @@ export const DEFAULTS = {
     mask: false,
     timeout: "60s",
     max_retries: 3,
+    patience: "5m",
     max_concurrency: 4,
   },
 } as const;

@@ -72,6 +72,8 @@ export interface Answer {
   readonly confidence: number;
   readonly reason?: string;
   readonly error?: string;
+  /** Set where nobody answered: the abstention is of this run only, and `--retry-failed` asks again. */
+  readonly unanswered?: true;
 }
 
 export interface Vote extends Answer {

@@ -2,7 +2,7 @@
 /** Tests whether memory helps: the same period with memory, without it, and with shuffled outcomes. */
 import { CarryoverError } from "../lib/errors.ts";
 import { compareConfig, EXTRA_ARMS, type ExtraArm, storeComparison } from "../lib/experiments/comparisons.node.ts";
-import type { QuestionCounts } from "../lib/providers/recorded/recorder.ts";
+import type { QuestionCounts } from "../lib/providers/recorded/recorder-reports.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";

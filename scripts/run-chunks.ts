@@ -1,11 +1,12 @@
 #!/usr/bin/env bun
 /** The main job: backtests the ensemble chunk by chunk and stores every closed trade. */
 import { runConfig } from "../lib/job/run.node.ts";
-import { parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
+import type { ServerWait } from "../lib/providers/recorded/recorder-reports.ts";
+import { parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
-import { runProgress } from "./cli/progress.ts";
-import { renderQuestionCounts, renderEstimate } from "./text/questions.ts";
+import { firstLongWaits, runProgress } from "./cli/progress.ts";
+import { renderEstimate, renderQuestionCounts, renderWait } from "./text/questions.ts";
 import { renderSummary } from "./text/run.ts";
 
 const COMMAND = {
@@ -18,6 +19,12 @@ const COMMAND = {
     "no-memory": { type: "boolean", help: "ignore memory; outcomes are stored in <memory folder>/off" },
     restart: { type: "boolean", help: "run again from the start, as a new attempt" },
     estimate: { type: "boolean", help: "show what language models would cost; ask and write nothing" },
+    "on-failure": {
+      type: "string",
+      value: "KIND",
+      help: "stop, or abstain and go on, at a question that nobody answers (default: stop)",
+    },
+    "retry-failed": { type: "boolean", help: "ask again what was not answered; all recorded answers are used" },
     offline: { type: "boolean", help: "use recorded answers only; exit code 3 if one is missing" },
     "refresh-provider": {
       type: "string",
@@ -33,14 +40,23 @@ const COMMAND = {
   ],
 } as const;
 
+function failureKind(value = "stop"): "stop" | "abstain" {
+  if (value === "stop" || value === "abstain") return value;
+  throw usageError(`--on-failure must be stop or abstain, found ${JSON.stringify(value)}`);
+}
+
 await runScript(async ({ argv, signal, guard }) => {
   const { flags } = parseFlags(argv, COMMAND);
   refuseTogether(flags, ["offline", "refresh-provider"]);
+  refuseTogether(flags, ["offline", "retry-failed"]);
   const request = await runRequest(flags, { guard, enabled: flags["no-memory"] ? false : undefined });
   const progress = runProgress();
+  const isFirstLong = firstLongWaits();
   const options = {
     ...request,
     restart: flags.restart,
+    retryFailed: flags["retry-failed"],
+    onFailure: failureKind(flags["on-failure"]),
     mode: flags.offline ? ("offline" as const) : ("ask" as const),
     refresh: flags["refresh-provider"],
     signal,
@@ -51,6 +67,10 @@ await runScript(async ({ argv, signal, guard }) => {
     onProgress: progress.update,
     onEmbedded: progress.embedded,
     onQuestionCounts: progress.questions,
+    onWait: (wait: ServerWait) => {
+      progress.waiting(wait);
+      if (isFirstLong(wait)) note(renderWait(wait));
+    },
   };
   if (flags.estimate) {
     const { estimateRun } = await import("../lib/experiments/estimate.ts");

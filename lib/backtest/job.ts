@@ -36,8 +36,8 @@ export interface BacktestJob {
     /** SHA-256 of all else that the votes depend on, by name. */
     readonly files: Readonly<Record<string, string>>;
   };
-  /** Starts over, as another attempt. @default false */
-  readonly restart?: boolean | undefined;
+  /** Starts over, as another attempt; or says whether to, of the run id of the last attempt. @default false */
+  readonly restart?: boolean | ((runId: string) => Promise<boolean>) | undefined;
   /** Called with what the user should know, a sentence a call. */
   readonly onNote?: ((note: string) => void) | undefined;
   /** Called before the first chunk that is not committed yet; not at all for a finished run. */

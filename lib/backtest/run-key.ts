@@ -44,7 +44,10 @@ export async function identifyRun(
   const first = await firstAttempt(job, carriedIn);
   const attempts = new Set([...known.values()].map(({ attempt }) => attempt));
   const highest = Math.max(-1, ...[...attempts].filter((attempt) => known.has(runIdOf({ ...first, attempt }))));
-  const key = { ...first, attempt: job.restart === true ? highest + 1 : Math.max(0, highest) };
+  const last = { ...first, attempt: Math.max(0, highest) };
+  const { restart = false } = job;
+  const startsOver = typeof restart === "boolean" ? restart : highest >= 0 && (await restart(runIdOf(last)));
+  const key = startsOver ? { ...first, attempt: highest + 1 } : last;
   const id = runIdOf(key);
   return { id, key, notes: known.has(id) ? [] : notesOnOlder(id, key, known) };
 }

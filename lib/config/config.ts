@@ -58,7 +58,10 @@ export interface LlmConfig {
   readonly mask: boolean;
   /** Of one request, such as `60s`. */
   readonly timeout: string;
+  /** Further tries after failures that may be billed. */
   readonly max_retries: number;
+  /** How long a server that does not answer, or not yet, is waited for, such as `5m`. */
+  readonly patience: string;
   readonly max_concurrency: number;
   readonly requests_per_minute?: number;
   /** Dollars for a million tokens. */

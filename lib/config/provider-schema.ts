@@ -1,6 +1,6 @@
 import type { z as Zod } from "zod";
 import { DEFAULTS } from "../settings.ts";
-import { parseTimeout } from "../util/time.ts";
+import { DAY_MS, parsePatience, parseTimeout } from "../util/time.ts";
 import { type ProviderConfig, REASONING_EFFORTS } from "./config.ts";
 import type { Fields } from "./fields.ts";
 import { isVariable, openSettings } from "./open-settings.ts";
@@ -73,6 +73,7 @@ function llmSchema(z: typeof Zod, { fields, name }: { fields: Fields; name: Zod.
     mask: fields.boolean.default(defaults.mask),
     timeout: text(TIMEOUT_FORM, isTimeout).default(defaults.timeout),
     max_retries: integer(0, 20).default(defaults.max_retries),
+    patience: text('a time such as "30s", "5m" or "2h", at most a week', isPatience).default(defaults.patience),
     max_concurrency: integer(1, 256).default(defaults.max_concurrency),
     requests_per_minute: z.exactOptional(integer(1, 1_000_000)),
     price_per_mtok: z.exactOptional(map({ input: price, output: price })),
@@ -123,6 +124,11 @@ const TIMEOUT_FORM = 'a time such as "30s" or "2m", at most an hour';
 function isTimeout(value: string): boolean {
   const ms = parseTimeout(value);
   return ms !== undefined && ms <= 3_600_000;
+}
+
+function isPatience(value: string): boolean {
+  const ms = parsePatience(value);
+  return ms !== undefined && ms <= 7 * DAY_MS;
 }
 
 function isProviderName(value: string): boolean {

@@ -8,7 +8,7 @@ import { keyConfig } from "../job/key.ts";
 import { apiNotes, cutoffNotes } from "../job/notes.ts";
 import { folderWithoutMemory, memoryFolder } from "../config/memory-folder.node.ts";
 import { openInMemoryJob, type OpenInMemoryJob, type OpenJobOptions } from "../job/open.node.ts";
-import type { QuestionCounts } from "../providers/recorded/recorder.ts";
+import type { QuestionCounts } from "../providers/recorded/recorder-reports.ts";
 import { planChunks } from "../results/chunks.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { withLock } from "../storage/lock.node.ts";
@@ -192,7 +192,7 @@ async function armsOfJob(
 class WorldOpener {
   readonly #options: CompareOptions;
   readonly #opened: OpenInMemoryJob[] = [];
-  #counts: QuestionCounts = { asked: 0, cached: 0, failed: 0, missing: 0, costUsd: null };
+  #counts: QuestionCounts = { asked: 0, cached: 0, failed: 0, missing: 0, unanswered: 0, costUsd: null };
   #id: string | undefined;
 
   constructor(options: CompareOptions) {
@@ -246,6 +246,7 @@ function sumOfCounts(a: QuestionCounts, b: QuestionCounts): QuestionCounts {
     cached: a.cached + b.cached,
     failed: a.failed + b.failed,
     missing: a.missing + b.missing,
+    unanswered: a.unanswered + b.unanswered,
     costUsd: a.costUsd === null ? b.costUsd : a.costUsd + (b.costUsd ?? 0),
   };
 }

@@ -1,7 +1,7 @@
 /** What asking language models and programs would take. */
 import { type CommandConfig, type Config, isRecorded, type LlmConfig } from "../config/config.ts";
 import { fail } from "../errors.ts";
-import type { SeenQuestion } from "../providers/recorded/recorder.ts";
+import type { SeenQuestion } from "../providers/recorded/recorder-reports.ts";
 import { BYTES_PER_TOKEN } from "../providers/recorded/token-bill.ts";
 import { parseTimeout } from "../util/time.ts";
 

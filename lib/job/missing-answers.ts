@@ -1,4 +1,4 @@
-import type { SeenQuestion } from "../providers/recorded/recorder.ts";
+import type { SeenQuestion } from "../providers/recorded/recorder-reports.ts";
 
 /**
  * Counts the questions of a dry run that have no recorded answer.

@@ -5,6 +5,7 @@ import type { ProviderConfig } from "../config/config.ts";
 import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
 import { protocolOf } from "../providers/recorded/llm-api.ts";
 import { MissingAnswer, PromptsTooLong } from "../providers/recorded/recorder.ts";
+import type { QuestionCounts } from "../providers/recorded/recorder-reports.ts";
 import type { Summary } from "../results/summary.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isoDate } from "../util/time.ts";
@@ -76,6 +77,17 @@ export function stoppedNote({ progress, outcomes, reason, refresh, begun }: Stop
         : ` without --refresh-provider${names}`;
   const again = progress === undefined ? "" : ` with ${progress.chunk}`;
   return `Stopped${place}: ${kept}, and the same command${without} goes on${again}`;
+}
+
+/** Says that a run went on without some answers, and how to ask again. */
+export function unansweredNotes(counts: QuestionCounts | undefined): readonly string[] {
+  const { unanswered = 0 } = counts ?? {};
+  if (unanswered === 0) return [];
+  const what =
+    unanswered === 1
+      ? "1 question has no answer and counts as an abstention"
+      : `${unanswered} questions have no answer and count as abstentions`;
+  return [`${what}: --retry-failed asks again, and uses all answers that are recorded`];
 }
 
 /** Names providers that only abstained: because of a wrong name in a votes file, say, or a program that always fails. */

@@ -20,7 +20,10 @@ import { choosePeriod, type Period } from "./period.ts";
 import { openRecording, type Recording } from "./recording.node.ts";
 
 /** How a configuration is opened; `loadConfig()` gives the first two. */
-export interface OpenJobOptions extends Pick<RecorderOptions, "mode" | "onQuestion" | "onQuestionCounts"> {
+export interface OpenJobOptions extends Pick<
+  RecorderOptions,
+  "mode" | "onFailure" | "retryFailed" | "onQuestion" | "onQuestionCounts" | "onWait"
+> {
   /** Its folders are absolute. */
   readonly config: Config;
   /** The folder that the paths of providers start from. */
@@ -111,7 +114,8 @@ export async function openInMemoryJob(options: OpenJobOptions): Promise<OpenInMe
 
 /** @throws {CarryoverError} `BAD_USAGE` for a refresh of a provider whose answers are not recorded. */
 function recordingFor(options: OpenJobOptions): Recording | undefined {
-  const { config, refresh = [], mode, signal, onNote, onQuestion, onQuestionCounts } = options;
+  const { config, refresh = [], mode, onFailure, retryFailed, signal } = options;
+  const { onNote, onQuestion, onQuestionCounts, onWait } = options;
   const known = config.providers.filter(isRecorded).map(({ name }) => name);
   const unknown = refresh.find((name) => !known.includes(name));
   if (unknown !== undefined) {
@@ -124,7 +128,8 @@ function recordingFor(options: OpenJobOptions): Recording | undefined {
   if (known.length === 0) return undefined;
   const answersDir = config.memory.answers_dir;
   const budgetUsd = config.backtest.budget_usd;
-  return openRecording({ answersDir, budgetUsd, refresh, mode, signal, onNote, onQuestion, onQuestionCounts });
+  const asking = { budgetUsd, refresh, mode, onFailure, retryFailed, signal };
+  return openRecording({ answersDir, ...asking, onNote, onQuestion, onQuestionCounts, onWait });
 }
 
 /** The period of a run on synthetic bars for which the user says none. */

@@ -3,7 +3,8 @@ import type { CommandConfig, LlmConfig, ProviderConfig } from "../config/config.
 import { parseProvider } from "../config/parse.ts";
 import { loadProviders, type RecordingContext } from "../providers/load.node.ts";
 import type { Provider } from "../providers/provider.ts";
-import { type QuestionCounts, Recorder, type RecorderOptions } from "../providers/recorded/recorder.ts";
+import { Recorder, type RecorderOptions } from "../providers/recorded/recorder.ts";
+import type { QuestionCounts } from "../providers/recorded/recorder-reports.ts";
 import { AnswerStore } from "../providers/recorded/recordings.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { settleLeftovers } from "../storage/fs.node.ts";
@@ -25,6 +26,8 @@ export interface Recording extends RecordingContext {
   readonly counts: () => QuestionCounts;
   /** Names the run, so that what its earlier starts spent counts for the budget: the `onStart` of `backtest()`. */
   readonly begin: (runId: string) => Promise<void>;
+  /** Whether a run went on without the answer to some question, now or under an earlier version. */
+  readonly wentOnWithout: (runId: string) => Promise<boolean>;
   /** Waits a moment for answers that are under way, and ends programs. */
   readonly close: () => Promise<void>;
 }
@@ -46,6 +49,7 @@ export function openRecording(options: RecordingOptions): Recording {
     onNote,
     counts: () => recorder.counts(),
     begin: (runId) => recorder.begin(runId),
+    wentOnWithout: async (runId) => (await store.hasUnanswered(runId)) || (await store.silentAnswersOf(runId)) > 0,
     close: () => recorder.close(),
   };
 }

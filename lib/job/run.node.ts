@@ -5,18 +5,24 @@ import { folderWithoutMemory, memoryFolder } from "../config/memory-folder.node.
 import { CarryoverError } from "../errors.ts";
 import type { OnEmbedded } from "../memory/embed-missing.ts";
 import { type Memory, openMemory } from "../memory/store.ts";
-import { MissingAnswer, type QuestionCounts } from "../providers/recorded/recorder.ts";
+import { MissingAnswer } from "../providers/recorded/recorder.ts";
+import type { QuestionCounts } from "../providers/recorded/recorder-reports.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { copyInMemory } from "../storage/in-memory.ts";
 import { withLock } from "../storage/lock.node.ts";
 import { MissingAnswers } from "./missing-answers.ts";
-import { apiNotes, cutoffNotes, silentNotes, stoppedNote } from "./notes.ts";
+import { apiNotes, cutoffNotes, silentNotes, stoppedNote, unansweredNotes } from "./notes.ts";
 import { type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
 
 /** How a configuration is run. */
 export interface RunOptions extends OpenJobOptions {
   /** Runs again from the start, as another attempt. @default false */
   readonly restart?: boolean | undefined;
+  /**
+   * Runs again from the start if the last attempt went on without some answers, and asks those questions again. All recorded answers
+   * are used. @default false
+   */
+  readonly retryFailed?: boolean | undefined;
   /** Called after every tick. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Called while vectors are made, before the run begins. */
@@ -78,6 +84,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
       const memory = await openMemory(storage, { embedder, signal, onEmbedded, onNote: isDryRun ? undefined : onNote });
       for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
       const result = await runWithNotes(opened, { ...options, onNote, memory, isDryRun });
+      unansweredNotes(recording?.counts()).forEach(onNote);
       if (!isDryRun) (await silentNotes(result.summary, { providers: config.providers, storage })).forEach(onNote);
       return { ...result, memoryDir, questions: recording?.counts() };
     } finally {
@@ -92,7 +99,7 @@ async function runWithNotes(
   options: RunOptions & { memory: Memory; isDryRun: boolean; onNote: (note: string) => void },
 ): Promise<BacktestResult> {
   const { job, recording, refreshes } = opened;
-  const { memory, restart, isDryRun, onNote, refresh = [] } = options;
+  const { memory, restart, retryFailed, isDryRun, onNote, refresh = [] } = options;
   let progress: Progress | undefined;
   let runId: string | undefined;
   try {
@@ -100,7 +107,7 @@ async function runWithNotes(
       ...job,
       memory,
       onNote,
-      restart,
+      restart: restart === true || retryFailed !== true || recording === undefined ? restart : recording.wentOnWithout,
       onStart: async (id) => {
         runId = id;
         await recording?.begin(id);

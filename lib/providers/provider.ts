@@ -126,8 +126,9 @@ function toVote(provider: string, answer: unknown): Vote {
 
 /** Checks everything: providers may be written without a type checker. */
 function checkedAnswer(answer: unknown): Answer {
-  const { action, confidence, reason, error } = (answer ?? {}) as Partial<Record<keyof Answer, unknown>>;
-  if (typeof error === "string") return abstain(truncated(error));
+  const { action, confidence, reason, error, unanswered } = (answer ?? {}) as Partial<Record<keyof Answer, unknown>>;
+  if (typeof error === "string")
+    return { ...abstain(truncated(error)), ...(unanswered === true ? { unanswered } : {}) };
   if (!isAction(action)) return abstain(`found action ${shown(action)}, expected "BUY", "SELL" or "HOLD"`);
   if (!isConfidence(confidence)) return abstain(`found confidence ${shown(confidence)}, expected 0 to 100`);
   return { action, confidence, ...(typeof reason === "string" ? { reason: truncated(reason) } : {}) };

@@ -81,6 +81,16 @@ export function parseTimeout(text: string): number | undefined {
   return Number(match[1]) * (match[2] === "ms" ? 1 : match[2] === "s" ? 1000 : 60_000);
 }
 
+/**
+ * Parses how long something is waited for: as a time-out, or in hours, or `0s`.
+ *
+ * @returns Milliseconds, or `undefined` for any other text.
+ */
+export function parsePatience(text: string): number | undefined {
+  if (/^0(?:ms|s|m|h)$/.test(text)) return 0;
+  return parseTimeout(text) ?? (text.endsWith("h") ? parseDuration(text) : undefined);
+}
+
 const ISO =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|UTC|([+-])(\d\d):?(\d\d)?))?)?$/i;
 

@@ -1,14 +1,16 @@
 /** Progress lines of runs and of vectors that are computed. */
 import type { Progress } from "../../lib/backtest/job.ts";
-import type { QuestionCounts } from "../../lib/providers/recorded/recorder.ts";
-import { renderQuestionCounts } from "../text/questions.ts";
+import type { QuestionCounts, ServerWait } from "../../lib/providers/recorded/recorder-reports.ts";
+import { renderQuestionCounts, renderWait } from "../text/questions.ts";
 import { count, duration, fixed, money } from "../text/numbers.ts";
-import { progressLine, type ProgressLine } from "./terminal.ts";
+import { progressLine, type ProgressLine, understandsCodes } from "./terminal.ts";
 
 /** The progress line of a run. */
 interface RunProgress {
   update(progress: Progress): void;
   questions(counts: QuestionCounts): void;
+  /** While a server does not answer. */
+  waiting(wait: ServerWait): void;
   /** Before the run begins. */
   embedded(made: number, wanted: number): void;
   /** The last counts, if the run asks. */
@@ -29,8 +31,10 @@ export function runProgress(options: { line?: ProgressLine; now?: () => number }
   /** Where the rate is measured from. */
   let first: { atMs: number; ticks: number; share: number } | undefined;
   let ticks = 0;
+  let wait: ServerWait | undefined;
 
   const render = (): string => {
+    if (wait !== undefined) return renderWait(wait);
     if (last === undefined) return counts === undefined ? "" : renderQuestionCounts(counts);
     const passedMs = now() - (first?.atMs ?? 0);
     const done = first === undefined ? 0 : last.share - first.share;
@@ -53,6 +57,11 @@ export function runProgress(options: { line?: ProgressLine; now?: () => number }
       // The time that recorded answers took says nothing about others.
       if (latest.asked > 0 && (counts?.asked ?? 0) === 0) first = undefined;
       counts = latest;
+      wait = undefined;
+      line.update(render);
+    },
+    waiting: (latest) => {
+      wait = latest;
       line.update(render);
     },
     update: (progress) => {
@@ -61,6 +70,22 @@ export function runProgress(options: { line?: ProgressLine; now?: () => number }
       first ??= { atMs: now(), ticks, share: progress.share };
       line.update(render);
     },
+  };
+}
+
+/** Milliseconds of a wait that is worth a line of its own, where no progress line shows it. */
+const LONG_WAIT_MS = 10_000;
+
+/** Returns a function that tells the first long wait of each provider from the others. */
+export function firstLongWaits(
+  options: { hasProgressLine?: boolean; now?: () => number } = {},
+): (wait: Pick<ServerWait, "provider" | "untilMs">) => boolean {
+  const { hasProgressLine = understandsCodes(2), now = Date.now } = options;
+  const seen = new Set<string>();
+  return ({ provider, untilMs }) => {
+    const isFirst = !hasProgressLine && untilMs - now() >= LONG_WAIT_MS && !seen.has(provider);
+    if (isFirst) seen.add(provider);
+    return isFirst;
   };
 }
 

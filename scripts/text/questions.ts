@@ -1,13 +1,20 @@
 /** What run-chunks and compare-memory print about questions to language models and programs. */
 import type { Estimate } from "../../lib/experiments/estimate.ts";
-import type { QuestionCounts } from "../../lib/providers/recorded/recorder.ts";
+import type { QuestionCounts, ServerWait } from "../../lib/providers/recorded/recorder-reports.ts";
 import { count, dollars, fixed } from "./numbers.ts";
 import { columns, table, words } from "./table.ts";
 
 /** What has been asked so far, on one line. The cost is left out if no price is known. */
-export function renderQuestionCounts({ asked, cached, failed, costUsd }: QuestionCounts): string {
+export function renderQuestionCounts({ asked, cached, failed, unanswered, costUsd }: QuestionCounts): string {
+  const without = unanswered === 0 ? "" : `, unanswered ${count(unanswered)}`;
   const cost = costUsd === null ? "" : `, cost ${dollars(costUsd)}`;
-  return `asked ${count(asked)}, cached ${count(cached)}, failed ${count(failed)}${cost}`;
+  return `asked ${count(asked)}, cached ${count(cached)}, failed ${count(failed)}${without}${cost}`;
+}
+
+/** For whom a run waits, and until when, in local time. The reason is a field of its own, which may not fit a line. */
+export function renderWait({ provider, untilMs, reason }: ServerWait): string {
+  const until = new Date(untilMs).toTimeString().slice(0, 8);
+  return `${JSON.stringify(provider)} waits until ${until}  ${reason}`;
 }
 
 /** What a run would ask, take and cost. */

@@ -307,6 +307,7 @@ describe("providers whose answers are recorded", () => {
       mask: false,
       timeout: "60s",
       max_retries: 3,
+      patience: "5m",
       max_concurrency: 4,
     };
     expect(providers).toEqual([

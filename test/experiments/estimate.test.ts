@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Config, type LlmConfig } from "../../lib/config/config.ts";
 import { estimateRun } from "../../lib/experiments/estimate.ts";
-import type { SeenQuestion } from "../../lib/providers/recorded/recorder.ts";
+import type { SeenQuestion } from "../../lib/providers/recorded/recorder-reports.ts";
 
 const MODEL: LlmConfig = {
   name: "llama",
@@ -14,6 +14,7 @@ const MODEL: LlmConfig = {
   mask: true,
   timeout: "60s",
   max_retries: 2,
+  patience: "5m",
   max_concurrency: 4,
   price_per_mtok: { input: 2, output: 10 },
 };

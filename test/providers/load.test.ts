@@ -134,6 +134,7 @@ describe("loadProviders()", () => {
       mask: false,
       timeout: "1s",
       max_retries: 0,
+      patience: "0s",
       max_concurrency: 1,
     } as const;
     await expect(loadProviders([llm], { baseDir, recording: { store, recorder, onNote } })).rejects.toThrow(

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Summary } from "../../lib/results/summary.ts";
-import { someVote } from "../providers/recorded/model-server.ts";
+import { assetOf, someVote } from "../providers/recorded/model-server.ts";
 import { KEY, openModelWorld, QUESTIONS_A_DAY, type ModelWorld } from "./model-run-samples.ts";
 import { filesOf, runScript } from "./run-script.ts";
 
@@ -111,9 +111,9 @@ describe("a run of three assets with three language models", () => {
       env: { CARRYOVER_TEST_KEY: KEY },
     });
     expect(code).toBe(0);
-    // Two worlds of three runs. All answers of the very first run are recorded.
+    // Two worlds of four runs. All answers of the very first run are recorded.
     const [, asked, cached] = /^asked (\d+), cached (\d+), failed 0, cost \$0\.\d+$/m.exec(stderr) ?? [];
-    expect(Number(asked) + Number(cached)).toBe(6 * QUESTIONS);
+    expect(Number(asked) + Number(cached)).toBe(8 * QUESTIONS);
     expect(Number(cached)).toBeGreaterThanOrEqual(QUESTIONS);
     expect(world.answersIn(folder)).toHaveLength(QUESTIONS + Number(asked));
   });
@@ -153,6 +153,109 @@ test("a refresh without an answer leaves no mark: the finished run is replayed, 
   const again = await world.run(folder);
   expect(JSON.parse(again.stdout)).toEqual(JSON.parse(begun.stdout));
   expect(world.server.requests.length).toBe(before + QUESTIONS_A_DAY / 3);
+});
+
+describe("a server that is out", () => {
+  const day = (): string =>
+    world.newFolder({
+      days: 1,
+      providers: `  - { name: llama, type: llm, model: llama3.2, base_url: "${world.server.openaiUrl}", patience: 600ms }\n`,
+    });
+  const ASKED = QUESTIONS_A_DAY / 3;
+
+  /** Answers all but some prompts. */
+  function outFor(isOut: (prompt: string) => boolean): void {
+    world.respond = (request) =>
+      isOut(request.turns[0] ?? "") ? new Response("<h1>502 Bad Gateway</h1>", { status: 502 }) : someVote(request);
+  }
+
+  test("stops the run, which goes on with the same command when it is back; nothing was recorded or is asked twice", async () => {
+    const folder = day();
+    world.server.answered.clear();
+    outFor((prompt) => prompt.includes("T12:00"));
+    const { code, stdout, stderr } = await world.run(folder);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(
+      /^error: Cannot ask "llama": found status 502 from the server: 502 Bad Gateway \(\d tries in 0\.\d s\), expected a server that takes questions$/m,
+    );
+    expect(stderr).toMatch(/Stopped in 2024-01-01_1d at 2024-01-01: .*the same command goes on/);
+    // Three assets at 04:00 and at 08:00.
+    expect(world.answersIn(folder)).toHaveLength(6);
+    world.respond = someVote;
+    const resumed = await world.run(folder);
+    expect(resumed.code).toBe(0);
+    expect(resumed.stderr).toContain(`asked ${ASKED - 6}, cached 6, failed 0\n`);
+    expect(new Set(world.server.answered.values())).toEqual(new Set([1]));
+  });
+
+  test("with --on-failure abstain is marked in the decisions, replayed as it was, and asked again by --retry-failed", async () => {
+    const folder = day();
+    outFor((prompt) => prompt.includes("T12:00") && assetOf(prompt) === "BTCUSD");
+    const first = await world.run(folder, "--on-failure", "abstain");
+    expect(first.code).toBe(0);
+    expect(first.stderr).toContain(`asked ${ASKED - 1}, cached 0, failed 0, unanswered 1\n`);
+    expect(first.stderr).toContain(
+      "1 question has no answer and counts as an abstention: --retry-failed asks again, and uses all answers that are recorded",
+    );
+    const marked = Object.entries(filesOf(join(folder, "memory")))
+      .filter(([name]) => name.endsWith("decisions.ndjson"))
+      .flatMap(([, text]) => text.trim().split("\n"))
+      .map((line) => (JSON.parse(line) as { votes: { unanswered?: true; error?: string }[] }).votes[0]!)
+      .filter((vote) => vote.unanswered);
+    expect(marked).toHaveLength(1);
+    expect(marked[0]?.error).toStartWith('Cannot ask "llama": found status 502');
+    const files = filesOf(join(folder, "memory"));
+
+    // Another run of the folder is answered since; this one keeps its decisions, byte for byte.
+    world.respond = someVote;
+    rmSync(join(folder, "memory"), { recursive: true });
+    const offline = await runScript("run-chunks.ts", ["--json", "--offline"], { cwd: folder });
+    expect({ code: offline.code, stdout: offline.stdout }).toEqual({ code: 0, stdout: first.stdout });
+    expect(filesOf(join(folder, "memory"))).toEqual(files);
+
+    const retried = await world.run(folder, "--retry-failed");
+    expect(retried.code).toBe(0);
+    expect(retried.stderr).toMatch(/^asked [1-9]\d*, cached \d+, failed 0$/m);
+    expect(JSON.parse(retried.stdout)).not.toMatchObject({ run_id: (JSON.parse(first.stdout) as Summary).run_id });
+    // Nothing is left to be asked again.
+    const again = await world.run(folder, "--retry-failed");
+    expect(again.stdout).toBe(retried.stdout);
+  });
+
+  test.each([
+    [["--on-failure", "ignore"], '--on-failure must be stop or abstain, found "ignore"'],
+    [["--offline", "--retry-failed"], "--offline and --retry-failed cannot be used together"],
+  ])("refuses %j", async (flags, message) => {
+    const { code, stderr } = await world.run(day(), ...flags);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+  });
+});
+
+test("a model that takes neither max_tokens nor a temperature is asked without, and a replay needs no server", async () => {
+  const folder = world.newFolder({
+    days: 1,
+    providers: `  - { name: o1, type: llm, model: o1, base_url: "${world.server.openaiUrl}" }\n`,
+  });
+  world.respond = (request) => {
+    const param = ["max_tokens", "temperature"].find((name) => name in request.body);
+    if (param === undefined) return someVote(request);
+    const message = `Unsupported parameter: '${param}' is not supported with this model.`;
+    return Response.json({ error: { message, param, code: "unsupported_parameter" } }, { status: 400 });
+  };
+  const before = world.server.requests.length;
+  const first = await world.run(folder);
+  expect(first.code).toBe(0);
+  expect(first.stderr.match(/^"o1" is asked with .*$/gm)).toEqual([
+    expect.stringContaining('"o1" is asked with max_completion_tokens in place of max_tokens: status 400'),
+    expect.stringContaining('"o1" is asked with no temperature: status 400'),
+  ]);
+  // Three questions at a time are refused twice each before one of them is answered.
+  const refused = world.server.requests.length - before - QUESTIONS_A_DAY / 3;
+  expect(refused).toBeLessThanOrEqual(6);
+  rmSync(join(folder, "memory"), { recursive: true });
+  const offline = await runScript("run-chunks.ts", ["--json", "--offline"], { cwd: folder });
+  expect({ code: offline.code, stdout: offline.stdout }).toEqual({ code: 0, stdout: first.stdout });
 });
 
 test("a run whose prompts are all too long says that it will stop again, and what to change", async () => {

@@ -1,5 +1,6 @@
 /** What gives votes that are recorded, and the answers it gives. */
 import type { Answer, DecisionContext, Situation } from "../../types.ts";
+import { CarryoverError } from "../../errors.ts";
 import type { Json } from "../../util/json.ts";
 
 /** A language model or a program of the user's: its answers cost money or cannot be repeated. */
@@ -29,12 +30,29 @@ export interface PreparedQuestion {
   readonly maxCostUsd: number;
 
   /**
+   * Other requests by which the question may have been asked, because the server does not take it as it is. An answer to one of
+   * them counts, and is adopted.
+   */
+  readonly variants?: () => readonly RequestVariant[];
+
+  /**
    * Asks, with retries.
    *
+   * @throws {NoAnswer} If no answer came.
    * @throws {CarryoverError} If no question can be answered: a wrong key, no such model or program. Any error stops the run.
    */
   ask(signals: ClientSignals): Promise<ClientAnswer>;
 }
+
+/** Another request by which a question may have been asked. */
+export interface RequestVariant {
+  readonly request: Json;
+  /** Called if its answer is recorded: the client asks further questions in the same way. */
+  readonly adopt: () => void;
+}
+
+/** A question has no answer: its server is out, or refuses it. Nothing is recorded, as it may be answered another time. */
+export class NoAnswer extends CarryoverError {}
 
 /** How a recorder stops a client. Both signals end a question with a rejection. */
 export interface ClientSignals {
@@ -44,10 +62,14 @@ export interface ClientSignals {
   readonly abort: AbortSignal;
   /** Called before a rejection with the dollars that the question has cost so far. */
   readonly onLost?: (usd: number) => void;
+  /** Called before each wait for a failure to pass. */
+  readonly onWait?: (wait: { readonly ms: number; readonly reason: string }) => void;
 }
 
 /** What a client answered. */
 export interface ClientAnswer {
+  /** The request that was answered, if it is not the one that was prepared. */
+  readonly request?: Json;
   readonly vote: Answer;
   /** What the model or program said, one text an attempt; empty where nothing came. */
   readonly raw: readonly string[];

@@ -19,7 +19,7 @@ export function guardedFetch(fetch: Fetch): Fetch {
       await response.body?.cancel();
       const to = hostOf(response.headers.get("location"), response.url);
       const expected = "a base_url where the model itself answers";
-      throw new RequestFailure(`a redirect to ${to}, which is not followed`, { expected });
+      throw new RequestFailure(`a redirect to ${to}, which is not followed`, { isFatal: true, expected });
     }
     return replaceBody(response, await readCapped(response));
   };
@@ -30,8 +30,9 @@ async function readCapped(response: Response): Promise<Blob> {
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > MAX_BYTES)
-      throw new RequestFailure(`the server's answer is larger than ${MAX_BYTES} bytes`, { mayBeBilled: true });
+    if (size > MAX_BYTES) {
+      throw new RequestFailure(`more than ${MAX_BYTES} bytes from the server`, { mayBeBilled: true });
+    }
     chunks.push(chunk);
   }
   return new Blob(chunks);

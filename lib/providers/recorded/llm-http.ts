@@ -6,11 +6,12 @@ import { THOUGHT_TAGS } from "./answer-text.ts";
 import { guardedFetch, type Fetch } from "./guarded-fetch.ts";
 import type { Completion, LlmConnection, Message } from "./llm.ts";
 import { addressOf, protocolOf } from "./llm-api.ts";
-import { loadModel } from "./model-packages.ts";
+import { loadModel, SERVER } from "./model-packages.ts";
 import { readableFetch } from "./readable-response.ts";
 import { Secrets } from "./redact.ts";
 import { extendedFetch, type ReadSecret } from "./request-extras.ts";
-import { statusFailure, transportFailure } from "./request-failures.ts";
+import { answerInError, statusFailure, transportFailure } from "./request-failures.ts";
+import type { RequestParameters } from "./request-parameters.ts";
 import { RequestFailure } from "./retries.ts";
 
 /** Characters of a failure's message. */
@@ -39,30 +40,31 @@ interface HttpEnvironment {
  */
 export function llmHttp(config: LlmConfig, environment: HttpEnvironment): LlmConnection {
   const server = { address: addressOf(config) ?? config.model, model: config.model, now: environment.now };
-  const protocol = protocolOf(config);
   let loading: Promise<LoadedSdk> | undefined;
   const load = (): Promise<LoadedSdk> => (loading ??= loadSdk(config, environment));
 
   return {
     ready: async () => void (await load()),
 
-    complete: async (messages, signal) => {
-      const { ai, model, hide } = await load();
-      const { temperature, max_output_tokens, output } = config;
+    complete: async (messages, { parameters, signal }) => {
+      const { ai, modelFor, hide } = await load();
+      const { temperature, output } = parameters;
       try {
+        const model = await modelFor(output);
         const generated = await model.doGenerate({
           prompt: messages.map(toPromptMessage),
-          temperature,
-          ...(protocol === "openai"
-            ? // OpenAI has given up max_tokens. The package sends it to models that it does not know.
-              { providerOptions: { openai: { maxCompletionTokens: max_output_tokens } } }
-            : { maxOutputTokens: max_output_tokens }),
+          ...(temperature === null ? {} : { temperature }),
+          ...tokenLimit(config, parameters),
           ...(output === "text" ? {} : { responseFormat: { type: "json", schema: VOTE_JSON_SCHEMA, name: "vote" } }),
           ...(config.reasoning_effort === undefined ? {} : { reasoning: config.reasoning_effort }),
           abortSignal: signal,
         });
         return toCompletion(generated, hide);
       } catch (error) {
+        const said = ai.APICallError.isInstance(error) ? answerInError(error) : undefined;
+        // A refusal before the model is asked costs nothing.
+        const tokens = said?.ended === "refused" ? { input: 0, output: 0 } : undefined;
+        if (said !== undefined) return { ...said, text: hide(said.text), tokens };
         const failure = ai.APICallError.isInstance(error)
           ? statusFailure(error, server)
           : transportFailure(error, server);
@@ -73,12 +75,30 @@ export function llmHttp(config: LlmConfig, environment: HttpEnvironment): LlmCon
   };
 }
 
+/** `max_output_tokens` in the way of each protocol. */
+function tokenLimit(config: LlmConfig, { token_limit }: RequestParameters): Partial<CallOptions> {
+  const { max_output_tokens: limit } = config;
+  switch (protocolOf(config)) {
+    case "openai":
+      // The package sends max_tokens to models that it does not know.
+      return { providerOptions: { openai: { maxCompletionTokens: limit } } };
+    case "openai-compatible":
+      return token_limit === "max_tokens"
+        ? { maxOutputTokens: limit }
+        : { providerOptions: { [SERVER]: { [token_limit]: limit } } };
+    default:
+      return { maxOutputTokens: limit };
+  }
+}
+
 type WrappedModel = ReturnType<typeof Ai.wrapLanguageModel>;
+type CallOptions = Parameters<WrappedModel["doGenerate"]>[0];
 type Generated = Awaited<ReturnType<WrappedModel["doGenerate"]>>;
 
 interface LoadedSdk {
   readonly ai: typeof Ai;
-  readonly model: WrappedModel;
+  /** The model, asked for a format. */
+  readonly modelFor: (output: LlmConfig["output"]) => Promise<WrappedModel>;
   /** Removes the key from a text. */
   readonly hide: (text: string) => string;
 }
@@ -101,12 +121,24 @@ async function loadSdk(config: LlmConfig, environment: HttpEnvironment): Promise
     ...(key === undefined ? {} : { apiKey: key }),
   };
   try {
-    const [ai, model] = await Promise.all([import("ai"), loadModel(config, { settings, importPackage, readSecret })]);
+    const ai = await import("ai");
     const middleware = THOUGHT_TAGS.map((tagName) =>
       // Between two thoughts the closing tag stays, so that what follows the last one can be told.
       ai.extractReasoningMiddleware({ tagName, startWithReasoning: true, separator: tagName.closing }),
     );
-    return { ai, model: ai.wrapLanguageModel({ model, middleware }), hide };
+    const load: LoadedSdk["modelFor"] = async (output) => {
+      const model = await loadModel({ ...config, output }, { settings, importPackage, readSecret });
+      return ai.wrapLanguageModel({ model, middleware });
+    };
+    const models = new Map([[config.output, load(config.output)]]);
+    // Now, so that what it lacks is known before anything is asked.
+    await models.get(config.output);
+    const modelFor: LoadedSdk["modelFor"] = (output) => {
+      const model = models.get(output) ?? load(output);
+      models.set(output, model);
+      return model;
+    };
+    return { ai, modelFor, hide };
   } catch (error) {
     if (error instanceof CarryoverError) throw error;
     throw fail("NOT_FOUND", `Cannot ask "${config.name}"`, {
@@ -119,7 +151,7 @@ async function loadSdk(config: LlmConfig, environment: HttpEnvironment): Promise
   }
 }
 
-type PromptMessage = Parameters<WrappedModel["doGenerate"]>[0]["prompt"][number];
+type PromptMessage = CallOptions["prompt"][number];
 
 function toPromptMessage({ role, content }: Message): PromptMessage {
   return { role, content: [{ type: "text", text: content }] };

@@ -1,14 +1,30 @@
 import type { Answer, DecisionContext, Situation } from "../../types.ts";
 import type { LlmConfig } from "../../config/config.ts";
-import { fail } from "../../errors.ts";
-import { parseTimeout } from "../../util/time.ts";
+import { CarryoverError } from "../../errors.ts";
+import type { Json } from "../../util/json.ts";
+import { parsePatience, parseTimeout } from "../../util/time.ts";
 import { abstain } from "../provider.ts";
 import { answerForm, readVote, type Said } from "./answer.ts";
-import type { ClientAnswer, ClientSignals, PreparedQuestion, VoteClient } from "./client.ts";
+import {
+  type ClientAnswer,
+  type ClientSignals,
+  NoAnswer,
+  type PreparedQuestion,
+  type RequestVariant,
+  type VoteClient,
+} from "./client.ts";
 import { apiInKeys } from "./llm-api.ts";
 import { renderPrompt, type Prompt } from "./prompt.ts";
 import { RateLimiter } from "./rate-limit.ts";
-import { RequestFailure, withRetries, type RetryPolicy } from "./retries.ts";
+import {
+  adaptationNote,
+  adaptations,
+  adapted,
+  configuredParameters,
+  isSame,
+  type RequestParameters,
+} from "./request-parameters.ts";
+import { RequestFailure, type RetryPolicy, ServerState, withRetries } from "./retries.ts";
 import { TokenBill, type TokenCounts } from "./token-bill.ts";
 
 /** One turn of a conversation. */
@@ -30,7 +46,10 @@ export interface LlmConnection {
   ready(): Promise<void>;
 
   /** Sends one request. @throws {RequestFailure} If no answer came. */
-  complete(messages: readonly Message[], signal: AbortSignal): Promise<Completion>;
+  complete(
+    messages: readonly Message[],
+    options: { readonly parameters: RequestParameters; readonly signal: AbortSignal },
+  ): Promise<Completion>;
 }
 
 /** How a model is asked. */
@@ -40,6 +59,8 @@ interface LlmOptions {
   readonly template: string;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
+  /** Called when the server makes the client ask in another way. */
+  readonly onNote?: ((note: string) => void) | undefined;
 }
 
 /** How often a model is asked for the same vote, the first time included. */
@@ -47,6 +68,9 @@ const MAX_ATTEMPTS = 2;
 
 /** Characters of a bad answer that are sent back to the model. */
 const MAX_SHOWN = 20_000;
+
+/** Questions without a recorded answer for which answers to its variants are looked for, unless one is found. */
+const MAX_LOOKUPS = 20;
 
 /** A language model that votes. An answer that is no vote is sent back once, with what is wrong. */
 export class LlmClient implements VoteClient {
@@ -56,54 +80,90 @@ export class LlmClient implements VoteClient {
   readonly #template: string;
   readonly #connection: LlmConnection;
   readonly #retryPolicy: RetryPolicy;
+  readonly #onNote: (note: string) => void;
+  /** How it is asked now. */
+  #parameters: RequestParameters;
+  /** Whether an answer has shown that this is how the server is asked. */
+  #isSettled = false;
+  #lookups = 0;
 
-  constructor(config: LlmConfig, { connection, template, now }: LlmOptions) {
+  constructor(config: LlmConfig, { connection, template, now, onNote = () => {} }: LlmOptions) {
     this.name = config.name;
     this.hasPrice = config.price_per_mtok !== undefined;
     this.#config = config;
     this.#template = template;
     this.#connection = connection;
+    this.#onNote = onNote;
+    this.#parameters = configuredParameters(config);
     const { max_concurrency: concurrency, requests_per_minute: perMinute } = config;
     this.#retryPolicy = {
       rateLimiter: new RateLimiter({ concurrency, perMinute, now }),
-      // The schema of the configuration has checked it.
+      // The schema of the configuration has checked them.
       timeoutMs: parseTimeout(config.timeout)!,
+      patienceMs: parsePatience(config.patience)!,
       maxRetries: config.max_retries,
+      server: new ServerState(),
+      now,
     };
   }
 
   prepare(situation: Situation, context: DecisionContext): PreparedQuestion {
-    const { name, model, temperature, max_output_tokens, output, mask, max_retries } = this.#config;
-    const { reasoning_effort, headers, extra_body } = this.#config;
+    const { name, mask, max_retries } = this.#config;
     const prompt = renderPrompt(this.#template, { situation, context }, { provider: name, mask });
     const bill = new TokenBill(prompt.text, this.#config);
     let maxUsd = 0;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) maxUsd += bill.maxUsd(attempt);
     return {
-      // In this order: the answer's key is a hash of it.
-      request: {
-        type: "llm",
-        api: apiInKeys(this.#config.api),
-        model,
-        temperature,
-        max_output_tokens,
-        output,
-        ...(reasoning_effort === undefined ? {} : { reasoning_effort }),
-        ...(headers === undefined ? {} : { headers }),
-        ...(extra_body === undefined ? {} : { extra_body }),
-        asset: prompt.asset,
-        prompt: prompt.text,
-      },
+      request: this.#requestOf(prompt, configuredParameters(this.#config)),
+      variants: () => this.#variantsOf(prompt),
       maxCostUsd: maxUsd * (1 + max_retries),
       ask: (signals) => this.#ask(prompt, signals),
     };
   }
 
-  async #ask({ asset, text: prompt }: Prompt, signals: ClientSignals): Promise<ClientAnswer> {
-    const bill = new TokenBill(prompt, this.#config);
+  #requestOf({ asset, text }: Prompt, { temperature, output, token_limit }: RequestParameters): Json {
+    const { api, model, max_output_tokens, reasoning_effort, headers, extra_body } = this.#config;
+    const isLimitAdapted = token_limit !== configuredParameters(this.#config).token_limit;
+    // In this order: the answer's key is a hash of it.
+    return {
+      type: "llm",
+      api: apiInKeys(api),
+      model,
+      temperature,
+      max_output_tokens,
+      ...(isLimitAdapted ? { token_limit } : {}),
+      output,
+      ...(reasoning_effort === undefined ? {} : { reasoning_effort }),
+      ...(headers === undefined ? {} : { headers }),
+      ...(extra_body === undefined ? {} : { extra_body }),
+      asset,
+      prompt: text,
+    };
+  }
+
+  /** The requests to which the server may have brought an earlier run, or has brought this one. */
+  #variantsOf(prompt: Prompt): readonly RequestVariant[] {
+    const configured = configuredParameters(this.#config);
+    if (!this.#isSettled && ++this.#lookups > MAX_LOOKUPS) return [];
+    const others = this.#isSettled ? [this.#parameters] : adaptations(configured);
+    return others
+      .filter((parameters) => !isSame(parameters, configured))
+      .map((parameters) => ({
+        request: this.#requestOf(prompt, parameters),
+        adopt: () => {
+          if (!this.#isSettled) this.#parameters = parameters;
+          this.#isSettled = true;
+        },
+      }));
+  }
+
+  async #ask(prompt: Prompt, signals: ClientSignals): Promise<ClientAnswer> {
+    const bill = new TokenBill(prompt.text, this.#config);
     const raw: string[] = [];
     let tookMs = 0;
+    let parameters = this.#parameters;
     const answer = (vote: Answer): ClientAnswer => ({
+      request: this.#requestOf(prompt, parameters),
       vote,
       raw,
       tokens: bill.tokens,
@@ -113,41 +173,75 @@ export class LlmClient implements VoteClient {
     });
 
     await this.#connection.ready();
-    let messages: readonly Message[] = [{ role: "user", content: prompt }];
+    let messages: readonly Message[] = [{ role: "user", content: prompt.text }];
     let problem = "";
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const sent = messages;
       let completion: Completion;
       try {
-        completion = await withRetries((signal) => this.#connection.complete(sent, signal), {
+        ({ completion, parameters } = await this.#send(sent, {
           ...this.#retryPolicy,
           signals,
           onBilled: () => bill.addFailure(attempt),
           onRan: (ms) => (tookMs += ms),
-        });
+        }));
       } catch (error) {
-        if (error instanceof RequestFailure && error.traits.expected === undefined)
-          return answer(abstain(error.message));
         signals.onLost?.(bill.usd);
-        throw this.#unavailable(error);
+        throw this.#noAnswer(error);
       }
       const { tokens, finish } = completion;
       const said = transcript(completion);
       raw.push(said);
       bill.addAnswer(attempt, { sent: sent.map(({ content }) => content), received: said, counted: tokens });
-      const read = readVote(completion, asset);
+      const read = readVote(completion, prompt.asset);
       if ("vote" in read) return answer(read.vote);
       problem = finish === undefined ? read.problem : `${read.problem} (it ended for "${finish}")`;
-      messages = [sent[0]!, ...correction(completion.text, { problem: read.problem, asset })];
+      messages = [sent[0]!, ...correction(completion.text, { problem: read.problem, asset: prompt.asset })];
     }
     return answer(abstain(`no usable answer, asked twice: ${problem}`));
   }
 
-  /** The error that stops the run if no question can be answered. */
-  #unavailable(error: unknown): unknown {
+  /** Sends messages, and again with other parameters where the server does not take the configured ones. */
+  async #send(
+    messages: readonly Message[],
+    options: Parameters<typeof withRetries>[1],
+  ): Promise<{ completion: Completion; parameters: RequestParameters }> {
+    for (;;) {
+      const parameters = this.#parameters;
+      try {
+        const send = (signal: AbortSignal): Promise<Completion> =>
+          this.#connection.complete(messages, { parameters, signal });
+        const completion = await withRetries(send, options);
+        this.#isSettled = true;
+        return { completion, parameters };
+      } catch (error) {
+        if (!this.#canAdapt(parameters, error)) throw error;
+      }
+    }
+  }
+
+  /** Whether a request can be sent again with other parameters. */
+  #canAdapt(sent: RequestParameters, error: unknown): boolean {
+    if (!(error instanceof RequestFailure) || error.traits.cure === undefined) return false;
+    // Another question may have met the same error before.
+    if (!isSame(sent, this.#parameters)) return true;
+    const next = adapted(sent, error.traits.cure);
+    if (next === undefined) return false;
+    this.#parameters = next;
+    this.#isSettled = false;
+    const what = adaptationNote(error.traits.cure, next);
+    this.#onNote(`"${this.name}" is asked with ${what}: ${error.message}`);
+    return true;
+  }
+
+  /** The error that says why a question has no answer. */
+  #noAnswer(error: unknown): unknown {
     if (!(error instanceof RequestFailure)) return error;
     const { message: found, traits, cause } = error;
-    return fail("UNANSWERED", `Cannot ask "${this.name}"`, { found, expected: traits.expected ?? "an answer", cause });
+    const message = `Cannot ask "${this.name}": found ${found}, expected ${traits.expected ?? "an answer"}`;
+    return traits.isFatal === true
+      ? new CarryoverError("UNANSWERED", message, { cause })
+      : new NoAnswer("UNANSWERED", message, { cause });
   }
 }
 

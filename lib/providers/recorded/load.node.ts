@@ -53,7 +53,7 @@ async function loadCommand(config: CommandConfig, { baseDir, onNote }: LoadClien
   return { client: new CommandClient(config, { program, files, now: () => performance.now() }), files };
 }
 
-async function loadLlm(config: LlmConfig, { baseDir }: LoadClientOptions): Promise<LoadedClient> {
+async function loadLlm(config: LlmConfig, { baseDir, onNote }: LoadClientOptions): Promise<LoadedClient> {
   // Loaded only here, so that a run without language models starts faster.
   const [{ LlmClient }, { llmHttp }, { checkTemplate, DEFAULT_PROMPT }] = await Promise.all([
     import("./llm.ts"),
@@ -73,7 +73,7 @@ async function loadLlm(config: LlmConfig, { baseDir }: LoadClientOptions): Promi
     importPackage: (from) => importPackage(from, baseDir),
     now: () => Date.now(),
   });
-  const client = new LlmClient(config, { connection, template, now: () => performance.now() });
+  const client = new LlmClient(config, { connection, template, now: () => performance.now(), onNote });
   const sha256 = await sha256OfBytes(new TextEncoder().encode(template));
   return { client, files: { [file ?? "the built-in prompt"]: sha256 } };
 }

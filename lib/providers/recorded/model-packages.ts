@@ -18,7 +18,7 @@ interface ModelOptions {
 }
 
 /** The name of the server in the options of the SDK. */
-const SERVER = "server";
+export const SERVER = "server";
 
 /**
  * Loads the package of a configuration and makes its model.

@@ -1,36 +1,10 @@
 import type { Answer, DecisionContext, Situation } from "../../types.ts";
 import { CarryoverError } from "../../errors.ts";
-import type { Json } from "../../util/json.ts";
 import { abstain, type Provider } from "../provider.ts";
 import { Budget } from "./budget.ts";
-import type { PreparedQuestion, VoteClient } from "./client.ts";
-import { answerKey, type AnswerStore, type Question, type RecordedAnswer } from "./recordings.ts";
-
-/** How many questions were answered, and how. */
-export interface QuestionCounts {
-  /** Sent now. */
-  readonly asked: number;
-  /** Answered from a recording. */
-  readonly cached: number;
-  /** Of those sent now, the ones without a usable answer; and all that were too long to be sent. */
-  readonly failed: number;
-  /** Neither recorded nor sent. */
-  readonly missing: number;
-  /** Dollars, including earlier starts of the run if it has a budget; `null` if no client has a price. */
-  readonly costUsd: number | null;
-}
-
-/** A question that is about to be answered. */
-export interface SeenQuestion {
-  readonly provider: string;
-  readonly request: Json;
-  /** When the decision is made, epoch ms. */
-  readonly timestamp: number;
-  /** Its recorded answer, if there is one. */
-  readonly found: RecordedAnswer | undefined;
-  /** Dollars that an answer costs at most; 0 without a known price. */
-  readonly maxCostUsd: number;
-}
+import { NoAnswer, type PreparedQuestion, type VoteClient } from "./client.ts";
+import type { QuestionCounts, SeenQuestion, ServerWait } from "./recorder-reports.ts";
+import { answerKey, type AnswerStore, isSilent, type Question, type RecordedAnswer } from "./recordings.ts";
 
 /** How a recorder works. */
 export interface RecorderOptions {
@@ -41,6 +15,13 @@ export interface RecorderOptions {
    * @default "ask"
    */
   readonly mode?: "ask" | "offline" | "dry-run" | undefined;
+  /**
+   * What happens to a question that nobody answers: it stops the run, or is an abstention of this run.
+   * @default "stop"
+   */
+  readonly onFailure?: "stop" | "abstain" | undefined;
+  /** Whether questions are asked again that an earlier version recorded as unanswered. @default false */
+  readonly retryFailed?: boolean | undefined;
   /** Dollars that the questions of a run may cost. @default no limit */
   readonly budgetUsd?: number | undefined;
   /** Stops the run, as Ctrl-C does. */
@@ -51,6 +32,8 @@ export interface RecorderOptions {
   readonly onQuestionCounts?: ((counts: QuestionCounts) => void) | undefined;
   /** Called before every question is answered. */
   readonly onQuestion?: ((question: SeenQuestion) => void) | undefined;
+  /** Called when a question waits for its server. */
+  readonly onWait?: ((wait: ServerWait) => void) | undefined;
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
@@ -97,8 +80,10 @@ export class Recorder {
   readonly #clients: VoteClient[] = [];
   /** Answers in flight by key: decisions with the same question share one. */
   readonly #pending = new Map<string, Promise<Answer>>();
-  readonly #counts = { asked: 0, cached: 0, failed: 0, missing: 0 };
+  readonly #counts = { asked: 0, cached: 0, failed: 0, missing: 0, unanswered: 0 };
   #runId: string | null = null;
+  /** Whether the run went on without an answer before. */
+  #hasUnanswered = false;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -133,11 +118,12 @@ export class Recorder {
   }
 
   /**
-   * Names the run, so that what its earlier starts spent counts for the budget. Without a name only what this recorder asks
-   * counts, as in an experiment.
+   * Names the run, so that what its earlier starts spent counts for the budget, and what they abstained from stays an abstention.
+   * Without a name only what this recorder asks counts, as in an experiment.
    */
   async begin(runId: string): Promise<void> {
     this.#runId = runId;
+    this.#hasUnanswered = await this.#options.store.hasUnanswered(runId);
     if (this.#options.budgetUsd !== undefined) this.#budget.spend(await this.#options.store.costOfRun(runId));
   }
 
@@ -196,10 +182,14 @@ export class Recorder {
     const { key, prepared, timestamp } = open;
     const { name: provider } = state.client;
     const { request, maxCostUsd } = prepared;
-    const found = await store.find(key);
+    // Before its answer, which another run may have recorded since: the decisions of a run stay as they were.
+    const unanswered = this.#hasUnanswered ? await store.findUnanswered(this.#runId!, key) : undefined;
+    if (unanswered !== undefined) return this.#abstainUnanswered(unanswered);
+    const found = await this.#find(open);
     onQuestion?.({ provider, request, found, timestamp, maxCostUsd });
     if (found !== undefined) {
       this.#counts.cached += 1;
+      if (isSilent(found)) this.#counts.unanswered += 1;
       return found.vote;
     }
     if (mode === "ask") return this.#ask(state, open);
@@ -208,32 +198,62 @@ export class Recorder {
     throw new MissingAnswer("NOT_FOUND", `Cannot run offline: found no recorded answer of "${provider}"`);
   }
 
+  /** The recorded answer to a question, by whichever request it was asked. */
+  async #find({ key, question, prepared }: OpenQuestion): Promise<RecordedAnswer | undefined> {
+    const { store, retryFailed = false } = this.#options;
+    const isWanted = (answer: RecordedAnswer): boolean => !retryFailed || !isSilent(answer);
+    const found = await store.find(key);
+    if (found !== undefined && isWanted(found)) return found;
+    for (const { request, adopt } of prepared.variants?.() ?? []) {
+      const variant = await store.find(await answerKey({ ...question, request }));
+      if (variant === undefined) continue;
+      adopt();
+      return variant;
+    }
+    return undefined;
+  }
+
+  #abstainUnanswered(error: string): Answer {
+    this.#counts.unanswered += 1;
+    return { ...abstain(error), unanswered: true };
+  }
+
   /** Asks the client and records its answer. */
-  async #ask(state: ClientState, { question, prepared }: OpenQuestion): Promise<Answer> {
-    const { store, now } = this.#options;
+  async #ask(state: ClientState, { key, question, prepared }: OpenQuestion): Promise<Answer> {
+    const { store, now, onWait, onFailure } = this.#options;
     this.signal.throwIfAborted();
     const release = await this.#budget.reserve(prepared.maxCostUsd, this.signal);
     const askedAt = new Date(now()).toISOString();
     try {
-      const { failed, ...answer } = await prepared.ask({
+      const {
+        failed,
+        request = question.request,
+        ...answer
+      } = await prepared.ask({
         drain: this.signal,
         abort: this.#abort.signal,
         onLost: (usd) => this.#budget.spend(usd),
+        onWait: ({ ms, reason }) => onWait?.({ provider: question.provider, untilMs: now() + ms, reason }),
       });
-      const { vote } = await store.keep(question, { ...answer, asked_at: askedAt, run_id: this.#runId });
+      const asked = { ...question, request };
+      const { vote } = await store.keep(asked, { ...answer, asked_at: askedAt, run_id: this.#runId });
       this.#counts.asked += 1;
       this.#budget.spend(answer.cost_usd ?? 0);
       if (failed) this.#counts.failed += 1;
       state.failuresInARow = failed ? state.failuresInARow + 1 : 0;
-      if (state.failuresInARow >= MAX_FAILURES) throw unanswered(state, vote);
+      if (state.failuresInARow >= MAX_FAILURES) throw unusable(state, vote);
       return vote;
+    } catch (error) {
+      if (!(error instanceof NoAnswer) || onFailure !== "abstain") throw error;
+      if (this.#runId !== null) await store.markUnanswered(this.#runId, key, error.message);
+      return this.#abstainUnanswered(error.message);
     } finally {
       release();
     }
   }
 }
 
-function unanswered({ client, failuresInARow }: ClientState, { error = "" }: Answer): CarryoverError {
+function unusable({ client, failuresInARow }: ClientState, { error = "" }: Answer): CarryoverError {
   return new CarryoverError(
     "UNANSWERED",
     `Cannot go on: found ${failuresInARow} questions in a row without a usable answer from "${client.name}" (the last: ` +

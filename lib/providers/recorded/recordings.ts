@@ -6,7 +6,7 @@
  * damaged file stays where it is; its question is asked again and recorded as `<key>-2.json`, and so on.
  */
 import type { Answer } from "../../types.ts";
-import { type CarryoverError, fail, isCorrupt } from "../../errors.ts";
+import { type CarryoverError, fail, isCorrupt, undefinedIfCorrupt } from "../../errors.ts";
 import { decodeJsonObject, isRecord, type Json } from "../../util/json.ts";
 import { checkSeal, seal } from "../../storage/sealed-json.ts";
 import { sha256OfBytes, sha256OfText } from "../../util/sha256.ts";
@@ -24,7 +24,7 @@ export interface Question {
 }
 
 /** An answer to be recorded. */
-export interface ReceivedAnswer extends Omit<ClientAnswer, "failed"> {
+export interface ReceivedAnswer extends Omit<ClientAnswer, "failed" | "request"> {
   /** Wall-clock time, ISO 8601. */
   readonly asked_at: string;
   /** The run that asked. */
@@ -65,10 +65,13 @@ export class AnswerStore {
     this.#onNote = options.onNote;
   }
 
-  /** The answer under a key (see `answerKey`); `undefined` if there is none, or none that can be read. */
+  /**
+   * The answer under a key (see `answerKey`); `undefined` if there is none, or none that can be read. Of a question that an earlier
+   * version recorded without an answer and that was asked again, the later answer.
+   */
   async find(key: string): Promise<RecordedAnswer | undefined> {
-    const found = await this.#answerOrFreeName(key);
-    return typeof found === "string" ? undefined : found;
+    const { answer, silent } = await this.#lookUp(key);
+    return answer ?? silent;
   }
 
   /**
@@ -99,25 +102,45 @@ export class AnswerStore {
     // Before the answer: without its mark, the answer would be asked for again. A mark alone only asks for answers.
     await this.#markRefresh(question);
     for (;;) {
-      const found = await this.#answerOrFreeName(key);
-      if (typeof found !== "string") return found;
-      if (await this.#storage.createOnce(found, bytes)) return recorded;
+      const found = await this.#lookUp(key);
+      if (found.answer !== undefined) return found.answer;
+      if (await this.#storage.createOnce(found.freeName, bytes)) return recorded;
     }
+  }
+
+  /** Records durably that a run goes on without an answer to the question with this key. */
+  async markUnanswered(runId: string, key: string, error: string): Promise<void> {
+    // The run first: without its mark nobody looks for the others.
+    for (const name of [unansweredName(runId), unansweredName(runId, key)]) {
+      const bytes = encoder.encode(`${JSON.stringify({ run_id: runId, key, error: truncated(error) })}\n`);
+      await this.#storage.createOnce(name, bytes);
+    }
+  }
+
+  /** Why a run went on without an answer to a question; `undefined` if it did not. */
+  async findUnanswered(runId: string, key: string): Promise<string | undefined> {
+    const bytes = await this.#read(unansweredName(runId, key));
+    if (bytes === undefined) return undefined;
+    const { error } = JSON.parse(decoder.decode(bytes)) as { error: string };
+    return error;
+  }
+
+  /** Whether a run went on without an answer to some question. */
+  async hasUnanswered(runId: string): Promise<boolean> {
+    return (await this.#read(unansweredName(runId))) !== undefined;
+  }
+
+  /** How many questions an earlier version recorded for a run as unanswered. Reads every file. */
+  async silentAnswersOf(runId: string): Promise<number> {
+    let count = 0;
+    for await (const answer of this.#answersOf(runId)) if (isSilent(answer)) count += 1;
+    return count;
   }
 
   /** Dollars that the recorded answers of a run cost. Reads every file. */
   async costOfRun(runId: string): Promise<number> {
     let sum = 0;
-    for (const { name } of (await this.#storage.list()).files) {
-      if (!/^[0-9a-f]{64}/.test(name)) continue;
-      const bytes = await this.#read(name);
-      if (bytes === undefined || !decoder.decode(bytes).includes(`"run_id": "${runId}"`)) continue;
-      try {
-        sum += (await decodeAnswer(bytes, name)).cost_usd ?? 0;
-      } catch {
-        // Reported when its question is asked.
-      }
-    }
+    for await (const { cost_usd: cost } of this.#answersOf(runId)) sum += cost ?? 0;
     return sum;
   }
 
@@ -128,18 +151,33 @@ export class AnswerStore {
     return n;
   }
 
+  /** The readable answers that a run asked for. */
+  async *#answersOf(runId: string): AsyncGenerator<RecordedAnswer> {
+    for (const { name } of (await this.#storage.list()).files) {
+      if (!/^[0-9a-f]{64}/.test(name)) continue;
+      const bytes = await this.#read(name);
+      if (bytes === undefined || !decoder.decode(bytes).includes(`"run_id": "${runId}"`)) continue;
+      const answer = await undefinedIfCorrupt(() => decodeAnswer(bytes, name));
+      // A damaged one is reported when its question is asked.
+      if (answer !== undefined) yield answer;
+    }
+  }
+
   #read(name: string): Promise<Uint8Array | undefined> {
     return this.#storage.read(name, { maxBytes: MAX_ANSWER_BYTES + 1 });
   }
 
-  /** The first readable answer under a key, or the first free name. */
-  async #answerOrFreeName(key: string): Promise<RecordedAnswer | string> {
+  /** The first readable answer under a key, the first that says nothing, and the first free name where there is no answer. */
+  async #lookUp(key: string): Promise<{ answer?: RecordedAnswer; silent?: RecordedAnswer; freeName: string }> {
+    let silent: { silent?: RecordedAnswer } = {};
     for (let n = 1; ; n++) {
       const name = n === 1 ? `${key}.json` : `${key}-${n}.json`;
       const bytes = await this.#read(name);
-      if (bytes === undefined) return name;
+      if (bytes === undefined) return { ...silent, freeName: name };
       try {
-        return await decodeAnswer(bytes, name);
+        const answer = await decodeAnswer(bytes, name);
+        if (!isSilent(answer)) return { answer, freeName: name };
+        silent = { silent: answer };
       } catch (error) {
         if (!isCorrupt(error)) throw error;
         if (!this.#reported.has(name)) this.#onNote(`Ignored a recorded answer: ${error.message}`);
@@ -156,6 +194,19 @@ export class AnswerStore {
     this.#marks.set(name, marked);
     await marked;
   }
+}
+
+/**
+ * Whether a model's server gave no answer, which versions before 0.3 recorded as an abstention. A program's abstention is its
+ * answer.
+ */
+export function isSilent({ request, raw, vote }: Pick<RecordedAnswer, "request" | "raw" | "vote">): boolean {
+  return raw.length === 0 && vote.error !== undefined && isRecord(request) && request["type"] === "llm";
+}
+
+function unansweredName(runId: string, key?: string): string {
+  const run = runId.slice(0, 16);
+  return key === undefined ? `unanswered_${run}.json` : `unanswered_${run}_${key}.json`;
 }
 
 function refreshName(provider: string, n: number): string {

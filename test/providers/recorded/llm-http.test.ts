@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { GOOD, KEY, ModelUnderTest, NEVER } from "./model-under-test.ts";
+import { configuredParameters } from "../../../lib/providers/recorded/request-parameters.ts";
 import { googleAnswer, type ModelRequest } from "./model-server.ts";
 
 const model = new ModelUnderTest();
@@ -43,7 +44,10 @@ test.each([
 });
 
 test("sends no header for a key without one", async () => {
-  await model.connect({ key: undefined }).complete([{ role: "user", content: "hello" }], NEVER);
+  await model.connect({ key: undefined }).complete([{ role: "user", content: "hello" }], {
+    parameters: configuredParameters(model.config()),
+    signal: NEVER,
+  });
   expect(model.server.requests.at(-1)?.headers.has("authorization")).toBeFalse();
 });
 

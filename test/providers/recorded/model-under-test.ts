@@ -2,7 +2,7 @@
 import { expect } from "bun:test";
 import type { LlmConfig } from "../../../lib/config/config.ts";
 import { CarryoverError } from "../../../lib/errors.ts";
-import type { ClientAnswer, ClientSignals } from "../../../lib/providers/recorded/client.ts";
+import { type ClientAnswer, type ClientSignals, NoAnswer } from "../../../lib/providers/recorded/client.ts";
 import type { Fetch } from "../../../lib/providers/recorded/guarded-fetch.ts";
 import { LlmClient, type LlmConnection } from "../../../lib/providers/recorded/llm.ts";
 import { llmHttp } from "../../../lib/providers/recorded/llm-http.ts";
@@ -23,6 +23,7 @@ export type AskOptions = Partial<LlmConfig> & {
   /** @default KEY */
   readonly key?: string | undefined;
   readonly onLost?: (usd: number) => void;
+  readonly onNote?: (note: string) => void;
 };
 
 /** A client and the server that it asks. */
@@ -53,6 +54,7 @@ export class ModelUnderTest {
       mask: false,
       timeout: "5s",
       max_retries: 2,
+      patience: "2s",
       max_concurrency: 4,
       ...overrides,
     };
@@ -82,6 +84,7 @@ export class ModelUnderTest {
       connection: this.connect(options),
       template: DEFAULT_PROMPT,
       now: () => performance.now(),
+      onNote: options.onNote,
     });
   }
 
@@ -99,9 +102,17 @@ export class ModelUnderTest {
     return { answer, requests: requests.slice(before) };
   }
 
-  /** Asks one question. Returns the error that stops the run, after one request at most. */
+  /** Asks one question. Returns the error that stops the run, which is no failure of the line, after one request at most. */
   async refusal(respond: Respond, options: AskOptions = {}): Promise<CarryoverError> {
     const before = this.server.requests.length;
+    const error = await this.failure(respond, options);
+    expect(error).not.toBeInstanceOf(NoAnswer);
+    expect(this.server.requests.length - before).toBeLessThanOrEqual(1);
+    return error;
+  }
+
+  /** Asks one question. Returns the error that stops the run. */
+  async failure(respond: Respond, options: AskOptions = {}): Promise<CarryoverError> {
     const error = await this.ask(respond, options).then(
       ({ answer }) => new Error(`was answered with ${JSON.stringify(answer)}`),
       (thrown: unknown) => thrown,
@@ -111,7 +122,6 @@ export class ModelUnderTest {
     for (let at: unknown = error; at instanceof Error; at = at.cause)
       expect(at.message.toLowerCase()).not.toContain(KEY);
     expect(error.code).toBe("UNANSWERED");
-    expect(this.server.requests.length - before).toBeLessThanOrEqual(1);
     return error;
   }
 }

@@ -3,7 +3,12 @@ import type { Answer } from "../../../lib/types.ts";
 import { CarryoverError } from "../../../lib/errors.ts";
 import { inMemoryStorage } from "../../../lib/storage/in-memory.ts";
 import type { Storage } from "../../../lib/storage/storage.ts";
-import type { ClientAnswer, ClientSignals, VoteClient } from "../../../lib/providers/recorded/client.ts";
+import {
+  type ClientAnswer,
+  type ClientSignals,
+  NoAnswer,
+  type VoteClient,
+} from "../../../lib/providers/recorded/client.ts";
 import { PromptsTooLong, Recorder, type RecorderOptions } from "../../../lib/providers/recorded/recorder.ts";
 import { AnswerStore } from "../../../lib/providers/recorded/recordings.ts";
 import { overrideCalls } from "../../storage/override-calls.ts";
@@ -67,7 +72,7 @@ test("asks a question once and replays its answer afterwards, also in another re
   expect(await ask(1)).toEqual(BUY);
   expect(await open(client, { storage }).ask(1)).toEqual(BUY);
   expect(client.asked).toBe(1);
-  expect(recorder.counts()).toEqual({ asked: 1, cached: 1, failed: 0, missing: 0, costUsd: 0 });
+  expect(recorder.counts()).toEqual({ asked: 1, cached: 1, failed: 0, missing: 0, unanswered: 0, costUsd: 0 });
   expect(await open(client, { storage, refresh: 1 }).ask(1)).toEqual(BUY);
   expect(client.asked).toBe(2);
 });
@@ -339,3 +344,132 @@ test("close() gives up an answer that does not come, records nothing for it, and
   expect(client.isClosed).toBeTrue();
   expect(mayAskAgain).toBeFalse();
 }, 10_000);
+
+describe("a question that nobody answers", () => {
+  const RUN = "r".repeat(64);
+  const out = (): TestClient =>
+    new TestClient(() => Promise.reject(new NoAnswer("UNANSWERED", "Cannot ask: found status 502")));
+  const back = (): TestClient => new TestClient(() => answered(BUY));
+  const ABSTENTION = {
+    action: "HOLD",
+    confidence: 0,
+    error: "Cannot ask: found status 502",
+    unanswered: true,
+  } as const;
+
+  test("stops the run, and leaves nothing behind", async () => {
+    const { ask, recorder, storage } = open(out());
+    await recorder.begin(RUN);
+    expect(ask(1)).rejects.toThrow("status 502");
+    await recorder.close();
+    expect(recorder.signal.reason).toBeInstanceOf(NoAnswer);
+    expect((await storage.list()).files).toEqual([]);
+  });
+
+  test("is an abstention of the run where the user wants it, and stays one when the run goes on", async () => {
+    const { ask, recorder, storage } = open(out(), { onFailure: "abstain" });
+    await recorder.begin(RUN);
+    expect(await ask(1)).toEqual(ABSTENTION);
+    expect(recorder.signal.aborted).toBeFalse();
+    expect(recorder.counts()).toMatchObject({ asked: 0, failed: 0, unanswered: 1 });
+
+    // Another run asks, and is answered. The first run keeps its abstention, also where it may ask nobody.
+    const client = back();
+    const other = open(client, { storage });
+    await other.recorder.begin("s".repeat(64));
+    expect(await other.ask(1)).toEqual(BUY);
+    for (const mode of ["ask", "offline"] as const) {
+      const resumed = open(back(), { storage, mode });
+      await resumed.recorder.begin(RUN);
+      expect(await resumed.ask(1)).toEqual(ABSTENTION);
+      expect(resumed.recorder.counts()).toMatchObject({ asked: 0, cached: 0, unanswered: 1 });
+    }
+    expect(client.asked).toBe(1);
+  });
+
+  test("is on disk before the abstention is used", async () => {
+    const failure = new CarryoverError("IO", "no space");
+    const storage = overrideCalls(inMemoryStorage(), { createOnce: () => Promise.reject(failure) });
+    const { ask, recorder } = open(out(), { onFailure: "abstain", storage });
+    await recorder.begin(RUN);
+    expect(ask(1)).rejects.toThrow("no space");
+  });
+
+  test("does not excuse a wrong key", async () => {
+    const wrong = new TestClient(() => Promise.reject(new CarryoverError("UNANSWERED", "status 401")));
+    const { ask, recorder } = open(wrong, { onFailure: "abstain" });
+    await recorder.begin(RUN);
+    expect(ask(1)).rejects.toThrow("status 401");
+  });
+});
+
+test("an answer is recorded under the request that was sent, and found by the variants of a question", async () => {
+  const sent = { rsi: 1, temperature: null };
+  const client = new TestClient(() => ({ ...answered(BUY), request: sent }));
+  const { ask, storage } = open(client);
+  await ask(1);
+  const later = new TestClient(() => answered({ action: "SELL", confidence: 1 }));
+  const adopted: unknown[] = [];
+  const { prepare } = later;
+  later.prepare = (situation) => ({
+    ...prepare.call(later, situation),
+    variants: () => [{ rsi: 9 }, sent].map((request) => ({ request, adopt: () => adopted.push(request) })),
+  });
+  expect(await open(later, { storage }).ask(1)).toEqual(BUY);
+  expect(adopted).toEqual([sent]);
+  expect(later.asked).toBe(0);
+});
+
+test("tells for whom it waits and until when", async () => {
+  const waits: unknown[] = [];
+  const client = new TestClient((_n, { onWait }) => {
+    onWait?.({ ms: 5000, reason: "status 429" });
+    return answered(BUY);
+  });
+  await open(client, { now: () => 1_000_000, onWait: (wait) => waits.push(wait) }).ask(1);
+  expect(waits).toEqual([{ provider: "llama", untilMs: 1_005_000, reason: "status 429" }]);
+});
+
+describe("an abstention that an earlier version recorded because nobody answered", () => {
+  const silent = {
+    raw: [],
+    tokens: null,
+    cost_usd: null,
+    took_ms: 0,
+    asked_at: "2026-01-01T00:00:00Z",
+    run_id: "r".repeat(64),
+  };
+  const vote: Answer = { action: "HOLD", confidence: 0, error: "status 502 from the server (4 tries)" };
+
+  async function recorded(): Promise<{ storage: Storage; client: TestClient }> {
+    const storage = inMemoryStorage();
+    const client = new TestClient(() => answered(BUY));
+    client.prepare = () => ({
+      request: { type: "llm" },
+      maxCostUsd: 0,
+      ask: async () => (client.asked++, answered(BUY)),
+    });
+    const store = new AnswerStore(storage, { onNote: () => {} });
+    await store.keep({ provider: "llama", request: { type: "llm" }, refresh: 0 }, { ...silent, vote });
+    return { storage, client };
+  }
+
+  test("is replayed, counted, and found by its run", async () => {
+    const { storage, client } = await recorded();
+    const { ask, recorder } = open(client, { storage });
+    expect(await ask(1)).toEqual(vote);
+    expect(recorder.counts()).toMatchObject({ cached: 1, unanswered: 1 });
+    const store = new AnswerStore(storage, { onNote: () => {} });
+    expect(await store.silentAnswersOf("r".repeat(64))).toBe(1);
+    expect(await store.silentAnswersOf("s".repeat(64))).toBe(0);
+  });
+
+  test("is asked again where the user wants it, and answered from then on", async () => {
+    const { storage, client } = await recorded();
+    expect(await open(client, { storage, retryFailed: true }).ask(1)).toEqual(BUY);
+    expect(await open(client, { storage }).ask(1)).toEqual(BUY);
+    expect(await open(client, { storage, retryFailed: true }).ask(1)).toEqual(BUY);
+    expect(client.asked).toBe(1);
+    expect((await storage.list()).files).toHaveLength(2);
+  });
+});

@@ -1,13 +1,17 @@
-import { afterAll, expect, test } from "bun:test";
-import { askOnce, GOOD, inTurn, ModelUnderTest } from "./model-under-test.ts";
+import { afterAll, describe, expect, test } from "bun:test";
+import { NoAnswer } from "../../../lib/providers/recorded/client.ts";
+import { askOnce, GOOD, inTurn, ModelUnderTest, NEVER } from "./model-under-test.ts";
 
 const model = new ModelUnderTest();
 afterAll(() => model.stop());
 
 /** How Gemini asks to wait: in the body. */
-function tooManyOfGemini(retryDelay: string): Response {
+function tooManyOfGemini(
+  retryDelay: string,
+  quotaId = "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
+): Response {
   const info = { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay };
-  const quota = { "@type": "type.googleapis.com/google.rpc.QuotaFailure", violations: [] };
+  const quota = { "@type": "type.googleapis.com/google.rpc.QuotaFailure", violations: [{ quotaId }] };
   const error = { code: 429, message: "You exceeded your current quota", details: [quota, info] };
   return Response.json({ error: { ...error, status: "RESOURCE_EXHAUSTED" } }, { status: 429 });
 }
@@ -18,11 +22,15 @@ test("sends a request again after status 500", async () => {
   expect(requests).toHaveLength(2);
 });
 
-test("gives up after the last retry, with the number of tries", async () => {
-  const { answer, requests } = await model.ask(() => new Response("oops", { status: 500 }));
-  expect(answer.vote.error).toStartWith("status 500 from the server");
-  expect(answer.vote.error).toEndWith("(3 tries)");
-  expect(requests).toHaveLength(3);
+test("sends it again until the patience ends, whatever max_retries says; then nothing is an answer, and the run stops", async () => {
+  const before = model.server.requests.length;
+  const error = await model.failure(() => new Response("oops", { status: 500 }), { patience: "1s", max_retries: 0 });
+  expect(error).toBeInstanceOf(NoAnswer);
+  // At once, after 0.5 s, and after the second half.
+  expect(model.server.requests.length - before).toBe(3);
+  expect(error.message).toMatch(
+    /^Cannot ask "llama": found status 500 from the server: oops \(3 tries in 1(?:\.\d)? s\), expected a server that takes questions$/,
+  );
 });
 
 const tooMany = (value: string): Response =>
@@ -35,11 +43,27 @@ test.each([
   ["0, which leaves no time to recover", () => tooMany("0"), 490],
   ["a negative number, which is no time", () => tooMany("-1"), 490],
   ["Gemini's RetryInfo", () => tooManyOfGemini("0.9s"), 890],
+  [
+    "an error in a response of status 200",
+    () => Response.json({ error: { message: "try again in 0.8s", code: 429 } }),
+    790,
+  ],
 ])("waits as long as a 429 asks: %s", async (_what, refuse, minMs) => {
   const start = performance.now();
-  const { answer } = await model.ask(inTurn(refuse, GOOD));
+  const { answer } = await model.ask(inTurn(refuse, GOOD), { patience: "5s" });
   expect(answer.failed).toBeFalse();
   expect(performance.now() - start).toBeGreaterThan(minMs);
+});
+
+test("tells how long it waits, and why", async () => {
+  const waits: string[] = [];
+  model.respond = inTurn(
+    () => tooMany("0.7"),
+    () => new Response("oops", { status: 502 }),
+    GOOD,
+  );
+  await askOnce(model.client({ patience: "5s" }), { onWait: ({ ms, reason }) => waits.push(`${ms} ms: ${reason}`) });
+  expect(waits).toEqual(["700 ms: status 429 from the server: slow down", "1000 ms: status 502 from the server: oops"]);
 });
 
 test("lets requests that wait for a slot wait for a 429 as well", async () => {
@@ -58,23 +82,89 @@ test("lets requests that wait for a slot wait for a 429 as well", async () => {
   for (const later of sent.slice(1)) expect(later - refused).toBeGreaterThan(790);
 });
 
-test("does not wait for a Retry-After of hours", async () => {
-  const before = model.server.requests.length;
-  await expect(model.ask(() => new Response("", { status: 429, headers: { "retry-after": "7200" } }))).rejects.toThrow(
-    'Cannot ask "llama": found status 429 from the server, expected a server that takes questions',
-  );
-  await expect(model.ask(() => tooManyOfGemini("3600s"))).rejects.toThrow("found status 429");
-  expect(model.server.requests.length).toBe(before + 2);
+describe("a limit that will not pass in time stops at once:", () => {
+  const quota = "expected a quota that is not used up";
+
+  test.each([
+    ["a Retry-After of hours", () => tooMany("7200"), "slow down; it asks to wait 2 h, expected a server"],
+    ["Gemini's delay of an hour", () => tooManyOfGemini("3600s"), "quota; it asks to wait 60 min, expected a server"],
+    [
+      "Gemini's quota of a day, which asks to wait for seconds",
+      () => tooManyOfGemini("2s", "GenerateRequestsPerDayPerProjectPerModel-FreeTier"),
+      quota,
+    ],
+    [
+      "OpenAI's quota",
+      () =>
+        Response.json({ error: { message: "You exceeded your quota", code: "insufficient_quota" } }, { status: 429 }),
+      quota,
+    ],
+    [
+      "OpenRouter's quota of a day, in a response of status 200",
+      () => Response.json({ error: { message: "Rate limit exceeded: free-models-per-day", code: 429 } }),
+      quota,
+    ],
+    [
+      "Groq's tokens of a day",
+      () =>
+        Response.json(
+          { error: { message: "Rate limit reached on tokens per day (TPD). Please try again in 9m38.016s." } },
+          { status: 429 },
+        ),
+      "it asks to wait 10 min",
+    ],
+    [
+      "what OpenRouter's headers say in its error",
+      () => {
+        const headers = { "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": String(Date.now() + 7_200_000) };
+        return Response.json({ error: { message: "Too many", code: 429, metadata: { headers } } }, { status: 429 });
+      },
+      "it asks to wait 2 h",
+    ],
+  ])("%s", async (_what, respond, wanted) => {
+    const before = model.server.requests.length;
+    const { message } = await model.failure(respond, { patience: "5m" });
+    expect(message).toContain(wanted);
+    expect(model.server.requests.length - before).toBe(1);
+  });
 });
 
-test("stops the run after the retries if the server still loads its model", async () => {
-  const before = model.server.requests.length;
+test("waits for tokens of a day where the server says that it takes a moment", async () => {
+  const error = { message: "Rate limit reached on tokens per day (TPD). Please try again in 0.6s." };
+  const { answer } = await model.ask(inTurn(() => Response.json({ error }, { status: 429 }), GOOD));
+  expect(answer.failed).toBeFalse();
+});
+
+test("a server that loads its model is waited for, and then stops the run", async () => {
   // As llama.cpp's server says it.
   const loading = { error: { message: "Loading model", type: "unavailable_error", code: 503 } };
-  await expect(model.ask(() => Response.json(loading, { status: 503 }), { max_retries: 1 })).rejects.toThrow(
-    'Cannot ask "llama": found status 503 from the server: Loading model (2 tries), expected a server that takes questions',
+  const { message } = await model.failure(() => Response.json(loading, { status: 503 }), { patience: "500ms" });
+  expect(message).toMatch(
+    /^Cannot ask "llama": found status 503 from the server: Loading model \(2 tries in 0\.\d s\), expected a server that takes questions$/,
   );
-  expect(model.server.requests.length).toBe(before + 2);
+});
+
+test("a server that is out for longer than the patience is tried once for each question, until it is back", async () => {
+  const client = model.client({ patience: "600ms" });
+  model.respond = () => new Response("", { status: 502 });
+  const before = model.server.requests.length;
+  await expect(askOnce(client)).rejects.toThrow("status 502");
+  const first = model.server.requests.length;
+  expect(first - before).toBeGreaterThan(1);
+  await expect(askOnce(client)).rejects.toThrow("status 502");
+  expect(model.server.requests.length - first).toBe(1);
+  model.respond = () => GOOD;
+  await askOnce(client);
+  model.respond = inTurn(() => new Response("", { status: 502 }), GOOD);
+  expect((await askOnce(client)).failed).toBeFalse();
+});
+
+test("Ctrl-C ends a wait", async () => {
+  model.respond = () => tooMany("60");
+  const stopped = AbortSignal.timeout(100);
+  const start = performance.now();
+  await expect(askOnce(model.client({ patience: "5m" }), { drain: stopped, abort: NEVER })).rejects.toThrow();
+  expect(performance.now() - start).toBeLessThan(1000);
 });
 
 test.each([
@@ -87,7 +177,7 @@ test.each([
     const lost: number[] = [];
     const rest = {
       ...(price === undefined ? {} : { price_per_mtok: price }),
-      max_retries: 0,
+      patience: "0s",
       onLost: (usd: number) => lost.push(usd),
     };
     await expect(model.ask(answers, rest)).rejects.toThrow('Cannot ask "llama": found status 429 from the server');
@@ -96,23 +186,29 @@ test.each([
   },
 );
 
-test("gives up after the timeout on a server that is silent, or that stops in the middle of an answer", async () => {
-  const silent = await model.ask(() => new Promise<string>(() => {}), { timeout: "150ms", max_retries: 1 });
-  expect(silent.answer.vote.error).toBe("no answer within 0.15 s (2 tries)");
-  const stalling = await model.ask(
-    () =>
-      new Response(
-        new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{"id": "x",')) }),
-      ),
-    { timeout: "150ms", max_retries: 0 },
-  );
-  expect(stalling.answer.vote.error).toBe("no answer within 0.15 s");
-});
-
-test("charges each request without an answer in time with what was reserved for it", async () => {
-  const price = { input: 1_000_000, output: 1_000_000 };
+describe("a failure that may be billed", () => {
   const never = (): Promise<string> => new Promise(() => {});
-  const { answer, requests } = await model.ask(never, { timeout: "100ms", max_retries: 1, price_per_mtok: price });
-  // Bytes of the ASCII prompt and a frame of 200 tokens in, max_output_tokens of 200 out.
-  expect(answer.cost_usd).toBe(2 * (`${requests[0]?.turns[0]}`.length + 200 + 200));
+
+  test("is tried again max_retries times: a server that is silent, or that stops in the middle of an answer", async () => {
+    const silent = await model.failure(never, { timeout: "150ms", max_retries: 1 });
+    expect(silent.message).toMatch(/found no answer within 0\.15 s \(2 tries in 0\.\d s\), expected an answer$/);
+    const stalling = await model.failure(
+      () =>
+        new Response(
+          new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{"id": "x",')) }),
+        ),
+      { timeout: "150ms", max_retries: 0 },
+    );
+    expect(stalling.message).toContain("found no answer within 0.15 s, expected");
+  });
+
+  test("is charged each time with what was reserved for it", async () => {
+    const price = { input: 1_000_000, output: 1_000_000 };
+    const lost: number[] = [];
+    const onLost = (usd: number): void => void lost.push(usd);
+    await model.failure(never, { timeout: "100ms", max_retries: 1, price_per_mtok: price, onLost });
+    const [prompt] = model.server.requests.at(-1)!.turns;
+    // Bytes of the ASCII prompt and a frame of 200 tokens in, max_output_tokens of 200 out.
+    expect(lost).toEqual([2 * (`${prompt}`.length + 200 + 200)]);
+  });
 });

@@ -1,0 +1,39 @@
+/** What a recorder reports while it works. */
+import type { Json } from "../../util/json.ts";
+import type { RecordedAnswer } from "./recordings.ts";
+
+/** How many questions were answered, and how. */
+export interface QuestionCounts {
+  /** Sent now. */
+  readonly asked: number;
+  /** Answered from a recording. */
+  readonly cached: number;
+  /** Of those sent now, the ones without a usable answer; and all that were too long to be sent. */
+  readonly failed: number;
+  /** Neither recorded nor sent. */
+  readonly missing: number;
+  /** Abstentions because nobody answered, now or when the run or an earlier version asked before. `--retry-failed` asks again. */
+  readonly unanswered: number;
+  /** Dollars, including earlier starts of the run if it has a budget; `null` if no client has a price. */
+  readonly costUsd: number | null;
+}
+
+/** A question that is about to be answered. */
+export interface SeenQuestion {
+  readonly provider: string;
+  readonly request: Json;
+  /** When the decision is made, epoch ms. */
+  readonly timestamp: number;
+  /** Its recorded answer, if there is one. */
+  readonly found: RecordedAnswer | undefined;
+  /** Dollars that an answer costs at most; 0 without a known price. */
+  readonly maxCostUsd: number;
+}
+
+/** A wait for a server. */
+export interface ServerWait {
+  readonly provider: string;
+  /** Wall-clock time, epoch ms. */
+  readonly untilMs: number;
+  readonly reason: string;
+}
