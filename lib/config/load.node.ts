@@ -17,6 +17,8 @@ export interface LoadedConfig {
   readonly file: string;
   /** The file's folder. */
   readonly baseDir: string;
+  /** What the user should know, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** How a configuration is loaded. */
@@ -39,12 +41,14 @@ export async function loadConfig(path: string, options: LoadConfigOptions = {}):
   const file = resolve(path);
   const { label = path } = options;
   const text = readText(file, label);
-  const config = quickCheck(parsePlainYaml(text)) ?? (await parseConfig(text, { file: label }));
+  const notes: string[] = [];
+  const onNote = (note: string): number => notes.push(note);
+  const config = quickCheck(parsePlainYaml(text)) ?? (await parseConfig(text, { file: label, onNote }));
   const baseDir = dirname(file);
   const memory = absolute(config.memory, baseDir);
   const { data_dir: dataDir } = config.backtest;
   const backtest = { ...config.backtest, data_dir: dataDir === SYNTHETIC ? SYNTHETIC : resolve(baseDir, dataDir) };
-  return { config: { ...config, memory, backtest }, file, baseDir };
+  return { config: { ...config, memory, backtest }, file, baseDir, notes };
 }
 
 /**

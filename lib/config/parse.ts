@@ -3,6 +3,7 @@ import { DEFAULTS } from "../settings.ts";
 import { isRecord } from "../util/json.ts";
 import { type Config, type ProviderConfig, SYNTHETIC } from "./config.ts";
 import { isPath } from "./fields.ts";
+import { translateOriginalKeys } from "./original-keys.ts";
 import { offsetOf, parseYaml, type PlacedProblem } from "./problems.ts";
 import { quickCheck } from "./quick-check.ts";
 import { type Bound, checkConfig, EMBEDDERS } from "./schema.ts";
@@ -34,7 +35,7 @@ const SECTIONS = ["portfolio_memory", "memory", "backtest", "providers"];
  * Reads config.yaml. Every key is optional; its default is the one in the project's config.yaml.
  *
  * @param text The file's text; a byte order mark is accepted.
- * @param options `file`: how messages name the file.
+ * @param options `file`: how messages name the file; `onNote`: told what was made of keys of an older program.
  * @throws {CarryoverError} `BAD_CONFIG`, with one line for each problem:
  * `Cannot read config.yaml:3:17: found <what> for <key>, expected <what>`.
  *
@@ -44,7 +45,10 @@ const SECTIONS = ["portfolio_memory", "memory", "backtest", "providers"];
  * config.backtest.timeframe; // "1h"
  * ```
  */
-export async function parseConfig(text: string, options: { file: string }): Promise<Config> {
+export async function parseConfig(
+  text: string,
+  options: { file: string; onNote?: (note: string) => void },
+): Promise<Config> {
   const [yaml, { z }] = await Promise.all([import("yaml"), import("zod")]);
   const source = text.startsWith("\uFEFF") ? text.slice(1) : text;
   const place = { source, file: options.file };
@@ -57,8 +61,12 @@ export async function parseConfig(text: string, options: { file: string }): Prom
   if (document.contents === null) {
     throw badConfig([{ offset: 0, text: `found an empty file, expected a map of ${SECTIONS.join(", ")}` }], place);
   }
-  const checked = checkConfig(z, document.toJS());
-  if ("config" in checked) return checked.config;
+  const translated = translateOriginalKeys(document.toJS());
+  const checked = translated.problems.length > 0 ? translated : checkConfig(z, translated.data);
+  if ("config" in checked) {
+    for (const note of translated.notes) options.onNote?.(note);
+    return checked.config;
+  }
   throw badConfig(
     checked.problems.map((problem) => ({
       offset: offsetOf(yaml, document, problem),

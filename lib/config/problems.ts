@@ -5,9 +5,6 @@ import { isRecord } from "../util/json.ts";
 import { isKeyInFile } from "./open-settings.ts";
 import { isSecret } from "./provider-schema.ts";
 
-/** Keys of an older program whose users may bring their configuration along. */
-const ORIGINAL_KEYS = ["vectors_pkl_path", "outcomes_dir", "snapshots_dir"];
-
 type Path = readonly (string | number)[];
 
 /** What is wrong with a value, or with a key. */
@@ -56,9 +53,6 @@ export function problemsOf(issue: Zod.core.$ZodIssue): ConfigProblem[] {
 
 function unknownKey(key: string, path: Path, known: string): Pick<ConfigProblem, "found" | "expected"> {
   const found = quote(key);
-  if (ORIGINAL_KEYS.includes(key)) {
-    return { found, expected: "memory.dir, the one folder of outcomes, snapshots and vectors" };
-  }
   if (path[0] === "providers" && isKeyInFile(key)) {
     return { found, expected: "api_key_env, the environment variable that has it: a key stays out of files" };
   }

@@ -13,7 +13,7 @@ import { fail } from "../../lib/errors.ts";
 import { shellWord } from "../../lib/util/names.ts";
 import { shownPath } from "../text/table.ts";
 import { type FlagValues, refuseTogether, usageError } from "./args.ts";
-import type { ScriptContext } from "./main.ts";
+import { note, type ScriptContext } from "./main.ts";
 
 const PROJECT_DIR = join(import.meta.dir, "../..");
 
@@ -112,6 +112,7 @@ export async function runRequest(
   const { "data-dir": dataDir, "memory-dir": memoryDir } = flags;
   const asked = { ...periodOf(flags), assets: assetsOf(flags) };
   const loaded = await loadConfig(flags.config);
+  loaded.notes.forEach(note);
   const config = await overrideConfig(loaded.config, {
     ...asked,
     chunks: flags.chunks,

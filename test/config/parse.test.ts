@@ -124,9 +124,6 @@ describe("parseConfig()", () => {
       '4:8: found "2021-01-01" for backtest.end, expected a day after backtest.start, "2021-06-01"',
     ],
     ["cross-checks.yaml", '6:13: found "word2vec" for memory.embedder, expected "hashing" or "onnx"'],
-    ["original-keys.yaml", '2:3: found "vectors_pkl_path" in memory, expected memory.dir, the one folder of outcomes'],
-    ["original-keys.yaml", '3:3: found "outcomes_dir" in memory, expected memory.dir'],
-    ["original-keys.yaml", '4:3: found "snapshots_dir" in memory, expected memory.dir'],
   ])("refuses %s: %s", async (name, wanted) => {
     const found = await problems(fixture(name));
     expect(found.find((line) => line.startsWith(wanted)) ?? found.join("\n")).toStartWith(wanted);
@@ -201,6 +198,39 @@ describe("parseConfig()", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("the keys of an older program", () => {
+  test("that name one folder stand for memory.dir, with a note", async () => {
+    const notes: string[] = [];
+    const onNote = (note: string): number => notes.push(note);
+    const { memory } = await parseConfig(fixture("original-keys.yaml"), { file: "config.yaml", onNote });
+    expect(memory).toMatchObject({ dir: "data/memory", embedder: "hashing" });
+    expect(notes).toEqual([
+      'memory.dir is "data/memory", which stands for memory.outcomes_dir, memory.snapshots_dir, memory.vectors_pkl_path',
+    ]);
+  });
+
+  test.each([
+    ["{ outcomes_dir: ./mem/ }", "mem"],
+    ["{ dir: mem, vectors_pkl_path: mem/vectors.pkl }", "mem"],
+    ["{ vectors_pkl_path: vectors.pkl, snapshots_dir: . }", "."],
+    ["{ vectors_pkl_path: /srv/mem/vectors.pkl }", "/srv/mem"],
+  ])("%s mean %s", async (memory, dir) => {
+    expect((await parse(`memory: ${memory}`)).memory.dir).toBe(dir);
+  });
+
+  test.each([
+    [
+      "{ vectors_pkl_path: a/vectors.pkl, outcomes_dir: a/outcomes, snapshots_dir: a/outcomes }",
+      '1:11: found "a/vectors.pkl" for memory.vectors_pkl_path, expected the folder "a/outcomes", as all of memory is in one: ' +
+        "write dir: a/outcomes in place of these keys",
+    ],
+    ["{ dir: b, outcomes_dir: a }", '1:19: found "a" for memory.outcomes_dir, expected the folder "b"'],
+    ["{ outcomes_dir: 7 }", "1:11: found something else for memory.outcomes_dir, expected a path"],
+  ])("%s are refused with what to write instead", async (memory, wanted) => {
+    expect((await problems(`memory: ${memory}`)).join("\n")).toStartWith(wanted);
   });
 });
 
