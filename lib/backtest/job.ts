@@ -40,10 +40,11 @@ export interface BacktestJob {
   readonly restart?: boolean | ((runId: string) => Promise<boolean>) | undefined;
   /** Called with what the user should know, a sentence a call. */
   readonly onNote?: ((note: string) => void) | undefined;
-  /** Called before the first chunk that is not committed yet; not at all for a finished run. */
+  /** Called before the first chunk that is not committed yet, so not for a finished run. */
   readonly onStart?: ((runId: string) => Promise<void> | void) | undefined;
+  /** Called after every tick. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Stops the run between two ticks, or while it waits for a provider. What was recorded is kept. */
+  /** Stops the run between two ticks, or while it waits for a provider. What was recorded is kept, and the same job continues. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { Progress } from "../backtest/job.ts";
+import type { BacktestJob } from "../backtest/job.ts";
 import { type BacktestResult, runBacktest } from "../backtest/run.ts";
 import { ASSET_FORM, assetFileName, isAssetName } from "../config/asset-name.ts";
 import { toSettings } from "../config/config.ts";
@@ -12,7 +12,7 @@ import { VERSION } from "../version.ts";
 import { choosePeriod, type Period } from "./period.ts";
 
 /** What `backtest()` takes. A setting that is left out has its default from config.yaml. */
-export interface BacktestOptions {
+export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onNote" | "onStart" | "onProgress" | "signal"> {
   /** One series of each asset. Bars before the period prepare the indicators. */
   readonly bars: readonly BarSeries[];
   readonly providers: readonly Provider[];
@@ -42,16 +42,6 @@ export interface BacktestOptions {
   };
   /** What a decision may use of memory. */
   readonly memorySettings?: Partial<MemorySettings>;
-  /** Run again from the start, as another attempt. @default false */
-  readonly restart?: boolean | undefined;
-  /** Called with what the user should know, a sentence a call. */
-  readonly onNote?: ((note: string) => void) | undefined;
-  /** Called with the run's id before its first chunk that is not committed yet. */
-  readonly onStart?: ((runId: string) => Promise<void> | void) | undefined;
-  /** Called after every tick. */
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Stops the run. What was recorded is kept, and the same call goes on from there. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -21,7 +21,7 @@ export class MissingAnswers {
     else counts.found += 1;
   }
 
-  /** How many answers are missing, such as `"llama": 3 to 30 of 36`, of each provider that lacks some. */
+  /** For each provider that lacks answers, how many, such as `"llama": 3 to 30 of 36`. */
   toString(): string {
     return [...this.#providers]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))

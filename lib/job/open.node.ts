@@ -40,7 +40,7 @@ export interface OpenJobOptions extends Pick<
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
-/** A configuration with all that it names loaded, but the memory. */
+/** A configuration with everything that it names loaded, except the memory. */
 export interface OpenJob {
   readonly config: Config;
   readonly job: Omit<InMemoryJob, "remembered"> & { readonly signal: AbortSignal };
@@ -55,7 +55,7 @@ export interface OpenJob {
 }
 
 /**
- * Loads all that a configuration names, but the memory: bars, period, providers, embedder, and the key of its run.
+ * Loads everything that a configuration names except the memory: bars, period, providers, embedder, and the key of its run.
  *
  * @throws {CarryoverError} For whatever is wrong with bars or providers.
  */
@@ -104,7 +104,7 @@ export interface OpenInMemoryJob extends Omit<OpenJob, "job"> {
 export async function openInMemoryJob(options: OpenJobOptions): Promise<OpenInMemoryJob> {
   const opened = await openJob(options);
   const dir = memoryFolder(opened.config);
-  // The runs of an experiment meet the same situations.
+  // The runs of an experiment have the same situations.
   const embedder = options.embedder ?? cachingEmbedder(opened.embedder);
   const remembered = existsSync(dir)
     ? await readRemembered(diskStorage(dir), embedder)

@@ -1,4 +1,4 @@
-import type { Progress } from "../backtest/job.ts";
+import type { BacktestJob, Progress } from "../backtest/job.ts";
 import { RUNS_FOLDER } from "../backtest/run-files.ts";
 import { runBacktest, type BacktestResult } from "../backtest/run.ts";
 import { folderWithoutMemory, memoryFolder } from "../config/memory-folder.node.ts";
@@ -15,16 +15,12 @@ import { apiNotes, cutoffNotes, silentNotes, stoppedNote, unansweredNotes } from
 import { type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
 
 /** How a configuration is run. */
-export interface RunOptions extends OpenJobOptions {
-  /** Runs again from the start, as another attempt. @default false */
-  readonly restart?: boolean | undefined;
+export interface RunOptions extends OpenJobOptions, Pick<BacktestJob, "restart" | "onProgress"> {
   /**
    * Runs again from the start if the last attempt went on without some answers, and asks those questions again. All recorded answers
    * are used. @default false
    */
   readonly retryFailed?: boolean | undefined;
-  /** Called after every tick. */
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Called while vectors are made, before the run begins. */
   readonly onEmbedded?: OnEmbedded | undefined;
 }

@@ -16,10 +16,10 @@ import { decodeJsonObject, isRecord, isSameJson } from "../util/json.ts";
 import { isUnit } from "../util/vectors.ts";
 import type { Finding, Remedy } from "./finding.ts";
 
-/** Reads the statistics and `memory.json`, those that exist. Call this before reading the outcomes: then none is missed. */
+/** Reads the statistics and `memory.json`, as far as they exist. Call it before reading the outcomes, so that none is missed. */
 export async function readStatistics(storage: Storage): Promise<ReadonlyMap<string, Uint8Array>> {
   const statistics = new Map<string, Uint8Array>();
-  // A writer writes memory.json last, so it is read first.
+  // Read first, as it is written last.
   for (const name of [MEMORY_FILE, PROVIDER_FILE, REGIME_FILE]) {
     const bytes = await storage.read(name, { maxBytes: MAX_STATISTICS_BYTES });
     if (bytes !== undefined) statistics.set(name, bytes);
@@ -48,7 +48,7 @@ export async function checkStatistics(
     if (unreadable !== undefined) return [damagedCache(name, unreadable.problem)];
     if (name === MEMORY_FILE || foundCrc32 === recorded[name]) {
       if (!isCurrent) return [stale(name, "is of an earlier state")];
-      // The statistics are right; the outcomes they were counted from are damaged now.
+      // The statistics are right, and outcomes that they were counted from are now damaged.
       if (reading.damaged.some((file) => file.name !== SIDECAR_FILE)) return [];
     }
     const problem = `Cannot trust "${name}": found a CRC-32 of "${foundCrc32}", expected "${countedCrc32}" as counted from the outcomes`;
@@ -96,7 +96,7 @@ function checkSidecar(sidecar: Sidecar, { trades, digest }: MemoryReading): read
   const outcomes = new Map(trades.map((trade) => [trade.id, trade]));
   const wrong = sidecar.trades.find((trade) => {
     const outcome = outcomes.get(trade.id);
-    // The next start reads an outcome of another size, but would miss one of the same size.
+    // The next start reads an outcome of another size again, but not one of the same size.
     return outcome?.bytes === trade.bytes && !isSameJson(outcome, trade);
   });
   if (wrong !== undefined) {

@@ -4,7 +4,6 @@ import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
 import { damagedFindings, type Finding } from "./finding.ts";
 
-/** What was read in `runs/`. */
 export interface CheckedRuns {
   readonly ids: readonly string[];
   /** The undamaged ones, by run and time. */

@@ -24,13 +24,13 @@ export interface CheckResult {
   readonly findings: readonly Finding[];
 }
 
-/** Beside a writer, a finding counts only if this many looks find it. */
+/** While a run writes, a finding counts only if this many looks find it. */
 const LOOKS = 3;
 const BETWEEN_LOOKS_MS = 100;
 
 /**
- * Reads everything in a memory folder, and compares it with its checksums and the caches with the outcomes. Takes no lock and
- * writes nothing. What a writer is just replacing is looked at again.
+ * Compares everything in a memory folder with its checksums, and the caches with the outcomes. Takes no lock and
+ * writes nothing. What a run is just replacing is looked at again.
  */
 export async function checkMemory(storage: Storage): Promise<CheckResult> {
   const first = await checkOnce(storage);
@@ -43,14 +43,14 @@ export async function checkMemory(storage: Storage): Promise<CheckResult> {
   return { ...first, findings };
 }
 
-/** Without the problem: its numbers may change while a run goes on. */
+/** Without the problem, whose numbers may change while a run writes. */
 function identityOf({ name, damaged }: Finding): string {
   return `${name} ${damaged}`;
 }
 
 /** Checks a memory folder in one look, which is enough for the holder of the lock. */
 export async function checkOnce(storage: Storage): Promise<CheckResult> {
-  // A writer writes in the opposite order. So whatever an early step reads about, a later step finds.
+  // A run writes in the opposite order, so that a later step finds whatever an earlier one read about.
   const runs = await checkRunFiles(storage);
   const statistics = await readStatistics(storage);
   const reading = await readMemory(storage, { parseAll: true });

@@ -14,7 +14,6 @@ export interface Finding extends DamagedFile {
   readonly remedy: Remedy;
 }
 
-/** Findings of damaged files. */
 export function damagedFindings(files: readonly DamagedFile[], remedy: Remedy): readonly Finding[] {
   return files.map(({ name, problem }) => ({ name, damaged: true, problem, remedy }));
 }

@@ -3,10 +3,10 @@ import { countedFrom, type ForgetMark } from "../memory/forget.ts";
 import { loadOutcomes } from "../memory/load.ts";
 import { providerPerformance } from "../memory/statistics.ts";
 import { openMemory } from "../memory/store.ts";
-import { countedTrades, type PerformanceRecord, type Trade } from "../memory/trade.ts";
+import { countedTrades, type PerformanceRecord, type Trade, votersOf } from "../memory/trade.ts";
 import type { DamagedFile } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
-import { assertKnownProviders, sortedNames, votersOf } from "./recount.ts";
+import { assertKnownProviders, sortedNames } from "./recount.ts";
 import type { RepairOptions } from "./repair.ts";
 
 /** A forget mark and its effect. */
@@ -24,7 +24,6 @@ interface ForgottenProvider {
   readonly after: PerformanceRecord | null;
 }
 
-/** The forget marks. */
 export interface ForgetResult {
   /** Sorted by provider. */
   readonly marks: readonly ForgottenProvider[];
@@ -34,24 +33,17 @@ export interface ForgetResult {
   readonly damaged: readonly DamagedFile[];
 }
 
-/** Which providers start afresh, and from when on their trades count. */
-interface ForgetRequest {
-  /** @default all that voted on a trade */
-  readonly providers?: readonly string[];
-  /** Epoch ms. @default just after the newest outcome */
-  readonly beforeMs?: number | undefined;
-}
-
 /**
  * Lets providers start afresh: writes a forget mark for each. Outcomes before the mark no longer count for the provider. The
  * caller holds the storage's lock, except for a dry run.
  *
- * @param options `dryRun`: write nothing.
+ * @param options `providers`: by default all that voted on a trade; `beforeMs`: epoch ms, by default just after the newest outcome;
+ * `dryRun`: write nothing.
  * @throws {CarryoverError} `NOT_FOUND` if there is no outcome, or for a provider without a vote.
  */
 export async function forgetProviders(
   storage: Storage,
-  options: RepairOptions & ForgetRequest & { dryRun?: boolean },
+  options: RepairOptions & { providers?: readonly string[]; beforeMs?: number | undefined; dryRun?: boolean },
 ): Promise<ForgetResult> {
   const { providers = [], beforeMs, dryRun = false, ...opening } = options;
   const opened = dryRun ? undefined : await openMemory(storage, opening);
@@ -78,7 +70,10 @@ function effectsOf(
   const countedSince = countedFrom(remembered.marks);
   const after = new Map(Object.entries(providerPerformance(trades, [...remembered.marks, ...marks])));
   return marks.map(({ provider, beforeMs }) => {
-    const older = trades.filter((trade) => trade.exitMs < beforeMs && hasSide(trade, provider));
+    const older = trades.filter(
+      ({ exitMs, votes }) =>
+        exitMs < beforeMs && votes.some((vote) => vote.provider === provider && vote.direction !== 0),
+    );
     const outcomes = older.filter((trade) => trade.exitMs >= countedSince(provider)).length;
     return {
       provider,
@@ -89,8 +84,4 @@ function effectsOf(
       after: after.get(provider) ?? null,
     };
   });
-}
-
-function hasSide(trade: Trade, provider: string): boolean {
-  return trade.votes.some((vote) => vote.provider === provider && vote.direction !== 0);
 }

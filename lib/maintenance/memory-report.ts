@@ -1,15 +1,9 @@
 import { RunFiles, RUNS_FOLDER } from "../backtest/run-files.ts";
 import { type MemoryReading, QUARANTINE_FOLDER, readMemory } from "../memory/load.ts";
 import { SIDECAR_FILE } from "../memory/sidecar.ts";
-import { countedTrades, type Trade } from "../memory/trade.ts";
+import { countedTrades, type Trade, votersOf } from "../memory/trade.ts";
 import { VECTORS_FILE } from "../memory/vectors.ts";
-import {
-  providerEvidence,
-  type ProviderEvidence,
-  type Regret,
-  regretOf,
-  type WeightMove,
-} from "../results/attribution.ts";
+import { providerEvidence, type ProviderEvidence, type Regret, regretOf } from "../results/attribution.ts";
 import { type Breakdown, breakdownOf, votedFor } from "../results/breakdown.ts";
 import type { ChunkRecord } from "../results/chunks.ts";
 import { confidenceScores, type ConfidenceScores } from "../results/confidence.ts";
@@ -64,12 +58,10 @@ export interface MemoryReport {
   /** How the weights moved in the run of the newest trade; `null` if that run is missing. */
   readonly weights: {
     readonly run_id: string;
-    readonly chunks: readonly {
-      readonly quarter: string;
-      readonly multipliers_at_start: Readonly<Record<string, number>>;
-      readonly multipliers_at_end: Readonly<Record<string, number>>;
-      readonly weight_moves: readonly WeightMove[];
-    }[];
+    readonly chunks: readonly ({ readonly quarter: string } & Pick<
+      ChunkRecord,
+      "multipliers_at_start" | "multipliers_at_end" | "weight_moves"
+    >)[];
   } | null;
 }
 
@@ -80,21 +72,16 @@ export async function readMemoryReport(storage: Storage): Promise<MemoryReport> 
   const { market, trades: counted } = countedTrades(all);
   const trades = counted.map((trade) => (trade.chunk === "" ? { ...trade, chunk: "imported" } : trade));
   const chunks = [...new Set(trades.map((trade) => trade.chunk))];
-  const voters = [...new Set(trades.flatMap((trade) => trade.votes.map((vote) => vote.provider)))].toSorted();
+  const voters = votersOf(trades);
   const newest = all.findLast((trade) => trade.market === market);
   const marks = reading.marks.map(({ provider, beforeMs }) => ({ provider, before: new Date(beforeMs).toISOString() }));
   const snapshots = reading.listing.files.filter(({ name }) => isSnapshotFile(name));
+  const namedChunks = chunks.map((name) => ({ name }));
   const breakdownsBy = (namesOf: (trade: Trade) => readonly string[]): Readonly<Record<string, Breakdown>> =>
     Object.fromEntries(
       [...new Set(trades.flatMap(namesOf))].toSorted().map((name) => {
-        const own = trades.filter((trade) => namesOf(trade).includes(name));
-        return [
-          name,
-          breakdownOf(
-            own,
-            chunks.map((chunk) => ({ name: chunk })),
-          ),
-        ];
+        const ofName = trades.filter((trade) => namesOf(trade).includes(name));
+        return [name, breakdownOf(ofName, namedChunks)];
       }),
     );
   return {
@@ -113,7 +100,7 @@ export async function readMemoryReport(storage: Storage): Promise<MemoryReport> 
     runs: (await storage.list(RUNS_FOLDER)).folders.length,
     quarantined: (await storage.list(QUARANTINE_FOLDER)).files.length,
     damaged: reading.damaged,
-    newest: newest === undefined ? null : described(newest),
+    newest: newest === undefined ? null : newestOf(newest),
     chunks,
     providers: breakdownsBy((trade) =>
       trade.votes.map(({ provider }) => provider).filter((name) => votedFor(trade, name)),
@@ -138,7 +125,7 @@ function vectorsIn({ sidecar, listing, descriptions }: MemoryReading): MemoryRep
   };
 }
 
-function described({ id, exitMs, asset, action, pnlPct, resultR }: Trade): MemoryReport["newest"] {
+function newestOf({ id, exitMs, asset, action, pnlPct, resultR }: Trade): MemoryReport["newest"] {
   return {
     decision_id: id,
     exit_timestamp: new Date(exitMs).toISOString(),
@@ -149,7 +136,6 @@ function described({ id, exitMs, asset, action, pnlPct, resultR }: Trade): Memor
   };
 }
 
-/** How the weights moved in a run; `null` if its chunks are missing. */
 async function weightsOf(storage: Storage, runId: string): Promise<MemoryReport["weights"]> {
   if (runId === "") return null;
   const files = new RunFiles(storage, runId);

@@ -1,4 +1,4 @@
-import { fail } from "../errors.ts";
+import { fail, undefinedIfCorrupt } from "../errors.ts";
 import { loadOutcomes } from "../memory/load.ts";
 import {
   MAX_STATISTICS_BYTES,
@@ -7,8 +7,8 @@ import {
   REGIME_FILE,
   regimePerformance,
 } from "../memory/statistics.ts";
-import { countedTrades, type PerformanceRecord, type Trade } from "../memory/trade.ts";
-import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
+import { countedTrades, type PerformanceRecord, votersOf } from "../memory/trade.ts";
+import type { DamagedFile } from "../storage/damaged-file.ts";
 import { readJsonObject } from "../storage/json-file.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isRecord, isSameJson } from "../util/json.ts";
@@ -70,12 +70,10 @@ type Records = ReadonlyMap<string, PerformanceRecord>;
 
 /** The records of a statistics file, as far as they are valid. */
 async function storedRecords(storage: Storage, name: string): Promise<Records> {
-  const read = (): Promise<Record<string, unknown> | undefined> =>
-    readJsonObject(storage, name, { maxBytes: MAX_STATISTICS_BYTES });
   // A damaged file is about to be replaced.
-  const statistics = (await unlessDamaged([], name, read)) ?? {};
+  const statistics = await undefinedIfCorrupt(() => readJsonObject(storage, name, { maxBytes: MAX_STATISTICS_BYTES }));
   return new Map(
-    Object.entries(statistics).flatMap(([key, value]) => {
+    Object.entries(statistics ?? {}).flatMap(([key, value]) => {
       const record = recordOf(value);
       return record === undefined ? [] : [[key, record]];
     }),
@@ -98,25 +96,18 @@ function compareRecords(names: Iterable<string>, before: Records, after: Records
   });
 }
 
-/** Names of the providers that voted on a trade. */
-export function votersOf(trades: readonly Trade[]): ReadonlySet<string> {
-  return new Set(trades.flatMap((trade) => trade.votes.map((vote) => vote.provider)));
-}
-
-/** Distinct names by code unit. */
 export function sortedNames(names: Iterable<string>): string[] {
   return [...new Set(names)].toSorted();
 }
 
 /** @throws {CarryoverError} `NOT_FOUND` for names that are not known. */
-export function assertKnownProviders(providers: readonly string[], known: ReadonlySet<string>): void {
-  const unknown = providers.filter((provider) => !known.has(provider));
+export function assertKnownProviders(providers: readonly string[], known: Iterable<string>): void {
+  const names = sortedNames(known);
+  const unknown = providers.filter((provider) => !names.includes(provider));
   if (unknown.length === 0) return;
-  const [wrong, names] = [unknown, sortedNames(known)].map((each) =>
-    each.map((name) => JSON.stringify(name)).join(", "),
-  );
-  throw fail("NOT_FOUND", `Cannot reset the provider ${wrong}`, {
+  const list = (some: readonly string[]): string => some.map((name) => JSON.stringify(name)).join(", ");
+  throw fail("NOT_FOUND", `Cannot reset the provider ${list(unknown)}`, {
     found: "no vote of it",
-    expected: names === "" ? "one that is remembered, and none is" : `one of ${names}`,
+    expected: names.length === 0 ? "one with votes, and there is none" : `one of ${list(names)}`,
   });
 }

@@ -4,18 +4,15 @@ import type { Storage } from "../storage/storage.ts";
 import { isSameJson } from "../util/json.ts";
 import { checkOnce, type CheckResult } from "./check.ts";
 
-/** How a memory folder is opened in order to repair it. */
 export type RepairOptions = Omit<OpenMemoryOptions, "rebuildVectors" | "checkLengths">;
 
 /** What a repair did. */
 export interface RepairResult {
-  /** What was found before. */
   readonly before: CheckResult;
   /** Files that were moved to `quarantine/`. */
   readonly moved: readonly { readonly name: string; readonly to: string }[];
-  /** Caches that were rebuilt. */
   readonly rebuilt: readonly string[];
-  /** What the repair could not heal is still among its findings. */
+  /** Still has the findings that the repair could not heal. */
   readonly after: CheckResult;
 }
 
@@ -48,7 +45,7 @@ export async function repairMemory(storage: Storage, options: RepairOptions): Pr
 export async function rebuildCaches(storage: Storage, stored: StoredOutcomes, options: RepairOptions): Promise<void> {
   await quarantine(storage, stored.damaged);
   const memory = await openMemory(storage, { ...options, checkLengths: true });
-  // If an outcome was exchanged for another of the same size, the sidecar still describes the old one.
+  // If an outcome was replaced by another of the same size, the sidecar still describes the old one.
   const trades = memory.trades.map(({ vector: _vector, ...trade }) => trade);
   if (!isSameJson(trades, stored.trades)) await openMemory(storage, { ...options, rebuildVectors: true });
 }

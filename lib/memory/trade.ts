@@ -126,6 +126,11 @@ export function tradeVotesOf(votes: readonly Vote[]): TradeVote[] {
     .toSorted((a, b) => (a.provider < b.provider ? -1 : 1));
 }
 
+/** Names of the providers that voted on any of the trades, sorted. */
+export function votersOf(trades: readonly Trade[]): readonly string[] {
+  return [...new Set(trades.flatMap(({ votes }) => votes.map(({ provider }) => provider)))].toSorted();
+}
+
 /**
  * Drops repetitions: a trade that several runs made (equal asset, action, entry and exit) counts once, under its smallest id.
  *

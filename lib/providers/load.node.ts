@@ -16,10 +16,9 @@ import { parseVotesCsv, votesFile, type FileVotes } from "./votes-file.ts";
 
 const BUILT_IN = { trend, reversion, breakout, memory: similarTrades } as const;
 
-/** Assets of a file that a note names. */
+/** Maximum assets of a file that a note names. */
 const MAX_NAMES = 5;
 
-/** The ensemble that a configuration names. */
 export interface LoadedProviders {
   readonly providers: readonly Provider[];
   /** SHA-256 of each file that was read, by its path in the configuration. Part of the run key. */
@@ -28,7 +27,6 @@ export interface LoadedProviders {
   readonly refreshes: Readonly<Record<string, number>>;
 }
 
-/** What providers with recorded answers need. */
 export interface RecordingContext {
   readonly store: AnswerStore;
   readonly recorder: Recorder;
@@ -37,7 +35,6 @@ export interface RecordingContext {
   readonly onNote: (note: string) => void;
 }
 
-/** What providers are loaded with. */
 interface LoadProvidersOptions {
   /** The folder where paths in the configuration start. */
   readonly baseDir: string;
@@ -82,7 +79,7 @@ export async function loadProviders(
       );
     } else providers.push(BUILT_IN[config.type](config.name));
   }
-  // fromEntries makes own keys, also of "__proto__", which is a valid name of a provider.
+  // fromEntries makes an own key even of "__proto__", which may be a provider's name.
   return { providers, files, refreshes: Object.fromEntries(refreshes) };
 }
 

@@ -56,15 +56,13 @@ export function isAction(value: unknown): value is Action {
   return value === "BUY" || value === "SELL" || value === "HOLD";
 }
 
-/** Whether a value is a number from 0 to 100. */
 export function isConfidence(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value <= 100;
 }
 
-/** Characters kept of a reason or an error: an outcome with a longer text could not be read again. */
+/** Characters kept of a reason or an error, so that an outcome stays below its size limit. */
 const MAX_TEXT = 1000;
 
-/** What all providers are asked with. */
 interface AskInput {
   readonly situation: Situation;
   readonly context: DecisionContext;

@@ -1,6 +1,6 @@
 import { abstain, type Provider } from "./provider.ts";
 
-/** Remembered trades, and similar ones with a result, below which it abstains. */
+/** With fewer remembered trades, or fewer similar ones with a result, it abstains. */
 const MIN_REMEMBERED = 30;
 const MIN_SIMILAR = 5;
 
