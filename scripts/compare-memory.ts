@@ -1,9 +1,8 @@
 #!/usr/bin/env bun
 /** Tests whether memory helps: the same period with memory, without it, and with shuffled outcomes. */
-import { CarryoverError } from "../lib/errors.ts";
 import { compareConfig, EXTRA_ARMS, type ExtraArm, storeComparison } from "../lib/experiments/comparisons.node.ts";
 import type { QuestionCounts } from "../lib/providers/recorded/recorder-reports.ts";
-import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
+import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { progressLine } from "./cli/terminal.ts";
@@ -25,9 +24,8 @@ const COMMAND = {
     arms: {
       type: "string",
       value: "A,B",
-      help: "what to run beside memory on and off: matched, shuffled, or none (default: matched,shuffled)",
+      help: "what to run besides memory on and off: matched, shuffled, or none (default: matched,shuffled)",
     },
-
     shuffles: {
       type: "integer",
       value: "N",
@@ -88,7 +86,7 @@ function armsOf(text: string | undefined): readonly ExtraArm[] | undefined {
   const known: readonly string[] = ["on", "off", "none", ...EXTRA_ARMS];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw new CarryoverError("BAD_USAGE", `--arms: unknown arm "${unknown}"; known: ${EXTRA_ARMS.join(", ")}, none`);
+    throw usageError(`--arms: unknown arm "${unknown}"; known: ${EXTRA_ARMS.join(", ")}, none`);
   }
   return EXTRA_ARMS.filter((arm) => names.includes(arm));
 }
@@ -97,7 +95,7 @@ function costsOf(text: string | undefined): readonly number[] | undefined {
   if (text === undefined) return undefined;
   const multiples = text.split(",").map((part) => (/^\s*\d+(\.\d+)?\s*$/.test(part) ? Number(part) : Number.NaN));
   if (multiples.some((multiple) => !(multiple <= 100))) {
-    throw new CarryoverError("BAD_USAGE", `--costs must be multiples from 0 to 100, such as 0,1,2,4, found "${text}"`);
+    throw usageError(`--costs must be multiples from 0 to 100, such as 0,1,2,4, found "${text}"`);
   }
   return [...new Set(multiples)];
 }

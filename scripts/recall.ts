@@ -36,7 +36,7 @@ await runScript(async ({ argv, signal }) => {
   const { flags, positionals } = parseFlags(argv, COMMAND);
   const { asset, regime, k = DEFAULT_K, "as-of": asOfMs } = flags;
   const question = { sentence: positionals.join(" "), k, asOfMs, asset, regime };
-  // A folder alone is searched by the embedder of its vectors, which the configuration's need not be.
+  // --memory-dir alone is searched with the embedder of its vectors, whatever the configuration has.
   const isFolderAlone = flags["memory-dir"] !== undefined && flags.config === undefined;
   const progress = vectorProgress();
   const answer = await recall({

@@ -4,7 +4,6 @@ import { CarryoverError } from "../../lib/errors.ts";
 import { closest } from "../../lib/util/closest.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../../lib/util/time.ts";
 
-/** A flag of a script. */
 interface FlagSpec {
   /** An `optional-number` is above 0 and may be left out, as in `--watch` and `--watch 5`. A `timestamp` is read as epoch ms. */
   readonly type: "boolean" | "string" | "integer" | "timestamp" | "optional-number";
@@ -35,16 +34,14 @@ type Scalar<Spec extends FlagSpec> = Spec["type"] extends "string" ? string : nu
 /** The flags of a command line after parsing. */
 export type FlagValues<Flags extends FlagSpecs> = { readonly [Name in keyof Flags]: FlagValue<Flags[Name]> };
 
-/** A script's command line. */
 interface CommandSpec<Flags extends FlagSpecs> {
   /** What the script does, in a few sentences. */
   readonly summary: string;
   /** Such as `bun scripts/backup.ts [create | list] [flags]`. */
   readonly usage: readonly string[];
   readonly flags: Flags;
-  /** The most arguments beside flags. @default 0 */
+  /** Maximum arguments besides flags. @default 0 */
   readonly maxPositionals?: number;
-  /** Command lines. */
   readonly examples: readonly string[];
 }
 
@@ -77,16 +74,14 @@ export function parseFlags<const Flags extends FlagSpecs>(
   if (extra !== undefined) problems.push(unexpectedArgument(extra, spec.flags));
   if (problems.length > 0) throw usageError(problems.join("\n"));
   values.delete("help");
-  // readTokens() made each value as its spec says; the type system can't see that.
+  // readTokens() made each value as its spec says, which the type system can't see.
   return { flags: Object.fromEntries(values) as FlagValues<Flags>, positionals };
 }
 
-/** A command line that asks for something impossible. */
 export function usageError(message: string): CarryoverError {
   return new CarryoverError("BAD_USAGE", message);
 }
 
-/** Refuses flags that exclude each other. */
 export function refuseTogether<Name extends string>(
   flags: { readonly [Flag in Name]: unknown },
   names: readonly Name[],

@@ -12,7 +12,7 @@ const PACKAGES = join(PROJECT_DIR, "node_modules") + sep;
 /** How long a finished script waits for timers and connections that a module left open. */
 const GRACE_MS = 3000;
 
-/** What a module did that stops a script. An unhandled error of the module's is the cause. */
+/** Stops a script because of what a module did. An unhandled error of the module's is the cause. */
 export class ModuleFailure extends CarryoverError {
   /** Such as `process.exit(1) called at "/home/me/my.ts:5:9"`. */
   readonly found: string;
@@ -23,24 +23,22 @@ export class ModuleFailure extends CarryoverError {
   }
 }
 
-/** Who hears what modules do. */
-interface GuardListeners {
-  /** Hears a `ModuleFailure`, or an unhandled error of our own. Returns whether the process may end at once. */
-  readonly onFailure: (error: Error) => boolean;
-  readonly onNote: (note: string) => void;
-}
-
-/** Replaces the end of the process. */
+/** Thrown in place of the end of the process. */
 class ExitCall extends Error {}
 
 /**
  * Guards modules for as long as the process lives.
  *
  * @param modules Their absolute paths.
+ * @param options `onFailure`: called with a `ModuleFailure`, or with an unhandled error of our own; returns whether the process may
+ *   end at once.
  * @returns To be called when the script is done. It ends the process after a moment if a timer or connection of a module
  *   keeps it alive.
  */
-export function guardModules(modules: readonly string[], { onFailure, onNote }: GuardListeners): () => void {
+export function guardModules(
+  modules: readonly string[],
+  { onFailure, onNote }: { onFailure: (error: Error) => boolean; onNote: (note: string) => void },
+): () => void {
   const named = modules.map((path) => `"${path}"`).join(", ");
   // A module may lie among our files.
   const isOfUser = (place: string): boolean =>

@@ -37,7 +37,7 @@ const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 /** The exit code of a script that did its work and found damage. */
 export const EXIT_DAMAGED = 4;
 
-/** Thrown through `runScript()`, so that locks are released, when nobody reads stdout any more. */
+/** Thrown when nobody reads stdout any more. It passes through `runScript()`, so that locks are released. */
 class StdoutClosed extends Error {}
 
 /**

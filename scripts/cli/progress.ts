@@ -5,7 +5,6 @@ import { renderQuestionCounts, renderWait } from "../text/questions.ts";
 import { count, duration, fixed, money } from "../text/numbers.ts";
 import { progressLine, type ProgressLine, understandsCodes } from "./terminal.ts";
 
-/** The progress line of a run. */
 interface RunProgress {
   update(progress: Progress): void;
   questions(counts: QuestionCounts): void;
@@ -89,14 +88,11 @@ export function firstLongWaits(
   };
 }
 
-/** The progress line of vectors that are computed. */
-interface VectorProgress {
-  update(made: number, wanted: number): void;
-  clear(): void;
-}
-
-/** Returns a progress line of vectors. */
-export function vectorProgress(line: ProgressLine = progressLine()): VectorProgress {
+/** A progress line of vectors that are computed. */
+export function vectorProgress(line: ProgressLine = progressLine()): {
+  update: (made: number, wanted: number) => void;
+  clear: () => void;
+} {
   return {
     update: (made, wanted) =>
       line.update(() => `Vectors  ${count(made)} of ${count(wanted)}  ${Math.floor((100 * made) / wanted)}%`),

@@ -1,4 +1,4 @@
-/** What a terminal can do: colours, control codes, and one line that is written over itself. */
+/** What a terminal can do: colours, control codes, and a progress line. */
 import { fstatSync, writeSync } from "node:fs";
 
 const COLORS = { bold: 1, red: 31, green: 32, yellow: 33 } as const;
@@ -29,7 +29,7 @@ function hasColors(): boolean {
 }
 
 /**
- * Replaces control characters by U+FFFD, except tab and newline: names, reasons and messages may come from a model, a
+ * Replaces control characters with U+FFFD, except tab and newline: names, reasons and messages may come from a model, a
  * program or a file. Characters that change the direction of writing (Unicode TR 9) are replaced too. Text for stdout
  * keeps the colours of `paint()`.
  */
@@ -48,7 +48,7 @@ export function visibleLength(text: string): number {
   return [...text.replaceAll(PAINT, "")].length;
 }
 
-/** A line on stderr that is written over itself. */
+/** A line on stderr that is overwritten by the next. */
 export interface ProgressLine {
   /** Shows a text, at most ten times a second. `text` is called only when it is shown. */
   update(text: () => string): void;

@@ -7,7 +7,6 @@ import { paint } from "../cli/terminal.ts";
 import { bytes, count, countOf, duration } from "./numbers.ts";
 import { columns, table, words } from "./table.ts";
 
-/** What `create` made. */
 export function renderCreated(backup: BackupInfo): string {
   return `Backed up ${contents(backup, `, ${bytes(backup.new_bytes)} new`)} to ${backup.path}\n`;
 }

@@ -142,7 +142,7 @@ export function expectationTable(bins: readonly ExpectationBin[]): string {
   );
 }
 
-/** Brier score beside that of a constant forecast, log loss and calibration error. */
+/** Brier score, that of a constant forecast, log loss and calibration error. */
 export function scoreLine(scores: ForecastScores | null): string {
   if (scores === null) return "too few trades to score (fewer than 30)";
   const constant = `always ${pct(scores.win_rate)}: ${fixed(scores.brier_of_win_rate, 3)}`;

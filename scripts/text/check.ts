@@ -15,13 +15,11 @@ const REMEDIES: Readonly<Record<Remedy, string>> = {
   person: "move it away if it is not yours, or repeat reset-providers --forget",
 };
 
-/** A check in JSON. */
 export function checkJson(memoryDir: string, result: CheckResult): object {
   const { findings, ...read } = result;
   return { memory_dir: memoryDir, ...read, damaged: damagedIn(result).length, findings: findings.map(findingJson) };
 }
 
-/** A repair in JSON: what was found, what was done, and what is left. */
 export function repairJson(memoryDir: string, repair: RepairResult): object {
   const { before, moved, rebuilt, after } = repair;
   return {
@@ -43,12 +41,10 @@ export function damagedIn({ findings }: CheckResult): readonly Finding[] {
   return findings.filter((finding) => finding.damaged);
 }
 
-/** What was read, and what is wrong with it. */
 export function renderCheck(memoryDir: string, result: CheckResult): string {
   return `${whatWasRead(memoryDir, result)}${findingLines(result)}${verdict(result)}`;
 }
 
-/** What was found, what was done about it, and what is left. */
 export function renderRepair(memoryDir: string, { before, moved, rebuilt, after }: RepairResult): string {
   return [
     whatWasRead(memoryDir, before),

@@ -28,7 +28,6 @@ const FIGURES: readonly Figure[] = [SHARPE, RETURN, GROWTH, DRAWDOWN, ...DECISIO
 
 const INTERVAL = ["95 % interval", "p"];
 
-/** The comparison in tables, and its verdict. */
 export function renderComparison(comparison: ConfigComparison): string {
   const { first_to_last: ends } = comparison;
   const sections = [
@@ -81,7 +80,7 @@ function headline({ period, assets, data, worlds, carried_in: carriedIn }: Confi
   return `${paint("Memory compared", "bold")}  ${parts.join(", ")}\n`;
 }
 
-/** Memory on beside another arm: each figure, the difference and its interval. */
+/** Memory on and another arm: each figure, the difference and its interval. */
 function armsTable(
   { on }: ConfigComparison,
   other: { name: string; arm: ConfigComparison["on"]; difference: FigureIntervals },
@@ -153,7 +152,6 @@ function decisionsTable(ends: NonNullable<ConfigComparison["first_to_last"]>): s
   return table([words(""), ...columns(ends.first, ends.last, "change", ...INTERVAL)], rows);
 }
 
-/** Difference, interval and p-value. */
 function intervalCells(interval: Interval | null, { decimals }: Figure): string[] {
   if (interval === null) return ["-", "too few", "-"];
   const { estimate, low, high, p_value: p } = interval;
@@ -187,9 +185,10 @@ function verdict({ verdict: found, on_minus_off: { sharpe }, betting }: ConfigCo
   const { mean_size_scale: size, bet_less: less, bet_better: better } = betting;
   const lines = [`${paint(text, "bold")}:`, `Sharpe ratio ${withInterval(sharpe, 2)}`];
   if (less !== null && better !== null) {
+    const bet = better.low > 0 ? "Bet better" : better.high < 0 ? "Bet worse" : "Bet better is not shown";
     lines.push(
       `Bet less, at ${fixed(size)} of the size: log growth ${signed(less.estimate, 3)}`,
-      `${betterOrWorse(better)}: log growth ${withInterval(better, 3)}`,
+      `${bet}: log growth ${withInterval(better, 3)}`,
     );
   }
   return `${lines.join("\n")}\n`;
@@ -199,9 +198,4 @@ function withInterval(interval: Interval | null, decimals: number): string {
   if (interval === null) return "unknown, too few days";
   const { estimate, low, high } = interval;
   return `${signed(estimate, decimals)}, 95 % interval ${signed(low, decimals)} to ${signed(high, decimals)}`;
-}
-
-function betterOrWorse({ low, high }: Interval): string {
-  if (low > 0) return "Bet better";
-  return high < 0 ? "Bet worse" : "Bet better is not shown";
 }

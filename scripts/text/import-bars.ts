@@ -3,7 +3,6 @@ import type { ImportResult } from "../../lib/market/import.node.ts";
 import { count, countOf, minute } from "./numbers.ts";
 import { shownPath } from "./table.ts";
 
-/** The keys of `--json`. */
 export function importJson(result: ImportResult): Readonly<Record<string, unknown>> {
   const { format, timezone, stamp, timeframe, series, file, repaired } = result;
   const [first, last] = [series.bars[0], series.bars.at(-1)];
@@ -21,7 +20,6 @@ export function importJson(result: ImportResult): Readonly<Record<string, unknow
   };
 }
 
-/** What was recognised, and what was written. */
 export function renderImport(result: ImportResult, options: { dryRun: boolean }): string {
   const { format, timezone, stamp, timeframe, series, file, known, originals } = result;
   const { bars, gaps } = series;

@@ -8,7 +8,6 @@ import { columns, table, words } from "./table.ts";
 /** Fields of a leak that fit a line. */
 const SHOWN_FIELDS = 8;
 
-/** What was changed, what was compared, and what was found. */
 export function renderLookahead(report: LookaheadReport): string {
   const { checks, first_difference: difference, entered_early: early } = report;
   const about = [

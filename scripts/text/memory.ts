@@ -15,7 +15,6 @@ import {
 import { bytes, count, countOf, multiplier, signed, signedPct } from "./numbers.ts";
 import { chunkTable, section, shownPath } from "./table.ts";
 
-/** Everything that is remembered. */
 export function renderReport(report: MemoryReport): string {
   if (report.outcomes.count === 0) {
     return `${counts(report)}\nNothing is remembered yet; bun scripts/run-chunks.ts stores every closed trade\n`;

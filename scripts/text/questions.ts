@@ -17,7 +17,6 @@ export function renderWait({ provider, untilMs, reason }: ServerWait): string {
   return `${JSON.stringify(provider)} waits until ${until}  ${reason}`;
 }
 
-/** What a run would ask, take and cost. */
 export function renderEstimate(estimate: Estimate): string {
   const row = (name: string, of: Omit<Estimate, "providers">): string[] => [
     name,

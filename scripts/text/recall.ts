@@ -1,21 +1,20 @@
 /** What recall prints. */
 import type { RecallResult, RecallQuestion } from "../../lib/memory/recall.ts";
+import { meanOf } from "../../lib/util/numbers.ts";
 import { count, fixed, signed, signedPct } from "./numbers.ts";
 import { columns, table, words } from "./table.ts";
 
 /** Below this match two situations have next to nothing in common. */
 const MIN_ALIKE = 0.1;
 
-/** The trades that were found. */
-export function renderRecall(answer: RecallResult & { embedder: string }, question: RecallQuestion): string {
+export function renderRecall(answer: RecallResult, question: RecallQuestion): string {
   if (answer.remembered === 0)
     return "Nothing is remembered yet; bun scripts/run-chunks.ts stores every closed trade\n";
   const searched = searchedTrades(answer, question);
   if (answer.searched === 0) return `No remembered ${searched}`;
 
   const { similar, tied } = answer;
-  const results = similar.flatMap(({ result_r: r }) => r ?? []);
-  const meanR = results.length === 0 ? null : results.reduce((sum, r) => sum + r, 0) / results.length;
+  const meanR = meanOf(similar.map(({ result_r }) => result_r));
   const won = similar.filter((trade) => trade.won).length;
   const best = similar[0]?.similarity ?? 0;
   return [
@@ -28,7 +27,6 @@ export function renderRecall(answer: RecallResult & { embedder: string }, questi
   ].join("");
 }
 
-/** Which trades were searched, in one line or two. */
 function searchedTrades({ market, asset, regime }: RecallResult, { asOfMs }: RecallQuestion): string {
   const bars = market === "synthetic" ? "synthetic bars, which say nothing about a real market" : "real bars";
   const filters = [

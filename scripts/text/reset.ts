@@ -7,7 +7,6 @@ import { columns, table, words } from "./table.ts";
 
 const RECORD_COLUMNS = columns("Trades", "Won", "P&L", "Mean R");
 
-/** The forget marks, and what still counts. */
 export function renderMarks({ marks }: ForgetResult, { dryRun }: { dryRun: boolean }): string {
   const heads = [words("Provider"), words("Forgets before"), ...columns("Now", "Before"), ...RECORD_COLUMNS];
   const rows = marks.map((mark) => [
@@ -27,7 +26,7 @@ export function renderMarks({ marks }: ForgetResult, { dryRun }: { dryRun: boole
   );
 }
 
-/** The records as counted, beside what the files had. */
+/** The records as counted, and what the files had. */
 export function renderRecount(result: RecountResult, { dryRun }: { dryRun: boolean }): string {
   const records = (title: string, recounted: readonly RecountedRecord[]): string =>
     table(

@@ -20,7 +20,6 @@ import {
 import { count, countOf, fixed, money, multiplier, pct, signed, signedPct } from "./numbers.ts";
 import { chunkTable, columns, section, shownPath, table, words, type ChunkRow } from "./table.ts";
 
-/** The tables of a finished run. */
 export function renderSummary(outcome: RunOutcome): string {
   const { summary } = outcome;
   const sections = [

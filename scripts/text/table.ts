@@ -2,14 +2,13 @@
 import { dirname, isAbsolute, relative } from "node:path";
 import { isTerminal, paint, visibleLength } from "../cli/terminal.ts";
 
-/** A column of a table. */
 interface Column {
   readonly title: string;
   /** @default "right" */
   readonly align?: "left" | "right";
 }
 
-/** The most chunks that a table has columns for. */
+/** Maximum chunks that a table has columns for. */
 const MAX_CHUNKS = 6;
 
 /** Columns of a line if stdout is not a terminal. */
@@ -79,7 +78,6 @@ export function chunkTable(
   return shown < chunks.length ? `${text}The last ${shown} of ${chunks.length} chunks; --json has all\n` : text;
 }
 
-/** A text under a title. */
 export function section(title: string, body: string): string {
   return `${paint(title, "bold")}\n${body}`;
 }
