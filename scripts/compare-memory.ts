@@ -13,12 +13,12 @@ import { shownPath } from "./text/table.ts";
 const COMMAND = {
   summary:
     "Tests whether memory helps. It runs the same period with memory, without it, without it at the sizes of memory, and " +
-    "with results shuffled among the trades, and compares them with confidence intervals. The runs leave no outcomes; the " +
-    "comparison is stored as JSON.",
+    "with results shuffled among the trades. It shows the differences with confidence intervals. The runs leave no " +
+    "outcomes; the comparison is stored as JSON.",
   usage: [
     "bun scripts/compare-memory.ts [--year Y | --start D --end D]",
-    "    [--arms A,B] [--shuffles N] [--seeds N] [--starts N] [--ablate] [--costs X,Y]",
-    "    [flags]",
+    "    [--arms A,B] [--shuffles N] [--seeds N] [--starts N] [--ablate]",
+    "    [--costs X,Y] [flags]",
   ],
   flags: {
     arms: {
