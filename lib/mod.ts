@@ -73,7 +73,7 @@ export type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage/s
 export { inMemoryStorage } from "./storage/in-memory.ts";
 export type { Embedder } from "./embed/embedder.ts";
 export { hashingEmbedder } from "./embed/hashing.ts";
-export { openMemory, type Memory, type OpenMemoryOptions } from "./memory/store.ts";
+export { openMemory, type BegunRecord, type Memory, type OpenMemoryOptions } from "./memory/store.ts";
 export type { OnEmbedded } from "./memory/embed-missing.ts";
 export type { EmbeddedTrade, PerformanceRecord, Trade, TradeVote } from "./memory/trade.ts";
 export type { ForgetMark } from "./memory/forget.ts";

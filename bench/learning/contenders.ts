@@ -1,7 +1,7 @@
 import type { Outcome, Situation, Vote } from "../../lib/types.ts";
 import type { Lessons } from "../../lib/memory/lessons.ts";
 import { evidenceOf } from "../../lib/memory/evidence.ts";
-import type { Memory } from "../../lib/memory/store.ts";
+import type { BegunRecord, Memory } from "../../lib/memory/store.ts";
 import { insertionIndex, type Trade } from "../../lib/memory/trade.ts";
 import { MemoryView, type MemoryViewOptions } from "../../lib/memory/view.ts";
 import { logOdds, type Market, type World } from "./worlds.ts";
@@ -43,10 +43,10 @@ class WeighingView extends OurView {
     return lessonsOf(() => this.#method.weights());
   }
 
-  override async record(outcome: Outcome): Promise<Trade> {
-    const trade = await super.record(outcome);
-    this.#waiting.splice(insertionIndex(this.#waiting, trade), 0, trade);
-    return trade;
+  override async beginRecord(outcome: Outcome): Promise<BegunRecord> {
+    const begun = await super.beginRecord(outcome);
+    this.#waiting.splice(insertionIndex(this.#waiting, begun.trade), 0, begun.trade);
+    return begun;
   }
 }
 

@@ -10,6 +10,7 @@ import { collectVotes, type DecideContext, decideOn } from "./decide.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { type Feed, nextTick } from "./feed.ts";
 import { outcomeOfTrade } from "./outcome.ts";
+import type { PendingWrites } from "./pending-writes.ts";
 
 /** What a run keeps from chunk to chunk. */
 export interface LoopContext extends DecideContext {
@@ -18,6 +19,7 @@ export interface LoopContext extends DecideContext {
   readonly chunks: readonly Chunk[];
   /** Whether to keep the lines of decisions. */
   readonly keepDecisions: boolean;
+  readonly writes: PendingWrites;
   /** Called after every tick. It may throw, to stop the run between two ticks. */
   readonly onTick: (tick: TickReport) => void;
 }
@@ -33,7 +35,7 @@ interface TickReport {
 }
 
 /** What a chunk leaves behind. */
-interface ChunkResult {
+export interface ChunkResult {
   readonly recorded: readonly Trade[];
   /** The lines of `decisions.ndjson`. */
   readonly decisions: Uint8Array;
@@ -47,10 +49,12 @@ interface ChunkResult {
 
 /** Ticks between two pauses. */
 const TICKS_PER_PAUSE = 1024;
+/** The same while something is being written, which takes longer than some ticks. */
+const TICKS_PER_PAUSE_IN_WRITES = 16;
 
 /**
  * Runs the ticks of one chunk (docs/RULES.md, "Time"). Each step is done for all assets that have a bar at the tick, in
- * config order, before the next step begins.
+ * config order, before the next step begins. When it returns, all outcomes of the chunk are durable.
  *
  * @param options `closes`: the run's bars end in this chunk, so that open positions are closed and waiting orders dropped at
  * its end.
@@ -63,11 +67,9 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
   const marks: EquityMark[] = [];
   const daily: DayRecord[] = [];
   const record = async (trades: readonly ClosedTrade[]): Promise<void> => {
-    for (const trade of trades) {
-      const outcome = outcomeOf(trade, context, chunk);
-      outcomes.push(outcome);
-      recorded.push(await view.record(outcome));
-    }
+    const made = trades.map((trade) => outcomeOf(trade, context, chunk));
+    outcomes.push(...made);
+    for (const outcome of made) recorded.push(await beginRecord(outcome, context));
   };
 
   for (let tick = nextTick(feeds); tick < chunk.endMs; tick = nextTick(feeds)) {
@@ -86,7 +88,7 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
     const isDaysLast = next >= chunk.endMs || Math.floor(next / DAY_MS) > Math.floor(tick / DAY_MS);
     if (isDaysLast) daily.push(dayOf(mark, context));
     context.onTick({ chunk: chunk.name, knownMs, equity, closed: closed.length });
-    if (marks.length % TICKS_PER_PAUSE === 0) await pause();
+    await pauseAfter(marks.length, context);
   }
 
   const ticksExposed = marks.filter(({ openPositions }) => openPositions > 0).length;
@@ -94,13 +96,9 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
   if (options.closes) {
     notFilled = broker.dropOrders();
     await record(settings.assets.flatMap((asset) => broker.atEndOfRun(asset) ?? []));
-    const last = marks.pop();
-    if (last !== undefined) {
-      const mark = markOf(broker, last.timestamp);
-      marks.push(mark);
-      daily.splice(-1, 1, dayOf(mark, context));
-    }
+    markAgain(marks, daily, context);
   }
+  await context.writes.settle();
   const { count, skipped, abstentions } = decisions;
   const counters = {
     ticks: marks.length,
@@ -131,13 +129,35 @@ function stepBars(dueFeeds: readonly Feed[], broker: Broker): readonly ClosedTra
   return [...atOpen, ...inside].filter((trade) => trade !== undefined);
 }
 
-/** Lets events in, such as signals of the operating system. A loop that awaits only settled promises never does. */
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+/** Makes a trade visible to the next decision while its outcome is still being written. */
+async function beginRecord(outcome: Outcome, { view, writes }: LoopContext): Promise<Trade> {
+  await writes.makeRoom();
+  const { trade, durable } = await view.beginRecord(outcome);
+  writes.add(durable);
+  return trade;
+}
+
+/**
+ * Now and then lets events in, such as signals of the operating system and the ends of writes. A loop that awaits only settled
+ * promises never does.
+ */
+async function pauseAfter(ticks: number, { writes }: LoopContext): Promise<void> {
+  if (ticks % (writes.isEmpty ? TICKS_PER_PAUSE : TICKS_PER_PAUSE_IN_WRITES) > 0) return;
+  // Browsers have no setImmediate(), which is faster.
+  await new Promise((resolve) => void (globalThis.setImmediate ?? setTimeout)(resolve));
 }
 
 function markOf(broker: Broker, timestamp: number): EquityMark {
   return { timestamp, equity: broker.equity(), openPositions: broker.openCount };
+}
+
+/** Replaces the last mark and its day: what was open then is closed. */
+function markAgain(marks: EquityMark[], daily: DayRecord[], context: LoopContext): void {
+  const last = marks.pop();
+  if (last === undefined) return;
+  const mark = markOf(context.broker, last.timestamp);
+  marks.push(mark);
+  daily.splice(-1, 1, dayOf(mark, context));
 }
 
 function dayOf({ timestamp, equity }: EquityMark, { broker, settings }: LoopContext): DayRecord {

@@ -9,6 +9,7 @@ import type { DamagedFile } from "../storage/damaged-file.ts";
 import { readJsonObject } from "../storage/json-file.ts";
 import { encodeSealedJson, readSealedJson } from "../storage/sealed-json.ts";
 import type { Storage } from "../storage/storage.ts";
+import { settleAll } from "../util/async.ts";
 import { crc32Hex } from "../util/crc32.ts";
 import { decodeJsonObject, encodeJson, isRecord } from "../util/json.ts";
 import { sha256OfText } from "../util/sha256.ts";
@@ -26,9 +27,18 @@ const NEWLINE = 10;
 const DETAILS = ["decisions.ndjson", "equity.csv"] as const;
 type Detail = (typeof DETAILS)[number];
 
+/** What a chunk leaves beside its record. */
+interface ChunkDetails {
+  /** Lines. */
+  readonly decisions: Uint8Array;
+  readonly marks: readonly EquityMark[];
+}
+
+type DetailChecksums = Readonly<Record<Detail, string>>;
+
 /** `<chunk>.json` as it is stored. */
 export interface StoredChunk extends ChunkRecord {
-  readonly files_crc32: Readonly<Record<Detail, string>>;
+  readonly files_crc32: DetailChecksums;
 }
 
 /**
@@ -67,26 +77,22 @@ export class RunFiles {
     return key;
   }
 
-  /** Writes all files of a chunk, `<chunk>.json` last. */
-  async commitChunk(
-    record: ChunkRecord,
-    details: { decisions: Uint8Array; marks: readonly EquityMark[] },
-  ): Promise<void> {
+  /** Writes a chunk's decisions and equity. */
+  async writeDetails(chunk: string, details: ChunkDetails): Promise<DetailChecksums> {
     const marks = details.marks.map(
       ({ timestamp, equity, openPositions }) => `${new Date(timestamp).toISOString()},${equity},${openPositions}\n`,
     );
-    const files: Record<Detail, Uint8Array> = {
+    const bytes: Record<Detail, Uint8Array> = {
       "decisions.ndjson": details.decisions,
       "equity.csv": new TextEncoder().encode(`timestamp,equity,open_positions\n${marks.join("")}`),
     };
-    const crc32: Record<string, string> = {};
-    for (const detail of DETAILS) {
-      const bytes = files[detail];
-      crc32[detail] = crc32Hex(bytes);
-      await this.#storage.replace(this.#path(`${record.chunk}.${detail}`), bytes);
-    }
-    const bytes = encodeSealedJson({ ...record, files_crc32: crc32 });
-    await this.#storage.replace(this.#path(`${record.chunk}.json`), bytes);
+    await settleAll(DETAILS.map((detail) => this.#storage.replace(this.#path(`${chunk}.${detail}`), bytes[detail])));
+    return { "decisions.ndjson": crc32Hex(bytes["decisions.ndjson"]), "equity.csv": crc32Hex(bytes["equity.csv"]) };
+  }
+
+  /** Writes `<chunk>.json`, which commits the chunk: after all else that belongs to it. */
+  async commitChunk(record: StoredChunk): Promise<void> {
+    await this.#storage.replace(this.#path(`${record.chunk}.json`), encodeSealedJson(record));
   }
 
   /** Names of the chunks that have a record, in order. */

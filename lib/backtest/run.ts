@@ -6,12 +6,14 @@ import { isRead } from "../providers/provider.ts";
 import { largestMoves } from "../results/attribution.ts";
 import { type Baselines, baselinesOf } from "../results/baselines.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
-import { snapshotsOfRun, writeSnapshot } from "../results/snapshot.ts";
+import { RunSnapshots, snapshotsOfRun } from "../results/snapshot.ts";
 import { snapshotOf, summarize, type Summary, type SummaryInput } from "../results/summary.ts";
+import { settleAll } from "../util/async.ts";
 import { Broker, costsOf } from "./broker.ts";
 import { Feed } from "./feed.ts";
 import { type BacktestJob, barsOfPeriod, checkJob, closingChunkIndexOf, daysPerYearOf, seriesOf } from "./job.ts";
-import { type LoopContext, runChunk } from "./loop.ts";
+import { type ChunkResult, type LoopContext, runChunk } from "./loop.ts";
+import { PendingWrites } from "./pending-writes.ts";
 import { committedChunks, discardUnexpected, type OwnOutcomes, ownOutcomes } from "./resume.ts";
 import { outcomesDigest, readManifests, RunFiles } from "./run-files.ts";
 import { identifyRun } from "./run-key.ts";
@@ -41,8 +43,15 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
 
   await job.onStart?.(run.id);
   const chunksRun = chunks.slice(records.length);
-  const context = openLoop(run);
-  for (const chunk of chunksRun) await runAndCommit(run, chunk, context);
+  const writes = new PendingWrites();
+  const context = openLoop(run, writes);
+  try {
+    for (const chunk of chunksRun) await runAndCommit(run, chunk, context);
+  } finally {
+    // Also where the run is stopped: what is under way is durable then. A write that failed says more than the stop.
+    await writes.settle();
+  }
+  await job.memory.flush();
   const summary = summarize(summaryInput(run), { baselines: runBaselines(run), persistence: await persistenceOf(run) });
   await files.writeSummary(summary);
   return { summary, chunksRun: chunksRun.map(({ name }) => name) };
@@ -58,6 +67,7 @@ interface Run {
   readonly facts: Omit<SummaryInput, "records" | "trades">;
   readonly view: MemoryView;
   readonly files: RunFiles;
+  readonly snapshots: RunSnapshots;
   readonly own: OwnOutcomes;
   /** Of the committed chunks, in order. */
   readonly records: ChunkRecord[];
@@ -99,11 +109,12 @@ async function openRun(job: BacktestJob): Promise<Run> {
     daysPerYear: daysPerYearOf(bars),
     providers,
   };
-  return { job, id, chunks, closingChunkIndex, facts, view, files, own, records };
+  const snapshots = new RunSnapshots(memory.storage, id);
+  return { job, id, chunks, closingChunkIndex, facts, view, files, snapshots, own, records };
 }
 
 /** Brings broker, feeds and memory to where the last committed chunk left them. */
-function openLoop({ job, id, chunks, view, own, records }: Run): LoopContext {
+function openLoop({ job, id, chunks, view, own, records }: Run, writes: PendingWrites): LoopContext {
   const { settings, period, signal } = job;
   const last = records.at(-1);
   const startMs = chunks[records.length]?.startMs ?? period.endMs;
@@ -129,8 +140,10 @@ function openLoop({ job, id, chunks, view, own, records }: Run): LoopContext {
     market: job.market,
     chunks,
     keepDecisions: job.keepDecisions !== false,
+    writes,
     signal,
     onTick: ({ chunk, knownMs, equity, closed }) => {
+      writes.throwIfFailed();
       signal?.throwIfAborted();
       trades += closed;
       const share = Math.min(1, (knownMs - period.startMs) / (period.endMs - period.startMs));
@@ -139,7 +152,7 @@ function openLoop({ job, id, chunks, view, own, records }: Run): LoopContext {
   };
 }
 
-/** Runs the next chunk. Its snapshot is written before the record that commits it. */
+/** Runs the next chunk, and begins to commit it: the one after that does not depend on it. */
 async function runAndCommit(run: Run, chunk: Chunk, context: LoopContext): Promise<void> {
   const { job, view, own, records } = run;
   const { memory, onNote = (): void => {} } = job;
@@ -157,7 +170,6 @@ async function runAndCommit(run: Run, chunk: Chunk, context: LoopContext): Promi
     own((i) => i === index),
     { recorded: result.recorded, onNote },
   );
-  await memory.flush();
   const trades = own((i) => i <= index);
   const record: ChunkRecord = {
     run_id: run.id,
@@ -183,8 +195,16 @@ async function runAndCommit(run: Run, chunk: Chunk, context: LoopContext): Promi
     },
   };
   records.push(record);
-  await writeSnapshot(job.memory.storage, snapshotOf(summaryInput(run)), { atMs: chunk.endMs });
-  await run.files.commitChunk(record, result);
+  context.writes.add(commit(run, record, result));
+}
+
+/** Writes the files of a chunk: the snapshot and details side by side, then the record that commits them. */
+async function commit(run: Run, record: ChunkRecord, { decisions, marks }: ChunkResult): Promise<void> {
+  const [files_crc32] = await settleAll([
+    run.files.writeDetails(record.chunk, { decisions, marks }),
+    run.snapshots.write(snapshotOf(summaryInput(run)), { atMs: Date.parse(record.end) }),
+  ]);
+  await run.files.commitChunk({ ...record, files_crc32 });
 }
 
 /** The weights of the providers x their number, by name. */

@@ -121,7 +121,8 @@ async function runWithNotes(
           "recorded answers were deleted. --restart runs it again, under another id",
       );
     }
-    if (job.signal.aborted && !isDryRun) {
+    // A write that failed while the run was stopped is an error, and the caches cannot be written after it.
+    if (job.signal.aborted && error === job.signal.reason && !isDryRun) {
       await memory.flush();
       const outcomes = memory.trades.filter((trade) => trade.runId === runId).length;
       const numbers = await Promise.all(refresh.map((name) => recording?.store.refreshOf(name)));

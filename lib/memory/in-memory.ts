@@ -7,9 +7,11 @@ import { embedMissing } from "./embed-missing.ts";
 import type { ForgetMark } from "./forget.ts";
 import { readMemory } from "./load.ts";
 import { encodeOutcome } from "./outcome.ts";
-import type { Memory } from "./store.ts";
+import type { BegunRecord, Memory } from "./store.ts";
 import { type EmbeddedTrade, insertionIndex, tradeOf } from "./trade.ts";
 import { attachVectors } from "./vectors.ts";
+
+const DONE: Promise<void> = Promise.resolve();
 
 /** What a folder remembered when it was read. */
 export type Remembered = Pick<Memory, "embedder" | "trades" | "marks">;
@@ -53,16 +55,20 @@ export class InMemoryMemory implements Memory {
   }
 
   async record(outcome: Outcome): Promise<EmbeddedTrade> {
+    return (await this.beginRecord(outcome)).trade;
+  }
+
+  async beginRecord(outcome: Outcome): Promise<BegunRecord> {
     const { bytes, crc32 } = encodeOutcome(outcome);
     const trade = tradeOf(outcome, { bytes: bytes.length, crc32 });
     const index = insertionIndex(this.trades, trade);
     const known = this.trades[index - 1];
-    if (known?.id === trade.id) return known;
+    if (known?.id === trade.id) return { trade: known, durable: DONE };
     const vector = await embedSentence(this.embedder, situationSentence(outcome.description));
     const embedded = { ...trade, vector };
     this.trades.splice(index, 0, embedded);
     this.recorded.push(outcome);
-    return embedded;
+    return { trade: embedded, durable: DONE };
   }
 
   async discard(ids: readonly string[]): Promise<void> {

@@ -1,6 +1,7 @@
 /** Statistics that are counted from the outcomes and kept beside them, and `memory.json`, which says what they were counted from. */
 import type { Storage } from "../storage/storage.ts";
 import { crc32Hex } from "../util/crc32.ts";
+import { settleAll } from "../util/async.ts";
 import { encodeJson } from "../util/json.ts";
 import { countedFrom, type ForgetMark } from "./forget.ts";
 import { countedTrades, directionOf, performanceOf, type PerformanceRecord, type Trade } from "./trade.ts";
@@ -74,10 +75,12 @@ export function countStatistics(source: Source): readonly StatisticsFile[] {
 
 /** Counts everything, and writes the files that have changed. */
 export async function writeStatistics(storage: Storage, source: Source): Promise<void> {
-  for (const { name, bytes } of countStatistics(source)) {
-    const before = await storage.read(name, { maxBytes: bytes.length + 1 });
-    if (before === undefined || !areEqual(before, bytes)) await storage.replace(name, bytes);
+  const changed: StatisticsFile[] = [];
+  for (const file of countStatistics(source)) {
+    const before = await storage.read(file.name, { maxBytes: file.bytes.length + 1 });
+    if (before === undefined || !areEqual(before, file.bytes)) changed.push(file);
   }
+  await settleAll(changed.map(({ name, bytes }) => storage.replace(name, bytes)));
 }
 
 /** Whether `memory.json` says that the stored statistics were counted from this source. Counts nothing. */

@@ -3,6 +3,7 @@ import { hashingEmbedder } from "../embed/hashing.ts";
 import { fail } from "../errors.ts";
 import { ensureFile, type Storage, type StoredFile } from "../storage/storage.ts";
 import type { Outcome } from "../types.ts";
+import { settleAll } from "../util/async.ts";
 import { situationSentence } from "./description.ts";
 import { embedMissing, type EmbeddedTrades, type OnEmbedded } from "./embed-missing.ts";
 import { encodeForgetMark, type ForgetMark } from "./forget.ts";
@@ -15,13 +16,20 @@ import { type EmbeddedTrade, insertionIndex, isEmbedded, tradeOf } from "./trade
 import { attachVectors, VectorFiles, VECTORS_FILE } from "./vectors.ts";
 
 /** Least outcomes that are recorded between two writes of the caches. */
-const FLUSH_EVERY = 64;
+const FLUSH_EVERY = 512;
 
 /** Least vectors that are made between two writes at an opening. */
 const WRITE_EVERY = 256;
 
 /** Most vectors of a slow embedder between two writes, which a kill loses: about a minute of the sentence model. */
 const WRITE_SLOW_EVERY = 1024;
+
+/** A trade that is remembered, and whose outcome is on its way to disk. */
+export interface BegunRecord {
+  readonly trade: EmbeddedTrade;
+  /** Settles when the outcome is durable. If it rejects, with what `record()` throws, the trade is not remembered any more. */
+  readonly durable: Promise<void>;
+}
 
 /** What is remembered, opened for writing. */
 export interface Memory {
@@ -42,6 +50,9 @@ export interface Memory {
    * @throws {CarryoverError} `BAD_OUTCOME` if it cannot be stored, `CONFLICT` if its id is taken by another outcome.
    */
   record(outcome: Outcome): Promise<EmbeddedTrade>;
+
+  /** As `record()`, but returns before the outcome is durable. Those that are begun before that share the cost of it. */
+  beginRecord(outcome: Outcome): Promise<BegunRecord>;
 
   /** Moves outcomes to `quarantine/`. */
   discard(ids: readonly string[]): Promise<void>;
@@ -157,6 +168,8 @@ class StoredMemory implements Memory {
   #byLowerCaseId: Map<string, EmbeddedTrade> | undefined;
   /** Outcomes recorded since the last flush. */
   #unflushed = 0;
+  /** Outcomes on their way to disk, by id in lower case. */
+  readonly #underWay = new Map<string, Promise<void>>();
   /** Calls run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -175,12 +188,19 @@ class StoredMemory implements Memory {
     this.#markFiles = [...opened.reading.markFiles];
   }
 
-  record(outcome: Outcome): Promise<EmbeddedTrade> {
-    return this.#inTurn(() => this.#record(outcome));
+  async record(outcome: Outcome): Promise<EmbeddedTrade> {
+    const { trade, durable } = await this.beginRecord(outcome);
+    await durable;
+    return trade;
+  }
+
+  beginRecord(outcome: Outcome): Promise<BegunRecord> {
+    return this.#inTurn(() => this.#beginRecord(outcome));
   }
 
   discard(ids: readonly string[]): Promise<void> {
     return this.#inTurn(async () => {
+      await Promise.allSettled(this.#underWay.values());
       for (const id of ids) {
         const index = this.trades.findIndex((trade) => trade.id === id);
         if (index === -1) {
@@ -207,34 +227,54 @@ class StoredMemory implements Memory {
     return this.#inTurn(() => this.#flush());
   }
 
-  async #record(outcome: Outcome): Promise<EmbeddedTrade> {
+  async #beginRecord(outcome: Outcome): Promise<BegunRecord> {
+    // A flush takes time in proportion to all trades: waiting for a share of them keeps the cost per record flat.
+    if (this.#unflushed >= Math.max(FLUSH_EVERY, this.trades.length / 8)) await this.#flush();
     const id = outcome.decision_id;
     const { bytes, crc32 } = encodeOutcome(outcome);
+    const key = id.toLowerCase();
+    // If it fails, it is not known after all.
+    await this.#underWay.get(key)?.catch(() => {});
     this.#byLowerCaseId ??= new Map(this.trades.map((trade) => [trade.id.toLowerCase(), trade]));
-    const known = this.#byLowerCaseId.get(id.toLowerCase());
+    const known = this.#byLowerCaseId.get(key);
     if (known !== undefined && known.id !== id) {
       const expected = "ids that differ by more than case";
       throw fail("BAD_OUTCOME", `Cannot record "${id}"`, { found: `"${known.id}"`, expected });
     }
     // Before the outcome is written, so that one without a vector is refused as a whole.
     const vector = known?.vector ?? (await embedSentence(this.embedder, situationSentence(outcome.description)));
-    await ensureFile(this.storage, outcomeFileName(id), bytes);
-    if (known !== undefined) return known;
+    const written = ensureFile(this.storage, outcomeFileName(id), bytes);
+    if (known !== undefined) return { trade: known, durable: this.#follow(key, written) };
 
     const trade = { ...tradeOf(outcome, { bytes: bytes.length, crc32 }), vector };
     this.trades.splice(insertionIndex(this.trades, trade), 0, trade);
-    this.#byLowerCaseId.set(id.toLowerCase(), trade);
+    this.#byLowerCaseId.set(key, trade);
     this.#unflushed += 1;
-    // A flush takes time in proportion to all trades: waiting for a share of them keeps the cost per record flat.
-    if (this.#unflushed >= Math.max(FLUSH_EVERY, this.trades.length / 8)) await this.#flush();
-    return trade;
+    const durable = written.catch((error: unknown) => {
+      this.trades.splice(this.trades.indexOf(trade), 1);
+      this.#byLowerCaseId?.delete(key);
+      throw error;
+    });
+    return { trade, durable: this.#follow(key, durable) };
+  }
+
+  /** Lets what needs all outcomes on disk wait for this one. */
+  #follow(key: string, durable: Promise<void>): Promise<void> {
+    const end = (): void => void this.#underWay.delete(key);
+    this.#underWay.set(key, durable);
+    durable.then(end, end);
+    return durable;
   }
 
   async #flush(): Promise<void> {
+    await Promise.allSettled(this.#underWay.values());
     const { trades, marks } = this;
     const digest = await digestOf([...outcomeFiles(trades), ...this.#markFiles]);
-    if (!this.#vectorFiles.isCurrent(trades, digest)) await this.#vectorFiles.write(trades, digest);
-    await writeStatistics(this.storage, { trades, marks, digest });
+    const isCurrent = this.#vectorFiles.isCurrent(trades, digest);
+    await settleAll([
+      isCurrent ? undefined : this.#vectorFiles.write(trades, digest),
+      writeStatistics(this.storage, { trades, marks, digest }),
+    ]);
     this.#unflushed = 0;
   }
 

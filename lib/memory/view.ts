@@ -6,7 +6,7 @@ import { DAY_MS } from "../util/time.ts";
 import { describeSituation } from "./description.ts";
 import { EvidenceColumns, recordsIn, type Window } from "./evidence.ts";
 import { learn, type Lessons } from "./lessons.ts";
-import type { Memory } from "./store.ts";
+import type { BegunRecord, Memory } from "./store.ts";
 import { distinctTrades, type EmbeddedTrade, insertionIndex, similarTrade, type Trade } from "./trade.ts";
 
 /** Similar trades that a decision recalls. */
@@ -99,11 +99,11 @@ export class MemoryView {
     if (this.#options.enabled) this.#insert(trade);
   }
 
-  /** Records a closed trade of this run durably, and makes it visible. */
-  async record(outcome: Outcome): Promise<Trade> {
-    const trade = await this.#memory.record(outcome);
-    this.add(trade);
-    return trade;
+  /** Makes a closed trade of this run visible, and begins to record it: `Memory.beginRecord()`. */
+  async beginRecord(outcome: Outcome): Promise<BegunRecord> {
+    const begun = await this.#memory.beginRecord(outcome);
+    this.add(begun.trade);
+    return begun;
   }
 
   #insert(trade: EmbeddedTrade): void {

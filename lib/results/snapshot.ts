@@ -38,33 +38,59 @@ export function isSnapshotFile(name: string): boolean {
   return NAME.test(name);
 }
 
-/**
- * Writes a run's snapshot, and removes its snapshots beyond the newest 100. Those of other runs and damaged ones are left alone.
- *
- * @param options `atMs`: the chunk's end, epoch ms.
- */
-export async function writeSnapshot(
-  storage: Storage,
-  snapshot: { readonly run_id: string },
-  options: { atMs: number },
-): Promise<void> {
-  const stamp = new Date(options.atMs).toISOString().replace(/[-:]/g, "").replace("T", "_").slice(0, 15);
-  const plain = `snapshot_${stamp}.json`;
-  const owner = await runOf(storage, plain);
-  const isFree = owner === undefined || owner === snapshot.run_id;
-  const name = isFree ? plain : `snapshot_${stamp}_${snapshot.run_id.slice(0, 8)}.json`;
-  await storage.replace(name, encodeSealedJson(snapshot));
+/** The snapshots of one run, for writing. The folder is listed once: nobody else writes to it meanwhile. */
+export class RunSnapshots {
+  readonly #storage: Storage;
+  readonly #runId: string;
+  /** Names of all snapshots, of whichever run, and of the run's own, oldest first. Read when they are first needed. */
+  #all: Set<string> | undefined;
+  #own: string[] | undefined;
 
-  // With few snapshots in all, none has to be read.
-  if ((await snapshotFiles(storage)).length <= KEPT_PER_RUN) return;
-  const own = await snapshotsOfRun(storage, snapshot.run_id);
-  for (const old of own.slice(0, -KEPT_PER_RUN)) await storage.remove(old);
+  constructor(storage: Storage, runId: string) {
+    this.#storage = storage;
+    this.#runId = runId;
+  }
+
+  /**
+   * Writes a snapshot, and removes those beyond the newest 100. Those of other runs and damaged ones are left alone.
+   *
+   * @param options `atMs`: the chunk's end, epoch ms.
+   */
+  async write(snapshot: { readonly run_id: string }, options: { atMs: number }): Promise<void> {
+    const storage = this.#storage;
+    const name = await this.#nameAt(options.atMs);
+    await storage.replace(name, encodeSealedJson(snapshot));
+
+    this.#all ??= new Set(await snapshotFiles(storage));
+    this.#all.add(name);
+    // With few snapshots in all, none has to be read.
+    if (this.#all.size <= KEPT_PER_RUN) return;
+    this.#own ??= await ownNames(storage, this.#runId, this.#all);
+    if (!this.#own.includes(name)) this.#own.push(name);
+    this.#own.sort();
+    for (const old of this.#own.splice(0, this.#own.length - KEPT_PER_RUN)) {
+      await storage.remove(old);
+      this.#all.delete(old);
+    }
+  }
+
+  async #nameAt(atMs: number): Promise<string> {
+    const stamp = new Date(atMs).toISOString().replace(/[-:]/g, "").replace("T", "_").slice(0, 15);
+    const plain = `snapshot_${stamp}.json`;
+    const owner = await runOf(this.#storage, plain);
+    const isFree = owner === undefined || owner === this.#runId;
+    return isFree ? plain : `snapshot_${stamp}_${this.#runId.slice(0, 8)}.json`;
+  }
 }
 
 /** Names of a run's readable snapshots, oldest first. */
 export async function snapshotsOfRun(storage: Storage, runId: string): Promise<readonly string[]> {
+  return ownNames(storage, runId, await snapshotFiles(storage));
+}
+
+async function ownNames(storage: Storage, runId: string, names: Iterable<string>): Promise<string[]> {
   const own: string[] = [];
-  for (const name of await snapshotFiles(storage)) if ((await runOf(storage, name)) === runId) own.push(name);
+  for (const name of names) if ((await runOf(storage, name)) === runId) own.push(name);
   return own;
 }
 

@@ -7,7 +7,6 @@ import type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage.t
 import {
   areFolders,
   attempt,
-  CREATE_ONLY,
   discard,
   ioError,
   makeFolder,
@@ -19,10 +18,10 @@ import {
   readFully,
   sweepTemporaries,
   systemCodeOf,
-  temporaryName,
   withFile,
   writeAll,
 } from "./fs.node.ts";
+import { GroupCommit } from "./group-commit.node.ts";
 import { takeLock } from "./lock.node.ts";
 import { Syncs } from "./syncs.node.ts";
 
@@ -35,7 +34,7 @@ const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
  * A `Storage` in a folder of this machine. What it acknowledges survives kill -9 and, on Linux, power loss. No link in
  * the folder is followed; the folder itself may be one. The first write or lock makes it, not the opening.
  *
- * All calls to the file system but the syncs of `createOnce()` are synchronous: for small files that is several times faster.
+ * All calls to the file system but the syncs of new files are synchronous: for small files that is several times faster.
  *
  * Besides what `Storage` says, its functions throw `IO` where the operating system refuses; `CORRUPT` where a link, a pipe or
  * a folder is in a file's place, or a link in a folder's; and `READ_ONLY` from every write after a sync has failed, because
@@ -50,11 +49,14 @@ class DiskStorage implements Storage {
   readonly #root: string;
   /** Folders whose own entry in the folder above is known to be on disk. */
   readonly #settled = new Set<string>();
-  readonly #syncs = new Syncs();
+  readonly #syncs: Syncs;
+  readonly #commits: GroupCommit;
 
   constructor(folder: string) {
     this.label = folder;
     this.#root = resolve(folder);
+    this.#syncs = new Syncs(this.#root);
+    this.#commits = new GroupCommit(this.#syncs);
   }
 
   async list(folder?: string): Promise<Listing> {
@@ -95,36 +97,18 @@ class DiskStorage implements Storage {
     });
   }
 
-  async createOnce(name: string, bytes: Uint8Array): Promise<boolean> {
-    const path = this.#pathToChange(name);
-    try {
-      this.#makeFolders(name);
+  createOnce(name: string, bytes: Uint8Array): Promise<boolean> {
+    return this.#commit("create", name, async (path) => {
       const there = fs.lstatSync(path, { throwIfNoEntry: false });
-      const isNew = there === undefined && (await this.#linkNew(path, bytes));
-      if (there?.isFile()) await this.#syncs.existing(path);
-      await this.#syncs.folder(dirname(path));
-      return isNew;
-    } catch (error) {
-      throw ioError("create", path, error);
-    }
+      if (there === undefined) return this.#commits.write(path, bytes, { verb: "create", giveName: takeName });
+      if (there.isFile()) await this.#commits.settle(path);
+      return false;
+    });
   }
 
   async replace(name: string, bytes: Uint8Array): Promise<void> {
-    this.#change("write", name, (path) =>
-      this.#withFolder(dirname(path), (syncFolder) => {
-        const temp = join(dirname(path), temporaryName());
-        try {
-          withFile(temp, CREATE_ONLY, (fd) => {
-            writeAll(fd, bytes, 0);
-            this.#syncs.now(fd, path);
-          });
-          fs.renameSync(temp, path);
-        } catch (error) {
-          discard(temp);
-          throw error;
-        }
-        syncFolder();
-      }),
+    await this.#commit("write", name, (path) =>
+      this.#commits.write(path, bytes, { verb: "write", giveName: replaceName }),
     );
   }
 
@@ -173,7 +157,7 @@ class DiskStorage implements Storage {
   }
 
   async lock(holder: LockHolder): Promise<Lock> {
-    this.#assertWritable();
+    this.#syncs.assertNoneFailed();
     attempt("lock", this.#root, () => this.#makeFolders(".lock"));
     const lock = await takeLock(this.#root, holder);
     try {
@@ -183,6 +167,17 @@ class DiskStorage implements Storage {
       throw error;
     }
     return lock;
+  }
+
+  /** Runs a change of one file that is durable when it returns, after making the folders above it. */
+  async #commit<T>(verb: string, name: string, operation: (path: string) => Promise<T>): Promise<T> {
+    const path = this.#pathToChange(name);
+    try {
+      this.#makeFolders(name);
+      return await operation(path);
+    } catch (error) {
+      throw ioError(verb, path, error);
+    }
   }
 
   /** Runs a synchronous change of one file, after making the folders above it. */
@@ -196,17 +191,8 @@ class DiskStorage implements Storage {
 
   #pathToChange(name: string): string {
     assertStorageName(name);
-    this.#assertWritable();
+    this.#syncs.assertNoneFailed();
     return join(this.#root, name);
-  }
-
-  #assertWritable(): void {
-    const { failed } = this.#syncs;
-    if (failed === undefined) return;
-    throw fail("READ_ONLY", `Cannot write to "${this.#root}"`, {
-      found: `that a sync of "${failed.path}" failed`,
-      expected: "a disk that keeps what it is given: check it, then start again",
-    });
   }
 
   /** The folders between the root and a name, outermost first. */
@@ -243,23 +229,6 @@ class DiskStorage implements Storage {
       fs.closeSync(fd);
     }
   }
-
-  /** Writes a synced temporary file and links it to a name, which fails if another process was faster. */
-  async #linkNew(path: string, bytes: Uint8Array): Promise<boolean> {
-    const temp = join(dirname(path), temporaryName());
-    try {
-      const fd = fs.openSync(temp, CREATE_ONLY, 0o600);
-      try {
-        writeAll(fd, bytes, 0);
-        await this.#syncs.file(fd, path);
-      } finally {
-        fs.closeSync(fd);
-      }
-      return takeName(temp, path);
-    } finally {
-      discard(temp);
-    }
-  }
 }
 
 /**
@@ -268,6 +237,14 @@ class DiskStorage implements Storage {
  */
 function takeName(temp: string, path: string): boolean {
   try {
+    return linkNew(temp, path);
+  } finally {
+    discard(temp);
+  }
+}
+
+function linkNew(temp: string, path: string): boolean {
+  try {
     fs.linkSync(temp, path);
     return true;
   } catch (error) {
@@ -275,6 +252,12 @@ function takeName(temp: string, path: string): boolean {
     if (!NO_LINKS.includes(systemCodeOf(error))) throw error;
   }
   if (fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined) return false;
+  fs.renameSync(temp, path);
+  return true;
+}
+
+/** Gives a temporary file its name, replacing what was there. */
+function replaceName(temp: string, path: string): boolean {
   fs.renameSync(temp, path);
   return true;
 }

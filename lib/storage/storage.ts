@@ -33,6 +33,9 @@ export interface Lock {
  * A folder of named files: all that memory and runs need of a machine. Names are relative, with `/` between folders.
  * Drivers refuse a name that would leave the folder (`BAD_USAGE`). Folders appear with their first file.
  *
+ * `createOnce()` and `replace()` may be called many times before the first is durable, and then share the cost of it. Their files
+ * appear in the order of the calls, but each call succeeds or fails alone. Bytes must stay as they are until their call returns.
+ *
  * Every driver passes `test/storage/storage-contract.ts`.
  */
 export interface Storage {
@@ -51,7 +54,7 @@ export interface Storage {
 
   /**
    * Creates a file that is never changed again. Durable when it returns. It needs no lock: if several processes create the
-   * same name at once, exactly one succeeds. Calls that run side by side may share the sync of their folder.
+   * same name at once, exactly one succeeds.
    *
    * @returns Whether this call created the file. If not, the name was taken, and what is there stays.
    */

@@ -17,3 +17,11 @@ export function delay(ms: number, signal: AbortSignal): Promise<void> {
   });
   return unlessAborted(elapsed, signal).finally(() => clearTimeout(timer));
 }
+
+/** Like `Promise.all()`, but waits until all are settled, so that after an error nothing goes on. */
+export async function settleAll<T extends readonly unknown[]>(
+  work: T,
+): Promise<{ -readonly [Index in keyof T]: Awaited<T[Index]> }> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}

@@ -93,7 +93,7 @@ describe("ShuffledMemoryView", () => {
     expect(view.carriedIn).toEqual([carriedIn]);
     expect(view.remembered(START + 1)).toBe(1);
     const outcome = makeOutcome({ decision_id: "own", exit_timestamp: "2021-01-05T00:00:00Z", result_r: -0.5 });
-    expect((await view.record(outcome)).resultR).toBe(-0.5);
+    expect((await view.beginRecord(outcome)).trade.resultR).toBe(-0.5);
     expect(view.remembered(at("2021-01-05"))).toBe(1);
     expect(view.remembered(at("2021-01-05") + 1)).toBe(2);
   });

@@ -86,7 +86,8 @@ describe("trialsOfRuns()", () => {
     for (const [i, chunk] of ["2021-Q1", "2021-Q2"].entries()) {
       const daily = [{ date: `2021-0${1 + 3 * i}-01`, equity: 110 + 11 * i, pnl: {} }];
       const record = { run_id: runId, chunk, start: `2021-0${1 + 3 * i}`, initial_balance: 100, daily };
-      await files.commitChunk(record as unknown as ChunkRecord, { decisions: new Uint8Array(), marks: [] });
+      const files_crc32 = await files.writeDetails(chunk, { decisions: new Uint8Array(), marks: [] });
+      await files.commitChunk({ ...(record as unknown as ChunkRecord), files_crc32 });
     }
     const trials = (from: Storage = storage): ReturnType<typeof trialsOfRuns> =>
       trialsOfRuns(from, { bars, daysPerYear: 365 });

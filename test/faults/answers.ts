@@ -1,9 +1,11 @@
 /** Recording answers as an operation, and syncs that can be traced. */
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { answerKey, AnswerStore, type ReceivedAnswer, type Question } from "../../lib/providers/recorded/recordings.ts";
+import { settleAll } from "../../lib/util/async.ts";
 import { filesOf } from "../scripts/run-script.ts";
 import type { Operation } from "./operations.ts";
 
@@ -23,7 +25,7 @@ const ASKED: readonly (readonly [Question, ReceivedAnswer])[] = [1, 2, 3].map((n
 
 const nameOf = async (question: Question): Promise<string> => `answers/${await answerKey(question)}.json`;
 
-/** Records answers one after the other in a new folder. */
+/** Records answers in a new folder, one after the other. */
 export const recordAnswers: Operation = {
   name: "record of answers",
   prepare: async () => {},
@@ -34,32 +36,52 @@ export const recordAnswers: Operation = {
       acknowledge(await nameOf(question));
     }
   },
-  check: async (work, acknowledged) => {
-    const before = filesOf(work);
-    for (const name of acknowledged) {
-      if (before[name] === undefined) throw new Error(`${name} was acknowledged and is missing`);
-    }
+  check: checkAnswers,
+};
+
+/** Records answers in a new folder that all arrive at the same time. */
+export const recordAnswersAtOnce: Operation = {
+  ...recordAnswers,
+  name: "record of answers at once",
+  perform: async (work, acknowledge) => {
     const store = new AnswerStore(diskStorage(join(work, "answers")), { onNote: refuse });
-    for (const [question, answer] of ASKED) {
-      const kept = await store.keep(question, answer);
-      if (!isDeepStrictEqual({ ...kept, ...question, ...answer }, kept)) throw new Error("another answer was recorded");
-    }
-    const after = filesOf(work);
-    const names = await Promise.all(ASKED.map(([question]) => nameOf(question)));
-    const found = Object.keys(after).filter((name) => !name.startsWith("answers/.tmp-"));
-    if (!isDeepStrictEqual(found, names.toSorted())) throw new Error(`found ${found.join(", ")}`);
-    for (const name of names) {
-      if ((before[name] ?? after[name]) !== after[name]) throw new Error(`${name} was written again`);
-    }
+    await settleAll(
+      ASKED.map(async ([question, answer]) => {
+        await store.keep(question, answer);
+        acknowledge(await nameOf(question));
+      }),
+    );
   },
 };
+
+async function checkAnswers(work: string, acknowledged: readonly string[]): Promise<void> {
+  const before = filesOf(work);
+  for (const name of acknowledged) {
+    if (before[name] === undefined) throw new Error(`${name} was acknowledged and is missing`);
+  }
+  const store = new AnswerStore(diskStorage(join(work, "answers")), { onNote: refuse });
+  for (const [question, answer] of ASKED) {
+    const kept = await store.keep(question, answer);
+    if (!isDeepStrictEqual({ ...kept, ...question, ...answer }, kept)) throw new Error("another answer was recorded");
+  }
+  const after = filesOf(work);
+  const names = await Promise.all(ASKED.map(([question]) => nameOf(question)));
+  const found = Object.keys(after).filter((name) => !name.startsWith("answers/.tmp-"));
+  if (!isDeepStrictEqual(found, names.toSorted())) throw new Error(`found ${found.join(", ")}`);
+  for (const name of names) {
+    if ((before[name] ?? after[name]) !== after[name]) throw new Error(`${name} was written again`);
+  }
+}
 
 function refuse(note: string): never {
   throw new Error(`partial under a final name: ${note}`);
 }
 
-/** Makes this thread sync files that other threads would sync: the calls of one thread can be counted. */
-export function syncInThisThread(): void {
+/**
+ * Makes this thread do what other threads would do, so that its calls can be counted: they are the same in every run. It hears of
+ * the end of a sync later, when it has begun all the others that it can.
+ */
+export function useOneThread(): void {
   const fsync = (fd: number, done: fs.NoParamCallback): void => {
     let failure: NodeJS.ErrnoException | null = null;
     try {
@@ -67,7 +89,11 @@ export function syncInThisThread(): void {
     } catch (error) {
       failure = error as NodeJS.ErrnoException;
     }
-    queueMicrotask(() => done(failure));
+    setImmediate(() => done(failure));
   };
   Object.assign(fs, { fsync });
+  crypto.subtle.digest = async (_algorithm, data) =>
+    createHash("sha256")
+      .update(new Uint8Array(data as ArrayBuffer))
+      .digest().buffer;
 }

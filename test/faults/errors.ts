@@ -64,7 +64,7 @@ function syncFault(operation: Operation): Fault {
         if (went > 0) throw new Error(`acknowledged ${went} times after a failed sync`);
         return {
           injected,
-          found: "exit 1 naming the file, nothing written or synced afterwards, the next start heals",
+          found: "exit 1 naming the file, nothing named or synced again afterwards, the next start heals",
         };
       }),
   };
@@ -101,6 +101,10 @@ async function failEach(
   return { injected, went };
 }
 
+function isTemporary(path: string): boolean {
+  return /(^|\/)\.tmp-[^/]*$/.test(path);
+}
+
 /** Expects that all work is done, or that one line says what failed, where and why. */
 function assertTruthful(
   result: Traced,
@@ -120,7 +124,11 @@ function assertTruthful(
   if (code !== 1 || !isReported || stderr.includes("    at ")) throw new Error(`exit ${code}: ${stderr}`);
   if (!isSync(call)) return;
   const later = calls.slice(calls.findIndex(({ name, nth }) => name === call.name && nth === call.nth) + 1);
-  const change = later.find((one) => isChange(one) && !["unlink", "unlinkat", "rmdir"].includes(one.name));
+  // Until the failure is known, the others of its group are synced and temporary files written for the next one.
+  const isHarmless = (one: SystemCall): boolean =>
+    ["unlink", "unlinkat", "rmdir"].includes(one.name) ||
+    (one.what !== call.what && (isSync(one) || one.paths.every(isTemporary)));
+  const change = later.find((one) => isChange(one) && !isHarmless(one));
   if (change !== undefined) throw new Error(`after a failed sync: ${change.what}`);
 }
 

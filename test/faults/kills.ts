@@ -11,6 +11,7 @@ const ROWS: Readonly<Record<string, readonly number[]>> = {
   "a run of two chunks": [1, 22],
   restore: [1, 28],
   "record of answers": [1, 33],
+  "record of answers at once": [1, 33],
 };
 /** How many calls of an operation, and then of its recovery, are killed for row 4. */
 const FIRST_KILLS = 9;

@@ -12,7 +12,7 @@ import fs from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { runScript } from "../../scripts/cli/main.ts";
-import { syncInThisThread } from "./answers.ts";
+import { useOneThread } from "./answers.ts";
 import { createOnce, operations, recordForLong } from "./operations.ts";
 import { cutPower } from "./power.ts";
 
@@ -81,7 +81,7 @@ function leaveHandles(count: number): void {
   }
 }
 
-syncInThisThread();
+useOneThread();
 await runScript(async () => {
   if (values.handles !== undefined) leaveHandles(Number(values.handles));
   await operation.perform(work, (what) => writeSync(1, `ack ${what}\n`));

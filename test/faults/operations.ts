@@ -2,11 +2,11 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { Progress } from "../../lib/backtest/job.ts";
 import type { Outcome } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { encodeSealedJson } from "../../lib/storage/sealed-json.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
+import { settleAll } from "../../lib/util/async.ts";
 import { listBackups } from "../../lib/backup/list.node.ts";
 import { MANIFEST } from "../../lib/backup/manifest.ts";
 import { pruneBackups } from "../../lib/backup/prune.node.ts";
@@ -22,13 +22,14 @@ import { maintainMemory } from "../../lib/memory/open.node.ts";
 import { encodeForgetMark } from "../../lib/memory/forget.ts";
 import { openMemory, type Memory } from "../../lib/memory/store.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
-import { writeSnapshot } from "../../lib/results/snapshot.ts";
+import { RunSnapshots } from "../../lib/results/snapshot.ts";
 import { resumeJob } from "../backtest/resume-samples.ts";
 import { at, filesOf as hashesOf, runFresh, runOn } from "../backtest/world-samples.ts";
 import { CACHES, cachesOf, recount } from "../memory/folder-samples.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { filesOf, writeMemory } from "../scripts/run-script.ts";
-import { recordAnswers } from "./answers.ts";
+import { overrideCalls } from "../storage/override-calls.ts";
+import { recordAnswers, recordAnswersAtOnce } from "./answers.ts";
 
 /** An operation that writes, in a folder `work` with a memory, backups, or whatever else it needs. */
 export interface Operation {
@@ -64,6 +65,8 @@ export const operations: readonly Operation[] = [
     perform: (work, acknowledge) => writing(work, (memory) => recordAll(memory, NEW, acknowledge)),
     check: (work, acknowledged) => checkMemory(work, [...acknowledged, ...BEFORE.map(fileOf)]),
   },
+  recordAtOnce(2),
+  recordAtOnce(64),
   {
     name: "record in a new folder",
     prepare: async () => {},
@@ -92,9 +95,9 @@ export const operations: readonly Operation[] = [
       }
     },
     perform: async (work, acknowledge) => {
-      const storage = diskStorage(memoryOf(work));
+      const snapshots = new RunSnapshots(diskStorage(memoryOf(work)), RUN_ID);
       for (const day of [100, 101, 102]) {
-        await writeSnapshot(storage, snapshotOf(day), { atMs: day * DAY_MS });
+        await snapshots.write(snapshotOf(day), { atMs: day * DAY_MS });
         acknowledge(snapshotName(day));
         if (day > 100) acknowledge(`${GONE}${snapshotName(day - 100)}`);
       }
@@ -173,7 +176,7 @@ export const operations: readonly Operation[] = [
       await writeMemory(memoryOf(work), BEFORE.slice(0, 3));
       await backup(work, 1);
       await writeMemory(memoryOf(work), BEFORE);
-      await writeSnapshot(diskStorage(memoryOf(work)), snapshotOf(1), { atMs: DAY_MS });
+      await new RunSnapshots(diskStorage(memoryOf(work)), RUN_ID).write(snapshotOf(1), { atMs: DAY_MS });
     },
     perform: async (work, acknowledge) => {
       acknowledge(await backup(work, 2));
@@ -224,17 +227,18 @@ export const operations: readonly Operation[] = [
     },
   },
   recordAnswers,
+  recordAnswersAtOnce,
   {
     name: "a run of two chunks",
     prepare: async () => {},
     perform: async (work, acknowledge) => {
-      let current: string | undefined;
-      const onProgress = ({ chunk }: Progress): void => {
-        if (current !== undefined && chunk !== current) acknowledge(current);
-        current = chunk;
+      const storage = diskStorage(memoryOf(work));
+      const replace: Storage["replace"] = async (name, bytes) => {
+        await storage.replace(name, bytes);
+        const chunk = /^runs\/\w+\/(\d[^/.]*)\.json$/.exec(name)?.[1];
+        if (chunk !== undefined) acknowledge(chunk);
       };
-      const { chunksRun } = await runOn(diskStorage(memoryOf(work)), resumeJob({ ...RUN, onProgress }));
-      acknowledge(chunksRun.at(-1) ?? "");
+      await runOn(overrideCalls(storage, { replace }), resumeJob(RUN));
     },
     check: async (work, acknowledged) => {
       const storage = diskStorage(memoryOf(work));
@@ -247,6 +251,19 @@ export const operations: readonly Operation[] = [
     },
   },
 ];
+
+/** Records so many outcomes side by side: all of them are on their way to disk at the same time. */
+function recordAtOnce(count: number): Operation {
+  return {
+    name: `record of ${count} at once`,
+    prepare: (work) => writeMemory(memoryOf(work), BEFORE),
+    perform: (work, acknowledge) =>
+      writing(work, async (memory) => {
+        await settleAll(OUTCOMES.slice(5, 5 + count).map((outcome) => recordAll(memory, [outcome], acknowledge)));
+      }),
+    check: (work, acknowledged) => checkMemory(work, [...acknowledged, ...BEFORE.map(fileOf)]),
+  };
+}
 
 let wholeRun: Promise<Readonly<Record<string, string>>> | undefined;
 
@@ -262,11 +279,12 @@ export const recordForLong: Operation = {
   prepare: (work) => writeMemory(memoryOf(work), BEFORE),
   perform: (work, acknowledge) =>
     writing(work, async (memory, storage) => {
+      const snapshots = new RunSnapshots(storage, RUN_ID);
       for (const [i, outcome] of OUTCOMES.slice(BEFORE.length).entries()) {
         await recordAll(memory, [outcome], acknowledge);
         if (i % 8 === 7) await memory.flush();
         if (i % 8 !== 3) continue;
-        await writeSnapshot(storage, snapshotOf(i), { atMs: i * DAY_MS });
+        await snapshots.write(snapshotOf(i), { atMs: i * DAY_MS });
         acknowledge(snapshotName(i));
       }
     }),

@@ -8,7 +8,7 @@
  */
 import { writeSync } from "node:fs";
 import { runScript } from "../../scripts/cli/main.ts";
-import { syncInThisThread } from "./answers.ts";
+import { useOneThread } from "./answers.ts";
 import { operations } from "./operations.ts";
 import { insist, recover } from "./recovery.ts";
 
@@ -19,7 +19,7 @@ const ofVerb = Buffer.from(process.argv[2] ?? "")
   .slice(0, 8);
 crypto.randomUUID = () => `${ofVerb}-0000-4000-8000-${String((names += 1)).padStart(12, "0")}`;
 
-syncInThisThread();
+useOneThread();
 await runScript(async ({ argv }) => {
   const [verb, name, work = ""] = argv;
   const say = (text: string): void => void writeSync(1, `${text}\n`);

@@ -16,13 +16,19 @@ import { readMemoryReport } from "../../lib/maintenance/memory-report.ts";
 import { decodeForgetMark, isForgetFile } from "../../lib/memory/forget.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { decodeOutcome, idOfOutcomeFile, outcomeFileName } from "../../lib/memory/outcome.ts";
-import { isSnapshotFile, writeSnapshot } from "../../lib/results/snapshot.ts";
+import { isSnapshotFile, RunSnapshots } from "../../lib/results/snapshot.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { filesOf } from "../scripts/run-script.ts";
 import type { Operation } from "./operations.ts";
 
 /** Operations that heal when they are started again. The others heal when any writer opens the memory. */
-const HEALED_BY_THEMSELVES = ["a run of two chunks", "restore", "prune", "record of answers"];
+const HEALED_BY_THEMSELVES = [
+  "a run of two chunks",
+  "restore",
+  "prune",
+  "record of answers",
+  "record of answers at once",
+];
 /** Operations that end differently when performed twice: a second backup, a target that is taken. */
 const NOT_TWICE = ["backup", "restore"];
 
@@ -65,8 +71,9 @@ export async function insist(work: string, say: (text: string) => void): Promise
     await step("flush", () => memory.flush());
     await step("shared", () => storage.createOnce(`shared-${outcome.decision_id}`, new Uint8Array(9)));
   }
+  const snapshots = new RunSnapshots(storage, "d".repeat(64));
   await step("forget", () => memory.forget({ provider: "trend", beforeMs: 0 }));
-  await step("snapshot", () => writeSnapshot(storage, { run_id: "d".repeat(64) }, { atMs: 0 }));
+  await step("snapshot", () => snapshots.write({ run_id: "d".repeat(64) }, { atMs: 0 }));
   await step("remove", () => storage.remove("snapshot_19700101_000000.json"));
   await step("lock", () => storage.lock(lockHolder()).catch(tolerateLocked));
   await lock.release();

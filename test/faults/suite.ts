@@ -155,8 +155,8 @@ export const suiteTests: readonly SuiteTests[] = [
   {
     rows: [5],
     name: "a failed sync in the storage, also one that several calls share",
-    files: ["test/storage/disk.test.ts", "test/storage/syncs.test.ts"],
-    pattern: "a failed (fsync|sync of the folder)|a failed sync of a created file",
+    files: ["test/storage/disk.test.ts", "test/storage/group-commit.test.ts"],
+    pattern: "a failed (fsync|sync of the folder|sync of one)|a failed sync of a created file",
   },
   {
     rows: [6],

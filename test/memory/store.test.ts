@@ -184,13 +184,15 @@ describe("the caches depend only on the set of outcomes", () => {
     expect(await cachesOf(storage)).toEqual(caches);
   });
 
-  test("while trades are recorded, the caches are at most 64 outcomes behind", async () => {
+  test("while trades are recorded, the caches are at most 512 outcomes behind", async () => {
     const storage = inMemoryStorage();
     const memory = await open(storage);
-    for (const [i, outcome] of makeOutcomes(150).entries()) {
+    const cached: Record<number, number | undefined> = {};
+    for (const [i, outcome] of makeOutcomes(1025).entries()) {
       await memory.record(outcome);
-      expect((await readSidecar(storage))?.trades.length).toBe(64 * Math.floor((i + 1) / 64));
+      if (i % 512 === 0 || i % 512 === 511) cached[i + 1] = (await readSidecar(storage))?.trades.length;
     }
+    expect(cached).toEqual({ 1: 0, 512: 0, 513: 512, 1024: 512, 1025: 1024 });
   });
 
   test("rebuildVectors makes the same vectors again", async () => {
@@ -269,6 +271,91 @@ describe("record()", () => {
     await failureOf(memory.record(makeOutcome({ realized_pnl: NaN })));
     await memory.record(makeOutcome());
     expect(memory.trades.length).toBe(1);
+  });
+});
+
+/** A storage whose outcomes are created when `release` is called: at once, or not at all with an error. */
+function holdOutcomes(): { storage: Storage; held: { name: string; release: (error?: Error) => void }[] } {
+  const real = inMemoryStorage();
+  const held: { name: string; release: (error?: Error) => void }[] = [];
+  const storage = overrideCalls(real, {
+    createOnce: (name, bytes) =>
+      new Promise((resolve, reject) => {
+        const release = (error?: Error): void =>
+          error === undefined ? resolve(real.createOnce(name, bytes)) : reject(error);
+        held.push({ name, release });
+      }),
+  });
+  return { storage, held };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe("beginRecord()", () => {
+  test("remembers the trade at once, and several outcomes are on their way to disk at a time", async () => {
+    const { storage, held } = holdOutcomes();
+    const memory = await open(storage);
+    const outcomes = makeOutcomes(64);
+    const begun = [];
+    for (const outcome of outcomes) begun.push(await memory.beginRecord(outcome));
+    expect(begun.map(({ trade }) => trade)).toEqual([...memory.trades]);
+    expect(held.map(({ name }) => name)).toEqual(outcomes.map((outcome) => outcomeFileName(outcome.decision_id)));
+    let durable = 0;
+    for (const each of begun) void each.durable.then(() => (durable += 1));
+    await turn();
+    expect(durable).toBe(0);
+    for (const { release } of held) release();
+    await turn();
+    expect(durable).toBe(64);
+  });
+
+  test("whose outcome cannot be written is not remembered after all, and can be recorded again", async () => {
+    const { storage, held } = holdOutcomes();
+    const memory = await open(storage);
+    const [first, second] = makeOutcomes(2) as [Outcome, Outcome];
+    const begun = [await memory.beginRecord(first), await memory.beginRecord(second)];
+    const failure = begun[0]!.durable.catch((error: unknown) => error);
+    held.shift()!.release(new Error("ENOSPC"));
+    expect(await failure).toEqual(new Error("ENOSPC"));
+    expect(memory.trades.map(({ id }) => id)).toEqual([second.decision_id]);
+    held.shift()!.release();
+    const again = memory.record(first);
+    await turn();
+    held.shift()!.release();
+    await again;
+    expect(memory.trades.map(({ id }) => id)).toEqual([first.decision_id, second.decision_id]);
+    await memory.flush();
+    expect(await cachesOf(storage)).toEqual(await recount(storage));
+  });
+
+  test("flush() and discard() wait for outcomes that are on their way to disk", async () => {
+    for (const wait of ["flush", "discard"] as const) {
+      const { storage, held } = holdOutcomes();
+      const memory = await open(storage);
+      const { trade } = await memory.beginRecord(makeOutcome());
+      let isDone = false;
+      const done = (wait === "flush" ? memory.flush() : memory.discard([trade.id])).then(() => (isDone = true));
+      await turn();
+      expect(isDone).toBeFalse();
+      held[0]!.release();
+      await done;
+      if (wait === "flush") expect(await cachesOf(storage)).toEqual(await recount(storage));
+      else expect((await storage.list("quarantine")).files).toHaveLength(1);
+    }
+  });
+
+  test("of the same outcome while it is on its way waits for it, and writes it if that failed", async () => {
+    const { storage, held } = holdOutcomes();
+    const memory = await open(storage);
+    const first = memory.record(makeOutcome()).catch((error: Error) => error.message);
+    const second = memory.record(makeOutcome());
+    await turn();
+    expect(held).toHaveLength(1);
+    held.shift()!.release(new Error("ENOSPC"));
+    expect(await first).toBe("ENOSPC");
+    await turn();
+    held.shift()!.release();
+    expect(memory.trades).toEqual([await second]);
   });
 });
 

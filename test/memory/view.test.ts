@@ -95,7 +95,7 @@ describe("what a run carries in", () => {
 describe("a read as of a time", () => {
   test("sees what closed before it, not at it", async () => {
     const view = await viewOf([closedAt(-1)]);
-    await view.record(closedAt(2));
+    await view.beginRecord(closedAt(2));
     expect([1, 2, 2.001, 3].map((day) => view.remembered(START_MS + day * DAY_MS))).toEqual([1, 1, 2, 2]);
     expect((await view.recall(situationAt(2))).similar.map((trade) => trade.decision_id)).toEqual(["day--1"]);
     expect((await view.recall(situationAt(3))).remembered).toBe(2);
@@ -104,7 +104,7 @@ describe("a read as of a time", () => {
 
   test("sees the newest trades of all assets, as many as the window holds", async () => {
     const view = await viewOf([closedAt(-2), closedAt(-1)], { maxMemorySize: 2 });
-    await view.record(closedAt(1, { asset_pair: "ETHUSD" }));
+    await view.beginRecord(closedAt(1, { asset_pair: "ETHUSD" }));
     const { similar, remembered } = await view.recall(situationAt(2));
     expect(remembered).toBe(2);
     expect(similar.map((trade) => trade.decision_id).toSorted()).toEqual(["day--1", "day-1"]);
@@ -117,13 +117,13 @@ describe("a read as of a time", () => {
   test("weighs by what is visible: numbers worked by hand from the rules", async () => {
     // trend voted for 1.5 R and reversion held: (6 + 1.5)/61 and 6.1/61.
     const view = await viewOf([]);
-    await view.record(closedAt(1));
+    await view.beginRecord(closedAt(1));
     const soon = START_MS + 1.5 * DAY_MS;
     expect(weightsOf(view, START_MS + DAY_MS)).toEqual([0.5, 0.5]);
     expect(weightsOf(view, soon)[0]).toBeCloseTo(7.5 / 13.6, 12);
     // A second trade of -1 R that both voted for, seen at the same time: (6 + 0.5)/62 and (6 - 1)/61.
     const both = [makeVote("trend", "BUY"), makeVote("reversion", "BUY")];
-    await view.record(closedAt(1.1, { decision_id: "second", result_r: -1, votes: both }));
+    await view.beginRecord(closedAt(1.1, { decision_id: "second", result_r: -1, votes: both }));
     const [trend, reversion] = [6.5 / 62, 5 / 61];
     expect(weightsOf(view, soon)[0]).toBeCloseTo(trend / (trend + reversion), 12);
     expect(weightsOf(view, soon)[1]).toBeCloseTo(reversion / (trend + reversion), 12);
@@ -186,7 +186,7 @@ describe("recall()", () => {
 test("with memory disabled nothing is visible or learned, but outcomes are recorded", async () => {
   const memory = await memoryOf([closedAt(-1)]);
   const view = new MemoryView(memory, { ...OPTIONS, enabled: false, providers: ["a", "b", "c", "d"] });
-  await view.record(closedAt(1));
+  await view.beginRecord(closedAt(1));
   expect(memory.trades.length).toBe(2);
   expect(view.carriedIn).toEqual([]);
   expect(view.lessons(START_MS + 5 * DAY_MS)).toBeUndefined();
@@ -205,7 +205,7 @@ test("an outcome that is made again after a resume counts once", async () => {
   expect(view.remembered(START_MS + 5 * DAY_MS)).toBe(0);
   view.add(trade);
   view.add(trade);
-  await view.record(closedAt(1));
+  await view.beginRecord(closedAt(1));
   expect(view.remembered(START_MS + 5 * DAY_MS)).toBe(1);
 });
 
@@ -234,7 +234,7 @@ describe("nothing reads the future", () => {
   async function readAt(day: number, all: readonly Outcome[], own: ReadonlySet<string>): Promise<unknown> {
     const memory = await memoryOf(all.filter(({ decision_id: id }) => !own.has(id)));
     const view = new MemoryView(memory, { ...OPTIONS, maxMemorySize: 6, contextDays: 3 });
-    for (const one of all) if (own.has(one.decision_id)) await view.record(one);
+    for (const one of all) if (own.has(one.decision_id)) await view.beginRecord(one);
     const asOf = START_MS + day * DAY_MS;
     const lessons = view.lessons(asOf);
     const votes = [makeVote("trend", "BUY", { confidence: 80 }), makeVote("reversion", "SELL")];
@@ -312,7 +312,7 @@ test("three hundred trades are recalled alike, whether the run starts with them 
   const startMs = Date.UTC(2022, 0, 1);
   const opened = new MemoryView(await memoryOf(outcomes), { ...OPTIONS, startMs });
   const recorded = new MemoryView(await memoryOf([]), { ...OPTIONS, startMs: 0 });
-  for (const outcome of outcomes) await recorded.record(outcome);
+  for (const outcome of outcomes) await recorded.beginRecord(outcome);
   const situation = { ...situationAt(0), timestamp: startMs };
   expect(await opened.recall(situation)).toEqual(await recorded.recall(situation));
   expect(weightsOf(opened, startMs)).toEqual(weightsOf(recorded, startMs));
@@ -334,7 +334,7 @@ test("a provider's record counts its votes in the situation's regime, as of the 
     [9, 3, "BUY", "RANGING"],
   ];
   for (const [day, result_r, vote, regime] of trades) {
-    await view.record(closedAt(day, { action: "BUY", result_r, regime, votes: votes(vote) }));
+    await view.beginRecord(closedAt(day, { action: "BUY", result_r, regime, votes: votes(vote) }));
   }
   const { records } = await view.recall(situationAt(9, { regime: "RANGING" }));
   expect(records).toEqual({
@@ -352,7 +352,7 @@ test("a provider's record counts its votes in the situation's regime, as of the 
 test("no provider can change the records that other providers get", async () => {
   const view = await viewOf([], { startMs: START_MS });
   expect(Object.isFrozen((await view.recall(situationAt(0))).records)).toBe(true);
-  await view.record(closedAt(1, { votes: [makeVote("trend", "BUY")] }));
+  await view.beginRecord(closedAt(1, { votes: [makeVote("trend", "BUY")] }));
   const { records } = await view.recall(situationAt(2));
   const { trend } = records;
   const parts: readonly unknown[] = [records, trend, trend?.calibration, trend?.calibration[0]];

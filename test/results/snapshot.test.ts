@@ -1,12 +1,16 @@
 import { expect, test } from "bun:test";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
-import { isSnapshotFile, snapshotsOfRun, writeSnapshot } from "../../lib/results/snapshot.ts";
+import { isSnapshotFile, RunSnapshots, snapshotsOfRun } from "../../lib/results/snapshot.ts";
 import { textOf, utf8 } from "../storage/storage-contract.ts";
 
 const DAY_MS = 86_400_000;
 const RUN = "a".repeat(64);
 const OTHER = "b".repeat(64);
+
+function writeSnapshot(storage: Storage, snapshot: { run_id: string }, options: { atMs: number }): Promise<void> {
+  return new RunSnapshots(storage, snapshot.run_id).write(snapshot, options);
+}
 
 async function snapshotNames(storage: Storage): Promise<string[]> {
   return (await storage.list()).files.map(({ name }) => name).filter(isSnapshotFile);

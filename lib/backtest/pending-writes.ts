@@ -1,0 +1,37 @@
+/** Writes at which the loop waits for those that are under way. */
+const MAX_PENDING = 64;
+
+/** What a run has begun to write, and does not wait for until something depends on it. */
+export class PendingWrites {
+  readonly #pending = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+
+  get isEmpty(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  add(write: Promise<void>): void {
+    this.#pending.add(write);
+    const end = (): void => void this.#pending.delete(write);
+    write.then(end, (error: unknown) => {
+      end();
+      this.#failure ??= { error };
+    });
+  }
+
+  /** Waits if too much is under way. */
+  async makeRoom(): Promise<void> {
+    if (this.#pending.size >= MAX_PENDING) await this.settle();
+  }
+
+  /** @throws What the first write that failed threw. */
+  throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Waits for everything. @throws What the first write that failed threw. */
+  async settle(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
+    this.throwIfFailed();
+  }
+}
