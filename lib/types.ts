@@ -72,9 +72,14 @@ export interface Answer {
   readonly confidence: number;
   readonly reason?: string;
   readonly error?: string;
+  /** How many of several answers to the same question had each action, of a vote that is their majority's. */
+  readonly samples?: SampleCounts;
   /** Set where nobody answered: the abstention is of this run only, and `--retry-failed` asks again. */
   readonly unanswered?: true;
 }
+
+/** Usable answers by action, in this order: BUY, SELL, HOLD. */
+export type SampleCounts = Readonly<Record<Action, number>>;
 
 export interface Vote extends Answer {
   readonly provider: string;

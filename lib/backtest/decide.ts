@@ -2,7 +2,7 @@ import { assetFileName } from "../config/asset-name.ts";
 import { describeDecision, describeSituation } from "../memory/description.ts";
 import type { Lessons, ScaledPosition, WeighedVotes } from "../memory/lessons.ts";
 import type { MemoryView } from "../memory/view.ts";
-import { askProviders, isRead, type Provider } from "../providers/provider.ts";
+import { ACTIONS, askProviders, isRead, type Provider } from "../providers/provider.ts";
 import { meanOf } from "../util/numbers.ts";
 import type { BacktestSettings } from "../settings.ts";
 import type { Action, Decision, DecisionRecord, MemoryContext, Situation, TradeAction, Vote } from "../types.ts";
@@ -197,8 +197,6 @@ function summaryOf(similar: MemoryContext["similar"]): DecisionRecord["context"]
     nearest: similar.map(({ decision_id, similarity }) => ({ decision_id, similarity })),
   };
 }
-
-const ACTIONS: readonly Action[] = ["BUY", "SELL", "HOLD"];
 
 /** Sums closer than this are a tie. */
 const TIE = 1e-9;

@@ -1,5 +1,6 @@
 import type { Provider } from "../providers/provider.ts";
 import type { ChunkCounters } from "../results/chunks.ts";
+import { addPairs, samplePairs, type SamplePairs } from "../results/sample-noise.ts";
 import type { DecisionRecord } from "../types.ts";
 
 const FIRST_BYTES = 1 << 20;
@@ -18,6 +19,7 @@ export class DecisionLog {
   #count = 0;
   readonly #skipped = { max_positions: 0, correlation: 0, size: 0 };
   readonly #abstentions: number[];
+  readonly #samples = new Map<string, SamplePairs>();
 
   /** @param options `isRead`: whether anything reads the lines; else they are not written. */
   constructor(providers: readonly Provider[], options: { isRead: boolean }) {
@@ -31,8 +33,10 @@ export class DecisionLog {
   add(decision: DecisionRecord): void {
     this.#count += 1;
     if (decision.skipped !== null) this.#skipped[decision.skipped] += 1;
-    decision.votes.forEach(({ error }, i) => {
+    decision.votes.forEach(({ provider, error, samples }, i) => {
       if (error !== undefined) this.#abstentions[i]! += 1;
+      if (samples !== undefined)
+        this.#samples.set(provider, addPairs(this.#samples.get(provider), samplePairs(samples)));
     });
     if (this.#isRead) this.#write(`${JSON.stringify(decision)}\n`);
   }
@@ -53,6 +57,11 @@ export class DecisionLog {
   /** How often each provider abstained. */
   get abstentions(): ChunkCounters["abstentions"] {
     return Object.fromEntries(this.#providers.map(({ name }, i) => [name, this.#abstentions[i]!]));
+  }
+
+  /** What the samples of each provider have in common; nothing if no question was asked several times. */
+  get samples(): Pick<ChunkCounters, "samples"> {
+    return this.#samples.size === 0 ? {} : { samples: Object.fromEntries(this.#samples) };
   }
 
   #write(line: string): void {

@@ -107,6 +107,7 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
     skipped,
     not_filled: notFilled,
     abstentions,
+    ...decisions.samples,
   };
   return {
     recorded,

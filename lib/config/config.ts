@@ -46,6 +46,8 @@ export interface LlmConfig {
   readonly api_key_env?: string;
   readonly temperature: number;
   readonly max_output_tokens: number;
+  /** How often each question is asked; the majority votes. */
+  readonly samples?: number;
   /** How long a model that thinks should think. */
   readonly reasoning_effort?: (typeof REASONING_EFFORTS)[number];
   /** Further headers and members of a request's body. */

@@ -65,6 +65,7 @@ function llmSchema(z: typeof Zod, { fields, name }: { fields: Fields; name: Zod.
     ),
     temperature: number("a number from 0 to 2", (value) => value >= 0 && value <= 2).default(defaults.temperature),
     max_output_tokens: integer(16, 100_000).default(defaults.max_output_tokens),
+    samples: z.exactOptional(integer(1, 100)),
     reasoning_effort: z.exactOptional(choice(REASONING_EFFORTS)),
     headers: z.exactOptional(openSettings(z, { values: "texts" })),
     extra_body: z.exactOptional(openSettings(z, { values: "any" })),

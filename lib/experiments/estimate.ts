@@ -144,7 +144,8 @@ function hoursFor(
   provider: CommandConfig | LlmConfig,
   { seconds, assets }: { seconds: number; assets: number },
 ): number {
-  const atOnce = Math.max(1, Math.min(assets, provider.max_concurrency));
+  const samples = provider.type === "llm" ? (provider.samples ?? 1) : 1;
+  const atOnce = Math.max(1, Math.min(assets * samples, provider.max_concurrency));
   const longest = (parseTimeout(provider.timeout) ?? Infinity) / 1000;
   const perMinute = provider.type === "llm" ? (provider.requests_per_minute ?? Infinity) : Infinity;
   return Math.max((questions * Math.min(seconds, longest)) / atOnce / 3600, questions / perMinute / 60);

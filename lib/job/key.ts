@@ -23,8 +23,8 @@ export function keyProvider(config: ProviderConfig, refreshes: Refreshes): objec
   if (config.type === "command") return { name: config.name, type: config.type, command: config.command, ...refresh };
   if (config.type !== "llm") return config;
   const { name, type, model, temperature, max_output_tokens, output, prompt_file, mask } = config;
-  const { reasoning_effort, headers, extra_body } = config;
+  const { samples, reasoning_effort, headers, extra_body } = config;
   const api = apiInKeys(config.api);
-  const asked = { model, temperature, max_output_tokens, output, reasoning_effort, headers, extra_body };
+  const asked = { model, temperature, max_output_tokens, output, samples, reasoning_effort, headers, extra_body };
   return { name, type, api, ...asked, prompt_file, mask, ...refresh };
 }

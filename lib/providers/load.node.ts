@@ -92,7 +92,8 @@ async function loadRecorded(
   const { client, files } = await loadClient(config, { baseDir, onNote: recording.onNote });
   const isRefreshed = recording.refresh?.includes(name) === true;
   const refresh = (await recording.store.refreshOf(name)) + (isRefreshed ? 1 : 0);
-  return { provider: recording.recorder.provider(client, refresh), files, refresh };
+  const samples = config.type === "llm" ? config.samples : undefined;
+  return { provider: recording.recorder.provider(client, refresh, { samples }), files, refresh };
 }
 
 function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,7 @@
 import { unlessAborted } from "../util/async.ts";
 import { messageOf } from "../errors.ts";
-import type { Action, Answer, DecisionContext, Situation, Vote } from "../types.ts";
+import { isRecord } from "../util/json.ts";
+import type { Action, Answer, DecisionContext, SampleCounts, Situation, Vote } from "../types.ts";
 
 /**
  * A member of the ensemble. It must vote from its arguments alone: state kept between calls would make a resumed run differ
@@ -51,6 +52,8 @@ export function isRead(part: keyof DecisionContext, providers: readonly Provider
 export function abstain(error: string): Answer {
   return { action: "HOLD", confidence: 0, error };
 }
+
+export const ACTIONS: readonly Action[] = ["BUY", "SELL", "HOLD"];
 
 export function isAction(value: unknown): value is Action {
   return value === "BUY" || value === "SELL" || value === "HOLD";
@@ -124,12 +127,27 @@ function toVote(provider: string, answer: unknown): Vote {
 
 /** Checks everything: providers may be written without a type checker. */
 function checkedAnswer(answer: unknown): Answer {
-  const { action, confidence, reason, error, unanswered } = (answer ?? {}) as Partial<Record<keyof Answer, unknown>>;
+  const { action, confidence, reason, error, samples, unanswered } = (answer ?? {}) as Partial<
+    Record<keyof Answer, unknown>
+  >;
   if (typeof error === "string")
     return { ...abstain(truncated(error)), ...(unanswered === true ? { unanswered } : {}) };
   if (!isAction(action)) return abstain(`found action ${shown(action)}, expected "BUY", "SELL" or "HOLD"`);
   if (!isConfidence(confidence)) return abstain(`found confidence ${shown(confidence)}, expected 0 to 100`);
-  return { action, confidence, ...(typeof reason === "string" ? { reason: truncated(reason) } : {}) };
+  return {
+    action,
+    confidence,
+    ...(typeof reason === "string" ? { reason: truncated(reason) } : {}),
+    ...(isSampleCounts(samples) ? { samples } : {}),
+  };
+}
+
+function isSampleCounts(value: unknown): value is SampleCounts {
+  return (
+    isRecord(value) &&
+    Object.keys(value).join() === ACTIONS.join() &&
+    Object.values(value).every((count) => Number.isInteger(count) && (count as number) >= 0)
+  );
 }
 
 function truncated(text: string): string {

@@ -4,6 +4,7 @@ import { DAY_MS, isoDate, parseDuration } from "../util/time.ts";
 import type { WeightMove } from "./attribution.ts";
 import type { TradeCosts } from "./costs.ts";
 import type { ExpectationSums } from "./expectation.ts";
+import type { SamplePairs } from "./sample-noise.ts";
 
 /** A half-open span of simulated time `[startMs, endMs)`: a unit of commit and report. */
 export interface Chunk {
@@ -96,6 +97,8 @@ export interface ChunkCounters {
   readonly not_filled: number;
   /** By provider. */
   readonly abstentions: Readonly<Record<string, number>>;
+  /** By provider that was asked each question several times; not there if none was. */
+  readonly samples?: Readonly<Record<string, SamplePairs>>;
 }
 
 /** `<chunk>.json`. */

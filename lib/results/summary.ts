@@ -20,6 +20,7 @@ import {
   simpleReturns,
   sortinoRatio,
 } from "./metrics.ts";
+import { sampleNoise, type SampleNoise } from "./sample-noise.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** One chunk of `quarterly_breakdown`. Keys keep the field's names, whatever the chunks are. */
@@ -78,7 +79,10 @@ export interface Summary extends Baselines, CostFigures {
   readonly not_filled: number;
   readonly quarterly_breakdown: readonly QuarterSummary[];
   readonly providers: Readonly<
-    Record<string, Breakdown & { readonly abstentions: number; readonly evidence: ProviderEvidence }>
+    Record<
+      string,
+      Breakdown & { readonly abstentions: number; readonly samples?: SampleNoise; readonly evidence: ProviderEvidence }
+    >
   >;
   readonly regimes: Readonly<Record<string, Breakdown>>;
   readonly assets_breakdown: Readonly<Record<string, Breakdown<ChunkCell & { readonly sharpe_ratio: number | null }>>>;
@@ -171,6 +175,7 @@ export function summarize(
         input.chunks,
       ),
       abstentions: sum((c) => c.abstentions[name] ?? 0),
+      ...sampleNoise(records.map(({ counters }) => counters.samples?.[name])),
       evidence: providerEvidence(trades, name),
     })),
     regimes: byName([...new Set(trades.map(({ regime }) => regime))].toSorted(), (name) =>

@@ -65,6 +65,7 @@ function headline({ summary: s, chunksRun }: RunOutcome): string {
     ["Held instead", heldLine(s)],
     ["At random", randomEntry(s)],
     ["Decisions", `${count(s.decisions)}; not opened: ${notOpened}; not filled: ${count(s.not_filled)}`],
+    ...noiseLines(s),
     [
       "Exposure",
       `${pct(s.exposure_pct)} of the time; turnover ${fixed(s.turnover, 1)}x${gapsIn && `; gaps in bars: ${gapsIn}`}`,
@@ -77,6 +78,15 @@ function headline({ summary: s, chunksRun }: RunOutcome): string {
 function costsLine({ costs: { fees, spread, slippage }, break_even_cost_multiple: breakEven }: Summary): string {
   const parts = `fees ${count(fees)}, spread ${count(spread)}, slippage ${count(slippage)}`;
   return `${parts}; break-even at ${multiplier(breakEven)}`;
+}
+
+/** How much of what a model says is its own noise. */
+function noiseLines({ providers: all }: Summary): string[][] {
+  return Object.entries(all).flatMap(([name, { samples }]) =>
+    samples === undefined
+      ? []
+      : [["Own noise", `two answers of ${name} to one question differ in ${pct(samples.differing_pct)}`]],
+  );
 }
 
 /** More assets do not fit a line; --json has them all. */

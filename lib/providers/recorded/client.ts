@@ -13,12 +13,21 @@ export interface VoteClient {
   /**
    * Makes the question of a decision. Nothing is sent yet.
    *
+   * @param form How it is asked, if not as configured.
    * @throws {RangeError} If the question is too long to be asked.
    */
-  prepare(situation: Situation, context: DecisionContext): PreparedQuestion;
+  prepare(situation: Situation, context: DecisionContext, form?: QuestionForm): PreparedQuestion;
 
   /** Ends whatever was started to get answers. */
   close?(): Promise<void>;
+}
+
+/** How a question is asked, if not as configured. */
+export interface QuestionForm {
+  /** Whether names, dates and price levels are hidden. */
+  readonly mask?: boolean;
+  /** Of several answers to the same question, from 0. */
+  readonly sample?: number;
 }
 
 /** A question that can be asked. */

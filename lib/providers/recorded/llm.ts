@@ -10,6 +10,7 @@ import {
   type ClientSignals,
   NoAnswer,
   type PreparedQuestion,
+  type QuestionForm,
   type RequestVariant,
   type VoteClient,
 } from "./client.ts";
@@ -63,6 +64,9 @@ interface LlmOptions {
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
+/** The prompt of one of several answers, from 0. */
+type SampledPrompt = Prompt & { readonly sample: number };
+
 /** How often a model is asked for the same vote, the first time included. */
 const MAX_ATTEMPTS = 2;
 
@@ -107,9 +111,10 @@ export class LlmClient implements VoteClient {
     };
   }
 
-  prepare(situation: Situation, context: DecisionContext): PreparedQuestion {
-    const { name, mask, max_retries } = this.#config;
-    const prompt = renderPrompt(this.#template, { situation, context }, { provider: name, mask });
+  prepare(situation: Situation, context: DecisionContext, form: QuestionForm = {}): PreparedQuestion {
+    const { name, max_retries } = this.#config;
+    const { mask = this.#config.mask, sample = 0 } = form;
+    const prompt = { ...renderPrompt(this.#template, { situation, context }, { provider: name, mask }), sample };
     const bill = new TokenBill(prompt.text, this.#config);
     let maxUsd = 0;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) maxUsd += bill.maxUsd(attempt);
@@ -121,7 +126,7 @@ export class LlmClient implements VoteClient {
     };
   }
 
-  #requestOf({ asset, text }: Prompt, { temperature, output, token_limit }: RequestParameters): Json {
+  #requestOf({ asset, text, sample }: SampledPrompt, { temperature, output, token_limit }: RequestParameters): Json {
     const { api, model, max_output_tokens, reasoning_effort, headers, extra_body } = this.#config;
     const isLimitAdapted = token_limit !== configuredParameters(this.#config).token_limit;
     // In this order: the answer's key is a hash of it.
@@ -138,11 +143,13 @@ export class LlmClient implements VoteClient {
       ...(extra_body === undefined ? {} : { extra_body }),
       asset,
       prompt: text,
+      // The first one is the answer of those who ask only once.
+      ...(sample === 0 ? {} : { sample }),
     };
   }
 
   /** The requests to which the server may have brought an earlier run, or has brought this one. */
-  #variantsOf(prompt: Prompt): readonly RequestVariant[] {
+  #variantsOf(prompt: SampledPrompt): readonly RequestVariant[] {
     const configured = configuredParameters(this.#config);
     if (!this.#isSettled && ++this.#lookups > MAX_LOOKUPS) return [];
     const others = this.#isSettled ? [this.#parameters] : adaptations(configured);
@@ -157,7 +164,7 @@ export class LlmClient implements VoteClient {
       }));
   }
 
-  async #ask(prompt: Prompt, signals: ClientSignals): Promise<ClientAnswer> {
+  async #ask(prompt: SampledPrompt, signals: ClientSignals): Promise<ClientAnswer> {
     const bill = new TokenBill(prompt.text, this.#config);
     const raw: string[] = [];
     let tookMs = 0;

@@ -2,9 +2,10 @@ import type { Answer, DecisionContext, Situation } from "../../types.ts";
 import { CarryoverError } from "../../errors.ts";
 import { abstain, type Provider } from "../provider.ts";
 import { Budget } from "./budget.ts";
-import { NoAnswer, type PreparedQuestion, type VoteClient } from "./client.ts";
+import { NoAnswer, type PreparedQuestion, type QuestionForm, type VoteClient } from "./client.ts";
 import type { QuestionCounts, SeenQuestion, ServerWait } from "./recorder-reports.ts";
 import { answerKey, type AnswerStore, isSilent, type Question, type RecordedAnswer } from "./recordings.ts";
+import { majorityVote } from "./samples.ts";
 
 /** How a recorder works. */
 export interface RecorderOptions {
@@ -48,6 +49,14 @@ const MAX_FAILURES = 20;
 
 /** How long a stopped run waits for answers in flight, since they are paid for. */
 const DRAIN_MS = 3000;
+
+type VoteInput = [situation: Situation, context: DecisionContext, form: QuestionForm];
+
+/** A provider whose questions can be asked in other forms as well. */
+export interface RecordedProvider extends Provider {
+  /** Votes as `vote()` does, on a question that is asked in this form. */
+  voteAs(situation: Situation, context: DecisionContext, form: Pick<QuestionForm, "mask">): Promise<Answer>;
+}
 
 /** A client and what the recorder knows about it. */
 interface ClientState {
@@ -96,24 +105,36 @@ export class Recorder {
     return { ...this.#counts, costUsd: hasPrice ? this.#budget.spentUsd : null };
   }
 
-  /** A provider that votes what `client` answers. */
-  provider(client: VoteClient, refresh: number): Provider {
+  /**
+   * A provider that votes what `client` answers.
+   *
+   * @param options `samples`: how often each question is asked. @default 1
+   */
+  provider(client: VoteClient, refresh: number, options: { samples?: number | undefined } = {}): RecordedProvider {
+    const { samples = 1 } = options;
     this.#clients.push(client);
     const state: ClientState = { client, refresh, failuresInARow: 0, tooLongInARow: 0, hasNotedLength: false };
+    const ask = async (...input: VoteInput): Promise<Answer> => {
+      try {
+        return await this.#vote(state, input);
+      } catch (error) {
+        // An abstention that is not recorded might be a vote when the run is repeated, so the run stops.
+        this.#stop.abort(error);
+        throw error;
+      } finally {
+        this.#options.onQuestionCounts?.(this.counts());
+      }
+    };
+    const voteAs = async (...[situation, context, form]: VoteInput): Promise<Answer> => {
+      if (samples === 1) return ask(situation, context, form);
+      const numbers = Array.from({ length: samples }, (_, sample) => sample);
+      return majorityVote(await Promise.all(numbers.map((sample) => ask(situation, context, { ...form, sample }))));
+    };
     return {
       name: client.name,
       signal: this.signal,
-      vote: async (situation, context) => {
-        try {
-          return await this.#vote(state, { situation, context });
-        } catch (error) {
-          // An abstention that is not recorded might be a vote when the run is repeated, so the run stops.
-          this.#stop.abort(error);
-          throw error;
-        } finally {
-          this.#options.onQuestionCounts?.(this.counts());
-        }
-      },
+      voteAs,
+      vote: (situation, context) => voteAs(situation, context, {}),
     };
   }
 
@@ -140,12 +161,11 @@ export class Recorder {
     await Promise.all(this.#clients.map((client) => client.close?.()));
   }
 
-  async #vote(state: ClientState, input: { situation: Situation; context: DecisionContext }): Promise<Answer> {
+  async #vote(state: ClientState, [situation, context, form]: VoteInput): Promise<Answer> {
     const { client, refresh } = state;
-    const { situation, context } = input;
     let prepared: PreparedQuestion;
     try {
-      prepared = client.prepare(situation, context);
+      prepared = client.prepare(situation, context, form);
     } catch (error) {
       if (error instanceof RangeError) return this.#promptTooLong(state, error.message);
       throw error;
