@@ -104,8 +104,8 @@ export interface ProviderSums extends HitCounts {
 /** A half-life of 120 days: 0.5 ** (1 / 120). */
 const slowDecay = exponentialDecay(0.9942404238175473);
 
-/** A half-life of 20 days: 0.5 ** (1 / 20). */
-const quickDecay = exponentialDecay(0.9659363289248456);
+/** A half-life of 10 days: 0.5 ** (1 / 10). */
+const quickDecay = exponentialDecay(0.9330329915368074);
 
 /**
  * Decay by age in whole days: a factor for each day, because engines differ in `Math.pow`.

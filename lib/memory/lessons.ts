@@ -2,10 +2,13 @@ import { trendScore } from "../market/regime.ts";
 import type { Situation, Vote } from "../types.ts";
 import { calibrateDecision, calibrateVote } from "./calibration.ts";
 import { type EvidenceColumns, sumEvidence, type Window } from "./evidence.ts";
-import { estimateEdges, expectedR, PRIOR_R, resultVariance, toWeights } from "./weights.ts";
+import { estimateEdges, expectedR, resultVariance, toWeights } from "./weights.ts";
 
 /** Trades that a prior counts for, times the learning rate. */
 const PRIOR_STRENGTH = 6;
+
+/** Expected R per trade of the ensemble without a record: less than most costs, so that it begins small. */
+const PRIOR_ENSEMBLE_R = 0.05;
 
 /** Trades that the record in all regimes counts for in a regime's. */
 const REGIME_STRENGTH = 120;
@@ -60,7 +63,7 @@ export function learn(columns: EvidenceColumns, window: Window & { asOf: number;
   const { trades, providers } = sumEvidence(columns, window);
   const strength = PRIOR_STRENGTH / window.learningRate;
   const edges = estimateEdges(providers, { strength, variance: resultVariance(trades) });
-  const meanR = (PRIOR_R * strength + trades.sum) / (strength + trades.count);
+  const meanR = (PRIOR_ENSEMBLE_R * strength + trades.sum) / (strength + trades.count);
   return {
     weights: toWeights(
       edges.map(({ mean }) => mean),

@@ -3,8 +3,8 @@ import type { Vote } from "../types.ts";
 import { confidenceBin } from "./calibration.ts";
 import type { ProviderSums, TradeSums } from "./evidence.ts";
 
-/** Expected R per trade without evidence, of a provider and of the ensemble. */
-export const PRIOR_R = 0.1;
+/** Expected R per trade of a provider without evidence. */
+const PRIOR_R = 0.1;
 
 /** Mean square of a result in R without evidence, and the trades that it counts for. */
 const PRIOR_SQUARE = 0.75;
@@ -19,10 +19,14 @@ const MIN_EVIDENCE = 5;
 const MIN_SPREAD = 1e-9;
 
 /**
- * The mean of max(0, x) for a normal x of mean 0 is 0.4 deviations: what chance alone makes votes without skill seem to earn. No
- * vote counts for less. So weights stay near equal while little is known, and a losing provider can come back.
+ * No vote counts for less than half a standard error of its provider's mean, which is about what chance alone makes votes without
+ * skill seem to earn (0.4 is the mean of max(0, x) for a normal x). So weights stay near equal while little is known, and a losing
+ * provider can come back.
  */
-const CHANCE_DEVIATIONS = 0.4;
+const FLOOR_ERRORS = 0.5;
+
+/** A change of a provider's mean by less than the root of so many variances is put down to chance. */
+const CHANGE_CHANCE = 2;
 
 /** What a provider's votes are expected to earn, in R per trade. */
 interface ProviderEdge {
@@ -53,7 +57,7 @@ export function estimateEdges(
 ): readonly ProviderEdge[] {
   const slopes = slopesOf(providers, prior.variance);
   return providers.map((sums, i) => ({
-    floor: CHANCE_DEVIATIONS * Math.sqrt(prior.variance / (prior.strength + sums.count)),
+    floor: FLOOR_ERRORS * Math.sqrt(prior.variance / (prior.strength + sums.count)),
     mean: expectedMean(sums, prior),
     slope: slopes[i]!,
     meanTrend: sums.trendCount > 0 ? sums.x / sums.trendCount : 0,
@@ -80,18 +84,18 @@ export function toWeights(expected: readonly number[], edges: readonly ProviderE
 }
 
 /**
- * The mean over a long memory, moved toward the one over a short memory by as much as they differ beyond chance (the
- * positive-part estimator of James and Stein 1961): a switch of skill is followed within weeks, and what is steady keeps its
- * long record.
+ * The mean over a long memory, moved to the one over a short memory if they differ beyond chance: by little if hardly, and
+ * nearly all of the way if clearly (the garrote of fourth degree; Zhou and Hwang 2005). So a switch of skill is followed within
+ * weeks, and what is steady keeps its long record.
  */
 function expectedMean(sums: ProviderSums, { strength, variance }: { strength: number; variance: number }): number {
   const long = (PRIOR_R * strength + sums.sum) / (strength + sums.count);
   if (sums.recentCount === 0) return long;
   const change = sums.recentSum / sums.recentCount - sums.sum / sums.count;
-  const chance = variance * Math.max(0, 1 / (sums.recentCount + 1) - 1 / (sums.count + 1));
+  const chance = CHANGE_CHANCE * variance * Math.max(0, 1 / (sums.recentCount + 1) - 1 / (sums.count + 1));
   if (change * change <= chance) return long;
-  const share = sums.recentCount / (strength + sums.recentCount);
-  return long + share * (change - chance / change);
+  const ratio = chance / (change * change);
+  return long + change * (1 - ratio * ratio);
 }
 
 /**

@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000;
 
 /** The daily factors of docs/RULES.md. */
 const SLOW = 0.9942404238175473;
-const FAST = 0.9659363289248456;
+const FAST = 0.9330329915368074;
 const AS_OF = Date.UTC(2021, 5, 1);
 
 interface SampleTrade {
@@ -69,7 +69,7 @@ describe("weights", () => {
     // One fresh trade of 1.5 R: (6 + 1.5)/61 for, 6/60 = 6.1/61 without evidence, (6 - 1.5)/61 against. Sum 18.1/61.
     expectClose(learnFrom([{ evidence: [1.5, NaN, -1.5] }]).weights, [7.5 / 18.1, 6.1 / 18.1, 4.5 / 18.1]);
     // (0.6 + 1.5)/7 against 0.1, which is less than chance makes of no evidence.
-    const floor = 0.4 * Math.sqrt((1 + 45) / 61 / 6);
+    const floor = 0.5 * Math.sqrt((1 + 45) / 61 / 6);
     expectClose(learnFrom([{ evidence: [1.5, NaN] }], { learningRate: 1 }).weights, [
       0.3 / (0.3 + floor),
       floor / (0.3 + floor),
@@ -77,7 +77,7 @@ describe("weights", () => {
   });
 
   test("count a trade half after 120 days, by whole days", () => {
-    expect([SLOW ** 120, FAST ** 20]).toEqual([expect.closeTo(0.5, 12), expect.closeTo(0.5, 12)]);
+    expect([SLOW ** 120, FAST ** 10]).toEqual([expect.closeTo(0.5, 12), expect.closeTo(0.5, 12)]);
     const fresh = learnFrom([{ evidence: [1.5, NaN] }]).weights;
     expect(learnFrom([{ daysAgo: 1 - 2 / DAY_MS, evidence: [1.5, NaN] }]).weights).toEqual(fresh);
     // (6 + 0.75)/60.5 against 6.05/60.5; a trade without later ones shows no change.
@@ -87,21 +87,35 @@ describe("weights", () => {
   test("count a provider that only loses with what chance alone would make of as much evidence", () => {
     const { weights } = learnFrom(times(100, { resultR: -3, evidence: [-3, NaN] }));
     const variance = (100 * 9 + 60 * 0.75) / 160;
-    const [lost, unknown] = [0.4 * Math.sqrt(variance / 160), 0.4 * Math.sqrt(variance / 60)];
+    const [lost, unknown] = [0.5 * Math.sqrt(variance / 160), 0.5 * Math.sqrt(variance / 60)];
     expect(unknown).toBeGreaterThan(0.1);
     expectClose(weights, [lost / (lost + unknown), unknown / (lost + unknown)]);
   });
 
-  test("follow a switch of skill as far as it exceeds chance", () => {
-    // 100 trades of +1 R 100 days ago, 10 of -1 R now; the second provider has no record.
-    const trades = [...times(100, { daysAgo: 100, evidence: [1, NaN] }), ...times(10, { evidence: [-1, NaN] })];
-    const [slow, fast] = [100 * SLOW ** 100, 100 * FAST ** 100];
-    const long = (6 + slow - 10) / (70 + slow);
-    const change = (fast - 10) / (10 + fast) - (slow - 10) / (10 + slow);
-    const chance = ((slow + 10 + 45) / (slow + 10 + 60)) * (1 / (11 + fast) - 1 / (11 + slow));
-    const mean = long + ((10 + fast) / (70 + fast)) * (change - chance / change);
-    expect(mean).toBeLessThan(long / 2);
-    expectClose(learnFrom(trades).weights, [mean / (mean + 0.1), 0.1 / (mean + 0.1)]);
+  test("follow a change of skill as far as it exceeds chance, and not at all within chance", () => {
+    // 100 trades of +1 R 100 days ago, then some of +0.5 R now; the second provider has no record.
+    const after = (recent: number): { weights: readonly number[]; long: number; change: number; chance: number } => {
+      const trades = [
+        ...times(100, { daysAgo: 100, evidence: [1, NaN] }),
+        ...times(recent, { resultR: 0.5, evidence: [0.5, NaN] }),
+      ];
+      const [slow, fast] = [100 * SLOW ** 100, 100 * FAST ** 100];
+      const half = 0.5 * recent;
+      const variance = (slow + half / 2 + 45) / (slow + recent + 60);
+      return {
+        weights: learnFrom(trades).weights,
+        long: (6 + slow + half) / (60 + slow + recent),
+        change: (fast + half) / (fast + recent) - (slow + half) / (slow + recent),
+        chance: 2 * variance * (1 / (1 + fast + recent) - 1 / (1 + slow + recent)),
+      };
+    };
+    const ten = after(10);
+    const mean = ten.long + ten.change * (1 - (ten.chance / ten.change ** 2) ** 2);
+    expect(mean).toBeLessThan(0.65 * ten.long);
+    expectClose(ten.weights, [mean / (mean + 0.1), 0.1 / (mean + 0.1)]);
+    const five = after(5);
+    expect(five.change ** 2).toBeLessThan(five.chance);
+    expectClose(five.weights, [five.long / (five.long + 0.1), 0.1 / (five.long + 0.1)]);
   });
 
   test("depend on the trend where providers earn by it, around the mean trend of their trades", () => {
@@ -117,7 +131,7 @@ describe("weights", () => {
     // ADX 40: trend (1 - 1)/2 = 0; ADX 25: -0.5. Mean evidence is 0: 6/120 each.
     const lessons = learnFrom(trades);
     expectClose(lessons.weigh(situationWith(40), votesOf(60, 60)).weights, [0.5, 0.5]);
-    const [first, second] = [0.4 * Math.sqrt(variance / 120), 0.05 + 0.5 * slope];
+    const [first, second] = [0.5 * Math.sqrt(variance / 120), 0.05 + 0.5 * slope];
     expect(0.05 - 0.5 * slope).toBeLessThan(first);
     expectClose(lessons.weigh(situationWith(25), votesOf(60, 60)).weights, [
       first / (first + second),
@@ -147,7 +161,7 @@ describe("weights", () => {
     const { weigh, weights } = learnFrom(trades);
     const sure = weigh(situationWith(25), votesOf(80, 60)).weights;
     const modest = weigh(situationWith(25), votesOf(60, 60)).weights;
-    const floor = 0.4 * Math.sqrt(variance / 120);
+    const floor = 0.5 * Math.sqrt(variance / 120);
     expectClose(sure, [floor / (floor + 0.1), 0.1 / (floor + 0.1)]);
     expectClose(modest, [(0.05 + offset) / (0.15 + offset), 0.1 / (0.15 + offset)]);
     // A bin without a record, and a HOLD, count with the provider's mean.
@@ -198,32 +212,34 @@ describe("sizes", () => {
   const scaleOf = (lessons: Lessons, position: { regime?: string; votesR?: number; costR?: number } = {}): number =>
     lessons.scale({ regime: "TRENDING", votesR: 1, costR: 0, ...position }).scale;
 
-  test("are full from 0.05 R after costs on, and a fiftieth where costs take all; without a record 0.1 R is expected", () => {
+  test("are full from 0.05 R after costs on, and a fiftieth where costs take all; without a record 0.05 R is expected", () => {
     const lessons = learnFrom([]);
-    expect(lessons.scale({ regime: "TRENDING", votesR: 1, costR: 0.04 })).toEqual({ expectedR: 0.1 - 0.04, scale: 1 });
-    expect(scaleOf(lessons, { costR: 0.08 })).toBeCloseTo(0.4, 12);
-    expect(scaleOf(lessons, { costR: 0.1 })).toBe(0.02);
+    const free = lessons.scale({ regime: "TRENDING", votesR: 1, costR: 0 });
+    expect(free).toEqual({ expectedR: expect.closeTo(0.05, 12), scale: expect.closeTo(1, 12) });
+    expect(scaleOf(lessons, { costR: 0.04 })).toBeCloseTo(0.2, 12);
+    expect(scaleOf(lessons, { costR: 0.05 })).toBe(0.02);
     expect(scaleOf(lessons, { costR: 3 })).toBe(0.02);
+    expect(scaleOf(learnFrom(times(60, { resultR: 0.3, evidence: [NaN] })))).toBe(1);
   });
 
   test("go by the regime's record, shrunk toward that of all trades with the strength of 120 trades", () => {
     const trades = [
-      ...times(60, { regime: "TRENDING", resultR: 0.5, evidence: [NaN] }),
+      ...times(60, { regime: "TRENDING", resultR: 0.55, evidence: [NaN] }),
       ...times(60, { regime: "VOLATILE", resultR: -0.6, evidence: [NaN] }),
       ...times(60, { regime: "__proto__", resultR: -3, evidence: [NaN] }),
     ];
     const lessons = learnFrom(trades.slice(0, 120));
-    // All: (6 + 30 - 36)/180 = 0 R. TRENDING: 30/180 R; VOLATILE: -36/180 R.
+    // All: (3 + 33 - 36)/180 = 0 R. TRENDING: 33/180 R; VOLATILE: -36/180 R.
     expect(scaleOf(lessons)).toBe(1);
-    expect(scaleOf(lessons, { costR: 1 / 6 - 0.02 })).toBeCloseTo(0.4, 12);
+    expect(scaleOf(lessons, { costR: 33 / 180 - 0.02 })).toBeCloseTo(0.4, 9);
     expect(lessons.scale({ regime: "VOLATILE", votesR: 1, costR: 0.05 }).expectedR).toBeCloseTo(-0.25, 12);
     expect(scaleOf(lessons, { regime: "RANGING" })).toBe(0.02);
     expect(scaleOf(learnFrom(trades), { regime: "__proto__" })).toBe(0.02);
   });
 
   test("go by what the votes are expected to earn, where that is less", () => {
-    expect(scaleOf(learnFrom([]), { votesR: 0.03 })).toBeCloseTo(0.6, 12);
-    expect(scaleOf(learnFrom([]), { votesR: 0.03, costR: 0.02 })).toBeCloseTo(0.2, 12);
+    expect(scaleOf(learnFrom([]), { votesR: 0.02 })).toBeCloseTo(0.4, 12);
+    expect(scaleOf(learnFrom([]), { votesR: 0.02, costR: 0.01 })).toBeCloseTo(0.2, 12);
     expect(scaleOf(learnFrom([]), { votesR: -0.2 })).toBe(0.02);
   });
 });

@@ -40,11 +40,13 @@ TIE = 1e-9
 MIN_SCALE = 0.02
 SCALE_REACH = 0.05
 SLOW_DECAY = 0.9942404238175473
-FAST_DECAY = 0.9659363289248456
+FAST_DECAY = 0.9330329915368074
 PRIOR_MEAN = 0.10
 PRIOR_STRENGTH = 6
 PRIOR_SQUARE, PRIOR_SQUARE_TRADES = 0.75, 60
-CHANCE_DEVIATIONS = 0.4
+FLOOR_ERRORS = 0.5
+CHANGE_DOUBT = 2
+PRIOR_ENSEMBLE = 0.05
 TREND_DOUBT, CONFIDENCE_DOUBT = 1.5, 2
 MIN_EVIDENCE, MIN_SPREAD = 5, 1e-9
 REGIME_STRENGTH = 120
@@ -406,7 +408,7 @@ class Lessons:
         squares = sum(self.slow[id(trade)] * trade.result_r**2 for trade in trades)
         self.variance = (squares + PRIOR_SQUARE * PRIOR_SQUARE_TRADES) / (mass + PRIOR_SQUARE_TRADES)
         total = sum(self.slow[id(trade)] * trade.result_r for trade in trades)
-        self.whole = (PRIOR_MEAN * self.strength + total) / (mass + self.strength)
+        self.whole = (PRIOR_ENSEMBLE * self.strength + total) / (mass + self.strength)
         # provider -> [(slow factor, fast factor, evidence, bin of confidence, trend)]
         self.evidence = {
             provider: [
@@ -434,10 +436,10 @@ class Lessons:
         if not recent:
             return long
         change = sum(g * e for _, g, e, _, _ in evidence) / recent - total / n
-        chance = self.variance * max(0, 1 / (recent + 1) - 1 / (n + 1))
+        chance = CHANGE_DOUBT * self.variance * max(0, 1 / (recent + 1) - 1 / (n + 1))
         if change**2 <= chance:
             return long
-        return long + recent / (self.strength + recent) * change * (1 - chance / change**2)
+        return long + change * (1 - (chance / change**2) ** 2)
 
     def trend_slopes(self):
         """provider -> (slope, mean trend)"""
@@ -491,7 +493,7 @@ class Lessons:
         counted = {}
         for provider, value in self.expected_r(votes, trend).items():
             n = sum(f for f, _, _, _, _ in self.evidence[provider])
-            counted[provider] = max(CHANCE_DEVIATIONS * math.sqrt(self.variance / (self.strength + n)), value)
+            counted[provider] = max(FLOOR_ERRORS * math.sqrt(self.variance / (self.strength + n)), value)
         whole = sum(counted.values())
         return {provider: value / whole for provider, value in counted.items()}
 
