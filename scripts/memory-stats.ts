@@ -41,7 +41,7 @@ await runScript(async ({ argv, signal }) => {
   if (flags.check) return check(flags);
   const memoryDir = await locateMemoryDir(flags);
   for (;;) {
-    const report = await readMemoryReport(openToRead(memoryDir));
+    const report = await readMemoryReport(await openToRead(memoryDir));
     if (flags.watch !== undefined && !flags.json && understandsCodes(1)) await writeRaw(CLEAR_SCREEN);
     if (flags.json) await writeJson(report);
     else await writeOut(renderReport(report));
@@ -55,7 +55,7 @@ async function check(flags: Flags): Promise<number> {
   const { checkMemory } = await import("../lib/maintenance/check.ts");
   const { checkJson, damagedIn, renderCheck } = await import("./text/check.ts");
   const memoryDir = await locateMemoryDir(flags);
-  const result = await checkMemory(openToRead(memoryDir));
+  const result = await checkMemory(await openToRead(memoryDir));
   if (flags.json) await writeJson(checkJson(memoryDir, result));
   else await writeOut(renderCheck(memoryDir, result));
   return damagedIn(result).length > 0 ? EXIT_DAMAGED : 0;

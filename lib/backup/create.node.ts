@@ -1,6 +1,8 @@
 import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fail } from "../errors.ts";
+import { assertMemoryFolder } from "../memory/folder.ts";
+import { diskStorage } from "../storage/disk.node.ts";
 import {
   copyFile,
   filesIn,
@@ -40,13 +42,14 @@ export interface CreateBackupOptions extends BackupLockOptions {
  * forget marks, snapshots, runs and answers, but no caches. A file that the newest backup has already becomes a hard link into
  * it, or a copy where the file system has no links. The backup appears complete, durable and verified, or not at all.
  *
- * @throws {CarryoverError} `NOT_FOUND` without a memory folder, `BAD_USAGE` for a label with control characters, `LOCKED` if
- * another process is still making or removing backups there, `IO`.
+ * @throws {CarryoverError} `NOT_FOUND` without a memory folder, `BAD_USAGE` for a folder that is no memory and for a label with
+ * control characters, `LOCKED` if another process is still making or removing backups there, `IO`.
  */
 export async function createBackup(options: CreateBackupOptions): Promise<CreatedBackup> {
   const { memoryDir, answersDir, label = null } = options;
   const backupDir = resolve(options.backupDir);
   for (const folder of answersDir === undefined ? [memoryDir] : [memoryDir, answersDir]) assertFolder(folder);
+  await assertMemoryFolder(diskStorage(memoryDir));
   if (label !== null && (label.length > 200 || /\p{Cc}/u.test(label))) {
     const expected = "at most 200 characters without control characters";
     throw fail("BAD_USAGE", "Cannot label a backup", { found: JSON.stringify(label), expected });

@@ -6,6 +6,7 @@ import { loadEmbedder } from "../embed/load.node.ts";
 import { fail } from "../errors.ts";
 import { loadBars } from "../market/load.node.ts";
 import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
+import { assertMemoryFolder } from "../memory/folder.ts";
 import { cachingEmbedder, readRemembered } from "../memory/in-memory.ts";
 import { type LoadedProviders, loadProviders } from "../providers/load.node.ts";
 import type { RecorderOptions } from "../providers/recorded/recorder.ts";
@@ -15,7 +16,7 @@ import type { BarSeries, Market } from "../types.ts";
 import { isoDate } from "../util/time.ts";
 import { VERSION } from "../version.ts";
 import { keyConfig, type Refreshes } from "./key.ts";
-import { memoryFolder } from "../config/memory-folder.node.ts";
+import { folderWithoutMemory, memoryFolder } from "../config/memory-folder.node.ts";
 import { choosePeriod, type Period } from "./period.ts";
 import { openRecording, type Recording } from "./recording.node.ts";
 
@@ -102,6 +103,7 @@ export interface OpenInMemoryJob extends Omit<OpenJob, "job"> {
  * @throws {CarryoverError} For whatever is wrong with bars, providers or memory.
  */
 export async function openInMemoryJob(options: OpenJobOptions): Promise<OpenInMemoryJob> {
+  await assertMemoryFolders(options.config);
   const opened = await openJob(options);
   const dir = memoryFolder(opened.config);
   // The runs of an experiment have the same situations.
@@ -110,6 +112,14 @@ export async function openInMemoryJob(options: OpenJobOptions): Promise<OpenInMe
     ? await readRemembered(diskStorage(dir), embedder)
     : { embedder, trades: [], marks: [] };
   return { ...opened, embedder, job: { ...opened.job, remembered } };
+}
+
+/** @throws {CarryoverError} `BAD_USAGE` if a folder that a run of this configuration writes to is no memory. */
+export async function assertMemoryFolders(config: Config): Promise<void> {
+  const folder = memoryFolder(config);
+  for (const each of new Set([config.memory.dir, folder, folderWithoutMemory(folder)])) {
+    await assertMemoryFolder(diskStorage(each));
+  }
 }
 
 /** @throws {CarryoverError} `BAD_USAGE` for a refresh of a provider whose answers are not recorded. */

@@ -12,7 +12,7 @@ import { copyInMemory } from "../storage/in-memory.ts";
 import { withLock } from "../storage/lock.node.ts";
 import { MissingAnswers } from "./missing-answers.ts";
 import { apiNotes, cutoffNotes, silentNotes, stoppedNote, unansweredNotes } from "./notes.ts";
-import { type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
+import { assertMemoryFolders, type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
 
 /** How a configuration is run. */
 export interface RunOptions extends OpenJobOptions, Pick<BacktestJob, "restart" | "onProgress"> {
@@ -64,6 +64,8 @@ async function allMissing(options: RunOptions): Promise<CarryoverError> {
 }
 
 async function runOnce(options: RunOptions): Promise<RunOutcome> {
+  // Before anything is written or asked.
+  await assertMemoryFolders(options.config);
   const opened = await openJob(options);
   const { config, job, embedder, recording } = opened;
   const { onNote = () => {}, onEmbedded } = options;

@@ -20,6 +20,8 @@ export interface CheckResult {
   readonly vectors: number;
   /** Names in `quarantine/`. */
   readonly quarantined: readonly string[];
+  /** Files with a name like that of an outcome that are none. Whose they are, keeps them. */
+  readonly left_alone: readonly string[];
   /** Sorted by name. */
   readonly findings: readonly Finding[];
 }
@@ -76,6 +78,7 @@ export async function checkOnce(storage: Storage): Promise<CheckResult> {
     chunks: runs.chunks.length,
     vectors: sidecar?.trades.length ?? 0,
     quarantined: await filesBelow(storage, QUARANTINE_FOLDER),
+    left_alone: reading.foreign,
     findings: findings.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
   };
 }

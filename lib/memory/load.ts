@@ -1,9 +1,9 @@
-import { corruptFile } from "../errors.ts";
+import { corruptFile, isCorrupt } from "../errors.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Listing, Storage, StoredFile } from "../storage/storage.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import { decodeForgetMark, type ForgetMark, isForgetFile, MAX_MARK_BYTES } from "./forget.ts";
-import { decodeOutcome, idOfOutcomeFile, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
+import { decodeOutcome, idOfOutcomeFile, isForeignFile, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
 import { readSidecar, type Sidecar, SIDECAR_FILE } from "./sidecar.ts";
 import { compareTrades, type DecodedOutcome, type Trade } from "./trade.ts";
 
@@ -16,7 +16,9 @@ export interface StoredOutcomes {
   /** Descriptions of the outcomes that were parsed, by id. */
   readonly descriptions: ReadonlyMap<string, string>;
   readonly damaged: readonly DamagedFile[];
-  /** `digestOf()` all that were listed, damaged ones as well. */
+  /** Names like those of outcomes, of files that never were any: somebody else's, who keeps them. */
+  readonly foreign: readonly string[];
+  /** `digestOf()` all that were listed, damaged ones as well, foreign ones not. */
   readonly digest: string;
 }
 
@@ -39,6 +41,7 @@ export async function loadOutcomes(
   const markFiles: StoredFile[] = [];
   const descriptions = new Map<string, string>();
   const damaged: DamagedFile[] = [];
+  const foreign: string[] = [];
   const lowerCaseIds = new Set(trades.map(({ id }) => id.toLowerCase()));
   for (const file of unread) {
     const { name } = file;
@@ -50,8 +53,14 @@ export async function loadOutcomes(
         marks.push(decodeForgetMark(bytes, name));
         markFiles.push(file);
       } else {
-        const outcome = await readOutcome(storage, id);
-        if (outcome === undefined) return;
+        const bytes = await storage.read(name, { maxBytes: MAX_OUTCOME_BYTES + 1 });
+        if (bytes === undefined) return;
+        const isKnown = (): boolean => known?.trades.some((trade) => trade.id === id) === true;
+        const outcome = await decodeOutcome(bytes, name).catch((error: unknown) => {
+          if (isCorrupt(error) && isForeignFile(bytes, name) && !isKnown()) return undefined;
+          throw error;
+        });
+        if (outcome === undefined) return void foreign.push(name);
         if (lowerCaseIds.has(id.toLowerCase())) {
           const found = "another outcome whose name differs only in case";
           throw corruptFile(name, { found, expected: "one, as some file systems ignore case" });
@@ -63,7 +72,9 @@ export async function loadOutcomes(
     });
   }
   if (descriptions.size > 0) trades.sort(compareTrades);
-  return { trades, marks, markFiles, descriptions, damaged, digest };
+  const ours = sources.filter(({ name }) => !foreign.includes(name));
+  const digestOfOurs = foreign.length === 0 ? digest : await digestOf(ours);
+  return { trades, marks, markFiles, descriptions, damaged, foreign, digest: digestOfOurs };
 }
 
 /** @returns `undefined` if the file is gone. @throws {CarryoverError} `CORRUPT` */

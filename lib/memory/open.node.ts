@@ -10,6 +10,7 @@ import { attempt } from "../storage/fs.node.ts";
 import { lockHolder, withLock } from "../storage/lock.node.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { OnEmbedded } from "./embed-missing.ts";
+import { assertMemoryFolder } from "./folder.ts";
 import { isForgetFile } from "./forget.ts";
 import { readMemory } from "./load.ts";
 import { idOfOutcomeFile } from "./outcome.ts";
@@ -20,11 +21,15 @@ import { type Memory, openMemory, type OpenMemoryOptions } from "./store.ts";
 /**
  * Opens a memory folder for reading, without a lock.
  *
- * @throws {CarryoverError} `NOT_FOUND` if there is no such folder, `IO` if it may not be read.
+ * @throws {CarryoverError} `NOT_FOUND` if there is no such folder, `BAD_USAGE` if it is no memory, `IO` if it may not be read.
  */
-export function openToRead(memoryDir: string): Storage {
+export async function openToRead(memoryDir: string): Promise<Storage> {
   const stat = attempt("read", memoryDir, () => statSync(memoryDir, { throwIfNoEntry: false }));
-  if (stat?.isDirectory() === true) return diskStorage(memoryDir);
+  if (stat?.isDirectory() === true) {
+    const storage = diskStorage(memoryDir);
+    await assertMemoryFolder(storage);
+    return storage;
+  }
   throw fail("NOT_FOUND", `Cannot read memory in "${memoryDir}"`, {
     found: stat === undefined ? "nothing there" : "a file",
     expected: "a folder that a run has written",
@@ -41,7 +46,7 @@ export interface OpenMemoryFolder {
 /**
  * Opens a memory folder for writing. A missing one is created.
  *
- * @throws {CarryoverError} `LOCKED` if another process writes to it; as `openMemory()` does.
+ * @throws {CarryoverError} `LOCKED` if another process writes to it; `BAD_USAGE` if it is no memory; as `openMemory()` does.
  *
  * @example
  * ```ts
@@ -50,6 +55,8 @@ export interface OpenMemoryFolder {
  */
 export async function openMemoryFolder(folder: string, options: OpenMemoryOptions = {}): Promise<OpenMemoryFolder> {
   const storage = diskStorage(resolve(folder));
+  // Before the lock, which is a file in the folder.
+  await assertMemoryFolder(storage);
   const lock = await storage.lock(lockHolder());
   try {
     const memory = await openMemory(storage, options);
@@ -73,7 +80,8 @@ export interface MaintenanceTask {
  * Opens a memory folder that a run has written, in order to maintain it: under its lock, with the configured embedder.
  *
  * @param memory As configured, paths absolute.
- * @throws {CarryoverError} `NOT_FOUND` without a memory or the embedder's model; `LOCKED`; `IO`.
+ * @throws {CarryoverError} `NOT_FOUND` without a memory or the embedder's model; `BAD_USAGE` for a folder of another kind;
+ * `LOCKED`; `IO`.
  */
 export async function maintainMemory<T>(
   memory: Config["memory"],
@@ -82,6 +90,7 @@ export async function maintainMemory<T>(
 ): Promise<T> {
   const storage = diskStorage(memory.dir);
   // Before the lock, which would make a missing folder. A mistyped path must not turn another folder into a memory.
+  await assertMemoryFolder(storage);
   const { files } = await storage.list();
   if (!files.some(({ name }) => idOfOutcomeFile(name) !== undefined || isForgetFile(name) || name === MEMORY_FILE)) {
     const expected = "a folder that a run has written to";
@@ -107,10 +116,10 @@ export interface RecallOptions extends RecallQuestion {
  * Finds the trades in a memory folder whose situations are most like a sentence. Takes no lock and writes nothing.
  *
  * @throws {CarryoverError} `BAD_USAGE` for a sentence without a word; `NOT_FOUND` if there is no such folder, asset, regime or
- * sentence model; `IO` if the folder may not be read.
+ * sentence model; `BAD_USAGE` if the folder is no memory; `IO` if the folder may not be read.
  */
 export async function recall(options: RecallOptions): Promise<RecallResult> {
-  const storage = openToRead(options.memoryDir);
+  const storage = await openToRead(options.memoryDir);
   const reading = await readMemory(storage);
   const config: EmbedderConfig =
     options.embedder ??

@@ -5,7 +5,7 @@
  * `head -c -22 FILE` prints what it was taken of. A file without it was imported.
  */
 import { ASSET_FORM, isAssetName } from "../config/asset-name.ts";
-import { type CarryoverError, corruptFile, fail } from "../errors.ts";
+import { type CarryoverError, corruptFile, fail, isCorrupt } from "../errors.ts";
 import { checkSeal, seal, type Sealed } from "../storage/sealed-json.ts";
 import type { Outcome } from "../types.ts";
 import { decodeJsonObject } from "../util/json.ts";
@@ -24,6 +24,22 @@ export function outcomeFileName(decisionId: string): string {
 /** The id in the name of an outcome's file; `undefined` for other files. A backslash separates folders on some machines. */
 export function idOfOutcomeFile(name: string): string | undefined {
   return name.startsWith("outcome_") && name.endsWith(".json") && !name.includes("\\") ? name.slice(8, -5) : undefined;
+}
+
+const OWN_ID = /^\d{8}T\d{4}-.+-[0-9a-f]{8}$/i;
+
+/**
+ * Whether a file that is no outcome never was one, although its name looks like ours: a JSON object of another kind. Whatever
+ * cannot be parsed is an outcome that was damaged.
+ */
+export function isForeignFile(bytes: Uint8Array, name: string): boolean {
+  if (OWN_ID.test(idOfOutcomeFile(name) ?? "")) return false;
+  try {
+    return !Object.hasOwn(decodeJsonObject(bytes, name, { maxBytes: MAX_OUTCOME_BYTES }), "decision_id");
+  } catch (error) {
+    if (isCorrupt(error)) return false;
+    throw error;
+  }
 }
 
 /**

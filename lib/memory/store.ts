@@ -91,6 +91,7 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions = 
   const { embedder = hashingEmbedder(), rebuildVectors = false, checkLengths = false } = options;
   const reading = await readMemory(storage, { parseAll: rebuildVectors });
   noteReplacing(reading, { embedder, onNote: options.onNote });
+  for (const name of reading.foreign) options.onNote?.(`Left alone "${name}": it is no outcome`);
   const sidecar = rebuildVectors ? undefined : reading.sidecar;
   const isComplete = await attachVectors(storage, sidecar, { embedder, checkLengths });
   const size = reading.listing.files.find(({ name }) => name === VECTORS_FILE)?.size;

@@ -30,6 +30,9 @@ useNativeHashes();
 /** What a file system without hard links answers to `link()`. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
+/** The folder of runs: what is in it, and in its folders, is covered by the lock. */
+const NESTED_FOLDER = "runs";
+
 /**
  * A `Storage` in a folder of this machine. What it acknowledges survives kill -9 and, on Linux, power loss. No link in
  * the folder is followed; the folder itself may be one. The first write or lock makes it, not the opening.
@@ -161,7 +164,7 @@ class DiskStorage implements Storage {
     attempt("lock", this.#root, () => this.#makeFolders(".lock"));
     const lock = await takeLock(this.#root, holder);
     try {
-      attempt("clear temporary files in", this.#root, () => sweepTemporaries(this.#root));
+      attempt("clear temporary files in", this.#root, () => this.#sweep());
     } catch (error) {
       await lock.release();
       throw error;
@@ -177,6 +180,17 @@ class DiskStorage implements Storage {
       return await operation(path);
     } catch (error) {
       throw ioError(verb, path, error);
+    }
+  }
+
+  /** Nothing else in the folder is ours to clear: other folders may be anybody's, or have a lock of their own. */
+  #sweep(): void {
+    sweepTemporaries(this.#root);
+    const above = join(this.#root, NESTED_FOLDER);
+    if (fs.lstatSync(above, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+    sweepTemporaries(above);
+    for (const entry of fs.readdirSync(above, { withFileTypes: true })) {
+      if (entry.isDirectory()) sweepTemporaries(join(above, entry.name));
     }
   }
 

@@ -153,13 +153,10 @@ export function discard(path: string): void {
   }
 }
 
-/** Removes the temporary files that a dead writer left in a folder and below. The caller holds the folder's lock. */
+/** Removes the temporary files that a dead writer left in a folder. The caller holds the lock that covers it. */
 export function sweepTemporaries(folder: string): void {
   for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.name.startsWith(".tmp-")) fs.rmSync(path, { recursive: true, force: true });
-    // A folder with a lock of its own has a writer of its own, who may be at work.
-    else if (entry.isDirectory() && !fs.existsSync(join(path, ".lock"))) sweepTemporaries(path);
+    if (!entry.isDirectory() && isTemporaryName(entry.name)) fs.rmSync(join(folder, entry.name), { force: true });
   }
 }
 
@@ -177,10 +174,10 @@ export function settleLeftovers(folder: string): void {
     // Missing or unreadable: the first use of the folder reports it.
     return;
   }
-  for (const name of names.filter((each) => each.startsWith(".tmp-"))) {
+  for (const name of names.filter((each) => isTemporaryName(each))) {
     const path = join(folder, name);
     const stat = fs.lstatSync(path, { throwIfNoEntry: false });
-    if (stat !== undefined && Date.now() - stat.mtimeMs > LEFTOVER_MS) discard(path);
+    if (stat?.isDirectory() === false && Date.now() - stat.mtimeMs > LEFTOVER_MS) discard(path);
   }
   attempt("sync", folder, () => syncFolder(folder));
 }

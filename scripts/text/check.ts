@@ -67,7 +67,8 @@ function whatWasRead(memoryDir: string, result: CheckResult): string {
   ];
   const imported = unverified === 0 ? "" : `Imported without a checksum: ${countOf(unverified, "file")}\n`;
   const aside = quarantined.length === 0 ? "" : `In quarantine: ${countOf(quarantined.length, "file")}\n`;
-  return `Read ${shownPath(memoryDir)}: ${parts.join(", ")}\n${imported}${aside}`;
+  const others = result.left_alone.map((name) => `Left alone: ${name} is no outcome\n`).join("");
+  return `Read ${shownPath(memoryDir)}: ${parts.join(", ")}\n${imported}${aside}${others}`;
 }
 
 function findingLines({ findings }: CheckResult): string {

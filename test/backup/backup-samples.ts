@@ -8,6 +8,9 @@ import { failureOf } from "../storage/storage-contract.ts";
 export const BACKUP_ID = "20210401T060000Z";
 export const BACKUP_FILES = { "outcome_1.json": '{"n":1}', "runs/ab/2021Q1.json": "{}", "runs/ab/empty.ndjson": "" };
 
+/** What shows that a folder is a memory, whatever else is in it. No backup has it. */
+export const MEMORY_JSON = { "memory.json": '{ "format": "carryover-memory" }' };
+
 /** Writes files into a folder, and the folders that they need. */
 export function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
   for (const [name, text] of Object.entries(files)) {
@@ -36,7 +39,7 @@ export function contentsOf(folder: string): Record<string, string> {
 export async function sampleBackup(base: string): Promise<{ backupDir: string; path: string; to: string }> {
   const root = fs.mkdtempSync(join(base, "backup-"));
   const memoryDir = join(root, "memory");
-  writeFiles(memoryDir, BACKUP_FILES);
+  writeFiles(memoryDir, { ...BACKUP_FILES, ...MEMORY_JSON });
   const backupDir = join(root, "backups");
   await createBackup({ memoryDir, backupDir, now: new Date("2021-04-01T06:00:00Z") });
   return { backupDir, path: join(backupDir, BACKUP_ID), to: join(root, "restored", "memory") };

@@ -9,7 +9,7 @@ import { createBackup } from "../../lib/backup/create.node.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { failureOf, HOLDER, utf8 } from "../storage/storage-contract.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { contentsOf, entriesOf, writeFiles } from "./backup-samples.ts";
+import { contentsOf, entriesOf, MEMORY_JSON, writeFiles } from "./backup-samples.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -43,7 +43,7 @@ function fixture(): { memoryDir: string; backupDir: string } {
     "vectors.meta.json.gz": "are",
     "provider_performance.json": "not",
     "regime_performance.json": "backed",
-    "memory.json": "up",
+    ...MEMORY_JSON,
     "quarantine/outcome_0.json": "damaged",
     "off/outcome_9.json": "another memory",
     ".lock": "",
@@ -230,6 +230,7 @@ test("backups made beside a writing process verify and restore, with every outco
     const storage = diskStorage(${JSON.stringify(memoryDir)});
     const bytes = (value) => new TextEncoder().encode(JSON.stringify(value));
     await storage.lock(${JSON.stringify(HOLDER)});
+    await storage.replace("memory.json", new TextEncoder().encode(${JSON.stringify(MEMORY_JSON["memory.json"])}));
     console.log("writing");
     for (let n = 0; ; n++) {
       const ids = [0, 1, 2].map((i) => n + "-" + i);
@@ -279,6 +280,7 @@ test("a backup is complete even if a whole chunk is committed between every two 
     writeFiles(memoryDir, { "runs/r/summary.json": `{"last":${chunks}}` });
   };
   commit();
+  writeFiles(memoryDir, MEMORY_JSON);
   const { openSync, readdirSync } = fs;
   let isCommitting = false;
   const before = (path: unknown): void => {

@@ -10,7 +10,7 @@ import { createBackup } from "../../lib/backup/create.node.ts";
 import { takeLock } from "../../lib/storage/lock.node.ts";
 import { failureOf, HOLDER } from "../storage/storage-contract.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { entriesOf, writeFiles } from "./backup-samples.ts";
+import { entriesOf, MEMORY_JSON, writeFiles } from "./backup-samples.ts";
 
 const base = temporaryFolder("prune");
 let folders = 0;
@@ -21,7 +21,7 @@ afterEach(() => {
 /** A folder with a backup of each time; the memory holds one outcome that never changes. */
 async function backupsAt(times: readonly string[]): Promise<string> {
   const root = join(base, String((folders += 1)));
-  writeFiles(join(root, "memory"), { "outcome_1.json": "{}" });
+  writeFiles(join(root, "memory"), { "outcome_1.json": "{}", ...MEMORY_JSON });
   for (const time of times) {
     await createBackup({ memoryDir: join(root, "memory"), backupDir: join(root, "backups"), now: new Date(time) });
   }

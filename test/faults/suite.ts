@@ -216,6 +216,17 @@ export const suiteTests: readonly SuiteTests[] = [
     files: ["test/backup/prune.test.ts", "test/scripts/backup.test.ts"],
     pattern: "was pruned|waits for whoever|at once",
   },
+  {
+    rows: [38],
+    name: "folders and files of somebody else's",
+    files: [
+      "test/scripts/memory-folder.test.ts",
+      "test/memory/folder.test.ts",
+      "test/storage/disk.test.ts",
+      "test/storage/fs.test.ts",
+    ],
+    pattern: "of somebody else|memory folder|of another kind|of anybody else|of other programs",
+  },
 ];
 
 export const suite: readonly Fault[] = [...sideBySide, ...watch, ...suiteTests.map(suiteFault)];

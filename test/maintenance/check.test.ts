@@ -29,6 +29,7 @@ test("counts the files of a finished run and finds nothing", async () => {
     chunks: 4,
     vectors: [...whole.files.keys()].filter((name) => name.startsWith("outcome_")).length,
     quarantined: [],
+    left_alone: [],
     findings: [],
   });
 });

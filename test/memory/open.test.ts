@@ -19,12 +19,16 @@ const maintain = (dir: string, dryRun = false): Promise<boolean> =>
     },
   );
 
-test("reading needs a folder, but no memory in it", async () => {
+test("reading needs a folder, but no memory in it; a folder of something else is refused", async () => {
   mkdirSync(join(base, "empty"));
   writeFileSync(join(base, "file"), "");
-  expect(await openToRead(join(base, "empty")).list()).toEqual({ files: [], folders: [] });
-  expect(() => openToRead(join(base, "missing"))).toThrow("found nothing there, expected a folder");
-  expect(() => openToRead(join(base, "file"))).toThrow("found a file, expected a folder");
+  const empty = await openToRead(join(base, "empty"));
+  expect(await empty.list()).toEqual({ files: [], folders: [] });
+  await expect(openToRead(join(base, "missing"))).rejects.toThrow("found nothing there, expected a folder");
+  await expect(openToRead(join(base, "file"))).rejects.toThrow("found a file, expected a folder");
+  await expect(openToRead(base)).rejects.toThrow(
+    `Cannot use "${base}" as a memory folder: found "file", "empty/", and nothing of a memory, expected an empty folder`,
+  );
 });
 
 test("maintenance holds the lock meanwhile, a dry run takes none", async () => {

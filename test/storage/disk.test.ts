@@ -412,18 +412,19 @@ test("a name of 300 characters fails and writes nothing", async () => {
   expect(await storage.list()).toEqual({ files: [], folders: [] });
 });
 
-test("lock() removes temporary files of a dead writer, also in subfolders, but not in a folder with its own lock", async () => {
+test("lock() removes temporary files of a dead writer, in the folder and its runs, and nothing of anybody else", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
-  await storage.replace("runs/x/manifest.json", utf8("{}"));
-  await storage.replace("off/a", utf8("A"));
-  const off = await diskStorage(join(path, "off")).lock(HOLDER);
-  for (const name of [".tmp-1", "runs/.tmp-2", "runs/x/.tmp-3", "off/.tmp-4"])
+  const temp = (): string => `.tmp-${crypto.randomUUID()}`;
+  const dead = [temp(), `runs/${temp()}`, `runs/x/${temp()}`];
+  const others = [`off/${temp()}`, `answers/${temp()}`, `runs/x/deep/${temp()}`, ".tmp-rsync", `${temp()}/draft`];
+  const more = [`.tmp-backup-${crypto.randomUUID()}`, `runs/x/${temp()}.bak`, "runs/x/manifest.json"];
+  for (const name of [...dead, ...others, ...more]) {
+    fs.mkdirSync(join(path, name, ".."), { recursive: true });
     fs.writeFileSync(join(path, name), "half");
+  }
   const lock = await storage.lock(HOLDER);
-  expect(fs.readdirSync(path, { recursive: true }).filter((name) => String(name).includes(".tmp-"))).toEqual([
-    "off/.tmp-4",
-  ]);
+  for (const name of dead) expect(fs.existsSync(join(path, name))).toBeFalse();
+  for (const name of [...others, ...more]) expect(fs.readFileSync(join(path, name), "utf8")).toBe("half");
   await lock.release();
-  await off.release();
 });

@@ -6,14 +6,16 @@ import { temporaryFolder } from "../temporary-folder.ts";
 
 const base = temporaryFolder("fs");
 
-test("temporary files of killed processes are removed after an hour, newer ones never", () => {
+test("temporary files of killed processes are removed after an hour, newer ones and those of other programs never", () => {
   const folder = join(base, "sweep");
   mkdirSync(folder);
-  for (const name of [".tmp-old", ".tmp-new", "old.json"]) writeFileSync(join(folder, name), "x");
+  const [old, recent] = [`.tmp-${crypto.randomUUID()}`, `.tmp-${crypto.randomUUID()}`];
+  const others = [".tmp-of-another-program", "old.json"];
+  for (const name of [old, recent, ...others]) writeFileSync(join(folder, name), "x");
   const twoHoursAgo = Date.now() / 1000 - 7200;
-  for (const name of [".tmp-old", "old.json"]) utimesSync(join(folder, name), twoHoursAgo, twoHoursAgo);
+  for (const name of [old, ...others]) utimesSync(join(folder, name), twoHoursAgo, twoHoursAgo);
   settleLeftovers(folder);
-  expect(readdirSync(folder).toSorted()).toEqual([".tmp-new", "old.json"]);
+  expect(readdirSync(folder).toSorted()).toEqual([recent, ...others].toSorted());
   settleLeftovers(join(folder, "missing"));
   expect(existsSync(join(folder, "missing"))).toBeFalse();
 });
