@@ -20,20 +20,18 @@ import { type BackupInfo, backupIds, infoOf, nextSequence, readManifest } from "
 import { type BackupLockOptions, withBackupLock } from "./lock.node.ts";
 import { type BackupFile, formatManifest, MANIFEST } from "./manifest.ts";
 
-/** A backup that was just created. */
 export interface CreatedBackup extends BackupInfo {
   /** Names left out: links, pipes, and names that a backup cannot hold. */
   readonly skipped: readonly string[];
 }
 
-/** The options of `createBackup()`. */
 export interface CreateBackupOptions extends BackupLockOptions {
   readonly memoryDir: string;
   readonly backupDir: string;
   readonly label?: string;
   /** Recorded answers, backed up under `answers/`. */
   readonly answersDir?: string;
-  /** Names the backup. Its place among the others does not depend on it. */
+  /** Names the backup. The order of backups does not depend on it. */
   readonly now: Date;
 }
 

@@ -16,7 +16,7 @@ export interface BackupInfo {
   readonly outcomes: number;
   readonly files: number;
   readonly bytes: number;
-  /** Bytes that the backup before did not have: what this one takes on disk. */
+  /** Bytes that the earlier backup did not have: what this one takes on disk. */
   readonly new_bytes: number;
   /** Its folder, absolute. */
   readonly path: string;
@@ -48,7 +48,7 @@ export async function listBackups(backupDir: string): Promise<BackupInfo[]> {
   );
 }
 
-/** Whether a backup that was there is gone: a prune takes a whole folder away at once. */
+/** Whether a listed backup is gone: a prune renames the whole folder. */
 export function wasPruned(path: string): boolean {
   return fs.lstatSync(path, { throwIfNoEntry: false }) === undefined;
 }
@@ -86,7 +86,6 @@ export function readManifest(folder: string): BackupManifest {
   return parseManifest(bytes, path);
 }
 
-/** Describes a backup from its manifest. */
 export function infoOf(backupDir: string, id: string, manifest: BackupManifest): BackupInfo {
   const { sequence, created, label, new_bytes, files } = manifest;
   return {
@@ -119,8 +118,8 @@ interface OrderedBackup {
 }
 
 /**
- * The backups in a folder, oldest first: by sequence number, of equal ones by id. A clock that was wrong once would make a
- * backup the newest for ever. One without a manifest comes where its id would be.
+ * The backups in a folder, oldest first: by sequence number, then by id. By time, a clock that was wrong once would make a
+ * backup the newest for ever. One without a manifest comes where its id belongs.
  */
 function orderedBackups(backupDir: string): OrderedBackup[] {
   let entries: fs.Dirent[];
@@ -144,14 +143,10 @@ function orderedBackups(backupDir: string): OrderedBackup[] {
 function storedSequence(manifest: string): number | undefined {
   try {
     const start = new Uint8Array(MANIFEST_START_BYTES);
-    return sequenceIn(
-      start.subarray(
-        0,
-        withFile(manifest, READ_ONLY, (fd) => readFully(fd, start, 0)),
-      ),
-    );
+    const length = withFile(manifest, READ_ONLY, (fd) => readFully(fd, start, 0));
+    return sequenceIn(start.subarray(0, length));
   } catch {
-    // Whoever reads the whole manifest says what is wrong with it.
+    // Reading the whole manifest shows what is wrong with it.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** The lock of a folder of backups. Whoever makes or removes backups holds it; readers do not. */
+/** The lock of a folder of backups, for those who make or remove backups. Readers need none. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { CarryoverError } from "../errors.ts";
 import { lockHolder, takeLock } from "../storage/lock.node.ts";
@@ -10,18 +10,17 @@ import type { Lock } from "../storage/storage.ts";
 const WAIT_MS = 120_000;
 const BETWEEN_TRIES_MS = 50;
 
-/** How the lock of a folder of backups is taken. */
 export interface BackupLockOptions {
   /** How long to wait for another process that makes or removes backups. @default two minutes */
   readonly waitMs?: number | undefined;
   /** Stops the waiting. */
   readonly signal?: AbortSignal | undefined;
-  /** Called once if there is somebody to wait for. */
+  /** Called once, if another process holds the lock. */
   readonly onWait?: (() => void) | undefined;
 }
 
 /**
- * Runs `work` as the only one who makes or removes backups in a folder. What killed ones left is removed first.
+ * Runs `work` while no other process makes or removes backups in a folder. What killed ones left behind is removed first.
  *
  * @param backupDir An existing folder.
  * @throws {CarryoverError} `LOCKED` if another process has not finished in time; `IO`.
@@ -42,7 +41,7 @@ export async function withBackupLock<T>(
 
 async function waitForLock(backupDir: string, options: BackupLockOptions): Promise<Lock> {
   const { waitMs = WAIT_MS, signal, onWait } = options;
-  // A clock that nobody can set.
+  // Not the wall clock, which may be set.
   const end = performance.now() + waitMs;
   const expected = "one at a time: wait for it, or use a folder of your own with --backup-dir";
   for (let isFirst = true; ; isFirst = false) {

@@ -6,7 +6,6 @@ import { sha256OfText } from "../util/sha256.ts";
 /** The file of a backup that lists its other files. */
 export const MANIFEST = "MANIFEST.json";
 
-/** One file of a backup. */
 export interface BackupFile {
   /** Relative to the backup's folder, `/` between folders. */
   readonly name: string;
@@ -16,7 +15,6 @@ export interface BackupFile {
   readonly sha256: string;
 }
 
-/** The contents of `MANIFEST.json`. */
 export interface BackupManifest {
   /** Orders the backups of a folder: later ones have greater numbers, whatever the clock said. 0 in format version 1. */
   readonly sequence: number;
@@ -35,7 +33,7 @@ const SHA256 = /^[0-9a-f]{64}$/;
 /** The key of the last line: SHA-256 of all bytes before that line. */
 const OWN_HASH = '"manifest_sha256"';
 
-/** More backups than anybody makes, so that there is always a greater number. */
+/** More than anybody will ever make, so that there is always a greater number. */
 const MAX_SEQUENCE = 1e12;
 
 /** How a manifest with a sequence number begins. */
@@ -44,7 +42,7 @@ const START = /^\{\n"format": "carryover-backup",\n"version": 2,\n"sequence": (\
 /** Bytes of a manifest that `sequenceIn()` needs. */
 export const MANIFEST_START_BYTES = 128;
 
-/** The sequence number in the first bytes of a manifest, which may be damaged; `undefined` if they are of no manifest. */
+/** The sequence number in the first bytes of a manifest, which may be damaged; `undefined` if they are not those of one. */
 export function sequenceIn(start: Uint8Array): number | undefined {
   const text = new TextDecoder().decode(start);
   if (text.startsWith('{\n"format": "carryover-backup",\n"version": 1,\n')) return 0;

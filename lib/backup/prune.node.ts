@@ -23,16 +23,14 @@ export interface KeepRules {
   readonly keepYearly?: number;
 }
 
-/** The options of `pruneBackups()`. */
 export interface PruneOptions extends KeepRules, BackupLockOptions {
   readonly backupDir: string;
-  /** The id of a backup that stays whatever the rules say: one that the caller has just made. */
+  /** The id of a backup that stays in any case: one that the caller has just made. */
   readonly keepId?: string | undefined;
   /** Returns what would be removed, and removes nothing. @default false */
   readonly dryRun?: boolean;
 }
 
-/** A backup that stays. */
 export interface KeptBackup {
   readonly backup: BackupInfo;
   /** Such as `last`, `daily`, `oldest yearly`, `just made`. A `damaged` backup always stays, for a person to look at. */

@@ -23,7 +23,6 @@ import {
   verifyBackup,
 } from "./verify.node.ts";
 
-/** The options of `restoreBackup()`. */
 export interface RestoreOptions {
   readonly backupDir: string;
   /** As in the list, or `latest`. */

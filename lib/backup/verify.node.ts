@@ -6,7 +6,6 @@ import { fingerprintOf, sameBytes, treeOf } from "../storage/tree.node.ts";
 import { backupIds, findBackup, LATEST, readManifest, wasPruned } from "./list.node.ts";
 import { type BackupManifest, MANIFEST } from "./manifest.ts";
 
-/** What is wrong with one file of a backup. */
 export interface BackupProblem {
   /** Name in the backup. */
   readonly file: string;
@@ -23,7 +22,7 @@ export interface BackupProblem {
 export interface VerifiedBackup {
   readonly id: string;
   readonly problems: readonly BackupProblem[];
-  /** Whether it was pruned before all of it was read, which is no damage. */
+  /** It was pruned before all of it was read, which is no damage. */
   readonly pruned?: true;
 }
 
@@ -38,7 +37,7 @@ export async function verifyBackup(backupDir: string, id: string): Promise<Backu
   return unlessPruned("verify", path, () => verifyAt(path));
 }
 
-/** Runs `work` on a backup. If the backup is gone by then, whatever came of it is no damage but `NOT_FOUND`. */
+/** Runs `work` on a backup. If that is gone afterwards, throws `NOT_FOUND`, whatever came of it. */
 export async function unlessPruned<T>(verb: string, path: string, work: () => T | Promise<T>): Promise<T> {
   const assertThere = (): void => {
     if (!wasPruned(path)) return;
@@ -110,7 +109,7 @@ async function verifyOne(root: string, id: string, { isListed }: { isListed: boo
       return { id: basename(path), problems: await unlessPruned("verify", path, () => verifyAt(path)) };
     } catch (error) {
       if (!wasPruned(path)) throw error;
-      // There is another latest one now.
+      // `latest` is another one now.
       if (id !== LATEST) return { id, problems: [], pruned: true };
     }
   }

@@ -10,12 +10,12 @@ export interface BarsOf {
 
 const EXTENSION = /\.(?:csv|csv\.gz|parquet)$/i;
 
-/** The name under which an asset's bars are written. @param timeframe Its one name, such as `1h`. */
+/** @param timeframe As `timeframeName()` gives it, such as `1h`. */
 export function barsFileName(asset: string, timeframe: string): string {
   return `${assetFileName(asset)}_${timeframe}.csv`;
 }
 
-/** The timeframe in the name of an asset's bars, which may be written as people do, such as `1H` or `60min`; `undefined` for other names. */
+/** The timeframe in the name of an asset's file, in any spelling such as `1H` or `60min`; `undefined` for other files. */
 export function timeframeOfBarsFile(name: string, asset: string): string | undefined {
   const prefix = `${assetFileName(asset)}_`;
   const stem = name.replace(EXTENSION, "");
@@ -23,7 +23,6 @@ export function timeframeOfBarsFile(name: string, asset: string): string | undef
   return ms === undefined ? undefined : timeframeName(ms);
 }
 
-/** Whether a file is named as one of an asset's bars. */
 export function isBarsFileOf(name: string, { asset, timeframeMs }: BarsOf): boolean {
   return timeframeOfBarsFile(name, asset) === timeframeName(timeframeMs);
 }

@@ -13,20 +13,19 @@ import {
   writeAll,
 } from "../storage/fs.node.ts";
 import type { Bar } from "../types.ts";
+import { timeframeName } from "../util/time.ts";
 import { MAX_UNPACKED_BYTES } from "./bar.ts";
 import type { BarsOf } from "./bars-file-name.ts";
 import { parseBarsCsv } from "./csv.ts";
 import { COMPARED } from "./join-bars.ts";
 
-const MINUTE_MS = 60_000;
-
-/** The bars of a file; none where there is no file. @throws {CarryoverError} `BAD_DATA`, `IO` */
+/** The bars of a file; none if it is missing. @throws {CarryoverError} `BAD_DATA`, `IO` */
 export function readBarsFile(file: string, { asset, timeframeMs }: BarsOf): readonly Bar[] {
   if (!fs.existsSync(file)) return [];
-  return parseBarsCsv(readWhole(file), { asset, timeframe: `${timeframeMs / MINUTE_MS}m`, file }).bars;
+  return parseBarsCsv(readWhole(file), { asset, timeframe: timeframeName(timeframeMs), file }).bars;
 }
 
-/** Reads a file that is not larger than what may be held. @throws {CarryoverError} `BAD_DATA` for a larger one, `IO` */
+/** @throws {CarryoverError} `BAD_DATA` for a file that is too large, `IO` */
 export function readWhole(path: string): Uint8Array<ArrayBuffer> {
   try {
     const { size } = fs.statSync(path);
@@ -44,9 +43,9 @@ export function readWhole(path: string): Uint8Array<ArrayBuffer> {
 /**
  * Adds bars to a file, which is written whole or not at all.
  *
- * @param options `from` names where they come from; `isNew`: what the file has does not count; `dryRun`: nothing is written.
+ * @param options `from` names where they come from; `isNew`: replace what the file has; `dryRun`: write nothing.
  * @returns All bars of the file, and how many it had.
- * @throws {CarryoverError} `BAD_DATA` where a bar differs from the one that is there; `IO`.
+ * @throws {CarryoverError} `BAD_DATA` if a bar differs from the file's; `IO`.
  */
 export function extendBarsFile(
   file: string,
@@ -78,7 +77,6 @@ function merge(known: readonly Bar[], more: readonly Bar[], names: { file: strin
   return [...byTime.values()].toSorted((a, b) => a.timestamp - b.timestamp);
 }
 
-/** Writes the whole file or nothing. */
 function writeBars(file: string, bars: readonly Bar[]): void {
   const folder = dirname(file);
   attempt("write", file, () => {

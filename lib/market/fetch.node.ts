@@ -10,7 +10,6 @@ import { extendBarsFile, readBarsFile } from "./bars-file.node.ts";
 import { gapsIn } from "./spacing.ts";
 import { parseTimeframe, timeframeName } from "../util/time.ts";
 
-/** What is fetched. */
 export interface FetchOptions {
   /** A name that ccxt knows, such as `binance`. */
   readonly exchange: string;
@@ -29,11 +28,11 @@ export interface FetchOptions {
   readonly apiUrl?: string | undefined;
   /** Called after every page. */
   readonly onPage?: (progress: { readonly symbol: string; readonly bars: number; readonly share: number }) => void;
-  /** Told when a request is tried again. */
+  /** Called when a request is tried again. */
   readonly onRetry?: (message: string) => void;
 }
 
-/** What is in the file now. */
+/** What the file now has. */
 export interface FetchedBars {
   readonly symbol: string;
   readonly file: string;
@@ -42,7 +41,7 @@ export interface FetchedBars {
   readonly gaps: number;
 }
 
-/** Of ccxt, what is used here. */
+/** The part of ccxt that is used here. */
 interface Exchange {
   urls: { api: unknown };
   readonly timeframes: Readonly<Record<string, unknown>>;
@@ -54,7 +53,7 @@ interface Exchange {
   fetchOHLCV(symbol: string, timeframe: string, sinceMs: number, limit: number): Promise<(number | undefined)[][]>;
 }
 
-/** An answer that broke off, which ccxt takes for one without bars. */
+/** An incomplete answer, which ccxt takes for one without bars. */
 class CutAnswer extends Error {}
 
 const PAGE_BARS = 1000;
@@ -66,10 +65,10 @@ const MAX_TRIES = 8;
 const MAX_WAIT_MS = 60_000;
 
 /**
- * Fetches bars and writes `<dataDir>/<ASSET>_<timeframe>.csv`. Bars that are there are not fetched again: the same call goes on where
- * one before was stopped. A bar that is not over yet is left out.
+ * Fetches bars and writes `<dataDir>/<ASSET>_<timeframe>.csv`. Existing bars are not fetched again: the same call continues where
+ * an earlier one was stopped. An unfinished bar is left out.
  *
- * @throws {CarryoverError} `NOT_FOUND` without ccxt, the exchange, the symbol or the timeframe; `IO` where the exchange does not answer.
+ * @throws {CarryoverError} `NOT_FOUND` without ccxt, the exchange, the symbol or the timeframe; `IO` if the exchange does not answer.
  */
 export async function fetchBars(options: FetchOptions): Promise<FetchedBars> {
   const { symbol, dataDir, startMs, signal, now } = options;
@@ -78,7 +77,7 @@ export async function fetchBars(options: FetchOptions): Promise<FetchedBars> {
   const timeframe = timeframeName(timeframeMs);
   const exchange = await openExchange(options, timeframe);
   const file = join(dataDir, barsFileName(symbol, timeframe));
-  // A bar that is not over yet would be another one tomorrow.
+  // An unfinished bar would still change.
   const endMs = Math.min(options.endMs, Math.floor(now() / timeframeMs) * timeframeMs);
   const known = readBarsFile(file, { asset: symbol, timeframeMs });
   const source = { asset: symbol, timeframeMs, from: options.exchange };
@@ -97,7 +96,7 @@ export async function fetchBars(options: FetchOptions): Promise<FetchedBars> {
       const rows = await unlessAborted(work, signal);
       const bars = rows.map(barOf).filter(({ timestamp }) => timestamp >= sinceMs && timestamp < endMs);
       page.push(...bars);
-      // Of a window without trades some exchanges say nothing at all.
+      // Some exchanges return nothing for a window without trades.
       sinceMs = bars.length > 0 ? bars.at(-1)!.timestamp + timeframeMs : sinceMs + PAGE_BARS * timeframeMs;
       if (++pages % PAGES_PER_WRITE === 0) keep();
       options.onPage?.({
@@ -127,7 +126,7 @@ async function fetchPage(
   }
 }
 
-/** Where to begin: after the bars that are there, if they reach back to the start. */
+/** Where to begin: after the known bars, if they reach back to the start. */
 function firstMissing(known: readonly Bar[], span: { startMs: number; endMs: number; timeframeMs: number }): number {
   const [first, last] = [known[0], known.at(-1)];
   if (first === undefined || last === undefined || first.timestamp > span.startMs) return span.startMs;
@@ -145,7 +144,7 @@ async function openExchange(options: FetchOptions, timeframe: string): Promise<E
   const Constructor = ccxt[name] as (new (settings: object) => Exchange) | undefined;
   const known = ccxt["exchanges"] as readonly string[];
   if (!known.includes(name) || Constructor === undefined) throw unknown("exchange", name, known);
-  // Currencies and derivatives are not needed for bars, and are many requests.
+  // Currencies and derivatives would take many requests.
   const exchange = new Constructor({
     enableRateLimit: true,
     options: { fetchMarkets: { types: ["spot"] }, fetchCurrencies: false },
@@ -177,14 +176,13 @@ function unknown(what: string, name: string, known: readonly string[]): Carryove
   return new CarryoverError("NOT_FOUND", `Unknown ${what} "${name}"; ${hint}`);
 }
 
-/** The same addresses at another host. */
 function withHost(urls: unknown, host: string): unknown {
   if (typeof urls === "string") return urls.replace(/^https?:\/\/[^/]+/, host.replace(/\/$/, ""));
   if (typeof urls !== "object" || urls === null) return urls;
   return Object.fromEntries(Object.entries(urls).map(([key, value]) => [key, withHost(value, host)]));
 }
 
-/** Tries again, more and more slowly, what fails for a while: limits of the rate, lines that are cut, servers that are busy. */
+/** Tries again, more and more slowly, after failures that pass: rate limits, lost connections, busy servers. */
 async function withRetries<T>(
   work: () => Promise<T>,
   { signal, onRetry, exchange, symbol }: Pick<FetchOptions, "signal" | "onRetry" | "symbol"> & { exchange: Exchange },

@@ -1,4 +1,4 @@
-/** Makes one series of other people's files of bars. */
+/** Makes one series of files of bars from other systems. */
 import { CarryoverError } from "../errors.ts";
 import type { Bar, BarSeries } from "../types.ts";
 import { HOUR_MS, timeframeName } from "../util/time.ts";
@@ -14,7 +14,7 @@ import { SeriesBuilder, widenRounded } from "./series-builder.ts";
 export interface ImportOptions {
   /** Chooses the rows of a file that has several symbols. */
   readonly asset: string;
-  /** The zone of times that state none: an IANA name or an offset. @default UTC, which is then said to be assumed */
+  /** The zone of times that state none: an IANA name or an offset. @default UTC, reported as assumed */
   readonly timezone?: string | undefined;
   /** Whether times are those of a bar's start or end. @default what the file shows */
   readonly stamp?: "start" | "end" | undefined;
@@ -22,7 +22,7 @@ export interface ImportOptions {
   readonly format?: string | undefined;
   /** @default the most common distance of two bars */
   readonly timeframeMs?: number | undefined;
-  /** Mends what can be mended without a doubt. @default false: it is refused */
+  /** Repairs what is beyond doubt. @default false: it is refused */
   readonly repair?: boolean | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface ImportedBars {
 
 const MINUTE_MS = 60_000;
 
-/** What reading a file needs beside it. */
+/** What a file is read with. */
 interface Reading extends ImportOptions {
   readonly file: string;
   readonly repaired: Repairs;
@@ -50,7 +50,7 @@ interface Reading extends ImportOptions {
 /**
  * Reads files of bars and makes one series of them.
  *
- * @throws {CarryoverError} `BAD_DATA` naming file, place, what was found and what is expected; `BAD_USAGE` where a zone must be told.
+ * @throws {CarryoverError} `BAD_DATA` naming file, place, what was found and what is expected; `BAD_USAGE` if a zone has to be named.
  */
 export async function importBars(files: readonly SourceFile[], options: ImportOptions): Promise<ImportedBars> {
   // A typing error must not wait for a file that needs the zone.
@@ -122,13 +122,8 @@ function readBars(source: ForeignBars, reading: Reading): { bars: PlacedBar[]; i
 }
 
 function isEmptyRow({ times, open, high, low, close }: ForeignBars, i: number): boolean {
-  const hasPrice = !(
-    Number.isNaN(open[i]!) &&
-    Number.isNaN(high[i]!) &&
-    Number.isNaN(low[i]!) &&
-    Number.isNaN(close[i]!)
-  );
-  return !hasPrice || Number.isNaN(times[i]!);
+  if (Number.isNaN(times[i]!)) return true;
+  return Number.isNaN(open[i]!) && Number.isNaN(high[i]!) && Number.isNaN(low[i]!) && Number.isNaN(close[i]!);
 }
 
 /** The rows of the asset, where a file has several. */
@@ -232,7 +227,7 @@ function earlier(each: PlacedBar, byMs: number): PlacedBar {
   return { ...each, bar: { ...each.bar, timestamp: each.bar.timestamp - byMs } };
 }
 
-/** The most common distance of two bars, the shortest of equals. */
+/** The most common distance of two bars, ties by the shorter one. */
 function commonSpacing(parts: readonly (readonly PlacedBar[])[]): number {
   const counts = new Map<number, number>();
   for (const part of parts) {

@@ -2,7 +2,7 @@ import { CarryoverError } from "../errors.ts";
 import { importBars, type ImportOptions } from "./import-bars.ts";
 import type { BarsOf } from "./bars-file-name.ts";
 
-/** A zone that is right for most brokers, as `--timezone` needs one to be named. */
+/** The zone of most brokers. */
 const BROKERS_ZONE = "Europe/Athens";
 
 /** A file of bars that a run cannot read. */
@@ -12,9 +12,9 @@ interface RefusedFile extends BarsOf {
 }
 
 /**
- * What import-bars would make of a file that a run refuses: tries how it reads the file, and says which flags it needs.
+ * Tries whether import-bars can read a file that a run refuses, and which flags it needs.
  *
- * @returns What the file was recognised as, and the flags; `undefined` where import-bars refuses it too.
+ * @returns What the file was recognised as, and the flags; `undefined` if import-bars refuses it too.
  */
 export async function importHint(
   file: RefusedFile,

@@ -8,22 +8,21 @@ import { barsFileName, type BarsOf, isBarsFileOf } from "./bars-file-name.ts";
 import { importBars, type ImportedBars, type ImportOptions } from "./import-bars.ts";
 import { gapsIn } from "./spacing.ts";
 
-/** What an import came to. */
 export interface ImportResult extends ImportedBars {
   /** The file that has the bars now, or would have. */
   readonly file: string;
   /** Bars that the file had before. */
   readonly known: number;
-  /** Sources that had the name of the result, under the name that they have now. */
+  /** Sources that had the name of the result, by their new names. */
   readonly originals: readonly string[];
 }
 
 /**
- * Reads files, or all files of a folder, and writes `<dataDir>/<ASSET>_<timeframe>.csv`. A file that is there is extended. If a source is
- * itself named as that file, it is kept beside it as `<name>.original`.
+ * Reads files, or all files of a folder, and writes `<dataDir>/<ASSET>_<timeframe>.csv`. An existing file is extended. If a source is
+ * that file itself, it is kept as `<name>.original`.
  *
  * @param options `dryRun`: nothing is written.
- * @throws {CarryoverError} `NOT_FOUND`, `BAD_DATA` (also where a bar differs from the one that is there), `BAD_USAGE`, `IO`.
+ * @throws {CarryoverError} `NOT_FOUND`, `BAD_DATA` (also if a bar differs from the file's), `BAD_USAGE`, `IO`.
  */
 export async function importFiles(
   paths: readonly string[],

@@ -1,14 +1,13 @@
-/** Lists of bars from several files, as one list in order of time. */
+/** Joins bars of several files in order of time. */
 import type { CarryoverError } from "../errors.ts";
 import type { Bar } from "../types.ts";
 import { badData, quote } from "./bar.ts";
 import type { ForeignBars } from "./formats/foreign-bars.ts";
 
-/** What was mended. */
 export interface Repairs {
-  /** Rows that stood at another place in time. */
+  /** Rows that were out of order. */
   sorted: number;
-  /** Rows that were there twice, and equal. */
+  /** Repeated rows with equal bars. */
   duplicates: number;
   /** Rows without prices. */
   nulls: number;
@@ -25,7 +24,7 @@ export interface PlacedBar {
   readonly index: number;
 }
 
-/** What mends, or refuses what would have to be mended. */
+/** Whether to repair, and what was repaired. */
 export interface Mending {
   readonly repair: boolean;
   readonly repaired: Repairs;

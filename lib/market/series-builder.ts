@@ -7,12 +7,12 @@ import { gapsIn, timeframesBetween } from "./spacing.ts";
 /** This many equal spacings in a row that are not the timeframe are bars of another timeframe, not gaps. */
 const MAX_EQUAL_SPACINGS = 24;
 
-/** Relative difference up to which a high or a low that does not reach the other prices counts as rounded. */
+/** A high or low that misses the other prices by at most this share of them was rounded. */
 export const ROUNDING = 1e-6;
 
 /**
  * Collects the bars of one file and refuses the first bad one. Bars must be in order of time, no two at the same time, their
- * spacings multiples of the timeframe but for changes of clocks, prices above 0 with low <= open, close <= high. A high or low that is off
+ * spacings multiples of the timeframe except where clocks change, prices above 0 with low <= open, close <= high. A high or low that is off
  * by rounding is widened.
  */
 export class SeriesBuilder {
@@ -26,7 +26,7 @@ export class SeriesBuilder {
   #previousRow = 0;
   #previousSpacing = 0;
   #equalSpacings = 0;
-  /** A spacing that is only right if the next bar is back at its place: that of a session whose first bar is cut short. */
+  /** A spacing that the next bar has to make up for: that of a session whose first bar is cut short. */
   #offBy: { readonly spacing: number; readonly row: number } | undefined;
 
   /** @param options `file` and `placeOf` are for messages: a text has lines, a table has rows. */
@@ -49,11 +49,7 @@ export class SeriesBuilder {
     this.#previousRow = row;
   }
 
-  /**
-   * Returns the whole series.
-   *
-   * @throws {CarryoverError} `BAD_DATA` if there are no bars, or most spacings are not the timeframe.
-   */
+  /** @throws {CarryoverError} `BAD_DATA` if there are no bars, or most spacings are not the timeframe. */
   finish(): BarSeries {
     const bars = this.#bars;
     if (bars.length === 0) throw badData({ file: this.#file }, { found: "no bars", expected: "at least one" });
@@ -153,7 +149,7 @@ export class SeriesBuilder {
   }
 }
 
-/** The bar with a high and a low that reach its other prices; `undefined` where they miss them by more than rounding. */
+/** The bar with its high and low widened to its other prices; `undefined` if they miss them by more than rounding. */
 export function widenRounded(bar: Bar): Bar | undefined {
   const { open, high, low, close } = bar;
   const [top, bottom] = [Math.max(open, close, low), Math.min(open, close, high)];

@@ -2,15 +2,15 @@
 import type { Bar } from "../types.ts";
 import { DAY_MS, HOUR_MS } from "../util/time.ts";
 
-/** A time of day at which an asset has bars on fewer of its days than this is one at which its market is closed. */
+/** A market is closed at the times of day that have bars on less than this share of its days. */
 const MIN_OPEN_SHARE = 0.1;
 
-/** Days with bars from which the times of day are known. */
+/** Minimum days with bars that show the times of day. */
 const MIN_DAYS = 3;
 
 /**
- * How many timeframes after the bar before a bar starts, at least 1. Its start may be off by an hour, where clocks change; that of a week by
- * three days, where it begins with a holiday.
+ * How many timeframes apart two bars start, at least 1. A start may be off by an hour where clocks change, that of a week by
+ * three days where it begins with a holiday.
  *
  * @returns `undefined` for a spacing that nothing explains.
  */
@@ -34,7 +34,7 @@ export interface Gaps {
 
 /**
  * Counts the gaps between bars. One that skips a time of day at which the asset hardly ever has bars is its market's close, such as the
- * night of a stock exchange. All others are missing bars; so are whole days, such as weekends, since nothing in the bars tells why.
+ * night of a stock exchange. All others are missing bars. So are whole days, such as weekends, as the bars do not show why.
  */
 export function gapsIn(bars: readonly Bar[], timeframeMs: number): Gaps {
   let isClosed: ((fromMs: number, toMs: number) => boolean) | undefined;
@@ -49,7 +49,7 @@ export function gapsIn(bars: readonly Bar[], timeframeMs: number): Gaps {
   return { missing, closed };
 }
 
-/** Tells of a span without bars whether a time of day in it is one at which the market is closed. */
+/** Returns a function that says whether the market is closed at any time in a span without bars. */
 function closedTimes(bars: readonly Bar[], timeframeMs: number): (fromMs: number, toMs: number) => boolean {
   if (timeframeMs >= DAY_MS) return () => false;
   const counts = new Float64Array(Math.ceil(DAY_MS / timeframeMs));

@@ -1,6 +1,7 @@
 import { trendScore } from "../market/regime.ts";
 import type { Market, Outcome, SimilarTrade, TradeAction, Vote } from "../types.ts";
 import { meanOf } from "../util/numbers.ts";
+import { firstIndex } from "../util/sorted.ts";
 
 const DIRECTIONS = { BUY: 1, SELL: -1, HOLD: 0 } as const;
 
@@ -79,16 +80,9 @@ export function compareTrades(a: Trade, b: Trade): number {
   return a.id < b.id ? -1 : 1;
 }
 
-/** Where to insert a trade among sorted ones, by binary search; after a trade of the same exit and id. */
+/** Where to insert a trade among sorted ones: after a trade of the same exit and id. */
 export function insertionIndex(sorted: readonly Trade[], trade: Trade): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareTrades(sorted[middle]!, trade) <= 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstIndex(sorted.length, (i) => compareTrades(sorted[i]!, trade) > 0);
 }
 
 /** The trade of an outcome that Carryover wrote. */

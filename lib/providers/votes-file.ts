@@ -1,6 +1,7 @@
 import type { Answer } from "../types.ts";
 import { badData } from "../market/bar.ts";
 import { CsvReader } from "../market/csv-reader.ts";
+import { firstIndex } from "../util/sorted.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
 import { abstain, isAction, isConfidence, type Provider } from "./provider.ts";
 
@@ -58,15 +59,8 @@ export function votesFile(votes: FileVotes, name = "file"): Provider {
     name,
     vote({ asset, timestamp }) {
       const ofAsset = votes.get(asset) ?? [];
-      // Binary search for the first vote after this time.
-      let low = 0;
-      let high = ofAsset.length;
-      while (low < high) {
-        const middle = (low + high) >>> 1;
-        if (ofAsset[middle]!.timestamp <= timestamp) low = middle + 1;
-        else high = middle;
-      }
-      return ofAsset[low - 1]?.answer ?? abstain("no vote yet");
+      const later = firstIndex(ofAsset.length, (i) => ofAsset[i]!.timestamp > timestamp);
+      return ofAsset[later - 1]?.answer ?? abstain("no vote yet");
     },
   };
 }

@@ -1,4 +1,4 @@
-/** What was learned from which trades, what each provider's votes came to, and what the best provider would have made. */
+/** What was learned from which trades, what each provider's votes earned, and what the best provider alone would have earned. */
 import { evidenceOf } from "../memory/evidence.ts";
 import { directionOf, type Trade } from "../memory/trade.ts";
 import { meanOf } from "../util/numbers.ts";
@@ -20,7 +20,7 @@ export interface WeightMove {
   readonly multipliers_after: Readonly<Record<string, number>>;
 }
 
-/** What a provider's votes on trades came to: `result_r` where it voted a trade's way, the opposite where it voted against. */
+/** What a provider's votes earned: a trade's `result_r` if it voted for it, the opposite if it voted against. */
 export interface ProviderEvidence {
   /** Trades that it voted for or against. */
   readonly trades: number;
@@ -30,7 +30,7 @@ export interface ProviderEvidence {
   readonly standard_error_r: number | null;
 }
 
-/** What the best provider alone would have made of the same trades, known only in hindsight. */
+/** What the best provider alone would have earned with the same trades, known only in hindsight. */
 export interface Regret {
   readonly best_provider: string;
   readonly best_sum_r: number;
@@ -39,14 +39,13 @@ export interface Regret {
   readonly regret_r: number;
 }
 
-/** With fewer trades nothing is said of a provider's edge. */
+/** With fewer trades nothing is said about a provider's edge. */
 export const MIN_EVIDENCE_TRADES = 30;
 
-/** Moves that a chunk's record keeps. */
 const MAX_MOVES = 5;
 
 /**
- * The largest moves of weights, by the sum of the changes of all multipliers, largest first; of equals the earlier one.
+ * The largest moves of weights, by the sum of the changes of all multipliers, largest first, ties by time.
  *
  * @param trades Those of a chunk.
  * @param multipliersAsOf By provider, from what had closed before an epoch ms.
@@ -84,7 +83,6 @@ function votersOf({ votes }: Trade, direction: number): string[] {
   return votes.filter((vote) => vote.direction === direction).map(({ provider }) => provider);
 }
 
-/** What a provider's votes on trades came to. */
 export function providerEvidence(trades: readonly Trade[], provider: string): ProviderEvidence {
   const evidence = trades.map((trade) => evidenceOf(trade, provider).resultR).filter((r) => !Number.isNaN(r));
   return {

@@ -3,10 +3,10 @@ import { directionOf, type Trade } from "../memory/trade.ts";
 import type { Bar } from "../types.ts";
 import { meanOf } from "../util/numbers.ts";
 import { createRandom } from "../util/random.ts";
+import { firstIndex } from "../util/sorted.ts";
 import { isoDate } from "../util/time.ts";
 import { type DaysPerYear, lastOfDays, markDrawdown, sharpeRatio, simpleReturns } from "./metrics.ts";
 
-/** Draws of random entries. */
 const RANDOM_DRAWS = 200;
 
 /** What holding earns, after the costs of one purchase and one sale. */
@@ -17,14 +17,14 @@ export interface HeldFigures {
   readonly max_drawdown_pct: number;
 }
 
-/** A run's trades beside trades of the same assets, directions and holding times that begin at random. */
+/** A run's trades compared with trades of the same assets, directions and holding times that begin at random. */
 export interface RandomEntry {
   readonly draws: number;
   /** Mean `pnl_percentage` of the run's trades. */
   readonly run_mean_pnl_pct: number;
-  /** The mean over all draws of the same. */
+  /** The same over all draws. */
   readonly random_mean_pnl_pct: number;
-  /** The share of draws below the run, and half of those equal to it, 0..100. */
+  /** Percent of the draws below the run; one that is equal counts half. */
   readonly percentile: number;
 }
 
@@ -118,22 +118,10 @@ function randomEntry(trades: readonly Trade[], assets: readonly HeldAsset[]): Ra
   };
 }
 
-/** Bars from the one of a trade's entry to the one of its exit, at least 1 and at most all but one. */
+/** The number of bars from a trade's entry to its exit, at least 1 and at most all but one. */
 function barsHeld({ entryMs, exitMs }: Trade, bars: readonly Bar[]): number {
-  const held = firstAtOrAfter(bars, exitMs) - firstAtOrAfter(bars, entryMs);
-  return Math.max(1, Math.min(bars.length - 1, held));
-}
-
-/** The index of the first bar that starts at or after a time, by binary search. */
-function firstAtOrAfter(bars: readonly Bar[], ms: number): number {
-  let low = 0;
-  let high = bars.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (bars[middle]!.timestamp < ms) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  const firstFrom = (ms: number): number => firstIndex(bars.length, (i) => bars[i]!.timestamp >= ms);
+  return Math.max(1, Math.min(bars.length - 1, firstFrom(exitMs) - firstFrom(entryMs)));
 }
 
 /** From open to open, after costs, in percent of the entry as in an outcome. */

@@ -1,4 +1,4 @@
-/** How trades fared in all and chunk by chunk. */
+/** How trades fared in total and chunk by chunk. */
 import { directionOf, performanceOf, type PerformanceRecord, type Trade } from "../memory/trade.ts";
 import { percentOf, standardErrorOf } from "./metrics.ts";
 
@@ -26,7 +26,6 @@ export interface Breakdown<Cell extends ChunkCell = ChunkCell> extends Omit<Chun
   readonly by_quarter: readonly Cell[];
 }
 
-/** Breaks trades down by the chunk they closed in. */
 export function breakdownOf(trades: readonly Trade[], chunks: readonly { readonly name: string }[]): Breakdown {
   const cells = chunks.map(({ name }) => ({ quarter: name, ...tally(inChunk(trades, name)) }));
   return { ...tally(trades), trend: winRateTrend(cells), by_quarter: cells };
@@ -43,7 +42,6 @@ export function votedFor(trade: Trade, provider: string): boolean {
   return trade.votes.some((vote) => vote.provider === provider && vote.direction === direction);
 }
 
-/** Adds trades up. */
 export function tally(trades: readonly Trade[]): Omit<ChunkCell, "quarter"> {
   const { total_trades, winning_trades, total_pnl, mean_result_r } = performanceOf(trades);
   const error = Math.sqrt(rateVariance(winning_trades, total_trades));

@@ -10,7 +10,7 @@ export interface TradeCosts {
 /** What a run's trades cost, and how much they can bear. */
 export interface CostFigures {
   readonly costs: TradeCosts;
-  /** At this multiple of their costs the same trades would have made 0; `null` if they lose before costs, or cost nothing. */
+  /** The multiple of their costs at which the same trades would have made 0; `null` if they lose before costs, or cost nothing. */
   readonly break_even_cost_multiple: number | null;
 }
 

@@ -1,4 +1,4 @@
-/** What trades were expected to earn after costs, beside what they earned. */
+/** What trades were expected to earn after costs, and what they earned. */
 import type { Outcome } from "../types.ts";
 import { standardErrorOfSums } from "./metrics.ts";
 
@@ -25,7 +25,7 @@ export interface ExpectationBin {
   readonly standard_error_r: number | null;
 }
 
-/** Sums by bin, for the trades of which something was expected. */
+/** Sums by bin, over the trades that have an `expected_r`. */
 export function sumExpectations(outcomes: readonly Outcome[]): readonly ExpectationSums[] {
   const sums = BORDERS.slice(1).map(() => ({ trades: 0, expected_r: 0, realized_r: 0, realized_r_squares: 0 }));
   for (const { expected_r: expected, realized_pnl, position_size, risk_per_unit } of outcomes) {
@@ -40,7 +40,7 @@ export function sumExpectations(outcomes: readonly Outcome[]): readonly Expectat
   return sums;
 }
 
-/** Adds up what several chunks say, and leaves out the bins without trades. */
+/** Adds up chunks. Bins without trades are left out. */
 export function expectationBins(chunks: readonly (readonly ExpectationSums[])[]): readonly ExpectationBin[] {
   return BORDERS.slice(1).flatMap((to, i) => {
     const total = (key: keyof ExpectationSums): number => chunks.reduce((sum, bins) => sum + bins[i]![key], 0);

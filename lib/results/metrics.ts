@@ -62,7 +62,6 @@ export interface DrawdownState {
   maxPct: number;
 }
 
-/** Adds an equity mark. */
 export function markDrawdown(state: DrawdownState, equity: number): void {
   state.peak = Math.max(state.peak, equity);
   if (state.peak > 0) state.maxPct = Math.max(state.maxPct, (100 * (state.peak - equity)) / state.peak);
@@ -75,7 +74,7 @@ export function profitFactor(pnls: readonly number[]): number | null {
   return lost === 0 ? null : won / lost;
 }
 
-/** Sample standard deviation; `null` of fewer than two values. */
+/** Sample standard deviation; `null` for fewer than two values. */
 function deviationOf(values: readonly number[]): number | null {
   const mean = meanOf(values);
   if (mean === null || values.length < 2) return null;
@@ -83,22 +82,15 @@ function deviationOf(values: readonly number[]): number | null {
   return Math.sqrt(squares / (values.length - 1));
 }
 
-/** Standard error of the mean: sample standard deviation / sqrt(n); `null` of fewer than two values. */
+/** Standard error of the mean: sample standard deviation / sqrt(n); `null` for fewer than two values. */
 export function standardErrorOf(values: readonly number[]): number | null {
   const deviation = deviationOf(values);
   return deviation === null ? null : deviation / Math.sqrt(values.length);
 }
 
-/** The same from the sum of the values and of their squares. */
-export function standardErrorOfSums({
-  count,
-  sum,
-  squares,
-}: {
-  count: number;
-  sum: number;
-  squares: number;
-}): number | null {
+/** Standard error of the mean, from the sum of the values and of their squares. */
+export function standardErrorOfSums(of: { count: number; sum: number; squares: number }): number | null {
+  const { count, sum, squares } = of;
   if (count < 2) return null;
   return Math.sqrt(Math.max(0, squares - (sum * sum) / count) / (count - 1) / count);
 }

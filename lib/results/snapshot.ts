@@ -33,7 +33,6 @@ const KEPT_PER_RUN = 100;
 const MAX_SNAPSHOT_BYTES = 1 << 22;
 const NAME = /^snapshot_\d{8}_\d{6}(_[0-9a-f]{8})?\.json$/;
 
-/** Whether a file is a snapshot, by its name. */
 export function isSnapshotFile(name: string): boolean {
   return NAME.test(name);
 }

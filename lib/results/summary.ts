@@ -56,7 +56,7 @@ export interface Summary extends Baselines, CostFigures {
   readonly data: Market;
   readonly memory_enabled: boolean;
   readonly assets: readonly string[];
-  /** By asset: how often a bar of the run starts later than the bar before ended. */
+  /** By asset: gaps between the run's bars. */
   readonly bar_gaps: Readonly<Record<string, number>>;
   readonly initial_balance: number;
   readonly final_balance: number;
@@ -88,7 +88,7 @@ export interface Summary extends Baselines, CostFigures {
   readonly assets_breakdown: Readonly<Record<string, Breakdown<ChunkCell & { readonly sharpe_ratio: number | null }>>>;
   readonly regret: Regret | null;
   readonly confidence: ConfidenceScores;
-  /** What trades were expected to earn beside what they earned; empty without memory. */
+  /** What trades were expected to earn, and what they earned; empty without memory. */
   readonly expectation: readonly ExpectationBin[];
   readonly memory_persistence: {
     /** Trades that the run started with. */
@@ -118,7 +118,7 @@ export interface SummaryInput {
   readonly trades: readonly Trade[];
 }
 
-/** Sums up a run from its chunk records and trades, beside its baselines. */
+/** Sums up a run from its chunk records and trades. */
 export function summarize(
   input: SummaryInput,
   { baselines, persistence }: { baselines: Baselines; persistence: Summary["memory_persistence"] },

@@ -30,7 +30,7 @@ export const TIMEFRAME_FORM = 'a timeframe such as "15m", "1h", "1d" or "1w"';
 /**
  * Parses a timeframe as people write it: `1h`, `1H`, `60min`, `30m`, `1d`, `1w`, `4 hours`, or `M15`, `H4` and `D1` as MetaTrader does.
  *
- * @returns Milliseconds, or `undefined` for what is no timeframe, as `1M`, which is a month.
+ * @returns Milliseconds, or `undefined` for any other text. `1M` is a month, and no timeframe.
  */
 export function parseTimeframe(text: string): number | undefined {
   const prefixed = /^([MHDW])([1-9]\d{0,3})$/.exec(text);
@@ -51,7 +51,7 @@ export function timeframeName(ms: number): string {
 /**
  * Like `parseTimeframe()`, for a program's own words.
  *
- * @throws {RangeError} For what is no timeframe.
+ * @throws {RangeError} For any other text.
  */
 export function msOfTimeframe(text: string): number {
   const ms = parseTimeframe(text);
@@ -129,7 +129,7 @@ export function parseTimestamp(text: string): number | undefined {
 }
 
 /**
- * Parses an epoch time of any unit, which its number of digits tells: seconds (9 or 10 digits), milliseconds (to 13), microseconds (to
+ * Parses an epoch time of any unit, told by its number of digits: seconds (9 or 10 digits), milliseconds (to 13), microseconds (to
  * 16) or nanoseconds (to 19). A fraction of a millisecond rounds up.
  *
  * @param text Digits, with a fraction where a tool wrote a float.
@@ -140,7 +140,7 @@ export function parseEpoch(text: string): number | undefined {
   if (match === null) return undefined;
   const [, whole = "", fraction = ""] = match;
   const { length } = whole;
-  // Cut off as text: the nanoseconds of today are beyond what a double holds exactly.
+  // Cut off as text: a double does not hold today's nanoseconds exactly.
   const finerDigits = length <= 10 ? -3 : length <= 13 ? 0 : length <= 16 ? 3 : 6;
   if (finerDigits < 0) {
     const ms = fraction.padEnd(3, "0");
