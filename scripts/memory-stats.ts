@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
 /** Shows what is remembered, verifies it, and repairs it. Only --repair takes the lock and writes. */
 import { readMemoryReport } from "../lib/maintenance/memory-report.ts";
-import { maintainMemory, openToRead } from "../lib/memory/open.node.ts";
+import { openToRead } from "../lib/memory/open-to-read.node.ts";
 import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
 import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, writeJson, writeOut, writeRaw } from "./cli/main.ts";
@@ -63,6 +63,7 @@ async function check(flags: Flags): Promise<number> {
 
 async function repair(flags: Flags, signal: ScriptContext["signal"]): Promise<number> {
   const { repairMemory } = await import("../lib/maintenance/repair.ts");
+  const { maintainMemory } = await import("../lib/memory/open.node.ts");
   const { damagedIn, renderRepair, repairJson } = await import("./text/check.ts");
   const memory = await locateMemory(flags);
   const result = await maintainMemory(memory, { name: "repair", signal }, (storage, embedder) =>

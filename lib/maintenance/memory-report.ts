@@ -1,10 +1,10 @@
 import { RunFiles, RUNS_FOLDER } from "../backtest/run-files.ts";
 import { type MemoryReading, QUARANTINE_FOLDER, readMemory } from "../memory/load.ts";
 import { SIDECAR_FILE } from "../memory/sidecar.ts";
-import { countedTrades, type Trade, votersOf } from "../memory/trade.ts";
+import { countedTrades, directionOf, type Trade, votersOf } from "../memory/trade.ts";
 import { VECTORS_FILE } from "../memory/vectors.ts";
-import { providerEvidence, type ProviderEvidence, type Regret, regretOf } from "../results/attribution.ts";
-import { type Breakdown, breakdownOf, votedFor } from "../results/breakdown.ts";
+import { providerEvidence, type ProviderEvidence, type Regret, regretOf, votersIn } from "../results/attribution.ts";
+import { type Breakdown, breakdownOf } from "../results/breakdown.ts";
 import type { ChunkRecord } from "../results/chunks.ts";
 import { confidenceScores, type ConfidenceScores } from "../results/confidence.ts";
 import { isSnapshotFile } from "../results/snapshot.ts";
@@ -77,13 +77,18 @@ export async function readMemoryReport(storage: Storage): Promise<MemoryReport> 
   const marks = reading.marks.map(({ provider, beforeMs }) => ({ provider, before: new Date(beforeMs).toISOString() }));
   const snapshots = reading.listing.files.filter(({ name }) => isSnapshotFile(name));
   const namedChunks = chunks.map((name) => ({ name }));
-  const breakdownsBy = (namesOf: (trade: Trade) => readonly string[]): Readonly<Record<string, Breakdown>> =>
-    Object.fromEntries(
-      [...new Set(trades.flatMap(namesOf))].toSorted().map((name) => {
-        const ofName = trades.filter((trade) => namesOf(trade).includes(name));
-        return [name, breakdownOf(ofName, namedChunks)];
-      }),
-    );
+  const breakdownsBy = (namesOf: (trade: Trade) => readonly string[]): Readonly<Record<string, Breakdown>> => {
+    const groups = new Map<string, Trade[]>();
+    for (const trade of trades) {
+      for (const name of namesOf(trade)) {
+        const group = groups.get(name);
+        if (group === undefined) groups.set(name, [trade]);
+        else group.push(trade);
+      }
+    }
+    const sorted = [...groups].toSorted(([one], [two]) => (one < two ? -1 : 1));
+    return Object.fromEntries(sorted.map(([name, group]) => [name, breakdownOf(group, namedChunks)]));
+  };
   return {
     memory_dir: storage.label,
     outcomes: {
@@ -102,9 +107,7 @@ export async function readMemoryReport(storage: Storage): Promise<MemoryReport> 
     damaged: reading.damaged,
     newest: newest === undefined ? null : newestOf(newest),
     chunks,
-    providers: breakdownsBy((trade) =>
-      trade.votes.map(({ provider }) => provider).filter((name) => votedFor(trade, name)),
-    ),
+    providers: breakdownsBy((trade) => votersIn(trade, directionOf(trade.action))),
     regimes: breakdownsBy(({ regime }) => [regime]),
     assets: breakdownsBy(({ asset }) => [asset]),
     confidence: confidenceScores(trades),

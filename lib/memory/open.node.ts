@@ -1,40 +1,21 @@
-/** Opens memory folders of this machine: to read, to write, or to maintain what a run has written. */
-import { statSync } from "node:fs";
+/** Opens memory folders of this machine: to write, to maintain what a run has written, or to recall. */
 import { resolve } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { Embedder } from "../embed/embedder.ts";
 import { type EmbedderConfig, loadEmbedder } from "../embed/load.node.ts";
 import { fail } from "../errors.ts";
 import { diskStorage } from "../storage/disk.node.ts";
-import { attempt } from "../storage/fs.node.ts";
 import { lockHolder, withLock } from "../storage/lock.node.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { OnEmbedded } from "./embed-missing.ts";
 import { assertMemoryFolder } from "./folder.ts";
 import { isForgetFile } from "./forget.ts";
 import { readMemory } from "./load.ts";
+import { openToRead } from "./open-to-read.node.ts";
 import { idOfOutcomeFile } from "./outcome.ts";
 import { type RecallQuestion, type RecallResult, recallTrades } from "./recall.ts";
 import { MEMORY_FILE } from "./statistics.ts";
 import { type Memory, openMemory, type OpenMemoryOptions } from "./store.ts";
-
-/**
- * Opens a memory folder for reading, without a lock.
- *
- * @throws {CarryoverError} `NOT_FOUND` if there is no such folder, `BAD_USAGE` if it is no memory, `IO` if it may not be read.
- */
-export async function openToRead(memoryDir: string): Promise<Storage> {
-  const stat = attempt("read", memoryDir, () => statSync(memoryDir, { throwIfNoEntry: false }));
-  if (stat?.isDirectory() === true) {
-    const storage = diskStorage(memoryDir);
-    await assertMemoryFolder(storage);
-    return storage;
-  }
-  throw fail("NOT_FOUND", `Cannot read memory in "${memoryDir}"`, {
-    found: stat === undefined ? "nothing there" : "a file",
-    expected: "a folder that a run has written",
-  });
-}
 
 /** A memory folder that is open for writing. No other process can write to it until it is closed. */
 export interface OpenMemoryFolder {

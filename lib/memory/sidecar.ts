@@ -245,7 +245,9 @@ export async function decodeSidecar(bytes: Uint8Array, name: string): Promise<Re
     throw corruptFile(name, { found: "bytes that do not match their checksum", expected: "the CRC-32 in its header" });
   }
   const refuse = (details: FailureDetails): Error => corruptFile(name, details);
-  return decodeJsonObject(await gunzip(bytes.slice(), { maxBytes: MAX_JSON_BYTES, refuse }), name);
+  // One member, as the checksum says.
+  const json = await gunzip(bytes.slice(), { maxBytes: MAX_JSON_BYTES, isOneMember: true, refuse });
+  return decodeJsonObject(json, name);
 }
 
 function isCount(value: unknown): value is number {

@@ -122,7 +122,9 @@ export function tradeVotesOf(votes: readonly Vote[]): TradeVote[] {
 
 /** Names of the providers that voted on any of the trades, sorted. */
 export function votersOf(trades: readonly Trade[]): readonly string[] {
-  return [...new Set(trades.flatMap(({ votes }) => votes.map(({ provider }) => provider)))].toSorted();
+  const names = new Set<string>();
+  for (const { votes } of trades) for (const { provider } of votes) names.add(provider);
+  return [...names].toSorted();
 }
 
 /**

@@ -71,15 +71,16 @@ export function largestMoves(
         asset: trade.asset,
         action: trade.action,
         result_r: trade.resultR,
-        voted_for: votersOf(trade, directionOf(trade.action)),
-        voted_against: votersOf(trade, -directionOf(trade.action)),
+        voted_for: votersIn(trade, directionOf(trade.action)),
+        voted_against: votersIn(trade, -directionOf(trade.action)),
       })),
       multipliers_before: before,
       multipliers_after: after,
     }));
 }
 
-function votersOf({ votes }: Trade, direction: number): string[] {
+/** The providers that voted on a trade in a direction: 1, -1 or 0. */
+export function votersIn({ votes }: Trade, direction: number): string[] {
   return votes.filter((vote) => vote.direction === direction).map(({ provider }) => provider);
 }
 

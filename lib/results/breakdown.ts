@@ -52,7 +52,7 @@ export function tally(trades: readonly Trade[]): Omit<ChunkCell, "quarter"> {
     win_rate_error_pct: total_trades === 0 ? null : 100 * error,
     total_pnl,
     mean_result_r,
-    mean_result_r_error: standardErrorOf(trades.flatMap(({ resultR }) => resultR ?? [])),
+    mean_result_r_error: standardErrorOf(trades.map(({ resultR }) => resultR).filter((resultR) => resultR !== null)),
   };
 }
 

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fail } from "../errors.ts";
 import { assertStorageName, isReservedName } from "../util/names.ts";
-import { useNativeHashes } from "../util/native.node.ts";
+import { useNativeFunctions } from "../util/native.node.ts";
 import type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage.ts";
 import {
   areFolders,
@@ -25,7 +25,7 @@ import { GroupCommit } from "./group-commit.node.ts";
 import { takeLock } from "./lock.node.ts";
 import { Syncs } from "./syncs.node.ts";
 
-useNativeHashes();
+useNativeFunctions();
 
 /** What a file system without hard links answers to `link()`. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];

@@ -2,13 +2,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Config, SYNTHETIC } from "../../lib/config/config.ts";
-import {
-  loadConfig as loadConfigFile,
-  loadMemoryConfig,
-  type LoadedConfig,
-  memoryOfRuns,
-} from "../../lib/config/load.node.ts";
-import { overrideConfig } from "../../lib/config/parse.ts";
+import type { LoadedConfig } from "../../lib/config/load.node.ts";
 import { fail } from "../../lib/errors.ts";
 import { shellWord } from "../../lib/util/names.ts";
 import { shownPath } from "../text/table.ts";
@@ -20,7 +14,8 @@ const PROJECT_DIR = join(import.meta.dir, "../..");
 /** Reads and checks the configuration that `--config` names, or the implied one. */
 export async function loadConfig(flag?: string): Promise<LoadedConfig> {
   const file = locateConfig(flag);
-  return loadConfigFile(file, { label: shownPath(file) });
+  const load = await import("../../lib/config/load.node.ts");
+  return load.loadConfig(file, { label: shownPath(file) });
 }
 
 /** The path of config.yaml: the flag's, else ./config.yaml, else the project's. */
@@ -51,10 +46,11 @@ export async function locateMemoryDir(flags: MemoryFlags): Promise<string> {
 export async function locateMemory(flags: MemoryFlags): Promise<Config["memory"]> {
   const file = locateConfig(flags.config);
   const options = { label: shownPath(file) };
+  const load = await import("../../lib/config/load.node.ts");
   const memory =
     flags.config === undefined
-      ? await loadMemoryConfig(file, options)
-      : memoryOfRuns((await loadConfigFile(file, options)).config);
+      ? await load.loadMemoryConfig(file, options)
+      : load.memoryOfRuns((await load.loadConfig(file, options)).config);
   const dir = flags["memory-dir"];
   return dir === undefined ? memory : { ...memory, dir: resolve(dir) };
 }
@@ -113,6 +109,7 @@ export async function runRequest(
   const asked = { ...periodOf(flags), assets: assetsOf(flags) };
   const loaded = await loadConfig(flags.config);
   loaded.notes.forEach(note);
+  const { overrideConfig } = await import("../../lib/config/parse.ts");
   const config = await overrideConfig(loaded.config, {
     ...asked,
     chunks: flags.chunks,

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { maintainMemory, openToRead } from "../../lib/memory/open.node.ts";
+import { maintainMemory } from "../../lib/memory/open.node.ts";
+import { openToRead } from "../../lib/memory/open-to-read.node.ts";
 import { writeMemory } from "../scripts/run-script.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { makeOutcomes } from "./outcome-samples.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { useNativeHashes } from "../../lib/util/native.node.ts";
+import { useNativeFunctions } from "../../lib/util/native.node.ts";
 import { plainSha256, sha256OfBytes, sha256OfText } from "../../lib/util/sha256.ts";
 
 test("sha256OfText() and sha256OfBytes() agree with the examples of FIPS 180-4", async () => {
@@ -21,7 +21,7 @@ test("sha256OfText() and sha256OfBytes() agree with the examples of FIPS 180-4",
 });
 
 test("plainSha256() and the engine's own hash the UTF-8 of any text, as OpenSSL does", () => {
-  useNativeHashes();
+  useNativeFunctions();
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (text) => {
       const digest = createHash("sha256").update(text, "utf8").digest("hex");
