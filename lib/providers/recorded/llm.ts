@@ -14,6 +14,7 @@ import {
   type RequestVariant,
   type VoteClient,
 } from "./client.ts";
+import { ContextCut } from "./context-cut.ts";
 import { apiInKeys } from "./llm-api.ts";
 import { renderPrompt, type Prompt } from "./prompt.ts";
 import { RateLimiter } from "./rate-limit.ts";
@@ -90,6 +91,7 @@ export class LlmClient implements VoteClient {
   /** Whether an answer has shown that this is how the server is asked. */
   #isSettled = false;
   #lookups = 0;
+  readonly #contextCut = new ContextCut();
 
   constructor(config: LlmConfig, { connection, template, now, onNote = () => {} }: LlmOptions) {
     this.name = config.name;
@@ -197,6 +199,7 @@ export class LlmClient implements VoteClient {
         throw this.#noAnswer(error);
       }
       const { tokens, finish } = completion;
+      if (attempt === 0) this.#noteCut(prompt.text, tokens);
       const said = transcript(completion);
       raw.push(said);
       bill.addAnswer(attempt, { sent: sent.map(({ content }) => content), received: said, counted: tokens });
@@ -206,6 +209,15 @@ export class LlmClient implements VoteClient {
       messages = [sent[0]!, ...correction(completion.text, { problem: read.problem, asset: prompt.asset })];
     }
     return answer(abstain(`no usable answer, asked twice: ${problem}`));
+  }
+
+  #noteCut({ length }: string, tokens: TokenCounts | undefined): void {
+    const context = tokens === undefined ? undefined : this.#contextCut.see({ length, tokens: tokens.input });
+    if (context === undefined) return;
+    this.#onNote(
+      `"${this.name}" counts ${context} tokens in every prompt, however long: its server seems to cut prompts to its context. ` +
+        "For Ollama, set a larger num_ctx (OLLAMA_CONTEXT_LENGTH), and ask again with --refresh-provider",
+    );
   }
 
   /** Sends messages, and again with other parameters where the server does not take the configured ones. */

@@ -7,7 +7,7 @@ import { parseProvider } from "../../../lib/config/parse.ts";
 import { LlmClient } from "../../../lib/providers/recorded/llm.ts";
 import { answerKey, type RecordedAnswer } from "../../../lib/providers/recorded/recordings.ts";
 import { makeContext, makeSituation } from "../situation-samples.ts";
-import { GOOD, inTurn, KEY, ModelUnderTest } from "./model-under-test.ts";
+import { askOnce, GOOD, inTurn, KEY, ModelUnderTest } from "./model-under-test.ts";
 import { openaiAnswer } from "./model-server.ts";
 
 const model = new ModelUnderTest();
@@ -114,4 +114,18 @@ describe("a question's key", () => {
     // But not where it is served.
     expect(await keyWith({ base_url: "http://elsewhere/v1" })).toBe(keys[0]!);
   });
+});
+
+test("a server that cuts prompts without saying so is named in a note, with what to do", async () => {
+  const notes: string[] = [];
+  const client = new LlmClient(model.config(), {
+    connection: model.connect(),
+    template: "{{situation}} {{answer}}",
+    now: () => 0,
+    onNote: (note) => notes.push(note),
+  });
+  model.respond = () =>
+    Response.json({ ...openaiAnswer(GOOD, "m"), usage: { prompt_tokens: 128, completion_tokens: 9 } });
+  for (const rsi of [50, 50.5, 50.25]) await askOnce(client, { rsi });
+  expect(notes).toEqual([expect.stringMatching(/^"llama" counts 128 tokens in every prompt.*num_ctx/)]);
 });
