@@ -1,12 +1,13 @@
 #!/usr/bin/env bun
 /** Tests whether memory helps: the same period with memory, without it, and with shuffled outcomes. */
-import { compareConfig, EXTRA_ARMS, type ExtraArm, storeComparison } from "../lib/experiments/comparisons.node.ts";
+import { EXTRA_ARMS, type ExtraArm } from "../lib/experiments/comparison-plan.ts";
+import { compareConfig, storeComparison } from "../lib/experiments/comparisons.node.ts";
 import type { QuestionCounts } from "../lib/providers/recorded/recorder-reports.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { progressLine } from "./cli/terminal.ts";
-import { renderQuestionCounts } from "./text/questions.ts";
+import { renderEstimate, renderQuestionCounts } from "./text/questions.ts";
 import { renderComparison } from "./text/comparison.ts";
 import { shownPath } from "./text/table.ts";
 
@@ -24,7 +25,10 @@ const COMMAND = {
     arms: {
       type: "string",
       value: "A,B",
-      help: "what to run besides memory on and off: matched, shuffled, or none (default: matched,shuffled)",
+      help:
+        "what to run besides memory on and off: matched, shuffled, or none (default: matched,shuffled). masked and " +
+        "mirrored ask language models each question of the run with memory again, without names and dates or with " +
+        "inverted prices: do they know the period?",
     },
     shuffles: {
       type: "integer",
@@ -40,6 +44,7 @@ const COMMAND = {
     },
     ablate: { type: "boolean", help: "also run without weights, sizes, calibration and recall, one at a time" },
     costs: { type: "string", value: "X,Y", help: "also run at these multiples of the costs, such as 0,1,2,4" },
+    estimate: { type: "boolean", help: "show what language models would cost; ask and write nothing" },
     seeds: { type: "integer", value: "N", min: 1, help: "synthetic worlds, from --seed on (default: 3)" },
     ...RUN_FLAGS,
     ...SHARED_FLAGS,
@@ -47,6 +52,7 @@ const COMMAND = {
   examples: [
     "bun scripts/compare-memory.ts --year 2021 --starts 8",
     "bun scripts/compare-memory.ts --year 2021 --ablate --costs 0,1,2,4",
+    "bun scripts/compare-memory.ts --arms masked,mirrored --estimate",
     "bun scripts/compare-memory.ts --year 2021 --json | jq .verdict",
   ],
 } as const;
@@ -58,7 +64,7 @@ await runScript(async ({ argv, signal, guard }) => {
   const request = await runRequest(flags, { guard });
   const progress = progressLine();
   let counts: QuestionCounts | undefined;
-  const comparison = await compareConfig({
+  const options = {
     ...request,
     shuffles: flags.shuffles,
     seeds: flags.seeds,
@@ -68,9 +74,19 @@ await runScript(async ({ argv, signal, guard }) => {
     costs,
     signal,
     onNote: note,
-    onQuestionCounts: (latest) => (counts = latest),
-    onStep: (done, of) => progress.update(() => `${done} of ${of} runs`),
-  }).finally(() => {
+    onQuestionCounts: (latest: QuestionCounts) => (counts = latest),
+    onStep: (done: number, of: number) => progress.update(() => `${done} of ${of} runs`),
+  };
+  if (flags.estimate) {
+    const { estimateRun, onceEach } = await import("../lib/experiments/estimate.ts");
+    const estimate = await estimateRun(request.config, (onQuestion) =>
+      compareConfig({ ...options, mode: "dry-run", onQuestion: onceEach(onQuestion) }),
+    ).finally(() => progress.clear());
+    if (flags.json) await writeJson(estimate);
+    else await writeOut(renderEstimate(estimate));
+    return;
+  }
+  const comparison = await compareConfig(options).finally(() => {
     progress.clear();
     if (counts !== undefined) note(renderQuestionCounts(counts));
   });

@@ -25,37 +25,19 @@ import {
   withoutMemory,
   withShuffledResults,
 } from "./compared-jobs.ts";
+import { type Plan, planOf, type PlanOptions, SEEDS } from "./comparison-plan.ts";
 import type { CostRuns } from "./cost-sweep.ts";
 import { runInMemory, type RunTrace } from "./in-memory-run.ts";
-import { type Ablation, ABLATIONS, meanSizeScale } from "./memory-arms.ts";
+import type { PeriodKnowledge } from "./known-period.ts";
+import { type Ablation, meanSizeScale } from "./memory-arms.ts";
+import { FormedQuestions } from "./question-forms.ts";
 import { countTrials, dailyReturns, type Trial, trialsOfComparisons, trialsOfRuns } from "./trials.ts";
 
 /** Resamples of every interval. */
 const DRAWS = 2000;
 
-/** Shuffled runs of a world of real bars, and synthetic worlds, if nothing else is asked for. */
-const SHUFFLES = 3;
-const SEEDS = 3;
-
-/** Arms that can be left out. */
-export const EXTRA_ARMS = ["matched", "shuffled"] as const;
-/** An arm that can be left out. */
-export type ExtraArm = (typeof EXTRA_ARMS)[number];
-
-/** How much is run. */
-interface CompareOptions extends Omit<OpenJobOptions, "mode" | "embedder"> {
-  /** Runs with shuffled results in each world. @default 3, or 1 in each of several worlds */
-  readonly shuffles?: number | undefined;
-  /** Synthetic worlds. @default 3 */
-  readonly seeds?: number | undefined;
-  /** Start days, spread evenly over the first 50 days. @default 1 */
-  readonly starts?: number | undefined;
-  /** What is run beside memory on and off. @default all */
-  readonly arms?: readonly ExtraArm[] | undefined;
-  /** Whether to leave out the parts of memory, one at a time. @default false */
-  readonly ablate?: boolean | undefined;
-  /** Multiples of the costs at which memory on and off are run, from the smallest on. @default none */
-  readonly costs?: readonly number[] | undefined;
+/** What is compared, and how much is run. */
+interface CompareOptions extends Omit<OpenJobOptions, "embedder">, PlanOptions {
   readonly onStep: (done: number, of: number) => void;
 }
 
@@ -68,6 +50,8 @@ export interface ConfigComparison extends Comparison {
   readonly data: string;
   /** Outcomes that the runs with memory begin with. */
   readonly carried_in: number;
+  /** Whether the language models know the period already; empty unless they were asked masked or mirrored. */
+  readonly period_knowledge: readonly PeriodKnowledge[];
 }
 
 /**
@@ -97,7 +81,10 @@ async function compareWorlds(options: CompareOptions, opener: WorldOpener): Prom
   }
   const seeds = isSynthetic ? (options.seeds ?? SEEDS) : 1;
   const plan = planOf(options, { seeds });
-  fromStartDays(job, plan.starts);
+  const [firstStart] = fromStartDays(job, plan.starts);
+  const { providers } = options.config;
+  const formed =
+    plan.forms.length === 0 ? undefined : new FormedQuestions(firstStart!, { providers, forms: plan.forms });
   // Before the runs, which may take long, so that a damaged file is reported at once.
   const earlierTrials = await trialsBefore(first);
   let done = 0;
@@ -115,7 +102,9 @@ async function compareWorlds(options: CompareOptions, opener: WorldOpener): Prom
     const daysPerYear = daysPerYearOf(barsOfPeriod(opened.job));
     for (const started of fromStartDays(opened.job, plan.starts)) {
       const off = withoutMemory(started, offConfig(opened));
-      const runs = await armsOfJob({ on: started, off }, { plan, run });
+      // In the first run only: the questions of the others are the same in kind, and each costs.
+      const asking = worlds.length === 0 ? formed?.job() : undefined;
+      const runs = await armsOfJob({ on: started, off, asking }, { plan, run });
       worlds.push({ name, daysPerYear, ...runs });
       for (const each of costs) {
         if (each.multiple === 1) each.worlds.push({ daysPerYear, on: runs.on, off: runs.off });
@@ -146,39 +135,22 @@ async function compareWorlds(options: CompareOptions, opener: WorldOpener): Prom
     assets: job.settings.assets,
     data: job.market,
     carried_in: on.key.base.length,
+    period_knowledge: formed?.knowledge({ draws: DRAWS }) ?? [],
     ...comparison,
   };
 }
 
-/** What is run in each world. */
-interface Plan {
-  readonly starts: number;
-  readonly matched: boolean;
-  readonly shuffles: number;
-  readonly ablations: readonly Ablation[];
-  readonly costs: readonly number[];
-  /** In all worlds. */
-  readonly runs: number;
-}
-
-function planOf(options: CompareOptions, { seeds }: { seeds: number }): Plan {
-  const { starts = 1, arms = EXTRA_ARMS, ablate = false } = options;
-  const shuffles = arms.includes("shuffled") ? (options.shuffles ?? (seeds * starts === 1 ? SHUFFLES : 1)) : 0;
-  const matched = arms.includes("matched");
-  const ablations = ablate ? ABLATIONS : [];
-  const costs = (options.costs ?? []).toSorted((a, b) => a - b);
-  const other = costs.filter((multiple) => multiple !== 1).length;
-  const runs = seeds * starts * (2 + (matched ? 1 : 0) + shuffles + ablations.length + 2 * other);
-  return { starts, matched, shuffles, ablations, costs, runs };
-}
-
-/** Runs a job with memory, without it, and in the other ways of a plan. */
+/**
+ * Runs a job with memory, without it, and in the other ways of a plan.
+ *
+ * @param jobs `asking`: the job with memory, whose models are also asked in other forms.
+ */
 async function armsOfJob(
-  jobs: { on: InMemoryJob; off: InMemoryJob },
+  jobs: { on: InMemoryJob; off: InMemoryJob; asking: InMemoryJob | undefined },
   { plan, run }: { plan: Plan; run: (job: InMemoryJob) => Promise<RunTrace> },
 ): Promise<Omit<WorldRuns, "name" | "daysPerYear">> {
   // Its decisions say at which sizes it bet.
-  const on = await run({ ...jobs.on, keepDecisions: true });
+  const on = await run({ ...(jobs.asking ?? jobs.on), keepDecisions: true });
   const off = await run(jobs.off);
   const matched = plan.matched ? await run(withMatchedSizes(jobs.off, meanSizeScale(on) ?? 1)) : undefined;
   const shuffled: RunTrace[] = [];

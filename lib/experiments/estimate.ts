@@ -3,6 +3,7 @@ import { type CommandConfig, type Config, isRecorded, type LlmConfig } from "../
 import { fail } from "../errors.ts";
 import type { SeenQuestion } from "../providers/recorded/recorder-reports.ts";
 import { BYTES_PER_TOKEN } from "../providers/recorded/token-bill.ts";
+import { sha256OfText } from "../util/sha256.ts";
 import { parseTimeout } from "../util/time.ts";
 
 /** What asking would take. */
@@ -75,6 +76,21 @@ export async function estimateRun(
     // All are asked at the same time, so that the slowest counts.
     hours: Math.max(...estimates.map(({ hours }) => hours)),
     providers: estimates,
+  };
+}
+
+/**
+ * Passes on every question once. The runs of a comparison share questions, and each is paid once.
+ *
+ * @param onQuestion Gets the first question of each kind.
+ */
+export function onceEach(onQuestion: (question: SeenQuestion) => void): (question: SeenQuestion) => void {
+  const seen = new Set<string>();
+  return (question) => {
+    const key = sha256OfText(JSON.stringify([question.provider, question.request]));
+    if (seen.has(key)) return;
+    seen.add(key);
+    onQuestion(question);
   };
 }
 

@@ -5,6 +5,7 @@ import type { TrackRecordFigures } from "../../lib/experiments/trials.ts";
 import type { Interval } from "../../lib/stats/bootstrap.ts";
 import { paint } from "../cli/terminal.ts";
 import { count, countOf, fixed, pct, signed, signedPct } from "./numbers.ts";
+import { knowledgeSections } from "./known-period.ts";
 import { columns, section, table, words } from "./table.ts";
 
 interface Figure {
@@ -39,6 +40,7 @@ export function renderComparison(comparison: ConfigComparison): string {
       : [section("Costs, as multiples of those configured", costsTable(comparison.costs))]),
     section("Return by chunk", chunksTable(comparison)),
     ...(ends === null ? [] : [section(`Decisions from ${ends.first} to ${ends.last}`, decisionsTable(ends))]),
+    ...comparison.period_knowledge.flatMap(knowledgeSections),
     section("Track record", trackRecord(comparison)),
     verdict(comparison),
   ];

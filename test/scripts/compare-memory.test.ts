@@ -113,7 +113,7 @@ describe("compare-memory", () => {
   });
 
   test.each([
-    [["--arms", "shufled"], '--arms: unknown arm "shufled"; known: matched, shuffled, none'],
+    [["--arms", "shufled"], '--arms: unknown arm "shufled"; known: matched, shuffled, masked, mirrored, none'],
     [["--costs", "1,,2"], '--costs must be multiples from 0 to 100, such as 0,1,2,4, found "1,,2"'],
     [["--costs", "-1"], "--costs"],
     [["--starts", "2"], "Cannot use --starts 2: found a period of 61 days, expected 100 or more"],
