@@ -117,7 +117,7 @@ async function loadSdk(config: LlmConfig, environment: HttpEnvironment): Promise
   Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
   const settings = {
     // The SDK calls it and uses nothing else of it.
-    fetch: readableFetch(added, protocol) as typeof globalThis.fetch,
+    fetch: readableFetch(added, { protocol, hide }) as typeof globalThis.fetch,
     ...(key === undefined ? {} : { apiKey: key }),
   };
   try {
@@ -178,7 +178,7 @@ function toCompletion({ content, finishReason, usage }: Generated, hide: (text: 
     thoughts: hide(texts("reasoning").map(withoutOpening).join("")),
     toolInputs: content.flatMap((part) => (part.type === "tool-call" ? [hide(part.input)] : [])),
     ended: unified === "length" ? "cut" : unified === "content-filter" ? "refused" : undefined,
-    finish: unified === "stop" || unified === "tool-calls" ? undefined : finish,
+    finish: unified === "stop" || unified === "tool-calls" || finish === undefined ? undefined : hide(finish),
     tokens: input === undefined || output === undefined ? undefined : { input, output },
   };
 }

@@ -64,14 +64,19 @@ function isPresent(list: unknown): boolean {
  * Returns a `fetch` whose answers the SDK reads: one JSON object in the protocol's form, also where the server sent events or
  * lines that keep the connection alive. An error in a response of status 200 gets a status of its own.
  *
+ * @param options `hide`: removes the key from a text.
  * @throws {RequestFailure} For a response that is no answer: empty, a page, cut off.
  */
-export function readableFetch(fetch: Fetch, name: ProtocolName): Fetch {
+export function readableFetch(
+  fetch: Fetch,
+  { protocol: name, hide }: { protocol: ProtocolName; hide: (text: string) => string },
+): Fetch {
   const protocol = PROTOCOLS[name];
   return async (input, init) => {
     const response = await fetch(input, init);
-    if (!response.ok) return response;
-    const text = await response.text();
+    // Here, since messages quote parts of it: of a key that is cut in two, a half would be left.
+    const text = hide(await response.text());
+    if (!response.ok) return replaceBody(response, text);
     const body = bodyOf(text, protocol);
     const error = serverErrorIn(body);
     if (error !== undefined) return replaceBody(response, JSON.stringify(body), error.status ?? 500);

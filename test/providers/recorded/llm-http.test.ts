@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { GOOD, KEY, ModelUnderTest, NEVER } from "./model-under-test.ts";
+import { askOnce, GOOD, KEY, ModelUnderTest, NEVER } from "./model-under-test.ts";
 import { configuredParameters } from "../../../lib/providers/recorded/request-parameters.ts";
 import { googleAnswer, type ModelRequest } from "./model-server.ts";
 
@@ -86,6 +86,42 @@ describe("a key", () => {
     const location = `http://${KEY.toUpperCase()}.evil.example/`;
     const { message } = await model.refusal(() => new Response(null, { status: 302, headers: { location } }));
     expect(message).toContain('found a redirect to "[key].evil.example"');
+  });
+
+  const chat = (message: object, finish = "stop"): Response =>
+    Response.json({ choices: [{ message, finish_reason: finish }] });
+  const refuse = (error: unknown, status = 400): Response => Response.json({ error }, { status });
+
+  test.each([
+    ["thoughts", () => chat({ content: GOOD, reasoning_content: `I am ${KEY}` })],
+    ["thoughts alone", () => chat({ content: "", reasoning_content: `I am ${KEY}` })],
+    ["a tool's input", () => chat({ tool_calls: [{ function: { name: "vote", arguments: `{"key": "${KEY}"}` } }] })],
+    ["a refusal", () => chat({ content: null, refusal: `Not with ${KEY}` })],
+    ["a reason to stop", () => chat({ content: "no" }, KEY)],
+    ["an error inside a response of status 200", () => Response.json({ error: { message: KEY, code: 500 } })],
+    ["a server's words", () => new Response(KEY, { status: 503 })],
+    ["a page", () => new Response(`<title>${KEY}</title>`)],
+    ["words in place of JSON", () => new Response(KEY)],
+    ["a parameter that is refused", () => refuse({ message: `max_tokens is not supported with ${KEY}` })],
+    ["a limit", () => refuse({ message: `Too many by ${KEY}` }, 429)],
+    ["a filtered prompt", () => refuse({ message: `${KEY} was filtered`, code: "content_filter" })],
+    ["invalid JSON of the model", () => refuse({ message: "no JSON", failed_generation: KEY })],
+    // Messages quote 80 and 300 characters of what a server says.
+    ...[70, 75, 290, 295].flatMap((length): [string, () => Response][] => [
+      [`an error after ${length} characters`, () => refuse({ message: "x".repeat(length) + KEY })],
+      [`words after ${length} characters`, () => new Response("x".repeat(length) + KEY)],
+      [`a page after ${length} characters`, () => new Response(`<p>${"x".repeat(length)}${KEY}`)],
+    ]),
+  ] as const)("is hidden in all that a question leaves behind: %s", async (_what, respond) => {
+    const left: unknown[] = [];
+    model.respond = respond;
+    const client = model.client({ patience: "20ms", onNote: (note) => left.push(note) });
+    const answer = await askOnce(client, { onWait: (wait) => left.push(wait) }).catch((error: unknown) => error);
+    for (let at: unknown = answer; at instanceof Error; at = at.cause) left.push(at.message, at.stack);
+    left.push(answer);
+    // Half of the key is too much.
+    expect(JSON.stringify(left)).not.toContain(KEY.slice(0, 5));
+    expect(JSON.stringify(left)).not.toContain(KEY.slice(-8));
   });
 
   test("of less than eight characters is a placeholder and not hidden, which would garble the answers", async () => {
