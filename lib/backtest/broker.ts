@@ -2,7 +2,6 @@ import { directionOf } from "../memory/trade.ts";
 import type { BacktestSettings, Costs } from "../settings.ts";
 import type { Bar, BrokerState, ExitReason, OpenPosition, Order, Position, TradeAction } from "../types.ts";
 
-/** A position that was closed, and how. */
 export interface ClosedTrade {
   readonly position: Position;
   readonly exitReason: ExitReason;

@@ -15,7 +15,6 @@ import { correlation, costInR, positionSize, skipReason } from "./sizing.ts";
 /** How far back the correlation of two assets looks. */
 const CORRELATION_SPAN_MS = 30 * DAY_MS;
 
-/** All that a run decides with. */
 export interface DecideContext {
   readonly settings: BacktestSettings;
   readonly providers: readonly Provider[];

@@ -8,7 +8,6 @@ import type { BacktestSettings, MemorySettings } from "../settings.ts";
 import type { Json } from "../util/json.ts";
 import type { Bar, BarSeries, Market } from "../types.ts";
 
-/** All that a run needs. */
 export interface BacktestJob {
   readonly settings: BacktestSettings;
   readonly memorySettings: MemorySettings;
@@ -53,7 +52,6 @@ export type InMemoryJob = Omit<BacktestJob, "memory" | "restart" | "onNote"> & {
   readonly remembered: Remembered;
 };
 
-/** How far a run has got. */
 export interface Progress {
   readonly chunk: string;
   /** The end of the last bars, epoch ms. */

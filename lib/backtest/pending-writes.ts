@@ -1,7 +1,7 @@
-/** Writes at which the loop waits for those that are under way. */
+/** Maximum writes under way before the loop waits for them. */
 const MAX_PENDING = 64;
 
-/** What a run has begun to write, and does not wait for until something depends on it. */
+/** Writes that a run has begun, and waits for only when something depends on them. */
 export class PendingWrites {
   readonly #pending = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;

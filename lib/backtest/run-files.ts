@@ -27,7 +27,6 @@ const NEWLINE = 10;
 const DETAILS = ["decisions.ndjson", "equity.csv"] as const;
 type Detail = (typeof DETAILS)[number];
 
-/** What a chunk leaves beside its record. */
 interface ChunkDetails {
   /** Lines. */
   readonly decisions: Uint8Array;

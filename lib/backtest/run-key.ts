@@ -114,7 +114,6 @@ export function runIdOf(key: RunKey): string {
   return sha256OfText(canonicalJson(key));
 }
 
-/** SHA-256 of the bars that a job sees, by asset. */
 export async function hashBarsByAsset(job: Pick<BacktestJob, "series" | "period">): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
   for (const [asset, series] of job.series) hashes[asset] = await hashBars(series, job.period.endMs);

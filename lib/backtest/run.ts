@@ -18,7 +18,6 @@ import { committedChunks, discardUnexpected, type OwnOutcomes, ownOutcomes } fro
 import { outcomesDigest, readManifests, RunFiles } from "./run-files.ts";
 import { identifyRun } from "./run-key.ts";
 
-/** What a run came to. */
 export interface BacktestResult {
   readonly summary: Summary;
   /** Names of the chunks that this call ran. The others had been committed before. */
@@ -48,7 +47,7 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
   try {
     for (const chunk of chunksRun) await runAndCommit(run, chunk, context);
   } finally {
-    // Also where the run is stopped: what is under way is durable then. A write that failed says more than the stop.
+    // Also if the run is stopped, so that what is under way becomes durable. A failed write says more than the stop.
     await writes.settle();
   }
   await job.memory.flush();
@@ -63,7 +62,7 @@ interface Run {
   readonly id: string;
   readonly chunks: readonly Chunk[];
   readonly closingChunkIndex: number;
-  /** What its summary says of the run as a whole. */
+  /** For its summary. */
   readonly facts: Omit<SummaryInput, "records" | "trades">;
   readonly view: MemoryView;
   readonly files: RunFiles;
@@ -198,7 +197,7 @@ async function runAndCommit(run: Run, chunk: Chunk, context: LoopContext): Promi
   context.writes.add(commit(run, record, result));
 }
 
-/** Writes the files of a chunk: the snapshot and details side by side, then the record that commits them. */
+/** Writes the files of a chunk: snapshot and details at the same time, then the record that commits them. */
 async function commit(run: Run, record: ChunkRecord, { decisions, marks }: ChunkResult): Promise<void> {
   const [files_crc32] = await settleAll([
     run.files.writeDetails(record.chunk, { decisions, marks }),
@@ -219,13 +218,14 @@ function summaryInput({ facts, own, records }: Run): SummaryInput {
   return { ...facts, records, trades: own((i) => i < records.length) };
 }
 
-function runBaselines({ job, facts, own, records }: Run): Baselines {
+function runBaselines(run: Run): Baselines {
+  const { job } = run;
   const bars = barsOfPeriod(job);
   const held = job.settings.assets.map((asset, i) => {
     const { feeBps, spreadBps, slippageBps } = costsOf(job.settings, asset);
     return { asset, bars: bars[i]!, feeShare: feeBps / 10_000, fillShare: (spreadBps / 2 + slippageBps) / 10_000 };
   });
-  return baselinesOf(held, { trades: own((i) => i < records.length), daysPerYear: facts.daysPerYear });
+  return baselinesOf(held, summaryInput(run));
 }
 
 /** Counts what the memory folder has of this run, file by file. */

@@ -106,7 +106,6 @@ export function backupIds(backupDir: string): string[] {
   return orderedBackups(backupDir).map(({ id }) => id);
 }
 
-/** The sequence number of the next backup in a folder. */
 export function nextSequence(backupDir: string): number {
   return 1 + Math.max(0, ...orderedBackups(backupDir).map(({ sequence = 0 }) => sequence));
 }

@@ -18,7 +18,6 @@ export interface BackupProblem {
   readonly message: string;
 }
 
-/** A backup and its problems; none if it is good. */
 export interface VerifiedBackup {
   readonly id: string;
   readonly problems: readonly BackupProblem[];

@@ -42,20 +42,20 @@ export function apiNotes(providers: readonly ProviderConfig[]): readonly string[
   });
 }
 
-/** A run that was stopped before its end. */
-interface StoppedRun {
-  readonly progress: Progress | undefined;
-  /** Outcomes that the run has recorded. */
-  readonly outcomes: number;
-  /** Why it was stopped. */
-  readonly reason: unknown;
-  /** Providers of `--refresh-provider`, and those of them whose new answers have begun. */
-  readonly refresh: readonly string[];
-  readonly begun: readonly string[];
-}
-
-/** Says where a run was stopped, what is kept of it, and how it goes on. */
-export function stoppedNote({ progress, outcomes, reason, refresh, begun }: StoppedRun): string {
+/**
+ * Says where a run was stopped, what is kept of it, and how to continue it.
+ *
+ * @param run `outcomes`: how many it has recorded; `refresh`: providers of `--refresh-provider`; `begun`: those of them that have
+ * been asked again.
+ */
+export function stoppedNote(run: {
+  progress: Progress | undefined;
+  outcomes: number;
+  reason: unknown;
+  refresh: readonly string[];
+  begun: readonly string[];
+}): string {
+  const { progress, outcomes, reason, refresh, begun } = run;
   const place = progress === undefined ? "" : ` in ${progress.chunk} at ${isoDate(progress.simulatedMs)}`;
   const kept =
     outcomes === 0
@@ -67,7 +67,7 @@ export function stoppedNote({ progress, outcomes, reason, refresh, begun }: Stop
     const next = "but the same command meets the same prompts again: with another prompt_file it is another run";
     return `Stopped${place}: ${kept}, ${next}`;
   }
-  // A refresh that has begun would begin once more.
+  // A refresh that has begun would start again.
   const names = begun.length === refresh.length ? "" : ` ${begun.map((name) => JSON.stringify(name)).join(", ")}`;
   const without =
     reason instanceof MissingAnswer

@@ -124,8 +124,7 @@ export async function assertMemoryFolders(config: Config): Promise<void> {
 
 /** @throws {CarryoverError} `BAD_USAGE` for a refresh of a provider whose answers are not recorded. */
 function recordingFor(options: OpenJobOptions): Recording | undefined {
-  const { config, refresh = [], mode, onFailure, retryFailed, signal } = options;
-  const { onNote, onQuestion, onQuestionCounts, onWait } = options;
+  const { config, refresh = [] } = options;
   const known = config.providers.filter(isRecorded).map(({ name }) => name);
   const unknown = refresh.find((name) => !known.includes(name));
   if (unknown !== undefined) {
@@ -136,10 +135,7 @@ function recordingFor(options: OpenJobOptions): Recording | undefined {
     });
   }
   if (known.length === 0) return undefined;
-  const answersDir = config.memory.answers_dir;
-  const budgetUsd = config.backtest.budget_usd;
-  const asking = { budgetUsd, refresh, mode, onFailure, retryFailed, signal };
-  return openRecording({ answersDir, ...asking, onNote, onQuestion, onQuestionCounts, onWait });
+  return openRecording({ ...options, answersDir: config.memory.answers_dir, budgetUsd: config.backtest.budget_usd });
 }
 
 /** The period of a run on synthetic bars for which the user says none. */

@@ -11,7 +11,6 @@ import { settleLeftovers } from "../storage/fs.node.ts";
 import { sha256OfText } from "../util/sha256.ts";
 import { keyProvider } from "./key.ts";
 
-/** How a folder of recorded answers is opened. */
 export interface RecordingOptions extends Omit<RecorderOptions, "store" | "now" | "signal"> {
   /** The folder. It may be shared by several processes. */
   readonly answersDir: string;

@@ -14,7 +14,6 @@ import { MissingAnswers } from "./missing-answers.ts";
 import { apiNotes, cutoffNotes, silentNotes, stoppedNote, unansweredNotes } from "./notes.ts";
 import { assertMemoryFolders, type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
 
-/** How a configuration is run. */
 export interface RunOptions extends OpenJobOptions, Pick<BacktestJob, "restart" | "onProgress"> {
   /**
    * Runs again from the start if the last attempt went on without some answers, and asks those questions again. All recorded answers

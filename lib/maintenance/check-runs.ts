@@ -11,7 +11,6 @@ export interface CheckedRuns {
   readonly findings: readonly Finding[];
 }
 
-/** Reads every file of every run. */
 export async function checkRunFiles(storage: Storage): Promise<CheckedRuns> {
   const ids = (await storage.list(RUNS_FOLDER)).folders;
   const chunks: StoredChunk[] = [];

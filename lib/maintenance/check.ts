@@ -8,7 +8,6 @@ import { checkStatistics, checkVectors, readStatistics } from "./check-caches.ts
 import { checkOutcomesOfRuns, checkRunFiles } from "./check-runs.ts";
 import { damagedFindings, type Finding, type Remedy } from "./finding.ts";
 
-/** What a check read and found. */
 export interface CheckResult {
   readonly outcomes: number;
   /** Outcomes and snapshots without a checksum, which another system wrote. */

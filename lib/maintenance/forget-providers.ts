@@ -9,7 +9,6 @@ import type { Storage } from "../storage/storage.ts";
 import { assertKnownProviders, sortedNames } from "./recount.ts";
 import type { RepairOptions } from "./repair.ts";
 
-/** A forget mark and its effect. */
 interface ForgottenProvider {
   readonly provider: string;
   /** ISO 8601, exclusive. */

@@ -6,7 +6,6 @@ import { checkOnce, type CheckResult } from "./check.ts";
 
 export type RepairOptions = Omit<OpenMemoryOptions, "rebuildVectors" | "checkLengths">;
 
-/** What a repair did. */
 export interface RepairResult {
   readonly before: CheckResult;
   /** Files that were moved to `quarantine/`. */

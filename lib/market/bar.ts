@@ -29,7 +29,6 @@ export function quote(value: string): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
 }
 
-/** What a file of bars is about. */
 export interface BarFile {
   readonly asset: string;
   /** Such as `15m`, `1h` or `1d`. */

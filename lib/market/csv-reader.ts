@@ -10,7 +10,6 @@ const POWERS = Array.from({ length: 16 }, (_, exponent) => Number(`1e${exponent}
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
-/** The columns that are read. */
 interface CsvColumns {
   readonly columns: readonly string[];
   readonly optional?: readonly string[];
@@ -43,8 +42,8 @@ export class CsvReader {
    * Reads the header.
    *
    * @param bytes The whole file, UTF-8.
-   * @param options `file` is for messages; `columns` are required, `optional` ones follow them; `aliases` are other names of the first
-   * column, of which one may stand in its place.
+   * @param options `file` is for messages; `columns` are required, `optional` ones follow them; `aliases` are other names for the first
+   * column.
    * @throws {CarryoverError} `BAD_DATA` if a column is missing or occurs twice.
    */
   constructor(bytes: Uint8Array, options: CsvColumns & { file: string }) {
@@ -103,12 +102,10 @@ export class CsvReader {
     return true;
   }
 
-  /** Whether the file has the column. */
   has(column: number): boolean {
     return this.#positions[column] !== -1;
   }
 
-  /** Whether a field of the current row is empty. */
   isBlank(column: number): boolean {
     const position = this.#positions[column]!;
     return this.#starts[position] === this.#ends[position];

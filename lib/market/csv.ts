@@ -24,7 +24,7 @@ export function parseBarsCsv(bytes: Uint8Array, options: BarFile): BarSeries {
   return plainBars(bytes, options) ?? barsOfText(bytes, options);
 }
 
-/** Reads any file of bars, as a text. */
+/** Reads a CSV file of bars in any form. */
 export function barsOfText(bytes: Uint8Array, options: BarFile): BarSeries {
   const columns = { columns: BAR_COLUMNS, optional: [VOLUME_COLUMN], aliases: TIMESTAMP_ALIASES };
   const csv = new CsvReader(bytes, { file: options.file, ...columns });

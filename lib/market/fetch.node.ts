@@ -26,9 +26,7 @@ export interface FetchOptions {
   readonly now: () => number;
   /** Another address of the exchange's public interface. @default the exchange's own */
   readonly apiUrl?: string | undefined;
-  /** Called after every page. */
   readonly onPage?: (progress: { readonly symbol: string; readonly bars: number; readonly share: number }) => void;
-  /** Called when a request is tried again. */
   readonly onRetry?: (message: string) => void;
 }
 

@@ -10,7 +10,6 @@ import { openZone, type Zone, zoneThatRepeats } from "./formats/zones.ts";
 import { joinBars, placeOf, type PlacedBar, type Repairs } from "./join-bars.ts";
 import { SeriesBuilder, widenRounded } from "./series-builder.ts";
 
-/** How files are read. */
 export interface ImportOptions {
   /** Chooses the rows of a file that has several symbols. */
   readonly asset: string;
@@ -26,7 +25,6 @@ export interface ImportOptions {
   readonly repair?: boolean | undefined;
 }
 
-/** What was found in the files. */
 export interface ImportedBars {
   readonly series: BarSeries;
   /** What the files were recognised as, each once. */
@@ -193,7 +191,6 @@ function isNewestFirst(times: Float64Array, indices: readonly number[]): boolean
   return back > 0;
 }
 
-/** A row as a bar, its prices checked. */
 function barOf(timestamp: number, { source, index }: Pick<PlacedBar, "source" | "index">, reading: Reading): Bar {
   const [open, high, low, close] = [source.open[index]!, source.high[index]!, source.low[index]!, source.close[index]!];
   const volume = source.volume[index]!;

@@ -1,15 +1,10 @@
 import { CarryoverError } from "../errors.ts";
 import { importBars, type ImportOptions } from "./import-bars.ts";
 import type { BarsOf } from "./bars-file-name.ts";
+import type { SourceFile } from "./formats/foreign-bars.ts";
 
 /** The zone of most brokers. */
 const BROKERS_ZONE = "Europe/Athens";
-
-/** A file of bars that a run cannot read. */
-interface RefusedFile extends BarsOf {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-}
 
 /**
  * Tries whether import-bars can read a file that a run refuses, and which flags it needs.
@@ -17,7 +12,7 @@ interface RefusedFile extends BarsOf {
  * @returns What the file was recognised as, and the flags; `undefined` if import-bars refuses it too.
  */
 export async function importHint(
-  file: RefusedFile,
+  file: SourceFile & BarsOf,
 ): Promise<{ readonly format: string; readonly flags: readonly string[] } | undefined> {
   const { asset, timeframeMs } = file;
   const tries: readonly (readonly [Partial<ImportOptions>, readonly string[]])[] = [

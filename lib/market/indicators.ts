@@ -1,6 +1,5 @@
 import type { Bar } from "../types.ts";
 
-/** Period of Wilder's indicators. */
 export const WILDER_PERIOD = 14;
 
 /** Smoothing factors of the moving averages over 20 and 80 bars. */
@@ -28,7 +27,6 @@ export class Indicators {
   #emaFast = NaN;
   #emaSlow = NaN;
 
-  /** Adds the asset's next bar. */
   add(bar: Bar): void {
     const { high, low, close } = bar;
     const previous = this.#previous;

@@ -27,7 +27,6 @@ export class UsualAdx {
   #count = 0;
   #sum = 0;
 
-  /** Adds the value of the asset's next bar. */
   add(adx: number): void {
     const index = this.#count % PAST_BARS;
     this.#sum += adx - this.#values[index]!;
@@ -48,7 +47,6 @@ export class VolatilityRank {
   #count = 0;
   #newest = NaN;
 
-  /** Adds the value of the asset's next bar. */
   add(volatility: number): void {
     this.#newest = volatility;
     this.#values[this.#count % PAST_BARS] = volatility;

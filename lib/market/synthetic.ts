@@ -14,7 +14,6 @@ const MAX_HOURS = 30 * 24;
 /** Price steps in a bar; their sum is close to a normal distribution. */
 const STEPS = 4;
 
-/** What `syntheticBars()` takes. */
 export interface SyntheticBarsOptions {
   readonly asset: string;
   readonly timeframe: string;

@@ -9,7 +9,6 @@ import { directionOf, type Trade } from "./trade.ts";
 interface Evidence {
   /** In R; NaN for none. */
   readonly resultR: number;
-  /** The bin of the vote's confidence. */
   readonly bin: number;
 }
 

@@ -1,4 +1,4 @@
-/** Whether a folder is a memory. What is in another one is not ours: nothing there is read, moved, removed or written. */
+/** Whether a folder is a memory. In any other folder nothing is read, moved, removed or written. */
 import { fail, undefinedIfCorrupt } from "../errors.ts";
 import { readJsonObject } from "../storage/json-file.ts";
 import type { Listing, Storage } from "../storage/storage.ts";
@@ -9,25 +9,25 @@ import { SIDECAR_FILE } from "./sidecar.ts";
 import { MEMORY_FILE } from "./statistics.ts";
 import { VECTORS_FILE } from "./vectors.ts";
 
-/** What file systems, desktops and version control put into a folder that is empty otherwise. */
-const OF_NOBODY = [".DS_Store", ".gitignore", ".gitkeep", ".keep", "Thumbs.db", "desktop.ini", "lost+found"];
+/** What file systems, desktops and version control put into folders. */
+const IGNORED_NAMES = [".DS_Store", ".gitignore", ".gitkeep", ".keep", "Thumbs.db", "desktop.ini", "lost+found"];
 
-const OF_A_MEMORY = /^(?:memory\.json|outcome_.*\.json|vectors\.f32|runs|off|comparisons|quarantine)$/;
+const MEMORY_NAMES = /^(?:memory\.json|outcome_.*\.json|vectors\.f32|runs|off|comparisons|quarantine)$/;
 
-/** The folders of a memory, and names in them that show whose they are. */
+/** The folders of a memory, and the names in them that show that they are. */
 const OWN_FOLDERS: Readonly<Record<string, RegExp>> = {
   runs: /^[0-9a-f]{64}$/,
   comparisons: /^comparison_[0-9a-f]+\.json$/,
   quarantine: /^(?:outcome_.*|forget_[0-9a-f]{8}|snapshot_\d{8}_\d{6}.*)\.json/,
-  off: OF_A_MEMORY,
-  synthetic: OF_A_MEMORY,
+  off: MEMORY_NAMES,
+  synthetic: MEMORY_NAMES,
 };
 
 /** Foreign names that a message lists. */
-const SHOWN = 3;
+const MAX_SHOWN = 3;
 
 /**
- * Refuses a folder that is no memory. A memory is an empty folder, or one with an outcome of ours or of another system, a
+ * Refuses a folder that is not a memory. A memory is an empty folder, or one with an outcome of ours or of another system, a
  * forget mark, `memory.json`, vectors, or runs. Whatever else is in it is left alone.
  *
  * @throws {CarryoverError} `BAD_USAGE`, naming what is there.
@@ -35,22 +35,22 @@ const SHOWN = 3;
 export async function assertMemoryFolder(storage: Storage): Promise<void> {
   if (await hasCaches(storage)) return;
   const { files, folders } = await storage.list();
-  const foreign = files.map(({ name }) => name).filter((name) => !OF_NOBODY.includes(name));
-  for (const folder of folders.filter((name) => !OF_NOBODY.includes(name))) {
+  const foreign = files.map(({ name }) => name).filter((name) => !IGNORED_NAMES.includes(name));
+  for (const folder of folders.filter((name) => !IGNORED_NAMES.includes(name))) {
     const kind = await kindOfFolder(storage, folder);
     if (kind === "own") return;
     if (kind === "foreign") foreign.push(`${folder}/`);
   }
-  if (foreign.length === 0 || (await hasTruth(storage, files))) return;
-  const shown = foreign.slice(0, SHOWN).map((name) => JSON.stringify(name));
-  const more = foreign.length > SHOWN ? ` and ${foreign.length - SHOWN} more` : "";
+  if (foreign.length === 0 || (await hasOutcomeOrMark(storage, files))) return;
+  const shown = foreign.slice(0, MAX_SHOWN).map((name) => JSON.stringify(name));
+  const more = foreign.length > MAX_SHOWN ? ` and ${foreign.length - MAX_SHOWN} more` : "";
   throw fail("BAD_USAGE", `Cannot use "${storage.label}" as a memory folder`, {
     found: `${shown.join(", ")}${more}, and nothing of a memory`,
     expected: "an empty folder, or one that a run has written: name another with --memory-dir, or memory.dir",
   });
 }
 
-/** A look at files that every memory has, so that a large one is not listed. */
+/** Whether it has files that nearly every memory has. This saves listing a large one. */
 async function hasCaches(storage: Storage): Promise<boolean> {
   const startOf = async (name: string): Promise<string | undefined> => {
     const bytes = await undefinedIfCorrupt(() => storage.read(name, { maxBytes: 64 }));
@@ -62,7 +62,7 @@ async function hasCaches(storage: Storage): Promise<boolean> {
   return (await startOf("MANIFEST.json"))?.includes('"carryover-backup"') === true;
 }
 
-/** Whose a folder in a memory folder is, by the names in it. */
+/** Tells by the names in a folder whether it is one of a memory. */
 async function kindOfFolder(storage: Storage, folder: string): Promise<"empty" | "own" | "foreign"> {
   const own = OWN_FOLDERS[folder];
   if (own === undefined) return "foreign";
@@ -73,7 +73,7 @@ async function kindOfFolder(storage: Storage, folder: string): Promise<"empty" |
 }
 
 /** Whether there is something that cannot be rebuilt. */
-async function hasTruth(storage: Storage, files: Listing["files"]): Promise<boolean> {
+async function hasOutcomeOrMark(storage: Storage, files: Listing["files"]): Promise<boolean> {
   for (const { name } of files) {
     const id = idOfOutcomeFile(name);
     if (id !== undefined && (await undefinedIfCorrupt(() => readOutcome(storage, id))) !== undefined) return true;

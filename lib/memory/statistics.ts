@@ -1,4 +1,4 @@
-/** Statistics that are counted from the outcomes and kept beside them, and `memory.json`, which says what they were counted from. */
+/** Statistics that are counted from the outcomes, and `memory.json`, which says from which ones. */
 import type { Storage } from "../storage/storage.ts";
 import { crc32Hex } from "../util/crc32.ts";
 import { settleAll } from "../util/async.ts";
@@ -10,7 +10,7 @@ export const PROVIDER_FILE = "provider_performance.json";
 export const REGIME_FILE = "regime_performance.json";
 export const MEMORY_FILE = "memory.json";
 
-/** Version of `memory.json`. Statistics beside one of another version were counted in another way. */
+/** Version of `memory.json`. Under another version statistics were counted in another way. */
 export const MEMORY_VERSION = 2;
 
 /** Size limit of each of the three files. */
@@ -95,7 +95,7 @@ export async function areStatisticsCurrent(storage: Storage, source: Source): Pr
   return memory !== undefined && areEqual(memory, memoryBytes(source, statistics));
 }
 
-/** `memory.json` beside these statistics. */
+/** `memory.json` for these statistics. */
 function memoryBytes({ trades, marks, digest }: Source, statistics: readonly StatisticsFile[]): Uint8Array {
   return encodeJson({
     format: "carryover-memory",

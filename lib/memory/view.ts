@@ -15,7 +15,6 @@ const RECALLED = 10;
 type ProviderRecords = MemoryContext["records"];
 const NO_RECORDS: ProviderRecords = Object.freeze({});
 
-/** How a run looks at memory. */
 export interface MemoryViewOptions {
   readonly market: Market;
   /** Start of the run, epoch ms. */
@@ -61,7 +60,6 @@ export class MemoryView {
     this.carriedIn = carriedIn;
   }
 
-  /** How many trades are visible. */
   remembered(asOf: number): number {
     const { from, to } = this.#windowAt(asOf);
     return to - from;

@@ -25,7 +25,7 @@ const MIN_SPREAD = 1e-9;
  */
 const FLOOR_ERRORS = 0.5;
 
-/** A change of a provider's mean by less than the root of so many variances is put down to chance. */
+/** A squared change of a provider's mean of up to this many variances is put down to chance. */
 const CHANGE_CHANCE = 2;
 
 /** What a provider's votes are expected to earn, in R per trade. */

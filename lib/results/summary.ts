@@ -6,7 +6,7 @@ import { isoDate } from "../util/time.ts";
 import { type ProviderEvidence, providerEvidence, type Regret, regretOf, type WeightMove } from "./attribution.ts";
 import { type Breakdown, breakdownOf, type ChunkCell, inChunk, tally, votedFor } from "./breakdown.ts";
 import type { Baselines } from "./baselines.ts";
-import type { Chunk, ChunkRecord, DayRecord } from "./chunks.ts";
+import type { Chunk, ChunkCounters, ChunkRecord, DayRecord } from "./chunks.ts";
 import { type ConfidenceScores, confidenceScores } from "./confidence.ts";
 import { costFigures, type CostFigures } from "./costs.ts";
 import { type ExpectationBin, expectationBins } from "./expectation.ts";
@@ -75,7 +75,7 @@ export interface Summary extends Baselines, CostFigures {
   readonly total_pnl: number;
   readonly mean_result_r: number | null;
   readonly decisions: number;
-  readonly skipped: { readonly max_positions: number; readonly correlation: number; readonly size: number };
+  readonly skipped: ChunkCounters["skipped"];
   readonly not_filled: number;
   readonly quarterly_breakdown: readonly QuarterSummary[];
   readonly providers: Readonly<

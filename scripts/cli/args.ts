@@ -12,7 +12,6 @@ interface FlagSpec {
   readonly help: string;
   /** Of an integer. @default 0 */
   readonly min?: number;
-  /** The flag may be repeated. */
   readonly multiple?: boolean;
   /** A pattern of arguments that were probably meant for this flag. */
   readonly looksLike?: string;
@@ -35,7 +34,6 @@ type Scalar<Spec extends FlagSpec> = Spec["type"] extends "string" ? string : nu
 export type FlagValues<Flags extends FlagSpecs> = { readonly [Name in keyof Flags]: FlagValue<Flags[Name]> };
 
 interface CommandSpec<Flags extends FlagSpecs> {
-  /** What the script does, in a few sentences. */
   readonly summary: string;
   /** Such as `bun scripts/backup.ts [create | list] [flags]`. */
   readonly usage: readonly string[];

@@ -86,13 +86,6 @@ export const RUN_FLAGS = {
   seed: { type: "integer", value: "N", help: "seed of the synthetic bars (default: 1)" },
 } as const;
 
-/** What to run. */
-interface RunRequest {
-  readonly config: Config;
-  readonly baseDir: string;
-  readonly seedIsExplicit: boolean;
-}
-
 /**
  * Loads the configuration and overrides it by the flags.
  *
@@ -103,7 +96,7 @@ interface RunRequest {
 export async function runRequest(
   flags: FlagValues<typeof RUN_FLAGS> & MemoryFlags,
   options: Pick<ScriptContext, "guard"> & { enabled?: false | undefined },
-): Promise<RunRequest> {
+): Promise<{ config: Config; baseDir: string; seedIsExplicit: boolean }> {
   refuseTogether(flags, ["synthetic", "data-dir"]);
   const { "data-dir": dataDir, "memory-dir": memoryDir } = flags;
   const asked = { ...periodOf(flags), assets: assetsOf(flags) };
@@ -122,11 +115,7 @@ export async function runRequest(
     each.type === "module" ? [resolve(loaded.baseDir, each.path)] : [],
   );
   if (modules.length > 0) options.guard(modules);
-  return {
-    config,
-    baseDir: loaded.baseDir,
-    seedIsExplicit: flags.seed !== undefined,
-  };
+  return { config, baseDir: loaded.baseDir, seedIsExplicit: flags.seed !== undefined };
 }
 
 function periodOf(flags: FlagValues<typeof RUN_FLAGS>): { start: string | undefined; end: string | undefined } {

@@ -29,7 +29,6 @@ export interface ForeignBars {
   readonly placeOf: (index: number) => string;
 }
 
-/** A file that is a table. */
 export interface Table {
   readonly file: string;
   /** Of the first row, or of the schema; a text table without a header has `undefined`. */

@@ -1,7 +1,6 @@
 /** Times as people's tools write them. */
 import { parseTimestamp } from "../../util/time.ts";
 
-/** The times of a column. */
 export interface Times {
   /** Epoch ms where the cells state a zone, else the wall clock as if it were UTC. */
   readonly ms: Float64Array;
@@ -9,7 +8,6 @@ export interface Times {
   readonly zone: "UTC" | undefined;
 }
 
-/** What could not be read as a time. */
 export interface BadTime {
   readonly row: number;
   readonly expected: string;
