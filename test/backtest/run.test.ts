@@ -143,8 +143,8 @@ describe("a run of one asset that stands at 100 with an ATR of 2", () => {
       raw_exit_price: 102,
       exit_timestamp: "2021-01-09T20:00:00.000Z",
     });
-    // 2 x 100/6, less 0.001 x 202 x 100/6.
-    const pnl = (2 - 0.202) * (100 / 6);
+    // Costs of 0.001 x 200 / 6 R leave a third of the full size, as 0.05 R are expected: 2 x 100/18, less 0.001 x 202 x 100/18.
+    const pnl = (2 - 0.202) * (100 / 18);
     expect(outcomes[0]!.realized_pnl).toBeCloseTo(pnl, 9);
     expect(summary.final_balance).toBeCloseTo(10_000 + pnl, 9);
     expect(summary.not_filled).toBe(1);
@@ -153,7 +153,7 @@ describe("a run of one asset that stands at 100 with an ATR of 2", () => {
     expect(marks).toHaveLength(1 + 200);
     const [time, equity, open] = marks.at(-2)!.split(",");
     expect([time, open]).toEqual(["2021-01-09T18:00:00.000Z", "1"]);
-    expect(Number(equity)).toBeCloseTo(10_000 + (2 * 100) / 6, 9);
+    expect(Number(equity)).toBeCloseTo(10_000 + (2 * 100) / 18, 9);
     expect(marks.at(-1)!.split(",")).toEqual(["2021-01-09T19:00:00.000Z", String(summary.final_balance), "0"]);
   });
 
@@ -266,12 +266,12 @@ test("ends with the last bars if the period is longer, and carries the balance t
   const run = (endMs: number): ReturnType<typeof runFresh> =>
     runFresh({ ...parts, settings: fees, period: { startMs: PERIOD.startMs, endMs } });
   const [short, long] = [await run(at("2021-02-01")), await run(at("2021-04-01"))];
-  // Held from 100 to 100: the loss is the fee, 0.001 x 200 x 100/6.
-  expect(short.summary.final_balance).toBeCloseTo(10_000 - 20 / 6, 9);
+  // Held from 100 to 100 at a third of the full size: the loss is the fee, 0.001 x 200 x 100/18.
+  expect(short.summary.final_balance).toBeCloseTo(10_000 - 20 / 18, 9);
   for (const key of ["final_balance", "annualized_sharpe", "max_drawdown_pct", "exposure_pct", "turnover"] as const) {
     expect(long.summary[key]).toBe(short.summary[key]);
   }
-  expect(long.summary.max_drawdown_pct).toBeCloseTo((100 * 20) / 6 / 10_000, 9);
+  expect(long.summary.max_drawdown_pct).toBeCloseTo((100 * 20) / 18 / 10_000, 9);
   expect(long.summary.quarterly_breakdown.map((q) => [q.quarter, q.total_trades, q.sharpe_ratio === null])).toEqual([
     ["2021-01", 1, false],
     ["2021-02", 0, true],
