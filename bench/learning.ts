@@ -27,9 +27,9 @@ const GOALS: Readonly<Record<string, number>> = {
   "steady .60 .50 .42": 0.97,
   "weak .54 .50 .47": 0.75,
   "many: twelve, one of .62, others .50": 0.9,
-  "switch .62/.42 at half-year": 0.9,
-  "regime .64 trending .44 ranging, and the reverse": 0.6,
-  "overconfident .47, beside .58 and .55": 0.8,
+  "switch .62/.42 at half-year": 0.92,
+  "regime .64 trending .44 ranging, and the reverse": 0.4,
+  "overconfident .47, beside .58 and .55": 0.85,
 };
 
 const PLANTED_TITLE = "Learning in worlds with a known truth";
@@ -144,9 +144,9 @@ function rowsOf(world: World, found: ReadonlyMap<string, readonly Quarters[]>, w
         : goal !== undefined
           ? { goal: `${goal.toFixed(2)} in Q4`, met: last >= goal }
           : world.name.startsWith("null")
-            ? { goal: "within 0.015 R", met: Math.abs(last) <= 0.015 }
+            ? { goal: "-0.015 R at worst", met: last >= -0.015 }
             : world.name.startsWith("five")
-              ? { goal: "-0.020 R at worst", met: last >= -0.02 }
+              ? { goal: "-0.015 R at worst", met: last >= -0.015 }
               : {};
     const peer = `${fourth(best)}, ${fourth(equal)} R`;
     return { what: `${world.name}${where}: ${name}`, ours: shown.join(", "), peer, ...promise };
