@@ -41,6 +41,8 @@ const CONTROLS = [
   ["record", "file-syncs"],
   ["record", "folder-syncs"],
   ["record", "syncs"],
+  ["record of 64 at once", "file-syncs"],
+  ["record of 64 at once", "folder-syncs"],
   ["discard", "move-syncs"],
   ["snapshot", "removal-syncs"],
 ] as const;

@@ -1,12 +1,13 @@
 /**
  * Performs one operation and prints `ack <what>` as soon as something is acknowledged.
  *
- *     bun operate.ts NAME WORK [--cut NUMBER --flag FLAG] [--without SYNCS] [--handles NUMBER]
+ *     bun operate.ts NAME WORK [--cut NUMBER --flag FLAG] [--without SYNCS] [--handles NUMBER] [--threads]
  *
  * `--cut`: cuts the power of the file system just before the nth call that changes or syncs something, or after the last;
  * prints `calls <number>` at the end. `--without`: skips syncs, as a mutant that the checks must catch: of files
  * (`file-syncs`), of folders (`folder-syncs`), all (`syncs`), or of a folder after a move (`move-syncs`) or a removal
- * (`removal-syncs`). `--handles`: leaves n file handles free. Failures are reported as a script reports them.
+ * (`removal-syncs`). `--handles`: leaves n file handles free. `--threads`: syncs files in threads, as scripts do; calls are then
+ * not counted. Failures are reported as a script reports them.
  */
 import fs from "node:fs";
 import { dirname } from "node:path";
@@ -36,6 +37,7 @@ const { positionals, values } = parseArgs({
     flag: { type: "string" },
     without: { type: "string" },
     handles: { type: "string" },
+    threads: { type: "boolean" },
   },
 });
 const [name, work = ""] = positionals;
@@ -81,7 +83,7 @@ function leaveHandles(count: number): void {
   }
 }
 
-useOneThread();
+if (values.threads !== true) useOneThread();
 await runScript(async () => {
   if (values.handles !== undefined) leaveHandles(Number(values.handles));
   await operation.perform(work, (what) => writeSync(1, `ack ${what}\n`));

@@ -273,19 +273,19 @@ function filesOfTheRun(): Promise<Readonly<Record<string, string>>> {
   return wholeRun;
 }
 
-/** Records until it is interrupted, with snapshots and flushes in between. */
+/** Records until it is interrupted: one, two or 64 outcomes at once, with snapshots and flushes in between. */
 export const recordForLong: Operation = {
   name: "record at random moments",
   prepare: (work) => writeMemory(memoryOf(work), BEFORE),
   perform: (work, acknowledge) =>
     writing(work, async (memory, storage) => {
       const snapshots = new RunSnapshots(storage, RUN_ID);
-      for (const [i, outcome] of OUTCOMES.slice(BEFORE.length).entries()) {
-        await recordAll(memory, [outcome], acknowledge);
-        if (i % 8 === 7) await memory.flush();
-        if (i % 8 !== 3) continue;
-        await snapshots.write(snapshotOf(i), { atMs: i * DAY_MS });
-        acknowledge(snapshotName(i));
+      for (let round = 1, from = BEFORE.length; from < OUTCOMES.length; round += 1) {
+        const outcomes = OUTCOMES.slice(from, (from += round % 8 === 0 ? 64 : 1 + (round % 2)));
+        await settleAll(outcomes.map((outcome) => recordAll(memory, [outcome], acknowledge)));
+        if (round % 4 === 0) await memory.flush();
+        await snapshots.write(snapshotOf(round), { atMs: round * DAY_MS });
+        acknowledge(snapshotName(round));
       }
     }),
   check: (work, acknowledged) => checkMemory(work, [...acknowledged, ...BEFORE.map(fileOf)]),

@@ -50,7 +50,7 @@ async function cutEverywhere(disk: Disk, plan: Plan): Promise<FaultResult> {
   await prepare(disk, recordForLong);
   const random = seeded(2);
   for (let i = 0; i < plan.atRandom; i += 1) {
-    cuts.push(await cutAfter(disk, { delayMs: 200 * random(), flag: i % 2 === 0 ? JOURNAL_LOST : JOURNAL_WRITTEN }));
+    cuts.push(await cutAfter(disk, { delayMs: 150 * random(), flag: i % 2 === 0 ? JOURNAL_LOST : JOURNAL_WRITTEN }));
   }
   for (const { what, failure } of cuts) if (failure !== undefined) throw new Error(`${what}: ${failure.message}`);
   const acknowledged = cuts.reduce((sum, cut) => sum + cut.acknowledged.length, 0);
@@ -124,7 +124,7 @@ async function cutAtCall(
 /** Cuts the power `delayMs` after the first acknowledgement, whatever happens then. */
 async function cutAfter(disk: Disk, options: { delayMs: number; flag: number }): Promise<Cut> {
   const { delayMs, flag } = options;
-  const child = await start(disk, recordForLong, []);
+  const child = await start(disk, recordForLong, ["--threads"]);
   const cut = cutPower(disk.folder, flag, { alone: true });
   let stdout = "";
   let waiting: Promise<void> | undefined;
