@@ -6,8 +6,8 @@ export interface ClosedTrade {
   readonly position: Position;
   readonly exitReason: ExitReason;
   readonly exitMs: number;
-  /** Start of the bar in which it closed. */
-  readonly exitBarMs: number;
+  /** The tick of the bar in which it closed. */
+  readonly exitTickMs: number;
   readonly rawExitPrice: number;
   readonly exitPrice: number;
   readonly feeCost: number;
@@ -28,7 +28,8 @@ export class Broker {
   readonly #positions: Map<string, Position>;
   readonly #orders: Map<string, Order>;
   readonly #realizedPnl: Map<string, number>;
-  readonly #lastBars = new Map<string, Bar>();
+  /** The last bar of each asset, and its tick (see Feed). */
+  readonly #lastBars = new Map<string, { readonly bar: Bar; readonly tickMs: number }>();
   #balance: number;
   #turnover: number;
 
@@ -43,8 +44,8 @@ export class Broker {
   }
 
   /** Sets an asset's last bar before the run, so that its close is known. */
-  setLastBar(asset: string, bar: Bar): void {
-    this.#lastBars.set(asset, bar);
+  setLastBar(asset: string, bar: Bar, tickMs: number = bar.timestamp): void {
+    this.#lastBars.set(asset, { bar, tickMs });
   }
 
   /** Places an order for the asset's next bar, in place of one that waits. */
@@ -52,8 +53,8 @@ export class Broker {
     this.#orders.set(order.asset, order);
   }
 
-  /** Step 1 of a tick: fills the waiting order, or closes a position that is held too long, at the bar's open. */
-  atOpen(asset: string, bar: Bar): ClosedTrade | undefined {
+  /** Step 1 of a tick, `tickMs`: fills the waiting order, or closes a position that is held too long, at the bar's open. */
+  atOpen(asset: string, bar: Bar, tickMs: number = bar.timestamp): ClosedTrade | undefined {
     const order = this.#orders.get(asset);
     const position = this.#positions.get(asset);
     this.#orders.delete(asset);
@@ -61,28 +62,29 @@ export class Broker {
     if (position !== undefined) {
       const isDue = bar.timestamp >= position.entry_ms + this.#settings.risk.maxHoldingMs;
       const reason = order?.closes === true ? "reversed" : isDue ? "timeout" : undefined;
-      if (reason !== undefined) closed = this.#close(position, { reason, bar, raw: bar.open, atMs: bar.timestamp });
+      if (reason !== undefined) closed = this.#close(position, { reason, tickMs, raw: bar.open, atMs: bar.timestamp });
     }
     if (order !== undefined && order.opens !== null) this.#open(asset, bar, order.opens);
     return closed;
   }
 
   /** Step 2 of a tick: stop and target, at the open and inside the bar. From here on the bar is known. */
-  insideBar(asset: string, bar: Bar): ClosedTrade | undefined {
-    this.#lastBars.set(asset, bar);
+  insideBar(asset: string, bar: Bar, tickMs: number = bar.timestamp): ClosedTrade | undefined {
+    this.#lastBars.set(asset, { bar, tickMs });
     const position = this.#positions.get(asset);
     const exit = position && levelReached(position, bar);
     if (position === undefined || exit === undefined) return undefined;
     const { reason, raw, atOpen } = exit;
-    return this.#close(position, { reason, bar, raw, atMs: atOpen ? bar.timestamp : this.#endOf(bar) });
+    return this.#close(position, { reason, tickMs, raw, atMs: atOpen ? bar.timestamp : this.#endOf(tickMs) });
   }
 
   /** Closes an asset's position at its last close. */
   atEndOfRun(asset: string): ClosedTrade | undefined {
     const position = this.#positions.get(asset);
-    const bar = this.#lastBars.get(asset);
-    if (position === undefined || bar === undefined) return undefined;
-    return this.#close(position, { reason: "end_of_run", bar, raw: bar.close, atMs: this.#endOf(bar) });
+    const last = this.#lastBars.get(asset);
+    if (position === undefined || last === undefined) return undefined;
+    const { bar, tickMs } = last;
+    return this.#close(position, { reason: "end_of_run", tickMs, raw: bar.close, atMs: this.#endOf(tickMs) });
   }
 
   /** Drops the waiting orders, and counts them. */
@@ -162,7 +164,7 @@ export class Broker {
 
   #close(
     position: Position,
-    { reason, bar, raw, atMs }: { reason: ExitReason; bar: Bar; raw: number; atMs: number },
+    { reason, tickMs, raw, atMs }: { reason: ExitReason; tickMs: number; raw: number; atMs: number },
   ): ClosedTrade {
     const { asset, size, entry_price: entryPrice } = position;
     const direction = directionOf(position.action);
@@ -177,7 +179,7 @@ export class Broker {
       position,
       exitReason: reason,
       exitMs: atMs,
-      exitBarMs: bar.timestamp,
+      exitTickMs: tickMs,
       rawExitPrice: raw,
       exitPrice,
       feeCost,
@@ -196,11 +198,11 @@ export class Broker {
   }
 
   #lastClose(position: Position): number {
-    return this.#lastBars.get(position.asset)?.close ?? position.entry_price;
+    return this.#lastBars.get(position.asset)?.bar.close ?? position.entry_price;
   }
 
-  #endOf(bar: Bar): number {
-    return bar.timestamp + this.#settings.timeframeMs;
+  #endOf(tickMs: number): number {
+    return tickMs + this.#settings.timeframeMs;
   }
 
   #inOrder<T>(byAsset: ReadonlyMap<string, T>): readonly T[] {

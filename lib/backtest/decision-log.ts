@@ -17,6 +17,7 @@ export class DecisionLog {
   #bytes: Uint8Array;
   #size = 0;
   #count = 0;
+  #holds = 0;
   readonly #skipped = { max_positions: 0, correlation: 0, size: 0 };
   readonly #abstentions: number[];
   readonly #samples = new Map<string, SamplePairs>();
@@ -32,6 +33,7 @@ export class DecisionLog {
   /** Adds a decision as a line, which takes less memory than objects. */
   add(decision: DecisionRecord): void {
     this.#count += 1;
+    if (decision.action === "HOLD") this.#holds += 1;
     if (decision.skipped !== null) this.#skipped[decision.skipped] += 1;
     decision.votes.forEach(({ provider, error, samples }, i) => {
       if (error !== undefined) this.#abstentions[i]! += 1;
@@ -47,6 +49,10 @@ export class DecisionLog {
 
   get count(): number {
     return this.#count;
+  }
+
+  get holds(): number {
+    return this.#holds;
   }
 
   /** How many decisions opened no position, by reason. */

@@ -1,19 +1,35 @@
+import { endOfBar, nearestTimeframes } from "../market/spacing.ts";
 import { SituationTracker } from "../market/situation.ts";
 import type { Bar, BarSeries, Situation } from "../types.ts";
 
-/** One asset's bars as a run steps through them: `count` are known, `next` comes next. */
+/**
+ * One asset's bars as a run steps through them: `count` are known, `next` comes next. A bar's *tick* is its end less one timeframe, which is its
+ * start unless clocks change in it (docs/RULES.md, "Time").
+ */
 export class Feed {
   readonly asset: string;
   readonly bars: readonly Bar[];
+  readonly #timeframeMs: number;
+  /** Bars that start from here on do not belong to the run. */
+  readonly #endMs: number;
   readonly #tracker: SituationTracker;
   #count = 0;
+  #nextTick = Infinity;
+  #lastTick = -Infinity;
+  /** Whole timeframes on the asset's own clock, at the start of the next bar and of the last one. */
+  #nextClock = 0;
+  #lastClock = 0;
 
-  /** Starts with the bars before `startMs` known. */
-  constructor(series: BarSeries, options: { startMs: number; regimesAdapt: boolean }) {
+  /** Starts with the bars known whose tick is before `startMs`. */
+  constructor(series: BarSeries, options: { startMs: number; endMs: number; regimesAdapt: boolean }) {
     this.asset = series.asset;
     this.bars = series.bars;
+    this.#timeframeMs = series.timeframeMs;
+    this.#endMs = options.endMs;
     this.#tracker = new SituationTracker({ ...series, regimesAdapt: options.regimesAdapt });
-    while ((this.next?.timestamp ?? Infinity) < options.startMs) this.advance();
+    this.#nextClock = Math.floor((this.next?.timestamp ?? 0) / this.#timeframeMs);
+    this.#nextTick = this.#tickOfNext();
+    while (this.#nextTick < options.startMs) this.advance();
   }
 
   get count(): number {
@@ -21,7 +37,13 @@ export class Feed {
   }
 
   get next(): Bar | undefined {
-    return this.bars[this.#count];
+    const bar = this.bars[this.#count];
+    return bar !== undefined && bar.timestamp < this.#endMs ? bar : undefined;
+  }
+
+  /** The tick of the next bar; infinite after the last. */
+  get nextTick(): number {
+    return this.#nextTick;
   }
 
   /** The newest known bar. */
@@ -29,20 +51,43 @@ export class Feed {
     return this.bars[this.#count - 1];
   }
 
+  /** The tick of the newest known bar. */
+  get lastTick(): number {
+    return this.#lastTick;
+  }
+
   advance(): void {
     const { next } = this;
     if (next === undefined) throw new RangeError(`Cannot advance "${this.asset}": found no further bar`);
-    this.#tracker.add(next);
+    this.#tracker.add(next, this.#nextTick + this.#timeframeMs);
+    this.#lastTick = this.#nextTick;
+    this.#lastClock = this.#nextClock;
     this.#count += 1;
+    this.#nextTick = this.#tickOfNext();
+    const after = this.next;
+    if (after !== undefined) this.#nextClock += nearestTimeframes(after.timestamp - next.timestamp, this.#timeframeMs);
+  }
+
+  /** Whether the end of the newest known bar is a multiple of an interval on the asset's own clock. */
+  isAtDecision(intervalMs: number): boolean {
+    return ((this.#lastClock + 1) * this.#timeframeMs) % intervalMs === 0;
   }
 
   /** The situation at the close of the newest known bar; `undefined` while there are too few bars. */
   situation(): Situation | undefined {
     return this.#tracker.situation();
   }
+
+  #tickOfNext(): number {
+    const { next } = this;
+    if (next === undefined) return Infinity;
+    const after = this.bars[this.#count + 1];
+    const afterMs = after !== undefined && after.timestamp < this.#endMs ? after.timestamp : undefined;
+    return endOfBar(next.timestamp, afterMs, this.#timeframeMs) - this.#timeframeMs;
+  }
 }
 
-/** The earliest start of any feed's next bar; infinite after the last. */
+/** The earliest tick of any feed's next bar; infinite after the last. */
 export function nextTick(feeds: readonly Feed[]): number {
-  return feeds.reduce((tick, { next }) => Math.min(tick, next?.timestamp ?? tick), Infinity);
+  return feeds.reduce((tick, feed) => Math.min(tick, feed.nextTick), Infinity);
 }

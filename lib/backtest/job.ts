@@ -1,3 +1,4 @@
+import { dayTimeOf } from "../market/spacing.ts";
 import type { Remembered } from "../memory/in-memory.ts";
 import type { Memory } from "../memory/store.ts";
 import type { MemoryView, MemoryViewOptions } from "../memory/view.ts";
@@ -7,6 +8,7 @@ import type { DaysPerYear } from "../results/metrics.ts";
 import type { BacktestSettings, MemorySettings } from "../settings.ts";
 import type { Json } from "../util/json.ts";
 import type { Bar, BarSeries, Market } from "../types.ts";
+import { DAY_MS } from "../util/time.ts";
 
 export interface BacktestJob {
   readonly settings: BacktestSettings;
@@ -103,8 +105,9 @@ export function closingChunkIndexOf(chunks: readonly Chunk[], bars: readonly (re
   return index === -1 ? chunks.length - 1 : index;
 }
 
-/** 365 if any of the bars starts on a Saturday. */
-export function daysPerYearOf(bars: readonly (readonly Bar[])[]): DaysPerYear {
-  const isSaturday = ({ timestamp }: Bar): boolean => new Date(timestamp).getUTCDay() === 6;
+/** 365 if any of the bars is of a Saturday, else 252. Bars longer than a day leave as many marks a year as there are bars. */
+export function daysPerYearOf(bars: readonly (readonly Bar[])[], timeframeMs: number): DaysPerYear {
+  if (timeframeMs > DAY_MS) return (365 * DAY_MS) / timeframeMs;
+  const isSaturday = ({ timestamp }: Bar): boolean => new Date(dayTimeOf(timestamp, timeframeMs)).getUTCDay() === 6;
   return bars.some((ofAsset) => ofAsset.some(isSaturday)) ? 365 : 252;
 }

@@ -1,3 +1,4 @@
+import { dayTimeOf } from "../market/spacing.ts";
 import type { Trade } from "../memory/trade.ts";
 import type { Chunk, ChunkCounters, DayRecord, EquityMark } from "../results/chunks.ts";
 import { sumCosts, type TradeCosts } from "../results/costs.ts";
@@ -73,20 +74,21 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
   };
 
   for (let tick = nextTick(feeds); tick < chunk.endMs; tick = nextTick(feeds)) {
-    const dueFeeds = feeds.filter(({ next }) => next?.timestamp === tick);
-    const closed = stepBars(dueFeeds, broker);
+    const dueFeeds = feeds.filter((feed) => feed.nextTick === tick);
+    const closed = stepBars(dueFeeds, broker, tick);
     await record(closed);
     const mark = markOf(broker, tick);
     const { equity } = mark;
     const knownMs = tick + settings.timeframeMs;
-    if (knownMs % settings.decisionIntervalMs === 0) {
+    const decidingFeeds = dueFeeds.filter((feed) => feed.isAtDecision(settings.decisionIntervalMs));
+    if (decidingFeeds.length > 0) {
       const deciding = { ...context, equity, lessons: view.lessons(knownMs) };
-      for (const ballot of await collectVotes(dueFeeds, context)) decisions.add(decideOn(ballot, deciding));
+      for (const ballot of await collectVotes(decidingFeeds, context)) decisions.add(decideOn(ballot, deciding));
     }
     marks.push(mark);
     const next = nextTick(feeds);
-    const isDaysLast = next >= chunk.endMs || Math.floor(next / DAY_MS) > Math.floor(tick / DAY_MS);
-    if (isDaysLast) daily.push(dayOf(mark, context));
+    const dayNumber = (ms: number): number => Math.floor(dayTimeOf(ms, settings.timeframeMs) / DAY_MS);
+    if (next >= chunk.endMs || dayNumber(next) > dayNumber(tick)) daily.push(dayOf(mark, context));
     context.onTick({ chunk: chunk.name, knownMs, equity, closed: closed.length });
     await pauseAfter(marks.length, context);
   }
@@ -99,11 +101,12 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
     markAgain(marks, daily, context);
   }
   await context.writes.settle();
-  const { count, skipped, abstentions } = decisions;
+  const { count, holds, skipped, abstentions } = decisions;
   const counters = {
     ticks: marks.length,
     ticks_exposed: ticksExposed,
     decisions: count,
+    holds,
     skipped,
     not_filled: notFilled,
     abstentions,
@@ -122,10 +125,10 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
 }
 
 /** Steps 1 and 2 of a tick: orders, time-outs, stops and targets. From here on the bars are known. */
-function stepBars(dueFeeds: readonly Feed[], broker: Broker): readonly ClosedTrade[] {
+function stepBars(dueFeeds: readonly Feed[], broker: Broker, tick: number): readonly ClosedTrade[] {
   const due = dueFeeds.map((feed) => ({ feed, bar: feed.next! }));
-  const atOpen = due.map(({ feed, bar }) => broker.atOpen(feed.asset, bar));
-  const inside = due.map(({ feed, bar }) => broker.insideBar(feed.asset, bar));
+  const atOpen = due.map(({ feed, bar }) => broker.atOpen(feed.asset, bar, tick));
+  const inside = due.map(({ feed, bar }) => broker.insideBar(feed.asset, bar, tick));
   for (const feed of dueFeeds) feed.advance();
   return [...atOpen, ...inside].filter((trade) => trade !== undefined);
 }
@@ -163,7 +166,7 @@ function markAgain(marks: EquityMark[], daily: DayRecord[], context: LoopContext
 
 function dayOf({ timestamp, equity }: EquityMark, { broker, settings }: LoopContext): DayRecord {
   const pnl = Object.fromEntries(settings.assets.map((asset) => [asset, broker.pnl(asset)]));
-  return { date: isoDate(timestamp), equity, pnl };
+  return { date: isoDate(dayTimeOf(timestamp, settings.timeframeMs)), equity, pnl };
 }
 
 /** The chunk's own max drawdown. That of the run is followed as well. */
@@ -178,7 +181,7 @@ function drawdownOf(marks: readonly EquityMark[], ofRun: DrawdownState): number 
 
 function outcomeOf(trade: ClosedTrade, context: LoopContext, chunk: Chunk): Outcome {
   // At the end of the run, a position of an asset whose bars stop early closes in the chunk of its last bar.
-  const owner = context.chunks.find(({ startMs, endMs }) => trade.exitBarMs >= startMs && trade.exitBarMs < endMs);
+  const owner = context.chunks.find(({ startMs, endMs }) => trade.exitTickMs >= startMs && trade.exitTickMs < endMs);
   const { settings, runId, market } = context;
   return outcomeOfTrade(trade, { settings, runId, market, chunk: (owner ?? chunk).name });
 }

@@ -37,7 +37,10 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
   const { chunks, files, records } = run;
   if (records.length === chunks.length) {
     const summary = await undefinedIfCorrupt(() => files.readSummary());
-    if (summary !== undefined) return { summary, chunksRun: [] };
+    if (summary !== undefined) {
+      for (const note of summary.notes ?? []) job.onNote?.(note);
+      return { summary, chunksRun: [] };
+    }
   }
 
   await job.onStart?.(run.id);
@@ -53,6 +56,7 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
   await job.memory.flush();
   const summary = summarize(summaryInput(run), { baselines: runBaselines(run), persistence: await persistenceOf(run) });
   await files.writeSummary(summary);
+  for (const note of summary.notes) job.onNote?.(note);
   return { summary, chunksRun: chunksRun.map(({ name }) => name) };
 }
 
@@ -101,11 +105,16 @@ async function openRun(job: BacktestJob): Promise<Run> {
     market,
     memoryEnabled: job.memorySettings.enabled,
     assets: settings.assets,
-    barGaps: Object.fromEntries(
-      settings.assets.map((asset, i) => [asset, gapsIn(bars[i]!, settings.timeframeMs).missing]),
+    barGaps: Object.fromEntries(settings.assets.map((asset, i) => [asset, gapsIn(bars[i]!, settings.timeframeMs)])),
+    barCounts: Object.fromEntries(
+      settings.assets.map((asset) => [
+        asset,
+        seriesOf(job, asset).bars.filter(({ timestamp }) => timestamp < period.endMs).length,
+      ]),
     ),
+    decisionIntervalMs: settings.decisionIntervalMs,
     initialBalance: settings.initialBalance,
-    daysPerYear: daysPerYearOf(bars),
+    daysPerYear: daysPerYearOf(bars, settings.timeframeMs),
     providers,
   };
   const snapshots = new RunSnapshots(memory.storage, id);
@@ -119,8 +128,9 @@ function openLoop({ job, id, chunks, view, own, records }: Run, writes: PendingW
   const startMs = chunks[records.length]?.startMs ?? period.endMs;
   const broker = new Broker(settings, last?.state.broker);
   const feeds = settings.assets.map((asset) => {
-    const feed = new Feed(seriesOf(job, asset), { startMs, regimesAdapt: job.memorySettings.enabled });
-    if (feed.last !== undefined) broker.setLastBar(asset, feed.last);
+    const bounds = { startMs, endMs: period.endMs };
+    const feed = new Feed(seriesOf(job, asset), { ...bounds, regimesAdapt: job.memorySettings.enabled });
+    if (feed.last !== undefined) broker.setLastBar(asset, feed.last, feed.lastTick);
     return feed;
   });
   // Outcomes of a chunk that was cut off become visible when they are recorded again, as they did the first time.
@@ -223,7 +233,8 @@ function runBaselines(run: Run): Baselines {
   const bars = barsOfPeriod(job);
   const held = job.settings.assets.map((asset, i) => {
     const { feeBps, spreadBps, slippageBps } = costsOf(job.settings, asset);
-    return { asset, bars: bars[i]!, feeShare: feeBps / 10_000, fillShare: (spreadBps / 2 + slippageBps) / 10_000 };
+    const shares = { feeShare: feeBps / 10_000, fillShare: (spreadBps / 2 + slippageBps) / 10_000 };
+    return { asset, bars: bars[i]!, timeframeMs: job.settings.timeframeMs, ...shares };
   });
   return baselinesOf(held, summaryInput(run));
 }

@@ -99,7 +99,7 @@ async function compareWorlds(options: CompareOptions, opener: WorldOpener): Prom
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
     const opened = seed === firstSeed ? first : await opener.open(seed, { embedder: job.remembered.embedder });
     const name = isSynthetic ? `seed ${seed}` : "bars";
-    const daysPerYear = daysPerYearOf(barsOfPeriod(opened.job));
+    const daysPerYear = daysPerYearOf(barsOfPeriod(opened.job), opened.job.settings.timeframeMs);
     for (const started of fromStartDays(opened.job, plan.starts)) {
       const off = withoutMemory(started, offConfig(opened));
       // In the first run only: the questions of the others are the same in kind, and each costs.
@@ -247,7 +247,7 @@ function offConfig({ config, refreshes }: OpenInMemoryJob): Json {
 async function trialsBefore({ config, job }: OpenInMemoryJob): Promise<readonly Trial[]> {
   const dir = memoryFolder(config);
   const bars = await hashBarsByAsset(job);
-  const daysPerYear = daysPerYearOf(barsOfPeriod(job));
+  const daysPerYear = daysPerYearOf(barsOfPeriod(job), job.settings.timeframeMs);
   const trials: Trial[] = [];
   for (const folder of [dir, folderWithoutMemory(dir)]) {
     if (existsSync(folder)) trials.push(...(await trialsOfRuns(diskStorage(folder), { bars, daysPerYear })));

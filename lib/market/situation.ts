@@ -23,6 +23,8 @@ export class SituationTracker {
   /** The last bar and the 48 before it; bar n (from 0) is at n % length. */
   readonly #recent: Bar[] = [];
   #barCount = 0;
+  /** Of the last bar. */
+  #endMs = NaN;
 
   /**
    * @param options `regimesAdapt`: the ADX that separates trends from ranges moves to the asset's own. Without it, as in a
@@ -39,8 +41,9 @@ export class SituationTracker {
     return this.#barCount;
   }
 
-  /** Adds the asset's next bar. */
-  add(bar: Bar): void {
+  /** Adds the asset's next bar. @param endMs When it ends. @default a timeframe after its start */
+  add(bar: Bar, endMs: number = bar.timestamp + this.#timeframeMs): void {
+    this.#endMs = endMs;
     const indicators = this.#indicators;
     indicators.add(bar);
     this.#recent[this.#barCount % (CHANNEL_BARS + 1)] = bar;
@@ -53,13 +56,13 @@ export class SituationTracker {
   situation(): Situation | undefined {
     if (this.#barCount < WARM_UP_BARS) return undefined;
     const { atr, rsi, adx, emaFast, emaSlow } = this.#indicators;
-    const { timestamp, close } = this.#barAt(0);
+    const { close } = this.#barAt(0);
     const volatilityRank = this.#volatility.rank();
     const usualAdx = this.#regimesAdapt ? this.#usualAdx.value : TYPICAL_ADX;
     const earlier = this.#barAt(RETURN_BARS).close;
     return {
       asset: this.#asset,
-      timestamp: timestamp + this.#timeframeMs,
+      timestamp: this.#endMs,
       regime: classifyRegime({ volatilityRank, adx, usualAdx }),
       close,
       atr,

@@ -26,6 +26,27 @@ export function nearestTimeframes(spacingMs: number, timeframeMs: number): numbe
   return Math.max(1, Math.ceil(spacingMs / timeframeMs - 0.5));
 }
 
+/**
+ * When a bar ends: a timeframe after its start. If the asset's next bar starts sooner, the bar ends there; and so it does if the next bar starts an
+ * hour later, where a clock was put back.
+ *
+ * @param nextMs The start of the next bar, if there is one.
+ */
+export function endOfBar(startMs: number, nextMs: number | undefined, timeframeMs: number): number {
+  const endMs = startMs + timeframeMs;
+  if (nextMs === undefined) return endMs;
+  const isLonger = timeframeMs > HOUR_MS && nextMs === endMs + HOUR_MS;
+  return nextMs < endMs || isLonger ? nextMs : endMs;
+}
+
+/**
+ * A time in the calendar day to which a bar belongs: that of its tick. A bar of a day or longer may begin at any midnight of the world, from 14 hours
+ * before that of UTC to 10 hours after it; 13 hours after its start it is that day in UTC.
+ */
+export function dayTimeOf(tickMs: number, timeframeMs: number): number {
+  return timeframeMs < DAY_MS ? tickMs : tickMs + 13 * HOUR_MS;
+}
+
 /** How often bars are missing, and how often the market was closed between two bars. */
 export interface Gaps {
   readonly missing: number;

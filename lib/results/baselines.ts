@@ -1,5 +1,6 @@
 /** What the same bars would have given without any decision (docs/RULES.md, "Baselines"). */
 import { directionOf, type Trade } from "../memory/trade.ts";
+import { dayTimeOf } from "../market/spacing.ts";
 import type { Bar } from "../types.ts";
 import { meanOf } from "../util/numbers.ts";
 import { createRandom } from "../util/random.ts";
@@ -41,6 +42,7 @@ export interface Baselines {
 export interface HeldAsset {
   readonly asset: string;
   readonly bars: readonly Bar[];
+  readonly timeframeMs: number;
   /** Of the price: the fee of one side, and half the spread with the slippage. */
   readonly feeShare: number;
   readonly fillShare: number;
@@ -65,13 +67,14 @@ export function baselinesOf(
 }
 
 /** What 1 put into an asset at its first open is worth at the end of each of its days; sold at the last close. */
-function valueByDay({ bars, feeShare, fillShare }: HeldAsset): ReadonlyMap<string, number> {
+function valueByDay({ bars, timeframeMs, feeShare, fillShare }: HeldAsset): ReadonlyMap<string, number> {
+  const dayOf = ({ timestamp }: Bar): string => isoDate(dayTimeOf(timestamp, timeframeMs));
   const paid = bars[0]!.open * (1 + fillShare);
   const values = new Map<string, number>();
-  for (const { timestamp, close } of bars) values.set(isoDate(timestamp), close / paid - feeShare);
+  for (const bar of bars) values.set(dayOf(bar), bar.close / paid - feeShare);
   const last = bars.at(-1)!;
   const received = last.close * (1 - fillShare);
-  values.set(isoDate(last.timestamp), (received * (1 - feeShare)) / paid - feeShare);
+  values.set(dayOf(last), (received * (1 - feeShare)) / paid - feeShare);
   return values;
 }
 

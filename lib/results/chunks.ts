@@ -91,6 +91,8 @@ export interface ChunkCounters {
   /** Ticks that left a position open. */
   readonly ticks_exposed: number;
   readonly decisions: number;
+  /** Decisions of HOLD. */
+  readonly holds: number;
   /** Positions that were not opened, by reason. */
   readonly skipped: { readonly max_positions: number; readonly correlation: number; readonly size: number };
   /** Orders that were still waiting at the end of the run. */

@@ -10,7 +10,7 @@ interface DailyMark {
 }
 
 /** Trading days a year, with and without weekends. */
-export type DaysPerYear = 365 | 252;
+export type DaysPerYear = number;
 
 /**
  * The last mark of each day. With 252 days a year, Sunday belongs to Monday.

@@ -1,5 +1,6 @@
 import { providerPerformance, regimePerformance } from "../memory/statistics.ts";
 import type { Trade } from "../memory/trade.ts";
+import type { Gaps } from "../market/spacing.ts";
 import type { Market } from "../types.ts";
 import { meanOf } from "../util/numbers.ts";
 import { isoDate } from "../util/time.ts";
@@ -21,6 +22,7 @@ import {
   sortinoRatio,
 } from "./metrics.ts";
 import { sampleNoise, type SampleNoise } from "./sample-noise.ts";
+import { quietNotes } from "./quiet-notes.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** One chunk of `quarterly_breakdown`. Keys keep the field's names, whatever the chunks are. */
@@ -58,6 +60,8 @@ export interface Summary extends Baselines, CostFigures {
   readonly assets: readonly string[];
   /** By asset: gaps between the run's bars. */
   readonly bar_gaps: Readonly<Record<string, number>>;
+  /** By asset: how often its market was closed between two bars of the run, as at night. */
+  readonly session_gaps: Readonly<Record<string, number>>;
   readonly initial_balance: number;
   readonly final_balance: number;
   readonly total_return_pct: number;
@@ -97,6 +101,8 @@ export interface Summary extends Baselines, CostFigures {
     readonly snapshots_stored: number;
     readonly vectors_stored: number;
   };
+  /** What the user should know, a sentence each: why the run hardly traded. */
+  readonly notes: readonly string[];
 }
 
 /** What summaries and snapshots are made of. */
@@ -108,7 +114,10 @@ export interface SummaryInput {
   readonly market: Market;
   readonly memoryEnabled: boolean;
   readonly assets: readonly string[];
-  readonly barGaps: Readonly<Record<string, number>>;
+  readonly barGaps: Readonly<Record<string, Gaps>>;
+  /** By asset, from the start of its file to the end of the run. */
+  readonly barCounts: Readonly<Record<string, number>>;
+  readonly decisionIntervalMs: number;
   readonly initialBalance: number;
   readonly daysPerYear: DaysPerYear;
   readonly providers: readonly string[];
@@ -130,6 +139,10 @@ export function summarize(
   const ratios = ratiosOf(input);
   const sum = (pick: (counters: ChunkRecord["counters"]) => number): number =>
     records.reduce((total, { counters }) => total + pick(counters), 0);
+  const exposurePct = percentOf(
+    sum((c) => c.ticks_exposed),
+    sum((c) => c.ticks),
+  );
   return {
     run_id: input.runId,
     period: `${isoDate(period.startMs)}/${isoDate(period.endMs)}`,
@@ -137,7 +150,8 @@ export function summarize(
     data: input.market,
     memory_enabled: input.memoryEnabled,
     assets: input.assets,
-    bar_gaps: input.barGaps,
+    bar_gaps: byName(input.assets, (asset) => input.barGaps[asset]!.missing),
+    session_gaps: byName(input.assets, (asset) => input.barGaps[asset]!.closed),
     initial_balance: initialBalance,
     final_balance: finalBalance,
     total_return_pct: 100 * (finalBalance / initialBalance - 1),
@@ -145,10 +159,7 @@ export function summarize(
     annualized_sortino: ratios.sortino,
     cagr_pct: cagrPct(initialBalance, finalBalance, { spanMs: period.endMs - period.startMs }),
     max_drawdown_pct: last?.state.max_drawdown_pct ?? 0,
-    exposure_pct: percentOf(
-      sum((c) => c.ticks_exposed),
-      sum((c) => c.ticks),
-    ),
+    exposure_pct: exposurePct,
     turnover: (last?.state.broker.turnover_notional ?? 0) / initialBalance,
     profit_factor: ratios.profitFactor,
     total_trades: totals.total_trades,
@@ -189,6 +200,12 @@ export function summarize(
     confidence: confidenceScores(trades),
     expectation: expectationBins(records.map(({ expectation }) => expectation)),
     memory_persistence: persistence,
+    notes: quietNotes({
+      ...input,
+      counters: records.map(({ counters }) => counters),
+      trades: totals.total_trades,
+      exposurePct,
+    }),
   };
 }
 

@@ -44,8 +44,12 @@ function headline({ summary: s, chunksRun }: RunOutcome): string {
   const bars = s.data === "synthetic" ? paint("synthetic bars", "yellow") : "bars";
   const skipped = Object.entries(s.skipped).filter(([, times]) => times > 0);
   const notOpened = skipped.map(([reason, times]) => `${count(times)} for ${reason}`).join(", ") || "0";
-  const gaps = Object.entries(s.bar_gaps).filter(([, times]) => times > 0);
-  const gapsIn = gaps.map(([asset, times]) => `${asset} ${count(times)}`).join(", ");
+  const byAsset = (what: string, counts: Readonly<Record<string, number>>): string => {
+    const found = Object.entries(counts).filter(([, times]) => times > 0);
+    return found.length === 0
+      ? ""
+      : `; ${what}: ${found.map(([asset, times]) => `${asset} ${count(times)}`).join(", ")}`;
+  };
   const { before_calibration: before, after_calibration: after } = s.confidence;
   const lines = [
     ["Assets", `${s.assets.join(" ")}, ${bars}, memory ${s.memory_enabled ? "on" : "off"}`],
@@ -68,7 +72,8 @@ function headline({ summary: s, chunksRun }: RunOutcome): string {
     ...noiseLines(s),
     [
       "Exposure",
-      `${pct(s.exposure_pct)} of the time; turnover ${fixed(s.turnover, 1)}x${gapsIn && `; gaps in bars: ${gapsIn}`}`,
+      `${pct(s.exposure_pct)} of the time; turnover ${fixed(s.turnover, 1)}x${byAsset("gaps in bars", s.bar_gaps)}` +
+        byAsset("market closed", s.session_gaps ?? {}),
     ],
   ];
   const title = `${paint(`Run ${s.run_id.slice(0, 12)}`, "bold")}  ${s.period.replace("/", " to ")} (${state})`;

@@ -194,7 +194,7 @@ describe("orders", () => {
       exitReason: "end_of_run",
       rawExitPrice: 103,
       exitMs: START + 2 * HOUR,
-      exitBarMs: START + HOUR,
+      exitTickMs: START + HOUR,
       realizedPnl: 30,
     });
     expect(broker.atEndOfRun("AAA")).toBeUndefined();

@@ -1,14 +1,15 @@
 /** Markets for tests: real bars, if there are any, and synthetic ones with the faults of real data. */
 import type { Bar, BarSeries } from "../../lib/types.ts";
 import { parseBarsCsv } from "../../lib/market/csv.ts";
-import { syntheticBars } from "../../lib/market/synthetic.ts";
+import { openZone } from "../../lib/market/formats/zones.ts";
+import { SYNTHETIC_START, syntheticBars } from "../../lib/market/synthetic.ts";
 import { breakout, reversion, trend } from "../../lib/providers/rules.ts";
 import { similarTrades } from "../../lib/providers/similar-trades.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { REAL_BARS_DIR, seeded } from "../samples.ts";
-import { HOUR, seriesOf } from "./world-samples.ts";
+import { DAY, HOUR, seriesOf } from "./world-samples.ts";
 
 /** The ensemble of the default configuration. */
 export function defaultProviders(): Provider[] {
@@ -94,4 +95,41 @@ export function randomVotesCsv(options: {
     return `${new Date(timestamp).toISOString()},${assets[Math.floor(random() * assets.length)]},${action},${Math.floor(random() * 101)}`;
   });
   return `timestamp,asset,action,confidence\n${rows.join("\n")}\n`;
+}
+
+/** How an exchange's bars lie in time. */
+export interface Hours {
+  /** An IANA name; its clocks change. */
+  readonly zone: string;
+  readonly timeframeMs: number;
+  /** Starts of bars in a day, in hours of the local clock. */
+  readonly starts: readonly number[];
+  /** Days with bars, 0 is Sunday. */
+  readonly days: readonly number[];
+}
+
+/** Synthetic prices at the times at which an exchange has bars. */
+export function seriesAt(
+  asset: string,
+  hours: Hours,
+  options: { startMs: number; endMs: number; seed: number },
+): BarSeries {
+  const { startMs, endMs, seed } = options;
+  const zone = openZone(hours.zone);
+  const times: number[] = [];
+  for (let day = startMs - (startMs % DAY); day < endMs + DAY; day += DAY) {
+    if (!hours.days.includes(new Date(day).getUTCDay())) continue;
+    for (const start of hours.starts) {
+      const ms = zone.toEpoch(day + start * HOUR, -Infinity);
+      if (ms !== undefined && ms >= startMs && ms < endMs) times.push(ms);
+    }
+  }
+  const { bars } = syntheticBars({ asset, timeframe: "1h", seed, end: SYNTHETIC_START + times.length * HOUR });
+  return {
+    asset,
+    timeframeMs: hours.timeframeMs,
+    market: "bars",
+    bars: bars.map((bar, i) => ({ ...bar, timestamp: times[i]! })),
+    gaps: 0,
+  };
 }

@@ -52,7 +52,7 @@ function closed(raw: number, reason: ExitReason, realizedPnl: number, situation 
     },
     exitReason: reason,
     exitMs: at("2021-01-04T20:30"),
-    exitBarMs: at("2021-01-04T20:00"),
+    exitTickMs: at("2021-01-04T20:00"),
     rawExitPrice: raw,
     exitPrice: raw * 0.9997,
     feeCost: 1.0449865,

@@ -12,7 +12,7 @@ import { openMemory } from "../../lib/memory/store.ts";
 import { votesFile, parseVotesCsv } from "../../lib/providers/votes-file.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
 import { HAS_REAL_BARS, PROJECT_DIR } from "../samples.ts";
-import { defaultProviders, randomVotesCsv, realSeries, roughSeries } from "./market-samples.ts";
+import { defaultProviders, type Hours, randomVotesCsv, realSeries, roughSeries, seriesAt } from "./market-samples.ts";
 import { at, DAY, HOUR, makeSettings, MEMORY_ON } from "./world-samples.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -85,7 +85,8 @@ async function recompute(run: Case): Promise<{ said: string; trades: number; ski
   const folder = mkdtempSync(join(root, "case-"));
   const [bars, memoryDir] = [join(folder, "bars"), join(folder, "memory")];
   mkdirSync(bars);
-  for (const [asset, series] of run.series) writeFileSync(join(bars, `${asset}_1h.csv`), csvOf(series));
+  for (const [asset, series] of run.series)
+    writeFileSync(join(bars, `${asset}_${run.settings.timeframeMs / HOUR}h.csv`), csvOf(series));
   const config = join(folder, "config.json");
   writeFileSync(config, JSON.stringify(configOf(run)));
 
@@ -135,8 +136,8 @@ const roughPeriod = { startMs: at("2018-02-08"), endMs: at("2018-03-21") };
 const roughSettings = (overrides: Partial<BacktestSettings> = {}): BacktestSettings =>
   makeSettings({ assets: ROUGH_ASSETS, ...overrides });
 
-function votesOf(seed: number, name: string): Provider {
-  const csv = randomVotesCsv({ assets: ROUGH_ASSETS, ...roughPeriod, seed });
+function votesOf(seed: number, name: string, of = { assets: ROUGH_ASSETS, ...roughPeriod }): Provider {
+  const csv = randomVotesCsv({ ...of, seed });
   return votesFile(parseVotesCsv(new TextEncoder().encode(csv), { file: "votes.csv" }), name);
 }
 
@@ -201,6 +202,99 @@ describe.skipIf(!HAS_PYTHON)(`rough markets recomputed${HAS_PYTHON ? "" : " (ski
       expect(said).toEndWith("all equal");
       expect(trades).toBeGreaterThan(20);
       if (run.skips !== undefined) expect(skipped[run.skips]).toBeGreaterThan(10);
+    },
+    60_000,
+  );
+});
+
+const WEEKDAYS = [1, 2, 3, 4, 5];
+const EVERY_DAY = [0, 1, 2, 3, 4, 5, 6];
+/** Clocks change in it in New York, London, Sydney and Auckland. */
+const CHANGES = { startMs: at("2020-12-01"), endMs: at("2021-05-01") };
+
+/** Assets of exchanges whose bars lie off the UTC grid. */
+function offGrid(
+  hours: Readonly<Record<string, Hours>>,
+  run: { timeframeMs: number; decisionIntervalMs: number; startMs?: number; chunkKind: string },
+): Omit<Case, "name"> {
+  const { timeframeMs, decisionIntervalMs, startMs = CHANGES.startMs, chunkKind } = run;
+  const assets = Object.keys(hours);
+  const span = { ...CHANGES, startMs };
+  return {
+    series: new Map(assets.map((asset, i) => [asset, seriesAt(asset, hours[asset]!, { ...span, seed: i + 1 })])),
+    settings: makeSettings({ assets, timeframeMs, decisionIntervalMs, correlationThreshold: 0.3, maxPositions: 2 }),
+    period: { startMs: at("2021-01-01"), endMs: CHANGES.endMs },
+    chunkKind,
+  };
+}
+
+const SESSION = [9.5, 10.5, 11.5, 12.5, 13.5, 14.5, 15.5];
+const daily = (zone: string, days = WEEKDAYS): Hours => ({ zone, timeframeMs: DAY, starts: [0], days });
+const OFF_GRID_CASES: Case[] = [
+  {
+    name: "stocks of New York at :30 beside a coin, every four hours",
+    ...offGrid(
+      {
+        AAPL: { zone: "America/New_York", timeframeMs: HOUR, starts: SESSION, days: WEEKDAYS },
+        MSFT: { zone: "America/New_York", timeframeMs: HOUR, starts: [9.5, 10, 11, 12, 13, 14, 15], days: WEEKDAYS },
+        COIN: { zone: "UTC", timeframeMs: HOUR, starts: Array.from({ length: 24 }, (_, i) => i), days: EVERY_DAY },
+      },
+      { timeframeMs: HOUR, decisionIntervalMs: 4 * HOUR, chunkKind: "month" },
+    ),
+  },
+  {
+    name: "days of five midnights whose clocks change",
+    ...offGrid(
+      {
+        SPY: daily("America/New_York"),
+        FTSE: daily("Europe/London"),
+        NIKKEI: daily("Asia/Tokyo"),
+        NZX: daily("Pacific/Auckland"),
+        COIN: daily("Europe/London", EVERY_DAY),
+      },
+      { timeframeMs: DAY, decisionIntervalMs: DAY, startMs: at("2020-06-01"), chunkKind: "week" },
+    ),
+  },
+  {
+    name: "days of New York's midnight, every second one",
+    ...offGrid(
+      { SPY: daily("America/New_York", EVERY_DAY), FTSE: daily("Europe/London", EVERY_DAY) },
+      { timeframeMs: DAY, decisionIntervalMs: 2 * DAY, startMs: at("2020-06-01"), chunkKind: "10d" },
+    ),
+  },
+  {
+    name: "four hours from five in the afternoon in New York on",
+    ...offGrid(
+      {
+        EURUSD: {
+          zone: "America/New_York",
+          timeframeMs: 4 * HOUR,
+          starts: [1, 5, 9, 13, 17, 21],
+          days: [0, ...WEEKDAYS],
+        },
+        COIN: { zone: "America/New_York", timeframeMs: 4 * HOUR, starts: [1, 5, 9, 13, 17, 21], days: EVERY_DAY },
+      },
+      { timeframeMs: 4 * HOUR, decisionIntervalMs: 8 * HOUR, chunkKind: "month" },
+    ),
+  },
+  {
+    name: "weeks from Monday on",
+    ...offGrid(
+      { SPY: { zone: "America/New_York", timeframeMs: 7 * DAY, starts: [0], days: [1] } },
+      { timeframeMs: 7 * DAY, decisionIntervalMs: 7 * DAY, startMs: at("2018-01-01"), chunkKind: "quarter" },
+    ),
+    providers: [votesOf(9, "votes", { assets: ["SPY"], ...CHANGES })],
+  },
+];
+
+describe.skipIf(!HAS_PYTHON)(`bars off the UTC grid recomputed${HAS_PYTHON ? "" : " (skipped: no python3)"}`, () => {
+  test.concurrent.each(OFF_GRID_CASES)(
+    "$name",
+    async (run) => {
+      const { said, trades } = await recompute(run);
+      expect(said).toEndWith("all equal");
+      expect(Number(/^(\d+) decisions/.exec(said)![1])).toBeGreaterThan(15);
+      expect(trades).toBeGreaterThan(3);
     },
     60_000,
   );

@@ -133,7 +133,7 @@ class Settings:
 class Series:
     """An asset's bars from the start of its file up to the run's end, and what is known at each close."""
 
-    def __init__(self, asset, rows, regimes_adapt):
+    def __init__(self, asset, rows, timeframe, regimes_adapt):
         self.asset = asset
         self.regimes_adapt = regimes_adapt
         self.start = [row[0] for row in rows]
@@ -145,6 +145,8 @@ class Series:
             if after <= before:
                 raise InputError(f"{asset}: bar {iso(after)} does not come after {iso(before)}")
         self.index = {start: i for i, start in enumerate(self.start)}
+        self.tick, self.clock = bar_times(self.start, timeframe)
+        self.index_of_tick = {tick: i for i, tick in enumerate(self.tick)}
         self.atr = average_true_range(self)
         self.rsi = relative_strength(self.close)
         self.adx = directional_index(self)
@@ -166,7 +168,29 @@ class Series:
         return by_adx / 2 + by_averages - 0.5
 
 
-def read_bars(folder, asset, timeframe_name, end, regimes_adapt):
+def bar_times(starts, timeframe):
+    """Of each bar its tick, and the whole timeframes on the asset's own clock at its start."""
+    ticks, clock = [], []
+    for i, start in enumerate(starts):
+        end = start + timeframe
+        if i + 1 < len(starts):
+            after = starts[i + 1]
+            if after < end or (timeframe > HOUR and after == end + HOUR):
+                end = after
+        ticks.append(end - timeframe)
+        if i == 0:
+            clock.append(start // timeframe)
+        else:
+            clock.append(clock[-1] + max(1, math.ceil((start - starts[i - 1]) / timeframe - 0.5)))
+    return ticks, clock
+
+
+def day_time(tick, timeframe):
+    """A time in the day to which a bar belongs."""
+    return tick if timeframe < DAY else tick + 13 * HOUR
+
+
+def read_bars(folder, asset, timeframe_name, timeframe, end, regimes_adapt):
     path = os.path.join(folder, f"{asset}_{timeframe_name}.csv")
     if os.path.exists(path):
         file = open(path, newline="", encoding="utf-8-sig")
@@ -188,7 +212,7 @@ def read_bars(folder, asset, timeframe_name, end, regimes_adapt):
             start = parse_time(cells[columns[0]])
             if start < end:
                 rows.append((start, *(float(cells[column]) for column in columns[1:])))
-    return Series(asset, rows, regimes_adapt)
+    return Series(asset, rows, timeframe, regimes_adapt)
 
 
 def read_json(path):
@@ -323,12 +347,13 @@ class Correlations:
             starts = [start for start in a.start if start in b.index]
             self.pairs[key] = (
                 starts,
+                [max(a.tick[a.index[start]], b.tick[b.index[start]]) for start in starts],
                 simple_returns([a.close[a.index[start]] for start in starts]),
                 simple_returns([b.close[b.index[start]] for start in starts]),
             )
-        starts, a, b = self.pairs[key]
+        starts, ticks, a, b = self.pairs[key]
         low = bisect_left(starts, now - CORRELATION_SPAN)
-        high = bisect_right(starts, now - self.timeframe)
+        high = bisect_right(ticks, now - self.timeframe)
         if high - low < CORRELATION_BARS:
             return None
         return pearson(a[low : high - 1], b[low : high - 1])
@@ -580,33 +605,38 @@ class Backtest:
 
     def run(self):
         settings = self.settings
-        owned = {}
+        owned, days = {}, []
         for asset in settings.assets:
-            for start in self.series[asset].start:
-                if self.start <= start < self.end:
-                    owned.setdefault(start, []).append(asset)
-        self.any_saturday = any(weekday(start) == 6 for start in owned)
+            for start, tick in zip(self.series[asset].start, self.series[asset].tick):
+                if self.start <= tick:
+                    owned.setdefault(tick, []).append(asset)
+                if self.start <= start:
+                    days.append(day_time(start, settings.timeframe))
+        if settings.timeframe > DAY:
+            self.days_a_year = 365 * DAY / settings.timeframe
+        else:
+            self.days_a_year = 365 if any(weekday(day) == 6 for day in days) else 252
         for tick in sorted(owned):
             self.tick(tick, owned[tick])
         self.finish()
         return self
 
-    def tick(self, start, assets):
+    def tick(self, tick, assets):
         settings = self.settings
-        bars = [(asset, self.series[asset], self.series[asset].index[start]) for asset in assets]
+        bars = [(asset, self.series[asset], self.series[asset].index_of_tick[tick]) for asset in assets]
         for asset, series, i in bars:
-            self.at_open(asset, start, series.open[i])
+            self.at_open(asset, tick, series.start[i], series.open[i])
         for asset, series, i in bars:
-            self.inside(asset, start, series.open[i], series.high[i], series.low[i])
+            self.inside(asset, tick, series.start[i], series.open[i], series.high[i], series.low[i])
             self.last_close[asset] = series.close[i]
         self.record()
-        now = start + settings.timeframe
-        if now % settings.interval == 0:
-            equity = self.equity()
-            for asset, series, i in bars:
-                if i >= FIRST_DECISION_BAR - 1:
-                    self.decision(asset, series, i, now, equity)
-        self.marks.append((start, self.equity()))
+        now = tick + settings.timeframe
+        equity = self.equity()
+        for asset, series, i in bars:
+            own_end = (series.clock[i] + 1) * settings.timeframe
+            if own_end % settings.interval == 0 and i >= FIRST_DECISION_BAR - 1:
+                self.decision(asset, series, i, now, equity)
+        self.marks.append((tick, self.equity()))
         self.exposed_ticks += bool(self.positions)
 
     def equity(self):
@@ -618,13 +648,13 @@ class Backtest:
         costs = self.settings.costs[asset]
         return raw * (1 + side * (costs["spread_bps"] / 2 + costs["slippage_bps"]) / 10_000)
 
-    def at_open(self, asset, start, raw):
+    def at_open(self, asset, tick, start, raw):
         position = self.positions.get(asset)
         order = self.waiting.pop(asset, None)
         if order and position:
-            self.close(asset, start, start, raw, "reversed")
+            self.close(asset, tick, start, raw, "reversed")
         elif position and start >= position.entered + self.settings.max_holding:
-            self.close(asset, start, start, raw, "timeout")
+            self.close(asset, tick, start, raw, "timeout")
         if order and order.direction:
             entry = self.fill_price(asset, raw, order.direction)
             self.positions[asset] = Position(
@@ -632,11 +662,11 @@ class Backtest:
             )
             self.notional += entry * order.size
 
-    def inside(self, asset, start, opened, high, low):
+    def inside(self, asset, tick, start, opened, high, low):
         position = self.positions.get(asset)
         if not position:
             return
-        end = start + self.settings.timeframe
+        end = tick + self.settings.timeframe
         if position.direction > 0:
             stop_at_open, target_at_open = opened <= position.stop, opened >= position.target
             stop_touched, target_touched = low <= position.stop, high >= position.target
@@ -644,13 +674,13 @@ class Backtest:
             stop_at_open, target_at_open = opened >= position.stop, opened <= position.target
             stop_touched, target_touched = high >= position.stop, low <= position.target
         if stop_at_open:
-            self.close(asset, start, start, opened, "stop")
+            self.close(asset, tick, start, opened, "stop")
         elif target_at_open:
-            self.close(asset, start, start, opened, "target")
+            self.close(asset, tick, start, opened, "target")
         elif stop_touched:
-            self.close(asset, start, end, position.stop, "stop")
+            self.close(asset, tick, end, position.stop, "stop")
         elif target_touched:
-            self.close(asset, start, end, position.target, "target")
+            self.close(asset, tick, end, position.target, "target")
 
     def close(self, asset, bar, moment, raw, reason):
         position = self.positions.pop(asset)
@@ -851,8 +881,8 @@ class Backtest:
         for asset in self.settings.assets:
             if asset in self.positions:
                 series = self.series[asset]
-                bar = series.start[-1]
-                self.close(asset, bar, bar + self.settings.timeframe, series.close[-1], "end_of_run")
+                tick = series.tick[-1]
+                self.close(asset, tick, tick + self.settings.timeframe, series.close[-1], "end_of_run")
         self.record()
         if self.marks:
             self.marks[-1] = (self.marks[-1][0], self.equity())
@@ -866,12 +896,13 @@ def weekday(ms):
     return (ms // DAY + 4) % 7
 
 
-def annual_ratios(marks, initial, days_a_year):
+def annual_ratios(marks, initial, timeframe, days_a_year):
     """(Sharpe, Sortino) of the daily returns."""
     days = {}
-    for start, equity in marks:
-        day = start // DAY
-        if days_a_year == 252 and weekday(start) == 0:
+    for tick, equity in marks:
+        moment = day_time(tick, timeframe)
+        day = moment // DAY
+        if days_a_year == 252 and weekday(moment) == 0:
             day += 1
         days[day] = equity
     returns, before = [], initial
@@ -907,7 +938,7 @@ def chunk_metrics(test, start, end, initial):
     trades = [trade for trade in test.trades if start <= trade["bar"] < end]
     final = marks[-1][1] if marks else initial
     wins = sum(trade["realized_pnl"] > 0 for trade in trades)
-    sharpe, sortino = annual_ratios(marks, initial, 365 if test.any_saturday else 252)
+    sharpe, sortino = annual_ratios(marks, initial, test.settings.timeframe, test.days_a_year)
     gained = sum(trade["realized_pnl"] for trade in trades if trade["realized_pnl"] > 0)
     lost = sum(-trade["realized_pnl"] for trade in trades if trade["realized_pnl"] < 0)
     years = (end - start) / (365 * DAY)
@@ -1302,7 +1333,9 @@ def main():
             raise InputError(f"no decisions: {pattern}")
         paths.extend(matching)
     series = {
-        asset: read_bars(options.bars, asset, settings.timeframe_name, end, settings.memory_enabled)
+        asset: read_bars(
+            options.bars, asset, settings.timeframe_name, settings.timeframe, end, settings.memory_enabled
+        )
         for asset in settings.assets
     }
 

@@ -13,7 +13,12 @@ function barsOf(closes: readonly number[], startMs = at("2021-01-02")): Bar[] {
 }
 
 const FREE = { feeShare: 0, fillShare: 0 };
-const asset = (name: string, bars: readonly Bar[], costs = FREE): HeldAsset => ({ asset: name, bars, ...costs });
+const asset = (name: string, bars: readonly Bar[], costs = FREE): HeldAsset => ({
+  asset: name,
+  bars,
+  timeframeMs: DAY / 2,
+  ...costs,
+});
 const NO_TRADES = { trades: [], daysPerYear: 365 } as const;
 
 describe("buying and holding", () => {

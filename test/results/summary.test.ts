@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type ChunkRecord, planChunks } from "../../lib/results/chunks.ts";
 import { snapshotOf, summarize, type SummaryInput } from "../../lib/results/summary.ts";
-import { at } from "../backtest/world-samples.ts";
+import { at, HOUR } from "../backtest/world-samples.ts";
 import { trade, vote } from "./trade-samples.ts";
 
 function record(
@@ -27,6 +27,7 @@ function record(
       ticks: 40,
       ticks_exposed: 10,
       decisions: 10,
+      holds: 3,
       skipped: { max_positions: 1, correlation: 2, size: 3 },
       not_filled: 1,
       abstentions: { trend: 0, other: 4 },
@@ -56,7 +57,9 @@ const INPUT: SummaryInput = {
   market: "bars",
   memoryEnabled: true,
   assets: ["AAA", "BBB"],
-  barGaps: { AAA: 2, BBB: 0 },
+  barGaps: { AAA: { missing: 2, closed: 30 }, BBB: { missing: 0, closed: 0 } },
+  barCounts: { AAA: 2000, BBB: 99 },
+  decisionIntervalMs: 4 * HOUR,
   initialBalance: 1000,
   daysPerYear: 365,
   providers: ["trend", "other"],
@@ -103,6 +106,13 @@ describe("summarize()", () => {
         mean_realized_r: 0.5,
         standard_error_r: expect.closeTo(Math.sqrt(1 / 3 / 4), 12),
       },
+    ]);
+  });
+
+  test("counts the closes of markets apart from missing bars, and notes an asset that has too few", () => {
+    expect(summary).toMatchObject({ bar_gaps: { AAA: 2, BBB: 0 }, session_gaps: { AAA: 30, BBB: 0 } });
+    expect(summary.notes).toEqual([
+      "BBB never decided: it has 99 bars up to 2021-03-01, and an asset decides from its 100th bar on",
     ]);
   });
 

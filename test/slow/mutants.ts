@@ -94,15 +94,15 @@ const MUTANTS: Record<string, readonly Edit[]> = {
   "a fill at the open after the next": [
     edit(
       "lib/backtest/loop.ts",
-      "broker.atOpen(feed.asset, bar)",
-      "broker.atOpen(feed.asset, { ...bar, open: feed.bars[feed.count + 1]?.open ?? bar.open })",
+      "broker.atOpen(feed.asset, bar, tick)",
+      "broker.atOpen(feed.asset, { ...bar, open: feed.bars[feed.count + 1]?.open ?? bar.open }, tick)",
     ),
   ],
   "a stop that is reached in the next bar": [
     edit(
       "lib/backtest/loop.ts",
-      "broker.insideBar(feed.asset, bar)",
-      "broker.insideBar(feed.asset, { ...bar, low: Math.min(bar.low, feed.bars[feed.count + 1]?.low ?? Infinity) })",
+      "broker.insideBar(feed.asset, bar, tick)",
+      "broker.insideBar(feed.asset, { ...bar, low: Math.min(bar.low, feed.bars[feed.count + 1]?.low ?? Infinity) }, tick)",
     ),
   ],
   "an entry at the best price of its bar": [

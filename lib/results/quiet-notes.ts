@@ -1,0 +1,56 @@
+/** Why a run hardly traded, for its user. */
+import { WARM_UP_BARS } from "../market/situation.ts";
+import { DAY_MS, isoDate, timeframeName } from "../util/time.ts";
+import type { ChunkCounters } from "./chunks.ts";
+
+const MONTH_MS = (365.25 / 12) * DAY_MS;
+
+/** What a run decided, and with what. */
+interface QuietInput {
+  readonly period: { readonly startMs: number; readonly endMs: number };
+  readonly decisionIntervalMs: number;
+  /** By asset, from the start of its file to the end of the run. */
+  readonly barCounts: Readonly<Record<string, number>>;
+  readonly counters: readonly ChunkCounters[];
+  readonly trades: number;
+  readonly exposurePct: number | null;
+}
+
+/** A sentence on each asset that had too few bars, and one on a run without decisions, or with fewer than one trade a month. */
+export function quietNotes(input: QuietInput): readonly string[] {
+  const { barCounts, counters, period } = input;
+  const end = isoDate(period.endMs);
+  const silent = Object.entries(barCounts).filter(([, count]) => count < WARM_UP_BARS);
+  const notes = silent.map(
+    ([asset, count]) =>
+      `${asset} never decided: it has ${count} bars up to ${end}, and an asset decides from its ${WARM_UP_BARS}th bar on`,
+  );
+  const decisions = counters.reduce((sum, each) => sum + each.decisions, 0);
+  if (decisions > 0) return [...notes, ...fewTrades(input, decisions)];
+  if (silent.length === Object.keys(barCounts).length) return notes;
+  const interval = timeframeName(input.decisionIntervalMs);
+  return [...notes, `No decision was made: no bar of the period is the last of a decision_interval of ${interval}`];
+}
+
+function fewTrades({ period, counters, trades, exposurePct }: QuietInput, decisions: number): readonly string[] {
+  const months = (period.endMs - period.startMs) / MONTH_MS;
+  if (trades >= months) return [];
+  const sum = (pick: (each: ChunkCounters) => number): number =>
+    counters.reduce((total, each) => total + pick(each), 0);
+  const holds = sum((each) => each.holds);
+  const skips = (["max_positions", "correlation", "size"] as const)
+    .map((reason) => ({ reason, count: sum(({ skipped }) => skipped[reason]) }))
+    .filter(({ count }) => count > 0)
+    .map(({ reason, count }) => `${count} for ${reason}`);
+  const reasons = [
+    holds === decisions
+      ? `all ${decisions} decisions were HOLD`
+      : `${((100 * holds) / decisions).toFixed(0)} % of ${decisions} decisions were HOLD`,
+    ...(skips.length === 0 ? [] : [`positions were not opened, ${skips.join(", ")}`]),
+    ...(exposurePct !== null && exposurePct > 50
+      ? [`a position was open ${exposurePct.toFixed(0)} % of the time`]
+      : []),
+  ];
+  const count = trades === 0 ? "No trade" : trades === 1 ? "1 trade" : `${trades} trades`;
+  return [`${count} in ${months.toFixed(1)} months: ${reasons.join("; ")}`];
+}
