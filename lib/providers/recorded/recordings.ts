@@ -117,12 +117,18 @@ export class AnswerStore {
     }
   }
 
-  /** Why a run went on without an answer to a question; `undefined` if it did not. */
+  /**
+   * Why a run went on without an answer to a question; `undefined` if it did not.
+   *
+   * @throws {CarryoverError} `CORRUPT` if its mark is damaged: with another error the run would not come out the same.
+   */
   async findUnanswered(runId: string, key: string): Promise<string | undefined> {
-    const bytes = await this.#read(unansweredName(runId, key));
+    const name = unansweredName(runId, key);
+    const bytes = await this.#read(name);
     if (bytes === undefined) return undefined;
-    const { error } = JSON.parse(decoder.decode(bytes)) as { error: string };
-    return error;
+    const { error } = decodeJsonObject(bytes, name, { maxBytes: MAX_ANSWER_BYTES });
+    if (typeof error === "string") return error;
+    throw fail("CORRUPT", `Cannot read "${name}"`, { found: "no error", expected: "a text" });
   }
 
   /** Whether a run went on without an answer to some question. */

@@ -221,3 +221,17 @@ test.each<[string, object]>([
   expect(notes).toEqual([expect.stringContaining("found another format, expected an answer of version 1")]);
   expect(await store.costOfRun("a".repeat(64))).toBe(0);
 });
+
+test("a damaged mark of a question that a run abstained from is named, since without it the run would come out otherwise", async () => {
+  const { storage, store } = open();
+  const [run, key] = ["r".repeat(64), "k".repeat(64)];
+  await store.markUnanswered(run, key, "status 502");
+  expect(await store.hasUnanswered(run)).toBeTrue();
+  expect(await store.hasUnanswered("s".repeat(64))).toBeFalse();
+  expect(await store.findUnanswered(run, key)).toBe("status 502");
+  expect(await store.findUnanswered(run, "l".repeat(64))).toBeUndefined();
+  for (const damaged of ["", "{}", '{"error": 7}']) {
+    const broken = overrideCalls(storage, { read: async () => new TextEncoder().encode(damaged) });
+    await expect(open(broken).store.findUnanswered(run, key)).rejects.toMatchObject({ code: "CORRUPT" });
+  }
+});

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { NoAnswer } from "../../../lib/providers/recorded/client.ts";
+import { RequestFailure, ServerState } from "../../../lib/providers/recorded/retries.ts";
 import { askOnce, GOOD, inTurn, ModelUnderTest, NEVER } from "./model-under-test.ts";
 
 const model = new ModelUnderTest();
@@ -157,6 +158,16 @@ test("a server that is out for longer than the patience is tried once for each q
   await askOnce(client);
   model.respond = inTurn(() => new Response("", { status: 502 }), GOOD);
   expect((await askOnce(client)).failed).toBeFalse();
+});
+
+test("a server that was never reached is waited for 10 s, and one that went away for the whole patience", () => {
+  const request = { now: () => 0, patienceMs: 300_000, failingSince: 0 };
+  const unreachable = new RequestFailure("no server", { isTransient: true, isUnreachable: true });
+  const server = new ServerState();
+  expect(server.patienceLeft(unreachable, request)).toBe(10_000);
+  expect(new ServerState().patienceLeft(unreachable, { ...request, patienceMs: 500 })).toBe(500);
+  server.patienceLeft(new RequestFailure("status 502", { isTransient: true }), request);
+  expect(server.patienceLeft(unreachable, request)).toBe(300_000);
 });
 
 test("Ctrl-C ends a wait", async () => {
