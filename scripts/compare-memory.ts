@@ -2,12 +2,13 @@
 /** Tests whether memory helps: the same period with memory, without it, and with shuffled outcomes. */
 import { EXTRA_ARMS, type ExtraArm } from "../lib/experiments/comparison-plan.ts";
 import { compareConfig, storeComparison } from "../lib/experiments/comparisons.node.ts";
-import type { QuestionCounts } from "../lib/providers/recorded/recorder-reports.ts";
+import type { QuestionCounts, ServerWait } from "../lib/providers/recorded/recorder-reports.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
+import { firstLongWaits } from "./cli/progress.ts";
 import { progressLine } from "./cli/terminal.ts";
-import { renderEstimate, renderQuestionCounts } from "./text/questions.ts";
+import { renderEstimate, renderQuestionCounts, renderWait } from "./text/questions.ts";
 import { renderComparison } from "./text/comparison.ts";
 import { shownPath } from "./text/table.ts";
 
@@ -63,6 +64,7 @@ await runScript(async ({ argv, signal, guard }) => {
   const costs = costsOf(flags.costs);
   const request = await runRequest(flags, { guard });
   const progress = progressLine();
+  const isFirstLong = firstLongWaits();
   let counts: QuestionCounts | undefined;
   const options = {
     ...request,
@@ -75,6 +77,10 @@ await runScript(async ({ argv, signal, guard }) => {
     signal,
     onNote: note,
     onQuestionCounts: (latest: QuestionCounts) => (counts = latest),
+    onWait: (wait: ServerWait) => {
+      progress.update(() => renderWait(wait));
+      if (isFirstLong(wait)) note(renderWait(wait));
+    },
     onStep: (done: number, of: number) => progress.update(() => `${done} of ${of} runs`),
   };
   if (flags.estimate) {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ProgressLine } from "../../../scripts/cli/terminal.ts";
-import { runProgress } from "../../../scripts/cli/progress.ts";
+import { firstLongWaits, runProgress } from "../../../scripts/cli/progress.ts";
 
 const START = Date.UTC(2021, 0, 5);
 
@@ -56,4 +56,26 @@ test("the time left ignores the speed of recorded answers once a model is asked"
   progress.update(at(0.7));
   // A tenth took 5 s, and three tenths are left.
   expect(shown.at(-1)).toContain("15s left");
+});
+
+test("a wait for a server stands in place of the figures until an answer comes", () => {
+  const { shown, progress } = watched();
+  progress.update(at(0.1));
+  const untilMs = new Date(2026, 0, 1, 14, 3, 20).getTime();
+  progress.waiting({ provider: "llama", untilMs, reason: "status 502 from the server" });
+  expect(shown.at(-1)).toBe('"llama" waits until 14:03:20  status 502 from the server');
+  progress.questions({ asked: 1, cached: 0, failed: 0, missing: 0, unanswered: 0, costUsd: null });
+  expect(shown.at(-1)).toContain("asked 1, cached 0, failed 0");
+});
+
+test("without a progress line, the first long wait of each provider is worth a line", () => {
+  const isFirst = firstLongWaits({ hasProgressLine: false, now: () => 0 });
+  const wait = (provider: string, untilMs: number): boolean => isFirst({ provider, untilMs });
+  expect([wait("a", 9999), wait("a", 10_000), wait("a", 60_000), wait("b", 10_000)]).toEqual([
+    false,
+    true,
+    false,
+    true,
+  ]);
+  expect(firstLongWaits({ hasProgressLine: true, now: () => 0 })({ provider: "a", untilMs: 60_000 })).toBeFalse();
 });
