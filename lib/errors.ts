@@ -51,12 +51,7 @@ export interface FailureDetails {
   readonly cause?: unknown;
 }
 
-/**
- * An expected failure in its usual form.
- *
- * @param tried Such as `Cannot read "vectors.f32"`.
- * @returns The error to throw: `<tried>: found <found>, expected <expected>`.
- */
+/** The error to throw: `<tried>: found <found>, expected <expected>`, where `tried` is such as `Cannot read "vectors.f32"`. */
 export function fail(code: ErrorCode, tried: string, details: FailureDetails): CarryoverError {
   const { found, expected, cause } = details;
   return new CarryoverError(code, `${tried}: found ${found}, expected ${expected}`, { cause });

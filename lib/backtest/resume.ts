@@ -19,11 +19,7 @@ export function ownOutcomes(
   return (isWanted) => memory.trades.filter((trade) => trade.runId === run.id && isWanted(chunkIndexOf(trade)));
 }
 
-/**
- * Reads the leading chunks that are committed and whose outcomes are in memory as they were then.
- *
- * @param options `onNote` hears where memory no longer matches a chunk.
- */
+/** Reads the leading chunks that are committed and whose outcomes memory still has. A note says where it no longer does. */
 export async function committedChunks(
   files: RunFiles,
   own: OwnOutcomes,

@@ -40,7 +40,7 @@ export interface CreateBackupOptions extends BackupLockOptions {
  * forget marks, snapshots, runs and answers, but no caches. A file that the newest backup has already becomes a hard link into
  * it, or a copy where the file system has no links. The backup appears complete, durable and verified, or not at all.
  *
- * @throws {CarryoverError} `NOT_FOUND` without a memory folder, `BAD_USAGE` for a folder that is no memory and for a label with
+ * @throws {CarryoverError} `NOT_FOUND` without a memory folder, `BAD_USAGE` for a folder that is not a memory and for a label with
  * control characters, `LOCKED` if another process is still making or removing backups there, `IO`.
  */
 export async function createBackup(options: CreateBackupOptions): Promise<CreatedBackup> {

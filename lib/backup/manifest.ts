@@ -71,7 +71,6 @@ export function formatManifest({ sequence, created, label, new_bytes, files }: B
 /**
  * Reads a manifest, which may be damaged or hostile.
  *
- * @param path Names the file in messages.
  * @throws {CarryoverError} `CORRUPT` if `formatManifest()` did not write these bytes, or if a file is outside the backup.
  */
 export function parseManifest(bytes: Uint8Array, path: string): BackupManifest {

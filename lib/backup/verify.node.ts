@@ -21,7 +21,7 @@ export interface BackupProblem {
 export interface VerifiedBackup {
   readonly id: string;
   readonly problems: readonly BackupProblem[];
-  /** It was pruned before all of it was read, which is no damage. */
+  /** It was pruned before all of it was read. That is not damage. */
   readonly pruned?: true;
 }
 

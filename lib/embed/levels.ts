@@ -61,10 +61,8 @@ export function wordFor(quantity: Quantity, value: number): string {
 }
 
 /**
- * The position of a value among the levels: level `i` reaches from `i` to `i + 1`. The outermost levels are as wide as their
- * neighbours, and values beyond them are at their ends.
- *
- * @returns 0 to the number of levels.
+ * The position of a value among the levels, from 0 to their number: level `i` reaches from `i` to `i + 1`. The outermost levels
+ * are as wide as their neighbours, and values beyond them are at their ends.
  */
 export function positionOf(quantity: Quantity, value: number): number {
   const { bounds } = quantity;

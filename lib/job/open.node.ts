@@ -114,7 +114,7 @@ export async function openInMemoryJob(options: OpenJobOptions): Promise<OpenInMe
   return { ...opened, embedder, job: { ...opened.job, remembered } };
 }
 
-/** @throws {CarryoverError} `BAD_USAGE` if a folder that a run of this configuration writes to is no memory. */
+/** @throws {CarryoverError} `BAD_USAGE` if a folder that a run of this configuration writes to is not a memory. */
 export async function assertMemoryFolders(config: Config): Promise<void> {
   const folder = memoryFolder(config);
   for (const each of new Set([config.memory.dir, folder, folderWithoutMemory(folder)])) {

@@ -9,12 +9,7 @@ export interface FilePosition {
   readonly column?: string;
 }
 
-/**
- * The error for malformed bars or votes.
- *
- * @param details Values in `found` and `expected` are quoted already, see `quote()`.
- * @returns A `BAD_DATA` error for the caller to throw.
- */
+/** The error for malformed bars or votes. Values in `found` and `expected` are quoted already, see `quote()`. */
 export function badData(position: FilePosition, details: FailureDetails): CarryoverError {
   const { file, row, column } = position;
   const place = [row, column === undefined ? undefined : `column ${quote(column)}`].filter(

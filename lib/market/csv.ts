@@ -13,11 +13,9 @@ import { plainBars } from "./plain-csv.ts";
 import { SeriesBuilder } from "./series-builder.ts";
 
 /**
- * Reads all bars of a CSV file with the columns `timestamp,open,high,low,close[,volume]`; `timestamp` may have
- * one of the names in `TIMESTAMP_ALIASES`, and an empty volume is 0. See `CsvReader` for the format of
- * the text and `SeriesBuilder` for the checks.
+ * Reads all bars of a CSV file with the columns `timestamp,open,high,low,close[,volume]`; `timestamp` may have one of the names in
+ * `TIMESTAMP_ALIASES`, and an empty volume is 0. See `CsvReader` for the format of the text and `SeriesBuilder` for the checks.
  *
- * @param bytes The whole file.
  * @throws {CarryoverError} `BAD_DATA` naming file, line and column.
  */
 export function parseBarsCsv(bytes: Uint8Array, options: BarFile): BarSeries {

@@ -71,7 +71,7 @@ const MAX_WAIT_MS = 60_000;
 export async function fetchBars(options: FetchOptions): Promise<FetchedBars> {
   const { symbol, dataDir, startMs, signal, now } = options;
   const timeframeMs = parseTimeframe(options.timeframe);
-  if (timeframeMs === undefined) throw new RangeError(`"${options.timeframe}" is no timeframe`);
+  if (timeframeMs === undefined) throw new RangeError(`Cannot fetch bars: found the timeframe "${options.timeframe}"`);
   const timeframe = timeframeName(timeframeMs);
   const exchange = await openExchange(options, timeframe);
   const file = join(dataDir, barsFileName(symbol, timeframe));

@@ -29,11 +29,10 @@ type ColumnNames = ReadonlyMap<string, string>;
 type Row = Readonly<Record<string, unknown>>;
 
 /**
- * Reads all bars of a Parquet file with the columns of `parseBarsCsv` at the top level, in any order and case. The timestamp
- * is a TIMESTAMP of any unit, an INT64 of epoch s, ms, us or ns (told apart by magnitude), a DATE, or text as in CSV. The
- * Parquet reader is loaded with the first call.
+ * Reads all bars of a Parquet file of any compression with the columns of `parseBarsCsv` at the top level, in any order and
+ * case. The timestamp is a TIMESTAMP of any unit, an INT64 of epoch s, ms, us or ns (told apart by magnitude), a DATE, or text as
+ * in CSV. The first call loads the Parquet reader.
  *
- * @param bytes The whole file, with any of Parquet's compressions.
  * @throws {CarryoverError} `BAD_DATA` naming file, row (the first is 1) and column.
  */
 export async function parseBarsParquet(bytes: Uint8Array<ArrayBuffer>, options: BarFile): Promise<BarSeries> {

@@ -8,7 +8,7 @@ import { gapsIn, timeframesBetween } from "./spacing.ts";
 const MAX_EQUAL_SPACINGS = 24;
 
 /** A high or low that misses the other prices by at most this share of them was rounded. */
-export const ROUNDING = 1e-6;
+const ROUNDING = 1e-6;
 
 /**
  * Collects the bars of one file and refuses the first bad one. Bars must be in order of time, no two at the same time, their

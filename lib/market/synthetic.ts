@@ -45,7 +45,7 @@ const MAX_BARS = 192;
  * begins with the shorter one. Assets are independent of each other.
  *
  * @param options `timeframe`: such as `1h`; `end`: a date, an ISO timestamp or epoch ms; the last bar starts before it.
- * @throws {RangeError} If `end` is not after `SYNTHETIC_START`, the timeframe is no duration or the seed no whole number.
+ * @throws {RangeError} If `end` is not after `SYNTHETIC_START`, or timeframe or seed are invalid.
  *
  * @example
  * ```ts

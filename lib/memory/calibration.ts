@@ -19,12 +19,11 @@ export interface HitCounts {
 }
 
 /**
- * The confidence that a provider's record supports for its vote: the share of its bin that was right, shrunk toward the base
- * rate plus a quarter of what the confidence claims beyond one half.
+ * The confidence, 0..100, that a provider's record supports for its vote: the share of its bin that was right, shrunk toward the
+ * base rate plus a quarter of what the confidence claims beyond one half.
  *
  * @param vote `directional`: BUY or SELL; nothing can prove a HOLD, which stays near the base rate. `strength`: trades that the
  * prior counts for.
- * @returns 0..100.
  */
 export function calibrateVote(
   hits: HitCounts,
@@ -36,10 +35,10 @@ export function calibrateVote(
 }
 
 /**
- * The confidence that memory supports for a decision: the share of its bin that was right, shrunk toward that of all trades.
+ * The confidence, 0..100, that memory supports for a decision: the share of its bin that was right, shrunk toward that of all
+ * trades.
  *
  * @param decision `strength`: trades that the prior counts for.
- * @returns 0..100.
  */
 export function calibrateDecision(hits: HitCounts, decision: { confidence: number; strength: number }): number {
   return toPercent(shrunkRate(hits, { ...decision, expected: baseRate(hits, decision.strength) }));

@@ -52,7 +52,7 @@ export class EvidenceColumns {
   readonly providers: readonly (Results & { readonly name: string })[];
   readonly #countedFrom: (provider: string) => number;
 
-  /** @param options `marks`: what closed before a provider's mark is no evidence about it. */
+  /** @param options `marks`: what closed before a provider's mark does not count for it. */
   constructor(providers: readonly string[], options: { marks?: readonly ForgetMark[] } = {}) {
     this.providers = providers.map((name) => ({ name, resultR: [], bin: [] }));
     this.#countedFrom = countedFrom(options.marks ?? []);
@@ -106,11 +106,7 @@ const slowDecay = exponentialDecay(0.9942404238175473);
 /** A half-life of 10 days: 0.5 ** (1 / 10). */
 const quickDecay = exponentialDecay(0.9330329915368074);
 
-/**
- * Decay by age in whole days: a factor for each day, because engines differ in `Math.pow`.
- *
- * @param dailyFactor What a day leaves, in (0, 1].
- */
+/** Decay by age in whole days. The factor of a day is multiplied out, because engines differ in `Math.pow`. */
 function exponentialDecay(dailyFactor: number): (days: number) => number {
   /** `factors[n]` is for n days. */
   const factors = [1];
@@ -224,9 +220,8 @@ function sumProvider({ resultR, bin: bins }: Results, trends: readonly number[],
 }
 
 /**
- * Counts how each provider's votes turned out: in one regime, and by confidence in all regimes.
- *
- * @returns By provider; frozen, as all decisions on a window share it.
+ * Counts how each provider's votes turned out: in one regime, and by confidence in all regimes. The counts are frozen, as all
+ * decisions on a window share them.
  */
 export function recordsIn(
   regime: string,

@@ -54,11 +54,7 @@ export interface Lessons {
   scale(position: { regime: string; votesR: number; costR: number }): ScaledPosition;
 }
 
-/**
- * Learns from the trades of a window (docs/RULES.md, "Learning"): a function of these trades and of the time alone.
- *
- * @param window Trades that closed before `asOf`.
- */
+/** Learns from a window of trades that closed before `asOf`: a function of these and of the time alone (docs/RULES.md, "Learning"). */
 export function learn(columns: EvidenceColumns, window: Window & { asOf: number; learningRate: number }): Lessons {
   const { trades, providers } = sumEvidence(columns, window);
   const strength = PRIOR_STRENGTH / window.learningRate;

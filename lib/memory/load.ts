@@ -141,11 +141,7 @@ export async function readMemory(storage: Storage, options: { parseAll?: boolean
 /** The folder of damaged files, for a person to look at. */
 export const QUARANTINE_FOLDER = "quarantine";
 
-/**
- * Moves a file to `quarantine/`. Existing files stay: a second file of the same name ends in `.2`, then `.3`.
- *
- * @returns Its new name.
- */
+/** Moves a file to `quarantine/`, and returns its new name. A second file of the same name ends in `.2`, then `.3`. */
 export async function moveToQuarantine(storage: Storage, name: string): Promise<string> {
   const target = `${QUARANTINE_FOLDER}/${name}`;
   const { files, folders } = await storage.list(target.slice(0, target.lastIndexOf("/")));

@@ -8,7 +8,7 @@ import { assertMemoryFolder } from "./folder.ts";
 /**
  * Opens a memory folder for reading, without a lock.
  *
- * @throws {CarryoverError} `NOT_FOUND` if there is no such folder, `BAD_USAGE` if it is no memory, `IO` if it may not be read.
+ * @throws {CarryoverError} `NOT_FOUND` if there is no such folder, `BAD_USAGE` if it is not a memory, `IO` if it may not be read.
  */
 export async function openToRead(memoryDir: string): Promise<Storage> {
   const stat = attempt("read", memoryDir, () => statSync(memoryDir, { throwIfNoEntry: false }));

@@ -27,12 +27,7 @@ export interface OpenMemoryFolder {
 /**
  * Opens a memory folder for writing. A missing one is created.
  *
- * @throws {CarryoverError} `LOCKED` if another process writes to it; `BAD_USAGE` if it is no memory; as `openMemory()` does.
- *
- * @example
- * ```ts
- * const { memory, close } = await openMemoryFolder("data/memory");
- * ```
+ * @throws {CarryoverError} `LOCKED` if another process writes to it; `BAD_USAGE` if it is not a memory; as `openMemory()` does.
  */
 export async function openMemoryFolder(folder: string, options: OpenMemoryOptions = {}): Promise<OpenMemoryFolder> {
   const storage = diskStorage(resolve(folder));
@@ -97,7 +92,7 @@ export interface RecallOptions extends RecallQuestion {
  * Finds the trades in a memory folder whose situations are most like a sentence. Takes no lock and writes nothing.
  *
  * @throws {CarryoverError} `BAD_USAGE` for a sentence without a word; `NOT_FOUND` if there is no such folder, asset, regime or
- * sentence model; `BAD_USAGE` if the folder is no memory; `IO` if the folder may not be read.
+ * sentence model; `BAD_USAGE` if the folder is not a memory; `IO` if the folder may not be read.
  */
 export async function recall(options: RecallOptions): Promise<RecallResult> {
   const storage = await openToRead(options.memoryDir);

@@ -58,7 +58,7 @@ const schema = z.object({
 
 /**
  * The trade of an outcome that another system wrote. Only what it says is taken: without `votes`, a single `ai_provider` counts as
- * having voted the trade's way, and an ensemble as no vote; without `result_r` the trade is no evidence about any provider.
+ * having voted the trade's way, and an ensemble as no vote; without `result_r` the trade says nothing about any provider.
  *
  * @throws {CarryoverError} `CORRUPT` if a required field is missing or of another type.
  */

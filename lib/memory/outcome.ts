@@ -29,8 +29,8 @@ export function idOfOutcomeFile(name: string): string | undefined {
 const OWN_ID = /^\d{8}T\d{4}-.+-[0-9a-f]{8}$/i;
 
 /**
- * Whether a file that is no outcome never was one, although its name looks like ours: a JSON object of another kind. Whatever
- * cannot be parsed is an outcome that was damaged.
+ * Whether a file with the name of an outcome never was one: it is a JSON object of another kind. A file that cannot be parsed
+ * counts as a damaged outcome.
  */
 export function isForeignFile(bytes: Uint8Array, name: string): boolean {
   if (OWN_ID.test(idOfOutcomeFile(name) ?? "")) return false;

@@ -233,7 +233,6 @@ export async function encodeSidecar(value: object): Promise<Uint8Array> {
 /**
  * Decompresses and parses what `encodeSidecar()` made.
  *
- * @param name Names the file in messages.
  * @throws {CarryoverError} `CORRUPT` if a bit is not as it was written, or the JSON is larger than 512 MB.
  */
 export async function decodeSidecar(bytes: Uint8Array, name: string): Promise<Record<string, unknown>> {

@@ -10,11 +10,7 @@ export const VECTORS_FILE = "vectors.f32";
 
 const FLOAT_BYTES = 4;
 
-/**
- * Reads the vectors of a sidecar's trades.
- *
- * @returns One for each trade; `undefined` in blocks that are missing or damaged.
- */
+/** Reads a vector for each of a sidecar's trades; `undefined` in blocks that are missing or damaged. */
 export async function readVectors(storage: Storage, sidecar: Sidecar): Promise<(Float32Array | undefined)[]> {
   const { dim, trades, blockCrc32 } = sidecar;
   const rowBytes = dim * FLOAT_BYTES;

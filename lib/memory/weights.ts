@@ -46,11 +46,7 @@ export function resultVariance(trades: TradeSums): number {
   return (trades.squares + PRIOR_SQUARE_TRADES * PRIOR_SQUARE) / (trades.count + PRIOR_SQUARE_TRADES);
 }
 
-/**
- * Estimates what each provider's votes earn.
- *
- * @param prior `strength`: trades that it counts for; `variance` of one piece of evidence.
- */
+/** Estimates what each provider's votes earn. @param prior `strength`: trades that it counts for; `variance`: of a trade's evidence. */
 export function estimateEdges(
   providers: readonly ProviderSums[],
   prior: { strength: number; variance: number },
@@ -72,11 +68,7 @@ export function expectedR(edge: ProviderEdge, trend: number, vote: Vote | undefi
   return byTrend + edge.byBin[confidenceBin(vote.confidence)]!;
 }
 
-/**
- * Weights in proportion to expected R; they sum to 1.
- *
- * @param expected Of each provider's vote.
- */
+/** Weights in proportion to the expected R of each provider's vote; they sum to 1. */
 export function toWeights(expected: readonly number[], edges: readonly ProviderEdge[]): readonly number[] {
   const bounded = expected.map((r, i) => Math.max(edges[i]!.floor, r));
   const total = bounded.reduce((a, b) => a + b, 0);

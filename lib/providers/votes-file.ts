@@ -21,7 +21,6 @@ const COLUMNS = ["timestamp", "asset", "action", "confidence"] as const;
  * Reads votes from a CSV file with the columns `timestamp`, `asset`, `action` and `confidence`, its lines in any order. See
  * `CsvReader` for the dialects it accepts and `parseTimestamp` for times.
  *
- * @param options `file` names it in messages.
  * @throws {CarryoverError} `BAD_DATA` with line and column.
  */
 export function parseVotesCsv(bytes: Uint8Array, options: { file: string }): FileVotes {
@@ -51,8 +50,6 @@ export function parseVotesCsv(bytes: Uint8Array, options: { file: string }): Fil
 /**
  * A provider that votes what a file says: at each decision, the asset's newest vote so far. It abstains before the asset's
  * first vote; the last one holds to the end.
- *
- * @param votes See `parseVotesCsv`.
  */
 export function votesFile(votes: FileVotes, name = "file"): Provider {
   return {

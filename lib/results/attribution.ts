@@ -45,9 +45,8 @@ export const MIN_EVIDENCE_TRADES = 30;
 const MAX_MOVES = 5;
 
 /**
- * The largest moves of weights, by the sum of the changes of all multipliers, largest first, ties by time.
+ * The largest moves of weights in a chunk, by the sum of the changes of all multipliers, largest first, ties by time.
  *
- * @param trades Those of a chunk.
  * @param multipliersAsOf By provider, from what had closed before an epoch ms.
  */
 export function largestMoves(

@@ -11,7 +11,7 @@ import { type DaysPerYear, lastOfDays, markDrawdown, sharpeRatio, simpleReturns 
 const RANDOM_DRAWS = 200;
 
 /** What holding earns, after the costs of one purchase and one sale. */
-export interface HeldFigures {
+interface HeldFigures {
   readonly return_pct: number;
   readonly sharpe_ratio: number | null;
   /** Over the last marks of days. */
@@ -19,7 +19,7 @@ export interface HeldFigures {
 }
 
 /** A run's trades compared with trades of the same assets, directions and holding times that begin at random. */
-export interface RandomEntry {
+interface RandomEntry {
   readonly draws: number;
   /** Mean `pnl_percentage` of the run's trades. */
   readonly run_mean_pnl_pct: number;

@@ -12,11 +12,7 @@ interface DailyMark {
 /** Trading days a year, with and without weekends. */
 export type DaysPerYear = number;
 
-/**
- * The last mark of each day. With 252 days a year, Sunday belongs to Monday.
- *
- * @param days In order of time.
- */
+/** The last mark of each day, in order of time. With 252 days a year, Sunday belongs to Monday. */
 export function lastOfDays<Mark extends DailyMark>(days: readonly Mark[], daysPerYear: DaysPerYear): readonly Mark[] {
   const lastByDate = new Map<string, Mark>();
   for (const day of days) lastByDate.set(daysPerYear === 252 ? afterSunday(day.date) : day.date, day);

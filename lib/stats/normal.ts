@@ -17,11 +17,7 @@ export function normalCdf(x: number): number {
   return 0.5 + (sum * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
 }
 
-/**
- * The `x` whose `normalCdf()` is `p`, found by bisection.
- *
- * @throws {RangeError} If `p` is not above 0 and below 1.
- */
+/** The `x` whose `normalCdf()` is `p`, by bisection. @throws {RangeError} If `p` is not above 0 and below 1. */
 export function normalQuantile(p: number): number {
   if (!(p > 0 && p < 1)) throw new RangeError(`Cannot find a quantile: found p = ${p}, expected it between 0 and 1`);
   let low = -MAX_DEVIATIONS;

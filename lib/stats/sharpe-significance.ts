@@ -63,9 +63,7 @@ export function expectedMaxSharpe(trials: number, variance: number): number {
 
 /**
  * The deflated Sharpe ratio: the probability that the true ratio of the best of several trials is above 0 (Bailey and Lopez de
- * Prado 2014).
- *
- * @param selection See `expectedMaxSharpe()`.
+ * Prado 2014). See `expectedMaxSharpe()`.
  */
 export function deflatedSharpe(moments: ReturnMoments, selection: { trials: number; variance: number }): number | null {
   return probabilisticSharpe(moments, expectedMaxSharpe(selection.trials, selection.variance));
@@ -75,7 +73,6 @@ export function deflatedSharpe(moments: ReturnMoments, selection: { trials: numb
  * The minimum track record length: the number of periods with these moments after which the true Sharpe ratio is above 0 with a
  * probability of `confidence` (Bailey and Lopez de Prado 2012).
  *
- * @param confidence Such as 0.95.
  * @returns Periods, not rounded up; `null` if the sample's ratio is not above 0, when no length is enough.
  */
 export function minTrackRecord(moments: ReturnMoments, confidence: number): number | null {

@@ -8,11 +8,7 @@ export interface Random {
   uniform(): number;
 }
 
-/**
- * Random numbers from a text: its FNV-1a hash seeds sfc32 (Chris Doty-Humphrey, PractRand).
- *
- * @param seed Different texts give unrelated numbers.
- */
+/** Random numbers from a text: its FNV-1a hash seeds sfc32 (Chris Doty-Humphrey, PractRand). Other texts give unrelated numbers. */
 export function createRandom(seed: string): Random {
   const hash = fnv1a(seed);
   let a = hash | 0;

@@ -48,22 +48,14 @@ export function timeframeName(ms: number): string {
   return ms % HOUR_MS === 0 ? `${ms / HOUR_MS}h` : `${ms / 60_000}m`;
 }
 
-/**
- * Like `parseTimeframe()`, for a program's own words.
- *
- * @throws {RangeError} For any other text.
- */
+/** Like `parseTimeframe()`, for what a program wrote. @throws {RangeError} For any other text. */
 export function msOfTimeframe(text: string): number {
   const ms = parseTimeframe(text);
   if (ms === undefined) throw new RangeError(`Cannot read a timeframe: found "${text}", expected one such as "1h"`);
   return ms;
 }
 
-/**
- * Like `parseDuration()`, for durations that a program wrote or a schema has checked.
- *
- * @throws {RangeError} For any other text.
- */
+/** Like `parseDuration()`, for what a program wrote or a schema has checked. @throws {RangeError} For any other text. */
 export function durationMs(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new RangeError(`Cannot read a duration: found "${text}", expected one such as "4h"`);
@@ -81,11 +73,7 @@ export function parseTimeout(text: string): number | undefined {
   return Number(match[1]) * (match[2] === "ms" ? 1 : match[2] === "s" ? 1000 : 60_000);
 }
 
-/**
- * Parses how long something is waited for: as a time-out, or in hours, or `0s`.
- *
- * @returns Milliseconds, or `undefined` for any other text.
- */
+/** Like `parseTimeout()`, for how long something is waited for: also hours, and `0s`. */
 export function parsePatience(text: string): number | undefined {
   if (/^0(?:ms|s|m|h)$/.test(text)) return 0;
   return parseTimeout(text) ?? (text.endsWith("h") ? parseDuration(text) : undefined);

@@ -166,7 +166,7 @@ export function warn(text: string): void {
   note(`warning: ${text}`);
 }
 
-/** Writes a line to stderr. A message that nobody can read is no reason to fail. */
+/** Writes a line to stderr, if anybody reads it. */
 export function note(text: string): void {
   let rest = new TextEncoder().encode(`${stripControls(text, 2)}\n`);
   while (rest.length > 0) {

@@ -16,11 +16,7 @@ export function renderRemoved(removed: readonly BackupInfo[]): string {
   return `Removed ${removed.map(({ id }) => id).join(", ")}\n`;
 }
 
-/**
- * The listing, oldest first.
- *
- * @param nowMs For the ages, epoch ms.
- */
+/** The listing, oldest first, with ages at `nowMs`, epoch ms. */
 export function renderList(backups: readonly BackupInfo[], nowMs: number): string {
   const rows = backups.map((backup) => {
     const { id, created, label, problem } = backup;

@@ -24,12 +24,7 @@ export function words(title: string): Column {
   return { title, align: "left" };
 }
 
-/**
- * Lays out a table: a header, a rule, and rows. Columns are two spaces apart and lines have no space at their end.
- *
- * @param rows Cells by column. A missing cell is empty.
- * @returns Lines, each with a newline.
- */
+/** A header, a rule, and rows of cells, two spaces apart, in lines that end with a newline. A missing cell is empty. */
 export function table(heads: readonly Column[], rows: readonly (readonly string[])[]): string {
   const widths = heads.map(({ title }, i) =>
     Math.max(visibleLength(title), ...rows.map((row) => visibleLength(row[i] ?? ""))),

@@ -17,11 +17,7 @@ export function decodeText(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
-/**
- * Reads a text as a table.
- *
- * @returns `undefined` if no line has five fields.
- */
+/** Reads a text as a table; `undefined` if no line has five fields. */
 export function readTextTable(bytes: Uint8Array, file: string): Table | undefined {
   const text = decodeText(bytes);
   const sample = text
