@@ -30,9 +30,9 @@
  *   const weights = Object.entries(provider_multipliers).map(([name, weight]) => `${name} ${weight.toFixed(2)}x`);
  *   console.log(`${quarter}: ${total_trades} trades, then ${weights.join(", ")}`);
  * }
- * // 2024-01: 21 trades, then trend 1.90x, contrarian 0.10x
- * // 2024-02: 30 trades, then trend 1.90x, contrarian 0.10x
- * // 2024-03: 32 trades, then trend 1.93x, contrarian 0.07x
+ * // 2024-01: 21 trades, then trend 1.54x, contrarian 0.46x
+ * // 2024-02: 32 trades, then trend 1.56x, contrarian 0.44x
+ * // 2024-03: 33 trades, then trend 1.71x, contrarian 0.29x
  * ```
  *
  * @module

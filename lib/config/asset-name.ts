@@ -1,7 +1,7 @@
 import { isFileNamePart } from "../util/names.ts";
 
 /** A decision's id, which is part of a file name of at most 120 characters, has 23 beside the asset's name. */
-export const MAX_ASSET_LENGTH = 97;
+const MAX_ASSET_LENGTH = 97;
 
 /** What an asset's name looks like, for messages. */
 export const ASSET_FORM: string = `an asset's name such as "BTCUSD", "BTC/USDT" or "^GSPC", of at most ${MAX_ASSET_LENGTH} characters`;

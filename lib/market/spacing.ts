@@ -22,7 +22,7 @@ export function timeframesBetween(spacingMs: number, timeframeMs: number): numbe
 }
 
 /** The nearest number of timeframes, halves down, at least 1. */
-function nearestTimeframes(spacingMs: number, timeframeMs: number): number {
+export function nearestTimeframes(spacingMs: number, timeframeMs: number): number {
   return Math.max(1, Math.ceil(spacingMs / timeframeMs - 0.5));
 }
 
