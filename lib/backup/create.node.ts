@@ -14,7 +14,7 @@ import {
   type Tree,
   treeOf,
 } from "../storage/tree.node.ts";
-import { attempt, CREATE_ONLY, makeFolder, syncFolder, withFile, writeAll } from "../storage/fs.node.ts";
+import { attempt, attemptAsync, CREATE_ONLY, makeFolder, syncFolder, withFile, writeAll } from "../storage/fs.node.ts";
 import { assertStorageName } from "../util/names.ts";
 import { type BackupInfo, backupIds, infoOf, nextSequence, readManifest } from "./list.node.ts";
 import { type BackupLockOptions, withBackupLock } from "./lock.node.ts";
@@ -52,15 +52,17 @@ export async function createBackup(options: CreateBackupOptions): Promise<Create
     const expected = "at most 200 characters without control characters";
     throw fail("BAD_USAGE", "Cannot label a backup", { found: JSON.stringify(label), expected });
   }
-  const attemptIt = <T>(work: () => T): T => attempt("write a backup to", backupDir, work);
-  attemptIt(() => makeFolder(backupDir));
+  const verb = "write a backup to";
+  attempt(verb, backupDir, () => makeFolder(backupDir));
   return withBackupLock(backupDir, options, () =>
-    inTemporaryFolder(backupDir, "backup", (temp) => attemptIt(() => fillAndName(temp, { ...options, backupDir }))),
+    inTemporaryFolder(backupDir, "backup", (temp) =>
+      attemptAsync(verb, backupDir, () => fillAndName(temp, { ...options, backupDir })),
+    ),
   );
 }
 
 /** Fills a temporary folder with a backup, and gives it its name. */
-function fillAndName(temp: string, options: CreateBackupOptions): CreatedBackup {
+async function fillAndName(temp: string, options: CreateBackupOptions): Promise<CreatedBackup> {
   const { memoryDir, answersDir, backupDir, label = null, now } = options;
   const collector = new Collector(temp, newestBackup(backupDir));
   collectMemory(collector, memoryDir);
@@ -68,7 +70,7 @@ function fillAndName(temp: string, options: CreateBackupOptions): CreatedBackup 
     collector.take(answersDir, filesIn(answersDir), (name) => (name.endsWith(".json") ? `answers/${name}` : undefined));
   }
   const { files, copied } = collector;
-  makeDurable(temp, copied);
+  await makeDurable(temp, copied);
   const created = now.toISOString();
   const newBytes = copied.reduce((sum, { size }) => sum + size, 0);
   const manifest = { sequence: nextSequence(backupDir), created, label, new_bytes: newBytes, files };
@@ -205,11 +207,9 @@ function linkUnchanged(
 }
 
 /** Syncs copied files and reads them back. */
-function makeDurable(root: string, copied: readonly BackupFile[]): void {
-  syncFiles(
-    root,
-    copied.map(({ name }) => name),
-  );
+async function makeDurable(root: string, copied: readonly BackupFile[]): Promise<void> {
+  const names = copied.map(({ name }) => name);
+  await syncFiles(root, names);
   for (const file of copied) {
     const path = join(root, file.name);
     if (!sameBytes(fingerprintOf(path), file)) throw new Error(`"${path}" reads back other than it was written`);

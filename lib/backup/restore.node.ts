@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type CarryoverError, fail } from "../errors.ts";
-import { attempt, discard, makeFolder, syncFolder } from "../storage/fs.node.ts";
+import { attempt, attemptAsync, discard, makeFolder, syncFolder } from "../storage/fs.node.ts";
 import { lockHolder, takeLock } from "../storage/lock.node.ts";
 import {
   copyFile,
@@ -18,8 +18,8 @@ import {
   type BackupProblem,
   changedFile,
   compareNamesAndSizes,
+  prunedMeanwhile,
   summaryOf,
-  unlessPruned,
   verifyBackup,
 } from "./verify.node.ts";
 
@@ -45,10 +45,12 @@ export async function restoreBackup(options: RestoreOptions): Promise<BackupInfo
   for (;;) {
     const path = findBackup(options.backupDir, options.id);
     try {
-      return await unlessPruned("restore", path, () => restoreFrom(path, to, options));
+      // Every byte was checked: pruned afterwards, the backup is restored all the same.
+      return await restoreFrom(path, to, options);
     } catch (error) {
+      if (!wasPruned(path)) throw error;
       // There is another latest one now.
-      if (options.id !== LATEST || !wasPruned(path)) throw error;
+      if (options.id !== LATEST) throw prunedMeanwhile("restore", path);
     }
   }
 }
@@ -75,8 +77,8 @@ async function copyBackup(path: string, manifest: BackupManifest, to: string): P
   await inTemporaryFolder(above, "restore", async (temp) => {
     const lock = await takeLock(temp, lockHolder());
     try {
-      attempt("restore to", to, () => {
-        copyFiles(path, manifest, temp);
+      await attemptAsync("restore to", to, async () => {
+        await copyFiles(path, manifest, temp);
         // The lock does not come into the restored folder.
         for (const name of [".lock", ".lock.json"]) fs.unlinkSync(join(temp, name));
         syncFolders(temp);
@@ -90,16 +92,14 @@ async function copyBackup(path: string, manifest: BackupManifest, to: string): P
   attempt("restore to", to, () => syncFolder(above));
 }
 
-function copyFiles(path: string, manifest: BackupManifest, temp: string): void {
+async function copyFiles(path: string, manifest: BackupManifest, temp: string): Promise<void> {
   for (const file of manifest.files) {
     const target = join(temp, file.name);
     fs.mkdirSync(dirname(target), { recursive: true });
     if (!sameBytes(copyFile(join(path, file.name), target), file)) throw damagedError(path, [changedFile(file.name)]);
   }
-  syncFiles(
-    temp,
-    manifest.files.map(({ name }) => name),
-  );
+  const names = manifest.files.map(({ name }) => name);
+  await syncFiles(temp, names);
 }
 
 /** Removes what killed restores left beside a target. A living one holds the lock of its temporary folder. */

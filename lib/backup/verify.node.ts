@@ -1,6 +1,6 @@
 import { basename, join, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { fail, messageOf } from "../errors.ts";
+import { type CarryoverError, fail, messageOf } from "../errors.ts";
 import { attempt } from "../storage/fs.node.ts";
 import { fingerprintOf, sameBytes, treeOf } from "../storage/tree.node.ts";
 import { backupIds, findBackup, LATEST, readManifest, wasPruned } from "./list.node.ts";
@@ -37,13 +37,9 @@ export async function verifyBackup(backupDir: string, id: string): Promise<Backu
 }
 
 /** Runs `work` on a backup. If that is gone afterwards, throws `NOT_FOUND`, whatever came of it. */
-export async function unlessPruned<T>(verb: string, path: string, work: () => T | Promise<T>): Promise<T> {
+async function unlessPruned<T>(verb: string, path: string, work: () => T | Promise<T>): Promise<T> {
   const assertThere = (): void => {
-    if (!wasPruned(path)) return;
-    throw fail("NOT_FOUND", `Cannot ${verb} "${path}"`, {
-      found: "that it was pruned meanwhile",
-      expected: "a backup that stays",
-    });
+    if (wasPruned(path)) throw prunedMeanwhile(verb, path);
   };
   let result: T;
   try {
@@ -54,6 +50,14 @@ export async function unlessPruned<T>(verb: string, path: string, work: () => T 
   }
   assertThere();
   return result;
+}
+
+/** The error of work on a backup that was pruned while it was read. */
+export function prunedMeanwhile(verb: string, path: string): CarryoverError {
+  return fail("NOT_FOUND", `Cannot ${verb} "${path}"`, {
+    found: "that it was pruned meanwhile",
+    expected: "a backup that stays",
+  });
 }
 
 function verifyAt(path: string): BackupProblem[] {

@@ -7,8 +7,8 @@ import type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage.t
 import {
   areFolders,
   attempt,
+  attemptAsync,
   discard,
-  ioError,
   makeFolder,
   namesIn,
   notRegular,
@@ -175,12 +175,10 @@ class DiskStorage implements Storage {
   /** Runs a change of one file that is durable when it returns, after making the folders above it. */
   async #commit<T>(verb: string, name: string, operation: (path: string) => Promise<T>): Promise<T> {
     const path = this.#pathToChange(name);
-    try {
+    return attemptAsync(verb, path, () => {
       this.#makeFolders(name);
-      return await operation(path);
-    } catch (error) {
-      throw ioError(verb, path, error);
-    }
+      return operation(path);
+    });
   }
 
   /** Nothing else in the folder is ours to clear: other folders may be anybody's, or have a lock of their own. */

@@ -52,6 +52,15 @@ export function attempt<T>(verb: string, path: string, operation: () => T): T {
   }
 }
 
+/** Like `attempt()`, for an operation that waits for other threads. */
+export async function attemptAsync<T>(verb: string, path: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    throw ioError(verb, path, error);
+  }
+}
+
 /** The `IO` error of an operation on `path`. Errors of our own, which say more, stay as they are. */
 export function ioError(verb: string, path: string, error: unknown): unknown {
   if (error instanceof CarryoverError || error instanceof RangeError) return error;
@@ -113,6 +122,13 @@ export function readFully(fd: number, into: Uint8Array, position: number): numbe
 /** Opens a folder in order to sync it; `undefined` on Windows, which cannot. */
 export function openFolder(path: string): number | undefined {
   return WINDOWS ? undefined : fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+}
+
+/** Syncs an open file or folder in another thread, beside others. */
+export function syncBeside(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fsync(fd, (error) => (error === null || error === undefined ? resolve() : reject(error)));
+  });
 }
 
 /** Writes a folder's own entries to disk: the names in it, not what is in the files. */

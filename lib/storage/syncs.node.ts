@@ -1,6 +1,7 @@
 // The default import, so that tests can make single calls fail.
 import fs from "node:fs";
 import { fail } from "../errors.ts";
+import { syncBeside } from "./fs.node.ts";
 
 /**
  * The syncs of one storage. After one sync has failed, none is tried again: what the disk holds is then unknown, and a second
@@ -40,13 +41,12 @@ export class Syncs {
   }
 
   /** Syncs an open file or folder in another thread, beside others. */
-  beside(fd: number, path: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fs.fsync(fd, (error) => {
-        if (error === null || error === undefined) return resolve();
-        this.#failed ??= path;
-        reject(error);
-      });
-    });
+  async beside(fd: number, path: string): Promise<void> {
+    try {
+      await syncBeside(fd);
+    } catch (error) {
+      this.#failed ??= path;
+      throw error;
+    }
   }
 }

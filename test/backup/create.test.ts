@@ -164,6 +164,17 @@ test("copies files where the file system has no hard links", async () => {
   expect(await verifyBackup(backupDir, second.id)).toEqual([]);
 });
 
+test("a backup whose files cannot be synced fails and leaves nothing behind", async () => {
+  const { memoryDir, backupDir } = fixture();
+  spyOn(fs, "fsync").mockImplementationOnce(((_fd: number, done: fs.NoParamCallback) =>
+    done(Object.assign(new Error("EIO: injected"), { code: "EIO" }))) as typeof fs.fsync);
+  const failure = await failureOf(createBackup({ memoryDir, backupDir, now: NOW }));
+  expect(failure.message).toMatch(
+    /^Cannot write a backup to ".*": found EIO: injected, expected a disk without errors/,
+  );
+  expect(entriesOf(backupDir)).toEqual([]);
+});
+
 test("a backup that fails leaves nothing behind, and one removes what a killed one left, but nothing of another name", async () => {
   const { memoryDir, backupDir } = fixture();
   for (const call of ["fsyncSync", "writeSync", "renameSync"] as const) {

@@ -79,4 +79,9 @@ test("a restore that fails half-way leaves nothing behind", async () => {
     expect((await failureOf(restoreBackup({ backupDir, id: BACKUP_ID, to }))).code).toBe("IO");
     expect(fs.readdirSync(join(to, ".."))).toEqual([]);
   }
+  spyOn(fs, "fsync").mockImplementationOnce(((_fd: number, done: fs.NoParamCallback) =>
+    done(Object.assign(new Error("EIO: injected"), { code: "EIO" }))) as typeof fs.fsync);
+  const { message } = await failureOf(restoreBackup({ backupDir, id: BACKUP_ID, to }));
+  expect(message).toMatch(/^Cannot restore to ".*": found EIO: injected, expected a disk without errors/);
+  expect(fs.readdirSync(join(to, ".."))).toEqual([]);
 });

@@ -14,7 +14,7 @@ import type { Fault } from "./fault.ts";
 const BACKUPS = 50;
 
 /** Runs two months in chunks of a week, again and again, until `signal`. */
-async function keepRunning(root: string, signal: AbortSignal): Promise<void> {
+async function keepRunning(folder: string, signal: AbortSignal): Promise<void> {
   const script = join(PROJECT_DIR, "scripts/run-chunks.ts");
   for (let seed = 1; !signal.aborted; seed += 1) {
     const flags = [
@@ -28,8 +28,8 @@ async function keepRunning(root: string, signal: AbortSignal): Promise<void> {
       "--seed",
       String(seed),
     ];
-    const child = Bun.spawn([process.execPath, script, ...flags, "--memory-dir", root], {
-      cwd: root,
+    const child = Bun.spawn([process.execPath, script, ...flags, "--memory-dir", folder], {
+      cwd: folder,
       stdin: "ignore",
       stdout: "ignore",
       stderr: "pipe",
@@ -43,12 +43,12 @@ async function keepRunning(root: string, signal: AbortSignal): Promise<void> {
 
 async function inject(): ReturnType<Fault["inject"]> {
   const root = mkdtempSync(join(tmpdir(), "carryover-backups-"));
-  const memoryDir = join(root, "synthetic");
+  const memoryDir = join(root, "memory", "synthetic");
   const backupDir = join(root, "backups");
-  mkdirSync(memoryDir);
+  mkdirSync(memoryDir, { recursive: true });
   const stop = new AbortController();
   try {
-    const writing = keepRunning(root, stop.signal);
+    const writing = keepRunning(join(root, "memory"), stop.signal);
     // The await below reports its failure.
     writing.catch(() => {});
     const outcomes: number[] = [];

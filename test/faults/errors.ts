@@ -102,7 +102,7 @@ async function failEach(
 }
 
 function isTemporary(path: string): boolean {
-  return /(^|\/)\.tmp-[^/]*$/.test(path);
+  return /(^|\/)\.tmp-/.test(path);
 }
 
 /** Expects that all work is done, or that one line says what failed, where and why. */

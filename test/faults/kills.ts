@@ -84,6 +84,6 @@ function killAgainFault(operation: Operation): Fault {
 }
 
 // The recovery of a backup is the next backup, which is another operation.
-const healing = operations.filter(({ name }) => name !== "backup");
+const healing = operations.filter(({ name }) => !["backup", "first backup"].includes(name));
 
 export const kills: readonly Fault[] = [...operations.map(killFault), ...healing.map(killAgainFault)];

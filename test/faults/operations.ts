@@ -110,7 +110,7 @@ export const operations: readonly Operation[] = [
       const memory = memoryOf(work);
       await writeMemory(memory, BEFORE);
       fs.writeFileSync(join(memory, fileOf(DAMAGED)), "half of an outc");
-      fs.writeFileSync(join(memory, ".tmp-0"), "left by a dead writer");
+      fs.writeFileSync(join(memory, `.tmp-${crypto.randomUUID()}`), "left by a dead writer");
       fs.appendFileSync(join(memory, "vectors.f32"), "abc");
       fs.rmSync(join(memory, "memory.json"));
       fs.writeFileSync(join(memory, "provider_performance.json"), "");
@@ -185,6 +185,15 @@ export const operations: readonly Operation[] = [
     check: async (work, acknowledged) => {
       await checkBackups(work, [backupId(1), ...acknowledged]);
       await checkMemory(work, BEFORE.map(fileOf));
+    },
+  },
+  {
+    name: "first backup",
+    prepare: (work) => writeMemory(memoryOf(work), OUTCOMES.slice(0, 64)),
+    perform: async (work, acknowledge) => acknowledge(await backup(work, 1)),
+    check: async (work, acknowledged) => {
+      await checkBackups(work, acknowledged);
+      await checkMemory(work, OUTCOMES.slice(0, 64).map(fileOf));
     },
   },
   {

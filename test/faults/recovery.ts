@@ -30,7 +30,7 @@ const HEALED_BY_THEMSELVES = [
   "record of answers at once",
 ];
 /** Operations that end differently when performed twice: a second backup, a target that is taken. */
-const NOT_TWICE = ["backup", "restore"];
+const NOT_TWICE = ["backup", "first backup", "restore"];
 
 /** Whether performing an operation again ends in the same bytes. */
 export function isRepeatable(operation: Operation): boolean {
