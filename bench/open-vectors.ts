@@ -94,7 +94,7 @@ async function writeFolder(dir: string, size: number): Promise<void> {
   const floats = clusteredVectors(size, DIM);
   const [outcome] = makeOutcomes(1);
   if (outcome === undefined) throw new Error("expected an outcome");
-  const trade = tradeOf(outcome, { bytes: 2400, crc32: "00000000" });
+  const trade = tradeOf(outcome, { bytes: 2400, crc32: "00000000", contentHash: "" });
   const trades = Array.from({ length: size }, (_, i) => ({
     ...trade,
     id: `${trade.id}-${i}`,

@@ -1,6 +1,12 @@
+import { embedSentence } from "../embed/embedder.ts";
+import { fail } from "../errors.ts";
+import { situationSentence } from "../memory/description.ts";
+import { readOutcome } from "../memory/load.ts";
+import { outcomeFileName } from "../memory/outcome.ts";
 import type { Memory } from "../memory/store.ts";
 import type { EmbeddedTrade, Trade } from "../memory/trade.ts";
 import type { Chunk, ChunkRecord } from "../results/chunks.ts";
+import { isSameJson } from "../util/json.ts";
 import { outcomesDigest, type RunFiles } from "./run-files.ts";
 
 /** The outcomes of a run in memory that were recorded in the wanted chunks, in the order of (exit, id). */
@@ -40,6 +46,29 @@ export async function committedChunks(
     records.push(record);
   }
   return records;
+}
+
+/**
+ * Makes sure that a run goes on from what it learned from: that the outcomes which it carried in or made are, in their files, what
+ * memory has of them. Caches may be wrong although their checksums are right.
+ *
+ * @throws {CarryoverError} `CORRUPT`, naming the first that is not.
+ */
+export async function assertUnchanged(memory: Memory, trades: readonly EmbeddedTrade[]): Promise<void> {
+  const { storage, embedder } = memory;
+  for (const { vector, ...trade } of trades) {
+    const name = outcomeFileName(trade.id);
+    const stored = await readOutcome(storage, trade.id);
+    if (stored !== undefined && isSameJson(stored.trade, trade)) {
+      // A slow embedder's vectors would take longer than the run.
+      if (embedder.isSlow === true) continue;
+      const made = await embedSentence(embedder, situationSentence(stored.description));
+      if (made.every((value, i) => value === vector[i])) continue;
+    }
+    const found = stored === undefined ? "no such outcome" : `"${name}" changed, or its row in the caches`;
+    const expected = "what it was when the run began: see memory-stats --check, then --repair";
+    throw fail("CORRUPT", "Cannot go on with the run", { found, expected });
+  }
 }
 
 /** Moves outcomes to quarantine that claim to be of a chunk of this run, but were not made by it. */

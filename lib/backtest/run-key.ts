@@ -1,4 +1,5 @@
-import type { Trade } from "../memory/trade.ts";
+import { toColumns } from "../memory/sidecar.ts";
+import type { EmbeddedTrade } from "../memory/trade.ts";
 import type { BarSeries } from "../types.ts";
 import { canonicalJson, changedPaths, type Json } from "../util/json.ts";
 import { sha256OfBytes, sha256OfText } from "../util/sha256.ts";
@@ -23,8 +24,10 @@ export interface RunKey {
   readonly market: string;
   /** The fingerprint of what turns sentences into vectors. */
   readonly embedder: string;
-  /** Id and crc32 of the outcomes that the run carries in. */
-  readonly base: readonly (readonly [id: string, crc32: string | null])[];
+  /** Id of each outcome that the run carries in, and the start of the SHA-256 of its file; before version 0.3.0 its crc32. */
+  readonly base: readonly (readonly [id: string, contentHash: string | null])[];
+  /** SHA-256 of all that the run uses of these outcomes, their vectors too, wherever it has it from. */
+  readonly carried_in_sha256?: string;
   readonly forget_marks: readonly { readonly provider: string; readonly before: string }[];
   /** How often the run was asked to start over. */
   readonly attempt: number;
@@ -38,7 +41,7 @@ export interface RunKey {
  */
 export async function identifyRun(
   job: BacktestJob,
-  memory: { carriedIn: readonly Trade[]; known: ReadonlyMap<string, RunKey> },
+  memory: { carriedIn: readonly EmbeddedTrade[]; known: ReadonlyMap<string, RunKey> },
 ): Promise<{ id: string; key: RunKey; notes: readonly string[] }> {
   const { carriedIn, known } = memory;
   const first = await firstAttempt(job, carriedIn);
@@ -52,7 +55,7 @@ export async function identifyRun(
   return { id, key, notes: known.has(id) ? [] : notesOnOlder(id, key, known) };
 }
 
-async function firstAttempt(job: BacktestJob, carriedIn: readonly Trade[]): Promise<RunKey> {
+async function firstAttempt(job: BacktestJob, carriedIn: readonly EmbeddedTrade[]): Promise<RunKey> {
   const marks = job.memory.marks.map(({ provider, beforeMs }) => ({
     provider,
     before: new Date(beforeMs).toISOString(),
@@ -66,7 +69,8 @@ async function firstAttempt(job: BacktestJob, carriedIn: readonly Trade[]): Prom
     bars: await hashBarsByAsset(job),
     market: job.market,
     embedder: job.memory.embedder.fingerprint,
-    base: carriedIn.map(({ id, crc32 }) => [id, crc32] as const),
+    base: carriedIn.map(({ id, contentHash }) => [id, contentHash] as const),
+    carried_in_sha256: await hashTrades(carriedIn),
     forget_marks: marks.toSorted((a, b) => (a.provider + a.before < b.provider + b.before ? -1 : 1)),
     attempt: 0,
   };
@@ -91,22 +95,51 @@ function notesOnOlder(id: string, key: RunKey, known: ReadonlyMap<string, RunKey
       id: olderId,
       base: older.base,
       version: older.version,
+      isOld: older.carried_in_sha256 === undefined,
       differs: changedPaths(older, key),
     }))
     .toSorted((a, b) => a.differs.length - b.differs.length || (a.id < b.id ? -1 : 1));
   if (closest === undefined) return [];
-  const ids = new Set(key.base.map(([outcome]) => outcome));
-  const gone = closest.base.filter(([outcome]) => !ids.has(outcome)).length;
-  const carriedIn = `the outcomes carried in (${closest.base.length} then, ${ids.size} now, ${gone} gone)`;
+  const carriedIn = `the outcomes carried in (${baseChange(closest.base, key.base)})`;
   const versions = `version (${closest.version} then, ${key.version} now; only ${closest.version} can continue it)`;
   const differs = closest.differs
     // The configuration has the seed as well.
     .filter((part) => part !== "seed" || !closest.differs.includes("config.backtest.seed"))
-    .map((part) => (part === "base" ? carriedIn : part === "version" ? versions : part));
+    // Before version 0.3.0 there was none.
+    .filter((part) => part !== "carried_in_sha256" || !(closest.isOld || closest.differs.includes("base")))
+    .map((part) => (part === "base" ? carriedIn : part === "version" ? versions : (PARTS[part] ?? part)));
   return [
     `This is a new run, ${id.slice(0, 12)}: run ${closest.id.slice(0, 12)} of ${key.period.replace("/", " to ")} ` +
       `differs in ${differs.join(", ")}. The older one stays as it is`,
   ];
+}
+
+/** How messages call parts of a key that nobody would know by their names. */
+const PARTS: Readonly<Record<string, string>> = {
+  carried_in_sha256: "what the caches say of the outcomes carried in (memory-stats --check)",
+};
+
+/** Such as `5 then, 6 now, 1 gone, 2 changed`. */
+function baseChange(before: RunKey["base"], now: RunKey["base"]): string {
+  const hashes = new Map(now);
+  const gone = before.filter(([id]) => !hashes.has(id)).length;
+  // Before version 0.3.0 there were checksums, of eight digits.
+  const isChanged = ([id, hash]: RunKey["base"][number]): boolean =>
+    hashes.has(id) && hash?.length === 32 && hashes.get(id) !== hash;
+  const changed = before.filter(isChanged).length;
+  return `${before.length} then, ${now.length} now, ${gone} gone${changed === 0 ? "" : `, ${changed} changed`}`;
+}
+
+/** SHA-256 over the columns of trades, as in the sidecar, and their vectors. */
+async function hashTrades(trades: readonly EmbeddedTrade[]): Promise<string> {
+  const columns = new TextEncoder().encode(JSON.stringify(toColumns(trades)));
+  const dim = trades[0]?.vector.length ?? 0;
+  const bytes = new Uint8Array(columns.length + trades.length * dim * 4);
+  bytes.set(columns);
+  trades.forEach(({ vector }, i) => {
+    bytes.set(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength), columns.length + i * dim * 4);
+  });
+  return sha256OfBytes(bytes);
 }
 
 /** @returns 64 hexadecimal digits. The order of keys in maps does not matter. */

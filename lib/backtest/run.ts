@@ -14,7 +14,7 @@ import { Feed } from "./feed.ts";
 import { type BacktestJob, barsOfPeriod, checkJob, closingChunkIndexOf, daysPerYearOf, seriesOf } from "./job.ts";
 import { type ChunkResult, type LoopContext, runChunk } from "./loop.ts";
 import { PendingWrites } from "./pending-writes.ts";
-import { committedChunks, discardUnexpected, type OwnOutcomes, ownOutcomes } from "./resume.ts";
+import { assertUnchanged, committedChunks, discardUnexpected, type OwnOutcomes, ownOutcomes } from "./resume.ts";
 import { outcomesDigest, readManifests, RunFiles } from "./run-files.ts";
 import { identifyRun } from "./run-key.ts";
 
@@ -96,6 +96,9 @@ async function openRun(job: BacktestJob): Promise<Run> {
   const files = new RunFiles(memory.storage, id);
   const own = ownOutcomes(memory, { id, chunks, closingChunkIndex });
   const records = await committedChunks(files, own, { chunks, onNote });
+  if (records.length > 0 && records.length < chunks.length) {
+    await assertUnchanged(memory, [...view.carriedIn, ...own((i) => i < records.length)]);
+  }
   await files.writeManifest(key);
   const facts = {
     runId: id,

@@ -2,6 +2,7 @@ import type { MemoryReading } from "../memory/load.ts";
 import { type Sidecar, SIDECAR_FILE } from "../memory/sidecar.ts";
 import {
   countStatistics,
+  importedOf,
   MAX_STATISTICS_BYTES,
   MEMORY_FILE,
   MEMORY_VERSION,
@@ -38,7 +39,10 @@ export async function checkStatistics(
     memory === undefined ? {} : decodeJsonObject(memory, MEMORY_FILE),
   );
   const recorded = isRecord(fields?.["crc32"]) ? fields["crc32"] : {};
-  const isCurrent = fields?.["digest"] === reading.digest && fields["version"] === MEMORY_VERSION;
+  const isCurrent =
+    fields?.["digest"] === reading.digest &&
+    fields["imported"] === importedOf(reading.trades).imported &&
+    fields["version"] === MEMORY_VERSION;
   return countStatistics(reading).flatMap(({ name, bytes }): Finding[] => {
     const found = statistics.get(name);
     if (found === undefined) return [stale(name, "is missing")];
@@ -87,20 +91,25 @@ export async function checkVectors(storage: Storage, reading: MemoryReading): Pr
 
 function checkSidecar(sidecar: Sidecar, { trades, digest }: MemoryReading): readonly Finding[] {
   const findings: Finding[] = [];
-  if (sidecar.digest !== digest) {
-    const known = new Set(sidecar.trades.map(({ id }) => id));
-    const missing = trades.filter(({ id }) => !known.has(id)).length;
+  const outcomes = new Map(trades.map((trade) => [trade.id, trade]));
+  const known = sidecar.trades.map((trade) => ({ trade, outcome: outcomes.get(trade.id) }));
+  // The next start reads these again, and outcomes of another size.
+  const isChangedImport = ({ trade, outcome }: (typeof known)[number]): boolean =>
+    outcome?.crc32 === null && outcome.contentHash !== trade.contentHash;
+  if (sidecar.digest !== digest || sidecar.isOld || known.some(isChangedImport)) {
+    const ids = new Set(sidecar.trades.map(({ id }) => id));
+    const missing = trades.filter(({ id }) => !ids.has(id)).length;
     const lack = `has no vectors yet for ${missing} of ${trades.length} outcomes`;
     findings.push(stale(SIDECAR_FILE, missing > 0 ? lack : "is of an earlier state"));
   }
-  const outcomes = new Map(trades.map((trade) => [trade.id, trade]));
-  const wrong = sidecar.trades.find((trade) => {
-    const outcome = outcomes.get(trade.id);
-    // The next start reads an outcome of another size again, but not one of the same size.
-    return outcome?.bytes === trade.bytes && !isSameJson(outcome, trade);
+  const wrong = known.find((row) => {
+    const { trade, outcome } = row;
+    if (outcome?.bytes !== trade.bytes || isChangedImport(row)) return false;
+    const contentHash = sidecar.isOld ? outcome.contentHash : trade.contentHash;
+    return !isSameJson(outcome, { ...trade, contentHash });
   });
   if (wrong !== undefined) {
-    const found = `found a row of "${wrong.id}" that differs from its outcome, expected the same`;
+    const found = `found a row of "${wrong.trade.id}" that differs from its outcome, expected the same`;
     findings.push(damagedCache(SIDECAR_FILE, `Cannot trust "${SIDECAR_FILE}": ${found}`, "rebuild"));
   }
   return findings;

@@ -59,8 +59,8 @@ export class InMemoryMemory implements Memory {
   }
 
   async beginRecord(outcome: Outcome): Promise<BegunRecord> {
-    const { bytes, crc32 } = encodeOutcome(outcome);
-    const trade = tradeOf(outcome, { bytes: bytes.length, crc32 });
+    const { bytes, crc32, contentHash } = encodeOutcome(outcome);
+    const trade = tradeOf(outcome, { bytes: bytes.length, crc32, contentHash });
     const index = insertionIndex(this.trades, trade);
     const known = this.trades[index - 1];
     if (known?.id === trade.id) return { trade: known, durable: DONE };

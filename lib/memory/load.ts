@@ -1,9 +1,17 @@
-import { corruptFile, isCorrupt } from "../errors.ts";
+import { corruptFile, isCorrupt, undefinedIfCorrupt } from "../errors.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Listing, Storage, StoredFile } from "../storage/storage.ts";
+import { isSameJson } from "../util/json.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import { decodeForgetMark, type ForgetMark, isForgetFile, MAX_MARK_BYTES } from "./forget.ts";
-import { decodeOutcome, idOfOutcomeFile, isForeignFile, MAX_OUTCOME_BYTES, outcomeFileName } from "./outcome.ts";
+import {
+  contentHash,
+  decodeOutcome,
+  idOfOutcomeFile,
+  isForeignFile,
+  MAX_OUTCOME_BYTES,
+  outcomeFileName,
+} from "./outcome.ts";
 import { readSidecar, type Sidecar, SIDECAR_FILE } from "./sidecar.ts";
 import { compareTrades, type DecodedOutcome, type Trade } from "./trade.ts";
 
@@ -35,7 +43,8 @@ export async function loadOutcomes(
 ): Promise<StoredOutcomes> {
   const sources = listing.files.filter(({ name }) => idOfOutcomeFile(name) !== undefined || isForgetFile(name));
   const digest = await digestOf(sources);
-  const { trades, unread } = splitByKnown(known?.trades ?? [], sources, digest === known?.digest);
+  const split = await splitByKnown(storage, known?.trades ?? [], { sources, isSame: digest === known?.digest });
+  const { trades, unread } = split;
 
   const marks: ForgetMark[] = [];
   const markFiles: StoredFile[] = [];
@@ -53,28 +62,49 @@ export async function loadOutcomes(
         marks.push(decodeForgetMark(bytes, name));
         markFiles.push(file);
       } else {
-        const bytes = await storage.read(name, { maxBytes: MAX_OUTCOME_BYTES + 1 });
-        if (bytes === undefined) return;
-        const isKnown = (): boolean => known?.trades.some((trade) => trade.id === id) === true;
-        const outcome = await decodeOutcome(bytes, name).catch((error: unknown) => {
-          if (isCorrupt(error) && isForeignFile(bytes, name) && !isKnown()) return undefined;
-          throw error;
-        });
-        if (outcome === undefined) return void foreign.push(name);
+        const outcome = await readUnlessForeign(storage, id, known?.trades ?? []);
+        if (outcome === "foreign") foreign.push(name);
+        if (outcome === undefined || outcome === "foreign") return;
         if (lowerCaseIds.has(id.toLowerCase())) {
           const found = "another outcome whose name differs only in case";
           throw corruptFile(name, { found, expected: "one, as some file systems ignore case" });
         }
         lowerCaseIds.add(id.toLowerCase());
-        trades.push(outcome.trade);
-        descriptions.set(id, outcome.description);
+        const before = withHash(split.unhashed.get(id), outcome.trade);
+        trades.push(before ?? outcome.trade);
+        if (before === undefined) descriptions.set(id, outcome.description);
       }
     });
   }
-  if (descriptions.size > 0) trades.sort(compareTrades);
+  if (unread.length > markFiles.length) trades.sort(compareTrades);
   const ours = sources.filter(({ name }) => !foreign.includes(name));
   const digestOfOurs = foreign.length === 0 ? digest : await digestOf(ours);
   return { trades, marks, markFiles, descriptions, damaged, foreign, digest: digestOfOurs };
+}
+
+/** The trade of an old sidecar, if it is that of its outcome: the same object, so that its vector is kept. */
+function withHash(before: Trade | undefined, read: Trade): Trade | undefined {
+  const { contentHash: hash } = read;
+  if (before === undefined || !isSameJson({ ...before, contentHash: hash }, read)) return undefined;
+  before.contentHash = hash;
+  return before;
+}
+
+async function readUnlessForeign(
+  storage: Storage,
+  id: string,
+  known: readonly Trade[],
+): Promise<DecodedOutcome | "foreign" | undefined> {
+  const name = outcomeFileName(id);
+  const bytes = await storage.read(name, { maxBytes: MAX_OUTCOME_BYTES + 1 });
+  if (bytes === undefined) return undefined;
+  try {
+    return await decodeOutcome(bytes, name);
+  } catch (error) {
+    // What was remembered is ours, whatever became of it.
+    if (isCorrupt(error) && isForeignFile(bytes, name) && !known.some((trade) => trade.id === id)) return "foreign";
+    throw error;
+  }
 }
 
 /** @returns `undefined` if the file is gone. @throws {CarryoverError} `CORRUPT` */
@@ -84,26 +114,50 @@ export async function readOutcome(storage: Storage, id: string): Promise<Decoded
   return bytes === undefined ? undefined : decodeOutcome(bytes, name);
 }
 
+interface Split {
+  /** Known trades whose files are what they were. */
+  readonly trades: Trade[];
+  readonly unread: readonly StoredFile[];
+  /** Known trades, by id, of outcomes of ours that are read again only because an old sidecar has no hash of them. */
+  readonly unhashed: ReadonlyMap<string, Trade>;
+}
+
 /**
- * Tells the trades that are known from the files that have to be read.
+ * Tells the trades that are known from the files that have to be read. Name and size show that an outcome of ours is the known
+ * one: it has a checksum, and never changes. An imported one is read and compared by its hash.
  *
- * @param isSame Whether the folder has the digest of the known trades, so that only marks have to be read.
+ * @param folder `isSame`: whether it has the digest of the known trades.
  */
-function splitByKnown(
+async function splitByKnown(
+  storage: Storage,
   known: readonly Trade[],
-  sources: readonly StoredFile[],
-  isSame: boolean,
-): { trades: Trade[]; unread: readonly StoredFile[] } {
-  if (isSame) return { trades: [...known], unread: sources.filter(({ name }) => isForgetFile(name)) };
-  const byName = new Map(known.map((trade) => [outcomeFileName(trade.id), trade]));
-  const kept = new Set<Trade>();
-  const unread = sources.filter(({ name, size }) => {
-    const trade = byName.get(name);
-    if (trade?.bytes !== size) return true;
-    kept.add(trade);
-    return false;
-  });
-  return { trades: known.filter((trade) => kept.has(trade)), unread };
+  { sources, isSame }: { sources: readonly StoredFile[]; isSame: boolean },
+): Promise<Split> {
+  const sizes = isSame ? undefined : new Map(sources.map(({ name, size }) => [name, size]));
+  const trades: Trade[] = [];
+  const names = new Set<string>();
+  const changed = new Set<string>();
+  const unhashed = new Map<string, Trade>();
+  for (const trade of known) {
+    if (sizes !== undefined && sizes.get(outcomeFileName(trade.id)) !== trade.bytes) continue;
+    const isHashed = trade.contentHash !== "";
+    if (isHashed && (trade.crc32 !== null || (await isUnchanged(storage, trade)))) {
+      trades.push(trade);
+      if (!isSame) names.add(outcomeFileName(trade.id));
+    } else {
+      changed.add(outcomeFileName(trade.id));
+      if (!isHashed && trade.crc32 !== null) unhashed.set(trade.id, trade);
+    }
+  }
+  const isUnread = (name: string): boolean => (isSame ? isForgetFile(name) || changed.has(name) : !names.has(name));
+  return { trades, unread: sources.filter(({ name }) => isUnread(name)), unhashed };
+}
+
+async function isUnchanged(storage: Storage, { id, contentHash: expected }: Trade): Promise<boolean> {
+  const read = (): Promise<Uint8Array | undefined> =>
+    storage.read(outcomeFileName(id), { maxBytes: MAX_OUTCOME_BYTES + 1 });
+  const bytes = await undefinedIfCorrupt(read);
+  return bytes !== undefined && contentHash(bytes) === expected;
 }
 
 /**

@@ -21,6 +21,9 @@ const fileNamePart = z.string().superRefine((id, context) => {
   }
 });
 
+/** JSON can say -0.0, and freqtrade does. It would be written back as 0, and so be another value in every cache. */
+const number = z.number().transform((value) => value + 0);
+
 /** The field's established names. Other fields are ignored. */
 const schema = z.object({
   decision_id: fileNamePart,
@@ -28,23 +31,23 @@ const schema = z.object({
   action: z.enum(["BUY", "SELL"]),
   entry_timestamp: time,
   exit_timestamp: time,
-  realized_pnl: z.number(),
-  pnl_percentage: z.number(),
+  realized_pnl: number,
+  pnl_percentage: number,
   ai_provider: z.string().min(1).nullish(),
-  decision_confidence: z.number().nullish(),
-  raw_confidence: z.number().nullish(),
-  situation: z.object({ adx: z.number(), atr: z.number(), ema_fast: z.number(), ema_slow: z.number() }).nullish(),
+  decision_confidence: number.nullish(),
+  raw_confidence: number.nullish(),
+  situation: z.object({ adx: number, atr: number, ema_fast: number, ema_slow: number }).nullish(),
   market: z.enum(["bars", "synthetic"]).nullish(),
   regime: z.string().min(1).nullish(),
   market_regime: z.string().min(1).nullish(),
   exit_reason: z.string().nullish(),
-  result_r: z.number().transform(clippedR).nullish(),
+  result_r: number.transform(clippedR).nullish(),
   votes: z
     .array(
       z.object({
         provider: z.string().min(1),
         action: z.enum(["BUY", "SELL", "HOLD"]),
-        confidence: z.number(),
+        confidence: number,
         error: z.string().exactOptional(),
       }),
     )
@@ -64,7 +67,7 @@ const schema = z.object({
  */
 export function tradeOfImported(
   fields: Record<string, unknown>,
-  file: { name: string; bytes: number },
+  file: { name: string; bytes: number; contentHash: string },
 ): DecodedOutcome {
   const parsed = schema.safeParse(fields);
   if (!parsed.success) {
@@ -81,6 +84,7 @@ export function tradeOfImported(
       id: outcome.decision_id,
       bytes: file.bytes,
       crc32: null,
+      contentHash: file.contentHash,
       runId: "",
       chunk: "",
       market: outcome.market ?? "bars",

@@ -10,6 +10,7 @@ import { checkSeal, seal, type Sealed } from "../storage/sealed-json.ts";
 import type { Outcome } from "../types.ts";
 import { decodeJsonObject } from "../util/json.ts";
 import { assertFileNamePart } from "../util/names.ts";
+import { sha256OfText } from "../util/sha256.ts";
 import { parseTimestamp } from "../util/time.ts";
 import { type DecodedOutcome, tradeOf } from "./trade.ts";
 
@@ -48,7 +49,7 @@ export function isForeignFile(bytes: Uint8Array, name: string): boolean {
  * @throws {CarryoverError} `BAD_OUTCOME` if it would not be read back as it is: its id or asset cannot be part of a file name, a
  * number is not finite, a time is not ISO 8601, a provider votes twice, or it is larger than 1 MB.
  */
-export function encodeOutcome(outcome: Outcome): Sealed {
+export function encodeOutcome(outcome: Outcome): EncodedOutcome {
   const id = outcome.decision_id;
   assertFileNamePart("decision_id", id);
   if (!isAssetName(outcome.asset_pair))
@@ -68,7 +69,19 @@ export function encodeOutcome(outcome: Outcome): Sealed {
   const sealed = seal(`{\n${lines.join("")}  `);
   const { length } = sealed.bytes;
   if (length > MAX_OUTCOME_BYTES) throw refused(id, `${length} bytes`, `at most ${MAX_OUTCOME_BYTES}`);
-  return sealed;
+  return { ...sealed, contentHash: contentHash(sealed.bytes) };
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The first 32 digits of the SHA-256 of a file's bytes, which are UTF-8. */
+export function contentHash(bytes: Uint8Array): string {
+  return sha256OfText(decoder.decode(bytes)).slice(0, 32);
+}
+
+/** A sealed outcome. */
+export interface EncodedOutcome extends Sealed {
+  readonly contentHash: string;
 }
 
 /**
@@ -86,11 +99,12 @@ export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<De
   const crc32 = checkSeal({ bytes, fields }, name);
   if (crc32 === undefined) {
     const { tradeOfImported } = await import("./outcome-import.ts");
-    return tradeOfImported(fields, { name, bytes: bytes.length });
+    return tradeOfImported(fields, { name, bytes: bytes.length, contentHash: contentHash(bytes) });
   }
   // The checksum says that we wrote it, so its fields are what encodeOutcome() was given.
   const outcome = fields as unknown as Outcome;
-  return { trade: tradeOf(outcome, { bytes: bytes.length, crc32 }), description: outcome.description };
+  const file = { bytes: bytes.length, crc32, contentHash: contentHash(bytes) };
+  return { trade: tradeOf(outcome, file), description: outcome.description };
 }
 
 /** The first NaN or infinity, which JSON would silently turn into `null`, and the keys that lead to it. */

@@ -16,7 +16,9 @@ import type { Trade, TradeVote } from "./trade.ts";
 export const SIDECAR_FILE = "vectors.meta.json.gz";
 
 const FORMAT = "carryover-vectors";
-const VERSION = 2;
+const VERSION = 3;
+/** Without the column `content_hash`. It is read, so that its vectors are not made again. */
+const OLD_VERSION = 2;
 const MAX_SIDECAR_BYTES = 1 << 28;
 
 /** Rows of `vectors.f32` that share a checksum: a damaged block is noticed, and its vectors alone are made again. */
@@ -33,6 +35,8 @@ export interface Sidecar {
   readonly digest: string;
   /** CRC-32 of each block of `vectors.f32`; the last one may be shorter. */
   readonly blockCrc32: readonly string[];
+  /** Whether an earlier version wrote it: the next writer writes it again. */
+  readonly isOld: boolean;
 }
 
 /**
@@ -46,7 +50,11 @@ export async function readSidecar(storage: Storage): Promise<Sidecar | undefined
   if (bytes === undefined) return undefined;
   const value = await decodeSidecar(bytes, SIDECAR_FILE);
   const { format, version, embedder, fingerprint, dim, rows, digest, block_crc32: blocks } = value;
-  if (format !== FORMAT || version !== VERSION || typeof embedder !== "string" || typeof fingerprint !== "string") {
+  // The first version counted levels otherwise: nothing in it is of use.
+  if (format === FORMAT && version === 1) return undefined;
+  const isOld = version === OLD_VERSION;
+  const isKnown = format === FORMAT && (isOld || version === VERSION);
+  if (!isKnown || typeof embedder !== "string" || typeof fingerprint !== "string") {
     const found = `format ${JSON.stringify(format)} version ${JSON.stringify(version)}`;
     throw corruptFile(SIDECAR_FILE, { found, expected: `"${FORMAT}" version ${VERSION}` });
   }
@@ -56,13 +64,18 @@ export async function readSidecar(storage: Storage): Promise<Sidecar | undefined
   }
   if (typeof digest !== "string")
     throw corruptFile(SIDECAR_FILE, { found: "no digest", expected: "the one of the folder" });
-  const trades = fromColumns(value["columns"], rows);
+  const columns = isOld ? withoutHashes(value["columns"], rows) : value["columns"];
+  const trades = fromColumns(columns, rows);
   if (trades === undefined)
     throw corruptFile(SIDECAR_FILE, { found: "columns that do not fit", expected: `${rows} values in each` });
-  return { embedder, fingerprint, dim, trades, digest, blockCrc32: blocks.map(String) };
+  return { embedder, fingerprint, dim, trades, digest, blockCrc32: blocks.map(String), isOld };
 }
 
-export async function writeSidecar(storage: Storage, sidecar: Sidecar): Promise<void> {
+function withoutHashes(columns: unknown, count: number): unknown {
+  return isRecord(columns) ? { ...columns, content_hash: Array.from({ length: count }, () => "") } : columns;
+}
+
+export async function writeSidecar(storage: Storage, sidecar: Omit<Sidecar, "isOld">): Promise<void> {
   const { embedder, fingerprint, dim, trades, digest, blockCrc32 } = sidecar;
   const value = {
     format: FORMAT,
@@ -106,6 +119,7 @@ const COLUMNS = {
   ids: column((trade) => trade.id, isText),
   bytes: column((trade) => trade.bytes, isNumber),
   crc32: column((trade) => trade.crc32, orNull(isText)),
+  content_hash: column((trade) => trade.contentHash, isText),
   run_id: column((trade) => trade.runId, isText),
   chunk: column((trade) => trade.chunk, isText),
   market: column((trade) => trade.market, oneOf("bars", "synthetic")),
@@ -185,6 +199,7 @@ function fromColumns(columns: unknown, count: number): Trade[] | undefined {
     id: c.ids[i]!,
     bytes: c.bytes[i]!,
     crc32: c.crc32[i]!,
+    contentHash: c.content_hash[i]!,
     runId: c.run_id[i]!,
     chunk: c.chunk[i]!,
     market: c.market[i]!,

@@ -3,6 +3,7 @@ import type { Storage } from "../storage/storage.ts";
 import { crc32Hex } from "../util/crc32.ts";
 import { settleAll } from "../util/async.ts";
 import { encodeJson } from "../util/json.ts";
+import { sha256OfText } from "../util/sha256.ts";
 import { countedFrom, type ForgetMark } from "./forget.ts";
 import { countedTrades, directionOf, performanceOf, type PerformanceRecord, type Trade } from "./trade.ts";
 
@@ -103,8 +104,19 @@ function memoryBytes({ trades, marks, digest }: Source, statistics: readonly Sta
     outcomes: trades.length,
     forget_marks: marks.length,
     digest,
+    ...importedOf(trades),
     crc32: Object.fromEntries(statistics.map(({ name, bytes }) => [name, crc32Hex(bytes)])),
   });
+}
+
+/**
+ * SHA-256 over a line `<id> <content hash>` for each imported outcome, if there are any. They may be changed by anybody, and the
+ * folder's digest only has their names and sizes.
+ */
+export function importedOf(trades: readonly Trade[]): { readonly imported?: string } {
+  const imported = trades.filter(({ crc32 }) => crc32 === null);
+  if (imported.length === 0) return {};
+  return { imported: sha256OfText(imported.map(({ id, contentHash }) => `${id} ${contentHash}\n`).join("")) };
 }
 
 function areEqual(a: Uint8Array, b: Uint8Array): boolean {

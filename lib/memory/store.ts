@@ -3,6 +3,7 @@ import { hashingEmbedder } from "../embed/hashing.ts";
 import { fail } from "../errors.ts";
 import { ensureFile, type Storage, type StoredFile } from "../storage/storage.ts";
 import type { Outcome } from "../types.ts";
+import { isSameJson } from "../util/json.ts";
 import { settleAll } from "../util/async.ts";
 import { situationSentence } from "./description.ts";
 import { embedMissing, type EmbeddedTrades, type OnEmbedded } from "./embed-missing.ts";
@@ -232,7 +233,7 @@ class StoredMemory implements Memory {
     // A flush takes time in proportion to all trades: waiting for a share of them keeps the cost per record flat.
     if (this.#unflushed >= Math.max(FLUSH_EVERY, this.trades.length / 8)) await this.#flush();
     const id = outcome.decision_id;
-    const { bytes, crc32 } = encodeOutcome(outcome);
+    const { bytes, crc32, contentHash } = encodeOutcome(outcome);
     const key = id.toLowerCase();
     // If it fails, it is not known after all.
     await this.#underWay.get(key)?.catch(() => {});
@@ -245,9 +246,13 @@ class StoredMemory implements Memory {
     // Before the outcome is written, so that one without a vector is refused as a whole.
     const vector = known?.vector ?? (await embedSentence(this.embedder, situationSentence(outcome.description)));
     const written = ensureFile(this.storage, outcomeFileName(id), bytes);
-    if (known !== undefined) return { trade: known, durable: this.#follow(key, written) };
-
-    const trade = { ...tradeOf(outcome, { bytes: bytes.length, crc32 }), vector };
+    const trade = { ...tradeOf(outcome, { bytes: bytes.length, crc32, contentHash }), vector };
+    if (known !== undefined) {
+      if (isSameTrade(known, trade)) return { trade: known, durable: this.#follow(key, written) };
+      // The caches were wrong, unless another outcome has the id.
+      await written;
+      this.trades.splice(this.trades.indexOf(known), 1);
+    }
     this.trades.splice(insertionIndex(this.trades, trade), 0, trade);
     this.#byLowerCaseId.set(key, trade);
     this.#unflushed += 1;
@@ -284,6 +289,11 @@ class StoredMemory implements Memory {
     this.#last = turn.catch(() => {});
     return turn;
   }
+}
+
+/** Whether two trades are the same but for their vectors. */
+function isSameTrade(a: EmbeddedTrade, b: EmbeddedTrade): boolean {
+  return isSameJson({ ...a, vector: null }, { ...b, vector: null });
 }
 
 function outcomeFiles(trades: readonly EmbeddedTrade[]): StoredFile[] {

@@ -21,6 +21,8 @@ export interface Trade {
   readonly bytes: number;
   /** Checksum of its file; `null` for an imported outcome. */
   readonly crc32: string | null;
+  /** `contentHash()` of its file. Empty in a sidecar of version 2, until the file is read. */
+  contentHash: string;
   /** Empty for an imported outcome. */
   readonly runId: string;
   readonly chunk: string;
@@ -86,11 +88,12 @@ export function insertionIndex(sorted: readonly Trade[], trade: Trade): number {
 }
 
 /** The trade of an outcome that Carryover wrote. */
-export function tradeOf(outcome: Outcome, file: { bytes: number; crc32: string }): Trade {
+export function tradeOf(outcome: Outcome, file: { bytes: number; crc32: string; contentHash: string }): Trade {
   return {
     id: outcome.decision_id,
     bytes: file.bytes,
     crc32: file.crc32,
+    contentHash: file.contentHash,
     runId: outcome.run_id,
     chunk: outcome.chunk,
     market: outcome.market,

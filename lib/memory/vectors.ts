@@ -68,8 +68,8 @@ export class VectorFiles {
     this.#embedder = embedder;
     if (found === undefined) return;
     const { trades, blockCrc32, digest } = found.sidecar;
-    // Without a digest nothing is current, so that the next write cuts off the extra bytes.
-    const isExact = found.size === trades.length * this.#rowBytes;
+    // Without a digest nothing is current, so that the next write cuts off the extra bytes, and replaces an old sidecar.
+    const isExact = found.size === trades.length * this.#rowBytes && !found.sidecar.isOld;
     this.#written = isExact ? { trades, blockCrc32, digest } : { trades, blockCrc32 };
   }
 

@@ -38,7 +38,7 @@ export interface MemoryViewOptions {
  */
 export class MemoryView {
   /** The trades that the run starts with, in the order of (exit, id): part of the run key. */
-  readonly carriedIn: readonly Trade[];
+  readonly carriedIn: readonly EmbeddedTrade[];
 
   readonly #memory: Memory;
   readonly #options: MemoryViewOptions;

@@ -13,6 +13,7 @@ const KEY: RunKey = {
   market: "bars",
   embedder: "hashing",
   base: [["a", null]],
+  carried_in_sha256: "c".repeat(64),
   forget_marks: [],
   attempt: 0,
 };

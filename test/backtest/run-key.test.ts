@@ -14,6 +14,7 @@ const KEY: RunKey = {
   market: "bars",
   embedder: "words",
   base: [["20201231T2000-AAA-00000000", "12345678"]],
+  carried_in_sha256: "c".repeat(64),
   forget_marks: [],
   attempt: 0,
 };

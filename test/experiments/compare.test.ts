@@ -32,7 +32,7 @@ function runOf(returns: readonly number[], trades: readonly Trade[] = [], firstD
       result_r: won ? 1.5 : -1,
       decision_confidence: confidence,
     });
-    return tradeOf(outcome, { bytes: 1, crc32: "00000000" });
+    return tradeOf(outcome, { bytes: 1, crc32: "00000000", contentHash: "" });
   });
   const key = { bars: { AAA: "sum" } };
   const run = { runId: "run", trades: closed, key };

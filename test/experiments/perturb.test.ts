@@ -104,6 +104,7 @@ test("perturbTrades() changes, doubles and leaves out trades in turn, from the t
     ...tradeOf(makeOutcome({ decision_id: `id-${day}`, exit_timestamp: `2021-01-0${day}T00:00:00Z`, result_r: 1 }), {
       bytes: 1,
       crc32: "00000000",
+      contentHash: "",
     }),
     vector: new Float32Array(1),
   }));

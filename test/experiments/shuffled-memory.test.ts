@@ -24,7 +24,7 @@ function trade(n: number): EmbeddedTrade {
     result_r: n / 100,
   });
   const vector = embedder.embed("a market") as Float32Array;
-  return { ...tradeOf(outcome, { bytes: 1, crc32: "00000000" }), vector };
+  return { ...tradeOf(outcome, { bytes: 1, crc32: "00000000", contentHash: "" }), vector };
 }
 
 /** A shuffled view of a memory that starts from these trades. */

@@ -227,6 +227,18 @@ export const suiteTests: readonly SuiteTests[] = [
     ],
     pattern: "of somebody else|memory folder|of another kind|of anybody else|of other programs",
   },
+  {
+    rows: [39],
+    name: "inputs that change between start and resume",
+    files: ["test/job/identity.test.ts", "test/backtest/identity.test.ts", "test/memory/load.test.ts"],
+    pattern: "with one byte of one input|one byte of an imported outcome|kept its size",
+  },
+  {
+    rows: [40],
+    name: "caches with right checksums and wrong content",
+    files: ["test/backtest/identity.test.ts"],
+    pattern: "with right checksums",
+  },
 ];
 
 export const suite: readonly Fault[] = [...sideBySide, ...watch, ...suiteTests.map(suiteFault)];

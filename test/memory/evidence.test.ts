@@ -12,7 +12,7 @@ describe("evidenceOf()", () => {
     makeVote("__proto__", "BUY"),
   ];
   const tradeWith = (changes: Parameters<typeof makeOutcome>[0]): Trade =>
-    tradeOf(makeOutcome(changes), { bytes: 1, crc32: "00000000" });
+    tradeOf(makeOutcome(changes), { bytes: 1, crc32: "00000000", contentHash: "" });
 
   test("is the trade's R for a vote its way, the opposite for one against, and none for HOLD, an abstention or no vote", () => {
     const trade = tradeWith({ action: "BUY", result_r: 1.5, votes });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
@@ -30,6 +31,7 @@ describe("an outcome without a crc32", () => {
       id: "d1",
       bytes: JSON.stringify(REQUIRED).length,
       crc32: null,
+      contentHash: createHash("sha256").update(JSON.stringify(REQUIRED)).digest("hex").slice(0, 32),
       runId: "",
       chunk: "",
       market: "bars",
@@ -50,6 +52,18 @@ describe("an outcome without a crc32", () => {
       votes: [],
     });
     expect(description).toBe("BTC/USD is in the regime UNKNOWN.");
+  });
+
+  test("has no -0.0, which freqtrade writes and JSON would not give back", async () => {
+    const zero = "-0.0" as unknown as number;
+    const situation = { adx: zero, atr: zero, ema_fast: zero, ema_slow: zero };
+    const votes = [{ provider: "a", action: "BUY", confidence: zero }];
+    const numbers = { realized_pnl: zero, pnl_percentage: zero, result_r: zero, decision_confidence: zero };
+    const text = JSON.stringify({ ...REQUIRED, ...numbers, raw_confidence: zero, situation, votes });
+    const { trade } = await decodeOutcome(utf8(text.replaceAll('"-0.0"', "-0.0")), "outcome_d1.json");
+    const { pnl, pnlPct, resultR, confidence, rawConfidence, votes: read } = trade;
+    for (const value of [pnl, pnlPct, resultR, confidence, rawConfidence, read[0]?.confidence]) expect(value).toBe(0);
+    expect(trade.votes[0]?.direction).toBe(1);
   });
 
   test("counts a single provider as having voted the trade's way, and an ensemble as no vote", async () => {
@@ -79,7 +93,8 @@ describe("an outcome without a crc32", () => {
     const { trade: ours } = await decodeOutcome(bytes, name);
     const { trade, description } = await decodeOutcome(utf8(JSON.stringify(fields)), name);
     expect(ours.crc32).toBe(crc32);
-    expect(trade).toEqual({ ...ours, bytes: trade.bytes, crc32: null, runId: "", chunk: "" });
+    const { bytes: size, contentHash } = trade;
+    expect(trade).toEqual({ ...ours, bytes: size, crc32: null, contentHash, runId: "", chunk: "" });
     expect(description).toBe(makeOutcome().description);
   });
 

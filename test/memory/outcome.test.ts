@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -13,6 +14,11 @@ const NAME = "outcome_20210104T1200-BTCUSD-0a1b2c3d.json";
 const GOLDEN_PATH = join(PROJECT_DIR, "test/fixtures/memory", NAME);
 const GOLDEN = new Uint8Array(readFileSync(GOLDEN_PATH));
 
+/** As `sha256sum FILE | cut -c1-32` prints it. */
+function hashOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+}
+
 function refusal(changes: Partial<Outcome>): Promise<{ code: string; message: string }> {
   return failureOf((async () => encodeOutcome(makeOutcome(changes)))());
 }
@@ -23,9 +29,9 @@ function damage(bytes: Uint8Array): Promise<{ code: string; message: string }> {
 
 describe("the file of an outcome", () => {
   test("has the bytes of the golden file", () => {
-    const { bytes, crc32 } = encodeOutcome(makeOutcome());
+    const { bytes, crc32, contentHash } = encodeOutcome(makeOutcome());
     expect(new TextDecoder().decode(bytes)).toBe(new TextDecoder().decode(GOLDEN));
-    expect(crc32).toBe("d22a5772");
+    expect([crc32, contentHash]).toEqual(["d22a5772", hashOf(GOLDEN)]);
   });
 
   test("is read as a trade, with the votes by provider name", async () => {
@@ -35,6 +41,7 @@ describe("the file of an outcome", () => {
       id: "20210104T1200-BTCUSD-0a1b2c3d",
       bytes: GOLDEN.length,
       crc32: "d22a5772",
+      contentHash: hashOf(GOLDEN),
       runId: "a".repeat(64),
       chunk: "2021Q1",
       market: "bars",
@@ -62,13 +69,19 @@ describe("the file of an outcome", () => {
   test("of version 1, which had no calibration, is read with its confidence as the raw one", async () => {
     const old = new Uint8Array(readFileSync(join(PROJECT_DIR, "test/fixtures/memory/version-1", NAME)));
     const [now, before] = [await decodeOutcome(GOLDEN, NAME), await decodeOutcome(old, NAME)];
-    expect(before.trade).toEqual({ ...now.trade, bytes: old.length, crc32: "a69dbd4e", rawConfidence: 72 });
+    expect(before.trade).toEqual({
+      ...now.trade,
+      bytes: old.length,
+      crc32: "a69dbd4e",
+      contentHash: hashOf(old),
+      rawConfidence: 72,
+    });
   });
 
   test("of version 2, which expected nothing, is read", async () => {
     const old = new Uint8Array(readFileSync(join(PROJECT_DIR, "test/fixtures/memory/version-2", NAME)));
     const [now, before] = [await decodeOutcome(GOLDEN, NAME), await decodeOutcome(old, NAME)];
-    expect(before.trade).toEqual({ ...now.trade, bytes: old.length, crc32: "92fed28c" });
+    expect(before.trade).toEqual({ ...now.trade, bytes: old.length, crc32: "92fed28c", contentHash: hashOf(old) });
   });
 
   test.skipIf(process.platform !== "linux")("can be checked in a shell: head prints what the crc32 is taken of", () => {

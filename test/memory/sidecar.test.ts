@@ -9,7 +9,9 @@ import { failureOf } from "../storage/storage-contract.ts";
 const NAME = "vectors.meta.json.gz";
 
 /** Columns with many repetitions, so that deflate copies from many places. */
-const VALUE = toColumns(makeOutcomes(12).map((outcome) => tradeOf(outcome, { bytes: 2000, crc32: "00c0ffee" })));
+const VALUE = toColumns(
+  makeOutcomes(12).map((outcome) => tradeOf(outcome, { bytes: 2000, crc32: "00c0ffee", contentHash: "c0ffee" })),
+);
 
 test("any object is read back unchanged, and equal objects give equal bytes", async () => {
   await fc.assert(

@@ -4,7 +4,7 @@ import { providerPerformance, regimePerformance } from "../../lib/memory/statist
 import { makeOutcome, makeVote } from "./outcome-samples.ts";
 
 function trade(changes: Parameters<typeof makeOutcome>[0]): Trade {
-  return tradeOf(makeOutcome(changes), { bytes: 1, crc32: "00000000" });
+  return tradeOf(makeOutcome(changes), { bytes: 1, crc32: "00000000", contentHash: "" });
 }
 
 /** A long trade that won 100, a short one that lost 40, a long one that lost 10. */

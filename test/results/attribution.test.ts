@@ -21,7 +21,7 @@ function trade(hour: number, resultR: number, votes: { a: Action; b: Action }): 
       { provider: "b", action: votes.b, confidence: 60 },
     ],
   });
-  return tradeOf(outcome, { bytes: 1, crc32: "00000000" });
+  return tradeOf(outcome, { bytes: 1, crc32: "00000000", contentHash: "" });
 }
 
 const TRADES = [

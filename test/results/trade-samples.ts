@@ -6,6 +6,7 @@ export function trade(chunk: string, pnl: number, rest: Partial<Trade> = {}): Tr
     id: `id-${chunk}-${pnl}`,
     bytes: 1,
     crc32: "00000000",
+    contentHash: "",
     runId: "r",
     chunk,
     market: "bars",

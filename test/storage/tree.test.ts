@@ -16,7 +16,7 @@ afterEach(() => {
 function holdSyncs(): fs.NoParamCallback[] {
   const held: fs.NoParamCallback[] = [];
   spyOn(fs, "fsync").mockImplementation(((_fd: number, done: fs.NoParamCallback) =>
-    held.push(done)) as typeof fs.fsync);
+    held.push(done)) as unknown as typeof fs.fsync);
   return held;
 }
 
