@@ -87,4 +87,4 @@ export type { Breakdown, ChunkCell, WinRateTrend } from "./results/breakdown.ts"
 export type { ProviderEvidence, Regret, WeightMove } from "./results/attribution.ts";
 export type { ConfidenceScores } from "./results/confidence.ts";
 export type { ForecastScores, ReliabilityBin } from "./stats/forecast-scores.ts";
-export type { QuarterSummary, Summary } from "./results/summary.ts";
+export type { QuarterSummary, Summary } from "./results/summary-shape.ts";

@@ -292,14 +292,3 @@ export interface Order {
   /** The new position; `null` if it was skipped and the old one is only closed. */
   readonly opens: { readonly action: TradeAction; readonly size: number; readonly decision: Decision } | null;
 }
-
-/** The account as the next chunk finds it. */
-export interface BrokerState {
-  readonly balance: number;
-  readonly positions: readonly Position[];
-  readonly orders: readonly Order[];
-  /** Realized P&L by asset. */
-  readonly realized_pnl: Readonly<Record<string, number>>;
-  /** Notional of all fills. */
-  readonly turnover_notional: number;
-}

@@ -1,6 +1,7 @@
 import { directionOf } from "../memory/trade.ts";
 import type { BacktestSettings, Costs } from "../settings.ts";
-import type { Bar, BrokerState, ExitReason, OpenPosition, Order, Position, TradeAction } from "../types.ts";
+import type { Bar, ExitReason, OpenPosition, Order, Position, TradeAction } from "../types.ts";
+import type { BrokerState } from "../results/chunks.ts";
 
 export interface ClosedTrade {
   readonly position: Position;

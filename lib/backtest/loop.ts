@@ -101,27 +101,24 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
     markAgain(marks, daily, context);
   }
   await context.writes.settle();
-  const { count, holds, skipped, abstentions } = decisions;
-  const counters = {
-    ticks: marks.length,
-    ticks_exposed: ticksExposed,
-    decisions: count,
-    holds,
-    skipped,
-    not_filled: notFilled,
-    abstentions,
-    ...decisions.samples,
-  };
   return {
     recorded,
     decisions: decisions.bytes,
     marks,
     daily,
-    counters,
+    counters: { ticks: marks.length, ticks_exposed: ticksExposed, ...decisionCounters(decisions, notFilled) },
     costs: sumCosts(outcomes),
     expectation: sumExpectations(outcomes),
     maxDrawdownPct: drawdownOf(marks, context.drawdown),
   };
+}
+
+/** What a chunk's decisions came to, and the orders that the end of the run left waiting. */
+function decisionCounters(
+  { count, holds, skipped, abstentions, samples }: DecisionLog,
+  notFilled: number,
+): Omit<ChunkCounters, "ticks" | "ticks_exposed"> {
+  return { decisions: count, holds, skipped, not_filled: notFilled, abstentions, ...samples };
 }
 
 /** Steps 1 and 2 of a tick: orders, time-outs, stops and targets. From here on the bars are known. */

@@ -4,7 +4,7 @@
  */
 import { corruptFile, undefinedIfCorrupt } from "../errors.ts";
 import type { ChunkRecord, EquityMark } from "../results/chunks.ts";
-import type { Summary } from "../results/summary.ts";
+import type { Summary } from "../results/summary-shape.ts";
 import type { DamagedFile } from "../storage/damaged-file.ts";
 import { readJsonObject } from "../storage/json-file.ts";
 import { encodeSealedJson, readSealedJson } from "../storage/sealed-json.ts";

@@ -116,12 +116,27 @@ async function compareWorlds(options: CompareOptions, opener: WorldOpener): Prom
     }
   }
 
-  const { on, daysPerYear } = worlds[0]!;
+  return {
+    period: worlds[0]!.on.key.period,
+    chunks: job.chunkKind,
+    assets: job.settings.assets,
+    data: job.market,
+    carried_in: worlds[0]!.on.key.base.length,
+    period_knowledge: formed?.knowledge({ draws: DRAWS }) ?? [],
+    ...comparisonOf(worlds, { job, costs, earlierTrials }),
+  };
+}
+
+function comparisonOf(
+  worlds: readonly WorldRuns[],
+  { job, costs, earlierTrials }: { job: InMemoryJob; costs: readonly CostRuns[]; earlierTrials: readonly Trial[] },
+): Comparison {
+  const { name: firstName, daysPerYear } = worlds[0]!;
   const trials = worlds
-    .filter(({ name }) => name === worlds[0]!.name)
+    .filter(({ name }) => name === firstName)
     .flatMap((world) => [world.on, world.off])
     .map(({ records }) => ({ returns: dailyReturns(records, daysPerYear), isFinished: true }));
-  const comparison = compareRuns(worlds, {
+  return compareRuns(worlds, {
     chunks: planChunks(job.period, job.chunkKind),
     initialBalance: job.settings.initialBalance,
     longestTradeDays: job.settings.risk.maxHoldingMs / DAY_MS,
@@ -129,15 +144,6 @@ async function compareWorlds(options: CompareOptions, opener: WorldOpener): Prom
     costs: costs.length === 0 ? undefined : costs,
     draws: DRAWS,
   });
-  return {
-    period: on.key.period,
-    chunks: job.chunkKind,
-    assets: job.settings.assets,
-    data: job.market,
-    carried_in: on.key.base.length,
-    period_knowledge: formed?.knowledge({ draws: DRAWS }) ?? [],
-    ...comparison,
-  };
 }
 
 /**

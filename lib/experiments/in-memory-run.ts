@@ -6,7 +6,7 @@ import { runBacktest } from "../backtest/run.ts";
 import { InMemoryMemory } from "../memory/in-memory.ts";
 import type { EmbeddedTrade } from "../memory/trade.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
-import type { Summary } from "../results/summary.ts";
+import type { Summary } from "../results/summary-shape.ts";
 
 /** What a run in memory left. */
 export interface RunTrace {

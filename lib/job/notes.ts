@@ -6,7 +6,7 @@ import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
 import { protocolOf } from "../providers/recorded/llm-api.ts";
 import { MissingAnswer, PromptsTooLong } from "../providers/recorded/recorder.ts";
 import type { QuestionCounts } from "../providers/recorded/recorder-reports.ts";
-import type { Summary } from "../results/summary.ts";
+import type { Summary } from "../results/summary-shape.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isoDate } from "../util/time.ts";
 import type { Period } from "./period.ts";

@@ -21,7 +21,6 @@ const FLUSH_EVERY = 512;
 
 /** Least vectors that are made between two writes at an opening. */
 const WRITE_EVERY = 256;
-
 /** Most vectors of a slow embedder between two writes, which a kill loses: about a minute of the sentence model. */
 const WRITE_SLOW_EVERY = 1024;
 

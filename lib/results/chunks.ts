@@ -1,5 +1,5 @@
 /** The chunks of a run, and what each leaves: its record, `<chunk>.json`, and the lines of `<chunk>.equity.csv`. */
-import type { BrokerState } from "../types.ts";
+import type { Order, Position } from "../types.ts";
 import { DAY_MS, isoDate, parseDuration } from "../util/time.ts";
 import type { WeightMove } from "./attribution.ts";
 import type { TradeCosts } from "./costs.ts";
@@ -101,6 +101,17 @@ export interface ChunkCounters {
   readonly abstentions: Readonly<Record<string, number>>;
   /** By provider that was asked each question several times; not there if none was. */
   readonly samples?: Readonly<Record<string, SamplePairs>>;
+}
+
+/** The account as the next chunk finds it. */
+export interface BrokerState {
+  readonly balance: number;
+  readonly positions: readonly Position[];
+  readonly orders: readonly Order[];
+  /** Realized P&L by asset. */
+  readonly realized_pnl: Readonly<Record<string, number>>;
+  /** Notional of all fills. */
+  readonly turnover_notional: number;
 }
 
 /** `<chunk>.json`. */

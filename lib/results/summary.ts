@@ -4,13 +4,13 @@ import type { Gaps } from "../market/spacing.ts";
 import type { Market } from "../types.ts";
 import { meanOf } from "../util/numbers.ts";
 import { isoDate } from "../util/time.ts";
-import { type ProviderEvidence, providerEvidence, type Regret, regretOf, type WeightMove } from "./attribution.ts";
-import { type Breakdown, breakdownOf, type ChunkCell, inChunk, tally, votedFor } from "./breakdown.ts";
+import { providerEvidence, regretOf } from "./attribution.ts";
+import { type Breakdown, breakdownOf, inChunk, tally, votedFor } from "./breakdown.ts";
 import type { Baselines } from "./baselines.ts";
 import type { Chunk, ChunkCounters, ChunkRecord, DayRecord } from "./chunks.ts";
-import { type ConfidenceScores, confidenceScores } from "./confidence.ts";
-import { costFigures, type CostFigures } from "./costs.ts";
-import { type ExpectationBin, expectationBins } from "./expectation.ts";
+import { confidenceScores } from "./confidence.ts";
+import { costFigures } from "./costs.ts";
+import { expectationBins } from "./expectation.ts";
 import {
   cagrPct,
   type DaysPerYear,
@@ -21,89 +21,29 @@ import {
   simpleReturns,
   sortinoRatio,
 } from "./metrics.ts";
-import { sampleNoise, type SampleNoise } from "./sample-noise.ts";
+import { sampleNoise } from "./sample-noise.ts";
 import { quietNotes } from "./quiet-notes.ts";
 import type { Snapshot } from "./snapshot.ts";
+import type { Summary, QuarterSummary } from "./summary-shape.ts";
 
-/** One chunk of `quarterly_breakdown`. Keys keep the field's names, whatever the chunks are. */
-export interface QuarterSummary {
-  readonly quarter: string;
-  readonly start_date: string;
-  /** Exclusive. */
-  readonly end_date: string;
-  readonly initial_balance: number;
-  readonly final_value: number;
-  readonly return_pct: number;
-  readonly sharpe_ratio: number | null;
-  readonly max_drawdown_pct: number;
-  readonly total_trades: number;
-  readonly winning_trades: number;
-  readonly win_rate: number | null;
-  readonly total_pnl: number;
-  /** Trades that the chunk's first decision could see. */
-  readonly remembered_at_start: number;
-  readonly provider_multipliers_at_start: Readonly<Record<string, number>>;
-  /** As of the chunk's end. */
-  readonly provider_multipliers: Readonly<Record<string, number>>;
-  /** The trades that moved the multipliers most, largest move first. */
-  readonly weight_moves: readonly WeightMove[];
-}
-
-/** `summary.json`, and what `run-chunks --json` prints. */
-export interface Summary extends Baselines, CostFigures {
-  readonly run_id: string;
-  /** `<start>/<end>`, the end exclusive. */
-  readonly period: string;
-  readonly chunks: string;
-  readonly data: Market;
-  readonly memory_enabled: boolean;
-  readonly assets: readonly string[];
-  /** By asset: gaps between the run's bars. */
-  readonly bar_gaps: Readonly<Record<string, number>>;
-  /** By asset: how often its market was closed between two bars of the run, as at night. */
-  readonly session_gaps: Readonly<Record<string, number>>;
-  readonly initial_balance: number;
-  readonly final_balance: number;
-  readonly total_return_pct: number;
-  readonly annualized_sharpe: number | null;
-  readonly annualized_sortino: number | null;
-  readonly cagr_pct: number | null;
-  readonly max_drawdown_pct: number;
-  readonly exposure_pct: number | null;
-  /** Notional of all fills / initial balance. */
-  readonly turnover: number;
-  readonly profit_factor: number | null;
-  readonly total_trades: number;
-  readonly total_winning_trades: number;
-  readonly overall_win_rate: number | null;
-  readonly total_pnl: number;
-  readonly mean_result_r: number | null;
-  readonly decisions: number;
-  readonly skipped: ChunkCounters["skipped"];
-  readonly not_filled: number;
-  readonly quarterly_breakdown: readonly QuarterSummary[];
-  readonly providers: Readonly<
-    Record<
-      string,
-      Breakdown & { readonly abstentions: number; readonly samples?: SampleNoise; readonly evidence: ProviderEvidence }
-    >
-  >;
-  readonly regimes: Readonly<Record<string, Breakdown>>;
-  readonly assets_breakdown: Readonly<Record<string, Breakdown<ChunkCell & { readonly sharpe_ratio: number | null }>>>;
-  readonly regret: Regret | null;
-  readonly confidence: ConfidenceScores;
-  /** What trades were expected to earn, and what they earned; empty without memory. */
-  readonly expectation: readonly ExpectationBin[];
-  readonly memory_persistence: {
-    /** Trades that the run started with. */
-    readonly outcomes_carried_in: number;
-    readonly outcomes_stored: number;
-    readonly snapshots_stored: number;
-    readonly vectors_stored: number;
-  };
-  /** What the user should know, a sentence each: why the run hardly traded. */
-  readonly notes: readonly string[];
-}
+type AccountFigures = Pick<
+  Summary,
+  | "initial_balance"
+  | "final_balance"
+  | "total_return_pct"
+  | "annualized_sharpe"
+  | "annualized_sortino"
+  | "cagr_pct"
+  | "max_drawdown_pct"
+  | "exposure_pct"
+  | "turnover"
+  | "profit_factor"
+  | "total_trades"
+  | "total_winning_trades"
+  | "overall_win_rate"
+  | "total_pnl"
+  | "mean_result_r"
+>;
 
 /** What summaries and snapshots are made of. */
 export interface SummaryInput {
@@ -132,17 +72,10 @@ export function summarize(
   input: SummaryInput,
   { baselines, persistence }: { baselines: Baselines; persistence: Summary["memory_persistence"] },
 ): Summary {
-  const { records, trades, period, initialBalance } = input;
-  const last = records.at(-1);
-  const finalBalance = last?.state.broker.balance ?? initialBalance;
-  const totals = tally(trades);
-  const ratios = ratiosOf(input);
-  const sum = (pick: (counters: ChunkRecord["counters"]) => number): number =>
-    records.reduce((total, { counters }) => total + pick(counters), 0);
-  const exposurePct = percentOf(
-    sum((c) => c.ticks_exposed),
-    sum((c) => c.ticks),
-  );
+  const { records, trades, period } = input;
+  const counters = records.map((record) => record.counters);
+  const { total_trades, total_pnl } = tally(trades);
+  const account = accountFigures(input);
   return {
     run_id: input.runId,
     period: `${isoDate(period.startMs)}/${isoDate(period.endMs)}`,
@@ -152,6 +85,42 @@ export function summarize(
     assets: input.assets,
     bar_gaps: byName(input.assets, (asset) => input.barGaps[asset]!.missing),
     session_gaps: byName(input.assets, (asset) => input.barGaps[asset]!.closed),
+    ...account,
+    decisions: sumOf(counters, (c) => c.decisions),
+    skipped: {
+      max_positions: sumOf(counters, (c) => c.skipped.max_positions),
+      correlation: sumOf(counters, (c) => c.skipped.correlation),
+      size: sumOf(counters, (c) => c.skipped.size),
+    },
+    not_filled: sumOf(counters, (c) => c.not_filled),
+    ...costFigures(
+      records.map(({ costs }) => costs),
+      total_pnl,
+    ),
+    ...baselines,
+    quarterly_breakdown: records.map((record) => quarterOf(record, input)),
+    ...breakdowns(input),
+    regret: regretOf(trades, input.providers),
+    confidence: confidenceScores(trades),
+    expectation: expectationBins(records.map(({ expectation }) => expectation)),
+    memory_persistence: persistence,
+    notes: quietNotes({ ...input, counters, trades: total_trades, exposurePct: account.exposure_pct }),
+  };
+}
+
+function sumOf(counters: readonly ChunkCounters[], pick: (counters: ChunkCounters) => number): number {
+  return counters.reduce((total, each) => total + pick(each), 0);
+}
+
+/** What became of the account, and the totals of its trades. */
+function accountFigures(input: SummaryInput): AccountFigures {
+  const { records, trades, period, initialBalance } = input;
+  const counters = records.map((record) => record.counters);
+  const last = records.at(-1);
+  const finalBalance = last?.state.broker.balance ?? initialBalance;
+  const totals = tally(trades);
+  const ratios = ratiosOf(input);
+  return {
     initial_balance: initialBalance,
     final_balance: finalBalance,
     total_return_pct: 100 * (finalBalance / initialBalance - 1),
@@ -159,7 +128,10 @@ export function summarize(
     annualized_sortino: ratios.sortino,
     cagr_pct: cagrPct(initialBalance, finalBalance, { spanMs: period.endMs - period.startMs }),
     max_drawdown_pct: last?.state.max_drawdown_pct ?? 0,
-    exposure_pct: exposurePct,
+    exposure_pct: percentOf(
+      sumOf(counters, (c) => c.ticks_exposed),
+      sumOf(counters, (c) => c.ticks),
+    ),
     turnover: (last?.state.broker.turnover_notional ?? 0) / initialBalance,
     profit_factor: ratios.profitFactor,
     total_trades: totals.total_trades,
@@ -167,45 +139,25 @@ export function summarize(
     overall_win_rate: totals.win_rate,
     total_pnl: totals.total_pnl,
     mean_result_r: totals.mean_result_r,
-    decisions: sum((c) => c.decisions),
-    skipped: {
-      max_positions: sum((c) => c.skipped.max_positions),
-      correlation: sum((c) => c.skipped.correlation),
-      size: sum((c) => c.skipped.size),
-    },
-    not_filled: sum((c) => c.not_filled),
-    ...costFigures(
-      records.map(({ costs }) => costs),
-      totals.total_pnl,
-    ),
-    ...baselines,
-    quarterly_breakdown: records.map((record) => quarterOf(record, input)),
+  };
+}
+
+/** Records by provider, regime and asset. */
+function breakdowns(input: SummaryInput): Pick<Summary, "providers" | "regimes" | "assets_breakdown"> {
+  const { records, trades, chunks } = input;
+  const counters = records.map((record) => record.counters);
+  const among = (belongs: (trade: Trade) => boolean): Breakdown => breakdownOf(trades.filter(belongs), chunks);
+  return {
     providers: byName(input.providers, (name) => ({
-      ...breakdownOf(
-        trades.filter((trade) => votedFor(trade, name)),
-        input.chunks,
-      ),
-      abstentions: sum((c) => c.abstentions[name] ?? 0),
-      ...sampleNoise(records.map(({ counters }) => counters.samples?.[name])),
+      ...among((trade) => votedFor(trade, name)),
+      abstentions: sumOf(counters, (c) => c.abstentions[name] ?? 0),
+      ...sampleNoise(counters.map(({ samples }) => samples?.[name])),
       evidence: providerEvidence(trades, name),
     })),
     regimes: byName([...new Set(trades.map(({ regime }) => regime))].toSorted(), (name) =>
-      breakdownOf(
-        trades.filter(({ regime }) => regime === name),
-        input.chunks,
-      ),
+      among(({ regime }) => regime === name),
     ),
     assets_breakdown: byName(input.assets, (asset) => assetBreakdown(asset, input)),
-    regret: regretOf(trades, input.providers),
-    confidence: confidenceScores(trades),
-    expectation: expectationBins(records.map(({ expectation }) => expectation)),
-    memory_persistence: persistence,
-    notes: quietNotes({
-      ...input,
-      counters: records.map(({ counters }) => counters),
-      trades: totals.total_trades,
-      exposurePct,
-    }),
   };
 }
 

@@ -1,7 +1,7 @@
 /** The tables that run-chunks prints at its end. */
 import type { RunOutcome } from "../../lib/job/run.node.ts";
 import type { Breakdown } from "../../lib/results/breakdown.ts";
-import type { Summary } from "../../lib/results/summary.ts";
+import type { Summary } from "../../lib/results/summary-shape.ts";
 import { paint } from "../cli/terminal.ts";
 import {
   allWithTrend,

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConfigComparison } from "../../lib/experiments/comparisons.node.ts";
-import type { Summary } from "../../lib/results/summary.ts";
+import type { Summary } from "../../lib/results/summary-shape.ts";
 import { filesOf, runScript } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Summary } from "../../lib/results/summary.ts";
+import type { Summary } from "../../lib/results/summary-shape.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { someVote, startModelServer, type ModelServer, type Respond } from "../providers/recorded/model-server.ts";
 import { runScript, type ScriptResult } from "./run-script.ts";

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Summary } from "../../lib/results/summary.ts";
+import type { Summary } from "../../lib/results/summary-shape.ts";
 import { assetOf, someVote } from "../providers/recorded/model-server.ts";
 import { KEY, openModelWorld, QUESTIONS_A_DAY, type ModelWorld } from "./model-run-samples.ts";
 import { filesOf, runScript } from "./run-script.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Summary } from "../../lib/results/summary.ts";
+import type { Summary } from "../../lib/results/summary-shape.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { filesOf, runScript, whileLocked } from "./run-script.ts";
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Estimate } from "../../lib/experiments/estimate.ts";
-import type { Summary } from "../../lib/results/summary.ts";
+import type { Summary } from "../../lib/results/summary-shape.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { someVote } from "../providers/recorded/model-server.ts";
 import { KEY, openModelWorld, QUESTIONS_A_DAY, type ModelWorld } from "../scripts/model-run-samples.ts";
