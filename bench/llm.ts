@@ -20,6 +20,9 @@ const MODELS = ["trend", "reversion", "breakout"] as const;
 
 const DECISIONS_PER_DAY = 6;
 
+/** Questions of eight assets at one time. */
+const AT_ONCE = 24;
+
 export interface LlmOptions {
   readonly rounds?: number;
   /** Days of the runs that ask, and of the run that replays. */
@@ -35,7 +38,7 @@ export async function llm(options: LlmOptions = {}): Promise<BenchReport> {
   using folder = temporaryFolder();
   const work = folder.path;
   const slow = await startServer(delayMs, atATime);
-  const fast = await startServer(0, atATime);
+  const fast = await startServer(0, AT_ONCE);
   try {
     const few = { assets: ["BTCUSD", "ETHUSD", "EURUSD"], days };
     const many = { assets: Array.from({ length: 8 }, (_, i) => `ASSET${i}`), days };
@@ -49,6 +52,7 @@ export async function llm(options: LlmOptions = {}): Promise<BenchReport> {
         few: asking(few),
         plainMany: () => askPlainly(slow.url, { questions: questionsOf(many), atATime }),
         many: asking(many),
+        atOnce: () => run(join(work, `ask-${fresh++}`), { ...many, url: fast.url }),
       },
       { rounds },
     );
@@ -71,15 +75,14 @@ export async function llm(options: LlmOptions = {}): Promise<BenchReport> {
     const shareRow = (
       what: string,
       world: typeof few,
-      ours: readonly number[],
-      plain: readonly number[],
+      { ours, plain, least }: { ours: readonly number[]; plain: readonly number[]; least: number },
     ): BenchReport["rows"][number] => ({
       what,
       ours: rate(world, ours),
       peer: rate(world, plain),
       ratio: share(ours, plain).toFixed(2),
-      goal: "at least 0.90",
-      met: share(ours, plain) >= 0.9,
+      goal: `at least ${least.toFixed(2)}`,
+      met: share(ours, plain) >= least,
     });
     const ratio = median(replay.cached) / median(replay.rules);
     return {
@@ -91,16 +94,30 @@ export async function llm(options: LlmOptions = {}): Promise<BenchReport> {
         `The year: ${year.assets.length} assets, ${cachedDays} days, models that vote like our rules, all answers recorded, against the rules themselves.`,
       ],
       rows: [
-        shareRow(`${few.assets.length} assets, 9 questions at a time`, few, times.few, times.plainFew),
-        shareRow(`${many.assets.length} assets, 24 questions at a time`, many, times.many, times.plainMany),
+        shareRow(`${few.assets.length} assets, 9 questions at a time`, few, {
+          ours: times.few,
+          plain: times.plainFew,
+          least: 0.54,
+        }),
+        shareRow(`${many.assets.length} assets, 24 questions at a time`, many, {
+          ours: times.many,
+          plain: times.plainMany,
+          least: 0.9,
+        }),
+        {
+          what: `${many.assets.length} assets, a server that answers at once, ${AT_ONCE} at a time`,
+          ours: rate(many, times.atOnce),
+          goal: "at least 400 a second",
+          met: questionsOf(many) / median(times.atOnce) >= 0.4,
+        },
         { what: "the first of these again, finished: its summary", ours: asMs(finishedMs) },
         {
           what: `a year from recorded answers, ${questionsOf(year)} questions`,
           ours: asMs(median(replay.cached)),
           peer: asMs(median(replay.rules)),
           ratio: ratio.toFixed(2),
-          goal: "at most 3.00",
-          met: ratio <= 3,
+          goal: "at most 2.00",
+          met: ratio <= 2,
         },
       ],
     };

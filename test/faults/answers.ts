@@ -23,7 +23,7 @@ const ASKED: readonly (readonly [Question, ReceivedAnswer])[] = [1, 2, 3].map((n
   },
 ]);
 
-const nameOf = async (question: Question): Promise<string> => `answers/${await answerKey(question)}.json`;
+const nameOf = async (question: Question): Promise<string> => `answers/${answerKey(question)}.json`;
 
 /** Records answers in a new folder, one after the other. */
 export const recordAnswers: Operation = {

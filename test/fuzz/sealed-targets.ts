@@ -20,7 +20,7 @@ const COMPARISON = {
 };
 
 const QUESTION = { provider: "llama", request: { model: "m", prompt: "What now?" }, refresh: 0 };
-const ANSWER_KEY = await answerKey(QUESTION);
+const ANSWER_KEY = answerKey(QUESTION);
 const VOTE_TEXT = '{"asset": "BTCUSD", "action": "BUY", "confidence": 70, "reason": "it rises"}';
 
 /** The file of a recorded answer. */

@@ -5,7 +5,7 @@ import { VOTE_JSON_SCHEMA } from "./answer.ts";
 import { THOUGHT_TAGS } from "./answer-text.ts";
 import { guardedFetch, type Fetch } from "./guarded-fetch.ts";
 import type { Completion, LlmConnection, Message } from "./llm.ts";
-import { addressOf, protocolOf } from "./llm-api.ts";
+import { addressOf, type Protocol, protocolOf } from "./llm-api.ts";
 import { loadModel, SERVER } from "./model-packages.ts";
 import { readableFetch } from "./readable-response.ts";
 import { Secrets } from "./redact.ts";
@@ -39,6 +39,7 @@ interface HttpEnvironment {
  * are all recorded needs neither.
  */
 export function llmHttp(config: LlmConfig, environment: HttpEnvironment): LlmConnection {
+  const protocol = protocolOf(config);
   const server = { address: addressOf(config) ?? config.model, model: config.model, now: environment.now };
   let loading: Promise<LoadedSdk> | undefined;
   const load = (): Promise<LoadedSdk> => (loading ??= loadSdk(config, environment));
@@ -54,7 +55,7 @@ export function llmHttp(config: LlmConfig, environment: HttpEnvironment): LlmCon
         const generated = await model.doGenerate({
           prompt: messages.map(toPromptMessage),
           ...(temperature === null ? {} : { temperature }),
-          ...tokenLimit(config, parameters),
+          ...tokenLimit(protocol, { ...parameters, limit: config.max_output_tokens }),
           ...(output === "text" ? {} : { responseFormat: { type: "json", schema: VOTE_JSON_SCHEMA, name: "vote" } }),
           ...(config.reasoning_effort === undefined ? {} : { reasoning: config.reasoning_effort }),
           abortSignal: signal,
@@ -76,9 +77,11 @@ export function llmHttp(config: LlmConfig, environment: HttpEnvironment): LlmCon
 }
 
 /** `max_output_tokens` in the way of each protocol. */
-function tokenLimit(config: LlmConfig, { token_limit }: RequestParameters): Partial<CallOptions> {
-  const { max_output_tokens: limit } = config;
-  switch (protocolOf(config)) {
+function tokenLimit(
+  protocol: Protocol,
+  { token_limit, limit }: RequestParameters & { limit: number },
+): Partial<CallOptions> {
+  switch (protocol) {
     case "openai":
       // The package sends max_tokens to models that it does not know.
       return { providerOptions: { openai: { maxCompletionTokens: limit } } };

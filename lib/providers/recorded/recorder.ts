@@ -172,7 +172,7 @@ export class Recorder {
     }
     state.tooLongInARow = 0;
     const question = { provider: client.name, request: prepared.request, refresh };
-    const key = await answerKey(question);
+    const key = answerKey(question);
     const pending = this.#pending.get(key);
     if (pending !== undefined) return pending;
     const open = { key, question, prepared, timestamp: situation.timestamp };
@@ -225,7 +225,7 @@ export class Recorder {
     const found = await store.find(key);
     if (found !== undefined && isWanted(found)) return found;
     for (const { request, adopt } of prepared.variants?.() ?? []) {
-      const variant = await store.find(await answerKey({ ...question, request }));
+      const variant = await store.find(answerKey({ ...question, request }));
       if (variant === undefined) continue;
       adopt();
       return variant;

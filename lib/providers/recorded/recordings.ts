@@ -9,7 +9,7 @@ import type { Answer } from "../../types.ts";
 import { type CarryoverError, fail, isCorrupt, undefinedIfCorrupt } from "../../errors.ts";
 import { decodeJsonObject, isRecord, type Json } from "../../util/json.ts";
 import { checkSeal, seal } from "../../storage/sealed-json.ts";
-import { sha256OfBytes, sha256OfText } from "../../util/sha256.ts";
+import { sha256OfText } from "../../util/sha256.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { isAction, isConfidence } from "../provider.ts";
 import type { ClientAnswer } from "./client.ts";
@@ -46,8 +46,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** The key of a question's answer: 64 hexadecimal digits. */
-export function answerKey({ provider, request, refresh }: Question): Promise<string> {
-  return sha256OfBytes(encoder.encode(JSON.stringify({ provider, request, refresh })));
+export function answerKey({ provider, request, refresh }: Question): string {
+  return sha256OfText(JSON.stringify({ provider, request, refresh }));
 }
 
 /** The answers that are recorded in a folder. */
@@ -98,9 +98,11 @@ export class AnswerStore {
       run_id,
     };
     const bytes = encodeAnswer(recorded);
-    const key = await answerKey(question);
+    const key = answerKey(question);
     // Before the answer: without its mark, the answer would be asked for again. A mark alone only asks for answers.
     await this.#markRefresh(question);
+    // Nearly always the name is free: who asks has looked before.
+    if (await this.#storage.createOnce(nameOf(key, 1), bytes)) return recorded;
     for (;;) {
       const found = await this.#lookUp(key);
       if (found.answer !== undefined) return found.answer;
@@ -177,7 +179,7 @@ export class AnswerStore {
   async #lookUp(key: string): Promise<{ answer?: RecordedAnswer; silent?: RecordedAnswer; freeName: string }> {
     let silent: { silent?: RecordedAnswer } = {};
     for (let n = 1; ; n++) {
-      const name = n === 1 ? `${key}.json` : `${key}-${n}.json`;
+      const name = nameOf(key, n);
       const bytes = await this.#read(name);
       if (bytes === undefined) return { ...silent, freeName: name };
       try {
@@ -213,6 +215,11 @@ export function isSilent({ request, raw, vote }: Pick<RecordedAnswer, "request" 
 function unansweredName(runId: string, key?: string): string {
   const run = runId.slice(0, 16);
   return key === undefined ? `unanswered_${run}.json` : `unanswered_${run}_${key}.json`;
+}
+
+/** The nth name of the answer under a key, from 1. */
+function nameOf(key: string, n: number): string {
+  return n === 1 ? `${key}.json` : `${key}-${n}.json`;
 }
 
 function refreshName(provider: string, n: number): string {
@@ -255,7 +262,7 @@ async function decodeAnswer(bytes: Uint8Array, name: string): Promise<RecordedAn
   }
   const answer = fields as unknown as RecordedAnswer;
   // The file of another question may have been copied to this name.
-  const key = await answerKey(answer);
+  const key = answerKey(answer);
   if (!name.startsWith(key)) throw damaged(`the answer to the question ${key}`, "that to the question of its name");
   return answer;
 }

@@ -63,7 +63,7 @@ describe("an answer that is no vote", () => {
 });
 
 describe("a question's key", () => {
-  const keyFrom = (config: LlmConfig, { asset, prompt }: { asset: string; prompt: string }): Promise<string> => {
+  const keyFrom = (config: LlmConfig, { asset, prompt }: { asset: string; prompt: string }): string => {
     // A template without placeholders is the prompt itself.
     const client = new LlmClient(config, { connection: model.connect(), template: prompt, now: () => 0 });
     const { request } = client.prepare(makeSituation({ asset }), makeContext(0));
@@ -78,7 +78,7 @@ describe("a question's key", () => {
     expect(names).toHaveLength(80);
     for (const name of names) {
       const { request } = JSON.parse(readFileSync(join(folder, "answers", name), "utf8")) as RecordedAnswer;
-      expect(`${await keyFrom(config, request as { asset: string; prompt: string })}.json`).toBe(name);
+      expect(`${keyFrom(config, request as { asset: string; prompt: string })}.json`).toBe(name);
     }
   });
 

@@ -26,7 +26,7 @@ function open(storage: Storage = inMemoryStorage()): { storage: Storage; store: 
 
 test("the key is SHA-256 of provider, request and refresh, so that changing any of them makes another question", async () => {
   const json = '{"provider":"llama","request":{"model":"llama3.2","prompt":"What now?"},"refresh":0}';
-  expect(await answerKey(QUESTION)).toBe(createHash("sha256").update(json).digest("hex"));
+  expect(answerKey(QUESTION)).toBe(createHash("sha256").update(json).digest("hex"));
   const others = [
     { ...QUESTION, provider: "qwen" },
     { ...QUESTION, refresh: 1 },
@@ -38,7 +38,7 @@ test("the key is SHA-256 of provider, request and refresh, so that changing any 
 
 test("an answer is found as it was kept, in a file that shell tools can read and check", async () => {
   const { storage, store } = open();
-  const key = await answerKey(QUESTION);
+  const key = answerKey(QUESTION);
   expect(await store.find(key)).toBeUndefined();
   await store.keep(QUESTION, ANSWER);
   expect(await store.find(key)).toMatchObject({ ...QUESTION, ...ANSWER, format: "carryover-answer", version: 1 });
@@ -58,7 +58,7 @@ test("a very long answer is recorded without its middle, so that it fits its fil
     vote: { action: "HOLD", confidence: 0, reason: long, error: long },
   } as const;
   await store.keep(QUESTION, { ...ANSWER, ...said });
-  const found = await store.find(await answerKey(QUESTION));
+  const found = await store.find(answerKey(QUESTION));
   const kept = "\u0001".repeat(20_000);
   expect(found).toMatchObject({
     raw: [kept, `${kept.slice(7)}the end`],
@@ -87,7 +87,7 @@ test("many stores that record the same question at once all use one answer", asy
 
 test("a damaged answer stays and is reported once; its question is recorded again under another name", async () => {
   const { storage, store, notes } = open();
-  const key = await answerKey(QUESTION);
+  const key = answerKey(QUESTION);
   await store.keep(QUESTION, ANSWER);
   const sound = (await storage.read(`${key}.json`, { maxBytes: 10_000 }))!;
   for (const damage of [0, 30, sound.length - 20]) {
@@ -113,7 +113,7 @@ test.each([
   ["much nesting", "[".repeat(100_000)],
 ])("a file that holds %s counts as no answer", async (_what, text) => {
   const { storage, store } = open();
-  const key = await answerKey(QUESTION);
+  const key = answerKey(QUESTION);
   await storage.replace(`${key}.json`, new TextEncoder().encode(text));
   expect(await store.find(key)).toBeUndefined();
   await store.keep(QUESTION, ANSWER);
@@ -194,7 +194,7 @@ test.each<[string, unknown]>([
   const { store, notes } = open();
   const question = { ...QUESTION, request: request as Json };
   await store.keep(question, ANSWER);
-  expect((await store.find(await answerKey(question)))?.vote).toEqual(ANSWER.vote);
+  expect((await store.find(answerKey(question)))?.vote).toEqual(ANSWER.vote);
   expect(notes).toEqual([]);
 });
 
@@ -209,7 +209,7 @@ test.each<[string, object]>([
 ])("an answer with a right checksum and %s is ignored, and costs nothing", async (_what, odd) => {
   const { storage, store, notes } = open();
   await store.keep(QUESTION, ANSWER);
-  const key = await answerKey(QUESTION);
+  const key = answerKey(QUESTION);
   const { crc32: _crc32, ...fields } = JSON.parse(
     new TextDecoder().decode((await storage.read(`${key}.json`, { maxBytes: 10_000 }))!),
   ) as Record<string, unknown>;

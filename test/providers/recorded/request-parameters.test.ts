@@ -96,8 +96,7 @@ describe("a server that does not take a request as it is", () => {
 
 describe("the request of an answer", () => {
   const situation = makeSituation({ rsi: 20 });
-  const keyOf = (request: unknown): Promise<string> =>
-    answerKey({ provider: "llama", request: request as never, refresh: 0 });
+  const keyOf = (request: unknown): string => answerKey({ provider: "llama", request: request as never, refresh: 0 });
 
   test("says how it was asked, and is found by a later run before anything is sent", async () => {
     model.respond = thinking;
@@ -111,9 +110,7 @@ describe("the request of an answer", () => {
     const later = model.client();
     const variants = later.prepare(situation, makeContext(0)).variants!();
     expect(variants).toHaveLength(11);
-    const found = await Promise.all(
-      variants.map(async (variant) => (await keyOf(variant.request)) === (await keyOf(request))),
-    );
+    const found = await Promise.all(variants.map(async (variant) => keyOf(variant.request) === keyOf(request)));
     expect(found.filter(Boolean)).toHaveLength(1);
 
     variants[found.indexOf(true)]!.adopt();
