@@ -243,20 +243,18 @@ describe("a run of three assets with three language models", () => {
   });
 });
 
-test("a server that only fails stops the run after twenty questions, with exit code 1; it goes on when the server is back", async () => {
-  const folder = world.newFolder({ llama: ", max_retries: 0" });
-  world.respond = (request) => (request.model === "llama3.2" ? new Response("", { status: 500 }) : someVote(request));
+test("a model that never gives a usable answer stops the run after twenty questions, with exit code 1; it goes on when the model is better", async () => {
+  const folder = world.newFolder();
+  world.respond = (request) => (request.model === "llama3.2" ? "I cannot say." : someVote(request));
   const { code, stderr } = await world.run(folder);
   expect(code).toBe(1);
-  expect(stderr).toMatch(
-    /error: Cannot go on: found 2\d questions in a row without a usable answer from "llama" \(the last: "status 500/,
-  );
+  expect(stderr).toMatch(/error: Cannot go on: found 2\d questions in a row without a usable answer from "llama"/);
   world.respond = someVote;
   expect((await world.run(folder)).code).toBe(0);
 });
 
-test("a server that goes away stops the run at once: no abstention is recorded, and the same command goes on", async () => {
-  const folder = world.newFolder({ llama: ", max_retries: 0" });
+test("a server that goes away stops the run when patience ends: no abstention is recorded, and the same command goes on", async () => {
+  const folder = world.newFolder({ llama: ", max_retries: 0, patience: 1s" });
   world.server.answered.clear();
   const loading = (): Response => new Response("Loading model", { status: 503 });
   let count = 0;
