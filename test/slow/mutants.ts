@@ -31,8 +31,8 @@ const edit = (file: string, from: string, to: string): Edit => ({ file, from, to
 /** Puts the next bar where an indicator can find it. */
 const PEEK = edit(
   "lib/backtest/feed.ts",
-  "this.#tracker.add(next);",
-  "(globalThis as { peeked?: unknown }).peeked = this.bars[this.count + 1] ?? next; this.#tracker.add(next);",
+  "this.#tracker.add(next, this.#nextTick + this.#timeframeMs);",
+  "(globalThis as { peeked?: unknown }).peeked = this.bars[this.count + 1] ?? next; this.#tracker.add(next, this.#nextTick + this.#timeframeMs);",
 );
 
 /** The evidence of the trades, including those that close at that very time. */
@@ -53,12 +53,16 @@ const MUTANTS: Record<string, readonly Edit[]> = {
   "an indicator that takes the next bar instead of its own": [
     edit(
       "lib/backtest/feed.ts",
-      "this.#tracker.add(next);",
-      "this.#tracker.add({ ...(this.bars[this.count + 1] ?? next), timestamp: next.timestamp });",
+      "this.#tracker.add(next, this.#nextTick + this.#timeframeMs);",
+      "this.#tracker.add({ ...(this.bars[this.count + 1] ?? next), timestamp: next.timestamp }, this.#nextTick + this.#timeframeMs);",
     ),
   ],
   "an indicator that takes the next bar, and its time": [
-    edit("lib/backtest/feed.ts", "this.#tracker.add(next);", "this.#tracker.add(this.bars[this.count + 1] ?? next);"),
+    edit(
+      "lib/backtest/feed.ts",
+      "this.#tracker.add(next, this.#nextTick + this.#timeframeMs);",
+      "this.#tracker.add(this.bars[this.count + 1] ?? next, this.#nextTick + 2 * this.#timeframeMs);",
+    ),
   ],
   "a regime that looks at the next close": [
     PEEK,
@@ -114,15 +118,15 @@ const MUTANTS: Record<string, readonly Edit[]> = {
   "a reversal or timeout at the close of its bar": [
     edit(
       "lib/backtest/broker.ts",
-      "{ reason, bar, raw: bar.open, atMs: bar.timestamp }",
-      "{ reason, bar, raw: bar.close, atMs: bar.timestamp }",
+      "{ reason, tickMs, raw: bar.open, atMs: bar.timestamp }",
+      "{ reason, tickMs, raw: bar.close, atMs: bar.timestamp }",
     ),
   ],
   "a timeout at the close of its bar": [
     edit(
       "lib/backtest/broker.ts",
-      "{ reason, bar, raw: bar.open, atMs: bar.timestamp }",
-      '{ reason, bar, raw: reason === "timeout" ? bar.close : bar.open, atMs: bar.timestamp }',
+      "{ reason, tickMs, raw: bar.open, atMs: bar.timestamp }",
+      '{ reason, tickMs, raw: reason === "timeout" ? bar.close : bar.open, atMs: bar.timestamp }',
     ),
   ],
   "a stop that a bar opens beyond, at the best price of that bar": [
@@ -148,7 +152,7 @@ const MUTANTS: Record<string, readonly Edit[]> = {
     ),
   ],
   "votes that count one bar too early": [
-    edit("lib/providers/votes-file.ts", ".timestamp <= timestamp)", ".timestamp <= timestamp + 3_600_000)"),
+    edit("lib/providers/votes-file.ts", ".timestamp > timestamp)", ".timestamp > timestamp + 3_600_000)"),
   ],
 };
 
