@@ -49,7 +49,7 @@ export class Broker {
     this.#lastBars.set(asset, { bar, tickMs });
   }
 
-  /** Places an order for the asset's next bar, in place of one that waits. */
+  /** Places an order for the asset's next bar. It replaces one that waits. */
   place(order: Order): void {
     this.#orders.set(order.asset, order);
   }

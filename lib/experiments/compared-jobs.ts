@@ -7,7 +7,7 @@ import { DAY_MS } from "../util/time.ts";
 import { type Ablation, matchedSizes, withoutPart } from "./memory-arms.ts";
 import { ShuffledMemoryView } from "./shuffled-memory.ts";
 
-/** The last of several start days comes so many days after the first. */
+/** Days from the first of several start days to the last. */
 const START_SPAN_DAYS = 50;
 /** With several start days, the last run has at least as many days as lie before it. */
 const MIN_DAYS_WITH_STARTS = 2 * START_SPAN_DAYS;
