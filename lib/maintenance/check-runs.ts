@@ -1,5 +1,6 @@
 import { outcomesDigest, RunFiles, RUNS_FOLDER, type StoredChunk } from "../backtest/run-files.ts";
 import type { Trade } from "../memory/trade.ts";
+import { LABELS_FILE, readLabels } from "../runs/labels.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
 import { damagedFindings, type Finding } from "./finding.ts";
@@ -16,6 +17,8 @@ export async function checkRunFiles(storage: Storage): Promise<CheckedRuns> {
   const chunks: StoredChunk[] = [];
   const damaged: DamagedFile[] = [];
   const missing: DamagedFile[] = [];
+  const labels: DamagedFile[] = [];
+  await unlessDamaged(labels, LABELS_FILE, () => readLabels(storage));
   for (const runId of ids) {
     const folder = `${RUNS_FOLDER}/${runId}`;
     const manifest = `${folder}/manifest.json`;
@@ -37,7 +40,11 @@ export async function checkRunFiles(storage: Storage): Promise<CheckedRuns> {
     }
     chunks.push(...ofRun.toSorted((a, b) => (a.start < b.start ? -1 : 1)));
   }
-  const findings = [...damagedFindings(missing, "run"), ...damagedFindings(damaged, "quarantine, run")];
+  const findings = [
+    ...damagedFindings(missing, "run"),
+    ...damagedFindings(damaged, "quarantine, run"),
+    ...damagedFindings(labels, "quarantine"),
+  ];
   return { ids, chunks, findings };
 }
 

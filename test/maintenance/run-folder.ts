@@ -1,12 +1,13 @@
 import type { Finding } from "../../lib/maintenance/finding.ts";
 import { encodeForgetMark } from "../../lib/memory/forget.ts";
+import { setLabel } from "../../lib/runs/labels.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { resumeJob } from "../backtest/resume-samples.ts";
 import { filesOf, runOn } from "../backtest/world-samples.ts";
 import { bytesOf } from "../memory/folder-samples.ts";
 
-/** The files of a memory folder after a finished run of four chunks, with a forget mark. */
+/** The files of a memory folder after a finished run of four chunks, with a forget mark and a label. */
 export class RunFolder {
   readonly files: Map<string, Uint8Array> = new Map();
 
@@ -15,6 +16,7 @@ export class RunFolder {
     const { name, bytes } = encodeForgetMark({ provider: "trend", beforeMs: Date.UTC(2018, 0, 1) });
     await storage.createOnce(name, bytes);
     await runOn(storage, resumeJob());
+    await setLabel(storage, (await storage.list("runs")).folders[0]!, "four chunks");
     const folder = new RunFolder();
     for (const each of Object.keys(await filesOf(storage))) folder.files.set(each, await bytesOf(storage, each));
     return folder;

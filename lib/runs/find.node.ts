@@ -1,0 +1,114 @@
+/** Which run a name means: `latest`, a label, or the first digits of an id, after `off/` or `synthetic/` if it is there. */
+import { existsSync, lstatSync } from "node:fs";
+import { join } from "node:path";
+import { RUNS_FOLDER } from "../backtest/run-files.ts";
+import { type CarryoverError, fail, undefinedIfCorrupt } from "../errors.ts";
+import { openToRead } from "../memory/open-to-read.node.ts";
+import { attempt, namesIn } from "../storage/fs.node.ts";
+import type { Storage } from "../storage/storage.ts";
+import { LATEST, readLabels } from "./labels.ts";
+
+/** The memory folders in a memory folder, in the order in which a name is looked for. */
+const FOLDERS = ["", "off", "synthetic", "synthetic/off"] as const;
+
+/** Candidates that a message lists. */
+const MAX_SHOWN = 5;
+
+/** A run, and the memory folder that it is in. */
+export interface FoundRun {
+  readonly id: string;
+  readonly label: string | undefined;
+  /** When the newest of its files was written, epoch ms. */
+  readonly writtenMs: number;
+  readonly memoryDir: string;
+  /** Where that is in the folder that was searched: "", `off`, `synthetic` or `synthetic/off`. */
+  readonly folder: string;
+  readonly storage: Storage;
+}
+
+/**
+ * The runs of a memory folder, the newest first: that of which a file was written last, as no run has a clock in it.
+ *
+ * @param options `folder`: as in `FoundRun`.
+ * @throws {CarryoverError} `NOT_FOUND` if there is no such folder; `BAD_USAGE` if it is not a memory; `IO`.
+ */
+export async function runsIn(memoryDir: string, options: { folder?: string } = {}): Promise<readonly FoundRun[]> {
+  const { folder = "" } = options;
+  const dir = join(memoryDir, folder);
+  const storage = await openToRead(dir);
+  const labels = (await undefinedIfCorrupt(() => readLabels(storage))) ?? new Map<string, string>();
+  const runs = (await storage.list(RUNS_FOLDER)).folders.map((id) => ({
+    id,
+    label: labels.get(id),
+    writtenMs: writtenMs(join(dir, RUNS_FOLDER, id)),
+    memoryDir: dir,
+    folder,
+    storage,
+  }));
+  return runs.toSorted((a, b) => b.writtenMs - a.writtenMs || (a.id < b.id ? -1 : 1));
+}
+
+/**
+ * Finds the run that a name means in a memory folder. A label comes before the digits of an id. A name without a folder is
+ * looked for in `off/` and `synthetic/` too, but only if the folder itself has no such run.
+ *
+ * @param name Such as `latest`, `3f9c`, `before the change` or `off/latest`.
+ * @throws {CarryoverError} `NOT_FOUND` if there is no such run, `BAD_USAGE` if there are several; both list candidates.
+ */
+export async function findRun(memoryDir: string, name: string): Promise<FoundRun> {
+  const { folder, rest } = splitName(name);
+  const searched: FoundRun[] = [];
+  for (const place of folder === undefined && rest !== LATEST ? FOLDERS : [folder ?? ""]) {
+    if (place !== "" && !existsSync(join(memoryDir, place))) continue;
+    const runs = await runsIn(memoryDir, { folder: place });
+    searched.push(...runs);
+    const found = matching(runs, rest);
+    if (found.length === 1) return found[0]!;
+    if (found.length > 1) throw ambiguous(name, found);
+  }
+  const none = searched.length === 0;
+  throw fail("NOT_FOUND", `Cannot find the run ${JSON.stringify(name)}`, {
+    found: none ? `no runs in ${JSON.stringify(join(memoryDir, folder ?? ""))}` : listed(searched),
+    expected: none
+      ? "one: run-chunks makes them"
+      : `"${LATEST}", a label, or the first digits of one id, with the folder before it as in "off/${LATEST}"`,
+  });
+}
+
+function splitName(name: string): { folder: string | undefined; rest: string } {
+  const folder = FOLDERS.findLast((each) => each !== "" && name.startsWith(`${each}/`));
+  return folder === undefined ? { folder, rest: name } : { folder, rest: name.slice(folder.length + 1) };
+}
+
+/** @param runs Newest first. */
+function matching(runs: readonly FoundRun[], name: string): readonly FoundRun[] {
+  if (name === LATEST) return runs.slice(0, 1);
+  const labelled = runs.filter(({ label }) => label === name);
+  if (labelled.length > 0 || name === "") return labelled;
+  return runs.filter(({ id }) => id.startsWith(name.toLowerCase()));
+}
+
+function ambiguous(name: string, found: readonly FoundRun[]): CarryoverError {
+  const expected = "more digits of one id, or a label";
+  return fail("BAD_USAGE", `Cannot tell which run ${JSON.stringify(name)} is`, { found: listed(found), expected });
+}
+
+function listed(runs: readonly FoundRun[]): string {
+  const shown = runs.slice(0, MAX_SHOWN).map(({ id, label, folder }) => {
+    const place = folder === "" ? "" : `${folder}/`;
+    return `${place}${id.slice(0, 12)}${label === undefined ? "" : ` (${label})`}`;
+  });
+  const more = runs.length - shown.length;
+  return shown.join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+/** When the newest file of a run was written, epoch ms. */
+function writtenMs(folder: string): number {
+  return attempt("read", folder, () =>
+    namesIn(folder).reduce((newest, name) => {
+      // A writer may have replaced it since.
+      const stat = lstatSync(join(folder, name), { throwIfNoEntry: false });
+      return Math.max(newest, stat?.mtimeMs ?? 0);
+    }, 0),
+  );
+}
