@@ -147,7 +147,7 @@ async function create(
   const { memoryDir, backupDir, signal } = options;
   // All memory folders share the answers, so only the configuration says where they are.
   const answersDir = flags.answers
-    ? (await locateMemory({ config: flags.config, "memory-dir": undefined })).answers_dir
+    ? (await locateMemory({ ...flags, "memory-dir": undefined })).answers_dir
     : undefined;
   const backup = await createBackup({
     memoryDir,

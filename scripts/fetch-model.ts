@@ -23,6 +23,7 @@ const COMMAND = {
       help: "target folder (default: memory.model_dir of the configuration)",
     },
     config: SHARED_FLAGS.config,
+    set: SHARED_FLAGS.set,
     json: SHARED_FLAGS.json,
   },
   examples: ["bun scripts/fetch-model.ts", "bun scripts/fetch-model.ts --from /media/usb/all-MiniLM-L6-v2"],
@@ -36,9 +37,7 @@ await runScript(async ({ argv, signal }) => {
   const { "base-url": baseUrl, "model-dir": folder } = flags;
   const from = flags.from === undefined ? undefined : resolve(flags.from);
   const modelDir =
-    folder === undefined
-      ? (await locateMemory({ config: flags.config, "memory-dir": undefined })).model_dir
-      : resolve(folder);
+    folder === undefined ? (await locateMemory({ ...flags, "memory-dir": undefined })).model_dir : resolve(folder);
   const progress = progressLine();
   const fetched = await fetchModel({
     modelDir,

@@ -37,7 +37,7 @@ await runScript(async ({ argv, signal }) => {
   const { asset, regime, k = DEFAULT_K, "as-of": asOfMs } = flags;
   const question = { sentence: positionals.join(" "), k, asOfMs, asset, regime };
   // --memory-dir alone is searched with the embedder of its vectors, whatever the configuration has.
-  const isFolderAlone = flags["memory-dir"] !== undefined && flags.config === undefined;
+  const isFolderAlone = flags["memory-dir"] !== undefined && flags.config === undefined && flags.set.length === 0;
   const progress = vectorProgress();
   const answer = await recall({
     ...question,

@@ -6,6 +6,7 @@ import { memoryFolder } from "./memory-folder.node.ts";
 import { memoryOf, parseConfig } from "./parse.ts";
 import { parsePlainYaml } from "./plain-yaml.node.ts";
 import { quickCheck } from "./quick-check.ts";
+import { type SetKey, setKeys } from "./set-keys.ts";
 
 /** A configuration, and where it came from. */
 export interface LoadedConfig {
@@ -25,12 +26,15 @@ export interface LoadedConfig {
 export interface LoadConfigOptions {
   /** The file's name in messages. @default its path */
   readonly label?: string | undefined;
+  /** Keys in place of the file's, as if they were written in it. @default none */
+  readonly set?: readonly SetKey[] | undefined;
 }
 
 /**
  * Reads config.yaml, checks it and fills in the defaults.
  *
- * @throws {CarryoverError} `IO` for a file that cannot be read; `BAD_CONFIG`, with one line for each problem.
+ * @throws {CarryoverError} `IO` for a file that cannot be read; `BAD_CONFIG`, with one line for each problem; `BAD_USAGE` if all are of
+ * the keys that are set.
  *
  * @example
  * ```ts
@@ -39,11 +43,12 @@ export interface LoadConfigOptions {
  */
 export async function loadConfig(path: string, options: LoadConfigOptions = {}): Promise<LoadedConfig> {
   const file = resolve(path);
-  const { label = path } = options;
+  const { label = path, set = [] } = options;
   const text = readText(file, label);
   const notes: string[] = [];
   const onNote = (note: string): number => notes.push(note);
-  const config = quickCheck(parsePlainYaml(text)) ?? (await parseConfig(text, { file: label, onNote }));
+  const plain = parsePlainYaml(text);
+  const config = quickCheck(setKeys(plain, set)) ?? (await parseConfig(text, { file: label, set, onNote }));
   const baseDir = dirname(file);
   const memory = absolute(config.memory, baseDir);
   const { data_dir: dataDir } = config.backtest;
@@ -54,11 +59,12 @@ export async function loadConfig(path: string, options: LoadConfigOptions = {}):
 /**
  * Reads `memory` of config.yaml, its paths absolute, for commands that need nothing else; `dir` is the folder of the configuration's runs.
  *
- * The whole is checked only if `memory` does not look right.
+ * The whole is checked only if `memory` does not look right, or if keys are set.
  */
 export async function loadMemoryConfig(path: string, options: LoadConfigOptions = {}): Promise<Config["memory"]> {
   const file = resolve(path);
-  const quick = memoryOf(parsePlainYaml(readText(file, options.label ?? path)));
+  const isSet = (options.set ?? []).length > 0;
+  const quick = isSet ? undefined : memoryOf(parsePlainYaml(readText(file, options.label ?? path)));
   return quick === undefined ? memoryOfRuns((await loadConfig(path, options)).config) : absolute(quick, dirname(file));
 }
 

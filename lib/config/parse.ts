@@ -4,9 +4,10 @@ import { isRecord } from "../util/json.ts";
 import { type Config, type ProviderConfig, SYNTHETIC } from "./config.ts";
 import { isPath } from "./fields.ts";
 import { translateOriginalKeys } from "./original-keys.ts";
-import { offsetOf, parseYaml, type PlacedProblem } from "./problems.ts";
+import { type ConfigProblem, isSamePath, offsetOf, parseYaml, type PlacedProblem } from "./problems.ts";
 import { quickCheck } from "./quick-check.ts";
 import { type Bound, checkConfig, EMBEDDERS } from "./schema.ts";
+import { keysAbout, type SetKey, setKeys } from "./set-keys.ts";
 
 // zod and yaml take 20 to 45 ms each to load. They are imported where a configuration is really read, so that a command
 // that needs only the memory folder answers without them.
@@ -35,9 +36,10 @@ const SECTIONS = ["portfolio_memory", "memory", "backtest", "providers"];
  * Reads config.yaml. Every key is optional; its default is the one in the project's config.yaml.
  *
  * @param text The file's text; a byte order mark is accepted.
- * @param options `file`: how messages name the file; `onNote`: told what was made of keys of an older program.
+ * @param options `file`: how messages name the file; `set`: keys in place of the file's; `onNote`: told what was made of keys of an
+ *   older program.
  * @throws {CarryoverError} `BAD_CONFIG`, with one line for each problem:
- * `Cannot read config.yaml:3:17: found <what> for <key>, expected <what>`.
+ * `Cannot read config.yaml:3:17: found <what> for <key>, expected <what>`; `BAD_USAGE` if all are of `set`.
  *
  * @example
  * ```ts
@@ -47,8 +49,9 @@ const SECTIONS = ["portfolio_memory", "memory", "backtest", "providers"];
  */
 export async function parseConfig(
   text: string,
-  options: { file: string; onNote?: (note: string) => void },
+  options: { file: string; set?: readonly SetKey[]; onNote?: (note: string) => void },
 ): Promise<Config> {
+  const { set = [] } = options;
   const [yaml, { z }] = await Promise.all([import("yaml"), import("zod")]);
   const source = text.startsWith("\uFEFF") ? text.slice(1) : text;
   const place = { source, file: options.file };
@@ -62,23 +65,47 @@ export async function parseConfig(
     throw badConfig([{ offset: 0, text: `found an empty file, expected a map of ${SECTIONS.join(", ")}` }], place);
   }
   const translated = translateOriginalKeys(document.toJS());
-  const checked = translated.problems.length > 0 ? translated : checkConfig(z, translated.data);
+  const checked = translated.problems.length > 0 ? translated : checkConfig(z, setKeys(translated.data, set));
   if ("config" in checked) {
     for (const note of translated.notes) options.onNote?.(note);
     return checked.config;
   }
-  throw badConfig(
-    checked.problems.map((problem) => ({
-      offset: offsetOf(yaml, document, problem),
-      text: `found ${problem.found}${problem.place}, expected ${problem.expected}`,
-    })),
-    place,
-  );
+  const ofFile = set.length === 0 ? checked.problems : problemsWithout(set, checkConfig(z, translated.data), checked);
+  const ofSet = checked.problems.filter((problem) => !ofFile.includes(problem)).map((each) => setProblem(each, set));
+  if (ofFile.length === 0) throw new CarryoverError("BAD_USAGE", ofSet.join("\n"));
+  const placed = ofFile.map((problem) => ({ offset: offsetOf(yaml, document, problem), text: textOf(problem) }));
+  throw badConfig(placed, place, ofSet);
+}
+
+function textOf({ found, place, expected }: ConfigProblem): string {
+  return `found ${found}${place}, expected ${expected}`;
+}
+
+/** The problems that the file also has by itself, of those that it has with some keys set. */
+function problemsWithout(
+  set: readonly SetKey[],
+  alone: ReturnType<typeof checkConfig>,
+  { problems }: { readonly problems: readonly ConfigProblem[] },
+): readonly ConfigProblem[] {
+  if ("config" in alone) return [];
+  const isOfFile = (problem: ConfigProblem): boolean =>
+    alone.problems.some((other) => isSamePath(other.path, problem.path) && textOf(other) === textOf(problem));
+  return problems.filter((problem) => keysAbout(problem.path, set).length === 0 && isOfFile(problem));
+}
+
+/** Names the key that a problem is about; a contradiction between several keys may be about any of them. */
+function setProblem(problem: ConfigProblem, set: readonly SetKey[]): string {
+  const about = keysAbout(problem.path, set);
+  const { path, place } = problem;
+  const isPlain = problem.at === "value" && about.some((each) => isSamePath(each.path, path));
+  const labels = (about.length > 0 ? about : set).map(({ label }) => label);
+  return `Cannot use ${labels.join(", ")}: ${textOf({ ...problem, place: isPlain ? "" : place })}`;
 }
 
 function badConfig(
   problems: readonly PlacedProblem[],
   { source, file }: { source: string; file: string },
+  others: readonly string[] = [],
 ): CarryoverError {
   const messages = problems
     .toSorted((a, b) => a.offset - b.offset)
@@ -89,7 +116,7 @@ function badConfig(
     });
   const more = problems.length - messages.length;
   if (more > 0) messages.push(`Cannot read ${file}: ${more} more problems`);
-  return new CarryoverError("BAD_CONFIG", messages.join("\n"));
+  return new CarryoverError("BAD_CONFIG", [...messages, ...others].join("\n"));
 }
 
 /**

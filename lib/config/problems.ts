@@ -7,6 +7,10 @@ import { isSecret } from "./provider-schema.ts";
 
 type Path = readonly (string | number)[];
 
+export function isSamePath(a: Path, b: Path): boolean {
+  return a.length === b.length && a.every((part, i) => part === b[i]);
+}
+
 /** What is wrong with a value, or with a key. */
 export interface ConfigProblem {
   readonly path: Path;

@@ -46,6 +46,13 @@ interface CommandSpec<Flags extends FlagSpecs> {
 /** The flags that all scripts take. */
 export const SHARED_FLAGS = {
   config: { type: "string", value: "FILE", help: "configuration (default: ./config.yaml, else the project's)" },
+  set: {
+    type: "string",
+    value: "KEY=VALUE",
+    multiple: true,
+    help: "a key of the configuration, such as portfolio_memory.learning_rate=0.2 (repeatable)",
+    looksLike: "^[a-z_]+[.[][^=]*=",
+  },
   "memory-dir": { type: "string", value: "DIR", help: "memory folder (default: memory.dir of the configuration)" },
   json: { type: "boolean", help: "print the result as JSON" },
 } as const;

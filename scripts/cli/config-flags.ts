@@ -2,20 +2,28 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Config, SYNTHETIC } from "../../lib/config/config.ts";
-import type { LoadedConfig } from "../../lib/config/load.node.ts";
+import type { LoadConfigOptions, LoadedConfig } from "../../lib/config/load.node.ts";
 import { fail } from "../../lib/errors.ts";
 import { shellWord } from "../../lib/util/names.ts";
 import { shownPath } from "../text/table.ts";
-import { type FlagValues, refuseTogether, usageError } from "./args.ts";
+import { type FlagValues, refuseTogether, type SHARED_FLAGS, usageError } from "./args.ts";
 import { note, type ScriptContext } from "./main.ts";
 
 const PROJECT_DIR = join(import.meta.dir, "../..");
 
-/** Reads and checks the configuration that `--config` names, or the implied one. */
-export async function loadConfig(flag?: string): Promise<LoadedConfig> {
-  const file = locateConfig(flag);
+/** The flags that say what the configuration is. */
+type ConfigFlags = Pick<FlagValues<typeof SHARED_FLAGS>, "config" | "set">;
+
+/** Reads and checks the configuration that `--config` names, or the implied one, with the keys of `--set`. */
+export async function loadConfig(flags: ConfigFlags): Promise<LoadedConfig> {
+  const file = locateConfig(flags.config);
   const load = await import("../../lib/config/load.node.ts");
-  return load.loadConfig(file, { label: shownPath(file) });
+  return load.loadConfig(file, await loadOptions(file, flags));
+}
+
+async function loadOptions(file: string, { set }: ConfigFlags): Promise<LoadConfigOptions> {
+  const { parseSetFlags } = await import("../../lib/config/set-keys.ts");
+  return { label: shownPath(file), set: await parseSetFlags(set) };
 }
 
 /** The path of config.yaml: the flag's, else ./config.yaml, else the project's. */
@@ -28,15 +36,12 @@ function locateConfig(flag?: string): string {
 }
 
 /** The flags that say where memory is. */
-interface MemoryFlags {
-  readonly config: string | undefined;
-  readonly "memory-dir": string | undefined;
-}
+type MemoryFlags = Pick<FlagValues<typeof SHARED_FLAGS>, "config" | "set" | "memory-dir">;
 
-/** Returns the memory folder, absolute. With `--memory-dir` no configuration is read. */
+/** Returns the memory folder, absolute. With `--memory-dir` no configuration is read, unless keys of it are set. */
 export async function locateMemoryDir(flags: MemoryFlags): Promise<string> {
   const dir = flags["memory-dir"];
-  return dir === undefined ? (await locateMemory(flags)).dir : resolve(dir);
+  return dir === undefined || flags.set.length > 0 ? (await locateMemory(flags)).dir : resolve(dir);
 }
 
 /**
@@ -45,7 +50,7 @@ export async function locateMemoryDir(flags: MemoryFlags): Promise<string> {
  */
 export async function locateMemory(flags: MemoryFlags): Promise<Config["memory"]> {
   const file = locateConfig(flags.config);
-  const options = { label: shownPath(file) };
+  const options = await loadOptions(file, flags);
   const load = await import("../../lib/config/load.node.ts");
   const memory =
     flags.config === undefined
@@ -57,10 +62,9 @@ export async function locateMemory(flags: MemoryFlags): Promise<Config["memory"]
 
 /** The command that stores the vectors of the memory that these flags name. */
 export function rebuildCommand(flags: MemoryFlags): string {
-  const args = (["memory-dir", "config"] as const).flatMap((name) => {
-    const value = flags[name];
-    return value === undefined ? [] : [`--${name}`, shellWord(value)];
-  });
+  const args = (["memory-dir", "config", "set"] as const).flatMap((name) =>
+    [flags[name] ?? []].flat().flatMap((value) => [`--${name}`, shellWord(value)]),
+  );
   return ["bun scripts/rebuild-vectors.ts", ...args].join(" ");
 }
 
@@ -100,7 +104,7 @@ export async function runRequest(
   refuseTogether(flags, ["synthetic", "data-dir"]);
   const { "data-dir": dataDir, "memory-dir": memoryDir } = flags;
   const asked = { ...periodOf(flags), assets: assetsOf(flags) };
-  const loaded = await loadConfig(flags.config);
+  const loaded = await loadConfig(flags);
   loaded.notes.forEach(note);
   const { overrideConfig } = await import("../../lib/config/parse.ts");
   const config = await overrideConfig(loaded.config, {

@@ -21,12 +21,26 @@ describe("parseFlags()", () => {
   } as const;
 
   test("reads every kind of flag", () => {
-    const argv = ["--provider", "a", "list", "--provider=b", "--seed", "7", "--json", "--watch", "0.5", "--config=-"];
+    const argv = [
+      "--provider",
+      "a",
+      "list",
+      "--provider=b",
+      "--seed",
+      "7",
+      "--json",
+      "--watch",
+      "0.5",
+      "--config=-",
+      "--set",
+      "a.b=c=d",
+    ];
     const times = ["--as-of", "1970-01-02", "--at=1970-01-01T00:00:01Z", "--at", "1970-01-01T00:00:02+00:00"];
     const { flags, positionals } = parseFlags([...argv, ...times], spec);
     expect(positionals).toEqual(["list"]);
     expect(flags).toEqual({
       config: "-",
+      set: ["a.b=c=d"],
       "memory-dir": undefined,
       json: true,
       provider: ["a", "b"],
@@ -48,7 +62,8 @@ describe("parseFlags()", () => {
 
   test.each([
     ["--memory-dri x", "unknown flag --memory-dri; did you mean --memory-dir?"],
-    ["-x", "unknown flag -x; known: --config, --memory-dir, --json"],
+    ["-x", "unknown flag -x; known: --config, --set, --memory-dir, --json"],
+    ["one backtest.seed=3", 'unexpected argument "backtest.seed=3"; did you mean --set backtest.seed=3?'],
     ["--config", "--config needs a value (FILE)"],
     ["--config --json", '--config needs a value (FILE), found "--json"'],
     ["--config=", '--config needs a value (FILE), found ""'],

@@ -87,7 +87,7 @@ describe("the configuration", () => {
 });
 
 test("rebuildCommand() repeats the flags, quoted for a shell", () => {
-  expect(rebuildCommand({ config: "it's.yaml", "memory-dir": "data/memory" })).toBe(
-    String.raw`bun scripts/rebuild-vectors.ts --memory-dir data/memory --config 'it'\''s.yaml'`,
+  expect(rebuildCommand({ config: "it's.yaml", set: ["a.b=[1, 2]"], "memory-dir": "data/memory" })).toBe(
+    String.raw`bun scripts/rebuild-vectors.ts --memory-dir data/memory --config 'it'\''s.yaml' --set 'a.b=[1, 2]'`,
   );
 });
