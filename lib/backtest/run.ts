@@ -1,4 +1,4 @@
-import { undefinedIfCorrupt } from "../errors.ts";
+import { fail, undefinedIfCorrupt } from "../errors.ts";
 import { gapsIn } from "../market/spacing.ts";
 import { outcomeFileName } from "../memory/outcome.ts";
 import { MemoryView, type MemoryViewOptions } from "../memory/view.ts";
@@ -55,7 +55,9 @@ export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
     await writes.settle();
   }
   await job.memory.flush();
-  const summary = summarize(summaryInput(run), { baselines: runBaselines(run), persistence: await persistenceOf(run) });
+  const persistence = await persistenceOf(run);
+  await assertComplete(run, persistence.outcomes_stored);
+  const summary = summarize(summaryInput(run), { baselines: runBaselines(run), persistence });
   await files.writeSummary(summary);
   for (const note of summary.notes) job.onNote?.(note);
   return { summary, chunksRun: chunksRun.map(({ name }) => name) };
@@ -241,6 +243,22 @@ function runBaselines(run: Run): Baselines {
     return { asset, bars: bars[i]!, timeframeMs: job.settings.timeframeMs, ...shares };
   });
   return baselinesOf(held, summaryInput(run));
+}
+
+/** @throws {CarryoverError} `IO` if files of the run were removed while it ran. The next start makes them again. */
+async function assertComplete({ job, id, chunks, files }: Run, outcomesStored: number): Promise<void> {
+  const trades = job.memory.trades.filter(({ runId }) => runId === id).length;
+  const there = await files.chunkNames();
+  const missing = chunks.filter(({ name }) => !there.includes(name)).length;
+  if (outcomesStored === trades && missing === 0) return;
+  const found =
+    outcomesStored === trades
+      ? `${chunks.length - missing} of its ${chunks.length} chunks there`
+      : `${outcomesStored} of its ${trades} outcomes there`;
+  throw fail("IO", `Cannot finish the run in "${job.memory.storage.label}"`, {
+    found,
+    expected: "all of them: something removed files while it ran; the same command makes them again",
+  });
 }
 
 /** Counts what the memory folder has of this run, file by file. */

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { fail } from "../errors.ts";
 import { assertMemoryFolder } from "../memory/folder.ts";
 import { diskStorage } from "../storage/disk.node.ts";
+import type { Lock } from "../storage/storage.ts";
 import {
   copyFile,
   filesIn,
@@ -54,16 +55,16 @@ export async function createBackup(options: CreateBackupOptions): Promise<Create
   }
   const verb = "write a backup to";
   attempt(verb, backupDir, () => makeFolder(backupDir));
-  return withBackupLock(backupDir, options, () =>
+  return withBackupLock(backupDir, options, (lock) =>
     inTemporaryFolder(backupDir, "backup", (temp) =>
-      attemptAsync(verb, backupDir, () => fillAndName(temp, { ...options, backupDir })),
+      attemptAsync(verb, backupDir, () => fillAndName(temp, { ...options, backupDir, lock })),
     ),
   );
 }
 
 /** Fills a temporary folder with a backup, and gives it its name. */
-async function fillAndName(temp: string, options: CreateBackupOptions): Promise<CreatedBackup> {
-  const { memoryDir, answersDir, backupDir, label = null, now } = options;
+async function fillAndName(temp: string, options: CreateBackupOptions & { lock: Lock }): Promise<CreatedBackup> {
+  const { memoryDir, answersDir, backupDir, label = null, now, lock } = options;
   const collector = new Collector(temp, newestBackup(backupDir));
   collectMemory(collector, memoryDir);
   if (answersDir !== undefined) {
@@ -80,6 +81,7 @@ async function fillAndName(temp: string, options: CreateBackupOptions): Promise<
   });
   syncFolders(temp);
   const id = freeId(backupDir, `${created.slice(0, 19).replaceAll(/[-:]/g, "")}Z`);
+  lock.assertHeld();
   fs.renameSync(temp, join(backupDir, id));
   syncFolder(backupDir);
   return { ...infoOf(backupDir, id, manifest), skipped: collector.skipped };

@@ -21,6 +21,7 @@ export interface BackupLockOptions {
 
 /**
  * Runs `work` while no other process makes or removes backups in a folder. What killed ones left behind is removed first.
+ * `work` gets the lock: it calls `assertHeld()` before it names or removes a backup.
  *
  * @param backupDir An existing folder.
  * @throws {CarryoverError} `LOCKED` if another process has not finished in time; `IO`.
@@ -28,12 +29,12 @@ export interface BackupLockOptions {
 export async function withBackupLock<T>(
   backupDir: string,
   options: BackupLockOptions,
-  work: () => T | Promise<T>,
+  work: (lock: Lock) => T | Promise<T>,
 ): Promise<T> {
   const lock = await waitForLock(backupDir, options);
   try {
     attempt("clear temporary files in", backupDir, () => sweepTemporaryEntries(backupDir, ["", "backup", "pruned"]));
-    return await work();
+    return await work(lock);
   } finally {
     await lock.release();
   }

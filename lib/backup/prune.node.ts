@@ -78,11 +78,14 @@ export async function pruneBackups(options: PruneOptions): Promise<PruneResult> 
   }
   const backupDir = resolve(options.backupDir);
   if (options.dryRun === true || !fs.existsSync(backupDir)) return chooseVerified(backupDir, options);
-  return withBackupLock(backupDir, options, async () => {
+  return withBackupLock(backupDir, options, async (lock) => {
     const result = await chooseVerified(backupDir, options);
     attempt("prune", backupDir, () => {
       // Renamed first: a half-deleted backup must not look like one.
-      for (const { path } of result.removed) fs.renameSync(path, join(backupDir, temporaryName("pruned")));
+      for (const { path } of result.removed) {
+        lock.assertHeld();
+        fs.renameSync(path, join(backupDir, temporaryName("pruned")));
+      }
       syncFolder(backupDir);
       sweepTemporaryEntries(backupDir, ["pruned"]);
     });

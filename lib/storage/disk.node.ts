@@ -40,8 +40,8 @@ const NESTED_FOLDER = "runs";
  * All calls to the file system but the syncs of new files are synchronous: for small files that is several times faster.
  *
  * Besides what `Storage` says, its functions throw `IO` where the operating system refuses; `CORRUPT` where a link, a pipe or
- * a folder is in a file's place, or a link in a folder's; and `READ_ONLY` from every write after a sync has failed, because
- * what the disk holds is then unknown.
+ * a folder is in a file's place, or a link in a folder's; `READ_ONLY` from every write after a sync has failed, because
+ * what the disk holds is then unknown; and what `Lock.assertHeld()` throws from every write after its lock was lost.
  */
 export function diskStorage(folder: string): Storage {
   return new DiskStorage(folder);
@@ -54,12 +54,14 @@ class DiskStorage implements Storage {
   readonly #settled = new Set<string>();
   readonly #syncs: Syncs;
   readonly #commits: GroupCommit;
+  /** The lock, while it is held. */
+  #lock: Lock | undefined;
 
   constructor(folder: string) {
     this.label = folder;
     this.#root = resolve(folder);
     this.#syncs = new Syncs(this.#root);
-    this.#commits = new GroupCommit(this.#syncs);
+    this.#commits = new GroupCommit(this.#syncs, { assertLockHeld: () => this.#lock?.assertHeld() });
   }
 
   async list(folder?: string): Promise<Listing> {
@@ -169,7 +171,14 @@ class DiskStorage implements Storage {
       await lock.release();
       throw error;
     }
-    return lock;
+    this.#lock = lock;
+    return {
+      assertHeld: () => lock.assertHeld(),
+      release: async () => {
+        this.#lock = undefined;
+        await lock.release();
+      },
+    };
   }
 
   /** Runs a change of one file that is durable when it returns, after making the folders above it. */
@@ -204,6 +213,7 @@ class DiskStorage implements Storage {
   #pathToChange(name: string): string {
     assertStorageName(name);
     this.#syncs.assertNoneFailed();
+    this.#lock?.assertHeld();
     return join(this.#root, name);
   }
 

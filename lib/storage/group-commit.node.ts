@@ -46,9 +46,12 @@ export class GroupCommit {
   #next: OpenCall[] = [];
   #inFlight = 0;
   #isRunning = false;
+  readonly #assertLockHeld: () => void;
 
-  constructor(syncs: Syncs) {
+  /** @param options `assertLockHeld` throws if the folder's lock was lost. No file gets a name then. */
+  constructor(syncs: Syncs, { assertLockHeld }: { assertLockHeld: () => void }) {
     this.#syncs = syncs;
+    this.#assertLockHeld = assertLockHeld;
   }
 
   /**
@@ -133,6 +136,7 @@ export class GroupCommit {
     const path = dirname(call.path);
     try {
       this.#assertNoneFailed();
+      this.#assertLockHeld();
       let folder = folders.get(path);
       // Before anything in it is changed: running out of handles then fails before the change, not after it.
       if (folder === undefined) folders.set(path, (folder = { fd: openFolder(path), named: [] }));

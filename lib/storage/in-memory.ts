@@ -95,6 +95,8 @@ class InMemoryStorage implements Storage {
     const mine = { ...holder };
     this.#holder = mine;
     return {
+      // Nobody else can reach it.
+      assertHeld: () => {},
       release: async () => {
         if (this.#holder === mine) this.#holder = undefined;
       },

@@ -5,7 +5,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { type CarryoverError, fail, messageOf } from "../errors.ts";
 import { isRecord } from "../util/json.ts";
 import type { Lock, LockHolder, Storage } from "./storage.ts";
-import { attempt, CREATE_ONLY, discard, READ_ONLY, readFully, temporaryName, withFile } from "./fs.node.ts";
+import { attempt, CREATE_ONLY, discard, READ_ONLY, readFully, temporaryName, withFile, writeAll } from "./fs.node.ts";
 
 /**
  * The locks of this process, by real path. The map keeps the handles alive, because a garbage collection would free their
@@ -16,7 +16,7 @@ const held = new Map<string, DatabaseSync>();
 
 /**
  * Takes the only writer lock of a folder: `BEGIN EXCLUSIVE` on the SQLite file `.lock`, which the kernel frees when the
- * process dies. `.lock.json` names the holder for people; it locks nothing.
+ * process dies. `.lock.json` names the holder for people, and its inode shows the holder that nobody took the lock after it.
  *
  * @param folder An existing folder.
  * @param options `expected`: what to do if it is taken, for the message.
@@ -39,31 +39,118 @@ export async function takeLock(folder: string, holder: LockHolder, options: { ex
     opened = openExclusive(DatabaseSync, file);
   }
   if (opened === undefined) throw lockedError(folder, options);
-  const database = opened;
-  held.set(key, database);
-
-  async function release(): Promise<void> {
-    if (held.get(key) !== database) return;
-    // A disk that fails here has failed before, and that error is reported. What is left of the file locks nothing.
-    discard(info);
-    held.delete(key);
-    database.close();
-  }
-
+  const lock = new HeldLock(folder, { key, database: opened });
+  held.set(key, opened);
   try {
-    attempt("write", info, () => writeInfo(info, holder));
+    attempt("write", info, () => lock.sign(holder));
   } catch (error) {
-    await release();
+    await lock.release();
     throw error;
   }
-  return { release };
+  return lock;
 }
 
-/** Runs `work` under the lock of a storage, in the name of this process. */
+/** Time in which whoever removes a whole folder gets from one of the two files of a lock to the other. */
+const REMOVAL_MS = 200;
+
+/**
+ * A lock that knows whether it is still held. A process loses its lock without a word if somebody removes `.lock`, or if a module in
+ * it opens and closes that file. Whoever takes the lock then makes another `.lock` or another `.lock.json`.
+ */
+class HeldLock implements Lock {
+  readonly #folder: string;
+  readonly #key: string;
+  readonly #database: DatabaseSync;
+  #lockFile: fs.Stats | undefined;
+  /** Open as long as the lock is held: otherwise a new file could get its inode. */
+  #info: number | undefined;
+
+  constructor(folder: string, { key, database }: { key: string; database: DatabaseSync }) {
+    this.#folder = folder;
+    this.#key = key;
+    this.#database = database;
+  }
+
+  /** Remembers the lock's file, and writes `.lock.json`. Not synced, since it means nothing after a crash. Renamed, so that a reader never sees half of it. */
+  sign(holder: LockHolder): void {
+    const temp = join(this.#folder, temporaryName());
+    try {
+      this.#lockFile = this.#stat(".lock");
+      this.#info = fs.openSync(temp, CREATE_ONLY, 0o644);
+      writeAll(this.#info, new TextEncoder().encode(`${JSON.stringify(holder)}\n`), 0);
+      fs.renameSync(temp, join(this.#folder, ".lock.json"));
+    } catch (error) {
+      discard(temp);
+      throw error;
+    }
+  }
+
+  assertHeld(): void {
+    if (attempt("check the lock of", this.#folder, () => this.#isHeld())) return;
+    const tried = `Cannot write to "${this.#folder}"`;
+    if (this.#isFolderRemoved()) {
+      const found = "that the folder was removed or emptied while this process wrote to it";
+      throw fail("IO", tried, { found, expected: "it to stay: what was written there is lost; run again" });
+    }
+    const found = 'that its lock was removed or taken over: ".lock" or ".lock.json" is not the one of this process';
+    throw fail("LOCKED", tried, {
+      found,
+      expected: "both to stay while it runs: wait for the other process, then run again",
+    });
+  }
+
+  async release(): Promise<void> {
+    if (held.get(this.#key) !== this.#database) return;
+    try {
+      if (this.#isInfoOwn()) discard(join(this.#folder, ".lock.json"));
+    } catch {
+      // A disk that fails here has failed before, and that error is reported. What is left of the file locks nothing.
+    }
+    if (this.#info !== undefined) fs.closeSync(this.#info);
+    held.delete(this.#key);
+    this.#database.close();
+  }
+
+  #isHeld(): boolean {
+    return this.#isInfoOwn() && isSameFile(this.#stat(".lock"), this.#lockFile);
+  }
+
+  #isInfoOwn(): boolean {
+    return this.#info !== undefined && isSameFile(this.#stat(".lock.json"), fs.fstatSync(this.#info));
+  }
+
+  /** Whether both files are gone, now or in a moment: nobody but a person who removes the whole folder removes both. */
+  #isFolderRemoved(): boolean {
+    const areGone = (): boolean => this.#stat(".lock") === undefined && this.#stat(".lock.json") === undefined;
+    if (this.#stat(".lock") !== undefined && this.#stat(".lock.json") !== undefined) return false;
+    for (let waited = 0; waited < REMOVAL_MS && !areGone(); waited += 10) sleepInPlace(10);
+    return areGone();
+  }
+
+  #stat(name: string): fs.Stats | undefined {
+    return fs.lstatSync(join(this.#folder, name), { throwIfNoEntry: false });
+  }
+}
+
+function isSameFile(a: fs.Stats | undefined, b: fs.Stats | undefined): boolean {
+  return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
+}
+
+function sleepInPlace(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/**
+ * Runs `work` under the lock of a storage, in the name of this process.
+ *
+ * @throws What `work` throws, and what `Lock.assertHeld()` throws after it.
+ */
 export async function withLock<T>(storage: Storage, work: () => Promise<T>): Promise<T> {
   const lock = await storage.lock(lockHolder());
   try {
-    return await work();
+    const result = await work();
+    lock.assertHeld();
+    return result;
   } finally {
     await lock.release();
   }
@@ -89,7 +176,9 @@ function openExclusive(Database: typeof DatabaseSync, file: string): DatabaseSyn
     // Deno has no error number; every engine has SQLite's message.
     if (messageOf(cause).includes("database is locked")) return undefined;
     attempt("lock", file, () => throwSystemReason(file));
-    const expected = "a lock file in a folder that can be written";
+    const expected = messageOf(cause).includes("not a database")
+      ? "a lock file of this program, or none: remove it if no other process writes here"
+      : "a lock file in a folder that can be written";
     throw fail("IO", `Cannot lock "${file}"`, { found: messageOf(cause), expected, cause });
   }
 }
@@ -103,18 +192,6 @@ function throwSystemReason(file: string): void {
     withFile(temp, CREATE_ONLY, () => {});
   } finally {
     discard(temp);
-  }
-}
-
-/** Not synced, since it means nothing after a crash. Renamed, so that a reader never sees half of it. */
-function writeInfo(info: string, holder: LockHolder): void {
-  const temp = join(dirname(info), temporaryName());
-  try {
-    fs.writeFileSync(temp, `${JSON.stringify(holder)}\n`, { flag: "wx", mode: 0o644 });
-    fs.renameSync(temp, info);
-  } catch (error) {
-    discard(temp);
-    throw error;
   }
 }
 

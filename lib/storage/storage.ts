@@ -26,6 +26,12 @@ export interface LockHolder {
 
 /** A held lock. The death of the process frees it too. */
 export interface Lock {
+  /**
+   * Every change of a locked storage calls it first.
+   *
+   * @throws {CarryoverError} `LOCKED` if the lock was removed or another process has it; `IO` if the whole folder was removed.
+   */
+  assertHeld(): void;
   release(): Promise<void>;
 }
 

@@ -276,3 +276,28 @@ test("waits for whoever makes or removes backups, and names him if he does not f
   expect((await pruned).removed.map(({ id }) => id)).toEqual(["20190630T120000Z"]);
   expect(waits).toBe(1);
 });
+
+test.each(["create", "prune"] as const)(
+  "a %s whose lock was lost neither names nor removes a backup",
+  async (command) => {
+    const backupDir = await backupsAt(TIMES.slice(0, 3));
+    const before = entriesOf(backupDir);
+    const rename = fs.renameSync;
+    // The lock's own file gets its name.
+    spyOn(fs, "renameSync").mockImplementationOnce((from, to) => {
+      rename(from, to);
+      fs.rmSync(join(backupDir, ".lock"));
+    });
+    const memoryDir = join(backupDir, "../memory");
+    const failure = await failureOf(
+      command === "create"
+        ? createBackup({ memoryDir, backupDir, now: new Date() })
+        : pruneBackups({ backupDir, keepLast: 1 }),
+    );
+    expect(failure.code).toBe("LOCKED");
+    expect(failure.message).toStartWith(
+      `Cannot write to "${backupDir}": found that its lock was removed or taken over`,
+    );
+    expect(entriesOf(backupDir)).toEqual(before.filter((name) => name !== ".lock"));
+  },
+);

@@ -239,6 +239,18 @@ export const suiteTests: readonly SuiteTests[] = [
     files: ["test/backtest/identity.test.ts"],
     pattern: "with right checksums",
   },
+  {
+    rows: [41],
+    name: "a lock that is lost",
+    files: ["test/scripts/lost-lock.test.ts", "test/backup/prune.test.ts"],
+    pattern: "stops with 5|whose lock was lost",
+  },
+  {
+    rows: [42],
+    name: "files removed during a run",
+    files: ["test/scripts/lost-lock.test.ts"],
+    pattern: "says with 1 that",
+  },
 ];
 
 export const suite: readonly Fault[] = [...sideBySide, ...watch, ...suiteTests.map(suiteFault)];

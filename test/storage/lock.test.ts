@@ -265,6 +265,9 @@ test("refuses a lock file that is no database, naming it", async () => {
   const failure = await failureOf(takeLock(folder, HOLDER));
   expect(failure.code).toBe("IO");
   expect(failure.message).toContain(`Cannot lock "${join(folder, ".lock")}": found file is not a database`);
+  expect(failure.message).toEndWith(
+    "expected a lock file of this program, or none: remove it if no other process writes here",
+  );
 });
 
 test.skipIf(!runs("node", "process.versions.node.split('.')[0] >= 24"))("node holds and respects the same lock", () =>
