@@ -1,18 +1,10 @@
 import fs from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type CarryoverError, fail } from "../errors.ts";
-import { attempt, attemptAsync, discard, makeFolder, syncFolder } from "../storage/fs.node.ts";
-import { lockHolder, takeLock } from "../storage/lock.node.ts";
-import {
-  copyFile,
-  inTemporaryFolder,
-  sameBytes,
-  syncFiles,
-  syncFolders,
-  temporaryEntries,
-} from "../storage/tree.node.ts";
+import { attempt } from "../storage/fs.node.ts";
+import { assertFree, makeWholeFolder } from "../storage/new-folder.node.ts";
+import { copyFile, sameBytes, syncFiles } from "../storage/tree.node.ts";
 import { type BackupInfo, findBackup, infoOf, LATEST, readManifest, wasPruned } from "./list.node.ts";
-import { DAY_MS } from "../util/time.ts";
 import type { BackupManifest } from "./manifest.ts";
 import {
   type BackupProblem,
@@ -41,7 +33,7 @@ export interface RestoreOptions {
  */
 export async function restoreBackup(options: RestoreOptions): Promise<BackupInfo> {
   const to = resolve(options.to);
-  attempt("restore to", to, () => assertFree(to));
+  assertFree(to, "restore");
   for (;;) {
     const path = findBackup(options.backupDir, options.id);
     try {
@@ -65,31 +57,9 @@ async function restoreFrom(path: string, to: string, options: RestoreOptions): P
   // Extra files are not restored, so they do no harm.
   const serious = problems.filter((problem) => problem.kind !== "extra");
   if (serious.length > 0) throw damagedError(path, serious);
-  if (!dryRun) await copyBackup(path, manifest, to);
+  // Every byte is checked on the way.
+  if (!dryRun) await makeWholeFolder(to, "restore", (temp) => copyFiles(path, manifest, temp));
   return infoOf(root, id, manifest);
-}
-
-/** Copies into a temporary folder, checking every byte on the way, and renames it at the end. */
-async function copyBackup(path: string, manifest: BackupManifest, to: string): Promise<void> {
-  const above = dirname(to);
-  attempt("restore to", to, () => makeFolder(above));
-  await sweepAbandoned(above);
-  await inTemporaryFolder(above, "restore", async (temp) => {
-    const lock = await takeLock(temp, lockHolder());
-    try {
-      await attemptAsync("restore to", to, async () => {
-        await copyFiles(path, manifest, temp);
-        // The lock does not come into the restored folder.
-        for (const name of [".lock", ".lock.json"]) fs.unlinkSync(join(temp, name));
-        syncFolders(temp);
-        // This fails if the target has been filled meanwhile.
-        fs.renameSync(temp, to);
-      });
-    } finally {
-      await lock.release();
-    }
-  });
-  attempt("restore to", to, () => syncFolder(above));
 }
 
 async function copyFiles(path: string, manifest: BackupManifest, temp: string): Promise<void> {
@@ -102,40 +72,7 @@ async function copyFiles(path: string, manifest: BackupManifest, temp: string): 
   await syncFiles(temp, names);
 }
 
-/** Removes what killed restores left beside a target. A living one holds the lock of its temporary folder. */
-async function sweepAbandoned(above: string): Promise<void> {
-  for (const path of attempt("list", above, () => temporaryEntries(above, "restore"))) {
-    try {
-      // Without a lock it was killed in its first or last moment, or is of a version before 0.3.0.
-      if (!fs.existsSync(join(path, ".lock")) && Date.now() - fs.lstatSync(path).mtimeMs < DAY_MS) continue;
-      const lock = await takeLock(path, lockHolder());
-      discard(path);
-      await lock.release();
-    } catch {
-      // In use, or somebody else's who may not be disturbed.
-    }
-  }
-}
-
 function damagedError(path: string, problems: readonly BackupProblem[]): CarryoverError {
   const found = `that ${summaryOf(problems)}`;
   return fail("CORRUPT", `Cannot restore "${path}"`, { found, expected: "a backup that verifies" });
-}
-
-function assertFree(to: string): void {
-  const stat = fs.lstatSync(to, { throwIfNoEntry: false });
-  if (stat === undefined) return;
-  const entries = stat.isDirectory() ? fs.readdirSync(to).length : undefined;
-  if (entries === 0) return;
-  const found =
-    entries !== undefined
-      ? `${entries} ${entries === 1 ? "entry" : "entries"}`
-      : stat.isSymbolicLink()
-        ? "a symbolic link"
-        : "a file";
-  const old = JSON.stringify(join(dirname(to), `${basename(to)}.old`));
-  throw fail("BAD_USAGE", `Cannot restore to "${to}"`, {
-    found,
-    expected: `nothing or an empty folder: move it away first (mv ${JSON.stringify(to)} ${old})`,
-  });
 }

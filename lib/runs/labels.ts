@@ -49,6 +49,11 @@ export async function setLabel(storage: Storage, runId: string, label: string | 
     }
     labels.set(runId, label);
   }
+  await writeLabels(storage, labels);
+}
+
+/** Writes all labels, by run id. Equal labels give equal bytes. */
+export async function writeLabels(storage: Storage, labels: ReadonlyMap<string, string>): Promise<void> {
   const sorted = [...labels].toSorted(([a], [b]) => (a < b ? -1 : 1));
   await storage.replace(LABELS_FILE, encodeSealedJson({ version: 1, labels: Object.fromEntries(sorted) }));
 }

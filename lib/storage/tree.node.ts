@@ -146,7 +146,7 @@ export function syncFolders(path: string): void {
 }
 
 /** What temporary files and folders are for; nothing for a file that is being written. */
-type TemporaryKind = "" | "backup" | "restore" | "pruned";
+type TemporaryKind = "" | "backup" | "restore" | "merge" | "pruned";
 
 /** Makes a temporary folder in `above` for `fill`, which renames it when it is complete. If `fill` fails, nothing is left. */
 export async function inTemporaryFolder<T>(
