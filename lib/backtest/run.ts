@@ -179,6 +179,7 @@ async function runAndCommit(run: Run, chunk: Chunk, context: LoopContext): Promi
     multipliers_at_start: multipliersAsOf(run, startMs),
   };
   const result = await runChunk(context, chunk, { closes: index === run.closingChunkIndex });
+  if (index === run.chunks.length - 1) for (const provider of job.providers) provider.beforeEnd?.();
 
   await discardUnexpected(
     memory,

@@ -15,10 +15,33 @@ export interface CostsConfig {
 /** A member of the ensemble as config.yaml has it. */
 export type ProviderConfig =
   | { readonly name: string; readonly type: "trend" | "reversion" | "breakout" | "memory" }
-  /** `file`: a CSV of votes; `module`: a TypeScript or JavaScript file that exports `vote(situation, context)`. */
-  | { readonly name: string; readonly type: "file" | "module"; readonly path: string }
+  | VotesFileConfig
+  | ModuleConfig
   | CommandConfig
   | LlmConfig;
+
+/** What the greatest confidence is called; without it 100, and confidences of at most 1 throughout are refused. */
+export type ConfidenceScale = 1 | 100;
+
+/** A CSV of votes. */
+export interface VotesFileConfig {
+  readonly name: string;
+  readonly type: "file";
+  readonly path: string;
+  /** What a vote's timestamp is: when it was known, or the start of the bar at whose end it was. @default "known_at" */
+  readonly stamp?: "known_at" | "bar_start";
+  readonly confidence_scale?: ConfidenceScale;
+}
+
+/** A TypeScript or JavaScript file that exports `vote(situation, context)`. */
+export interface ModuleConfig {
+  readonly name: string;
+  readonly type: "module";
+  readonly path: string;
+  readonly confidence_scale?: ConfidenceScale;
+  /** Whether an error in every call stops the run. @default "stop" */
+  readonly on_error?: "stop" | "abstain";
+}
 
 /** A program of the user's: one JSON situation a line on its stdin, one JSON vote a line on its stdout. */
 export interface CommandConfig {
@@ -28,6 +51,7 @@ export interface CommandConfig {
   readonly command: readonly string[];
   readonly timeout: string;
   readonly max_concurrency: number;
+  readonly confidence_scale?: ConfidenceScale;
 }
 
 /** A language model. */

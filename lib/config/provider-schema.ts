@@ -1,13 +1,12 @@
 import type { z as Zod } from "zod";
 import { DEFAULTS } from "../settings.ts";
 import { DAY_MS, parsePatience, parseTimeout } from "../util/time.ts";
-import { type ProviderConfig, REASONING_EFFORTS } from "./config.ts";
+import { type ConfidenceScale, type ProviderConfig, REASONING_EFFORTS } from "./config.ts";
 import type { Fields } from "./fields.ts";
 import { isVariable, openSettings } from "./open-settings.ts";
 
 const RULE_TYPES = ["trend", "reversion", "breakout", "memory"] as const;
-const PATH_TYPES = ["file", "module"] as const;
-const TYPES: readonly string[] = [...RULE_TYPES, ...PATH_TYPES, "command", "llm"];
+const TYPES: readonly string[] = [...RULE_TYPES, "file", "module", "command", "llm"];
 
 /** Messages never show a value under these keys: it may be a secret in the wrong place. */
 const SECRET_KEYS: readonly string[] = ["api_key_env", "base_url", "headers", "extra_body", "options"];
@@ -19,14 +18,27 @@ export function isSecret(path: readonly (string | number)[]): boolean {
 
 /** The schema of one member of the ensemble. */
 export function providerSchema(z: typeof Zod, fields: Fields): Zod.ZodType<ProviderConfig> {
-  const { map, path } = fields;
+  const { map, path, choice } = fields;
   const name = fields.text("a name of 1 to 60 printable characters", isProviderName);
   return z.discriminatedUnion(
     "type",
     [
       map({ name, type: z.enum(RULE_TYPES) }),
-      map({ name, type: z.enum(PATH_TYPES), path }),
-      map({ name, type: z.literal("command"), ...commandShape(z, fields) }),
+      map({
+        name,
+        type: z.literal("file"),
+        path,
+        stamp: z.exactOptional(choice(["known_at", "bar_start"])),
+        confidence_scale: confidenceScale(z),
+      }),
+      map({
+        name,
+        type: z.literal("module"),
+        path,
+        confidence_scale: confidenceScale(z),
+        on_error: z.exactOptional(choice(["stop", "abstain"])),
+      }),
+      map({ name, type: z.literal("command"), ...commandShape(z, fields), confidence_scale: confidenceScale(z) }),
       llmSchema(z, { fields, name }),
     ],
     {
@@ -36,6 +48,10 @@ export function providerSchema(z: typeof Zod, fields: Fields): Zod.ZodType<Provi
           : "a map of name, type and more",
     },
   );
+}
+
+function confidenceScale(z: typeof Zod) {
+  return z.exactOptional(z.custom<ConfidenceScale>((value) => value === 1 || value === 100, { error: "1 or 100" }));
 }
 
 /** `{ command: [program, argument, ...] }` */

@@ -20,7 +20,14 @@ export function keyConfig(config: Config, refreshes: Refreshes): Json {
 /** A provider as it is in the run key. */
 export function keyProvider(config: ProviderConfig, refreshes: Refreshes): object {
   const refresh = Object.hasOwn(refreshes, config.name) ? { refresh: refreshes[config.name] } : {};
-  if (config.type === "command") return { name: config.name, type: config.type, command: config.command, ...refresh };
+  if (config.type === "command") {
+    const { name, type, command, confidence_scale } = config;
+    return { name, type, command, confidence_scale, ...refresh };
+  }
+  if (config.type === "module") {
+    const { on_error: _onError, ...module } = config;
+    return module;
+  }
   if (config.type !== "llm") return config;
   const { name, type, model, temperature, max_output_tokens, output, prompt_file, mask } = config;
   const { samples, reasoning_effort, headers, extra_body } = config;

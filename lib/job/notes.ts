@@ -2,6 +2,7 @@
 import type { Progress } from "../backtest/job.ts";
 import { RunFiles } from "../backtest/run-files.ts";
 import type { ProviderConfig } from "../config/config.ts";
+import { UnusableProvider } from "../providers/first-answers.ts";
 import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
 import { protocolOf } from "../providers/recorded/llm-api.ts";
 import { MissingAnswer, PromptsTooLong } from "../providers/recorded/recorder.ts";
@@ -67,6 +68,7 @@ export function stoppedNote(run: {
     const next = "but the same command meets the same prompts again: with another prompt_file it is another run";
     return `Stopped${place}: ${kept}, ${next}`;
   }
+  if (reason instanceof UnusableProvider) return `Stopped${place}: ${kept}, but the same command stops again`;
   // A refresh that has begun would start again.
   const names = begun.length === refresh.length ? "" : ` ${begun.map((name) => JSON.stringify(name)).join(", ")}`;
   const without =

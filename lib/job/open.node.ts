@@ -64,12 +64,10 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   const { config, signal = new AbortController().signal, onNote = () => {} } = options;
   const { series, market, period } = await findBars({ ...options, onNote });
   const recording = recordingFor(options);
-  const loading = { baseDir: options.baseDir, signal, onNote, recording };
-  const { providers, files, refreshes } = await loadProviders(config.providers, {
-    ...loading,
-    assets: config.backtest.assets,
-  });
-  const stopped = recording?.recorder.signal ?? signal;
+  const loading = { baseDir: options.baseDir, signal, recording, series };
+  const { providers, files, refreshes } = await loadProviders(config.providers, { ...loading, onNote });
+  const ofProviders = providers.flatMap((provider) => provider.signal ?? []);
+  const stopped = AbortSignal.any([recording?.recorder.signal ?? signal, ...ofProviders]);
   const { backtest: settings, memory: memorySettings } = toSettings(config);
   return {
     config,

@@ -1,18 +1,27 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type CommandConfig, isRecorded, type LlmConfig, type ProviderConfig } from "../config/config.ts";
+import {
+  type CommandConfig,
+  isRecorded,
+  type LlmConfig,
+  type ModuleConfig,
+  type ProviderConfig,
+  type VotesFileConfig,
+} from "../config/config.ts";
 import { fail, messageOf, type CarryoverError } from "../errors.ts";
 import { readRegular } from "../storage/fs.node.ts";
 import { unlessAborted } from "../util/async.ts";
 import { isRecord } from "../util/json.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
+import type { Answer, BarSeries } from "../types.ts";
+import { watchFirstAnswers } from "./first-answers.ts";
 import type { Provider } from "./provider.ts";
 import { loadClient } from "./recorded/load.node.ts";
 import type { Recorder } from "./recorded/recorder.ts";
 import type { AnswerStore } from "./recorded/recordings.ts";
 import { breakout, reversion, trend } from "./rules.ts";
 import { similarTrades } from "./similar-trades.ts";
-import { parseVotesCsv, votesFile, type FileVotes } from "./votes-file.ts";
+import { type FileVotes, knownAtClose, parseVotesCsv, votesFile } from "./votes-file.ts";
 
 const BUILT_IN = { trend, reversion, breakout, memory: similarTrades } as const;
 
@@ -44,8 +53,8 @@ interface LoadProvidersOptions {
   readonly signal?: AbortSignal | undefined;
   /** Needed for the types `llm` and `command`. */
   readonly recording?: RecordingContext | undefined;
-  /** Assets that a file of votes should cover. `onNote` names those that it does not. */
-  readonly assets?: readonly string[];
+  /** The bars of each asset that a file of votes should cover. `onNote` names the others. */
+  readonly series?: ReadonlyMap<string, BarSeries>;
   readonly onNote?: (note: string) => void;
 }
 
@@ -73,9 +82,7 @@ export async function loadProviders(
       const bytes = readFile(path, config.name);
       files[config.path] = await sha256OfBytes(bytes);
       providers.push(
-        config.type === "file"
-          ? loadVotes(bytes, { ...options, path, name: config.name })
-          : await importProvider(path, { name: config.name, signal: options.signal }),
+        config.type === "file" ? loadVotes(bytes, config, options) : await importProvider(path, config, options.signal),
       );
     } else providers.push(BUILT_IN[config.type](config.name));
   }
@@ -92,8 +99,12 @@ async function loadRecorded(
   const { client, files } = await loadClient(config, { baseDir, onNote: recording.onNote });
   const isRefreshed = recording.refresh?.includes(name) === true;
   const refresh = (await recording.store.refreshOf(name)) + (isRefreshed ? 1 : 0);
-  const samples = config.type === "llm" ? config.samples : undefined;
-  return { provider: recording.recorder.provider(client, refresh, { samples }), files, refresh };
+  if (config.type === "llm") {
+    return { provider: recording.recorder.provider(client, refresh, { samples: config.samples }), files, refresh };
+  }
+  const { confidence_scale: confidenceScale } = config;
+  const provider = recording.recorder.provider(client, refresh);
+  return { provider: watchFirstAnswers(provider, { confidenceScale, stopsOnError: false }), files, refresh };
 }
 
 function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
@@ -108,25 +119,23 @@ function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-function loadVotes(
-  bytes: Uint8Array,
-  options: Pick<LoadProvidersOptions, "assets" | "changeVotes" | "onNote"> & { path: string; name: string },
-): Provider {
-  const { assets = [], changeVotes, onNote, path, name } = options;
-  const votes = parseVotesCsv(bytes, { file: path });
-  const uncovered = assets.filter((asset) => !votes.has(asset));
+function loadVotes(bytes: Uint8Array, config: VotesFileConfig, options: LoadProvidersOptions): Provider {
+  const { series = new Map<string, BarSeries>(), changeVotes, onNote } = options;
+  const { name, stamp, confidence_scale: confidenceScale } = config;
+  const path = resolve(options.baseDir, config.path);
+  const written = parseVotesCsv(bytes, { file: path, confidenceScale });
+  const votes = stamp === "bar_start" ? knownAtClose(written, series) : written;
+  const uncovered = [...series.keys()].filter((asset) => !written.has(asset));
   if (uncovered.length > 0) {
-    const covered = [...votes.keys()].slice(0, MAX_NAMES).join(", ") + (votes.size > MAX_NAMES ? ", ..." : "");
+    const covered = [...written.keys()].slice(0, MAX_NAMES).join(", ") + (written.size > MAX_NAMES ? ", ..." : "");
     onNote?.(`Provider "${name}" abstains for ${uncovered.join(", ")}: "${path}" has votes for ${covered} only`);
   }
   return votesFile(changeVotes?.(votes) ?? votes, name);
 }
 
 /** Imports a module that exports `vote(situation, context)`. */
-async function importProvider(
-  path: string,
-  { name, signal }: { name: string; signal: AbortSignal | undefined },
-): Promise<Provider> {
+async function importProvider(path: string, config: ModuleConfig, signal: AbortSignal | undefined): Promise<Provider> {
+  const { name, confidence_scale: confidenceScale, on_error: onError } = config;
   const refusal = (found: string, cause?: unknown): CarryoverError =>
     fail("BAD_CONFIG", `Cannot load provider "${name}" from "${path}"`, {
       found,
@@ -145,7 +154,11 @@ async function importProvider(
   }
   const { vote } = loaded;
   if (typeof vote !== "function") throw refusal(`${typeof vote} as "vote"`);
-  return { name, vote: (situation, context) => vote(situation, context) };
+  const provider: Provider = {
+    name,
+    vote: (situation, context) => vote(situation, context) as Answer | Promise<Answer>,
+  };
+  return watchFirstAnswers(provider, { confidenceScale, stopsOnError: onError !== "abstain" });
 }
 
 /** The message of a failed import, with the place that Bun's `BuildMessage` has, and the file if it is another one. */

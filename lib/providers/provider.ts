@@ -34,6 +34,9 @@ export interface Provider {
   /** Stops the run when it is aborted, because the provider cannot go on and would only abstain. */
   readonly signal?: AbortSignal | undefined;
 
+  /** Called before a run's last chunk is committed. Throws if the run is no result, because nothing that it answered was usable. */
+  readonly beforeEnd?: (() => void) | undefined;
+
   /**
    * Votes on one situation. A provider that throws, rejects or answers out of range abstains, and the run goes on.
    *

@@ -2,6 +2,7 @@
  * A guard around the user's modules, which run in this process. Without it, an unhandled error of theirs would end the
  * process with a bare stack, and `process.exit` without a message and with any code.
  */
+import { Console } from "node:console";
 import { join, sep } from "node:path";
 import { CarryoverError, type FailureDetails, messageOf } from "../../lib/errors.ts";
 
@@ -59,6 +60,7 @@ export function guardModules(
     const found = `an unhandled error at ${userPlace(places)} (${messageOf(thrown)})`;
     onFailure(new ModuleFailure({ found, expected: "the module to handle it", cause: thrown }));
   };
+  printToStderr();
   process.on("unhandledRejection", onUnhandled);
   process.on("uncaughtException", onUnhandled);
 
@@ -77,6 +79,12 @@ export function guardModules(
       exit();
     }, GRACE_MS).unref();
   };
+}
+
+/** What modules print goes to stderr: stdout is the result's, which is written by file descriptor. */
+function printToStderr(): void {
+  Object.assign(console, new Console(process.stderr));
+  process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write;
 }
 
 /** The lines of a stack that name a file, innermost first, such as `/home/me/my.ts:5:9`. */

@@ -93,7 +93,8 @@ describe("runConfig()", () => {
 
   test("names a provider that never voted, with its last error, also for a finished run", async () => {
     writeFileSync(join(root, "thrower.ts"), 'export function vote() { throw new Error("no such table"); }');
-    const yaml = "providers: [{ name: trend, type: trend }, { name: mine, type: module, path: thrower.ts }]";
+    const yaml =
+      "providers: [{ name: trend, type: trend }, { name: mine, type: module, path: thrower.ts, on_error: abstain }]";
     const note =
       /^Provider "mine" abstained in all \d+ decisions, the last with "no such table": "error" in \*\.decisions\.ndjson says why$/;
     const period = ", start: 2018-01-01, end: 2018-02-01, chunks: month";

@@ -8,6 +8,8 @@ import { loadProviders } from "../../lib/providers/load.node.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { AnswerStore } from "../../lib/providers/recorded/recordings.ts";
 import { Recorder } from "../../lib/providers/recorded/recorder.ts";
+import type { Provider } from "../../lib/providers/provider.ts";
+import { barsOf, CALM, seriesOf } from "../backtest/world-samples.ts";
 import { makeContext, makeSituation } from "./situation-samples.ts";
 
 let baseDir = "";
@@ -56,7 +58,7 @@ describe("loadProviders()", () => {
     const load = (assets: readonly string[]): Promise<unknown> =>
       loadProviders([{ name: "recorder", type: "file", path: "some.csv" }], {
         baseDir,
-        assets,
+        series: new Map(assets.map((asset) => [asset, seriesOf(asset, [])])),
         onNote: (note) => notes.push(note),
       });
     await load(["BTCUSD", "ETHUSD", "EURUSD"]);
@@ -93,6 +95,20 @@ describe("loadProviders()", () => {
     });
     expect(providers[0]!.vote(makeSituation(), makeContext(0))).toMatchObject({ action: "SELL", confidence: 70 });
     expect(files).toEqual({ "votes.csv": createHash("sha256").update(VOTES).digest("hex") });
+  });
+
+  test("counts votes stamped by the start of a bar from its end", async () => {
+    writeFileSync(join(baseDir, "starts.csv"), VOTES);
+    const series = new Map([["AAA", seriesOf("AAA", barsOf(Date.parse("2021-01-04T00:00Z"), [CALM]))]]);
+    const load = async (stamp: "known_at" | "bar_start"): Promise<Provider> =>
+      (await loadProviders([{ name: "mine", type: "file", path: "starts.csv", stamp }], { baseDir, series }))
+        .providers[0]!;
+    const askAt = (provider: Provider, time: string): unknown =>
+      provider.vote(makeSituation({ timestamp: Date.parse(time) }), makeContext(0));
+    const [known, starts] = [await load("known_at"), await load("bar_start")];
+    expect(askAt(known, "2021-01-04T00:00Z")).toMatchObject({ action: "SELL" });
+    expect(askAt(starts, "2021-01-04T00:59Z")).toMatchObject({ error: "no vote yet" });
+    expect(askAt(starts, "2021-01-04T01:00Z")).toMatchObject({ action: "SELL" });
   });
 
   test("imports and hashes a user's module", async () => {

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Answer, DecisionContext, Situation } from "../../lib/types.ts";
 import { CarryoverError } from "../../lib/errors.ts";
-import { votesFile, parseVotesCsv } from "../../lib/providers/votes-file.ts";
+import { type FileVotes, knownAtClose, parseVotesCsv, votesFile } from "../../lib/providers/votes-file.ts";
+import { barsOf, CALM, HOUR, seriesOf } from "../backtest/world-samples.ts";
 
 const NOTHING_REMEMBERED: DecisionContext = {
   remembered: 0,
@@ -13,7 +14,9 @@ const NOTHING_REMEMBERED: DecisionContext = {
 };
 
 function ask(text: string, at: { asset: string; time: string }): Answer | Promise<Answer> {
-  const provider = votesFile(parseVotesCsv(new TextEncoder().encode(text), { file: "votes.csv" }));
+  const provider = votesFile(
+    parseVotesCsv(new TextEncoder().encode(text), { file: "votes.csv", confidenceScale: 100 }),
+  );
   const situation: Situation = {
     asset: at.asset,
     timestamp: Date.parse(at.time),
@@ -115,6 +118,12 @@ describe("parseVotesCsv() refuses, naming line and column,", () => {
       'found "-1" in line 3, column "confidence", expected a number from 0 to 100',
     ],
     [
+      "confidences that all look like shares of 1",
+      "timestamp,asset,action,confidence\n2021-01-01,A,BUY,0.5\n2021-01-02,A,HOLD,0\n2021-01-03,A,SELL,0.75\n",
+      'found "0.75", the highest of all confidences, in line 4, column "confidence", expected 0 to 100; in the provider\'s ' +
+        "configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are meant so",
+    ],
+    [
       "a confidence of NaN",
       withLine("2021-01-01,A,BUY,nan"),
       'found "nan" in line 3, column "confidence", expected a number from 0 to 100',
@@ -136,6 +145,36 @@ test("an asset may be called __proto__", () => {
   const text = withLine("2021-01-01,__proto__,SELL,70");
   expect(ask(text, { asset: "__proto__", time: "2021-01-02T00:00:00Z" })).toEqual({ action: "SELL", confidence: 70 });
   expect(ask(text, { asset: "constructor", time: "2021-01-02T00:00:00Z" })).toMatchObject({ error: "no vote yet" });
+});
+
+describe("confidences of at most 1", () => {
+  const bytes = new TextEncoder().encode("timestamp,asset,action,confidence\n2021-01-01,A,BUY,0.57\n");
+
+  test.each([
+    ["are shares with confidenceScale: 1", 1, 57],
+    ["are taken as they are with confidenceScale: 100", 100, 0.57],
+  ] as const)("%s", (_, confidenceScale, confidence) => {
+    const votes = parseVotesCsv(bytes, { file: "votes.csv", confidenceScale });
+    expect(votes.get("A")![0]!.answer).toEqual({ action: "BUY", confidence });
+  });
+
+  test("are refused above the highest", () => {
+    const text = "timestamp,asset,action,confidence\n2021-01-01,A,BUY,1.5\n";
+    const parse = (): unknown =>
+      parseVotesCsv(new TextEncoder().encode(text), { file: "votes.csv", confidenceScale: 1 });
+    expect(parse).toThrow('found "1.5" in line 2, column "confidence", expected a number from 0 to 1');
+  });
+});
+
+test("knownAtClose() moves votes to the end of the bar that starts at their time", () => {
+  const [first, second] = barsOf(Date.parse("2021-01-04T00:00Z"), [CALM, CALM]);
+  // The second bar is cut short by the third.
+  const third = { ...second!, timestamp: second!.timestamp + HOUR / 2 };
+  const series = new Map([["A", seriesOf("A", [first!, second!, third])]]);
+  const votesAt = (...times: string[]): FileVotes =>
+    new Map([["A", times.map((time) => ({ timestamp: Date.parse(time), answer: { action: "BUY", confidence: 50 } }))]]);
+  const known = knownAtClose(votesAt("2021-01-04T00:00Z", "2021-01-04T01:00Z", "2021-01-05T00:00Z"), series);
+  expect(known).toEqual(votesAt("2021-01-04T01:00Z", "2021-01-04T01:30Z", "2021-01-05T01:00Z"));
 });
 
 function withLine(line: string): string {

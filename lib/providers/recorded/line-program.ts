@@ -115,12 +115,26 @@ export class LineProgram {
   #read(line: string): void {
     const id = idOf(line);
     const question = this.#open.get(Number(id));
-    if (question === undefined) return this.#note(line);
+    if (question === undefined) {
+      if (id === undefined && this.#open.size === 1 && isAnswerWithoutId(line)) this.#rejectWithoutId(line);
+      return this.#note(line);
+    }
     clearTimeout(question.timer);
     this.#open.delete(question.id);
     if (typeof id === "number") return question.answer.resolve(line);
     question.answer.reject(
       new ProgramFailure(`found the id ${JSON.stringify(id)} as a text, expected the number ${question.id}`),
+    );
+  }
+
+  /** The only open question is what was answered. Without its id, no other question could be told apart. */
+  #rejectWithoutId(line: string): void {
+    const [question] = this.#open.values();
+    clearTimeout(question!.timer);
+    this.#open.clear();
+    const found = `an answer without "id", ${JSON.stringify(line.slice(0, 80))}`;
+    question!.answer.reject(
+      new ProgramFailure(`found ${found}, expected the "id" of the question in it, ${question!.id}`),
     );
   }
 
@@ -173,6 +187,15 @@ export class LineProgram {
       }
       this.#retries -= 1;
     });
+  }
+}
+
+function isAnswerWithoutId(line: string): boolean {
+  try {
+    const value: unknown = JSON.parse(line);
+    return isRecord(value) && ("action" in value || "error" in value);
+  } catch {
+    return false;
   }
 }
 

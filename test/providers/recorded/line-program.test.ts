@@ -104,3 +104,19 @@ test("an error when the program starts rejects the questions that wait for it, a
   started[1]!.onLine('{"id":3}');
   expect(await next).toBe('{"id":3}');
 });
+
+test("an answer without an id fails the only open question at once, and of two it is noted", async () => {
+  const { program, started } = makeProgram();
+  const { signal: abort } = new AbortController();
+  const first = outcomeOf(program.exchange({}, { abort }));
+  started[0]!.onLine('{"warming":"up"}');
+  started[0]!.onLine('{"action":"BUY"}');
+  expect(await first).toBe(
+    'found an answer without "id", "{\\"action\\":\\"BUY\\"}", expected the "id" of the question in it, 1',
+  );
+  const two = [2, 3].map(() => program.exchange({}, { abort }));
+  started[0]!.onLine('{"action":"BUY"}');
+  started[0]!.onLine('{"id":3}');
+  started[0]!.onLine('{"id":2}');
+  expect(await Promise.all(two)).toEqual(['{"id":2}', '{"id":3}']);
+});

@@ -1,5 +1,5 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PROJECT_DIR } from "../../samples.ts";
@@ -67,6 +67,28 @@ test("an unhandled error of our own is reported as a bug with its stack, even if
   );
   expect(stderr).not.toContain("module");
   expect(code).toBe(1);
+});
+
+test("what a module prints goes to stderr", async () => {
+  const { code, stdout, stderr } = await runWith("prints", 'console.log("seen"); process.stdout.write("too\\n")');
+  expect(JSON.parse(stdout)).toMatchObject({ period: "2024-01-01/2024-03-01" });
+  expect(stderr).toContain("\nseen\ntoo\n");
+  expect(code).toBe(0);
+});
+
+test("a module that throws in every call stops the run with its last error, unless it is to abstain", async () => {
+  const { home } = homeWith("throws", "export const vote = ({ rsi }) => { throw new Error(`no ${typeof rsi}`); };\n");
+  const { code, stdout, stderr } = await runScript("run-chunks.ts", [], { cwd: home });
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/^Stopped in .*, but the same command stops again$/m);
+  expect(stderr).toContain(
+    'error: Cannot use provider "odd": found an error in each of its 50 calls (the last: no number)',
+  );
+  const config = join(home, "config.yaml");
+  writeFileSync(config, readFileSync(config, "utf8").replace("path: odd.ts", "path: odd.ts, on_error: abstain"));
+  const abstaining = await runScript("run-chunks.ts", ["--json"], { cwd: home });
+  expect(abstaining.code).toBe(0);
+  expect(abstaining.stderr).toMatch(/Provider "odd" abstained in all \d+ decisions, the last with "no number"/);
 });
 
 test.concurrent("a timer of a module does not keep a finished run from ending, and is reported", async () => {

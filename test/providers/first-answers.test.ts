@@ -1,0 +1,89 @@
+import { describe, expect, test } from "bun:test";
+import { shareToPercent, watchFirstAnswers } from "../../lib/providers/first-answers.ts";
+import { askProviders, type Provider } from "../../lib/providers/provider.ts";
+import { makeContext, makeSituation } from "./situation-samples.ts";
+
+const ASK = { situation: makeSituation(), context: makeContext(0) };
+
+/** A provider that gives these confidences in turn, and throws for `undefined`. */
+function giving(confidences: readonly (number | undefined)[]): Provider {
+  let n = 0;
+  return {
+    name: "mine",
+    vote: () => {
+      const confidence = confidences[n++ % confidences.length];
+      if (confidence === undefined) throw new Error(`boom ${n}`);
+      return { action: confidence === 0 ? "HOLD" : "BUY", confidence };
+    },
+  };
+}
+
+/** The message that stopped the run after some votes, if it was stopped. */
+async function stoppedAfter(votes: number, provider: Provider): Promise<string | undefined> {
+  for (let i = 0; i < votes; i++) await askProviders([provider], ASK);
+  return (provider.signal?.reason as Error | undefined)?.message;
+}
+
+describe("a provider whose first 50 confidences are at most 1", () => {
+  test("stops the run at the 50th, and is told what to write", async () => {
+    const provider = watchFirstAnswers(giving([0.7, 0.2, 0]), { stopsOnError: true });
+    expect(await stoppedAfter(49, provider)).toBeUndefined();
+    expect(await stoppedAfter(1, provider)).toBe(
+      'Cannot use provider "mine": found confidences of at most 0.7 in all of its first 50 answers, expected 0 to 100; in its ' +
+        "configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are meant so",
+    );
+  });
+
+  test.each([
+    ["if one is above 1", [0.7, 0.2, 50], undefined],
+    ["if all are 0, as of a provider that waits", [0], undefined],
+    ["if the configuration says that 1 is the highest", [0.7], 1],
+    ["if the configuration says that they are meant so", [0.7], 100],
+  ] as const)("is taken %s", async (_, confidences, confidenceScale) => {
+    const provider = watchFirstAnswers(giving(confidences), { confidenceScale, stopsOnError: true });
+    expect(await stoppedAfter(60, provider)).toBeUndefined();
+    expect(() => provider.beforeEnd!()).not.toThrow();
+  });
+
+  test("is refused at the end of a shorter run", async () => {
+    const provider = watchFirstAnswers(giving([0.5]), { stopsOnError: true });
+    await stoppedAfter(3, provider);
+    expect(() => provider.beforeEnd!()).toThrow("found confidences of at most 0.5 in all of its first 3 answers");
+  });
+});
+
+test("with confidence_scale: 1 a confidence is a share, and one above 1 is out of range", async () => {
+  const provider = watchFirstAnswers(giving([0.57, 1.2]), { confidenceScale: 1, stopsOnError: true });
+  expect(await askProviders([provider], ASK)).toEqual([{ provider: "mine", action: "BUY", confidence: 57 }]);
+  expect(await askProviders([provider], ASK)).toMatchObject([{ error: "found confidence 120, expected 0 to 100" }]);
+  expect(shareToPercent(0.29)).toBe(29);
+});
+
+describe("a provider that throws in every call", () => {
+  test("stops the run at the 50th, with its last error", async () => {
+    const provider = watchFirstAnswers(giving([undefined]), { stopsOnError: true });
+    expect(await stoppedAfter(49, provider)).toBeUndefined();
+    expect(await stoppedAfter(1, provider)).toBe(
+      'Cannot use provider "mine": found an error in each of its 50 calls (the last: boom 50), expected votes; ' +
+        "on_error: abstain in its configuration lets it abstain",
+    );
+  });
+
+  test("may also reject, and is refused at the end of a shorter run", async () => {
+    const provider = watchFirstAnswers(
+      { name: "mine", vote: () => Promise.reject(new Error("no key")) },
+      { stopsOnError: true },
+    );
+    expect(await askProviders([provider], ASK)).toMatchObject([{ error: "no key" }]);
+    expect(() => provider.beforeEnd!()).toThrow("in each of its 1 calls (the last: no key)");
+  });
+
+  test.each([
+    ["abstains if the configuration says so", [undefined], false],
+    ["is no such provider if it answers once", [50, ...Array<undefined>(70).fill(undefined)], true],
+  ] as const)("%s", async (_, confidences, stopsOnError) => {
+    const provider = watchFirstAnswers(giving(confidences), { stopsOnError });
+    expect(await stoppedAfter(70, provider)).toBeUndefined();
+    expect(() => provider.beforeEnd!()).not.toThrow();
+  });
+});
