@@ -3,6 +3,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
+import { parseSync, Visitor } from "oxc-parser";
 import { PROJECT_DIR } from "./samples.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -90,6 +91,25 @@ test("no folder of lib/ imports one that imports it", () => {
     ["memory", "providers"],
   ] as const)
     expect(reaches(a, b)).toBe(false);
+});
+
+test("every expect(...).rejects is awaited; without it, it proves nothing", () => {
+  const floating = [...new Bun.Glob("**/*.ts").scanSync(import.meta.dir)].flatMap((file) => {
+    const source = readFileSync(join(import.meta.dir, file), "utf8");
+    const found: string[] = [];
+    const visitor = new Visitor({
+      ExpressionStatement: ({ expression, start }) => {
+        const text = source.slice(expression.start, expression.end);
+        const isFloating = expression.type === "CallExpression" && text.startsWith("expect(");
+        if (isFloating && /\)\s*\.(?:not\.)?(?:rejects|resolves)\./.test(text)) {
+          found.push(`${file}:${source.slice(0, start).split("\n").length}`);
+        }
+      },
+    });
+    visitor.visit(parseSync(file, source).program);
+    return found;
+  });
+  expect(floating).toEqual([]);
 });
 
 describe("the lint rule", () => {

@@ -30,11 +30,13 @@ describe("loadConfig()", () => {
 
   test("refuses a folder, a missing file and bytes that are not text, and names the file by its label", async () => {
     mkdirSync(join(folder, "folder.yaml"));
-    expect(loadConfig(join(folder, "folder.yaml"), { label: "folder.yaml" })).rejects.toThrow(
+    await expect(loadConfig(join(folder, "folder.yaml"), { label: "folder.yaml" })).rejects.toThrow(
       'Cannot read "folder.yaml": found a folder, expected a YAML file',
     );
-    expect(loadConfig(join(folder, "missing.yaml"))).rejects.toThrow(/^Cannot read ".*missing\.yaml": found ENOENT/);
-    expect(loadConfig(write("bytes.yaml", Uint8Array.of(0xff)), { label: "bytes.yaml" })).rejects.toThrow(
+    await expect(loadConfig(join(folder, "missing.yaml"))).rejects.toThrow(
+      /^Cannot read ".*missing\.yaml": found ENOENT/,
+    );
+    await expect(loadConfig(write("bytes.yaml", Uint8Array.of(0xff)), { label: "bytes.yaml" })).rejects.toThrow(
       "Cannot read bytes.yaml:1:1: found bytes that are not UTF-8, expected a text file",
     );
   });
@@ -52,6 +54,6 @@ describe("loadMemoryConfig()", () => {
     ["memory: { dir: a", "1:17: found broken YAML"],
   ])("says what is wrong with %j", async (text, wanted) => {
     const file = write("wrong.yaml", text);
-    expect(loadMemoryConfig(file, { label: "wrong.yaml" })).rejects.toThrow(`Cannot read wrong.yaml:${wanted}`);
+    await expect(loadMemoryConfig(file, { label: "wrong.yaml" })).rejects.toThrow(`Cannot read wrong.yaml:${wanted}`);
   });
 });

@@ -292,7 +292,7 @@ describe("overrideConfig()", () => {
 
 test("overrideConfig() names the flag that is missing", async () => {
   const config = await parse("backtest: {}");
-  expect(overrideConfig(config, { start: "2021-01-01" })).rejects.toThrow(
+  await expect(overrideConfig(config, { start: "2021-01-01" })).rejects.toThrow(
     'Cannot use --start: found "2021-01-01", expected --end beside it, or neither',
   );
 });

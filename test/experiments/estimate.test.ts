@@ -63,6 +63,8 @@ describe("estimateRun()", () => {
 
   test("refuses a configuration without a provider that is asked", async () => {
     const nobody = configOf({ name: "trend", type: "trend" });
-    expect(estimateRun(nobody, async () => {})).rejects.toThrow('found no provider of the type "llm" or "command"');
+    await expect(estimateRun(nobody, async () => {})).rejects.toThrow(
+      'found no provider of the type "llm" or "command"',
+    );
   });
 });

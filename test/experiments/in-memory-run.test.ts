@@ -52,6 +52,6 @@ describe("a run in memory", () => {
   test("stops with the reason of its signal", async () => {
     const controller = new AbortController();
     controller.abort(new Error("enough"));
-    expect(runInMemory({ ...job(), signal: controller.signal })).rejects.toThrow("enough");
+    await expect(runInMemory({ ...job(), signal: controller.signal })).rejects.toThrow("enough");
   });
 });

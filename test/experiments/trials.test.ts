@@ -72,7 +72,7 @@ describe("trialsOfComparisons()", () => {
     ["an arm without returns", { worlds: [{ bars: {}, on: { returns: ["x"] }, off: {} }] }],
   ])("refuses a comparison with %s, by name", async (_what, value) => {
     const storage = await storageWith({ [NAME]: value });
-    expect(trialsOfComparisons(storage, {})).rejects.toThrow(`Cannot read "${NAME}"`);
+    await expect(trialsOfComparisons(storage, {})).rejects.toThrow(`Cannot read "${NAME}"`);
   });
 });
 
@@ -101,7 +101,7 @@ describe("trialsOfRuns()", () => {
     const bytes = (await storage.read(name, { maxBytes: 10_000 }))!.slice();
     bytes[bytes.indexOf(0x31)]! ^= 1;
     await storage.replace(name, bytes);
-    expect(trials()).rejects.toThrow(`Cannot read "${name}"`);
+    await expect(trials()).rejects.toThrow(`Cannot read "${name}"`);
   });
 });
 

@@ -130,7 +130,8 @@ describe("compare-memory", () => {
 
   test("counts the trials of earlier comparisons, equal ones once", async () => {
     const folder = join(work, "tried");
-    const run = [...PERIOD, "--assets", "BTCUSD", "--memory-dir", folder];
+    const days = ["--synthetic", "--start", "2018-03-01", "--end", "2018-03-21", "--chunks", "10d"];
+    const run = [...days, "--assets", "BTCUSD", "--memory-dir", folder];
     const counts = [];
     for (const rate of [0.05, 0.2, 0.2, 0.5]) {
       const config = join(work, `rate-${rate}.yaml`);

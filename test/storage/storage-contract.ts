@@ -137,8 +137,8 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     test("appendAt() refuses an offset beyond the end and changes nothing", async () => {
       const storage = makeStorage();
       await storage.appendAt("v", 0, utf8("abc"));
-      expect(storage.appendAt("v", 4, utf8("d"))).rejects.toThrow(RangeError);
-      expect(storage.appendAt("new", 1, utf8("d"))).rejects.toThrow(
+      await expect(storage.appendAt("v", 4, utf8("d"))).rejects.toThrow(RangeError);
+      await expect(storage.appendAt("new", 1, utf8("d"))).rejects.toThrow(
         /new": found 0 bytes, expected at least the offset 1$/,
       );
       expect(await storage.list()).toEqual({ files: [{ name: "v", size: 3 }], folders: [] });

@@ -11,8 +11,8 @@ test("delay() rejects at once if the signal is aborted, before or during the wai
   const controller = new AbortController();
   const waiting = delay(60_000, controller.signal);
   controller.abort(new Error("stopped"));
-  expect(waiting).rejects.toThrow("stopped");
-  expect(delay(60_000, controller.signal)).rejects.toThrow("stopped");
+  await expect(waiting).rejects.toThrow("stopped");
+  await expect(delay(60_000, controller.signal)).rejects.toThrow("stopped");
 });
 
 test("unlessAborted() settles like the work, or rejects at once if the signal is aborted", async () => {

@@ -102,7 +102,7 @@ describe("a program that answers lines", () => {
     slow.catch(() => {});
     await Bun.sleep(1000);
     const other = mine.exchange({ n: 2 }, { abort: NEVER });
-    expect(slow).rejects.toThrow("no answer within 1.5 s; the program is started again");
+    await expect(slow).rejects.toThrow("no answer within 1.5 s; the program is started again");
     expect(JSON.parse(await other)).toMatchObject({ n: 2 });
     expect(pidsOf(file)).toHaveLength(2);
     expect(await isGone(pidsOf(file)[0]!)).toBeTrue();
@@ -185,14 +185,14 @@ describe("a program that answers lines", () => {
     );
     const slow = mine.exchange({ n: 1 }, { abort: NEVER });
     const other = mine.exchange({ n: 2 }, { abort: NEVER });
-    expect(slow).rejects.toThrow("no answer within 3 s");
+    await expect(slow).rejects.toThrow("no answer within 3 s");
     expect(JSON.parse(await other)).toEqual({ id: 2 });
     await mine.close();
   });
 
   test("that repeats the id as a text fails at once", async () => {
     const { mine, file } = scriptProgram('say({ id: q.n === 1 ? String(q.id) : q.id, action: "BUY" });');
-    expect(mine.exchange({ n: 1 }, { abort: NEVER })).rejects.toThrow(
+    await expect(mine.exchange({ n: 1 }, { abort: NEVER })).rejects.toThrow(
       'found the id "1" as a text, expected the number 1',
     );
     expect(JSON.parse(await mine.exchange({ n: 2 }, { abort: NEVER }))).toMatchObject({ id: 2 });
@@ -219,7 +219,7 @@ describe("a program that answers lines", () => {
     const { mine, file } = scriptProgram(
       'for (;;) if (!process.stdout.write("x".repeat(65536))) await new Promise((r) => process.stdout.once("drain", r));',
     );
-    expect(mine.exchange({}, { abort: NEVER })).rejects.toThrow("a line of more than 1048576 characters");
+    await expect(mine.exchange({}, { abort: NEVER })).rejects.toThrow("a line of more than 1048576 characters");
     await Bun.sleep(0);
     await mine.exchange({}, { abort: NEVER }).catch(() => {});
     for (const pid of pidsOf(file)) expect(await isGone(pid)).toBeTrue();
@@ -228,7 +228,7 @@ describe("a program that answers lines", () => {
 
   test("that is not there stops the run", async () => {
     const none = commandProgram(["./not-there"]);
-    expect(none.exchange({}, { abort: NEVER })).rejects.toThrow(
+    await expect(none.exchange({}, { abort: NEVER })).rejects.toThrow(
       /^Cannot start provider "mine": found .*ENOENT.*, expected a program ".\/not-there" that can be run$/,
     );
     await Bun.sleep(50);

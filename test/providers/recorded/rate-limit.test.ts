@@ -26,7 +26,7 @@ test("gives the slot of failed work to the next", async () => {
   const limiter = new RateLimiter({ concurrency: 1, now });
   const failing = limiter.run(() => Promise.reject(new Error("no")), { signal });
   const next = limiter.run(() => Promise.resolve("yes"), { signal });
-  expect(failing).rejects.toThrow("no");
+  await expect(failing).rejects.toThrow("no");
   expect(await next).toBe("yes");
 });
 
@@ -62,11 +62,11 @@ test("never starts work that still waits when the signal is aborted, and lets ru
   let hasStarted = false;
   const second = limiter.run(async () => (hasStarted = true), { signal: controller.signal });
   controller.abort(new Error("stopped"));
-  expect(second).rejects.toThrow("stopped");
+  await expect(second).rejects.toThrow("stopped");
   expect(await first).toBe("done");
   expect(hasStarted).toBeFalse();
   expect(await limiter.run(() => Promise.resolve("free again"), { signal })).toBe("free again");
-  expect(limiter.run(() => Promise.resolve(), { signal: controller.signal })).rejects.toThrow("stopped");
+  await expect(limiter.run(() => Promise.resolve(), { signal: controller.signal })).rejects.toThrow("stopped");
 });
 
 test("reports how long work took, without the wait before it, also if it failed", async () => {

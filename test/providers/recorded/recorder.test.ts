@@ -117,7 +117,7 @@ test("stops the run after twenty failures in a row; replayed ones do not count, 
   const { ask, recorder, storage } = open(client);
   for (let i = 1; i < 40; i++) await ask(i);
   expect(recorder.signal.aborted).toBeFalse();
-  expect(ask(40)).rejects.toThrow(
+  await expect(ask(40)).rejects.toThrow(
     'Cannot go on: found 20 questions in a row without a usable answer from "llama" (the last: "status 500"), expected ' +
       'answers. They are recorded as abstentions; --refresh-provider "llama" asks all of its questions again',
   );
@@ -135,7 +135,7 @@ test("stops the run at once if no question can be answered, and records nothing"
     throw new CarryoverError("UNANSWERED", "Cannot ask: found status 401");
   });
   const { ask, recorder, storage } = open(client);
-  expect(ask(1)).rejects.toThrow("status 401");
+  await expect(ask(1)).rejects.toThrow("status 401");
   expect((recorder.signal.reason as CarryoverError).message).toContain("status 401");
   expect((await storage.list()).files).toEqual([]);
 });
@@ -146,7 +146,7 @@ test.each(["read", "createOnce"] as const)(
     const failure = new CarryoverError("IO", 'Cannot use "x.json": found EIO, expected a disk without errors');
     const storage = overrideCalls(inMemoryStorage(), { [call]: () => Promise.reject(failure) });
     const { ask, recorder } = open(new TestClient(() => answered(BUY)), { storage });
-    expect(ask(1)).rejects.toThrow("found EIO");
+    await expect(ask(1)).rejects.toThrow("found EIO");
     await recorder.close();
     expect(recorder.signal.reason).toBe(failure);
   },
@@ -186,7 +186,7 @@ test("leaves no mark of a refresh that brought no answer, so the older answers s
 test("stops the run if a client has a bug", async () => {
   const bug = new TypeError("undefined is not a function");
   const { ask, recorder, storage } = open(new TestClient(() => Promise.reject(bug)));
-  expect(ask(1)).rejects.toThrow(bug);
+  await expect(ask(1)).rejects.toThrow(bug);
   await recorder.close();
   expect(recorder.signal.reason).toBe(bug);
   expect((await storage.list()).files).toEqual([]);
@@ -197,7 +197,7 @@ test("stops the run before an answer that could exceed the budget; with a larger
   const { ask, recorder, storage } = open(client, { budgetUsd: 1 });
   await recorder.begin("r".repeat(64));
   for (const i of [1, 2, 3]) await ask(i);
-  expect(ask(4)).rejects.toThrow(
+  await expect(ask(4)).rejects.toThrow(
     "found $0.7500 spent by this run and up to $0.5000 for the next answer, expected at most $1 together",
   );
   expect((recorder.signal.reason as CarryoverError).code).toBe("BUDGET");
@@ -206,7 +206,7 @@ test("stops the run before an answer that could exceed the budget; with a larger
   const same = open(client, { budgetUsd: 1, storage });
   await same.recorder.begin("r".repeat(64));
   expect(same.recorder.counts().costUsd).toBe(0.75);
-  expect(same.ask(4)).rejects.toThrow("$0.7500 spent by this run");
+  await expect(same.ask(4)).rejects.toThrow("$0.7500 spent by this run");
   const larger = open(client, { budgetUsd: 1.25, storage });
   await larger.recorder.begin("r".repeat(64));
   expect(await larger.ask(4)).toEqual(BUY);
@@ -284,7 +284,7 @@ test("stops an offline run at a missing answer, and asks nothing", async () => {
   await ask(1);
   const offline = open(client, { storage, mode: "offline" });
   expect(await offline.ask(1)).toEqual(BUY);
-  expect(offline.ask(2)).rejects.toThrow('found no recorded answer of "llama"');
+  await expect(offline.ask(2)).rejects.toThrow('found no recorded answer of "llama"');
   expect((offline.recorder.signal.reason as CarryoverError).code).toBe("NOT_FOUND");
   expect(client.asked).toBe(1);
 });
@@ -316,7 +316,7 @@ test("sends nothing new in a stopped run, and close() records the answers in fli
   const inFlight = ask(1);
   await Bun.sleep(5);
   controller.abort(new Error("Ctrl-C"));
-  expect(ask(2)).rejects.toThrow("Ctrl-C");
+  await expect(ask(2)).rejects.toThrow("Ctrl-C");
   await recorder.close();
   expect(await inFlight).toEqual(BUY);
   expect(client.asked).toBe(1);
@@ -339,7 +339,7 @@ test("close() gives up an answer that does not come, records nothing for it, and
   never.catch(() => {});
   await Bun.sleep(5);
   await recorder.close();
-  expect(never).rejects.toThrow("stopped");
+  await expect(never).rejects.toThrow("stopped");
   expect((await storage.list()).files).toEqual([]);
   expect(client.isClosed).toBeTrue();
   expect(mayAskAgain).toBeFalse();
@@ -360,7 +360,7 @@ describe("a question that nobody answers", () => {
   test("stops the run, and leaves nothing behind", async () => {
     const { ask, recorder, storage } = open(out());
     await recorder.begin(RUN);
-    expect(ask(1)).rejects.toThrow("status 502");
+    await expect(ask(1)).rejects.toThrow("status 502");
     await recorder.close();
     expect(recorder.signal.reason).toBeInstanceOf(NoAnswer);
     expect((await storage.list()).files).toEqual([]);
@@ -392,14 +392,14 @@ describe("a question that nobody answers", () => {
     const storage = overrideCalls(inMemoryStorage(), { createOnce: () => Promise.reject(failure) });
     const { ask, recorder } = open(out(), { onFailure: "abstain", storage });
     await recorder.begin(RUN);
-    expect(ask(1)).rejects.toThrow("no space");
+    await expect(ask(1)).rejects.toThrow("no space");
   });
 
   test("does not excuse a wrong key", async () => {
     const wrong = new TestClient(() => Promise.reject(new CarryoverError("UNANSWERED", "status 401")));
     const { ask, recorder } = open(wrong, { onFailure: "abstain" });
     await recorder.begin(RUN);
-    expect(ask(1)).rejects.toThrow("status 401");
+    await expect(ask(1)).rejects.toThrow("status 401");
   });
 });
 

@@ -3,8 +3,14 @@ import { NoAnswer } from "../../../lib/providers/recorded/client.ts";
 import { RequestFailure, ServerState } from "../../../lib/providers/recorded/retries.ts";
 import { askOnce, GOOD, inTurn, ModelUnderTest, NEVER } from "./model-under-test.ts";
 
-const model = new ModelUnderTest();
-afterAll(() => model.stop());
+// Most of these tests wait, so they run at once, each with a server of its own.
+const models: ModelUnderTest[] = [];
+afterAll(() => Promise.all(models.map((model) => model.stop())));
+function startModel(): ModelUnderTest {
+  const model = new ModelUnderTest();
+  models.push(model);
+  return model;
+}
 
 /** How Gemini asks to wait: in the body. */
 function tooManyOfGemini(
@@ -17,13 +23,15 @@ function tooManyOfGemini(
   return Response.json({ error: { ...error, status: "RESOURCE_EXHAUSTED" } }, { status: 429 });
 }
 
-test("sends a request again after status 500", async () => {
+test.concurrent("sends a request again after status 500", async () => {
+  const model = startModel();
   const { answer, requests } = await model.ask(inTurn(() => new Response("oops", { status: 500 }), GOOD));
   expect(answer).toMatchObject({ vote: { action: "BUY" }, failed: false });
   expect(requests).toHaveLength(2);
 });
 
-test("sends it again until the patience ends, whatever max_retries says; then nothing is an answer, and the run stops", async () => {
+test.concurrent("sends it again until the patience ends, whatever max_retries says; then nothing is an answer, and the run stops", async () => {
+  const model = startModel();
   const before = model.server.requests.length;
   const error = await model.failure(() => new Response("oops", { status: 500 }), { patience: "1s", max_retries: 0 });
   expect(error).toBeInstanceOf(NoAnswer);
@@ -37,7 +45,7 @@ test("sends it again until the patience ends, whatever max_retries says; then no
 const tooMany = (value: string): Response =>
   new Response("slow down", { status: 429, headers: { "retry-after": value } });
 
-test.each([
+test.concurrent.each([
   ["seconds", () => tooMany("1"), 990],
   ["parts of a second", () => tooMany("0.8"), 790],
   ["a date", () => tooMany(new Date(Date.now() + 2000).toUTCString()), 900],
@@ -50,13 +58,15 @@ test.each([
     790,
   ],
 ])("waits as long as a 429 asks: %s", async (_what, refuse, minMs) => {
+  const model = startModel();
   const start = performance.now();
   const { answer } = await model.ask(inTurn(refuse, GOOD), { patience: "5s" });
   expect(answer.failed).toBeFalse();
   expect(performance.now() - start).toBeGreaterThan(minMs);
 });
 
-test("tells how long it waits, and why", async () => {
+test.concurrent("tells how long it waits, and why", async () => {
+  const model = startModel();
   const waits: string[] = [];
   model.respond = inTurn(
     () => tooMany("0.7"),
@@ -67,7 +77,8 @@ test("tells how long it waits, and why", async () => {
   expect(waits).toEqual(["700 ms: status 429 from the server: slow down", "1000 ms: status 502 from the server: oops"]);
 });
 
-test("lets requests that wait for a slot wait for a 429 as well", async () => {
+test.concurrent("lets requests that wait for a slot wait for a 429 as well", async () => {
+  const model = startModel();
   const client = model.client({ max_concurrency: 1, max_retries: 1 });
   const sent: number[] = [];
   let refused = 0;
@@ -86,7 +97,7 @@ test("lets requests that wait for a slot wait for a 429 as well", async () => {
 describe("a limit that will not pass in time stops at once:", () => {
   const quota = "expected a quota that is not used up";
 
-  test.each([
+  test.concurrent.each([
     ["a Retry-After of hours", () => tooMany("7200"), "slow down; it asks to wait 2 h, expected a server"],
     ["Gemini's delay of an hour", () => tooManyOfGemini("3600s"), "quota; it asks to wait 60 min, expected a server"],
     [
@@ -123,6 +134,7 @@ describe("a limit that will not pass in time stops at once:", () => {
       "it asks to wait 2 h",
     ],
   ])("%s", async (_what, respond, wanted) => {
+    const model = startModel();
     const before = model.server.requests.length;
     const { message } = await model.failure(respond, { patience: "5m" });
     expect(message).toContain(wanted);
@@ -130,13 +142,15 @@ describe("a limit that will not pass in time stops at once:", () => {
   });
 });
 
-test("waits for tokens of a day where the server says that it takes a moment", async () => {
+test.concurrent("waits for tokens of a day where the server says that it takes a moment", async () => {
+  const model = startModel();
   const error = { message: "Rate limit reached on tokens per day (TPD). Please try again in 0.6s." };
   const { answer } = await model.ask(inTurn(() => Response.json({ error }, { status: 429 }), GOOD));
   expect(answer.failed).toBeFalse();
 });
 
-test("a server that loads its model is waited for, and then stops the run", async () => {
+test.concurrent("a server that loads its model is waited for, and then stops the run", async () => {
+  const model = startModel();
   // As llama.cpp's server says it.
   const loading = { error: { message: "Loading model", type: "unavailable_error", code: 503 } };
   const { message } = await model.failure(() => Response.json(loading, { status: 503 }), { patience: "500ms" });
@@ -145,7 +159,8 @@ test("a server that loads its model is waited for, and then stops the run", asyn
   );
 });
 
-test("a server that is out for longer than the patience is tried once for each question, until it is back", async () => {
+test.concurrent("a server that is out for longer than the patience is tried once for each question, until it is back", async () => {
+  const model = startModel();
   const client = model.client({ patience: "600ms" });
   model.respond = () => new Response("", { status: 502 });
   const before = model.server.requests.length;
@@ -160,7 +175,7 @@ test("a server that is out for longer than the patience is tried once for each q
   expect((await askOnce(client)).failed).toBeFalse();
 });
 
-test("a server that was never reached is waited for 10 s, and one that went away for the whole patience", () => {
+test.concurrent("a server that was never reached is waited for 10 s, and one that went away for the whole patience", () => {
   const request = { now: () => 0, patienceMs: 300_000, failingSince: 0 };
   const unreachable = new RequestFailure("no server", { isTransient: true, isUnreachable: true });
   const server = new ServerState();
@@ -170,7 +185,8 @@ test("a server that was never reached is waited for 10 s, and one that went away
   expect(server.patienceLeft(unreachable, request)).toBe(300_000);
 });
 
-test("Ctrl-C ends a wait", async () => {
+test.concurrent("Ctrl-C ends a wait", async () => {
+  const model = startModel();
   model.respond = () => tooMany("60");
   const stopped = AbortSignal.timeout(100);
   const start = performance.now();
@@ -178,12 +194,13 @@ test("Ctrl-C ends a wait", async () => {
   expect(performance.now() - start).toBeLessThan(1000);
 });
 
-test.each([
+test.concurrent.each([
   ["a price", { input: 1000, output: 10_000 }, 0.7 + 0.4],
   ["no price", undefined, 0],
 ])(
   "stops the run if the server goes away after a first answer, and reports what that cost (with %s)",
   async (_what, price, cost) => {
+    const model = startModel();
     const answers = inTurn("I would wait.", () => new Response("", { status: 429 }));
     const lost: number[] = [];
     const rest = {
@@ -200,7 +217,8 @@ test.each([
 describe("a failure that may be billed", () => {
   const never = (): Promise<string> => new Promise(() => {});
 
-  test("is tried again max_retries times: a server that is silent, or that stops in the middle of an answer", async () => {
+  test.concurrent("is tried again max_retries times: a server that is silent, or that stops in the middle of an answer", async () => {
+    const model = startModel();
     const silent = await model.failure(never, { timeout: "150ms", max_retries: 1 });
     expect(silent.message).toMatch(/found no answer within 0\.15 s \(2 tries in 0\.\d s\), expected an answer$/);
     const stalling = await model.failure(
@@ -213,7 +231,8 @@ describe("a failure that may be billed", () => {
     expect(stalling.message).toContain("found no answer within 0.15 s, expected");
   });
 
-  test("is charged each time with what was reserved for it", async () => {
+  test.concurrent("is charged each time with what was reserved for it", async () => {
+    const model = startModel();
     const price = { input: 1_000_000, output: 1_000_000 };
     const lost: number[] = [];
     const onLost = (usd: number): void => void lost.push(usd);
