@@ -1,13 +1,14 @@
 #!/usr/bin/env bun
 /** The main job: backtests the ensemble chunk by chunk and stores every closed trade. */
-import { runConfig } from "../lib/job/run.node.ts";
+import { runConfig, type RunOutcome } from "../lib/job/run.node.ts";
 import type { ServerWait } from "../lib/providers/recorded/recorder-reports.ts";
 import { parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { firstLongWaits, runProgress } from "./cli/progress.ts";
 import { renderEstimate, renderQuestionCounts, renderWait } from "./text/questions.ts";
-import { renderSummary } from "./text/run.ts";
+import { renderFullSummary } from "./text/run.ts";
+import { renderSummary } from "./text/summary.ts";
 
 const COMMAND = {
   summary:
@@ -18,6 +19,7 @@ const COMMAND = {
     ...RUN_FLAGS,
     "no-memory": { type: "boolean", help: "ignore memory; outcomes are stored in <memory folder>/off" },
     restart: { type: "boolean", help: "run again from the start, as a new attempt" },
+    full: { type: "boolean", help: "print every table, by provider, regime and asset" },
     estimate: { type: "boolean", help: "show what language models would cost; ask and write nothing" },
     "on-failure": {
       type: "string",
@@ -43,6 +45,13 @@ const COMMAND = {
 function failureKind(value = "stop"): "stop" | "abstain" {
   if (value === "stop" || value === "abstain") return value;
   throw usageError(`--on-failure must be stop or abstain, found ${JSON.stringify(value)}`);
+}
+
+/** What was run, unless it is the whole. */
+function stateOf({ summary, chunksRun }: RunOutcome): string {
+  const [first] = chunksRun;
+  if (first === undefined) return "it was complete before";
+  return chunksRun.length === summary.quarterly_breakdown.length ? "" : `resumed at ${first}`;
 }
 
 await runScript(async ({ argv, signal, guard }) => {
@@ -87,5 +96,8 @@ await runScript(async ({ argv, signal, guard }) => {
     if (counts !== undefined) note(renderQuestionCounts(counts));
   });
   if (flags.json) await writeJson(outcome.summary);
-  else await writeOut(renderSummary(outcome));
+  else {
+    const shown = { ...outcome, state: stateOf(outcome) };
+    await writeOut(flags.full ? renderFullSummary(shown) : renderSummary(shown));
+  }
 });

@@ -18,6 +18,7 @@ export class DecisionLog {
   #size = 0;
   #count = 0;
   #holds = 0;
+  #buys = 0;
   readonly #skipped = { max_positions: 0, correlation: 0, size: 0 };
   readonly #abstentions: number[];
   readonly #samples = new Map<string, SamplePairs>();
@@ -34,6 +35,7 @@ export class DecisionLog {
   add(decision: DecisionRecord): void {
     this.#count += 1;
     if (decision.action === "HOLD") this.#holds += 1;
+    if (decision.action === "BUY") this.#buys += 1;
     if (decision.skipped !== null) this.#skipped[decision.skipped] += 1;
     decision.votes.forEach(({ provider, error, samples }, i) => {
       if (error !== undefined) this.#abstentions[i]! += 1;
@@ -53,6 +55,10 @@ export class DecisionLog {
 
   get holds(): number {
     return this.#holds;
+  }
+
+  get buys(): number {
+    return this.#buys;
   }
 
   /** How many decisions opened no position, by reason. */

@@ -1,7 +1,7 @@
 import { dayTimeOf } from "../market/spacing.ts";
 import type { Trade } from "../memory/trade.ts";
 import type { Chunk, ChunkCounters, DayRecord, EquityMark } from "../results/chunks.ts";
-import { sumCosts, type TradeCosts } from "../results/costs.ts";
+import { type CostFigures, sumCosts } from "../results/costs.ts";
 import { type ExpectationSums, sumExpectations } from "../results/expectation.ts";
 import { type DrawdownState, markDrawdown } from "../results/metrics.ts";
 import type { Market, Outcome } from "../types.ts";
@@ -36,14 +36,13 @@ interface TickReport {
 }
 
 /** What a chunk leaves behind. */
-export interface ChunkResult {
+export interface ChunkResult extends Pick<CostFigures, "costs" | "costs_r"> {
   readonly recorded: readonly Trade[];
   /** The lines of `decisions.ndjson`. */
   readonly decisions: Uint8Array;
   readonly marks: readonly EquityMark[];
   readonly daily: readonly DayRecord[];
   readonly counters: ChunkCounters;
-  readonly costs: TradeCosts;
   readonly expectation: readonly ExpectationSums[];
   readonly maxDrawdownPct: number;
 }
@@ -107,7 +106,7 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
     marks,
     daily,
     counters: { ticks: marks.length, ticks_exposed: ticksExposed, ...decisionCounters(decisions, notFilled) },
-    costs: sumCosts(outcomes),
+    ...sumCosts(outcomes),
     expectation: sumExpectations(outcomes),
     maxDrawdownPct: drawdownOf(marks, context.drawdown),
   };
@@ -115,10 +114,10 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
 
 /** What a chunk's decisions came to, and the orders that the end of the run left waiting. */
 function decisionCounters(
-  { count, holds, skipped, abstentions, samples }: DecisionLog,
+  { count, holds, buys, skipped, abstentions, samples }: DecisionLog,
   notFilled: number,
 ): Omit<ChunkCounters, "ticks" | "ticks_exposed"> {
-  return { decisions: count, holds, skipped, not_filled: notFilled, abstentions, ...samples };
+  return { decisions: count, holds, buys, skipped, not_filled: notFilled, abstentions, ...samples };
 }
 
 /** Steps 1 and 2 of a tick: orders, time-outs, stops and targets. From here on the bars are known. */

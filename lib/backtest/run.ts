@@ -202,6 +202,7 @@ async function runAndCommit(run: Run, chunk: Chunk, context: LoopContext): Promi
     max_drawdown_pct: result.maxDrawdownPct,
     counters: result.counters,
     costs: result.costs,
+    costs_r: result.costs_r,
     expectation: result.expectation,
     daily: result.daily,
     state: {

@@ -12,10 +12,9 @@ export interface ChunkCell extends PerformanceRecord {
   readonly mean_result_r_error: number | null;
 }
 
-/** Change of a win rate from the first to the last chunk with trades, in percentage points. */
+/** How a win rate changes from one chunk to the next, in percentage points: the slope over all chunks with trades. */
 export interface WinRateTrend {
-  readonly change_pct: number;
-  /** Of the difference of two independent proportions, each with one win and one loss added (Agresti and Caffo 2000). */
+  readonly slope_pct: number;
   readonly standard_error_pct: number;
 }
 
@@ -56,15 +55,22 @@ export function tally(trades: readonly Trade[]): Omit<ChunkCell, "quarter"> {
   };
 }
 
+/**
+ * Weighted least squares: each chunk's rate weighs as much as the inverse of its variance, which is known from its trades (Cochran 1954, "Some
+ * methods for strengthening the common chi-squared tests").
+ */
 function winRateTrend(cells: readonly ChunkCell[]): WinRateTrend | null {
-  const withTrades = cells.filter((cell) => cell.total_trades > 0);
-  const first = withTrades[0];
-  const last = withTrades.at(-1);
-  if (first === undefined || last === undefined || first === last) return null;
-  const variance = ({ winning_trades: wins, total_trades: trades }: ChunkCell): number => rateVariance(wins, trades);
+  const points = cells.flatMap(({ win_rate: rate, winning_trades: wins, total_trades: trades }, chunk) =>
+    rate === null ? [] : [{ chunk, rate, weight: 1 / rateVariance(wins, trades) }],
+  );
+  if (points.length < 2) return null;
+  const total = (value: (point: (typeof points)[number]) => number): number =>
+    points.reduce((sum, point) => sum + point.weight * value(point), 0);
+  const meanChunk = total(({ chunk }) => chunk) / total(() => 1);
+  const spread = total(({ chunk }) => (chunk - meanChunk) * (chunk - meanChunk));
   return {
-    change_pct: last.win_rate! - first.win_rate!,
-    standard_error_pct: 100 * Math.sqrt(variance(first) + variance(last)),
+    slope_pct: total(({ chunk, rate }) => (chunk - meanChunk) * rate) / spread,
+    standard_error_pct: 100 / Math.sqrt(spread),
   };
 }
 

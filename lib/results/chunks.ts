@@ -91,8 +91,9 @@ export interface ChunkCounters {
   /** Ticks that left a position open. */
   readonly ticks_exposed: number;
   readonly decisions: number;
-  /** Decisions of HOLD. */
+  /** Decisions of HOLD, and of BUY. The rest are of SELL. */
   readonly holds: number;
+  readonly buys: number;
   /** Positions that were not opened, by reason. */
   readonly skipped: { readonly max_positions: number; readonly correlation: number; readonly size: number };
   /** Orders that were still waiting at the end of the run. */
@@ -136,6 +137,7 @@ export interface ChunkRecord {
   readonly max_drawdown_pct: number;
   readonly counters: ChunkCounters;
   readonly costs: TradeCosts;
+  readonly costs_r: TradeCosts;
   /** By bin of `expected_r`: see expectation.ts. */
   readonly expectation: readonly ExpectationSums[];
   readonly daily: readonly DayRecord[];

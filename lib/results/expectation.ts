@@ -5,6 +5,16 @@ import { standardErrorOfSums } from "./metrics.ts";
 /** Borders of the bins of `expected_r`. A position gets its full size from 0.05 R on. */
 const BORDERS = [null, 0, 0.05, 0.1, 0.2, null] as const;
 
+/** Means over all trades that have an `expected_r`. */
+export interface ExpectationTotal {
+  readonly trades: number;
+  readonly mean_expected_r: number;
+  /** After costs. */
+  readonly mean_realized_r: number;
+  /** Of the realized mean; `null` with fewer than two trades. */
+  readonly standard_error_r: number | null;
+}
+
 /** Sums over the trades whose `expected_r` lies in `[from, to)`, in R after costs. They add up over chunks. */
 export interface ExpectationSums {
   readonly trades: number;
@@ -14,15 +24,10 @@ export interface ExpectationSums {
 }
 
 /** Means over the trades of a bin. */
-export interface ExpectationBin {
+export interface ExpectationBin extends ExpectationTotal {
   /** `null` for no border. */
   readonly from: number | null;
   readonly to: number | null;
-  readonly trades: number;
-  readonly mean_expected_r: number;
-  readonly mean_realized_r: number;
-  /** Of the mean; `null` with fewer than two trades. */
-  readonly standard_error_r: number | null;
 }
 
 /** Sums by bin, over the trades that have an `expected_r`. */
@@ -43,20 +48,28 @@ export function sumExpectations(outcomes: readonly Outcome[]): readonly Expectat
 /** Adds up chunks. Bins without trades are left out. */
 export function expectationBins(chunks: readonly (readonly ExpectationSums[])[]): readonly ExpectationBin[] {
   return BORDERS.slice(1).flatMap((to, i) => {
-    const total = (key: keyof ExpectationSums): number => chunks.reduce((sum, bins) => sum + bins[i]![key], 0);
-    const trades = total("trades");
-    if (trades === 0) return [];
-    return {
-      from: BORDERS[i]!,
-      to,
-      trades,
-      mean_expected_r: total("expected_r") / trades,
-      mean_realized_r: total("realized_r") / trades,
-      standard_error_r: standardErrorOfSums({
-        count: trades,
-        sum: total("realized_r"),
-        squares: total("realized_r_squares"),
-      }),
-    };
+    const means = meansOf(chunks.map((bins) => bins[i]!));
+    return means === null ? [] : { from: BORDERS[i]!, to, ...means };
   });
+}
+
+/** Adds up chunks and bins; `null` without trades. */
+export function expectationTotal(chunks: readonly (readonly ExpectationSums[])[]): ExpectationTotal | null {
+  return meansOf(chunks.flat());
+}
+
+function meansOf(parts: readonly ExpectationSums[]): ExpectationTotal | null {
+  const total = (key: keyof ExpectationSums): number => parts.reduce((sum, part) => sum + part[key], 0);
+  const trades = total("trades");
+  if (trades === 0) return null;
+  return {
+    trades,
+    mean_expected_r: total("expected_r") / trades,
+    mean_realized_r: total("realized_r") / trades,
+    standard_error_r: standardErrorOfSums({
+      count: trades,
+      sum: total("realized_r"),
+      squares: total("realized_r_squares"),
+    }),
+  };
 }

@@ -6,8 +6,9 @@ import type { Breakdown, ChunkCell } from "./breakdown.ts";
 import type { ChunkCounters } from "./chunks.ts";
 import type { ConfidenceScores } from "./confidence.ts";
 import type { CostFigures } from "./costs.ts";
-import type { ExpectationBin } from "./expectation.ts";
+import type { ExpectationBin, ExpectationTotal } from "./expectation.ts";
 import type { SampleNoise } from "./sample-noise.ts";
+import type { TradingFigures } from "./trading.ts";
 
 /** One chunk of `quarterly_breakdown`. Keys keep the field's names, whatever the chunks are. */
 export interface QuarterSummary {
@@ -34,7 +35,7 @@ export interface QuarterSummary {
 }
 
 /** `summary.json`, and what `run-chunks --json` prints. */
-export interface Summary extends Baselines, CostFigures {
+export interface Summary extends Baselines, CostFigures, TradingFigures {
   readonly run_id: string;
   /** `<start>/<end>`, the end exclusive. */
   readonly period: string;
@@ -63,6 +64,8 @@ export interface Summary extends Baselines, CostFigures {
   readonly total_pnl: number;
   readonly mean_result_r: number | null;
   readonly decisions: number;
+  /** The same by action. */
+  readonly actions: { readonly buy: number; readonly sell: number; readonly hold: number };
   readonly skipped: ChunkCounters["skipped"];
   readonly not_filled: number;
   readonly quarterly_breakdown: readonly QuarterSummary[];
@@ -78,6 +81,8 @@ export interface Summary extends Baselines, CostFigures {
   readonly confidence: ConfidenceScores;
   /** What trades were expected to earn, and what they earned; empty without memory. */
   readonly expectation: readonly ExpectationBin[];
+  /** Over all trades; `null` without memory. */
+  readonly expected_and_realized: ExpectationTotal | null;
   readonly memory_persistence: {
     /** Trades that the run started with. */
     readonly outcomes_carried_in: number;

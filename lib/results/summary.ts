@@ -10,7 +10,7 @@ import type { Baselines } from "./baselines.ts";
 import type { Chunk, ChunkCounters, ChunkRecord, DayRecord } from "./chunks.ts";
 import { confidenceScores } from "./confidence.ts";
 import { costFigures } from "./costs.ts";
-import { expectationBins } from "./expectation.ts";
+import { expectationBins, expectationTotal } from "./expectation.ts";
 import {
   cagrPct,
   type DaysPerYear,
@@ -25,6 +25,7 @@ import { sampleNoise } from "./sample-noise.ts";
 import { quietNotes } from "./quiet-notes.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { Summary, QuarterSummary } from "./summary-shape.ts";
+import { tradingFigures } from "./trading.ts";
 
 type AccountFigures = Pick<
   Summary,
@@ -76,6 +77,7 @@ export function summarize(
   const counters = records.map((record) => record.counters);
   const { total_trades, total_pnl } = tally(trades);
   const account = accountFigures(input);
+  const expectations = records.map(({ expectation }) => expectation);
   return {
     run_id: input.runId,
     period: `${isoDate(period.startMs)}/${isoDate(period.endMs)}`,
@@ -86,23 +88,27 @@ export function summarize(
     bar_gaps: byName(input.assets, (asset) => input.barGaps[asset]!.missing),
     session_gaps: byName(input.assets, (asset) => input.barGaps[asset]!.closed),
     ...account,
+    ...tradingFigures(trades),
     decisions: sumOf(counters, (c) => c.decisions),
+    actions: {
+      buy: sumOf(counters, (c) => c.buys),
+      sell: sumOf(counters, (c) => c.decisions - c.holds - c.buys),
+      hold: sumOf(counters, (c) => c.holds),
+    },
     skipped: {
       max_positions: sumOf(counters, (c) => c.skipped.max_positions),
       correlation: sumOf(counters, (c) => c.skipped.correlation),
       size: sumOf(counters, (c) => c.skipped.size),
     },
     not_filled: sumOf(counters, (c) => c.not_filled),
-    ...costFigures(
-      records.map(({ costs }) => costs),
-      total_pnl,
-    ),
+    ...costFigures(records, total_pnl),
     ...baselines,
     quarterly_breakdown: records.map((record) => quarterOf(record, input)),
     ...breakdowns(input),
     regret: regretOf(trades, input.providers),
     confidence: confidenceScores(trades),
-    expectation: expectationBins(records.map(({ expectation }) => expectation)),
+    expectation: expectationBins(expectations),
+    expected_and_realized: expectationTotal(expectations),
     memory_persistence: persistence,
     notes: quietNotes({ ...input, counters, trades: total_trades, exposurePct: account.exposure_pct }),
   };

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { CarryoverError } from "../../lib/errors.ts";
 import { closest } from "../../lib/util/closest.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../../lib/util/time.ts";
+import { SCREEN_COLUMNS, wrap } from "../text/table.ts";
 
 interface FlagSpec {
   /** An `optional-number` is above 0 and may be left out, as in `--watch` and `--watch 5`. A `timestamp` is read as epoch ms. */
@@ -197,9 +198,6 @@ function unexpectedArgument(argument: string, flags: FlagSpecs): string {
   return `unexpected argument ${JSON.stringify(argument)}${hint}`;
 }
 
-/** Columns of a terminal that shows the help without wrapping. */
-const HELP_COLUMNS = 80;
-
 function helpText(spec: CommandSpec<FlagSpecs>): string {
   const flags = Object.entries({ ...spec.flags, help: HELP_FLAG }).map(([name, flag]) => {
     const value =
@@ -208,14 +206,14 @@ function helpText(spec: CommandSpec<FlagSpecs>): string {
   });
   const width = Math.max(...flags.map(({ left }) => left.length)) + 2;
   return [
-    ...wrap(spec.summary, HELP_COLUMNS),
+    ...wrap(spec.summary, SCREEN_COLUMNS),
     "",
     "Usage:",
     ...spec.usage.map((line) => `  ${line}`),
     "",
     "Flags:",
     ...flags.flatMap(({ left, help }) =>
-      wrap(help, HELP_COLUMNS - width).map((line, i) => (i === 0 ? left : "").padEnd(width) + line),
+      wrap(help, SCREEN_COLUMNS - width).map((line, i) => (i === 0 ? left : "").padEnd(width) + line),
     ),
     "",
     spec.examples.length === 1 ? "Example:" : "Examples:",
@@ -227,15 +225,4 @@ function helpText(spec: CommandSpec<FlagSpecs>): string {
     "  130 interrupted, 143 terminated",
     "",
   ].join("\n");
-}
-
-/** Breaks a text between words into lines of at most `columns` characters. */
-function wrap(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

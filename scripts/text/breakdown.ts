@@ -30,15 +30,15 @@ export function winRateWithError(of: Pick<Breakdown, "win_rate" | "win_rate_erro
   return `${rateWithError(of)} ${count(of.total_trades)}`;
 }
 
-/** Win rate and trades over all chunks, and the trend from the first to the last. */
+/** Win rate and trades over all chunks, and the trend. */
 export function allWithTrend(item: Breakdown): string {
   return `${winRateWithError(item)} ${trendArrow(item.trend)}`;
 }
 
-/** `↑` or `↓` for a change larger than its standard error, else `~`: the change may be chance. */
+/** `↑` or `↓` for a slope larger than its standard error, else `~`: the slope may be chance. */
 export function trendArrow(trend: Breakdown["trend"]): "↑" | "↓" | "~" {
-  if (trend === null || !(Math.abs(trend.change_pct) > trend.standard_error_pct)) return "~";
-  return trend.change_pct > 0 ? "↑" : "↓";
+  if (trend === null || !(Math.abs(trend.slope_pct) > trend.standard_error_pct)) return "~";
+  return trend.slope_pct > 0 ? "↑" : "↓";
 }
 
 /** What each provider's votes earned, whether that shows an edge, and its multiplier for the next chunk. */

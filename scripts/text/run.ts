@@ -1,8 +1,6 @@
-/** The tables that run-chunks prints at its end. */
-import type { RunOutcome } from "../../lib/job/run.node.ts";
+/** All tables of a run: what run-chunks --full prints at its end. */
 import type { Breakdown } from "../../lib/results/breakdown.ts";
 import type { Summary } from "../../lib/results/summary-shape.ts";
-import { paint } from "../cli/terminal.ts";
 import {
   allWithTrend,
   CONFIDENCE_TITLE,
@@ -18,12 +16,14 @@ import {
   winRateWithError,
 } from "./breakdown.ts";
 import { count, countOf, fixed, money, multiplier, pct, signed, signedPct } from "./numbers.ts";
-import { chunkTable, columns, section, shownPath, table, words, type ChunkRow } from "./table.ts";
+import { figureLines, type ShownRun, titleLine } from "./summary.ts";
+import { chunkTable, columns, labelled, section, shownPath, table, words, type ChunkRow } from "./table.ts";
 
-export function renderSummary(outcome: RunOutcome): string {
-  const { summary } = outcome;
+/** Everything that run-chunks knows of a run, table by table. */
+export function renderFullSummary(run: ShownRun): string {
+  const { summary } = run;
   const sections = [
-    headline(outcome),
+    titleLine(summary) + labelled([...figureLines(summary), ...detailLines(summary)]).join(""),
     section("Chunks", chunksTable(summary)),
     section("Providers by chunk: win rate ± error of trades they voted for, multiplier", providers(summary)),
     section("Regimes by chunk: win rate ± error, trades", regimes(summary)),
@@ -32,16 +32,13 @@ export function renderSummary(outcome: RunOutcome): string {
     section(EVIDENCE_TITLE, learned(summary)),
     section(CONFIDENCE_TITLE, confidenceTables(summary.confidence, { scored: false })),
     ...(summary.expectation.length === 0 ? [] : [section(EXPECTATION_TITLE, expectationTable(summary.expectation))]),
-    section("Files", files(outcome)),
+    section("Files", files(run)),
   ];
   return sections.join("\n");
 }
 
-function headline({ summary: s, chunksRun }: RunOutcome): string {
-  const [first] = chunksRun;
-  const isWhole = chunksRun.length === s.quarterly_breakdown.length;
-  const state = first === undefined ? "complete before, nothing was run" : isWhole ? "complete" : `resumed at ${first}`;
-  const bars = s.data === "synthetic" ? paint("synthetic bars", "yellow") : "bars";
+/** What one screen has no room for. */
+function detailLines(s: Summary): readonly (readonly [label: string, text: string])[] {
   const skipped = Object.entries(s.skipped).filter(([, times]) => times > 0);
   const notOpened = skipped.map(([reason, times]) => `${count(times)} for ${reason}`).join(", ") || "0";
   const byAsset = (what: string, counts: Readonly<Record<string, number>>): string => {
@@ -51,59 +48,27 @@ function headline({ summary: s, chunksRun }: RunOutcome): string {
       : `; ${what}: ${found.map(([asset, times]) => `${asset} ${count(times)}`).join(", ")}`;
   };
   const { before_calibration: before, after_calibration: after } = s.confidence;
-  const lines = [
-    ["Assets", `${s.assets.join(" ")}, ${bars}, memory ${s.memory_enabled ? "on" : "off"}`],
-    ["Balance", `${money(s.initial_balance)} -> ${money(s.final_balance)} (${signedPct(s.total_return_pct, 2)})`],
+  return [
     [
-      "Sharpe",
-      `${fixed(s.annualized_sharpe)}, Sortino ${fixed(s.annualized_sortino)}, max drawdown ${pct(s.max_drawdown_pct, 2)}`,
+      "Ratios",
+      `Sortino ${fixed(s.annualized_sortino)}, profit factor ${fixed(s.profit_factor)}, turnover ${fixed(s.turnover, 1)}x`,
     ],
-    [
-      "Trades",
-      `${count(s.total_trades)}, ${count(s.total_winning_trades)} won (${pct(s.overall_win_rate)}), ` +
-        `mean ${signed(s.mean_result_r, 3)} R, profit factor ${fixed(s.profit_factor)}`,
-    ],
-    ...(s.memory_enabled ? [["Uncalibrated", scoreLine(before)]] : []),
-    [s.memory_enabled ? "Calibrated" : "Confidence", scoreLine(after)],
-    ["Costs", costsLine(s)],
-    ["Held instead", heldLine(s)],
     ["At random", randomEntry(s)],
-    ["Decisions", `${count(s.decisions)}; not opened: ${notOpened}; not filled: ${count(s.not_filled)}`],
+    ...(s.memory_enabled ? [["Stated", scoreLine(before)] as const] : []),
+    [s.memory_enabled ? "Calibrated" : "Confidence", scoreLine(after)],
     ...noiseLines(s),
-    [
-      "Exposure",
-      `${pct(s.exposure_pct)} of the time; turnover ${fixed(s.turnover, 1)}x${byAsset("gaps in bars", s.bar_gaps)}` +
-        byAsset("market closed", s.session_gaps ?? {}),
-    ],
+    ["Not opened", `${notOpened}; not filled: ${count(s.not_filled)}`],
+    ["Assets", s.assets.join(" ") + byAsset("gaps in bars", s.bar_gaps) + byAsset("market closed", s.session_gaps)],
   ];
-  const title = `${paint(`Run ${s.run_id.slice(0, 12)}`, "bold")}  ${s.period.replace("/", " to ")} (${state})`;
-  return [title, "", ...lines.map(([label = "", text]) => `  ${label.padEnd(12)} ${text}`), ""].join("\n");
-}
-
-function costsLine({ costs: { fees, spread, slippage }, break_even_cost_multiple: breakEven }: Summary): string {
-  const parts = `fees ${count(fees)}, spread ${count(spread)}, slippage ${count(slippage)}`;
-  return `${parts}; break-even at ${multiplier(breakEven)}`;
 }
 
 /** How much of what a model says is its own noise. */
-function noiseLines({ providers: all }: Summary): string[][] {
+function noiseLines({ providers: all }: Summary): (readonly [label: string, text: string])[] {
   return Object.entries(all).flatMap(([name, { samples }]) =>
     samples === undefined
       ? []
-      : [["Own noise", `two answers of ${name} to one question differ in ${pct(samples.differing_pct)}`]],
+      : [["Own noise" as const, `two answers of ${name} to one question differ in ${pct(samples.differing_pct)}`]],
   );
-}
-
-/** More assets do not fit a line; --json has them all. */
-const MAX_ASSETS_HELD = 3;
-
-/** What buying and holding would have made. */
-function heldLine({ buy_and_hold: alone, equal_weight: all }: Summary): string {
-  const entries = Object.entries(alone);
-  const each = entries.map(([asset, figures]) => `${asset} ${signedPct(figures?.return_pct ?? null)}`);
-  const together = `all ${signedPct(all?.return_pct ?? null)}`;
-  if (entries.length === 1) return each.join("");
-  return entries.length > MAX_ASSETS_HELD ? together : [...each, together].join(", ");
 }
 
 function randomEntry({ random_entry: entry }: Summary): string {
@@ -197,7 +162,7 @@ function learned({ providers: all, quarterly_breakdown: chunks, regret }: Summar
   ].join("");
 }
 
-function files({ summary, memoryDir }: RunOutcome): string {
+function files({ summary, memoryDir }: ShownRun): string {
   const stored = summary.memory_persistence;
   const parts = [
     countOf(stored.outcomes_stored, "outcome"),

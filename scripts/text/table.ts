@@ -14,6 +14,12 @@ const MAX_CHUNKS = 6;
 /** Columns of a line if stdout is not a terminal. */
 const PIPE_COLUMNS = 100;
 
+/** Columns of a terminal that shows help and summaries without wrapping them itself. */
+export const SCREEN_COLUMNS = 80;
+
+/** Columns of a label and the space after it. */
+const LABEL_COLUMNS = 11;
+
 /** Columns of numbers, which are aligned right. */
 export function columns(...titles: readonly string[]): Column[] {
   return titles.map((title) => ({ title }));
@@ -24,8 +30,16 @@ export function words(title: string): Column {
   return { title, align: "left" };
 }
 
-/** A header, a rule, and rows of cells, two spaces apart, in lines that end with a newline. A missing cell is empty. */
-export function table(heads: readonly Column[], rows: readonly (readonly string[])[]): string {
+/**
+ * A header, a rule, and rows of cells, two spaces apart, in lines that end with a newline. A missing cell is empty.
+ *
+ * @param options `rule`: whether a line of dashes is below the header. @default true
+ */
+export function table(
+  heads: readonly Column[],
+  rows: readonly (readonly string[])[],
+  options: { rule?: boolean } = {},
+): string {
   const widths = heads.map(({ title }, i) =>
     Math.max(visibleLength(title), ...rows.map((row) => visibleLength(row[i] ?? ""))),
   );
@@ -39,8 +53,8 @@ export function table(heads: readonly Column[], rows: readonly (readonly string[
       .join("  ")
       .trimEnd();
   const header = heads.map(({ title }) => title);
-  const rule = widths.map((width) => "-".repeat(width));
-  return [header, rule, ...rows].map((cells) => `${line(cells)}\n`).join("");
+  const rule = options.rule === false ? [] : [widths.map((width) => "-".repeat(width))];
+  return [header, ...rule, ...rows].map((cells) => `${line(cells)}\n`).join("");
 }
 
 /** A row of a table by chunk: a cell for each chunk, then others. */
@@ -71,6 +85,27 @@ export function chunkTable(
   let text = build(shown);
   while (shown > 1 && text.split("\n").some((line) => visibleLength(line) > width)) text = build(--shown);
   return shown < chunks.length ? `${text}The last ${shown} of ${chunks.length} chunks; --json has all\n` : text;
+}
+
+/** Lines that begin with a label, the texts below each other. A text that is too long goes on in the next line. */
+export function labelled(lines: readonly (readonly [label: string, text: string])[]): string[] {
+  return lines.flatMap(([label, text]) =>
+    wrap(text, SCREEN_COLUMNS - LABEL_COLUMNS).map(
+      (part, i) => `${(i === 0 ? label : "").padEnd(LABEL_COLUMNS)}${part}\n`,
+    ),
+  );
+}
+
+/** Breaks a text between words into lines of at most `width` characters. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/)) {
+    const last = lines.at(-1);
+    if (last !== undefined && visibleLength(last) + 1 + visibleLength(word) <= width) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else lines.push(word);
+  }
+  return lines;
 }
 
 export function section(title: string, body: string): string {

@@ -28,11 +28,16 @@ test("expected and realized R stand side by side, by what was expected, over all
 
 test("costs add up, and break even where the same trades would have made nothing", () => {
   const costs = sumCosts([makeOutcome(), makeOutcome()]);
-  expect(costs).toEqual({ fees: 3.11246625, spread: 0.6225, slippage: 1.245 });
-  const half = { fees: 6, spread: 3, slippage: 1 };
+  expect(costs.costs).toEqual({ fees: 3.11246625, spread: 0.6225, slippage: 1.245 });
+  // Each trade risks 0.05 x 1,500 = 75.
+  expect(costs.costs_r.fees).toBeCloseTo(3.11246625 / 75, 15);
+  expect(costs.costs_r.spread).toBeCloseTo(0.6225 / 75, 15);
+  expect(costs.costs_r.slippage).toBeCloseTo(1.245 / 75, 15);
+  const half = { costs: { fees: 6, spread: 3, slippage: 1 }, costs_r: { fees: 0.5, spread: 0.25, slippage: 0 } };
   // Gross 15 with costs of 20; gross 40.
   expect(costFigures([half, half], -5)).toEqual({
     costs: { fees: 12, spread: 6, slippage: 2 },
+    costs_r: { fees: 1, spread: 0.5, slippage: 0 },
     break_even_cost_multiple: 0.75,
   });
   expect(costFigures([half, half], 20).break_even_cost_multiple).toBe(2);

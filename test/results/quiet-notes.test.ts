@@ -8,6 +8,7 @@ const counters = (parts: Partial<ChunkCounters> = {}): ChunkCounters => ({
   ticks_exposed: 10,
   decisions: 100,
   holds: 90,
+  buys: 5,
   skipped: { max_positions: 0, correlation: 0, size: 0 },
   not_filled: 0,
   abstentions: {},

@@ -28,11 +28,13 @@ function record(
       ticks_exposed: 10,
       decisions: 10,
       holds: 3,
+      buys: 5,
       skipped: { max_positions: 1, correlation: 2, size: 3 },
       not_filled: 1,
       abstentions: { trend: 0, other: 4 },
     },
     costs: { fees: 10, spread: 4, slippage: 6 },
+    costs_r: { fees: 0.1, spread: 0.04, slippage: 0.06 },
     expectation: [
       { trades: 2, expected_r: -0.1, realized_r: 1, realized_r_squares: 1 },
       ...Array.from({ length: 4 }, () => ({ trades: 0, expected_r: 0, realized_r: 0, realized_r_squares: 0 })),
@@ -76,7 +78,12 @@ const INPUT: SummaryInput = {
   trades: [
     trade("2021-01", 60),
     trade("2021-01", -70, { asset: "BBB", regime: "RANGING" }),
-    trade("2021-02", 110, { action: "SELL", votes: [vote("trend", 1), vote("other", -1)] }),
+    trade("2021-02", 110, {
+      action: "SELL",
+      exitMs: 60 * HOUR,
+      exitReason: "target",
+      votes: [vote("trend", 1), vote("other", -1)],
+    }),
     trade("2021-02", -11, { resultR: null, votes: [vote("trend", 0), vote("other", 1)] }),
   ],
 };
@@ -91,6 +98,7 @@ describe("summarize()", () => {
 
   test("adds up costs, and says how many of them the same trades could have borne", () => {
     expect(summary.costs).toEqual({ fees: 20, spread: 8, slippage: 12 });
+    expect(summary.costs_r).toEqual({ fees: 0.2, spread: 0.08, slippage: 0.12 });
     // 60 - 70 + 110 - 11 = 89, after 40 of costs.
     expect(summary.break_even_cost_multiple).toBeCloseTo(129 / 40, 12);
   });
@@ -107,6 +115,20 @@ describe("summarize()", () => {
         standard_error_r: expect.closeTo(Math.sqrt(1 / 3 / 4), 12),
       },
     ]);
+    expect(summary.expected_and_realized).toEqual({
+      trades: 4,
+      mean_expected_r: -0.05,
+      mean_realized_r: 0.5,
+      standard_error_r: expect.closeTo(Math.sqrt(1 / 3 / 4), 12),
+    });
+  });
+
+  test("says how it traded: actions, sides, exits and holding time", () => {
+    expect(summary.actions).toEqual({ buy: 10, sell: 4, hold: 6 });
+    expect(summary.sides.long).toMatchObject({ total_trades: 3, winning_trades: 1, total_pnl: -21 });
+    expect(summary.sides.short).toMatchObject({ total_trades: 1, winning_trades: 1, total_pnl: 110, win_rate: 100 });
+    expect(summary.exits).toEqual({ stop: 3, target: 1 });
+    expect(summary.mean_holding_hours).toBe(15);
   });
 
   test("counts the closes of markets apart from missing bars, and notes an asset that has too few", () => {

@@ -115,7 +115,7 @@ describe("a run of two months", () => {
   });
 
   test("shows standard errors by chunk, and how often confidence came true, before and after calibration", async () => {
-    const { stdout } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory]);
+    const { stdout } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory, "--full"]);
     const trend = summary.providers["trend"]!;
     for (const { win_rate: rate, win_rate_error_pct: error } of trend.by_quarter) {
       expect(stdout).toContain(`${rate!.toFixed(0)}±${error!.toFixed(0)} `);
@@ -132,12 +132,19 @@ describe("a run of two months", () => {
     }
   });
 
-  test("shows tables of 80 columns without --json, and no colours in a pipe", async () => {
+  test("shows one screen without --json, and no colours in a pipe", async () => {
     const { stdout } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory], {
       env: { NO_COLOR: "1" },
     });
-    expect(stdout).toContain("2024-01-01 to 2024-03-01 (complete before, nothing was run)");
-    expect(stdout).toContain("synthetic bars, memory on\n");
+    expect(stdout).toContain("2024-01-01 to 2024-03-01, synthetic bars, memory on\n");
+    expect(stdout).toMatch(/runs\/[0-9a-f]{12}\*;\s+it was complete before\n$/);
+    expect(stdout.split("\n").length).toBeLessThan(24);
+    expect(stdout).not.toContain("\u001B");
+  });
+
+  test("shows every table of 80 columns with --full", async () => {
+    const args = [...TWO_MONTHS, "--memory-dir", memory, "--full"];
+    const { stdout } = await runScript("run-chunks.ts", args, { env: { NO_COLOR: "1" } });
     expect(stdout).toMatch(/at the start of +2024-01 +2024-02\n.*\noutcomes +0 +\d\d+\ntrend +1\.00x +\d\.\d\dx\n/);
     expect(stdout.split("\n").filter((line) => line.length > 80 && !line.includes(memory))).toEqual([]);
     expect(stdout).not.toContain("\u001B");
