@@ -11,7 +11,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import manifest from "../package.json" with { type: "json" };
-import type { RecordedAnswer } from "../lib/providers/recorded/recordings.ts";
+import type { RecordedAnswer } from "../lib/providers/recorded/answer-file.ts";
 import { FIXTURE_SHAPES, MORE_SHAPES, type Shape } from "../test/providers/recorded/answer-shapes.ts";
 import { PROJECT_DIR } from "../test/samples.ts";
 import { filesOf } from "../test/scripts/run-script.ts";

@@ -4,7 +4,8 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
-import { answerKey, AnswerStore, type ReceivedAnswer, type Question } from "../../lib/providers/recorded/recordings.ts";
+import { type Question, type ReceivedAnswer, withKey } from "../../lib/providers/recorded/answer-file.ts";
+import { AnswerStore } from "../../lib/providers/recorded/recordings.ts";
 import { settleAll } from "../../lib/util/async.ts";
 import { filesOf } from "../scripts/run-script.ts";
 import type { Operation } from "./operations.ts";
@@ -23,7 +24,7 @@ const ASKED: readonly (readonly [Question, ReceivedAnswer])[] = [1, 2, 3].map((n
   },
 ]);
 
-const nameOf = async (question: Question): Promise<string> => `answers/${answerKey(question)}.json`;
+const nameOf = async (question: Question): Promise<string> => `answers/${withKey(question).key}.json`;
 
 /** Records answers in a new folder, one after the other. */
 export const recordAnswers: Operation = {

@@ -4,7 +4,8 @@ import { encodeJson, isRecord } from "../../lib/util/json.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { encodeSealedJson } from "../../lib/storage/sealed-json.ts";
 import { formatManifest, parseManifest, type BackupFile, type BackupManifest } from "../../lib/backup/manifest.ts";
-import { answerKey, AnswerStore } from "../../lib/providers/recorded/recordings.ts";
+import { withKey } from "../../lib/providers/recorded/answer-file.ts";
+import { AnswerStore } from "../../lib/providers/recorded/recordings.ts";
 import { objectOf, text, utf8, type Target } from "./target.ts";
 
 const RUN_ID = "ab".repeat(32);
@@ -20,7 +21,7 @@ const COMPARISON = {
 };
 
 const QUESTION = { provider: "llama", request: { model: "m", prompt: "What now?" }, refresh: 0 };
-const ANSWER_KEY = answerKey(QUESTION);
+const KEYED = withKey(QUESTION);
 const VOTE_TEXT = '{"asset": "BTCUSD", "action": "BUY", "confidence": 70, "reason": "it rises"}';
 
 /** The file of a recorded answer. */
@@ -35,7 +36,7 @@ async function answerFile(): Promise<Uint8Array> {
     took_ms: 1234,
     run_id: RUN_ID,
   });
-  return (await storage.read(`${ANSWER_KEY}.json`, { maxBytes: 1 << 20 }))!;
+  return (await storage.read(`${KEYED.key}.json`, { maxBytes: 1 << 20 }))!;
 }
 
 /** The fields of a sealed file, without its checksum. */
@@ -47,11 +48,11 @@ function unsealed(bytes: Uint8Array): object {
 /** Finds the question's answer in a file, and adds up the cost. */
 async function findAnswer(bytes: Uint8Array): Promise<unknown> {
   const storage = inMemoryStorage();
-  await storage.replace(`${ANSWER_KEY}.json`, bytes);
+  await storage.replace(`${KEYED.key}.json`, bytes);
   const store = new AnswerStore(storage, { onNote: () => {} });
   const cost = await store.costOfRun(RUN_ID);
   if (!(cost >= 0 && cost < Infinity)) throw new Error(`the run cost ${JSON.stringify(cost)}`);
-  const found = await store.find(ANSWER_KEY);
+  const found = await store.find(KEYED);
   const { action, confidence } = found?.vote ?? { action: "HOLD", confidence: 0 };
   if (!["BUY", "SELL", "HOLD"].includes(action) || !(confidence >= 0 && confidence <= 100)) {
     throw new Error(`the vote is ${JSON.stringify(found?.vote)}`);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { MissingAnswers } from "../../lib/job/missing-answers.ts";
-import type { RecordedAnswer } from "../../lib/providers/recorded/recordings.ts";
+import type { RecordedAnswer } from "../../lib/providers/recorded/answer-file.ts";
 
 const FOUND = {} as RecordedAnswer;
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { RecordedAnswer } from "../../lib/providers/recorded/recordings.ts";
+import type { RecordedAnswer } from "../../lib/providers/recorded/answer-file.ts";
 import { filesOf, runScript, type ScriptResult } from "../scripts/run-script.ts";
 import { missingFor, MODELS, type RealModel, startRealModel, type StartedModel } from "./real-models.ts";
 

@@ -73,11 +73,15 @@ export function renderPrompt(
 ): Prompt {
   const { situation, context } = input;
   const asset = options.mask ? MASKED_ASSET : situation.asset;
+  const shared = sharedJson(input, options.mask);
   const parts: Readonly<Record<(typeof PLACEHOLDERS)[number], () => string>> = {
     asset: () => asset,
-    situation: () => dataBlock(situationData(situation, options.mask)),
-    positions: () => (context.positions.length === 0 ? "None." : dataBlock(positionsData(input, options.mask))),
-    memory: () => (context.remembered === 0 ? "Nothing is remembered." : dataBlock(memoryData(input, options))),
+    situation: () => dataBlock(shared.situation),
+    positions: () => (context.positions.length === 0 ? "None." : dataBlock(shared.positions)),
+    memory: () =>
+      context.remembered === 0
+        ? "Nothing is remembered."
+        : dataBlock(joinObjects(shared.memory, toJson(recordData(context, options.provider)))),
     answer: () => answerForm(asset),
   };
   const text = template.replaceAll(/\{\{(\w+)\}\}/g, (whole, name: string) => {
@@ -88,12 +92,47 @@ export function renderPrompt(
   throw new RangeError(`found a prompt of ${text.length} characters, expected at most ${MAX_PROMPT}`);
 }
 
-function dataBlock(data: Json): string {
-  const json = JSON.stringify(data).replaceAll(
+/** What all providers are told of a decision, as JSON. */
+interface SharedJson {
+  readonly situation: string;
+  readonly positions: string;
+  /** Without the provider's own record. */
+  readonly memory: string;
+}
+
+/** The last of each context: all providers that vote on a situation are given the same one. */
+const lastShared = new WeakMap<DecisionContext, SharedJson & { of: Situation; mask: boolean }>();
+
+function sharedJson(input: { situation: Situation; context: DecisionContext }, mask: boolean): SharedJson {
+  const { situation, context } = input;
+  const last = lastShared.get(context);
+  if (last?.of === situation && last.mask === mask) return last;
+  const shared = {
+    of: situation,
+    mask,
+    situation: toJson(situationData(situation, mask)),
+    positions: toJson(positionsData(input, mask)),
+    memory: toJson(memoryData(input, mask)),
+  };
+  lastShared.set(context, shared);
+  return shared;
+}
+
+function dataBlock(json: string): string {
+  return `<data>\n${json}\n</data>`;
+}
+
+/** JSON without `<`, `>` and line separators. */
+function toJson(data: Json): string {
+  return JSON.stringify(data).replaceAll(
     /[<>\u0085\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-  return `<data>\n${json}\n</data>`;
+}
+
+/** Two objects that are not empty, as one. */
+function joinObjects(first: string, second: string): string {
+  return `${first.slice(0, -1)},${second.slice(1)}`;
 }
 
 function situationData(situation: Situation, mask: boolean): Json {
@@ -132,12 +171,8 @@ function positionsData(
   }));
 }
 
-function memoryData(
-  { situation, context }: { situation: Situation; context: DecisionContext },
-  { provider, mask }: { provider: string; mask: boolean },
-): Json {
-  const { remembered, similar, recent, records } = context;
-  const record = Object.hasOwn(records, provider) ? records[provider] : undefined;
+function memoryData({ situation, context }: { situation: Situation; context: DecisionContext }, mask: boolean): Json {
+  const { remembered, similar, recent } = context;
   return {
     trades_remembered: remembered,
     most_similar: similar.map(({ similarity, asset, regime, action, exit_timestamp, won, pnl_pct, result_r }) => ({
@@ -155,6 +190,13 @@ function memoryData(
       wins: recent.wins,
       mean_r: digits(recent.mean_r),
     },
+  };
+}
+
+/** What is remembered of a provider's own votes. */
+function recordData({ records }: DecisionContext, provider: string): Json {
+  const record = Object.hasOwn(records, provider) ? records[provider] : undefined;
+  return {
     your_votes_in_this_regime:
       record === undefined || record.trades === 0 || record.mean_r === null
         ? "no trade yet"

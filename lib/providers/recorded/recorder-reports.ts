@@ -1,6 +1,6 @@
 /** What a recorder reports while it works. */
 import type { Json } from "../../util/json.ts";
-import type { RecordedAnswer } from "./recordings.ts";
+import type { RecordedAnswer } from "./answer-file.ts";
 
 /** How many questions were answered, and how. */
 export interface QuestionCounts {

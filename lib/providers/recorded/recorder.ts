@@ -4,7 +4,8 @@ import { abstain, type Provider } from "../provider.ts";
 import { Budget } from "./budget.ts";
 import { NoAnswer, type PreparedQuestion, type QuestionForm, type VoteClient } from "./client.ts";
 import type { QuestionCounts, SeenQuestion, ServerWait } from "./recorder-reports.ts";
-import { answerKey, type AnswerStore, isSilent, type Question, type RecordedAnswer } from "./recordings.ts";
+import { isSilent, type KeyedQuestion, type RecordedAnswer, withKey } from "./answer-file.ts";
+import type { AnswerStore } from "./recordings.ts";
 import { majorityVote } from "./samples.ts";
 
 /** How a recorder works. */
@@ -69,8 +70,7 @@ interface ClientState {
 
 /** A question on its way to an answer. */
 interface OpenQuestion {
-  readonly key: string;
-  readonly question: Question;
+  readonly question: KeyedQuestion;
   readonly prepared: PreparedQuestion;
   readonly timestamp: number;
 }
@@ -171,11 +171,11 @@ export class Recorder {
       throw error;
     }
     state.tooLongInARow = 0;
-    const question = { provider: client.name, request: prepared.request, refresh };
-    const key = answerKey(question);
+    const question = withKey({ provider: client.name, request: prepared.request, refresh });
+    const { key } = question;
     const pending = this.#pending.get(key);
     if (pending !== undefined) return pending;
-    const open = { key, question, prepared, timestamp: situation.timestamp };
+    const open = { question, prepared, timestamp: situation.timestamp };
     const answer = this.#replayOrAsk(state, open).finally(() => this.#pending.delete(key));
     this.#pending.set(key, answer);
     return answer;
@@ -199,11 +199,11 @@ export class Recorder {
 
   async #replayOrAsk(state: ClientState, open: OpenQuestion): Promise<Answer> {
     const { mode = "ask", store, onQuestion } = this.#options;
-    const { key, prepared, timestamp } = open;
+    const { question, prepared, timestamp } = open;
     const { name: provider } = state.client;
     const { request, maxCostUsd } = prepared;
     // Before its answer, which another run may have recorded since: the decisions of a run stay as they were.
-    const unanswered = this.#hasUnanswered ? await store.findUnanswered(this.#runId!, key) : undefined;
+    const unanswered = this.#hasUnanswered ? await store.findUnanswered(this.#runId!, question.key) : undefined;
     if (unanswered !== undefined) return this.#abstainUnanswered(unanswered);
     const found = await this.#find(open);
     onQuestion?.({ provider, request, found, timestamp, maxCostUsd });
@@ -214,18 +214,18 @@ export class Recorder {
     }
     if (mode === "ask") return this.#ask(state, open);
     this.#counts.missing += 1;
-    if (mode === "dry-run") return placeholderVote(key);
+    if (mode === "dry-run") return placeholderVote(question.key);
     throw new MissingAnswer("NOT_FOUND", `Cannot run offline: found no recorded answer of "${provider}"`);
   }
 
   /** The recorded answer to a question, by whichever request it was asked. */
-  async #find({ key, question, prepared }: OpenQuestion): Promise<RecordedAnswer | undefined> {
+  async #find({ question, prepared }: OpenQuestion): Promise<RecordedAnswer | undefined> {
     const { store, retryFailed = false } = this.#options;
     const isWanted = (answer: RecordedAnswer): boolean => !retryFailed || !isSilent(answer);
-    const found = await store.find(key);
+    const found = await store.find(question);
     if (found !== undefined && isWanted(found)) return found;
     for (const { request, adopt } of prepared.variants?.() ?? []) {
-      const variant = await store.find(answerKey({ ...question, request }));
+      const variant = await store.find(withKey({ ...question, request }));
       if (variant === undefined) continue;
       adopt();
       return variant;
@@ -239,7 +239,7 @@ export class Recorder {
   }
 
   /** Asks the client and records its answer. */
-  async #ask(state: ClientState, { key, question, prepared }: OpenQuestion): Promise<Answer> {
+  async #ask(state: ClientState, { question, prepared }: OpenQuestion): Promise<Answer> {
     const { store, now, onWait, onFailure } = this.#options;
     this.signal.throwIfAborted();
     const release = await this.#budget.reserve(prepared.maxCostUsd, this.signal);
@@ -265,7 +265,7 @@ export class Recorder {
       return vote;
     } catch (error) {
       if (!(error instanceof NoAnswer) || onFailure !== "abstain") throw error;
-      if (this.#runId !== null) await store.markUnanswered(this.#runId, key, error.message);
+      if (this.#runId !== null) await store.markUnanswered(this.#runId, question.key, error.message);
       return this.#abstainUnanswered(error.message);
     } finally {
       release();

@@ -1,54 +1,27 @@
 /**
  * Recorded answers: `<key>.json` in the folder of answers holds one question and what came of it. It is created once and never
  * changed. If two runs ask the same question at a time, both use the answer that was recorded first.
- *
- * The file is a JSON object with one key a line. Its last key, `crc32`, covers all bytes before that key's opening quote. A
- * damaged file stays where it is; its question is asked again and recorded as `<key>-2.json`, and so on.
+ * A damaged file stays where it is; its question is asked again and recorded as `<key>-2.json`, and so on.
  */
-import type { Answer } from "../../types.ts";
-import { type CarryoverError, fail, isCorrupt, undefinedIfCorrupt } from "../../errors.ts";
-import { decodeJsonObject, isRecord, type Json } from "../../util/json.ts";
-import { checkSeal, seal } from "../../storage/sealed-json.ts";
+import { fail, isCorrupt, undefinedIfCorrupt } from "../../errors.ts";
+import { decodeJsonObject } from "../../util/json.ts";
 import { sha256OfText } from "../../util/sha256.ts";
 import type { Storage } from "../../storage/storage.ts";
-import { isAction, isConfidence } from "../provider.ts";
-import type { ClientAnswer } from "./client.ts";
-
-/** A question to a provider. The key of its answer is SHA-256 of this as compact JSON, keys in this order. */
-export interface Question {
-  readonly provider: string;
-  /** Everything that the answer depends on: the model with its parameters, or the program; and the whole prompt. */
-  readonly request: Json;
-  /** How often the user has had this provider's questions asked again. */
-  readonly refresh: number;
-}
-
-/** An answer to be recorded. */
-export interface ReceivedAnswer extends Omit<ClientAnswer, "failed" | "request"> {
-  /** Wall-clock time, ISO 8601. */
-  readonly asked_at: string;
-  /** The run that asked. */
-  readonly run_id: string | null;
-}
-
-/** An answer as its file has it, but for `crc32`. */
-export interface RecordedAnswer extends Question, ReceivedAnswer {
-  readonly format: "carryover-answer";
-  readonly version: 1;
-}
-
-const MAX_ANSWER_BYTES = 1 << 20;
-
-/** Characters recorded of each text, so that any answer fits its file. */
-const MAX_TEXT = 20_000;
+import {
+  decodeAnswer,
+  encodeAnswer,
+  isSilent,
+  type KeyedQuestion,
+  MAX_ANSWER_BYTES,
+  type Question,
+  type ReceivedAnswer,
+  type RecordedAnswer,
+  truncated,
+  withKey,
+} from "./answer-file.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-
-/** The key of a question's answer: 64 hexadecimal digits. */
-export function answerKey({ provider, request, refresh }: Question): string {
-  return sha256OfText(JSON.stringify({ provider, request, refresh }));
-}
 
 /** The answers that are recorded in a folder. */
 export class AnswerStore {
@@ -66,11 +39,11 @@ export class AnswerStore {
   }
 
   /**
-   * The answer under a key (see `answerKey`); `undefined` if there is none, or none that can be read. Of a question that an earlier
-   * version recorded without an answer and that was asked again, the later answer.
+   * The answer to a question; `undefined` if there is none, or none that can be read. Of a question that an earlier version recorded
+   * without an answer and that was asked again, the later answer.
    */
-  async find(key: string): Promise<RecordedAnswer | undefined> {
-    const { answer, silent } = await this.#lookUp(key);
+  async find(question: KeyedQuestion): Promise<RecordedAnswer | undefined> {
+    const { answer, silent } = await this.#lookUp(question);
     return answer ?? silent;
   }
 
@@ -80,31 +53,14 @@ export class AnswerStore {
    * @returns The answer to use: the one that another run recorded first, if there is one.
    */
   async keep(question: Question, answer: ReceivedAnswer): Promise<RecordedAnswer> {
-    const { provider, request, refresh } = question;
-    const { tokens, cost_usd, asked_at, took_ms, run_id } = answer;
-    // The file has its keys in this order.
-    const recorded: RecordedAnswer = {
-      format: "carryover-answer",
-      version: 1,
-      provider,
-      refresh,
-      request,
-      vote: truncatedVote(answer.vote),
-      raw: answer.raw.map(shortened),
-      tokens,
-      cost_usd,
-      asked_at,
-      took_ms,
-      run_id,
-    };
-    const bytes = encodeAnswer(recorded);
-    const key = answerKey(question);
+    const keyed = withKey(question);
+    const { bytes, recorded } = encodeAnswer(keyed, answer);
     // Before the answer: without its mark, the answer would be asked for again. A mark alone only asks for answers.
     await this.#markRefresh(question);
     // Nearly always the name is free: who asks has looked before.
-    if (await this.#storage.createOnce(nameOf(key, 1), bytes)) return recorded;
+    if (await this.#storage.createOnce(nameOf(keyed.key, 1), bytes)) return recorded;
     for (;;) {
-      const found = await this.#lookUp(key);
+      const found = await this.#lookUp(keyed);
       if (found.answer !== undefined) return found.answer;
       if (await this.#storage.createOnce(found.freeName, bytes)) return recorded;
     }
@@ -175,15 +131,17 @@ export class AnswerStore {
     return this.#storage.read(name, { maxBytes: MAX_ANSWER_BYTES + 1 });
   }
 
-  /** The first readable answer under a key, the first that says nothing, and the first free name where there is no answer. */
-  async #lookUp(key: string): Promise<{ answer?: RecordedAnswer; silent?: RecordedAnswer; freeName: string }> {
+  /** The first readable answer to a question, the first that says nothing, and the first free name where there is no answer. */
+  async #lookUp(
+    question: KeyedQuestion,
+  ): Promise<{ answer?: RecordedAnswer; silent?: RecordedAnswer; freeName: string }> {
     let silent: { silent?: RecordedAnswer } = {};
     for (let n = 1; ; n++) {
-      const name = nameOf(key, n);
+      const name = nameOf(question.key, n);
       const bytes = await this.#read(name);
       if (bytes === undefined) return { ...silent, freeName: name };
       try {
-        const answer = await decodeAnswer(bytes, name);
+        const answer = decodeAnswer(bytes, name, question);
         if (!isSilent(answer)) return { answer, freeName: name };
         silent = { silent: answer };
       } catch (error) {
@@ -204,14 +162,6 @@ export class AnswerStore {
   }
 }
 
-/**
- * Whether a model's server gave no answer, which versions before 0.3 recorded as an abstention. A program's abstention is its
- * answer.
- */
-export function isSilent({ request, raw, vote }: Pick<RecordedAnswer, "request" | "raw" | "vote">): boolean {
-  return raw.length === 0 && vote.error !== undefined && isRecord(request) && request["type"] === "llm";
-}
-
 function unansweredName(runId: string, key?: string): string {
   const run = runId.slice(0, 16);
   return key === undefined ? `unanswered_${run}.json` : `unanswered_${run}_${key}.json`;
@@ -224,62 +174,4 @@ function nameOf(key: string, n: number): string {
 
 function refreshName(provider: string, n: number): string {
   return `refresh_${sha256OfText(provider).slice(0, 16)}_${n}.json`;
-}
-
-function truncated(text: string): string {
-  return text.slice(0, MAX_TEXT);
-}
-
-/** Without its middle: a model thinks first, and votes at the end. */
-function shortened(text: string): string {
-  if (text.length <= MAX_TEXT) return text;
-  return text.slice(0, MAX_TEXT / 2) + text.slice(-MAX_TEXT / 2);
-}
-
-function truncatedVote(vote: Answer): Answer {
-  const { reason, error } = vote;
-  return {
-    ...vote,
-    ...(reason !== undefined && { reason: truncated(reason) }),
-    ...(error !== undefined && { error: truncated(error) }),
-  };
-}
-
-function encodeAnswer(answer: RecordedAnswer): Uint8Array {
-  const lines = Object.entries(answer).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)},\n`);
-  const { bytes } = seal(`{\n${lines.join("")}  `);
-  if (bytes.length <= MAX_ANSWER_BYTES) return bytes;
-  throw new RangeError(`Cannot record an answer: found ${bytes.length} bytes, expected at most ${MAX_ANSWER_BYTES}`);
-}
-
-async function decodeAnswer(bytes: Uint8Array, name: string): Promise<RecordedAnswer> {
-  const damaged = (found: string, expected: string): CarryoverError =>
-    fail("CORRUPT", `Cannot read "${name}"`, { found, expected });
-  const fields = decodeJsonObject(bytes, name, { maxBytes: MAX_ANSWER_BYTES });
-  if (checkSeal({ bytes, fields }, name) === undefined) throw damaged("no crc32", "one as the last key");
-  if (fields["format"] !== "carryover-answer" || fields["version"] !== 1 || !isAnswer(fields)) {
-    throw damaged("another format", "an answer of version 1");
-  }
-  const answer = fields as unknown as RecordedAnswer;
-  // The file of another question may have been copied to this name.
-  const key = answerKey(answer);
-  if (!name.startsWith(key)) throw damaged(`the answer to the question ${key}`, "that to the question of its name");
-  return answer;
-}
-
-/** Checks every field that is used: a right checksum does not show that this library wrote the file. */
-function isAnswer({ vote, raw, tokens, cost_usd: cost, run_id: runId }: Record<string, unknown>): boolean {
-  const isText = (value: unknown): boolean => typeof value === "string";
-  const isAmount = (value: unknown): boolean => typeof value === "number" && value >= 0 && value < Infinity;
-  return (
-    isRecord(vote) &&
-    isAction(vote["action"]) &&
-    isConfidence(vote["confidence"]) &&
-    [vote["reason"], vote["error"]].every((text) => text === undefined || isText(text)) &&
-    Array.isArray(raw) &&
-    raw.every(isText) &&
-    (tokens === null || (isRecord(tokens) && isAmount(tokens["input"]) && isAmount(tokens["output"]))) &&
-    (cost === null || isAmount(cost)) &&
-    (runId === null || isText(runId))
-  );
 }

@@ -5,7 +5,7 @@ import { loadConfig } from "../../../lib/config/load.node.ts";
 import type { LlmConfig } from "../../../lib/config/config.ts";
 import { parseProvider } from "../../../lib/config/parse.ts";
 import { LlmClient } from "../../../lib/providers/recorded/llm.ts";
-import { answerKey, type RecordedAnswer } from "../../../lib/providers/recorded/recordings.ts";
+import { type RecordedAnswer, withKey } from "../../../lib/providers/recorded/answer-file.ts";
 import { makeContext, makeSituation } from "../situation-samples.ts";
 import { askOnce, GOOD, inTurn, KEY, ModelUnderTest } from "./model-under-test.ts";
 import { openaiAnswer } from "./model-server.ts";
@@ -67,7 +67,7 @@ describe("a question's key", () => {
     // A template without placeholders is the prompt itself.
     const client = new LlmClient(config, { connection: model.connect(), template: prompt, now: () => 0 });
     const { request } = client.prepare(makeSituation({ asset }), makeContext(0));
-    return answerKey({ provider: config.name, request, refresh: 0 });
+    return withKey({ provider: config.name, request, refresh: 0 }).key;
   };
 
   test("is that of version 0.2.0: all of its recorded answers are found", async () => {

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { LlmConfig } from "../../../lib/config/config.ts";
 import { loadConfig } from "../../../lib/config/load.node.ts";
 import { LlmClient, type LlmConnection } from "../../../lib/providers/recorded/llm.ts";
-import { answerKey, AnswerStore, type RecordedAnswer } from "../../../lib/providers/recorded/recordings.ts";
+import { type RecordedAnswer, withKey } from "../../../lib/providers/recorded/answer-file.ts";
+import { AnswerStore } from "../../../lib/providers/recorded/recordings.ts";
 import { diskStorage } from "../../../lib/storage/disk.node.ts";
 import { makeContext, makeSituation } from "../situation-samples.ts";
 
@@ -31,9 +32,9 @@ test("each is found by its own question", async () => {
     // A template without placeholders is the prompt itself.
     const client = new LlmClient(model, { connection, template: prompt, now: () => 0 });
     const question = client.prepare(makeSituation({ asset }), makeContext(0));
-    const key = await answerKey({ provider, refresh, request: question.request });
-    expect(`${key}.json`).toBe(name);
-    expect((await store.find(key))?.vote.action).toMatch(/^(?:BUY|SELL|HOLD)$/);
+    const asked = withKey({ provider, refresh, request: question.request });
+    expect(`${asked.key}.json`).toBe(name);
+    expect((await store.find(asked))?.vote.action).toMatch(/^(?:BUY|SELL|HOLD)$/);
   }
   expect(damaged).toEqual([]);
 });

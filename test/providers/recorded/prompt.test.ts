@@ -123,6 +123,18 @@ describe("the built-in prompt", () => {
   });
 });
 
+test("the prompts of one context are those that each provider, form and situation would get alone", () => {
+  const records = { llama: { trades: 12, right: 7, mean_r: 0.1, calibration: [] } };
+  const shared = contextWith({ records });
+  const forms = [PLAIN, { provider: "qwen", mask: false }, { provider: "llama", mask: true }, PLAIN];
+  const situations = [makeSituation({ asset: "BTCUSD" }), makeSituation({ asset: "ETHUSD" })];
+  for (const form of forms) {
+    for (const situation of situations) {
+      expect(render(shared, form, situation)).toBe(render({ ...shared }, form, situation));
+    }
+  }
+});
+
 test("data can neither end its block nor contain a placeholder", () => {
   fc.assert(
     fc.property(

@@ -4,10 +4,12 @@ import type { Json } from "../../../lib/util/json.ts";
 import { inMemoryStorage } from "../../../lib/storage/in-memory.ts";
 import { encodeSealedJson } from "../../../lib/storage/sealed-json.ts";
 import type { Storage } from "../../../lib/storage/storage.ts";
-import { answerKey, AnswerStore, type ReceivedAnswer } from "../../../lib/providers/recorded/recordings.ts";
+import { type ReceivedAnswer, withKey } from "../../../lib/providers/recorded/answer-file.ts";
+import { AnswerStore } from "../../../lib/providers/recorded/recordings.ts";
 import { overrideCalls } from "../../storage/override-calls.ts";
 
 const QUESTION = { provider: "llama", request: { model: "llama3.2", prompt: "What now?" }, refresh: 0 };
+const KEYED = withKey(QUESTION);
 
 const ANSWER: ReceivedAnswer = {
   vote: { action: "BUY", confidence: 70, reason: "it rises" },
@@ -26,22 +28,22 @@ function open(storage: Storage = inMemoryStorage()): { storage: Storage; store: 
 
 test("the key is SHA-256 of provider, request and refresh, so that changing any of them makes another question", async () => {
   const json = '{"provider":"llama","request":{"model":"llama3.2","prompt":"What now?"},"refresh":0}';
-  expect(answerKey(QUESTION)).toBe(createHash("sha256").update(json).digest("hex"));
+  expect(KEYED.key).toBe(createHash("sha256").update(json).digest("hex"));
   const others = [
     { ...QUESTION, provider: "qwen" },
     { ...QUESTION, refresh: 1 },
     { ...QUESTION, request: { model: "llama3.2", prompt: "What now? " } },
   ];
-  const keys = await Promise.all([QUESTION, ...others].map(answerKey));
+  const keys = [QUESTION, ...others].map((question) => withKey(question).key);
   expect(new Set(keys).size).toBe(4);
 });
 
 test("an answer is found as it was kept, in a file that shell tools can read and check", async () => {
   const { storage, store } = open();
-  const key = answerKey(QUESTION);
-  expect(await store.find(key)).toBeUndefined();
+  const { key } = KEYED;
+  expect(await store.find(KEYED)).toBeUndefined();
   await store.keep(QUESTION, ANSWER);
-  expect(await store.find(key)).toMatchObject({ ...QUESTION, ...ANSWER, format: "carryover-answer", version: 1 });
+  expect(await store.find(KEYED)).toMatchObject({ ...QUESTION, ...ANSWER, format: "carryover-answer", version: 1 });
 
   const text = new TextDecoder().decode(await storage.read(`${key}.json`, { maxBytes: 10_000 }));
   const parsed = JSON.parse(text) as { crc32: string };
@@ -58,7 +60,7 @@ test("a very long answer is recorded without its middle, so that it fits its fil
     vote: { action: "HOLD", confidence: 0, reason: long, error: long },
   } as const;
   await store.keep(QUESTION, { ...ANSWER, ...said });
-  const found = await store.find(answerKey(QUESTION));
+  const found = await store.find(KEYED);
   const kept = "\u0001".repeat(20_000);
   expect(found).toMatchObject({
     raw: [kept, `${kept.slice(7)}the end`],
@@ -87,14 +89,14 @@ test("many stores that record the same question at once all use one answer", asy
 
 test("a damaged answer stays and is reported once; its question is recorded again under another name", async () => {
   const { storage, store, notes } = open();
-  const key = answerKey(QUESTION);
+  const { key } = KEYED;
   await store.keep(QUESTION, ANSWER);
   const sound = (await storage.read(`${key}.json`, { maxBytes: 10_000 }))!;
   for (const damage of [0, 30, sound.length - 20]) {
     const bytes = sound.slice();
     bytes[damage]! ^= 1;
     await storage.replace(`${key}.json`, bytes);
-    expect(await store.find(key)).toBeUndefined();
+    expect(await store.find(KEYED)).toBeUndefined();
   }
   expect(notes).toHaveLength(1);
   expect(notes[0]).toStartWith(`Ignored a recorded answer: Cannot read "${key}.json": `);
@@ -102,7 +104,7 @@ test("a damaged answer stays and is reported once; its question is recorded agai
   const again = await store.keep(QUESTION, { ...ANSWER, vote: { action: "SELL", confidence: 9 } });
   expect(again.vote).toEqual({ action: "SELL", confidence: 9 });
   expect((await storage.list()).files.map(({ name }) => name)).toEqual([`${key}-2.json`, `${key}.json`]);
-  expect((await open(storage).store.find(key))?.vote.confidence).toBe(9);
+  expect((await open(storage).store.find(KEYED))?.vote.confidence).toBe(9);
 });
 
 test.each([
@@ -113,11 +115,11 @@ test.each([
   ["much nesting", "[".repeat(100_000)],
 ])("a file that holds %s counts as no answer", async (_what, text) => {
   const { storage, store } = open();
-  const key = answerKey(QUESTION);
+  const { key } = KEYED;
   await storage.replace(`${key}.json`, new TextEncoder().encode(text));
-  expect(await store.find(key)).toBeUndefined();
+  expect(await store.find(KEYED)).toBeUndefined();
   await store.keep(QUESTION, ANSWER);
-  expect((await store.find(key))?.vote).toEqual(ANSWER.vote);
+  expect((await store.find(KEYED))?.vote).toEqual(ANSWER.vote);
 });
 
 test("costOfRun() adds up the answers that one run asked for, without damaged files", async () => {
@@ -171,18 +173,20 @@ test("an answer under the name of another question is damaged: it is neither use
   const { storage, store, notes } = open();
   const other = { ...QUESTION, request: { model: "llama3.2", prompt: "And now?" } };
   await store.keep(other, ANSWER);
-  const [key, otherKey] = await Promise.all([QUESTION, other].map(answerKey));
+  const { key } = KEYED;
+  const keyedOther = withKey(other);
+  const otherKey = keyedOther.key;
   const copied = (await storage.read(`${otherKey}.json`, { maxBytes: 10_000 }))!;
   await storage.replace(`${key}.json`, copied);
-  expect(await store.find(key!)).toBeUndefined();
+  expect(await store.find(KEYED)).toBeUndefined();
   expect(notes).toEqual([
     `Ignored a recorded answer: Cannot read "${key}.json": found the answer to the question ${otherKey}, expected ` +
       "that to the question of its name",
   ]);
   expect(await store.costOfRun("a".repeat(64))).toBe(0.25);
   await store.keep(QUESTION, { ...ANSWER, vote: { action: "SELL", confidence: 9 } });
-  expect((await store.find(key!))?.vote.action).toBe("SELL");
-  expect((await store.find(otherKey!))?.vote.action).toBe("BUY");
+  expect((await store.find(KEYED))?.vote.action).toBe("SELL");
+  expect((await store.find(keyedOther))?.vote.action).toBe("BUY");
 });
 
 test.each<[string, unknown]>([
@@ -194,7 +198,7 @@ test.each<[string, unknown]>([
   const { store, notes } = open();
   const question = { ...QUESTION, request: request as Json };
   await store.keep(question, ANSWER);
-  expect((await store.find(answerKey(question)))?.vote).toEqual(ANSWER.vote);
+  expect((await store.find(withKey(question)))?.vote).toEqual(ANSWER.vote);
   expect(notes).toEqual([]);
 });
 
@@ -209,15 +213,15 @@ test.each<[string, object]>([
 ])("an answer with a right checksum and %s is ignored, and costs nothing", async (_what, odd) => {
   const { storage, store, notes } = open();
   await store.keep(QUESTION, ANSWER);
-  const key = answerKey(QUESTION);
+  const { key } = KEYED;
   const { crc32: _crc32, ...fields } = JSON.parse(
     new TextDecoder().decode((await storage.read(`${key}.json`, { maxBytes: 10_000 }))!),
   ) as Record<string, unknown>;
   await storage.replace(`${key}.json`, encodeSealedJson({ ...fields }));
-  expect((await store.find(key))?.vote).toEqual(ANSWER.vote);
+  expect((await store.find(KEYED))?.vote).toEqual(ANSWER.vote);
 
   await storage.replace(`${key}.json`, encodeSealedJson({ ...fields, ...odd }));
-  expect(await store.find(key)).toBeUndefined();
+  expect(await store.find(KEYED)).toBeUndefined();
   expect(notes).toEqual([expect.stringContaining("found another format, expected an answer of version 1")]);
   expect(await store.costOfRun("a".repeat(64))).toBe(0);
 });

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { answerKey } from "../../../lib/providers/recorded/recordings.ts";
+import { withKey } from "../../../lib/providers/recorded/answer-file.ts";
 import { adaptations, cureFor } from "../../../lib/providers/recorded/request-parameters.ts";
 import { makeContext, makeSituation } from "../situation-samples.ts";
 import type { ModelRequest, Respond } from "./model-server.ts";
@@ -96,7 +96,7 @@ describe("a server that does not take a request as it is", () => {
 
 describe("the request of an answer", () => {
   const situation = makeSituation({ rsi: 20 });
-  const keyOf = (request: unknown): string => answerKey({ provider: "llama", request: request as never, refresh: 0 });
+  const keyOf = (request: unknown): string => withKey({ provider: "llama", request: request as never, refresh: 0 }).key;
 
   test("says how it was asked, and is found by a later run before anything is sent", async () => {
     model.respond = thinking;
