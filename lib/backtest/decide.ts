@@ -35,6 +35,12 @@ interface Ballot {
   readonly votes: readonly Vote[];
 }
 
+/** What was decided on an asset. */
+export interface Decided extends Pick<DecisionRecord, "action" | "skipped" | "votes"> {
+  /** Makes all that is stored of it, which takes longer than to decide. */
+  readonly toRecord: () => DecisionRecord;
+}
+
 /**
  * Asks all providers about all assets at once: the first half of step 4 of a tick. No question depends on what is decided at
  * the same time, so the order of the answers does not matter.
@@ -65,41 +71,49 @@ export async function collectVotes(feeds: readonly Feed[], context: DecideContex
 export function decideOn(
   ballot: Ballot,
   context: DecideContext & { readonly equity: number; readonly lessons: Lessons | undefined },
-): DecisionRecord {
-  const { situation, recalled, votes } = ballot;
-  const { equity, lessons } = context;
+): Decided {
+  const { situation, votes } = ballot;
+  const { equity, lessons, runId } = context;
   const weighed = lessons?.weigh(situation, votes) ?? equalWeights(votes);
   const { weights, confidences } = weighed;
   const calibrated = votes.map((vote, i) => ({ ...vote, confidence: confidences[i]! }));
   const { action, confidence: rawConfidence } = decide(calibrated, weights);
   const confidence = action === "HOLD" ? rawConfidence : (lessons?.calibrate(rawConfidence) ?? rawConfidence);
   const { expectedR, scale } = scaledPosition({ ballot, action, weighed }, context);
-  const decision = {
-    decision_id: decisionId(context.runId, situation),
-    timestamp: new Date(situation.timestamp).toISOString(),
-    raw_confidence: rawConfidence,
-    confidence,
-    expected_r: expectedR,
-    situation,
-    votes,
-  };
-  const { order, size, skipped } = placeOrder({ ballot, action, decision, scale }, context);
-  const { asset, timestamp: _timestamp, ...stored } = situation;
+  const figures = { raw_confidence: rawConfidence, confidence, expected_r: expectedR };
+  const placed = placeOrder({ ballot, action, figures, scale }, context);
+  const toRecord = (): DecisionRecord =>
+    recordOf(ballot, { ...figures, ...placed, runId, weighed, action, equity, size_scale: scale });
+  return { action, skipped: placed.skipped, votes, toRecord };
+}
+
+type Figures = Pick<Decision, "raw_confidence" | "confidence" | "expected_r">;
+type Placed = Pick<DecisionRecord, "order" | "size" | "skipped">;
+
+function recordOf(
+  { situation, recalled, votes }: Ballot,
+  decided: Figures &
+    Placed &
+    Pick<DecisionRecord, "action" | "equity" | "size_scale"> & { runId: string; weighed: WeighedVotes },
+): DecisionRecord {
+  const { runId, weighed, action, raw_confidence, confidence, equity, expected_r, size_scale, order, size, skipped } =
+    decided;
+  const { asset, timestamp, ...stored } = situation;
   return {
-    decision_id: decision.decision_id,
-    timestamp: decision.timestamp,
+    decision_id: decisionId(runId, situation),
+    timestamp: new Date(timestamp).toISOString(),
     asset,
     situation: stored,
     votes,
-    weights: byProvider(votes, weights),
-    calibrated: byProvider(votes, confidences),
+    weights: byProvider(votes, weighed.weights),
+    calibrated: byProvider(votes, weighed.confidences),
     context: { remembered: recalled.remembered, similar: summaryOf(recalled.similar), recent: recalled.recent },
     action,
-    raw_confidence: rawConfidence,
+    raw_confidence,
     confidence,
     equity,
-    expected_r: expectedR,
-    size_scale: scale,
+    expected_r,
+    size_scale,
     order,
     size,
     skipped,
@@ -116,14 +130,13 @@ export function decisionId(runId: string, { asset, timestamp }: Pick<Situation, 
 
 /** Places the order that a decision leads to, if any, and says what became of it. */
 function placeOrder(
-  decided: { ballot: Ballot; action: Action; decision: Omit<Decision, "description">; scale: number },
+  decided: { ballot: Ballot; action: Action; figures: Figures; scale: number },
   context: DecideContext & { readonly equity: number },
-): Pick<DecisionRecord, "order" | "size" | "skipped"> {
-  const { ballot, action, decision, scale } = decided;
+): Placed {
+  const { ballot, action, figures, scale } = decided;
   const { feed, situation, votes } = ballot;
-  const { broker, settings, equity } = context;
-  const { confidence } = decision;
-  const { asset, atr, close } = situation;
+  const { broker, settings, equity, runId } = context;
+  const { asset, atr, close, timestamp } = situation;
   const held = broker.position(asset);
   if (action === "HOLD" || held?.action === action) return { order: "none", size: null, skipped: null };
 
@@ -133,15 +146,22 @@ function placeOrder(
   const skipped = skipReason({
     otherPositions: others.filter((other) => broker.actionAfterOrders(other) !== undefined).length,
     maxPositions: settings.maxPositions,
-    isCorrelated: () => movesWithAnother(feed, { action, asOf: situation.timestamp }, context),
+    isCorrelated: () => movesWithAnother(feed, { action, asOf: timestamp }, context),
     size,
   });
   if (skipped !== null) {
     if (closes) broker.place({ asset, closes, opens: null });
     return { order: closes ? "close" : "none", size: null, skipped };
   }
-  const description = `${describeSituation(situation)} ${describeDecision({ action, confidence }, votes)}`;
-  broker.place({ asset, closes, opens: { action, size, decision: { ...decision, description } } });
+  const decision: Decision = {
+    decision_id: decisionId(runId, situation),
+    timestamp: new Date(timestamp).toISOString(),
+    ...figures,
+    situation,
+    votes,
+    description: `${describeSituation(situation)} ${describeDecision({ action, confidence: figures.confidence }, votes)}`,
+  };
+  broker.place({ asset, closes, opens: { action, size, decision } });
   return { order: closes ? "reverse" : "open", size, skipped };
 }
 

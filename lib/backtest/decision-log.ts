@@ -1,7 +1,7 @@
 import type { Provider } from "../providers/provider.ts";
 import type { ChunkCounters } from "../results/chunks.ts";
 import { addPairs, samplePairs, type SamplePairs } from "../results/sample-noise.ts";
-import type { DecisionRecord } from "../types.ts";
+import type { Decided } from "./decide.ts";
 
 const FIRST_BYTES = 1 << 20;
 
@@ -32,17 +32,17 @@ export class DecisionLog {
   }
 
   /** Adds a decision as a line, which takes less memory than objects. */
-  add(decision: DecisionRecord): void {
+  add({ action, skipped, votes, toRecord }: Decided): void {
     this.#count += 1;
-    if (decision.action === "HOLD") this.#holds += 1;
-    if (decision.action === "BUY") this.#buys += 1;
-    if (decision.skipped !== null) this.#skipped[decision.skipped] += 1;
-    decision.votes.forEach(({ provider, error, samples }, i) => {
+    if (action === "HOLD") this.#holds += 1;
+    if (action === "BUY") this.#buys += 1;
+    if (skipped !== null) this.#skipped[skipped] += 1;
+    votes.forEach(({ provider, error, samples }, i) => {
       if (error !== undefined) this.#abstentions[i]! += 1;
       if (samples !== undefined)
         this.#samples.set(provider, addPairs(this.#samples.get(provider), samplePairs(samples)));
     });
-    if (this.#isRead) this.#write(`${JSON.stringify(decision)}\n`);
+    if (this.#isRead) this.#write(`${JSON.stringify(toRecord())}\n`);
   }
 
   get bytes(): Uint8Array {

@@ -2,6 +2,18 @@ import { endOfBar, nearestTimeframes } from "../market/spacing.ts";
 import { SituationTracker } from "../market/situation.ts";
 import type { Bar, BarSeries, Situation } from "../types.ts";
 
+/** The part of an asset's bars that a run steps through. */
+export interface FeedOptions {
+  /** Bars whose tick is before it are known from the start. */
+  readonly startMs: number;
+  /** Bars that start from here on do not belong to the run. */
+  readonly endMs: number;
+  /** See `SituationTracker`. */
+  readonly regimesAdapt: boolean;
+  /** Situations of these bars that are known already, by the number of bars known then. @default they are computed */
+  readonly situations?: ReadonlyMap<number, Situation> | undefined;
+}
+
 /**
  * One asset's bars as a run steps through them: `count` are known, `next` comes next. A bar's *tick* is its end less one timeframe, which is its
  * start unless clocks change in it (docs/RULES.md, "Time").
@@ -10,9 +22,9 @@ export class Feed {
   readonly asset: string;
   readonly bars: readonly Bar[];
   readonly #timeframeMs: number;
-  /** Bars that start from here on do not belong to the run. */
   readonly #endMs: number;
   readonly #tracker: SituationTracker;
+  readonly #situations: FeedOptions["situations"];
   #count = 0;
   #nextTick = Infinity;
   #lastTick = -Infinity;
@@ -20,13 +32,13 @@ export class Feed {
   #nextClock = 0;
   #lastClock = 0;
 
-  /** Starts with the bars known whose tick is before `startMs`. */
-  constructor(series: BarSeries, options: { startMs: number; endMs: number; regimesAdapt: boolean }) {
+  constructor(series: BarSeries, options: FeedOptions) {
     this.asset = series.asset;
     this.bars = series.bars;
     this.#timeframeMs = series.timeframeMs;
     this.#endMs = options.endMs;
     this.#tracker = new SituationTracker({ ...series, regimesAdapt: options.regimesAdapt });
+    this.#situations = options.situations;
     this.#nextClock = Math.floor((this.next?.timestamp ?? 0) / this.#timeframeMs);
     this.#nextTick = this.#tickOfNext();
     while (this.#nextTick < options.startMs) this.advance();
@@ -59,7 +71,7 @@ export class Feed {
   advance(): void {
     const { next } = this;
     if (next === undefined) throw new RangeError(`Cannot advance "${this.asset}": found no further bar`);
-    this.#tracker.add(next, this.#nextTick + this.#timeframeMs);
+    if (this.#situations === undefined) this.#tracker.add(next, this.#nextTick + this.#timeframeMs);
     this.#lastTick = this.#nextTick;
     this.#lastClock = this.#nextClock;
     this.#count += 1;
@@ -75,7 +87,7 @@ export class Feed {
 
   /** The situation at the close of the newest known bar; `undefined` while there are too few bars. */
   situation(): Situation | undefined {
-    return this.#tracker.situation();
+    return this.#situations === undefined ? this.#tracker.situation() : this.#situations.get(this.#count);
   }
 
   #tickOfNext(): number {

@@ -9,6 +9,7 @@ import type { BacktestSettings, MemorySettings } from "../settings.ts";
 import type { Json } from "../util/json.ts";
 import type { Bar, BarSeries, Market } from "../types.ts";
 import { DAY_MS } from "../util/time.ts";
+import type { SharedSituations } from "./shared-situations.ts";
 
 export interface BacktestJob {
   readonly settings: BacktestSettings;
@@ -26,6 +27,8 @@ export interface BacktestJob {
   readonly memory: Memory;
   /** Opens another view of memory, for an experiment. @default a MemoryView */
   readonly openView?: ((memory: Memory, options: MemoryViewOptions) => MemoryView) | undefined;
+  /** Where other runs on the same bars have their situations from. @default each run computes its own */
+  readonly situations?: SharedSituations | undefined;
   /** `false`: no lines of decisions are kept, for an experiment that does not read them. @default true */
   readonly keepDecisions?: boolean | undefined;
   /** What goes into the run key besides period, bars and memory. */
@@ -36,6 +39,8 @@ export interface BacktestJob {
     readonly seed: number;
     /** SHA-256 of all else that the votes depend on, by name. */
     readonly files: Readonly<Record<string, string>>;
+    /** The run id, for an experiment whose runs are compared id by id. @default SHA-256 of the key */
+    readonly runId?: string;
   };
   /** Starts over, as another attempt; or says whether to, of the run id of the last attempt. @default false */
   readonly restart?: boolean | ((runId: string) => Promise<boolean>) | undefined;

@@ -51,7 +51,7 @@ export async function identifyRun(
   const { restart = false } = job;
   const startsOver = typeof restart === "boolean" ? restart : highest >= 0 && (await restart(runIdOf(last)));
   const key = startsOver ? { ...first, attempt: highest + 1 } : last;
-  const id = runIdOf(key);
+  const id = job.key.runId ?? runIdOf(key);
   return { id, key, notes: known.has(id) ? [] : notesOnOlder(id, key, known) };
 }
 

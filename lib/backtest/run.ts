@@ -36,7 +36,11 @@ export interface BacktestResult {
 export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
   checkJob(job);
   const run = await openRun(job);
-  const { chunks, files, records } = run;
+  return goOn(run).finally(() => run.view.close());
+}
+
+async function goOn(run: Run): Promise<BacktestResult> {
+  const { job, chunks, files, records } = run;
   if (records.length === chunks.length) {
     const summary = await undefinedIfCorrupt(() => files.readSummary());
     if (summary !== undefined) {
@@ -136,8 +140,11 @@ function openLoop({ job, id, chunks, view, own, records }: Run, writes: PendingW
   const startMs = chunks[records.length]?.startMs ?? period.endMs;
   const broker = new Broker(settings, last?.state.broker);
   const feeds = settings.assets.map((asset) => {
-    const bounds = { startMs, endMs: period.endMs };
-    const feed = new Feed(seriesOf(job, asset), { ...bounds, regimesAdapt: job.memorySettings.enabled });
+    const series = seriesOf(job, asset);
+    const options = { startMs, endMs: period.endMs, regimesAdapt: job.memorySettings.enabled };
+    const { decisionIntervalMs } = settings;
+    const situations = job.situations?.of(series, { ...options, decisionIntervalMs });
+    const feed = new Feed(series, { ...options, situations });
     if (feed.last !== undefined) broker.setLastBar(asset, feed.last, feed.lastTick);
     return feed;
   });

@@ -100,10 +100,11 @@ export function figuresOfDays(arm: Arm, daysPerYear: DaysPerYear): (indices: Int
     let squaredErrors = 0;
     let growth = 1;
     const drawdown: DrawdownState = { peak: 1, maxPct: 0 };
-    const returns: number[] = [];
-    for (const day of indices) {
+    const returns = new Float64Array(indices.length);
+    for (let i = 0; i < indices.length; i++) {
+      const day = indices[i]!;
       const dayReturn = arm.returns[day]!;
-      returns.push(dayReturn);
+      returns[i] = dayReturn;
       growth *= 1 + dayReturn;
       markDrawdown(drawdown, growth);
       trades += sums.trades[day]!;

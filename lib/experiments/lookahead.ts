@@ -18,7 +18,7 @@ import {
   perturbTrades,
   perturbVotes,
 } from "./perturb.ts";
-import { diffTraces, type Leak } from "./trace-diff.ts";
+import { diffTraces, knownLines, type KnownLines, type Leak } from "./trace-diff.ts";
 
 /** Dates to look at, if none is given. */
 const DATES = 5;
@@ -106,37 +106,44 @@ export async function checkLookahead(
   };
   // Another version in the key, so that no run of the memory folder has the ids of these.
   const checked = { ...job, key: { ...job.key, version: `${job.key.version} look-ahead` } };
-  const reference = await step(runInMemory(checked));
-  const { leaks: differences } = diffTraces(reference, await step(runInMemory(checked)), {
-    untilMs: Infinity,
-    timeframeMs: job.settings.timeframeMs,
-    fillsAtOpen: false,
-  });
+  const first = await step(runInMemory(checked));
+  // Other bars would make another id, and so other ids of decisions.
+  const repeated = { ...checked, key: { ...checked.key, runId: first.runId } };
+  const { timeframeMs } = job.settings;
+  const reference = { run: first, lines: knownLines(first, timeframeMs) };
+  const again = knownLines(await step(runInMemory(repeated)), timeframeMs);
+  const { leaks: differences } = diffTraces(reference.lines, again, { untilMs: Infinity, fillsAtOpen: false });
   const checks: LookaheadCheck[] = [];
   if (differences.length === 0) {
-    const perturbations = dates.flatMap((date) => choosePerturbations(reference, date, job));
+    const perturbations = dates.flatMap((date) => choosePerturbations(first, date, job));
     // Dates near one another lead to the same perturbations.
     const distinct = new Map(perturbations.map((perturbation) => [JSON.stringify(perturbation), perturbation]));
     for (const perturbation of distinct.values()) {
       const run = perturbation.changed === "memory" ? withOtherMemory : withOtherMarket;
-      checks.push(await step(run(checked, reference, perturbation)));
+      checks.push(await step(run(repeated, reference, perturbation)));
     }
   }
   checks.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
   return {
-    period: reference.key.period,
+    period: first.key.period,
     assets: job.settings.assets,
     data: job.market,
     memory_enabled: job.memorySettings.enabled,
-    decisions: reference.decisions.length,
-    outcomes: reference.outcomes.length,
-    carried_in: reference.records[0]?.remembered_at_start ?? 0,
+    decisions: first.decisions.length,
+    outcomes: first.outcomes.length,
+    carried_in: first.records[0]?.remembered_at_start ?? 0,
     repeatable: differences.length === 0,
     first_difference: differences[0] ?? null,
-    entered_early: reference.outcomes.filter(isEnteredEarly).length,
+    entered_early: first.outcomes.filter(isEnteredEarly).length,
     checks,
     leaks: checks.reduce((sum, check) => sum + check.leaks, 0),
   };
+}
+
+/** The run that perturbed ones are compared with. */
+interface Reference {
+  readonly run: RunTrace;
+  readonly lines: KnownLines;
 }
 
 /** The given dates, or some that are evenly spread. */
@@ -159,7 +166,7 @@ function isEnteredEarly(line: string): boolean {
 
 async function withOtherMarket(
   job: LookaheadJob,
-  reference: RunTrace,
+  reference: Reference,
   perturbation: Perturbation,
 ): Promise<LookaheadCheck> {
   const { atMs, changed, halved } = perturbation;
@@ -182,14 +189,14 @@ async function withOtherMarket(
 
 async function withOtherMemory(
   job: LookaheadJob,
-  reference: RunTrace,
+  reference: Reference,
   perturbation: Perturbation,
 ): Promise<LookaheadCheck> {
   const { atMs } = perturbation;
   const { remembered } = job;
   const ofFolder = perturbTrades(remembered.trades, atMs);
   // What the end of the run closes is recorded only then, whatever the time of its exit (docs/RULES.md, "Learning").
-  const recorded = reference.trades.filter(({ exitReason }) => exitReason !== "end_of_run");
+  const recorded = reference.run.trades.filter(({ exitReason }) => exitReason !== "end_of_run");
   const ofRun = perturbTrades(recorded, atMs);
   const perturbed: InMemoryJob = {
     ...job,
@@ -207,14 +214,14 @@ async function withOtherMemory(
 /** Makes a perturbed run, and compares what it knew by the time of the perturbation. */
 async function checkPerturbed(
   job: InMemoryJob,
-  reference: RunTrace,
+  reference: Reference,
   done: { perturbation: Perturbation; bars: number; votes: number; outcomes: number },
 ): Promise<LookaheadCheck> {
   const { atMs, changed } = done.perturbation;
   const perturbed = await runInMemory(job, { untilMs: atMs + 1 });
-  const { leaks, compared, laterDecisionsChanged } = diffTraces(reference, perturbed, {
+  const lines = knownLines(perturbed, job.settings.timeframeMs);
+  const { leaks, compared, laterDecisionsChanged } = diffTraces(reference.lines, lines, {
     untilMs: atMs,
-    timeframeMs: job.settings.timeframeMs,
     fillsAtOpen: changed === "bar",
   });
   return {

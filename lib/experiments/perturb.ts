@@ -7,6 +7,7 @@ import type { EmbeddedTrade } from "../memory/trade.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
 import type { Bar, BarSeries, DecisionRecord, Outcome } from "../types.ts";
 import type { RunTrace } from "./in-memory-run.ts";
+import { decisionMs } from "./trace-diff.ts";
 
 /** Prices jump by this factor, so that they differ even where a bar opens at the close before. */
 const JUMP = 1.05;
@@ -147,24 +148,29 @@ export function choosePerturbations(
   const lastMs = period.endMs - settings.timeframeMs;
   const isInside = (ms: number): boolean => ms >= dateMs && ms <= lastMs;
   const decisions = reference.decisions
-    .map((line) => JSON.parse(line) as DecisionRecord)
-    .map(({ timestamp, asset, skipped }) => ({ atMs: Date.parse(timestamp), asset, skipped }))
+    .map((line) => ({ atMs: decisionMs(line), line }))
     .filter(({ atMs }) => isInside(atMs));
   const exitsAtLevels = new Set(
     reference.trades.filter(({ exitReason }) => /^(?:stop|target)$/.test(exitReason)).map(({ exitMs }) => exitMs),
   );
-  const decisionMs = (decisions.find(({ atMs }) => exitsAtLevels.has(atMs)) ?? decisions[0])?.atMs ?? dateMs;
-  const barEndsMs = fillBarEnds(reference, settings.timeframeMs, isInside).filter((ms) => ms !== decisionMs);
+  const atDecisionMs = (decisions.find(({ atMs }) => exitsAtLevels.has(atMs)) ?? decisions[0])?.atMs ?? dateMs;
+  const barEndsMs = fillBarEnds(reference, settings.timeframeMs, isInside).filter((ms) => ms !== atDecisionMs);
   const barStartsMs = fillsAtOpen(reference, isInside);
-  const correlated = decisions.find(({ skipped }) => skipped === "correlation");
+  const correlated = decisions.find(({ line }) => line.endsWith('"skipped":"correlation"}'));
   return [
-    { atMs: decisionMs, changed: "market" },
-    ...(memorySettings.enabled ? [{ atMs: decisionMs, changed: "memory" as const }] : []),
+    { atMs: atDecisionMs, changed: "market" },
+    ...(memorySettings.enabled ? [{ atMs: atDecisionMs, changed: "memory" as const }] : []),
     ...barEndsMs.map((atMs) => ({ atMs, changed: "market" as const })),
     ...barStartsMs.map((atMs) => ({ atMs, changed: "bar" as const })),
     ...(correlated === undefined
       ? []
-      : [{ atMs: correlated.atMs, changed: "market" as const, halved: correlated.asset }]),
+      : [
+          {
+            atMs: correlated.atMs,
+            changed: "market" as const,
+            halved: (JSON.parse(correlated.line) as DecisionRecord).asset,
+          },
+        ]),
   ];
 }
 

@@ -1,4 +1,3 @@
-import { InMemoryMemory } from "../memory/in-memory.ts";
 import type { Lessons } from "../memory/lessons.ts";
 import type { Memory } from "../memory/store.ts";
 import { type EmbeddedTrade, insertionIndex, type Trade } from "../memory/trade.ts";
@@ -14,71 +13,51 @@ type Result = Pick<Trade, "won" | "pnl" | "pnlPct" | "resultR">;
  *
  * At every time the permutation is one of the trades that are visible then, each as likely as any other (the inside-out shuffle of
  * Fisher and Yates): a trade that becomes visible swaps results with one drawn from all visible ones, itself among them. So nothing
- * is seen before its time.
+ * is seen before its time. Times must not fall, except to look back.
  */
 export class ShuffledMemoryView extends MemoryView {
-  readonly #memory: Memory;
-  readonly #options: MemoryViewOptions;
   readonly #random: Random;
+  readonly #enabled: boolean;
   /** Not visible yet, in the order of (exit, id). */
   readonly #waiting: EmbeddedTrade[];
   readonly #ids: Set<string>;
   readonly #visible: EmbeddedTrade[] = [];
   /** Of the visible trades, permuted. */
   readonly #results: Result[] = [];
-  readonly #indices = new Map<string, number>();
-  /** The visible trades with their permuted results. Made again when a trade becomes visible. */
-  #shuffled: MemoryView;
 
   /** @param options `random`: draws the permutation. */
   constructor(memory: Memory, options: MemoryViewOptions & { random: Random }) {
     super(memory, options);
-    this.#memory = memory;
-    this.#options = options;
     this.#random = options.random;
-    const carriedIn = new Set(this.carriedIn);
-    this.#waiting = memory.trades.filter((trade) => carriedIn.has(trade));
+    this.#enabled = options.enabled;
+    this.#waiting = [...this.carriedIn];
     this.#ids = new Set(this.#waiting.map(({ id }) => id));
-    this.#shuffled = this.#viewOf([]);
   }
 
   override remembered(asOf: number): number {
-    return this.#at(asOf).remembered(asOf);
+    this.#showUntil(asOf);
+    return super.remembered(asOf);
   }
 
   override lessons(asOf: number): Lessons | undefined {
-    return this.#at(asOf).lessons(asOf);
+    this.#showUntil(asOf);
+    return super.lessons(asOf);
   }
 
-  override async recall(situation: Situation): Promise<MemoryContext> {
-    const context = await this.#at(situation.timestamp).recall(situation);
-    // Which trades are similar does not depend on results.
-    const { similar } = await super.recall(situation);
-    return {
-      ...context,
-      similar: similar.map((trade) => {
-        const result = this.#results[this.#indices.get(trade.decision_id) ?? -1];
-        if (result === undefined) return trade;
-        return { ...trade, won: result.won, pnl_pct: result.pnlPct, result_r: result.resultR };
-      }),
-    };
+  override recall(situation: Situation): Promise<MemoryContext> {
+    this.#showUntil(situation.timestamp);
+    return super.recall(situation);
   }
 
   override add(trade: EmbeddedTrade): void {
     super.add(trade);
-    if (!this.#options.enabled || this.#ids.has(trade.id)) return;
+    if (!this.#enabled || this.#ids.has(trade.id)) return;
     this.#ids.add(trade.id);
     this.#waiting.splice(insertionIndex(this.#waiting, trade), 0, trade);
   }
 
-  /** The view of a time. Times only grow. */
-  #at(asOf: number): MemoryView {
-    const before = this.#visible.length;
+  #showUntil(asOf: number): void {
     while ((this.#waiting[0]?.exitMs ?? asOf) < asOf) this.#show(this.#waiting.shift()!);
-    if (this.#visible.length > before) {
-      this.#shuffled = this.#viewOf(this.#visible.map((trade, i) => ({ ...trade, ...this.#results[i]! })));
-    }
-    return this.#shuffled;
   }
 
   #show(trade: EmbeddedTrade): void {
@@ -87,13 +66,9 @@ export class ShuffledMemoryView extends MemoryView {
     this.#visible.push(trade);
     this.#results.push(this.#results[other] ?? resultOf(trade));
     this.#results[other] = resultOf(trade);
-    this.#indices.set(trade.id, index);
-  }
-
-  #viewOf(trades: readonly EmbeddedTrade[]): MemoryView {
-    const { embedder, marks } = this.#memory;
-    const memory = new InMemoryMemory({ embedder, trades, marks });
-    return new MemoryView(memory, { ...this.#options, startMs: Number.POSITIVE_INFINITY, similar: false });
+    for (const changed of new Set([index, other])) {
+      this.replace({ ...this.#visible[changed]!, ...this.#results[changed]! });
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 /** Where two runs differ, line by line. */
-import type { DecisionRecord, Outcome, Position } from "../types.ts";
+import type { Outcome, Position } from "../types.ts";
 import { changedPaths } from "../util/json.ts";
 import type { RunTrace } from "./in-memory-run.ts";
 
@@ -33,78 +33,86 @@ interface Known {
   readonly line: string;
 }
 
+/** What a run left, and when it was known. */
+export interface KnownLines {
+  readonly decisions: readonly Known[];
+  readonly entries: readonly Known[];
+  readonly outcomes: readonly Known[];
+  readonly marks: readonly Known[];
+}
+
+/** Finds out when each line of a run was known. */
+export function knownLines(run: RunTrace, timeframeMs: number): KnownLines {
+  const outcomes = run.outcomes.map((line) => ({ line, outcome: JSON.parse(line) as Outcome }));
+  return {
+    decisions: run.decisions.map((line) => ({ knownMs: decisionMs(line), line })),
+    entries: entriesOf(
+      run,
+      outcomes.map(({ outcome }) => outcome),
+    ),
+    outcomes: outcomes.map(({ line, outcome: { exit_timestamp: exit, exit_reason: reason } }) => ({
+      // The end of the run also closes positions of assets whose bars stop early, at their last bar.
+      knownMs: reason === "end_of_run" ? Infinity : Date.parse(exit),
+      line,
+    })),
+    marks: run.marks.map((line) => ({ knownMs: Date.parse(line.slice(0, line.indexOf(","))) + timeframeMs, line })),
+  };
+}
+
+const TIMESTAMP_KEY = '"timestamp":"';
+const TIMESTAMP_LENGTH = "2021-01-01T00:00:00.000Z".length;
+
+/** When a decision was made, from its line: parsing all of it takes twenty times as long. */
+export function decisionMs(line: string): number {
+  const start = line.indexOf(TIMESTAMP_KEY) + TIMESTAMP_KEY.length;
+  return Date.parse(line.slice(start, start + TIMESTAMP_LENGTH));
+}
+
 /**
- * Compares all that two runs knew by a time, except for their ids.
+ * Compares all that two runs of one id knew by a time.
  *
  * @param options `fillsAtOpen`: whether fills at that very time were known by it, as they are if the next bar opens alike.
  */
 export function diffTraces(
-  reference: RunTrace,
-  other: RunTrace,
-  options: { untilMs: number; timeframeMs: number; fillsAtOpen: boolean },
+  reference: KnownLines,
+  other: KnownLines,
+  { untilMs, fillsAtOpen }: { untilMs: number; fillsAtOpen: boolean },
 ): TraceDiff {
-  const { untilMs, timeframeMs } = options;
-  const fillDelayMs = options.fillsAtOpen ? 0 : 1;
-  const [one, two] = [withoutIds(reference), withoutIds(other)];
-  const known = (lines: readonly Known[]): Known[] => lines.filter(({ knownMs }) => knownMs <= untilMs);
-  const compare = (kind: Leak["kind"], linesOf: (run: RunTrace) => Known[]): { leaks: Leak[]; count: number } => {
-    const expected = known(linesOf(one));
-    return { leaks: differences(kind, expected, known(linesOf(two))), count: expected.length };
-  };
-  const decisions = compare("decision", decisionsOf);
-  const entries = compare("entry", (run) => entriesOf(run, fillDelayMs));
-  const outcomes = compare("outcome", (run) => outcomesOf(run, fillDelayMs));
-  const marks = compare("mark", (run) => marksOf(run, timeframeMs));
-  const leaks = [decisions, entries, outcomes, marks].flatMap((kind) => kind.leaks);
-  const later = two.decisions.slice(decisions.count);
+  // An exit may be at the open of the bar that starts at that very time. What is known of it then is in the mark before.
+  const fillsUntilMs = fillsAtOpen ? untilMs : untilMs - 1;
+  const kinds = [
+    ["decision", reference.decisions, other.decisions, untilMs],
+    ["entry", reference.entries, other.entries, fillsUntilMs],
+    ["outcome", reference.outcomes, other.outcomes, fillsUntilMs],
+    ["mark", reference.marks, other.marks, untilMs],
+  ] as const;
+  const [decisions, entries, outcomes, marks] = kinds.map(([kind, expected, found, lastMs]) => {
+    const known = expected.filter(({ knownMs }) => knownMs <= lastMs);
+    const leaks = differences(
+      kind,
+      known,
+      found.filter(({ knownMs }) => knownMs <= lastMs),
+    );
+    return { leaks, count: known.length };
+  });
+  const leaks = [decisions!, entries!, outcomes!, marks!].flatMap((kind) => kind.leaks);
+  const later = other.decisions.slice(decisions!.count);
   return {
     leaks: leaks.toSorted((a, b) => compareText(a.timestamp, b.timestamp)),
     compared: {
-      decisions: decisions.count,
-      entries: entries.count,
-      outcomes: outcomes.count,
-      marks: marks.count,
+      decisions: decisions!.count,
+      entries: entries!.count,
+      outcomes: outcomes!.count,
+      marks: marks!.count,
     },
-    laterDecisionsChanged: later.filter((line, i) => line !== one.decisions[decisions.count + i]).length,
+    laterDecisionsChanged: later.filter(({ line }, i) => line !== reference.decisions[decisions!.count + i]?.line)
+      .length,
   };
 }
 
-/** Other bars make another run id, and so other ids of decisions. Nothing may be decided by them. */
-function withoutIds(run: RunTrace): RunTrace {
-  const ids = new Set(run.decisions.map((line) => (JSON.parse(line) as DecisionRecord).decision_id));
-  const replaced = (line: string): string =>
-    line
-      .replaceAll(run.runId, "run")
-      .replaceAll(/"(\d{8}T\d{4}-[^"]*-)[0-9a-f]{8}"/g, (quoted, start: string) =>
-        ids.has(quoted.slice(1, -1)) ? `"${start}run"` : quoted,
-      );
-  return { ...run, decisions: run.decisions.map(replaced), outcomes: run.outcomes.map(replaced) };
-}
-
-function decisionsOf(run: RunTrace): Known[] {
-  return run.decisions.map((line) => ({
-    knownMs: Date.parse((JSON.parse(line) as DecisionRecord).timestamp),
-    line,
-  }));
-}
-
-function marksOf(run: RunTrace, timeframeMs: number): Known[] {
-  return run.marks.map((line) => ({ knownMs: Date.parse(line.slice(0, line.indexOf(","))) + timeframeMs, line }));
-}
-
-/** An exit may be at the open of the bar that starts at that very time. What is known of it then is in the mark before. */
-function outcomesOf(run: RunTrace, fillDelayMs: number): Known[] {
-  return run.outcomes.map((line) => {
-    const { exit_timestamp: exit, exit_reason: reason } = JSON.parse(line) as Outcome;
-    // The end of the run also closes positions of assets whose bars stop early, at their last bar.
-    return { knownMs: reason === "end_of_run" ? Infinity : Date.parse(exit) + fillDelayMs, line };
-  });
-}
-
 /** Every order that was filled, of trades and of positions that are still open, in the order of time and asset. */
-function entriesOf(run: RunTrace, fillDelayMs: number): Known[] {
-  const closed = run.outcomes.map((line) => {
-    const trade = JSON.parse(line) as Outcome;
+function entriesOf(run: RunTrace, outcomes: readonly Outcome[]): Known[] {
+  const closed = outcomes.map((trade) => {
     const { entry_timestamp: timestamp, asset_pair: asset, decision_timestamp: decided, position_size: size } = trade;
     return entryOf({ ...trade, asset, size }, { timestamp, decided });
   });
@@ -116,7 +124,7 @@ function entriesOf(run: RunTrace, fillDelayMs: number): Known[] {
   const byFill = new Map([...open, ...closed].map((entry) => [`${entry.timestamp} ${entry.asset}`, entry]));
   return [...byFill]
     .toSorted(([a], [b]) => compareText(a, b))
-    .map(([, entry]) => ({ knownMs: Date.parse(entry.timestamp) + fillDelayMs, line: JSON.stringify(entry) }));
+    .map(([, entry]) => ({ knownMs: Date.parse(entry.timestamp), line: JSON.stringify(entry) }));
 }
 
 type Fill = Pick<

@@ -1,5 +1,6 @@
 /** What trades say about providers, in columns, and sums of it that fade with age (docs/RULES.md, "Learning"). */
 import type { ProviderRecord } from "../types.ts";
+import { NumberColumn } from "../util/number-column.ts";
 import { DAY_MS } from "../util/time.ts";
 import { CONFIDENCE_BIN_WIDTH, CONFIDENCE_BINS, confidenceBin, type HitCounts } from "./calibration.ts";
 import { countedFrom, type ForgetMark } from "./forget.ts";
@@ -27,8 +28,12 @@ export function evidenceOf(trade: Trade, provider: string): Evidence {
 
 /** For each trade a result in R, NaN for none, and the bin of the confidence behind it. */
 interface Results {
-  readonly resultR: number[];
-  readonly bin: number[];
+  readonly resultR: NumberColumn;
+  readonly bin: NumberColumn;
+}
+
+function newResults(): Results {
+  return { resultR: new NumberColumn(), bin: new NumberColumn() };
 }
 
 /** A part of the trades by index, `[from, to)`. */
@@ -40,13 +45,13 @@ export interface Window {
 /** What learning uses of trades, a column per value, in the order of (exit, id). */
 export class EvidenceColumns {
   /** Epoch ms. */
-  readonly exits: number[] = [];
+  readonly exits: NumberColumn = new NumberColumn();
   /** Of the trades themselves, with the ensemble's confidence before calibration. */
-  readonly trades: Results = { resultR: [], bin: [] };
+  readonly trades: Results = newResults();
   /** How clearly the market trended at the decision, -1..1; NaN where the outcome does not say. */
-  readonly trends: number[] = [];
+  readonly trends: NumberColumn = new NumberColumn();
   /** Indices into `regimeNames`. */
-  readonly regimes: number[] = [];
+  readonly regimes: NumberColumn = new NumberColumn();
   readonly regimeNames: string[] = [];
   /** Evidence about each provider, in their order. */
   readonly providers: readonly (Results & { readonly name: string })[];
@@ -54,20 +59,31 @@ export class EvidenceColumns {
 
   /** @param options `marks`: what closed before a provider's mark does not count for it. */
   constructor(providers: readonly string[], options: { marks?: readonly ForgetMark[] } = {}) {
-    this.providers = providers.map((name) => ({ name, resultR: [], bin: [] }));
+    this.providers = providers.map((name) => ({ name, ...newResults() }));
     this.#countedFrom = countedFrom(options.marks ?? []);
   }
 
+  /** Makes room for a trade at an index, and sets its values. */
   insert(trade: Trade, index: number): void {
-    this.exits.splice(index, 0, trade.exitMs);
-    this.trades.resultR.splice(index, 0, trade.resultR ?? Number.NaN);
-    this.trades.bin.splice(index, 0, confidenceBin(trade.rawConfidence));
-    this.trends.splice(index, 0, trade.trendScore ?? Number.NaN);
-    this.regimes.splice(index, 0, this.#regimeIndex(trade.regime));
-    for (const column of this.providers) {
+    const { exits, trades, trends, regimes, providers } = this;
+    const results = [trades, ...providers].flatMap(({ resultR, bin }) => [resultR, bin]);
+    for (const column of [exits, trends, regimes, ...results]) column.insert(0, index);
+    this.replace(trade, index);
+  }
+
+  /** Sets the values of the trade at an index. */
+  replace(trade: Trade, index: number): void {
+    const { exits, trades, trends, regimes, providers } = this;
+    exits.values[index] = trade.exitMs;
+    trades.resultR.values[index] = trade.resultR ?? Number.NaN;
+    trades.bin.values[index] = confidenceBin(trade.rawConfidence);
+    trends.values[index] = trade.trendScore ?? Number.NaN;
+    regimes.values[index] = this.#regimeIndex(trade.regime);
+    for (const column of providers) {
       const { resultR, bin } = evidenceOf(trade, column.name);
-      column.resultR.splice(index, 0, trade.exitMs >= this.#countedFrom(column.name) ? resultR : Number.NaN);
-      column.bin.splice(index, 0, bin);
+      const counts = trade.exitMs >= this.#countedFrom(column.name);
+      column.resultR.values[index] = counts ? resultR : Number.NaN;
+      column.bin.values[index] = bin;
     }
   }
 
@@ -129,22 +145,33 @@ export function sumEvidence(
   window: Window & { asOf: number },
 ): { trades: TradeSums; providers: readonly ProviderSums[] } {
   const { asOf, from, to } = window;
+  const exits = columns.exits.values;
   const slow = new Float64Array(to - from);
   const quick = new Float64Array(to - from);
+  let days = Infinity;
+  let slowFactor = 0;
+  let quickFactor = 0;
   for (let i = 0; i < slow.length; i++) {
-    const days = Math.floor((asOf - columns.exits[from + i]!) / DAY_MS);
-    slow[i] = slowDecay(days);
-    quick[i] = quickDecay(days);
+    const age = asOf - exits[from + i]!;
+    // Ages fall, and most trades have the days of the one before.
+    if (age < days * DAY_MS) {
+      days = Math.floor(age / DAY_MS);
+      slowFactor = slowDecay(days);
+      quickFactor = quickDecay(days);
+    }
+    slow[i] = slowFactor;
+    quick[i] = quickFactor;
   }
   const decay = { slow, quick, from };
   return {
     trades: sumTrades(columns, decay),
-    providers: columns.providers.map((results) => sumProvider(results, columns.trends, decay)),
+    providers: columns.providers.map((results) => sumProvider(results, columns.trends.values, decay)),
   };
 }
 
-function sumTrades({ trades, regimes, regimeNames }: EvidenceColumns, { slow, from }: Decay): TradeSums {
-  const { resultR, bin: bins } = trades;
+function sumTrades({ trades, ...columns }: EvidenceColumns, { slow, from }: Decay): TradeSums {
+  const { regimeNames } = columns;
+  const [resultR, bins, regimes] = [trades.resultR.values, trades.bin.values, columns.regimes.values];
   const binCount = new Float64Array(CONFIDENCE_BINS);
   const binWins = new Float64Array(CONFIDENCE_BINS);
   const regimeCount = new Float64Array(regimeNames.length);
@@ -176,8 +203,8 @@ function sumTrades({ trades, regimes, regimeNames }: EvidenceColumns, { slow, fr
 }
 
 /** The sums are locals: every trade of the window is added to them at every tick with decisions. */
-function sumProvider({ resultR, bin: bins }: Results, trends: readonly number[], decay: Decay): ProviderSums {
-  const { slow, quick, from } = decay;
+function sumProvider(results: Results, trends: Float64Array, { slow, quick, from }: Decay): ProviderSums {
+  const [resultR, bins] = [results.resultR.values, results.bin.values];
   const binCount = new Float64Array(CONFIDENCE_BINS);
   const binSum = new Float64Array(CONFIDENCE_BINS);
   const binWins = new Float64Array(CONFIDENCE_BINS);
@@ -229,13 +256,15 @@ export function recordsIn(
   window: Window,
 ): Readonly<Record<string, ProviderRecord>> {
   const regimeIndex = columns.regimeNames.indexOf(regime);
-  const isHere = (i: number): boolean => columns.regimes[i] === regimeIndex;
+  const regimes = columns.regimes.values;
+  const isHere = (i: number): boolean => regimes[i] === regimeIndex;
   return Object.freeze(
     Object.fromEntries(columns.providers.map((results) => [results.name, recordOf(results, window, isHere)])),
   );
 }
 
-function recordOf({ resultR, bin: bins }: Results, window: Window, isHere: (i: number) => boolean): ProviderRecord {
+function recordOf(results: Results, window: Window, isHere: (i: number) => boolean): ProviderRecord {
+  const [resultR, bins] = [results.resultR.values, results.bin.values];
   const binTrades = new Float64Array(CONFIDENCE_BINS);
   const binRight = new Float64Array(CONFIDENCE_BINS);
   let trades = 0;

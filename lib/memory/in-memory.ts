@@ -1,7 +1,7 @@
 import { type Embedder, embedSentence } from "../embed/embedder.ts";
 import { inMemoryStorage } from "../storage/in-memory.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { Outcome } from "../types.ts";
+import type { Outcome, Situation } from "../types.ts";
 import { situationSentence } from "./description.ts";
 import { embedMissing } from "./embed-missing.ts";
 import type { ForgetMark } from "./forget.ts";
@@ -27,8 +27,15 @@ export async function readRemembered(storage: Storage, embedder: Embedder): Prom
 /** An embedder that makes each vector once: runs on the same bars have the same situations. */
 export function cachingEmbedder(embedder: Embedder): Embedder {
   const vectors = new Map<string, Float32Array | Promise<Float32Array>>();
+  const ofSituations = new WeakMap<Situation, Float32Array>();
   return {
     ...embedder,
+    embedSituation: (situation) => {
+      const known = ofSituations.get(situation);
+      const vector = known ?? embedder.embedSituation?.(situation);
+      if (known === undefined && vector !== undefined) ofSituations.set(situation, vector);
+      return vector;
+    },
     embed: (sentence) => {
       let vector = vectors.get(sentence);
       if (vector === undefined) vectors.set(sentence, (vector = embedder.embed(sentence)));

@@ -176,6 +176,9 @@ export function performanceOf(trades: readonly Trade[]): PerformanceRecord {
   };
 }
 
+/** The exits of trades that were recalled, ISO 8601: the same trades are recalled again and again. */
+const exitTimestamps = new WeakMap<Trade, string>();
+
 /** A trade as recall shows it. */
 export function similarTrade(trade: Trade, similarity: number): SimilarTrade {
   return {
@@ -184,9 +187,15 @@ export function similarTrade(trade: Trade, similarity: number): SimilarTrade {
     asset: trade.asset,
     regime: trade.regime,
     action: trade.action,
-    exit_timestamp: new Date(trade.exitMs).toISOString(),
+    exit_timestamp: exitTimestamp(trade),
     won: trade.won,
     pnl_pct: trade.pnlPct,
     result_r: trade.resultR,
   };
+}
+
+function exitTimestamp(trade: Trade): string {
+  let text = exitTimestamps.get(trade);
+  if (text === undefined) exitTimestamps.set(trade, (text = new Date(trade.exitMs).toISOString()));
+  return text;
 }

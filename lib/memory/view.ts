@@ -104,12 +104,29 @@ export class MemoryView {
     return begun;
   }
 
+  /** Gives back what recalling took. */
+  close(): void {
+    this.#index?.close();
+  }
+
   #insert(trade: EmbeddedTrade): void {
     const index = insertionIndex(this.#trades, trade);
     if (this.#trades[index - 1]?.id === trade.id) return;
     this.#index?.insert([trade.vector], index);
     this.#trades.splice(index, 0, trade);
     this.#columns.insert(trade, index);
+    this.#forgetLast();
+  }
+
+  /** Puts a trade in the place of the one with its id, exit and vector, for an experiment. */
+  protected replace(trade: EmbeddedTrade): void {
+    const index = insertionIndex(this.#trades, trade) - 1;
+    this.#trades[index] = trade;
+    this.#columns.replace(trade, index);
+    this.#forgetLast();
+  }
+
+  #forgetLast(): void {
     this.#lastLessons = undefined;
     this.#lastRecent = undefined;
     this.#lastRecords = undefined;
@@ -117,8 +134,8 @@ export class MemoryView {
 
   /** The filter of every read: which trades are visible as of a time. */
   #windowAt(asOf: number): Window {
-    const { exits } = this.#columns;
-    let to = exits.length;
+    const { values: exits, length } = this.#columns.exits;
+    let to = length;
     while (to > 0 && exits[to - 1]! >= asOf) to--;
     return { from: Math.max(0, to - this.#options.maxMemorySize), to };
   }
@@ -126,7 +143,7 @@ export class MemoryView {
   /** All assets that decide at a time share it. */
   #recent(asOf: number, { from, to }: Window): RecentRecord {
     if (this.#lastRecent?.asOf === asOf) return this.#lastRecent.recent;
-    const { exits } = this.#columns;
+    const exits = this.#columns.exits.values;
     const days = this.#options.contextDays;
     const results: (number | null)[] = [];
     let wins = 0;

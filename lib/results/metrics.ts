@@ -30,11 +30,10 @@ function afterSunday(date: string): string {
 }
 
 /** Mean / sample deviation x sqrt(days a year), risk-free rate 0 (Sharpe 1994); `null` without two days that differ. */
-export function sharpeRatio(returns: readonly number[], daysPerYear: DaysPerYear): number | null {
-  const mean = meanOf(returns);
+export function sharpeRatio(returns: ArrayLike<number>, daysPerYear: DaysPerYear): number | null {
   const deviation = deviationOf(returns);
-  if (mean === null || deviation === null || deviation === 0) return null;
-  return (mean / deviation) * Math.sqrt(daysPerYear);
+  if (deviation === null || deviation === 0) return null;
+  return (meanOfAll(returns) / deviation) * Math.sqrt(daysPerYear);
 }
 
 /** Like the Sharpe ratio, but over the root mean square of min(r, 0) of all days (Sortino and Price 1994). */
@@ -71,11 +70,19 @@ export function profitFactor(pnls: readonly number[]): number | null {
 }
 
 /** Sample standard deviation; `null` for fewer than two values. */
-function deviationOf(values: readonly number[]): number | null {
-  const mean = meanOf(values);
-  if (mean === null || values.length < 2) return null;
-  const squares = values.reduce((sum, value) => sum + (value - mean) * (value - mean), 0);
+function deviationOf(values: ArrayLike<number>): number | null {
+  if (values.length < 2) return null;
+  const mean = meanOfAll(values);
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += (values[i]! - mean) * (values[i]! - mean);
   return Math.sqrt(squares / (values.length - 1));
+}
+
+/** Of typed arrays as well, which are slow to iterate. */
+function meanOfAll(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
 }
 
 /** Standard error of the mean: sample standard deviation / sqrt(n); `null` for fewer than two values. */

@@ -47,6 +47,8 @@ export class KernelMemory {
     this.#blockBytes = BLOCK_ROWS * (this.stride + 8);
     this.reserve(0);
     this.#view();
+    // Rows are padded by what is not written here.
+    new Uint8Array(kernel.buffer, 0, this.#blocks).fill(0);
   }
 
   codesAt(row: number): number {

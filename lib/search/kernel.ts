@@ -35,9 +35,25 @@ export interface Kernel {
   encode(row: number, count: number, stride: number, code: number, scales: number, errors: number): void;
 }
 
-/** The fastest kernel that may run here: the plain one if WebAssembly may not be compiled (edge workers) or has no SIMD. */
+/**
+ * A kernel that nothing uses any more. JavaScriptCore has room for a few fast memories; for each further one it collects all
+ * garbage first, which takes longer than a short run.
+ */
+let idle: Kernel | undefined;
+
+/**
+ * The fastest kernel that may run here: the plain one if WebAssembly may not be compiled (edge workers) or has no SIMD. Its memory
+ * may hold what an earlier index left.
+ */
 export function openKernel(): Kernel {
-  return wasmKernel() ?? plainKernel();
+  const kernel = idle ?? wasmKernel() ?? plainKernel();
+  idle = undefined;
+  return kernel;
+}
+
+/** Gives a kernel back, to be opened again. */
+export function closeKernel(kernel: Kernel): void {
+  idle = kernel;
 }
 
 const PAGE_BYTES = 65_536;

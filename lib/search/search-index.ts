@@ -1,5 +1,5 @@
 import { isUnit, squaredLength } from "../util/vectors.ts";
-import { openKernel, type Kernel } from "./kernel.ts";
+import { closeKernel, openKernel, type Kernel } from "./kernel.ts";
 import type { Match } from "./top-k.ts";
 import { TwoPassSearch } from "./two-pass.ts";
 
@@ -91,6 +91,12 @@ export class SearchIndex {
     if (available === 0) return [];
     this.#twoPass ??= new TwoPassSearch({ kernel: this.#kernel ?? openKernel(), dim, vectors: this.#vectors });
     return this.#twoPass.search(query, { k: available, from, to, accept });
+  }
+
+  /** Gives the memory of its searches back. A further search takes another. */
+  close(): void {
+    if (this.#kernel === undefined && this.#twoPass !== undefined) closeKernel(this.#twoPass.kernel);
+    this.#twoPass = undefined;
   }
 }
 

@@ -69,6 +69,10 @@ export class TwoPassSearch {
     return best.sorted();
   }
 
+  get kernel(): Kernel {
+    return this.#memory.kernel;
+  }
+
   cut(at: number): void {
     this.#codes.cut(at);
   }

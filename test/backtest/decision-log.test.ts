@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import type { Decided } from "../../lib/backtest/decide.ts";
 import { DecisionLog } from "../../lib/backtest/decision-log.ts";
 import type { DecisionRecord, Vote } from "../../lib/types.ts";
 import { defaultProviders } from "./market-samples.ts";
@@ -12,7 +13,7 @@ const vote = (provider: string, error?: string): Vote => ({
 });
 
 /** What the log reads of a decision, and a text for its line. */
-const decisions: fc.Arbitrary<DecisionRecord> = fc
+const decisions: fc.Arbitrary<Decided> = fc
   .record({
     decision_id: fc.string({ unit: "binary", maxLength: 3000 }),
     skipped: fc.constantFrom(null, "max_positions", "correlation", "size"),
@@ -21,7 +22,8 @@ const decisions: fc.Arbitrary<DecisionRecord> = fc
   })
   .map(({ decision_id, skipped, trend, memory }) => {
     const votes = [vote("trend", trend), vote("reversion"), vote("breakout"), vote("memory", memory)];
-    return { decision_id, skipped, votes } as unknown as DecisionRecord;
+    const record = { decision_id, skipped, votes } as unknown as DecisionRecord;
+    return { action: "HOLD", skipped, votes, toRecord: () => record };
   });
 
 test("the log's bytes are one line of JSON for each decision, and it counts what they say", () => {
@@ -29,7 +31,7 @@ test("the log's bytes are one line of JSON for each decision, and it counts what
     fc.property(fc.array(decisions), (added) => {
       const log = new DecisionLog(defaultProviders(), { isRead: true });
       for (const decision of added) log.add(decision);
-      const lines = added.map((decision) => `${JSON.stringify(decision)}\n`).join("");
+      const lines = added.map((decision) => `${JSON.stringify(decision.toRecord())}\n`).join("");
       expect(Buffer.from(log.bytes).equals(Buffer.from(lines))).toBe(true);
       const skips = (reason: string): number => added.filter(({ skipped }) => skipped === reason).length;
       const abstained = (i: number): number => added.filter(({ votes }) => votes[i]!.error !== undefined).length;
@@ -50,14 +52,15 @@ test("the log's bytes are one line of JSON for each decision, and it counts what
 });
 
 test("the log grows to any size, and counts alone where nobody reads it", () => {
-  const decision = { decision_id: "\u{1F4C8}".repeat(250_000), skipped: "size", votes: [] } as never;
+  const record = { decision_id: "\u{1F4C8}".repeat(250_000) } as DecisionRecord;
+  const decision: Decided = { action: "BUY", skipped: "size", votes: [], toRecord: () => record };
   const log = new DecisionLog([], { isRead: true });
   const counts = new DecisionLog([], { isRead: false });
   for (let i = 0; i < 5; i++) {
     log.add(decision);
     counts.add(decision);
   }
-  expect(new TextDecoder().decode(log.bytes)).toBe(`${JSON.stringify(decision)}\n`.repeat(5));
+  expect(new TextDecoder().decode(log.bytes)).toBe(`${JSON.stringify(record)}\n`.repeat(5));
   expect(counts.bytes).toEqual(new Uint8Array());
   expect([counts.count, counts.skipped.size]).toEqual([5, 5]);
 });

@@ -1,19 +1,21 @@
 import { describe, expect, test } from "bun:test";
 import { runInMemory } from "../../lib/experiments/in-memory-run.ts";
 import { type InMemoryJob } from "../../lib/backtest/job.ts";
+import { SharedSituations } from "../../lib/backtest/shared-situations.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { cachingEmbedder } from "../../lib/memory/in-memory.ts";
 import { defaultProviders, roughSeries } from "../backtest/market-samples.ts";
 import { at, decisionsOf, makeSettings, MEMORY_ON, outcomesOf, runFresh } from "../backtest/world-samples.ts";
 
 const PERIOD = { startMs: at("2018-02-08"), endMs: at("2018-04-01") };
+const SERIES = roughSeries({ startMs: at("2018-02-01"), endMs: PERIOD.endMs, seed: 1 });
 
 const job = (): InMemoryJob => ({
   settings: makeSettings({ assets: ["AAA", "BBB", "CCC"] }),
   memorySettings: MEMORY_ON,
   period: PERIOD,
   chunkKind: "month",
-  series: roughSeries({ startMs: at("2018-02-01"), endMs: PERIOD.endMs, seed: 1 }),
+  series: SERIES,
   market: "bars",
   providers: defaultProviders(),
   remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
@@ -47,6 +49,31 @@ describe("a run in memory", () => {
     expect(early.decisions).toEqual(whole.decisions.slice(0, early.decisions.length));
     expect(early.decisions.length).toBeGreaterThan(50);
     expect(early.records).toEqual(whole.records.slice(0, 1));
+  });
+
+  test("with the situations of an earlier run on the same bars decides what it decides with its own", async () => {
+    const situations = new SharedSituations();
+    const own = await runInMemory(job());
+    // The first one computes them, the second one finds them.
+    for (let run = 0; run < 2; run++) {
+      const shared = await runInMemory({ ...job(), situations });
+      expect(shared.decisions).toEqual(own.decisions);
+      expect(shared.outcomes).toEqual(own.outcomes);
+    }
+    // Without memory regimes do not adapt, so these are other situations.
+    const memorySettings = { ...MEMORY_ON, enabled: false };
+    const off = await runInMemory({ ...job(), memorySettings });
+    expect((await runInMemory({ ...job(), memorySettings, situations })).decisions).toEqual(off.decisions);
+  });
+
+  test("takes the id that it is given", async () => {
+    const runId = "a".repeat(64);
+    const plain = await runInMemory(job());
+    const named = await runInMemory({ ...job(), key: { ...job().key, runId } });
+    expect(named.runId).toBe(runId);
+    expect(named.key).toEqual(plain.key);
+    expect(named.decisions[0]).not.toBe(plain.decisions[0]);
+    expect(named.trades.map(({ resultR }) => resultR)).toEqual(plain.trades.map(({ resultR }) => resultR));
   });
 
   test("stops with the reason of its signal", async () => {

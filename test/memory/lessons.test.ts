@@ -32,14 +32,14 @@ function learnFrom(
   const columns = new EvidenceColumns(Array.from({ length: providers }, (_, p) => `p${p}`));
   for (const { daysAgo = 0, resultR = 1, trend = Number.NaN, regime = "RANGING", bin = 6, evidence, bins } of trades) {
     if (!columns.regimeNames.includes(regime)) columns.regimeNames.push(regime);
-    columns.exits.push(AS_OF - daysAgo * DAY_MS - 1);
-    columns.trades.resultR.push(resultR);
-    columns.trades.bin.push(bin);
-    columns.trends.push(trend);
-    columns.regimes.push(columns.regimeNames.indexOf(regime));
+    columns.exits.insert(AS_OF - daysAgo * DAY_MS - 1);
+    columns.trades.resultR.insert(resultR);
+    columns.trades.bin.insert(bin);
+    columns.trends.insert(trend);
+    columns.regimes.insert(columns.regimeNames.indexOf(regime));
     columns.providers.forEach((column, p) => {
-      column.resultR.push(evidence[p] ?? Number.NaN);
-      column.bin.push(bins?.[p] ?? 6);
+      column.resultR.insert(evidence[p] ?? Number.NaN);
+      column.bin.insert(bins?.[p] ?? 6);
     });
   }
   return learn(columns, { asOf: AS_OF, from: 0, to: trades.length, learningRate });

@@ -260,3 +260,17 @@ describe.each([
     expect(index.search(query, options)).toEqual(bruteForce(vectors, query, options));
   });
 });
+
+test("an index finds what computing every row finds in the memory that another one left", () => {
+  for (const dim of [96, 24, 130, 24]) {
+    const index = new SearchIndex({ dim });
+    const vectors = vectorsOf("random", { count: 1500, dim }, seeded(dim));
+    index.insert(vectors);
+    const query = vectors[700]!;
+    expect(index.search(query, { k: 7 })).toEqual(bruteForce(vectors, query, { k: 7 }));
+    index.close();
+    // A closed index can be searched again.
+    expect(index.search(query, { k: 2, to: 900 })).toEqual(bruteForce(vectors, query, { k: 2, to: 900 }));
+    index.close();
+  }
+});

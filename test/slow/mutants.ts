@@ -37,7 +37,7 @@ const PEEK = edit(
 
 /** The evidence of the trades, including those that close at that very time. */
 const AT_THE_DECISION =
-  "sumEvidence(columns, { ...window, to: columns.exits.filter((ms) => ms <= window.asOf).length })";
+  "sumEvidence(columns, { ...window, to: columns.exits.values.findLastIndex((ms) => ms > 0 && ms <= window.asOf) + 1 })";
 
 /** The line in which the broker begins to open a position. */
 const OPEN = "    const direction = directionOf(action);\n";
