@@ -7,6 +7,7 @@ import { providerEvidence, type ProviderEvidence, type Regret, regretOf, votersI
 import { type Breakdown, breakdownOf } from "../results/breakdown.ts";
 import type { ChunkRecord } from "../results/chunks.ts";
 import { confidenceScores, type ConfidenceScores } from "../results/confidence.ts";
+import { type ExpectationBin, expectationBins } from "../results/expectation.ts";
 import { isSnapshotFile } from "../results/snapshot.ts";
 import type { DamagedFile } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -63,6 +64,8 @@ export interface MemoryReport {
       "multipliers_at_start" | "multipliers_at_end" | "weight_moves"
     >)[];
   } | null;
+  /** What that run's trades were expected to earn and what they earned. Empty without memory, and for a run before version 0.3. */
+  readonly expectation: readonly ExpectationBin[];
 }
 
 /** Reads what a memory folder remembers. Takes no lock and writes nothing. */
@@ -76,6 +79,7 @@ export async function readMemoryReport(storage: Storage): Promise<MemoryReport> 
   const newest = all.findLast((trade) => trade.market === market);
   const marks = reading.marks.map(({ provider, beforeMs }) => ({ provider, before: new Date(beforeMs).toISOString() }));
   const snapshots = reading.listing.files.filter(({ name }) => isSnapshotFile(name));
+  const records = newest === undefined ? [] : await recordsOf(storage, newest.runId);
   const namedChunks = chunks.map((name) => ({ name }));
   const breakdownsBy = (namesOf: (trade: Trade) => readonly string[]): Readonly<Record<string, Breakdown>> => {
     const groups = new Map<string, Trade[]>();
@@ -113,7 +117,9 @@ export async function readMemoryReport(storage: Storage): Promise<MemoryReport> 
     confidence: confidenceScores(trades),
     evidence: Object.fromEntries(voters.map((name) => [name, providerEvidence(trades, name)])),
     regret: regretOf(trades, voters),
-    weights: newest === undefined ? null : await weightsOf(storage, newest.runId),
+    weights: weightsOf(records),
+    // The records of 0.2.0 have none.
+    expectation: expectationBins(records.filter((record) => "expectation" in record).map((each) => each.expectation)),
   };
 }
 
@@ -139,21 +145,25 @@ function newestOf({ id, exitMs, asset, action, pnlPct, resultR }: Trade): Memory
   };
 }
 
-async function weightsOf(storage: Storage, runId: string): Promise<MemoryReport["weights"]> {
-  if (runId === "") return null;
+/** The records of a run's chunks, by time. */
+async function recordsOf(storage: Storage, runId: string): Promise<readonly ChunkRecord[]> {
+  if (runId === "") return [];
   const files = new RunFiles(storage, runId);
   const records: ChunkRecord[] = [];
   for (const name of await files.chunkNames()) {
     const record = await files.readCommitted(name);
     if (record !== undefined) records.push(record);
   }
+  return records.toSorted((a, b) => (a.start < b.start ? -1 : 1));
+}
+
+function weightsOf(records: readonly ChunkRecord[]): MemoryReport["weights"] {
   if (records.length === 0) return null;
-  records.sort((a, b) => (a.start < b.start ? -1 : 1));
   const chunks = records.map(({ chunk, multipliers_at_start, multipliers_at_end, weight_moves }) => ({
     quarter: chunk,
     multipliers_at_start,
     multipliers_at_end,
     weight_moves,
   }));
-  return { run_id: runId, chunks };
+  return { run_id: records[0]!.run_id, chunks };
 }

@@ -8,6 +8,8 @@ import {
   confidenceTables,
   EVIDENCE_TITLE,
   evidenceTable,
+  EXPECTATION_TITLE,
+  expectationTable,
   moveLines,
   regretLine,
   winRateWithError,
@@ -26,6 +28,7 @@ export function renderReport(report: MemoryReport): string {
     section("Regimes: win rate ± error, trades", breakdownTable(report, regimes)),
     section("Assets: win rate ± error, trades", breakdownTable(report, assets)),
     section(EVIDENCE_TITLE, learned(report)),
+    ...(report.expectation.length === 0 ? [] : [section(EXPECTATION_TITLE, expectationTable(report.expectation))]),
     section(CONFIDENCE_TITLE, confidenceTables(confidence, { scored: true })),
   ].join("\n");
 }

@@ -234,6 +234,22 @@ describe("memory-stats", () => {
     expect((await runScript("memory-stats.ts", ["--check", "--memory-dir", join(work, "nowhere")])).code).toBe(3);
   });
 
+  test("shows what the newest run expected of its trades and what they earned, as the run did", async () => {
+    const home = join(work, "expecting");
+    mkdirSync(home);
+    writeFileSync(
+      join(home, "config.yaml"),
+      "memory: { dir: kept }\nbacktest: { start: 2024-01-01, end: 2024-03-01, chunks: month, data_dir: synthetic }\n",
+    );
+    const run = await runScript("run-chunks.ts", ["--json"], { cwd: home });
+    const { expectation } = JSON.parse(run.stdout) as Pick<MemoryReport, "expectation">;
+    expect(expectation.length).toBeGreaterThan(1);
+    const { stdout } = await runScript("memory-stats.ts", ["--json"], { cwd: home });
+    expect(reportOf(stdout).expectation).toEqual(expectation);
+    const shown = await runScript("memory-stats.ts", [], { cwd: home });
+    expect(shown.stdout).toContain("\nExpected and realized R of trades, after costs");
+  });
+
   test("finds the memory folder of the configuration in the current folder", async () => {
     const home = join(work, "home");
     mkdirSync(home);
