@@ -97,7 +97,7 @@ await runScript(async ({ argv, signal }) => {
     case "verify":
       return verify(flags, { backupDir, id, signal });
     case "restore":
-      return restore(flags, { backupDir, id: id ?? "latest" });
+      return restore(flags, { backupDir, id: id ?? "latest", signal });
     case "prune":
       return prune(flags, { backupDir, signal });
   }
@@ -202,7 +202,10 @@ async function verify(
   return EXIT_DAMAGED;
 }
 
-async function restore(flags: Flags, options: { backupDir: string; id: string }): Promise<void> {
+async function restore(
+  flags: Flags,
+  options: { backupDir: string; id: string; signal: ScriptContext["signal"] },
+): Promise<void> {
   const to = resolve(flags.to ?? "");
   const dryRun = flags["dry-run"];
   const backup = await restoreBackup({ ...options, to, dryRun });

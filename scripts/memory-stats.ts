@@ -38,10 +38,10 @@ await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
   refuseTogether(flags, ["watch", "check", "repair"]);
   if (flags.repair) return repair(flags, signal);
-  if (flags.check) return check(flags);
+  if (flags.check) return check(flags, signal);
   const memoryDir = await locateMemoryDir(flags);
   for (;;) {
-    const report = await readMemoryReport(await openToRead(memoryDir));
+    const report = await readMemoryReport(await openToRead(memoryDir), { signal });
     if (flags.watch !== undefined && !flags.json && understandsCodes(1)) await writeRaw(CLEAR_SCREEN);
     if (flags.json) await writeJson(report);
     else await writeOut(renderReport(report));
@@ -51,11 +51,11 @@ await runScript(async ({ argv, signal }) => {
   }
 });
 
-async function check(flags: Flags): Promise<number> {
+async function check(flags: Flags, signal: ScriptContext["signal"]): Promise<number> {
   const { checkMemory } = await import("../lib/maintenance/check.ts");
   const { checkJson, damagedIn, renderCheck } = await import("./text/check.ts");
   const memoryDir = await locateMemoryDir(flags);
-  const result = await checkMemory(await openToRead(memoryDir));
+  const result = await checkMemory(await openToRead(memoryDir), { signal });
   if (flags.json) await writeJson(checkJson(memoryDir, result));
   else await writeOut(renderCheck(memoryDir, result));
   return damagedIn(result).length > 0 ? EXIT_DAMAGED : 0;

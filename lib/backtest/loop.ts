@@ -5,6 +5,7 @@ import { type CostFigures, sumCosts } from "../results/costs.ts";
 import { type ExpectationSums, sumExpectations } from "../results/expectation.ts";
 import { type DrawdownState, markDrawdown } from "../results/metrics.ts";
 import type { Market, Outcome } from "../types.ts";
+import { letEventsIn } from "../util/async.ts";
 import { DAY_MS, isoDate } from "../util/time.ts";
 import type { Broker, ClosedTrade } from "./broker.ts";
 import { collectVotes, type DecideContext, decideOn } from "./decide.ts";
@@ -137,14 +138,10 @@ async function beginRecord(outcome: Outcome, { view, writes }: LoopContext): Pro
   return trade;
 }
 
-/**
- * Now and then lets events in, such as signals of the operating system and the ends of writes. A loop that awaits only settled
- * promises never does.
- */
+/** Now and then lets events in. */
 async function pauseAfter(ticks: number, { writes }: LoopContext): Promise<void> {
   if (ticks % (writes.isEmpty ? TICKS_PER_PAUSE : TICKS_PER_PAUSE_IN_WRITES) > 0) return;
-  // Browsers have no setImmediate(), which is faster.
-  await new Promise((resolve) => void (globalThis.setImmediate ?? setTimeout)(resolve));
+  await letEventsIn();
 }
 
 function markOf(broker: Broker, timestamp: number): EquityMark {

@@ -16,9 +16,10 @@ import {
   treeOf,
 } from "../storage/tree.node.ts";
 import { attempt, attemptAsync, CREATE_ONLY, makeFolder, syncFolder, withFile, writeAll } from "../storage/fs.node.ts";
+import type { Pause } from "../util/async.ts";
 import { assertStorageName } from "../util/names.ts";
 import { type BackupInfo, backupIds, infoOf, nextSequence, readManifest } from "./list.node.ts";
-import { type BackupLockOptions, withBackupLock } from "./lock.node.ts";
+import { type BackupLockOptions, backupPause, withBackupLock } from "./lock.node.ts";
 import { type BackupFile, formatManifest, MANIFEST } from "./manifest.ts";
 
 export interface CreatedBackup extends BackupInfo {
@@ -65,13 +66,16 @@ export async function createBackup(options: CreateBackupOptions): Promise<Create
 /** Fills a temporary folder with a backup, and gives it its name. */
 async function fillAndName(temp: string, options: CreateBackupOptions & { lock: Lock }): Promise<CreatedBackup> {
   const { memoryDir, answersDir, backupDir, label = null, now, lock } = options;
-  const collector = new Collector(temp, newestBackup(backupDir));
-  collectMemory(collector, memoryDir);
+  const pause = backupPause(options.signal);
+  const collector = new Collector(temp, { earlier: newestBackup(backupDir), pause });
+  await collectMemory(collector, { memoryDir, pause });
   if (answersDir !== undefined) {
-    collector.take(answersDir, filesIn(answersDir), (name) => (name.endsWith(".json") ? `answers/${name}` : undefined));
+    await collector.take(answersDir, await filesIn(answersDir, { pause }), (name) =>
+      name.endsWith(".json") ? `answers/${name}` : undefined,
+    );
   }
   const { files, copied } = collector;
-  await makeDurable(temp, copied);
+  await makeDurable(temp, { copied, pause });
   const created = now.toISOString();
   const newBytes = copied.reduce((sum, { size }) => sum + size, 0);
   const manifest = { sequence: nextSequence(backupDir), created, label, new_bytes: newBytes, files };
@@ -98,14 +102,19 @@ function assertFolder(path: string): void {
  * reverse order, with a fresh listing for each step, makes sure that whatever a copied file refers to is copied as well.
  * Outcomes beyond the last copied chunk do no harm: that chunk is run again and finds them as identical files.
  */
-function collectMemory(collector: Collector, memoryDir: string): void {
-  const takeRuns = (isTaken: (name: string) => boolean): void =>
-    collector.take(memoryDir, treeOf(memoryDir, "runs"), (name) => (isTaken(name) ? name : undefined));
-  takeRuns((name) => name.endsWith("/summary.json"));
-  takeRuns((name) => /\/(?!summary\.|manifest\.)[^/]*\.json$/.test(name));
-  takeRuns((name) => !/\/(?!manifest\.)[^/]*\.json$/.test(name));
+async function collectMemory(
+  collector: Collector,
+  { memoryDir, pause }: { memoryDir: string; pause: Pause },
+): Promise<void> {
+  const takeRuns = async (isTaken: (name: string) => boolean): Promise<void> => {
+    const tree = await treeOf(memoryDir, { folder: "runs", pause });
+    await collector.take(memoryDir, tree, (name) => (isTaken(name) ? name : undefined));
+  };
+  await takeRuns((name) => name.endsWith("/summary.json"));
+  await takeRuns((name) => /\/(?!summary\.|manifest\.)[^/]*\.json$/.test(name));
+  await takeRuns((name) => !/\/(?!manifest\.)[^/]*\.json$/.test(name));
   const isOwnFile = (name: string): boolean => /^(?:outcome|snapshot|forget)_[^/]*\.json$/.test(name);
-  collector.take(memoryDir, filesIn(memoryDir), (name) => (isOwnFile(name) ? name : undefined));
+  await collector.take(memoryDir, await filesIn(memoryDir, { pause }), (name) => (isOwnFile(name) ? name : undefined));
 }
 
 type EarlierBackup = ReadonlyMap<string, BackupFile & { readonly path: string }>;
@@ -119,10 +128,12 @@ class Collector {
   readonly #folders = new Set<string>();
   readonly #target: string;
   readonly #earlier: EarlierBackup;
+  readonly #pause: Pause;
 
-  constructor(target: string, earlier: EarlierBackup) {
+  constructor(target: string, { earlier, pause }: { earlier: EarlierBackup; pause: Pause }) {
     this.#target = target;
     this.#earlier = earlier;
+    this.#pause = pause;
   }
 
   /** Sorted by name. */
@@ -135,12 +146,12 @@ class Collector {
   }
 
   /** Takes files of a listed folder. `nameFor` returns a file's name in the backup, or `undefined` to leave it out. */
-  take(root: string, { files, others }: Tree, nameFor: (name: string) => string | undefined): void {
+  async take(root: string, { files, others }: Tree, nameFor: (name: string) => string | undefined): Promise<void> {
     for (const other of others) if (nameFor(other) !== undefined) this.#skipped.add(other);
-    for (const { name } of files) this.#take(join(root, name), nameFor(name));
+    for (const { name } of files) await this.#take(join(root, name), nameFor(name));
   }
 
-  #take(source: string, name: string | undefined): void {
+  async #take(source: string, name: string | undefined): Promise<void> {
     if (name === undefined || this.#files.has(name)) return;
     if (!isStorageName(name)) {
       this.#skipped.add(name);
@@ -151,13 +162,15 @@ class Collector {
       fs.mkdirSync(dirname(path), { recursive: true });
       this.#folders.add(dirname(path));
     }
-    const file = linkUnchanged(source, path, this.#earlier.get(name)) ?? this.#copy(source, path, name);
+    const pause = this.#pause;
+    const earlier = this.#earlier.get(name);
+    const file = (await linkUnchanged(source, path, { earlier, pause })) ?? (await this.#copy(source, path, name));
     // A file that is gone has been pruned, quarantined or replaced since the listing: memory does without it now.
     if (file !== undefined) this.#files.set(name, file);
   }
 
-  #copy(source: string, path: string, name: string): BackupFile | undefined {
-    const fingerprint = copyFile(source, path);
+  async #copy(source: string, path: string, name: string): Promise<BackupFile | undefined> {
+    const fingerprint = await copyFile(source, path, { pause: this.#pause });
     if (fingerprint === undefined) return undefined;
     const file = { name, ...fingerprint };
     this.copied.push(file);
@@ -191,30 +204,34 @@ function newestBackup(backupDir: string): EarlierBackup {
  * Links to the file of an earlier backup if it has the very bytes of the source. Both are read: equal times do not prove equal
  * bytes, and a link to a damaged copy would be a damaged backup.
  */
-function linkUnchanged(
+async function linkUnchanged(
   source: string,
   path: string,
-  earlier: (BackupFile & { readonly path: string }) | undefined,
-): BackupFile | undefined {
+  { earlier, pause }: { earlier: (BackupFile & { readonly path: string }) | undefined; pause: Pause },
+): Promise<BackupFile | undefined> {
   if (earlier === undefined || fs.lstatSync(source, { throwIfNoEntry: false })?.size !== earlier.size) return undefined;
   try {
-    if (!sameBytes(fingerprintOf(source), earlier) || !sameBytes(fingerprintOf(earlier.path), earlier))
-      return undefined;
+    if (!sameBytes(await fingerprintOf(source, { pause }), earlier)) return undefined;
+    if (!sameBytes(await fingerprintOf(earlier.path, { pause }), earlier)) return undefined;
     fs.linkSync(earlier.path, path);
   } catch {
-    // No links here, too many of them, or the earlier backup has just been pruned: copy instead, which reports any real error.
+    // No links here, too many of them, a signal, or the earlier backup has just been pruned: copy instead, which reports it.
     return undefined;
   }
   return { name: earlier.name, size: earlier.size, sha256: earlier.sha256 };
 }
 
 /** Syncs copied files and reads them back. */
-async function makeDurable(root: string, copied: readonly BackupFile[]): Promise<void> {
+async function makeDurable(
+  root: string,
+  { copied, pause }: { copied: readonly BackupFile[]; pause: Pause },
+): Promise<void> {
   const names = copied.map(({ name }) => name);
-  await syncFiles(root, names);
+  await syncFiles(root, { names, pause });
   for (const file of copied) {
     const path = join(root, file.name);
-    if (!sameBytes(fingerprintOf(path), file)) throw new Error(`"${path}" reads back other than it was written`);
+    if (!sameBytes(await fingerprintOf(path, { pause }), file))
+      throw new Error(`"${path}" reads back other than it was written`);
   }
 }
 

@@ -2,9 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CarryoverError } from "../errors.ts";
 import { lockHolder, takeLock } from "../storage/lock.node.ts";
-import { attempt } from "../storage/fs.node.ts";
+import { attemptAsync } from "../storage/fs.node.ts";
 import { sweepTemporaryEntries } from "../storage/tree.node.ts";
 import type { Lock } from "../storage/storage.ts";
+import { type Pause, pauseEvery } from "../util/async.ts";
 
 /** A backup of a large memory takes about a minute. */
 const WAIT_MS = 120_000;
@@ -13,7 +14,7 @@ const BETWEEN_TRIES_MS = 50;
 export interface BackupLockOptions {
   /** How long to wait for another process that makes or removes backups. @default two minutes */
   readonly waitMs?: number | undefined;
-  /** Stops the waiting. */
+  /** Stops the waiting and the work, within a moment. Nothing of it is left. */
   readonly signal?: AbortSignal | undefined;
   /** Called once, if another process holds the lock. */
   readonly onWait?: (() => void) | undefined;
@@ -33,11 +34,18 @@ export async function withBackupLock<T>(
 ): Promise<T> {
   const lock = await waitForLock(backupDir, options);
   try {
-    attempt("clear temporary files in", backupDir, () => sweepTemporaryEntries(backupDir, ["", "backup", "pruned"]));
+    const pause = backupPause(options.signal);
+    const kinds = ["", "backup", "pruned"] as const;
+    await attemptAsync("clear temporary files in", backupDir, () => sweepTemporaryEntries(backupDir, { kinds, pause }));
     return await work(lock);
   } finally {
     await lock.release();
   }
+}
+
+/** The pause in work on backups: after 32 files or megabytes, which take a few hundredths of a second. */
+export function backupPause(signal: AbortSignal | undefined): Pause {
+  return pauseEvery(32, signal);
 }
 
 async function waitForLock(backupDir: string, options: BackupLockOptions): Promise<Lock> {

@@ -1,11 +1,11 @@
 import fs from "node:fs";
 import { join, resolve } from "node:path";
 import { fail } from "../errors.ts";
-import { attempt, syncFolder, temporaryName } from "../storage/fs.node.ts";
+import { attempt, attemptAsync, syncFolder, temporaryName } from "../storage/fs.node.ts";
 import { sweepTemporaryEntries } from "../storage/tree.node.ts";
 import { DAY_MS } from "../util/time.ts";
 import { type BackupInfo, listBackups, wasPruned } from "./list.node.ts";
-import { type BackupLockOptions, withBackupLock } from "./lock.node.ts";
+import { type BackupLockOptions, backupPause, withBackupLock } from "./lock.node.ts";
 import { summaryOf, verifyBackup } from "./verify.node.ts";
 
 /**
@@ -87,8 +87,9 @@ export async function pruneBackups(options: PruneOptions): Promise<PruneResult> 
         fs.renameSync(path, join(backupDir, temporaryName("pruned")));
       }
       syncFolder(backupDir);
-      sweepTemporaryEntries(backupDir, ["pruned"]);
     });
+    const pause = backupPause(options.signal);
+    await attemptAsync("prune", backupDir, () => sweepTemporaryEntries(backupDir, { kinds: ["pruned"], pause }));
     return result;
   });
 }
@@ -103,7 +104,7 @@ async function chooseVerified(backupDir: string, options: PruneOptions): Promise
     let problem: string;
     try {
       // Extra files, which a run in the backup may have added, do no harm.
-      const problems = (await verifyBackup(backupDir, newest.id)).filter(({ kind }) => kind !== "extra");
+      const problems = (await verifyBackup(backupDir, newest.id, options)).filter(({ kind }) => kind !== "extra");
       if (problems.length === 0) return result;
       problem = `"${newest.path}" is damaged: ${summaryOf(problems)}`;
     } catch (error) {

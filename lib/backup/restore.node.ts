@@ -1,10 +1,12 @@
 import fs from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type CarryoverError, fail } from "../errors.ts";
-import { attempt } from "../storage/fs.node.ts";
+import { attemptAsync } from "../storage/fs.node.ts";
 import { assertFree, makeWholeFolder } from "../storage/new-folder.node.ts";
 import { copyFile, sameBytes, syncFiles } from "../storage/tree.node.ts";
+import type { Pause } from "../util/async.ts";
 import { type BackupInfo, findBackup, infoOf, LATEST, readManifest, wasPruned } from "./list.node.ts";
+import { backupPause } from "./lock.node.ts";
 import type { BackupManifest } from "./manifest.ts";
 import {
   type BackupProblem,
@@ -23,6 +25,8 @@ export interface RestoreOptions {
   readonly to: string;
   /** Checks everything and writes nothing. @default false */
   readonly dryRun?: boolean;
+  /** Stops it, within a moment. Nothing of it is left. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -51,25 +55,30 @@ async function restoreFrom(path: string, to: string, options: RestoreOptions): P
   const { dryRun = false } = options;
   const [root, id] = [dirname(path), basename(path)];
   const manifest = readManifest(path);
+  const pause = backupPause(options.signal);
   const problems = dryRun
-    ? await verifyBackup(root, id)
-    : attempt("read", path, () => compareNamesAndSizes(path, manifest));
+    ? await verifyBackup(root, id, options)
+    : await attemptAsync("read", path, () => compareNamesAndSizes(path, { manifest, pause }));
   // Extra files are not restored, so they do no harm.
   const serious = problems.filter((problem) => problem.kind !== "extra");
   if (serious.length > 0) throw damagedError(path, serious);
   // Every byte is checked on the way.
-  if (!dryRun) await makeWholeFolder(to, "restore", (temp) => copyFiles(path, manifest, temp));
+  if (!dryRun) await makeWholeFolder(to, "restore", (temp) => copyFiles(path, { manifest, temp, pause }));
   return infoOf(root, id, manifest);
 }
 
-async function copyFiles(path: string, manifest: BackupManifest, temp: string): Promise<void> {
+async function copyFiles(
+  path: string,
+  { manifest, temp, pause }: { manifest: BackupManifest; temp: string; pause: Pause },
+): Promise<void> {
   for (const file of manifest.files) {
     const target = join(temp, file.name);
     fs.mkdirSync(dirname(target), { recursive: true });
-    if (!sameBytes(copyFile(join(path, file.name), target), file)) throw damagedError(path, [changedFile(file.name)]);
+    const copied = await copyFile(join(path, file.name), target, { pause });
+    if (!sameBytes(copied, file)) throw damagedError(path, [changedFile(file.name)]);
   }
   const names = manifest.files.map(({ name }) => name);
-  await syncFiles(temp, names);
+  await syncFiles(temp, { names, pause });
 }
 
 function damagedError(path: string, problems: readonly BackupProblem[]): CarryoverError {

@@ -1,9 +1,10 @@
 import { basename, join, resolve } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { type CarryoverError, fail, messageOf } from "../errors.ts";
-import { attempt } from "../storage/fs.node.ts";
+import { attempt, attemptAsync } from "../storage/fs.node.ts";
 import { fingerprintOf, sameBytes, treeOf } from "../storage/tree.node.ts";
+import type { Pause } from "../util/async.ts";
 import { backupIds, findBackup, LATEST, readManifest, wasPruned } from "./list.node.ts";
+import { backupPause } from "./lock.node.ts";
 import { type BackupManifest, MANIFEST } from "./manifest.ts";
 
 export interface BackupProblem {
@@ -31,9 +32,13 @@ export interface VerifiedBackup {
  * @returns The problems, sorted by file; none for a good backup.
  * @throws {CarryoverError} `NOT_FOUND`, also if it is pruned meanwhile; `IO` where a file cannot be read.
  */
-export async function verifyBackup(backupDir: string, id: string): Promise<BackupProblem[]> {
+export async function verifyBackup(
+  backupDir: string,
+  id: string,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<BackupProblem[]> {
   const path = findBackup(backupDir, id);
-  return unlessPruned("verify", path, () => verifyAt(path));
+  return unlessPruned("verify", path, () => verifyAt(path, backupPause(options.signal)));
 }
 
 /** Runs `work` on a backup. If that is gone afterwards, throws `NOT_FOUND`, whatever came of it. */
@@ -60,18 +65,18 @@ export function prunedMeanwhile(verb: string, path: string): CarryoverError {
   });
 }
 
-function verifyAt(path: string): BackupProblem[] {
+async function verifyAt(path: string, pause: Pause): Promise<BackupProblem[]> {
   let manifest: BackupManifest;
   try {
     manifest = readManifest(path);
   } catch (error) {
     return [{ file: MANIFEST, kind: "manifest", message: messageOf(error) }];
   }
-  return attempt("verify", path, () => {
-    const problems = compareNamesAndSizes(path, manifest);
+  return attemptAsync("verify", path, async () => {
+    const problems = await compareNamesAndSizes(path, { manifest, pause });
     const known = new Set(problems.map(({ file }) => file));
     for (const file of manifest.files) {
-      if (!known.has(file.name) && !sameBytes(fingerprintOf(join(path, file.name)), file)) {
+      if (!known.has(file.name) && !sameBytes(await fingerprintOf(join(path, file.name), { pause }), file)) {
         problems.push(changedFile(file.name));
       }
     }
@@ -82,7 +87,7 @@ function verifyAt(path: string): BackupProblem[] {
 /**
  * Verifies backups one after the other, oldest first.
  *
- * @param options `id`: only this one, as in the list, or `latest`; `signal`: stops between two backups.
+ * @param options `id`: only this one, as in the list, or `latest`; `signal`: stops it.
  * @throws {CarryoverError} `NOT_FOUND`, also if there are no backups; `IO` where a file cannot be read.
  */
 export async function verifyBackups(
@@ -97,19 +102,20 @@ export async function verifyBackups(
   }
   const verified: VerifiedBackup[] = [];
   for (const each of ids) {
-    // A backup is read synchronously; a signal can only arrive in between.
-    await setImmediate();
-    signal?.throwIfAborted();
-    verified.push(await verifyOne(root, each, { isListed: id === undefined }));
+    verified.push(await verifyOne(root, each, { isListed: id === undefined, pause: backupPause(signal) }));
   }
   return verified;
 }
 
-async function verifyOne(root: string, id: string, { isListed }: { isListed: boolean }): Promise<VerifiedBackup> {
+async function verifyOne(
+  root: string,
+  id: string,
+  { isListed, pause }: { isListed: boolean; pause: Pause },
+): Promise<VerifiedBackup> {
   for (;;) {
     const path = isListed ? join(root, id) : findBackup(root, id);
     try {
-      return { id: basename(path), problems: await unlessPruned("verify", path, () => verifyAt(path)) };
+      return { id: basename(path), problems: await unlessPruned("verify", path, () => verifyAt(path, pause)) };
     } catch (error) {
       if (!wasPruned(path)) throw error;
       // `latest` is another one now.
@@ -119,8 +125,11 @@ async function verifyOne(root: string, id: string, { isListed }: { isListed: boo
 }
 
 /** The problems with names, kinds and sizes, without reading the files. */
-export function compareNamesAndSizes(path: string, manifest: BackupManifest): BackupProblem[] {
-  const { files, others } = treeOf(path);
+export async function compareNamesAndSizes(
+  path: string,
+  { manifest, pause }: { manifest: BackupManifest; pause: Pause },
+): Promise<BackupProblem[]> {
+  const { files, others } = await treeOf(path, { pause });
   const sizes = new Map(files.map((file) => [file.name, file.size]));
   const problems: BackupProblem[] = others.map((file) => ({
     file,

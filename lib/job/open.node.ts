@@ -107,7 +107,7 @@ export async function openInMemoryJob(options: OpenJobOptions): Promise<OpenInMe
   // The runs of an experiment have the same situations.
   const embedder = options.embedder ?? cachingEmbedder(opened.embedder);
   const remembered = existsSync(dir)
-    ? await readRemembered(diskStorage(dir), embedder)
+    ? await readRemembered(diskStorage(dir), { embedder, signal: opened.job.signal })
     : { embedder, trades: [], marks: [] };
   return { ...opened, embedder, job: { ...opened.job, remembered } };
 }

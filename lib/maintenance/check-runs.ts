@@ -3,6 +3,7 @@ import type { Trade } from "../memory/trade.ts";
 import { LABELS_FILE, readLabels } from "../runs/labels.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { Pause } from "../util/async.ts";
 import { damagedFindings, type Finding } from "./finding.ts";
 
 export interface CheckedRuns {
@@ -12,7 +13,7 @@ export interface CheckedRuns {
   readonly findings: readonly Finding[];
 }
 
-export async function checkRunFiles(storage: Storage): Promise<CheckedRuns> {
+export async function checkRunFiles(storage: Storage, pause: Pause): Promise<CheckedRuns> {
   const ids = (await storage.list(RUNS_FOLDER)).folders;
   const chunks: StoredChunk[] = [];
   const damaged: DamagedFile[] = [];
@@ -32,6 +33,7 @@ export async function checkRunFiles(storage: Storage): Promise<CheckedRuns> {
     const ofRun: StoredChunk[] = [];
     for (const chunk of await files.chunkNames()) {
       const record = await unlessDamaged(damaged, `${folder}/${chunk}.json`, () => files.readChunk(chunk));
+      await pause();
       if (record === undefined) continue;
       ofRun.push(record);
       for (const { name, problem, isMissing } of await files.damagedDetails(record)) {

@@ -4,6 +4,7 @@ import { SIDECAR_FILE } from "../memory/sidecar.ts";
 import { isSnapshotFile, readSnapshot } from "../results/snapshot.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
+import { type Pause, pauseEvery } from "../util/async.ts";
 import { checkStatistics, checkVectors, readStatistics } from "./check-caches.ts";
 import { checkOutcomesOfRuns, checkRunFiles } from "./check-runs.ts";
 import { damagedFindings, type Finding, type Remedy } from "./finding.ts";
@@ -25,6 +26,14 @@ export interface CheckResult {
   readonly findings: readonly Finding[];
 }
 
+export interface CheckOptions {
+  /** Stops the check, within a moment. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Snapshots and files of runs that are read between two moments in which a signal can stop the check. */
+const FILES_PER_PAUSE = 8;
+
 /** While a run writes, a finding counts only if this many looks find it. */
 const LOOKS = 3;
 const BETWEEN_LOOKS_MS = 100;
@@ -33,12 +42,12 @@ const BETWEEN_LOOKS_MS = 100;
  * Compares everything in a memory folder with its checksums, and the caches with the outcomes. Takes no lock and
  * writes nothing. What a run is just replacing is looked at again.
  */
-export async function checkMemory(storage: Storage): Promise<CheckResult> {
-  const first = await checkOnce(storage);
+export async function checkMemory(storage: Storage, options: CheckOptions = {}): Promise<CheckResult> {
+  const first = await checkOnce(storage, options);
   let { findings } = first;
   for (let look = 1; look < LOOKS && findings.length > 0; look++) {
     await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
-    const again = new Set((await checkOnce(storage)).findings.map(identityOf));
+    const again = new Set((await checkOnce(storage, options)).findings.map(identityOf));
     findings = findings.filter((finding) => again.has(identityOf(finding)));
   }
   return { ...first, findings };
@@ -50,14 +59,16 @@ function identityOf({ name, damaged }: Finding): string {
 }
 
 /** Checks a memory folder in one look, which is enough for the holder of the lock. */
-export async function checkOnce(storage: Storage): Promise<CheckResult> {
+export async function checkOnce(storage: Storage, options: CheckOptions = {}): Promise<CheckResult> {
+  const { signal } = options;
+  const pause = pauseEvery(FILES_PER_PAUSE, signal);
   // A run writes in the opposite order, so that a later step finds whatever an earlier one read about.
-  const runs = await checkRunFiles(storage);
+  const runs = await checkRunFiles(storage, pause);
   const statistics = await readStatistics(storage);
-  const reading = await readMemory(storage, { parseAll: true });
+  const reading = await readMemory(storage, { parseAll: true, signal });
   const { trades, marks, sidecar } = reading;
   const snapshots = reading.listing.files.map(({ name }) => name).filter(isSnapshotFile);
-  const checkedSnapshots = await checkSnapshots(storage, snapshots);
+  const checkedSnapshots = await checkSnapshots(storage, { names: snapshots, pause });
   const findings = [
     ...reading.damaged.flatMap((file) => damagedFindings([file], remedyOf(file.name))),
     ...checkMarks(reading),
@@ -103,13 +114,14 @@ function checkMarks({ marks, markFiles }: MemoryReading): readonly Finding[] {
 
 async function checkSnapshots(
   storage: Storage,
-  names: readonly string[],
+  { names, pause }: { names: readonly string[]; pause: Pause },
 ): Promise<{ findings: readonly Finding[]; unsealed: number }> {
   const damaged: DamagedFile[] = [];
   let unsealed = 0;
   for (const name of names) {
     const snapshot = await unlessDamaged(damaged, name, () => readSnapshot(storage, name));
     if (snapshot?.isSealed === false) unsealed += 1;
+    await pause();
   }
   return { findings: damagedFindings(damaged, "quarantine"), unsealed };
 }

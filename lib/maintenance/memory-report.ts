@@ -69,8 +69,11 @@ export interface MemoryReport {
 }
 
 /** Reads what a memory folder remembers. Takes no lock and writes nothing. */
-export async function readMemoryReport(storage: Storage): Promise<MemoryReport> {
-  const reading = await readMemory(storage);
+export async function readMemoryReport(
+  storage: Storage,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<MemoryReport> {
+  const reading = await readMemory(storage, options);
   const all = reading.trades;
   const { market, trades: counted } = countedTrades(all);
   const trades = counted.map((trade) => (trade.chunk === "" ? { ...trade, chunk: "imported" } : trade));

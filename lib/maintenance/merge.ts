@@ -8,7 +8,7 @@ import { openMemory, type OpenMemoryOptions } from "../memory/store.ts";
 import { isSnapshotFile, readSnapshot } from "../results/snapshot.ts";
 import { readLabels, writeLabels } from "../runs/labels.ts";
 import type { Storage } from "../storage/storage.ts";
-import { checkOnce } from "./check.ts";
+import { checkOnce, type CheckOptions } from "./check.ts";
 
 /** Decisions of a chunk of many years. */
 const MAX_BYTES = 1 << 30;
@@ -53,7 +53,7 @@ export async function mergeMemories(
   const merge = new Merge();
   for (const storage of sources) {
     options.signal?.throwIfAborted();
-    const foreign = await assertSound(storage);
+    const foreign = await assertSound(storage, options);
     for (const name of foreign) options.onNote?.(`Left out "${storage.label}/${name}": it is no outcome`);
     await merge.take(storage, { foreign });
   }
@@ -78,8 +78,8 @@ export async function mergeMemories(
 }
 
 /** @returns Files with names like those of outcomes that are none. @throws {CarryoverError} `CORRUPT` */
-async function assertSound(storage: Storage): Promise<readonly string[]> {
-  const { findings, left_alone: foreign } = await checkOnce(storage);
+async function assertSound(storage: Storage, options: CheckOptions): Promise<readonly string[]> {
+  const { findings, left_alone: foreign } = await checkOnce(storage, options);
   // The caches are made again anyway.
   const damage = findings.filter(({ damaged, remedy }) => damaged && remedy !== "start" && remedy !== "rebuild");
   if (damage.length === 0) return foreign;

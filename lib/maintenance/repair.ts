@@ -20,15 +20,15 @@ export interface RepairResult {
  * the storage's lock.
  */
 export async function repairMemory(storage: Storage, options: RepairOptions): Promise<RepairResult> {
-  const before = await checkOnce(storage);
+  const before = await checkOnce(storage, options);
   const moved: { name: string; to: string }[] = [];
   for (const { name, remedy } of before.findings) {
     if (remedy === "quarantine" || remedy === "quarantine, run") {
       moved.push({ name, to: await moveToQuarantine(storage, name) });
     }
   }
-  await rebuildCaches(storage, await loadOutcomes(storage, await storage.list()), options);
-  const after = await checkOnce(storage);
+  await rebuildCaches(storage, await loadOutcomes(storage, await storage.list(), options), options);
+  const after = await checkOnce(storage, options);
   const left = new Set(after.findings.map(({ name }) => name));
   const rebuilt = before.findings
     .filter(({ name, remedy }) => (remedy === "start" || remedy === "rebuild") && !left.has(name))

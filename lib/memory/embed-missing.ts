@@ -1,10 +1,14 @@
 import { type Embedder, embedSentence } from "../embed/embedder.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
+import { pauseEvery } from "../util/async.ts";
 import { situationSentence } from "./description.ts";
 import { readOutcome } from "./load.ts";
 import { outcomeFileName } from "./outcome.ts";
 import { type EmbeddedTrade, isEmbedded, type Trade } from "./trade.ts";
+
+/** Vectors that are made between two moments in which a signal can stop the work. */
+const VECTORS_PER_PAUSE = 64;
 
 /** Called after each vector with how many are made, and how many will be. */
 export type OnEmbedded = (made: number, wanted: number) => void;
@@ -21,7 +25,8 @@ export interface EmbeddedTrades {
 /**
  * Makes the vectors that trades lack, from the descriptions of their outcomes. Writes nothing.
  *
- * @param options `descriptions`: those that were read already, by id; `afterEach`: waited for after each vector.
+ * @param options `descriptions`: those that were read already, by id; `afterEach`: waited for after each vector; `signal`: stops the
+ * work between two vectors.
  */
 export async function embedMissing(
   storage: Storage,
@@ -31,11 +36,13 @@ export async function embedMissing(
     descriptions?: ReadonlyMap<string, string> | undefined;
     onEmbedded?: OnEmbedded | undefined;
     afterEach?: (() => Promise<void>) | undefined;
+    signal?: AbortSignal | undefined;
   },
 ): Promise<EmbeddedTrades> {
   const { embedder, descriptions, onEmbedded, afterEach } = options;
   const missing = trades.filter((trade) => !isEmbedded(trade));
   const damaged: DamagedFile[] = [];
+  const pause = pauseEvery(VECTORS_PER_PAUSE, options.signal);
   let made = 0;
   for (const trade of missing) {
     const { id } = trade;
@@ -49,6 +56,7 @@ export async function embedMissing(
     made += 1;
     onEmbedded?.(made, missing.length);
     await afterEach?.();
+    await pause();
   }
   return { trades: trades.filter(isEmbedded), made, damaged };
 }

@@ -17,10 +17,13 @@ const DONE: Promise<void> = Promise.resolve();
 export type Remembered = Pick<Memory, "embedder" | "trades" | "marks">;
 
 /** Reads what a folder remembers, without a lock and without a write. Damaged outcomes are left out. */
-export async function readRemembered(storage: Storage, embedder: Embedder): Promise<Remembered> {
-  const { trades: found, descriptions, marks, sidecar } = await readMemory(storage);
+export async function readRemembered(
+  storage: Storage,
+  { embedder, signal }: { embedder: Embedder; signal?: AbortSignal | undefined },
+): Promise<Remembered> {
+  const { trades: found, descriptions, marks, sidecar } = await readMemory(storage, { signal });
   await attachVectors(storage, sidecar, { embedder, checkLengths: true });
-  const { trades } = await embedMissing(storage, found, { embedder, descriptions });
+  const { trades } = await embedMissing(storage, found, { embedder, descriptions, signal });
   return { embedder, trades, marks };
 }
 

@@ -2,6 +2,7 @@ import { corruptFile, isCorrupt, undefinedIfCorrupt } from "../errors.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Listing, Storage, StoredFile } from "../storage/storage.ts";
 import { isSameJson } from "../util/json.ts";
+import { type Pause, pauseEvery } from "../util/async.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import { decodeForgetMark, type ForgetMark, isForgetFile, MAX_MARK_BYTES } from "./forget.ts";
 import {
@@ -30,20 +31,29 @@ export interface StoredOutcomes {
   readonly digest: string;
 }
 
+/** Outcomes that are read between two moments in which a signal can stop the reading: a few hundredths of a second. */
+const READS_PER_PAUSE = 128;
+
 /**
  * Loads the outcomes and marks of a folder.
  *
- * @param known The trades of a sidecar, in order, and its digest: outcomes that are among them by name and size are not read.
- * Without it every outcome is read.
+ * @param options `known`: the trades of a sidecar, in order, and its digest: outcomes that are among them by name and size are not
+ * read. Without it every outcome is read. `signal`: stops the reading.
  */
 export async function loadOutcomes(
   storage: Storage,
   listing: Listing,
-  known?: Pick<Sidecar, "trades" | "digest">,
+  options: { known?: Pick<Sidecar, "trades" | "digest"> | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<StoredOutcomes> {
+  const { known } = options;
+  const pause = pauseEvery(READS_PER_PAUSE, options.signal);
   const sources = listing.files.filter(({ name }) => idOfOutcomeFile(name) !== undefined || isForgetFile(name));
   const digest = await digestOf(sources);
-  const split = await splitByKnown(storage, known?.trades ?? [], { sources, isSame: digest === known?.digest });
+  const split = await splitByKnown(storage, known?.trades ?? [], {
+    sources,
+    isSame: digest === known?.digest,
+    pause,
+  });
   const { trades, unread } = split;
 
   const marks: ForgetMark[] = [];
@@ -53,6 +63,7 @@ export async function loadOutcomes(
   const foreign: string[] = [];
   const lowerCaseIds = new Set(trades.map(({ id }) => id.toLowerCase()));
   for (const file of unread) {
+    await pause();
     const { name } = file;
     const id = idOfOutcomeFile(name);
     await unlessDamaged(damaged, name, async () => {
@@ -131,7 +142,7 @@ interface Split {
 async function splitByKnown(
   storage: Storage,
   known: readonly Trade[],
-  { sources, isSame }: { sources: readonly StoredFile[]; isSame: boolean },
+  { sources, isSame, pause }: { sources: readonly StoredFile[]; isSame: boolean; pause: Pause },
 ): Promise<Split> {
   const sizes = isSame ? undefined : new Map(sources.map(({ name, size }) => [name, size]));
   const trades: Trade[] = [];
@@ -141,6 +152,7 @@ async function splitByKnown(
   for (const trade of known) {
     if (sizes !== undefined && sizes.get(outcomeFileName(trade.id)) !== trade.bytes) continue;
     const isHashed = trade.contentHash !== "";
+    if (trade.crc32 === null) await pause();
     if (isHashed && (trade.crc32 !== null || (await isUnchanged(storage, trade)))) {
       trades.push(trade);
       if (!isSame) names.add(outcomeFileName(trade.id));
@@ -181,14 +193,18 @@ export interface MemoryReading extends StoredOutcomes {
 /**
  * Reads a memory folder, even while a run writes to it. Takes no lock and writes nothing.
  *
- * @param options `parseAll`: parse every outcome, whatever the sidecar has. @default false
+ * @param options `parseAll`: parse every outcome, whatever the sidecar has. @default false; `signal`: stops the reading
  */
-export async function readMemory(storage: Storage, options: { parseAll?: boolean } = {}): Promise<MemoryReading> {
+export async function readMemory(
+  storage: Storage,
+  options: { parseAll?: boolean; signal?: AbortSignal | undefined } = {},
+): Promise<MemoryReading> {
   const damaged: DamagedFile[] = [];
   const sidecar = await unlessDamaged(damaged, SIDECAR_FILE, () => readSidecar(storage));
   // Listed after the sidecar was read, so that every outcome in it is listed.
   const listing = await storage.list();
-  const stored = await loadOutcomes(storage, listing, options.parseAll === true ? undefined : sidecar);
+  const known = options.parseAll === true ? undefined : sidecar;
+  const stored = await loadOutcomes(storage, listing, { known, signal: options.signal });
   return { ...stored, damaged: [...damaged, ...stored.damaged], sidecar, listing };
 }
 

@@ -83,7 +83,7 @@ export interface RecallOptions extends RecallQuestion {
   readonly embedder?: EmbedderConfig | undefined;
   /** Returns the folder of the sentence model. Called if no embedder is given and the model made the stored vectors. */
   readonly modelDir: () => Promise<string>;
-  /** Stops the making of vectors. */
+  /** Stops the reading of outcomes and the making of vectors. */
   readonly signal?: AbortSignal | undefined;
   readonly onEmbedded?: OnEmbedded | undefined;
 }
@@ -96,7 +96,7 @@ export interface RecallOptions extends RecallQuestion {
  */
 export async function recall(options: RecallOptions): Promise<RecallResult> {
   const storage = await openToRead(options.memoryDir);
-  const reading = await readMemory(storage);
+  const reading = await readMemory(storage, { signal: options.signal });
   const config: EmbedderConfig =
     options.embedder ??
     (reading.sidecar?.embedder === "onnx"

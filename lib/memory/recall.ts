@@ -56,9 +56,13 @@ export interface RecallResult {
 export async function recallTrades(
   storage: Storage,
   reading: MemoryReading,
-  question: RecallQuestion & { embedder: Embedder; onEmbedded?: OnEmbedded | undefined },
+  question: RecallQuestion & {
+    embedder: Embedder;
+    onEmbedded?: OnEmbedded | undefined;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<RecallResult> {
-  const { embedder, sentence, k, asOfMs = Infinity, onEmbedded } = question;
+  const { embedder, sentence, k, asOfMs = Infinity, onEmbedded, signal } = question;
   // Descriptions are in English.
   if (!/[a-z]/i.test(sentence)) {
     const expected = 'words on a situation such as "BTCUSD falling fast, volatility wild"';
@@ -79,7 +83,7 @@ export async function recallTrades(
     trades: searched,
     made,
     damaged,
-  } = await embedMissing(storage, wanted, { embedder, descriptions, onEmbedded });
+  } = await embedMissing(storage, wanted, { embedder, descriptions, onEmbedded, signal });
 
   const index = new SearchIndex({ dim: embedder.dim });
   index.insert(searched.map(({ vector }) => vector));

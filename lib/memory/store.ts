@@ -73,7 +73,7 @@ export interface OpenMemoryOptions {
   /** Also make vectors again that are not of unit length, which takes time for every number. @default false */
   readonly checkLengths?: boolean;
   readonly onEmbedded?: OnEmbedded | undefined;
-  /** The signal that stops the embedder. A note then says how many of the new vectors are kept. */
+  /** Stops the reading of outcomes and the making of vectors. A note then says how many of the new vectors are kept. */
   readonly signal?: AbortSignal | undefined;
   /** How that note says to make the others. @default "the same command goes on" */
   readonly resume?: string | undefined;
@@ -89,7 +89,7 @@ export interface OpenMemoryOptions {
  */
 export async function openMemory(storage: Storage, options: OpenMemoryOptions = {}): Promise<Memory> {
   const { embedder = hashingEmbedder(), rebuildVectors = false, checkLengths = false } = options;
-  const reading = await readMemory(storage, { parseAll: rebuildVectors });
+  const reading = await readMemory(storage, { parseAll: rebuildVectors, signal: options.signal });
   noteReplacing(reading, { embedder, onNote: options.onNote });
   for (const name of reading.foreign) options.onNote?.(`Left alone "${name}": it is no outcome`);
   const sidecar = rebuildVectors ? undefined : reading.sidecar;
@@ -122,7 +122,7 @@ async function embedAndKeep(
   { trades, descriptions, markFiles }: MemoryReading,
   options: OpenMemoryOptions & { embedder: Embedder; files: VectorFiles },
 ): Promise<EmbeddedTrades> {
-  const { embedder, files, onEmbedded } = options;
+  const { embedder, files, onEmbedded, signal } = options;
   let made = 0;
   let unwritten = 0;
   const write = async (): Promise<void> => {
@@ -139,7 +139,7 @@ async function embedAndKeep(
     if (unwritten >= (embedder.isSlow === true ? Math.min(WRITE_SLOW_EVERY, share) : share)) await write();
   };
   try {
-    return await embedMissing(storage, trades, { embedder, descriptions, onEmbedded, afterEach });
+    return await embedMissing(storage, trades, { embedder, descriptions, onEmbedded, afterEach, signal });
   } catch (error) {
     // The first error says more than the one of this write.
     if (unwritten > 0) await write().catch(() => {});

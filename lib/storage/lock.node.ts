@@ -5,7 +5,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { type CarryoverError, fail, messageOf } from "../errors.ts";
 import { isRecord } from "../util/json.ts";
 import type { Lock, LockHolder, Storage } from "./storage.ts";
-import { attempt, CREATE_ONLY, discard, READ_ONLY, readFully, temporaryName, withFile, writeAll } from "./fs.node.ts";
+import { attempt, CREATE_ONLY, discard, READ_ONLY, readFully, temporaryName, withFile } from "./fs.node.ts";
 
 /**
  * The locks of this process, by real path. The map keeps the handles alive, because a garbage collection would free their
@@ -77,7 +77,7 @@ class HeldLock implements Lock {
     try {
       this.#lockFile = this.#stat(".lock");
       this.#info = fs.openSync(temp, CREATE_ONLY, 0o644);
-      writeAll(this.#info, new TextEncoder().encode(`${JSON.stringify(holder)}\n`), 0);
+      fs.writeFileSync(this.#info, `${JSON.stringify(holder)}\n`);
       fs.renameSync(temp, join(this.#folder, ".lock.json"));
     } catch (error) {
       discard(temp);

@@ -1,11 +1,11 @@
 /** Folders that appear whole: filled beside their place, made durable, and then given their name. */
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { fail } from "../errors.ts";
-import { DAY_MS } from "../util/time.ts";
-import { attempt, attemptAsync, discard, makeFolder, syncFolder } from "./fs.node.ts";
+import { CarryoverError, fail } from "../errors.ts";
+import { attempt, attemptAsync, discard, makeFolder, syncFolder, temporaryName } from "./fs.node.ts";
 import { lockHolder, takeLock } from "./lock.node.ts";
-import { inTemporaryFolder, syncFolders, temporaryEntries } from "./tree.node.ts";
+import type { Lock } from "./storage.ts";
+import { syncFolders, temporaryEntries } from "./tree.node.ts";
 
 /** What a folder is made for. */
 type Purpose = "restore" | "merge";
@@ -37,44 +37,59 @@ export function assertFree(to: string, purpose: Purpose): void {
 }
 
 /**
- * Makes a folder that is complete and durable when it appears; after an error or a kill, its place is as it was.
+ * Makes a folder that is complete and durable when it appears; after an error or a kill, its place is as it was. It is filled inside a
+ * temporary folder, beside a lock that is held until the end.
  *
  * @param to Absolute; missing or empty.
- * @param fill Writes into the temporary folder, and makes the bytes of its files durable.
+ * @param fill Writes into the folder, and makes the bytes of its files durable.
  */
 export async function makeWholeFolder(
   to: string,
   purpose: Purpose,
-  fill: (temp: string) => Promise<void>,
+  fill: (folder: string) => Promise<void>,
 ): Promise<void> {
   const above = dirname(to);
   const verb = `${purpose} to`;
   attempt(verb, to, () => makeFolder(above));
   await sweepAbandoned(above, purpose);
-  await inTemporaryFolder(above, purpose, async (temp) => {
-    const lock = await takeLock(temp, lockHolder());
-    try {
-      await attemptAsync(verb, to, async () => {
-        await fill(temp);
-        // The lock does not come along.
-        for (const name of [".lock", ".lock.json"]) fs.unlinkSync(join(temp, name));
-        syncFolders(temp);
-        // This fails if the target has been filled meanwhile.
-        fs.renameSync(temp, to);
-      });
-    } finally {
-      await lock.release();
-    }
-  });
+  const { temp, lock } = await lockedFolder(above, purpose);
+  try {
+    await attemptAsync(verb, to, async () => {
+      const folder = join(temp, "whole");
+      fs.mkdirSync(folder);
+      await fill(folder);
+      syncFolders(folder);
+      lock.assertHeld();
+      // This fails if the target has been filled meanwhile.
+      fs.renameSync(folder, to);
+    });
+  } finally {
+    // Released first: Windows removes no file that is open.
+    await lock.release();
+    discard(temp);
+  }
   attempt(verb, to, () => syncFolder(above));
 }
 
-/** Removes what killed processes left beside a target. A living one holds the lock of its temporary folder. */
+/** Makes a temporary folder and takes its lock. If another process sweeps it in between, it makes another. */
+async function lockedFolder(above: string, purpose: Purpose): Promise<{ temp: string; lock: Lock }> {
+  for (let isLast = false; ; isLast = true) {
+    const temp = join(above, temporaryName(purpose));
+    attempt("make", temp, () => fs.mkdirSync(temp));
+    try {
+      return { temp, lock: await takeLock(temp, lockHolder()) };
+    } catch (error) {
+      const isSwept = !fs.existsSync(temp) || (error instanceof CarryoverError && error.code === "LOCKED");
+      discard(temp);
+      if (isLast || !isSwept) throw error;
+    }
+  }
+}
+
+/** Removes what killed processes left beside a target: the folders whose lock nobody holds. No clock can tell. */
 async function sweepAbandoned(above: string, purpose: Purpose): Promise<void> {
   for (const path of attempt("list", above, () => temporaryEntries(above, purpose))) {
     try {
-      // Without a lock it was killed in its first or last moment, or is of a version before 0.3.0.
-      if (!fs.existsSync(join(path, ".lock")) && Date.now() - fs.lstatSync(path).mtimeMs < DAY_MS) continue;
       const lock = await takeLock(path, lockHolder());
       discard(path);
       await lock.release();

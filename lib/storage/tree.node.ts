@@ -1,8 +1,11 @@
-/** Folders as a whole: listing, copying, comparing and syncing all their files. */
+/**
+ * Folders as a whole: listing, copying, comparing, syncing and removing all their files. A `Pause` is awaited after each file and
+ * each megabyte, so that a signal can stop the work.
+ */
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
-import { settleAll } from "../util/async.ts";
+import { type Pause, settleAll } from "../util/async.ts";
 import { isReservedName } from "../util/names.ts";
 import {
   attempt,
@@ -15,7 +18,6 @@ import {
   syncFolder,
   systemCodeOf,
   temporaryName,
-  withFile,
   writeAll,
 } from "./fs.node.ts";
 
@@ -39,7 +41,10 @@ export interface Tree {
 }
 
 /** Lists what lies directly in a folder. Names are relative to `root`. */
-export function filesIn(root: string, folder = ""): Tree & { readonly folders: readonly string[] } {
+export async function filesIn(
+  root: string,
+  { folder = "", pause }: { folder?: string; pause: Pause },
+): Promise<Tree & { readonly folders: readonly string[] }> {
   const files: { name: string; size: number }[] = [];
   const others: string[] = [];
   const folders: string[] = [];
@@ -50,6 +55,7 @@ export function filesIn(root: string, folder = ""): Tree & { readonly folders: r
     if (stat?.isDirectory()) folders.push(name);
     else if (stat?.isFile()) files.push({ name, size: stat.size });
     else if (stat !== undefined) others.push(name);
+    await pause();
   }
   return { files, others, folders };
 }
@@ -58,14 +64,15 @@ export function filesIn(root: string, folder = ""): Tree & { readonly folders: r
  * Lists a folder in `root` and everything below it, following no link. A missing folder is empty. Files that vanish
  * meanwhile, temporary files and locks are left out.
  */
-export function treeOf(root: string, folder = ""): Tree {
+export async function treeOf(root: string, { folder = "", pause }: { folder?: string; pause: Pause }): Promise<Tree> {
   if (folder !== "") {
     const stat = fs.lstatSync(join(root, folder), { throwIfNoEntry: false });
     if (stat === undefined) return { files: [], others: [] };
     if (!stat.isDirectory()) return { files: [], others: [folder] };
   }
-  const here = filesIn(root, folder);
-  const below = here.folders.map((name) => treeOf(root, name));
+  const here = await filesIn(root, { folder, pause });
+  const below: Tree[] = [];
+  for (const name of here.folders) below.push(await treeOf(root, { folder: name, pause }));
   return {
     files: [...here.files, ...below.flatMap((tree) => tree.files)],
     others: [...here.others, ...below.flatMap((tree) => tree.others)],
@@ -73,12 +80,12 @@ export function treeOf(root: string, folder = ""): Tree {
 }
 
 /** Reads every byte of a regular file; `undefined` if it is missing. */
-export function fingerprintOf(
+export async function fingerprintOf(
   path: string,
-  onBlock?: (bytes: Uint8Array, offset: number) => void,
-): Fingerprint | undefined {
+  { pause, onBlock }: { pause: Pause; onBlock?: (bytes: Uint8Array, offset: number) => void },
+): Promise<Fingerprint | undefined> {
   try {
-    return withFile(path, READ_ONLY, (fd) => {
+    return await withFileAsync(path, READ_ONLY, async (fd) => {
       const stat = fs.fstatSync(fd);
       if (!stat.isFile()) throw new Error(`"${path}" is not a regular file`);
       const hash = createHash("sha256");
@@ -91,6 +98,7 @@ export function fingerprintOf(
         hash.update(bytes);
         onBlock?.(bytes, size);
         size += read;
+        await pause();
       }
       return { size, sha256: hash.digest("hex") };
     });
@@ -101,9 +109,13 @@ export function fingerprintOf(
 }
 
 /** Copies a file without syncing it. Returns what was copied; `undefined` if there is no such file. */
-export function copyFile(source: string, target: string): Fingerprint | undefined {
-  const copied = withFile(target, CREATE_ONLY, (fd) =>
-    fingerprintOf(source, (bytes, offset) => writeAll(fd, bytes, offset)),
+export async function copyFile(
+  source: string,
+  target: string,
+  { pause }: { pause: Pause },
+): Promise<Fingerprint | undefined> {
+  const copied = await withFileAsync(target, CREATE_ONLY, (fd) =>
+    fingerprintOf(source, { pause, onBlock: (bytes, offset) => writeAll(fd, bytes, offset) }),
   );
   if (copied === undefined) fs.unlinkSync(target);
   return copied;
@@ -116,9 +128,12 @@ export function sameBytes(a: Fingerprint | undefined, b: Fingerprint): boolean {
 
 /**
  * Syncs copied files, many at once, which takes a tenth of the time of one after the other. After an error no further one is
- * begun.
+ * begun. A signal counts as one.
  */
-export async function syncFiles(root: string, names: readonly string[]): Promise<void> {
+export async function syncFiles(
+  root: string,
+  { names, pause }: { names: readonly string[]; pause: Pause },
+): Promise<void> {
   let next = 0;
   const syncNext = async (): Promise<void> => {
     while (next < names.length) {
@@ -126,6 +141,7 @@ export async function syncFiles(root: string, names: readonly string[]): Promise
       const fd = fs.openSync(join(root, names[next++]!), fs.constants.O_RDWR);
       try {
         await syncBeside(fd);
+        await pause();
       } catch (error) {
         next = names.length;
         throw error;
@@ -172,8 +188,28 @@ export function temporaryEntries(folder: string, kind: TemporaryKind): string[] 
 }
 
 /** Removes what killed processes left in a folder. The caller holds the lock that their makers held. */
-export function sweepTemporaryEntries(folder: string, kinds: readonly TemporaryKind[]): void {
-  for (const path of kinds.flatMap((kind) => temporaryEntries(folder, kind))) {
-    fs.rmSync(path, { recursive: true, force: true });
+export async function sweepTemporaryEntries(
+  folder: string,
+  { kinds, pause }: { kinds: readonly TemporaryKind[]; pause: Pause },
+): Promise<void> {
+  for (const path of kinds.flatMap((kind) => temporaryEntries(folder, kind))) await removeTree(path, pause);
+}
+
+/** Removes a file, or a folder with everything below it, following no link. */
+async function removeTree(path: string, pause: Pause): Promise<void> {
+  if (fs.lstatSync(path).isDirectory()) {
+    for (const name of fs.readdirSync(path)) await removeTree(join(path, name), pause);
+    fs.rmdirSync(path);
+  } else fs.unlinkSync(path);
+  await pause();
+}
+
+/** As `withFile()`, for as long as `use` takes. */
+async function withFileAsync<T>(path: string, flags: number, use: (fd: number) => Promise<T>): Promise<T> {
+  const fd = fs.openSync(path, flags, 0o600);
+  try {
+    return await use(fd);
+  } finally {
+    fs.closeSync(fd);
   }
 }

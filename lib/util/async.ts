@@ -18,6 +18,26 @@ export function delay(ms: number, signal: AbortSignal): Promise<void> {
   return unlessAborted(elapsed, signal).finally(() => clearTimeout(timer));
 }
 
+/** Lets events in, such as signals of the operating system and the ends of writes. Work that awaits only settled promises never does. */
+export async function letEventsIn(): Promise<void> {
+  // Browsers have no setImmediate(), which is faster.
+  await new Promise((resolve) => void (globalThis.setImmediate ?? setTimeout)(resolve));
+}
+
+/** To be awaited between the steps of long work. Throws the reason of a signal that was aborted. */
+export type Pause = () => Promise<void>;
+
+/** Returns a pause that lets events in every `steps` calls. */
+export function pauseEvery(steps: number, signal: AbortSignal | undefined): Pause {
+  let calls = 0;
+  return async () => {
+    signal?.throwIfAborted();
+    if (++calls % steps > 0) return;
+    await letEventsIn();
+    signal?.throwIfAborted();
+  };
+}
+
 /** Like `Promise.all()`, but waits until all are settled, so that after an error nothing goes on. */
 export async function settleAll<T extends readonly unknown[]>(
   work: T,

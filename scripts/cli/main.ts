@@ -12,7 +12,7 @@ import { stripControls } from "./terminal.ts";
 export interface ScriptContext {
   /** The command line after the script's name. */
   readonly argv: readonly string[];
-  /** Aborted by Ctrl-C and SIGTERM. Finish what must be finished, then return or throw `signal.reason`. */
+  /** Aborted by Ctrl-C and SIGTERM. Finish what must be finished, then throw `signal.reason`. */
   readonly signal: AbortSignal;
   /** Call it with the files of the user's modules before they are loaded: see guard.ts. */
   readonly guard: (modules: readonly string[]) => void;
@@ -41,8 +41,8 @@ export const EXIT_DAMAGED = 4;
 class StdoutClosed extends Error {}
 
 /**
- * Runs a script and sets the exit code: what `main` returns (default 0), or the code of its failure. Errors go to
- * stderr, one line each. A second Ctrl-C kills at once.
+ * Runs a script and sets the exit code: what `main` returns (default 0), or the code of its failure. A `main` that returns has
+ * done its work, also if a signal came meanwhile. Errors go to stderr, one line each. A second Ctrl-C kills at once.
  *
  * @example
  * ```ts
@@ -77,7 +77,6 @@ export async function runScript(main: (context: ScriptContext) => Promise<number
     code = (await main({ argv: process.argv.slice(2), signal: controller.signal, guard })) ?? 0;
     isDone = true;
     if (failure !== undefined) code = lateExitCode(failure, code);
-    code = signals.exitCode() ?? code;
   } catch (thrown) {
     const isAbort = thrown instanceof Error && thrown.name === "AbortError";
     code = (isAbort ? signals.exitCode() : undefined) ?? (await exitCodeOf(thrown));

@@ -34,8 +34,8 @@ test("verifies all backups from the oldest to the newest, or only the latest; a 
   ]);
   expect(await verifyBackups(backupDir, { id: "latest" })).toEqual([{ id: later, problems: [] }]);
   expect(await restoreBackup({ backupDir, id: "latest", to })).toMatchObject({ id: later });
-  const signal = AbortSignal.abort(new Error("stopped"));
-  expect(await verifyBackups(backupDir, { signal }).catch(String)).toBe("Error: stopped");
+  const signal = AbortSignal.abort();
+  expect(await verifyBackups(backupDir, { signal }).catch(String)).toStartWith("AbortError: ");
   expect((await failureOf(verifyBackups(join(backupDir, "none")))).code).toBe("NOT_FOUND");
 });
 

@@ -251,6 +251,12 @@ export const suiteTests: readonly SuiteTests[] = [
     files: ["test/scripts/lost-lock.test.ts"],
     pattern: "says with 1 that",
   },
+  {
+    rows: [43],
+    name: "signals in long work",
+    files: ["test/backup/stop.test.ts", "test/maintenance/stop.test.ts", "test/scripts/cli/main.test.ts"],
+    pattern: "stops in the middle|is stopped while|although a signal came",
+  },
 ];
 
 export const suite: readonly Fault[] = [...sideBySide, ...watch, ...suiteTests.map(suiteFault)];

@@ -5,6 +5,7 @@ import { syncFiles } from "../../lib/storage/tree.node.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
 const folder = temporaryFolder("tree");
+const noPause = async (): Promise<void> => {};
 const NAMES = Array.from({ length: 150 }, (_, i) => `f${i}`);
 for (const name of NAMES) fs.writeFileSync(join(folder, name), name);
 
@@ -30,7 +31,7 @@ test("syncFiles() syncs every file, 64 at once", async () => {
     return openSync(...args);
   });
   const held = holdSyncs();
-  const synced = syncFiles(folder, NAMES);
+  const synced = syncFiles(folder, { names: NAMES, pause: noPause });
   await turn();
   expect(held).toHaveLength(64);
   while (held.length > 0) {
@@ -45,7 +46,7 @@ test("syncFiles() syncs every file, 64 at once", async () => {
 test("syncFiles() fails with the first error, and begins no other sync after it", async () => {
   const held = holdSyncs();
   let failure: unknown;
-  const synced = syncFiles(folder, NAMES).catch((error: unknown) => (failure = error));
+  const synced = syncFiles(folder, { names: NAMES, pause: noPause }).catch((error: unknown) => (failure = error));
   await turn();
   held[3]!(Object.assign(new Error("EIO"), { code: "EIO" }));
   await turn();

@@ -69,6 +69,14 @@ describe("runScript()", () => {
     expect(child.signalCode).toBeNull();
   });
 
+  test("a main that finishes although a signal came has done its work, and exits with 0", async () => {
+    const child = Bun.spawn([process.execPath, SCRIPT, "finish"], { stdout: "pipe", stderr: "pipe" });
+    await child.stderr.getReader().read();
+    child.kill("SIGINT");
+    expect(await new Response(child.stdout).text()).toBe("the result\n");
+    expect(await child.exited).toBe(0);
+  });
+
   test("a second Ctrl-C kills at once", async () => {
     const child = Bun.spawn([process.execPath, SCRIPT, "deaf"], { stderr: "pipe" });
     try {
