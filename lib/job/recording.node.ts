@@ -7,11 +7,11 @@ import { Recorder, type RecorderOptions } from "../providers/recorded/recorder.t
 import type { QuestionCounts } from "../providers/recorded/recorder-reports.ts";
 import { AnswerStore } from "../providers/recorded/recordings.ts";
 import { diskStorage } from "../storage/disk.node.ts";
-import { settleLeftovers } from "../storage/fs.node.ts";
+import { assertWritable, settleLeftovers } from "../storage/fs.node.ts";
 import { sha256OfText } from "../util/sha256.ts";
 import { keyProvider } from "./key.ts";
 
-export interface RecordingOptions extends Omit<RecorderOptions, "store" | "now" | "signal"> {
+export interface RecordingOptions extends Omit<RecorderOptions, "store" | "now" | "signal" | "assertCanRecord"> {
   /** The folder. It may be shared by several processes. */
   readonly answersDir: string;
   /** Providers whose questions are asked again, although their answers are recorded. @default none */
@@ -40,7 +40,14 @@ export function openRecording(options: RecordingOptions): Recording {
   const dir = resolve(answersDir);
   if (options.mode !== "dry-run") settleLeftovers(dir);
   const store = new AnswerStore(diskStorage(dir), { onNote });
-  const recorder = new Recorder({ ...options, store, signal, onNote, now: () => Date.now() });
+  const recorder = new Recorder({
+    ...options,
+    store,
+    signal,
+    onNote,
+    now: () => Date.now(),
+    assertCanRecord: () => assertWritable(dir),
+  });
   return {
     store,
     recorder,

@@ -8,7 +8,6 @@ import {
   areFolders,
   attempt,
   attemptAsync,
-  discard,
   makeFolder,
   namesIn,
   notRegular,
@@ -17,18 +16,18 @@ import {
   READ_WRITE,
   readFully,
   sweepTemporaries,
-  systemCodeOf,
   withFile,
   writeAll,
 } from "./fs.node.ts";
+import { isTemporaryFileGone, replaceName, takeName } from "./give-name.node.ts";
 import { GroupCommit } from "./group-commit.node.ts";
 import { takeLock } from "./lock.node.ts";
 import { Syncs } from "./syncs.node.ts";
 
 useNativeFunctions();
 
-/** What a file system without hard links answers to `link()`. */
-const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
+/** Processes that start while one file is written, and sweep the folder without a lock (`settleLeftovers()`): nearly always none. */
+const MAX_TRIES = 5;
 
 /** The folder of runs: what is in it, and in its folders, is covered by the lock. */
 const NESTED_FOLDER = "runs";
@@ -104,10 +103,16 @@ class DiskStorage implements Storage {
 
   createOnce(name: string, bytes: Uint8Array): Promise<boolean> {
     return this.#commit("create", name, async (path) => {
-      const there = fs.lstatSync(path, { throwIfNoEntry: false });
-      if (there === undefined) return this.#commits.write(path, bytes, { verb: "create", giveName: takeName });
-      if (there.isFile()) await this.#commits.settle(path);
-      return false;
+      for (let tries = 1; ; tries++) {
+        const there = fs.lstatSync(path, { throwIfNoEntry: false });
+        if (there?.isFile()) await this.#commits.settle(path);
+        if (there !== undefined) return false;
+        try {
+          return await this.#commits.write(path, bytes, { verb: "create", giveName: takeName });
+        } catch (error) {
+          if (tries === MAX_TRIES || !isTemporaryFileGone(error, path)) throw error;
+        }
+      }
     });
   }
 
@@ -251,37 +256,6 @@ class DiskStorage implements Storage {
       fs.closeSync(fd);
     }
   }
-}
-
-/**
- * Gives a temporary file its name, unless that is taken. Without hard links it is a rename after a look, which misses a
- * process that creates the name in the same moment.
- */
-function takeName(temp: string, path: string): boolean {
-  try {
-    return linkNew(temp, path);
-  } finally {
-    discard(temp);
-  }
-}
-
-function linkNew(temp: string, path: string): boolean {
-  try {
-    fs.linkSync(temp, path);
-    return true;
-  } catch (error) {
-    if (systemCodeOf(error) === "EEXIST") return false;
-    if (!NO_LINKS.includes(systemCodeOf(error))) throw error;
-  }
-  if (fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined) return false;
-  fs.renameSync(temp, path);
-  return true;
-}
-
-/** Gives a temporary file its name, replacing what was there. */
-function replaceName(temp: string, path: string): boolean {
-  fs.renameSync(temp, path);
-  return true;
 }
 
 function tooShort(path: string, size: number, offset: number): RangeError {

@@ -3,7 +3,6 @@
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { CarryoverError, fail, messageOf } from "../errors.ts";
-import { HOUR_MS } from "../util/time.ts";
 
 /** Windows has none of these flags, cannot open a folder, and its file systems journal folders themselves. */
 const WINDOWS = process.platform === "win32";
@@ -34,9 +33,6 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-/** Age from which a temporary file of a folder without a lock belongs to a dead process. */
-const LEFTOVER_MS = HOUR_MS;
 
 /** The operating system's code for an error (`ENOSPC`), or an empty string. */
 export function systemCodeOf(error: unknown): string {
@@ -178,8 +174,29 @@ export function sweepTemporaries(folder: string): void {
 }
 
 /**
+ * Makes a folder if it is missing, and tries whether a file can be written in it.
+ *
+ * @throws {CarryoverError} `IO`
+ */
+export function assertWritable(folder: string): void {
+  const temp = join(folder, temporaryName());
+  attempt("write to", folder, () => {
+    makeFolder(folder);
+    try {
+      withFile(temp, CREATE_ONLY, (fd) => {
+        writeAll(fd, new TextEncoder().encode("written to see whether it can be\n"), 0);
+        fs.fsyncSync(fd);
+      });
+    } finally {
+      discard(temp);
+    }
+  });
+}
+
+/**
  * Cleans up after killed processes in a folder without a lock: removes their temporary files, and syncs the names of their
- * finished files, since they may have died before doing so.
+ * finished files, since they may have died before doing so. No clock tells a dead process from a living one, so the files of the
+ * living are removed as well: `createOnce()` writes them again.
  *
  * @throws {CarryoverError} `IO`
  */
@@ -193,8 +210,7 @@ export function settleLeftovers(folder: string): void {
   }
   for (const name of names.filter((each) => isTemporaryName(each))) {
     const path = join(folder, name);
-    const stat = fs.lstatSync(path, { throwIfNoEntry: false });
-    if (stat?.isDirectory() === false && Date.now() - stat.mtimeMs > LEFTOVER_MS) discard(path);
+    if (fs.lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false) discard(path);
   }
   attempt("sync", folder, () => syncFolder(folder));
 }

@@ -252,6 +252,18 @@ export const suiteTests: readonly SuiteTests[] = [
     pattern: "says with 1 that",
   },
   {
+    rows: [44],
+    name: "a folder of answers that cannot be written",
+    files: ["test/job/recording.test.ts"],
+    pattern: "before anything is asked",
+  },
+  {
+    rows: [45],
+    name: "leftovers, whatever the clock says",
+    files: ["test/backup/stop.test.ts", "test/storage/fs.test.ts", "test/storage/disk.test.ts"],
+    pattern: "whatever the clock says|swept its temporary file",
+  },
+  {
     rows: [43],
     name: "signals in long work",
     files: ["test/backup/stop.test.ts", "test/maintenance/stop.test.ts", "test/scripts/cli/main.test.ts"],

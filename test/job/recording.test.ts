@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
+import fs, { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BacktestResult } from "../../lib/backtest/run.ts";
@@ -31,6 +31,42 @@ async function run(recording: Recording, provider: Provider): Promise<BacktestRe
     recording.close(),
   );
 }
+
+/** Makes every attempt to write a new file in a folder fail until it is called. */
+function makeReadOnly(folder: string): () => void {
+  const open = fs.openSync;
+  const spied = spyOn(fs, "openSync").mockImplementation((path, flags, ...rest) => {
+    if (String(path).startsWith(folder) && (Number(flags) & fs.constants.O_CREAT) !== 0)
+      throw Object.assign(new Error("EROFS: read-only file system"), { code: "EROFS" });
+    return open(path, flags, ...rest);
+  });
+  return () => spied.mockRestore();
+}
+
+test("a folder of answers that cannot be written is found before anything is asked, and what it has is replayed", async () => {
+  const answersDir = join(work, "read-only");
+  const options = { name: "llama", model: "read-only", base_url: server.openaiUrl };
+  const runOnce = async (): Promise<Recording> => {
+    const recording = openRecording({ answersDir });
+    await run(recording, await llmProvider(options, recording));
+    return recording;
+  };
+  const before = server.answered.size;
+  let makeWritable = makeReadOnly(answersDir);
+  for (let start = 0; start < 3; start++) {
+    await expect(runOnce()).rejects.toThrow(
+      `Cannot write to "${answersDir}": found EROFS: read-only file system, expected a file system that can be written`,
+    );
+  }
+  makeWritable();
+  expect(server.answered.size).toBe(before);
+  expect(readdirSync(answersDir)).toEqual([]);
+
+  await runOnce();
+  makeWritable = makeReadOnly(answersDir);
+  expect((await runOnce()).counts()).toMatchObject({ asked: 0, cached: 28 });
+  makeWritable();
+});
 
 describe("llmProvider()", () => {
   const options = { name: "llama", model: "m" };

@@ -120,6 +120,27 @@ test("createOnce() writes a temporary file, syncs it, links it to its name and s
   expect(fs.readdirSync(path).filter((name) => name.startsWith("."))).toEqual([]);
 });
 
+test("createOnce() writes a file again if another process swept its temporary file away, and gives up where that has no end", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.replace("warm", utf8("up"));
+  const link = fs.linkSync;
+  let swept = 0;
+  const sweepFirst = (times: number): void => {
+    swept = 0;
+    spyOn(fs, "linkSync").mockImplementation((from, to) => {
+      if (++swept <= times) fs.rmSync(from);
+      link(from, to);
+    });
+  };
+  sweepFirst(2);
+  expect(await storage.createOnce("a", utf8("A"))).toBeTrue();
+  expect([swept, await textOf(storage, "a")]).toEqual([3, "A"]);
+  sweepFirst(Infinity);
+  expect((await failureOf(storage.createOnce("b", utf8("B")))).code).toBe("IO");
+  expect((await storage.list()).files.map(({ name }) => name)).toEqual(["a", "warm"]);
+});
+
 test("createOnce() syncs an existing file too, because its creator may have died before doing so", async () => {
   const path = freshPath();
   const storage = diskStorage(path);

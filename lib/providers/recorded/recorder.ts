@@ -30,6 +30,8 @@ export interface RecorderOptions {
   readonly signal: AbortSignal;
   /** Wall-clock time, epoch ms. */
   readonly now: () => number;
+  /** Called before the first question is sent. It throws if answers cannot be recorded: nothing is asked then. */
+  readonly assertCanRecord?: (() => void) | undefined;
   /** Called after every question. */
   readonly onQuestionCounts?: ((counts: QuestionCounts) => void) | undefined;
   /** Called before every question is answered. */
@@ -91,6 +93,7 @@ export class Recorder {
   readonly #pending = new Map<string, Promise<Answer>>();
   readonly #counts = { asked: 0, cached: 0, failed: 0, missing: 0, unanswered: 0 };
   #runId: string | null = null;
+  #canRecord = false;
   /** Whether the run went on without an answer before. */
   #hasUnanswered = false;
 
@@ -242,6 +245,8 @@ export class Recorder {
   async #ask(state: ClientState, { question, prepared }: OpenQuestion): Promise<Answer> {
     const { store, now, onWait, onFailure } = this.#options;
     this.signal.throwIfAborted();
+    if (!this.#canRecord) this.#options.assertCanRecord?.();
+    this.#canRecord = true;
     const release = await this.#budget.reserve(prepared.maxCostUsd, this.signal);
     const askedAt = new Date(now()).toISOString();
     try {
