@@ -1,5 +1,6 @@
 #!/usr/bin/env bun
 /** The main job: backtests the ensemble chunk by chunk and stores every closed trade. */
+import type { Config } from "../lib/config/config.ts";
 import { runConfig, type RunOutcome } from "../lib/job/run.node.ts";
 import type { ServerWait } from "../lib/providers/recorded/recorder-reports.ts";
 import { parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
@@ -9,6 +10,7 @@ import { firstLongWaits, runProgress } from "./cli/progress.ts";
 import { renderEstimate, renderQuestionCounts, renderWait } from "./text/questions.ts";
 import { renderFullSummary } from "./text/run.ts";
 import { renderSummary } from "./text/summary.ts";
+import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
   summary:
@@ -34,6 +36,7 @@ const COMMAND = {
       multiple: true,
       help: "ask P again; its older answers are kept (repeatable)",
     },
+    report: { type: "string", value: "FILE", help: "draw the run as one HTML file at its end, as report.ts does" },
     ...SHARED_FLAGS,
   },
   examples: [
@@ -58,6 +61,7 @@ await runScript(async ({ argv, signal, guard }) => {
   const { flags } = parseFlags(argv, COMMAND);
   refuseTogether(flags, ["offline", "refresh-provider"]);
   refuseTogether(flags, ["offline", "retry-failed"]);
+  refuseTogether(flags, ["estimate", "report"]);
   const request = await runRequest(flags, { guard, enabled: flags["no-memory"] ? false : undefined });
   const progress = runProgress();
   const isFirstLong = firstLongWaits();
@@ -100,4 +104,18 @@ await runScript(async ({ argv, signal, guard }) => {
     const shown = { ...outcome, state: stateOf(outcome) };
     await writeOut(flags.full ? renderFullSummary(shown) : renderSummary(shown));
   }
+  if (flags.report !== undefined) await report(outcome, { config: request.config, file: flags.report });
 });
+
+async function report(outcome: RunOutcome, options: { config: Config; file: string }): Promise<void> {
+  const { makeReport, storeReport } = await import("../lib/report/make.node.ts");
+  const { backtest, memory } = options.config;
+  const made = await makeReport({
+    memoryDir: outcome.memoryDir,
+    run: outcome.summary.run_id,
+    dataDir: backtest.data_dir,
+    answersDir: memory.answers_dir,
+    onNote: note,
+  });
+  note(`Stored the report as ${shownPath((await storeReport(made, options.file)).file)}`);
+}

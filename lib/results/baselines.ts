@@ -53,15 +53,11 @@ export function baselinesOf(
   { trades, daysPerYear }: { trades: readonly Trade[]; daysPerYear: DaysPerYear },
 ): Baselines {
   const held = assets.filter(({ bars }) => bars.length > 0);
-  const values = held.map(valueByDay);
   return {
     buy_and_hold: Object.fromEntries(
-      assets.map((each) => {
-        const i = held.indexOf(each);
-        return [each.asset, i === -1 ? null : heldFigures([values[i]!], daysPerYear)];
-      }),
+      assets.map((each) => [each.asset, held.includes(each) ? heldFigures([each], daysPerYear) : null]),
     ),
-    equal_weight: held.length === 0 ? null : heldFigures(values, daysPerYear),
+    equal_weight: held.length === 0 ? null : heldFigures(held, daysPerYear),
     random_entry: randomEntry(trades, assets),
   };
 }
@@ -78,15 +74,21 @@ function valueByDay({ bars, timeframeMs, feeShare, fillShare }: HeldAsset): Read
   return values;
 }
 
-/** Figures of equal shares of assets. An asset without a bar on a day counts as before. */
-function heldFigures(assets: readonly ReadonlyMap<string, number>[], daysPerYear: DaysPerYear): HeldFigures {
-  const dates = [...new Set(assets.flatMap((values) => [...values.keys()]))].toSorted();
+/** What 1 put into equal shares of assets is worth at the end of each day. An asset without a bar on a day counts as before. */
+export function valueOfHeld(
+  assets: readonly HeldAsset[],
+): readonly { readonly date: string; readonly equity: number }[] {
+  const values = assets.map(valueByDay);
+  const dates = [...new Set(values.flatMap((byDay) => [...byDay.keys()]))].toSorted();
   const now = assets.map(() => 1);
-  const days = dates.map((date) => {
-    assets.forEach((values, i) => (now[i] = values.get(date) ?? now[i]!));
+  return dates.map((date) => {
+    values.forEach((byDay, i) => (now[i] = byDay.get(date) ?? now[i]!));
     return { date, equity: meanOf(now)! };
   });
-  const marks = lastOfDays(days, daysPerYear);
+}
+
+function heldFigures(assets: readonly HeldAsset[], daysPerYear: DaysPerYear): HeldFigures {
+  const marks = lastOfDays(valueOfHeld(assets), daysPerYear);
   const drawdown = { peak: 1, maxPct: 0 };
   for (const { equity } of marks) markDrawdown(drawdown, equity);
   return {

@@ -1,13 +1,7 @@
 /** Numbers, sizes and times as a person writes them; `-` where there is none. */
+import { fixed, signed } from "../../lib/util/written-numbers.ts";
 
-/** A fixed count of decimals and a comma between thousands, such as `10,250.50`. */
-export function fixed(value: number | null, decimals = 2): string {
-  if (value === null || !Number.isFinite(value)) return "-";
-  const [whole = "", fraction] = Math.abs(value).toFixed(decimals).split(".");
-  const grouped = whole.replaceAll(/\B(?=(\d{3})+$)/g, ",") + (fraction === undefined ? "" : `.${fraction}`);
-  // What rounds to 0 has no sign.
-  return value < 0 && /[1-9]/.test(grouped) ? `-${grouped}` : grouped;
-}
+export { fixed, signed };
 
 /** Account currency, such as `10,250.50`. */
 export function money(value: number | null): string {
@@ -22,12 +16,6 @@ export function count(value: number): string {
 /** How many of something, such as `1 snapshot` or `1,200 snapshots`. */
 export function countOf(number: number, noun: string): string {
   return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
-}
-
-/** Like `fixed()`, with a plus sign for values above 0. */
-export function signed(value: number | null, decimals = 2): string {
-  const text = fixed(value, decimals);
-  return value !== null && value > 0 && /[1-9]/.test(text) ? `+${text}` : text;
 }
 
 /** A percentage in 0..100, such as `53.1%`. */

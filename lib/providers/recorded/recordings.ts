@@ -97,14 +97,14 @@ export class AnswerStore {
   /** How many questions an earlier version recorded for a run as unanswered. Reads every file. */
   async silentAnswersOf(runId: string): Promise<number> {
     let count = 0;
-    for await (const answer of this.#answersOf(runId)) if (isSilent(answer)) count += 1;
+    for await (const answer of this.answersOf(runId)) if (isSilent(answer)) count += 1;
     return count;
   }
 
   /** Dollars that the recorded answers of a run cost. Reads every file. */
   async costOfRun(runId: string): Promise<number> {
     let sum = 0;
-    for await (const { cost_usd: cost } of this.#answersOf(runId)) sum += cost ?? 0;
+    for await (const { cost_usd: cost } of this.answersOf(runId)) sum += cost ?? 0;
     return sum;
   }
 
@@ -116,7 +116,7 @@ export class AnswerStore {
   }
 
   /** The readable answers that a run asked for. */
-  async *#answersOf(runId: string): AsyncGenerator<RecordedAnswer> {
+  async *answersOf(runId: string): AsyncGenerator<RecordedAnswer> {
     for (const { name } of (await this.#storage.list()).files) {
       if (!/^[0-9a-f]{64}/.test(name)) continue;
       const bytes = await this.#read(name);

@@ -1,0 +1,142 @@
+/** The lines of equity of a report: runs, and runs that only a comparison made. */
+import type { Comparison } from "../experiments/compare.ts";
+import type { Arm } from "../experiments/arm.ts";
+import type { World } from "../experiments/day-sample.ts";
+import { type DaysPerYear, type DrawdownState, markDrawdown, sharpeRatio } from "../results/metrics.ts";
+import { meanOf } from "../util/numbers.ts";
+import { endOfDay } from "./buckets.ts";
+import type { AccountLine, LineColor } from "./data.ts";
+import { type DailyReturns, dailyReturnsOf, daysPerYearOf, type Effect, effectOf } from "./effect.ts";
+import type { RunData } from "./run-data.ts";
+import { backtestOf } from "./run-settings.ts";
+
+export const MEMORY_ON = "memory on";
+export const MEMORY_OFF = "memory off";
+const MATCHED = "off at the same mean size";
+
+/** A line, and its returns by day. */
+interface Candidate {
+  readonly line: AccountLine;
+  readonly days: DailyReturns;
+}
+
+/**
+ * The lines of a run and of what it is compared with, and how the first two differ.
+ *
+ * @param compared `name`: what the compared run is called; `undefined` if it is the same one with memory, or without.
+ */
+export function accountsOf(
+  run: RunData,
+  compared: {
+    run?: RunData | undefined;
+    comparison?: Comparison | undefined;
+    name?: string | undefined;
+    runName: string;
+  },
+): { accounts: readonly AccountLine[]; effect: Effect | undefined } {
+  const { comparison } = compared;
+  const daysPerYear = daysPerYearOf(run);
+  const nameOf = ({ summary }: RunData): string => (summary.memory_enabled ? MEMORY_ON : MEMORY_OFF);
+  const isTwin = compared.name === undefined;
+  const candidates = [
+    runLine(run, daysPerYear, { name: isTwin ? nameOf(run) : compared.runName, color: colorOf(run, isTwin, 0) }),
+  ];
+  if (compared.run !== undefined) {
+    const name = compared.name ?? nameOf(compared.run);
+    candidates.push(runLine(compared.run, daysPerYear, { name, color: colorOf(compared.run, isTwin, 1) }));
+  }
+  const world = comparison?.worlds.find(({ on, off }) => [on.run_id, off.run_id].includes(run.runId));
+  if (isTwin && world !== undefined) {
+    const { initial_balance: initial } = run.summary;
+    const missing = run.summary.memory_enabled
+      ? { name: MEMORY_OFF, color: "off" as const, arm: world.off }
+      : { name: MEMORY_ON, color: "on" as const, arm: world.on };
+    if (compared.run === undefined) candidates.push(armLine(world, missing, initial));
+    if (world.matched !== null)
+      candidates.push(armLine(world, { name: MATCHED, color: "matched", arm: world.matched }, initial));
+  }
+  return {
+    accounts: candidates.map(({ line }) => line),
+    effect: effectBetween(candidates, { run, daysPerYear, comparison, isTwin }),
+  };
+}
+
+function colorOf({ summary }: RunData, isTwin: boolean, place: 0 | 1): LineColor {
+  const isOn = isTwin ? summary.memory_enabled : place === 0;
+  return isOn ? "on" : "off";
+}
+
+function runLine(
+  run: RunData,
+  daysPerYear: DaysPerYear,
+  { name, color }: { name: string; color: LineColor },
+): Candidate {
+  const { summary, marks } = run;
+  return {
+    days: dailyReturnsOf(run, daysPerYear),
+    line: {
+      name,
+      color,
+      marks,
+      figures: {
+        return_pct: summary.total_return_pct,
+        sharpe: summary.annualized_sharpe,
+        max_drawdown_pct: summary.max_drawdown_pct,
+        trades: summary.total_trades,
+        mean_result_r: summary.mean_result_r,
+      },
+    },
+  };
+}
+
+/** A run that only a comparison made, by its days. */
+function armLine(
+  { dates, days_per_year: daysPerYear }: World,
+  { name, color, arm }: { name: string; color: LineColor; arm: Arm },
+  initial: number,
+): Candidate {
+  let equity = initial;
+  const drawdown: DrawdownState = { peak: initial, maxPct: 0 };
+  const marks = arm.returns.map((dayReturn, i) => {
+    equity *= 1 + dayReturn;
+    markDrawdown(drawdown, equity);
+    return { atMs: endOfDay(dates[i]!), equity };
+  });
+  return {
+    days: { dates, returns: arm.returns },
+    line: {
+      name,
+      color,
+      marks,
+      figures: {
+        return_pct: 100 * (equity / initial - 1),
+        sharpe: sharpeRatio(arm.returns, daysPerYear),
+        max_drawdown_pct: drawdown.maxPct,
+        trades: arm.trades.day.length,
+        mean_result_r: meanOf(arm.trades.result_r),
+      },
+    },
+  };
+}
+
+/** The run with memory less the one without, whichever the report is of; else the run less the compared one. */
+function effectBetween(
+  [first, second]: readonly Candidate[],
+  {
+    run,
+    daysPerYear,
+    comparison,
+    isTwin,
+  }: { run: RunData; daysPerYear: DaysPerYear; comparison: Comparison | undefined; isTwin: boolean },
+): Effect | undefined {
+  if (first === undefined || second === undefined) return undefined;
+  const pair = isTwin && first.line.name === MEMORY_OFF ? ([second, first] as const) : ([first, second] as const);
+  const [a, b] = pair.map(({ line, days }) => ({ name: line.name, days })) as [
+    { name: string; days: DailyReturns },
+    { name: string; days: DailyReturns },
+  ];
+  const effect = effectOf([a, b], { daysPerYear, longestTradeDays: backtestOf(run.key).longestTradeDays });
+  if (effect === undefined || !isTwin || comparison === undefined) return effect;
+  // What compare-memory says of the same two runs, to the last digit.
+  return { ...effect, sharpe: comparison.on_minus_off.sharpe, logGrowth: comparison.on_minus_off.log_growth };
+}

@@ -1,0 +1,123 @@
+/** What a run is compared with: the same run with memory, or without, another one, or a stored comparison. */
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { readManifests, RunFiles } from "../backtest/run-files.ts";
+import type { RunKey } from "../backtest/run-key.ts";
+import { folderWithoutMemory } from "../config/memory-folder.node.ts";
+import { fail, undefinedIfCorrupt } from "../errors.ts";
+import type { Comparison } from "../experiments/compare.ts";
+import { findRun, type FoundRun } from "../runs/find.node.ts";
+import { diskStorage } from "../storage/disk.node.ts";
+import { namesIn, readRegular } from "../storage/fs.node.ts";
+import { canonicalJson, decodeJsonObject, isRecord } from "../util/json.ts";
+import { readRun, type RunData } from "./run-data.ts";
+
+/** What `--compare` names. */
+export interface Counterpart {
+  readonly run?: RunData;
+  readonly comparison?: Comparison;
+  /** How the compared run was named; `undefined` if it is the same one with memory, or without. */
+  readonly name?: string;
+}
+
+/** @throws {CarryoverError} `NOT_FOUND` if nothing has that name; `CORRUPT`. */
+export async function namedCounterpart(memoryDir: string, name: string, found: FoundRun): Promise<Counterpart> {
+  const file = comparisonFile(name, found);
+  if (file !== undefined) return { ...(await sameRun(found)), comparison: readComparison(file) };
+  const other = await findRun(memoryDir, name);
+  const run = await readRun(other.storage, other.id);
+  const twin = await sameRun(found);
+  if (twin.run?.runId === run.runId) return { ...twin, ...comparisonOfBoth(found, run) };
+  return { run, name: other.label ?? other.id.slice(0, 12) };
+}
+
+/** The same run with memory, or without, as far as it is there, and a comparison of both. */
+export async function impliedCounterpart(found: FoundRun): Promise<Counterpart> {
+  const twin = await sameRun(found);
+  return { ...twin, ...comparisonOfBoth(found, twin.run) };
+}
+
+/** The newest attempt of a run that differs only in its memory. */
+async function sameRun({ id, memoryDir, storage }: FoundRun): Promise<Counterpart> {
+  const other = isWithoutMemory(memoryDir) ? dirname(memoryDir) : folderWithoutMemory(memoryDir);
+  const key = await new RunFiles(storage, id).readManifest({ verify: false });
+  if (key === undefined || !existsSync(other)) return {};
+  const others = diskStorage(other);
+  const same = [...(await readManifests(others))].filter(
+    ([, each]) => partsBesideMemory(each) === partsBesideMemory(key),
+  );
+  for (const [runId] of same.toSorted(([, a], [, b]) => b.attempt - a.attempt)) {
+    const run = await undefinedIfCorrupt(() => readRun(others, runId)).catch(() => undefined);
+    if (run !== undefined) return { run };
+  }
+  return {};
+}
+
+function isWithoutMemory(memoryDir: string): boolean {
+  return basename(memoryDir) === basename(folderWithoutMemory(""));
+}
+
+/** What two runs have in common that differ in their memory alone. */
+function partsBesideMemory({ config, bars, period, seed, market, files }: RunKey): string {
+  const { portfolio_memory: _memory, ...others } = isRecord(config) ? config : {};
+  return canonicalJson({ config: others, bars, period, seed, market, files });
+}
+
+function comparisonsOf({ memoryDir }: FoundRun): string {
+  return join(isWithoutMemory(memoryDir) ? dirname(memoryDir) : memoryDir, "comparisons");
+}
+
+/** The comparison that ran a run, or both; of several the one that says most. */
+function comparisonOfBoth(found: FoundRun, other: RunData | undefined): Pick<Counterpart, "comparison"> {
+  const ids = [found.id, ...(other === undefined ? [] : [other.runId])];
+  const comparisons = comparisonNames(found).flatMap((name) => {
+    const bytes = readRegular(join(comparisonsOf(found), name));
+    const text = new TextDecoder().decode(bytes);
+    return ids.every((id) => text.includes(`"${id}"`)) ? [decodeComparison(bytes, name)] : [];
+  });
+  const said = ({ ablations, costs, matched }: Comparison): number =>
+    ablations.length + (costs === null ? 0 : 2) + (matched === null ? 0 : 4);
+  const [best] = comparisons.toSorted((a, b) => said(b) - said(a));
+  return best === undefined ? {} : { comparison: best };
+}
+
+function comparisonNames(found: FoundRun): readonly string[] {
+  const folder = comparisonsOf(found);
+  if (!existsSync(folder)) return [];
+  return namesIn(folder)
+    .filter((name) => /^comparison_[0-9a-f]+\.json$/.test(name))
+    .toSorted();
+}
+
+/** The file that a name means: a path, its name, or the first four digits in it or more. */
+function comparisonFile(name: string, found: FoundRun): string | undefined {
+  if (name.endsWith(".json")) {
+    const file = existsSync(name) ? name : join(comparisonsOf(found), name);
+    if (existsSync(file)) return file;
+    throw fail("NOT_FOUND", `Cannot read the comparison "${name}"`, {
+      found: "no such file",
+      expected: `one that compare-memory stored, as in "${comparisonsOf(found)}"`,
+    });
+  }
+  if (!/^(?:comparison_)?[0-9a-f]{4,16}$/.test(name)) return undefined;
+  const start = name.startsWith("comparison_") ? name : `comparison_${name}`;
+  const files = comparisonNames(found).filter((each) => each.startsWith(start));
+  if (files.length > 1) {
+    throw fail("BAD_USAGE", `Cannot tell which comparison "${name}" is`, {
+      found: files.join(", "),
+      expected: "more digits of one",
+    });
+  }
+  return files[0] === undefined ? undefined : join(comparisonsOf(found), files[0]);
+}
+
+function readComparison(file: string): Comparison {
+  return decodeComparison(readRegular(file), file);
+}
+
+function decodeComparison(bytes: Uint8Array, name: string): Comparison {
+  const comparison = decodeJsonObject(bytes, name);
+  if (Array.isArray(comparison["worlds"]) && isRecord(comparison["on_minus_off"]))
+    return comparison as unknown as Comparison;
+  throw fail("CORRUPT", `Cannot read "${name}"`, { found: "no worlds", expected: "a comparison of compare-memory" });
+}

@@ -1,0 +1,49 @@
+/** What the pictures of a report are drawn from. */
+import type { Comparison } from "../experiments/compare.ts";
+import type { Outcome } from "../types.ts";
+import type { Effect } from "./effect.ts";
+import type { ModelCost } from "./model-costs.ts";
+import type { DecisionPoint, Mark, RunData } from "./run-data.ts";
+
+/** The classes of page-style.ts that lines have. */
+export type LineColor = "on" | "off" | "matched" | "held" | "c0" | "c1" | "c2" | "c3" | "c4" | "c5" | "c6" | "c7";
+
+/** The equity of a run. */
+export interface AccountLine {
+  readonly name: string;
+  readonly color: LineColor;
+  /** In order of time. */
+  readonly marks: readonly Mark[];
+  readonly figures: {
+    readonly return_pct: number | null;
+    readonly sharpe: number | null;
+    readonly max_drawdown_pct: number | null;
+    readonly trades: number;
+    readonly mean_result_r: number | null;
+  };
+}
+
+/** What 1 put into an asset, or into all with equal shares, is worth at the end of each day. */
+export interface HeldLine {
+  readonly name: string;
+  readonly days: readonly { readonly date: string; readonly equity: number }[];
+}
+
+/** Everything that is known of a run, as far as it is there. */
+export interface ReportData {
+  readonly run: RunData;
+  readonly decisions: readonly DecisionPoint[];
+  /** Of the run's entries, in their order. */
+  readonly outcomes: readonly Outcome[];
+  /** The run first. */
+  readonly accounts: readonly AccountLine[];
+  /** Empty without the run's bars. */
+  readonly held: readonly HeldLine[];
+  /** The run with memory less the one without, or the run less another. */
+  readonly effect: Effect | undefined;
+  readonly comparison: Comparison | undefined;
+  /** R of long trades that were recalled, by decision id. */
+  readonly longRById: ReadonlyMap<string, number>;
+  /** `undefined` if the run asked no model and no program. */
+  readonly models: readonly ModelCost[] | undefined;
+}

@@ -1,0 +1,131 @@
+/** How the growth of two runs differs, day by day. */
+import { type DaysPerYear, lastOfDays, sharpeRatio, simpleReturns } from "../results/metrics.ts";
+import { blockLength, bootstrap, type Interval, stationaryIndices } from "../stats/bootstrap.ts";
+import { createRandom } from "../util/random.ts";
+import type { RunData } from "./run-data.ts";
+
+/** Resamples of the band, and of the intervals. */
+const BAND_DRAWS = 1000;
+const DRAWS = 2000;
+
+/** Days for which the band is computed. */
+const MAX_POINTS = 130;
+
+/** Simple returns by day. */
+export interface DailyReturns {
+  /** `YYYY-MM-DD`. */
+  readonly dates: readonly string[];
+  readonly returns: readonly number[];
+}
+
+/** One run less another, over the days that both have. */
+export interface Effect {
+  readonly first: string;
+  readonly second: string;
+  readonly days: number;
+  /** Log growth of the first less that of the second since the start, in percent, with its 95 % interval. */
+  readonly path: readonly {
+    readonly date: string;
+    readonly value: number;
+    readonly low: number;
+    readonly high: number;
+  }[];
+  readonly sharpe: Interval | null;
+  readonly logGrowth: Interval | null;
+}
+
+/** 365 days a year if a run has marks on Saturdays, else 252. */
+export function daysPerYearOf({ records }: Pick<RunData, "records">): DaysPerYear {
+  const isSaturday = ({ date }: { date: string }): boolean => new Date(date).getUTCDay() === 6;
+  return records.some(({ daily }) => daily.some(isSaturday)) ? 365 : 252;
+}
+
+/** A run's returns by day. */
+export function dailyReturnsOf({ records, summary }: RunData, daysPerYear: DaysPerYear): DailyReturns {
+  const days = lastOfDays(
+    records.flatMap(({ daily }) => daily),
+    daysPerYear,
+  );
+  return { dates: days.map(({ date }) => date), returns: simpleReturns(days, summary.initial_balance) };
+}
+
+/**
+ * Compares two runs by the days that both have; `undefined` if there are fewer than two.
+ *
+ * @param options `longestTradeDays`: blocks of days that are drawn again are no shorter on average, as in docs/RULES.md, "Does
+ *   memory help".
+ */
+export function effectOf(
+  [first, second]: readonly [{ name: string; days: DailyReturns }, { name: string; days: DailyReturns }],
+  options: { daysPerYear: DaysPerYear; longestTradeDays: number },
+): Effect | undefined {
+  const { dates, a, b } = paired(first.days, second.days);
+  if (dates.length < 2) return undefined;
+  const differences = dates.map((_, i) => a[i]! - b[i]!);
+  const wanted = Math.max(Math.ceil(options.longestTradeDays), blockLength(differences));
+  const series = { length: dates.length, meanBlock: Math.max(1, Math.min(wanted, dates.length / 3)) };
+  const growth = dates.map((_, i) => Math.log1p(a[i]!) - Math.log1p(b[i]!));
+  const [sharpe = null, logGrowth = null] = bootstrap(
+    [series],
+    ([drawn]) => {
+      const sharpeOf = (returns: readonly number[]): number | null =>
+        sharpeRatio(
+          Array.from(drawn!, (i) => returns[i]!),
+          options.daysPerYear,
+        );
+      const [sharpeA, sharpeB] = [sharpeOf(a), sharpeOf(b)];
+      let sum = 0;
+      for (const i of drawn!) sum += growth[i]!;
+      return [sharpeA === null || sharpeB === null ? null : sharpeA - sharpeB, sum];
+    },
+    { draws: DRAWS, random: createRandom("report intervals") },
+  );
+  return {
+    first: first.name,
+    second: second.name,
+    days: dates.length,
+    path: bandOf({ dates, growth }, series),
+    sharpe,
+    logGrowth,
+  };
+}
+
+/** The returns of the days that both have. */
+function paired(first: DailyReturns, second: DailyReturns): { dates: string[]; a: number[]; b: number[] } {
+  const others = new Map(second.dates.map((date, i) => [date, second.returns[i]!]));
+  const found = first.dates.flatMap((date, i) => {
+    const other = others.get(date);
+    return other === undefined ? [] : [{ date, a: first.returns[i]!, b: other }];
+  });
+  return { dates: found.map(({ date }) => date), a: found.map(({ a }) => a), b: found.map(({ b }) => b) };
+}
+
+/**
+ * Sums of the differences up to some of the days. The interval of a day is symmetric, as that of `bootstrap()`: how far the sums of
+ * resamples are from what they are on average, in 95 % of them.
+ */
+function bandOf(
+  { dates, growth }: { dates: readonly string[]; growth: readonly number[] },
+  series: { length: number; meanBlock: number },
+): Effect["path"] {
+  const step = Math.ceil(series.length / MAX_POINTS);
+  const shown = dates.flatMap((_, i) => (i % step === 0 || i === dates.length - 1 ? [i] : []));
+  const mean = growth.reduce((sum, each) => sum + each, 0) / growth.length;
+  const random = createRandom("report band");
+  const distances = shown.map(() => new Float64Array(BAND_DRAWS));
+  for (let draw = 0; draw < BAND_DRAWS; draw++) {
+    const drawn = stationaryIndices(series, random);
+    let sum = 0;
+    let next = 0;
+    for (let i = 0; i < drawn.length; i++) {
+      sum += growth[drawn[i]!]!;
+      if (shown[next] === i) distances[next++]![draw] = Math.abs(sum - mean * (i + 1));
+    }
+  }
+  let sum = 0;
+  const sums = growth.map((each) => (sum += each));
+  return shown.map((i, at) => {
+    const half = distances[at]!.toSorted()[Math.ceil(0.95 * (BAND_DRAWS + 1)) - 1]!;
+    return { date: dates[i]!, value: 100 * sums[i]!, low: 100 * (sums[i]! - half), high: 100 * (sums[i]! + half) };
+  });
+}

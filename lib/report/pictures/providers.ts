@@ -1,0 +1,210 @@
+/** The providers: their weights over time, their results by chunk, and the trades that moved the weights most. */
+import * as Plot from "@observablehq/plot";
+import type { QuarterSummary } from "../../results/summary-shape.ts";
+import { fixed, signed } from "../../util/written-numbers.ts";
+import { bucketEnd, bucketOf, bucketsOf } from "../buckets.ts";
+import type { ReportData } from "../data.ts";
+import { heatCell } from "../heat.ts";
+import { type LegendEntry, type Picture, tabsHtml } from "../html.ts";
+import type { LiveFrame } from "../live.ts";
+import { chunkBorders, drawSvg, TIME_AXIS } from "../svg.ts";
+
+/** Points of a picture of weights. */
+const MAX_WEIGHT_POINTS = 185;
+
+/** Moves of weights that are shown. */
+const MAX_MOVES = 12;
+
+/** Chunks of which a picture shows the last ones. */
+const MAX_CHUNKS = 16;
+
+/** Weights by asset, stacked. */
+export function weightsPicture({ run: { summary }, decisions }: ReportData, frame: LiveFrame): Picture {
+  const names = Object.keys(summary.providers);
+  const { startMs, widthMs, count } = frame.buckets;
+  const buckets = bucketsOf({ startMs, endMs: startMs + widthMs * count }, MAX_WEIGHT_POINTS);
+  const tabs = summary.assets.map((asset) => {
+    const ofAsset = decisions.filter((decision) => decision.asset === asset);
+    const byBucket = Map.groupBy(ofAsset, ({ atMs }) => bucketOf(buckets, atMs));
+    const points = [...byBucket].flatMap(([i, some]) =>
+      names.map((name) => ({
+        at: new Date(bucketEnd(buckets, i)),
+        name,
+        weight: some.reduce((sum, { weights }) => sum + (weights[name] ?? 0), 0) / some.length,
+      })),
+    );
+    const html = drawSvg({
+      alt: `Weights of ${names.join(", ")} for ${asset} over time; the table has their means by chunk`,
+      height: 190,
+      marginLeft: 48,
+      x: TIME_AXIS,
+      y: {
+        label: null,
+        domain: [0, 1],
+        ticks: [0, 0.25, 0.5, 0.75, 1],
+        tickFormat: (value: number) => `${100 * value}%`,
+      },
+      color: { type: "ordinal", domain: names, range: names.map((_, i) => `var(--c${i % 8})`) },
+      marks: [
+        Plot.areaY(points, Plot.stackY({ x: "at", y: "weight", fill: "name", order: names })),
+        chunkBorders(frame.borders),
+      ],
+    });
+    return { name: asset, html };
+  });
+  return {
+    id: "weights",
+    title: "Weights by asset",
+    note: `What the providers' votes weighed, mean over ${days(buckets.widthMs)}. Equal bands mean that nothing was learned.`,
+    legend: providerLegend(names),
+    body: tabsHtml("weights", tabs),
+    table: {
+      heads: ["asset", "chunk", ...names],
+      rows: summary.assets.flatMap((asset) =>
+        summary.quarterly_breakdown.map((chunk) => {
+          const some = decisions.filter((each) => each.asset === asset && isIn(each.atMs, chunk));
+          const means = names.map(
+            (name) => some.reduce((sum, each) => sum + (each.weights[name] ?? 0), 0) / some.length,
+          );
+          return [asset, chunk.quarter, ...means.map((mean) => fixed(mean))];
+        }),
+      ),
+    },
+  };
+}
+
+function isIn(atMs: number, { start_date: start, end_date: end }: QuarterSummary): boolean {
+  return atMs >= Date.parse(start) && atMs < Date.parse(end);
+}
+
+function days(ms: number): string {
+  const count = ms / 86_400_000;
+  return count >= 1 ? `${count} day${count === 1 ? "" : "s"}` : `${count * 24} hours`;
+}
+
+function providerLegend(names: readonly string[]): readonly LegendEntry[] {
+  return names.map((name, i) => ({ name, swatch: `c${i % 8}` }));
+}
+
+/** Mean R of the trades that each provider voted for, by chunk. */
+export function providersPicture({ run: { summary } }: ReportData): Picture {
+  const names = Object.keys(summary.providers);
+  const chunks = summary.quarterly_breakdown.map(({ quarter }) => quarter).slice(-MAX_CHUNKS);
+  const all = names.flatMap((name) =>
+    summary.providers[name]!.by_quarter.map((cell) => ({
+      name,
+      ...cell,
+      ...heatCell((cell.mean_result_r ?? 0) / 0.4),
+    })),
+  );
+  const cells = all.filter(({ quarter }) => chunks.includes(quarter));
+  return {
+    id: "providers",
+    title: "Mean R by provider and chunk",
+    note:
+      "Results of the trades that a provider voted for, before costs, and their number below. Blue is a gain, orange a loss, " +
+      `full colour 0.4 R or more.${all.length > cells.length ? " The last 16 chunks; the table has all." : ""}`,
+    body: drawSvg({
+      alt: names.map((name) => `${name} ${signed(summary.providers[name]!.mean_result_r)} R`).join(", "),
+      width: Math.min(900, 130 + 110 * chunks.length),
+      height: 34 + 42 * names.length,
+      marginLeft: 110,
+      x: { domain: chunks, label: null, tickSize: 0 },
+      y: { domain: names, label: null, tickSize: 0 },
+      marks: [
+        Plot.cell(cells, { x: "quarter", y: "name", fill: "fill", inset: 1 }),
+        Plot.text(cells, {
+          x: "quarter",
+          y: "name",
+          text: (cell) => (cell.total_trades === 0 ? "-" : `${signed(cell.mean_result_r)}\n${cell.total_trades}`),
+          fill: "ink",
+        }),
+      ],
+    }),
+    table: {
+      heads: ["provider", "chunk", "trades", "won", "mean R", "standard error"],
+      rows: all.map((cell) => [
+        cell.name,
+        cell.quarter,
+        String(cell.total_trades),
+        cell.win_rate === null ? "-" : `${fixed(cell.win_rate, 1)}%`,
+        signed(cell.mean_result_r, 3),
+        fixed(cell.mean_result_r_error, 3),
+      ]),
+    },
+  };
+}
+
+/** The trades that moved the weights most. */
+export function movesPicture({ run: { summary } }: ReportData): Picture {
+  const names = Object.keys(summary.providers);
+  const moves = summary.quarterly_breakdown
+    .flatMap(({ weight_moves: ofChunk }) => ofChunk)
+    .map((move) => ({ ...move, size: names.reduce((sum, name) => sum + Math.abs(change(move, name)), 0) }))
+    .toSorted((a, b) => b.size - a.size)
+    .slice(0, MAX_MOVES)
+    .toSorted((a, b) => a.exit_timestamp.localeCompare(b.exit_timestamp));
+  const title = "What moved the weights";
+  if (moves.length === 0) return { id: "moves", title, note: "No trade moved a weight." };
+  const points = moves.flatMap((move) =>
+    names.map((name) => ({
+      row: rowOf(move),
+      name,
+      before: move.multipliers_before[name] ?? 1,
+      after: move.multipliers_after[name] ?? 1,
+    })),
+  );
+  return {
+    id: "moves",
+    title,
+    note:
+      "The trades after which the multipliers changed most, in order of time. A line goes from a provider's multiplier before " +
+      "to the dot, its multiplier after. 1 is an equal share of the vote.",
+    legend: providerLegend(names),
+    body: drawSvg({
+      alt: `The ${moves.length} trades that moved the weights most; the table names them`,
+      height: 60 + (10 + 4 * names.length) * moves.length,
+      marginLeft: 270,
+      x: { grid: true, label: null },
+      y: { domain: moves.map(rowOf), label: null, tickSize: 0 },
+      color: { type: "ordinal", domain: names, range: names.map((_, i) => `var(--c${i % 8})`) },
+      marks: [
+        Plot.ruleX([1], { stroke: "currentColor" }),
+        ...names.flatMap((name, i) => {
+          const some = points.filter((point) => point.name === name);
+          const dy = 4 * (i - (names.length - 1) / 2);
+          return [
+            Plot.ruleY(some, { y: "row", x1: "before", x2: "after", stroke: "name", strokeWidth: 2, dy }),
+            Plot.dot(some, { y: "row", x: "after", fill: "name", r: 3, dy }),
+          ];
+        }),
+      ],
+    }),
+    table: {
+      heads: ["closed", "trades", ...names],
+      rows: moves.map((move) => [
+        move.exit_timestamp.slice(0, 16).replace("T", " "),
+        tradesOf(move),
+        ...names.map(
+          (name) => `${fixed(move.multipliers_before[name] ?? null)} to ${fixed(move.multipliers_after[name] ?? null)}`,
+        ),
+      ]),
+    },
+  };
+}
+
+type Move = QuarterSummary["weight_moves"][number];
+
+function change({ multipliers_before: before, multipliers_after: after }: Move, name: string): number {
+  return (after[name] ?? 0) - (before[name] ?? 0);
+}
+
+function tradesOf({ trades }: Move): string {
+  return trades.map(({ asset, action, result_r: r }) => `${asset} ${action} ${signed(r)} R`).join(", ");
+}
+
+function rowOf(move: Move): string {
+  const [first, ...others] = move.trades;
+  const more = others.length === 0 ? "" : ` and ${others.length} more`;
+  return `${move.exit_timestamp.slice(0, 10)}  ${tradesOf({ ...move, trades: [first!] })}${more}`;
+}

@@ -1,0 +1,132 @@
+/** What a report needs of a run's files. */
+import { RunFiles } from "../backtest/run-files.ts";
+import type { RunKey } from "../backtest/run-key.ts";
+import { fail } from "../errors.ts";
+import { MAX_OUTCOME_BYTES, outcomeFileName } from "../memory/outcome.ts";
+import type { ChunkRecord } from "../results/chunks.ts";
+import type { Summary } from "../results/summary-shape.ts";
+import { readSealedJson } from "../storage/sealed-json.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { Action, Outcome } from "../types.ts";
+
+/** A decision, without what no picture shows. */
+export interface DecisionPoint {
+  readonly id: string;
+  /** Epoch ms. */
+  readonly atMs: number;
+  readonly asset: string;
+  readonly regime: string;
+  readonly close: number;
+  readonly action: Action;
+  /** Whether it opened a position. */
+  readonly isEntry: boolean;
+  /** By provider, sum 1. */
+  readonly weights: Readonly<Record<string, number>>;
+  readonly expectedR: number | null;
+  readonly sizeScale: number;
+  /** Most similar first. */
+  readonly nearest: readonly { readonly decision_id: string; readonly similarity: number }[];
+}
+
+/** A mark of equity after a tick. */
+export interface Mark {
+  /** Start of the tick's bars, epoch ms. */
+  readonly atMs: number;
+  readonly equity: number;
+}
+
+/** A finished run. */
+export interface RunData {
+  readonly runId: string;
+  readonly key: RunKey;
+  readonly summary: Summary;
+  /** In order. */
+  readonly records: readonly ChunkRecord[];
+  readonly marks: readonly Mark[];
+}
+
+/**
+ * A run without its decisions and outcomes.
+ *
+ * @throws {CarryoverError} `NOT_FOUND` if it is not there or has not ended; `BAD_USAGE` if it is of a version before 0.3; `CORRUPT`.
+ */
+export async function readRun(storage: Storage, runId: string): Promise<RunData> {
+  const files = new RunFiles(storage, runId);
+  const key = await files.readManifest({ verify: false });
+  const summary = await files.readSummary();
+  if (key === undefined || summary === undefined) {
+    throw fail("NOT_FOUND", `Cannot report the run ${runId.slice(0, 12)}`, {
+      found: key === undefined ? "no such run in this memory folder" : "no summary, as it has not ended",
+      expected: key === undefined ? "one of its runs" : "a finished run: run-chunks continues it",
+    });
+  }
+  if (summary.buy_and_hold === undefined) {
+    throw fail("BAD_USAGE", `Cannot report the run ${runId.slice(0, 12)}`, {
+      found: `a summary of Carryover ${key.version} without costs and baselines`,
+      expected: "a run of 0.3.0 or later",
+    });
+  }
+  const records: ChunkRecord[] = [];
+  const marks: Mark[] = [];
+  for (const { quarter } of summary.quarterly_breakdown) {
+    const record = await files.readChunk(quarter);
+    if (record !== undefined) records.push(record);
+    const [, ...lines] = await files.readLines(quarter, "equity.csv");
+    for (const line of lines) {
+      const [at = "", equity] = line.split(",");
+      marks.push({ atMs: Date.parse(at), equity: Number(equity) });
+    }
+  }
+  return { runId, key, summary, records, marks };
+}
+
+/** The decisions of a run, in order. */
+export async function readDecisions(storage: Storage, { runId, summary }: RunData): Promise<readonly DecisionPoint[]> {
+  const files = new RunFiles(storage, runId);
+  const points: DecisionPoint[] = [];
+  for (const { quarter } of summary.quarterly_breakdown) {
+    for (const line of await files.readLines(quarter, "decisions.ndjson")) points.push(pointOf(JSON.parse(line)));
+  }
+  return points;
+}
+
+/** A line of `<chunk>.decisions.ndjson`, as far as it is read here. */
+interface DecisionLine {
+  readonly decision_id: string;
+  readonly timestamp: string;
+  readonly asset: string;
+  readonly situation: { readonly regime: string; readonly close: number };
+  readonly action: Action;
+  readonly weights: Readonly<Record<string, number>>;
+  readonly expected_r: number | null;
+  readonly size_scale: number;
+  readonly order: string;
+  readonly context: { readonly similar: { readonly nearest: DecisionPoint["nearest"] } };
+}
+
+function pointOf(line: DecisionLine): DecisionPoint {
+  return {
+    id: line.decision_id,
+    atMs: Date.parse(line.timestamp),
+    asset: line.asset,
+    regime: line.situation.regime,
+    close: line.situation.close,
+    action: line.action,
+    isEntry: line.order === "open" || line.order === "reverse",
+    weights: line.weights,
+    expectedR: line.expected_r,
+    sizeScale: line.size_scale,
+    nearest: line.context.similar.nearest,
+  };
+}
+
+/** The outcomes of a run's entries, in their order. An order that was never filled has none. */
+export async function readOutcomes(storage: Storage, decisions: readonly DecisionPoint[]): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const { id } of decisions.filter(({ isEntry }) => isEntry)) {
+    const found = await readSealedJson(storage, outcomeFileName(id), { maxBytes: MAX_OUTCOME_BYTES + 1 });
+    // What the fields are was checked when they were written.
+    if (found !== undefined) outcomes.push(found.fields as unknown as Outcome);
+  }
+  return outcomes;
+}

@@ -1,0 +1,229 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseHTML } from "linkedom";
+import { RunFiles } from "../../lib/backtest/run-files.ts";
+import type { StoredReport } from "../../lib/report/make.node.ts";
+import type { Summary } from "../../lib/results/summary-shape.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { fixed, signed } from "../../lib/util/written-numbers.ts";
+import { filesOf, runScript } from "./run-script.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
+
+const work = mkdtempSync(join(tmpdir(), "carryover-report-"));
+afterAll(() => rmSync(work, { recursive: true }));
+
+const memory = join(work, "memory");
+const PERIOD = ["--start", "2021-01-01", "--end", "2021-04-01", "--chunks", "month", "--data-dir", "data/sample"];
+let on: Summary;
+let off: Summary;
+let html = "";
+let page: Document;
+
+async function runJson<T>(name: string, args: readonly string[]): Promise<T> {
+  const { code, stdout, stderr } = await runScript(name, [...args, "--json"]);
+  expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+  return JSON.parse(stdout) as T;
+}
+
+/** Rows of the table behind a picture, as texts. */
+function tableOf(id: string): string[][] {
+  const rows = [...page.querySelectorAll(`#${id} tbody tr`)];
+  return rows.map((row) => [...row.querySelectorAll("th, td")].map(({ textContent }) => textContent));
+}
+
+beforeAll(async () => {
+  on = await runJson("run-chunks.ts", [...PERIOD, "--memory-dir", memory]);
+  off = await runJson("run-chunks.ts", [...PERIOD, "--memory-dir", memory, "--no-memory"]);
+  await runJson("report.ts", ["--memory-dir", memory, "--out", join(work, "a.html")]);
+  html = readFileSync(join(work, "a.html"), "utf8");
+  page = parseHTML(html).document as unknown as Document;
+});
+
+describe("the page", () => {
+  test("is the same, byte for byte, when it is made again, and nothing else is written", async () => {
+    const before = filesOf(memory);
+    await runJson("report.ts", [on.run_id.slice(0, 8), "--memory-dir", memory, "--out", join(work, "b.html")]);
+    expect(readFileSync(join(work, "b.html"), "utf8")).toBe(html);
+    expect(filesOf(memory)).toEqual(before);
+    expect(readdirSync(work).toSorted()).toEqual(["a.html", "b.html", "memory"]);
+  });
+
+  test("has every picture, in order", () => {
+    const ids = [...page.querySelectorAll("section")].map(({ id }) => id);
+    expect(ids).toEqual(
+      "equity held drawdown effect weights providers reliability trades sizes expectation moves recall months costs models".split(
+        " ",
+      ),
+    );
+    for (const id of ids.filter((each) => each !== "models")) {
+      expect(page.querySelectorAll(`#${id} svg[role=img][aria-label]`).length).toBeGreaterThan(0);
+      expect(tableOf(id).length).toBeGreaterThan(0);
+    }
+  });
+
+  test("needs nothing from outside: its policy allows its own style and script by their hashes", () => {
+    const policy = page.querySelector("meta[http-equiv=Content-Security-Policy]")!.getAttribute("content")!;
+    expect(policy).toStartWith("default-src 'none'; style-src 'sha256-");
+    const hashOf = (text: string): string => new Bun.CryptoHasher("sha256").update(text).digest("base64");
+    const [, style] = /<style>(.*?)<\/style>/s.exec(html)!;
+    const [, script] = /<script>(.*?)<\/script>/s.exec(html)!;
+    expect(policy).toContain(`style-src 'sha256-${hashOf(style!)}'`);
+    expect(policy).toContain(`script-src 'sha256-${hashOf(script!)}'`);
+    expect(html.match(/<style|<script>/g)).toHaveLength(2);
+    expect(page.querySelectorAll("[src], [href], [style], link, img, iframe").length).toBe(0);
+    expect(html).not.toContain("NaN");
+    expect(html).not.toContain("undefined%");
+  });
+
+  test("says in its first sentence whether memory helped", () => {
+    const first = page.querySelector(".verdict strong")!.textContent;
+    expect(first).toStartWith("Memory did not help, as far as this much data can show: the account made ");
+    expect(first).toContain(
+      `${signed(on.total_return_pct, 1)}% against ${signed(off.total_return_pct, 1)}% without it`,
+    );
+    expect(page.querySelector(".verdict")!.textContent).toContain("Constants of memory were chosen on bars of 2021");
+  });
+});
+
+describe("the tables agree with the summary", () => {
+  test("equity ends at the final balances", () => {
+    expect(tableOf("equity").map(([month]) => month)).toEqual(["2021-01", "2021-02", "2021-03"]);
+    expect(tableOf("equity").at(-1)!.slice(1)).toEqual([fixed(on.final_balance), fixed(off.final_balance)]);
+    const ends = on.quarterly_breakdown.map(({ final_value }) => fixed(final_value));
+    expect(tableOf("equity").map(([, equity]) => equity)).toEqual(ends);
+  });
+
+  test("the deepest month is the maximum drawdown", () => {
+    const deepest = Math.min(...tableOf("drawdown").map(([, fall]) => Number.parseFloat(fall!)));
+    expect(deepest).toBeCloseTo(-on.max_drawdown_pct, 2);
+  });
+
+  test("holding earns what the summary says", () => {
+    const held = Object.entries(on.buy_and_hold).map(([asset, each]) => [asset, `${signed(each!.return_pct)}%`]);
+    expect(tableOf("held")).toEqual([...held, ["equal shares", `${signed(on.equal_weight!.return_pct)}%`]]);
+  });
+
+  test("providers have their trades and mean R by chunk", () => {
+    const expected = Object.entries(on.providers).flatMap(([name, { by_quarter }]) =>
+      by_quarter.map((cell) => [name, cell.quarter, String(cell.total_trades), signed(cell.mean_result_r, 3)]),
+    );
+    expect(tableOf("providers").map(([name, chunk, trades, , r]) => [name, chunk, trades, r])).toEqual(
+      expected as never,
+    );
+  });
+
+  test("every trade is listed, and their P&L adds up", () => {
+    const trades = tableOf("trades");
+    expect(trades).toHaveLength(on.total_trades);
+    const pnl = trades.reduce((sum, row) => sum + Number(row[7]!.replaceAll(",", "")), 0);
+    expect(Math.abs(pnl - on.total_pnl)).toBeLessThan(0.005 * on.total_trades);
+  });
+
+  test("weights of a chunk add up to 1, and each month's returns to that of the run", () => {
+    for (const [, , ...weights] of tableOf("weights")) {
+      expect(weights.reduce((sum, weight) => sum + Number(weight), 0)).toBeCloseTo(1, 1);
+    }
+    const growth = tableOf("months").reduce((total, [, month]) => total * (1 + Number.parseFloat(month!) / 100), 1);
+    expect(100 * (growth - 1)).toBeCloseTo(on.total_return_pct, 1);
+  });
+
+  test("confidence, expectations and costs are those of the summary", () => {
+    const { before_calibration: before, after_calibration: after } = on.confidence;
+    const bins = [...before!.bins, ...after!.bins].map(({ trades, win_rate }) => [
+      String(trades),
+      `${fixed(win_rate, 1)}%`,
+    ]);
+    expect(tableOf("reliability").map((row) => [row[2], row[4]])).toEqual(bins as never);
+    const expected = on.expectation.map(({ trades, mean_realized_r }) => [String(trades), signed(mean_realized_r, 3)]);
+    expect(tableOf("expectation").map((row) => [row[1], row[3]])).toEqual(expected as never);
+    const { fees, spread, slippage } = on.costs;
+    const free = (100 * (on.total_pnl + fees + spread + slippage)) / on.initial_balance;
+    expect(tableOf("costs")[0]).toEqual(["x0", `${signed(free)}%`]);
+  });
+});
+
+describe("report", () => {
+  test("compares with the run or the comparison that is named", async () => {
+    await runJson("compare-memory.ts", [...PERIOD, "--memory-dir", memory, "--arms", "matched", "--costs", "0,2"]);
+    const file = readdirSync(join(memory, "comparisons")).find((name) => name.endsWith(".json"));
+    const digits = file!.slice("comparison_".length, -".json".length);
+    const out = join(work, "compared.html");
+    for (const compare of [[], ["--compare", digits], ["--compare", join(memory, "comparisons", file!)]]) {
+      await runJson("report.ts", ["--memory-dir", memory, "--out", out, ...compare]);
+      const compared = readFileSync(out, "utf8");
+      expect(compared).toContain('<section id="parts">');
+      expect(compared).toContain("off at the same mean size");
+      expect(compared).toContain("memory off, run again");
+    }
+    const named = await runJson<StoredReport>("report.ts", [
+      "off/latest",
+      "--memory-dir",
+      memory,
+      "--compare",
+      on.run_id.slice(0, 10),
+      "--out",
+      out,
+    ]);
+    expect(named.run_id).toBe(off.run_id);
+    expect(named.verdict[0]).toStartWith("Memory did not help");
+  });
+
+  test("leaves out holding where the bars are others, and says so", async () => {
+    const out = join(work, "no-bars.html");
+    const { code, stderr } = await runScript("report.ts", ["--memory-dir", memory, "--data-dir", work, "--out", out]);
+    expect(code).toBe(0);
+    expect(stderr).toStartWith("Buy and hold is left out: ");
+    expect(readFileSync(out, "utf8")).toContain("--data-dir names their folder");
+  });
+
+  test.each([
+    [["nothing"], 3, 'Cannot find the run "nothing"'],
+    [["--compare", "none.json"], 3, 'Cannot read the comparison "none.json": found no such file'],
+    [["--compare", "nothing"], 3, 'Cannot find the run "nothing"'],
+    [["a", "b"], 2, 'unexpected argument "b"'],
+  ])("refuses %j and writes nothing", async (args, expected, message) => {
+    const out = join(work, "refused.html");
+    const { code, stdout, stderr } = await runScript("report.ts", [...args, "--memory-dir", memory, "--out", out]);
+    expect({ code, stdout }).toEqual({ code: expected, stdout: "" });
+    expect(stderr).toContain(message);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test("refuses a run of a version before 0.3, which has no baselines", async () => {
+    const older = join(work, "older");
+    cpSync(memory, older, { recursive: true });
+    const { buy_and_hold: _left, ...summary } = on;
+    await new RunFiles(diskStorage(older), on.run_id).writeSummary(summary as Summary);
+    const { code, stderr } = await runScript("report.ts", [
+      on.run_id,
+      "--memory-dir",
+      older,
+      "--out",
+      join(work, "older.html"),
+    ]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(
+      "found a summary of Carryover 0.3.0 without costs and baselines, expected a run of 0.3.0 or later",
+    );
+    expect(existsSync(join(work, "older.html"))).toBe(false);
+  });
+
+  test("is written by run-chunks --report too, for a run without memory and without trades", async () => {
+    const out = join(work, "short.html");
+    const period = ["--start", "2021-01-01", "--end", "2021-01-04", "--data-dir", "data/sample", "--no-memory"];
+    const { code, stderr } = await runScript("run-chunks.ts", [
+      ...period,
+      "--memory-dir",
+      join(work, "other"),
+      "--report",
+      out,
+    ]);
+    expect(code).toBe(0);
+    expect(stderr).toContain("Stored the report as ");
+    expect(readFileSync(out, "utf8")).toContain("without memory.");
+  });
+});
