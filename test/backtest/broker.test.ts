@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { Broker } from "../../lib/backtest/broker.ts";
+import { Broker, costsOf } from "../../lib/backtest/broker.ts";
 import type { Bar, Decision, Situation } from "../../lib/types.ts";
 import type { Costs } from "../../lib/settings.ts";
 import { barsOf, CALM, DAY, HOUR, makeSettings, NO_COSTS, type Prices } from "./world-samples.ts";
@@ -77,6 +77,7 @@ describe("exits, entered at 100 with stop 94 and target 109", () => {
   test("fills at the open when that is at or beyond the stop, at the bar's start", () => {
     expectBoth([CALM, [90, 112, 89, 110]], "stop", 90, 1);
     expectBoth([CALM, [94, 95, 94, 95]], "stop", 94, 1);
+    expect(play("BUY", [CALM, [94.5, 95, 94.2, 95]])).toEqual([]);
   });
 
   test("fills at the open when that is at or beyond the target, even if the bar then reaches the stop", () => {
@@ -185,6 +186,44 @@ describe("orders", () => {
     expect(due.actionAfterOrders("AAA")).toBe("BUY");
   });
 
+  test("make open positions, which providers see with their result at the last close in units of their risk", () => {
+    // Three up of a risk of six.
+    for (const [action, openR] of [
+      ["BUY", 0.5],
+      ["SELL", -0.5],
+    ] as const) {
+      const broker = openAt(action);
+      step(broker, barAt(1, [100, 104, 99, 103]));
+      expect(broker.openPositions()).toEqual([
+        { asset: "AAA", action, entry_timestamp: "2021-01-04T00:00:00.000Z", entry_price: 100, open_r: openR },
+      ]);
+    }
+    // A risk of 0.6, and none.
+    for (const [atr, openR] of [
+      [0.2, 0.5],
+      [0, null],
+    ] as const) {
+      const broker = new Broker(makeSettings({}, NO_COSTS));
+      broker.place({ asset: "AAA", closes: false, opens: { action: "BUY", size: 1, decision: decided(atr) } });
+      broker.atOpen("AAA", barAt(0, [100, 100.3, 100, 100.3]));
+      broker.setLastBar("AAA", barAt(0, [100, 100.3, 100, 100.3]));
+      expect(broker.openPositions()[0]!.open_r).toEqual(openR === null ? null : expect.closeTo(openR, 9));
+    }
+  });
+
+  test("of an asset that never traded made nothing; the P&L of those that did adds up", () => {
+    const broker = openAt("BUY");
+    expect(broker.pnl("BBB")).toBe(0);
+    broker.place({ asset: "AAA", closes: true, opens: null });
+    step(broker, barAt(1, [102, 103, 101, 102]));
+    expect(broker.pnl("AAA")).toBe(20);
+    broker.place({ asset: "AAA", closes: false, opens: sell(5) });
+    step(broker, barAt(2, CALM));
+    broker.place({ asset: "AAA", closes: true, opens: null });
+    step(broker, barAt(3, [101, 102, 100, 101]));
+    expect(broker.pnl("AAA")).toBe(20 - 5);
+  });
+
   test("are dropped at the end of the run, which closes positions at the last close and that bar's end", () => {
     const broker = openAt("BUY");
     step(broker, barAt(1, [100, 104, 99, 103]));
@@ -291,4 +330,8 @@ test("a broker that is made again from its state, through JSON, goes on as if it
     }),
     { numRuns: 60 },
   );
+});
+
+test("costsOf() an asset without costs is a mistake of the caller", () => {
+  expect(() => costsOf(makeSettings(), "BBB")).toThrow('Cannot trade "BBB": found no costs');
 });

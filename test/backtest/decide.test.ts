@@ -44,6 +44,7 @@ describe("decide()", () => {
   });
 
   test("takes sums within 1e-9 for a tie, but no others", () => {
+    expect(decide([vote("BUY", 100)], [1e-9]).action).toBe("HOLD");
     expect(decide([vote("BUY", 50), vote("SELL", 50 + 1e-7)], [0.5, 0.5]).action).toBe("HOLD");
     expect(decide([vote("BUY", 50), vote("SELL", 50 + 3e-7)], [0.5, 0.5]).action).toBe("SELL");
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { ChunkRecord } from "../../lib/results/chunks.ts";
-import { abstain } from "../../lib/providers/provider.ts";
+import { equalWeights } from "../../lib/backtest/decide.ts";
+import { abstain, type Provider } from "../../lib/providers/provider.ts";
 import {
   at,
   barsOf,
@@ -21,6 +22,7 @@ import {
 
 /** Friday noon, so that the 100th bar ends on a Tuesday at 16:00 and decisions begin there. */
 const START = at("2021-01-01T12:00");
+const HOLD = { action: "HOLD", confidence: 60 } as const;
 const PERIOD = { startMs: at("2021-01-01"), endMs: at("2021-02-01") };
 
 /** A calm market, but for what happens at some hours after the first decision. */
@@ -215,6 +217,32 @@ describe("a run of several assets", () => {
     expect(summary.skipped.correlation).toBe(1);
   });
 
+  test("opens positions that move differently, or exactly as the threshold allows", async () => {
+    const zigzag = (period: number): Prices[] =>
+      Array.from({ length: 140 }, (_, i): Prices => [100, 101, 99, i % period < period / 2 ? 100 : 100.5]);
+    const votes = { "AAA 2021-01-05T16:00": "BUY", "BBB 2021-01-05T16:00": "BUY" } as const;
+    for (const [other, correlationThreshold] of [
+      // +-+- and ++-- have a correlation of 0; a market has one of 1 with itself.
+      [zigzag(4), 0.9],
+      [zigzag(2), 1],
+    ] as const) {
+      const { storage } = await runFresh({
+        ...job({ worlds: { AAA: zigzag(2), BBB: other }, votes }),
+        settings: makeSettings({ assets: ["AAA", "BBB"], correlationThreshold }, NO_COSTS),
+      });
+      const decisions = (await decisionsOf(storage, "2021-01")).filter(({ action }) => action !== "HOLD");
+      expect(decisions.map(({ asset, order }) => `${asset} ${order}`)).toEqual(["AAA open", "BBB open"]);
+    }
+  });
+
+  test("reverses the only position that may be open: its own place is free", async () => {
+    const { storage } = await runFresh({
+      ...job({ worlds: { AAA: world() }, votes: { "AAA 2021-01-05T16:00": "BUY", "AAA 2021-01-05T20:00": "SELL" } }),
+      settings: makeSettings({ assets: ["AAA"], maxPositions: 1 }, NO_COSTS),
+    });
+    expect((await decisionsOf(storage, "2021-01")).slice(0, 2).map(({ order }) => order)).toEqual(["open", "reverse"]);
+  });
+
   test("fills an order at its asset's next bar, and decides only on assets that have a bar", async () => {
     const closed = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [i, null]));
     const { storage, summary } = await runFresh(
@@ -319,6 +347,64 @@ describe("what a run remembers", () => {
     const decisions = await decisionsOf(storage, "2021-01");
     expect(decisions.every(({ context }) => context.remembered === 0 && context.similar.count === 0)).toBe(true);
     for (const weight of Object.values(decisions.at(-1)!.weights)) expect(weight).toBeCloseTo(1 / 3, 12);
+  });
+
+  test("without it nothing is expected of a decision, and its size is full", async () => {
+    const votes = { "AAA 2021-01-05T16:00": "BUY" } as const;
+    const off = { enabled: false, maxMemorySize: 1000, learningRate: 0.1, contextDays: 20 };
+    const { storage } = await runFresh({ ...job({ worlds: { AAA: world() }, votes }), memorySettings: off });
+    const [buy, hold] = await decisionsOf(storage, "2021-01");
+    expect(buy).toMatchObject({ action: "BUY", expected_r: null, size_scale: 1, size: expect.closeTo(100 / 6, 10) });
+    expect(hold).toMatchObject({ action: "HOLD", expected_r: null, size_scale: 1 });
+    // Without memory, providers are worth the same and nothing.
+    const abstention = { action: "HOLD", confidence: 0, error: "down" } as const;
+    expect(
+      equalWeights([
+        { provider: "a", action: "BUY", confidence: 70 },
+        { provider: "b", ...abstention },
+      ]),
+    ).toEqual({
+      weights: [0.5, 0.5],
+      confidences: [70, 0],
+      expectedR: [0, 0],
+    });
+  });
+
+  test("expects of a decision what the votes for it are worth less those against it; HOLD says nothing", async () => {
+    const expectedOf = async (others: readonly Provider[]): Promise<number | null> => {
+      const votes = { "AAA 2021-01-05T16:00": "BUY" } as const;
+      const parts = job({ worlds: { AAA: world() }, votes });
+      const { storage } = await runFresh({ ...parts, providers: [...parts.providers, ...others] });
+      const [decision, later] = await decisionsOf(storage, "2021-01");
+      expect(decision!.action).toBe("BUY");
+      expect(later).toMatchObject({ action: "HOLD", expected_r: null, size_scale: 1 });
+      return decision!.expected_r;
+    };
+    const alone = await expectedOf([]);
+    expect(alone).toBeGreaterThan(0);
+    expect(await expectedOf([{ name: "b", vote: () => ({ action: "HOLD", confidence: 1 }) }])).toBe(alone);
+    // Before the first trade every provider is worth the same, so one for and one against come to nothing.
+    const sellOnce: Provider = {
+      name: "b",
+      vote: ({ timestamp }) => (timestamp === at("2021-01-05T16:00") ? { action: "SELL", confidence: 55 } : HOLD),
+    };
+    expect(await expectedOf([sellOnce])).toBeCloseTo(0, 12);
+  });
+
+  test("is summed up in a decision: how many similar trades there were, how many won, and their mean R", async () => {
+    // Bought after bar 99: a win of 1.5 R at the target. Sold after bar 123: a loss of 1 R at the stop.
+    const { storage } = await runFresh(
+      job({
+        worlds: { AAA: world({ 10: [100, 110, 99, 100], 30: [100, 107, 99, 100] }) },
+        votes: { "AAA 2021-01-05T16:00": "BUY", "AAA 2021-01-06T16:00": "SELL" },
+      }),
+    );
+    const decisions = await decisionsOf(storage, "2021-01");
+    const similarAt = (timestamp: string): unknown =>
+      decisions.find((decision) => decision.timestamp.startsWith(timestamp))!.context.similar;
+    expect(similarAt("2021-01-06T00:00")).toMatchObject({ count: 0, wins: 0, mean_r: null });
+    expect(similarAt("2021-01-06T08:00")).toMatchObject({ count: 1, wins: 1, mean_r: expect.closeTo(1.5, 9) });
+    expect(similarAt("2021-01-08T00:00")).toMatchObject({ count: 2, wins: 1, mean_r: expect.closeTo(0.25, 9) });
   });
 
   test("includes at a chunk's start what closed at its border", async () => {

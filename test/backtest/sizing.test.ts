@@ -10,6 +10,8 @@ describe("positionSize()", () => {
   test("loses one percent of equity at the stop", () => {
     // 100 / (3 x 4)
     expect(positionSize(settings, { equity: 10_000, atr: 4, close: 100, scale: 1 })).toBeCloseTo(100 / 12, 12);
+    const half = makeSettings({ risk: { ...settings.risk, perTradePct: 0.5 } });
+    expect(positionSize(half, { equity: 10_000, atr: 4, close: 100, scale: 1 })).toBeCloseTo(50 / 12, 12);
   });
 
   test("is at most an equal share of the leverage", () => {
@@ -30,11 +32,12 @@ describe("positionSize()", () => {
 });
 
 test("costInR() is what a trade there and back costs, in units of its risk", () => {
-  // 1 bps of fee twice, 4 of spread, 3 of slippage twice: 12 bps of 2,000 are 2.4; the risk is 3 x 8.
-  const costs = new Map([["AAA", { feeBps: 1, spreadBps: 4, slippageBps: 3 }]]);
+  // 2 bps of fee twice, 4 of spread, 2 of slippage twice: 12 bps of 2,000 are 2.4; the risk is 3 x 8.
+  const costs = new Map([["AAA", { feeBps: 2, spreadBps: 4, slippageBps: 2 }]]);
   const settings = makeSettings({ costs });
   const situation = { asset: "AAA", close: 2_000, atr: 8 } as Situation;
   expect(costInR(settings, situation)).toBeCloseTo(0.1, 12);
+  expect(costInR(settings, { ...situation, atr: 0.5 })).toBeCloseTo(1.6, 12);
   expect(costInR(settings, { ...situation, atr: 0 })).toBe(0);
 });
 
@@ -91,7 +94,9 @@ describe("correlation()", () => {
   });
 
   test("is null if an asset does not vary", () => {
-    expect(correlation(closes(...moving([1, -1], 120)), closes(...moving([0], 120)), ALL)).toBeNull();
+    const [varies, still] = [closes(...moving([1, -1], 120)), closes(...moving([0], 120))];
+    expect(correlation(varies, still, ALL)).toBeNull();
+    expect(correlation(still, varies, ALL)).toBeNull();
   });
 
   test("takes only known bars that start in the window", () => {

@@ -160,6 +160,13 @@ test("counts a damaged backup for no rule, so that the good one before it stays"
   expect(entriesOf(backupDir)).toEqual(["20201228T000000Z", "20201231T230000Z"]);
 });
 
+test("counts a backup to which a run added a file like any other", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 3));
+  fs.writeFileSync(join(backupDir, "20201228T000000Z/outcome_2.json"), "{}");
+  const { kept } = await pruneBackups({ backupDir, keepLast: 1 });
+  expect(kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual(["20201228T000000Z last"]);
+});
+
 test("removes nothing if every backup is damaged", async () => {
   const backupDir = await backupsAt(TIMES.slice(0, 3));
   // All are links to it.

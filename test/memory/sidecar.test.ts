@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { crc32, gunzipSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { toColumns, decodeSidecar, encodeSidecar } from "../../lib/memory/sidecar.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import { decodeSidecar, encodeSidecar, readSidecar, SIDECAR_FILE, toColumns } from "../../lib/memory/sidecar.ts";
 import { tradeOf } from "../../lib/memory/trade.ts";
 import { makeOutcomes } from "./outcome-samples.ts";
 import { failureOf } from "../storage/storage-contract.ts";
@@ -21,6 +22,30 @@ test("any object is read back unchanged, and equal objects give equal bytes", as
       expect(JSON.stringify(await decodeSidecar(bytes, NAME))).toBe(JSON.stringify(value));
     }),
   );
+});
+
+test.each([
+  ["dim", -1],
+  ["dim", 1.5],
+  ["rows", -1],
+  ["rows", 0.5],
+])("a sidecar whose %s is %d is damaged", async (name, count) => {
+  const storage = inMemoryStorage();
+  const none = toColumns([]);
+  const value = {
+    format: "carryover-vectors",
+    version: 3,
+    embedder: "x",
+    fingerprint: "x",
+    dim: 1,
+    rows: 0,
+    digest: "x",
+  };
+  const rest = { block_rows: 1024, block_crc32: [], columns: none };
+  await storage.replace(SIDECAR_FILE, await encodeSidecar({ ...value, ...rest }));
+  expect(await readSidecar(storage)).toMatchObject({ dim: 1, trades: [] });
+  await storage.replace(SIDECAR_FILE, await encodeSidecar({ ...value, ...rest, [name]: count }));
+  expect((await failureOf(readSidecar(storage))).message).toContain("sizes that do not fit each other");
 });
 
 test("gunzip reads one line of JSON; the time is 0, and the header has the CRC-32 of the rest", async () => {

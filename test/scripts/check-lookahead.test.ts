@@ -120,7 +120,13 @@ providers:
     ],
     ["soon", "--at must be a date such as 2021-01-01"],
   ])("refuses --at %s", async (at, message) => {
-    const { code, stdout, stderr } = await runScript("check-lookahead.ts", [...PERIOD, "--at", at]);
+    const { code, stdout, stderr } = await runScript("check-lookahead.ts", [
+      ...PERIOD,
+      "--memory-dir",
+      NO_MEMORY,
+      "--at",
+      at,
+    ]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain(message);
   });

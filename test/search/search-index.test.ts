@@ -109,6 +109,19 @@ describe.each([
     for (const k of [1, 9]) expect(index.search(query, { k })).toEqual(bruteForce(vectors, query, { k }));
   });
 
+  test.each([1, -1])("of rows whose codes are exact, the query's own rounding hides none, sign %d", (sign) => {
+    const dim = 64;
+    const axis = (i: number): Float32Array => Float32Array.from({ length: dim }, (_, j) => (j === i ? sign : 0));
+    const even = Float32Array.from({ length: dim }, () => sign / 8);
+    // Codes of the query are multiples of 1/32,767 of its largest number: the others are rounded the wrong way.
+    const query = unit(Array.from({ length: dim }, (_, i) => sign * (i === 0 ? 32_767 : i < 32 ? 3640.49 : 3641.49)));
+    const vectors = [axis(0), ...Array.from({ length: 200 }, (_, i) => axis(1 + (i % 63)))];
+    vectors[150] = even;
+    const options = { k: 1 };
+    expect(bruteForce(vectors, query, options)[0]!.row).toBe(150);
+    expect(indexOf(vectors, dim).search(query, options)).toEqual(bruteForce(vectors, query, options));
+  });
+
   test("the bounds allow for the rounding of the query", () => {
     const random = seeded(7);
     // One large number makes the query's other codes coarse; rows of two equal numbers lose nothing to their own codes.

@@ -2,6 +2,7 @@ import { afterEach, expect, jest, setDefaultTimeout, spyOn, test } from "bun:tes
 import fs from "node:fs";
 import { join } from "node:path";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { temporaryName } from "../../lib/storage/fs.node.ts";
 import { ensureFile } from "../../lib/storage/storage.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
@@ -29,7 +30,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code });
 }
 
-function failOnce(call: "fdatasyncSync" | "renameSync" | "writeSync" | "unlinkSync", code: string): void {
+function failOnce(call: "fdatasyncSync" | "renameSync" | "writeSync" | "unlinkSync" | "rmSync", code: string): void {
   spyOn(fs, call).mockImplementationOnce(() => {
     throw systemError(code);
   });
@@ -448,4 +449,51 @@ test("lock() removes temporary files of a dead writer, in the folder and its run
   for (const name of dead) expect(fs.existsSync(join(path, name))).toBeFalse();
   for (const name of [...others, ...more]) expect(fs.readFileSync(join(path, name), "utf8")).toBe("half");
   await lock.release();
+});
+
+test("a second writer that is refused clears nothing of the first's", async () => {
+  const path = freshPath();
+  const lock = await diskStorage(path).lock(HOLDER);
+  const temporary = join(path, temporaryName());
+  fs.writeFileSync(temporary, "half");
+  expect((await failureOf(diskStorage(path).lock(HOLDER))).code).toBe("LOCKED");
+  expect(fs.readFileSync(temporary, "utf8")).toBe("half");
+  await lock.release();
+});
+
+test("a writer that cannot clear what a dead one left gives its lock back", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  await storage.createOnce("a", utf8("A"));
+  fs.writeFileSync(join(path, temporaryName()), "half");
+  failOnce("rmSync", "EIO");
+  expect((await failureOf(storage.lock(HOLDER))).code).toBe("IO");
+  const lock = await storage.lock(HOLDER);
+  await lock.release();
+});
+
+test.skipIf(process.platform !== "linux")("no operation leaves a file open, also one that fails", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  const all = async (): Promise<void> => {
+    await storage.replace("a", utf8("A"));
+    await storage.createOnce("b", utf8("B"));
+    await storage.createOnce("b", utf8("B"));
+    await storage.appendAt("a", 1, utf8("A"));
+    await storage.read("a", { maxBytes: 9 });
+    await storage.list();
+    await storage.move("a", "c/a");
+    await storage.remove("c/a");
+    await failureOf(storage.read("c", { maxBytes: 9 }));
+    await expect(storage.appendAt("b", 5, utf8("B"))).rejects.toThrow(RangeError);
+    const lock = await storage.lock(HOLDER);
+    await failureOf(storage.lock(HOLDER));
+    await lock.release();
+  };
+  const open = (): number => fs.readdirSync("/proc/self/fd").length;
+  await all();
+  const before = open();
+  for (let i = 0; i < 20; i++) await all();
+  // The runtime opens a few of its own.
+  expect(open()).toBeLessThan(before + 10);
 });

@@ -289,6 +289,24 @@ test("stops an offline run at a missing answer, and asks nothing", async () => {
   expect(client.asked).toBe(1);
 });
 
+test("stands in for answers of a dry run with votes both ways, so that it trades as often as a run", async () => {
+  const { ask } = open(new TestClient(() => answered(BUY)), { mode: "dry-run" });
+  const actions = new Set<string>();
+  for (let i = 0; i < 50; i++) actions.add((await ask(i)).action);
+  expect([...actions].toSorted()).toEqual(["BUY", "HOLD", "SELL"]);
+});
+
+test("close() waits until its clients have ended", async () => {
+  let isClosed = false;
+  const client = Object.assign(new TestClient(() => answered(BUY)), {
+    close: () => Bun.sleep(50).then(() => void (isClosed = true)),
+  });
+  const { ask, recorder } = open(client);
+  await ask(1);
+  await recorder.close();
+  expect(isClosed).toBeTrue();
+});
+
 test("asks and writes nothing in a dry run, and reports every question", async () => {
   const client = new TestClient(() => answered(BUY), { maxCostUsd: 0.5 });
   const { storage, ask } = open(client);
