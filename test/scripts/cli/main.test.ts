@@ -104,6 +104,8 @@ describe("runScript()", () => {
         "",
         "Flags:",
         "  --config FILE     configuration (default: ./config.yaml, else the project's)",
+        "  --set KEY=VALUE   a key of the configuration, such as",
+        "                    portfolio_memory.learning_rate=0.2 (repeatable)",
         "  --memory-dir DIR  memory folder (default: memory.dir of the configuration)",
         "  --json            print the result as JSON",
         "  --number N        a number, which is explained in a sentence that is too long",
