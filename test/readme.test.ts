@@ -6,6 +6,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseConfig } from "../lib/config/parse.ts";
+import { parseSweep } from "../lib/sweep/parse-sweep.ts";
 import { cloneProject, examplesOf, firstRun, PAGES, printedBy, type Example } from "../tools/write-docs.ts";
 import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "./samples.ts";
 
@@ -134,7 +135,8 @@ test.each(DOCUMENTS.filter((name) => name !== "CHANGELOG.md"))("the files that %
 
 test.each(DOCUMENTS)("the configurations of %s are accepted", async (name) => {
   for (const { 1: yaml } of pageText(name).matchAll(/^```yaml\n(.*?)^```$/gms)) {
-    expect(await parseConfig(yaml!, { file: name })).toHaveProperty("backtest");
+    if (name === "docs/SWEEPS.md") expect(await parseSweep(yaml!, { file: name })).toHaveProperty("cells");
+    else expect(await parseConfig(yaml!, { file: name })).toHaveProperty("backtest");
   }
 });
 

@@ -7,6 +7,7 @@ import { isRead } from "../providers/provider.ts";
 import { largestMoves } from "../results/attribution.ts";
 import { type Baselines, baselinesOf } from "../results/baselines.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
+import { type DailyReturns, lastOfDays, simpleReturns } from "../results/metrics.ts";
 import { RunSnapshots, snapshotsOfRun } from "../results/snapshot.ts";
 import { snapshotOf, summarize, type SummaryInput } from "../results/summary.ts";
 import { type Summary } from "../results/summary-shape.ts";
@@ -22,6 +23,8 @@ import { identifyRun } from "./run-key.ts";
 
 export interface BacktestResult {
   readonly summary: Summary;
+  /** Of the whole run, day by day. */
+  readonly daily: DailyReturns;
   /** Names of the chunks that this call ran. The others had been committed before. */
   readonly chunksRun: readonly string[];
 }
@@ -45,7 +48,7 @@ async function goOn(run: Run): Promise<BacktestResult> {
     const summary = await undefinedIfCorrupt(() => files.readSummary());
     if (summary !== undefined) {
       for (const note of summary.notes ?? []) job.onNote?.(note);
-      return { summary, chunksRun: [] };
+      return { summary, daily: dailyReturnsOf(run), chunksRun: [] };
     }
   }
 
@@ -66,7 +69,7 @@ async function goOn(run: Run): Promise<BacktestResult> {
   const summary = summarize(summaryInput(run), { baselines: runBaselines(run), persistence });
   await files.writeSummary(summary);
   for (const note of summary.notes) job.onNote?.(note);
-  return { summary, chunksRun: chunksRun.map(({ name }) => name) };
+  return { summary, daily: dailyReturnsOf(run), chunksRun: chunksRun.map(({ name }) => name) };
 }
 
 /** A run, as far as it is committed. */
@@ -243,6 +246,15 @@ function multipliersAsOf({ job: { providers }, view }: Run, asOf: number): Recor
 
 function summaryInput({ facts, own, records }: Run): SummaryInput {
   return { ...facts, records, trades: own((i) => i < records.length) };
+}
+
+function dailyReturnsOf({ facts, records }: Run): DailyReturns {
+  const { daysPerYear, initialBalance } = facts;
+  const days = lastOfDays(
+    records.flatMap(({ daily }) => daily),
+    daysPerYear,
+  );
+  return { dates: days.map(({ date }) => date), returns: simpleReturns(days, initialBalance), daysPerYear };
 }
 
 function runBaselines(run: Run): Baselines {

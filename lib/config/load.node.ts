@@ -42,9 +42,14 @@ export interface LoadConfigOptions {
  * ```
  */
 export async function loadConfig(path: string, options: LoadConfigOptions = {}): Promise<LoadedConfig> {
+  const { label = path } = options;
+  return configOf(readText(resolve(path), label), path, options);
+}
+
+/** As `loadConfig()`, for a text that was read from that file before. */
+export async function configOf(text: string, path: string, options: LoadConfigOptions = {}): Promise<LoadedConfig> {
   const file = resolve(path);
   const { label = path, set = [] } = options;
-  const text = readText(file, label);
   const notes: string[] = [];
   const onNote = (note: string): number => notes.push(note);
   const plain = parsePlainYaml(text);
@@ -82,7 +87,8 @@ function absolute(memory: Config["memory"], baseDir: string): Config["memory"] {
   };
 }
 
-function readText(file: string, label: string): string {
+/** @throws {CarryoverError} `IO`, `BAD_CONFIG` if it is no text. */
+export function readText(file: string, label: string): string {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(file);

@@ -4,7 +4,7 @@ import { isRecord } from "../util/json.ts";
 import { type Config, type ProviderConfig, SYNTHETIC } from "./config.ts";
 import { isPath } from "./fields.ts";
 import { translateOriginalKeys } from "./original-keys.ts";
-import { type ConfigProblem, isSamePath, offsetOf, parseYaml, type PlacedProblem } from "./problems.ts";
+import { type ConfigProblem, isSamePath, lineAndColumn, offsetOf, parseYaml, type PlacedProblem } from "./problems.ts";
 import { quickCheck } from "./quick-check.ts";
 import { type Bound, checkConfig, EMBEDDERS } from "./schema.ts";
 import { keysAbout, type SetKey, setKeys } from "./set-keys.ts";
@@ -110,10 +110,7 @@ function badConfig(
   const messages = problems
     .toSorted((a, b) => a.offset - b.offset)
     .slice(0, MAX_PROBLEMS)
-    .map((problem) => {
-      const lines = source.slice(0, problem.offset).split("\n");
-      return `Cannot read ${file}:${lines.length}:${lines.at(-1)!.length + 1}: ${problem.text}`;
-    });
+    .map(({ offset, text }) => `Cannot read ${file}:${lineAndColumn(source, offset)}: ${text}`);
   const more = problems.length - messages.length;
   if (more > 0) messages.push(`Cannot read ${file}: ${more} more problems`);
   return new CarryoverError("BAD_CONFIG", [...messages, ...others].join("\n"));

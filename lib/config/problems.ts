@@ -139,6 +139,12 @@ function nestingBeyond(max: number, source: string): number | undefined {
   return undefined;
 }
 
+/** The line and column of a character of a text, such as `3:17`. */
+export function lineAndColumn(source: string, offset: number): string {
+  const lines = source.slice(0, offset).split("\n");
+  return `${lines.length}:${lines.at(-1)!.length + 1}`;
+}
+
 /** Where in the text a problem is. Of a missing key it is the start of the map. */
 export function offsetOf(
   yaml: typeof Yaml,

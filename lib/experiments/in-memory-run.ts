@@ -2,10 +2,11 @@
 import type { InMemoryJob } from "../backtest/job.ts";
 import { readManifests, RunFiles } from "../backtest/run-files.ts";
 import type { RunKey } from "../backtest/run-key.ts";
-import { runBacktest } from "../backtest/run.ts";
+import { type BacktestResult, runBacktest } from "../backtest/run.ts";
 import { InMemoryMemory } from "../memory/in-memory.ts";
 import type { EmbeddedTrade } from "../memory/trade.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
+import type { DailyReturns } from "../results/metrics.ts";
 import type { Summary } from "../results/summary-shape.ts";
 
 /** What a run in memory left. */
@@ -24,6 +25,8 @@ export interface RunTrace {
   readonly trades: readonly EmbeddedTrade[];
   /** `undefined` if the run was stopped early. */
   readonly summary: Summary | undefined;
+  /** `undefined` if the run was stopped early. */
+  readonly daily: DailyReturns | undefined;
 }
 
 /**
@@ -42,9 +45,9 @@ export async function runInMemory(
   const chunks = planChunks(job.period, job.chunkKind).filter(({ startMs }) => startMs < untilMs);
   const lastMs = chunks.at(-1)?.endMs ?? job.period.startMs;
   const enough = new AbortController();
-  let summary: Summary | undefined;
+  let result: BacktestResult | undefined;
   try {
-    const result = await runBacktest({
+    result = await runBacktest({
       ...job,
       memory,
       signal: job.signal === undefined ? enough.signal : AbortSignal.any([enough.signal, job.signal]),
@@ -54,7 +57,6 @@ export async function runInMemory(
         job.onProgress?.(progress);
       },
     });
-    summary = result.summary;
   } catch (error) {
     if (!enough.signal.aborted || error !== enough.signal.reason) throw error;
   }
@@ -78,6 +80,7 @@ export async function runInMemory(
     marks,
     outcomes: memory.recorded.map((outcome) => JSON.stringify(outcome)),
     trades: memory.trades.filter((trade) => trade.runId === runId),
-    summary,
+    summary: result?.summary,
+    daily: result?.daily,
   };
 }

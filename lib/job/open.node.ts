@@ -4,8 +4,8 @@ import { type Config, isRecorded, SYNTHETIC, toSettings } from "../config/config
 import type { Embedder } from "../embed/embedder.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
 import { fail } from "../errors.ts";
-import { loadBars } from "../market/load.node.ts";
-import { SYNTHETIC_START, syntheticBars } from "../market/synthetic.ts";
+import { BarCache } from "../market/bar-cache.node.ts";
+import { SYNTHETIC_START } from "../market/synthetic.ts";
 import { assertMemoryFolder } from "../memory/folder.ts";
 import { cachingEmbedder, readRemembered } from "../memory/in-memory.ts";
 import { type LoadedProviders, loadProviders } from "../providers/load.node.ts";
@@ -35,6 +35,8 @@ export interface OpenJobOptions extends Pick<
   readonly refresh?: readonly string[] | undefined;
   /** @default the one that the configuration names */
   readonly embedder?: Embedder | undefined;
+  /** Keeps bars for further jobs of this process. @default bars are read for this job alone */
+  readonly barCache?: BarCache | undefined;
   /** Stops the run, and programs and requests with it. */
   readonly signal?: AbortSignal | undefined;
   /** Called with what the user should know, a sentence a call. */
@@ -143,6 +145,7 @@ const SYNTHETIC_PERIOD = { start: "2024-01-01", end: "2025-01-01" };
 async function findBars({
   config: { backtest },
   seedIsExplicit = false,
+  barCache = new BarCache(),
   onNote,
 }: OpenJobOptions & { onNote: (note: string) => void }): Promise<{
   series: ReadonlyMap<string, BarSeries>;
@@ -151,7 +154,7 @@ async function findBars({
 }> {
   const { assets, data_dir: dataDir, timeframe, seed, start, end } = backtest;
   if (dataDir !== SYNTHETIC) {
-    const loaded = await loadBars({ assets, dataDir, timeframe });
+    const loaded = await barCache.load({ assets, dataDir, timeframe });
     const { period, notes } = choosePeriod(loaded, { start, end });
     notes.forEach(onNote);
     if (seedIsExplicit) {
@@ -171,7 +174,7 @@ async function findBars({
     });
   }
   onNote("These bars are synthetic, and say nothing about a real market");
-  const synthetic = assets.map((asset) => syntheticBars({ asset, timeframe, seed, end: period.endMs }));
+  const synthetic = assets.map((asset) => barCache.synthetic({ asset, timeframe, seed, end: period.endMs }));
   return { series: byAsset(synthetic), market: "synthetic", period };
 }
 

@@ -12,6 +12,15 @@ interface DailyMark {
 /** Trading days a year, with and without weekends. */
 export type DaysPerYear = number;
 
+/** A run day by day. */
+export interface DailyReturns {
+  /** `YYYY-MM-DD`, in order. */
+  readonly dates: readonly string[];
+  /** Simple returns, the first against the initial balance. */
+  readonly returns: readonly number[];
+  readonly daysPerYear: DaysPerYear;
+}
+
 /** The last mark of each day, in order of time. With 252 days a year, Sunday belongs to Monday. */
 export function lastOfDays<Mark extends DailyMark>(days: readonly Mark[], daysPerYear: DaysPerYear): readonly Mark[] {
   const lastByDate = new Map<string, Mark>();

@@ -1,0 +1,95 @@
+/** Runs the cells of a sweep, one after the other, in one process that reads bars and makes vectors once. */
+import { dirname, join } from "node:path";
+import type { Config } from "../config/config.ts";
+import { configOf } from "../config/load.node.ts";
+import type { Embedder } from "../embed/embedder.ts";
+import { loadEmbedder } from "../embed/load.node.ts";
+import { runInMemory } from "../experiments/in-memory-run.ts";
+import { openJob } from "../job/open.node.ts";
+import { runConfig } from "../job/run.node.ts";
+import { BarCache } from "../market/bar-cache.node.ts";
+import { cachingEmbedder } from "../memory/in-memory.ts";
+import type { DailyReturns } from "../results/metrics.ts";
+import type { Summary } from "../results/summary-shape.ts";
+import { DAY_MS, durationMs } from "../util/time.ts";
+import { type CellResult, cellResultOf } from "./cell-result.ts";
+import { cellFolder } from "./folder.ts";
+import { type Cell, setKeysOf, type SweepPlan } from "./plan.ts";
+
+/** What is kept of a cell: its memory folder and its result, or the result alone. */
+export type Keep = "all" | "summary";
+
+/** Loads the configuration of a cell, its paths absolute. @throws {CarryoverError} `BAD_USAGE`, `BAD_CONFIG` */
+export async function configOfCell({ base }: SweepPlan, cell: Cell): Promise<Config> {
+  return (await configOf(base.text, base.file, { set: setKeysOf(cell) })).config;
+}
+
+/** Runs cells of one plan. What they share is read once. */
+export class CellRunner {
+  readonly #plan: SweepPlan;
+  readonly #options: { readonly out: string; readonly keep: Keep };
+  readonly #barCache = new BarCache();
+  /** By the embedder's settings. */
+  readonly #embedders = new Map<string, Embedder>();
+
+  /** @param options `out`: the folder of the sweep. */
+  constructor(plan: SweepPlan, options: { out: string; keep: Keep }) {
+    this.#plan = plan;
+    this.#options = options;
+  }
+
+  /**
+   * Runs a cell, or goes on with it.
+   *
+   * @throws The reason of the signal, if that stops the run.
+   */
+  async run(cell: Cell, { signal }: { signal: AbortSignal }): Promise<CellResult> {
+    const config = await configOfCell(this.#plan, cell);
+    const run = this.#options.keep === "all" ? this.#inFolder : this.#inMemory;
+    const { summary, daily } = await run.call(this, config, { cell, signal });
+    const longestTradeDays = durationMs(config.backtest.risk.max_holding) / DAY_MS;
+    return cellResultOf(cell, { summary, daily, longestTradeDays });
+  }
+
+  async #inFolder(
+    config: Config,
+    { cell, signal }: { cell: Cell; signal: AbortSignal },
+  ): Promise<{ summary: Summary; daily: DailyReturns }> {
+    const dir = join(this.#options.out, cellFolder(cell.cell));
+    return runConfig({
+      ...(await this.#opening(config, signal)),
+      config: { ...config, memory: { ...config.memory, dir } },
+    });
+  }
+
+  /** The same run, which leaves no files and so starts again after a stop. */
+  async #inMemory(
+    config: Config,
+    { signal }: { signal: AbortSignal },
+  ): Promise<{ summary: Summary; daily: DailyReturns }> {
+    const opened = await openJob({ ...(await this.#opening(config, signal)), config });
+    try {
+      const trace = await runInMemory({
+        ...opened.job,
+        keepDecisions: false,
+        remembered: { embedder: opened.embedder, trades: [], marks: [] },
+        onStart: async (id) => opened.recording?.begin(id),
+      });
+      // Nothing but the signal, whose reason is thrown, stops it early.
+      return { summary: trace.summary!, daily: trace.daily! };
+    } finally {
+      await opened.close();
+    }
+  }
+
+  async #opening(
+    config: Config,
+    signal: AbortSignal,
+  ): Promise<{ baseDir: string; barCache: BarCache; embedder: Embedder; signal: AbortSignal }> {
+    const { embedder: name, model_dir: modelDir } = config.memory;
+    const key = JSON.stringify([name, modelDir]);
+    const embedder = this.#embedders.get(key) ?? cachingEmbedder(await loadEmbedder(config.memory, { signal }));
+    this.#embedders.set(key, embedder);
+    return { baseDir: dirname(this.#plan.base.file), barCache: this.#barCache, embedder, signal };
+  }
+}

@@ -1,0 +1,212 @@
+/** Runs the cells of a sweep that are not finished yet. */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { readText } from "../config/load.node.ts";
+import { CarryoverError, fail } from "../errors.ts";
+import { diskStorage } from "../storage/disk.node.ts";
+import { withLock } from "../storage/lock.node.ts";
+import type { CellFailure, CellResult } from "./cell-result.ts";
+import { SweepFolder } from "./folder.ts";
+import { parseSweep } from "./parse-sweep.ts";
+import { allCells, type SweepPlan, sweepIdOf } from "./plan.ts";
+import { decodePlan } from "./plan-file.ts";
+import { rankCells, type SweepResult } from "./ranking.ts";
+import { configOfCell, type Keep } from "./run-cell.node.ts";
+import { cellsOfShard, type Shard } from "./shard.ts";
+import { sweepCsv } from "./table-csv.ts";
+import { type CellOutcome, runInWorkers } from "./workers.node.ts";
+
+/** Problems of cells that a message lists; the others are counted. */
+const MAX_PROBLEMS = 10;
+
+/** How far a sweep is. */
+export interface SweepProgress {
+  readonly cells: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly running: number;
+  /** Of `done`, those that this call ran. */
+  readonly doneNow: number;
+}
+
+/** How cells are run. */
+export interface SweepOptions {
+  /** The folder of the sweep. */
+  readonly out: string;
+  readonly jobs: number;
+  readonly keep: Keep;
+  /** Starts a worker; the folder and what is kept are added. */
+  readonly worker: readonly string[];
+  readonly signal: AbortSignal;
+  readonly onNote: (note: string) => void;
+  readonly onProgress: (progress: SweepProgress) => void;
+}
+
+/** What became of the cells. */
+export interface SweepRun {
+  readonly failed: readonly CellFailure[];
+  readonly ranNow: number;
+  /** The most that a worker held after a cell; 0 if none was needed. */
+  readonly maxRssBytes: number;
+}
+
+/**
+ * Reads a sweep file and checks the configuration of every cell.
+ *
+ * @param options `label`: how messages name a file.
+ * @throws {CarryoverError} `NOT_FOUND`, `BAD_CONFIG`, `BAD_USAGE`, `IO`.
+ */
+export async function loadSweep(path: string, options: { label: (path: string) => string }): Promise<SweepPlan> {
+  const file = resolve(path);
+  const read = (name: string): string => {
+    if (existsSync(name)) return readText(name, options.label(name));
+    const found = { found: "no such file", expected: "a YAML file" };
+    throw fail("NOT_FOUND", `Cannot sweep "${options.label(name)}"`, found);
+  };
+  const { base: written, cells } = await parseSweep(read(file), { file: options.label(file) });
+  const base = resolve(dirname(file), written);
+  const plan = { base: { file: base, text: read(base) }, cells };
+  const problems: string[] = [];
+  for (const cell of allCells(plan)) {
+    try {
+      await configOfCell(plan, cell);
+    } catch (error) {
+      if (!(error instanceof CarryoverError)) throw error;
+      if (cell.cell === 0) throw error;
+      problems.push(error.message);
+    }
+  }
+  if (problems.length === 0) return plan;
+  const more = problems.length - MAX_PROBLEMS;
+  const shown = problems.slice(0, MAX_PROBLEMS);
+  throw new CarryoverError("BAD_CONFIG", [...shown, ...(more > 0 ? [`${more} more cells are wrong`] : [])].join("\n"));
+}
+
+/** Reads what `sweep plan` printed. @throws {CarryoverError} `NOT_FOUND`, `CORRUPT`. */
+export function loadPlan(path: string): SweepPlan {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    throw fail("NOT_FOUND", `Cannot read "${path}"`, {
+      found: "no such file",
+      expected: "what sweep plan prints",
+      cause,
+    });
+  }
+  return decodePlan(bytes, path);
+}
+
+/**
+ * Runs the cells of a shard that are not finished. A cell that fails is named, and does not stop the others; the next call runs it again.
+ *
+ * @throws {CarryoverError} `LOCKED` if another sweep runs in the folder; `CONFLICT` if it is another one's; `IO`, such as a full disk: the
+ * next call goes on.
+ */
+export async function runCells(plan: SweepPlan, shard: Shard, options: SweepOptions): Promise<SweepRun> {
+  const { out, onNote } = options;
+  const storage = diskStorage(out);
+  const folder = new SweepFolder(storage);
+  return withLock(storage, async () => {
+    await folder.begin(plan);
+    const { finished, failed, damaged } = await folder.readState();
+    for (const { name, problem } of damaged) onNote(`The cell of "${name}" is run again: ${problem}`);
+    const cells = cellsOfShard(allCells(plan), shard);
+    const left = cells.filter(({ cell }) => !finished.has(cell));
+    tellFolders(left.length, { finished: cells.length - left.length, ...options });
+    for (const { cell } of left) if (failed.has(cell)) await folder.removeFailure(cell);
+    const failures: CellFailure[] = [];
+    const counts = { cells: cells.length, done: cells.length - left.length, failed: 0, running: 0, doneNow: 0 };
+    const report = (): void => options.onProgress({ ...counts });
+    const maxRssBytes = await runInWorkers(
+      left.map(({ cell }) => cell),
+      {
+        ...options,
+        command: [...options.worker, out, options.keep],
+        onRunning: (running) => {
+          counts.running = running;
+          report();
+        },
+        onOutcome: async (outcome: CellOutcome) => {
+          counts[outcome.state === "finished" ? "done" : "failed"] += 1;
+          counts.doneNow += 1;
+          report();
+          if (outcome.state === "finished") return;
+          const { set } = cells.find(({ cell }) => cell === outcome.cell)!;
+          const failure = { cell: outcome.cell, set, error: outcome.error ?? "" };
+          failures.push(failure);
+          if (outcome.state === "died") await folder.writeFailure(failure);
+          onNote(`Cell ${outcome.cell} failed: ${failure.error}`);
+        },
+      },
+    );
+    return { failed: failures, ranNow: left.length, maxRssBytes };
+  });
+}
+
+/** Says beforehand how many folders are made. */
+function tellFolders(left: number, of: { finished: number } & Pick<SweepOptions, "keep" | "onNote">): void {
+  const goesOn = of.finished === 0 ? "" : `${of.finished} ${of.finished === 1 ? "cell is" : "cells are"} finished; `;
+  if (left === 0) return;
+  const cells = `${left} ${left === 1 ? "cell" : "cells"} to run`;
+  const folders =
+    of.keep === "all"
+      ? `, each with a memory folder of its own (--keep summary keeps the results alone)`
+      : ", without memory folders";
+  of.onNote(`${goesOn}${cells}${folders}`);
+}
+
+/** The result of a sweep whose cells are all in one folder, written there as well. */
+export async function finishSweep(out: string): Promise<SweepResult> {
+  const storage = diskStorage(out);
+  const folder = new SweepFolder(storage);
+  const result = await resultOf([out]);
+  await withLock(storage, () => folder.writeTables({ json: `${JSON.stringify(result)}\n`, csv: sweepCsv(result) }));
+  return result;
+}
+
+/**
+ * The result of a sweep whose cells lie in one or several folders.
+ *
+ * @throws {CarryoverError} `NOT_FOUND` if cells are missing; `CONFLICT` if the folders are of several sweeps, or a cell came out
+ * differently in two of them; `CORRUPT`.
+ */
+export async function resultOf(folders: readonly string[]): Promise<SweepResult> {
+  const finished = new Map<number, CellResult>();
+  const failed = new Map<number, CellFailure>();
+  let plan: SweepPlan | undefined;
+  for (const path of folders) {
+    const folder = new SweepFolder(diskStorage(path));
+    const own = await folder.readPlan();
+    plan ??= own;
+    if (sweepIdOf(own) !== sweepIdOf(plan)) {
+      throw fail("CONFLICT", `Cannot merge "${path}"`, { found: "another sweep", expected: `that of "${folders[0]}"` });
+    }
+    const state = await folder.readState();
+    const [damage] = state.damaged;
+    if (damage !== undefined) throw new CarryoverError("CORRUPT", `${damage.problem} in "${path}": work on it again`);
+    for (const [cell, result] of state.finished) {
+      const known = finished.get(cell);
+      if (known !== undefined && JSON.stringify(known) !== JSON.stringify(result)) {
+        const expected = "the same: a provider gives different answers to the same question";
+        throw fail("CONFLICT", `Cannot merge "${path}"`, { found: `another result of cell ${cell}`, expected });
+      }
+      finished.set(cell, result);
+    }
+    for (const [cell, failure] of state.failed) failed.set(cell, failure);
+  }
+  if (plan === undefined) throw new RangeError("Cannot merge: found no folder, expected one");
+  for (const cell of finished.keys()) failed.delete(cell);
+  const missing = allCells(plan).filter(({ cell }) => !finished.has(cell) && !failed.has(cell));
+  if (missing.length > 0) throw missingCells(missing.map(({ cell }) => cell));
+  return rankCells([...finished.values()], { sweep: sweepIdOf(plan), failed: [...failed.values()] });
+}
+
+function missingCells(cells: readonly number[]): CarryoverError {
+  const shown = cells.slice(0, MAX_PROBLEMS).join(", ");
+  const more = cells.length > MAX_PROBLEMS ? ` and ${cells.length - MAX_PROBLEMS} more` : "";
+  return fail("NOT_FOUND", "Cannot sum up the sweep", {
+    found: `no result of ${cells.length === 1 ? "cell" : "cells"} ${shown}${more}`,
+    expected: "one of every cell: work on the missing shards first",
+  });
+}

@@ -1,0 +1,165 @@
+#!/usr/bin/env bun
+/** Runs a configuration in many variants, here or spread over machines, and ranks them. */
+import { availableParallelism } from "node:os";
+import { basename, extname, join, resolve } from "node:path";
+import type { Keep } from "../lib/sweep/run-cell.node.ts";
+import type { Shard } from "../lib/sweep/shard.ts";
+import type { SweepPlan } from "../lib/sweep/plan.ts";
+import type { SweepResult } from "../lib/sweep/ranking.ts";
+import { type FlagValues, isGiven, parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
+import { note, runScript, type ScriptContext, writeJson, writeOut, writeRaw } from "./cli/main.ts";
+import { progressLine } from "./cli/terminal.ts";
+import { bytes, countOf } from "./text/numbers.ts";
+import { renderSweep, sweepProgressText } from "./text/sweep.ts";
+import { shownPath } from "./text/table.ts";
+
+const WORKER = [process.execPath, join(import.meta.dir, "cli", "sweep-worker.ts")];
+
+const COMMAND = {
+  summary:
+    "Runs a configuration in many variants, its cells, and ranks them by Sharpe ratio. SWEEP.yaml names the configuration and " +
+    "a grid, a list or a sample of keys to set. A sweep that was stopped continues with the same command. plan, work and " +
+    "merge spread it over machines.",
+  usage: [
+    "bun scripts/sweep.ts run SWEEP.yaml [--jobs N] [--out DIR] [flags]",
+    "bun scripts/sweep.ts plan SWEEP.yaml > cells.ndjson",
+    "bun scripts/sweep.ts work cells.ndjson --out DIR [--shard K/N] [flags]",
+    "bun scripts/sweep.ts merge DIR... [--json | --csv]",
+  ],
+  flags: {
+    jobs: { type: "integer", value: "N", min: 1, help: "cells at a time (default: run: one a core; work: 1)" },
+    out: { type: "string", value: "DIR", help: "folder of the sweep (default: run: SWEEP.yaml without its ending)" },
+    keep: { type: "string", value: "WHAT", help: "all, or summary: results without memory folders (default: all)" },
+    shard: { type: "string", value: "K/N", help: "work: the Kth of N shards, from 1 (default: the whole sweep)" },
+    shards: {
+      type: "integer",
+      value: "N",
+      min: 1,
+      help: "work: the number of shards, if SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX says which one this is",
+    },
+    csv: { type: "boolean", help: "run, merge: print the result as CSV" },
+    json: SHARED_FLAGS.json,
+  },
+  maxPositionals: Infinity,
+  examples: [
+    "bun scripts/sweep.ts run SWEEP.yaml --keep summary",
+    "bun scripts/sweep.ts work cells.ndjson --shard 3/16 --out shard-3",
+    "bun scripts/sweep.ts merge shard-* --json | jq .verdict",
+  ],
+} as const;
+
+type Flags = FlagValues<(typeof COMMAND)["flags"]>;
+const ACTIONS = ["run", "plan", "work", "merge"] as const;
+type Action = (typeof ACTIONS)[number];
+
+/** The actions that a flag belongs to. */
+const ACTIONS_OF_FLAG: Readonly<Record<keyof Flags, readonly Action[]>> = {
+  jobs: ["run", "work"],
+  out: ["run", "work"],
+  keep: ["run", "work"],
+  shard: ["work"],
+  shards: ["work"],
+  csv: ["run", "merge"],
+  json: ["run", "work", "merge"],
+};
+
+await runScript(async ({ argv, signal }) => {
+  const { flags, positionals } = parseFlags(argv, COMMAND);
+  const { action, paths } = parseAction(positionals, flags);
+  refuseTogether(flags, ["json", "csv"]);
+  refuseTogether(flags, ["shard", "shards"]);
+  switch (action) {
+    case "run":
+      return run(paths[0]!, flags, signal);
+    case "plan":
+      return plan(paths[0]!);
+    case "work":
+      return work(paths[0]!, flags, signal);
+    case "merge": {
+      const { resultOf } = await import("../lib/sweep/run-sweep.node.ts");
+      return print(await resultOf(paths.map((path) => resolve(path))), flags);
+    }
+  }
+});
+
+async function run(path: string, flags: Flags, signal: ScriptContext["signal"]): Promise<number> {
+  const { finishSweep, loadSweep } = await import("../lib/sweep/run-sweep.node.ts");
+  const sweep = await loadSweep(path, { label: shownPath });
+  const out = resolve(flags.out ?? join(path, "..", basename(path, extname(path))));
+  await runCells(sweep, { index: 0, of: 1 }, { flags, out, jobs: flags.jobs ?? availableParallelism(), signal });
+  return print(await finishSweep(out), flags);
+}
+
+async function plan(path: string): Promise<void> {
+  const { loadSweep } = await import("../lib/sweep/run-sweep.node.ts");
+  const { encodePlan } = await import("../lib/sweep/plan-file.ts");
+  await writeRaw(new TextDecoder().decode(encodePlan(await loadSweep(path, { label: shownPath }))));
+}
+
+async function work(path: string, flags: Flags, signal: ScriptContext["signal"]): Promise<number> {
+  const { loadPlan } = await import("../lib/sweep/run-sweep.node.ts");
+  const { shardOf } = await import("../lib/sweep/shard.ts");
+  if (flags.out === undefined) throw usageError("--out is missing: name a folder for the cells of this shard");
+  const out = resolve(flags.out);
+  const shard = shardOf(flags, process.env);
+  const { failed, ranNow } = await runCells(loadPlan(path), shard, { flags, out, jobs: flags.jobs ?? 1, signal });
+  if (flags.json) await writeJson({ shard: shard.index + 1, of: shard.of, ran: ranNow, failed });
+  else await writeOut(`Shard ${shard.index + 1} of ${shard.of}: ran ${countOf(ranNow, "cell")} in ${shownPath(out)}\n`);
+  return failed.length > 0 ? 1 : 0;
+}
+
+/** Runs cells with a progress line, and says what the workers held. */
+async function runCells(
+  sweep: SweepPlan,
+  shard: Shard,
+  options: { flags: Flags; out: string; jobs: number; signal: AbortSignal },
+): Promise<{ failed: readonly unknown[]; ranNow: number }> {
+  const { runCells: runAll } = await import("../lib/sweep/run-sweep.node.ts");
+  const { flags, out, jobs, signal } = options;
+  const line = progressLine();
+  const textOf = sweepProgressText();
+  const result = await runAll(sweep, shard, {
+    out,
+    jobs,
+    keep: keepOf(flags.keep),
+    worker: WORKER,
+    signal,
+    onNote: (text) => {
+      line.clear();
+      note(text);
+    },
+    onProgress: (progress) => line.update(() => textOf(progress)),
+  }).finally(() => line.clear());
+  if (result.maxRssBytes > 0) note(`A worker held at most ${bytes(result.maxRssBytes)}`);
+  return result;
+}
+
+async function print(result: SweepResult, flags: Flags): Promise<number> {
+  const { sweepCsv } = await import("../lib/sweep/table-csv.ts");
+  if (flags.json) await writeJson(result);
+  else if (flags.csv) await writeRaw(sweepCsv(result));
+  else await writeOut(renderSweep(result));
+  return result.failed.length > 0 ? 1 : 0;
+}
+
+function keepOf(value = "all"): Keep {
+  if (value === "all" || value === "summary") return value;
+  throw usageError(`--keep must be all or summary, found ${JSON.stringify(value)}`);
+}
+
+function parseAction([first, ...paths]: readonly string[], flags: Flags): { action: Action; paths: readonly string[] } {
+  const action = ACTIONS.find((each) => each === first);
+  if (action === undefined) {
+    const found = first === undefined ? "nothing" : JSON.stringify(first);
+    throw usageError(`the first argument must be run, plan, work or merge, found ${found}`);
+  }
+  for (const [name, actions] of Object.entries(ACTIONS_OF_FLAG)) {
+    if (!isGiven(flags[name as keyof Flags]) || actions.includes(action)) continue;
+    throw usageError(`--${name} belongs to ${actions.join(" and ")}, not to ${action}`);
+  }
+  const what = action === "merge" ? "the folders of shards" : action === "work" ? "cells.ndjson" : "SWEEP.yaml";
+  if (paths.length === 0) throw usageError(`${action} needs ${what}`);
+  if (action !== "merge" && paths.length > 1)
+    throw usageError(`${action} takes ${what} alone, found "${paths[1]}" too`);
+  return { action, paths };
+}

@@ -1,0 +1,69 @@
+/** What sweep prints. */
+import type { SweepProgress } from "../../lib/sweep/run-sweep.node.ts";
+import type { RankedCell, SweepResult } from "../../lib/sweep/ranking.ts";
+import { isTerminal, paint } from "../cli/terminal.ts";
+import { count, countOf, duration, fixed, signed, signedPct } from "./numbers.ts";
+import { columns, table, words } from "./table.ts";
+
+/** Cells that the table shows; --json and --csv have all. */
+const MAX_ROWS = 20;
+/** Columns of a line if stdout is not a terminal. */
+const PIPE_COLUMNS = 100;
+/** Columns beside what is set in a cell, and the fewest for that. */
+const FIGURE_COLUMNS = 64;
+const MIN_SET = 24;
+
+/** The cells by Sharpe ratio, and what they are worth. */
+export function renderSweep(result: SweepResult): string {
+  const { cells, failed, default: standard, trials, expected_max_sharpe: lucky, overfitting } = result;
+  const rows = cells.slice(0, MAX_ROWS).map((cell) => [...figureCells(cell), ...comparisonCells(cell), setText(cell)]);
+  const ofDefault = standard === null ? [] : [[...figureCells(standard), "", "", "", "default"]];
+  const heads = columns("cell", "Sharpe", "return", "trades", "to default", "95 % interval", "deflated");
+  const more =
+    cells.length > MAX_ROWS ? `The best ${MAX_ROWS} of ${cells.length} cells; --json and --csv have all\n` : "";
+  const luck =
+    overfitting.probability === undefined
+      ? `not computed: ${overfitting.not_computed}`
+      : `${fixed(overfitting.probability)} (${count(overfitting.splits ?? 0)} splits of ${overfitting.cells} cells)`;
+  return [
+    table([...heads, words("set")], [...rows, ...ofDefault]) + more,
+    ...failed.map(({ cell, error }) => `Cell ${cell} failed: ${error}\n`),
+    `${countOf(trials, "trial")}: the best of so many without skill is expected at a Sharpe ratio of ${fixed(lucky)}\n` +
+      `Probability of overfitting (PBO): ${luck}\n` +
+      `${paint(result.verdict, "bold")}\n`,
+  ].join("\n");
+}
+
+function figureCells(cell: Omit<RankedCell, "set" | "sharpe_minus_default" | "deflated_sharpe">): string[] {
+  const { annualized_sharpe: sharpe, total_return_pct: total, total_trades: trades } = cell;
+  return [String(cell.cell), fixed(sharpe), signedPct(total), count(trades)];
+}
+
+function comparisonCells({ sharpe_minus_default: difference, deflated_sharpe: deflated }: RankedCell): string[] {
+  if (difference === null) return ["-", "-", fixed(deflated)];
+  const { estimate, low, high } = difference;
+  return [signed(estimate, 2), `${signed(low, 2)} to ${signed(high, 2)}`, fixed(deflated)];
+}
+
+/** Such as `learning_rate=0.1 stop_atr=2`: the last parts of the keys. */
+function setText({ set }: RankedCell): string {
+  const text = Object.entries(set)
+    .map(([key, value]) => {
+      const shown = typeof value === "object" ? JSON.stringify(value) : String(value);
+      return `${key.slice(key.lastIndexOf(".") + 1)}=${shown}`;
+    })
+    .join(" ");
+  const width = isTerminal(1) ? process.stdout.columns || 80 : PIPE_COLUMNS;
+  const room = Math.max(MIN_SET, width - FIGURE_COLUMNS);
+  return text.length > room ? `${text.slice(0, room - 1)}…` : text;
+}
+
+/** Returns a progress line: cells done, running and failed, and the time left. */
+export function sweepProgressText(now: () => number = () => performance.now()): (progress: SweepProgress) => string {
+  const startMs = now();
+  return ({ cells, done, failed, running, doneNow }) => {
+    const left = cells - done - failed;
+    const time = doneNow === 0 ? "-" : duration(((now() - startMs) / doneNow) * left);
+    return `${count(done)} of ${count(cells)} cells  ${running} running  ${failed} failed  ${time} left`;
+  };
+}
