@@ -11,13 +11,16 @@ import { parseArgs } from "node:util";
 import type { Fault } from "./fault.ts";
 import { matrixRows, writeMatrix, type Tested } from "./matrix.ts";
 import { backup } from "./backup.ts";
+import { clocks } from "./clocks.ts";
 import { errors } from "./errors.ts";
 import { fullDisk } from "./full-disk.ts";
 import { kills } from "./kills.ts";
 import { lostWrites } from "./lost-writes.ts";
+import { pairs } from "./pairs.ts";
 import { noPermission } from "./no-permission.ts";
 import { openFiles } from "./open-files.ts";
 import { powerCuts } from "./power-cuts.ts";
+import { randomKills } from "./random-kills.ts";
 import { resume } from "./resume.ts";
 import { suite } from "./suite.ts";
 
@@ -31,6 +34,9 @@ const FAULTS: readonly Fault[] = [
   ...openFiles,
   ...resume,
   ...backup,
+  ...randomKills,
+  ...pairs,
+  ...clocks,
   ...suite,
 ];
 

@@ -1,6 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { Glob } from "bun";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { PROJECT_DIR } from "../samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { filesOf, runScript } from "./run-script.ts";
 
@@ -22,7 +24,30 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["reset-providers.ts", "--forget", "--dry-run"],
   ["rebuild-vectors.ts"],
   ["backup.ts", "create"],
+  ["memory-stats.ts", "--watch", "1"],
+  ["report.ts"],
 ];
+
+test("every script that takes a memory folder is tried below", async () => {
+  const scripts = [...new Glob("*.ts").scanSync(join(PROJECT_DIR, "scripts"))];
+  const helps = await Promise.all(scripts.map(async (script) => (await runScript(script, ["--help"])).stdout));
+  const taking = scripts.filter((_, i) => helps[i]!.includes("--memory-dir"));
+  // merge-memory takes folders of its own, and fetch-model keeps a model beside the memory.
+  const tried = [...COMMANDS.map(([script]) => script), "merge-memory.ts", "fetch-model.ts"];
+  expect(taking.filter((script) => !tried.includes(script))).toEqual([]);
+});
+
+test("merge-memory.ts refuses a folder of somebody else's with 2, and makes none", async () => {
+  const work = join(base, crypto.randomUUID());
+  mkdirSync(join(work, "mine"), { recursive: true });
+  writeFileSync(join(work, "mine", "thesis.txt"), "mine");
+  const { code, stderr } = await runScript("merge-memory.ts", ["mine", "--to", "merged"], { cwd: work });
+  expect(code).toBe(2);
+  expect(stderr).toStartWith(
+    'error: Cannot use "mine" as a memory folder: found "thesis.txt", and nothing of a memory',
+  );
+  expect(filesOf(work)).toEqual({ [join("mine", "thesis.txt")]: "mine" });
+});
 
 test.each(COMMANDS.map((command) => [command.join(" "), command]))(
   "%s refuses a folder of somebody else's with 2, and nothing in it changes",
