@@ -25,6 +25,7 @@ import { openVectors } from "./open-vectors.ts";
 import { record } from "./record.ts";
 import { search } from "./search.ts";
 import { startup } from "./startup.ts";
+import { sweep } from "./sweep.ts";
 import { year } from "./year.ts";
 
 /** Type numbers of statfs(2) for file systems that differ in the cost of a sync. */
@@ -46,6 +47,7 @@ for (const bench of [
   compareMemory,
   record,
   growth,
+  sweep,
   backup,
   market,
   embed,

@@ -24,7 +24,7 @@ const COMMAND = {
     "bun scripts/sweep.ts run SWEEP.yaml [--jobs N] [--out DIR] [flags]",
     "bun scripts/sweep.ts plan SWEEP.yaml > cells.ndjson",
     "bun scripts/sweep.ts work cells.ndjson --out DIR [--shard K/N] [flags]",
-    "bun scripts/sweep.ts merge DIR... [--json | --csv]",
+    "bun scripts/sweep.ts merge DIR... [--json | --csv] [--html FILE]",
   ],
   flags: {
     jobs: { type: "integer", value: "N", min: 1, help: "cells at a time (default: run: one a core; work: 1)" },
@@ -37,6 +37,7 @@ const COMMAND = {
       min: 1,
       help: "work: the number of shards, if SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX says which one this is",
     },
+    html: { type: "string", value: "FILE", help: "run, merge: also draw the result, with heat maps of the settings" },
     csv: { type: "boolean", help: "run, merge: print the result as CSV" },
     json: SHARED_FLAGS.json,
   },
@@ -59,6 +60,7 @@ const ACTIONS_OF_FLAG: Readonly<Record<keyof Flags, readonly Action[]>> = {
   keep: ["run", "work"],
   shard: ["work"],
   shards: ["work"],
+  html: ["run", "merge"],
   csv: ["run", "merge"],
   json: ["run", "work", "merge"],
 };
@@ -136,6 +138,12 @@ async function runCells(
 
 async function print(result: SweepResult, flags: Flags): Promise<number> {
   const { sweepCsv } = await import("../lib/sweep/table-csv.ts");
+  if (flags.html !== undefined) {
+    const { renderSweepPage } = await import("../lib/report/sweep-page.ts");
+    const { storePage } = await import("../lib/report/make.node.ts");
+    const { file } = await storePage(await renderSweepPage(result), flags.html);
+    note(`Drawn as ${shownPath(file)}`);
+  }
   if (flags.json) await writeJson(result);
   else if (flags.csv) await writeRaw(sweepCsv(result));
   else await writeOut(renderSweep(result));

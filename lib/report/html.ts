@@ -1,4 +1,5 @@
 /** Pieces of the page. */
+import { sha256OfBytes } from "../util/sha256.ts";
 
 /** Text as HTML, also within quotes. */
 export function escapeHtml(text: string): string {
@@ -80,4 +81,10 @@ export function tabsHtml(group: string, tabs: readonly { readonly name: string; 
       `<div class="panel" id="${group}-${i}"${i === 0 ? "" : " data-hidden"}><h3>${escapeHtml(name)}</h3>${html}</div>`,
   );
   return `<fieldset class="tabs"><legend>Show</legend>${choices.join("")}</fieldset>${panels.join("")}`;
+}
+
+/** The hash of an inline element, as a security policy names it. */
+export async function hashOf(text: string): Promise<string> {
+  const hex = await sha256OfBytes(new TextEncoder().encode(text));
+  return btoa(String.fromCharCode(...hex.match(/../g)!.map((byte) => Number.parseInt(byte, 16))));
 }

@@ -109,8 +109,13 @@ export interface StoredReport {
 
 /** Writes a report, in place of an older one of that name. @throws {CarryoverError} `IO`, `READ_ONLY` */
 export async function storeReport({ runId, html, verdict }: Report, path: string): Promise<StoredReport> {
+  return { run_id: runId, ...(await storePage(html, path)), verdict };
+}
+
+/** Writes a page, in place of an older one of that name. @returns Its absolute path. */
+export async function storePage(html: string, path: string): Promise<Pick<StoredReport, "file" | "size_bytes">> {
   const file = resolve(path);
   const bytes = new TextEncoder().encode(html);
   await diskStorage(dirname(file)).replace(basename(file), bytes);
-  return { run_id: runId, file, size_bytes: bytes.length, verdict };
+  return { file, size_bytes: bytes.length };
 }

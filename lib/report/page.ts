@@ -1,10 +1,9 @@
 /** A report: one HTML file that needs nothing else. */
 import { planChunks } from "../results/chunks.ts";
-import { sha256OfBytes } from "../util/sha256.ts";
 import { fixed, signed } from "../util/written-numbers.ts";
 import { bucketsOf } from "./buckets.ts";
 import type { AccountLine, ReportData } from "./data.ts";
-import { escapeHtml, type Picture, pictureHtml, proseHtml, tableHtml } from "./html.ts";
+import { escapeHtml, hashOf, type Picture, pictureHtml, proseHtml, tableHtml } from "./html.ts";
 import { type LiveFrame, liveJson } from "./live.ts";
 import { PAGE_SCRIPT } from "./page-script.ts";
 import { PAGE_STYLE } from "./page-style.ts";
@@ -78,12 +77,6 @@ export async function renderPage(data: ReportData, parts: PageParts): Promise<st
     `<script type="application/json" id="live-data">${liveJson(charts, { ...frame, chunks })}</script>\n` +
     `<script>${script}</script></body></html>\n`
   );
-}
-
-/** The hash of an inline element, as a security policy names it. */
-async function hashOf(text: string): Promise<string> {
-  const hex = await sha256OfBytes(new TextEncoder().encode(text));
-  return btoa(String.fromCharCode(...hex.match(/../g)!.map((byte) => Number.parseInt(byte, 16))));
 }
 
 function periodOf({ run: { summary } }: ReportData): { startMs: number; endMs: number } {

@@ -93,6 +93,18 @@ describe("sweep run", () => {
     expect((await sweep("run", file)).stderr).toBe("");
   });
 
+  test("draws the result as a page of HTML, which is the same by sweep merge", async () => {
+    const { dir, file } = writeSweep(base);
+    const [one, other] = [join(dir, "one.html"), join(dir, "other.html")];
+    const { code, stderr } = await sweep("run", file, "--keep", "summary", "--html", one);
+    expect([code, stderr]).toEqual([0, expect.stringContaining(`Drawn as ${one}`)]);
+    await sweep("merge", join(dir, "SWEEP"), "--html", other, "--json");
+    const html = readFileSync(one, "utf8");
+    expect(readFileSync(other, "utf8")).toBe(html);
+    expect(html).toContain("Sharpe ratio by portfolio_memory.learning_rate and backtest.risk.stop_atr");
+    expect(html).not.toContain(dir);
+  });
+
   test("a damaged result is run again, and named", async () => {
     const { dir, file } = writeSweep(base);
     const out = join(dir, "SWEEP");

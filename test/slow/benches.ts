@@ -15,6 +15,7 @@ import { recallQuality } from "../../bench/recall-quality.ts";
 import { record } from "../../bench/record.ts";
 import { search } from "../../bench/search.ts";
 import { startup } from "../../bench/startup.ts";
+import { sweep } from "../../bench/sweep.ts";
 import { year } from "../../bench/year.ts";
 
 const python = process.env["CARRYOVER_PYTHON"];
@@ -35,6 +36,7 @@ test.each([
   ["record", () => record({ sizes: [5, 10, 15], records: 3 })],
   ["compare-memory", () => compareMemory({ rounds: 1, start: "2021-03-01", end: "2021-03-08" })],
   ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],
+  ["sweep", () => sweep({ rounds: 1, cells: 2, manyCells: 3 })],
   ["backup", () => backup({ rounds: 1, outcomes: 10, added: 2 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
   ["learning", () => learning({ seeds: 1, days: 16, worlds: WORLDS.slice(0, 1), faintWorlds: [] })],
