@@ -13,7 +13,7 @@ import { settleAll } from "../util/async.ts";
 import { crc32Hex } from "../util/crc32.ts";
 import { decodeJsonObject, encodeJson, isRecord } from "../util/json.ts";
 import { sha256OfText } from "../util/sha256.ts";
-import { runIdOf, type RunKey } from "./run-key.ts";
+import { runIdOf, type RunKey, type RunKeyHead } from "./run-key.ts";
 
 export const RUNS_FOLDER = "runs";
 
@@ -74,6 +74,22 @@ export class RunFiles {
       throw corruptFile(name, { found: "another run", expected: "the one whose key's SHA-256 is the folder's name" });
     }
     return key;
+  }
+
+  /** Like `readManifest()`, without the outcomes carried in: of many runs they would take most of the time. */
+  async readManifestHead(): Promise<RunKeyHead | undefined> {
+    const name = this.#path("manifest.json");
+    const bytes = await this.#storage.read(name, { maxBytes: MAX_RECORD_BYTES + 1 });
+    if (bytes === undefined) return undefined;
+    const text = new TextDecoder().decode(bytes);
+    // encodeJson() indents the list of two-element lists like this.
+    const start = text.indexOf('\n    "base": [\n');
+    const end = text.indexOf("\n    ],", start);
+    const head = start === -1 || end === -1 ? text : `${text.slice(0, start)}\n    "base": [${text.slice(end)}`;
+    const { key } = decodeJsonObject(new TextEncoder().encode(head), name, { maxBytes: MAX_RECORD_BYTES });
+    if (!isRunKey(key)) throw corruptFile(name, { found: "no key", expected: "that of a run" });
+    const { base: _base, ...rest } = key;
+    return rest;
   }
 
   /** Writes a chunk's decisions and equity. */

@@ -33,6 +33,9 @@ export interface RunKey {
   readonly attempt: number;
 }
 
+/** A key without the outcomes that were carried in, which may be most of it; `carried_in_sha256` tells whether they differ. */
+export type RunKeyHead = Omit<RunKey, "base">;
+
 /**
  * Makes a job's run key and run id. The attempt is the highest that the folder has of this run.
  *
@@ -95,23 +98,33 @@ function notesOnOlder(id: string, key: RunKey, known: ReadonlyMap<string, RunKey
       id: olderId,
       base: older.base,
       version: older.version,
-      isOld: older.carried_in_sha256 === undefined,
-      differs: changedPaths(older, key),
+      differs: changedParts(older, key),
     }))
     .toSorted((a, b) => a.differs.length - b.differs.length || (a.id < b.id ? -1 : 1));
   if (closest === undefined) return [];
   const carriedIn = `the outcomes carried in (${baseChange(closest.base, key.base)})`;
   const versions = `version (${closest.version} then, ${key.version} now; only ${closest.version} can continue it)`;
-  const differs = closest.differs
-    // The configuration has the seed as well.
-    .filter((part) => part !== "seed" || !closest.differs.includes("config.backtest.seed"))
-    // Before version 0.3.0 there was none.
-    .filter((part) => part !== "carried_in_sha256" || !(closest.isOld || closest.differs.includes("base")))
-    .map((part) => (part === "base" ? carriedIn : part === "version" ? versions : (PARTS[part] ?? part)));
+  const differs = closest.differs.map((part) =>
+    part === "base" ? carriedIn : part === "version" ? versions : (PARTS[part] ?? part),
+  );
   return [
     `This is a new run, ${id.slice(0, 12)}: run ${closest.id.slice(0, 12)} of ${key.period.replace("/", " to ")} ` +
       `differs in ${differs.join(", ")}. The older one stays as it is`,
   ];
+}
+
+/** The paths at which keys differ, without those that only follow from another. */
+export function changedParts(older: RunKeyHead, key: RunKeyHead): readonly string[] {
+  const changed = changedPaths(older, key);
+  return (
+    changed
+      // The configuration has the seed as well.
+      .filter((part) => part !== "seed" || !changed.includes("config.backtest.seed"))
+      // Before version 0.3.0 there was none.
+      .filter(
+        (part) => part !== "carried_in_sha256" || !(older.carried_in_sha256 === undefined || changed.includes("base")),
+      )
+  );
 }
 
 /** How messages call parts of a key that nobody would know by their names. */

@@ -8,6 +8,7 @@ import {
   sharpeRatio,
   simpleReturns,
 } from "../results/metrics.ts";
+import type { Trade } from "../memory/trade.ts";
 import { MIN_FORECASTS, squaredError } from "../stats/forecast-scores.ts";
 import { rounded } from "../util/numbers.ts";
 import { isoDate } from "../util/time.ts";
@@ -32,7 +33,7 @@ export interface Arm {
 
 /** The days of a run, `YYYY-MM-DD`, and the run by those days. */
 export function armOf(
-  run: RunTrace,
+  run: Pick<RunTrace, "runId" | "records"> & { readonly trades: readonly Trade[] },
   options: { initialBalance: number; daysPerYear: DaysPerYear },
 ): { dates: readonly string[]; arm: Arm } {
   const days = lastOfDays(

@@ -9,7 +9,7 @@ import type { Storage } from "../storage/storage.ts";
 import { LATEST, readLabels } from "./labels.ts";
 
 /** The memory folders in a memory folder, in the order in which a name is looked for. */
-const FOLDERS = ["", "off", "synthetic", "synthetic/off"] as const;
+export const MEMORY_FOLDERS = ["", "off", "synthetic", "synthetic/off"] as const;
 
 /** Candidates that a message lists. */
 const MAX_SHOWN = 5;
@@ -18,7 +18,8 @@ const MAX_SHOWN = 5;
 export interface FoundRun {
   readonly id: string;
   readonly label: string | undefined;
-  /** When the newest of its files was written, epoch ms. */
+  /** Names of the files in its folder, and when the newest was written, epoch ms. */
+  readonly names: readonly string[];
   readonly writtenMs: number;
   readonly memoryDir: string;
   /** Where that is in the folder that was searched: "", `off`, `synthetic` or `synthetic/off`. */
@@ -40,7 +41,7 @@ export async function runsIn(memoryDir: string, options: { folder?: string } = {
   const runs = (await storage.list(RUNS_FOLDER)).folders.map((id) => ({
     id,
     label: labels.get(id),
-    writtenMs: writtenMs(join(dir, RUNS_FOLDER, id)),
+    ...filesOf(join(dir, RUNS_FOLDER, id)),
     memoryDir: dir,
     folder,
     storage,
@@ -58,7 +59,7 @@ export async function runsIn(memoryDir: string, options: { folder?: string } = {
 export async function findRun(memoryDir: string, name: string): Promise<FoundRun> {
   const { folder, rest } = splitName(name);
   const searched: FoundRun[] = [];
-  for (const place of folder === undefined && rest !== LATEST ? FOLDERS : [folder ?? ""]) {
+  for (const place of folder === undefined && rest !== LATEST ? MEMORY_FOLDERS : [folder ?? ""]) {
     if (place !== "" && !existsSync(join(memoryDir, place))) continue;
     const runs = await runsIn(memoryDir, { folder: place });
     searched.push(...runs);
@@ -76,7 +77,7 @@ export async function findRun(memoryDir: string, name: string): Promise<FoundRun
 }
 
 function splitName(name: string): { folder: string | undefined; rest: string } {
-  const folder = FOLDERS.findLast((each) => each !== "" && name.startsWith(`${each}/`));
+  const folder = MEMORY_FOLDERS.findLast((each) => each !== "" && name.startsWith(`${each}/`));
   return folder === undefined ? { folder, rest: name } : { folder, rest: name.slice(folder.length + 1) };
 }
 
@@ -102,13 +103,13 @@ function listed(runs: readonly FoundRun[]): string {
   return shown.join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-/** When the newest file of a run was written, epoch ms. */
-function writtenMs(folder: string): number {
-  return attempt("read", folder, () =>
-    namesIn(folder).reduce((newest, name) => {
-      // A writer may have replaced it since.
-      const stat = lstatSync(join(folder, name), { throwIfNoEntry: false });
-      return Math.max(newest, stat?.mtimeMs ?? 0);
-    }, 0),
-  );
+function filesOf(folder: string): Pick<FoundRun, "names" | "writtenMs"> {
+  return attempt("read", folder, () => {
+    const names = namesIn(folder);
+    // Of the files of a chunk, its record is written last. A writer may have replaced one since.
+    const times = names
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => lstatSync(`${folder}/${name}`, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+    return { names, writtenMs: Math.max(0, ...times) };
+  });
 }

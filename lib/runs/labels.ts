@@ -35,7 +35,9 @@ export async function readLabels(storage: Storage): Promise<ReadonlyMap<string, 
  * @throws {CarryoverError} `BAD_USAGE` for a label that could mean something else; `CONFLICT` if another run has it; `CORRUPT`.
  */
 export async function setLabel(storage: Storage, runId: string, label: string | undefined): Promise<void> {
-  const labels = new Map(await readLabels(storage));
+  // A run that was removed by hand leaves its label.
+  const { folders: runs } = await storage.list(RUNS_FOLDER);
+  const labels = new Map([...(await readLabels(storage))].filter(([id]) => runs.includes(id)));
   if (label === undefined) {
     if (!labels.delete(runId)) return;
   } else {

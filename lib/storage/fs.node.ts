@@ -166,10 +166,18 @@ export function discard(path: string): void {
   }
 }
 
-/** Removes the temporary files that a dead writer left in a folder. The caller holds the lock that covers it. */
+/** The kind of temporary name that a folder gets before it is removed. */
+export const REMOVED = "removed";
+
+/**
+ * Removes the temporary files that a dead writer left in a folder, and the folders that it was removing. The caller holds the lock
+ * that covers it.
+ */
 export function sweepTemporaries(folder: string): void {
   for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
-    if (!entry.isDirectory() && isTemporaryName(entry.name)) fs.rmSync(join(folder, entry.name), { force: true });
+    const { name } = entry;
+    if (!isTemporaryName(name, entry.isDirectory() ? REMOVED : "")) continue;
+    fs.rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
 

@@ -85,19 +85,31 @@ function headline({ period, assets, data, worlds, carried_in: carriedIn }: Confi
 /** Memory on and another arm: each figure, the difference and its interval. */
 function armsTable(
   { on }: ConfigComparison,
-  other: { name: string; arm: ConfigComparison["on"]; difference: FigureIntervals },
+  { name, arm, difference }: { name: string; arm: ConfigComparison["on"]; difference: FigureIntervals },
 ): string {
-  const { name, arm, difference } = other;
+  return differenceTable(
+    [
+      { name: "on", figures: on },
+      { name, figures: arm },
+    ],
+    difference,
+  );
+}
+
+type NamedFigures = { readonly name: string; readonly figures: ConfigComparison["on"] };
+
+/** Two sides: each figure, the difference and its interval. */
+export function differenceTable([a, b]: readonly [NamedFigures, NamedFigures], difference: FigureIntervals): string {
   return table(
-    [words(""), ...columns("on", name, `on - ${name}`, ...INTERVAL)],
+    [words(""), ...columns(a.name, b.name, `${a.name} - ${b.name}`, ...INTERVAL)],
     [
       ...FIGURES.map((figure) => [
         figure.title,
-        figure.show(on[figure.key]),
-        figure.show(arm[figure.key]),
+        figure.show(a.figures[figure.key]),
+        figure.show(b.figures[figure.key]),
         ...intervalCells(difference[figure.key], figure),
       ]),
-      ["trades", fixed(on.trades, 0), fixed(arm.trades, 0)],
+      ["trades", fixed(a.figures.trades, 0), fixed(b.figures.trades, 0)],
     ],
   );
 }
@@ -196,7 +208,7 @@ function verdict({ verdict: found, on_minus_off: { sharpe }, betting }: ConfigCo
   return `${lines.join("\n")}\n`;
 }
 
-function withInterval(interval: Interval | null, decimals: number): string {
+export function withInterval(interval: Interval | null, decimals: number): string {
   if (interval === null) return "unknown, too few days";
   const { estimate, low, high } = interval;
   return `${signed(estimate, decimals)}, 95 % interval ${signed(low, decimals)} to ${signed(high, decimals)}`;

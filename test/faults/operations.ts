@@ -23,6 +23,9 @@ import { encodeForgetMark } from "../../lib/memory/forget.ts";
 import { openMemory, type Memory } from "../../lib/memory/store.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { RunSnapshots } from "../../lib/results/snapshot.ts";
+import { runsIn } from "../../lib/runs/find.node.ts";
+import { setLabel } from "../../lib/runs/labels.ts";
+import { partsOfRun, removeRun } from "../../lib/runs/remove.node.ts";
 import { resumeJob } from "../backtest/resume-samples.ts";
 import { at, filesOf as hashesOf, runFresh, runOn } from "../backtest/world-samples.ts";
 import { CACHES, cachesOf, recount } from "../memory/folder-samples.ts";
@@ -52,6 +55,8 @@ const BYTES = new Map(OUTCOMES.map((outcome) => [fileOf(outcome), latin1(encodeO
 const DAMAGED = OUTCOMES[20] as Outcome;
 const MARK = { provider: "trend", beforeMs: Date.UTC(2021, 0, 3) };
 const RUN_ID = "c".repeat(64);
+/** The run of all outcomes here. */
+const STORED_RUN = OUTCOMES[0]!.run_id;
 const DAY_MS = 86_400_000;
 /** Prefix of a file whose removal or move is acknowledged. */
 const GONE = "gone: ";
@@ -160,6 +165,28 @@ export const operations: readonly Operation[] = [
       acknowledge("caches");
     },
     check: (work, acknowledged) => checkMemory(work, [...acknowledged, ...BEFORE.map(fileOf)]),
+  },
+  {
+    name: "removal of a run with its outcomes",
+    prepare: async (work) => {
+      const memory = memoryOf(work);
+      await writeMemory(memory, BEFORE);
+      const storage = diskStorage(memory);
+      for (const name of ["manifest", "2021Q1"])
+        await storage.replace(`runs/${STORED_RUN}/${name}.json`, encodeSealedJson({}));
+      await setLabel(storage, STORED_RUN, "to be removed");
+    },
+    perform: async (work, acknowledge) => {
+      await writing(work, async (_memory, storage) => {
+        const [run] = await runsIn(memoryOf(work));
+        if (run !== undefined) await removeRun(run, await partsOfRun(run));
+        await (await openMemory(storage, { embedder: hashingEmbedder() })).flush();
+      });
+      for (const outcome of BEFORE) acknowledge(`${GONE}${fileOf(outcome)}`);
+      acknowledge(`${GONE}runs/${STORED_RUN}/manifest.json`);
+      acknowledge("caches");
+    },
+    check: (work, acknowledged) => checkMemory(work, acknowledged),
   },
   {
     name: "rebuild of the vectors",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { findRun, runsIn } from "../../lib/runs/find.node.ts";
 import { readLabels, setLabel } from "../../lib/runs/labels.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
+import type { Storage } from "../../lib/storage/storage.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { failureOf } from "../storage/storage-contract.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
@@ -91,8 +92,15 @@ describe("a name that is not one run's", () => {
 });
 
 describe("a label", () => {
-  test("is kept, replaced and taken away", async () => {
+  /** A storage with the runs a and b. */
+  async function withRuns(): Promise<Storage> {
     const storage = inMemoryStorage();
+    for (const run of ["a", "b"]) await storage.replace(`runs/${run}/manifest.json`, new Uint8Array());
+    return storage;
+  }
+
+  test("is kept, replaced and taken away", async () => {
+    const storage = await withRuns();
     await setLabel(storage, "a", "one");
     await setLabel(storage, "b", "two");
     await setLabel(storage, "a", "ün with spaces");
@@ -106,10 +114,13 @@ describe("a label", () => {
   });
 
   test("belongs to one run", async () => {
-    const storage = inMemoryStorage();
+    const storage = await withRuns();
     await setLabel(storage, "a", "one");
     expect((await failureOf(setLabel(storage, "b", "one"))).code).toBe("CONFLICT");
     expect([...(await readLabels(storage))]).toEqual([["a", "one"]]);
+    await storage.remove("runs/a/manifest.json");
+    await setLabel(storage, "b", "one");
+    expect([...(await readLabels(storage))]).toEqual([["b", "one"]]);
   });
 
   test.each(["", "latest", "off/x", " x", "x\ny", "x".repeat(61)])("cannot be %j", async (label) => {

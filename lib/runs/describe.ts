@@ -1,0 +1,102 @@
+/** What a stored run is, how far it came, and how it differs from another. */
+import { RunFiles, RUNS_FOLDER } from "../backtest/run-files.ts";
+import { changedParts, type RunKeyHead } from "../backtest/run-key.ts";
+import { isCorrupt } from "../errors.ts";
+import { type Chunk, planChunks } from "../results/chunks.ts";
+import type { Summary } from "../results/summary-shape.ts";
+import type { Storage } from "../storage/storage.ts";
+import { isRecord } from "../util/json.ts";
+
+/** `stopped`: the run was interrupted, or goes on in another process. */
+export type RunState = "finished" | "stopped" | "damaged";
+
+/** A stored run, as far as it can be read. */
+export interface RunDescription {
+  readonly id: string;
+  /** `undefined` if it is missing or damaged. */
+  readonly key: RunKeyHead | undefined;
+  /** Of a finished run. */
+  readonly summary: Summary | undefined;
+  readonly chunks: readonly Chunk[];
+  /** Names of the chunks whose files are all there. */
+  readonly committed: readonly string[];
+  readonly state: RunState;
+  /** The first chunk of a stopped run that is not committed. */
+  readonly stoppedIn: string | undefined;
+  /** What is damaged. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * Reads a run's key and summary, and looks which files of its chunks are there. Their bytes are `memory-stats --check`'s.
+ *
+ * @param names The files in its folder.
+ */
+export async function describeRun(
+  storage: Storage,
+  { id, names }: { id: string; names: readonly string[] },
+): Promise<RunDescription> {
+  const files = new RunFiles(storage, id);
+  const problems: string[] = [];
+  const readSound = async <T>(read: () => Promise<T | undefined>): Promise<T | undefined> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      problems.push(error.message);
+      return undefined;
+    }
+  };
+  const key = await readSound(() => files.readManifestHead());
+  const summary = await readSound(() => files.readSummary());
+  if (key === undefined && problems.length === 0) {
+    problems.push(`Cannot read "${RUNS_FOLDER}/${id}/manifest.json": found no such file, expected the run's key`);
+  }
+  const chunks = key === undefined ? [] : chunksOf(key);
+  const there = new Set(names);
+  const parts = [".json", ".decisions.ndjson", ".equity.csv"];
+  const committed = chunks.map(({ name }) => name).filter((name) => parts.every((part) => there.has(`${name}${part}`)));
+  const missing = chunks.find(({ name }) => !committed.includes(name))?.name;
+  if (summary !== undefined && missing !== undefined) {
+    problems.push(`Cannot read chunk ${missing} of run ${id.slice(0, 12)}: found no file of it, expected three`);
+  }
+  const state = problems.length > 0 ? "damaged" : summary === undefined ? "stopped" : "finished";
+  const stoppedIn = state === "stopped" ? missing : undefined;
+  return { id, key, summary, chunks, committed, state, stoppedIn, problem: problems[0] };
+}
+
+/** The chunks of a run, by its key; none if the key is of a kind that this version does not know. */
+function chunksOf({ period, config }: RunKeyHead): readonly Chunk[] {
+  const [start, end] = period.split("/").map((day) => Date.parse(day));
+  const kind = chunkKindOf(config);
+  if (kind === undefined || !(start! < end!)) return [];
+  return planChunks({ startMs: start!, endMs: end! }, kind);
+}
+
+/** In the key of a job that no configuration file describes, the settings are at the top. */
+function chunkKindOf(config: RunKeyHead["config"]): string | undefined {
+  const settings = isRecord(config) ? (config["backtest"] ?? config) : undefined;
+  const kind = isRecord(settings) ? settings["chunks"] : undefined;
+  return typeof kind === "string" ? kind : undefined;
+}
+
+/** The names of a run's providers. */
+export function providersOf({ config }: RunKeyHead): readonly string[] {
+  const providers = isRecord(config) && Array.isArray(config["providers"]) ? config["providers"] : [];
+  return providers.map((each: unknown) => (isRecord(each) ? String(each["name"]) : String(each)));
+}
+
+/** Whether a run's decisions use memory; `undefined` if its key does not say. */
+export function usesMemory({ config }: RunKeyHead): boolean | undefined {
+  if (!isRecord(config)) return undefined;
+  const settings = config["portfolio_memory"] ?? config["memory"];
+  const enabled = isRecord(settings) ? settings["enabled"] : undefined;
+  return typeof enabled === "boolean" ? enabled : undefined;
+}
+
+/** In what a run differs from an older one, such as `config.backtest.chunks`; not in bars, if these are of other assets or days. */
+export function differences(older: RunKeyHead, key: RunKeyHead): readonly string[] {
+  const parts = changedParts(older, key);
+  const followsBars = ["period", "config.backtest.assets"].some((part) => parts.includes(part));
+  return followsBars ? parts.filter((part) => !part.startsWith("bars.")) : parts;
+}

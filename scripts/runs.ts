@@ -1,0 +1,200 @@
+#!/usr/bin/env bun
+/** Lists, shows, compares, labels and removes stored runs. */
+import { join } from "node:path";
+import { RUNS_FOLDER } from "../lib/backtest/run-files.ts";
+import { describeRun } from "../lib/runs/describe.ts";
+import { type FoundRun, findRun } from "../lib/runs/find.node.ts";
+import { entryOf, listRuns } from "../lib/runs/list.node.ts";
+import { closest } from "../lib/util/closest.ts";
+import { type FlagValues, isGiven, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
+import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
+import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut } from "./cli/main.ts";
+import { isTerminal } from "./cli/terminal.ts";
+
+const COMMAND = {
+  summary:
+    'Lists stored runs, shows or compares them, gives them labels, and removes them. A RUN is "latest", a label, or the ' +
+    'first digits of an id; "off/latest" is the latest run without memory. A and B may be several runs, joined by commas: ' +
+    "they are compared pair by pair.",
+  usage: [
+    "bun scripts/runs.ts [list] [flags]",
+    "bun scripts/runs.ts show RUN [--full | --decision ID] [flags]",
+    "bun scripts/runs.ts compare A B [flags]",
+    "bun scripts/runs.ts label RUN TEXT [flags]",
+    "bun scripts/runs.ts remove RUN [--with-outcomes] [--yes] [flags]",
+  ],
+  flags: {
+    full: { type: "boolean", help: "show: every table, by provider, regime and asset" },
+    decision: { type: "string", value: "ID", help: "show: one decision, by its id or the beginning of it" },
+    "with-outcomes": { type: "boolean", help: "remove: also what later runs would remember of the run" },
+    yes: { type: "boolean", help: "remove: do not ask; needed without a terminal" },
+    ...SHARED_FLAGS,
+  },
+  maxPositionals: 3,
+  examples: [
+    "bun scripts/runs.ts compare latest off/latest",
+    'bun scripts/runs.ts label latest "before the new prompts"',
+    "bun scripts/runs.ts show latest --decision 20210104T1200-BTCUSD",
+  ],
+} as const;
+
+const ACTIONS = ["list", "show", "compare", "label", "remove"] as const;
+type Action = (typeof ACTIONS)[number];
+type Flags = FlagValues<(typeof COMMAND)["flags"]>;
+
+/** What an action takes besides flags. */
+const ARGUMENTS: Readonly<Record<Action, readonly string[]>> = {
+  list: [],
+  show: ["RUN"],
+  compare: ["A", "B"],
+  label: ["RUN", "TEXT"],
+  remove: ["RUN"],
+};
+const ACTION_OF_FLAG = { full: "show", decision: "show", "with-outcomes": "remove", yes: "remove" } as const;
+
+await runScript(async ({ argv, signal }) => {
+  const { flags, positionals } = parseFlags(argv, COMMAND);
+  const { action, given } = parseAction(positionals, flags);
+  const memoryDir = await locateMemoryDir(flags);
+  const [first = "", second = ""] = given;
+  if (action === "list") return list(flags, memoryDir);
+  if (action === "compare") return compare(flags, { memoryDir, names: [first, second] });
+  const run = await findRun(memoryDir, first);
+  if (action === "label") return label(flags, run, second);
+  if (action === "remove") return remove(flags, run, signal);
+  return flags.decision === undefined ? show(flags, run) : showDecision(flags, run, flags.decision);
+});
+
+function parseAction(positionals: readonly string[], flags: Flags): { action: Action; given: readonly string[] } {
+  const [first = "list", ...given] = positionals;
+  const action = ACTIONS.find((each) => each === first);
+  if (action === undefined) {
+    const suggestion = closest(first, ACTIONS);
+    const hint = suggestion === undefined ? `known: ${ACTIONS.join(", ")}` : `did you mean ${suggestion}?`;
+    throw usageError(`unknown action ${JSON.stringify(first)}; ${hint}`);
+  }
+  const problems: string[] = [];
+  const wanted = ARGUMENTS[action];
+  const missing = wanted[given.length];
+  if (missing !== undefined) problems.push(`${action} needs ${wanted.join(" and ")}`);
+  const extra = given[wanted.length];
+  if (extra !== undefined) problems.push(`unexpected argument ${JSON.stringify(extra)} after ${action}`);
+  for (const [name, only] of Object.entries(ACTION_OF_FLAG)) {
+    if (isGiven(flags[name as keyof Flags]) && only !== action) {
+      problems.push(`--${name} cannot be used with ${action}, only with ${only}`);
+    }
+  }
+  if (flags.full && flags.decision !== undefined) problems.push("--full and --decision cannot be used together");
+  if (problems.length > 0) throw usageError(problems.join("\n"));
+  return { action, given };
+}
+
+async function list(flags: Flags, memoryDir: string): Promise<void> {
+  const runs = await listRuns(memoryDir);
+  if (flags.json) return writeJson({ memory_dir: memoryDir, runs });
+  const { renderRuns } = await import("./text/runs.ts");
+  if (runs.length > 0) await writeOut(renderRuns(runs));
+  else note(`There are no runs in "${memoryDir}"`);
+}
+
+async function show(flags: Flags, run: FoundRun): Promise<number> {
+  const described = await describeRun(run.storage, run);
+  const { summary, committed, problem } = described;
+  const entry = entryOf(run, described);
+  const folder = join(run.memoryDir, RUNS_FOLDER, run.id);
+  const { files } = await run.storage.list(`${RUNS_FOLDER}/${run.id}`);
+  if (flags.json) await writeJson({ ...entry, folder_path: folder, files, committed, summary: summary ?? null });
+  else {
+    const { renderRunFiles, renderUnfinished, stateText } = await import("./text/runs.ts");
+    const { renderSummary } = await import("./text/summary.ts");
+    const { renderFullSummary } = await import("./text/run.ts");
+    const render = flags.full ? renderFullSummary : renderSummary;
+    const text =
+      summary === undefined
+        ? renderUnfinished(entry, committed)
+        : render({ summary, memoryDir: run.memoryDir, state: entry.state === "finished" ? "" : stateText(entry) });
+    await writeOut(text + renderRunFiles(entry, { folder, files }));
+  }
+  if (problem !== undefined) warn(problem);
+  return problem === undefined ? 0 : EXIT_DAMAGED;
+}
+
+async function showDecision(flags: Flags, run: FoundRun, id: string): Promise<void> {
+  const { findDecision } = await import("../lib/runs/decision.ts");
+  const { committed } = await describeRun(run.storage, run);
+  const found = await findDecision(run.storage, { id: run.id, chunks: committed }, id);
+  if (flags.json) return writeJson(found);
+  const { renderDecision } = await import("./text/decision.ts");
+  await writeOut(renderDecision(found));
+}
+
+async function compare(
+  flags: Flags,
+  { memoryDir, names }: { memoryDir: string; names: readonly [string, string] },
+): Promise<void> {
+  const { compareStoredRuns, readStoredRun } = await import("../lib/runs/compare.ts");
+  const [a, b] = await Promise.all(
+    names.map(async (side) => {
+      const runs = await Promise.all(side.split(",").map((name) => findRun(memoryDir, name.trim())));
+      return Promise.all(runs.map(({ storage, id }) => readStoredRun(storage, id)));
+    }),
+  );
+  const result = compareStoredRuns(a!, b!);
+  if (flags.json) return writeJson(result);
+  const { renderRunComparison } = await import("./text/runs.ts");
+  await writeOut(renderRunComparison(result, names));
+}
+
+async function label(flags: Flags, run: FoundRun, text: string): Promise<void> {
+  const { setLabel } = await import("../lib/runs/labels.ts");
+  const { withLock } = await import("../lib/storage/lock.node.ts");
+  const given = text === "" ? undefined : text;
+  await withLock(run.storage, () => setLabel(run.storage, run.id, given));
+  if (flags.json) return writeJson({ run_id: run.id, label: given ?? null });
+  const is = given === undefined ? "has no label" : `is ${JSON.stringify(given)}`;
+  await writeOut(`Run ${run.id.slice(0, 12)} ${is}\n`);
+}
+
+async function remove(flags: Flags, run: FoundRun, signal: ScriptContext["signal"]): Promise<void> {
+  const { partsOfRun, removeRun } = await import("../lib/runs/remove.node.ts");
+  const { renderRemoval } = await import("./text/runs.ts");
+  const { "with-outcomes": withOutcomes, yes, json } = flags;
+  const entry = entryOf(run, await describeRun(run.storage, run));
+  const planned = await partsOfRun(run);
+  if (!yes) {
+    if (json || !isTerminal(2) || !process.stdin.isTTY) throw usageError("remove needs --yes where it cannot ask");
+    note(renderRemoval(entry, planned, { withOutcomes, done: false }).trimEnd());
+    if (!(await isConfirmed(signal))) return note("Nothing was removed");
+  }
+  const { maintainMemory } = await import("../lib/memory/open.node.ts");
+  const { openMemory } = await import("../lib/memory/store.ts");
+  const memory = { ...(await locateMemory(flags)), dir: run.memoryDir };
+  const parts = await maintainMemory(memory, { name: "remove the run", signal }, async (storage, embedder) => {
+    // Again, under the lock.
+    const found = await partsOfRun(run);
+    await removeRun(run, { ...found, outcomes: withOutcomes ? found.outcomes : [] });
+    if (withOutcomes) await (await openMemory(storage, { embedder, signal })).flush();
+    return found;
+  });
+  const { outcomes, snapshots, carried_in_by } = parts;
+  if (json) {
+    await writeJson({
+      run_id: run.id,
+      outcomes: outcomes.length,
+      snapshots: snapshots.length,
+      outcomes_removed: withOutcomes,
+      carried_in_by,
+    });
+  } else await writeOut(renderRemoval(entry, parts, { withOutcomes, done: true }));
+}
+
+/** Asks on stderr, so that stdout has the result alone. */
+async function isConfirmed(signal: ScriptContext["signal"]): Promise<boolean> {
+  const { createInterface } = await import("node:readline/promises");
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question("Remove it? [y/N] ", { signal })).trim());
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,142 @@
+/** What runs prints. */
+import type { RunComparison } from "../../lib/runs/compare.ts";
+import type { RunEntry } from "../../lib/runs/list.node.ts";
+import type { RunParts } from "../../lib/runs/remove.node.ts";
+import { paint } from "../cli/terminal.ts";
+import { differenceTable, withInterval } from "./comparison.ts";
+import { bytes, count, countOf, fixed, pct, signedPct } from "./numbers.ts";
+import { columns, labelled, SCREEN_COLUMNS, shownPath, table, words } from "./table.ts";
+
+/** Two lines a run, the newest first: its figures, and what it is. */
+export function renderRuns(entries: readonly RunEntry[]): string {
+  const lines = table(
+    [words("Run"), words("Period"), ...columns("Return", "Sharpe", "Drawdown", "Trades")],
+    entries.map((entry) => [
+      nameOf(entry),
+      entry.period ?? "-",
+      signedPct(entry.total_return_pct, 2),
+      fixed(entry.annualized_sharpe),
+      pct(entry.max_drawdown_pct, 2),
+      entry.total_trades === null ? "-" : count(entry.total_trades),
+    ]),
+  ).split("\n");
+  const [head = "", rule = "", ...rows] = lines;
+  return [head, rule, ...entries.flatMap((entry, i) => [rows[i] ?? "", `  ${aboutRun(entry)}`]), ""].join("\n");
+}
+
+/** The first digits of a run's id, after the folder that it is in. */
+function nameOf({ folder, run_id: id }: Pick<RunEntry, "folder" | "run_id">): string {
+  return `${folder === "" ? "" : `${folder}/`}${id.slice(0, 12)}`;
+}
+
+/** The most telling first, as much as a line has room for. */
+function aboutRun(entry: RunEntry): string {
+  const { label, differs_in: differs, assets, providers } = entry;
+  const parts = [
+    ...(label === null ? [] : [paint(JSON.stringify(label), "bold")]),
+    ...(entry.state === "finished" ? [] : [stateText(entry)]),
+    ...(differs === null || differs.length === 0
+      ? []
+      : [`differs in ${differs.map((part) => part.replace(/^config\./, "")).join(", ")}`]),
+    assets.join(" "),
+    providers.join(" "),
+  ];
+  const line = parts.filter((part) => part !== "").join("; ");
+  const room = SCREEN_COLUMNS - 2;
+  return [...line].length > room ? `${line.slice(0, room - 3)}...` : line;
+}
+
+export function stateText({ state, stopped_in: chunk }: Pick<RunEntry, "state" | "stopped_in">): string {
+  if (state === "finished") return state;
+  if (state === "damaged") return paint(state, "red");
+  return paint(chunk === null ? "stopped before its summary" : `stopped in ${chunk}`, "yellow");
+}
+
+/** A run without a summary. */
+export function renderUnfinished(entry: RunEntry, committed: readonly string[]): string {
+  const chunks = committed.length === 0 ? "none" : `${committed[0]} to ${committed.at(-1)}`;
+  return [
+    `${paint(`Run ${entry.run_id.slice(0, 12)}`, "bold")}  ${entry.period?.replace("/", " to ") ?? "-"}\n`,
+    ...labelled([
+      ["State", stateText(entry)],
+      ...(entry.problem === null ? [] : [["Problem", entry.problem] as const]),
+      ["Chunks", `${chunks} committed`],
+      ["Assets", entry.assets.join(" ")],
+      ["Providers", entry.providers.join(" ")],
+    ]),
+  ].join("");
+}
+
+/** Label, folder and size of a run, below its summary. */
+export function renderRunFiles(
+  entry: RunEntry,
+  { folder, files }: { folder: string; files: readonly { readonly size: number }[] },
+): string {
+  const size = files.reduce((sum, file) => sum + file.size, 0);
+  return labelled([
+    ...(entry.label === null ? [] : [["Label", entry.label] as const]),
+    ["Folder", `${shownPath(folder)}`],
+    ["", `${countOf(files.length, "file")}, ${bytes(size)}; version ${entry.version ?? "-"}`],
+  ]).join("");
+}
+
+/** @param names What the two sides were called. */
+export function renderRunComparison(result: RunComparison, names: readonly [string, string]): string {
+  const { a, b, a_minus_b: difference, days } = result;
+  const shown = (name: string, { runs }: { runs: readonly string[] }): string =>
+    `${name}: ${runs.map((id) => id.slice(0, 12)).join(", ")}`;
+  return [
+    `${paint("Runs compared", "bold")}  ${countOf(days, "day")} that both have, ${result.first_day} to ${result.last_day}\n`,
+    ...labelled([
+      ["A", shown(names[0], a)],
+      ["B", shown(names[1], b)],
+    ]),
+    "\n",
+    differenceTable(
+      [
+        { name: "A", figures: a },
+        { name: "B", figures: b },
+      ],
+      difference,
+    ),
+    "\n",
+    verdictText(result),
+  ].join("");
+}
+
+/** What this much data can show, in words. */
+function verdictText({ verdict, a_minus_b: { sharpe }, days, days_needed: needed }: RunComparison): string {
+  const ratio = `Sharpe ratio ${withInterval(sharpe, 2)}\n`;
+  if (!verdict.startsWith("no")) {
+    const better = verdict.startsWith("a") ? "A is better than B" : "B is better than A";
+    return `${paint(better, "bold")}:\n${ratio}`;
+  }
+  const wait =
+    needed === null
+      ? "Their daily returns do not differ on average\n"
+      : needed > days
+        ? `If the daily returns go on differing like this, ${count(needed)} days would show it\n`
+        : "";
+  return `${paint("No difference that this much data can show", "bold")}:\n${ratio}${wait}`;
+}
+
+/** What a removal takes, what stays, and who depends on it. */
+export function renderRemoval(
+  entry: RunEntry,
+  parts: RunParts,
+  options: { withOutcomes: boolean; done: boolean },
+): string {
+  const { withOutcomes, done } = options;
+  const outcomes = countOf(parts.outcomes.length, "outcome");
+  const verb = done ? "Removed" : "Removes";
+  const also = `${countOf(parts.snapshots.length, "snapshot")}${withOutcomes ? `, ${outcomes}` : ""}`;
+  const lines = [`${verb} run ${nameOf(entry)} of ${entry.period ?? "-"} with ${also}`];
+  if (!withOutcomes && parts.outcomes.length > 0) {
+    lines.push(`Its ${outcomes} stay, and later runs remember them: --with-outcomes removes them too`);
+  }
+  for (const { run_id: id, outcomes: number } of parts.carried_in_by) {
+    const effect = withOutcomes ? "it can no longer be continued or repeated" : "it is not affected";
+    lines.push(`Run ${id.slice(0, 12)} carried in ${count(number)} of them: ${effect}`);
+  }
+  return lines.map((line) => `${line}\n`).join("");
+}

@@ -1,0 +1,252 @@
+import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Summary } from "../../lib/results/summary-shape.ts";
+import type { RunEntry } from "../../lib/runs/list.node.ts";
+import type { DecisionRecord } from "../../lib/types.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { filesOf, runScript, type ScriptResult, whileLocked } from "./run-script.ts";
+
+// Processes are started here, and a machine may be busy.
+setDefaultTimeout(60_000);
+
+const work = temporaryFolder("runs");
+const memory = join(work, "memory");
+const MONTHS = ["--synthetic", "--chunks", "month", "--start", "2024-01-01", "--end"];
+let copies = 0;
+let [first, off, second] = [{} as Summary, {} as Summary, {} as Summary];
+
+/** What the command prints of the runs that were made at the beginning, or of a copy of them. */
+function runs(args: readonly string[], folder = join(memory, "synthetic")): Promise<ScriptResult> {
+  return runScript("runs.ts", [...args, "--memory-dir", folder], { env: { NO_COLOR: "1" } });
+}
+
+function copyOfRuns(): string {
+  const copy = join(work, `copy-${(copies += 1)}`);
+  cpSync(join(memory, "synthetic"), copy, { recursive: true, preserveTimestamps: true });
+  return copy;
+}
+
+async function listed(folder?: string): Promise<readonly RunEntry[]> {
+  return (JSON.parse((await runs(["list", "--json"], folder)).stdout) as { runs: RunEntry[] }).runs;
+}
+
+beforeAll(async () => {
+  const make = async (...args: string[]): Promise<Summary> =>
+    JSON.parse((await runScript("run-chunks.ts", [...args, "--memory-dir", memory, "--json"])).stdout) as Summary;
+  first = await make(...MONTHS, "2024-03-01");
+  off = await make(...MONTHS, "2024-03-01", "--no-memory");
+  // Carries in what the first has learned.
+  second = await make("--synthetic", "--chunks", "month", "--start", "2024-03-01", "--end", "2024-04-01");
+});
+
+describe("list", () => {
+  test("shows the newest first, of the folders inside too, and what differs from the one before", async () => {
+    const entries = await listed();
+    expect(entries.map(({ run_id, folder }) => [run_id, folder])).toEqual([
+      [second.run_id, ""],
+      [off.run_id, "off"],
+      [first.run_id, ""],
+    ]);
+    expect(entries[0]).toMatchObject({
+      state: "finished",
+      stopped_in: null,
+      period: "2024-03-01/2024-04-01",
+      assets: ["BTCUSD", "ETHUSD", "EURUSD"],
+      providers: ["trend", "reversion", "breakout", "memory"],
+      total_return_pct: second.total_return_pct,
+      annualized_sharpe: second.annualized_sharpe,
+      total_trades: second.total_trades,
+    });
+    expect(entries.map(({ memory_enabled: on }) => on)).toEqual([true, false, true]);
+    expect(entries.map(({ differs_in: differs }) => differs)).toEqual([
+      ["period", "config.portfolio_memory.enabled", "carried_in_sha256"],
+      ["config.portfolio_memory.enabled"],
+      null,
+    ]);
+  });
+
+  test("takes two lines of 80 columns a run", async () => {
+    const { stdout } = await runs([]);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines).toHaveLength(2 + 2 * 3);
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    expect(lines[2]).toMatch(new RegExp(`^${second.run_id.slice(0, 12)} +2024-03-01/2024-04-01 +[+-][\\d.]+% `));
+    expect(lines[3]).toStartWith("  differs in period, portfolio_memory.enabled");
+    expect(lines[4]).toStartWith(`off/${off.run_id.slice(0, 12)}`);
+  });
+
+  test("says where a run stopped, and which is damaged", async () => {
+    const copy = copyOfRuns();
+    const [stopped, damaged] = [first, second].map(({ run_id: id }) => join(copy, "runs", id));
+    for (const name of ["summary.json", "2024-02.json"]) rmSync(join(stopped!, name));
+    writeFileSync(
+      join(damaged!, "summary.json"),
+      readFileSync(join(damaged!, "summary.json"), "utf8").replace("1", "2"),
+    );
+    const states = (await listed(copy)).map(({ run_id, state, stopped_in }) => [run_id, state, stopped_in]);
+    expect(states).toContainEqual([first.run_id, "stopped", "2024-02"]);
+    expect(states).toContainEqual([second.run_id, "damaged", null]);
+    expect((await runs(["list"], copy)).stdout).toContain("  stopped in 2024-02; ");
+
+    const shown = await runs(["show", first.run_id.slice(0, 8)], copy);
+    expect(shown.code).toBe(0);
+    expect(shown.stdout).toMatch(/State +stopped in 2024-02\n.*Chunks +2024-01 to 2024-01 committed/s);
+    const wrong = await runs(["show", second.run_id.slice(0, 8)], copy);
+    expect(wrong.code).toBe(4);
+    expect(wrong.stderr).toContain('warning: Cannot read "runs/');
+  });
+
+  test("of a folder without runs says so on stderr", async () => {
+    const { code, stdout, stderr } = await runs(["list"], temporaryFolder("no-runs"));
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+    expect(stderr).toContain("There are no runs in");
+  });
+});
+
+describe("show", () => {
+  test("prints the summary again, and the folder", async () => {
+    const { stdout } = await runs(["show", "latest"]);
+    expect(stdout).toStartWith(
+      `Run ${second.run_id.slice(0, 12)}  2024-03-01 to 2024-04-01, synthetic bars, memory on\n`,
+    );
+    expect(stdout).toContain(join(memory, "synthetic", "runs", second.run_id));
+    const json = JSON.parse((await runs(["show", "latest", "--json"])).stdout) as {
+      summary: Summary;
+      files: { name: string }[];
+    };
+    expect(json.summary).toEqual(second);
+    expect(json.files.map(({ name }) => name)).toContain("2024-03.decisions.ndjson");
+    expect((await runs(["show", "latest", "--full"])).stdout).toContain("Carried over\n");
+  });
+
+  test("--decision tells one decision: situation, memory, votes, size, outcome", async () => {
+    const folder = join(memory, "synthetic");
+    const lines = readFileSync(join(folder, "runs", second.run_id, "2024-03.decisions.ndjson"), "utf8").split("\n");
+    const decisions = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as DecisionRecord);
+    const traded = decisions.find(
+      ({ order, decision_id: id }) => order === "open" && readdirSync(folder).includes(`outcome_${id}.json`),
+    )!;
+    const { stdout } = await runs(["show", "latest", "--decision", traded.decision_id.slice(0, -4)]);
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    const told = stdout.replaceAll(/\s+/g, " ");
+    expect(told).toContain(`Decision ${traded.decision_id} 2024-03 `);
+    expect(told).toContain(`The regime was ${traded.situation.regime}`);
+    expect(told).toContain(`${traded.context.remembered} trades were remembered`);
+    expect(told).toContain(`said ${traded.action} at a confidence of ${traded.confidence.toFixed(1)}`);
+    expect(told).toMatch(/and ended by (stop|target|reversed|timeout) at [\d.,]+ on 2024-/);
+    for (const { provider } of traded.votes)
+      expect(stdout).toMatch(new RegExp(`^${provider} +(BUY|SELL|HOLD|abst)`, "m"));
+    for (const { decision_id: id } of traded.context.similar.nearest.slice(0, 5)) expect(stdout).toContain(`\n${id} `);
+
+    const held = decisions.find(({ action }) => action === "HOLD")!;
+    const json = JSON.parse(
+      (await runs(["show", "latest", "--decision", held.decision_id, "--json"])).stdout,
+    ) as object;
+    expect(json).toMatchObject({ decision: held, outcome: null });
+  });
+
+  test("--decision that several or none are lists some", async () => {
+    const several = await runs(["show", "latest", "--decision", "20240305"]);
+    expect(several.code).toBe(2);
+    expect(several.stderr).toMatch(
+      /^error: Cannot tell which decision "20240305" is: found 20240305T0000-BTCUSD-\w{8}, /,
+    );
+    const none = await runs(["show", "latest", "--decision", "19990305"]);
+    expect(none.code).toBe(3);
+    expect(none.stderr).toMatch(/found \d+ others, from "20240301T0400-BTCUSD-\w{8}" to "20240401/);
+  });
+});
+
+test("compare says in words what two runs show on the days that both have", async () => {
+  const { stdout } = await runs(["compare", first.run_id.slice(0, 10), "off/latest"]);
+  expect(stdout).toStartWith("Runs compared  60 days that both have, 2024-01-01 to 2024-02-29\n");
+  expect(stdout).toContain(`B          off/latest: ${off.run_id.slice(0, 12)}\n`);
+  expect(stdout).toMatch(
+    /^(No difference that this much data can show|A is better than B|B is better than A):\nSharpe ratio /m,
+  );
+  expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  const json = JSON.parse((await runs(["compare", first.run_id, "off/latest", "--json"])).stdout) as {
+    a: { return_pct: number; trades: number };
+  };
+  expect(json.a.return_pct).toBeCloseTo(first.total_return_pct, 6);
+  expect(json.a.trades).toBe(first.total_trades);
+});
+
+describe("label", () => {
+  test("names a run, which is found by it and listed with it", async () => {
+    const copy = copyOfRuns();
+    expect((await runs(["label", first.run_id.slice(0, 6), "before the change"], copy)).stdout).toBe(
+      `Run ${first.run_id.slice(0, 12)} is "before the change"\n`,
+    );
+    expect(JSON.parse((await runs(["show", "before the change", "--json"], copy)).stdout)).toMatchObject({
+      run_id: first.run_id,
+      label: "before the change",
+    });
+    expect((await runs(["list"], copy)).stdout).toContain('\n  "before the change"; ');
+    expect((await runs(["label", "before the change", ""], copy)).stdout).toContain("has no label");
+  });
+
+  test("is not given while a run writes", async () => {
+    const copy = copyOfRuns();
+    await whileLocked(copy, async () => {
+      expect((await runs(["label", "latest", "x"], copy)).code).toBe(5);
+    });
+  });
+});
+
+describe("remove", () => {
+  test("keeps the outcomes, and says who carried them in", async () => {
+    const copy = copyOfRuns();
+    const before = filesOf(copy);
+    const { code, stdout } = await runs(["remove", first.run_id, "--yes"], copy);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`Removed run ${first.run_id.slice(0, 12)} of 2024-01-01/2024-03-01 with 2 snapshots\n`);
+    expect(stdout).toContain(`Its ${first.total_trades} outcomes stay, and later runs remember them`);
+    expect(stdout).toContain(
+      `Run ${second.run_id.slice(0, 12)} carried in ${first.total_trades} of them: it is not affected`,
+    );
+    const gone = Object.keys(before).filter((name) => !(name in filesOf(copy)));
+    expect(gone.filter((name) => !name.startsWith(`runs/${first.run_id}/`) && !name.startsWith("snapshot_"))).toEqual(
+      [],
+    );
+    expect((await listed(copy)).map(({ run_id }) => run_id)).toEqual([second.run_id, off.run_id]);
+    expect((await runScript("memory-stats.ts", ["--check", "--memory-dir", copy])).code).toBe(0);
+  });
+
+  test("takes the outcomes along if asked, and the caches know it", async () => {
+    const copy = copyOfRuns();
+    const { stdout } = await runs(["remove", first.run_id, "--yes", "--with-outcomes", "--json"], copy);
+    expect(JSON.parse(stdout)).toEqual({
+      run_id: first.run_id,
+      outcomes: first.total_trades,
+      snapshots: 2,
+      outcomes_removed: true,
+      carried_in_by: [{ run_id: second.run_id, outcomes: first.total_trades }],
+    });
+    const outcomes = readdirSync(copy).filter((name) => name.startsWith("outcome_"));
+    expect(outcomes).toHaveLength(second.total_trades);
+    const check = await runScript("memory-stats.ts", ["--check", "--memory-dir", copy]);
+    expect(check.stdout).toContain("Everything is intact");
+  });
+
+  test("needs --yes without a terminal, and then has removed nothing", async () => {
+    const copy = copyOfRuns();
+    const before = filesOf(copy);
+    const { code, stderr } = await runs(["remove", "latest"], copy);
+    expect(code).toBe(2);
+    expect(stderr).toBe("error: remove needs --yes where it cannot ask\n");
+    expect(filesOf(copy)).toEqual(before);
+  });
+});
+
+test.each([
+  [["shw"], 'unknown action "shw"; did you mean show?'],
+  [["show"], "show needs RUN"],
+  [["compare", "latest"], "compare needs A and B"],
+  [["list", "latest"], 'unexpected argument "latest" after list'],
+  [["show", "latest", "--yes"], "--yes cannot be used with show, only with remove"],
+])("%j is refused", async (args, message) => {
+  const { code, stderr } = await runs(args);
+  expect({ code, stderr }).toEqual({ code: 2, stderr: `error: ${message}\n` });
+});
