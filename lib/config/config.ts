@@ -49,6 +49,8 @@ export interface CommandConfig {
   readonly type: "command";
   /** The program and its arguments, without a shell. It runs in the folder of config.yaml. */
   readonly command: readonly string[];
+  /** Environment variables that it gets besides `PATH` and its like. */
+  readonly env?: readonly string[];
   readonly timeout: string;
   readonly max_concurrency: number;
   readonly confidence_scale?: ConfidenceScale;

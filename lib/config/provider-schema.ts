@@ -60,9 +60,19 @@ function commandShape(z: typeof Zod, { text, integer }: Fields) {
     command: z
       .array(text("a text of 1 to 4096 characters", isArgument), { error: "a list: the program and its arguments" })
       .min(1, { error: "a program" }),
+    env: z.exactOptional(
+      z.array(text("the name of an environment variable", isEnvironmentName), {
+        error: "a list of environment variables",
+      }),
+    ),
     timeout: text(TIMEOUT_FORM, isTimeout).default(DEFAULTS.command.timeout),
     max_concurrency: integer(1, 256).default(DEFAULTS.command.max_concurrency),
   };
+}
+
+/** Lower case as well: `https_proxy`. */
+function isEnvironmentName(value: string): boolean {
+  return /^[A-Za-z_]\w{0,99}$/.test(value);
 }
 
 /** `{ model, base_url, ... }` */

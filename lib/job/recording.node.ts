@@ -53,6 +53,7 @@ export function openRecording(options: RecordingOptions): Recording {
     recorder,
     refresh,
     onNote,
+    isAsking: (options.mode ?? "ask") === "ask",
     counts: () => recorder.counts(),
     begin: (runId) => recorder.begin(runId),
     wentOnWithout: async (runId) => (await store.hasUnanswered(runId)) || (await store.silentAnswersOf(runId)) > 0,

@@ -5,6 +5,7 @@ import { trendScore } from "../market/regime.ts";
 import type { Vote } from "../types.ts";
 import { assertFileNamePart } from "../util/names.ts";
 import { parseTimestamp } from "../util/time.ts";
+import { MAX_NUMBER } from "./outcome.ts";
 import { clippedR, type DecodedOutcome, tradeVotesOf } from "./trade.ts";
 
 const time = z.string().transform((text, context) => {
@@ -22,7 +23,10 @@ const fileNamePart = z.string().superRefine((id, context) => {
 });
 
 /** JSON can say -0.0, and freqtrade does. It would be written back as 0, and so be another value in every cache. */
-const number = z.number().transform((value) => value + 0);
+const number = z
+  .number()
+  .refine((value) => Math.abs(value) <= MAX_NUMBER, "expected at most 1e100")
+  .transform((value) => value + 0);
 
 /** The field's established names. Other fields are ignored. */
 const schema = z.object({

@@ -16,6 +16,9 @@ import { type DecodedOutcome, tradeOf } from "./trade.ts";
 
 export const MAX_OUTCOME_BYTES: number = 1 << 20;
 
+/** Numbers beyond it are no prices or results. Of those within it no sum, square or product of three is infinite. */
+export const MAX_NUMBER = 1e100;
+
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/;
 
 export function outcomeFileName(decisionId: string): string {
@@ -47,15 +50,15 @@ export function isForeignFile(bytes: Uint8Array, name: string): boolean {
  * Encodes an outcome as its file has it.
  *
  * @throws {CarryoverError} `BAD_OUTCOME` if it would not be read back as it is: its id or asset cannot be part of a file name, a
- * number is not finite, a time is not ISO 8601, a provider votes twice, or it is larger than 1 MB.
+ * number is not finite or beyond 1e100, a time is not ISO 8601, a provider votes twice, or it is larger than 1 MB.
  */
 export function encodeOutcome(outcome: Outcome): EncodedOutcome {
   const id = outcome.decision_id;
   assertFileNamePart("decision_id", id);
   if (!isAssetName(outcome.asset_pair))
     throw refused(id, `asset_pair ${JSON.stringify(outcome.asset_pair.slice(0, 100))}`, ASSET_FORM);
-  const wrong = notFinite(outcome);
-  if (wrong !== undefined) throw refused(id, `${wrong.path} ${wrong.value}`, "a finite number");
+  const wrong = outOfBounds(outcome);
+  if (wrong !== undefined) throw refused(id, `${wrong.path} ${wrong.value}`, "a number of at most 1e100");
   for (const key of ["decision_timestamp", "entry_timestamp", "exit_timestamp"] as const) {
     if (!TIMESTAMP.test(outcome[key]) || parseTimestamp(outcome[key]) === undefined) {
       throw refused(id, `${key} "${outcome[key]}"`, "a time such as 2021-01-01T00:00:00Z");
@@ -107,12 +110,12 @@ export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<De
   return { trade: tradeOf(outcome, file), description: outcome.description };
 }
 
-/** The first NaN or infinity, which JSON would silently turn into `null`, and the keys that lead to it. */
-function notFinite(value: unknown): { readonly path: string; readonly value: number } | undefined {
-  if (typeof value === "number") return Number.isFinite(value) ? undefined : { path: "", value };
+/** The first number that is too large or none, which JSON would silently turn into `null`, and the keys that lead to it. */
+function outOfBounds(value: unknown): { readonly path: string; readonly value: number } | undefined {
+  if (typeof value === "number") return Math.abs(value) <= MAX_NUMBER ? undefined : { path: "", value };
   if (typeof value !== "object" || value === null) return undefined;
   for (const key in value) {
-    const inside = notFinite((value as Readonly<Record<string, unknown>>)[key]);
+    const inside = outOfBounds((value as Readonly<Record<string, unknown>>)[key]);
     if (inside !== undefined) return { ...inside, path: inside.path === "" ? key : `${key}.${inside.path}` };
   }
   return undefined;

@@ -8,7 +8,7 @@ import {
   type ProviderConfig,
   type VotesFileConfig,
 } from "../config/config.ts";
-import { fail, messageOf, type CarryoverError } from "../errors.ts";
+import { CarryoverError, fail, messageOf } from "../errors.ts";
 import { readRegular } from "../storage/fs.node.ts";
 import { unlessAborted } from "../util/async.ts";
 import { isRecord } from "../util/json.ts";
@@ -16,8 +16,11 @@ import { sha256OfBytes } from "../util/sha256.ts";
 import type { Answer, BarSeries } from "../types.ts";
 import { watchFirstAnswers } from "./first-answers.ts";
 import type { Provider } from "./provider.ts";
+import { withHiddenSecrets } from "./hidden-secrets.ts";
+import { environmentSecrets, missingFor } from "./recorded/environment.node.ts";
 import { loadClient } from "./recorded/load.node.ts";
 import type { Recorder } from "./recorded/recorder.ts";
+import type { Secrets } from "./recorded/redact.ts";
 import type { AnswerStore } from "./recorded/recordings.ts";
 import { breakout, reversion, trend } from "./rules.ts";
 import { similarTrades } from "./similar-trades.ts";
@@ -42,6 +45,8 @@ export interface RecordingContext {
   /** Providers whose questions are asked again. Their older answers stay recorded. @default none */
   readonly refresh?: readonly string[] | undefined;
   readonly onNote: (note: string) => void;
+  /** Whether questions are asked, so that keys and programs are needed. */
+  readonly isAsking: boolean;
 }
 
 interface LoadProvidersOptions {
@@ -71,9 +76,11 @@ export async function loadProviders(
   const providers: Provider[] = [];
   const files: Record<string, string> = {};
   const refreshes = new Map<string, number>();
+  const secrets = environmentSecrets(configs);
+  assertNothingMissing(configs, options);
   for (const config of configs) {
     if (isRecorded(config)) {
-      const loaded = await loadRecorded(config, options);
+      const loaded = await loadRecorded(config, { ...options, secrets });
       Object.assign(files, loaded.files);
       if (loaded.refresh > 0) refreshes.set(config.name, loaded.refresh);
       providers.push(loaded.provider);
@@ -82,7 +89,9 @@ export async function loadProviders(
       const bytes = readFile(path, config.name);
       files[config.path] = await sha256OfBytes(bytes);
       providers.push(
-        config.type === "file" ? loadVotes(bytes, config, options) : await importProvider(path, config, options.signal),
+        config.type === "file"
+          ? loadVotes(bytes, config, options)
+          : await importProvider(path, config, { ...options, secrets }),
       );
     } else providers.push(BUILT_IN[config.type](config.name));
   }
@@ -92,11 +101,11 @@ export async function loadProviders(
 
 async function loadRecorded(
   config: CommandConfig | LlmConfig,
-  { baseDir, recording }: LoadProvidersOptions,
+  { baseDir, recording, secrets }: LoadProvidersOptions & { secrets: Secrets },
 ): Promise<{ provider: Provider; files: Readonly<Record<string, string>>; refresh: number }> {
   const { name } = config;
   if (recording === undefined) throw new RangeError(`Cannot load "${name}": found nowhere to record its answers`);
-  const { client, files } = await loadClient(config, { baseDir, onNote: recording.onNote });
+  const { client, files } = await loadClient(config, { baseDir, secrets, onNote: recording.onNote });
   const isRefreshed = recording.refresh?.includes(name) === true;
   const refresh = (await recording.store.refreshOf(name)) + (isRefreshed ? 1 : 0);
   if (config.type === "llm") {
@@ -105,6 +114,14 @@ async function loadRecorded(
   const { confidence_scale: confidenceScale } = config;
   const provider = recording.recorder.provider(client, refresh);
   return { provider: watchFirstAnswers(provider, { confidenceScale, stopsOnError: false }), files, refresh };
+}
+
+/** @throws {CarryoverError} `NOT_FOUND`, with a line for each key or program that is missing. */
+function assertNothingMissing(configs: readonly ProviderConfig[], { baseDir, recording }: LoadProvidersOptions): void {
+  if (recording?.isAsking !== true) return;
+  const missing = configs.filter(isRecorded).flatMap((config) => missingFor(config, { baseDir }));
+  if (missing.length === 0) return;
+  throw new CarryoverError("NOT_FOUND", [...new Set(missing.map(({ message }) => message))].join("\n"));
 }
 
 function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
@@ -134,7 +151,11 @@ function loadVotes(bytes: Uint8Array, config: VotesFileConfig, options: LoadProv
 }
 
 /** Imports a module that exports `vote(situation, context)`. */
-async function importProvider(path: string, config: ModuleConfig, signal: AbortSignal | undefined): Promise<Provider> {
+async function importProvider(
+  path: string,
+  config: ModuleConfig,
+  { signal, secrets }: Pick<LoadProvidersOptions, "signal"> & { secrets: Secrets },
+): Promise<Provider> {
   const { name, confidence_scale: confidenceScale, on_error: onError } = config;
   const refusal = (found: string, cause?: unknown): CarryoverError =>
     fail("BAD_CONFIG", `Cannot load provider "${name}" from "${path}"`, {
@@ -154,10 +175,10 @@ async function importProvider(path: string, config: ModuleConfig, signal: AbortS
   }
   const { vote } = loaded;
   if (typeof vote !== "function") throw refusal(`${typeof vote} as "vote"`);
-  const provider: Provider = {
-    name,
-    vote: (situation, context) => vote(situation, context) as Answer | Promise<Answer>,
-  };
+  const provider = withHiddenSecrets(
+    { name, vote: (situation, context) => vote(situation, context) as Answer | Promise<Answer> },
+    { hide: (text) => secrets.hide(text) },
+  );
   return watchFirstAnswers(provider, { confidenceScale, stopsOnError: onError !== "abstain" });
 }
 

@@ -1,13 +1,13 @@
 /** The configuration, and the flags that say what is run. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Config, SYNTHETIC } from "../../lib/config/config.ts";
+import { type Config, isRecorded, SYNTHETIC } from "../../lib/config/config.ts";
 import type { LoadConfigOptions, LoadedConfig } from "../../lib/config/load.node.ts";
 import { fail } from "../../lib/errors.ts";
 import { shellWord } from "../../lib/util/names.ts";
 import { shownPath } from "../text/table.ts";
 import { type FlagValues, refuseTogether, type SHARED_FLAGS, usageError } from "./args.ts";
-import { note, type ScriptContext } from "./main.ts";
+import { hideInNotes, note, type ScriptContext } from "./main.ts";
 
 const PROJECT_DIR = join(import.meta.dir, "../..");
 
@@ -119,6 +119,11 @@ export async function runRequest(
     each.type === "module" ? [resolve(loaded.baseDir, each.path)] : [],
   );
   if (modules.length > 0) options.guard(modules);
+  if (modules.length > 0 || config.providers.some(isRecorded)) {
+    const { environmentSecrets } = await import("../../lib/providers/recorded/environment.node.ts");
+    const secrets = environmentSecrets(config.providers);
+    hideInNotes((text) => secrets.hide(text));
+  }
   return { config, baseDir: loaded.baseDir, seedIsExplicit: flags.seed !== undefined };
 }
 

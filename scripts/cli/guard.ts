@@ -64,14 +64,21 @@ export function guardModules(
   process.on("unhandledRejection", onUnhandled);
   process.on("uncaughtException", onUnhandled);
 
-  const exit = process.exit.bind(process);
-  // No code of ours calls it.
-  process.exit = (code) => {
-    const thrown = new ExitCall(`process.exit(${code ?? ""})`);
+  const { exit: realExit, reallyExit } = process as typeof process & { reallyExit: unknown };
+  const exit = (): void => {
+    // The engine's exit() calls it.
+    Object.assign(process, { reallyExit });
+    realExit.call(process);
+  };
+  const exitCalled = (name: string, code: unknown): never => {
+    const thrown = new ExitCall(`process.${name}(${typeof code === "number" || typeof code === "string" ? code : ""})`);
     const found = `${thrown.message} called at ${userPlace(placesOf(thrown))}`;
     if (onFailure(new ModuleFailure({ found, expected: "the module to return" }))) exit();
     throw thrown;
   };
+  // No code of ours calls them. The second is Node's own, which packages use to end at once.
+  process.exit = (code) => exitCalled("exit", code);
+  Object.assign(process, { reallyExit: (code: unknown) => exitCalled("reallyExit", code) });
   return () => {
     // This timer alone keeps no process alive.
     setTimeout(() => {

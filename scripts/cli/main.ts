@@ -6,6 +6,7 @@ import { write, writeSync } from "node:fs";
 import { CarryoverError, type ErrorCode, messageOf } from "../../lib/errors.ts";
 import { HelpRequest } from "./args.ts";
 import { guardModules, ModuleFailure } from "./guard.ts";
+import { escapeControls } from "../../lib/util/controls.ts";
 import { stripControls } from "./terminal.ts";
 
 /** What a script's main function gets. */
@@ -155,9 +156,9 @@ export async function writeRaw(text: string): Promise<void> {
   }
 }
 
-/** Writes one JSON document, on one line, to stdout. */
+/** Writes one JSON document, on one line, to stdout. No character in it tells a terminal to do anything. */
 export async function writeJson(value: unknown): Promise<void> {
-  await writeRaw(`${JSON.stringify(value)}\n`);
+  await writeRaw(`${escapeControls(JSON.stringify(value))}\n`);
 }
 
 /** Writes a line to stderr that the user should look at. */
@@ -165,9 +166,16 @@ export function warn(text: string): void {
   note(`warning: ${text}`);
 }
 
+let hideSecrets = (text: string): string => text;
+
+/** From now on everything that is written to stderr passes through `hide`. */
+export function hideInNotes(hide: (text: string) => string): void {
+  hideSecrets = hide;
+}
+
 /** Writes a line to stderr, if anybody reads it. */
 export function note(text: string): void {
-  let rest = new TextEncoder().encode(`${stripControls(text, 2)}\n`);
+  let rest = new TextEncoder().encode(`${stripControls(hideSecrets(text), 2)}\n`);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(2, rest));

@@ -1,5 +1,6 @@
 /** What a terminal can do: colours, control codes, and a progress line. */
 import { fstatSync, writeSync } from "node:fs";
+import { CONTROLS_SOURCE, withoutControls } from "../../lib/util/controls.ts";
 
 const COLORS = { bold: 1, red: 31, green: 32, yellow: 33 } as const;
 
@@ -28,20 +29,14 @@ function hasColors(): boolean {
   return (process.env["NO_COLOR"] ?? "") === "" && understandsCodes(1);
 }
 
-/**
- * Replaces control characters with U+FFFD, except tab and newline: names, reasons and messages may come from a model, a
- * program or a file. Characters that change the direction of writing (Unicode TR 9) are replaced too. Text for stdout
- * keeps the colours of `paint()`.
- */
+/** As `withoutControls()`, but text for stdout keeps the colours of `paint()`. */
 export function stripControls(text: string, fd: 1 | 2 = 1): string {
-  return text.replaceAll(fd === 1 && hasColors() ? UNPAINTED_CONTROLS : CONTROLS, "\uFFFD");
+  return fd === 1 && hasColors() ? text.replaceAll(UNPAINTED_CONTROLS, "\uFFFD") : withoutControls(text);
 }
 
-/* oxlint-disable no-control-regex -- these are what is looked for */
-const CONTROLS = /[\0-\x08\x0B-\x1F\x7F-\x9F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
-const UNPAINTED_CONTROLS = new RegExp(`(?!\u001B\\[(?:0|1|31|32|33)m)${CONTROLS.source}`, "g");
+const UNPAINTED_CONTROLS = new RegExp(`(?!\u001B\\[(?:0|1|31|32|33)m)${CONTROLS_SOURCE}`, "g");
+/* oxlint-disable-next-line no-control-regex -- what paint() wrote */
 const PAINT = /\u001B\[\d+m/g;
-/* oxlint-enable no-control-regex */
 
 /** How many characters of a line are visible: colours take no room. */
 export function visibleLength(text: string): number {

@@ -264,6 +264,18 @@ export const suiteTests: readonly SuiteTests[] = [
     pattern: "whatever the clock says|swept its temporary file",
   },
   {
+    rows: [48],
+    name: "keys that are told",
+    files: ["test/scripts/secrets.test.ts", "test/providers/recorded/redact.test.ts"],
+    pattern: "is in any file or output|a key is hidden",
+  },
+  {
+    rows: [49],
+    name: "keys and programs that are missing",
+    files: ["test/scripts/secrets.test.ts"],
+    pattern: "before anything is written",
+  },
+  {
     rows: [43],
     name: "signals in long work",
     files: ["test/backup/stop.test.ts", "test/maintenance/stop.test.ts", "test/scripts/cli/main.test.ts"],

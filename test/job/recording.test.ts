@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
-import fs, { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import fs, { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BacktestResult } from "../../lib/backtest/run.ts";
@@ -126,10 +126,10 @@ describe("commandProvider()", () => {
     expect(recording.counts()).toMatchObject({ asked: 28, failed: 0 });
   });
 
-  test("stops the run if there is no such program, rather than abstain to the end", async () => {
+  test("is refused if there is no such program, before anything is written", async () => {
     const recording = openRecording({ answersDir: join(work, "missing") });
-    const mine = await commandProvider({ name: "mine", command: [join(work, "missing")] }, recording);
-    await expect(run(recording, mine)).rejects.toThrow("Cannot start");
-    expect(recording.counts().asked).toBe(0);
+    const made = commandProvider({ name: "mine", command: [join(work, "missing")] }, recording);
+    await expect(made).rejects.toThrow('Cannot start provider "mine": found no such program, expected a program');
+    expect(existsSync(join(work, "missing"))).toBeFalse();
   });
 });

@@ -125,6 +125,12 @@ describe("an outcome without a crc32", () => {
     expect((await failureOf(decodeOutcome(utf8(text), "outcome_d1.json"))).message).toContain("found pnl_percentage");
   });
 
+  test("is refused with a number whose sums could be infinite, which JSON would write as null", async () => {
+    const { message } = await failureOf(imported({ realized_pnl: 1.1e100 }));
+    expect(message).toContain("found realized_pnl: expected at most 1e100");
+    expect((await imported({ realized_pnl: -1e100 })).trade.pnl).toBe(-1e100);
+  });
+
   test.each(["my trade", "CON", "x".repeat(121), ""])("is refused with the id %j", async (id) => {
     const { code, message } = await failureOf(imported({ decision_id: id }, `outcome_${id}.json`));
     expect(code).toBe("CORRUPT");

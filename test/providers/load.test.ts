@@ -80,7 +80,7 @@ describe("loadProviders()", () => {
     const recorder = new Recorder({ store, signal: new AbortController().signal, now: () => 0 });
     const rest = { type: "command", command: ["cat"], timeout: "1s", max_concurrency: 1 } as const;
     const configs = ["__proto__", "mine", "other"].map((name) => ({ name, ...rest }));
-    const recording = { store, recorder, refresh: ["__proto__", "mine"], onNote };
+    const recording = { store, recorder, refresh: ["__proto__", "mine"], onNote, isAsking: true };
     const { refreshes } = await loadProviders(configs, { baseDir, recording });
     expect(Object.entries(refreshes)).toEqual([
       ["__proto__", 2],
@@ -153,7 +153,9 @@ describe("loadProviders()", () => {
       patience: "0s",
       max_concurrency: 1,
     } as const;
-    await expect(loadProviders([llm], { baseDir, recording: { store, recorder, onNote } })).rejects.toThrow(
+    await expect(
+      loadProviders([llm], { baseDir, recording: { store, recorder, onNote, isAsking: true } }),
+    ).rejects.toThrow(
       'Cannot load provider "mine": found a device or pipe, expected the text that its "prompt_file" names',
     );
   });

@@ -11,6 +11,8 @@ interface CommandOptions {
   readonly program: LineProgram;
   /** SHA-256 of each argument that is a file. */
   readonly files: Readonly<Record<string, string>>;
+  /** Removes keys from a text. */
+  readonly hide: (text: string) => string;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
@@ -22,13 +24,18 @@ export class CommandClient implements VoteClient {
   readonly #command: readonly string[];
   readonly #files: Readonly<Record<string, string>>;
   readonly #program: LineProgram;
+  readonly #hide: (text: string) => string;
   readonly #rateLimiter: RateLimiter;
 
-  constructor({ name, command, max_concurrency: concurrency }: CommandConfig, { program, files, now }: CommandOptions) {
+  constructor(
+    { name, command, max_concurrency: concurrency }: CommandConfig,
+    { program, files, hide, now }: CommandOptions,
+  ) {
     this.name = name;
     this.#command = command;
     this.#files = files;
     this.#program = program;
+    this.#hide = hide;
     this.#rateLimiter = new RateLimiter({ concurrency, now });
   }
 
@@ -55,7 +62,7 @@ export class CommandClient implements VoteClient {
     let read: ProgramVote;
     try {
       const exchange = (): Promise<string> => this.#program.exchange(question, { abort });
-      const line = await this.#rateLimiter.run(exchange, { signal: drain, onRan });
+      const line = this.#hide(await this.#rateLimiter.run(exchange, { signal: drain, onRan }));
       raw = [line];
       read = readVote(line);
     } catch (error) {

@@ -8,7 +8,7 @@ import type { Completion, LlmConnection, Message } from "./llm.ts";
 import { addressOf, type Protocol, protocolOf } from "./llm-api.ts";
 import { loadModel, SERVER } from "./model-packages.ts";
 import { readableFetch } from "./readable-response.ts";
-import { Secrets } from "./redact.ts";
+import type { Secrets } from "./redact.ts";
 import { extendedFetch, type ReadSecret } from "./request-extras.ts";
 import { answerInError, statusFailure, transportFailure } from "./request-failures.ts";
 import type { RequestParameters } from "./request-parameters.ts";
@@ -24,8 +24,8 @@ interface HttpEnvironment {
   readonly key: () => string | undefined;
   /** Reads another secret that the configuration names. Likewise. */
   readonly readSecret: ReadSecret;
-  /** What a package of the user's may take for its key by itself, and is hidden therefore. */
-  readonly otherSecrets: () => readonly string[];
+  /** What no text may show. */
+  readonly secrets: Secrets;
   /** Imports a package that the user has installed. */
   readonly importPackage: (name: string) => Promise<unknown>;
   /** Wall-clock time, epoch ms. */
@@ -111,7 +111,7 @@ async function loadSdk(config: LlmConfig, environment: HttpEnvironment): Promise
   const { fetch, importPackage } = environment;
   const key = environment.key();
   const protocol = protocolOf(config);
-  const secrets = new Secrets(protocol === "package" ? environment.otherSecrets() : []);
+  const { secrets } = environment;
   if (key !== undefined) secrets.add(key);
   const readSecret: ReadSecret = (variable) => secrets.add(environment.readSecret(variable));
   const hide: LoadedSdk["hide"] = (text) => secrets.hide(text);

@@ -7,12 +7,15 @@ import type { CommandConfig, LlmConfig } from "../../config/config.ts";
 import { fail, messageOf } from "../../errors.ts";
 import { readRegular } from "../../storage/fs.node.ts";
 import { sha256OfBytes } from "../../util/sha256.ts";
+import { withoutControls } from "../../util/controls.ts";
 import { parseTimeout } from "../../util/time.ts";
 import type { VoteClient } from "./client.ts";
 import { CommandClient } from "./command.ts";
 import type { Fetch } from "./guarded-fetch.ts";
 import { LineProgram } from "./line-program.ts";
+import { programEnvironment, secretIn } from "./environment.node.ts";
 import { startProgram } from "./program.node.ts";
+import type { Secrets } from "./redact.ts";
 
 /** A client, and SHA-256 of each file that its answers depend on, by its name in the configuration. */
 interface LoadedClient {
@@ -25,6 +28,8 @@ interface LoadClientOptions {
   /** The folder where programs run and paths start. */
   readonly baseDir: string;
   readonly onNote: (note: string) => void;
+  /** What no text may show. */
+  readonly secrets: Secrets;
 }
 
 /**
@@ -36,24 +41,30 @@ export function loadClient(config: CommandConfig | LlmConfig, options: LoadClien
   return config.type === "command" ? loadCommand(config, options) : loadLlm(config, options);
 }
 
-async function loadCommand(config: CommandConfig, { baseDir, onNote }: LoadClientOptions): Promise<LoadedClient> {
+async function loadCommand(
+  config: CommandConfig,
+  { baseDir, onNote, secrets }: LoadClientOptions,
+): Promise<LoadedClient> {
   const { name, command } = config;
   const files: Record<string, string> = {};
   for (const argument of command) {
     const path = resolve(baseDir, argument);
     if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) files[argument] = await sha256OfFile(path);
   }
+  const hide = (text: string): string => secrets.hide(text);
+  const noteHidden = (text: string): void => onNote(withoutControls(hide(text)));
   const program = new LineProgram({
     name,
-    start: (events) => startProgram({ name, command, cwd: baseDir }, events),
+    start: (events) =>
+      startProgram({ config, cwd: baseDir, env: programEnvironment(config), onStderr: noteHidden }, events),
     // The schema of the configuration has checked it.
     timeoutMs: parseTimeout(config.timeout)!,
-    onNote,
+    onNote: noteHidden,
   });
-  return { client: new CommandClient(config, { program, files, now: () => performance.now() }), files };
+  return { client: new CommandClient(config, { program, files, hide, now: () => performance.now() }), files };
 }
 
-async function loadLlm(config: LlmConfig, { baseDir, onNote }: LoadClientOptions): Promise<LoadedClient> {
+async function loadLlm(config: LlmConfig, { baseDir, onNote, secrets }: LoadClientOptions): Promise<LoadedClient> {
   // Loaded only here, so that a run without language models starts faster.
   const [{ LlmClient }, { llmHttp }, { checkTemplate, DEFAULT_PROMPT }] = await Promise.all([
     import("./llm.ts"),
@@ -69,7 +80,7 @@ async function loadLlm(config: LlmConfig, { baseDir, onNote }: LoadClientOptions
     fetch: verifiedFetch,
     key: () => (variable === undefined ? undefined : readSecret(variable)),
     readSecret,
-    otherSecrets,
+    secrets,
     importPackage: (from) => importPackage(from, baseDir),
     now: () => Date.now(),
   });
@@ -90,37 +101,6 @@ async function importPackage(name: string, baseDir: string): Promise<unknown> {
     return import(name);
   }
   return import(pathToFileURL(path).href);
-}
-
-/** Names of variables that have keys. Many packages know one of these. */
-const SECRET_VARIABLE = /(?:KEY|TOKEN|SECRET|PASSWORD)$/;
-
-function otherSecrets(): readonly string[] {
-  return Object.entries(process.env).flatMap(([name, value = ""]) =>
-    SECRET_VARIABLE.test(name) && value.trim() !== "" ? [value.trim()] : [],
-  );
-}
-
-/**
- * Reads a key from the environment.
- *
- * @throws {CarryoverError} `NOT_FOUND` if it is missing, or no header could carry it.
- */
-function secretIn(variable: string, name: string): string {
-  const key = process.env[variable]?.trim() ?? "";
-  if (key === "") {
-    throw fail("NOT_FOUND", `Cannot ask "${name}"`, {
-      found: `no environment variable "${variable}"`,
-      expected: "the key in it",
-    });
-  }
-  if (!/^[ -~]+$/.test(key)) {
-    throw fail("NOT_FOUND", `Cannot ask "${name}"`, {
-      found: `characters that no header can have in the environment variable "${variable}"`,
-      expected: "a key of printable ASCII characters",
-    });
-  }
-  return key;
 }
 
 function readPrompt(path: string, provider: string): string {

@@ -1,11 +1,17 @@
+import fs from "node:fs";
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fail, messageOf } from "../../errors.ts";
+import type { CommandConfig } from "../../config/config.ts";
+import { messageOf } from "../../errors.ts";
+import { notAProgram } from "./environment.node.ts";
 import { ProgramFailure, type ProgramEvents, type ProgramProcess } from "./line-program.ts";
 
 /** Characters of a line. No vote is longer. */
 const MAX_LINE = 1 << 20;
+
+/** Characters of stderr that are passed on although their line has no end yet. */
+const MAX_STDERR_LINE = 8192;
 
 /** How long a program may take to end after its stdin was closed. */
 const GRACE_MS = 1000;
@@ -15,43 +21,76 @@ const QUIET_MS = 100;
 
 /** What is started. */
 interface ProgramCommand {
-  /** Names the provider in messages. */
-  readonly name: string;
-  /** The program and its arguments. */
-  readonly command: readonly string[];
+  readonly config: Pick<CommandConfig, "name" | "command">;
   readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Gets each line that it writes to stderr, a long one in parts. */
+  readonly onStderr: (line: string) => void;
 }
 
+/** The variable by which the processes are known that a program started, whatever group they are in. */
+const MARK = "CARRYOVER_PROGRAM";
+
 /**
- * Starts a program. Its stderr is this process's own. It leads a process group of its own: what it starts ends with it, and a
- * Ctrl-C reaches it only through us. If this process is killed, its stdin closes.
+ * Starts a program. It leads a process group of its own: what it starts ends with it, and a Ctrl-C reaches it only through us. On
+ * Linux that includes what left the group, unless it cleared its environment. If this process is killed, its stdin closes.
  *
  * @throws {CarryoverError} `NOT_FOUND`, also given to `onStartError` if the system reports it later.
  */
 export function startProgram(options: ProgramCommand, events: ProgramEvents): ProgramProcess {
-  const { name, command, cwd } = options;
-  const [program = "", ...args] = command;
-  const notStarted = (cause: unknown): Error =>
-    fail("NOT_FOUND", `Cannot start provider "${name}"`, {
-      found: messageOf(cause),
-      expected: `a program "${program}" that can be run`,
-      cause,
-    });
+  const { config, cwd, env, onStderr } = options;
+  const [program = "", ...args] = config.command;
+  const notStarted = (cause: unknown): Error => notAProgram(config, messageOf(cause), cause);
+  const mark = `${MARK}=${crypto.randomUUID()}`;
   try {
     const child = spawn(program, args, {
       cwd,
       detached: process.platform !== "win32",
-      env: { ...process.env, PYTHONUNBUFFERED: "1" },
-      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...env, [MARK]: mark.slice(MARK.length + 1) },
+      stdio: ["pipe", "pipe", "pipe"],
     });
-    return new Child(child, { ...events, onStartError: (cause) => events.onStartError(notStarted(cause)) });
+    passOn(child.stderr, onStderr);
+    return new Child(child, mark, { ...events, onStartError: (cause) => events.onStartError(notStarted(cause)) });
   } catch (cause) {
     throw notStarted(cause);
   }
 }
 
+/** Passes on what a program writes to stderr. */
+function passOn(stderr: Readable, onStderr: (line: string) => void): void {
+  let rest = "";
+  stderr.setEncoding("utf8");
+  stderr.on("data", (text: string) => {
+    // Progress lines end with a carriage return.
+    const lines = (rest + text).split(/\r?\n|\r/);
+    rest = lines.pop() ?? "";
+    if (rest.length > MAX_STDERR_LINE) {
+      lines.push(rest);
+      rest = "";
+    }
+    lines.forEach(onStderr);
+  });
+  stderr.on("close", () => {
+    if (rest !== "") onStderr(rest);
+  });
+}
+
+/** Kills the processes that have a variable in their environment, where the system shows it. */
+function killMarked(mark: string): void {
+  if (process.platform !== "linux") return;
+  for (const pid of fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (fs.readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(mark))
+        process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // It has ended, or is somebody else's.
+    }
+  }
+}
+
 class Child implements ProgramProcess {
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #mark: string;
   readonly #events: ProgramEvents;
   /** After this no event is passed on. */
   #isOver = false;
@@ -59,8 +98,9 @@ class Child implements ProgramProcess {
   #rest = "";
   #charactersRead = 0;
 
-  constructor(child: ChildProcessByStdio<Writable, Readable, null>, events: ProgramEvents) {
+  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, mark: string, events: ProgramEvents) {
     this.#child = child;
+    this.#mark = mark;
     this.#events = events;
     child.on("error", (error) => {
       if (!this.#isOver) events.onStartError(error);
@@ -79,8 +119,9 @@ class Child implements ProgramProcess {
   kill(): void {
     this.#isOver = true;
     this.#killGroup();
-    // A process that left the group may keep stdout open.
+    // A process that left the group may keep them open.
     this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
   }
 
   async close(): Promise<void> {
@@ -137,5 +178,6 @@ class Child implements ProgramProcess {
     } catch {
       // It has ended already.
     }
+    killMarked(this.#mark);
   }
 }

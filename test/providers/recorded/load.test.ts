@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CarryoverError } from "../../../lib/errors.ts";
 import { loadClient } from "../../../lib/providers/recorded/load.node.ts";
+import { Secrets } from "../../../lib/providers/recorded/redact.ts";
 import { PROJECT_DIR } from "../../samples.ts";
 import { makeContext, makeSituation } from "../situation-samples.ts";
 import { KEY, ModelUnderTest, NEVER } from "./model-under-test.ts";
@@ -18,7 +19,7 @@ afterAll(async () => {
 /** Asks with the key of an environment variable. */
 async function askWithKeyOf(variable: string): Promise<unknown> {
   const config = model.config({ api_key_env: variable });
-  const { client } = await loadClient(config, { baseDir: work, onNote: () => {} });
+  const { client } = await loadClient(config, { baseDir: work, onNote: () => {}, secrets: new Secrets([]) });
   const { vote } = await client.prepare(makeSituation(), makeContext(0)).ask({ drain: NEVER, abort: NEVER });
   return vote;
 }
@@ -63,12 +64,13 @@ test.skipIf(OPENSSL === null)(
     writeFileSync(
       join(work, "ask.ts"),
       `import { loadClient } from ${JSON.stringify(lib)};
+       import { Secrets } from ${JSON.stringify(join(PROJECT_DIR, "lib/providers/recorded/redact.ts"))};
        const tls = { key: Bun.file("key.pem"), cert: Bun.file("cert.pem") };
        const server = Bun.serve({ port: 0, tls, fetch: () => new Response("answered") });
        const base_url = "https://localhost:" + server.port;
        console.log(await (await fetch(base_url)).text());
        const config = ${JSON.stringify({ ...model.config({ max_retries: 0 }), base_url: undefined })};
-       const { client } = await loadClient({ ...config, base_url }, { baseDir: ".", onNote() {} });
+       const { client } = await loadClient({ ...config, base_url }, { baseDir: ".", onNote() {}, secrets: new Secrets([]) });
        const question = client.prepare(${JSON.stringify(makeSituation())}, ${JSON.stringify(makeContext(0))});
        const never = new AbortController().signal;
        await question.ask({ drain: never, abort: never }).catch((error) => console.log(error.message));

@@ -6,6 +6,7 @@ import { type ClientAnswer, type ClientSignals, NoAnswer } from "../../../lib/pr
 import type { Fetch } from "../../../lib/providers/recorded/guarded-fetch.ts";
 import { LlmClient, type LlmConnection } from "../../../lib/providers/recorded/llm.ts";
 import { llmHttp } from "../../../lib/providers/recorded/llm-http.ts";
+import { Secrets } from "../../../lib/providers/recorded/redact.ts";
 import { DEFAULT_PROMPT } from "../../../lib/providers/recorded/prompt.ts";
 import { makeContext, makeSituation } from "../situation-samples.ts";
 import { startModelServer, type ModelRequest, type ModelServer, type Respond } from "./model-server.ts";
@@ -66,7 +67,7 @@ export class ModelUnderTest {
       fetch: this.#fetch,
       key: () => key,
       readSecret: (variable) => process.env[variable] ?? "",
-      otherSecrets: () => [KEY],
+      secrets: new Secrets([KEY]),
       importPackage: (name) => import(name),
       now: () => Date.now(),
     });

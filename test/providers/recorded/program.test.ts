@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CarryoverError } from "../../../lib/errors.ts";
 import { LineProgram, ProgramFailure } from "../../../lib/providers/recorded/line-program.ts";
+import { programEnvironment } from "../../../lib/providers/recorded/environment.node.ts";
 import { startProgram } from "../../../lib/providers/recorded/program.node.ts";
 import { PROJECT_DIR } from "../../samples.ts";
 
@@ -21,11 +22,25 @@ let programs = 0;
 /** Asks a command, which runs in the folder of these tests. */
 function commandProgram(
   command: readonly string[],
-  { timeoutMs = 20_000, notes = [] }: { timeoutMs?: number; notes?: string[] } = {},
+  {
+    timeoutMs = 20_000,
+    notes = [],
+    stderr = [],
+    env = programEnvironment({}),
+  }: {
+    timeoutMs?: number;
+    notes?: string[];
+    stderr?: string[];
+    env?: Record<string, string | undefined>;
+  } = {},
 ): LineProgram {
   return new LineProgram({
     name: "mine",
-    start: (events) => startProgram({ name: "mine", command, cwd: work }, events),
+    start: (events) =>
+      startProgram(
+        { config: { name: "mine", command }, cwd: work, env, onStderr: (line) => stderr.push(line) },
+        events,
+      ),
     timeoutMs,
     onNote: (note) => notes.push(note),
   });
@@ -34,7 +49,7 @@ function commandProgram(
 /** Asks a program in JavaScript. `onLine` is its code for a question, with the parsed question `q` and `say()` to answer. */
 function scriptProgram(
   onLine: string,
-  options: { timeoutMs?: number; notes?: string[]; before?: string } = {},
+  options: Parameters<typeof commandProgram>[1] & { before?: string } = {},
 ): { mine: LineProgram; file: string } {
   const file = join(work, `program-${programs++}.mjs`);
   writeFileSync(
@@ -88,6 +103,35 @@ describe("a program that answers lines", () => {
       unbuffered: "1",
       text: "äöü✓".repeat(100),
     });
+    await mine.close();
+  });
+
+  test("gets no key: of the environment it has what finds programs and files, and what env names", async () => {
+    const mine = { OPENAI_API_KEY: "sk-0123456789", MY_SETTING: "a", MY_OTHER: "b", LC_TIME: "de_DE.UTF-8" };
+    Object.assign(process.env, mine);
+    try {
+      const env = programEnvironment({ env: ["MY_SETTING", "MY_MISSING"] });
+      const { mine: program } = scriptProgram("say({ id: q.id, env: process.env });", { env });
+      const answer = JSON.parse(await program.exchange({}, { abort: NEVER })) as { env: Record<string, string> };
+      await program.close();
+      const { PATH, HOME } = process.env;
+      expect(answer.env).toMatchObject({ PATH, HOME, LC_TIME: "de_DE.UTF-8", MY_SETTING: "a", PYTHONUNBUFFERED: "1" });
+      for (const name of ["OPENAI_API_KEY", "MY_OTHER", "MY_MISSING"]) expect(answer.env).not.toHaveProperty(name);
+    } finally {
+      for (const name of Object.keys(mine)) delete process.env[name];
+    }
+  });
+
+  test("may write to stderr, line by line or without end", async () => {
+    const stderr: string[] = [];
+    const { mine } = scriptProgram(
+      'process.stderr.write("one\\ntwo, and 10 %\\r20 %\\r\\n" + "x".repeat(20000) + "\\nlast"); say({ id: q.id }); process.exit(0);',
+      { stderr },
+    );
+    await mine.exchange({}, { abort: NEVER });
+    for (let i = 0; i < 200 && !stderr.includes("last"); i++) await Bun.sleep(10);
+    expect(stderr.slice(0, 3)).toEqual(["one", "two, and 10 %", "20 %"]);
+    expect(stderr.slice(3).join("")).toBe(`${"x".repeat(20000)}last`);
     await mine.close();
   });
 
@@ -149,33 +193,39 @@ describe("a program that answers lines", () => {
   });
 
   const canLeave = Bun.which("setsid") !== null;
-  describe.skipIf(!canLeave)(`and leaves a process behind${canLeave ? "" : " (skipped: setsid is missing)"}`, () => {
-    /** A program in sh that does `script` when a process of its own has left its group, and holds stdout open. */
-    async function leaving(script: string, ask: (mine: LineProgram) => Promise<void>): Promise<void> {
-      const left = mkdtempSync(join(work, "left-"));
-      const leave = `setsid sh -c 'echo $$ > "$0"; exec sleep 3600' ${left}/$$ & until [ -s ${left}/$$ ]; do sleep 0.01; done`;
-      const command = ["sh", "-c", `${leave}\nread -r line; ${script}`];
-      const mine = commandProgram(command, { timeoutMs: 30_000 });
-      try {
-        await ask(mine);
-      } finally {
-        await mine.close();
-        for (const file of readdirSync(left)) process.kill(Number(readFileSync(join(left, file), "utf8")), "SIGKILL");
+  describe.skipIf(!canLeave)(
+    `and leaves a process behind, which ends with it and${canLeave ? "" : " (skipped: setsid is missing)"}`,
+    () => {
+      /** A program in sh that does `script` when a process of its own has left its group, and holds stdout open. */
+      async function leaving(script: string, ask: (mine: LineProgram) => Promise<void>): Promise<void> {
+        const left = mkdtempSync(join(work, "left-"));
+        const leave = `setsid sh -c 'echo $$ > "$0"; exec sleep 3600' ${left}/$$ & until [ -s ${left}/$$ ]; do sleep 0.01; done`;
+        const command = ["sh", "-c", `${leave}\nread -r line; ${script}`];
+        const mine = commandProgram(command, { timeoutMs: 30_000 });
+        try {
+          await ask(mine);
+        } finally {
+          await mine.close();
+          const pids = readdirSync(left).map((file) => Number(readFileSync(join(left, file), "utf8")));
+          expect(pids.length).toBeGreaterThan(0);
+          if (process.platform === "linux") for (const pid of pids) expect(await isGone(pid)).toBeTrue();
+          else for (const pid of pids) process.kill(pid, "SIGKILL");
+        }
       }
-    }
 
-    test("is reported with its exit code, and not as too late", () =>
-      leaving("exit 3", async (mine) => {
-        const failure = await mine.exchange({}, { abort: NEVER }).catch((error: unknown) => error);
-        expect(String(failure)).toContain("the program ended with exit code 3");
-      }));
+      test("is reported with its exit code, and not as too late", () =>
+        leaving("exit 3", async (mine) => {
+          const failure = await mine.exchange({}, { abort: NEVER }).catch((error: unknown) => error);
+          expect(String(failure)).toContain("the program ended with exit code 3");
+        }));
 
-    test("is read to the end of its output", () =>
-      leaving(`printf '{"id":1}\\n{"id":2,"n":'; printf '2}\\n'; exit 3`, async (mine) => {
-        const answers = [1, 2].map(() => mine.exchange({}, { abort: NEVER }));
-        expect(await Promise.all(answers)).toEqual(['{"id":1}', '{"id":2,"n":2}']);
-      }));
-  });
+      test("is read to the end of its output", () =>
+        leaving(`printf '{"id":1}\\n{"id":2,"n":'; printf '2}\\n'; exit 3`, async (mine) => {
+          const answers = [1, 2].map(() => mine.exchange({}, { abort: NEVER }));
+          expect(await Promise.all(answers)).toEqual(['{"id":1}', '{"id":2,"n":2}']);
+        }));
+    },
+  );
 
   test("gets the full time for a question that waited behind a late one", async () => {
     const { mine } = scriptProgram(
@@ -229,7 +279,7 @@ describe("a program that answers lines", () => {
   test("that is not there stops the run", async () => {
     const none = commandProgram(["./not-there"]);
     await expect(none.exchange({}, { abort: NEVER })).rejects.toThrow(
-      /^Cannot start provider "mine": found .*ENOENT.*, expected a program ".\/not-there" that can be run$/,
+      /^Cannot start provider "mine": found .*ENOENT.*, expected a program ".\/not-there" that can be run/,
     );
     await Bun.sleep(50);
     await none.close();
@@ -240,7 +290,7 @@ describe("a program that answers lines", () => {
     const failure = await none.exchange({}, { abort: NEVER }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(CarryoverError);
     expect(String(failure)).toMatch(
-      /Cannot start provider "mine": found .*E2BIG.*, expected a program "cat" that can be run$/,
+      /Cannot start provider "mine": found .*E2BIG.*, expected a program "cat" that can be run/,
     );
     await none.close();
   });
@@ -266,8 +316,10 @@ describe("a program that answers lines", () => {
     writeFileSync(
       parent,
       `import { LineProgram } from ${JSON.stringify(join(RECORDED, "line-program.ts"))};
-       import { startProgram } from ${JSON.stringify(join(RECORDED, "program.node.ts"))};
-       const program = { name: "mine", command: [process.execPath, ${JSON.stringify(file)}], cwd: "/" };
+       import { programEnvironment } from "../../../lib/providers/recorded/environment.node.ts";
+import { startProgram } from ${JSON.stringify(join(RECORDED, "program.node.ts"))};
+       const config = { name: "mine", command: [process.execPath, ${JSON.stringify(file)}] };
+       const program = { config, cwd: "/", env: process.env, onStderr() {} };
        const mine = new LineProgram({ name: "mine", start: (events) => startProgram(program, events), timeoutMs: 20000, onNote() {} });
        await mine.exchange({}, { abort: new AbortController().signal });
        console.log("answered");

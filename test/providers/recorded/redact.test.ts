@@ -18,6 +18,32 @@ describe("a key is hidden", () => {
     },
   );
 
+  test.each(["sk-0123456789", "a b+c/d?e&f=g", "ключ-0123"])("in an address, also in one inside another: %s", (key) => {
+    const percent = [...new TextEncoder().encode(key)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
+    const once = encodeURIComponent(key);
+    for (const form of [once, once.toLowerCase(), encodeURIComponent(once), percent, encodeURIComponent(percent)]) {
+      expect(redactor(key)(`GET /v1?key=${form}&x=1`)).toBe("GET /v1?key=[key]&x=1");
+    }
+  });
+
+  test("in base64, alone or behind a user's name of any length, also in that of addresses", () => {
+    const key = "sk-0123?456>789~~";
+    for (const user of ["", "u:", "me:", "user:", "someone:"]) {
+      for (const tail of ["", "\n", "xy"]) {
+        const form = Buffer.from(`${user}${key}${tail}`).toString("base64");
+        const forUrl = Buffer.from(`${user}${key}${tail}`).toString("base64url");
+        for (const shown of [form, forUrl, encodeURIComponent(form), JSON.stringify(form)]) {
+          const hidden = redactor(key)(`Authorization: Basic ${shown}`);
+          expect(hidden).toContain("[key]");
+          // What is left are digits of the neighbours, of at most four bits of the key each.
+          expect(hidden.replace("[key]", "").length).toBeLessThan(
+            "Authorization: Basic ".length + 2 * user.length + 14,
+          );
+        }
+      }
+    }
+  });
+
   test("quickly in a text of backslashes, also if it has some itself", () => {
     const text = "\\".repeat(20_000);
     for (const key of [

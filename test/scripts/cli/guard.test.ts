@@ -41,6 +41,7 @@ async function runWith(name: string, doing: string): Promise<ScriptResult & { fi
 test.each([
   ["process.exit()", "process.exit()", 'found process.exit() called at "FILE:4:'],
   ["process.exit(7)", "process.exit(7)", 'found process.exit(7) called at "FILE:4:'],
+  ["process.reallyExit(7)", "process.reallyExit(7)", 'found process.reallyExit(7) called at "FILE:4:'],
   ["a rejection", 'void Promise.reject(new Error("boom"))', "found an unhandled error at"],
   ["a rejection with a text", 'void Promise.reject("boom")', 'some place in "FILE" (boom)'],
   ["a timer that throws", 'setTimeout(() => { throw new Error("boom"); })', 'unhandled error at "FILE:4:'],

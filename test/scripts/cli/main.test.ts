@@ -77,6 +77,12 @@ describe("runScript()", () => {
     expect(await child.exited).toBe(0);
   });
 
+  test("JSON has no character that a terminal obeys, and the same value", async () => {
+    const { stdout } = await shell("$SCRIPT hostile");
+    expect(stdout).toBe('{"text":"a\\u009b31mb\\u007fc\\u202ed\\u0085e\\u001b[2J"}\n');
+    expect(JSON.parse(stdout)).toEqual({ text: "a\u009B31mb\u007Fc\u202Ed\u0085e\u001B[2J" });
+  });
+
   test("a second Ctrl-C kills at once", async () => {
     const child = Bun.spawn([process.execPath, SCRIPT, "deaf"], { stderr: "pipe" });
     try {
