@@ -34,9 +34,11 @@ await runScript(async ({ argv, signal, guard }) => {
   const { flags } = parseFlags(argv, COMMAND);
   const request = await runRequest(flags, { guard, enabled: flags["no-memory"] ? false : undefined });
   const progress = progressLine();
-  const { job, providersWith } = await openInMemoryJob({ ...request, mode: "dry-run", signal, onNote: note });
+  const opening = { ...request, mode: "dry-run" as const, signal, onNote: note };
+  const { job, providersWith, voteLeaks } = await openInMemoryJob(opening);
   const onStep = (done: number, of: number): void => progress.update(() => `run ${done + 1} of at most ${of}`);
-  const report = await checkLookahead({ ...job, providersWith }, { dates: flags.at, onStep }).finally(progress.clear);
+  const checked = { ...job, providersWith, voteLeaks };
+  const report = await checkLookahead(checked, { dates: flags.at, onStep }).finally(progress.clear);
   if (flags.json) await writeJson(report);
   else await writeOut(renderLookahead(report));
   return isClean(report) ? 0 : EXIT_DAMAGED;

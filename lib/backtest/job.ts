@@ -42,6 +42,8 @@ export interface BacktestJob {
     /** The run id, for an experiment whose runs are compared id by id. @default SHA-256 of the key */
     readonly runId?: string;
   };
+  /** What its user was told before it began. The summary repeats it. @default nothing */
+  readonly notes?: readonly string[] | undefined;
   /** Starts over, as another attempt; or says whether to, of the run id of the last attempt. @default false */
   readonly restart?: boolean | ((runId: string) => Promise<boolean>) | undefined;
   /** Called with what the user should know, a sentence a call. */

@@ -47,7 +47,7 @@ async function goOn(run: Run): Promise<BacktestResult> {
   if (records.length === chunks.length) {
     const summary = await undefinedIfCorrupt(() => files.readSummary());
     if (summary !== undefined) {
-      for (const note of summary.notes ?? []) job.onNote?.(note);
+      noteNew(summary, job);
       return { summary, daily: dailyReturnsOf(run), chunksRun: [] };
     }
   }
@@ -68,8 +68,13 @@ async function goOn(run: Run): Promise<BacktestResult> {
   if (!(job.memory instanceof InMemoryMemory)) await assertComplete(run, persistence.outcomes_stored);
   const summary = summarize(summaryInput(run), { baselines: runBaselines(run), persistence });
   await files.writeSummary(summary);
-  for (const note of summary.notes) job.onNote?.(note);
+  noteNew(summary, job);
   return { summary, daily: dailyReturnsOf(run), chunksRun: chunksRun.map(({ name }) => name) };
+}
+
+/** Tells the user what the summary notes, but for what was said before the run. Summaries of 0.2.0 have no notes. */
+function noteNew({ notes = [] }: Partial<Pick<Summary, "notes">>, job: BacktestJob): void {
+  for (const note of notes) if (job.notes?.includes(note) !== true) job.onNote?.(note);
 }
 
 /** A run, as far as it is committed. */
@@ -131,6 +136,7 @@ async function openRun(job: BacktestJob): Promise<Run> {
     initialBalance: settings.initialBalance,
     daysPerYear: daysPerYearOf(bars, settings.timeframeMs),
     providers,
+    notes: job.notes ?? [],
   };
   const snapshots = new RunSnapshots(memory.storage, id);
   return { job, id, chunks, closingChunkIndex, facts, view, files, snapshots, own, records };

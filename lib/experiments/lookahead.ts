@@ -4,6 +4,7 @@
  */
 import type { InMemoryJob } from "../backtest/job.ts";
 import { fail } from "../errors.ts";
+import type { ProviderLeak } from "../job/notes.ts";
 import { MemoryView } from "../memory/view.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
@@ -28,6 +29,8 @@ const HALVED = 0.5;
 
 /** A run to check. */
 interface LookaheadJob extends InMemoryJob {
+  /** Providers whose votes know later bars. */
+  readonly voteLeaks: readonly ProviderLeak[];
   /** Loads the providers again, with other votes in place of those in files. */
   readonly providersWith: (
     changeVotes: (votes: FileVotes) => FileVotes,
@@ -73,6 +76,8 @@ export interface LookaheadReport {
   /** Whether two equal runs were the same. If not, nothing else was checked. */
   readonly repeatable: boolean;
   readonly first_difference: Leak | null;
+  /** Files of votes that know later bars, and how that shows. */
+  readonly vote_leaks: readonly ProviderLeak[];
   /** Trades that were entered before their decision was made. */
   readonly entered_early: number;
   readonly checks: readonly LookaheadCheck[];
@@ -81,8 +86,8 @@ export interface LookaheadReport {
 }
 
 /** Whether no leak was found. */
-export function isClean({ repeatable, leaks, entered_early: early }: LookaheadReport): boolean {
-  return repeatable && leaks === 0 && early === 0;
+export function isClean({ repeatable, leaks, vote_leaks: ofVotes, entered_early: early }: LookaheadReport): boolean {
+  return repeatable && leaks === 0 && ofVotes.length === 0 && early === 0;
 }
 
 /**
@@ -134,6 +139,7 @@ export async function checkLookahead(
     carried_in: first.records[0]?.remembered_at_start ?? 0,
     repeatable: differences.length === 0,
     first_difference: differences[0] ?? null,
+    vote_leaks: job.voteLeaks,
     entered_early: first.outcomes.filter(isEnteredEarly).length,
     checks,
     leaks: checks.reduce((sum, check) => sum + check.leaks, 0),

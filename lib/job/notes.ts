@@ -2,6 +2,7 @@
 import type { Progress } from "../backtest/job.ts";
 import { RunFiles } from "../backtest/run-files.ts";
 import type { ProviderConfig } from "../config/config.ts";
+import type { VoteLeak } from "../providers/vote-leak.ts";
 import { UnusableProvider } from "../providers/first-answers.ts";
 import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
 import { protocolOf } from "../providers/recorded/llm-api.ts";
@@ -30,6 +31,24 @@ export function cutoffNotes(providers: readonly ProviderConfig[], period: Period
     const advice = mask ? "" : "; mask: true hides asset, dates and prices from it";
     return [`${about}: "${name}" may remember what it seems to predict${advice}`];
   });
+}
+
+/** A provider whose votes leak. */
+export interface ProviderLeak extends VoteLeak {
+  readonly provider: string;
+}
+
+/** Says how the votes of a file show that they know later bars, and what to do. */
+export function leakNote(leak: ProviderLeak): string {
+  const { provider, asset, kind, lag, share, z, later_z: later } = leak;
+  const where = { change: "where they change", window: "from one vote to the next", level: "all in all" }[kind];
+  const bar = lag === 0 ? "that begin when they count" : `that begin ${lag} ${lag === 1 ? "bar" : "bars"} later`;
+  const percent = (50 * (1 + Math.abs(share))).toFixed(0);
+  return (
+    `The votes of "${provider}"${asset === null ? "" : ` on ${asset}`} know the future: ${where}, ${percent} % of the moves of bars ${bar} ` +
+    `go ${share > 0 ? "with" : "against"} them (z ${z.toFixed(1)}, a day of bars later at most ${later.toFixed(1)}). If their timestamps are ` +
+    "the starts of their bars, set stamp: bar_start (docs/PROVIDERS.md)"
+  );
 }
 
 /** Names the models of `api: openai` on a server that is not OpenAI's. */

@@ -10,6 +10,7 @@ import { assertMemoryFolder } from "../memory/folder.ts";
 import { cachingEmbedder, readRemembered } from "../memory/in-memory.ts";
 import { type LoadedProviders, loadProviders } from "../providers/load.node.ts";
 import type { RecorderOptions } from "../providers/recorded/recorder.ts";
+import { findVoteLeak } from "../providers/vote-leak.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import type { BarSeries, Market } from "../types.ts";
@@ -17,6 +18,7 @@ import { isoDate } from "../util/time.ts";
 import { VERSION } from "../version.ts";
 import { keyConfig, type Refreshes } from "./key.ts";
 import { folderWithoutMemory, memoryFolder } from "../config/memory-folder.node.ts";
+import { leakNote, type ProviderLeak } from "./notes.ts";
 import { choosePeriod, type Period } from "./period.ts";
 import { openRecording, type Recording } from "./recording.node.ts";
 
@@ -51,6 +53,8 @@ export interface OpenJob {
   /** Where answers of language models and programs come from; `undefined` if the configuration has none. */
   readonly recording: Recording | undefined;
   readonly refreshes: Refreshes;
+  /** Providers of the type `file` whose votes know later bars, and how that shows. */
+  readonly voteLeaks: readonly ProviderLeak[];
   /** Loads the providers again, with other votes in place of those in files. */
   readonly providersWith: (changeVotes: (votes: FileVotes) => FileVotes) => Promise<LoadedProviders>;
   /** Waits a moment for answers that are under way, and ends programs. */
@@ -67,7 +71,10 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   const { series, market, period } = await findBars({ ...options, onNote });
   const recording = recordingFor(options);
   const loading = { baseDir: options.baseDir, signal, recording, series };
-  const { providers, files, refreshes } = await loadProviders(config.providers, { ...loading, onNote });
+  const { providers, votes, files, refreshes } = await loadProviders(config.providers, { ...loading, onNote });
+  const voteLeaks = leaksOf(votes, series);
+  const notes = voteLeaks.map(leakNote);
+  notes.forEach(onNote);
   const ofProviders = providers.flatMap((provider) => provider.signal ?? []);
   const stopped = AbortSignal.any([recording?.recorder.signal ?? signal, ...ofProviders]);
   const { backtest: settings, memory: memorySettings } = toSettings(config);
@@ -75,6 +82,7 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
     config,
     recording,
     refreshes,
+    voteLeaks,
     embedder: options.embedder ?? (await loadEmbedder(config.memory, { signal: stopped })),
     job: {
       settings,
@@ -84,12 +92,23 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
       series,
       market,
       providers,
+      notes,
       signal: stopped,
       key: { version: VERSION, config: keyConfig(config, refreshes), seed: config.backtest.seed, files },
     },
     providersWith: (changeVotes) => loadProviders(config.providers, { ...loading, changeVotes }),
     close: async () => recording?.close(),
   };
+}
+
+function leaksOf(
+  votes: ReadonlyMap<string, FileVotes>,
+  series: ReadonlyMap<string, BarSeries>,
+): readonly ProviderLeak[] {
+  return [...votes].flatMap(([provider, ofFile]) => {
+    const leak = findVoteLeak(ofFile, series);
+    return leak === undefined ? [] : [{ provider, ...leak }];
+  });
 }
 
 /** An open job for runs that leave no files. */

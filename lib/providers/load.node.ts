@@ -33,6 +33,8 @@ const MAX_NAMES = 5;
 
 export interface LoadedProviders {
   readonly providers: readonly Provider[];
+  /** The votes of each provider of the type `file`, by the time from which they count. */
+  readonly votes: ReadonlyMap<string, FileVotes>;
   /** SHA-256 of each file that was read, by its path in the configuration. Part of the run key. */
   readonly files: Readonly<Record<string, string>>;
   /** By provider, how often its questions have been asked again, if ever. Part of the run key. */
@@ -74,6 +76,7 @@ export async function loadProviders(
   options: LoadProvidersOptions,
 ): Promise<LoadedProviders> {
   const providers: Provider[] = [];
+  const votes = new Map<string, FileVotes>();
   const files: Record<string, string> = {};
   const refreshes = new Map<string, number>();
   const secrets = environmentSecrets(configs);
@@ -88,15 +91,15 @@ export async function loadProviders(
       const path = resolve(options.baseDir, config.path);
       const bytes = readFile(path, config.name);
       files[config.path] = await sha256OfBytes(bytes);
-      providers.push(
-        config.type === "file"
-          ? loadVotes(bytes, config, options)
-          : await importProvider(path, config, { ...options, secrets }),
-      );
+      if (config.type === "file") {
+        const ofFile = loadVotes(bytes, config, options);
+        votes.set(config.name, ofFile);
+        providers.push(votesFile(ofFile, config.name));
+      } else providers.push(await importProvider(path, config, { ...options, secrets }));
     } else providers.push(BUILT_IN[config.type](config.name));
   }
   // fromEntries makes an own key even of "__proto__", which may be a provider's name.
-  return { providers, files, refreshes: Object.fromEntries(refreshes) };
+  return { providers, votes, files, refreshes: Object.fromEntries(refreshes) };
 }
 
 async function loadRecorded(
@@ -136,7 +139,7 @@ function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-function loadVotes(bytes: Uint8Array, config: VotesFileConfig, options: LoadProvidersOptions): Provider {
+function loadVotes(bytes: Uint8Array, config: VotesFileConfig, options: LoadProvidersOptions): FileVotes {
   const { series = new Map<string, BarSeries>(), changeVotes, onNote } = options;
   const { name, stamp, confidence_scale: confidenceScale } = config;
   const path = resolve(options.baseDir, config.path);
@@ -147,7 +150,7 @@ function loadVotes(bytes: Uint8Array, config: VotesFileConfig, options: LoadProv
     const covered = [...written.keys()].slice(0, MAX_NAMES).join(", ") + (written.size > MAX_NAMES ? ", ..." : "");
     onNote?.(`Provider "${name}" abstains for ${uncovered.join(", ")}: "${path}" has votes for ${covered} only`);
   }
-  return votesFile(changeVotes?.(votes) ?? votes, name);
+  return changeVotes?.(votes) ?? votes;
 }
 
 /** Imports a module that exports `vote(situation, context)`. */

@@ -90,6 +90,6 @@ export interface Summary extends Baselines, CostFigures, TradingFigures {
     readonly snapshots_stored: number;
     readonly vectors_stored: number;
   };
-  /** What the user should know, a sentence each: why the run hardly traded. */
+  /** What the user should know, a sentence each: votes that know the future, why the run hardly traded. */
   readonly notes: readonly string[];
 }

@@ -62,6 +62,8 @@ export interface SummaryInput {
   readonly initialBalance: number;
   readonly daysPerYear: DaysPerYear;
   readonly providers: readonly string[];
+  /** Of the job. */
+  readonly notes: readonly string[];
   /** Of the chunks so far, in order. */
   readonly records: readonly ChunkRecord[];
   /** The run's own, in the order of (exit, id). */
@@ -110,7 +112,10 @@ export function summarize(
     expectation: expectationBins(expectations),
     expected_and_realized: expectationTotal(expectations),
     memory_persistence: persistence,
-    notes: quietNotes({ ...input, counters, trades: total_trades, exposurePct: account.exposure_pct }),
+    notes: [
+      ...input.notes,
+      ...quietNotes({ ...input, counters, trades: total_trades, exposurePct: account.exposure_pct }),
+    ],
   };
 }
 

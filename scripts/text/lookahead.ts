@@ -1,5 +1,6 @@
 /** What check-lookahead prints. */
 import { isClean, type LookaheadCheck, type LookaheadReport } from "../../lib/experiments/lookahead.ts";
+import { leakNote } from "../../lib/job/notes.ts";
 import type { Leak } from "../../lib/experiments/trace-diff.ts";
 import { paint } from "../cli/terminal.ts";
 import { count, countOf, minute } from "./numbers.ts";
@@ -43,6 +44,7 @@ export function renderLookahead(report: LookaheadReport): string {
       leak === null ? [] : [`Changing the data from ${minute(at)} on changed ${leakText(leak)}`],
     ),
     ...(early === 0 ? [] : [`${countOf(early, "trade")} entered before the decision was made`]),
+    ...report.vote_leaks.map(leakNote),
     ...(isClean(report) ? conclusion(checks) : [paint("Look-ahead found", "red")]),
     "",
   ].join("\n");

@@ -26,6 +26,7 @@ describe("checkLookahead()", () => {
         providers,
         remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
         key: { version: "test", seed: 1, files: {} },
+        voteLeaks: [],
         providersWith: () => Promise.resolve({ providers }),
       },
       // Runs that end before the run's end has closed it.

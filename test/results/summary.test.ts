@@ -59,6 +59,7 @@ const INPUT: SummaryInput = {
   market: "bars",
   memoryEnabled: true,
   assets: ["AAA", "BBB"],
+  notes: [],
   barGaps: { AAA: { missing: 2, closed: 30 }, BBB: { missing: 0, closed: 0 } },
   barCounts: { AAA: 2000, BBB: 99 },
   decisionIntervalMs: 4 * HOUR,

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LookaheadReport } from "../../lib/experiments/lookahead.ts";
+import { syntheticBars } from "../../lib/market/synthetic.ts";
 import { HAS_REAL_BARS, REAL_BARS_DIR } from "../samples.ts";
 import { filesOf, runScript, type ScriptResult } from "./run-script.ts";
 
@@ -85,6 +86,36 @@ providers:
       expect(filesOf(home)).toEqual(before);
     },
   );
+
+  test("finds votes that are labelled with the start of their bar, and run-chunks warns of them", async () => {
+    const home = join(work, "labelled");
+    mkdirSync(home);
+    const { bars } = syntheticBars({ asset: "BTCUSD", timeframe: "1h", seed: 1, end: Date.parse("2018-03-10") });
+    const rows = bars.map(({ timestamp, open, close }) => `${timestamp},BTCUSD,${close > open ? "BUY" : "SELL"},60`);
+    writeFileSync(join(home, "votes.csv"), `timestamp,asset,action,confidence\n${rows.join("\n")}\n`);
+    const write = (stamp: string): void =>
+      writeFileSync(
+        join(home, "config.yaml"),
+        "memory: { dir: memory }\nbacktest: { assets: [BTCUSD], data_dir: synthetic, start: 2018-03-01, end: 2018-03-10 }\n" +
+          `providers:\n  - { name: labelled, type: file, path: votes.csv${stamp} }\n`,
+      );
+    write("");
+    const warning =
+      /^The votes of "labelled" on BTCUSD know the future: .*100 % of the moves of bars that begin when they count go with them/m;
+    const check = await runScript("check-lookahead.ts", ["--json", "--at", "2018-03-05"], { cwd: home });
+    expect(check.code).toBe(4);
+    expect(check.stderr).toMatch(warning);
+    const report = reportOf(check.stdout);
+    expect(report).toMatchObject({ leaks: 0, vote_leaks: [{ provider: "labelled", lag: 0, asset: "BTCUSD" }] });
+    const run = await runScript("run-chunks.ts", ["--json"], { cwd: home });
+    expect(run.code).toBe(0);
+    expect(run.stderr.match(/know the future/g)).toHaveLength(1);
+    expect((JSON.parse(run.stdout) as { notes: string[] }).notes[0]).toMatch(warning);
+    write(", stamp: bar_start");
+    const honest = await runScript("check-lookahead.ts", ["--at", "2018-03-05"], { cwd: home });
+    expect(honest.stdout).not.toContain("know the future");
+    expect(honest.code).toBe(0);
+  });
 
   test("does not count checks that could change nothing", async () => {
     const late = [...PERIOD, "--at", "2018-03-25", "--at", "2018-04-09T23:00", "--memory-dir", NO_MEMORY];

@@ -16,6 +16,7 @@ import { record } from "../../bench/record.ts";
 import { search } from "../../bench/search.ts";
 import { startup } from "../../bench/startup.ts";
 import { sweep } from "../../bench/sweep.ts";
+import { voteLeak } from "../../bench/vote-leak.ts";
 import { year } from "../../bench/year.ts";
 
 const python = process.env["CARRYOVER_PYTHON"];
@@ -45,6 +46,7 @@ test.each([
   ["recall-quality", () => recallQuality({ seeds: 1, moreSeeds: 0, memory: 60, queries: 30, model: false })],
   ["llm", () => llm({ rounds: 1, days: 1, cachedDays: 1, delayMs: 1 })],
   ["open-vectors", () => openVectors({ rounds: 1, sizes: [5, 70] })],
+  ["vote-leak", () => voteLeak({ hours: [24], seeds: 1, strategies: 2 })],
   ["search", () => search({ rounds: 1, sizes: [50, 300], flushMb: 1 })],
 ])(
   "bench/%s.ts measures",
