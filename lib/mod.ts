@@ -43,7 +43,7 @@ export type { Progress } from "./backtest/job.ts";
 export type { Costs, MemorySettings, Risk } from "./settings.ts";
 export { CarryoverError, type ErrorCode } from "./errors.ts";
 
-export type { Bar, BarSeries, Market } from "./types.ts";
+export type { Bar, BarColumns, BarSeries, Market } from "./types.ts";
 export type { BarFile } from "./market/bar.ts";
 export { barSeries } from "./market/series-builder.ts";
 export { parseBarsCsv } from "./market/csv.ts";

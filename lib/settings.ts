@@ -83,3 +83,6 @@ export const DEFAULTS = {
     max_concurrency: 4,
   },
 } as const;
+
+/** How many bars of its asset a provider may look at. */
+export const PROVIDER_BARS = { default: 100, max: 2000 } as const;

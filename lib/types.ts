@@ -26,6 +26,9 @@ export interface Bar {
   readonly volume: number;
 }
 
+/** Bars as columns of one length, oldest first: `timestamp`, `open`, `high`, `low`, `close`, `volume`. */
+export type BarColumns = Readonly<Record<keyof Bar, readonly number[]>>;
+
 /** An asset's bars, in strict order of time. */
 export interface BarSeries {
   readonly asset: string;
@@ -152,6 +155,8 @@ export interface MemoryContext {
 export interface DecisionContext extends MemoryContext {
   /** Positions that are open before anything is decided at this time, in the order of the assets. */
   readonly positions: readonly OpenPosition[];
+  /** The asset's newest bars that have closed, as many as the provider's `bars` says (100). Frozen, and made when they are first read. */
+  readonly bars: BarColumns;
 }
 
 /** Why a position was closed. */

@@ -5,7 +5,16 @@ import type { MemoryView } from "../memory/view.ts";
 import { ACTIONS, askProviders, isRead, type Provider } from "../providers/provider.ts";
 import { meanOf } from "../util/numbers.ts";
 import type { BacktestSettings } from "../settings.ts";
-import type { Action, Decision, DecisionRecord, MemoryContext, Situation, TradeAction, Vote } from "../types.ts";
+import type {
+  Action,
+  BarColumns,
+  Decision,
+  DecisionRecord,
+  MemoryContext,
+  Situation,
+  TradeAction,
+  Vote,
+} from "../types.ts";
 import { sha256OfText } from "../util/sha256.ts";
 import { DAY_MS } from "../util/time.ts";
 import type { Broker } from "./broker.ts";
@@ -56,8 +65,9 @@ export async function collectVotes(feeds: readonly Feed[], context: DecideContex
   }
   return Promise.all(
     questions.map(async (question) => {
-      const { situation, recalled } = question;
-      const votes = await askProviders(providers, { situation, context: { ...recalled, positions }, signal });
+      const { feed, situation, recalled } = question;
+      const lastBars = (count: number): BarColumns => feed.lastBars(count);
+      const votes = await askProviders(providers, { situation, context: { ...recalled, positions }, lastBars, signal });
       return { ...question, votes };
     }),
   );

@@ -1,6 +1,7 @@
+import { barColumns } from "../market/bar.ts";
 import { endOfBar, nearestTimeframes } from "../market/spacing.ts";
 import { SituationTracker } from "../market/situation.ts";
-import type { Bar, BarSeries, Situation } from "../types.ts";
+import type { Bar, BarColumns, BarSeries, Situation } from "../types.ts";
 
 /** The part of an asset's bars that a run steps through. */
 export interface FeedOptions {
@@ -83,6 +84,11 @@ export class Feed {
   /** Whether the end of the newest known bar is a multiple of an interval on the asset's own clock. */
   isAtDecision(intervalMs: number): boolean {
     return ((this.#lastClock + 1) * this.#timeframeMs) % intervalMs === 0;
+  }
+
+  /** The newest known bars, at most `count`. */
+  lastBars(count: number): BarColumns {
+    return barColumns(this.bars.slice(Math.max(0, this.#count - count), this.#count));
   }
 
   /** The situation at the close of the newest known bar; `undefined` while there are too few bars. */

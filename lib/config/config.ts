@@ -38,6 +38,8 @@ export interface ModuleConfig {
   readonly name: string;
   readonly type: "module";
   readonly path: string;
+  /** How many bars of the asset it may look at. @default 100 */
+  readonly bars?: number;
   readonly confidence_scale?: ConfidenceScale;
   /** Whether an error in every call stops the run. @default "stop" */
   readonly on_error?: "stop" | "abstain";
@@ -53,6 +55,8 @@ export interface CommandConfig {
   readonly env?: readonly string[];
   readonly timeout: string;
   readonly max_concurrency: number;
+  /** How many bars of the asset it is sent. @default none */
+  readonly bars?: number;
   readonly confidence_scale?: ConfidenceScale;
 }
 
@@ -82,6 +86,8 @@ export interface LlmConfig {
   /** The format that the server is asked to enforce. */
   readonly output: "json_schema" | "json_object" | "text";
   readonly prompt_file?: string;
+  /** How many bars of the asset stand for `{{bars}}` in the prompt. @default 100 */
+  readonly bars?: number;
   /** Whether asset, dates and prices are kept from the model. */
   readonly mask: boolean;
   /** Of one request, such as `60s`. */

@@ -1,5 +1,5 @@
 import type { z as Zod } from "zod";
-import { DEFAULTS } from "../settings.ts";
+import { DEFAULTS, PROVIDER_BARS } from "../settings.ts";
 import { DAY_MS, parsePatience, parseTimeout } from "../util/time.ts";
 import { type ConfidenceScale, type ProviderConfig, REASONING_EFFORTS } from "./config.ts";
 import type { Fields } from "./fields.ts";
@@ -35,10 +35,11 @@ export function providerSchema(z: typeof Zod, fields: Fields): Zod.ZodType<Provi
         name,
         type: z.literal("module"),
         path,
+        bars: barCount(z, fields),
         confidence_scale: confidenceScale(z),
         on_error: z.exactOptional(choice(["stop", "abstain"])),
       }),
-      map({ name, type: z.literal("command"), ...commandShape(z, fields), confidence_scale: confidenceScale(z) }),
+      map({ name, type: z.literal("command"), ...commandShape(z, fields) }),
       llmSchema(z, { fields, name }),
     ],
     {
@@ -50,12 +51,17 @@ export function providerSchema(z: typeof Zod, fields: Fields): Zod.ZodType<Provi
   );
 }
 
+function barCount(z: typeof Zod, { integer }: Fields) {
+  return z.exactOptional(integer(1, PROVIDER_BARS.max));
+}
+
 function confidenceScale(z: typeof Zod) {
   return z.exactOptional(z.custom<ConfidenceScale>((value) => value === 1 || value === 100, { error: "1 or 100" }));
 }
 
 /** `{ command: [program, argument, ...] }` */
-function commandShape(z: typeof Zod, { text, integer }: Fields) {
+function commandShape(z: typeof Zod, fields: Fields) {
+  const { text, integer } = fields;
   return {
     command: z
       .array(text("a text of 1 to 4096 characters", isArgument), { error: "a list: the program and its arguments" })
@@ -67,6 +73,8 @@ function commandShape(z: typeof Zod, { text, integer }: Fields) {
     ),
     timeout: text(TIMEOUT_FORM, isTimeout).default(DEFAULTS.command.timeout),
     max_concurrency: integer(1, 256).default(DEFAULTS.command.max_concurrency),
+    bars: barCount(z, fields),
+    confidence_scale: confidenceScale(z),
   };
 }
 
@@ -97,6 +105,7 @@ function llmSchema(z: typeof Zod, { fields, name }: { fields: Fields; name: Zod.
     extra_body: z.exactOptional(openSettings(z, { values: "any" })),
     output: choice(["json_schema", "json_object", "text"]).default(defaults.output),
     prompt_file: z.exactOptional(fields.path),
+    bars: barCount(z, fields),
     mask: fields.boolean.default(defaults.mask),
     timeout: text(TIMEOUT_FORM, isTimeout).default(defaults.timeout),
     max_retries: integer(0, 20).default(defaults.max_retries),

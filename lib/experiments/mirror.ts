@@ -1,6 +1,6 @@
 /** The same market with its prices inverted: what rose falls. A vote that follows the data turns round with it. */
 import { SituationTracker } from "../market/situation.ts";
-import type { Action, Answer, Bar, BarSeries, DecisionContext, Situation, TradeAction } from "../types.ts";
+import type { Action, Answer, Bar, BarColumns, BarSeries, DecisionContext, Situation, TradeAction } from "../types.ts";
 
 /** Situations of inverted prices, p to 1/p: rises and falls are the same in percent of their mean, and exchanged. */
 export class MirroredMarket {
@@ -58,6 +58,9 @@ function inverted({ open, high, low, close, ...rest }: Bar): Bar {
 export function mirroredContext(context: DecisionContext, close: number): DecisionContext {
   const { remembered, similar, recent, records, positions } = context;
   return {
+    get bars() {
+      return mirroredBars(context.bars, close);
+    },
     remembered,
     recent,
     records,
@@ -67,6 +70,18 @@ export function mirroredContext(context: DecisionContext, close: number): Decisi
       action: turned(position.action),
       entry_price: (close * close) / position.entry_price,
     })),
+  };
+}
+
+function mirroredBars({ timestamp, open, high, low, close, volume }: BarColumns, around: number): BarColumns {
+  const mirrored = (prices: readonly number[]): number[] => prices.map((price) => (around * around) / price);
+  return {
+    timestamp,
+    open: mirrored(open),
+    high: mirrored(low),
+    low: mirrored(high),
+    close: mirrored(close),
+    volume,
   };
 }
 

@@ -21,8 +21,8 @@ export function keyConfig(config: Config, refreshes: Refreshes): Json {
 export function keyProvider(config: ProviderConfig, refreshes: Refreshes): object {
   const refresh = Object.hasOwn(refreshes, config.name) ? { refresh: refreshes[config.name] } : {};
   if (config.type === "command") {
-    const { name, type, command, confidence_scale } = config;
-    return { name, type, command, confidence_scale, ...refresh };
+    const { name, type, command, bars, confidence_scale } = config;
+    return { name, type, command, bars, confidence_scale, ...refresh };
   }
   if (config.type === "module") {
     const { on_error: _onError, ...module } = config;
@@ -30,8 +30,8 @@ export function keyProvider(config: ProviderConfig, refreshes: Refreshes): objec
   }
   if (config.type !== "llm") return config;
   const { name, type, model, temperature, max_output_tokens, output, prompt_file, mask } = config;
-  const { samples, reasoning_effort, headers, extra_body } = config;
+  const { samples, reasoning_effort, headers, extra_body, bars } = config;
   const api = apiInKeys(config.api);
   const asked = { model, temperature, max_output_tokens, output, samples, reasoning_effort, headers, extra_body };
-  return { name, type, api, ...asked, prompt_file, mask, ...refresh };
+  return { name, type, api, ...asked, prompt_file, bars, mask, ...refresh };
 }

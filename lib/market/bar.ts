@@ -1,4 +1,5 @@
 import { fail, type CarryoverError, type FailureDetails } from "../errors.ts";
+import type { Bar, BarColumns } from "../types.ts";
 import { parseEpoch, parseTimestamp } from "../util/time.ts";
 
 /** A place in a file of bars or votes. */
@@ -54,3 +55,16 @@ export const NUMBER_FORM = "a number such as 1234.5";
 
 /** Files of bars are refused from this unpacked size on: some eight million bars, too many to keep as objects. */
 export const MAX_UNPACKED_BYTES: number = 512 * 1024 * 1024;
+
+/** Bars as frozen columns. */
+export function barColumns(bars: readonly Bar[]): BarColumns {
+  const column = (name: keyof Bar): readonly number[] => Object.freeze(bars.map((bar) => bar[name]));
+  return Object.freeze({
+    timestamp: column("timestamp"),
+    open: column("open"),
+    high: column("high"),
+    low: column("low"),
+    close: column("close"),
+    volume: column("volume"),
+  });
+}

@@ -111,11 +111,13 @@ async function loadRecorded(
   const { client, files } = await loadClient(config, { baseDir, secrets, onNote: recording.onNote });
   const isRefreshed = recording.refresh?.includes(name) === true;
   const refresh = (await recording.store.refreshOf(name)) + (isRefreshed ? 1 : 0);
+  const { bars } = config;
   if (config.type === "llm") {
-    return { provider: recording.recorder.provider(client, refresh, { samples: config.samples }), files, refresh };
+    const model = recording.recorder.provider(client, refresh, { samples: config.samples });
+    return { provider: { ...model, bars }, files, refresh };
   }
   const { confidence_scale: confidenceScale } = config;
-  const provider = recording.recorder.provider(client, refresh);
+  const provider = { ...recording.recorder.provider(client, refresh), bars };
   return { provider: watchFirstAnswers(provider, { confidenceScale, stopsOnError: false }), files, refresh };
 }
 
@@ -159,7 +161,7 @@ async function importProvider(
   config: ModuleConfig,
   { signal, secrets }: Pick<LoadProvidersOptions, "signal"> & { secrets: Secrets },
 ): Promise<Provider> {
-  const { name, confidence_scale: confidenceScale, on_error: onError } = config;
+  const { name, bars, confidence_scale: confidenceScale, on_error: onError } = config;
   const refusal = (found: string, cause?: unknown): CarryoverError =>
     fail("BAD_CONFIG", `Cannot load provider "${name}" from "${path}"`, {
       found,
@@ -179,7 +181,7 @@ async function importProvider(
   const { vote } = loaded;
   if (typeof vote !== "function") throw refusal(`${typeof vote} as "vote"`);
   const provider = withHiddenSecrets(
-    { name, vote: (situation, context) => vote(situation, context) as Answer | Promise<Answer> },
+    { name, bars, vote: (situation, context) => vote(situation, context) as Answer | Promise<Answer> },
     { hide: (text) => secrets.hide(text) },
   );
   return watchFirstAnswers(provider, { confidenceScale, stopsOnError: onError !== "abstain" });

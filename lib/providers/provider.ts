@@ -1,7 +1,8 @@
+import { PROVIDER_BARS } from "../settings.ts";
 import { unlessAborted } from "../util/async.ts";
 import { messageOf } from "../errors.ts";
 import { isRecord } from "../util/json.ts";
-import type { Action, Answer, DecisionContext, SampleCounts, Situation, Vote } from "../types.ts";
+import type { Action, Answer, BarColumns, DecisionContext, SampleCounts, Situation, Vote } from "../types.ts";
 
 /**
  * A member of the ensemble. It must vote from its arguments alone: state kept between calls would make a resumed run differ
@@ -31,6 +32,8 @@ export interface Provider {
    * @default all of them
    */
   readonly reads?: readonly (keyof DecisionContext)[] | undefined;
+  /** How many bars of the asset its context has, 1 to 2,000. @default 100 */
+  readonly bars?: number | undefined;
   /** Stops the run when it is aborted, because the provider cannot go on and would only abstain. */
   readonly signal?: AbortSignal | undefined;
 
@@ -71,7 +74,9 @@ const MAX_TEXT = 1000;
 
 interface AskInput {
   readonly situation: Situation;
-  readonly context: DecisionContext;
+  readonly context: Omit<DecisionContext, "bars">;
+  /** The newest bars of the asset that had closed, at most `count`. */
+  readonly lastBars: (count: number) => BarColumns;
   /** Stops the run, so that a provider that never answers does not block it. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -83,11 +88,20 @@ interface AskInput {
  * @returns One vote each, in the order of `providers`.
  */
 export async function askProviders(providers: readonly Provider[], input: AskInput): Promise<readonly Vote[]> {
-  if (providers.some(({ reads }) => reads === undefined)) {
-    Object.freeze(input.situation);
-    freezeContext(input.context);
+  const { situation, context, lastBars } = input;
+  const areFrozen = providers.some(({ reads }) => reads === undefined);
+  if (areFrozen) {
+    Object.freeze(situation);
+    freezeParts(context);
   }
-  const answers = providers.map((provider) => ask(provider, input));
+  // Providers that want as many bars share them.
+  const contexts = new Map<number, DecisionContext>();
+  const contextFor = ({ bars = PROVIDER_BARS.default }: Provider): DecisionContext => {
+    let found = contexts.get(bars);
+    if (found === undefined) contexts.set(bars, (found = new ContextWithBars(context, () => lastBars(bars))));
+    return areFrozen ? Object.freeze(found) : found;
+  };
+  const answers = providers.map((provider) => ask(provider, situation, contextFor(provider)));
   // Rules answer at once. Waiting only for promises saves most of the time of a run without models.
   const settled = answers.some((answer) => answer instanceof Promise)
     ? await unlessAborted(Promise.all(answers), input.signal)
@@ -95,7 +109,31 @@ export async function askProviders(providers: readonly Provider[], input: AskInp
   return settled.map((answer, i) => toVote(providers[i]!.name, answer));
 }
 
-function ask(provider: Provider, { situation, context }: AskInput): unknown {
+/** A context whose bars are made when they are first read. They are no property of its own: copies of a context have none. */
+class ContextWithBars implements DecisionContext {
+  readonly remembered: DecisionContext["remembered"];
+  readonly similar: DecisionContext["similar"];
+  readonly recent: DecisionContext["recent"];
+  readonly records: DecisionContext["records"];
+  readonly positions: DecisionContext["positions"];
+  readonly #make: () => BarColumns;
+  #bars: BarColumns | undefined;
+
+  constructor(parts: Omit<DecisionContext, "bars">, make: () => BarColumns) {
+    this.remembered = parts.remembered;
+    this.similar = parts.similar;
+    this.recent = parts.recent;
+    this.records = parts.records;
+    this.positions = parts.positions;
+    this.#make = make;
+  }
+
+  get bars(): BarColumns {
+    return (this.#bars ??= this.#make());
+  }
+}
+
+function ask(provider: Provider, situation: Situation, context: DecisionContext): unknown {
   try {
     const answer: unknown = provider.vote(situation, context);
     if (!isThenable(answer)) return answer;
@@ -110,13 +148,12 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /** Freezes all but the records, which are frozen already because many contexts share them. */
-function freezeContext(context: DecisionContext): void {
+function freezeParts(context: Omit<DecisionContext, "bars">): void {
   for (const trade of context.similar) Object.freeze(trade);
   for (const position of context.positions) Object.freeze(position);
   Object.freeze(context.positions);
   Object.freeze(context.similar);
   Object.freeze(context.recent);
-  Object.freeze(context);
 }
 
 function toVote(provider: string, answer: unknown): Vote {

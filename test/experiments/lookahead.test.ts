@@ -1,12 +1,60 @@
 /** A clean run has no leak. That leaks are found is tested by test/slow/mutants.ts. */
 import { describe, expect, test } from "bun:test";
-import { checkLookahead, isClean } from "../../lib/experiments/lookahead.ts";
+import { Feed } from "../../lib/backtest/feed.ts";
+import { checkLookahead, isClean, type LookaheadReport } from "../../lib/experiments/lookahead.ts";
+import { barColumns } from "../../lib/market/bar.ts";
+import type { Provider } from "../../lib/providers/provider.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { cachingEmbedder } from "../../lib/memory/in-memory.ts";
 import { defaultProviders, roughSeries } from "../backtest/market-samples.ts";
 import { at, makeSettings, MEMORY_ON } from "../backtest/world-samples.ts";
 
 const PERIOD = { startMs: at("2018-02-08"), endMs: at("2018-04-01") };
+
+/** Checks a provider on three assets. */
+async function checkProvider(provider: Provider): Promise<LookaheadReport> {
+  const providers = [...defaultProviders(), provider];
+  return checkLookahead(
+    {
+      settings: makeSettings({ assets: ["AAA", "BBB", "CCC"] }),
+      memorySettings: MEMORY_ON,
+      period: PERIOD,
+      chunkKind: "10d",
+      series: new Map(roughSeries({ startMs: at("2018-02-01"), endMs: PERIOD.endMs, seed: 1 })),
+      market: "bars",
+      providers,
+      remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
+      key: { version: "test", seed: 1, files: {} },
+      voteLeaks: [],
+      providersWith: () => Promise.resolve({ providers }),
+    },
+    { dates: [at("2018-02-23")] },
+  );
+}
+
+describe("a provider that looks at context.bars", () => {
+  const momentum: Provider = {
+    name: "momentum",
+    bars: 30,
+    vote: (_, { bars: { close } }) => ({ action: close.at(-1)! > close[0]! ? "BUY" : "SELL", confidence: 60 }),
+  };
+
+  test("leaks nothing", async () => {
+    const report = await checkProvider(momentum);
+    expect(report.checks.length).toBeGreaterThan(2);
+    expect(isClean(report)).toBe(true);
+  });
+
+  test("is caught if the bars have one that has not closed", async () => {
+    const { lastBars } = Feed.prototype;
+    Feed.prototype.lastBars = function peek(this: Feed, count) {
+      return barColumns(this.bars.slice(Math.max(0, this.count + 1 - count), this.count + 1));
+    };
+    const report = await checkProvider(momentum).finally(() => void (Feed.prototype.lastBars = lastBars));
+    expect(report.leaks).toBeGreaterThan(0);
+    expect(report.checks.find(({ first_leak: leak }) => leak !== null)!.first_leak!.fields.join()).toContain("votes");
+  });
+});
 
 describe("checkLookahead()", () => {
   test("finds no leak in a position that stays open after the last bar of its asset", async () => {

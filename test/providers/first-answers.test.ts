@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { shareToPercent, watchFirstAnswers } from "../../lib/providers/first-answers.ts";
 import { askProviders, type Provider } from "../../lib/providers/provider.ts";
-import { makeContext, makeSituation } from "./situation-samples.ts";
+import { makeContext, makeSituation, NO_BARS } from "./situation-samples.ts";
 
-const ASK = { situation: makeSituation(), context: makeContext(0) };
+const ASK = { situation: makeSituation(), context: makeContext(0), lastBars: () => NO_BARS };
 
 /** A provider that gives these confidences in turn, and throws for `undefined`. */
 function giving(confidences: readonly (number | undefined)[]): Provider {

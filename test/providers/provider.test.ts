@@ -1,10 +1,20 @@
 import { describe, expect, test } from "bun:test";
-import type { DecisionContext, Situation } from "../../lib/types.ts";
+import type { BarColumns, DecisionContext, Situation } from "../../lib/types.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { askProviders, type Provider } from "../../lib/providers/provider.ts";
 import { defaultProviders, roughSeries } from "../backtest/market-samples.ts";
-import { makeContext } from "./situation-samples.ts";
-import { at, barsOf, CALM, makeSettings, NO_COSTS, runOn, seriesOf, type Prices } from "../backtest/world-samples.ts";
+import { makeContext, NO_BARS } from "./situation-samples.ts";
+import {
+  at,
+  barsOf,
+  CALM,
+  HOUR,
+  makeSettings,
+  NO_COSTS,
+  runOn,
+  seriesOf,
+  type Prices,
+} from "../backtest/world-samples.ts";
 
 const ASSETS = ["AAA", "BBB", "CCC"];
 
@@ -82,9 +92,72 @@ test("a provider that names what it reads gets that as every other provider does
   expect(await reader(["records", "positions"])).toEqual(seen);
 });
 
+describe("context.bars", () => {
+  // 180 bars, each one higher than the one before.
+  const rising = Array.from({ length: 180 }, (_, i): Prices => [100 + i, 101 + i, 99 + i, 100.5 + i]);
+  const bars = barsOf(at("2021-01-04"), rising);
+  const run = (providers: readonly Provider[]): Promise<unknown> =>
+    runOn(inMemoryStorage(), {
+      settings: makeSettings({}, NO_COSTS),
+      period: { startMs: at("2021-01-09"), endMs: at("2021-01-11") },
+      chunkKind: "1d",
+      series: new Map([["AAA", seriesOf("AAA", bars)]]),
+      providers,
+    });
+  const seeing = (see: (context: DecisionContext, situation: Situation) => void, count?: number): Provider => ({
+    name: `sees ${count ?? "the default"}`,
+    bars: count,
+    vote: (situation, context) => {
+      see(context, situation);
+      return { action: "HOLD", confidence: 50 };
+    },
+  });
+
+  test("has the last 100 bars that have closed by the decision, or as many as the provider wants and there are", async () => {
+    const seen: { close: readonly number[]; from: number; to: number; now: number; wanted: number }[] = [];
+    const see = (wanted: number, { bars: columns }: DecisionContext, { timestamp }: Situation): void => {
+      const [from, to] = [columns.timestamp[0]!, columns.timestamp.at(-1)!];
+      expect(new Set(Object.values(columns).map(({ length }) => length)).size).toBe(1);
+      seen.push({ close: columns.close, from, to, now: timestamp, wanted });
+    };
+    await run([
+      seeing((context, situation) => see(100, context, situation)),
+      seeing((context, situation) => see(2000, context, situation), 2000),
+      seeing((context, situation) => see(3, context, situation), 3),
+    ]);
+    expect(seen).toHaveLength(3 * 12);
+    for (const { close, from, to, now, wanted } of seen) {
+      const known = bars.filter(({ timestamp }) => timestamp + HOUR <= now).slice(-wanted);
+      expect(close).toEqual(known.map((bar) => bar.close));
+      expect([from, to]).toEqual([known[0]!.timestamp, now - HOUR]);
+    }
+  });
+
+  test("is one set of frozen columns for all who want as many, made only for those who look", async () => {
+    const seen: unknown[] = [];
+    const look = seeing(({ bars: columns }) => seen.push(columns));
+    await run([look, { ...look, name: "another" }]);
+    expect(seen.length).toBe(24);
+    expect(seen[0]).toBe(seen[1]);
+    expect(() => (seen[0] as { close: number[] }).close.push(1)).toThrow(TypeError);
+    expect(Object.isFrozen(seen[0])).toBe(true);
+
+    let made = 0;
+    const lastBars = (): BarColumns => {
+      made += 1;
+      return NO_BARS;
+    };
+    const input = { situation: {} as Situation, context: makeContext(0), lastBars };
+    await askProviders([{ name: "blind", vote: () => ({ action: "HOLD", confidence: 50 }) }], input);
+    expect(made).toBe(0);
+    await askProviders([seeing(({ bars: columns }) => void columns)], input);
+    expect(made).toBe(1);
+  });
+});
+
 describe("askProviders()", () => {
   const context = makeContext(0);
-  const input = { situation: {} as Situation, context };
+  const input = { situation: {} as Situation, context, lastBars: () => NO_BARS };
   const answering = (name: string, answer: () => unknown): Provider => ({ name, vote: answer as Provider["vote"] });
 
   test("lists votes in the order of the providers, not of their answers", async () => {
@@ -152,7 +225,7 @@ describe("askProviders()", () => {
           then: (done: (answer: unknown) => void) => done({ action: "BUY", confidence: 9 }),
         })),
       ],
-      { situation, context },
+      { situation, context, lastBars: () => NO_BARS },
     );
     expect(votes.map(({ action, error }) => [action, error === undefined])).toEqual([
       ["HOLD", false],

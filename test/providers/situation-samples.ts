@@ -1,4 +1,4 @@
-import type { DecisionContext, SimilarTrade, Situation } from "../../lib/types.ts";
+import type { BarColumns, DecisionContext, SimilarTrade, Situation } from "../../lib/types.ts";
 
 /** A market without a signal: at 100, in the middle of its range, without a trend. */
 export function makeSituation(overrides: Partial<Situation> = {}): Situation {
@@ -22,9 +22,18 @@ export function makeSituation(overrides: Partial<Situation> = {}): Situation {
   };
 }
 
-/** A context without open positions. */
+export const NO_BARS: BarColumns = { timestamp: [], open: [], high: [], low: [], close: [], volume: [] };
+
+/** A context without open positions and bars. */
 export function makeContext(remembered: number, similar: readonly SimilarTrade[] = []): DecisionContext {
-  return { remembered, similar, recent: { days: 20, trades: 0, wins: 0, mean_r: null }, records: {}, positions: [] };
+  return {
+    remembered,
+    similar,
+    recent: { days: 20, trades: 0, wins: 0, mean_r: null },
+    records: {},
+    positions: [],
+    bars: NO_BARS,
+  };
 }
 
 /** A remembered trade with the greatest similarity. */

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { Answer, DecisionContext, Situation } from "../../lib/types.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { type FileVotes, knownAtClose, parseVotesCsv, votesFile } from "../../lib/providers/votes-file.ts";
+import { NO_BARS } from "./situation-samples.ts";
 import { barsOf, CALM, HOUR, seriesOf } from "../backtest/world-samples.ts";
 
 const NOTHING_REMEMBERED: DecisionContext = {
@@ -11,6 +12,7 @@ const NOTHING_REMEMBERED: DecisionContext = {
   recent: { days: 20, trades: 0, wins: 0, mean_r: null },
   records: {},
   positions: [],
+  bars: NO_BARS,
 };
 
 function ask(text: string, at: { asset: string; time: string }): Answer | Promise<Answer> {

@@ -64,6 +64,18 @@ const MUTANTS: Record<string, readonly Edit[]> = {
       "this.#tracker.add(this.bars[this.count + 1] ?? next, this.#nextTick + 2 * this.#timeframeMs);",
     ),
   ],
+  "bars of a provider that have the next one": [
+    edit(
+      "lib/backtest/feed.ts",
+      "barColumns(this.bars.slice(Math.max(0, this.#count - count), this.#count))",
+      "barColumns(this.bars.slice(Math.max(0, this.#count - count), this.#count + 1))",
+    ),
+    edit(
+      "lib/providers/rules.ts",
+      "vote: ({ close, channel_high, channel_low, atr }) => {",
+      "vote: ({ channel_high, channel_low, atr }, { bars }) => { const close = bars.close.at(-1)!;",
+    ),
+  ],
   "a regime that looks at the next close": [
     PEEK,
     edit(

@@ -23,16 +23,16 @@ export class CommandClient implements VoteClient {
   readonly hasPrice = false;
   readonly #command: readonly string[];
   readonly #files: Readonly<Record<string, string>>;
+  readonly #seesBars: boolean;
   readonly #program: LineProgram;
   readonly #hide: (text: string) => string;
   readonly #rateLimiter: RateLimiter;
 
-  constructor(
-    { name, command, max_concurrency: concurrency }: CommandConfig,
-    { program, files, hide, now }: CommandOptions,
-  ) {
+  constructor(config: CommandConfig, { program, files, hide, now }: CommandOptions) {
+    const { name, command, max_concurrency: concurrency, bars } = config;
     this.name = name;
     this.#command = command;
+    this.#seesBars = bars !== undefined;
     this.#files = files;
     this.#program = program;
     this.#hide = hide;
@@ -41,9 +41,10 @@ export class CommandClient implements VoteClient {
 
   prepare(situation: Situation, context: DecisionContext): PreparedQuestion {
     // Without decision ids, which are a run's own: runs with the same past ask the same question.
-    const { similar, ...rest } = context;
+    const { remembered, similar, recent, records, positions } = context;
     const trades = similar.map(({ decision_id: _id, ...trade }) => trade);
-    const question = { situation, context: { ...rest, similar: trades } };
+    const bars = this.#seesBars ? { bars: context.bars } : {};
+    const question = { situation, context: { remembered, recent, records, positions, similar: trades, ...bars } };
     return {
       request: { type: "command", command: this.#command, files: this.#files, ...question } as unknown as Json,
       maxCostUsd: 0,

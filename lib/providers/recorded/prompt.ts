@@ -25,7 +25,7 @@ Answer with one JSON object and nothing else. {{answer}}
 const MAX_TEMPLATE = 24_000;
 const MAX_PROMPT = 32_000;
 
-const PLACEHOLDERS = ["asset", "situation", "positions", "memory", "answer"] as const;
+const PLACEHOLDERS = ["asset", "situation", "bars", "positions", "memory", "answer"] as const;
 const REQUIRED: readonly string[] = ["situation", "answer"];
 
 /** The name of every asset whose real name is hidden. */
@@ -76,6 +76,7 @@ export function renderPrompt(
   const shared = sharedJson(input, options.mask);
   const parts: Readonly<Record<(typeof PLACEHOLDERS)[number], () => string>> = {
     asset: () => asset,
+    bars: () => dataBlock(toJson(barsData(input, options.mask))),
     situation: () => dataBlock(shared.situation),
     positions: () => (context.positions.length === 0 ? "None." : dataBlock(shared.positions)),
     memory: () =>
@@ -155,6 +156,23 @@ function situationData(situation: Situation, mask: boolean): Json {
     adx: digits(rest.adx),
     zscore: digits(rest.zscore),
     return_pct: digits(rest.return_pct),
+  };
+}
+
+/** A row for each bar, oldest first. Hidden are the times and the price level; volumes are then shares of their mean. */
+function barsData({ situation, context }: { situation: Situation; context: DecisionContext }, mask: boolean): Json {
+  const { timestamp, open, high, low, close, volume } = context.bars;
+  const meanVolume = volume.reduce((sum, each) => sum + each, 0) / volume.length;
+  const price = (value: number): Json => digits(mask ? (100 * value) / situation.close : value);
+  const amount = (value: number): Json => digits(mask ? value / (meanVolume || 1) : value);
+  const columns = ["open", "high", "low", "close", "volume"];
+  return {
+    columns: mask ? columns : ["start", ...columns],
+    rows: timestamp.map((start, i) => [
+      ...(mask ? [] : [`${new Date(start).toISOString().slice(0, 16)}Z`]),
+      ...[open, high, low, close].map((prices) => price(prices[i]!)),
+      amount(volume[i]!),
+    ]),
   };
 }
 

@@ -19,6 +19,41 @@ function dataIn(text: string, n: number): unknown {
   return JSON.parse([...text.matchAll(/^<data>\n(.*)\n<\/data>$/gm)][n]?.[1] ?? "null");
 }
 
+describe("{{bars}}", () => {
+  const bars = {
+    timestamp: [Date.parse("2021-01-04T10:00Z"), Date.parse("2021-01-04T11:00Z")],
+    open: [190, 198.123456789],
+    high: [200, 204],
+    low: [188, 196],
+    close: [198, 200],
+    volume: [3, 1],
+  };
+  const renderBars = (mask: boolean): unknown => {
+    const input = { situation: makeSituation({ close: 200 }), context: contextWith({ bars }) };
+    return dataIn(renderPrompt("{{bars}}\n{{situation}}\n{{answer}}", input, { provider: "llama", mask }).text, 0);
+  };
+
+  test("is a table of the last bars, numbers with six digits", () => {
+    expect(renderBars(false)).toEqual({
+      columns: ["start", "open", "high", "low", "close", "volume"],
+      rows: [
+        ["2021-01-04T10:00Z", 190, 200, 188, 198, 3],
+        ["2021-01-04T11:00Z", 198.123, 204, 196, 200, 1],
+      ],
+    });
+  });
+
+  test("has no times under a mask, prices in percent of the close, and volumes as shares of their mean", () => {
+    expect(renderBars(true)).toEqual({
+      columns: ["open", "high", "low", "close", "volume"],
+      rows: [
+        [95, 100, 94, 99, 1.5],
+        [99.0617, 102, 98, 100, 0.5],
+      ],
+    });
+  });
+});
+
 describe("the built-in prompt", () => {
   test("contains the situation with six digits", () => {
     const text = render(
