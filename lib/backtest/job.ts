@@ -98,6 +98,14 @@ export function checkJob(job: BacktestJob): void {
   }
 }
 
+/** The notes of a summary that the user was not told before the run. Summaries of 0.2.0 have none. */
+export function newNotes(
+  { notes = [] }: { readonly notes?: readonly string[] | undefined },
+  { notes: told = [] }: Pick<BacktestJob, "notes">,
+): readonly string[] {
+  return notes.filter((note) => !told.includes(note));
+}
+
 /** The bars that start in a job's period, for each asset in config order. */
 export function barsOfPeriod(job: Pick<BacktestJob, "series" | "settings" | "period">): readonly (readonly Bar[])[] {
   const { startMs, endMs } = job.period;

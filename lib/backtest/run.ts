@@ -1,22 +1,30 @@
-import { fail, undefinedIfCorrupt } from "../errors.ts";
+import { undefinedIfCorrupt } from "../errors.ts";
 import { gapsIn } from "../market/spacing.ts";
 import { InMemoryMemory } from "../memory/in-memory.ts";
-import { outcomeFileName } from "../memory/outcome.ts";
 import { MemoryView, type MemoryViewOptions } from "../memory/view.ts";
 import { isRead } from "../providers/provider.ts";
 import { largestMoves } from "../results/attribution.ts";
 import { type Baselines, baselinesOf } from "../results/baselines.ts";
 import { type Chunk, type ChunkRecord, planChunks } from "../results/chunks.ts";
 import { type DailyReturns, lastOfDays, simpleReturns } from "../results/metrics.ts";
-import { RunSnapshots, snapshotsOfRun } from "../results/snapshot.ts";
+import { RunSnapshots } from "../results/snapshot.ts";
 import { snapshotOf, summarize, type SummaryInput } from "../results/summary.ts";
 import { type Summary } from "../results/summary-shape.ts";
 import { settleAll } from "../util/async.ts";
 import { Broker, costsOf } from "./broker.ts";
 import { Feed } from "./feed.ts";
-import { type BacktestJob, barsOfPeriod, checkJob, closingChunkIndexOf, daysPerYearOf, seriesOf } from "./job.ts";
+import {
+  type BacktestJob,
+  barsOfPeriod,
+  checkJob,
+  closingChunkIndexOf,
+  daysPerYearOf,
+  newNotes,
+  seriesOf,
+} from "./job.ts";
 import { type ChunkResult, type LoopContext, runChunk } from "./loop.ts";
 import { PendingWrites } from "./pending-writes.ts";
+import { assertComplete, persistenceOf } from "./persistence.ts";
 import { assertUnchanged, committedChunks, discardUnexpected, type OwnOutcomes, ownOutcomes } from "./resume.ts";
 import { outcomesDigest, readManifests, RunFiles } from "./run-files.ts";
 import { identifyRun } from "./run-key.ts";
@@ -47,7 +55,7 @@ async function goOn(run: Run): Promise<BacktestResult> {
   if (records.length === chunks.length) {
     const summary = await undefinedIfCorrupt(() => files.readSummary());
     if (summary !== undefined) {
-      noteNew(summary, job);
+      newNotes(summary, job).forEach((note) => job.onNote?.(note));
       return { summary, daily: dailyReturnsOf(run), chunksRun: [] };
     }
   }
@@ -68,13 +76,8 @@ async function goOn(run: Run): Promise<BacktestResult> {
   if (!(job.memory instanceof InMemoryMemory)) await assertComplete(run, persistence.outcomes_stored);
   const summary = summarize(summaryInput(run), { baselines: runBaselines(run), persistence });
   await files.writeSummary(summary);
-  noteNew(summary, job);
+  newNotes(summary, job).forEach((note) => job.onNote?.(note));
   return { summary, daily: dailyReturnsOf(run), chunksRun: chunksRun.map(({ name }) => name) };
-}
-
-/** Tells the user what the summary notes, but for what was said before the run. Summaries of 0.2.0 have no notes. */
-function noteNew({ notes = [] }: Partial<Pick<Summary, "notes">>, job: BacktestJob): void {
-  for (const note of notes) if (job.notes?.includes(note) !== true) job.onNote?.(note);
 }
 
 /** A run, as far as it is committed. */
@@ -272,32 +275,4 @@ function runBaselines(run: Run): Baselines {
     return { asset, bars: bars[i]!, timeframeMs: job.settings.timeframeMs, ...shares };
   });
   return baselinesOf(held, summaryInput(run));
-}
-
-/** @throws {CarryoverError} `IO` if files of the run were removed while it ran. The next start makes them again. */
-async function assertComplete({ job, id, chunks, files }: Run, outcomesStored: number): Promise<void> {
-  const trades = job.memory.trades.filter(({ runId }) => runId === id).length;
-  const there = await files.chunkNames();
-  const missing = chunks.filter(({ name }) => !there.includes(name)).length;
-  if (outcomesStored === trades && missing === 0) return;
-  const found =
-    outcomesStored === trades
-      ? `${chunks.length - missing} of its ${chunks.length} chunks there`
-      : `${outcomesStored} of its ${trades} outcomes there`;
-  throw fail("IO", `Cannot finish the run in "${job.memory.storage.label}"`, {
-    found,
-    expected: "all of them: something removed files while it ran; the same command makes them again",
-  });
-}
-
-/** Counts what the memory folder has of this run, file by file. */
-async function persistenceOf({ job, id, view }: Run): Promise<Summary["memory_persistence"]> {
-  const names = new Set((await job.memory.storage.list()).files.map(({ name }) => name));
-  const trades = job.memory.trades.filter(({ runId }) => runId === id);
-  return {
-    outcomes_carried_in: view.carriedIn.length,
-    outcomes_stored: trades.filter((trade) => names.has(outcomeFileName(trade.id))).length,
-    snapshots_stored: (await snapshotsOfRun(job.memory.storage, id)).length,
-    vectors_stored: trades.filter(({ vector }) => vector !== undefined).length,
-  };
 }
