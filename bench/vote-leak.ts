@@ -46,7 +46,7 @@ export async function voteLeak(options: VoteLeakOptions = {}): Promise<BenchRepo
     title: "Votes that know the future",
     notes: [
       `Votes leak from |z| ${MIN_LEAK_Z} on, if at least ${50 * (1 + MIN_LEAK_SHARE)} % of the moves go one way, and no bar a day of bars later shows two thirds of it.`,
-      `Honest: ${tried.length} strategies of trend, reversion and breakout, one file of votes of all assets each, and each figure of it: of all assets and of each, where votes change, 1 to 3 bars later, over a day of bars, and of all votes.`,
+      `Honest: ${tried.length} strategies of trend, reversion and breakout, one file of votes of all assets each (and one of every 24th bar), and each figure of it: of all assets and of each, where votes change, 1 to 3 bars later, over a day of bars, and of all votes.`,
       "Leaky: votes on the first real year, or on synthetic bars without real ones.",
     ],
     rows: [...honest, ...leaks(worlds[0]!.series)],
@@ -187,7 +187,7 @@ function leakCases(series: readonly BarSeries[]): LeakCase[] {
         [0.65, 0.55],
       ] as const
     ).map((levels) => ({
-      what: `averages 10/40 with confidence ${100 * levels[0]} where the next bar agrees, else ${100 * levels[1]}`,
+      what: `averages 10/40 with confidence ${levels[0]} where the next bar agrees, else ${levels[1]}`,
       votes: votesOf(series, ({ bars }) => sure(bars, averages(bars), levels), 0),
     })),
     {

@@ -15,7 +15,7 @@ async function questionOf(config: CommandConfig): Promise<{ context: Record<stri
     throw new Error("is not started");
   };
   const program = new LineProgram({ name: "mine", start, timeoutMs: 1000, onNote: () => {} });
-  const client = new CommandClient(config, { program, files: {}, now: () => 0 });
+  const client = new CommandClient(config, { program, files: {}, hide: (text) => text, now: () => 0 });
   let context: DecisionContext | undefined;
   const asker: Provider = {
     name: "mine",
