@@ -27,6 +27,7 @@ const COMMAND = {
     "bun scripts/sweep.ts merge DIR... [--json | --csv] [--html FILE]",
   ],
   flags: {
+    set: { ...SHARED_FLAGS.set, help: "run, plan: a key of the configuration, in every cell (repeatable)" },
     jobs: { type: "integer", value: "N", min: 1, help: "cells at a time (default: run: one a core; work: 1)" },
     out: { type: "string", value: "DIR", help: "folder of the sweep (default: run: SWEEP.yaml without its ending)" },
     keep: { type: "string", value: "WHAT", help: "all, or summary: results without memory folders (default: all)" },
@@ -55,6 +56,7 @@ type Action = (typeof ACTIONS)[number];
 
 /** The actions that a flag belongs to. */
 const ACTIONS_OF_FLAG: Readonly<Record<keyof Flags, readonly Action[]>> = {
+  set: ["run", "plan"],
   jobs: ["run", "work"],
   out: ["run", "work"],
   keep: ["run", "work"],
@@ -74,7 +76,7 @@ await runScript(async ({ argv, signal }) => {
     case "run":
       return run(paths[0]!, flags, signal);
     case "plan":
-      return plan(paths[0]!);
+      return plan(paths[0]!, flags);
     case "work":
       return work(paths[0]!, flags, signal);
     case "merge": {
@@ -85,17 +87,22 @@ await runScript(async ({ argv, signal }) => {
 });
 
 async function run(path: string, flags: Flags, signal: ScriptContext["signal"]): Promise<number> {
-  const { finishSweep, loadSweep } = await import("../lib/sweep/run-sweep.node.ts");
-  const sweep = await loadSweep(path, { label: shownPath });
+  const { finishSweep } = await import("../lib/sweep/run-sweep.node.ts");
+  const sweep = await loadPlanOf(path, flags);
   const out = resolve(flags.out ?? join(path, "..", basename(path, extname(path))));
   await runCells(sweep, { index: 0, of: 1 }, { flags, out, jobs: flags.jobs ?? availableParallelism(), signal });
   return print(await finishSweep(out), flags);
 }
 
-async function plan(path: string): Promise<void> {
-  const { loadSweep } = await import("../lib/sweep/run-sweep.node.ts");
+async function plan(path: string, flags: Flags): Promise<void> {
   const { encodePlan } = await import("../lib/sweep/plan-file.ts");
-  await writeRaw(new TextDecoder().decode(encodePlan(await loadSweep(path, { label: shownPath }))));
+  await writeRaw(new TextDecoder().decode(encodePlan(await loadPlanOf(path, flags))));
+}
+
+async function loadPlanOf(path: string, flags: Flags): Promise<SweepPlan> {
+  const { loadSweep } = await import("../lib/sweep/run-sweep.node.ts");
+  const { parseSetFlags } = await import("../lib/config/set-keys.ts");
+  return loadSweep(path, { set: await parseSetFlags(flags.set), label: shownPath });
 }
 
 async function work(path: string, flags: Flags, signal: ScriptContext["signal"]): Promise<number> {

@@ -9,6 +9,8 @@ export type KeyPath = readonly (string | number)[];
 
 /** A key of a configuration, and its value in place of the file's. */
 export interface SetKey {
+  /** As it was written, such as `providers[0].model`. */
+  readonly key: string;
   readonly path: KeyPath;
   /** As YAML or JSON has it. It is checked with the rest of the configuration. */
   readonly value: unknown;
@@ -58,7 +60,7 @@ export async function parseSetFlags(texts: readonly string[]): Promise<readonly 
     if (sets.some((other) => other.label === label)) problems.push(`${label} was given twice`);
     const parsed = parseYaml(yaml, text.slice(at + 1));
     problems.push(...parsed.problems.map((problem) => `Cannot use ${label}: ${problem.text}`));
-    if (parsed.problems.length === 0) sets.push({ path, value: parsed.document?.toJS(), label });
+    if (parsed.problems.length === 0) sets.push({ key, path, value: parsed.document?.toJS(), label });
   }
   if (problems.length > 0) throw new CarryoverError("BAD_USAGE", problems.join("\n"));
   return sets;

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { InMemoryJob } from "../backtest/job.ts";
+import { SharedSituations } from "../backtest/shared-situations.ts";
 import { type Config, isRecorded, SYNTHETIC, toSettings } from "../config/config.ts";
 import type { Embedder } from "../embed/embedder.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
@@ -37,12 +38,18 @@ export interface OpenJobOptions extends Pick<
   readonly refresh?: readonly string[] | undefined;
   /** @default the one that the configuration names */
   readonly embedder?: Embedder | undefined;
-  /** Keeps bars for further jobs of this process. @default bars are read for this job alone */
-  readonly barCache?: BarCache | undefined;
+  /** What further jobs of this process use again. @default bars are read, and situations computed, for this job alone */
+  readonly shared?: SharedMarket | undefined;
   /** Stops the run, and programs and requests with it. */
   readonly signal?: AbortSignal | undefined;
   /** Called with what the user should know, a sentence a call. */
   readonly onNote?: ((note: string) => void) | undefined;
+}
+
+/** What jobs on the same bars share: they are read once, and so are their situations computed. */
+export class SharedMarket {
+  readonly bars: BarCache = new BarCache();
+  readonly situations: SharedSituations = new SharedSituations();
 }
 
 /** A configuration with everything that it names loaded, except the memory. */
@@ -94,6 +101,7 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
       providers,
       notes,
       signal: stopped,
+      situations: options.shared?.situations,
       key: { version: VERSION, config: keyConfig(config, refreshes), seed: config.backtest.seed, files },
     },
     providersWith: (changeVotes) => loadProviders(config.providers, { ...loading, changeVotes }),
@@ -164,7 +172,7 @@ const SYNTHETIC_PERIOD = { start: "2024-01-01", end: "2025-01-01" };
 async function findBars({
   config: { backtest },
   seedIsExplicit = false,
-  barCache = new BarCache(),
+  shared = new SharedMarket(),
   onNote,
 }: OpenJobOptions & { onNote: (note: string) => void }): Promise<{
   series: ReadonlyMap<string, BarSeries>;
@@ -173,7 +181,7 @@ async function findBars({
 }> {
   const { assets, data_dir: dataDir, timeframe, seed, start, end } = backtest;
   if (dataDir !== SYNTHETIC) {
-    const loaded = await barCache.load({ assets, dataDir, timeframe });
+    const loaded = await shared.bars.load({ assets, dataDir, timeframe });
     const { period, notes } = choosePeriod(loaded, { start, end });
     notes.forEach(onNote);
     if (seedIsExplicit) {
@@ -193,7 +201,7 @@ async function findBars({
     });
   }
   onNote("These bars are synthetic, and say nothing about a real market");
-  const synthetic = assets.map((asset) => barCache.synthetic({ asset, timeframe, seed, end: period.endMs }));
+  const synthetic = assets.map((asset) => shared.bars.synthetic({ asset, timeframe, seed, end: period.endMs }));
   return { series: byAsset(synthetic), market: "synthetic", period };
 }
 

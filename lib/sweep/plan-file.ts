@@ -1,7 +1,7 @@
 /** `cells.ndjson`: a line about the sweep, then a line a cell. What `sweep plan` prints, and `sweep work` reads. */
 import { corruptFile } from "../errors.ts";
 import { isRecord, type Json } from "../util/json.ts";
-import { type Cell, keyProblem, type SweepPlan, sweepIdOf } from "./plan.ts";
+import { type Cell, type CellKeys, keyProblem, type SweepPlan, sweepIdOf } from "./plan.ts";
 
 const FORMAT = "carryover-sweep";
 
@@ -26,10 +26,10 @@ export function decodePlan(bytes: Uint8Array, name: string): SweepPlan {
   if (format !== FORMAT || version !== 1 || !isRecord(base)) {
     throw corruptFile(name, { found: "another first line", expected: "that of a plan, as sweep plan prints it" });
   }
-  const { file, text } = base;
+  const { file, text, set } = base;
   const cells = rest.map((line, i) => cellOf(parseLine(line), { line: i + 2, name }));
-  if (typeof file === "string" && typeof text === "string") {
-    const plan = { base: { file, text }, cells };
+  if (typeof file === "string" && typeof text === "string" && areCellKeys(set)) {
+    const plan = { base: { file, text, set }, cells };
     if (cells.length === count && sweepIdOf(plan) === sweep) return plan;
   }
   const expected = `the ${String(count)} cells of sweep ${String(sweep).slice(0, 12)}: make the plan again`;
@@ -38,11 +38,13 @@ export function decodePlan(bytes: Uint8Array, name: string): SweepPlan {
 
 function cellOf(fields: Record<string, unknown> | undefined, place: { line: number; name: string }): Cell {
   const { cell, set } = fields ?? {};
-  const isCell = cell === place.line - 1 && isRecord(set);
-  if (isCell && Object.entries(set).every(([key, value]) => keyProblem(key, value as Json) === undefined)) {
-    return { cell, set: set as Record<string, Json> };
-  }
+  if (cell === place.line - 1 && areCellKeys(set)) return { cell, set };
   throw corruptFile(`${place.name}:${place.line}`, { found: "something else", expected: `cell ${place.line - 1}` });
+}
+
+function areCellKeys(set: unknown): set is CellKeys {
+  if (!isRecord(set)) return false;
+  return Object.entries(set).every(([key, value]) => keyProblem(key, value as Json) === undefined);
 }
 
 function parseLine(line: string): Record<string, unknown> | undefined {

@@ -1,5 +1,5 @@
 /** The cells of a sweep: a configuration, and what is set in each cell of it. */
-import { type KeyPath, KEY_FORM, parseKeyPath, type SetKey } from "../config/set-keys.ts";
+import { KEY_FORM, parseKeyPath, type SetKey } from "../config/set-keys.ts";
 import type { Json } from "../util/json.ts";
 import { canonicalJson } from "../util/json.ts";
 import { sha256OfText } from "../util/sha256.ts";
@@ -18,6 +18,8 @@ interface SweepBase {
   /** Absolute: paths in it start from its folder. */
   readonly file: string;
   readonly text: string;
+  /** What is set in every cell, the default too. */
+  readonly set: CellKeys;
 }
 
 /** All that a worker has to know, on whichever machine. */
@@ -40,21 +42,21 @@ export function allCells({ cells }: Pick<SweepPlan, "cells">): readonly Cell[] {
 
 /** Identifies a sweep by what is run, wherever its configuration lies. 64 hexadecimal digits. */
 export function sweepIdOf({ base, cells }: SweepPlan): string {
-  return sha256OfText(canonicalJson({ base: base.text, cells: cells.map(({ set }) => set) }));
+  return sha256OfText(canonicalJson({ base: base.text, set: base.set, cells: cells.map(({ set }) => set) }));
 }
 
-/** The keys that a cell sets, for the loading of its configuration. */
-export function setKeysOf({ cell, set }: Cell): readonly SetKey[] {
-  return Object.entries(set).flatMap(([key, value]) => {
-    const label = `${key} in cell ${cell}`;
-    if (key !== YEAR) return [{ path: parseKeyPath(key)!, value, label }];
-    const day = (year: number): string => `${year}-01-01`;
-    const path = (bound: string): KeyPath => ["backtest", bound];
-    return [
-      { path: path("start"), value: day(Number(value)), label },
-      { path: path("end"), value: day(Number(value) + 1), label },
-    ];
-  });
+/** The keys that are set in a cell, for the loading of its configuration. */
+export function setKeysOf({ base }: Pick<SweepPlan, "base">, { cell, set }: Cell): readonly SetKey[] {
+  const ofBase = Object.entries(base.set).flatMap((entry) => setKeyOf(entry, `--set ${entry[0]}`));
+  return [...ofBase, ...Object.entries(set).flatMap((entry) => setKeyOf(entry, `${entry[0]} in cell ${cell}`))];
+}
+
+function setKeyOf([key, value]: [string, Json], label: string): SetKey[] {
+  if (key !== YEAR) return [{ key, path: parseKeyPath(key)!, value, label }];
+  const bound = (name: string, year: number): SetKey => {
+    return { key, path: ["backtest", name], value: `${year}-01-01`, label };
+  };
+  return [bound("start", Number(value)), bound("end", Number(value) + 1)];
 }
 
 /**

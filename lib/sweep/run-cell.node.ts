@@ -5,9 +5,8 @@ import { configOf } from "../config/load.node.ts";
 import type { Embedder } from "../embed/embedder.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
 import { runInMemory } from "../experiments/in-memory-run.ts";
-import { openJob } from "../job/open.node.ts";
+import { openJob, SharedMarket } from "../job/open.node.ts";
 import { runConfig } from "../job/run.node.ts";
-import { BarCache } from "../market/bar-cache.node.ts";
 import { cachingEmbedder } from "../memory/in-memory.ts";
 import type { DailyReturns } from "../results/metrics.ts";
 import type { Summary } from "../results/summary-shape.ts";
@@ -20,15 +19,16 @@ import { type Cell, setKeysOf, type SweepPlan } from "./plan.ts";
 export type Keep = "all" | "summary";
 
 /** Loads the configuration of a cell, its paths absolute. @throws {CarryoverError} `BAD_USAGE`, `BAD_CONFIG` */
-export async function configOfCell({ base }: SweepPlan, cell: Cell): Promise<Config> {
-  return (await configOf(base.text, base.file, { set: setKeysOf(cell) })).config;
+export async function configOfCell(plan: SweepPlan, cell: Cell): Promise<Config> {
+  const { text, file } = plan.base;
+  return (await configOf(text, file, { set: setKeysOf(plan, cell) })).config;
 }
 
 /** Runs cells of one plan. What they share is read once. */
 export class CellRunner {
   readonly #plan: SweepPlan;
   readonly #options: { readonly out: string; readonly keep: Keep };
-  readonly #barCache = new BarCache();
+  readonly #shared = new SharedMarket();
   /** By the embedder's settings. */
   readonly #embedders = new Map<string, Embedder>();
 
@@ -85,11 +85,11 @@ export class CellRunner {
   async #opening(
     config: Config,
     signal: AbortSignal,
-  ): Promise<{ baseDir: string; barCache: BarCache; embedder: Embedder; signal: AbortSignal }> {
+  ): Promise<{ baseDir: string; shared: SharedMarket; embedder: Embedder; signal: AbortSignal }> {
     const { embedder: name, model_dir: modelDir } = config.memory;
     const key = JSON.stringify([name, modelDir]);
     const embedder = this.#embedders.get(key) ?? cachingEmbedder(await loadEmbedder(config.memory, { signal }));
     this.#embedders.set(key, embedder);
-    return { baseDir: dirname(this.#plan.base.file), barCache: this.#barCache, embedder, signal };
+    return { baseDir: dirname(this.#plan.base.file), shared: this.#shared, embedder, signal };
   }
 }

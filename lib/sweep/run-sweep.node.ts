@@ -2,13 +2,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { readText } from "../config/load.node.ts";
+import type { SetKey } from "../config/set-keys.ts";
 import { CarryoverError, fail } from "../errors.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { withLock } from "../storage/lock.node.ts";
+import type { Json } from "../util/json.ts";
 import type { CellFailure, CellResult } from "./cell-result.ts";
 import { SweepFolder } from "./folder.ts";
 import { parseSweep } from "./parse-sweep.ts";
-import { allCells, type SweepPlan, sweepIdOf } from "./plan.ts";
+import { allCells, keyProblem, type SweepPlan, sweepIdOf } from "./plan.ts";
 import { decodePlan } from "./plan-file.ts";
 import { rankCells, type SweepResult } from "./ranking.ts";
 import { configOfCell, type Keep } from "./run-cell.node.ts";
@@ -53,10 +55,13 @@ export interface SweepRun {
 /**
  * Reads a sweep file and checks the configuration of every cell.
  *
- * @param options `label`: how messages name a file.
+ * @param options `set`: what is set in every cell; `label`: how messages name a file.
  * @throws {CarryoverError} `NOT_FOUND`, `BAD_CONFIG`, `BAD_USAGE`, `IO`.
  */
-export async function loadSweep(path: string, options: { label: (path: string) => string }): Promise<SweepPlan> {
+export async function loadSweep(
+  path: string,
+  options: { set?: readonly SetKey[]; label: (path: string) => string },
+): Promise<SweepPlan> {
   const file = resolve(path);
   const read = (name: string): string => {
     if (existsSync(name)) return readText(name, options.label(name));
@@ -65,7 +70,13 @@ export async function loadSweep(path: string, options: { label: (path: string) =
   };
   const { base: written, cells } = await parseSweep(read(file), { file: options.label(file) });
   const base = resolve(dirname(file), written);
-  const plan = { base: { file: base, text: read(base) }, cells };
+  const set: Record<string, Json> = {};
+  for (const { key, value, label } of options.set ?? []) {
+    const problem = keyProblem(key, value as Json);
+    if (problem !== undefined) throw fail("BAD_USAGE", `Cannot use ${label}`, problem);
+    set[key] = value as Json;
+  }
+  const plan = { base: { file: base, text: read(base), set }, cells };
   const problems: string[] = [];
   for (const cell of allCells(plan)) {
     try {

@@ -10,15 +10,15 @@ const MAX_ROWS = 20;
 /** Columns of a line if stdout is not a terminal. */
 const PIPE_COLUMNS = 100;
 /** Columns beside what is set in a cell, and the fewest for that. */
-const FIGURE_COLUMNS = 64;
-const MIN_SET = 24;
+const FIGURE_COLUMNS = 63;
+const MIN_SET = 17;
 
 /** The cells by Sharpe ratio, and what they are worth. */
 export function renderSweep(result: SweepResult): string {
   const { cells, failed, default: standard, trials, expected_max_sharpe: lucky, overfitting } = result;
   const rows = cells.slice(0, MAX_ROWS).map((cell) => [...figureCells(cell), ...comparisonCells(cell), setText(cell)]);
-  const ofDefault = standard === null ? [] : [[...figureCells(standard), "", "", "", "default"]];
-  const heads = columns("cell", "Sharpe", "return", "trades", "to default", "95 % interval", "deflated");
+  const ofDefault = standard === null ? [] : [[...figureCells(standard), "", "", "default"]];
+  const heads = columns("cell", "Sharpe", "return", "trades", "to default (95 %)", "deflated");
   const more =
     cells.length > MAX_ROWS ? `The best ${MAX_ROWS} of ${cells.length} cells; --json and --csv have all\n` : "";
   const luck =
@@ -40,9 +40,9 @@ function figureCells(cell: Omit<RankedCell, "set" | "sharpe_minus_default" | "de
 }
 
 function comparisonCells({ sharpe_minus_default: difference, deflated_sharpe: deflated }: RankedCell): string[] {
-  if (difference === null) return ["-", "-", fixed(deflated)];
+  if (difference === null) return ["-", fixed(deflated)];
   const { estimate, low, high } = difference;
-  return [signed(estimate, 2), `${signed(low, 2)} to ${signed(high, 2)}`, fixed(deflated)];
+  return [`${signed(estimate, 2)} (${signed(low, 2)}, ${signed(high, 2)})`, fixed(deflated)];
 }
 
 /** Such as `learning_rate=0.1 stop_atr=2`: the last parts of the keys. */

@@ -93,6 +93,21 @@ describe("sweep run", () => {
     expect((await sweep("run", file)).stderr).toBe("");
   });
 
+  test("--set is a key of the default and of every cell, and another sweep", async () => {
+    const { dir, file } = writeSweep(base, "grid: { backtest.risk.stop_atr: [2, 4] }\n");
+    const set = await sweep("run", file, "--set", "backtest.seed=9", "--keep", "summary", "--json");
+    const written = writeSweep(base, "grid: { backtest.risk.stop_atr: [2, 4] }\n", `${BASE}  seed: 9\n`);
+    const same = await sweep("run", written.file, "--keep", "summary", "--json");
+    const runs = ({ stdout }: { stdout: string }): unknown => {
+      const { default: standard, cells } = JSON.parse(stdout);
+      return [standard, ...cells].map(({ run_id: id }) => id);
+    };
+    expect(runs(set)).toEqual(runs(same));
+    expect((await sweep("run", file, "--out", join(dir, "SWEEP"))).code).toBe(4);
+    const wrong = await sweep("run", file, "--set", "memory.dir=x");
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("Cannot use --set memory.dir: found")]);
+  });
+
   test("draws the result as a page of HTML, which is the same by sweep merge", async () => {
     const { dir, file } = writeSweep(base);
     const [one, other] = [join(dir, "one.html"), join(dir, "other.html")];

@@ -86,9 +86,13 @@ describe("parseSweep()", () => {
   });
 });
 
-test("a year is the first day and the day after the last", () => {
-  const keys = setKeysOf({ cell: 7, set: { year: 2021, "providers[0].name": "x" } });
+test("what is set in every cell comes first, and a year is the first day and the day after the last", () => {
+  const keys = setKeysOf(
+    { base: { file: "", text: "", set: { "backtest.seed": 3 } } },
+    { cell: 7, set: { year: 2021, "providers[0].name": "x" } },
+  );
   expect(keys.map(({ path, value }) => [path.join("."), value])).toEqual([
+    ["backtest.seed", 3],
     ["backtest.start", "2021-01-01"],
     ["backtest.end", "2022-01-01"],
     ["providers.0.name", "x"],
@@ -97,7 +101,7 @@ test("a year is the first day and the day after the last", () => {
 
 test("a plan is read as it was written, and not if any character was changed", async () => {
   const { cells } = await parseSweep("grid: { backtest.seed: [1, 2, 3] }\n", { file: "SWEEP.yaml" });
-  const plan = { base: { file: "/a/config.yaml", text: "backtest: {}\n" }, cells };
+  const plan = { base: { file: "/a/config.yaml", text: "backtest: {}\n", set: {} }, cells };
   const bytes = encodePlan(plan);
   expect(decodePlan(bytes, "cells.ndjson")).toEqual(plan);
   const moved = decodePlan(encodePlan({ ...plan, base: { ...plan.base, file: "/b/config.yaml" } }), "cells.ndjson");

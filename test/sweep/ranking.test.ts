@@ -112,7 +112,7 @@ describe("rankCells()", () => {
 
 test("any partition of the cells over folders, in any order, gives the same bytes", async () => {
   const cells = NOISE.slice(1).map(({ cell, set }) => ({ cell, set }));
-  const plan = { base: { file: "/config.yaml", text: "backtest: {}\n" }, cells };
+  const plan = { base: { file: "/config.yaml", text: "backtest: {}\n", set: {} }, cells };
   const whole = await resultOf([await folderOf(NOISE)]);
   async function folderOf(results: readonly CellResult[]): Promise<string> {
     const path = mkdtempSync(join(base, "part-"));
