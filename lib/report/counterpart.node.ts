@@ -4,11 +4,12 @@ import { basename, dirname, join } from "node:path";
 import { readManifests, RunFiles } from "../backtest/run-files.ts";
 import type { RunKey } from "../backtest/run-key.ts";
 import { folderWithoutMemory } from "../config/memory-folder.node.ts";
-import { fail, undefinedIfCorrupt } from "../errors.ts";
+import { CarryoverError, fail } from "../errors.ts";
 import type { Comparison } from "../experiments/compare.ts";
 import { findRun, type FoundRun } from "../runs/find.node.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { namesIn, readRegular } from "../storage/fs.node.ts";
+import type { Storage } from "../storage/storage.ts";
 import { canonicalJson, decodeJsonObject, isRecord } from "../util/json.ts";
 import { readRun, type RunData } from "./run-data.ts";
 
@@ -47,10 +48,20 @@ async function sameRun({ id, memoryDir, storage }: FoundRun): Promise<Counterpar
     ([, each]) => partsBesideMemory(each) === partsBesideMemory(key),
   );
   for (const [runId] of same.toSorted(([, a], [, b]) => b.attempt - a.attempt)) {
-    const run = await undefinedIfCorrupt(() => readRun(others, runId)).catch(() => undefined);
+    const run = await readIfWhole(others, runId);
     if (run !== undefined) return { run };
   }
   return {};
+}
+
+/** A run; `undefined` if it has not ended, is damaged, or is of an older version. */
+async function readIfWhole(storage: Storage, runId: string): Promise<RunData | undefined> {
+  try {
+    return await readRun(storage, runId);
+  } catch (error) {
+    if (error instanceof CarryoverError && ["NOT_FOUND", "BAD_USAGE", "CORRUPT"].includes(error.code)) return undefined;
+    throw error;
+  }
 }
 
 function isWithoutMemory(memoryDir: string): boolean {

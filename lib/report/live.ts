@@ -79,7 +79,7 @@ function thinned<T>(points: readonly T[]): readonly T[] {
 }
 
 /** What page-script.ts reads: the times in seconds, and the charts. */
-export function liveJson(charts: readonly LiveChart[], frame: LiveFrame & { chunks: readonly object[] }): string {
+export function liveJson(charts: readonly LiveChart[], frame: LiveFrame & { parts: readonly object[] }): string {
   const { buckets } = frame;
   const times = Array.from({ length: buckets.count }, (_, i) => bucketEnd(buckets, i) / 1000);
   const rounded = charts.map((chart) => ({
@@ -94,7 +94,7 @@ export function liveJson(charts: readonly LiveChart[], frame: LiveFrame & { chun
   const json = JSON.stringify({
     times,
     borders: frame.borders.map((ms) => ms / 1000),
-    chunks: frame.chunks,
+    parts: frame.parts,
     charts: rounded,
   });
   // No text in it can end the element.

@@ -7,7 +7,7 @@ export const PAGE_SCRIPT = `
   "use strict";
   const root = document.documentElement;
   const color = (name) => getComputedStyle(root).getPropertyValue("--" + name).trim();
-  const { times, borders, chunks, charts } = JSON.parse(document.getElementById("live-data").textContent);
+  const { times, borders, parts, charts } = JSON.parse(document.getElementById("live-data").textContent);
   const plots = [];
 
   const drawBorders = (plot) => {
@@ -92,7 +92,7 @@ export const PAGE_SCRIPT = `
   });
 
   const zoom = document.getElementById("zoom");
-  const choices = [{ name: "All", from: times[0], to: times[times.length - 1] }, ...(chunks.length > 1 && chunks.length <= 12 ? chunks : [])];
+  const choices = [{ name: "All", from: times[0], to: times[times.length - 1] }, ...parts];
   for (const { name, from, to } of choices) {
     const button = document.createElement("button");
     button.type = "button";

@@ -19,6 +19,10 @@ import { verdictOf } from "./verdict.ts";
 /** Points of a line that zooms: every four hours of a year. */
 const MAX_LIVE_POINTS = 2200;
 
+/** Chunks whose borders a picture has room for, and buttons that zoom to a part. */
+const MAX_BORDERS = 30;
+const MAX_ZOOM_PARTS = 16;
+
 /** uPlot's own files, which become part of the page. */
 export interface PageParts {
   readonly uplotScript: string;
@@ -50,11 +54,6 @@ export async function renderPage(data: ReportData, parts: PageParts): Promise<st
     costsPicture(data),
     modelsPicture(data),
   ];
-  const chunks = planChunks(periodOf(data), summary.chunks).map(({ name, startMs, endMs }) => ({
-    name,
-    from: startMs / 1000,
-    to: endMs / 1000,
-  }));
   const charts = [equity, held, drawdown].map(({ chart }) => chart);
   const style = parts.uplotStyle + PAGE_STYLE;
   const script = parts.uplotScript + PAGE_SCRIPT;
@@ -70,11 +69,11 @@ export async function renderPage(data: ReportData, parts: PageParts): Promise<st
     `<style>${style}</style></head>\n<body><main>` +
     `<h1>${escapeHtml(title)}</h1>` +
     `<p class="verdict"><strong>${proseHtml(first!)}</strong> ${proseHtml(others.join(" "))}</p>` +
-    `${figures(data)}<div class="zoom" id="zoom" role="group" aria-label="Zoom to a chunk"><span>Zoom to</span></div>\n` +
+    `${figures(data)}<div class="zoom" id="zoom" role="group" aria-label="Zoom to a part"><span>Zoom to</span></div>\n` +
     pictures.map((picture) => (picture === undefined ? "" : pictureHtml(picture))).join("") +
     `<footer>Run ${runId}, Carryover ${escapeHtml(data.run.key.version)}. A backtest shows what would have happened to rules that ` +
     `were written later; nothing here is investment advice.</footer></main>\n` +
-    `<script type="application/json" id="live-data">${liveJson(charts, { ...frame, chunks })}</script>\n` +
+    `<script type="application/json" id="live-data">${liveJson(charts, { ...frame, parts: zoomParts(data) })}</script>\n` +
     `<script>${script}</script></body></html>\n`
   );
 }
@@ -88,8 +87,17 @@ function frameOf(data: ReportData): LiveFrame {
   const { quarterly_breakdown: chunks } = data.run.summary;
   return {
     buckets: bucketsOf(periodOf(data), MAX_LIVE_POINTS),
-    borders: chunks.slice(1).map(({ start_date: start }) => Date.parse(start)),
+    borders: chunks.length > MAX_BORDERS ? [] : chunks.slice(1).map(({ start_date: start }) => Date.parse(start)),
   };
+}
+
+/** The parts of the period that a button zooms to: its chunks, or months or quarters if there are too many of them. */
+function zoomParts(data: ReportData): readonly { name: string; from: number; to: number }[] {
+  const kinds = [data.run.summary.chunks, "month", "quarter"];
+  const parts = kinds
+    .map((kind) => planChunks(periodOf(data), kind))
+    .find(({ length }) => length > 1 && length <= MAX_ZOOM_PARTS);
+  return (parts ?? []).map(({ name, startMs, endMs }) => ({ name, from: startMs / 1000, to: endMs / 1000 }));
 }
 
 /** The main figures of all runs, and of holding. */

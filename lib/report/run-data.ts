@@ -1,7 +1,7 @@
 /** What a report needs of a run's files. */
 import { RunFiles } from "../backtest/run-files.ts";
 import type { RunKey } from "../backtest/run-key.ts";
-import { fail } from "../errors.ts";
+import { CarryoverError, fail } from "../errors.ts";
 import { MAX_OUTCOME_BYTES, outcomeFileName } from "../memory/outcome.ts";
 import type { ChunkRecord } from "../results/chunks.ts";
 import type { Summary } from "../results/summary-shape.ts";
@@ -60,17 +60,17 @@ export async function readRun(storage: Storage, runId: string): Promise<RunData>
       expected: key === undefined ? "one of its runs" : "a finished run: run-chunks continues it",
     });
   }
-  if (summary.buy_and_hold === undefined) {
+  // The newest of its keys.
+  if (summary.expected_and_realized === undefined) {
     throw fail("BAD_USAGE", `Cannot report the run ${runId.slice(0, 12)}`, {
-      found: `a summary of Carryover ${key.version} without costs and baselines`,
+      found: `a summary of Carryover ${key.version} without all of its figures`,
       expected: "a run of 0.3.0 or later",
     });
   }
   const records: ChunkRecord[] = [];
   const marks: Mark[] = [];
   for (const { quarter } of summary.quarterly_breakdown) {
-    const record = await files.readChunk(quarter);
-    if (record !== undefined) records.push(record);
+    records.push(await readWholeChunk(files, quarter));
     const [, ...lines] = await files.readLines(quarter, "equity.csv");
     for (const line of lines) {
       const [at = "", equity] = line.split(",");
@@ -78,6 +78,16 @@ export async function readRun(storage: Storage, runId: string): Promise<RunData>
     }
   }
   return { runId, key, summary, records, marks };
+}
+
+/** The record of a chunk whose decisions and equity are what they were. */
+async function readWholeChunk(files: RunFiles, chunk: string): Promise<ChunkRecord> {
+  const record = await files.readChunk(chunk);
+  const [damaged] = record === undefined ? [] : await files.damagedDetails(record);
+  if (record !== undefined && damaged === undefined) return record;
+  const problem =
+    damaged?.problem ?? `Cannot read the chunk ${chunk}: found no record, expected one, as the run has ended`;
+  throw new CarryoverError("CORRUPT", `${problem}. memory-stats --check lists all that is damaged`);
 }
 
 /** The decisions of a run, in order. */

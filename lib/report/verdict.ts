@@ -52,7 +52,7 @@ function tuned({ run: { summary } }: ReportData): string | undefined {
   const [start = "", end = ""] = summary.period.split("/");
   const isTuned = summary.data === "bars" && start < `${TUNED_YEAR + 1}-01-01` && end > `${TUNED_YEAR}-01-01`;
   return isTuned
-    ? `Constants of memory were chosen on bars of ${TUNED_YEAR}, so this period is no test of them.`
+    ? `Constants of memory were chosen on bars of ${TUNED_YEAR}, so that year is no test of them.`
     : undefined;
 }
 

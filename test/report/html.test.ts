@@ -29,7 +29,7 @@ describe("texts of others", () => {
       height: 1,
       lines: [{ name: evil, color: "on", values: [1] }],
     } as const;
-    const json = liveJson([chart], { buckets, borders: [], chunks: [{ name: evil }] });
+    const json = liveJson([chart], { buckets, borders: [], parts: [{ name: evil }] });
     expect(json).not.toContain("<");
     expect(JSON.parse(json).charts[0].lines[0].name).toBe(evil);
   });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseHTML } from "linkedom";
@@ -193,10 +193,10 @@ describe("report", () => {
     expect(existsSync(out)).toBe(false);
   });
 
-  test("refuses a run of a version before 0.3, which has no baselines", async () => {
+  test("refuses a run of a version before 0.3, which has fewer figures", async () => {
     const older = join(work, "older");
     cpSync(memory, older, { recursive: true });
-    const { buy_and_hold: _left, ...summary } = on;
+    const { expected_and_realized: _left, ...summary } = on;
     await new RunFiles(diskStorage(older), on.run_id).writeSummary(summary as Summary);
     const { code, stderr } = await runScript("report.ts", [
       on.run_id,
@@ -207,10 +207,28 @@ describe("report", () => {
     ]);
     expect(code).toBe(2);
     expect(stderr).toContain(
-      "found a summary of Carryover 0.3.0 without costs and baselines, expected a run of 0.3.0 or later",
+      "found a summary of Carryover 0.3.0 without all of its figures, expected a run of 0.3.0 or later",
     );
     expect(existsSync(join(work, "older.html"))).toBe(false);
   });
+
+  test.each(["2021-02.decisions.ndjson", "2021-02.equity.csv", "2021-02.json", "summary.json"])(
+    "names a damaged %s and writes nothing",
+    async (name) => {
+      const damaged = join(work, "damaged");
+      cpSync(memory, damaged, { recursive: true });
+      const path = join(damaged, "runs", on.run_id, name);
+      const bytes = readFileSync(path);
+      bytes[Math.floor(bytes.length / 2)]! ^= 1;
+      writeFileSync(path, bytes);
+      const out = join(work, "damaged.html");
+      const { code, stderr } = await runScript("report.ts", [on.run_id, "--memory-dir", damaged, "--out", out]);
+      expect(code).toBe(4);
+      expect(stderr).toContain(name);
+      expect(existsSync(out)).toBe(false);
+      rmSync(damaged, { recursive: true });
+    },
+  );
 
   test("is written by run-chunks --report too, for a run without memory and without trades", async () => {
     const out = join(work, "short.html");

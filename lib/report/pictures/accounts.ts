@@ -32,7 +32,7 @@ export function equityPicture({ accounts, run }: ReportData, frame: LiveFrame): 
       id: "equity",
       title: "Equity",
       note:
-        "The account after all costs, open positions at the last price. Dotted lines are the ends of chunks. " +
+        `The account after all costs, open positions at the last price. ${frame.borders.length === 0 ? "" : "Dotted lines are the ends of chunks. "}` +
         "Drag over a part of the picture to zoom in; a double click shows all again.",
       body: liveHtml(chart, {
         ...frame,

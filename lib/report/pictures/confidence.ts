@@ -1,6 +1,7 @@
 /** What was said before a trade against what came: confidence, and expected R. */
 import * as Plot from "@observablehq/plot";
 import type { ForecastScores, ReliabilityBin } from "../../stats/forecast-scores.ts";
+import type { Summary } from "../../results/summary-shape.ts";
 import { wilsonInterval } from "../../stats/wilson.ts";
 import { fixed, signed } from "../../util/written-numbers.ts";
 import type { ReportData } from "../data.ts";
@@ -103,7 +104,8 @@ export function expectationPicture({ run: { summary } }: ReportData): Picture {
     title,
     note:
       "Trades by what they were expected to earn after costs, in R, and what they earned: the mean with its 95 % interval and " +
-      "the number of trades. The short lines are the expectations: where they lie outside the interval, memory was wrong.",
+      "the number of trades. The short lines are the expectations: where they lie outside the interval, memory was wrong." +
+      overAll(summary.expected_and_realized),
     legend: [
       { name: "earned", swatch: "on" },
       { name: "expected", swatch: "off line" },
@@ -137,6 +139,12 @@ export function expectationPicture({ run: { summary } }: ReportData): Picture {
       ]),
     },
   };
+}
+
+function overAll(total: Summary["expected_and_realized"]): string {
+  if (total === null) return "";
+  const error = total.standard_error_r === null ? "" : ` (standard error ${fixed(total.standard_error_r, 3)})`;
+  return ` Over all trades ${signed(total.mean_expected_r, 3)} R was expected and ${signed(total.mean_realized_r, 3)} R earned${error}.`;
 }
 
 function binName({ from, to }: { from: number | null; to: number | null }): string {

@@ -21,6 +21,8 @@ interface CostPoint {
 export function costsPicture(data: ReportData): Picture {
   const { costs, break_even_cost_multiple: breakEven, initial_balance: initial } = data.run.summary;
   const total = costs.fees + costs.spread + costs.slippage;
+  const { costs_r: inR, total_trades: trades } = data.run.summary;
+  const costsR = inR.fees + inR.spread + inR.slippage;
   const points = costPoints(data, total);
   const names = [...new Set(points.map(({ name }) => name))];
   const multiples = [...new Set(points.toSorted((a, b) => a.multiple - b.multiple).map(({ x }) => x))];
@@ -29,7 +31,7 @@ export function costsPicture(data: ReportData): Picture {
     title: "Costs",
     note:
       `Fees ${fixed(costs.fees)}, spread ${fixed(costs.spread)} and slippage ${fixed(costs.slippage)} took ` +
-      `${fixed((100 * total) / initial, 1)}% of the account at the start. The picture has the return at multiples of the costs: ` +
+      `${fixed((100 * total) / initial, 1)}% of the account at the start, ${fixed(costsR / Math.max(1, trades), 3)} R a trade. The picture has the return at multiples of the costs: ` +
       "of the same trades, and of runs that knew these costs, if compare-memory --costs made them. " +
       (breakEven === null
         ? "The same trades lose before costs."

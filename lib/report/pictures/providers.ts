@@ -107,9 +107,10 @@ export function providersPicture({ run: { summary } }: ReportData): Picture {
     body: drawSvg({
       alt: names.map((name) => `${name} ${signed(summary.providers[name]!.mean_result_r)} R`).join(", "),
       width: Math.min(900, 130 + 110 * chunks.length),
-      height: 34 + 42 * names.length,
+      height: 60 + 42 * names.length,
       marginLeft: 110,
-      x: { domain: chunks, label: null, tickSize: 0 },
+      marginBottom: 50,
+      x: { domain: chunks, label: null, tickSize: 0, tickRotate: chunks.length > 10 ? -40 : 0 },
       y: { domain: names, label: null, tickSize: 0 },
       marks: [
         Plot.cell(cells, { x: "quarter", y: "name", fill: "fill", inset: 1 }),

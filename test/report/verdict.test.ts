@@ -1,0 +1,75 @@
+import { describe, expect, test } from "bun:test";
+import { MEMORY_OFF, MEMORY_ON } from "../../lib/report/accounts.ts";
+import type { ReportData } from "../../lib/report/data.ts";
+import { verdictOf } from "../../lib/report/verdict.ts";
+import type { Interval } from "../../lib/stats/bootstrap.ts";
+
+const interval = (low: number, high: number): Interval => ({ estimate: (low + high) / 2, low, high, p_value: 0.5 });
+
+interface Given {
+  readonly names?: readonly [string, string?];
+  readonly sharpe?: Interval;
+  readonly better?: Interval;
+  readonly period?: string;
+  readonly data?: "bars" | "synthetic";
+}
+
+/** Of two runs that made +3 % and -2 %. */
+function verdict({ names = [MEMORY_ON, MEMORY_OFF], sharpe, better, ...given }: Given): readonly string[] {
+  const [first, second] = names;
+  const line = (name: string, return_pct: number): object => ({ name, figures: { return_pct } });
+  const { period = "2022-01-01/2023-01-01", data = "bars" } = given;
+  return verdictOf({
+    run: { summary: { memory_enabled: first === MEMORY_ON, total_return_pct: 3, period, data } },
+    accounts: [line(first, 3), ...(second === undefined ? [] : [line(second, -2)])],
+    effect: sharpe && { first, second, sharpe },
+    comparison: better && { betting: { bet_better: better } },
+  } as unknown as ReportData);
+}
+
+describe("the first sentence", () => {
+  test.each([
+    [
+      interval(0.1, 0.9),
+      "Memory helped: the account made +3.0% against -2.0% without it; the Sharpe ratio differs by +0.50",
+    ],
+    [interval(-0.9, -0.1), "Memory did not help, it hurt: the account made +3.0% against -2.0% without it"],
+    [interval(-0.1, 0.9), "Memory did not help, as far as this much data can show: the account made +3.0%"],
+  ])("says whether memory helped by the interval of the Sharpe ratio's difference: %j", (sharpe, expected) => {
+    expect(verdict({ sharpe })[0]).toStartWith(expected);
+  });
+
+  test("says what is open without a second run", () => {
+    expect(verdict({ names: [MEMORY_ON] })[0]).toBe(
+      "The account made +3.0% with memory; whether memory helped is open, as no run without it was found.",
+    );
+    expect(verdict({ names: [MEMORY_OFF] })[0]).toBe("The account made +3.0% without memory.");
+    expect(verdict({ names: ["a", "b"] })[0]).toBe(
+      "The runs a and b have no days in common, so nothing can be compared.",
+    );
+  });
+
+  test("says of any other two runs whether they differ", () => {
+    const names = ["wide stops", "3f9c"] as const;
+    expect(verdict({ names, sharpe: interval(0.1, 0.9) })[0]).toStartWith(
+      "The runs wide stops and 3f9c differ: +3.0% against -2.0%",
+    );
+    expect(verdict({ names, sharpe: interval(-0.1, 0.9) })[0]).toStartWith(
+      "The runs wide stops and 3f9c do not differ as far as this much data can show",
+    );
+  });
+});
+
+test("the next sentences say how memory bet, and whether its constants were chosen on this period", () => {
+  const sharpe = interval(-1, 1);
+  expect(verdict({ sharpe })).toHaveLength(1);
+  expect(verdict({ sharpe, better: interval(0.1, 0.2) })[1]).toContain("it bet better: log growth +0.150");
+  expect(verdict({ sharpe, better: interval(-0.2, -0.1) })[1]).toContain("it bet worse");
+  expect(verdict({ sharpe, better: interval(-0.2, 0.1) })[1]).toContain(
+    "it bet neither better nor worse as far as the data can show",
+  );
+  const tuned = "Constants of memory were chosen on bars of 2021, so that year is no test of them.";
+  expect(verdict({ sharpe, period: "2021-12-01/2022-02-01" }).at(-1)).toBe(tuned);
+  expect(verdict({ sharpe, period: "2020-01-01/2021-01-01" })).toHaveLength(1);
+  expect(verdict({ sharpe, period: "2021-01-01/2022-01-01", data: "synthetic" })).toHaveLength(1);
+});
