@@ -154,7 +154,7 @@ function markAgain(marks: EquityMark[], daily: DayRecord[], context: LoopContext
   if (last === undefined) return;
   const mark = markOf(context.broker, last.timestamp);
   marks.push(mark);
-  daily.splice(-1, 1, dayOf(mark, context));
+  daily[daily.length - 1] = dayOf(mark, context);
 }
 
 function dayOf({ timestamp, equity }: EquityMark, { broker, settings }: LoopContext): DayRecord {

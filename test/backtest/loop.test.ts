@@ -91,6 +91,10 @@ describe("the record of a chunk", () => {
     const [won, lost] = outcomes.map(({ realized_pnl: pnl }) => pnl) as [number, number];
     expect(record.final_value).toBeCloseTo(10_000 + won + lost, 9);
     expect(record.max_drawdown_pct).toBeCloseTo((100 * -lost) / (10_000 + won), 6);
+    // The same of an account of a hundredth of a cent.
+    const tiny = await runFresh(job(events, votes, { settings: makeSettings({ initialBalance: 0.0001 }) }));
+    const [{ max_drawdown_pct: fall }] = (await recordsOf(tiny.storage)) as [ChunkRecord];
+    expect(fall).toBeCloseTo(record.max_drawdown_pct, 6);
   });
 
   test("has nothing of the next chunk, whose first tick is its end", async () => {
@@ -99,6 +103,9 @@ describe("the record of a chunk", () => {
     expect(records.slice(0, 9).map(({ counters, daily }) => [counters.ticks, daily.map(({ date }) => date)])).toEqual(
       [12, 24, 24, 24, 24, 24, 24, 24, 20].map((ticks, i) => [ticks, [`2021-01-0${i + 1}`]]),
     );
+    expect(records.map(({ counters }) => counters.not_filled)).toEqual(records.map(() => 0));
+    // Only the 5th and the 6th saw a fall.
+    expect(records.map(({ max_drawdown_pct: fall }) => fall > 0)).toEqual(records.map((_, i) => i === 4 || i === 5));
     const chunks = (await outcomesOf(storage)).map(({ chunk }) => chunk);
     expect(chunks).toEqual(["2021-01-06_1d", "2021-01-06_1d"]);
     // A decision comes at the end of its tick: that of midnight belongs to the day before.
@@ -166,4 +173,42 @@ describe("the loop lets events in", () => {
     // What was being written when the run stopped is kept.
     expect(await outcomesOf(storage)).toHaveLength(1);
   });
+});
+
+test("a position that the end of the run closes belongs to the chunk of its asset's last bar, also if that is its first", async () => {
+  // The bar that begins on the 7th at midnight.
+  const series = new Map([
+    ["AAA", seriesOf("AAA", barsOf(START, Array<Prices>(133).fill(CALM)))],
+    ["BBB", seriesOf("BBB", barsOf(START, Array<Prices>(200).fill(CALM)))],
+  ]);
+  const votes = { "AAA 2021-01-06T16:00": "BUY" } as const;
+  const settings = makeSettings({ assets: ["AAA", "BBB"] });
+  const { storage } = await runFresh(job({}, votes, { series, settings, chunkKind: "1d" }));
+  expect((await outcomesOf(storage)).map(({ chunk, exit_reason: reason }) => [chunk, reason])).toEqual([
+    ["2021-01-07_1d", "end_of_run"],
+  ]);
+});
+
+test("at most 64 outcomes are being written: then the loop waits", async () => {
+  // A reversal every four hours: 80 trades, while each outcome takes longer to write than the whole run.
+  const votes: Record<string, "BUY" | "SELL"> = {};
+  for (let i = 0; i < 80; i++) {
+    const time = new Date(at("2021-01-05T16:00") + i * 4 * HOUR).toISOString().slice(0, 16);
+    votes[`AAA ${time}`] = i % 2 === 0 ? "BUY" : "SELL";
+  }
+  const storage = inMemoryStorage();
+  let underWay = 0;
+  let most = 0;
+  const slow = overrideCalls(storage, {
+    createOnce: async (name, bytes) => {
+      if (!name.startsWith("outcome_")) return storage.createOnce(name, bytes);
+      most = Math.max(most, (underWay += 1));
+      await Bun.sleep(1000);
+      underWay -= 1;
+      return storage.createOnce(name, bytes);
+    },
+  });
+  await runOn(slow, job({}, votes, { bars: 430 }));
+  expect(await outcomesOf(storage)).toHaveLength(80);
+  expect(most).toBe(64);
 });

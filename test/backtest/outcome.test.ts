@@ -115,6 +115,7 @@ describe("outcomeOfTrade()", () => {
       hit_take_profit: false,
     });
     expect(outcomeOfTrade(closed(101, "timeout", 0), CONTEXT).was_profitable).toBe(false);
+    expect(outcomeOfTrade(closed(101, "timeout", 0.01), CONTEXT).was_profitable).toBe(true);
     expect(outcomeOfTrade(closed(94, "stop", -60), CONTEXT).hit_stop_loss).toBe(true);
   });
 

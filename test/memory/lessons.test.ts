@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { Situation, Vote } from "../../lib/types.ts";
 import { EvidenceColumns } from "../../lib/memory/evidence.ts";
 import { learn, type Lessons } from "../../lib/memory/lessons.ts";
+import { tradeOf } from "../../lib/memory/trade.ts";
 import { makeOutcome, makeVote } from "./outcome-samples.ts";
 
 const DAY_MS = 86_400_000;
@@ -281,4 +282,19 @@ test("for any trades weights sum to 1, confidences stay in 0..100 and sizes in 0
       },
     ),
   );
+});
+
+test("the ensemble's mean result is shrunk toward a twentieth of an R, as if 6 trades over the learning rate had it", () => {
+  const columns = new EvidenceColumns([]);
+  const asOf = Date.UTC(2021, 5, 1);
+  for (const index of [0, 1]) {
+    const trade = tradeOf(makeOutcome({ regime: "RANGING" }), { bytes: 1, crc32: "00000000", contentHash: "" });
+    columns.insert({ ...trade, exitMs: asOf - 1, resultR: 1.5 }, index);
+  }
+  const { scale } = learn(columns, { from: 0, to: 2, asOf, learningRate: 0.1 });
+  const position = { votesR: 9, costR: 0.02 };
+  // (0.05 x 60 + 3) / (60 + 2), less costs; in a regime of its own two results count beside 120 such means.
+  const mean = 6 / 62;
+  expect(scale({ ...position, regime: "TRENDING" }).expectedR).toBeCloseTo(mean - 0.02, 12);
+  expect(scale({ ...position, regime: "RANGING" }).expectedR).toBeCloseTo((120 * mean + 3) / 122 - 0.02, 12);
 });

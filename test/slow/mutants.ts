@@ -3,11 +3,11 @@
  * match exactly once, so that none is lost when the code changes. `bun run test:slow`
  */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LookaheadReport } from "../../lib/experiments/lookahead.ts";
-import { PROJECT_DIR } from "../samples.ts";
+import { copyProject } from "../mutants/project-copy.ts";
 import { runScript } from "../scripts/run-script.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -171,11 +171,7 @@ const MUTANTS: Record<string, readonly Edit[]> = {
 /** Copies the project, edits it, and checks it there. */
 async function checkMutant(name: string, edits: readonly Edit[]): Promise<LookaheadReport & { code: number }> {
   const folder = join(work, name.replaceAll(/\W/g, "-"));
-  mkdirSync(folder);
-  for (const part of ["lib", "scripts", "package.json"]) {
-    cpSync(join(PROJECT_DIR, part), join(folder, part), { recursive: true });
-  }
-  symlinkSync(join(PROJECT_DIR, "node_modules"), join(folder, "node_modules"));
+  copyProject(folder, ["lib", "scripts", "package.json"]);
   for (const { file, from, to } of edits) {
     const source = readFileSync(join(folder, file), "utf8");
     expect(source.split(from).length, `${file}: ${from}`).toBe(2);

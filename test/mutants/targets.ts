@@ -1,0 +1,24 @@
+/** The files that decide and store, and the tests that ought to notice a change of each. */
+
+/** Tests of a file besides test/<same path>.test.ts. */
+export const TARGETS: Readonly<Record<string, readonly string[]>> = {
+  "lib/backtest/broker.ts": [],
+  "lib/backtest/decide.ts": ["test/backtest/run.test.ts"],
+  "lib/backtest/loop.ts": ["test/backtest/run.test.ts", "test/backtest/pending-writes.test.ts"],
+  "lib/backtest/outcome.ts": [],
+  "lib/backtest/pending-writes.ts": [],
+  "lib/backtest/sizing.ts": [],
+  "lib/memory/calibration.ts": ["test/memory/lessons.test.ts"],
+  "lib/memory/evidence.ts": [
+    "test/memory/lessons.test.ts",
+    "test/memory/view.test.ts",
+    "test/results/attribution.test.ts",
+  ],
+  "lib/memory/lessons.ts": [],
+};
+
+/** The tests of a file of the list: its mirror, if there is one, and what the list adds. */
+export function testsOf(file: string): readonly string[] {
+  const mirror = file.replace(/^lib\//, "test/").replace(/(?:\.node)?\.ts$/, ".test.ts");
+  return [mirror, ...(TARGETS[file] ?? [])];
+}
