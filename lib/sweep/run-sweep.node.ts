@@ -1,6 +1,7 @@
 /** Runs the cells of a sweep that are not finished yet. */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { isRecorded } from "../config/config.ts";
 import { readText } from "../config/load.node.ts";
 import type { SetKey } from "../config/set-keys.ts";
 import { CarryoverError, fail } from "../errors.ts";
@@ -10,13 +11,13 @@ import type { Json } from "../util/json.ts";
 import type { CellFailure, CellResult } from "./cell-result.ts";
 import { SweepFolder } from "./folder.ts";
 import { parseSweep } from "./parse-sweep.ts";
-import { allCells, keyProblem, type SweepPlan, sweepIdOf } from "./plan.ts";
+import { allCells, type Cell, keyProblem, type SweepPlan, sweepIdOf } from "./plan.ts";
 import { decodePlan } from "./plan-file.ts";
 import { rankCells, type SweepResult } from "./ranking.ts";
 import { configOfCell, type Keep } from "./run-cell.node.ts";
 import { cellsOfShard, type Shard } from "./shard.ts";
 import { sweepCsv } from "./table-csv.ts";
-import { type CellOutcome, runInWorkers } from "./workers.node.ts";
+import { type CellOutcome, runInWorkers, type WorkersOptions } from "./workers.node.ts";
 
 /** Problems of cells that a message lists; the others are counted. */
 const MAX_PROBLEMS = 10;
@@ -126,33 +127,77 @@ export async function runCells(plan: SweepPlan, shard: Shard, options: SweepOpti
     const left = cells.filter(({ cell }) => !finished.has(cell));
     tellFolders(left.length, { finished: cells.length - left.length, ...options });
     for (const { cell } of left) if (failed.has(cell)) await folder.removeFailure(cell);
-    const failures: CellFailure[] = [];
-    const counts = { cells: cells.length, done: cells.length - left.length, failed: 0, running: 0, doneNow: 0 };
-    const report = (): void => options.onProgress({ ...counts });
-    const maxRssBytes = await runInWorkers(
-      left.map(({ cell }) => cell),
-      {
-        ...options,
-        command: [...options.worker, out, options.keep],
-        onRunning: (running) => {
-          counts.running = running;
-          report();
-        },
-        onOutcome: async (outcome: CellOutcome) => {
-          counts[outcome.state === "finished" ? "done" : "failed"] += 1;
-          counts.doneNow += 1;
-          report();
-          if (outcome.state === "finished") return;
-          const { set } = cells.find(({ cell }) => cell === outcome.cell)!;
-          const failure = { cell: outcome.cell, set, error: outcome.error ?? "" };
-          failures.push(failure);
-          if (outcome.state === "died") await folder.writeFailure(failure);
-          onNote(`Cell ${outcome.cell} failed: ${failure.error}`);
-        },
-      },
-    );
-    return { failed: failures, ranNow: left.length, maxRssBytes };
+    const progress = new CellProgress(cells, { folder, finished: cells.length - left.length, options });
+    let maxRssBytes = 0;
+    try {
+      for (const group of await groupsOf(plan, left)) {
+        const command = [...options.worker, out, options.keep];
+        maxRssBytes = Math.max(maxRssBytes, await runInWorkers(group, { ...options, command, ...progress.handlers }));
+      }
+    } catch (error) {
+      onNote(`Stopped: ${progress.done} of ${cells.length} cells are finished, and the same command goes on`);
+      throw error;
+    }
+    return { failed: progress.failures, ranNow: left.length, maxRssBytes };
   });
+}
+
+/** Where answers cost something, the default runs before the others: most of them ask some of its questions again. */
+async function groupsOf(plan: SweepPlan, left: readonly Cell[]): Promise<readonly (readonly number[])[]> {
+  const numbers = left.map(({ cell }) => cell);
+  const [standard] = allCells(plan);
+  const isAsking = (await configOfCell(plan, standard!)).providers.some(isRecorded);
+  const first: readonly number[] = isAsking ? numbers.filter((cell) => cell === 0) : [];
+  return [first, numbers.filter((cell) => !first.includes(cell))];
+}
+
+/** Counts what became of the cells, and keeps their failures. */
+class CellProgress {
+  readonly failures: CellFailure[] = [];
+  done: number;
+  #running = 0;
+  #doneNow = 0;
+  readonly #cells: readonly Cell[];
+  readonly #folder: SweepFolder;
+  readonly #options: SweepOptions;
+
+  constructor(
+    cells: readonly Cell[],
+    { folder, finished, options }: { folder: SweepFolder; finished: number; options: SweepOptions },
+  ) {
+    this.#cells = cells;
+    this.#folder = folder;
+    this.#options = options;
+    this.done = finished;
+  }
+
+  readonly handlers: Pick<WorkersOptions, "onOutcome" | "onRunning"> = {
+    onRunning: (running) => {
+      this.#running = running;
+      this.#report();
+    },
+    onOutcome: async (outcome) => {
+      this.#doneNow += 1;
+      if (outcome.state === "finished") this.done += 1;
+      else await this.#keepFailure(outcome);
+      this.#report();
+    },
+  };
+
+  async #keepFailure({ cell: number, state, error = "" }: CellOutcome): Promise<void> {
+    const { cell, set } = this.#cells.find((each) => each.cell === number)!;
+    const failure = { cell, set, error };
+    this.failures.push(failure);
+    // A worker that died has left no file.
+    if (state === "died") await this.#folder.writeFailure(failure);
+    this.#options.onNote(`Cell ${cell} failed: ${error}`);
+  }
+
+  #report(): void {
+    const { length: cells } = this.#cells;
+    const failed = this.failures.length;
+    this.#options.onProgress({ cells, done: this.done, failed, running: this.#running, doneNow: this.#doneNow });
+  }
 }
 
 /** Says beforehand how many folders are made. */

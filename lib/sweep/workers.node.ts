@@ -17,7 +17,8 @@ export type CellOutcome =
   /** Its workers died, and left no file. */
   | { readonly cell: number; readonly state: "died"; readonly error: string };
 
-interface WorkersOptions {
+/** How cells are run in processes. */
+export interface WorkersOptions {
   /** The program and its arguments. */
   readonly command: readonly string[];
   readonly jobs: number;

@@ -195,9 +195,11 @@ describe("sweep run", () => {
       stderr: "pipe",
     });
     children.push(child);
+    const notes = new Response(child.stderr).text();
     while (!existsSync(join(out, "cell_1.json"))) await Bun.sleep(5);
     child.kill("SIGINT");
     expect(await child.exited).toBe(130);
+    expect(await notes).toMatch(/Stopped: \d+ of 16 cells are finished, and the same command goes on\n$/);
     expect(readdirSync(out)).not.toContain("result.json");
     const { code, stderr } = await sweep("run", file);
     expect(code).toBe(0);
