@@ -143,7 +143,12 @@ export async function writeOut(text: string): Promise<void> {
  * reads (`| head -1`).
  */
 export async function writeRaw(text: string): Promise<void> {
-  let rest = new TextEncoder().encode(text);
+  await writeBytes(new TextEncoder().encode(text));
+}
+
+/** Like `writeRaw()`, for what is no text. */
+export async function writeBytes(bytes: Uint8Array): Promise<void> {
+  let rest = bytes;
   while (rest.length > 0) {
     const { error, written } = await new Promise<{ error: NodeJS.ErrnoException | null; written: number }>((done) => {
       write(1, rest, 0, rest.length, null, (failure, count) => done({ error: failure, written: count }));

@@ -1,0 +1,132 @@
+/** Rows as CSV, lines of JSON or Parquet, written as they come. */
+import type * as Writer from "hyparquet-writer";
+import { fail, messageOf } from "../errors.ts";
+import type { ColumnHead, ColumnType, Value } from "./export-columns.ts";
+
+export const FORMATS = ["csv", "parquet", "ndjson"] as const;
+export type Format = (typeof FORMATS)[number];
+
+type RowSource = AsyncIterable<readonly (readonly Value[])[]>;
+/** Takes bytes, which may be used again when it returns. */
+type Write = (bytes: Uint8Array) => Promise<void>;
+
+/**
+ * Writes a table.
+ *
+ * @returns The number of rows.
+ * @throws {CarryoverError} `NOT_FOUND` if the package that writes Parquet is not installed.
+ */
+export function writeTable(
+  format: Format,
+  table: { columns: readonly ColumnHead[]; rows: RowSource },
+  write: Write,
+): Promise<number> {
+  if (format === "parquet") return writeParquet(table, write);
+  return writeText(table, format === "csv" ? csvOf(table.columns) : jsonLinesOf(table.columns), write);
+}
+
+interface TextFormat {
+  readonly header: string;
+  readonly line: (row: readonly Value[]) => string;
+}
+
+async function writeText({ rows }: { rows: RowSource }, { header, line }: TextFormat, write: Write): Promise<number> {
+  const encoder = new TextEncoder();
+  let count = 0;
+  if (header !== "") await write(encoder.encode(header));
+  for await (const batch of rows) {
+    count += batch.length;
+    let text = "";
+    for (const row of batch) text += line(row);
+    if (text !== "") await write(encoder.encode(text));
+  }
+  return count;
+}
+
+/** CSV as RFC 4180 has it, with line feeds. What is not there is empty. */
+function csvOf(columns: readonly ColumnHead[]): TextFormat {
+  const isText = columns.map(({ type }) => type === "text");
+  return {
+    header: `${columns.map(({ name }) => name).join(",")}\n`,
+    line: (row) => {
+      let line = "";
+      for (let i = 0; i < row.length; i++) {
+        const value = row[i];
+        if (i > 0) line += ",";
+        if (value === null || value === undefined) continue;
+        line += isText[i] ? textCell(String(value)) : String(value);
+      }
+      return `${line}\n`;
+    },
+  };
+}
+
+/**
+ * A text as a cell. An apostrophe keeps a spreadsheet from running it as a formula, as OWASP advises
+ * (https://owasp.org/www-community/attacks/CSV_Injection).
+ */
+function textCell(text: string): string {
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+function jsonLinesOf(columns: readonly ColumnHead[]): TextFormat {
+  const names = columns.map(({ name }) => JSON.stringify(name));
+  return {
+    header: "",
+    line: (row) => `{${row.map((value, i) => `${names[i]}:${JSON.stringify(value ?? null)}`).join(",")}}\n`,
+  };
+}
+
+const PARQUET_TYPES = {
+  text: "STRING",
+  number: "DOUBLE",
+  integer: "INT32",
+  boolean: "BOOLEAN",
+  time: "TIMESTAMP",
+} as const satisfies Record<ColumnType, string>;
+
+async function writeParquet(
+  { columns, rows }: { columns: readonly ColumnHead[]; rows: RowSource },
+  write: Write,
+): Promise<number> {
+  const { ByteWriter, parquetWriteRows } = await loadWriter();
+  let count = 0;
+  async function* objects(): AsyncGenerator<Record<string, unknown>> {
+    for await (const batch of rows) {
+      count += batch.length;
+      for (const row of batch)
+        yield Object.fromEntries(columns.map((head, i) => [head.name, parquetValue(head, row[i])]));
+    }
+  }
+  const writer = new ByteWriter();
+  const flush = async (): Promise<void> => {
+    await write(new Uint8Array(writer.buffer, 0, writer.index));
+    writer.index = 0;
+  };
+  Object.assign(writer, { flush, finish: flush });
+  await parquetWriteRows({
+    writer,
+    rows: objects(),
+    columns: columns.map(({ name, type }) => ({ name, type: PARQUET_TYPES[type], nullable: true })),
+    rowGroupSize: 10_000,
+  });
+  return count;
+}
+
+function parquetValue({ type }: ColumnHead, value: Value): unknown {
+  if (value === null || value === undefined) return undefined;
+  return type === "time" ? new Date(String(value)) : value;
+}
+
+async function loadWriter(): Promise<typeof Writer> {
+  try {
+    return await import("hyparquet-writer");
+  } catch (cause) {
+    throw fail("NOT_FOUND", "Cannot write Parquet", {
+      found: messageOf(cause),
+      expected: "the package hyparquet-writer: bun install",
+      cause,
+    });
+  }
+}

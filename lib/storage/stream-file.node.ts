@@ -1,0 +1,37 @@
+import fs from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { attempt, CREATE_ONLY, discard, syncFolder, temporaryName, writeAll } from "./fs.node.ts";
+
+/**
+ * Writes a file piece by piece, in place of an older one of that name. It has its name when all of it is on disk.
+ *
+ * @param fill Gets the function that appends bytes. If it throws, nothing is left.
+ * @returns What `fill` returns, and how large the file is.
+ * @throws {CarryoverError} `IO`
+ */
+export async function writeStream<T>(
+  path: string,
+  fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<T>,
+): Promise<{ result: T; file: string; size_bytes: number }> {
+  const file = resolve(path);
+  const temp = join(dirname(file), temporaryName());
+  const fd = attempt("write", file, () => fs.openSync(temp, CREATE_ONLY, 0o644));
+  let size = 0;
+  try {
+    const result = await fill(async (bytes) => {
+      attempt("write", file, () => writeAll(fd, bytes, size));
+      size += bytes.length;
+    });
+    attempt("write", file, () => {
+      fs.fsyncSync(fd);
+      fs.renameSync(temp, file);
+      syncFolder(dirname(file));
+    });
+    return { result, file, size_bytes: size };
+  } catch (error) {
+    discard(temp);
+    throw error;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
