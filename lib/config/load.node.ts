@@ -87,14 +87,16 @@ function absolute(memory: Config["memory"], baseDir: string): Config["memory"] {
   };
 }
 
-/** @throws {CarryoverError} `IO`, `BAD_CONFIG` if it is no text. */
+/** @throws {CarryoverError} `IO`, `BAD_USAGE` if it is a folder, `BAD_CONFIG` if it is no text. */
 export function readText(file: string, label: string): string {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(file);
   } catch (cause) {
-    const found = existsSync(file) && statSync(file).isDirectory() ? "a folder" : messageOf(cause);
-    throw fail("IO", `Cannot read "${label}"`, { found, expected: "a YAML file", cause });
+    const expected = "a YAML file";
+    if (existsSync(file) && statSync(file).isDirectory())
+      throw fail("BAD_USAGE", `Cannot read "${label}"`, { found: "a folder", expected });
+    throw fail("IO", `Cannot read "${label}"`, { found: messageOf(cause), expected, cause });
   }
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

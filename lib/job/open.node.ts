@@ -6,6 +6,7 @@ import type { Embedder } from "../embed/embedder.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
 import { fail } from "../errors.ts";
 import { BarCache } from "../market/bar-cache.node.ts";
+import { assertCostsOfAssets } from "../market/load.node.ts";
 import { SYNTHETIC_START } from "../market/synthetic.ts";
 import { assertMemoryFolder } from "../memory/folder.ts";
 import { cachingEmbedder, readRemembered } from "../memory/in-memory.ts";
@@ -13,6 +14,7 @@ import { type LoadedProviders, loadProviders } from "../providers/load.node.ts";
 import type { RecorderOptions } from "../providers/recorded/recorder.ts";
 import { findVoteLeak } from "../providers/vote-leak.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
+import { DEFAULTS } from "../settings.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import type { BarSeries, Market } from "../types.ts";
 import { isoDate } from "../util/time.ts";
@@ -179,9 +181,12 @@ async function findBars({
   market: Market;
   period: Period;
 }> {
-  const { assets, data_dir: dataDir, timeframe, seed, start, end } = backtest;
+  const { assets, asset_costs: costs, data_dir: dataDir, timeframe, seed, start, end } = backtest;
   if (dataDir !== SYNTHETIC) {
     const loaded = await shared.bars.load({ assets, dataDir, timeframe });
+    // A default may be of an asset that this configuration does not have.
+    const named = Object.keys(costs).filter((asset) => !Object.hasOwn(DEFAULTS.backtest.asset_costs, asset));
+    assertCostsOfAssets({ named, assets, dataDir });
     const { period, notes } = choosePeriod(loaded, { start, end });
     notes.forEach(onNote);
     if (seedIsExplicit) {

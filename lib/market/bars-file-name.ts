@@ -23,6 +23,12 @@ export function timeframeOfBarsFile(name: string, asset: string): string | undef
   return ms === undefined ? undefined : timeframeName(ms);
 }
 
+/** The asset in the name of a file of bars, as the name has it; `undefined` for other files. */
+export function assetOfBarsFile(name: string): string | undefined {
+  const asset = name.slice(0, name.lastIndexOf("_"));
+  return asset !== "" && timeframeOfBarsFile(name, asset) !== undefined ? asset : undefined;
+}
+
 export function isBarsFileOf(name: string, { asset, timeframeMs }: BarsOf): boolean {
   return timeframeOfBarsFile(name, asset) === timeframeName(timeframeMs);
 }

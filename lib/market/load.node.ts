@@ -3,11 +3,13 @@ import { dirname, isAbsolute, join, relative } from "node:path";
 import { CarryoverError, fail, messageOf } from "../errors.ts";
 import { readRegular, systemCodeOf } from "../storage/fs.node.ts";
 import type { BarSeries } from "../types.ts";
+import { assetFileName } from "../config/asset-name.ts";
+import { closest } from "../util/closest.ts";
 import { gunzip } from "../util/gunzip.ts";
 import { shellWord } from "../util/names.ts";
 import { msOfTimeframe } from "../util/time.ts";
 import { badData, type BarFile, MAX_UNPACKED_BYTES } from "./bar.ts";
-import { barsFileName, isBarsFileOf, isLikeBarsOf, timeframeOfBarsFile } from "./bars-file-name.ts";
+import { assetOfBarsFile, barsFileName, isBarsFileOf, isLikeBarsOf, timeframeOfBarsFile } from "./bars-file-name.ts";
 import { parseBarsCsv } from "./csv.ts";
 
 /** Where bars are looked for. */
@@ -65,7 +67,46 @@ function notThere(
     found: `${wanted} in "${dataDir}", which has ${names.length === 0 ? "no files" : list}`,
     expected: "a .csv, .csv.gz or .parquet of each asset",
   });
-  return new CarryoverError("NOT_FOUND", `${message}\n${adviceOn(alike, dataDir)}`);
+  return new CarryoverError("NOT_FOUND", `${message}\n${meantAssets(missing, names) ?? adviceOn(alike, dataDir)}`);
+}
+
+/** The assets that have bars under nearly the same name, in another case for instance; `undefined` if one of them has none. */
+function meantAssets(missing: readonly string[], names: readonly string[]): string | undefined {
+  const known = assetsOf(names);
+  const meant = missing.map((asset) => closest(assetFileName(asset), known));
+  return meant.includes(undefined)
+    ? undefined
+    : `Did you mean ${meant.map((name) => JSON.stringify(name)).join(", ")}?`;
+}
+
+/** The assets of the files of bars among names, as the names have them. */
+function assetsOf(names: readonly string[]): string[] {
+  return [...new Set(names.flatMap((name) => assetOfBarsFile(name) ?? []))];
+}
+
+/**
+ * Refuses costs of assets that are nowhere: a misspelt name would leave its asset without them.
+ *
+ * @param options `named`: assets that have costs of their own; `assets`: those of the run.
+ * @throws {CarryoverError} `BAD_CONFIG`, `NOT_FOUND`, `IO`.
+ */
+export function assertCostsOfAssets({
+  named,
+  assets,
+  dataDir,
+}: { named: readonly string[] } & Omit<BarFolder, "timeframe">): void {
+  const ofRun = new Set(assets.map(assetFileName));
+  const others = assetsOf(listFolder(dataDir)).filter((name) => !ofRun.has(name));
+  const unknown = named.filter((asset) => !ofRun.has(assetFileName(asset)) && !others.includes(assetFileName(asset)));
+  if (unknown.length === 0) return;
+  const known = [...assets, ...others];
+  const lines = unknown.map((asset) => {
+    const suggestion = closest(asset, known);
+    const expected = suggestion === undefined ? `one of ${known.slice(0, MAX_NAMES).join(", ")}` : `"${suggestion}"`;
+    const found = `"${asset}", which is not in backtest.assets and has no bars in "${dataDir}"`;
+    return fail("BAD_CONFIG", "Cannot use backtest.asset_costs", { found, expected }).message;
+  });
+  throw new CarryoverError("BAD_CONFIG", lines.join("\n"));
 }
 
 /** What to do where an asset has no bars, but may have other files. */

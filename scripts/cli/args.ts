@@ -128,6 +128,13 @@ function readTokens(
     const token = tokens[i]!;
     if (token.kind === "positional") positionals.push(token.value);
     if (token.kind !== "option") continue;
+    if (isWordAfterOneDash(argv[token.index]!)) {
+      problems.push(unknownFlag(argv[token.index]!.split("=")[0]!, [...specs.keys()]));
+      // The parser takes it for a flag of each letter, and what follows was meant as its value.
+      while (tokens[i + 1]?.index === token.index) i++;
+      if (tokens[i + 1]?.kind === "positional") i++;
+      continue;
+    }
     const { name, rawName, inlineValue } = token;
     const flag = specs.get(name);
     if (flag === undefined) {
@@ -181,6 +188,11 @@ function readValue(
         : { problem: `must be a number above 0${found}` };
     }
   }
+}
+
+/** Such as `-year`, for which people mean `--year`. */
+function isWordAfterOneDash(argument: string): boolean {
+  return /^-[A-Za-z]{2}/.test(argument);
 }
 
 function unknownFlag(name: string, known: readonly string[]): string {

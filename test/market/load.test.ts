@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { BarSeries } from "../../lib/types.ts";
 import { CarryoverError } from "../../lib/errors.ts";
-import { loadBars } from "../../lib/market/load.node.ts";
+import { assertCostsOfAssets, loadBars } from "../../lib/market/load.node.ts";
 import { PROJECT_DIR } from "../samples.ts";
 
 const CSV = "timestamp,open,high,low,close\n2021-01-01T00:00:00Z,10,12,9,11\n2021-01-01T01:00:00Z,11,12,9,10\n";
@@ -146,6 +146,26 @@ describe("loadBars() refuses a file of another system with the command that impo
       expect((await refusal(load(["BTCUSD"]))).message.split("\n")).toHaveLength(1);
     }
   });
+});
+
+test("loadBars() suggests the asset that was meant, in another case or with a slip", async () => {
+  for (const name of ["BTCUSD_1h.csv", "ETHUSD_1h.csv.gz", "notes.txt"]) writeFileSync(join(folder, name), "");
+  const messageFor = async (...assets: string[]): Promise<string> =>
+    (await refusal(load(assets))).message.split("\n").at(-1)!;
+  expect(await messageFor("btcusd")).toBe('Did you mean "BTCUSD"?');
+  expect(await messageFor("BTCUDS", "ethusd")).toBe('Did you mean "BTCUSD", "ETHUSD"?');
+  expect(await messageFor("BTCUSD", "GOLD")).toStartWith("import-bars and fetch-bars make such files");
+});
+
+test("costs of an asset that is nowhere are refused, each with what was meant", async () => {
+  writeFileSync(join(folder, "EURUSD_1h.csv"), "");
+  const check = (...named: string[]): void => assertCostsOfAssets({ named, assets: ["BTC/USDT"], dataDir: folder });
+  check("BTC/USDT", "EURUSD");
+  expect(() => check("BTC/USTD", "EURUSD", "GOLD")).toThrow(
+    `Cannot use backtest.asset_costs: found "BTC/USTD", which is not in backtest.assets and has no bars in "${folder}", ` +
+      `expected "BTC/USDT"\nCannot use backtest.asset_costs: found "GOLD", which is not in backtest.assets and has no bars in ` +
+      `"${folder}", expected one of BTC/USDT, EURUSD`,
+  );
 });
 
 test("loadBars() refuses a missing folder", async () => {

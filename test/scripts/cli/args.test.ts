@@ -62,6 +62,8 @@ describe("parseFlags()", () => {
 
   test.each([
     ["--memory-dri x", "unknown flag --memory-dri; did you mean --memory-dir?"],
+    ["-provider trend", "unknown flag -provider; did you mean --provider?"],
+    ["-year=2021 --json", "unknown flag -year; did you mean --year?"],
     ["-x", "unknown flag -x; known: --config, --set, --memory-dir, --json"],
     ["one backtest.seed=3", 'unexpected argument "backtest.seed=3"; did you mean --set backtest.seed=3?'],
     ["--config", "--config needs a value (FILE)"],

@@ -52,9 +52,11 @@ describe("the configuration", () => {
   });
 
   test("must be a file in UTF-8", async () => {
-    expect((await shell("$SCRIPT load --config own", dir)).stderr).toMatch(
-      /^error: Cannot read "own": found a folder, expected a YAML file\n/,
-    );
+    expect(await shell("$SCRIPT load --config own", dir)).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: 'error: Cannot read "own": found a folder, expected a YAML file\n',
+    });
     expect(await shell("$SCRIPT load --config latin1.yaml", dir)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("Cannot read latin1.yaml:1:1: found bytes that are not UTF-8"),
