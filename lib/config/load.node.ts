@@ -16,7 +16,7 @@ export interface LoadedConfig {
    */
   readonly config: Config;
   readonly file: string;
-  /** The file's folder. */
+  /** Where its paths begin: the file's folder, unless another was given. */
   readonly baseDir: string;
   /** What the user should know, a sentence each. */
   readonly notes: readonly string[];
@@ -26,6 +26,8 @@ export interface LoadedConfig {
 export interface LoadConfigOptions {
   /** The file's name in messages. @default its path */
   readonly label?: string | undefined;
+  /** Where its paths begin. Bars that are not there are looked for in the file's folder. @default the file's folder */
+  readonly baseDir?: string | undefined;
   /** Keys in place of the file's, as if they were written in it. @default none */
   readonly set?: readonly SetKey[] | undefined;
 }
@@ -54,10 +56,12 @@ export async function configOf(text: string, path: string, options: LoadConfigOp
   const onNote = (note: string): number => notes.push(note);
   const plain = parsePlainYaml(text);
   const config = quickCheck(setKeys(plain, set)) ?? (await parseConfig(text, { file: label, set, onNote }));
-  const baseDir = dirname(file);
+  const { baseDir = dirname(file) } = options;
   const memory = absolute(config.memory, baseDir);
   const { data_dir: dataDir } = config.backtest;
-  const backtest = { ...config.backtest, data_dir: dataDir === SYNTHETIC ? SYNTHETIC : resolve(baseDir, dataDir) };
+  const places = [baseDir, dirname(file)].map((folder) => resolve(folder, dataDir));
+  const dataFolder = places.find((folder) => existsSync(folder)) ?? places[0]!;
+  const backtest = { ...config.backtest, data_dir: dataDir === SYNTHETIC ? SYNTHETIC : dataFolder };
   return { config: { ...config, memory, backtest }, file, baseDir, notes };
 }
 
@@ -70,7 +74,9 @@ export async function loadMemoryConfig(path: string, options: LoadConfigOptions 
   const file = resolve(path);
   const isSet = (options.set ?? []).length > 0;
   const quick = isSet ? undefined : memoryOf(parsePlainYaml(readText(file, options.label ?? path)));
-  return quick === undefined ? memoryOfRuns((await loadConfig(path, options)).config) : absolute(quick, dirname(file));
+  return quick === undefined
+    ? memoryOfRuns((await loadConfig(path, options)).config)
+    : absolute(quick, options.baseDir ?? dirname(file));
 }
 
 /** `memory` of a configuration, with the folder of its runs. */

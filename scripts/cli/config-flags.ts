@@ -1,6 +1,6 @@
 /** The configuration, and the flags that say what is run. */
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve, sep } from "node:path";
 import { type Config, isRecorded, SYNTHETIC } from "../../lib/config/config.ts";
 import type { LoadConfigOptions, LoadedConfig } from "../../lib/config/load.node.ts";
 import { fail } from "../../lib/errors.ts";
@@ -23,7 +23,16 @@ export async function loadConfig(flags: ConfigFlags): Promise<LoadedConfig> {
 
 async function loadOptions(file: string, { set }: ConfigFlags): Promise<LoadConfigOptions> {
   const { parseSetFlags } = await import("../../lib/config/set-keys.ts");
-  return { label: shownPath(file), set: await parseSetFlags(set) };
+  return { label: shownPath(file), baseDir: baseDirOf(file), set: await parseSetFlags(set) };
+}
+
+/**
+ * Where the paths of a configuration begin: in its folder, also for a start by cron from elsewhere. But the configuration that comes
+ * with an installed package writes nothing into `node_modules`, where the next install would remove it.
+ */
+function baseDirOf(file: string): string {
+  const isOfPackage = file === join(PROJECT_DIR, "config.yaml") && PROJECT_DIR.split(sep).includes("node_modules");
+  return isOfPackage ? process.cwd() : dirname(file);
 }
 
 /** The path of config.yaml: the flag's, else ./config.yaml, else the project's. */

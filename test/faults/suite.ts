@@ -276,6 +276,12 @@ export const suiteTests: readonly SuiteTests[] = [
     pattern: "before anything is written",
   },
   {
+    rows: [50],
+    name: "a package below node_modules",
+    files: ["test/scripts/package-folder.test.ts"],
+    pattern: ".",
+  },
+  {
     rows: [43],
     name: "signals in long work",
     files: ["test/backup/stop.test.ts", "test/maintenance/stop.test.ts", "test/scripts/cli/main.test.ts"],
