@@ -80,14 +80,14 @@ await runScript(async ({ argv, signal }) => {
     case "work":
       return work(paths[0]!, flags, signal);
     case "merge": {
-      const { resultOf } = await import("../lib/sweep/run-sweep.node.ts");
+      const { resultOf } = await import("../lib/sweep/sum-up.node.ts");
       return print(await resultOf(paths.map((path) => resolve(path))), flags);
     }
   }
 });
 
 async function run(path: string, flags: Flags, signal: ScriptContext["signal"]): Promise<number> {
-  const { finishSweep } = await import("../lib/sweep/run-sweep.node.ts");
+  const { finishSweep } = await import("../lib/sweep/sum-up.node.ts");
   const sweep = await loadPlanOf(path, flags);
   const out = resolve(flags.out ?? join(path, "..", basename(path, extname(path))));
   await runCells(sweep, { index: 0, of: 1 }, { flags, out, jobs: flags.jobs ?? availableParallelism(), signal });

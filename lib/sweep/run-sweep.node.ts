@@ -8,15 +8,13 @@ import { CarryoverError, fail } from "../errors.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { withLock } from "../storage/lock.node.ts";
 import type { Json } from "../util/json.ts";
-import type { CellFailure, CellResult } from "./cell-result.ts";
+import type { CellFailure } from "./cell-result.ts";
 import { SweepFolder } from "./folder.ts";
 import { parseSweep } from "./parse-sweep.ts";
-import { allCells, type Cell, keyProblem, type SweepPlan, sweepIdOf } from "./plan.ts";
+import { allCells, type Cell, keyProblem, type SweepPlan } from "./plan.ts";
 import { decodePlan } from "./plan-file.ts";
-import { rankCells, type SweepResult } from "./ranking.ts";
 import { configOfCell, type Keep } from "./run-cell.node.ts";
 import { cellsOfShard, type Shard } from "./shard.ts";
-import { sweepCsv } from "./table-csv.ts";
 import { type CellOutcome, runInWorkers, type WorkersOptions } from "./workers.node.ts";
 
 /** Problems of cells that a message lists; the others are counted. */
@@ -210,59 +208,4 @@ function tellFolders(left: number, of: { finished: number } & Pick<SweepOptions,
       ? `, each with a memory folder of its own (--keep summary keeps the results alone)`
       : ", without memory folders";
   of.onNote(`${goesOn}${cells}${folders}`);
-}
-
-/** The result of a sweep whose cells are all in one folder, written there as well. */
-export async function finishSweep(out: string): Promise<SweepResult> {
-  const storage = diskStorage(out);
-  const folder = new SweepFolder(storage);
-  const result = await resultOf([out]);
-  await withLock(storage, () => folder.writeTables({ json: `${JSON.stringify(result)}\n`, csv: sweepCsv(result) }));
-  return result;
-}
-
-/**
- * The result of a sweep whose cells lie in one or several folders.
- *
- * @throws {CarryoverError} `NOT_FOUND` if cells are missing; `CONFLICT` if the folders are of several sweeps, or a cell came out
- * differently in two of them; `CORRUPT`.
- */
-export async function resultOf(folders: readonly string[]): Promise<SweepResult> {
-  const finished = new Map<number, CellResult>();
-  const failed = new Map<number, CellFailure>();
-  let plan: SweepPlan | undefined;
-  for (const path of folders) {
-    const folder = new SweepFolder(diskStorage(path));
-    const own = await folder.readPlan();
-    plan ??= own;
-    if (sweepIdOf(own) !== sweepIdOf(plan)) {
-      throw fail("CONFLICT", `Cannot merge "${path}"`, { found: "another sweep", expected: `that of "${folders[0]}"` });
-    }
-    const state = await folder.readState();
-    const [damage] = state.damaged;
-    if (damage !== undefined) throw new CarryoverError("CORRUPT", `${damage.problem} in "${path}": work on it again`);
-    for (const [cell, result] of state.finished) {
-      const known = finished.get(cell);
-      if (known !== undefined && JSON.stringify(known) !== JSON.stringify(result)) {
-        const expected = "the same: a provider gives different answers to the same question";
-        throw fail("CONFLICT", `Cannot merge "${path}"`, { found: `another result of cell ${cell}`, expected });
-      }
-      finished.set(cell, result);
-    }
-    for (const [cell, failure] of state.failed) failed.set(cell, failure);
-  }
-  if (plan === undefined) throw new RangeError("Cannot merge: found no folder, expected one");
-  for (const cell of finished.keys()) failed.delete(cell);
-  const missing = allCells(plan).filter(({ cell }) => !finished.has(cell) && !failed.has(cell));
-  if (missing.length > 0) throw missingCells(missing.map(({ cell }) => cell));
-  return rankCells([...finished.values()], { sweep: sweepIdOf(plan), failed: [...failed.values()] });
-}
-
-function missingCells(cells: readonly number[]): CarryoverError {
-  const shown = cells.slice(0, MAX_PROBLEMS).join(", ");
-  const more = cells.length > MAX_PROBLEMS ? ` and ${cells.length - MAX_PROBLEMS} more` : "";
-  return fail("NOT_FOUND", "Cannot sum up the sweep", {
-    found: `no result of ${cells.length === 1 ? "cell" : "cells"} ${shown}${more}`,
-    expected: "one of every cell: work on the missing shards first",
-  });
 }

@@ -2,11 +2,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { CarryoverError } from "../errors.ts";
+import { CarryoverError, fail } from "../errors.ts";
 import { ANSWER_FD, type WorkerAnswer } from "./worker.node.ts";
 
 /** A cell at which so many workers died, one after the other, has failed. */
 const MAX_DEATHS = 5;
+
+/** After so many deaths without an answer in between, nothing works. */
+const MAX_DEATHS_IN_A_ROW = 20;
 
 /** A worker that holds more than this after a cell is replaced, so that a leak of a module cannot fill the machine. */
 const MAX_RSS_BYTES = 1 << 30;
@@ -44,6 +47,7 @@ class Workers {
   readonly #options: WorkersOptions;
   readonly #deaths = new Map<number, number>();
   readonly #stop = new AbortController();
+  #deathsInARow = 0;
   #running = 0;
   #maxRss = 0;
 
@@ -99,6 +103,7 @@ class Workers {
         }
         if (answer.state === "stopped") throw new CarryoverError(answer.code ?? "IO", answer.error ?? "");
         this.#deaths.delete(cell);
+        this.#deathsInARow = 0;
         this.#maxRss = Math.max(this.#maxRss, answer.rss);
         await onOutcome({ cell, state: answer.state, error: answer.error });
         if (answer.rss > MAX_RSS_BYTES) return;
@@ -111,6 +116,11 @@ class Workers {
   }
 
   async #died(cell: number, how: string): Promise<void> {
+    this.#deathsInARow += 1;
+    if (this.#deathsInARow >= MAX_DEATHS_IN_A_ROW) {
+      const found = `${MAX_DEATHS_IN_A_ROW} processes dead one after the other (the last: ${how})`;
+      throw fail("IO", "Cannot run cells", { found, expected: "answers" });
+    }
     const deaths = (this.#deaths.get(cell) ?? 0) + 1;
     this.#deaths.set(cell, deaths);
     if (deaths < MAX_DEATHS) {

@@ -153,6 +153,20 @@ describe("sweep run", () => {
     expect([second.code, JSON.parse(second.stdout).failed]).toEqual([0, []]);
   });
 
+  test("a cell whose process always dies fails after five, and the others finish", async () => {
+    const { dir, file } = writeSweep(
+      base,
+      "grid:\n  providers:\n    - [{ name: mine, type: module, path: mine.ts }]\n    - [{ name: trend, type: trend }]\n",
+    );
+    writeFileSync(join(dir, "mine.ts"), 'process.kill(process.pid, "SIGKILL");\n');
+    const { code, stdout } = await sweep("run", file, "--keep", "summary", "--jobs", "2", "--json");
+    const { cells, failed, default: standard } = JSON.parse(stdout);
+    expect([code, cells.length, standard.cell]).toEqual([1, 1, 0]);
+    expect(failed).toMatchObject([
+      { cell: 1, error: "Cannot run the cell: found its process dead 5 times (killed by SIGKILL), expected an answer" },
+    ]);
+  });
+
   test("years are cells, too, and are not compared day by day", async () => {
     const { file } = writeSweep(base, "grid: { year: [2019, 2020] }\n", BASE.replace(/ {2}(start|end).*\n/g, ""));
     const { cells } = JSON.parse((await sweep("run", file, "--keep", "summary", "--json")).stdout);

@@ -7,7 +7,7 @@ import { diskStorage } from "../../lib/storage/disk.node.ts";
 import type { CellFigures, CellResult } from "../../lib/sweep/cell-result.ts";
 import { SweepFolder } from "../../lib/sweep/folder.ts";
 import { rankCells, type SweepResult } from "../../lib/sweep/ranking.ts";
-import { resultOf } from "../../lib/sweep/run-sweep.node.ts";
+import { resultOf } from "../../lib/sweep/sum-up.node.ts";
 import { sweepCsv } from "../../lib/sweep/table-csv.ts";
 import { seeded } from "../samples.ts";
 import { failureOf } from "../storage/storage-contract.ts";
