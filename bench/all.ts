@@ -23,6 +23,7 @@ import { market } from "./market.ts";
 import { memoryStats } from "./memory-stats.ts";
 import { openVectors } from "./open-vectors.ts";
 import { record } from "./record.ts";
+import { report as reportOfRun } from "./report.ts";
 import { search } from "./search.ts";
 import { startup } from "./startup.ts";
 import { sweep } from "./sweep.ts";
@@ -48,6 +49,7 @@ for (const bench of [
   record,
   growth,
   sweep,
+  reportOfRun,
   backup,
   market,
   embed,

@@ -1,6 +1,7 @@
 /** Still pictures: Observable Plot in a document of its own. */
 import * as Plot from "@observablehq/plot";
-import { parseHTML } from "linkedom";
+// The build without a canvas, which takes long to look for.
+import { parseHTML } from "linkedom/worker";
 import { escapeHtml } from "./html.ts";
 
 const { document } = parseHTML("<!doctype html><html><body></body></html>");

@@ -13,6 +13,7 @@ import { memoryStats } from "../../bench/memory-stats.ts";
 import { openVectors } from "../../bench/open-vectors.ts";
 import { recallQuality } from "../../bench/recall-quality.ts";
 import { record } from "../../bench/record.ts";
+import { report as reportOfRun } from "../../bench/report.ts";
 import { search } from "../../bench/search.ts";
 import { startup } from "../../bench/startup.ts";
 import { sweep } from "../../bench/sweep.ts";
@@ -34,6 +35,7 @@ test.each([
   ["startup", () => startup({ rounds: 1, outcomes: 5 })],
   ["memory-stats", () => memoryStats({ rounds: 1, outcomes: 5 })],
   ["year", () => year({ rounds: 1, start: "2021-03-01", end: "2021-03-08", remembered: 20 })],
+  ["report", () => reportOfRun({ rounds: 1, end: "2021-02-01" })],
   ["record", () => record({ sizes: [5, 10, 15], records: 3 })],
   ["compare-memory", () => compareMemory({ rounds: 1, start: "2021-03-01", end: "2021-03-08" })],
   ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],
