@@ -13,6 +13,7 @@ import { HOUR_MS } from "../lib/util/time.ts";
 import { type FlagValues, isGiven, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut } from "./cli/main.ts";
+import { shareProgress } from "./cli/progress.ts";
 import {
   renderCreated,
   renderList,
@@ -149,15 +150,17 @@ async function create(
   const answersDir = flags.answers
     ? (await locateMemory({ ...flags, "memory-dir": undefined })).answers_dir
     : undefined;
+  const progress = shareProgress();
   const backup = await createBackup({
     memoryDir,
     backupDir,
     now: new Date(),
     signal,
     onWait,
+    onSteps: progress.update,
     ...(label === undefined ? {} : { label }),
     ...(answersDir === undefined ? {} : { answersDir }),
-  });
+  }).finally(progress.clear);
   for (const name of backup.skipped) {
     warn(`Left out "${name}": it is not a regular file, or its name cannot be restored`);
   }
@@ -193,7 +196,8 @@ async function verify(
   options: { backupDir: string; id: string | undefined; signal: ScriptContext["signal"] },
 ): Promise<number> {
   const { backupDir } = options;
-  const verified = await verifyBackups(backupDir, options);
+  const progress = shareProgress();
+  const verified = await verifyBackups(backupDir, { ...options, onSteps: progress.update }).finally(progress.clear);
   if (flags.json) await writeJson({ backup_dir: backupDir, backups: verified });
   else await writeOut(renderVerified(verified));
   const damaged = verified.filter(({ problems }) => problems.length > 0).length;
@@ -208,7 +212,9 @@ async function restore(
 ): Promise<void> {
   const to = resolve(flags.to ?? "");
   const dryRun = flags["dry-run"];
-  const backup = await restoreBackup({ ...options, to, dryRun });
+  const progress = shareProgress();
+  const restoring = restoreBackup({ ...options, to, dryRun, onSteps: progress.update });
+  const backup = await restoring.finally(progress.clear);
   if (flags.json) await writeJson({ ...backup, to, dry_run: dryRun });
   else await writeOut(renderRestored(backup, { to, dryRun }));
 }

@@ -5,7 +5,7 @@ import { openInMemoryJob } from "../lib/job/open.node.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, writeJson, writeOut } from "./cli/main.ts";
-import { progressLine } from "./cli/terminal.ts";
+import { shareProgress } from "./cli/progress.ts";
 import { renderLookahead } from "./text/lookahead.ts";
 
 const COMMAND = {
@@ -33,10 +33,10 @@ const COMMAND = {
 await runScript(async ({ argv, signal, guard }) => {
   const { flags } = parseFlags(argv, COMMAND);
   const request = await runRequest(flags, { guard, enabled: flags["no-memory"] ? false : undefined });
-  const progress = progressLine();
+  const progress = shareProgress();
   const opening = { ...request, mode: "dry-run" as const, signal, onNote: note };
   const { job, providersWith, voteLeaks } = await openInMemoryJob(opening);
-  const onStep = (done: number, of: number): void => progress.update(() => `run ${done + 1} of at most ${of}`);
+  const onStep = (done: number, of: number): void => progress.update("Runs", done, of);
   const checked = { ...job, providersWith, voteLeaks };
   const report = await checkLookahead(checked, { dates: flags.at, onStep }).finally(progress.clear);
   if (flags.json) await writeJson(report);

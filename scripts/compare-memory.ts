@@ -6,7 +6,7 @@ import type { QuestionCounts, ServerWait } from "../lib/providers/recorded/recor
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
-import { firstLongWaits } from "./cli/progress.ts";
+import { firstLongWaits, shareProgress } from "./cli/progress.ts";
 import { progressLine } from "./cli/terminal.ts";
 import { renderEstimate, renderQuestionCounts, renderWait } from "./text/questions.ts";
 import { renderComparison } from "./text/comparison.ts";
@@ -63,7 +63,8 @@ await runScript(async ({ argv, signal, guard }) => {
   const arms = armsOf(flags.arms);
   const costs = costsOf(flags.costs);
   const request = await runRequest(flags, { guard });
-  const progress = progressLine();
+  const line = progressLine();
+  const progress = shareProgress({ line });
   const isFirstLong = firstLongWaits();
   let counts: QuestionCounts | undefined;
   const options = {
@@ -75,13 +76,16 @@ await runScript(async ({ argv, signal, guard }) => {
     arms,
     costs,
     signal,
-    onNote: note,
+    onNote: (text: string) => {
+      line.clear();
+      note(text);
+    },
     onQuestionCounts: (latest: QuestionCounts) => (counts = latest),
     onWait: (wait: ServerWait) => {
-      progress.update(() => renderWait(wait));
+      line.update(() => renderWait(wait));
       if (isFirstLong(wait)) note(renderWait(wait));
     },
-    onStep: (done: number, of: number) => progress.update(() => `${done} of ${of} runs`),
+    onStep: (done: number, of: number) => progress.update("Runs", done, of),
   };
   if (flags.estimate) {
     const { estimateRun, onceEach } = await import("../lib/experiments/estimate.ts");

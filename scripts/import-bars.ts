@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { importFiles } from "../lib/market/import.node.ts";
 import { parseTimeframe } from "../lib/util/time.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
+import { shareProgress } from "./cli/progress.ts";
 import { runScript, writeJson, writeOut } from "./cli/main.ts";
 import { importJson, renderImport } from "./text/import-bars.ts";
 
@@ -42,6 +43,7 @@ await runScript(async ({ argv }) => {
   if (timeframe !== undefined && timeframeMs === undefined) {
     throw usageError(`--timeframe must be such as 1h, 30m or 1d, found "${timeframe}"`);
   }
+  const progress = shareProgress();
   const result = await importFiles(
     positionals.map((path) => resolve(path)),
     {
@@ -53,8 +55,9 @@ await runScript(async ({ argv }) => {
       repair,
       dataDir: resolve(flags["data-dir"] ?? "data/market"),
       dryRun,
+      onSteps: progress.update,
     },
-  );
+  ).finally(progress.clear);
   if (flags.json) await writeJson(importJson(result));
   else await writeOut(renderImport(result, { dryRun }));
 });

@@ -5,6 +5,7 @@ import { openToRead } from "../lib/memory/open-to-read.node.ts";
 import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
 import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, writeJson, writeOut, writeRaw } from "./cli/main.ts";
+import { shareProgress } from "./cli/progress.ts";
 import { understandsCodes } from "./cli/terminal.ts";
 import { renderReport } from "./text/memory.ts";
 
@@ -55,7 +56,10 @@ async function check(flags: Flags, signal: ScriptContext["signal"]): Promise<num
   const { checkMemory } = await import("../lib/maintenance/check.ts");
   const { checkJson, damagedIn, renderCheck } = await import("./text/check.ts");
   const memoryDir = await locateMemoryDir(flags);
-  const result = await checkMemory(await openToRead(memoryDir), { signal });
+  const progress = shareProgress();
+  const result = await checkMemory(await openToRead(memoryDir), { signal, onSteps: progress.update }).finally(
+    progress.clear,
+  );
   if (flags.json) await writeJson(checkJson(memoryDir, result));
   else await writeOut(renderCheck(memoryDir, result));
   return damagedIn(result).length > 0 ? EXIT_DAMAGED : 0;
@@ -66,9 +70,19 @@ async function repair(flags: Flags, signal: ScriptContext["signal"]): Promise<nu
   const { maintainMemory } = await import("../lib/memory/open.node.ts");
   const { damagedIn, renderRepair, repairJson } = await import("./text/check.ts");
   const memory = await locateMemory(flags);
+  const progress = shareProgress();
   const result = await maintainMemory(memory, { name: "repair", signal }, (storage, embedder) =>
-    repairMemory(storage, { embedder, signal, onNote: note }),
-  );
+    repairMemory(storage, {
+      embedder,
+      signal,
+      onSteps: progress.update,
+      onEmbedded: (made, wanted) => progress.update("Vectors", made, wanted),
+      onNote: (text) => {
+        progress.clear();
+        note(text);
+      },
+    }),
+  ).finally(progress.clear);
   if (flags.json) await writeJson(repairJson(memory.dir, result));
   else await writeOut(renderRepair(memory.dir, result));
   return damagedIn(result.before).length > 0 ? EXIT_DAMAGED : 0;

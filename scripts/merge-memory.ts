@@ -4,7 +4,7 @@ import { mergeFolders } from "../lib/maintenance/merge.node.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemory } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
-import { vectorProgress } from "./cli/progress.ts";
+import { shareProgress } from "./cli/progress.ts";
 import { count, countOf } from "./text/numbers.ts";
 import { columns, shownPath, table, words } from "./text/table.ts";
 
@@ -33,13 +33,13 @@ await runScript(async ({ argv, signal }) => {
     throw usageError("name the folders to merge, such as: merge-memory shard-1 shard-2 --to DIR");
   if (to === undefined) throw usageError("--to is missing: name the folder that the others are merged into");
   const embedder = await locateMemory({ ...flags, "memory-dir": undefined });
-  const progress = vectorProgress();
+  const progress = shareProgress();
   const merged = await mergeFolders({
     folders,
     to,
     embedder,
     signal,
-    onEmbedded: progress.update,
+    onEmbedded: (made, wanted) => progress.update("Vectors", made, wanted),
     onNote: (text) => {
       progress.clear();
       note(text);

@@ -5,7 +5,7 @@ import { maintainMemory } from "../lib/memory/open.node.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { locateMemory, rebuildCommand } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
-import { vectorProgress } from "./cli/progress.ts";
+import { shareProgress } from "./cli/progress.ts";
 import { bytes, count, countOf } from "./text/numbers.ts";
 
 const COMMAND = {
@@ -22,7 +22,7 @@ const COMMAND = {
 
 await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
-  const progress = vectorProgress();
+  const progress = shareProgress();
   const result = await maintainMemory(
     await locateMemory(flags),
     { name: "rebuild vectors", signal },
@@ -35,7 +35,7 @@ await runScript(async ({ argv, signal }) => {
           progress.clear();
           note(text);
         },
-        onEmbedded: progress.update,
+        onEmbedded: (made, wanted) => progress.update("Vectors", made, wanted),
         resume: `this goes on: ${rebuildCommand(flags)}`,
       }),
   ).finally(progress.clear);

@@ -4,7 +4,7 @@ import { recall } from "../lib/memory/open.node.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { locateMemory, locateMemoryDir, rebuildCommand } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
-import { vectorProgress } from "./cli/progress.ts";
+import { shareProgress } from "./cli/progress.ts";
 import { renderRecall } from "./text/recall.ts";
 
 const COMMAND = {
@@ -38,11 +38,11 @@ await runScript(async ({ argv, signal }) => {
   const question = { sentence: positionals.join(" "), k, asOfMs, asset, regime };
   // --memory-dir alone is searched with the embedder of its vectors, whatever the configuration has.
   const isFolderAlone = flags["memory-dir"] !== undefined && flags.config === undefined && flags.set.length === 0;
-  const progress = vectorProgress();
+  const progress = shareProgress();
   const answer = await recall({
     ...question,
     signal,
-    onEmbedded: progress.update,
+    onEmbedded: (made, wanted) => progress.update("Vectors", made, wanted),
     memoryDir: await locateMemoryDir(flags),
     embedder: isFolderAlone ? undefined : await locateMemory(flags),
     modelDir: async () => (await locateMemory(flags)).model_dir,

@@ -16,7 +16,7 @@ import {
   treeOf,
 } from "../storage/tree.node.ts";
 import { attempt, attemptAsync, CREATE_ONLY, makeFolder, syncFolder, withFile, writeAll } from "../storage/fs.node.ts";
-import type { Pause } from "../util/async.ts";
+import type { OnSteps, Pause } from "../util/async.ts";
 import { assertStorageName } from "../util/names.ts";
 import { type BackupInfo, backupIds, infoOf, nextSequence, readManifest } from "./list.node.ts";
 import { type BackupLockOptions, backupPause, withBackupLock } from "./lock.node.ts";
@@ -67,7 +67,8 @@ export async function createBackup(options: CreateBackupOptions): Promise<Create
 async function fillAndName(temp: string, options: CreateBackupOptions & { lock: Lock }): Promise<CreatedBackup> {
   const { memoryDir, answersDir, backupDir, label = null, now, lock } = options;
   const pause = backupPause(options.signal);
-  const collector = new Collector(temp, { earlier: newestBackup(backupDir), pause });
+  const onFile = await fileCounter(options, pause);
+  const collector = new Collector(temp, { earlier: newestBackup(backupDir), pause, onFile });
   await collectMemory(collector, { memoryDir, pause });
   if (answersDir !== undefined) {
     await collector.take(answersDir, await filesIn(answersDir, { pause }), (name) =>
@@ -75,7 +76,7 @@ async function fillAndName(temp: string, options: CreateBackupOptions & { lock: 
     );
   }
   const { files, copied } = collector;
-  await makeDurable(temp, { copied, pause });
+  await makeDurable(temp, { copied, pause, onSteps: options.onSteps });
   const created = now.toISOString();
   const newBytes = copied.reduce((sum, { size }) => sum + size, 0);
   const manifest = { sequence: nextSequence(backupDir), created, label, new_bytes: newBytes, files };
@@ -89,6 +90,19 @@ async function fillAndName(temp: string, options: CreateBackupOptions & { lock: 
   fs.renameSync(temp, join(backupDir, id));
   syncFolder(backupDir);
   return { ...infoOf(backupDir, id, manifest), skipped: collector.skipped };
+}
+
+/** Reports each file that is taken, of as many as are there now: a run may add some meanwhile. */
+async function fileCounter({ memoryDir, answersDir, onSteps }: CreateBackupOptions, pause: Pause): Promise<() => void> {
+  if (onSteps === undefined) return () => {};
+  const listed = [await treeOf(memoryDir, { folder: "runs", pause }), await filesIn(memoryDir, { pause })];
+  if (answersDir !== undefined) listed.push(await filesIn(answersDir, { pause }));
+  const of = listed.reduce((sum, { files }) => sum + files.length, 0);
+  let done = 0;
+  return () => {
+    done += 1;
+    onSteps("Copied", done, Math.max(done, of));
+  };
 }
 
 function assertFolder(path: string): void {
@@ -129,11 +143,13 @@ class Collector {
   readonly #target: string;
   readonly #earlier: EarlierBackup;
   readonly #pause: Pause;
+  readonly #onFile: () => void;
 
-  constructor(target: string, { earlier, pause }: { earlier: EarlierBackup; pause: Pause }) {
+  constructor(target: string, options: { earlier: EarlierBackup; pause: Pause; onFile: () => void }) {
     this.#target = target;
-    this.#earlier = earlier;
-    this.#pause = pause;
+    this.#earlier = options.earlier;
+    this.#pause = options.pause;
+    this.#onFile = options.onFile;
   }
 
   /** Sorted by name. */
@@ -167,6 +183,7 @@ class Collector {
     const file = (await linkUnchanged(source, path, { earlier, pause })) ?? (await this.#copy(source, path, name));
     // A file that is gone has been pruned, quarantined or replaced since the listing: memory does without it now.
     if (file !== undefined) this.#files.set(name, file);
+    this.#onFile();
   }
 
   async #copy(source: string, path: string, name: string): Promise<BackupFile | undefined> {
@@ -224,11 +241,12 @@ async function linkUnchanged(
 /** Syncs copied files and reads them back. */
 async function makeDurable(
   root: string,
-  { copied, pause }: { copied: readonly BackupFile[]; pause: Pause },
+  { copied, pause, onSteps }: { copied: readonly BackupFile[]; pause: Pause; onSteps: OnSteps | undefined },
 ): Promise<void> {
   const names = copied.map(({ name }) => name);
   await syncFiles(root, { names, pause });
-  for (const file of copied) {
+  for (const [i, file] of copied.entries()) {
+    onSteps?.("Read back", i, copied.length);
     const path = join(root, file.name);
     if (!sameBytes(await fingerprintOf(path, { pause }), file))
       throw new Error(`"${path}" reads back other than it was written`);

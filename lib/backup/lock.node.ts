@@ -5,7 +5,7 @@ import { lockHolder, takeLock } from "../storage/lock.node.ts";
 import { attemptAsync } from "../storage/fs.node.ts";
 import { sweepTemporaryEntries } from "../storage/tree.node.ts";
 import type { Lock } from "../storage/storage.ts";
-import { type Pause, pauseEvery } from "../util/async.ts";
+import { type OnSteps, type Pause, pauseEvery } from "../util/async.ts";
 
 /** A backup of a large memory takes about a minute. */
 const WAIT_MS = 120_000;
@@ -18,6 +18,8 @@ export interface BackupLockOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called once, if another process holds the lock. */
   readonly onWait?: (() => void) | undefined;
+  /** Files that were copied, linked and read. */
+  readonly onSteps?: OnSteps | undefined;
 }
 
 /**

@@ -4,7 +4,7 @@ import { type CarryoverError, fail } from "../errors.ts";
 import { attemptAsync } from "../storage/fs.node.ts";
 import { assertFree, makeWholeFolder } from "../storage/new-folder.node.ts";
 import { copyFile, sameBytes, syncFiles } from "../storage/tree.node.ts";
-import type { Pause } from "../util/async.ts";
+import type { OnSteps, Pause } from "../util/async.ts";
 import { type BackupInfo, findBackup, infoOf, LATEST, readManifest, wasPruned } from "./list.node.ts";
 import { backupPause } from "./lock.node.ts";
 import type { BackupManifest } from "./manifest.ts";
@@ -27,6 +27,8 @@ export interface RestoreOptions {
   readonly dryRun?: boolean;
   /** Stops it, within a moment. Nothing of it is left. */
   readonly signal?: AbortSignal | undefined;
+  /** Files that were restored. */
+  readonly onSteps?: OnSteps | undefined;
 }
 
 /**
@@ -63,15 +65,17 @@ async function restoreFrom(path: string, to: string, options: RestoreOptions): P
   const serious = problems.filter((problem) => problem.kind !== "extra");
   if (serious.length > 0) throw damagedError(path, serious);
   // Every byte is checked on the way.
-  if (!dryRun) await makeWholeFolder(to, "restore", (temp) => copyFiles(path, { manifest, temp, pause }));
+  if (!dryRun) await makeWholeFolder(to, "restore", (temp) => copyFiles(path, { ...options, manifest, temp, pause }));
   return infoOf(root, id, manifest);
 }
 
 async function copyFiles(
   path: string,
-  { manifest, temp, pause }: { manifest: BackupManifest; temp: string; pause: Pause },
+  options: { manifest: BackupManifest; temp: string; pause: Pause; onSteps?: OnSteps | undefined },
 ): Promise<void> {
-  for (const file of manifest.files) {
+  const { manifest, temp, pause, onSteps } = options;
+  for (const [i, file] of manifest.files.entries()) {
+    onSteps?.("Restored", i, manifest.files.length);
     const target = join(temp, file.name);
     fs.mkdirSync(dirname(target), { recursive: true });
     const copied = await copyFile(join(path, file.name), target, { pause });

@@ -2,7 +2,7 @@ import { basename, join, resolve } from "node:path";
 import { type CarryoverError, fail, messageOf } from "../errors.ts";
 import { attempt, attemptAsync } from "../storage/fs.node.ts";
 import { fingerprintOf, sameBytes, treeOf } from "../storage/tree.node.ts";
-import type { Pause } from "../util/async.ts";
+import type { OnSteps, Pause } from "../util/async.ts";
 import { backupIds, findBackup, LATEST, readManifest, wasPruned } from "./list.node.ts";
 import { backupPause } from "./lock.node.ts";
 import { type BackupManifest, MANIFEST } from "./manifest.ts";
@@ -35,10 +35,17 @@ export interface VerifiedBackup {
 export async function verifyBackup(
   backupDir: string,
   id: string,
-  options: { signal?: AbortSignal | undefined } = {},
+  options: VerifyOptions = {},
 ): Promise<BackupProblem[]> {
   const path = findBackup(backupDir, id);
-  return unlessPruned("verify", path, () => verifyAt(path, backupPause(options.signal)));
+  return unlessPruned("verify", path, () => verifyAt(path, options));
+}
+
+export interface VerifyOptions {
+  /** Stops it. */
+  readonly signal?: AbortSignal | undefined;
+  /** Files of a backup that were read. */
+  readonly onSteps?: OnSteps | undefined;
 }
 
 /** Runs `work` on a backup. If that is gone afterwards, throws `NOT_FOUND`, whatever came of it. */
@@ -65,7 +72,8 @@ export function prunedMeanwhile(verb: string, path: string): CarryoverError {
   });
 }
 
-async function verifyAt(path: string, pause: Pause): Promise<BackupProblem[]> {
+async function verifyAt(path: string, { signal, onSteps }: VerifyOptions): Promise<BackupProblem[]> {
+  const pause = backupPause(signal);
   let manifest: BackupManifest;
   try {
     manifest = readManifest(path);
@@ -75,7 +83,8 @@ async function verifyAt(path: string, pause: Pause): Promise<BackupProblem[]> {
   return attemptAsync("verify", path, async () => {
     const problems = await compareNamesAndSizes(path, { manifest, pause });
     const known = new Set(problems.map(({ file }) => file));
-    for (const file of manifest.files) {
+    for (const [i, file] of manifest.files.entries()) {
+      onSteps?.(`Verified ${basename(path)}:`, i, manifest.files.length);
       if (!known.has(file.name) && !sameBytes(await fingerprintOf(join(path, file.name), { pause }), file)) {
         problems.push(changedFile(file.name));
       }
@@ -92,9 +101,9 @@ async function verifyAt(path: string, pause: Pause): Promise<BackupProblem[]> {
  */
 export async function verifyBackups(
   backupDir: string,
-  options: { id?: string | undefined; signal?: AbortSignal } = {},
+  options: VerifyOptions & { id?: string | undefined } = {},
 ): Promise<readonly VerifiedBackup[]> {
-  const { id, signal } = options;
+  const { id } = options;
   const root = resolve(backupDir);
   const ids = id === undefined ? attempt("list backups in", root, () => backupIds(root)) : [id];
   if (ids.length === 0) {
@@ -102,7 +111,7 @@ export async function verifyBackups(
   }
   const verified: VerifiedBackup[] = [];
   for (const each of ids) {
-    verified.push(await verifyOne(root, each, { isListed: id === undefined, pause: backupPause(signal) }));
+    verified.push(await verifyOne(root, each, { ...options, isListed: id === undefined }));
   }
   return verified;
 }
@@ -110,12 +119,12 @@ export async function verifyBackups(
 async function verifyOne(
   root: string,
   id: string,
-  { isListed, pause }: { isListed: boolean; pause: Pause },
+  options: VerifyOptions & { isListed: boolean },
 ): Promise<VerifiedBackup> {
   for (;;) {
-    const path = isListed ? join(root, id) : findBackup(root, id);
+    const path = options.isListed ? join(root, id) : findBackup(root, id);
     try {
-      return { id: basename(path), problems: await unlessPruned("verify", path, () => verifyAt(path, pause)) };
+      return { id: basename(path), problems: await unlessPruned("verify", path, () => verifyAt(path, options)) };
     } catch (error) {
       if (!wasPruned(path)) throw error;
       // `latest` is another one now.

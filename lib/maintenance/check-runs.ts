@@ -3,7 +3,7 @@ import type { Trade } from "../memory/trade.ts";
 import { LABELS_FILE, readLabels } from "../runs/labels.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { Pause } from "../util/async.ts";
+import type { OnSteps, Pause } from "../util/async.ts";
 import { damagedFindings, type Finding } from "./finding.ts";
 
 export interface CheckedRuns {
@@ -13,14 +13,18 @@ export interface CheckedRuns {
   readonly findings: readonly Finding[];
 }
 
-export async function checkRunFiles(storage: Storage, pause: Pause): Promise<CheckedRuns> {
+export async function checkRunFiles(
+  storage: Storage,
+  { pause, onSteps }: { pause: Pause; onSteps?: OnSteps | undefined },
+): Promise<CheckedRuns> {
   const ids = (await storage.list(RUNS_FOLDER)).folders;
   const chunks: StoredChunk[] = [];
   const damaged: DamagedFile[] = [];
   const missing: DamagedFile[] = [];
   const labels: DamagedFile[] = [];
   await unlessDamaged(labels, LABELS_FILE, () => readLabels(storage));
-  for (const runId of ids) {
+  for (const [i, runId] of ids.entries()) {
+    onSteps?.("Checked runs:", i, ids.length);
     const folder = `${RUNS_FOLDER}/${runId}`;
     const manifest = `${folder}/manifest.json`;
     const files = new RunFiles(storage, runId);

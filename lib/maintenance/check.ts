@@ -1,5 +1,5 @@
 import { encodeForgetMark, isForgetFile } from "../memory/forget.ts";
-import { type MemoryReading, QUARANTINE_FOLDER, readMemory } from "../memory/load.ts";
+import { type MemoryReading, QUARANTINE_FOLDER, type ReadingOptions, readMemory } from "../memory/load.ts";
 import { SIDECAR_FILE } from "../memory/sidecar.ts";
 import { isSnapshotFile, readSnapshot } from "../results/snapshot.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
@@ -26,10 +26,8 @@ export interface CheckResult {
   readonly findings: readonly Finding[];
 }
 
-export interface CheckOptions {
-  /** Stops the check, within a moment. */
-  readonly signal?: AbortSignal | undefined;
-}
+/** `signal` stops the check, within a moment. */
+export type CheckOptions = ReadingOptions;
 
 /** Snapshots and files of runs that are read between two moments in which a signal can stop the check. */
 const FILES_PER_PAUSE = 8;
@@ -60,12 +58,11 @@ function identityOf({ name, damaged }: Finding): string {
 
 /** Checks a memory folder in one look, which is enough for the holder of the lock. */
 export async function checkOnce(storage: Storage, options: CheckOptions = {}): Promise<CheckResult> {
-  const { signal } = options;
-  const pause = pauseEvery(FILES_PER_PAUSE, signal);
+  const pause = pauseEvery(FILES_PER_PAUSE, options.signal);
   // A run writes in the opposite order, so that a later step finds whatever an earlier one read about.
-  const runs = await checkRunFiles(storage, pause);
+  const runs = await checkRunFiles(storage, { pause, onSteps: options.onSteps });
   const statistics = await readStatistics(storage);
-  const reading = await readMemory(storage, { parseAll: true, signal });
+  const reading = await readMemory(storage, { ...options, parseAll: true });
   const { trades, marks, sidecar } = reading;
   const snapshots = reading.listing.files.map(({ name }) => name).filter(isSnapshotFile);
   const checkedSnapshots = await checkSnapshots(storage, { names: snapshots, pause });

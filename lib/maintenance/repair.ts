@@ -1,10 +1,17 @@
-import { loadOutcomes, moveToQuarantine, quarantine, type StoredOutcomes } from "../memory/load.ts";
+import {
+  loadOutcomes,
+  moveToQuarantine,
+  quarantine,
+  type StoredOutcomes,
+  type ReadingOptions,
+} from "../memory/load.ts";
 import { openMemory, type OpenMemoryOptions } from "../memory/store.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isSameJson } from "../util/json.ts";
 import { checkOnce, type CheckResult } from "./check.ts";
 
-export type RepairOptions = Omit<OpenMemoryOptions, "rebuildVectors" | "checkLengths">;
+export type RepairOptions = Omit<OpenMemoryOptions, "rebuildVectors" | "checkLengths"> &
+  Pick<ReadingOptions, "onSteps">;
 
 export interface RepairResult {
   readonly before: CheckResult;

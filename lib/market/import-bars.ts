@@ -1,4 +1,5 @@
 /** Makes one series of files of bars from other systems. */
+import type { OnSteps } from "../util/async.ts";
 import { CarryoverError } from "../errors.ts";
 import type { Bar, BarSeries } from "../types.ts";
 import { HOUR_MS, timeframeName } from "../util/time.ts";
@@ -23,6 +24,8 @@ export interface ImportOptions {
   readonly timeframeMs?: number | undefined;
   /** Repairs what is beyond doubt. @default false: it is refused */
   readonly repair?: boolean | undefined;
+  /** Files that were read. */
+  readonly onSteps?: OnSteps | undefined;
 }
 
 export interface ImportedBars {
@@ -55,7 +58,8 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
   if (options.timezone !== undefined) openZone(options.timezone);
   const repaired = { sorted: 0, duplicates: 0, nulls: 0, widened: 0 };
   const tables: { readonly file: string; readonly bars: ForeignBars }[] = [];
-  for (const file of files) {
+  for (const [i, file] of files.entries()) {
+    options.onSteps?.("Read files:", i, files.length);
     for (const bars of await readForeignBars(file, options)) tables.push({ file: file.name, bars });
   }
   const read = tables.map(({ file, bars }) => readBars(bars, { ...options, file, repaired }));

@@ -2,7 +2,7 @@ import { corruptFile, isCorrupt, undefinedIfCorrupt } from "../errors.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Listing, Storage, StoredFile } from "../storage/storage.ts";
 import { isSameJson } from "../util/json.ts";
-import { type Pause, pauseEvery } from "../util/async.ts";
+import { type Pause, type OnSteps, pauseEvery } from "../util/async.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import { decodeForgetMark, type ForgetMark, isForgetFile, MAX_MARK_BYTES } from "./forget.ts";
 import {
@@ -31,6 +31,14 @@ export interface StoredOutcomes {
   readonly digest: string;
 }
 
+/** How outcomes are read. */
+export interface ReadingOptions {
+  /** Stops the reading. */
+  readonly signal?: AbortSignal | undefined;
+  /** Outcomes and marks that were read. */
+  readonly onSteps?: OnSteps | undefined;
+}
+
 /** Outcomes that are read between two moments in which a signal can stop the reading: a few hundredths of a second. */
 const READS_PER_PAUSE = 128;
 
@@ -38,12 +46,12 @@ const READS_PER_PAUSE = 128;
  * Loads the outcomes and marks of a folder.
  *
  * @param options `known`: the trades of a sidecar, in order, and its digest: outcomes that are among them by name and size are not
- * read. Without it every outcome is read. `signal`: stops the reading.
+ * read. Without it every outcome is read.
  */
 export async function loadOutcomes(
   storage: Storage,
   listing: Listing,
-  options: { known?: Pick<Sidecar, "trades" | "digest"> | undefined; signal?: AbortSignal | undefined } = {},
+  options: ReadingOptions & { known?: Pick<Sidecar, "trades" | "digest"> | undefined } = {},
 ): Promise<StoredOutcomes> {
   const { known } = options;
   const pause = pauseEvery(READS_PER_PAUSE, options.signal);
@@ -62,8 +70,9 @@ export async function loadOutcomes(
   const damaged: DamagedFile[] = [];
   const foreign: string[] = [];
   const lowerCaseIds = new Set(trades.map(({ id }) => id.toLowerCase()));
-  for (const file of unread) {
+  for (const [i, file] of unread.entries()) {
     await pause();
+    options.onSteps?.("Read", i, unread.length);
     const { name } = file;
     const id = idOfOutcomeFile(name);
     await unlessDamaged(damaged, name, async () => {
@@ -193,18 +202,18 @@ export interface MemoryReading extends StoredOutcomes {
 /**
  * Reads a memory folder, even while a run writes to it. Takes no lock and writes nothing.
  *
- * @param options `parseAll`: parse every outcome, whatever the sidecar has. @default false; `signal`: stops the reading
+ * @param options `parseAll`: parse every outcome, whatever the sidecar has. @default false
  */
 export async function readMemory(
   storage: Storage,
-  options: { parseAll?: boolean; signal?: AbortSignal | undefined } = {},
+  options: ReadingOptions & { parseAll?: boolean } = {},
 ): Promise<MemoryReading> {
   const damaged: DamagedFile[] = [];
   const sidecar = await unlessDamaged(damaged, SIDECAR_FILE, () => readSidecar(storage));
   // Listed after the sidecar was read, so that every outcome in it is listed.
   const listing = await storage.list();
   const known = options.parseAll === true ? undefined : sidecar;
-  const stored = await loadOutcomes(storage, listing, { known, signal: options.signal });
+  const stored = await loadOutcomes(storage, listing, { ...options, known });
   return { ...stored, damaged: [...damaged, ...stored.damaged], sidecar, listing };
 }
 

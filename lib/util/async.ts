@@ -38,6 +38,9 @@ export function pauseEvery(steps: number, signal: AbortSignal | undefined): Paus
   };
 }
 
+/** Called as the steps of long work are done: what they were (`Copied`), how many are done, and of how many. */
+export type OnSteps = (what: string, done: number, of: number) => void;
+
 /** Like `Promise.all()`, but waits until all are settled, so that after an error nothing goes on. */
 export async function settleAll<T extends readonly unknown[]>(
   work: T,

@@ -25,6 +25,7 @@ interface RunProgress {
  */
 export function runProgress(options: { line?: ProgressLine; now?: () => number } = {}): RunProgress {
   const { line = progressLine(), now = () => performance.now() } = options;
+  const vectors = shareProgress({ line, now });
   let counts: QuestionCounts | undefined;
   let last: Progress | undefined;
   /** Where the rate is measured from. */
@@ -50,7 +51,7 @@ export function runProgress(options: { line?: ProgressLine; now?: () => number }
   return {
     clear: line.clear,
     counts: () => counts,
-    embedded: vectorProgress(line).update,
+    embedded: (made, wanted) => vectors.update("Vectors", made, wanted),
     // One answer may take longer than all ticks before it.
     questions: (latest) => {
       // The time that recorded answers took says nothing about others.
@@ -110,18 +111,6 @@ export function shareProgress(options: { line?: ProgressLine; now?: () => number
         return `${what}  ${count(done)} of ${count(of)}  ${Math.floor((100 * done) / Math.max(1, of))}%${left}`;
       });
     },
-    clear: line.clear,
-  };
-}
-
-/** A progress line of vectors that are computed. */
-export function vectorProgress(line: ProgressLine = progressLine()): {
-  update: (made: number, wanted: number) => void;
-  clear: () => void;
-} {
-  return {
-    update: (made, wanted) =>
-      line.update(() => `Vectors  ${count(made)} of ${count(wanted)}  ${Math.floor((100 * made) / wanted)}%`),
     clear: line.clear,
   };
 }

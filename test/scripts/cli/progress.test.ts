@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ProgressLine } from "../../../scripts/cli/terminal.ts";
-import { firstLongWaits, runProgress } from "../../../scripts/cli/progress.ts";
+import { firstLongWaits, runProgress, shareProgress } from "../../../scripts/cli/progress.ts";
 
 const START = Date.UTC(2021, 0, 5);
 
@@ -18,6 +18,29 @@ const at = (share: number): Parameters<ReturnType<typeof runProgress>["update"]>
   share,
   equity: 10_000,
   trades: 3,
+});
+
+test("work in steps shows how much is done, and the time left by the steps since the first", () => {
+  const shown: string[] = [];
+  const clock = { ms: 0 };
+  const line: ProgressLine = { update: (text) => void shown.push(text()), clear: () => {} };
+  const progress = shareProgress({ line, now: () => clock.ms });
+  progress.update("Copied", 1000, 5000);
+  clock.ms = 2000;
+  progress.update("Copied", 2000, 5000);
+  clock.ms = 3000;
+  // Another kind of work says nothing about this one.
+  progress.update("Read back", 0, 10);
+  clock.ms = 4000;
+  progress.update("Read back", 1, 10);
+  progress.update("Nothing", 0, 0);
+  expect(shown).toEqual([
+    "Copied  1,000 of 5,000  20%",
+    "Copied  2,000 of 5,000  40%  6s left",
+    "Read back  0 of 10  0%",
+    "Read back  1 of 10  10%  9s left",
+    "Nothing  0 of 0  0%",
+  ]);
 });
 
 test("rate and time left are measured from the first tick on", () => {
