@@ -16,7 +16,7 @@ import {
   winRateWithError,
 } from "./breakdown.ts";
 import { count, countOf, fixed, money, multiplier, pct, signed, signedPct } from "./numbers.ts";
-import { figureLines, type ShownRun, titleLine } from "./summary.ts";
+import { figureLines, has, type ShownRun, titleLine } from "./summary.ts";
 import { chunkTable, columns, labelled, section, shownPath, table, words, type ChunkRow } from "./table.ts";
 
 /** Everything that run-chunks knows of a run, table by table. */
@@ -31,7 +31,9 @@ export function renderFullSummary(run: ShownRun): string {
     section("Carried over", carriedOver(summary)),
     section(EVIDENCE_TITLE, learned(summary)),
     section(CONFIDENCE_TITLE, confidenceTables(summary.confidence, { scored: false })),
-    ...(summary.expectation.length === 0 ? [] : [section(EXPECTATION_TITLE, expectationTable(summary.expectation))]),
+    ...(!has(summary, "expectation") || summary.expectation.length === 0
+      ? []
+      : [section(EXPECTATION_TITLE, expectationTable(summary.expectation))]),
     section("Files", files(run)),
   ];
   return sections.join("\n");
@@ -53,12 +55,15 @@ function detailLines(s: Summary): readonly (readonly [label: string, text: strin
       "Ratios",
       `Sortino ${fixed(s.annualized_sortino)}, profit factor ${fixed(s.profit_factor)}, turnover ${fixed(s.turnover, 1)}x`,
     ],
-    ["At random", randomEntry(s)],
+    ...(has(s, "random_entry") ? [["At random", randomEntry(s)] as const] : []),
     ...(s.memory_enabled ? [["Stated", scoreLine(before)] as const] : []),
     [s.memory_enabled ? "Calibrated" : "Confidence", scoreLine(after)],
     ...noiseLines(s),
     ["Not opened", `${notOpened}; not filled: ${count(s.not_filled)}`],
-    ["Assets", s.assets.join(" ") + byAsset("gaps in bars", s.bar_gaps) + byAsset("market closed", s.session_gaps)],
+    [
+      "Assets",
+      s.assets.join(" ") + byAsset("gaps in bars", s.bar_gaps) + byAsset("market closed", s.session_gaps ?? {}),
+    ],
   ];
 }
 

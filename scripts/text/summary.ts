@@ -33,20 +33,30 @@ export function titleLine({ run_id: id, period, data, memory_enabled: enabled }:
   return `${paint(`Run ${id.slice(0, 12)}`, "bold")}  ${period.replace("/", " to ")}${bars}, ${memory}\n`;
 }
 
-/** What everybody asks first, each with its label. */
+/** What everybody asks first, each with its label. A summary of an older version lacks some figures, and then their lines. */
 export function figureLines(s: Summary): readonly (readonly [label: string, text: string])[] {
   const balance = `${money(s.initial_balance)} -> ${money(s.final_balance)} (${signedPct(s.total_return_pct, 2)})`;
-  const changed = changedMost(s);
-  const lines: (readonly [string, string])[] = [
-    ["Result", `${balance}, Sharpe ${fixed(s.annualized_sharpe)}, drawdown ${pct(s.max_drawdown_pct, 2)}`],
-    ["Held", heldLine(s)],
-    ["Costs", costsLine(s)],
-    ["Trades", tradesLine(s)],
+  const result = `${balance}, Sharpe ${fixed(s.annualized_sharpe)}, drawdown ${pct(s.max_drawdown_pct, 2)}`;
+  const hasTrades = s.total_trades > 0;
+  const lines: readonly (readonly [label: string, isKnown: boolean, text: () => string])[] = [
+    ["Result", true, () => result],
+    ["Held", has(s, "buy_and_hold"), () => heldLine(s)],
+    ["Costs", has(s, "costs_r"), () => costsLine(s)],
+    ["Trades", has(s, "sides"), () => tradesLine(s)],
+    ["Edge", hasTrades && has(s, "expected_and_realized"), () => edgeLine(s)],
+    ["Exits", hasTrades && has(s, "exits"), () => exitsLine(s)],
+    ["Decisions", has(s, "actions"), () => decisionsLine(s)],
+    ["Changed", true, () => changedMost(s)],
   ];
-  if (s.total_trades > 0) lines.push(["Edge", edgeLine(s)], ["Exits", exitsLine(s)]);
-  lines.push(["Decisions", decisionsLine(s)]);
-  if (changed !== "") lines.push(["Changed", changed]);
-  return lines;
+  return lines
+    .filter(([, isKnown]) => isKnown)
+    .map(([label, , text]) => [label, text()] as const)
+    .filter(([, text]) => text !== "");
+}
+
+/** Whether a stored summary has a figure. */
+export function has(summary: Summary, key: keyof Summary): boolean {
+  return summary[key] !== undefined;
 }
 
 /** What buying and holding would have made. */
@@ -105,7 +115,10 @@ function changedMost({ quarterly_breakdown: chunks, providers, memory_enabled: e
   if (enabled && largest !== undefined && largest.size > 0) {
     parts.push(`${largest.name} ${multiplier(before[largest.name])} -> ${multiplier(after[largest.name])}`);
   }
-  const trends = Object.entries(providers).flatMap(([name, { trend }]) => (trend === null ? [] : [{ name, ...trend }]));
+  const trends = Object.entries(providers).flatMap(([name, { trend }]) =>
+    // Before version 0.3.0 a trend was no slope.
+    trend?.slope_pct === undefined ? [] : [{ name, ...trend }],
+  );
   const [clearest] = trends.toSorted(
     (a, b) => Math.abs(b.slope_pct / b.standard_error_pct) - Math.abs(a.slope_pct / a.standard_error_pct),
   );

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { Summary } from "../../../lib/results/summary-shape.ts";
 import { inMemoryStorage } from "../../../lib/storage/in-memory.ts";
+import { renderFullSummary } from "../../../scripts/text/run.ts";
 import { renderSummary } from "../../../scripts/text/summary.ts";
 import { resumeJob } from "../../backtest/resume-samples.ts";
 import { runOn } from "../../backtest/world-samples.ts";
@@ -46,6 +47,33 @@ test("more than twelve chunks are grouped: balance at the end, return of all tog
   // 10,000 x 1.01^5 = 10,510.10; the last group has two chunks: 1.01^2.
   expect(rows[0]).toMatch(/^2021W01 to 2021W05 +10,510\.10 +\+5\.10% +50 +40\.0% +0$/);
   expect(rows[10]).toMatch(/^2021W51 to 2021W52 +16,776\.89 +\+2\.01% +20 +40\.0% +500$/);
+});
+
+test("the summary of an older version is shown without the figures that it lacks", () => {
+  const { total_return_pct, quarterly_breakdown, providers, ...old } = summary;
+  const newer = [
+    "buy_and_hold",
+    "equal_weight",
+    "random_entry",
+    "costs",
+    "costs_r",
+    "break_even_cost_multiple",
+    "sides",
+  ];
+  newer.push("exits", "mean_holding_hours", "actions", "expectation", "expected_and_realized", "session_gaps", "notes");
+  const kept = Object.fromEntries(Object.entries(old).filter(([key]) => !newer.includes(key)));
+  const trends = Object.fromEntries(
+    Object.entries(providers).map(([name, item]) => [
+      name,
+      { ...item, trend: { change_pct: 3, standard_error_pct: 1 } },
+    ]),
+  );
+  const older = { ...kept, total_return_pct, quarterly_breakdown, providers: trends } as unknown as Summary;
+  const run = { summary: older, memoryDir: "data/memory", state: "" };
+  const labels = renderSummary(run).match(/^[A-Z]\w+/gm);
+  expect(labels).toEqual(["Run", "Result", "Changed", "Files"]);
+  expect(renderSummary(run)).not.toMatch(/NaN|undefined|a chunk/);
+  expect(renderFullSummary(run)).not.toMatch(/NaN|undefined/);
 });
 
 describe("a line says", () => {
