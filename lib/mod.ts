@@ -48,6 +48,7 @@ export type { BarFile } from "./market/bar.ts";
 export { barSeries } from "./market/series-builder.ts";
 export { parseBarsCsv } from "./market/csv.ts";
 export { parseBarsParquet } from "./market/parquet.ts";
+export { parseFeaturesCsv, type Features, type FeatureValue } from "./market/features.ts";
 export { syntheticBars, type SyntheticBarsOptions } from "./market/synthetic.ts";
 
 export type {

@@ -39,6 +39,8 @@ export interface MemorySettings {
   readonly learningRate: number;
   /** Days of recent history in a decision's context. */
   readonly contextDays: number;
+  /** Features that the sentence of a situation names, so that recall compares them. @default none */
+  readonly recallFeatures?: readonly string[] | undefined;
 }
 
 /** Every default, in the words and units of config.yaml. */
@@ -55,6 +57,7 @@ export const DEFAULTS = {
     seed: 1,
     assets: ["BTCUSD", "ETHUSD", "EURUSD"],
     data_dir: "data/market",
+    features_dir: "data/features",
     timeframe: "1h",
     decision_interval: "4h",
     initial_balance: 10_000,

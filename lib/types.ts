@@ -66,6 +66,9 @@ export interface Situation {
   readonly channel_low: number;
   /** Change of the close over the last 24 bars, percent. */
   readonly return_pct: number;
+  /** Only of assets with features: the newest row that is known, and the ranks of its numbers among the last 500 rows, 0..1. */
+  readonly features?: Readonly<Record<string, number | string | null>>;
+  readonly feature_ranks?: Readonly<Record<string, number>>;
 }
 
 /** A provider's answer. With an `error` it is an abstention: neither right nor wrong. */
@@ -84,9 +87,7 @@ export interface Answer {
 /** Usable answers by action, in this order: BUY, SELL, HOLD. */
 export type SampleCounts = Readonly<Record<Action, number>>;
 
-export interface Vote extends Answer {
-  readonly provider: string;
-}
+export type Vote = Answer & { readonly provider: string };
 
 /** A remembered trade in a situation like this one. */
 export interface SimilarTrade {

@@ -27,6 +27,8 @@ const CORRELATION_SPAN_MS = 30 * DAY_MS;
 export interface DecideContext {
   readonly settings: BacktestSettings;
   readonly providers: readonly Provider[];
+  /** As in `MemorySettings`. */
+  readonly recallFeatures?: readonly string[] | undefined;
   readonly view: MemoryView;
   readonly broker: Broker;
   /** In config order. */
@@ -169,7 +171,7 @@ function placeOrder(
     ...figures,
     situation,
     votes,
-    description: `${describeSituation(situation)} ${describeDecision({ action, confidence: figures.confidence }, votes)}`,
+    description: `${describeSituation(situation, context.recallFeatures)} ${describeDecision({ action, confidence: figures.confidence }, votes)}`,
   };
   broker.place({ asset, closes, opens: { action, size, decision } });
   return { order: closes ? "reverse" : "open", size, skipped };

@@ -1,4 +1,5 @@
 import { barColumns } from "../market/bar.ts";
+import { type Features, featuresAt } from "../market/features.ts";
 import { endOfBar, nearestTimeframes } from "../market/spacing.ts";
 import { SituationTracker } from "../market/situation.ts";
 import type { Bar, BarColumns, BarSeries, Situation } from "../types.ts";
@@ -13,6 +14,8 @@ export interface FeedOptions {
   readonly regimesAdapt: boolean;
   /** Situations of these bars that are known already, by the number of bars known then. @default they are computed */
   readonly situations?: ReadonlyMap<number, Situation> | undefined;
+  /** Of the asset. @default none */
+  readonly features?: Features | undefined;
 }
 
 /**
@@ -25,6 +28,7 @@ export class Feed {
   readonly #timeframeMs: number;
   readonly #endMs: number;
   readonly #tracker: SituationTracker;
+  readonly #features: Features | undefined;
   readonly #situations: FeedOptions["situations"];
   #count = 0;
   #nextTick = Infinity;
@@ -40,6 +44,7 @@ export class Feed {
     this.#endMs = options.endMs;
     this.#tracker = new SituationTracker({ ...series, regimesAdapt: options.regimesAdapt });
     this.#situations = options.situations;
+    this.#features = options.features;
     this.#nextClock = Math.floor((this.next?.timestamp ?? 0) / this.#timeframeMs);
     this.#nextTick = this.#tickOfNext();
     while (this.#nextTick < options.startMs) this.advance();
@@ -93,7 +98,9 @@ export class Feed {
 
   /** The situation at the close of the newest known bar; `undefined` while there are too few bars. */
   situation(): Situation | undefined {
-    return this.#situations === undefined ? this.#tracker.situation() : this.#situations.get(this.#count);
+    const situation = this.#situations === undefined ? this.#tracker.situation() : this.#situations.get(this.#count);
+    if (situation === undefined || this.#features === undefined) return situation;
+    return { ...situation, ...featuresAt(this.#features, situation.timestamp) };
   }
 
   #tickOfNext(): number {

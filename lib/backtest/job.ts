@@ -1,4 +1,5 @@
 import { dayTimeOf } from "../market/spacing.ts";
+import type { Features } from "../market/features.ts";
 import type { Remembered } from "../memory/in-memory.ts";
 import type { Memory } from "../memory/store.ts";
 import type { MemoryView, MemoryViewOptions } from "../memory/view.ts";
@@ -21,6 +22,8 @@ export interface BacktestJob {
   /** The bars of every asset, from the start of its file. */
   readonly series: ReadonlyMap<string, BarSeries>;
   readonly market: Market;
+  /** By asset, where there are some. */
+  readonly features?: ReadonlyMap<string, Features> | undefined;
   /** Votes are listed in this order. */
   readonly providers: readonly Provider[];
   /** Opened for writing; its storage also keeps the run. */

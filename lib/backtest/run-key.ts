@@ -21,6 +21,8 @@ export interface RunKey {
   readonly files: Readonly<Record<string, string>>;
   /** SHA-256 of each asset's bars up to the run's end. */
   readonly bars: Readonly<Record<string, string>>;
+  /** SHA-256 of each asset's features that were known before the run's end, where there are some. */
+  readonly features?: Readonly<Record<string, string>>;
   readonly market: string;
   /** The fingerprint of what turns sentences into vectors. */
   readonly embedder: string;
@@ -70,6 +72,7 @@ async function firstAttempt(job: BacktestJob, carriedIn: readonly EmbeddedTrade[
     seed: job.key.seed,
     files: job.key.files,
     bars: await hashBarsByAsset(job),
+    ...hashFeatures(job),
     market: job.market,
     embedder: job.memory.embedder.fingerprint,
     base: carriedIn.map(({ id, contentHash }) => [id, contentHash] as const),
@@ -164,6 +167,15 @@ export async function hashBarsByAsset(job: Pick<BacktestJob, "series" | "period"
   const hashes: Record<string, string> = {};
   for (const [asset, series] of job.series) hashes[asset] = await hashBars(series, job.period.endMs);
   return hashes;
+}
+
+function hashFeatures({ features, period }: Pick<BacktestJob, "features" | "period">): Pick<RunKey, "features"> {
+  if (features === undefined || features.size === 0) return {};
+  const hashes = [...features].map(([asset, { names, rows }]) => {
+    const known = rows.filter(({ timestamp }) => timestamp < period.endMs);
+    return [asset, sha256OfText(JSON.stringify([names, known.map(({ timestamp, values }) => [timestamp, ...values])]))];
+  });
+  return { features: Object.fromEntries(hashes) };
 }
 
 /** SHA-256 of the bars that start before `endMs`, six little-endian doubles each: the same for every file format. */

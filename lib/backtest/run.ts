@@ -156,7 +156,7 @@ function openLoop({ job, id, chunks, view, own, records }: Run, writes: PendingW
     const options = { startMs, endMs: period.endMs, regimesAdapt: job.memorySettings.enabled };
     const { decisionIntervalMs } = settings;
     const situations = job.situations?.of(series, { ...options, decisionIntervalMs });
-    const feed = new Feed(series, { ...options, situations });
+    const feed = new Feed(series, { ...options, situations, features: job.features?.get(asset) });
     if (feed.last !== undefined) broker.setLastBar(asset, feed.last, feed.lastTick);
     return feed;
   });
@@ -168,6 +168,7 @@ function openLoop({ job, id, chunks, view, own, records }: Run, writes: PendingW
   return {
     settings,
     providers: job.providers,
+    recallFeatures: job.memorySettings.recallFeatures,
     view,
     broker,
     feeds,

@@ -130,6 +130,8 @@ export interface Config {
     readonly max_memory_size: number;
     readonly learning_rate: number;
     readonly context_window: number;
+    /** Features that recall compares. */
+    readonly recall_features?: readonly string[];
   };
   readonly memory: {
     readonly dir: string;
@@ -148,6 +150,8 @@ export interface Config {
     readonly assets: readonly string[];
     /** A folder, or `synthetic`. */
     readonly data_dir: string;
+    /** A folder with `<ASSET>.csv` of assets that have features. */
+    readonly features_dir: string;
     readonly timeframe: string;
     readonly decision_interval: string;
     readonly initial_balance: number;
@@ -200,6 +204,7 @@ export function toSettings({
       maxMemorySize: memory.max_memory_size,
       learningRate: memory.learning_rate,
       contextDays: memory.context_window,
+      ...(memory.recall_features === undefined ? {} : { recallFeatures: memory.recall_features }),
     },
   };
 }

@@ -61,7 +61,11 @@ export async function configOf(text: string, path: string, options: LoadConfigOp
   const { data_dir: dataDir } = config.backtest;
   const places = [baseDir, dirname(file)].map((folder) => resolve(folder, dataDir));
   const dataFolder = places.find((folder) => existsSync(folder)) ?? places[0]!;
-  const backtest = { ...config.backtest, data_dir: dataDir === SYNTHETIC ? SYNTHETIC : dataFolder };
+  const backtest = {
+    ...config.backtest,
+    data_dir: dataDir === SYNTHETIC ? SYNTHETIC : dataFolder,
+    features_dir: resolve(baseDir, config.backtest.features_dir),
+  };
   return { config: { ...config, memory, backtest }, file, baseDir, notes };
 }
 

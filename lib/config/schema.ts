@@ -4,7 +4,7 @@ import { isRecord } from "../util/json.ts";
 import { parseDuration, parseTimeframe, TIMEFRAME_FORM, msOfTimeframe, timeframeName } from "../util/time.ts";
 import { ASSET_FORM, assetFileName, isAssetName } from "./asset-name.ts";
 import type { Config } from "./config.ts";
-import { type Fields, fieldsOf, isDay } from "./fields.ts";
+import { type Fields, fieldsOf, isDay, isPath } from "./fields.ts";
 import { problemsOf, quote, type ConfigProblem } from "./problems.ts";
 import { providerSchema } from "./provider-schema.ts";
 
@@ -27,7 +27,7 @@ export function checkConfig(
   const { nameBound = (bound) => `backtest.${bound}` } = options;
   const fields = fieldsOf(z);
   const schema = fields.map({
-    portfolio_memory: portfolioMemorySchema(fields).prefault({}),
+    portfolio_memory: portfolioMemorySchema(z, fields).prefault({}),
     memory: memorySchema(fields).prefault({}),
     backtest: backtestSchema(z, { fields, nameBound }).prefault({}),
     providers: providersSchema(z, fields),
@@ -36,13 +36,14 @@ export function checkConfig(
   return result.success ? { config: result.data } : { problems: result.error.issues.flatMap(problemsOf) };
 }
 
-function portfolioMemorySchema({ map, boolean, integer, above0 }: Fields) {
+function portfolioMemorySchema(z: typeof Zod, { map, boolean, integer, above0, text }: Fields) {
   const defaults = DEFAULTS.portfolio_memory;
   return map({
     enabled: boolean.default(defaults.enabled),
     max_memory_size: integer(1, 1_000_000).default(defaults.max_memory_size),
     learning_rate: above0(1).default(defaults.learning_rate),
     context_window: integer(1, 36_500).default(defaults.context_window),
+    recall_features: z.exactOptional(z.array(text("the name of a feature", isPath), { error: "a list of features" })),
   });
 }
 
@@ -77,6 +78,7 @@ function backtestSchema(z: typeof Zod, { fields, nameBound }: { fields: Fields; 
     budget_usd: z.exactOptional(above0(1e6)),
     assets: assetsSchema(z, asset),
     data_dir: path.default(defaults.data_dir),
+    features_dir: path.default(defaults.features_dir),
     timeframe: timeframe.default(defaults.timeframe),
     decision_interval: interval.default(defaults.decision_interval),
     initial_balance: above0(1e12).default(defaults.initial_balance),

@@ -15,6 +15,7 @@ import {
   choosePerturbations,
   MAX_PERTURBATIONS,
   perturbBars,
+  perturbFeatures,
   type Perturbation,
   perturbTrades,
   perturbVotes,
@@ -48,6 +49,8 @@ export interface LookaheadCheck {
   readonly changed: Perturbation["changed"];
   readonly changed_bars: number;
   readonly changed_votes: number;
+  /** Rows of features. */
+  readonly changed_features: number;
   readonly changed_outcomes: number;
   /** How much was compared. */
   readonly decisions: number;
@@ -189,8 +192,14 @@ async function withOtherMarket(
     votes += perturbed.changed;
     return perturbed.votes;
   });
-  const perturbed = { ...job, series: new Map(series), providers };
-  return checkPerturbed(perturbed, reference, { perturbation, bars, votes, outcomes: 0 });
+  let rows = 0;
+  const features = [...(job.features ?? [])].map(([asset, ofAsset]) => {
+    const perturbed = perturbFeatures(ofAsset, atMs);
+    rows += perturbed.changed;
+    return [asset, perturbed.features] as const;
+  });
+  const perturbed = { ...job, series: new Map(series), features: new Map(features), providers };
+  return checkPerturbed(perturbed, reference, { ...NOTHING_CHANGED, perturbation, bars, votes, features: rows });
 }
 
 async function withOtherMemory(
@@ -214,14 +223,17 @@ async function withOtherMemory(
     },
   };
   const outcomes = ofFolder.changed + ofRun.changed;
-  return checkPerturbed(perturbed, reference, { perturbation, bars: 0, votes: 0, outcomes });
+  return checkPerturbed(perturbed, reference, { ...NOTHING_CHANGED, perturbation, outcomes });
 }
+
+/** How many of each a perturbation has changed. */
+const NOTHING_CHANGED = { bars: 0, votes: 0, features: 0, outcomes: 0 };
 
 /** Makes a perturbed run, and compares what it knew by the time of the perturbation. */
 async function checkPerturbed(
   job: InMemoryJob,
   reference: Reference,
-  done: { perturbation: Perturbation; bars: number; votes: number; outcomes: number },
+  done: typeof NOTHING_CHANGED & { perturbation: Perturbation },
 ): Promise<LookaheadCheck> {
   const { atMs, changed } = done.perturbation;
   const perturbed = await runInMemory(job, { untilMs: atMs + 1 });
@@ -235,6 +247,7 @@ async function checkPerturbed(
     changed,
     changed_bars: done.bars,
     changed_votes: done.votes,
+    changed_features: done.features,
     changed_outcomes: done.outcomes,
     ...compared,
     later_decisions_changed: laterDecisionsChanged,

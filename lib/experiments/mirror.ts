@@ -35,6 +35,7 @@ export class MirroredMarket {
     const scale = plain.close / mirrored.close;
     return {
       ...mirrored,
+      ...(plain.features === undefined ? {} : { features: plain.features, feature_ranks: plain.feature_ranks ?? {} }),
       close: plain.close,
       atr: mirrored.atr * scale,
       ema_fast: mirrored.ema_fast * scale,

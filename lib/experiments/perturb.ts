@@ -3,6 +3,8 @@
  * the same input always gives the same perturbation.
  */
 import type { InMemoryJob } from "../backtest/job.ts";
+import type { Features, FeatureValue } from "../market/features.ts";
+import { firstIndex } from "../util/sorted.ts";
 import type { EmbeddedTrade } from "../memory/trade.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
 import type { Bar, BarSeries, DecisionRecord, Outcome } from "../types.ts";
@@ -78,6 +80,18 @@ export function perturbVotes(votes: FileVotes, afterMs: number): { votes: FileVo
     return [asset, others] as const;
   });
   return { votes: new Map(perturbed), changed };
+}
+
+/**
+ * Changes the features that are known from after `afterMs`.
+ *
+ * @returns The features, and how many of their rows were changed.
+ */
+export function perturbFeatures(features: Features, afterMs: number): { features: Features; changed: number } {
+  const first = firstIndex(features.rows.length, (i) => features.rows[i]!.timestamp > afterMs);
+  const other = (value: FeatureValue): FeatureValue => (typeof value === "number" ? 1 - value : `not ${value ?? ""}`);
+  const rows = features.rows.map((row, i) => (i < first ? row : { ...row, values: row.values.map(other) }));
+  return { features: { ...features, rows }, changed: rows.length - first };
 }
 
 /**

@@ -3,6 +3,7 @@ import { type BacktestResult, runBacktest } from "../backtest/run.ts";
 import { ASSET_FORM, assetFileName, isAssetName } from "../config/asset-name.ts";
 import { toSettings } from "../config/config.ts";
 import { isDay } from "../config/fields.ts";
+import type { Features } from "../market/features.ts";
 import type { Memory } from "../memory/store.ts";
 import type { Provider } from "../providers/provider.ts";
 import { type BacktestSettings, type Costs, DEFAULTS, type MemorySettings, type Risk } from "../settings.ts";
@@ -15,6 +16,8 @@ import { choosePeriod, type Period } from "./period.ts";
 export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onNote" | "onStart" | "onProgress" | "signal"> {
   /** One series of each asset. Bars before the period prepare the indicators. */
   readonly bars: readonly BarSeries[];
+  /** By asset: `parseFeaturesCsv()` reads them. @default none */
+  readonly features?: ReadonlyMap<string, Features>;
   readonly providers: readonly Provider[];
   /** Its storage also keeps the files of the run. */
   readonly memory: Memory;
@@ -81,6 +84,7 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
     chunkKind: chunks,
     series,
     market: first.market,
+    features: options.features,
     providers,
     memory,
     key: { version: VERSION, seed: DEFAULTS.backtest.seed, files: versionsOf(providers) },

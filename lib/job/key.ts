@@ -11,7 +11,14 @@ export type Refreshes = Readonly<Record<string, number>>;
  */
 export function keyConfig(config: Config, refreshes: Refreshes): Json {
   const { dir: _dir, model_dir: _modelDir, answers_dir: _answersDir, ...memory } = config.memory;
-  const { data_dir: _dataDir, start: _start, end: _end, budget_usd: _budget, ...backtest } = config.backtest;
+  const {
+    data_dir: _dataDir,
+    features_dir: _featuresDir,
+    start: _start,
+    end: _end,
+    budget_usd: _budget,
+    ...backtest
+  } = config.backtest;
   const providers = config.providers.map((provider) => keyProvider(provider, refreshes));
   // A round trip drops what is undefined, as the manifest does.
   return JSON.parse(JSON.stringify({ ...config, memory, backtest, providers })) as Json;

@@ -6,6 +6,8 @@ import type { Embedder } from "../embed/embedder.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
 import { fail } from "../errors.ts";
 import { BarCache } from "../market/bar-cache.node.ts";
+import type { Features } from "../market/features.ts";
+import { loadFeatures } from "../market/load-features.node.ts";
 import { assertCostsOfAssets } from "../market/load.node.ts";
 import { SYNTHETIC_START } from "../market/synthetic.ts";
 import { assertMemoryFolder } from "../memory/folder.ts";
@@ -78,6 +80,7 @@ export interface OpenJob {
 export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   const { config, signal = new AbortController().signal, onNote = () => {} } = options;
   const { series, market, period } = await findBars({ ...options, onNote });
+  const features = market === "bars" ? featuresOf(config, onNote) : undefined;
   const recording = recordingFor(options);
   const loading = { baseDir: options.baseDir, signal, recording, series };
   const { providers, votes, files, refreshes } = await loadProviders(config.providers, { ...loading, onNote });
@@ -100,6 +103,7 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
       chunkKind: config.backtest.chunks,
       series,
       market,
+      features,
       providers,
       notes,
       signal: stopped,
@@ -109,6 +113,21 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
     providersWith: (changeVotes) => loadProviders(config.providers, { ...loading, changeVotes }),
     close: async () => recording?.close(),
   };
+}
+
+/** Loads the features of assets, and names assets without, where others have some. */
+function featuresOf(config: Config, onNote: (note: string) => void): ReadonlyMap<string, Features> {
+  const { assets, features_dir: dir } = config.backtest;
+  const features = loadFeatures({ assets, dir });
+  const without = assets.filter((asset) => !features.has(asset));
+  if (features.size > 0 && without.length > 0) onNote(`No features of ${without.join(", ")} in "${dir}"`);
+  const names = new Set([...features.values()].flatMap((each) => each.names));
+  const unknown = (config.portfolio_memory.recall_features ?? []).find((name) => !names.has(name));
+  if (unknown === undefined) return features;
+  throw fail("NOT_FOUND", "Cannot use portfolio_memory.recall_features", {
+    found: `"${unknown}", which no file in "${dir}" has`,
+    expected: names.size === 0 ? "a column of a file such as BTCUSD.csv there" : [...names].join(", "),
+  });
 }
 
 function leaksOf(

@@ -1,11 +1,19 @@
-import { QUANTITIES, quantitiesOf, type QuantityName, wordFor } from "../embed/levels.ts";
+import { QUANTITIES, quantitiesOf, type Quantity, type QuantityName, wordFor } from "../embed/levels.ts";
 import type { Action, Situation, Vote } from "../types.ts";
+
+/** Words for the rank of a feature among its own past. */
+const FEATURE_LEVELS: Quantity = {
+  bounds: [0.1, 0.35, 0.65, 0.9],
+  words: ["very low", "low", "usual", "high", "very high"],
+};
 
 /**
  * Describes a situation in one sentence: the numbers, and beside each a word for its level. The hashing embedder reads it by the
  * same table of levels.
+ *
+ * @param features Names of features that it says as well, where they are known. @default none
  */
-export function describeSituation(situation: Situation): string {
+export function describeSituation(situation: Situation, features: readonly string[] = []): string {
   const s = situation;
   const quantities = quantitiesOf(situation);
   // A move is judged against what the asset moves anyway, so "fast" means the same for a coin and a currency.
@@ -14,8 +22,16 @@ export function describeSituation(situation: Situation): string {
     `${s.asset} is ${word("move")} (${signed(s.return_pct)}% in 24 bars) in a ${s.regime.toLowerCase()} market: ${word("trend")}, ` +
     `${word("adx")} at ADX ${fixed(s.adx, 0)}, momentum ${word("rsi")} at RSI ${fixed(s.rsi, 0)}, ` +
     `volatility ${word("volatility")} at ${fixed(s.volatility_pct, 2)}% a bar, ${word("zscore")} (${signed(s.zscore)} deviations), ` +
-    `${word("channel")} its range of 48 bars.`
+    `${word("channel")} its range of 48 bars${features.map((name) => describeFeature(situation, name)).join("")}.`
   );
+}
+
+function describeFeature({ features = {}, feature_ranks: ranks = {} }: Situation, name: string): string {
+  const value = Object.hasOwn(features, name) ? features[name] : null;
+  if (value === null || value === undefined) return "";
+  // A text could end the sentence.
+  if (typeof value === "string") return `, ${name} ${value.replaceAll(/[^\w+-]+/g, "-")}`;
+  return `, ${name} ${wordFor(FEATURE_LEVELS, ranks[name] ?? Number.NaN)} (${Number(value.toPrecision(4))})`;
 }
 
 /** Describes what the ensemble decided and who voted for it, in one sentence. */

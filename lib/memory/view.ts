@@ -26,6 +26,7 @@ export interface MemoryViewOptions {
   readonly maxMemorySize: number;
   readonly learningRate: number;
   readonly contextDays: number;
+  readonly recallFeatures?: readonly string[] | undefined;
   /** `false`: the providers' records are left empty. @default true */
   readonly records?: boolean;
   /** `false`: no similar trades are recalled, and no vectors are indexed. @default true */
@@ -86,7 +87,10 @@ export class MemoryView {
     const records = this.#options.records === false ? NO_RECORDS : this.#records(situation.regime, window);
     if (this.#index === undefined) return { remembered, similar: [], recent, records };
     const { embedder } = this.#memory;
-    const query = embedder.embedSituation?.(situation) ?? (await embedSentence(embedder, describeSituation(situation)));
+    const { recallFeatures = [] } = this.#options;
+    // The shortcut knows nothing of features.
+    const shortcut = recallFeatures.length === 0 ? embedder.embedSituation?.(situation) : undefined;
+    const query = shortcut ?? (await embedSentence(embedder, describeSituation(situation, recallFeatures)));
     const matches = this.#index.search(query, { k: RECALLED, ...window });
     const similar = matches.map(({ row, similarity }) => similarTrade(this.#trades[row]!, similarity));
     return { remembered, similar, recent, records };

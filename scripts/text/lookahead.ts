@@ -81,7 +81,8 @@ function conclusion(checks: readonly LookaheadCheck[]): string[] {
 function changedData(check: LookaheadCheck): string {
   if (check.changed === "memory") return countOf(check.changed_outcomes, "outcome");
   const votes = check.changed_votes === 0 ? "" : `, ${countOf(check.changed_votes, "vote")}`;
-  return `${check.changed === "bar" ? "in " : ""}${countOf(check.changed_bars, "bar")}${votes}`;
+  const features = check.changed_features === 0 ? "" : `, ${countOf(check.changed_features, "feature row")}`;
+  return `${check.changed === "bar" ? "in " : ""}${countOf(check.changed_bars, "bar")}${votes}${features}`;
 }
 
 function leakText({ kind, timestamp, asset, fields }: Leak): string {

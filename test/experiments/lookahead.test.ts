@@ -1,18 +1,19 @@
 /** A clean run has no leak. That leaks are found is tested by test/slow/mutants.ts. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, mock, test } from "bun:test";
 import { Feed } from "../../lib/backtest/feed.ts";
 import { checkLookahead, isClean, type LookaheadReport } from "../../lib/experiments/lookahead.ts";
 import { barColumns } from "../../lib/market/bar.ts";
+import type { Features } from "../../lib/market/features.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { cachingEmbedder } from "../../lib/memory/in-memory.ts";
 import { defaultProviders, roughSeries } from "../backtest/market-samples.ts";
-import { at, makeSettings, MEMORY_ON } from "../backtest/world-samples.ts";
+import { at, HOUR, makeSettings, MEMORY_ON } from "../backtest/world-samples.ts";
 
 const PERIOD = { startMs: at("2018-02-08"), endMs: at("2018-04-01") };
 
 /** Checks a provider on three assets. */
-async function checkProvider(provider: Provider): Promise<LookaheadReport> {
+async function checkProvider(provider: Provider, features?: ReadonlyMap<string, Features>): Promise<LookaheadReport> {
   const providers = [...defaultProviders(), provider];
   return checkLookahead(
     {
@@ -22,6 +23,7 @@ async function checkProvider(provider: Provider): Promise<LookaheadReport> {
       chunkKind: "10d",
       series: new Map(roughSeries({ startMs: at("2018-02-01"), endMs: PERIOD.endMs, seed: 1 })),
       market: "bars",
+      features,
       providers,
       remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
       key: { version: "test", seed: 1, files: {} },
@@ -53,6 +55,39 @@ describe("a provider that looks at context.bars", () => {
     const report = await checkProvider(momentum).finally(() => void (Feed.prototype.lastBars = lastBars));
     expect(report.leaks).toBeGreaterThan(0);
     expect(report.checks.find(({ first_leak: leak }) => leak !== null)!.first_leak!.fields.join()).toContain("votes");
+  });
+});
+
+describe("a provider that looks at features", () => {
+  const rows = Array.from({ length: 60 * 24 }, (_, i) => ({
+    timestamp: at("2018-02-01") + i * HOUR,
+    values: [Math.sin(i / 7)],
+  }));
+  const features = new Map(["AAA", "BBB"].map((asset) => [asset, { names: ["mood"], rows }]));
+  const moody: Provider = {
+    name: "moody",
+    vote: ({ features: { mood } = {} }) => ({ action: Number(mood) > 0.2 ? "BUY" : "SELL", confidence: 60 }),
+  };
+
+  test("leaks nothing, and the check changes them", async () => {
+    const report = await checkProvider(moody, features);
+    const market = report.checks.filter(({ changed }) => changed === "market");
+    expect(market.length).toBeGreaterThan(0);
+    expect(market.every(({ changed_features: changed }) => changed > 500)).toBe(true);
+    expect(isClean(report)).toBe(true);
+  });
+
+  test("is caught if a row counts before its time", async () => {
+    const original = { ...(await import("../../lib/market/features.ts")) };
+    const early: typeof original.featuresAt = (known, ms) => original.featuresAt(known, ms + 4 * HOUR);
+    await mock.module("../../lib/market/features.ts", () => ({ ...original, featuresAt: early }));
+    const report = await checkProvider(moody, features).finally(() =>
+      mock.module("../../lib/market/features.ts", () => original),
+    );
+    expect(report.leaks).toBeGreaterThan(0);
+    expect(report.checks.find(({ first_leak: leak }) => leak !== null)!.first_leak!.fields).toContain(
+      "situation.features.mood",
+    );
   });
 });
 

@@ -6,6 +6,7 @@ import { parseConfig } from "../../lib/config/parse.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { runConfig, type RunOptions, type RunOutcome } from "../../lib/job/run.node.ts";
+import type { DecisionRecord, Outcome } from "../../lib/types.ts";
 import { syntheticBars } from "../../lib/market/synthetic.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -104,6 +105,42 @@ describe("runConfig()", () => {
     const decisions = join(root, "silent", "runs", summary.run_id, "2018-01.decisions.ndjson");
     writeFileSync(decisions, `${readFileSync(decisions, "utf8").slice(0, -20)}\n`);
     expect((await run("silent", { yaml, period })).notes[0]).toContain('the last with ""');
+  });
+
+  test("has features in decisions, in the sentence that recall compares, and in the identity of the run", async () => {
+    const dir = join(root, "features");
+    mkdirSync(dir);
+    const days = (mood: number): string =>
+      Array.from({ length: 400 }, (_, i) => `${Date.UTC(2017, 11, 1 + i)},${mood + (i % 10)}`).join("\n");
+    const write = (rows: string): void => writeFileSync(join(dir, "AAA.csv"), `timestamp,mood\n${rows}\n`);
+    const period = `, start: 2018-03-01, end: 2018-06-01, chunks: month, features_dir: ${JSON.stringify(dir)}`;
+    const yaml = "portfolio_memory: { recall_features: [mood] }";
+    write(days(0));
+    const first = await run("moods", { period, yaml });
+    const [chunk = ""] = first.chunksRun;
+    const lines = readFileSync(join(root, "moods", "runs", first.summary.run_id, `${chunk}.decisions.ndjson`), "utf8");
+    const { timestamp, situation } = JSON.parse(lines.split("\n")[0]!) as DecisionRecord;
+    // 1 December 2017 is day 0; its mood is 0.
+    const day = Math.floor((Date.parse(timestamp) - Date.UTC(2017, 11, 1)) / 86_400_000);
+    expect(situation.features).toEqual({ mood: day % 10 });
+    const [name = ""] = outcomesIn("moods");
+    const outcome = JSON.parse(readFileSync(join(root, "moods", name), "utf8")) as Outcome;
+    expect(outcome.description).toMatch(/its range of 48 bars, mood (?:very )?(?:low|usual|high) \(\d\)\. Decided/);
+
+    // What is known only after the run does not matter.
+    write(`${days(0)}\n2019-05-05,7`);
+    expect((await run("moods", { period, yaml })).chunksRun).toEqual([]);
+    write(days(1));
+    const second = await run("moods", { period, yaml });
+    expect(second.notes.join()).toContain(
+      `run ${first.summary.run_id.slice(0, 12)} of 2018-03-01 to 2018-06-01 differs in features.AAA`,
+    );
+
+    const wrong = await refusal(run("moods", { period, yaml: yaml.replace("mood", "mud") }));
+    expect(wrong.code).toBe("NOT_FOUND");
+    expect(wrong.message).toBe(
+      `Cannot use portfolio_memory.recall_features: found "mud", which no file in "${dir}" has, expected mood`,
+    );
   });
 
   test("starts another run if a file of votes has changed, and says so", async () => {

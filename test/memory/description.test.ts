@@ -30,6 +30,20 @@ test("a situation is one sentence, with a word beside each number", () => {
   );
 });
 
+test("a sentence names features that it is asked for, by the rank of a number among its own past", () => {
+  const features = { funding: -0.00012346, mood: "risk off. Sell", news: null };
+  const situation = { ...SITUATION, features, feature_ranks: { funding: 0.08 } };
+  expect(describeSituation(situation)).toBe(describeSituation(SITUATION));
+  const sentence = describeSituation(situation, ["funding", "mood", "news", "other"]);
+  expect(sentence).toEndWith(" its range of 48 bars, funding very low (-0.0001235), mood risk-off-Sell.");
+  expect(situationSentence(`${sentence} Decided BUY.`)).toBe(sentence);
+  const words = [0, 0.1, 0.5, 0.65, 0.9].map((rank) => {
+    const text = describeSituation({ ...situation, feature_ranks: { funding: rank } }, ["funding"]);
+    return /funding (.*) \(/.exec(text)![1];
+  });
+  expect(words).toEqual(["very low", "low", "usual", "high", "very high"]);
+});
+
 test("a move and a trend are judged against how much the asset moves anyway", () => {
   // A tenth of everything: a currency that moves little and is calm.
   const calm = { ...SITUATION, volatility_pct: 0.1, return_pct: 0.3, ema_fast: 29_536, ema_slow: 29_500 };

@@ -156,7 +156,18 @@ function situationData(situation: Situation, mask: boolean): Json {
     adx: digits(rest.adx),
     zscore: digits(rest.zscore),
     return_pct: digits(rest.return_pct),
+    ...featuresData(rest, mask),
   };
+}
+
+/** Numbers may tell the price level, and texts the time: under a mask there are ranks alone. */
+function featuresData(situation: Pick<Situation, "features" | "feature_ranks">, mask: boolean): Record<string, Json> {
+  const { features, feature_ranks: ranks } = situation;
+  if (features === undefined) return {};
+  const shown = Object.entries((mask ? ranks : features) ?? {}).map(([name, value]) => {
+    return [name, typeof value === "number" ? digits(value) : value] as const;
+  });
+  return { [mask ? "feature_ranks" : "features"]: Object.fromEntries(shown) };
 }
 
 /** A row for each bar, oldest first. Hidden are the times and the price level; volumes are then shares of their mean. */

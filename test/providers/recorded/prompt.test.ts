@@ -19,6 +19,16 @@ function dataIn(text: string, n: number): unknown {
   return JSON.parse([...text.matchAll(/^<data>\n(.*)\n<\/data>$/gm)][n]?.[1] ?? "null");
 }
 
+test("the situation has features where there are some, and under a mask only their ranks", () => {
+  const features = { features: { funding: 0.0123456789, mood: "calm", news: null }, feature_ranks: { funding: 0.25 } };
+  const data = (mask: boolean): unknown =>
+    dataIn(render(makeContext(0), { provider: "llama", mask }, makeSituation({ ...features, asset: "BTCUSD" })), 0);
+  expect(data(false)).toMatchObject({ features: { funding: 0.0123457, mood: "calm", news: null } });
+  expect(data(true)).toMatchObject({ feature_ranks: { funding: 0.25 } });
+  expect(data(true)).not.toHaveProperty("features");
+  expect(Object.keys(dataIn(render(makeContext(0)), 0) as object).join()).not.toContain("feature");
+});
+
 describe("{{bars}}", () => {
   const bars = {
     timestamp: [Date.parse("2021-01-04T10:00Z"), Date.parse("2021-01-04T11:00Z")],

@@ -1,0 +1,93 @@
+/** Features of the user's own: any named figures of an asset, such as funding, sentiment or counts of news. */
+import type { Situation } from "../types.ts";
+import { firstIndex } from "../util/sorted.ts";
+import { badData, BAR_TIME_FORM, parseBarTime, quote } from "./bar.ts";
+import { CsvReader } from "./csv-reader.ts";
+
+/** A number or a text; `null` for an empty cell. */
+export type FeatureValue = number | string | null;
+
+/** An asset's features, oldest first; rows of the same time in the order of the file. */
+export interface Features {
+  readonly names: readonly string[];
+  readonly rows: readonly {
+    /** When its values were known, epoch ms UTC. */
+    readonly timestamp: number;
+    /** In the order of `names`. */
+    readonly values: readonly FeatureValue[];
+  }[];
+}
+
+const NAME = /^[A-Za-z_][\w.-]{0,59}$/;
+const MAX_TEXT = 200;
+/** The newest rows among which a value has its rank. */
+const RANK_ROWS = 500;
+
+/**
+ * Reads features from a CSV file with the column `timestamp` and any others, its lines in any order. A column whose first value is a
+ * number has numbers only. See `CsvReader` for the dialects.
+ *
+ * @throws {CarryoverError} `BAD_DATA` with line and column.
+ */
+export function parseFeaturesCsv(bytes: Uint8Array, { file }: { file: string }): Features {
+  const names = featureNames(bytes, file);
+  const csv = new CsvReader(bytes, { file, columns: ["timestamp", ...names.map((name) => name.toLowerCase())] });
+  const areNumbers: (boolean | undefined)[] = names.map(() => undefined);
+  const rows: Features["rows"][number][] = [];
+  while (csv.next()) {
+    const timestamp = parseBarTime(csv.text(0)) ?? csv.refuse(0, BAR_TIME_FORM);
+    const values = names.map((_, i): FeatureValue => {
+      if (csv.isBlank(i + 1)) return null;
+      const [number, text] = [csv.number(i + 1), csv.text(i + 1)];
+      areNumbers[i] ??= !Number.isNaN(number);
+      if (areNumbers[i] === false)
+        return text.length <= MAX_TEXT ? text : csv.refuse(i + 1, `at most ${MAX_TEXT} characters`);
+      return Number.isFinite(number) ? number : csv.refuse(i + 1, "a number, as in the lines before");
+    });
+    rows.push({ timestamp, values });
+  }
+  if (rows.length === 0) throw badData({ file }, { found: "no rows", expected: "at least one" });
+  // The sort is stable, so rows of the same time keep the order of their lines.
+  return { names, rows: rows.toSorted((a, b) => a.timestamp - b.timestamp) };
+}
+
+/** The names in the header, but for the time's. */
+function featureNames(bytes: Uint8Array, file: string): readonly string[] {
+  const [header = ""] = new TextDecoder().decode(bytes.subarray(0, 65_536)).split(/\r?\n/, 1);
+  const cells = header.split(header.includes(";") ? ";" : ",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
+  const names = cells.filter((name) => name.toLowerCase() !== "timestamp");
+  const wrong = names.find((name) => !NAME.test(name));
+  const row = "line 1";
+  if (wrong !== undefined) {
+    const expected = "a name of letters, digits, _ . and -, at most 60, that begins with a letter";
+    throw badData({ file, row }, { found: `the column ${quote(wrong)}`, expected });
+  }
+  if (names.length > 0) return names;
+  throw badData(
+    { file, row },
+    { found: `the columns ${quote(header)}`, expected: '"timestamp" and one or more features' },
+  );
+}
+
+/** What a situation has of an asset's features. */
+type KnownFeatures = Required<Pick<Situation, "features" | "feature_ranks">>;
+
+/**
+ * The newest row that was known at a time. Before the first row all values are `null`.
+ *
+ * A rank is the share of the asset's last 500 rows, this one included, whose value is below this one.
+ */
+export function featuresAt({ names, rows }: Features, asOfMs: number): KnownFeatures {
+  const end = firstIndex(rows.length, (i) => rows[i]!.timestamp > asOfMs);
+  const values = rows[end - 1]?.values ?? names.map(() => null);
+  const recent = rows.slice(Math.max(0, end - RANK_ROWS), end);
+  const ranks = values.flatMap((value, i) => {
+    if (typeof value !== "number") return [];
+    const numbers = recent.map((row) => row.values[i]).filter((each) => typeof each === "number");
+    return [[names[i]!, numbers.filter((each) => each < value).length / numbers.length] as const];
+  });
+  return {
+    features: Object.fromEntries(names.map((name, i) => [name, values[i]!])),
+    feature_ranks: Object.fromEntries(ranks),
+  };
+}
