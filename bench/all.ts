@@ -18,6 +18,7 @@ import { backup } from "./backup.ts";
 import { compareMemory } from "./compare-memory.ts";
 import { embed } from "./embed.ts";
 import { growth } from "./growth.ts";
+import { largeMemory } from "./large-memory.ts";
 import { llm } from "./llm.ts";
 import { market } from "./market.ts";
 import { memoryStats } from "./memory-stats.ts";
@@ -50,6 +51,7 @@ for (const bench of [
   growth,
   sweep,
   reportOfRun,
+  largeMemory,
   backup,
   market,
   embed,

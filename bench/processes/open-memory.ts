@@ -17,9 +17,9 @@ let listing = 0;
 let outcomesRead = 0;
 const disk = diskStorage(dir);
 const storage = overrideCalls(disk, {
-  async list(folder) {
+  async list(folder, options) {
     const start = performance.now();
-    const found = await disk.list(folder);
+    const found = await disk.list(folder, options);
     listing += performance.now() - start;
     return found;
   },

@@ -18,7 +18,7 @@ Bun.gc(true);
 const bytesBefore = process.memoryUsage.rss();
 
 const started = performance.now();
-const vectors = (await readVectors(storage, sidecar)).filter((vector) => vector !== undefined);
+const vectors = (await Array.fromAsync(readVectors(storage, sidecar))).flat().filter((vector) => vector !== undefined);
 const read = performance.now();
 const index = new SearchIndex({ dim: sidecar.dim });
 index.insert(vectors);

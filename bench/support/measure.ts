@@ -81,6 +81,18 @@ export function runProcess(command: readonly string[], options: { cwd?: string }
   return { ms, stdout };
 }
 
+/** As `runProcess()`, with the most memory that the process had at a time. */
+export function runMeasured(
+  command: readonly string[],
+  options: { cwd?: string } = {},
+): ProcessRun & { peakMb: number } {
+  const start = performance.now();
+  const { exitCode, stdout, stderr, resourceUsage } = Bun.spawnSync([...command], options);
+  const ms = performance.now() - start;
+  if (exitCode !== 0) throw new Error(`"${command.join(" ")}" ended with ${exitCode}: ${stderr.toString()}`);
+  return { ms, stdout: stdout.toString(), peakMb: resourceUsage.maxRSS / 1e6 };
+}
+
 /** The smallest value that at least the share (0..1) of values do not exceed. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);

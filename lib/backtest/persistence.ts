@@ -1,5 +1,6 @@
 /** What the memory folder has of a run that has come to its end. */
 import { fail } from "../errors.ts";
+import { knownSizes } from "../memory/load.ts";
 import { outcomeFileName } from "../memory/outcome.ts";
 import type { MemoryView } from "../memory/view.ts";
 import type { Chunk } from "../results/chunks.ts";
@@ -35,12 +36,14 @@ export async function assertComplete({ job, id, chunks, files }: FinishedRun, ou
 
 /** Counts what the memory folder has of this run, file by file. */
 export async function persistenceOf({ job, id, view }: FinishedRun): Promise<Summary["memory_persistence"]> {
-  const names = new Set((await job.memory.storage.list()).files.map(({ name }) => name));
+  const { storage } = job.memory;
+  const listing = await storage.list(undefined, { knownSizes: knownSizes(job.memory.trades) });
+  const names = new Set(listing.files.map(({ name }) => name));
   const trades = job.memory.trades.filter(({ runId }) => runId === id);
   return {
     outcomes_carried_in: view.carriedIn.length,
     outcomes_stored: trades.filter((trade) => names.has(outcomeFileName(trade.id))).length,
-    snapshots_stored: (await snapshotsOfRun(job.memory.storage, id)).length,
+    snapshots_stored: (await snapshotsOfRun(storage, id, names)).length,
     vectors_stored: trades.filter(({ vector }) => vector !== undefined).length,
   };
 }

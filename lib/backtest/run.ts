@@ -141,7 +141,7 @@ async function openRun(job: BacktestJob): Promise<Run> {
     providers,
     notes: job.notes ?? [],
   };
-  const snapshots = new RunSnapshots(memory.storage, id);
+  const snapshots = new RunSnapshots(memory.storage, id, { chunks: chunks.length });
   return { job, id, chunks, closingChunkIndex, facts, view, files, snapshots, own, records };
 }
 

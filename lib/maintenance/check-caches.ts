@@ -9,6 +9,7 @@ import {
   PROVIDER_FILE,
   REGIME_FILE,
 } from "../memory/statistics.ts";
+import type { Trade } from "../memory/trade.ts";
 import { readVectors, VECTORS_FILE } from "../memory/vectors.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -71,11 +72,16 @@ export async function checkVectors(storage: Storage, reading: MemoryReading): Pr
   const size = listing.files.find(({ name }) => name === VECTORS_FILE)?.size;
   if (size === undefined) return [...findings, stale(VECTORS_FILE, "is missing")];
 
-  const vectors = await readVectors(storage, sidecar);
-  const damaged = vectors.filter((vector) => vector === undefined).length;
-  const wrongLength = vectors.filter((vector) => vector !== undefined && !isUnit(vector)).length;
+  let damaged = 0;
+  let wrongLength = 0;
+  for await (const block of readVectors(storage, sidecar)) {
+    for (const vector of block) {
+      if (vector === undefined) damaged += 1;
+      else if (!isUnit(vector)) wrongLength += 1;
+    }
+  }
   const cannotTrust = `Cannot trust "${VECTORS_FILE}"`;
-  const { length } = vectors;
+  const { length } = sidecar.trades;
   if (wrongLength > 0) {
     const found = `found ${wrongLength} of ${length} rows that are not of unit length`;
     findings.push(damagedCache(VECTORS_FILE, `${cannotTrust}: ${found}, expected all to be`, "rebuild"));
@@ -92,24 +98,25 @@ export async function checkVectors(storage: Storage, reading: MemoryReading): Pr
 function checkSidecar(sidecar: Sidecar, { trades, digest }: MemoryReading): readonly Finding[] {
   const findings: Finding[] = [];
   const outcomes = new Map(trades.map((trade) => [trade.id, trade]));
-  const known = sidecar.trades.map((trade) => ({ trade, outcome: outcomes.get(trade.id) }));
   // The next start reads these again, and outcomes of another size.
-  const isChangedImport = ({ trade, outcome }: (typeof known)[number]): boolean =>
-    outcome?.crc32 === null && outcome.contentHash !== trade.contentHash;
-  if (sidecar.digest !== digest || sidecar.isOld || known.some(isChangedImport)) {
+  const isChangedImport = (trade: Trade): boolean => {
+    const outcome = outcomes.get(trade.id);
+    return outcome?.crc32 === null && outcome.contentHash !== trade.contentHash;
+  };
+  if (sidecar.digest !== digest || sidecar.isOld || sidecar.trades.some(isChangedImport)) {
     const ids = new Set(sidecar.trades.map(({ id }) => id));
     const missing = trades.filter(({ id }) => !ids.has(id)).length;
     const lack = `has no vectors yet for ${missing} of ${trades.length} outcomes`;
     findings.push(stale(SIDECAR_FILE, missing > 0 ? lack : "is of an earlier state"));
   }
-  const wrong = known.find((row) => {
-    const { trade, outcome } = row;
-    if (outcome?.bytes !== trade.bytes || isChangedImport(row)) return false;
+  const wrong = sidecar.trades.find((trade) => {
+    const outcome = outcomes.get(trade.id);
+    if (outcome === trade || outcome?.bytes !== trade.bytes || isChangedImport(trade)) return false;
     const contentHash = sidecar.isOld ? outcome.contentHash : trade.contentHash;
     return !isSameJson(outcome, { ...trade, contentHash });
   });
   if (wrong !== undefined) {
-    const found = `found a row of "${wrong.trade.id}" that differs from its outcome, expected the same`;
+    const found = `found a row of "${wrong.id}" that differs from its outcome, expected the same`;
     findings.push(damagedCache(SIDECAR_FILE, `Cannot trust "${SIDECAR_FILE}": ${found}`, "rebuild"));
   }
   return findings;

@@ -126,14 +126,15 @@ export async function readMemoryReport(
   };
 }
 
-function vectorsIn({ sidecar, listing, descriptions }: MemoryReading): MemoryReport["vectors"] {
+function vectorsIn({ sidecar, listing, trades }: MemoryReading): MemoryReport["vectors"] {
+  const known = new Set(sidecar?.trades);
   const files = listing.files.filter(({ name }) => name === VECTORS_FILE || name === SIDECAR_FILE);
   return {
     rows: sidecar?.trades.length ?? 0,
     dim: sidecar?.dim ?? null,
     embedder: sidecar?.embedder ?? null,
     bytes: files.reduce((sum, { size }) => sum + size, 0),
-    behind: descriptions.size,
+    behind: trades.filter((trade) => !known.has(trade)).length,
   };
 }
 

@@ -3,6 +3,7 @@ import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Listing, Storage, StoredFile } from "../storage/storage.ts";
 import { isSameJson } from "../util/json.ts";
 import { type Pause, type OnSteps, pauseEvery } from "../util/async.ts";
+import { collectGarbage } from "../util/garbage.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import { decodeForgetMark, type ForgetMark, isForgetFile, MAX_MARK_BYTES } from "./forget.ts";
 import {
@@ -22,7 +23,7 @@ export interface StoredOutcomes {
   readonly trades: readonly Trade[];
   readonly marks: readonly ForgetMark[];
   readonly markFiles: readonly StoredFile[];
-  /** Descriptions of the outcomes that were parsed, by id. */
+  /** Descriptions of outcomes that were parsed, by id; not of more than 8,192. */
   readonly descriptions: ReadonlyMap<string, string>;
   readonly damaged: readonly DamagedFile[];
   /** Names like those of outcomes, of files that never were any: somebody else's, who keeps them. */
@@ -39,6 +40,12 @@ export interface ReadingOptions {
   readonly onSteps?: OnSteps | undefined;
 }
 
+/** Reading more than these at a time, memory is kept free for it. */
+const MANY_OUTCOMES = 8192;
+
+/** Descriptions that are kept for the making of vectors. Of further outcomes they are read again, as all take too much memory. */
+const MAX_DESCRIPTIONS = 8192;
+
 /** Outcomes that are read between two moments in which a signal can stop the reading: a few hundredths of a second. */
 const READS_PER_PAUSE = 128;
 
@@ -46,22 +53,20 @@ const READS_PER_PAUSE = 128;
  * Loads the outcomes and marks of a folder.
  *
  * @param options `known`: the trades of a sidecar, in order, and its digest: outcomes that are among them by name and size are not
- * read. Without it every outcome is read.
+ * read. Without it every outcome is read. `parseAll`: they are read as well; equal ones stay the same objects.
  */
 export async function loadOutcomes(
   storage: Storage,
   listing: Listing,
-  options: ReadingOptions & { known?: Pick<Sidecar, "trades" | "digest"> | undefined } = {},
+  options: ReadingOptions & { known?: Pick<Sidecar, "trades" | "digest"> | undefined; parseAll?: boolean } = {},
 ): Promise<StoredOutcomes> {
-  const { known } = options;
+  const { known, parseAll = false } = options;
   const pause = pauseEvery(READS_PER_PAUSE, options.signal);
   const sources = listing.files.filter(({ name }) => idOfOutcomeFile(name) !== undefined || isForgetFile(name));
   const digest = await digestOf(sources);
-  const split = await splitByKnown(storage, known?.trades ?? [], {
-    sources,
-    isSame: digest === known?.digest,
-    pause,
-  });
+  const split = parseAll
+    ? { trades: [], unread: sources, reread: ownById(known?.trades ?? []) }
+    : await splitByKnown(storage, known?.trades ?? [], { sources, isSame: digest === known?.digest, pause });
   const { trades, unread } = split;
 
   const marks: ForgetMark[] = [];
@@ -69,7 +74,8 @@ export async function loadOutcomes(
   const descriptions = new Map<string, string>();
   const damaged: DamagedFile[] = [];
   const foreign: string[] = [];
-  const lowerCaseIds = new Set(trades.map(({ id }) => id.toLowerCase()));
+  const twins = unread.length > 0 ? idsInTwoCases(sources) : new Set<string>();
+  if (unread.length > MANY_OUTCOMES) collectGarbage();
   for (const [i, file] of unread.entries()) {
     await pause();
     options.onSteps?.("Read", i, unread.length);
@@ -82,30 +88,48 @@ export async function loadOutcomes(
         marks.push(decodeForgetMark(bytes, name));
         markFiles.push(file);
       } else {
-        const outcome = await readUnlessForeign(storage, id, known?.trades ?? []);
+        const outcome = await readUnlessForeign(storage, id, parseAll ? [] : (known?.trades ?? []));
         if (outcome === "foreign") foreign.push(name);
         if (outcome === undefined || outcome === "foreign") return;
-        if (lowerCaseIds.has(id.toLowerCase())) {
+        if (twins.has(id.toLowerCase()) && trades.some((trade) => trade.id.toLowerCase() === id.toLowerCase())) {
           const found = "another outcome whose name differs only in case";
           throw corruptFile(name, { found, expected: "one, as some file systems ignore case" });
         }
-        lowerCaseIds.add(id.toLowerCase());
-        const before = withHash(split.unhashed.get(id), outcome.trade);
+        const before = unlessChanged(split.reread.get(id), outcome.trade);
         trades.push(before ?? outcome.trade);
-        if (before === undefined) descriptions.set(id, outcome.description);
+        if ((before === undefined || parseAll) && descriptions.size < MAX_DESCRIPTIONS) {
+          descriptions.set(id, outcome.description);
+        }
       }
     });
   }
   if (unread.length > markFiles.length) trades.sort(compareTrades);
-  const ours = sources.filter(({ name }) => !foreign.includes(name));
-  const digestOfOurs = foreign.length === 0 ? digest : await digestOf(ours);
+  const isOurs = ({ name }: StoredFile): boolean => !foreign.includes(name);
+  const digestOfOurs = foreign.length === 0 ? digest : await digestOf(sources.filter(isOurs));
   return { trades, marks, markFiles, descriptions, damaged, foreign, digest: digestOfOurs };
 }
 
-/** The trade of an old sidecar, if it is that of its outcome: the same object, so that its vector is kept. */
-function withHash(before: Trade | undefined, read: Trade): Trade | undefined {
+/** Ids in lower case of which there are several in other cases. */
+function idsInTwoCases(files: readonly StoredFile[]): ReadonlySet<string> {
+  const ids = new Set<string>();
+  const twins = new Set<string>();
+  for (const { name } of files) {
+    const id = idOfOutcomeFile(name)?.toLowerCase();
+    if (id === undefined) continue;
+    if (ids.has(id)) twins.add(id);
+    ids.add(id);
+  }
+  return twins;
+}
+
+/**
+ * The trade of a sidecar, if it is that of its outcome: the same object, so that its vector is kept, and memory for another one
+ * is not needed. That of an old sidecar gets its hash.
+ */
+function unlessChanged(before: Trade | undefined, read: Trade): Trade | undefined {
   const { contentHash: hash } = read;
-  if (before === undefined || !isSameJson({ ...before, contentHash: hash }, read)) return undefined;
+  if (before === undefined || (before.contentHash !== "" && before.contentHash !== hash)) return undefined;
+  if (!isSameJson({ ...before, contentHash: hash }, read)) return undefined;
   before.contentHash = hash;
   return before;
 }
@@ -138,13 +162,17 @@ interface Split {
   /** Known trades whose files are what they were. */
   readonly trades: Trade[];
   readonly unread: readonly StoredFile[];
-  /** Known trades, by id, of outcomes of ours that are read again only because an old sidecar has no hash of them. */
-  readonly unhashed: ReadonlyMap<string, Trade>;
+  /** Known trades, by id, of outcomes of ours that are read again whatever their sizes. */
+  readonly reread: ReadonlyMap<string, Trade>;
+}
+
+function ownById(trades: readonly Trade[]): ReadonlyMap<string, Trade> {
+  return new Map(trades.filter(({ crc32 }) => crc32 !== null).map((trade) => [trade.id, trade]));
 }
 
 /**
- * Tells the trades that are known from the files that have to be read. Name and size show that an outcome of ours is the known
- * one: it has a checksum, and never changes. An imported one is read and compared by its hash.
+ * Tells the trades that are known from the files that have to be read. An outcome of ours never changes, so its name shows that it
+ * is the known one; an imported one is read and compared by its hash.
  *
  * @param folder `isSame`: whether it has the digest of the known trades.
  */
@@ -157,7 +185,8 @@ async function splitByKnown(
   const trades: Trade[] = [];
   const names = new Set<string>();
   const changed = new Set<string>();
-  const unhashed = new Map<string, Trade>();
+  /** An old sidecar has no hashes. */
+  const unhashed: Trade[] = [];
   for (const trade of known) {
     if (sizes !== undefined && sizes.get(outcomeFileName(trade.id)) !== trade.bytes) continue;
     const isHashed = trade.contentHash !== "";
@@ -167,11 +196,11 @@ async function splitByKnown(
       if (!isSame) names.add(outcomeFileName(trade.id));
     } else {
       changed.add(outcomeFileName(trade.id));
-      if (!isHashed && trade.crc32 !== null) unhashed.set(trade.id, trade);
+      if (!isHashed) unhashed.push(trade);
     }
   }
   const isUnread = (name: string): boolean => (isSame ? isForgetFile(name) || changed.has(name) : !names.has(name));
-  return { trades, unread: sources.filter(({ name }) => isUnread(name)), unhashed };
+  return { trades, unread: sources.filter(({ name }) => isUnread(name)), reread: ownById(unhashed) };
 }
 
 async function isUnchanged(storage: Storage, { id, contentHash: expected }: Trade): Promise<boolean> {
@@ -211,10 +240,22 @@ export async function readMemory(
   const damaged: DamagedFile[] = [];
   const sidecar = await unlessDamaged(damaged, SIDECAR_FILE, () => readSidecar(storage));
   // Listed after the sidecar was read, so that every outcome in it is listed.
-  const listing = await storage.list();
-  const known = options.parseAll === true ? undefined : sidecar;
-  const stored = await loadOutcomes(storage, listing, { ...options, known });
+  const { parseAll = false } = options;
+  const listing = await storage.list(undefined, {
+    knownSizes: parseAll ? undefined : knownSizes(sidecar?.trades ?? []),
+  });
+  const stored = await loadOutcomes(storage, listing, { ...options, known: sidecar });
   return { ...stored, damaged: [...damaged, ...stored.damaged], sidecar, listing };
+}
+
+/**
+ * The sizes of outcomes of ours, by file name. They are never changed. Whether somebody did it is found by their checksums, when
+ * all outcomes are read.
+ */
+export function knownSizes(trades: readonly Trade[]): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>();
+  for (const { id, bytes, crc32 } of trades) if (crc32 !== null) sizes.set(outcomeFileName(id), bytes);
+  return sizes;
 }
 
 /** The folder of damaged files, for a person to look at. */

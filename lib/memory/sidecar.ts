@@ -9,6 +9,7 @@
 import { corruptFile, type FailureDetails } from "../errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { crc32 } from "../util/crc32.ts";
+import { collectGarbage } from "../util/garbage.ts";
 import { gunzip } from "../util/gunzip.ts";
 import { decodeJsonObject, isRecord } from "../util/json.ts";
 import type { Trade, TradeVote } from "./trade.ts";
@@ -232,11 +233,15 @@ const FFLATE_HEADER_BYTES = 10;
 /** A sidecar of some million trades, and the longest text that V8 can hold. */
 const MAX_JSON_BYTES: number = 1 << 29;
 
+/** From here on the text that was encoded, and the columns that it was made of, are freed before the next copy is made. */
+const LARGE_JSON_BYTES = 1 << 22;
+
 /** Compresses one JSON object; equal objects give equal bytes. */
 export async function encodeSidecar(value: object): Promise<Uint8Array> {
   // Loaded by the first write: a reader does not need it.
   const { gzipSync } = await import("fflate/browser");
   const json = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+  if (json.length > LARGE_JSON_BYTES) collectGarbage();
   const body = gzipSync(json, { mtime: 0, level: 1 }).subarray(FFLATE_HEADER_BYTES);
   const bytes = new Uint8Array(BODY_OFFSET + body.length);
   bytes.set(HEADER);

@@ -10,24 +10,24 @@ export const VECTORS_FILE = "vectors.f32";
 
 const FLOAT_BYTES = 4;
 
-/** Reads a vector for each of a sidecar's trades; `undefined` in blocks that are missing or damaged. */
-export async function readVectors(storage: Storage, sidecar: Sidecar): Promise<(Float32Array | undefined)[]> {
-  const { dim, trades, blockCrc32 } = sidecar;
+/** Reads the vectors of a sidecar's trades, block by block; `undefined` in blocks that are missing or damaged. */
+export async function* readVectors(
+  storage: Storage,
+  { dim, trades, blockCrc32 }: Sidecar,
+): AsyncGenerator<readonly (Float32Array | undefined)[]> {
   const rowBytes = dim * FLOAT_BYTES;
-  const stored = await storage.read(VECTORS_FILE, { maxBytes: trades.length * rowBytes });
-  // Float32Array needs bytes that start at a multiple of four.
-  const bytes = stored === undefined || stored.byteOffset % FLOAT_BYTES === 0 ? stored : stored.slice();
-  const vectors: (Float32Array | undefined)[] = [];
-  blockCrc32.forEach((expected, block) => {
+  for (const [block, expected] of blockCrc32.entries()) {
     const first = block * BLOCK_ROWS;
-    const last = Math.min(trades.length, first + BLOCK_ROWS);
-    const [from, to] = [first * rowBytes, last * rowBytes];
-    const isSound = bytes !== undefined && bytes.length >= to && crc32Hex(bytes.subarray(from, to)) === expected;
-    for (let row = first; row < last; row++) {
-      vectors.push(isSound ? new Float32Array(bytes.buffer, bytes.byteOffset + row * rowBytes, dim) : undefined);
-    }
-  });
-  return vectors;
+    const rows = Math.min(BLOCK_ROWS, trades.length - first);
+    const maxBytes = rows * rowBytes;
+    const stored = await storage.read(VECTORS_FILE, { maxBytes, offset: first * rowBytes });
+    // Float32Array needs bytes that start at a multiple of four.
+    const bytes = stored === undefined || stored.byteOffset % FLOAT_BYTES === 0 ? stored : stored.slice();
+    const isSound = bytes?.length === maxBytes && crc32Hex(bytes) === expected;
+    yield Array.from({ length: rows }, (_, row) =>
+      isSound ? new Float32Array(bytes.buffer, bytes.byteOffset + row * rowBytes, dim) : undefined,
+    );
+  }
 }
 
 /**
@@ -44,12 +44,15 @@ export async function attachVectors(
 ): Promise<boolean> {
   const { embedder, checkLengths } = options;
   if (sidecar?.fingerprint !== embedder.fingerprint || sidecar.dim !== embedder.dim) return false;
-  const vectors = await readVectors(storage, sidecar);
   let isComplete = true;
-  vectors.forEach((vector, i) => {
-    if (vector !== undefined && (!checkLengths || isUnit(vector))) sidecar.trades[i]!.vector = vector;
-    else isComplete = false;
-  });
+  let row = 0;
+  for await (const block of readVectors(storage, sidecar)) {
+    for (const vector of block) {
+      if (vector !== undefined && (!checkLengths || isUnit(vector))) sidecar.trades[row]!.vector = vector;
+      else isComplete = false;
+      row += 1;
+    }
+  }
   return isComplete;
 }
 

@@ -37,17 +37,20 @@ export function isSnapshotFile(name: string): boolean {
   return NAME.test(name);
 }
 
-/** The snapshots of one run, for writing. The folder is listed once: nobody else writes to it meanwhile. */
+/** The snapshots of one run, for writing. The folder is listed at most once: nobody else writes to it meanwhile. */
 export class RunSnapshots {
   readonly #storage: Storage;
   readonly #runId: string;
+  readonly #chunks: number;
   /** Names of all snapshots, of whichever run, and of the run's own, oldest first. Read when they are first needed. */
   #all: Set<string> | undefined;
   #own: string[] | undefined;
 
-  constructor(storage: Storage, runId: string) {
+  /** @param options `chunks`: of the run. With 100 at most, none of its snapshots is one too many. */
+  constructor(storage: Storage, runId: string, options: { chunks?: number } = {}) {
     this.#storage = storage;
     this.#runId = runId;
+    this.#chunks = options.chunks ?? Infinity;
   }
 
   /**
@@ -59,6 +62,7 @@ export class RunSnapshots {
     const storage = this.#storage;
     const name = await this.#nameAt(options.atMs);
     await storage.replace(name, encodeSealedJson(snapshot));
+    if (this.#chunks <= KEPT_PER_RUN) return;
 
     this.#all ??= new Set(await snapshotFiles(storage));
     this.#all.add(name);
@@ -82,9 +86,9 @@ export class RunSnapshots {
   }
 }
 
-/** Names of a run's readable snapshots, oldest first. */
-export async function snapshotsOfRun(storage: Storage, runId: string): Promise<readonly string[]> {
-  return ownNames(storage, runId, await snapshotFiles(storage));
+/** Names of a run's readable snapshots, oldest first. @param names Of all files in the folder, in order. */
+export function snapshotsOfRun(storage: Storage, runId: string, names: Iterable<string>): Promise<readonly string[]> {
+  return ownNames(storage, runId, [...names].filter(isSnapshotFile));
 }
 
 async function ownNames(storage: Storage, runId: string, names: Iterable<string>): Promise<string[]> {

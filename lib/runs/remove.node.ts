@@ -21,7 +21,8 @@ export interface RunParts {
 
 /** Lists what a removal would take. */
 export async function partsOfRun({ storage, id }: FoundRun): Promise<RunParts> {
-  const { trades } = await readMemory(storage);
+  const { trades, listing } = await readMemory(storage);
+  const names = listing.files.map(({ name }) => name);
   const outcomes = trades.filter(({ runId }) => runId === id).map((trade) => trade.id);
   const own = new Set(outcomes);
   const carriedInBy: { run_id: string; outcomes: number }[] = [];
@@ -30,7 +31,7 @@ export async function partsOfRun({ storage, id }: FoundRun): Promise<RunParts> {
     const count = key?.base.filter(([outcome]) => own.has(outcome)).length ?? 0;
     if (count > 0) carriedInBy.push({ run_id: other, outcomes: count });
   }
-  return { outcomes, snapshots: await snapshotsOfRun(storage, id), carried_in_by: carriedInBy };
+  return { outcomes, snapshots: await snapshotsOfRun(storage, id, names), carried_in_by: carriedInBy };
 }
 
 /**

@@ -1,13 +1,26 @@
 import type { FailureDetails } from "../errors.ts";
 
 /** Deflate packs no more than this many bytes into one (zlib's "Technical details"). */
-const MAX_RATIO = 1032;
+export const MAX_RATIO = 1032;
 
-let native: ((bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>) | undefined;
+/** Unpacks one member. It throws if there are more than `maxBytes`. */
+type Unpack = (bytes: Uint8Array<ArrayBuffer>, maxBytes: number) => Uint8Array<ArrayBuffer>;
 
-/** Makes `gunzip()` use the engine's own function from now on: for one member of no more than `maxBytes`. */
-export function setGunzip(unpack: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>): void {
+let native: Unpack | undefined;
+
+/** Makes `gunzip()` use the engine's own function from now on. */
+export function setGunzip(unpack: Unpack): void {
   native = unpack;
+}
+
+const DAMAGED: FailureDetails = { found: "damaged or incomplete gzip", expected: "a gzip file" };
+
+function tooLarge(maxBytes: number): FailureDetails {
+  return { found: `more than ${maxBytes} bytes when unpacked`, expected: "a smaller file" };
+}
+
+function isTooLarge(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE";
 }
 
 /**
@@ -22,11 +35,11 @@ export async function gunzip(
   options: { maxBytes: number; isOneMember?: boolean; refuse: (details: FailureDetails) => Error },
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { maxBytes, isOneMember = false, refuse } = options;
-  if (isOneMember && native !== undefined && bytes.length * MAX_RATIO <= maxBytes) {
+  if (isOneMember && native !== undefined) {
     try {
-      return native(bytes);
+      return native(bytes, maxBytes);
     } catch (cause) {
-      throw refuse({ found: "damaged or incomplete gzip", expected: "a gzip file", cause });
+      throw refuse(isTooLarge(cause) ? tooLarge(maxBytes) : { ...DAMAGED, cause });
     }
   }
   const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")).getReader();
@@ -34,13 +47,13 @@ export async function gunzip(
   let size = 0;
   for (;;) {
     const { done, value } = await reader.read().catch((cause: unknown) => {
-      throw refuse({ found: "damaged or incomplete gzip", expected: "a gzip file", cause });
+      throw refuse({ ...DAMAGED, cause });
     });
     if (done) break;
     size += value.length;
     if (size > maxBytes) {
       await reader.cancel();
-      throw refuse({ found: `more than ${maxBytes} bytes when unpacked`, expected: "a smaller file" });
+      throw refuse(tooLarge(maxBytes));
     }
     parts.push(value);
   }

@@ -1,19 +1,31 @@
 import { setCrc32 } from "./crc32.ts";
-import { setGunzip } from "./gunzip.ts";
+import { setCollectGarbage } from "./garbage.ts";
+import { MAX_RATIO, setGunzip } from "./gunzip.ts";
 import { setSha256 } from "./sha256.ts";
 
-/** Makes `crc32()`, `sha256OfText()` and `gunzip()` use the engine's own functions, which are several times as fast. */
+/** Makes `crc32()`, `sha256OfText()`, `gunzip()` and `collectGarbage()` use the engine's own functions. */
 export function useNativeFunctions(): void {
   if (typeof Bun === "undefined") {
     const { crc32, gunzipSync } = process.getBuiltinModule("node:zlib");
     const { createHash } = process.getBuiltinModule("node:crypto");
     setCrc32(crc32);
     setSha256((text) => createHash("sha256").update(text).digest("hex"));
-    setGunzip((bytes) => new Uint8Array(gunzipSync(bytes)));
+    setGunzip((bytes, maxBytes) => gunzipSync(bytes, sizesOf(bytes, maxBytes)));
   } else {
     // Loading node:zlib and node:crypto takes Bun 15 ms, and its own functions nothing.
     setCrc32((bytes) => Bun.hash.crc32(bytes));
+    setCollectGarbage(() => Bun.gc(true));
     setSha256((text) => Bun.SHA256.hash(text, "hex"));
-    setGunzip((bytes) => Bun.gunzipSync(bytes));
+    setGunzip((bytes, maxBytes) => {
+      // It has no limit of its own.
+      if (bytes.length * MAX_RATIO <= maxBytes) return Bun.gunzipSync(bytes);
+      return process.getBuiltinModule("node:zlib").gunzipSync(bytes, sizesOf(bytes, maxBytes));
+    });
   }
+}
+
+/** The limit, and one chunk for all: the trailer says how large it is, and if that is wrong there are several chunks. */
+function sizesOf(bytes: Uint8Array, maxOutputLength: number): { maxOutputLength: number; chunkSize: number } {
+  const stated = bytes.length < 4 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - 4, true);
+  return { maxOutputLength, chunkSize: 64 + Math.min(stated, maxOutputLength) };
 }

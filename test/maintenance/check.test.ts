@@ -86,7 +86,7 @@ test("reports caches that are older than an outcome as stale, not damaged", asyn
 test("counts missing vectors, as a stopped rebuild leaves them, as stale", async () => {
   const storage = await whole.copy();
   const sidecar = (await readSidecar(storage))!;
-  const vectors = await readVectors(storage, sidecar);
+  const vectors = (await Array.fromAsync(readVectors(storage, sidecar))).flat();
   const trades = sidecar.trades.slice(0, -3).map((trade, i) => ({ ...trade, vector: vectors[i]! }));
   await new VectorFiles(storage, hashingEmbedder()).write(trades, "of fewer");
   expect((await checkOnce(storage)).findings).toEqual([

@@ -3,6 +3,10 @@ import { crc32, gunzipSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { decodeSidecar, encodeSidecar, readSidecar, SIDECAR_FILE, toColumns } from "../../lib/memory/sidecar.ts";
+import type { FailureDetails } from "../../lib/errors.ts";
+import { gunzip } from "../../lib/util/gunzip.ts";
+import { useNativeFunctions } from "../../lib/util/native.node.ts";
+import { createRandom } from "../../lib/util/random.ts";
 import { tradeOf } from "../../lib/memory/trade.ts";
 import { makeOutcomes } from "./outcome-samples.ts";
 import { failureOf } from "../storage/storage-contract.ts";
@@ -104,3 +108,23 @@ function canGunzip(bytes: Uint8Array): boolean {
     return false;
   }
 }
+
+useNativeFunctions();
+
+test("a sidecar of more than half a megabyte packed is read, up to a limit that the bytes themselves cannot raise", async () => {
+  // Random digits, which hardly pack.
+  const random = createRandom("large");
+  const ids = Array.from({ length: 120_000 }, () => random.bits().toString(36));
+  const bytes = await encodeSidecar({ ids });
+  expect(bytes.length).toBeGreaterThan(550_000);
+  expect(await decodeSidecar(bytes, NAME)).toEqual({ ids });
+  const refuse = (details: FailureDetails): Error => new Error(details.found);
+  const unpacked = (maxBytes: number): Promise<Uint8Array> =>
+    gunzip(bytes.slice(), { maxBytes, isOneMember: true, refuse });
+  expect((await unpacked(4_000_000)).length).toBe(JSON.stringify({ ids }).length + 1);
+  await expect(unpacked(500_000)).rejects.toThrow("more than 500000 bytes when unpacked");
+  // The trailer says less than there is.
+  new DataView(bytes.buffer).setUint32(bytes.length - 4, 5, true);
+  await expect(unpacked(4_000_000)).rejects.toThrow("damaged or incomplete gzip");
+  await expect(unpacked(500_000)).rejects.toThrow("more than 500000 bytes when unpacked");
+});

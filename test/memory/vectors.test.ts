@@ -242,7 +242,8 @@ test("readSidecar() and readVectors() return what is stored, and name a format t
   const sidecar = await readSidecar(storage);
   if (sidecar === undefined) throw new Error("expected a sidecar");
   expect(sidecar.trades).toEqual(memory.trades.map(({ vector: _vector, ...trade }) => trade));
-  expect(await readVectors(storage, sidecar)).toEqual(memory.trades.map(({ vector }) => vector));
+  const read = (await Array.fromAsync(readVectors(storage, sidecar))).flat();
+  expect(read).toEqual(memory.trades.map(({ vector }) => vector));
 
   await storage.replace(SIDECAR_FILE, await encodeSidecar({ format: "other", version: 9 }));
   expect(await failureOf(readSidecar(storage))).toEqual({
@@ -309,7 +310,7 @@ test("files of Carryover 0.1.0 still load: those of the first three outcomes of 
     ],
   });
   // As numpy shows them.
-  const stored = await readVectors(storage, sidecar);
+  const stored = (await Array.fromAsync(readVectors(storage, sidecar))).flat();
   const shown = stored.map((vector) => {
     const indices = Array.from(vector?.keys() ?? []).filter((i) => vector?.[i] !== 0);
     return [indices.slice(0, 3), indices.length, vector?.[indices[0] ?? 0]];

@@ -301,7 +301,7 @@ describe("recall computes vectors for its answer only, says how many, and writes
     const storage = diskStorage(dir);
     const sidecar = await readSidecar(storage);
     if (sidecar === undefined) throw new Error("expected a sidecar");
-    const vectors = await readVectors(storage, sidecar);
+    const vectors = (await Array.fromAsync(readVectors(storage, sidecar))).flat();
     const trades = sidecar.trades.map((trade, i) => ({ ...trade, vector: vectors[i]!.slice() }));
     trades[3]!.vector[5] = Number.NaN;
     trades[70]!.vector[5] = 7;
@@ -324,6 +324,8 @@ describe("recall computes vectors for its answer only, says how many, and writes
     await writeMemory(dir, outcomes.slice(0, 5));
     const name = outcomeFileName(outcomes[1]!.decision_id);
     writeFileSync(join(dir, name), "");
+    // With it, known outcomes are not read.
+    rmSync(join(dir, "vectors.meta.json.gz"));
     const before = filesOf(dir);
     const { code, stdout, stderr } = await ask(dir, "--json");
     expect(code).toBe(4);

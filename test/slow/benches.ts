@@ -3,6 +3,7 @@ import { renderReport } from "../../bench/support/measure.ts";
 import { backup } from "../../bench/backup.ts";
 import { compareMemory } from "../../bench/compare-memory.ts";
 import { growth } from "../../bench/growth.ts";
+import { largeMemory } from "../../bench/large-memory.ts";
 import { llm } from "../../bench/llm.ts";
 import { learningOfAccounts } from "../../bench/learning/account-report.ts";
 import { WORLDS } from "../../bench/learning/worlds.ts";
@@ -37,6 +38,7 @@ test.each([
   ["year", () => year({ rounds: 1, start: "2021-03-01", end: "2021-03-08", remembered: 20 })],
   ["report", () => reportOfRun({ rounds: 1, end: "2021-02-01" })],
   ["record", () => record({ sizes: [5, 10, 15], records: 3 })],
+  ["large-memory", () => largeMemory({ outcomes: 50, rounds: 1 })],
   ["compare-memory", () => compareMemory({ rounds: 1, start: "2021-03-01", end: "2021-03-08" })],
   ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],
   ["sweep", () => sweep({ rounds: 1, cells: 2, manyCells: 3 })],
