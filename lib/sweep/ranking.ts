@@ -13,6 +13,8 @@ const SEED = "sweep";
 /** With fewer cells, the probability of overfitting says nothing. */
 const MIN_CELLS = 8;
 const MIN_BLOCKS = 4;
+/** A variance below this share of the squares is an error of rounding: all days that were drawn are equal. */
+const ROUNDING = 1e-12;
 /** The deflated Sharpe ratio from which on a cell is better than chance. */
 const CONFIDENCE = 0.95;
 
@@ -115,13 +117,17 @@ function intervalsOf(cells: readonly CellResult[], standard: CellResult): Map<nu
   );
   // No more than a third of the days is one block, so that there is something to draw.
   const meanBlock = Math.max(1, Math.min(longest, length / 3));
+  const [ofDefault, ...ofCells] = [standard, ...compared].map(sharpeByCounts);
+  const counts = new Float64Array(length);
   const found = bootstrap(
     [{ length, meanBlock }],
     ([days]) => {
-      const ofDefault = sharpeOn(days!, standard);
-      return compared.map((each) => {
-        const ofCell = sharpeOn(days!, each);
-        return ofCell === null || ofDefault === null ? null : ofCell - ofDefault;
+      counts.fill(0);
+      for (const day of days!) counts[day]! += 1;
+      const base = ofDefault!(counts);
+      return ofCells.map((sharpeOf) => {
+        const sharpe = sharpeOf(counts);
+        return sharpe === null || base === null ? null : sharpe - base;
       });
     },
     { draws: DRAWS, random: createRandom(SEED) },
@@ -129,15 +135,24 @@ function intervalsOf(cells: readonly CellResult[], standard: CellResult): Map<nu
   return new Map(compared.map(({ cell }, i) => [cell, found[i] ?? null]));
 }
 
-/** `sharpeRatio()` of the returns of some days. Without a copy of them, since it is asked two thousand times for each cell. */
-function sharpeOn(days: Int32Array, { returns, days_per_year: daysPerYear }: CellResult): number | null {
-  let sum = 0;
-  for (const day of days) sum += returns[day]!;
-  const mean = sum / days.length;
-  let squares = 0;
-  for (const day of days) squares += (returns[day]! - mean) * (returns[day]! - mean);
-  if (days.length < 2 || squares === 0) return null;
-  return (mean / Math.sqrt(squares / (days.length - 1))) * Math.sqrt(daysPerYear);
+/**
+ * The annualized Sharpe ratio of a cell as a function of how often each of its days was drawn: the order does not matter to it. It is
+ * asked two thousand times for each cell.
+ */
+function sharpeByCounts({ returns, days_per_year: daysPerYear }: CellResult): (counts: Float64Array) => number | null {
+  const values = Float64Array.from(returns);
+  const { length } = values;
+  return (counts) => {
+    let [sum, squares] = [0, 0];
+    for (let day = 0; day < length; day++) {
+      const weighted = counts[day]! * values[day]!;
+      sum += weighted;
+      squares += weighted * values[day]!;
+    }
+    const mean = sum / length;
+    const variance = (squares - sum * mean) / (length - 1);
+    return variance > ROUNDING * squares ? (mean / Math.sqrt(variance)) * Math.sqrt(daysPerYear) : null;
+  };
 }
 
 function hasDaysOf(a: CellResult, b: CellResult): boolean {

@@ -68,6 +68,14 @@ describe("rankCells()", () => {
     expect(better!.sharpe_minus_default!.low).toBeGreaterThan(0);
   });
 
+  test("the difference is that of the two ratios", () => {
+    const { cells, default: standard } = rank(NOISE);
+    for (const cell of cells) {
+      const difference = cell.annualized_sharpe! - standard!.annualized_sharpe!;
+      expect(cell.sharpe_minus_default!.estimate).toBeCloseTo(difference, 8);
+    }
+  });
+
   test("finds nothing in noise, and a real edge", () => {
     const noise = rank(NOISE);
     expect(noise.better_than_chance).toBe(false);
