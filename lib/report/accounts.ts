@@ -3,10 +3,11 @@ import type { Comparison } from "../experiments/compare.ts";
 import type { Arm } from "../experiments/arm.ts";
 import type { World } from "../experiments/day-sample.ts";
 import { type DaysPerYear, type DrawdownState, markDrawdown, sharpeRatio } from "../results/metrics.ts";
+import type { Interval } from "../stats/bootstrap.ts";
 import { meanOf } from "../util/numbers.ts";
 import { endOfDay } from "./buckets.ts";
 import type { AccountLine, LineColor } from "./data.ts";
-import { type DailyReturns, dailyReturnsOf, daysPerYearOf, type Effect, effectOf } from "./effect.ts";
+import { type DailyReturns, dailyReturnsOf, daysPerYearOf, type Effect, pathOf } from "./effect.ts";
 import type { RunData } from "./run-data.ts";
 import { backtestOf } from "./run-settings.ts";
 
@@ -28,6 +29,8 @@ interface Candidate {
 export function accountsOf(
   run: RunData,
   compared: {
+    /** Of the difference of the Sharpe ratios; `null` if nothing is compared. */
+    sharpe: Interval | null;
     run?: RunData | undefined;
     comparison?: Comparison | undefined;
     name?: string | undefined;
@@ -57,7 +60,7 @@ export function accountsOf(
   }
   return {
     accounts: candidates.map(({ line }) => line),
-    effect: effectBetween(candidates, { run, daysPerYear, comparison, isTwin }),
+    effect: effectBetween(candidates, { run, isTwin, sharpe: compared.sharpe }),
   };
 }
 
@@ -122,21 +125,10 @@ function armLine(
 /** The run with memory less the one without, whichever the report is of; else the run less the compared one. */
 function effectBetween(
   [first, second]: readonly Candidate[],
-  {
-    run,
-    daysPerYear,
-    comparison,
-    isTwin,
-  }: { run: RunData; daysPerYear: DaysPerYear; comparison: Comparison | undefined; isTwin: boolean },
+  { run, isTwin, sharpe }: { run: RunData; isTwin: boolean; sharpe: Interval | null },
 ): Effect | undefined {
   if (first === undefined || second === undefined) return undefined;
-  const pair = isTwin && first.line.name === MEMORY_OFF ? ([second, first] as const) : ([first, second] as const);
-  const [a, b] = pair.map(({ line, days }) => ({ name: line.name, days })) as [
-    { name: string; days: DailyReturns },
-    { name: string; days: DailyReturns },
-  ];
-  const effect = effectOf([a, b], { daysPerYear, longestTradeDays: backtestOf(run.key).longestTradeDays });
-  if (effect === undefined || !isTwin || comparison === undefined) return effect;
-  // What compare-memory says of the same two runs, to the last digit.
-  return { ...effect, sharpe: comparison.on_minus_off.sharpe, logGrowth: comparison.on_minus_off.log_growth };
+  const [a, b] = isTwin && first.line.name === MEMORY_OFF ? [second, first] : [first, second];
+  const path = pathOf(a.days, b.days, backtestOf(run.key));
+  return path === undefined ? undefined : { first: a.line.name, second: b.line.name, path, sharpe };
 }

@@ -46,6 +46,12 @@ export function perBucket<Point extends { readonly atMs: number }>(
   return values;
 }
 
+/** About so many of the items at most: every nth, and the last. */
+export function thinned<T>(items: readonly T[], maxCount: number): readonly T[] {
+  const step = Math.ceil(items.length / maxCount);
+  return items.filter((_, i) => i % step === 0 || i === items.length - 1);
+}
+
 /** The last moment of a UTC day. */
 export function endOfDay(date: string): number {
   return Date.parse(`${date}T23:59:59.999Z`);

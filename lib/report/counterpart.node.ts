@@ -6,7 +6,9 @@ import type { RunKey } from "../backtest/run-key.ts";
 import { folderWithoutMemory } from "../config/memory-folder.node.ts";
 import { CarryoverError, fail } from "../errors.ts";
 import type { Comparison } from "../experiments/compare.ts";
+import { compareStoredRuns, readStoredRun } from "../runs/compare.ts";
 import { findRun, type FoundRun } from "../runs/find.node.ts";
+import type { Interval } from "../stats/bootstrap.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { namesIn, readRegular } from "../storage/fs.node.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -16,6 +18,8 @@ import { readRun, type RunData } from "./run-data.ts";
 /** What `--compare` names. */
 export interface Counterpart {
   readonly run?: RunData;
+  /** Where the run is. */
+  readonly storage?: Storage;
   readonly comparison?: Comparison;
   /** How the compared run was named; `undefined` if it is the same one with memory, or without. */
   readonly name?: string;
@@ -24,12 +28,12 @@ export interface Counterpart {
 /** @throws {CarryoverError} `NOT_FOUND` if nothing has that name; `CORRUPT`. */
 export async function namedCounterpart(memoryDir: string, name: string, found: FoundRun): Promise<Counterpart> {
   const file = comparisonFile(name, found);
-  if (file !== undefined) return { ...(await sameRun(found)), comparison: readComparison(file) };
+  if (file !== undefined) return { ...(await sameRun(found)), comparison: readComparison(file, found) };
   const other = await findRun(memoryDir, name);
   const run = await readRun(other.storage, other.id);
   const twin = await sameRun(found);
   if (twin.run?.runId === run.runId) return { ...twin, ...comparisonOfBoth(found, run) };
-  return { run, name: other.label ?? other.id.slice(0, 12) };
+  return { run, storage: other.storage, name: other.label ?? other.id.slice(0, 12) };
 }
 
 /** The same run with memory, or without, as far as it is there, and a comparison of both. */
@@ -49,7 +53,7 @@ async function sameRun({ id, memoryDir, storage }: FoundRun): Promise<Counterpar
   );
   for (const [runId] of same.toSorted(([, a], [, b]) => b.attempt - a.attempt)) {
     const run = await readIfWhole(others, runId);
-    if (run !== undefined) return { run };
+    if (run !== undefined) return { run, storage: others };
   }
   return {};
 }
@@ -122,8 +126,31 @@ function comparisonFile(name: string, found: FoundRun): string | undefined {
   return files[0] === undefined ? undefined : join(comparisonsOf(found), files[0]);
 }
 
-function readComparison(file: string): Comparison {
-  return decodeComparison(readRegular(file), file);
+/** @throws {CarryoverError} `BAD_USAGE` if it is of other runs. */
+function readComparison(file: string, { id }: FoundRun): Comparison {
+  const comparison = decodeComparison(readRegular(file), file);
+  const ids = comparison.worlds.flatMap(({ on, off }) => [on.run_id, off.run_id]);
+  if (ids.includes(id)) return comparison;
+  throw fail("BAD_USAGE", `Cannot compare run ${id.slice(0, 12)}`, {
+    found: `a comparison of ${ids.map((each) => each.slice(0, 12)).join(", ")}`,
+    expected: "one that ran it: compare-memory with the same period and settings",
+  });
+}
+
+/**
+ * The interval of the difference of the Sharpe ratios of two runs: that of the comparison that ran both, else what `runs compare`
+ * says. Memory on less off, or the run less the other. `null` if nothing is compared.
+ */
+export async function sharpeDifference(run: RunData, found: FoundRun, other: Counterpart): Promise<Interval | null> {
+  if (other.comparison !== undefined && other.name === undefined) return other.comparison.on_minus_off.sharpe;
+  if (other.run === undefined || other.storage === undefined) return null;
+  const dates = new Set(run.records.flatMap(({ daily }) => daily.map(({ date }) => date)));
+  if (!other.run.records.some(({ daily }) => daily.some(({ date }) => dates.has(date)))) return null;
+  const own = await readStoredRun(found.storage, found.id);
+  const compared = await readStoredRun(other.storage, other.run.runId);
+  const isReversed = other.name === undefined && !run.summary.memory_enabled;
+  const [a, b] = isReversed ? [compared, own] : [own, compared];
+  return compareStoredRuns([a], [b]).a_minus_b.sharpe;
 }
 
 function decodeComparison(bytes: Uint8Array, name: string): Comparison {

@@ -1,12 +1,11 @@
 /** How the growth of two runs differs, day by day. */
-import { type DaysPerYear, lastOfDays, sharpeRatio, simpleReturns } from "../results/metrics.ts";
-import { blockLength, bootstrap, type Interval, stationaryIndices } from "../stats/bootstrap.ts";
+import { type DaysPerYear, lastOfDays, simpleReturns } from "../results/metrics.ts";
+import { blockLength, type Interval, stationaryIndices } from "../stats/bootstrap.ts";
 import { createRandom } from "../util/random.ts";
 import type { RunData } from "./run-data.ts";
 
-/** Resamples of the band, and of the intervals. */
+/** Resamples of the band. */
 const BAND_DRAWS = 1000;
-const DRAWS = 2000;
 
 /** Days for which the band is computed. */
 const MAX_POINTS = 130;
@@ -22,7 +21,6 @@ export interface DailyReturns {
 export interface Effect {
   readonly first: string;
   readonly second: string;
-  readonly days: number;
   /** Log growth of the first less that of the second since the start, in percent, with its 95 % interval. */
   readonly path: readonly {
     readonly date: string;
@@ -30,8 +28,8 @@ export interface Effect {
     readonly low: number;
     readonly high: number;
   }[];
+  /** Of the difference of the Sharpe ratios. */
   readonly sharpe: Interval | null;
-  readonly logGrowth: Interval | null;
 }
 
 /** 365 days a year if a run has marks on Saturdays, else 252. */
@@ -50,45 +48,24 @@ export function dailyReturnsOf({ records, summary }: RunData, daysPerYear: DaysP
 }
 
 /**
- * Compares two runs by the days that both have; `undefined` if there are fewer than two.
+ * The path of the difference of two runs on the days that both have; `undefined` if there are fewer than two.
  *
  * @param options `longestTradeDays`: blocks of days that are drawn again are no shorter on average, as in docs/RULES.md, "Does
  *   memory help".
  */
-export function effectOf(
-  [first, second]: readonly [{ name: string; days: DailyReturns }, { name: string; days: DailyReturns }],
-  options: { daysPerYear: DaysPerYear; longestTradeDays: number },
-): Effect | undefined {
-  const { dates, a, b } = paired(first.days, second.days);
+export function pathOf(
+  first: DailyReturns,
+  second: DailyReturns,
+  options: { longestTradeDays: number },
+): Effect["path"] | undefined {
+  const { dates, a, b } = paired(first, second);
   if (dates.length < 2) return undefined;
-  const differences = dates.map((_, i) => a[i]! - b[i]!);
-  const wanted = Math.max(Math.ceil(options.longestTradeDays), blockLength(differences));
-  const series = { length: dates.length, meanBlock: Math.max(1, Math.min(wanted, dates.length / 3)) };
+  const wanted = Math.max(Math.ceil(options.longestTradeDays), blockLength(dates.map((_, i) => a[i]! - b[i]!)));
   const growth = dates.map((_, i) => Math.log1p(a[i]!) - Math.log1p(b[i]!));
-  const resampled = dates.map(() => 0);
-  const [sharpe = null, logGrowth = null] = bootstrap(
-    [series],
-    ([drawn]) => {
-      const sharpeOf = (returns: readonly number[]): number | null => {
-        // Written in place: this runs thousands of times.
-        for (let i = 0; i < resampled.length; i++) resampled[i] = returns[drawn![i]!]!;
-        return sharpeRatio(resampled, options.daysPerYear);
-      };
-      const [sharpeA, sharpeB] = [sharpeOf(a), sharpeOf(b)];
-      let sum = 0;
-      for (const i of drawn!) sum += growth[i]!;
-      return [sharpeA === null || sharpeB === null ? null : sharpeA - sharpeB, sum];
-    },
-    { draws: DRAWS, random: createRandom("report intervals") },
+  return bandOf(
+    { dates, growth },
+    { length: dates.length, meanBlock: Math.max(1, Math.min(wanted, dates.length / 3)) },
   );
-  return {
-    first: first.name,
-    second: second.name,
-    days: dates.length,
-    path: bandOf({ dates, growth }, series),
-    sharpe,
-    logGrowth,
-  };
 }
 
 /** The returns of the days that both have. */

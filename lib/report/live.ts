@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { escapeHtml, legendHtml } from "./html.ts";
 import type { LineColor } from "./data.ts";
-import { type Buckets, bucketEnd } from "./buckets.ts";
+import { type Buckets, bucketEnd, thinned } from "./buckets.ts";
 import { chunkBorders, drawSvg, logTicks, rangeOf, TIME_AXIS } from "./svg.ts";
 
 /** A line of a picture, with a number or nothing for each bucket. */
@@ -54,13 +54,19 @@ export function liveHtml(chart: LiveChart, { alt, buckets, borders }: LiveFrame 
     marks: [
       chunkBorders(borders),
       ...chart.lines.map(({ name, color, dash }) =>
-        Plot.lineY(thinned(points.filter((point) => point.name === name)), {
-          x: "at",
-          y: "value",
-          stroke: `var(--${color})`,
-          strokeWidth: color === "on" ? 1.8 : 1.2,
-          ...(dash === true ? { strokeDasharray: "5,3" } : {}),
-        }),
+        Plot.lineY(
+          thinned(
+            points.filter((point) => point.name === name),
+            MAX_STILL_POINTS,
+          ),
+          {
+            x: "at",
+            y: "value",
+            stroke: `var(--${color})`,
+            strokeWidth: color === "on" ? 1.8 : 1.2,
+            ...(dash === true ? { strokeDasharray: "5,3" } : {}),
+          },
+        ),
       ),
     ],
   });
@@ -72,11 +78,6 @@ export function liveHtml(chart: LiveChart, { alt, buckets, borders }: LiveFrame 
 
 /** Points that a still line has at most. */
 const MAX_STILL_POINTS = 750;
-
-function thinned<T>(points: readonly T[]): readonly T[] {
-  const step = Math.ceil(points.length / MAX_STILL_POINTS);
-  return points.filter((_, i) => i % step === 0 || i === points.length - 1);
-}
 
 /** What page-script.ts reads: the times in seconds, and the charts. */
 export function liveJson(charts: readonly LiveChart[], frame: LiveFrame & { parts: readonly object[] }): string {

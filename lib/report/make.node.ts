@@ -8,7 +8,7 @@ import { findRun, type FoundRun } from "../runs/find.node.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { readRegular } from "../storage/fs.node.ts";
 import { accountsOf } from "./accounts.ts";
-import { impliedCounterpart, namedCounterpart } from "./counterpart.node.ts";
+import { impliedCounterpart, namedCounterpart, sharpeDifference } from "./counterpart.node.ts";
 import type { ReportData } from "./data.ts";
 import { heldLines } from "./held.node.ts";
 import { type ModelCost, modelCosts } from "./model-costs.ts";
@@ -54,7 +54,11 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
     run,
     decisions,
     outcomes: await readOutcomes(found.storage, decisions),
-    ...accountsOf(run, { ...counterpart, runName: found.label ?? found.id.slice(0, 12) }),
+    ...accountsOf(run, {
+      ...counterpart,
+      runName: found.label ?? found.id.slice(0, 12),
+      sharpe: await sharpeDifference(run, found, counterpart),
+    }),
     held: await heldLines(run, { dataDir: options.dataDir, onNote }),
     comparison: counterpart.comparison,
     longRById: await longResults(found, decisions),

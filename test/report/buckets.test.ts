@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { bucketEnd, bucketOf, bucketsOf, endOfDay, perBucket } from "../../lib/report/buckets.ts";
+import { bucketEnd, bucketOf, bucketsOf, endOfDay, perBucket, thinned } from "../../lib/report/buckets.ts";
 import { DAY_MS, HOUR_MS } from "../../lib/util/time.ts";
 
 const YEAR = { startMs: Date.parse("2021-01-01"), endMs: Date.parse("2022-01-01") };
@@ -48,4 +48,10 @@ describe("a part of a period", () => {
     const day = bucketsOf({ startMs: Date.parse("2021-01-01"), endMs: Date.parse("2021-01-03") }, 2);
     expect([endOfDay("2021-01-01"), endOfDay("2021-01-02")].map((ms) => bucketOf(day, ms))).toEqual([0, 1]);
   });
+});
+
+test("thinned() keeps every nth, and the last", () => {
+  expect(thinned([1, 2, 3, 4, 5, 6], 3)).toEqual([1, 3, 5, 6]);
+  expect(thinned([1, 2, 3], 3)).toEqual([1, 2, 3]);
+  expect(thinned([], 3)).toEqual([]);
 });

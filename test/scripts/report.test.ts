@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parseHTML } from "linkedom";
 import { RunFiles } from "../../lib/backtest/run-files.ts";
 import type { StoredReport } from "../../lib/report/make.node.ts";
+import type { RunComparison } from "../../lib/runs/compare.ts";
 import type { Summary } from "../../lib/results/summary-shape.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { fixed, signed } from "../../lib/util/written-numbers.ts";
@@ -79,12 +80,22 @@ describe("the page", () => {
     expect(html).not.toContain("undefined%");
   });
 
-  test("says in its first sentence whether memory helped", () => {
+  test("says in its first sentence whether memory helped, by the interval that runs compare has", async () => {
+    const { a_minus_b: difference } = await runJson<RunComparison>("runs.ts", [
+      "compare",
+      on.run_id,
+      `off/${off.run_id}`,
+      "--memory-dir",
+      memory,
+    ]);
+    const { estimate, low, high } = difference.sharpe!;
     const first = page.querySelector(".verdict strong")!.textContent;
     expect(first).toStartWith("Memory did not help, as far as this much data can show: the account made ");
     expect(first).toContain(
       `${signed(on.total_return_pct, 1)}% against ${signed(off.total_return_pct, 1)}% without it`,
     );
+    const interval = `${signed(estimate)} (95\u00A0% interval ${signed(low)} to ${signed(high)})`;
+    expect(first).toContain(`the Sharpe ratio differs by ${interval}.`);
     expect(page.querySelector(".verdict")!.textContent).toContain("Constants of memory were chosen on bars of 2021");
   });
 });
@@ -159,6 +170,19 @@ describe("report", () => {
       expect(compared).toContain("off at the same mean size");
       expect(compared).toContain("memory off, run again");
     }
+    const foreignMemory = join(work, "foreign");
+    const short = ["--start", "2021-01-01", "--end", "2021-01-04", "--data-dir", "data/sample"];
+    await runScript("run-chunks.ts", [...short, "--memory-dir", foreignMemory]);
+    const foreign = await runScript("report.ts", [
+      "--memory-dir",
+      foreignMemory,
+      "--compare",
+      join(memory, "comparisons", file!),
+      "--out",
+      join(work, "x.html"),
+    ]);
+    expect(foreign).toMatchObject({ code: 2, stdout: "" });
+    expect(foreign.stderr).toContain("expected one that ran it");
     const named = await runJson<StoredReport>("report.ts", [
       "off/latest",
       "--memory-dir",

@@ -3,12 +3,16 @@ import * as Plot from "@observablehq/plot";
 import { directionOf } from "../../memory/trade.ts";
 import { wilsonInterval } from "../../stats/wilson.ts";
 import { fixed, signed } from "../../util/written-numbers.ts";
+import { thinned } from "../buckets.ts";
 import type { ReportData } from "../data.ts";
 import type { Picture } from "../html.ts";
 import { drawSvg } from "../svg.ts";
 
 /** Groups of pairs by similarity, equally many in each. */
 const GROUPS = 5;
+
+/** Trades that the picture shows at most. */
+const MAX_DOTS = 800;
 
 /** Share of the trades that are left out of the picture. */
 const LEAST_SIMILAR = 0.02;
@@ -42,14 +46,14 @@ export function recallPicture({ decisions, outcomes, longRById }: ReportData): P
     id: "recall",
     title,
     note:
-      "Left: for each trade, but the 2 % like nothing before, the most similar one, and what being long in that one earned. Right: how often a trade " +
+      `Left: for ${nearest.length > MAX_DOTS ? "some of the trades" : "each trade"}, but the 2 % like nothing before, the most similar one, and what being long in that one earned. Right: how often a trade ` +
       "and a recalled one would have paid the same side, by similarity, with 95 % intervals. At 50 % recall says nothing; " +
       "pairs share trades, so the intervals are too narrow.",
     legend: [
       { name: "being long paid in the new trade", swatch: "gain" },
       { name: "it cost", swatch: "loss hollow" },
     ],
-    body: `<div class="two">${nearestSvg(nearest)}${groupsSvg(groups, pairs.length)}</div>`,
+    body: `<div class="two">${nearestSvg(thinned(nearest, MAX_DOTS))}${groupsSvg(groups, pairs.length)}</div>`,
     table: {
       heads: ["similarity", "pairs", "same side paid", "low", "high", "mean R recalled", "mean R new"],
       rows: groups.map((group) => [

@@ -2,6 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import type { Outcome } from "../../types.ts";
 import { fixed, signed } from "../../util/written-numbers.ts";
+import { thinned } from "../buckets.ts";
 import type { ReportData } from "../data.ts";
 import { type Picture, tabsHtml } from "../html.ts";
 import type { LiveFrame } from "../live.ts";
@@ -11,8 +12,9 @@ import { chunkBorders, drawSvg, logTicks, rangeOf, signedTick, TIME_AXIS } from 
 /** Points of a line of prices. */
 const MAX_PRICES = 900;
 
-/** With more trades of an asset, none of them has a text of its own: the page has to stay small. */
-const MAX_TITLES = 400;
+/** Trades of an asset, and positions, that a picture shows at most: the page has to stay small. */
+const MAX_TRADES = 400;
+const MAX_POSITIONS = 1000;
 
 /** Price, regimes and trades, an asset at a time. */
 export function tradesPicture({ run: { summary }, decisions, outcomes }: ReportData, { borders }: LiveFrame): Picture {
@@ -24,12 +26,16 @@ export function tradesPicture({ run: { summary }, decisions, outcomes }: ReportD
       borders,
     }),
   }));
+  const isThinned = Object.values(summary.assets_breakdown).some((asset) => asset.total_trades > MAX_TRADES);
   return {
     id: "trades",
     title: "Trades on the price",
     note:
       "The price at each decision, on a scale of equal factors. A trade is a line from entry to exit; its triangle points up " +
-      "for a long one and down for a short one. A filled triangle gained after costs, a hollow one lost.",
+      "for a long one and down for a short one. A filled triangle gained after costs, a hollow one lost." +
+      (isThinned
+        ? ` An asset with more than ${MAX_TRADES} trades shows every second, or fewer; the table has the first 1,000.`
+        : ""),
     legend: [
       { name: "gained", swatch: "gain" },
       { name: "lost", swatch: "loss hollow" },
@@ -91,13 +97,11 @@ function priceSvg(
     borders,
   }: { decisions: readonly DecisionPoint[]; trades: readonly Outcome[]; borders: readonly number[] },
 ): string {
-  const step = Math.ceil(decisions.length / MAX_PRICES);
-  const prices = decisions.filter((_, i) => i % step === 0 || i === decisions.length - 1);
-  const points = trades.map(tradePoint);
-  const won = points.filter((point) => point.won).length;
-  const titles = points.length > MAX_TITLES ? {} : { title: "title" };
+  const prices = thinned(decisions, MAX_PRICES);
+  const points = thinned(trades, MAX_TRADES).map(tradePoint);
+  const won = trades.filter((trade) => trade.was_profitable).length;
   return drawSvg({
-    alt: `Price of ${asset} with ${points.length} trades, ${won} of which gained, over its regimes`,
+    alt: `Price of ${asset} with ${trades.length} trades, ${won} of which gained, over its regimes`,
     height: 300,
     marginLeft: 56,
     x: TIME_AXIS,
@@ -128,11 +132,11 @@ function priceSvg(
         x: "entry",
         y: "entryPrice",
         symbol: "triangle",
+        title: "title",
         rotate: (point: TradePoint) => (point.isLong ? 0 : 180),
         r: 4,
         fill: (point: TradePoint) => (point.won ? point.color : "var(--page)"),
         stroke: "color",
-        ...titles,
       }),
     ],
   });
@@ -163,6 +167,7 @@ export function sizesPicture({ run: { summary }, decisions }: ReportData, { bord
   );
   if (entries.length === 0) return { id: "sizes", title, note: "Without memory every position has its full size." };
   const mean = entries.reduce((sum, { sizeScale }) => sum + sizeScale, 0) / entries.length;
+  const shown = thinned(entries, MAX_POSITIONS);
   const months = [...Map.groupBy(entries, ({ at }) => at.toISOString().slice(0, 7))];
   const meanOf = (some: typeof entries, key: "expectedR" | "sizeScale"): number =>
     some.reduce((sum, each) => sum + each[key], 0) / some.length;
@@ -177,7 +182,7 @@ export function sizesPicture({ run: { summary }, decisions }: ReportData, { bord
     title,
     note:
       `Each position at its decision: above, what it was expected to earn after costs, in R; below, which part of the full size ` +
-      `it got. The mean is ${fixed(mean)}. A position gets its full size from 0.05 R on.`,
+      `it got${shown.length < entries.length ? `, of some of ${entries.length} positions` : ""}. The mean is ${fixed(mean)}. A position gets its full size from 0.05 R on.`,
     body:
       drawSvg({
         ...common,
@@ -187,7 +192,7 @@ export function sizesPicture({ run: { summary }, decisions }: ReportData, { bord
         marks: [
           chunkBorders(borders),
           Plot.ruleY([0], { stroke: "currentColor" }),
-          Plot.dot(entries, { x: "at", y: "expectedR", fill: "var(--on)", fillOpacity: 0.65, r: 2.6 }),
+          Plot.dot(shown, { x: "at", y: "expectedR", fill: "var(--on)", fillOpacity: 0.65, r: 2.6 }),
         ],
       }) +
       drawSvg({
@@ -197,7 +202,7 @@ export function sizesPicture({ run: { summary }, decisions }: ReportData, { bord
         y: { grid: true, domain: [0, 1], label: "part of full size", ticks: [0, 0.5, 1] },
         marks: [
           chunkBorders(borders),
-          Plot.ruleX(entries, { x: "at", y1: 0, y2: "sizeScale", stroke: "var(--on)", strokeOpacity: 0.7 }),
+          Plot.ruleX(shown, { x: "at", y1: 0, y2: "sizeScale", stroke: "var(--on)", strokeOpacity: 0.7 }),
         ],
       }),
     table: {
