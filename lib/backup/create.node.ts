@@ -127,7 +127,7 @@ async function collectMemory(
   await takeRuns((name) => name.endsWith("/summary.json"));
   await takeRuns((name) => /\/(?!summary\.|manifest\.)[^/]*\.json$/.test(name));
   await takeRuns((name) => !/\/(?!manifest\.)[^/]*\.json$/.test(name));
-  const isOwnFile = (name: string): boolean => /^(?:outcome|snapshot|forget)_[^/]*\.json$/.test(name);
+  const isOwnFile = (name: string): boolean => /^(?:outcome|snapshot|forget|foreign)_[^/]*\.json$/.test(name);
   await collector.take(memoryDir, await filesIn(memoryDir, { pause }), (name) => (isOwnFile(name) ? name : undefined));
 }
 

@@ -1,3 +1,4 @@
+import { isForeignStatistics, keptName } from "../memory/foreign-statistics.ts";
 import type { MemoryReading } from "../memory/load.ts";
 import { type Sidecar, SIDECAR_FILE } from "../memory/sidecar.ts";
 import {
@@ -44,9 +45,12 @@ export async function checkStatistics(
     fields?.["digest"] === reading.digest &&
     fields["imported"] === importedOf(reading.trades).imported &&
     fields["version"] === MEMORY_VERSION;
+  const foreign = new Set<string>();
+  for (const [name, bytes] of statistics) if (await isForeignStatistics(name, bytes)) foreign.add(name);
   return countStatistics(reading).flatMap(({ name, bytes }): Finding[] => {
     const found = statistics.get(name);
     if (found === undefined) return [stale(name, "is missing")];
+    if (foreign.has(name)) return [stale(name, `is of another system, and will be kept as "${keptName(name)}"`)];
     const [foundCrc32, countedCrc32] = [crc32Hex(found), crc32Hex(bytes)];
     if (foundCrc32 === countedCrc32) return [];
     const unreadable = damaged.find((file) => file.name === name);

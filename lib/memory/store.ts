@@ -3,17 +3,17 @@ import { hashingEmbedder } from "../embed/hashing.ts";
 import { fail } from "../errors.ts";
 import { ensureFile, type Storage, type StoredFile } from "../storage/storage.ts";
 import type { Outcome } from "../types.ts";
-import { isSameJson } from "../util/json.ts";
+import type { DamagedFile } from "../storage/damaged-file.ts";
 import { settleAll } from "../util/async.ts";
 import { situationSentence } from "./description.ts";
 import { embedMissing, type EmbeddedTrades, type OnEmbedded } from "./embed-missing.ts";
 import { encodeForgetMark, type ForgetMark } from "./forget.ts";
+import { keepForeignStatistics } from "./foreign-statistics.ts";
 import { digestOf, type MemoryReading, moveToQuarantine, quarantine, readMemory } from "./load.ts";
-import { type DamagedFile } from "../storage/damaged-file.ts";
 import { encodeOutcome, outcomeFileName } from "./outcome.ts";
 import { SIDECAR_FILE } from "./sidecar.ts";
 import { areStatisticsCurrent, writeStatistics } from "./statistics.ts";
-import { type EmbeddedTrade, insertionIndex, isEmbedded, tradeOf } from "./trade.ts";
+import { type EmbeddedTrade, insertionIndex, isEmbedded, isSameTrade, tradeOf } from "./trade.ts";
 import { attachVectors, VectorFiles, VECTORS_FILE } from "./vectors.ts";
 
 /** Least outcomes that are recorded between two writes of the caches. */
@@ -97,12 +97,13 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions = 
   const size = reading.listing.files.find(({ name }) => name === VECTORS_FILE)?.size;
   const files = new VectorFiles(storage, embedder, isComplete && sidecar ? { sidecar, size } : undefined);
   const { trades, made, damaged } = await embedAndKeep(storage, reading, { ...options, embedder, files });
-
   const moved = [...reading.damaged.filter(({ name }) => name !== SIDECAR_FILE), ...damaged];
   await quarantine(storage, moved);
   const memory = new StoredMemory(storage, files, { embedder, reading, trades, damaged: moved, embedded: made });
   const isUnchanged = moved.length === 0 && files.isCurrent(trades, reading.digest);
-  if (!isUnchanged || !(await areStatisticsCurrent(storage, reading))) await memory.flush();
+  if (isUnchanged && (await areStatisticsCurrent(storage, reading))) return memory;
+  await keepForeignStatistics(storage, options);
+  await memory.flush();
   return memory;
 }
 
@@ -288,11 +289,6 @@ class StoredMemory implements Memory {
     this.#last = turn.catch(() => {});
     return turn;
   }
-}
-
-/** Whether two trades are the same but for their vectors. */
-function isSameTrade(a: EmbeddedTrade, b: EmbeddedTrade): boolean {
-  return isSameJson({ ...a, vector: null }, { ...b, vector: null });
 }
 
 function outcomeFiles(trades: readonly EmbeddedTrade[]): StoredFile[] {

@@ -1,5 +1,6 @@
 import { trendScore } from "../market/regime.ts";
 import type { Market, Outcome, SimilarTrade, TradeAction, Vote } from "../types.ts";
+import { isSameJson } from "../util/json.ts";
 import { meanOf } from "../util/numbers.ts";
 import { firstIndex } from "../util/sorted.ts";
 
@@ -198,4 +199,9 @@ function exitTimestamp(trade: Trade): string {
   let text = exitTimestamps.get(trade);
   if (text === undefined) exitTimestamps.set(trade, (text = new Date(trade.exitMs).toISOString()));
   return text;
+}
+
+/** Whether two trades are the same but for their vectors. */
+export function isSameTrade(a: EmbeddedTrade, b: EmbeddedTrade): boolean {
+  return isSameJson({ ...a, vector: null }, { ...b, vector: null });
 }

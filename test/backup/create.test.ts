@@ -102,6 +102,13 @@ test("a backup is a plain folder of outcomes, marks, snapshots and runs with a m
   expect(await listBackups(backupDir)).toEqual([listed]);
 });
 
+test("a backup has what was kept of another system", async () => {
+  const { memoryDir, backupDir } = fixture();
+  writeFiles(memoryDir, { "foreign_provider_performance.json": "{}" });
+  const { path } = await createBackup({ memoryDir, backupDir, now: NOW });
+  expect(fs.existsSync(join(path, "foreign_provider_performance.json"))).toBeTrue();
+});
+
 test("recorded answers go into answers/", async () => {
   const { memoryDir, backupDir } = fixture();
   const answersDir = join(memoryDir, "../answers");

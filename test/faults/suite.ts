@@ -282,6 +282,12 @@ export const suiteTests: readonly SuiteTests[] = [
     pattern: ".",
   },
   {
+    rows: [51],
+    name: "statistics of another system",
+    files: ["test/memory/foreign-statistics.test.ts", "test/backup/create.test.ts"],
+    pattern: "of another system|another system's",
+  },
+  {
     rows: [43],
     name: "signals in long work",
     files: ["test/backup/stop.test.ts", "test/maintenance/stop.test.ts", "test/scripts/cli/main.test.ts"],
