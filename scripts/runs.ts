@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
 /** Lists, shows, compares, labels and removes stored runs. */
 import { join } from "node:path";
-import { RUNS_FOLDER } from "../lib/backtest/run-files.ts";
+import { RunFiles, RUNS_FOLDER } from "../lib/backtest/run-files.ts";
 import { describeRun } from "../lib/runs/describe.ts";
 import { type FoundRun, findRun } from "../lib/runs/find.node.ts";
 import { entryOf, listRuns } from "../lib/runs/list.node.ts";
@@ -99,7 +99,8 @@ async function list(flags: Flags, memoryDir: string): Promise<void> {
 
 async function show(flags: Flags, run: FoundRun): Promise<number> {
   const described = await describeRun(run.storage, run);
-  const { summary, committed, problem } = described;
+  const { committed, problem } = described;
+  const summary = described.summary && (await new RunFiles(run.storage, run.id).readSummary());
   const entry = entryOf(run, described);
   const folder = join(run.memoryDir, RUNS_FOLDER, run.id);
   const { files } = await run.storage.list(`${RUNS_FOLDER}/${run.id}`);

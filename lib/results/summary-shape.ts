@@ -34,6 +34,12 @@ export interface QuarterSummary {
   readonly weight_moves: readonly WeightMove[];
 }
 
+/** The figures of a run in a list of runs. */
+export type SummaryHead = Pick<
+  Summary,
+  "run_id" | "total_return_pct" | "annualized_sharpe" | "max_drawdown_pct" | "total_trades"
+>;
+
 /** `summary.json`, and what `run-chunks --json` prints. */
 export interface Summary extends Baselines, CostFigures, TradingFigures {
   readonly run_id: string;

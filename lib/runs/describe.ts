@@ -3,7 +3,7 @@ import { RunFiles, RUNS_FOLDER } from "../backtest/run-files.ts";
 import { changedParts, type RunKeyHead } from "../backtest/run-key.ts";
 import { isCorrupt } from "../errors.ts";
 import { type Chunk, planChunks } from "../results/chunks.ts";
-import type { Summary } from "../results/summary-shape.ts";
+import type { SummaryHead } from "../results/summary-shape.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isRecord } from "../util/json.ts";
 
@@ -16,7 +16,7 @@ export interface RunDescription {
   /** `undefined` if it is missing or damaged. */
   readonly key: RunKeyHead | undefined;
   /** Of a finished run. */
-  readonly summary: Summary | undefined;
+  readonly summary: SummaryHead | undefined;
   readonly chunks: readonly Chunk[];
   /** Names of the chunks whose files are all there. */
   readonly committed: readonly string[];
@@ -48,7 +48,7 @@ export async function describeRun(
     }
   };
   const key = await readSound(() => files.readManifestHead());
-  const summary = await readSound(() => files.readSummary());
+  const summary = await readSound(() => files.readSummaryHead());
   if (key === undefined && problems.length === 0) {
     problems.push(`Cannot read "${RUNS_FOLDER}/${id}/manifest.json": found no such file, expected the run's key`);
   }
