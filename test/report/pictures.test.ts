@@ -1,0 +1,115 @@
+/** What the pictures compute themselves, by hand. */
+import { describe, expect, test } from "bun:test";
+import type { ReportData } from "../../lib/report/data.ts";
+import { recallPicture } from "../../lib/report/pictures/recall.ts";
+import { costsPicture } from "../../lib/report/pictures/costs.ts";
+import { sizesPicture, tradesPicture } from "../../lib/report/pictures/trades.ts";
+import type { LiveFrame } from "../../lib/report/live.ts";
+
+const FRAME: LiveFrame = { buckets: { startMs: 0, widthMs: 1, count: 1 }, borders: [] };
+
+describe("recall", () => {
+  // Ten trades that recall one each, from similarity 0.1 to 1. The first two recalled trades paid the same side.
+  const decisions = Array.from({ length: 10 }, (_, i) => ({
+    id: `new ${i}`,
+    nearest: [{ decision_id: `old ${i}`, similarity: (i + 1) / 10 }],
+  }));
+  const outcomes = decisions.map(({ id }, i) => ({
+    decision_id: id,
+    action: i % 2 === 0 ? "BUY" : "SELL",
+    result_r: 1,
+  }));
+  // A SELL that gained means that being long cost.
+  const longRById = new Map([
+    ["old 0", 0.5],
+    ["old 1", -0.5],
+    ...Array.from({ length: 8 }, (_, i) => [`old ${i + 2}`, i % 2 === 0 ? -1 : 1] as const),
+  ]);
+
+  test("counts in how many pairs the same side paid, by similarity", () => {
+    const { table } = recallPicture({ decisions, outcomes, longRById } as unknown as ReportData);
+    const shares = table!.rows.map(([similarity, pairs, share]) => [similarity, pairs, share]);
+    expect(shares[0]).toEqual(["0.10 to 0.20", "2", "100.0%"]);
+    expect(shares.slice(1).map(([, , share]) => share)).toEqual(["0.0%", "0.0%", "0.0%", "0.0%"]);
+  });
+
+  test("leaves out a recalled trade that has no result in R, and says so where nothing is left", () => {
+    const few = { decisions, outcomes, longRById: new Map([["old 0", 1]]) } as unknown as ReportData;
+    expect(recallPicture(few)).toMatchObject({ note: "Nothing was recalled for a trade of this run." });
+  });
+});
+
+test("the same trades at a multiple of their costs lose that much more", () => {
+  const summary = {
+    costs: { fees: 60, spread: 30, slippage: 10 },
+    costs_r: { fees: 3, spread: 1, slippage: 1 },
+    break_even_cost_multiple: 2.5,
+    total_pnl: 150,
+    total_trades: 50,
+    initial_balance: 1000,
+  };
+  const { note, table } = costsPicture({ run: { summary } } as unknown as ReportData);
+  // 250 before costs of 100, of an account of 1,000.
+  expect(table!.rows).toEqual([
+    ["x0", "+25.00%"],
+    ["x1", "+15.00%"],
+    ["x2", "+5.00%"],
+    ["x4", "-15.00%"],
+  ]);
+  expect(note).toContain("took 10.0% of the account at the start, 0.100 R a trade");
+  expect(note).toContain("would have made 0 at 2.5 times their costs");
+});
+
+test("a long trade points up and a short one down; one that lost is hollow", () => {
+  const trade = (action: string, won: boolean): object => ({
+    asset_pair: "A",
+    action,
+    entry_timestamp: "2021-01-01T00:00:00.000Z",
+    exit_timestamp: "2021-01-02T00:00:00.000Z",
+    entry_price: 100,
+    exit_price: 110,
+    result_r: won ? 1 : -1,
+    realized_pnl: won ? 1 : -1,
+    was_profitable: won,
+    exit_reason: "target",
+  });
+  const decisions = [90, 120].map((close, i) => ({
+    atMs: Date.UTC(2021, 0, i + 1),
+    asset: "A",
+    regime: "TRENDING",
+    close,
+  }));
+  const drawn = (action: string, won: boolean): string => {
+    const data = {
+      run: { summary: { assets: ["A"], assets_breakdown: {} } },
+      decisions,
+      outcomes: [trade(action, won)],
+    } as unknown as ReportData;
+    return /<path[^>]*><title>.*?<\/title><\/path>/.exec(tradesPicture(data, FRAME).body!)![0];
+  };
+  expect(drawn("BUY", true)).not.toContain("rotate(180)");
+  expect(drawn("SELL", true)).toContain("rotate(180)");
+  expect(drawn("BUY", true)).toContain('fill="var(--gain)"');
+  expect(drawn("BUY", false)).toContain('fill="var(--page)"');
+});
+
+test("sizes are averaged by month, over the positions that were opened", () => {
+  const decision = (date: string, isEntry: boolean, expectedR: number, sizeScale: number): object => ({
+    atMs: Date.parse(date),
+    asset: "A",
+    isEntry,
+    expectedR,
+    sizeScale,
+  });
+  const decisions = [
+    decision("2021-01-05", true, 0.1, 1),
+    decision("2021-01-06", false, 0.4, 1),
+    decision("2021-01-07", true, -0.1, 0.02),
+    decision("2021-02-01", true, 0.02, 0.4),
+  ];
+  const data = { run: { summary: { period: "2021-01-01/2021-03-01" } }, decisions } as unknown as ReportData;
+  expect(sizesPicture(data, FRAME).table!.rows).toEqual([
+    ["2021-01", "2", "0.000", "0.51"],
+    ["2021-02", "1", "+0.020", "0.40"],
+  ]);
+});
