@@ -24,7 +24,7 @@ import {
 const WORKER = [process.execPath, join(PROJECT_DIR, "scripts", "cli", "sweep-worker.ts")];
 
 export interface SweepBenchOptions {
-  /** Cells of a month that are run by one worker and by two. */
+  /** Cells of a month that are run by one worker and by two: enough that the start of a worker, a second and a half, does not show. */
   readonly cells?: number;
   readonly rounds?: number;
   /** Cells of a month in one process. */
@@ -32,7 +32,7 @@ export interface SweepBenchOptions {
 }
 
 export async function sweep(options: SweepBenchOptions = {}): Promise<BenchReport> {
-  const { cells = 40, rounds = 5, manyCells = 1000 } = options;
+  const { cells = 1000, rounds = 3, manyCells = 1000 } = options;
   using folder = temporaryFolder();
   const plan = await planOf(folder.path, cells);
   let outs = 0;
