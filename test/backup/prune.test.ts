@@ -308,3 +308,43 @@ test.each(["create", "prune"] as const)(
     expect(entriesOf(backupDir)).toEqual(before.filter((name) => name !== ".lock"));
   },
 );
+
+test("a rule of none is no rule, and does not keep another from counting", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 3));
+  const { kept } = await pruneBackups({ backupDir, keepLast: 0, keepDaily: 1 });
+  expect(kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual(["20201228T000000Z daily"]);
+});
+
+test("verifies nothing if nothing goes", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 2));
+  const damaged = join(backupDir, "20201227T235959Z/outcome_1.json");
+  fs.rmSync(damaged);
+  const { kept, removed } = await pruneBackups({ backupDir, keepLast: 5 });
+  expect(kept.map(({ reasons }) => reasons)).toEqual([["last"], ["last"]]);
+  expect(removed).toEqual([]);
+});
+
+test("a backup that was just made is kept for that alone if no rule keeps it", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 3));
+  const reasonsWith = async (keepId: string): Promise<readonly string[]> => {
+    const { kept } = await pruneBackups({ backupDir, keepLast: 1, keepId, dryRun: true });
+    return kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "));
+  };
+  expect(await reasonsWith("20201228T000000Z")).toEqual(["20201228T000000Z last"]);
+  expect(await reasonsWith("20190630T120000Z")).toEqual(["20190630T120000Z just made", "20201228T000000Z last"]);
+});
+
+test("the folder is synced after backups were taken out of it", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 3));
+  const calls: string[] = [];
+  for (const call of ["renameSync", "fsyncSync"] as const) {
+    const original: (...args: never[]) => unknown = fs[call];
+    spyOn(fs, call).mockImplementation(((...args: never[]) => {
+      // Not the lock's own file.
+      if (call === "fsyncSync" || String(args[1]).includes("pruned")) calls.push(call);
+      return original(...args);
+    }) as never);
+  }
+  await pruneBackups({ backupDir, keepLast: 1 });
+  expect(calls.slice(0, 3)).toEqual(["renameSync", "renameSync", "fsyncSync"]);
+});

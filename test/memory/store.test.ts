@@ -228,6 +228,19 @@ describe("record()", () => {
     );
   });
 
+  test("takes what the outcome says in place of what the caches said", async () => {
+    const { storage } = await remember(POOL.slice(0, 2));
+    const memory = await open(storage);
+    const [known] = memory.trades as (typeof memory.trades)[number][];
+    // As caches of another folder might say.
+    (memory.trades as (typeof known)[])[0] = { ...known!, pnl: 7 };
+    await memory.record(POOL.find(({ decision_id: id }) => id === known!.id)!);
+    expect(memory.trades.map(({ id, pnl }) => [id, pnl])).toEqual(
+      (await open(storage)).trades.map(({ id, pnl }) => [id, pnl]),
+    );
+    expect(memory.trades).toHaveLength(2);
+  });
+
   test("refuses an id that differs from a known one by case alone, as some file systems ignore case", async () => {
     const { memory } = await remember([makeOutcome({ decision_id: "abc" })]);
     const { code, message } = await failureOf(memory.record(makeOutcome({ decision_id: "ABC" })));
@@ -376,7 +389,10 @@ describe("discard()", () => {
 
   test("fails for an unknown id and moves nothing", async () => {
     const { memory } = await remember(makeOutcomes(2));
-    expect((await failureOf(memory.discard(["other"]))).code).toBe("NOT_FOUND");
+    expect(await failureOf(memory.discard(["other"]))).toEqual({
+      code: "NOT_FOUND",
+      message: 'Cannot discard "other": found no such outcome, expected a remembered one',
+    });
     expect(memory.trades.length).toBe(2);
   });
 });
@@ -511,4 +527,57 @@ describe("forget()", () => {
     expect((await open(storage)).marks).toEqual([mark]);
     expect(await statistics()).toEqual({});
   });
+});
+
+describe("what a call returns after", () => {
+  const slowly = async <T>(work: () => Promise<T>): Promise<T> => {
+    await Bun.sleep(20);
+    return work();
+  };
+
+  test("is done: a damaged file is in quarantine, an outcome is discarded, a mark is written", async () => {
+    const { storage } = await remember(POOL.slice(0, 2));
+    const [kept, dropped] = POOL.slice(0, 2).map(({ decision_id: id }) => outcomeFileName(id)) as [string, string];
+    await storage.createOnce("outcome_cut.json", utf8("{]"));
+    const slow = overrideCalls(storage, {
+      move: (from, to) => slowly(() => storage.move(from, to)),
+      createOnce: (name, bytes) => slowly(() => storage.createOnce(name, bytes)),
+    });
+    const outcomesThere = async (): Promise<string[]> =>
+      (await storage.list()).files.map(({ name }) => name).filter((name) => name.startsWith("outcome_"));
+    const memory = await openMemory(slow, { embedder: hashingEmbedder() });
+    expect((await outcomesThere()).toSorted()).toEqual([kept, dropped].toSorted());
+    await memory.discard([POOL[1]!.decision_id]);
+    expect(await outcomesThere()).toEqual([kept]);
+    await memory.forget({ provider: "alpha", beforeMs: Date.UTC(2021, 0, 12) });
+    expect((await storage.list()).files.filter(({ name }) => name.startsWith("forget_"))).toHaveLength(1);
+  });
+});
+
+test("a damaged sidecar is made again, and not moved to quarantine", async () => {
+  const { storage } = await remember(POOL.slice(0, 3));
+  await storage.replace("vectors.meta.json.gz", utf8("{]"));
+  const memory = await open(storage);
+  expect(memory.damaged).toEqual([]);
+  expect((await storage.list("quarantine")).files).toEqual([]);
+});
+
+test("vectors of another embedder are noted if there are any, and trades that had them", async () => {
+  const other = { id: "other", fingerprint: "other-1", dim: 2, embed: () => Float32Array.of(0.6, 0.8) };
+  const notesOf = async (storage: Storage): Promise<readonly string[]> => {
+    const notes: string[] = [];
+    await openMemory(storage, { embedder: other, onNote: (note) => notes.push(note) });
+    return notes;
+  };
+  const { storage: one } = await remember(POOL.slice(0, 1));
+  expect(await notesOf(one)).toEqual(["Replacing 1 vectors by hashing with vectors by other"]);
+  // A sidecar without rows, and then an outcome that another program wrote.
+  const { storage: none } = await remember([]);
+  const [outcome] = POOL as readonly [Outcome];
+  await none.createOnce(outcomeFileName(outcome.decision_id), encodeOutcome(outcome).bytes);
+  expect(await notesOf(none)).toEqual([]);
+  // A sidecar with rows, whose outcomes are gone.
+  const { storage: gone } = await remember([outcome]);
+  await gone.remove(outcomeFileName(outcome.decision_id));
+  expect(await notesOf(gone)).toEqual([]);
 });

@@ -78,6 +78,7 @@ if (!(part >= 1 && part <= parts))
 const endMs = performance.now() + 1000 * Number(values.limit ?? Infinity);
 
 const files = Object.keys(TARGETS).filter((file) => file.includes(values.files ?? ""));
+if (files.length === 0) throw new Error(`found no file "${values.files}" in test/mutants/targets.ts`);
 const harmless = new Set<Mutant>();
 const all = files.flatMap((file) => {
   const source = readFileSync(join(PROJECT_DIR, file), "utf8");

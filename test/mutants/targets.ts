@@ -15,6 +15,12 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
     "test/results/attribution.test.ts",
   ],
   "lib/memory/lessons.ts": [],
+  "lib/stats/bootstrap.ts": [],
+  "lib/storage/sealed-json.ts": [],
+  "lib/storage/group-commit.node.ts": ["test/storage/disk.test.ts"],
+  "lib/storage/disk.node.ts": [],
+  "lib/backup/prune.node.ts": [],
+  "lib/memory/store.ts": ["test/memory/embed-missing.test.ts", "test/memory/vectors.test.ts"],
 };
 
 /** The tests of a file of the list: its mirror, if there is one, and what the list adds. */

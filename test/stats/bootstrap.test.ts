@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { createRandom } from "../../lib/util/random.ts";
+import { createRandom, type Random } from "../../lib/util/random.ts";
 import { blockLength, bootstrap, stationaryIndices } from "../../lib/stats/bootstrap.ts";
 
 /** Numbers in [-0.5, 0.5) that anyone can make: x -> (1103515245 x + 12345) mod 2^31. */
@@ -36,6 +36,14 @@ describe("stationaryIndices()", () => {
     expect(draw("a")).toEqual(draw("a"));
     expect(draw("a")).not.toEqual(draw("b"));
   });
+});
+
+test("stationaryIndices() goes on where it is, and jumps where the draw says so", () => {
+  const uniform = [0.75, 0.9, 0.5, 0.3, 0.9, 0.25].values();
+  const random = { uniform: () => uniform.next().value! } as Random;
+  // It starts at 0.75 x 4. 0.9 x 2 goes on, and wraps around; 0.5 x 2 is no jump, 0.3 x 2 is one, to 0.9 x 4; 0.25 is left.
+  expect([...stationaryIndices({ length: 4, meanBlock: 2 }, random)]).toEqual([3, 0, 1, 3]);
+  expect(uniform.next().value).toBe(0.25);
 });
 
 describe("bootstrap()", () => {
@@ -156,6 +164,52 @@ describe("blockLength()", () => {
   ])("of %s is that of arch", (_name, values, expected) => {
     expect(blockLength(values)).toBe(expected);
   });
+
+  test.each([
+    // n, factor, seed, and what arch 8.0.0 has for them, rounded up
+    [10, 0, 1, 4],
+    [40, 0, 1, 2],
+    [40, 0, 2, 4],
+    [40, 0.3, 1, 4],
+    [40, 0.6, 1, 5],
+    [40, 0.9, 1, 8],
+    [40, 0.9, 2, 6],
+    [40, 0.99, 2, 5],
+    [40, -0.5, 1, 2],
+    [40, -0.9, 1, 14],
+    [100, 0, 1, 1],
+    [100, 0, 2, 2],
+    [100, 0.3, 1, 5],
+    [100, 0.6, 1, 8],
+    [100, 0.6, 2, 6],
+    [100, 0.9, 1, 13],
+    [100, 0.9, 2, 8],
+    [100, 0.99, 1, 14],
+    [100, 0.99, 2, 12],
+    [100, -0.5, 1, 4],
+    [100, -0.5, 2, 2],
+    [100, -0.9, 1, 9],
+    [100, -0.9, 2, 16],
+    [400, 0.3, 1, 6],
+    [400, 0.9, 1, 24],
+    [400, 0.99, 1, 33],
+    [400, -0.5, 1, 8],
+    [400, -0.9, 1, 42],
+    [1000, 0, 1, 2],
+    [1000, 0.3, 1, 9],
+    [1000, 0.6, 1, 13],
+    [1000, 0.9, 1, 45],
+    [1000, 0.99, 1, 58],
+    [1000, -0.5, 1, 11],
+    [1000, -0.9, 1, 43],
+  ] as const)(
+    "of %i values with a factor of %d, seed %i, is %i, as that of arch; a constant added changes nothing",
+    (n, factor, seed, expected) => {
+      const values = autoregressive(congruential(n, seed), factor);
+      expect(blockLength(values)).toBe(expected);
+      expect(blockLength(values.map((value) => value + 5))).toBe(expected);
+    },
+  );
 
   test.each([[[]], [[1, 2, 3]], [Array.from({ length: 50 }, () => 1)]])("of %p is 1", (values) => {
     expect(blockLength(values)).toBe(1);

@@ -461,6 +461,17 @@ test("a second writer that is refused clears nothing of the first's", async () =
   await lock.release();
 });
 
+test("a file gets no name once the lock is lost, though its write began before", async () => {
+  const path = freshPath();
+  const storage = diskStorage(path);
+  const lock = await storage.lock(HOLDER);
+  const writing = storage.createOnce("a", utf8("A"));
+  fs.rmSync(join(path, ".lock"));
+  expect((await failureOf(writing)).code).toBe("LOCKED");
+  expect(fs.readdirSync(path)).not.toContain("a");
+  await lock.release();
+});
+
 test("a writer that cannot clear what a dead one left gives its lock back", async () => {
   const path = freshPath();
   const storage = diskStorage(path);
@@ -485,6 +496,8 @@ test.skipIf(process.platform !== "linux")("no operation leaves a file open, also
     await storage.move("a", "c/a");
     await storage.remove("c/a");
     await failureOf(storage.read("c", { maxBytes: 9 }));
+    failOnce("writeSync", "ENOSPC");
+    await failureOf(storage.createOnce("d", utf8("D")));
     await expect(storage.appendAt("b", 5, utf8("B"))).rejects.toThrow(RangeError);
     const lock = await storage.lock(HOLDER);
     await failureOf(storage.lock(HOLDER));
@@ -497,3 +510,31 @@ test.skipIf(process.platform !== "linux")("no operation leaves a file open, also
   // The runtime opens a few of its own.
   expect(open()).toBeLessThan(before + 10);
 });
+
+test.skipIf(process.platform !== "linux")(
+  "a change syncs the folders whose entries it changes, in an order that loses no name",
+  async () => {
+    const path = freshPath();
+    const storage = diskStorage(path);
+    await storage.replace("from/a", utf8("A"));
+    await storage.replace("to/b", utf8("B"));
+    const synced: string[] = [];
+    for (const call of ["fsyncSync", "fdatasyncSync"] as const) {
+      const original = fs[call];
+      spyOn(fs, call).mockImplementation((fd) => {
+        synced.push(fs.readlinkSync(`/proc/self/fd/${fd}`).slice(path.length));
+        original(fd);
+      });
+    }
+    const syncsOf = async (change: () => Promise<unknown>): Promise<readonly string[]> => {
+      synced.length = 0;
+      await change();
+      return [...synced];
+    };
+    expect(await syncsOf(() => storage.move("from/a", "to/a"))).toEqual(["/to", "/from"]);
+    expect(await syncsOf(() => storage.move("to/a", "to/c"))).toEqual(["/to"]);
+    expect(await syncsOf(() => storage.remove("to/c"))).toEqual(["/to"]);
+    expect(await syncsOf(() => storage.appendAt("from/new", 0, utf8("A")))).toEqual(["/from/new", "/from"]);
+    expect(await syncsOf(() => storage.appendAt("from/new", 1, utf8("A")))).toEqual(["/from/new"]);
+  },
+);

@@ -26,6 +26,12 @@ test("reading returns the object without its seal, says whether it had one, and 
   expect(await readSealedJson(storage, "c", LIMIT)).toBeUndefined();
 });
 
+test("the message has as much of a wrong checksum as a right one has digits", async () => {
+  const storage = inMemoryStorage();
+  await storage.replace("a", new TextEncoder().encode('{"run_id": "ab", "crc32": "0123456789abcdef"}'));
+  expect((await failureOf(readSealedJson(storage, "a", LIMIT))).message).toContain('a crc32 of "01234567" that');
+});
+
 test("any flipped bit and any cut is CORRUPT, in the seal too, and so is a file above the size limit", async () => {
   const storage = inMemoryStorage();
   const bytes = encodeSealedJson(VALUE);
