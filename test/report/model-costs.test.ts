@@ -34,12 +34,19 @@ test("the answers that a run asked for are counted by provider, and shown with w
   ]);
   const picture = modelsPicture({ models } as ReportData);
   expect(picture.note).toStartWith("What this run asked for cost $1.75.");
-  expect(picture.note).toContain("Of a provider without a price only the questions are counted.");
+  expect(picture.note).toContain("Of a provider without a price only the answers are counted.");
   expect(picture.body).toContain("$1.75");
   expect(picture.table!.rows).toEqual([
     ["gemini", "2", "$1.75", "1,400", "80"],
     ["llama", "1", "-", "700", "40"],
   ]);
+});
+
+test("without a price no cost is claimed", () => {
+  const models = [{ provider: "llama", answers: 1, usd: null, inputTokens: 7, outputTokens: 4 }];
+  const { note, body } = modelsPicture({ models } as unknown as ReportData);
+  expect(note).toStartWith("No price is known of what this run asked for.");
+  expect(body).toBeUndefined();
 });
 
 test("a run that asks nobody, or nothing new, has no picture of costs", () => {

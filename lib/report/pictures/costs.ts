@@ -117,8 +117,10 @@ export function modelsPicture({ models }: ReportData): Picture {
     id: "models",
     title,
     note:
-      `What this run asked for cost ${dollars(total)}. Answers that were recorded before cost nothing.` +
-      (priced.length < models.length ? " Of a provider without a price only the questions are counted." : ""),
+      (priced.length === 0
+        ? "No price is known of what this run asked for."
+        : `What this run asked for cost ${dollars(total)}. Answers that were recorded before cost nothing.`) +
+      (priced.length < models.length ? " Of a provider without a price only the answers are counted." : ""),
     ...(priced.length === 0
       ? {}
       : {
