@@ -14,7 +14,9 @@ import {
   median,
   renderReport,
   runProcess,
+  takeTurns,
   temporaryFolder,
+  versus,
   type BenchReport,
   type BenchRow,
 } from "./support/measure.ts";
@@ -22,6 +24,8 @@ import { makeMemory, outcomesLikeReal, writeOutcomes } from "./support/memory-fo
 
 export interface BackupOptions {
   readonly outcomes?: number;
+  /** Of the memory that is backed up for the first time. */
+  readonly firstOutcomes?: number;
   readonly added?: number;
   readonly rounds?: number;
 }
@@ -37,7 +41,7 @@ interface Contender {
 }
 
 export async function backup(options: BackupOptions = {}): Promise<BenchReport> {
-  const { outcomes = 10_000, added = 100, rounds = 7 } = options;
+  const { outcomes = 10_000, firstOutcomes = 20_000, added = 100, rounds = 7 } = options;
   using folder = temporaryFolder();
   const work = folder.path;
   const memoryDir = join(work, "memory");
@@ -61,8 +65,39 @@ export async function backup(options: BackupOptions = {}): Promise<BenchReport> 
       `${shown} outcomes of which ${added} are new since the last backup, whole processes, medians of ${rounds} in turns; bytes added to the disk, by blocks.`,
       "Ours reads every file of the memory and of the backup before it, links equal files, and syncs and reads back new ones. `cp -r` copies caches too and syncs nothing. restic encrypts, and treats a file with the same time and size as unchanged.",
     ],
-    rows: rowsOf(contenders, hasRestic() ? undefined : "skipped: no restic"),
+    rows: [
+      ...rowsOf(contenders, hasRestic() ? undefined : "skipped: no restic"),
+      await firstBackupRow(join(work, "first"), { outcomes: firstOutcomes, rounds }),
+    ],
   };
+}
+
+const MAX_FIRST_RATIO = 1.3;
+
+/** A first backup, which writes and syncs everything, against a copy that is synced as well. */
+async function firstBackupRow(work: string, options: { outcomes: number; rounds: number }): Promise<BenchRow> {
+  const memoryDir = join(work, "memory");
+  await makeMemory(memoryDir, { outcomes: options.outcomes, embedder: embedderOf(128) });
+  const script = join(PROJECT_DIR, "scripts/backup.ts");
+  const copy = 'cp -r "$1" "$2" && sync -f "$2"';
+  /** Into a new folder each time. */
+  const into = (command: (target: string) => readonly string[]): number => {
+    const target = join(work, "target");
+    const { ms } = runProcess(command(target));
+    fs.rmSync(target, { recursive: true });
+    runProcess(["sync", "-f", work]);
+    return ms;
+  };
+  const times = await takeTurns(
+    {
+      ours: () =>
+        into((target) => [process.execPath, script, "create", "--memory-dir", memoryDir, "--backup-dir", target]),
+      peer: () => into((target) => ["sh", "-c", copy, "sh", memoryDir, target]),
+    },
+    options,
+  );
+  const what = `first backup of ${options.outcomes.toLocaleString("en")} outcomes against cp -r and sync`;
+  return versus(what, times, { atMost: MAX_FIRST_RATIO, goal: `at most ${MAX_FIRST_RATIO}`, missing: undefined });
 }
 
 function contendersIn(work: string, memoryDir: string): Contender[] {

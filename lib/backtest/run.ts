@@ -10,6 +10,7 @@ import { type DailyReturns, lastOfDays, simpleReturns } from "../results/metrics
 import { RunSnapshots } from "../results/snapshot.ts";
 import { snapshotOf, summarize, type SummaryInput } from "../results/summary.ts";
 import { type Summary } from "../results/summary-shape.ts";
+import type { Bar } from "../types.ts";
 import { settleAll } from "../util/async.ts";
 import { Broker, costsOf } from "./broker.ts";
 import { Feed } from "./feed.ts";
@@ -80,6 +81,8 @@ async function goOn(run: Run): Promise<BacktestResult> {
   return { summary, daily: dailyReturnsOf(run), chunksRun: chunksRun.map(({ name }) => name) };
 }
 
+type RunFacts = Omit<SummaryInput, "records" | "trades">;
+
 /** A run, as far as it is committed. */
 interface Run {
   readonly job: BacktestJob;
@@ -87,7 +90,7 @@ interface Run {
   readonly chunks: readonly Chunk[];
   readonly closingChunkIndex: number;
   /** For its summary. */
-  readonly facts: Omit<SummaryInput, "records" | "trades">;
+  readonly facts: () => RunFacts;
   readonly view: MemoryView;
   readonly files: RunFiles;
   readonly snapshots: RunSnapshots;
@@ -97,7 +100,7 @@ interface Run {
 }
 
 async function openRun(job: BacktestJob): Promise<Run> {
-  const { settings, memory, market, period, onNote = (): void => {} } = job;
+  const { memory, market, period, onNote = (): void => {} } = job;
   const providers = job.providers.map(({ name }) => name);
   const chunks = planChunks(period, job.chunkKind);
   const bars = barsOfPeriod(job);
@@ -120,7 +123,19 @@ async function openRun(job: BacktestJob): Promise<Run> {
     await assertUnchanged(memory, [...view.carriedIn, ...own((i) => i < records.length)]);
   }
   await files.writeManifest(key);
-  const facts = {
+  let made: RunFacts | undefined;
+  const facts = (): RunFacts => (made ??= factsOf(job, { id, chunks, bars }));
+  const snapshots = new RunSnapshots(memory.storage, id, { chunks: chunks.length });
+  return { job, id, chunks, closingChunkIndex, facts, view, files, snapshots, own, records };
+}
+
+/** What the summary says of a run's bars and settings. Counting bars takes longer than to read the summary of a finished run. */
+function factsOf(
+  job: BacktestJob,
+  { id, chunks, bars }: { id: string; chunks: readonly Chunk[]; bars: readonly (readonly Bar[])[] },
+): RunFacts {
+  const { settings, market, period } = job;
+  return {
     runId: id,
     period,
     chunkKind: job.chunkKind,
@@ -138,11 +153,9 @@ async function openRun(job: BacktestJob): Promise<Run> {
     decisionIntervalMs: settings.decisionIntervalMs,
     initialBalance: settings.initialBalance,
     daysPerYear: daysPerYearOf(bars, settings.timeframeMs),
-    providers,
+    providers: job.providers.map(({ name }) => name),
     notes: job.notes ?? [],
   };
-  const snapshots = new RunSnapshots(memory.storage, id, { chunks: chunks.length });
-  return { job, id, chunks, closingChunkIndex, facts, view, files, snapshots, own, records };
 }
 
 /** Brings broker, feeds and memory to where the last committed chunk left them. */
@@ -255,11 +268,11 @@ function multipliersAsOf({ job: { providers }, view }: Run, asOf: number): Recor
 }
 
 function summaryInput({ facts, own, records }: Run): SummaryInput {
-  return { ...facts, records, trades: own((i) => i < records.length) };
+  return { ...facts(), records, trades: own((i) => i < records.length) };
 }
 
 function dailyReturnsOf({ facts, records }: Run): DailyReturns {
-  const { daysPerYear, initialBalance } = facts;
+  const { daysPerYear, initialBalance } = facts();
   const days = lastOfDays(
     records.flatMap(({ daily }) => daily),
     daysPerYear,

@@ -16,8 +16,8 @@ import { areStatisticsCurrent, writeStatistics } from "./statistics.ts";
 import { type EmbeddedTrade, insertionIndex, isEmbedded, isSameTrade, tradeOf } from "./trade.ts";
 import { attachVectors, VectorFiles, VECTORS_FILE } from "./vectors.ts";
 
-/** Least outcomes that are recorded between two writes of the caches. */
-const FLUSH_EVERY = 512;
+/** Outcomes that are recorded between two writes of the caches, in a memory of this many. */
+export const recordsPerFlush = (trades: number): number => Math.max(512, trades / 8);
 
 /** Least vectors that are made between two writes at an opening. */
 const WRITE_EVERY = 256;
@@ -231,7 +231,7 @@ class StoredMemory implements Memory {
 
   async #beginRecord(outcome: Outcome): Promise<BegunRecord> {
     // A flush takes time in proportion to all trades: waiting for a share of them keeps the cost per record flat.
-    if (this.#unflushed >= Math.max(FLUSH_EVERY, this.trades.length / 8)) await this.#flush();
+    if (this.#unflushed >= recordsPerFlush(this.trades.length)) await this.#flush();
     const id = outcome.decision_id;
     const { bytes, crc32, contentHash } = encodeOutcome(outcome);
     const key = id.toLowerCase();

@@ -18,7 +18,6 @@ import { watchFirstAnswers } from "./first-answers.ts";
 import type { Provider } from "./provider.ts";
 import { withHiddenSecrets } from "./hidden-secrets.ts";
 import { environmentSecrets, missingFor } from "./recorded/environment.node.ts";
-import { loadClient } from "./recorded/load.node.ts";
 import type { Recorder } from "./recorded/recorder.ts";
 import type { Secrets } from "./recorded/redact.ts";
 import type { AnswerStore } from "./recorded/recordings.ts";
@@ -108,6 +107,8 @@ async function loadRecorded(
 ): Promise<{ provider: Provider; files: Readonly<Record<string, string>>; refresh: number }> {
   const { name } = config;
   if (recording === undefined) throw new RangeError(`Cannot load "${name}": found nowhere to record its answers`);
+  // With what programs and models need, which takes a run of rules a tenth of its start.
+  const { loadClient } = await import("./recorded/load.node.ts");
   const { client, files } = await loadClient(config, { baseDir, secrets, onNote: recording.onNote });
   const isRefreshed = recording.refresh?.includes(name) === true;
   const refresh = (await recording.store.refreshOf(name)) + (isRefreshed ? 1 : 0);

@@ -42,7 +42,7 @@ test.each([
   ["compare-memory", () => compareMemory({ rounds: 1, start: "2021-03-01", end: "2021-03-08" })],
   ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],
   ["sweep", () => sweep({ rounds: 1, cells: 2, manyCells: 3 })],
-  ["backup", () => backup({ rounds: 1, outcomes: 10, added: 2 })],
+  ["backup", () => backup({ rounds: 1, outcomes: 10, firstOutcomes: 10, added: 2 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
   ["learning", () => learning({ seeds: 1, days: 16, worlds: WORLDS.slice(0, 1), faintWorlds: [] })],
   ["learning/accounts", () => learningOfAccounts({ seeds: 1, syntheticSeeds: 1, days: 16 })],
