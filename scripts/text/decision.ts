@@ -50,8 +50,9 @@ function actionText(d: DecisionRecord): string {
   const before = d.raw_confidence === d.confidence ? "" : ` (${fixed(d.raw_confidence, 1)} before calibration)`;
   const decided = `The weighted votes said ${d.action} at a confidence of ${fixed(d.confidence, 1)}${before}.`;
   if (d.action === "HOLD") return decided;
+  // Decisions of version 0.2.0 have none.
   const expected =
-    d.expected_r === null
+    (d.expected_r ?? null) === null
       ? ""
       : ` A position was expected to earn ${signed(d.expected_r, 3)} R after costs, which allows ${pct(100 * d.size_scale, 0)} of the full size.`;
   return `${decided}${expected} ${orderText(d)}`;

@@ -132,7 +132,8 @@ export function renderRemoval(
   const also = `${countOf(parts.snapshots.length, "snapshot")}${withOutcomes ? `, ${outcomes}` : ""}`;
   const lines = [`${verb} run ${nameOf(entry)} of ${entry.period ?? "-"} with ${also}`];
   if (!withOutcomes && parts.outcomes.length > 0) {
-    lines.push(`Its ${outcomes} stay, and later runs remember them: --with-outcomes removes them too`);
+    const hint = done ? "" : ": --with-outcomes removes them too, which cannot be done later";
+    lines.push(`Its ${outcomes} stay, and later runs remember them${hint}`);
   }
   for (const { run_id: id, outcomes: number } of parts.carried_in_by) {
     const effect = withOutcomes ? "it can no longer be continued or repeated" : "it is not affected";
