@@ -4,11 +4,12 @@ import { SharedSituations } from "../backtest/shared-situations.ts";
 import { type Config, isRecorded, SYNTHETIC, toSettings } from "../config/config.ts";
 import type { Embedder } from "../embed/embedder.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
-import { fail } from "../errors.ts";
+import { CarryoverError, fail } from "../errors.ts";
 import { BarCache } from "../market/bar-cache.node.ts";
 import type { Features } from "../market/features.ts";
 import { loadFeatures } from "../market/load-features.node.ts";
 import { assertCostsOfAssets } from "../market/load.node.ts";
+import { unlikelyPrices } from "../market/price-jumps.ts";
 import { SYNTHETIC_START } from "../market/synthetic.ts";
 import { assertMemoryFolder } from "../memory/folder.ts";
 import { cachingEmbedder, readRemembered } from "../memory/in-memory.ts";
@@ -38,6 +39,8 @@ export interface OpenJobOptions extends Pick<
   readonly baseDir: string;
   /** Whether a flag set the seed; a note says where it has no effect. @default false */
   readonly seedIsExplicit?: boolean | undefined;
+  /** Whether bars with prices that are likely errors are refused, and not only named. @default false */
+  readonly strictBars?: boolean | undefined;
   /** Providers whose questions are asked again, although their answers are recorded. @default none */
   readonly refresh?: readonly string[] | undefined;
   /** @default the one that the configuration names */
@@ -193,6 +196,7 @@ const SYNTHETIC_PERIOD = { start: "2024-01-01", end: "2025-01-01" };
 async function findBars({
   config: { backtest },
   seedIsExplicit = false,
+  strictBars = false,
   shared = new SharedMarket(),
   onNote,
 }: OpenJobOptions & { onNote: (note: string) => void }): Promise<{
@@ -206,6 +210,7 @@ async function findBars({
     // A default may be of an asset that this configuration does not have.
     const named = Object.keys(costs).filter((asset) => !Object.hasOwn(DEFAULTS.backtest.asset_costs, asset));
     assertCostsOfAssets({ named, assets, dataDir });
+    checkPrices(loaded, { strictBars, onNote });
     const { period, notes } = choosePeriod(loaded, { start, end });
     notes.forEach(onNote);
     if (seedIsExplicit) {
@@ -227,6 +232,17 @@ async function findBars({
   onNote("These bars are synthetic, and say nothing about a real market");
   const synthetic = assets.map((asset) => shared.bars.synthetic({ asset, timeframe, seed, end: period.endMs }));
   return { series: byAsset(synthetic), market: "synthetic", period };
+}
+
+/** @throws {CarryoverError} `BAD_DATA` for prices that are likely errors, if they are to be refused. */
+function checkPrices(
+  series: readonly BarSeries[],
+  { strictBars, onNote }: { strictBars: boolean; onNote: (note: string) => void },
+): void {
+  const unlikely = unlikelyPrices(series).map(({ message }) => message);
+  if (unlikely.length === 0) return;
+  if (strictBars) throw new CarryoverError("BAD_DATA", unlikely.join("\n"));
+  for (const message of unlikely) onNote(`${message}; --strict-bars refuses them`);
 }
 
 function byAsset(series: readonly BarSeries[]): ReadonlyMap<string, BarSeries> {

@@ -95,6 +95,7 @@ export const RUN_FLAGS = {
   },
   assets: { type: "string", value: "A,B", help: "assets, instead of the configuration's" },
   "data-dir": { type: "string", value: "DIR", help: "folder of bars: <ASSET>_<timeframe>.csv, .csv.gz or .parquet" },
+  "strict-bars": { type: "boolean", help: "refuse bars with prices that are likely errors, with exit code 4" },
   synthetic: { type: "boolean", help: "use made-up bars; memory is kept in <memory folder>/synthetic" },
   seed: { type: "integer", value: "N", help: "seed of the synthetic bars (default: 1)" },
 } as const;
@@ -109,7 +110,7 @@ export const RUN_FLAGS = {
 export async function runRequest(
   flags: FlagValues<typeof RUN_FLAGS> & MemoryFlags,
   options: Pick<ScriptContext, "guard"> & { enabled?: false | undefined },
-): Promise<{ config: Config; baseDir: string; seedIsExplicit: boolean }> {
+): Promise<{ config: Config; baseDir: string; seedIsExplicit: boolean; strictBars: boolean }> {
   refuseTogether(flags, ["synthetic", "data-dir"]);
   const { "data-dir": dataDir, "memory-dir": memoryDir } = flags;
   const asked = { ...periodOf(flags), assets: assetsOf(flags) };
@@ -133,7 +134,12 @@ export async function runRequest(
     const secrets = environmentSecrets(config.providers);
     hideInNotes((text) => secrets.hide(text));
   }
-  return { config, baseDir: loaded.baseDir, seedIsExplicit: flags.seed !== undefined };
+  return {
+    config,
+    baseDir: loaded.baseDir,
+    seedIsExplicit: flags.seed !== undefined,
+    strictBars: flags["strict-bars"],
+  };
 }
 
 function periodOf(flags: FlagValues<typeof RUN_FLAGS>): { start: string | undefined; end: string | undefined } {

@@ -288,6 +288,12 @@ export const suiteTests: readonly SuiteTests[] = [
     pattern: "of another system|another system's",
   },
   {
+    rows: [52],
+    name: "prices that are likely errors",
+    files: ["test/market/price-jumps.test.ts"],
+    pattern: ".",
+  },
+  {
     rows: [43],
     name: "signals in long work",
     files: ["test/backup/stop.test.ts", "test/maintenance/stop.test.ts", "test/scripts/cli/main.test.ts"],
