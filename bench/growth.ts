@@ -49,7 +49,7 @@ export async function growth(options: GrowthOptions = {}): Promise<BenchReport> 
   return {
     title: "Growth",
     notes: [
-      `Starts in fresh processes, medians of ${rounds}, from the lock to the open memory, without imports. Only files of new outcomes may be read and parsed. The listing (a name and a size for each file) cannot be avoided and is shown separately.`,
+      `Starts in fresh processes, medians of ${rounds}, from the lock to the open memory, without imports. Only files of new outcomes may be read and parsed. The listing (a name for each file) cannot be avoided and is shown separately.`,
     ],
     rows: startRows(starts),
   };

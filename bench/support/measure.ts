@@ -61,8 +61,8 @@ export interface ProcessRun {
 }
 
 /** A folder that is removed at the end of a `using` block. */
-export function temporaryFolder(): Disposable & { readonly path: string } {
-  const path = mkdtempSync(join(tmpdir(), "carryover-bench-"));
+export function temporaryFolder(parent: string = tmpdir()): Disposable & { readonly path: string } {
+  const path = mkdtempSync(join(parent, "carryover-bench-"));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
 
