@@ -149,11 +149,11 @@ function rowsOfAsset({ symbols, times }: ForeignBars, { asset, file }: Reading):
 function zoneOf(source: ForeignBars, { timezone, file }: Reading): { zone: Zone; timezone: string } {
   if (source.zone !== undefined) return { zone: openZone(source.zone), timezone: source.zone };
   if (timezone !== undefined) return { zone: openZone(timezone), timezone };
-  if (source.needsZone) {
+  if (source.needsZone !== undefined) {
+    const { clock, timezone: usual } = source.needsZone;
     throw new CarryoverError(
       "BAD_USAGE",
-      `Cannot read "${file}": found ${source.format}, whose times are those of the broker's server, expected --timezone: ` +
-        `"Europe/Athens" for most brokers, "UTC" for some, or an offset such as "+02:00"`,
+      `Cannot read "${file}": found ${source.format}, whose times are those of ${clock}, expected --timezone: ${usual}`,
     );
   }
   return { zone: openZone("UTC"), timezone: "UTC (assumed)" };

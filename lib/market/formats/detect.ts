@@ -5,17 +5,22 @@ import { badData, quote } from "../bar.ts";
 import { isArrow, readArrowTable } from "./arrow.ts";
 import { binance } from "./binance.ts";
 import { cryptoDataDownload } from "./cryptodatadownload.ts";
+import { databento } from "./databento.ts";
 import { dukascopy } from "./dukascopy.ts";
 import type { ForeignBars, SourceFile, Table, TextFormat } from "./foreign-bars.ts";
 import { histData } from "./histdata.ts";
+import { interactiveBrokers } from "./interactive-brokers.ts";
 import { readJsonTable } from "./json.ts";
 import { kraken } from "./kraken.ts";
 import { lean } from "./lean.ts";
 import { metatrader } from "./metatrader.ts";
+import { ninjaTrader } from "./ninjatrader.ts";
 import { isParquet, readParquetTable } from "./parquet.ts";
 import { readTable } from "./read-table.ts";
+import { sierraChart } from "./sierra-chart.ts";
 import { stooq } from "./stooq.ts";
 import { alpaca, bareColumns, polygon, plainTable, tradingView } from "./tables.ts";
+import { tradeStation } from "./tradestation.ts";
 import { decodeText, readTextTable } from "./text-table.ts";
 import { unpack } from "./unpack.ts";
 import { yahoo } from "./yahoo.ts";
@@ -24,9 +29,14 @@ import { yahoo } from "./yahoo.ts";
 const TEXT_FORMATS: readonly TextFormat[] = [
   binance,
   cryptoDataDownload,
+  ninjaTrader,
   histData,
   metatrader,
   dukascopy,
+  databento,
+  interactiveBrokers,
+  tradeStation,
+  sierraChart,
   stooq,
   yahoo,
   polygon,
@@ -67,7 +77,7 @@ async function readOne({ name, bytes }: SourceFile, format: string | undefined):
   const start = decodeText(bytes.subarray(0, 64)).replace("\uFEFF", "").trimStart();
   if (/^[[{]/.test(start)) {
     const json = readJsonTable(bytes, name);
-    if (json !== undefined) return readPlain(json.table, json.format);
+    if (json !== undefined) return readPlain(json.table, json.format, json.zone);
   }
   const table = readTextTable(bytes, name);
   if (table === undefined)
@@ -85,10 +95,10 @@ async function readOne({ name, bytes }: SourceFile, format: string | undefined):
 }
 
 /** Reads a table by the names of its columns. */
-function readPlain(table: Table, format: string): ForeignBars {
+function readPlain(table: Table, format: string, zone?: string): ForeignBars {
   const layout = plainTable.layoutOf(table);
   if (layout === undefined) throw notRecognised(table.file, `the columns ${quote((table.names ?? []).join(","))}`);
-  return readTable(table, { ...layout, format });
+  return readTable(table, { ...layout, format, ...(zone === undefined ? {} : { zone }) });
 }
 
 function notRecognised(file: string, found: string): CarryoverError {

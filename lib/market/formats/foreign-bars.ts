@@ -5,6 +5,14 @@ export interface SourceFile {
   readonly bytes: Uint8Array;
 }
 
+/** A zone that a file does not state, for messages. */
+export interface NeededZone {
+  /** Whose clock shows the times, such as `the broker's server`. */
+  readonly clock: string;
+  /** What it usually is. */
+  readonly timezone: string;
+}
+
 /** Bars as a foreign file has them: a column each, in the order of the file. */
 export interface ForeignBars {
   /** What the file was recognised as, such as `Binance archive`. */
@@ -13,8 +21,8 @@ export interface ForeignBars {
   readonly times: Float64Array;
   /** The zone that the file itself states, such as `UTC` or `-05:00`. */
   readonly zone: string | undefined;
-  /** Only the user knows the zone: UTC must not be assumed. */
-  readonly needsZone: boolean;
+  /** Set where only the user knows the zone: UTC must not be assumed. */
+  readonly needsZone: NeededZone | undefined;
   /** Whether a time is that of the bar's start or of its end. */
   readonly stamp: "start" | "end";
   /** NaN stands for an empty cell, here and in the columns below. */
@@ -68,7 +76,9 @@ export interface Layout {
   readonly symbol?: number | undefined;
   /** The zone that the format prescribes. */
   readonly zone?: string;
-  readonly needsZone?: boolean;
+  readonly needsZone?: NeededZone;
+  /** The end of each time that is no part of it, such as the name of a zone. */
+  readonly timeSuffix?: string;
   readonly stamp?: "start" | "end";
   /** Rows between the header and the bars. */
   readonly skipRows?: number;

@@ -1,4 +1,5 @@
 import { isRecord } from "../../util/json.ts";
+import { priceColumns } from "./columns.ts";
 import { type Table, typedTable } from "./foreign-bars.ts";
 import { decodeText } from "./text-table.ts";
 
@@ -9,35 +10,83 @@ interface Rows {
   readonly rows: Table["rows"];
 }
 
-const ARRAY_NAMES = ["timestamp", "open", "high", "low", "close", "volume"];
-
 /** As pandas names the column of an index, which has no name in JSON. */
 const INDEX_NAME = "__index_level_0__";
 
+/** Orders of the columns in rows without names; the first that fits all rows is taken. Bars that never move fit all. */
+const ARRAY_ORDERS = [
+  { format: "ccxt or freqtrade JSON", names: ["timestamp", "open", "high", "low", "close", "volume"] },
+  { format: "Coinbase candles", names: ["timestamp", "low", "high", "open", "close", "volume"] },
+  { format: "Bitfinex candles", names: ["timestamp", "open", "close", "high", "low", "volume"] },
+] as const;
+
+/** Rows of eight: the sixth is a mean price. */
+const KRAKEN = {
+  format: "Kraken JSON",
+  names: ["timestamp", "open", "high", "low", "close", "vwap", "volume", "count"],
+} as const;
+
+/** Maps in which bars are looked for, inside one another. */
+const MAX_DEPTH = 3;
+
 /**
- * Reads JSON: rows of ccxt and freqtrade (`[[ms, open, high, low, close, volume], ...]`), Polygon's aggregates
- * (`{ results: [{ t, o, h, l, c, v }] }`), and data frames of pandas (records, split, columns).
+ * Reads JSON: rows of ccxt, freqtrade and exchanges (`[[ms, open, high, low, close, volume], ...]`), records with the names of bars
+ * (`[{ t, o, h, l, c, v }]`), columns by name, and data frames of pandas (records, split, columns), wherever they are in the document.
  *
- * @returns `undefined` if it is none of these.
+ * @returns `undefined` if it is none of these; `zone` where the document states one.
  */
-export function readJsonTable(bytes: Uint8Array, file: string): { format: string; table: Table } | undefined {
+export function readJsonTable(
+  bytes: Uint8Array,
+  file: string,
+): { format: string; table: Table; zone?: string } | undefined {
   let value: unknown;
   try {
     value = JSON.parse(decodeText(bytes));
   } catch {
     return undefined;
   }
-  const found = Array.isArray(value) ? rowsOfArray(value) : isRecord(value) ? rowsOfObject(value) : undefined;
+  const found = rowsIn(value, MAX_DEPTH);
   if (found === undefined) return undefined;
   const { format, names, rows } = found;
-  return { format, table: typedTable(file, { names, rows, unit: "item" }) };
+  return { format, table: typedTable(file, { names, rows, unit: "item" }), ...statedZone(value) };
+}
+
+/** Alpha Vantage has the zone of its times beside them. */
+function statedZone(value: unknown): { zone?: string } {
+  const about = isRecord(value) ? value["Meta Data"] : undefined;
+  const zone = isRecord(about) ? Object.entries(about).find(([name]) => /time zone$/i.test(name))?.[1] : undefined;
+  return typeof zone === "string" ? { zone } : {};
+}
+
+function rowsIn(value: unknown, depth: number): Rows | undefined {
+  if (Array.isArray(value)) return rowsOfArray(value);
+  if (!isRecord(value)) return undefined;
+  const found = rowsOfObject(value);
+  if (found !== undefined || depth === 0) return found;
+  for (const each of Object.values(value)) {
+    const inside = rowsIn(each, depth - 1);
+    if (inside !== undefined) return inside;
+  }
+  return undefined;
 }
 
 function rowsOfArray(items: readonly unknown[]): Rows | undefined {
   const [first] = items;
-  if (!Array.isArray(first) || first.length < 5) return rowsOfRecords(items, "JSON records");
-  const names = Array.from({ length: first.length }, (_, i) => ARRAY_NAMES[i] ?? `${i + 1}`);
-  return { format: "ccxt or freqtrade JSON", names, rows: items as unknown[][] };
+  if (!Array.isArray(first)) return rowsOfRecords(items, "JSON records");
+  if (first.length < 5) return undefined;
+  const rows = items as unknown[][];
+  const fitting = ARRAY_ORDERS.find(({ names }) => fits(rows, names)) ?? ARRAY_ORDERS[0];
+  const { format, names } = first.length === KRAKEN.names.length ? KRAKEN : fitting;
+  return { format, names: Array.from(first, (_, i) => names[i] ?? `${i + 1}`), rows };
+}
+
+/** Whether no price of any row is outside its low and high. */
+function fits(rows: readonly (readonly unknown[])[], names: readonly string[]): boolean {
+  const [open, high, low, close] = ["open", "high", "low", "close"].map((name) => names.indexOf(name));
+  return rows.every((row) => {
+    const [lowest, highest] = [Number(row[low!]), Number(row[high!])];
+    return [Number(row[open!]), Number(row[close!])].every((price) => lowest <= price && price <= highest);
+  });
 }
 
 function rowsOfObject(value: Record<string, unknown>): Rows | undefined {
@@ -51,16 +100,30 @@ function rowsOfObject(value: Record<string, unknown>): Rows | undefined {
   return { format: "pandas JSON", names: [INDEX_NAME, ...names], rows: rows.map((row, i) => [index[i], ...row]) };
 }
 
-/** Columns by name, each a map by row: what `DataFrame.to_json()` writes. */
+/** Columns by name, each a list or a map by row; or rows by time, each a map by name. */
 function rowsOfColumns(value: Record<string, unknown>): Rows | undefined {
-  const columns = Object.values(value);
-  if (columns.length < 4 || !columns.every(isRecord)) return undefined;
-  const rows = Object.keys(columns[0]!).map((key) => [key, ...columns.map((column) => column[key])]);
-  return { format: "pandas JSON", names: [INDEX_NAME, ...Object.keys(value)], rows };
+  const lists = Object.entries(value).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));
+  const names = lists.map(([name]) => name);
+  if (priceColumns(names) !== undefined) {
+    const rows = lists[0]![1].map((_, i) => lists.map(([, list]) => list[i]));
+    return { format: "JSON columns", names, rows };
+  }
+  const keys = Object.keys(value);
+  const maps = Object.values(value);
+  if (maps.length === 0 || !maps.every(isRecord)) return undefined;
+  const inner = Object.keys(maps[0]!);
+  if (priceColumns(keys) !== undefined) {
+    const rows = inner.map((key) => [key, ...maps.map((column) => column[key])]);
+    return { format: "pandas JSON", names: [INDEX_NAME, ...keys], rows };
+  }
+  if (priceColumns(inner) === undefined) return undefined;
+  const rows = keys.map((key, i) => [key, ...inner.map((name) => maps[i]![name])]);
+  return { format: "JSON rows by time", names: [INDEX_NAME, ...inner], rows };
 }
 
 function rowsOfRecords(records: readonly unknown[], format: string): Rows | undefined {
   if (records.length === 0 || !records.every(isRecord)) return undefined;
   const names = Object.keys(records[0]!);
+  if (priceColumns(names) === undefined) return undefined;
   return { format, names, rows: records.map((record) => names.map((name) => record[name])) };
 }

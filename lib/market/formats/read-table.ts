@@ -33,7 +33,7 @@ export function readTable(table: Table, layout: Layout): ForeignBars {
     format: layout.format,
     times,
     zone: zone ?? layout.zone,
-    needsZone: layout.needsZone ?? false,
+    needsZone: layout.needsZone,
     stamp: layout.stamp ?? "start",
     open: numbers(layout.open, priceScale),
     high: numbers(layout.high, priceScale),
@@ -47,7 +47,7 @@ export function readTable(table: Table, layout: Layout): ForeignBars {
 
 function timesOf(
   rows: Table["rows"],
-  { time, dayMs }: Layout,
+  { time, dayMs, timeSuffix = "" }: Layout,
   refuse: (index: number, column: number, expected: string) => never,
 ): { times: Float64Array; zone: string | undefined } {
   const [date, clock] = time;
@@ -56,11 +56,15 @@ function timesOf(
   }
   const cells =
     clock === undefined
-      ? rows.map((row) => row[date])
+      ? rows.map((row) => withoutSuffix(row[date], timeSuffix))
       : rows.map((row) => `${textOf(row[date])} ${clockOf(row[clock])}`);
   const found = readTimes(cells);
   if ("ms" in found) return { times: found.ms, zone: found.zone };
   return refuse(found.row, date, found.expected);
+}
+
+function withoutSuffix(cell: unknown, suffix: string): unknown {
+  return suffix !== "" && typeof cell === "string" && cell.endsWith(suffix) ? cell.slice(0, -suffix.length) : cell;
 }
 
 function textOf(cell: unknown): string {

@@ -1,5 +1,5 @@
 /** Times as people's tools write them. */
-import { parseTimestamp } from "../../util/time.ts";
+import { parseEpoch, parseTimestamp } from "../../util/time.ts";
 
 export interface Times {
   /** Epoch ms where the cells state a zone, else the wall clock as if it were UTC. */
@@ -24,7 +24,7 @@ const YEAR_LAST = new RegExp(
   `^(\\d{1,2})[-./](\\d{1,2})[-./](\\d{4}|\\d{2})(?:[T ,]+${CLOCK})?(?:\\s*(AM|PM))?\\s*${ZONE}$`,
   "i",
 );
-const COMPACT = /^(\d{4})(\d{2})(\d{2})(?:[ T]?(\d{2}):?(\d{2})(?::?(\d{2})(?:\.(\d{1,9}))?)?)?$/;
+const COMPACT = /^(\d{4})(\d{2})(\d{2})(?:[ T]*(\d{2}):?(\d{2})(?::?(\d{2})(?:\.(\d{1,9}))?)?)?$/;
 const MONTH_NAME = new RegExp(
   `^([A-Z][a-z]{2})[a-z]* (\\d{1,2}),? (\\d{4})(?:[ ,]+${CLOCK})?(?:\\s*(AM|PM))?\\s*${ZONE}$`,
   "i",
@@ -33,14 +33,6 @@ const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "
 
 const TIME_FORM =
   "a time such as 2021-01-31 14:00, 2021-01-31T14:00:00Z, 31.01.2021 14:00, 01/31/2021 2:00 PM or an epoch time";
-
-/** Milliseconds of an epoch time in seconds, ms, us or ns, told apart by size. */
-function epochMs(value: number): number {
-  const size = Math.abs(value);
-  if (size < 1e11) return value * 1000;
-  if (size < 1e14) return value;
-  return size < 1e17 ? value / 1e3 : value / 1e6;
-}
 
 /**
  * Reads a column of times. Days before months and months before days are told apart by the whole column.
@@ -78,12 +70,12 @@ interface Time {
 
 function readTime(cell: unknown, order: DayOrder): Time | undefined {
   if (cell instanceof Date) return { ms: cell.getTime(), isZoned: true };
-  if (typeof cell === "number" || typeof cell === "bigint") return { ms: epochOf(String(cell)), isZoned: true };
+  if (typeof cell === "number" || typeof cell === "bigint") return epochOf(String(cell));
   if (typeof cell !== "string") return undefined;
   const text = cell.trim();
   const plain = readPlainTime(text);
   if (plain !== undefined) return plain;
-  if (EPOCH.test(text)) return { ms: epochOf(text), isZoned: true };
+  if (EPOCH.test(text)) return epochOf(text);
   const named = MONTH_NAME.exec(text);
   if (named !== null) {
     const month = MONTHS.indexOf(named[1]!.toLowerCase()) + 1;
@@ -114,11 +106,14 @@ function readPlainTime(text: string): Time | undefined {
   return ms === undefined ? undefined : { ms, isZoned };
 }
 
-/** Whole milliseconds, rounded up, since nothing may be known before its time. */
-function epochOf(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 1e11 && value < 1e14) return value;
-  return Math.abs(value) < 1e15 ? Math.ceil(epochMs(value) - 1e-6) : Math.ceil(epochMs(value));
+/**
+ * An epoch time as whole milliseconds, rounded up, since nothing may be known before its time. But the last moment of a bar, such as
+ * `...999999999` ns, stays its last millisecond, by which it is known as an end. Of times before 1970, what is finer is cut off.
+ */
+function epochOf(text: string): Time | undefined {
+  const ends = /^(\d{10}999)(?:999){1,2}$/.exec(text);
+  const ms = ends === null ? parseEpoch(text.replace("-", "")) : Number(ends[1]);
+  return ms === undefined ? undefined : { ms: text.startsWith("-") ? -ms : ms, isZoned: true };
 }
 
 /** @param fields Year, month, day, hour, minute, second, fraction, AM or PM, zone. */
@@ -131,7 +126,8 @@ function timeOf(fields: readonly (string | undefined)[]): Time | undefined {
   const dayMs = Date.UTC(year!, month! - 1, day!);
   if (day! < 1 || new Date(dayMs).getUTCDate() !== day!) return undefined;
   const digits = fraction.padEnd(3, "0");
-  const fractionMs = Number(digits.slice(0, 3)) + (/[1-9]/.test(digits.slice(3)) ? 1 : 0);
+  const isLastMoment = /^9+$/.test(digits);
+  const fractionMs = Number(digits.slice(0, 3)) + (/[1-9]/.test(digits.slice(3)) && !isLastMoment ? 1 : 0);
   const local = dayMs + ((hours * 60 + minute!) * 60 + second!) * 1000 + fractionMs;
   if (zone === undefined || zone === "") return { ms: local, isZoned: false };
   return { ms: local - offsetMs(zone), isZoned: true };

@@ -18,6 +18,9 @@ export const yahoo: TextFormat = {
     }
     const date = columnOf(names, ["date", "datetime"]);
     const isYahoo = ["adjclose", "dividends", "stocksplits"].some((name) => columnOf(names, [name]) !== undefined);
-    return date === undefined || !isYahoo ? undefined : { format: "Yahoo Finance", ...header, time: [date] };
+    const isTiingo = columnOf(names, ["divcash"]) !== undefined;
+    return date === undefined || !isYahoo || isTiingo
+      ? undefined
+      : { format: "Yahoo Finance", ...header, time: [date] };
   },
 };
