@@ -19,6 +19,7 @@ import { compareMemory } from "./compare-memory.ts";
 import { embed } from "./embed.ts";
 import { growth } from "./growth.ts";
 import { largeMemory } from "./large-memory.ts";
+import { importing } from "./import.ts";
 import { llm } from "./llm.ts";
 import { market } from "./market.ts";
 import { memoryStats } from "./memory-stats.ts";
@@ -54,6 +55,7 @@ for (const bench of [
   largeMemory,
   backup,
   market,
+  importing,
   embed,
   search,
   openVectors,

@@ -1,9 +1,12 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { z } from "zod";
 import { quickCheck } from "../../lib/config/quick-check.ts";
 import { checkConfig } from "../../lib/config/schema.ts";
 import { DEFAULTS } from "../../lib/settings.ts";
+
+// Thousands of configurations are tried here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 /** What zod makes of a document, as text, so that the order of keys counts. */
 function checkFully(data: unknown): string | undefined {

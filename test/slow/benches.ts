@@ -4,6 +4,7 @@ import { backup } from "../../bench/backup.ts";
 import { compareMemory } from "../../bench/compare-memory.ts";
 import { growth } from "../../bench/growth.ts";
 import { largeMemory } from "../../bench/large-memory.ts";
+import { importing } from "../../bench/import.ts";
 import { llm } from "../../bench/llm.ts";
 import { learningOfAccounts } from "../../bench/learning/account-report.ts";
 import { WORLDS } from "../../bench/learning/worlds.ts";
@@ -43,6 +44,7 @@ test.each([
   ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],
   ["sweep", () => sweep({ rounds: 1, cells: 2, manyCells: 3 })],
   ["backup", () => backup({ rounds: 1, outcomes: 10, firstOutcomes: 10, added: 2 })],
+  ["import", () => importing({ rounds: 1, bars: 300 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
   ["learning", () => learning({ seeds: 1, days: 16, worlds: WORLDS.slice(0, 1), faintWorlds: [] })],
   ["learning/accounts", () => learningOfAccounts({ seeds: 1, syntheticSeeds: 1, days: 16 })],

@@ -15,8 +15,9 @@ export function readNumber(cell: unknown, options: { decimalComma: boolean }): n
   if (cell === null || cell === undefined) return Number.NaN;
   if (typeof cell !== "string") return undefined;
   const text = cell.trim();
-  if (!options.decimalComma && isDecimal(text)) {
-    const value = Number(text);
+  // With decimal commas, points group thousands.
+  if (isDecimal(text) && !(options.decimalComma && text.includes("."))) {
+    const value = Number(options.decimalComma ? text.replace(",", ".") : text);
     if (!Number.isNaN(value)) return value;
   }
   if (EMPTY.test(text)) return Number.NaN;

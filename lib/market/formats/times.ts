@@ -76,6 +76,12 @@ function readTime(cell: unknown, order: DayOrder): Time | undefined {
   const plain = readPlainTime(text);
   if (plain !== undefined) return plain;
   if (EPOCH.test(text)) return epochOf(text);
+  const yearLast = YEAR_LAST.exec(text);
+  if (yearLast !== null) {
+    const [a, b] = [yearLast[1]!, yearLast[2]!];
+    const year = yearLast[3]!.length === 2 ? `20${yearLast[3]!}` : yearLast[3]!;
+    return timeOf([year, ...(order === "day first" ? [b, a] : [a, b]), ...yearLast.slice(4)]);
+  }
   const named = MONTH_NAME.exec(text);
   if (named !== null) {
     const month = MONTHS.indexOf(named[1]!.toLowerCase()) + 1;
@@ -83,12 +89,6 @@ function readTime(cell: unknown, order: DayOrder): Time | undefined {
   }
   const yearFirst = YEAR_FIRST.exec(text);
   if (yearFirst !== null) return timeOf(yearFirst.slice(1));
-  const yearLast = YEAR_LAST.exec(text);
-  if (yearLast !== null) {
-    const [a, b] = [yearLast[1]!, yearLast[2]!];
-    const year = yearLast[3]!.length === 2 ? `20${yearLast[3]!}` : yearLast[3]!;
-    return timeOf([year, ...(order === "day first" ? [b, a] : [a, b]), ...yearLast.slice(4)]);
-  }
   const compact = COMPACT.exec(text);
   if (compact !== null) return timeOf([...compact.slice(1), undefined, undefined]);
   return undefined;
@@ -111,6 +111,9 @@ function readPlainTime(text: string): Time | undefined {
  * `...999999999` ns, stays its last millisecond, by which it is known as an end. Of times before 1970, what is finer is cut off.
  */
 function epochOf(text: string): Time | undefined {
+  // Nearly all are milliseconds.
+  const value = text.length === 13 ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(value) && value >= 1e12) return { ms: value, isZoned: true };
   const ends = /^(\d{10}999)(?:999){1,2}$/.exec(text);
   const ms = ends === null ? parseEpoch(text.replace("-", "")) : Number(ends[1]);
   return ms === undefined ? undefined : { ms: text.startsWith("-") ? -ms : ms, isZoned: true };
