@@ -195,7 +195,11 @@ if (import.meta.main) {
       first: Number(values.first ?? 1),
       onWorld: (rows) => console.error(rows.map(({ what, ours: found }) => `${what}: ${found}`).join("\n")),
     });
-    planted = dated(report, { command: "bun bench/learning.ts --worlds planted", date });
+    const command = [
+      "bun bench/learning.ts --worlds planted",
+      ...(values.seeds === undefined ? [] : [`--seeds ${values.seeds}`]),
+    ];
+    planted = dated(report, { command: command.join(" "), date });
   }
   if (isWanted("real")) {
     real = dated(await learningOnRealBars(), { command: "bun bench/learning.ts --worlds real", date });
