@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { fail, messageOf } from "../errors.ts";
+import { CarryoverError, fail, messageOf } from "../errors.ts";
 import { type Config, SYNTHETIC } from "./config.ts";
 import { memoryFolder } from "./memory-folder.node.ts";
-import { memoryOf, parseConfig } from "./parse.ts";
+import { MAX_CONFIG_LENGTH, memoryOf, parseConfig } from "./parse.ts";
 import { parsePlainYaml } from "./plain-yaml.node.ts";
 import { quickCheck } from "./quick-check.ts";
 import { type SetKey, setKeys } from "./set-keys.ts";
@@ -101,8 +101,15 @@ function absolute(memory: Config["memory"], baseDir: string): Config["memory"] {
 export function readText(file: string, label: string): string {
   let bytes: Uint8Array;
   try {
+    const { size } = statSync(file);
+    // In bytes, of which a character has up to four. A pipe has no size.
+    if (size > 4 * MAX_CONFIG_LENGTH) {
+      const expected = `at most ${MAX_CONFIG_LENGTH} characters`;
+      throw fail("BAD_CONFIG", `Cannot read ${label}:1:1`, { found: `${size} bytes`, expected });
+    }
     bytes = readFileSync(file);
   } catch (cause) {
+    if (cause instanceof CarryoverError) throw cause;
     const expected = "a YAML file";
     if (existsSync(file) && statSync(file).isDirectory())
       throw fail("BAD_USAGE", `Cannot read "${label}"`, { found: "a folder", expected });

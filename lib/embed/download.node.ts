@@ -54,7 +54,9 @@ export async function fetchModel(options: FetchOptions): Promise<readonly Fetche
     }
     const source = from === undefined ? `${baseUrl.replace(/\/+$/, "")}/${file.hubPath}` : pathIn(from, file);
     const bytes =
-      from === undefined ? await download(source, file, options) : attempt("copy", source, () => readRegular(source));
+      from === undefined
+        ? await download(source, file, options)
+        : attempt("copy", source, () => readRegular(source, { maxBytes: file.bytes }));
     const sha256 = await sha256OfBytes(bytes);
     if (bytes.length !== file.bytes || sha256 !== file.sha256) {
       throw fail("CORRUPT", `Cannot use "${source}"`, {
@@ -70,7 +72,9 @@ export async function fetchModel(options: FetchOptions): Promise<readonly Fetche
 
 async function isThere(path: string, file: ModelFile): Promise<boolean> {
   if (fs.statSync(path, { throwIfNoEntry: false })?.size !== file.bytes) return false;
-  return (await sha256OfBytes(attempt("read", path, () => readRegular(path)))) === file.sha256;
+  return (
+    (await sha256OfBytes(attempt("read", path, () => readRegular(path, { maxBytes: file.bytes })))) === file.sha256
+  );
 }
 
 /** Where a file is in a folder that is laid out like a model folder or like the hub. */

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { fail } from "../errors.ts";
-import { attempt } from "../storage/fs.node.ts";
+import { attempt, readRegular } from "../storage/fs.node.ts";
 import type { Embedder } from "./embedder.ts";
 import { hashingEmbedder } from "./hashing.ts";
 import type { SentenceModel } from "./onnx.ts";
@@ -37,7 +37,7 @@ async function sentenceModel(config: EmbedderConfig): Promise<Embedder> {
   }
   const read = (part: keyof SentenceModel): Uint8Array<ArrayBuffer> => {
     const path = join(dir, MODEL_FILES.find((file) => file.part === part)?.name ?? part);
-    return attempt("read", path, () => readFileSync(path));
+    return attempt("read", path, () => readRegular(path, { maxBytes: 1 << 28 }));
   };
   const { onnxEmbedder } = await import("./onnx.ts");
   const embedder = await onnxEmbedder({

@@ -28,12 +28,7 @@ export function readBarsFile(file: string, { asset, timeframeMs }: BarsOf): read
 /** @throws {CarryoverError} `BAD_DATA` for a file that is too large, `IO` */
 export function readWhole(path: string): Uint8Array<ArrayBuffer> {
   try {
-    const { size } = fs.statSync(path);
-    if (size > MAX_UNPACKED_BYTES) {
-      const expected = `at most ${MAX_UNPACKED_BYTES} bytes: split it`;
-      throw fail("BAD_DATA", `Cannot read "${path}"`, { found: `${size} bytes`, expected });
-    }
-    return readRegular(path);
+    return readRegular(path, { maxBytes: MAX_UNPACKED_BYTES });
   } catch (cause) {
     if (cause instanceof CarryoverError) throw cause;
     throw fail("IO", `Cannot read "${path}"`, { found: messageOf(cause), expected: "a file of bars", cause });

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { assetFileName } from "../config/asset-name.ts";
-import { fail, messageOf } from "../errors.ts";
+import { CarryoverError, fail, messageOf } from "../errors.ts";
 import { readRegular } from "../storage/fs.node.ts";
+import { MAX_UNPACKED_BYTES } from "./bar.ts";
 import { type Features, parseFeaturesCsv } from "./features.ts";
 
 /**
@@ -22,8 +23,9 @@ export function loadFeatures(options: { assets: readonly string[]; dir: string }
 
 function readFile(file: string): Uint8Array {
   try {
-    return readRegular(file);
+    return readRegular(file, { maxBytes: MAX_UNPACKED_BYTES });
   } catch (cause) {
+    if (cause instanceof CarryoverError) throw cause;
     throw fail("IO", `Cannot read "${file}"`, { found: messageOf(cause), expected: "features", cause });
   }
 }

@@ -179,8 +179,9 @@ async function withImportCommand(error: CarryoverError, bytes: Uint8Array, optio
 
 function readFile(file: string): Uint8Array<ArrayBuffer> {
   try {
-    return readRegular(file);
+    return readRegular(file, { maxBytes: MAX_UNPACKED_BYTES });
   } catch (cause) {
+    if (cause instanceof CarryoverError) throw cause;
     throw fail("IO", `Cannot read "${file}"`, { found: messageOf(cause), expected: "bars", cause });
   }
 }

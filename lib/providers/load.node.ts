@@ -27,6 +27,9 @@ import { type FileVotes, knownAtClose, parseVotesCsv, votesFile } from "./votes-
 
 const BUILT_IN = { trend, reversion, breakout, memory: similarTrades } as const;
 
+/** Size limit of a file of votes, some two million, and of a module. */
+const MAX_VOTES_BYTES = 1 << 27;
+
 /** Maximum assets of a file that a note names. */
 const MAX_NAMES = 5;
 
@@ -132,8 +135,9 @@ function assertNothingMissing(configs: readonly ProviderConfig[], { baseDir, rec
 
 function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
   try {
-    return new Uint8Array(readRegular(path));
+    return new Uint8Array(readRegular(path, { maxBytes: MAX_VOTES_BYTES }));
   } catch (cause) {
+    if (cause instanceof CarryoverError) throw cause;
     throw fail("NOT_FOUND", `Cannot load provider "${provider}"`, {
       found: messageOf(cause),
       expected: 'the file that its "path" names',

@@ -78,6 +78,9 @@ function partsBesideMemory({ config, bars, period, seed, market, files }: RunKey
   return canonicalJson({ config: others, bars, period, seed, market, files });
 }
 
+/** That of hundreds of runs over decades. */
+const MAX_COMPARISON_BYTES = 1 << 28;
+
 function comparisonsOf({ memoryDir }: FoundRun): string {
   return join(isWithoutMemory(memoryDir) ? dirname(memoryDir) : memoryDir, "comparisons");
 }
@@ -86,7 +89,7 @@ function comparisonsOf({ memoryDir }: FoundRun): string {
 function comparisonOfBoth(found: FoundRun, other: RunData | undefined): Pick<Counterpart, "comparison"> {
   const ids = [found.id, ...(other === undefined ? [] : [other.runId])];
   const comparisons = comparisonNames(found).flatMap((name) => {
-    const bytes = readRegular(join(comparisonsOf(found), name));
+    const bytes = readRegular(join(comparisonsOf(found), name), { maxBytes: MAX_COMPARISON_BYTES });
     const text = new TextDecoder().decode(bytes);
     return ids.every((id) => text.includes(`"${id}"`)) ? [decodeComparison(bytes, name)] : [];
   });
@@ -128,7 +131,7 @@ function comparisonFile(name: string, found: FoundRun): string | undefined {
 
 /** @throws {CarryoverError} `BAD_USAGE` if it is of other runs. */
 function readComparison(file: string, { id }: FoundRun): Comparison {
-  const comparison = decodeComparison(readRegular(file), file);
+  const comparison = decodeComparison(readRegular(file, { maxBytes: MAX_COMPARISON_BYTES }), file);
   const ids = comparison.worlds.flatMap(({ on, off }) => [on.run_id, off.run_id]);
   if (ids.includes(id)) return comparison;
   throw fail("BAD_USAGE", `Cannot compare run ${id.slice(0, 12)}`, {

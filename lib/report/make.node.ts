@@ -91,7 +91,7 @@ async function costsOfModels({ key, runId }: RunData, answersDir: string): Promi
 function pageParts(): PageParts {
   try {
     const script = fileURLToPath(import.meta.resolve("uplot/dist/uPlot.iife.min.js"));
-    const read = (path: string): string => new TextDecoder().decode(readRegular(path));
+    const read = (path: string): string => new TextDecoder().decode(readRegular(path, { maxBytes: 1 << 20 }));
     return { uplotScript: read(script), uplotStyle: read(`${dirname(script)}/uPlot.min.css`) };
   } catch (error) {
     if (error instanceof CarryoverError) throw error;

@@ -251,9 +251,16 @@ export function notRegular(path: string, found: string, expected = "a regular fi
 /**
  * Reads a file that a configuration names, following links. Throws the operating system's error, or refuses a pipe or device:
  * reading a pipe could wait forever, and no signal would end that.
+ *
+ * @param options `maxBytes`: a larger file is refused before it is read.
+ * @throws {CarryoverError} `BAD_DATA` for a file that is too large.
  */
-export function readRegular(path: string): Uint8Array<ArrayBuffer> {
+export function readRegular(path: string, options: { maxBytes: number }): Uint8Array<ArrayBuffer> {
   const stat = fs.statSync(path, { throwIfNoEntry: false });
   if (stat !== undefined && !stat.isFile() && !stat.isDirectory()) throw new Error("a device or pipe");
+  if (stat !== undefined && stat.size > options.maxBytes) {
+    const expected = `at most ${options.maxBytes}: split it, or leave out what is not needed`;
+    throw fail("BAD_DATA", `Cannot read "${path}"`, { found: `${stat.size} bytes`, expected });
+  }
   return fs.readFileSync(path);
 }

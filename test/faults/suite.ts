@@ -294,6 +294,12 @@ export const suiteTests: readonly SuiteTests[] = [
     pattern: ".",
   },
   {
+    rows: [53],
+    name: "files of gigabytes",
+    files: ["test/storage/size-limits.test.ts"],
+    pattern: "refused before it is read",
+  },
+  {
     rows: [43],
     name: "signals in long work",
     files: ["test/backup/stop.test.ts", "test/maintenance/stop.test.ts", "test/scripts/cli/main.test.ts"],

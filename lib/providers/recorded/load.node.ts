@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { CommandConfig, LlmConfig } from "../../config/config.ts";
-import { fail, messageOf } from "../../errors.ts";
+import { CarryoverError, fail, messageOf } from "../../errors.ts";
 import { readRegular } from "../../storage/fs.node.ts";
 import { sha256OfBytes } from "../../util/sha256.ts";
 import { withoutControls } from "../../util/controls.ts";
@@ -103,10 +103,14 @@ async function importPackage(name: string, baseDir: string): Promise<unknown> {
   return import(pathToFileURL(path).href);
 }
 
+/** No model reads more. */
+const MAX_PROMPT_BYTES = 1 << 22;
+
 function readPrompt(path: string, provider: string): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(readRegular(path));
+    return new TextDecoder("utf-8", { fatal: true }).decode(readRegular(path, { maxBytes: MAX_PROMPT_BYTES }));
   } catch (cause) {
+    if (cause instanceof CarryoverError) throw cause;
     throw fail("NOT_FOUND", `Cannot load provider "${provider}"`, {
       found: messageOf(cause),
       expected: 'the text that its "prompt_file" names',

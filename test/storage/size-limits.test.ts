@@ -1,0 +1,73 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import fs from "node:fs";
+import { join } from "node:path";
+import { loadConfig } from "../../lib/config/load.node.ts";
+import { readBarsFile } from "../../lib/market/bars-file.node.ts";
+import { loadBars } from "../../lib/market/load.node.ts";
+import { loadFeatures } from "../../lib/market/load-features.node.ts";
+import { loadProviders } from "../../lib/providers/load.node.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { failureOf } from "./storage-contract.ts";
+
+// Files of gigabytes are made, without a byte on the disk.
+setDefaultTimeout(60_000);
+
+const base = temporaryFolder("limits");
+
+/** A file of this many bytes, all of them a hole. */
+function hugeFile(name: string, bytes: number): string {
+  const path = join(base, name);
+  fs.writeFileSync(path, "");
+  fs.truncateSync(path, bytes);
+  return path;
+}
+
+const GIB = 2 ** 30;
+
+test.each([
+  ["a CSV of bars", "GOLD_1h.csv", () => loadBars({ assets: ["GOLD"], dataDir: base, timeframe: "1h" }), 512 * 2 ** 20],
+  [
+    "packed bars",
+    "IRON_1h.csv.gz",
+    () => loadBars({ assets: ["IRON"], dataDir: base, timeframe: "1h" }),
+    512 * 2 ** 20,
+  ],
+  [
+    "bars in Parquet",
+    "ZINC_1h.parquet",
+    () => loadBars({ assets: ["ZINC"], dataDir: base, timeframe: "1h" }),
+    512 * 2 ** 20,
+  ],
+  [
+    "bars that are extended",
+    "LEAD_1h.csv",
+    async () => readBarsFile(join(base, "LEAD_1h.csv"), { asset: "LEAD", timeframeMs: 3_600_000 }),
+    512 * 2 ** 20,
+  ],
+  ["features", "GOLD.csv", async () => loadFeatures({ dir: base, assets: ["GOLD"] }), 512 * 2 ** 20],
+  [
+    "a file of votes",
+    "votes.csv",
+    () => loadProviders([{ name: "mine", type: "file", path: "votes.csv" }], { baseDir: base }),
+    128 * 2 ** 20,
+  ],
+] as const)("%s of 3 GB is refused before it is read", async (_what, name, read, limit) => {
+  const path = hugeFile(name, 3 * GIB);
+  const before = process.memoryUsage.rss();
+  const { code, message } = await failureOf(Promise.resolve().then(() => read() as Promise<unknown>));
+  expect(code).toBe("BAD_DATA");
+  expect(message).toBe(
+    `Cannot read "${path}": found ${3 * GIB} bytes, expected at most ${limit}: split it, or leave out what is not needed`,
+  );
+  expect(process.memoryUsage.rss() - before).toBeLessThan(100 * 2 ** 20);
+  fs.rmSync(path);
+});
+
+test("a configuration of 3 GB is refused before it is read", async () => {
+  const path = hugeFile("config.yaml", 3 * GIB);
+  const { code, message } = await failureOf(loadConfig(path, { label: "config.yaml" }));
+  expect([code, message]).toEqual([
+    "BAD_CONFIG",
+    `Cannot read config.yaml:1:1: found ${3 * GIB} bytes, expected at most 100000 characters`,
+  ]);
+});
