@@ -6,7 +6,7 @@ export interface SourceFile {
 }
 
 /** A zone that a file does not state, for messages. */
-export interface NeededZone {
+interface NeededZone {
   /** Whose clock shows the times, such as `the broker's server`. */
   readonly clock: string;
   /** What it usually is. */
