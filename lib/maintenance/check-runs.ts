@@ -30,6 +30,8 @@ export async function checkRunFiles(
     const files = new RunFiles(storage, runId);
     await unlessDamaged(damaged, manifest, async () => {
       if ((await files.readManifest({ verify: true })) !== undefined) return;
+      // A start that was killed before it wrote the manifest leaves an empty folder.
+      if ((await storage.list(folder)).files.length === 0) return;
       const problem = `Cannot read "${manifest}": found no such file, expected the run's key`;
       missing.push({ name: manifest, problem });
     });

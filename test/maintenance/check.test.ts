@@ -1,4 +1,6 @@
-import { beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { checkMemory, checkOnce } from "../../lib/maintenance/check.ts";
 import type { Finding } from "../../lib/maintenance/finding.ts";
@@ -6,13 +8,18 @@ import { encodeForgetMark } from "../../lib/memory/forget.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { readSidecar, SIDECAR_FILE } from "../../lib/memory/sidecar.ts";
 import { readVectors, VectorFiles } from "../../lib/memory/vectors.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { crc32Hex } from "../../lib/util/crc32.ts";
 import { encodeJson } from "../../lib/util/json.ts";
 import { seeded } from "../samples.ts";
 import { outcomesOf } from "../backtest/world-samples.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 import { namesOf, RunFolder } from "./run-folder.ts";
+
+// Every kind of file is damaged here, and a machine may be busy.
+setDefaultTimeout(60_000);
 
 let whole: RunFolder;
 beforeAll(async () => {
@@ -151,4 +158,16 @@ test("counts files of another system as unverified, not damaged", async () => {
 
 test("an empty folder has no findings", async () => {
   expect((await checkMemory(inMemoryStorage())).findings).toEqual([]);
+});
+
+test("takes an empty run folder, as a start leaves it that was killed early, for no damage", async () => {
+  const path = temporaryFolder("check");
+  const run = join(path, "runs", "a".repeat(64));
+  mkdirSync(run, { recursive: true });
+  writeFileSync(join(run, `.tmp-${crypto.randomUUID()}`), "half a manifest");
+  expect((await checkOnce(diskStorage(path))).findings.filter(({ name }) => name.startsWith("runs/"))).toEqual([]);
+  writeFileSync(join(run, "2021-01.equity.csv"), "");
+  expect((await checkOnce(diskStorage(path))).findings.map(({ name }) => name)).toContain(
+    `runs/${"a".repeat(64)}/manifest.json`,
+  );
 });
