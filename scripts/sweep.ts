@@ -13,7 +13,12 @@ import { bytes, countOf } from "./text/numbers.ts";
 import { renderSweep, sweepProgressText } from "./text/sweep.ts";
 import { shownPath } from "./text/table.ts";
 
-const WORKER = [process.execPath, join(import.meta.dir, "cli", "sweep-worker.ts")];
+/** The same engine as this script's; Deno is asked for all permissions, as it was for this one. */
+const WORKER = [
+  process.execPath,
+  ...(process.versions["deno"] === undefined ? [] : ["run", "-A"]),
+  join(import.meta.dirname, "cli", "sweep-worker.ts"),
+];
 
 const COMMAND = {
   summary:

@@ -9,7 +9,7 @@ import { shownPath } from "../text/table.ts";
 import { type FlagValues, refuseTogether, type SHARED_FLAGS, usageError } from "./args.ts";
 import { hideInNotes, note, type ScriptContext } from "./main.ts";
 
-const PROJECT_DIR = join(import.meta.dir, "../..");
+const PROJECT_DIR = join(import.meta.dirname, "../..");
 
 /** The flags that say what the configuration is. */
 type ConfigFlags = Pick<FlagValues<typeof SHARED_FLAGS>, "config" | "set">;

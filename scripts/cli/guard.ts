@@ -4,9 +4,10 @@
  */
 import { Console } from "node:console";
 import { join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
 import { CarryoverError, type FailureDetails, messageOf } from "../../lib/errors.ts";
 
-const PROJECT_DIR = join(import.meta.dir, "../..");
+const PROJECT_DIR = join(import.meta.dirname, "../..");
 const OWN_FOLDERS = ["lib", "scripts"].map((name) => join(PROJECT_DIR, name) + sep);
 const PACKAGES = join(PROJECT_DIR, "node_modules") + sep;
 
@@ -97,7 +98,9 @@ function printToStderr(): void {
 /** The lines of a stack that name a file, innermost first, such as `/home/me/my.ts:5:9`. */
 function placesOf(thrown: unknown): string[] {
   const stack = thrown instanceof Error ? (thrown.stack ?? "") : "";
-  return [...stack.matchAll(/^\s+at .*?\(?((?:\/|[A-Za-z]:\\).*:\d+:\d+)\)?$/gm)].map(([, place = ""]) => place);
+  return [...stack.matchAll(/^\s+at .*?\(?((?:file:\/\/|\/|[A-Za-z]:\\).*:\d+:\d+)\)?$/gm)].map(([, place = ""]) =>
+    place.startsWith("file:") ? fileURLToPath(place) : place,
+  );
 }
 
 function isOurs(place: string): boolean {

@@ -155,7 +155,7 @@ export async function writeBytes(bytes: Uint8Array): Promise<void> {
     });
     if (error === null) rest = rest.subarray(written);
     // The reader's end may be shared with a process that made it non-blocking.
-    else if (error.code === "EAGAIN") await Bun.sleep(5);
+    else if (error.code === "EAGAIN") await new Promise((done) => setTimeout(done, 5));
     else if (error.code === "EPIPE" || error.code === "EBADF") throw new StdoutClosed();
     else throw new CarryoverError("IO", `Cannot write to stdout: ${error.message}`, { cause: error });
   }
@@ -186,7 +186,7 @@ export function note(text: string): void {
       rest = rest.subarray(writeSync(2, rest));
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) return;
-      Bun.sleepSync(5);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
 }
