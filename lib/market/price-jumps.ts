@@ -3,7 +3,7 @@ import { type CarryoverError, fail } from "../errors.ts";
 import type { BarSeries } from "../types.ts";
 
 /** How many times the close before a price may be, and how many times less, before it is reported. No index or currency moves so in a bar. */
-export const MAX_JUMP = 4;
+const MAX_JUMP = 4;
 
 /** A price far from the close before it. */
 interface PriceJump {
