@@ -20,7 +20,11 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   "lib/storage/group-commit.node.ts": ["test/storage/disk.test.ts"],
   "lib/storage/disk.node.ts": [],
   "lib/backup/prune.node.ts": [],
-  "lib/memory/store.ts": ["test/memory/embed-missing.test.ts", "test/memory/vectors.test.ts"],
+  "lib/memory/store.ts": [
+    "test/memory/embed-missing.test.ts",
+    "test/memory/vectors.test.ts",
+    "test/memory/foreign-statistics.test.ts",
+  ],
 };
 
 /** The tests of a file of the list: its mirror, if there is one, and what the list adds. */
