@@ -199,9 +199,11 @@ function verdictOn(
   return { better_than_chance: true, verdict: `Cell ${best.cell} is better than chance: it has ${figure}${luck}.` };
 }
 
-/** A share with two digits, never rounded up to a bound that it is below. */
+/** A share with two digits as in the tables, or cut after three where it would be rounded up to the bound that it is below. */
 function shown(share: number): string {
-  return (Math.floor(share * 100) / 100).toFixed(2);
+  const text = share.toFixed(2);
+  const isRoundedUp = share < CONFIDENCE && Number(text) >= CONFIDENCE;
+  return isRoundedUp ? (Math.floor(share * 1000) / 1000).toFixed(3) : text;
 }
 
 /** Sample variance; 0 of fewer than two. */
