@@ -17,7 +17,7 @@ export interface BacktestJob {
   readonly memorySettings: MemorySettings;
   /** Midnights UTC; the end is exclusive. */
   readonly period: { readonly startMs: number; readonly endMs: number };
-  /** `quarter`, `month`, `week` or `<n>d`. */
+  /** `year`, `quarter`, `month`, `week` or `<n>d`. */
   readonly chunkKind: string;
   /** The bars of every asset, from the start of its file. */
   readonly series: ReadonlyMap<string, BarSeries>;

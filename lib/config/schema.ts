@@ -73,7 +73,9 @@ function backtestSchema(z: typeof Zod, { fields, nameBound }: { fields: Fields; 
   return map({
     start: z.exactOptional(day("2021-01-31")),
     end: z.exactOptional(day("2021-01-31")),
-    chunks: text('"quarter", "month", "week" or a number of days such as "90d"', isChunks).default(defaults.chunks),
+    chunks: text('"year", "quarter", "month", "week" or a number of days such as "90d"', isChunks).default(
+      defaults.chunks,
+    ),
     seed: integer(0, 4_294_967_295).default(defaults.seed),
     budget_usd: z.exactOptional(above0(1e6)),
     assets: assetsSchema(z, asset),
@@ -180,5 +182,5 @@ function repeatedIn(items: unknown, keyOf: (item: unknown) => unknown): number[]
 }
 
 function isChunks(text: string): boolean {
-  return /^(quarter|month|week|[1-9]\d{0,3}d)$/.test(text);
+  return /^(year|quarter|month|week|[1-9]\d{0,3}d)$/.test(text);
 }

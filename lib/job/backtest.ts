@@ -24,7 +24,7 @@ export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onNote" 
   /** The first day and the day after the last, `YYYY-MM-DD`, both or neither. @default the last full year of the bars */
   readonly start?: string;
   readonly end?: string;
-  /** `quarter`, `month`, `week` or a number of days such as `90d`. @default "quarter" */
+  /** `year`, `quarter`, `month`, `week` or a number of days such as `90d`. @default "quarter" */
   readonly chunks?: string;
   /** The time between two decisions on an asset, a multiple of the timeframe. @default "4h" */
   readonly decisionInterval?: string;

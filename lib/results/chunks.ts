@@ -8,18 +8,18 @@ import type { SamplePairs } from "./sample-noise.ts";
 
 /** A half-open span of simulated time `[startMs, endMs)`: a unit of commit and report. */
 export interface Chunk {
-  /** `2021Q1`, `2021-03`, `2021W14` or `2021-01-01_90d`. */
+  /** `2021`, `2021Q1`, `2021-03`, `2021W14` or `2021-01-01_90d`. */
   readonly name: string;
   readonly startMs: number;
   readonly endMs: number;
 }
 
 /**
- * Cuts a run's period into chunks. Quarters, months and ISO weeks follow the calendar and end at the period's borders. Days are
- * counted from its start.
+ * Cuts a run's period into chunks. Years, quarters, months and ISO weeks follow the calendar and end at the period's borders.
+ * Days are counted from its start.
  *
  * @param period Both at midnight UTC, the end exclusive.
- * @param kind `quarter`, `month`, `week` or `<n>d`.
+ * @param kind `year`, `quarter`, `month`, `week` or `<n>d`.
  * @throws {RangeError} For another kind, or a period that is empty or not of whole days.
  */
 export function planChunks(period: { startMs: number; endMs: number }, kind: string): readonly Chunk[] {
@@ -45,6 +45,12 @@ export function planChunks(period: { startMs: number; endMs: number }, kind: str
 type Calendar = (startMs: number) => { name: string; nextMs: number };
 
 function calendarOf(kind: string, periodStartMs: number): Calendar {
+  if (kind === "year") {
+    return (startMs) => {
+      const year = new Date(startMs).getUTCFullYear();
+      return { name: String(year), nextMs: Date.UTC(year + 1, 0, 1) };
+    };
+  }
   if (kind === "quarter" || kind === "month") {
     const months = kind === "quarter" ? 3 : 1;
     return (startMs) => {
@@ -58,7 +64,7 @@ function calendarOf(kind: string, periodStartMs: number): Calendar {
   if (kind === "week") return isoWeek;
   const spanMs = parseDuration(kind);
   if (spanMs === undefined || spanMs % DAY_MS !== 0) {
-    throw new RangeError(`Cannot cut into chunks: found "${kind}", expected quarter, month, week or <n>d`);
+    throw new RangeError(`Cannot cut into chunks: found "${kind}", expected year, quarter, month, week or <n>d`);
   }
   return (startMs) => {
     const nextMs = startMs + spanMs - ((startMs - periodStartMs) % spanMs);

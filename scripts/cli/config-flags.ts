@@ -90,8 +90,8 @@ export const RUN_FLAGS = {
   chunks: {
     type: "string",
     value: "KIND",
-    help: "quarter, month, week or <n>d (default: quarter)",
-    looksLike: "^(quarter|month|week|[0-9]+d)$",
+    help: "year, quarter, month, week or <n>d (default: quarter)",
+    looksLike: "^(year|quarter|month|week|[0-9]+d)$",
   },
   assets: { type: "string", value: "A,B", help: "assets, instead of the configuration's" },
   "data-dir": { type: "string", value: "DIR", help: "folder of bars: <ASSET>_<timeframe>.csv, .csv.gz or .parquet" },

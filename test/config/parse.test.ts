@@ -272,7 +272,7 @@ describe("overrideConfig()", () => {
   });
 
   test.each([
-    [{ chunks: "fortnight" }, 'Cannot use --chunks: found "fortnight", expected "quarter"'],
+    [{ chunks: "fortnight" }, 'Cannot use --chunks: found "fortnight", expected "year", "quarter"'],
     [{ assets: ["A", "a"] }, 'Cannot use --assets: found "a", expected an asset whose file name, a, no other has'],
     [{ seed: -1 }, "Cannot use --seed: found -1, expected a whole number from 0 to 4294967295"],
     [{ memory_dir: "" }, 'Cannot use --memory-dir: found "", expected a path'],

@@ -108,7 +108,7 @@ describe("backtest()", () => {
     [{ end: "2018-02-30" }, 'found the end "2018-02-30", expected a day such as "2024-01-31"'],
     [{ end: "2018-01-01" }, 'found the end "2018-01-01", expected a day after the start, "2018-02-01"'],
     [{ start: "2019-02-01", end: "2019-03-01" }, 'found no bars of "GOLD" in it'],
-    [{ chunks: "fortnight" }, 'found "fortnight", expected quarter, month, week or <n>d'],
+    [{ chunks: "fortnight" }, 'found "fortnight", expected year, quarter, month, week or <n>d'],
     [{ decisionInterval: "6h" }, "found a decision interval of 21600000 ms, expected a multiple of the timeframe"],
     [{ risk: { maxHolding: "long" } }, 'Cannot read a duration: found "long", expected one such as "4h"'],
   ])("refuses %j", async (parts, message) => {

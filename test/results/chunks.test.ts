@@ -24,6 +24,14 @@ describe("planChunks()", () => {
     ]);
   });
 
+  test("cuts years at the period's borders, a leap year included", () => {
+    expect(plan("2019-07-01", "2021-02-01", "year")).toEqual([
+      "2019 2019-07-01 2020-01-01",
+      "2020 2020-01-01 2021-01-01",
+      "2021 2021-01-01 2021-02-01",
+    ]);
+  });
+
   test("cuts quarters at the period's borders, across a turn of the year", () => {
     expect(plan("2020-11-15", "2021-05-02", "quarter")).toEqual([
       "2020Q4 2020-11-15 2021-01-01",
@@ -77,8 +85,8 @@ describe("planChunks()", () => {
   });
 
   test("refuses another kind of chunk, and a period that is empty or not of whole days", () => {
-    expect(() => plan("2021-01-01", "2022-01-01", "year")).toThrow(
-      'Cannot cut into chunks: found "year", expected quarter, month, week or <n>d',
+    expect(() => plan("2021-01-01", "2022-01-01", "decade")).toThrow(
+      'Cannot cut into chunks: found "decade", expected year, quarter, month, week or <n>d',
     );
     for (const kind of ["4h", "0d", "1.5d", "d", ""]) expect(() => plan("2021-01-01", "2021-02-01", kind)).toThrow();
     expect(() => plan("2021-02-01", "2021-02-01", "week")).toThrow("the end after the start");
@@ -87,7 +95,7 @@ describe("planChunks()", () => {
 
   test("leaves no gap and no overlap, and gives every chunk its own name", () => {
     const kinds = fc.oneof(
-      fc.constantFrom("quarter", "month", "week"),
+      fc.constantFrom("year", "quarter", "month", "week"),
       fc.integer({ min: 1, max: 400 }).map((days) => `${days}d`),
     );
     fc.assert(
