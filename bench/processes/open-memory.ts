@@ -17,9 +17,9 @@ let listing = 0;
 let outcomesRead = 0;
 const disk = diskStorage(dir);
 const storage = overrideCalls(disk, {
-  async list(folder, options) {
+  async list(folder) {
     const start = performance.now();
-    const found = await disk.list(folder, options);
+    const found = await disk.list(folder);
     listing += performance.now() - start;
     return found;
   },

@@ -1,6 +1,5 @@
 /** What the memory folder has of a run that has come to its end. */
 import { fail } from "../errors.ts";
-import { knownSizes } from "../memory/load.ts";
 import { outcomeFileName } from "../memory/outcome.ts";
 import type { MemoryView } from "../memory/view.ts";
 import type { Chunk } from "../results/chunks.ts";
@@ -37,8 +36,7 @@ export async function assertComplete({ job, id, chunks, files }: FinishedRun, ou
 /** Counts what the memory folder has of this run, file by file. */
 export async function persistenceOf({ job, id, view }: FinishedRun): Promise<Summary["memory_persistence"]> {
   const { storage } = job.memory;
-  const listing = await storage.list(undefined, { knownSizes: knownSizes(job.memory.trades) });
-  const names = new Set(listing.files.map(({ name }) => name));
+  const names = new Set((await storage.list()).files.map(({ name }) => name));
   const trades = job.memory.trades.filter(({ runId }) => runId === id);
   return {
     outcomes_carried_in: view.carriedIn.length,

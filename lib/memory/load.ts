@@ -171,8 +171,8 @@ function ownById(trades: readonly Trade[]): ReadonlyMap<string, Trade> {
 }
 
 /**
- * Tells the trades that are known from the files that have to be read. An outcome of ours never changes, so its name shows that it
- * is the known one; an imported one is read and compared by its hash.
+ * Tells the trades that are known from the files that have to be read. Name and size show that an outcome of ours is the known
+ * one: it has a checksum, and never changes. An imported one is read and compared by its hash.
  *
  * @param folder `isSame`: whether it has the digest of the known trades.
  */
@@ -240,22 +240,9 @@ export async function readMemory(
   const damaged: DamagedFile[] = [];
   const sidecar = await unlessDamaged(damaged, SIDECAR_FILE, () => readSidecar(storage));
   // Listed after the sidecar was read, so that every outcome in it is listed.
-  const { parseAll = false } = options;
-  const listing = await storage.list(undefined, {
-    knownSizes: parseAll ? undefined : knownSizes(sidecar?.trades ?? []),
-  });
+  const listing = await storage.list();
   const stored = await loadOutcomes(storage, listing, { ...options, known: sidecar });
   return { ...stored, damaged: [...damaged, ...stored.damaged], sidecar, listing };
-}
-
-/**
- * The sizes of outcomes of ours, by file name. They are never changed. Whether somebody did it is found by their checksums, when
- * all outcomes are read.
- */
-export function knownSizes(trades: readonly Trade[]): ReadonlyMap<string, number> {
-  const sizes = new Map<string, number>();
-  for (const { id, bytes, crc32 } of trades) if (crc32 !== null) sizes.set(outcomeFileName(id), bytes);
-  return sizes;
 }
 
 /** The folder of damaged files, for a person to look at. */

@@ -63,7 +63,7 @@ class DiskStorage implements Storage {
     this.#commits = new GroupCommit(this.#syncs, { assertLockHeld: () => this.#lock?.assertHeld() });
   }
 
-  async list(folder?: string, { knownSizes }: Parameters<Storage["list"]>[1] = {}): Promise<Listing> {
+  async list(folder?: string): Promise<Listing> {
     if (folder !== undefined) assertStorageName(folder);
     const path = join(this.#root, folder ?? "");
     return attempt("list", path, () => {
@@ -72,11 +72,6 @@ class DiskStorage implements Storage {
       if (folder !== undefined && !areFolders(this.#foldersOf(`${folder}/`))) return { files, folders };
       for (const name of namesIn(path)) {
         if (isReservedName(name)) continue;
-        const size = knownSizes?.get(name);
-        if (size !== undefined) {
-          files.push({ name, size });
-          continue;
-        }
         const stat = fs.lstatSync(`${path}/${name}`, { throwIfNoEntry: false });
         // A writer may have removed or replaced it since.
         if (stat === undefined) continue;

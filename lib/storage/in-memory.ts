@@ -23,7 +23,7 @@ class InMemoryStorage implements Storage {
   readonly #folders = new Map<string, number>();
   #holder: LockHolder | undefined;
 
-  async list(folder?: string, { knownSizes }: Parameters<Storage["list"]>[1] = {}): Promise<Listing> {
+  async list(folder?: string): Promise<Listing> {
     if (folder !== undefined) assertStorageName(folder);
     const prefix = folder === undefined ? "" : `${folder}/`;
     const files: StoredFile[] = [];
@@ -32,7 +32,7 @@ class InMemoryStorage implements Storage {
       if (!name.startsWith(prefix)) continue;
       const rest = name.slice(prefix.length);
       const slash = rest.indexOf("/");
-      if (slash === -1) files.push({ name: rest, size: knownSizes?.get(rest) ?? bytes.length });
+      if (slash === -1) files.push({ name: rest, size: bytes.length });
       else folders.add(rest.slice(0, slash));
     }
     return { files, folders: [...folders].toSorted() };

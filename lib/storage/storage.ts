@@ -48,13 +48,8 @@ export interface Storage {
   /** How messages name this place, such as a path. */
   readonly label: string;
 
-  /**
-   * Lists one folder (default: the root). A missing folder is empty. Temporary files are not listed.
-   *
-   * @param options `knownSizes`: of files that are never changed, by name. They are taken as they are where the name is found,
-   * since to look up a size takes longer than to list a name.
-   */
-  list(folder?: string, options?: { knownSizes?: ReadonlyMap<string, number> | undefined }): Promise<Listing>;
+  /** Lists one folder (default: the root). A missing folder is empty. Temporary files are not listed. */
+  list(folder?: string): Promise<Listing>;
 
   /**
    * Reads at most `maxBytes` bytes, starting at `offset`.

@@ -13,7 +13,6 @@ import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { openMemory, type Memory } from "../../lib/memory/store.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { readSidecar } from "../../lib/memory/sidecar.ts";
-import { checkOnce } from "../../lib/maintenance/check.ts";
 import { failureOf, textOf, utf8 } from "../storage/storage-contract.ts";
 import { bytesOf, CACHES, cachesOf, countingEmbedder, recount } from "./folder-samples.ts";
 import { makeOutcome, makeOutcomes, makeVote } from "./outcome-samples.ts";
@@ -477,25 +476,12 @@ describe("what is damaged", () => {
     const bytes = await bytesOf(storage, name);
     bytes[600]! ^= 1;
     await storage.replace(name, bytes);
-    // It has its name: the caches do not notice.
+    // Same name, same size: the caches do not notice.
     expect((await open(storage)).damaged).toEqual([]);
     const memory = await openMemory(storage, { embedder: hashingEmbedder(), rebuildVectors: true });
     expect(memory.damaged.map((damaged) => damaged.name)).toEqual([name]);
     expect(memory.trades.length).toBe(2);
     expect(await cachesOf(storage)).toEqual(await recount(storage));
-  });
-
-  test("is found by a check if it was cut, and does not become another trade before", async () => {
-    const outcomes = makeOutcomes(3);
-    const { storage, memory: before } = await remember(outcomes);
-    const name = outcomeFileName(outcomes[1]!.decision_id);
-    await storage.replace(name, (await bytesOf(storage, name)).slice(0, 100));
-    const memory = await open(storage);
-    expect(memory.trades.map(({ contentHash }) => contentHash)).toEqual(
-      before.trades.map(({ contentHash }) => contentHash),
-    );
-    const { findings } = await checkOnce(storage);
-    expect(findings.map((finding) => [finding.name, finding.damaged])).toContainEqual([name, true]);
   });
 
   test("and has lost its vector is found when the vector is made", async () => {

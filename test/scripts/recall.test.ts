@@ -324,8 +324,6 @@ describe("recall computes vectors for its answer only, says how many, and writes
     await writeMemory(dir, outcomes.slice(0, 5));
     const name = outcomeFileName(outcomes[1]!.decision_id);
     writeFileSync(join(dir, name), "");
-    // With it, known outcomes are not read.
-    rmSync(join(dir, "vectors.meta.json.gz"));
     const before = filesOf(dir);
     const { code, stdout, stderr } = await ask(dir, "--json");
     expect(code).toBe(4);

@@ -4,7 +4,7 @@ import type { Storage } from "../../lib/storage/storage.ts";
 export function overrideCalls(storage: Storage, calls: Partial<Storage>): Storage {
   return {
     label: storage.label,
-    list: (folder, options) => storage.list(folder, options),
+    list: (folder) => storage.list(folder),
     read: (name, options) => storage.read(name, options),
     createOnce: (name, bytes) => storage.createOnce(name, bytes),
     replace: (name, bytes) => storage.replace(name, bytes),

@@ -84,19 +84,6 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
       expect(await storage.list("runs/x")).toEqual({ files: [{ name: "m.json", size: 13 }], folders: [] });
     });
 
-    test("list() finds files whose sizes are known, and no others of those", async () => {
-      const storage = makeStorage();
-      for (const file of ["a", "bb", "ccc", "x/y"]) await storage.replace(file, utf8(file));
-      const knownSizes = new Map([
-        ["bb", 2],
-        ["gone", 7],
-      ]);
-      expect(await storage.list(undefined, { knownSizes })).toEqual(await storage.list());
-      // It is taken as it is, whatever became of the file.
-      const { files } = await storage.list(undefined, { knownSizes: new Map([["a", 9]]) });
-      expect(files.map(({ size }) => size)).toEqual([9, 2, 3]);
-    });
-
     test("createOnce() creates a file once; a later call changes nothing, whatever its bytes", async () => {
       const storage = makeStorage();
       expect(await storage.createOnce("answers/a", utf8("first"))).toBeTrue();
