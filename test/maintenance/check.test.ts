@@ -7,14 +7,18 @@ import type { Finding } from "../../lib/maintenance/finding.ts";
 import { encodeForgetMark } from "../../lib/memory/forget.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { readSidecar, SIDECAR_FILE } from "../../lib/memory/sidecar.ts";
-import { readVectors, VectorFiles } from "../../lib/memory/vectors.ts";
+import { openMemory } from "../../lib/memory/store.ts";
+import { readVectors, VectorFiles, VECTORS_FILE } from "../../lib/memory/vectors.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import type { Storage } from "../../lib/storage/storage.ts";
 import { crc32Hex } from "../../lib/util/crc32.ts";
 import { encodeJson } from "../../lib/util/json.ts";
 import { seeded } from "../samples.ts";
 import { outcomesOf } from "../backtest/world-samples.ts";
+import { bytesOf } from "../memory/folder-samples.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";
+import { overrideCalls } from "../storage/override-calls.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { namesOf, RunFolder } from "./run-folder.ts";
 
@@ -103,6 +107,52 @@ test("counts missing vectors, as a stopped rebuild leaves them, as stale", async
       problem: `"${SIDECAR_FILE}" has no vectors yet for 3 of ${sidecar.trades.length} outcomes`,
       remedy: "start",
     },
+  ]);
+});
+
+/** A folder as a kill leaves it between `vectors.f32` and its sidecar: an outcome that closed before all others was recorded. */
+async function killedBeforeSidecar(): Promise<Storage> {
+  const storage = await whole.copy();
+  const killed = overrideCalls(storage, {
+    replace: (name, bytes) =>
+      name === SIDECAR_FILE ? Promise.reject(new Error("killed")) : storage.replace(name, bytes),
+  });
+  const memory = await openMemory(killed, { embedder: hashingEmbedder() });
+  await memory.record(
+    makeOutcome({ entry_timestamp: "2017-01-02T00:00:00.000Z", exit_timestamp: "2017-01-02T04:00:00.000Z" }),
+  );
+  await expect(memory.flush()).rejects.toThrow("killed");
+  return storage;
+}
+
+test("reports vectors that were replaced before a kill, without their sidecar, as stale: the next start heals them", async () => {
+  const storage = await killedBeforeSidecar();
+  const count = (await readSidecar(storage))!.trades.length;
+  expect((await checkOnce(storage)).findings).toEqual([
+    {
+      name: VECTORS_FILE,
+      damaged: false,
+      problem: `"${VECTORS_FILE}" is of another state than "${SIDECAR_FILE}"`,
+      remedy: "start",
+    },
+    {
+      name: SIDECAR_FILE,
+      damaged: false,
+      problem: `"${SIDECAR_FILE}" has no vectors yet for 1 of ${count + 1} outcomes`,
+      remedy: "start",
+    },
+  ]);
+  await openMemory(storage, { embedder: hashingEmbedder() });
+  expect((await checkOnce(storage)).findings).toEqual([]);
+});
+
+test("reports vectors that end within a row as damaged, also under a sidecar of an earlier state", async () => {
+  const storage = await killedBeforeSidecar();
+  await storage.replace(VECTORS_FILE, (await bytesOf(storage, VECTORS_FILE)).subarray(0, -1));
+  const { findings } = await checkOnce(storage);
+  expect(findings.map(({ name, damaged }) => [name, damaged])).toEqual([
+    [VECTORS_FILE, true],
+    [SIDECAR_FILE, false],
   ]);
 });
 

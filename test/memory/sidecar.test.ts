@@ -1,14 +1,25 @@
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { crc32, gunzipSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
-import { decodeSidecar, encodeSidecar, readSidecar, SIDECAR_FILE, toColumns } from "../../lib/memory/sidecar.ts";
+import {
+  decodeSidecar,
+  encodeSidecar,
+  readSidecar,
+  type Sidecar,
+  SIDECAR_FILE,
+  toColumns,
+  writeSidecar,
+} from "../../lib/memory/sidecar.ts";
 import type { FailureDetails } from "../../lib/errors.ts";
 import { gunzip } from "../../lib/util/gunzip.ts";
 import { useNativeFunctions } from "../../lib/util/native.node.ts";
 import { createRandom } from "../../lib/util/random.ts";
-import { tradeOf } from "../../lib/memory/trade.ts";
-import { makeOutcomes } from "./outcome-samples.ts";
+import { type Trade, tradeOf } from "../../lib/memory/trade.ts";
+import { makeOutcome, makeOutcomes, makeVote } from "./outcome-samples.ts";
+import { overrideCalls } from "../storage/override-calls.ts";
 import { failureOf } from "../storage/storage-contract.ts";
 
 const NAME = "vectors.meta.json.gz";
@@ -28,28 +39,156 @@ test("any object is read back unchanged, and equal objects give equal bytes", as
   );
 });
 
-test.each([
-  ["dim", -1],
-  ["dim", 1.5],
-  ["rows", -1],
-  ["rows", 0.5],
-])("a sidecar whose %s is %d is damaged", async (name, count) => {
-  const storage = inMemoryStorage();
-  const none = toColumns([]);
-  const value = {
+/** Two trades: trend alone voted on the first, both providers on the second. */
+const TRADES: readonly Trade[] = [
+  makeOutcome({ decision_id: "a", votes: [makeVote("trend", "BUY", { confidence: 80 })] }),
+  makeOutcome({
+    decision_id: "b",
+    votes: [makeVote("reversion", "SELL", { confidence: 65 }), makeVote("trend", "HOLD", { confidence: 50 })],
+  }),
+].map((outcome) => tradeOf(outcome, { bytes: 2000, crc32: "00c0ffee", contentHash: "c0ffee" }));
+
+const SIDECAR = {
+  embedder: "x",
+  fingerprint: "x-1",
+  dim: 3,
+  trades: TRADES,
+  digest: "of two outcomes",
+  blockCrc32: ["0badcafe"],
+};
+
+/** Reads a file like that of `SIDECAR`, with other fields. */
+async function readWith(
+  fields: Record<string, unknown>,
+  columns?: Record<string, unknown>,
+): Promise<Sidecar | undefined> {
+  const { trades, blockCrc32, ...meta } = SIDECAR;
+  const whole = {
     format: "carryover-vectors",
     version: 3,
-    embedder: "x",
-    fingerprint: "x",
-    dim: 1,
-    rows: 0,
-    digest: "x",
+    ...meta,
+    rows: 2,
+    block_rows: 1024,
+    block_crc32: blockCrc32,
   };
-  const rest = { block_rows: 1024, block_crc32: [], columns: none };
-  await storage.replace(SIDECAR_FILE, await encodeSidecar({ ...value, ...rest }));
-  expect(await readSidecar(storage)).toMatchObject({ dim: 1, trades: [] });
-  await storage.replace(SIDECAR_FILE, await encodeSidecar({ ...value, ...rest, [name]: count }));
-  expect((await failureOf(readSidecar(storage))).message).toContain("sizes that do not fit each other");
+  const storage = inMemoryStorage();
+  const value = { ...whole, columns: { ...toColumns(trades), ...columns }, ...fields };
+  await storage.replace(SIDECAR_FILE, await encodeSidecar(value));
+  return readSidecar(storage);
+}
+
+test("a sidecar is read as it was written", async () => {
+  const storage = inMemoryStorage();
+  await writeSidecar(storage, SIDECAR);
+  expect(await readSidecar(storage)).toEqual({ ...SIDECAR, isOld: false });
+  expect(await readWith({})).toEqual({ ...SIDECAR, isOld: false });
+});
+
+test("votes are columns in the order of the providers' names, null where a provider did not vote", () => {
+  const { votes } = toColumns(TRADES) as { votes: object };
+  expect(JSON.stringify(votes)).toBe(
+    '{"reversion":{"direction":[null,-1],"confidence":[null,65]},"trend":{"direction":[1,0],"confidence":[80,50]}}',
+  );
+});
+
+test("writeSidecar() fails if the file cannot be written", async () => {
+  const full = overrideCalls(inMemoryStorage(), {
+    replace: () => Promise.reject(new Error("ENOSPC: no space left on device")),
+  });
+  await expect(writeSidecar(full, SIDECAR)).rejects.toThrow("ENOSPC");
+});
+
+test.each<[Record<string, unknown>, string]>([
+  [{ format: "other" }, 'format "other" version 3, expected "carryover-vectors" version 3'],
+  [{ format: "other", version: 1 }, 'format "other" version 1'],
+  [{ format: "other", version: 2 }, 'format "other" version 2'],
+  [{ version: 4 }, 'format "carryover-vectors" version 4'],
+  [{ embedder: 1 }, 'format "carryover-vectors" version 3'],
+  [{ fingerprint: null }, 'format "carryover-vectors" version 3'],
+  [{ digest: null }, "found no digest, expected the one of the folder"],
+  [{ dim: -1 }, "sizes that do not fit each other"],
+  [{ dim: 1.5 }, "sizes that do not fit each other"],
+  [{ dim: "3" }, "sizes that do not fit each other"],
+  [{ rows: -1 }, "sizes that do not fit each other"],
+  [{ rows: 1.5 }, "sizes that do not fit each other"],
+  [{ rows: 0 }, "sizes that do not fit each other"],
+  [{ rows: 1025 }, "sizes that do not fit each other"],
+  [{ block_crc32: [] }, "sizes that do not fit each other"],
+  [{ block_crc32: ["0badcafe", "0badcafe"] }, "sizes that do not fit each other"],
+  [{ block_crc32: { length: 1 } }, "sizes that do not fit each other"],
+  [{ rows: 3 }, "columns that do not fit, expected 3 values in each"],
+  [{ columns: null }, "columns that do not fit"],
+  [{ version: 2, columns: null }, "columns that do not fit"],
+  [{ columns: 2 }, "columns that do not fit"],
+])("a sidecar with %j is damaged", async (fields, found) => {
+  const { code, message } = await failureOf(readWith(fields));
+  expect(code).toBe("CORRUPT");
+  expect(message).toContain(found);
+});
+
+test("an empty sidecar has no blocks, and a dimension may be 0", async () => {
+  expect(await readWith({ dim: 0, rows: 0, block_crc32: [], columns: toColumns([]) })).toMatchObject({
+    dim: 0,
+    trades: [],
+    blockCrc32: [],
+  });
+});
+
+const VOTES = { direction: [1, null], confidence: [80, null] };
+
+test.each<[string, unknown]>([
+  ["ids", ["a", 1]],
+  ["ids", ["a"]],
+  ["ids", ["a", "b", "c"]],
+  ["ids", "ab"],
+  ["ids", { length: 2 }],
+  ["bytes", [2000, "2000"]],
+  ["crc32", [1, null]],
+  ["content_hash", ["c0ffee", null]],
+  ["market", ["bars", "forex"]],
+  ["action", ["BUY", "HOLD"]],
+  ["entry_ms", [0, "0"]],
+  ["entry_ms", [0, null]],
+  // One more than the last millisecond of Date (ECMA-262, section 21.4.1.1), and one less than the first.
+  ["exit_ms", [0, 8_640_000_000_000_001]],
+  ["exit_ms", [0, -8_640_000_000_000_001]],
+  ["won", [true, 1]],
+  ["pnl", [1, null]],
+  ["result_r", [1, "1"]],
+  ["trend_score", [null, true]],
+  ["votes", null],
+  ["votes", []],
+  ["votes", { trend: null }],
+  ["votes", { trend: { direction: VOTES.direction } }],
+  ["votes", { trend: { confidence: VOTES.confidence } }],
+  ["votes", { trend: { ...VOTES, direction: [2, null] } }],
+  ["votes", { trend: { ...VOTES, direction: [1] } }],
+  ["votes", { trend: { ...VOTES, direction: [null, null] } }],
+  ["votes", { trend: { ...VOTES, confidence: ["80", null] } }],
+  ["votes", { trend: { ...VOTES, confidence: [80, 80] } }],
+])("a sidecar whose column %s is %j is damaged", async (name, values) => {
+  const { code, message } = await failureOf(readWith({}, { [name]: values }));
+  expect(code).toBe("CORRUPT");
+  expect(message).toContain("columns that do not fit, expected 2 values in each");
+});
+
+test("the first and the last millisecond of Date are times, and unknown figures are null", async () => {
+  const columns = {
+    entry_ms: [-8.64e15, 0],
+    exit_ms: [0, 8.64e15],
+    trend_score: [null, -1],
+    crc32: [null, null],
+    result_r: [null, 0],
+  };
+  expect((await readWith({}, columns))!.trades).toMatchObject([
+    { entryMs: -8.64e15, exitMs: 0, trendScore: null, crc32: null, resultR: null },
+    { entryMs: 0, exitMs: 8.64e15, trendScore: -1, crc32: null, resultR: 0 },
+  ]);
+});
+
+test("an object packs to the bytes that Carryover 0.1.0 wrote of it", async () => {
+  const old = readFileSync(join(import.meta.dirname, "../fixtures/memory/vectors-version-2", SIDECAR_FILE));
+  expect(Buffer.from(await encodeSidecar(await decodeSidecar(old, NAME)))).toEqual(old);
 });
 
 test("gunzip reads one line of JSON; the time is 0, and the header has the CRC-32 of the rest", async () => {
@@ -98,6 +237,20 @@ test("decodeSidecar() refuses a forged length, even under a checksum that matche
   expect((await failureOf(decodeSidecar(bytes, NAME))).message).toContain("do not match their checksum");
   view.setUint32(16, crc32(bytes.subarray(20)), true);
   expect((await failureOf(decodeSidecar(bytes, NAME))).message).toContain("found damaged or incomplete gzip");
+});
+
+test("decodeSidecar() says of a header without a body that gzip is incomplete", async () => {
+  const header = (await encodeSidecar({})).slice(0, 20);
+  // The CRC-32 of no bytes is 0.
+  header.fill(0, 16);
+  expect((await failureOf(decodeSidecar(header, NAME))).message).toContain("found damaged or incomplete gzip");
+  const text = "found another header, expected a gzip file";
+  expect((await failureOf(decodeSidecar(header.subarray(0, 19), NAME))).message).toContain(text);
+});
+
+test("encodeSidecar() packs an object of more than 4 MB, too", async () => {
+  const value = { text: "a".repeat(5_000_000) };
+  expect(await decodeSidecar(await encodeSidecar(value), NAME)).toEqual(value);
 });
 
 function canGunzip(bytes: Uint8Array): boolean {

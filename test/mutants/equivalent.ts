@@ -288,4 +288,63 @@ export const EQUIVALENT: readonly Equivalent[] = [
     near: "this.#settled.has(path)",
     reason: "Only saves a sync.",
   },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "1 -> 2",
+    near: "toSorted",
+    reason: "Only the sign of a comparison counts.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "a < b -> a <= b",
+    near: "toSorted",
+    reason: "No two columns have one name.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "1 -> 2",
+    near: "LARGE_JSON_BYTES",
+    reason: "Only the use of memory differs.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "json.length > LARGE_JSON_BYTES -> json.length <= LARGE_JSON_BYTES",
+    near: "collectGarbage",
+    reason: "Only the use of memory differs.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "json.length > LARGE_JSON_BYTES -> json.length >= LARGE_JSON_BYTES",
+    near: "collectGarbage",
+    reason: "Only the use of memory differs.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "collectGarbage(); -> ;",
+    near: "collectGarbage",
+    reason: "Only the use of memory differs.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "0 -> 1",
+    near: "gzipSync",
+    reason: "The time is in the header that is cut off.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "bytes.slice() -> bytes",
+    near: "gunzip",
+    reason: "The copy is for the type: bytes that are not shared.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "true -> false",
+    near: "gunzip",
+    reason: "Bun's own gunzip is faster, and what it would not notice the checksum does.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "direction !== null && confidence !== null -> direction !== null || confidence !== null",
+    reason: "The line before refuses a vote with one of them.",
+  },
 ];

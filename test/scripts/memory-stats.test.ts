@@ -220,6 +220,29 @@ describe("memory-stats", () => {
     expect((await run("--repair")).stdout).toEndWith("Nothing to repair\n");
   });
 
+  test("--check ends with 0 on vectors whose sidecar a kill kept from being written, and the next start heals them", async () => {
+    const folder = await makeMemory("killed", 5);
+    const sidecar = join(folder, "vectors.meta.json.gz");
+    const old = readFileSync(sidecar);
+    const memory = await openMemory(diskStorage(folder), { embedder: hashingEmbedder() });
+    // It closed before the others, so that the vectors are replaced.
+    await memory.record(
+      makeOutcome({
+        entry_timestamp: "2020-01-02T00:00:00.000Z",
+        exit_timestamp: "2020-01-02T04:00:00.000Z",
+        description: "ETHUSD is falling in a ranging market. Decided BUY at confidence 72.",
+      }),
+    );
+    await memory.flush();
+    writeFileSync(sidecar, old);
+    const check = (): ReturnType<typeof runScript> => runScript("memory-stats.ts", ["--memory-dir", folder, "--check"]);
+    const { code, stdout } = await check();
+    expect(stdout).toContain('Stale    "vectors.f32" is of another state than "vectors.meta.json.gz"');
+    expect(code).toBe(0);
+    await openMemory(diskStorage(folder), { embedder: hashingEmbedder() });
+    expect((await check()).stdout).toEndWith("\nEverything is intact\n");
+  });
+
   test("--check reads beside a writer, --repair exits with 5 and names it, and both exclude --watch", async () => {
     const folder = await makeMemory("held", 2);
     await whileLocked(folder, async (pid) => {
