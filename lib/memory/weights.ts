@@ -108,16 +108,13 @@ function slopesOf(providers: readonly ProviderSums[], variance: number): readonl
     return { spread, product };
   });
   const between = spreads > 0 ? Math.max(0, (excess * variance) / spreads) : 0;
-  return found.map(({ spread, product }) =>
-    between === 0 || spread === 0 ? 0 : (product * between) / (spread * between + variance),
-  );
+  return found.map(({ spread, product }) => (product * between) / (spread * between + variance));
 }
 
 /** What each bin of a provider's confidence earns beyond its mean, shrunk likewise by how far its own bins differ. */
 function offsetsByBin(sums: ProviderSums, variance: number): Float64Array {
   const { binCount, binSum } = sums;
-  const offsets = new Float64Array(binCount.length);
-  if (sums.count === 0) return offsets;
+  if (sums.count === 0) return new Float64Array(binCount.length);
   const mean = sums.sum / sums.count;
   let excess = CONFIDENCE_CHANCE;
   let squares = 0;
@@ -129,6 +126,5 @@ function offsetsByBin(sums: ProviderSums, variance: number): Float64Array {
   });
   const spread = sums.count - squares / sums.count;
   const between = spread > MIN_SPREAD ? Math.max(0, (excess * variance) / spread) : 0;
-  if (between === 0) return offsets;
   return binCount.map((count, bin) => ((binSum[bin]! - mean * count) * between) / (count * between + variance));
 }

@@ -5,6 +5,7 @@ import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { describeSituation } from "../../lib/memory/description.ts";
 import { openMemory, type Memory } from "../../lib/memory/store.ts";
+import type { EmbeddedTrade } from "../../lib/memory/trade.ts";
 import { MemoryView, type MemoryViewOptions } from "../../lib/memory/view.ts";
 import { makeOutcome, makeOutcomes, makeVote } from "./outcome-samples.ts";
 
@@ -181,6 +182,61 @@ describe("recall()", () => {
     const { similar } = await view.recall(situationAt(0));
     expect(similar.map((trade) => trade.decision_id)).toEqual(Array.from({ length: 10 }, (_, i) => `t${i + 10}`));
   });
+
+  test("without similar trades has the counts and records alone", async () => {
+    const view = await viewOf([closedAt(-1)], { similar: false });
+    const { remembered, similar, records } = await view.recall(situationAt(0));
+    expect([remembered, similar]).toEqual([1, []]);
+    expect(records["trend"]).toMatchObject({ trades: 1, right: 1 });
+  });
+
+  test("without records has the similar trades alone", async () => {
+    const view = await viewOf([closedAt(-1)], { records: false });
+    const { similar, records } = await view.recall(situationAt(0));
+    expect(similar.map((trade) => trade.decision_id)).toEqual(["day--1"]);
+    expect(records).toEqual({});
+  });
+
+  test("compares the features that are named, too", async () => {
+    const features = { funding: 3 };
+    const recallFeatures = ["funding"];
+    const sentence = describeSituation(situationAt(-1, { features }), recallFeatures);
+    const outcomes = [closedAt(-1, { description: `${sentence} Decided BUY.` })];
+    const similarityWith = async (options: Partial<MemoryViewOptions>): Promise<number> => {
+      const { similar } = await (await viewOf(outcomes, options)).recall(situationAt(0, { features }));
+      return similar[0]!.similarity;
+    };
+    expect(await similarityWith({ recallFeatures })).toBeCloseTo(1, 6);
+    expect(await similarityWith({})).toBeLessThan(0.99);
+  });
+});
+
+/** A view that puts trades in the place of others, as experiments do. */
+class EditedView extends MemoryView {
+  put(trade: EmbeddedTrade): void {
+    this.replace(trade);
+  }
+}
+
+test("a trade that an experiment puts in the place of another is read from then on, and no other changes", async () => {
+  const view = new EditedView(await memoryOf([closedAt(-3), closedAt(-2), closedAt(-1)]), OPTIONS);
+  // Of equally similar trades the older ones come first.
+  const results = async (): Promise<(number | null)[]> => {
+    const { similar, recent } = await view.recall(situationAt(0));
+    return [...similar.map((trade) => trade.result_r), recent.mean_r];
+  };
+  expect(await results()).toEqual([1.5, 1.5, 1.5, 1.5]);
+  const [before] = weightsOf(view, START_MS);
+  view.put({ ...view.carriedIn[1]!, resultR: -3 });
+  expect(await results()).toEqual([1.5, -3, 1.5, 0]);
+  expect(weightsOf(view, START_MS)[0]!).toBeLessThan(before!);
+});
+
+test("records are as of each time that is asked about, later times first or not", async () => {
+  const view = await viewOf([closedAt(-3), closedAt(-1)]);
+  const tradesAt = async (day: number): Promise<number | undefined> =>
+    (await view.recall(situationAt(day))).records["trend"]?.trades;
+  expect([await tradesAt(0), await tradesAt(-2), await tradesAt(0)]).toEqual([2, 1, 2]);
 });
 
 test("with memory disabled nothing is visible or learned, but outcomes are recorded", async () => {

@@ -26,6 +26,8 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
     "test/memory/foreign-statistics.test.ts",
   ],
   "lib/memory/sidecar.ts": [],
+  "lib/memory/view.ts": [],
+  "lib/memory/weights.ts": ["test/memory/lessons.test.ts"],
 };
 
 /** The tests of a file of the list: its mirror, if there is one, and what the list adds. */
