@@ -132,10 +132,10 @@ describe("keys that are set", () => {
   });
 
   test("do not hide what is wrong in the file", async () => {
-    const [code, message] = await refusal("backtest: { chunks: year }", "backtest.seed=x");
+    const [code, message] = await refusal("backtest: { chunks: fortnight }", "backtest.seed=x");
     expect(code).toBe("BAD_CONFIG");
     expect(message.split("\n")).toEqual([
-      expect.stringContaining('Cannot read config.yaml:1:21: found "year" for backtest.chunks'),
+      expect.stringContaining('Cannot read config.yaml:1:21: found "fortnight" for backtest.chunks'),
       expect.stringContaining("Cannot use --set backtest.seed"),
     ]);
   });

@@ -26,6 +26,11 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["backup.ts", "create"],
   ["memory-stats.ts", "--watch", "1"],
   ["report.ts"],
+  ["runs.ts", "list"],
+  ["runs.ts", "show", "latest"],
+  ["runs.ts", "label", "latest", "mine"],
+  ["runs.ts", "remove", "latest", "--yes"],
+  ["export.ts", "trades"],
 ];
 
 test("every script that takes a memory folder is tried below", async () => {
