@@ -131,7 +131,7 @@ async function writeFirstRun(path: string, run: (command: string) => Promise<str
   const paragraphs = (await run(command)).split("\n\n").slice(0, printed.split("\n\n").length);
   writeFileSync(
     path,
-    page.replace(printed, () => `${paragraphs.join("\n\n")}\n`),
+    page.replace(printed, () => `${paragraphs.join("\n\n").trimEnd()}\n`),
   );
 }
 
