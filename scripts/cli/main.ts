@@ -35,7 +35,8 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
 };
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
-/** The exit code of a script that did its work and found damage. */
+/** The exit codes of a script that did its work, and found that something is missing or damaged. */
+export const EXIT_MISSING = 3;
 export const EXIT_DAMAGED = 4;
 
 /** Thrown when nobody reads stdout any more. It passes through `runScript()`, so that locks are released. */

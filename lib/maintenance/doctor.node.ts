@@ -1,0 +1,276 @@
+/**
+ * Whether this machine can run a configuration. Packages are loaded only where `checkInstallation()` has found them, so that
+ * it can name those that are missing.
+ */
+import fs from "node:fs";
+import { dirname, join } from "node:path";
+import manifest from "../../package.json" with { type: "json" };
+import { type Config, SYNTHETIC } from "../config/config.ts";
+import { CarryoverError } from "../errors.ts";
+import { attempt, CREATE_ONLY, discard, temporaryName, withFile, writeAll } from "../storage/fs.node.ts";
+import type { OnSteps } from "../util/async.ts";
+import { shellWord } from "../util/names.ts";
+import { isoDate } from "../util/time.ts";
+import type { Finding } from "./finding.ts";
+
+/** `note`: a run is possible, but something is worth knowing. `missing` and `damaged`: no run is possible, or none can be trusted. */
+export type HealthState = "ok" | "note" | "missing" | "damaged";
+
+/** One thing that was looked at. */
+export interface HealthCheck {
+  readonly name: string;
+  readonly state: HealthState;
+  readonly found: string;
+  /** The folder that was looked at, absolute; `null` if there is none, or if `found` names it. */
+  readonly folder: string | null;
+  /** The command that cures it, or what to do where no command does; `null` if nothing is to be done. */
+  readonly cure: string | null;
+}
+
+/** What is checked, besides the installation. */
+export interface HealthOptions {
+  readonly config: Config;
+  /** The memory folder, absolute. */
+  readonly memoryDir: string;
+  /** The command that repairs it. */
+  readonly repairCommand: string;
+  /** The wall clock, epoch ms. */
+  readonly nowMs: number;
+  readonly signal: AbortSignal;
+  readonly onSteps?: OnSteps | undefined;
+}
+
+const PROJECT_DIR = join(import.meta.dirname, "../..");
+
+/** The first versions that run the scripts; any Deno does. */
+const MIN_VERSIONS = { bun: manifest.engines.bun.replace(">=", ""), node: "22.18.0" } as const;
+
+const SYNCS = 20;
+const SYNCED_BYTES = 4096;
+const SLOW_SYNC_MS = 100;
+
+/** `f_type` of Linux's file systems in memory: tmpfs and ramfs (statfs(2)). */
+const IN_MEMORY = [0x0102_1994, 0x8584_58f6];
+
+const MIN_FREE_BYTES = 50e6;
+const LOW_FREE_BYTES = 1e9;
+
+/** The time stamps of some file systems are two seconds apart. */
+const MAX_CLOCK_DIFFERENCE_MS = 5000;
+
+/** Checks the engine and the packages of `package.json`. */
+export function checkInstallation(): readonly HealthCheck[] {
+  return [checkEngine(process.versions), checkPackages(), ...Object.keys(manifest.peerDependencies).map(checkOptional)];
+}
+
+/** Checks what a configuration names, and the disk, the space and the clock of its memory. */
+export async function checkHealth(options: HealthOptions): Promise<readonly HealthCheck[]> {
+  const { config, memoryDir } = options;
+  const memory = await checkMemoryFolder(options);
+  // Nothing is written into a folder of somebody else's.
+  const folder = existingFolder(memory.state === "missing" ? dirname(memoryDir) : memoryDir);
+  return [
+    await checkModel(config),
+    await checkBars(config),
+    memory,
+    checkDisk(folder),
+    checkSpace(folder),
+    checkClock(options),
+  ];
+}
+
+/** @param versions As in `process.versions`, where Bun and Deno also have the version of Node that they stand for. */
+export function checkEngine(versions: {
+  readonly bun?: string;
+  readonly deno?: string;
+  readonly node: string;
+}): HealthCheck {
+  const name = "engine";
+  if (versions.deno !== undefined) return ok(name, `Deno ${versions.deno}`);
+  const engine = versions.bun === undefined ? "node" : "bun";
+  const version = versions[engine] ?? "";
+  const found = `${engine === "bun" ? "Bun" : "Node"} ${version}`;
+  if (!isOlder(version, MIN_VERSIONS[engine])) return ok(name, found);
+  const cure = engine === "bun" ? "bun upgrade" : "npm install --global bun";
+  return { name, state: "missing", found: `${found}, expected ${MIN_VERSIONS[engine]} or newer`, folder: null, cure };
+}
+
+function isOlder(version: string, than: string): boolean {
+  return version.localeCompare(than, "en", { numeric: true }) < 0;
+}
+
+function checkPackages(): HealthCheck {
+  const name = "packages";
+  const cure = "bun install";
+  const wanted = Object.entries(manifest.dependencies);
+  const installed = wanted.map(([each, version]) => ({ each, version, found: installedVersion(each) }));
+  const missing = installed.filter(({ found }) => found === undefined).map(({ each }) => each);
+  if (missing.length > 0)
+    return { name, state: "missing", found: `not installed: ${missing.join(", ")}`, folder: null, cure };
+  const others = installed.filter(({ version, found }) => found !== version);
+  if (others.length === 0) return ok(name, `all ${wanted.length} installed`);
+  const list = others.map(({ each, version, found }) => `${each} ${found} in place of ${version}`);
+  return { name, state: "note", found: list.join(", "), folder: null, cure };
+}
+
+function checkOptional(name: string): HealthCheck {
+  const version = installedVersion(name);
+  if (version !== undefined) return ok(name, `${version}, for fetch-bars`);
+  return {
+    name,
+    state: "note",
+    found: "not installed; only fetch-bars needs it",
+    folder: null,
+    cure: `bun add ${name}`,
+  };
+}
+
+/** The version of a package, in the folder where the engine finds it. */
+function installedVersion(name: string): string | undefined {
+  for (let folder = PROJECT_DIR; ; folder = dirname(folder)) {
+    const file = join(folder, "node_modules", name, "package.json");
+    if (fs.existsSync(file)) return (JSON.parse(fs.readFileSync(file, "utf8")) as { version: string }).version;
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+async function checkModel({ memory }: Config): Promise<HealthCheck> {
+  const name = "model";
+  if (memory.embedder === "hashing") return ok(name, "hashing, which needs no files");
+  return checkOrFailure(name, `bun scripts/fetch-model.ts --model-dir ${shellWord(memory.model_dir)}`, async () => {
+    const { loadEmbedder } = await import("../embed/load.node.ts");
+    await loadEmbedder(memory);
+    return ok(name, memory.embedder, memory.model_dir);
+  });
+}
+
+async function checkBars({ backtest }: Config): Promise<HealthCheck> {
+  const name = "bars";
+  const { assets, data_dir: dataDir, timeframe, start, end } = backtest;
+  if (dataDir === SYNTHETIC) return ok(name, "made up, because data_dir is synthetic");
+  return checkOrFailure(name, undefined, async () => {
+    const { loadBars } = await import("../market/load.node.ts");
+    const { choosePeriod } = await import("../job/period.ts");
+    const { period } = choosePeriod(await loadBars({ assets, dataDir, timeframe }), { start, end });
+    const days = `${isoDate(period.startMs)} to ${isoDate(period.endMs)}`;
+    const of = assets.length === 1 ? assets[0]! : `${assets.length} assets`;
+    return ok(name, `${timeframe} bars of ${of}, ${days}`, dataDir);
+  });
+}
+
+async function checkMemoryFolder({ memoryDir, repairCommand, signal, onSteps }: HealthOptions): Promise<HealthCheck> {
+  const name = "memory";
+  if (!fs.existsSync(memoryDir)) return ok(name, "none yet; a run makes it", memoryDir);
+  return checkOrFailure(name, "name another folder: --memory-dir DIR", async () => {
+    const { openToRead } = await import("../memory/open-to-read.node.ts");
+    const { checkMemory } = await import("./check.ts");
+    const { outcomes, runs, findings } = await checkMemory(await openToRead(memoryDir), { signal, onSteps });
+    const damaged = findings.filter((finding) => finding.damaged);
+    if (damaged.length > 0) {
+      const found = `damaged files: ${damaged.length}, such as: ${damaged[0]!.problem}`;
+      return { name, state: "damaged", found, folder: memoryDir, cure: cureOf(damaged, repairCommand) };
+    }
+    return ok(name, `sound: outcomes ${outcomes}, runs ${runs}`, memoryDir);
+  });
+}
+
+/** The first thing to do: what is left after a repair, only a run or a person can mend. */
+function cureOf(damaged: readonly Finding[], repairCommand: string): string {
+  if (damaged.some(({ remedy }) => remedy !== "run" && remedy !== "person")) return repairCommand;
+  return damaged.some(({ remedy }) => remedy === "run")
+    ? "repeat the run-chunks command of that run"
+    : "move the file away if it is not yours, or repeat reset-providers --forget";
+}
+
+/** Measures how long the disk takes to make a small write durable. */
+function checkDisk(folder: string): HealthCheck {
+  const name = "disk";
+  try {
+    const ms = medianSyncMs(folder);
+    const found = `a sync takes ${ms.toFixed(ms < 1 ? 3 : 1)} ms, median of ${SYNCS}`;
+    const cure = "name a folder on another disk: --memory-dir DIR";
+    if (IN_MEMORY.includes(fs.statfsSync(folder).type)) {
+      const volatile = "kept in RAM, lost when the machine restarts";
+      return { name, state: "note", found: volatile, folder, cure };
+    }
+    return ms > SLOW_SYNC_MS ? { name, state: "note", found, folder, cure } : ok(name, found, folder);
+  } catch (error) {
+    return failureOf(name, error, "name a folder that can be written: --memory-dir DIR");
+  }
+}
+
+function medianSyncMs(folder: string): number {
+  const path = join(folder, temporaryName());
+  const times = attempt("write to", folder, () => {
+    try {
+      return withFile(path, CREATE_ONLY, (fd) =>
+        Array.from({ length: SYNCS }, (_, i) => {
+          const startMs = performance.now();
+          writeAll(fd, new Uint8Array(SYNCED_BYTES).fill(1), i * SYNCED_BYTES);
+          fs.fsyncSync(fd);
+          return performance.now() - startMs;
+        }),
+      );
+    } finally {
+      discard(path);
+    }
+  });
+  return times.toSorted((a, b) => a - b)[SYNCS / 2]!;
+}
+
+function checkSpace(folder: string): HealthCheck {
+  const { bavail, bsize } = fs.statfsSync(folder);
+  return spaceOf(bavail * bsize);
+}
+
+/** @param freeBytes What a user without special rights may still write. */
+export function spaceOf(freeBytes: number): HealthCheck {
+  const name = "space";
+  const found = `${(freeBytes / 1e9).toFixed(2)} GB free`;
+  const cure = "free some, or name a folder on another disk: --memory-dir DIR";
+  if (freeBytes < MIN_FREE_BYTES) return { name, state: "missing", found, folder: null, cure };
+  return freeBytes < LOW_FREE_BYTES ? { name, state: "note", found, folder: null, cure } : ok(name, found);
+}
+
+/** No decision reads the clock, but the names of backups and the last bar that is fetched depend on it. */
+function checkClock({ nowMs }: HealthOptions): HealthCheck {
+  const name = "clock";
+  const now = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
+  const { mtimeMs } = fs.statSync(join(PROJECT_DIR, "package.json"));
+  if (nowMs + MAX_CLOCK_DIFFERENCE_MS >= mtimeMs) return ok(name, now);
+  const found = `${now}, earlier than Carryover was installed (${isoDate(mtimeMs)})`;
+  return { name, state: "note", found, folder: null, cure: "timedatectl set-ntp true" };
+}
+
+/** The nearest folder that exists, at a path or above. */
+function existingFolder(path: string): string {
+  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? path : existingFolder(dirname(path));
+}
+
+function ok(name: string, found: string, folder: string | null = null): HealthCheck {
+  return { name, state: "ok", found, folder, cure: null };
+}
+
+/** @param cure If the failure's message has none in its second line. */
+async function checkOrFailure(
+  name: string,
+  cure: string | undefined,
+  check: () => Promise<HealthCheck>,
+): Promise<HealthCheck> {
+  try {
+    return await check();
+  } catch (error) {
+    return failureOf(name, error, cure);
+  }
+}
+
+function failureOf(name: string, error: unknown, cure: string | undefined): HealthCheck {
+  if (!(error instanceof CarryoverError)) throw error;
+  const [message, ...advice] = error.message.split("\n");
+  const state = error.code === "CORRUPT" || error.code === "BAD_DATA" ? "damaged" : "missing";
+  if (advice.length > 0 || cure === undefined) {
+    return { name, state, found: message!, folder: null, cure: advice.length > 0 ? advice.join(" ") : null };
+  }
+  // The cure says what is expected.
+  return { name, state, found: message!.split(", expected ")[0]!, folder: null, cure };
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env bun
+/** Says whether this machine can run a configuration, and what to do where it cannot. Takes no lock. */
+import { resolve } from "node:path";
+import { memoryFolder } from "../lib/config/memory-folder.node.ts";
+import { checkHealth, checkInstallation, type HealthCheck } from "../lib/maintenance/doctor.node.ts";
+import { type FlagValues, parseFlags, SHARED_FLAGS } from "./cli/args.ts";
+import { commandOnMemory, loadConfig } from "./cli/config-flags.ts";
+import { EXIT_DAMAGED, EXIT_MISSING, runScript, writeJson, writeOut } from "./cli/main.ts";
+import { shareProgress } from "./cli/progress.ts";
+import { allowsRuns, renderHealth } from "./text/doctor.ts";
+
+const COMMAND = {
+  summary:
+    "Says whether this machine can run: engine, packages, sentence model, bars, memory, disk, free space, clock. Below " +
+    "what is not well stands the command that cures it. A small file is written beside memory for a moment, to time the disk.",
+  usage: ["bun scripts/doctor.ts [flags]"],
+  flags: SHARED_FLAGS,
+  examples: ["bun scripts/doctor.ts", "bun scripts/doctor.ts --json | jq .ready"],
+} as const;
+
+await runScript(async ({ argv, signal }) => {
+  const { flags } = parseFlags(argv, COMMAND);
+  const installation = checkInstallation();
+  // Without its packages nothing else can be looked at.
+  const checks = installation.every(allowsRuns)
+    ? [...installation, ...(await checkConfigured(flags, signal))]
+    : installation;
+  if (flags.json) await writeJson({ ready: checks.every(allowsRuns), checks });
+  else await writeOut(renderHealth(checks));
+  if (checks.some(({ state }) => state === "damaged")) return EXIT_DAMAGED;
+  return checks.every(allowsRuns) ? 0 : EXIT_MISSING;
+});
+
+async function checkConfigured(
+  flags: FlagValues<typeof SHARED_FLAGS>,
+  signal: AbortSignal,
+): Promise<readonly HealthCheck[]> {
+  const { config } = await loadConfig(flags);
+  const dir = flags["memory-dir"];
+  const progress = shareProgress();
+  return checkHealth({
+    config,
+    memoryDir: dir === undefined ? memoryFolder(config) : resolve(dir),
+    repairCommand: commandOnMemory("memory-stats.ts --repair", flags),
+    nowMs: Date.now(),
+    signal,
+    onSteps: progress.update,
+  }).finally(progress.clear);
+}

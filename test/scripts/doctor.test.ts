@@ -1,0 +1,188 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { HealthCheck } from "../../lib/maintenance/doctor.node.ts";
+import manifest from "../../package.json";
+import { PROJECT_DIR } from "../samples.ts";
+import { resultOf, runScript } from "./run-script.ts";
+
+const work = mkdtempSync(join(tmpdir(), "carryover-doctor-"));
+afterAll(() => rmSync(work, { recursive: true }));
+
+const NAMES = ["engine", "packages", "ccxt", "model", "bars", "memory", "disk", "space", "clock"];
+
+interface Report {
+  readonly code: number;
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, HealthCheck>>;
+  readonly names: readonly string[];
+}
+
+/** What `doctor --json` says, by the names of its checks. */
+async function examine(args: readonly string[]): Promise<Report> {
+  const { code, stdout, stderr } = await runScript("doctor.ts", [...args, "--json"]);
+  expect(stderr).toBe("");
+  return { code, ...reportIn(stdout) };
+}
+
+function reportIn(stdout: string): Omit<Report, "code"> {
+  const { ready, checks } = JSON.parse(stdout) as { ready: boolean; checks: HealthCheck[] };
+  const byName = Object.fromEntries(checks.map((check) => [check.name, check]));
+  return { ready, checks: byName, names: checks.map(({ name }) => name) };
+}
+
+/** A memory of one month of trades. */
+async function makeMemory(): Promise<string> {
+  const dir = mkdtempSync(join(work, "memory-"));
+  await runMonth(dir);
+  return dir;
+}
+
+async function runMonth(memory: string): Promise<void> {
+  const period = ["--start", "2021-01-01", "--end", "2021-02-01", "--data-dir", "data/sample", "--chunks", "month"];
+  expect((await runScript("run-chunks.ts", [...period, "--memory-dir", memory])).code).toBe(0);
+}
+
+/** Changes one byte of the first outcome, as a failing disk would. */
+function damageOutcome(memory: string): void {
+  const name = readdirSync(memory).find((each) => each.startsWith("outcome_"))!;
+  const bytes = readFileSync(join(memory, name));
+  bytes[40]! ^= 1;
+  writeFileSync(join(memory, name), bytes);
+}
+
+describe("doctor", () => {
+  test("finds everything well before the first run, and leaves nothing behind", async () => {
+    const place = mkdtempSync(join(work, "new-"));
+    const { code, ready, checks, names } = await examine(["--memory-dir", join(place, "memory")]);
+    expect({ code, ready, names }).toEqual({ code: 0, ready: true, names: NAMES });
+    expect(checks["engine"]).toMatchObject({ state: "ok", found: `Bun ${Bun.version}`, cure: null });
+    expect(checks["bars"]!.found).toBe("1h bars of 3 assets, 2021-01-01 to 2022-01-01");
+    expect(checks["memory"]).toMatchObject({ state: "ok", found: "none yet; a run makes it" });
+    expect(readdirSync(place)).toEqual([]);
+  });
+
+  test("prints a line for each check, and a verdict", async () => {
+    const { code, stdout } = await runScript("doctor.ts", ["--memory-dir", join(work, "none")]);
+    expect(code).toBe(0);
+    const lines = stdout.split("\n").filter((line) => /^(ok|note) /.test(line));
+    expect(lines.map((line) => line.split(/\s+/)[1]!)).toEqual(NAMES);
+    expect(stdout).toEndWith("\n\nReady to run\n");
+  });
+
+  test("exits with 4 if memory is damaged, and its cures mend it one after the other", async () => {
+    const memory = await makeMemory();
+    expect((await examine(["--memory-dir", memory])).checks["memory"]!.found).toMatch(/^sound: outcomes \d+, runs 1$/);
+    damageOutcome(memory);
+    const { code, ready, checks } = await examine(["--memory-dir", memory]);
+    expect({ code, ready }).toEqual({ code: 4, ready: false });
+    const { state, cure } = checks["memory"]!;
+    expect({ state, cure }).toEqual({
+      state: "damaged",
+      cure: `bun scripts/memory-stats.ts --repair --memory-dir ${memory}`,
+    });
+    await runScript("memory-stats.ts", cure!.split(" ").slice(2));
+    // The outcome is in quarantine now, and the run lacks it.
+    expect((await examine(["--memory-dir", memory])).checks["memory"]).toMatchObject({
+      state: "damaged",
+      cure: "repeat the run-chunks command of that run",
+    });
+    await runMonth(memory);
+    expect((await examine(["--memory-dir", memory])).checks["memory"]!.state).toBe("ok");
+  });
+
+  test("exits with 3 without bars or model, names the commands that bring them, and with 4 if something is damaged, too", async () => {
+    const missing = ["--set", "memory.embedder=onnx", "--set", `memory.model_dir=${work}/models`];
+    const none = ["--memory-dir", join(work, "none"), "--set", `backtest.data_dir=${work}/bars`];
+    const { code, checks } = await examine([...missing, ...none]);
+    expect(code).toBe(3);
+    expect(checks["model"]).toMatchObject({
+      state: "missing",
+      cure: `bun scripts/fetch-model.ts --model-dir ${work}/models`,
+    });
+    expect(checks["bars"]).toMatchObject({ state: "missing", found: expect.stringContaining(`${work}/bars`) });
+
+    const bars = mkdtempSync(join(work, "bars-"));
+    cpSync(join(PROJECT_DIR, "data/sample"), bars, { recursive: true });
+    rmSync(join(bars, "BTCUSD_1h.csv.gz"));
+    writeFileSync(
+      join(bars, "BTCUSD_1h.csv"),
+      "timestamp,open,high,low,close,volume\n2021-01-01T00:00:00Z,1,1,2,1,1\n",
+    );
+    const both = await examine([...missing, "--memory-dir", join(work, "none"), "--set", `backtest.data_dir=${bars}`]);
+    expect(both.checks["bars"]).toMatchObject({ state: "damaged", found: expect.stringContaining("line 2") });
+    expect([both.checks["model"]!.state, both.code]).toEqual(["missing", 4]);
+  });
+
+  test("refuses a folder that is no memory, and writes nothing into it", async () => {
+    const foreign = mkdtempSync(join(work, "foreign-"));
+    writeFileSync(join(foreign, "thesis.txt"), "");
+    const { code, checks } = await examine(["--memory-dir", foreign]);
+    expect([code, checks["memory"]!.state, checks["disk"]!.folder]).toEqual([3, "missing", work]);
+  });
+
+  test.skipIf(process.platform !== "linux")("exits with 3 where nothing can be written", async () => {
+    const { code, checks } = await examine(["--memory-dir", "/proc/memory"]);
+    expect(code).toBe(3);
+    expect(checks["disk"]).toMatchObject({ state: "missing", found: expect.stringContaining('write to "/proc"') });
+  });
+
+  test.skipIf(!existsSync("/dev/shm"))("says that a memory in RAM does not survive a restart", async () => {
+    const { code, checks } = await examine(["--memory-dir", "/dev/shm/carryover-doctor-none"]);
+    expect([code, checks["disk"]!.state, checks["disk"]!.folder]).toEqual([0, "note", "/dev/shm"]);
+  });
+
+  test("a configuration with a problem is an error, as in every command", async () => {
+    const { code, stderr } = await runScript("doctor.ts", ["--set", "backtest.max_positions=none"]);
+    expect([code, stderr.includes("max_positions")]).toEqual([2, true]);
+  });
+});
+
+describe("doctor in a project whose packages are not as package.json wants them", () => {
+  const project = join(work, "project");
+  for (const name of ["lib", "scripts", "package.json", "config.yaml", "data/sample"]) {
+    cpSync(join(PROJECT_DIR, name), join(project, name), { recursive: true });
+  }
+
+  async function examineProject(): Promise<Report> {
+    const command = [process.execPath, "--no-install", join(project, "scripts/doctor.ts"), "--json"];
+    const child = Bun.spawn(command, { cwd: project, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const { code, stdout } = await resultOf(child);
+    return { code, ...reportIn(stdout) };
+  }
+
+  test("names those that are missing, and looks at nothing else", async () => {
+    const { code, names, checks } = await examineProject();
+    expect([code, names]).toEqual([3, ["engine", "packages", "ccxt"]]);
+    expect(checks["packages"]).toMatchObject({ state: "missing", cure: "bun install" });
+    expect(checks["packages"]!.found).toBe(`not installed: ${Object.keys(manifest.dependencies).join(", ")}`);
+    expect(checks["ccxt"]).toMatchObject({ state: "note", cure: "bun add ccxt" });
+  });
+
+  test("names those of another version, and goes on", async () => {
+    for (const name of Object.keys(manifest.dependencies)) {
+      const place = join(project, "node_modules", name);
+      mkdirSync(join(place, ".."), { recursive: true });
+      symlinkSync(join(PROJECT_DIR, "node_modules", name), place);
+    }
+    const uplot = join(project, "node_modules/uplot");
+    rmSync(uplot);
+    mkdirSync(uplot);
+    writeFileSync(join(uplot, "package.json"), '{ "version": "1.0.0" }');
+    const { code, names, checks } = await examineProject();
+    expect([code, names]).toEqual([0, NAMES]);
+    const found = `uplot 1.0.0 in place of ${manifest.dependencies.uplot}`;
+    expect(checks["packages"]).toMatchObject({ state: "note", found, cure: "bun install" });
+  });
+});
