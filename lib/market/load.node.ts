@@ -70,11 +70,12 @@ function notThere(
   return new CarryoverError("NOT_FOUND", `${message}\n${meantAssets(missing, names) ?? adviceOn(alike, dataDir)}`);
 }
 
-/** The assets that have bars under nearly the same name, in another case for instance; `undefined` if one of them has none. */
+/** The assets that have bars under nearly the same name, in another case for instance; `undefined` if one has none, or all are right. */
 function meantAssets(missing: readonly string[], names: readonly string[]): string | undefined {
   const known = assetsOf(names);
   const meant = missing.map((asset) => closest(assetFileName(asset), known));
-  return meant.includes(undefined)
+  const areRight = missing.every((asset, i) => assetFileName(asset) === meant[i]);
+  return meant.includes(undefined) || areRight
     ? undefined
     : `Did you mean ${meant.map((name) => JSON.stringify(name)).join(", ")}?`;
 }

@@ -154,6 +154,8 @@ test("loadBars() suggests the asset that was meant, in another case or with a sl
     (await refusal(load(assets))).message.split("\n").at(-1)!;
   expect(await messageFor("btcusd")).toBe('Did you mean "BTCUSD"?');
   expect(await messageFor("BTCUDS", "ethusd")).toBe('Did you mean "BTCUSD", "ETHUSD"?');
+  const { message } = await refusal(loadBars({ assets: ["BTCUSD", "ETHUSD"], dataDir: folder, timeframe: "5m" }));
+  expect(message.split("\n").at(-1)).toBe("backtest.timeframe chooses the bars: there are 1h");
   expect(await messageFor("BTCUSD", "GOLD")).toStartWith("import-bars and fetch-bars make such files");
 });
 
