@@ -7,10 +7,16 @@ import type { Outcome } from "../../lib/types.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { assertUnchanged } from "../../lib/backtest/resume.ts";
+import { openMemory, type Memory } from "../../lib/memory/store.ts";
+import type { EmbeddedTrade } from "../../lib/memory/trade.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { seeded } from "../samples.ts";
 import { resumeJob } from "./resume-samples.ts";
 import { filesOf, outcomesOf, runFresh, runOn, textOf, type JobParts } from "./world-samples.ts";
+import { countingEmbedder } from "../memory/folder-samples.ts";
+import { makeOutcomes } from "../memory/outcome-samples.ts";
+import { failureOf } from "../storage/storage-contract.ts";
 import { overrideCalls } from "../storage/override-calls.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -257,6 +263,50 @@ describe("memory that someone changed between two runs", () => {
         `differs in the outcomes carried in (${whole.trades} then, ${whole.trades - 1} now, 1 gone). The older one stays as it is`,
     ]);
     expect(await filesOf(storage, `runs/${first.runId}`)).toEqual(before);
+  });
+});
+
+describe("assertUnchanged()", () => {
+  /** A memory of three trades whose embedder counts what it is asked. */
+  async function remembered(options: { isSlow?: boolean } = {}): Promise<{ memory: Memory; sentences: string[] }> {
+    const { embedder, sentences } = countingEmbedder();
+    const memory = await openMemory(inMemoryStorage(), { embedder: { ...embedder, ...options } });
+    for (const outcome of makeOutcomes(3)) await memory.record(outcome);
+    sentences.length = 0;
+    return { memory, sentences };
+  }
+
+  test("makes every vector again, but not those of a slow embedder", async () => {
+    const { memory, sentences } = await remembered();
+    await assertUnchanged(memory, memory.trades);
+    expect(sentences).toHaveLength(3);
+    const slow = await remembered({ isSlow: true });
+    await assertUnchanged(slow.memory, slow.memory.trades);
+    expect(slow.sentences).toEqual([]);
+  });
+
+  test("refuses a trade whose outcome is gone", async () => {
+    const { memory } = await remembered();
+    await memory.storage.remove(outcomeFileName(memory.trades[1]!.id));
+    expect(await failureOf(assertUnchanged(memory, memory.trades))).toEqual({
+      code: "CORRUPT",
+      message:
+        "Cannot go on with the run: found no such outcome, expected what it was when the run began: see memory-stats --check, then --repair",
+    });
+  });
+
+  test("refuses a trade that says something else than its outcome, or has another vector", async () => {
+    const { memory } = await remembered();
+    const [first, second, third] = memory.trades as [EmbeddedTrade, EmbeddedTrade, EmbeddedTrade];
+    const name = outcomeFileName(second.id);
+    for (const changed of [
+      { ...second, resultR: 3 },
+      { ...second, vector: second.vector.with(127, 0.5) },
+    ]) {
+      const { code, message } = await failureOf(assertUnchanged(memory, [first, changed, third]));
+      expect(code).toBe("CORRUPT");
+      expect(message).toContain(`found "${name}" changed, or its row in the caches`);
+    }
   });
 });
 

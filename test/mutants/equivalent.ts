@@ -393,4 +393,35 @@ export const EQUIVALENT: readonly Equivalent[] = [
     nth: 2,
     reason: "A single bin earned the provider's mean.",
   },
+  {
+    file: "lib/backtest/run-files.ts",
+    mutation: "1 -> 2",
+    near: "bytes.length + 1",
+    reason: "A longer file differs however much of it is read.",
+  },
+  {
+    file: "lib/backtest/run-files.ts",
+    mutation: "1 -> 2",
+    near: "MAX_RECORD_BYTES + 1",
+    reason: "A larger file is refused however much of it is read.",
+  },
+  {
+    file: "lib/backtest/run-files.ts",
+    mutation: "1 -> 2",
+    near: "start === -1 || end === -1",
+    nth: 2,
+    reason: "A list that does not end parses in neither way.",
+  },
+  {
+    file: "lib/backtest/run-files.ts",
+    mutation: "MAX_RECORD_BYTES + 1 -> MAX_RECORD_BYTES - 1",
+    nth: 2,
+    reason: "A summary that is cut off does not match its checksum, and is read as a whole.",
+  },
+  {
+    file: "lib/backtest/run-files.ts",
+    mutation: "1 -> 2",
+    near: "maxBytes: 1 }",
+    reason: "It is only asked whether the file is there.",
+  },
 ];
