@@ -62,6 +62,7 @@ await runScript(async ({ argv, signal, guard }) => {
   refuseTogether(flags, ["offline", "refresh-provider"]);
   refuseTogether(flags, ["offline", "retry-failed"]);
   refuseTogether(flags, ["estimate", "report"]);
+  if (flags.report !== undefined) await (await import("../lib/report/make.node.ts")).loadPageKit();
   const request = await runRequest(flags, { guard, enabled: flags["no-memory"] ? false : undefined });
   const progress = runProgress();
   const isFirstLong = firstLongWaits();

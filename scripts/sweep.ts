@@ -6,6 +6,7 @@ import type { Keep } from "../lib/sweep/run-cell.node.ts";
 import type { Shard } from "../lib/sweep/shard.ts";
 import type { SweepPlan } from "../lib/sweep/plan.ts";
 import type { SweepResult } from "../lib/sweep/ranking.ts";
+import { loadOptional } from "../lib/util/optional-packages.ts";
 import { type FlagValues, isGiven, parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { note, runScript, type ScriptContext, writeJson, writeOut, writeRaw } from "./cli/main.ts";
 import { progressLine } from "./cli/terminal.ts";
@@ -17,7 +18,7 @@ import { shownPath } from "./text/table.ts";
 const WORKER = [
   process.execPath,
   ...(process.versions["deno"] === undefined ? [] : ["run", "-A"]),
-  join(import.meta.dirname, "cli", "sweep-worker.ts"),
+  join(import.meta.dirname, "cli", `sweep-worker${extname(import.meta.filename)}`),
 ];
 
 const COMMAND = {
@@ -151,7 +152,10 @@ async function runCells(
 async function print(result: SweepResult, flags: Flags): Promise<number> {
   const { sweepCsv } = await import("../lib/sweep/table-csv.ts");
   if (flags.html !== undefined) {
-    const { renderSweepPage } = await import("../lib/report/sweep-page.ts");
+    const { renderSweepPage } = await loadOptional(() => import("../lib/report/sweep-page.ts"), {
+      tried: "Cannot draw the sweep",
+      packages: ["@observablehq/plot", "linkedom"],
+    });
     const { storePage } = await import("../lib/report/make.node.ts");
     const { file } = await storePage(await renderSweepPage(result), flags.html);
     note(`Drawn as ${shownPath(file)}`);

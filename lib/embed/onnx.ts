@@ -1,4 +1,5 @@
 import { fail, messageOf } from "../errors.ts";
+import { loadOptional } from "../util/optional-packages.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import { toUnit } from "../util/vectors.ts";
 import type { Embedder } from "./embedder.ts";
@@ -41,7 +42,7 @@ interface Runtime {
  * vector would depend on its neighbours.
  *
  * Runtime and model are loaded with the first sentence, which takes about a second. If the files are not this model, that
- * sentence is rejected with `CORRUPT`.
+ * sentence is rejected with `CORRUPT`; without the packages that run it, with `NOT_FOUND`.
  */
 export async function onnxEmbedder(files: SentenceModel): Promise<OnnxEmbedder> {
   const [model, tokenizer, tokenizerConfig] = await Promise.all([
@@ -74,11 +75,11 @@ function meanPooling(tokenVectors: Float32Array): Float32Array {
 }
 
 async function startRuntime(files: SentenceModel): Promise<Runtime> {
+  const [{ Tokenizer }, { env, InferenceSession, Tensor }] = await loadOptional(
+    () => Promise.all([import("@huggingface/tokenizers"), import("onnxruntime-web/wasm")]),
+    { tried: "Cannot load the sentence model", packages: ["@huggingface/tokenizers", "onnxruntime-web"] },
+  );
   try {
-    const [{ Tokenizer }, { env, InferenceSession, Tensor }] = await Promise.all([
-      import("@huggingface/tokenizers"),
-      import("onnxruntime-web/wasm"),
-    ]);
     const tokenizer = new Tokenizer(parseJson(files.tokenizer), parseJson(files.tokenizerConfig));
     env.wasm.numThreads = 1;
     env.logLevel = "fatal";

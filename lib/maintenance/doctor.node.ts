@@ -45,6 +45,19 @@ const PROJECT_DIR = join(import.meta.dirname, "../..");
 /** The first versions that run the scripts; any Deno does. */
 const MIN_VERSIONS = { bun: manifest.engines.bun.replace(">=", ""), node: "22.18.0" } as const;
 
+/** What needs packages that a plain install of the published package lacks; a clone lacks ccxt alone. */
+const OPTIONAL_PACKAGES = [
+  { name: "ccxt", use: "fetch-bars", packages: ["ccxt"] },
+  { name: "reports", use: "report", packages: ["@observablehq/plot", "linkedom", "uplot"] },
+  { name: "Parquet", use: "export --format parquet", packages: ["hyparquet-writer"] },
+  { name: "embedder", use: "embedder: onnx", packages: ["@huggingface/tokenizers", "onnxruntime-web"] },
+  {
+    name: "models",
+    use: "a language model",
+    packages: ["ai", "@ai-sdk/openai-compatible", "@ai-sdk/openai", "@ai-sdk/anthropic", "@ai-sdk/google"],
+  },
+] as const;
+
 const SYNCS = 20;
 const SYNCED_BYTES = 4096;
 const SLOW_SYNC_MS = 100;
@@ -60,7 +73,8 @@ const MAX_CLOCK_DIFFERENCE_MS = 5000;
 
 /** Checks the engine and the packages of `package.json`. */
 export function checkInstallation(): readonly HealthCheck[] {
-  return [checkEngine(process.versions), checkPackages(), ...Object.keys(manifest.peerDependencies).map(checkOptional)];
+  const optional = OPTIONAL_PACKAGES.filter(({ packages }) => packages[0] in manifest.peerDependencies);
+  return [checkEngine(process.versions), checkPackages(), ...optional.map(checkOptional)];
 }
 
 /** Checks what a configuration names, and the disk, the space and the clock of its memory. */
@@ -113,16 +127,11 @@ function checkPackages(): HealthCheck {
   return { name, state: "note", found: list.join(", "), folder: null, cure };
 }
 
-function checkOptional(name: string): HealthCheck {
-  const version = installedVersion(name);
-  if (version !== undefined) return ok(name, `${version}, for fetch-bars`);
-  return {
-    name,
-    state: "note",
-    found: "not installed; only fetch-bars needs it",
-    folder: null,
-    cure: `bun add ${name}`,
-  };
+function checkOptional({ name, use, packages }: (typeof OPTIONAL_PACKAGES)[number]): HealthCheck {
+  const missing = packages.filter((each) => installedVersion(each) === undefined);
+  if (missing.length === 0) return ok(name, `installed, for ${use}`);
+  const found = `not installed; only ${use} needs ${missing.length === 1 ? "it" : "them"}`;
+  return { name, state: "note", found, folder: null, cure: `bun add ${missing.join(" ")}` };
 }
 
 /** The version of a package, in the folder where the engine finds it. */

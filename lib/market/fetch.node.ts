@@ -5,6 +5,7 @@ import { CarryoverError, fail, messageOf } from "../errors.ts";
 import type { Bar } from "../types.ts";
 import { unlessAborted } from "../util/async.ts";
 import { closest } from "../util/closest.ts";
+import { loadOptional } from "../util/optional-packages.ts";
 import { barsFileName } from "./bars-file-name.ts";
 import { extendBarsFile, readBarsFile } from "./bars-file.node.ts";
 import { gapsIn } from "./spacing.ts";
@@ -156,13 +157,8 @@ async function openExchange(options: FetchOptions, timeframe: string): Promise<E
 }
 
 async function loadCcxt(): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    const loaded = (await import("ccxt")) as unknown as { readonly default: Readonly<Record<string, unknown>> };
-    return loaded.default;
-  } catch (cause) {
-    const expected = 'the package "ccxt": bun add ccxt';
-    throw fail("NOT_FOUND", "Cannot fetch bars", { found: messageOf(cause), expected, cause });
-  }
+  const loaded = await loadOptional(() => import("ccxt"), { tried: "Cannot fetch bars", packages: ["ccxt"] });
+  return (loaded as unknown as { readonly default: Readonly<Record<string, unknown>> }).default;
 }
 
 function unknown(what: string, name: string, known: readonly string[]): CarryoverError {

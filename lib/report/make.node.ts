@@ -1,18 +1,18 @@
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CarryoverError, fail, messageOf } from "../errors.ts";
 import { readMemory } from "../memory/load.ts";
 import { directionOf } from "../memory/trade.ts";
 import { AnswerStore } from "../providers/recorded/recordings.ts";
 import { findRun, type FoundRun } from "../runs/find.node.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { readRegular } from "../storage/fs.node.ts";
+import { loadOptional } from "../util/optional-packages.ts";
 import { accountsOf } from "./accounts.ts";
 import { impliedCounterpart, namedCounterpart, sharpeDifference } from "./counterpart.node.ts";
 import type { ReportData } from "./data.ts";
 import { heldLines } from "./held.node.ts";
 import { type ModelCost, modelCosts } from "./model-costs.ts";
-import { type PageParts, renderPage } from "./page.ts";
+import type { PageParts } from "./page.ts";
 import { type DecisionPoint, readDecisions, readOutcomes, readRun, type RunData } from "./run-data.ts";
 import { backtestOf } from "./run-settings.ts";
 import { verdictOf } from "./verdict.ts";
@@ -38,12 +38,34 @@ export interface Report {
   readonly verdict: readonly string[];
 }
 
+/** What draws a page, from packages that may be missing. */
+interface PageKit {
+  readonly renderPage: (data: ReportData, parts: PageParts) => Promise<string>;
+  readonly parts: PageParts;
+}
+
+/**
+ * Loads what draws a report: call it before long work that ends in one.
+ *
+ * @throws {CarryoverError} `NOT_FOUND`, with the command that adds the packages it lacks.
+ */
+export function loadPageKit(): Promise<PageKit> {
+  return loadOptional(
+    async () => {
+      const { renderPage } = await import("./page.ts");
+      return { renderPage, parts: pageParts() };
+    },
+    { tried: "Cannot draw a report", packages: ["@observablehq/plot", "linkedom", "uplot"] },
+  );
+}
+
 /**
  * Reports a run as one HTML file that needs nothing else. The memory folder is read without a lock.
  *
- * @throws {CarryoverError} `NOT_FOUND` if there is no such run, or it has not ended; `CORRUPT`.
+ * @throws {CarryoverError} `NOT_FOUND` if there is no such run, it has not ended, or a package is missing; `CORRUPT`.
  */
 export async function makeReport(options: ReportOptions): Promise<Report> {
+  const { renderPage, parts } = await loadPageKit();
   const { memoryDir, compare, onNote } = options;
   const found = await findRun(memoryDir, options.run);
   const run = await readRun(found.storage, found.id);
@@ -64,7 +86,7 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
     longRById: await longResults(found, decisions),
     models: await costsOfModels(run, options.answersDir),
   };
-  return { runId: run.runId, html: await renderPage(data, pageParts()), verdict: verdictOf(data) };
+  return { runId: run.runId, html: await renderPage(data, parts), verdict: verdictOf(data) };
 }
 
 /** R of being long in the trades that were recalled, by decision id. */
@@ -89,17 +111,9 @@ async function costsOfModels({ key, runId }: RunData, answersDir: string): Promi
 }
 
 function pageParts(): PageParts {
-  try {
-    const script = fileURLToPath(import.meta.resolve("uplot/dist/uPlot.iife.min.js"));
-    const read = (path: string): string => new TextDecoder().decode(readRegular(path, { maxBytes: 1 << 20 }));
-    return { uplotScript: read(script), uplotStyle: read(`${dirname(script)}/uPlot.min.css`) };
-  } catch (error) {
-    if (error instanceof CarryoverError) throw error;
-    throw fail("NOT_FOUND", "Cannot draw a report", {
-      found: messageOf(error),
-      expected: "the package uplot: bun install",
-    });
-  }
+  const script = fileURLToPath(import.meta.resolve("uplot/dist/uPlot.iife.min.js"));
+  const read = (path: string): string => new TextDecoder().decode(readRegular(path, { maxBytes: 1 << 20 }));
+  return { uplotScript: read(script), uplotStyle: read(`${dirname(script)}/uPlot.min.css`) };
 }
 
 /** Where a report is, and what it says first. */

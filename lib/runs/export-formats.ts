@@ -1,6 +1,6 @@
 /** Rows as CSV, lines of JSON or Parquet, written as they come. */
 import type * as Writer from "hyparquet-writer";
-import { fail, messageOf } from "../errors.ts";
+import { loadOptional } from "../util/optional-packages.ts";
 import type { ColumnHead, ColumnType, Value } from "./export-columns.ts";
 
 export const FORMATS = ["csv", "parquet", "ndjson"] as const;
@@ -119,14 +119,9 @@ function parquetValue({ type }: ColumnHead, value: Value): unknown {
   return type === "time" ? new Date(String(value)) : value;
 }
 
-async function loadWriter(): Promise<typeof Writer> {
-  try {
-    return await import("hyparquet-writer");
-  } catch (cause) {
-    throw fail("NOT_FOUND", "Cannot write Parquet", {
-      found: messageOf(cause),
-      expected: "the package hyparquet-writer: bun install",
-      cause,
-    });
-  }
+function loadWriter(): Promise<typeof Writer> {
+  return loadOptional(() => import("hyparquet-writer"), {
+    tried: "Cannot write Parquet",
+    packages: ["hyparquet-writer"],
+  });
 }

@@ -1,6 +1,6 @@
 /** The configuration, and the flags that say what is run. */
 import { existsSync } from "node:fs";
-import { dirname, join, resolve, sep } from "node:path";
+import { dirname, extname, join, resolve, sep } from "node:path";
 import { type Config, isRecorded, SYNTHETIC } from "../../lib/config/config.ts";
 import type { LoadConfigOptions, LoadedConfig } from "../../lib/config/load.node.ts";
 import { fail } from "../../lib/errors.ts";
@@ -28,11 +28,11 @@ async function loadOptions(file: string, { set }: ConfigFlags): Promise<LoadConf
 
 /**
  * Where the paths of a configuration begin: in its folder, also for a start by cron from elsewhere. But the configuration that comes
- * with an installed package writes nothing into `node_modules`, where the next install would remove it.
+ * with a package, below `node_modules` or built, writes nothing into it: the next install or build would remove it.
  */
 function baseDirOf(file: string): string {
-  const isOfPackage = file === join(PROJECT_DIR, "config.yaml") && PROJECT_DIR.split(sep).includes("node_modules");
-  return isOfPackage ? process.cwd() : dirname(file);
+  const isPackage = PROJECT_DIR.split(sep).includes("node_modules") || extname(import.meta.filename) === ".js";
+  return isPackage && file === join(PROJECT_DIR, "config.yaml") ? process.cwd() : dirname(file);
 }
 
 /** The path of config.yaml: the flag's, else ./config.yaml, else the project's. */

@@ -9,7 +9,8 @@ import { CarryoverError, type FailureDetails, messageOf } from "../../lib/errors
 
 const PROJECT_DIR = join(import.meta.dirname, "../..");
 const OWN_FOLDERS = ["lib", "scripts"].map((name) => join(PROJECT_DIR, name) + sep);
-const PACKAGES = join(PROJECT_DIR, "node_modules") + sep;
+/** Packages are in the project's folder or, where Carryover is one itself, beside it. */
+const PACKAGES = `${sep}node_modules${sep}`;
 
 /** How long a finished script waits for timers and connections that a module left open. */
 const GRACE_MS = 3000;
@@ -44,7 +45,7 @@ export function guardModules(
   const named = modules.map((path) => `"${path}"`).join(", ");
   // A module may lie among our files.
   const isOfUser = (place: string): boolean =>
-    modules.some((path) => place.startsWith(`${path}:`)) || !(isOurs(place) || place.startsWith(PACKAGES));
+    modules.some((path) => place.startsWith(`${path}:`)) || !(isOurs(place) || place.includes(PACKAGES));
   const userPlace = (places: readonly string[]): string => {
     const place = places.find(isOfUser);
     return place === undefined ? `some place in ${named}` : `"${place}"`;

@@ -55,6 +55,7 @@ class StdoutClosed extends Error {}
  * ```
  */
 export async function runScript(main: (context: ScriptContext) => Promise<number | void>): Promise<void> {
+  hideExperimentalWarnings();
   const controller = new AbortController();
   const signals = listenForSignals(controller);
   let isDone = false;
@@ -87,6 +88,15 @@ export async function runScript(main: (context: ScriptContext) => Promise<number
   }
   process.exitCode = code;
   endGuard();
+}
+
+/** Node warns of node:sqlite, which holds the lock. */
+function hideExperimentalWarnings(): void {
+  const listeners = process.listeners("warning");
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) => {
+    if (warning.name !== "ExperimentalWarning") for (const listener of listeners) listener.call(process, warning);
+  });
 }
 
 /** Aborts at the first Ctrl-C or SIGTERM. The second has the system's default effect, which is to kill. */

@@ -5,28 +5,9 @@ import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
 import { filesOf, resultOf } from "../scripts/run-script.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
+import { type Engine, ENGINES, isThere } from "./find-engines.ts";
 
 setDefaultTimeout(120_000);
-
-/** What starts a script. */
-const ENGINES = [
-  { name: "Bun", command: [process.execPath] },
-  { name: "Node", command: ["node", "--no-warnings"] },
-  { name: "Deno", command: ["deno", "run", "-A", "--quiet"] },
-] as const;
-
-type Engine = (typeof ENGINES)[number];
-
-/** Node runs TypeScript from 22.18 on. */
-function isThere({ name, command: [program] }: Engine): boolean {
-  if (Bun.which(program) === null) return false;
-  if (name !== "Node") return true;
-  const [major = 0, minor = 0] = Bun.spawnSync([program, "-p", "process.versions.node"])
-    .stdout.toString()
-    .split(".")
-    .map(Number);
-  return major > 22 || (major === 22 && minor >= 18);
-}
 
 const base = temporaryFolder("engines");
 const PERIOD = ["--start", "2021-01-01", "--end", "2021-07-01", "--chunks", "month"];

@@ -1,12 +1,13 @@
 import type * as Ai from "ai";
 import type { LlmConfig } from "../../config/config.ts";
 import { CarryoverError, fail, messageOf } from "../../errors.ts";
+import { loadOptional, packagesToAdd } from "../../util/optional-packages.ts";
 import { VOTE_JSON_SCHEMA } from "./answer.ts";
 import { THOUGHT_TAGS } from "./answer-text.ts";
 import { guardedFetch, type Fetch } from "./guarded-fetch.ts";
 import type { Completion, LlmConnection, Message } from "./llm.ts";
 import { addressOf, type Protocol, protocolOf } from "./llm-api.ts";
-import { loadModel, SERVER } from "./model-packages.ts";
+import { loadModel, packageOf, SERVER } from "./model-packages.ts";
 import { readableFetch } from "./readable-response.ts";
 import type { Secrets } from "./redact.ts";
 import { extendedFetch, type ReadSecret } from "./request-extras.ts";
@@ -123,8 +124,10 @@ async function loadSdk(config: LlmConfig, environment: HttpEnvironment): Promise
     fetch: readableFetch(added, { protocol, hide }) as typeof globalThis.fetch,
     ...(key === undefined ? {} : { apiKey: key }),
   };
+  const tried = `Cannot ask "${config.name}"`;
+  const packages = ["ai", packageOf(config)];
   try {
-    const ai = await import("ai");
+    const ai = await loadOptional(() => import("ai"), { tried, packages });
     const middleware = THOUGHT_TAGS.map((tagName) =>
       // Between two thoughts the closing tag stays, so that what follows the last one can be told.
       ai.extractReasoningMiddleware({ tagName, startWithReasoning: true, separator: tagName.closing }),
@@ -144,11 +147,11 @@ async function loadSdk(config: LlmConfig, environment: HttpEnvironment): Promise
     return { ai, modelFor, hide };
   } catch (error) {
     if (error instanceof CarryoverError) throw error;
-    throw fail("NOT_FOUND", `Cannot ask "${config.name}"`, {
+    throw fail("NOT_FOUND", tried, {
       found: hide(messageOf(error)),
       expected:
         typeof config.api === "string"
-          ? "the packages that bun install brings"
+          ? packagesToAdd(packages)
           : `a package of the AI SDK, installed by "bun add ${config.api.package}"`,
     });
   }

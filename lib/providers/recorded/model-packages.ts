@@ -20,6 +20,16 @@ interface ModelOptions {
 /** The name of the server in the options of the SDK. */
 export const SERVER = "server";
 
+/** The name of the package that makes a configuration's model. */
+export function packageOf(config: LlmConfig): string {
+  const { api } = config;
+  if (typeof api !== "string") return api.package;
+  const protocol = protocolOf(config);
+  return protocol === "openai" || protocol === "google" || protocol === "anthropic"
+    ? `@ai-sdk/${protocol}`
+    : "@ai-sdk/openai-compatible";
+}
+
 /**
  * Loads the package of a configuration and makes its model.
  *
