@@ -28,6 +28,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   "lib/memory/sidecar.ts": [],
   "lib/memory/view.ts": [],
   "lib/memory/weights.ts": ["test/memory/lessons.test.ts"],
+  "lib/backtest/resume.ts": [],
   "lib/backtest/run-files.ts": [],
 };
 
