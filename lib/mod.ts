@@ -72,6 +72,9 @@ export { votesFile, parseVotesCsv, type FileVote, type FileVotes } from "./provi
 
 export type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage/storage.ts";
 export { inMemoryStorage } from "./storage/in-memory.ts";
+export type { Bucket, BucketListing } from "./storage/bucket.ts";
+export { openObjectStore, type ObjectStoreOptions } from "./storage/object-store.ts";
+export { s3Bucket, type S3Options } from "./storage/s3-bucket.ts";
 export type { Embedder } from "./embed/embedder.ts";
 export { hashingEmbedder } from "./embed/hashing.ts";
 export { openMemory, type BegunRecord, type Memory, type OpenMemoryOptions } from "./memory/store.ts";

@@ -300,6 +300,18 @@ export const suiteTests: readonly SuiteTests[] = [
     pattern: "refused before it is read",
   },
   {
+    rows: [54],
+    name: "requests to an object store that are the last",
+    files: ["test/storage/object-store-kills.test.ts", "test/storage/object-store.test.ts"],
+    pattern: "each of its calls|each of its writes",
+  },
+  {
+    rows: [55],
+    name: "writers of an object store at once",
+    files: ["test/storage/object-store-lock.test.ts", "test/storage/object-store.test.ts"],
+    pattern: "exactly one gets it|what a later holder wrote|held up on its way|ignores If-None-Match",
+  },
+  {
     rows: [43],
     name: "signals in long work",
     files: ["test/backup/stop.test.ts", "test/maintenance/stop.test.ts", "test/scripts/cli/main.test.ts"],

@@ -35,10 +35,10 @@ export async function failureOf(promise: Promise<unknown>): Promise<{ code: Erro
  * @param name The driver's name.
  * @param makeStorage Makes an empty storage.
  */
-export function describeStorage(name: string, makeStorage: () => Storage): void {
+export function describeStorage(name: string, makeStorage: () => Storage | Promise<Storage>): void {
   describe(`${name} as a storage`, () => {
     test("an empty storage lists nothing and reads undefined", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       expect(await storage.list()).toEqual({ files: [], folders: [] });
       expect(await storage.list("runs")).toEqual({ files: [], folders: [] });
       expect(await storage.read("memory.json", ALL)).toBeUndefined();
@@ -46,7 +46,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("a file is read back whole, in part, and never beyond its end", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       await storage.createOnce("a.json", utf8("0123456789"));
       expect(await textOf(storage, "a.json")).toBe("0123456789");
       expect(await storage.read("a.json", { maxBytes: 3, offset: 4 })).toEqual(utf8("456"));
@@ -56,7 +56,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("changing the bytes that were written or read does not change the file", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       const mine = utf8("mine");
       await storage.createOnce("a", mine);
       mine[0] = 0;
@@ -66,7 +66,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("list() sorts by code unit and returns sizes and folders", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       for (const file of ["b", "a10", "a9", "Z", "ä", "runs/x/m.json", "quarantine/q"]) {
         await storage.replace(file, utf8(file));
       }
@@ -85,7 +85,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("createOnce() creates a file once; a later call changes nothing, whatever its bytes", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       expect(await storage.createOnce("answers/a", utf8("first"))).toBeTrue();
       expect(await storage.createOnce("answers/a", utf8("first"))).toBeFalse();
       expect(await storage.createOnce("answers/a", utf8("other"))).toBeFalse();
@@ -94,7 +94,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("createOnce() called several times at once creates one file for one name, and all files for many names", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       const texts = ["a", "b", "c", "d", "e", "f"];
       const won = await Promise.all(texts.map((text) => storage.createOnce("same", utf8(text))));
       expect(won.filter((isFirst) => isFirst)).toHaveLength(1);
@@ -104,7 +104,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("ensureFile() accepts the same bytes again, refuses others and keeps the first", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       await ensureFile(storage, "a", utf8("first"));
       await ensureFile(storage, "a", utf8("first"));
       for (const other of ["other", "longer than the first", ""]) {
@@ -116,7 +116,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("replace() replaces a file, also by an empty one", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       await storage.replace("a", utf8("a long first text"));
       await storage.replace("a", new Uint8Array());
       expect(await storage.read("a", ALL)).toEqual(new Uint8Array());
@@ -124,7 +124,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("appendAt() creates a file at offset 0, appends, and cuts what is beyond the offset", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       await storage.appendAt("v", 0, utf8("abc"));
       await storage.appendAt("v", 3, utf8("def"));
       expect(await textOf(storage, "v")).toBe("abcdef");
@@ -135,7 +135,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("appendAt() refuses an offset beyond the end and changes nothing", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       await storage.appendAt("v", 0, utf8("abc"));
       await expect(storage.appendAt("v", 4, utf8("d"))).rejects.toThrow(RangeError);
       await expect(storage.appendAt("new", 1, utf8("d"))).rejects.toThrow(
@@ -145,7 +145,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("move() renames into another folder and replaces what was there", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       await storage.replace("a", utf8("A"));
       await storage.replace("quarantine/a", utf8("old"));
       await storage.move("a", "quarantine/a");
@@ -154,13 +154,13 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("move() of a missing file is NOT_FOUND", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       expect((await failureOf(storage.move("a", "b"))).code).toBe("NOT_FOUND");
       expect((await failureOf(storage.move("x/a", "b"))).code).toBe("NOT_FOUND");
     });
 
     test("remove() removes a file; removing a missing file succeeds", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       await storage.replace("runs/a", utf8("A"));
       await storage.remove("runs/a");
       await storage.remove("runs/a");
@@ -169,7 +169,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("a file cannot take the place of a folder, nor a folder of a file", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       await storage.replace("file", utf8("f"));
       await storage.replace("folder/file", utf8("f"));
       expect((await failureOf(storage.replace("file/below", utf8("x")))).code).toBe("IO");
@@ -181,7 +181,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("every call refuses a name that would leave the folder", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       for (const bad of [
         "",
         "/etc/passwd",
@@ -211,7 +211,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     });
 
     test("lock() allows one holder at a time and names it; a second release frees nothing", async () => {
-      const storage = makeStorage();
+      const storage = await makeStorage();
       const first = await storage.lock(HOLDER);
       const failure = await failureOf(storage.lock({ ...HOLDER, pid: 1 }));
       expect(failure.code).toBe("LOCKED");
@@ -230,7 +230,7 @@ export function describeStorage(name: string, makeStorage: () => Storage): void 
     test("any sequence of calls has the same result as on a map", async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
-          const storage = makeStorage();
+          const storage = await makeStorage();
           const model = new Map<string, Uint8Array>();
           for (const next of steps) {
             expect(await outcomeOf(() => applyTo(storage, next))).toBe(

@@ -1,0 +1,110 @@
+/** A memory in S3: a server of moto (PyPI `moto[server]`), whose `moto_server` must be on the PATH. `bun run test:slow` */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { backtest } from "../../lib/job/backtest.ts";
+import { syntheticBars } from "../../lib/market/synthetic.ts";
+import { openMemory } from "../../lib/memory/store.ts";
+import { trend } from "../../lib/providers/rules.ts";
+import type { Bucket } from "../../lib/storage/bucket.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import { s3Bucket, type S3Options } from "../../lib/storage/s3-bucket.ts";
+import type { Storage } from "../../lib/storage/storage.ts";
+import { filesIn, openBucket } from "../storage/object-store-samples.ts";
+import { describeStorage, failureOf, HOLDER, utf8 } from "../storage/storage-contract.ts";
+
+// Each request takes some milliseconds, and a machine may be busy.
+setDefaultTimeout(600_000);
+
+const PORT = 20_000 + Math.floor(Math.random() * 20_000);
+const AT: S3Options = {
+  endpoint: `http://127.0.0.1:${PORT}`,
+  bucket: "trading",
+  region: "us-east-1",
+  accessKeyId: "key",
+  secretAccessKey: "secret",
+};
+
+const moto = Bun.which("moto_server");
+
+describe.skipIf(moto === null)(`S3${moto === null ? " (skipped: no moto_server)" : ""}`, () => {
+  let server: Bun.Subprocess;
+  let bucket: Bucket;
+  let stores = 0;
+
+  beforeAll(async () => {
+    server = Bun.spawn([moto!, "-H", "127.0.0.1", "-p", String(PORT)], { stdout: "ignore", stderr: "ignore" });
+    bucket = s3Bucket(AT);
+    for (let isMade = false; !isMade; await Bun.sleep(100)) {
+      isMade = await fetch(`${AT.endpoint}/${AT.bucket}`, { method: "PUT" }).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    }
+  });
+  afterAll(() => server.kill());
+
+  /** An empty storage in the bucket. */
+  const open = (options = {}): Promise<Storage> => openBucket(bucket, { prefix: `${++stores}/`, ...options });
+
+  describeStorage("an S3 bucket", () => open());
+
+  test("conditions of reads, writes and removals are those of a bucket", async () => {
+    const key = "of bucket/ä +%2F&<>'\"";
+    const all = { offset: 0, length: 99 };
+    expect(await bucket.get(key, all)).toBeUndefined();
+    expect(await bucket.put(key, utf8("none"), { etag: '"00000000000000000000000000000000"' })).toBeUndefined();
+    const first = (await bucket.put(key, utf8("first"), "absent"))!;
+    expect(await bucket.put(key, utf8("again"), "absent")).toBeUndefined();
+    const second = (await bucket.put(key, utf8("second"), { etag: first }))!;
+    expect(await bucket.put(key, utf8("stale"), { etag: first })).toBeUndefined();
+    expect(await bucket.get(key, all)).toEqual({ bytes: utf8("second"), etag: second });
+    expect(await bucket.get(key, { offset: 2, length: 3 })).toEqual({ bytes: utf8("con"), etag: second });
+    expect(await bucket.get(key, { offset: 6, length: 3 })).toEqual({ bytes: utf8(""), etag: second });
+    expect(await bucket.list("of bucket/")).toEqual({ objects: [{ key, size: 6 }], folders: [] });
+    expect(await bucket.delete(key, { etag: first })).toBeFalse();
+    expect(await bucket.delete(key, { etag: second })).toBeTrue();
+    expect(await bucket.delete(key)).toBeTrue();
+    expect(await bucket.get(key, all)).toBeUndefined();
+  });
+
+  test("a listing of more than a page is whole", async () => {
+    const storage = await open();
+    for (let i = 0; i < 1005; i += 15) {
+      await Promise.all(
+        Array.from({ length: 15 }, (_, j) => bucket.put(`${stores}/files/${i + j}`, utf8("x".repeat(90)), "absent")),
+      );
+    }
+    expect((await storage.list()).files).toHaveLength(1005);
+  });
+
+  test("a bucket that is missing is no missing file", async () => {
+    const missing = await failureOf(openBucket(s3Bucket({ ...AT, bucket: "nowhere" }), { label: "s3://nowhere" }));
+    expect(missing.code).toBe("IO");
+    expect(missing.message).toStartWith(
+      'Cannot write "s3://nowhere/probe": found status 404 of the store (NoSuchBucket: ',
+    );
+  });
+
+  test("a backtest makes the bytes of one in memory, and a second writer is kept out", async () => {
+    const run = async (storage: Storage): Promise<Map<string, string>> => {
+      await backtest({
+        bars: [syntheticBars({ asset: "GOLD", timeframe: "4h", seed: 1, end: "2018-04-01" })],
+        providers: [trend()],
+        memory: await openMemory(storage),
+        start: "2018-02-01",
+        end: "2018-04-01",
+        chunks: "month",
+      });
+      return filesIn(storage);
+    };
+    const [first, prefix] = [await open(), `${stores}/`];
+    const second = await openBucket(bucket, { prefix });
+    const lock = await first.lock(HOLDER);
+    expect((await failureOf(second.lock(HOLDER))).code).toBe("LOCKED");
+    const made = await run(first);
+    expect(made.size).toBeGreaterThan(10);
+    expect(made).toEqual(await run(inMemoryStorage()));
+    await lock.release();
+    await (await second.lock(HOLDER)).release();
+    expect(await filesIn(second)).toEqual(made);
+  });
+});
