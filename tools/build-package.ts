@@ -13,6 +13,7 @@ const DIST = join(PROJECT_DIR, "dist");
 /** What every run needs, or is small. All other packages are optional; what needs them says so. */
 const ALWAYS_INSTALLED = [
   "@uwdata/flechette",
+  "aws4fetch",
   "fflate",
   "fzstd",
   "hyparquet",
