@@ -1,13 +1,14 @@
 /**
- * The documents are true: their commands run, in order, in one copy of the project, and print what the pages show. Links lead
- * somewhere, and README.md stays short.
+ * README.md is true: its commands run, in order, in a copy of the project, and print what the page shows. Links of all documents
+ * lead somewhere, and README.md stays short. test/slow/docs.ts runs the commands of the other pages.
  */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseConfig } from "../lib/config/parse.ts";
 import { parseSweep } from "../lib/sweep/parse-sweep.ts";
-import { cloneProject, examplesOf, firstRun, PAGES, printedBy, type Example } from "../tools/write-docs.ts";
+import { cloneProject, examplesOf, firstRun } from "../tools/write-docs.ts";
+import { testExample } from "./examples.ts";
 import { HAS_REAL_BARS, PROJECT_DIR, REAL_BARS_DIR } from "./samples.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -21,41 +22,6 @@ afterAll(clone.remove);
 
 function pageText(name: string): string {
   return readFileSync(join(PROJECT_DIR, name), "utf8");
-}
-
-function isMissing(program: string, ...args: string[]): boolean {
-  try {
-    return Bun.spawnSync([program, ...args], { stdout: "ignore", stderr: "ignore" }).exitCode !== 0;
-  } catch {
-    return true;
-  }
-}
-
-/** Why an example can't be run here; `undefined` if it can. */
-function obstacleTo({ command }: Example): string | undefined {
-  if (command.includes("data/market") && !HAS_REAL_BARS) return "no bars of 2022";
-  if (/\bjq\b/.test(command) && isMissing("jq", "--version")) return "jq is missing";
-  if (command.includes("python3") && isMissing("python3", "--version")) return "python3 is missing";
-  if (command.includes("numpy") && isMissing("python3", "-c", "import numpy")) return "numpy is missing";
-  if (command.includes("duckdb") && isMissing("python3", "-c", "import duckdb")) return "duckdb is missing";
-  return undefined;
-}
-
-function testExample(example: Example): void {
-  // test/slow/docs.ts runs these.
-  if (example.isSlow) return;
-  const obstacle = obstacleTo(example);
-  const title = example.command.split("\n").at(-1)!;
-  test.skipIf(obstacle !== undefined)(
-    `${title}${obstacle === undefined ? "" : ` (skipped: ${obstacle})`}`,
-    async () => {
-      const { code, stdout, stderr } = await clone.run(example.command);
-      expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).not.toContain("NaN");
-      const printed = printedBy(example);
-      if (printed !== undefined) expect(stdout).toBe(printed);
-    },
-  );
 }
 
 describe("the examples of README.md", () => {
@@ -80,11 +46,8 @@ describe("the examples of README.md", () => {
     if (HAS_REAL_BARS) clone.addBars(REAL_BARS_DIR);
   });
 
-  others.forEach(testExample);
+  others.forEach((example) => testExample(clone, example));
 });
-
-for (const page of PAGES.slice(1))
-  describe(`the examples of ${page}`, () => examplesOf(pageText(page)).forEach(testExample));
 
 describe("docs/CLI.md", () => {
   const scripts = readdirSync(join(PROJECT_DIR, "scripts")).filter((name) => name.endsWith(".ts"));

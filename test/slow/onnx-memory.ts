@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../samples.ts";
-import { filesOf, resultOf, runScript, writeMemory, type ScriptResult } from "./run-script.ts";
+import { filesOf, resultOf, runScript, writeMemory, type ScriptResult } from "../scripts/run-script.ts";
+
+setDefaultTimeout(60_000);
 
 const dir = mkdtempSync(join(tmpdir(), "carryover-onnx-"));
 /** Where runs on synthetic bars keep their memory. */
