@@ -37,8 +37,8 @@ test("every script that takes a memory folder is tried below", async () => {
   const scripts = [...new Glob("*.ts").scanSync(join(PROJECT_DIR, "scripts"))];
   const helps = await Promise.all(scripts.map(async (script) => (await runScript(script, ["--help"])).stdout));
   const taking = scripts.filter((_, i) => helps[i]!.includes("--memory-dir"));
-  // merge-memory takes folders of its own, and fetch-model keeps a model beside the memory.
-  const tried = [...COMMANDS.map(([script]) => script), "merge-memory.ts", "fetch-model.ts"];
+  // merge-memory takes folders of its own, fetch-model keeps a model beside the memory, and doctor says what it finds.
+  const tried = [...COMMANDS.map(([script]) => script), "merge-memory.ts", "fetch-model.ts", "doctor.ts"];
   expect(taking.filter((script) => !tried.includes(script))).toEqual([]);
 });
 
