@@ -238,10 +238,15 @@ async function checkPerturbed(
   const { atMs, changed } = done.perturbation;
   const perturbed = await runInMemory(job, { untilMs: atMs + 1 });
   const lines = knownLines(perturbed, job.settings.timeframeMs);
-  const { leaks, compared, laterDecisionsChanged } = diffTraces(reference.lines, lines, {
+  const {
+    leaks: differences,
+    compared,
+    laterDecisionsChanged,
+  } = diffTraces(reference.lines, lines, {
     untilMs: atMs,
     fillsAtOpen: changed === "bar",
   });
+  const leaks = [...carriedInLeaks(reference.run, perturbed), ...differences];
   return {
     at: new Date(atMs).toISOString(),
     changed,
@@ -254,4 +259,11 @@ async function checkPerturbed(
     leaks: leaks.length,
     first_leak: leaks[0] ?? null,
   };
+}
+
+/** What a run carries in closed before its start, so nothing of a later time may change it. */
+function carriedInLeaks(reference: RunTrace, perturbed: RunTrace): readonly Leak[] {
+  if (perturbed.key.carried_in_sha256 === reference.key.carried_in_sha256) return [];
+  const [start] = reference.key.period.split("/");
+  return [{ kind: "memory", timestamp: `${start}T00:00:00.000Z`, asset: null, fields: ["carried_in"] }];
 }

@@ -5,7 +5,7 @@ import type { RunTrace } from "./in-memory-run.ts";
 
 /** Something known before a perturbation that changed with it. */
 export interface Leak {
-  readonly kind: "decision" | "entry" | "outcome" | "mark";
+  readonly kind: "memory" | "decision" | "entry" | "outcome" | "mark";
   /** When it was known, ISO 8601. */
   readonly timestamp: string;
   readonly asset: string | null;

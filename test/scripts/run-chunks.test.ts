@@ -137,7 +137,7 @@ describe("a run of two months", () => {
       env: { NO_COLOR: "1" },
     });
     expect(stdout).toContain("2024-01-01 to 2024-03-01, synthetic bars, memory on\n");
-    expect(stdout).toMatch(/runs\/[0-9a-f]{12}\*;\s+it was complete before\n$/);
+    expect(stdout).toMatch(/runs\/[0-9a-f]{12}\*;\s+it\s+was\s+complete\s+before\n$/);
     expect(stdout.split("\n").length).toBeLessThan(24);
     expect(stdout).not.toContain("\u001B");
   });

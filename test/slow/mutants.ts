@@ -104,8 +104,8 @@ const MUTANTS: Record<string, readonly Edit[]> = {
   "sizes that include what closes at the decision": [
     edit("lib/memory/lessons.ts", "trades.regimes.get(regime)", `${AT_THE_DECISION}.trades.regimes.get(regime)`),
   ],
-  "a memory that carries in what closes in the first days of the run": [
-    edit("lib/memory/view.ts", "trade.exitMs <= startMs", "trade.exitMs <= startMs + 30 * DAY_MS"),
+  "a memory that carries in what closes during the run": [
+    edit("lib/memory/view.ts", "trade.exitMs <= startMs", "trade.exitMs <= startMs + 40 * DAY_MS"),
   ],
   "a fill at the open after the next": [
     edit(
