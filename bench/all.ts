@@ -44,6 +44,8 @@ const { date } = parseArgs({ options: { date: { type: "string" } } }).values;
 const loadBefore = loadavg()[0] ?? 0;
 const reports: BenchReport[] = [];
 for (const bench of [
+  // First: a child's peak of memory counts from what this process has when it starts it.
+  largeMemory,
   startup,
   memoryStats,
   year,
@@ -52,7 +54,6 @@ for (const bench of [
   growth,
   sweep,
   reportOfRun,
-  largeMemory,
   backup,
   market,
   importing,
