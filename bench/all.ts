@@ -44,8 +44,6 @@ const { date } = parseArgs({ options: { date: { type: "string" } } }).values;
 const loadBefore = loadavg()[0] ?? 0;
 const reports: BenchReport[] = [];
 for (const bench of [
-  // First: a child's peak of memory counts from what this process has when it starts it.
-  largeMemory,
   startup,
   memoryStats,
   year,
@@ -54,6 +52,7 @@ for (const bench of [
   growth,
   sweep,
   reportOfRun,
+  largeMemory,
   backup,
   market,
   importing,

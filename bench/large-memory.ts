@@ -35,10 +35,10 @@ export async function largeMemory(options: { outcomes?: number; rounds?: number 
   const bars = ["--data-dir", HAS_REAL_BARS ? REAL_BARS_DIR : join(PROJECT_DIR, "data", "sample")];
   const month = ["--start", "2021-03-01", "--end", "2021-04-01"];
   const rows = [
-    openRow(dir, { rounds, goals }),
-    row("memory-stats --check", ["memory-stats.ts", "--check", "--json"], { dir, rounds, goals }),
-    row("rebuild-vectors --all", ["rebuild-vectors.ts", "--all", "--json"], { dir, rounds, goals }),
-    row("run-chunks, a month, without caches", ["run-chunks.ts", ...bars, ...month, "--restart", "--json"], {
+    await openRow(dir, { rounds, goals }),
+    await row("memory-stats --check", ["memory-stats.ts", "--check", "--json"], { dir, rounds, goals }),
+    await row("rebuild-vectors --all", ["rebuild-vectors.ts", "--all", "--json"], { dir, rounds, goals }),
+    await row("run-chunks, a month, without caches", ["run-chunks.ts", ...bars, ...month, "--restart", "--json"], {
       dir,
       rounds,
       goals,
@@ -56,9 +56,10 @@ export async function largeMemory(options: { outcomes?: number; rounds?: number 
 
 type Goals = (typeof MAX_MB)[number] | undefined;
 
-function openRow(dir: string, { rounds, goals }: { rounds: number; goals: Goals }): BenchRow {
+async function openRow(dir: string, { rounds, goals }: { rounds: number; goals: Goals }): Promise<BenchRow> {
   const script = join(PROJECT_DIR, "bench/processes/open-memory.ts");
-  const runs = Array.from({ length: rounds }, () => runMeasured([process.execPath, script, dir, "128"]));
+  const runs = [];
+  for (let i = 0; i < rounds; i++) runs.push(await runMeasured([process.execPath, script, dir, "128"]));
   const openMs = median(runs.map(({ stdout }) => (JSON.parse(stdout) as { readonly open: number }).open));
   const peakMb = median(runs.map((run) => run.peakMb));
   return {
@@ -71,17 +72,18 @@ function openRow(dir: string, { rounds, goals }: { rounds: number; goals: Goals 
   };
 }
 
-function row(
+async function row(
   what: string,
   [script = "", ...flags]: readonly string[],
   options: { dir: string; rounds: number; goals: Goals; before?: () => void },
-): BenchRow {
+): Promise<BenchRow> {
   const { dir, rounds, goals, before } = options;
   const command = [process.execPath, join(PROJECT_DIR, "scripts", script), "--memory-dir", dir, ...flags];
-  const runs = Array.from({ length: rounds }, () => {
+  const runs = [];
+  for (let i = 0; i < rounds; i++) {
     before?.();
-    return runMeasured(command, { cwd: PROJECT_DIR });
-  });
+    runs.push(await runMeasured(command, { cwd: PROJECT_DIR }));
+  }
   const peakMb = median(runs.map((run) => run.peakMb));
   return {
     what,

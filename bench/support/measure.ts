@@ -1,6 +1,6 @@
 /** What all benches share: contenders that take turns, medians, and tables. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -81,16 +81,28 @@ export function runProcess(command: readonly string[], options: { cwd?: string }
   return { ms, stdout };
 }
 
-/** As `runProcess()`, with the most memory that the process had at a time. */
-export function runMeasured(
+/**
+ * As `runProcess()`, with the most memory that the process had at a time. Linux counts that of a child from what its parent has, so
+ * it is read from /proc while the process runs.
+ */
+export async function runMeasured(
   command: readonly string[],
   options: { cwd?: string } = {},
-): ProcessRun & { peakMb: number } {
+): Promise<ProcessRun & { peakMb: number }> {
   const start = performance.now();
-  const { exitCode, stdout, stderr, resourceUsage } = Bun.spawnSync([...command], options);
+  const child = Bun.spawn([...command], { ...options, stdout: "pipe", stderr: "pipe" });
+  const output = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  let peakMb = Number.NaN;
+  while (child.exitCode === null && child.signalCode === null) {
+    const status = existsSync(`/proc/${child.pid}/status`) ? readFileSync(`/proc/${child.pid}/status`, "utf8") : "";
+    const peakKb = /^VmHWM:\s+(\d+)/m.exec(status)?.[1];
+    if (peakKb !== undefined) peakMb = (Number(peakKb) * 1024) / 1e6;
+    await Bun.sleep(5);
+  }
   const ms = performance.now() - start;
-  if (exitCode !== 0) throw new Error(`"${command.join(" ")}" ended with ${exitCode}: ${stderr.toString()}`);
-  return { ms, stdout: stdout.toString(), peakMb: resourceUsage.maxRSS / 1e6 };
+  const [stdout, stderr] = await output;
+  if (child.exitCode !== 0) throw new Error(`"${command.join(" ")}" ended with ${child.exitCode}: ${stderr}`);
+  return { ms, stdout, peakMb };
 }
 
 /** The smallest value that at least the share (0..1) of values do not exceed. */
