@@ -8,9 +8,9 @@ import { pruneBackups } from "../lib/backup/prune.node.ts";
 import { restoreBackup } from "../lib/backup/restore.node.ts";
 import { verifyBackups } from "../lib/backup/verify.node.ts";
 import { fail } from "../lib/errors.ts";
-import { closest } from "../lib/util/closest.ts";
 import { HOUR_MS } from "../lib/util/time.ts";
-import { type FlagValues, isGiven, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
+import { foreignFlags, knownWord } from "./cli/actions.ts";
+import { type FlagValues, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
@@ -120,22 +120,14 @@ function isMissing(path: string): boolean {
 
 function parseAction(positionals: readonly string[], flags: Flags): { action: Action; id: string | undefined } {
   const [first = "create", id] = positionals;
-  const action = ACTIONS.find((each) => each === first);
-  if (action === undefined) {
-    const suggestion = closest(first, ACTIONS);
-    const hint = suggestion === undefined ? `known: ${ACTIONS.join(", ")}` : `did you mean ${suggestion}?`;
-    throw usageError(`unknown action ${JSON.stringify(first)}; ${hint}`);
-  }
+  const action = knownWord("action", first, ACTIONS);
   const problems: string[] = [];
   if (id !== undefined && action !== "verify" && action !== "restore") {
     problems.push(`unexpected argument ${JSON.stringify(id)} after ${action}`);
   }
   if (action === "restore" && id === undefined) problems.push('restore needs an ID, or "latest"');
   if (action === "restore" && flags.to === undefined) problems.push("restore needs --to DIR");
-  for (const [name, actions] of Object.entries(ACTIONS_OF_FLAG)) {
-    if (!isGiven(flags[name as keyof Flags]) || (actions as readonly Action[]).includes(action)) continue;
-    problems.push(`--${name} cannot be used with ${action}, only with ${actions.join(" or ")}`);
-  }
+  problems.push(...foreignFlags(flags, action, ACTIONS_OF_FLAG));
   if (problems.length > 0) throw usageError(problems.join("\n"));
   return { action, id };
 }

@@ -6,7 +6,8 @@ import type { QuestionCounts, ServerWait } from "../lib/providers/recorded/recor
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
-import { firstLongWaits, shareProgress } from "./cli/progress.ts";
+import { shareProgress } from "./cli/progress.ts";
+import { firstLongWaits } from "./cli/run-progress.ts";
 import { progressLine } from "./cli/terminal.ts";
 import { renderEstimate, renderQuestionCounts, renderWait } from "./text/questions.ts";
 import { renderComparison } from "./text/comparison.ts";

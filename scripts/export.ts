@@ -6,7 +6,7 @@ import { FORMATS, type Format, writeTable } from "../lib/runs/export-formats.ts"
 import { exportRows, type ExportSource } from "../lib/runs/export-rows.node.ts";
 import { type FoundRun, findRun, runsIn } from "../lib/runs/find.node.ts";
 import { writeStream } from "../lib/storage/stream-file.node.ts";
-import { closest } from "../lib/util/closest.ts";
+import { knownWord, wordHint } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, warn, writeBytes, writeJson } from "./cli/main.ts";
@@ -71,11 +71,8 @@ await runScript(async ({ argv, signal }) => {
 });
 
 function tableNamed(name: string): TableName {
-  const table = TABLES.find((each) => each === name);
-  if (table !== undefined) return table;
-  const suggestion = closest(name, TABLES);
-  const hint = suggestion === undefined ? `known: ${TABLES.join(", ")}` : `did you mean ${suggestion}?`;
-  throw usageError(name === "" ? `export needs a table; ${hint}` : `unknown table ${JSON.stringify(name)}; ${hint}`);
+  if (name === "") throw usageError(`export needs a table; ${wordHint(name, TABLES)}`);
+  return knownWord("table", name, TABLES);
 }
 
 function formatOf({ format, out, json }: Flags): Format {

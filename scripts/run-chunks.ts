@@ -6,7 +6,7 @@ import type { ServerWait } from "../lib/providers/recorded/recorder-reports.ts";
 import { parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
-import { firstLongWaits, runProgress } from "./cli/progress.ts";
+import { firstLongWaits, runProgress } from "./cli/run-progress.ts";
 import { renderEstimate, renderQuestionCounts, renderWait } from "./text/questions.ts";
 import { renderFullSummary } from "./text/run.ts";
 import { renderSummary } from "./text/summary.ts";

@@ -5,8 +5,8 @@ import { RunFiles, RUNS_FOLDER } from "../lib/backtest/run-files.ts";
 import { describeRun } from "../lib/runs/describe.ts";
 import { type FoundRun, findRun } from "../lib/runs/find.node.ts";
 import { entryOf, listRuns } from "../lib/runs/list.node.ts";
-import { closest } from "../lib/util/closest.ts";
-import { type FlagValues, isGiven, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
+import { foreignFlags, knownWord } from "./cli/actions.ts";
+import { type FlagValues, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut } from "./cli/main.ts";
 import { isTerminal } from "./cli/terminal.ts";
@@ -50,7 +50,8 @@ const ARGUMENTS: Readonly<Record<Action, readonly string[]>> = {
   label: ["RUN", "TEXT"],
   remove: ["RUN"],
 };
-const ACTION_OF_FLAG = { full: "show", decision: "show", "with-outcomes": "remove", yes: "remove" } as const;
+/** The action that a flag belongs to. Flags that are missing here belong to all. */
+const ACTIONS_OF_FLAG = { full: ["show"], decision: ["show"], "with-outcomes": ["remove"], yes: ["remove"] } as const;
 
 await runScript(async ({ argv, signal }) => {
   const { flags, positionals } = parseFlags(argv, COMMAND);
@@ -67,23 +68,14 @@ await runScript(async ({ argv, signal }) => {
 
 function parseAction(positionals: readonly string[], flags: Flags): { action: Action; given: readonly string[] } {
   const [first = "list", ...given] = positionals;
-  const action = ACTIONS.find((each) => each === first);
-  if (action === undefined) {
-    const suggestion = closest(first, ACTIONS);
-    const hint = suggestion === undefined ? `known: ${ACTIONS.join(", ")}` : `did you mean ${suggestion}?`;
-    throw usageError(`unknown action ${JSON.stringify(first)}; ${hint}`);
-  }
+  const action = knownWord("action", first, ACTIONS);
   const problems: string[] = [];
   const wanted = ARGUMENTS[action];
   const missing = wanted[given.length];
   if (missing !== undefined) problems.push(`${action} needs ${wanted.join(" and ")}`);
   const extra = given[wanted.length];
   if (extra !== undefined) problems.push(`unexpected argument ${JSON.stringify(extra)} after ${action}`);
-  for (const [name, only] of Object.entries(ACTION_OF_FLAG)) {
-    if (isGiven(flags[name as keyof Flags]) && only !== action) {
-      problems.push(`--${name} cannot be used with ${action}, only with ${only}`);
-    }
-  }
+  problems.push(...foreignFlags(flags, action, ACTIONS_OF_FLAG));
   if (flags.full && flags.decision !== undefined) problems.push("--full and --decision cannot be used together");
   if (problems.length > 0) throw usageError(problems.join("\n"));
   return { action, given };

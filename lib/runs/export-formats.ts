@@ -86,31 +86,38 @@ const PARQUET_TYPES = {
   time: "TIMESTAMP",
 } as const satisfies Record<ColumnType, string>;
 
+/** Rows that Parquet keeps together, and that are in memory at a time. */
+const ROW_GROUP = 10_000;
+
 async function writeParquet(
   { columns, rows }: { columns: readonly ColumnHead[]; rows: RowSource },
   write: Write,
 ): Promise<number> {
-  const { ByteWriter, parquetWriteRows } = await loadWriter();
-  let count = 0;
-  async function* objects(): AsyncGenerator<Record<string, unknown>> {
-    for await (const batch of rows) {
-      count += batch.length;
-      for (const row of batch)
-        yield Object.fromEntries(columns.map((head, i) => [head.name, parquetValue(head, row[i])]));
-    }
-  }
+  const { ByteWriter, ParquetWriter, schemaFromColumnData } = await loadWriter();
+  const emptyGroup = (): Writer.ColumnSource[] =>
+    columns.map(({ name, type }) => ({ name, type: PARQUET_TYPES[type], nullable: true, data: [] }));
   const writer = new ByteWriter();
   const flush = async (): Promise<void> => {
     await write(new Uint8Array(writer.buffer, 0, writer.index));
     writer.index = 0;
   };
   Object.assign(writer, { flush, finish: flush });
-  await parquetWriteRows({
-    writer,
-    rows: objects(),
-    columns: columns.map(({ name, type }) => ({ name, type: PARQUET_TYPES[type], nullable: true })),
-    rowGroupSize: 10_000,
-  });
+  const parquet = new ParquetWriter({ writer, schema: schemaFromColumnData({ columnData: emptyGroup() }) });
+  let count = 0;
+  let group = emptyGroup();
+  const writeGroup = async (): Promise<void> => {
+    await parquet.write({ columnData: group, rowGroupSize: ROW_GROUP });
+    group = emptyGroup();
+  };
+  for await (const batch of rows) {
+    for (const row of batch) {
+      columns.forEach((head, i) => (group[i]!.data as unknown[]).push(parquetValue(head, row[i])));
+      count += 1;
+      if (count % ROW_GROUP === 0) await writeGroup();
+    }
+  }
+  if (count === 0 || count % ROW_GROUP > 0) await writeGroup();
+  await parquet.finish();
   return count;
 }
 

@@ -15,9 +15,9 @@ import {
   scoreLine,
   winRateWithError,
 } from "./breakdown.ts";
-import { count, countOf, fixed, money, multiplier, pct, signed, signedPct } from "./numbers.ts";
-import { figureLines, has, type ShownRun, titleLine } from "./summary.ts";
-import { chunkTable, columns, labelled, section, shownPath, table, words, type ChunkRow } from "./table.ts";
+import { count, countOf, fixed, multiplier, pct, signed, signedPct } from "./numbers.ts";
+import { CHUNK_HEADS, chunkCells, figureLines, has, type ShownRun, titleLine } from "./summary.ts";
+import { chunkTable, columns, labelled, section, shownPath, table, type ChunkRow } from "./table.ts";
 
 /** Everything that run-chunks knows of a run, table by table. */
 export function renderFullSummary(run: ShownRun): string {
@@ -83,19 +83,8 @@ function randomEntry({ random_entry: entry }: Summary): string {
 }
 
 function chunksTable({ quarterly_breakdown: chunks }: Summary): string {
-  return table(
-    [words(""), ...columns("balance", "return", "Sharpe", "drawdown", "trades", "won", "P&L")],
-    chunks.map((chunk) => [
-      chunk.quarter,
-      money(chunk.final_value),
-      signedPct(chunk.return_pct, 2),
-      fixed(chunk.sharpe_ratio),
-      pct(chunk.max_drawdown_pct, 2),
-      count(chunk.total_trades),
-      pct(chunk.win_rate),
-      signed(chunk.total_pnl),
-    ]),
-  );
+  const rows = chunks.map((chunk) => [...chunkCells(chunk), signed(chunk.total_pnl)]);
+  return table([...CHUNK_HEADS, ...columns("P&L")], rows);
 }
 
 function providers(summary: Summary): string {

@@ -2,7 +2,7 @@
 import type { QuarterSummary, Summary } from "../../lib/results/summary-shape.ts";
 import { paint } from "../cli/terminal.ts";
 import { count, fixed, money, multiplier, pct, signed, signedPct } from "./numbers.ts";
-import { columns, labelled, shownPath, table, words } from "./table.ts";
+import { type Column, columns, labelled, shownPath, table, words } from "./table.ts";
 
 /** A summary, and what was done for it. */
 export interface ShownRun {
@@ -133,20 +133,8 @@ function changedMost({ quarterly_breakdown: chunks, providers, memory_enabled: e
 function chunkRows({ quarterly_breakdown: chunks }: Summary): string {
   const size = Math.ceil(chunks.length / MAX_ROWS);
   if (size <= 1) {
-    return table(
-      [words(""), ...columns("balance", "return", "Sharpe", "drawdown", "trades", "won", "remembered")],
-      chunks.map((chunk) => [
-        chunk.quarter,
-        money(chunk.final_value),
-        signedPct(chunk.return_pct, 2),
-        fixed(chunk.sharpe_ratio),
-        pct(chunk.max_drawdown_pct, 2),
-        count(chunk.total_trades),
-        pct(chunk.win_rate),
-        count(chunk.remembered_at_start),
-      ]),
-      { rule: false },
-    );
+    const rows = chunks.map((chunk) => [...chunkCells(chunk), count(chunk.remembered_at_start)]);
+    return table([...CHUNK_HEADS, ...columns("remembered")], rows, { rule: false });
   }
   const groups = Array.from({ length: Math.ceil(chunks.length / size) }, (_, i) =>
     chunks.slice(i * size, (i + 1) * size),
@@ -154,6 +142,24 @@ function chunkRows({ quarterly_breakdown: chunks }: Summary): string {
   return table([words(""), ...columns("balance", "return", "trades", "won", "remembered")], groups.map(groupCells), {
     rule: false,
   });
+}
+
+/** The figures of a chunk that every table of chunks begins with. */
+export const CHUNK_HEADS: readonly Column[] = [
+  words(""),
+  ...columns("balance", "return", "Sharpe", "drawdown", "trades", "won"),
+];
+
+export function chunkCells(chunk: QuarterSummary): string[] {
+  return [
+    chunk.quarter,
+    money(chunk.final_value),
+    signedPct(chunk.return_pct, 2),
+    fixed(chunk.sharpe_ratio),
+    pct(chunk.max_drawdown_pct, 2),
+    count(chunk.total_trades),
+    pct(chunk.win_rate),
+  ];
 }
 
 function groupCells(group: readonly QuarterSummary[]): string[] {

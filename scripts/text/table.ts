@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, relative } from "node:path";
 import { isTerminal, paint, visibleLength } from "../cli/terminal.ts";
 
-interface Column {
+export interface Column {
   readonly title: string;
   /** @default "right" */
   readonly align?: "left" | "right";
