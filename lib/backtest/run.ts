@@ -33,7 +33,7 @@ import { identifyRun } from "./run-key.ts";
 export interface BacktestResult {
   readonly summary: Summary;
   /** Of the whole run, day by day. */
-  readonly daily: DailyReturns;
+  readonly daily: () => DailyReturns;
   /** Names of the chunks that this call ran. The others had been committed before. */
   readonly chunksRun: readonly string[];
 }
@@ -57,7 +57,7 @@ async function goOn(run: Run): Promise<BacktestResult> {
     const summary = await undefinedIfCorrupt(() => files.readSummary());
     if (summary !== undefined) {
       newNotes(summary, job).forEach((note) => job.onNote?.(note));
-      return { summary, daily: dailyReturnsOf(run), chunksRun: [] };
+      return { summary, daily: () => dailyReturnsOf(run), chunksRun: [] };
     }
   }
 
@@ -78,7 +78,7 @@ async function goOn(run: Run): Promise<BacktestResult> {
   const summary = summarize(summaryInput(run), { baselines: runBaselines(run), persistence });
   await files.writeSummary(summary);
   newNotes(summary, job).forEach((note) => job.onNote?.(note));
-  return { summary, daily: dailyReturnsOf(run), chunksRun: chunksRun.map(({ name }) => name) };
+  return { summary, daily: () => dailyReturnsOf(run), chunksRun: chunksRun.map(({ name }) => name) };
 }
 
 type RunFacts = Omit<SummaryInput, "records" | "trades">;

@@ -65,12 +65,15 @@ export async function parseConfig(
     throw badConfig([{ offset: 0, text: `found an empty file, expected a map of ${SECTIONS.join(", ")}` }], place);
   }
   const translated = translateOriginalKeys(document.toJS());
-  const checked = translated.problems.length > 0 ? translated : checkConfig(z, setKeys(translated.data, set));
+  // Keys of an older program are the file's, whatever is set.
+  const isOld = translated.problems.length > 0;
+  const checked = isOld ? translated : checkConfig(z, setKeys(translated.data, set));
   if ("config" in checked) {
     for (const note of translated.notes) options.onNote?.(note);
     return checked.config;
   }
-  const ofFile = set.length === 0 ? checked.problems : problemsWithout(set, checkConfig(z, translated.data), checked);
+  const ofFile =
+    isOld || set.length === 0 ? checked.problems : problemsWithout(set, checkConfig(z, translated.data), checked);
   const ofSet = checked.problems.filter((problem) => !ofFile.includes(problem)).map((each) => setProblem(each, set));
   if (ofFile.length === 0) throw new CarryoverError("BAD_USAGE", ofSet.join("\n"));
   const placed = ofFile.map((problem) => ({ offset: offsetOf(yaml, document, problem), text: textOf(problem) }));

@@ -26,7 +26,7 @@ export interface RunTrace {
   /** `undefined` if the run was stopped early. */
   readonly summary: Summary | undefined;
   /** `undefined` if the run was stopped early. */
-  readonly daily: DailyReturns | undefined;
+  readonly daily: (() => DailyReturns) | undefined;
 }
 
 /**

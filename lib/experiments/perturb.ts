@@ -89,7 +89,11 @@ export function perturbVotes(votes: FileVotes, afterMs: number): { votes: FileVo
  */
 export function perturbFeatures(features: Features, afterMs: number): { features: Features; changed: number } {
   const first = firstIndex(features.rows.length, (i) => features.rows[i]!.timestamp > afterMs);
-  const other = (value: FeatureValue): FeatureValue => (typeof value === "number" ? 1 - value : `not ${value ?? ""}`);
+  const isNumber = features.names.map((_, i) => features.rows.some(({ values }) => typeof values[i] === "number"));
+  const other = (value: FeatureValue, i: number): FeatureValue => {
+    if (typeof value === "number") return value === 0.5 ? 2 : 1 - value;
+    return value === null && isNumber[i] === true ? 1 : `not ${value ?? ""}`;
+  };
   const rows = features.rows.map((row, i) => (i < first ? row : { ...row, values: row.values.map(other) }));
   return { features: { ...features, rows }, changed: rows.length - first };
 }

@@ -9,6 +9,7 @@ import {
   minTrackRecord,
   momentsOf,
   probabilisticSharpe,
+  varianceOf,
 } from "../stats/sharpe-significance.ts";
 import { readJsonObject } from "../storage/json-file.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -207,11 +208,4 @@ function ofDifference({ deflated_sharpe: _deflated, ...figures }: TrackRecordFig
   if (sharpe >= 0) return figures;
   const opposite = { count, sharpe: -sharpe, skewness: -skewness, kurtosis };
   return { ...figures, min_track_record_days: minTrackRecord(opposite, CONFIDENCE) };
-}
-
-/** Sample variance; 0 of fewer than two. */
-function varianceOf(values: readonly number[]): number {
-  if (values.length < 2) return 0;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return values.reduce((sum, value) => sum + (value - mean) * (value - mean), 0) / (values.length - 1);
 }

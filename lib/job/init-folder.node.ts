@@ -22,7 +22,7 @@ export interface InitResult {
 }
 
 /**
- * Copies the examples into a folder, which is made if it is missing. Nothing is overwritten; after an error nothing is left.
+ * Copies the examples into a folder, which is made if it is missing. Nothing is overwritten; after an error none of its files is left.
  *
  * @param dir Absolute.
  * @throws {CarryoverError} `BAD_USAGE` if one of the files is there, or a file is in the folder's place; `IO`.

@@ -42,13 +42,18 @@ export async function mergeFolders(options: MergeFoldersOptions): Promise<readon
   assertFree(to, "merge");
   for (const folder of options.folders) await openToRead(folder);
   const folders = [...new Set(options.folders.map((folder) => realpathSync(folder)))];
+  const sources: { folder: string; storages: Storage[] }[] = [];
+  for (const folder of INNER_FOLDERS) {
+    const storages: Storage[] = [];
+    for (const each of folders.map((outer) => join(outer, folder))) {
+      if (existsSync(each)) storages.push(await openToRead(each));
+    }
+    if (storages.length > 0) sources.push({ folder, storages });
+  }
   const embedder = await loadEmbedder(options.embedder, options);
   const merged: MergedFolder[] = [];
   await makeWholeFolder(to, "merge", async (temp) => {
-    for (const folder of INNER_FOLDERS) {
-      const sources = folders.map((each) => join(each, folder)).filter((each) => existsSync(each));
-      if (sources.length === 0) continue;
-      const storages = sources.map((each) => diskStorage(each));
+    for (const { folder, storages } of sources) {
       const target = diskStorage(join(temp, folder));
       const result = await withLocks(storages, () => mergeMemories(storages, target, { ...options, embedder }));
       merged.push({ folder, ...result });

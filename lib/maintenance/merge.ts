@@ -8,6 +8,7 @@ import { openMemory, type OpenMemoryOptions } from "../memory/store.ts";
 import { isSnapshotFile, readSnapshot } from "../results/snapshot.ts";
 import { readLabels, writeLabels } from "../runs/labels.ts";
 import type { Storage } from "../storage/storage.ts";
+import { areEqual } from "../util/bytes.ts";
 import { checkOnce, type CheckOptions } from "./check.ts";
 
 /** Decisions of a chunk of many years. */
@@ -163,7 +164,7 @@ class Merge {
 
   async #compare(known: Source, source: Source): Promise<void> {
     const [a, b] = [await bytesOf(known), await bytesOf(source)];
-    if (a.length === b.length && a.every((byte, i) => byte === b[i])) this.shared += 1;
+    if (areEqual(a, b)) this.shared += 1;
     else this.#conflict(`${shown(source)}: found other content than in ${shown(known)}, expected the same`);
   }
 

@@ -1,5 +1,6 @@
 /** Statistics that are counted from the outcomes, and `memory.json`, which says from which ones. */
 import type { Storage } from "../storage/storage.ts";
+import { areEqual } from "../util/bytes.ts";
 import { crc32Hex } from "../util/crc32.ts";
 import { settleAll } from "../util/async.ts";
 import { encodeJson } from "../util/json.ts";
@@ -117,8 +118,4 @@ export function importedOf(trades: readonly Trade[]): { readonly imported?: stri
   const imported = trades.filter(({ crc32 }) => crc32 === null);
   if (imported.length === 0) return {};
   return { imported: sha256OfText(imported.map(({ id, contentHash }) => `${id} ${contentHash}\n`).join("")) };
-}
-
-function areEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

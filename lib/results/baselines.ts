@@ -52,18 +52,22 @@ export function baselinesOf(
   assets: readonly HeldAsset[],
   { trades, daysPerYear }: { trades: readonly Trade[]; daysPerYear: DaysPerYear },
 ): Baselines {
-  const held = assets.filter(({ bars }) => bars.length > 0);
+  const held = new Map(assets.filter(({ bars }) => bars.length > 0).map((each) => [each, valueByDay(each)]));
+  const figuresOf = (values: readonly ValueByDay[]): HeldFigures => heldFigures(meanByDay(values), daysPerYear);
   return {
     buy_and_hold: Object.fromEntries(
-      assets.map((each) => [each.asset, held.includes(each) ? heldFigures([each], daysPerYear) : null]),
+      assets.map((each) => [each.asset, held.has(each) ? figuresOf([held.get(each)!]) : null]),
     ),
-    equal_weight: held.length === 0 ? null : heldFigures(held, daysPerYear),
+    equal_weight: held.size === 0 ? null : figuresOf([...held.values()]),
     random_entry: randomEntry(trades, assets),
   };
 }
 
+type ValueByDay = ReadonlyMap<string, number>;
+type HeldMark = { readonly date: string; readonly equity: number };
+
 /** What 1 put into an asset at its first open is worth at the end of each of its days; sold at the last close. */
-function valueByDay({ bars, timeframeMs, feeShare, fillShare }: HeldAsset): ReadonlyMap<string, number> {
+function valueByDay({ bars, timeframeMs, feeShare, fillShare }: HeldAsset): ValueByDay {
   const dayOf = ({ timestamp }: Bar): string => isoDate(dayTimeOf(timestamp, timeframeMs));
   const paid = bars[0]!.open * (1 + fillShare);
   const values = new Map<string, number>();
@@ -75,20 +79,21 @@ function valueByDay({ bars, timeframeMs, feeShare, fillShare }: HeldAsset): Read
 }
 
 /** What 1 put into equal shares of assets is worth at the end of each day. An asset without a bar on a day counts as before. */
-export function valueOfHeld(
-  assets: readonly HeldAsset[],
-): readonly { readonly date: string; readonly equity: number }[] {
-  const values = assets.map(valueByDay);
+export function valueOfHeld(assets: readonly HeldAsset[]): readonly HeldMark[] {
+  return meanByDay(assets.map(valueByDay));
+}
+
+function meanByDay(values: readonly ValueByDay[]): readonly HeldMark[] {
   const dates = [...new Set(values.flatMap((byDay) => [...byDay.keys()]))].toSorted();
-  const now = assets.map(() => 1);
+  const now = values.map(() => 1);
   return dates.map((date) => {
     values.forEach((byDay, i) => (now[i] = byDay.get(date) ?? now[i]!));
     return { date, equity: meanOf(now)! };
   });
 }
 
-function heldFigures(assets: readonly HeldAsset[], daysPerYear: DaysPerYear): HeldFigures {
-  const marks = lastOfDays(valueOfHeld(assets), daysPerYear);
+function heldFigures(values: readonly HeldMark[], daysPerYear: DaysPerYear): HeldFigures {
+  const marks = lastOfDays(values, daysPerYear);
   const drawdown = { peak: 1, maxPct: 0 };
   for (const { equity } of marks) markDrawdown(drawdown, equity);
   return {

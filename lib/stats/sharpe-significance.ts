@@ -49,6 +49,13 @@ export function probabilisticSharpe(moments: ReturnMoments, benchmark: number): 
   return rounded(normalCdf(((moments.sharpe - benchmark) * Math.sqrt(moments.count - 1)) / Math.sqrt(variance)));
 }
 
+/** The sample variance; 0 of fewer than two values. */
+export function varianceOf(values: readonly number[]): number {
+  if (values.length < 2) return 0;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return values.reduce((sum, value) => sum + (value - mean) * (value - mean), 0) / (values.length - 1);
+}
+
 /**
  * The expected maximum Sharpe ratio of `trials` independent trials without skill (Bailey and Lopez de Prado 2014, "The Deflated
  * Sharpe Ratio", equation 1); 0 for a single trial.

@@ -1,7 +1,7 @@
-import { type CarryoverError, corruptFile, fail } from "../errors.ts";
+import { corruptFile, fail } from "../errors.ts";
 import { decodeJsonObject, encodeJson, isRecord } from "../util/json.ts";
 import type { Bucket } from "./bucket.ts";
-import type { Lock, LockHolder } from "./storage.ts";
+import { type Lock, lockedError, type LockHolder } from "./storage.ts";
 
 /** The object of the lock. It is never removed, so that tokens only grow. */
 interface LockState {
@@ -53,7 +53,7 @@ export class BucketLock implements Lock {
     for (;;) {
       const found = await readState(bucket, options);
       if (found?.state.id === id) return new BucketLock(bucket, options, found);
-      if (found?.state.holder && found.state.until_ms > now()) throw takenError(label, found.state.holder);
+      if (found?.state.holder && found.state.until_ms > now()) throw lockedError(label, found.state.holder);
       const state = { token: (found?.state.token ?? 0) + 1, id, holder, until_ms: now() + leaseMs };
       const etag = await bucket.put(key, encodeJson(state), found ?? "absent");
       if (etag !== undefined) return new BucketLock(bucket, options, { state, etag });
@@ -132,11 +132,4 @@ async function readState(bucket: Bucket, { key, label }: BucketLockOptions): Pro
 
 function isHolder(value: unknown): value is LockHolder | null {
   return value === null || (isRecord(value) && ["pid", "command", "host", "since"].every((key) => key in value));
-}
-
-function takenError(label: string, held: LockHolder): CarryoverError {
-  return fail("LOCKED", `Cannot write to "${label}"`, {
-    found: `it locked by "${held.command}" (process ${held.pid} on "${held.host}") since ${held.since}`,
-    expected: "one writer at a time",
-  });
 }

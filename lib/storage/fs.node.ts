@@ -60,7 +60,8 @@ export async function attemptAsync<T>(verb: string, path: string, operation: () 
 /** The `IO` error of an operation on `path`. Errors of our own, which say more, stay as they are, and so does the reason of a signal. */
 export function ioError(verb: string, path: string, error: unknown): unknown {
   if (error instanceof CarryoverError || error instanceof RangeError) return error;
-  if (error instanceof DOMException && error.name === "AbortError") return error;
+  // Of an AbortSignal; the operating system's errors are none.
+  if (error instanceof DOMException) return error;
   const expected = ADVICE[systemCodeOf(error)] ?? "the operating system to allow it";
   return fail("IO", `Cannot ${verb} "${path}"`, { found: messageOf(error), expected, cause: error });
 }

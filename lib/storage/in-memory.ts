@@ -1,6 +1,6 @@
 import { fail } from "../errors.ts";
 import { assertStorageName } from "../util/names.ts";
-import type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage.ts";
+import { type Listing, type Lock, lockedError, type LockHolder, type Storage, type StoredFile } from "./storage.ts";
 
 /**
  * A `Storage` in the memory of this process: for tests, and where nothing needs to outlive it.
@@ -86,12 +86,7 @@ class InMemoryStorage implements Storage {
 
   async lock(holder: LockHolder): Promise<Lock> {
     const held = this.#holder;
-    if (held !== undefined) {
-      throw fail("LOCKED", `Cannot write to "${this.label}"`, {
-        found: `it locked by "${held.command}" (process ${held.pid} on "${held.host}") since ${held.since}`,
-        expected: "one writer at a time",
-      });
-    }
+    if (held !== undefined) throw lockedError(this.label, held);
     const mine = { ...holder };
     this.#holder = mine;
     return {

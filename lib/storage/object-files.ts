@@ -52,16 +52,19 @@ export class ObjectFiles {
     name: string,
     { maxBytes, offset = 0 }: { maxBytes: number; offset?: number },
   ): Promise<Uint8Array | undefined> {
-    const length = Math.min(HEAD_BYTES + offset + maxBytes, ALL_BYTES);
+    // A part of a file is asked for after its first line, so that nobody fetches what is before it.
+    const length = offset === 0 ? Math.min(HEAD_BYTES + maxBytes, ALL_BYTES) : HEAD_BYTES;
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       const found = await this.#bucket.get(this.prefix + name, { offset: 0, length });
       if (found === undefined) return undefined;
       const head = parseHead(found.bytes, this.#labelOf(name));
       const end = Math.max(offset, Math.min(head.size, offset + maxBytes));
       const bytes =
-        head.partBytes === 0
-          ? found.bytes.subarray(HEAD_BYTES).slice(offset, end)
-          : await this.#readParts(name, head, { offset, end });
+        head.partBytes > 0
+          ? await this.#readParts(name, head, { offset, end })
+          : offset === 0
+            ? found.bytes.subarray(HEAD_BYTES).slice(0, end)
+            : await this.#readRest(name, found.etag, { offset, end });
       if (bytes?.length === end - Math.min(offset, end)) return bytes;
       // A part is missing: the file was replaced meanwhile, or is damaged.
       if ((await this.#version(name))?.head.id === head.id) break;
@@ -70,6 +73,17 @@ export class ObjectFiles {
       found: "an object or part that is missing or short",
       expected: "all of it",
     });
+  }
+
+  /** Bytes of a file that is one object; `undefined` if that is another version by now. */
+  async #readRest(
+    name: string,
+    etag: string,
+    { offset, end }: { offset: number; end: number },
+  ): Promise<Uint8Array | undefined> {
+    if (end === offset) return new Uint8Array();
+    const rest = await this.#bucket.get(this.prefix + name, { offset: HEAD_BYTES + offset, length: end - offset });
+    return rest?.etag === etag ? rest.bytes : undefined;
   }
 
   /** A file's size in bytes; `undefined` if there is none. */

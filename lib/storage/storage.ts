@@ -1,4 +1,5 @@
-import { fail } from "../errors.ts";
+import { type CarryoverError, fail } from "../errors.ts";
+import { areEqual } from "../util/bytes.ts";
 
 /** A file as a listing shows it. */
 export interface StoredFile {
@@ -91,6 +92,14 @@ export interface Storage {
   lock(holder: LockHolder): Promise<Lock>;
 }
 
+/** The error of a storage that knows who holds its lock. */
+export function lockedError(label: string, held: LockHolder): CarryoverError {
+  return fail("LOCKED", `Cannot write to "${label}"`, {
+    found: `it locked by "${held.command}" (process ${held.pid} on "${held.host}") since ${held.since}`,
+    expected: "one writer at a time",
+  });
+}
+
 /**
  * Makes sure that a file with exactly these bytes exists, durably.
  *
@@ -99,7 +108,7 @@ export interface Storage {
 export async function ensureFile(storage: Storage, name: string, bytes: Uint8Array): Promise<void> {
   if (await storage.createOnce(name, bytes)) return;
   const found = await storage.read(name, { maxBytes: bytes.length + 1 });
-  if (found?.length === bytes.length && found.every((byte, i) => byte === bytes[i])) return;
+  if (found !== undefined && areEqual(found, bytes)) return;
   throw fail("CONFLICT", `Cannot create "${storage.label}/${name}"`, {
     found: "other content",
     expected: "a free name",

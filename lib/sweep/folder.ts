@@ -2,7 +2,7 @@
  * The folder of a sweep: `cells.ndjson`, the plan; `cell_<n>.json` of each finished cell; `failed_<n>.json` of each that failed; the
  * memories of the cells in `cells/<n>/`; `result.json` and `result.csv`.
  */
-import { fail } from "../errors.ts";
+import { corruptFile, fail } from "../errors.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import { encodeSealedJson, readSealedJson } from "../storage/sealed-json.ts";
 import { ensureFile, type Storage } from "../storage/storage.ts";
@@ -17,8 +17,6 @@ const TABLE_FILE = "result.csv";
 const MAX_PLAN_BYTES = 1 << 28;
 /** The days of many years. */
 const MAX_CELL_BYTES = 1 << 24;
-
-const OWN_NAMES = /^(?:cells\.ndjson|cell_\d+\.json|failed_\d+\.json|result\.(?:json|csv))$/;
 
 /** The cells of a sweep that are finished, and those that failed, by number. */
 export interface SweepState {
@@ -48,8 +46,9 @@ export class SweepFolder {
    */
   async begin(plan: SweepPlan): Promise<void> {
     const { files } = await this.#storage.list();
-    const foreign = files.find(({ name }) => !OWN_NAMES.test(name));
     const hasPlan = files.some(({ name }) => name === PLAN_FILE);
+    // The plan is written first, so that a folder without it has no cell of this sweep.
+    const [foreign] = files;
     if (!hasPlan && foreign !== undefined) {
       throw fail("BAD_USAGE", `Cannot sweep in "${this.#storage.label}"`, {
         found: `"${foreign.name}", and no sweep`,
@@ -84,7 +83,7 @@ export class SweepFolder {
     for (const { name } of (await this.#storage.list()).files) {
       const [, kind, digits] = /^(cell|failed)_(\d+)\.json$/.exec(name) ?? [];
       if (kind === undefined) continue;
-      const fields = await unlessDamaged(damaged, name, async () => (await this.#read(name))?.fields);
+      const fields = await unlessDamaged(damaged, name, () => this.#read(name, Number(digits)));
       if (fields === undefined) continue;
       // Its seal shows that it is as it was written.
       if (kind === "cell") finished.set(Number(digits), fields as unknown as CellResult);
@@ -115,7 +114,12 @@ export class SweepFolder {
     await this.#storage.replace(TABLE_FILE, new TextEncoder().encode(tables.csv));
   }
 
-  #read(name: string): ReturnType<typeof readSealedJson> {
-    return readSealedJson(this.#storage, name, { maxBytes: MAX_CELL_BYTES });
+  async #read(name: string, cell: number): Promise<Readonly<Record<string, unknown>> | undefined> {
+    const found = await readSealedJson(this.#storage, name, { maxBytes: MAX_CELL_BYTES });
+    if (found?.isSealed === false) throw corruptFile(name, { found: "no crc32", expected: "one as the last key" });
+    if (found !== undefined && found.fields["cell"] !== cell) {
+      throw corruptFile(name, { found: "another cell in it", expected: "the one of its name" });
+    }
+    return found?.fields;
   }
 }

@@ -127,16 +127,24 @@ function readSample(sample: unknown, path: Path): readonly CellKeys[] {
   const keys = readKeys(from, [...path, "from"], (values, at) =>
     isRecord(values) ? readRange(values, at) : readChoices(values, at),
   );
+  const tooMany = (there: number): SweepProblem =>
+    new SweepProblem([...path, "cells"], `${count} cells of ${there} that there are`, "fewer");
+  const possible = keys.reduce((product, [, values]) => product * choicesIn(values), 1);
+  if (count > possible) throw tooMany(possible);
   const random = createRandom(`sweep ${seed}`);
   const cells = new Map<string, CellKeys>();
   for (let draws = 0; cells.size < count; draws++) {
-    if (draws > count * MAX_DRAWS) {
-      throw new SweepProblem([...path, "cells"], `${count} cells of ${cells.size} that there are`, "fewer");
-    }
+    if (draws > count * MAX_DRAWS) throw tooMany(cells.size);
     const cell = Object.fromEntries(keys.map(([key, values]) => [key, draw(values, random)]));
     cells.set(canonicalJson(cell), cell);
   }
   return [...cells.values()];
+}
+
+/** How many values may be drawn at most; of a range of numbers with four digits, nobody counts them. */
+function choicesIn(values: readonly Json[] | Range): number {
+  if (!("min" in values)) return values.length;
+  return values.integer ? values.max - values.min + 1 : Infinity;
 }
 
 function draw(values: readonly Json[] | Range, random: Random): Json {

@@ -1,7 +1,7 @@
 /** The result of a sweep: its cells by Sharpe ratio, and whether the best of them is more than luck (docs/RULES.md, "Sweeps"). */
 import { blockLength, bootstrap, type Interval } from "../stats/bootstrap.ts";
 import { blocksFor, type Overfitting, overfitting } from "../stats/overfitting.ts";
-import { deflatedSharpe, expectedMaxSharpe, momentsOf } from "../stats/sharpe-significance.ts";
+import { deflatedSharpe, expectedMaxSharpe, momentsOf, varianceOf } from "../stats/sharpe-significance.ts";
 import { createRandom } from "../util/random.ts";
 import { rounded } from "../util/numbers.ts";
 import type { CellFailure, CellFigures, CellResult } from "./cell-result.ts";
@@ -32,7 +32,7 @@ export interface RankedCell extends CellFigures {
 
 /** The chance that choosing the best cell was luck, and how it was computed. */
 interface SweepOverfitting extends Partial<Overfitting> {
-  /** Those with the days of most cells. */
+  /** Those with the days of the first cell. */
   readonly cells: number;
   readonly not_computed?: string;
 }
@@ -69,25 +69,26 @@ export function rankCells(
   const standard = byNumber.find(({ cell }) => cell === 0);
   const cells = byNumber.filter(({ cell }) => cell !== 0);
   const intervals = standard === undefined ? new Map<number, Interval | null>() : intervalsOf(cells, standard);
-  const daily = cells.flatMap(({ returns }) => momentsOf(returns)?.sharpe ?? []);
-  const chosenFrom = { trials: cells.length, variance: varianceOf(daily) };
+  const moments = cells.map(({ returns }) => momentsOf(returns));
+  const chosenFrom = { trials: cells.length, variance: varianceOf(moments.flatMap((each) => each?.sharpe ?? [])) };
   const ranked = cells
-    .map((result): RankedCell => {
-      const moments = momentsOf(result.returns);
+    .map(({ cell, run_id, set, period, figures }, i): RankedCell => {
+      const ofCell = moments[i] ?? null;
       return {
-        ...headOf(result),
-        set: result.set,
-        period: result.period,
-        ...result.figures,
-        sharpe_minus_default: intervals.get(result.cell) ?? null,
-        deflated_sharpe: moments === null ? null : deflatedSharpe(moments, chosenFrom),
+        cell,
+        run_id,
+        set,
+        period,
+        ...figures,
+        sharpe_minus_default: intervals.get(cell) ?? null,
+        deflated_sharpe: ofCell === null ? null : deflatedSharpe(ofCell, chosenFrom),
       };
     })
     .toSorted((a, b) => (b.annualized_sharpe ?? -Infinity) - (a.annualized_sharpe ?? -Infinity) || a.cell - b.cell);
   const chance = overfittingOf(cells);
   return {
     sweep,
-    default: standard === undefined ? null : { ...headOf(standard), period: standard.period, ...standard.figures },
+    default: standard === undefined ? null : defaultOf(standard),
     cells: ranked,
     failed: failed.toSorted((a, b) => a.cell - b.cell),
     trials: cells.length,
@@ -100,8 +101,8 @@ export function rankCells(
   };
 }
 
-function headOf({ cell, run_id }: CellResult): Pick<RankedCell, "cell" | "run_id"> {
-  return { cell, run_id };
+function defaultOf({ cell, run_id, period, figures }: CellResult): SweepResult["default"] {
+  return { cell, run_id, period, ...figures };
 }
 
 /** Intervals of the difference to the default, all from the same resamples of days. */
@@ -204,11 +205,4 @@ function shown(share: number): string {
   const text = share.toFixed(2);
   const isRoundedUp = share < CONFIDENCE && Number(text) >= CONFIDENCE;
   return isRoundedUp ? (Math.floor(share * 1000) / 1000).toFixed(3) : text;
-}
-
-/** Sample variance; 0 of fewer than two. */
-function varianceOf(values: readonly number[]): number {
-  if (values.length < 2) return 0;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return values.reduce((sum, value) => sum + (value - mean) * (value - mean), 0) / (values.length - 1);
 }

@@ -56,10 +56,11 @@ export class CellRunner {
     { cell, signal }: { cell: Cell; signal: AbortSignal },
   ): Promise<{ summary: Summary; daily: DailyReturns }> {
     const dir = join(this.#options.out, cellFolder(cell.cell));
-    return runConfig({
+    const { summary, daily } = await runConfig({
       ...(await this.#opening(config, signal)),
       config: { ...config, memory: { ...config.memory, dir } },
     });
+    return { summary, daily: daily() };
   }
 
   /** The same run, which leaves no files and so starts again after a stop. */
@@ -76,7 +77,7 @@ export class CellRunner {
         onStart: async (id) => opened.recording?.begin(id),
       });
       // Nothing but the signal, whose reason is thrown, stops it early.
-      return { summary: trace.summary!, daily: trace.daily! };
+      return { summary: trace.summary!, daily: trace.daily!() };
     } finally {
       await opened.close();
     }

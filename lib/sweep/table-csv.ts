@@ -15,6 +15,7 @@ export function sweepCsv({ cells, default: standard }: SweepResult): string {
     "low",
     "high",
     "p_value",
+    "deflated_sharpe",
   ];
   const rows = [
     ...(standard === null ? [] : [{ ...standard, set: {}, sharpe_minus_default: null, deflated_sharpe: null }]),
@@ -34,7 +35,7 @@ export function sweepCsv({ cells, default: standard }: SweepResult): string {
       cell.deflated_sharpe,
     ];
   });
-  return [[...heads, "deflated_sharpe"], ...rows].map((row) => `${row.map(cellText).join(",")}\n`).join("");
+  return [heads, ...rows].map((row) => `${row.map(cellText).join(",")}\n`).join("");
 }
 
 function cellText(value: unknown): string {

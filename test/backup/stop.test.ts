@@ -54,6 +54,13 @@ test.each(Object.entries(COMMANDS))(
   },
 );
 
+test("the reason of a time-out comes back as it is", async () => {
+  const { backupDir } = await largeBackups();
+  const late = new DOMException("too late", "TimeoutError");
+  const signal = AbortSignal.abort(late);
+  expect(await verifyBackup(backupDir, "latest", { signal }).catch((error: unknown) => error)).toBe(late);
+});
+
 test("a prune that is stopped while it removes files goes on with the next command", async () => {
   const { backupDir } = await largeBackups();
   const controller = new AbortController();

@@ -140,6 +140,13 @@ describe("keys that are set", () => {
     ]);
   });
 
+  test("are not blamed for the keys of an older program in the file", async () => {
+    const text = "memory:\n  outcomes_dir: a/outcomes\n  snapshots_dir: b/snapshots\n";
+    const [code, message] = await refusal(text, "backtest.seed=7");
+    expect([code, message]).toEqual(await refusal(text));
+    expect([code, message]).toEqual(["BAD_CONFIG", expect.stringContaining("Cannot read config.yaml:3:3: ")]);
+  });
+
   test("equal the same keys written in the file", async () => {
     const value = fc.oneof(
       fc.record({ key: fc.constant("backtest.seed"), value: fc.nat(1000) }),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { perturbBars, perturbTrades, perturbVotes } from "../../lib/experiments/perturb.ts";
+import { perturbBars, perturbFeatures, perturbTrades, perturbVotes } from "../../lib/experiments/perturb.ts";
 import { syntheticBars } from "../../lib/market/synthetic.ts";
 import type { FileVotes } from "../../lib/providers/votes-file.ts";
 import { tradeOf } from "../../lib/memory/trade.ts";
@@ -115,5 +115,19 @@ test("perturbTrades() changes, doubles and leaves out trades in turn, from the t
     ["id-2", -1],
     ["id-3", 1],
     ["id-3-twice", -1],
+  ]);
+});
+
+test("perturbFeatures() changes every value that is known later, and keeps numbers numbers", () => {
+  const values = [0, 0.5, 1, null, 2].map((level) => [level, level === 1 ? null : "calm"]);
+  const rows = values.map((ofRow, i) => ({ timestamp: i * HOUR, values: ofRow }));
+  const { features, changed } = perturbFeatures({ names: ["level", "mood"], rows }, 0);
+  expect(changed).toBe(4);
+  expect(features.rows.map((row) => row.values)).toEqual([
+    [0, "calm"],
+    [2, "not calm"],
+    [0, "not "],
+    [1, "not calm"],
+    [-1, "not calm"],
   ]);
 });

@@ -22,6 +22,17 @@ async function fixture(): Promise<{ a: string; b: string; to: string }> {
   return { a, b, to: join(dir, "merged", "memory") };
 }
 
+test("a folder in a memory that is somebody else's is refused with 2, and nothing in it changes", async () => {
+  const { a, b, to } = await fixture();
+  const foreign = join(a, "off");
+  mkdirSync(foreign);
+  for (const name of ["note.txt", `.tmp-${crypto.randomUUID()}`]) writeFileSync(join(foreign, name), "mine");
+  const before = readdirSync(foreign);
+  const { code, stderr } = await runScript("merge-memory.ts", [a, b, "--to", to]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`Cannot use "${foreign}" as a memory folder`)]);
+  expect([readdirSync(foreign), existsSync(to)]).toEqual([before, false]);
+});
+
 test("merges folders into a new one, and shows what is in it", async () => {
   const { a, b, to } = await fixture();
   const { code, stdout, stderr } = await runScript("merge-memory.ts", [a, b, "--to", to]);

@@ -16,6 +16,22 @@ const IN_PARTS = { prefix: "memory/", maxObjectBytes: HEAD_BYTES + 5 };
 describeStorage("openObjectStore()", () => openBucket(new InMemoryBucket()));
 describeStorage("openObjectStore() in parts", () => openBucket(new InMemoryBucket(), IN_PARTS));
 
+test("a part of a file is fetched without what is before it", async () => {
+  const bucket = new InMemoryBucket();
+  const storage = await openBucket(bucket);
+  await storage.replace("vectors.f32", new Uint8Array(10_000).fill(7));
+  let fetched = 0;
+  const get = bucket.get.bind(bucket);
+  bucket.get = async (key, range) => {
+    const found = await get(key, range);
+    fetched += found?.bytes.length ?? 0;
+    return found;
+  };
+  const bytes = await storage.read("vectors.f32", { offset: 9000, maxBytes: 500 });
+  expect([bytes?.length, bytes?.every((byte) => byte === 7)]).toEqual([500, true]);
+  expect(fetched).toBe(HEAD_BYTES + 500);
+});
+
 describe("opening", () => {
   test("refuses a store that ignores If-None-Match, or If-Match", async () => {
     for (const condition of ["If-None-Match", "If-Match"]) {

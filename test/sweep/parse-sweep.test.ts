@@ -65,6 +65,10 @@ describe("parseSweep()", () => {
     ["list: []\n", "found [], expected a list of maps"],
     ["sample: { cells: 0, from: { a: [1] } }\n", "1:18: found 0, expected a number of cells, 1 or more"],
     ["sample: { cells: 3, from: { a: [1, 2] } }\n", "1:18: found 3 cells of 2 that there are, expected fewer"],
+    [
+      "sample: { cells: 90000, from: { a: [1, 2], b: { min: 1, max: 300, integer: true } } }\n",
+      "1:18: found 90000 cells of 600 that there are, expected fewer",
+    ],
     ["sample: { cells: 3, from: { a: { min: 2, max: 1 } } }\n", "expected a list, or { min, max }"],
     ["sample: { cells: 3, from: { a: { min: 0, max: 1, log: true } } }\n", "expected a list, or { min, max }"],
     ["sample: { cells: 3, form: { a: [1] } }\n", '1:27: found the key "form", expected cells, seed or from'],
