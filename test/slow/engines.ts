@@ -81,3 +81,30 @@ describe.each([ENGINES[1], ENGINES[2]])("on $name", (engine) => {
     },
   );
 });
+
+describe.each([
+  { name: "portable.ts", permissions: "no permissions", deno: "--no-prompt", minChecks: 11 },
+  { name: "portable.node.ts", permissions: "all permissions", deno: "-A", minChecks: 7 },
+])("test/$name", ({ name, permissions, deno, minChecks }) => {
+  const check = async ({ command }: Engine): Promise<{ checks: string; digest: string }> => {
+    const words = command.map((word) => (word === "-A" ? deno : word));
+    const { stdout } = await resultOf(
+      Bun.spawn([...words, join(PROJECT_DIR, "test", name)], { stdin: "ignore", stdout: "pipe", stderr: "pipe" }),
+    );
+    const [, checks, digest] = /^portable: (\d+) checks passed on \w+, all files ([0-9a-f]{64})\n$/.exec(stdout) ?? [];
+    expect(checks, stdout).toBeDefined();
+    return { checks: checks!, digest: digest! };
+  };
+  const here = check(ENGINES[0]);
+
+  test("passes under Bun", async () => {
+    expect(Number((await here).checks)).toBeGreaterThanOrEqual(minChecks);
+  });
+
+  for (const engine of ENGINES.slice(1)) {
+    const title = engine.name === "Deno" ? `Deno with ${permissions}` : engine.name;
+    test.skipIf(!isThere(engine))(`writes the same bytes under ${title}`, async () => {
+      expect(await check(engine)).toEqual(await here);
+    });
+  }
+});

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
 import { BASE, resultBytes, writeSweep } from "../sweep/sweep-samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { runScript, whileLocked } from "./run-script.ts";
+import { runScript, whileLocked } from "../scripts/run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(120_000);

@@ -7,13 +7,13 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { someVote, startModelServer } from "./providers/recorded/model-server.ts";
-import { HAS_REAL_BARS, REAL_BARS_DIR } from "./samples.ts";
-import { filesOf, runScript } from "./scripts/run-script.ts";
+import { someVote, startModelServer } from "../providers/recorded/model-server.ts";
+import { HAS_REAL_BARS, REAL_BARS_DIR } from "../samples.ts";
+import { filesOf, runScript } from "../scripts/run-script.ts";
 
 setDefaultTimeout(60_000);
 
-const FIXTURE = join(import.meta.dir, "fixtures", "version-0.2.0");
+const FIXTURE = join(import.meta.dir, "../fixtures", "version-0.2.0");
 
 const work = mkdtempSync(join(tmpdir(), "carryover-version-"));
 afterAll(() => rmSync(work, { recursive: true }));
