@@ -239,7 +239,7 @@ const LARGE_JSON_BYTES = 1 << 22;
 /** Compresses one JSON object; equal objects give equal bytes. */
 export async function encodeSidecar(value: object): Promise<Uint8Array> {
   // Loaded by the first write: a reader does not need it.
-  const { gzipSync } = await import("fflate/browser");
+  const { gzipSync } = await import("../util/gzip.ts");
   const json = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
   if (json.length > LARGE_JSON_BYTES) collectGarbage();
   const body = gzipSync(json, { mtime: 0, level: 1 }).subarray(FFLATE_HEADER_BYTES);
