@@ -31,7 +31,7 @@ const COMMAND = {
   ],
 } as const;
 
-await runScript(async ({ argv }) => {
+await runScript(async ({ argv, signal }) => {
   const { flags, positionals } = parseFlags(argv, COMMAND);
   const { config } = await loadConfig(flags);
   const { data_dir: configured } = config.backtest;
@@ -43,6 +43,7 @@ await runScript(async ({ argv }) => {
     dataDir: dataDir === undefined ? undefined : resolve(dataDir),
     answersDir: config.memory.answers_dir,
     onNote: note,
+    signal,
   });
   const stored = await storeReport(report, flags.out ?? `carryover-${report.runId.slice(0, 12)}.html`);
   if (flags.json) await writeJson(stored);

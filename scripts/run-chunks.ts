@@ -105,10 +105,13 @@ await runScript(async ({ argv, signal, guard }) => {
     const shown = { ...outcome, state: stateOf(outcome) };
     await writeOut(flags.full ? renderFullSummary(shown) : renderSummary(shown));
   }
-  if (flags.report !== undefined) await report(outcome, { config: request.config, file: flags.report });
+  if (flags.report !== undefined) await report(outcome, { config: request.config, file: flags.report, signal });
 });
 
-async function report(outcome: RunOutcome, options: { config: Config; file: string }): Promise<void> {
+async function report(
+  outcome: RunOutcome,
+  options: { config: Config; file: string; signal: AbortSignal },
+): Promise<void> {
   const { makeReport, storeReport } = await import("../lib/report/make.node.ts");
   const { backtest, memory } = options.config;
   const made = await makeReport({
@@ -117,6 +120,7 @@ async function report(outcome: RunOutcome, options: { config: Config; file: stri
     dataDir: backtest.data_dir,
     answersDir: memory.answers_dir,
     onNote: note,
+    signal: options.signal,
   });
   note(`Stored the report as ${shownPath((await storeReport(made, options.file)).file)}`);
 }

@@ -2,17 +2,23 @@
 import type { Comparison } from "../experiments/compare.ts";
 import type { Arm } from "../experiments/arm.ts";
 import type { World } from "../experiments/day-sample.ts";
-import { type DaysPerYear, type DrawdownState, markDrawdown, sharpeRatio } from "../results/metrics.ts";
+import {
+  daysPerYearOfMarks,
+  type DaysPerYear,
+  type DrawdownState,
+  markDrawdown,
+  sharpeRatio,
+} from "../results/metrics.ts";
 import type { Interval } from "../stats/bootstrap.ts";
 import { meanOf } from "../util/numbers.ts";
 import { endOfDay } from "./buckets.ts";
-import type { AccountLine, LineColor } from "./data.ts";
-import { type DailyReturns, dailyReturnsOf, daysPerYearOf, type Effect, pathOf } from "./effect.ts";
+import type { AccountLine, Effect, LineColor } from "./data.ts";
+import { type DailyReturns, dailyReturnsOf, pathOf } from "./effect.ts";
 import type { RunData } from "./run-data.ts";
 import { backtestOf } from "./run-settings.ts";
 
-export const MEMORY_ON = "memory on";
-export const MEMORY_OFF = "memory off";
+const MEMORY_ON = "memory on";
+const MEMORY_OFF = "memory off";
 const MATCHED = "off at the same mean size";
 
 /** A line, and its returns by day. */
@@ -38,7 +44,8 @@ export function accountsOf(
   },
 ): { accounts: readonly AccountLine[]; effect: Effect | undefined } {
   const { comparison } = compared;
-  const daysPerYear = daysPerYearOf(run);
+  const runs = compared.run === undefined ? [run] : [run, compared.run];
+  const daysPerYear = daysPerYearOfMarks(runs.flatMap(({ records }) => records.flatMap(({ daily }) => daily)));
   const nameOf = ({ summary }: RunData): string => (summary.memory_enabled ? MEMORY_ON : MEMORY_OFF);
   const isTwin = compared.name === undefined;
   const candidates = [
@@ -80,6 +87,7 @@ function runLine(
     line: {
       name,
       color,
+      initial: summary.initial_balance,
       marks,
       figures: {
         return_pct: summary.total_return_pct,
@@ -110,6 +118,7 @@ function armLine(
     line: {
       name,
       color,
+      initial,
       marks,
       figures: {
         return_pct: 100 * (equity / initial - 1),
@@ -128,7 +137,7 @@ function effectBetween(
   { run, isTwin, sharpe }: { run: RunData; isTwin: boolean; sharpe: Interval | null },
 ): Effect | undefined {
   if (first === undefined || second === undefined) return undefined;
-  const [a, b] = isTwin && first.line.name === MEMORY_OFF ? [second, first] : [first, second];
+  const [a, b] = isTwin && !run.summary.memory_enabled ? [second, first] : [first, second];
   const path = pathOf(a.days, b.days, backtestOf(run.key));
-  return path === undefined ? undefined : { first: a.line.name, second: b.line.name, path, sharpe };
+  return path === undefined ? undefined : { isOfMemory: isTwin, first: a.line, second: b.line, path, sharpe };
 }

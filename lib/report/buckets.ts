@@ -18,9 +18,9 @@ export function bucketsOf({ startMs, endMs }: { startMs: number; endMs: number }
   return { startMs, widthMs, count: Math.ceil((endMs - startMs) / widthMs) };
 }
 
-/** The part that a time lies in; a time outside belongs to the nearest. */
-export function bucketOf({ startMs, widthMs, count }: Buckets, ms: number): number {
-  return Math.max(0, Math.min(count - 1, Math.floor((ms - startMs) / widthMs)));
+/** The part that a time lies in; below 0, or the count or more, for a time outside. */
+export function bucketOf({ startMs, widthMs }: Buckets, ms: number): number {
+  return Math.floor((ms - startMs) / widthMs);
 }
 
 /** The end of a part, epoch ms. */
@@ -29,7 +29,7 @@ export function bucketEnd({ startMs, widthMs }: Buckets, index: number): number 
 }
 
 /**
- * One number for each part that has points.
+ * One number for each part that has points. Points outside the period are left out.
  *
  * @param merge What is kept of a number and the next one in the same part.
  */
@@ -40,7 +40,8 @@ export function perBucket<Point extends { readonly atMs: number }>(
   const values: (number | null)[] = Array.from({ length: options.buckets.count }, () => null);
   for (const point of points) {
     const i = bucketOf(options.buckets, point.atMs);
-    const before = values[i]!;
+    const before = values[i];
+    if (before === undefined) continue;
     values[i] = before === null ? options.value(point) : options.merge(before, options.value(point));
   }
   return values;

@@ -6,7 +6,8 @@ import type { RunKey } from "../backtest/run-key.ts";
 import { folderWithoutMemory } from "../config/memory-folder.node.ts";
 import { CarryoverError, fail } from "../errors.ts";
 import type { Comparison } from "../experiments/compare.ts";
-import { compareStoredRuns, readStoredRun } from "../runs/compare.ts";
+import type { Trade } from "../memory/trade.ts";
+import { compareStoredRuns, storedRunOf } from "../runs/compare.ts";
 import { findRun, type FoundRun } from "../runs/find.node.ts";
 import type { Interval } from "../stats/bootstrap.ts";
 import { diskStorage } from "../storage/disk.node.ts";
@@ -15,25 +16,37 @@ import type { Storage } from "../storage/storage.ts";
 import { canonicalJson, decodeJsonObject, isRecord } from "../util/json.ts";
 import { readRun, type RunData } from "./run-data.ts";
 
+/** A memory folder of this machine. */
+export type MemoryFolder = Pick<FoundRun, "memoryDir" | "storage">;
+
 /** What `--compare` names. */
 export interface Counterpart {
   readonly run?: RunData;
   /** Where the run is. */
-  readonly storage?: Storage;
+  readonly folder?: MemoryFolder;
   readonly comparison?: Comparison;
   /** How the compared run was named; `undefined` if it is the same one with memory, or without. */
   readonly name?: string;
 }
 
-/** @throws {CarryoverError} `NOT_FOUND` if nothing has that name; `CORRUPT`. */
+/** What a run is called, so that no other run of the searched folder is called the same. */
+export function runName({ folder, label, id }: Pick<FoundRun, "folder" | "label" | "id">): string {
+  return `${folder === "" ? "" : `${folder}/`}${label ?? id.slice(0, 12)}`;
+}
+
+/** @throws {CarryoverError} `NOT_FOUND` if nothing has that name; `BAD_USAGE` if it is the run itself; `CORRUPT`. */
 export async function namedCounterpart(memoryDir: string, name: string, found: FoundRun): Promise<Counterpart> {
   const file = comparisonFile(name, found);
   if (file !== undefined) return { ...(await sameRun(found)), comparison: readComparison(file, found) };
   const other = await findRun(memoryDir, name);
+  if (other.id === found.id && other.memoryDir === found.memoryDir) {
+    const expected = "another run, or a comparison";
+    throw fail("BAD_USAGE", `Cannot compare run ${found.id.slice(0, 12)}`, { found: "the run itself", expected });
+  }
   const run = await readRun(other.storage, other.id);
   const twin = await sameRun(found);
   if (twin.run?.runId === run.runId) return { ...twin, ...comparisonOfBoth(found, run) };
-  return { run, storage: other.storage, name: other.label ?? other.id.slice(0, 12) };
+  return { run, folder: other, name: runName(other) };
 }
 
 /** The same run with memory, or without, as far as it is there, and a comparison of both. */
@@ -53,7 +66,7 @@ async function sameRun({ id, memoryDir, storage }: FoundRun): Promise<Counterpar
   );
   for (const [runId] of same.toSorted(([, a], [, b]) => b.attempt - a.attempt)) {
     const run = await readIfWhole(others, runId);
-    if (run !== undefined) return { run, storage: others };
+    if (run !== undefined) return { run, folder: { memoryDir: other, storage: others } };
   }
   return {};
 }
@@ -143,14 +156,20 @@ function readComparison(file: string, { id }: FoundRun): Comparison {
 /**
  * The interval of the difference of the Sharpe ratios of two runs: that of the comparison that ran both, else what `runs compare`
  * says. Memory on less off, or the run less the other. `null` if nothing is compared.
+ *
+ * @param tradesIn Reads the trades of a memory folder.
  */
-export async function sharpeDifference(run: RunData, found: FoundRun, other: Counterpart): Promise<Interval | null> {
+export async function sharpeDifference(
+  { run, folder }: { run: RunData; folder: MemoryFolder },
+  other: Counterpart,
+  tradesIn: (folder: MemoryFolder) => Promise<readonly Trade[]>,
+): Promise<Interval | null> {
   if (other.comparison !== undefined && other.name === undefined) return other.comparison.on_minus_off.sharpe;
-  if (other.run === undefined || other.storage === undefined) return null;
+  if (other.run === undefined || other.folder === undefined) return null;
   const dates = new Set(run.records.flatMap(({ daily }) => daily.map(({ date }) => date)));
   if (!other.run.records.some(({ daily }) => daily.some(({ date }) => dates.has(date)))) return null;
-  const own = await readStoredRun(found.storage, found.id);
-  const compared = await readStoredRun(other.storage, other.run.runId);
+  const own = storedRunOf(run, await tradesIn(folder));
+  const compared = storedRunOf(other.run, await tradesIn(other.folder));
   const isReversed = other.name === undefined && !run.summary.memory_enabled;
   const [a, b] = isReversed ? [compared, own] : [own, compared];
   return compareStoredRuns([a], [b]).a_minus_b.sharpe;

@@ -1,7 +1,8 @@
 /** What the pictures of a report are drawn from. */
 import type { Comparison } from "../experiments/compare.ts";
+import type { Interval } from "../stats/bootstrap.ts";
 import type { Outcome } from "../types.ts";
-import type { Effect } from "./effect.ts";
+import type { DifferencePath } from "./effect.ts";
 import type { ModelCost } from "./model-costs.ts";
 import type { DecisionPoint, Mark, RunData } from "./run-data.ts";
 
@@ -10,8 +11,11 @@ export type LineColor = "on" | "off" | "matched" | "held" | "c0" | "c1" | "c2" |
 
 /** The equity of a run. */
 export interface AccountLine {
+  /** No two lines of a report have the same. */
   readonly name: string;
   readonly color: LineColor;
+  /** Equity before the first mark. */
+  readonly initial: number;
   /** In order of time. */
   readonly marks: readonly Mark[];
   readonly figures: {
@@ -21,6 +25,17 @@ export interface AccountLine {
     readonly trades: number;
     readonly mean_result_r: number | null;
   };
+}
+
+/** One run less another, over the days that both have. */
+export interface Effect {
+  /** Whether the two differ in their memory alone. Then the first is the one with it. */
+  readonly isOfMemory: boolean;
+  readonly first: AccountLine;
+  readonly second: AccountLine;
+  readonly path: DifferencePath;
+  /** Of the difference of the Sharpe ratios. */
+  readonly sharpe: Interval | null;
 }
 
 /** What 1 put into an asset, or into all with equal shares, is worth at the end of each day. */

@@ -1,7 +1,8 @@
 /** How the growth of two runs differs, day by day. */
 import { type DaysPerYear, lastOfDays, simpleReturns } from "../results/metrics.ts";
-import { blockLength, type Interval, stationaryIndices } from "../stats/bootstrap.ts";
+import { blockLength, stationaryIndices } from "../stats/bootstrap.ts";
 import { createRandom } from "../util/random.ts";
+import { thinned } from "./buckets.ts";
 import type { RunData } from "./run-data.ts";
 
 /** Resamples of the band. */
@@ -17,26 +18,13 @@ export interface DailyReturns {
   readonly returns: readonly number[];
 }
 
-/** One run less another, over the days that both have. */
-export interface Effect {
-  readonly first: string;
-  readonly second: string;
-  /** Log growth of the first less that of the second since the start, in percent, with its 95 % interval. */
-  readonly path: readonly {
-    readonly date: string;
-    readonly value: number;
-    readonly low: number;
-    readonly high: number;
-  }[];
-  /** Of the difference of the Sharpe ratios. */
-  readonly sharpe: Interval | null;
-}
-
-/** 365 days a year if a run has marks on Saturdays, else 252. */
-export function daysPerYearOf({ records }: Pick<RunData, "records">): DaysPerYear {
-  const isSaturday = ({ date }: { date: string }): boolean => new Date(date).getUTCDay() === 6;
-  return records.some(({ daily }) => daily.some(isSaturday)) ? 365 : 252;
-}
+/** Log growth of one run less that of another since the start, in percent, with its 95 % interval. */
+export type DifferencePath = readonly {
+  readonly date: string;
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}[];
 
 /** A run's returns by day. */
 export function dailyReturnsOf({ records, summary }: RunData, daysPerYear: DaysPerYear): DailyReturns {
@@ -57,7 +45,7 @@ export function pathOf(
   first: DailyReturns,
   second: DailyReturns,
   options: { longestTradeDays: number },
-): Effect["path"] | undefined {
+): DifferencePath | undefined {
   const { dates, a, b } = paired(first, second);
   if (dates.length < 2) return undefined;
   const wanted = Math.max(Math.ceil(options.longestTradeDays), blockLength(dates.map((_, i) => a[i]! - b[i]!)));
@@ -85,9 +73,11 @@ function paired(first: DailyReturns, second: DailyReturns): { dates: string[]; a
 function bandOf(
   { dates, growth }: { dates: readonly string[]; growth: readonly number[] },
   series: { length: number; meanBlock: number },
-): Effect["path"] {
-  const step = Math.ceil(series.length / MAX_POINTS);
-  const shown = dates.flatMap((_, i) => (i % step === 0 || i === dates.length - 1 ? [i] : []));
+): DifferencePath {
+  const shown = thinned(
+    dates.map((_, i) => i),
+    MAX_POINTS,
+  );
   const mean = growth.reduce((sum, each) => sum + each, 0) / growth.length;
   const random = createRandom("report band");
   const distances = shown.map(() => new Float64Array(BAND_DRAWS));

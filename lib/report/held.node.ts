@@ -7,7 +7,7 @@ import { syntheticBars } from "../market/synthetic.ts";
 import { type HeldAsset, valueOfHeld } from "../results/baselines.ts";
 import type { BarSeries } from "../types.ts";
 import type { HeldLine } from "./data.ts";
-import { ALL_HELD, backtestOf } from "./run-settings.ts";
+import { ALL_HELD, backtestOf, heldName } from "./run-settings.ts";
 import type { RunData } from "./run-data.ts";
 
 /**
@@ -34,7 +34,7 @@ export async function heldLines(
   });
   const some = held.filter(({ bars }) => bars.length > 0);
   if (some.length === 0) return [];
-  const each = some.map((one) => ({ name: one.asset, days: valueOfHeld([one]) }));
+  const each = some.map((one) => ({ name: heldName(one.asset), days: valueOfHeld([one]) }));
   return some.length === 1 ? each : [...each, { name: ALL_HELD, days: valueOfHeld(some) }];
 }
 

@@ -30,9 +30,10 @@ export interface LiveFrame {
 
 /** The place of the live picture, and the still one. */
 export function liveHtml(chart: LiveChart, { alt, buckets, borders }: LiveFrame & { alt: string }): string {
-  const points = chart.lines.flatMap(({ name, values }) =>
-    values.flatMap((value, i) => (value === null ? [] : [{ name, at: new Date(bucketEnd(buckets, i)), value }])),
-  );
+  const lines = chart.lines.map((line) => ({
+    ...line,
+    points: line.values.flatMap((value, i) => (value === null ? [] : [{ at: new Date(bucketEnd(buckets, i)), value }])),
+  }));
   const legend = chart.lines.map(({ name, color, dash }) => ({
     name,
     swatch: `${color} line${dash === true ? " dash" : ""}`,
@@ -47,26 +48,23 @@ export function liveHtml(chart: LiveChart, { alt, buckets, borders }: LiveFrame 
       grid: true,
       label: null,
       ...(chart.isLog === true
-        ? { type: "log", ticks: [...logTicks(rangeOf(points.map(({ value }) => value)))] }
+        ? {
+            type: "log",
+            ticks: [...logTicks(rangeOf(lines.flatMap(({ points }) => points.map(({ value }) => value))))],
+          }
         : { ticks: 5 }),
       tickFormat: (value: number) => (percent ? `${value}%` : value.toLocaleString("en-US")),
     },
     marks: [
       chunkBorders(borders),
-      ...chart.lines.map(({ name, color, dash }) =>
-        Plot.lineY(
-          thinned(
-            points.filter((point) => point.name === name),
-            MAX_STILL_POINTS,
-          ),
-          {
-            x: "at",
-            y: "value",
-            stroke: `var(--${color})`,
-            strokeWidth: color === "on" ? 1.8 : 1.2,
-            ...(dash === true ? { strokeDasharray: "5,3" } : {}),
-          },
-        ),
+      ...lines.map(({ points, color, dash }) =>
+        Plot.lineY(thinned(points, MAX_STILL_POINTS), {
+          x: "at",
+          y: "value",
+          stroke: `var(--${color})`,
+          strokeWidth: color === "on" ? 1.8 : 1.2,
+          ...(dash === true ? { strokeDasharray: "5,3" } : {}),
+        }),
       ),
     ],
   });

@@ -1,19 +1,26 @@
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readMemory } from "../memory/load.ts";
-import { directionOf } from "../memory/trade.ts";
+import { directionOf, type Trade } from "../memory/trade.ts";
 import { AnswerStore } from "../providers/recorded/recordings.ts";
-import { findRun, type FoundRun } from "../runs/find.node.ts";
+import { findRun } from "../runs/find.node.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { readRegular } from "../storage/fs.node.ts";
+import { pauseEvery } from "../util/async.ts";
 import { loadOptional } from "../util/optional-packages.ts";
 import { accountsOf } from "./accounts.ts";
-import { impliedCounterpart, namedCounterpart, sharpeDifference } from "./counterpart.node.ts";
+import {
+  impliedCounterpart,
+  type MemoryFolder,
+  namedCounterpart,
+  runName,
+  sharpeDifference,
+} from "./counterpart.node.ts";
 import type { ReportData } from "./data.ts";
 import { heldLines } from "./held.node.ts";
 import { type ModelCost, modelCosts } from "./model-costs.ts";
-import type { PageParts } from "./page.ts";
-import { type DecisionPoint, readDecisions, readOutcomes, readRun, type RunData } from "./run-data.ts";
+import type { PageParts, renderPage } from "./page.ts";
+import { readDecisions, readOutcomes, readRun, type RunData } from "./run-data.ts";
 import { backtestOf } from "./run-settings.ts";
 import { verdictOf } from "./verdict.ts";
 
@@ -28,6 +35,8 @@ export interface ReportOptions {
   readonly dataDir: string | undefined;
   readonly answersDir: string;
   readonly onNote: (note: string) => void;
+  /** Stops the work. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A report. */
@@ -40,7 +49,7 @@ export interface Report {
 
 /** What draws a page, from packages that may be missing. */
 interface PageKit {
-  readonly renderPage: (data: ReportData, parts: PageParts) => Promise<string>;
+  readonly renderPage: typeof renderPage;
   readonly parts: PageParts;
 }
 
@@ -66,36 +75,46 @@ export function loadPageKit(): Promise<PageKit> {
  */
 export async function makeReport(options: ReportOptions): Promise<Report> {
   const { renderPage, parts } = await loadPageKit();
-  const { memoryDir, compare, onNote } = options;
+  const { memoryDir, compare, onNote, signal } = options;
+  const pause = pauseEvery(1, signal);
+  const tradesIn = tradesReader(signal);
   const found = await findRun(memoryDir, options.run);
   const run = await readRun(found.storage, found.id);
   const counterpart =
     compare === undefined ? await impliedCounterpart(found) : await namedCounterpart(memoryDir, compare, found);
-  const decisions = await readDecisions(found.storage, run);
+  const decisions = await readDecisions(found.storage, run, signal);
+  const outcomes = await readOutcomes(found.storage, decisions, signal);
+  const sharpe = await sharpeDifference({ run, folder: found }, counterpart, tradesIn);
+  await pause();
+  const accounts = accountsOf(run, { ...counterpart, runName: runName(found), sharpe });
+  await pause();
   const data: ReportData = {
     run,
     decisions,
-    outcomes: await readOutcomes(found.storage, decisions),
-    ...accountsOf(run, {
-      ...counterpart,
-      runName: found.label ?? found.id.slice(0, 12),
-      sharpe: await sharpeDifference(run, found, counterpart),
-    }),
+    outcomes,
+    ...accounts,
     held: await heldLines(run, { dataDir: options.dataDir, onNote }),
     comparison: counterpart.comparison,
-    longRById: await longResults(found, decisions),
+    longRById: decisions.some(({ nearest }) => nearest.length > 0) ? longResults(await tradesIn(found)) : new Map(),
     models: await costsOfModels(run, options.answersDir),
   };
-  return { runId: run.runId, html: await renderPage(data, parts), verdict: verdictOf(data) };
+  return { runId: run.runId, html: await renderPage(data, parts, signal), verdict: verdictOf(data) };
 }
 
-/** R of being long in the trades that were recalled, by decision id. */
-async function longResults(
-  { storage }: FoundRun,
-  decisions: readonly DecisionPoint[],
-): Promise<ReadonlyMap<string, number>> {
-  if (!decisions.some(({ nearest }) => nearest.length > 0)) return new Map();
-  const { trades } = await readMemory(storage);
+/** Reads the trades of memory folders, each folder once. */
+export function tradesReader(signal: AbortSignal | undefined): (folder: MemoryFolder) => Promise<readonly Trade[]> {
+  const read = new Map<string, Promise<readonly Trade[]>>();
+  return ({ memoryDir, storage }) => {
+    const before = read.get(memoryDir);
+    if (before !== undefined) return before;
+    const trades = readMemory(storage, { signal }).then((memory) => memory.trades);
+    read.set(memoryDir, trades);
+    return trades;
+  };
+}
+
+/** R of being long in trades, by decision id. */
+function longResults(trades: readonly Trade[]): ReadonlyMap<string, number> {
   return new Map(
     trades.flatMap(({ id, action, resultR }) =>
       resultR === null ? [] : [[id, directionOf(action) * resultR] as const],

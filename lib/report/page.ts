@@ -1,10 +1,11 @@
 /** A report: one HTML file that needs nothing else. */
 import { planChunks } from "../results/chunks.ts";
+import { pauseEvery } from "../util/async.ts";
 import { fixed, signed } from "../util/written-numbers.ts";
 import { bucketsOf } from "./buckets.ts";
 import type { AccountLine, ReportData } from "./data.ts";
 import { escapeHtml, hashOf, type Picture, pictureHtml, proseHtml, tableHtml } from "./html.ts";
-import { type LiveFrame, liveJson } from "./live.ts";
+import { type LiveChart, type LiveFrame, liveJson } from "./live.ts";
 import { PAGE_SCRIPT } from "./page-script.ts";
 import { PAGE_STYLE } from "./page-style.ts";
 import { drawdownPicture, equityPicture, heldPicture, monthsPicture } from "./pictures/accounts.ts";
@@ -14,6 +15,7 @@ import { effectPicture, partsPicture } from "./pictures/effect.ts";
 import { movesPicture, providersPicture, weightsPicture } from "./pictures/providers.ts";
 import { recallPicture } from "./pictures/recall.ts";
 import { sizesPicture, tradesPicture } from "./pictures/trades.ts";
+import { ALL_HELD, heldName } from "./run-settings.ts";
 import { verdictOf } from "./verdict.ts";
 
 /** Points of a line that zooms: every four hours of a year. */
@@ -29,32 +31,42 @@ export interface PageParts {
   readonly uplotStyle: string;
 }
 
+/** Pictures that zoom, and below them pictures that do not, in the order of the page. */
+const LIVE_PICTURES = [equityPicture, heldPicture, drawdownPicture] as const;
+const STILL_PICTURES: readonly ((data: ReportData, frame: LiveFrame) => Picture | undefined)[] = [
+  effectPicture,
+  partsPicture,
+  weightsPicture,
+  providersPicture,
+  reliabilityPicture,
+  tradesPicture,
+  sizesPicture,
+  expectationPicture,
+  movesPicture,
+  recallPicture,
+  monthsPicture,
+  costsPicture,
+  modelsPicture,
+];
+
 /** @returns The page. Equal data give equal bytes. */
-export async function renderPage(data: ReportData, parts: PageParts): Promise<string> {
+export async function renderPage(data: ReportData, parts: PageParts, signal?: AbortSignal): Promise<string> {
   const { summary, runId } = data.run;
   const frame = frameOf(data);
-  const equity = equityPicture(data, frame);
-  const held = heldPicture(data, frame);
-  const drawdown = drawdownPicture(data, frame);
-  const pictures: readonly (Picture | undefined)[] = [
-    equity.picture,
-    held.picture,
-    drawdown.picture,
-    effectPicture(data, frame),
-    partsPicture(data),
-    weightsPicture(data, frame),
-    providersPicture(data),
-    reliabilityPicture(data),
-    tradesPicture(data, frame),
-    sizesPicture(data, frame),
-    expectationPicture(data),
-    movesPicture(data),
-    recallPicture(data),
-    monthsPicture(data),
-    costsPicture(data),
-    modelsPicture(data),
-  ];
-  const charts = [equity, held, drawdown].map(({ chart }) => chart);
+  const pause = pauseEvery(1, signal);
+  const charts: LiveChart[] = [];
+  const pictures: string[] = [];
+  for (const draw of LIVE_PICTURES) {
+    await pause();
+    const { picture, chart } = draw(data, frame);
+    charts.push(chart);
+    pictures.push(pictureHtml(picture));
+  }
+  for (const draw of STILL_PICTURES) {
+    await pause();
+    const picture = draw(data, frame);
+    if (picture !== undefined) pictures.push(pictureHtml(picture));
+  }
   const style = parts.uplotStyle + PAGE_STYLE;
   const script = parts.uplotScript + PAGE_SCRIPT;
   const policy =
@@ -70,7 +82,7 @@ export async function renderPage(data: ReportData, parts: PageParts): Promise<st
     `<h1>${escapeHtml(title)}</h1>` +
     `<p class="verdict"><strong>${proseHtml(first!)}</strong> ${proseHtml(others.join(" "))}</p>` +
     `${figures(data)}<div class="zoom" id="zoom" role="group" aria-label="Zoom to a part"><span>Zoom to</span></div>\n` +
-    pictures.map((picture) => (picture === undefined ? "" : pictureHtml(picture))).join("") +
+    pictures.join("") +
     `<footer>Run ${runId}, Carryover ${escapeHtml(data.run.key.version)}. A backtest shows what would have happened to rules that ` +
     `were written later; nothing here is investment advice.</footer></main>\n` +
     `<script type="application/json" id="live-data">${liveJson(charts, { ...frame, parts: zoomParts(data) })}</script>\n` +
@@ -114,8 +126,8 @@ function figures({ run: { summary }, accounts }: ReportData): string {
     signed(mean_result_r, 3),
   ];
   const held = [
-    ...Object.entries(summary.buy_and_hold).map(([asset, each]) => ({ name: `${asset} held`, each })),
-    ...(summary.assets.length === 1 ? [] : [{ name: "all held, equal shares", each: summary.equal_weight }]),
+    ...Object.entries(summary.buy_and_hold).map(([asset, each]) => ({ name: heldName(asset), each })),
+    ...(summary.assets.length === 1 ? [] : [{ name: ALL_HELD, each: summary.equal_weight }]),
   ].flatMap(({ name, each }) =>
     each === null
       ? []

@@ -8,12 +8,15 @@ import type { Summary } from "../results/summary-shape.ts";
 import { readSealedJson } from "../storage/sealed-json.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Action, Outcome } from "../types.ts";
+import { pauseEvery } from "../util/async.ts";
 
 /** A decision, without what no picture shows. */
 export interface DecisionPoint {
   readonly id: string;
   /** Epoch ms. */
   readonly atMs: number;
+  /** The chunk that it was made in. */
+  readonly chunk: string;
   readonly asset: string;
   readonly regime: string;
   readonly close: number;
@@ -90,12 +93,22 @@ async function readWholeChunk(files: RunFiles, chunk: string): Promise<ChunkReco
   throw new CarryoverError("CORRUPT", `${problem}. memory-stats --check lists all that is damaged`);
 }
 
+/** Files that are read between two moments in which a signal can stop the reading. */
+const READS_PER_PAUSE = 64;
+
 /** The decisions of a run, in order. */
-export async function readDecisions(storage: Storage, { runId, summary }: RunData): Promise<readonly DecisionPoint[]> {
+export async function readDecisions(
+  storage: Storage,
+  { runId, summary }: RunData,
+  signal: AbortSignal | undefined,
+): Promise<readonly DecisionPoint[]> {
   const files = new RunFiles(storage, runId);
+  const pause = pauseEvery(1, signal);
   const points: DecisionPoint[] = [];
   for (const { quarter } of summary.quarterly_breakdown) {
-    for (const line of await files.readLines(quarter, "decisions.ndjson")) points.push(pointOf(JSON.parse(line)));
+    await pause();
+    for (const line of await files.readLines(quarter, "decisions.ndjson"))
+      points.push(pointOf(JSON.parse(line), quarter));
   }
   return points;
 }
@@ -114,10 +127,11 @@ interface DecisionLine {
   readonly context: { readonly similar: { readonly nearest: DecisionPoint["nearest"] } };
 }
 
-function pointOf(line: DecisionLine): DecisionPoint {
+function pointOf(line: DecisionLine, chunk: string): DecisionPoint {
   return {
     id: line.decision_id,
     atMs: Date.parse(line.timestamp),
+    chunk,
     asset: line.asset,
     regime: line.situation.regime,
     close: line.situation.close,
@@ -131,9 +145,15 @@ function pointOf(line: DecisionLine): DecisionPoint {
 }
 
 /** The outcomes of a run's entries, in their order. An order that was never filled has none. */
-export async function readOutcomes(storage: Storage, decisions: readonly DecisionPoint[]): Promise<readonly Outcome[]> {
+export async function readOutcomes(
+  storage: Storage,
+  decisions: readonly DecisionPoint[],
+  signal: AbortSignal | undefined,
+): Promise<readonly Outcome[]> {
+  const pause = pauseEvery(READS_PER_PAUSE, signal);
   const outcomes: Outcome[] = [];
   for (const { id } of decisions.filter(({ isEntry }) => isEntry)) {
+    await pause();
     const found = await readSealedJson(storage, outcomeFileName(id), { maxBytes: MAX_OUTCOME_BYTES + 1 });
     // What the fields are was checked when they were written.
     if (found !== undefined) outcomes.push(found.fields as unknown as Outcome);

@@ -4,7 +4,12 @@ import type { CostsConfig, ProviderConfig } from "../config/config.ts";
 import { DAY_MS, durationMs } from "../util/time.ts";
 
 /** The name of the line of all assets with equal shares. */
-export const ALL_HELD = "equal shares";
+export const ALL_HELD = "all held, equal shares";
+
+/** The name of the line of one asset. */
+export function heldName(asset: string): string {
+  return `${asset} held`;
+}
 
 interface KeyConfig {
   readonly providers: readonly Pick<ProviderConfig, "name" | "type">[];

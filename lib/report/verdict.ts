@@ -1,7 +1,6 @@
 /** The first sentences of a report. */
 import type { Interval } from "../stats/bootstrap.ts";
 import { signed } from "../util/written-numbers.ts";
-import { MEMORY_OFF, MEMORY_ON } from "./accounts.ts";
 import type { ReportData } from "./data.ts";
 
 /** The year on whose bars the constants of memory were chosen (docs/RESULTS.md). */
@@ -16,20 +15,18 @@ function firstSentence({ run: { summary }, accounts, effect }: ReportData): stri
   if (effect === undefined) {
     const [first, second] = accounts;
     if (second !== undefined)
-      return `The runs ${first!.name} and ${second.name} have no days in common, so nothing can be compared.`;
+      return `The runs ${first!.name} and ${second.name} have fewer than two days in common, so nothing can be compared.`;
     return summary.memory_enabled
       ? `The account made ${pct(summary.total_return_pct)} with memory; whether memory helped is open, as no run without it was found.`
       : `The account made ${pct(summary.total_return_pct)} without memory.`;
   }
-  const returnOf = (wanted: string): string =>
-    pct(accounts.find(({ name }) => name === wanted)?.figures.return_pct ?? null);
-  const returns = `${returnOf(effect.first)} against ${returnOf(effect.second)}`;
-  const figures = effect.sharpe === null ? "" : `; the Sharpe ratio differs by ${interval(effect.sharpe, 2)}`;
-  if (effect.first !== MEMORY_ON || effect.second !== MEMORY_OFF) {
-    const shown = isShown(effect.sharpe) ? "differ" : "do not differ as far as this much data can show";
-    return `The runs ${effect.first} and ${effect.second} ${shown}: ${returns}${figures}.`;
+  const { first, second, sharpe } = effect;
+  const returns = `${pct(first.figures.return_pct)} against ${pct(second.figures.return_pct)}`;
+  const figures = sharpe === null ? "" : `; the Sharpe ratio differs by ${interval(sharpe, 2)}`;
+  if (!effect.isOfMemory) {
+    const shown = isShown(sharpe) ? "differ" : "do not differ as far as this much data can show";
+    return `The runs ${first.name} and ${second.name} ${shown}: ${returns}${figures}.`;
   }
-  const { sharpe } = effect;
   if (sharpe !== null && sharpe.low > 0) return `Memory helped: the account made ${returns} without it${figures}.`;
   if (sharpe !== null && sharpe.high < 0)
     return `Memory did not help, it hurt: the account made ${returns} without it${figures}.`;

@@ -21,6 +21,11 @@ export interface DailyReturns {
   readonly daysPerYear: DaysPerYear;
 }
 
+/** Trading days a year, from marks of equity: 365 if there are marks on Saturdays, else 252. */
+export function daysPerYearOfMarks(days: readonly Pick<DailyMark, "date">[]): DaysPerYear {
+  return days.some(({ date }) => new Date(date).getUTCDay() === 6) ? 365 : 252;
+}
+
 /** The last mark of each day, in order of time. With 252 days a year, Sunday belongs to Monday. */
 export function lastOfDays<Mark extends DailyMark>(days: readonly Mark[], daysPerYear: DaysPerYear): readonly Mark[] {
   const lastByDate = new Map<string, Mark>();

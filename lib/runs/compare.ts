@@ -6,7 +6,7 @@ import { DaySample, type FigureIntervals, type World } from "../experiments/day-
 import { readMemory } from "../memory/load.ts";
 import type { Trade } from "../memory/trade.ts";
 import type { ChunkRecord } from "../results/chunks.ts";
-import type { DaysPerYear } from "../results/metrics.ts";
+import { daysPerYearOfMarks } from "../results/metrics.ts";
 import { blockLength } from "../stats/bootstrap.ts";
 import { minTrackRecord, momentsOf } from "../stats/sharpe-significance.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -57,8 +57,12 @@ export async function readStoredRun(storage: Storage, runId: string): Promise<St
     throw fail("NOT_FOUND", `Cannot compare run ${runId.slice(0, 12)}`, { found, expected: "one or more" });
   }
   records.sort((a, b) => (a.start < b.start ? -1 : 1));
+  return storedRunOf({ runId, records }, (await readMemory(storage)).trades);
+}
+
+/** A run by its records, and by those of the trades of its memory folder that belong to them. */
+export function storedRunOf({ runId, records }: Omit<StoredRun, "trades">, trades: readonly Trade[]): StoredRun {
   const committed = new Set(records.map(({ chunk }) => chunk));
-  const { trades } = await readMemory(storage);
   return { runId, records, trades: trades.filter((trade) => trade.runId === runId && committed.has(trade.chunk)) };
 }
 
@@ -98,7 +102,7 @@ export function compareStoredRuns(a: readonly StoredRun[], b: readonly StoredRun
 
 /** Two runs as the arms of a world: on the days that both have. */
 function worldOf(a: StoredRun, b: StoredRun): World {
-  const daysPerYear = daysPerYearOf([a, b]);
+  const daysPerYear = daysPerYearOfMarks([a, b].flatMap(({ records }) => records.flatMap(({ daily }) => daily)));
   const [left, right] = [a, b].map((run) => {
     const initialBalance = run.records[0]!.initial_balance;
     return armOf(run, { initialBalance, daysPerYear });
@@ -145,12 +149,6 @@ function onDays({ dates, arm }: { dates: readonly string[]; arm: Arm }, days: re
       confidence: kept.map((i) => confidence[i]!),
     },
   };
-}
-
-/** A run has no bars here, but days with Saturdays only if its markets are open on them. */
-function daysPerYearOf(runs: readonly StoredRun[]): DaysPerYear {
-  const isSaturday = ({ date }: { date: string }): boolean => new Date(date).getUTCDay() === 6;
-  return runs.some(({ records }) => records.some(({ daily }) => daily.some(isSaturday))) ? 365 : 252;
 }
 
 function sideOf(arms: readonly Arm[]): { runs: readonly string[]; trades: number } {

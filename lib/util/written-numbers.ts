@@ -1,4 +1,4 @@
-/** Numbers as a person writes them. */
+/** Numbers and times as a person writes them. */
 
 /** A fixed count of decimals and a comma between thousands, such as `10,250.50`. */
 export function fixed(value: number | null, decimals = 2): string {
@@ -13,4 +13,14 @@ export function fixed(value: number | null, decimals = 2): string {
 export function signed(value: number | null, decimals = 2): string {
   const text = fixed(value, decimals);
   return value !== null && value > 0 && /[1-9]/.test(text) ? `+${text}` : text;
+}
+
+/** US dollars: cents from $1 on, hundredths of a cent below. */
+export function dollars(value: number): string {
+  return `$${value.toFixed(value < 1 ? 4 : 2)}`;
+}
+
+/** An ISO timestamp to the minute, such as `2021-05-19 13:00`. */
+export function minute(timestamp: string): string {
+  return timestamp.slice(0, 16).replace("T", " ");
 }

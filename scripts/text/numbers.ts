@@ -1,7 +1,7 @@
 /** Numbers, sizes and times as a person writes them; `-` where there is none. */
-import { fixed, signed } from "../../lib/util/written-numbers.ts";
+import { dollars, fixed, minute, signed } from "../../lib/util/written-numbers.ts";
 
-export { fixed, signed };
+export { dollars, fixed, minute, signed };
 
 /** Account currency, such as `10,250.50`. */
 export function money(value: number | null): string {
@@ -37,11 +37,6 @@ function withUnit(number: string, unit: string): string {
   return number === "-" ? number : number + unit;
 }
 
-/** US dollars: cents from $1 on, hundredths of a cent below. */
-export function dollars(value: number): string {
-  return `$${value.toFixed(value < 1 ? 4 : 2)}`;
-}
-
 /** A size in powers of 1,000, such as `3.2 kB`. */
 export function bytes(size: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
@@ -58,9 +53,4 @@ export function duration(ms: number): string {
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${pad(seconds % 60)}s`;
   return `${Math.floor(seconds / 3600)}h ${pad(Math.floor((seconds % 3600) / 60))}m`;
-}
-
-/** An ISO timestamp to the minute, such as `2021-05-19 13:00`. */
-export function minute(timestamp: string): string {
-  return timestamp.slice(0, 16).replace("T", " ");
 }

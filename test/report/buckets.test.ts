@@ -27,9 +27,7 @@ describe("a part of a period", () => {
 
   test("begins where the one before ends", () => {
     expect(buckets.widthMs).toBe(4 * HOUR_MS);
-    expect([0, 4 * HOUR_MS - 1, 4 * HOUR_MS, 99 * HOUR_MS, -1].map((ms) => bucketOf(buckets, ms))).toEqual([
-      0, 0, 1, 1, 0,
-    ]);
+    expect([0, 4 * HOUR_MS - 1, 4 * HOUR_MS].map((ms) => bucketOf(buckets, ms))).toEqual([0, 0, 1]);
     expect(bucketEnd(buckets, 0)).toBe(4 * HOUR_MS);
   });
 
@@ -42,6 +40,11 @@ describe("a part of a period", () => {
     const value = (point: { value: number }): number => point.value;
     expect(perBucket(points, { buckets, value, merge: (_, next) => next })).toEqual([1, null]);
     expect(perBucket(points, { buckets, value, merge: Math.min })).toEqual([-2, null]);
+  });
+
+  test("has no points of times outside the period", () => {
+    const points = [-1, HOUR_MS, 8 * HOUR_MS].map((atMs, value) => ({ atMs, value }));
+    expect(perBucket(points, { buckets, value: ({ value }) => value, merge: (_, next) => next })).toEqual([1, null]);
   });
 
   test("has the end of its last day in it", () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { ReportData } from "../../lib/report/data.ts";
 import { recallPicture } from "../../lib/report/pictures/recall.ts";
 import { costsPicture } from "../../lib/report/pictures/costs.ts";
+import { movesPicture, weightsPicture } from "../../lib/report/pictures/providers.ts";
 import { sizesPicture, tradesPicture } from "../../lib/report/pictures/trades.ts";
 import type { LiveFrame } from "../../lib/report/live.ts";
 
@@ -37,6 +38,52 @@ describe("recall", () => {
     const few = { decisions, outcomes, longRById: new Map([["old 0", 1]]) } as unknown as ReportData;
     expect(recallPicture(few)).toMatchObject({ note: "Nothing was recalled for a trade of this run." });
   });
+});
+
+test("groups of pairs that are equally similar stay apart", () => {
+  const decisions = Array.from({ length: 10 }, (_, i) => ({
+    id: `new ${i}`,
+    nearest: [{ decision_id: "old", similarity: 1 }],
+  }));
+  const outcomes = decisions.map(({ id }) => ({ decision_id: id, action: "BUY", result_r: 1 }));
+  const data = { decisions, outcomes, longRById: new Map([["old", 1]]) } as unknown as ReportData;
+  expect(recallPicture(data).body!.match(/>1\.00 to 1\.00</g)).toHaveLength(5);
+});
+
+test("weights are means over the decisions of an asset in a chunk", () => {
+  const decision = (asset: string, chunk: string, trend: number): object => ({
+    atMs: 0,
+    asset,
+    chunk,
+    weights: { trend, memory: 1 - trend },
+  });
+  const decisions = [decision("A", "Q1", 0.2), decision("A", "Q1", 0.4), decision("B", "Q1", 0.9)];
+  const summary = {
+    assets: ["A", "B"],
+    providers: { trend: {}, memory: {} },
+    quarterly_breakdown: [{ quarter: "Q1" }, { quarter: "Q2" }],
+  };
+  expect(weightsPicture({ run: { summary }, decisions } as unknown as ReportData, FRAME).table!.rows).toEqual([
+    ["A", "Q1", "0.30", "0.70"],
+    ["A", "Q2", "-", "-"],
+    ["B", "Q1", "0.90", "0.10"],
+    ["B", "Q2", "-", "-"],
+  ]);
+});
+
+test("trades that moved the weights on one day have a row each, also if they read alike", () => {
+  const move = (time: string): object => ({
+    exit_timestamp: `2021-01-01T${time}:00.000Z`,
+    trades: [{ asset: "A", action: "BUY", result_r: 1.5 }],
+    multipliers_before: { trend: 1, memory: 1 },
+    multipliers_after: { trend: 1.5, memory: 0.5 },
+  });
+  const summary = {
+    providers: { trend: {}, memory: {} },
+    quarterly_breakdown: [{ weight_moves: [move("08:00"), move("16:00")] }],
+  };
+  const { body } = movesPicture({ run: { summary } } as unknown as ReportData);
+  expect(body!.match(/>2021-01-01 {2}A BUY \+1\.50 R</g)).toHaveLength(2);
 });
 
 test("the same trades at a multiple of their costs lose that much more", () => {

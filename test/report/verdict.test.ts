@@ -1,13 +1,16 @@
 import { describe, expect, test } from "bun:test";
-import { MEMORY_OFF, MEMORY_ON } from "../../lib/report/accounts.ts";
 import type { ReportData } from "../../lib/report/data.ts";
 import { verdictOf } from "../../lib/report/verdict.ts";
 import type { Interval } from "../../lib/stats/bootstrap.ts";
 
 const interval = (low: number, high: number): Interval => ({ estimate: (low + high) / 2, low, high, p_value: 0.5 });
 
+const MEMORY_ON = "memory on";
+const MEMORY_OFF = "memory off";
+
 interface Given {
   readonly names?: readonly [string, string?];
+  readonly isOfMemory?: boolean;
   readonly sharpe?: Interval;
   readonly better?: Interval;
   readonly period?: string;
@@ -15,14 +18,15 @@ interface Given {
 }
 
 /** Of two runs that made +3 % and -2 %. */
-function verdict({ names = [MEMORY_ON, MEMORY_OFF], sharpe, better, ...given }: Given): readonly string[] {
-  const [first, second] = names;
+function verdict({ names = [MEMORY_ON, MEMORY_OFF], isOfMemory, sharpe, better, ...given }: Given): readonly string[] {
   const line = (name: string, return_pct: number): object => ({ name, figures: { return_pct } });
+  const first = line(names[0], 3);
+  const second = names[1] === undefined ? undefined : line(names[1], -2);
   const { period = "2022-01-01/2023-01-01", data = "bars" } = given;
   return verdictOf({
-    run: { summary: { memory_enabled: first === MEMORY_ON, total_return_pct: 3, period, data } },
-    accounts: [line(first, 3), ...(second === undefined ? [] : [line(second, -2)])],
-    effect: sharpe && { first, second, sharpe },
+    run: { summary: { memory_enabled: names[0] === MEMORY_ON, total_return_pct: 3, period, data } },
+    accounts: [first, ...(second === undefined ? [] : [second])],
+    effect: sharpe && { isOfMemory: isOfMemory ?? names[1] === MEMORY_OFF, first, second, sharpe },
     comparison: better && { betting: { bet_better: better } },
   } as unknown as ReportData);
 }
@@ -45,7 +49,7 @@ describe("the first sentence", () => {
     );
     expect(verdict({ names: [MEMORY_OFF] })[0]).toBe("The account made +3.0% without memory.");
     expect(verdict({ names: ["a", "b"] })[0]).toBe(
-      "The runs a and b have no days in common, so nothing can be compared.",
+      "The runs a and b have fewer than two days in common, so nothing can be compared.",
     );
   });
 
@@ -56,6 +60,10 @@ describe("the first sentence", () => {
     );
     expect(verdict({ names, sharpe: interval(-0.1, 0.9) })[0]).toStartWith(
       "The runs wide stops and 3f9c do not differ as far as this much data can show",
+    );
+    // Labels may be anything.
+    expect(verdict({ isOfMemory: false, sharpe: interval(0.1, 0.9) })[0]).toStartWith(
+      "The runs memory on and memory off differ",
     );
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseHTML } from "linkedom";
 import { RunFiles } from "../../lib/backtest/run-files.ts";
-import type { StoredReport } from "../../lib/report/make.node.ts";
+import { makeReport, type StoredReport } from "../../lib/report/make.node.ts";
 import type { RunComparison } from "../../lib/runs/compare.ts";
 import type { Summary } from "../../lib/results/summary-shape.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
@@ -114,8 +114,11 @@ describe("the tables agree with the summary", () => {
   });
 
   test("holding earns what the summary says", () => {
-    const held = Object.entries(on.buy_and_hold).map(([asset, each]) => [asset, `${signed(each!.return_pct)}%`]);
-    expect(tableOf("held")).toEqual([...held, ["equal shares", `${signed(on.equal_weight!.return_pct)}%`]]);
+    const held = Object.entries(on.buy_and_hold).map(([asset, each]) => [
+      `${asset} held`,
+      `${signed(each!.return_pct)}%`,
+    ]);
+    expect(tableOf("held")).toEqual([...held, ["all held, equal shares", `${signed(on.equal_weight!.return_pct)}%`]]);
   });
 
   test("providers have their trades and mean R by chunk", () => {
@@ -196,6 +199,18 @@ describe("report", () => {
     expect(named.verdict[0]).toStartWith("Memory did not help");
   });
 
+  test("ends with the reason of a signal that comes while it works", async () => {
+    const stopped = new AbortController();
+    const reason = new DOMException("stopped by SIGINT", "AbortError");
+    setTimeout(() => stopped.abort(reason));
+    const notes: string[] = [];
+    const options = { memoryDir: memory, run: "latest", dataDir: undefined, answersDir: work };
+    const made = makeReport({ ...options, onNote: (text) => notes.push(text), signal: stopped.signal });
+    expect(await made.catch((error: unknown) => error)).toBe(reason);
+    // It ended before it came to what it notes.
+    expect(notes).toEqual([]);
+  });
+
   test("leaves out holding where the bars are others, and says so", async () => {
     const out = join(work, "no-bars.html");
     const { code, stderr } = await runScript("report.ts", ["--memory-dir", memory, "--data-dir", work, "--out", out]);
@@ -209,6 +224,7 @@ describe("report", () => {
     [["--compare", "none.json"], 3, 'Cannot read the comparison "none.json": found no such file'],
     [["--compare", "nothing"], 3, 'Cannot find the run "nothing"'],
     [["a", "b"], 2, 'unexpected argument "b"'],
+    [["latest", "--compare", "latest"], 2, "found the run itself, expected another run, or a comparison"],
   ])("refuses %j and writes nothing", async (args, expected, message) => {
     const out = join(work, "refused.html");
     const { code, stdout, stderr } = await runScript("report.ts", [...args, "--memory-dir", memory, "--out", out]);

@@ -38,20 +38,19 @@ export function equityPicture({ accounts, run }: ReportData, frame: LiveFrame): 
         ...frame,
         alt: `Equity from ${fixed(run.summary.initial_balance, 0)}: ${ends.join(", ")}`,
       }),
-      table: monthTable(accounts, run.summary.initial_balance, ({ equity }) => fixed(equity)),
+      table: monthTable(accounts, ({ equity }) => fixed(equity)),
     },
   };
 }
 
 /** Buying and holding, in percent of what was paid, and the run on the same scale. */
-export function heldPicture({ accounts: [run], held, run: { summary } }: ReportData, frame: LiveFrame): LivePicture {
-  const initial = summary.initial_balance;
+export function heldPicture({ accounts: [run], held }: ReportData, frame: LiveFrame): LivePicture {
   const lines = [
     {
       ...lineOf(run!),
       values: perBucket(run!.marks, {
         ...frame,
-        value: ({ equity }) => (100 * equity) / initial,
+        value: ({ equity }) => (100 * equity) / run!.initial,
         merge: (_, next) => next,
       }),
     },
@@ -91,9 +90,9 @@ export function heldPicture({ accounts: [run], held, run: { summary } }: ReportD
 }
 
 /** How far equity is below its highest so far. */
-export function drawdownPicture({ accounts, run }: ReportData, frame: LiveFrame): LivePicture {
+export function drawdownPicture({ accounts }: ReportData, frame: LiveFrame): LivePicture {
   const lines = accounts.map((account): LiveLine => {
-    let peak = run.summary.initial_balance;
+    let peak = account.initial;
     const falls = account.marks.map(({ atMs, equity }) => {
       peak = Math.max(peak, equity);
       return { atMs, fall: 100 * (equity / peak - 1) };
@@ -114,15 +113,15 @@ export function drawdownPicture({ accounts, run }: ReportData, frame: LiveFrame)
       title: "Drawdown",
       note: "How far the account is below its highest so far, in percent.",
       body: liveHtml(chart, { ...frame, alt: `Drawdown: ${deepest.join(", ")}` }),
-      table: monthTable(accounts, run.summary.initial_balance, ({ drawdownPct }) => `${fixed(drawdownPct)}%`),
+      table: monthTable(accounts, ({ drawdownPct }) => `${fixed(drawdownPct)}%`),
     },
   };
 }
 
 /** Returns by calendar month, a row for each run. */
-export function monthsPicture({ accounts, run: { summary } }: ReportData): Picture {
-  const cells = accounts.flatMap(({ name, marks }) =>
-    monthEnds(marks, summary.initial_balance).map(({ month, returnPct }) => ({
+export function monthsPicture({ accounts }: ReportData): Picture {
+  const cells = accounts.flatMap(({ name, initial, marks }) =>
+    monthEnds(marks, initial).map(({ month, returnPct }) => ({
       row: `${month.slice(0, 4)} ${name}`,
       column: MONTHS[Number(month.slice(5)) - 1]!,
       value: returnPct,
@@ -146,7 +145,7 @@ export function monthsPicture({ accounts, run: { summary } }: ReportData): Pictu
         Plot.text(cells, { x: "column", y: "row", text: (cell) => signed(cell.value, 1), fill: "ink" }),
       ],
     }),
-    table: monthTable(accounts, summary.initial_balance, ({ returnPct }) => `${signed(returnPct)}%`),
+    table: monthTable(accounts, ({ returnPct }) => `${signed(returnPct)}%`),
   };
 }
 
@@ -158,10 +157,9 @@ function lineOf({ name, color }: AccountLine): Omit<LiveLine, "values"> {
 
 function monthTable(
   accounts: readonly AccountLine[],
-  initial: number,
   cell: (month: ReturnType<typeof monthEnds>[number]) => string,
 ): NonNullable<Picture["table"]> {
-  const byAccount = accounts.map(({ marks }) => monthEnds(marks, initial));
+  const byAccount = accounts.map(({ marks, initial }) => monthEnds(marks, initial));
   return {
     heads: ["month", ...accounts.map(({ name }) => name)],
     rows: (byAccount[0] ?? []).map(({ month }) => [

@@ -1,6 +1,6 @@
 /** What trading and models cost. */
 import * as Plot from "@observablehq/plot";
-import { fixed, signed } from "../../util/written-numbers.ts";
+import { dollars, fixed, signed } from "../../util/written-numbers.ts";
 import type { LineColor, ReportData } from "../data.ts";
 import type { Picture } from "../html.ts";
 import { drawSvg, signedTick } from "../svg.ts";
@@ -155,8 +155,4 @@ export function modelsPicture({ models }: ReportData): Picture {
       ]),
     },
   };
-}
-
-function dollars(usd: number): string {
-  return `$${usd.toFixed(usd < 1 ? 4 : 2)}`;
 }

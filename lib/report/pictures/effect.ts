@@ -1,6 +1,7 @@
 /** What memory did: one run less another, betting less and better, and each part of memory. */
 import * as Plot from "@observablehq/plot";
 import { fixed, signed } from "../../util/written-numbers.ts";
+import { thinned } from "../buckets.ts";
 import type { ReportData } from "../data.ts";
 import type { Picture } from "../html.ts";
 import type { LiveFrame } from "../live.ts";
@@ -14,11 +15,12 @@ export function effectPicture({ effect, accounts }: ReportData, { borders }: Liv
       title: "With memory less without",
       note:
         accounts.length > 1
-          ? "The two runs have no days in common."
+          ? "The two runs have fewer than two days in common."
           : "There is no second run on these bars to compare with: run-chunks --no-memory makes one.",
     };
   }
-  const { first, second, path } = effect;
+  const { path } = effect;
+  const [first, second] = [effect.first.name, effect.second.name];
   const last = path.at(-1)!;
   const points = path.map((point) => ({ ...point, at: new Date(point.date) }));
   return {
@@ -42,7 +44,7 @@ export function effectPicture({ effect, accounts }: ReportData, { borders }: Liv
     }),
     table: {
       heads: ["until", "difference", "low", "high"],
-      rows: everyNth(path, 12).map(({ date, value, low, high }) => [
+      rows: thinned(path, 12).map(({ date, value, low, high }) => [
         date,
         ...[value, low, high].map((each) => `${signed(each)}%`),
       ]),
@@ -100,10 +102,4 @@ export function partsPicture({ comparison }: ReportData): Picture | undefined {
 
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-/** About so many of the items, the last one included. */
-function everyNth<T>(items: readonly T[], wanted: number): readonly T[] {
-  const step = Math.max(1, Math.round(items.length / wanted));
-  return items.filter((_, i) => (items.length - 1 - i) % step === 0);
 }

@@ -1,12 +1,15 @@
 /** The providers: their weights over time, their results by chunk, and the trades that moved the weights most. */
 import * as Plot from "@observablehq/plot";
 import type { QuarterSummary } from "../../results/summary-shape.ts";
-import { fixed, signed } from "../../util/written-numbers.ts";
+import { fixed, minute, signed } from "../../util/written-numbers.ts";
+import { meanOf } from "../../util/numbers.ts";
+import { DAY_MS } from "../../util/time.ts";
 import { bucketEnd, bucketOf, bucketsOf } from "../buckets.ts";
 import type { ReportData } from "../data.ts";
 import { heatCell } from "../heat.ts";
 import { type LegendEntry, type Picture, tabsHtml } from "../html.ts";
 import type { LiveFrame } from "../live.ts";
+import type { DecisionPoint } from "../run-data.ts";
 import { chunkBorders, drawSvg, TIME_AXIS } from "../svg.ts";
 
 /** Points of a picture of weights. */
@@ -23,15 +26,11 @@ export function weightsPicture({ run: { summary }, decisions }: ReportData, fram
   const names = Object.keys(summary.providers);
   const { startMs, widthMs, count } = frame.buckets;
   const buckets = bucketsOf({ startMs, endMs: startMs + widthMs * count }, MAX_WEIGHT_POINTS);
+  const byAsset = Map.groupBy(decisions, ({ asset }) => asset);
   const tabs = summary.assets.map((asset) => {
-    const ofAsset = decisions.filter((decision) => decision.asset === asset);
-    const byBucket = Map.groupBy(ofAsset, ({ atMs }) => bucketOf(buckets, atMs));
+    const byBucket = Map.groupBy(byAsset.get(asset) ?? [], ({ atMs }) => bucketOf(buckets, atMs));
     const points = [...byBucket].flatMap(([i, some]) =>
-      names.map((name) => ({
-        at: new Date(bucketEnd(buckets, i)),
-        name,
-        weight: some.reduce((sum, { weights }) => sum + (weights[name] ?? 0), 0) / some.length,
-      })),
+      names.map((name) => ({ at: new Date(bucketEnd(buckets, i)), name, weight: meanWeight(some, name) })),
     );
     const html = drawSvg({
       alt: `Weights of ${names.join(", ")} for ${asset} over time; the table has their means by chunk`,
@@ -46,7 +45,7 @@ export function weightsPicture({ run: { summary }, decisions }: ReportData, fram
       },
       color: { type: "ordinal", domain: names, range: names.map((_, i) => `var(--c${i % 8})`) },
       marks: [
-        Plot.areaY(points, Plot.stackY({ x: "at", y: "weight", fill: "name", order: names })),
+        Plot.areaY(points, Plot.stackY({ x: "at", y: "weight", z: "name", fill: "name", order: names })),
         chunkBorders(frame.borders),
       ],
     });
@@ -60,25 +59,23 @@ export function weightsPicture({ run: { summary }, decisions }: ReportData, fram
     body: tabsHtml("weights", tabs),
     table: {
       heads: ["asset", "chunk", ...names],
-      rows: summary.assets.flatMap((asset) =>
-        summary.quarterly_breakdown.map((chunk) => {
-          const some = decisions.filter((each) => each.asset === asset && isIn(each.atMs, chunk));
-          const means = names.map(
-            (name) => some.reduce((sum, each) => sum + (each.weights[name] ?? 0), 0) / some.length,
-          );
-          return [asset, chunk.quarter, ...means.map((mean) => fixed(mean))];
-        }),
-      ),
+      rows: summary.assets.flatMap((asset) => {
+        const byChunk = Map.groupBy(byAsset.get(asset) ?? [], ({ chunk }) => chunk);
+        return summary.quarterly_breakdown.map(({ quarter }) => {
+          const some = byChunk.get(quarter) ?? [];
+          return [asset, quarter, ...names.map((name) => fixed(meanWeight(some, name)))];
+        });
+      }),
     },
   };
 }
 
-function isIn(atMs: number, { start_date: start, end_date: end }: QuarterSummary): boolean {
-  return atMs >= Date.parse(start) && atMs < Date.parse(end);
+function meanWeight(decisions: readonly DecisionPoint[], name: string): number | null {
+  return meanOf(decisions.map(({ weights }) => weights[name] ?? 0));
 }
 
 function days(ms: number): string {
-  const count = ms / 86_400_000;
+  const count = ms / DAY_MS;
   return count >= 1 ? `${count} day${count === 1 ? "" : "s"}` : `${count * 24} hours`;
 }
 
@@ -147,14 +144,6 @@ export function movesPicture({ run: { summary } }: ReportData): Picture {
     .toSorted((a, b) => a.exit_timestamp.localeCompare(b.exit_timestamp));
   const title = "What moved the weights";
   if (moves.length === 0) return { id: "moves", title, note: "No trade moved a weight." };
-  const points = moves.flatMap((move) =>
-    names.map((name) => ({
-      row: rowOf(move),
-      name,
-      before: move.multipliers_before[name] ?? 1,
-      after: move.multipliers_after[name] ?? 1,
-    })),
-  );
   return {
     id: "moves",
     title,
@@ -162,29 +151,11 @@ export function movesPicture({ run: { summary } }: ReportData): Picture {
       "The trades after which the multipliers changed most, in order of time. A line goes from a provider's multiplier before " +
       "to the dot, its multiplier after. 1 is an equal share of the vote.",
     legend: providerLegend(names),
-    body: drawSvg({
-      alt: `The ${moves.length} trades that moved the weights most; the table names them`,
-      height: 60 + (10 + 4 * names.length) * moves.length,
-      marginLeft: 270,
-      x: { grid: true, label: null },
-      y: { domain: moves.map(rowOf), label: null, tickSize: 0 },
-      color: { type: "ordinal", domain: names, range: names.map((_, i) => `var(--c${i % 8})`) },
-      marks: [
-        Plot.ruleX([1], { stroke: "currentColor" }),
-        ...names.flatMap((name, i) => {
-          const some = points.filter((point) => point.name === name);
-          const dy = 4 * (i - (names.length - 1) / 2);
-          return [
-            Plot.ruleY(some, { y: "row", x1: "before", x2: "after", stroke: "name", strokeWidth: 2, dy }),
-            Plot.dot(some, { y: "row", x: "after", fill: "name", r: 3, dy }),
-          ];
-        }),
-      ],
-    }),
+    body: movesSvg(moves, names),
     table: {
       heads: ["closed", "trades", ...names],
       rows: moves.map((move) => [
-        move.exit_timestamp.slice(0, 16).replace("T", " "),
+        minute(move.exit_timestamp),
         tradesOf(move),
         ...names.map(
           (name) => `${fixed(move.multipliers_before[name] ?? null)} to ${fixed(move.multipliers_after[name] ?? null)}`,
@@ -192,6 +163,42 @@ export function movesPicture({ run: { summary } }: ReportData): Picture {
       ]),
     },
   };
+}
+
+function movesSvg(moves: readonly Move[], names: readonly string[]): string {
+  const points = moves.flatMap((move, row) =>
+    names.map((name) => ({
+      row,
+      name,
+      before: move.multipliers_before[name] ?? 1,
+      after: move.multipliers_after[name] ?? 1,
+    })),
+  );
+  return drawSvg({
+    alt: `The ${moves.length} trades that moved the weights most; the table names them`,
+    height: 60 + (10 + 4 * names.length) * moves.length,
+    marginLeft: 270,
+    x: { grid: true, label: null },
+    y: {
+      type: "point",
+      domain: moves.keys(),
+      label: null,
+      tickSize: 0,
+      tickFormat: (row: number) => rowOf(moves[row]!),
+    },
+    color: { type: "ordinal", domain: names, range: names.map((_, i) => `var(--c${i % 8})`) },
+    marks: [
+      Plot.ruleX([1], { stroke: "currentColor" }),
+      ...names.flatMap((name, i) => {
+        const some = points.filter((point) => point.name === name);
+        const dy = 4 * (i - (names.length - 1) / 2);
+        return [
+          Plot.ruleY(some, { y: "row", x1: "before", x2: "after", stroke: "name", strokeWidth: 2, dy }),
+          Plot.dot(some, { y: "row", x: "after", fill: "name", r: 3, dy }),
+        ];
+      }),
+    ],
+  });
 }
 
 type Move = QuarterSummary["weight_moves"][number];

@@ -2,6 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { directionOf } from "../../memory/trade.ts";
 import { wilsonInterval } from "../../stats/wilson.ts";
+import { meanOf } from "../../util/numbers.ts";
 import { fixed, signed } from "../../util/written-numbers.ts";
 import { thinned } from "../buckets.ts";
 import type { ReportData } from "../data.ts";
@@ -102,8 +103,8 @@ interface Group {
   readonly share: number;
   readonly low: number;
   readonly high: number;
-  readonly meanRecalled: number;
-  readonly meanOwn: number;
+  readonly meanRecalled: number | null;
+  readonly meanOwn: number | null;
 }
 
 function groupsSvg(groups: readonly Group[], pairs: number): string {
@@ -117,7 +118,8 @@ function groupsSvg(groups: readonly Group[], pairs: number): string {
     marginTop: 28,
     x: {
       type: "point",
-      domain: groups.map(({ name }) => name),
+      domain: groups.keys(),
+      tickFormat: (i: number) => groups[i]!.name,
       label: `similarity (${pairs} pairs)`,
       labelAnchor: "center",
       padding: 0.5,
@@ -126,14 +128,14 @@ function groupsSvg(groups: readonly Group[], pairs: number): string {
     marks: [
       Plot.ruleY([50], { stroke: "currentColor", strokeDasharray: "4,4" }),
       Plot.ruleX(groups, {
-        x: "name",
+        x: (_: Group, i: number) => i,
         y1: (group: Group) => Math.max(30, group.low),
         y2: (group: Group) => Math.min(70, group.high),
         stroke: "var(--on)",
         strokeWidth: 2,
       }),
       Plot.dot(groups, {
-        x: "name",
+        x: (_: Group, i: number) => i,
         y: (group: Group) => Math.max(30, Math.min(70, group.share)),
         fill: "var(--on)",
         r: 4.5,
@@ -148,7 +150,7 @@ function groupsOf(pairs: readonly Pair[]): readonly Group[] {
     const some = sorted.slice(Math.floor((g * sorted.length) / GROUPS), Math.floor(((g + 1) * sorted.length) / GROUPS));
     const same = some.filter(({ own, recalled }) => own > 0 === recalled > 0).length;
     const { low, high } = wilsonInterval(same, some.length);
-    const mean = (key: "own" | "recalled"): number => some.reduce((sum, pair) => sum + pair[key], 0) / some.length;
+    const mean = (key: "own" | "recalled"): number | null => meanOf(some.map((pair) => pair[key]));
     return {
       name: `${fixed(some[0]!.similarity)} to ${fixed(some.at(-1)!.similarity)}`,
       pairs: some.length,

@@ -1,7 +1,8 @@
 /** The trades on the price, and how large they were. */
 import * as Plot from "@observablehq/plot";
 import type { Outcome } from "../../types.ts";
-import { fixed, signed } from "../../util/written-numbers.ts";
+import { meanOf } from "../../util/numbers.ts";
+import { fixed, minute, signed } from "../../util/written-numbers.ts";
 import { thinned } from "../buckets.ts";
 import type { ReportData } from "../data.ts";
 import { type Picture, tabsHtml } from "../html.ts";
@@ -58,10 +59,6 @@ export function tradesPicture({ run: { summary }, decisions, outcomes }: ReportD
       ]),
     },
   };
-}
-
-function minute(timestamp: string): string {
-  return timestamp.slice(0, 16).replace("T", " ");
 }
 
 interface TradePoint {
@@ -166,11 +163,9 @@ export function sizesPicture({ run: { summary }, decisions }: ReportData, { bord
     isEntry && expectedR !== null ? [{ at: new Date(atMs), asset, expectedR, sizeScale }] : [],
   );
   if (entries.length === 0) return { id: "sizes", title, note: "Without memory every position has its full size." };
-  const mean = entries.reduce((sum, { sizeScale }) => sum + sizeScale, 0) / entries.length;
+  const mean = meanOf(entries.map(({ sizeScale }) => sizeScale));
   const shown = thinned(entries, MAX_POSITIONS);
   const months = [...Map.groupBy(entries, ({ at }) => at.toISOString().slice(0, 7))];
-  const meanOf = (some: typeof entries, key: "expectedR" | "sizeScale"): number =>
-    some.reduce((sum, each) => sum + each[key], 0) / some.length;
   const period = {
     type: "utc" as const,
     label: null,
@@ -210,8 +205,8 @@ export function sizesPicture({ run: { summary }, decisions }: ReportData, { bord
       rows: months.map(([month, some]) => [
         month,
         String(some.length),
-        signed(meanOf(some, "expectedR"), 3),
-        fixed(meanOf(some, "sizeScale")),
+        signed(meanOf(some.map(({ expectedR }) => expectedR)), 3),
+        fixed(meanOf(some.map(({ sizeScale }) => sizeScale))),
       ]),
     },
   };
