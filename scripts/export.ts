@@ -4,8 +4,9 @@ import { extname } from "node:path";
 import { TABLES, LINE_TABLES, type TableName, TRADES_TABLE } from "../lib/runs/export-columns.ts";
 import { FORMATS, type Format, writeTable } from "../lib/runs/export-formats.ts";
 import { exportRows, type ExportSource } from "../lib/runs/export-rows.node.ts";
-import { type FoundRun, findRun, runsIn } from "../lib/runs/find.node.ts";
+import { type FoundRun, findRuns, runsIn } from "../lib/runs/find.node.ts";
 import { writeStream } from "../lib/storage/stream-file.node.ts";
+import { pauseEvery } from "../lib/util/async.ts";
 import { knownWord, wordHint } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemoryDir } from "./cli/config-flags.ts";
@@ -49,10 +50,8 @@ await runScript(async ({ argv, signal }) => {
       progress.clear();
       warn(problem);
     },
-    onProgress: (done, of) => {
-      signal.throwIfAborted();
-      progress.update("Exported", done, of);
-    },
+    onProgress: (done, of) => progress.update("Exported", done, of),
+    pause: pauseEvery(1, signal),
   });
   const { columns } = table === "trades" ? TRADES_TABLE : LINE_TABLES[table];
   try {
@@ -93,8 +92,7 @@ async function sourcesOf(memoryDir: string, names: readonly string[]): Promise<r
     return [{ memoryDir, runs: (await runsIn(memoryDir)).toReversed(), allOutcomes: true }];
   }
   const byFolder = new Map<string, FoundRun[]>();
-  for (const name of names) {
-    const run = await findRun(memoryDir, name);
+  for (const run of await findRuns(memoryDir, names)) {
     const known = byFolder.get(run.memoryDir) ?? [];
     if (!known.some(({ id }) => id === run.id)) byFolder.set(run.memoryDir, [...known, run]);
   }

@@ -3,8 +3,9 @@
 import { join } from "node:path";
 import { RunFiles, RUNS_FOLDER } from "../lib/backtest/run-files.ts";
 import { describeRun } from "../lib/runs/describe.ts";
-import { type FoundRun, findRun } from "../lib/runs/find.node.ts";
+import { type FoundRun, findRun, findRuns } from "../lib/runs/find.node.ts";
 import { entryOf, listRuns } from "../lib/runs/list.node.ts";
+import type { DamagedFile } from "../lib/storage/damaged-file.ts";
 import { foreignFlags, knownWord } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
@@ -59,7 +60,7 @@ await runScript(async ({ argv, signal }) => {
   const memoryDir = await locateMemoryDir(flags);
   const [first = "", second = ""] = given;
   if (action === "list") return list(flags, memoryDir);
-  if (action === "compare") return compare(flags, { memoryDir, names: [first, second] });
+  if (action === "compare") return compare(flags, { memoryDir, names: [first, second], signal });
   const run = await findRun(memoryDir, first);
   if (action === "label") return label(flags, run, second);
   if (action === "remove") return remove(flags, run, signal);
@@ -112,30 +113,41 @@ async function show(flags: Flags, run: FoundRun): Promise<number> {
   return problem === undefined ? 0 : EXIT_DAMAGED;
 }
 
-async function showDecision(flags: Flags, run: FoundRun, id: string): Promise<void> {
+async function showDecision(flags: Flags, run: FoundRun, id: string): Promise<number> {
   const { findDecision } = await import("../lib/runs/decision.ts");
-  const { committed } = await describeRun(run.storage, run);
-  const found = await findDecision(run.storage, { id: run.id, chunks: committed }, id);
-  if (flags.json) return writeJson(found);
-  const { renderDecision } = await import("./text/decision.ts");
-  await writeOut(renderDecision(found));
+  const { committed, problem } = await describeRun(run.storage, run);
+  const damaged: DamagedFile[] = problem === undefined ? [] : [{ name: run.id, problem }];
+  try {
+    const found = await findDecision(run.storage, { id: run.id, chunks: committed }, { id, damaged });
+    if (flags.json) await writeJson(found);
+    else {
+      const { renderDecision } = await import("./text/decision.ts");
+      await writeOut(renderDecision(found));
+    }
+  } finally {
+    // What is damaged may have the decision that was not found.
+    for (const file of damaged) warn(file.problem);
+  }
+  return damaged.length > 0 ? EXIT_DAMAGED : 0;
 }
 
 async function compare(
   flags: Flags,
-  { memoryDir, names }: { memoryDir: string; names: readonly [string, string] },
-): Promise<void> {
-  const { compareStoredRuns, readStoredRun } = await import("../lib/runs/compare.ts");
-  const [a, b] = await Promise.all(
-    names.map(async (side) => {
-      const runs = await Promise.all(side.split(",").map((name) => findRun(memoryDir, name.trim())));
-      return Promise.all(runs.map(({ storage, id }) => readStoredRun(storage, id)));
-    }),
-  );
-  const result = compareStoredRuns(a!, b!);
-  if (flags.json) return writeJson(result);
-  const { renderRunComparison } = await import("./text/runs.ts");
-  await writeOut(renderRunComparison(result, names));
+  options: { memoryDir: string; names: readonly [string, string]; signal: ScriptContext["signal"] },
+): Promise<number> {
+  const { compareStoredRuns, readStoredRuns } = await import("../lib/runs/compare.ts");
+  const { memoryDir, names, signal } = options;
+  const damaged: DamagedFile[] = [];
+  const [a, b] = names.map((side) => side.split(",").map((name) => name.trim()));
+  const runs = await readStoredRuns(await findRuns(memoryDir, [...a!, ...b!]), { signal, damaged });
+  const result = compareStoredRuns(runs.slice(0, a!.length), runs.slice(a!.length));
+  if (flags.json) await writeJson(result);
+  else {
+    const { renderRunComparison } = await import("./text/runs.ts");
+    await writeOut(renderRunComparison(result, names));
+  }
+  for (const { problem } of damaged) warn(problem);
+  return damaged.length > 0 ? EXIT_DAMAGED : 0;
 }
 
 async function label(flags: Flags, run: FoundRun, text: string): Promise<void> {

@@ -2,12 +2,14 @@
 /** Runs a configuration in many variants, here or spread over machines, and ranks them. */
 import { availableParallelism } from "node:os";
 import { basename, extname, join, resolve } from "node:path";
+import type * as SweepPage from "../lib/report/sweep-page.ts";
 import type { Keep } from "../lib/sweep/run-cell.node.ts";
 import type { Shard } from "../lib/sweep/shard.ts";
 import type { SweepPlan } from "../lib/sweep/plan.ts";
 import type { SweepResult } from "../lib/sweep/ranking.ts";
 import { loadOptional } from "../lib/util/optional-packages.ts";
-import { type FlagValues, isGiven, parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
+import { foreignFlags, knownWord, wordHint } from "./cli/actions.ts";
+import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { note, runScript, type ScriptContext, writeJson, writeOut, writeRaw } from "./cli/main.ts";
 import { progressLine } from "./cli/terminal.ts";
 import { bytes, countOf } from "./text/numbers.ts";
@@ -60,6 +62,13 @@ type Flags = FlagValues<(typeof COMMAND)["flags"]>;
 const ACTIONS = ["run", "plan", "work", "merge"] as const;
 type Action = (typeof ACTIONS)[number];
 
+/** What an action takes besides flags; merge any number. */
+const ARGUMENTS: Readonly<Record<Action, string>> = {
+  run: "SWEEP.yaml",
+  plan: "SWEEP.yaml",
+  work: "cells.ndjson",
+  merge: "the folders of shards",
+};
 /** The actions that a flag belongs to. */
 const ACTIONS_OF_FLAG: Readonly<Record<keyof Flags, readonly Action[]>> = {
   set: ["run", "plan"],
@@ -78,6 +87,8 @@ await runScript(async ({ argv, signal }) => {
   const { action, paths } = parseAction(positionals, flags);
   refuseTogether(flags, ["json", "csv"]);
   refuseTogether(flags, ["shard", "shards"]);
+  // A package that is missing is named before the work.
+  if (flags.html !== undefined) await loadDrawing();
   switch (action) {
     case "run":
       return run(paths[0]!, flags, signal);
@@ -151,19 +162,23 @@ async function runCells(
 
 async function print(result: SweepResult, flags: Flags): Promise<number> {
   const { sweepCsv } = await import("../lib/sweep/table-csv.ts");
+  if (flags.json) await writeJson(result);
+  else if (flags.csv) await writeRaw(sweepCsv(result));
+  else await writeOut(renderSweep(result));
   if (flags.html !== undefined) {
-    const { renderSweepPage } = await loadOptional(() => import("../lib/report/sweep-page.ts"), {
-      tried: "Cannot draw the sweep",
-      packages: ["@observablehq/plot", "linkedom"],
-    });
+    const { renderSweepPage } = await loadDrawing();
     const { storePage } = await import("../lib/report/make.node.ts");
     const { file } = await storePage(await renderSweepPage(result), flags.html);
     note(`Drawn as ${shownPath(file)}`);
   }
-  if (flags.json) await writeJson(result);
-  else if (flags.csv) await writeRaw(sweepCsv(result));
-  else await writeOut(renderSweep(result));
   return result.failed.length > 0 ? 1 : 0;
+}
+
+function loadDrawing(): Promise<typeof SweepPage> {
+  return loadOptional(() => import("../lib/report/sweep-page.ts"), {
+    tried: "Cannot draw the sweep",
+    packages: ["@observablehq/plot", "linkedom"],
+  });
 }
 
 function keepOf(value = "all"): Keep {
@@ -172,18 +187,14 @@ function keepOf(value = "all"): Keep {
 }
 
 function parseAction([first, ...paths]: readonly string[], flags: Flags): { action: Action; paths: readonly string[] } {
-  const action = ACTIONS.find((each) => each === first);
-  if (action === undefined) {
-    const found = first === undefined ? "nothing" : JSON.stringify(first);
-    throw usageError(`the first argument must be run, plan, work or merge, found ${found}`);
+  if (first === undefined) throw usageError(`sweep needs an action; ${wordHint("", ACTIONS)}`);
+  const action = knownWord("action", first, ACTIONS);
+  const problems = foreignFlags(flags, action, ACTIONS_OF_FLAG);
+  const [, extra] = paths;
+  if (paths.length === 0) problems.push(`${action} needs ${ARGUMENTS[action]}`);
+  if (extra !== undefined && action !== "merge") {
+    problems.push(`unexpected argument ${JSON.stringify(extra)} after ${action}`);
   }
-  for (const [name, actions] of Object.entries(ACTIONS_OF_FLAG)) {
-    if (!isGiven(flags[name as keyof Flags]) || actions.includes(action)) continue;
-    throw usageError(`--${name} belongs to ${actions.join(" and ")}, not to ${action}`);
-  }
-  const what = action === "merge" ? "the folders of shards" : action === "work" ? "cells.ndjson" : "SWEEP.yaml";
-  if (paths.length === 0) throw usageError(`${action} needs ${what}`);
-  if (action !== "merge" && paths.length > 1)
-    throw usageError(`${action} takes ${what} alone, found "${paths[1]}" too`);
+  if (problems.length > 0) throw usageError(problems.join("\n"));
   return { action, paths };
 }

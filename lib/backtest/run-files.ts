@@ -2,7 +2,7 @@
  * `runs/<run_id>/`: `manifest.json` (the run key); per chunk `<chunk>.decisions.ndjson`, `<chunk>.equity.csv` and, written last,
  * `<chunk>.json`, which commits the chunk; at the end `summary.json`. The last two have a `crc32` as outcomes have it.
  */
-import { corruptFile, undefinedIfCorrupt } from "../errors.ts";
+import { CarryoverError, corruptFile, undefinedIfCorrupt } from "../errors.ts";
 import type { ChunkRecord, EquityMark } from "../results/chunks.ts";
 import type { Summary, SummaryHead } from "../results/summary-shape.ts";
 import type { DamagedFile } from "../storage/damaged-file.ts";
@@ -37,6 +37,8 @@ interface ChunkDetails {
 }
 
 type DetailChecksums = Readonly<Record<Detail, string>>;
+
+type DamagedDetail = DamagedFile & { readonly isMissing: boolean };
 
 /** `<chunk>.json` as it is stored. */
 export interface StoredChunk extends ChunkRecord {
@@ -132,7 +134,7 @@ export class RunFiles {
   }
 
   /** The record of a chunk; `undefined` if it is missing or damaged, or one of its other files is missing. The run then makes it again. */
-  async readCommitted(chunk: string): Promise<ChunkRecord | undefined> {
+  async readCommitted(chunk: string): Promise<StoredChunk | undefined> {
     for (const detail of DETAILS) {
       const start = await this.#storage.read(this.#path(`${chunk}.${detail}`), { maxBytes: 1 });
       if (start === undefined) return undefined;
@@ -140,26 +142,20 @@ export class RunFiles {
     return undefinedIfCorrupt(() => this.readChunk(chunk));
   }
 
-  /** Lines of a chunk's decisions or equity; none if the file is missing. */
-  async readLines(chunk: string, detail: Detail): Promise<string[]> {
-    return new TextDecoder()
-      .decode(await this.#readDetail(chunk, detail))
-      .split("\n")
-      .slice(0, -1);
+  /** Lines of a chunk's decisions or equity. @throws {CarryoverError} `CORRUPT` if they are not those of its record. */
+  async readLines(record: StoredChunk, detail: Detail): Promise<string[]> {
+    const bytes = await this.#readDetail(record.chunk, detail);
+    const damage = this.#damageOf(record, detail, bytes);
+    if (damage !== undefined) throw new CarryoverError("CORRUPT", damage.problem);
+    return new TextDecoder().decode(bytes).split("\n").slice(0, -1);
   }
 
   /** Compares a chunk's decisions and equity with the checksums in its record. */
-  async damagedDetails(record: StoredChunk): Promise<readonly (DamagedFile & { isMissing: boolean })[]> {
-    const { chunk, files_crc32: expected } = record;
-    const damaged: (DamagedFile & { isMissing: boolean })[] = [];
+  async damagedDetails(record: StoredChunk): Promise<readonly DamagedDetail[]> {
+    const damaged: DamagedDetail[] = [];
     for (const detail of DETAILS) {
-      const bytes = await this.#readDetail(chunk, detail);
-      const crc32 = bytes && crc32Hex(bytes);
-      if (crc32 === expected[detail]) continue;
-      const name = this.#path(`${chunk}.${detail}`);
-      const found = crc32 === undefined ? "no such file" : `a CRC-32 of "${crc32}"`;
-      const { message } = corruptFile(name, { found, expected: `"${expected[detail]}" as in ${chunk}.json` });
-      damaged.push({ name, problem: message, isMissing: crc32 === undefined });
+      const damage = this.#damageOf(record, detail, await this.#readDetail(record.chunk, detail));
+      if (damage !== undefined) damaged.push(damage);
     }
     return damaged;
   }
@@ -211,6 +207,16 @@ export class RunFiles {
 
   #path(name: string): string {
     return `${this.#folder}/${name}`;
+  }
+
+  #damageOf(record: StoredChunk, detail: Detail, bytes: Uint8Array | undefined): DamagedDetail | undefined {
+    const { chunk, files_crc32: expected } = record;
+    const crc32 = bytes && crc32Hex(bytes);
+    if (crc32 === expected[detail]) return undefined;
+    const name = this.#path(`${chunk}.${detail}`);
+    const found = crc32 === undefined ? "no such file" : `a CRC-32 of "${crc32}"`;
+    const { message } = corruptFile(name, { found, expected: `"${expected[detail]}" as in ${chunk}.json` });
+    return { name, problem: message, isMissing: crc32 === undefined };
   }
 
   #readDetail(chunk: string, detail: Detail): Promise<Uint8Array | undefined> {

@@ -15,7 +15,16 @@ import {
   type Tree,
   treeOf,
 } from "../storage/tree.node.ts";
-import { attempt, attemptAsync, CREATE_ONLY, makeFolder, syncFolder, withFile, writeAll } from "../storage/fs.node.ts";
+import {
+  attempt,
+  attemptAsync,
+  CREATE_ONLY,
+  makeFolder,
+  namesIn,
+  syncFolder,
+  withFile,
+  writeAll,
+} from "../storage/fs.node.ts";
 import type { OnSteps, Pause } from "../util/async.ts";
 import { assertStorageName } from "../util/names.ts";
 import { type BackupInfo, backupIds, infoOf, nextSequence, readManifest } from "./list.node.ts";
@@ -67,7 +76,7 @@ export async function createBackup(options: CreateBackupOptions): Promise<Create
 async function fillAndName(temp: string, options: CreateBackupOptions & { lock: Lock }): Promise<CreatedBackup> {
   const { memoryDir, answersDir, backupDir, label = null, now, lock } = options;
   const pause = backupPause(options.signal);
-  const onFile = await fileCounter(options, pause);
+  const onFile = fileCounter(options);
   const collector = new Collector(temp, { earlier: newestBackup(backupDir), pause, onFile });
   await collectMemory(collector, { memoryDir, pause });
   if (answersDir !== undefined) {
@@ -92,12 +101,14 @@ async function fillAndName(temp: string, options: CreateBackupOptions & { lock: 
   return { ...infoOf(backupDir, id, manifest), skipped: collector.skipped };
 }
 
-/** Reports each file that is taken, of as many as are there now: a run may add some meanwhile. */
-async function fileCounter({ memoryDir, answersDir, onSteps }: CreateBackupOptions, pause: Pause): Promise<() => void> {
+/** Reports each file that is taken, of about as many as there are names now. */
+function fileCounter({ memoryDir, answersDir, onSteps }: CreateBackupOptions): () => void {
   if (onSteps === undefined) return () => {};
-  const listed = [await treeOf(memoryDir, { folder: "runs", pause }), await filesIn(memoryDir, { pause })];
-  if (answersDir !== undefined) listed.push(await filesIn(answersDir, { pause }));
-  const of = listed.reduce((sum, { files }) => sum + files.length, 0);
+  const runs = join(memoryDir, "runs");
+  const hasRuns = fs.lstatSync(runs, { throwIfNoEntry: false })?.isDirectory() === true;
+  const inRuns = hasRuns ? fs.readdirSync(runs, { recursive: true }) : [];
+  const answers = answersDir === undefined ? [] : namesIn(answersDir);
+  const of = namesIn(memoryDir).length + inRuns.length + answers.length;
   let done = 0;
   return () => {
     done += 1;

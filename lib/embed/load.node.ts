@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { fail } from "../errors.ts";
 import { attempt, readRegular } from "../storage/fs.node.ts";
+import { shellWord } from "../util/names.ts";
 import type { Embedder } from "./embedder.ts";
 import { hashingEmbedder } from "./hashing.ts";
 import type { SentenceModel } from "./onnx.ts";
@@ -118,6 +119,7 @@ export const MODEL_FILES: readonly ModelFile[] = [
   },
 ];
 
-function fetchCommand(modelDir: string): string {
-  return `bun scripts/fetch-model.ts --model-dir ${JSON.stringify(modelDir)}`;
+/** The command that brings the files of the model into a folder. */
+export function fetchCommand(modelDir: string): string {
+  return `bun scripts/fetch-model.ts --model-dir ${shellWord(modelDir)}`;
 }

@@ -67,9 +67,10 @@ export async function runInMemory(
   const decisions: string[] = [];
   const marks: string[] = [];
   for (const { name } of chunks) {
-    records.push((await files.readCommitted(name))!);
-    decisions.push(...(await files.readLines(name, "decisions.ndjson")));
-    marks.push(...(await files.readLines(name, "equity.csv")).slice(1));
+    const record = (await files.readCommitted(name))!;
+    records.push(record);
+    decisions.push(...(await files.readLines(record, "decisions.ndjson")));
+    marks.push(...(await files.readLines(record, "equity.csv")).slice(1));
   }
   return {
     runId,

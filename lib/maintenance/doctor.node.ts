@@ -6,10 +6,10 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { type Config, SYNTHETIC } from "../config/config.ts";
+import { fetchCommand, loadEmbedder } from "../embed/load.node.ts";
 import { CarryoverError } from "../errors.ts";
 import { attempt, CREATE_ONLY, discard, temporaryName, withFile, writeAll } from "../storage/fs.node.ts";
 import type { OnSteps } from "../util/async.ts";
-import { shellWord } from "../util/names.ts";
 import { isoDate } from "../util/time.ts";
 import type { Finding } from "./finding.ts";
 
@@ -146,8 +146,7 @@ function installedVersion(name: string): string | undefined {
 async function checkModel({ memory }: Config): Promise<HealthCheck> {
   const name = "model";
   if (memory.embedder === "hashing") return ok(name, "hashing, which needs no files");
-  return checkOrFailure(name, `bun scripts/fetch-model.ts --model-dir ${shellWord(memory.model_dir)}`, async () => {
-    const { loadEmbedder } = await import("../embed/load.node.ts");
+  return checkOrFailure(name, fetchCommand(memory.model_dir), async () => {
     await loadEmbedder(memory);
     return ok(name, memory.embedder, memory.model_dir);
   });

@@ -114,7 +114,8 @@ function noteReplacing(
   if (sidecar === undefined || sidecar.trades.length === 0 || trades.length === 0) return;
   if (sidecar.fingerprint === embedder.fingerprint && sidecar.dim === embedder.dim) return;
   const by = sidecar.embedder === embedder.id ? `another version of ${embedder.id}` : sidecar.embedder;
-  onNote?.(`Replacing ${sidecar.trades.length} vectors by ${by} with vectors by ${embedder.id}`);
+  const { length: count } = sidecar.trades;
+  onNote?.(`Replacing ${count} ${count === 1 ? "vector" : "vectors"} by ${by} with vectors by ${embedder.id}`);
 }
 
 /** Makes the missing vectors, and writes now and then so that a stopped opening keeps what it made. */

@@ -1,9 +1,8 @@
 /** What a report needs of a run's files. */
-import { RunFiles } from "../backtest/run-files.ts";
+import { RunFiles, type StoredChunk } from "../backtest/run-files.ts";
 import type { RunKey } from "../backtest/run-key.ts";
-import { CarryoverError, fail } from "../errors.ts";
+import { CarryoverError, corruptFile, fail, isCorrupt } from "../errors.ts";
 import { MAX_OUTCOME_BYTES, outcomeFileName } from "../memory/outcome.ts";
-import type { ChunkRecord } from "../results/chunks.ts";
 import type { Summary } from "../results/summary-shape.ts";
 import { readSealedJson } from "../storage/sealed-json.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -44,7 +43,7 @@ export interface RunData {
   readonly key: RunKey;
   readonly summary: Summary;
   /** In order. */
-  readonly records: readonly ChunkRecord[];
+  readonly records: readonly StoredChunk[];
   readonly marks: readonly Mark[];
 }
 
@@ -70,11 +69,12 @@ export async function readRun(storage: Storage, runId: string): Promise<RunData>
       expected: "a run of 0.3.0 or later",
     });
   }
-  const records: ChunkRecord[] = [];
+  const records: StoredChunk[] = [];
   const marks: Mark[] = [];
   for (const { quarter } of summary.quarterly_breakdown) {
-    records.push(await readWholeChunk(files, quarter));
-    const [, ...lines] = await files.readLines(quarter, "equity.csv");
+    const record = await withHint(() => readRecord(files, quarter));
+    records.push(record);
+    const [, ...lines] = await withHint(() => files.readLines(record, "equity.csv"));
     for (const line of lines) {
       const [at = "", equity] = line.split(",");
       marks.push({ atMs: Date.parse(at), equity: Number(equity) });
@@ -83,14 +83,20 @@ export async function readRun(storage: Storage, runId: string): Promise<RunData>
   return { runId, key, summary, records, marks };
 }
 
-/** The record of a chunk whose decisions and equity are what they were. */
-async function readWholeChunk(files: RunFiles, chunk: string): Promise<ChunkRecord> {
+async function readRecord(files: RunFiles, chunk: string): Promise<StoredChunk> {
   const record = await files.readChunk(chunk);
-  const [damaged] = record === undefined ? [] : await files.damagedDetails(record);
-  if (record !== undefined && damaged === undefined) return record;
-  const problem =
-    damaged?.problem ?? `Cannot read the chunk ${chunk}: found no record, expected one, as the run has ended`;
-  throw new CarryoverError("CORRUPT", `${problem}. memory-stats --check lists all that is damaged`);
+  if (record !== undefined) return record;
+  throw corruptFile(`${chunk}.json`, { found: "no such file", expected: "one, as the run has ended" });
+}
+
+/** Says of a damaged file where the others are named. */
+async function withHint<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isCorrupt(error)) throw error;
+    throw new CarryoverError("CORRUPT", `${error.message}. memory-stats --check lists all that is damaged`);
+  }
 }
 
 /** Files that are read between two moments in which a signal can stop the reading. */
@@ -99,16 +105,16 @@ const READS_PER_PAUSE = 64;
 /** The decisions of a run, in order. */
 export async function readDecisions(
   storage: Storage,
-  { runId, summary }: RunData,
+  { runId, records }: RunData,
   signal: AbortSignal | undefined,
 ): Promise<readonly DecisionPoint[]> {
   const files = new RunFiles(storage, runId);
   const pause = pauseEvery(1, signal);
   const points: DecisionPoint[] = [];
-  for (const { quarter } of summary.quarterly_breakdown) {
+  for (const record of records) {
     await pause();
-    for (const line of await files.readLines(quarter, "decisions.ndjson"))
-      points.push(pointOf(JSON.parse(line), quarter));
+    const lines = await withHint(() => files.readLines(record, "decisions.ndjson"));
+    for (const line of lines) points.push(pointOf(JSON.parse(line), record.chunk));
   }
   return points;
 }

@@ -9,7 +9,9 @@ import type { ChunkRecord } from "../results/chunks.ts";
 import { daysPerYearOfMarks } from "../results/metrics.ts";
 import { blockLength } from "../stats/bootstrap.ts";
 import { minTrackRecord, momentsOf } from "../stats/sharpe-significance.ts";
+import type { DamagedFile } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
+import { type Pause, pauseEvery } from "../util/async.ts";
 import { DAY_MS } from "../util/time.ts";
 
 /** Resamples of every interval. */
@@ -17,6 +19,8 @@ const DRAWS = 2000;
 const SEED = "runs compare";
 /** Of the days needed to show a difference. */
 const CONFIDENCE = 0.95;
+/** Records that are read between two moments in which a signal can stop the reading. */
+const RECORDS_PER_PAUSE = 16;
 
 /** What a comparison reads of a stored run. */
 export interface StoredRun {
@@ -44,11 +48,42 @@ export interface RunComparison {
   readonly method: { readonly draws: number; readonly seed: string; readonly level_pct: 95 };
 }
 
-/** @throws {CarryoverError} `NOT_FOUND` if the run has no committed chunk; `CORRUPT` if the record of one is damaged. */
-export async function readStoredRun(storage: Storage, runId: string): Promise<StoredRun> {
-  const files = new RunFiles(storage, runId);
+/**
+ * Reads runs, and the memory of each storage once.
+ *
+ * @param options `damaged`: gets the damaged files of the memories. They are left out.
+ * @throws {CarryoverError} `NOT_FOUND` if a run has no committed chunk; `CORRUPT` if the record of one is damaged.
+ */
+export async function readStoredRuns(
+  runs: readonly { readonly storage: Storage; readonly id: string }[],
+  options: { signal?: AbortSignal; damaged?: DamagedFile[] } = {},
+): Promise<readonly StoredRun[]> {
+  const { signal, damaged = [] } = options;
+  const pause = pauseEvery(RECORDS_PER_PAUSE, signal);
+  const tradesIn = new Map<Storage, readonly Trade[]>();
+  const read: StoredRun[] = [];
+  for (const { storage, id } of runs) {
+    const records = await readRecords(new RunFiles(storage, id), { runId: id, pause });
+    let trades = tradesIn.get(storage);
+    if (trades === undefined) {
+      const memory = await readMemory(storage, { signal });
+      damaged.push(...memory.damaged);
+      trades = memory.trades;
+      tradesIn.set(storage, trades);
+    }
+    read.push(storedRunOf({ runId: id, records }, trades));
+  }
+  return read;
+}
+
+/** Of the committed chunks, in order of time. */
+async function readRecords(
+  files: RunFiles,
+  { runId, pause }: { runId: string; pause: Pause },
+): Promise<readonly ChunkRecord[]> {
   const records: ChunkRecord[] = [];
   for (const name of await files.chunkNames()) {
+    await pause();
     const record = await files.readChunk(name);
     if (record !== undefined) records.push(record);
   }
@@ -56,8 +91,7 @@ export async function readStoredRun(storage: Storage, runId: string): Promise<St
     const found = "no committed chunk";
     throw fail("NOT_FOUND", `Cannot compare run ${runId.slice(0, 12)}`, { found, expected: "one or more" });
   }
-  records.sort((a, b) => (a.start < b.start ? -1 : 1));
-  return storedRunOf({ runId, records }, (await readMemory(storage)).trades);
+  return records.toSorted((a, b) => (a.start < b.start ? -1 : 1));
 }
 
 /** A run by its records, and by those of the trades of its memory folder that belong to them. */

@@ -1,7 +1,8 @@
 import { RunFiles } from "../backtest/run-files.ts";
-import { type CarryoverError, fail, undefinedIfCorrupt } from "../errors.ts";
+import { type CarryoverError, fail } from "../errors.ts";
 import { MAX_OUTCOME_BYTES, outcomeFileName } from "../memory/outcome.ts";
 import { readSealedJson } from "../storage/sealed-json.ts";
+import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { DecisionRecord, Outcome } from "../types.ts";
 
@@ -25,19 +26,21 @@ export interface FoundDecision {
 /**
  * Finds a decision of a run by its id, or by the beginning of it, such as `20210104T1200-BTCUSD`.
  *
- * @param chunks Names of the run's chunks, in order.
+ * @param run `chunks`: names of its chunks, in order.
+ * @param options `damaged`: gets the files that are not as they were written. They are left out.
  * @throws {CarryoverError} `NOT_FOUND` if there is none, `BAD_USAGE` if there are several; both list candidates.
  */
 export async function findDecision(
   storage: Storage,
   run: { id: string; chunks: readonly string[] },
-  id: string,
+  { id, damaged }: { id: string; damaged: DamagedFile[] },
 ): Promise<FoundDecision> {
   const files = new RunFiles(storage, run.id);
   const found: { chunk: string; line: string }[] = [];
   const ids: string[] = [];
   for (const chunk of run.chunks) {
-    for (const line of await files.readLines(chunk, "decisions.ndjson")) {
+    const lines = await unlessDamaged(damaged, chunk, () => linesOf(files, chunk));
+    for (const line of lines ?? []) {
       const each = idOf(line);
       if (each.startsWith(id)) found.push({ chunk, line });
       else ids.push(each);
@@ -54,7 +57,8 @@ export async function findDecision(
     });
   }
   const decision = JSON.parse(first.line) as DecisionRecord;
-  const outcomeOf = (of: string): Promise<Outcome | null> => readOutcomeFile(storage, of);
+  const outcomeOf = async (of: string): Promise<Outcome | null> =>
+    (await unlessDamaged(damaged, outcomeFileName(of), () => readOutcomeFile(storage, of))) ?? null;
   const recalled = decision.context.similar.nearest.map(async (each) => ({
     ...each,
     outcome: await outcomeOf(each.decision_id),
@@ -65,6 +69,11 @@ export async function findDecision(
     outcome: await outcomeOf(decision.decision_id),
     recalled: await Promise.all(recalled),
   };
+}
+
+async function linesOf(files: RunFiles, chunk: string): Promise<readonly string[]> {
+  const record = await files.readChunk(chunk);
+  return record === undefined ? [] : files.readLines(record, "decisions.ndjson");
 }
 
 /** The first key of a line is `decision_id`. */
@@ -81,9 +90,8 @@ function unknown(runId: string, id: string, ids: readonly string[]): CarryoverEr
   });
 }
 
-/** An outcome as its file has it; `null` if it is missing or damaged. */
-async function readOutcomeFile(storage: Storage, id: string): Promise<Outcome | null> {
-  const name = outcomeFileName(id);
-  const found = await undefinedIfCorrupt(() => readSealedJson(storage, name, { maxBytes: MAX_OUTCOME_BYTES }));
-  return found?.isSealed === true ? (found.fields as unknown as Outcome) : null;
+/** An outcome as its file has it; `undefined` if it is missing, or not one of a run. */
+async function readOutcomeFile(storage: Storage, id: string): Promise<Outcome | undefined> {
+  const found = await readSealedJson(storage, outcomeFileName(id), { maxBytes: MAX_OUTCOME_BYTES });
+  return found?.isSealed === true ? (found.fields as unknown as Outcome) : undefined;
 }

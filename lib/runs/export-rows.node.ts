@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { RunFiles } from "../backtest/run-files.ts";
 import { corruptFile, isCorrupt } from "../errors.ts";
 import { idOfOutcomeFile, isForeignFile, MAX_OUTCOME_BYTES } from "../memory/outcome.ts";
+import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import { namesIn, openToRead, readFully } from "../storage/fs.node.ts";
 import { checkSeal } from "../storage/sealed-json.ts";
 import type { Outcome } from "../types.ts";
+import type { Pause } from "../util/async.ts";
 import { decodeJsonObject } from "../util/json.ts";
 import { describeRun } from "./describe.ts";
 import { LINE_TABLES, type TableName, TRADES_TABLE, type Value } from "./export-columns.ts";
@@ -26,6 +28,8 @@ export interface ReadOptions {
   /** Called with what is damaged. It is left out. */
   readonly onDamaged: (problem: string) => void;
   readonly onProgress: (done: number, of: number) => void;
+  /** Awaited after every batch of rows, as the reading itself lets no event in. */
+  readonly pause: Pause;
 }
 
 const FILES_AT_ONCE = 500;
@@ -44,7 +48,7 @@ export async function* exportRows(
 }
 
 /** Names of outcomes begin with their time, so that their order is that of the decisions. */
-function* tradeRows({ memoryDir, runs, allOutcomes }: ExportSource, options: ReadOptions): Generator<Rows> {
+async function* tradeRows({ memoryDir, runs, allOutcomes }: ExportSource, options: ReadOptions): AsyncGenerator<Rows> {
   const names = namesIn(memoryDir)
     .filter((name) => idOfOutcomeFile(name) !== undefined)
     .toSorted();
@@ -59,6 +63,7 @@ function* tradeRows({ memoryDir, runs, allOutcomes }: ExportSource, options: Rea
     }
     options.onProgress(Math.min(names.length, i + FILES_AT_ONCE), names.length);
     yield rows;
+    await options.pause();
   }
 }
 
@@ -91,17 +96,19 @@ function readOutcome(
 async function* lineRows(
   table: Exclude<TableName, "trades">,
   { runs }: ExportSource,
-  { onDamaged, onProgress }: ReadOptions,
+  { onDamaged, onProgress, pause }: ReadOptions,
 ): AsyncGenerator<Rows> {
   const { rowsOf } = LINE_TABLES[table];
   const chunks: { run: FoundRun; chunk: string }[] = [];
   for (const run of runs) {
-    const { committed } = await describeRun(run.storage, run);
+    const { committed, problem } = await describeRun(run.storage, run);
+    if (problem !== undefined) onDamaged(problem);
     chunks.push(...committed.map((chunk) => ({ run, chunk })));
   }
   for (const [i, { run, chunk }] of chunks.entries()) {
     for (const lines of await chunkLines(run, { chunk, table, onDamaged })) {
       yield lines.flatMap((line) => rowsOf({ run_id: run.id, chunk, line }));
+      await pause();
     }
     onProgress(i + 1, chunks.length);
   }
@@ -114,22 +121,13 @@ async function chunkLines(
 ): Promise<readonly (readonly string[])[]> {
   const { chunk, table, onDamaged } = options;
   const files = new RunFiles(storage, id);
-  const detail = table === "equity" ? "equity.csv" : "decisions.ndjson";
-  try {
+  const damaged: DamagedFile[] = [];
+  const lines = await unlessDamaged(damaged, chunk, async () => {
     const record = await files.readChunk(chunk);
-    const damaged = record === undefined ? [] : await files.damagedDetails(record);
-    const problem = damaged.find(({ name }) => name.endsWith(detail));
-    if (problem !== undefined) {
-      onDamaged(problem.problem);
-      return [];
-    }
-  } catch (error) {
-    if (!isCorrupt(error)) throw error;
-    onDamaged(error.message);
-    return [];
-  }
-  const lines = await files.readLines(chunk, detail);
-  const rows = table === "equity" ? lines.slice(1) : lines;
+    return record && files.readLines(record, table === "equity" ? "equity.csv" : "decisions.ndjson");
+  });
+  for (const { problem } of damaged) onDamaged(problem);
+  const rows = (table === "equity" ? lines?.slice(1) : lines) ?? [];
   return Array.from({ length: Math.ceil(rows.length / LINES_AT_ONCE) }, (_, i) =>
     rows.slice(i * LINES_AT_ONCE, (i + 1) * LINES_AT_ONCE),
   );

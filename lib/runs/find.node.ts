@@ -46,6 +46,11 @@ export async function runsIn(memoryDir: string, options: { folder?: string } = {
     folder,
     storage,
   }));
+  return newestFirst(runs);
+}
+
+/** Orders runs by when they were written, the newest first. */
+export function newestFirst(runs: readonly FoundRun[]): readonly FoundRun[] {
   return runs.toSorted((a, b) => b.writtenMs - a.writtenMs || (a.id < b.id ? -1 : 1));
 }
 
@@ -57,11 +62,33 @@ export async function runsIn(memoryDir: string, options: { folder?: string } = {
  * @throws {CarryoverError} `NOT_FOUND` if there is no such run, `BAD_USAGE` if there are several; both list candidates.
  */
 export async function findRun(memoryDir: string, name: string): Promise<FoundRun> {
+  const [run] = await findRuns(memoryDir, [name]);
+  return run!;
+}
+
+/** Like `findRun()`, for each of some names. Each folder is listed once: its runs share their `storage`. */
+export async function findRuns(memoryDir: string, names: readonly string[]): Promise<readonly FoundRun[]> {
+  const known = new Map<string, readonly FoundRun[]>();
+  const runsOf = async (folder: string): Promise<readonly FoundRun[]> => {
+    const runs = known.get(folder) ?? (await runsIn(memoryDir, { folder }));
+    known.set(folder, runs);
+    return runs;
+  };
+  const found: FoundRun[] = [];
+  for (const name of names) found.push(await findAmong(runsOf, memoryDir, name));
+  return found;
+}
+
+async function findAmong(
+  runsOf: (folder: string) => Promise<readonly FoundRun[]>,
+  memoryDir: string,
+  name: string,
+): Promise<FoundRun> {
   const { folder, rest } = splitName(name);
   const searched: FoundRun[] = [];
   for (const place of folder === undefined && rest !== LATEST ? MEMORY_FOLDERS : [folder ?? ""]) {
     if (place !== "" && !existsSync(join(memoryDir, place))) continue;
-    const runs = await runsIn(memoryDir, { folder: place });
+    const runs = await runsOf(place);
     searched.push(...runs);
     const found = matching(runs, rest);
     if (found.length === 1) return found[0]!;

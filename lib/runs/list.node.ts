@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describeRun, differences, providersOf, type RunDescription, type RunState, usesMemory } from "./describe.ts";
-import { type FoundRun, MEMORY_FOLDERS, runsIn } from "./find.node.ts";
+import { type FoundRun, MEMORY_FOLDERS, newestFirst, runsIn } from "./find.node.ts";
 
 /** A line of the list: what `runs list --json` prints of a run. */
 export interface RunEntry {
@@ -38,10 +38,9 @@ export async function listRuns(memoryDir: string): Promise<readonly RunEntry[]> 
   for (const folder of MEMORY_FOLDERS) {
     if (folder === "" || existsSync(join(memoryDir, folder))) found.push(...(await runsIn(memoryDir, { folder })));
   }
-  found.sort((a, b) => b.writtenMs - a.writtenMs || (a.id < b.id ? -1 : 1));
   const entries: RunEntry[] = [];
   let older: RunDescription | undefined;
-  for (const run of found.toReversed()) {
+  for (const run of newestFirst(found).toReversed()) {
     const described = await describeRun(run.storage, run);
     entries.push(entryOf(run, described, older));
     older = described;

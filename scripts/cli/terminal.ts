@@ -2,6 +2,11 @@
 import { fstatSync, writeSync } from "node:fs";
 import { CONTROLS_SOURCE, withoutControls } from "../../lib/util/controls.ts";
 
+/** Columns of a line if stdout is not a terminal. */
+const PIPE_COLUMNS = 100;
+/** Stands at the end of a text that is cut off. */
+const ELLIPSIS = "...";
+
 const COLORS = { bold: 1, red: 31, green: 32, yellow: 33 } as const;
 
 /** Whether a descriptor (1: stdout, 2: stderr) is a terminal. */
@@ -41,6 +46,24 @@ const PAINT = /\u001B\[\d+m/g;
 /** How many characters of a line are visible: colours take no room. */
 export function visibleLength(text: string): number {
   return [...text.replaceAll(PAINT, "")].length;
+}
+
+/** A text of at most `columns` visible characters. Colours stay whole: what is cut off is of the text between them. */
+export function shortened(text: string, columns: number): string {
+  if (visibleLength(text) <= columns) return text;
+  let room = Math.max(0, columns - ELLIPSIS.length);
+  const kept = text.split(PAINT).map((part) => {
+    const shown = [...part].slice(0, room);
+    room -= shown.length;
+    return shown.join("");
+  });
+  const codes = text.match(PAINT) ?? [];
+  return kept.map((part, i) => part + (codes[i] ?? "")).join("") + ELLIPSIS;
+}
+
+/** Columns of a line on stdout. */
+export function lineColumns(): number {
+  return isTerminal(1) ? process.stdout.columns || 80 : PIPE_COLUMNS;
 }
 
 /** A line on stderr that is overwritten by the next. */

@@ -1,7 +1,7 @@
 /** One decision, told. */
 import type { FoundDecision } from "../../lib/runs/decision.ts";
 import type { DecisionRecord, Outcome } from "../../lib/types.ts";
-import { paint } from "../cli/terminal.ts";
+import { paint, shortened } from "../cli/terminal.ts";
 import { count, countOf, fixed, minute, money, pct, signed, signedPct } from "./numbers.ts";
 import { columns, SCREEN_COLUMNS, table, words, wrap } from "./table.ts";
 
@@ -92,14 +92,9 @@ function votesTable({ votes, weights, calibrated }: DecisionRecord): string {
       error === undefined ? fixed(confidence, 1) : "-",
       error === undefined ? fixed(calibrated[provider] ?? null, 1) : "-",
       fixed(weights[provider] ?? null, 3),
-      shortened(error ?? reason ?? "", room),
+      shortened((error ?? reason ?? "").replaceAll(/\s+/g, " ").trim(), room),
     ]),
   );
-}
-
-function shortened(text: string, length: number): string {
-  const line = text.replaceAll(/\s+/g, " ").trim();
-  return line.length > length ? `${line.slice(0, length - 3)}...` : line;
 }
 
 function recalledTable({ recalled }: FoundDecision): string {

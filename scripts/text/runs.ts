@@ -2,7 +2,7 @@
 import type { RunComparison } from "../../lib/runs/compare.ts";
 import type { RunEntry } from "../../lib/runs/list.node.ts";
 import type { RunParts } from "../../lib/runs/remove.node.ts";
-import { paint } from "../cli/terminal.ts";
+import { paint, shortened } from "../cli/terminal.ts";
 import { differenceTable, withInterval } from "./comparison.ts";
 import { bytes, count, countOf, fixed, pct, signedPct } from "./numbers.ts";
 import { columns, labelled, SCREEN_COLUMNS, shownPath, table, words } from "./table.ts";
@@ -41,9 +41,7 @@ function aboutRun(entry: RunEntry): string {
     assets.join(" "),
     providers.join(" "),
   ];
-  const line = parts.filter((part) => part !== "").join("; ");
-  const room = SCREEN_COLUMNS - 2;
-  return [...line].length > room ? `${line.slice(0, room - 3)}...` : line;
+  return shortened(parts.filter((part) => part !== "").join("; "), SCREEN_COLUMNS - 2);
 }
 
 export function stateText({ state, stopped_in: chunk }: Pick<RunEntry, "state" | "stopped_in">): string {

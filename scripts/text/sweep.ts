@@ -1,14 +1,12 @@
 /** What sweep prints. */
 import type { SweepProgress } from "../../lib/sweep/run-sweep.node.ts";
 import type { RankedCell, SweepResult } from "../../lib/sweep/ranking.ts";
-import { isTerminal, paint } from "../cli/terminal.ts";
+import { lineColumns, paint, shortened } from "../cli/terminal.ts";
 import { count, countOf, duration, fixed, signed, signedPct } from "./numbers.ts";
 import { columns, table, words } from "./table.ts";
 
 /** Cells that the table shows; --json and --csv have all. */
 const MAX_ROWS = 20;
-/** Columns of a line if stdout is not a terminal. */
-const PIPE_COLUMNS = 100;
 /** Columns beside what is set in a cell, and the fewest for that. */
 const FIGURE_COLUMNS = 63;
 const MIN_SET = 17;
@@ -53,9 +51,7 @@ function setText({ set }: RankedCell): string {
       return `${key.slice(key.lastIndexOf(".") + 1)}=${shown}`;
     })
     .join(" ");
-  const width = isTerminal(1) ? process.stdout.columns || 80 : PIPE_COLUMNS;
-  const room = Math.max(MIN_SET, width - FIGURE_COLUMNS);
-  return text.length > room ? `${text.slice(0, room - 1)}…` : text;
+  return shortened(text, Math.max(MIN_SET, lineColumns() - FIGURE_COLUMNS));
 }
 
 /** Returns a progress line: cells done, running and failed, and the time left. */

@@ -146,7 +146,7 @@ describe("the files of a chunk", () => {
     expect(record.files_crc32).toEqual({ "decisions.ndjson": sumOf(DECISIONS), "equity.csv": sumOf(equity) });
     expect(await files.readChunk(CHUNK)).toMatchObject(record);
     expect(await files.readCommitted(CHUNK)).toMatchObject(record);
-    expect(await files.readLines(CHUNK, "decisions.ndjson")).toEqual(['{"id":1}', '{"id":2}']);
+    expect(await files.readLines(record, "decisions.ndjson")).toEqual(['{"id":1}', '{"id":2}']);
     expect(await files.damagedDetails(record)).toEqual([]);
   });
 
@@ -154,7 +154,6 @@ describe("the files of a chunk", () => {
     const files = new RunFiles(inMemoryStorage(), RUN);
     expect(await files.readChunk(CHUNK)).toBeUndefined();
     expect(await files.readCommitted(CHUNK)).toBeUndefined();
-    expect(await files.readLines(CHUNK, "equity.csv")).toEqual([]);
     expect(await files.readManifest({ verify: true })).toBeUndefined();
     expect(await files.readSummary()).toBeUndefined();
     expect(await files.chunkNames()).toEqual([]);
@@ -184,9 +183,12 @@ describe("the files of a chunk", () => {
         isMissing: false,
       },
     ]);
+    const reading = files.readLines(record, detail as "equity.csv");
+    expect((await failureOf(reading)).message).toStartWith(`Cannot read "${name}": found a CRC-32 of "${found}"`);
     await storage.remove(name);
     expect(await files.readCommitted(CHUNK)).toBeUndefined();
     expect(await files.damagedDetails(record)).toMatchObject([{ name, isMissing: true }]);
+    expect((await failureOf(files.readLines(record, detail as "equity.csv"))).message).toContain("found no such file");
   });
 
   test("are refused if they are those of another run or chunk, and a run makes the chunk again", async () => {

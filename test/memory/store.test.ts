@@ -556,7 +556,7 @@ test("vectors of another embedder are noted if there are any, and trades that ha
     return notes;
   };
   const { storage: one } = await remember(POOL.slice(0, 1));
-  expect(await notesOf(one)).toEqual(["Replacing 1 vectors by hashing with vectors by other"]);
+  expect(await notesOf(one)).toEqual(["Replacing 1 vector by hashing with vectors by other"]);
   // A sidecar without rows, and then an outcome that another program wrote.
   const { storage: none } = await remember([]);
   const [outcome] = POOL as readonly [Outcome];

@@ -1,10 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import type { ChunkRecord } from "../../lib/results/chunks.ts";
-import { compareStoredRuns, type StoredRun } from "../../lib/runs/compare.ts";
+import { compareStoredRuns, readStoredRuns, type StoredRun } from "../../lib/runs/compare.ts";
 import { CarryoverError } from "../../lib/errors.ts";
+import type { DamagedFile } from "../../lib/storage/damaged-file.ts";
 import { isoDate } from "../../lib/util/time.ts";
 import { at, DAY } from "../backtest/world-samples.ts";
 import { trade } from "../results/trade-samples.ts";
+import { overrideCalls } from "../storage/override-calls.ts";
+import { decisionId, storedRun } from "./stored-run.ts";
 
 /** A run from a day on, with these daily returns, from 1,000. */
 function run(id: string, start: string, returns: readonly number[]): StoredRun {
@@ -110,4 +113,36 @@ describe("refuses", () => {
     const a = run("a", "2021-01-01", [0, 0]);
     expect(messageOf([a, a], [a])).toStartWith("BAD_USAGE Cannot compare runs: found 2 and 1 of them");
   });
+});
+
+test("reads the memory of a storage once for all of its runs", async () => {
+  const { storage } = await storedRun("a".repeat(64));
+  await storedRun("b".repeat(64), storage);
+  let listings = 0;
+  const counted = overrideCalls(storage, {
+    list: (folder) => {
+      if (folder === undefined) listings += 1;
+      return storage.list(folder);
+    },
+  });
+  const runs = ["a", "b", "a"].map((letter) => ({ storage: counted, id: letter.repeat(64) }));
+  const read = await readStoredRuns(runs);
+  expect(read.map(({ runId, records }) => [runId[0], records.length])).toEqual([
+    ["a", 2],
+    ["b", 2],
+    ["a", 2],
+  ]);
+  expect(listings).toBe(1);
+});
+
+test("a signal stops the reading, and damaged outcomes are named", async () => {
+  const { storage, run: stored } = await storedRun();
+  await expect(readStoredRuns([stored], { signal: AbortSignal.abort(new Error("stopped")) })).rejects.toThrow(
+    "stopped",
+  );
+  const name = `outcome_${decisionId("2021-01")}.json`;
+  await storage.createOnce(name, new TextEncoder().encode('{"decision_id": "x",\n  "crc32": "00000000"\n}\n'));
+  const damaged: DamagedFile[] = [];
+  await readStoredRuns([stored], { damaged });
+  expect(damaged).toMatchObject([{ name }]);
 });

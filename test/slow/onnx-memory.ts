@@ -30,7 +30,7 @@ describe("without the sentence model, memory.embedder: onnx", () => {
     expect(stderr).toContain(
       `error: Cannot load the sentence model: found no "tokenizer_config.json", "tokenizer.json"`,
     );
-    expect(stderr).toContain(`bun scripts/fetch-model.ts --model-dir "${nowhere}"`);
+    expect(stderr).toContain(`bun scripts/fetch-model.ts --model-dir ${nowhere}`);
     expect(existsSync(memoryDir)).toBeFalse();
   });
 });

@@ -132,6 +132,9 @@ describe.each(ENGINES)("on $name", (engine) => {
       join(folder, "config.yaml"),
       "backtest: { data_dir: synthetic, start: 2024-01-01, end: 2024-02-01 }\n",
     );
+    const drawn = await start(command("sweep", "run", "rates.yaml", "--html", "page.html"), folder);
+    expect([drawn.code, drawn.stderr]).toEqual([3, expect.stringContaining("npm install @observablehq/plot linkedom")]);
+    expect(readdirSync(folder)).not.toContain("rates");
     const result: unknown = JSON.parse(await succeed(command("sweep", "run", "rates.yaml", "--json"), folder));
     expect(result).toMatchObject({ trials: 2, failed: [] });
   });

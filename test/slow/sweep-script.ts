@@ -118,6 +118,9 @@ describe("sweep run", () => {
     expect(readFileSync(other, "utf8")).toBe(html);
     expect(html).toContain("Sharpe ratio by portfolio_memory.learning_rate and backtest.risk.stop_atr");
     expect(html).not.toContain(dir);
+    // The result is printed before it is drawn.
+    const nowhere = await sweep("merge", join(dir, "SWEEP"), "--html", join(file, "page.html"));
+    expect([nowhere.code, nowhere.stdout]).toEqual([1, expect.stringContaining("Probability of overfitting")]);
   });
 
   test("a damaged result is run again, and named", async () => {
@@ -304,11 +307,11 @@ describe("shards", () => {
 });
 
 test.each([
-  [[], "the first argument must be run, plan, work or merge, found nothing"],
-  [["rum"], "the first argument must be run, plan, work or merge"],
+  [[], "sweep needs an action; known: run, plan, work, merge"],
+  [["rum"], 'unknown action "rum"; did you mean run?'],
   [["run"], "run needs SWEEP.yaml"],
-  [["run", "a", "b"], 'run takes SWEEP.yaml alone, found "b" too'],
-  [["run", "a", "--shard", "1/2"], "--shard belongs to work, not to run"],
+  [["run", "a", "b"], 'unexpected argument "b" after run'],
+  [["run", "a", "--shard", "1/2"], "--shard cannot be used with run, only with work"],
   [["work", "a"], "--out is missing"],
   [["work", "a", "--out", "b", "--shard", "0/2"], 'Cannot use --shard: found "0/2"'],
   [["run", "nowhere.yaml"], 'Cannot sweep "nowhere.yaml": found no such file'],

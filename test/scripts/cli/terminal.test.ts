@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { progressLine, stripControls } from "../../../scripts/cli/terminal.ts";
+import { progressLine, shortened, stripControls } from "../../../scripts/cli/terminal.ts";
 
 /** Runs code with a real terminal on stdout and stderr, by util-linux's `script`. */
 async function onPty(code: string, env: Record<string, string> = {}): Promise<string> {
@@ -35,6 +35,19 @@ describe("stripControls()", () => {
   test.skipIf(Bun.which("script") === null)("leaves only the colours of paint() on a terminal", async () => {
     const code = 'process.stdout.write(stripControls(paint("a", "red") + "\\u001B[8mb\\u001B[2Jc"));';
     expect(await onPty(code)).toBe("\u001B[31ma\u001B[0m\uFFFD[8mb\uFFFD[2Jc");
+  });
+});
+
+describe("shortened()", () => {
+  test("leaves what fits, and cuts the rest off", () => {
+    expect(["a", "abcd", "abcde", "äöü大小✓"].map((text) => shortened(text, 4))).toEqual(["a", "abcd", "a...", "ä..."]);
+  });
+
+  test("counts no colours, and cuts none of them in two", () => {
+    const painted = "\u001B[1mabc\u001B[0m; \u001B[33mdef\u001B[0m";
+    expect(shortened(painted, 8)).toBe(painted);
+    expect(shortened(painted, 7)).toBe("\u001B[1mabc\u001B[0m;\u001B[33m\u001B[0m...");
+    expect(shortened(painted, 5)).toBe("\u001B[1mab\u001B[0m\u001B[33m\u001B[0m...");
   });
 });
 
