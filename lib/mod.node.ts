@@ -56,4 +56,7 @@ export {
   type PruneResult,
 } from "./backup/prune.node.ts";
 export { restoreBackup, type RestoreOptions } from "./backup/restore.node.ts";
-export { verifyBackup, verifyBackups, type BackupProblem, type VerifiedBackup } from "./backup/verify.node.ts";
+export { verifyBackup, verifyBackups, type VerifiedBackup } from "./backup/verify.node.ts";
+export { bucketBackups, type BucketBackupsOptions } from "./backup/bucket-place.node.ts";
+export type { BackupDir } from "./backup/open-place.node.ts";
+export type { BackupPlace, BackupProblem } from "./backup/place.ts";

@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createBackup } from "../lib/backup/create.node.ts";
 import { type BackupInfo, listBackups } from "../lib/backup/list.node.ts";
+import { isS3Address } from "../lib/backup/open-place.node.ts";
 import { pruneBackups } from "../lib/backup/prune.node.ts";
 import { restoreBackup } from "../lib/backup/restore.node.ts";
 import { verifyBackups } from "../lib/backup/verify.node.ts";
@@ -27,9 +28,10 @@ import { countOf } from "./text/numbers.ts";
 const COMMAND = {
   summary:
     "Backs up the memory folder, even while a run writes to it. A backup is a plain folder that --memory-dir can read. " +
-    'Unchanged files are hard links and take no space. ID is a name from the list, or "latest".',
+    'Unchanged files are hard links and take no space. ID is a name from the list, or "latest". ' +
+    "Backups may also be in S3: --backup-dir s3://bucket/prefix. Only what is new is sent there.",
   usage: [
-    "bun scripts/backup.ts [create] [--label L] [--answers] [--keep-last N] [flags]",
+    "bun scripts/backup.ts [create] [--to DIR] [--label L] [--answers] [flags]",
     "bun scripts/backup.ts list [flags]",
     "bun scripts/backup.ts verify [ID] [flags]",
     "bun scripts/backup.ts restore ID --to DIR [--dry-run] [flags]",
@@ -39,11 +41,15 @@ const COMMAND = {
     "backup-dir": {
       type: "string",
       value: "DIR",
-      help: "folder of backups (default: backups, beside memory)",
+      help: "folder of backups, or s3://bucket/prefix (default: backups, beside memory)",
     },
     label: { type: "string", value: "L", help: "create: a name for the list" },
     answers: { type: "boolean", help: "create: include the recorded answers (memory.answers_dir)" },
-    to: { type: "string", value: "DIR", help: "restore: target folder, new or empty" },
+    to: {
+      type: "string",
+      value: "DIR",
+      help: "restore: target folder, new or empty; create: the same as --backup-dir",
+    },
     "keep-last": { type: "integer", min: 1, value: "N", help: "create, prune: keep the newest N" },
     "keep-daily": {
       type: "integer",
@@ -61,6 +67,7 @@ const COMMAND = {
   examples: [
     'bun scripts/backup.ts --label "before the new prompts" --keep-last 30',
     "bun scripts/backup.ts restore latest --to data/memory",
+    "bun scripts/backup.ts create --to s3://trading/backups",
   ],
 } as const;
 
@@ -72,7 +79,7 @@ type Flags = FlagValues<(typeof COMMAND)["flags"]>;
 const ACTIONS_OF_FLAG = {
   label: ["create"],
   answers: ["create"],
-  to: ["restore"],
+  to: ["create", "restore"],
   "keep-last": ["create", "prune"],
   "keep-daily": ["prune"],
   "keep-weekly": ["prune"],
@@ -85,9 +92,10 @@ await runScript(async ({ argv, signal }) => {
   const { flags, positionals } = parseFlags(argv, COMMAND);
   const { action, id } = parseAction(positionals, flags);
   const memoryDir = await locateMemoryDir(flags);
-  const explicit = flags["backup-dir"];
-  const backupDir = explicit === undefined ? join(memoryDir, "..", "backups") : resolve(explicit);
-  if (action !== "create" && explicit !== undefined && isMissing(backupDir)) {
+  const explicit = flags["backup-dir"] ?? (action === "create" ? flags.to : undefined);
+  const isRemote = explicit !== undefined && isS3Address(explicit);
+  const backupDir = isRemote ? explicit : resolve(explicit ?? join(memoryDir, "..", "backups"));
+  if (action !== "create" && explicit !== undefined && !isRemote && isMissing(backupDir)) {
     throw fail("NOT_FOUND", `Cannot ${action}`, { found: `no folder "${backupDir}"`, expected: "one with backups" });
   }
   switch (action) {
@@ -127,6 +135,12 @@ function parseAction(positionals: readonly string[], flags: Flags): { action: Ac
   }
   if (action === "restore" && id === undefined) problems.push('restore needs an ID, or "latest"');
   if (action === "restore" && flags.to === undefined) problems.push("restore needs --to DIR");
+  if (action === "restore" && isS3Address(flags.to ?? "")) {
+    problems.push("restore --to needs a folder; --backup-dir is for s3://...");
+  }
+  if (action === "create" && flags.to !== undefined && flags["backup-dir"] !== undefined) {
+    problems.push("--to and --backup-dir cannot be used together with create");
+  }
   problems.push(...foreignFlags(flags, action, ACTIONS_OF_FLAG));
   if (problems.length > 0) throw usageError(problems.join("\n"));
   return { action, id };

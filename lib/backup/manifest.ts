@@ -6,6 +6,9 @@ import { sha256OfText } from "../util/sha256.ts";
 /** The file of a backup that lists its other files. */
 export const MANIFEST = "MANIFEST.json";
 
+/** Size limit of a manifest: enough for more than a million files. */
+export const MAX_MANIFEST_BYTES: number = 1 << 28;
+
 export interface BackupFile {
   /** Relative to the backup's folder, `/` between folders. */
   readonly name: string;
@@ -21,7 +24,7 @@ export interface BackupManifest {
   /** When the backup was made, ISO 8601. */
   readonly created: string;
   readonly label: string | null;
-  /** Bytes of the files that are not links into an earlier backup. */
+  /** Bytes of the files that no earlier backup shares. */
   readonly new_bytes: number;
   /** Sorted by name. */
   readonly files: readonly BackupFile[];

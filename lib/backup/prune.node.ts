@@ -1,11 +1,8 @@
-import fs from "node:fs";
-import { join, resolve } from "node:path";
 import { fail } from "../errors.ts";
-import { attempt, attemptAsync, syncFolder, temporaryName } from "../storage/fs.node.ts";
-import { sweepTemporaryEntries } from "../storage/tree.node.ts";
 import { DAY_MS } from "../util/time.ts";
-import { type BackupInfo, listBackups, wasPruned } from "./list.node.ts";
-import { type BackupLockOptions, backupPause, withBackupLock } from "./lock.node.ts";
+import { type BackupInfo, listBackups } from "./list.node.ts";
+import { type BackupDir, openPlace } from "./open-place.node.ts";
+import type { BackupLockOptions, BackupPlace } from "./place.ts";
 import { summaryOf, verifyBackup } from "./verify.node.ts";
 
 /**
@@ -24,7 +21,7 @@ export interface KeepRules {
 }
 
 export interface PruneOptions extends KeepRules, BackupLockOptions {
-  readonly backupDir: string;
+  readonly backupDir: BackupDir;
   /** The id of a backup that stays in any case: one that the caller has just made. */
   readonly keepId?: string | undefined;
   /** Returns what would be removed, and removes nothing. @default false */
@@ -76,27 +73,14 @@ export async function pruneBackups(options: PruneOptions): Promise<PruneResult> 
       expected: "at least one of keep last, daily, weekly, monthly or yearly above 0",
     });
   }
-  const backupDir = resolve(options.backupDir);
-  if (options.dryRun === true || !fs.existsSync(backupDir)) return chooseVerified(backupDir, options);
-  return withBackupLock(backupDir, options, async (lock) => {
-    const result = await chooseVerified(backupDir, options);
-    attempt("prune", backupDir, () => {
-      // Renamed first: a half-deleted backup must not look like one.
-      for (const { path } of result.removed) {
-        lock.assertHeld();
-        fs.renameSync(path, join(backupDir, temporaryName("pruned")));
-      }
-      syncFolder(backupDir);
-    });
-    const pause = backupPause(options.signal);
-    await attemptAsync("prune", backupDir, () => sweepTemporaryEntries(backupDir, { kinds: ["pruned"], pause }));
-    return result;
-  });
+  const place = openPlace(options.backupDir);
+  const choosing = (): Promise<PruneResult> => chooseVerified(place, options);
+  return options.dryRun === true ? choosing() : place.prune(options, choosing);
 }
 
 /** Chooses what stays, and chooses again without the newest of these as long as that is damaged. */
-async function chooseVerified(backupDir: string, options: PruneOptions): Promise<PruneResult> {
-  let backups = await listBackups(backupDir);
+async function chooseVerified(place: BackupPlace, options: PruneOptions): Promise<PruneResult> {
+  let backups = await listBackups(place);
   for (;;) {
     const result = choose(backups, options);
     const newest = result.kept.findLast(({ backup }) => backup.problem === undefined)?.backup;
@@ -104,13 +88,13 @@ async function chooseVerified(backupDir: string, options: PruneOptions): Promise
     let problem: string;
     try {
       // Extra files, which a run in the backup may have added, do no harm.
-      const problems = (await verifyBackup(backupDir, newest.id, options)).filter(({ kind }) => kind !== "extra");
+      const problems = (await verifyBackup(place, newest.id, options)).filter(({ kind }) => kind !== "extra");
       if (problems.length === 0) return result;
       problem = `"${newest.path}" is damaged: ${summaryOf(problems)}`;
     } catch (error) {
-      if (!wasPruned(newest.path)) throw error;
+      if (await place.has(newest.id)) throw error;
       // A dry run has no lock.
-      backups = await listBackups(backupDir);
+      backups = await listBackups(place);
       continue;
     }
     backups = backups.map((backup) => (backup === newest ? { ...backup, problem } : backup));

@@ -1,24 +1,19 @@
 import fs from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type CarryoverError, fail } from "../errors.ts";
-import { attemptAsync } from "../storage/fs.node.ts";
+import { attemptAsync, CREATE_ONLY, withFileAsync, writeAll } from "../storage/fs.node.ts";
 import { assertFree, makeWholeFolder } from "../storage/new-folder.node.ts";
-import { copyFile, sameBytes, syncFiles } from "../storage/tree.node.ts";
-import type { OnSteps, Pause } from "../util/async.ts";
-import { type BackupInfo, findBackup, infoOf, LATEST, readManifest, wasPruned } from "./list.node.ts";
+import { sameBytes, syncFiles } from "../storage/tree.node.ts";
+import { forEachAtOnce, type OnSteps, type Pause } from "../util/async.ts";
+import { type BackupInfo, findBackup, infoOf, LATEST } from "./list.node.ts";
 import { backupPause } from "./lock.node.ts";
 import type { BackupManifest } from "./manifest.ts";
-import {
-  type BackupProblem,
-  changedFile,
-  compareNamesAndSizes,
-  prunedMeanwhile,
-  summaryOf,
-  verifyBackup,
-} from "./verify.node.ts";
+import { type BackupDir, openPlace } from "./open-place.node.ts";
+import type { BackupPlace, BackupProblem } from "./place.ts";
+import { changedFile, prunedMeanwhile, summaryOf, verifyBackup } from "./verify.node.ts";
 
 export interface RestoreOptions {
-  readonly backupDir: string;
+  readonly backupDir: BackupDir;
   /** As in the list, or `latest`. */
   readonly id: string;
   /** The folder to restore to: missing or empty. */
@@ -40,47 +35,54 @@ export interface RestoreOptions {
 export async function restoreBackup(options: RestoreOptions): Promise<BackupInfo> {
   const to = resolve(options.to);
   assertFree(to, "restore");
+  const place = openPlace(options.backupDir);
   for (;;) {
-    const path = findBackup(options.backupDir, options.id);
+    const id = await findBackup(place, options.id);
     try {
       // Every byte was checked: pruned afterwards, the backup is restored all the same.
-      return await restoreFrom(path, to, options);
+      return await restoreFrom(place, id, { ...options, to });
     } catch (error) {
-      if (!wasPruned(path)) throw error;
+      if (await place.has(id)) throw error;
       // There is another latest one now.
-      if (options.id !== LATEST) throw prunedMeanwhile("restore", path);
+      if (options.id !== LATEST) throw prunedMeanwhile("restore", place.pathOf(id));
     }
   }
 }
 
-async function restoreFrom(path: string, to: string, options: RestoreOptions): Promise<BackupInfo> {
-  const { dryRun = false } = options;
-  const [root, id] = [dirname(path), basename(path)];
-  const manifest = readManifest(path);
+async function restoreFrom(place: BackupPlace, id: string, options: RestoreOptions): Promise<BackupInfo> {
+  const { to, dryRun = false } = options;
+  const path = place.pathOf(id);
+  const manifest = await place.readManifest(id);
   const pause = backupPause(options.signal);
   const problems = dryRun
-    ? await verifyBackup(root, id, options)
-    : await attemptAsync("read", path, () => compareNamesAndSizes(path, { manifest, pause }));
+    ? await verifyBackup(place, id, options)
+    : await attemptAsync("read", path, () => place.compare(id, manifest, pause));
   // Extra files are not restored, so they do no harm.
   const serious = problems.filter((problem) => problem.kind !== "extra");
   if (serious.length > 0) throw damagedError(path, serious);
   // Every byte is checked on the way.
-  if (!dryRun) await makeWholeFolder(to, "restore", (temp) => copyFiles(path, { ...options, manifest, temp, pause }));
-  return infoOf(root, id, manifest);
+  if (!dryRun) {
+    await makeWholeFolder(to, "restore", (temp) => copyFiles(place, id, { ...options, manifest, temp, pause }));
+  }
+  return infoOf(place, id, manifest);
 }
 
 async function copyFiles(
-  path: string,
+  place: BackupPlace,
+  id: string,
   options: { manifest: BackupManifest; temp: string; pause: Pause; onSteps?: OnSteps | undefined },
 ): Promise<void> {
   const { manifest, temp, pause, onSteps } = options;
-  for (const [i, file] of manifest.files.entries()) {
-    onSteps?.("Restored", i, manifest.files.length);
+  let done = 0;
+  await forEachAtOnce(manifest.files, place.atOnce, async (file) => {
+    onSteps?.("Restored", done++, manifest.files.length);
     const target = join(temp, file.name);
     fs.mkdirSync(dirname(target), { recursive: true });
-    const copied = await copyFile(join(path, file.name), target, { pause });
-    if (!sameBytes(copied, file)) throw damagedError(path, [changedFile(file.name)]);
-  }
+    const copied = await withFileAsync(target, CREATE_ONLY, (fd) =>
+      place.read(id, file, { pause, onBlock: (bytes, offset) => writeAll(fd, bytes, offset) }),
+    );
+    if (!sameBytes(copied, file)) throw damagedError(place.pathOf(id), [changedFile(file.name)]);
+  });
   const names = manifest.files.map(({ name }) => name);
   await syncFiles(temp, { names, pause });
 }

@@ -1,23 +1,12 @@
-import { basename, join, resolve } from "node:path";
-import { type CarryoverError, fail, messageOf } from "../errors.ts";
-import { attempt, attemptAsync } from "../storage/fs.node.ts";
-import { fingerprintOf, sameBytes, treeOf } from "../storage/tree.node.ts";
-import type { OnSteps, Pause } from "../util/async.ts";
-import { backupIds, findBackup, LATEST, readManifest, wasPruned } from "./list.node.ts";
+import { type CarryoverError, fail, isCorrupt, messageOf } from "../errors.ts";
+import { attemptAsync } from "../storage/fs.node.ts";
+import { sameBytes } from "../storage/tree.node.ts";
+import { forEachAtOnce, type OnSteps } from "../util/async.ts";
+import { backupIds, findBackup, LATEST } from "./list.node.ts";
 import { backupPause } from "./lock.node.ts";
 import { type BackupManifest, MANIFEST } from "./manifest.ts";
-
-export interface BackupProblem {
-  /** Name in the backup. */
-  readonly file: string;
-  /**
-   * `extra`: not in the manifest. `link`: a link, pipe or device. `changed`: other bytes than were backed up.
-   * `manifest`: the manifest itself cannot be trusted.
-   */
-  readonly kind: "missing" | "changed" | "extra" | "link" | "manifest";
-  /** One sentence without a final period. */
-  readonly message: string;
-}
+import { type BackupDir, openPlace } from "./open-place.node.ts";
+import type { BackupPlace, BackupProblem } from "./place.ts";
 
 export interface VerifiedBackup {
   readonly id: string;
@@ -33,12 +22,13 @@ export interface VerifiedBackup {
  * @throws {CarryoverError} `NOT_FOUND`, also if it is pruned meanwhile; `IO` where a file cannot be read.
  */
 export async function verifyBackup(
-  backupDir: string,
+  backupDir: BackupDir,
   id: string,
   options: VerifyOptions = {},
 ): Promise<BackupProblem[]> {
-  const path = findBackup(backupDir, id);
-  return unlessPruned("verify", path, () => verifyAt(path, options));
+  const place = openPlace(backupDir);
+  const known = await findBackup(place, id);
+  return unlessPruned("verify", place, known, () => verifyAt(place, known, options));
 }
 
 export interface VerifyOptions {
@@ -48,19 +38,24 @@ export interface VerifyOptions {
   readonly onSteps?: OnSteps | undefined;
 }
 
+interface WholeFiles {
+  /** The files of a bucket that were read and are whole, by SHA-256. Backups share most of theirs. */
+  readonly whole?: Set<string> | undefined;
+}
+
 /** Runs `work` on a backup. If that is gone afterwards, throws `NOT_FOUND`, whatever came of it. */
-async function unlessPruned<T>(verb: string, path: string, work: () => T | Promise<T>): Promise<T> {
-  const assertThere = (): void => {
-    if (wasPruned(path)) throw prunedMeanwhile(verb, path);
+async function unlessPruned<T>(verb: string, place: BackupPlace, id: string, work: () => Promise<T>): Promise<T> {
+  const assertThere = async (): Promise<void> => {
+    if (!(await place.has(id))) throw prunedMeanwhile(verb, place.pathOf(id));
   };
   let result: T;
   try {
     result = await work();
   } catch (error) {
-    assertThere();
+    await assertThere();
     throw error;
   }
-  assertThere();
+  await assertThere();
   return result;
 }
 
@@ -72,23 +67,26 @@ export function prunedMeanwhile(verb: string, path: string): CarryoverError {
   });
 }
 
-async function verifyAt(path: string, { signal, onSteps }: VerifyOptions): Promise<BackupProblem[]> {
+async function verifyAt(place: BackupPlace, id: string, options: VerifyOptions & WholeFiles): Promise<BackupProblem[]> {
+  const { signal, onSteps, whole } = options;
   const pause = backupPause(signal);
   let manifest: BackupManifest;
   try {
-    manifest = readManifest(path);
+    manifest = await place.readManifest(id);
   } catch (error) {
+    if (place.isBucket && !isCorrupt(error)) throw error;
     return [{ file: MANIFEST, kind: "manifest", message: messageOf(error) }];
   }
-  return attemptAsync("verify", path, async () => {
-    const problems = await compareNamesAndSizes(path, { manifest, pause });
+  return attemptAsync("verify", place.pathOf(id), async () => {
+    const problems = await place.compare(id, manifest, pause);
     const known = new Set(problems.map(({ file }) => file));
-    for (const [i, file] of manifest.files.entries()) {
-      onSteps?.(`Verified ${basename(path)}:`, i, manifest.files.length);
-      if (!known.has(file.name) && !sameBytes(await fingerprintOf(join(path, file.name), { pause }), file)) {
-        problems.push(changedFile(file.name));
-      }
-    }
+    let done = 0;
+    await forEachAtOnce(manifest.files, place.atOnce, async (file) => {
+      onSteps?.(`Verified ${id}:`, done++, manifest.files.length);
+      if (known.has(file.name) || whole?.has(file.sha256)) return;
+      if (sameBytes(await place.read(id, file, { pause }), file)) whole?.add(file.sha256);
+      else problems.push(changedFile(file.name));
+    });
     return problems.sort((a, b) => (a.file < b.file ? -1 : 1));
   });
 }
@@ -100,65 +98,38 @@ async function verifyAt(path: string, { signal, onSteps }: VerifyOptions): Promi
  * @throws {CarryoverError} `NOT_FOUND`, also if there are no backups; `IO` where a file cannot be read.
  */
 export async function verifyBackups(
-  backupDir: string,
+  backupDir: BackupDir,
   options: VerifyOptions & { id?: string | undefined } = {},
 ): Promise<readonly VerifiedBackup[]> {
   const { id } = options;
-  const root = resolve(backupDir);
-  const ids = id === undefined ? attempt("list backups in", root, () => backupIds(root)) : [id];
+  const place = openPlace(backupDir);
+  const ids = id === undefined ? await backupIds(place) : [id];
   if (ids.length === 0) {
-    throw fail("NOT_FOUND", "Cannot verify", { found: `no backups in "${backupDir}"`, expected: "at least one" });
+    throw fail("NOT_FOUND", "Cannot verify", { found: `no backups in "${place.label}"`, expected: "at least one" });
   }
+  const whole = place.isBucket ? new Set<string>() : undefined;
   const verified: VerifiedBackup[] = [];
   for (const each of ids) {
-    verified.push(await verifyOne(root, each, { ...options, isListed: id === undefined }));
+    verified.push(await verifyOne(place, each, { ...options, whole, isListed: id === undefined }));
   }
   return verified;
 }
 
 async function verifyOne(
-  root: string,
+  place: BackupPlace,
   id: string,
-  options: VerifyOptions & { isListed: boolean },
+  options: VerifyOptions & WholeFiles & { isListed: boolean },
 ): Promise<VerifiedBackup> {
   for (;;) {
-    const path = options.isListed ? join(root, id) : findBackup(root, id);
+    const known = options.isListed ? id : await findBackup(place, id);
     try {
-      return { id: basename(path), problems: await unlessPruned("verify", path, () => verifyAt(path, options)) };
+      return { id: known, problems: await unlessPruned("verify", place, known, () => verifyAt(place, known, options)) };
     } catch (error) {
-      if (!wasPruned(path)) throw error;
+      if (await place.has(known)) throw error;
       // `latest` is another one now.
       if (id !== LATEST) return { id, problems: [], pruned: true };
     }
   }
-}
-
-/** The problems with names, kinds and sizes, without reading the files. */
-export async function compareNamesAndSizes(
-  path: string,
-  { manifest, pause }: { manifest: BackupManifest; pause: Pause },
-): Promise<BackupProblem[]> {
-  const { files, others } = await treeOf(path, { pause });
-  const sizes = new Map(files.map((file) => [file.name, file.size]));
-  const problems: BackupProblem[] = others.map((file) => ({
-    file,
-    kind: "link",
-    message: `"${file}" is a link or device, expected a regular file`,
-  }));
-  for (const { name, size } of manifest.files) {
-    const found = sizes.get(name);
-    if (found === undefined && !others.includes(name)) {
-      problems.push({ file: name, kind: "missing", message: `"${name}" is missing` });
-    } else if (found !== undefined && found !== size) {
-      problems.push({ file: name, kind: "changed", message: `"${name}" has ${found} bytes, expected ${size}` });
-    }
-    sizes.delete(name);
-  }
-  sizes.delete(MANIFEST);
-  for (const file of sizes.keys()) {
-    problems.push({ file, kind: "extra", message: `"${file}" is not in the manifest` });
-  }
-  return problems;
 }
 
 /** The problem of a file whose bytes differ although its size is right. */

@@ -91,6 +91,17 @@ export class BucketLock implements Lock {
     }
   }
 
+  /**
+   * Asks the bucket who has the lock. If it is still held, nobody has taken it since, although its lease may have lapsed.
+   *
+   * @throws {CarryoverError} `LOCKED` if another process has the lock by now.
+   */
+  async confirm(): Promise<void> {
+    const found = await readState(this.#bucket, this.#options);
+    if (found?.state.id !== this.#state.id) this.#isLost = true;
+    this.assertHeld();
+  }
+
   /** For a holder that meets what a later holder wrote. */
   lose(): void {
     this.#isLost = true;

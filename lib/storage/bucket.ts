@@ -37,8 +37,8 @@ export interface Bucket {
   list(prefix: string): Promise<BucketListing>;
 }
 
-/** The same bucket, whose failures are `IO` and name the key. */
-export function withReports(bucket: Bucket, label: string): Bucket {
+/** The same bucket, whose failures are `IO` and name the key. `label` is how messages name the keys that begin with `prefix`. */
+export function withReports(bucket: Bucket, at: Record<"label" | "prefix", string>): Bucket {
   const report = async <T>(verb: string, key: string, call: () => Promise<T>): Promise<T> => {
     try {
       return await call();
@@ -46,7 +46,8 @@ export function withReports(bucket: Bucket, label: string): Bucket {
       if (cause instanceof CarryoverError) throw cause;
       const expected =
         "the object store to answer: check its address, the credentials and their rights, then run again";
-      throw fail("IO", `Cannot ${verb} "${label}/${key}"`, { found: messageOf(cause), expected, cause });
+      const place = `${at.label}/${key.slice(at.prefix.length)}`;
+      throw fail("IO", `Cannot ${verb} "${place}"`, { found: messageOf(cause), expected, cause });
     }
   };
   return {

@@ -97,6 +97,16 @@ export function withFile<T>(path: string, flags: number, use: (fd: number) => T)
   }
 }
 
+/** As `withFile()`, for as long as `use` takes. */
+export async function withFileAsync<T>(path: string, flags: number, use: (fd: number) => Promise<T>): Promise<T> {
+  const fd = fs.openSync(path, flags, 0o600);
+  try {
+    return await use(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
 /** Writes all of `bytes` at `position`, however few the system takes at a time. */
 export function writeAll(fd: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length;) {

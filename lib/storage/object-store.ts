@@ -59,7 +59,7 @@ export interface ObjectStoreOptions {
  */
 export async function openObjectStore(bucket: Bucket, options: ObjectStoreOptions): Promise<Storage> {
   const { label, prefix = "" } = options;
-  const reporting = withReports(bucket, label);
+  const reporting = withReports(bucket, { label, prefix });
   await assertConditionalWrites(reporting, { key: `${prefix}probe`, label });
   return new ObjectStore(reporting, options);
 }

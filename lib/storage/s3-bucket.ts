@@ -1,4 +1,5 @@
 import { AwsClient } from "aws4fetch";
+import { fail } from "../errors.ts";
 import { delay } from "../util/async.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import type { Bucket, BucketListing } from "./bucket.ts";
@@ -49,6 +50,7 @@ export function s3Bucket(options: S3Options): Bucket {
 
 class S3Bucket implements Bucket {
   readonly #client: AwsClient;
+  readonly #name: string;
   readonly #address: string;
   readonly #timeoutMs: number;
 
@@ -63,6 +65,7 @@ class S3Bucket implements Bucket {
       ...(sessionToken !== undefined && { sessionToken }),
       retries: MAX_RETRIES,
     });
+    this.#name = bucket;
     this.#address = `${endpoint.replace(/\/+$/, "")}/${encodeURIComponent(bucket)}`;
     this.#timeoutMs = timeoutMs;
   }
@@ -127,7 +130,11 @@ class S3Bucket implements Bucket {
       }
       const code = textOf(answer, "Code");
       // A bucket that is missing is no object that is missing.
-      if (expected.includes(response.status) && code !== "NoSuchBucket") return response;
+      if (code === "NoSuchBucket") {
+        const found = "that the store has no bucket of this name";
+        throw fail("NOT_FOUND", `Cannot use the bucket "${this.#name}"`, { found, expected: "one: make it first" });
+      }
+      if (expected.includes(response.status)) return response;
       const said = [code, unescapeXml(textOf(answer, "Message"))].filter((text) => text !== "").join(": ");
       throw new Error(`status ${response.status} of the store${said === "" ? "" : ` (${said})`}`);
     }

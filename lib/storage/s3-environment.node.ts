@@ -5,25 +5,28 @@ import type { S3Options } from "./s3-bucket.ts";
  * Reads the standard environment variables of AWS: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION` or
  * `AWS_DEFAULT_REGION`, and `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`. An empty variable counts as unset.
  *
- * @throws {CarryoverError} `BAD_USAGE` if one that is needed is not set.
+ * @throws {CarryoverError} `NOT_FOUND`, with all that are needed and not set.
  */
 export function s3OptionsFromEnvironment(bucket: string): S3Options {
   const valueOf = (...names: string[]): string | undefined => names.map((name) => process.env[name]).find(Boolean);
-  const needed = (...names: string[]): string => {
-    const value = valueOf(...names);
-    if (value !== undefined) return value;
-    throw fail("BAD_USAGE", `Cannot use the bucket "${bucket}"`, {
-      found: `no ${names.join(" and no ")} in the environment`,
-      expected: "it set",
+  const accessKeyId = valueOf("AWS_ACCESS_KEY_ID");
+  const secretAccessKey = valueOf("AWS_SECRET_ACCESS_KEY");
+  const region = valueOf("AWS_REGION", "AWS_DEFAULT_REGION");
+  if (accessKeyId === undefined || secretAccessKey === undefined || region === undefined) {
+    const needed = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_REGION: region };
+    const missing = Object.entries(needed).flatMap(([name, value]) => (value === undefined ? [name] : []));
+    throw fail("NOT_FOUND", `Cannot use the bucket "${bucket}"`, {
+      found: `no ${missing.join(", no ")} in the environment`,
+      expected: missing.length === 1 ? "it set" : "them set",
     });
-  };
+  }
   const sessionToken = valueOf("AWS_SESSION_TOKEN");
   const endpoint = valueOf("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
   return {
     bucket,
-    accessKeyId: needed("AWS_ACCESS_KEY_ID"),
-    secretAccessKey: needed("AWS_SECRET_ACCESS_KEY"),
-    region: needed("AWS_REGION", "AWS_DEFAULT_REGION"),
+    accessKeyId,
+    secretAccessKey,
+    region,
     ...(sessionToken !== undefined && { sessionToken }),
     ...(endpoint !== undefined && { endpoint }),
   };

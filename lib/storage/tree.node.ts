@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
-import { type Pause, settleAll } from "../util/async.ts";
+import { forEachAtOnce, type Pause } from "../util/async.ts";
 import { isReservedName } from "../util/names.ts";
 import {
   attempt,
@@ -18,6 +18,7 @@ import {
   syncFolder,
   systemCodeOf,
   temporaryName,
+  withFileAsync,
   writeAll,
 } from "./fs.node.ts";
 
@@ -134,23 +135,16 @@ export async function syncFiles(
   root: string,
   { names, pause }: { names: readonly string[]; pause: Pause },
 ): Promise<void> {
-  let next = 0;
-  const syncNext = async (): Promise<void> => {
-    while (next < names.length) {
-      // Windows syncs only what is open for writing.
-      const fd = fs.openSync(join(root, names[next++]!), fs.constants.O_RDWR);
-      try {
-        await syncBeside(fd);
-        await pause();
-      } catch (error) {
-        next = names.length;
-        throw error;
-      } finally {
-        fs.closeSync(fd);
-      }
+  await forEachAtOnce(names, MAX_SYNCS, async (name) => {
+    // Windows syncs only what is open for writing.
+    const fd = fs.openSync(join(root, name), fs.constants.O_RDWR);
+    try {
+      await syncBeside(fd);
+      await pause();
+    } finally {
+      fs.closeSync(fd);
     }
-  };
-  await settleAll(Array.from({ length: MAX_SYNCS }, syncNext));
+  });
 }
 
 /** Syncs a folder and those below it, innermost first. */
@@ -202,14 +196,4 @@ async function removeTree(path: string, pause: Pause): Promise<void> {
     fs.rmdirSync(path);
   } else fs.unlinkSync(path);
   await pause();
-}
-
-/** As `withFile()`, for as long as `use` takes. */
-async function withFileAsync<T>(path: string, flags: number, use: (fd: number) => Promise<T>): Promise<T> {
-  const fd = fs.openSync(path, flags, 0o600);
-  try {
-    return await use(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
 }

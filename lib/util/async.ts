@@ -48,3 +48,24 @@ export async function settleAll<T extends readonly unknown[]>(
   await Promise.allSettled(work);
   return Promise.all(work);
 }
+
+/** Runs `work` on each item, at most `atOnce` at a time, and waits for all. After an error no further one is begun. */
+export async function forEachAtOnce<T>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const workNext = async (): Promise<void> => {
+    while (next < items.length) {
+      const index = next++;
+      try {
+        await work(items[index]!, index);
+      } catch (error) {
+        next = items.length;
+        throw error;
+      }
+    }
+  };
+  await settleAll(Array.from({ length: Math.min(atOnce, items.length) }, workNext));
+}

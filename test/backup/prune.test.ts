@@ -1,7 +1,8 @@
 import { afterEach, expect, jest, spyOn, test } from "bun:test";
 import fs from "node:fs";
 import { join } from "node:path";
-import { findBackup, listBackups, readManifest } from "../../lib/backup/list.node.ts";
+import { DiskPlace } from "../../lib/backup/disk-place.node.ts";
+import { findBackup, listBackups } from "../../lib/backup/list.node.ts";
 import { formatManifest, MANIFEST } from "../../lib/backup/manifest.ts";
 import { type KeepRules, pruneBackups } from "../../lib/backup/prune.node.ts";
 import { restoreBackup } from "../../lib/backup/restore.node.ts";
@@ -189,7 +190,7 @@ test("a clock that was or is wrong neither removes the newest backup nor keeps a
     ["20400101T000000Z", 2],
     ["20260102T000000Z", 3],
   ]);
-  expect(findBackup(backupDir, "latest")).toBe(join(backupDir, "20260102T000000Z"));
+  expect(await findBackup(new DiskPlace(backupDir), "latest")).toBe("20260102T000000Z");
   const { kept } = await pruneBackups({ backupDir, keepLast: 1 });
   expect(kept.map(({ backup }) => backup.id)).toEqual(["20260102T000000Z"]);
   // The clock goes back to 1970; the number goes on after those that are gone.
@@ -204,7 +205,7 @@ test("backups of version 0.2.0 come before all others, also one that is dated 20
   const backupDir = await backupsAt(["2040-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]);
   for (const id of ["20400101T000000Z", "20260101T000000Z"]) {
     const path = join(backupDir, id, MANIFEST);
-    fs.writeFileSync(path, formatManifest({ ...readManifest(join(backupDir, id)), sequence: 0 }));
+    fs.writeFileSync(path, formatManifest({ ...(await new DiskPlace(backupDir).readManifest(id)), sequence: 0 }));
   }
   expect((await listBackups(backupDir)).map(({ id, problem }) => [id, problem])).toEqual([
     ["20260101T000000Z", undefined],

@@ -312,6 +312,12 @@ export const suiteTests: readonly SuiteTests[] = [
     pattern: "exactly one gets it|what a later holder wrote|held up on its way|ignores If-None-Match",
   },
   {
+    rows: [56],
+    name: "backups in a bucket",
+    files: ["test/backup/bucket-backups.test.ts"],
+    pattern: "killed|at once|held up|answer got lost|missing|damaged|is away|ignores conditions|stops a create",
+  },
+  {
     rows: [43],
     name: "signals in long work",
     files: ["test/backup/stop.test.ts", "test/maintenance/stop.test.ts", "test/scripts/cli/main.test.ts"],

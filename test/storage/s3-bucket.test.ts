@@ -63,12 +63,20 @@ test("409 says that nobody knows yet: the write is repeated, and so is one that 
 
 test.each([
   { status: 403, code: "AccessDenied" },
-  { status: 404, code: "NoSuchBucket" },
   { status: 501, code: "NotImplemented" },
 ])("$status $code fails, and says so", async ({ status, code }) => {
   answers = Array.from({ length: 9 }, () => error(status, code));
   await expect(bucket.get("a", { offset: 0, length: 1 })).rejects.toThrow(
     `status ${status} of the store (${code}: a & b)`,
+  );
+});
+
+test("a bucket that is missing is no object that is missing", async () => {
+  answers = [error(404, "NoSuchBucket")];
+  const failure = await failureOf(bucket.get("a", { offset: 0, length: 1 }));
+  expect(failure.code).toBe("NOT_FOUND");
+  expect(failure.message).toBe(
+    'Cannot use the bucket "trading": found that the store has no bucket of this name, expected one: make it first',
   );
 });
 
@@ -134,13 +142,14 @@ describe("s3OptionsFromEnvironment()", () => {
 
   test("names what is not set", async () => {
     const failure = await failureOf(Promise.try(() => s3OptionsFromEnvironment("b")));
-    expect(failure.code).toBe("BAD_USAGE");
+    expect(failure.code).toBe("NOT_FOUND");
     expect(failure.message).toBe(
-      'Cannot use the bucket "b": found no AWS_ACCESS_KEY_ID in the environment, expected it set',
+      'Cannot use the bucket "b": found no AWS_ACCESS_KEY_ID, no AWS_SECRET_ACCESS_KEY, no AWS_REGION in the environment, ' +
+        "expected them set",
     );
     Object.assign(process.env, { AWS_ACCESS_KEY_ID: "id", AWS_SECRET_ACCESS_KEY: "secret" });
     expect((await failureOf(Promise.try(() => s3OptionsFromEnvironment("b")))).message).toContain(
-      "no AWS_REGION and no AWS_DEFAULT_REGION",
+      "no AWS_REGION in the environment, expected it set",
     );
   });
 });
