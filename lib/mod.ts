@@ -74,6 +74,9 @@ export type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage/s
 export { inMemoryStorage } from "./storage/in-memory.ts";
 export type { Bucket, BucketListing } from "./storage/bucket.ts";
 export { openObjectStore, type ObjectStoreOptions } from "./storage/object-store.ts";
+export { durableObjectBucket, type DurableObjectSql } from "./storage/durable-object-bucket.ts";
+export { indexedDbBucket } from "./storage/indexed-db-bucket.ts";
+export { r2Bucket, type R2Binding } from "./storage/r2-bucket.ts";
 export { s3Bucket, type S3Options } from "./storage/s3-bucket.ts";
 export type { Embedder } from "./embed/embedder.ts";
 export { hashingEmbedder } from "./embed/hashing.ts";

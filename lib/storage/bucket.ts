@@ -14,6 +14,13 @@ export interface BucketListing {
  */
 export interface Bucket {
   /**
+   * The largest object that the store takes, in bytes, or the largest that it should be given.
+   *
+   * @default no limit
+   */
+  readonly maxObjectBytes?: number;
+
+  /**
    * Reads at most `length` bytes, starting at `offset`.
    *
    * @returns The bytes found, none if the object is not longer than `offset`; `undefined` if there is no such object.
@@ -35,6 +42,21 @@ export interface Bucket {
   delete(key: string, when?: { etag: string }): Promise<boolean>;
 
   list(prefix: string): Promise<BucketListing>;
+}
+
+/** What lies directly under a prefix, of all objects whose keys begin with it. */
+export function listingUnder(
+  prefix: string,
+  objects: Iterable<{ readonly key: string; readonly size: number }>,
+): BucketListing {
+  const direct: { key: string; size: number }[] = [];
+  const folders = new Set<string>();
+  for (const { key, size } of objects) {
+    const slash = key.indexOf("/", prefix.length);
+    if (slash === -1) direct.push({ key, size });
+    else folders.add(key.slice(prefix.length, slash));
+  }
+  return { objects: direct, folders: [...folders] };
 }
 
 /** The same bucket, whose failures are `IO` and name the key. `label` is how messages name the keys that begin with `prefix`. */

@@ -28,15 +28,15 @@ export interface ObjectStoreOptions {
    */
   readonly leaseMs?: number;
   /**
-   * The largest object that the store takes, in bytes. Larger files are kept in parts of this size, such as 1_000_000.
+   * The largest object to write, in bytes. Larger files are kept in parts of this size, such as 1_000_000.
    *
-   * @default no limit
+   * @default what the bucket says of itself
    */
   readonly maxObjectBytes?: number;
 }
 
 /**
- * Opens a `Storage` in an object store, such as S3. docs/FORMATS.md has its keys.
+ * Opens a `Storage` in an object store, such as S3, R2, a Durable Object or IndexedDB. docs/FORMATS.md has its keys.
  *
  * Its writes follow one another, in the order of the calls. Each replaces exactly the version that it has read, and carries the token
  * of the lock. A writer whose lock was taken over can therefore not replace what the later holder wrote.
@@ -58,10 +58,10 @@ export interface ObjectStoreOptions {
  * @throws {CarryoverError} `BAD_USAGE` if the store ignores the conditions of writes.
  */
 export async function openObjectStore(bucket: Bucket, options: ObjectStoreOptions): Promise<Storage> {
-  const { label, prefix = "" } = options;
+  const { label, prefix = "", maxObjectBytes = bucket.maxObjectBytes ?? Infinity } = options;
   const reporting = withReports(bucket, { label, prefix });
   await assertConditionalWrites(reporting, { key: `${prefix}probe`, label });
-  return new ObjectStore(reporting, options);
+  return new ObjectStore(reporting, { ...options, maxObjectBytes });
 }
 
 class ObjectStore implements Storage {

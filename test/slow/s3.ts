@@ -8,6 +8,7 @@ import type { Bucket } from "../../lib/storage/bucket.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { s3Bucket } from "../../lib/storage/s3-bucket.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
+import { describeBucket } from "../storage/bucket-contract.ts";
 import { filesIn, openBucket } from "../storage/object-store-samples.ts";
 import { describeStorage, failureOf, HOLDER, utf8 } from "../storage/storage-contract.ts";
 import { MOTO, startMoto } from "./moto.ts";
@@ -29,24 +30,7 @@ describe.skipIf(MOTO === null)(`S3${MOTO === null ? " (skipped: no moto_server)"
 
   describeStorage("an S3 bucket", () => open());
 
-  test("conditions of reads, writes and removals are those of a bucket", async () => {
-    const key = "of bucket/ä +%2F&<>'\"";
-    const all = { offset: 0, length: 99 };
-    expect(await bucket.get(key, all)).toBeUndefined();
-    expect(await bucket.put(key, utf8("none"), { etag: '"00000000000000000000000000000000"' })).toBeUndefined();
-    const first = (await bucket.put(key, utf8("first"), "absent"))!;
-    expect(await bucket.put(key, utf8("again"), "absent")).toBeUndefined();
-    const second = (await bucket.put(key, utf8("second"), { etag: first }))!;
-    expect(await bucket.put(key, utf8("stale"), { etag: first })).toBeUndefined();
-    expect(await bucket.get(key, all)).toEqual({ bytes: utf8("second"), etag: second });
-    expect(await bucket.get(key, { offset: 2, length: 3 })).toEqual({ bytes: utf8("con"), etag: second });
-    expect(await bucket.get(key, { offset: 6, length: 3 })).toEqual({ bytes: utf8(""), etag: second });
-    expect(await bucket.list("of bucket/")).toEqual({ objects: [{ key, size: 6 }], folders: [] });
-    expect(await bucket.delete(key, { etag: first })).toBeFalse();
-    expect(await bucket.delete(key, { etag: second })).toBeTrue();
-    expect(await bucket.delete(key)).toBeTrue();
-    expect(await bucket.get(key, all)).toBeUndefined();
-  });
+  describeBucket("S3", () => bucket);
 
   test("a listing of more than a page is whole", async () => {
     const storage = await open();

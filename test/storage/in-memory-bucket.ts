@@ -1,4 +1,4 @@
-import type { Bucket, BucketListing } from "../../lib/storage/bucket.ts";
+import { type Bucket, type BucketListing, listingUnder } from "../../lib/storage/bucket.ts";
 
 /** What a call of a bucket does, besides its work: it may wait, or throw before or after the work is done. */
 export interface BucketFault {
@@ -42,15 +42,11 @@ export class InMemoryBucket implements Bucket {
 
   list(prefix: string): Promise<BucketListing> {
     return this.#call("list", prefix, () => {
-      const objects = [];
-      const folders = new Set<string>();
-      for (const [key, { bytes }] of this.objects) {
-        if (!key.startsWith(prefix)) continue;
-        const slash = key.indexOf("/", prefix.length);
-        if (slash === -1) objects.push({ key, size: bytes.length });
-        else folders.add(key.slice(prefix.length, slash));
-      }
-      return { objects, folders: [...folders] };
+      const under = [...this.objects].filter(([key]) => key.startsWith(prefix));
+      return listingUnder(
+        prefix,
+        under.map(([key, { bytes }]) => ({ key, size: bytes.length })),
+      );
     });
   }
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { HEAD_BYTES } from "../../lib/storage/object-head.ts";
 import { backtest } from "../../lib/job/backtest.ts";
 import { syntheticBars } from "../../lib/market/synthetic.ts";
@@ -9,6 +9,9 @@ import type { Storage } from "../../lib/storage/storage.ts";
 import { InMemoryBucket } from "./in-memory-bucket.ts";
 import { filesIn, openBucket } from "./object-store-samples.ts";
 import { describeStorage, failureOf, HOLDER, textOf, utf8 } from "./storage-contract.ts";
+
+// A machine may be busy.
+setDefaultTimeout(60_000);
 
 /** Files of more than five bytes are in parts. */
 const IN_PARTS = { prefix: "memory/", maxObjectBytes: HEAD_BYTES + 5 };
