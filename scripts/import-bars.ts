@@ -59,5 +59,5 @@ await runScript(async ({ argv }) => {
     },
   ).finally(progress.clear);
   if (flags.json) await writeJson(importJson(result));
-  else await writeOut(renderImport(result, { dryRun }));
+  else await writeOut(renderImport(result, { dryRun, zone: timezone }));
 });

@@ -7,9 +7,11 @@ import { badData, quote } from "./bar.ts";
 import type { BarsOf } from "./bars-file-name.ts";
 import { readForeignBars } from "./formats/detect.ts";
 import type { ForeignBars, SourceFile } from "./formats/foreign-bars.ts";
+import { plainSymbol } from "./formats/symbols.ts";
 import { openZone, type Zone, zoneThatRepeats } from "./formats/zones.ts";
 import { joinBars, placeOf, type PlacedBar, type Repairs } from "./join-bars.ts";
 import { SeriesBuilder, widenRounded } from "./series-builder.ts";
+import { msToEnd } from "./spacing.ts";
 
 export interface ImportOptions {
   /** Chooses the rows of a file that has several symbols. */
@@ -45,6 +47,8 @@ const MINUTE_MS = 60_000;
 /** What a file is read with. */
 interface Reading extends ImportOptions {
   readonly file: string;
+  /** Of all files. */
+  readonly symbols: readonly string[];
   readonly repaired: Repairs;
 }
 
@@ -62,13 +66,14 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
     options.onSteps?.("Read files:", i, files.length);
     for (const bars of await readForeignBars(file, options)) tables.push({ file: file.name, bars });
   }
-  const read = tables.map(({ file, bars }) => readBars(bars, { ...options, file, repaired }));
+  const symbols = [...new Set(tables.flatMap(({ bars }) => [...new Set(bars.symbols)]))];
+  const read = tables.map(({ file, bars }) => readBars(bars, { ...options, file, symbols, repaired }));
   const timeframeMs = options.timeframeMs ?? commonSpacing(read.map(({ bars }) => bars));
   if (timeframeMs % MINUTE_MS !== 0) {
     const found = `bars of ${timeframeMs / 1000} seconds`;
     throw badData({ file: unique(files.map(({ name }) => name)) }, { found, expected: "bars of whole minutes" });
   }
-  const parts = read.map(({ bars, isEnd }) => (isEnd ? bars.map((each) => earlier(each, timeframeMs)) : bars));
+  const parts = read.map(({ bars, isEnd }) => (isEnd ? fromEndToStart(bars, timeframeMs) : bars));
   const joined = joinBars(parts, { repair: options.repair ?? false, repaired });
   return {
     series: checkedSeries(joined, { asset: options.asset, timeframeMs }),
@@ -100,7 +105,8 @@ function readBars(source: ForeignBars, reading: Reading): { bars: PlacedBar[]; i
   const { zone, timezone } = zoneOf(source, reading);
   if (isNewestFirst(source.times, indices)) indices.reverse();
   const bars: PlacedBar[] = [];
-  let isEnd = (stamp ?? source.stamp) === "end";
+  /** Of the first bar; the others must agree. */
+  let toEnd: number | undefined;
   let previousMs = Number.NEGATIVE_INFINITY;
   for (const index of indices) {
     if (isEmptyRow(source, index)) {
@@ -111,15 +117,19 @@ function readBars(source: ForeignBars, reading: Reading): { bars: PlacedBar[]; i
       repaired.nulls += 1;
       continue;
     }
-    let timestamp = epochOf({ source, index, zone, previousMs }, reading);
+    const shownMs = epochOf({ source, index, zone, previousMs }, reading);
     // A close time is the last moment of its bar, as Binance has it.
-    if (timestamp % 1000 === 999 && stamp !== "start") {
-      isEnd = true;
-      timestamp += 1;
+    const restMs = stamp === "start" ? 0 : msToEnd(shownMs);
+    toEnd ??= restMs;
+    if (restMs !== toEnd) {
+      const found = `${quote(new Date(shownMs).toISOString())}, which ${restMs === 0 ? "starts" : "ends"} a bar`;
+      const expected = `a time that ${restMs === 0 ? "ends" : "starts"} one, as in the rows before`;
+      throw badData({ file, row: source.placeOf(index) }, { found, expected });
     }
-    bars.push({ bar: barOf(timestamp, { source, index }, reading), file, source, index });
-    previousMs = timestamp;
+    bars.push({ bar: barOf(shownMs + restMs, { source, index }, reading), file, source, index });
+    previousMs = shownMs;
   }
+  const isEnd = (stamp ?? source.stamp) === "end" || (toEnd ?? 0) > 0;
   return { bars, isEnd, timezone };
 }
 
@@ -128,19 +138,12 @@ function isEmptyRow({ times, open, high, low, close }: ForeignBars, i: number): 
   return Number.isNaN(open[i]!) && Number.isNaN(high[i]!) && Number.isNaN(low[i]!) && Number.isNaN(close[i]!);
 }
 
-/** The rows of the asset, where a file has several. */
-function rowsOfAsset({ symbols, times }: ForeignBars, { asset, file }: Reading): number[] {
+/** The rows of the asset, where the files have several. */
+function rowsOfAsset({ symbols, times }: ForeignBars, { asset, file, symbols: known }: Reading): number[] {
   const all = Array.from(times, (_, i) => i);
-  if (symbols === undefined) return all;
-  const known = [...new Set(symbols)];
-  if (known.length < 2) return all;
-  const plain = (symbol: string): string =>
-    symbol
-      .replace(/^[A-Z]:/, "")
-      .replaceAll(/[^a-z0-9]/gi, "")
-      .toUpperCase();
-  const wanted = known.filter((symbol) => plain(symbol) === plain(asset));
-  if (wanted.length === 1) return all.filter((i) => symbols[i] === wanted[0]);
+  if (symbols === undefined || new Set(known.map(plainSymbol)).size < 2) return all;
+  const wanted = new Set(known.filter((symbol) => plainSymbol(symbol) === plainSymbol(asset)));
+  if (wanted.size > 0) return all.filter((i) => wanted.has(symbols[i]!));
   const found = `the symbols ${known.slice(0, 5).map(quote).join(", ")}${known.length > 5 ? ", ..." : ""}`;
   throw badData({ file }, { found, expected: `one symbol, or one that is "${asset}": --asset names it` });
 }
@@ -168,7 +171,8 @@ function epochOf(at: { source: ForeignBars; index: number; zone: Zone; previousM
   };
   const wall = (): string => quote(new Date(time).toISOString().slice(0, 19));
   if (epoch === undefined) {
-    return refuse(wall(), `a time that is on the clocks of ${zone.name}, which skip this one`);
+    const others = "--timezone UTC, an offset or another zone has it";
+    return refuse(wall(), `a time that the clocks of ${zone.name} show: they skip this one. ${others}`);
   }
   // An hour that comes twice is one that clocks were put back over.
   const isAgain = epoch <= previousMs && epoch > previousMs - 2 * HOUR_MS;
@@ -184,15 +188,16 @@ function epochOf(at: { source: ForeignBars; index: number; zone: Zone; previousM
   return epoch;
 }
 
-/** Whether rows go back in time throughout. */
+/** Whether rows go back in time throughout, but for an hour that their clocks repeat. */
 function isNewestFirst(times: Float64Array, indices: readonly number[]): boolean {
-  let back = 0;
+  let [back, forward] = [0, 0];
   for (let i = 1; i < indices.length; i++) {
     const step = times[indices[i]!]! - times[indices[i - 1]!]!;
-    if (step > 0) return false;
+    if (step > HOUR_MS) return false;
+    if (step > 0) forward += 1;
     if (step < 0) back += 1;
   }
-  return back > 0;
+  return back > forward;
 }
 
 function barOf(timestamp: number, { source, index }: Pick<PlacedBar, "source" | "index">, reading: Reading): Bar {
@@ -207,7 +212,7 @@ function barOf(timestamp: number, { source, index }: Pick<PlacedBar, "source" | 
 function checkedBar(bar: Bar, { source, index }: Pick<PlacedBar, "source" | "index">, reading: Reading): Bar {
   const refuse = (column: string, found: number, expected: string): never => {
     const position = { file: reading.file, row: source.placeOf(index), column };
-    throw badData(position, { found: quote(String(found)), expected });
+    throw badData(position, { found: Number.isNaN(found) ? "nothing" : quote(String(found)), expected });
   };
   for (const column of ["open", "high", "low", "close"] as const) {
     if (!(bar[column] > 0 && bar[column] < Infinity)) refuse(column, bar[column], "a price above 0");
@@ -224,8 +229,14 @@ function checkedBar(bar: Bar, { source, index }: Pick<PlacedBar, "source" | "ind
   return refuse(column, bar[column], isRounding ? `${bound}: it is off by rounding, which --repair widens` : bound);
 }
 
-function earlier(each: PlacedBar, byMs: number): PlacedBar {
-  return { ...each, bar: { ...each.bar, timestamp: each.bar.timestamp - byMs } };
+/** Moves bars from their ends to their starts: a timeframe, or to the end before where clocks change between the two. */
+function fromEndToStart(bars: readonly PlacedBar[], timeframeMs: number): PlacedBar[] {
+  return bars.map((each, i) => {
+    const endMs = each.bar.timestamp;
+    const beforeMs = bars[i - 1]?.bar.timestamp ?? endMs - timeframeMs;
+    const hasChange = timeframeMs > HOUR_MS && Math.abs(endMs - beforeMs - timeframeMs) === HOUR_MS;
+    return { ...each, bar: { ...each.bar, timestamp: hasChange ? beforeMs : endMs - timeframeMs } };
+  });
 }
 
 /** The most common distance of two bars, ties by the shorter one. */

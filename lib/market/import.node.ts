@@ -5,6 +5,7 @@ import { fail } from "../errors.ts";
 import { attempt } from "../storage/fs.node.ts";
 import { extendBarsFile, readWhole } from "./bars-file.node.ts";
 import { barsFileName, type BarsOf, isBarsFileOf } from "./bars-file-name.ts";
+import { isBesideBars } from "./formats/unpack.ts";
 import { importBars, type ImportedBars, type ImportOptions } from "./import-bars.ts";
 import { gapsIn } from "./spacing.ts";
 
@@ -70,17 +71,25 @@ function keepOriginal(file: string): void {
   attempt("keep", kept, () => fs.copyFileSync(file, kept, fs.constants.COPYFILE_EXCL));
 }
 
-/** A path, or the files of a folder by name. */
+/** A path, or the files of a folder and of those in it, by name. */
 function listSources(path: string): readonly string[] {
   const stat = fs.statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) {
     throw fail("NOT_FOUND", `Cannot import "${path}"`, { found: "nothing there", expected: "a file or a folder" });
   }
   if (!stat.isDirectory()) return [path];
-  const names = attempt("list", path, () => fs.readdirSync(path, { withFileTypes: true }));
-  const files = names
-    .filter((entry) => !entry.name.startsWith(".") && !entry.isDirectory())
-    .map(({ name }) => join(path, name));
+  const names = namesIn(path, "");
+  const all = new Set(names);
+  const files = names.filter((name) => !isBesideBars(name, all)).map((name) => join(path, name));
   if (files.length > 0) return files.toSorted();
   throw fail("NOT_FOUND", `Cannot import "${path}"`, { found: "a folder without files", expected: "files of bars" });
+}
+
+/** The files below a folder, by their names from there. */
+function namesIn(folder: string, prefix: string): readonly string[] {
+  const entries = attempt("list", folder, () => fs.readdirSync(folder, { withFileTypes: true }));
+  return entries.flatMap((entry) => {
+    const name = `${prefix}${entry.name}`;
+    return entry.isDirectory() ? namesIn(join(folder, entry.name), `${name}/`) : [name];
+  });
 }

@@ -1,7 +1,7 @@
 import type { FileMetaData } from "hyparquet";
 import { CarryoverError } from "../errors.ts";
 import type { Bar, BarSeries } from "../types.ts";
-import { parseEpoch } from "../util/time.ts";
+import { msOfUnits, parseEpoch } from "../util/time.ts";
 import {
   badData,
   BAR_COLUMNS,
@@ -16,11 +16,10 @@ import {
 } from "./bar.ts";
 import { SeriesBuilder } from "./series-builder.ts";
 
-/** Reads timestamps as dates; one with a fraction of a millisecond becomes an invalid date. */
-const PARSERS = {
-  timestampFromMilliseconds: (ms: bigint): Date => new Date(Number(ms)),
-  timestampFromMicroseconds: (us: bigint): Date => new Date(wholeMs(us, 1000n)),
-  timestampFromNanoseconds: (ns: bigint): Date => new Date(wholeMs(ns, 1_000_000n)),
+/** Reads timestamps as dates, rounded as those of a text. */
+export const TIMESTAMP_PARSERS = {
+  timestampFromMicroseconds: (us: bigint): Date => new Date(msOfUnits(us, 1000n)),
+  timestampFromNanoseconds: (ns: bigint): Date => new Date(msOfUnits(ns, 1_000_000n)),
 };
 
 /** The file's own name for each of our columns. */
@@ -64,7 +63,7 @@ async function readRows(
       throw badData({ file }, { found: `${size} bytes when unpacked`, expected: `at most ${MAX_UNPACKED_BYTES}` });
     }
     const source = { byteLength: buffer.byteLength, slice: (from: number, to?: number) => buffer.slice(from, to) };
-    const rows = await parquetReadObjects({ file: source, metadata, columns, compressors, parsers: PARSERS });
+    const rows = await parquetReadObjects({ file: source, metadata, columns, compressors, parsers: TIMESTAMP_PARSERS });
     return { rows, names };
   } catch (cause) {
     if (cause instanceof CarryoverError) throw cause;
@@ -134,11 +133,5 @@ function isEmpty(value: unknown): boolean {
 function toTimestamp(value: unknown): number | undefined {
   if (typeof value === "string") return parseBarTime(value);
   if (typeof value === "bigint" || Number.isSafeInteger(value)) return parseEpoch(String(value));
-  const ms = value instanceof Date ? value.getTime() : NaN;
-  return Number.isInteger(ms) ? ms : undefined;
-}
-
-/** Milliseconds from a finer unit; NaN if they are not whole. */
-function wholeMs(time: bigint, perMs: bigint): number {
-  return time % perMs === 0n ? Number(time / perMs) : NaN;
+  return value instanceof Date ? value.getTime() : undefined;
 }

@@ -2,7 +2,7 @@ import type { FailureDetails } from "../errors.ts";
 import type { Bar, BarSeries } from "../types.ts";
 import { HOUR_MS, msOfTimeframe } from "../util/time.ts";
 import { badData, type BarFile, quote, VOLUME_COLUMN } from "./bar.ts";
-import { gapsIn, timeframesBetween } from "./spacing.ts";
+import { gapsIn, msToEnd, timeframesBetween } from "./spacing.ts";
 
 /** This many equal spacings in a row that are not the timeframe are bars of another timeframe, not gaps. */
 const MAX_EQUAL_SPACINGS = 24;
@@ -70,7 +70,7 @@ export class SeriesBuilder {
     const { timestamp } = bar;
     const previous = this.#bars.at(-1);
     if (previous === undefined) {
-      if (timestamp % 1000 !== 999) return;
+      if (msToEnd(timestamp) === 0) return;
       const expected = "the time at which the bar starts";
       this.#refuse(row, "timestamp", { found: `${quote(iso(timestamp))}, the last moment of a bar`, expected });
     }

@@ -47,6 +47,12 @@ export function dayTimeOf(tickMs: number, timeframeMs: number): number {
   return timeframeMs < DAY_MS ? tickMs : tickMs + 13 * HOUR_MS;
 }
 
+/** How long before its end a bar was stamped that shows its last moment, such as `...59.999` or `...:59`; 0 for any other time. */
+export function msToEnd(timestamp: number): number {
+  if (timestamp % 1000 === 999) return 1;
+  return timestamp % 60_000 === 59_000 ? 1000 : 0;
+}
+
 /** How often bars are missing, and how often the market was closed between two bars. */
 export interface Gaps {
   readonly missing: number;

@@ -89,7 +89,7 @@ export const TIMESTAMP_FORM = "a date such as 2021-01-01, a time such as 2021-01
  * Parses a point in time: ISO 8601 (a date, or date and time with `T` or a space, optional seconds, fraction and zone;
  * without a zone it is UTC) or epoch milliseconds as digits.
  *
- * A fraction of a millisecond rounds up, as nothing may be known before its time. Numbers other than 0 and those from 1e11
+ * A fraction of a millisecond rounds up, see `wholeMs()`. Numbers other than 0 and those from 1e11
  * (1973) up to 1e14 (5138) are refused: in practice they are epoch seconds, epoch microseconds or compact dates.
  *
  * @param text Such as `2021-01-01`, `2021-01-01T01:00:00Z`, `2021-01-01 02:00+01:00`, `1609462800000`.
@@ -112,13 +112,13 @@ export function parseTimestamp(text: string): number | undefined {
   const local = utc(field(1), field(2), field(3), field(4) * 3600 + field(5) * 60 + field(6));
   if (local === undefined || field(4) > 23 || field(5) > 59 || field(6) > 59) return undefined;
   const fraction = (match[7] ?? "").padEnd(3, "0");
-  const ms = Number(fraction.slice(0, 3)) + (/[1-9]/.test(fraction.slice(3)) ? 1 : 0);
+  const ms = wholeMs(Number(fraction.slice(0, 3)), fraction.slice(3));
   return local + ms - (match[9] === "-" ? -offsetMinutes : offsetMinutes) * 60_000;
 }
 
 /**
  * Parses an epoch time of any unit, told by its number of digits: seconds (9 or 10 digits), milliseconds (to 13), microseconds (to
- * 16) or nanoseconds (to 19). A fraction of a millisecond rounds up.
+ * 16) or nanoseconds (to 19). A fraction of a millisecond rounds up, see `wholeMs()`.
  *
  * @param text Digits, with a fraction where a tool wrote a float.
  * @returns Epoch milliseconds, or `undefined` for any other text.
@@ -132,10 +132,31 @@ export function parseEpoch(text: string): number | undefined {
   const finerDigits = length <= 10 ? -3 : length <= 13 ? 0 : length <= 16 ? 3 : 6;
   if (finerDigits < 0) {
     const ms = fraction.padEnd(3, "0");
-    return Number(whole) * 1000 + Number(ms.slice(0, 3)) + (/[1-9]/.test(ms.slice(3)) ? 1 : 0);
+    return Number(whole) * 1000 + wholeMs(Number(ms.slice(0, 3)), ms.slice(3));
   }
-  const finer = whole.slice(length - finerDigits) + fraction;
-  return Number(whole.slice(0, length - finerDigits)) + (/[1-9]/.test(finer) ? 1 : 0);
+  return wholeMs(Number(whole.slice(0, length - finerDigits)), whole.slice(length - finerDigits) + fraction);
+}
+
+/**
+ * Milliseconds without their fraction. It rounds up, as nothing may be known before its time. But the last moment of a second, such as
+ * `.999999`, stays in its last millisecond, by which the end of a bar is known.
+ *
+ * @param finer The digits of the fraction.
+ */
+export function wholeMs(ms: number, finer: string): number {
+  const isLastMoment = ms % 1000 === 999 && !/[^9]/.test(finer.replace(/0+$/, ""));
+  return ms + (/[1-9]/.test(finer) && !isLastMoment ? 1 : 0);
+}
+
+/**
+ * Milliseconds of an epoch time in a finer unit, rounded as `wholeMs()` does.
+ *
+ * @param perMs Units in a millisecond, a power of ten.
+ */
+export function msOfUnits(time: bigint, perMs: bigint): number {
+  const finer = ((time % perMs) + perMs) % perMs;
+  const ms = Number((time - finer) / perMs);
+  return finer === 0n ? ms : wholeMs(ms, String(finer).padStart(String(perMs).length - 1, "0"));
 }
 
 /** Parses the most frequent form, `YYYY-MM-DDTHH:MM:SSZ`, without a regular expression. */

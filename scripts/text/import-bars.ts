@@ -20,16 +20,19 @@ export function importJson(result: ImportResult): Readonly<Record<string, unknow
   };
 }
 
-export function renderImport(result: ImportResult, options: { dryRun: boolean }): string {
+/** @param options `zone`: the time zone that the user named. */
+export function renderImport(result: ImportResult, options: { dryRun: boolean; zone: string | undefined }): string {
   const { format, timezone, stamp, timeframe, series, file, known, originals } = result;
   const { bars, gaps } = series;
   const added = known > 0 ? `, ${count(bars.length - known)} new` : "";
   const [first, last] = [bars[0]!, bars.at(-1)!].map((bar) => minute(new Date(bar.timestamp).toISOString()));
+  const isUnused = options.zone !== undefined && !timezone.includes(options.zone);
   const hint = timezone.endsWith("(assumed)") ? ": its times state no zone; --timezone names another" : "";
+  const unused = isUnused ? `, as its times state: --timezone ${options.zone} was not used` : "";
   const repairs = repairsOf(result);
   const lines = [
     ["Format", format],
-    ["Time zone", timezone + hint],
+    ["Time zone", timezone + hint + unused],
     ["Times", `of the bar's ${stamp}`],
     ["Timeframe", timeframe],
     ["Bars", `${count(bars.length)}${added}; ${countOf(gaps, "gap")}`],

@@ -38,6 +38,13 @@ describe("time zones", () => {
     expect(timesOf(stated)[0]).toBe("2021-01-04T00:00");
   });
 
+  test("that repeat an hour leave a file newest first", async () => {
+    // Half hours from 0:30 UTC on 31 October 2021: in Berlin 2:30, then 2:00 and 2:30 again, 3:00.
+    const rows = ["03:00", "02:30", "02:00", "02:30", "02:00"].map((time) => `2021-10-31 ${time},10,12,9,11,5`);
+    const found = await read(bars(rows), { timezone: "Europe/Berlin" });
+    expect(timesOf(found).map((time) => time.slice(11))).toEqual(["00:00", "00:30", "01:00", "01:30", "02:00"]);
+  });
+
   test("repeat an hour in autumn: the first of the two is summer time", async () => {
     // Clocks in Berlin went from 3:00 back to 2:00 on 31 October 2021.
     const rows = ["01", "02", "02", "03"].map((hours) => hour(hours, undefined, "2021-10-31"));
@@ -59,7 +66,7 @@ describe("time zones", () => {
   test("skip an hour in spring, which no bar may have", async () => {
     const rows = ["01", "02"].map((hours) => hour(hours, undefined, "2021-03-28"));
     expect(await refusal(bars(rows), { timezone: "Europe/Berlin" })).toBe(
-      'Cannot read "a.csv": found "2021-03-28T02:00:00" in line 3, expected a time that is on the clocks of Europe/Berlin, which skip this one',
+      'Cannot read "a.csv": found "2021-03-28T02:00:00" in line 3, expected a time that the clocks of Europe/Berlin show: they skip this one. --timezone UTC, an offset or another zone has it',
     );
   });
 
@@ -102,6 +109,27 @@ describe("times of a bar's end", () => {
   });
 });
 
+test("days that end at local midnights start at the midnights before, also where clocks change", async () => {
+  // Clocks in New York went forward on 14 March 2021.
+  const rows = ["13", "14", "15", "16"].map((day) => `2021-03-${day},10,12,9,11,5`);
+  const found = await read(bars(rows), { stamp: "end", timezone: "America/New_York" });
+  expect(timesOf(found)).toEqual(["2021-03-12T05:00", "2021-03-13T05:00", "2021-03-14T05:00", "2021-03-15T04:00"]);
+});
+
+test("times of which some end their bars and others do not are refused", async () => {
+  const refused = await refusal(bars([hour(0), hour(1), "2021-01-04 02:59:59.999,10,12,9,11,5"]));
+  expect(refused).toContain(
+    'found "2021-01-04T02:59:59.999Z", which ends a bar in line 4, expected a time that starts',
+  );
+});
+
+test("a row that is cut off is refused, whatever the rest of it says", async () => {
+  const text = bars([hour(0), hour(1), hour(2)]);
+  expect(await refusal(text.slice(0, -4))).toContain(
+    "found 5 fields in line 4, expected 6 fields as in the lines before",
+  );
+});
+
 describe("several files", () => {
   test("are one series, in whatever order they come", async () => {
     const found = await read([bars([hour(2), hour(3)]), bars([hour(0), hour(1)])]);
@@ -117,6 +145,26 @@ describe("several files", () => {
     expect(await refusal([bars([hour(0), hour(1)]), bars([hour(1, "10,12,9,11.5,5"), hour(2)])])).toBe(
       'Cannot read "b.csv": found 11.5 at "2021-01-04T01:00:00.000Z" in line 2, column "close", expected 11 as in "a.csv", line 3: the same bar has two values',
     );
+  });
+});
+
+describe("an asset among others", () => {
+  const of = (symbol: string, hours: readonly number[], values: string): string =>
+    `symbol,timestamp,open,high,low,close\n${hours.map((h) => `${symbol},2021-01-04 0${h}:00,${values}\n`).join("")}`;
+
+  test("has the rows of its symbol, in whichever of the files they are", async () => {
+    const found = await read([of("ETH/USD", [0, 1], "1,2,1,2"), of("BTC/USD", [2, 3], "10,12,9,11")]);
+    expect(found.series.bars.map(({ open }) => open)).toEqual([10, 10]);
+  });
+
+  test("is refused where no file has it", async () => {
+    const files = [of("ETH/USD", [0, 1], "1,2,1,2"), of("DOGE", [2, 3], "1,2,1,2")];
+    expect(await refusal(files)).toContain('found the symbols "ETH/USD", "DOGE", expected one symbol, or one that is');
+  });
+
+  test("may have another name than --asset where it is alone", async () => {
+    const found = await read([of("BTCUSDT", [0, 1], "10,12,9,11"), of("BTC/USDT", [2, 3], "10,12,9,11")]);
+    expect(timesOf(found)).toHaveLength(4);
   });
 });
 

@@ -118,9 +118,15 @@ describe("import-bars", () => {
     expect(existsSync(market)).toBe(false);
   });
 
-  test("reads a folder", async () => {
-    const { run } = newFolder({ "a.csv": HEADER + bar(2) + bar(3), "b.csv": HEADER + bar(0) + bar(1) });
-    expect((await run(".")).stdout).toContain("Bars       4; 0 gaps\n");
+  test("reads a folder and those in it, without what lies beside the bars", async () => {
+    const { run } = newFolder({ "a.csv": HEADER + bar(2) + bar(3), "a.csv.CHECKSUM": "0a1b  a.csv\n", _SUCCESS: "" });
+    expect((await run(".")).stdout).toContain("Bars       2; 0 gaps\n");
+    const nested = newFolder({ "a.csv": HEADER + bar(2) + bar(3) });
+    mkdirSync(join(nested.market, "../year=2021"));
+    writeFileSync(join(nested.market, "../year=2021/b.csv"), HEADER + bar(0) + bar(1));
+    expect((await nested.run(".", "--timezone", "Europe/Berlin")).stdout).toContain(
+      "Time zone  UTC, as its times state: --timezone Europe/Berlin was not used\n",
+    );
   });
 
   test.each([

@@ -1,6 +1,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseDuration, parseTimeframe, parseTimestamp, timeframeName } from "../../lib/util/time.ts";
+import {
+  msOfUnits,
+  parseDuration,
+  parseEpoch,
+  parseTimeframe,
+  parseTimestamp,
+  timeframeName,
+} from "../../lib/util/time.ts";
 
 test("parseDuration() reads minutes, hours and days", () => {
   expect(parseDuration("15m")).toBe(900_000);
@@ -67,6 +74,23 @@ test.each([
 test("parseTimestamp() rounds a fraction of a millisecond up, so that nothing is known early", () => {
   expect(parseTimestamp("2021-01-01T00:00:00.0000001Z")).toBe(NEW_YEAR + 1);
   expect(parseTimestamp("2021-01-01T00:00:00.999001Z")).toBe(NEW_YEAR + 1000);
+});
+
+test("the last moment of a second stays in its last millisecond, however fine it is", () => {
+  const last = NEW_YEAR + 999;
+  expect(["999", "999999", "999999999", "999999000"].map((us) => parseTimestamp(`2021-01-01T00:00:00.${us}Z`))).toEqual(
+    Array(4).fill(last),
+  );
+  const epochs = ["1609459200999", "1609459200999999", "1609459200999999999", "1609459200.999999"];
+  expect(epochs.map(parseEpoch)).toEqual(Array(4).fill(last));
+  expect([msOfUnits(1609459200999999n, 1000n), msOfUnits(1609459200999999999n, 1_000_000n)]).toEqual([last, last]);
+});
+
+test("epoch times of any unit round up, and are exact where a double is not", () => {
+  expect(["1609459200000001", "1609459200000000001", "1609459200.0001"].map(parseEpoch)).toEqual(
+    Array(3).fill(NEW_YEAR + 1),
+  );
+  expect([msOfUnits(1n, 1000n), msOfUnits(-1n, 1000n), msOfUnits(-1000n, 1000n)]).toEqual([1, 0, -1]);
 });
 
 test.each([

@@ -26,11 +26,13 @@ const TIMES = [
   "dateandtime",
   "localtime",
   "starttime",
+  "timeopen",
   "startat",
   "start",
   "tsevent",
   "bartime",
   "ts",
+  "ticks",
   "t",
   "date",
   "time",
@@ -39,13 +41,13 @@ const TIMES = [
   "index",
 ];
 
-/** A name without case, blanks, underscores, brackets and quotes: `<DATE>`, `Open time` and `open_time` become plain words. */
+/** A name without case, blanks, underscores, slashes, brackets and quotes: `<DATE>`, `Open time` and `open_time` become plain words. */
 export function plainName(name: string): string {
   const plain = name
     .trim()
     .toLowerCase()
     .replaceAll(/[\s"'<>()[\]]/g, "");
-  return plain === "__index_level_0__" ? "_indexlevel0_" : plain.replaceAll(/[_-]/g, "");
+  return plain === "__index_level_0__" ? "_indexlevel0_" : plain.replaceAll(/[_/-]/g, "");
 }
 
 /** The first column with one of the names. */

@@ -50,16 +50,18 @@ const TEXT_FORMATS: readonly TextFormat[] = [
 
 const FORMAT_NAMES: readonly string[] = [...TEXT_FORMATS.map(({ name }) => name), "json", "parquet", "arrow"];
 
+interface ReadOptions {
+  readonly asset: string;
+  readonly format?: string | undefined;
+}
+
 /**
  * Reads every table of bars in a file, which may be zipped.
  *
- * @param options `format`: one of `FORMAT_NAMES`. @default by content
+ * @param options `asset`: whose columns are read of a table with several side by side; `format`: one of `FORMAT_NAMES`, @default by content
  * @throws {CarryoverError} `BAD_DATA` for what is not recognised or malformed, `BAD_USAGE` for an unknown format.
  */
-export async function readForeignBars(
-  source: SourceFile,
-  options: { format?: string | undefined } = {},
-): Promise<ForeignBars[]> {
+export async function readForeignBars(source: SourceFile, options: ReadOptions): Promise<ForeignBars[]> {
   const { format } = options;
   if (format !== undefined && !FORMAT_NAMES.includes(format)) {
     const near = closest(format, FORMAT_NAMES);
@@ -67,43 +69,58 @@ export async function readForeignBars(
     throw new CarryoverError("BAD_USAGE", `Unknown format ${quote(format)}; ${hint}`);
   }
   const found: ForeignBars[] = [];
-  for (const file of await unpack(source)) found.push(await readOne(file, format));
+  for (const file of await unpack(source)) found.push(await readOne(file, options));
   return found;
 }
 
-async function readOne({ name, bytes }: SourceFile, format: string | undefined): Promise<ForeignBars> {
-  if (isParquet(bytes)) return readPlain(await readParquetTable(bytes, name), "Parquet");
-  if (isArrow(bytes)) return readPlain(await readArrowTable(bytes, name), "Arrow");
+async function readOne(file: SourceFile, { format, asset }: ReadOptions): Promise<ForeignBars> {
+  const { name, bytes } = file;
+  const binary = isParquet(bytes) ? "parquet" : isArrow(bytes) ? "arrow" : undefined;
+  if (binary !== undefined) {
+    if (format !== undefined && format !== binary) throw notRecognised(name, `the format "${binary}"`, format);
+    const read = binary === "parquet" ? readParquetTable : readArrowTable;
+    return readPlain(await read(bytes, name), { format: binary === "parquet" ? "Parquet" : "Arrow", asset });
+  }
+  const other = knownBinary(bytes);
+  if (other !== undefined) throw notRecognised(name, other);
   const start = decodeText(bytes.subarray(0, 64)).replace("\uFEFF", "").trimStart();
-  if (/^[[{]/.test(start)) {
+  if (/^[[{]/.test(start) && (format ?? "json") === "json") {
     const json = readJsonTable(bytes, name);
-    if (json !== undefined) return readPlain(json.table, json.format, json.zone);
+    if (json === undefined) throw notRecognised(name, "JSON that is cut off, or without bars", format);
+    return readPlain(json.table, { ...json, asset });
   }
   const table = readTextTable(bytes, name);
   if (table === undefined)
-    throw notRecognised(name, start === "" ? "an empty file" : `a file that begins with ${quote(start)}`);
-  const formats = TEXT_FORMATS.filter((each) => format === undefined || each.name === format);
-  for (const each of formats) {
-    const layout = each.layoutOf(table);
+    throw notRecognised(name, start === "" ? "an empty file" : `a file that begins with ${quote(start)}`, format);
+  for (const each of TEXT_FORMATS.filter(({ name: known }) => (format ?? known) === known)) {
+    const layout = each.layoutOf(table, asset);
     if (layout !== undefined) return readTable(table, layout);
   }
-  const what =
-    table.names === undefined
-      ? `columns like ${quote(String(table.rows[0]))}`
-      : `the columns ${quote(table.names.join(","))}`;
-  throw notRecognised(name, what);
+  throw notRecognised(name, columnsOf(table), format);
+}
+
+/** What the first bytes of other binary files say. */
+function knownBinary(bytes: Uint8Array): string | undefined {
+  const start = String.fromCharCode(...bytes.subarray(0, 8));
+  if (start.startsWith("FEA1")) return "Feather of version 1: write version 2";
+  if (start.startsWith("\x89HDF")) return "HDF5: write Parquet or CSV";
+  if (bytes[0] === 0x80 && bytes[1]! <= 5) return "a pickle of Python: write Parquet or CSV";
+  return start.startsWith("\xD0\xCF\x11\xE0") ? "an old workbook of Excel: save its sheet as CSV" : undefined;
 }
 
 /** Reads a table by the names of its columns. */
-function readPlain(table: Table, format: string, zone?: string): ForeignBars {
-  const layout = plainTable.layoutOf(table);
-  if (layout === undefined) throw notRecognised(table.file, `the columns ${quote((table.names ?? []).join(","))}`);
-  return readTable(table, { ...layout, format, ...(zone === undefined ? {} : { zone }) });
+function readPlain(table: Table, options: { format: string; asset: string; zone?: string }): ForeignBars {
+  const { asset, ...about } = options;
+  const layout = plainTable.layoutOf(table, asset);
+  if (layout === undefined) throw notRecognised(table.file, columnsOf(table));
+  return readTable(table, { ...layout, ...about });
 }
 
-function notRecognised(file: string, found: string): CarryoverError {
-  return badData(
-    { file },
-    { found, expected: "bars: a time, open, high, low and close in each row (docs/FORMATS.md)" },
-  );
+function columnsOf({ names, rows }: Table): string {
+  return names === undefined ? `columns like ${quote(String(rows[0]))}` : `the columns ${quote(names.join(","))}`;
+}
+
+function notRecognised(file: string, found: string, format?: string): CarryoverError {
+  const bars = "bars: a time, open, high, low and close in each row (docs/FORMATS.md)";
+  return badData({ file }, { found, expected: format === undefined ? bars : `the format "${format}"` });
 }

@@ -92,6 +92,6 @@ export interface Layout {
 export interface TextFormat {
   /** As `--format` takes it. */
   readonly name: string;
-  /** The columns, or `undefined` for a table of another family. */
-  readonly layoutOf: (table: Table) => Layout | undefined;
+  /** The columns, those of the asset where a table has several side by side; `undefined` for a table of another family. */
+  readonly layoutOf: (table: Table, asset: string) => Layout | undefined;
 }

@@ -20,7 +20,7 @@ const ARRAY_ORDERS = [
   { format: "Bitfinex candles", names: ["timestamp", "open", "close", "high", "low", "volume"] },
 ] as const;
 
-/** Rows of eight: the sixth is a mean price. */
+/** Rows of eight whose sixth cell, a mean price, lies between low and high. Those of Bitget have a volume there. */
 const KRAKEN = {
   format: "Kraken JSON",
   names: ["timestamp", "open", "high", "low", "close", "vwap", "volume", "count"],
@@ -39,16 +39,25 @@ export function readJsonTable(
   bytes: Uint8Array,
   file: string,
 ): { format: string; table: Table; zone?: string } | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(decodeText(bytes));
-  } catch {
-    return undefined;
-  }
+  const value = parseDocument(decodeText(bytes));
   const found = rowsIn(value, MAX_DEPTH);
   if (found === undefined) return undefined;
   const { format, names, rows } = found;
   return { format, table: typedTable(file, { names, rows, unit: "item" }), ...statedZone(value) };
+}
+
+/** JSON, or a value on each line; `undefined` for any other text. */
+function parseDocument(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    const lines = text.split("\n").filter((line) => line.trim() !== "");
+    try {
+      return lines.map((line): unknown => JSON.parse(line));
+    } catch {
+      return undefined;
+    }
+  }
 }
 
 /** Alpha Vantage has the zone of its times beside them. */
@@ -63,11 +72,18 @@ function rowsIn(value: unknown, depth: number): Rows | undefined {
   if (!isRecord(value)) return undefined;
   const found = rowsOfObject(value);
   if (found !== undefined || depth === 0) return found;
-  for (const each of Object.values(value)) {
-    const inside = rowsIn(each, depth - 1);
-    if (inside !== undefined) return inside;
-  }
-  return undefined;
+  const inside = Object.entries(value).flatMap(([symbol, each]) => {
+    const rows = rowsIn(each, depth - 1);
+    return rows === undefined ? [] : [{ symbol, ...rows }];
+  });
+  const [first] = inside;
+  if (first === undefined || inside.length === 1) return first;
+  // A list of bars for each symbol, as Alpaca has it.
+  const rows = inside.flatMap(({ symbol, names, rows: own }) => {
+    const columns = first.names.map((name) => names.indexOf(name));
+    return own.map((row) => [symbol, ...columns.map((column) => row[column])]);
+  });
+  return { format: first.format, names: ["symbol", ...first.names], rows };
 }
 
 function rowsOfArray(items: readonly unknown[]): Rows | undefined {
@@ -76,7 +92,8 @@ function rowsOfArray(items: readonly unknown[]): Rows | undefined {
   if (first.length < 5) return undefined;
   const rows = items as unknown[][];
   const fitting = ARRAY_ORDERS.find(({ names }) => fits(rows, names)) ?? ARRAY_ORDERS[0];
-  const { format, names } = first.length === KRAKEN.names.length ? KRAKEN : fitting;
+  const isKraken = first.length === KRAKEN.names.length && fits(rows, KRAKEN.names) && rows.every(hasMean);
+  const { format, names } = isKraken ? KRAKEN : fitting;
   return { format, names: Array.from(first, (_, i) => names[i] ?? `${i + 1}`), rows };
 }
 
@@ -87,6 +104,12 @@ function fits(rows: readonly (readonly unknown[])[], names: readonly string[]): 
     const [lowest, highest] = [Number(row[low!]), Number(row[high!])];
     return [Number(row[open!]), Number(row[close!])].every((price) => lowest <= price && price <= highest);
   });
+}
+
+/** A bar without trades has a mean of 0. */
+function hasMean(row: readonly unknown[]): boolean {
+  const mean = Number(row[5]);
+  return mean === 0 || (Number(row[3]) <= mean && mean <= Number(row[2]));
 }
 
 function rowsOfObject(value: Record<string, unknown>): Rows | undefined {
@@ -116,14 +139,22 @@ function rowsOfColumns(value: Record<string, unknown>): Rows | undefined {
     const rows = inner.map((key) => [key, ...maps.map((column) => column[key])]);
     return { format: "pandas JSON", names: [INDEX_NAME, ...keys], rows };
   }
-  if (priceColumns(inner) === undefined) return undefined;
+  const areCells = Object.values(maps[0]!).every((cell) => typeof cell !== "object");
+  if (priceColumns(inner) === undefined || !areCells) return undefined;
   const rows = keys.map((key, i) => [key, ...inner.map((name) => maps[i]![name])]);
   return { format: "JSON rows by time", names: [INDEX_NAME, ...inner], rows };
 }
 
-function rowsOfRecords(records: readonly unknown[], format: string): Rows | undefined {
-  if (records.length === 0 || !records.every(isRecord)) return undefined;
+function rowsOfRecords(items: readonly unknown[], format: string): Rows | undefined {
+  if (items.length === 0 || !items.every(isRecord)) return undefined;
+  const records = items.map(withPrices);
   const names = Object.keys(records[0]!);
   if (priceColumns(names) === undefined) return undefined;
   return { format, names, rows: records.map((record) => names.map((name) => record[name])) };
+}
+
+/** OANDA has the prices of a bar in a map of their own. */
+function withPrices(record: Record<string, unknown>): Record<string, unknown> {
+  const prices = record["mid"] ?? record["bid"] ?? record["ask"];
+  return isRecord(prices) ? { ...record, ...prices } : record;
 }

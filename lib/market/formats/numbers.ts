@@ -1,3 +1,6 @@
+/** Blanks and apostrophes that group thousands in France and Switzerland, and a currency before the number. */
+const GROUPS = /(?<=\d)[ \u00A0\u202F'’](?=\d{3})|^[$€£]/g;
+
 /** Words that stand for an empty cell. */
 const EMPTY = /^(?:null|nan|none|n\/a|#n\/a|-|nil|na)?$/i;
 
@@ -6,7 +9,7 @@ const SUFFIXES: Readonly<Record<string, number>> = { K: 1e3, M: 1e6, B: 1e9 };
 /**
  * Reads a number as people's tools write it.
  *
- * @param cell A number, a bigint, or a text such as `1234.5`, `1,234.50`, `1.234,50` (with `decimalComma`) or `1.2K`.
+ * @param cell A number, a bigint, or a text such as `1234.5`, `1,234.50`, `1.234,50` (with `decimalComma`), `1 234.5`, `$5` or `1.2K`.
  * @returns NaN for an empty cell, `undefined` for anything but a number.
  */
 export function readNumber(cell: unknown, options: { decimalComma: boolean }): number | undefined {
@@ -21,7 +24,7 @@ export function readNumber(cell: unknown, options: { decimalComma: boolean }): n
     if (!Number.isNaN(value)) return value;
   }
   if (EMPTY.test(text)) return Number.NaN;
-  return readGrouped(text, options);
+  return readGrouped(text.replaceAll(GROUPS, ""), options);
 }
 
 /** Whether a text begins like a decimal number. Number() would also take blanks, hexadecimal and `Infinity`. */

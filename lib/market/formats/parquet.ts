@@ -1,5 +1,5 @@
 import { badData } from "../bar.ts";
-import { messageOf } from "../../errors.ts";
+import { TIMESTAMP_PARSERS } from "../parquet.ts";
 import { type Table, typedTable } from "./foreign-bars.ts";
 import { shortestFloat32 } from "./numbers.ts";
 
@@ -23,11 +23,11 @@ export async function readParquetTable(bytes: Uint8Array, file: string): Promise
     const metadata = parquetMetadata(buffer);
     const elements = parquetSchema(metadata).children.map(({ element }) => element);
     const names = elements.map(({ name }) => name);
-    const records = await parquetReadObjects({ file: buffer, metadata, compressors });
+    const records = await parquetReadObjects({ file: buffer, metadata, compressors, parsers: TIMESTAMP_PARSERS });
     const rows = records.map((record) => elements.map((element) => cellOf(record[element.name], element)));
     return typedTable(file, { names, rows, unit: "row" });
   } catch (cause) {
-    throw badData({ file }, { found: messageOf(cause), expected: "a Parquet file", cause });
+    throw badData({ file }, { found: "damaged or incomplete Parquet", expected: "a Parquet file", cause });
   }
 }
 

@@ -43,14 +43,19 @@ export const plainTable: TextFormat = {
   },
 };
 
-/** Six or seven columns of numbers without a header, the first of them epoch times. */
+/** Columns without a header: a time, or a date and a time of day, then open, high, low, close and volume. */
 export const bareColumns: TextFormat = {
   name: "columns",
   layoutOf: ({ names, rows }) => {
     const [first] = rows;
-    if (names !== undefined || first === undefined || first.length < 5) return undefined;
-    const volume = first.length > 5 ? 5 : undefined;
-    return { format: "columns without a header", time: [0], open: 1, high: 2, low: 3, close: 4, volume };
+    if (names !== undefined || first === undefined) return undefined;
+    const hasClock = /^\d{1,2}:\d{2}(?::\d{2})?$/.test(String(first[1]).trim());
+    const time = hasClock ? ([0, 1] as const) : ([0] as const);
+    const open = time.length;
+    if (first.length < open + 4) return undefined;
+    const volume = first.length > open + 4 ? open + 4 : undefined;
+    const prices = { open, high: open + 1, low: open + 2, close: open + 3 };
+    return { format: "columns without a header", time, ...prices, volume };
   },
 };
 

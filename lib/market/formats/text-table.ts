@@ -1,5 +1,6 @@
 /** Text files as tables: encoding, separator and header are found in the text. */
 import Papa from "papaparse";
+import { badData, quote } from "../bar.ts";
 import type { Table } from "./foreign-bars.ts";
 
 const SEPARATORS = [",", ";", "\t", "|"];
@@ -17,11 +18,15 @@ export function decodeText(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
-/** Reads a text as a table; `undefined` if no line has five fields. */
+/**
+ * Reads a text as a table; `undefined` if no line has five fields.
+ *
+ * @throws {CarryoverError} `BAD_DATA` for a row with fewer fields than the first, as where a file was cut off.
+ */
 export function readTextTable(bytes: Uint8Array, file: string): Table | undefined {
   const text = decodeText(bytes);
   const sample = text
-    .slice(0, 8192)
+    .slice(0, 65_536)
     .split(/\r?\n|\r/)
     .filter((line) => line.trim() !== "")
     .slice(0, SAMPLE_LINES);
@@ -32,13 +37,23 @@ export function readTextTable(bytes: Uint8Array, file: string): Table | undefine
   data.forEach((fields, i) => {
     if (fields.length > 1 || (fields[0] ?? "").trim() !== "") lines.push({ fields, line: i + 1 });
   });
+  // Barchart's last line says when the file was made.
+  if (/^[a-z]+ [a-z]+ /i.test(lines.at(-1)!.fields.join())) lines.pop();
   const start = Math.max(
     0,
     lines.findIndex(({ fields }) => fields.length >= 5),
   );
   const head = lines[start]!.fields;
-  const hasHeader = !head.slice(1).some((field) => /^-?\d/.test(field.trim()));
+  const hasHeader = !head.slice(1).some((field) => /^[-+]?[\d.,]+(?:e[-+]?\d+)?$/i.test(field.trim()));
   const body = lines.slice(start + (hasHeader ? 1 : 0));
+  const short = body.find(({ fields }) => fields.length < head.length);
+  if (short !== undefined) {
+    const found = short.fields.length === 1 ? quote(short.fields[0]!) : `${short.fields.length} fields`;
+    throw badData(
+      { file, row: `line ${short.line}` },
+      { found, expected: `${head.length} fields as in the lines before` },
+    );
+  }
   return {
     file,
     names: hasHeader ? head.map((name) => name.trim()) : undefined,
@@ -57,9 +72,10 @@ function separatorOf(sample: readonly string[]): string | undefined {
   let best: { separator: string; fields: number; lines: number } | undefined;
   for (const separator of SEPARATORS) {
     const counts = sample.map((line) => Papa.parse<string[]>(line, { delimiter: separator }).data[0]?.length ?? 0);
-    const fields = counts.at(-1) ?? 0;
-    const lines = counts.filter((count) => count === fields).length;
-    if (fields < 5) continue;
+    const lineCount = (fields: number): number => counts.filter((count) => count === fields).length;
+    const [fields] = counts.filter((count) => count >= 5).toSorted((a, b) => lineCount(b) - lineCount(a));
+    if (fields === undefined) continue;
+    const lines = lineCount(fields);
     // Decimal commas look like separators. Of two that fit as many lines, the one with fewer fields is the real one.
     if (best === undefined || lines > best.lines || (lines === best.lines && fields < best.fields)) {
       best = { separator, fields, lines };

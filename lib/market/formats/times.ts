@@ -1,5 +1,5 @@
 /** Times as people's tools write them. */
-import { parseEpoch, parseTimestamp } from "../../util/time.ts";
+import { parseEpoch, parseTimestamp, wholeMs } from "../../util/time.ts";
 
 export interface Times {
   /** Epoch ms where the cells state a zone, else the wall clock as if it were UTC. */
@@ -29,6 +29,7 @@ const MONTH_NAME = new RegExp(
   `^([A-Z][a-z]{2})[a-z]* (\\d{1,2}),? (\\d{4})(?:[ ,]+${CLOCK})?(?:\\s*(AM|PM))?\\s*${ZONE}$`,
   "i",
 );
+const DAY_MONTH_NAME = /^(\d{1,2})[- ]([A-Z][a-z]{2})[a-z]*[- ](\d{4})/i;
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 const TIME_FORM =
@@ -82,7 +83,7 @@ function readTime(cell: unknown, order: DayOrder): Time | undefined {
     const year = yearLast[3]!.length === 2 ? `20${yearLast[3]!}` : yearLast[3]!;
     return timeOf([year, ...(order === "day first" ? [b, a] : [a, b]), ...yearLast.slice(4)]);
   }
-  const named = MONTH_NAME.exec(text);
+  const named = MONTH_NAME.exec(text.replace(DAY_MONTH_NAME, "$2 $1 $3"));
   if (named !== null) {
     const month = MONTHS.indexOf(named[1]!.toLowerCase()) + 1;
     return timeOf([named[3]!, String(month), named[2]!, ...named.slice(4)]);
@@ -106,16 +107,12 @@ function readPlainTime(text: string): Time | undefined {
   return ms === undefined ? undefined : { ms, isZoned };
 }
 
-/**
- * An epoch time as whole milliseconds, rounded up, since nothing may be known before its time. But the last moment of a bar, such as
- * `...999999999` ns, stays its last millisecond, by which it is known as an end. Of times before 1970, what is finer is cut off.
- */
+/** An epoch time in whole milliseconds. Of times before 1970, what is finer is cut off. */
 function epochOf(text: string): Time | undefined {
   // Nearly all are milliseconds.
   const value = text.length === 13 ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(value) && value >= 1e12) return { ms: value, isZoned: true };
-  const ends = /^(\d{10}999)(?:999){1,2}$/.exec(text);
-  const ms = ends === null ? parseEpoch(text.replace("-", "")) : Number(ends[1]);
+  const ms = parseEpoch(text.replace("-", ""));
   return ms === undefined ? undefined : { ms: text.startsWith("-") ? -ms : ms, isZoned: true };
 }
 
@@ -129,8 +126,7 @@ function timeOf(fields: readonly (string | undefined)[]): Time | undefined {
   const dayMs = Date.UTC(year!, month! - 1, day!);
   if (day! < 1 || new Date(dayMs).getUTCDate() !== day!) return undefined;
   const digits = fraction.padEnd(3, "0");
-  const isLastMoment = /^9+$/.test(digits);
-  const fractionMs = Number(digits.slice(0, 3)) + (/[1-9]/.test(digits.slice(3)) && !isLastMoment ? 1 : 0);
+  const fractionMs = wholeMs(Number(digits.slice(0, 3)), digits.slice(3));
   const local = dayMs + ((hours * 60 + minute!) * 60 + second!) * 1000 + fractionMs;
   if (zone === undefined || zone === "") return { ms: local, isZoned: false };
   return { ms: local - offsetMs(zone), isZoned: true };

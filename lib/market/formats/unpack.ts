@@ -3,6 +3,19 @@ import { messageOf } from "../../errors.ts";
 import { gunzip } from "../../util/gunzip.ts";
 import type { SourceFile } from "./foreign-bars.ts";
 
+/** Files that lie beside bars: hidden ones, what Spark and Dask write about a folder, checksums, notes. */
+const BESIDE_BARS = /^(?:[._]|readme)|\.(?:checksum|md5|sha256)$/i;
+
+/**
+ * Whether a file in a folder or a zip is about the others.
+ *
+ * @param others The names of all. HistData has a report in `X.txt` about the bars in `X.csv`.
+ */
+export function isBesideBars(name: string, others: ReadonlySet<string>): boolean {
+  const isReport = /\.txt$/i.test(name) && others.has(name.replace(/txt$/i, "csv"));
+  return isReport || name.split("/").some((part) => BESIDE_BARS.test(part));
+}
+
 /**
  * The files in a zip or a gzip, recognised by content; any other file as it is. Zips in zips are not opened.
  *
@@ -10,13 +23,17 @@ import type { SourceFile } from "./foreign-bars.ts";
  */
 export async function unpack({ name, bytes }: SourceFile): Promise<readonly SourceFile[]> {
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 0x03 && bytes[3] === 0x04;
-  if (isZip) return unzip(name, bytes);
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return [{ name, bytes }];
+  if (isZip) return Promise.all((await unzip(name, bytes)).map(gunzipped));
+  return [await gunzipped({ name, bytes })];
+}
+
+async function gunzipped({ name, bytes }: SourceFile): Promise<SourceFile> {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return { name, bytes };
   const unpacked = await gunzip(bytes.slice(), {
     maxBytes: MAX_UNPACKED_BYTES,
     refuse: (details) => badData({ file: name }, details),
   });
-  return [{ name: name.replace(/\.gz$/i, ""), bytes: unpacked }];
+  return { name: name.replace(/\.gz$/i, ""), bytes: unpacked };
 }
 
 async function unzip(name: string, bytes: Uint8Array): Promise<readonly SourceFile[]> {
@@ -27,10 +44,14 @@ async function unzip(name: string, bytes: Uint8Array): Promise<readonly SourceFi
       filter: (file) => {
         size += file.originalSize;
         if (size > MAX_UNPACKED_BYTES) throw new RangeError(`more than ${MAX_UNPACKED_BYTES} bytes when unpacked`);
-        return !file.name.endsWith("/") && !/(?:^|\/)(?:\.|__MACOSX)|readme|\.txt\.|status report/i.test(file.name);
+        return !file.name.endsWith("/");
       },
     });
-    const sources = Object.entries(files).map(([inside, content]) => ({ name: `${name}/${inside}`, bytes: content }));
+    if ("[Content_Types].xml" in files) throw new RangeError("a workbook of Excel: save its sheet as CSV");
+    const names = new Set(Object.keys(files));
+    const sources = Object.entries(files)
+      .filter(([inside]) => !isBesideBars(inside, names))
+      .map(([inside, content]) => ({ name: `${name}/${inside}`, bytes: content }));
     if (sources.length === 0) throw new RangeError("no file");
     return sources;
   } catch (cause) {

@@ -300,8 +300,19 @@ test("a zip of several files is one series", async () => {
     "b.csv": part(BARS.slice(2)),
     "a.csv": part(BARS.slice(0, 2)),
     "readme.txt": new Uint8Array([65]),
+    // HistData's report beside its bars.
+    "b.txt": new Uint8Array([65]),
   });
   expect((await read(zip)).rows).toEqual([...BARS]);
+});
+
+test.each([
+  ["parquet", new Uint8Array([0x50, 0x41, 0x52, 0x31]), "binance", 'found the format "parquet"'],
+  ["a table", "timestamp,open,high,low,close\n2021-01-01,1,2,1,2\n", "binance", "found the columns"],
+  ["a table", "timestamp,open,high,low,close\n2021-01-01,1,2,1,2\n", "json", "found the columns"],
+])("%s is refused where the format is said to be another", async (_, content, format, found) => {
+  await expect(read(content, { format })).rejects.toThrow(found);
+  await expect(read(content, { format })).rejects.toThrow(`expected the format "${format}"`);
 });
 
 describe("what is not bars is refused with what was found", () => {
@@ -314,6 +325,14 @@ describe("what is not bars is refused with what was found", () => {
       'found the columns "timestamp,price_a,price_b,x,y"',
     ],
     ["half a Parquet file", new Uint8Array([0x50, 0x41, 0x52, 0x31, 1, 2, 3]), "expected a Parquet file"],
+    ["half an Arrow file", new TextEncoder().encode("ARROW1\0\0abc"), "found a damaged or incomplete file"],
+    ["half a JSON", "[[1609768800000,1,2", "found JSON that is cut off"],
+    [
+      "a workbook",
+      zipSync({ "[Content_Types].xml": new Uint8Array([60]) }),
+      "a workbook of Excel: save its sheet as CSV",
+    ],
+    ["Feather of version 1", "FEA1", "found Feather of version 1: write version 2"],
     ["half a zip", new Uint8Array([0x50, 0x4b, 3, 4, 1, 2, 3]), "expected a zip of bars"],
     [
       "a word for a price",

@@ -1,6 +1,10 @@
 /** Files as their makers document them: two bars each, of 4 January 2021 at 14:00 and 15:00 UTC. */
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { tableFromArrays, tableToIPC } from "@uwdata/flechette";
 import { importBars, type ImportOptions } from "../../../lib/market/import-bars.ts";
+import { PROJECT_DIR } from "../../samples.ts";
 
 const BARS = [
   [Date.parse("2021-01-04T14:00Z"), 100, 104, 99, 103, 7],
@@ -59,6 +63,82 @@ const FILES: readonly (readonly [what: string, text: string, format: string, opt
     "table",
   ],
   [
+    "ends of bars to the second",
+    "date,open,high,low,close,volume\n2021-01-04 14:59:59,100,104,99,103,7\n2021-01-04 15:59:59,103,105,101,102,9\n",
+    "table",
+  ],
+  [
+    "rows of MetaTrader 5's Python package, from a broker without real volumes",
+    "time,open,high,low,close,tick_volume,spread,real_volume\n1609768800,100,104,99,103,7,1,0\n1609772400,103,105,101,102,9,1,0\n",
+    "MetaTrader 5, Python",
+  ],
+  [
+    "TradingView with a column whose name begins with a number",
+    "time,open,high,low,close,50 EMA,Volume\n2021-01-04T15:00:00+01:00,100,104,99,103,,7\n2021-01-04T16:00:00+01:00,103,105,101,102,101,9\n",
+    "TradingView",
+  ],
+  [
+    "yfinance grouped by ticker, of which the asset's is taken",
+    "Ticker,7203.T,7203.T,7203.T,7203.T,7203.T,BTCUSD,BTCUSD,BTCUSD,BTCUSD,BTCUSD\nPrice,Open,High,Low,Close,Volume,Open,High,Low,Close,Volume\n" +
+      "Datetime,,,,,,,,,,\n2021-01-04 14:00:00+00:00,1,1,1,1,1,100,104,99,103,7\n2021-01-04 15:00:00+00:00,1,1,1,1,1,103,105,101,102,9\n",
+    "yfinance, several header rows",
+  ],
+  [
+    "yfinance with several tickers below the prices",
+    "Price,Close,Close,High,High,Low,Low,Open,Open,Volume,Volume\nTicker,AAPL,BTCUSD,AAPL,BTCUSD,AAPL,BTCUSD,AAPL,BTCUSD,AAPL,BTCUSD\n" +
+      "Datetime,,,,,,,,,,\n2021-01-04 14:00:00+00:00,1,103,1,104,1,99,1,100,1,7\n2021-01-04 15:00:00+00:00,1,102,1,105,1,101,1,103,1,9\n",
+    "yfinance, several header rows",
+  ],
+  [
+    "Kibot: a day and a time without a header",
+    "01/04/2021,09:00,100,104,99,103,7\n01/04/2021,10:00,103,105,101,102,9\n01/14/2021,10:00,103,105,101,102,9\n",
+    "columns without a header",
+    NEW_YORK,
+  ],
+  [
+    "Barchart, with its last line",
+    "Time,Open,High,Low,Last,Change,%Chg,Volume\n2021-01-04 15:00,103,105,101,102,-1,-1%,9\n2021-01-04 14:00,100,104,99,103,1,1%,7\n" +
+      '"Downloaded from Barchart.com as of 01-05-2021 08:12am CST"\n',
+    "table",
+  ],
+  [
+    "NASDAQ's prices in dollars",
+    "Date,Close/Last,Volume,Open,High,Low\n2021-01-04 15:00,$102.00,9,$103.00,$105.00,$101.00\n2021-01-04 14:00,$103.00,7,$100.00,$104.00,$99.00\n",
+    "table",
+  ],
+  [
+    "months by name",
+    "Date,Open,High,Low,Close,Volume\n04-Jan-2021 14:00,100,104,99,103,7\n04-Jan-2021 15:00,103,105,101,102,9\n",
+    "table",
+  ],
+  [
+    "Alpaca's API: the list of the asset",
+    '{"bars":{"ETH/USD":[{"t":"2021-01-04T14:00:00Z","o":1,"h":1,"l":1,"c":1,"v":1}],"BTC/USD":[' +
+      '{"t":"2021-01-04T14:00:00Z","o":100,"h":104,"l":99,"c":103,"v":7},{"t":"2021-01-04T15:00:00Z","o":103,"h":105,"l":101,"c":102,"v":9}]}}',
+    "JSON records",
+  ],
+  [
+    "JSON lines",
+    '{"ts":1609768800000,"open":100,"high":104,"low":99,"close":103,"volume":7}\n{"ts":1609772400000,"open":103,"high":105,"low":101,"close":102,"volume":9}\n',
+    "JSON records",
+  ],
+  [
+    "Bitget's API: three volumes",
+    '{"data":[["1609768800000","100","104","99","103","7","700","700"],["1609772400000","103","105","101","102","9","900","900"]]}',
+    "ccxt or freqtrade JSON",
+  ],
+  [
+    "OANDA's API: prices in a map of their own",
+    '{"candles":[{"complete":true,"volume":7,"time":"2021-01-04T14:00:00.000000000Z","mid":{"o":"100","h":"104","l":"99","c":"103"}},' +
+      '{"complete":true,"volume":9,"time":"2021-01-04T15:00:00.000000000Z","mid":{"o":"103","h":"105","l":"101","c":"102"}}]}',
+    "JSON records",
+  ],
+  [
+    "Deribit's API: columns",
+    '{"result":{"ticks":[1609768800000,1609772400000],"open":[100,103],"high":[104,105],"low":[99,101],"close":[103,102],"volume":[7,9],"cost":[1,1],"status":"ok"}}',
+    "JSON columns",
+  ],
+  [
     "Coinbase's candles: low and high first",
     "[[1609772400,101,105,103,102,9],[1609768800,99,104,100,103,7]]",
     "Coinbase candles",
@@ -111,7 +191,32 @@ test.each(FILES)("%s", async (_, text, format, options = {}) => {
   const rows = imported.series.bars.map(({ timestamp, open, high, low, close, volume }) => {
     return [timestamp, open, high, low, close, volume];
   });
-  expect(rows).toEqual(BARS);
+  expect(rows.slice(0, 2)).toEqual(BARS);
+});
+
+test.each(["51 320.76", "51\u00A0320.76", "51\u202F320.76", "51’320.76", "51,320.76", "51320.76", "$51,320.76"])(
+  "the price %j is one number",
+  async (price) => {
+    const row = (hour: number): string => `2021-01-04 0${hour}:00;${price};${price};${price};${price}`;
+    const bytes = new TextEncoder().encode(`date;open;high;low;close\n${row(0)}\n${row(1)}\n`);
+    const { series } = await importBars([{ name: "bars", bytes }], { asset: "BTCUSD" });
+    expect(series.bars[0]).toMatchObject({ open: 51320.76, close: 51320.76 });
+  },
+);
+
+test("nanoseconds of Arrow are exact: the last one of a bar is its end", async () => {
+  const ends = BARS.map(([ms]) => 1_000_000n * BigInt(ms! + 3_600_000) - 1n);
+  const column = (i: number): Float64Array => Float64Array.from(BARS, (bar) => bar[i]!);
+  const prices = { open: column(1), high: column(2), low: column(3), close: column(4), volume: column(5) };
+  const integers = tableToIPC(tableFromArrays({ time: BigInt64Array.from(ends), ...prices }), { format: "file" })!;
+  const timestamps = readFileSync(join(PROJECT_DIR, "test/fixtures/market/bar_ends_ns_lz4.feather"));
+  for (const bytes of [integers, new Uint8Array(timestamps)]) {
+    const { series, stamp } = await importBars([{ name: "bars", bytes }], { asset: "BTCUSD" });
+    expect(stamp).toBe("end");
+    expect(series.bars.map(({ timestamp, close, volume }) => [timestamp, close, volume])).toEqual(
+      BARS.map((bar) => [bar[0]!, bar[4]!, bar[5]!]),
+    );
+  }
 });
 
 test.each([
