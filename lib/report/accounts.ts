@@ -139,5 +139,7 @@ function effectBetween(
   if (first === undefined || second === undefined) return undefined;
   const [a, b] = isTwin && !run.summary.memory_enabled ? [second, first] : [first, second];
   const path = pathOf(a.days, b.days, backtestOf(run.key));
-  return path === undefined ? undefined : { isOfMemory: isTwin, first: a.line, second: b.line, path, sharpe };
+  if (path === undefined) return undefined;
+  const isWhole = a.days.dates.join() === b.days.dates.join();
+  return { isOfMemory: isTwin, isWhole, first: a.line, second: b.line, path, sharpe };
 }

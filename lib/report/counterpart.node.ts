@@ -154,8 +154,8 @@ function readComparison(file: string, { id }: FoundRun): Comparison {
 }
 
 /**
- * The interval of the difference of the Sharpe ratios of two runs: that of the comparison that ran both, else what `runs compare`
- * says. Memory on less off, or the run less the other. `null` if nothing is compared.
+ * The interval of the difference of the Sharpe ratios of two runs: that of the comparison that ran both and no others, else what
+ * `runs compare` says. Memory on less off, or the run less the other. `null` if nothing is compared.
  *
  * @param tradesIn Reads the trades of a memory folder.
  */
@@ -164,7 +164,11 @@ export async function sharpeDifference(
   other: Counterpart,
   tradesIn: (folder: MemoryFolder) => Promise<readonly Trade[]>,
 ): Promise<Interval | null> {
-  if (other.comparison !== undefined && other.name === undefined) return other.comparison.on_minus_off.sharpe;
+  const { comparison } = other;
+  if (comparison !== undefined && other.name === undefined) {
+    const isOfOthers = comparison.worlds.length > 1 && other.run !== undefined;
+    if (!isOfOthers) return comparison.on_minus_off.sharpe;
+  }
   if (other.run === undefined || other.folder === undefined) return null;
   const dates = new Set(run.records.flatMap(({ daily }) => daily.map(({ date }) => date)));
   if (!other.run.records.some(({ daily }) => daily.some(({ date }) => dates.has(date)))) return null;

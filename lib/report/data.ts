@@ -31,6 +31,8 @@ export interface AccountLine {
 export interface Effect {
   /** Whether the two differ in their memory alone. Then the first is the one with it. */
   readonly isOfMemory: boolean;
+  /** Whether both have the same days. */
+  readonly isWhole: boolean;
   readonly first: AccountLine;
   readonly second: AccountLine;
   readonly path: DifferencePath;

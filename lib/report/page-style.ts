@@ -81,7 +81,9 @@ footer { margin-top: 2.5rem; font-size: .87rem; color: var(--soft); overflow-wra
   @page { size: A4; margin: 14mm; }
   body { font-size: 10.5pt; }
   main { max-width: none; padding: 0; }
-  section { break-inside: avoid; margin-top: 1.2rem; }
+  section, .panel { break-inside: avoid; }
+  section { margin-top: 1.2rem; }
+  h2, h3, .legend { break-after: avoid; }
   .live, .js .live, .tabs, .js .tabs, .zoom, .js .zoom, details { display: none; }
   .js .still, .js .panel[data-hidden], .js .panel h3 { display: block; }
   .swatch, svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

@@ -22,10 +22,12 @@ function firstSentence({ run: { summary }, accounts, effect }: ReportData): stri
   }
   const { first, second, sharpe } = effect;
   const returns = `${pct(first.figures.return_pct)} against ${pct(second.figures.return_pct)}`;
-  const figures = sharpe === null ? "" : `; the Sharpe ratio differs by ${interval(sharpe, 2)}`;
+  const where = effect.isWhole ? "" : "on the days that both have ";
+  const figures = sharpe === null ? "" : `; ${where}the Sharpe ratio differs by ${interval(sharpe, 2)}`;
   if (!effect.isOfMemory) {
     const shown = isShown(sharpe) ? "differ" : "do not differ as far as this much data can show";
-    return `The runs ${first.name} and ${second.name} ${shown}: ${returns}${figures}.`;
+    const own = effect.isWhole ? "" : ", each in its own period";
+    return `The runs ${first.name} and ${second.name} ${shown}: ${returns}${own}${figures}.`;
   }
   if (sharpe !== null && sharpe.low > 0) return `Memory helped: the account made ${returns} without it${figures}.`;
   if (sharpe !== null && sharpe.high < 0)
@@ -39,10 +41,12 @@ function isShown(figure: Interval | null): boolean {
 
 function betting({ comparison }: ReportData): string | undefined {
   const better = comparison?.betting.bet_better ?? null;
-  if (better === null) return undefined;
+  if (comparison === undefined || better === null) return undefined;
   const what =
     better.low > 0 ? "better" : better.high < 0 ? "worse" : "neither better nor worse as far as the data can show";
-  return `Compared with bets of the same mean size without memory, it bet ${what}: log growth ${interval(better, 3)}.`;
+  const { length } = comparison.worlds;
+  const pairs = length > 1 ? `, in ${length} pairs of runs` : "";
+  return `Compared with bets of the same mean size without memory${pairs}, it bet ${what}: log growth ${interval(better, 3)}.`;
 }
 
 function tuned({ run: { summary } }: ReportData): string | undefined {

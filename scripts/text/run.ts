@@ -15,8 +15,8 @@ import {
   scoreLine,
   winRateWithError,
 } from "./breakdown.ts";
-import { count, countOf, fixed, multiplier, pct, signed, signedPct } from "./numbers.ts";
-import { CHUNK_HEADS, chunkCells, figureLines, has, type ShownRun, titleLine } from "./summary.ts";
+import { count, countOf, fixed, multiplier, pct, signed } from "./numbers.ts";
+import { CHUNK_HEADS, chunkCells, figureLines, has, randomLines, type ShownRun, titleLine } from "./summary.ts";
 import { chunkTable, columns, labelled, section, shownPath, table, type ChunkRow } from "./table.ts";
 
 /** Everything that run-chunks knows of a run, table by table. */
@@ -55,7 +55,7 @@ function detailLines(s: Summary): readonly (readonly [label: string, text: strin
       "Ratios",
       `Sortino ${fixed(s.annualized_sortino)}, profit factor ${fixed(s.profit_factor)}, turnover ${fixed(s.turnover, 1)}x`,
     ],
-    ...(has(s, "random_entry") ? [["At random", randomEntry(s)] as const] : []),
+    ...randomLines(s),
     ...(s.memory_enabled ? [["Stated", scoreLine(before)] as const] : []),
     [s.memory_enabled ? "Calibrated" : "Confidence", scoreLine(after)],
     ...noiseLines(s),
@@ -74,12 +74,6 @@ function noiseLines({ providers: all }: Summary): (readonly [label: string, text
       ? []
       : [["Own noise" as const, `two answers of ${name} to one question differ in ${pct(samples.differing_pct)}`]],
   );
-}
-
-function randomEntry({ random_entry: entry }: Summary): string {
-  if (entry === null) return "-";
-  const { draws, percentile, random_mean_pnl_pct: mean, run_mean_pnl_pct: own } = entry;
-  return `mean trade ${signedPct(own, 2)}, above ${pct(percentile, 0)} of ${draws} draws (mean ${signedPct(mean, 2)})`;
 }
 
 function chunksTable({ quarterly_breakdown: chunks }: Summary): string {

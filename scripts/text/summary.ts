@@ -14,6 +14,8 @@ export interface ShownRun {
 
 /** More chunks are grouped. */
 const MAX_ROWS = 12;
+/** Lines of a screen that has the prompt below them. */
+const MAX_LINES = 23;
 /** Assets whose buy and hold is named one by one. */
 const MAX_ASSETS = 3;
 
@@ -22,9 +24,12 @@ const EXIT_NAMES: Readonly<Record<string, string>> = { end_of_run: "end" };
 
 /** The figures of a run, a line for each chunk or group of chunks, and where its files are. */
 export function renderSummary(run: ShownRun): string {
-  return [titleLine(run.summary), ...labelled(figureLines(run.summary)), chunkRows(run.summary), filesLine(run)].join(
-    "",
-  );
+  const { summary } = run;
+  const around = (figures: readonly (readonly [label: string, text: string])[]): string =>
+    [titleLine(summary), ...labelled(figures), chunkRows(summary), filesLine(run)].join("");
+  const figures = figureLines(summary);
+  const text = around([...figures, ...randomLines(summary)]);
+  return text.trimEnd().split("\n").length <= MAX_LINES ? text : around(figures);
 }
 
 export function titleLine({ run_id: id, period, data, memory_enabled: enabled }: Summary): string {
@@ -57,6 +62,14 @@ export function figureLines(s: Summary): readonly (readonly [label: string, text
 /** Whether a stored summary has a figure. */
 export function has(summary: Summary, key: keyof Summary): boolean {
   return summary[key] !== undefined;
+}
+
+/** What the same trades would have made if they had been entered at random. */
+export function randomLines({ random_entry: entry }: Summary): readonly (readonly [label: string, text: string])[] {
+  if (entry === null || entry === undefined) return [];
+  const { draws, percentile, random_mean_pnl_pct: mean, run_mean_pnl_pct: own } = entry;
+  const chance = `above ${pct(percentile, 0)} of ${draws} draws (mean ${signedPct(mean, 2)})`;
+  return [["At random", `mean trade ${signedPct(own, 2)}, ${chance}`]];
 }
 
 /** What buying and holding would have made. */

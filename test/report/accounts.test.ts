@@ -43,6 +43,21 @@ describe("an account is measured by its own initial balance", () => {
   });
 });
 
+test("equity of accounts that began with different balances is in percent of these", () => {
+  const data = {
+    run: { summary: { initial_balance: 10_000 } },
+    accounts: [account("large", 10_000, [9000, 11_000]), account("small", 1000, [1200, 1500])],
+  } as unknown as ReportData;
+  const { picture, chart } = equityPicture(data, FRAME);
+  expect(chart.unit).toBe("percent");
+  expect(chart.lines.map(({ values }) => values.map((value) => Math.round(value!)))).toEqual([
+    [90, 110],
+    [120, 150],
+  ]);
+  expect(picture.note).toContain("in percent of its initial balance");
+  expect(picture.table!.rows).toEqual([["2021-01", "11,000.00", "1,500.00"]]);
+});
+
 test("a compared run is drawn in the period of the run, and not what it did before and after", () => {
   const long = account("long", 50, [100, 100]);
   const marks = [{ atMs: 0, equity: 1 }, ...long.marks, { atMs: Date.parse("2022-01-01"), equity: 9 }];

@@ -11,14 +11,25 @@ const MEMORY_OFF = "memory off";
 interface Given {
   readonly names?: readonly [string, string?];
   readonly isOfMemory?: boolean;
+  readonly isWhole?: boolean;
   readonly sharpe?: Interval;
   readonly better?: Interval;
+  /** Of the comparison. */
+  readonly pairs?: number;
   readonly period?: string;
   readonly data?: "bars" | "synthetic";
 }
 
 /** Of two runs that made +3 % and -2 %. */
-function verdict({ names = [MEMORY_ON, MEMORY_OFF], isOfMemory, sharpe, better, ...given }: Given): readonly string[] {
+function verdict({
+  names = [MEMORY_ON, MEMORY_OFF],
+  isOfMemory,
+  isWhole = true,
+  pairs = 1,
+  sharpe,
+  better,
+  ...given
+}: Given): readonly string[] {
   const line = (name: string, return_pct: number): object => ({ name, figures: { return_pct } });
   const first = line(names[0], 3);
   const second = names[1] === undefined ? undefined : line(names[1], -2);
@@ -26,8 +37,8 @@ function verdict({ names = [MEMORY_ON, MEMORY_OFF], isOfMemory, sharpe, better, 
   return verdictOf({
     run: { summary: { memory_enabled: names[0] === MEMORY_ON, total_return_pct: 3, period, data } },
     accounts: [first, ...(second === undefined ? [] : [second])],
-    effect: sharpe && { isOfMemory: isOfMemory ?? names[1] === MEMORY_OFF, first, second, sharpe },
-    comparison: better && { betting: { bet_better: better } },
+    effect: sharpe && { isOfMemory: isOfMemory ?? names[1] === MEMORY_OFF, isWhole, first, second, sharpe },
+    comparison: better && { betting: { bet_better: better }, worlds: Array.from({ length: pairs }) },
   } as unknown as ReportData);
 }
 
@@ -61,6 +72,10 @@ describe("the first sentence", () => {
     expect(verdict({ names, sharpe: interval(-0.1, 0.9) })[0]).toStartWith(
       "The runs wide stops and 3f9c do not differ as far as this much data can show",
     );
+    expect(verdict({ names, isWhole: false, sharpe: interval(0.1, 0.9) })[0]).toStartWith(
+      "The runs wide stops and 3f9c differ: +3.0% against -2.0%, each in its own period; on the days that both have the Sharpe " +
+        "ratio differs by +0.50",
+    );
     // Labels may be anything.
     expect(verdict({ isOfMemory: false, sharpe: interval(0.1, 0.9) })[0]).toStartWith(
       "The runs memory on and memory off differ",
@@ -75,6 +90,9 @@ test("the next sentences say how memory bet, and whether its constants were chos
   expect(verdict({ sharpe, better: interval(-0.2, -0.1) })[1]).toContain("it bet worse");
   expect(verdict({ sharpe, better: interval(-0.2, 0.1) })[1]).toContain(
     "it bet neither better nor worse as far as the data can show",
+  );
+  expect(verdict({ sharpe, better: interval(0.1, 0.2), pairs: 3 })[1]).toContain(
+    ", in 3 pairs of runs, it bet better:",
   );
   const tuned = "Constants of memory were chosen on bars of 2021, so that year is no test of them.";
   expect(verdict({ sharpe, period: "2021-12-01/2022-02-01" }).at(-1)).toBe(tuned);

@@ -18,13 +18,18 @@ export interface LivePicture {
 
 const HELD_COLORS = ["c1", "c2", "c3", "c4", "c5", "c6", "c7"] as const;
 
-/** Equity of the runs. */
+/** Equity of the runs; of runs that began with different balances, in percent of these. */
 export function equityPicture({ accounts, run }: ReportData, frame: LiveFrame): LivePicture {
+  const isMoney = accounts.every(({ initial }) => initial === run.summary.initial_balance);
   const lines = accounts.map((account): LiveLine => ({
     ...lineOf(account),
-    values: perBucket(account.marks, { ...frame, value: ({ equity }) => equity, merge: (_, next) => next }),
+    values: perBucket(account.marks, {
+      ...frame,
+      value: ({ equity }) => (isMoney ? equity : (100 * equity) / account.initial),
+      merge: (_, next) => next,
+    }),
   }));
-  const chart: LiveChart = { id: "equity", unit: "money", height: 240, lines };
+  const chart: LiveChart = { id: "equity", unit: isMoney ? "money" : "percent", height: 240, lines };
   const ends = accounts.map(({ name, marks }) => `${name} ends at ${fixed(marks.at(-1)?.equity ?? null, 0)}`);
   return {
     chart,
@@ -32,7 +37,7 @@ export function equityPicture({ accounts, run }: ReportData, frame: LiveFrame): 
       id: "equity",
       title: "Equity",
       note:
-        `The account after all costs, open positions at the last price. ${frame.borders.length === 0 ? "" : "Dotted lines are the ends of chunks. "}` +
+        `The account after all costs, open positions at the last price${isMoney ? "" : ", in percent of its initial balance"}. ${frame.borders.length === 0 ? "" : "Dotted lines are the ends of chunks. "}` +
         "Drag over a part of the picture to zoom in; a double click shows all again.",
       body: liveHtml(chart, {
         ...frame,

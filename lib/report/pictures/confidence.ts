@@ -119,7 +119,7 @@ export function expectationPicture({ run: { summary } }: ReportData): Picture {
       marginLeft: 46,
       marginBottom: 36,
       x: { type: "band", domain: names, label: "expected R", labelAnchor: "center", padding: 0.4, tickSize: 0 },
-      y: { grid: true, label: null, tickFormat: signedTick },
+      y: { grid: true, label: null, nice: true, tickFormat: signedTick },
       marks: [
         Plot.ruleY([0], { stroke: "currentColor" }),
         Plot.ruleX(bins, { x: "name", y1: "low", y2: "high", stroke: "var(--on)", strokeWidth: 2 }),

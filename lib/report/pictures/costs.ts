@@ -10,8 +10,6 @@ const MULTIPLES = [0, 1, 2, 4] as const;
 /** The return at a multiple of the costs. */
 interface CostPoint {
   readonly name: string;
-  /** Such as `x2`. */
-  readonly x: string;
   readonly multiple: number;
   readonly returnPct: number;
   readonly color: LineColor;
@@ -25,7 +23,7 @@ export function costsPicture(data: ReportData): Picture {
   const costsR = inR.fees + inR.spread + inR.slippage;
   const points = costPoints(data, total);
   const names = [...new Set(points.map(({ name }) => name))];
-  const multiples = [...new Set(points.toSorted((a, b) => a.multiple - b.multiple).map(({ x }) => x))];
+  const multiples = [...new Set(points.map(({ multiple }) => multiple))].toSorted((a, b) => a - b);
   return {
     id: "costs",
     title: "Costs",
@@ -43,10 +41,10 @@ export function costsPicture(data: ReportData): Picture {
     body: costsSvg(points, { names, multiples }),
     table: {
       heads: ["costs", ...names],
-      rows: multiples.map((x) => [
-        x,
+      rows: multiples.map((multiple) => [
+        `x${multiple}`,
         ...names.map((name) => {
-          const found = points.find((point) => point.name === name && point.x === x);
+          const found = points.find((point) => point.name === name && point.multiple === multiple);
           return found === undefined ? "-" : `${signed(found.returnPct)}%`;
         }),
       ]),
@@ -57,7 +55,6 @@ export function costsPicture(data: ReportData): Picture {
 function costPoints({ run: { summary }, comparison }: ReportData, totalCosts: number): readonly CostPoint[] {
   const same = MULTIPLES.map((multiple) => ({
     name: "the same trades",
-    x: `x${multiple}`,
     multiple,
     returnPct: (100 * (summary.total_pnl + (1 - multiple) * totalCosts)) / summary.initial_balance,
     color: "off" as const,
@@ -66,16 +63,14 @@ function costPoints({ run: { summary }, comparison }: ReportData, totalCosts: nu
     [
       { name: "memory on, run again", returnPct: on.return_pct, color: "on" as const },
       { name: "memory off, run again", returnPct: off.return_pct, color: "matched" as const },
-    ].flatMap((each) =>
-      each.returnPct === null ? [] : [{ ...each, returnPct: each.returnPct, multiple, x: `x${multiple}` }],
-    ),
+    ].flatMap((each) => (each.returnPct === null ? [] : [{ ...each, returnPct: each.returnPct, multiple }])),
   );
   return [...same, ...again];
 }
 
 function costsSvg(
   points: readonly CostPoint[],
-  axes: { names: readonly string[]; multiples: readonly string[] },
+  axes: { names: readonly string[]; multiples: readonly number[] },
 ): string {
   return drawSvg({
     alt: points
@@ -84,8 +79,8 @@ function costsSvg(
     width: 640,
     height: 220,
     marginLeft: 56,
-    x: { type: "point", domain: axes.multiples, label: null, padding: 0.4 },
-    y: { grid: true, label: null, ticks: 5, tickFormat: (value: number) => `${signedTick(value)}%` },
+    x: { label: null, ticks: axes.multiples, tickFormat: (multiple: number) => `x${multiple}`, inset: 16 },
+    y: { grid: true, label: null, ticks: 5, nice: true, tickFormat: (value: number) => `${signedTick(value)}%` },
     marks: [
       Plot.ruleY([0], { stroke: "currentColor" }),
       ...axes.names.flatMap((name) => {
@@ -93,8 +88,8 @@ function costsSvg(
         const { color } = line[0]!;
         const dash = color === "on" ? {} : { strokeDasharray: "5,3" };
         return [
-          Plot.lineY(line, { x: "x", y: "returnPct", stroke: `var(--${color})`, ...dash }),
-          Plot.dot(line, { x: "x", y: "returnPct", fill: `var(--${color})`, r: 4 }),
+          Plot.lineY(line, { x: "multiple", y: "returnPct", stroke: `var(--${color})`, ...dash }),
+          Plot.dot(line, { x: "multiple", y: "returnPct", fill: `var(--${color})`, r: 4 }),
         ];
       }),
     ],

@@ -25,7 +25,7 @@ export function effectPicture({ effect, accounts }: ReportData, { borders }: Liv
   const points = path.map((point) => ({ ...point, at: new Date(point.date) }));
   return {
     id: "effect",
-    title: `${capital(first)} less ${second}`,
+    title: effect.isOfMemory ? "Memory on less memory off" : `${first} less ${second}`,
     note:
       "The difference in log growth since the start, in percent. The band is the 95 % interval of each day: where it " +
       "contains 0, the difference up to that day may be chance.",
@@ -55,7 +55,7 @@ export function effectPicture({ effect, accounts }: ReportData, { borders }: Liv
 /** Betting less and better, and what each part of memory adds; nothing without a comparison. */
 export function partsPicture({ comparison }: ReportData): Picture | undefined {
   if (comparison === undefined) return undefined;
-  const { betting, ablations, on_minus_off: whole, on_minus_shuffled: shuffled } = comparison;
+  const { betting, ablations, on_minus_off: whole, on_minus_shuffled: shuffled, worlds } = comparison;
   const rows = [
     { name: "bet less", of: betting.bet_less },
     { name: "bet better", of: betting.bet_better },
@@ -68,10 +68,14 @@ export function partsPicture({ comparison }: ReportData): Picture | undefined {
   return {
     id: "parts",
     title: "What memory added to log growth",
-    note:
+    note: [
       "Bet less is what smaller positions alone did" +
-      `${size === null ? "" : `, at ${fixed(size)} of the full size`}; bet better is the rest. Below them: memory against ` +
-      "results shuffled among the trades, and all of memory against memory without one part. Bars are 95 % intervals.",
+        `${size === null ? "" : `, at ${fixed(size)} of the full size`}; bet better is the rest.`,
+      ...(shuffled === null ? [] : ["Less shuffled is memory against results shuffled among the trades."]),
+      ...(ablations.length === 0 ? [] : ["A part is all of memory against memory without that part."]),
+      ...(worlds.length === 1 ? [] : [`All are means over ${worlds.length} pairs of runs.`]),
+      "Bars are 95 % intervals.",
+    ].join(" "),
     body: drawSvg({
       alt: shown
         .map(
@@ -98,8 +102,4 @@ export function partsPicture({ comparison }: ReportData): Picture | undefined {
       ]),
     },
   };
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -7,7 +7,7 @@ import { fixed, signed } from "../../util/written-numbers.ts";
 import { thinned } from "../buckets.ts";
 import type { ReportData } from "../data.ts";
 import type { Picture } from "../html.ts";
-import { drawSvg } from "../svg.ts";
+import { drawSvg, signedTick } from "../svg.ts";
 
 /** Groups of pairs by similarity, equally many in each. */
 const GROUPS = 5;
@@ -79,7 +79,7 @@ function nearestSvg(pairs: readonly Pair[]): string {
     marginLeft: 40,
     marginTop: 28,
     x: { label: "similarity", labelAnchor: "center", ticks: 5, domain: [from, nearest.at(-1)!.similarity] },
-    y: { label: "recalled: R of being long", grid: true, ticks: 5 },
+    y: { label: "recalled: R of being long", grid: true, ticks: 5, tickFormat: signedTick },
     marks: [
       Plot.ruleY([0], { stroke: "currentColor" }),
       Plot.dot(

@@ -131,6 +131,15 @@ describe("a line says", () => {
     expect(lineOf("Held", { buy_and_hold: { A: held(1) } })).toBe("Held       A +1.0%");
   });
 
+  test("how the same trades would have done at random, where a line is left for it", () => {
+    const entry = { draws: 200, percentile: 52, random_mean_pnl_pct: -0.081, run_mean_pnl_pct: -0.07 };
+    const random_entry = entry as Summary["random_entry"];
+    const line = "At random  mean trade -0.07%, above 52% of 200 draws (mean -0.08%)";
+    expect(lineOf("At random", { random_entry, quarterly_breakdown: chunksOf(4) })).toBe(line);
+    expect(lineOf("At random", { random_entry: null, quarterly_breakdown: chunksOf(4) })).toBeUndefined();
+    expect(lineOf("At random", { random_entry, quarterly_breakdown: chunksOf(12) })).toBeUndefined();
+  });
+
   test("what changed most: a multiplier, and the win rate with the clearest slope", () => {
     const [chunk] = chunksOf(1);
     const quarterly_breakdown = [
