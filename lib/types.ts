@@ -1,6 +1,5 @@
 /**
- * The types that everything shares. What is read from or written to a file has the file's own snake_case names, so that
- * code, `jq` and docs/FORMATS.md say the same; everything else is camelCase.
+ * The types that everything shares. What is read from or written to a file has the file's own snake_case names; the rest is camelCase.
  */
 
 /** What a vote or a decision says. */
@@ -100,8 +99,9 @@ export interface SimilarTrade {
   readonly exit_timestamp: string;
   readonly won: boolean;
   readonly pnl_pct: number;
-  /** Gross result per unit of risk, in [-3, 3]; `null` for an imported trade that has none. */
+  /** Gross result per unit of risk, in [-3, 3]; `null` for an imported trade that has none. `imported` marks such trades. */
   readonly result_r: number | null;
+  readonly imported?: true;
 }
 
 /** The trades that closed in the last `days` days before a decision. */

@@ -192,6 +192,7 @@ export function similarTrade(trade: Trade, similarity: number): SimilarTrade {
     won: trade.won,
     pnl_pct: trade.pnlPct,
     result_r: trade.resultR,
+    ...(trade.crc32 === null ? { imported: true } : {}),
   };
 }
 

@@ -9,13 +9,14 @@ export interface ConfidenceScores {
   readonly after_calibration: ForecastScores | null;
 }
 
-/** Scores the confidence of decisions by how their trades ended. */
+/** Scores the confidence of decisions by how their trades ended. Imported trades that state none are left out. */
 export function confidenceScores(trades: readonly Trade[]): ConfidenceScores {
+  const scored = trades.filter(({ crc32, confidence }) => crc32 !== null || confidence > 0);
   return {
     before_calibration: scoreForecasts(
-      trades.map((trade) => ({ ...forecastOf(trade), confidence: trade.rawConfidence })),
+      scored.map((trade) => ({ ...forecastOf(trade), confidence: trade.rawConfidence })),
     ),
-    after_calibration: scoreForecasts(trades.map(forecastOf)),
+    after_calibration: scoreForecasts(scored.map(forecastOf)),
   };
 }
 

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   "rebuild-vectors": "make missing or damaged vectors",
   "reset-providers": "recount statistics, or let providers start afresh",
   "import-bars": "turn files of other systems into bars",
+  "import-outcomes": "remember trades of other systems",
   "fetch-bars": "fetch bars from an exchange",
   "fetch-model": "fetch the sentence model",
 };

@@ -17,12 +17,13 @@ export function renderRecall(answer: RecallResult, question: RecallQuestion): st
   const meanR = meanOf(similar.map(({ result_r }) => result_r));
   const won = similar.filter((trade) => trade.won).length;
   const best = similar[0]?.similarity ?? 0;
+  const head = `"${question.sentence}"\nNearest by ${answer.embedder} of ${count(answer.searched)} ${searched}\n`;
+  if (best < MIN_ALIKE) return `${head}None of them is alike: the best match is ${fixed(best, 3)}, and 1 is the same\n`;
   return [
-    `"${question.sentence}"\n`,
-    `Nearest by ${answer.embedder} of ${count(answer.searched)} ${searched}\n`,
+    head,
     tradesTable(answer),
+    similar.some(({ imported }) => imported) ? "\n* imported from another system\n" : "",
     `\n${count(won)} of ${count(similar.length)} won, mean ${signed(meanR)} R\n`,
-    best < MIN_ALIKE ? `None of them is alike: the best match is ${fixed(best, 3)}, and 1 is the same\n` : "",
     tied === 0 ? "" : `${count(tied)} more tie with the last one: --k ${similar.length + tied} shows all\n`,
   ].join("");
 }
@@ -52,7 +53,7 @@ function tradesTable({ similar }: RecallResult): string {
       trade.action,
       signed(trade.result_r),
       signedPct(trade.pnl_pct, 2),
-      trade.decision_id,
+      trade.decision_id + (trade.imported ? " *" : ""),
     ]),
   );
 }

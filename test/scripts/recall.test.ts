@@ -155,8 +155,9 @@ describe("recall", () => {
   test("says so if nothing is alike, since wins of such trades mean nothing", async () => {
     const ask2 = (sentence: string): Promise<ScriptResult> =>
       runScript("recall.ts", [sentence, "--memory-dir", folder, "--k", "2"], { cwd: work });
-    expect((await ask2("purple elephants")).stdout).toContain(
-      "\nNone of them is alike: the best match is 0.000, and 1 is the same\n",
+    expect((await ask2("purple elephants")).stdout).toBe(
+      '"purple elephants"\nNearest by hashing of 150 trades on real bars\n\n' +
+        "None of them is alike: the best match is 0.000, and 1 is the same\n",
     );
     expect((await ask2("BTCUSD is rising")).stdout).not.toContain("alike");
   });

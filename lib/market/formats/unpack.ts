@@ -55,6 +55,6 @@ async function unzip(name: string, bytes: Uint8Array): Promise<readonly SourceFi
     if (sources.length === 0) throw new RangeError("no file");
     return sources;
   } catch (cause) {
-    throw badData({ file: name }, { found: messageOf(cause), expected: "a zip of bars", cause });
+    throw badData({ file: name }, { found: messageOf(cause), expected: "a zip that opens", cause });
   }
 }

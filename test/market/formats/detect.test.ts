@@ -333,7 +333,7 @@ describe("what is not bars is refused with what was found", () => {
       "a workbook of Excel: save its sheet as CSV",
     ],
     ["Feather of version 1", "FEA1", "found Feather of version 1: write version 2"],
-    ["half a zip", new Uint8Array([0x50, 0x4b, 3, 4, 1, 2, 3]), "expected a zip of bars"],
+    ["half a zip", new Uint8Array([0x50, 0x4b, 3, 4, 1, 2, 3]), "expected a zip that opens"],
     [
       "a word for a price",
       "timestamp,open,high,low,close\n2021-01-01,1,2,1,2\n2021-01-02,1,two,1,2\n",
