@@ -6,7 +6,7 @@ import { isoDate, parseTimeframe, parseTimestamp } from "../lib/util/time.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { progressLine } from "./cli/terminal.ts";
-import { count, countOf } from "./text/numbers.ts";
+import { count, countOf, minute } from "./text/numbers.ts";
 import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
@@ -27,7 +27,7 @@ const COMMAND = {
   examples: [
     "bun scripts/fetch-bars.ts --exchange binance --assets BTC/USDT,ETH/USDT \\",
     "    --start 2021-01-01",
-    "bun scripts/fetch-bars.ts --exchange kraken --assets BTC/USD --timeframe 1d \\",
+    "bun scripts/fetch-bars.ts --exchange bitstamp --assets BTC/USD --timeframe 1d \\",
     "    --start 2020-01-01 --end 2021-01-01",
   ],
 } as const;
@@ -70,8 +70,9 @@ await runScript(async ({ argv, signal }) => {
   if (flags.json) await writeJson(results);
 });
 
-function renderFetched({ symbol, file, fetched, bars, gaps }: FetchedBars): string {
-  return `${symbol}: ${countOf(bars, "bar")}, ${count(fetched)} of them fetched now, ${countOf(gaps, "gap")}; ${shownPath(file)}\n`;
+function renderFetched({ symbol, file, fetched, bars, gaps, first, last }: FetchedBars): string {
+  const figures = `${countOf(bars, "bar")} from ${minute(first)} to ${minute(last)}, ${count(fetched)} of them fetched now`;
+  return `${symbol}: ${figures}, ${countOf(gaps, "gap")}; ${shownPath(file)}\n`;
 }
 
 function dayOf(flag: string, text: string): number {

@@ -15,14 +15,35 @@ import {
 import type { Bar } from "../types.ts";
 import { timeframeName } from "../util/time.ts";
 import { MAX_UNPACKED_BYTES } from "./bar.ts";
-import type { BarsOf } from "./bars-file-name.ts";
+import { type BarsOf, isBarsFileOf } from "./bars-file-name.ts";
 import { parseBarsCsv } from "./csv.ts";
 import { COMPARED } from "./join-bars.ts";
+import { SeriesBuilder } from "./series-builder.ts";
 
 /** The bars of a file; none if it is missing. @throws {CarryoverError} `BAD_DATA`, `IO` */
 export function readBarsFile(file: string, { asset, timeframeMs }: BarsOf): readonly Bar[] {
   if (!fs.existsSync(file)) return [];
   return parseBarsCsv(readWhole(file), { asset, timeframe: timeframeName(timeframeMs), file }).bars;
+}
+
+/** The files in a folder from which a run would take the bars. */
+export function barsFilesIn(folder: string, series: BarsOf): readonly string[] {
+  if (!fs.existsSync(folder)) return [];
+  const names = attempt("list", folder, () => fs.readdirSync(folder));
+  return names.filter((name) => isBarsFileOf(name, series)).map((name) => join(folder, name));
+}
+
+/**
+ * Refuses to write a file of bars beside another one of the same.
+ *
+ * @param replaced Files that will not be there any more.
+ * @throws {CarryoverError} `BAD_USAGE`, `IO`
+ */
+export function assertOnlyFile(file: string, series: BarsOf, replaced: readonly string[] = []): void {
+  const other = barsFilesIn(dirname(file), series).find((each) => each !== file && !replaced.includes(each));
+  if (other === undefined) return;
+  const expected = "one file of its bars in a folder: another --data-dir keeps both";
+  throw fail("BAD_USAGE", `Cannot write "${file}"`, { found: `"${other}" beside it`, expected });
 }
 
 /** @throws {CarryoverError} `BAD_DATA` for a file that is too large, `IO` */
@@ -36,7 +57,7 @@ export function readWhole(path: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Adds bars to a file, which is written whole or not at all.
+ * Adds bars to a file, which is written whole or not at all, and never with bars that a run would refuse.
  *
  * @param options `from` names where they come from; `isNew`: replace what the file has; `dryRun`: write nothing.
  * @returns All bars of the file, and how many it had.
@@ -49,6 +70,10 @@ export function extendBarsFile(
 ): { readonly bars: readonly Bar[]; readonly known: number } {
   const known = options.isNew === true ? [] : readBarsFile(file, options);
   const all = merge(known, bars, { file, from: options.from });
+  const timeframe = timeframeName(options.timeframeMs);
+  const placeOf = (i: number): string => new Date(all[i]!.timestamp).toISOString();
+  const series = new SeriesBuilder({ asset: options.asset, timeframe, file: options.from, placeOf });
+  all.forEach((bar, i) => series.add(bar, i));
   if (options.dryRun !== true) writeBars(file, all);
   return { bars: all, known: known.length };
 }

@@ -7,9 +7,9 @@ import { unlessAborted } from "../util/async.ts";
 import { closest } from "../util/closest.ts";
 import { loadOptional } from "../util/optional-packages.ts";
 import { barsFileName } from "./bars-file-name.ts";
-import { extendBarsFile, readBarsFile } from "./bars-file.node.ts";
+import { assertOnlyFile, extendBarsFile, readBarsFile } from "./bars-file.node.ts";
 import { gapsIn } from "./spacing.ts";
-import { parseTimeframe, timeframeName } from "../util/time.ts";
+import { isoDate, parseTimeframe, timeframeName } from "../util/time.ts";
 
 export interface FetchOptions {
   /** A name that ccxt knows, such as `binance`. */
@@ -38,6 +38,9 @@ export interface FetchedBars {
   readonly fetched: number;
   readonly bars: number;
   readonly gaps: number;
+  /** Starts of the first and the last bar, ISO 8601. */
+  readonly first: string;
+  readonly last: string;
 }
 
 /** The part of ccxt that is used here. */
@@ -67,17 +70,19 @@ const MAX_WAIT_MS = 60_000;
  * Fetches bars and writes `<dataDir>/<ASSET>_<timeframe>.csv`. Existing bars are not fetched again: the same call continues where
  * an earlier one was stopped. An unfinished bar is left out.
  *
- * @throws {CarryoverError} `NOT_FOUND` without ccxt, the exchange, the symbol or the timeframe; `IO` if the exchange does not answer.
+ * @throws {CarryoverError} `NOT_FOUND` without ccxt, the exchange, the symbol, the timeframe or any bars; `BAD_USAGE` if the folder has the bars in
+ * another file; `BAD_DATA` for bars that cannot be; `IO` if the exchange does not answer.
  */
 export async function fetchBars(options: FetchOptions): Promise<FetchedBars> {
   const { symbol, dataDir, startMs, signal, now } = options;
   const timeframeMs = parseTimeframe(options.timeframe);
   if (timeframeMs === undefined) throw new RangeError(`Cannot fetch bars: found the timeframe "${options.timeframe}"`);
   const timeframe = timeframeName(timeframeMs);
-  const exchange = await openExchange(options, timeframe);
   const file = join(dataDir, barsFileName(symbol, timeframe));
-  // An unfinished bar would still change.
-  const endMs = Math.min(options.endMs, Math.floor(now() / timeframeMs) * timeframeMs);
+  assertOnlyFile(file, { asset: symbol, timeframeMs });
+  const exchange = await openExchange(options, timeframe);
+  // An unfinished bar would still change. Weeks begin on any day.
+  const endMs = Math.min(options.endMs, now() - timeframeMs + 1);
   const known = readBarsFile(file, { asset: symbol, timeframeMs });
   const source = { asset: symbol, timeframeMs, from: options.exchange };
   let page: Bar[] = [];
@@ -108,7 +113,12 @@ export async function fetchBars(options: FetchOptions): Promise<FetchedBars> {
     keep();
   }
   const bars = readBarsFile(file, { asset: symbol, timeframeMs });
-  return { symbol, file, fetched, bars: bars.length, gaps: gapsIn(bars, timeframeMs).missing };
+  const [first, last] = [bars[0], bars.at(-1)].map((bar) => bar && new Date(bar.timestamp).toISOString());
+  if (first === undefined || last === undefined) {
+    const found = `no complete bars from ${isoDate(startMs)} on at ${options.exchange}`;
+    throw fail("NOT_FOUND", `Cannot fetch "${symbol}"`, { found, expected: "a period of which the exchange has some" });
+  }
+  return { symbol, file, fetched, bars: bars.length, gaps: gapsIn(bars, timeframeMs).missing, first, last };
 }
 
 async function fetchPage(

@@ -3,8 +3,8 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { fail } from "../errors.ts";
 import { attempt } from "../storage/fs.node.ts";
-import { extendBarsFile, readWhole } from "./bars-file.node.ts";
-import { barsFileName, type BarsOf, isBarsFileOf } from "./bars-file-name.ts";
+import { assertOnlyFile, barsFilesIn, extendBarsFile, readWhole } from "./bars-file.node.ts";
+import { barsFileName } from "./bars-file-name.ts";
 import { isBesideBars } from "./formats/unpack.ts";
 import { importBars, type ImportedBars, type ImportOptions } from "./import-bars.ts";
 import { gapsIn } from "./spacing.ts";
@@ -37,13 +37,8 @@ export async function importFiles(
   );
   const { series, timeframe } = imported;
   const file = join(dataDir, barsFileName(asset, timeframe));
-  const there = filesThere(dataDir, series);
-  const own = there.filter((each) => names.includes(each));
-  const other = there.find((each) => each !== file && !own.includes(each));
-  if (other !== undefined) {
-    const expected = "one file of its bars in a folder: another --data-dir keeps both";
-    throw fail("BAD_USAGE", `Cannot write "${file}"`, { found: `"${other}" beside it`, expected });
-  }
+  const own = barsFilesIn(dataDir, series).filter((each) => names.includes(each));
+  assertOnlyFile(file, series, own);
   for (const each of own) if (!dryRun) keepOriginal(each);
   const from = paths.join(", ");
   const extension = { ...series, from, dryRun, isNew: own.includes(file) };
@@ -52,13 +47,6 @@ export async function importFiles(
   const gaps = gapsIn(bars, series.timeframeMs).missing;
   const originals = own.map(originalName);
   return { ...imported, series: { ...series, bars, gaps }, file, known, originals };
-}
-
-/** The files in a folder from which a run would take the bars. */
-function filesThere(dataDir: string, series: BarsOf): readonly string[] {
-  if (!fs.existsSync(dataDir)) return [];
-  const names = attempt("list", dataDir, () => fs.readdirSync(dataDir));
-  return names.filter((name) => isBarsFileOf(name, series)).map((name) => join(dataDir, name));
 }
 
 function originalName(file: string): string {

@@ -61,6 +61,10 @@ function notThere(
   const alike = missing.flatMap((asset) =>
     names.filter((name) => isLikeBarsOf(name, asset)).map((name) => ({ asset, name })),
   );
+  // A folder's only file, if it is no other asset's, is what was meant.
+  if (alike.length + names.length === 1 && missing.length === 1 && assetOfBarsFile(names[0]!) === undefined) {
+    alike.push({ asset: missing[0]!, name: names[0]! });
+  }
   const shown = alike.length > 0 ? alike.map(({ name }) => name) : names;
   const list = `${shown.slice(0, MAX_NAMES).join(", ")}${shown.length > MAX_NAMES ? ", ..." : ""}`;
   const { message } = fail("NOT_FOUND", "Cannot load bars", {

@@ -71,6 +71,12 @@ test("loadBars() names the timeframes that an asset has, if it has others", asyn
   });
 });
 
+test("loadBars() shows how to import the only file of a folder, whatever its name", async () => {
+  writeFileSync(join(folder, "aggs.json"), "[]");
+  const { message } = await refusal(load(["BTCUSD"]));
+  expect(message).toEndWith("bun scripts/import-bars.ts <folder>/aggs.json --asset BTCUSD --data-dir <folder>");
+});
+
 test.each(["BTCUSD-1h.csv", "btcusd.Parquet", "BTCUSD_1h.csv.bak", "BTCUSD-1h.feather", "BINANCE_BTCUSD, 60.zip"])(
   "loadBars() names %s where BTCUSD_1h.csv is missing, and how to import it",
   async (name) => {

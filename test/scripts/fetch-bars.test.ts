@@ -1,8 +1,9 @@
 /** fetch-bars against a local server that speaks Binance's public protocol: exchangeInfo and klines. */
 import { afterAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fetchBars, type FetchedBars, type FetchOptions } from "../../lib/market/fetch.node.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { runScript } from "./run-script.ts";
 
@@ -11,12 +12,13 @@ setDefaultTimeout(60_000);
 
 const HAS_CCXT = existsSync(join(PROJECT_DIR, "node_modules", "ccxt"));
 const HOUR = 3_600_000;
+const MONDAYS = [4, 11].map((day) => Date.UTC(2021, 0, day));
 const START = Date.UTC(2021, 0, 1);
 /** Hours that the exchange was closed. */
 const CLOSED = [30, 31];
 
 /** What happens to the request of this number, counted from 0. */
-let faults: Record<number, "429" | "cut" | "500"> = {};
+let faults: Record<number, "429" | "cut" | "500" | "zero"> = {};
 let requests: URLSearchParams[] = [];
 /** Bars that the exchange has by now; the last is not over. */
 let hoursSoFar = 2500;
@@ -36,7 +38,10 @@ const server = Bun.serve({
         { status: 429, headers: { "retry-after": "0" } },
       );
     if (fault === "500") return new Response("busy", { status: 503 });
-    const body = JSON.stringify(klines(Number(searchParams.get("startTime")), Number(searchParams.get("limit"))));
+    if (searchParams.get("interval") === "1w")
+      return Response.json(MONDAYS.map((day) => [day, "1", "1", "1", "1", "5"]));
+    const rows = klines(Number(searchParams.get("startTime")), Number(searchParams.get("limit")));
+    const body = JSON.stringify(rows).replace("100.5", fault === "zero" ? "0" : "100.5");
     if (fault === "cut") return new Response(body.slice(0, 200), { headers: { "content-type": "application/json" } });
     return new Response(body, { headers: { "content-type": "application/json" } });
   },
@@ -86,6 +91,21 @@ function klines(startMs: number, limit: number): unknown[] {
   return rows;
 }
 
+/** In this process, which is faster. */
+const fetchHere = (folder: string, options: Partial<FetchOptions> = {}): Promise<FetchedBars> =>
+  fetchBars({
+    exchange: "binance",
+    symbol: "BTC/USDT",
+    timeframe: "1h",
+    startMs: START,
+    endMs: START + 48 * HOUR,
+    dataDir: folder,
+    signal: new AbortController().signal,
+    now: () => Date.now(),
+    apiUrl: `http://127.0.0.1:${server.port}`,
+    ...options,
+  });
+
 let folders = 0;
 const newFolder = (): string => join(work, String(folders++));
 const run = (folder: string, flags: Readonly<Record<string, string>> = {}, ...more: readonly string[]) => {
@@ -116,7 +136,15 @@ describe.skipIf(!HAS_CCXT)(`fetch-bars${HAS_CCXT ? "" : " (skipped: no ccxt)"}`,
     expect({ code, tried: stderr.match(/Trying again/g)?.length }).toEqual({ code: 0, tried: 3 });
     const hours = 99 * 24 - CLOSED.length;
     expect(JSON.parse(stdout)).toEqual([
-      { symbol: "BTC/USDT", file: join(folder, "BTC_USDT_1h.csv"), fetched: hours, bars: hours, gaps: 1 },
+      {
+        symbol: "BTC/USDT",
+        file: join(folder, "BTC_USDT_1h.csv"),
+        fetched: hours,
+        bars: hours,
+        gaps: 1,
+        first: "2021-01-01T00:00:00.000Z",
+        last: "2021-04-09T23:00:00.000Z",
+      },
     ]);
     const lines = linesOf(folder);
     expect(lines.slice(0, 2)).toEqual([
@@ -133,35 +161,63 @@ describe.skipIf(!HAS_CCXT)(`fetch-bars${HAS_CCXT ? "" : " (skipped: no ccxt)"}`,
     const first = linesOf(folder);
     requests = [];
     expect((await run(folder, { "--end": "2021-01-05" })).stdout).toContain(
-      "BTC/USDT: 94 bars, 48 of them fetched now, 1 gap;",
+      "BTC/USDT: 94 bars from 2021-01-01 00:00 to 2021-01-04 23:00, 48 of them fetched now, 1 gap;",
     );
     expect(requests.map((params) => Number(params.get("startTime")))).toEqual([START + 48 * HOUR]);
     expect(linesOf(folder).slice(0, first.length)).toEqual(first);
   });
 
   test("leaves out the bar that is not over yet", async () => {
-    const now = Date.now();
-    const hoursToNow = Math.floor((now - START) / HOUR);
-    hoursSoFar = hoursToNow + 1;
+    hoursSoFar = 10;
+    const { last } = await fetchHere(newFolder(), { now: () => START + 9.5 * HOUR });
+    expect(last).toBe("2021-01-01T08:00:00.000Z");
+  });
+
+  test("leaves out a week that is not over yet, though the days of its grid are", async () => {
+    // Epoch weeks begin on Thursdays, those of exchanges on Mondays.
+    const now = (): number => Date.UTC(2021, 0, 16);
+    const { last } = await fetchHere(newFolder(), { timeframe: "1w", endMs: Infinity, now });
+    expect(last).toBe("2021-01-04T00:00:00.000Z");
+  });
+
+  test("writes no bars that a run would refuse", async () => {
+    faults = { 0: "zero" };
     const folder = newFolder();
-    const start = new Date(now - 3 * 24 * HOUR).toISOString().slice(0, 10);
-    await run(folder, { "--start": start });
-    const last = Date.parse(linesOf(folder).at(-1)!.split(",")[0]!);
-    expect(last + HOUR).toBeLessThanOrEqual(Date.now());
-    expect(last).toBeGreaterThanOrEqual(START + (hoursToNow - 1) * HOUR);
+    await expect(fetchHere(folder)).rejects.toThrow(
+      'Cannot read "binance": found "0" in 2021-01-01T00:00:00.000Z, column "open", expected a price above 0',
+    );
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  test("writes no second file of the same bars", async () => {
+    const folder = newFolder();
+    mkdirSync(folder);
+    writeFileSync(join(folder, "BTC_USDT_60min.csv.gz"), "");
+    await expect(fetchHere(folder)).rejects.toThrow("expected one file of its bars in a folder");
+    expect(requests).toEqual([]);
   });
 
   test.each([
-    [{ "--exchange": "binanse" }, 3, 'Unknown exchange "binanse"; did you mean "binance"?'],
-    [{ "--assets": "BTC/USDC" }, 3, 'Unknown symbol of binance "BTC/USDC"; did you mean "BTC/USDT"?'],
-    [{ "--timeframe": "7h" }, 3, 'Unknown timeframe of binance "7h"'],
-    [{ "--timeframe": "1x" }, 2, '--timeframe must be such as 15m, 1h or 1d, found "1x"'],
-    [{ "--end": "2020-01-01" }, 2, "--end 2020-01-01 must be after --start 2021-01-01"],
-  ])("refuses %j with exit code %i", async (flags: Readonly<Record<string, string>>, code, message) => {
+    [{ exchange: "binanse" }, 'Unknown exchange "binanse"; did you mean "binance"?'],
+    [{ symbol: "BTC/USDC" }, 'Unknown symbol of binance "BTC/USDC"; did you mean "BTC/USDT"?'],
+    [{ timeframe: "7h" }, 'Unknown timeframe of binance "7h"'],
+    [
+      { startMs: Date.UTC(2022, 0, 1), endMs: Date.UTC(2022, 1, 1) },
+      "found no complete bars from 2022-01-01 on at binance",
+    ],
+  ])("refuses %j", async (options: Partial<FetchOptions>, message) => {
     const folder = newFolder();
-    const refused = await run(folder, flags);
-    expect(refused.code).toBe(code);
-    expect(refused.stderr).toContain(message);
+    const refused: unknown = await fetchHere(folder, options).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "NOT_FOUND", message: expect.stringContaining(message) });
     expect(existsSync(folder)).toBe(false);
+  });
+
+  test.each([
+    [{ "--timeframe": "1x" }, '--timeframe must be such as 15m, 1h or 1d, found "1x"'],
+    [{ "--end": "2020-01-01" }, "--end 2020-01-01 must be after --start 2021-01-01"],
+  ])("refuses %j with exit code 2", async (flags: Readonly<Record<string, string>>, message) => {
+    const refused = await run(newFolder(), flags);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain(message);
   });
 });
