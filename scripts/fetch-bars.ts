@@ -27,8 +27,8 @@ const COMMAND = {
   examples: [
     "bun scripts/fetch-bars.ts --exchange binance --assets BTC/USDT,ETH/USDT \\",
     "    --start 2021-01-01",
-    "bun scripts/fetch-bars.ts --exchange bitstamp --assets BTC/USD --timeframe 1d \\",
-    "    --start 2020-01-01 --end 2021-01-01",
+    "bun scripts/fetch-bars.ts --exchange bitstamp --assets BTC/USD \\",
+    "    --timeframe 1d --start 2020-01-01 --end 2021-01-01",
   ],
 } as const;
 
