@@ -3,7 +3,7 @@ import * as Plot from "@observablehq/plot";
 import { escapeHtml, legendHtml } from "./html.ts";
 import type { LineColor } from "./data.ts";
 import { type Buckets, bucketEnd, thinned } from "./buckets.ts";
-import { chunkBorders, drawSvg, logTicks, rangeOf, TIME_AXIS } from "./svg.ts";
+import { chunkBorders, drawSvg, logTicks, marginFor, rangeOf, TIME_AXIS } from "./svg.ts";
 
 /** A line of a picture, with a number or nothing for each bucket. */
 export interface LiveLine {
@@ -38,11 +38,14 @@ export function liveHtml(chart: LiveChart, { alt, buckets, borders }: LiveFrame 
     name,
     swatch: `${color} line${dash === true ? " dash" : ""}`,
   }));
-  const percent = chart.unit === "percent";
+  const values = lines.flatMap(({ points }) => points.map(({ value }) => value));
+  const tickFormat = (value: number): string =>
+    chart.unit === "percent" ? `${value}%` : value.toLocaleString("en-US");
   const still = drawSvg({
     alt,
     height: chart.height,
-    marginLeft: 56,
+    // Between round numbers a label has two characters more.
+    marginLeft: Math.max(56, 12 + marginFor([tickFormat(Math.round(rangeOf(values)[1]))])),
     x: TIME_AXIS,
     y: {
       grid: true,
@@ -50,10 +53,10 @@ export function liveHtml(chart: LiveChart, { alt, buckets, borders }: LiveFrame 
       ...(chart.isLog === true
         ? {
             type: "log",
-            ticks: [...logTicks(rangeOf(lines.flatMap(({ points }) => points.map(({ value }) => value))))],
+            ticks: [...logTicks(rangeOf(values))],
           }
         : { ticks: 5 }),
-      tickFormat: (value: number) => (percent ? `${value}%` : value.toLocaleString("en-US")),
+      tickFormat,
     },
     marks: [
       chunkBorders(borders),

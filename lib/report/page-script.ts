@@ -28,6 +28,10 @@ export const PAGE_SCRIPT = `
 
   const write = (unit) => (_plot, value) =>
     value == null ? "-" : unit === "percent" ? value.toFixed(1) + "%" : Math.round(value).toLocaleString("en-US");
+  const labelOf = (unit) => (tick) => (tick == null ? "" : unit === "percent" ? tick + "%" : tick.toLocaleString("en-US"));
+  // The same for all, so that one time is at one place. Between round numbers a label has two characters more.
+  const highest = ({ lines }) => Math.round(Math.max(...lines.flatMap(({ values }) => values.map((value) => value ?? 0))));
+  const axisSize = Math.max(...charts.map((chart) => 30 + 7.6 * labelOf(chart.unit)(highest(chart)).length));
   const axis = { stroke: () => color("ink"), grid: { stroke: () => color("grid"), width: 1 }, ticks: { stroke: () => color("grid"), width: 1 } };
 
   // Round numbers on an axis of equal factors, as logTicks() of svg.ts has them.
@@ -59,7 +63,7 @@ export const PAGE_SCRIPT = `
     cursor: { sync: { key: "time" }, drag: { x: true, y: false } },
     legend: { live: true },
     scales: { y: isLog ? logScale : {} },
-    axes: [{ ...axis, values: TIME_FORMATS }, { ...axis, ...(isLog ? { splits: logTicks, filter: (_plot, ticks) => ticks } : {}), size: 62, values: (_plot, ticks) => ticks.map((tick) => (tick == null ? "" : unit === "percent" ? tick + "%" : tick.toLocaleString("en-US"))) }],
+    axes: [{ ...axis, values: TIME_FORMATS }, { ...axis, ...(isLog ? { splits: logTicks, filter: (_plot, ticks) => ticks } : {}), size: axisSize, values: (_plot, ticks) => ticks.map(labelOf(unit)) }],
     series: [
       { value: "{YYYY}-{MM}-{DD} {HH}:{mm}" },
       ...lines.map((line) => ({

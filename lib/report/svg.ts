@@ -43,6 +43,11 @@ export function chunkBorders(borders: readonly number[]): Plot.Markish {
   );
 }
 
+/** Room for the texts of an axis on the left. */
+export function marginFor(texts: readonly string[]): number {
+  return 24 + 6.5 * Math.max(...texts.map((text) => text.length));
+}
+
 /** A signed number on an axis, with as many decimals as it needs. */
 export function signedTick(value: number): string {
   const short = Number(value.toFixed(4));

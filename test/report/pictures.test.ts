@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { ReportData } from "../../lib/report/data.ts";
 import { recallPicture } from "../../lib/report/pictures/recall.ts";
 import { costsPicture } from "../../lib/report/pictures/costs.ts";
-import { movesPicture, weightsPicture } from "../../lib/report/pictures/providers.ts";
+import { movesPicture, providersPicture, weightsPicture } from "../../lib/report/pictures/providers.ts";
 import { sizesPicture, tradesPicture } from "../../lib/report/pictures/trades.ts";
 import type { LiveFrame } from "../../lib/report/live.ts";
 
@@ -69,6 +69,27 @@ test("weights are means over the decisions of an asset in a chunk", () => {
     ["B", "Q1", "0.90", "0.10"],
     ["B", "Q2", "-", "-"],
   ]);
+});
+
+test("of many chunks a column of the providers has several: their trades, and the mean of all", () => {
+  const cell = (quarter: string, total_trades: number, mean_result_r: number | null): object => ({
+    quarter,
+    total_trades,
+    mean_result_r,
+    mean_result_r_error: null,
+    win_rate: null,
+  });
+  // The first column has -1 R once and +0.5 R twice, the second 3 R once, the others nothing.
+  const firsts = [cell("W00", 1, -1), cell("W01", 2, 0.5), cell("W02", 1, 3)];
+  const by_quarter = [...firsts, ...Array.from({ length: 15 }, (_, i) => cell(`W${10 + i}`, 0, null))];
+  const summary = { providers: { trend: { by_quarter, mean_result_r: 1 } }, quarterly_breakdown: by_quarter };
+  const { body, note, table } = providersPicture({ run: { summary } } as unknown as ReportData);
+  expect(note).toContain("A column has 2 chunks and the name of the first");
+  expect(body).toContain(">W02<");
+  expect(body).not.toContain(">W01<");
+  expect(body).toMatch(/>0\.00<\/tspan><tspan[^>]*>3</);
+  expect(body).toMatch(/>\+3\.00<\/tspan><tspan[^>]*>1</);
+  expect(table!.rows).toHaveLength(18);
 });
 
 test("trades that moved the weights on one day have a row each, also if they read alike", () => {

@@ -8,7 +8,7 @@ import type { Picture } from "../html.ts";
 import { type LiveChart, type LiveFrame, liveHtml, type LiveLine } from "../live.ts";
 import { monthEnds } from "../months.ts";
 import { ALL_HELD } from "../run-settings.ts";
-import { drawSvg } from "../svg.ts";
+import { drawSvg, marginFor } from "../svg.ts";
 
 /** A picture and the chart that brings it to life. */
 export interface LivePicture {
@@ -142,7 +142,7 @@ export function monthsPicture({ accounts }: ReportData): Picture {
     body: drawSvg({
       alt: `Monthly returns in percent. Best: ${best[0]?.row} ${best[0]?.column}, ${signed(best[0]?.value ?? null, 1)}; worst: ${best.at(-1)?.row} ${best.at(-1)?.column}, ${signed(best.at(-1)?.value ?? null, 1)}`,
       height: 52 + 28 * rows.length,
-      marginLeft: 24 + 6.5 * Math.max(...rows.map((row) => row.length)),
+      marginLeft: marginFor(rows),
       x: { domain: MONTHS, label: null, tickSize: 0 },
       y: { domain: rows, label: null, tickSize: 0 },
       marks: [

@@ -3,7 +3,7 @@ import * as Plot from "@observablehq/plot";
 import { dollars, fixed, signed } from "../../util/written-numbers.ts";
 import type { LineColor, ReportData } from "../data.ts";
 import type { Picture } from "../html.ts";
-import { drawSvg, signedTick } from "../svg.ts";
+import { drawSvg, marginFor, signedTick } from "../svg.ts";
 
 const MULTIPLES = [0, 1, 2, 4] as const;
 
@@ -123,7 +123,7 @@ export function modelsPicture({ models }: ReportData): Picture {
             alt: priced.map(({ provider, usd }) => `${provider} ${dollars(usd)}`).join(", "),
             width: 640,
             height: 40 + 28 * priced.length,
-            marginLeft: 130,
+            marginLeft: marginFor(priced.map(({ provider }) => provider)),
             marginRight: 70,
             x: { grid: true, label: null, tickFormat: (value: number) => dollars(value), ticks: 4 },
             y: { domain: priced.map(({ provider }) => provider), label: null, tickSize: 0 },

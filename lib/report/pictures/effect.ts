@@ -5,7 +5,7 @@ import { thinned } from "../buckets.ts";
 import type { ReportData } from "../data.ts";
 import type { Picture } from "../html.ts";
 import type { LiveFrame } from "../live.ts";
-import { chunkBorders, drawSvg, signedTick, TIME_AXIS } from "../svg.ts";
+import { chunkBorders, drawSvg, marginFor, signedTick, TIME_AXIS } from "../svg.ts";
 
 /** The difference of two runs with its band. */
 export function effectPicture({ effect, accounts }: ReportData, { borders }: LiveFrame): Picture {
@@ -83,7 +83,7 @@ export function partsPicture({ comparison }: ReportData): Picture | undefined {
         )
         .join(", "),
       height: 50 + 24 * shown.length,
-      marginLeft: 130,
+      marginLeft: marginFor(shown.map(({ name }) => name)),
       x: { grid: true, label: null, tickFormat: signedTick },
       y: { domain: shown.map(({ name }) => name), label: null, tickSize: 0 },
       marks: [

@@ -1,6 +1,6 @@
 /** The providers: their weights over time, their results by chunk, and the trades that moved the weights most. */
 import * as Plot from "@observablehq/plot";
-import type { QuarterSummary } from "../../results/summary-shape.ts";
+import type { QuarterSummary, Summary } from "../../results/summary-shape.ts";
 import { fixed, minute, signed } from "../../util/written-numbers.ts";
 import { meanOf } from "../../util/numbers.ts";
 import { DAY_MS } from "../../util/time.ts";
@@ -10,7 +10,7 @@ import { heatCell } from "../heat.ts";
 import { type LegendEntry, type Picture, tabsHtml } from "../html.ts";
 import type { LiveFrame } from "../live.ts";
 import type { DecisionPoint } from "../run-data.ts";
-import { chunkBorders, drawSvg, TIME_AXIS } from "../svg.ts";
+import { chunkBorders, drawSvg, marginFor, TIME_AXIS } from "../svg.ts";
 
 /** Points of a picture of weights. */
 const MAX_WEIGHT_POINTS = 185;
@@ -18,8 +18,8 @@ const MAX_WEIGHT_POINTS = 185;
 /** Moves of weights that are shown. */
 const MAX_MOVES = 12;
 
-/** Chunks of which a picture shows the last ones. */
-const MAX_CHUNKS = 16;
+/** Columns that a picture of chunks has room for. */
+const MAX_COLUMNS = 16;
 
 /** Weights by asset, stacked. */
 export function weightsPicture({ run: { summary }, decisions }: ReportData, frame: LiveFrame): Picture {
@@ -86,51 +86,79 @@ function providerLegend(names: readonly string[]): readonly LegendEntry[] {
 /** Mean R of the trades that each provider voted for, by chunk. */
 export function providersPicture({ run: { summary } }: ReportData): Picture {
   const names = Object.keys(summary.providers);
-  const chunks = summary.quarterly_breakdown.map(({ quarter }) => quarter).slice(-MAX_CHUNKS);
-  const all = names.flatMap((name) =>
-    summary.providers[name]!.by_quarter.map((cell) => ({
-      name,
-      ...cell,
-      ...heatCell((cell.mean_result_r ?? 0) / 0.4),
-    })),
+  const { length } = summary.quarterly_breakdown;
+  const size = Math.ceil(length / MAX_COLUMNS);
+  const cells = names.flatMap((name) =>
+    Array.from({ length: Math.ceil(length / size) }, (_, i) => {
+      const cell = cellOf(summary.providers[name]!.by_quarter.slice(i * size, (i + 1) * size));
+      return { name, ...cell, ...heatCell((cell.meanR ?? 0) / 0.4) };
+    }),
   );
-  const cells = all.filter(({ quarter }) => chunks.includes(quarter));
   return {
     id: "providers",
     title: "Mean R by provider and chunk",
     note:
       "Results of the trades that a provider voted for, before costs, and their number below. Blue is a gain, orange a loss, " +
-      `full colour 0.4 R or more.${all.length > cells.length ? " The last 16 chunks; the table has all." : ""}`,
-    body: drawSvg({
-      alt: names.map((name) => `${name} ${signed(summary.providers[name]!.mean_result_r)} R`).join(", "),
-      width: Math.min(900, 130 + 110 * chunks.length),
-      height: 60 + 42 * names.length,
-      marginLeft: 110,
-      marginBottom: 50,
-      x: { domain: chunks, label: null, tickSize: 0, tickRotate: chunks.length > 10 ? -40 : 0 },
-      y: { domain: names, label: null, tickSize: 0 },
-      marks: [
-        Plot.cell(cells, { x: "quarter", y: "name", fill: "fill", inset: 1 }),
-        Plot.text(cells, {
-          x: "quarter",
-          y: "name",
-          text: (cell) => (cell.total_trades === 0 ? "-" : `${signed(cell.mean_result_r)}\n${cell.total_trades}`),
-          fill: "ink",
-        }),
-      ],
-    }),
+      `full colour 0.4 R or more.${size === 1 ? "" : ` A column has ${size} chunks and the name of the first; the table has each.`}`,
+    body: providersSvg(
+      cells,
+      names.map((name) => `${name} ${signed(summary.providers[name]!.mean_result_r)} R`).join(", "),
+    ),
     table: {
       heads: ["provider", "chunk", "trades", "won", "mean R", "standard error"],
-      rows: all.map((cell) => [
-        cell.name,
-        cell.quarter,
-        String(cell.total_trades),
-        cell.win_rate === null ? "-" : `${fixed(cell.win_rate, 1)}%`,
-        signed(cell.mean_result_r, 3),
-        fixed(cell.mean_result_r_error, 3),
-      ]),
+      rows: names.flatMap((name) =>
+        summary.providers[name]!.by_quarter.map((cell) => [
+          name,
+          cell.quarter,
+          String(cell.total_trades),
+          cell.win_rate === null ? "-" : `${fixed(cell.win_rate, 1)}%`,
+          signed(cell.mean_result_r, 3),
+          fixed(cell.mean_result_r_error, 3),
+        ]),
+      ),
     },
   };
+}
+
+/** The trades of a provider in one or several chunks. */
+interface Cell {
+  /** The first of the chunks. */
+  readonly column: string;
+  readonly trades: number;
+  readonly meanR: number | null;
+}
+
+function cellOf(chunks: Summary["providers"][string]["by_quarter"]): Cell {
+  const trades = chunks.reduce((sum, chunk) => sum + chunk.total_trades, 0);
+  const sumR = chunks.reduce((sum, chunk) => sum + (chunk.mean_result_r ?? 0) * chunk.total_trades, 0);
+  return { column: chunks[0]!.quarter, trades, meanR: trades === 0 ? null : sumR / trades };
+}
+
+function providersSvg(
+  cells: readonly (Cell & { readonly name: string; readonly fill: string; readonly ink: string })[],
+  alt: string,
+): string {
+  const columns = [...new Set(cells.map(({ column }) => column))];
+  const names = [...new Set(cells.map(({ name }) => name))];
+  const isNarrow = columns.length > 10;
+  return drawSvg({
+    alt,
+    width: Math.min(900, 130 + 110 * columns.length),
+    height: (isNarrow ? 90 : 40) + 42 * names.length,
+    marginLeft: marginFor(names),
+    marginBottom: isNarrow ? 80 : 30,
+    x: { domain: columns, label: null, tickSize: 0, tickRotate: isNarrow ? -40 : 0 },
+    y: { domain: names, label: null, tickSize: 0 },
+    marks: [
+      Plot.cell(cells, { x: "column", y: "name", fill: "fill", inset: 1 }),
+      Plot.text(cells, {
+        x: "column",
+        y: "name",
+        text: (cell) => (cell.trades === 0 ? "-" : `${signed(cell.meanR)}\n${cell.trades}`),
+        fill: "ink",
+      }),
+    ],
+  });
 }
 
 /** The trades that moved the weights most. */
@@ -177,7 +205,7 @@ function movesSvg(moves: readonly Move[], names: readonly string[]): string {
   return drawSvg({
     alt: `The ${moves.length} trades that moved the weights most; the table names them`,
     height: 60 + (10 + 4 * names.length) * moves.length,
-    marginLeft: 270,
+    marginLeft: marginFor(moves.map(rowOf)),
     x: { grid: true, label: null },
     y: {
       type: "point",
