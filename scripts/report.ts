@@ -6,6 +6,7 @@ import { makeReport, storeReport } from "../lib/report/make.node.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { loadConfig, locateMemoryDir } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
+import { shareProgress } from "./cli/progress.ts";
 import { renderReport } from "./text/report.ts";
 
 const COMMAND = {
@@ -36,15 +37,20 @@ await runScript(async ({ argv, signal }) => {
   const { config } = await loadConfig(flags);
   const { data_dir: configured } = config.backtest;
   const dataDir = flags["data-dir"] ?? (configured === SYNTHETIC ? undefined : configured);
+  const progress = shareProgress();
   const report = await makeReport({
     memoryDir: await locateMemoryDir(flags),
     run: positionals[0] ?? "latest",
     compare: flags.compare,
     dataDir: dataDir === undefined ? undefined : resolve(dataDir),
     answersDir: config.memory.answers_dir,
-    onNote: note,
+    onNote: (text) => {
+      progress.clear();
+      note(text);
+    },
     signal,
-  });
+    onSteps: progress.update,
+  }).finally(progress.clear);
   const stored = await storeReport(report, flags.out ?? `carryover-${report.runId.slice(0, 12)}.html`);
   if (flags.json) await writeJson(stored);
   else await writeOut(renderReport(stored));

@@ -1,12 +1,12 @@
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readMemory } from "../memory/load.ts";
+import { readMemory, type ReadingOptions } from "../memory/load.ts";
 import { directionOf, type Trade } from "../memory/trade.ts";
 import { AnswerStore } from "../providers/recorded/recordings.ts";
 import { findRun } from "../runs/find.node.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { readRegular } from "../storage/fs.node.ts";
-import { pauseEvery } from "../util/async.ts";
+import { type OnSteps, pauseEvery } from "../util/async.ts";
 import { loadOptional } from "../util/optional-packages.ts";
 import { accountsOf } from "./accounts.ts";
 import {
@@ -37,6 +37,8 @@ export interface ReportOptions {
   readonly onNote: (note: string) => void;
   /** Stops the work. */
   readonly signal?: AbortSignal | undefined;
+  /** Outcomes that were read, and pictures that were drawn. */
+  readonly onSteps?: OnSteps | undefined;
 }
 
 /** A report. */
@@ -75,15 +77,15 @@ export function loadPageKit(): Promise<PageKit> {
  */
 export async function makeReport(options: ReportOptions): Promise<Report> {
   const { renderPage, parts } = await loadPageKit();
-  const { memoryDir, compare, onNote, signal } = options;
+  const { memoryDir, compare, onNote, signal, onSteps } = options;
   const pause = pauseEvery(1, signal);
-  const tradesIn = tradesReader(signal);
+  const tradesIn = tradesReader({ signal, onSteps });
   const found = await findRun(memoryDir, options.run);
   const run = await readRun(found.storage, found.id);
   const counterpart =
     compare === undefined ? await impliedCounterpart(found) : await namedCounterpart(memoryDir, compare, found);
   const decisions = await readDecisions(found.storage, run, signal);
-  const outcomes = await readOutcomes(found.storage, decisions, signal);
+  const outcomes = await readOutcomes(found.storage, decisions, { signal, onSteps });
   const sharpe = await sharpeDifference({ run, folder: found }, counterpart, tradesIn);
   await pause();
   const accounts = accountsOf(run, { ...counterpart, runName: runName(found), sharpe });
@@ -98,16 +100,16 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
     longRById: decisions.some(({ nearest }) => nearest.length > 0) ? longResults(await tradesIn(found)) : new Map(),
     models: await costsOfModels(run, options.answersDir),
   };
-  return { runId: run.runId, html: await renderPage(data, parts, signal), verdict: verdictOf(data) };
+  return { runId: run.runId, html: await renderPage(data, parts, { signal, onSteps }), verdict: verdictOf(data) };
 }
 
 /** Reads the trades of memory folders, each folder once. */
-export function tradesReader(signal: AbortSignal | undefined): (folder: MemoryFolder) => Promise<readonly Trade[]> {
+export function tradesReader(options: ReadingOptions): (folder: MemoryFolder) => Promise<readonly Trade[]> {
   const read = new Map<string, Promise<readonly Trade[]>>();
   return ({ memoryDir, storage }) => {
     const before = read.get(memoryDir);
     if (before !== undefined) return before;
-    const trades = readMemory(storage, { signal }).then((memory) => memory.trades);
+    const trades = readMemory(storage, options).then((memory) => memory.trades);
     read.set(memoryDir, trades);
     return trades;
   };

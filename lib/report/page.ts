@@ -1,6 +1,6 @@
 /** A report: one HTML file that needs nothing else. */
 import { planChunks } from "../results/chunks.ts";
-import { pauseEvery } from "../util/async.ts";
+import { type OnSteps, pauseEvery } from "../util/async.ts";
 import { fixed, signed } from "../util/written-numbers.ts";
 import { bucketsOf } from "./buckets.ts";
 import type { AccountLine, ReportData } from "./data.ts";
@@ -50,20 +50,28 @@ const STILL_PICTURES: readonly ((data: ReportData, frame: LiveFrame) => Picture 
 ];
 
 /** @returns The page. Equal data give equal bytes. */
-export async function renderPage(data: ReportData, parts: PageParts, signal?: AbortSignal): Promise<string> {
+export async function renderPage(
+  data: ReportData,
+  parts: PageParts,
+  options: { signal?: AbortSignal | undefined; onSteps?: OnSteps | undefined } = {},
+): Promise<string> {
   const { summary, runId } = data.run;
   const frame = frameOf(data);
-  const pause = pauseEvery(1, signal);
+  const pause = pauseEvery(1, options.signal);
   const charts: LiveChart[] = [];
   const pictures: string[] = [];
+  const beforeEach = (): Promise<void> => {
+    options.onSteps?.("Drawn", pictures.length, LIVE_PICTURES.length + STILL_PICTURES.length);
+    return pause();
+  };
   for (const draw of LIVE_PICTURES) {
-    await pause();
+    await beforeEach();
     const { picture, chart } = draw(data, frame);
     charts.push(chart);
     pictures.push(pictureHtml(picture));
   }
   for (const draw of STILL_PICTURES) {
-    await pause();
+    await beforeEach();
     const picture = draw(data, frame);
     if (picture !== undefined) pictures.push(pictureHtml(picture));
   }

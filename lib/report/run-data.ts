@@ -2,6 +2,7 @@
 import { RunFiles, type StoredChunk } from "../backtest/run-files.ts";
 import type { RunKey } from "../backtest/run-key.ts";
 import { CarryoverError, corruptFile, fail, isCorrupt } from "../errors.ts";
+import type { ReadingOptions } from "../memory/load.ts";
 import { MAX_OUTCOME_BYTES, outcomeFileName } from "../memory/outcome.ts";
 import type { Summary } from "../results/summary-shape.ts";
 import { readSealedJson } from "../storage/sealed-json.ts";
@@ -154,12 +155,14 @@ function pointOf(line: DecisionLine, chunk: string): DecisionPoint {
 export async function readOutcomes(
   storage: Storage,
   decisions: readonly DecisionPoint[],
-  signal: AbortSignal | undefined,
+  { signal, onSteps }: ReadingOptions,
 ): Promise<readonly Outcome[]> {
   const pause = pauseEvery(READS_PER_PAUSE, signal);
   const outcomes: Outcome[] = [];
-  for (const { id } of decisions.filter(({ isEntry }) => isEntry)) {
+  const entries = decisions.filter(({ isEntry }) => isEntry);
+  for (const [i, { id }] of entries.entries()) {
     await pause();
+    onSteps?.("Read", i, entries.length);
     const found = await readSealedJson(storage, outcomeFileName(id), { maxBytes: MAX_OUTCOME_BYTES + 1 });
     // What the fields are was checked when they were written.
     if (found !== undefined) outcomes.push(found.fields as unknown as Outcome);

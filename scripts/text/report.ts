@@ -1,8 +1,9 @@
 /** What report prints. */
 import type { StoredReport } from "../../lib/report/make.node.ts";
 import { bytes } from "./numbers.ts";
-import { shownPath } from "./table.ts";
+import { SCREEN_COLUMNS, shownPath, wrap } from "./table.ts";
 
 export function renderReport({ file, size_bytes: size, verdict }: StoredReport): string {
-  return `${verdict.join("\n")}\nReport     ${shownPath(file)} (${bytes(size)})\n`;
+  const lines = verdict.flatMap((text) => wrap(text, SCREEN_COLUMNS));
+  return `${lines.join("\n")}\nReport     ${shownPath(file)} (${bytes(size)})\n`;
 }

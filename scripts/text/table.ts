@@ -96,7 +96,7 @@ export function labelled(lines: readonly (readonly [label: string, text: string]
 /** Breaks a text between words into lines of at most `width` characters. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
+  for (const word of text.trim().split(/\s+/)) {
     const last = lines.at(-1);
     if (last !== undefined && visibleLength(last) + 1 + visibleLength(word) <= width) {
       lines[lines.length - 1] = `${last} ${word}`;

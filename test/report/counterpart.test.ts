@@ -14,7 +14,7 @@ test("a run is called by its folder too, so that runs with the same label are to
 test("a memory folder is read once, however often its trades are asked for", async () => {
   const storage = inMemoryStorage();
   const listed = spyOn(storage, "list");
-  const tradesIn = tradesReader(undefined);
+  const tradesIn = tradesReader({});
   const first = await tradesIn({ memoryDir: "a", storage });
   // A second run of the folder has opened it again.
   expect(await tradesIn({ memoryDir: "a", storage: inMemoryStorage() })).toBe(first);

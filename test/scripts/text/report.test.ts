@@ -1,0 +1,17 @@
+import { expect, test } from "bun:test";
+import { renderReport } from "../../../scripts/text/report.ts";
+
+test("the first sentences of a report fit the screen, then comes its file", () => {
+  const sentence =
+    "Memory did not help, as far as this much data can show: the account made -18.7% against +8.8% without it.";
+  const text = renderReport({
+    run_id: "a",
+    file: "/a/b.html",
+    size_bytes: 748_400,
+    verdict: [sentence, "It bet worse."],
+  });
+  expect(text).toBe(
+    "Memory did not help, as far as this much data can show: the account made -18.7%\n" +
+      "against +8.8% without it.\nIt bet worse.\nReport     /a/b.html (748.4 kB)\n",
+  );
+});
