@@ -47,6 +47,7 @@ export async function sweep(options: SweepBenchOptions = {}): Promise<BenchRepor
           keep: "summary",
           worker: WORKER,
           signal: new AbortController().signal,
+          onModules: () => {},
           onNote: () => {},
           onProgress: () => {},
         },

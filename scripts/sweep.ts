@@ -82,8 +82,8 @@ const ACTIONS_OF_FLAG: Readonly<Record<keyof Flags, readonly Action[]>> = {
   json: ["run", "work", "merge"],
 };
 
-await runScript(async ({ argv, signal }) => {
-  const { flags, positionals } = parseFlags(argv, COMMAND);
+await runScript(async (context) => {
+  const { flags, positionals } = parseFlags(context.argv, COMMAND);
   const { action, paths } = parseAction(positionals, flags);
   refuseTogether(flags, ["json", "csv"]);
   refuseTogether(flags, ["shard", "shards"]);
@@ -91,11 +91,11 @@ await runScript(async ({ argv, signal }) => {
   if (flags.html !== undefined) await loadDrawing();
   switch (action) {
     case "run":
-      return run(paths[0]!, flags, signal);
+      return run(paths[0]!, flags, context);
     case "plan":
       return plan(paths[0]!, flags);
     case "work":
-      return work(paths[0]!, flags, signal);
+      return work(paths[0]!, flags, context);
     case "merge": {
       const { resultOf } = await import("../lib/sweep/sum-up.node.ts");
       return print(await resultOf(paths.map((path) => resolve(path))), flags);
@@ -103,11 +103,11 @@ await runScript(async ({ argv, signal }) => {
   }
 });
 
-async function run(path: string, flags: Flags, signal: ScriptContext["signal"]): Promise<number> {
+async function run(path: string, flags: Flags, context: ScriptContext): Promise<number> {
   const { finishSweep } = await import("../lib/sweep/sum-up.node.ts");
   const sweep = await loadPlanOf(path, flags);
   const out = resolve(flags.out ?? join(path, "..", basename(path, extname(path))));
-  await runCells(sweep, { index: 0, of: 1 }, { flags, out, jobs: flags.jobs ?? availableParallelism(), signal });
+  await runCells(sweep, { index: 0, of: 1 }, { flags, out, jobs: flags.jobs ?? availableParallelism(), context });
   return print(await finishSweep(out), flags);
 }
 
@@ -122,13 +122,13 @@ async function loadPlanOf(path: string, flags: Flags): Promise<SweepPlan> {
   return loadSweep(path, { set: await parseSetFlags(flags.set), label: shownPath });
 }
 
-async function work(path: string, flags: Flags, signal: ScriptContext["signal"]): Promise<number> {
+async function work(path: string, flags: Flags, context: ScriptContext): Promise<number> {
   const { loadPlan } = await import("../lib/sweep/run-sweep.node.ts");
   const { shardOf } = await import("../lib/sweep/shard.ts");
   if (flags.out === undefined) throw usageError("--out is missing: name a folder for the cells of this shard");
   const out = resolve(flags.out);
   const shard = shardOf(flags, process.env);
-  const { failed, ranNow } = await runCells(loadPlan(path), shard, { flags, out, jobs: flags.jobs ?? 1, signal });
+  const { failed, ranNow } = await runCells(loadPlan(path), shard, { flags, out, jobs: flags.jobs ?? 1, context });
   if (flags.json) await writeJson({ shard: shard.index + 1, of: shard.of, ran: ranNow, failed });
   else await writeOut(`Shard ${shard.index + 1} of ${shard.of}: ran ${countOf(ranNow, "cell")} in ${shownPath(out)}\n`);
   return failed.length > 0 ? 1 : 0;
@@ -138,10 +138,10 @@ async function work(path: string, flags: Flags, signal: ScriptContext["signal"])
 async function runCells(
   sweep: SweepPlan,
   shard: Shard,
-  options: { flags: Flags; out: string; jobs: number; signal: AbortSignal },
+  options: { flags: Flags; out: string; jobs: number; context: ScriptContext },
 ): Promise<{ failed: readonly unknown[]; ranNow: number }> {
   const { runCells: runAll } = await import("../lib/sweep/run-sweep.node.ts");
-  const { flags, out, jobs, signal } = options;
+  const { flags, out, jobs, context } = options;
   const line = progressLine();
   const textOf = sweepProgressText();
   const result = await runAll(sweep, shard, {
@@ -149,7 +149,8 @@ async function runCells(
     jobs,
     keep: keepOf(flags.keep),
     worker: WORKER,
-    signal,
+    signal: context.signal,
+    onModules: context.guard,
     onNote: (text) => {
       line.clear();
       note(text);

@@ -10,7 +10,7 @@ import type { BacktestSettings, MemorySettings } from "../settings.ts";
 import type { Json } from "../util/json.ts";
 import type { Bar, BarSeries, Market } from "../types.ts";
 import { DAY_MS } from "../util/time.ts";
-import type { SharedSituations } from "./shared-situations.ts";
+import type { SharedWork } from "./shared-work.ts";
 
 export interface BacktestJob {
   readonly settings: BacktestSettings;
@@ -30,8 +30,8 @@ export interface BacktestJob {
   readonly memory: Memory;
   /** Opens another view of memory, for an experiment. @default a MemoryView */
   readonly openView?: ((memory: Memory, options: MemoryViewOptions) => MemoryView) | undefined;
-  /** Where other runs on the same bars have their situations from. @default each run computes its own */
-  readonly situations?: SharedSituations | undefined;
+  /** What it shares with other runs on the same bars. @default nothing */
+  readonly shared?: SharedWork | undefined;
   /** `false`: no lines of decisions are kept, for an experiment that does not read them. @default true */
   readonly keepDecisions?: boolean | undefined;
   /** What goes into the run key besides period, bars and memory. */

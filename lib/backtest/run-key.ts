@@ -1,6 +1,6 @@
+import { hashBars } from "../market/hash-bars.ts";
 import { toColumns } from "../memory/sidecar.ts";
 import type { EmbeddedTrade } from "../memory/trade.ts";
-import type { BarSeries } from "../types.ts";
 import { canonicalJson, changedPaths, type Json } from "../util/json.ts";
 import { sha256OfBytes, sha256OfText } from "../util/sha256.ts";
 import { isoDate } from "../util/time.ts";
@@ -163,9 +163,15 @@ export function runIdOf(key: RunKey): string {
   return sha256OfText(canonicalJson(key));
 }
 
-export async function hashBarsByAsset(job: Pick<BacktestJob, "series" | "period">): Promise<Record<string, string>> {
+export async function hashBarsByAsset({
+  series,
+  period,
+  shared,
+}: Pick<BacktestJob, "series" | "period" | "shared">): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
-  for (const [asset, series] of job.series) hashes[asset] = await hashBars(series, job.period.endMs);
+  for (const [asset, each] of series) {
+    hashes[asset] = await (shared?.hashOf(each, period.endMs) ?? hashBars(each, period.endMs));
+  }
   return hashes;
 }
 
@@ -176,20 +182,4 @@ function hashFeatures({ features, period }: Pick<BacktestJob, "features" | "peri
     return [asset, sha256OfText(JSON.stringify([names, known.map(({ timestamp, values }) => [timestamp, ...values])]))];
   });
   return { features: Object.fromEntries(hashes) };
-}
-
-/** SHA-256 of the bars that start before `endMs`, six little-endian doubles each: the same for every file format. */
-export function hashBars(series: BarSeries, endMs: number): Promise<string> {
-  const bars = series.bars.filter((bar) => bar.timestamp < endMs);
-  const view = new DataView(new ArrayBuffer(bars.length * 48));
-  bars.forEach((bar, i) => {
-    const at = i * 48;
-    view.setFloat64(at, bar.timestamp, true);
-    view.setFloat64(at + 8, bar.open, true);
-    view.setFloat64(at + 16, bar.high, true);
-    view.setFloat64(at + 24, bar.low, true);
-    view.setFloat64(at + 32, bar.close, true);
-    view.setFloat64(at + 40, bar.volume, true);
-  });
-  return sha256OfBytes(new Uint8Array(view.buffer));
 }

@@ -168,7 +168,7 @@ function openLoop({ job, id, chunks, view, own, records }: Run, writes: PendingW
     const series = seriesOf(job, asset);
     const options = { startMs, endMs: period.endMs, regimesAdapt: job.memorySettings.enabled };
     const { decisionIntervalMs } = settings;
-    const situations = job.situations?.of(series, { ...options, decisionIntervalMs });
+    const situations = job.shared?.situationsOf(series, { ...options, decisionIntervalMs });
     const feed = new Feed(series, { ...options, situations, features: job.features?.get(asset) });
     if (feed.last !== undefined) broker.setLastBar(asset, feed.last, feed.lastTick);
     return feed;

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { barsOfPeriod, daysPerYearOf, type InMemoryJob } from "../backtest/job.ts";
 import { hashBarsByAsset } from "../backtest/run-key.ts";
-import { SharedSituations } from "../backtest/shared-situations.ts";
+import { SharedWork } from "../backtest/shared-work.ts";
 import type { Config } from "../config/config.ts";
 import { CarryoverError } from "../errors.ts";
 import { keyConfig } from "../job/key.ts";
@@ -89,9 +89,9 @@ async function compareWorlds(options: CompareOptions, opener: WorldOpener): Prom
   // Before the runs, which may take long, so that a damaged file is reported at once.
   const earlierTrials = await trialsBefore(first);
   let done = 0;
-  const situations = new SharedSituations();
+  const shared = new SharedWork();
   const run = async (each: InMemoryJob): Promise<RunTrace> => {
-    const trace = await runInMemory({ keepDecisions: false, situations, ...each });
+    const trace = await runInMemory({ keepDecisions: false, ...each, shared });
     options.onStep(++done, plan.runs);
     return trace;
   };

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { InMemoryJob } from "../backtest/job.ts";
-import { SharedSituations } from "../backtest/shared-situations.ts";
+import { SharedWork } from "../backtest/shared-work.ts";
 import { type Config, isRecorded, SYNTHETIC, toSettings } from "../config/config.ts";
 import type { Embedder } from "../embed/embedder.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
@@ -45,7 +45,7 @@ export interface OpenJobOptions extends Pick<
   readonly refresh?: readonly string[] | undefined;
   /** @default the one that the configuration names */
   readonly embedder?: Embedder | undefined;
-  /** What further jobs of this process use again. @default bars are read, and situations computed, for this job alone */
+  /** What further jobs of this process use again. @default nothing */
   readonly shared?: SharedMarket | undefined;
   /** Stops the run, and programs and requests with it. */
   readonly signal?: AbortSignal | undefined;
@@ -53,10 +53,10 @@ export interface OpenJobOptions extends Pick<
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
-/** What jobs on the same bars share: they are read once, and so are their situations computed. */
+/** What jobs on the same bars share: they are read once, and what depends on them alone is computed once. */
 export class SharedMarket {
   readonly bars: BarCache = new BarCache();
-  readonly situations: SharedSituations = new SharedSituations();
+  readonly work: SharedWork = new SharedWork();
 }
 
 /** A configuration with everything that it names loaded, except the memory. */
@@ -110,7 +110,7 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
       providers,
       notes,
       signal: stopped,
-      situations: options.shared?.situations,
+      shared: options.shared?.work,
       key: { version: VERSION, config: keyConfig(config, refreshes), seed: config.backtest.seed, files },
     },
     providersWith: (changeVotes) => loadProviders(config.providers, { ...loading, changeVotes }),

@@ -1,6 +1,6 @@
 /** What holding a run's assets would have given, from its bars. */
 import type { RunKey } from "../backtest/run-key.ts";
-import { hashBars } from "../backtest/run-key.ts";
+import { hashBars } from "../market/hash-bars.ts";
 import { CarryoverError } from "../errors.ts";
 import { loadBars } from "../market/load.node.ts";
 import { syntheticBars } from "../market/synthetic.ts";

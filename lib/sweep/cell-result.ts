@@ -1,4 +1,6 @@
 /** What is kept of a cell: its figures, and the daily returns that cells are compared by. */
+import type { RunKeyHead } from "../backtest/run-key.ts";
+import { type Config, SYNTHETIC } from "../config/config.ts";
 import type { DailyReturns } from "../results/metrics.ts";
 import type { Summary } from "../results/summary-shape.ts";
 import type { Cell, CellKeys } from "./plan.ts";
@@ -40,11 +42,18 @@ export const CELL_FIGURES: readonly (keyof CellFigures)[] = [
   "decisions",
 ];
 
+/**
+ * What the result of a cell depends on besides the plan, such as the version and the hashes of its bars, by name. In the cells of one
+ * sweep, equal names have equal values.
+ */
+export type CellInputs = Readonly<Record<string, string>>;
+
 /** A finished cell. */
 export interface CellResult {
   readonly cell: number;
   readonly set: CellKeys;
   readonly run_id: string;
+  readonly inputs: CellInputs;
   /** `<start>/<end>`, the end exclusive. */
   readonly period: string;
   readonly figures: CellFigures;
@@ -66,18 +75,35 @@ export interface CellFailure {
 /** Keeps what a sweep needs of a run. */
 export function cellResultOf(
   { cell, set }: Cell,
-  run: { summary: Summary; daily: DailyReturns; longestTradeDays: number },
+  run: { summary: Summary; daily: DailyReturns; longestTradeDays: number; inputs: CellInputs },
 ): CellResult {
-  const { summary, daily, longestTradeDays } = run;
+  const { summary, daily, longestTradeDays, inputs } = run;
   return {
     cell,
     set,
     run_id: summary.run_id,
+    inputs,
     period: summary.period,
     figures: Object.fromEntries(CELL_FIGURES.map((name) => [name, summary[name]])) as CellFigures,
     longest_trade_days: longestTradeDays,
     days_per_year: daily.daysPerYear,
     dates: daily.dates,
     returns: daily.returns,
+  };
+}
+
+/** Names the parts of a run's key that do not follow from the configuration. */
+export function inputsOf({ backtest, memory }: Config, key: RunKeyHead): CellInputs {
+  const { data_dir: dataDir, features_dir: featuresDir, seed, timeframe } = backtest;
+  const source = dataDir === SYNTHETIC ? `the seed ${seed}` : dataDir;
+  const [, end] = key.period.split("/");
+  const named = (hashes: Readonly<Record<string, string>>, nameOf: (name: string) => string): CellInputs =>
+    Object.fromEntries(Object.entries(hashes).map(([name, hash]) => [nameOf(name), hash]));
+  return {
+    Carryover: key.version,
+    [`the embedder ${memory.embedder}`]: key.embedder,
+    ...named(key.bars, (asset) => `the ${timeframe} bars of ${asset} before ${end} from ${source}`),
+    ...named(key.features ?? {}, (asset) => `the features of ${asset} before ${end} from ${featuresDir}`),
+    ...named(key.files, (path) => `the file ${path}`),
   };
 }

@@ -99,6 +99,11 @@ export class SweepFolder {
     await this.#storage.replace(`cell_${result.cell}.json`, encodeSealedJson(result));
   }
 
+  /** Forgets a result, before its cell is run again. */
+  async removeResult(cell: number): Promise<void> {
+    await this.#storage.remove(`cell_${cell}.json`);
+  }
+
   async writeFailure(failure: CellFailure): Promise<void> {
     await this.#storage.replace(`failed_${failure.cell}.json`, encodeSealedJson(failure));
   }

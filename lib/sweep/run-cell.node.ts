@@ -1,5 +1,7 @@
 /** Runs the cells of a sweep, one after the other, in one process that reads bars and makes vectors once. */
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { RunFiles } from "../backtest/run-files.ts";
+import { identifyRun, type RunKeyHead } from "../backtest/run-key.ts";
 import type { Config } from "../config/config.ts";
 import { configOf } from "../config/load.node.ts";
 import type { Embedder } from "../embed/embedder.ts";
@@ -7,13 +9,14 @@ import { loadEmbedder } from "../embed/load.node.ts";
 import { runInMemory } from "../experiments/in-memory-run.ts";
 import { openJob, SharedMarket } from "../job/open.node.ts";
 import { runConfig } from "../job/run.node.ts";
-import { cachingEmbedder } from "../memory/in-memory.ts";
+import { cachingEmbedder, InMemoryMemory } from "../memory/in-memory.ts";
 import type { DailyReturns } from "../results/metrics.ts";
 import type { Summary } from "../results/summary-shape.ts";
+import { diskStorage } from "../storage/disk.node.ts";
 import { DAY_MS, durationMs } from "../util/time.ts";
-import { type CellResult, cellResultOf } from "./cell-result.ts";
+import { type CellResult, cellResultOf, inputsOf } from "./cell-result.ts";
 import { cellFolder } from "./folder.ts";
-import { type Cell, setKeysOf, type SweepPlan } from "./plan.ts";
+import { allCells, type Cell, setKeysOf, type SweepPlan } from "./plan.ts";
 
 /** What is kept of a cell: its memory folder and its result, or the result alone. */
 export type Keep = "all" | "summary";
@@ -22,6 +25,26 @@ export type Keep = "all" | "summary";
 export async function configOfCell(plan: SweepPlan, cell: Cell): Promise<Config> {
   const { text, file } = plan.base;
   return (await configOf(text, file, { set: setKeysOf(plan, cell) })).config;
+}
+
+/** The files of the user's modules that cells load, absolute. */
+export async function modulesOf(plan: SweepPlan): Promise<readonly string[]> {
+  // Most sweeps have none, and checking every configuration takes a moment.
+  if (!JSON.stringify(plan).includes("module")) return [];
+  const modules = new Set<string>();
+  for (const cell of allCells(plan)) {
+    for (const provider of (await configOfCell(plan, cell)).providers) {
+      if (provider.type === "module") modules.add(resolve(dirname(plan.base.file), provider.path));
+    }
+  }
+  return [...modules];
+}
+
+/** What a run of a cell left. */
+interface RanCell {
+  readonly summary: Summary;
+  readonly daily: DailyReturns;
+  readonly key: RunKeyHead;
 }
 
 /** Runs cells of one plan. What they share is read once. */
@@ -46,28 +69,39 @@ export class CellRunner {
   async run(cell: Cell, { signal }: { signal: AbortSignal }): Promise<CellResult> {
     const config = await configOfCell(this.#plan, cell);
     const run = this.#options.keep === "all" ? this.#inFolder : this.#inMemory;
-    const { summary, daily } = await run.call(this, config, { cell, signal });
+    const { key, ...ran } = await run.call(this, config, { cell, signal });
     const longestTradeDays = durationMs(config.backtest.risk.max_holding) / DAY_MS;
-    return cellResultOf(cell, { summary, daily, longestTradeDays });
+    return cellResultOf(cell, { ...ran, longestTradeDays, inputs: inputsOf(config, key) });
   }
 
-  async #inFolder(
-    config: Config,
-    { cell, signal }: { cell: Cell; signal: AbortSignal },
-  ): Promise<{ summary: Summary; daily: DailyReturns }> {
+  /** The id that the run of a cell has now: it changes with this version, the bars and the files that the configuration names. */
+  async runIdOf(cell: Cell, { signal }: { signal: AbortSignal }): Promise<string> {
+    const config = await configOfCell(this.#plan, cell);
+    const { job, embedder, close } = await openJob({
+      ...(await this.#opening(config, signal)),
+      config,
+      mode: "dry-run",
+    });
+    try {
+      const memory = new InMemoryMemory({ embedder, trades: [], marks: [] });
+      return (await identifyRun({ ...job, memory }, { carriedIn: [], known: new Map() })).id;
+    } finally {
+      await close();
+    }
+  }
+
+  async #inFolder(config: Config, { cell, signal }: { cell: Cell; signal: AbortSignal }): Promise<RanCell> {
     const dir = join(this.#options.out, cellFolder(cell.cell));
-    const { summary, daily } = await runConfig({
+    const { summary, daily, memoryDir } = await runConfig({
       ...(await this.#opening(config, signal)),
       config: { ...config, memory: { ...config.memory, dir } },
     });
-    return { summary, daily: daily() };
+    const key = await new RunFiles(diskStorage(memoryDir), summary.run_id).readManifestHead();
+    return { summary, daily: daily(), key: key! };
   }
 
   /** The same run, which leaves no files and so starts again after a stop. */
-  async #inMemory(
-    config: Config,
-    { signal }: { signal: AbortSignal },
-  ): Promise<{ summary: Summary; daily: DailyReturns }> {
+  async #inMemory(config: Config, { signal }: { signal: AbortSignal }): Promise<RanCell> {
     const opened = await openJob({ ...(await this.#opening(config, signal)), config });
     try {
       const trace = await runInMemory({
@@ -77,7 +111,7 @@ export class CellRunner {
         onStart: async (id) => opened.recording?.begin(id),
       });
       // Nothing but the signal, whose reason is thrown, stops it early.
-      return { summary: trace.summary!, daily: trace.daily!() };
+      return { summary: trace.summary!, daily: trace.daily!(), key: trace.key };
     } finally {
       await opened.close();
     }

@@ -7,18 +7,22 @@ import type { SetKey } from "../config/set-keys.ts";
 import { CarryoverError, fail } from "../errors.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { withLock } from "../storage/lock.node.ts";
+import { pauseEvery } from "../util/async.ts";
 import type { Json } from "../util/json.ts";
 import type { CellFailure } from "./cell-result.ts";
-import { SweepFolder } from "./folder.ts";
+import { SweepFolder, type SweepState } from "./folder.ts";
 import { parseSweep } from "./parse-sweep.ts";
 import { allCells, type Cell, keyProblem, type SweepPlan } from "./plan.ts";
 import { decodePlan } from "./plan-file.ts";
-import { configOfCell, type Keep } from "./run-cell.node.ts";
+import { CellRunner, configOfCell, type Keep, modulesOf } from "./run-cell.node.ts";
 import { cellsOfShard, type Shard } from "./shard.ts";
 import { type CellOutcome, runInWorkers, type WorkersOptions } from "./workers.node.ts";
 
 /** Problems of cells that a message lists; the others are counted. */
 const MAX_PROBLEMS = 10;
+
+/** Ids that are computed between two moments in which a signal can stop it: a few hundredths of a second. */
+const IDS_PER_PAUSE = 16;
 
 /** How far a sweep is. */
 export interface SweepProgress {
@@ -39,6 +43,8 @@ export interface SweepOptions {
   /** Starts a worker; the folder and what is kept are added. */
   readonly worker: readonly string[];
   readonly signal: AbortSignal;
+  /** Called with the files of the user's modules before they are loaded. */
+  readonly onModules: (modules: readonly string[]) => void;
   readonly onNote: (note: string) => void;
   readonly onProgress: (progress: SweepProgress) => void;
 }
@@ -122,7 +128,9 @@ export async function runCells(plan: SweepPlan, shard: Shard, options: SweepOpti
     const { finished, failed, damaged } = await folder.readState();
     for (const { name, problem } of damaged) onNote(`The cell of "${name}" is run again: ${problem}`);
     const cells = cellsOfShard(allCells(plan), shard);
-    const left = cells.filter(({ cell }) => !finished.has(cell));
+    const stale = await staleCells(plan, { cells, finished, options });
+    for (const { cell } of stale) await folder.removeResult(cell);
+    const left = cells.filter((cell) => !finished.has(cell.cell) || stale.includes(cell));
     tellFolders(left.length, { finished: cells.length - left.length, ...options });
     for (const { cell } of left) if (failed.has(cell)) await folder.removeFailure(cell);
     const progress = new CellProgress(cells, { folder, finished: cells.length - left.length, options });
@@ -138,6 +146,30 @@ export async function runCells(plan: SweepPlan, shard: Shard, options: SweepOpti
     }
     return { failed: progress.failures, ranNow: left.length, maxRssBytes };
   });
+}
+
+/** The finished cells whose run would be another one now: of another version, or on other bars or files. */
+async function staleCells(
+  plan: SweepPlan,
+  of: { cells: readonly Cell[]; finished: SweepState["finished"]; options: SweepOptions },
+): Promise<readonly Cell[]> {
+  const { keep, out, signal, onModules, onNote } = of.options;
+  const finished = of.cells.filter(({ cell }) => of.finished.has(cell));
+  if (finished.length === 0) return [];
+  const modules = await modulesOf(plan);
+  if (modules.length > 0) onModules(modules);
+  const runner = new CellRunner(plan, { out, keep });
+  const stale: Cell[] = [];
+  const pause = pauseEvery(IDS_PER_PAUSE, signal);
+  for (const cell of finished) {
+    await pause();
+    if ((await runner.runIdOf(cell, { signal })) !== of.finished.get(cell.cell)!.run_id) stale.push(cell);
+  }
+  if (stale.length > 0) {
+    const were = stale.length === 1 ? "1 finished cell was" : `${stale.length} finished cells were`;
+    onNote(`${were} run by another version, or on other bars or files: run again`);
+  }
+  return stale;
 }
 
 /** Where answers cost something, the default runs before the others: most of them ask some of its questions again. */

@@ -29,6 +29,7 @@ export async function finishSweep(out: string): Promise<SweepResult> {
 export async function resultOf(folders: readonly string[]): Promise<SweepResult> {
   const finished = new Map<number, CellResult>();
   const failed = new Map<number, CellFailure>();
+  const assertSameInputs = inputsCheck();
   let plan: SweepPlan | undefined;
   for (const path of folders) {
     const folder = new SweepFolder(diskStorage(path));
@@ -41,6 +42,7 @@ export async function resultOf(folders: readonly string[]): Promise<SweepResult>
     const [damage] = state.damaged;
     if (damage !== undefined) throw new CarryoverError("CORRUPT", `${damage.problem} in "${path}": work on it again`);
     for (const [cell, result] of state.finished) {
+      assertSameInputs(result, path);
       const known = finished.get(cell);
       if (known !== undefined && JSON.stringify(known) !== JSON.stringify(result)) {
         const expected = "the same: a provider gives different answers to the same question";
@@ -55,6 +57,23 @@ export async function resultOf(folders: readonly string[]): Promise<SweepResult>
   const missing = allCells(plan).filter(({ cell }) => !finished.has(cell) && !failed.has(cell));
   if (missing.length > 0) throw missingCells(missing.map(({ cell }) => cell));
   return rankCells([...finished.values()], { sweep: sweepIdOf(plan), failed: [...failed.values()] });
+}
+
+/** Returns a check that all results were made by one version, and on the same bars and files. It throws `CONFLICT`. */
+function inputsCheck(): (result: CellResult, path: string) => void {
+  const firstWith = new Map<string, { value: string; place: string }>();
+  return ({ cell, inputs }, path) => {
+    const place = `cell ${cell} of "${path}"`;
+    for (const [name, value] of Object.entries(inputs)) {
+      const first = firstWith.get(name) ?? { value, place };
+      firstWith.set(name, first);
+      if (first.value === value) continue;
+      throw fail("CONFLICT", "Cannot sum up the sweep", {
+        found: `another version of ${name} in ${place} than in ${first.place}`,
+        expected: "one for all cells: the command that made the older ones runs them again",
+      });
+    }
+  };
 }
 
 function missingCells(cells: readonly number[]): CarryoverError {

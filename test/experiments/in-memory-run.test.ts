@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { runInMemory } from "../../lib/experiments/in-memory-run.ts";
 import { type InMemoryJob } from "../../lib/backtest/job.ts";
-import { SharedSituations } from "../../lib/backtest/shared-situations.ts";
+import { SharedWork } from "../../lib/backtest/shared-work.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { cachingEmbedder } from "../../lib/memory/in-memory.ts";
 import { defaultProviders, roughSeries } from "../backtest/market-samples.ts";
@@ -51,19 +51,19 @@ describe("a run in memory", () => {
     expect(early.records).toEqual(whole.records.slice(0, 1));
   });
 
-  test("with the situations of an earlier run on the same bars decides what it decides with its own", async () => {
-    const situations = new SharedSituations();
+  test("with what an earlier run on the same bars computed decides what it decides with its own", async () => {
+    const shared = new SharedWork();
     const own = await runInMemory(job());
-    // The first one computes them, the second one finds them.
+    // The first one computes it, the second one finds it.
     for (let run = 0; run < 2; run++) {
-      const shared = await runInMemory({ ...job(), situations });
-      expect(shared.decisions).toEqual(own.decisions);
-      expect(shared.outcomes).toEqual(own.outcomes);
+      const again = await runInMemory({ ...job(), shared });
+      expect(again.decisions).toEqual(own.decisions);
+      expect(again.outcomes).toEqual(own.outcomes);
     }
     // Without memory regimes do not adapt, so these are other situations.
     const memorySettings = { ...MEMORY_ON, enabled: false };
     const off = await runInMemory({ ...job(), memorySettings });
-    expect((await runInMemory({ ...job(), memorySettings, situations })).decisions).toEqual(off.decisions);
+    expect((await runInMemory({ ...job(), memorySettings, shared })).decisions).toEqual(off.decisions);
   });
 
   test("takes the id that it is given", async () => {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
-import { BASE, resultBytes, writeSweep } from "../sweep/sweep-samples.ts";
+import { barsCsv, BASE, BASE_ON_BARS, resultBytes, writeSweep } from "../sweep/sweep-samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { runScript, whileLocked } from "../scripts/run-script.ts";
 
@@ -121,6 +121,25 @@ describe("sweep run", () => {
     // The result is printed before it is drawn.
     const nowhere = await sweep("merge", join(dir, "SWEEP"), "--html", join(file, "page.html"));
     expect([nowhere.code, nowhere.stdout]).toEqual([1, expect.stringContaining("Probability of overfitting")]);
+  });
+
+  test("cells are run again on bars that have changed, and come out as in another folder", async () => {
+    const { dir, file } = writeSweep(base, "grid: { backtest.risk.stop_atr: [2, 4] }\n", BASE_ON_BARS);
+    const [bars, out] = [join(dir, "bars", "AAA_4h.csv"), join(dir, "SWEEP")];
+    await Bun.write(bars, barsCsv());
+    expect((await sweep("run", file)).code).toBe(0);
+    const before = resultBytes(out);
+    writeFileSync(bars, barsCsv({ last: 990 }));
+    rmSync(join(out, "cell_1.json"));
+    const again = await sweep("run", file);
+    expect(again.stderr).toContain(
+      "2 finished cells were run by another version, or on other bars or files: run again\n",
+    );
+    expect(again.stderr).toContain("3 cells to run");
+    await sweep("run", file, "--out", join(dir, "fresh"));
+    expect(resultBytes(out)).toBe(resultBytes(join(dir, "fresh")));
+    expect(resultBytes(out)).not.toBe(before);
+    expect((await sweep("run", file)).stderr).toBe("");
   });
 
   test("a damaged result is run again, and named", async () => {

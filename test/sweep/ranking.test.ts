@@ -26,6 +26,7 @@ function cellOf(cell: number, { drift = 0, dates = DATES }: { drift?: number; da
     cell,
     set: cell === 0 ? {} : { "backtest.seed": cell },
     run_id: `run ${cell}`,
+    inputs: {},
     period: "2021-01-01/2021-03-02",
     figures,
     longest_trade_days: 5,

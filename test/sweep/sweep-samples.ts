@@ -13,6 +13,21 @@ backtest:
   chunks: 10d
 `;
 
+/** The same month on the bars of `barsCsv()`, in the file bars/AAA_4h.csv. */
+export const BASE_ON_BARS: string = BASE.replace("data_dir: synthetic", "data_dir: bars");
+
+/** Bars of 4 h from February 2018 on, which go up and down. @param options `last`: the last close of March. */
+export function barsCsv({ days = 0, last }: { days?: number; last?: number } = {}): string {
+  const start = Date.UTC(2018, 1, 1);
+  const count = 59 * 6 + days * 6;
+  const rows = Array.from({ length: count }, (_, i) => {
+    const close = i === 59 * 6 - 1 && last !== undefined ? last : 1000 + 40 * Math.sin(i / 9) + 10 * Math.sin(i);
+    const [high, low] = [Math.max(close, 1000) + 5, Math.min(close, 1000) - 5];
+    return `${new Date(start + i * 14_400_000).toISOString()},1000,${high},${low},${close},1\n`;
+  });
+  return `timestamp,open,high,low,close,volume\n${rows.join("")}`;
+}
+
 const GRID = `grid:
   portfolio_memory.learning_rate: [0.05, 0.2, 0.4]
   backtest.risk.stop_atr: [2, 3, 4]

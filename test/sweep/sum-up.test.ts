@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import type { CellInputs, CellResult } from "../../lib/sweep/cell-result.ts";
+import { SweepFolder } from "../../lib/sweep/folder.ts";
+import type { SweepPlan } from "../../lib/sweep/plan.ts";
+import { resultOf } from "../../lib/sweep/sum-up.node.ts";
+import { failureOf } from "../storage/storage-contract.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+
+const base = temporaryFolder("sum-up");
+const PLAN: SweepPlan = {
+  base: { file: "/my/config.yaml", text: "{}", set: {} },
+  cells: [1, 2].map((cell) => ({ cell, set: { "backtest.seed": cell } })),
+};
+const INPUTS: CellInputs = { Carryover: "0.3.0", "the bars of AAA": "aa" };
+
+/** The folder of a shard with these cells. */
+async function shard(name: string, cells: Readonly<Record<number, CellInputs>>): Promise<string> {
+  const path = join(base, name);
+  const folder = new SweepFolder(diskStorage(path));
+  await folder.begin(PLAN);
+  for (const [cell, inputs] of Object.entries(cells)) {
+    const result = {
+      cell: Number(cell),
+      set: {},
+      run_id: cell,
+      inputs,
+      period: "",
+      figures: {},
+      dates: [],
+      returns: [],
+    };
+    await folder.writeResult(result as unknown as CellResult);
+  }
+  return path;
+}
+
+test("cells of one version, on the same bars and files, are summed up", async () => {
+  const folders = [
+    await shard("a", { 0: INPUTS, 2: { ...INPUTS, "the file x": "1" } }),
+    await shard("b", { 1: INPUTS }),
+  ];
+  expect((await resultOf(folders)).cells.map(({ cell }) => cell)).toEqual([1, 2]);
+});
+
+test.each([
+  ["Carryover", "0.4.0"],
+  ["the bars of AAA", "bb"],
+])("cells with another %s are not mixed", async (name, value) => {
+  const [first, second] = [await shard(`${value} one`, { 0: INPUTS, 1: INPUTS }), join(base, `${value} two`)];
+  await shard(`${value} two`, { 2: { ...INPUTS, [name]: value } });
+  const failure = await failureOf(resultOf([first, second]));
+  expect(failure.code).toBe("CONFLICT");
+  expect(failure.message).toBe(
+    `Cannot sum up the sweep: found another version of ${name} in cell 2 of "${second}" than in cell 0 of "${first}", ` +
+      "expected one for all cells: the command that made the older ones runs them again",
+  );
+});
