@@ -27,6 +27,7 @@ import { openVectors } from "./open-vectors.ts";
 import { record } from "./record.ts";
 import { report as reportOfRun } from "./report.ts";
 import { search } from "./search.ts";
+import { slowProvider } from "./slow-provider.ts";
 import { startup } from "./startup.ts";
 import { sweep } from "./sweep.ts";
 import { year } from "./year.ts";
@@ -47,6 +48,7 @@ for (const bench of [
   startup,
   memoryStats,
   year,
+  slowProvider,
   compareMemory,
   record,
   growth,

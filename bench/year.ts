@@ -3,7 +3,7 @@
  *
  *     bun bench/year.ts
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { InMemoryJob } from "../lib/backtest/job.ts";
 import { runBacktest } from "../lib/backtest/run.ts";
@@ -24,6 +24,7 @@ import {
   runProcess,
   takeTurns,
   temporaryFolder,
+  temporaryRamFolder,
   versus,
   type BenchReport,
 } from "./support/measure.ts";
@@ -33,9 +34,6 @@ import { missingFor, python } from "./support/python.ts";
 import { HOUR_MS } from "../lib/util/time.ts";
 
 const GOAL_US = 45;
-
-/** A folder without a disk, where there is one. */
-const RAM = "/dev/shm";
 
 export interface YearOptions {
   readonly rounds?: number;
@@ -49,7 +47,7 @@ export interface YearOptions {
 export async function year(options: YearOptions = {}): Promise<BenchReport> {
   const { rounds = 15, start = "2021-01-01", end = "2022-01-01", remembered = 1000 } = options;
   using folder = temporaryFolder();
-  using ramFolder = temporaryFolder(existsSync(RAM) ? RAM : undefined);
+  using ramFolder = temporaryRamFolder();
   const [work, ram] = [folder.path, ramFolder.path];
   const { assets } = (await defaultConfig()).backtest;
   const dataDir = HAS_REAL_BARS ? REAL_BARS_DIR : writeBars(join(work, "market"), assets);

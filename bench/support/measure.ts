@@ -66,6 +66,11 @@ export function temporaryFolder(parent: string = tmpdir()): Disposable & { reado
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
 
+/** As `temporaryFolder()`, in memory where there is such a place. */
+export function temporaryRamFolder(): Disposable & { readonly path: string } {
+  return temporaryFolder(existsSync("/dev/shm") ? "/dev/shm" : undefined);
+}
+
 /** Runs a process to its end. If it fails, its stderr is in the error. */
 export function runProcess(command: readonly string[], options: { cwd?: string } = {}): ProcessRun {
   const [program = "", ...args] = command;

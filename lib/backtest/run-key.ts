@@ -1,5 +1,5 @@
 import { hashBars } from "../market/hash-bars.ts";
-import { toColumns } from "../memory/sidecar.ts";
+import { toColumns } from "../memory/trade-columns.ts";
 import type { EmbeddedTrade } from "../memory/trade.ts";
 import { canonicalJson, changedPaths, type Json } from "../util/json.ts";
 import { sha256OfBytes, sha256OfText } from "../util/sha256.ts";

@@ -67,13 +67,13 @@ export async function checkStatistics(
 
 /** Compares the sidecar with the outcomes, and the vectors with their checksums in the sidecar. */
 export async function checkVectors(storage: Storage, reading: MemoryReading): Promise<readonly Finding[]> {
-  const { sidecar, listing } = reading;
+  const { sidecar, otherFiles } = reading;
   if (sidecar === undefined) {
     const isDamaged = reading.damaged.some(({ name }) => name === SIDECAR_FILE);
     return isDamaged ? [] : [stale(SIDECAR_FILE, "is missing")];
   }
   const findings = [...checkSidecar(sidecar, reading)];
-  const size = listing.files.find(({ name }) => name === VECTORS_FILE)?.size;
+  const size = otherFiles.find(({ name }) => name === VECTORS_FILE)?.size;
   if (size === undefined) return [...findings, stale(VECTORS_FILE, "is missing")];
 
   let damaged = 0;

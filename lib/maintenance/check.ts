@@ -64,7 +64,7 @@ export async function checkOnce(storage: Storage, options: CheckOptions = {}): P
   const statistics = await readStatistics(storage);
   const reading = await readMemory(storage, { ...options, parseAll: true });
   const { trades, marks, sidecar } = reading;
-  const snapshots = reading.listing.files.map(({ name }) => name).filter(isSnapshotFile);
+  const snapshots = reading.otherFiles.map(({ name }) => name).filter(isSnapshotFile);
   const checkedSnapshots = await checkSnapshots(storage, { names: snapshots, pause });
   const findings = [
     ...reading.damaged.flatMap((file) => damagedFindings([file], remedyOf(file.name))),

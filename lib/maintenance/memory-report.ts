@@ -81,7 +81,7 @@ export async function readMemoryReport(
   const voters = votersOf(trades);
   const newest = all.findLast((trade) => trade.market === market);
   const marks = reading.marks.map(({ provider, beforeMs }) => ({ provider, before: new Date(beforeMs).toISOString() }));
-  const snapshots = reading.listing.files.filter(({ name }) => isSnapshotFile(name));
+  const snapshots = reading.otherFiles.filter(({ name }) => isSnapshotFile(name));
   const records = newest === undefined ? [] : await recordsOf(storage, newest.runId);
   const namedChunks = chunks.map((name) => ({ name }));
   const breakdownsBy = (namesOf: (trade: Trade) => readonly string[]): Readonly<Record<string, Breakdown>> => {
@@ -126,9 +126,9 @@ export async function readMemoryReport(
   };
 }
 
-function vectorsIn({ sidecar, listing, trades }: MemoryReading): MemoryReport["vectors"] {
+function vectorsIn({ sidecar, otherFiles, trades }: MemoryReading): MemoryReport["vectors"] {
   const known = new Set(sidecar?.trades);
-  const files = listing.files.filter(({ name }) => name === VECTORS_FILE || name === SIDECAR_FILE);
+  const files = otherFiles.filter(({ name }) => name === VECTORS_FILE || name === SIDECAR_FILE);
   return {
     rows: sidecar?.trades.length ?? 0,
     dim: sidecar?.dim ?? null,

@@ -2,6 +2,7 @@ import { type Embedder, embedSentence } from "../embed/embedder.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
 import { pauseEvery } from "../util/async.ts";
+import { collectGarbageAtStep } from "../util/garbage.ts";
 import { situationSentence } from "./description.ts";
 import { readOutcome } from "./load.ts";
 import { outcomeFileName } from "./outcome.ts";
@@ -44,7 +45,8 @@ export async function embedMissing(
   const damaged: DamagedFile[] = [];
   const pause = pauseEvery(VECTORS_PER_PAUSE, options.signal);
   let made = 0;
-  for (const trade of missing) {
+  for (const [i, trade] of missing.entries()) {
+    collectGarbageAtStep(i);
     const { id } = trade;
     await unlessDamaged(damaged, outcomeFileName(id), async () => {
       const description = descriptions?.get(id) ?? (await readOutcome(storage, id))?.description;

@@ -3,7 +3,7 @@ import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Listing, Storage, StoredFile } from "../storage/storage.ts";
 import { isSameJson } from "../util/json.ts";
 import { type Pause, type OnSteps, pauseEvery } from "../util/async.ts";
-import { collectGarbage } from "../util/garbage.ts";
+import { collectGarbage, collectGarbageAtStep } from "../util/garbage.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import { decodeForgetMark, type ForgetMark, isForgetFile, MAX_MARK_BYTES } from "./forget.ts";
 import {
@@ -40,9 +40,6 @@ export interface ReadingOptions {
   readonly onSteps?: OnSteps | undefined;
 }
 
-/** Reading more than these at a time, memory is kept free for it. */
-const MANY_OUTCOMES = 8192;
-
 /** Descriptions that are kept for the making of vectors. Of further outcomes they are read again, as all take too much memory. */
 const MAX_DESCRIPTIONS = 8192;
 
@@ -62,7 +59,7 @@ export async function loadOutcomes(
 ): Promise<StoredOutcomes> {
   const { known, parseAll = false } = options;
   const pause = pauseEvery(READS_PER_PAUSE, options.signal);
-  const sources = listing.files.filter(({ name }) => idOfOutcomeFile(name) !== undefined || isForgetFile(name));
+  const sources = listing.files.filter(({ name }) => isSource(name));
   const digest = await digestOf(sources);
   const split = parseAll
     ? { trades: [], unread: sources, reread: ownById(known?.trades ?? []) }
@@ -75,8 +72,9 @@ export async function loadOutcomes(
   const damaged: DamagedFile[] = [];
   const foreign: string[] = [];
   const twins = unread.length > 0 ? idsInTwoCases(sources) : new Set<string>();
-  if (unread.length > MANY_OUTCOMES) collectGarbage();
+  collectGarbage(unread.length);
   for (const [i, file] of unread.entries()) {
+    collectGarbageAtStep(i);
     await pause();
     options.onSteps?.("Read", i, unread.length);
     const { name } = file;
@@ -107,6 +105,11 @@ export async function loadOutcomes(
   const isOurs = ({ name }: StoredFile): boolean => !foreign.includes(name);
   const digestOfOurs = foreign.length === 0 ? digest : await digestOf(sources.filter(isOurs));
   return { trades, marks, markFiles, descriptions, damaged, foreign, digest: digestOfOurs };
+}
+
+/** Whether it is the name of an outcome or a mark. */
+function isSource(name: string): boolean {
+  return idOfOutcomeFile(name) !== undefined || isForgetFile(name);
 }
 
 /** Ids in lower case of which there are several in other cases. */
@@ -215,13 +218,16 @@ async function isUnchanged(storage: Storage, { id, contentHash: expected }: Trad
  * same, a folder opens without reading its outcomes.
  */
 export function digestOf(files: readonly StoredFile[]): Promise<string> {
-  const lines = files.map(({ name, size }) => `${name} ${size}\n`).toSorted();
-  return sha256OfBytes(new TextEncoder().encode(lines.join("")));
+  const lines = files.map(({ name, size }) => `${name} ${size}\n`);
+  // A listing is in order already, and sorting takes longer than all else.
+  const isSorted = lines.every((line, i) => i === 0 || lines[i - 1]! <= line);
+  return sha256OfBytes(new TextEncoder().encode((isSorted ? lines : lines.toSorted()).join("")));
 }
 
 /** A memory folder as it was read. */
 export interface MemoryReading extends StoredOutcomes {
-  readonly listing: Listing;
+  /** Files of the folder that are neither outcomes nor marks. */
+  readonly otherFiles: readonly StoredFile[];
   /** `undefined` where it is missing or damaged. */
   readonly sidecar: Sidecar | undefined;
   /** Outcomes, marks and the sidecar. Nothing was moved. */
@@ -239,10 +245,13 @@ export async function readMemory(
 ): Promise<MemoryReading> {
   const damaged: DamagedFile[] = [];
   const sidecar = await unlessDamaged(damaged, SIDECAR_FILE, () => readSidecar(storage));
+  collectGarbage(sidecar?.trades.length ?? 0);
   // Listed after the sidecar was read, so that every outcome in it is listed.
   const listing = await storage.list();
+  const otherFiles = listing.files.filter(({ name }) => !isSource(name));
   const stored = await loadOutcomes(storage, listing, { ...options, known: sidecar });
-  return { ...stored, damaged: [...damaged, ...stored.damaged], sidecar, listing };
+  collectGarbage(listing.files.length);
+  return { ...stored, damaged: [...damaged, ...stored.damaged], sidecar, otherFiles };
 }
 
 /** The folder of damaged files, for a person to look at. */

@@ -12,7 +12,8 @@ import { crc32 } from "../util/crc32.ts";
 import { collectGarbage } from "../util/garbage.ts";
 import { gunzip } from "../util/gunzip.ts";
 import { decodeJsonObject, isRecord } from "../util/json.ts";
-import type { Trade, TradeVote } from "./trade.ts";
+import type { Trade } from "./trade.ts";
+import { columnsOf, fromColumns } from "./trade-columns.ts";
 
 export const SIDECAR_FILE = "vectors.meta.json.gz";
 
@@ -65,6 +66,8 @@ export async function readSidecar(storage: Storage): Promise<Sidecar | undefined
   }
   if (typeof digest !== "string")
     throw corruptFile(SIDECAR_FILE, { found: "no digest", expected: "the one of the folder" });
+  // The text takes as much as the trades.
+  collectGarbage(rows);
   const columns = isOld ? withoutHashes(value["columns"], rows) : value["columns"];
   const trades = fromColumns(columns, rows);
   if (trades === undefined)
@@ -78,7 +81,7 @@ function withoutHashes(columns: unknown, count: number): unknown {
 
 export async function writeSidecar(storage: Storage, sidecar: Omit<Sidecar, "isOld">): Promise<void> {
   const { embedder, fingerprint, dim, trades, digest, blockCrc32 } = sidecar;
-  const value = {
+  const head = {
     format: FORMAT,
     version: VERSION,
     embedder,
@@ -88,137 +91,22 @@ export async function writeSidecar(storage: Storage, sidecar: Omit<Sidecar, "isO
     digest,
     block_rows: BLOCK_ROWS,
     block_crc32: blockCrc32,
-    columns: toColumns(trades),
   };
-  await storage.replace(SIDECAR_FILE, await encodeSidecar(value));
+  collectGarbage(trades.length);
+  const json = encodeAll([...jsonOf(head, trades)]);
+  collectGarbage(trades.length);
+  await storage.replace(SIDECAR_FILE, await pack(json));
 }
 
-type Check = (value: unknown) => boolean;
-
-const isText: Check = (value) => typeof value === "string";
-const isBoolean: Check = (value) => typeof value === "boolean";
-/** JSON can say 1e999, which is read as infinite. */
-const isNumber: Check = (value) => Number.isFinite(value);
-/** The range of `Date`. */
-const isTime: Check = (value) => typeof value === "number" && Math.abs(value) <= 8.64e15;
-const orNull =
-  (check: Check): Check =>
-  (value) =>
-    value === null || check(value);
-const oneOf =
-  (...values: readonly unknown[]): Check =>
-  (value) =>
-    values.includes(value);
-
-const column = <Value>(of: (trade: Trade) => Value, check: Check): { of: (trade: Trade) => Value; check: Check } => ({
-  of,
-  check,
-});
-
-/** The columns of one value per trade: their names in the file, where the values come from, and what they may be. */
-const COLUMNS = {
-  ids: column((trade) => trade.id, isText),
-  bytes: column((trade) => trade.bytes, isNumber),
-  crc32: column((trade) => trade.crc32, orNull(isText)),
-  content_hash: column((trade) => trade.contentHash, isText),
-  run_id: column((trade) => trade.runId, isText),
-  chunk: column((trade) => trade.chunk, isText),
-  market: column((trade) => trade.market, oneOf("bars", "synthetic")),
-  asset: column((trade) => trade.asset, isText),
-  regime: column((trade) => trade.regime, isText),
-  action: column((trade) => trade.action, oneOf("BUY", "SELL")),
-  entry_ms: column((trade) => trade.entryMs, isTime),
-  exit_ms: column((trade) => trade.exitMs, isTime),
-  exit_reason: column((trade) => trade.exitReason, isText),
-  won: column((trade) => trade.won, isBoolean),
-  pnl: column((trade) => trade.pnl, isNumber),
-  pnl_pct: column((trade) => trade.pnlPct, isNumber),
-  result_r: column((trade) => trade.resultR, orNull(isNumber)),
-  confidence: column((trade) => trade.confidence, isNumber),
-  raw_confidence: column((trade) => trade.rawConfidence, isNumber),
-  trend_score: column((trade) => trade.trendScore, orNull(isNumber)),
-};
-
-type Columns = { readonly [Name in keyof typeof COLUMNS]: readonly ReturnType<(typeof COLUMNS)[Name]["of"]>[] };
-
-/** A provider's votes; both `null` where it did not vote. */
-interface VoteColumns {
-  readonly direction: (TradeVote["direction"] | null)[];
-  readonly confidence: (number | null)[];
-}
-
-const isDirection = orNull(oneOf(1, -1, 0));
-const isConfidence = orNull(isNumber);
-
-/** Makes the columns of the file. */
-export function toColumns(trades: readonly Trade[]): object {
-  const votes = new Map<string, VoteColumns>();
-  trades.forEach((trade, i) => {
-    for (const vote of trade.votes) {
-      let ofProvider = votes.get(vote.provider);
-      if (ofProvider === undefined) {
-        ofProvider = { direction: trades.map(() => null), confidence: trades.map(() => null) };
-        votes.set(vote.provider, ofProvider);
-      }
-      ofProvider.direction[i] = vote.direction;
-      ofProvider.confidence[i] = vote.confidence;
-    }
-  });
-  // By name: the order of appearance would depend on which trades were here before.
-  const sorted = [...votes].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const columns = Object.entries(COLUMNS).map(([name, { of }]) => [name, trades.map<unknown>(of)]);
-  return { ...Object.fromEntries(columns), votes: Object.fromEntries(sorted) };
-}
-
-/**
- * Makes trades of columns. Every value is checked: the checksum shows that no bit was flipped, but not who wrote the file, and
- * a wrong value would fail far from here.
- *
- * @returns `undefined` if a column is missing, does not have `count` values, or has a wrong one.
- */
-function fromColumns(columns: unknown, count: number): Trade[] | undefined {
-  if (!isRecord(columns) || !isRecord(columns["votes"])) return undefined;
-  const isColumn = (value: unknown, check: Check): boolean =>
-    Array.isArray(value) && value.length === count && value.every(check);
-  if (!Object.entries(COLUMNS).every(([name, { check }]) => isColumn(columns[name], check))) return undefined;
-
-  const votes: TradeVote[][] = Array.from({ length: count }, () => []);
-  for (const [provider, ofProvider] of Object.entries(columns["votes"])) {
-    if (!isRecord(ofProvider) || !isColumn(ofProvider["direction"], isDirection)) return undefined;
-    if (!isColumn(ofProvider["confidence"], isConfidence)) return undefined;
-    const { direction: directions, confidence: confidences } = ofProvider as unknown as VoteColumns;
-    for (let i = 0; i < count; i++) {
-      const direction = directions[i]!;
-      const confidence = confidences[i]!;
-      if ((direction === null) !== (confidence === null)) return undefined;
-      if (direction !== null && confidence !== null) votes[i]!.push({ provider, direction, confidence });
-    }
+/** The parts of one JSON object: those of `head`, then the columns. */
+function* jsonOf(head: object, trades: readonly Trade[]): Generator<string> {
+  yield `${JSON.stringify(head).slice(0, -1)},"columns":{`;
+  let separator = "";
+  for (const [name, values] of columnsOf(trades)) {
+    yield `${separator}${JSON.stringify(name)}:${JSON.stringify(values)}`;
+    separator = ",";
   }
-  const c = columns as unknown as Columns;
-  // A literal, which engines make ten times as fast as an object that grows key by key.
-  return votes.map((ofTrade, i) => ({
-    id: c.ids[i]!,
-    bytes: c.bytes[i]!,
-    crc32: c.crc32[i]!,
-    contentHash: c.content_hash[i]!,
-    runId: c.run_id[i]!,
-    chunk: c.chunk[i]!,
-    market: c.market[i]!,
-    asset: c.asset[i]!,
-    regime: c.regime[i]!,
-    action: c.action[i]!,
-    entryMs: c.entry_ms[i]!,
-    exitMs: c.exit_ms[i]!,
-    exitReason: c.exit_reason[i]!,
-    won: c.won[i]!,
-    pnl: c.pnl[i]!,
-    pnlPct: c.pnl_pct[i]!,
-    resultR: c.result_r[i]!,
-    confidence: c.confidence[i]!,
-    rawConfidence: c.raw_confidence[i]!,
-    trendScore: c.trend_score[i]!,
-    votes: ofTrade,
-  }));
+  yield "}}\n";
 }
 
 /** Magic, deflate, "has an extra field", time 0, fastest, Unix; eight bytes of extra field: "CO", four bytes. */
@@ -233,21 +121,29 @@ const FFLATE_HEADER_BYTES = 10;
 /** A sidecar of some million trades, and the longest text that V8 can hold. */
 const MAX_JSON_BYTES: number = 1 << 29;
 
-/** From here on the text that was encoded, and the columns that it was made of, are freed before the next copy is made. */
-const LARGE_JSON_BYTES = 1 << 22;
-
 /** Compresses one JSON object; equal objects give equal bytes. */
-export async function encodeSidecar(value: object): Promise<Uint8Array> {
+export function encodeSidecar(value: object): Promise<Uint8Array> {
+  return pack(encodeAll([`${JSON.stringify(value)}\n`]));
+}
+
+async function pack(json: Uint8Array): Promise<Uint8Array> {
   // Loaded by the first write: a reader does not need it.
   const { gzipSync } = await import("../util/gzip.ts");
-  const json = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
-  if (json.length > LARGE_JSON_BYTES) collectGarbage();
   const body = gzipSync(json, { mtime: 0, level: 1 }).subarray(FFLATE_HEADER_BYTES);
   const bytes = new Uint8Array(BODY_OFFSET + body.length);
   bytes.set(HEADER);
   new DataView(bytes.buffer).setUint32(HEADER.length, crc32(body), true);
   bytes.set(body, BODY_OFFSET);
   return bytes;
+}
+
+function encodeAll(texts: readonly string[]): Uint8Array {
+  const encoder = new TextEncoder();
+  // As long as UTF-8 may become; what is not written to takes no memory.
+  const bytes = new Uint8Array(3 * texts.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const text of texts) end += encoder.encodeInto(text, bytes.subarray(end)).written;
+  return bytes.subarray(0, end);
 }
 
 /**

@@ -94,7 +94,7 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions = 
   for (const name of reading.foreign) options.onNote?.(`Left alone "${name}": it is no outcome`);
   const sidecar = rebuildVectors ? undefined : reading.sidecar;
   const isComplete = await attachVectors(storage, sidecar, { embedder, checkLengths });
-  const size = reading.listing.files.find(({ name }) => name === VECTORS_FILE)?.size;
+  const size = reading.otherFiles.find(({ name }) => name === VECTORS_FILE)?.size;
   const files = new VectorFiles(storage, embedder, isComplete && sidecar ? { sidecar, size } : undefined);
   const { trades, made, damaged } = await embedAndKeep(storage, reading, { ...options, embedder, files });
   const moved = [...reading.damaged.filter(({ name }) => name !== SIDECAR_FILE), ...damaged];

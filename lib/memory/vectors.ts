@@ -2,6 +2,7 @@
 import type { Embedder } from "../embed/embedder.ts";
 import type { Storage } from "../storage/storage.ts";
 import { crc32Hex } from "../util/crc32.ts";
+import { collectGarbage } from "../util/garbage.ts";
 import { isUnit } from "../util/vectors.ts";
 import { BLOCK_ROWS, type Sidecar, writeSidecar } from "./sidecar.ts";
 import type { EmbeddedTrade, Trade } from "./trade.ts";
@@ -94,19 +95,31 @@ export class VectorFiles {
    * @param digest `digestOf()` the folder's outcomes and marks.
    */
   async write(trades: readonly EmbeddedTrade[], digest: string): Promise<void> {
-    const kept = this.#isPrefixOf(trades) ? this.length : 0;
-    const added = this.#bytesOf(trades.slice(kept));
-    if (kept === 0) await this.#storage.replace(VECTORS_FILE, added);
-    else await this.#storage.appendAt(VECTORS_FILE, kept * this.#rowBytes, added);
-
-    const wholeBlocks = Math.floor(kept / BLOCK_ROWS);
-    const blockCrc32 = this.#written.blockCrc32.slice(0, wholeBlocks);
-    for (let first = wholeBlocks * BLOCK_ROWS; first < trades.length; first += BLOCK_ROWS) {
-      blockCrc32.push(crc32Hex(this.#bytesOf(trades.slice(first, first + BLOCK_ROWS))));
-    }
+    // The digest has left as much as the vectors take.
+    collectGarbage(trades.length);
+    const blockCrc32 = await this.#writeRows(trades);
     const { id: embedder, fingerprint, dim } = this.#embedder;
     await writeSidecar(this.#storage, { embedder, fingerprint, dim, trades, digest, blockCrc32 });
     this.#written = { trades: [...trades], blockCrc32, digest };
+  }
+
+  /** Writes `vectors.f32`, and returns the CRC-32 of each of its blocks. */
+  async #writeRows(trades: readonly EmbeddedTrade[]): Promise<readonly string[]> {
+    const kept = this.#isPrefixOf(trades) ? this.length : 0;
+    // From the start of a block: its checksum is of all its rows.
+    const wholeBlocks = Math.floor(kept / BLOCK_ROWS);
+    const first = wholeBlocks * BLOCK_ROWS;
+    const bytes = this.#bytesOf(trades.slice(first));
+    const added = bytes.subarray((kept - first) * this.#rowBytes);
+    if (kept === 0) await this.#storage.replace(VECTORS_FILE, added);
+    else await this.#storage.appendAt(VECTORS_FILE, kept * this.#rowBytes, added);
+
+    const blockCrc32 = this.#written.blockCrc32.slice(0, wholeBlocks);
+    const blockBytes = BLOCK_ROWS * this.#rowBytes;
+    for (let start = 0; start < bytes.length; start += blockBytes) {
+      blockCrc32.push(crc32Hex(bytes.subarray(start, start + blockBytes)));
+    }
+    return blockCrc32;
   }
 
   get #rowBytes(): number {

@@ -21,8 +21,8 @@ export interface RunParts {
 
 /** Lists what a removal would take. */
 export async function partsOfRun({ storage, id }: FoundRun): Promise<RunParts> {
-  const { trades, listing } = await readMemory(storage);
-  const names = listing.files.map(({ name }) => name);
+  const { trades, otherFiles } = await readMemory(storage);
+  const names = otherFiles.map(({ name }) => name);
   const outcomes = trades.filter(({ runId }) => runId === id).map((trade) => trade.id);
   const own = new Set(outcomes);
   const carriedInBy: { run_id: string; outcomes: number }[] = [];

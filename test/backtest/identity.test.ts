@@ -1,7 +1,8 @@
 /** A run's identity is its content: under one id there is one result, whatever was changed and whatever the caches say. */
 import { describe, expect, test } from "bun:test";
 import type { Progress } from "../../lib/backtest/job.ts";
-import { encodeSidecar, readSidecar, SIDECAR_FILE, toColumns } from "../../lib/memory/sidecar.ts";
+import { encodeSidecar, readSidecar, SIDECAR_FILE } from "../../lib/memory/sidecar.ts";
+import { toColumns } from "../../lib/memory/trade-columns.ts";
 import type { Trade } from "../../lib/memory/trade.ts";
 import { VECTORS_FILE } from "../../lib/memory/vectors.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";

@@ -10,13 +10,13 @@ import {
   readSidecar,
   type Sidecar,
   SIDECAR_FILE,
-  toColumns,
   writeSidecar,
 } from "../../lib/memory/sidecar.ts";
 import type { FailureDetails } from "../../lib/errors.ts";
 import { gunzip } from "../../lib/util/gunzip.ts";
 import { useNativeFunctions } from "../../lib/util/native.node.ts";
 import { createRandom } from "../../lib/util/random.ts";
+import { toColumns } from "../../lib/memory/trade-columns.ts";
 import { type Trade, tradeOf } from "../../lib/memory/trade.ts";
 import { makeOutcome, makeOutcomes, makeVote } from "./outcome-samples.ts";
 import { overrideCalls } from "../storage/override-calls.ts";

@@ -26,6 +26,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
     "test/memory/foreign-statistics.test.ts",
   ],
   "lib/memory/sidecar.ts": [],
+  "lib/memory/trade-columns.ts": ["test/memory/sidecar.test.ts"],
   "lib/memory/view.ts": [],
   "lib/memory/weights.ts": ["test/memory/lessons.test.ts"],
   "lib/providers/recorded/recorder.ts": [],

@@ -17,6 +17,7 @@ import { recallQuality } from "../../bench/recall-quality.ts";
 import { record } from "../../bench/record.ts";
 import { report as reportOfRun } from "../../bench/report.ts";
 import { search } from "../../bench/search.ts";
+import { slowProvider } from "../../bench/slow-provider.ts";
 import { startup } from "../../bench/startup.ts";
 import { sweep } from "../../bench/sweep.ts";
 import { voteLeak } from "../../bench/vote-leak.ts";
@@ -37,6 +38,7 @@ test.each([
   ["startup", () => startup({ rounds: 1, outcomes: 5 })],
   ["memory-stats", () => memoryStats({ rounds: 1, outcomes: 5 })],
   ["year", () => year({ rounds: 1, start: "2021-03-01", end: "2021-03-08", remembered: 20 })],
+  ["slow-provider", () => slowProvider({ rounds: 1, start: "2021-03-01", end: "2021-03-03" })],
   ["report", () => reportOfRun({ rounds: 1, end: "2021-02-01" })],
   ["record", () => record({ sizes: [5, 10, 15], records: 3 })],
   ["large-memory", () => largeMemory({ outcomes: 50, rounds: 1 })],
