@@ -303,7 +303,7 @@ export const suiteTests: readonly SuiteTests[] = [
     rows: [54],
     name: "requests to an object store that are the last",
     files: ["test/storage/object-store-kills.test.ts", "test/storage/object-store.test.ts"],
-    pattern: "each of its calls|each of its writes",
+    pattern: "each of its calls|killed at a write",
   },
   {
     rows: [55],
