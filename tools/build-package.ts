@@ -40,7 +40,7 @@ function publishedManifest(): object {
     exports: Object.fromEntries(Object.entries(manifest.exports).map(([entry, source]) => [entry, builtEntry(source)])),
     bin: { carryover: "scripts/cli/carryover.js" },
     files: ["lib", "scripts", "config.yaml", "data/sample", "docs/examples"],
-    engines: { bun: manifest.engines.bun, node: ">=22.18", deno: ">=2.4" },
+    engines: { bun: manifest.engines.bun, node: ">=20.16", deno: ">=2.4" },
     dependencies: Object.fromEntries(dependencies.filter(([each]) => ALWAYS_INSTALLED.includes(each))),
     peerDependencies: peers,
     peerDependenciesMeta: Object.fromEntries(Object.keys(peers).map((each) => [each, { optional: true }])),

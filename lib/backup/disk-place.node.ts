@@ -39,6 +39,7 @@ import {
   sequenceIn,
 } from "./manifest.ts";
 import type { BackupDraft, BackupLockOptions, BackupPlace, BackupProblem, StoredBackup } from "./place.ts";
+import { renameSync } from "../storage/rename.node.ts";
 
 /**
  * A folder of backups, each a plain folder that is itself a memory folder. A file that the newest backup has already becomes a
@@ -105,7 +106,7 @@ export class DiskPlace implements BackupPlace {
         // Renamed first: a half-deleted backup must not look like one.
         for (const { id } of result.removed) {
           lock.assertHeld();
-          fs.renameSync(this.pathOf(id), join(folder, temporaryName("pruned")));
+          renameSync(this.pathOf(id), join(folder, temporaryName("pruned")));
         }
         syncFolder(folder);
       });
@@ -172,7 +173,7 @@ class DiskDraft implements BackupDraft {
       (each) => fs.lstatSync(join(folder, each), { throwIfNoEntry: false }) !== undefined,
     );
     lock.assertHeld();
-    fs.renameSync(temp, join(folder, id));
+    renameSync(temp, join(folder, id));
     syncFolder(folder);
     return { id, sequence };
   }

@@ -3,7 +3,7 @@
  * it can name those that are missing.
  */
 import fs from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { type Config, SYNTHETIC } from "../config/config.ts";
 import { fetchCommand, loadEmbedder } from "../embed/load.node.ts";
@@ -42,8 +42,11 @@ export interface HealthOptions {
 
 const PROJECT_DIR = join(import.meta.dirname, "../..");
 
-/** The first versions that run the scripts; any Deno does. */
-const MIN_VERSIONS = { bun: manifest.engines.bun.replace(">=", ""), node: "22.18.0" } as const;
+/** The first versions that run the scripts; any Deno does. A clone is TypeScript, which Node 20 cannot run. */
+const MIN_VERSIONS = {
+  bun: manifest.engines.bun.replace(">=", ""),
+  node: extname(import.meta.filename) === ".js" ? "20.16.0" : "22.18.0",
+} as const;
 
 /** What needs packages that a plain install of the published package lacks; a clone lacks ccxt alone. */
 const OPTIONAL_PACKAGES = [
@@ -74,7 +77,16 @@ const MAX_CLOCK_DIFFERENCE_MS = 5000;
 /** Checks the engine and the packages of `package.json`. */
 export function checkInstallation(): readonly HealthCheck[] {
   const optional = OPTIONAL_PACKAGES.filter(({ packages }) => packages[0] in manifest.peerDependencies);
-  return [checkEngine(process.versions), checkPackages(), ...optional.map(checkOptional)];
+  return [checkEngine(process.versions), checkPackages(), ...checkSqlite(), ...optional.map(checkOptional)];
+}
+
+/** An engine without SQLite needs a package for the lock of a memory folder. */
+function checkSqlite(): readonly HealthCheck[] {
+  const name = "lock";
+  if (process.getBuiltinModule("node:sqlite") !== undefined) return [];
+  if (installedVersion("libsql") !== undefined) return [ok(name, "libsql, since this Node has no SQLite")];
+  const found = "no SQLite in this Node, which writing to a memory folder needs";
+  return [{ name, state: "missing", found, folder: null, cure: "bun add libsql" }];
 }
 
 /** Checks what a configuration names, and the disk, the space and the clock of its memory. */

@@ -19,6 +19,7 @@ import { type BarsOf, isBarsFileOf } from "./bars-file-name.ts";
 import { parseBarsCsv } from "./csv.ts";
 import { COMPARED } from "./join-bars.ts";
 import { SeriesBuilder } from "./series-builder.ts";
+import { renameSync } from "../storage/rename.node.ts";
 
 /** The bars of a file; none if it is missing. @throws {CarryoverError} `BAD_DATA`, `IO` */
 export function readBarsFile(file: string, { asset, timeframeMs }: BarsOf): readonly Bar[] {
@@ -106,7 +107,7 @@ function writeBars(file: string, bars: readonly Bar[]): void {
     try {
       writeAll(fd, encodeBars(bars), 0);
       fs.fsyncSync(fd);
-      fs.renameSync(temporary, file);
+      renameSync(temporary, file);
     } catch (error) {
       discard(temporary);
       throw error;

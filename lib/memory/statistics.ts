@@ -7,6 +7,7 @@ import { encodeJson } from "../util/json.ts";
 import { sha256OfText } from "../util/sha256.ts";
 import { countedFrom, type ForgetMark } from "./forget.ts";
 import { countedTrades, directionOf, performanceOf, type PerformanceRecord, type Trade } from "./trade.ts";
+import { groupBy } from "../util/group.ts";
 
 export const PROVIDER_FILE = "provider_performance.json";
 export const REGIME_FILE = "regime_performance.json";
@@ -43,7 +44,7 @@ export function providerPerformance(
 
 /** Counts the trades of every regime, by the regime at the decision. */
 export function regimePerformance(trades: readonly Trade[]): Record<string, PerformanceRecord> {
-  return performanceByName(Map.groupBy(trades, ({ regime }) => regime));
+  return performanceByName(groupBy(trades, ({ regime }) => regime));
 }
 
 /** Sorted by name. `Object.fromEntries` makes an own key even of `__proto__`. */

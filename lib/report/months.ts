@@ -1,6 +1,7 @@
 /** Accounts by calendar month. */
 import { isoDate } from "../util/time.ts";
 import type { Mark } from "./run-data.ts";
+import { groupBy } from "../util/group.ts";
 
 /** A line's last equity of a month, and how it changed. */
 export interface MonthEnd {
@@ -17,7 +18,7 @@ export function monthEnds(marks: readonly Mark[], initial: number): readonly Mon
   const ends: MonthEnd[] = [];
   let peak = initial;
   let before = initial;
-  for (const [month, ofMonth] of Map.groupBy(marks, ({ atMs }) => isoDate(atMs).slice(0, 7))) {
+  for (const [month, ofMonth] of groupBy(marks, ({ atMs }) => isoDate(atMs).slice(0, 7))) {
     let drawdownPct = 0;
     for (const { equity } of ofMonth) {
       peak = Math.max(peak, equity);

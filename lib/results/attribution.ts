@@ -3,6 +3,7 @@ import { evidenceOf } from "../memory/evidence.ts";
 import { directionOf, type Trade } from "../memory/trade.ts";
 import { meanOf } from "../util/numbers.ts";
 import { standardErrorOf } from "./metrics.ts";
+import { groupBy } from "../util/group.ts";
 
 /** How the weights moved when trades closed; several may have closed at the same time. */
 export interface WeightMove {
@@ -53,7 +54,7 @@ export function largestMoves(
   trades: readonly Trade[],
   multipliersAsOf: (asOf: number) => Readonly<Record<string, number>>,
 ): readonly WeightMove[] {
-  const moves = [...Map.groupBy(trades, ({ exitMs }) => exitMs)].map(([exitMs, closed]) => {
+  const moves = [...groupBy(trades, ({ exitMs }) => exitMs)].map(([exitMs, closed]) => {
     const before = multipliersAsOf(exitMs);
     const after = multipliersAsOf(exitMs + 1);
     const size = Object.keys(after).reduce((sum, name) => sum + Math.abs(after[name]! - before[name]!), 0);

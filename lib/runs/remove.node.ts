@@ -9,6 +9,7 @@ import { snapshotsOfRun } from "../results/snapshot.ts";
 import { attempt, REMOVED, syncFolder, temporaryName } from "../storage/fs.node.ts";
 import type { FoundRun } from "./find.node.ts";
 import { setLabel } from "./labels.ts";
+import { renameSync } from "../storage/rename.node.ts";
 
 /** What belongs to a run, and who depends on it. */
 export interface RunParts {
@@ -54,7 +55,7 @@ export async function removeRun(run: FoundRun, parts: Pick<RunParts, "outcomes" 
   const removed = join(runs, temporaryName(REMOVED));
   attempt("remove", join(runs, id), () => {
     // Renamed first: half a run must not look like one. What a kill leaves of it, the next writer removes.
-    fs.renameSync(join(runs, id), removed);
+    renameSync(join(runs, id), removed);
     syncFolder(runs);
     fs.rmSync(removed, { recursive: true, force: true });
   });

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fail } from "../errors.ts";
-import { assertStorageName, isReservedName } from "../util/names.ts";
+import { assertNewName, assertStorageName, isReservedName } from "../util/names.ts";
 import { useNativeFunctions } from "../util/native.node.ts";
 import type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage.ts";
 import {
@@ -23,6 +23,7 @@ import { isTemporaryFileGone, replaceName, takeName } from "./give-name.node.ts"
 import { GroupCommit } from "./group-commit.node.ts";
 import { takeLock } from "./lock.node.ts";
 import { Syncs } from "./syncs.node.ts";
+import { renameSync } from "./rename.node.ts";
 
 useNativeFunctions();
 
@@ -123,6 +124,7 @@ class DiskStorage implements Storage {
   }
 
   async appendAt(name: string, offset: number, bytes: Uint8Array): Promise<void> {
+    assertNewName(name);
     this.#change("append to", name, (path) => {
       const isNew = fs.lstatSync(path, { throwIfNoEntry: false }) === undefined;
       if (isNew && offset > 0) throw tooShort(path, 0, offset);
@@ -147,7 +149,7 @@ class DiskStorage implements Storage {
         throw fail("NOT_FOUND", `Cannot move "${source}"`, { found: "no such file", expected: "one" });
       }
       this.#withFolder(dirname(target), (syncTarget) => {
-        fs.renameSync(source, target);
+        renameSync(source, target);
         syncTarget();
       });
       // After the target: a power cut in between leaves both names, never none.
@@ -188,6 +190,7 @@ class DiskStorage implements Storage {
 
   /** Runs a change of one file that is durable when it returns, after making the folders above it. */
   async #commit<T>(verb: string, name: string, operation: (path: string) => Promise<T>): Promise<T> {
+    assertNewName(name);
     const path = this.#pathToChange(name);
     return attemptAsync(verb, path, () => {
       this.#makeFolders(name);

@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
 import { discard, systemCodeOf } from "./fs.node.ts";
+import { renameSync } from "./rename.node.ts";
 
 /** What a file system without hard links answers to `link()`. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
@@ -33,12 +34,12 @@ function linkNew(temp: string, path: string): boolean {
     if (!NO_LINKS.includes(systemCodeOf(error))) throw error;
   }
   if (fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined) return false;
-  fs.renameSync(temp, path);
+  renameSync(temp, path);
   return true;
 }
 
 /** Gives a temporary file its name, replacing what was there. */
 export function replaceName(temp: string, path: string): boolean {
-  fs.renameSync(temp, path);
+  renameSync(temp, path);
   return true;
 }

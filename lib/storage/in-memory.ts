@@ -1,5 +1,5 @@
 import { fail } from "../errors.ts";
-import { assertStorageName } from "../util/names.ts";
+import { assertNewName, assertStorageName, isNewName } from "../util/names.ts";
 import { type Listing, type Lock, lockedError, type LockHolder, type Storage, type StoredFile } from "./storage.ts";
 
 /**
@@ -45,18 +45,19 @@ class InMemoryStorage implements Storage {
   }
 
   async createOnce(name: string, bytes: Uint8Array): Promise<boolean> {
-    assertStorageName(name);
+    assertNewName(name);
     if (this.#files.has(name) || this.#folders.has(name)) return false;
     this.#put("create", name, bytes.slice());
     return true;
   }
 
   async replace(name: string, bytes: Uint8Array): Promise<void> {
+    assertNewName(name);
     this.#put("write", name, bytes.slice());
   }
 
   async appendAt(name: string, offset: number, bytes: Uint8Array): Promise<void> {
-    assertStorageName(name);
+    assertNewName(name);
     const there = this.#files.get(name) ?? new Uint8Array();
     if (there.length < offset) {
       const found = `found ${there.length} bytes, expected at least the offset ${offset}`;
@@ -141,6 +142,8 @@ export async function copyInMemory(from: Storage, folder: string): Promise<Stora
   for (const place of [undefined, ...inside]) {
     for (const { name } of (await from.list(place)).files) {
       const path = place === undefined ? name : `${place}/${name}`;
+      // No run reads what another program has put there under such a name.
+      if (!isNewName(path)) continue;
       const bytes = await from.read(path, { maxBytes: MAX_BYTES });
       if (bytes !== undefined) await to.replace(path, bytes);
     }

@@ -4,8 +4,10 @@ import { basename, dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { type CarryoverError, fail, messageOf } from "../errors.ts";
 import { isRecord } from "../util/json.ts";
+import { loadOptional } from "../util/optional-packages.ts";
 import type { Lock, LockHolder, Storage } from "./storage.ts";
 import { attempt, CREATE_ONLY, discard, READ_ONLY, readFully, temporaryName, withFile } from "./fs.node.ts";
+import { renameSync, sleepInPlace } from "./rename.node.ts";
 
 /**
  * The locks of this process, by real path. The map keeps the handles alive, because a garbage collection would free their
@@ -23,7 +25,7 @@ const held = new Map<string, DatabaseSync>();
  * @throws {CarryoverError} `LOCKED` at once, naming the holder, if it is taken; `IO` if the folder cannot be written.
  */
 export async function takeLock(folder: string, holder: LockHolder, options: { expected?: string } = {}): Promise<Lock> {
-  const { DatabaseSync } = await import("node:sqlite");
+  const DatabaseSync = await loadSqlite();
   const key = attempt("lock", folder, () => fs.realpathSync(folder));
   if (held.has(key)) throw lockedError(folder, options);
   const file = join(folder, ".lock");
@@ -48,6 +50,21 @@ export async function takeLock(folder: string, holder: LockHolder, options: { ex
     throw error;
   }
   return lock;
+}
+
+/** A package with the SQLite that Node 20 lacks. Its locks are those of every other SQLite. */
+const SQLITE_PACKAGE = "libsql";
+
+/** @throws {CarryoverError} `NOT_FOUND`, with the package to add, on an engine without SQLite. */
+async function loadSqlite(): Promise<typeof DatabaseSync> {
+  // Its type knows no Node without it.
+  const builtin: { DatabaseSync: typeof DatabaseSync } | undefined = process.getBuiltinModule("node:sqlite");
+  if (builtin !== undefined) return builtin.DatabaseSync;
+  const { default: Database } = await loadOptional<{ default: typeof DatabaseSync }>(() => import(SQLITE_PACKAGE), {
+    tried: `Cannot lock a folder on Node ${process.versions.node}, which has no SQLite`,
+    packages: [SQLITE_PACKAGE],
+  });
+  return Database;
 }
 
 /** Time in which whoever removes a whole folder gets from one of the two files of a lock to the other. */
@@ -78,7 +95,7 @@ class HeldLock implements Lock {
       this.#lockFile = this.#stat(".lock");
       this.#info = fs.openSync(temp, CREATE_ONLY, 0o644);
       fs.writeFileSync(this.#info, `${JSON.stringify(holder)}\n`);
-      fs.renameSync(temp, join(this.#folder, ".lock.json"));
+      renameSync(temp, join(this.#folder, ".lock.json"));
     } catch (error) {
       discard(temp);
       throw error;
@@ -134,10 +151,6 @@ class HeldLock implements Lock {
 
 function isSameFile(a: fs.Stats | undefined, b: fs.Stats | undefined): boolean {
   return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
-}
-
-function sleepInPlace(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /**

@@ -6,6 +6,7 @@ import { attempt, attemptAsync, discard, makeFolder, syncFolder, temporaryName }
 import { lockHolder, takeLock } from "./lock.node.ts";
 import type { Lock } from "./storage.ts";
 import { syncFolders, temporaryEntries } from "./tree.node.ts";
+import { renameSync } from "./rename.node.ts";
 
 /** What a folder is made for. */
 type Purpose = "restore" | "merge";
@@ -61,7 +62,7 @@ export async function makeWholeFolder(
       syncFolders(folder);
       lock.assertHeld();
       // This fails if the target has been filled meanwhile.
-      fs.renameSync(folder, to);
+      renameSync(folder, to);
     });
   } finally {
     // Released first: Windows removes no file that is open.

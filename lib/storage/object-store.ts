@@ -1,5 +1,5 @@
 import { fail } from "../errors.ts";
-import { assertStorageName } from "../util/names.ts";
+import { assertNewName, assertStorageName } from "../util/names.ts";
 import { BucketLock } from "./bucket-lock.ts";
 import { assertConditionalWrites, type Bucket, withReports } from "./bucket.ts";
 import { FolderNames } from "./folder-names.ts";
@@ -102,7 +102,7 @@ class ObjectStore implements Storage {
   }
 
   async createOnce(name: string, bytes: Uint8Array): Promise<boolean> {
-    assertStorageName(name);
+    assertNewName(name);
     return this.#change(async () => {
       if (await this.#names.isFolder(name, "create")) return false;
       const isNew = await this.#files.create(name, bytes);
@@ -112,12 +112,12 @@ class ObjectStore implements Storage {
   }
 
   async replace(name: string, bytes: Uint8Array): Promise<void> {
-    assertStorageName(name);
+    assertNewName(name);
     await this.#change(() => this.#put("write", name, async () => bytes));
   }
 
   async appendAt(name: string, offset: number, bytes: Uint8Array): Promise<void> {
-    assertStorageName(name);
+    assertNewName(name);
     await this.#change(() =>
       this.#put("append to", name, async () => {
         const there = (await this.#files.read(name, { maxBytes: offset })) ?? new Uint8Array();

@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { attempt, CREATE_ONLY, discard, syncFolder, temporaryName, writeAll } from "./fs.node.ts";
+import { renameSync } from "./rename.node.ts";
 
 /**
  * Writes a file piece by piece, in place of an older one of that name. It has its name when all of it is on disk.
@@ -24,7 +25,7 @@ export async function writeStream<T>(
     });
     attempt("write", file, () => {
       fs.fsyncSync(fd);
-      fs.renameSync(temp, file);
+      renameSync(temp, file);
       syncFolder(dirname(file));
     });
     return { result, file, size_bytes: size };

@@ -69,3 +69,14 @@ export async function forEachAtOnce<T>(
   };
   await settleAll(Array.from({ length: Math.min(atOnce, items.length) }, workNext));
 }
+
+/** `Promise.withResolvers()`, which Node 20 has not. */
+export function withResolvers<T>(): PromiseWithResolvers<T> {
+  let resolve!: PromiseWithResolvers<T>["resolve"];
+  let reject!: PromiseWithResolvers<T>["reject"];
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  return { promise, resolve, reject };
+}

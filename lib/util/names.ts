@@ -51,6 +51,33 @@ export function assertStorageName(name: string): void {
   throw fail("BAD_USAGE", "Cannot use a file name", { found: shown(name), expected });
 }
 
+/**
+ * Checks a name that a `Storage` is to make: as `assertStorageName()`, and one that Windows can have too, so that the folder can be
+ * copied there. What is there under another name may still be read, moved and removed.
+ *
+ * @throws {CarryoverError} `BAD_USAGE`.
+ */
+export function assertNewName(name: string): void {
+  assertStorageName(name);
+  const segments = name.split("/");
+  let expected: string;
+  if (/[:*?"<>|\p{Cc}]/u.test(name)) expected = String.raw`a name without : * ? " < > | and control characters`;
+  else if (segments.some((segment) => WINDOWS_DEVICE.test(segment))) expected = "a name that is not a Windows device";
+  else if (segments.some((segment) => /[. ]$/.test(segment))) expected = "a name that does not end in a dot or space";
+  else return;
+  throw fail("BAD_USAGE", "Cannot use a file name", { found: shown(name), expected });
+}
+
+/** Whether a storage can make a file of this name, see `assertNewName()`. */
+export function isNewName(name: string): boolean {
+  try {
+    assertNewName(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether storage drivers use files or folders of this name themselves; listings leave them out. */
 export function isReservedName(segment: string): boolean {
   return RESERVED.test(segment);

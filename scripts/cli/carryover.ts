@@ -31,9 +31,9 @@ const COMMANDS: Readonly<Record<string, string>> = {
 const [name = "--help"] = process.argv.slice(2);
 // Bun and Deno say which Node they are like.
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-if (major < 22 || (major === 22 && minor < 18)) {
+if (major < 20 || (major === 20 && minor < 16)) {
   await runScript(async () => {
-    throw fail("NOT_FOUND", "Cannot start", { found: `Node ${process.versions.node}`, expected: "22.18 or newer" });
+    throw fail("NOT_FOUND", "Cannot start", { found: `Node ${process.versions.node}`, expected: "20.16 or newer" });
   });
 } else if (Object.hasOwn(COMMANDS, name)) {
   // A script reads the command line after its own name.

@@ -1,17 +1,23 @@
-/** The published package: built, packed and installed by npm into an empty folder, then used there on Bun, Node and Deno. */
+/** The published package: built, packed and installed by npm into an empty folder, then used there on Bun, Deno, and each Node. */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
 import { filesOf, resultOf, runScript, type ScriptResult } from "../scripts/run-script.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { ENGINES, isThere } from "./find-engines.ts";
+import { ENGINES, type Engine, isThere, nodesInPath, runsTypeScript } from "./find-engines.ts";
 
 setDefaultTimeout(300_000);
 
 const PERIOD = ["--start", "2021-01-01", "--end", "2021-03-01", "--chunks", "month"];
 /** What a plain install may take. */
 const MAX_INSTALLED_BYTES = 20e6;
+
+const [BUN, NODE, DENO] = ENGINES;
+const NODES = nodesInPath();
+const EVERY_ENGINE = [BUN, DENO, ...NODES];
+/** Node 20 runs the package, and no module that is in TypeScript. */
+const isModern = (engine: Engine): boolean => !NODES.includes(engine) || runsTypeScript(engine.command[0]);
 
 const base = temporaryFolder("package");
 const project = join(base, "project");
@@ -51,12 +57,16 @@ beforeAll(async () => {
   writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }');
   const tarball = readdirSync(base).find((name) => name.endsWith(".tgz"))!;
   await succeed(["npm", "install", "--no-audit", "--no-fund", join(base, tarball)], project);
+  plainBytes = bytesIn(modules);
   await runScript("run-chunks.ts", [...PERIOD, "--memory-dir", join(base, "source")]);
   fromSource = filesOf(join(base, "source"));
 });
 
+/** What is installed besides the package, on all engines: Node 20 has no SQLite. */
+let plainBytes = 0;
+
 test("a plain install takes at most 20 MB", () => {
-  expect(bytesIn(modules)).toBeLessThanOrEqual(MAX_INSTALLED_BYTES);
+  expect(plainBytes).toBeLessThanOrEqual(MAX_INSTALLED_BYTES);
 });
 
 test("the package has what runs and is imported, and neither tests nor sources", () => {
@@ -83,8 +93,39 @@ test("its declarations have types, for a strict program without types of an engi
   expect(await start([process.execPath, tsc, ...flags, program], project)).toEqual({ code: 0, stdout: "", stderr: "" });
 });
 
-describe.each(ENGINES)("on $name", (engine) => {
+describe.each(EVERY_ENGINE)("on $name", (engine) => {
   const command = (...args: string[]): string[] => [...engine.command, bin, ...args];
+
+  test.skipIf(!isThere(engine) || isModern(engine))(
+    "the lock of a memory folder needs a package, which is named",
+    async () => {
+      const folder = join(project, `${engine.name}-no-lock`);
+      mkdirSync(folder);
+      const { code, stderr } = await start(command("run-chunks", ...PERIOD), folder);
+      expect([code, stderr]).toEqual([3, expect.stringContaining("has no SQLite")]);
+      expect(stderr).toContain("npm install libsql");
+      const { ready, checks } = JSON.parse((await start(command("doctor", "--json"), project)).stdout);
+      expect([ready, checks.find(({ name }: { name: string }) => name === "lock").cure]).toEqual([
+        false,
+        "npm install libsql",
+      ]);
+      await succeed(["npm", "install", "--no-audit", "--no-fund", "libsql"], project);
+    },
+  );
+
+  test.skipIf(!isThere(engine))("both entry points are imported by a program in JavaScript", async () => {
+    const program = join(project, `${engine.name}-imports.mjs`);
+    writeFileSync(
+      program,
+      `import { backtest, inMemoryStorage, openMemory, syntheticBars, trend } from "carryover";
+       import { diskStorage } from "carryover/node";
+       const bars = [syntheticBars({ asset: "GOLD", timeframe: "4h", seed: 1, end: "2024-02-01" })];
+       const memory = await openMemory(inMemoryStorage());
+       const { summary } = await backtest({ bars, memory, providers: [trend()], start: "2024-01-01", end: "2024-02-01" });
+       console.log(typeof diskStorage, summary.total_trades > 0);`,
+    );
+    expect(await succeed([...engine.command, program], project)).toBe("function true\n");
+  });
 
   test.skipIf(!isThere(engine))(
     "the main job remembers in the current folder, to the byte what source does",
@@ -109,10 +150,11 @@ describe.each(ENGINES)("on $name", (engine) => {
     expect(ready).toBeTrue();
     const { peerDependencies } = JSON.parse(readFileSync(join(modules, "carryover", "package.json"), "utf8"));
     const added = checks.flatMap(({ cure }) => /^npm install (.*)/.exec(cure ?? "")?.[1]?.split(" ") ?? []);
-    expect(added.toSorted()).toEqual(Object.keys(peerDependencies).toSorted());
+    const optional = Object.keys(peerDependencies).filter((name) => name !== "libsql");
+    expect(added.toSorted()).toEqual(optional.toSorted());
   });
 
-  test.skipIf(!isThere(engine))("a folder of one's own runs as it is", async () => {
+  test.skipIf(!isThere(engine) || !isModern(engine))("a folder of one's own runs as it is", async () => {
     const folder = join(project, `${engine.name}-own`);
     mkdirSync(folder);
     expect(await succeed(command("init"), folder)).toContain("npx carryover run-chunks --config my/config.yaml");
@@ -139,7 +181,7 @@ describe.each(ENGINES)("on $name", (engine) => {
     expect(result).toMatchObject({ trials: 2, failed: [] });
   });
 
-  test.skipIf(!isThere(engine))("the example of the library prints what it says", async () => {
+  test.skipIf(!isThere(engine) || !isModern(engine))("the example of the library prints what it says", async () => {
     const [, block = ""] = /```ts\n(.*?)\n \* ```/s.exec(readFileSync(join(PROJECT_DIR, "lib", "mod.ts"), "utf8"))!;
     const example = block.replaceAll(/^ \* ?/gm, "");
     const program = join(project, `${engine.name}-example.ts`);
@@ -169,7 +211,19 @@ test("a build that is not below node_modules remembers in the current folder, to
   expect(filesOf(join(folder, "data", "memory"))).toEqual(fromSource);
 });
 
-test.skipIf(!isThere(ENGINES[1]))("npx finds the command, whose texts name it", async () => {
+test.skipIf(!isThere(DENO))(
+  "the library is ready for JSR: deno finds no slow types, and the version is that of the package",
+  async () => {
+    const { version } = JSON.parse(readFileSync(join(PROJECT_DIR, "deno.json"), "utf8")) as { version: string };
+    expect(version).toBe(
+      (JSON.parse(readFileSync(join(PROJECT_DIR, "package.json"), "utf8")) as { version: string }).version,
+    );
+    const { code, stderr } = await start(["deno", "publish", "--dry-run", "--allow-dirty"], PROJECT_DIR);
+    expect([code, stderr]).toEqual([0, expect.stringContaining("Dry run complete")]);
+  },
+);
+
+test.skipIf(!isThere(NODE))("npx finds the command, whose texts name it", async () => {
   const help = await succeed(["npx", "--no-install", "carryover", "run-chunks", "--help"], project);
   expect(help).toContain("npx carryover run-chunks [--year Y");
   expect(help).not.toContain("bun scripts/");

@@ -210,6 +210,21 @@ export function describeStorage(name: string, makeStorage: () => Storage | Promi
       expect(await storage.list()).toEqual({ files: [], folders: [] });
     });
 
+    test("a file that is made has a name that Windows can have; what is there under another may be moved and removed", async () => {
+      const storage = await makeStorage();
+      for (const bad of ["ab:c", "runs/con", "AUX.json", "nul/a", "a.", "a /b", "what?", "a*", "a|b", "a\nb"]) {
+        const calls = [
+          storage.createOnce(bad, utf8("x")),
+          storage.replace(bad, utf8("x")),
+          storage.appendAt(bad, 0, utf8("x")),
+        ];
+        for (const call of calls) expect((await failureOf(call)).code).toBe("BAD_USAGE");
+        expect(await storage.read(bad, ALL)).toBeUndefined();
+        await storage.remove(bad);
+      }
+      expect(await storage.list()).toEqual({ files: [], folders: [] });
+    });
+
     test("lock() allows one holder at a time and names it; a second release frees nothing", async () => {
       const storage = await makeStorage();
       const first = await storage.lock(HOLDER);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { assertFileNamePart, assertStorageName } from "../../lib/util/names.ts";
+import { assertFileNamePart, assertNewName, assertStorageName, isNewName } from "../../lib/util/names.ts";
 
 function refused(id: string): RegExp | string | undefined {
   try {
@@ -65,4 +65,19 @@ test("assertStorageName() accepts exactly the names whose path stays below the f
       else expect(check).toThrow(/^Cannot use a file name: found "/);
     }),
   );
+});
+
+test("assertNewName() says which rule of Windows a name breaks", () => {
+  const broken: readonly (readonly [string, string])[] = [
+    ["ab:c", String.raw`a name without : * ? " < > | and control characters`],
+    ["runs/Con/a", "a name that is not a Windows device"],
+    ["com1.json", "a name that is not a Windows device"],
+    ["runs./a", "a name that does not end in a dot or space"],
+    ["../a", 'a relative name without empty parts, "." and ".."'],
+  ];
+  for (const [name, expected] of broken) {
+    expect(() => assertNewName(name)).toThrow(`expected ${expected}`);
+    expect(isNewName(name)).toBeFalse();
+  }
+  for (const name of ["console.json", "a.b", "com10", "runs/ä b.ndjson"]) expect(isNewName(name)).toBeTrue();
 });

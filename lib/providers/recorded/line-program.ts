@@ -1,4 +1,4 @@
-import { unlessAborted } from "../../util/async.ts";
+import { unlessAborted, withResolvers } from "../../util/async.ts";
 import { isRecord } from "../../util/json.ts";
 
 /** A running program. */
@@ -78,7 +78,7 @@ export class LineProgram {
   async exchange(request: Readonly<Record<string, unknown>>, { abort }: { abort: AbortSignal }): Promise<string> {
     const id = ++this.#lastId;
     const line = `${JSON.stringify({ id, ...request })}\n`;
-    const question: OpenQuestion = { id, line, abort, answer: Promise.withResolvers(), isRetry: false };
+    const question: OpenQuestion = { id, line, abort, answer: withResolvers(), isRetry: false };
     try {
       while (this.#retries > 0) await unlessAborted(this.#lastRetry, abort);
       abort.throwIfAborted();

@@ -11,6 +11,7 @@ import { type LegendEntry, type Picture, tabsHtml } from "../html.ts";
 import type { LiveFrame } from "../live.ts";
 import type { DecisionPoint } from "../run-data.ts";
 import { chunkBorders, drawSvg, marginFor, TIME_AXIS } from "../svg.ts";
+import { groupBy } from "../../util/group.ts";
 
 /** Points of a picture of weights. */
 const MAX_WEIGHT_POINTS = 185;
@@ -26,9 +27,9 @@ export function weightsPicture({ run: { summary }, decisions }: ReportData, fram
   const names = Object.keys(summary.providers);
   const { startMs, widthMs, count } = frame.buckets;
   const buckets = bucketsOf({ startMs, endMs: startMs + widthMs * count }, MAX_WEIGHT_POINTS);
-  const byAsset = Map.groupBy(decisions, ({ asset }) => asset);
+  const byAsset = groupBy(decisions, ({ asset }) => asset);
   const tabs = summary.assets.map((asset) => {
-    const byBucket = Map.groupBy(byAsset.get(asset) ?? [], ({ atMs }) => bucketOf(buckets, atMs));
+    const byBucket = groupBy(byAsset.get(asset) ?? [], ({ atMs }) => bucketOf(buckets, atMs));
     const points = [...byBucket].flatMap(([i, some]) =>
       names.map((name) => ({ at: new Date(bucketEnd(buckets, i)), name, weight: meanWeight(some, name) })),
     );
@@ -60,7 +61,7 @@ export function weightsPicture({ run: { summary }, decisions }: ReportData, fram
     table: {
       heads: ["asset", "chunk", ...names],
       rows: summary.assets.flatMap((asset) => {
-        const byChunk = Map.groupBy(byAsset.get(asset) ?? [], ({ chunk }) => chunk);
+        const byChunk = groupBy(byAsset.get(asset) ?? [], ({ chunk }) => chunk);
         return summary.quarterly_breakdown.map(({ quarter }) => {
           const some = byChunk.get(quarter) ?? [];
           return [asset, quarter, ...names.map((name) => fixed(meanWeight(some, name)))];

@@ -9,6 +9,7 @@ import { type Picture, tabsHtml } from "../html.ts";
 import type { LiveFrame } from "../live.ts";
 import type { DecisionPoint } from "../run-data.ts";
 import { chunkBorders, drawSvg, logTicks, rangeOf, signedTick, TIME_AXIS } from "../svg.ts";
+import { groupBy } from "../../util/group.ts";
 
 /** Points of a line of prices. */
 const MAX_PRICES = 900;
@@ -165,7 +166,7 @@ export function sizesPicture({ run: { summary }, decisions }: ReportData, { bord
   if (entries.length === 0) return { id: "sizes", title, note: "Without memory every position has its full size." };
   const mean = meanOf(entries.map(({ sizeScale }) => sizeScale));
   const shown = thinned(entries, MAX_POSITIONS);
-  const months = [...Map.groupBy(entries, ({ at }) => at.toISOString().slice(0, 7))];
+  const months = [...groupBy(entries, ({ at }) => at.toISOString().slice(0, 7))];
   const period = {
     type: "utc" as const,
     label: null,
