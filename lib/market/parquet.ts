@@ -58,10 +58,7 @@ async function readRows(
       file,
     );
     const columns = [...names.values()];
-    const size = unpackedSize(metadata, columns);
-    if (size > MAX_UNPACKED_BYTES) {
-      throw badData({ file }, { found: `${size} bytes when unpacked`, expected: `at most ${MAX_UNPACKED_BYTES}` });
-    }
+    assertSize(metadata, { columns, file });
     const source = { byteLength: buffer.byteLength, slice: (from: number, to?: number) => buffer.slice(from, to) };
     const rows = await parquetReadObjects({ file: source, metadata, columns, compressors, parsers: TIMESTAMP_PARSERS });
     return { rows, names };
@@ -91,13 +88,21 @@ function findColumns(columns: readonly string[], file: string): ColumnNames {
   return names;
 }
 
-/** The size of some columns when unpacked, as the file's metadata has it. */
-function unpackedSize(metadata: FileMetaData, columns: readonly string[]): number {
+/**
+ * Refuses columns that are too large when unpacked, as the file's metadata has it.
+ *
+ * @throws {CarryoverError} `BAD_DATA`
+ */
+export function assertSize(
+  metadata: FileMetaData,
+  { columns, file }: { columns: readonly string[]; file: string },
+): void {
   let size = 0;
   for (const { meta_data: meta } of metadata.row_groups.flatMap((group) => group.columns)) {
     if (meta !== undefined && columns.includes(meta.path_in_schema[0]!)) size += Number(meta.total_uncompressed_size);
   }
-  return size;
+  if (size <= MAX_UNPACKED_BYTES) return;
+  throw badData({ file }, { found: `${size} bytes when unpacked`, expected: `at most ${MAX_UNPACKED_BYTES}` });
 }
 
 function toBar(row: Row, position: { names: ColumnNames; file: string; row: string }): Bar {

@@ -1,5 +1,6 @@
 import { badData } from "../bar.ts";
-import { TIMESTAMP_PARSERS } from "../parquet.ts";
+import { CarryoverError } from "../../errors.ts";
+import { assertSize, TIMESTAMP_PARSERS } from "../parquet.ts";
 import { type Table, typedTable } from "./foreign-bars.ts";
 import { shortestFloat32 } from "./numbers.ts";
 
@@ -23,10 +24,12 @@ export async function readParquetTable(bytes: Uint8Array, file: string): Promise
     const metadata = parquetMetadata(buffer);
     const elements = parquetSchema(metadata).children.map(({ element }) => element);
     const names = elements.map(({ name }) => name);
+    assertSize(metadata, { columns: names, file });
     const records = await parquetReadObjects({ file: buffer, metadata, compressors, parsers: TIMESTAMP_PARSERS });
     const rows = records.map((record) => elements.map((element) => cellOf(record[element.name], element)));
     return typedTable(file, { names, rows, unit: "row" });
   } catch (cause) {
+    if (cause instanceof CarryoverError) throw cause;
     throw badData({ file }, { found: "damaged or incomplete Parquet", expected: "a Parquet file", cause });
   }
 }

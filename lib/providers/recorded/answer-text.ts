@@ -49,7 +49,10 @@ interface FoundObject {
 /** Characters of an answer that are searched, at its end. More would be no vote. */
 const MAX_SEARCHED = 200_000;
 
-/** Objects without an end that are tried, and nearly JSON that is repaired, which takes time by the square of its length. */
+/** Braces around an object that are no object: those of \boxed{}, and doubled ones, as templates escape them. */
+const DOUBLE_BRACE = /^\{\s*\{/;
+
+/** Objects without an end or in double braces that are tried, and nearly JSON that is repaired, which takes time by the square of its length. */
 const MAX_UNENDED = 10;
 const MAX_REPAIRS = 20;
 const MAX_REPAIRED = 8000;
@@ -74,8 +77,10 @@ export function objectsIn(said: string, options: { isCut: boolean }): readonly F
     if (source !== undefined && value === undefined && /confidence/i.test(source) && repairs++ < MAX_REPAIRS) {
       value = parseLeniently(source);
     }
-    if (end === undefined) unended += 1;
-    const after = at + (value === undefined && end === undefined ? 1 : (source?.length ?? 1));
+    const isWrapper = value === undefined && DOUBLE_BRACE.test(text.slice(at, at + 100));
+    if (end === undefined || isWrapper) unended += 1;
+    const isSkipped = value !== undefined || (end !== undefined && !isWrapper);
+    const after = at + (isSkipped ? (source?.length ?? 1) : 1);
     if (value !== undefined) found.push({ value, isLast: /^[\s`]*$/.test(text.slice(after)) });
     at = text.indexOf("{", after);
   }

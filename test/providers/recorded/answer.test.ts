@@ -51,6 +51,8 @@ describe("a clear vote is taken", () => {
     ["in a Hermes tool call", `<tool_call>\n{"name": "vote", "arguments": ${GOOD}}\n</tool_call>`],
     ["in a tool call with encoded arguments", `{"name": "vote", "parameters": ${JSON.stringify(GOOD)}}`],
     ["in Mistral's tool call", `[TOOL_CALLS][{"name": "vote", "arguments": ${GOOD}}]`],
+    ["in double braces", `{${GOOD}}`],
+    ["in a box of LaTeX", `So \\boxed{${GOOD}}.`],
     ["in a list of one", `[${GOOD}]`],
     ["under one key", `{"vote": ${GOOD}}`],
     ["under the asset's name", '{"BTCUSD": {"action": "BUY", "confidence": 70}}'],
