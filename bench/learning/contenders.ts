@@ -59,7 +59,7 @@ function lessonsOf(weigh: (situation: Situation, votes: readonly Vote[]) => numb
   return {
     weights: [],
     weigh: (situation, votes) => ({
-      weights: weigh(situation, votes),
+      weights: weigh(situation as Situation, votes),
       confidences: votes.map(({ confidence }) => (isCalibrated ? 100 : confidence)),
       expectedR: votes.map(() => 0),
     }),

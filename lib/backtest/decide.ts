@@ -1,9 +1,8 @@
 import { assetFileName } from "../config/asset-name.ts";
 import { describeDecision, describeSituation } from "../memory/description.ts";
-import type { Lessons, ScaledPosition, WeighedVotes } from "../memory/lessons.ts";
+import type { Lessons } from "../memory/lessons.ts";
 import type { MemoryView } from "../memory/view.ts";
-import { ACTIONS, askProviders, isRead, type Provider } from "../providers/provider.ts";
-import { meanOf } from "../util/numbers.ts";
+import { askProviders, isRead, type Provider } from "../providers/provider.ts";
 import type { BacktestSettings } from "../settings.ts";
 import type {
   Action,
@@ -17,8 +16,9 @@ import type {
 } from "../types.ts";
 import { sha256OfText } from "../util/sha256.ts";
 import { DAY_MS } from "../util/time.ts";
-import type { Broker } from "./broker.ts";
+import { type Broker, costsOf } from "./broker.ts";
 import type { Feed } from "./feed.ts";
+import { judge, judgedFields } from "./judge.ts";
 import { correlation, costInR, positionSize, skipReason } from "./sizing.ts";
 
 /** How far back the correlation of two assets looks. */
@@ -84,53 +84,30 @@ export function decideOn(
   ballot: Ballot,
   context: DecideContext & { readonly equity: number; readonly lessons: Lessons | undefined },
 ): Decided {
-  const { situation, votes } = ballot;
-  const { equity, lessons, runId } = context;
-  const weighed = lessons?.weigh(situation, votes) ?? equalWeights(votes);
-  const { weights, confidences } = weighed;
-  const calibrated = votes.map((vote, i) => ({ ...vote, confidence: confidences[i]! }));
-  const { action, confidence: rawConfidence } = decide(calibrated, weights);
-  const confidence = action === "HOLD" ? rawConfidence : (lessons?.calibrate(rawConfidence) ?? rawConfidence);
-  const { expectedR, scale } = scaledPosition({ ballot, action, weighed }, context);
-  const figures = { raw_confidence: rawConfidence, confidence, expected_r: expectedR };
-  const placed = placeOrder({ ballot, action, figures, scale }, context);
-  const toRecord = (): DecisionRecord =>
-    recordOf(ballot, { ...figures, ...placed, runId, weighed, action, equity, size_scale: scale });
+  const { situation, votes, recalled } = ballot;
+  const { equity, lessons, runId, settings } = context;
+  const riskPerUnit = settings.risk.stopAtr * situation.atr;
+  const costR = costInR(costsOf(settings, situation.asset), { price: situation.close, riskPerUnit });
+  const judged = judge({ situation, votes }, { lessons, costR });
+  const { action, raw_confidence, confidence, expected_r, size_scale: scale } = judged;
+  const placed = placeOrder({ ballot, action, figures: { raw_confidence, confidence, expected_r }, scale }, context);
+  const toRecord = (): DecisionRecord => {
+    const { asset, timestamp, ...stored } = situation;
+    return {
+      decision_id: decisionId(runId, situation),
+      timestamp: new Date(timestamp).toISOString(),
+      asset,
+      situation: stored,
+      votes,
+      ...judgedFields({ judged, votes, recalled, equity }),
+      ...placed,
+    };
+  };
   return { action, skipped: placed.skipped, votes, toRecord };
 }
 
 type Figures = Pick<Decision, "raw_confidence" | "confidence" | "expected_r">;
 type Placed = Pick<DecisionRecord, "order" | "size" | "skipped">;
-
-function recordOf(
-  { situation, recalled, votes }: Ballot,
-  decided: Figures &
-    Placed &
-    Pick<DecisionRecord, "action" | "equity" | "size_scale"> & { runId: string; weighed: WeighedVotes },
-): DecisionRecord {
-  const { runId, weighed, action, raw_confidence, confidence, equity, expected_r, size_scale, order, size, skipped } =
-    decided;
-  const { asset, timestamp, ...stored } = situation;
-  return {
-    decision_id: decisionId(runId, situation),
-    timestamp: new Date(timestamp).toISOString(),
-    asset,
-    situation: stored,
-    votes,
-    weights: byProvider(votes, weighed.weights),
-    calibrated: byProvider(votes, weighed.confidences),
-    context: { remembered: recalled.remembered, similar: summaryOf(recalled.similar), recent: recalled.recent },
-    action,
-    raw_confidence,
-    confidence,
-    equity,
-    expected_r,
-    size_scale,
-    order,
-    size,
-    skipped,
-  };
-}
 
 /** `<YYYYMMDDTHHMM>-<asset>-<8 hex>`: the same run decides under the same ids again. */
 export function decisionId(runId: string, { asset, timestamp }: Pick<Situation, "asset" | "timestamp">): string {
@@ -188,74 +165,4 @@ function movesWithAnother(
     const value = correlation(feed, other, { from: wanted.asOf - CORRELATION_SPAN_MS });
     return value !== null && value > settings.correlationThreshold;
   });
-}
-
-/** Without memory every provider weighs the same, confidences count as voted, and nothing is expected. */
-export function equalWeights(votes: readonly Vote[]): WeighedVotes {
-  return {
-    weights: votes.map(() => 1 / votes.length),
-    confidences: votes.map(({ confidence }) => confidence),
-    expectedR: votes.map(() => 0),
-  };
-}
-
-/** What memory expects of a decision, and the part of the full size that it gets. */
-function scaledPosition(
-  { ballot, action, weighed }: { ballot: Ballot; action: Action; weighed: WeighedVotes },
-  { lessons, settings }: Pick<DecideContext, "settings"> & { lessons: Lessons | undefined },
-): ScaledPosition {
-  if (lessons === undefined || action === "HOLD") return { expectedR: null, scale: 1 };
-  const { situation, votes } = ballot;
-  let votesR = 0;
-  votes.forEach((vote, i) => {
-    if (vote.error !== undefined || vote.action === "HOLD") return;
-    votesR += vote.action === action ? weighed.expectedR[i]! : -weighed.expectedR[i]!;
-  });
-  return lessons.scale({ regime: situation.regime, votesR, costR: costInR(settings, situation) });
-}
-
-function byProvider(votes: readonly Vote[], values: readonly number[]): Record<string, number> {
-  return Object.fromEntries(votes.map(({ provider }, i) => [provider, values[i]!]));
-}
-
-function summaryOf(similar: MemoryContext["similar"]): DecisionRecord["context"]["similar"] {
-  let wins = 0;
-  for (const { won } of similar) if (won) wins += 1;
-  return {
-    count: similar.length,
-    wins,
-    mean_r: meanOf(similar.map(({ result_r }) => result_r)),
-    nearest: similar.map(({ decision_id, similarity }) => ({ decision_id, similarity })),
-  };
-}
-
-/** Sums closer than this are a tie. */
-const TIE = 1e-9;
-
-/**
- * Turns votes into the ensemble's action (docs/RULES.md, "Votes and decision"). The action with the greatest sum of
- * weight x confidence/100 wins, HOLD included. A tie is HOLD with confidence 0.
- *
- * @param weights Of each vote's provider, in the order of `votes`.
- * @returns The action and its confidence, 0..100.
- */
-export function decide(votes: readonly Vote[], weights: readonly number[]): { action: Action; confidence: number } {
-  const sums = { BUY: 0, SELL: 0, HOLD: 0 };
-  votes.forEach((vote, i) => {
-    if (vote.error === undefined) sums[vote.action] += (weights[i]! * vote.confidence) / 100;
-  });
-  const best = Math.max(sums.BUY, sums.SELL, sums.HOLD);
-  const winners = ACTIONS.filter((action) => best - sums[action] <= TIE);
-  const [action] = winners;
-  if (action === undefined || winners.length > 1 || best <= 0) return { action: "HOLD", confidence: 0 };
-
-  let confidence = 0;
-  let voters = 0;
-  for (const vote of votes) {
-    if (vote.error !== undefined || vote.action !== action) continue;
-    confidence += vote.confidence;
-    voters += 1;
-  }
-  const share = best / (sums.BUY + sums.SELL + sums.HOLD);
-  return { action, confidence: Math.min(100, (confidence / voters) * (0.8 + 0.4 * share)) };
 }

@@ -1,7 +1,6 @@
 /** Whether a new position is opened, and how large (docs/RULES.md). */
-import type { BacktestSettings } from "../settings.ts";
-import type { Situation, SkipReason } from "../types.ts";
-import { costsOf } from "./broker.ts";
+import type { BacktestSettings, Costs } from "../settings.ts";
+import type { SkipReason } from "../types.ts";
 import type { Feed } from "./feed.ts";
 
 /** Why a new position is not opened: the first check that fails. */
@@ -33,11 +32,15 @@ export function positionSize(
   return scale * Math.min(byRisk, (equity * risk.leverage) / maxPositions / close);
 }
 
-/** What fees, spread and slippage of a trade take, in R; 0 where the risk cannot be measured. */
-export function costInR(settings: BacktestSettings, { asset, close, atr }: Situation): number {
-  if (!(atr > 0)) return 0;
-  const { feeBps, spreadBps, slippageBps } = costsOf(settings, asset);
-  return (((2 * feeBps + spreadBps + 2 * slippageBps) / 10_000) * close) / (settings.risk.stopAtr * atr);
+/**
+ * What fees, spread and slippage of a trade take, in R; 0 where the risk cannot be measured.
+ *
+ * @param trade `riskPerUnit`: the price distance of one R.
+ */
+export function costInR(costs: Costs, { price, riskPerUnit }: { price: number; riskPerUnit: number }): number {
+  if (!(riskPerUnit > 0)) return 0;
+  const { feeBps, spreadBps, slippageBps } = costs;
+  return (((2 * feeBps + spreadBps + 2 * slippageBps) / 10_000) * price) / riskPerUnit;
 }
 
 /** The known bars of an asset are the first `count`. */

@@ -1,5 +1,5 @@
 /** Runs that differ from the one with memory in one thing: what of memory they use, or how much they bet. */
-import { equalWeights } from "../backtest/decide.ts";
+import { equalWeights } from "../backtest/judge.ts";
 import type { Lessons } from "../memory/lessons.ts";
 import type { Memory } from "../memory/store.ts";
 import { MemoryView, type MemoryViewOptions } from "../memory/view.ts";

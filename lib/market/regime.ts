@@ -71,11 +71,25 @@ const ADX_REACH = 15;
 /** Moving averages this many ATR apart belong to a clear trend. */
 const CLEAR_GAP_ATR = 4;
 
+/** The values that `trendScore()` is computed from. */
+const TREND_VALUES = ["adx", "atr", "ema_fast", "ema_slow"] as const;
+
+type TrendValues = Pick<Situation, (typeof TREND_VALUES)[number]>;
+
+/** What is known of them. */
+export type KnownTrend = Partial<TrendValues>;
+
+/** `trendScore()`, or `null` where some of its values are unknown. */
+export function knownTrendScore(situation: KnownTrend): number | null {
+  const isKnown = TREND_VALUES.every((name) => typeof situation[name] === "number");
+  return isKnown ? trendScore(situation as TrendValues) : null;
+}
+
 /**
  * How clearly a market trends, in [-1, 1]: half by its ADX, half by the distance of the two moving averages in ATR. Weights
  * depend on this number, because a border between two regimes discards half of what can be learned on either side of it.
  */
-export function trendScore(situation: Pick<Situation, "adx" | "atr" | "ema_fast" | "ema_slow">): number {
+export function trendScore(situation: TrendValues): number {
   const { adx, atr, ema_fast: fast, ema_slow: slow } = situation;
   const byAdx = Math.max(-1, Math.min(1, (adx - NEUTRAL_ADX) / ADX_REACH));
   const gap = atr > 0 ? Math.min(1, Math.abs(fast - slow) / (CLEAR_GAP_ATR * atr)) : 0;

@@ -1,5 +1,5 @@
-import { trendScore } from "../market/regime.ts";
-import type { Situation, Vote } from "../types.ts";
+import { type KnownTrend, knownTrendScore } from "../market/regime.ts";
+import type { Vote } from "../types.ts";
 import { calibrateDecision, calibrateVote } from "./calibration.ts";
 import { type EvidenceColumns, sumEvidence, type Window } from "./evidence.ts";
 import { estimateEdges, expectedR, resultVariance, toWeights } from "./weights.ts";
@@ -41,8 +41,11 @@ export interface Lessons {
   /** The providers' weights whatever the situation, in their order; they sum to 1. */
   readonly weights: readonly number[];
 
-  /** @param votes Of every provider, in their order. */
-  weigh(situation: Situation, votes: readonly Vote[]): WeighedVotes;
+  /**
+   * @param situation Without all values of its trend, weights are those of the mean trend.
+   * @param votes Of every provider, in their order.
+   */
+  weigh(situation: KnownTrend, votes: readonly Vote[]): WeighedVotes;
 
   /** The confidence that memory supports for a decision. Both 0..100. */
   calibrate(confidence: number): number;
@@ -67,7 +70,7 @@ export function learn(columns: EvidenceColumns, window: Window & { asOf: number;
     ),
 
     weigh: (situation, votes) => {
-      const trend = trendScore(situation);
+      const trend = knownTrendScore(situation);
       const expected = edges.map((edge, i) => expectedR(edge, trend, votes[i]));
       const confidences = providers.map((sums, i) => {
         const vote = votes[i];

@@ -12,6 +12,7 @@ import { decodeJsonObject } from "../util/json.ts";
 import { assertFileNamePart } from "../util/names.ts";
 import { sha256OfText } from "../util/sha256.ts";
 import { parseTimestamp } from "../util/time.ts";
+import type { SessionOutcome } from "./session-outcome.ts";
 import { type DecodedOutcome, tradeOf } from "./trade.ts";
 
 export const MAX_OUTCOME_BYTES: number = 1 << 20;
@@ -52,7 +53,7 @@ export function isForeignFile(bytes: Uint8Array, name: string): boolean {
  * @throws {CarryoverError} `BAD_OUTCOME` if it would not be read back as it is: its id or asset cannot be part of a file name, a
  * number is not finite or beyond 1e100, a time is not ISO 8601, a provider votes twice, or it is larger than 1 MB.
  */
-export function encodeOutcome(outcome: Outcome): EncodedOutcome {
+export function encodeOutcome(outcome: Outcome | SessionOutcome): EncodedOutcome {
   const id = outcome.decision_id;
   assertFileNamePart("decision_id", id);
   if (!isAssetName(outcome.asset_pair))

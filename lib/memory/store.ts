@@ -11,6 +11,7 @@ import { encodeForgetMark, type ForgetMark } from "./forget.ts";
 import { keepForeignStatistics } from "./foreign-statistics.ts";
 import { digestOf, type MemoryReading, moveToQuarantine, quarantine, readMemory } from "./load.ts";
 import { encodeOutcome, outcomeFileName } from "./outcome.ts";
+import type { SessionOutcome } from "./session-outcome.ts";
 import { SIDECAR_FILE } from "./sidecar.ts";
 import { areStatisticsCurrent, writeStatistics } from "./statistics.ts";
 import { type EmbeddedTrade, insertionIndex, isEmbedded, isSameTrade, tradeOf } from "./trade.ts";
@@ -49,10 +50,10 @@ export interface Memory {
    *
    * @throws {CarryoverError} `BAD_OUTCOME` if it cannot be stored, `CONFLICT` if its id is taken by another outcome.
    */
-  record(outcome: Outcome): Promise<EmbeddedTrade>;
+  record(outcome: Outcome | SessionOutcome): Promise<EmbeddedTrade>;
 
   /** As `record()`, but returns before the outcome is durable. Those that are begun before that share the cost of it. */
-  beginRecord(outcome: Outcome): Promise<BegunRecord>;
+  beginRecord(outcome: Outcome | SessionOutcome): Promise<BegunRecord>;
 
   /** Moves outcomes to `quarantine/`. */
   discard(ids: readonly string[]): Promise<void>;
@@ -191,13 +192,13 @@ class StoredMemory implements Memory {
     this.#markFiles = [...opened.reading.markFiles];
   }
 
-  async record(outcome: Outcome): Promise<EmbeddedTrade> {
+  async record(outcome: Outcome | SessionOutcome): Promise<EmbeddedTrade> {
     const { trade, durable } = await this.beginRecord(outcome);
     await durable;
     return trade;
   }
 
-  beginRecord(outcome: Outcome): Promise<BegunRecord> {
+  beginRecord(outcome: Outcome | SessionOutcome): Promise<BegunRecord> {
     return this.#inTurn(() => this.#beginRecord(outcome));
   }
 
@@ -230,7 +231,7 @@ class StoredMemory implements Memory {
     return this.#inTurn(() => this.#flush());
   }
 
-  async #beginRecord(outcome: Outcome): Promise<BegunRecord> {
+  async #beginRecord(outcome: Outcome | SessionOutcome): Promise<BegunRecord> {
     // A flush takes time in proportion to all trades: waiting for a share of them keeps the cost per record flat.
     if (this.#unflushed >= recordsPerFlush(this.trades.length)) await this.#flush();
     const id = outcome.decision_id;

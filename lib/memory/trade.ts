@@ -1,8 +1,9 @@
-import { trendScore } from "../market/regime.ts";
+import { knownTrendScore } from "../market/regime.ts";
 import type { Market, Outcome, SimilarTrade, TradeAction, Vote } from "../types.ts";
 import { isSameJson } from "../util/json.ts";
 import { meanOf } from "../util/numbers.ts";
 import { firstIndex } from "../util/sorted.ts";
+import type { SessionOutcome } from "./session-outcome.ts";
 
 const DIRECTIONS = { BUY: 1, SELL: -1, HOLD: 0 } as const;
 
@@ -43,7 +44,7 @@ export interface Trade {
   readonly confidence: number;
   /** Before calibration. */
   readonly rawConfidence: number;
-  /** How clearly the market trended at the decision, -1..1; `null` for an imported outcome. */
+  /** How clearly the market trended at the decision, -1..1; `null` where the outcome does not say. */
   readonly trendScore: number | null;
   /** By provider name, each once. */
   readonly votes: readonly TradeVote[];
@@ -89,7 +90,7 @@ export function insertionIndex(sorted: readonly Trade[], trade: Trade): number {
 }
 
 /** The trade of an outcome that Carryover wrote. */
-export function tradeOf(outcome: Outcome, file: { bytes: number; crc32: string; contentHash: string }): Trade {
+export function tradeOf(outcome: Outcome | SessionOutcome, file: { bytes: number; crc32: string; contentHash: string }): Trade {
   return {
     id: outcome.decision_id,
     bytes: file.bytes,
@@ -111,7 +112,7 @@ export function tradeOf(outcome: Outcome, file: { bytes: number; crc32: string; 
     confidence: outcome.decision_confidence,
     // Outcomes of version 1 were not calibrated.
     rawConfidence: outcome.raw_confidence ?? outcome.decision_confidence,
-    trendScore: trendScore(outcome.situation),
+    trendScore: knownTrendScore(outcome.situation),
     votes: tradeVotesOf(outcome.votes),
   };
 }

@@ -6,6 +6,7 @@ import { DAY_MS } from "../util/time.ts";
 import { describeSituation } from "./description.ts";
 import { EvidenceColumns, recordsIn, type Window } from "./evidence.ts";
 import { learn, type Lessons } from "./lessons.ts";
+import type { SessionOutcome } from "./session-outcome.ts";
 import type { BegunRecord, Memory } from "./store.ts";
 import { distinctTrades, type EmbeddedTrade, insertionIndex, similarTrade, type Trade } from "./trade.ts";
 
@@ -79,19 +80,39 @@ export class MemoryView {
 
   /** What memory has on a situation, as of its time. */
   async recall(situation: Situation): Promise<MemoryContext> {
-    const asOf = situation.timestamp;
+    const { recallFeatures = [] } = this.#options;
+    const { embedder } = this.#memory;
+    return this.#recall(situation.timestamp, situation.regime, () => {
+      // The shortcut knows nothing of features.
+      const shortcut = recallFeatures.length === 0 ? embedder.embedSituation?.(situation) : undefined;
+      return shortcut ?? embedSentence(embedder, describeSituation(situation, recallFeatures));
+    });
+  }
+
+  /** What memory has on a situation in words. */
+  recallSentence(situation: { asOf: number; regime: string; sentence: string }): Promise<MemoryContext> {
+    const { asOf, regime, sentence } = situation;
+    return this.#recall(asOf, regime, () => embedSentence(this.#memory.embedder, sentence));
+  }
+
+  /** The trades that a read as of a time sees, in the order of (exit, id). */
+  visible(asOf: number): readonly Trade[] {
+    const { from, to } = this.#windowAt(asOf);
+    return this.#trades.slice(from, to);
+  }
+
+  async #recall(
+    asOf: number,
+    regime: string,
+    embed: () => Float32Array | Promise<Float32Array>,
+  ): Promise<MemoryContext> {
     const window = this.#windowAt(asOf);
     const remembered = window.to - window.from;
     const recent = this.#recent(asOf, window);
     if (remembered === 0) return { remembered, similar: [], recent, records: NO_RECORDS };
-    const records = this.#options.records === false ? NO_RECORDS : this.#records(situation.regime, window);
+    const records = this.#options.records === false ? NO_RECORDS : this.#records(regime, window);
     if (this.#index === undefined) return { remembered, similar: [], recent, records };
-    const { embedder } = this.#memory;
-    const { recallFeatures = [] } = this.#options;
-    // The shortcut knows nothing of features.
-    const shortcut = recallFeatures.length === 0 ? embedder.embedSituation?.(situation) : undefined;
-    const query = shortcut ?? (await embedSentence(embedder, describeSituation(situation, recallFeatures)));
-    const matches = this.#index.search(query, { k: RECALLED, ...window });
+    const matches = this.#index.search(await embed(), { k: RECALLED, ...window });
     const similar = matches.map(({ row, similarity }) => similarTrade(this.#trades[row]!, similarity));
     return { remembered, similar, recent, records };
   }
@@ -102,7 +123,7 @@ export class MemoryView {
   }
 
   /** Makes a closed trade of this run visible, and begins to record it: `Memory.beginRecord()`. */
-  async beginRecord(outcome: Outcome): Promise<BegunRecord> {
+  async beginRecord(outcome: Outcome | SessionOutcome): Promise<BegunRecord> {
     const begun = await this.#memory.beginRecord(outcome);
     this.add(begun.trade);
     return begun;

@@ -61,9 +61,13 @@ export function estimateEdges(
   }));
 }
 
-/** What a vote is expected to earn in a market with this trend score. Without a direction its confidence does not count. */
-export function expectedR(edge: ProviderEdge, trend: number, vote: Vote | undefined): number {
-  const byTrend = edge.mean + edge.slope * (trend - edge.meanTrend);
+/**
+ * What a vote is expected to earn in a market with this trend score. Without a direction its confidence does not count.
+ *
+ * @param trend `null` if it is unknown: then the mean trend of the provider's trades.
+ */
+export function expectedR(edge: ProviderEdge, trend: number | null, vote: Vote | undefined): number {
+  const byTrend = trend === null ? edge.mean : edge.mean + edge.slope * (trend - edge.meanTrend);
   if (vote === undefined || vote.error !== undefined || vote.action === "HOLD") return byTrend;
   return byTrend + edge.byBin[confidenceBin(vote.confidence)]!;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { ChunkRecord } from "../../lib/results/chunks.ts";
-import { equalWeights } from "../../lib/backtest/decide.ts";
+import { equalWeights } from "../../lib/backtest/judge.ts";
 import { abstain, type Provider } from "../../lib/providers/provider.ts";
 import {
   at,

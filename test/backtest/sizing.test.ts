@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { correlation, costInR, positionSize, skipReason } from "../../lib/backtest/sizing.ts";
-import type { Bar, Situation } from "../../lib/types.ts";
+import type { Bar } from "../../lib/types.ts";
 import { HOUR, makeSettings } from "./world-samples.ts";
 
 describe("positionSize()", () => {
@@ -33,12 +33,10 @@ describe("positionSize()", () => {
 
 test("costInR() is what a trade there and back costs, in units of its risk", () => {
   // 2 bps of fee twice, 4 of spread, 2 of slippage twice: 12 bps of 2,000 are 2.4; the risk is 3 x 8.
-  const costs = new Map([["AAA", { feeBps: 2, spreadBps: 4, slippageBps: 2 }]]);
-  const settings = makeSettings({ costs });
-  const situation = { asset: "AAA", close: 2_000, atr: 8 } as Situation;
-  expect(costInR(settings, situation)).toBeCloseTo(0.1, 12);
-  expect(costInR(settings, { ...situation, atr: 0.5 })).toBeCloseTo(1.6, 12);
-  expect(costInR(settings, { ...situation, atr: 0 })).toBe(0);
+  const costs = { feeBps: 2, spreadBps: 4, slippageBps: 2 };
+  expect(costInR(costs, { price: 2_000, riskPerUnit: 24 })).toBeCloseTo(0.1, 12);
+  expect(costInR(costs, { price: 2_000, riskPerUnit: 1.5 })).toBeCloseTo(1.6, 12);
+  expect(costInR(costs, { price: 2_000, riskPerUnit: 0 })).toBe(0);
 });
 
 test("skipReason() is the first check that fails: positions, correlation, size", () => {

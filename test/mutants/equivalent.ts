@@ -66,7 +66,7 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "A correlation does not change when a constant is added.",
   },
   {
-    file: "lib/backtest/decide.ts",
+    file: "lib/backtest/judge.ts",
     mutation: "best <= 0 -> best < 0",
     reason: "If the best sum is 0, all three are, and tie.",
   },

@@ -4,6 +4,7 @@
 export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   "lib/backtest/broker.ts": [],
   "lib/backtest/decide.ts": ["test/backtest/run.test.ts"],
+  "lib/backtest/judge.ts": ["test/backtest/run.test.ts"],
   "lib/backtest/loop.ts": ["test/backtest/run.test.ts", "test/backtest/pending-writes.test.ts"],
   "lib/backtest/outcome.ts": [],
   "lib/backtest/pending-writes.ts": [],
