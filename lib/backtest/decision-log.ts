@@ -12,7 +12,7 @@ const encoder = new TextEncoder();
 
 /** The decisions of a chunk: the bytes of its `decisions.ndjson`, and what its record counts of them. */
 export class DecisionLog {
-  readonly #providers: readonly Provider[];
+  readonly #providers: readonly Pick<Provider, "name">[];
   readonly #isRead: boolean;
   #bytes: Uint8Array;
   #size = 0;
@@ -24,7 +24,7 @@ export class DecisionLog {
   readonly #samples = new Map<string, SamplePairs>();
 
   /** @param options `isRead`: whether anything reads the lines; else they are not written. */
-  constructor(providers: readonly Provider[], options: { isRead: boolean }) {
+  constructor(providers: readonly Pick<Provider, "name">[], options: { isRead: boolean }) {
     this.#providers = providers;
     this.#isRead = options.isRead;
     this.#bytes = new Uint8Array(options.isRead ? FIRST_BYTES : 0);
@@ -32,7 +32,7 @@ export class DecisionLog {
   }
 
   /** Adds a decision as a line, which takes less memory than objects. */
-  add({ action, skipped, votes, toRecord }: Decided): void {
+  add({ action, skipped, votes, toRecord }: Omit<Decided, "toRecord"> & { toRecord: () => object }): void {
     this.#count += 1;
     if (action === "HOLD") this.#holds += 1;
     if (action === "BUY") this.#buys += 1;

@@ -12,8 +12,10 @@ interface VotedSituation {
 }
 
 /** What the ensemble decides, with what confidence, and how large a position is to be. */
-export interface Judgement
-  extends Pick<DecisionRecord, "action" | "raw_confidence" | "confidence" | "expected_r" | "size_scale"> {
+export interface Judgement extends Pick<
+  DecisionRecord,
+  "action" | "raw_confidence" | "confidence" | "expected_r" | "size_scale"
+> {
   readonly weighed: WeighedVotes;
 }
 

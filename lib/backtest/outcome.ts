@@ -1,5 +1,6 @@
 import { HOUR_MS } from "../util/time.ts";
-import type { Market, Outcome, Situation } from "../types.ts";
+import type { KnownTrend } from "../market/regime.ts";
+import type { Market, Outcome } from "../types.ts";
 import type { BacktestSettings } from "../settings.ts";
 import { clippedR, directionOf } from "../memory/trade.ts";
 import { type ClosedTrade, costsOf } from "./broker.ts";
@@ -61,8 +62,8 @@ export function outcomeOfTrade(
 }
 
 /** Bullish where the fast average lies more than half an ATR above the slow one, bearish where below. */
-function priceTrend(situation: Situation): Outcome["price_trend"] {
-  const distance = situation.ema_fast - situation.ema_slow;
-  if (distance > situation.atr / 2) return "bullish";
-  return distance < -situation.atr / 2 ? "bearish" : "neutral";
+export function priceTrend({ ema_fast: fast = 0, ema_slow: slow = 0, atr = 0 }: KnownTrend): Outcome["price_trend"] {
+  const distance = fast - slow;
+  if (distance > atr / 2) return "bullish";
+  return distance < -atr / 2 ? "bearish" : "neutral";
 }

@@ -19,6 +19,11 @@ export class PendingWrites {
     });
   }
 
+  /** When all that is under way has settled. */
+  async pending(): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+
   /** Waits if too much is under way. */
   async makeRoom(): Promise<void> {
     if (this.#pending.size >= MAX_PENDING) await this.settle();

@@ -26,6 +26,8 @@ const SUMMARY_HEAD_BYTES = 1 << 14;
 
 const NEWLINE = 10;
 
+const DECISIONS = ".decisions.ndjson";
+
 /** What comes after the chunk's name in the files that `<chunk>.json` has a checksum of. */
 const DETAILS = ["decisions.ndjson", "equity.csv"] as const;
 type Detail = (typeof DETAILS)[number];
@@ -108,6 +110,22 @@ export class RunFiles {
     };
     await settleAll(DETAILS.map((detail) => this.#storage.replace(this.#path(`${chunk}.${detail}`), bytes[detail])));
     return { "decisions.ndjson": crc32Hex(bytes["decisions.ndjson"]), "equity.csv": crc32Hex(bytes["equity.csv"]) };
+  }
+
+  /** Appends lines to the decisions of a chunk that is not committed yet, after the first `offset` bytes. */
+  async appendDecisions(chunk: string, offset: number, lines: Uint8Array): Promise<void> {
+    await this.#storage.appendAt(this.#path(`${chunk}.decisions.ndjson`), offset, lines);
+  }
+
+  /** Names of the chunks that have decisions, in order. */
+  async decisionChunks(): Promise<readonly string[]> {
+    const { files } = await this.#storage.list(this.#folder);
+    return files.flatMap(({ name }) => (name.endsWith(DECISIONS) ? [name.slice(0, -DECISIONS.length)] : []));
+  }
+
+  /** Removes the summary of a session that continues. */
+  async removeSummary(): Promise<void> {
+    await this.#storage.remove(this.#path("summary.json"));
   }
 
   /** Writes `<chunk>.json`, which commits the chunk: after all else that belongs to it. */

@@ -50,14 +50,19 @@ export async function identifyRun(
 ): Promise<{ id: string; key: RunKey; notes: readonly string[] }> {
   const { carriedIn, known } = memory;
   const first = await firstAttempt(job, carriedIn);
-  const attempts = new Set([...known.values()].map(({ attempt }) => attempt));
-  const highest = Math.max(-1, ...[...attempts].filter((attempt) => known.has(runIdOf({ ...first, attempt }))));
+  const highest = highestAttempt(first, known);
   const last = { ...first, attempt: Math.max(0, highest) };
   const { restart = false } = job;
   const startsOver = typeof restart === "boolean" ? restart : highest >= 0 && (await restart(runIdOf(last)));
   const key = startsOver ? { ...first, attempt: highest + 1 } : last;
   const id = job.key.runId ?? runIdOf(key);
   return { id, key, notes: known.has(id) ? [] : notesOnOlder(id, key, known) };
+}
+
+/** The highest attempt of a run among those of a folder; -1 if there is none. */
+export function highestAttempt(key: RunKey, known: ReadonlyMap<string, RunKey>): number {
+  const attempts = new Set([...known.values()].map(({ attempt }) => attempt));
+  return Math.max(-1, ...[...attempts].filter((attempt) => known.has(runIdOf({ ...key, attempt }))));
 }
 
 async function firstAttempt(job: BacktestJob, carriedIn: readonly EmbeddedTrade[]): Promise<RunKey> {
@@ -147,7 +152,7 @@ function baseChange(before: RunKey["base"], now: RunKey["base"]): string {
 }
 
 /** SHA-256 over the columns of trades, as in the sidecar, and their vectors. */
-async function hashTrades(trades: readonly EmbeddedTrade[]): Promise<string> {
+export async function hashTrades(trades: readonly EmbeddedTrade[]): Promise<string> {
   const columns = new TextEncoder().encode(JSON.stringify(toColumns(trades)));
   const dim = trades[0]?.vector.length ?? 0;
   const bytes = new Uint8Array(columns.length + trades.length * dim * 4);

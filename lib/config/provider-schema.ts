@@ -167,7 +167,7 @@ function isPatience(value: string): boolean {
   return ms !== undefined && ms <= 7 * DAY_MS;
 }
 
-function isProviderName(value: string): boolean {
+export function isProviderName(value: string): boolean {
   return /^[^\p{C}\p{Zl}\p{Zp}]{1,60}$/u.test(value) && value.trim() !== "";
 }
 

@@ -61,7 +61,8 @@ export async function forgetProviders(
   return { marks: forgotten, newestExitMs: newest.exitMs, damaged: remembered.damaged };
 }
 
-function effectsOf(
+/** What marks leave out, and what still counts. */
+export function effectsOf(
   marks: readonly ForgetMark[],
   remembered: { readonly trades: readonly Trade[]; readonly marks: readonly ForgetMark[] },
 ): ForgottenProvider[] {

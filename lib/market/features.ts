@@ -18,10 +18,11 @@ export interface Features {
   }[];
 }
 
-const NAME = /^[A-Za-z_][\w.-]{0,59}$/;
+/** What a feature's name looks like. */
+export const FEATURE_NAME: RegExp = /^[A-Za-z_][\w.-]{0,59}$/;
 const MAX_TEXT = 200;
 /** The newest rows among which a value has its rank. */
-const RANK_ROWS = 500;
+export const RANK_ROWS = 500;
 
 /**
  * Reads features from a CSV file with the column `timestamp` and any others, its lines in any order. A column whose first value is a
@@ -56,7 +57,7 @@ function featureNames(bytes: Uint8Array, file: string): readonly string[] {
   const [header = ""] = new TextDecoder().decode(bytes.subarray(0, 65_536)).split(/\r?\n/, 1);
   const cells = header.split(header.includes(";") ? ";" : ",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
   const names = cells.filter((name) => name.toLowerCase() !== "timestamp");
-  const wrong = names.find((name) => !NAME.test(name));
+  const wrong = names.find((name) => !FEATURE_NAME.test(name));
   const row = "line 1";
   if (wrong !== undefined) {
     const expected = "a name of letters, digits, _ . and -, at most 60, that begins with a letter";

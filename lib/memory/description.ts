@@ -1,5 +1,6 @@
 import { QUANTITIES, quantitiesOf, type Quantity, type QuantityName, wordFor } from "../embed/levels.ts";
 import type { Action, Situation, Vote } from "../types.ts";
+import type { SessionSituation } from "./session-outcome.ts";
 
 /** Words for the rank of a feature among its own past. */
 const FEATURE_LEVELS: Quantity = {
@@ -26,12 +27,58 @@ export function describeSituation(situation: Situation, features: readonly strin
   );
 }
 
-function describeFeature({ features = {}, feature_ranks: ranks = {} }: Situation, name: string): string {
+function describeFeature(
+  { features = {}, feature_ranks: ranks = {} }: Pick<Situation, "features" | "feature_ranks">,
+  name: string,
+): string {
   const value = Object.hasOwn(features, name) ? features[name] : null;
   if (value === null || value === undefined) return "";
   // A text could end the sentence.
   if (typeof value === "string") return `, ${name} ${value.replaceAll(/[^\w+-]+/g, "-")}`;
-  return `, ${name} ${wordFor(FEATURE_LEVELS, ranks[name] ?? Number.NaN)} (${Number(value.toPrecision(4))})`;
+  const rank = ranks[name];
+  const word = rank === undefined ? "" : ` ${wordFor(FEATURE_LEVELS, rank)}`;
+  return `, ${name}${word} (${Number(value.toPrecision(4))})`;
+}
+
+/** The values that a quantity of a description is made of. */
+const NEEDED: Readonly<Record<QuantityName, readonly (keyof SessionSituation)[]>> = {
+  move: ["return_pct", "volatility_pct"],
+  trend: ["ema_fast", "ema_slow", "close", "volatility_pct"],
+  adx: ["adx"],
+  rsi: ["rsi"],
+  volatility: ["volatility_rank"],
+  zscore: ["zscore"],
+  channel: ["close", "channel_high", "channel_low"],
+};
+
+/**
+ * Like `describeSituation()`, of a situation that may lack values: it says what is known, in the same words.
+ *
+ * @param features Names of features that it says as well.
+ */
+export function describeKnown(
+  situation: SessionSituation & { readonly asset: string },
+  features: readonly string[],
+): string {
+  const { asset, regime, adx, rsi, zscore } = situation;
+  // What is missing makes no difference to the quantities that do not need it.
+  const quantities = quantitiesOf(situation as unknown as Situation);
+  const say = (name: QuantityName, text: (word: string) => string): readonly string[] =>
+    NEEDED[name].every((value) => situation[value] !== undefined)
+      ? [text(wordFor(QUANTITIES[name], quantities[name]))]
+      : [];
+  const said = [
+    ...say("move", (word) => word),
+    ...say("trend", (word) => word),
+    ...say("adx", (word) => `${word} at ADX ${fixed(adx!, 0)}`),
+    ...say("rsi", (word) => `momentum ${word} at RSI ${fixed(rsi!, 0)}`),
+    ...say("volatility", (word) => `volatility ${word}`),
+    ...say("zscore", (word) => `${word} (${signed(zscore!)} deviations)`),
+    ...say("channel", (word) => `${word} its range`),
+  ];
+  const market =
+    regime === "UNKNOWN" ? "in a market" : `in a ${regime.toLowerCase().replaceAll(/[^\w+-]+/g, "-")} market`;
+  return `${[`${asset} is ${market}`, ...said].join(", ")}${features.map((name) => describeFeature(situation, name)).join("")}.`;
 }
 
 /** Describes what the ensemble decided and who voted for it, in one sentence. */

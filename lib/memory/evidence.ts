@@ -249,15 +249,17 @@ function sumProvider(results: Results, trends: Float64Array, { slow, quick, from
 /**
  * Counts how each provider's votes turned out: in one regime, and by confidence in all regimes. The counts are frozen, as all
  * decisions on a window share them.
+ *
+ * @param regime `undefined` for all.
  */
 export function recordsIn(
-  regime: string,
+  regime: string | undefined,
   columns: EvidenceColumns,
   window: Window,
 ): Readonly<Record<string, ProviderRecord>> {
-  const regimeIndex = columns.regimeNames.indexOf(regime);
+  const regimeIndex = regime === undefined ? undefined : columns.regimeNames.indexOf(regime);
   const regimes = columns.regimes.values;
-  const isHere = (i: number): boolean => regimes[i] === regimeIndex;
+  const isHere = (i: number): boolean => regimeIndex === undefined || regimes[i] === regimeIndex;
   return Object.freeze(
     Object.fromEntries(columns.providers.map((results) => [results.name, recordOf(results, window, isHere)])),
   );

@@ -55,7 +55,7 @@ export interface RecallResult {
  */
 export async function recallTrades(
   storage: Storage,
-  reading: MemoryReading,
+  reading: Pick<MemoryReading, "trades" | "descriptions" | "damaged" | "sidecar">,
   question: RecallQuestion & {
     embedder: Embedder;
     onEmbedded?: OnEmbedded | undefined;
@@ -94,7 +94,7 @@ export async function recallTrades(
   return { market, asset, regime, ...counts, ...known, similar, damaged: [...reading.damaged, ...damaged] };
 }
 
-function knowsWords(sentence: string, { trades }: MemoryReading, embedder: Embedder): boolean {
+function knowsWords(sentence: string, { trades }: Pick<MemoryReading, "trades">, embedder: Embedder): boolean {
   // The sentence model knows all words, and imported outcomes may be described in any.
   if (embedder.id !== "hashing" || trades.some(({ crc32 }) => crc32 === null)) return true;
   return describesSituation(sentence, new Set(trades.map(({ asset }) => asset.toLowerCase())));

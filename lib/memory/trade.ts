@@ -90,7 +90,10 @@ export function insertionIndex(sorted: readonly Trade[], trade: Trade): number {
 }
 
 /** The trade of an outcome that Carryover wrote. */
-export function tradeOf(outcome: Outcome | SessionOutcome, file: { bytes: number; crc32: string; contentHash: string }): Trade {
+export function tradeOf(
+  outcome: Outcome | SessionOutcome,
+  file: { bytes: number; crc32: string; contentHash: string },
+): Trade {
   return {
     id: outcome.decision_id,
     bytes: file.bytes,

@@ -50,7 +50,7 @@ export class MemoryView {
   readonly #index: SearchIndex | undefined;
   #lastLessons: { readonly asOf: number; readonly lessons: Lessons } | undefined;
   #lastRecent: { readonly asOf: number; readonly recent: RecentRecord } | undefined;
-  #lastRecords: (Window & { readonly byRegime: Map<string, ProviderRecords> }) | undefined;
+  #lastRecords: (Window & { readonly byRegime: Map<string | undefined, ProviderRecords> }) | undefined;
 
   constructor(memory: Memory, options: MemoryViewOptions) {
     this.#memory = memory;
@@ -93,6 +93,11 @@ export class MemoryView {
   recallSentence(situation: { asOf: number; regime: string; sentence: string }): Promise<MemoryContext> {
     const { asOf, regime, sentence } = situation;
     return this.#recall(asOf, regime, () => embedSentence(this.#memory.embedder, sentence));
+  }
+
+  /** The providers' records in a regime, or in all. */
+  records(asOf: number, regime?: string): ProviderRecords {
+    return this.#records(regime, this.#windowAt(asOf));
   }
 
   /** The trades that a read as of a time sees, in the order of (exit, id). */
@@ -184,7 +189,7 @@ export class MemoryView {
   }
 
   /** The same window has the same records: all assets that decide at a time share them. */
-  #records(regime: string, window: Window): ProviderRecords {
+  #records(regime: string | undefined, window: Window): ProviderRecords {
     if (this.#lastRecords?.from !== window.from || this.#lastRecords.to !== window.to) {
       this.#lastRecords = { ...window, byRegime: new Map() };
     }

@@ -156,7 +156,8 @@ function freezeParts(context: Omit<DecisionContext, "bars">): void {
   Object.freeze(context.recent);
 }
 
-function toVote(provider: string, answer: unknown): Vote {
+/** The vote that an answer is. One out of range abstains. */
+export function toVote(provider: string, answer: unknown): Vote {
   try {
     return { provider, ...checkedAnswer(answer) };
   } catch (error) {

@@ -41,6 +41,23 @@ export function planChunks(period: { startMs: number; endMs: number }, kind: str
   return chunks;
 }
 
+/** Nothing is looked for beyond a century. */
+const MAX_DAYS = 36_525;
+
+/**
+ * The chunks from a start through the last of some names, where nobody knows the period's end. The last one may be cut.
+ *
+ * @param startMs Midnight UTC.
+ */
+export function chunksThrough(startMs: number, kind: string, names: ReadonlySet<string>): readonly Chunk[] {
+  for (let days = 100; ; days *= 4) {
+    const chunks = planChunks({ startMs, endMs: startMs + days * DAY_MS }, kind);
+    const found = chunks.filter(({ name }) => names.has(name)).length;
+    if (found === names.size || days > MAX_DAYS)
+      return chunks.slice(0, 1 + chunks.findLastIndex(({ name }) => names.has(name)));
+  }
+}
+
 /** For the start of a chunk: its name, and where the next one starts. */
 type Calendar = (startMs: number) => { name: string; nextMs: number };
 

@@ -2,7 +2,7 @@
 import { RunFiles, RUNS_FOLDER } from "../backtest/run-files.ts";
 import { changedParts, type RunKeyHead } from "../backtest/run-key.ts";
 import { isCorrupt } from "../errors.ts";
-import { type Chunk, planChunks } from "../results/chunks.ts";
+import { type Chunk, chunksThrough, planChunks } from "../results/chunks.ts";
 import type { SummaryHead } from "../results/summary-shape.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isRecord } from "../util/json.ts";
@@ -52,8 +52,8 @@ export async function describeRun(
   if (key === undefined && problems.length === 0) {
     problems.push(`Cannot read "${RUNS_FOLDER}/${id}/manifest.json": found no such file, expected the run's key`);
   }
-  const chunks = key === undefined ? [] : chunksOf(key);
   const there = new Set(names);
+  const chunks = key === undefined ? [] : isSession(key) ? sessionChunks(key, names) : chunksOf(key);
   const parts = [".json", ".decisions.ndjson", ".equity.csv"];
   const committed = chunks.map(({ name }) => name).filter((name) => parts.every((part) => there.has(`${name}${part}`)));
   const missing = chunks.find(({ name }) => !committed.includes(name))?.name;
@@ -63,6 +63,20 @@ export async function describeRun(
   const state = problems.length > 0 ? "damaged" : summary === undefined ? "stopped" : "finished";
   const stoppedIn = state === "stopped" ? missing : undefined;
   return { id, key, summary, chunks, committed, state, stoppedIn, problem: problems[0] };
+}
+
+/** Whether a run is a session, whose end nobody knew when it began. */
+function isSession({ period }: RunKeyHead): boolean {
+  return period.endsWith("/");
+}
+
+/** The chunks of a session as far as it came: through the last that has decisions. */
+function sessionChunks({ period, config }: RunKeyHead, names: readonly string[]): readonly Chunk[] {
+  const kind = chunkKindOf(config);
+  const startMs = Date.parse(period.slice(0, -1));
+  if (kind === undefined || Number.isNaN(startMs)) return [];
+  const begun = names.flatMap((name) => /^(.+)\.decisions\.ndjson$/.exec(name)?.[1] ?? []);
+  return chunksThrough(startMs, kind, new Set(begun));
 }
 
 /** The chunks of a run, by its key; none if the key is of a kind that this version does not know. */

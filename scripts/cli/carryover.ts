@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   "compare-memory": "measure what memory is worth",
   "check-lookahead": "check that no decision depends on later data",
   sweep: "run a configuration in many variants and rank them",
+  serve: "let other programs use memory",
   backup: "create, list, verify, restore and prune backups",
   "merge-memory": "merge memory folders",
   "rebuild-vectors": "make missing or damaged vectors",

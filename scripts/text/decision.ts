@@ -1,5 +1,6 @@
 /** One decision, told. */
 import type { FoundDecision } from "../../lib/runs/decision.ts";
+import type { SessionDecision } from "../../lib/memory/session-outcome.ts";
 import type { DecisionRecord, Outcome } from "../../lib/types.ts";
 import { paint, shortened } from "../cli/terminal.ts";
 import { count, countOf, fixed, minute, money, pct, signed, signedPct } from "./numbers.ts";
@@ -27,7 +28,9 @@ export function renderDecision(found: FoundDecision): string {
   ].join("");
 }
 
-function situationText({ timestamp, asset, situation: s }: DecisionRecord): string {
+function situationText(decision: DecisionRecord | SessionDecision): string {
+  if ("sentence" in decision) return `At ${minute(decision.timestamp)}: ${decision.sentence}`;
+  const { timestamp, asset, situation: s } = decision;
   const trend = s.ema_fast > s.ema_slow ? "above" : "below";
   return (
     `At ${minute(timestamp)} ${asset} closed at ${price(s.close)}, ${signedPct(s.return_pct)} in 24 bars. ` +
@@ -59,6 +62,7 @@ function actionText(d: DecisionRecord): string {
 }
 
 function orderText({ order, size, skipped, equity }: DecisionRecord): string {
+  if (order === "open" && size === null) return "Its program decided what became of it.";
   const units = size === null ? "" : `${fixed(size, 4)} units, at an equity of ${money(equity)}`;
   if (order === "open") return `It opened ${units}.`;
   if (order === "reverse") return `It reversed the open position: ${units}.`;

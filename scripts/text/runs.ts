@@ -54,7 +54,7 @@ export function stateText({ state, stopped_in: chunk }: Pick<RunEntry, "state" |
 export function renderUnfinished(entry: RunEntry, committed: readonly string[]): string {
   const chunks = committed.length === 0 ? "none" : `${committed[0]} to ${committed.at(-1)}`;
   return [
-    `${paint(`Run ${entry.run_id.slice(0, 12)}`, "bold")}  ${entry.period?.replace("/", " to ") ?? "-"}\n`,
+    `${paint(`Run ${entry.run_id.slice(0, 12)}`, "bold")}  ${entry.period?.replace(/\/$/, " on").replace("/", " to ") ?? "-"}\n`,
     ...labelled([
       ["State", stateText(entry)],
       ...(entry.problem === null ? [] : [["Problem", entry.problem] as const]),

@@ -1,0 +1,167 @@
+/** JSON-RPC over HTTP: `POST /rpc` with a bearer token, and `GET /health`. */
+import { timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, isIP } from "node:net";
+import { CarryoverError, messageOf } from "../errors.ts";
+import { sha256OfText } from "../util/sha256.ts";
+import { answerMessage, MAX_MESSAGE_BYTES, type RpcHandler } from "./json-rpc.ts";
+
+export interface HttpOptions extends RpcHandler {
+  readonly host: string;
+  /** 0 for any that is free. */
+  readonly port: number;
+  readonly token: string;
+  /** Time in which a request has to be whole. @default 10,000 */
+  readonly requestMs?: number;
+}
+
+/** A server that listens. */
+export interface HttpServer {
+  /** Such as `http://127.0.0.1:8787`. */
+  readonly url: string;
+  /** Stops listening, answers what is under way, and ends. */
+  readonly close: () => Promise<void>;
+}
+
+const REQUEST_MS = 10_000;
+
+/** A request that is refused before anything in it is done. */
+class Refused extends Error {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** Listens. @throws {CarryoverError} `IO` if the address cannot be used. */
+export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
+  const { host, port, requestMs = REQUEST_MS } = options;
+  const server = createServer((request, response) => void respond(request, response, options));
+  server.headersTimeout = requestMs;
+  server.requestTimeout = requestMs;
+  await listening(server, { host, port });
+  const { port: bound } = server.address() as AddressInfo;
+  const shown = isIP(host) === 6 ? `[${host}]` : host;
+  return {
+    url: `http://${shown}:${bound}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+function listening(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) =>
+      reject(new CarryoverError("IO", `Cannot listen on ${host}:${port}: ${messageOf(cause)}`, { cause })),
+    );
+    server.listen(port, host, () => resolve());
+  });
+}
+
+async function respond(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
+  try {
+    const text = await answerTo(request, options);
+    send(response, text === undefined ? 204 : 200, text);
+  } catch (error) {
+    if (!(error instanceof Refused)) options.onBug(error);
+    const refused = error instanceof Refused ? error : new Refused(500, "This is a bug in Carryover");
+    // What is left of a body is not read.
+    const headers = request.complete ? refused.headers : { ...refused.headers, connection: "close" };
+    send(response, refused.status, JSON.stringify({ error: refused.message }), headers);
+  }
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  text: string | undefined,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  if (response.headersSent || response.destroyed) return;
+  const ofBody = text === undefined ? {} : { "content-type": "application/json" };
+  response.writeHead(status, { ...ofBody, "cache-control": "no-store", ...headers });
+  response.end(text);
+}
+
+async function answerTo(request: IncomingMessage, options: HttpOptions): Promise<string | undefined> {
+  assertOwnHost(request, options);
+  const path = (request.url ?? "").split("?")[0];
+  if (path === "/health") {
+    if (request.method !== "GET") throw new Refused(405, "/health takes GET", { allow: "GET" });
+    return JSON.stringify({ status: "ok" });
+  }
+  if (path !== "/rpc") throw new Refused(404, "Nothing is here: POST /rpc, or GET /health");
+  if (request.method !== "POST") throw new Refused(405, "/rpc takes POST", { allow: "POST" });
+  assertToken(request, options.token);
+  return answerMessage(await bodyOf(request, options.requestMs ?? REQUEST_MS), options);
+}
+
+/** A page in a browser may not reach the server under a name of its own, nor from another site. */
+function assertOwnHost({ headers }: IncomingMessage, { host }: HttpOptions): void {
+  const isOwn = (name: string): boolean => name === "localhost" || name === host || isIP(name) > 0;
+  if (!isOwn(nameIn(headers.host ?? ""))) throw new Refused(403, "Refused: the Host is another one's");
+  const { origin } = headers;
+  if (origin === undefined) return;
+  if (!isOwn(nameIn(origin.replace(/^https?:\/\//, ""))))
+    throw new Refused(403, "Refused: the Origin is another one's");
+}
+
+/** The name in `name:port`, in lower case. */
+function nameIn(address: string): string {
+  const name = /^\[([^\]]*)\]/.exec(address)?.[1] ?? address.replace(/:\d+$/, "");
+  return name.toLowerCase();
+}
+
+function assertToken({ headers }: IncomingMessage, token: string): void {
+  const given = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1] ?? "";
+  // Digests have one length, whatever the token's.
+  const [a, b] = [given, token].map((text) => new TextEncoder().encode(sha256OfText(text)));
+  if (timingSafeEqual(a!, b!)) return;
+  const headersOf401 = { "www-authenticate": "Bearer" };
+  throw new Refused(401, "Unauthorized: found no valid token, expected the one that the server printed", headersOf401);
+}
+
+function bodyOf(request: IncomingMessage, requestMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    const timer = setTimeout(() => end(new Refused(408, "The request came too slowly")), requestMs);
+    const end = (refused: Refused): void => {
+      clearTimeout(timer);
+      request.removeAllListeners("data");
+      request.pause();
+      reject(refused);
+    };
+    if (Number(request.headers["content-length"] ?? 0) > MAX_MESSAGE_BYTES) {
+      return end(new Refused(413, `The body has more than ${MAX_MESSAGE_BYTES} bytes`));
+    }
+    request.on("data", (part: Uint8Array) => {
+      length += part.length;
+      if (length > MAX_MESSAGE_BYTES) return end(new Refused(413, `The body has more than ${MAX_MESSAGE_BYTES} bytes`));
+      parts.push(part);
+    });
+    request.on("end", () => {
+      clearTimeout(timer);
+      resolve(new TextDecoder().decode(joined(parts, length)));
+    });
+    request.on("error", () => end(new Refused(400, "The request broke off")));
+    request.on("close", () => clearTimeout(timer));
+  });
+}
+
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

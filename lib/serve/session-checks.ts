@@ -1,0 +1,100 @@
+/** What a session checks of what a program sends, beyond the types. */
+import type { RBasis, SessionDecision, SessionSituation } from "../memory/session-outcome.ts";
+import { directionOf } from "../memory/trade.ts";
+import { abstain, toVote } from "../providers/provider.ts";
+import type { Vote } from "../types.ts";
+import { closest } from "../util/closest.ts";
+import { isSameJson } from "../util/json.ts";
+import type { DecideParams, RecordOutcomeParams, VoteParam } from "./params.ts";
+import { refuseParam } from "./param-error.ts";
+
+/** A vote of each provider, in their order. Who sent none abstains. */
+export function completeVotes(
+  method: string,
+  sent: readonly VoteParam[],
+  providers: readonly string[],
+): readonly Vote[] {
+  const byProvider = new Map<string, VoteParam>();
+  for (const [i, vote] of sent.entries()) {
+    const field = `votes[${i}].provider`;
+    const found = JSON.stringify(vote.provider);
+    if (!providers.includes(vote.provider)) {
+      const meant = closest(vote.provider, providers);
+      const expected = meant === undefined ? `one of ${providers.join(", ")}` : JSON.stringify(meant);
+      throw refuseParam(method, field, { found, expected });
+    }
+    if (byProvider.has(vote.provider))
+      throw refuseParam(method, field, { found: `${found} a second time`, expected: "one vote of each provider" });
+    byProvider.set(vote.provider, vote);
+  }
+  return providers.map((name) => toVote(name, byProvider.get(name) ?? abstain("no vote")));
+}
+
+/** What a decision risks, as far as the program said. */
+export type DecisionRisk = Pick<SessionDecision, "price" | "risk_per_unit" | "r_basis" | "stop_price">;
+
+export const NO_RISK: DecisionRisk = { price: null, risk_per_unit: null, r_basis: "none", stop_price: null };
+
+/** @param options `stopAtr`: how many ATR an R is. */
+export function decisionRisk(
+  params: Pick<DecideParams, "price" | "stop" | "atr">,
+  { situation, stopAtr }: { situation: SessionSituation; stopAtr: number },
+): DecisionRisk {
+  const price = params.price ?? situation.close ?? null;
+  const { stop, atr = situation.atr } = params;
+  if (stop !== undefined) {
+    if (stop === price)
+      throw refuseParam("decide", "stop", { found: "the price itself", expected: "one below or above it" });
+    const risk = price === null ? null : Math.abs(price - stop);
+    return { price, risk_per_unit: risk, r_basis: "stop", stop_price: stop };
+  }
+  const basis: RBasis = atr !== undefined && atr > 0 ? "atr" : "none";
+  return { price, risk_per_unit: basis === "atr" ? stopAtr * atr! : null, r_basis: basis, stop_price: null };
+}
+
+/** @throws {ParamError} If a trade contradicts itself. */
+export function checkTrade(params: RecordOutcomeParams): void {
+  const refuse = (field: keyof RecordOutcomeParams, found: string, expected: string): Error =>
+    refuseParam("record_outcome", field, { found, expected });
+  const { entry_timestamp: entry, exit_timestamp: exit, as_of: asOf } = params;
+  if (entry > exit) throw refuse("exit_timestamp", iso(exit), `the entry's, ${iso(entry)}, or later`);
+  if (exit > asOf)
+    throw refuse(
+      "exit_timestamp",
+      iso(exit),
+      `as_of, ${iso(asOf)}, or earlier: a trade is recorded when it has closed`,
+    );
+  const { entry_price, raw_entry_price: price = entry_price, stop_price: stop, action } = params;
+  if (stop !== undefined && !(directionOf(action) * (price - stop) > 0)) {
+    const side = action === "BUY" ? "below" : "above";
+    throw refuse("stop_price", String(stop), `the stop at the entry, ${side} its price of ${price}`);
+  }
+  if (params.decision_id === undefined && params.votes === undefined)
+    throw refuse("decision_id", "none", "what decide returned, or votes");
+}
+
+/** Whether a decision is asked for again with the same values. */
+export function isSameDecision(
+  before: SessionDecision,
+  now: {
+    asset: string;
+    asOf: number;
+    votes: readonly Vote[];
+    situation: SessionSituation;
+    sentence: string | undefined;
+  },
+): boolean {
+  const { feature_ranks: _before, ...valuesBefore } = before.situation;
+  const { feature_ranks: _now, ...values } = now.situation;
+  return (
+    before.asset === now.asset &&
+    Date.parse(before.timestamp) === now.asOf &&
+    isSameJson(before.votes, now.votes) &&
+    isSameJson(valuesBefore, values) &&
+    (now.sentence === undefined || before.sentence === now.sentence)
+  );
+}
+
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,67 @@
+/** What a session answers, and how it refuses. */
+import { CarryoverError } from "../errors.ts";
+import type { SessionDecision, SessionOutcome } from "../memory/session-outcome.ts";
+import type { BegunRecord } from "../memory/store.ts";
+import type { MemoryContext, SimilarTrade } from "../types.ts";
+import { refuseParam } from "./param-error.ts";
+
+/** An answer, and when what it says is durable. */
+export interface Answer<T = unknown> {
+  readonly result: T;
+  readonly durable?: Promise<unknown> | undefined;
+}
+
+/** What `decide` returns. */
+export interface DecideResult extends Pick<
+  SessionDecision,
+  "decision_id" | "action" | "confidence" | "raw_confidence" | "weights" | "calibrated" | "size_scale" | "expected_r"
+> {
+  /** Outcomes that the decision could learn from. */
+  readonly remembered: number;
+  readonly similar: readonly SimilarTrade[];
+  readonly records: MemoryContext["records"];
+}
+
+/** What `record_outcome` returns. */
+export interface RecordResult extends Pick<
+  SessionOutcome,
+  "decision_id" | "realized_pnl" | "pnl_percentage" | "result_r" | "r_basis"
+> {
+  /** Whether it was recorded before, with the same values. */
+  readonly already_recorded: boolean;
+}
+
+/** What `close_session` returns. */
+export interface CloseResult {
+  readonly run_id: string;
+  readonly chunks: number;
+  readonly decisions: number;
+  readonly outcomes: number;
+}
+
+export function resultOf(decision: SessionDecision, recalled: MemoryContext): DecideResult {
+  const { decision_id, action, confidence, raw_confidence, weights, calibrated, size_scale, expected_r } = decision;
+  const { remembered, similar, records } = recalled;
+  const figures = { decision_id, action, confidence, raw_confidence, weights, calibrated, size_scale, expected_r };
+  return { ...figures, remembered, similar, records };
+}
+
+export function takenId(method: string, id: string): CarryoverError {
+  const expected = "the same values as before, or another decision_id";
+  return refuseParam(method, "decision_id", { found: `"${id}", which has other values`, expected, code: "CONFLICT" });
+}
+
+export function unknownDecision(id: string): CarryoverError {
+  const expected = "what decide returned in this session, or votes beside it";
+  return refuseParam("record_outcome", "decision_id", { found: JSON.stringify(id), expected, code: "NOT_FOUND" });
+}
+
+/** Says which trade it is whose values differ from those that were recorded. */
+export async function unlessTaken(id: string, work: () => Promise<BegunRecord>): Promise<BegunRecord> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CarryoverError && error.code === "CONFLICT") throw takenId("record_outcome", id);
+    throw error;
+  }
+}

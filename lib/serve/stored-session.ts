@@ -1,0 +1,67 @@
+/** Reads what a session stored before it stopped. */
+import type { RunFiles } from "../backtest/run-files.ts";
+import { outcomesDigest } from "../backtest/run-files.ts";
+import { MAX_OUTCOME_BYTES, outcomeFileName } from "../memory/outcome.ts";
+import type { SessionDecision, SessionOutcome } from "../memory/session-outcome.ts";
+import type { Memory } from "../memory/store.ts";
+import type { Trade } from "../memory/trade.ts";
+import { type Chunk, type ChunkRecord, chunksThrough } from "../results/chunks.ts";
+import { readSealedJson } from "../storage/sealed-json.ts";
+import { floorDay } from "./session-summary.ts";
+
+/** A chunk of a session as its files have it. */
+interface StoredSessionChunk {
+  readonly chunk: Chunk;
+  /** `undefined` if it was not committed, or memory has other outcomes of it by now. */
+  readonly record: ChunkRecord | undefined;
+  readonly decisions: readonly SessionDecision[];
+  /** In the order of (exit, id). */
+  readonly outcomes: readonly SessionOutcome[];
+  /** Bytes of the whole lines of its decisions. */
+  readonly storedBytes: number;
+}
+
+interface SessionSource {
+  readonly memory: Memory;
+  readonly files: RunFiles;
+  readonly id: string;
+  readonly startMs: number;
+  readonly chunkKind: string;
+}
+
+const encoder = new TextEncoder();
+
+/** The chunks of a session, up to the last one that has anything. */
+export async function readSession(source: SessionSource): Promise<readonly StoredSessionChunk[]> {
+  const { memory, files, id } = source;
+  const own = memory.trades.filter((trade) => trade.runId === id);
+  const names = new Set([...(await files.decisionChunks()), ...own.map(({ chunk }) => chunk)]);
+  const plan = chunksThrough(floorDay(source.startMs), source.chunkKind, names);
+  const chunks: StoredSessionChunk[] = [];
+  const soFar: Trade[] = [];
+  for (const chunk of plan) {
+    const ofChunk = own.filter((trade) => trade.chunk === chunk.name);
+    soFar.push(...ofChunk);
+    const lines = await files.readLines(chunk.name, "decisions.ndjson");
+    const record = await files.readCommitted(chunk.name);
+    const isSame = record?.outcomes_digest === outcomesDigest(soFar);
+    chunks.push({
+      chunk,
+      record: isSame ? record : undefined,
+      decisions: lines.map((line) => JSON.parse(line) as SessionDecision),
+      outcomes: await readOutcomes(memory, ofChunk),
+      storedBytes: lines.reduce((sum, line) => sum + encoder.encode(line).length + 1, 0),
+    });
+  }
+  return chunks;
+}
+
+async function readOutcomes({ storage }: Memory, trades: readonly Trade[]): Promise<readonly SessionOutcome[]> {
+  const outcomes: SessionOutcome[] = [];
+  for (const { id } of trades) {
+    const found = await readSealedJson(storage, outcomeFileName(id), { maxBytes: MAX_OUTCOME_BYTES });
+    // What the fields are was checked when they were written.
+    if (found !== undefined) outcomes.push(found.fields as unknown as SessionOutcome);
+  }
+  return outcomes;
+}

@@ -1,0 +1,98 @@
+#!/usr/bin/env bun
+/** Lets other programs use memory: over stdin and stdout, or HTTP. */
+import { newToken, openServer, type OpenServer } from "../lib/serve/open.node.ts";
+import { parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
+import { loadConfig, locateMemory } from "./cli/config-flags.ts";
+import { note, runScript, writeOut, writeRaw } from "./cli/main.ts";
+import { shareProgress } from "./cli/progress.ts";
+import { shownPath } from "./text/table.ts";
+
+const DEFAULT_ADDRESS = "127.0.0.1:8787";
+
+const COMMAND = {
+  summary:
+    "Lets other programs use memory: they ask what their providers' votes are worth, and report their trades. " +
+    "The memory folder is locked until it ends. docs/SERVE.md lists the methods.",
+  usage: ["bun scripts/serve.ts --stdio | --http [HOST:PORT] [flags]"],
+  flags: {
+    stdio: { type: "boolean", help: "JSON-RPC 2.0, a message a line, until stdin ends" },
+    http: { type: "boolean", help: `JSON-RPC 2.0 by POST /rpc (default: ${DEFAULT_ADDRESS})` },
+    config: SHARED_FLAGS.config,
+    set: SHARED_FLAGS.set,
+    "memory-dir": SHARED_FLAGS["memory-dir"],
+  },
+  maxPositionals: 1,
+  examples: [
+    "bun scripts/serve.ts --stdio --memory-dir data/memory",
+    "CARRYOVER_TOKEN=$TOKEN bun scripts/serve.ts --http 127.0.0.1:8787",
+  ],
+} as const;
+
+await runScript(async ({ argv, signal }) => {
+  const { flags, positionals } = parseFlags(argv, COMMAND);
+  refuseTogether(flags, ["stdio", "http"]);
+  if (!flags.stdio && !flags.http) throw usageError("--stdio or --http is needed");
+  const [address] = positionals;
+  if (address !== undefined && !flags.http) throw usageError(`unexpected argument ${JSON.stringify(address)}`);
+  const place = flags.http ? parseAddress(address ?? DEFAULT_ADDRESS) : undefined;
+  const { config, notes } = await loadConfig(flags);
+  notes.forEach(note);
+  const progress = shareProgress();
+  const memory = await locateMemory(flags);
+  const onEmbedded = (made: number, wanted: number): void => progress.update("Vectors", made, wanted);
+  const server = await openServer({ config, memory, onNote: note, onEmbedded, signal }).finally(progress.clear);
+  try {
+    if (place !== undefined) await serveHttp(server, { ...place, memoryDir: memory.dir, signal });
+    else await serveStdio(server, signal);
+  } finally {
+    await server.close();
+  }
+});
+
+/** @throws {CarryoverError} `BAD_USAGE` */
+function parseAddress(address: string): { host: string; port: number } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(address) ?? [];
+  const host = bracketed ?? plain;
+  if (host !== undefined && Number(port) <= 65_535) return { host, port: Number(port) };
+  throw usageError(`--http must be followed by HOST:PORT such as ${DEFAULT_ADDRESS}, found ${JSON.stringify(address)}`);
+}
+
+function onBug(error: unknown): void {
+  note(error instanceof Error ? (error.stack ?? String(error)) : String(error));
+}
+
+async function serveStdio({ calls }: OpenServer, signal: AbortSignal): Promise<void> {
+  const stdio = await import("../lib/serve/stdio.node.ts");
+  const { stdin } = process;
+  signal.addEventListener("abort", () => stdin.destroy(), { once: true });
+  await stdio.serveStdio({
+    call: (method, params) => calls.call(method, params),
+    onBug,
+    input: stdin,
+    write: writeRaw,
+  });
+}
+
+async function serveHttp(
+  { calls }: OpenServer,
+  { host, port, memoryDir, signal }: { host: string; port: number; memoryDir: string; signal: AbortSignal },
+): Promise<void> {
+  const http = await import("../lib/serve/http.node.ts");
+  const given = process.env["CARRYOVER_TOKEN"];
+  if (given === "") throw usageError("CARRYOVER_TOKEN is empty: set it to a secret, or unset it");
+  const token = given ?? newToken();
+  const server = await http.serveHttp({
+    host,
+    port,
+    token,
+    call: (method, params) => calls.call(method, params),
+    onBug,
+  });
+  await writeOut(`Listening on ${server.url} for memory in ${shownPath(memoryDir)}\n`);
+  if (given === undefined) await writeRaw(`Token: ${token}\n`);
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  await server.close();
+}
