@@ -123,9 +123,16 @@ export class RunFiles {
     return files.flatMap(({ name }) => (name.endsWith(DECISIONS) ? [name.slice(0, -DECISIONS.length)] : []));
   }
 
-  /** Removes the summary of a session that continues. */
-  async removeSummary(): Promise<void> {
+  /** Lines of the decisions of a chunk, also of one that is not committed yet. */
+  async readOpenDecisions(chunk: string): Promise<readonly string[]> {
+    const bytes = await this.#readDetail(chunk, "decisions.ndjson");
+    return new TextDecoder().decode(bytes).split("\n").slice(0, -1);
+  }
+
+  /** Opens the last chunk of a session that continues: removes the summary, then the record. */
+  async reopen(chunk: string): Promise<void> {
     await this.#storage.remove(this.#path("summary.json"));
+    await this.#storage.remove(this.#path(`${chunk}.json`));
   }
 
   /** Writes `<chunk>.json`, which commits the chunk: after all else that belongs to it. */

@@ -7,6 +7,7 @@ import { isProviderName } from "../config/provider-schema.ts";
 import { FEATURE_NAME } from "../market/features.ts";
 import { MAX_NUMBER } from "../memory/outcome.ts";
 import type { Action, Market, TradeAction } from "../types.ts";
+import { isRecord } from "../util/json.ts";
 import { isFileNamePart } from "../util/names.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
 import { ParamError } from "./param-error.ts";
@@ -23,8 +24,8 @@ export interface VoteParam {
   readonly error?: string | undefined;
 }
 
-/** Numbers and words by name; `null` for what is not known. */
-export type SituationParam = Readonly<Record<string, number | string | null>>;
+/** Numbers and words by name. */
+export type SituationParam = Readonly<Record<string, number | string>>;
 
 export interface OpenSessionParams {
   readonly engine: string;
@@ -159,12 +160,12 @@ const vote = map({
 });
 const votes = z.array(vote, { error: "a list of votes" }).max(MAX_PROVIDERS, { error: `at most ${MAX_PROVIDERS}` });
 
-const VALUE = `a number, 1 to ${MAX_WORD} characters, or null`;
+const VALUE = `a number or 1 to ${MAX_WORD} characters`;
 const NAMES = "a name of letters, digits, _ . and -, at most 60, other than asset and timestamp";
 const situation = z
   .record(
     text(NAMES, (name) => FEATURE_NAME.test(name) && name !== "asset" && name !== "timestamp"),
-    z.union([amount, word, z.null()], { error: VALUE }),
+    z.union([amount, word], { error: VALUE }),
     { error: "a map of numbers and words by name" },
   )
   .refine((values) => Object.keys(values).length <= MAX_VALUES, { error: `at most ${MAX_VALUES} values` });
@@ -259,13 +260,21 @@ export const SCHEMAS: {
   }),
 };
 
+/** Without the keys whose value is `null`: many languages send one for what is not there. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (!isRecord(value)) return value;
+  const there = Object.entries(value).filter(([, each]) => each !== null && each !== undefined);
+  return Object.fromEntries(there.map(([key, each]) => [key, withoutNulls(each)]));
+}
+
 /**
- * Checks the parameters of a method.
+ * Checks the parameters of a method. A value of `null` counts as absent.
  *
  * @throws {ParamError} Naming the first field that is wrong, and all others in its message.
  */
 export function parseParams<T>(method: string, schema: z.ZodType<T>, params: unknown): T {
-  const parsed = schema.safeParse(params, { reportInput: true });
+  const parsed = schema.safeParse(withoutNulls(params), { reportInput: true });
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.flatMap(problemsOf);
   const told = problems.map(

@@ -123,11 +123,10 @@ export class Session {
     checkTrade(params);
     this.#assertNotAhead("record_outcome", params.as_of);
     const run = this.#run ?? (await this.#begin(params.as_of));
-    const known = params.decision_id === undefined ? undefined : run.recorded.get(params.decision_id);
-    if (known === undefined) this.#assertTime(params, run);
-    const { decision, durable: decided } = await this.#decisionOf(run, params);
-    const id = decision.decision_id;
+    const id = params.decision_id ?? decisionId(run.id, { asset: params.asset, timestamp: params.entry_timestamp });
     const recordedIn = run.recorded.get(id);
+    if (recordedIn === undefined) this.#assertTime(params, run);
+    const { decision, durable: decided } = await this.#decisionOf(run, id, params);
     if (recordedIn === undefined) run.enter(params.as_of);
     const outcome = outcomeOf(params, {
       decision,
@@ -214,9 +213,8 @@ export class Session {
   }
 
   /** The decision behind a trade: an earlier one, or one that is made now as of the entry, from the votes. */
-  async #decisionOf(run: SessionRun, params: RecordOutcomeParams): Promise<DecisionBehind> {
+  async #decisionOf(run: SessionRun, id: string, params: RecordOutcomeParams): Promise<DecisionBehind> {
     const { asset, entry_timestamp: asOf, votes: sent } = params;
-    const id = params.decision_id ?? decisionId(run.id, { asset, timestamp: asOf });
     const before = run.decisions.get(id);
     if (sent === undefined) {
       if (before === undefined) throw unknownDecision(id);

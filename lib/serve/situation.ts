@@ -59,7 +59,7 @@ export class SituationReader {
     sent: { asset: string; asOf: number; values: SituationParam; description?: string | undefined },
   ): KnownSituation {
     const { asset, asOf, values, description } = sent;
-    const known = Object.entries(values).filter(([, value]) => value !== null) as [string, number | string][];
+    const known = Object.entries(values);
     const ofNumbers = Object.fromEntries(known.filter(([name]) => isBuiltIn(name)));
     const wrong = known.find(([name, value]) => typeof value !== (isBuiltIn(name) ? "number" : typeof value));
     if (wrong !== undefined)
@@ -109,7 +109,7 @@ function isBuiltIn(name: string): boolean {
 }
 
 function regimeOf(method: string, value: SituationParam[string] | undefined): string {
-  if (value === undefined || value === null) return UNKNOWN_REGIME;
+  if (value === undefined) return UNKNOWN_REGIME;
   if (typeof value === "number")
     throw refuseParam(method, "situation.regime", { found: String(value), expected: "a word" });
   return REGIMES.includes(value.toUpperCase()) ? value.toUpperCase() : value;

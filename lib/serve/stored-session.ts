@@ -7,6 +7,7 @@ import type { Memory } from "../memory/store.ts";
 import type { Trade } from "../memory/trade.ts";
 import { type Chunk, type ChunkRecord, chunksThrough } from "../results/chunks.ts";
 import { readSealedJson } from "../storage/sealed-json.ts";
+import { decodeJsonObject } from "../util/json.ts";
 import { floorDay } from "./session-summary.ts";
 
 /** A chunk of a session as its files have it. */
@@ -42,18 +43,25 @@ export async function readSession(source: SessionSource): Promise<readonly Store
   for (const chunk of plan) {
     const ofChunk = own.filter((trade) => trade.chunk === chunk.name);
     soFar.push(...ofChunk);
-    const lines = await files.readLines(chunk.name, "decisions.ndjson");
     const record = await files.readCommitted(chunk.name);
+    const lines =
+      record === undefined
+        ? await files.readOpenDecisions(chunk.name)
+        : await files.readLines(record, "decisions.ndjson");
     const isSame = record?.outcomes_digest === outcomesDigest(soFar);
     chunks.push({
       chunk,
       record: isSame ? record : undefined,
-      decisions: lines.map((line) => JSON.parse(line) as SessionDecision),
+      decisions: lines.map((line) => decisionOf(line, chunk.name)),
       outcomes: await readOutcomes(memory, ofChunk),
       storedBytes: lines.reduce((sum, line) => sum + encoder.encode(line).length + 1, 0),
     });
   }
   return chunks;
+}
+
+function decisionOf(line: string, chunk: string): SessionDecision {
+  return decodeJsonObject(encoder.encode(line), `${chunk}.decisions.ndjson`) as unknown as SessionDecision;
 }
 
 async function readOutcomes({ storage }: Memory, trades: readonly Trade[]): Promise<readonly SessionOutcome[]> {

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { connect } from "node:net";
+import { type HttpServer, serveHttp } from "../../lib/serve/http.node.ts";
+
+const TOKEN = "a secret";
+let server: HttpServer;
+
+beforeAll(async () => {
+  const call = async (method: string): Promise<unknown> => ({ method });
+  server = await serveHttp({ host: "127.0.0.1", port: 0, token: TOKEN, requestMs: 200, call, onBug: () => {} });
+});
+
+afterAll(() => server.close());
+
+const BODY = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "hello" });
+
+function post(headers: Record<string, string> = {}, body = BODY): Promise<Response> {
+  return fetch(`${server.url}/rpc`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${TOKEN}`, ...headers },
+    body,
+  });
+}
+
+/** Sends bytes as they are, and returns what comes back until the server closes, or has said a first line. */
+function raw(text: string): Promise<string> {
+  const { port } = new URL(server.url);
+  return new Promise((resolve, reject) => {
+    let got = "";
+    const socket = connect(Number(port), "127.0.0.1", () => socket.write(text));
+    socket.on("data", (part) => {
+      got += part.toString();
+      if (got.includes("\r\n\r\n")) socket.end();
+    });
+    socket.on("close", () => resolve(got));
+    socket.on("error", reject);
+  });
+}
+
+test("answers a request, and a notification with nothing", async () => {
+  const response = await post();
+  expect([response.status, await response.json()]).toEqual([
+    200,
+    { jsonrpc: "2.0", id: 1, result: { method: "hello" } },
+  ]);
+  expect((await post({}, JSON.stringify({ jsonrpc: "2.0", method: "hello" }))).status).toBe(204);
+});
+
+test("says that it is well without a token", async () => {
+  const response = await fetch(`${server.url}/health`);
+  expect([response.status, await response.json()]).toEqual([200, { status: "ok" }]);
+});
+
+test.each([
+  ["no token", { authorization: "" }, 401],
+  ["another token", { authorization: "Bearer a secreT" }, 401],
+  ["another site's Origin", { origin: "https://evil.example" }, 403],
+  ["its own Origin", { origin: "http://localhost:3000" }, 200],
+])("answers a request with %s by its status", async (_name, headers, status) => {
+  expect((await post(headers)).status).toBe(status);
+});
+
+test("refuses a name that only looks like this host, as of a page that rebinds its own", async () => {
+  expect(await raw("GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n")).toStartWith("HTTP/1.1 403");
+  expect(await raw("GET /health HTTP/1.1\r\nHost: localhost:1\r\n\r\n")).toStartWith("HTTP/1.1 200");
+});
+
+test("refuses a body of more than 1 MiB, whether it says so or not", async () => {
+  const large = "x".repeat((1 << 20) + 1);
+  expect((await post({}, large)).status).toBe(413);
+  const head = `POST /rpc HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  expect(await raw(`${head}${large.length.toString(16)}\r\n${large}\r\n`)).toStartWith("HTTP/1.1 413");
+});
+
+test("refuses a request that is not whole in time", async () => {
+  const head = `POST /rpc HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 100\r\n\r\n`;
+  expect(await raw(`${head}{"half`)).toStartWith("HTTP/1.1 408");
+});
+
+test.each([
+  ["GET", "/rpc", 405],
+  ["POST", "/health", 405],
+  ["GET", "/", 404],
+])("answers %s %s by %d", async (method, path, status) => {
+  expect((await fetch(`${server.url}${path}`, { method })).status).toBe(status);
+});

@@ -1,0 +1,206 @@
+import { describe, expect, test } from "bun:test";
+import { checkMemory } from "../../lib/maintenance/check.ts";
+import { ParamError } from "../../lib/serve/param-error.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import { outcomesOf } from "../backtest/world-samples.ts";
+import { openSession, testServer, tradeOf, VOTES } from "./server-samples.ts";
+
+const DAY = "2024-01-02";
+
+/** The field that a refused call names. */
+async function refusedField(call: Promise<unknown>): Promise<string> {
+  const error = await call.catch((thrown: unknown) => thrown);
+  if (!(error instanceof ParamError)) throw new Error(`not refused: ${JSON.stringify(error)}`);
+  return error.field;
+}
+
+describe("a decision", () => {
+  test("weighs providers by the trades that closed before it", async () => {
+    const server = await testServer();
+    const session = await openSession(server);
+    for (let day = 2; day <= 21; day++) {
+      await server.call("record_outcome", tradeOf(session, `2024-01-${String(day).padStart(2, "0")}`, 110));
+    }
+    const at = { session, asset: "BTCUSD", votes: VOTES };
+    const decided = await server.call("decide", { ...at, as_of: "2024-01-22" });
+    expect(decided).toMatchObject({ action: "BUY", remembered: 20 });
+    const weights = decided["weights"] as { up: number; down: number };
+    expect(weights.up).toBeGreaterThan(weights.down);
+    expect(weights.up + weights.down).toBeCloseTo(1, 12);
+    expect(decided["records"]).toMatchObject({ up: { trades: 20, right: 20, mean_r: 1 }, down: { right: 0 } });
+  });
+
+  test("returns the same again, and refuses other votes under its id", async () => {
+    const server = await testServer();
+    const session = await openSession(server);
+    const asked = { session, asset: "BTCUSD", as_of: "2024-01-05", votes: VOTES, situation: { adx: 30, mood: 0.3 } };
+    const first = await server.call("decide", asked);
+    await server.call("record_outcome", tradeOf(session, "2024-01-06", 110));
+    expect(await server.call("decide", asked)).toEqual(first);
+    expect(await refusedField(server.call("decide", { ...asked, votes: [] }))).toBe("decision_id");
+  });
+
+  test("lets a provider without a vote abstain", async () => {
+    const server = await testServer();
+    const session = await openSession(server);
+    const decided = await server.call("decide", { session, asset: "BTCUSD", as_of: DAY, votes: VOTES.slice(0, 1) });
+    expect(decided).toMatchObject({ action: "BUY", weights: { up: 0.5, down: 0.5 }, calibrated: { down: 0 } });
+  });
+
+  test.each([
+    ["votes[0].provider", { votes: [{ provider: "upp", action: "BUY", confidence: 60 }] }],
+    ["votes[1].provider", { votes: [VOTES[0], VOTES[0]] }],
+    ["votes[0].confidence", { votes: [{ provider: "up", action: "BUY", confidence: 101 }] }],
+    ["as_of", { as_of: "yesterday" }],
+    ["as_of", { as_of: "2024-01-01T23:59:59Z" }],
+    ["situation.adx", { situation: { adx: "high" } }],
+    ["situation.deep", { situation: { deep: { er: 1 } } }],
+    ["stop", { price: 100, stop: 100 }],
+    ["session", { session: "another" }],
+    ["colour", { colour: 1 }],
+  ])("names %s when it is refused", async (field, wrong) => {
+    const server = await testServer();
+    const session = await openSession(server);
+    const asked = { session, asset: "BTCUSD", as_of: DAY, votes: VOTES };
+    await server.call("decide", asked);
+    expect(await refusedField(server.call("decide", { ...asked, asset: "ETHUSD", ...wrong }))).toBe(field);
+  });
+});
+
+describe("the result in R of a trade", () => {
+  /** A trade from 100 to 105, without anything that says what it risked. */
+  const bare = (session: string): object => ({ ...tradeOf(session, "2024-03-01", 105), stop_price: undefined });
+
+  test("is by its stop, else its ATR, else those of its decision", async () => {
+    const server = await testServer();
+    const session = await openSession(server);
+    const record = async (params: object): Promise<unknown> => {
+      const { result_r, r_basis } = await server.call("record_outcome", { ...bare(session), ...params });
+      return [r_basis, result_r];
+    };
+    // 5 of 20; 5 of 3 x 2.5; 5 of 12.5; 5 of 3 x 5.
+    expect(await record({ decision_id: "a", stop_price: 80, atr: 2.5 })).toEqual(["stop", 0.25]);
+    expect(await record({ decision_id: "b", atr: 2.5 })).toEqual(["atr", 5 / 7.5]);
+    for (const [id, risk] of [
+      ["c", { price: 101, stop: 87.5 }],
+      ["d", { situation: { close: 100, atr: 5 } }],
+    ] as const) {
+      const as_of = "2024-03-01T06:00:00Z";
+      await server.call("decide", { session, decision_id: id, as_of, asset: "BTCUSD", votes: VOTES, ...risk });
+    }
+    const late = {
+      entry_timestamp: "2024-03-01T07:00:00Z",
+      exit_timestamp: "2024-03-01T08:00:00Z",
+      as_of: "2024-03-02",
+    };
+    expect(await record({ decision_id: "c", votes: undefined, ...late })).toEqual(["stop", 0.4]);
+    expect(await record({ decision_id: "d", votes: undefined, ...late })).toEqual(["atr", 1 / 3]);
+  });
+
+  test("is by how much the asset's trades move from the tenth on, and unknown before", async () => {
+    const server = await testServer();
+    const session = await openSession(server);
+    for (let day = 1; day <= 10; day++) {
+      const trade = tradeOf(session, `2024-02-${String(day).padStart(2, "0")}`, day % 2 === 0 ? 104 : 96);
+      const { r_basis } = await server.call("record_outcome", { ...trade, stop_price: undefined });
+      expect(r_basis).toBe("none");
+    }
+    // All moved by 4 percent, so an R is 4 and a trade of 5 is 1.25 R.
+    const moved = await server.call("record_outcome", bare(session));
+    expect(moved["r_basis"]).toBe("dispersion");
+    expect(moved["result_r"]).toBeCloseTo(1.25, 12);
+    const records = (await server.call("provider_records", { as_of: "2024-04-01" }))["records"];
+    expect(records).toMatchObject({ up: { trades: 1, right: 1 } });
+  });
+
+  test("is before costs, which the P&L is after", async () => {
+    const server = await testServer();
+    const trade = tradeOf(await openSession(server), DAY, 104);
+    const prices = { raw_entry_price: 99.5, raw_exit_price: 104.5, fees: 3 };
+    const { result_r, realized_pnl } = await server.call("record_outcome", { ...trade, ...prices });
+    // (104.5 - 99.5) of the 9.5 from 99.5 to the stop at 90; (104 - 100) x 2 - 3.
+    expect([result_r, realized_pnl]).toEqual([5 / 9.5, 5]);
+  });
+});
+
+describe("a trade", () => {
+  test("is recorded once: the same again is fine, and another one under its id is refused", async () => {
+    const server = await testServer();
+    const session = await openSession(server);
+    const trade = tradeOf(session, DAY, 110);
+    const first = await server.call("record_outcome", trade);
+    await server.call("record_outcome", tradeOf(session, "2024-05-02", 90));
+    expect(await server.call("record_outcome", trade)).toEqual({ ...first, already_recorded: true });
+    expect(await refusedField(server.call("record_outcome", { ...trade, exit_price: 111 }))).toBe("decision_id");
+    expect(await outcomesOf(server.storage)).toHaveLength(2);
+  });
+
+  test.each([
+    ["exit_timestamp", { exit_timestamp: "2024-01-02T00:00:00Z" }],
+    ["exit_timestamp", { as_of: "2024-01-02T04:00:00Z" }],
+    ["stop_price", { stop_price: 100 }],
+    ["entry_timestamp", { entry_timestamp: "2023-12-31T00:00:00Z" }],
+    ["decision_id", { votes: undefined }],
+    ["decision_id", { votes: undefined, decision_id: "nobody-made-it" }],
+    ["position_size", { position_size: 0 }],
+    ["entry_price", { entry_price: Number.NaN }],
+  ])("names %s when it is refused, and nothing of it is stored", async (field, wrong) => {
+    const server = await testServer();
+    const session = await openSession(server);
+    expect(await refusedField(server.call("record_outcome", { ...tradeOf(session, DAY, 110), ...wrong }))).toBe(field);
+    expect(await outcomesOf(server.storage)).toEqual([]);
+  });
+});
+
+describe("what sessions see", () => {
+  const remembered = async (server: Awaited<ReturnType<typeof testServer>>, session: string): Promise<unknown> =>
+    (await server.call("provider_weights", { as_of: "2024-05-01", session }))["remembered"];
+
+  test("live ones see each other's trades, backtests only what had closed by their start and their own", async () => {
+    const server = await testServer();
+    const live = { mode: "live", start: undefined };
+    const [one, two] = [await openSession(server, { ...live, engine: "one" }), await openSession(server, live)];
+    const [three, four] = [await openSession(server), await openSession(server, { start: "2024-02-01" })];
+    await server.call("record_outcome", tradeOf(one, DAY, 110));
+    await server.call("record_outcome", tradeOf(three, DAY, 110));
+    expect(await Promise.all([one, two, three, four].map((name) => remembered(server, name)))).toEqual([1, 1, 1, 0]);
+    const five = await openSession(server, { start: "2024-02-01" });
+    // Two sessions made the same trade, which counts once.
+    expect(await remembered(server, five)).toBe(1);
+  });
+
+  test("the clock bounds a live session's time", async () => {
+    const server = await testServer({ now: () => Date.parse("2024-06-01") });
+    const session = await openSession(server, { mode: "live", start: undefined });
+    const asked = { session, asset: "BTCUSD", votes: VOTES };
+    expect(await refusedField(server.call("decide", { ...asked, as_of: "2024-06-01T00:00:02Z" }))).toBe("as_of");
+    await server.call("decide", { ...asked, as_of: "2024-06-01" });
+    // It may look back.
+    await server.call("decide", { ...asked, as_of: "2024-05-01" });
+  });
+});
+
+describe("a session that stopped", () => {
+  test.each(["backtest", "live"])("%s: goes on with its trades and chunks, and its files are intact", async (mode) => {
+    const storage = inMemoryStorage();
+    const now = (): number => Date.parse("2024-06-01");
+    const params = mode === "live" ? { mode, start: undefined } : { mode };
+    const before = await testServer({ storage, now });
+    const first = await openSession(before, params);
+    const trades = ["2024-02-02", "2024-04-20", "2024-05-02"].map((day) => (name: string) => tradeOf(name, day, 108));
+    for (const trade of trades) await before.call("record_outcome", trade(first));
+    await before.stop();
+    expect((await checkMemory(storage)).findings).toEqual([]);
+
+    const after = await testServer({ storage, now });
+    const again = await openSession(after, { ...params, resume: true });
+    expect(await after.call("record_outcome", trades[0]!(again))).toMatchObject({ already_recorded: true });
+    await after.call("record_outcome", tradeOf(again, "2024-05-20", 95));
+    const closed = await after.call("close_session", { session: again });
+    expect(closed).toMatchObject({ decisions: 4, outcomes: 4, chunks: mode === "live" ? 1 : 2 });
+    await after.stop();
+    expect((await storage.list("runs")).folders).toEqual([closed["run_id"] as string]);
+    expect((await checkMemory(storage)).findings).toEqual([]);
+    expect(await outcomesOf(storage)).toHaveLength(4);
+  });
+});
