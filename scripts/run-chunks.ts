@@ -6,6 +6,7 @@ import type { ServerWait } from "../lib/providers/recorded/recorder-reports.ts";
 import { parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
+import { shareProgress } from "./cli/progress.ts";
 import { firstLongWaits, runProgress } from "./cli/run-progress.ts";
 import { renderEstimate, renderQuestionCounts, renderWait } from "./text/questions.ts";
 import { renderFullSummary } from "./text/run.ts";
@@ -114,13 +115,18 @@ async function report(
 ): Promise<void> {
   const { makeReport, storeReport } = await import("../lib/report/make.node.ts");
   const { backtest, memory } = options.config;
+  const progress = shareProgress();
   const made = await makeReport({
     memoryDir: outcome.memoryDir,
     run: outcome.summary.run_id,
     dataDir: backtest.data_dir,
     answersDir: memory.answers_dir,
-    onNote: note,
+    onNote: (text) => {
+      progress.clear();
+      note(text);
+    },
     signal: options.signal,
-  });
+    onSteps: progress.update,
+  }).finally(progress.clear);
   note(`Stored the report as ${shownPath((await storeReport(made, options.file)).file)}`);
 }

@@ -64,7 +64,7 @@ export function pictureHtml({ id, title, note, legend = [], body, table }: Pictu
   const figures =
     table === undefined || table.rows.length === 0
       ? ""
-      : `<details><summary>The figures</summary>${tableHtml(title, table)}</details>`;
+      : `<details><summary aria-label="The figures: ${escapeHtml(title)}">The figures</summary>${tableHtml(title, table)}</details>`;
   const picture = body === undefined ? "" : legendHtml(legend) + body;
   return `<section id="${id}"><h2>${escapeHtml(title)}</h2><p>${proseHtml(note)}</p>${picture}${figures}</section>\n`;
 }

@@ -161,6 +161,18 @@ test("a long trade points up and a short one down; one that lost is hollow", () 
   expect(drawn("BUY", false)).toContain('fill="var(--page)"');
 });
 
+test("many assets share the room for trades, and one without decisions is drawn without a price", () => {
+  const assets = [..."ABCDEFGHIJ"];
+  const summary = { assets, assets_breakdown: { A: { total_trades: 151 } } };
+  const { note, body } = tradesPicture(
+    { run: { summary }, decisions: [], outcomes: [] } as unknown as ReportData,
+    FRAME,
+  );
+  expect(note).toContain("An asset with more than 150 trades shows every second, or fewer");
+  expect(body!.match(/<svg/g)).toHaveLength(10);
+  expect(body).not.toContain("NaN");
+});
+
 test("sizes are averaged by month, over the positions that were opened", () => {
   const decision = (date: string, isEntry: boolean, expectedR: number, sizeScale: number): object => ({
     atMs: Date.parse(date),

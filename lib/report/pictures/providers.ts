@@ -13,8 +13,8 @@ import type { DecisionPoint } from "../run-data.ts";
 import { chunkBorders, drawSvg, marginFor, TIME_AXIS } from "../svg.ts";
 import { groupBy } from "../../util/group.ts";
 
-/** Points of a picture of weights. */
-const MAX_WEIGHT_POINTS = 185;
+/** Points of a weight over time, and of all weights of all assets together: the page has to stay small. */
+const MAX_WEIGHT_POINTS = { each: 185, all: 6000 };
 
 /** Moves of weights that are shown. */
 const MAX_MOVES = 12;
@@ -26,7 +26,8 @@ const MAX_COLUMNS = 16;
 export function weightsPicture({ run: { summary }, decisions }: ReportData, frame: LiveFrame): Picture {
   const names = Object.keys(summary.providers);
   const { startMs, widthMs, count } = frame.buckets;
-  const buckets = bucketsOf({ startMs, endMs: startMs + widthMs * count }, MAX_WEIGHT_POINTS);
+  const room = Math.min(MAX_WEIGHT_POINTS.each, MAX_WEIGHT_POINTS.all / (names.length * summary.assets.length));
+  const buckets = bucketsOf({ startMs, endMs: startMs + widthMs * count }, room);
   const byAsset = groupBy(decisions, ({ asset }) => asset);
   const tabs = summary.assets.map((asset) => {
     const byBucket = groupBy(byAsset.get(asset) ?? [], ({ atMs }) => bucketOf(buckets, atMs));

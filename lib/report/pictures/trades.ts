@@ -11,24 +11,26 @@ import type { DecisionPoint } from "../run-data.ts";
 import { chunkBorders, drawSvg, logTicks, rangeOf, signedTick, TIME_AXIS } from "../svg.ts";
 import { groupBy } from "../../util/group.ts";
 
-/** Points of a line of prices. */
-const MAX_PRICES = 900;
-
-/** Trades of an asset, and positions, that a picture shows at most: the page has to stay small. */
-const MAX_TRADES = 400;
+/** What an asset shows at most, and all assets together: the page has to stay small. */
+const MAX_PRICES = { each: 900, all: 3000 };
+const MAX_TRADES = { each: 400, all: 1500 };
 const MAX_POSITIONS = 1000;
 
 /** Price, regimes and trades, an asset at a time. */
 export function tradesPicture({ run: { summary }, decisions, outcomes }: ReportData, { borders }: LiveFrame): Picture {
+  const roomFor = ({ each, all }: typeof MAX_TRADES): number => Math.min(each, Math.ceil(all / summary.assets.length));
+  const [maxPrices, maxTrades] = [roomFor(MAX_PRICES), roomFor(MAX_TRADES)];
   const tabs = summary.assets.map((asset) => ({
     name: asset,
     html: priceSvg(asset, {
       decisions: decisions.filter((each) => each.asset === asset),
       trades: outcomes.filter((each) => each.asset_pair === asset),
       borders,
+      maxPrices,
+      maxTrades,
     }),
   }));
-  const isThinned = Object.values(summary.assets_breakdown).some((asset) => asset.total_trades > MAX_TRADES);
+  const isThinned = Object.values(summary.assets_breakdown).some((asset) => asset.total_trades > maxTrades);
   return {
     id: "trades",
     title: "Trades on the price",
@@ -36,7 +38,7 @@ export function tradesPicture({ run: { summary }, decisions, outcomes }: ReportD
       "The price at each decision, on a scale of equal factors. A trade is a line from entry to exit; its triangle points up " +
       "for a long one and down for a short one. A filled triangle gained after costs, a hollow one lost." +
       (isThinned
-        ? ` An asset with more than ${MAX_TRADES} trades shows every second, or fewer; the table has the first 1,000.`
+        ? ` An asset with more than ${maxTrades} trades shows every second, or fewer; the table has the first 1,000.`
         : ""),
     legend: [
       { name: "gained", swatch: "gain" },
@@ -93,10 +95,18 @@ function priceSvg(
     decisions,
     trades,
     borders,
-  }: { decisions: readonly DecisionPoint[]; trades: readonly Outcome[]; borders: readonly number[] },
+    maxPrices,
+    maxTrades,
+  }: {
+    decisions: readonly DecisionPoint[];
+    trades: readonly Outcome[];
+    borders: readonly number[];
+    maxPrices: number;
+    maxTrades: number;
+  },
 ): string {
-  const prices = thinned(decisions, MAX_PRICES);
-  const points = thinned(trades, MAX_TRADES).map(tradePoint);
+  const prices = thinned(decisions, maxPrices);
+  const points = thinned(trades, maxTrades).map(tradePoint);
   const won = trades.filter((trade) => trade.was_profitable).length;
   return drawSvg({
     alt: `Price of ${asset} with ${trades.length} trades, ${won} of which gained, over its regimes`,
