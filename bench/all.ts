@@ -16,6 +16,7 @@ import { renderReport, type BenchReport } from "./support/measure.ts";
 import { pythonVersions } from "./support/python.ts";
 import { backup } from "./backup.ts";
 import { compareMemory } from "./compare-memory.ts";
+import { edge } from "./edge.ts";
 import { embed } from "./embed.ts";
 import { growth } from "./growth.ts";
 import { largeMemory } from "./large-memory.ts";
@@ -53,6 +54,7 @@ for (const bench of [
   record,
   growth,
   sweep,
+  edge,
   reportOfRun,
   largeMemory,
   backup,

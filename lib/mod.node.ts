@@ -41,9 +41,9 @@ export {
   openRecording,
   type CommandProviderOptions,
   type LlmProviderOptions,
-  type Recording,
   type RecordingOptions,
 } from "./job/recording.node.ts";
+export type { Recording } from "./providers/recorded/recording.ts";
 
 export type { QuestionCounts } from "./providers/recorded/recorder-reports.ts";
 

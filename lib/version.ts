@@ -1,4 +1,2 @@
-import manifest from "../package.json" with { type: "json" };
-
-/** The version of this library, a part of every run key. */
-export const VERSION: string = manifest.version;
+/** The version of this library, a part of every run key. The same as in package.json, which no bundle should have to hold. */
+export const VERSION = "0.3.0";

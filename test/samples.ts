@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 
 /** The project's own folder. */
 export const PROJECT_DIR: string = join(import.meta.dir, "..");
@@ -21,6 +22,13 @@ export const HAS_MODEL: boolean = existsSync(join(MODEL_DIR, "model_quantized.on
 /** Files that other systems wrote, where a test machine has them. */
 export const FOREIGN_FILES_DIR: string =
   process.env["CARRYOVER_FOREIGN_FILES"] ?? join(PROJECT_DIR, "..", "shared", "fixtures");
+
+/** Rows of a sample of real hourly bars, as CSV, whose timestamps are in the period. */
+export function sampleCsv(asset: string, { start, end }: Record<"start" | "end", string>): string {
+  const text = gunzipSync(readFileSync(join(PROJECT_DIR, "data", "sample", `${asset}_1h.csv.gz`))).toString();
+  const [header, ...rows] = text.trim().split("\n");
+  return [header, ...rows.filter((row) => row >= start && row < end)].join("\n");
+}
 
 /** Pseudo-random numbers in [0, 1) that are the same on every run (mulberry32 by Tommy Ettinger). */
 export function seeded(seed: number): () => number {

@@ -1,6 +1,7 @@
 import type { Config, ProviderConfig } from "../config/config.ts";
 import { apiInKeys } from "../providers/recorded/llm-api.ts";
 import type { Json } from "../util/json.ts";
+import { sha256OfText } from "../util/sha256.ts";
 
 /** By provider, how often its questions have been asked again, if ever. */
 export type Refreshes = Readonly<Record<string, number>>;
@@ -25,7 +26,7 @@ export function keyConfig(config: Config, refreshes: Refreshes): Json {
 }
 
 /** A provider as it is in the run key. */
-export function keyProvider(config: ProviderConfig, refreshes: Refreshes): object {
+function keyProvider(config: ProviderConfig, refreshes: Refreshes): object {
   const refresh = Object.hasOwn(refreshes, config.name) ? { refresh: refreshes[config.name] } : {};
   if (config.type === "command") {
     const { name, type, command, bars, confidence_scale } = config;
@@ -41,4 +42,13 @@ export function keyProvider(config: ProviderConfig, refreshes: Refreshes): objec
   const api = apiInKeys(config.api);
   const asked = { model, temperature, max_output_tokens, output, samples, reasoning_effort, headers, extra_body };
   return { name, type, api, ...asked, prompt_file, bars, mask, ...refresh };
+}
+
+/** What a provider's answers depend on, as a hash: the `version` of a recorded one. `files`: SHA-256 of what it was made of, by name. */
+export function providerVersion(
+  config: ProviderConfig,
+  { refresh, files }: { refresh: number; files: Readonly<Record<string, string>> },
+): string {
+  const refreshes = refresh === 0 ? {} : { [config.name]: refresh };
+  return sha256OfText(JSON.stringify([keyProvider(config, refreshes), files]));
 }

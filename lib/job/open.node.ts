@@ -26,7 +26,8 @@ import { keyConfig, type Refreshes } from "./key.ts";
 import { folderWithoutMemory, memoryFolder } from "../config/memory-folder.node.ts";
 import { leakNote, type ProviderLeak } from "./notes.ts";
 import { choosePeriod, type Period } from "./period.ts";
-import { openRecording, type Recording } from "./recording.node.ts";
+import type { Recording } from "../providers/recorded/recording.ts";
+import { openRecording } from "./recording.node.ts";
 
 /** How a configuration is opened; `loadConfig()` gives the first two. */
 export interface OpenJobOptions extends Pick<

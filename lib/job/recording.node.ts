@@ -1,34 +1,16 @@
 import { resolve } from "node:path";
 import type { CommandConfig, LlmConfig, ProviderConfig } from "../config/config.ts";
 import { parseProvider } from "../config/parse.ts";
-import { loadProviders, type RecordingContext } from "../providers/load.node.ts";
+import { loadProviders } from "../providers/load.node.ts";
 import type { Provider } from "../providers/provider.ts";
-import { Recorder, type RecorderOptions } from "../providers/recorded/recorder.ts";
-import type { QuestionCounts } from "../providers/recorded/recorder-reports.ts";
-import { AnswerStore } from "../providers/recorded/recordings.ts";
+import { type RecordAnswersOptions, recordAnswers, type Recording } from "../providers/recorded/recording.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { assertWritable, settleLeftovers } from "../storage/fs.node.ts";
-import { sha256OfText } from "../util/sha256.ts";
-import { keyProvider } from "./key.ts";
+import { providerVersion } from "./key.ts";
 
-export interface RecordingOptions extends Omit<RecorderOptions, "store" | "now" | "signal" | "assertCanRecord"> {
+export interface RecordingOptions extends Omit<RecordAnswersOptions, "now" | "assertCanRecord"> {
   /** The folder. It may be shared by several processes. */
   readonly answersDir: string;
-  /** Providers whose questions are asked again, although their answers are recorded. @default none */
-  readonly refresh?: readonly string[] | undefined;
-  /** Stops the runs of its providers. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** A folder of recorded answers, and what asks for those that are missing. */
-export interface Recording extends RecordingContext {
-  readonly counts: () => QuestionCounts;
-  /** Names the run, so that what its earlier starts spent counts for the budget: the `onStart` of `backtest()`. */
-  readonly begin: (runId: string) => Promise<void>;
-  /** Whether a run went on without the answer to some question, now or under an earlier version. */
-  readonly wentOnWithout: (runId: string) => Promise<boolean>;
-  /** Waits a moment for answers that are under way, and ends programs. */
-  readonly close: () => Promise<void>;
 }
 
 /**
@@ -36,29 +18,13 @@ export interface Recording extends RecordingContext {
  * is recorded, and used from then on.
  */
 export function openRecording(options: RecordingOptions): Recording {
-  const { answersDir, refresh, signal = new AbortController().signal, onNote = () => {} } = options;
-  const dir = resolve(answersDir);
+  const dir = resolve(options.answersDir);
   if (options.mode !== "dry-run") settleLeftovers(dir);
-  const store = new AnswerStore(diskStorage(dir), { onNote });
-  const recorder = new Recorder({
+  return recordAnswers(diskStorage(dir), {
     ...options,
-    store,
-    signal,
-    onNote,
     now: () => Date.now(),
     assertCanRecord: () => assertWritable(dir),
   });
-  return {
-    store,
-    recorder,
-    refresh,
-    onNote,
-    isAsking: (options.mode ?? "ask") === "ask",
-    counts: () => recorder.counts(),
-    begin: (runId) => recorder.begin(runId),
-    wentOnWithout: async (runId) => (await store.hasUnanswered(runId)) || (await store.silentAnswersOf(runId)) > 0,
-    close: () => recorder.close(),
-  };
 }
 
 /** A language model as config.yaml describes it; all but its name and what it is called have defaults. */
@@ -78,7 +44,7 @@ export type LlmProviderOptions = Pick<LlmConfig, "name" | "model"> & Partial<Omi
  * ```
  */
 export async function llmProvider(options: LlmProviderOptions, recording: Recording): Promise<Provider> {
-  return recordedProvider(await parseProvider({ ...options, type: "llm" }), recording);
+  return loadProvider(await parseProvider({ ...options, type: "llm" }), recording);
 }
 
 /** A program as config.yaml describes it. */
@@ -90,10 +56,11 @@ export type CommandProviderOptions = Pick<CommandConfig, "name" | "command"> & P
  * @throws {CarryoverError} `BAD_CONFIG` for a wrong or missing option.
  */
 export async function commandProvider(options: CommandProviderOptions, recording: Recording): Promise<Provider> {
-  return recordedProvider(await parseProvider({ ...options, type: "command" }), recording);
+  return loadProvider(await parseProvider({ ...options, type: "command" }), recording);
 }
 
-async function recordedProvider(config: ProviderConfig, recording: Recording): Promise<Provider> {
+async function loadProvider(config: ProviderConfig, recording: Recording): Promise<Provider> {
   const { providers, files, refreshes } = await loadProviders([config], { baseDir: process.cwd(), recording });
-  return { ...providers[0]!, version: sha256OfText(JSON.stringify([keyProvider(config, refreshes), files])) };
+  const refresh = refreshes[config.name] ?? 0;
+  return { ...providers[0]!, version: providerVersion(config, { refresh, files }) };
 }

@@ -18,9 +18,8 @@ import { watchFirstAnswers } from "./first-answers.ts";
 import type { Provider } from "./provider.ts";
 import { withHiddenSecrets } from "./hidden-secrets.ts";
 import { environmentSecrets, missingFor } from "./recorded/environment.node.ts";
-import type { Recorder } from "./recorded/recorder.ts";
+import { recordedProvider, type RecordingContext } from "./recorded/recording.ts";
 import type { Secrets } from "./recorded/redact.ts";
-import type { AnswerStore } from "./recorded/recordings.ts";
 import { breakout, reversion, trend } from "./rules.ts";
 import { similarTrades } from "./similar-trades.ts";
 import { type FileVotes, knownAtClose, parseVotesCsv, votesFile } from "./votes-file.ts";
@@ -41,16 +40,6 @@ export interface LoadedProviders {
   readonly files: Readonly<Record<string, string>>;
   /** By provider, how often its questions have been asked again, if ever. Part of the run key. */
   readonly refreshes: Readonly<Record<string, number>>;
-}
-
-export interface RecordingContext {
-  readonly store: AnswerStore;
-  readonly recorder: Recorder;
-  /** Providers whose questions are asked again. Their older answers stay recorded. @default none */
-  readonly refresh?: readonly string[] | undefined;
-  readonly onNote: (note: string) => void;
-  /** Whether questions are asked, so that keys and programs are needed. */
-  readonly isAsking: boolean;
 }
 
 interface LoadProvidersOptions {
@@ -113,15 +102,9 @@ async function loadRecorded(
   // With what programs and models need, which takes a run of rules a tenth of its start.
   const { loadClient } = await import("./recorded/load.node.ts");
   const { client, files } = await loadClient(config, { baseDir, secrets, onNote: recording.onNote });
-  const isRefreshed = recording.refresh?.includes(name) === true;
-  const refresh = (await recording.store.refreshOf(name)) + (isRefreshed ? 1 : 0);
-  const { bars } = config;
-  if (config.type === "llm") {
-    const model = recording.recorder.provider(client, refresh, { samples: config.samples });
-    return { provider: { ...model, bars }, files, refresh };
-  }
+  const { provider, refresh } = await recordedProvider(config, client, recording);
+  if (config.type === "llm") return { provider, files, refresh };
   const { confidence_scale: confidenceScale } = config;
-  const provider = { ...recording.recorder.provider(client, refresh), bars };
   return { provider: watchFirstAnswers(provider, { confidenceScale, stopsOnError: false }), files, refresh };
 }
 

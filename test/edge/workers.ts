@@ -1,7 +1,7 @@
 /** Workers in real workerd, by miniflare (npm). */
 
 /** What is used of miniflare. Its types are not, as it may be missing. */
-interface Miniflare {
+interface MiniflareModule {
   readonly Miniflare: new (options: object) => Worker;
 }
 
@@ -12,9 +12,10 @@ export interface Worker {
   dispose(): Promise<void>;
 }
 
-const PACKAGE: string = "miniflare";
+/** The package. The type hides its name from the compiler. */
+export const MINIFLARE: string = "miniflare";
 
-const miniflare = (await import(PACKAGE).catch(() => undefined)) as Miniflare | undefined;
+const miniflare = (await import(MINIFLARE).catch(() => undefined)) as MiniflareModule | undefined;
 
 /** Says in the title of a test why it is skipped; empty where workers can be started. */
 export const missingWorkerd: string = miniflare === undefined ? " (skipped: no miniflare)" : "";
@@ -28,11 +29,10 @@ export async function bundle(path: string): Promise<string> {
   return outputs[0]!.text();
 }
 
-/** Starts the worker of a file. `options` are those of miniflare. */
-export async function startWorker(path: string, options: object): Promise<Worker> {
-  const contents = await bundle(path);
+/** Starts a worker, of what `bundle()` made. `options` are those of miniflare. */
+export async function startWorker(code: string, options: object): Promise<Worker> {
   const worker = new miniflare!.Miniflare({
-    modules: [{ type: "ESModule", path: "worker.js", contents }],
+    modules: [{ type: "ESModule", path: "worker.js", contents: code }],
     compatibilityDate: COMPATIBILITY_DATE,
     ...options,
   });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { renderReport } from "../../bench/support/measure.ts";
 import { backup } from "../../bench/backup.ts";
 import { compareMemory } from "../../bench/compare-memory.ts";
+import { edge } from "../../bench/edge.ts";
 import { growth } from "../../bench/growth.ts";
 import { largeMemory } from "../../bench/large-memory.ts";
 import { importing } from "../../bench/import.ts";
@@ -55,6 +56,7 @@ test.each([
   ["llm", () => llm({ rounds: 1, days: 1, cachedDays: 1, delayMs: 1 })],
   ["open-vectors", () => openVectors({ rounds: 1, sizes: [5, 70] })],
   ["vote-leak", () => voteLeak({ hours: [24], seeds: 1, strategies: 2 })],
+  ["edge", () => edge({ rounds: 1 })],
   ["search", () => search({ rounds: 1, sizes: [50, 300], flushMb: 1 })],
 ])(
   "bench/%s.ts measures",

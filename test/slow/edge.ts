@@ -3,9 +3,12 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { join } from "node:path";
 import type { Bucket } from "../../lib/storage/bucket.ts";
 import { type R2Binding, r2Bucket } from "../../lib/storage/r2-bucket.ts";
-import { missingWorkerd, post, startWorker, type Worker } from "../edge/workers.ts";
-import { PROJECT_DIR } from "../samples.ts";
+import { answer } from "../../examples/worker/src/backtest.ts";
+import type { Summary } from "../../lib/results/summary-shape.ts";
+import { bundle, missingWorkerd, MINIFLARE, post, startWorker, type Worker } from "../edge/workers.ts";
+import { PROJECT_DIR, sampleCsv } from "../samples.ts";
 import { describeBucket } from "../storage/bucket-contract.ts";
+import { InMemoryBucket } from "../storage/in-memory-bucket.ts";
 import { openBucket } from "../storage/object-store-samples.ts";
 import { remoteBucket } from "../storage/remote-bucket.ts";
 import { describeStorage } from "../storage/storage-contract.ts";
@@ -22,7 +25,7 @@ describe.skipIf(missingWorkerd !== "")(`in workerd${missingWorkerd}`, () => {
   };
 
   beforeAll(async () => {
-    worker = await startWorker(join(PROJECT_DIR, "test/edge/bucket-worker.ts"), {
+    worker = await startWorker(await bundle(join(PROJECT_DIR, "test/edge/bucket-worker.ts")), {
       r2Buckets: ["R2"],
       durableObjects: { OBJECT: { className: "BucketObject", useSQLite: true } },
     });
@@ -53,5 +56,94 @@ describe.skipIf(missingWorkerd !== "")(`in workerd${missingWorkerd}`, () => {
     };
     const bucket = r2Bucket(binding as unknown as R2Binding);
     expect(await bucket.put("a", new Uint8Array(1), "absent")).toBe('"1"');
+  });
+});
+
+describe.skipIf(missingWorkerd !== "")(`the example of a worker${missingWorkerd}`, () => {
+  const EXAMPLE = join(PROJECT_DIR, "examples/worker/src");
+  const R2 = { r2Buckets: ["MEMORY"] };
+  const OBJECT = { durableObjects: { BACKTESTS: { className: "Backtests", useSQLite: true } } };
+  const JANUARY = "?asset=BTCUSD&timeframe=1h&start=2021-01-01&end=2021-02-01";
+  const FEBRUARY = "?asset=BTCUSD&timeframe=1h&start=2021-02-01&end=2021-03-01";
+  const bars = sampleCsv("BTCUSD", { start: "2020-12-01", end: "2021-03-01" });
+
+  /** What the example answers here, with a memory in this process. */
+  async function answersHere(queries: readonly string[]): Promise<unknown[]> {
+    const bucket = new InMemoryBucket();
+    const answers = [];
+    for (const query of queries) {
+      const request = new Request(`http://here/${query}`, { method: "POST", body: bars });
+      answers.push(await (await answer(request, bucket)).json());
+    }
+    return answers;
+  }
+
+  test.each(["/r2", "/object"])("goes on in %s with what the request before remembered, as on Bun", async (path) => {
+    const worker = await startWorker(await bundle(join(EXAMPLE, "worker.ts")), { ...R2, ...OBJECT });
+    try {
+      const queries = [JANUARY, FEBRUARY, FEBRUARY];
+      const answers: unknown[] = [];
+      for (const query of queries) answers.push(JSON.parse(await post(worker, path + query, bars)));
+      const [january, february] = answers as { remembered_before: number; summary: Summary }[];
+      expect(january!.remembered_before).toBe(0);
+      expect(february!.remembered_before).toBe(january!.summary.total_trades);
+      expect(january!.summary.total_trades).toBeGreaterThan(3);
+      // A run's id is a hash of the content of all outcomes that it begins with, among others.
+      expect(answers).toEqual(await answersHere(queries));
+    } finally {
+      await worker.dispose();
+    }
+  });
+
+  test("refuses what it cannot read, and a second request at the same time", async () => {
+    const worker = await startWorker(await bundle(join(EXAMPLE, "worker.ts")), { ...R2, ...OBJECT });
+    const ask = async (path: string, body: string): Promise<[number, string]> => {
+      const response = await worker.dispatchFetch(`http://worker${path}`, { method: "POST", body });
+      return [response.status, await response.text()];
+    };
+    try {
+      expect((await ask("/", bars))[0]).toBe(404);
+      const [status, text] = await ask(`/object${JANUARY}`, "timestamp,open\n1,2\n");
+      expect([status, text]).toEqual([400, expect.stringContaining("Cannot read")]);
+      const statuses = await Promise.all([JANUARY, FEBRUARY].map(async (query) => (await ask(`/r2${query}`, bars))[0]));
+      expect(statuses.toSorted()).toEqual([200, 409]);
+    } finally {
+      await worker.dispose();
+    }
+  });
+
+  test("asks a model through fetch, once for each question", async () => {
+    const asked: { address: string; key: string | null }[] = [];
+    const outboundService = async (request: Request): Promise<Response> => {
+      asked.push({ address: request.url, key: request.headers.get("authorization") });
+      const content = JSON.stringify({ asset: "BTCUSD", action: "BUY", confidence: 66, reason: "up" });
+      const choices = [{ index: 0, finish_reason: "stop", message: { role: "assistant", content } }];
+      const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
+      const { Response: Answer } = (await import(MINIFLARE)) as { Response: typeof Response };
+      return Answer.json({ id: "1", object: "chat.completion", created: 1, model: "m", choices, usage });
+    };
+    const bindings = { MODEL_URL: "https://models.test/v1", MODEL: "m", MODEL_KEY: "secret-key-12345" };
+    const worker = await startWorker(await bundle(join(EXAMPLE, "model-worker.ts")), {
+      ...R2,
+      bindings,
+      outboundService,
+    });
+    try {
+      const week = "/?asset=BTCUSD&timeframe=1h&start=2021-01-01&end=2021-01-08";
+      const first = JSON.parse(await post(worker, week, bars)) as { questions_asked: number; summary: Summary };
+      expect(first.questions_asked).toBeGreaterThan(10);
+      expect(first.summary.providers["model"]).toBeDefined();
+      expect(asked).toHaveLength(first.questions_asked);
+      expect(new Set(asked.map((each) => JSON.stringify(each)))).toEqual(
+        new Set([
+          JSON.stringify({ address: "https://models.test/v1/chat/completions", key: "Bearer secret-key-12345" }),
+        ]),
+      );
+      const again = JSON.parse(await post(worker, week, bars)) as { questions_asked: number; summary: Summary };
+      expect([again.questions_asked, asked.length]).toEqual([0, first.questions_asked]);
+      expect(again.summary).toEqual(first.summary);
+    } finally {
+      await worker.dispose();
+    }
   });
 });
