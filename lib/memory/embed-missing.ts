@@ -2,7 +2,7 @@ import { type Embedder, embedSentence } from "../embed/embedder.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
 import { pauseEvery } from "../util/async.ts";
-import { collectGarbageAtStep } from "../util/garbage.ts";
+import { collectGarbage } from "../util/garbage.ts";
 import { situationSentence } from "./description.ts";
 import { readOutcome } from "./load.ts";
 import { outcomeFileName } from "./outcome.ts";
@@ -10,6 +10,9 @@ import { type EmbeddedTrade, isEmbedded, type Trade } from "./trade.ts";
 
 /** Vectors that are made between two moments in which a signal can stop the work. */
 const VECTORS_PER_PAUSE = 64;
+
+/** Vectors that are made between two collections of garbage, where there are many. Reading their outcomes leaves 13 kB each. */
+const VECTORS_PER_COLLECTION = 4096;
 
 /** Called after each vector with how many are made, and how many will be. */
 export type OnEmbedded = (made: number, wanted: number) => void;
@@ -46,7 +49,7 @@ export async function embedMissing(
   const pause = pauseEvery(VECTORS_PER_PAUSE, options.signal);
   let made = 0;
   for (const [i, trade] of missing.entries()) {
-    collectGarbageAtStep(i);
+    if (i % VECTORS_PER_COLLECTION === VECTORS_PER_COLLECTION - 1) collectGarbage(missing.length);
     const { id } = trade;
     await unlessDamaged(damaged, outcomeFileName(id), async () => {
       const description = descriptions?.get(id) ?? (await readOutcome(storage, id))?.description;

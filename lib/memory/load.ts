@@ -3,7 +3,7 @@ import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Listing, Storage, StoredFile } from "../storage/storage.ts";
 import { isSameJson } from "../util/json.ts";
 import { type Pause, type OnSteps, pauseEvery } from "../util/async.ts";
-import { collectGarbage, collectGarbageAtStep } from "../util/garbage.ts";
+import { collectGarbage } from "../util/garbage.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import { decodeForgetMark, type ForgetMark, isForgetFile, MAX_MARK_BYTES } from "./forget.ts";
 import {
@@ -74,7 +74,6 @@ export async function loadOutcomes(
   const twins = unread.length > 0 ? idsInTwoCases(sources) : new Set<string>();
   collectGarbage(unread.length);
   for (const [i, file] of unread.entries()) {
-    collectGarbageAtStep(i);
     await pause();
     options.onSteps?.("Read", i, unread.length);
     const { name } = file;

@@ -93,7 +93,7 @@ export async function writeSidecar(storage: Storage, sidecar: Omit<Sidecar, "isO
     block_crc32: blockCrc32,
   };
   collectGarbage(trades.length);
-  const json = encodeAll([...jsonOf(head, trades)]);
+  const json = encodeAll(jsonOf(head, trades), { room: ROOM_PER_ROW * trades.length });
   collectGarbage(trades.length);
   await storage.replace(SIDECAR_FILE, await pack(json));
 }
@@ -121,9 +121,15 @@ const FFLATE_HEADER_BYTES = 10;
 /** A sidecar of some million trades, and the longest text that V8 can hold. */
 const MAX_JSON_BYTES: number = 1 << 29;
 
+/** UTF-8 takes at most this many bytes for a UTF-16 unit. */
+const BYTES_PER_UNIT = 3;
+
+/** Bytes of JSON for a trade with a dozen votes. */
+const ROOM_PER_ROW = 1024;
+
 /** Compresses one JSON object; equal objects give equal bytes. */
 export function encodeSidecar(value: object): Promise<Uint8Array> {
-  return pack(encodeAll([`${JSON.stringify(value)}\n`]));
+  return pack(encodeAll([`${JSON.stringify(value)}\n`], { room: 0 }));
 }
 
 async function pack(json: Uint8Array): Promise<Uint8Array> {
@@ -137,12 +143,20 @@ async function pack(json: Uint8Array): Promise<Uint8Array> {
   return bytes;
 }
 
-function encodeAll(texts: readonly string[]): Uint8Array {
+/** UTF-8 of texts, one after the other. What of the room is not written to takes no memory. */
+function encodeAll(texts: Iterable<string>, { room }: { room: number }): Uint8Array {
   const encoder = new TextEncoder();
-  // As long as UTF-8 may become; what is not written to takes no memory.
-  const bytes = new Uint8Array(3 * texts.reduce((sum, { length }) => sum + length, 0));
+  let bytes = new Uint8Array(room);
   let end = 0;
-  for (const text of texts) end += encoder.encodeInto(text, bytes.subarray(end)).written;
+  for (const text of texts) {
+    const needed = end + BYTES_PER_UNIT * text.length;
+    if (needed > bytes.length) {
+      const larger = new Uint8Array(2 * needed);
+      larger.set(bytes.subarray(0, end));
+      bytes = larger;
+    }
+    end += encoder.encodeInto(text, bytes.subarray(end)).written;
+  }
   return bytes.subarray(0, end);
 }
 

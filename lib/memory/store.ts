@@ -5,6 +5,7 @@ import { ensureFile, type Storage, type StoredFile } from "../storage/storage.ts
 import type { Outcome } from "../types.ts";
 import type { DamagedFile } from "../storage/damaged-file.ts";
 import { settleAll } from "../util/async.ts";
+import { collectGarbage } from "../util/garbage.ts";
 import { situationSentence } from "./description.ts";
 import { embedMissing, type EmbeddedTrades, type OnEmbedded } from "./embed-missing.ts";
 import { encodeForgetMark, type ForgetMark } from "./forget.ts";
@@ -129,6 +130,7 @@ async function embedAndKeep(
   let made = 0;
   let unwritten = 0;
   const write = async (): Promise<void> => {
+    collectGarbage(trades.length);
     const sound = trades.filter(isEmbedded);
     await files.write(sound, await digestOf([...outcomeFiles(sound), ...markFiles]));
     unwritten = 0;
