@@ -15,6 +15,7 @@ import {
 import { type ImportedOutcome, outcomeOf, type System } from "./foreign-trade.ts";
 import { freqtrade } from "./freqtrade.ts";
 import { tradingagents } from "./tradingagents.ts";
+import { groupBy } from "../util/group.ts";
 
 const READERS: readonly OutcomeReader[] = [ffe, freqtrade, tradingagents, csv];
 
@@ -40,7 +41,7 @@ export function readOutcomes(
 ): ReadOutcomes {
   const findings = new Findings();
   const readers = READERS.filter(({ system }) => options.from === undefined || system === options.from);
-  const owned = Map.groupBy(sources, (source) => readers.find((reader) => reader.owns(source, options)));
+  const owned = groupBy(sources, (source) => readers.find((reader) => reader.owns(source, options)));
   for (const { damage, name } of owned.get(undefined) ?? []) {
     findings.skip(damage === undefined ? "files of no system that is known" : "files that are damaged", name);
   }

@@ -24,6 +24,7 @@ import { Session } from "./session.ts";
 import { iso } from "./session-checks.ts";
 import type { Answer, CloseResult, DecideResult, RecordResult } from "./session-results.ts";
 import { SituationReader } from "./situation.ts";
+import { groupBy } from "../util/group.ts";
 
 export interface MemoryServerOptions {
   readonly memory: Memory;
@@ -134,7 +135,7 @@ export class MemoryServer {
     const newest = trades.at(-1);
     const by = (nameOf: (trade: Trade) => string): Record<string, object> =>
       Object.fromEntries(
-        [...Map.groupBy(trades, nameOf)]
+        [...groupBy(trades, nameOf)]
           .toSorted(([a], [b]) => (a < b ? -1 : 1))
           .map(([name, some]) => [name, performanceOf(some)]),
       );

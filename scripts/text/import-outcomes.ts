@@ -4,6 +4,7 @@ import type { Trade } from "../../lib/memory/trade.ts";
 import { MIN_EVIDENCE_TRADES } from "../../lib/results/attribution.ts";
 import { count, countOf } from "./numbers.ts";
 import { shownPath } from "./table.ts";
+import { groupBy } from "../../lib/util/group.ts";
 
 export function importedJson(result: ImportOutcomesResult, memoryDir: string): Readonly<Record<string, unknown>> {
   const { systems, outcomes, plan, kept, skipped } = result;
@@ -69,7 +70,7 @@ function votesOf(trades: readonly Trade[]): ReadonlyMap<string, number> {
 }
 
 function countBy<T>(items: readonly T[], nameOf: (item: T) => string): ReadonlyMap<string, number> {
-  const groups = [...Map.groupBy(items, nameOf)].map(([name, group]) => [name, group.length] as const);
+  const groups = [...groupBy(items, nameOf)].map(([name, group]) => [name, group.length] as const);
   return new Map(groups.toSorted(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)));
 }
 
