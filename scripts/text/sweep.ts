@@ -1,35 +1,55 @@
 /** What sweep prints. */
 import type { SweepProgress } from "../../lib/sweep/run-sweep.node.ts";
 import type { RankedCell, SweepResult } from "../../lib/sweep/ranking.ts";
-import { lineColumns, paint, shortened } from "../cli/terminal.ts";
+import { lineColumns, paint, shortened, visibleLength } from "../cli/terminal.ts";
 import { count, countOf, duration, fixed, signed, signedPct } from "./numbers.ts";
-import { columns, table, words } from "./table.ts";
+import { columns, table, words, wrap } from "./table.ts";
 
 /** Cells that the table shows; --json and --csv have all. */
 const MAX_ROWS = 20;
-/** Columns beside what is set in a cell, and the fewest for that. */
+/** Columns beside what is set in a cell. */
 const FIGURE_COLUMNS = 63;
-const MIN_SET = 17;
 
-/** The cells by Sharpe ratio, and what they are worth. */
-export function renderSweep(result: SweepResult): string {
-  const { cells, failed, default: standard, trials, expected_max_sharpe: lucky, overfitting } = result;
-  const rows = cells.slice(0, MAX_ROWS).map((cell) => [...figureCells(cell), ...comparisonCells(cell), setText(cell)]);
-  const ofDefault = standard === null ? [] : [[...figureCells(standard), "", "", "default"]];
-  const heads = columns("cell", "Sharpe", "return", "trades", "to default (95 %)", "deflated");
+/**
+ * The cells by Sharpe ratio, and what they are worth.
+ *
+ * @param width Columns of a line. @default `lineColumns()`
+ */
+export function renderSweep(result: SweepResult, width: number = lineColumns()): string {
+  const { cells, failed, trials, expected_max_sharpe: lucky, overfitting } = result;
   const more =
     cells.length > MAX_ROWS ? `The best ${MAX_ROWS} of ${cells.length} cells; --json and --csv have all\n` : "";
   const luck =
     overfitting.probability === undefined
       ? `not computed: ${overfitting.not_computed}`
       : `${fixed(overfitting.probability)} (${count(overfitting.splits ?? 0)} splits of ${overfitting.cells} cells)`;
+  const wrapped = (sentence: string): string => wrap(sentence, width).join("\n");
+  const best = `${countOf(trials, "trial")}: the best of so many without skill is expected at a Sharpe ratio of ${fixed(lucky)}`;
   return [
-    table([...heads, words("set")], [...rows, ...ofDefault]) + more,
+    cellTable(result, width) + more,
     ...failed.map(({ cell, error }) => `Cell ${cell} failed: ${error}\n`),
-    `${countOf(trials, "trial")}: the best of so many without skill is expected at a Sharpe ratio of ${fixed(lucky)}\n` +
-      `Probability of overfitting (PBO): ${luck}\n` +
-      `${paint(result.verdict, "bold")}\n`,
+    `${wrapped(best)}\n` +
+      `${wrapped(`Probability of overfitting (PBO): ${luck}`)}\n` +
+      `${paint(wrapped(result.verdict), "bold")}\n`,
   ].join("\n");
+}
+
+/** A line a cell, and what is set in it at its end or, where there is no room, in a line below. */
+function cellTable({ cells, default: standard }: SweepResult, width: number): string {
+  const shown = cells.slice(0, MAX_ROWS);
+  const figures = [
+    ...shown.map((cell) => [...figureCells(cell), ...comparisonCells(cell)]),
+    ...(standard === null ? [] : [[...figureCells(standard), "", ""]]),
+  ];
+  const sets = [...shown.map(setText), "default"];
+  const heads = columns("cell", "Sharpe", "return", "trades", "to default (95 %)", "deflated");
+  if (sets.every((text) => visibleLength(text) <= width - FIGURE_COLUMNS)) {
+    const rows = figures.map((row, i) => [...row, sets[i]!]);
+    return table([...heads, words("set")], rows);
+  }
+  const [head, rule, ...lines] = table(heads, figures).trimEnd().split("\n");
+  const pairs = lines.map((line, i) => `${line}\n  ${shortened(sets[i]!, width - 2)}\n`);
+  return `${head}\n${rule}\n${pairs.join("")}`;
 }
 
 function figureCells(cell: Omit<RankedCell, "set" | "sharpe_minus_default" | "deflated_sharpe">): string[] {
@@ -45,13 +65,12 @@ function comparisonCells({ sharpe_minus_default: difference, deflated_sharpe: de
 
 /** Such as `learning_rate=0.1 stop_atr=2`: the last parts of the keys. */
 function setText({ set }: RankedCell): string {
-  const text = Object.entries(set)
+  return Object.entries(set)
     .map(([key, value]) => {
       const shown = typeof value === "object" ? JSON.stringify(value) : String(value);
       return `${key.slice(key.lastIndexOf(".") + 1)}=${shown}`;
     })
     .join(" ");
-  return shortened(text, Math.max(MIN_SET, lineColumns() - FIGURE_COLUMNS));
 }
 
 /** Returns a progress line: cells done, running and failed, and the time left. */

@@ -1,23 +1,6 @@
 import { expect, test } from "bun:test";
 import { heatPictures, renderSweepPage } from "../../lib/report/sweep-page.ts";
-import type { RankedCell, SweepResult } from "../../lib/sweep/ranking.ts";
-
-const NONE = { sharpe_minus_default: null, deflated_sharpe: null };
-
-function resultOf(cells: readonly { set: RankedCell["set"]; sharpe: number | null }[]): SweepResult {
-  return {
-    sweep: "f".repeat(64),
-    default: { annualized_sharpe: 1 } as SweepResult["default"],
-    cells: cells.map(({ set, sharpe }, i) => ({ ...NONE, cell: i + 1, set, annualized_sharpe: sharpe }) as RankedCell),
-    failed: [],
-    trials: cells.length,
-    expected_max_sharpe: 0,
-    overfitting: { cells: cells.length, not_computed: "too few cells" },
-    better_than_chance: false,
-    verdict: "No cell is better than chance.",
-    method: { draws: 2000, seed: "sweep", level_pct: 95 },
-  };
-}
+import { resultOf } from "../sweep/sweep-samples.ts";
 
 test("a square has the Sharpe ratio of its cells, their mean if there are several", () => {
   const cells = [0.1, 0.2].flatMap((rate) =>

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { RankedCell, SweepResult } from "../../lib/sweep/ranking.ts";
 
 /** A month of one synthetic asset: a cell takes some 20 ms. */
 export const BASE = `memory: { dir: memory }
@@ -46,4 +47,22 @@ export function writeSweep(base: string, sweep: string = GRID, config: string = 
 /** The bytes of a sweep's result. */
 export function resultBytes(out: string): string {
   return readFileSync(join(out, "result.json"), "utf8");
+}
+
+const NONE = { sharpe_minus_default: null, deflated_sharpe: null };
+
+/** The result of a sweep of these cells, which nothing else is known of. */
+export function resultOf(cells: readonly { set: RankedCell["set"]; sharpe: number | null }[]): SweepResult {
+  return {
+    sweep: "f".repeat(64),
+    default: { annualized_sharpe: 1 } as SweepResult["default"],
+    cells: cells.map(({ set, sharpe }, i) => ({ ...NONE, cell: i + 1, set, annualized_sharpe: sharpe }) as RankedCell),
+    failed: [],
+    trials: cells.length,
+    expected_max_sharpe: 0,
+    overfitting: { cells: cells.length, not_computed: "too few cells" },
+    better_than_chance: false,
+    verdict: "No cell is better than chance.",
+    method: { draws: 2000, seed: "sweep", level_pct: 95 },
+  };
 }

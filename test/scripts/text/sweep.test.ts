@@ -1,0 +1,33 @@
+import { describe, expect, test } from "bun:test";
+import { visibleLength } from "../../../scripts/cli/terminal.ts";
+import { renderSweep } from "../../../scripts/text/sweep.ts";
+import { resultOf } from "../../sweep/sweep-samples.ts";
+
+const KEYS = [2, 3].map((stop) => ({ set: { "m.learning_rate": 0.05, "r.stop_atr": stop }, sharpe: stop }));
+
+describe("what is set in a cell", () => {
+  test("ends its line where all of it fits", () => {
+    const lines = renderSweep(resultOf(KEYS), 100).split("\n");
+    expect(lines[0]).toEndWith("deflated  set");
+    expect(lines[2]).toEndWith("  learning_rate=0.05 stop_atr=2");
+    expect(lines[4]).toEndWith("  default");
+  });
+
+  test("has a line of its own where it does not, so that cells are told apart", () => {
+    const lines = renderSweep(resultOf(KEYS), 80).split("\n");
+    expect(lines[0]).toEndWith("deflated");
+    expect([lines[3], lines[5], lines[7]]).toEqual([
+      "  learning_rate=0.05 stop_atr=2",
+      "  learning_rate=0.05 stop_atr=3",
+      "  default",
+    ]);
+  });
+
+  test.each([80, 100])("leaves no line longer than %p columns, however long it is", (width) => {
+    const long = { set: { providers: "x".repeat(200) }, sharpe: 1 };
+    const result = { ...resultOf([long]), verdict: "No cell is better than chance. ".repeat(9).trim() };
+    const lines = renderSweep(result, width).split("\n");
+    expect(lines.filter((line) => visibleLength(line) > width)).toEqual([]);
+    expect(lines[3]).toEndWith("xxx...");
+  });
+});
