@@ -53,6 +53,7 @@ export async function sweep(options: SweepBenchOptions = {}): Promise<BenchRepor
         },
       ),
     );
+  const cores = await coresTaken(() => runHere(plan, folder.path));
   const times = await takeTurns(
     { itself: () => elapsed(() => runHere(plan, folder.path)), one: () => work(1), two: () => work(2) },
     { rounds },
@@ -65,9 +66,11 @@ export async function sweep(options: SweepBenchOptions = {}): Promise<BenchRepor
     notes: [
       `${cells} cells of a month of the sample and the default, summaries kept; medians of ${rounds}, in turns. The runs themselves are made one after the other in one process.`,
       `${manyCells} cells one after the other in one process: the last hundred against the first, and its memory.`,
+      "A process compiles and collects garbage in threads of its own, so one alone takes more than a core, and each compiles the same again. Two workers on two cores are therefore less than twice as fast.",
     ],
     rows: [
       { what: "a cell by itself", ours: asMs(itself / (cells + 1)) },
+      { what: "cores that a process takes from its start on", ours: cores.toFixed(2) },
       { what: "what a sweep adds to a cell", ours: asMs(overheadMs), goal: "at most 60 ms", met: overheadMs <= 60 },
       {
         what: "two workers against one",
@@ -105,6 +108,14 @@ async function runHere(plan: SweepPlan, dir: string): Promise<void> {
   const runner = new CellRunner(plan, { out: dir, keep: "summary" });
   const { signal } = new AbortController();
   for (const cell of allCells(plan)) await runner.run(cell, { signal });
+}
+
+/** CPU time of all threads for each second that work takes. */
+async function coresTaken(work: () => Promise<void>): Promise<number> {
+  const before = process.cpuUsage();
+  const ms = await elapsed(work);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000 / ms;
 }
 
 interface Many {

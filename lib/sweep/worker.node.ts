@@ -1,5 +1,6 @@
 /** The process that runs cells for a sweep: a line with the number of a cell comes in, a line with what became of it goes out. */
 import { writeSync } from "node:fs";
+import { dirname, join, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { CarryoverError, type ErrorCode } from "../errors.ts";
 import { diskStorage } from "../storage/disk.node.ts";
@@ -44,10 +45,12 @@ export async function serveCells(options: { out: string; keep: Keep; signal: Abo
   const lines = createInterface({ input: process.stdin });
   lines.on("close", () => gone.abort(new DOMException("the sweep has ended", "AbortError")));
   options.signal.addEventListener("abort", () => lines.close(), { once: true });
+  const withoutFolders = (text: string): string =>
+    [options.out, dirname(plan.base.file)].reduce((shown, path) => shown.replaceAll(join(path, sep), ""), text);
   for await (const line of lines) {
     if (signal.aborted) return;
     const cell = cells[Number(line)]!;
-    const answer = await answerFor(cell, { folder, runner, signal });
+    const answer = await answerFor(cell, { folder, runner, signal, withoutFolders });
     if (answer !== undefined) writeSync(ANSWER_FD, `${JSON.stringify(answer)}\n`);
   }
 }
@@ -55,8 +58,15 @@ export async function serveCells(options: { out: string; keep: Keep; signal: Abo
 /** @returns `undefined` if nobody waits for an answer any more. */
 async function answerFor(
   cell: Cell,
-  { folder, runner, signal }: { folder: SweepFolder; runner: CellRunner; signal: AbortSignal },
+  options: {
+    folder: SweepFolder;
+    runner: CellRunner;
+    signal: AbortSignal;
+    /** The result of a sweep is the same in whatever folder. */
+    withoutFolders: (text: string) => string;
+  },
 ): Promise<WorkerAnswer | undefined> {
+  const { folder, runner, signal, withoutFolders } = options;
   const answer = (rest: Pick<WorkerAnswer, "state" | "error" | "code">): WorkerAnswer => {
     return { cell: cell.cell, ...rest, rss: process.memoryUsage.rss() };
   };
@@ -66,8 +76,9 @@ async function answerFor(
       return answer({ state: "finished" });
     } catch (error) {
       if (!(error instanceof CarryoverError) || STOPS_SWEEP.includes(error.code)) throw error;
-      await folder.writeFailure({ ...cell, error: error.message });
-      return answer({ state: "failed", error: error.message });
+      const message = withoutFolders(error.message);
+      await folder.writeFailure({ ...cell, error: message });
+      return answer({ state: "failed", error: message });
     }
   } catch (error) {
     if (signal.aborted) return undefined;

@@ -169,6 +169,7 @@ describe("sweep run", () => {
       [{ cell: 2, set: { providers: [{ name: "mine", type: "module", path: "mine.ts" }] }, error: expect.any(String) }],
     ]);
     expect(failed[0].error).toContain("out of order");
+    expect(first.stdout).not.toContain(dir);
     writeFileSync(join(dir, "mine.ts"), 'export const vote = () => ({ action: "HOLD", confidence: 50 });\n');
     const second = await sweep("run", file, "--keep", "summary", "--json");
     expect(second.stderr).toContain("2 cells are finished; 1 cell to run");
