@@ -31,6 +31,7 @@ import { search } from "./search.ts";
 import { slowProvider } from "./slow-provider.ts";
 import { startup } from "./startup.ts";
 import { sweep } from "./sweep.ts";
+import { sweepNats } from "./sweep-nats.ts";
 import { year } from "./year.ts";
 
 /** Type numbers of statfs(2) for file systems that differ in the cost of a sync. */
@@ -54,6 +55,7 @@ for (const bench of [
   record,
   growth,
   sweep,
+  sweepNats,
   edge,
   reportOfRun,
   largeMemory,

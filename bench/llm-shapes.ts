@@ -15,7 +15,7 @@ import type { RecordedAnswer } from "../lib/providers/recorded/answer-file.ts";
 import { FIXTURE_SHAPES, MORE_SHAPES, type Shape } from "../test/providers/recorded/answer-shapes.ts";
 import { PROJECT_DIR } from "../test/samples.ts";
 import { filesOf } from "../test/scripts/run-script.ts";
-import { missingFor, MODELS, startRealModel } from "../test/slow/real-models.ts";
+import { missingFor, MODELS, startRealModel } from "../test/slow/support/real-models.ts";
 import { temporaryFolder } from "./support/measure.ts";
 
 const PYTHON = process.env["CARRYOVER_PYTHON"] ?? "python3";

@@ -5,7 +5,9 @@ import { basename, extname, join, resolve } from "node:path";
 import type * as SweepPage from "../lib/report/sweep-page.ts";
 import type { Keep } from "../lib/sweep/run-cell.node.ts";
 import type { Shard } from "../lib/sweep/shard.ts";
+import type { QueueOptions } from "../lib/sweep/nats/submit.node.ts";
 import type { SweepPlan } from "../lib/sweep/plan.ts";
+import type { SweepOptions, SweepProgress, SweepRun } from "../lib/sweep/run-sweep.node.ts";
 import type { SweepResult } from "../lib/sweep/ranking.ts";
 import { loadOptional } from "../lib/util/optional-packages.ts";
 import { foreignFlags, knownWord, wordHint } from "./cli/actions.ts";
@@ -27,15 +29,21 @@ const COMMAND = {
   summary:
     "Runs a configuration in many variants, its cells, and ranks them by Sharpe ratio. SWEEP.yaml names the configuration and " +
     "a grid, a list or a sample of keys to set. A sweep that was stopped continues with the same command. plan, work and " +
-    "merge spread it over machines.",
+    "merge spread it over machines, and so do submit, work and collect with a NATS server.",
   usage: [
     "bun scripts/sweep.ts run SWEEP.yaml [--jobs N] [--out DIR] [flags]",
     "bun scripts/sweep.ts plan SWEEP.yaml > cells.ndjson",
     "bun scripts/sweep.ts work cells.ndjson --out DIR [--shard K/N] [flags]",
     "bun scripts/sweep.ts merge DIR... [--json | --csv] [--html FILE]",
+    "bun scripts/sweep.ts submit SWEEP.yaml --nats URL [--json]",
+    "bun scripts/sweep.ts work --nats URL --out DIR [flags]",
+    "bun scripts/sweep.ts collect SWEEP.yaml --nats URL [--json | --csv] [--html FILE]",
   ],
   flags: {
-    set: { ...SHARED_FLAGS.set, help: "run, plan: a key of the configuration, in every cell (repeatable)" },
+    set: {
+      ...SHARED_FLAGS.set,
+      help: "run, plan, submit, collect: a key of the configuration, in every cell (repeatable)",
+    },
     jobs: { type: "integer", value: "N", min: 1, help: "cells at a time (default: run: one a core; work: 1)" },
     out: { type: "string", value: "DIR", help: "folder of the sweep (default: run: SWEEP.yaml without its ending)" },
     keep: { type: "string", value: "WHAT", help: "all, or summary: results without memory folders (default: all)" },
@@ -46,8 +54,17 @@ const COMMAND = {
       min: 1,
       help: "work: the number of shards, if SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX says which one this is",
     },
-    html: { type: "string", value: "FILE", help: "run, merge: also draw the result, with heat maps of the settings" },
-    csv: { type: "boolean", help: "run, merge: print the result as CSV" },
+    nats: {
+      type: "string",
+      value: "URL",
+      help: "submit, work, collect: a NATS server with JetStream, or the name of a context of the nats command",
+    },
+    html: {
+      type: "string",
+      value: "FILE",
+      help: "run, merge, collect: also draw the result, with heat maps of the settings",
+    },
+    csv: { type: "boolean", help: "run, merge, collect: print the result as CSV" },
     json: SHARED_FLAGS.json,
   },
   maxPositionals: Infinity,
@@ -59,27 +76,30 @@ const COMMAND = {
 } as const;
 
 type Flags = FlagValues<(typeof COMMAND)["flags"]>;
-const ACTIONS = ["run", "plan", "work", "merge"] as const;
+const ACTIONS = ["run", "plan", "work", "merge", "submit", "collect"] as const;
 type Action = (typeof ACTIONS)[number];
 
 /** What an action takes besides flags; merge any number. */
 const ARGUMENTS: Readonly<Record<Action, string>> = {
   run: "SWEEP.yaml",
   plan: "SWEEP.yaml",
-  work: "cells.ndjson",
+  work: "cells.ndjson or --nats",
   merge: "the folders of shards",
+  submit: "SWEEP.yaml",
+  collect: "SWEEP.yaml",
 };
 /** The actions that a flag belongs to. */
 const ACTIONS_OF_FLAG: Readonly<Record<keyof Flags, readonly Action[]>> = {
-  set: ["run", "plan"],
+  set: ["run", "plan", "submit", "collect"],
   jobs: ["run", "work"],
   out: ["run", "work"],
   keep: ["run", "work"],
   shard: ["work"],
   shards: ["work"],
-  html: ["run", "merge"],
-  csv: ["run", "merge"],
-  json: ["run", "work", "merge"],
+  nats: ["submit", "work", "collect"],
+  html: ["run", "merge", "collect"],
+  csv: ["run", "merge", "collect"],
+  json: ["run", "work", "merge", "submit", "collect"],
 };
 
 await runScript(async (context) => {
@@ -95,7 +115,11 @@ await runScript(async (context) => {
     case "plan":
       return plan(paths[0]!, flags);
     case "work":
-      return work(paths[0]!, flags, context);
+      return flags.nats === undefined ? work(paths[0]!, flags, context) : workOnQueues(flags, context);
+    case "submit":
+      return submit(paths[0]!, flags, context);
+    case "collect":
+      return collect(paths[0]!, flags, context);
     case "merge": {
       const { resultOf } = await import("../lib/sweep/sum-up.node.ts");
       return print(await resultOf(paths.map((path) => resolve(path))), flags);
@@ -125,8 +149,7 @@ async function loadPlanOf(path: string, flags: Flags): Promise<SweepPlan> {
 async function work(path: string, flags: Flags, context: ScriptContext): Promise<number> {
   const { loadPlan } = await import("../lib/sweep/run-sweep.node.ts");
   const { shardOf } = await import("../lib/sweep/shard.ts");
-  if (flags.out === undefined) throw usageError("--out is missing: name a folder for the cells of this shard");
-  const out = resolve(flags.out);
+  const out = outOf(flags);
   const shard = shardOf(flags, process.env);
   const { failed, ranNow } = await runCells(loadPlan(path), shard, { flags, out, jobs: flags.jobs ?? 1, context });
   if (flags.json) await writeJson({ shard: shard.index + 1, of: shard.of, ran: ranNow, failed });
@@ -134,23 +157,71 @@ async function work(path: string, flags: Flags, context: ScriptContext): Promise
   return failed.length > 0 ? 1 : 0;
 }
 
-/** Runs cells with a progress line, and says what the workers held. */
+async function submit(path: string, flags: Flags, context: ScriptContext): Promise<void> {
+  const { submitSweep } = await import("../lib/sweep/nats/submit.node.ts");
+  const sweep = await submitSweep(await loadPlanOf(path, flags), queueOf(flags, context));
+  const { id, cells, left, uploadedBytes } = sweep;
+  if (flags.json) return writeJson({ id, cells, left, uploaded_bytes: uploadedBytes });
+  const uploaded = uploadedBytes === 0 ? "" : `, ${bytes(uploadedBytes)} of bars and other files uploaded`;
+  await writeOut(`Sweep ${id}: ${left} of ${countOf(cells, "cell")} to run${uploaded}\n`);
+}
+
+async function workOnQueues(flags: Flags, context: ScriptContext): Promise<number> {
+  const { workOnQueues: workOn } = await import("../lib/sweep/nats/work.node.ts");
+  const nats = natsOf(flags);
+  // Cells of models share their answers by it.
+  process.env["CARRYOVER_NATS"] = nats;
+  const options = { nats, out: outOf(flags), jobs: flags.jobs ?? 1, keep: keepOf(flags.keep), worker: WORKER };
+  const { failed, ranNow } = await withProgress(context, (handlers) => workOn({ ...options, ...handlers }));
+  if (flags.json) await writeJson({ ran: ranNow, failed });
+  else await writeOut(`Ran ${countOf(ranNow, "cell")}; nothing is left to do\n`);
+  return failed.length > 0 ? 1 : 0;
+}
+
+async function collect(path: string, flags: Flags, context: ScriptContext): Promise<number> {
+  const { collectSweep } = await import("../lib/sweep/nats/collect.node.ts");
+  const sweep = await loadPlanOf(path, flags);
+  const line = progressLine();
+  const textOf = sweepProgressText();
+  const onProgress = (progress: SweepProgress): void => line.update(() => textOf(progress));
+  const result = await collectSweep(sweep, { ...queueOf(flags, context), onProgress }).finally(() => line.clear());
+  return print(result, flags);
+}
+
+function queueOf(flags: Flags, { signal, guard }: ScriptContext): QueueOptions {
+  return { nats: natsOf(flags), signal, onModules: guard };
+}
+
+function natsOf({ nats }: Flags): string {
+  if (nats !== undefined) return nats;
+  throw usageError("--nats is missing: name a server, such as nats://127.0.0.1:4222");
+}
+
+function outOf({ out }: Flags): string {
+  if (out !== undefined) return resolve(out);
+  throw usageError("--out is missing: name a folder for the cells of this machine");
+}
+
 async function runCells(
   sweep: SweepPlan,
   shard: Shard,
-  options: { flags: Flags; out: string; jobs: number; context: ScriptContext },
-): Promise<{ failed: readonly unknown[]; ranNow: number }> {
+  { flags, context, ...options }: { flags: Flags; out: string; jobs: number; context: ScriptContext },
+): Promise<SweepRun> {
   const { runCells: runAll } = await import("../lib/sweep/run-sweep.node.ts");
-  const { flags, out, jobs, context } = options;
+  const keep = keepOf(flags.keep);
+  return withProgress(context, (handlers) => runAll(sweep, shard, { ...options, keep, worker: WORKER, ...handlers }));
+}
+
+/** Runs cells with a progress line, and says what the workers held. */
+async function withProgress(
+  { signal, guard }: ScriptContext,
+  runAll: (handlers: Pick<SweepOptions, "signal" | "onModules" | "onNote" | "onProgress">) => Promise<SweepRun>,
+): Promise<SweepRun> {
   const line = progressLine();
   const textOf = sweepProgressText();
-  const result = await runAll(sweep, shard, {
-    out,
-    jobs,
-    keep: keepOf(flags.keep),
-    worker: WORKER,
-    signal: context.signal,
-    onModules: context.guard,
+  const result = await runAll({
+    signal,
+    onModules: guard,
     onNote: (text) => {
       line.clear();
       note(text);
@@ -191,11 +262,11 @@ function parseAction([first, ...paths]: readonly string[], flags: Flags): { acti
   if (first === undefined) throw usageError(`sweep needs an action; ${wordHint("", ACTIONS)}`);
   const action = knownWord("action", first, ACTIONS);
   const problems = foreignFlags(flags, action, ACTIONS_OF_FLAG);
-  const [, extra] = paths;
-  if (paths.length === 0) problems.push(`${action} needs ${ARGUMENTS[action]}`);
-  if (extra !== undefined && action !== "merge") {
-    problems.push(`unexpected argument ${JSON.stringify(extra)} after ${action}`);
-  }
+  // Cells come from the server, or from a file.
+  const wanted = action === "work" && flags.nats !== undefined ? 0 : 1;
+  const extra = action === "merge" ? undefined : paths[wanted];
+  if (paths.length < wanted) problems.push(`${action} needs ${ARGUMENTS[action]}`);
+  if (extra !== undefined) problems.push(`unexpected argument ${JSON.stringify(extra)} after ${action}`);
   if (problems.length > 0) throw usageError(problems.join("\n"));
   return { action, paths };
 }

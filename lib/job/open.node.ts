@@ -14,7 +14,8 @@ import { SYNTHETIC_START } from "../market/synthetic.ts";
 import { assertMemoryFolder } from "../memory/folder.ts";
 import { cachingEmbedder, readRemembered } from "../memory/in-memory.ts";
 import { type LoadedProviders, loadProviders } from "../providers/load.node.ts";
-import type { RecorderOptions } from "../providers/recorded/recorder.ts";
+import type { SharedAnswers } from "../providers/recorded/question-claims.ts";
+import type { RecorderOptions } from "../providers/recorded/recorder-options.ts";
 import { findVoteLeak } from "../providers/vote-leak.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
 import { DEFAULTS } from "../settings.ts";
@@ -48,6 +49,8 @@ export interface OpenJobOptions extends Pick<
   readonly embedder?: Embedder | undefined;
   /** What further jobs of this process use again. @default nothing */
   readonly shared?: SharedMarket | undefined;
+  /** Where other machines have their recorded answers from as well. @default the folder of the configuration is all there is */
+  readonly sharedAnswers?: SharedAnswers | undefined;
   /** Stops the run, and programs and requests with it. */
   readonly signal?: AbortSignal | undefined;
   /** Called with what the user should know, a sentence a call. */
@@ -187,7 +190,13 @@ function recordingFor(options: OpenJobOptions): Recording | undefined {
     });
   }
   if (known.length === 0) return undefined;
-  return openRecording({ ...options, answersDir: config.memory.answers_dir, budgetUsd: config.backtest.budget_usd });
+  const { answers_dir: answersDir } = config.memory;
+  return openRecording({
+    ...options,
+    answersDir,
+    shared: options.sharedAnswers,
+    budgetUsd: config.backtest.budget_usd,
+  });
 }
 
 /** The period of a run on synthetic bars for which the user says none. */

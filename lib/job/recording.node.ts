@@ -3,14 +3,17 @@ import type { CommandConfig, LlmConfig, ProviderConfig } from "../config/config.
 import { parseProvider } from "../config/parse.ts";
 import { loadProviders } from "../providers/load.node.ts";
 import type { Provider } from "../providers/provider.ts";
+import type { SharedAnswers } from "../providers/recorded/question-claims.ts";
 import { type RecordAnswersOptions, recordAnswers, type Recording } from "../providers/recorded/recording.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { assertWritable, settleLeftovers } from "../storage/fs.node.ts";
 import { providerVersion } from "./key.ts";
 
-export interface RecordingOptions extends Omit<RecordAnswersOptions, "now" | "assertCanRecord"> {
+export interface RecordingOptions extends Omit<RecordAnswersOptions, "now" | "claims" | "assertCanRecord"> {
   /** The folder. It may be shared by several processes. */
   readonly answersDir: string;
+  /** Where other machines have their answers from as well. @default the folder is all there is */
+  readonly shared?: SharedAnswers | undefined;
 }
 
 /**
@@ -18,10 +21,13 @@ export interface RecordingOptions extends Omit<RecordAnswersOptions, "now" | "as
  * is recorded, and used from then on.
  */
 export function openRecording(options: RecordingOptions): Recording {
-  const dir = resolve(options.answersDir);
+  const { answersDir, shared } = options;
+  const dir = resolve(answersDir);
   if (options.mode !== "dry-run") settleLeftovers(dir);
-  return recordAnswers(diskStorage(dir), {
+  const disk = diskStorage(dir);
+  return recordAnswers(shared?.over(disk) ?? disk, {
     ...options,
+    claims: shared,
     now: () => Date.now(),
     assertCanRecord: () => assertWritable(dir),
   });

@@ -94,6 +94,11 @@ export class SweepFolder {
     return { finished, failed, damaged };
   }
 
+  /** The result of a cell; `undefined` if it is not finished. @throws {CarryoverError} `CORRUPT`. */
+  async readResult(cell: number): Promise<CellResult | undefined> {
+    return (await this.#read(`cell_${cell}.json`, cell)) as unknown as CellResult | undefined;
+  }
+
   /** Finishes a cell. Durable when it returns. */
   async writeResult(result: CellResult): Promise<void> {
     await this.#storage.replace(`cell_${result.cell}.json`, encodeSealedJson(result));

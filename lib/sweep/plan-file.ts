@@ -26,10 +26,10 @@ export function decodePlan(bytes: Uint8Array, name: string): SweepPlan {
   if (format !== FORMAT || version !== 1 || !isRecord(base)) {
     throw corruptFile(name, { found: "another first line", expected: "that of a plan, as sweep plan prints it" });
   }
-  const { file, text, set } = base;
+  const { file, text, set, root } = base;
   const cells = rest.map((line, i) => cellOf(parseLine(line), { line: i + 2, name }));
   if (typeof file === "string" && typeof text === "string" && areCellKeys(set)) {
-    const plan = { base: { file, text, set }, cells };
+    const plan = { base: { file, text, set, ...(typeof root === "string" && { root }) }, cells };
     if (cells.length === count && sweepIdOf(plan) === sweep) return plan;
   }
   const expected = `the ${String(count)} cells of sweep ${String(sweep).slice(0, 12)}: make the plan again`;

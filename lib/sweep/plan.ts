@@ -20,6 +20,8 @@ interface SweepBase {
   readonly text: string;
   /** What is set in every cell, the default too. */
   readonly set: CellKeys;
+  /** The folder below which the files of another machine were copied. @default the files are of this machine */
+  readonly root?: string;
 }
 
 /** All that a worker has to know, on whichever machine. */

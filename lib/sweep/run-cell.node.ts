@@ -2,14 +2,15 @@
 import { dirname, join, resolve } from "node:path";
 import { RunFiles } from "../backtest/run-files.ts";
 import { identifyRun, type RunKeyHead } from "../backtest/run-key.ts";
-import type { Config } from "../config/config.ts";
+import { type Config, SYNTHETIC } from "../config/config.ts";
 import { configOf } from "../config/load.node.ts";
 import type { Embedder } from "../embed/embedder.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
 import { runInMemory } from "../experiments/in-memory-run.ts";
-import { openJob, SharedMarket } from "../job/open.node.ts";
+import { openJob, type OpenJobOptions, SharedMarket } from "../job/open.node.ts";
 import { runConfig } from "../job/run.node.ts";
 import { cachingEmbedder, InMemoryMemory } from "../memory/in-memory.ts";
+import type { SharedAnswers } from "../providers/recorded/question-claims.ts";
 import type { DailyReturns } from "../results/metrics.ts";
 import type { Summary } from "../results/summary-shape.ts";
 import { diskStorage } from "../storage/disk.node.ts";
@@ -23,8 +24,39 @@ export type Keep = "all" | "summary";
 
 /** Loads the configuration of a cell, its paths absolute. @throws {CarryoverError} `BAD_USAGE`, `BAD_CONFIG` */
 export async function configOfCell(plan: SweepPlan, cell: Cell): Promise<Config> {
-  const { text, file } = plan.base;
-  return (await configOf(text, file, { set: setKeysOf(plan, cell) })).config;
+  const { text, file, root } = plan.base;
+  const { config } = await configOf(text, file, { set: setKeysOf(plan, cell) });
+  return root === undefined ? config : withRoot(config, root);
+}
+
+/** A configuration of another machine, whose files lie below a folder of this one. */
+function withRoot(config: Config, root: string): Config {
+  const here = (path: string): string => (path.startsWith(root) ? path : join(root, path));
+  const { memory, backtest } = config;
+  const { data_dir: dataDir, features_dir: featuresDir } = backtest;
+  return {
+    ...config,
+    memory: {
+      ...memory,
+      dir: here(memory.dir),
+      model_dir: here(memory.model_dir),
+      answers_dir: here(memory.answers_dir),
+    },
+    backtest: {
+      ...backtest,
+      data_dir: dataDir === SYNTHETIC ? SYNTHETIC : here(dataDir),
+      features_dir: here(featuresDir),
+    },
+  };
+}
+
+/** Where cells are run. */
+export interface CellRunnerOptions {
+  /** The folder of the sweep. */
+  readonly out: string;
+  readonly keep: Keep;
+  /** Where other machines have their recorded answers from as well. @default the folder of the configuration is all there is */
+  readonly sharedAnswers?: SharedAnswers | undefined;
 }
 
 /** The files of the user's modules that cells load, absolute. */
@@ -50,13 +82,12 @@ interface RanCell {
 /** Runs cells of one plan. What they share is read once. */
 export class CellRunner {
   readonly #plan: SweepPlan;
-  readonly #options: { readonly out: string; readonly keep: Keep };
+  readonly #options: CellRunnerOptions;
   readonly #shared = new SharedMarket();
   /** By the embedder's settings. */
   readonly #embedders = new Map<string, Embedder>();
 
-  /** @param options `out`: the folder of the sweep. */
-  constructor(plan: SweepPlan, options: { out: string; keep: Keep }) {
+  constructor(plan: SweepPlan, options: CellRunnerOptions) {
     this.#plan = plan;
     this.#options = options;
   }
@@ -120,11 +151,12 @@ export class CellRunner {
   async #opening(
     config: Config,
     signal: AbortSignal,
-  ): Promise<{ baseDir: string; shared: SharedMarket; embedder: Embedder; signal: AbortSignal }> {
+  ): Promise<Pick<OpenJobOptions, "baseDir" | "shared" | "embedder" | "sharedAnswers" | "signal">> {
     const { embedder: name, model_dir: modelDir } = config.memory;
     const key = JSON.stringify([name, modelDir]);
     const embedder = this.#embedders.get(key) ?? cachingEmbedder(await loadEmbedder(config.memory, { signal }));
     this.#embedders.set(key, embedder);
-    return { baseDir: dirname(this.#plan.base.file), shared: this.#shared, embedder, signal };
+    const { sharedAnswers } = this.#options;
+    return { baseDir: dirname(this.#plan.base.file), shared: this.#shared, embedder, sharedAnswers, signal };
   }
 }

@@ -138,7 +138,10 @@ export async function runCells(plan: SweepPlan, shard: Shard, options: SweepOpti
     try {
       for (const group of await groupsOf(plan, left)) {
         const command = [...options.worker, out, options.keep];
-        maxRssBytes = Math.max(maxRssBytes, await runInWorkers(group, { ...options, command, ...progress.handlers }));
+        const queue = [...group];
+        const jobs = Math.min(options.jobs, queue.length);
+        const handling = { ...options, jobs, command, ...progress.handlers };
+        maxRssBytes = Math.max(maxRssBytes, await runInWorkers(() => queue.shift(), handling));
       }
     } catch (error) {
       onNote(`Stopped: ${progress.done} of ${cells.length} cells are finished, and the same command goes on`);

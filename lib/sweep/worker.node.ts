@@ -7,7 +7,7 @@ import { diskStorage } from "../storage/disk.node.ts";
 import { delay } from "../util/async.ts";
 import { SweepFolder } from "./folder.ts";
 import { allCells, type Cell } from "./plan.ts";
-import { CellRunner, type Keep } from "./run-cell.node.ts";
+import { CellRunner, type CellRunnerOptions } from "./run-cell.node.ts";
 
 /** The pipe on which a worker answers: what modules of the user's print is in no answer. */
 export const ANSWER_FD = 3;
@@ -30,12 +30,17 @@ const STOPS_SWEEP: readonly ErrorCode[] = ["IO", "READ_ONLY", "LOCKED"];
 const LOCK_PATIENCE_MS = 10_000;
 const LOCK_RETRY_MS = 100;
 
+/** How a worker runs cells. */
+export interface ServeCellsOptions extends CellRunnerOptions {
+  readonly signal: AbortSignal;
+}
+
 /**
  * Runs the cells whose numbers come in on stdin, until it is closed: then the run that is under way is stopped.
  *
- * @param options `out`: the folder of the sweep, which has its plan.
+ * @param options `out` has the plan of the sweep.
  */
-export async function serveCells(options: { out: string; keep: Keep; signal: AbortSignal }): Promise<void> {
+export async function serveCells(options: ServeCellsOptions): Promise<void> {
   const folder = new SweepFolder(diskStorage(options.out));
   const plan = await folder.readPlan();
   const cells = allCells(plan);

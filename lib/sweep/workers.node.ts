@@ -30,20 +30,25 @@ export interface WorkersOptions {
   readonly onRunning: (running: number) => void;
 }
 
+/** Gives the number of the next cell; `undefined` if none is left. */
+export type NextCell = () => number | undefined | Promise<number | undefined>;
+
 /**
  * Runs cells in processes, at most `jobs` at once.
  *
- * @param cells Their numbers; they are begun in this order.
+ * @param next Says what to run; a cell whose worker died comes before.
  * @returns The most memory that a worker held after a cell, bytes.
  * @throws {CarryoverError} Of a failure that is no cell's, such as a full disk; the reason of the signal.
  */
-export async function runInWorkers(cells: readonly number[], options: WorkersOptions): Promise<number> {
-  const pool = new Workers(cells, options);
+export async function runInWorkers(next: NextCell, options: WorkersOptions): Promise<number> {
+  const pool = new Workers(next, options);
   return pool.run();
 }
 
 class Workers {
-  readonly #queue: number[];
+  readonly #next: NextCell;
+  /** Cells whose worker died. */
+  readonly #again: number[] = [];
   readonly #options: WorkersOptions;
   readonly #deaths = new Map<number, number>();
   readonly #stop = new AbortController();
@@ -51,8 +56,8 @@ class Workers {
   #running = 0;
   #maxRss = 0;
 
-  constructor(cells: readonly number[], options: WorkersOptions) {
-    this.#queue = [...cells];
+  constructor(next: NextCell, options: WorkersOptions) {
+    this.#next = async () => this.#again.shift() ?? (await next());
     this.#options = options;
   }
 
@@ -62,7 +67,7 @@ class Workers {
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
     try {
-      const lanes = Array.from({ length: Math.min(jobs, this.#queue.length) }, () => this.#lane());
+      const lanes = Array.from({ length: jobs }, () => this.#lane());
       await Promise.allSettled(lanes);
       await Promise.all(lanes);
     } finally {
@@ -74,9 +79,9 @@ class Workers {
   /** One worker after the other, until no cell is left. */
   async #lane(): Promise<void> {
     try {
-      while (this.#queue.length > 0) {
+      for (let first = await this.#next(); first !== undefined; first = await this.#next()) {
         this.#stop.signal.throwIfAborted();
-        await this.#useWorker(new Worker(this.#options.command));
+        await this.#useWorker(new Worker(this.#options.command), first);
       }
       this.#stop.signal.throwIfAborted();
     } catch (error) {
@@ -87,12 +92,12 @@ class Workers {
   }
 
   /** Gives cells to a worker until it dies, grows too large, or no cell is left. */
-  async #useWorker(worker: Worker): Promise<void> {
+  async #useWorker(worker: Worker, first: number): Promise<void> {
     const { onOutcome, onRunning } = this.#options;
     const end = (): void => worker.end();
     this.#stop.signal.addEventListener("abort", end, { once: true });
     try {
-      for (let cell = this.#queue.shift(); cell !== undefined; cell = this.#queue.shift()) {
+      for (let cell: number | undefined = first; cell !== undefined; cell = await this.#next()) {
         onRunning(++this.#running);
         const answer = await worker.ask(cell);
         onRunning(--this.#running);
@@ -124,7 +129,7 @@ class Workers {
     const deaths = (this.#deaths.get(cell) ?? 0) + 1;
     this.#deaths.set(cell, deaths);
     if (deaths < MAX_DEATHS) {
-      this.#queue.unshift(cell);
+      this.#again.unshift(cell);
       return;
     }
     const error = `Cannot run the cell: found its process dead ${MAX_DEATHS} times (${how}), expected an answer`;

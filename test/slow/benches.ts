@@ -21,6 +21,8 @@ import { search } from "../../bench/search.ts";
 import { slowProvider } from "../../bench/slow-provider.ts";
 import { startup } from "../../bench/startup.ts";
 import { sweep } from "../../bench/sweep.ts";
+import { sweepNats } from "../../bench/sweep-nats.ts";
+import { NATS_SERVER } from "./support/nats-server.ts";
 import { voteLeak } from "../../bench/vote-leak.ts";
 import { year } from "../../bench/year.ts";
 
@@ -46,6 +48,7 @@ test.each([
   ["compare-memory", () => compareMemory({ rounds: 1, start: "2021-03-01", end: "2021-03-08" })],
   ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],
   ["sweep", () => sweep({ rounds: 1, cells: 2, manyCells: 3 })],
+  ...(NATS_SERVER === null ? [] : [["sweep-nats", () => sweepNats({ rounds: 1, cells: 2 })] as const]),
   ["backup", () => backup({ rounds: 1, outcomes: 10, firstOutcomes: 10, added: 2 })],
   ["import", () => importing({ rounds: 1, bars: 300 })],
   ["market", () => market({ rounds: 1, bars: 300 })],
@@ -66,5 +69,5 @@ test.each([
     expect(report.rows.filter((row) => row.ours === undefined && row.peer === undefined)).toEqual([]);
     expect(renderReport(report)).not.toContain("NaN");
   },
-  60_000,
+  300_000,
 );

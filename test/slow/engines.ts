@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
 import { filesOf, resultOf } from "../scripts/run-script.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { type Engine, ENGINES, isThere } from "./find-engines.ts";
+import { type Engine, ENGINES, isThere } from "./support/find-engines.ts";
 
 setDefaultTimeout(120_000);
 

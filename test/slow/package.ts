@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
 import { filesOf, resultOf, runScript, type ScriptResult } from "../scripts/run-script.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { ENGINES, type Engine, isThere, nodesInPath, runsTypeScript } from "./find-engines.ts";
+import { ENGINES, type Engine, isThere, nodesInPath, runsTypeScript } from "./support/find-engines.ts";
 
 setDefaultTimeout(300_000);
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RecordedAnswer } from "../../lib/providers/recorded/answer-file.ts";
 import { filesOf, runScript, type ScriptResult } from "../scripts/run-script.ts";
-import { missingFor, MODELS, type RealModel, startRealModel, type StartedModel } from "./real-models.ts";
+import { missingFor, MODELS, type RealModel, startRealModel, type StartedModel } from "./support/real-models.ts";
 
 // A model is slow on a busy processor.
 setDefaultTimeout(600_000);

@@ -8,7 +8,7 @@ import type { Summary } from "../../lib/results/summary-shape.ts";
 import { fixed, signed } from "../../lib/util/written-numbers.ts";
 import { findBrowser, startBrowser } from "../../tools/browsers.ts";
 import { runScript } from "../scripts/run-script.ts";
-import { textsOfLowContrast } from "./contrast.ts";
+import { textsOfLowContrast } from "./support/contrast.ts";
 
 // A browser takes seconds to start, and a machine may be busy.
 setDefaultTimeout(180_000);

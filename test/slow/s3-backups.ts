@@ -7,7 +7,7 @@ import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { filesOf, runScript, type ScriptResult, writeMemory } from "../scripts/run-script.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { MOTO, startMoto } from "./moto.ts";
+import { MOTO, startMoto } from "./support/moto.ts";
 
 setDefaultTimeout(600_000);
 

@@ -11,7 +11,7 @@ import type { Storage } from "../../lib/storage/storage.ts";
 import { describeBucket } from "../storage/bucket-contract.ts";
 import { filesIn, openBucket } from "../storage/object-store-samples.ts";
 import { describeStorage, failureOf, HOLDER, utf8 } from "../storage/storage-contract.ts";
-import { MOTO, startMoto } from "./moto.ts";
+import { MOTO, startMoto } from "./support/moto.ts";
 
 // Each request takes some milliseconds, and a machine may be busy.
 setDefaultTimeout(600_000);

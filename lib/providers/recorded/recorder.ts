@@ -3,43 +3,10 @@ import { CarryoverError } from "../../errors.ts";
 import { abstain, type Provider } from "../provider.ts";
 import { Budget } from "./budget.ts";
 import { NoAnswer, type PreparedQuestion, type QuestionForm, type VoteClient } from "./client.ts";
-import type { QuestionCounts, SeenQuestion, ServerWait } from "./recorder-reports.ts";
+import type { RecorderOptions } from "./recorder-options.ts";
+import type { QuestionCounts } from "./recorder-reports.ts";
 import { isSilent, type KeyedQuestion, type RecordedAnswer, withKey } from "./answer-file.ts";
-import type { AnswerStore } from "./recordings.ts";
 import { majorityVote } from "./samples.ts";
-
-/** How a recorder works. */
-export interface RecorderOptions {
-  readonly store: AnswerStore;
-  /**
-   * What happens to a question without a recorded answer: `ask` sends it, `offline` stops the run, `dry-run` lets a
-   * placeholder vote.
-   * @default "ask"
-   */
-  readonly mode?: "ask" | "offline" | "dry-run" | undefined;
-  /**
-   * What happens to a question that nobody answers: it stops the run, or is an abstention of this run.
-   * @default "stop"
-   */
-  readonly onFailure?: "stop" | "abstain" | undefined;
-  /** Whether questions are asked again that an earlier version recorded as unanswered. @default false */
-  readonly retryFailed?: boolean | undefined;
-  /** Dollars that the questions of a run may cost. @default no limit */
-  readonly budgetUsd?: number | undefined;
-  /** Stops the run, as Ctrl-C does. */
-  readonly signal: AbortSignal;
-  /** Wall-clock time, epoch ms. */
-  readonly now: () => number;
-  /** Called before the first question is sent. It throws if answers cannot be recorded: nothing is asked then. */
-  readonly assertCanRecord?: (() => void) | undefined;
-  /** Called after every question. */
-  readonly onQuestionCounts?: ((counts: QuestionCounts) => void) | undefined;
-  /** Called before every question is answered. */
-  readonly onQuestion?: ((question: SeenQuestion) => void) | undefined;
-  /** Called when a question waits for its server. */
-  readonly onWait?: ((wait: ServerWait) => void) | undefined;
-  readonly onNote?: ((note: string) => void) | undefined;
-}
 
 /** The run is offline and a question has no recorded answer. */
 export class MissingAnswer extends CarryoverError {}
@@ -215,7 +182,7 @@ export class Recorder {
       if (isSilent(found)) this.#counts.unanswered += 1;
       return found.vote;
     }
-    if (mode === "ask") return this.#ask(state, open);
+    if (mode === "ask") return this.#askAlone(state, open);
     this.#counts.missing += 1;
     if (mode === "dry-run") return placeholderVote(question.key);
     throw new MissingAnswer("NOT_FOUND", `Cannot run offline: found no recorded answer of "${provider}"`);
@@ -239,6 +206,21 @@ export class Recorder {
   #abstainUnanswered(error: string): Answer {
     this.#counts.unanswered += 1;
     return { ...abstain(error), unanswered: true };
+  }
+
+  /** Asks, unless another machine has asked the same meanwhile. */
+  async #askAlone(state: ClientState, open: OpenQuestion): Promise<Answer> {
+    const { claims } = this.#options;
+    if (claims === undefined) return this.#ask(state, open);
+    const release = await claims.claim(open.question.key, this.signal);
+    try {
+      const found = await this.#find(open);
+      if (found === undefined) return await this.#ask(state, open);
+      this.#counts.cached += 1;
+      return found.vote;
+    } finally {
+      await release();
+    }
   }
 
   /** Asks the client and records its answer. */

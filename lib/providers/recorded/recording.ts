@@ -1,8 +1,9 @@
 import type { CommandConfig, LlmConfig } from "../../config/config.ts";
-import type { Storage } from "../../storage/storage.ts";
 import type { Provider } from "../provider.ts";
 import type { VoteClient } from "./client.ts";
-import { Recorder, type RecorderOptions } from "./recorder.ts";
+import type { AnswerFiles } from "./question-claims.ts";
+import { Recorder } from "./recorder.ts";
+import type { RecorderOptions } from "./recorder-options.ts";
 import type { QuestionCounts } from "./recorder-reports.ts";
 import { AnswerStore } from "./recordings.ts";
 
@@ -37,13 +38,13 @@ export interface Recording extends RecordingContext {
 }
 
 /**
- * Records the answers of models in a storage: every question is asked once, and its answer used from then on.
+ * Records the answers of models in a folder: every question is asked once, and its answer used from then on.
  *
- * @param storage It may be shared by several processes, and needs no lock.
+ * @param files A folder. It may be shared by several processes, and needs no lock.
  */
-export function recordAnswers(storage: Storage, options: RecordAnswersOptions): Recording {
+export function recordAnswers(files: AnswerFiles, options: RecordAnswersOptions): Recording {
   const { refresh, mode = "ask", signal = new AbortController().signal, onNote = () => {} } = options;
-  const store = new AnswerStore(storage, { onNote });
+  const store = new AnswerStore(files, { onNote });
   const recorder = new Recorder({ ...options, store, signal, onNote });
   return {
     store,

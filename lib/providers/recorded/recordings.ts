@@ -6,7 +6,7 @@
 import { fail, isCorrupt, undefinedIfCorrupt } from "../../errors.ts";
 import { decodeJsonObject } from "../../util/json.ts";
 import { sha256OfText } from "../../util/sha256.ts";
-import type { Storage } from "../../storage/storage.ts";
+import type { AnswerFiles } from "./question-claims.ts";
 import {
   decodeAnswer,
   encodeAnswer,
@@ -25,7 +25,7 @@ const decoder = new TextDecoder();
 
 /** The answers that are recorded in a folder. */
 export class AnswerStore {
-  readonly #storage: Storage;
+  readonly #storage: AnswerFiles;
   readonly #onNote: (note: string) => void;
   /** Names of damaged files that were reported. */
   readonly #reported = new Set<string>();
@@ -33,7 +33,7 @@ export class AnswerStore {
   readonly #marks = new Map<string, Promise<unknown>>();
 
   /** @param options `onNote` gets one note for each damaged file. */
-  constructor(storage: Storage, options: { onNote: (note: string) => void }) {
+  constructor(storage: AnswerFiles, options: { onNote: (note: string) => void }) {
     this.#storage = storage;
     this.#onNote = options.onNote;
   }

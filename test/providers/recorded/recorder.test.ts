@@ -9,7 +9,8 @@ import {
   NoAnswer,
   type VoteClient,
 } from "../../../lib/providers/recorded/client.ts";
-import { PromptsTooLong, Recorder, type RecorderOptions } from "../../../lib/providers/recorded/recorder.ts";
+import { PromptsTooLong, Recorder } from "../../../lib/providers/recorded/recorder.ts";
+import type { RecorderOptions } from "../../../lib/providers/recorded/recorder-options.ts";
 import { AnswerStore } from "../../../lib/providers/recorded/recordings.ts";
 import { overrideCalls } from "../../storage/override-calls.ts";
 import { makeContext, makeSituation } from "../situation-samples.ts";
@@ -489,5 +490,52 @@ describe("an abstention that an earlier version recorded because nobody answered
     expect(await open(client, { storage, retryFailed: true }).ask(1)).toEqual(BUY);
     expect(client.asked).toBe(1);
     expect((await storage.list()).files).toHaveLength(2);
+  });
+});
+
+describe("with claims", () => {
+  /** Claims by which one asks at a time; `waiting` counts who waits. */
+  function queue(): Pick<RecorderOptions, "claims"> & { held: number } {
+    let last: Promise<void> = Promise.resolve();
+    const state = {
+      held: 0,
+      claims: {
+        claim: async () => {
+          const before = last;
+          const { promise, resolve } = Promise.withResolvers<void>();
+          last = promise;
+          await before;
+          state.held += 1;
+          return async () => {
+            state.held -= 1;
+            resolve();
+          };
+        },
+      },
+    };
+    return state;
+  }
+
+  test("a question that another recorder asks at the moment is not asked again", async () => {
+    const shared = queue();
+    const storage = inMemoryStorage();
+    const client = new TestClient(async () => {
+      await Bun.sleep(5);
+      return answered(BUY);
+    });
+    const recorders = Array.from({ length: 4 }, () => open(client, { storage, claims: shared.claims! }));
+    expect(await Promise.all(recorders.map(({ ask }) => ask(1)))).toEqual([BUY, BUY, BUY, BUY]);
+    expect(client.asked).toBe(1);
+    expect(recorders.map(({ recorder }) => recorder.counts().cached).toSorted()).toEqual([0, 1, 1, 1]);
+    expect(shared.held).toBe(0);
+  });
+
+  test("a question that nobody answers is let go, for others to ask", async () => {
+    const shared = queue();
+    const client = new TestClient(() => {
+      throw new NoAnswer("UNANSWERED", "busy");
+    });
+    await expect(open(client, { claims: shared.claims! }).ask(1)).rejects.toThrow("busy");
+    expect(shared.held).toBe(0);
   });
 });

@@ -1,6 +1,6 @@
 /** A server of S3 for tests: moto (PyPI `moto[server]`), whose `moto_server` must be on the PATH. */
 import { afterAll, beforeAll } from "bun:test";
-import type { S3Options } from "../../lib/storage/s3-bucket.ts";
+import type { S3Options } from "../../../lib/storage/s3-bucket.ts";
 
 /** Its path, `null` if it is missing. */
 export const MOTO: string | null = Bun.which("moto_server");
