@@ -37,7 +37,7 @@ const COMMAND = {
     "bun scripts/sweep.ts merge DIR... [--json | --csv] [--html FILE]",
     "bun scripts/sweep.ts submit SWEEP.yaml --nats URL [--json]",
     "bun scripts/sweep.ts work --nats URL --out DIR [flags]",
-    "bun scripts/sweep.ts collect SWEEP.yaml --nats URL [--json | --csv] [--html FILE]",
+    "bun scripts/sweep.ts collect SWEEP.yaml --nats URL [--json | --csv] [flags]",
   ],
   flags: {
     set: {
