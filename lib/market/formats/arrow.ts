@@ -30,7 +30,7 @@ export async function readArrowTable(bytes: Uint8Array, file: string): Promise<T
   setCompressionCodec(CompressionType.ZSTD, { decode: (packed) => zstd.decompress(packed).slice(), encode: readOnly });
   setCompressionCodec(CompressionType.LZ4_FRAME, { decode: decodeLz4Frame, encode: readOnly });
   try {
-    const table = tableFromIPC(bytes.slice(), { useBigInt: true, useBigIntTimestamp: true });
+    const table = tableFromIPC(new Uint8Array(bytes), { useBigInt: true, useBigIntTimestamp: true });
     const { fields } = table.schema;
     const columns = fields.map(({ type }, i) => {
       const values = [...table.getChildAt(i)] as unknown[];

@@ -19,7 +19,8 @@ export async function readParquetTable(bytes: Uint8Array, file: string): Promise
     import("hyparquet"),
     import("hyparquet-compressors"),
   ]);
-  const buffer = bytes.slice().buffer;
+  // A copy of its own: small files share their memory on Node, whose `slice()` does not copy.
+  const { buffer } = new Uint8Array(bytes);
   try {
     const metadata = parquetMetadata(buffer);
     const elements = parquetSchema(metadata).children.map(({ element }) => element);

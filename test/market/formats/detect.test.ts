@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { zipSync } from "fflate";
 import { importBars, type ImportOptions } from "../../../lib/market/import-bars.ts";
-import { FOREIGN_FILES_DIR } from "../../samples.ts";
+import { FOREIGN_FILES_DIR, PROJECT_DIR } from "../../samples.ts";
 
 const FOLDER = join(FOREIGN_FILES_DIR, "bars");
 const HAS_FILES = existsSync(join(FOLDER, "truth.json"));
@@ -290,6 +290,17 @@ describe("days and months", () => {
     expect(await daysOf(["01.02.2021", "02.02.2021"])).toEqual(["2021-02-01", "2021-02-02"]);
   });
 });
+
+test.each(["bars_timestamp_ns_zstd.parquet", "bar_ends_ns_lz4.feather"])(
+  "%s is read within a larger buffer",
+  async (name) => {
+    const bytes = readFileSync(join(PROJECT_DIR, "test/fixtures/market", name));
+    // As Node keeps small files.
+    const larger = Buffer.alloc(bytes.length + 20);
+    bytes.copy(larger, 10);
+    expect((await read(larger.subarray(10, 10 + bytes.length))).rows).toEqual((await read(new Uint8Array(bytes))).rows);
+  },
+);
 
 test("a zip of several files is one series", async () => {
   const part = (rows: readonly Row[]): Uint8Array =>
