@@ -2,12 +2,12 @@
 import type { RunComparison } from "../../lib/runs/compare.ts";
 import type { RunEntry } from "../../lib/runs/list.node.ts";
 import type { RunParts } from "../../lib/runs/remove.node.ts";
-import { paint, shortened } from "../cli/terminal.ts";
+import { paint } from "../cli/terminal.ts";
 import { differenceTable, withInterval } from "./comparison.ts";
 import { bytes, count, countOf, fixed, pct, signedPct } from "./numbers.ts";
-import { columns, labelled, SCREEN_COLUMNS, shownPath, table, words } from "./table.ts";
+import { columns, labelled, SCREEN_COLUMNS, shownPath, table, words, wrap } from "./table.ts";
 
-/** Two lines a run, the newest first: its figures, and what it is. */
+/** Two lines a run or more, the newest first: its figures, and what it is. */
 export function renderRuns(entries: readonly RunEntry[]): string {
   const lines = table(
     [words("Run"), words("Period"), ...columns("Return", "Sharpe", "Drawdown", "Trades")],
@@ -21,7 +21,7 @@ export function renderRuns(entries: readonly RunEntry[]): string {
     ]),
   ).split("\n");
   const [head = "", rule = "", ...rows] = lines;
-  return [head, rule, ...entries.flatMap((entry, i) => [rows[i] ?? "", `  ${aboutRun(entry)}`]), ""].join("\n");
+  return [head, rule, ...entries.flatMap((entry, i) => [rows[i] ?? "", ...aboutRun(entry)]), ""].join("\n");
 }
 
 /** The first digits of a run's id, after the folder that it is in. */
@@ -29,8 +29,8 @@ function nameOf({ folder, run_id: id }: Pick<RunEntry, "folder" | "run_id">): st
   return `${folder === "" ? "" : `${folder}/`}${id.slice(0, 12)}`;
 }
 
-/** The most telling first, as much as a line has room for. */
-function aboutRun(entry: RunEntry): string {
+/** Lines of what a run is, the most telling first. */
+function aboutRun(entry: RunEntry): string[] {
   const { label, differs_in: differs, assets, providers } = entry;
   const parts = [
     ...(label === null ? [] : [paint(JSON.stringify(label), "bold")]),
@@ -41,7 +41,8 @@ function aboutRun(entry: RunEntry): string {
     assets.join(" "),
     providers.join(" "),
   ];
-  return shortened(parts.filter((part) => part !== "").join("; "), SCREEN_COLUMNS - 2);
+  const text = parts.filter((part) => part !== "").join("; ");
+  return wrap(text, SCREEN_COLUMNS - 2).map((line) => `  ${line}`);
 }
 
 export function stateText({ state, stopped_in: chunk }: Pick<RunEntry, "state" | "stopped_in">): string {
