@@ -1,7 +1,7 @@
 import { columnOf, plainName, priceColumns } from "./columns.ts";
 import type { TextFormat } from "./foreign-bars.ts";
 
-/** Stooq: `Date,Time,Open,...` from the web, `<TICKER>,<PER>,<DATE>,<TIME>,...,<OPENINT>` from the bulk archive. */
+/** Stooq: `Date,Time,Open,...` from the web, `<TICKER>,<PER>,<DATE>,<TIME>,...,<OPENINT>` from the bulk archive. Without the last it is Finam. */
 export const stooq: TextFormat = {
   name: "stooq",
   layoutOf: ({ names = [] }) => {
@@ -11,7 +11,9 @@ export const stooq: TextFormat = {
     const clock = columnOf(names, ["time"]);
     if (prices === undefined || date === undefined) return undefined;
     if (plain[0] === "ticker" && plain[1] === "per") {
-      return { format: "Stooq bulk", ...prices, time: clock === undefined ? [date] : [date, clock] };
+      const layout = { ...prices, time: clock === undefined ? ([date] as const) : ([date, clock] as const) };
+      if (plain.includes("openint")) return { format: "Stooq bulk", ...layout };
+      return { format: "Finam", ...layout, needsZone: { clock: "the exchange", timezone: '"Europe/Moscow"' } };
     }
     const isWeb = date === 0 && clock === 1 && names[0] === "Date";
     return isWeb ? { format: "Stooq", ...prices, time: [date, clock] } : undefined;

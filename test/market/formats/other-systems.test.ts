@@ -96,6 +96,12 @@ const FILES: readonly (readonly [what: string, text: string, format: string, opt
     NEW_YORK,
   ],
   [
+    "Finam, in Moscow",
+    "<TICKER>;<PER>;<DATE>;<TIME>;<OPEN>;<HIGH>;<LOW>;<CLOSE>;<VOL>\nBTC;60;20210104;170000;100;104;99;103;7\nBTC;60;20210104;180000;103;105;101;102;9\n",
+    "Finam",
+    { timezone: "Europe/Moscow" },
+  ],
+  [
     "Barchart, with its last line",
     "Time,Open,High,Low,Last,Change,%Chg,Volume\n2021-01-04 15:00,103,105,101,102,-1,-1%,9\n2021-01-04 14:00,100,104,99,103,1,1%,7\n" +
       '"Downloaded from Barchart.com as of 01-05-2021 08:12am CST"\n',
