@@ -1,6 +1,6 @@
 /**
  * The same worker with a language model in the ensemble. It is asked through `fetch`, and its answers are kept in R2, so that no
- * question is paid for twice. Its packages make the worker seven times as large.
+ * question is paid for twice. Its packages make the worker eight times as large.
  *
  *     POST /?asset=BTCUSD&timeframe=1h&start=2021-01-01&end=2021-02-01        CSV of bars
  */
