@@ -10,7 +10,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 export const freqtrade: OutcomeReader = {
   system: "freqtrade",
-  owns: (source) => resultsIn(source) !== undefined || isBesideResults(source.json),
+  owns: (source) => resultsIn(source) !== undefined || isBesideResults(source),
   read: (sources, findings, options) => {
     for (const source of sources) {
       for (const { strategy, trades } of resultsIn(source) ?? []) {
@@ -55,8 +55,12 @@ function isTrade(fields: Fields): boolean {
   return typeof fields["pair"] === "string" && ("open_rate" in fields || "open_date" in fields);
 }
 
-/** Of `.meta.json`, `.last_result.json` and the configuration in a zip, whose content is not about trades. */
-function isBesideResults(json: unknown): boolean {
+/** What else is in the zip of a result: the configuration, the strategy, the market's and the wallet's course. */
+const IN_ZIP = /\.zip\/.*backtest-result.*_[^/]+\.(?:json|py|feather)$/;
+
+/** Of `.meta.json`, `.last_result.json` and files in a zip, whose content is not about trades. */
+function isBesideResults({ json, name }: Source): boolean {
+  if (IN_ZIP.test(name)) return true;
   if (!isRecord(json)) return false;
   if ("latest_backtest" in json || "latest_hyperopt" in json || "stake_currency" in json) return true;
   const values = Object.values(json);

@@ -138,11 +138,12 @@ describe("an import", () => {
     const zip = zipSync({
       "backtest-result-1.json": json,
       "backtest-result-1_Sma.py": new TextEncoder().encode("pass"),
+      "notes.txt": new TextEncoder().encode("a note"),
     });
     const { load, trades } = newFolder({ "backtest-result-1.zip": zip });
     const { skipped } = await load();
     expect((await trades())[0]).toMatchObject({ asset: "A/B", resultR: 0.5 });
-    expect(skipped[0]!.first).toEndWith("backtest-result-1.zip/backtest-result-1_Sma.py");
+    expect(skipped.map(({ count, first }) => [count, first.split("/").at(-1)])).toEqual([[1, "notes.txt"]]);
   });
 
   test("keeps other statistics of the same name beside the first", async () => {
