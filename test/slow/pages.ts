@@ -76,7 +76,7 @@ describe.each(["chromium", "firefox"] as const)("in %s", (name) => {
       visited.on("console", (message) => events.push(`${message.type()}: ${message.text()}`));
       visited.on("pageerror", (error) => events.push(String(error)));
       await visited.goto(`${server.url}`);
-      await visited.waitForSelector("button:not([disabled])");
+      await visited.waitForSelector("[type=submit]:not([disabled])");
       return visited;
     }
 
@@ -89,9 +89,9 @@ describe.each(["chromium", "firefox"] as const)("in %s", (name) => {
       await file.uploadFile(bars);
       await visited.$eval("[name=start]", (input, day) => void ((input as HTMLInputElement).value = day), start);
       await visited.$eval("[name=end]", (input, day) => void ((input as HTMLInputElement).value = day), end);
-      await visited.click("button");
+      await visited.click("[type=submit]");
       await visited.waitForFunction(() => document.querySelector("#summary")!.textContent !== "");
-      await visited.waitForSelector("button:not([disabled])");
+      await visited.waitForSelector("[type=submit]:not([disabled])");
       return JSON.parse(await said(visited, "#summary")) as Summary;
     }
 
@@ -123,7 +123,7 @@ describe.each(["chromium", "firefox"] as const)("in %s", (name) => {
       await visited.waitForFunction(() => document.querySelector("#status")!.textContent.startsWith("0 trades"));
       await (await visited.$("input[type=file]"))!.uploadFile(bars);
       await visited.$eval("[name=end]", (input) => void ((input as HTMLInputElement).value = "soon"));
-      await visited.click("button");
+      await visited.click("[type=submit]");
       await visited.waitForFunction(() => document.querySelector("#status")!.textContent.includes("Cannot backtest"));
       await visited.close();
     });
