@@ -30,10 +30,6 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   "lib/memory/trade-columns.ts": ["test/memory/sidecar.test.ts"],
   "lib/memory/view.ts": [],
   "lib/memory/weights.ts": ["test/memory/lessons.test.ts"],
-  "lib/providers/recorded/recorder.ts": [],
-  "lib/providers/recorded/recordings.ts": [],
-  "lib/search/codes.ts": ["test/search/kernel.test.ts", "test/search/search-index.test.ts"],
-  "lib/storage/lock.node.ts": ["test/storage/disk.test.ts"],
   "lib/backtest/resume.ts": [],
   "lib/backtest/run-files.ts": [],
 };
