@@ -406,4 +406,29 @@ export const EQUIVALENT: readonly Equivalent[] = [
     near: "maxBytes: 1 }",
     reason: "It is only asked whether the file is there.",
   },
+  {
+    file: "lib/providers/recorded/recorder.ts",
+    mutation: "key.slice(0, 2) -> key",
+    reason: "Any vote that follows from the question stands in as well.",
+  },
+  {
+    file: "lib/providers/recorded/recorder.ts",
+    mutation: "0 -> 1",
+    near: "key.slice(0, 2)",
+    nth: 1,
+    reason: "Any vote that follows from the question stands in as well.",
+  },
+  {
+    file: "lib/providers/recorded/recordings.ts",
+    mutation: "1 -> 2",
+    near: "{ maxBytes: 1 }",
+    nth: 2,
+    reason: "It is only asked whether the file is there.",
+  },
+  {
+    file: "lib/providers/recorded/recordings.ts",
+    mutation: "1 -> 2",
+    near: "MAX_ANSWER_BYTES + 1",
+    reason: "A larger file is refused however much of it is read.",
+  },
 ];

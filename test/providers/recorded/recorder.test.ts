@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, jest, test } from "bun:test";
 import type { Answer } from "../../../lib/types.ts";
 import { CarryoverError } from "../../../lib/errors.ts";
 import { inMemoryStorage } from "../../../lib/storage/in-memory.ts";
@@ -225,6 +225,54 @@ test("keeps the budget with many questions at once, which wait for the real cost
   expect(recorder.counts()).toMatchObject({ asked: 5, costUsd: 0.625 });
 });
 
+test("reports what the priced ones of several providers cost", async () => {
+  const { recorder } = open(new TestClient(() => answered(BUY), { hasPrice: false }));
+  recorder.provider(new TestClient(() => answered(BUY)), 0);
+  expect(recorder.counts().costUsd).toBe(0);
+});
+
+test("asks a question as often as samples are wanted, and votes as most of them do", async () => {
+  const counted = new TestClient((n) => answered({ action: n === 2 ? "SELL" : "BUY", confidence: 60 }));
+  const client: VoteClient = {
+    name: "llama",
+    hasPrice: true,
+    prepare: (situation, _context, { sample = 0 } = {}) => ({
+      ...counted.prepare(situation),
+      request: { rsi: situation.rsi, sample },
+    }),
+  };
+  const provider = open(client).recorder.provider(client, 0, { samples: 3 });
+  expect(await provider.vote(makeSituation({ rsi: 1 }), makeContext(0))).toMatchObject({
+    action: "BUY",
+    samples: { BUY: 2, SELL: 1 },
+  });
+  expect(counted.asked).toBe(3);
+});
+
+test("looks once, before the first question, whether answers can be recorded, and asks nothing if not", async () => {
+  let looked = 0;
+  const { ask } = open(new TestClient(() => answered(BUY)), { assertCanRecord: () => void (looked += 1) });
+  await ask(1);
+  await ask(2);
+  expect(looked).toBe(1);
+
+  const client = new TestClient(() => answered(BUY));
+  const full = open(client, {
+    assertCanRecord: () => {
+      throw new CarryoverError("IO", "no space");
+    },
+  });
+  await expect(full.ask(1)).rejects.toThrow("no space");
+  expect(client.asked).toBe(0);
+});
+
+test("a run does not begin where its marks cannot be read", async () => {
+  const storage = overrideCalls(inMemoryStorage(), { read: () => Promise.reject(new Error("EIO")) });
+  await expect(open(new TestClient(() => answered(BUY)), { storage }).recorder.begin("r".repeat(64))).rejects.toThrow(
+    "EIO",
+  );
+});
+
 test("reports no cost if no price is known", async () => {
   const { ask, recorder } = open(new TestClient(() => answered(BUY), { hasPrice: false }));
   await ask(1);
@@ -255,6 +303,7 @@ describe("a prompt that is too long", () => {
       expect(recorder.signal.aborted).toBeFalse();
     }
     const { ask, recorder } = open(makeNarrow(), { storage });
+    await ask(3);
     for (let i = 1; i < 20; i++) await ask(50);
     await expect(ask(50)).rejects.toThrow(
       'Cannot ask "llama": 20 prompts in a row are too long (found a prompt of 50 characters, expected at most 49); ' +
@@ -340,6 +389,18 @@ test("sends nothing new in a stopped run, and close() records the answers in fli
   expect(await inFlight).toEqual(BUY);
   expect(client.asked).toBe(1);
   expect((await storage.list()).files).toHaveLength(1);
+});
+
+test("a recorder that is closed stops nothing afterwards", async () => {
+  jest.useFakeTimers();
+  try {
+    const { recorder } = open(new TestClient(() => answered(BUY)));
+    await recorder.close();
+    jest.advanceTimersByTime(60_000);
+    expect(recorder.signal.aborted).toBeFalse();
+  } finally {
+    jest.useRealTimers();
+  }
 });
 
 test("close() gives up an answer that does not come, records nothing for it, and closes the client", async () => {
@@ -528,6 +589,14 @@ describe("with claims", () => {
     expect(client.asked).toBe(1);
     expect(recorders.map(({ recorder }) => recorder.counts().cached).toSorted()).toEqual([0, 1, 1, 1]);
     expect(shared.held).toBe(0);
+  });
+
+  test("an answer is used after the question is let go", async () => {
+    let isHeld = true;
+    const release = (): Promise<void> => Bun.sleep(5).then(() => void (isHeld = false));
+    const { ask } = open(new TestClient(() => answered(BUY)), { claims: { claim: async () => release } });
+    await ask(1);
+    expect(isHeld).toBeFalse();
   });
 
   test("a question that nobody answers is let go, for others to ask", async () => {

@@ -4,9 +4,10 @@ import type { Json } from "../../../lib/util/json.ts";
 import { inMemoryStorage } from "../../../lib/storage/in-memory.ts";
 import { encodeSealedJson } from "../../../lib/storage/sealed-json.ts";
 import type { Storage } from "../../../lib/storage/storage.ts";
-import { type ReceivedAnswer, withKey } from "../../../lib/providers/recorded/answer-file.ts";
+import { MAX_ANSWER_BYTES, type ReceivedAnswer, withKey } from "../../../lib/providers/recorded/answer-file.ts";
 import { AnswerStore } from "../../../lib/providers/recorded/recordings.ts";
 import { overrideCalls } from "../../storage/override-calls.ts";
+import { utf8 } from "../../storage/storage-contract.ts";
 
 const QUESTION = { provider: "llama", request: { model: "llama3.2", prompt: "What now?" }, refresh: 0 };
 const KEYED = withKey(QUESTION);
@@ -87,6 +88,47 @@ test("many stores that record the same question at once all use one answer", asy
   expect(new Set(kept.map(({ vote }) => vote.confidence)).size).toBe(1);
 });
 
+test("beside a damaged answer, too, the answer that another run recorded first is used", async () => {
+  const { storage } = open();
+  const [first, second] = [`${KEYED.key}.json`, `${KEYED.key}-2.json`];
+  await storage.replace(first, utf8("damaged"));
+  const other = open(storage).store;
+  let isTaken = false;
+  const createOnce: Storage["createOnce"] = async (name, bytes) => {
+    if (name === second && !isTaken) {
+      isTaken = true;
+      await other.keep(QUESTION, ANSWER);
+    }
+    return storage.createOnce(name, bytes);
+  };
+  const { store } = open(overrideCalls(storage, { createOnce }));
+  const kept = await store.keep(QUESTION, { ...ANSWER, vote: { action: "SELL", confidence: 10 } });
+  expect(kept.vote.action).toBe("BUY");
+  expect((await storage.list()).files.map(({ name }) => name)).toEqual([second, first]);
+});
+
+test("an answer as large as may be is read, and none that is larger", async () => {
+  const { storage, store, notes } = open();
+  const name = `${KEYED.key}.json`;
+  await store.keep(QUESTION, ANSWER);
+  const { crc32: _, ...fields } = JSON.parse(
+    new TextDecoder().decode((await storage.read(name, { maxBytes: 10_000 }))!),
+  ) as Record<string, unknown>;
+  const bare = encodeSealedJson({ ...fields, note: "" }).length;
+  const ofSize = (bytes: number): Uint8Array => encodeSealedJson({ ...fields, note: "x".repeat(bytes - bare) });
+  await storage.replace(name, ofSize(MAX_ANSWER_BYTES));
+  expect((await store.find(KEYED))?.vote).toEqual(ANSWER.vote);
+  await storage.replace(name, ofSize(MAX_ANSWER_BYTES + 1));
+  expect(await store.find(KEYED)).toBeUndefined();
+  expect(notes).toHaveLength(1);
+});
+
+test("a folder that cannot be read is no damaged answer", async () => {
+  const { storage } = open();
+  const broken = overrideCalls(storage, { read: () => Promise.reject(new Error("EIO")) });
+  await expect(open(broken).store.find(KEYED)).rejects.toThrow("EIO");
+});
+
 test("a damaged answer stays and is reported once; its question is recorded again under another name", async () => {
   const { storage, store, notes } = open();
   const { key } = KEYED;
@@ -136,6 +178,46 @@ test("costOfRun() adds up the answers that one run asked for, without damaged fi
   );
   expect(await store.costOfRun("a".repeat(64))).toBe(0.75);
   expect(await store.costOfRun("b".repeat(64))).toBe(8);
+});
+
+test("costs and abstentions of a run are counted in answers alone, not in copies under other names", async () => {
+  const { storage, store } = open();
+  const run = "a".repeat(64);
+  const silent = { raw: [], vote: { action: "HOLD", confidence: 0, error: "status 502" } } as const;
+  for (const prompt of ["1", "2"]) {
+    const question = { ...QUESTION, request: { type: "llm", prompt } };
+    await store.keep(question, { ...ANSWER, ...silent });
+    const { key } = withKey(question);
+    await storage.createOnce(`copy of ${key}.json`, (await storage.read(`${key}.json`, { maxBytes: 10_000 }))!);
+  }
+  expect(await store.costOfRun(run)).toBe(0.5);
+  expect(await store.silentAnswersOf(run)).toBe(2);
+  expect(await store.silentAnswersOf("b".repeat(64))).toBe(0);
+});
+
+test("a mark has the first 16 digits of its run or of its provider's hash in its name", async () => {
+  const { storage, store } = open();
+  await store.keep({ ...QUESTION, refresh: 1 }, ANSWER);
+  await store.markUnanswered("0123456789abcdef".repeat(4), KEYED.key, "status 502");
+  const hash = createHash("sha256").update("llama").digest("hex").slice(0, 16);
+  const names = (await storage.list()).files.map(({ name }) => name);
+  expect(names.filter((name) => name.includes("_"))).toEqual([
+    `refresh_${hash}_1.json`,
+    "unanswered_0123456789abcdef.json",
+    `unanswered_0123456789abcdef_${KEYED.key}.json`,
+  ]);
+});
+
+test("the mark of a run is on disk before that of its question", async () => {
+  const storage = inMemoryStorage();
+  const made: string[] = [];
+  const createOnce: Storage["createOnce"] = async (name, bytes) => {
+    if (!name.includes(KEYED.key)) await Bun.sleep(5);
+    made.push(name);
+    return storage.createOnce(name, bytes);
+  };
+  await open(overrideCalls(storage, { createOnce })).store.markUnanswered("r".repeat(64), KEYED.key, "status 502");
+  expect(made.map((name) => name.includes(KEYED.key))).toEqual([false, true]);
 });
 
 test("refreshOf() is the latest refresh with a recorded answer, whatever the provider's name", async () => {
