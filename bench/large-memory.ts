@@ -36,6 +36,7 @@ export async function largeMemory(options: { outcomes?: number; rounds?: number 
   const month = ["--start", "2021-03-01", "--end", "2021-04-01"];
   const rows = [
     await openRow(dir, { rounds, goals }),
+    await row("memory-stats", ["memory-stats.ts", "--json"], { dir, rounds, goals }),
     await row("memory-stats --check", ["memory-stats.ts", "--check", "--json"], { dir, rounds, goals }),
     await row("rebuild-vectors --all", ["rebuild-vectors.ts", "--all", "--json"], { dir, rounds, goals }),
     await row("run-chunks, a month, without caches", ["run-chunks.ts", ...bars, ...month, "--restart", "--json"], {
