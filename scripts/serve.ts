@@ -1,5 +1,6 @@
 #!/usr/bin/env bun
-/** Lets other programs use memory: over stdin and stdout, or HTTP. */
+/** Lets other programs use memory: over stdin and stdout, HTTP, or the Model Context Protocol. */
+import type { McpKit } from "../lib/serve/mcp.node.ts";
 import { newToken, openServer, type OpenServer } from "../lib/serve/open.node.ts";
 import { parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { loadConfig, locateMemory } from "./cli/config-flags.ts";
@@ -13,10 +14,11 @@ const COMMAND = {
   summary:
     "Lets other programs use memory: they ask what their providers' votes are worth, and report their trades. " +
     "The memory folder is locked until it ends. docs/SERVE.md lists the methods.",
-  usage: ["bun scripts/serve.ts --stdio | --http [HOST:PORT] [flags]"],
+  usage: ["bun scripts/serve.ts --stdio | --http [HOST:PORT] | --mcp [flags]"],
   flags: {
     stdio: { type: "boolean", help: "JSON-RPC 2.0, a message a line, until stdin ends" },
     http: { type: "boolean", help: `JSON-RPC 2.0 by POST /rpc (default: ${DEFAULT_ADDRESS})` },
+    mcp: { type: "boolean", help: "Model Context Protocol over stdin and stdout, for agents" },
     config: SHARED_FLAGS.config,
     set: SHARED_FLAGS.set,
     "memory-dir": SHARED_FLAGS["memory-dir"],
@@ -30,11 +32,12 @@ const COMMAND = {
 
 await runScript(async ({ argv, signal }) => {
   const { flags, positionals } = parseFlags(argv, COMMAND);
-  refuseTogether(flags, ["stdio", "http"]);
-  if (!flags.stdio && !flags.http) throw usageError("--stdio or --http is needed");
+  refuseTogether(flags, ["stdio", "http", "mcp"]);
+  if (!flags.stdio && !flags.http && !flags.mcp) throw usageError("--stdio, --http or --mcp is needed");
   const [address] = positionals;
   if (address !== undefined && !flags.http) throw usageError(`unexpected argument ${JSON.stringify(address)}`);
   const place = flags.http ? parseAddress(address ?? DEFAULT_ADDRESS) : undefined;
+  const kit = flags.mcp ? await (await import("../lib/serve/mcp.node.ts")).loadMcp() : undefined;
   const { config, notes } = await loadConfig(flags);
   notes.forEach(note);
   const progress = shareProgress();
@@ -43,6 +46,7 @@ await runScript(async ({ argv, signal }) => {
   const server = await openServer({ config, memory, onNote: note, onEmbedded, signal }).finally(progress.clear);
   try {
     if (place !== undefined) await serveHttp(server, { ...place, memoryDir: memory.dir, signal });
+    else if (kit !== undefined) await serveMcp(server, kit, signal);
     else await serveStdio(server, signal);
   } finally {
     await server.close();
@@ -95,4 +99,9 @@ async function serveHttp(
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
   await server.close();
+}
+
+async function serveMcp({ calls }: OpenServer, kit: McpKit, signal: AbortSignal): Promise<void> {
+  const mcp = await import("../lib/serve/mcp.node.ts");
+  await mcp.serveMcp(kit, { call: (method, params) => calls.call(method, params), onBug, signal });
 }

@@ -7,7 +7,7 @@ import { ParamError } from "./param-error.ts";
 export const MAX_MESSAGE_BYTES: number = 1 << 20;
 
 /** The codes of errors: those of the specification, and our own from -32001 on. */
-export const RPC_CODES = { parse: -32700, request: -32600, method: -32601, params: -32602, internal: -32603 } as const;
+const RPC_CODES = { parse: -32700, request: -32600, method: -32601, params: -32602, internal: -32603 } as const;
 
 const CODES: Readonly<Record<ErrorCode, number>> = {
   BAD_USAGE: RPC_CODES.params,

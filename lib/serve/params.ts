@@ -13,7 +13,7 @@ import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
 import { ParamError } from "./param-error.ts";
 
 /** `backtest`: simulated time, which only goes on. `live`: the clock's time. */
-export type SessionMode = "backtest" | "live";
+type SessionMode = "backtest" | "live";
 
 /** A provider's vote. One with an `error` abstains. */
 export interface VoteParam {
@@ -46,7 +46,7 @@ export interface SettingsParam {
 }
 
 /** What is known of a situation. */
-export interface SituationParams {
+interface SituationParams {
   readonly asset: string;
   readonly situation?: SituationParam | undefined;
   readonly description?: string | undefined;
@@ -199,7 +199,9 @@ export const SCHEMAS: {
       .max(MAX_PROVIDERS, { error: `at most ${MAX_PROVIDERS} providers` })
       .refine((names) => new Set(names).size === names.length, { error: "each name once" })
       .describe("Names of all that vote"),
-    start: optional(time).describe("Trades that closed by then are carried into a backtest (default: the first as_of)"),
+    start: optional(time).describe(
+      "Trades that closed by then are carried into a backtest (default: the first decision or entry)",
+    ),
     resume: optional(boolean).describe("Continue the last session with the same parameters (default: in live mode)"),
     settings: optional(settings).describe("Keys of config.yaml: portfolio_memory and backtest"),
   }),

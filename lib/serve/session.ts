@@ -63,7 +63,7 @@ export class Session {
     this.#situations = new SituationReader({ features: this.#settings.memory.recallFeatures });
   }
 
-  /** Opens a session. A backtest without a `start` begins with its first `as_of`. */
+  /** Opens a session. A backtest without a `start` begins with its first decision, or the entry of its first trade. */
   static async open(params: OpenSessionParams, options: SessionOptions): Promise<Session> {
     const session = new Session(params, options);
     if (params.mode === "live") await session.#begin(options.now());
@@ -71,12 +71,12 @@ export class Session {
     return session;
   }
 
-  /** What it sees of memory; `undefined` before its first `as_of`. */
+  /** What it sees of memory; `undefined` before it begins. */
   get view(): MemoryView | undefined {
     return this.#run?.view;
   }
 
-  /** The run's id; `undefined` before its first `as_of`. */
+  /** The run's id; `undefined` before it begins. */
   get runId(): string | undefined {
     return this.#run?.id;
   }
@@ -122,7 +122,8 @@ export class Session {
   async record(params: RecordOutcomeParams): Promise<Answer<RecordResult> & { trade: EmbeddedTrade }> {
     checkTrade(params);
     this.#assertNotAhead("record_outcome", params.as_of);
-    const run = this.#run ?? (await this.#begin(params.as_of));
+    // A backtest that begins with a trade begins when that did.
+    const run = this.#run ?? (await this.#begin(params.entry_timestamp));
     const id = params.decision_id ?? decisionId(run.id, { asset: params.asset, timestamp: params.entry_timestamp });
     const recordedIn = run.recorded.get(id);
     if (recordedIn === undefined) this.#assertTime(params, run);

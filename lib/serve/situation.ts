@@ -25,7 +25,7 @@ const NUMBERS = [
 const REGIMES = ["TRENDING", "RANGING", "VOLATILE"];
 
 /** The regime of a situation that names none, as of an imported outcome without one. */
-export const UNKNOWN_REGIME = "UNKNOWN";
+const UNKNOWN_REGIME = "UNKNOWN";
 
 /** With fewer values of a name before, a rank among them says nothing. */
 const MIN_RANKED = 20;

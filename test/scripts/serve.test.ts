@@ -35,7 +35,7 @@ describe("serve", () => {
   });
 
   test.each([
-    [[], "--stdio or --http is needed"],
+    [[], "--stdio, --http or --mcp is needed"],
     [["--stdio", "--http"], "--stdio and --http cannot be used together"],
     [["--http", "here"], 'HOST:PORT such as 127.0.0.1:8787, found "here"'],
     [["--stdio", "8787"], 'unexpected argument "8787"'],

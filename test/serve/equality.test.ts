@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { toSettings } from "../../lib/config/config.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
@@ -10,6 +10,9 @@ import { MethodCalls } from "../../lib/serve/methods.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { at, decisionsOf, runFresh } from "../backtest/world-samples.ts";
 import { comparedOfRun, type Game, playLoop } from "./loop-player.ts";
+
+// The machine may be busy.
+setDefaultTimeout(60_000);
 
 test("a program that plays the loop gets the weights, confidences and sizes of the run, digit by digit", async () => {
   const config = await parseConfig("backtest:\n  assets: [BTCUSD, EURUSD]\n", { file: "config.yaml" });

@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { METHODS } from "../../lib/serve/methods.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+import { tradeOf } from "./server-samples.ts";
+
+const memoryDir = join(temporaryFolder("mcp"), "memory");
+
+describe("an agent's client", () => {
+  const client = new Client({ name: "test", version: "1" });
+  const call = async (
+    name: string,
+    params: object,
+  ): Promise<{ isError?: boolean; result: Record<string, unknown>; text: string }> => {
+    const answer = await client.callTool({ name, arguments: { ...params } });
+    const [first] = answer.content as { text: string }[];
+    return {
+      isError: answer.isError === true,
+      result: answer.structuredContent as Record<string, unknown>,
+      text: first!.text,
+    };
+  };
+
+  beforeAll(async () => {
+    const args = [join(PROJECT_DIR, "scripts/serve.ts"), "--mcp", "--memory-dir", memoryDir];
+    await client.connect(new StdioClientTransport({ command: process.execPath, args }));
+  });
+
+  afterAll(() => client.close());
+
+  test("finds the methods as tools, and which of them only read or destroy", async () => {
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toEqual(METHODS.map(({ name }) => name));
+    const hints = Object.fromEntries(tools.map(({ name, annotations }) => [name, annotations]));
+    expect(hints["recall_trades"]).toMatchObject({ readOnlyHint: true, destructiveHint: false });
+    expect(hints["record_outcome"]).toMatchObject({
+      readOnlyHint: false,
+      destructiveHint: false,
+      idempotentHint: true,
+    });
+    expect(hints["forget_provider"]).toMatchObject({ destructiveHint: true });
+    const recall = tools.find(({ name }) => name === "recall_trades")!.inputSchema as { required: string[] };
+    expect(recall.required).toEqual(["as_of"]);
+  });
+
+  test("records a trade and recalls it, and is told what to change where it errs", async () => {
+    const opened = await call("open_session", { engine: "agent", mode: "backtest", providers: ["up", "down"] });
+    const session = opened.result["session"] as string;
+    const trade = { ...tradeOf(session, "2024-01-02", 110), description: "Breakout after a quiet week" };
+    expect((await call("record_outcome", trade)).result).toMatchObject({ result_r: 1, already_recorded: false });
+    const recalled = await call("recall_trades", { query: "a breakout, quiet before", as_of: "2024-02-01" });
+    expect(recalled.result).toMatchObject({ searched: 1, trades: [{ asset: "BTCUSD", won: true, result_r: 1 }] });
+    const refused = await call("recall_trades", { query: "breakout" });
+    expect([refused.isError, refused.text]).toEqual([true, expect.stringContaining("found no as_of, expected a date")]);
+  });
+});
