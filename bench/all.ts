@@ -28,6 +28,7 @@ import { openVectors } from "./open-vectors.ts";
 import { record } from "./record.ts";
 import { report as reportOfRun } from "./report.ts";
 import { search } from "./search.ts";
+import { serving } from "./serve.ts";
 import { slowProvider } from "./slow-provider.ts";
 import { startup } from "./startup.ts";
 import { sweep } from "./sweep.ts";
@@ -53,6 +54,7 @@ for (const bench of [
   slowProvider,
   compareMemory,
   record,
+  serving,
   growth,
   sweep,
   sweepNats,

@@ -68,13 +68,10 @@ function onBug(error: unknown): void {
 async function serveStdio({ calls }: OpenServer, signal: AbortSignal): Promise<void> {
   const stdio = await import("../lib/serve/stdio.node.ts");
   const { stdin } = process;
-  signal.addEventListener("abort", () => stdin.destroy(), { once: true });
-  await stdio.serveStdio({
-    call: (method, params) => calls.call(method, params),
-    onBug,
-    input: stdin,
-    write: writeRaw,
-  });
+  const call = (method: string, params: unknown): Promise<unknown> => calls.call(method, params);
+  await stdio.serveStdio({ call, onBug, input: stdin, signal, write: writeRaw });
+  // It may be open still, and would keep the process.
+  stdin.destroy();
 }
 
 async function serveHttp(

@@ -1,9 +1,12 @@
 /** JSON-RPC over stdin and stdout: a message a line. */
+import { unlessAborted } from "../util/async.ts";
 import { answerMessage, type RpcHandler, tooLarge } from "./json-rpc.ts";
 import { type MessageLine, MessageLines } from "./message-lines.ts";
 
 export interface StdioOptions extends RpcHandler {
   readonly input: AsyncIterable<Uint8Array>;
+  /** Ends the reading, as the end of the input does. */
+  readonly signal?: AbortSignal | undefined;
   /** Writes text, and returns when it is out. */
   readonly write: (text: string) => Promise<void>;
 }
@@ -23,7 +26,7 @@ export async function serveStdio(options: StdioOptions): Promise<void> {
     open.add(answered);
     void answered.then(() => open.delete(answered));
   };
-  for await (const piece of options.input) {
+  for await (const piece of piecesOf(options)) {
     for (const line of lines.push(piece)) {
       begin(line);
       if (open.size >= MAX_OPEN) await Promise.race(open);
@@ -35,6 +38,20 @@ export async function serveStdio(options: StdioOptions): Promise<void> {
   for (const line of lines.end()) begin(line);
   await Promise.all(open);
   await out.settle();
+}
+
+/** The pieces of the input until it ends, or until the signal. */
+async function* piecesOf({ input, signal }: StdioOptions): AsyncGenerator<Uint8Array> {
+  const pieces = input[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const piece = await unlessAborted(pieces.next(), signal);
+      if (piece.done === true) return;
+      yield piece.value;
+    }
+  } catch (error) {
+    if (signal?.aborted !== true || error !== signal.reason) throw error;
+  }
 }
 
 /** Characters that wait to be written before no more is read. */

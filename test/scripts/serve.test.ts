@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
+import { startServer } from "../serve/rpc-child.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { runScript, whileLocked } from "./run-script.ts";
 
@@ -23,6 +24,15 @@ describe("serve", () => {
       expect.stringContaining('"id":null'),
     ]);
     expect(await child.exited).toBe(0);
+  });
+
+  test("ends by SIGTERM although its stdin is open, and has released the folder", async () => {
+    const memoryDir = join(folder, "terminated");
+    const server = startServer(memoryDir);
+    await server.call("memory_stats", {});
+    server.terminate();
+    expect(await server.exited).toBe(0);
+    expect((await runScript("memory-stats.ts", ["--repair", "--memory-dir", memoryDir])).code).toBe(0);
   });
 
   test("ends with exit code 5 where another process writes", async () => {

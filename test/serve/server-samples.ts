@@ -35,7 +35,10 @@ export async function testServer(options: { storage?: Storage; now?: () => numbe
 }
 
 /** Opens a session of two providers, which begins with 2024. */
-export async function openSession(server: TestServer, params: object = {}): Promise<string> {
+export async function openSession(
+  server: { call: (method: string, params: object) => Promise<Result> },
+  params: object = {},
+): Promise<string> {
   const asked = { engine: "test", mode: "backtest", providers: ["up", "down"], start: "2024-01-01", ...params };
   return (await server.call("open_session", asked))["session"] as string;
 }

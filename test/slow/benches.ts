@@ -18,6 +18,7 @@ import { recallQuality } from "../../bench/recall-quality.ts";
 import { record } from "../../bench/record.ts";
 import { report as reportOfRun } from "../../bench/report.ts";
 import { search } from "../../bench/search.ts";
+import { serving } from "../../bench/serve.ts";
 import { slowProvider } from "../../bench/slow-provider.ts";
 import { startup } from "../../bench/startup.ts";
 import { sweep } from "../../bench/sweep.ts";
@@ -44,6 +45,7 @@ test.each([
   ["slow-provider", () => slowProvider({ rounds: 1, start: "2021-03-01", end: "2021-03-03" })],
   ["report", () => reportOfRun({ rounds: 1, end: "2021-02-01" })],
   ["record", () => record({ sizes: [5, 10, 15], records: 3 })],
+  ["serve", () => serving({ outcomes: 20, calls: 5, clients: 3, requests: 2 })],
   ["large-memory", () => largeMemory({ outcomes: 50, rounds: 1 })],
   ["compare-memory", () => compareMemory({ rounds: 1, start: "2021-03-01", end: "2021-03-08" })],
   ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],

@@ -1,0 +1,94 @@
+/** The server in a process of its own: killed at any moment, and played by a program from outside. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { toSettings } from "../../lib/config/config.ts";
+import { loadConfig } from "../../lib/config/load.node.ts";
+import { checkMemory } from "../../lib/maintenance/check.ts";
+import { syntheticBars } from "../../lib/market/synthetic.ts";
+import { readMemory } from "../../lib/memory/load.ts";
+import { outcomeFileName } from "../../lib/memory/outcome.ts";
+import { breakout, reversion, trend } from "../../lib/providers/rules.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { at, decisionsOf, runFresh } from "../backtest/world-samples.ts";
+import { PROJECT_DIR, seeded } from "../samples.ts";
+import { comparedOfRun, type Game, playLoop } from "../serve/loop-player.ts";
+import { startServer } from "../serve/rpc-child.ts";
+import { openSession, tradeOf } from "../serve/server-samples.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
+
+setDefaultTimeout(600_000);
+
+const base = temporaryFolder("serve");
+const random = seeded(Date.now());
+
+/** Kills of the server. */
+const KILLS = 25;
+
+test(`${KILLS} kills of a server lose no answered trade, and leave nothing that is half written`, async () => {
+  const memoryDir = join(base, "killed");
+  const answered: string[] = [];
+  let sent = 0;
+  for (let kill = 0; kill < KILLS; kill++) {
+    const server = startServer(memoryDir);
+    // A live session goes on by itself.
+    const session = await openSession(server, { mode: "live", start: undefined });
+    let isKilled = false;
+    const record = async (): Promise<void> => {
+      while (!isKilled) {
+        const trade = { ...tradeOf(session, "2024-01-02", 105), decision_id: `trade-${++sent}` };
+        const done = await server.call("record_outcome", trade).catch(() => undefined);
+        if (done !== undefined) answered.push(done["decision_id"] as string);
+      }
+    };
+    const recording = Promise.all([record(), record(), record(), record()]);
+    await Bun.sleep(300 * random());
+    server.kill();
+    isKilled = true;
+    await recording;
+    await server.end();
+    const missing = answered.filter((id) => !existsSync(join(memoryDir, outcomeFileName(id))));
+    expect(missing).toEqual([]);
+  }
+  const server = startServer(memoryDir);
+  const session = await openSession(server, { mode: "live", start: undefined });
+  const closed = await server.call("close_session", { session });
+  expect(await server.end()).toBe(0);
+  const storage = diskStorage(memoryDir);
+  const { trades, damaged } = await readMemory(storage);
+  expect(damaged).toEqual([]);
+  expect(answered.length).toBeGreaterThan(KILLS);
+  expect(trades.length).toBeGreaterThanOrEqual(answered.length);
+  expect(closed).toMatchObject({ outcomes: trades.length });
+  expect((await storage.list("runs")).folders).toHaveLength(1);
+  expect((await checkMemory(storage)).findings).toEqual([]);
+});
+
+test("a program that plays a year over stdin gets the figures of the run, digit by digit", async () => {
+  const { config } = await loadConfig(join(PROJECT_DIR, "config.yaml"));
+  const settings = toSettings(config);
+  const [startMs, endMs] = [at("2019-01-01"), at("2020-01-01")];
+  const game: Game = {
+    settings: settings.backtest,
+    market: "synthetic",
+    series: settings.backtest.assets.map((asset) => syntheticBars({ asset, timeframe: "1h", seed: 1, end: endMs })),
+    rules: [trend(), reversion(), breakout()],
+    period: { startMs, endMs },
+  };
+  const run = await runFresh({
+    settings: game.settings,
+    memorySettings: settings.memory,
+    market: game.market,
+    period: game.period,
+    chunkKind: config.backtest.chunks,
+    series: new Map(game.series.map((each) => [each.asset, each])),
+    providers: game.rules,
+  });
+  const server = startServer(join(base, "played"));
+  const played = await playLoop(game, server.call);
+  expect(await server.end()).toBe(0);
+  const chunks = ["2019Q1", "2019Q2", "2019Q3", "2019Q4"];
+  const expected = (await Promise.all(chunks.map((chunk) => decisionsOf(run.storage, chunk)))).flat();
+  expect(expected.length).toBeGreaterThan(6000);
+  expect(played).toEqual(expected.map(comparedOfRun));
+});
