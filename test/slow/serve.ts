@@ -33,9 +33,9 @@ test(`${KILLS} kills of a server lose no answered trade, and leave nothing that 
     const server = startServer(memoryDir);
     // A live session goes on by itself.
     const session = await openSession(server, { mode: "live", start: undefined });
-    let isKilled = false;
+    const killed = new AbortController();
     const record = async (): Promise<void> => {
-      while (!isKilled) {
+      while (!killed.signal.aborted) {
         const trade = { ...tradeOf(session, "2024-01-02", 105), decision_id: `trade-${++sent}` };
         const done = await server.call("record_outcome", trade).catch(() => undefined);
         if (done !== undefined) answered.push(done["decision_id"] as string);
@@ -44,7 +44,7 @@ test(`${KILLS} kills of a server lose no answered trade, and leave nothing that 
     const recording = Promise.all([record(), record(), record(), record()]);
     await Bun.sleep(300 * random());
     server.kill();
-    isKilled = true;
+    killed.abort();
     await recording;
     await server.end();
     const missing = answered.filter((id) => !existsSync(join(memoryDir, outcomeFileName(id))));
