@@ -53,9 +53,16 @@ export interface KeptFile {
   readonly bytes: Uint8Array;
 }
 
+/** A trade, and where it was found. */
+export interface FoundTrade {
+  readonly trade: ForeignTrade;
+  readonly system: System;
+  readonly place: string;
+}
+
 /** Collects what is found. */
 export class Findings {
-  readonly trades: { readonly trade: ForeignTrade; readonly system: System; readonly place: string }[] = [];
+  readonly trades: FoundTrade[] = [];
   readonly kept: KeptFile[] = [];
   readonly #skipped = new Map<string, { count: number; first: string }>();
 

@@ -38,6 +38,8 @@ export interface ForeignTrade {
   readonly exitReason?: string | undefined;
   /** The provider that voted for the trade; absent where nobody or an ensemble is named. */
   readonly provider?: string | undefined;
+  /** Further ones, of the same trade in other results. */
+  readonly otherProviders?: readonly string[];
   /** 0..100. */
   readonly confidence?: number | undefined;
   readonly regime?: string | undefined;
@@ -86,9 +88,10 @@ function madeId({ asset, entryMs, identity }: ForeignTrade, system: System): str
 }
 
 function fieldsOf(trade: ForeignTrade, { id, system }: { id: string; system: System }): Record<string, unknown> {
-  const { action, provider, confidence, regime, sentence } = trade;
+  const { action, provider, otherProviders = [], confidence, regime, sentence } = trade;
   const time = (ms: number): string => new Date(ms).toISOString();
-  const votes = provider === undefined ? [] : [{ provider, action, confidence: confidence ?? 0 }];
+  const voters = provider === undefined ? [] : [provider, ...otherProviders];
+  const votes = voters.map((voter) => ({ provider: voter, action, confidence: confidence ?? 0 }));
   const text = sentence === undefined ? {} : { description: `${sentence} Imported from ${system}.` };
   return {
     decision_id: id,
@@ -108,7 +111,7 @@ function fieldsOf(trade: ForeignTrade, { id, system }: { id: string; system: Sys
     holding_period_hours: (trade.exitMs - trade.entryMs) / HOUR_MS,
     exit_reason: trade.exitReason ?? null,
     was_profitable: trade.pnl > 0,
-    ai_provider: provider ?? null,
+    ai_provider: voters.length > 1 ? "ensemble" : (provider ?? null),
     decision_confidence: confidence ?? null,
     regime: regime ?? null,
     ...trade.fields,

@@ -2,8 +2,16 @@
  * Results of freqtrade's backtests since 2019, and the trades of its REST API. `BT_DATA_COLUMNS` in freqtrade/data/btanalysis names
  * the fields; older versions had others.
  */
+import { groupBy } from "../util/group.ts";
 import { isRecord } from "../util/json.ts";
-import { type Findings, type OutcomeReader, type ReadOptions, type Source, timeIn } from "./findings.ts";
+import {
+  type Findings,
+  type FoundTrade,
+  type OutcomeReader,
+  type ReadOptions,
+  type Source,
+  timeIn,
+} from "./findings.ts";
 import { type ForeignTrade, numberIn, percentOf, textIn } from "./foreign-trade.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -13,6 +21,7 @@ export const freqtrade: OutcomeReader = {
   owns: (source) => resultsIn(source) !== undefined || isBesideResults(source),
   read: (sources, findings, options) => {
     for (const source of sources) {
+      const before = findings.trades.length;
       for (const { strategy, trades } of resultsIn(source) ?? []) {
         trades.forEach((fields, i) => {
           const place = `${source.name}, ${strategy ?? "trades"}[${i}]`;
@@ -20,9 +29,27 @@ export const freqtrade: OutcomeReader = {
           else findings.skip("trades that are no objects", place);
         });
       }
+      findings.trades.push(...joinVoters(findings.trades.splice(before)));
     }
   },
 };
+
+/**
+ * Makes one trade of those that several strategies of a file made alike. Memory counts trades with equal asset, direction, entry and
+ * exit once, so that only the first would be known for its vote.
+ */
+function joinVoters(found: readonly FoundTrade[]): readonly FoundTrade[] {
+  const alike = groupBy(found, ({ trade: { asset, action, entryMs, exitMs } }) =>
+    [asset, action, entryMs, exitMs].join(" "),
+  );
+  return [...alike.values()].flatMap((trades) => {
+    const first = trades[0]!;
+    const others = trades.map(({ trade }) => trade.provider!).filter((provider) => provider !== first.trade.provider);
+    if (others.length === 0) return trades;
+    const joined = { ...first, trade: { ...first.trade, otherProviders: [...new Set(others)] } };
+    return [joined, ...trades.slice(1).filter(({ trade }) => trade.provider === first.trade.provider)];
+  });
+}
 
 interface StrategyTrades {
   readonly strategy: string | undefined;

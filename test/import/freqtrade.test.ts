@@ -67,9 +67,16 @@ describe("a trade of freqtrade", () => {
     expect([providerOf({}), providerOf({ provider: "sma-v2" })]).toEqual(["Sma", "sma-v2"]);
   });
 
-  test("of several strategies is one of each", () => {
-    const { outcomes } = importOf([result({ Sma: [LONG], Rsi: [LONG] })]);
-    expect(new Set(outcomes.map(({ trade }) => trade.id)).size).toBe(2);
+  test("of several strategies has the vote of each; one that ended otherwise is another trade", () => {
+    const untagged = { ...LONG, enter_tag: null };
+    const later = { ...untagged, close_timestamp: untagged.close_timestamp + 3_600_000 };
+    const { fields } = importOf([result({ Sma: [untagged], Rsi: [untagged], Macd: [later] })]);
+    const votersOf = ({ votes }: Record<string, unknown>) =>
+      (votes as { provider: string }[]).map((vote) => vote.provider);
+    expect(fields.map((each) => [each["ai_provider"], votersOf(each)])).toEqual([
+      ["ensemble", ["Sma", "Rsi"]],
+      ["Macd", ["Macd"]],
+    ]);
   });
 
   test("is left out and counted while it is open, or without a rate", () => {
