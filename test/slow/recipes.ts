@@ -143,6 +143,19 @@ test.skipIf(freqtrade === undefined)(
   },
 );
 
+const mcp = await pythonWith("mcp", "2.3.0");
+
+test.skipIf(mcp === undefined)(
+  "an agent over MCP lists the tools, records and recalls, as docs/ENGINES.md shows it",
+  async () => {
+    const memoryDir = join(work, "mcp");
+    const { code, stdout, stderr } = await run([mcp!, "examples/python/mcp_agent.py", memoryDir]);
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toBe(shownInDocs("tools: "));
+    await expectIntact(memoryDir);
+  },
+);
+
 /** Signals of forty days: the trend is right in seven of ten, the news is a coin. */
 function signals(): string {
   const random = seeded(7);
