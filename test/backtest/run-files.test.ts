@@ -159,6 +159,37 @@ describe("the files of a chunk", () => {
     expect(await files.chunkNames()).toEqual([]);
   });
 
+  test("are appended to decision by decision while it is open, and read up to the last whole line", async () => {
+    const storage = inMemoryStorage();
+    const files = new RunFiles(storage, RUN);
+    expect(await files.readOpenDecisions(CHUNK)).toEqual([]);
+    await files.appendDecisions(CHUNK, 0, DECISIONS);
+    await files.appendDecisions(CHUNK, DECISIONS.length, new TextEncoder().encode('{"id":3}\n{"id'));
+    expect(await files.readOpenDecisions(CHUNK)).toEqual(['{"id":1}', '{"id":2}', '{"id":3}']);
+    await files.appendDecisions(CHUNK, DECISIONS.length, new TextEncoder().encode('{"id":4}\n'));
+    expect(await files.readOpenDecisions(CHUNK)).toEqual(['{"id":1}', '{"id":2}', '{"id":4}']);
+    await files.appendDecisions("2021Q2", 0, DECISIONS);
+    expect(await files.decisionChunks()).toEqual(["2021Q1", "2021Q2"]);
+    expect(await files.chunkNames()).toEqual([]);
+  });
+
+  test("are open again without its record and without the summary, which goes first", async () => {
+    const { storage, files } = await committed();
+    await files.writeSummary({ run_id: RUN } as Summary);
+    const removed: string[] = [];
+    const remove: Storage["remove"] = async (name) => {
+      await storage.remove(name);
+      removed.push(name);
+    };
+    await new RunFiles(overrideCalls(storage, { remove }), RUN).reopen(CHUNK);
+    expect(removed).toEqual([`${FOLDER}/summary.json`, `${FOLDER}/${CHUNK}.json`]);
+    expect(await files.readSummary()).toBeUndefined();
+    expect(await files.readChunk(CHUNK)).toBeUndefined();
+    expect(await files.readOpenDecisions(CHUNK)).toEqual(['{"id":1}', '{"id":2}']);
+    const full = overrideCalls(storage, { appendAt: () => Promise.reject(new Error("ENOSPC")) });
+    await expect(new RunFiles(full, RUN).appendDecisions(CHUNK, 18, DECISIONS)).rejects.toThrow("ENOSPC");
+  });
+
   test("are named by their records, not by the run's other files", async () => {
     const { files, record } = await committed();
     await files.commitChunk({ ...record, chunk: "2021Q2" });

@@ -102,6 +102,63 @@ test("a backup is a plain folder of outcomes, marks, snapshots and runs with a m
   expect(await listBackups(backupDir)).toEqual([listed]);
 });
 
+test("reports each file that is copied, of as many as there are at least", async () => {
+  const { memoryDir, backupDir } = fixture();
+  const answersDir = join(memoryDir, "../answers");
+  writeFiles(answersDir, { "aa.json": "an answer" });
+  const steps: string[] = [];
+  const onSteps = (what: string, done: number, of: number): void => {
+    if (what === "Copied") steps.push(`${done} of ${of}`);
+  };
+  await createBackup({ memoryDir, backupDir, answersDir, now: NOW, onSteps });
+  // 16 names in the folder, with those that are left out, 6 in its runs, and the answer.
+  expect(steps).toEqual(Array.from({ length: 9 }, (_, i) => `${i + 1} of 23`));
+
+  const small = join(memoryDir, "../small");
+  writeFiles(small, { ...MEMORY_JSON, "outcome_1.json": "{}" });
+  steps.length = 0;
+  await createBackup({ memoryDir: small, backupDir, now: NOW, onSteps });
+  expect(steps).toEqual(["1 of 2"]);
+
+  // A run that writes meanwhile: a summary in one folder of "runs", and four outcomes when it has been copied.
+  const growing = join(memoryDir, "../growing");
+  writeFiles(growing, { ...MEMORY_JSON, "runs/r/summary.json": "{}" });
+  steps.length = 0;
+  const outcomes = Object.fromEntries([1, 2, 3, 4].map((n) => [`outcome_${n}.json`, "{}"]));
+  const grow: typeof onSteps = (...step) => {
+    onSteps(...step);
+    writeFiles(growing, outcomes);
+  };
+  await createBackup({ memoryDir: growing, backupDir, now: NOW, onSteps: grow });
+  expect(steps).toEqual(["1 of 4", "2 of 4", "3 of 4", "4 of 4", "5 of 5"]);
+});
+
+test("a signal stops it between two files", async () => {
+  const { memoryDir, backupDir } = fixture();
+  const controller = new AbortController();
+  const steps: number[] = [];
+  const onSteps = (_what: string, done: number): void => {
+    steps.push(done);
+    controller.abort(new DOMException("stopped", "AbortError"));
+  };
+  const { signal } = controller;
+  await expect(createBackup({ memoryDir, backupDir, now: NOW, signal, onSteps })).rejects.toThrow("stopped");
+  expect(steps).toEqual([1]);
+  expect(entriesOf(backupDir)).toEqual([]);
+});
+
+test("refuses a folder that is no memory, and a label of more than 200 characters", async () => {
+  const { memoryDir, backupDir } = fixture();
+  const other = join(memoryDir, "../other");
+  writeFiles(other, { "notes.txt": "the user's" });
+  expect((await failureOf(createBackup({ memoryDir: other, backupDir, now: NOW }))).code).toBe("BAD_USAGE");
+  const long = await failureOf(createBackup({ memoryDir, backupDir, now: NOW, label: "x".repeat(201) }));
+  expect(long.code).toBe("BAD_USAGE");
+  expect(fs.existsSync(backupDir)).toBeFalse();
+  const label = "x".repeat(200);
+  expect(await createBackup({ memoryDir, backupDir, now: NOW, label })).toMatchObject({ label });
+});
+
 test("a backup has what was kept of another system", async () => {
   const { memoryDir, backupDir } = fixture();
   writeFiles(memoryDir, { "foreign_provider_performance.json": "{}" });

