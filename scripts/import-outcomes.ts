@@ -1,11 +1,11 @@
 #!/usr/bin/env bun
 /** Imports trades of other systems into a memory folder. */
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { fail, messageOf } from "../lib/errors.ts";
+import { CarryoverError, fail, messageOf } from "../lib/errors.ts";
 import { parseColumnMap } from "../lib/import/csv-outcomes.ts";
 import { type System, SYSTEMS } from "../lib/import/foreign-trade.ts";
 import { importOutcomes } from "../lib/import/import.node.ts";
+import { readRegular } from "../lib/storage/fs.node.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemory } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
@@ -33,6 +33,8 @@ const COMMAND = {
     "bun scripts/import-outcomes.ts trades.csv --map columns.yaml --provider sma",
   ],
 } as const;
+
+const MAX_MAP_BYTES = 1 << 20;
 
 await runScript(async ({ argv, signal }) => {
   const { flags, positionals } = parseFlags(argv, COMMAND);
@@ -67,8 +69,9 @@ function isSystem(name: string): name is System {
 
 function readMap(file: string): string {
   try {
-    return readFileSync(resolve(file), "utf8");
+    return new TextDecoder().decode(readRegular(resolve(file), { maxBytes: MAX_MAP_BYTES }));
   } catch (cause) {
+    if (cause instanceof CarryoverError) throw cause;
     throw fail("NOT_FOUND", `Cannot read "${file}"`, { found: messageOf(cause), expected: "a map of columns", cause });
   }
 }

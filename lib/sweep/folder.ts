@@ -8,13 +8,12 @@ import { encodeSealedJson, readSealedJson } from "../storage/sealed-json.ts";
 import { ensureFile, type Storage } from "../storage/storage.ts";
 import type { CellFailure, CellResult } from "./cell-result.ts";
 import type { SweepPlan } from "./plan.ts";
-import { decodePlan, encodePlan } from "./plan-file.ts";
+import { decodePlan, encodePlan, MAX_PLAN_BYTES } from "./plan-file.ts";
 
 const PLAN_FILE = "cells.ndjson";
 const RESULT_FILE = "result.json";
 const TABLE_FILE = "result.csv";
 
-const MAX_PLAN_BYTES = 1 << 28;
 /** The days of many years. */
 const MAX_CELL_BYTES = 1 << 24;
 

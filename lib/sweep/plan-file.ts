@@ -5,6 +5,9 @@ import { type Cell, type CellKeys, keyProblem, type SweepPlan, sweepIdOf } from 
 
 const FORMAT = "carryover-sweep";
 
+/** Some million cells. */
+export const MAX_PLAN_BYTES: number = 1 << 28;
+
 /** Writes a plan. Equal plans give equal bytes. */
 export function encodePlan(plan: SweepPlan): Uint8Array {
   const { base, cells } = plan;

@@ -1,11 +1,12 @@
 /** Runs the cells of a sweep that are not finished yet. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { isRecorded } from "../config/config.ts";
 import { readText } from "../config/load.node.ts";
 import type { SetKey } from "../config/set-keys.ts";
-import { CarryoverError, fail } from "../errors.ts";
+import { CarryoverError, fail, messageOf } from "../errors.ts";
 import { diskStorage } from "../storage/disk.node.ts";
+import { readRegular } from "../storage/fs.node.ts";
 import { withLock } from "../storage/lock.node.ts";
 import { pauseEvery } from "../util/async.ts";
 import type { Json } from "../util/json.ts";
@@ -13,7 +14,7 @@ import type { CellFailure } from "./cell-result.ts";
 import { SweepFolder, type SweepState } from "./folder.ts";
 import { parseSweep } from "./parse-sweep.ts";
 import { allCells, type Cell, keyProblem, type SweepPlan } from "./plan.ts";
-import { decodePlan } from "./plan-file.ts";
+import { decodePlan, MAX_PLAN_BYTES } from "./plan-file.ts";
 import { CellRunner, configOfCell, type Keep, modulesOf } from "./run-cell.node.ts";
 import { cellsOfShard, type Shard } from "./shard.ts";
 import { type CellOutcome, runInWorkers, type WorkersOptions } from "./workers.node.ts";
@@ -98,14 +99,15 @@ export async function loadSweep(
   throw new CarryoverError("BAD_CONFIG", [...shown, ...(more > 0 ? [`${more} more cells are wrong`] : [])].join("\n"));
 }
 
-/** Reads what `sweep plan` printed. @throws {CarryoverError} `NOT_FOUND`, `CORRUPT`. */
+/** Reads what `sweep plan` printed. @throws {CarryoverError} `NOT_FOUND`, `BAD_DATA` if it is too large, `CORRUPT`. */
 export function loadPlan(path: string): SweepPlan {
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(path);
+    bytes = readRegular(path, { maxBytes: MAX_PLAN_BYTES });
   } catch (cause) {
+    if (cause instanceof CarryoverError) throw cause;
     throw fail("NOT_FOUND", `Cannot read "${path}"`, {
-      found: "no such file",
+      found: messageOf(cause),
       expected: "what sweep plan prints",
       cause,
     });

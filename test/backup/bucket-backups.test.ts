@@ -302,6 +302,23 @@ test("a store that is away is no damage", async () => {
   }
 });
 
+test("a store that goes away at any request of a verify is no damage", async () => {
+  await create();
+  const requests = (await callsOf(() => verifyBackups(place))).length;
+  for (let fatal = 1; fatal <= requests; fatal++) {
+    let request = 0;
+    bucket.fault = {
+      before: () => {
+        if ((request += 1) >= fatal) throw new Error("ECONNREFUSED");
+      },
+    };
+    expect((await failureOf(verifyBackups(place))).code).toBe("IO");
+  }
+  bucket.fault = {};
+  bucket.objects.set("b/manifests/20210401T060000Z.json", { bytes: new TextEncoder().encode("{}"), etag: "e" });
+  expect((await verifyBackups(place))[0]?.problems).toMatchObject([{ kind: "manifest" }]);
+});
+
 test("a store that ignores conditions is refused before anything is sent", async () => {
   bucket.put = async (key, bytes) => {
     bucket.objects.set(key, { bytes, etag: "e" });
@@ -323,6 +340,20 @@ test("a backup that is pruned while it is read is not called damaged", async () 
     },
   };
   expect((await verifyBackups(place))[0]).toEqual({ id: "20210401T060000Z", problems: [], pruned: true });
+});
+
+test("a backup that is pruned when a request fails was pruned", async () => {
+  const { id } = await create();
+  bucket.fault = {
+    before: (call, key) => {
+      if (call !== "get" || !key.startsWith("b/data/")) return;
+      bucket.objects.delete(`b/manifests/${id}.json`);
+      throw new Error("ECONNRESET");
+    },
+  };
+  const { code, message } = await failureOf(verifyBackup(place, id));
+  expect(code).toBe("NOT_FOUND");
+  expect(message).toContain("found that it was pruned meanwhile");
 });
 
 test("a signal stops a create, and leaves no lock behind", async () => {

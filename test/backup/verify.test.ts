@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import fs from "node:fs";
 import { join } from "node:path";
 import { createBackup } from "../../lib/backup/create.node.ts";
@@ -88,6 +88,20 @@ test("verify finds missing, flipped, cut and extra files and links; restore refu
   fs.symlinkSync(join(base, "same bytes"), outcome);
   expect(await findingsOf(backupDir)).toEqual(["extra extra.json", "link outcome_1.json"]);
   await expectRestoreRefused(backupDir, to);
+});
+
+test("a manifest that the disk does not give back is a problem of the backup", async () => {
+  const { backupDir, path } = await sampleBackup(base);
+  const { openSync } = fs;
+  const opening = spyOn(fs, "openSync").mockImplementation((...args) => {
+    if (args[0] === join(path, "MANIFEST.json")) throw Object.assign(new Error("EIO: injected"), { code: "EIO" });
+    return openSync(...args);
+  });
+  try {
+    expect(await findingsOf(backupDir)).toEqual(["manifest MANIFEST.json"]);
+  } finally {
+    opening.mockRestore();
+  }
 });
 
 test("does not follow a folder of the backup that became a link", async () => {

@@ -88,7 +88,7 @@ test("trades with more votes than usual are read as they were written", async ()
   const storage = inMemoryStorage();
   const votes = Array.from({ length: 100 }, (_, i) => makeVote(`provider ${i}`, "BUY", { confidence: i }));
   const outcomes = [makeOutcome({ decision_id: "a", votes }), makeOutcome({ decision_id: "b", votes })];
-  const trades = outcomes.map((outcome) => tradeOf(outcome, { bytes: 2000, crc32: null, contentHash: "" }));
+  const trades = outcomes.map((outcome) => tradeOf(outcome, { bytes: 2000, crc32: "00c0ffee", contentHash: "" }));
   await writeSidecar(storage, { ...SIDECAR, trades });
   expect((await readSidecar(storage))?.trades).toEqual(trades);
 });

@@ -30,6 +30,16 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   "lib/memory/trade-columns.ts": ["test/memory/sidecar.test.ts"],
   "lib/memory/view.ts": [],
   "lib/memory/weights.ts": ["test/memory/lessons.test.ts"],
+  "lib/providers/recorded/recorder.ts": [],
+  "lib/providers/recorded/recordings.ts": [],
+  "lib/storage/lock.node.ts": ["test/storage/disk.test.ts"],
+  "lib/backup/create.node.ts": [],
+  "lib/backup/verify.node.ts": [
+    "test/backup/restore.test.ts",
+    "test/backup/prune.test.ts",
+    "test/backup/bucket-backups.test.ts",
+  ],
+  "lib/backup/restore.node.ts": ["test/backup/verify.test.ts", "test/backup/prune.test.ts"],
   "lib/backtest/resume.ts": [],
   "lib/backtest/run-files.ts": [],
 };

@@ -1,11 +1,16 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { zipSync } from "fflate";
+import { verifyBackups } from "../../lib/backup/verify.node.ts";
 import { loadConfig } from "../../lib/config/load.node.ts";
+import { importOutcomes } from "../../lib/import/import.node.ts";
+import { unpack } from "../../lib/market/formats/unpack.ts";
 import { readBarsFile } from "../../lib/market/bars-file.node.ts";
 import { loadBars } from "../../lib/market/load.node.ts";
 import { loadFeatures } from "../../lib/market/load-features.node.ts";
 import { loadProviders } from "../../lib/providers/load.node.ts";
+import { loadPlan } from "../../lib/sweep/run-sweep.node.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { failureOf } from "./storage-contract.ts";
 
@@ -17,6 +22,7 @@ const base = temporaryFolder("limits");
 /** A file of this many bytes, all of them a hole. */
 function hugeFile(name: string, bytes: number): string {
   const path = join(base, name);
+  fs.mkdirSync(dirname(path), { recursive: true });
   fs.writeFileSync(path, "");
   fs.truncateSync(path, bytes);
   return path;
@@ -61,6 +67,45 @@ test.each([
   );
   expect(process.memoryUsage.rss() - before).toBeLessThan(100 * 2 ** 20);
   fs.rmSync(path);
+});
+
+test.each([
+  ["trades of another system", "trades.csv", importTrades, 512 * 2 ** 20],
+  ["the plan of a sweep", "cells.ndjson", async () => loadPlan(join(base, "cells.ndjson")), 256 * 2 ** 20],
+] as const)("%s of 5 GB is refused before it is read", async (_what, name, read, limit) => {
+  const path = hugeFile(name, 5 * GIB);
+  const before = process.memoryUsage.rss();
+  const { code, message } = await failureOf(Promise.resolve().then(() => read() as Promise<unknown>));
+  expect(code).toBe("BAD_DATA");
+  expect(message).toStartWith(`Cannot read "${path}": found ${5 * GIB} bytes, expected at most ${limit}: split it`);
+  expect(process.memoryUsage.rss() - before).toBeLessThan(100 * 2 ** 20);
+  fs.rmSync(path);
+});
+
+function importTrades(): Promise<unknown> {
+  const memory = { dir: join(base, "memory"), embedder: "hashing", model_dir: base, answers_dir: base } as const;
+  return importOutcomes({ paths: [join(base, "trades.csv")], memory, dryRun: false });
+}
+
+test("the manifest of a backup of 5 GB is a problem of that backup", async () => {
+  hugeFile("backups/20260101T000000Z/MANIFEST.json", 5 * GIB);
+  const found = await verifyBackups(join(base, "backups"));
+  expect(found).toMatchObject([{ id: "20260101T000000Z", problems: [{ file: "MANIFEST.json", kind: "manifest" }] }]);
+  expect(found[0]!.problems[0]!.message).toContain(`found ${5 * GIB} bytes`);
+});
+
+test("files that are packed twice count together", async () => {
+  const gzip = Bun.gzipSync(new Uint8Array(1000));
+  const bytes = zipSync({ "a.csv.gz": gzip, "b.csv.gz": gzip });
+  const files = await unpack({ name: "x.zip", bytes }, { maxBytes: 2000 });
+  expect(files.map((file) => [file.name, file.bytes.length])).toEqual([
+    ["x.zip/a.csv", 1000],
+    ["x.zip/b.csv", 1000],
+  ]);
+  const { code, message } = await failureOf(unpack({ name: "x.zip", bytes }, { maxBytes: 1999 }));
+  expect(code).toBe("BAD_DATA");
+  expect(message).toContain("x.zip/b.csv.gz");
+  expect(message).toContain("more than 999 bytes when unpacked");
 });
 
 test("a configuration of 3 GB is refused before it is read", async () => {

@@ -20,17 +20,28 @@ export function isBesideBars(name: string, others: ReadonlySet<string>): boolean
  * The files in a zip or a gzip, recognised by content; any other file as it is. Zips in zips are not opened.
  *
  * @throws {CarryoverError} `BAD_DATA` for a damaged archive, one without a file, or one that unpacks to more than 512 MiB.
+ * @param options `maxBytes`: of a gzip, and of all gzips in a zip together, unpacked. @default 512 MiB
  */
-export async function unpack({ name, bytes }: SourceFile): Promise<readonly SourceFile[]> {
+export async function unpack(
+  { name, bytes }: SourceFile,
+  { maxBytes = MAX_UNPACKED_BYTES }: { maxBytes?: number } = {},
+): Promise<readonly SourceFile[]> {
   const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 0x03 && bytes[3] === 0x04;
-  if (isZip) return Promise.all((await unzip(name, bytes)).map(gunzipped));
-  return [await gunzipped({ name, bytes })];
+  if (!isZip) return [await gunzipped({ name, bytes }, maxBytes)];
+  const files: SourceFile[] = [];
+  let room = maxBytes;
+  for (const packed of await unzip(name, bytes)) {
+    const file = await gunzipped(packed, Math.max(0, room));
+    room -= file.bytes.length;
+    files.push(file);
+  }
+  return files;
 }
 
-async function gunzipped({ name, bytes }: SourceFile): Promise<SourceFile> {
+async function gunzipped({ name, bytes }: SourceFile, maxBytes: number): Promise<SourceFile> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return { name, bytes };
   const unpacked = await gunzip(bytes.slice(), {
-    maxBytes: MAX_UNPACKED_BYTES,
+    maxBytes,
     refuse: (details) => badData({ file: name }, details),
   });
   return { name: name.replace(/\.gz$/i, ""), bytes: unpacked };

@@ -1,9 +1,10 @@
 /** A connection to a NATS server, by its URL or by a context of the `nats` command. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ConnectionOptions, NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
 import { type CarryoverError, fail, messageOf } from "../../errors.ts";
+import { attempt, readRegular } from "../../storage/fs.node.ts";
 import { isRecord } from "../../util/json.ts";
 import { loadOptional } from "../../util/optional-packages.ts";
 
@@ -13,6 +14,9 @@ const MIN_SERVER = [2, 10, 23] as const;
 /** How long a first connection may take, and how long the client waits between attempts to get a lost one back. */
 const CONNECT_TIMEOUT_MS = 5000;
 const RECONNECT_WAIT_MS = 500;
+
+/** A context, and the file of credentials that it names. */
+const MAX_SETTINGS_BYTES = 1 << 20;
 
 /** Names of files that `nats context` keeps for TLS. */
 type Tls = NonNullable<NodeConnectionOptions["tls"]>;
@@ -132,14 +136,16 @@ function settingsOfContext(name: string): Settings {
     ...(user !== undefined && { user }),
     ...(pass !== undefined && { pass }),
     ...(token !== undefined && { token }),
-    ...(creds !== undefined && { credentials: readFileSync(creds) }),
+    ...(creds !== undefined && {
+      credentials: attempt("read", creds, () => readRegular(creds, { maxBytes: MAX_SETTINGS_BYTES })),
+    }),
     ...(Object.keys(tls).length > 0 && { tls }),
   };
 }
 
 function parseContext(file: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+    const value: unknown = JSON.parse(new TextDecoder().decode(readRegular(file, { maxBytes: MAX_SETTINGS_BYTES })));
     if (isRecord(value)) return value;
   } catch (cause) {
     throw fail("BAD_USAGE", `Cannot read "${file}"`, { found: messageOf(cause), expected: "a context", cause });
