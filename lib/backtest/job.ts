@@ -5,11 +5,10 @@ import type { Memory } from "../memory/store.ts";
 import type { MemoryView, MemoryViewOptions } from "../memory/view.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Chunk } from "../results/chunks.ts";
-import type { DaysPerYear } from "../results/metrics.ts";
+import { type DaysPerYear, marksPerYearOfLongBars } from "../results/metrics.ts";
 import type { BacktestSettings, MemorySettings } from "../settings.ts";
 import type { Json } from "../util/json.ts";
 import type { Bar, BarSeries, Market } from "../types.ts";
-import { DAY_MS } from "../util/time.ts";
 import type { SharedWork } from "./shared-work.ts";
 
 export interface BacktestJob {
@@ -125,7 +124,8 @@ export function closingChunkIndexOf(chunks: readonly Chunk[], bars: readonly (re
 
 /** 365 if any of the bars is of a Saturday, else 252. Bars longer than a day leave as many marks a year as there are bars. */
 export function daysPerYearOf(bars: readonly (readonly Bar[])[], timeframeMs: number): DaysPerYear {
-  if (timeframeMs > DAY_MS) return (365 * DAY_MS) / timeframeMs;
+  const ofLongBars = marksPerYearOfLongBars(timeframeMs);
+  if (ofLongBars !== undefined) return ofLongBars;
   const isSaturday = ({ timestamp }: Bar): boolean => new Date(dayTimeOf(timestamp, timeframeMs)).getUTCDay() === 6;
   return bars.some((ofAsset) => ofAsset.some(isSaturday)) ? 365 : 252;
 }

@@ -1,9 +1,9 @@
 import { hashBars } from "../market/hash-bars.ts";
 import { toColumns } from "../memory/trade-columns.ts";
 import type { EmbeddedTrade } from "../memory/trade.ts";
-import { canonicalJson, changedPaths, type Json } from "../util/json.ts";
+import { canonicalJson, changedPaths, isRecord, type Json } from "../util/json.ts";
 import { sha256OfBytes, sha256OfText } from "../util/sha256.ts";
-import { isoDate } from "../util/time.ts";
+import { DAY_MS, isoDate, msOfTimeframe } from "../util/time.ts";
 import type { BacktestJob } from "./job.ts";
 
 /**
@@ -37,6 +37,14 @@ export interface RunKey {
 
 /** A key without the outcomes that were carried in, which may be most of it; `carried_in_sha256` tells whether they differ. */
 export type RunKeyHead = Omit<RunKey, "base">;
+
+/** The timeframe of a run's bars, ms. A session has no bars, and marks by the day. */
+export function timeframeMsOf({ config }: Pick<RunKey, "config">): number {
+  const { backtest, settings } = isRecord(config) ? config : {};
+  if (isRecord(backtest) && typeof backtest["timeframe"] === "string") return msOfTimeframe(backtest["timeframe"]);
+  // The key of a run that was not made by a configuration, see `configOf()`.
+  return isRecord(settings) && typeof settings["timeframeMs"] === "number" ? settings["timeframeMs"] : DAY_MS;
+}
 
 /**
  * Makes a job's run key and run id. The attempt is the highest that the folder has of this run.

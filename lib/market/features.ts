@@ -54,11 +54,17 @@ export function parseFeaturesCsv(bytes: Uint8Array, { file }: { file: string }):
 
 /** The names in the header, but for the time's. */
 function featureNames(bytes: Uint8Array, file: string): readonly string[] {
-  const [header = ""] = new TextDecoder().decode(bytes.subarray(0, 65_536)).split(/\r?\n/, 1);
+  const lines = new TextDecoder().decode(bytes.subarray(0, 65_536)).split(/\r?\n/);
+  // Blank lines are allowed, as in all files of CSV.
+  const at = Math.max(
+    0,
+    lines.findIndex((line) => line.trim() !== ""),
+  );
+  const header = lines[at]!;
   const cells = header.split(header.includes(";") ? ";" : ",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
   const names = cells.filter((name) => name.toLowerCase() !== "timestamp");
   const wrong = names.find((name) => !FEATURE_NAME.test(name));
-  const row = "line 1";
+  const row = `line ${at + 1}`;
   if (wrong !== undefined) {
     const expected = "a name of letters, digits, _ . and -, at most 60, that begins with a letter";
     throw badData({ file, row }, { found: `the column ${quote(wrong)}`, expected });

@@ -1,4 +1,5 @@
 /** The lines of equity of a report: runs, and runs that only a comparison made. */
+import { timeframeMsOf } from "../backtest/run-key.ts";
 import type { Comparison } from "../experiments/compare.ts";
 import type { Arm } from "../experiments/arm.ts";
 import type { World } from "../experiments/day-sample.ts";
@@ -45,7 +46,10 @@ export function accountsOf(
 ): { accounts: readonly AccountLine[]; effect: Effect | undefined } {
   const { comparison } = compared;
   const runs = compared.run === undefined ? [run] : [run, compared.run];
-  const daysPerYear = daysPerYearOfMarks(runs.flatMap(({ records }) => records.flatMap(({ daily }) => daily)));
+  const daysPerYear = daysPerYearOfMarks(
+    runs.flatMap(({ records }) => records.flatMap(({ daily }) => daily)),
+    Math.max(...runs.map(({ key }) => timeframeMsOf(key))),
+  );
   const nameOf = ({ summary }: RunData): string => (summary.memory_enabled ? MEMORY_ON : MEMORY_OFF);
   const isTwin = compared.name === undefined;
   const candidates = [

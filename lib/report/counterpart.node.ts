@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { readManifests, RunFiles } from "../backtest/run-files.ts";
-import type { RunKey } from "../backtest/run-key.ts";
+import { type RunKey, timeframeMsOf } from "../backtest/run-key.ts";
 import { folderWithoutMemory } from "../config/memory-folder.node.ts";
 import { CarryoverError, fail } from "../errors.ts";
 import type { Comparison } from "../experiments/compare.ts";
@@ -15,6 +15,9 @@ import { namesIn, readRegular } from "../storage/fs.node.ts";
 import type { Storage } from "../storage/storage.ts";
 import { canonicalJson, decodeJsonObject, isRecord } from "../util/json.ts";
 import { readRun, type RunData } from "./run-data.ts";
+
+/** Comparisons that a message lists. */
+const MAX_SHOWN = 5;
 
 /** A memory folder of this machine. */
 export type MemoryFolder = Pick<FoundRun, "memoryDir" | "storage">;
@@ -38,7 +41,7 @@ export function runName({ folder, label, id }: Pick<FoundRun, "folder" | "label"
 export async function namedCounterpart(memoryDir: string, name: string, found: FoundRun): Promise<Counterpart> {
   const file = comparisonFile(name, found);
   if (file !== undefined) return { ...(await sameRun(found)), comparison: readComparison(file, found) };
-  const other = await findRun(memoryDir, name);
+  const other = await findRunOrList(memoryDir, name, found);
   if (other.id === found.id && other.memoryDir === found.memoryDir) {
     const expected = "another run, or a comparison";
     throw fail("BAD_USAGE", `Cannot compare run ${found.id.slice(0, 12)}`, { found: "the run itself", expected });
@@ -47,6 +50,20 @@ export async function namedCounterpart(memoryDir: string, name: string, found: F
   const twin = await sameRun(found);
   if (twin.run?.runId === run.runId) return { ...twin, ...comparisonOfBoth(found, run) };
   return { run, folder: other, name: runName(other) };
+}
+
+/** Like `findRun()`. A message that there is none lists the comparisons as well. */
+async function findRunOrList(memoryDir: string, name: string, found: FoundRun): Promise<FoundRun> {
+  try {
+    return await findRun(memoryDir, name);
+  } catch (error) {
+    if (!(error instanceof CarryoverError) || error.code !== "NOT_FOUND") throw error;
+    const comparisons = comparisonNames(found);
+    const shown = comparisons.slice(0, MAX_SHOWN).join(", ");
+    const more = comparisons.length > MAX_SHOWN ? ` and ${comparisons.length - MAX_SHOWN} more` : "";
+    const listed = comparisons.length === 0 ? "compare-memory makes them" : `found ${shown}${more}`;
+    throw new CarryoverError("NOT_FOUND", `${error.message}; or a comparison: ${listed}`);
+  }
 }
 
 /** The same run with memory, or without, as far as it is there, and a comparison of both. */
@@ -172,11 +189,15 @@ export async function sharpeDifference(
   if (other.run === undefined || other.folder === undefined) return null;
   const dates = new Set(run.records.flatMap(({ daily }) => daily.map(({ date }) => date)));
   if (!other.run.records.some(({ daily }) => daily.some(({ date }) => dates.has(date)))) return null;
-  const own = storedRunOf(run, await tradesIn(folder));
-  const compared = storedRunOf(other.run, await tradesIn(other.folder));
+  const own = storedRunOf(withTimeframe(run), await tradesIn(folder));
+  const compared = storedRunOf(withTimeframe(other.run), await tradesIn(other.folder));
   const isReversed = other.name === undefined && !run.summary.memory_enabled;
   const [a, b] = isReversed ? [compared, own] : [own, compared];
   return compareStoredRuns([a], [b]).a_minus_b.sharpe;
+}
+
+function withTimeframe(run: RunData): RunData & { readonly timeframeMs: number } {
+  return { ...run, timeframeMs: timeframeMsOf(run.key) };
 }
 
 function decodeComparison(bytes: Uint8Array, name: string): Comparison {

@@ -21,8 +21,15 @@ export interface DailyReturns {
   readonly daysPerYear: DaysPerYear;
 }
 
-/** Trading days a year, from marks of equity: 365 if there are marks on Saturdays, else 252. */
-export function daysPerYearOfMarks(days: readonly Pick<DailyMark, "date">[]): DaysPerYear {
+/** Marks a year where bars are longer than a day: as many as there are bars; `undefined` for shorter ones. */
+export function marksPerYearOfLongBars(timeframeMs: number): DaysPerYear | undefined {
+  return timeframeMs > DAY_MS ? (365 * DAY_MS) / timeframeMs : undefined;
+}
+
+/** Trading days a year, from marks of equity: 365 if there are marks on Saturdays, else 252; with bars longer than a day as many as bars. */
+export function daysPerYearOfMarks(days: readonly Pick<DailyMark, "date">[], timeframeMs: number): DaysPerYear {
+  const ofLongBars = marksPerYearOfLongBars(timeframeMs);
+  if (ofLongBars !== undefined) return ofLongBars;
   return days.some(({ date }) => new Date(date).getUTCDay() === 6) ? 365 : 252;
 }
 

@@ -1,5 +1,6 @@
 /** Stored runs compared with others, on the days that both have. */
 import { RunFiles } from "../backtest/run-files.ts";
+import { timeframeMsOf } from "../backtest/run-key.ts";
 import { fail } from "../errors.ts";
 import { type Arm, armOf, type Figures, fromFigures, minus } from "../experiments/arm.ts";
 import { DaySample, type FigureIntervals, type World } from "../experiments/day-sample.ts";
@@ -25,6 +26,7 @@ const RECORDS_PER_PAUSE = 16;
 /** What a comparison reads of a stored run. */
 export interface StoredRun {
   readonly runId: string;
+  readonly timeframeMs: number;
   /** Of its committed chunks, in order. */
   readonly records: readonly ChunkRecord[];
   readonly trades: readonly Trade[];
@@ -63,7 +65,10 @@ export async function readStoredRuns(
   const tradesIn = new Map<Storage, readonly Trade[]>();
   const read: StoredRun[] = [];
   for (const { storage, id } of runs) {
-    const records = await readRecords(new RunFiles(storage, id), { runId: id, pause });
+    const files = new RunFiles(storage, id);
+    const records = await readRecords(files, { runId: id, pause });
+    const key = await files.readManifestHead();
+    const timeframeMs = key === undefined ? DAY_MS : timeframeMsOf(key);
     let trades = tradesIn.get(storage);
     if (trades === undefined) {
       const memory = await readMemory(storage, { signal });
@@ -71,7 +76,7 @@ export async function readStoredRuns(
       trades = memory.trades;
       tradesIn.set(storage, trades);
     }
-    read.push(storedRunOf({ runId: id, records }, trades));
+    read.push(storedRunOf({ runId: id, records, timeframeMs }, trades));
   }
   return read;
 }
@@ -95,9 +100,15 @@ async function readRecords(
 }
 
 /** A run by its records, and by those of the trades of its memory folder that belong to them. */
-export function storedRunOf({ runId, records }: Omit<StoredRun, "trades">, trades: readonly Trade[]): StoredRun {
+export function storedRunOf(run: Omit<StoredRun, "trades">, trades: readonly Trade[]): StoredRun {
+  const { runId, records, timeframeMs } = run;
   const committed = new Set(records.map(({ chunk }) => chunk));
-  return { runId, records, trades: trades.filter((trade) => trade.runId === runId && committed.has(trade.chunk)) };
+  return {
+    runId,
+    records,
+    timeframeMs,
+    trades: trades.filter((trade) => trade.runId === runId && committed.has(trade.chunk)),
+  };
 }
 
 /**
@@ -136,7 +147,8 @@ export function compareStoredRuns(a: readonly StoredRun[], b: readonly StoredRun
 
 /** Two runs as the arms of a world: on the days that both have. */
 function worldOf(a: StoredRun, b: StoredRun): World {
-  const daysPerYear = daysPerYearOfMarks([a, b].flatMap(({ records }) => records.flatMap(({ daily }) => daily)));
+  const marks = [a, b].flatMap(({ records }) => records.flatMap(({ daily }) => daily));
+  const daysPerYear = daysPerYearOfMarks(marks, Math.max(a.timeframeMs, b.timeframeMs));
   const [left, right] = [a, b].map((run) => {
     const initialBalance = run.records[0]!.initial_balance;
     return armOf(run, { initialBalance, daysPerYear });

@@ -35,7 +35,7 @@ function situationText(decision: DecisionRecord | SessionDecision): string {
   return (
     `At ${minute(timestamp)} ${asset} closed at ${price(s.close)}, ${signedPct(s.return_pct)} in 24 bars. ` +
     `The regime was ${s.regime}: ADX ${fixed(s.adx, 0)}, RSI ${fixed(s.rsi, 0)}, ATR ${pct(s.volatility_pct, 2)} of the close, ` +
-    `more than in ${pct(100 * s.volatility_rank, 0)} of the time before, the fast average ${trend} the slow one.`
+    `the fast average ${trend} the slow one. Of the bars before, ${pct(100 * s.volatility_rank, 0)} had a lower ATR.`
   );
 }
 

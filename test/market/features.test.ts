@@ -24,6 +24,11 @@ describe("parseFeaturesCsv()", () => {
     });
   });
 
+  test("blank lines before the header are skipped, and messages count them", () => {
+    expect(parse(`\n \r\n${FILE}`)).toEqual(parse(FILE));
+    expect(() => parse("\ntimestamp,2a\n2021-01-01,1\n")).toThrow('found the column "2a" in line 2');
+  });
+
   test.each([
     [
       "a text among numbers",

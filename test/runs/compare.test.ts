@@ -16,7 +16,12 @@ function run(id: string, start: string, returns: readonly number[]): StoredRun {
     equity *= 1 + value;
     return { date: isoDate(at(start) + i * DAY), equity, pnl: {} };
   });
-  return { runId: id, records: [{ initial_balance: 1000, daily } as unknown as ChunkRecord], trades: [] };
+  return {
+    runId: id,
+    timeframeMs: DAY,
+    records: [{ initial_balance: 1000, daily } as unknown as ChunkRecord],
+    trades: [],
+  };
 }
 
 /** Returns that go up and down around a mean. */
@@ -113,6 +118,29 @@ describe("refuses", () => {
     const a = run("a", "2021-01-01", [0, 0]);
     expect(messageOf([a, a], [a])).toStartWith("BAD_USAGE Cannot compare runs: found 2 and 1 of them");
   });
+});
+
+test("of bars longer than a day a year has as many marks as bars, as in the summary", () => {
+  const weekly = (id: string, returns: readonly number[]): StoredRun => {
+    const marks = run(id, "2021-01-01", returns).records[0]!.daily.map((mark, i) => ({
+      ...mark,
+      date: isoDate(at("2021-01-03") + 7 * i * DAY),
+    }));
+    return {
+      ...run(id, "2021-01-01", []),
+      timeframeMs: 7 * DAY,
+      records: [{ initial_balance: 1000, daily: marks } as unknown as ChunkRecord],
+    };
+  };
+  const { a } = compareStoredRuns([weekly("a", [0.03, 0.01])], [weekly("b", [0, 0.01])]);
+  // Mean 0.02, deviation 0.01 x sqrt(2), 365 / 7 weeks a year.
+  expect(a.sharpe).toBeCloseTo(Math.SQRT2 * Math.sqrt(365 / 7), 9);
+});
+
+test("reads the timeframe of a run's configuration", async () => {
+  const { storage } = await storedRun();
+  const [read] = await readStoredRuns([{ storage, id: "a".repeat(64) }]);
+  expect(read!.timeframeMs).toBe(7 * DAY);
 });
 
 test("reads the memory of a storage once for all of its runs", async () => {

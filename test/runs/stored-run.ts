@@ -9,7 +9,7 @@ import type { Storage } from "../../lib/storage/storage.ts";
 const KEY: RunKey = {
   version: "1",
   period: "2021-01-01/2021-03-01",
-  config: { backtest: { chunks: "month" } },
+  config: { backtest: { chunks: "month", timeframe: "1w" } },
   seed: 1,
   files: {},
   bars: { AAA: "0" },

@@ -133,6 +133,7 @@ describe("show", () => {
     const told = stdout.replaceAll(/\s+/g, " ");
     expect(told).toContain(`Decision ${traded.decision_id} 2024-03 `);
     expect(told).toContain(`The regime was ${traded.situation.regime}`);
+    expect(told).toMatch(/ the slow one\. Of the bars before, \d+% had a lower ATR\. /);
     expect(told).toContain(`${traded.context.remembered} trades were remembered`);
     expect(told).toContain(`said ${traded.action} at a confidence of ${traded.confidence.toFixed(1)}`);
     expect(told).toMatch(/and ended by (stop|target|reversed|timeout) at [\d.,]+ on 2024-/);
