@@ -149,6 +149,14 @@ describe("a run on a slow disk", () => {
   });
 });
 
+test("pending() waits for what is under way", async () => {
+  const writes = new PendingWrites();
+  let isWritten = false;
+  writes.add(Bun.sleep(5).then(() => void (isWritten = true)));
+  await writes.pending();
+  expect(isWritten).toBeTrue();
+});
+
 test("beyond 64 writes under way, the loop waits for them", async () => {
   const writes = new PendingWrites();
   const ends: (() => void)[] = [];

@@ -1,5 +1,5 @@
 /** Every command that reads or writes a memory folder, on little data, so that it can be run thousands of times. */
-import { cpSync, mkdirSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
 import { runScript, type ScriptResult } from "../scripts/run-script.ts";
@@ -33,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   command("repair", "memory-stats.ts", ["--repair", ...MEMORY], { locks: true }),
   command("recall", "recall.ts", ["falling fast", ...MEMORY]),
   command("merge", "merge-memory.ts", ["memory/synthetic", "--to", "merged"]),
+  command("import", "import-outcomes.ts", ["trades.csv", "--map", "columns.yaml", ...MEMORY], { locks: true }),
   command("report", "report.ts", ["--out", "report.html", ...MEMORY]),
   command("compare", "compare-memory.ts", [...RUN, "--seeds", "1", "--shuffles", "1", "--memory-dir", "memory"], {
     locks: true,
@@ -74,9 +75,29 @@ export function start({ script, args }: Command, work: string): Bun.Subprocess<"
   });
 }
 
-/** Makes a folder with a memory of a short run, `memory/synthetic`, and two backups of it. */
+/** Closed trades of another system, one a day. */
+const TRADES: string = [
+  "Symbol,Side,Opened,Closed,In,Out,SL",
+  ...Array.from({ length: 30 }, (_, i) => {
+    const day = `2023-06-${String(i + 1).padStart(2, "0")}`;
+    return `BTCUSD,${i % 2 === 0 ? "long" : "short"},${day} 10:00,${day} 20:00,100,${100 + (i % 5)},${i % 2 === 0 ? 98 : 102}`;
+  }),
+].join("\n");
+
+const COLUMNS = `asset_pair: Symbol
+action: Side
+entry_timestamp: Opened
+exit_timestamp: Closed
+entry_price: In
+exit_price: Out
+stop_price: SL
+`;
+
+/** Makes a folder with a memory of a short run, `memory/synthetic`, two backups of it, and trades to import. */
 export async function makeWork(work: string): Promise<void> {
   mkdirSync(join(work, "memory"), { recursive: true });
+  writeFileSync(join(work, "trades.csv"), `${TRADES}\n`);
+  writeFileSync(join(work, "columns.yaml"), COLUMNS);
   const first = { script: "run-chunks.ts", args: [...RUN, "--memory-dir", "memory"] };
   for (const each of [first, commandOf("create"), commandOf("create")]) {
     const { code, stderr } = await perform(each, work);

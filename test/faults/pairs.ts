@@ -27,6 +27,8 @@ const PAIRS = [
   ["reset", "check"],
   ["rebuild", "recall"],
   ["repair", "compare"],
+  ["import", "create"],
+  ["import", "check"],
 ] as const;
 
 /** The second starts up to so much later than the first. */
