@@ -43,7 +43,8 @@ export function suiteFault({ rows, name, files, pattern }: SuiteTests): Fault {
       const folder = mkdtempSync(join(tmpdir(), "carryover-suite-"));
       try {
         const report = join(folder, "junit.xml");
-        const command = [process.execPath, "test", ...files, "-t", pattern];
+        // A path with a dot is a file and no filter: slow tests have names of their own.
+        const command = [process.execPath, "test", ...files.map((file) => `./${file}`), "-t", pattern];
         const child = Bun.spawn([...command, "--reporter=junit", `--reporter-outfile=${report}`], {
           cwd: PROJECT_DIR,
           stdin: "ignore",

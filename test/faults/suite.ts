@@ -1,10 +1,10 @@
-/** Rows that tests of the ordinary suite show, and runs beside other programs. */
+/** Rows that tests of the suite and slow tests show, and runs beside other programs. */
 import type { Fault } from "./fault.ts";
 import { sideBySide } from "./side-by-side.ts";
 import { suiteFault, type SuiteTests } from "./suite-fault.ts";
 import { watch } from "./watch.ts";
 
-/** Tests of the ordinary suite that show a row. */
+/** Tests that show a row. */
 export const suiteTests: readonly SuiteTests[] = [
   {
     rows: [10],
@@ -34,7 +34,7 @@ export const suiteTests: readonly SuiteTests[] = [
   {
     rows: [13],
     name: "a sidecar and vectors that do not match",
-    files: ["test/memory/vectors.test.ts", "test/scripts/recall.test.ts"],
+    files: ["test/memory/vectors.test.ts", "test/slow/recall.ts"],
     pattern: "do not belong together|of another embedder",
   },
   {
@@ -82,7 +82,7 @@ export const suiteTests: readonly SuiteTests[] = [
   {
     rows: [23],
     name: "a resume after a change",
-    files: ["test/backtest/resume.test.ts", "test/scripts/run-chunks.test.ts"],
+    files: ["test/backtest/resume.test.ts", "test/slow/run-chunks.ts"],
     pattern: "which run it is|another setting",
   },
   {
@@ -125,7 +125,7 @@ export const suiteTests: readonly SuiteTests[] = [
   {
     rows: [30],
     name: "invalid configurations",
-    files: ["test/config/parse.test.ts", "test/scripts/run-chunks.test.ts"],
+    files: ["test/config/parse.test.ts", "test/slow/run-chunks.ts"],
     pattern: "parseConfig|a bad command line",
   },
   {
@@ -143,7 +143,7 @@ export const suiteTests: readonly SuiteTests[] = [
   {
     rows: [34],
     name: "outcomes deleted and added by hand",
-    files: ["test/backtest/resume.test.ts", "test/scripts/run-chunks.test.ts"],
+    files: ["test/backtest/resume.test.ts", "test/slow/run-chunks.ts"],
     pattern: "that someone changed|outcomes were deleted",
   },
   {
@@ -188,14 +188,14 @@ export const suiteTests: readonly SuiteTests[] = [
   {
     rows: [20],
     name: "a second writer in one folder, and deaths of every kind",
-    files: ["test/scripts/run-chunks.test.ts", "test/storage/lock.test.ts"],
+    files: ["test/slow/run-chunks.ts", "test/storage/lock.test.ts"],
     pattern: "a second writer|a death by|second process|kill -9|garbage collection|start together|is read-only",
   },
   {
     rows: [33],
     name: "a kill after half of the answers were recorded or received, a damaged answer, two runs at once",
     files: [
-      "test/scripts/model-runs.test.ts",
+      "test/slow/model-run-failures.ts",
       "test/providers/recorded/recorder.test.ts",
       "test/providers/recorded/recordings.test.ts",
       "test/storage/disk.test.ts",
@@ -213,7 +213,7 @@ export const suiteTests: readonly SuiteTests[] = [
   {
     rows: [37],
     name: "backup commands beside each other",
-    files: ["test/backup/prune.test.ts", "test/scripts/backup.test.ts"],
+    files: ["test/backup/prune.test.ts", "test/slow/backup.ts"],
     pattern: "was pruned|waits for whoever|at once",
   },
   {
@@ -230,7 +230,7 @@ export const suiteTests: readonly SuiteTests[] = [
   {
     rows: [39],
     name: "inputs that change between start and resume",
-    files: ["test/job/identity.test.ts", "test/backtest/identity.test.ts", "test/memory/load.test.ts"],
+    files: ["test/slow/job-identity.ts", "test/backtest/identity.test.ts", "test/memory/load.test.ts"],
     pattern: "with one byte of one input|one byte of an imported outcome|kept its size",
   },
   {
@@ -242,13 +242,13 @@ export const suiteTests: readonly SuiteTests[] = [
   {
     rows: [41],
     name: "a lock that is lost",
-    files: ["test/scripts/lost-lock.test.ts", "test/backup/prune.test.ts"],
+    files: ["test/slow/lost-lock.ts", "test/backup/prune.test.ts"],
     pattern: "stops with 5|whose lock was lost",
   },
   {
     rows: [42],
     name: "files removed during a run",
-    files: ["test/scripts/lost-lock.test.ts"],
+    files: ["test/slow/lost-lock.ts"],
     pattern: "says with 1 that",
   },
   {
@@ -266,7 +266,7 @@ export const suiteTests: readonly SuiteTests[] = [
   {
     rows: [48],
     name: "keys that are told",
-    files: ["test/scripts/secrets.test.ts", "test/providers/recorded/redact.test.ts"],
+    files: ["test/slow/secrets.ts", "test/scripts/secrets.test.ts", "test/providers/recorded/redact.test.ts"],
     pattern: "is in any file or output|a key is hidden",
   },
   {
@@ -278,7 +278,7 @@ export const suiteTests: readonly SuiteTests[] = [
   {
     rows: [50],
     name: "a package below node_modules",
-    files: ["test/scripts/package-folder.test.ts"],
+    files: ["test/slow/package-folder.ts"],
     pattern: ".",
   },
   {

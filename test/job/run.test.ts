@@ -71,17 +71,6 @@ describe("runConfig()", () => {
     expect(outcomesIn("first")).toHaveLength(summary.total_trades);
   });
 
-  test("finds the run again if its bars lie elsewhere and its period is explicit", async () => {
-    const { summary } = await run("first");
-    const elsewhere = join(root, "bars-elsewhere");
-    mkdirSync(elsewhere);
-    writeFileSync(join(elsewhere, "AAA_4h.csv"), readFileSync(join(root, "bars", "AAA_4h.csv")));
-    const again = await run("second", { data: "bars-elsewhere", period: ", start: 2018-01-01, end: 2019-01-01" });
-    expect(again.summary).toEqual(summary);
-    expect(outcomesIn("second")).toEqual(outcomesIn("first"));
-    expect((await run("second")).chunksRun).toEqual([]);
-  });
-
   test("without memory, records in the folder off inside the memory folder", async () => {
     const { memoryDir, summary } = await run("with-off", { yaml: "portfolio_memory: { enabled: false }" });
     expect(memoryDir).toBe(join(root, "with-off", "off"));
@@ -141,23 +130,6 @@ describe("runConfig()", () => {
     expect(wrong.message).toBe(
       `Cannot use portfolio_memory.recall_features: found "mud", which no file in "${dir}" has, expected mood`,
     );
-  });
-
-  test("starts another run if a file of votes has changed, and says so", async () => {
-    const votes = (action: string): void =>
-      writeFileSync(join(root, "votes.csv"), `timestamp,asset,action,confidence\n2018-03-01,AAA,${action},60\n`);
-    const yaml = "providers: [{ name: recorder, type: file, path: votes.csv }]";
-    votes("BUY");
-    const first = await run("votes", { yaml });
-    votes("SELL");
-    const second = await run("votes", { yaml });
-    expect(second.summary.run_id).not.toBe(first.summary.run_id);
-    expect(second.notes).toHaveLength(1);
-    expect(second.notes[0]).toContain(
-      `run ${first.summary.run_id.slice(0, 12)} of 2018-01-01 to 2019-01-01 differs in files.votes.csv. The older one stays`,
-    );
-    votes("BUY");
-    expect((await run("votes", { yaml })).chunksRun).toEqual([]);
   });
 
   test("runs on synthetic bars only if it is told to, says so, and keeps their memory apart", async () => {
@@ -258,33 +230,6 @@ describe("runConfig()", () => {
     expect(other.final_balance).toBe(summary.final_balance);
     const synthetic = await run("seeded-synthetic", { period, data: "synthetic", seedIsExplicit: true });
     expect(synthetic.notes.join()).not.toContain("The seed");
-  });
-
-  test("refuses a run that comes out differently the second time, and names possible causes", async () => {
-    const source = "export const vote = () => ({ action: globalThis.sideOfTest, confidence: 60 });\n";
-    writeFileSync(join(root, "fickle.mjs"), source);
-    const yaml = "providers: [{ name: fickle, type: module, path: fickle.mjs }]";
-    Object.assign(globalThis, { sideOfTest: "BUY" });
-    const first = await run("fickle", { yaml });
-    rmSync(join(root, "fickle", "runs", first.summary.run_id), { recursive: true });
-    Object.assign(globalThis, { sideOfTest: "SELL" });
-    const notes: string[] = [];
-    const error = await refusal(run("fickle", { yaml, onNote: (note) => notes.push(note) }));
-    expect(error.code).toBe("CONFLICT");
-    expect(notes.join()).toContain("a provider gives different answers to the same question");
-  });
-
-  test("moves a damaged outcome to quarantine, says so, and records it again", async () => {
-    await run("damaged");
-    const [name] = outcomesIn("damaged");
-    const path = join(root, "damaged", name!);
-    const bytes = readFileSync(path);
-    writeFileSync(path, bytes.subarray(0, 200));
-    const { notes, chunksRun } = await run("damaged");
-    expect(notes[0]).toStartWith(`Moved "${name}" to quarantine: `);
-    expect(notes[1]).toStartWith("Memory no longer matches chunk 2018Q1: ");
-    expect(chunksRun).toHaveLength(4);
-    expect(readFileSync(path)).toEqual(bytes);
   });
 });
 

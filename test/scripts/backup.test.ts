@@ -312,21 +312,6 @@ describe("backup", () => {
     expect(entriesOf(backupDir)).toEqual([json.id]);
   });
 
-  test("create, create --keep-last, prune, verify and restore at once: all succeed, and nothing is called damaged", async () => {
-    const { backupDir, backup } = await fixture({ backups: true });
-    for (let round = 0; round < 3; round += 1) {
-      const results = await Promise.all([
-        backup("create"),
-        backup("create", "--keep-last", "1"),
-        backup("prune", "--keep-last", "1"),
-        backup("verify"),
-        backup("restore", "latest", "--to", join(backupDir, "..", `restored-${round}`)),
-      ]);
-      for (const { code, stderr } of results) expect([code, stderr.replace(/^Waiting for .*\n/, "")]).toEqual([0, ""]);
-    }
-    expect((await backup("verify")).code).toBe(0);
-  });
-
   test("prune --dry-run lists what prune then removes", async () => {
     const { backupDir, backup } = await fixture({ backups: true });
     const dry = await backup("prune", "--keep-monthly", "1", "--dry-run");

@@ -1,15 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HealthCheck } from "../../lib/maintenance/doctor.node.ts";
@@ -42,26 +32,6 @@ function reportIn(stdout: string): Omit<Report, "code"> {
   return { ready, checks: byName, names: checks.map(({ name }) => name) };
 }
 
-/** A memory of one month of trades. */
-async function makeMemory(): Promise<string> {
-  const dir = mkdtempSync(join(work, "memory-"));
-  await runMonth(dir);
-  return dir;
-}
-
-async function runMonth(memory: string): Promise<void> {
-  const period = ["--start", "2021-01-01", "--end", "2021-02-01", "--data-dir", "data/sample", "--chunks", "month"];
-  expect((await runScript("run-chunks.ts", [...period, "--memory-dir", memory])).code).toBe(0);
-}
-
-/** Changes one byte of the first outcome, as a failing disk would. */
-function damageOutcome(memory: string): void {
-  const name = readdirSync(memory).find((each) => each.startsWith("outcome_"))!;
-  const bytes = readFileSync(join(memory, name));
-  bytes[40]! ^= 1;
-  writeFileSync(join(memory, name), bytes);
-}
-
 describe("doctor", () => {
   test("finds everything well before the first run, and leaves nothing behind", async () => {
     const place = mkdtempSync(join(work, "new-"));
@@ -79,50 +49,6 @@ describe("doctor", () => {
     const lines = stdout.split("\n").filter((line) => /^(ok|note) /.test(line));
     expect(lines.map((line) => line.split(/\s+/)[1]!)).toEqual(NAMES);
     expect(stdout).toEndWith("\n\nReady to run\n");
-  });
-
-  test("exits with 4 if memory is damaged, and its cures mend it one after the other", async () => {
-    const memory = await makeMemory();
-    expect((await examine(["--memory-dir", memory])).checks["memory"]!.found).toMatch(/^sound: outcomes \d+, runs 1$/);
-    damageOutcome(memory);
-    const { code, ready, checks } = await examine(["--memory-dir", memory]);
-    expect({ code, ready }).toEqual({ code: 4, ready: false });
-    const { state, cure } = checks["memory"]!;
-    expect({ state, cure }).toEqual({
-      state: "damaged",
-      cure: `bun scripts/memory-stats.ts --repair --memory-dir ${memory}`,
-    });
-    await runScript("memory-stats.ts", cure!.split(" ").slice(2));
-    // The outcome is in quarantine now, and the run lacks it.
-    expect((await examine(["--memory-dir", memory])).checks["memory"]).toMatchObject({
-      state: "damaged",
-      cure: "repeat the run-chunks command of that run",
-    });
-    await runMonth(memory);
-    expect((await examine(["--memory-dir", memory])).checks["memory"]!.state).toBe("ok");
-  });
-
-  test("exits with 3 without bars or model, names the commands that bring them, and with 4 if something is damaged, too", async () => {
-    const missing = ["--set", "memory.embedder=onnx", "--set", `memory.model_dir=${work}/models`];
-    const none = ["--memory-dir", join(work, "none"), "--set", `backtest.data_dir=${work}/bars`];
-    const { code, checks } = await examine([...missing, ...none]);
-    expect(code).toBe(3);
-    expect(checks["model"]).toMatchObject({
-      state: "missing",
-      cure: `bun scripts/fetch-model.ts --model-dir ${work}/models`,
-    });
-    expect(checks["bars"]).toMatchObject({ state: "missing", found: expect.stringContaining(`${work}/bars`) });
-
-    const bars = mkdtempSync(join(work, "bars-"));
-    cpSync(join(PROJECT_DIR, "data/sample"), bars, { recursive: true });
-    rmSync(join(bars, "BTCUSD_1h.csv.gz"));
-    writeFileSync(
-      join(bars, "BTCUSD_1h.csv"),
-      "timestamp,open,high,low,close,volume\n2021-01-01T00:00:00Z,1,1,2,1,1\n",
-    );
-    const both = await examine([...missing, "--memory-dir", join(work, "none"), "--set", `backtest.data_dir=${bars}`]);
-    expect(both.checks["bars"]).toMatchObject({ state: "damaged", found: expect.stringContaining("line 2") });
-    expect([both.checks["model"]!.state, both.code]).toEqual(["missing", 4]);
   });
 
   test("refuses a folder that is no memory, and writes nothing into it", async () => {

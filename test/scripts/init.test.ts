@@ -2,7 +2,6 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Summary } from "../../lib/mod.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { runScript } from "./run-script.ts";
 
@@ -15,27 +14,8 @@ afterAll(() => {
 });
 
 const FILES = ["config.yaml", "contrarian.ts", "provider.py", "votes.csv"];
-const WITHOUT_PYTHON = Bun.which("python3") === null ? " (skipped: python3 is missing)" : "";
 
 describe("init", () => {
-  test.skipIf(WITHOUT_PYTHON !== "")(
-    `writes a folder that runs as it is, and in which every provider votes${WITHOUT_PYTHON}`,
-    async () => {
-      for (const dir of [join(work, "in its own/place"), inProject]) {
-        const made = await runScript("init.ts", [dir]);
-        expect(made).toMatchObject({ code: 0, stderr: "" });
-        expect(readdirSync(dir).toSorted()).toEqual(FILES);
-        const month = ["--set", "backtest.end=2021-02-01"];
-        const run = await runScript("run-chunks.ts", ["--config", join(dir, "config.yaml"), "--json", ...month]);
-        expect(run.code).toBe(0);
-        expect(run.stderr).toContain("failed 0");
-        const { providers } = JSON.parse(run.stdout) as Summary;
-        const traded = Object.entries(providers).filter(([, { total_trades }]) => total_trades > 0);
-        expect(traded.map(([name]) => name).toSorted()).toEqual(["analyst", "contrarian", "mine", "trend"]);
-      }
-    },
-  );
-
   test("names Carryover's folder by a relative path inside of it, and by an absolute one elsewhere", async () => {
     const dir = join(inProject, "below");
     await runScript("init.ts", [dir]);

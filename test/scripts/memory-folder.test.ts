@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { Glob } from "bun";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { FFE_OUTCOME } from "../import/import-samples.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { filesOf, runScript } from "./run-script.ts";
@@ -10,6 +11,9 @@ import { filesOf, runScript } from "./run-script.ts";
 setDefaultTimeout(60_000);
 
 const base = temporaryFolder("foreign");
+/** An outcome of another system. */
+const FOREIGN_OUTCOME = join(base, "outcome_trade-001.json");
+writeFileSync(FOREIGN_OUTCOME, JSON.stringify(FFE_OUTCOME));
 
 const COMMANDS: readonly (readonly string[])[] = [
   ["run-chunks.ts", "--start", "2024-01-01", "--end", "2024-01-03"],
@@ -31,6 +35,8 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["runs.ts", "label", "latest", "mine"],
   ["runs.ts", "remove", "latest", "--yes"],
   ["export.ts", "trades"],
+  ["serve.ts", "--stdio"],
+  ["import-outcomes.ts", FOREIGN_OUTCOME],
 ];
 
 test("every script that takes a memory folder is tried below", async () => {

@@ -70,21 +70,6 @@ test("a program gets only the keys that env names, and no key that it tells is i
   expect(result.stderr).not.toContain("\u009B");
 });
 
-test.each([
-  ["returns", `return { action: "HOLD", confidence: 0, error: leak }`],
-  ["says", `return { action: "BUY", confidence: 60, reason: leak }`],
-  ["throws", "throw new Error(leak)"],
-  ["rejects with", "return Promise.reject(new Error(leak))"],
-])("no key that a module %s is in any file or output", async (_verb, act) => {
-  const { folder, result } = await runWith("  - { name: mine, type: module, path: mine.mjs, on_error: abstain }\n", {
-    "mine.mjs": `export function vote() { const leak = ${LEAK.replaceAll("MY_ACCESS", "SOME_API_KEY")}; ${act}; }`,
-  });
-  expect(result.code).toBe(0);
-  const texts = textsOf(folder, result);
-  expect(texts).toContain("x.example");
-  for (const form of FORMS) expect(texts).not.toContain(form);
-});
-
 describe("what is missing to ask is said in one error, with 3, before anything is written", () => {
   test("keys and programs, each of them", async () => {
     const { folder, result } = await runWith(

@@ -1,9 +1,10 @@
+/** Where a package and a clone keep what they remember. `bun run test:slow` */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { resultOf, type ScriptResult } from "./run-script.ts";
+import { resultOf, type ScriptResult } from "../scripts/run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

@@ -1,9 +1,10 @@
+/** Runs whose lock or files are removed by others. `bun run test:slow` */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { runScript, type ScriptResult } from "./run-script.ts";
+import { runScript, type ScriptResult } from "../scripts/run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
