@@ -234,7 +234,8 @@ export function lockHolder(): LockHolder {
   const [, script = "", ...args] = process.argv;
   return {
     pid: process.pid,
-    command: [basename(script), ...args].join(" "),
+    // Others read it, and the address of a server may have a password.
+    command: [basename(script), ...args].join(" ").replaceAll(/(:\/\/)[^\s/]*@/g, "$1"),
     host: hostname(),
     since: new Date().toISOString(),
   };

@@ -50,8 +50,11 @@ export async function serveCells(options: ServeCellsOptions): Promise<void> {
   const lines = createInterface({ input: process.stdin });
   lines.on("close", () => gone.abort(new DOMException("the sweep has ended", "AbortError")));
   options.signal.addEventListener("abort", () => lines.close(), { once: true });
+  const { root = "", file } = plan.base;
+  const folders = [options.out, dirname(file.slice(root.length))].map((path) => join(path, sep));
+  // Below the root are the paths of the machine that the sweep is from.
   const withoutFolders = (text: string): string =>
-    [options.out, dirname(plan.base.file)].reduce((shown, path) => shown.replaceAll(join(path, sep), ""), text);
+    folders.reduce((shown, path) => shown.replaceAll(path, ""), root === "" ? text : text.replaceAll(root, ""));
   for await (const line of lines) {
     if (signal.aborted) return;
     const cell = cells[Number(line)]!;

@@ -11,10 +11,12 @@ import { serveCells } from "../../lib/sweep/worker.node.ts";
 import { runScript } from "./main.ts";
 
 await runScript(async ({ argv: [out = "", keep], signal, guard }) => {
+  const nats = process.env["CARRYOVER_NATS"];
+  // It may have a password, which modules have no use for.
+  delete process.env["CARRYOVER_NATS"];
   const plan = await new SweepFolder(diskStorage(out)).readPlan();
   const modules = await modulesOf(plan);
   if (modules.length > 0) guard(modules);
-  const nats = process.env["CARRYOVER_NATS"];
   const options = { out, keep: keep as Keep, signal };
   if (nats === undefined || !(await hasRecorded(plan))) return serveCells(options);
   const { SweepServer } = await import("../../lib/sweep/nats/server.node.ts");

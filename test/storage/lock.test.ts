@@ -443,3 +443,13 @@ async function lockWith(engine: readonly string[]): Promise<void> {
   await lock.release();
   expect(run()).toBe("locked LOCKED 1\n");
 }
+
+test("a holder is named without the password of a server", () => {
+  const before = [...process.argv];
+  process.argv.push("--nats", "nats://me:s3cret@one:4222,nats://me:s3c@ret@two:4222", "--out", "a@b");
+  try {
+    expect(lockHolder().command).toEndWith(" --nats nats://one:4222,nats://two:4222 --out a@b");
+  } finally {
+    process.argv.splice(0, process.argv.length, ...before);
+  }
+});

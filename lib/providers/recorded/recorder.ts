@@ -177,11 +177,7 @@ export class Recorder {
     if (unanswered !== undefined) return this.#abstainUnanswered(unanswered);
     const found = await this.#find(open);
     onQuestion?.({ provider, request, found, timestamp, maxCostUsd });
-    if (found !== undefined) {
-      this.#counts.cached += 1;
-      if (isSilent(found)) this.#counts.unanswered += 1;
-      return found.vote;
-    }
+    if (found !== undefined) return this.#replay(found);
     if (mode === "ask") return this.#askAlone(state, open);
     this.#counts.missing += 1;
     if (mode === "dry-run") return placeholderVote(question.key);
@@ -203,6 +199,12 @@ export class Recorder {
     return undefined;
   }
 
+  #replay(found: RecordedAnswer): Answer {
+    this.#counts.cached += 1;
+    if (isSilent(found)) this.#counts.unanswered += 1;
+    return found.vote;
+  }
+
   #abstainUnanswered(error: string): Answer {
     this.#counts.unanswered += 1;
     return { ...abstain(error), unanswered: true };
@@ -215,9 +217,7 @@ export class Recorder {
     const release = await claims.claim(open.question.key, this.signal);
     try {
       const found = await this.#find(open);
-      if (found === undefined) return await this.#ask(state, open);
-      this.#counts.cached += 1;
-      return found.vote;
+      return found === undefined ? await this.#ask(state, open) : this.#replay(found);
     } finally {
       await release();
     }

@@ -1,6 +1,6 @@
 /** Waits for the cells of a sweep on a NATS server, and ranks them. */
 import { fail } from "../../errors.ts";
-import { delay } from "../../util/async.ts";
+import { delay, forEachAtOnce } from "../../util/async.ts";
 import type { CellFailure, CellResult } from "../cell-result.ts";
 import { allCells, type Cell, type SweepPlan, sweepIdOf } from "../plan.ts";
 import { rankCells, type SweepResult } from "../ranking.ts";
@@ -12,6 +12,13 @@ import { type QueueOptions, runIdsOf } from "./submit.node.ts";
 
 /** How often the server is asked how far the sweep is. */
 const LOOK_MS = 500;
+
+/** Results that are read at the same time. */
+const READS_AT_ONCE = 8;
+
+/** The days of many years. */
+const MAX_RESULT_BYTES = 1 << 24;
+const MAX_FAILURE_BYTES = 1 << 20;
 
 /**
  * Waits until every cell is finished or has failed.
@@ -37,7 +44,10 @@ export async function collectSweep(
       await delay(LOOK_MS, signal);
     }
     const cells = allCells(plan);
-    const outcomes = await Promise.all(cells.map((cell) => outcomeOf(server, cell, runs[cell.cell]!)));
+    const outcomes: (CellResult | CellFailure)[] = [];
+    await forEachAtOnce(cells, READS_AT_ONCE, async (cell, i) => {
+      outcomes[i] = await outcomeOf(server, cell, runs[cell.cell]!);
+    });
     return rankCells(
       outcomes.filter((outcome) => "run_id" in outcome),
       { sweep: sweepIdOf(plan), failed: outcomes.filter((outcome) => "error" in outcome) },
@@ -55,9 +65,9 @@ async function leftIn(server: SweepServer, id: string): Promise<number> {
 }
 
 async function outcomeOf(server: SweepServer, cell: Cell, run: string): Promise<CellResult | CellFailure> {
-  const bytes = await server.read(SHARED.results, run);
+  const bytes = await server.read(SHARED.results, run, { maxBytes: MAX_RESULT_BYTES });
   if (bytes !== undefined) return decodeRunResult(bytes, cell, run);
-  const failure = await server.read(SHARED.results, failureName(run));
+  const failure = await server.read(SHARED.results, failureName(run), { maxBytes: MAX_FAILURE_BYTES });
   if (failure !== undefined) return { ...cell, error: decodeFailure(failure) };
   const found = `no result of cell ${cell.cell}, although nothing is left to do`;
   throw fail("NOT_FOUND", "Cannot collect the sweep", { found, expected: "one: submit it again" });

@@ -6,6 +6,7 @@ import type { ConnectionOptions, NatsConnection, NodeConnectionOptions } from "@
 import { type CarryoverError, fail, messageOf } from "../../errors.ts";
 import { attempt, readRegular } from "../../storage/fs.node.ts";
 import { isRecord } from "../../util/json.ts";
+import { unlessAborted } from "../../util/async.ts";
 import { loadOptional } from "../../util/optional-packages.ts";
 
 /** Earlier servers can keep acknowledged messages of a work queue for ever. */
@@ -30,27 +31,34 @@ const NATS_PACKAGES = ["@nats-io/transport-node", "@nats-io/jetstream", "@nats-i
  * @param target A URL such as `nats://user:password@host:4222` or `tls://host`, or the name of a context of the `nats` command.
  * @param options `name`: what the server shows for this client.
  * @throws {CarryoverError} `NOT_FOUND` for a missing package or context, `BAD_USAGE` for a wrong URL, credentials or an old server,
- * `IO` if nobody answers.
+ * `IO` if nobody answers; the reason of the signal.
  */
-export async function connectNats(target: string, options: { name: string }): Promise<NatsConnection> {
+export async function connectNats(
+  target: string,
+  options: { name: string; signal: AbortSignal },
+): Promise<NatsConnection> {
   const { connect, credsAuthenticator } = await loadOptional(() => import("@nats-io/transport-node"), {
     tried: "Cannot use NATS",
     packages: NATS_PACKAGES,
   });
   const { credentials, ...settings } = connectionSettings(target);
   const label = labelOf(settings.servers);
+  const connecting = connect({
+    ...settings,
+    ...(credentials !== undefined && { authenticator: credsAuthenticator(credentials) }),
+    name: options.name,
+    timeout: CONNECT_TIMEOUT_MS,
+    reconnectTimeWait: RECONNECT_WAIT_MS,
+    maxReconnectAttempts: -1,
+  });
   let connection: NatsConnection;
   try {
-    connection = await connect({
-      ...settings,
-      ...(credentials !== undefined && { authenticator: credsAuthenticator(credentials) }),
-      name: options.name,
-      timeout: CONNECT_TIMEOUT_MS,
-      reconnectTimeWait: RECONNECT_WAIT_MS,
-      maxReconnectAttempts: -1,
-    });
+    connection = await unlessAborted(connecting, options.signal);
   } catch (cause) {
-    throw notConnected(label, cause);
+    if (!options.signal.aborted) throw notConnected(label, cause);
+    // Otherwise it would keep the process alive.
+    connecting.then((late) => late.close()).catch(() => {});
+    throw cause;
   }
   const version = connection.info?.version ?? "";
   if (isNewEnough(version)) return connection;
@@ -92,12 +100,22 @@ function settingsOfUrls(text: string): Settings {
   const urls = text.split(",").map((each) => urlOf(each.trim()));
   const [{ username, password }] = urls as [URL];
   const isTls = urls.some(({ protocol }) => protocol === "tls:");
-  const user = decodeURIComponent(username);
+  const user = decoded(username);
   return {
     servers: urls.map(({ host }) => host),
-    ...(password !== "" ? { user, pass: decodeURIComponent(password) } : user !== "" && { token: user }),
+    ...(password !== "" ? { user, pass: decoded(password) } : user !== "" && { token: user }),
     ...(isTls && { tls: {} }),
   };
+}
+
+/** A part of a URL, whose special characters are written as `%40`. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    const found = "a user or password with a % that stands for nothing";
+    throw fail("BAD_USAGE", "Cannot use --nats", { found, expected: "%25 for each %" });
+  }
 }
 
 function urlOf(text: string): URL {
@@ -114,10 +132,9 @@ function settingsOfContext(name: string): Settings {
   const file = join(folder, `${name}.json`);
   if (!/^[\w.-]+$/.test(name) || !existsSync(file)) {
     const expected = "a URL such as nats://127.0.0.1:4222, or the name of a context (nats context ls)";
-    throw fail("NOT_FOUND", "Cannot use --nats", {
-      found: `${JSON.stringify(name)}, and no context of that name`,
-      expected,
-    });
+    // It may be a URL without its beginning, with a password.
+    const shown = name.includes("@") ? "no URL" : JSON.stringify(name);
+    throw fail("NOT_FOUND", "Cannot use --nats", { found: `${shown}, and no context of that name`, expected });
   }
   const context = parseContext(file);
   const text = (key: string): string | undefined => {

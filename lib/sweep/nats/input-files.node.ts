@@ -77,7 +77,7 @@ export async function placeFiles(
     const target = join(root, path);
     if (existsSync(target) && (await sha256OfBytes(readRegular(target, { maxBytes: MAX_FILE_BYTES }))) === sha256)
       continue;
-    const bytes = await server.read(SHARED.files, sha256);
+    const bytes = await server.read(SHARED.files, sha256, { maxBytes: MAX_FILE_BYTES });
     if (bytes === undefined || (await sha256OfBytes(new Uint8Array(bytes))) !== sha256) {
       const found = bytes === undefined ? "no such file on the server" : "other content";
       throw corruptFile(path, { found, expected: `SHA-256 ${sha256.slice(0, 12)}: submit the sweep again` });

@@ -2,13 +2,15 @@ import type { JetStreamClient, JetStreamManager, JsMsg, StreamInfo } from "@nats
 import type { KV } from "@nats-io/kv";
 import type { ObjectStore } from "@nats-io/obj";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { fail, messageOf } from "../../errors.ts";
-import { delay } from "../../util/async.ts";
+import { CarryoverError, fail, messageOf, undefinedIfCorrupt } from "../../errors.ts";
+import { delay, unlessAborted } from "../../util/async.ts";
 import { areEqual } from "../../util/bytes.ts";
 import { VERSION } from "../../version.ts";
 import { connectNats } from "./connect.node.ts";
 import { API_CODES, codeOf, isRefusal, refused } from "./api-errors.ts";
 import { queueIdOfStream, streamOf, subjectOf } from "./names.ts";
+import { readObject } from "./read-object.ts";
+import { decodeQueuedCell, encodeQueuedCell, type QueuedCell } from "./definition.ts";
 
 /** A cell whose worker is silent for so long goes to another worker. */
 const LEASE_MS = 10_000;
@@ -19,6 +21,9 @@ const DUPLICATES_MS = 1000;
 /** How long a server may be away before a command gives up, and how long it waits between attempts. */
 const PATIENCE_MS = 120_000;
 const RETRY_MS = 500;
+
+/** How long the last messages to a server may take when a command ends. */
+const FLUSH_MS = 500;
 
 const CONSUMER = "workers";
 /** The key of a queue's metadata that has the version of its runs. */
@@ -34,9 +39,7 @@ export interface Queue {
 }
 
 /** A run that was given to this worker. */
-export interface QueuedRun {
-  readonly run: string;
-  readonly cell: number;
+export interface QueuedRun extends QueuedCell {
   /** Tells the server that the worker is alive. */
   readonly beat: () => void;
   /** Takes it off the queue. */
@@ -89,6 +92,8 @@ export class SweepServer {
   }
 
   async close(): Promise<void> {
+    // What was given back is lost otherwise, and other workers wait for it until the lease ends.
+    await unlessAborted(this.#connection.flush(), AbortSignal.timeout(FLUSH_MS)).catch(() => {});
     await this.#connection.close();
   }
 
@@ -144,9 +149,10 @@ export class SweepServer {
   }
 
   /** Queues a run, unless it is in the queue. @returns Whether it was not. */
-  async enqueue(id: string, { run, cell }: { run: string; cell: number }): Promise<boolean> {
+  async enqueue(id: string, queued: QueuedCell): Promise<boolean> {
     try {
-      const publish = () => this.#js.publish(subjectOf(id, run), JSON.stringify({ run, cell }), { msgID: run });
+      const { run } = queued;
+      const publish = () => this.#js.publish(subjectOf(id, run), encodeQueuedCell(queued), { msgID: run });
       return !(await this.#patiently(publish)).duplicate;
     } catch (error) {
       if (codeOf(error) === API_CODES.isQueued) return false;
@@ -161,10 +167,8 @@ export class SweepServer {
       return consumer.next({ expires: 1000 });
     });
     if (message === null) return undefined;
-    const { run, cell } = message.json<{ run: string; cell: number }>();
     return {
-      run,
-      cell,
+      ...decodeQueuedCell(message.data, message.subject),
       beat: () => message.working(),
       done: () => this.#acknowledge(message),
       giveBack: () => message.nak(),
@@ -178,10 +182,14 @@ export class SweepServer {
     });
   }
 
-  /** The bytes of an object; `undefined` if there is none. @param store One of `SHARED`. */
-  async read(store: string, name: string): Promise<Uint8Array | undefined> {
-    const bytes = await this.#patiently(async () => (await this.#objects(store)).getBlob(name));
-    return bytes ?? undefined;
+  /**
+   * The bytes of an object; `undefined` if there is none.
+   *
+   * @param store One of `SHARED`.
+   * @throws {CarryoverError} `CORRUPT` if it is damaged, or larger than `maxBytes`.
+   */
+  async read(store: string, name: string, options: { maxBytes: number }): Promise<Uint8Array | undefined> {
+    return this.#patiently(async () => readObject(await this.#objects(store), name, options));
   }
 
   /** Whether an object is there. */
@@ -208,17 +216,13 @@ export class SweepServer {
     } catch (error) {
       if (codeOf(error) !== API_CODES.isThere) throw error;
     }
-    const found = await this.read(store, name);
+    const found = await undefinedIfCorrupt(() => this.read(store, name, { maxBytes: bytes.length }));
     return found !== undefined && areEqual(found, bytes);
   }
 
   /** Writes an object, in place of one that may be there. */
   async replace(store: string, name: string, bytes: Uint8Array): Promise<void> {
     await this.#patiently(async () => (await this.#objects(store)).putBlob({ name }, bytes));
-  }
-
-  async remove(store: string, name: string): Promise<void> {
-    await this.#patiently(async () => (await this.#objects(store)).delete(name));
   }
 
   /** A key-value store. @param options `ttlMs`: how long a value is kept. @default for ever */
@@ -263,8 +267,9 @@ export class SweepServer {
     for (;;) {
       this.#signal.throwIfAborted();
       try {
-        return await work();
+        return await unlessAborted(work(), this.#signal);
       } catch (cause) {
+        if (cause instanceof CarryoverError) throw cause;
         if (isRefusal(cause)) throw refused(cause);
         if (performance.now() > until) {
           const found = `no answer for ${PATIENCE_MS / 1000} s (${messageOf(cause)})`;

@@ -5,7 +5,6 @@ import { allCells, type SweepPlan, sweepIdOf } from "../plan.ts";
 import { encodeDefinition } from "./definition.ts";
 import { inputFilesOf, uploadFiles } from "./input-files.node.ts";
 import { queueIdOf, SHARED } from "./names.ts";
-import { failureName } from "./results.ts";
 import { SweepServer } from "./server.node.ts";
 
 /** How a sweep is handed to a server or fetched from it. */
@@ -45,7 +44,8 @@ export async function runIdsOf(
 }
 
 /**
- * Queues the cells that have no result yet. Cells that failed are queued again; what is in the queue is not queued twice.
+ * Queues the cells that have no result yet. Cells that failed are queued again: their error stays until they have a result. What is in
+ * the queue is not queued twice.
  *
  * @throws {CarryoverError} For whatever is wrong with a cell's bars or providers, or with the server.
  */
@@ -65,7 +65,6 @@ export async function submitSweep(plan: SweepPlan, options: QueueOptions): Promi
     for (const [cell, run] of runs.entries()) {
       // Two cells may be the same run.
       if (known.has(run) || runs.indexOf(run) !== cell) continue;
-      if (known.has(failureName(run))) await server.remove(SHARED.results, failureName(run));
       await server.enqueue(id, { run, cell });
       left += 1;
     }

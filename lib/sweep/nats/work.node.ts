@@ -1,6 +1,6 @@
 /** Runs cells from the queues of a NATS server. */
 import { join } from "node:path";
-import { fail } from "../../errors.ts";
+import { corruptFile, fail } from "../../errors.ts";
 import { diskStorage } from "../../storage/disk.node.ts";
 import { withLock } from "../../storage/lock.node.ts";
 import { VERSION } from "../../version.ts";
@@ -15,6 +15,9 @@ import { SHARED } from "./names.ts";
 import { encodeFailure, encodeRunResult, failureName } from "./results.ts";
 import { type Queue, type QueuedRun, SweepServer } from "./server.node.ts";
 import type { QueueOptions } from "./submit.node.ts";
+
+/** The plan of a sweep has no more, either. */
+const MAX_DEFINITION_BYTES = 1 << 28;
 
 /** How queues are worked on. `out`: each sweep gets a folder in it. */
 export type QueueWorkOptions = SweepOptions & QueueOptions;
@@ -94,7 +97,7 @@ class QueueWorker {
       return await withLock(storage, async () => {
         const folder = new SweepFolder(storage);
         const definition = await this.#prepare(folder);
-        const maxRssBytes = await runInWorkers(() => this.#next(), {
+        const maxRssBytes = await runInWorkers(() => this.#next(definition), {
           ...this.#options,
           jobs,
           command: [...worker, this.#out, keep],
@@ -119,7 +122,7 @@ class QueueWorker {
 
   /** Fetches what the cells read. */
   async #prepare(folder: SweepFolder): Promise<SweepDefinition> {
-    const bytes = await this.#server.read(SHARED.sweeps, this.#id);
+    const bytes = await this.#server.read(SHARED.sweeps, this.#id, { maxBytes: MAX_DEFINITION_BYTES });
     if (bytes === undefined) {
       const expected = "one: submit it again";
       throw fail("NOT_FOUND", `Cannot work on sweep ${this.#id}`, { found: "no definition on the server", expected });
@@ -133,12 +136,20 @@ class QueueWorker {
   }
 
   /** Takes the next cell. One that is part of another sweep, too, may be finished. */
-  async #next(): Promise<number | undefined> {
+  async #next({ runs }: SweepDefinition): Promise<number | undefined> {
     for (;;) {
-      const run = this.#first ?? (await this.#server.take(this.#id));
+      const first = this.#first;
       this.#first = undefined;
+      const run = first ?? (await this.#server.take(this.#id));
       if (run === undefined) return undefined;
+      if (runs[run.cell] !== run.run) {
+        const found = `cell ${run.cell} with run ${run.run.slice(0, 12)}`;
+        throw corruptFile(`the queue of sweep ${this.#id}`, { found, expected: "a cell and its run" });
+      }
+      const isRunning = run !== first && this.#held.has(run.cell);
       this.#hold(run);
+      // After a lost connection the server gives a cell again that is run here: from now on this message is answered.
+      if (isRunning) continue;
       if (!(await this.#server.has(SHARED.results, run.run))) return run.cell;
       await this.#release(run);
     }

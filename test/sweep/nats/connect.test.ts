@@ -32,6 +32,13 @@ describe("connectionSettings()", () => {
     );
   });
 
+  test.each(["me:s3cret@host:4222", "nats://me:s3cret%@host", "nats://me:s3#cret@host"])(
+    "refuses %s without showing a password",
+    (target) => {
+      expect(() => connectionSettings(target)).toThrow(/^Cannot use --nats: (?!.*s3)/);
+    },
+  );
+
   test("reads a context of the nats command, and names one that is missing", () => {
     const config = temporaryFolder("nats-context");
     mkdirSync(join(config, "nats", "context"), { recursive: true });
@@ -49,6 +56,8 @@ describe("connectionSettings()", () => {
         credentials: Buffer.from("secret"),
         tls: { caFile: "/ca.pem" },
       });
+      writeFileSync(join(config, "nats", "context", "bare.json"), JSON.stringify({ creds: join(config, "none") }));
+      expect(() => connectionSettings("bare")).toThrow(/^Cannot read ".*none"/);
       expect(() => connectionSettings("near")).toThrow(/found "near", and no context of that name/);
       expect(() => connectionSettings("../far")).toThrow(/found "\.\.\/far", and no context/);
     } finally {
