@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { missingForMount, mountAt, unmountAt } from "../faults/disk.ts";
 import { someVote, startModelServer } from "../providers/recorded/model-server.ts";
 import { PROJECT_DIR, seeded } from "../samples.ts";
-import { resultOf, runScript, type ScriptResult } from "../scripts/run-script.ts";
+import { runScript } from "../scripts/run-script.ts";
 import { BASE, writeSweep } from "../sweep/sweep-samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { Line, NATS_SERVER, NatsServer } from "./support/nats-server.ts";
+import { collect, endOf, killAll, startWorker, submit } from "./support/nats-sweeps.ts";
 
 setDefaultTimeout(600_000);
 
@@ -21,41 +22,6 @@ const sample = (cells: number, seed = 1): string =>
 
 const base = temporaryFolder("nats");
 const random = seeded(Date.now());
-
-type Worker = Bun.Subprocess<"ignore", "pipe", "pipe">;
-
-function startWorker(url: string, out: string, project = PROJECT_DIR): Worker {
-  const args = ["work", "--nats", url, "--out", out, "--keep", "summary", "--json"];
-  return Bun.spawn([process.execPath, join(project, "scripts/sweep.ts"), ...args], {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    // A group of its own, so that all of it can be killed or frozen.
-    detached: true,
-  });
-}
-
-/** Ends a worker, and the cell that it runs, without a word. */
-function killAll(worker: Worker): void {
-  process.kill(-worker.pid, "SIGKILL");
-}
-
-async function endOf(worker: Worker): Promise<ScriptResult & { ran: number }> {
-  const result = await resultOf(worker);
-  return { ...result, ran: result.stdout.startsWith("{") ? (JSON.parse(result.stdout) as { ran: number }).ran : 0 };
-}
-
-async function submit(file: string, url: string): Promise<{ id: string; left: number }> {
-  const { code, stdout, stderr } = await runScript("sweep.ts", ["submit", file, "--nats", url, "--json"]);
-  expect([code, stderr]).toEqual([0, ""]);
-  return JSON.parse(stdout) as { id: string; left: number };
-}
-
-async function collect(file: string, url: string): Promise<string> {
-  const { code, stdout, stderr } = await runScript("sweep.ts", ["collect", file, "--nats", url, "--json"]);
-  expect([code, stderr]).toEqual([0, ""]);
-  return stdout;
-}
 
 /** What `sweep run` prints, without a server. */
 async function runHere(file: string, out: string): Promise<string> {
@@ -213,7 +179,7 @@ describe.skipIf(NATS_SERVER === null)(
       symlinkSync(join(PROJECT_DIR, "node_modules"), join(project, "node_modules"));
       const manifest = readFileSync(join(project, "package.json"), "utf8");
       writeFileSync(join(project, "package.json"), manifest.replace(/"version": "[^"]*"/, '"version": "99.0.0"'));
-      const { code, stderr } = await endOf(startWorker(server.url, newFolder(), project));
+      const { code, stderr } = await endOf(startWorker(server.url, newFolder(), { project }));
       expect([code, stderr]).toEqual([
         3,
         expect.stringMatching(/found cells of carryover .*, expected version 99\.0\.0/),
