@@ -547,4 +547,30 @@ export const EQUIVALENT: readonly Equivalent[] = [
     nth: 1,
     reason: "A release does all of its work at once.",
   },
+  {
+    file: "lib/search/codes.ts",
+    mutation: "missing <= 0 -> missing < 0",
+    reason: "Growing by nothing changes nothing.",
+  },
+  {
+    file: "lib/search/codes.ts",
+    mutation: "0 -> 1",
+    near: "missing <= 0",
+    reason: "Sizes are multiples of four.",
+  },
+  {
+    file: "lib/search/codes.ts",
+    mutation: "at < this.rows -> at <= this.rows",
+    reason: "Cutting at the end changes nothing.",
+  },
+  {
+    file: "lib/search/codes.ts",
+    mutation: "memory.scaleAt(row) / 4 -> memory.scaleAt(row) * 4",
+    reason: "Any hash of a row does.",
+  },
+  {
+    file: "lib/search/codes.ts",
+    mutation: "i < a.length -> i <= a.length",
+    reason: "Behind their ends both have nothing.",
+  },
 ];

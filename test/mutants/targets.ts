@@ -32,6 +32,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   "lib/memory/weights.ts": ["test/memory/lessons.test.ts"],
   "lib/providers/recorded/recorder.ts": [],
   "lib/providers/recorded/recordings.ts": [],
+  "lib/search/codes.ts": [],
   "lib/storage/lock.node.ts": ["test/storage/disk.test.ts"],
   "lib/backup/create.node.ts": [],
   "lib/backup/verify.node.ts": [
