@@ -96,6 +96,11 @@ test.each(DOCUMENTS.filter((name) => name !== "CHANGELOG.md"))("the files that %
   expect(missing.map(([, path]) => path)).toEqual([]);
 });
 
+test.each(DOCUMENTS)("every block of code in %s is closed", (name) => {
+  const fences = pageText(name).match(/^```/gm) ?? [];
+  expect(fences.length % 2).toBe(0);
+});
+
 test.each(DOCUMENTS)("the configurations of %s are accepted", async (name) => {
   for (const { 1: yaml } of pageText(name).matchAll(/^```yaml\n(.*?)^```$/gms)) {
     if (name === "docs/SWEEPS.md") expect(await parseSweep(yaml!, { file: name })).toHaveProperty("cells");
