@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { ClosedTrade } from "../../lib/backtest/broker.ts";
-import { outcomeOfTrade } from "../../lib/backtest/outcome.ts";
+import { outcomeOfTrade, priceTrend } from "../../lib/backtest/outcome.ts";
 import type { ExitReason, Situation } from "../../lib/types.ts";
 import { at, makeSettings } from "./world-samples.ts";
 
@@ -124,4 +124,12 @@ describe("outcomeOfTrade()", () => {
       outcomeOfTrade(closed(100, "stop", 0, { ...SITUATION, ema_fast: fast, ema_slow: 100 }), CONTEXT).price_trend;
     expect([101.01, 101, 99, 98.99].map(trend)).toEqual(["bullish", "neutral", "neutral", "bearish"]);
   });
+});
+
+test("of a situation without averages, as other programs may have it, nothing is known of the trend", () => {
+  expect(priceTrend({})).toBe("neutral");
+  expect(priceTrend({ ema_fast: 100, ema_slow: 100 })).toBe("neutral");
+  // Without an ATR, any distance of the averages is a trend.
+  expect(priceTrend({ ema_fast: 100.3, ema_slow: 100 })).toBe("bullish");
+  expect(priceTrend({ ema_fast: 100, ema_slow: 100.3 })).toBe("bearish");
 });
