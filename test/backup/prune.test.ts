@@ -249,6 +249,12 @@ test("a backup that is pruned while it is verified or restored was pruned, and i
   pruneWhenRead(ofLatest, latest);
   expect(await verifyBackups(ofLatest, { id: "latest" })).toEqual([{ id: old, problems: [] }]);
 
+  const ofDryRun = await scene();
+  pruneWhenRead(ofDryRun, latest);
+  const dryRun = await pruneBackups({ backupDir: ofDryRun, keepLast: 1, dryRun: true });
+  expect(dryRun.kept.map(({ backup }) => backup.id)).toEqual([old]);
+  expect(dryRun.removed).toEqual([]);
+
   const ofRestore = await scene();
   pruneWhenRead(ofRestore, latest);
   const to = join(ofRestore, "../restored");
@@ -263,6 +269,12 @@ test("a backup that is pruned while it is verified or restored was pruned, and i
     `Cannot restore "${join(ofOne, old)}": found that it was pruned meanwhile, expected a backup that stays`,
   ]);
   expect(fs.existsSync(join(ofOne, "../to"))).toBeFalse();
+});
+
+test("a dry run that is stopped while it verifies says so", async () => {
+  const backupDir = await backupsAt(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]);
+  const signal = AbortSignal.abort(new DOMException("stopped", "AbortError"));
+  await expect(pruneBackups({ backupDir, keepLast: 1, dryRun: true, signal })).rejects.toThrow("stopped");
 });
 
 test("waits for whoever makes or removes backups, and names him if he does not finish in time", async () => {
