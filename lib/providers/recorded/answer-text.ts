@@ -1,5 +1,6 @@
 /** Finds the JSON objects in what a language model wrote. */
 import { jsonrepair } from "jsonrepair";
+import { isRecord } from "../../util/json.ts";
 
 /** What encloses a model's thoughts, by family: DeepSeek and Qwen, Magistral, Gemma, Cohere, Seed, Kimi and others. */
 export const THOUGHT_TAGS: readonly { readonly opening: string; readonly closing: string }[] = [
@@ -23,6 +24,12 @@ const HARMONY_THOUGHTS = "<|channel|>analysis";
 /** What ends a model's turn. After it, some models go on with a turn of the user. */
 const END_OF_TURN =
   /<\|(?:im_end|im_start|endoftext|eot_id|eom_id|end|start|return|call|end_of_text|END_RESPONSE|END_OF_TURN_TOKEN)\|>|<\/s>|<end_of_turn>|<turn\|>|<eos>|<｜end▁of▁sentence｜>/;
+
+/** Whether a text is one JSON object and nothing else, but for a code fence around it. */
+export function isWholeObject(text: string): boolean {
+  const json = text.trim().replace(/^```(?:json)?([^]*)```$/, "$1");
+  return isRecord(parse(json.trim()));
+}
 
 /** What a model says after its thoughts, in its first turn; `undefined` if its thoughts have no end. */
 export function withoutThoughts(text: string): string | undefined {

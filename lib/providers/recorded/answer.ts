@@ -1,7 +1,7 @@
 /** What a language model is asked to answer, and how its answer is read. */
 import type { Action, Answer } from "../../types.ts";
 import { isRecord } from "../../util/json.ts";
-import { objectsIn, parseLeniently, withoutThoughts } from "./answer-text.ts";
+import { isWholeObject, objectsIn, parseLeniently, withoutThoughts } from "./answer-text.ts";
 
 /** A vote as a JSON schema, for servers. */
 export const VOTE_JSON_SCHEMA: Readonly<Record<string, unknown>> = {
@@ -53,7 +53,8 @@ export function readVote(said: Said, asset: string): VoteReading {
   const { text, thoughts = "", toolInputs = [], ended } = said;
   const isCut = ended === "cut";
   if (ended === "refused") return { problem: `found a refusal (${quoted(text.trim())}), expected a vote` };
-  const answer = withoutThoughts(text);
+  // A tag in the text of an object ends no thoughts.
+  const answer = isWholeObject(text) ? text : withoutThoughts(text);
   if (answer === undefined)
     return { problem: `found thoughts without an end${endOf(text)}, expected a vote after them` };
   const spoken = [answer, ...toolInputs].filter((each) => each.trim() !== "");
@@ -65,10 +66,22 @@ export function readVote(said: Said, asset: string): VoteReading {
       return { problem: `found thoughts and no answer${endOf(thoughts)}, expected a vote after them` };
     return chosen(readingsOf(last.value, asset), { asset, isCut, shown: thoughts });
   }
-  const values = spoken.flatMap((each) => [whole(each), ...objectsIn(each, { isCut }).map(({ value }) => value)]);
-  const readings = values.flatMap((value) => readingsOf(value, asset));
-  return chosen(readings, { asset, isCut, shown: spoken.join("\n") });
+  const read = (texts: readonly string[]): readonly VoteReading[] => {
+    const values = texts.flatMap((each) => [whole(each), ...objectsIn(each, { isCut }).map(({ value }) => value)]);
+    return values.flatMap((value) => readingsOf(value, asset));
+  };
+  const readings = read(spoken);
+  // Only here: the same characters may stand in the reason of a vote that is JSON.
+  const isWide = !readings.some((reading) => "vote" in reading) && FULL_WIDTH.test(spoken.join(""));
+  return chosen(isWide ? read(spoken.map((each) => each.normalize("NFKC"))) : readings, {
+    asset,
+    isCut,
+    shown: spoken.join("\n"),
+  });
 }
+
+/** Punctuation, digits and letters as Chinese and Japanese texts have them. Unicode's form NFKC has the usual ones in their place. */
+const FULL_WIDTH = /[\uFF01-\uFF5E]/;
 
 /** A text that is JSON as a whole but no object: one that was encoded twice. */
 function whole(text: string): unknown {
@@ -116,13 +129,17 @@ function readingsOf(value: unknown, asset: string, depth = 0): readonly VoteRead
 /** Where the action may stand. The first that is there counts. */
 const ACTION_KEYS = ["action", "decision", "signal", "recommendation", "vote", "side"];
 
+/** Likewise the confidence. */
+const CONFIDENCE_KEYS = ["confidence", "confidence_score", "confidencescore"];
+
 /** `undefined` for fields that are none of a vote. */
 function readFields(fields: ReadonlyMap<string, unknown>, asset: string): VoteReading | undefined {
   const word = ACTION_KEYS.map((key) => fields.get(key)).find((value) => typeof value === "string");
-  if (word === undefined && !fields.has("confidence")) return undefined;
+  const given = CONFIDENCE_KEYS.find((key) => fields.has(key));
+  if (word === undefined && given === undefined) return undefined;
   const action = actionOf(word);
   if (action === undefined) return { problem: `found the action ${quoted(word)}, expected "BUY", "SELL" or "HOLD"` };
-  const confidence = confidenceOf(fields.get("confidence"));
+  const confidence = confidenceOf(given === undefined ? undefined : fields.get(given));
   if (typeof confidence === "string") {
     return { problem: `found the confidence ${confidence}, expected a whole number from 0 to 100` };
   }
@@ -199,7 +216,7 @@ function actionOf(value: unknown): Action | undefined {
   );
 }
 
-const CONFIDENCE = /^\s*(\d+(?:\.\d*)?|\.\d+)\s*(%|\/\s*100)?\s*$/;
+const CONFIDENCE = /^\s*(\d+(?:\.\d*)?|\.\d+)\s*(%|\/\s*100|out of 100)?\s*$/i;
 
 /** A confidence from 0 to 100, or what was found in its place. */
 function confidenceOf(value: unknown): number | string {

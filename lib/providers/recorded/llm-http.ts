@@ -3,7 +3,7 @@ import type { LlmConfig } from "../../config/config.ts";
 import { CarryoverError, fail, messageOf } from "../../errors.ts";
 import { loadOptional, packagesToAdd } from "../../util/optional-packages.ts";
 import { VOTE_JSON_SCHEMA } from "./answer.ts";
-import { THOUGHT_TAGS } from "./answer-text.ts";
+import { isWholeObject, THOUGHT_TAGS } from "./answer-text.ts";
 import { guardedFetch, type Fetch } from "./guarded-fetch.ts";
 import type { Completion, LlmConnection, Message } from "./llm.ts";
 import { addressOf, type Protocol, protocolOf } from "./llm-api.ts";
@@ -130,7 +130,9 @@ async function loadSdk(config: LlmConfig, environment: HttpEnvironment): Promise
     const ai = await loadOptional(() => import("ai"), { tried, packages });
     const middleware = THOUGHT_TAGS.map((tagName) =>
       // Between two thoughts the closing tag stays, so that what follows the last one can be told.
-      ai.extractReasoningMiddleware({ tagName, startWithReasoning: true, separator: tagName.closing }),
+      unlessWholeObject(
+        ai.extractReasoningMiddleware({ tagName, startWithReasoning: true, separator: tagName.closing }),
+      ),
     );
     const load: LoadedSdk["modelFor"] = async (output) => {
       const model = await loadModel({ ...config, output }, { settings, importPackage, readSecret });
@@ -155,6 +157,18 @@ async function loadSdk(config: LlmConfig, environment: HttpEnvironment): Promise
           : `a package of the AI SDK, installed by "bun add ${config.api.package}"`,
     });
   }
+}
+
+/** Leaves an answer alone that is JSON as a whole: a tag in the text of an object ends no thoughts. */
+function unlessWholeObject(middleware: Ai.LanguageModelMiddleware): Ai.LanguageModelMiddleware {
+  return {
+    ...middleware,
+    wrapGenerate: async (options) => {
+      const generated = await options.doGenerate();
+      const isWhole = generated.content.some((part) => part.type === "text" && isWholeObject(part.text));
+      return isWhole ? generated : middleware.wrapGenerate!({ ...options, doGenerate: async () => generated });
+    },
+  };
 }
 
 type PromptMessage = CallOptions["prompt"][number];

@@ -156,6 +156,7 @@ type Row = readonly [name: string, of: string, reading: Reading, respond: () => 
 
 const CHAT: readonly Row[] = [
   ["thoughts without an opening tag", "DeepSeek R1, vLLM", "BUY 70", says(`${THOUGHTS}\n</think>\n\n${GOOD}`)],
+  ["a tag of thoughts in the reason", "DeepSeek R1", "BUY 70", says(GOOD.replace("up", "after </think> up"))],
   ["thoughts that hold a draft", "DeepSeek R1", "BUY 70", says(`<think>Maybe ${SELL}? No.</think>\n${GOOD}`)],
   [
     "thoughts, a draft, thoughts, a vote",
