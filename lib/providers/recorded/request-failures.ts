@@ -109,7 +109,7 @@ function rejection(said: Omit<ServerError, "status" | "failedGeneration">): Requ
 }
 
 const CONTEXT_TOO_SHORT =
-  /context.?(?:length|size|window)|maximum context|prompt is too long|too many (?:input )?tokens|input token count/i;
+  /context.?(?:length|size|window)|maximum context|prompt is too long|too many (?:input )?tokens|input token count|`inputs` tokens/i;
 
 const FILTERED = /content.?(?:filter|management|policy|exists risk)|data_inspection_failed|moderation|flagged/i;
 

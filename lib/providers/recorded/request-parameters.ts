@@ -24,7 +24,8 @@ export function configuredParameters(config: LlmConfig): RequestParameters {
   return { temperature, output, token_limit: hasMaxTokens ? "max_tokens" : "max_completion_tokens" };
 }
 
-const REFUSED = /unsupported|not support|not allowed|only the default|deprecated|only 1 |may only be|instead/i;
+const REFUSED =
+  /unsupported|not support|not allowed|not permitted|unknown param|unrecognized|only the default|deprecated|only 1 |may only be|instead/i;
 const OUTPUT =
   /response_?format|json_?schema|json_?object|json mode|structured.?output|response_?(?:json_?)?schema|response_?mime|grammar|guided/i;
 

@@ -18,11 +18,11 @@ export function waitOfHeaders(headers: Headers, now: number): number | undefined
   return dateWait(retryAfter, now) ?? resetWait(headers, now);
 }
 
-/** The wait that an error asks for, ms: Gemini's `"retryDelay": "8s"` (google.rpc.RetryInfo), or "try again in 7.66s". */
+/** The wait that an error asks for, ms: Gemini's `"retryDelay": "8s"` (google.rpc.RetryInfo), or "try again in 7.66s", "please wait 7 seconds". */
 export function waitOfBody(body: string): number | undefined {
   const delay = /"retryDelay"\s*:\s*"([\d.]+s)"/.exec(body)?.[1];
   const words =
-    /\b(?:re)?try (?:again )?(?:in|after) (\d[\d.hms]*)(?: (ms|milliseconds|s|sec|seconds?|m|min|minutes?)\b)?/i.exec(
+    /\b(?:(?:re)?try (?:again )?(?:in|after)|please wait) (\d[\d.hms]*)(?: (ms|milliseconds|s|sec|seconds?|m|min|minutes?)\b)?/i.exec(
       body,
     );
   if (delay !== undefined) return goDuration(delay);

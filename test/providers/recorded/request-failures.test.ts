@@ -123,6 +123,7 @@ test("a prompt that does not fit the context names the cure", async () => {
   for (const error of [
     "This model's maximum context length is 512 tokens. However, your messages resulted in 1200 tokens.",
     "the request exceeds the available context size, try increasing it",
+    "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000",
   ]) {
     const { message } = await model.failure(() => refused(error));
     expect(message).toContain(

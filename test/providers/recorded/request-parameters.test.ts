@@ -28,6 +28,13 @@ test.each([
   ["Azure's temperature", "Unsupported parameter: 'temperature' is not supported with this model.", "temperature"],
   ["Kimi's temperature", "invalid temperature: only 1 is allowed for this model", "temperature"],
   ["Anthropic's temperature", "`temperature` is deprecated for this model.", "temperature"],
+  ["an unknown temperature", "Unknown parameter: 'temperature'.", "temperature"],
+  ["Azure's older max_tokens", "Unrecognized request argument supplied: max_tokens", "token_limit"],
+  [
+    "FastAPI's max_tokens",
+    '[{"type":"extra_forbidden","loc":["body","max_tokens"],"msg":"Extra inputs are not permitted"}]',
+    "token_limit",
+  ],
   ["DeepSeek's formats", "This response_format type is unavailable now", "output"],
   ["LM Studio's formats", "'response_format.type' must be 'json_schema' or 'text'", "output"],
   ["Groq's formats", "This model does not support response format `json_schema`.", "output"],

@@ -49,6 +49,8 @@ test.each([
   ["Please try again in 640ms.", 640],
   ["Too many requests, retry after 30 seconds", 30_000],
   ["try again in 2 minutes", 120_000],
+  ["Rate limit of 10 per 60s exceeded. Please wait 43 seconds before retrying.", 43_000],
+  ["Please wait for the model to load.", undefined],
   ["Please try again later.", undefined],
 ])("an error asks to wait: %s", (body, wanted) => {
   expect(waitOfBody(body)).toBe(wanted as number);
