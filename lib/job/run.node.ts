@@ -96,7 +96,9 @@ async function runWithNotes(
   options: RunOptions & { memory: Memory; isDryRun: boolean; onNote: (note: string) => void },
 ): Promise<BacktestResult> {
   const { job, recording, refreshes } = opened;
-  const { memory, restart, retryFailed, isDryRun, onNote, refresh = [] } = options;
+  const { memory, restart, isDryRun, onNote, refresh = [] } = options;
+  // A refresh to which nobody has answered has the number of the one before, and so its run.
+  const isRetry = options.retryFailed === true || refresh.length > 0;
   let progress: Progress | undefined;
   let runId: string | undefined;
   try {
@@ -104,7 +106,7 @@ async function runWithNotes(
       ...job,
       memory,
       onNote,
-      restart: restart === true || retryFailed !== true || recording === undefined ? restart : recording.wentOnWithout,
+      restart: restart === true || !isRetry || recording === undefined ? restart : recording.wentOnWithout,
       onStart: async (id) => {
         runId = id;
         await recording?.begin(id);

@@ -198,6 +198,13 @@ describe("a server that is out", () => {
     // Nothing is left to be asked again.
     const again = await world.run(folder, "--retry-failed");
     expect(again.stdout).toBe(retried.stdout);
+
+    // Nobody answered the first refresh, so the second one asks.
+    const refresh = ["--refresh-provider", "llama"];
+    outFor(() => true);
+    expect((await world.run(folder, ...refresh, "--on-failure", "abstain")).code).toBe(0);
+    world.respond = someVote;
+    expect((await world.run(folder, ...refresh)).stderr).toContain(`asked ${ASKED}, cached 0, failed 0\n`);
   });
 });
 
