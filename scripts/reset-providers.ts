@@ -6,6 +6,7 @@ import { maintainMemory } from "../lib/memory/open.node.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemory } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
+import { shareProgress } from "./cli/progress.ts";
 import { renderMarks, renderRecount } from "./text/reset.ts";
 
 const COMMAND = {
@@ -42,12 +43,22 @@ await runScript(async ({ argv, signal }) => {
   const { provider: providers, "dry-run": dryRun, before: beforeMs, json } = flags;
   if (beforeMs !== undefined && !flags.forget) throw usageError("--before needs --forget");
   const memory = await locateMemory(flags);
+  const progress = shareProgress();
+  const shown = {
+    signal,
+    onSteps: progress.update,
+    onEmbedded: (made: number, wanted: number): void => progress.update("Vectors", made, wanted),
+    onNote: (text: string): void => {
+      progress.clear();
+      note(text);
+    },
+  };
   const task = { name: flags.forget ? "forget providers" : "reset providers", dryRun, signal };
   let damaged;
   if (flags.forget) {
     const result = await maintainMemory(memory, task, (storage, embedder) =>
-      forgetProviders(storage, { embedder, providers, beforeMs, dryRun, signal, onNote: note }),
-    );
+      forgetProviders(storage, { embedder, providers, beforeMs, dryRun, ...shown }),
+    ).finally(progress.clear);
     ({ damaged } = result);
     if (beforeMs !== undefined && beforeMs > result.newestExitMs + 1) {
       const [newest, before] = [result.newestExitMs, beforeMs].map((ms) => new Date(ms).toISOString());
@@ -57,8 +68,8 @@ await runScript(async ({ argv, signal }) => {
     else await writeOut(renderMarks(result, { dryRun }));
   } else {
     const result = await maintainMemory(memory, task, (storage, embedder) =>
-      recountProviders(storage, { embedder, providers, dryRun, signal, onNote: note }),
-    );
+      recountProviders(storage, { embedder, providers, dryRun, ...shown }),
+    ).finally(progress.clear);
     ({ damaged } = result);
     if (json) await writeJson({ dry_run: dryRun, ...result });
     else await writeOut(renderRecount(result, { dryRun }));

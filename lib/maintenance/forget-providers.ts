@@ -46,7 +46,7 @@ export async function forgetProviders(
 ): Promise<ForgetResult> {
   const { providers = [], beforeMs, dryRun = false, ...opening } = options;
   const opened = dryRun ? undefined : await openMemory(storage, opening);
-  const remembered = opened ?? (await loadOutcomes(storage, await storage.list(), { signal: options.signal }));
+  const remembered = opened ?? (await loadOutcomes(storage, await storage.list(), options));
   const newest = remembered.trades.at(-1);
   if (newest === undefined) {
     throw fail("NOT_FOUND", `Cannot forget in "${storage.label}"`, { found: "no outcomes", expected: "at least one" });

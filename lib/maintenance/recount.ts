@@ -48,7 +48,7 @@ export async function recountProviders(
   const { providers = [], dryRun = false, ...opening } = options;
   const beforeProviders = await storedRecords(storage, PROVIDER_FILE);
   const beforeRegimes = await storedRecords(storage, REGIME_FILE);
-  const stored = await loadOutcomes(storage, await storage.list(), { signal: options.signal });
+  const stored = await loadOutcomes(storage, await storage.list(), options);
   const known = new Set([...votersOf(stored.trades), ...beforeProviders.keys()]);
   assertKnownProviders(providers, known);
 
