@@ -70,7 +70,8 @@ export function tooLarge(): string {
 
 async function answerRequest(request: unknown, handler: RpcHandler): Promise<object | undefined> {
   if (!isRecord(request)) return failed(null, invalid("no object", "a request"));
-  const { id, method, params = {} } = request;
+  const { id, method } = request;
+  const params = request["params"] ?? {};
   const answerTo: Id = typeof id === "string" || typeof id === "number" ? id : null;
   if (request["jsonrpc"] !== "2.0") return failed(answerTo, invalid("another version", '"jsonrpc": "2.0"'));
   if (typeof method !== "string") return failed(answerTo, invalid("no method", "its name"));

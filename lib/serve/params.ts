@@ -7,10 +7,10 @@ import { isProviderName } from "../config/provider-schema.ts";
 import { FEATURE_NAME } from "../market/features.ts";
 import { MAX_NUMBER } from "../memory/outcome.ts";
 import type { Action, Market, TradeAction } from "../types.ts";
-import { isRecord } from "../util/json.ts";
 import { isFileNamePart } from "../util/names.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
-import { ParamError } from "./param-error.ts";
+import { ParamError, refuseParam } from "./param-error.ts";
+import { withoutNulls } from "./without-nulls.ts";
 
 /** `backtest`: simulated time, which only goes on. `live`: the clock's time. */
 type SessionMode = "backtest" | "live";
@@ -114,7 +114,7 @@ export interface SessionParams {
   readonly session: string;
 }
 
-const { map, text, number, choice, integer, boolean } = fieldsOf(z);
+const { map, text, number, choice, integer, boolean, ...fields } = fieldsOf(z);
 const optional = z.exactOptional;
 
 const MAX_WORD = 200;
@@ -128,7 +128,7 @@ const time = z.union([z.string(), z.number()], { error: TIMESTAMP_FORM }).transf
   return ms ?? 0;
 });
 const amount = number("a number of at most 1e100", (value) => Math.abs(value) <= MAX_NUMBER);
-const above0 = number("a number above 0", (value) => value > 0 && value <= MAX_NUMBER);
+const above0 = fields.above0(MAX_NUMBER);
 const asset = text(ASSET_FORM, isAssetName);
 const provider = text("a name of 1 to 60 printable characters", isProviderName);
 const session = text("what open_session returned", (value) => value.length <= MAX_WORD);
@@ -262,21 +262,19 @@ export const SCHEMAS: {
   }),
 };
 
-/** Without the keys whose value is `null`: many languages send one for what is not there. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (!isRecord(value)) return value;
-  const there = Object.entries(value).filter(([, each]) => each !== null && each !== undefined);
-  return Object.fromEntries(there.map(([key, each]) => [key, withoutNulls(each)]));
-}
-
 /**
  * Checks the parameters of a method. A value of `null` counts as absent.
  *
  * @throws {ParamError} Naming the first field that is wrong, and all others in its message.
  */
 export function parseParams<T>(method: string, schema: z.ZodType<T>, params: unknown): T {
-  const parsed = schema.safeParse(withoutNulls(params), { reportInput: true });
+  const sent = withoutNulls(params);
+  if (sent === undefined)
+    throw refuseParam(method, "params", {
+      found: "maps or lists too deep in one another",
+      expected: "at most 32 levels",
+    });
+  const parsed = schema.safeParse(sent, { reportInput: true });
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.flatMap(problemsOf);
   const told = problems.map(

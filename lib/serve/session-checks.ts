@@ -5,6 +5,7 @@ import { abstain, toVote } from "../providers/provider.ts";
 import type { Vote } from "../types.ts";
 import { closest } from "../util/closest.ts";
 import { isSameJson } from "../util/json.ts";
+import { DAY_MS } from "../util/time.ts";
 import type { DecideParams, RecordOutcomeParams, VoteParam } from "./params.ts";
 import { refuseParam } from "./param-error.ts";
 
@@ -73,6 +74,19 @@ export function checkTrade(params: RecordOutcomeParams): void {
     throw refuse("decision_id", "none", "what decide returned, or votes");
 }
 
+/** How far a backtest's time may go on at once: a wrong year would commit thousands of empty chunks. */
+const MAX_STEP_MS = 3653 * DAY_MS;
+
+/** @throws {ParamError} If a backtest that is at `nowMs` cannot go on to `asOf`. */
+export function checkNextTime(method: string, asOf: number, nowMs: number): void {
+  if (asOf >= nowMs && asOf <= nowMs + MAX_STEP_MS) return;
+  const expected =
+    asOf < nowMs
+      ? `${iso(nowMs)} or later: a backtest's time never goes back`
+      : `at most ten years after ${iso(nowMs)}, the session's time`;
+  throw refuseParam(method, "as_of", { found: iso(asOf), expected });
+}
+
 /** Whether a decision is asked for again with the same values. */
 export function isSameDecision(
   before: SessionDecision,
@@ -82,6 +96,7 @@ export function isSameDecision(
     votes: readonly Vote[];
     situation: SessionSituation;
     sentence: string | undefined;
+    risk?: DecisionRisk;
   },
 ): boolean {
   const { feature_ranks: _before, ...valuesBefore } = before.situation;
@@ -91,8 +106,13 @@ export function isSameDecision(
     Date.parse(before.timestamp) === now.asOf &&
     isSameJson(before.votes, now.votes) &&
     isSameJson(valuesBefore, values) &&
+    (now.risk === undefined || isSameRisk(before, now.risk)) &&
     (now.sentence === undefined || before.sentence === now.sentence)
   );
+}
+
+function isSameRisk(a: DecisionRisk, b: DecisionRisk): boolean {
+  return a.price === b.price && a.risk_per_unit === b.risk_per_unit && a.stop_price === b.stop_price;
 }
 
 export function iso(ms: number): string {

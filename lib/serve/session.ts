@@ -14,6 +14,7 @@ import type { MemoryContext, Vote } from "../types.ts";
 import type { DecideParams, OpenSessionParams, RecordOutcomeParams, SituationParam } from "./params.ts";
 import { refuseParam } from "./param-error.ts";
 import {
+  checkNextTime,
   checkTrade,
   completeVotes,
   type DecisionRisk,
@@ -112,7 +113,7 @@ export class Session {
       if (!isSameDecision(before, { ...asked, situation: known.situation, sentence })) throw takenId("decide", id);
       return { result: resultOf(before, await this.#recall(run, asked)) };
     }
-    this.#assertNotPast("decide", asOf, run);
+    this.#assertNextTime("decide", asOf, run);
     if (params.decision_id !== undefined) this.#assertFree("decide", id, run);
     run.enter(asOf);
     const { decision, recalled } = await this.#judge(run, asked);
@@ -127,7 +128,7 @@ export class Session {
     const id = params.decision_id ?? decisionId(run.id, { asset: params.asset, timestamp: params.entry_timestamp });
     const recordedIn = run.recorded.get(id);
     if (recordedIn === undefined) this.#assertTime(params, run);
-    const { decision, durable: decided } = await this.#decisionOf(run, id, params);
+    const { decision, isNew } = await this.#decisionOf(run, id, params);
     if (recordedIn === undefined) run.enter(params.as_of);
     const outcome = outcomeOf(params, {
       decision,
@@ -138,6 +139,8 @@ export class Session {
       earlier: () => run.view.visible(params.exit_timestamp),
     });
     const { trade, durable } = await unlessTaken(id, () => run.addOutcome(outcome));
+    // Only now: of a trade that is refused no decision is kept.
+    const decided = isNew ? run.addDecision(decision) : undefined;
     const { realized_pnl, pnl_percentage, result_r, r_basis } = outcome;
     const figures = { decision_id: id, realized_pnl, pnl_percentage, result_r, r_basis };
     const result = { ...figures, already_recorded: recordedIn !== undefined };
@@ -225,7 +228,7 @@ export class Session {
         throw refuse("asset", JSON.stringify(asset), `the decision's, ${JSON.stringify(before.asset)}`);
       if (asOf < Date.parse(before.timestamp))
         throw refuse("entry_timestamp", iso(asOf), `the decision's time, ${before.timestamp}, or later`);
-      return { decision: before };
+      return { decision: before, isNew: false };
     }
     const votes = completeVotes("record_outcome", sent, this.params.providers);
     const known = this.#situations.read("record_outcome", { ...params, asOf, values: params.situation ?? {} });
@@ -234,12 +237,12 @@ export class Session {
       const now = { asset, asOf, votes, situation: known.situation, sentence };
       // A decision that was asked for has its own time.
       if (!isSameDecision({ ...before, timestamp: iso(asOf) }, now)) throw takenId("record_outcome", id);
-      return { decision: before };
+      return { decision: before, isNew: false };
     }
     if (params.decision_id !== undefined) this.#assertFree("record_outcome", id, run);
     run.enter(params.as_of);
     const { decision } = await this.#judge(run, { id, asset, asOf, known, votes, risk: NO_RISK });
-    return { decision, durable: run.addDecision(decision) };
+    return { decision, isNew: true };
   }
 
   #costsOf(asset: string): Costs {
@@ -256,15 +259,13 @@ export class Session {
     throw refuseParam(method, "as_of", { found: iso(asOf), expected });
   }
 
-  #assertNotPast(method: string, asOf: number, run: SessionRun): void {
-    if (this.params.mode === "live" || asOf >= run.nowMs) return;
-    const expected = `${iso(run.nowMs)} or later: a backtest's time never goes back`;
-    throw refuseParam(method, "as_of", { found: iso(asOf), expected });
+  #assertNextTime(method: string, asOf: number, run: SessionRun): void {
+    if (this.params.mode === "backtest") checkNextTime(method, asOf, run.nowMs);
   }
 
   /** Whether a trade that is new belongs into the session. */
   #assertTime(params: RecordOutcomeParams, run: SessionRun): void {
-    this.#assertNotPast("record_outcome", params.as_of, run);
+    this.#assertNextTime("record_outcome", params.as_of, run);
     const { entry_timestamp: entry, exit_timestamp: exit } = params;
     if (this.params.mode === "live" || (entry >= run.startMs && exit > run.startMs)) return;
     const field = entry < run.startMs ? "entry_timestamp" : "exit_timestamp";
@@ -290,5 +291,6 @@ interface Asked {
 
 interface DecisionBehind {
   readonly decision: SessionDecision;
-  readonly durable?: Promise<void>;
+  /** Whether it is to be added yet. */
+  readonly isNew: boolean;
 }

@@ -38,6 +38,7 @@ describe("a decision", () => {
     await server.call("record_outcome", tradeOf(session, "2024-01-06", 110));
     expect(await server.call("decide", asked)).toEqual(first);
     expect(await refusedField(server.call("decide", { ...asked, votes: [] }))).toBe("decision_id");
+    expect(await refusedField(server.call("decide", { ...asked, price: 100, stop: 90 }))).toBe("decision_id");
   });
 
   test("lets a provider without a vote abstain", async () => {
@@ -53,6 +54,9 @@ describe("a decision", () => {
     ["votes[0].confidence", { votes: [{ provider: "up", action: "BUY", confidence: 101 }] }],
     ["as_of", { as_of: "yesterday" }],
     ["as_of", { as_of: "2024-01-01T23:59:59Z" }],
+    // A wrong year, over thousands of chunks.
+    ["as_of", { as_of: "2204-01-02" }],
+    ["params", { situation: { deep: JSON.parse(`${"[".repeat(50_000)}${"]".repeat(50_000)}`) as unknown } }],
     ["situation.adx", { situation: { adx: "high" } }],
     ["situation.deep", { situation: { deep: { er: 1 } } }],
     ["stop", { price: 100, stop: 100 }],
@@ -149,6 +153,19 @@ describe("a trade", () => {
     const session = await openSession(server);
     expect(await refusedField(server.call("record_outcome", { ...tradeOf(session, DAY, 110), ...wrong }))).toBe(field);
     expect(await outcomesOf(server.storage)).toEqual([]);
+  });
+});
+
+describe("a trade that memory refuses", () => {
+  test("leaves no decision either, and its id is free", async () => {
+    const server = await testServer();
+    const session = await openSession(server);
+    const trade = { ...tradeOf(session, DAY, 110), decision_id: "huge" };
+    // Each number is allowed, but not their product.
+    const refused = server.call("record_outcome", { ...trade, position_size: 1e100, exit_price: 1e100 });
+    await expect(refused).rejects.toThrow("realized_pnl");
+    await server.call("record_outcome", { ...trade, votes: VOTES.slice(0, 1) });
+    expect(await server.call("close_session", { session })).toMatchObject({ decisions: 1, outcomes: 1 });
   });
 });
 
