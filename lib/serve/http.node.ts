@@ -40,19 +40,29 @@ class Refused extends Error {
 /** Listens. @throws {CarryoverError} `IO` if the address cannot be used. */
 export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   const { host, port, requestMs = REQUEST_MS } = options;
-  const server = createServer((request, response) => void respond(request, response, options));
+  const answering = new Set<Promise<void>>();
+  const server = createServer((request, response) => {
+    request.socket.setTimeout(0);
+    const answered = respond(request, response, options).finally(() => answering.delete(answered));
+    answering.add(answered);
+  });
   server.headersTimeout = requestMs;
   server.requestTimeout = requestMs;
+  // Bun does not keep to these two: half a header would hold its connection for ever.
+  server.on("connection", (socket) => socket.setTimeout(requestMs, () => socket.destroy()));
   await listening(server, { host, port });
   const { port: bound } = server.address() as AddressInfo;
   const shown = isIP(host) === 6 ? `[${host}]` : host;
   return {
     url: `http://${shown}:${bound}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
-      }),
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      await Promise.all(answering);
+      // Clients that keep their connections would keep the server.
+      server.closeAllConnections();
+      await closed;
+    },
   };
 }
 
@@ -65,16 +75,17 @@ function listening(server: Server, { host, port }: { host: string; port: number 
   });
 }
 
+/** Answers a request. Settles when the answer is out, or the client has gone. */
 async function respond(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
   try {
     const text = await answerTo(request, options);
-    send(response, text === undefined ? 204 : 200, text);
+    await send(response, text === undefined ? 204 : 200, text);
   } catch (error) {
     if (!(error instanceof Refused)) options.onBug(error);
     const refused = error instanceof Refused ? error : new Refused(500, "This is a bug in Carryover");
     // What is left of a body is not read.
     const headers = request.complete ? refused.headers : { ...refused.headers, connection: "close" };
-    send(response, refused.status, JSON.stringify({ error: refused.message }), headers);
+    await send(response, refused.status, JSON.stringify({ error: refused.message }), headers);
   }
 }
 
@@ -83,18 +94,23 @@ function send(
   status: number,
   text: string | undefined,
   headers: Readonly<Record<string, string>> = {},
-): void {
-  if (response.headersSent || response.destroyed) return;
-  const ofBody = text === undefined ? {} : { "content-type": "application/json" };
+): Promise<void> {
+  if (response.headersSent || response.destroyed) return Promise.resolve();
+  const body = text === undefined ? undefined : new TextEncoder().encode(text);
+  const ofBody = body === undefined ? {} : { "content-type": "application/json", "content-length": body.length };
   response.writeHead(status, { ...ofBody, "cache-control": "no-store", ...headers });
-  response.end(text);
+  return new Promise((resolve) => {
+    response.once("close", resolve);
+    response.end(body, resolve);
+  });
 }
 
 async function answerTo(request: IncomingMessage, options: HttpOptions): Promise<string | undefined> {
   assertOwnHost(request, options);
   const path = (request.url ?? "").split("?")[0];
   if (path === "/health") {
-    if (request.method !== "GET") throw new Refused(405, "/health takes GET", { allow: "GET" });
+    if (request.method !== "GET" && request.method !== "HEAD")
+      throw new Refused(405, "/health takes GET", { allow: "GET, HEAD" });
     return JSON.stringify({ status: "ok" });
   }
   if (path !== "/rpc") throw new Refused(404, "Nothing is here: POST /rpc, or GET /health");

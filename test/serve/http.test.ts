@@ -77,7 +77,34 @@ test("refuses a request that is not whole in time", async () => {
   expect(await raw(`${head}{"half`)).toStartWith("HTTP/1.1 408");
 });
 
+test("closes a connection that sends half a header", async () => {
+  expect(await raw("GET /health HTTP/1.1\r\nHo")).toBe("");
+});
+
+test("ends while a client keeps its connection, after what is under way is answered", async () => {
+  const begun = Promise.withResolvers<void>();
+  const call = async (): Promise<void> => {
+    begun.resolve();
+    await Bun.sleep(20);
+  };
+  const other = await serveHttp({ host: "127.0.0.1", port: 0, token: TOKEN, call, onBug: () => {} });
+  const { port } = new URL(other.url);
+  const [half, whole] = [connect(Number(port), "127.0.0.1"), connect(Number(port), "127.0.0.1")];
+  half.on("error", () => {});
+  half.write("GET /health HTTP/1.1\r\nHo");
+  let got = "";
+  whole.on("data", (part) => void (got += part.toString()));
+  const head = `Host: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: ${BODY.length}`;
+  whole.write(`POST /rpc HTTP/1.1\r\n${head}\r\n\r\n${BODY}`);
+  const ended = new Promise((resolve) => whole.once("close", resolve));
+  await begun.promise;
+  await other.close();
+  await ended;
+  expect(got).toStartWith("HTTP/1.1 200");
+});
+
 test.each([
+  ["HEAD", "/health", 200],
   ["GET", "/rpc", 405],
   ["POST", "/health", 405],
   ["GET", "/", 404],

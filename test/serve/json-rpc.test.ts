@@ -26,7 +26,9 @@ const request = (method: string, more: object = {}): object => ({ jsonrpc: "2.0"
 describe("a request", () => {
   test("is answered under its id, which may be a text", async () => {
     expect(await answer(request("echo", { params: { a: 1 } }))).toEqual({ jsonrpc: "2.0", id: 1, result: { a: 1 } });
-    expect(await answer(request("echo", { id: "x" }))).toEqual({ jsonrpc: "2.0", id: "x", result: {} });
+    for (const more of [{}, { params: null }]) {
+      expect(await answer(request("echo", { id: "x", ...more }))).toEqual({ jsonrpc: "2.0", id: "x", result: {} });
+    }
   });
 
   test("without an id is done and not answered, not even if it fails", async () => {

@@ -91,4 +91,5 @@ test("a program that plays a year over stdin gets the figures of the run, digit 
   const expected = (await Promise.all(chunks.map((chunk) => decisionsOf(run.storage, chunk)))).flat();
   expect(expected.length).toBeGreaterThan(6000);
   expect(played).toEqual(expected.map(comparedOfRun));
+  expect(played.some(({ size_scale: scale }) => scale > 0.02 && scale < 1)).toBe(true);
 });
