@@ -103,7 +103,7 @@ describe("mergeMemories()", () => {
         }
         expect((await checkOnce(merged)).findings).toEqual([]);
       }),
-      { numRuns: 8 },
+      { numRuns: 4 },
     );
   }, 120_000);
 

@@ -6,6 +6,7 @@ import { PROJECT_DIR } from "../samples.ts";
 import { filesOf, resultOf } from "../scripts/run-script.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { type Engine, ENGINES, isThere } from "./support/find-engines.ts";
+import { sampleOf } from "./support/sample.ts";
 
 setDefaultTimeout(120_000);
 
@@ -42,7 +43,7 @@ beforeAll(async () => {
   files = filesOf(onBun);
 });
 
-describe.each([ENGINES[1], ENGINES[2]])("on $name", (engine) => {
+describe.each(sampleOf([ENGINES[1], ENGINES[2]], 1))("on $name", (engine) => {
   const other = ENGINES.find((each) => each !== engine && each.name !== "Bun")!;
   const folder = join(base, engine.name);
 

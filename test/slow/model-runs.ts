@@ -8,6 +8,7 @@ import { PROJECT_DIR } from "../samples.ts";
 import { someVote } from "../providers/recorded/model-server.ts";
 import { KEY, openModelWorld, QUESTIONS_A_DAY, type ModelWorld } from "../scripts/model-run-samples.ts";
 import { filesOf, runScript, type ScriptResult } from "../scripts/run-script.ts";
+import { IS_SAMPLE } from "./support/sample.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(600_000);
@@ -349,8 +350,8 @@ describe.skipIf(PYTHON === null)(
   },
 );
 
-test("a year of three assets with three language models, killed and resumed, asks each question once and ends in the same bytes", async () => {
-  const days = 366;
+test(`${IS_SAMPLE ? "a quarter" : "a year"} of three assets with three language models, killed and resumed, asks each question once and ends in the same bytes`, async () => {
+  const days = IS_SAMPLE ? 91 : 366;
   const questions = days * QUESTIONS_A_DAY;
   world.respond = someVote;
   const whole = world.newFolder({ days, chunks: "quarter" });

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { LookaheadReport } from "../../lib/experiments/lookahead.ts";
 import { copyProject } from "../mutants/project-copy.ts";
 import { runScript } from "../scripts/run-script.ts";
+import { sampleOf } from "./support/sample.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(180_000);
@@ -232,7 +233,7 @@ function usedMemory(): Promise<string> {
 }
 
 describe("check-lookahead catches", () => {
-  test.concurrent.each(Object.entries(MUTANTS))("%s", async (name, edits) => {
+  test.concurrent.each(sampleOf(Object.entries(MUTANTS), 8))("%s", async (name, edits) => {
     const { code, repeatable, leaks, entered_early, checks } = await checkMutant(name, edits);
     expect(repeatable).toBe(true);
     expect(leaks + entered_early).toBeGreaterThan(0);

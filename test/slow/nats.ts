@@ -11,11 +11,11 @@ import { BASE, writeSweep } from "../sweep/sweep-samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { Line, NATS_SERVER, NatsServer } from "./support/nats-server.ts";
 import { collect, endOf, killAll, startWorker, submit } from "./support/nats-sweeps.ts";
+import { IS_SAMPLE } from "./support/sample.ts";
 
 setDefaultTimeout(600_000);
 
-/** CI kills fewer. */
-const KILLS = Number(process.env["CARRYOVER_NATS_KILLS"] ?? 20);
+const KILLS = IS_SAMPLE ? 6 : 20;
 const CELLS = 10 * KILLS;
 const sample = (cells: number, seed = 1): string =>
   `sample: { cells: ${cells}, seed: ${seed}, from: { portfolio_memory.learning_rate: { min: 0.01, max: 1 } } }\n`;

@@ -6,6 +6,7 @@ import { PROJECT_DIR } from "../samples.ts";
 import { filesOf, resultOf, runScript, type ScriptResult } from "../scripts/run-script.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { ENGINES, type Engine, isThere, nodesInPath, runsTypeScript } from "./support/find-engines.ts";
+import { sampleOf } from "./support/sample.ts";
 
 setDefaultTimeout(300_000);
 
@@ -93,7 +94,7 @@ test("its declarations have types, for a strict program without types of an engi
   expect(await start([process.execPath, tsc, ...flags, program], project)).toEqual({ code: 0, stdout: "", stderr: "" });
 });
 
-describe.each(EVERY_ENGINE)("on $name", (engine) => {
+describe.each(sampleOf(EVERY_ENGINE, 2))("on $name", (engine) => {
   const command = (...args: string[]): string[] => [...engine.command, bin, ...args];
 
   test.skipIf(!isThere(engine) || isModern(engine))(

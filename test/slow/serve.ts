@@ -16,6 +16,7 @@ import { comparedOfRun, type Game, playLoop } from "../serve/loop-player.ts";
 import { startServer } from "../serve/rpc-child.ts";
 import { openSession, tradeOf } from "../serve/server-samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
+import { IS_SAMPLE } from "./support/sample.ts";
 
 setDefaultTimeout(600_000);
 
@@ -23,7 +24,7 @@ const base = temporaryFolder("serve");
 const random = seeded(Date.now());
 
 /** Kills of the server. */
-const KILLS = 25;
+const KILLS = IS_SAMPLE ? 8 : 25;
 
 test(`${KILLS} kills of a server lose no answered trade, and leave nothing that is half written`, async () => {
   const memoryDir = join(base, "killed");

@@ -8,11 +8,12 @@ import { PROJECT_DIR, seeded } from "../samples.ts";
 import { runScript } from "../scripts/run-script.ts";
 import { resultBytes, writeSweep } from "../sweep/sweep-samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
+import { IS_SAMPLE } from "./support/sample.ts";
 
 setDefaultTimeout(600_000);
 
 const CELLS = 60;
-const KILLS = 20;
+const KILLS = IS_SAMPLE ? 8 : 20;
 const SWEEP = `sample: { cells: ${CELLS}, from: { portfolio_memory.learning_rate: { min: 0.01, max: 1 }, backtest.seed: [1, 2, 3] } }\n`;
 
 const base = temporaryFolder("sweep-faults");
