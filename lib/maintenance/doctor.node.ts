@@ -48,9 +48,15 @@ const MIN_VERSIONS = {
   node: extname(import.meta.filename) === ".js" ? "20.16.0" : "22.18.0",
 } as const;
 
-/** What needs packages that a plain install of the published package lacks; a clone lacks ccxt alone. */
+/** What needs packages that a plain install of the published package lacks; a clone may lack the first three. */
 const OPTIONAL_PACKAGES = [
   { name: "ccxt", use: "fetch-bars", packages: ["ccxt"] },
+  {
+    name: "NATS",
+    use: "a sweep on NATS",
+    packages: ["@nats-io/transport-node", "@nats-io/jetstream", "@nats-io/kv", "@nats-io/obj"],
+  },
+  { name: "MCP", use: "serve --mcp", packages: ["@modelcontextprotocol/server"] },
   { name: "reports", use: "report", packages: ["@observablehq/plot", "linkedom", "uplot"] },
   { name: "Parquet", use: "export --format parquet", packages: ["hyparquet-writer"] },
   { name: "embedder", use: "embedder: onnx", packages: ["@huggingface/tokenizers", "onnxruntime-web"] },

@@ -10,7 +10,7 @@ import { resultOf, runScript } from "./run-script.ts";
 const work = mkdtempSync(join(tmpdir(), "carryover-doctor-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
-const NAMES = ["engine", "packages", "ccxt", "model", "bars", "memory", "disk", "space", "clock"];
+const NAMES = ["engine", "packages", "ccxt", "NATS", "MCP", "model", "bars", "memory", "disk", "space", "clock"];
 
 interface Report {
   readonly code: number;
@@ -90,7 +90,7 @@ describe("doctor in a project whose packages are not as package.json wants them"
 
   test("names those that are missing, and looks at nothing else", async () => {
     const { code, names, checks } = await examineProject();
-    expect([code, names]).toEqual([3, ["engine", "packages", "ccxt"]]);
+    expect([code, names]).toEqual([3, ["engine", "packages", "ccxt", "NATS", "MCP"]]);
     expect(checks["packages"]).toMatchObject({ state: "missing", cure: "bun install" });
     expect(checks["packages"]!.found).toBe(`not installed: ${Object.keys(manifest.dependencies).join(", ")}`);
     expect(checks["ccxt"]).toMatchObject({ state: "note", cure: "bun add ccxt" });

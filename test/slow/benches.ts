@@ -73,7 +73,7 @@ test.each(
   "bench/%s.ts measures",
   async (_name, bench) => {
     const report = await bench();
-    expect(report.rows.length).toBeGreaterThan(3);
+    expect(report.rows.length).toBeGreaterThan(0);
     expect(report.rows.filter((row) => row.ours === undefined && row.peer === undefined)).toEqual([]);
     expect(renderReport(report)).not.toContain("NaN");
   },
