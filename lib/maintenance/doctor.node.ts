@@ -70,10 +70,8 @@ const OPTIONAL_PACKAGES = [
 const SYNCS = 20;
 const SYNCED_BYTES = 4096;
 const SLOW_SYNC_MS = 100;
-
 /** `f_type` of Linux's file systems in memory: tmpfs and ramfs (statfs(2)). */
 const IN_MEMORY = [0x0102_1994, 0x8584_58f6];
-
 const MIN_FREE_BYTES = 50e6;
 const LOW_FREE_BYTES = 1e9;
 
