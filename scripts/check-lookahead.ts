@@ -40,6 +40,6 @@ await runScript(async ({ argv, signal, guard }) => {
   const checked = { ...job, providersWith, voteLeaks };
   const report = await checkLookahead(checked, { dates: flags.at, onStep }).finally(progress.clear);
   if (flags.json) await writeJson(report);
-  else await writeOut(renderLookahead(report));
+  else await writeOut(renderLookahead(report, request.config.providers));
   return isClean(report) ? 0 : EXIT_DAMAGED;
 });

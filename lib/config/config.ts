@@ -30,6 +30,8 @@ export interface VotesFileConfig {
   readonly path: string;
   /** What a vote's timestamp is: when it was known, or the start of the bar at whose end it was. @default "known_at" */
   readonly stamp?: "known_at" | "bar_start";
+  /** How long a bar of `stamp: bar_start` is, such as `1d`. @default the run's timeframe */
+  readonly bar?: string;
   readonly confidence_scale?: ConfidenceScale;
 }
 

@@ -1,6 +1,14 @@
 import type { z as Zod } from "zod";
 import { DEFAULTS, PROVIDER_BARS } from "../settings.ts";
-import { DAY_MS, parsePatience, parseTimeout } from "../util/time.ts";
+import {
+  DAY_MS,
+  msOfTimeframe,
+  parsePatience,
+  parseTimeframe,
+  parseTimeout,
+  TIMEFRAME_FORM,
+  timeframeName,
+} from "../util/time.ts";
 import { type ConfidenceScale, type ProviderConfig, REASONING_EFFORTS } from "./config.ts";
 import type { Fields } from "./fields.ts";
 import { isVariable, openSettings } from "./open-settings.ts";
@@ -24,13 +32,7 @@ export function providerSchema(z: typeof Zod, fields: Fields): Zod.ZodType<Provi
     "type",
     [
       map({ name, type: z.enum(RULE_TYPES) }),
-      map({
-        name,
-        type: z.literal("file"),
-        path,
-        stamp: z.exactOptional(choice(["known_at", "bar_start"])),
-        confidence_scale: confidenceScale(z),
-      }),
+      fileSchema(z, { fields, name }),
       map({
         name,
         type: z.literal("module"),
@@ -49,6 +51,24 @@ export function providerSchema(z: typeof Zod, fields: Fields): Zod.ZodType<Provi
           : "a map of name, type and more",
     },
   );
+}
+
+/** `{ path, stamp, ... }` */
+function fileSchema(z: typeof Zod, { fields, name }: { fields: Fields; name: Zod.ZodString }) {
+  const { map, path, choice, text } = fields;
+  const spelled = text(TIMEFRAME_FORM, (value) => parseTimeframe(value) !== undefined);
+  return map({
+    name,
+    type: z.literal("file"),
+    path,
+    stamp: z.exactOptional(choice(["known_at", "bar_start"])),
+    // Of the spellings of a timeframe one is kept, so that they are one run.
+    bar: z.exactOptional(spelled.transform((value) => timeframeName(msOfTimeframe(value)))),
+    confidence_scale: confidenceScale(z),
+  }).refine(({ bar, stamp }) => bar === undefined || stamp === "bar_start", {
+    path: ["bar"],
+    error: "stamp: bar_start beside it",
+  });
 }
 
 function barCount(z: typeof Zod, { integer }: Fields) {

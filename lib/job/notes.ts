@@ -38,16 +38,26 @@ export interface ProviderLeak extends VoteLeak {
   readonly provider: string;
 }
 
-/** Says how the votes of a file show that they know later bars, and what to do. */
-export function leakNote(leak: ProviderLeak): string {
+/**
+ * Says how the votes of a file show that they know later bars, and what to do.
+ *
+ * @param providers The configuration of the run.
+ */
+export function leakNote(leak: ProviderLeak, providers: readonly ProviderConfig[]): string {
   const { provider, asset, kind, lag, share, z, later_z: later } = leak;
   const where = { change: "where they change", window: "from one vote to the next", level: "all in all" }[kind];
   const bar = lag === 0 ? "that begin when they count" : `that begin ${lag} ${lag === 1 ? "bar" : "bars"} later`;
+  const isStart = providers.some(
+    (each) => each.name === provider && each.type === "file" && each.stamp === "bar_start",
+  );
+  const advice = isStart
+    ? "If they were made from longer bars than the run's, set bar: to their length, such as bar: 1d"
+    : "If their timestamps are the starts of their bars, set stamp: bar_start";
   const percent = (50 * (1 + Math.abs(share))).toFixed(0);
   return (
     `The votes of "${provider}"${asset === null ? "" : ` on ${asset}`} know the future: ${where}, ${percent} % of the moves of bars ${bar} ` +
-    `go ${share > 0 ? "with" : "against"} them (z ${z.toFixed(1)}, a day of bars later at most ${later.toFixed(1)}). If their timestamps are ` +
-    "the starts of their bars, set stamp: bar_start (docs/PROVIDERS.md)"
+    `go ${share > 0 ? "with" : "against"} them (z ${z.toFixed(1)}, a day of bars later at most ${later.toFixed(1)}). ` +
+    `${advice} (docs/PROVIDERS.md)`
   );
 }
 

@@ -92,7 +92,7 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   const loading = { baseDir: options.baseDir, signal, recording, series };
   const { providers, votes, files, refreshes } = await loadProviders(config.providers, { ...loading, onNote });
   const voteLeaks = leaksOf(votes, series);
-  const notes = voteLeaks.map(leakNote);
+  const notes = voteLeaks.map((leak) => leakNote(leak, config.providers));
   notes.forEach(onNote);
   const ofProviders = providers.flatMap((provider) => provider.signal ?? []);
   const stopped = AbortSignal.any([recording?.recorder.signal ?? signal, ...ofProviders]);

@@ -12,6 +12,7 @@ import { CarryoverError, fail, messageOf } from "../errors.ts";
 import { readRegular } from "../storage/fs.node.ts";
 import { unlessAborted } from "../util/async.ts";
 import { isRecord } from "../util/json.ts";
+import { msOfTimeframe } from "../util/time.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import type { Answer, BarSeries } from "../types.ts";
 import { watchFirstAnswers } from "./first-answers.ts";
@@ -131,10 +132,11 @@ function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
 
 function loadVotes(bytes: Uint8Array, config: VotesFileConfig, options: LoadProvidersOptions): FileVotes {
   const { series = new Map<string, BarSeries>(), changeVotes, onNote } = options;
-  const { name, stamp, confidence_scale: confidenceScale } = config;
+  const { name, stamp, bar, confidence_scale: confidenceScale } = config;
   const path = resolve(options.baseDir, config.path);
   const written = parseVotesCsv(bytes, { file: path, confidenceScale });
-  const votes = stamp === "bar_start" ? knownAtClose(written, series) : written;
+  const votes =
+    stamp === "bar_start" ? knownAtClose(written, series, bar === undefined ? undefined : msOfTimeframe(bar)) : written;
   const uncovered = [...series.keys()].filter((asset) => !written.has(asset));
   if (uncovered.length > 0) {
     const covered = [...written.keys()].slice(0, MAX_NAMES).join(", ") + (written.size > MAX_NAMES ? ", ..." : "");

@@ -70,13 +70,15 @@ export function parseVotesCsv(bytes: Uint8Array, options: VotesFileOptions): Fil
  * Votes whose timestamps are the starts of bars, as of the ends of these bars.
  *
  * @param series Of each asset; votes on others are left out.
+ * @param barMs How long the bars of the votes are. @default as those of `series`
  */
-export function knownAtClose(votes: FileVotes, series: ReadonlyMap<string, BarSeries>): FileVotes {
+export function knownAtClose(votes: FileVotes, series: ReadonlyMap<string, BarSeries>, barMs?: number): FileVotes {
   const known = [...votes].flatMap(([asset, ofAsset]) => {
     const found = series.get(asset);
     if (found === undefined) return [];
     const { bars, timeframeMs } = found;
     const endOf = (startMs: number): number => {
+      if (barMs !== undefined && barMs !== timeframeMs) return startMs + barMs;
       const i = firstIndex(bars.length, (each) => bars[each]!.timestamp >= startMs);
       const nextMs = bars[i]?.timestamp === startMs ? bars[i + 1]?.timestamp : undefined;
       return endOfBar(startMs, nextMs, timeframeMs);

@@ -1,5 +1,6 @@
 /** What check-lookahead prints. */
 import { isClean, type LookaheadCheck, type LookaheadReport } from "../../lib/experiments/lookahead.ts";
+import type { ProviderConfig } from "../../lib/config/config.ts";
 import { leakNote } from "../../lib/job/notes.ts";
 import type { Leak } from "../../lib/experiments/trace-diff.ts";
 import { paint } from "../cli/terminal.ts";
@@ -9,7 +10,8 @@ import { columns, table, words } from "./table.ts";
 /** Fields of a leak that fit a line. */
 const SHOWN_FIELDS = 8;
 
-export function renderLookahead(report: LookaheadReport): string {
+/** @param providers The configuration of the run. */
+export function renderLookahead(report: LookaheadReport, providers: readonly ProviderConfig[]): string {
   const { checks, first_difference: difference, entered_early: early } = report;
   const about = [
     report.period.replace("/", " to "),
@@ -44,7 +46,7 @@ export function renderLookahead(report: LookaheadReport): string {
       leak === null ? [] : [`Changing the data from ${minute(at)} on changed ${leakText(leak)}`],
     ),
     ...(early === 0 ? [] : [`${countOf(early, "trade")} entered before the decision was made`]),
-    ...report.vote_leaks.map(leakNote),
+    ...report.vote_leaks.map((leak) => leakNote(leak, providers)),
     ...(isClean(report) ? conclusion(checks) : [paint("Look-ahead found", "red")]),
     "",
   ].join("\n");

@@ -77,6 +77,15 @@ describe("parseConfig()", () => {
     ]);
   });
 
+  test("takes the length of the bars of votes by its one name, and only with stamp: bar_start", async () => {
+    const file = (keys: string): string => `providers: [{ name: mine, type: file, path: votes.csv, ${keys} }]`;
+    const { providers } = await parse(file("stamp: bar_start, bar: 24H"));
+    expect(providers[0]).toMatchObject({ stamp: "bar_start", bar: "1d" });
+    for (const keys of ["bar: 1d", "stamp: known_at, bar: 1d"])
+      await expect(parse(file(keys))).rejects.toThrow("expected stamp: bar_start beside it");
+    await expect(parse(file("stamp: bar_start, bar: 1M"))).rejects.toThrow('expected a timeframe such as "15m"');
+  });
+
   test.each([
     ["unknown-key.yaml", '2:3: found unknown key "lerning_rate" in portfolio_memory, expected "learning_rate"'],
     ["unknown-key.yaml", '3:1: found unknown key "backteset" in the file, expected "backtest"'],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { parseProvider } from "../../lib/config/parse.ts";
-import { apiNotes, cutoffNotes, stoppedNote } from "../../lib/job/notes.ts";
+import type { ProviderConfig } from "../../lib/config/config.ts";
+import { apiNotes, cutoffNotes, leakNote, stoppedNote } from "../../lib/job/notes.ts";
 import { MissingAnswer, PromptsTooLong } from "../../lib/providers/recorded/recorder.ts";
 
 describe("cutoffNotes()", () => {
@@ -37,6 +38,18 @@ test("apiNotes() name models of api: openai on a server that is not OpenAI's", a
   expect(await notesOn({ base_url: "http://localhost/v1" })).toEqual([]);
   expect(await notesOn({ api: "openai" })).toEqual([]);
   expect(await notesOn({ api: "openai", base_url: "https://api.openai.com/v1" })).toEqual([]);
+});
+
+test("leakNote() advises the stamp, and the length of the bars where the stamp is set", () => {
+  const figures = { asset: null, kind: "change", lag: 0, bars: 900, z: 9, share: 0.2, later_z: 1 } as const;
+  const file = { name: "mine", type: "file", path: "votes.csv" } as const;
+  const noteOf = (config: ProviderConfig): string => leakNote({ provider: "mine", ...figures }, [config]);
+  expect(noteOf(file)).toEndWith(
+    "If their timestamps are the starts of their bars, set stamp: bar_start (docs/PROVIDERS.md)",
+  );
+  expect(noteOf({ ...file, stamp: "bar_start" })).toEndWith(
+    "If they were made from longer bars than the run's, set bar: to their length, such as bar: 1d (docs/PROVIDERS.md)",
+  );
 });
 
 describe("stoppedNote()", () => {

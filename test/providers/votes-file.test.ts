@@ -179,6 +179,15 @@ test("knownAtClose() moves votes to the end of the bar that starts at their time
   expect(known).toEqual(votesAt("2021-01-04T01:00Z", "2021-01-04T01:30Z", "2021-01-05T01:00Z"));
 });
 
+test("knownAtClose() adds the length of the votes' own bars, where it is another one than the run's", () => {
+  const votesAt = (time: string): FileVotes =>
+    new Map([["A", [{ timestamp: Date.parse(time), answer: { action: "BUY", confidence: 50 } }]]]);
+  const bars = barsOf(Date.parse("2021-01-04T00:00Z"), [CALM, CALM]);
+  const series = new Map([["A", seriesOf("A", bars)]]);
+  expect(knownAtClose(votesAt("2021-01-04T00:00Z"), series, 24 * HOUR)).toEqual(votesAt("2021-01-05T00:00Z"));
+  expect(knownAtClose(votesAt("2021-01-04T00:00Z"), series, HOUR)).toEqual(votesAt("2021-01-04T01:00Z"));
+});
+
 function withLine(line: string): string {
   return `timestamp,asset,action,confidence\n2021-01-01,A,BUY,50\n${line}\n`;
 }

@@ -69,6 +69,8 @@ export interface ClientSignals {
   readonly drain: AbortSignal;
   /** Give up what is in flight as well. */
   readonly abort: AbortSignal;
+  /** Whether a recorded answer of the client was used before. @default false */
+  readonly hasAnswered?: boolean;
   /** Called before a rejection with the dollars that the question has cost so far. */
   readonly onLost?: (usd: number) => void;
   /** Called before each wait for a failure to pass. */

@@ -56,13 +56,14 @@ export class CommandClient implements VoteClient {
     return this.#program.close();
   }
 
-  async #ask(question: Readonly<Record<string, unknown>>, { drain, abort }: ClientSignals): Promise<ClientAnswer> {
+  async #ask(question: Readonly<Record<string, unknown>>, signals: ClientSignals): Promise<ClientAnswer> {
+    const { drain } = signals;
     let tookMs = 0;
     const onRan = (ms: number): void => void (tookMs = ms);
     let raw: readonly string[] = [];
     let read: ProgramVote;
     try {
-      const exchange = (): Promise<string> => this.#program.exchange(question, { abort });
+      const exchange = (): Promise<string> => this.#program.exchange(question, signals);
       const line = this.#hide(await this.#rateLimiter.run(exchange, { signal: drain, onRan }));
       raw = [line];
       read = readVote(line);

@@ -1,5 +1,6 @@
 import { unlessAborted, withResolvers } from "../../util/async.ts";
 import { isRecord } from "../../util/json.ts";
+import { UnusableProvider } from "../first-answers.ts";
 
 /** A running program. */
 export interface ProgramProcess {
@@ -32,6 +33,15 @@ interface LineProgramOptions {
   readonly timeoutMs: number;
   /** Called once, for the first line on stdout that is no answer. */
   readonly onNote: (note: string) => void;
+  /** The last line that it wrote to stderr, for messages. */
+  readonly lastWords?: () => string;
+}
+
+/** How a question is asked. */
+interface ExchangeOptions {
+  readonly abort: AbortSignal;
+  /** Whether a recorded answer of the program was used before. @default false */
+  readonly hasAnswered?: boolean;
 }
 
 /** A question that waits for its answer. */
@@ -39,10 +49,13 @@ interface OpenQuestion {
   readonly id: number;
   readonly line: string;
   readonly abort: AbortSignal;
+  readonly hasAnswered: boolean;
   readonly answer: PromiseWithResolvers<string>;
   timer?: ReturnType<typeof setTimeout>;
   /** Whether it is asked a second time, after a crash. */
   isRetry: boolean;
+  /** Whether no other question was open then. */
+  wasAlone: boolean;
 }
 
 /**
@@ -51,7 +64,8 @@ interface OpenQuestion {
  *
  * If the program crashes, nobody can tell which of the open questions caused it. So each of them is asked once more, alone, in
  * a program that has just been started, and fails only if that crashes as well. This way the answer to a question does not
- * depend on what else was asked at the same time.
+ * depend on what else was asked at the same time. A program that crashes twice at its
+ * first question, with no other one open, is not started a third time.
  */
 export class LineProgram {
   readonly #options: LineProgramOptions;
@@ -63,6 +77,9 @@ export class LineProgram {
   #lastRetry: Promise<unknown> = Promise.resolve();
   #lastId = 0;
   #hasNoted = false;
+  #hasAnswered = false;
+  /** Why no question is sent any more. */
+  #unusable: UnusableProvider | undefined;
 
   constructor(options: LineProgramOptions) {
     this.#options = options;
@@ -72,16 +89,26 @@ export class LineProgram {
    * Sends an object as a line, with an `id` that the program has to repeat.
    *
    * @returns The line of the answer.
-   * @throws {ProgramFailure} If no answer came in time, or the program crashed. What `start` throws, if it cannot be started.
-   * The reason of `abort`, after killing the program.
+   * @throws {ProgramFailure} If no answer came in time, or the program crashed. {UnusableProvider} If it crashed twice
+   * at its first question. What `start` throws, if it cannot be started. The reason of `abort`, after killing the program.
    */
-  async exchange(request: Readonly<Record<string, unknown>>, { abort }: { abort: AbortSignal }): Promise<string> {
+  async exchange(request: Readonly<Record<string, unknown>>, options: ExchangeOptions): Promise<string> {
+    const { abort, hasAnswered = false } = options;
     const id = ++this.#lastId;
     const line = `${JSON.stringify({ id, ...request })}\n`;
-    const question: OpenQuestion = { id, line, abort, answer: withResolvers(), isRetry: false };
+    const question: OpenQuestion = {
+      id,
+      line,
+      abort,
+      hasAnswered,
+      answer: withResolvers(),
+      isRetry: false,
+      wasAlone: false,
+    };
     try {
       while (this.#retries > 0) await unlessAborted(this.#lastRetry, abort);
       abort.throwIfAborted();
+      if (this.#unusable !== undefined) throw this.#unusable;
       this.#send(question);
       return await unlessAborted(question.answer.promise, abort);
     } catch (error) {
@@ -116,9 +143,12 @@ export class LineProgram {
     const id = idOf(line);
     const question = this.#open.get(Number(id));
     if (question === undefined) {
-      if (id === undefined && this.#open.size === 1 && isAnswerWithoutId(line)) this.#rejectWithoutId(line);
+      const problem =
+        id === undefined && this.#open.size === 1 ? problemOf(line, [...this.#open.keys()][0]!) : undefined;
+      if (problem !== undefined) this.#rejectOnly(new ProgramFailure(problem));
       return this.#note(line);
     }
+    this.#hasAnswered = true;
     clearTimeout(question.timer);
     this.#open.delete(question.id);
     if (typeof id === "number") return question.answer.resolve(line);
@@ -127,15 +157,12 @@ export class LineProgram {
     );
   }
 
-  /** The only open question is what was answered. Without its id, no other question could be told apart. */
-  #rejectWithoutId(line: string): void {
+  /** The only open question is what was answered. Of several, nobody could tell which. */
+  #rejectOnly(failure: ProgramFailure): void {
     const [question] = this.#open.values();
     clearTimeout(question!.timer);
     this.#open.clear();
-    const found = `an answer without "id", ${JSON.stringify(line.slice(0, 80))}`;
-    question!.answer.reject(
-      new ProgramFailure(`found ${found}, expected the "id" of the question in it, ${question!.id}`),
-    );
+    question!.answer.reject(failure);
   }
 
   #note(line: string): void {
@@ -169,15 +196,30 @@ export class LineProgram {
   }
 
   #retryEach(failure: ProgramFailure): void {
-    for (const question of this.#stop()) {
-      if (question.isRetry) question.answer.reject(failure);
-      else this.#retry(question);
+    const left = this.#stop();
+    for (const question of left) {
+      if (question.isRetry) question.answer.reject(this.#failureOf(question, failure));
+      else this.#retry(question, { wasAlone: left.length === 1 });
     }
   }
 
+  /** What a second crash means: the question is no good, or the program, if that was its first one. */
+  #failureOf({ hasAnswered, wasAlone }: OpenQuestion, failure: ProgramFailure): Error {
+    if (hasAnswered || this.#hasAnswered || !wasAlone) return failure;
+    const { name, lastWords } = this.#options;
+    const words = lastWords?.() ?? "";
+    this.#unusable = new UnusableProvider(
+      "UNANSWERED",
+      `Cannot use provider "${name}": found that ${failure.message} twice at its first question` +
+        `${words === "" ? "" : ` (its last line on stderr: ${words})`}, expected votes`,
+      { cause: failure },
+    );
+    return this.#unusable;
+  }
+
   /** Sends a question to a program of its own when earlier retries are done. New questions wait for all of them. */
-  #retry(question: OpenQuestion): void {
-    question.isRetry = true;
+  #retry(question: OpenQuestion, { wasAlone }: { wasAlone: boolean }): void {
+    Object.assign(question, { isRetry: true, wasAlone });
     this.#retries += 1;
     this.#lastRetry = this.#lastRetry.then(async () => {
       if (!question.abort.aborted) {
@@ -190,12 +232,22 @@ export class LineProgram {
   }
 }
 
-function isAnswerWithoutId(line: string): boolean {
+/** Why a line without an id that looks like an answer is none. `undefined` for any other line. */
+function problemOf(line: string, id: number): string | undefined {
+  const shown = JSON.stringify(line.slice(0, 80));
   try {
     const value: unknown = JSON.parse(line);
-    return isRecord(value) && ("action" in value || "error" in value);
+    const isAnswer = isRecord(value) && ("action" in value || "error" in value);
+    return isAnswer
+      ? `found an answer without "id", ${shown}, expected the "id" of the question in it, ${id}`
+      : undefined;
   } catch {
-    return false;
+    if (!line.trimStart().startsWith("{")) return undefined;
+    // Python's json.dumps() writes them.
+    const [, word] = /[:[,]\s*(NaN|-?Infinity)\b/.exec(line) ?? [];
+    return word === undefined
+      ? `found an answer that is not JSON, ${shown}, expected one line of JSON`
+      : `found ${word}, which JSON does not have, in ${shown}, expected HOLD, or an "error"`;
   }
 }
 

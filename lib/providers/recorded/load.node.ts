@@ -41,6 +41,9 @@ export function loadClient(config: CommandConfig | LlmConfig, options: LoadClien
   return config.type === "command" ? loadCommand(config, options) : loadLlm(config, options);
 }
 
+/** Characters of a program's last line on stderr that a message shows. */
+const MAX_WORDS = 200;
+
 async function loadCommand(
   config: CommandConfig,
   { baseDir, onNote, secrets }: LoadClientOptions,
@@ -52,14 +55,19 @@ async function loadCommand(
     if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) files[argument] = await sha256OfFile(path);
   }
   const hide = (text: string): string => secrets.hide(text);
+  let lastWords = "";
   const noteHidden = (text: string): void => onNote(withoutControls(hide(text)));
+  const onStderr = (text: string): void => {
+    if (text.trim() !== "") lastWords = withoutControls(hide(text)).trim().slice(0, MAX_WORDS);
+    noteHidden(text);
+  };
   const program = new LineProgram({
     name,
-    start: (events) =>
-      startProgram({ config, cwd: baseDir, env: programEnvironment(config), onStderr: noteHidden }, events),
+    start: (events) => startProgram({ config, cwd: baseDir, env: programEnvironment(config), onStderr }, events),
     // The schema of the configuration has checked it.
     timeoutMs: parseTimeout(config.timeout)!,
     onNote: noteHidden,
+    lastWords: () => lastWords,
   });
   return { client: new CommandClient(config, { program, files, hide, now: () => performance.now() }), files };
 }

@@ -32,6 +32,8 @@ export interface RecordedProvider extends Provider {
 interface ClientState {
   readonly client: VoteClient;
   readonly refresh: number;
+  /** Whether a recorded answer of it was used. */
+  hasAnswered: boolean;
   failuresInARow: number;
   tooLongInARow: number;
   hasNotedLength: boolean;
@@ -83,7 +85,8 @@ export class Recorder {
   provider(client: VoteClient, refresh: number, options: { samples?: number | undefined } = {}): RecordedProvider {
     const { samples = 1 } = options;
     this.#clients.push(client);
-    const state: ClientState = { client, refresh, failuresInARow: 0, tooLongInARow: 0, hasNotedLength: false };
+    const counts = { failuresInARow: 0, tooLongInARow: 0 };
+    const state: ClientState = { client, refresh, hasAnswered: false, ...counts, hasNotedLength: false };
     const ask = async (...input: VoteInput): Promise<Answer> => {
       try {
         return await this.#vote(state, input);
@@ -177,7 +180,7 @@ export class Recorder {
     if (unanswered !== undefined) return this.#abstainUnanswered(unanswered);
     const found = await this.#find(open);
     onQuestion?.({ provider, request, found, timestamp, maxCostUsd });
-    if (found !== undefined) return this.#replay(found);
+    if (found !== undefined) return this.#replay(state, found);
     if (mode === "ask") return this.#askAlone(state, open);
     this.#counts.missing += 1;
     if (mode === "dry-run") return placeholderVote(question.key);
@@ -199,7 +202,8 @@ export class Recorder {
     return undefined;
   }
 
-  #replay(found: RecordedAnswer): Answer {
+  #replay(state: ClientState, found: RecordedAnswer): Answer {
+    state.hasAnswered = true;
     this.#counts.cached += 1;
     if (isSilent(found)) this.#counts.unanswered += 1;
     return found.vote;
@@ -217,7 +221,7 @@ export class Recorder {
     const release = await claims.claim(open.question.key, this.signal);
     try {
       const found = await this.#find(open);
-      return found === undefined ? await this.#ask(state, open) : this.#replay(found);
+      return found === undefined ? await this.#ask(state, open) : this.#replay(state, found);
     } finally {
       await release();
     }
@@ -239,6 +243,7 @@ export class Recorder {
       } = await prepared.ask({
         drain: this.signal,
         abort: this.#abort.signal,
+        hasAnswered: state.hasAnswered,
         onLost: (usd) => this.#budget.spend(usd),
         onWait: ({ ms, reason }) => onWait?.({ provider: question.provider, untilMs: now() + ms, reason }),
       });

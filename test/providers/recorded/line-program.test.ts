@@ -32,7 +32,13 @@ function makeProgram(): TestProgram {
     };
   };
   return {
-    program: new LineProgram({ name: "mine", start, timeoutMs: 60_000, onNote: () => {} }),
+    program: new LineProgram({
+      name: "mine",
+      start,
+      timeoutMs: 60_000,
+      onNote: () => {},
+      lastWords: () => "ModuleNotFoundError: No module named 'pandas'",
+    }),
     started,
     asked,
     killed,
@@ -119,4 +125,59 @@ test("an answer without an id fails the only open question at once, and of two i
   started[0]!.onLine('{"id":3}');
   started[0]!.onLine('{"id":2}');
   expect(await Promise.all(two)).toEqual(['{"id":2}', '{"id":3}']);
+});
+
+describe("a line that begins as an answer and is not JSON", () => {
+  test("fails the only open question at once, and says that NaN is no JSON", async () => {
+    const { program, started } = makeProgram();
+    const { signal: abort } = new AbortController();
+    const first = outcomeOf(program.exchange({}, { abort }));
+    started[0]!.onLine("warming up");
+    started[0]!.onLine('{"id": 1, "action": "BUY", "confidence": NaN}');
+    expect(await first).toBe(
+      'found NaN, which JSON does not have, in "{\\"id\\": 1, \\"action\\": \\"BUY\\", \\"confidence\\": NaN}", ' +
+        'expected HOLD, or an "error"',
+    );
+    const second = outcomeOf(program.exchange({}, { abort }));
+    started[0]!.onLine("{'id': 2}");
+    expect(await second).toBe("found an answer that is not JSON, \"{'id': 2}\", expected one line of JSON");
+  });
+
+  test("of two open questions fails none, as nobody can tell which it answers", async () => {
+    const { program, started } = makeProgram();
+    const { signal: abort } = new AbortController();
+    const two = [1, 2].map(() => program.exchange({}, { abort }));
+    started[0]!.onLine('{"id": 1, "confidence": NaN}');
+    for (const line of ['{"id":1}', '{"id":2}']) started[0]!.onLine(line);
+    expect(await Promise.all(two)).toEqual(['{"id":1}', '{"id":2}']);
+  });
+});
+
+describe("a program that crashes twice at its first question", () => {
+  test("is unusable: no question is asked any more, and the message has its last line on stderr", async () => {
+    const { program, started } = makeProgram();
+    const { signal: abort } = new AbortController();
+    const open = [outcomeOf(program.exchange({}, { abort }))];
+    for (const n of [0, 1]) {
+      started[n]!.onCrash(new ProgramFailure("the program ended with exit code 1"));
+      await settle();
+    }
+    open.push(outcomeOf(program.exchange({}, { abort })));
+    const message =
+      'Cannot use provider "mine": found that the program ended with exit code 1 twice at its first question (its last ' +
+      "line on stderr: ModuleNotFoundError: No module named 'pandas'), expected votes";
+    expect(await Promise.all(open)).toEqual([message, message]);
+    expect(started).toHaveLength(2);
+  });
+
+  test("only fails the question if answers of it are recorded, so that a run that resumes goes on", async () => {
+    const { program, started } = makeProgram();
+    const { signal: abort } = new AbortController();
+    const open = outcomeOf(program.exchange({}, { abort, hasAnswered: true }));
+    for (const n of [0, 1]) {
+      started[n]!.onCrash(new ProgramFailure("crashed"));
+      await settle();
+    }
+    expect(await open).toBe("crashed");
+  });
 });

@@ -155,7 +155,8 @@ describe("a program that answers lines", () => {
 
   test("that ends is reported with its exit code, and started again for the next question", async () => {
     const { mine, file } = scriptProgram("if (q.n === 1) process.exit(7); say({ id: q.id });");
-    const failure = await mine.exchange({ n: 1 }, { abort: NEVER }).catch((error: unknown) => error);
+    const asked = mine.exchange({ n: 1 }, { abort: NEVER, hasAnswered: true });
+    const failure = await asked.catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(ProgramFailure);
     expect(String(failure)).toContain("the program ended with exit code 7");
     // The question was asked twice: it may not have caused the first crash.

@@ -608,3 +608,17 @@ describe("with claims", () => {
     expect(shared.held).toBe(0);
   });
 });
+
+test("a client is told whether a recorded answer of it was used", async () => {
+  const told: unknown[] = [];
+  const client = new TestClient((_, { hasAnswered }) => {
+    told.push(hasAnswered);
+    return answered(BUY);
+  });
+  const { ask, storage } = open(client);
+  await ask(1);
+  const resumed = open(client, { storage });
+  await resumed.ask(1);
+  await resumed.ask(2);
+  expect(told).toEqual([false, true]);
+});
