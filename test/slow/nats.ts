@@ -1,6 +1,6 @@
 /** Sweeps over a real NATS server, whose workers, server and lines fail. Needs `nats-server` on the PATH. `bun run test:slow` */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { missingForMount, mountAt, unmountAt } from "../faults/disk.ts";
@@ -177,8 +177,7 @@ describe.skipIf(NATS_SERVER === null)(
       for (const name of ["lib", "scripts", "package.json", "config.yaml"])
         cpSync(join(PROJECT_DIR, name), join(project, name), { recursive: true });
       symlinkSync(join(PROJECT_DIR, "node_modules"), join(project, "node_modules"));
-      const manifest = readFileSync(join(project, "package.json"), "utf8");
-      writeFileSync(join(project, "package.json"), manifest.replace(/"version": "[^"]*"/, '"version": "99.0.0"'));
+      writeFileSync(join(project, "lib/version.ts"), 'export const VERSION = "99.0.0";\n');
       const { code, stderr } = await endOf(startWorker(server.url, newFolder(), { project }));
       expect([code, stderr]).toEqual([
         3,
