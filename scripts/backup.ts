@@ -221,8 +221,10 @@ async function restore(
   const progress = shareProgress();
   const restoring = restoreBackup({ ...options, to, dryRun, onSteps: progress.update });
   const backup = await restoring.finally(progress.clear);
-  if (flags.json) await writeJson({ ...backup, to, dry_run: dryRun });
-  else await writeOut(renderRestored(backup, { to, dryRun }));
+  const answers = join(to, "answers");
+  const answersDir = isMissing(answers) ? null : answers;
+  if (flags.json) await writeJson({ ...backup, to, dry_run: dryRun, answers_dir: answersDir });
+  else await writeOut(renderRestored(backup, { to, dryRun, answersDir }));
 }
 
 async function prune(flags: Flags, options: { backupDir: string; signal: ScriptContext["signal"] }): Promise<number> {

@@ -2,7 +2,8 @@
 /** Says whether this machine can run a configuration, and what to do where it cannot. Takes no lock. */
 import { resolve } from "node:path";
 import { memoryFolder } from "../lib/config/memory-folder.node.ts";
-import { checkHealth, checkInstallation, type HealthCheck } from "../lib/maintenance/doctor.node.ts";
+import { checkHealth, checkInstallation } from "../lib/maintenance/doctor.node.ts";
+import type { HealthCheck } from "../lib/maintenance/health.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { commandOnMemory, loadConfig } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, EXIT_MISSING, runScript, writeJson, writeOut } from "./cli/main.ts";
@@ -11,7 +12,7 @@ import { allowsRuns, renderHealth } from "./text/doctor.ts";
 
 const COMMAND = {
   summary:
-    "Says whether this machine can run: engine, packages, sentence model, bars, memory, disk, free space, clock. Below " +
+    "Says whether this machine can run: engine, packages, sentence model, bars, providers, memory, disk, free space, clock. Below " +
     "what is not well stands the command that cures it. A small file is written beside memory for a moment, to time the disk.",
   usage: ["bun scripts/doctor.ts [flags]"],
   flags: SHARED_FLAGS,
@@ -35,11 +36,12 @@ async function checkConfigured(
   flags: FlagValues<typeof SHARED_FLAGS>,
   signal: AbortSignal,
 ): Promise<readonly HealthCheck[]> {
-  const { config } = await loadConfig(flags);
+  const { config, baseDir } = await loadConfig(flags);
   const dir = flags["memory-dir"];
   const progress = shareProgress();
   return checkHealth({
     config,
+    baseDir,
     memoryDir: dir === undefined ? memoryFolder(config) : resolve(dir),
     repairCommand: commandOnMemory("memory-stats.ts --repair", flags),
     nowMs: Date.now(),

@@ -86,10 +86,12 @@ export function stoppedNote(run: {
   begun: readonly string[];
 }): string {
   const { progress, outcomes, reason, refresh, begun } = run;
-  const place = progress === undefined ? "" : ` in ${progress.chunk} at ${isoDate(progress.simulatedMs)}`;
+  const place = progress === undefined ? " at the start" : ` in ${progress.chunk} at ${isoDate(progress.simulatedMs)}`;
   const kept =
     outcomes === 0
-      ? "no trade had closed yet"
+      ? progress === undefined
+        ? "nothing has changed"
+        : "no trade had closed yet"
       : outcomes === 1
         ? "the outcome is kept"
         : `all ${outcomes} outcomes are kept`;

@@ -5,31 +5,20 @@
 import fs from "node:fs";
 import { dirname, extname, join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
-import { type Config, SYNTHETIC } from "../config/config.ts";
+import { type Config, isRecorded, SYNTHETIC } from "../config/config.ts";
 import { fetchCommand, loadEmbedder } from "../embed/load.node.ts";
 import { CarryoverError } from "../errors.ts";
-import { attempt, CREATE_ONLY, discard, temporaryName, withFile, writeAll } from "../storage/fs.node.ts";
+import { attempt, CREATE_ONLY, discard, systemCodeOf, temporaryName, withFile, writeAll } from "../storage/fs.node.ts";
 import type { OnSteps } from "../util/async.ts";
 import { isoDate } from "../util/time.ts";
 import type { Finding } from "./finding.ts";
-
-/** `note`: a run is possible, but something is worth knowing. `missing` and `damaged`: no run is possible, or none can be trusted. */
-export type HealthState = "ok" | "note" | "missing" | "damaged";
-
-/** One thing that was looked at. */
-export interface HealthCheck {
-  readonly name: string;
-  readonly state: HealthState;
-  readonly found: string;
-  /** The folder that was looked at, absolute; `null` if there is none, or if `found` names it. */
-  readonly folder: string | null;
-  /** The command that cures it, or what to do where no command does; `null` if nothing is to be done. */
-  readonly cure: string | null;
-}
+import { checkOrFailure, failureOf, type HealthCheck, ok } from "./health.ts";
 
 /** What is checked, besides the installation. */
 export interface HealthOptions {
   readonly config: Config;
+  /** The folder that the paths of providers start from. */
+  readonly baseDir: string;
   /** The memory folder, absolute. */
   readonly memoryDir: string;
   /** The command that repairs it. */
@@ -72,6 +61,9 @@ const SYNCED_BYTES = 4096;
 const SLOW_SYNC_MS = 100;
 /** `f_type` of Linux's file systems in memory: tmpfs and ramfs (statfs(2)). */
 const IN_MEMORY = [0x0102_1994, 0x8584_58f6];
+
+const FREE_SPACE = "free some space, or name a folder on another disk: --memory-dir DIR";
+
 const MIN_FREE_BYTES = 50e6;
 const LOW_FREE_BYTES = 1e9;
 
@@ -102,6 +94,7 @@ export async function checkHealth(options: HealthOptions): Promise<readonly Heal
   return [
     await checkModel(config),
     await checkBars(config),
+    await checkProviders(options),
     memory,
     checkDisk(folder),
     checkSpace(folder),
@@ -182,6 +175,20 @@ async function checkBars({ backtest }: Config): Promise<HealthCheck> {
   });
 }
 
+/** Looks for keys and programs. Nothing is started or sent. */
+async function checkProviders({ config, baseDir }: HealthOptions): Promise<HealthCheck> {
+  const name = "providers";
+  const recorded = config.providers.filter(isRecorded);
+  if (recorded.length === 0) return ok(name, "none that needs a key or a program");
+  const { missingFor } = await import("../providers/recorded/environment.node.ts");
+  const missing = recorded.flatMap((provider) => missingFor(provider, { baseDir }));
+  if (missing.length === 0) return ok(name, `the keys and programs of ${recorded.map((each) => each.name).join(", ")}`);
+  // The cure says what is expected.
+  const problems = new Set(missing.map(({ message }) => message.split(", expected ")[0]!));
+  const cure = "set the variable or install the program; with --offline a run needs neither";
+  return { name, state: "missing", found: [...problems].join("; "), folder: null, cure };
+}
+
 async function checkMemoryFolder({ memoryDir, repairCommand, signal, onSteps }: HealthOptions): Promise<HealthCheck> {
   const name = "memory";
   if (!fs.existsSync(memoryDir)) return ok(name, "none yet; a run makes it", memoryDir);
@@ -219,7 +226,8 @@ function checkDisk(folder: string): HealthCheck {
     }
     return ms > SLOW_SYNC_MS ? { name, state: "note", found, folder, cure } : ok(name, found, folder);
   } catch (error) {
-    return failureOf(name, error, "name a folder that can be written: --memory-dir DIR");
+    const isFull = error instanceof CarryoverError && ["ENOSPC", "EDQUOT"].includes(systemCodeOf(error.cause));
+    return failureOf(name, error, isFull ? FREE_SPACE : "name a folder that can be written: --memory-dir DIR");
   }
 }
 
@@ -251,7 +259,7 @@ function checkSpace(folder: string): HealthCheck {
 export function spaceOf(freeBytes: number): HealthCheck {
   const name = "space";
   const found = `${(freeBytes / 1e9).toFixed(2)} GB free`;
-  const cure = "free some, or name a folder on another disk: --memory-dir DIR";
+  const cure = FREE_SPACE;
   if (freeBytes < MIN_FREE_BYTES) return { name, state: "missing", found, folder: null, cure };
   return freeBytes < LOW_FREE_BYTES ? { name, state: "note", found, folder: null, cure } : ok(name, found);
 }
@@ -269,32 +277,4 @@ function checkClock({ nowMs }: HealthOptions): HealthCheck {
 /** The nearest folder that exists, at a path or above. */
 function existingFolder(path: string): string {
   return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? path : existingFolder(dirname(path));
-}
-
-function ok(name: string, found: string, folder: string | null = null): HealthCheck {
-  return { name, state: "ok", found, folder, cure: null };
-}
-
-/** @param cure If the failure's message has none in its second line. */
-async function checkOrFailure(
-  name: string,
-  cure: string | undefined,
-  check: () => Promise<HealthCheck>,
-): Promise<HealthCheck> {
-  try {
-    return await check();
-  } catch (error) {
-    return failureOf(name, error, cure);
-  }
-}
-
-function failureOf(name: string, error: unknown, cure: string | undefined): HealthCheck {
-  if (!(error instanceof CarryoverError)) throw error;
-  const [message, ...advice] = error.message.split("\n");
-  const state = error.code === "CORRUPT" || error.code === "BAD_DATA" ? "damaged" : "missing";
-  if (advice.length > 0 || cure === undefined) {
-    return { name, state, found: message!, folder: null, cure: advice.length > 0 ? advice.join(" ") : null };
-  }
-  // The cure says what is expected.
-  return { name, state, found: message!.split(", expected ")[0]!, folder: null, cure };
 }

@@ -52,5 +52,6 @@ function fewTrades({ period, counters, trades, exposurePct }: QuietInput, decisi
       : []),
   ];
   const count = trades === 0 ? "No trade" : trades === 1 ? "1 trade" : `${trades} trades`;
-  return [`${count} in ${months.toFixed(1)} months: ${reasons.join("; ")}`];
+  const span = months.toFixed(1) === "1.0" ? "a month" : `${months.toFixed(1)} months`;
+  return [`${count} in ${span}: ${reasons.join("; ")}`];
 }

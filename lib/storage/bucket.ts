@@ -69,7 +69,7 @@ export function withReports(bucket: Bucket, at: Record<"label" | "prefix", strin
       const expected =
         "the object store to answer: check its address, the credentials and their rights, then run again";
       const place = `${at.label}/${key.slice(at.prefix.length)}`;
-      throw fail("IO", `Cannot ${verb} "${place}"`, { found: messageOf(cause), expected, cause });
+      throw fail("IO", `Cannot ${verb} "${place}"`, { found: withoutQuestion(messageOf(cause)), expected, cause });
     }
   };
   return {
@@ -78,6 +78,11 @@ export function withReports(bucket: Bucket, at: Record<"label" | "prefix", strin
     delete: (key, when) => report("remove", key, () => bucket.delete(key, when)),
     list: (prefix) => report("list", prefix, () => bucket.list(prefix)),
   };
+}
+
+/** Bun asks at the end whether the computer has access. */
+function withoutQuestion(message: string): string {
+  return message.replace(/\. [^.]*\?$/, "");
 }
 
 /** An etag that no object has. */

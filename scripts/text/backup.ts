@@ -2,6 +2,7 @@
 import type { BackupInfo } from "../../lib/backup/list.node.ts";
 import type { PruneResult } from "../../lib/backup/prune.node.ts";
 import type { VerifiedBackup } from "../../lib/backup/verify.node.ts";
+import { shellWord } from "../../lib/util/names.ts";
 import { DAY_MS, HOUR_MS } from "../../lib/util/time.ts";
 import { paint } from "../cli/terminal.ts";
 import { bytes, count, countOf, duration } from "./numbers.ts";
@@ -41,9 +42,19 @@ export function renderVerified(verified: readonly VerifiedBackup[]): string {
     .join("");
 }
 
-/** What `restore` wrote, or would write. */
-export function renderRestored(backup: BackupInfo, options: { to: string; dryRun: boolean }): string {
-  return `${options.dryRun ? "Would restore" : "Restored"} ${backup.id}, ${contents(backup)} to ${options.to}\n`;
+/**
+ * What `restore` wrote, or would write.
+ *
+ * @param options `answersDir`: where it wrote recorded answers, if there were some.
+ */
+export function renderRestored(
+  backup: BackupInfo,
+  options: { to: string; dryRun: boolean; answersDir: string | null },
+): string {
+  const { to, dryRun, answersDir } = options;
+  const use =
+    answersDir === null ? "" : `To use its recorded answers: --set memory.answers_dir=${shellWord(answersDir)}\n`;
+  return `${dryRun ? "Would restore" : "Restored"} ${backup.id}, ${contents(backup)} to ${to}\n${use}`;
 }
 
 /** What `prune` removed or would remove, and why the others stay. */

@@ -1,5 +1,5 @@
 /** What doctor prints. */
-import type { HealthCheck, HealthState } from "../../lib/maintenance/doctor.node.ts";
+import type { HealthCheck, HealthState } from "../../lib/maintenance/health.ts";
 import { paint } from "../cli/terminal.ts";
 import { SCREEN_COLUMNS, shownPath, wrap } from "./table.ts";
 
@@ -7,7 +7,7 @@ const COLORS = { ok: "green", note: "yellow", missing: "red", damaged: "red" } a
 
 /** Columns of a state and of a name, with the spaces after them. */
 const STATE_COLUMNS = "damaged".length + 2;
-const NAME_COLUMNS = "packages".length + 2;
+const NAME_COLUMNS = "providers".length + 2;
 
 /** Whether a run can be made and trusted. */
 export function allowsRuns({ state }: { readonly state: HealthState }): boolean {

@@ -131,7 +131,9 @@ export function renderRemoval(
   const also = `${countOf(parts.snapshots.length, "snapshot")}${withOutcomes ? `, ${outcomes}` : ""}`;
   const lines = [`${verb} run ${nameOf(entry)} of ${entry.period ?? "-"} with ${also}`];
   if (!withOutcomes && parts.outcomes.length > 0) {
-    const hint = done ? "" : ": --with-outcomes removes them too, which cannot be done later";
+    const hint = done
+      ? ". They can no longer be removed by the run"
+      : ". --with-outcomes removes them too: this is the last chance to remove them by the run";
     lines.push(`Its ${outcomes} stay, and later runs remember them${hint}`);
   }
   for (const { run_id: id, outcomes: number } of parts.carried_in_by) {

@@ -57,26 +57,30 @@ describe("stoppedNote()", () => {
   const progress = { chunk: "2024Q2", simulatedMs: Date.UTC(2024, 4, 3), share: 0.3, equity: 1, trades: 2 };
 
   test.each([
-    [{ outcomes: 0 }, "Stopped: no trade had closed yet, and the same command goes on"],
+    [{ outcomes: 0 }, "Stopped at the start: nothing has changed, and the same command goes on"],
+    [
+      { progress, outcomes: 0 },
+      "Stopped in 2024Q2 at 2024-05-03: no trade had closed yet, and the same command goes on with 2024Q2",
+    ],
     [
       { progress, outcomes: 1 },
       "Stopped in 2024Q2 at 2024-05-03: the outcome is kept, and the same command goes on with 2024Q2",
     ],
     [
       { reason: new MissingAnswer("NOT_FOUND", "") },
-      "Stopped: all 2 outcomes are kept, and the same command without --offline goes on",
+      "Stopped at the start: all 2 outcomes are kept, and the same command without --offline goes on",
     ],
     [
       { refresh: ["a", "b"], begun: ["a"] },
-      'Stopped: all 2 outcomes are kept, and the same command without --refresh-provider "a" goes on',
+      'Stopped at the start: all 2 outcomes are kept, and the same command without --refresh-provider "a" goes on',
     ],
     [
       { refresh: ["a", "b"], begun: ["a", "b"] },
-      "Stopped: all 2 outcomes are kept, and the same command without --refresh-provider goes on",
+      "Stopped at the start: all 2 outcomes are kept, and the same command without --refresh-provider goes on",
     ],
     [
       { reason: new PromptsTooLong("UNANSWERED", "") },
-      "Stopped: all 2 outcomes are kept, but the same command meets the same prompts again: with another prompt_file it is another run",
+      "Stopped at the start: all 2 outcomes are kept, but the same command meets the same prompts again: with another prompt_file it is another run",
     ],
   ])("says what is kept and how the run goes on: %j", (parts, note) => {
     expect(stoppedNote({ ...stopped, ...parts })).toBe(note);

@@ -1,8 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
+import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../lib/config/load.node.ts";
+import { parseProvider } from "../../lib/config/parse.ts";
 import { checkEngine, checkHealth, spaceOf } from "../../lib/maintenance/doctor.node.ts";
+import type { HealthCheck } from "../../lib/maintenance/health.ts";
 import { PROJECT_DIR } from "../samples.ts";
 
 test.each([
@@ -25,16 +28,63 @@ test.each([
   expect(spaceOf(freeBytes).state).toBe(state);
 });
 
-test("a clock that was never set is named, and stops no run", async () => {
+/** One of the checks of the project's configuration, with other providers if given. */
+async function checkNamed(
+  name: string,
+  options: { providers?: readonly Parameters<typeof parseProvider>[0][]; nowMs?: number } = {},
+): Promise<HealthCheck> {
   const { config } = await loadConfig(join(PROJECT_DIR, "config.yaml"));
+  const providers = await Promise.all((options.providers ?? []).map(parseProvider));
   const checks = await checkHealth({
-    config,
+    config: { ...config, providers: [...config.providers, ...providers] },
+    baseDir: PROJECT_DIR,
     memoryDir: join(tmpdir(), "carryover-no-memory"),
     repairCommand: "",
-    nowMs: Date.UTC(1970, 0, 1, 0, 1),
+    nowMs: options.nowMs ?? Date.now(),
     signal: new AbortController().signal,
   });
-  const clock = checks.find(({ name }) => name === "clock");
+  return checks.find((check) => check.name === name)!;
+}
+
+test("a clock that was never set is named, and stops no run", async () => {
+  const clock = await checkNamed("clock", { nowMs: Date.UTC(1970, 0, 1, 0, 1) });
   expect(clock).toMatchObject({ state: "note", cure: "timedatectl set-ntp true" });
-  expect(clock!.found).toStartWith("1970-01-01T00:01:00Z, earlier than Carryover was installed (");
+  expect(clock.found).toStartWith("1970-01-01T00:01:00Z, earlier than Carryover was installed (");
+});
+
+test("a key that is not set and a program that is not on the PATH are named", async () => {
+  const model = {
+    name: "gpt",
+    type: "llm",
+    model: "m",
+    base_url: "http://localhost/v1",
+    api_key_env: "CARRYOVER_TEST_NO_KEY",
+  };
+  const program = { name: "mine", type: "command", command: ["carryover-no-program"] };
+  expect(await checkNamed("providers", { providers: [model, program] })).toMatchObject({
+    state: "missing",
+    found:
+      'Cannot ask "gpt": found no environment variable "CARRYOVER_TEST_NO_KEY"; ' +
+      'Cannot start provider "mine": found no such program',
+  });
+  const there = { name: "mine", type: "command", command: [process.execPath] };
+  expect(await checkNamed("providers", { providers: [there] })).toMatchObject({
+    state: "ok",
+    found: "the keys and programs of mine",
+  });
+  expect(await checkNamed("providers")).toMatchObject({ state: "ok", found: "none that needs a key or a program" });
+});
+
+test("a full disk is cured by space, not by another folder's permissions", async () => {
+  const full = spyOn(fs, "fsyncSync").mockImplementation(() => {
+    throw Object.assign(new Error("ENOSPC: no space left on device, fsync"), { code: "ENOSPC" });
+  });
+  try {
+    expect(await checkNamed("disk")).toMatchObject({
+      state: "missing",
+      cure: "free some space, or name a folder on another disk: --memory-dir DIR",
+    });
+  } finally {
+    full.mockRestore();
+  }
 });

@@ -36,6 +36,8 @@ test("a run with fewer says how much was HOLD, what was not opened and how long 
   expect(notesOn({ trades: 0, counters: [counters({ holds: 100 })] })).toEqual([
     "No trade in 12.0 months: all 100 decisions were HOLD",
   ]);
+  const january = { startMs: at("2021-01-01"), endMs: at("2021-02-01") };
+  expect(notesOn({ period: january, trades: 0 })).toEqual(["No trade in a month: 90 % of 200 decisions were HOLD"]);
   const skipped = { max_positions: 7, correlation: 0, size: 2 };
   expect(notesOn({ trades: 1, counters: [counters({ holds: 20, skipped })], exposurePct: 93.2 })).toEqual([
     "1 trade in 12.0 months: 20 % of 100 decisions were HOLD; positions were not opened, 7 for max_positions, " +

@@ -97,8 +97,9 @@ describe("backup", () => {
     writeFileSync(join(answers, `${"a".repeat(64)}.json`), "{}");
     expect((await backup("--answers", "--config", config)).code).toBe(0);
     const to = join(memoryDir, "..", "restored");
-    await backup("restore", "latest", "--to", to);
+    const { stdout } = await backup("restore", "latest", "--to", to);
     expect(existsSync(join(to, "answers", `${"a".repeat(64)}.json`))).toBeTrue();
+    expect(stdout).toEndWith(`\nTo use its recorded answers: --set memory.answers_dir=${join(to, "answers")}\n`);
   });
 
   test("create names what it left out, and warns that a backup has no outcomes", async () => {

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { HealthCheck } from "../../lib/maintenance/doctor.node.ts";
+import type { HealthCheck } from "../../lib/maintenance/health.ts";
 import manifest from "../../package.json";
 import { PROJECT_DIR } from "../samples.ts";
 import { resultOf, runScript } from "./run-script.ts";
@@ -10,7 +10,20 @@ import { resultOf, runScript } from "./run-script.ts";
 const work = mkdtempSync(join(tmpdir(), "carryover-doctor-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
-const NAMES = ["engine", "packages", "ccxt", "NATS", "MCP", "model", "bars", "memory", "disk", "space", "clock"];
+const NAMES = [
+  "engine",
+  "packages",
+  "ccxt",
+  "NATS",
+  "MCP",
+  "model",
+  "bars",
+  "providers",
+  "memory",
+  "disk",
+  "space",
+  "clock",
+];
 
 interface Report {
   readonly code: number;

@@ -204,7 +204,9 @@ describe("remove", () => {
     const { code, stdout } = await runs(["remove", first.run_id, "--yes"], copy);
     expect(code).toBe(0);
     expect(stdout).toContain(`Removed run ${first.run_id.slice(0, 12)} of 2024-01-01/2024-03-01 with 2 snapshots\n`);
-    expect(stdout).toContain(`Its ${first.total_trades} outcomes stay, and later runs remember them`);
+    expect(stdout).toContain(
+      `Its ${first.total_trades} outcomes stay, and later runs remember them. They can no longer be removed by the run\n`,
+    );
     expect(stdout).toContain(
       `Run ${second.run_id.slice(0, 12)} carried in ${first.total_trades} of them: it is not affected`,
     );

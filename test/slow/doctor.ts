@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { HealthCheck } from "../../lib/maintenance/doctor.node.ts";
+import type { HealthCheck } from "../../lib/maintenance/health.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { runScript } from "../scripts/run-script.ts";
 

@@ -76,6 +76,18 @@ describe("opening", () => {
     expect(failure.code).toBe("IO");
     expect(failure.message).toStartWith('Cannot read "s3://b/m/files/a": found connection refused, expected ');
   });
+
+  test("a failure is told without the question at the end of Bun's message", async () => {
+    const bucket = new InMemoryBucket();
+    const storage = await openBucket(bucket, { label: "s3://b/m" });
+    bucket.fault = {
+      before: () => {
+        throw new Error("Unable to connect. Is the computer able to access the url?");
+      },
+    };
+    const { message } = await failureOf(storage.read("a", { maxBytes: 9 }));
+    expect(message).toContain("found Unable to connect, expected ");
+  });
 });
 
 describe("objects", () => {
