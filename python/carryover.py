@@ -65,8 +65,8 @@ class CarryoverError(Exception):
 class Carryover:
     """A memory folder, open for this program alone: no other one can write to it until it is closed.
 
-    ``config`` names a config.yaml (default: ./config.yaml, else Carryover's own). ``command`` starts the server in another
-    way, such as ``["npx", "carryover", "serve"]``. It is used in a ``with`` statement, or closed by ``close()``.
+    ``config`` names a config.yaml (default: ./config.yaml, else Carryover's own). ``command`` starts the server where this file
+    is not in a clone: ``["bun", "/path/to/carryover/scripts/serve.ts"]``. It is used in a ``with`` statement, or closed by ``close()``.
     """
 
     def __init__(
@@ -388,7 +388,9 @@ def _find_command() -> List[str]:
     if installed is not None:
         return [installed, "serve"]
     raise CarryoverError(
-        'Cannot start the server: found neither bun beside a clone nor the command "carryover", expected one of them, or command=[...]',
+        f'Cannot start the server: found neither a clone of Carryover around "{Path(__file__).resolve()}" with Bun, Node or Deno, '
+        'nor the command "carryover". Say where a clone is: '
+        'Carryover("data/memory", command=["bun", "/path/to/carryover/scripts/serve.ts"])',
         "NOT_FOUND",
     )
 

@@ -1,13 +1,16 @@
 """The client against the real server: python3 -m unittest discover python"""
 
 import math
+import os
 import sys
 import tempfile
 import unittest
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import carryover  # noqa: E402
 from carryover import Carryover, CarryoverError  # noqa: E402
 
 START = datetime(2021, 1, 1)
@@ -118,6 +121,14 @@ class TheClient(unittest.TestCase):
     def test_a_command_that_is_not_there_says_so(self) -> None:
         with self.assertRaises(FileNotFoundError):
             Carryover(self.folder.name, command=["no-such-command"])
+
+    def test_a_copy_outside_of_a_clone_says_how_to_name_the_server(self) -> None:
+        copy = str(Path(self.folder.name).resolve() / "mine" / "carryover.py")
+        with mock.patch.object(carryover, "__file__", copy), mock.patch.dict(os.environ, PATH=self.folder.name):
+            with self.assertRaisesRegex(CarryoverError, r'command=\["bun", "/path/to/carryover/scripts/serve.ts"\]') as raised:
+                Carryover(self.folder.name)
+        self.assertEqual(raised.exception.code, "NOT_FOUND")
+        self.assertIn(copy, str(raised.exception))
 
 
 if __name__ == "__main__":

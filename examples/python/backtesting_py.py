@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 from carryover import Carryover  # noqa: E402
 
 DAY = pd.Timedelta(days=1)
+CASH = 100_000
 
 
 class Ensemble(Strategy):
@@ -49,18 +50,20 @@ class Ensemble(Strategy):
             self.session.record_outcome(
                 decision_id=trade.tag, as_of=now, asset="GOOG", action="BUY" if trade.size > 0 else "SELL",
                 entry_timestamp=trade.entry_time, exit_timestamp=trade.exit_time, entry_price=trade.entry_price,
-                exit_price=trade.exit_price, position_size=abs(trade.size), wait=False,
+                exit_price=trade.exit_price, position_size=abs(trade.size),
+                fees=trade._commissions, wait=False,  # no public name has it; stats["_trades"] calls it Commission
             )
         self.recorded = len(self.closed_trades)
 
 
 def run(memory, *, enabled):
     """One backtest, with memory or without: its trades, its result, and the weights at its end."""
-    settings = {"portfolio_memory": {"enabled": enabled}}
+    settings = {"portfolio_memory": {"enabled": enabled}, "backtest": {"initial_balance": CASH}}
     providers = ["trend", "reversion", "season"]
     with memory.open_session(engine="backtesting.py", mode="backtest", providers=providers, settings=settings) as session:
         strategy = type("Ensemble", (Ensemble,), {"session": session})
-        stats = Backtest(GOOG, strategy, cash=100_000, commission=0.001, finalize_trades=True).run()
+        stats = Backtest(GOOG, strategy, cash=CASH, commission=0.001, finalize_trades=True).run()
+        stats["_strategy"].record(GOOG.index[-1] + DAY)  # what finalize_trades closed after the last next()
         return stats, memory.provider_weights(as_of=GOOG.index[-1] + DAY, session=session)
 
 
