@@ -36,7 +36,7 @@ from types import TracebackType
 from typing import Any, Deque, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 __all__ = ["Carryover", "CarryoverError", "Session", "Time", "Vote"]
-__version__ = "0.3.0"
+__version__ = "1.0.0"
 
 Time = Union[datetime, str, int]
 #: An action (BUY, SELL or HOLD) with a confidence of 0 to 100; all fields of a vote; or None, which abstains.

@@ -26,7 +26,7 @@ export interface RunKey {
   readonly market: string;
   /** The fingerprint of what turns sentences into vectors. */
   readonly embedder: string;
-  /** Id of each outcome that the run carries in, and the start of the SHA-256 of its file; before version 0.3.0 its crc32. */
+  /** Id of each outcome that the run carries in, and the start of the SHA-256 of its file; before version 1.0.0 its crc32. */
   readonly base: readonly (readonly [id: string, contentHash: string | null])[];
   /** SHA-256 of all that the run uses of these outcomes, their vectors too, wherever it has it from. */
   readonly carried_in_sha256?: string;
@@ -136,7 +136,7 @@ export function changedParts(older: RunKeyHead, key: RunKeyHead): readonly strin
     changed
       // The configuration has the seed as well.
       .filter((part) => part !== "seed" || !changed.includes("config.backtest.seed"))
-      // Before version 0.3.0 there was none.
+      // Before version 1.0.0 there was none.
       .filter(
         (part) => part !== "carried_in_sha256" || !(older.carried_in_sha256 === undefined || changed.includes("base")),
       )
@@ -152,7 +152,7 @@ const PARTS: Readonly<Record<string, string>> = {
 function baseChange(before: RunKey["base"], now: RunKey["base"]): string {
   const hashes = new Map(now);
   const gone = before.filter(([id]) => !hashes.has(id)).length;
-  // Before version 0.3.0 there were checksums, of eight digits.
+  // Before version 1.0.0 there were checksums, of eight digits.
   const isChanged = ([id, hash]: RunKey["base"][number]): boolean =>
     hashes.has(id) && hash?.length === 32 && hashes.get(id) !== hash;
   const changed = before.filter(isChanged).length;

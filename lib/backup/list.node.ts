@@ -9,7 +9,7 @@ import type { BackupPlace } from "./place.ts";
 export interface BackupInfo {
   /** `20210401T060000Z`, UTC. Further backups of the same second end in `-2`, `-3` and so on. */
   readonly id: string;
-  /** Place among the backups of its folder, from 1; 0 before version 0.3.0, or if its manifest cannot be read. */
+  /** Place among the backups of its folder, from 1; 0 before version 1.0.0, or if its manifest cannot be read. */
   readonly sequence: number;
   /** By the clock of the machine that made it, ISO 8601. */
   readonly created: string;

@@ -67,7 +67,7 @@ export async function readRun(storage: Storage, runId: string): Promise<RunData>
   if (summary.expected_and_realized === undefined) {
     throw fail("BAD_USAGE", `Cannot report the run ${runId.slice(0, 12)}`, {
       found: `a summary of Carryover ${key.version} without all of its figures`,
-      expected: "a run of 0.3.0 or later",
+      expected: "a run of 1.0.0 or later",
     });
   }
   const records: StoredChunk[] = [];

@@ -129,7 +129,7 @@ function changedMost({ quarterly_breakdown: chunks, providers, memory_enabled: e
     parts.push(`${largest.name} ${multiplier(before[largest.name])} -> ${multiplier(after[largest.name])}`);
   }
   const trends = Object.entries(providers).flatMap(([name, { trend }]) =>
-    // Before version 0.3.0 a trend was no slope.
+    // Before version 1.0.0 a trend was no slope.
     trend?.slope_pct === undefined ? [] : [{ name, ...trend }],
   );
   const [clearest] = trends.toSorted(

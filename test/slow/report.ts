@@ -84,7 +84,7 @@ describe("report", () => {
     expect(existsSync(out)).toBe(false);
   });
 
-  test("refuses a run of a version before 0.3, which has fewer figures", async () => {
+  test("refuses a run of a version before 1.0, which has fewer figures", async () => {
     const older = join(work, "older");
     cpSync(memory, older, { recursive: true });
     const { expected_and_realized: _left, ...summary } = on;
@@ -98,7 +98,7 @@ describe("report", () => {
     ]);
     expect(code).toBe(2);
     expect(stderr).toContain(
-      "found a summary of Carryover 0.3.0 without all of its figures, expected a run of 0.3.0 or later",
+      "found a summary of Carryover 1.0.0 without all of its figures, expected a run of 1.0.0 or later",
     );
     expect(existsSync(join(work, "older.html"))).toBe(false);
   });

@@ -13,7 +13,7 @@ const PLAN: SweepPlan = {
   base: { file: "/my/config.yaml", text: "{}", set: {} },
   cells: [1, 2].map((cell) => ({ cell, set: { "backtest.seed": cell } })),
 };
-const INPUTS: CellInputs = { Carryover: "0.3.0", "the bars of AAA": "aa" };
+const INPUTS: CellInputs = { Carryover: "1.0.0", "the bars of AAA": "aa" };
 
 /** The folder of a shard with these cells. */
 async function shard(name: string, cells: Readonly<Record<number, CellInputs>>): Promise<string> {
