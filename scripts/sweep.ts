@@ -14,7 +14,7 @@ import { foreignFlags, knownWord, wordHint } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { note, runScript, type ScriptContext, writeJson, writeOut, writeRaw } from "./cli/main.ts";
 import { progressLine } from "./cli/terminal.ts";
-import { bytes, countOf } from "./text/numbers.ts";
+import { bytes, count, countOf } from "./text/numbers.ts";
 import { renderSweep, sweepProgressText } from "./text/sweep.ts";
 import { shownPath } from "./text/table.ts";
 
@@ -163,7 +163,7 @@ async function submit(path: string, flags: Flags, context: ScriptContext): Promi
   const { id, cells, left, uploadedBytes } = sweep;
   if (flags.json) return writeJson({ id, cells, left, uploaded_bytes: uploadedBytes });
   const uploaded = uploadedBytes === 0 ? "" : `, ${bytes(uploadedBytes)} of bars and other files uploaded`;
-  await writeOut(`Sweep ${id}: ${left} of ${countOf(cells, "cell")} to run${uploaded}\n`);
+  await writeOut(`Sweep ${id}: ${count(left)} of ${countOf(cells, "cell")} to run${uploaded}\n`);
 }
 
 async function workOnQueues(flags: Flags, context: ScriptContext): Promise<number> {

@@ -36,6 +36,9 @@ const SHA256 = /^[0-9a-f]{64}$/;
 /** The key of the last line: SHA-256 of all bytes before that line. */
 const OWN_HASH = '"manifest_sha256"';
 
+/** Larger than any file of a memory folder: a size that is none must not become a list of parts. */
+const MAX_FILE_BYTES = 2 ** 40;
+
 /** More than anybody will ever make, so that there is always a greater number. */
 const MAX_SEQUENCE = 1e12;
 
@@ -111,7 +114,7 @@ function manifestOf(value: unknown): BackupManifest {
     if (!isRecord(file)) throw other(`files.${i}`);
     const { name, size, sha256 } = file;
     if (typeof name !== "string") throw other(`files.${i}.name`);
-    if (!isCount(size)) throw other(`files.${i}.size`);
+    if (!isCount(size) || size > MAX_FILE_BYTES) throw other(`files.${i}.size`);
     if (typeof sha256 !== "string" || !SHA256.test(sha256)) throw other(`files.${i}.sha256`);
     return { name, size, sha256 };
   });

@@ -20,6 +20,7 @@ test("parseManifest() reads what formatManifest() wrote, and refuses anything el
   expect(bad("[]")).toThrow(/expected the manifest of a backup$/);
   const text = new TextDecoder().decode(formatManifest(manifest));
   expect(bad(text.replace('"size":3', '"size":-3'))).toThrow(/files\.0\.size/);
+  expect(bad(text.replace('"size":3', '"size":1e15'))).toThrow(/files\.0\.size/);
   expect(bad(text.replace('"new_bytes": 3', '"new_bytes": 4'))).toThrow(/bytes that do not match its own SHA-256/);
   expect(bad(`${text} `)).toThrow(/bytes that do not match its own SHA-256/);
   expect(bad(text.replace('"version": 2', '"version": 3'))).toThrow(/version/);
