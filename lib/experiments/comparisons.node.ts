@@ -172,7 +172,15 @@ async function armsOfJob(
 class WorldOpener {
   readonly #options: CompareOptions;
   readonly #opened: OpenInMemoryJob[] = [];
-  #counts: QuestionCounts = { asked: 0, cached: 0, failed: 0, missing: 0, unanswered: 0, costUsd: null };
+  #counts: QuestionCounts = {
+    asked: 0,
+    cached: 0,
+    failed: 0,
+    missing: 0,
+    unanswered: 0,
+    costUsd: null,
+    costNowUsd: null,
+  };
   #id: string | undefined;
 
   constructor(options: CompareOptions) {
@@ -227,8 +235,13 @@ function sumOfCounts(a: QuestionCounts, b: QuestionCounts): QuestionCounts {
     failed: a.failed + b.failed,
     missing: a.missing + b.missing,
     unanswered: a.unanswered + b.unanswered,
-    costUsd: a.costUsd === null ? b.costUsd : a.costUsd + (b.costUsd ?? 0),
+    costUsd: sumOfCosts(a.costUsd, b.costUsd),
+    costNowUsd: sumOfCosts(a.costNowUsd, b.costNowUsd),
   };
+}
+
+function sumOfCosts(a: number | null, b: number | null): number | null {
+  return a === null ? b : a + (b ?? 0);
 }
 
 function configured(config: Config, { enabled, seed }: { enabled: boolean; seed: number }): Config {

@@ -5,9 +5,11 @@ import { count, dollars, fixed } from "./numbers.ts";
 import { columns, table, words } from "./table.ts";
 
 /** What has been asked so far, on one line. The cost is left out if no price is known. */
-export function renderQuestionCounts({ asked, cached, failed, unanswered, costUsd }: QuestionCounts): string {
+export function renderQuestionCounts(counts: QuestionCounts): string {
+  const { asked, cached, failed, unanswered, costUsd, costNowUsd } = counts;
   const without = unanswered === 0 ? "" : `, unanswered ${count(unanswered)}`;
-  const cost = costUsd === null ? "" : `, cost ${dollars(costUsd)}`;
+  const now = costNowUsd === null || costNowUsd === costUsd ? "" : `${dollars(costNowUsd)} now, `;
+  const cost = costUsd === null ? "" : `, cost ${now}${dollars(costUsd)}${now === "" ? "" : " in all"}`;
   return `asked ${count(asked)}, cached ${count(cached)}, failed ${count(failed)}${without}${cost}`;
 }
 

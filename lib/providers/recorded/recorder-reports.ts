@@ -8,7 +8,7 @@ export interface QuestionCounts {
   readonly asked: number;
   /** Answered from a recording. */
   readonly cached: number;
-  /** Of those sent now, the ones without a usable answer; and all that were too long to be sent. */
+  /** Of those sent now, the ones without a usable answer; the one that stopped the run; and all that were too long to be sent. */
   readonly failed: number;
   /** Neither recorded nor sent. */
   readonly missing: number;
@@ -16,6 +16,8 @@ export interface QuestionCounts {
   readonly unanswered: number;
   /** Dollars, including earlier starts of the run if it has a budget; `null` if no client has a price. */
   readonly costUsd: number | null;
+  /** Dollars of what was sent now; `null` if no client has a price. */
+  readonly costNowUsd: number | null;
 }
 
 /** A question that is about to be answered. */

@@ -62,6 +62,8 @@ export class Recorder {
   readonly #pending = new Map<string, Promise<Answer>>();
   readonly #counts = { asked: 0, cached: 0, failed: 0, missing: 0, unanswered: 0 };
   #runId: string | null = null;
+  /** By earlier starts of the run. */
+  #spentBeforeUsd = 0;
   #canRecord = false;
   /** Whether the run went on without an answer before. */
   #hasUnanswered = false;
@@ -74,7 +76,9 @@ export class Recorder {
 
   counts(): QuestionCounts {
     const hasPrice = this.#clients.some((client) => client.hasPrice);
-    return { ...this.#counts, costUsd: hasPrice ? this.#budget.spentUsd : null };
+    const { spentUsd } = this.#budget;
+    const [costUsd, costNowUsd] = hasPrice ? [spentUsd, spentUsd - this.#spentBeforeUsd] : [null, null];
+    return { ...this.#counts, costUsd, costNowUsd };
   }
 
   /**
@@ -118,7 +122,9 @@ export class Recorder {
   async begin(runId: string): Promise<void> {
     this.#runId = runId;
     this.#hasUnanswered = await this.#options.store.hasUnanswered(runId);
-    if (this.#options.budgetUsd !== undefined) this.#budget.spend(await this.#options.store.costOfRun(runId));
+    if (this.#options.budgetUsd === undefined) return;
+    this.#spentBeforeUsd = await this.#options.store.costOfRun(runId);
+    this.#budget.spend(this.#spentBeforeUsd);
   }
 
   /** Waits a moment for answers in flight, records them, and ends all clients. */
@@ -235,6 +241,7 @@ export class Recorder {
     this.#canRecord = true;
     const release = await this.#budget.reserve(prepared.maxCostUsd, this.signal);
     const askedAt = new Date(now()).toISOString();
+    let isAnswered = false;
     try {
       const {
         failed,
@@ -247,6 +254,7 @@ export class Recorder {
         onLost: (usd) => this.#budget.spend(usd),
         onWait: ({ ms, reason }) => onWait?.({ provider: question.provider, untilMs: now() + ms, reason }),
       });
+      isAnswered = true;
       const asked = { ...question, request };
       const { vote } = await store.keep(asked, { ...answer, asked_at: askedAt, run_id: this.#runId });
       this.#counts.asked += 1;
@@ -256,7 +264,11 @@ export class Recorder {
       if (state.failuresInARow >= MAX_FAILURES) throw unusable(state, vote);
       return vote;
     } catch (error) {
-      if (!(error instanceof NoAnswer) || onFailure !== "abstain") throw error;
+      if (!(error instanceof NoAnswer) || onFailure !== "abstain") {
+        // Those that end because the run stops have not failed.
+        if (!isAnswered && !this.signal.aborted) this.#counts.failed += 1;
+        throw error;
+      }
       if (this.#runId !== null) await store.markUnanswered(this.#runId, question.key, error.message);
       return this.#abstainUnanswered(error.message);
     } finally {

@@ -73,7 +73,15 @@ test("asks a question once and replays its answer afterwards, also in another re
   expect(await ask(1)).toEqual(BUY);
   expect(await open(client, { storage }).ask(1)).toEqual(BUY);
   expect(client.asked).toBe(1);
-  expect(recorder.counts()).toEqual({ asked: 1, cached: 1, failed: 0, missing: 0, unanswered: 0, costUsd: 0 });
+  expect(recorder.counts()).toEqual({
+    asked: 1,
+    cached: 1,
+    failed: 0,
+    missing: 0,
+    unanswered: 0,
+    costUsd: 0,
+    costNowUsd: 0,
+  });
   expect(await open(client, { storage, refresh: 1 }).ask(1)).toEqual(BUY);
   expect(client.asked).toBe(2);
 });
@@ -164,7 +172,7 @@ test("counts what a question cost without an answer for the budget, and records 
   const { ask, recorder, storage } = open(client);
   await ask(1);
   await expect(ask(2)).rejects.toThrow("status 429");
-  expect(recorder.counts()).toMatchObject({ asked: 1, costUsd: 0.75 });
+  expect(recorder.counts()).toMatchObject({ asked: 1, failed: 1, costUsd: 0.75 });
   expect((await storage.list()).files).toHaveLength(1);
 });
 
@@ -206,7 +214,7 @@ test("stops the run before an answer that could exceed the budget; with a larger
 
   const same = open(client, { budgetUsd: 1, storage });
   await same.recorder.begin("r".repeat(64));
-  expect(same.recorder.counts().costUsd).toBe(0.75);
+  expect(same.recorder.counts()).toMatchObject({ costUsd: 0.75, costNowUsd: 0 });
   await expect(same.ask(4)).rejects.toThrow("$0.7500 spent by this run");
   const larger = open(client, { budgetUsd: 1.25, storage });
   await larger.recorder.begin("r".repeat(64));

@@ -32,16 +32,26 @@ test("rate and time left are measured from the first tick on", () => {
 test("the counts of questions fit 80 columns, and change with every answer", () => {
   const { shown, progress } = watched();
   progress.update(at(0.1));
-  progress.questions({ asked: 12_345, cached: 678, failed: 9, missing: 0, unanswered: 0, costUsd: 0.1234 });
+  progress.questions({
+    asked: 12_345,
+    cached: 678,
+    failed: 9,
+    missing: 0,
+    unanswered: 0,
+    costUsd: 0.1234,
+    costNowUsd: 0.1234,
+  });
   expect(shown.at(-1)?.slice(0, 79)).toContain("asked 12,345, cached 678, failed 9, cost $0.1234");
   expect(shown.at(-1)).toContain("2021Q1  equity 10,000.00  3 trades");
-  progress.questions({ asked: 1, cached: 2, failed: 3, missing: 0, unanswered: 0, costUsd: null });
+  progress.questions({ asked: 0, cached: 287, failed: 0, missing: 0, unanswered: 0, costUsd: 0.1449, costNowUsd: 0 });
+  expect(shown.at(-1)).toContain("asked 0, cached 287, failed 0, cost $0.0000 now, $0.1449 in all");
+  progress.questions({ asked: 1, cached: 2, failed: 3, missing: 0, unanswered: 0, costUsd: null, costNowUsd: null });
   expect(shown.at(-1)).toContain("asked 1, cached 2, failed 3  2021Q1");
 });
 
 test("the time left ignores the speed of recorded answers once a model is asked", () => {
   const { shown, clock, progress } = watched();
-  const none = { asked: 0, cached: 0, failed: 0, missing: 0, unanswered: 0, costUsd: 0 };
+  const none = { asked: 0, cached: 0, failed: 0, missing: 0, unanswered: 0, costUsd: 0, costNowUsd: 0 };
   progress.update(at(0));
   clock.ms += 10;
   progress.questions({ ...none, cached: 50 });
@@ -64,7 +74,7 @@ test("a wait for a server stands in place of the figures until an answer comes",
   const untilMs = new Date(2026, 0, 1, 14, 3, 20).getTime();
   progress.waiting({ provider: "llama", untilMs, reason: "status 502 from the server" });
   expect(shown.at(-1)).toBe('"llama" waits until 14:03:20  status 502 from the server');
-  progress.questions({ asked: 1, cached: 0, failed: 0, missing: 0, unanswered: 0, costUsd: null });
+  progress.questions({ asked: 1, cached: 0, failed: 0, missing: 0, unanswered: 0, costUsd: null, costNowUsd: null });
   expect(shown.at(-1)).toContain("asked 1, cached 0, failed 0");
 });
 
