@@ -69,7 +69,8 @@ export function withReports(bucket: Bucket, at: Record<"label" | "prefix", strin
       const expected =
         "the object store to answer: check its address, the credentials and their rights, then run again";
       const place = `${at.label}/${key.slice(at.prefix.length)}`;
-      throw fail("IO", `Cannot ${verb} "${place}"`, { found: withoutQuestion(messageOf(cause)), expected, cause });
+      const reason = new Error(withoutQuestion(messageOf(cause)), { cause });
+      throw fail("IO", `Cannot ${verb} "${place}"`, { found: reason.message, expected, cause: reason });
     }
   };
   return {

@@ -225,7 +225,7 @@ describe("a run of three assets with three language models", () => {
     const { code, stderr } = await compare();
     expect(code).toBe(0);
     // It reports what all starts cost together.
-    expect(stderr).toContain(`cost $${spentIn(folder).toFixed(4)}`);
+    expect(stderr).toContain(`$${spentIn(folder).toFixed(4)} in all`);
   });
 
   test("shares its answers with another run at the same time", async () => {
@@ -263,7 +263,7 @@ test("a server that goes away stops the run when patience ends: no abstention is
   const { code, stderr } = await world.run(folder);
   expect(code).toBe(1);
   expect(stderr).toContain('error: Cannot ask "llama": found status 503 from the server');
-  expect(stderr).toContain("failed 0,");
+  expect(stderr).toContain("failed 1,");
   world.respond = someVote;
   expect((await world.run(folder)).code).toBe(0);
   const answers = world.answersIn(folder).map((name) => readFileSync(join(folder, "answers", name), "utf8"));
