@@ -1,4 +1,4 @@
-/** What the ensemble makes of votes, whoever asked for them (docs/RULES.md, "Votes and decision"). */
+/** Turns votes into the ensemble's decision, in a run and in a session (docs/RULES.md, "Votes and decision"). */
 import type { Lessons, ScaledPosition, WeighedVotes } from "../memory/lessons.ts";
 import type { KnownTrend } from "../market/regime.ts";
 import { ACTIONS } from "../providers/provider.ts";

@@ -28,7 +28,7 @@ export interface LoadConfigOptions {
   readonly label?: string | undefined;
   /** Where its paths begin. Bars that are not there are looked for in the file's folder. @default the file's folder */
   readonly baseDir?: string | undefined;
-  /** Keys in place of the file's, as if they were written in it. @default none */
+  /** Keys that override those of the file. @default none */
   readonly set?: readonly SetKey[] | undefined;
 }
 

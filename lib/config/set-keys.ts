@@ -7,7 +7,7 @@ import { parseYaml, quote } from "./problems.ts";
 /** Where a value is in a configuration, such as `["providers", 0, "model"]`. */
 export type KeyPath = readonly (string | number)[];
 
-/** A key of a configuration, and its value in place of the file's. */
+/** A key of a configuration, and the value that overrides the file's. */
 export interface SetKey {
   /** As it was written, such as `providers[0].model`. */
   readonly key: string;

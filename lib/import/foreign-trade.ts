@@ -1,8 +1,7 @@
 /** What a trade of any other system becomes: an outcome without a checksum, marked by `imported_from`. */
 import { assetFileName, isAssetName } from "../config/asset-name.ts";
-import { MAX_NUMBER, outcomeFileName } from "../memory/outcome.ts";
+import { contentHash, MAX_NUMBER, outcomeFileName } from "../memory/outcome.ts";
 import { tradeOfImported } from "../memory/outcome-import.ts";
-import { contentHash } from "../memory/outcome.ts";
 import { clippedR, directionOf, type Trade } from "../memory/trade.ts";
 import type { TradeAction } from "../types.ts";
 import { encodeJson } from "../util/json.ts";

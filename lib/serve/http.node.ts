@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, isIP } from "node:net";
 import { CarryoverError, messageOf } from "../errors.ts";
 import { sha256OfText } from "../util/sha256.ts";
+import { joinBytes } from "../util/bytes.ts";
 import { answerMessage, MAX_MESSAGE_BYTES, type RpcHandler } from "./json-rpc.ts";
 
 export interface HttpOptions extends RpcHandler {
@@ -165,19 +166,9 @@ function bodyOf(request: IncomingMessage, requestMs: number): Promise<string> {
     });
     request.on("end", () => {
       clearTimeout(timer);
-      resolve(new TextDecoder().decode(joined(parts, length)));
+      resolve(new TextDecoder().decode(joinBytes(parts, length)));
     });
     request.on("error", () => end(new Refused(400, "The request broke off")));
     request.on("close", () => clearTimeout(timer));
   });
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

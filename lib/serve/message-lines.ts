@@ -1,4 +1,5 @@
 /** Splits a stream into messages, a line each. */
+import { joinBytes } from "../util/bytes.ts";
 import { MAX_MESSAGE_BYTES } from "./json-rpc.ts";
 
 const NEWLINE = 10;
@@ -41,18 +42,8 @@ export class MessageLines {
     this.#parts = [];
     this.#length = 0;
     if (length > MAX_MESSAGE_BYTES) return [undefined];
-    const bytes = parts.length === 1 ? parts[0]! : joined(parts, length);
+    const bytes = parts.length === 1 ? parts[0]! : joinBytes(parts, length);
     const line = this.#decoder.decode(bytes);
     return line.trim() === "" ? [] : [line];
   }
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

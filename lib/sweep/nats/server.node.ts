@@ -220,7 +220,7 @@ export class SweepServer {
     return found !== undefined && areEqual(found, bytes);
   }
 
-  /** Writes an object, in place of one that may be there. */
+  /** Writes an object, and replaces one that is there. */
   async replace(store: string, name: string, bytes: Uint8Array): Promise<void> {
     await this.#patiently(async () => (await this.#objects(store)).putBlob({ name }, bytes));
   }
