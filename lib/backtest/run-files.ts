@@ -5,12 +5,13 @@
 import { CarryoverError, corruptFile, undefinedIfCorrupt } from "../errors.ts";
 import type { ChunkRecord, EquityMark } from "../results/chunks.ts";
 import type { Summary, SummaryHead } from "../results/summary-shape.ts";
+import { crc32OfFile, MAX_LINE_BYTES, readLines } from "../storage/blocks.ts";
 import type { DamagedFile } from "../storage/damaged-file.ts";
 import { readJsonObject } from "../storage/json-file.ts";
 import { checkSeal, encodeSealedJson, readSealedJson } from "../storage/sealed-json.ts";
 import type { Storage } from "../storage/storage.ts";
 import { settleAll } from "../util/async.ts";
-import { crc32Hex } from "../util/crc32.ts";
+import { crc32Digits, crc32Hex } from "../util/crc32.ts";
 import { decodeJsonObject, encodeJson, isRecord } from "../util/json.ts";
 import { sha256OfText } from "../util/sha256.ts";
 import { runIdOf, type RunKey, type RunKeyHead } from "./run-key.ts";
@@ -123,10 +124,9 @@ export class RunFiles {
     return files.flatMap(({ name }) => (name.endsWith(DECISIONS) ? [name.slice(0, -DECISIONS.length)] : []));
   }
 
-  /** Lines of the decisions of a chunk, also of one that is not committed yet. */
-  async readOpenDecisions(chunk: string): Promise<readonly string[]> {
-    const bytes = await this.#readDetail(chunk, "decisions.ndjson");
-    return new TextDecoder().decode(bytes).split("\n").slice(0, -1);
+  /** Lines of the decisions of a chunk, also of one that is not committed yet, some thousands at a time. */
+  readOpenDecisions(chunk: string): AsyncGenerator<readonly string[]> {
+    return this.#linesOf(chunk, "decisions.ndjson");
   }
 
   /** Opens the last chunk of a session that continues: removes the summary, then the record. */
@@ -167,19 +167,23 @@ export class RunFiles {
     return undefinedIfCorrupt(() => this.readChunk(chunk));
   }
 
-  /** Lines of a chunk's decisions or equity. @throws {CarryoverError} `CORRUPT` if they are not those of its record. */
-  async readLines(record: StoredChunk, detail: Detail): Promise<string[]> {
-    const bytes = await this.#readDetail(record.chunk, detail);
-    const damage = this.#damageOf(record, detail, bytes);
+  /**
+   * Lines of a chunk's decisions, or of its equity without the header, some thousands at a time.
+   *
+   * @throws {CarryoverError} `CORRUPT` if they are not those of its record, before any is returned.
+   */
+  async readLines(record: StoredChunk, detail: Detail): Promise<AsyncGenerator<readonly string[]>> {
+    const damage = await this.#damageOf(record, detail);
     if (damage !== undefined) throw new CarryoverError("CORRUPT", damage.problem);
-    return new TextDecoder().decode(bytes).split("\n").slice(0, -1);
+    const lines = this.#linesOf(record.chunk, detail);
+    return detail === "equity.csv" ? withoutHeader(lines) : lines;
   }
 
   /** Compares a chunk's decisions and equity with the checksums in its record. */
   async damagedDetails(record: StoredChunk): Promise<readonly DamagedDetail[]> {
     const damaged: DamagedDetail[] = [];
     for (const detail of DETAILS) {
-      const damage = this.#damageOf(record, detail, await this.#readDetail(record.chunk, detail));
+      const damage = await this.#damageOf(record, detail);
       if (damage !== undefined) damaged.push(damage);
     }
     return damaged;
@@ -192,11 +196,14 @@ export class RunFiles {
    * @returns An empty text for a provider that did not abstain. An empty map if the decision can't be read.
    */
   async lastErrors(chunks: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const { files } = await this.#storage.list(this.#folder);
     for (const chunk of chunks.toReversed()) {
-      const bytes = (await this.#readDetail(chunk, "decisions.ndjson")) ?? new Uint8Array();
+      const name = `${chunk}${DECISIONS}`;
+      const offset = Math.max(0, (files.find((file) => file.name === name)?.size ?? 0) - MAX_LINE_BYTES);
+      const bytes = await this.#storage.read(this.#path(name), { offset, maxBytes: MAX_LINE_BYTES });
       // Every line ends with a newline, the last one too.
-      const end = bytes.lastIndexOf(NEWLINE);
-      if (end === -1) continue;
+      const end = bytes?.lastIndexOf(NEWLINE) ?? -1;
+      if (bytes === undefined || end === -1) continue;
       const line = bytes.subarray(bytes.lastIndexOf(NEWLINE, end - 1) + 1, end);
       const decision = await undefinedIfCorrupt(() => decodeJsonObject(line, chunk));
       const votes = Array.isArray(decision?.["votes"]) ? decision["votes"].filter(isRecord) : [];
@@ -234,24 +241,32 @@ export class RunFiles {
     return `${this.#folder}/${name}`;
   }
 
-  #damageOf(record: StoredChunk, detail: Detail, bytes: Uint8Array | undefined): DamagedDetail | undefined {
+  async #damageOf(record: StoredChunk, detail: Detail): Promise<DamagedDetail | undefined> {
     const { chunk, files_crc32: expected } = record;
-    const crc32 = bytes && crc32Hex(bytes);
-    if (crc32 === expected[detail]) return undefined;
     const name = this.#path(`${chunk}.${detail}`);
-    const found = crc32 === undefined ? "no such file" : `a CRC-32 of "${crc32}"`;
+    const crc32 = await crc32OfFile(this.#storage, name, { maxBytes: MAX_DETAIL_BYTES });
+    if (crc32 !== undefined && crc32Digits(crc32) === expected[detail]) return undefined;
+    const found = crc32 === undefined ? "no such file" : `a CRC-32 of "${crc32Digits(crc32)}"`;
     const { message } = corruptFile(name, { found, expected: `"${expected[detail]}" as in ${chunk}.json` });
     return { name, problem: message, isMissing: crc32 === undefined };
   }
 
-  #readDetail(chunk: string, detail: Detail): Promise<Uint8Array | undefined> {
-    return this.#storage.read(this.#path(`${chunk}.${detail}`), { maxBytes: MAX_DETAIL_BYTES });
+  #linesOf(chunk: string, detail: Detail): AsyncGenerator<readonly string[]> {
+    return readLines(this.#storage, this.#path(`${chunk}.${detail}`), { maxBytes: MAX_DETAIL_BYTES });
   }
 
   async #readSealed<T>(name: string): Promise<T | undefined> {
     const found = await readSealedJson(this.#storage, name, { maxBytes: MAX_RECORD_BYTES });
     if (found?.isSealed === false) throw corruptFile(name, { found: "no crc32", expected: "one as the last key" });
     return found?.fields as T | undefined;
+  }
+}
+
+async function* withoutHeader(parts: AsyncIterable<readonly string[]>): AsyncGenerator<readonly string[]> {
+  let isFirst = true;
+  for await (const lines of parts) {
+    yield isFirst ? lines.slice(1) : lines;
+    isFirst = false;
   }
 }
 

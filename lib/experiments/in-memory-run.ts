@@ -64,21 +64,21 @@ export async function runInMemory(
   const [runId, key] = [...(await readManifests(storage))][0]!;
   const files = new RunFiles(storage, runId);
   const records: ChunkRecord[] = [];
-  const decisions: string[] = [];
-  const marks: string[] = [];
+  const decisions: (readonly string[])[] = [];
+  const marks: (readonly string[])[] = [];
   for (const { name } of chunks) {
     const record = (await files.readCommitted(name))!;
     records.push(record);
-    decisions.push(...(await files.readLines(record, "decisions.ndjson")));
-    marks.push(...(await files.readLines(record, "equity.csv")).slice(1));
+    for await (const lines of await files.readLines(record, "decisions.ndjson")) decisions.push(lines);
+    for await (const lines of await files.readLines(record, "equity.csv")) marks.push(lines);
   }
   return {
     runId,
     key,
     chunks,
     records,
-    decisions,
-    marks,
+    decisions: decisions.flat(),
+    marks: marks.flat(),
     outcomes: memory.recorded.map((outcome) => JSON.stringify(outcome)),
     trades: memory.trades.filter((trade) => trade.runId === runId),
     summary: result?.summary,

@@ -7,7 +7,9 @@
  * JSON and misses flipped bits that decompress to the same: a match may be copied from two places, and bits follow the last code.
  */
 import { corruptFile, type FailureDetails } from "../errors.ts";
+import { crc32OfFile } from "../storage/blocks.ts";
 import type { Storage } from "../storage/storage.ts";
+import { areEqual } from "../util/bytes.ts";
 import { crc32 } from "../util/crc32.ts";
 import { collectGarbage } from "../util/garbage.ts";
 import { gunzip } from "../util/gunzip.ts";
@@ -22,6 +24,8 @@ const VERSION = 3;
 /** Without the column `content_hash`. It is read, so that its vectors are not made again. */
 const OLD_VERSION = 2;
 const MAX_SIDECAR_BYTES = 1 << 28;
+/** That of 100,000 trades is smaller. */
+const LARGE_SIDECAR_BYTES = 1 << 24;
 
 /** Rows of `vectors.f32` that share a checksum: a damaged block is noticed, and its vectors alone are made again. */
 export const BLOCK_ROWS = 1024;
@@ -48,7 +52,7 @@ export interface Sidecar {
  * @throws {CarryoverError} `CORRUPT` if it is damaged or of another format.
  */
 export async function readSidecar(storage: Storage): Promise<Sidecar | undefined> {
-  const bytes = await storage.read(SIDECAR_FILE, { maxBytes: MAX_SIDECAR_BYTES });
+  const bytes = await readSound(storage);
   if (bytes === undefined) return undefined;
   const value = await decodeSidecar(bytes, SIDECAR_FILE);
   const { format, version, embedder, fingerprint, dim, rows, digest, block_crc32: blocks } = value;
@@ -73,6 +77,21 @@ export async function readSidecar(storage: Storage): Promise<Sidecar | undefined
   if (trades === undefined)
     throw corruptFile(SIDECAR_FILE, { found: "columns that do not fit", expected: `${rows} values in each` });
   return { embedder, fingerprint, dim, trades, digest, blockCrc32: blocks.map(String), isOld };
+}
+
+/** Its bytes. A large one is read as a whole only once it is known to be ours and sound: another may have any size. */
+async function readSound(storage: Storage): Promise<Uint8Array | undefined> {
+  for (;;) {
+    const start = await storage.read(SIDECAR_FILE, { maxBytes: LARGE_SIDECAR_BYTES });
+    if (start === undefined || start.length < LARGE_SIDECAR_BYTES) return start;
+    const range = { offset: BODY_OFFSET, maxBytes: MAX_SIDECAR_BYTES - BODY_OFFSET };
+    const expected = statedChecksum(start, SIDECAR_FILE);
+    const found = await crc32OfFile(storage, SIDECAR_FILE, range);
+    if (found === expected) return storage.read(SIDECAR_FILE, { maxBytes: MAX_SIDECAR_BYTES });
+    // A writer may have replaced it between two blocks: then it has another header.
+    const header = await storage.read(SIDECAR_FILE, { maxBytes: BODY_OFFSET });
+    if (header !== undefined && areEqual(header, start.subarray(0, BODY_OFFSET))) throw otherBytes(SIDECAR_FILE);
+  }
 }
 
 function withoutHashes(columns: unknown, count: number): unknown {
@@ -166,17 +185,24 @@ function encodeAll(texts: Iterable<string>, { room }: { room: number }): Uint8Ar
  * @throws {CarryoverError} `CORRUPT` if a bit is not as it was written, or the JSON is larger than 512 MB.
  */
 export async function decodeSidecar(bytes: Uint8Array, name: string): Promise<Record<string, unknown>> {
-  if (bytes.length < BODY_OFFSET || !HEADER.every((byte, i) => byte === bytes[i])) {
-    throw corruptFile(name, { found: "another header", expected: "a gzip file that was written here" });
-  }
-  const expected = new DataView(bytes.buffer, bytes.byteOffset).getUint32(HEADER.length, true);
-  if (crc32(bytes.subarray(BODY_OFFSET)) !== expected) {
-    throw corruptFile(name, { found: "bytes that do not match their checksum", expected: "the CRC-32 in its header" });
-  }
+  const expected = statedChecksum(bytes, name);
+  if (crc32(bytes.subarray(BODY_OFFSET)) !== expected) throw otherBytes(name);
   const refuse = (details: FailureDetails): Error => corruptFile(name, details);
   // One member, as the checksum says.
   const json = await gunzip(bytes.slice(), { maxBytes: MAX_JSON_BYTES, isOneMember: true, refuse });
   return decodeJsonObject(json, name);
+}
+
+/** The CRC-32 in the header. */
+function statedChecksum(bytes: Uint8Array, name: string): number {
+  if (bytes.length < BODY_OFFSET || !HEADER.every((byte, i) => byte === bytes[i])) {
+    throw corruptFile(name, { found: "another header", expected: "a gzip file that was written here" });
+  }
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(HEADER.length, true);
+}
+
+function otherBytes(name: string): Error {
+  return corruptFile(name, { found: "bytes that do not match their checksum", expected: "the CRC-32 in its header" });
 }
 
 function isCount(value: unknown): value is number {

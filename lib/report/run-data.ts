@@ -75,10 +75,11 @@ export async function readRun(storage: Storage, runId: string): Promise<RunData>
   for (const { quarter } of summary.quarterly_breakdown) {
     const record = await withHint(() => readRecord(files, quarter));
     records.push(record);
-    const [, ...lines] = await withHint(() => files.readLines(record, "equity.csv"));
-    for (const line of lines) {
-      const [at = "", equity] = line.split(",");
-      marks.push({ atMs: Date.parse(at), equity: Number(equity) });
+    for await (const lines of await withHint(() => files.readLines(record, "equity.csv"))) {
+      for (const line of lines) {
+        const [at = "", equity] = line.split(",");
+        marks.push({ atMs: Date.parse(at), equity: Number(equity) });
+      }
     }
   }
   return { runId, key, summary, records, marks };
@@ -114,8 +115,9 @@ export async function readDecisions(
   const points: DecisionPoint[] = [];
   for (const record of records) {
     await pause();
-    const lines = await withHint(() => files.readLines(record, "decisions.ndjson"));
-    for (const line of lines) points.push(pointOf(JSON.parse(line), record.chunk));
+    for await (const lines of await withHint(() => files.readLines(record, "decisions.ndjson"))) {
+      for (const line of lines) points.push(pointOf(JSON.parse(line), record.chunk));
+    }
   }
   return points;
 }

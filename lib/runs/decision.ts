@@ -39,11 +39,12 @@ export async function findDecision(
   const found: { chunk: string; line: string }[] = [];
   const ids: string[] = [];
   for (const chunk of run.chunks) {
-    const lines = await unlessDamaged(damaged, chunk, () => linesOf(files, chunk));
-    for (const line of lines ?? []) {
-      const each = idOf(line);
-      if (each.startsWith(id)) found.push({ chunk, line });
-      else ids.push(each);
+    for await (const lines of (await unlessDamaged(damaged, chunk, () => linesOf(files, chunk))) ?? []) {
+      for (const line of lines) {
+        const each = idOf(line);
+        if (each.startsWith(id)) found.push({ chunk, line });
+        else ids.push(each);
+      }
     }
   }
   const [first, second] = found;
@@ -71,9 +72,9 @@ export async function findDecision(
   };
 }
 
-async function linesOf(files: RunFiles, chunk: string): Promise<readonly string[]> {
+async function linesOf(files: RunFiles, chunk: string): Promise<AsyncIterable<readonly string[]> | undefined> {
   const record = await files.readChunk(chunk);
-  return record === undefined ? [] : files.readLines(record, "decisions.ndjson");
+  return record && files.readLines(record, "decisions.ndjson");
 }
 
 /** The first key of a line is `decision_id`. */

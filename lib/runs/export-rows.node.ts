@@ -106,7 +106,7 @@ async function* lineRows(
     chunks.push(...committed.map((chunk) => ({ run, chunk })));
   }
   for (const [i, { run, chunk }] of chunks.entries()) {
-    for (const lines of await chunkLines(run, { chunk, table, onDamaged })) {
+    for await (const lines of chunkLines(run, { chunk, table, onDamaged })) {
       yield lines.flatMap((line) => rowsOf({ run_id: run.id, chunk, line }));
       await pause();
     }
@@ -115,20 +115,19 @@ async function* lineRows(
 }
 
 /** The lines of a chunk's file, some hundred together; none if it is not what its record says. */
-async function chunkLines(
+async function* chunkLines(
   { storage, id }: FoundRun,
   options: { chunk: string; table: Exclude<TableName, "trades">; onDamaged: ReadOptions["onDamaged"] },
-): Promise<readonly (readonly string[])[]> {
+): AsyncGenerator<readonly string[]> {
   const { chunk, table, onDamaged } = options;
   const files = new RunFiles(storage, id);
   const damaged: DamagedFile[] = [];
-  const lines = await unlessDamaged(damaged, chunk, async () => {
+  const parts = await unlessDamaged(damaged, chunk, async () => {
     const record = await files.readChunk(chunk);
     return record && files.readLines(record, table === "equity" ? "equity.csv" : "decisions.ndjson");
   });
   for (const { problem } of damaged) onDamaged(problem);
-  const rows = (table === "equity" ? lines?.slice(1) : lines) ?? [];
-  return Array.from({ length: Math.ceil(rows.length / LINES_AT_ONCE) }, (_, i) =>
-    rows.slice(i * LINES_AT_ONCE, (i + 1) * LINES_AT_ONCE),
-  );
+  for await (const lines of parts ?? []) {
+    for (let i = 0; i < lines.length; i += LINES_AT_ONCE) yield lines.slice(i, i + LINES_AT_ONCE);
+  }
 }

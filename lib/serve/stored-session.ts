@@ -45,23 +45,32 @@ export async function readSession(source: SessionSource): Promise<readonly Store
     soFar.push(...ofChunk);
     const record = await files.readCommitted(chunk.name);
     const lines =
-      record === undefined
-        ? await files.readOpenDecisions(chunk.name)
-        : await files.readLines(record, "decisions.ndjson");
+      record === undefined ? files.readOpenDecisions(chunk.name) : await files.readLines(record, "decisions.ndjson");
     const isSame = record?.outcomes_digest === outcomesDigest(soFar);
     chunks.push({
       chunk,
       record: isSame ? record : undefined,
-      decisions: lines.map((line) => decisionOf(line, chunk.name)),
+      ...(await decisionsOf(lines, chunk.name)),
       outcomes: await readOutcomes(memory, ofChunk),
-      storedBytes: lines.reduce((sum, line) => sum + encoder.encode(line).length + 1, 0),
     });
   }
   return chunks;
 }
 
-function decisionOf(line: string, chunk: string): SessionDecision {
-  return decodeJsonObject(encoder.encode(line), `${chunk}.decisions.ndjson`) as unknown as SessionDecision;
+async function decisionsOf(
+  parts: AsyncIterable<readonly string[]>,
+  chunk: string,
+): Promise<Pick<StoredSessionChunk, "decisions" | "storedBytes">> {
+  const decisions: SessionDecision[] = [];
+  let storedBytes = 0;
+  for await (const lines of parts) {
+    for (const line of lines) {
+      const bytes = encoder.encode(line);
+      decisions.push(decodeJsonObject(bytes, `${chunk}.decisions.ndjson`) as unknown as SessionDecision);
+      storedBytes += bytes.length + 1;
+    }
+  }
+  return { decisions, storedBytes };
 }
 
 async function readOutcomes({ storage }: Memory, trades: readonly Trade[]): Promise<readonly SessionOutcome[]> {

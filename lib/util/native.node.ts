@@ -13,7 +13,7 @@ export function useNativeFunctions(): void {
     setGunzip((bytes, maxBytes) => gunzipSync(bytes, sizesOf(bytes, maxBytes)));
   } else {
     // Loading node:zlib and node:crypto takes Bun 15 ms, and its own functions nothing.
-    setCrc32((bytes) => Bun.hash.crc32(bytes));
+    setCrc32((bytes, before) => Bun.hash.crc32(bytes, before));
     setCollectGarbage(() => Bun.gc(true));
     setSha256((text) => Bun.SHA256.hash(text, "hex"));
     setGunzip((bytes, maxBytes) => {

@@ -117,6 +117,10 @@ describe("readSummaryHead()", () => {
   });
 });
 
+/** All lines, which are returned some thousands at a time. */
+const allOf = async (parts: AsyncIterable<readonly string[]>): Promise<string[]> =>
+  (await Array.fromAsync(parts)).flat();
+
 describe("the files of a chunk", () => {
   const RUN = "a".repeat(64);
   const CHUNK = "2021Q1";
@@ -146,7 +150,11 @@ describe("the files of a chunk", () => {
     expect(record.files_crc32).toEqual({ "decisions.ndjson": sumOf(DECISIONS), "equity.csv": sumOf(equity) });
     expect(await files.readChunk(CHUNK)).toMatchObject(record);
     expect(await files.readCommitted(CHUNK)).toMatchObject(record);
-    expect(await files.readLines(record, "decisions.ndjson")).toEqual(['{"id":1}', '{"id":2}']);
+    expect(await allOf(await files.readLines(record, "decisions.ndjson"))).toEqual(['{"id":1}', '{"id":2}']);
+    expect(await allOf(await files.readLines(record, "equity.csv"))).toEqual([
+      "2021-01-01T00:00:00.000Z,10000,0",
+      "2021-01-02T00:00:00.000Z,10012.5,2",
+    ]);
     expect(await files.damagedDetails(record)).toEqual([]);
   });
 
@@ -162,12 +170,12 @@ describe("the files of a chunk", () => {
   test("are appended to decision by decision while it is open, and read up to the last whole line", async () => {
     const storage = inMemoryStorage();
     const files = new RunFiles(storage, RUN);
-    expect(await files.readOpenDecisions(CHUNK)).toEqual([]);
+    expect(await allOf(files.readOpenDecisions(CHUNK))).toEqual([]);
     await files.appendDecisions(CHUNK, 0, DECISIONS);
     await files.appendDecisions(CHUNK, DECISIONS.length, new TextEncoder().encode('{"id":3}\n{"id'));
-    expect(await files.readOpenDecisions(CHUNK)).toEqual(['{"id":1}', '{"id":2}', '{"id":3}']);
+    expect(await allOf(files.readOpenDecisions(CHUNK))).toEqual(['{"id":1}', '{"id":2}', '{"id":3}']);
     await files.appendDecisions(CHUNK, DECISIONS.length, new TextEncoder().encode('{"id":4}\n'));
-    expect(await files.readOpenDecisions(CHUNK)).toEqual(['{"id":1}', '{"id":2}', '{"id":4}']);
+    expect(await allOf(files.readOpenDecisions(CHUNK))).toEqual(['{"id":1}', '{"id":2}', '{"id":4}']);
     await files.appendDecisions("2021Q2", 0, DECISIONS);
     expect(await files.decisionChunks()).toEqual(["2021Q1", "2021Q2"]);
     expect(await files.chunkNames()).toEqual([]);
@@ -186,7 +194,7 @@ describe("the files of a chunk", () => {
     expect(removed).toEqual([`${FOLDER}/summary.json`, `${FOLDER}/${CHUNK}.json`]);
     expect(await files.readSummary()).toBeUndefined();
     expect(await files.readChunk(CHUNK)).toBeUndefined();
-    expect(await files.readOpenDecisions(CHUNK)).toEqual(['{"id":1}', '{"id":2}']);
+    expect(await allOf(files.readOpenDecisions(CHUNK))).toEqual(['{"id":1}', '{"id":2}']);
     const full = overrideCalls(storage, { appendAt: () => Promise.reject(new Error("ENOSPC")) });
     await expect(new RunFiles(full, RUN).appendDecisions(CHUNK, 18, DECISIONS)).rejects.toThrow("ENOSPC");
   });

@@ -1,9 +1,11 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32, gunzipSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
+import { BLOCK_BYTES } from "../../lib/storage/blocks.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import type { Storage } from "../../lib/storage/storage.ts";
 import {
   decodeSidecar,
   encodeSidecar,
@@ -289,4 +291,79 @@ test("a sidecar of more than half a megabyte packed is read, up to a limit that 
   new DataView(bytes.buffer).setUint32(bytes.length - 4, 5, true);
   await expect(unpacked(4_000_000)).rejects.toThrow("damaged or incomplete gzip");
   await expect(unpacked(500_000)).rejects.toThrow("more than 500000 bytes when unpacked");
+});
+
+describe("a large sidecar", () => {
+  // Random digits, which hardly pack.
+  const random = createRandom("large");
+  const words = Uint32Array.from({ length: 4_500_000 }, () => random.bits());
+  const padding = Buffer.from(words.buffer).toString("base64");
+  const { trades, blockCrc32, ...meta } = SIDECAR;
+  const head = { format: "carryover-vectors", version: 3, ...meta, rows: 2, block_crc32: blockCrc32 };
+  const [first, later] = ["first", "later"].map((embedder) =>
+    encodeSidecar({ ...head, embedder, columns: toColumns(trades), padding }),
+  ) as [Promise<Uint8Array>, Promise<Uint8Array>];
+
+  /** A storage with one sidecar, and how many bytes each read asks for. `between` is called before each but the first. */
+  async function holding(
+    bytes: Uint8Array,
+    between: (storage: Storage, reads: number) => Promise<void> = async () => {},
+  ): Promise<{ storage: Storage; asked: number[] }> {
+    const stored = inMemoryStorage();
+    await stored.replace(SIDECAR_FILE, bytes);
+    const asked: number[] = [];
+    const read: Storage["read"] = async (name, options) => {
+      if (asked.push(options.maxBytes) > 1) await between(stored, asked.length - 1);
+      return stored.read(name, options);
+    };
+    return { storage: overrideCalls(stored, { read }), asked };
+  }
+
+  /** Reads of the check: of what follows the first 20 bytes. */
+  const blocksOf = (bytes: Uint8Array): number => Math.ceil((bytes.length - 20) / BLOCK_BYTES);
+
+  test("is read as it was written", async () => {
+    const { storage, asked } = await holding(await first);
+    expect(await readSidecar(storage)).toEqual({ ...SIDECAR, embedder: "first", isOld: false });
+    expect(asked).toEqual([1 << 24, ...Array.from({ length: blocksOf(await first) }, () => BLOCK_BYTES), 1 << 28]);
+  });
+
+  test("that is somebody else's is refused by its first bytes", async () => {
+    const bytes = (await first).slice();
+    bytes[5]! ^= 1;
+    const { storage, asked } = await holding(bytes);
+    expect((await failureOf(readSidecar(storage))).message).toContain("found another header");
+    expect(asked).toEqual([1 << 24]);
+  });
+
+  test("that is damaged is refused block by block", async () => {
+    const bytes = (await first).slice();
+    bytes[bytes.length - 1]! ^= 1;
+    const { storage, asked } = await holding(bytes);
+    expect((await failureOf(readSidecar(storage))).message).toContain("bytes that do not match their checksum");
+    expect(asked).toEqual([1 << 24, ...Array.from({ length: blocksOf(bytes) }, () => BLOCK_BYTES), 20]);
+  });
+
+  describe.each([
+    ["before it is checked", () => 1],
+    ["while it is checked", () => 5],
+    ["after it was checked", (blocks: number) => 1 + blocks],
+  ])("that changes %s", (_when, readsBefore) => {
+    const changed = async (change: (storage: Storage) => Promise<void>): Promise<Sidecar | undefined> => {
+      const before = readsBefore(blocksOf(await first));
+      const { storage } = await holding(await first, async (stored, reads) => {
+        if (reads === before) await change(stored);
+      });
+      return readSidecar(storage);
+    };
+
+    test("is the new one", async () => {
+      const replaced = await changed(async (storage) => storage.replace(SIDECAR_FILE, await later));
+      expect(replaced?.embedder).toBe("later");
+    });
+
+    test("is none if it was removed", async () => {
+      expect(await changed((storage) => storage.remove(SIDECAR_FILE))).toBeUndefined();
+    });
+  });
 });

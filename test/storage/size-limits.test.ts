@@ -3,14 +3,18 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { zipSync } from "fflate";
 import { verifyBackups } from "../../lib/backup/verify.node.ts";
+import { RunFiles, type StoredChunk } from "../../lib/backtest/run-files.ts";
 import { loadConfig } from "../../lib/config/load.node.ts";
 import { importOutcomes } from "../../lib/import/import.node.ts";
 import { unpack } from "../../lib/market/formats/unpack.ts";
 import { readBarsFile } from "../../lib/market/bars-file.node.ts";
 import { loadBars } from "../../lib/market/load.node.ts";
 import { loadFeatures } from "../../lib/market/load-features.node.ts";
+import { readMemory } from "../../lib/memory/load.ts";
+import { encodeSidecar, SIDECAR_FILE } from "../../lib/memory/sidecar.ts";
 import { loadProviders } from "../../lib/providers/load.node.ts";
 import { loadPlan } from "../../lib/sweep/run-sweep.node.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { failureOf } from "./storage-contract.ts";
 
@@ -115,4 +119,33 @@ test("a configuration of 3 GB is refused before it is read", async () => {
     "BAD_CONFIG",
     `Cannot read config.yaml:1:1: found ${3 * GIB} bytes, expected at most 100000 characters`,
   ]);
+});
+
+test.each([
+  ["somebody else's", new Uint8Array(20), "found another header"],
+  ["ours and damaged", (await encodeSidecar({})).slice(0, 20), "found bytes that do not match their checksum"],
+])("a sidecar of 256 MiB that is %s is refused block by block", async (what, header, found) => {
+  const path = hugeFile(`${what}/${SIDECAR_FILE}`, 256 * 2 ** 20);
+  const fd = fs.openSync(path, "r+");
+  fs.writeSync(fd, header);
+  fs.closeSync(fd);
+  const before = process.memoryUsage.rss();
+  const { damaged, sidecar } = await readMemory(diskStorage(dirname(path)));
+  expect(process.memoryUsage.rss() - before).toBeLessThan(128 * 2 ** 20);
+  expect(sidecar).toBeUndefined();
+  expect(damaged).toEqual([{ name: SIDECAR_FILE, problem: expect.stringContaining(found) }]);
+});
+
+test("decisions of 1 GiB that are not those of their chunk are refused block by block", async () => {
+  const run = "a".repeat(64);
+  hugeFile(`memory/runs/${run}/2021Q1.decisions.ndjson`, GIB);
+  const files = new RunFiles(diskStorage(join(base, "memory")), run);
+  const record = { chunk: "2021Q1", files_crc32: { "decisions.ndjson": "00c0ffee" } } as StoredChunk;
+  const before = process.memoryUsage.rss();
+  expect((await failureOf(files.readLines(record, "decisions.ndjson"))).message).toContain("found a CRC-32 of");
+  expect((await failureOf(Array.fromAsync(files.readOpenDecisions("2021Q1")))).message).toContain(
+    "a line of more than",
+  );
+  expect(await files.lastErrors(["2021Q1"])).toEqual(new Map());
+  expect(process.memoryUsage.rss() - before).toBeLessThan(128 * 2 ** 20);
 });
