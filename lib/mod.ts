@@ -68,7 +68,8 @@ export type {
 export { abstain, type Provider } from "./providers/provider.ts";
 export { breakout, reversion, trend } from "./providers/rules.ts";
 export { similarTrades } from "./providers/similar-trades.ts";
-export { votesFile, parseVotesCsv, type FileVote, type FileVotes } from "./providers/votes-file.ts";
+export { parseVotes, parseVotesCsv, type VotesFileOptions } from "./providers/read-votes.ts";
+export { votesFile, type FileVote, type FileVotes } from "./providers/votes-file.ts";
 
 export type { Listing, Lock, LockHolder, Storage, StoredFile } from "./storage/storage.ts";
 export { inMemoryStorage } from "./storage/in-memory.ts";

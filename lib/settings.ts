@@ -87,5 +87,8 @@ export const DEFAULTS = {
   },
 } as const;
 
+/** The confidence of votes of a file that states none: above the 50 of a rule that holds. */
+export const VOTE_CONFIDENCE = 60;
+
 /** How many bars of its asset a provider may look at. */
 export const PROVIDER_BARS = { default: 100, max: 2000 } as const;

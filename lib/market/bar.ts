@@ -1,6 +1,7 @@
 import { fail, type CarryoverError, type FailureDetails } from "../errors.ts";
 import type { Bar, BarColumns } from "../types.ts";
 import { parseEpoch, parseTimestamp } from "../util/time.ts";
+import type { WantedColumns } from "./find-columns.ts";
 
 /** A place in a file of bars or votes. */
 export interface FilePosition {
@@ -33,11 +34,21 @@ export interface BarFile {
   readonly file: string;
 }
 
-/** The required columns of a file of bars. */
-export const BAR_COLUMNS = ["timestamp", "open", "high", "low", "close"] as const;
+/**
+ * Other names of the column `timestamp`, as pandas, polars and exchanges write it. The second list has the names of an index of pandas
+ * that has none of its own: it is the time only where no other column is.
+ */
+export const TIMESTAMP_ALIASES = [
+  ["date", "datetime", "time", "open_time"],
+  ["", "__index_level_0__", "index", "unnamed: 0"],
+] as const;
 
-/** Other names of the column `timestamp`, as pandas, polars and exchanges write it; pandas gives its index none in CSV. */
-export const TIMESTAMP_ALIASES = ["date", "datetime", "time", "open_time", "", "__index_level_0__"] as const;
+/** The columns of a file of bars; without volumes every volume is 0. */
+export const BAR_TABLE: Required<WantedColumns> = {
+  columns: ["timestamp", "open", "high", "low", "close"],
+  optional: ["volume"],
+  aliases: { timestamp: TIMESTAMP_ALIASES },
+};
 
 /** What a time in a file of bars looks like, for messages. */
 export const BAR_TIME_FORM = "a time such as 2021-01-01T00:00:00Z, or an epoch time";
@@ -46,9 +57,6 @@ export const BAR_TIME_FORM = "a time such as 2021-01-01T00:00:00Z, or an epoch t
 export function parseBarTime(text: string): number | undefined {
   return parseTimestamp(text) ?? parseEpoch(text);
 }
-
-/** The optional column of a file of bars; without it every volume is 0. */
-export const VOLUME_COLUMN = "volume";
 
 /** What a price or a volume in a file of bars looks like, for messages. */
 export const NUMBER_FORM = "a number such as 1234.5";

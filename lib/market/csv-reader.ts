@@ -1,4 +1,5 @@
 import { badData, quote } from "./bar.ts";
+import { findColumns, type RowReader, type WantedColumns } from "./find-columns.ts";
 
 const COMMA = 44;
 const SEMICOLON = 59;
@@ -10,23 +11,17 @@ const POWERS = Array.from({ length: 16 }, (_, exponent) => Number(`1e${exponent}
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
-interface CsvColumns {
-  readonly columns: readonly string[];
-  readonly optional?: readonly string[];
-  readonly aliases?: readonly string[];
-}
-
 /**
  * Reads a CSV file row by row. Columns are found by the header's names, in any order and case, and other columns are ignored.
  * Fields are separated by `,` or `;`, lines end with LF or CRLF; a byte order mark, double quotes around a field and blank
  * lines are allowed.
  */
-export class CsvReader {
+export class CsvReader implements RowReader {
   readonly #file: string;
   readonly #text: string;
-  /** The requested columns; methods take an index into this list. */
-  readonly #columns: readonly string[];
-  /** The position in a row of each column; -1 for an optional one that is missing. */
+  /** Of the header. */
+  readonly #names: readonly string[];
+  /** The position in a row of each column that is wanted; -1 for an optional one that is missing. */
   readonly #positions: readonly number[];
   /** Fields of every row. */
   readonly #width: number;
@@ -42,12 +37,11 @@ export class CsvReader {
    * Reads the header.
    *
    * @param bytes The whole file, UTF-8.
-   * @param options `file` is for messages; `columns` are required, `optional` ones follow them; `aliases` are other names for the first
-   * column.
+   * @param options `file` is for messages.
    * @throws {CarryoverError} `BAD_DATA` if a column is missing or occurs twice.
    */
-  constructor(bytes: Uint8Array, options: CsvColumns & { file: string }) {
-    const { file, columns, optional = [], aliases = [] } = options;
+  constructor(bytes: Uint8Array, options: WantedColumns & { file: string }) {
+    const { file, columns } = options;
     this.#file = file;
     this.#text = new TextDecoder().decode(bytes);
     if (!this.#nextLine()) {
@@ -58,32 +52,17 @@ export class CsvReader {
     this.#starts = new Int32Array(header.length + 1);
     this.#ends = new Int32Array(header.length + 1);
     this.#width = this.#splitLine();
-    const names = Array.from({ length: this.#width }, (_, position) => this.#fieldAt(position).toLowerCase());
-    const first = columns[0]!;
-    const [alias, ...others] = names.includes(first) ? [] : aliases.filter((name) => names.includes(name));
-    if (others.length > 0) {
-      const found = `the columns ${[alias, ...others].map((name) => quote(name!)).join(" and ")}`;
-      throw badData({ file, row: `line ${this.#line}` }, { found, expected: `one column of times, ${quote(first)}` });
-    }
-    if (alias !== undefined) names[names.indexOf(alias)] = first;
-    this.#columns = [...columns, ...optional];
-    this.#positions = this.#columns.map((name) => names.indexOf(name));
-    for (const [index, name] of this.#columns.entries()) {
-      const position = this.#positions[index];
-      const row = `line ${this.#line}`;
-      if (position === -1 && index < columns.length) {
-        const found = `the columns ${quote(header.trim())}`;
-        throw badData({ file, row }, { found, expected: `a column ${quote(name)}` });
-      }
-      if (position !== names.lastIndexOf(name)) {
-        throw badData({ file, row, column: name }, { found: "the column twice", expected: "it once" });
-      }
-    }
+    this.#names = Array.from({ length: this.#width }, (_, position) => this.#fieldAt(position));
+    this.#positions = findColumns(this.#names, options, { file, row: this.place });
   }
 
   /** Line of the current row; the header is line 1. */
   get line(): number {
     return this.#line;
+  }
+
+  get place(): string {
+    return `line ${this.#line}`;
   }
 
   /**
@@ -96,7 +75,7 @@ export class CsvReader {
     const fields = this.#splitLine();
     if (fields !== this.#width) {
       const found = fields === 1 ? "1 field" : `${fields} fields`;
-      const position = { file: this.#file, row: `line ${this.#line}` };
+      const position = { file: this.#file, row: this.place };
       throw badData(position, { found, expected: `${this.#width} as in the header` });
     }
     return true;
@@ -104,6 +83,10 @@ export class CsvReader {
 
   has(column: number): boolean {
     return this.#positions[column] !== -1;
+  }
+
+  nameOf(column: number): string {
+    return this.#names[this.#positions[column]!]!;
   }
 
   isBlank(column: number): boolean {
@@ -140,10 +123,9 @@ export class CsvReader {
     return NUMBER.test(found) ? Number(found) : NaN;
   }
 
-  /** Throws `BAD_DATA` about a field of the current row. */
   refuse(column: number, expected: string): never {
     const text = this.text(column);
-    const position = { file: this.#file, row: `line ${this.#line}`, column: this.#columns[column]! };
+    const position = { file: this.#file, row: this.place, column: this.nameOf(column) };
     throw badData(position, { found: text === "" ? "nothing" : quote(text), expected });
   }
 

@@ -1,13 +1,5 @@
 import type { BarSeries } from "../types.ts";
-import {
-  BAR_COLUMNS,
-  BAR_TIME_FORM,
-  type BarFile,
-  NUMBER_FORM,
-  parseBarTime,
-  TIMESTAMP_ALIASES,
-  VOLUME_COLUMN,
-} from "./bar.ts";
+import { BAR_TABLE, BAR_TIME_FORM, type BarFile, NUMBER_FORM, parseBarTime } from "./bar.ts";
 import { CsvReader } from "./csv-reader.ts";
 import { plainBars } from "./plain-csv.ts";
 import { SeriesBuilder } from "./series-builder.ts";
@@ -24,8 +16,7 @@ export function parseBarsCsv(bytes: Uint8Array, options: BarFile): BarSeries {
 
 /** Reads a CSV file of bars in any form. */
 export function barsOfText(bytes: Uint8Array, options: BarFile): BarSeries {
-  const columns = { columns: BAR_COLUMNS, optional: [VOLUME_COLUMN], aliases: TIMESTAMP_ALIASES };
-  const csv = new CsvReader(bytes, { file: options.file, ...columns });
+  const csv = new CsvReader(bytes, { file: options.file, ...BAR_TABLE });
   const series = new SeriesBuilder({ ...options, placeOf: (row) => `line ${row}` });
   const hasVolume = csv.has(5);
 

@@ -4,16 +4,15 @@ import type { Bar, BarSeries } from "../types.ts";
 import { msOfUnits, parseEpoch } from "../util/time.ts";
 import {
   badData,
-  BAR_COLUMNS,
+  BAR_TABLE,
   BAR_TIME_FORM,
   type BarFile,
   MAX_UNPACKED_BYTES,
   NUMBER_FORM,
   parseBarTime,
   quote,
-  TIMESTAMP_ALIASES,
-  VOLUME_COLUMN,
 } from "./bar.ts";
+import { findColumns } from "./find-columns.ts";
 import { SeriesBuilder } from "./series-builder.ts";
 
 /** Reads timestamps as dates, rounded as those of a text. */
@@ -53,7 +52,7 @@ async function readRows(
   const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   try {
     const metadata = parquetMetadata(buffer);
-    const names = findColumns(
+    const names = columnNames(
       parquetSchema(metadata).children.map(({ element }) => element.name),
       file,
     );
@@ -68,24 +67,12 @@ async function readRows(
   }
 }
 
-function findColumns(columns: readonly string[], file: string): ColumnNames {
-  const names = new Map<string, string>();
-  const isNamed = (name: string, wanted: string): boolean => name.toLowerCase() === wanted;
-  for (const wanted of [...BAR_COLUMNS, VOLUME_COLUMN]) {
-    const own = columns.filter((name) => isNamed(name, wanted));
-    const others = TIMESTAMP_ALIASES.flatMap((alias) => columns.filter((name) => isNamed(name, alias)));
-    const [found, second] = own.length === 0 && wanted === "timestamp" ? others : own;
-    if (second !== undefined) {
-      const columnsFound = found === second ? "the column twice" : `the columns ${quote(found!)} and ${quote(second)}`;
-      throw badData({ file, column: wanted }, { found: columnsFound, expected: "it once" });
-    }
-    if (found !== undefined) names.set(wanted, found);
-    else if (wanted !== VOLUME_COLUMN) {
-      const list = quote(columns.join(","));
-      throw badData({ file }, { found: `the columns ${list}`, expected: `a column ${quote(wanted)}` });
-    }
-  }
-  return names;
+function columnNames(names: readonly string[], file: string): ColumnNames {
+  const positions = findColumns(names, BAR_TABLE, { file });
+  const wanted = [...BAR_TABLE.columns, ...BAR_TABLE.optional];
+  return new Map(
+    wanted.flatMap((column, i) => (positions[i] === -1 ? [] : [[column, names[positions[i]!]!] as const])),
+  );
 }
 
 /**
@@ -127,7 +114,7 @@ function toBar(row: Row, position: { names: ColumnNames; file: string; row: stri
     high: number("high"),
     low: number("low"),
     close: number("close"),
-    volume: isEmpty(value(VOLUME_COLUMN)) ? 0 : number(VOLUME_COLUMN),
+    volume: isEmpty(value("volume")) ? 0 : number("volume"),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { FailureDetails } from "../errors.ts";
 import type { Bar, BarSeries } from "../types.ts";
 import { HOUR_MS, msOfTimeframe } from "../util/time.ts";
-import { badData, type BarFile, quote, VOLUME_COLUMN } from "./bar.ts";
+import { badData, type BarFile, quote } from "./bar.ts";
 import { gapsIn, msToEnd, timeframesBetween } from "./spacing.ts";
 
 /** This many equal spacings in a row that are not the timeframe are bars of another timeframe, not gaps. */
@@ -126,7 +126,7 @@ export class SeriesBuilder {
     // `low > 0` and the order of the four imply that all are numbers above 0. The details matter only for the message.
     if (low > 0 && low <= open && open <= high && low <= close && close <= high && high < Infinity) {
       if (volume >= 0 && volume < Infinity) return bar;
-      this.#refuse(row, VOLUME_COLUMN, { found: quote(String(volume)), expected: "a number of at least 0" });
+      this.#refuse(row, "volume", { found: quote(String(volume)), expected: "a number of at least 0" });
     }
     for (const column of ["open", "high", "low", "close"] as const) {
       const price = bar[column];

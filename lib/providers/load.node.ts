@@ -23,12 +23,10 @@ import { recordedProvider, type RecordingContext } from "./recorded/recording.ts
 import type { Secrets } from "./recorded/redact.ts";
 import { breakout, reversion, trend } from "./rules.ts";
 import { similarTrades } from "./similar-trades.ts";
-import { type FileVotes, knownAtClose, parseVotesCsv, votesFile } from "./votes-file.ts";
+import { MAX_VOTES_BYTES, parseVotes } from "./read-votes.ts";
+import { type FileVotes, knownAtClose, votesFile } from "./votes-file.ts";
 
 const BUILT_IN = { trend, reversion, breakout, memory: similarTrades } as const;
-
-/** Size limit of a file of votes, some two million, and of a module. */
-const MAX_VOTES_BYTES = 1 << 27;
 
 /** Maximum assets of a file that a note names. */
 const MAX_NAMES = 5;
@@ -84,7 +82,7 @@ export async function loadProviders(
       const bytes = readFile(path, config.name);
       files[config.path] = await sha256OfBytes(bytes);
       if (config.type === "file") {
-        const ofFile = loadVotes(bytes, config, options);
+        const ofFile = await loadVotes(bytes, config, options);
         votes.set(config.name, ofFile);
         providers.push(votesFile(ofFile, config.name));
       } else providers.push(await importProvider(path, config, { ...options, secrets }));
@@ -130,11 +128,21 @@ function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-function loadVotes(bytes: Uint8Array, config: VotesFileConfig, options: LoadProvidersOptions): FileVotes {
+async function loadVotes(
+  bytes: Uint8Array<ArrayBuffer>,
+  config: VotesFileConfig,
+  options: LoadProvidersOptions,
+): Promise<FileVotes> {
   const { series = new Map<string, BarSeries>(), changeVotes, onNote } = options;
   const { name, stamp, bar, confidence_scale: confidenceScale } = config;
   const path = resolve(options.baseDir, config.path);
-  const written = parseVotesCsv(bytes, { file: path, confidenceScale });
+  const written = await parseVotes(bytes, {
+    file: path,
+    confidenceScale,
+    stamp,
+    assets: [...series.keys()],
+    onNote: (note) => onNote?.(`"${path}" of provider "${name}" ${note}`),
+  });
   const votes =
     stamp === "bar_start" ? knownAtClose(written, series, bar === undefined ? undefined : msOfTimeframe(bar)) : written;
   const uncovered = [...series.keys()].filter((asset) => !written.has(asset));

@@ -1,5 +1,6 @@
 /** The run that resume tests stop and start again: six weeks of rough markets, in chunks of ten days. */
-import { votesFile, parseVotesCsv } from "../../lib/providers/votes-file.ts";
+import { parseVotesCsv } from "../../lib/providers/read-votes.ts";
+import { votesFile } from "../../lib/providers/votes-file.ts";
 import { defaultProviders, randomVotesCsv, roughSeries } from "./market-samples.ts";
 import { at, makeSettings, type JobParts } from "./world-samples.ts";
 

@@ -9,7 +9,7 @@ import { gunzipBars } from "../../lib/market/load.node.ts";
 import { parseBarsParquet } from "../../lib/market/parquet.ts";
 import { decodeForgetMark, encodeForgetMark } from "../../lib/memory/forget.ts";
 import { decodeOutcome, encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
-import { parseVotesCsv } from "../../lib/providers/votes-file.ts";
+import { parseVotesCsv } from "../../lib/providers/read-votes.ts";
 import { readVote } from "../../lib/providers/recorded/answer.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";

@@ -63,8 +63,16 @@ describe("parseBarsCsv() reads", () => {
     expect(parse(text)).toEqual({ asset: "BTCUSD", timeframeMs: HOUR_MS, market: "bars", bars: TWO_BARS, gaps: 0 });
   });
 
-  test.each(["date", "Datetime", "time", "Open_Time", "", "__index_level_0__"])("times under the name %j", (name) => {
-    expect(parse(plain.replace("timestamp", name)).bars).toEqual(TWO_BARS);
+  test.each(["date", "Datetime", "time", "Open_Time", "", "__index_level_0__", "index", "Unnamed: 0"])(
+    "times under the name %j",
+    (name) => {
+      expect(parse(plain.replace("timestamp", name)).bars).toEqual(TWO_BARS);
+    },
+  );
+
+  test("times beside the numbers of rows, which pandas writes under no name", () => {
+    const [, first, second] = plain.replace("timestamp", "Date").split("\n");
+    expect(parse(`,${HEADER.replace("timestamp", "Date")}\n0,${first}\n1,${second}\n`).bars).toEqual(TWO_BARS);
   });
 
   test.each([
@@ -162,7 +170,7 @@ describe("parseBarsCsv() refuses, with line and column,", () => {
     [
       "two columns of times",
       "Date,Time,Open,High,Low,Close\n",
-      'found the columns "date" and "time" in line 1, expected one column of times, "timestamp"',
+      'found the columns "Date" and "Time" in line 1, expected one of them, or a column "timestamp"',
     ],
     [
       "times that end their bars",

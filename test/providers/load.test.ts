@@ -4,11 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CarryoverError } from "../../lib/errors.ts";
-import { loadProviders } from "../../lib/providers/load.node.ts";
+import { type LoadedProviders, loadProviders } from "../../lib/providers/load.node.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { AnswerStore } from "../../lib/providers/recorded/recordings.ts";
 import { Recorder } from "../../lib/providers/recorded/recorder.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
+import type { BarSeries } from "../../lib/types.ts";
 import { barsOf, CALM, seriesOf } from "../backtest/world-samples.ts";
 import { makeContext, makeSituation } from "./situation-samples.ts";
 
@@ -111,6 +112,27 @@ describe("loadProviders()", () => {
     expect(askAt(starts, "2021-01-04T01:00Z")).toMatchObject({ action: "SELL" });
   });
 
+  test("takes votes without assets as those of the run's only asset, and says what else they lack", async () => {
+    writeFileSync(join(baseDir, "plain.csv"), "timestamp,action\n2021-01-04,SELL\n");
+    const seriesOfAll = (...assets: string[]): Map<string, BarSeries> =>
+      new Map(assets.map((asset) => [asset, seriesOf(asset, barsOf(Date.parse("2021-01-04T00:00Z"), [CALM]))]));
+    const notes: string[] = [];
+    const load = (series: Map<string, BarSeries>): Promise<LoadedProviders> =>
+      loadProviders([{ name: "mine", type: "file", path: "plain.csv" }], {
+        baseDir,
+        series,
+        onNote: (note) => notes.push(note),
+      });
+    const { votes } = await load(seriesOfAll("AAA"));
+    expect([...votes.get("mine")!.keys()]).toEqual(["AAA"]);
+    expect(notes).toEqual([
+      `"${join(baseDir, "plain.csv")}" of provider "mine" has no column "confidence", so each of its votes has 60`,
+    ]);
+    await expect(load(seriesOfAll("AAA", "BBB"))).rejects.toThrow(
+      'found no column "asset", expected one, since the run has 2 assets: AAA, BBB',
+    );
+  });
+
   test("imports and hashes a user's module", async () => {
     const source = `
       import type { Situation } from "carryover";
@@ -171,11 +193,11 @@ describe("loadProviders()", () => {
   });
 
   test("names the line of malformed votes", async () => {
-    writeFileSync(join(baseDir, "bad.csv"), `${VOTES}2021-01-05T00:00Z,AAA,SHORT,70\n`);
+    writeFileSync(join(baseDir, "bad.csv"), `${VOTES}2021-01-05T00:00Z,AAA,EXIT,70\n`);
     const error = await refusal("file", "bad.csv");
     expect(error.code).toBe("BAD_DATA");
     expect(error.message).toContain("line 3");
-    expect(error.message).toContain('"SHORT"');
+    expect(error.message).toContain('"EXIT"');
   });
 
   test.each([

@@ -1,8 +1,8 @@
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Answer, DecisionContext, Situation } from "../../lib/types.ts";
-import { CarryoverError } from "../../lib/errors.ts";
-import { type FileVotes, knownAtClose, parseVotesCsv, votesFile } from "../../lib/providers/votes-file.ts";
+import { parseVotesCsv } from "../../lib/providers/read-votes.ts";
+import { type FileVotes, knownAtClose, votesFile } from "../../lib/providers/votes-file.ts";
 import { NO_BARS } from "./situation-samples.ts";
 import { barsOf, CALM, HOUR, seriesOf } from "../backtest/world-samples.ts";
 
@@ -79,93 +79,10 @@ test("votesFile() finds the same vote as a search through all lines", () => {
   );
 });
 
-describe("parseVotesCsv() refuses, naming line and column,", () => {
-  test.each([
-    ["an empty file", "", 'found an empty file, expected the columns "timestamp,asset,action,confidence"'],
-    ["a header without votes", "timestamp,asset,action,confidence\n", "found no votes, expected at least one"],
-    [
-      "a missing column",
-      "timestamp,asset,action\n",
-      'found the columns "timestamp,asset,action" in line 1, expected a column "confidence"',
-    ],
-    ["a short line", withLine("2021-01-01,A,BUY"), "found 3 fields in line 3, expected 4 as in the header"],
-    [
-      "a date that does not exist",
-      withLine("2021-02-30,A,BUY,50"),
-      'found "2021-02-30" in line 3, column "timestamp", expected a date such as 2021-01-01, a time such as 2021-01-01T00:00:00Z, or epoch milliseconds',
-    ],
-    [
-      "a line without an asset",
-      withLine("2021-01-01,,BUY,50"),
-      'found nothing in line 3, column "asset", expected an asset such as BTCUSD',
-    ],
-    [
-      "another action",
-      withLine("2021-01-01,A,LONG,50"),
-      'found "LONG" in line 3, column "action", expected BUY, SELL or HOLD',
-    ],
-    [
-      "no confidence",
-      withLine("2021-01-01,A,BUY,"),
-      'found nothing in line 3, column "confidence", expected a number from 0 to 100',
-    ],
-    [
-      "a confidence above 100",
-      withLine("2021-01-01,A,BUY,100.1"),
-      'found "100.1" in line 3, column "confidence", expected a number from 0 to 100',
-    ],
-    [
-      "a negative confidence",
-      withLine("2021-01-01,A,BUY,-1"),
-      'found "-1" in line 3, column "confidence", expected a number from 0 to 100',
-    ],
-    [
-      "confidences that all look like shares of 1",
-      "timestamp,asset,action,confidence\n2021-01-01,A,BUY,0.5\n2021-01-02,A,HOLD,0\n2021-01-03,A,SELL,0.75\n",
-      'found "0.75", the highest of all confidences, in line 4, column "confidence", expected 0 to 100; in the provider\'s ' +
-        "configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are meant so",
-    ],
-    [
-      "a confidence of NaN",
-      withLine("2021-01-01,A,BUY,nan"),
-      'found "nan" in line 3, column "confidence", expected a number from 0 to 100',
-    ],
-  ])("%s", (_, text, message) => {
-    let thrown: unknown;
-    try {
-      parseVotesCsv(new TextEncoder().encode(text), { file: "votes.csv" });
-    } catch (error) {
-      thrown = error;
-    }
-    expect(thrown).toBeInstanceOf(CarryoverError);
-    expect((thrown as CarryoverError).code).toBe("BAD_DATA");
-    expect((thrown as CarryoverError).message).toBe(`Cannot read "votes.csv": ${message}`);
-  });
-});
-
 test("an asset may be called __proto__", () => {
-  const text = withLine("2021-01-01,__proto__,SELL,70");
+  const text = "timestamp,asset,action,confidence\n2021-01-01,__proto__,SELL,70\n";
   expect(ask(text, { asset: "__proto__", time: "2021-01-02T00:00:00Z" })).toEqual({ action: "SELL", confidence: 70 });
   expect(ask(text, { asset: "constructor", time: "2021-01-02T00:00:00Z" })).toMatchObject({ error: "no vote yet" });
-});
-
-describe("confidences of at most 1", () => {
-  const bytes = new TextEncoder().encode("timestamp,asset,action,confidence\n2021-01-01,A,BUY,0.57\n");
-
-  test.each([
-    ["are shares with confidenceScale: 1", 1, 57],
-    ["are taken as they are with confidenceScale: 100", 100, 0.57],
-  ] as const)("%s", (_, confidenceScale, confidence) => {
-    const votes = parseVotesCsv(bytes, { file: "votes.csv", confidenceScale });
-    expect(votes.get("A")![0]!.answer).toEqual({ action: "BUY", confidence });
-  });
-
-  test("are refused above the highest", () => {
-    const text = "timestamp,asset,action,confidence\n2021-01-01,A,BUY,1.5\n";
-    const parse = (): unknown =>
-      parseVotesCsv(new TextEncoder().encode(text), { file: "votes.csv", confidenceScale: 1 });
-    expect(parse).toThrow('found "1.5" in line 2, column "confidence", expected a number from 0 to 1');
-  });
 });
 
 test("knownAtClose() moves votes to the end of the bar that starts at their time", () => {
@@ -187,7 +104,3 @@ test("knownAtClose() adds the length of the votes' own bars, where it is another
   expect(knownAtClose(votesAt("2021-01-04T00:00Z"), series, 24 * HOUR)).toEqual(votesAt("2021-01-05T00:00Z"));
   expect(knownAtClose(votesAt("2021-01-04T00:00Z"), series, HOUR)).toEqual(votesAt("2021-01-04T01:00Z"));
 });
-
-function withLine(line: string): string {
-  return `timestamp,asset,action,confidence\n2021-01-01,A,BUY,50\n${line}\n`;
-}

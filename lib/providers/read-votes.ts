@@ -1,0 +1,167 @@
+import type { ConfidenceScale, VotesFileConfig } from "../config/config.ts";
+import { badData, BAR_TIME_FORM, type FilePosition, parseBarTime, quote, TIMESTAMP_ALIASES } from "../market/bar.ts";
+import { CsvReader } from "../market/csv-reader.ts";
+import type { RowReader } from "../market/find-columns.ts";
+import { isParquet, readParquetTable } from "../market/formats/parquet.ts";
+import { TableReader } from "../market/table-reader.ts";
+import { VOTE_CONFIDENCE } from "../settings.ts";
+import type { Action } from "../types.ts";
+import { gunzip } from "../util/gunzip.ts";
+import { shareToPercent } from "./first-answers.ts";
+import { isConfidence } from "./provider.ts";
+import type { FileVote, FileVotes } from "./votes-file.ts";
+
+/** Size limit of a file of votes, also unpacked: some two million. */
+export const MAX_VOTES_BYTES: number = 1 << 27;
+
+const VOTES_TABLE = {
+  columns: ["timestamp", "action"],
+  optional: ["asset", "confidence"],
+  aliases: {
+    timestamp: TIMESTAMP_ALIASES,
+    action: [["signal", "position", "side", "direction"]],
+    asset: [["symbol", "ticker", "pair", "instrument"]],
+  },
+} as const;
+
+/** The columns above, by their index. */
+const [TIMESTAMP, ACTION, ASSET, CONFIDENCE] = [0, 1, 2, 3] as const;
+
+const WORDS: ReadonlyMap<string, Action> = new Map([
+  ["buy", "BUY"],
+  ["long", "BUY"],
+  ["sell", "SELL"],
+  ["short", "SELL"],
+  ["hold", "HOLD"],
+  ["flat", "HOLD"],
+]);
+
+const ACTION_FORM = "BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0";
+
+/** How a file of votes is read. */
+export interface VotesFileOptions {
+  /** Names it in messages. */
+  readonly file: string;
+  /** What the greatest confidence is. @default 100, and confidences of at most 1 throughout are refused */
+  readonly confidenceScale?: ConfidenceScale | undefined;
+  /** The assets of the run. A file without a column of assets is that of the only one. */
+  readonly assets?: readonly string[] | undefined;
+  /** What the times are. It is needed where their column is not called `timestamp`, and changes nothing here. */
+  readonly stamp?: VotesFileConfig["stamp"];
+  /** Says what the file lacks and what is taken in its place. */
+  readonly onNote?: ((note: string) => void) | undefined;
+}
+
+/**
+ * Reads votes from a CSV file, which may be packed by gzip, or from a Parquet file. Which one it is, its first bytes say.
+ *
+ * @throws {CarryoverError} `BAD_DATA` naming file, line or row, and column.
+ */
+export async function parseVotes(bytes: Uint8Array<ArrayBuffer>, options: VotesFileOptions): Promise<FileVotes> {
+  const { file } = options;
+  if (isParquet(bytes)) return votesOf(new TableReader(await readParquetTable(bytes, file), VOTES_TABLE), options);
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return parseVotesCsv(bytes, options);
+  const unpacked = await gunzip(bytes, { maxBytes: MAX_VOTES_BYTES, refuse: (details) => badData({ file }, details) });
+  return parseVotesCsv(unpacked, options);
+}
+
+/**
+ * Reads votes from a CSV file with the columns `timestamp`, `asset`, `action` and `confidence`, its lines in any order. See
+ * `CsvReader` for the dialects, `parseBarTime` for times, and docs/FORMATS.md for other names and what may be missing.
+ *
+ * @throws {CarryoverError} `BAD_DATA` with line and column.
+ */
+export function parseVotesCsv(bytes: Uint8Array, options: VotesFileOptions): FileVotes {
+  return votesOf(new CsvReader(bytes, { file: options.file, ...VOTES_TABLE }), options);
+}
+
+function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
+  const { file, onNote } = options;
+  assertTimesAreKnown(rows, options);
+  const onlyAsset = rows.has(ASSET) ? undefined : assetOfRun(options);
+  const confidences = rows.has(CONFIDENCE) ? new Confidences(rows, options) : undefined;
+  if (confidences === undefined) onNote?.(`has no column "confidence", so each of its votes has ${VOTE_CONFIDENCE}`);
+  const votes = new Map<string, FileVote[]>();
+  const blanks: { readonly asset: string; readonly timestamp: number; readonly at: FilePosition }[] = [];
+  while (rows.next()) {
+    const timestamp = parseBarTime(rows.text(TIMESTAMP)) ?? rows.refuse(TIMESTAMP, BAR_TIME_FORM);
+    const asset = onlyAsset ?? (rows.text(ASSET) || rows.refuse(ASSET, "an asset such as BTCUSD"));
+    if (rows.isBlank(ACTION)) {
+      blanks.push({ asset, timestamp, at: { file, row: rows.place, column: rows.nameOf(ACTION) } });
+      continue;
+    }
+    const action = actionOf(rows) ?? rows.refuse(ACTION, ACTION_FORM);
+    const vote = { timestamp, answer: { action, confidence: confidences?.next() ?? VOTE_CONFIDENCE } };
+    const ofAsset = votes.get(asset);
+    if (ofAsset === undefined) votes.set(asset, [vote]);
+    else ofAsset.push(vote);
+  }
+  if (votes.size === 0) throw badData({ file }, { found: "no votes", expected: "at least one" });
+  confidences?.assertScale();
+  // The sort is stable, so votes of the same time keep the order of their lines.
+  for (const ofAsset of votes.values()) ofAsset.sort((a, b) => a.timestamp - b.timestamp);
+  // Indicators begin with blanks. A later one may stand for the vote before it, for a HOLD, or for none.
+  const late = blanks.find(({ asset, timestamp }) => timestamp >= (votes.get(asset)?.[0]!.timestamp ?? Infinity));
+  if (late === undefined) return votes;
+  throw badData(late.at, {
+    found: "nothing",
+    expected: `${ACTION_FORM}: only before its first vote may an asset have none`,
+  });
+}
+
+/** A column under another name than `timestamp`, such as the index of a data frame of bars, does not say when votes were known. */
+function assertTimesAreKnown(rows: RowReader, { file, stamp }: VotesFileOptions): void {
+  const name = rows.nameOf(TIMESTAMP);
+  if (stamp !== undefined || name.toLowerCase() === "timestamp") return;
+  const found = `times in ${name === "" ? "a column without a name" : `the column ${quote(name)}`}`;
+  const expected =
+    'a column "timestamp", or what they are in the provider\'s configuration: stamp: bar_start for starts of bars, as pandas ' +
+    "labels them, or stamp: known_at for when each vote was known";
+  throw badData({ file }, { found, expected });
+}
+
+function assetOfRun({ file, assets = [] }: VotesFileOptions): string {
+  const [asset, ...others] = assets;
+  if (asset !== undefined && others.length === 0) return asset;
+  const expected = asset === undefined ? "one" : `one, since the run has ${assets.length} assets: ${assets.join(", ")}`;
+  throw badData({ file }, { found: 'no column "asset"', expected });
+}
+
+function actionOf(rows: RowReader): Action | undefined {
+  const word = WORDS.get(rows.text(ACTION).toLowerCase());
+  if (word !== undefined) return word;
+  const number = rows.number(ACTION);
+  return number === 1 ? "BUY" : number === -1 ? "SELL" : number === 0 ? "HOLD" : undefined;
+}
+
+/** The column of confidences, which must be of the scale that is configured. */
+class Confidences {
+  readonly #rows: RowReader;
+  readonly #file: string;
+  readonly #scale: ConfidenceScale | undefined;
+  #highest = 0;
+  #place = "";
+
+  constructor(rows: RowReader, { file, confidenceScale }: VotesFileOptions) {
+    this.#rows = rows;
+    this.#file = file;
+    this.#scale = confidenceScale;
+  }
+
+  /** That of the current row, 0 to 100. */
+  next(): number {
+    const number = this.#rows.number(CONFIDENCE);
+    const confidence = this.#scale === 1 ? shareToPercent(number) : number;
+    if (!isConfidence(confidence)) this.#rows.refuse(CONFIDENCE, `a number from 0 to ${this.#scale ?? 100}`);
+    if (confidence > this.#highest) [this.#highest, this.#place] = [confidence, this.#rows.place];
+    return confidence;
+  }
+
+  assertScale(): void {
+    if (this.#scale !== undefined || this.#highest === 0 || this.#highest > 1) return;
+    const expected =
+      "0 to 100; in the provider's configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are meant so";
+    const position = { file: this.#file, row: this.#place, column: this.#rows.nameOf(CONFIDENCE) };
+    throw badData(position, { found: `"${this.#highest}", the highest of all confidences,`, expected });
+  }
+}

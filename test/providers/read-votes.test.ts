@@ -1,0 +1,235 @@
+import { describe, expect, test } from "bun:test";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { gzipSync } from "node:zlib";
+import { CarryoverError } from "../../lib/errors.ts";
+import { parseVotes, parseVotesCsv, type VotesFileOptions } from "../../lib/providers/read-votes.ts";
+import type { FileVotes } from "../../lib/providers/votes-file.ts";
+
+const NEW_YEAR = Date.UTC(2021, 0, 1);
+const HEADER = "timestamp,asset,action,confidence";
+
+/** What all forms below say: buy on 1 January, sell on the 2nd, hold from the 3rd on. */
+const THREE_VOTES = [
+  ["2021-01-01T00:00:00.000Z", "BUY"],
+  ["2021-01-02T00:00:00.000Z", "SELL"],
+  ["2021-01-03T00:00:00.000Z", "HOLD"],
+];
+
+function parse(text: string, options: Partial<VotesFileOptions> = {}): FileVotes {
+  return parseVotesCsv(new TextEncoder().encode(text), { file: "votes.csv", ...options });
+}
+
+function shown(votes: FileVotes, asset = "BTCUSD"): unknown {
+  return votes
+    .get(asset)
+    ?.map(({ timestamp, answer }) => [new Date(timestamp).toISOString(), answer.action, answer.confidence]);
+}
+
+function actions(votes: FileVotes): unknown {
+  return votes.get("BTCUSD")?.map(({ timestamp, answer }) => [new Date(timestamp).toISOString(), answer.action]);
+}
+
+function refusal(text: string, options: Partial<VotesFileOptions> = {}): string {
+  try {
+    parse(text, options);
+  } catch (error) {
+    expect(error).toBeInstanceOf(CarryoverError);
+    expect((error as CarryoverError).code).toBe("BAD_DATA");
+    return (error as CarryoverError).message.replace('Cannot read "votes.csv": ', "");
+  }
+  return "nothing refused";
+}
+
+function withLine(line: string): string {
+  return `${HEADER}\n2021-01-01,A,BUY,50\n${line}\n`;
+}
+
+describe("parseVotesCsv() reads votes as pandas writes them:", () => {
+  const options = { assets: ["BTCUSD"], stamp: "known_at" } as const;
+
+  test.each([
+    ["an index of times without a name", ",action\n2021-01-01,BUY\n2021-01-02,SELL\n2021-01-03,HOLD\n"],
+    ["an index that is called Date", "Date,action\n2021-01-01,BUY\n2021-01-02,SELL\n2021-01-03,HOLD\n"],
+    ["numbers of rows beside the times", ",Datetime,action\n0,2021-01-01,BUY\n1,2021-01-02,SELL\n2,2021-01-03,HOLD\n"],
+    [
+      "times of another zone",
+      "time,action\n2020-12-31 19:00:00-05:00,BUY\n2021-01-02 01:00:00+01:00,SELL\n2021-01-03,HOLD\n",
+    ],
+    [
+      "epoch times in seconds and ns",
+      "time,action\n1609459200,BUY\n1609545600000000000,SELL\n2021-01-03 00:00:00,HOLD\n",
+    ],
+    ["positions as numbers", "timestamp,position\n2021-01-01,1\n2021-01-02,-1\n2021-01-03,0\n"],
+    ["signals as floats", "timestamp,signal\n2021-01-01,1.0\n2021-01-02,-1.0\n2021-01-03,0.0\n"],
+    ["the words for positions, in any case", "timestamp,side\n2021-01-01,long\n2021-01-02,Short\n2021-01-03,FLAT\n"],
+    ["actions in any case", "timestamp,Action\n2021-01-01,Buy\n2021-01-02,sell\n2021-01-03,Hold\n"],
+    [
+      "indicators that begin with blanks",
+      "timestamp,signal\n2020-12-30,\n2020-12-31,\n2021-01-01,1\n2021-01-02,-1\n2021-01-03,0\n",
+    ],
+    [
+      "an asset under the name of a symbol",
+      "Date,Symbol,Action\n2021-01-01,BTCUSD,BUY\n2021-01-02,BTCUSD,SELL\n2021-01-03,BTCUSD,HOLD\n",
+    ],
+  ])("%s", (_, text) => {
+    expect(actions(parse(text, options))).toEqual(THREE_VOTES);
+  });
+
+  test("without confidences each vote has 60, and a note says so", () => {
+    const notes: string[] = [];
+    const votes = parse(`timestamp,asset,action\n2021-01-01,BTCUSD,BUY\n`, { onNote: (note) => notes.push(note) });
+    expect(shown(votes)).toEqual([["2021-01-01T00:00:00.000Z", "BUY", 60]]);
+    expect(notes).toEqual(['has no column "confidence", so each of its votes has 60']);
+  });
+});
+
+describe("parseVotes() tells by the first bytes whether a file is", () => {
+  const CSV = `${HEADER}\n2021-01-01,BTCUSD,BUY,70\n2021-01-02,BTCUSD,SELL,55.5\n`;
+  const EXPECTED = [
+    ["2021-01-01T00:00:00.000Z", "BUY", 70],
+    ["2021-01-02T00:00:00.000Z", "SELL", 55.5],
+  ];
+  const days = [NEW_YEAR, NEW_YEAR + 86_400_000];
+  const asset = { name: "asset", data: ["BTCUSD", "BTCUSD"], type: "STRING" as const };
+  const action = { name: "action", data: ["BUY", "SELL"], type: "STRING" as const };
+  const confidence = { name: "confidence", data: [70, 55.5], type: "DOUBLE" as const };
+  const parquet = (columnData: Parameters<typeof parquetWriteBuffer>[0]["columnData"]): Uint8Array<ArrayBuffer> =>
+    new Uint8Array(parquetWriteBuffer({ columnData }));
+  const times = { name: "timestamp", data: days.map((ms) => new Date(ms)), type: "TIMESTAMP" as const };
+
+  test.each([
+    ["CSV", new TextEncoder().encode(CSV)],
+    ["CSV packed by gzip", new Uint8Array(gzipSync(CSV))],
+    ["Parquet", parquet([confidence, times, asset, action])],
+    [
+      "Parquet with a nameless index of epoch times and whole numbers as signals",
+      parquet([
+        { name: "signal", data: [1n, -1n], type: "INT64" },
+        confidence,
+        { name: "__index_level_0__", data: days.map((ms) => BigInt(ms) * 1_000_000n), type: "INT64" },
+      ]),
+    ],
+  ])("%s", async (_, bytes) => {
+    const options = { file: "votes", assets: ["BTCUSD"], stamp: "known_at" } as const;
+    expect(shown(await parseVotes(bytes, options))).toEqual(EXPECTED);
+  });
+
+  test("Parquet, whose rows and columns are named in messages", async () => {
+    const bytes = parquet([times, asset, { ...action, data: ["BUY", "EXIT"] }, confidence]);
+    await expect(parseVotes(bytes, { file: "votes.parquet" })).rejects.toThrow(
+      'Cannot read "votes.parquet": found "EXIT" in row 2, column "action", expected BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0',
+    );
+  });
+});
+
+describe("parseVotesCsv() refuses what may mean two things:", () => {
+  test("no column of assets in a run of several", () => {
+    const text = "timestamp,action\n2021-01-01,BUY\n";
+    expect(refusal(text, { assets: ["BTCUSD", "ETHUSD"] })).toBe(
+      'found no column "asset", expected one, since the run has 2 assets: BTCUSD, ETHUSD',
+    );
+  });
+
+  test.each([
+    ['times in the column "Date"', "Date"],
+    ["times in a column without a name", ""],
+  ])("%s, which may be those of a bar's start", (found, name) => {
+    const message = refusal(`${name},asset,action\n2021-01-01,A,BUY\n`);
+    expect(message).toStartWith(`found ${found}, expected a column "timestamp", or what they are`);
+    expect(message).toContain("stamp: bar_start");
+    expect(message).toContain("stamp: known_at");
+  });
+
+  test("two columns that may be the action", () => {
+    expect(refusal("timestamp,asset,signal,position\n2021-01-01,A,1,1\n")).toBe(
+      'found the columns "signal" and "position" in line 1, expected one of them, or a column "action"',
+    );
+  });
+
+  test("a blank action after an asset's first vote, which may be the one before, a HOLD or none", () => {
+    const lines = "2021-01-01,A,\n2021-01-02,A,BUY\n2021-01-02,B,\n2021-01-03,A,\n2021-01-04,A,SELL\n";
+    expect(refusal(`timestamp,asset,action\n${lines}`)).toBe(
+      'found nothing in line 5, column "action", expected BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0: only before its ' +
+        "first vote may an asset have none",
+    );
+  });
+});
+
+describe("parseVotesCsv() refuses, naming line and column,", () => {
+  test.each([
+    ["an empty file", "", 'found an empty file, expected the columns "timestamp,action"'],
+    ["a header without votes", `${HEADER}\n`, "found no votes, expected at least one"],
+    ["blanks in place of all actions", `${HEADER}\n2021-01-01,A,,\n`, "found no votes, expected at least one"],
+    [
+      "a missing column",
+      "timestamp,asset,confidence\n",
+      'found the columns "timestamp,asset,confidence" in line 1, expected a column "action"',
+    ],
+    ["a short line", withLine("2021-01-01,A,BUY"), "found 3 fields in line 3, expected 4 as in the header"],
+    [
+      "a date that does not exist",
+      withLine("2021-02-30,A,BUY,50"),
+      'found "2021-02-30" in line 3, column "timestamp", expected a time such as 2021-01-01T00:00:00Z, or an epoch time',
+    ],
+    [
+      "a line without an asset",
+      withLine("2021-01-01,,BUY,50"),
+      'found nothing in line 3, column "asset", expected an asset such as BTCUSD',
+    ],
+    [
+      "another action",
+      withLine("2021-01-01,A,EXIT,50"),
+      'found "EXIT" in line 3, column "action", expected BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0',
+    ],
+    [
+      "a part of a position",
+      withLine("2021-01-01,A,0.5,50"),
+      'found "0.5" in line 3, column "action", expected BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0',
+    ],
+    [
+      "no confidence",
+      withLine("2021-01-01,A,BUY,"),
+      'found nothing in line 3, column "confidence", expected a number from 0 to 100',
+    ],
+    [
+      "a confidence above 100",
+      withLine("2021-01-01,A,BUY,100.1"),
+      'found "100.1" in line 3, column "confidence", expected a number from 0 to 100',
+    ],
+    [
+      "a negative confidence",
+      withLine("2021-01-01,A,BUY,-1"),
+      'found "-1" in line 3, column "confidence", expected a number from 0 to 100',
+    ],
+    [
+      "confidences that all look like shares of 1",
+      `${HEADER}\n2021-01-01,A,BUY,0.5\n2021-01-02,A,HOLD,0\n2021-01-03,A,SELL,0.75\n`,
+      'found "0.75", the highest of all confidences, in line 4, column "confidence", expected 0 to 100; in the provider\'s ' +
+        "configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are meant so",
+    ],
+    [
+      "a confidence of NaN",
+      withLine("2021-01-01,A,BUY,nan"),
+      'found "nan" in line 3, column "confidence", expected a number from 0 to 100',
+    ],
+  ])("%s", (_, text, message) => {
+    expect(refusal(text)).toBe(message);
+  });
+});
+
+describe("confidences of at most 1", () => {
+  const text = `${HEADER}\n2021-01-01,A,BUY,0.57\n`;
+
+  test.each([
+    ["are shares with confidenceScale: 1", 1, 57],
+    ["are taken as they are with confidenceScale: 100", 100, 0.57],
+  ] as const)("%s", (_, confidenceScale, confidence) => {
+    expect(shown(parse(text, { confidenceScale }), "A")).toEqual([["2021-01-01T00:00:00.000Z", "BUY", confidence]]);
+  });
+
+  test("are refused above the highest", () => {
+    expect(refusal(`${HEADER}\n2021-01-01,A,BUY,1.5\n`, { confidenceScale: 1 })).toBe(
+      'found "1.5" in line 2, column "confidence", expected a number from 0 to 1',
+    );
+  });
+});
