@@ -43,7 +43,7 @@ async function checkConfigured(
     config,
     baseDir,
     memoryDir: dir === undefined ? memoryFolder(config) : resolve(dir),
-    repairCommand: commandOnMemory("memory-stats.ts --repair", flags),
+    repairCommand: commandOnMemory("bun scripts/memory-stats.ts --repair", flags),
     nowMs: Date.now(),
     signal,
     onSteps: progress.update,

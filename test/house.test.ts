@@ -99,6 +99,15 @@ test("no folder of lib/ imports one that imports it", () => {
     expect(reaches(a, b)).toBe(false);
 });
 
+test("commands in messages are written whole, so that the package can name them as its users do", () => {
+  const files = ["lib", "scripts"].flatMap((folder) =>
+    [...new Bun.Glob(`${folder}/**/*.ts`).scanSync(PROJECT_DIR)].map((file) => join(PROJECT_DIR, file)),
+  );
+  const composed = files.filter((file) => /bun scripts\/\$\{/.test(readFileSync(file, "utf8")));
+  expect(composed).toEqual([]);
+  expect(files.length).toBeGreaterThan(200);
+});
+
 test("every expect(...).rejects is awaited; without it, it proves nothing", () => {
   const floating = [...new Bun.Glob("**/*.ts").scanSync(import.meta.dir)].flatMap((file) => {
     const source = readFileSync(join(import.meta.dir, file), "utf8");

@@ -71,15 +71,15 @@ export async function locateMemory(flags: MemoryFlags): Promise<Config["memory"]
 
 /** The command that stores the vectors of the memory that these flags name. */
 export function rebuildCommand(flags: MemoryFlags): string {
-  return commandOnMemory("rebuild-vectors.ts", flags);
+  return commandOnMemory("bun scripts/rebuild-vectors.ts", flags);
 }
 
-/** @param script With flags of its own, such as `memory-stats.ts --repair`. */
-export function commandOnMemory(script: string, flags: MemoryFlags): string {
+/** @param command Whole, as the package renames it, and with flags of its own: `bun scripts/memory-stats.ts --repair`. */
+export function commandOnMemory(command: string, flags: MemoryFlags): string {
   const args = (["memory-dir", "config", "set"] as const).flatMap((name) =>
     [flags[name] ?? []].flat().flatMap((value) => [`--${name}`, shellWord(value)]),
   );
-  return [`bun scripts/${script}`, ...args].join(" ");
+  return [command, ...args].join(" ");
 }
 
 /** What run-chunks, check-lookahead and compare-memory run. */
