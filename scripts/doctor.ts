@@ -12,7 +12,7 @@ import { allowsRuns, renderHealth } from "./text/doctor.ts";
 
 const COMMAND = {
   summary:
-    "Says whether this machine can run: engine, packages, sentence model, bars, providers, memory, disk, free space, clock. Below " +
+    "Says whether this machine can run: engine, packages, sentence model, bars, providers and their files, memory, disk, free space, clock. Below " +
     "what is not well stands the command that cures it. A small file is written beside memory for a moment, to time the disk.",
   usage: ["bun scripts/doctor.ts [flags]"],
   flags: SHARED_FLAGS,

@@ -12,6 +12,7 @@ import { attempt, CREATE_ONLY, discard, systemCodeOf, temporaryName, withFile, w
 import type { OnSteps } from "../util/async.ts";
 import { isoDate } from "../util/time.ts";
 import type { Finding } from "./finding.ts";
+import { checkProviderFiles } from "./provider-files.node.ts";
 import { checkOrFailure, failureOf, type HealthCheck, ok } from "./health.ts";
 
 /** What is checked, besides the installation. */
@@ -95,6 +96,7 @@ export async function checkHealth(options: HealthOptions): Promise<readonly Heal
     await checkModel(config),
     await checkBars(config),
     await checkProviders(options),
+    await checkProviderFiles(options),
     memory,
     checkDisk(folder),
     checkSpace(folder),
@@ -218,13 +220,15 @@ function checkDisk(folder: string): HealthCheck {
   const name = "disk";
   try {
     const ms = medianSyncMs(folder);
+    const measured = { sync_ms: ms };
     const found = `a sync takes ${ms.toFixed(ms < 1 ? 3 : 1)} ms, median of ${SYNCS}`;
     const cure = "name a folder on another disk: --memory-dir DIR";
     if (IN_MEMORY.includes(fs.statfsSync(folder).type)) {
       const volatile = "kept in RAM, lost when the machine restarts";
-      return { name, state: "note", found: volatile, folder, cure };
+      return { name, state: "note", found: volatile, folder, cure, ...measured };
     }
-    return ms > SLOW_SYNC_MS ? { name, state: "note", found, folder, cure } : ok(name, found, folder);
+    const check = ms > SLOW_SYNC_MS ? { name, state: "note" as const, found, folder, cure } : ok(name, found, folder);
+    return { ...check, ...measured };
   } catch (error) {
     const isFull = error instanceof CarryoverError && ["ENOSPC", "EDQUOT"].includes(systemCodeOf(error.cause));
     return failureOf(name, error, isFull ? FREE_SPACE : "name a folder that can be written: --memory-dir DIR");
@@ -259,9 +263,8 @@ function checkSpace(folder: string): HealthCheck {
 export function spaceOf(freeBytes: number): HealthCheck {
   const name = "space";
   const found = `${(freeBytes / 1e9).toFixed(2)} GB free`;
-  const cure = FREE_SPACE;
-  if (freeBytes < MIN_FREE_BYTES) return { name, state: "missing", found, folder: null, cure };
-  return freeBytes < LOW_FREE_BYTES ? { name, state: "note", found, folder: null, cure } : ok(name, found);
+  const state = freeBytes < MIN_FREE_BYTES ? "missing" : freeBytes < LOW_FREE_BYTES ? "note" : "ok";
+  return { name, state, found, folder: null, cure: state === "ok" ? null : FREE_SPACE, free_bytes: freeBytes };
 }
 
 /** No decision reads the clock, but the names of backups and the last bar that is fetched depend on it. */

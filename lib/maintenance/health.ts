@@ -13,6 +13,10 @@ export interface HealthCheck {
   readonly folder: string | null;
   /** The command that cures it, or what to do where no command does; `null` if nothing is to be done. */
   readonly cure: string | null;
+  /** Of `disk`, if it could be measured: how long a small write takes to become durable. */
+  readonly sync_ms?: number;
+  /** Of `space`. */
+  readonly free_bytes?: number;
 }
 
 /** A check that found nothing to do. */

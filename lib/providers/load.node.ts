@@ -78,11 +78,10 @@ export async function loadProviders(
       if (loaded.refresh > 0) refreshes.set(config.name, loaded.refresh);
       providers.push(loaded.provider);
     } else if ("path" in config) {
-      const path = resolve(options.baseDir, config.path);
-      const bytes = readFile(path, config.name);
+      const { path, bytes } = readProviderFile(config, options);
       files[config.path] = await sha256OfBytes(bytes);
       if (config.type === "file") {
-        const ofFile = await loadVotes(bytes, config, options);
+        const ofFile = await loadVotes(bytes, config, { ...options, path });
         votes.set(config.name, ofFile);
         providers.push(votesFile(ofFile, config.name));
       } else providers.push(await importProvider(path, config, { ...options, secrets }));
@@ -115,12 +114,17 @@ function assertNothingMissing(configs: readonly ProviderConfig[], { baseDir, rec
   throw new CarryoverError("NOT_FOUND", [...new Set(missing.map(({ message }) => message))].join("\n"));
 }
 
-function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
+/** Reads the file of a provider. @throws {CarryoverError} `NOT_FOUND`, `BAD_DATA` if it is too large. */
+export function readProviderFile(
+  { name, path: written }: VotesFileConfig | ModuleConfig,
+  { baseDir }: Pick<LoadProvidersOptions, "baseDir">,
+): { readonly path: string; readonly bytes: Uint8Array<ArrayBuffer> } {
+  const path = resolve(baseDir, written);
   try {
-    return new Uint8Array(readRegular(path, { maxBytes: MAX_VOTES_BYTES }));
+    return { path, bytes: new Uint8Array(readRegular(path, { maxBytes: MAX_VOTES_BYTES })) };
   } catch (cause) {
     if (cause instanceof CarryoverError) throw cause;
-    throw fail("NOT_FOUND", `Cannot load provider "${provider}"`, {
+    throw fail("NOT_FOUND", `Cannot load provider "${name}"`, {
       found: messageOf(cause),
       expected: 'the file that its "path" names',
       cause,
@@ -128,21 +132,34 @@ function readFile(path: string, provider: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-async function loadVotes(
+/**
+ * The votes that a file has, by the times that it states.
+ *
+ * @param options `path`: names the file in messages; `assets`: of the run.
+ * @throws {CarryoverError} `BAD_DATA`
+ */
+export function votesIn(
   bytes: Uint8Array<ArrayBuffer>,
-  config: VotesFileConfig,
-  options: LoadProvidersOptions,
+  { name, stamp, confidence_scale: confidenceScale }: VotesFileConfig,
+  { path, assets, onNote }: { path: string; assets: readonly string[]; onNote?: ((note: string) => void) | undefined },
 ): Promise<FileVotes> {
-  const { series = new Map<string, BarSeries>(), changeVotes, onNote } = options;
-  const { name, stamp, bar, confidence_scale: confidenceScale } = config;
-  const path = resolve(options.baseDir, config.path);
-  const written = await parseVotes(bytes, {
+  return parseVotes(bytes, {
     file: path,
     confidenceScale,
     stamp,
-    assets: [...series.keys()],
+    assets,
     onNote: (note) => onNote?.(`"${path}" of provider "${name}" ${note}`),
   });
+}
+
+async function loadVotes(
+  bytes: Uint8Array<ArrayBuffer>,
+  config: VotesFileConfig,
+  options: LoadProvidersOptions & { path: string },
+): Promise<FileVotes> {
+  const { series = new Map<string, BarSeries>(), changeVotes, onNote, path } = options;
+  const { name, stamp, bar } = config;
+  const written = await votesIn(bytes, config, { path, assets: [...series.keys()], onNote });
   const votes =
     stamp === "bar_start" ? knownAtClose(written, series, bar === undefined ? undefined : msOfTimeframe(bar)) : written;
   const uncovered = [...series.keys()].filter((asset) => !written.has(asset));

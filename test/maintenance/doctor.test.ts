@@ -1,5 +1,5 @@
-import { expect, spyOn, test } from "bun:test";
-import fs from "node:fs";
+import { afterAll, describe, expect, spyOn, test } from "bun:test";
+import fs, { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../lib/config/load.node.ts";
@@ -25,19 +25,19 @@ test.each([
   [999_999_999, "note"],
   [1_000_000_000, "ok"],
 ] as const)("%d free bytes are %s", (freeBytes, state) => {
-  expect(spaceOf(freeBytes).state).toBe(state);
+  expect(spaceOf(freeBytes)).toMatchObject({ state, free_bytes: freeBytes });
 });
 
 /** One of the checks of the project's configuration, with other providers if given. */
 async function checkNamed(
   name: string,
-  options: { providers?: readonly Parameters<typeof parseProvider>[0][]; nowMs?: number } = {},
+  options: { providers?: readonly Parameters<typeof parseProvider>[0][]; baseDir?: string; nowMs?: number } = {},
 ): Promise<HealthCheck> {
   const { config } = await loadConfig(join(PROJECT_DIR, "config.yaml"));
   const providers = await Promise.all((options.providers ?? []).map(parseProvider));
   const checks = await checkHealth({
     config: { ...config, providers: [...config.providers, ...providers] },
-    baseDir: PROJECT_DIR,
+    baseDir: options.baseDir ?? PROJECT_DIR,
     memoryDir: join(tmpdir(), "carryover-no-memory"),
     repairCommand: "",
     nowMs: options.nowMs ?? Date.now(),
@@ -73,6 +73,41 @@ test("a key that is not set and a program that is not on the PATH are named", as
     found: "the keys and programs of mine",
   });
   expect(await checkNamed("providers")).toMatchObject({ state: "ok", found: "none that needs a key or a program" });
+});
+
+describe("the files that providers name", () => {
+  const baseDir = mkdtempSync(join(tmpdir(), "carryover-doctor-files-"));
+  afterAll(() => rmSync(baseDir, { recursive: true }));
+  const module = { name: "mine", type: "module", path: "mine.ts" };
+  const votes = { name: "analyst", type: "file", path: "votes.csv" };
+  writeFileSync(join(baseDir, "mine.ts"), "throw new Error('a check must not run this');\n");
+
+  test("are read, but no module is run", async () => {
+    writeFileSync(join(baseDir, "votes.csv"), "timestamp,asset,action,confidence\n2021-01-01,BTCUSD,BUY,70\n");
+    const files = await checkNamed("files", { baseDir, providers: [module, votes] });
+    expect(files).toMatchObject({ state: "ok", found: "mine.ts, votes.csv", cure: null });
+    expect(await checkNamed("files")).toMatchObject({ state: "ok", found: "none that a provider needs" });
+  });
+
+  test("are all named that are not there, or that a run would refuse", async () => {
+    const gone = { name: "gone", type: "module", path: "gone.ts" };
+    const { state, found } = await checkNamed("files", { baseDir, providers: [gone] });
+    expect(state).toBe("missing");
+    expect(found).toStartWith('Cannot load provider "gone": found ENOENT');
+    writeFileSync(join(baseDir, "votes.csv"), "timestamp,action\n2021-01-01,BUY\n");
+    const both = await checkNamed("files", { baseDir, providers: [gone, votes] });
+    expect(both.state).toBe("damaged");
+    expect(both.found).toStartWith(found);
+    expect(both.found).toEndWith(
+      'found no column "asset", expected one, since the run has 3 assets: BTCUSD, ETHUSD, EURUSD',
+    );
+  });
+});
+
+test("the disk is measured in milliseconds", async () => {
+  const { sync_ms: ms } = await checkNamed("disk");
+  expect(ms).toBeGreaterThan(0);
+  expect(ms).toBeLessThan(60_000);
 });
 
 test("a full disk is cured by space, not by another folder's permissions", async () => {

@@ -19,6 +19,7 @@ const NAMES = [
   "model",
   "bars",
   "providers",
+  "files",
   "memory",
   "disk",
   "space",

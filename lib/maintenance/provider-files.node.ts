@@ -1,0 +1,24 @@
+import type { Config } from "../config/config.ts";
+import { failureOf, type HealthCheck, ok } from "./health.ts";
+
+/** Reads the files of votes as a run does, and looks for those of modules: to load one would run it. */
+export async function checkProviderFiles(options: { config: Config; baseDir: string }): Promise<HealthCheck> {
+  const { config, baseDir } = options;
+  const name = "files";
+  const { readProviderFile, votesIn } = await import("../providers/load.node.ts");
+  const { assets } = config.backtest;
+  const read: string[] = [];
+  const failures: HealthCheck[] = [];
+  for (const provider of config.providers.filter((each) => "path" in each)) {
+    try {
+      const { path, bytes } = readProviderFile(provider, { baseDir });
+      if (provider.type === "file") await votesIn(bytes, provider, { path, assets });
+      read.push(provider.path);
+    } catch (error) {
+      failures.push(failureOf(name, error, undefined));
+    }
+  }
+  if (failures.length === 0) return ok(name, read.length === 0 ? "none that a provider needs" : read.join(", "));
+  const worst = failures.find(({ state }) => state === "damaged") ?? failures[0]!;
+  return { ...worst, found: failures.map(({ found }) => found).join("; ") };
+}
