@@ -121,6 +121,11 @@ describe("loadBars() refuses a file of another system with the command that impo
       `import-bars reads it (table): ${command("")}`,
     ],
     [
+      "a date and a time of day, without the name of a vendor whose tables look so",
+      "Date,Time,Open,High,Low,Close\n2021-01-01,00:00:00,10,12,9,11\n2021-01-01,01:00:00,11,12,9,10\n",
+      `import-bars reads it (table): ${command("")}`,
+    ],
+    [
       "times of a broker",
       "2021.01.04,00:00,10,12,9,11,5\n2021.01.04,01:00,10,12,9,11,5\n",
       `import-bars reads it (MetaTrader 4, with the zone of your broker): ${command("--timezone Europe/Athens ")}`,

@@ -16,6 +16,7 @@ export const stooq: TextFormat = {
       return { format: "Finam", ...layout, needsZone: { clock: "the exchange", timezone: '"Europe/Moscow"' } };
     }
     const isWeb = date === 0 && clock === 1 && names[0] === "Date";
-    return isWeb ? { format: "Stooq", ...prices, time: [date, clock] } : undefined;
+    // Anybody's table may begin so.
+    return isWeb ? { format: "table", ...prices, time: [date, clock] } : undefined;
   },
 };

@@ -11,7 +11,8 @@ export const tradingView: TextFormat = {
         .slice(0, 5)
         .map((name) => name.trim())
         .join() === "time,open,high,low,close";
-    return prices === undefined || !isExport ? undefined : { format: "TradingView", ...prices, time: [0] };
+    // Anybody's table may begin so.
+    return prices === undefined || !isExport ? undefined : { format: "table", ...prices, time: [0] };
   },
 };
 

@@ -55,7 +55,7 @@ const FILES: readonly (readonly [what: string, text: string, format: string, opt
   [
     "ends of bars in ns, to the last one",
     "time,open,high,low,close,volume\n1609772399999999999,100,104,99,103,7\n1609775999999999999,103,105,101,102,9\n",
-    "TradingView",
+    "table",
   ],
   [
     "ends of bars in ISO with microseconds",
@@ -75,7 +75,7 @@ const FILES: readonly (readonly [what: string, text: string, format: string, opt
   [
     "TradingView with a column whose name begins with a number",
     "time,open,high,low,close,50 EMA,Volume\n2021-01-04T15:00:00+01:00,100,104,99,103,,7\n2021-01-04T16:00:00+01:00,103,105,101,102,101,9\n",
-    "TradingView",
+    "table",
   ],
   [
     "yfinance grouped by ticker, of which the asset's is taken",
