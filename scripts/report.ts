@@ -21,7 +21,11 @@ const COMMAND = {
       help: "another run, or a comparison by its file or the first digits in its name",
     },
     "data-dir": { type: "string", value: "DIR", help: "folder of the run's bars (default: the configuration's)" },
-    out: { type: "string", value: "FILE", help: "where to write (default: carryover-<first digits of the id>.html)" },
+    out: {
+      type: "string",
+      value: "FILE",
+      help: "where to write (default: carryover-<first digits of the id>.html in the current folder)",
+    },
     ...SHARED_FLAGS,
   },
   maxPositionals: 1,

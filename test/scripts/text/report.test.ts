@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import { renderReport } from "../../../scripts/text/report.ts";
 
 test("the first sentences of a report fit the screen, then comes its file", () => {
@@ -14,4 +15,9 @@ test("the first sentences of a report fit the screen, then comes its file", () =
     "Memory did not help, as far as this much data can show: the account made -18.7%\n" +
       "against +8.8% without it.\nIt bet worse.\nReport     /a/b.html (748.4 kB)\n",
   );
+});
+
+test("a report in the current folder is said to be there", () => {
+  const text = renderReport({ run_id: "a", file: join(process.cwd(), "b.html"), size_bytes: 700, verdict: [] });
+  expect(text).toEndWith("Report     b.html in the current folder (700 B)\n");
 });
