@@ -1,10 +1,10 @@
 #!/usr/bin/env bun
-/** Lists, shows, compares, labels and removes stored runs. */
+/** Lists, shows, compares, labels, removes and prunes stored runs. */
 import { join } from "node:path";
 import { RunFiles, RUNS_FOLDER } from "../lib/backtest/run-files.ts";
 import { describeRun } from "../lib/runs/describe.ts";
 import { type FoundRun, findRun, findRuns } from "../lib/runs/find.node.ts";
-import { entryOf, listRuns } from "../lib/runs/list.node.ts";
+import { entryOf, listRuns, type RunEntry } from "../lib/runs/list.node.ts";
 import type { DamagedFile } from "../lib/storage/damaged-file.ts";
 import { foreignFlags, knownWord } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
@@ -14,7 +14,7 @@ import { isTerminal } from "./cli/terminal.ts";
 
 const COMMAND = {
   summary:
-    'Lists stored runs, shows or compares them, gives them labels, and removes them. A RUN is "latest", a label, or the ' +
+    'Lists stored runs, shows or compares them, gives them labels, and removes one or the old ones. A RUN is "latest", a label, or the ' +
     'first digits of an id; "off/latest" is the latest run without memory. A and B may be several runs, joined by commas: ' +
     "they are compared pair by pair.",
   usage: [
@@ -23,12 +23,20 @@ const COMMAND = {
     "bun scripts/runs.ts compare A B [flags]",
     "bun scripts/runs.ts label RUN TEXT [flags]",
     "bun scripts/runs.ts remove RUN [--with-outcomes] [--yes] [flags]",
+    "bun scripts/runs.ts prune --keep-last N [--dry-run] [--yes] [flags]",
   ],
   flags: {
     full: { type: "boolean", help: "show: every table, by provider, regime and asset" },
     decision: { type: "string", value: "ID", help: "show: one decision, by its id or the beginning of it" },
     "with-outcomes": { type: "boolean", help: "remove: also what later runs would remember of the run" },
-    yes: { type: "boolean", help: "remove: do not ask; needed without a terminal" },
+    "keep-last": {
+      type: "integer",
+      min: 1,
+      value: "N",
+      help: "prune: keep the newest N of each memory folder, and all with a label; outcomes stay in memory",
+    },
+    "dry-run": { type: "boolean", help: "prune: show what would be removed; remove nothing" },
+    yes: { type: "boolean", help: "remove, prune: do not ask; needed without a terminal" },
     ...SHARED_FLAGS,
   },
   maxPositionals: 3,
@@ -36,10 +44,11 @@ const COMMAND = {
     "bun scripts/runs.ts compare latest off/latest",
     'bun scripts/runs.ts label latest "before the new prompts"',
     "bun scripts/runs.ts show latest --decision 20210104T1200-BTCUSD",
+    "bun scripts/runs.ts prune --keep-last 30 --yes",
   ],
 } as const;
 
-const ACTIONS = ["list", "show", "compare", "label", "remove"] as const;
+const ACTIONS = ["list", "show", "compare", "label", "remove", "prune"] as const;
 type Action = (typeof ACTIONS)[number];
 type Flags = FlagValues<(typeof COMMAND)["flags"]>;
 
@@ -50,9 +59,17 @@ const ARGUMENTS: Readonly<Record<Action, readonly string[]>> = {
   compare: ["A", "B"],
   label: ["RUN", "TEXT"],
   remove: ["RUN"],
+  prune: [],
 };
 /** The action that a flag belongs to. Flags that are missing here belong to all. */
-const ACTIONS_OF_FLAG = { full: ["show"], decision: ["show"], "with-outcomes": ["remove"], yes: ["remove"] } as const;
+const ACTIONS_OF_FLAG = {
+  full: ["show"],
+  decision: ["show"],
+  "with-outcomes": ["remove"],
+  "keep-last": ["prune"],
+  "dry-run": ["prune"],
+  yes: ["remove", "prune"],
+} as const;
 
 await runScript(async ({ argv, signal }) => {
   const { flags, positionals } = parseFlags(argv, COMMAND);
@@ -60,6 +77,7 @@ await runScript(async ({ argv, signal }) => {
   const memoryDir = await locateMemoryDir(flags);
   const [first = "", second = ""] = given;
   if (action === "list") return list(flags, memoryDir);
+  if (action === "prune") return prune(flags, { memoryDir, signal });
   if (action === "compare") return compare(flags, { memoryDir, names: [first, second], signal });
   const run = await findRun(memoryDir, first);
   if (action === "label") return label(flags, run, second);
@@ -77,6 +95,7 @@ function parseAction(positionals: readonly string[], flags: Flags): { action: Ac
   const extra = given[wanted.length];
   if (extra !== undefined) problems.push(`unexpected argument ${JSON.stringify(extra)} after ${action}`);
   problems.push(...foreignFlags(flags, action, ACTIONS_OF_FLAG));
+  if (action === "prune" && flags["keep-last"] === undefined) problems.push("prune needs --keep-last N");
   if (flags.full && flags.decision !== undefined) problems.push("--full and --decision cannot be used together");
   if (problems.length > 0) throw usageError(problems.join("\n"));
   return { action, given };
@@ -167,9 +186,9 @@ async function remove(flags: Flags, run: FoundRun, signal: ScriptContext["signal
   const entry = entryOf(run, await describeRun(run.storage, run));
   const planned = await partsOfRun(run);
   if (!yes) {
-    if (json || !isTerminal(2) || !process.stdin.isTTY) throw usageError("remove needs --yes where it cannot ask");
+    assertCanAsk("remove", flags);
     note(renderRemoval(entry, planned, { withOutcomes, done: false }).trimEnd());
-    if (!(await isConfirmed(signal))) return note("Nothing was removed");
+    if (!(await isConfirmed("Remove it?", signal))) return note("Nothing was removed");
   }
   const { maintainMemory } = await import("../lib/memory/open.node.ts");
   const { openMemory } = await import("../lib/memory/store.ts");
@@ -193,12 +212,45 @@ async function remove(flags: Flags, run: FoundRun, signal: ScriptContext["signal
   } else await writeOut(renderRemoval(entry, parts, { withOutcomes, done: true }));
 }
 
+async function prune(
+  flags: Flags,
+  { memoryDir, signal }: { memoryDir: string; signal: ScriptContext["signal"] },
+): Promise<void> {
+  const { findOldRuns, pruneRuns } = await import("../lib/runs/prune.node.ts");
+  const { renderPrunedRuns } = await import("./text/runs.ts");
+  const { yes, json, "dry-run": dryRun } = flags;
+  const options = { keepLast: flags["keep-last"]!, signal };
+  const planned = await findOldRuns(memoryDir, options);
+  const entries = new Map<string, RunEntry>();
+  for (const run of planned.removed) entries.set(run.id, entryOf(run, await describeRun(run.storage, run)));
+  const render = (state: "planned" | "done", { kept, removed }: typeof planned): string =>
+    renderPrunedRuns(
+      removed.map(({ id }) => entries.get(id)!),
+      { kept: kept.length, state },
+    );
+  if (!yes && !dryRun && planned.removed.length > 0) {
+    assertCanAsk("prune", flags);
+    note(render("planned", planned).trimEnd());
+    if (!(await isConfirmed("Remove them?", signal))) return note("Nothing was removed");
+  }
+  const result = dryRun ? planned : await pruneRuns(memoryDir, options);
+  if (json) {
+    const named = (runs: readonly FoundRun[]): object[] => runs.map(({ id, folder }) => ({ run_id: id, folder }));
+    return writeJson({ kept: named(result.kept), removed: named(result.removed), dry_run: dryRun });
+  }
+  await writeOut(render(dryRun ? "planned" : "done", result));
+}
+
+function assertCanAsk(action: Action, { json }: Flags): void {
+  if (json || !isTerminal(2) || !process.stdin.isTTY) throw usageError(`${action} needs --yes where it cannot ask`);
+}
+
 /** Asks on stderr, so that stdout has the result alone. */
-async function isConfirmed(signal: ScriptContext["signal"]): Promise<boolean> {
+async function isConfirmed(question: string, signal: ScriptContext["signal"]): Promise<boolean> {
   const { createInterface } = await import("node:readline/promises");
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return /^y(es)?$/i.test((await terminal.question("Remove it? [y/N] ", { signal })).trim());
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `, { signal })).trim());
   } finally {
     terminal.close();
   }

@@ -5,6 +5,7 @@
 import { isCorrupt } from "../errors.ts";
 import { encodeSealedJson, readSealedJson, type SealedObject } from "../storage/sealed-json.ts";
 import type { Storage } from "../storage/storage.ts";
+import { groupBy } from "../util/group.ts";
 
 /** `snapshot_<YYYYMMDD_HHMMSS>.json`: a run's metrics from its start to the end of a chunk. Keys are written in this order. */
 export interface Snapshot {
@@ -89,6 +90,17 @@ export class RunSnapshots {
 /** Names of a run's readable snapshots, oldest first. @param names Of all files in the folder, in order. */
 export function snapshotsOfRun(storage: Storage, runId: string, names: Iterable<string>): Promise<readonly string[]> {
   return ownNames(storage, runId, [...names].filter(isSnapshotFile));
+}
+
+/** Names of the readable snapshots in a folder, by run. */
+export async function snapshotsByRun(storage: Storage): Promise<ReadonlyMap<string, readonly string[]>> {
+  const named: { name: string; runId: string }[] = [];
+  for (const name of await snapshotFiles(storage)) {
+    const runId = await runOf(storage, name);
+    if (runId !== undefined) named.push({ name, runId });
+  }
+  const byRun = groupBy(named, ({ runId }) => runId);
+  return new Map([...byRun].map(([runId, files]) => [runId, files.map(({ name }) => name)]));
 }
 
 async function ownNames(storage: Storage, runId: string, names: Iterable<string>): Promise<string[]> {

@@ -142,3 +142,16 @@ export function renderRemoval(
   }
   return lines.map((line) => `${line}\n`).join("");
 }
+
+/** @param entries The runs that go; `kept` others stay. */
+export function renderPrunedRuns(
+  entries: readonly RunEntry[],
+  { kept, state }: { kept: number; state: "planned" | "done" },
+): string {
+  const verbs = state === "done" ? ["Kept", "removed"] : ["Would keep", "remove"];
+  const summary = `${verbs[0]} ${countOf(kept, "run")}, and ${verbs[1]} ${count(entries.length)}`;
+  if (entries.length === 0) return `${summary}\n`;
+  const rows = entries.map((entry) => [nameOf(entry), entry.period ?? "-", signedPct(entry.total_return_pct, 2)]);
+  const list = table([words("Run"), words("Period"), ...columns("Return")], rows);
+  return `${list}\n${summary}. Later runs still remember their outcomes\n`;
+}

@@ -244,12 +244,73 @@ describe("remove", () => {
   });
 });
 
+describe("prune", () => {
+  const pruned = { run_id: "", folder: "" };
+
+  test("keeps the newest of each folder, and all that memory has learned", async () => {
+    const copy = copyOfRuns();
+    const before = filesOf(copy);
+    const { code, stdout } = await runs(["prune", "--keep-last", "1", "--yes", "--json"], copy);
+    expect({ code, result: JSON.parse(stdout) as unknown }).toEqual({
+      code: 0,
+      result: {
+        kept: [
+          { ...pruned, run_id: second.run_id },
+          { run_id: off.run_id, folder: "off" },
+        ],
+        removed: [{ ...pruned, run_id: first.run_id }],
+        dry_run: false,
+      },
+    });
+    const gone = Object.keys(before).filter((name) => !(name in filesOf(copy)));
+    expect(gone.filter((name) => !name.startsWith(`runs/${first.run_id}/`)).map((name) => name.slice(0, 9))).toEqual([
+      "snapshot_",
+      "snapshot_",
+    ]);
+    const check = await runScript("memory-stats.ts", ["--check", "--memory-dir", copy]);
+    expect(check.stdout).toContain("Everything is intact");
+  });
+
+  test("keeps a run with a label, and says that there is nothing to remove", async () => {
+    const copy = copyOfRuns();
+    await runs(["label", first.run_id, "the first"], copy);
+    const { code, stdout } = await runs(["prune", "--keep-last", "1"], copy);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "Kept 3 runs, and removed 0\n" });
+  });
+
+  test("shows with --dry-run what would go, and removes nothing", async () => {
+    const copy = copyOfRuns();
+    const before = filesOf(copy);
+    const { code, stdout } = await runs(["prune", "--keep-last", "1", "--dry-run"], copy);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`${first.run_id.slice(0, 12)}  2024-01-01/2024-03-01`);
+    expect(stdout).toEndWith("\nWould keep 2 runs, and remove 1. Later runs still remember their outcomes\n");
+    expect(filesOf(copy)).toEqual(before);
+  });
+
+  test("needs --yes without a terminal, and then has removed nothing", async () => {
+    const copy = copyOfRuns();
+    const before = filesOf(copy);
+    const { code, stderr } = await runs(["prune", "--keep-last", "1"], copy);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: "error: prune needs --yes where it cannot ask\n" });
+    expect(filesOf(copy)).toEqual(before);
+  });
+
+  test("waits for nobody: a folder that is written to is left alone", async () => {
+    const copy = copyOfRuns();
+    const { code } = await whileLocked(copy, () => runs(["prune", "--keep-last", "1", "--yes"], copy));
+    expect(code).toBe(5);
+    expect(await listed(copy)).toHaveLength(3);
+  });
+});
+
 test.each([
+  [["prune"], "prune needs --keep-last N"],
   [["shw"], 'unknown action "shw"; did you mean show?'],
   [["show"], "show needs RUN"],
   [["compare", "latest"], "compare needs A and B"],
   [["list", "latest"], 'unexpected argument "latest" after list'],
-  [["show", "latest", "--yes"], "--yes cannot be used with show, only with remove"],
+  [["show", "latest", "--yes"], "--yes cannot be used with show, only with remove or prune"],
 ])("%j is refused", async (args, message) => {
   const { code, stderr } = await runs(args);
   expect({ code, stderr }).toEqual({ code: 2, stderr: `error: ${message}\n` });
