@@ -194,22 +194,46 @@ function trackRecord({ track_record: record }: ConfigComparison): string {
   );
 }
 
-function verdict({ verdict: found, on_minus_off: { sharpe }, betting }: ConfigComparison): string {
+/** What was compared, by how much it differs, whether that may be chance, and what to do: a sentence a line. */
+function verdict({ verdict: found, on, off, on_minus_off: { sharpe }, betting }: ConfigComparison): string {
   const text = found.startsWith("no") ? `Memory made ${found}` : `Memory ${found}`;
-  const { mean_size_scale: size, bet_less: less, bet_better: better } = betting;
-  const lines = [`${paint(text, "bold")}:`, `Sharpe ratio ${withInterval(sharpe, 2)}`];
-  if (less !== null && better !== null) {
-    const bet = better.low > 0 ? "Bet better" : better.high < 0 ? "Bet worse" : "Bet better is not shown";
-    lines.push(
-      `Bet less, at ${fixed(size)} of the size: log growth ${signed(less.estimate, 3)}`,
-      `${bet}: log growth ${withInterval(better, 3)}`,
-    );
-  }
-  return `${lines.join("\n")}\n`;
+  const sentences = [
+    `${paint(text, "bold")}.`,
+    ...sharpeSentences({ name: "with memory", sharpe: on.sharpe }, { name: "without", sharpe: off.sharpe }, sharpe),
+    ...bettingSentences(betting),
+    found === "helped"
+      ? "Test another period before you rely on it: 1 in 20 such results is chance."
+      : found === "hurt"
+        ? "Compare with --ablate to see which part of memory hurts."
+        : "A longer period, or more start days (--starts), can show a smaller difference.",
+  ];
+  return sentences.map((sentence) => `${sentence}\n`).join("");
 }
 
-export function withInterval(interval: Interval | null, decimals: number): string {
-  if (interval === null) return "unknown, too few days";
-  const { estimate, low, high } = interval;
-  return `${signed(estimate, decimals)}, 95 % interval ${signed(low, decimals)} to ${signed(high, decimals)}`;
+function bettingSentences({ mean_size_scale: size, bet_less: less, bet_better: better }: ConfigComparison["betting"]) {
+  if (less === null || better === null) return [];
+  const { estimate, low, high } = better;
+  const chosen = low > 0 ? "it chose better" : high < 0 ? "it chose worse" : "it may be chance";
+  return [
+    `Memory bet ${fixed(size)} of the full size, which alone changes log growth by ${signed(less.estimate, 3)}.`,
+    `The choice of bets adds ${signed(estimate, 3)}, interval ${signed(low, 3)} to ${signed(high, 3)}: ${chosen}.`,
+  ];
+}
+
+interface NamedSharpe {
+  readonly name: string;
+  readonly sharpe: number | null;
+}
+
+/** How two Sharpe ratios differ, and whether that may be chance. */
+export function sharpeSentences(a: NamedSharpe, b: NamedSharpe, difference: Interval | null): readonly string[] {
+  if (difference === null) return ["There are too few days to compare Sharpe ratios."];
+  const { estimate, low, high } = difference;
+  const ratios = `${fixed(a.sharpe)} ${a.name} and ${fixed(b.sharpe)} ${b.name}`;
+  const range = `${signed(low, 2)} to ${signed(high, 2)}`;
+  const isShown = low > 0 || high < 0;
+  return [
+    `The Sharpe ratio is ${ratios}, a difference of ${signed(estimate, 2)}.`,
+    `Its 95 % interval, ${range}, ${isShown ? "excludes 0: chance is unlikely" : "contains 0, so it may be chance"}.`,
+  ];
 }

@@ -3,7 +3,7 @@ import type { RunComparison } from "../../lib/runs/compare.ts";
 import type { RunEntry } from "../../lib/runs/list.node.ts";
 import type { RunParts } from "../../lib/runs/remove.node.ts";
 import { paint } from "../cli/terminal.ts";
-import { differenceTable, withInterval } from "./comparison.ts";
+import { differenceTable, sharpeSentences } from "./comparison.ts";
 import { bytes, count, countOf, fixed, pct, signedPct } from "./numbers.ts";
 import { columns, labelled, SCREEN_COLUMNS, shownPath, table, words, wrap } from "./table.ts";
 
@@ -104,19 +104,25 @@ export function renderRunComparison(result: RunComparison, names: readonly [stri
 }
 
 /** What this much data can show, in words. */
-function verdictText({ verdict, a_minus_b: { sharpe }, days, days_needed: needed }: RunComparison): string {
-  const ratio = `Sharpe ratio ${withInterval(sharpe, 2)}\n`;
-  if (!verdict.startsWith("no")) {
-    const better = verdict.startsWith("a") ? "A is better than B" : "B is better than A";
-    return `${paint(better, "bold")}:\n${ratio}`;
-  }
+function verdictText({ verdict, a, b, a_minus_b: difference, days, days_needed: needed }: RunComparison): string {
+  const isShown = !verdict.startsWith("no");
+  const found = isShown
+    ? verdict.startsWith("a")
+      ? "A is better than B"
+      : "B is better than A"
+    : "No difference that this much data can show";
   const wait =
     needed === null
-      ? "Their daily returns do not differ on average\n"
+      ? ["Their daily returns do not differ on average."]
       : needed > days
-        ? `If the daily returns go on differing like this, ${count(needed)} days would show it\n`
-        : "";
-  return `${paint("No difference that this much data can show", "bold")}:\n${ratio}${wait}`;
+        ? [`If the daily returns go on differing like this, ${count(needed)} days would show it.`]
+        : [];
+  const sentences = [
+    `${paint(found, "bold")}.`,
+    ...sharpeSentences({ name: "of A", sharpe: a.sharpe }, { name: "of B", sharpe: b.sharpe }, difference.sharpe),
+    ...(isShown ? [] : wait),
+  ];
+  return sentences.map((sentence) => `${sentence}\n`).join("");
 }
 
 /** What a removal takes, what stays, and who depends on it. */

@@ -165,7 +165,7 @@ test("compare says in words what two runs show on the days that both have", asyn
   expect(stdout).toStartWith("Runs compared  60 days that both have, 2024-01-01 to 2024-02-29\n");
   expect(stdout).toContain(`B          off/latest: ${off.run_id.slice(0, 12)}\n`);
   expect(stdout).toMatch(
-    /^(No difference that this much data can show|A is better than B|B is better than A):\nSharpe ratio /m,
+    /^(No difference that this much data can show|A is better than B|B is better than A)\.\nThe Sharpe ratio is \S+ of A and \S+ of B, a difference of /m,
   );
   expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
   const json = JSON.parse((await runs(["compare", first.run_id, "off/latest", "--json"])).stdout) as {
