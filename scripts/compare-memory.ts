@@ -1,8 +1,12 @@
 #!/usr/bin/env bun
 /** Tests whether memory helps: the same period with memory, without it, and with shuffled outcomes. */
 import { EXTRA_ARMS, type ExtraArm } from "../lib/experiments/comparison-plan.ts";
+import type { Config } from "../lib/config/config.ts";
+import { memoryFolder } from "../lib/config/memory-folder.node.ts";
+import { fail } from "../lib/errors.ts";
 import { compareConfig, storeComparison } from "../lib/experiments/comparisons.node.ts";
 import type { QuestionCounts, ServerWait } from "../lib/providers/recorded/recorder-reports.ts";
+import { countSessions } from "../lib/runs/sessions.node.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
@@ -11,6 +15,7 @@ import { firstLongWaits } from "./cli/run-progress.ts";
 import { progressLine } from "./cli/terminal.ts";
 import { renderEstimate, renderQuestionCounts, renderWait } from "./text/questions.ts";
 import { renderComparison } from "./text/comparison.ts";
+import { countOf } from "./text/numbers.ts";
 import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
@@ -64,6 +69,7 @@ await runScript(async ({ argv, signal, guard }) => {
   const arms = armsOf(flags.arms);
   const costs = costsOf(flags.costs);
   const request = await runRequest(flags, { guard });
+  await explainSessions(request.config, { isNamed: flags.config !== undefined });
   const line = progressLine();
   const progress = shareProgress({ line });
   const isFirstLong = firstLongWaits();
@@ -105,6 +111,24 @@ await runScript(async ({ argv, signal, guard }) => {
   else await writeOut(renderComparison(comparison));
   note(`Stored as ${shownPath(await storeComparison(comparison, request.config))}`);
 });
+
+/**
+ * Sessions of serve are not compared: only their own program can make them again. What is compared is the configuration, which nobody
+ * means who has sessions alone and names no configuration.
+ */
+async function explainSessions(config: Config, { isNamed }: { isNamed: boolean }): Promise<void> {
+  const dir = memoryFolder(config);
+  const { sessions, runs } = await countSessions(dir);
+  if (sessions === 0) return;
+  const found = `${countOf(sessions, "session")} of serve in "${shownPath(dir)}"`;
+  const how =
+    "to compare a session, let its program make it again with portfolio_memory.enabled false in its settings, then: bun scripts/runs.ts compare A B";
+  if (runs === 0 && !isNamed) {
+    const expected = `--config FILE, since compare-memory runs a configuration and no session; ${how}`;
+    throw fail("BAD_USAGE", "Cannot compare", { found: `only ${found}`, expected });
+  }
+  note(`Compares runs of the configuration. Not compared: ${found}; ${how}`);
+}
 
 /** On and off are always run, and may be named. */
 function armsOf(text: string | undefined): readonly ExtraArm[] | undefined {

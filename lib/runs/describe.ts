@@ -66,7 +66,7 @@ export async function describeRun(
 }
 
 /** Whether a run is a session, whose end nobody knew when it began. */
-function isSession({ period }: RunKeyHead): boolean {
+export function isSession({ period }: RunKeyHead): boolean {
   return period.endsWith("/");
 }
 

@@ -2,6 +2,8 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PROJECT_DIR } from "../samples.ts";
+import { startServer } from "../serve/rpc-child.ts";
 import { runScript } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -28,6 +30,25 @@ describe("compare-memory", () => {
     expect(advice).toEndWith(".");
     for (const line of [verdict, sharpe, chance, less, better, advice]) expect(line!.length).toBeLessThanOrEqual(80);
     expect(readdirSync(join(folder, "synthetic"))).toEqual(["comparisons"]);
+  });
+
+  test("refuses a folder of sessions, and says how they are compared; beside --config a note does", async () => {
+    const folder = join(work, "sessions");
+    const server = startServer(folder);
+    await server.call("open_session", { engine: "mybot", mode: "backtest", providers: ["trend"], start: "2024-01-01" });
+    server.terminate();
+    await server.exited;
+    const args = ["--start", "2021-01-01", "--end", "2021-02-01", "--chunks", "month", "--arms", "none"];
+    const refused = await runScript("compare-memory.ts", [...args, "--memory-dir", folder]);
+    expect({ code: refused.code, stdout: refused.stdout }).toEqual({ code: 2, stdout: "" });
+    expect(refused.stderr).toStartWith(
+      `error: Cannot compare: found only 1 session of serve in "${folder}", expected --config FILE`,
+    );
+    expect(refused.stderr).toContain("bun scripts/runs.ts compare A B");
+    const named = [...args, "--config", join(PROJECT_DIR, "config.yaml"), "--memory-dir", folder];
+    const { code, stderr } = await runScript("compare-memory.ts", named);
+    expect(code).toBe(0);
+    expect(stderr).toContain(`Compares runs of the configuration. Not compared: 1 session of serve in "${folder}"`);
   });
 
   test.each([
