@@ -6,10 +6,11 @@ import { readTextTable } from "../market/formats/text-table.ts";
 import { readTimes } from "../market/formats/times.ts";
 import { closest } from "../util/closest.ts";
 import { isRecord } from "../util/json.ts";
-import type { ColumnMap, Findings, OutcomeReader, ReadOptions, Source } from "./findings.ts";
-import { type ForeignTrade, percentOf } from "./foreign-trade.ts";
+import type { ColumnMap, Findings, OutcomeReader, ReadOptions } from "./findings.ts";
+import { type ForeignTrade, percentOf, voterOf } from "./foreign-trade.ts";
 
-const REQUIRED = ["asset_pair", "action", "entry_timestamp", "exit_timestamp"] as const;
+const TIMES = ["entry_timestamp", "exit_timestamp"] as const;
+const REQUIRED = ["asset_pair", "action", ...TIMES] as const;
 const NUMBERS = [
   "entry_price",
   "exit_price",
@@ -21,6 +22,7 @@ const NUMBERS = [
   "fee_cost",
   "decision_confidence",
 ] as const;
+type Numbers = Partial<Record<(typeof NUMBERS)[number], number>>;
 const TEXTS = ["decision_id", "ai_provider", "regime", "exit_reason"] as const;
 /** The fields that a column can have. */
 const FIELDS: readonly string[] = [...REQUIRED, ...NUMBERS, ...TEXTS];
@@ -60,17 +62,21 @@ function areTexts(values: Record<string, unknown>): values is Record<string, str
 
 export const csv: OutcomeReader = {
   system: "csv",
-  owns: (source, options) => {
-    const names = tableOf(source)?.names;
-    if (names === undefined) return false;
-    return options.map !== undefined || REQUIRED.every((field) => indexOf(names, field) !== -1);
+  // By a line that has the names, as a table would have to be read whole: any other text may be a damaged one.
+  owns: ({ text, json }, { map }) => {
+    if (text === undefined || json !== undefined) return false;
+    const mapped = Object.values(map?.fields ?? {}).filter((column) => !column.startsWith("="));
+    return firstLines(text).some((cells) => {
+      const isThere = (column: string): boolean => cells.includes(column.toLowerCase());
+      return map === undefined ? REQUIRED.every(isThere) : mapped.some(isThere);
+    });
   },
   read: (sources, findings, options) => {
     for (const source of sources) {
-      const table = tableOf(source);
+      const table = readTextTable(source.bytes, source.name);
       if (table?.names === undefined) {
         throw fail("BAD_DATA", `Cannot read "${source.name}"`, {
-          found: "no header and five columns",
+          found: "no header, or fewer than five columns",
           expected: "a CSV of trades",
         });
       }
@@ -79,8 +85,13 @@ export const csv: OutcomeReader = {
   },
 };
 
-function tableOf({ text, json, bytes, name }: Source): Table | undefined {
-  return text === undefined || json !== undefined ? undefined : readTextTable(bytes, name);
+/** Cells of the lines that may be a header, in lower case, whatever separates them. */
+function firstLines(text: string): readonly (readonly string[])[] {
+  const lines = text
+    .slice(0, 65_536)
+    .toLowerCase()
+    .split(/\r?\n|\r/, 20);
+  return lines.map((line) => line.split(/[,;\t|]/).map((cell) => cell.trim().replaceAll(/^"|"$/g, "")));
 }
 
 function indexOf(names: readonly string[], column: string): number {
@@ -90,7 +101,6 @@ function indexOf(names: readonly string[], column: string): number {
 /** The cells of a row by field, and by word of the situation. */
 interface Columns {
   readonly cell: (row: number, field: string) => string;
-  readonly has: (field: string) => boolean;
   readonly situation: readonly (readonly [word: string, cell: (row: number) => string])[];
 }
 
@@ -112,22 +122,23 @@ function columnsOf(table: Table, names: readonly string[], map: ColumnMap | unde
   }
   return {
     cell: (row, field) => located.get(field)?.(row) ?? "",
-    has: (field) => located.has(field),
     situation: Object.entries(map?.situation ?? {}).map(([word, column]) => [word, locate(column, word)] as const),
   };
 }
 
 function readRows(table: Table, columns: Columns, into: { findings: Findings; options: ReadOptions }): void {
   const rows = table.rows.map((_, row) => row);
-  const times = (["entry_timestamp", "exit_timestamp"] as const).map((field) => {
-    const read = readTimes(rows.map((row) => columns.cell(row, field)));
-    if ("ms" in read) return read.ms;
-    const found = `${JSON.stringify(columns.cell(read.row, field))} for ${field} in ${table.placeOf(read.row)}`;
-    throw fail("BAD_DATA", `Cannot read "${table.file}"`, { found, expected: read.expected });
-  });
+  // Both columns at once: one may not tell which of 05/01 is the day, and the other may.
+  const cells = TIMES.flatMap((field) => rows.map((row) => ({ row, field, text: columns.cell(row, field) })));
+  const times = readTimes(cells.map(({ text }) => text));
+  if (!("ms" in times)) {
+    const { row, field, text } = cells[times.row]!;
+    const found = `${JSON.stringify(text)} for ${field} in ${table.placeOf(row)}`;
+    throw fail("BAD_DATA", `Cannot read "${table.file}"`, { found, expected: times.expected });
+  }
   for (const row of rows) {
     const place = `${table.file}, ${table.placeOf(row)}`;
-    const [entryMs, exitMs] = [times[0]![row]!, times[1]![row]!];
+    const [entryMs, exitMs] = [times.ms[row]!, times.ms[rows.length + row]!];
     const trade = tradeOfRow(row, { table, columns, options: into.options, entryMs, exitMs });
     if (typeof trade === "string") into.findings.skip(`trades ${trade}`, place);
     else into.findings.trades.push({ trade, system: "csv", place });
@@ -140,7 +151,7 @@ function tradeOfRow(
 ): ForeignTrade | string {
   const { columns, options, entryMs, exitMs, table } = from;
   const text = (field: string): string | undefined => columns.cell(row, field) || undefined;
-  const numbers: Partial<Record<(typeof NUMBERS)[number], number>> = {};
+  const numbers: Numbers = {};
   for (const field of NUMBERS) {
     const value = readNumber(columns.cell(row, field).replaceAll(/[%$€£\s]/g, ""), {
       decimalComma: table.decimalComma,
@@ -154,7 +165,7 @@ function tradeOfRow(
   if (Number.isNaN(exitMs)) return "that are still open";
   if (action === undefined) return "that are neither long nor short";
   const result = resultOf(numbers, action === "BUY" ? 1 : -1);
-  if (result === undefined) return "without a result: realized_pnl, or entry_price and exit_price";
+  if (typeof result === "string") return result;
   return {
     id: text("decision_id"),
     identity: [action, entryMs, exitMs],
@@ -169,26 +180,39 @@ function tradeOfRow(
     fees: numbers.fee_cost,
     resultR: numbers.result_r,
     exitReason: text("exit_reason"),
-    provider: text("ai_provider") ?? options.provider,
+    provider: voterOf(text("ai_provider"), options.provider),
     confidence: numbers.decision_confidence,
     regime: text("regime"),
     sentence: sentenceOf(row, asset, columns),
   };
 }
 
-/** P&L, P&L in percent and size. Without a size the result is that of one unit. */
-function resultOf(
-  numbers: Partial<Record<(typeof NUMBERS)[number], number>>,
-  direction: 1 | -1,
-): Pick<ForeignTrade, "pnl" | "pnlPct" | "size"> | undefined {
-  const { entry_price: entry, exit_price: exit, realized_pnl: stated, pnl_percentage: percent } = numbers;
+/** P&L, P&L in percent and size, or why they are not known. Without a size the P&L is that of one unit, before fees. */
+function resultOf(numbers: Numbers, direction: 1 | -1): Pick<ForeignTrade, "pnl" | "pnlPct" | "size"> | string {
+  const { entry_price: entry, exit_price: exit, realized_pnl: stated, fee_cost: fees = 0 } = numbers;
   const size = numbers.position_size === undefined ? undefined : Math.abs(numbers.position_size);
   const move = entry === undefined || exit === undefined ? undefined : direction * (exit - entry);
-  const pnl = stated ?? (move === undefined ? undefined : move * (size ?? 1) - (numbers.fee_cost ?? 0));
-  if (pnl === undefined) return undefined;
-  if (percent !== undefined) return { pnl, pnlPct: percent, size };
-  if (!entry) return undefined;
-  return { pnl, pnlPct: size ? percentOf(pnl, entry * size) : percentOf(move ?? pnl, entry), size };
+  const moved = move === undefined || !size ? undefined : move * size;
+  const pnl = stated ?? (moved === undefined ? move : moved - fees);
+  if (pnl === undefined) return "without a result: realized_pnl, or entry_price and exit_price";
+  const pnlPct = numbers.pnl_percentage ?? (entry ? percentIn({ pnl, entry, size, move, moved, fees }) : undefined);
+  if (pnlPct === undefined) return "without a result in percent: pnl_percentage, or entry_price and position_size";
+  return { pnl, pnlPct, size };
+}
+
+/** Of the position, or else of its price: a lot is many units, and an account may have another currency than the price. */
+function percentIn(trade: {
+  pnl: number;
+  entry: number;
+  size: number | undefined;
+  move: number | undefined;
+  moved: number | undefined;
+  fees: number;
+}): number | undefined {
+  const { pnl, entry, size, move, moved, fees } = trade;
+  const isOfUnits = moved === undefined || Math.abs(pnl - moved) <= Math.abs(moved) / 2 + Math.abs(fees);
+  if (size && isOfUnits) return percentOf(pnl, entry * size);
+  return move === undefined ? undefined : percentOf(move, entry);
 }
 
 /** A word, or the sign of a number, as programs sign the sizes of short positions. */

@@ -1,6 +1,6 @@
 /** What a trade of any other system becomes: an outcome without a checksum, marked by `imported_from`. */
 import { assetFileName, isAssetName } from "../config/asset-name.ts";
-import { contentHash, MAX_NUMBER, outcomeFileName } from "../memory/outcome.ts";
+import { contentHash, MAX_NUMBER, MAX_OUTCOME_BYTES, outcomeFileName } from "../memory/outcome.ts";
 import { tradeOfImported } from "../memory/outcome-import.ts";
 import { clippedR, directionOf, type Trade } from "../memory/trade.ts";
 import type { TradeAction } from "../types.ts";
@@ -67,14 +67,17 @@ export function outcomeOf(foreign: ForeignTrade, system: System): ImportedOutcom
   const name = outcomeFileName(id);
   const fields = fieldsOf(foreign, { id, system });
   const bytes = encodeJson(fields);
+  if (bytes.length > MAX_OUTCOME_BYTES) return `of more than ${MAX_OUTCOME_BYTES} bytes`;
   const file = { name, bytes: bytes.length, contentHash: contentHash(bytes) };
   return { name, bytes, trade: tradeOfImported(JSON.parse(JSON.stringify(fields)), file).trade };
 }
 
 function problemOf({ asset, entryMs, exitMs, pnl, pnlPct, ...trade }: ForeignTrade): string | undefined {
+  const { entryPrice, exitPrice, stopPrice, size, fees, resultR, confidence = 0 } = trade;
   if (!isAssetName(asset)) return "without an asset's name that files can have";
   if (exitMs < entryMs) return "that end before they begin";
-  const numbers = [pnl, pnlPct, trade.entryPrice, trade.exitPrice, trade.size, trade.resultR, trade.confidence];
+  if (confidence < 0 || confidence > 100) return "with a confidence that is not from 0 to 100";
+  const numbers = [pnl, pnlPct, entryPrice, exitPrice, stopPrice, size, fees, resultR];
   const isBad = numbers.some((value) => value !== undefined && !(Math.abs(value) <= MAX_NUMBER));
   return isBad ? "with a number that is missing or too large" : undefined;
 }
@@ -127,9 +130,14 @@ function resultOf({ action, entryPrice, exitPrice, stopPrice }: ForeignTrade): n
   return stopPrice > 0 && risk > 0 ? clippedR((direction * (exitPrice - entryPrice)) / risk) : null;
 }
 
+/** Who voted for a trade: the provider that is named, or else the user's. Of an ensemble nobody knows who voted how. */
+export function voterOf(named: string | undefined, fallback: string | undefined): string | undefined {
+  return named === "ensemble" ? undefined : (named ?? fallback);
+}
+
 /** P&L in percent of entry price x size. */
 export function percentOf(pnl: number, value: number): number {
-  return (100 * pnl) / value;
+  return (100 * pnl) / Math.abs(value);
 }
 
 /** A number of a JSON document, a numeric text included; `undefined` for anything else. */

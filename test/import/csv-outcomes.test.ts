@@ -61,6 +61,77 @@ describe("a CSV of trades", () => {
     );
   });
 
+  test("tells the day from the month by both of its times: 03/02 is in February where 13/02 is", () => {
+    const rows = ["13/02/2021;03/03/2021", "14/02/2021;04/03/2021", "20/02/2021;03/04/2021"];
+    const text = HEADER + rows.map((days) => `X;buy;${days};1;2;;1;\n`).join("");
+    const { fields } = importOf([source("trades.csv", text)], { map: MAP });
+    expect(fields.map((each) => String(each["exit_timestamp"]).slice(0, 10))).toEqual([
+      "2021-03-03",
+      "2021-03-04",
+      "2021-04-03",
+    ]);
+  });
+
+  test("has a zone in both of its times or in none", () => {
+    const text = `${HEADER}X;buy;2021-02-13T10:00:00+05:00;2021-02-13 11:00;1;2;;1;\n`;
+    expect(() => importOf([source("trades.csv", text)], { map: MAP })).toThrow(
+      'found "2021-02-13 11:00" for exit_timestamp in line 2, expected a zone in every time, or in none',
+    );
+  });
+
+  test("keeps a last row that begins with words", () => {
+    const text = `${HEADER}X;buy;2021-01-01;2021-01-02;1;2;;1;\nX;buy;2021-01-03;2021-01-04;1;2;;1;\n`;
+    const worded = text.replaceAll("\nX;", "\nmean reversion long;X;").replace("Symbol;", "Rule;Symbol;");
+    const map = { fields: { ...MAP.fields, ai_provider: "Rule" }, situation: {} };
+    expect(importOf([source("trades.csv", worded)], { map }).fields.map((each) => each["ai_provider"])).toEqual([
+      "mean reversion long",
+      "mean reversion long",
+    ]);
+  });
+
+  test("leaves a text beside it alone, also one that looks like a table at first", () => {
+    const notes = source("notes.md", "Today, I saw, that, in the end, the market fell.\nSo what?\n");
+    const trades = source("trades.csv", `${HEADER}X;buy;2021-01-01;2021-01-02;1;2;;1;\n`);
+    const { fields, skipped } = importOf([notes, trades], { map: MAP });
+    expect(fields).toHaveLength(1);
+    expect(skipped).toEqual([{ reason: "files of no system that is known", count: 1, first: "notes.md" }]);
+  });
+
+  test("with fewer than five columns is refused", () => {
+    const map = { fields: { ...MAP.fields, asset_pair: "=X" }, situation: {} };
+    expect(() =>
+      importOf([source("trades.csv", "Side;Opened;Closed;In\nbuy;2021-01-01;2021-01-02;1\n")], { map }),
+    ).toThrow('Cannot read "trades.csv": found no header, or fewer than five columns');
+  });
+
+  const RESULTS =
+    "asset_pair,action,entry_timestamp,exit_timestamp,entry_price,exit_price,position_size,realized_pnl,fee_cost\n";
+  const resultOf = (cells: string) =>
+    importOf([source("trades.csv", `${RESULTS}X,buy,2021-01-01,2021-01-02,${cells}\n`)]);
+
+  test.each([
+    // 500 of 50,000 x 0.1; the move is 10 %.
+    ["of a position is in percent of it", "50000,55000,0.1,490,10", 490, 9.8],
+    // A lot of EURUSD is 100,000 euros: 1,000 dollars of 1.10 x 1 would be 90,909 %.
+    ["of lots is in percent of the price: 0.01 of 1.10", "1.10,1.11,1,1000,", 1000, 0.909],
+    // (110 - 100) x 2 - 3, of 200.
+    ["follows from prices, size and fees", "100,110,2,,3", 17, 8.5],
+    ["without a size is that of one unit, before fees", "100,110,,,3", 10, 10],
+  ])("a result %s", (_, cells, pnl, percent) => {
+    expect(resultOf(cells).fields[0]).toMatchObject({ realized_pnl: pnl, pnl_percentage: expect.closeTo(percent, 3) });
+  });
+
+  test("a result in money alone says nothing of a position", () => {
+    expect(() => resultOf("50000,,,500,")).toThrow(
+      "trades without a result in percent: pnl_percentage, or entry_price and position_size: 1",
+    );
+  });
+
+  test("an ensemble has no vote, as nobody knows who voted how", () => {
+    const text = `${RESULTS.replace("\n", ",ai_provider\n")}X,buy,2021-01-01,2021-01-02,1,2,1,1,,ensemble\n`;
+    expect(importOf([source("trades.csv", text)], { provider: "mine" }).fields[0]).toMatchObject({ votes: [] });
+  });
+
   test("with the names of an outcome's fields needs no map", () => {
     const text =
       "asset_pair,action,entry_timestamp,exit_timestamp,realized_pnl,pnl_percentage,decision_id\n" +

@@ -37,13 +37,14 @@ export function readTextTable(bytes: Uint8Array, file: string): Table | undefine
   data.forEach((fields, i) => {
     if (fields.length > 1 || (fields[0] ?? "").trim() !== "") lines.push({ fields, line: i + 1 });
   });
-  // Barchart's last line says when the file was made.
-  if (/^[a-z]+ [a-z]+ /i.test(lines.at(-1)!.fields.join())) lines.pop();
   const start = Math.max(
     0,
     lines.findIndex(({ fields }) => fields.length >= 5),
   );
   const head = lines[start]!.fields;
+  // Barchart's last line says when the file was made.
+  const last = lines.at(-1)!.fields;
+  if (last.length < head.length && /^[a-z]+ [a-z]+ /i.test(last.join())) lines.pop();
   const hasHeader = !head.slice(1).some((field) => /^[-+]?[\d.,]+(?:e[-+]?\d+)?$/i.test(field.trim()));
   const body = lines.slice(start + (hasHeader ? 1 : 0));
   const short = body.find(({ fields }) => fields.length < head.length);
