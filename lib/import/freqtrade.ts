@@ -120,8 +120,9 @@ function take(
 ): void {
   const entryMs = timeIn(fields, "open_timestamp", "open_date", "open_time");
   const exitMs = timeIn(fields, "close_timestamp", "close_date", "close_time");
-  const entryPrice = numberIn(fields, "open_rate");
-  const exitPrice = numberIn(fields, "close_rate");
+  const fills = fillsOf(fields["orders"]);
+  const entryPrice = fills?.entryPrice ?? numberIn(fields, "open_rate");
+  const exitPrice = fills?.exitPrice ?? numberIn(fields, "close_rate");
   const asset = textIn(fields, "pair");
   if (fields["is_open"] === true) return findings.skip("trades that are still open", place);
   if (asset === undefined || entryMs === undefined || exitMs === undefined || !entryPrice || exitPrice === undefined) {
@@ -150,9 +151,31 @@ function take(
       hit_take_profit: exit === "roi",
     },
   };
-  const profit = profitOf(fields, { entryPrice, exitPrice });
+  const amount = fills?.size ?? numberIn(fields, "amount");
+  const profit = profitOf(fields, { amount, entryPrice, exitPrice });
   if (profit === undefined) return findings.skip("trades without a profit", place);
   findings.trades.push({ trade: { ...trade, ...profit }, system: "freqtrade", place });
+}
+
+/**
+ * Size and mean prices of a trade that was entered or left by several orders. Its own fields have what was left at the last exit, and
+ * the price of that exit.
+ */
+function fillsOf(orders: unknown): { size: number; entryPrice: number; exitPrice: number } | undefined {
+  if (!Array.isArray(orders)) return undefined;
+  const filled = orders.filter(isRecord).filter((order) => numberIn(order, "order_filled_timestamp") !== undefined);
+  const sides = [true, false].map((isEntry) => filled.filter((order) => order["ft_is_entry"] === isEntry));
+  const [entries, exits] = sides.map(totalOf);
+  const isWhole = Math.abs(entries!.amount - exits!.amount) <= 0.01 * entries!.amount;
+  if (filled.length <= 2 || !(entries!.amount > 0) || !isWhole) return undefined;
+  return { size: entries!.amount, entryPrice: entries!.price, exitPrice: exits!.price };
+}
+
+function totalOf(orders: readonly Fields[]): { amount: number; price: number } {
+  const amounts = orders.map((order) => numberIn(order, "filled", "amount") ?? 0);
+  const amount = amounts.reduce((sum, each) => sum + each, 0);
+  const value = orders.reduce((sum, order, i) => sum + amounts[i]! * (numberIn(order, "safe_price") ?? 0), 0);
+  return { amount, price: value / amount };
 }
 
 /** The stop that the position was opened with, or else the last one, if it is on the side of the loss. */
@@ -165,9 +188,8 @@ function stopOf(fields: Fields, { entryPrice, isShort }: { entryPrice: number; i
 /** What is known of size and profit. A result without amounts is that of one unit. */
 function profitOf(
   fields: Fields,
-  { entryPrice, exitPrice }: { entryPrice: number; exitPrice: number },
+  { amount, entryPrice, exitPrice }: { amount: number | undefined; entryPrice: number; exitPrice: number },
 ): Pick<ForeignTrade, "pnl" | "pnlPct" | "size" | "fees"> | undefined {
-  const amount = numberIn(fields, "amount");
   const abs = numberIn(fields, "profit_abs", "close_profit_abs");
   const ratio = numberIn(fields, "profit_ratio", "close_profit", "profit_percent");
   const size = amount === undefined || amount <= 0 ? 1 : amount;

@@ -52,6 +52,23 @@ describe("a trade of freqtrade", () => {
     expect(importOf([result({ Sma: [short] })]).fields[0]).toMatchObject({ action: "SELL", result_r: 0.5 });
   });
 
+  test("that was left in parts has the size and the mean prices of all of them", () => {
+    const fill = (is_entry: boolean, amount: number, safe_price: number, filled: number | null = 1704870900000) => ({
+      ft_is_entry: is_entry,
+      amount,
+      safe_price,
+      order_filled_timestamp: filled,
+    });
+    const canceled = fill(false, 2, 500, null);
+    const orders = [fill(true, 2, 100), fill(false, 1, 115), canceled, fill(false, 1, 95)];
+    // Its own amount and close_rate are those of the last exit.
+    const parts = { ...LONG, leverage: 1, amount: 1, close_rate: 95, profit_abs: 10, orders };
+    const [fields] = importOf([result({ Sma: [parts] })]).fields;
+    // The mean exit is 105: half an R, and 10 of 200.
+    expect(fields).toMatchObject({ position_size: 2, exit_price: 105, result_r: 0.5, pnl_percentage: 5 });
+    expect(fields!["fee_cost"]).toBeCloseTo(0.001 * 200 + 0.001 * 210, 12);
+  });
+
   test.each([
     ["without a stop", { initial_stop_loss_abs: null, stop_loss_abs: null }, null],
     ["whose stops are on the side of the gain", { initial_stop_loss_abs: 120, stop_loss_abs: 101 }, null],
