@@ -8,7 +8,7 @@ import { PROVIDER_FILE, REGIME_FILE } from "../memory/statistics.ts";
 import { isSnapshotFile } from "../results/snapshot.ts";
 import { isRecord } from "../util/json.ts";
 import { baseName, type Findings, type OutcomeReader, type ReadOptions, type Source, timeIn } from "./findings.ts";
-import { type ForeignTrade, numberIn, percentOf, textIn } from "./foreign-trade.ts";
+import { type ForeignTrade, numberIn, percentOf, textIn, voterOf } from "./foreign-trade.ts";
 import { looksLikePickle, readPickle, type Unpickled } from "./pickle.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -23,24 +23,29 @@ export const ffe: OutcomeReader = {
     const texts = textsOfVectors(sources, findings);
     for (const source of sources) {
       const kind = kindOf(source);
-      if (kind === "statistics" || kind === "snapshot")
+      // One file with all of its memory has statistics, too.
+      if (kind === "statistics" || kind === "snapshot" || isWholeMemory(source.json))
         findings.kept.push({ name: baseName(source.name), bytes: source.bytes });
       if (kind !== "outcomes") continue;
-      const outcomes = outcomesIn(source.json);
-      // One file with all of its memory has statistics, too.
-      if (isWholeMemory(source.json)) findings.kept.push({ name: baseName(source.name), bytes: source.bytes });
-      for (const [i, fields] of outcomes.entries()) {
-        const place = outcomes.length === 1 ? source.name : `${source.name}, trade ${i + 1}`;
-        take(fields, place, { texts, findings, options });
+      const entries = entriesOf(source.json);
+      for (const [i, entry] of entries.entries()) {
+        const place = entries.length === 1 ? source.name : `${source.name}, trade ${i + 1}`;
+        const fields = outcomeIn(entry);
+        if (fields === undefined) findings.skip(INCOMPLETE, place);
+        else take(fields, place, { texts, findings, options });
       }
     }
+    const ids = new Set(findings.trades.map(({ trade }) => trade.id));
+    for (const [id, { place }] of texts) if (!ids.has(id)) findings.skip("vectors of no trade that is there", place);
   },
 };
+
+const INCOMPLETE = "trades without asset, entry time or result";
 
 function kindOf(source: Source): Kind | undefined {
   const { json, name, bytes } = source;
   if (looksLikePickle(bytes)) return "vectors";
-  if (outcomesIn(json).length > 0 || isWholeMemory(json)) return "outcomes";
+  if (entriesOf(json).some((entry) => outcomeIn(entry) !== undefined) || isWholeMemory(json)) return "outcomes";
   if (!isRecord(json)) return undefined;
   if (Array.isArray(json["vectors"]) && isRecord(json["metadata"])) return "vectors";
   if (isSnapshotFile(baseName(name)) && "provider_stats" in json) return "snapshot";
@@ -54,22 +59,24 @@ function isWholeMemory(json: unknown): json is Fields {
   return isRecord(json) && Array.isArray(json["trade_history"]);
 }
 
-/** The outcomes in a file: itself, the one that it wraps, or all of a memory. */
-function outcomesIn(json: unknown): readonly Fields[] {
-  if (isWholeMemory(json)) return (json["trade_history"] as readonly unknown[]).flatMap(outcomesIn);
-  if (!isRecord(json)) return [];
-  if (isRecord(json["outcome"])) {
-    const { decision, outcome } = json;
-    const id = isRecord(decision) ? (decision["id"] ?? decision["decision_id"]) : decision;
-    return outcomesIn({ decision_id: id, ...outcome });
-  }
-  return typeof json["asset_pair"] === "string" && "entry_timestamp" in json && "action" in json ? [json] : [];
+function entriesOf(json: unknown): readonly unknown[] {
+  return isWholeMemory(json) ? (json["trade_history"] as readonly unknown[]) : [json];
+}
+
+/** The outcome that an entry is, or wraps. */
+function outcomeIn(json: unknown): Fields | undefined {
+  if (!isRecord(json)) return undefined;
+  const { decision, outcome } = json;
+  const id = isRecord(decision) ? (decision["id"] ?? decision["decision_id"]) : decision;
+  const fields = isRecord(outcome) ? { decision_id: id, ...outcome } : json;
+  const { asset_pair: asset } = fields;
+  return typeof asset === "string" && "entry_timestamp" in fields && "action" in fields ? fields : undefined;
 }
 
 function take(
   fields: Fields,
   place: string,
-  { texts, findings, options }: { texts: ReadonlyMap<string, string>; findings: Findings; options: ReadOptions },
+  { texts, findings, options }: { texts: Texts; findings: Findings; options: ReadOptions },
 ): void {
   if ("crc32" in fields) return findings.skip("trades of Carryover's own: merge-memory merges its folders", place);
   const action = actionOf(fields);
@@ -84,14 +91,14 @@ function take(
   const size = numberIn(fields, "position_size");
   const value = (entryPrice ?? 0) * (size ?? 0);
   const moved = (action === "BUY" ? 1 : -1) * ((exitPrice ?? 0) - (entryPrice ?? 0)) * (size ?? 0);
-  const pnl = numberIn(fields, "realized_pnl") ?? (value > 0 ? moved : undefined);
+  const fees = numberIn(fields, "fee_cost");
+  const pnl = numberIn(fields, "realized_pnl") ?? (value > 0 ? moved - (fees ?? 0) : undefined);
   const pnlPct =
     numberIn(fields, "pnl_percentage") ?? (pnl !== undefined && value > 0 ? percentOf(pnl, value) : undefined);
   if (asset === undefined || entryMs === undefined || pnl === undefined || pnlPct === undefined) {
-    return findings.skip("trades without asset, entry time or result", place);
+    return findings.skip(INCOMPLETE, place);
   }
-  const named = textIn(fields, "ai_provider");
-  const id = textIn(fields, "decision_id");
+  const id = knownText(fields, "decision_id");
   findings.trades.push({
     system: "ffe",
     place,
@@ -107,16 +114,21 @@ function take(
       entryPrice,
       exitPrice,
       size,
-      fees: numberIn(fields, "fee_cost"),
+      fees,
       exitReason: fields["hit_stop_loss"] === true ? "stop" : fields["hit_take_profit"] === true ? "target" : undefined,
-      // Of an ensemble nobody knows who voted how.
-      provider: named === "ensemble" ? undefined : (named ?? options.provider),
+      provider: voterOf(knownText(fields, "ai_provider"), options.provider),
       confidence: numberIn(fields, "decision_confidence"),
       regime: regimeOf(fields),
-      sentence: sentenceOf(fields, { asset, text: id === undefined ? undefined : texts.get(id) }),
+      sentence: sentenceOf(fields, { asset, text: id === undefined ? undefined : texts.get(id)?.text }),
       fields: Object.fromEntries(KEPT_FIELDS.filter((key) => key in fields).map((key) => [key, fields[key]])),
     },
   });
+}
+
+/** The original system writes `unknown` where a decision had no id, or no provider. */
+function knownText(fields: Fields, key: string): string | undefined {
+  const text = textIn(fields, key);
+  return text === "unknown" ? undefined : text;
 }
 
 /** Fields that outcomes of ours have too, or that recall and regimes are made of. */
@@ -132,9 +144,12 @@ const KEPT_FIELDS = [
 ] as const;
 
 function actionOf(fields: Fields): ForeignTrade["action"] | undefined {
-  const said = `${textIn(fields, "action") ?? ""} ${textIn(fields, "policy_action") ?? ""}`.toUpperCase();
-  if (/\bBUY\b|LONG/.test(said)) return "BUY";
-  return /\bSELL\b|SHORT/.test(said) ? "SELL" : undefined;
+  for (const key of ["action", "policy_action"]) {
+    const said = textIn(fields, key)?.toUpperCase() ?? "";
+    if (/\bBUY\b|LONG/.test(said)) return "BUY";
+    if (/\bSELL\b|SHORT/.test(said)) return "SELL";
+  }
+  return undefined;
 }
 
 /** Ours, from the direction that the trend or else the sentiment had. */
@@ -170,13 +185,15 @@ function sentenceOf(fields: Fields, { asset, text }: { asset: string; text: stri
 }
 
 /** The texts of vectors by the id of their outcome. */
-function textsOfVectors(sources: readonly Source[], findings: Findings): ReadonlyMap<string, string> {
-  const texts = new Map<string, string>();
+type Texts = ReadonlyMap<string, { readonly text: string; readonly place: string }>;
+
+function textsOfVectors(sources: readonly Source[], findings: Findings): Texts {
+  const texts = new Map<string, { text: string; place: string }>();
   for (const source of sources) {
     if (kindOf(source) !== "vectors") continue;
     for (const [id, record] of metadataOf(source, findings)) {
       const text = situationIn(valueOf(record, "text"));
-      if (typeof id === "string" && text !== "") texts.set(id, text);
+      if (typeof id === "string" && text !== "") texts.set(id, { text, place: `${source.name}, "${id}"` });
       else findings.skip("vectors without a text", source.name);
     }
   }

@@ -86,11 +86,22 @@ export function sourceOf({ name, bytes }: { name: string; bytes: Uint8Array }): 
   const isText = bytes.length > 0 && !bytes.subarray(0, 512).includes(0);
   const text = isText || bytes[0] === 0xff || bytes[0] === 0xfe ? decodeText(bytes) : undefined;
   const nothing = { name, bytes, text, json: undefined, damage: undefined };
-  if (text === undefined || !/^\uFEFF?\s*(?:\{|\[\s*[[{])/.test(text)) return nothing;
+  if (text === undefined || !/^\s*(?:\{|\[\s*[[{])/.test(text)) return nothing;
   try {
-    return { ...nothing, json: JSON.parse(text.replace(/^\uFEFF/, "").replaceAll(PYTHON_NUMBERS, "null")) };
+    return { ...nothing, json: parsePython(text) };
   } catch (error) {
     return { ...nothing, damage: messageOf(error) };
+  }
+}
+
+/** Parses JSON as Python writes it. Only a text that is no JSON is changed: also a note may say "x: NaN, y". */
+function parsePython(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const plain = text.replaceAll(PYTHON_NUMBERS, "null");
+    if (plain === text) throw error;
+    return JSON.parse(plain);
   }
 }
 

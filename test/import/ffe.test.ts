@@ -73,15 +73,31 @@ describe("an outcome of the original system", () => {
     expect(fields[0]).toMatchObject({ votes: [], ensemble_providers: ["local", "cli"] });
   });
 
-  test("with an action of its policy is long or short", () => {
-    const { fields } = importOf([file({ action: "HOLD", policy_action: "OPEN_SMALL_SHORT" })]);
-    expect(fields[0]).toMatchObject({ action: "SELL" });
+  test("with an action of its policy is long or short, unless its own action says it", () => {
+    const { fields } = importOf([
+      file({ action: "HOLD", policy_action: "OPEN_SMALL_SHORT" }),
+      file({ decision_id: "b", action: "SELL", policy_action: "CLOSE_LONG" }),
+    ]);
+    expect(fields.map(({ action }) => action)).toEqual(["SELL", "SELL"]);
   });
 
-  test("without a result has that of its prices: (50 - 40) x 2 of 100", () => {
+  test("without a result has that of its prices after its fees: (50 - 40) x 2 - 1 of 100", () => {
     const prices = { realized_pnl: null, pnl_percentage: null, entry_price: 50, exit_price: 40, position_size: 2 };
-    const { fields } = importOf([file({ ...prices, action: "SELL" })]);
-    expect(fields[0]).toMatchObject({ realized_pnl: 20, pnl_percentage: 20 });
+    const { fields } = importOf([file({ ...prices, fee_cost: 1, action: "SELL" })]);
+    expect(fields[0]).toMatchObject({ realized_pnl: 19, pnl_percentage: 19, fee_cost: 1 });
+  });
+
+  test("without an id or a provider, where the original system writes unknown, has one made and the user's", () => {
+    const unknown = { decision_id: "unknown", ai_provider: "unknown" };
+    const { fields } = importOf([file(unknown), file({ ...unknown, asset_pair: "ETHUSD" })], { provider: "mine" });
+    expect(fields.map((each) => each["ai_provider"])).toEqual(["mine", "mine"]);
+    expect(fields[0]!["decision_id"]).toStartWith("ffe-20251112-BTCUSD-");
+    expect(fields[1]!["decision_id"]).toStartWith("ffe-20251112-ETHUSD-");
+  });
+
+  test("says what it says, also where a word looks like a number of Python", () => {
+    const [fields] = importOf([file({ market_sentiment: "mixed: NaN, or so" })]).fields;
+    expect(fields).toMatchObject({ market_sentiment: "mixed: NaN, or so" });
   });
 
   test("is left out and counted if it cannot be taken over", () => {
@@ -92,6 +108,9 @@ describe("an outcome of the original system", () => {
       file({ decision_id: "hold2", action: "HOLD" }, "outcome_hold2.json"),
       file({ decision_id: "ours", crc32: "00000000" }),
       file({ decision_id: "time", exit_timestamp: "2025-11-01T00:00:00" }),
+      file({ decision_id: "sure", decision_confidence: 250 }),
+      file({ decision_id: "large", ensemble_providers: Array.from({ length: 150_000 }, () => "local") }),
+      source("portfolio_memory.json", { trade_history: [{ asset_pair: null }] }),
       source("outcome_half.json", '{"decision_id": "half", "asset'),
       source("notes.txt", "a note"),
     ]);
@@ -102,7 +121,10 @@ describe("an outcome of the original system", () => {
       ["trades that are still open", 1],
       ["trades that are neither long nor short", 2],
       ["trades of Carryover's own: merge-memory merges its folders", 1],
+      ["trades without asset, entry time or result", 1],
       ["trades that end before they begin", 1],
+      ["trades with a confidence that is not from 0 to 100", 1],
+      ["trades of more than 1048576 bytes", 1],
     ]);
   });
 });
@@ -126,12 +148,15 @@ test("the texts of vectors.json are part of the situation, up to where they tell
   const vectors = source("vectors.json", {
     version: "2.0",
     vectors: [[1], [1]],
-    metadata: { "trade-001": { text, metadata: {} }, other: { metadata: {} } },
-    ids: ["trade-001", "other"],
+    metadata: { "trade-001": { text, metadata: {} }, other: { metadata: {} }, lesson: { text } },
+    ids: ["trade-001", "other", "lesson"],
   });
   const { fields, skipped } = importOf([file({ market_sentiment: null, volatility: null }), vectors]);
   expect(fields[0]!["description"]).toBe(
     "BTCUSD is in a trending market: uptrend, Market: BULL, Funding is high, Action: BUY. Imported from ffe.",
   );
-  expect(skipped).toEqual([{ reason: "vectors without a text", count: 1, first: "vectors.json" }]);
+  expect(skipped).toEqual([
+    { reason: "vectors without a text", count: 1, first: "vectors.json" },
+    { reason: "vectors of no trade that is there", count: 1, first: 'vectors.json, "lesson"' },
+  ]);
 });
