@@ -1,6 +1,7 @@
 #!/usr/bin/env bun
 /** Imports trades of other systems into a memory folder. */
 import { resolve } from "node:path";
+import { isProviderName } from "../lib/config/provider-schema.ts";
 import { CarryoverError, fail, messageOf } from "../lib/errors.ts";
 import { parseColumnMap } from "../lib/import/csv-outcomes.ts";
 import { type System, SYSTEMS } from "../lib/import/foreign-trade.ts";
@@ -42,6 +43,9 @@ await runScript(async ({ argv, signal }) => {
   if (positionals.length === 0) throw usageError("import-outcomes needs a FILE or FOLDER");
   if (from !== undefined && !isSystem(from)) {
     throw usageError(`--from must be one of ${SYSTEMS.join(", ")}, found "${from}"`);
+  }
+  if (provider !== undefined && !isProviderName(provider)) {
+    throw usageError(`--provider must be a name of 1 to 60 printable characters, found ${JSON.stringify(provider)}`);
   }
   const memory = await locateMemory(flags);
   const progress = shareProgress();

@@ -42,8 +42,10 @@ export function readOutcomes(
   const findings = new Findings();
   const readers = READERS.filter(({ system }) => options.from === undefined || system === options.from);
   const owned = groupBy(sources, (source) => readers.find((reader) => reader.owns(source, options)));
+  const strange =
+    options.from === undefined ? "files of no system that is known" : `files that are not of ${options.from}`;
   for (const { damage, name } of owned.get(undefined) ?? []) {
-    findings.skip(damage === undefined ? "files of no system that is known" : "files that are damaged", name);
+    findings.skip(damage === undefined ? strange : "files that are damaged", name);
   }
   for (const reader of readers) reader.read(owned.get(reader) ?? [], findings, options);
   const outcomes = findings.trades.flatMap(({ trade, system, place }) => {
@@ -80,30 +82,35 @@ export interface ImportPlan {
   readonly known: number;
   /** Trades that memory, or an earlier file, has under another id: equal asset, action, entry and exit. Statistics count them once. */
   readonly twins: number;
-  /** Ids that stand for another trade in memory, or in another file, and the places. */
+  /** Ids that stand for another trade in memory, and the places. */
   readonly conflicts: readonly string[];
+  /** Trades whose id stands for another trade in an earlier file. */
+  readonly skipped: readonly Skipped[];
 }
 
 /** Compares outcomes with a memory. @param trades Those of the memory. */
 export function planImport(outcomes: ReadOutcomes["outcomes"], trades: readonly Trade[]): ImportPlan {
-  const byId = new Map(trades.map((trade) => [trade.id.toLowerCase(), { trade, where: "memory" }]));
+  const byId = new Map(trades.map((trade) => [trade.id.toLowerCase(), { trade, isStored: true }]));
   const occasions = new Set(trades.map(occasionOf));
   const added: ImportedOutcome[] = [];
   const conflicts: string[] = [];
+  const findings = new Findings();
   let known = 0;
   let twins = 0;
   for (const outcome of outcomes) {
     const { trade, place } = outcome;
     const there = byId.get(trade.id.toLowerCase());
     if (there === undefined) {
-      byId.set(trade.id.toLowerCase(), { trade, where: place });
+      byId.set(trade.id.toLowerCase(), { trade, isStored: false });
       if (occasions.has(occasionOf(trade))) twins += 1;
       occasions.add(occasionOf(trade));
       added.push(outcome);
     } else if (isSameTrade(there.trade, trade)) known += 1;
-    else conflicts.push(`"${trade.id}" (${place}): found ${differenceOf(trade, there.trade)} in ${there.where}`);
+    else if (there.isStored)
+      conflicts.push(`"${trade.id}" (${place}): found ${differenceOf(trade, there.trade)} in memory`);
+    else findings.skip("trades that an earlier file has with other values", place);
   }
-  return { added, known, twins, conflicts };
+  return { added, known, twins, conflicts, skipped: findings.skipped };
 }
 
 function occasionOf({ asset, action, entryMs, exitMs }: Trade): string {

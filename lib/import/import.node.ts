@@ -13,13 +13,18 @@ import { isSnapshotFile } from "../results/snapshot.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { attempt, readRegular } from "../storage/fs.node.ts";
 import { withLock } from "../storage/lock.node.ts";
-import type { Storage } from "../storage/storage.ts";
+import { ensureFile, type Storage } from "../storage/storage.ts";
+import { settleAll } from "../util/async.ts";
 import { areEqual } from "../util/bytes.ts";
+import { groupBy } from "../util/group.ts";
 import { type KeptFile, type ReadOptions, type Source, sourceOf } from "./findings.ts";
 import type { System } from "./foreign-trade.ts";
 import { type ImportPlan, planImport, type ReadOutcomes, readOutcomes } from "./import-outcomes.ts";
 
 const MAX_SOURCE_BYTES = 1 << 29;
+
+/** Of all files together, unpacked: they are read at once. */
+const MAX_BYTES = 1 << 30;
 
 /** Files that are written at the same time, which then become durable together. */
 const AT_ONCE = 64;
@@ -57,7 +62,12 @@ export async function importOutcomes(options: ImportOutcomesOptions): Promise<Im
   for (const path of options.paths) assertOutside(path, memory.dir);
   const { sources, folders } = await readSources(options.paths);
   const read = readOutcomes(sources, options);
-  const skipped = [...read.skipped, ...folders];
+  const resultOf = (plan: ImportPlan, kept: readonly KeptFile[]): ImportOutcomesResult => ({
+    ...read,
+    skipped: [...read.skipped, ...folders, ...plan.skipped],
+    plan,
+    kept: kept.map(({ name }) => name),
+  });
   const storage = diskStorage(memory.dir);
   await assertMemoryFolder(storage);
   if (dryRun) {
@@ -65,7 +75,7 @@ export async function importOutcomes(options: ImportOutcomesOptions): Promise<Im
     const plan = planImport(read.outcomes, trades);
     const kept = await placesOf(storage, read.kept);
     assertNoConflicts([...plan.conflicts, ...kept.conflicts], memory.dir);
-    return { ...read, skipped, plan, kept: kept.files.map(({ name }) => name) };
+    return resultOf(plan, kept.files);
   }
   return withLock(storage, async () => {
     const embedder = await loadEmbedder(memory, options);
@@ -75,7 +85,7 @@ export async function importOutcomes(options: ImportOutcomesOptions): Promise<Im
     assertNoConflicts([...plan.conflicts, ...kept.conflicts], memory.dir);
     await createAll(storage, [...kept.files.filter(({ isNew }) => isNew), ...plan.added], signal);
     if (plan.added.length > 0) await openMemory(storage, { ...options, embedder });
-    return { ...read, skipped, plan, kept: kept.files.map(({ name }) => name) };
+    return resultOf(plan, kept.files);
   });
 }
 
@@ -100,25 +110,40 @@ async function readSources(
       throw fail("NOT_FOUND", `Cannot import "${path}"`, { found: "nothing there", expected: "a file or a folder" });
     }
     if (!stat.isDirectory()) return [path];
-    const entries = attempt("list", path, () => fs.readdirSync(path, { withFileTypes: true }));
-    const shown = entries.filter(({ name }) => !name.startsWith("."));
-    folders.push(...shown.filter((entry) => entry.isDirectory()).map(({ name }) => join(path, name)));
-    return shown
-      .filter((entry) => !entry.isDirectory())
-      .map(({ name }) => join(path, name))
-      .toSorted();
+    const shown = attempt("list", path, () => fs.readdirSync(path)).filter((name) => !name.startsWith("."));
+    const inside = groupBy(shown.map((name) => join(path, name)).toSorted(), isFolder);
+    folders.push(...(inside.get(true) ?? []));
+    return inside.get(false) ?? [];
   });
   if (names.length === 0) {
     throw fail("NOT_FOUND", `Cannot import "${paths.join('", "')}"`, { found: "no file", expected: "files of trades" });
   }
   const sources: Source[] = [];
+  let size = 0;
   for (const name of new Set(names)) {
     const bytes = attempt("read", name, () => readRegular(name, { maxBytes: MAX_SOURCE_BYTES }));
-    for (const file of await unpack({ name, bytes })) sources.push(sourceOf(file));
+    for (const file of await unpack({ name, bytes })) {
+      size += file.bytes.length;
+      if (size > MAX_BYTES) throw tooMany(name);
+      sources.push(sourceOf(file));
+    }
   }
   const inner =
     folders.length === 0 ? [] : [{ reason: "folders in a folder", count: folders.length, first: folders[0]! }];
   return { sources, folders: inner };
+}
+
+function tooMany(name: string): CarryoverError {
+  const expected = "fewer files in one import: the next one adds to the same memory";
+  return fail("BAD_DATA", `Cannot import "${name}"`, {
+    found: `more than ${MAX_BYTES} bytes with the files before it`,
+    expected,
+  });
+}
+
+/** Also by a link. */
+function isFolder(path: string): boolean {
+  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Where files are kept: a snapshot under its name, others under one that no file of ours has. */
@@ -157,6 +182,6 @@ function assertNoConflicts(conflicts: readonly string[], memoryDir: string): voi
 async function createAll(storage: Storage, files: readonly KeptFile[], signal: AbortSignal | undefined): Promise<void> {
   for (let i = 0; i < files.length; i += AT_ONCE) {
     signal?.throwIfAborted();
-    await Promise.all(files.slice(i, i + AT_ONCE).map(({ name, bytes }) => storage.createOnce(name, bytes)));
+    await settleAll(files.slice(i, i + AT_ONCE).map(({ name, bytes }) => ensureFile(storage, name, bytes)));
   }
 }

@@ -27,9 +27,10 @@ function isOwnRecord(record: unknown): boolean {
   return more.length === 0 && Math.abs(other.length - missing.length) <= 1;
 }
 
-/** The name under which another system's statistics are kept. */
+/** The name under which another system's statistics are kept, one that Windows can have too. */
 export function keptName(name: string, count = 1): string {
-  return `${PREFIX}${count === 1 ? name : name.replace(".json", `.${count}.json`)}`;
+  const safe = name.replaceAll(/[:*?"<>|\p{Cc}]/gu, "_");
+  return `${PREFIX}${count === 1 ? safe : safe.replace(/(?=\.[^.]*$)|$/, `.${count}`)}`;
 }
 
 /** Moves the statistics of another system aside, before ours are written under their names. The caller holds the lock. */

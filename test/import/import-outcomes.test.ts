@@ -18,10 +18,20 @@ describe("an import into a memory", () => {
     expect([again.added.length, again.known, again.conflicts]).toEqual([0, 2, []]);
   });
 
-  test("takes a trade of two files once, and names the one that differs", () => {
-    const { added, known, conflicts } = planImport(outcomesOf(outcome(), outcome(), outcome({ realized_pnl: 7 })), []);
-    expect([added.length, known]).toEqual([1, 1]);
-    expect(conflicts).toEqual(['"trade-001" (outcome.json): found P&L 7, expected 200 as in outcome.json']);
+  test("takes a trade of two files once, and leaves out one with the same id that differs", () => {
+    const other = source("other.json", { ...FFE_OUTCOME, realized_pnl: 7 });
+    const plan = planImport(outcomesOf(outcome(), outcome(), other), []);
+    expect([plan.added.length, plan.known, plan.conflicts]).toEqual([1, 1, []]);
+    expect(plan.added[0]!.trade.pnl).toBe(200);
+    const reason = "trades that an earlier file has with other values";
+    expect(plan.skipped).toEqual([{ reason, count: 1, first: "other.json" }]);
+  });
+
+  test("names a trade that memory has with other values", () => {
+    const there = outcomesOf(outcome()).map(({ trade }) => trade);
+    expect(planImport(outcomesOf(outcome({ realized_pnl: 7 })), there).conflicts).toEqual([
+      '"trade-001" (outcome.json): found P&L 7, expected 200 as in memory',
+    ]);
   });
 
   test("refuses an id that memory has for another trade, also in another case", () => {
@@ -68,7 +78,7 @@ test("--from leaves out the files of other systems", () => {
   const files = [source("a", FFE_OUTCOME), source("c", "[2026-01-15 | NVDA | Buy | +2.9% | +1.2% | 5d]")];
   const { systems, skipped } = readOutcomes(files, { from: "ffe" });
   expect(systems.map(({ system }) => system)).toEqual(["ffe"]);
-  expect(skipped).toEqual([{ reason: "files of no system that is known", count: 1, first: "c" }]);
+  expect(skipped).toEqual([{ reason: "files that are not of ffe", count: 1, first: "c" }]);
 });
 
 test("files without any trade are refused, and the message says what they are", () => {

@@ -1,5 +1,15 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { zipSync } from "fflate";
@@ -108,6 +118,12 @@ Added       1 trade
     expect(filesOf(memoryDir)).toEqual(before);
   });
 
+  test("ends with exit code 2 for a provider that none can be called", async () => {
+    const { code, stderr } = await runScript("import-outcomes.ts", ["x.json", "--provider", "a\tb"]);
+    expect(code).toBe(2);
+    expect(stderr).toBe('error: --provider must be a name of 1 to 60 printable characters, found "a\\tb"\n');
+  });
+
   test("ends with exit code 2 for a system that it does not know", async () => {
     const { code, stderr } = await runScript("import-outcomes.ts", ["x.json", "--from", "mt5"]);
     expect(code).toBe(2);
@@ -157,6 +173,29 @@ describe("an import", () => {
     const { kept } = await two.load();
     expect(kept).toEqual(["foreign_provider_performance.2.json"]);
     expect(readdirSync(two.memoryDir).filter((name) => name.startsWith("foreign_"))).toHaveLength(2);
+  });
+
+  test("keeps a whole memory of any name, one that Windows cannot have and one without an ending", async () => {
+    const whole = (id: string) => ({ trade_history: [{ ...FFE_OUTCOME, decision_id: id }] });
+    const one = newFolder({ "memory 19:23": whole("a") });
+    expect((await one.load()).kept).toEqual(["foreign_memory 19_23"]);
+    const two = newFolder({ "memory 19:23": whole("b") });
+    cpSync(one.memoryDir, two.memoryDir, { recursive: true });
+    expect((await two.load()).kept).toEqual(["foreign_memory 19_23.2"]);
+  });
+
+  test("counts folders in a folder, also those that are links", async () => {
+    const { folder, load } = newFolder(FILES);
+    symlinkSync(tmpdir(), join(folder, "link"));
+    expect((await load()).skipped).toEqual([{ reason: "folders in a folder", count: 1, first: join(folder, "link") }]);
+  });
+
+  test("does not count a trade as added whose name another file has in the memory folder", async () => {
+    const { load, memoryDir } = newFolder(FILES);
+    mkdirSync(memoryDir);
+    writeFileSync(join(memoryDir, "outcome_trade-001.json"), '{"hello": 1}');
+    writeFileSync(join(memoryDir, "outcome_x.json"), JSON.stringify({ ...FFE_OUTCOME, decision_id: "x" }));
+    await expect(load()).rejects.toThrow('outcome_trade-001.json": found other content');
   });
 
   test("of the memory folder itself is refused, as it would change it", async () => {

@@ -112,6 +112,17 @@ test("files that are packed twice count together", async () => {
   expect(message).toContain("more than 999 bytes when unpacked");
 });
 
+test("a zip that calls a stored file empty is refused at the file's own size", async () => {
+  const bytes = zipSync({ "a.csv": [new Uint8Array(1000), { level: 0 }] });
+  const entry = bytes.findLastIndex(
+    (_, i) => new DataView(bytes.buffer).getUint32(Math.min(i, bytes.length - 4), true) === 0x02014b50,
+  );
+  new DataView(bytes.buffer).setUint32(entry + 24, 0, true);
+  expect((await unpack({ name: "x.zip", bytes }, { maxBytes: 1000 }))[0]!.bytes).toHaveLength(1000);
+  const { message } = await failureOf(unpack({ name: "x.zip", bytes }, { maxBytes: 999 }));
+  expect(message).toContain("found more than 999 bytes when unpacked");
+});
+
 test("a configuration of 3 GB is refused before it is read", async () => {
   const path = hugeFile("config.yaml", 3 * GIB);
   const { code, message } = await failureOf(loadConfig(path, { label: "config.yaml" }));

@@ -20,7 +20,7 @@ export function isBesideBars(name: string, others: ReadonlySet<string>): boolean
  * The files in a zip or a gzip, recognised by content; any other file as it is. Zips in zips are not opened.
  *
  * @throws {CarryoverError} `BAD_DATA` for a damaged archive, one without a file, or one that unpacks to more than 512 MiB.
- * @param options `maxBytes`: of a gzip, and of all gzips in a zip together, unpacked. @default 512 MiB
+ * @param options `maxBytes`: of a gzip, of all files in a zip together, and of all gzips in it, unpacked. @default 512 MiB
  */
 export async function unpack(
   { name, bytes }: SourceFile,
@@ -30,7 +30,7 @@ export async function unpack(
   if (!isZip) return [await gunzipped({ name, bytes }, maxBytes)];
   const files: SourceFile[] = [];
   let room = maxBytes;
-  for (const packed of await unzip(name, bytes)) {
+  for (const packed of await unzip({ name, bytes }, maxBytes)) {
     const file = await gunzipped(packed, Math.max(0, room));
     room -= file.bytes.length;
     files.push(file);
@@ -47,14 +47,15 @@ async function gunzipped({ name, bytes }: SourceFile, maxBytes: number): Promise
   return { name: name.replace(/\.gz$/i, ""), bytes: unpacked };
 }
 
-async function unzip(name: string, bytes: Uint8Array): Promise<readonly SourceFile[]> {
+async function unzip({ name, bytes }: SourceFile, maxBytes: number): Promise<readonly SourceFile[]> {
   const { unzipSync } = await import("fflate/browser");
   let size = 0;
   try {
     const files = unzipSync(bytes, {
       filter: (file) => {
-        size += file.originalSize;
-        if (size > MAX_UNPACKED_BYTES) throw new RangeError(`more than ${MAX_UNPACKED_BYTES} bytes when unpacked`);
+        // A stored file is as large as it is, whatever the archive says. Names that share it are copies.
+        size += file.compression === 0 ? Math.max(file.originalSize, file.size) : file.originalSize;
+        if (size > maxBytes) throw new RangeError(`more than ${maxBytes} bytes when unpacked`);
         return !file.name.endsWith("/");
       },
     });
