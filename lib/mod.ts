@@ -10,6 +10,7 @@
  *
  * const contrarian: Provider = {
  *   name: "contrarian",
+ *   version: "1", // change it with the rules, so that the memory's finished run is not taken for the new one
  *   vote: ({ rsi }) => {
  *     if (rsi < 35) return { action: "BUY", confidence: 70, reason: "oversold" };
  *     if (rsi > 65) return { action: "SELL", confidence: 70, reason: "overbought" };

@@ -145,7 +145,7 @@ export interface OpenPosition {
 export interface MemoryContext {
   /** Outcomes in the window. */
   readonly remembered: number;
-  /** Most similar first. */
+  /** At most ten trades of all assets, most similar first, however little alike: fewer only where memory has fewer. */
   readonly similar: readonly SimilarTrade[];
   readonly recent: RecentRecord;
   /** The record of each provider in the situation's regime; empty where nothing is remembered. */

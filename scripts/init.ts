@@ -9,8 +9,8 @@ import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
   summary:
-    "Writes a configuration of your own into a folder: config.yaml, a provider in TypeScript, one in Python, and a file " +
-    "of votes. It runs as it is, on the sample of real bars. Nothing is overwritten.",
+    "Writes a configuration of your own into a folder: config.yaml, a provider in TypeScript with a tsconfig.json, one in " +
+    "Python, and a file of votes. It runs as it is, on the sample of real bars. Nothing is overwritten.",
   usage: ["bun scripts/init.ts [DIR] [flags]"],
   flags: { json: SHARED_FLAGS.json },
   maxPositionals: 1,

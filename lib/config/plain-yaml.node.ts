@@ -1,3 +1,4 @@
+import { bun } from "../util/bun.node.ts";
 import { MAX_CONFIG_LENGTH } from "./parse.ts";
 
 /** Not `__proto__`, which JavaScript objects treat in their own way. */
@@ -25,14 +26,14 @@ const KEYS = new RegExp(`(?:^ *(?:- )?|[{,] *)${KEY}:(?= |$)`, "g");
  * @returns `undefined` for any other text, and on other engines.
  */
 export function parsePlainYaml(text: string): unknown {
-  if (typeof Bun === "undefined" || text.length > MAX_CONFIG_LENGTH) return undefined;
+  if (bun === undefined || text.length > MAX_CONFIG_LENGTH) return undefined;
   let keys = 0;
   for (const line of text.split("\n")) {
     if (!PLAIN_LINE.test(line)) return undefined;
     keys += line.replace(COMMENT, "").match(KEYS)?.length ?? 0;
   }
   try {
-    const value: unknown = Bun.YAML.parse(text);
+    const value: unknown = bun.YAML.parse(text);
     return countKeys(value) === keys ? value : undefined;
   } catch {
     return undefined;

@@ -5,7 +5,7 @@ import { toSettings } from "../config/config.ts";
 import { isDay } from "../config/fields.ts";
 import type { Features } from "../market/features.ts";
 import type { Memory } from "../memory/store.ts";
-import type { Provider } from "../providers/provider.ts";
+import { isUnversioned, type Provider } from "../providers/provider.ts";
 import { type BacktestSettings, type Costs, DEFAULTS, type MemorySettings, type Risk } from "../settings.ts";
 import type { BarSeries } from "../types.ts";
 import { durationMs, msOfTimeframe } from "../util/time.ts";
@@ -49,7 +49,8 @@ export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onNote" 
 
 /**
  * Backtests an ensemble chunk by chunk and remembers every trade as it closes. A run is found again by all that it depends
- * on: one that was stopped goes on, and one that is finished returns its summary.
+ * on: one that was stopped goes on, and one that is finished returns its summary; `onNote` is told so. Providers are part of that by
+ * their `version`.
  *
  * @throws {RangeError} For options that contradict each other.
  * @throws {CarryoverError} `NOT_FOUND` if an asset has no bars in the period; what the memory or its storage throws.
@@ -77,7 +78,7 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   checkAssets(assets);
   const { restart, onNote = () => {}, onStart, onProgress } = options;
   const signals = [options.signal, ...providers.map(({ signal }) => signal)].filter((signal) => signal !== undefined);
-  return runBacktest({
+  const result = await runBacktest({
     settings: settingsOf(options, { assets, timeframeMs: first.timeframeMs }),
     memorySettings: { ...toSettings(DEFAULTS).memory, ...options.memorySettings },
     period: periodOf(options, onNote),
@@ -94,6 +95,27 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
     onProgress,
     signal: AbortSignal.any(signals),
   });
+  oldChunksNotes(result, providers).forEach(onNote);
+  return result;
+}
+
+/** Says what an earlier call ran, and for which providers it cannot be known whether they would still vote as they did. */
+function oldChunksNotes({ summary, chunksRun }: BacktestResult, providers: readonly Provider[]): readonly string[] {
+  const old = summary.quarterly_breakdown.length - chunksRun.length;
+  if (old === 0) return [];
+  const run = `Run ${summary.run_id.slice(0, 12)}`;
+  const state =
+    chunksRun.length === 0
+      ? `${run} was complete before, and nothing was run`
+      : `${run} was resumed at ${chunksRun[0]}: ${old} of its chunks had been run before`;
+  const names = providers.filter(isUnversioned).map(({ name }) => `"${name}"`);
+  if (names.length === 0) return [state];
+  const [have, votes] = names.length === 1 ? ["has", "its votes"] : ["have", "their votes"];
+  return [
+    state,
+    `${names.join(", ")} ${have} no version, so a change of ${votes} is not noticed: set \`version\` and change it with the ` +
+      "rules, or run once with `restart: true`",
+  ];
 }
 
 function checkAssets(assets: readonly string[]): void {

@@ -8,6 +8,9 @@ import { attempt, CREATE_ONLY, discard, makeFolder, withFile, writeAll } from ".
 /** Files of `docs/examples/`, in the order in which they are named. */
 const FILES = ["config.yaml", "contrarian.ts", "provider.py", "votes.csv"] as const;
 
+/** Another of them, which checks the types of the module. A folder that has one keeps its own. */
+const TYPES_FILE = "tsconfig.json";
+
 const PROJECT_DIR = join(import.meta.dirname, "../..");
 
 /** How the examples name the folder of Carryover. */
@@ -33,8 +36,9 @@ export function initFolder(dir: string): InitResult {
   const project = pathOfProject(dir);
   attempt("make", dir, () => makeFolder(dir));
   const written: string[] = [];
+  const files = isThere(join(dir, TYPES_FILE)) ? FILES : [...FILES, TYPES_FILE];
   try {
-    for (const name of FILES) {
+    for (const name of files) {
       const text = readFileSync(join(PROJECT_DIR, "docs/examples", name), "utf8");
       const path = join(dir, name);
       attempt("write", path, () =>
@@ -48,7 +52,11 @@ export function initFolder(dir: string): InitResult {
     written.forEach(discard);
     throw error;
   }
-  return { files: FILES, python };
+  return { files, python };
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function assertFree(dir: string): void {
@@ -56,7 +64,7 @@ function assertFree(dir: string): void {
   if (stat?.isFile() === true) {
     throw fail("BAD_USAGE", `Cannot write into "${dir}"`, { found: "a file", expected: "a folder, or nothing there" });
   }
-  const taken = FILES.filter((name) => lstatSync(join(dir, name), { throwIfNoEntry: false }) !== undefined);
+  const taken = FILES.filter((name) => isThere(join(dir, name)));
   if (taken.length === 0) return;
   throw fail("BAD_USAGE", `Cannot write into "${dir}"`, {
     found: `${taken.map((name) => `"${name}"`).join(", ")} there`,

@@ -12,6 +12,8 @@ import type { Action, Answer, BarColumns, DecisionContext, SampleCounts, Situati
  * ```ts
  * export const contrarian: Provider = {
  *   name: "contrarian",
+ *   // To be changed with the rules: a finished run is returned as it is until then.
+ *   version: "1",
  *   vote: (situation) =>
  *     situation.rsi < 30 ? { action: "BUY", confidence: 60, reason: "oversold" } : { action: "HOLD", confidence: 50 },
  * };
@@ -22,7 +24,8 @@ export interface Provider {
   readonly name: string;
   /**
    * Changes whenever its votes would, as the hash of its rules does. A run is found again by all that it depends on, and a
-   * provider without a version counts as unchanged.
+   * provider without a version counts as unchanged: after an edit `backtest()` returns the old result, or continues the old run.
+   * It says so by `onNote`.
    */
   readonly version?: string | undefined;
   /**
@@ -47,6 +50,19 @@ export interface Provider {
    * @param context What memory recalls as of that time, and the open positions.
    */
   vote(situation: Situation, context: DecisionContext): Answer | Promise<Answer>;
+}
+
+const builtIn = new WeakSet<Provider>();
+
+/** Marks a provider that changes only with the library, whose version every run has. A copy that is altered has no mark. */
+export function asBuiltIn(provider: Provider): Provider {
+  builtIn.add(provider);
+  return provider;
+}
+
+/** Whether a change of its votes would go unnoticed, because neither a version nor the library's tells of it. */
+export function isUnversioned(provider: Provider): boolean {
+  return provider.version === undefined && !builtIn.has(provider);
 }
 
 /** Whether any provider reads this part of the context. */

@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import { asBuiltIn, type Provider } from "./provider.ts";
 
 /** ADX below which a market has no trend to follow. */
 const MIN_TREND_ADX = 22;
@@ -14,7 +14,7 @@ const STRETCHED = 1.8;
  * the ADX shows a trend. The confidence grows with the ADX.
  */
 export function trend(name = "trend"): Provider {
-  return {
+  return asBuiltIn({
     name,
     reads: [],
     vote: ({ close, ema_fast, ema_slow, adx }) => {
@@ -26,7 +26,7 @@ export function trend(name = "trend"): Provider {
         return { action: "SELL", confidence, reason: "downtrend with strength" };
       return { action: "HOLD", confidence: 50, reason: "averages and price disagree" };
     },
-  };
+  });
 }
 
 /**
@@ -34,7 +34,7 @@ export function trend(name = "trend"): Provider {
  * with the distance from the mean.
  */
 export function reversion(name = "reversion"): Provider {
-  return {
+  return asBuiltIn({
     name,
     reads: [],
     vote: ({ zscore, rsi, adx }) => {
@@ -45,7 +45,7 @@ export function reversion(name = "reversion"): Provider {
       if (zscore >= STRETCHED && rsi > 60) return { action: "SELL", confidence, reason: "stretched above its mean" };
       return { action: "HOLD", confidence: 50, reason: "near its mean" };
     },
-  };
+  });
 }
 
 /**
@@ -53,7 +53,7 @@ export function reversion(name = "reversion"): Provider {
  * distance from the range in ATR.
  */
 export function breakout(name = "breakout"): Provider {
-  return {
+  return asBuiltIn({
     name,
     reads: [],
     vote: ({ close, channel_high, channel_low, atr }) => {
@@ -64,5 +64,5 @@ export function breakout(name = "breakout"): Provider {
       if (below > 0) return { action: "SELL", confidence, reason: "below the range of 48 bars" };
       return { action: "HOLD", confidence: 50, reason: "inside its range" };
     },
-  };
+  });
 }

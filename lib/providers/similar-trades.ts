@@ -1,4 +1,4 @@
-import { abstain, type Provider } from "./provider.ts";
+import { abstain, asBuiltIn, type Provider } from "./provider.ts";
 
 /** With fewer remembered trades, or fewer similar ones with a result, it abstains. */
 const MIN_REMEMBERED = 30;
@@ -15,7 +15,7 @@ const MIN_EDGE_R = 0.1;
  * abstains while memory holds too few trades, and earns its weight like any other provider.
  */
 export function similarTrades(name = "memory"): Provider {
-  return {
+  return asBuiltIn({
     name,
     reads: ["remembered", "similar"],
     vote: (_situation, { remembered, similar }) => {
@@ -35,5 +35,5 @@ export function similarTrades(name = "memory"): Provider {
       if (Math.abs(meanR) < MIN_EDGE_R) return { action: "HOLD", confidence: 50, reason };
       return { action: meanR > 0 ? "BUY" : "SELL", confidence: Math.min(90, 50 + 40 * Math.abs(meanR)), reason };
     },
-  };
+  });
 }

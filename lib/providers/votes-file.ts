@@ -37,7 +37,7 @@ export function knownAtClose(votes: FileVotes, series: ReadonlyMap<string, BarSe
 
 /**
  * A provider that votes what a file says: at each decision, the asset's newest vote so far. It abstains before the asset's
- * first vote; the last one holds to the end.
+ * first vote; the last one holds to the end. It has no `version`: `{ ...votesFile(votes), version }` gives it one.
  */
 export function votesFile(votes: FileVotes, name = "file"): Provider {
   return {

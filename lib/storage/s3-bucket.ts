@@ -72,7 +72,7 @@ class S3Bucket implements Bucket {
 
   async get(key: string, { offset, length }: { offset: number; length: number }): ReturnType<Bucket["get"]> {
     const isEmpty = length === 0;
-    const headers = isEmpty ? {} : { range: `bytes=${offset}-${offset + length - 1}` };
+    const headers: Record<string, string> = isEmpty ? {} : { range: `bytes=${offset}-${offset + length - 1}` };
     const response = await this.#ask({ method: isEmpty ? "HEAD" : "GET", key, headers }, [404, 416]);
     if (response.status === 404) return undefined;
     // S3 has no range beyond the end.

@@ -21,7 +21,8 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
 /** Lets events in, such as signals of the operating system and the ends of writes. Work that awaits only settled promises never does. */
 export async function letEventsIn(): Promise<void> {
   // Browsers have no setImmediate(), which is faster.
-  await new Promise((resolve) => void (globalThis.setImmediate ?? setTimeout)(resolve));
+  const { setImmediate = setTimeout } = globalThis as { setImmediate?: (then: (value: unknown) => void) => unknown };
+  await new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** To be awaited between the steps of long work. Throws the reason of a signal that was aborted. */

@@ -1,3 +1,4 @@
+import { bun, type BunFunctions } from "./bun.node.ts";
 import { setCrc32 } from "./crc32.ts";
 import { setCollectGarbage } from "./garbage.ts";
 import { MAX_RATIO, setGunzip } from "./gunzip.ts";
@@ -5,23 +6,28 @@ import { setSha256 } from "./sha256.ts";
 
 /** Makes `crc32()`, `sha256OfText()`, `gunzip()` and `collectGarbage()` use the engine's own functions. */
 export function useNativeFunctions(): void {
-  if (typeof Bun === "undefined") {
-    const { crc32, gunzipSync } = process.getBuiltinModule("node:zlib");
-    const { createHash } = process.getBuiltinModule("node:crypto");
-    setCrc32(crc32);
-    setSha256((text) => createHash("sha256").update(text).digest("hex"));
-    setGunzip((bytes, maxBytes) => gunzipSync(bytes, sizesOf(bytes, maxBytes)));
-  } else {
-    // Loading node:zlib and node:crypto takes Bun 15 ms, and its own functions nothing.
-    setCrc32((bytes, before) => Bun.hash.crc32(bytes, before));
-    setCollectGarbage(() => Bun.gc(true));
-    setSha256((text) => Bun.SHA256.hash(text, "hex"));
-    setGunzip((bytes, maxBytes) => {
-      // It has no limit of its own.
-      if (bytes.length * MAX_RATIO <= maxBytes) return Bun.gunzipSync(bytes);
-      return process.getBuiltinModule("node:zlib").gunzipSync(bytes, sizesOf(bytes, maxBytes));
-    });
-  }
+  if (bun === undefined) useNodeFunctions();
+  else useBunFunctions(bun);
+}
+
+function useNodeFunctions(): void {
+  const { crc32, gunzipSync } = process.getBuiltinModule("node:zlib");
+  const { createHash } = process.getBuiltinModule("node:crypto");
+  setCrc32(crc32);
+  setSha256((text) => createHash("sha256").update(text).digest("hex"));
+  setGunzip((bytes, maxBytes) => gunzipSync(bytes, sizesOf(bytes, maxBytes)));
+}
+
+/** Loading node:zlib and node:crypto takes Bun 15 ms, and its own functions nothing. */
+function useBunFunctions({ hash, SHA256, gunzipSync, gc }: BunFunctions): void {
+  setCrc32((bytes, before) => hash.crc32(bytes, before));
+  setCollectGarbage(() => gc(true));
+  setSha256((text) => SHA256.hash(text, "hex"));
+  setGunzip((bytes, maxBytes) => {
+    // It has no limit of its own.
+    if (bytes.length * MAX_RATIO <= maxBytes) return gunzipSync(bytes);
+    return process.getBuiltinModule("node:zlib").gunzipSync(bytes, sizesOf(bytes, maxBytes));
+  });
 }
 
 /** The limit, and one chunk for all: the trailer says how large it is, and if that is wrong there are several chunks. */

@@ -81,6 +81,49 @@ describe("backtest()", () => {
     expect(await run("2")).toEqual([]);
   });
 
+  test("notes that a run was complete before, and whose changes it cannot have noticed", async () => {
+    const memory = await openMemory(inMemoryStorage());
+    const notes = async (providers: readonly Provider[], restart = false): Promise<readonly string[]> => {
+      const told: string[] = [];
+      await backtest(await options({ memory, providers, restart, onNote: (note) => told.push(note) }));
+      return told;
+    };
+    const buys: Provider = { name: "mine", vote: () => ({ action: "BUY", confidence: 60 }) };
+    const sells: Provider = { ...buys, vote: () => ({ action: "SELL", confidence: 60 }) };
+    expect(await notes([trend(), buys])).toEqual([]);
+    expect(await notes([trend(), sells])).toEqual([
+      expect.stringMatching(/^Run [0-9a-f]{12} was complete before, and nothing was run$/),
+      '"mine" has no version, so a change of its votes is not noticed: set `version` and change it with the rules, or run once ' +
+        "with `restart: true`",
+    ]);
+    expect(await notes([trend(), sells], true)).toEqual([expect.stringContaining("This is a new run")]);
+    const versioned = { ...buys, version: "1" };
+    await notes([trend(), versioned]);
+    expect(await notes([trend(), versioned])).toEqual([expect.stringContaining("was complete before")]);
+    const alike = { ...trend("alike"), vote: sells.vote };
+    await notes([alike, sells]);
+    expect((await notes([alike, sells]))[1]).toStartWith('"alike", "mine" have no version, so a change of their votes');
+  });
+
+  test("notes where a run was resumed, since its earlier chunks keep what its providers said then", async () => {
+    const memory = await openMemory(inMemoryStorage());
+    const told: string[] = [];
+    const stop = new AbortController();
+    const parts = { memory, chunks: "14d", signal: stop.signal, onNote: (note: string) => void told.push(note) };
+    const stopped = backtest(
+      await options({
+        ...parts,
+        onProgress: ({ chunk }) => chunk === "2018-02-15_14d" && stop.abort(new Error("stopped")),
+      }),
+    );
+    expect(await stopped.catch((error: Error) => error.message)).toBe("stopped");
+    const { chunksRun } = await backtest(await options({ ...parts, signal: new AbortController().signal }));
+    expect([chunksRun, told]).toEqual([
+      ["2018-02-15_14d"],
+      [expect.stringMatching(/^Run [0-9a-f]{12} was resumed at 2018-02-15_14d: 1 of its chunks had been run before$/)],
+    ]);
+  });
+
   test("runs the last full year of the bars if no period is given", async () => {
     const bars = [syntheticBars({ asset: "GOLD", timeframe: "1d", seed: 1, end: "2020-05-01" })];
     const memory = await openMemory(inMemoryStorage());

@@ -15,7 +15,7 @@ afterAll(() => {
   rmSync(inProject, { recursive: true });
 });
 
-const FILES = ["config.yaml", "contrarian.ts", "provider.py", "votes.csv"];
+const FILES = ["config.yaml", "contrarian.ts", "provider.py", "tsconfig.json", "votes.csv"];
 const WITHOUT_PYTHON = Bun.which("python3") === null ? " (skipped: python3 is missing)" : "";
 
 describe("init", () => {

@@ -98,7 +98,11 @@ async function loadLlm(config: LlmConfig, { baseDir, onNote, secrets }: LoadClie
 }
 
 /** `fetch` that always checks certificates, although NODE_TLS_REJECT_UNAUTHORIZED may say not to. */
-const verifiedFetch: Fetch = (input, init) => fetch(input, { ...init, tls: { rejectUnauthorized: true } });
+const verifiedFetch: Fetch = (input, init) => {
+  // Only Bun knows the setting, and only its types.
+  const verified: RequestInit & { tls: object } = { ...init, tls: { rejectUnauthorized: true } };
+  return fetch(input, verified);
+};
 
 /** Imports a package that is installed beside the configuration, or with Carryover. */
 async function importPackage(name: string, baseDir: string): Promise<unknown> {
