@@ -71,14 +71,13 @@ export class SessionChunk {
 
   /** Marks of equity, at each time of a decision or an exit. */
   marks(initial: number): readonly EquityMark[] {
-    const exits = this.#outcomes.map((outcome) => ({
+    const outcomes = this.#outcomes.toSorted(byExit);
+    const closed = outcomes.map((outcome) => ({
       atMs: Date.parse(outcome.exit_timestamp),
-      enteredMs: Date.parse(outcome.entry_timestamp),
       pnl: outcome.realized_pnl,
     }));
-    const closed = exits.toSorted((a, b) => a.atMs - b.atMs);
     const times = [...new Set([...this.#decidedAt, ...closed.map(({ atMs }) => atMs)])].toSorted((a, b) => a - b);
-    const entered = exits.map(({ enteredMs }) => enteredMs).toSorted((a, b) => a - b);
+    const entered = outcomes.map((outcome) => Date.parse(outcome.entry_timestamp)).toSorted((a, b) => a - b);
     let [equity, done, begun] = [initial, 0, 0];
     return times.map((timestamp) => {
       while (begun < entered.length && entered[begun]! <= timestamp) begun++;
@@ -114,7 +113,8 @@ export class SessionChunk {
       markDrawdown(ofChunk, equity);
       markDrawdown(drawdown, equity);
     }
-    const broker = afterTrades(before.broker, this.#outcomes);
+    const outcomes = this.#outcomes.toSorted(byExit);
+    const broker = afterTrades(before.broker, outcomes);
     const { run_id, outcomes_digest, outcomes_so_far, ...learned } = base;
     return {
       run_id,
@@ -128,8 +128,8 @@ export class SessionChunk {
       final_value: broker.balance,
       max_drawdown_pct: ofChunk.maxPct,
       counters: this.#counters(marks),
-      ...costsAndExpectation(this.#outcomes),
-      daily: daysOf({ marks, endMs, startMs: this.chunk.startMs }, before.broker, this.#outcomes),
+      ...costsAndExpectation(outcomes),
+      daily: daysOf({ marks, endMs, startMs: this.chunk.startMs }, before.broker, outcomes),
       state: { broker, peak_equity: drawdown.peak, max_drawdown_pct: drawdown.maxPct },
     };
   }
@@ -147,6 +147,12 @@ export class SessionChunk {
       abstentions,
     };
   }
+}
+
+/** The order in which a session that goes on reads its trades, so that sums over them end in the same digits. */
+function byExit(a: SessionOutcome, b: SessionOutcome): number {
+  if (a.exit_timestamp !== b.exit_timestamp) return a.exit_timestamp < b.exit_timestamp ? -1 : 1;
+  return a.decision_id < b.decision_id ? -1 : 1;
 }
 
 /** Trades without an R have no part in what is measured in it. */
@@ -172,14 +178,17 @@ function afterTrades(before: BrokerState, outcomes: readonly SessionOutcome[]): 
   return { ...before, balance, turnover_notional: turnover, realized_pnl: Object.fromEntries(realized) };
 }
 
-/** Equity at the end of each day of a chunk, also of days on which nothing happened. */
+/**
+ * Equity at the end of each day of a chunk, also of days on which nothing happened.
+ *
+ * @param closed In the order of their exits.
+ */
 function daysOf(
   { marks, startMs, endMs }: { marks: readonly EquityMark[]; startMs: number; endMs: number },
   before: BrokerState,
-  outcomes: readonly SessionOutcome[],
+  closed: readonly SessionOutcome[],
 ): readonly DayRecord[] {
   const days: DayRecord[] = [];
-  const closed = outcomes.toSorted((a, b) => (a.exit_timestamp < b.exit_timestamp ? -1 : 1));
   const pnl = new Map(Object.entries(before.realized_pnl));
   let [equity, mark, trade] = [before.balance, 0, 0];
   for (let day = startMs; day < endMs; day += DAY_MS) {

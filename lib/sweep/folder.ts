@@ -2,7 +2,7 @@
  * The folder of a sweep: `cells.ndjson`, the plan; `cell_<n>.json` of each finished cell; `failed_<n>.json` of each that failed; the
  * memories of the cells in `cells/<n>/`; `result.json` and `result.csv`.
  */
-import { corruptFile, fail } from "../errors.ts";
+import { CarryoverError, corruptFile, fail } from "../errors.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import { encodeSealedJson, readSealedJson } from "../storage/sealed-json.ts";
 import { ensureFile, type Storage } from "../storage/storage.ts";
@@ -57,7 +57,7 @@ export class SweepFolder {
     try {
       await ensureFile(this.#storage, PLAN_FILE, encodePlan(plan));
     } catch (error) {
-      if (!hasPlan) throw error;
+      if (!(error instanceof CarryoverError && error.code === "CONFLICT")) throw error;
       throw fail("CONFLICT", `Cannot sweep in "${this.#storage.label}"`, {
         found: "another sweep (other cells, or another configuration)",
         expected: "this one: name another folder with --out, or remove that one",

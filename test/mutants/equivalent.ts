@@ -578,4 +578,30 @@ export const EQUIVALENT: readonly Equivalent[] = [
     mutation: "collectGarbage(trades.length); -> ;",
     reason: "Only the use of memory differs.",
   },
+  {
+    file: "lib/sweep/folder.ts",
+    mutation: "await this.#read(`cell_${cell}.json`, cell) -> this.#read(`cell_${cell}.json`, cell)",
+    reason: "An async function waits for the promise that it returns.",
+  },
+  {
+    file: "lib/serve/session-chunk.ts",
+    mutation: "begun < entered.length -> begun <= entered.length",
+    reason: "There is no entry after the last, and nothing is at most a time.",
+  },
+  {
+    file: "lib/serve/session-chunk.ts",
+    mutation: "1 -> 2",
+    near: "? -1 : 1",
+    reason: "Only the sign of a comparison counts.",
+  },
+  {
+    file: "lib/serve/session-chunk.ts",
+    mutation: "a.exit_timestamp < b.exit_timestamp -> a.exit_timestamp <= b.exit_timestamp",
+    reason: "They are not equal.",
+  },
+  {
+    file: "lib/serve/session-chunk.ts",
+    mutation: "a.decision_id < b.decision_id -> a.decision_id <= b.decision_id",
+    reason: "No two trades have one id.",
+  },
 ];

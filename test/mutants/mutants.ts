@@ -43,7 +43,7 @@ async function runTests(
   limitMs: number,
 ): Promise<{ pass: boolean; ms: number }> {
   const startedMs = performance.now();
-  const child = Bun.spawn([process.execPath, "test", "--bail", ...tests], {
+  const child = Bun.spawn([process.execPath, "test", "--bail", "--timeout", "60000", ...tests], {
     cwd: folder,
     stdin: "ignore",
     stdout: "ignore",

@@ -17,6 +17,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   ],
   "lib/memory/lessons.ts": [],
   "lib/stats/bootstrap.ts": [],
+  "lib/storage/blocks.ts": [],
   "lib/storage/sealed-json.ts": [],
   "lib/storage/group-commit.node.ts": ["test/storage/disk.test.ts"],
   "lib/storage/disk.node.ts": [],
@@ -43,6 +44,8 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   "lib/backup/restore.node.ts": ["test/backup/verify.test.ts", "test/backup/prune.test.ts"],
   "lib/backtest/resume.ts": [],
   "lib/backtest/run-files.ts": [],
+  "lib/serve/session-chunk.ts": [],
+  "lib/sweep/folder.ts": [],
 };
 
 /** The tests of a file of the list: its mirror, if there is one, and what the list adds. */

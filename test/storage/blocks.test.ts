@@ -83,13 +83,19 @@ describe("readLines()", () => {
     expect(parts.flat()).toEqual(lines);
   });
 
+  test("returns a line whose end is the first byte of the last block", async () => {
+    const line = "x".repeat(BLOCK_BYTES);
+    expect(await linesIn(utf8(`${line}\n`))).toEqual([[line]]);
+  });
+
   test("leaves out a line that is not whole within the bytes that are wanted", async () => {
     expect(await linesIn(utf8("a\nb\nc\n"), 5)).toEqual([["a", "b"]]);
   });
 
   test("takes a line of 16 MiB, and refuses a longer one", async () => {
     const longest = `${"x".repeat(MAX_LINE_BYTES)}\n`;
-    expect((await linesIn(utf8(`a\n${longest}b\n`))).flat().map((line) => line.length)).toEqual([1, MAX_LINE_BYTES, 1]);
+    const lines = (await linesIn(utf8(`${longest}a\n${longest}`))).flat();
+    expect(lines.map((line) => line.length)).toEqual([MAX_LINE_BYTES, 1, MAX_LINE_BYTES]);
     const { code, message } = await failureOf(linesIn(utf8(`x${longest}`)));
     expect([code, message]).toEqual([
       "CORRUPT",
@@ -101,6 +107,7 @@ describe("readLines()", () => {
     const { storage, asked } = await fileOf(new Uint8Array(2 * MAX_LINE_BYTES));
     const reading = Array.fromAsync(readLines(storage, NAME, { maxBytes: MAX_BYTES }));
     expect((await failureOf(reading)).code).toBe("CORRUPT");
-    expect(asked).toEqual(Array.from({ length: MAX_LINE_BYTES / BLOCK_BYTES + 1 }, () => BLOCK_BYTES));
+    // In blocks of 1 MiB.
+    expect(asked).toEqual(Array.from({ length: 17 }, () => 1_048_576));
   });
 });
