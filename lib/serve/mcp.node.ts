@@ -8,6 +8,7 @@ import { loadOptional } from "../util/optional-packages.ts";
 import { VERSION } from "../version.ts";
 import { type RpcHandler, rpcErrorOf } from "./json-rpc.ts";
 import { METHODS } from "./methods.ts";
+import { paramSchemas } from "./param-schemas.ts";
 
 /** What the protocol needs of its package. */
 export interface McpKit {
@@ -43,7 +44,8 @@ export async function serveMcp(kit: McpKit, options: RpcHandler & { readonly sig
 
 function serverOf(kit: McpKit, handler: RpcHandler): McpServer {
   const server = new kit.McpServer({ name: "carryover", version: VERSION }, { instructions: INSTRUCTIONS });
-  for (const { name, description, schema, isReadOnly, isDestructive } of METHODS) {
+  const schemas = paramSchemas(z);
+  for (const { name, description, isReadOnly, isDestructive } of METHODS) {
     const annotations = {
       readOnlyHint: isReadOnly,
       destructiveHint: isDestructive,
@@ -51,7 +53,7 @@ function serverOf(kit: McpKit, handler: RpcHandler): McpServer {
       idempotentHint: name !== "open_session",
       openWorldHint: false,
     };
-    const config = { description, annotations, inputSchema: asSent(z.toJSONSchema(schema, { io: "input" })) };
+    const config = { description, annotations, inputSchema: asSent(z.toJSONSchema(schemas[name], { io: "input" })) };
     server.registerTool(name, config, async (params: unknown) => call(name, params, handler));
   }
   return server;

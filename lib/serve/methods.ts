@@ -1,35 +1,30 @@
 /** The methods that programs call, whatever they are called over. They are the tools of the Model Context Protocol, too. */
-import type { z } from "zod";
 import { closest } from "../util/closest.ts";
 import { UnknownMethod } from "./json-rpc.ts";
 import type { MemoryServer } from "./memory-server.ts";
-import { parseParams, SCHEMAS } from "./params.ts";
+import { type MethodName, parseParams, type ParamsOf } from "./params.ts";
 import type { Answer } from "./session-results.ts";
 
 /** A method, and what a model is told of it. */
 export interface Method {
-  readonly name: string;
+  readonly name: MethodName;
   readonly description: string;
-  readonly schema: z.ZodType;
   readonly isReadOnly: boolean;
   readonly isDestructive: boolean;
   readonly call: (server: MemoryServer, params: unknown) => Promise<Answer>;
 }
 
-function method<Name extends keyof typeof SCHEMAS>(
+function method<Name extends MethodName>(
   name: Name,
   about: Pick<Method, "description"> & { kind?: "reads" | "destroys" },
-  call: (server: MemoryServer, params: z.output<(typeof SCHEMAS)[Name]>) => Promise<Answer>,
+  call: (server: MemoryServer, params: ParamsOf<Name>) => Promise<Answer>,
 ): Method {
-  const schema = SCHEMAS[name];
   return {
     name,
     description: about.description,
-    schema,
     isReadOnly: about.kind === "reads",
     isDestructive: about.kind === "destroys",
-    call: async (server, params) =>
-      call(server, parseParams(name, schema as z.ZodType<z.output<(typeof SCHEMAS)[Name]>>, params)),
+    call: async (server, params) => call(server, await parseParams(name, params)),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Which run a session is: the key of what its decisions depend on, and the sessions that it may continue. */
-import { z } from "zod";
 import { type RunKey, hashTrades, highestAttempt, runIdOf } from "../backtest/run-key.ts";
 import { type Config, toSettings } from "../config/config.ts";
+import { quickCheck } from "../config/quick-check.ts";
 import { checkConfig } from "../config/schema.ts";
 import type { Memory } from "../memory/store.ts";
 import type { EmbeddedTrade } from "../memory/trade.ts";
@@ -28,7 +28,7 @@ export interface SessionSettings {
  *
  * @throws {ParamError} Naming the key, such as `settings.backtest.chunks`.
  */
-export function sessionSettings(config: Config, set: SettingsParam = {}): SessionSettings {
+export async function sessionSettings(config: Config, set: SettingsParam = {}): Promise<SessionSettings> {
   const { backtest = {}, portfolio_memory = {} } = set;
   const changed = {
     ...config,
@@ -36,13 +36,7 @@ export function sessionSettings(config: Config, set: SettingsParam = {}): Sessio
     backtest: { ...config.backtest, ...backtest, costs: merged(config.backtest.costs, backtest["costs"]) },
   };
   const risk = merged(config.backtest.risk, backtest["risk"]);
-  const checked = checkConfig(z, { ...changed, backtest: { ...changed.backtest, risk } });
-  if ("problems" in checked) {
-    const text = checked.problems.map(({ found, place, expected }) => `found ${found}${place}, expected ${expected}`);
-    const field = ["settings", ...(checked.problems[0]?.path ?? [])].join(".");
-    throw new ParamError(`Cannot open_session: ${text.join("; ")}`, { field });
-  }
-  const used = checked.config;
+  const used = await checkedSettings({ ...changed, backtest: { ...changed.backtest, risk } });
   const settings = toSettings(used);
   const { chunks, timeframe, decision_interval, initial_balance, costs, asset_costs, risk: usedRisk } = used.backtest;
   const keyed = {
@@ -56,6 +50,17 @@ export function sessionSettings(config: Config, set: SettingsParam = {}): Sessio
       toSettings({ ...used, backtest: { ...used.backtest, assets: [asset] } }).backtest.costs.get(asset)!,
     keyed: JSON.parse(JSON.stringify(keyed)) as Record<string, Json>,
   };
+}
+
+async function checkedSettings(data: object): Promise<Config> {
+  const quick = quickCheck(data);
+  if (quick !== undefined) return quick;
+  const { z } = await import("zod");
+  const checked = checkConfig(z, data);
+  if ("config" in checked) return checked.config;
+  const text = checked.problems.map(({ found, place, expected }) => `found ${found}${place}, expected ${expected}`);
+  const field = ["settings", ...(checked.problems[0]?.path ?? [])].join(".");
+  throw new ParamError(`Cannot open_session: ${text.join("; ")}`, { field });
 }
 
 /** A part of the settings, some of its keys replaced. What is no map is left for the check. */

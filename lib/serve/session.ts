@@ -57,16 +57,17 @@ export class Session {
   readonly #situations: SituationReader;
   #run: SessionRun | undefined;
 
-  private constructor(params: OpenSessionParams, options: SessionOptions) {
+  private constructor(params: OpenSessionParams, options: SessionOptions & { settings: SessionSettings }) {
     this.params = params;
     this.#options = options;
-    this.#settings = sessionSettings(options.config, params.settings);
+    this.#settings = options.settings;
     this.#situations = new SituationReader({ features: this.#settings.memory.recallFeatures });
   }
 
   /** Opens a session. A backtest without a `start` begins with its first decision, or the entry of its first trade. */
   static async open(params: OpenSessionParams, options: SessionOptions): Promise<Session> {
-    const session = new Session(params, options);
+    const settings = await sessionSettings(options.config, params.settings);
+    const session = new Session(params, { ...options, settings });
     if (params.mode === "live") await session.#begin(options.now());
     else if (params.start !== undefined) await session.#begin(params.start);
     return session;

@@ -7,7 +7,7 @@ import type { SituationParam } from "./params.ts";
 import { refuseParam } from "./param-error.ts";
 
 /** The numbers of a built-in situation. */
-const NUMBERS = [
+const NUMBERS: ReadonlySet<string> = new Set([
   "close",
   "atr",
   "volatility_pct",
@@ -20,7 +20,7 @@ const NUMBERS = [
   "channel_high",
   "channel_low",
   "return_pct",
-] as const;
+]);
 
 const REGIMES = ["TRENDING", "RANGING", "VOLATILE"];
 
@@ -59,17 +59,19 @@ export class SituationReader {
     sent: { asset: string; asOf: number; values: SituationParam; description?: string | undefined },
   ): KnownSituation {
     const { asset, asOf, values, description } = sent;
-    const known = Object.entries(values);
-    const ofNumbers = Object.fromEntries(known.filter(([name]) => isBuiltIn(name)));
-    const wrong = known.find(([name, value]) => typeof value !== (isBuiltIn(name) ? "number" : typeof value));
-    if (wrong !== undefined)
-      throw refuseParam(method, `situation.${wrong[0]}`, { found: JSON.stringify(wrong[1]), expected: "a number" });
-    const features = Object.fromEntries(known.filter(([name]) => !isBuiltIn(name) && name !== "regime"));
+    const numbers: Record<string, number> = {};
+    const features: Record<string, number | string> = {};
+    for (const [name, value] of Object.entries(values)) {
+      if (name === "regime") continue;
+      if (!NUMBERS.has(name)) features[name] = value;
+      else if (typeof value === "number") numbers[name] = value;
+      else throw refuseParam(method, `situation.${name}`, { found: JSON.stringify(value), expected: "a number" });
+    }
     const names = Object.keys(features).toSorted();
     const ranked = names.length === 0 ? {} : { features, feature_ranks: this.#ranks(asset, features) };
-    const situation: SessionSituation = { regime: regimeOf(method, values["regime"]), ...ofNumbers, ...ranked };
+    const situation: SessionSituation = { regime: regimeOf(method, values["regime"]), ...numbers, ...ranked };
     const told = names.filter((name) => this.#wanted?.includes(name) ?? true);
-    const isWhole = REGIMES.includes(situation.regime) && NUMBERS.every((name) => name in ofNumbers);
+    const isWhole = REGIMES.includes(situation.regime) && Object.keys(numbers).length === NUMBERS.size;
     const whole = isWhole ? ({ asset, timestamp: asOf, ...situation } as Situation) : undefined;
     const sentence =
       description === undefined
@@ -102,10 +104,6 @@ export class SituationReader {
     });
     return Object.fromEntries(ranks);
   }
-}
-
-function isBuiltIn(name: string): boolean {
-  return (NUMBERS as readonly string[]).includes(name);
 }
 
 function regimeOf(method: string, value: SituationParam[string] | undefined): string {
