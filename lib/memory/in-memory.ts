@@ -64,6 +64,10 @@ export class InMemoryMemory implements Memory {
     this.marks = marks;
   }
 
+  find(id: string): EmbeddedTrade | undefined {
+    return this.trades.find((trade) => trade.id === id);
+  }
+
   async record(outcome: Outcome): Promise<EmbeddedTrade> {
     return (await this.beginRecord(outcome)).trade;
   }

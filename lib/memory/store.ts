@@ -16,7 +16,7 @@ import type { SessionOutcome } from "./session-outcome.ts";
 import { SIDECAR_FILE } from "./sidecar.ts";
 import { areStatisticsCurrent, writeStatistics } from "./statistics.ts";
 import { type EmbeddedTrade, insertionIndex, isEmbedded, isSameTrade, tradeOf } from "./trade.ts";
-import { attachVectors, VectorFiles, VECTORS_FILE } from "./vectors.ts";
+import { attachVectors, noteReplacing, VectorFiles, VECTORS_FILE } from "./vectors.ts";
 
 /** Outcomes that are recorded between two writes of the caches, in a memory of this many. */
 export const recordsPerFlush = (trades: number): number => Math.max(512, trades / 8);
@@ -45,6 +45,9 @@ export interface Memory {
   readonly damaged: readonly DamagedFile[];
   /** How many vectors were made when it was opened. */
   readonly embedded: number;
+
+  /** The remembered trade with an id. */
+  find(id: string): EmbeddedTrade | undefined;
 
   /**
    * Remembers a closed trade. Durable when it returns; the same outcome again is success.
@@ -107,17 +110,6 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions = 
   await keepForeignStatistics(storage, options);
   await memory.flush();
   return memory;
-}
-
-function noteReplacing(
-  { sidecar, trades }: MemoryReading,
-  { embedder, onNote }: { embedder: Embedder } & Pick<OpenMemoryOptions, "onNote">,
-): void {
-  if (sidecar === undefined || sidecar.trades.length === 0 || trades.length === 0) return;
-  if (sidecar.fingerprint === embedder.fingerprint && sidecar.dim === embedder.dim) return;
-  const by = sidecar.embedder === embedder.id ? `another version of ${embedder.id}` : sidecar.embedder;
-  const { length: count } = sidecar.trades;
-  onNote?.(`Replacing ${count} ${count === 1 ? "vector" : "vectors"} by ${by} with vectors by ${embedder.id}`);
 }
 
 /** Makes the missing vectors, and writes now and then so that a stopped opening keeps what it made. */
@@ -194,6 +186,11 @@ class StoredMemory implements Memory {
     this.#markFiles = [...opened.reading.markFiles];
   }
 
+  find(id: string): EmbeddedTrade | undefined {
+    const known = this.#byId.get(id.toLowerCase());
+    return known?.id === id ? known : undefined;
+  }
+
   async record(outcome: Outcome | SessionOutcome): Promise<EmbeddedTrade> {
     const { trade, durable } = await this.beginRecord(outcome);
     await durable;
@@ -241,8 +238,7 @@ class StoredMemory implements Memory {
     const key = id.toLowerCase();
     // If it fails, it is not known after all.
     await this.#underWay.get(key)?.catch(() => {});
-    this.#byLowerCaseId ??= new Map(this.trades.map((trade) => [trade.id.toLowerCase(), trade]));
-    const known = this.#byLowerCaseId.get(key);
+    const known = this.#byId.get(key);
     if (known !== undefined && known.id !== id) {
       const expected = "ids that differ by more than case";
       throw fail("BAD_OUTCOME", `Cannot record "${id}"`, { found: `"${known.id}"`, expected });
@@ -258,7 +254,7 @@ class StoredMemory implements Memory {
       this.trades.splice(this.trades.indexOf(known), 1);
     }
     this.trades.splice(insertionIndex(this.trades, trade), 0, trade);
-    this.#byLowerCaseId.set(key, trade);
+    this.#byId.set(key, trade);
     this.#unflushed += 1;
     const durable = written.catch((error: unknown) => {
       this.trades.splice(this.trades.indexOf(trade), 1);
@@ -286,6 +282,10 @@ class StoredMemory implements Memory {
       writeStatistics(this.storage, { trades, marks, digest }),
     ]);
     this.#unflushed = 0;
+  }
+
+  get #byId(): Map<string, EmbeddedTrade> {
+    return (this.#byLowerCaseId ??= new Map(this.trades.map((trade) => [trade.id.toLowerCase(), trade])));
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -31,6 +31,18 @@ export async function* readVectors(
   }
 }
 
+/** Says so if vectors of another embedder are about to be replaced. */
+export function noteReplacing(
+  { sidecar, trades }: { sidecar: Sidecar | undefined; trades: readonly Trade[] },
+  { embedder, onNote }: { embedder: Embedder; onNote?: ((note: string) => void) | undefined },
+): void {
+  if (sidecar === undefined || sidecar.trades.length === 0 || trades.length === 0) return;
+  if (sidecar.fingerprint === embedder.fingerprint && sidecar.dim === embedder.dim) return;
+  const by = sidecar.embedder === embedder.id ? `another version of ${embedder.id}` : sidecar.embedder;
+  const { length: count } = sidecar.trades;
+  onNote?.(`Replacing ${count} ${count === 1 ? "vector" : "vectors"} by ${by} with vectors by ${embedder.id}`);
+}
+
 /**
  * Gives the trades of a sidecar their stored vectors, if they are of this embedder. A trade whose vector is missing or damaged
  * gets none.

@@ -275,7 +275,7 @@ export class Session {
   }
 
   #assertFree(method: string, id: string, run: SessionRun): void {
-    const taken = this.#options.memory.trades.find((trade) => trade.id === id);
+    const taken = this.#options.memory.find(id);
     if (taken !== undefined && taken.runId !== run.id) throw takenId(method, id);
   }
 }
