@@ -4,7 +4,7 @@ import type { McpKit } from "../lib/serve/mcp.node.ts";
 import { newToken, openServer, type OpenServer } from "../lib/serve/open.node.ts";
 import { parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { loadConfig, locateMemory } from "./cli/config-flags.ts";
-import { note, runScript, writeOut, writeRaw } from "./cli/main.ts";
+import { note, runScript, writeAnswer, writeOut, writeRaw } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import { shownPath } from "./text/table.ts";
 
@@ -69,7 +69,7 @@ async function serveStdio({ calls }: OpenServer, signal: AbortSignal): Promise<v
   const stdio = await import("../lib/serve/stdio.node.ts");
   const { stdin } = process;
   const call = (method: string, params: unknown): Promise<unknown> => calls.call(method, params);
-  await stdio.serveStdio({ call, onBug, input: stdin, signal, write: writeRaw });
+  await stdio.serveStdio({ call, onBug, input: stdin, signal, write: writeAnswer });
   // It may be open still, and would keep the process.
   stdin.destroy();
 }

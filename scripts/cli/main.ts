@@ -167,9 +167,26 @@ export async function writeBytes(bytes: Uint8Array): Promise<void> {
     if (error === null) rest = rest.subarray(written);
     // The reader's end may be shared with a process that made it non-blocking.
     else if (error.code === "EAGAIN") await new Promise((done) => setTimeout(done, 5));
-    else if (error.code === "EPIPE" || error.code === "EBADF") throw new StdoutClosed();
-    else throw new CarryoverError("IO", `Cannot write to stdout: ${error.message}`, { cause: error });
+    else throw stdoutError(error);
   }
+}
+
+/**
+ * Like `writeRaw()`, for an answer that somebody waits for. Bun writes to a pipe without another thread, which would have to wake up,
+ * and goes on while the reader is slow. Node would wait for the reader.
+ */
+export async function writeAnswer(text: string): Promise<void> {
+  if (process.versions.bun === undefined) return writeRaw(text);
+  const { stdout } = process;
+  // The callback is told, too.
+  if (stdout.listenerCount("error") === 0) stdout.on("error", () => {});
+  const error = await new Promise<Error | null | undefined>((resolve) => void stdout.write(text, resolve));
+  if (error) throw stdoutError(error);
+}
+
+function stdoutError(error: NodeJS.ErrnoException): Error {
+  if (error.code === "EPIPE" || error.code === "EBADF") return new StdoutClosed();
+  return new CarryoverError("IO", `Cannot write to stdout: ${error.message}`, { cause: error });
 }
 
 /** Writes one JSON document, on one line, to stdout. No character in it tells a terminal to do anything. */

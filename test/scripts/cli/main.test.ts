@@ -12,7 +12,12 @@ describe("runScript()", () => {
     expect(stderr).toBe("the script came to its end\n");
   });
 
-  test.each(["big", "lines"])("ends quietly when the reader of %s closes the pipe", async (what) => {
+  test("writes all of a thousand answers to a slow pipe", async () => {
+    const { stdout, stderr } = await shell("$SCRIPT answers | (sleep 0.3; wc -c)");
+    expect([stdout.trim(), stderr]).toEqual(["5000000", "the script came to its end\n"]);
+  });
+
+  test.each(["big", "lines", "answers"])("ends quietly when the reader of %s closes the pipe", async (what) => {
     const { stdout, stderr } = await shell(`$SCRIPT ${what} | head -c 4; echo " \${PIPESTATUS[0]}"`);
     expect(stdout).toMatch(/^.{4} 0\n$/s);
     expect(stderr).toBe("");
