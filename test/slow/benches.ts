@@ -48,7 +48,10 @@ test.each(
       ["slow-provider", () => slowProvider({ rounds: 1, start: "2021-03-01", end: "2021-03-03" })],
       ["report", () => reportOfRun({ rounds: 1, end: "2021-02-01" })],
       ["record", () => record({ sizes: [5, 10, 15], records: 3 })],
-      ["serve", () => serving({ outcomes: 20, calls: 5, clients: 3, requests: 2 })],
+      [
+        "serve",
+        () => serving({ outcomes: 20, calls: 5, clients: 3, requests: 2, start: "2021-03-01", end: "2021-03-08" }),
+      ],
       ["large-memory", () => largeMemory({ outcomes: 50, rounds: 1 })],
       ["compare-memory", () => compareMemory({ rounds: 1, start: "2021-03-01", end: "2021-03-08" })],
       ["growth", () => growth({ rounds: 1, sizes: [5, 10] })],
