@@ -29,11 +29,12 @@ import os
 import shutil
 import subprocess
 import threading
+import weakref
 from collections import deque
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Deque, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Deque, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Type, Union
 
 __all__ = ["Carryover", "CarryoverError", "Session", "Time", "Vote"]
 __version__ = "1.0.0"
@@ -44,8 +45,12 @@ Vote = Union[Tuple[str, float], Mapping[str, Any], None]
 #: An answer of the server, by the names of docs/SERVE.md.
 Answer = Dict[str, Any]
 
-#: Requests that are under way before the next one waits for an answer.
+#: Requests that are under way before the next one waits for an answer, and their bytes: less than a pipe holds, so that this program
+#: is never stuck in writing to a server that is stuck in answering it.
 _MAX_UNDER_WAY = 64
+_MAX_UNDER_WAY_BYTES = 32 * 1024
+#: Of a message to the server.
+_MAX_MESSAGE_BYTES = 1024 * 1024
 
 _log = logging.getLogger("carryover")
 
@@ -76,17 +81,26 @@ class Carryover:
         config: Union[str, "os.PathLike[str]", None] = None,
         command: Optional[Sequence[str]] = None,
     ) -> None:
+        if isinstance(command, str):
+            raise TypeError(f'Cannot start {command!r}: found a text, expected a list such as ["bun", "/path/to/carryover/scripts/serve.ts"]')
         args = [*(command or _find_command()), "--stdio", "--memory-dir", os.fspath(memory_dir)]
         if config is not None:
             args += ["--config", os.fspath(config)]
         self._last_notes: Deque[str] = deque(maxlen=20)
         self._answers: Dict[int, Dict[str, Any]] = {}
-        self._unawaited: Dict[int, None] = {}
+        #: Bytes of the requests without an answer, by id.
+        self._under_way: Dict[int, int] = {}
+        self._unawaited: Set[int] = set()
+        self._refused: List[CarryoverError] = []
         self._next_id = 0
         self._lock = threading.RLock()
+        #: Why nothing can be sent any more.
+        self._closed: Optional[str] = None
+        # In a session of its own, as Ctrl-C is for this program, which may still have trades to record. The server ends with its stdin.
         self._child = subprocess.Popen(
-            args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=-1
+            args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=-1, start_new_session=True
         )
+        _opened.add(self)
         self._notes = threading.Thread(target=self._read_notes, daemon=True)
         self._notes.start()
         try:
@@ -104,12 +118,18 @@ class Carryover:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        if error is None:
-            self.flush()
-        self.close()
+        try:
+            if error is None:
+                self.flush()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Ends the server. What it answered is durable. Open sessions stay open, and can be resumed."""
+        if self._closed is not None:
+            return
+        self._closed = "it is closed: open another Carryover"
+        _opened.discard(self)
         child = self._child
         if child.poll() is None and child.stdin is not None:
             try:
@@ -132,7 +152,13 @@ class Carryover:
         """Waits for all that was recorded with ``wait=False``, and raises what was refused of it."""
         with self._lock:
             while self._unawaited:
-                self._settle(next(iter(self._unawaited)))
+                self._read_answer()
+            refused, self._refused = self._refused, []
+        if len(refused) == 1:
+            raise refused[0]
+        if refused:
+            first = refused[0]
+            raise CarryoverError(f"{first}; {len(refused) - 1} more were refused", first.code, first.field)
 
     def open_session(
         self,
@@ -214,54 +240,84 @@ class Carryover:
             return self._result(self._send(method, params))
 
     def call_later(self, method: str, params: Mapping[str, Any]) -> None:
-        """Like ``call()``, but does not wait: ``flush()`` or a later call raises what was refused."""
+        """Like ``call()``, but does not wait: ``flush()`` raises what was refused."""
         with self._lock:
-            while len(self._unawaited) >= _MAX_UNDER_WAY:
-                self._settle(next(iter(self._unawaited)))
-            self._unawaited[self._send(method, params)] = None
-
-    def _settle(self, request_id: int) -> None:
-        del self._unawaited[request_id]
-        self._result(request_id)
+            self._unawaited.add(self._send(method, params))
 
     def _send(self, method: str, params: Mapping[str, Any]) -> int:
+        if self._closed is not None:
+            raise CarryoverError(f"Cannot {method}: {self._closed}", "BAD_USAGE")
         self._next_id += 1
         given = {name: value for name, value in params.items() if value is not None}
         request = {"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": given}
         try:
-            line = json.dumps(request, default=_plain, allow_nan=False, separators=(",", ":"))
+            line = json.dumps(request, default=_plain, allow_nan=False, separators=(",", ":")).encode() + b"\n"
         except ValueError:
             raise CarryoverError(f"Cannot {method}: found NaN or an infinite number, expected a number", "BAD_USAGE") from None
+        if len(line) > _MAX_MESSAGE_BYTES:
+            expected = f"at most {_MAX_MESSAGE_BYTES}: shorten reasons and descriptions"
+            raise CarryoverError(f"Cannot {method}: found {len(line)} bytes, expected {expected}", "BAD_USAGE")
+        while self._under_way and not self._has_room(len(line)):
+            self._read_answer()
         assert self._child.stdin is not None
         try:
-            self._child.stdin.write(line.encode() + b"\n")
+            self._child.stdin.write(line)
             self._child.stdin.flush()
         except (BrokenPipeError, ValueError):
             raise self._ended() from None
+        self._under_way[self._next_id] = len(line)
         return self._next_id
 
+    def _has_room(self, size: int) -> bool:
+        under_way = self._under_way
+        return len(under_way) < _MAX_UNDER_WAY and sum(under_way.values()) + size <= _MAX_UNDER_WAY_BYTES
+
     def _result(self, request_id: int) -> Answer:
-        assert self._child.stdout is not None
         while request_id not in self._answers:
-            line = self._child.stdout.readline()
-            if not line.endswith(b"\n"):
-                raise self._ended()
-            answer = json.loads(line)
-            self._answers[answer["id"]] = answer
+            self._read_answer()
         answer = self._answers.pop(request_id)
         if "error" in answer:
-            error = answer["error"]
-            data = error.get("data", {})
-            raise CarryoverError(error["message"], data.get("code", "BUG"), data.get("field"))
+            raise _refusal(answer["error"])
         result: Answer = answer["result"]
         return result
+
+    def _read_answer(self) -> None:
+        if self._closed is not None:
+            raise CarryoverError(f"Cannot wait for an answer: {self._closed}", "BAD_USAGE")
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise self._ended()
+        try:
+            answer = json.loads(line)
+            request_id = answer["id"]
+        except (ValueError, TypeError, LookupError):
+            raise CarryoverError(f"Cannot read the server's answer: found {line[:100]!r}, expected JSON-RPC") from None
+        if request_id is None:
+            raise _refusal(answer["error"])
+        self._under_way.pop(request_id, None)
+        if request_id not in self._unawaited:
+            self._answers[request_id] = answer
+            return
+        self._unawaited.remove(request_id)
+        if "error" in answer:
+            self._refused.append(_refusal(answer["error"]))
 
     def _ended(self) -> CarryoverError:
         code = self._child.wait()
         self._notes.join()
         errors = [line[len("error: ") :] for line in self._last_notes if line.startswith("error: ")]
-        message = "\n".join(errors) or f"The server ended with exit code {code}"
+        message = "\n".join(errors or [f"The server ended with exit code {code}", *list(self._last_notes)[-5:]])
         return CarryoverError(message, {2: "BAD_USAGE", 3: "NOT_FOUND", 4: "CORRUPT", 5: "LOCKED"}.get(code, "IO"))
+
+    def _leave_to_parent(self) -> None:
+        """In a forked process: the copies of the pipes would keep the server from ending, and mix up requests and answers."""
+        for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
+            # Not by the pipe's own close(), which may write once more what is in its buffer.
+            getattr(pipe, "raw").close()
+        self._lock = threading.RLock()
+        self._unawaited.clear()
+        self._closed = "it was opened in the parent process: open another Carryover, on another folder, in this one"
 
     def _read_notes(self) -> None:
         assert self._child.stderr is not None
@@ -269,6 +325,18 @@ class Carryover:
             text = line.decode(errors="replace").rstrip()
             self._last_notes.append(text)
             _log.info(text)
+
+
+_opened: "weakref.WeakSet[Carryover]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for memory in list(_opened):
+        memory._leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Session:
@@ -376,6 +444,11 @@ class Session:
         return self.memory.call("close_session", {"session": self.id})
 
 
+def _refusal(error: Mapping[str, Any]) -> CarryoverError:
+    data = error.get("data", {})
+    return CarryoverError(error["message"], data.get("code", "BUG"), data.get("field"))
+
+
 def _find_command() -> List[str]:
     """The server of the clone that this file is in, else the installed command."""
     script = Path(__file__).resolve().parent.parent / "scripts" / "serve.ts"
@@ -398,7 +471,7 @@ def _find_command() -> List[str]:
 def _votes(votes: Mapping[str, Vote]) -> List[Dict[str, Any]]:
     cast: List[Dict[str, Any]] = []
     for provider, vote in votes.items():
-        if isinstance(vote, tuple):
+        if isinstance(vote, (tuple, list)):
             action, confidence = vote
             cast.append({"provider": provider, "action": action, "confidence": confidence})
         elif vote is not None:

@@ -2,8 +2,11 @@
 
 import math
 import os
+import signal
+import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -78,6 +81,122 @@ class TheClient(unittest.TestCase):
             with self.assertRaises(CarryoverError) as raised:
                 memory.flush()
             self.assertEqual((raised.exception.code, raised.exception.field), ("BAD_USAGE", "exit_price"))
+
+    def test_flush_waits_for_all_and_says_how_many_were_refused(self) -> None:
+        with self.open() as memory:
+            session = memory.open_session(engine="test", mode="backtest", providers=["good", "bad", "mute"])
+            self.trade(session, 0, wait=False, exit_price=-1)
+            self.trade(session, 4, wait=False)
+            self.trade(session, 8, wait=False, exit_price=-1)
+            with self.assertRaisesRegex(CarryoverError, "exit_price.*; 1 more were refused"):
+                memory.flush()
+            memory.flush()
+            self.assertEqual(memory.memory_stats()["outcomes"], 1)
+
+    def test_a_refusal_at_the_end_of_the_with_statement_leaves_no_server(self) -> None:
+        with self.assertRaisesRegex(CarryoverError, "exit_price"):
+            with self.open() as memory:
+                session = memory.open_session(engine="test", mode="backtest", providers=["good", "bad", "mute"])
+                self.trade(session, 0, wait=False, exit_price=-1)
+        self.assertIsNotNone(memory._child.poll())
+        with self.open() as again:
+            self.assertEqual(again.memory_stats()["outcomes"], 0)
+
+    def test_many_large_requests_that_nobody_waits_for_do_not_block(self) -> None:
+        # An answer of 30 kB each: more than the pipes hold before the first one is read.
+        providers = [f"a provider with a rather long name, number {i:03}" for i in range(100)]
+        votes = [{"provider": name, "action": "BUY", "confidence": 50, "reason": "r" * 200} for name in providers]
+        with self.open() as memory:
+            session = memory.open_session(engine="test", mode="backtest", providers=providers)
+            session.record_outcome(
+                votes={name: ("BUY", 50) for name in providers}, as_of=START + HOUR, asset="A", action="BUY",
+                entry_timestamp=START, exit_timestamp=START + HOUR, entry_price=100, exit_price=104, position_size=1, stop_price=90,
+            )
+            for i in range(2, 102):
+                memory.call_later("decide", {
+                    "session": session.id, "as_of": carryover._time(START + i * HOUR), "asset": "A", "votes": votes,
+                    "price": 100, "stop": 90,
+                })
+            memory.flush()
+
+    def test_a_message_that_is_too_large_is_refused_and_the_next_one_is_answered(self) -> None:
+        with self.open() as memory:
+            session = memory.open_session(engine="test", mode="backtest", providers=["a"])
+            vote = {"action": "BUY", "confidence": 60, "reason": "x" * 1_100_000}
+            with self.assertRaisesRegex(CarryoverError, "Cannot decide: found 1100.*bytes, expected at most 1048576") as raised:
+                session.decide(as_of=START, asset="A", votes={"a": vote})
+            self.assertEqual(raised.exception.code, "BAD_USAGE")
+            self.assertEqual(session.decide(as_of=START, asset="A", votes={"a": ["BUY", 60]})["action"], "BUY")
+
+    @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork()")
+    def test_a_forked_process_has_no_part_in_it_and_does_not_keep_the_server(self) -> None:
+        memory = self.open()
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                memory.memory_stats()
+            except CarryoverError as error:
+                os.write(writing, str(error).encode())
+            memory.close()
+            time.sleep(60)
+            os._exit(0)
+        try:
+            told = os.read(reading, 1000).decode()
+            self.assertIn("Cannot memory_stats: it was opened in the parent process", told)
+            self.assertEqual(memory.memory_stats()["outcomes"], 0)
+            memory.close()
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            os.close(reading)
+            os.close(writing)
+
+    @unittest.skipUnless(hasattr(os, "killpg"), "this system has no process groups")
+    def test_after_ctrl_c_the_program_can_still_record(self) -> None:
+        program = """if True:
+            import sys, time
+            from carryover import Carryover
+            with Carryover(sys.argv[1]) as memory:
+                session = memory.open_session(engine="test", mode="backtest", providers=["a"])
+                try:
+                    print("ready", flush=True)
+                    time.sleep(60)
+                except KeyboardInterrupt:
+                    time.sleep(0.3)
+                    session.record_outcome(
+                        votes={"a": ("BUY", 60)}, as_of="2021-01-02", asset="A", action="BUY", entry_timestamp="2021-01-01",
+                        exit_timestamp="2021-01-01T01:00:00Z", entry_price=100, exit_price=101, position_size=1,
+                    )
+                    print(memory.memory_stats()["outcomes"])
+        """
+        args = [sys.executable, "-c", program, str(Path(self.folder.name) / "memory")]
+        child = subprocess.Popen(
+            args, stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=Path(carryover.__file__).parent
+        )
+        assert child.stdout is not None
+        self.assertEqual(child.stdout.readline(), "ready\n")
+        os.killpg(child.pid, signal.SIGINT)
+        self.assertEqual(child.communicate(timeout=30)[0], "1\n")
+
+    def test_after_its_end_it_says_so(self) -> None:
+        memory = self.open()
+        memory.call_later("memory_stats", {})
+        memory.close()
+        memory.close()
+        with self.assertRaisesRegex(CarryoverError, "Cannot wait for an answer: it is closed"):
+            memory.flush()
+        with self.assertRaisesRegex(CarryoverError, "Cannot memory_stats: it is closed: open another Carryover"):
+            memory.memory_stats()
+
+    def test_a_server_that_cannot_start_is_quoted(self) -> None:
+        program = "import sys; print('Unknown file extension .ts', file=sys.stderr); sys.exit(9)"
+        with self.assertRaisesRegex(CarryoverError, "exit code 9\nUnknown file extension .ts"):
+            Carryover(self.folder.name, command=[sys.executable, "-c", program])
+        with self.assertRaisesRegex(CarryoverError, "found b'hello.*expected JSON-RPC"):
+            Carryover(self.folder.name, command=[sys.executable, "-c", "input(); print('hello')"])
+        with self.assertRaisesRegex(TypeError, "expected a list"):
+            Carryover(self.folder.name, command="bun scripts/serve.ts")
 
     def test_an_error_says_its_code_and_the_field(self) -> None:
         with self.open() as memory:
