@@ -13,6 +13,7 @@ import {
   quote,
 } from "./bar.ts";
 import { findColumns } from "./find-columns.ts";
+import { assertPages } from "./parquet-pages.ts";
 import { SeriesBuilder } from "./series-builder.ts";
 
 /** Reads timestamps as dates, rounded as those of a text. */
@@ -58,6 +59,7 @@ async function readRows(
     );
     const columns = [...names.values()];
     assertSize(metadata, { columns, file });
+    await assertPages(metadata, { buffer, columns });
     const source = { byteLength: buffer.byteLength, slice: (from: number, to?: number) => buffer.slice(from, to) };
     const rows = await parquetReadObjects({ file: source, metadata, columns, compressors, parsers: TIMESTAMP_PARSERS });
     return { rows, names };

@@ -9,7 +9,7 @@ import { gunzipBars } from "../../lib/market/load.node.ts";
 import { parseBarsParquet } from "../../lib/market/parquet.ts";
 import { decodeForgetMark, encodeForgetMark } from "../../lib/memory/forget.ts";
 import { decodeOutcome, encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
-import { parseVotesCsv } from "../../lib/providers/read-votes.ts";
+import { parseVotes, parseVotesCsv } from "../../lib/providers/read-votes.ts";
 import { readVote } from "../../lib/providers/recorded/answer.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";
@@ -98,6 +98,11 @@ export async function targets(): Promise<readonly Target[]> {
       name: "votes, csv",
       seeds: [utf8(VOTES_CSV)],
       decode: async (bytes) => parseVotesCsv(bytes, { file: "votes.csv" }),
+    },
+    {
+      name: "votes, csv.gz",
+      seeds: [new Uint8Array(gzipSync(VOTES_CSV))],
+      decode: (bytes) => parseVotes(bytes, { file: "votes" }),
     },
     { name: "outcome", seeds: [encodeOutcome(makeOutcome()).bytes], decode: (bytes) => decodeOutcome(bytes, NAME) },
     {

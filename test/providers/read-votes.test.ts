@@ -1,9 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { parquetWriteBuffer } from "hyparquet-writer";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { CarryoverError } from "../../lib/errors.ts";
 import { parseVotes, parseVotesCsv, type VotesFileOptions } from "../../lib/providers/read-votes.ts";
 import type { FileVotes } from "../../lib/providers/votes-file.ts";
+import { PROJECT_DIR } from "../samples.ts";
 
 const NEW_YEAR = Date.UTC(2021, 0, 1);
 const HEADER = "timestamp,asset,action,confidence";
@@ -113,6 +116,14 @@ describe("parseVotes() tells by the first bytes whether a file is", () => {
     const options = { file: "votes", assets: ["BTCUSD"], stamp: "known_at" } as const;
     expect(shown(await parseVotes(bytes, options))).toEqual(EXPECTED);
   });
+
+  test.each(["damaged_page_header.parquet", "column_without_a_name.parquet"])(
+    "Parquet, and refuses %s at once, which its reader would not",
+    async (name) => {
+      const bytes = new Uint8Array(readFileSync(join(PROJECT_DIR, "test/fixtures/votes", name)));
+      await expect(parseVotes(bytes, { file: name })).rejects.toThrow("found damaged or incomplete Parquet");
+    },
+  );
 
   test("Parquet, whose rows and columns are named in messages", async () => {
     const bytes = parquet([times, asset, { ...action, data: ["BUY", "EXIT"] }, confidence]);

@@ -1,5 +1,6 @@
 import { badData } from "../bar.ts";
 import { CarryoverError } from "../../errors.ts";
+import { assertPages } from "../parquet-pages.ts";
 import { assertSize, TIMESTAMP_PARSERS } from "../parquet.ts";
 import { type Table, typedTable } from "./foreign-bars.ts";
 import { shortestFloat32 } from "./numbers.ts";
@@ -25,7 +26,9 @@ export async function readParquetTable(bytes: Uint8Array, file: string): Promise
     const metadata = parquetMetadata(buffer);
     const elements = parquetSchema(metadata).children.map(({ element }) => element);
     const names = elements.map(({ name }) => name);
+    if (!names.every((name) => typeof name === "string")) throw new RangeError("a column has no name");
     assertSize(metadata, { columns: names, file });
+    await assertPages(metadata, { buffer, columns: names });
     const records = await parquetReadObjects({ file: buffer, metadata, compressors, parsers: TIMESTAMP_PARSERS });
     const rows = records.map((record) => elements.map((element) => cellOf(record[element.name], element)));
     return typedTable(file, { names, rows, unit: "row" });
