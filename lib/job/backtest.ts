@@ -78,10 +78,13 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   checkAssets(assets);
   const { restart, onNote = () => {}, onStart, onProgress } = options;
   const signals = [options.signal, ...providers.map(({ signal }) => signal)].filter((signal) => signal !== undefined);
+  const { period, notes } = periodOf(options);
+  notes.forEach(onNote);
   const result = await runBacktest({
     settings: settingsOf(options, { assets, timeframeMs: first.timeframeMs }),
     memorySettings: { ...toSettings(DEFAULTS).memory, ...options.memorySettings },
-    period: periodOf(options, onNote),
+    period,
+    notes,
     chunkKind: chunks,
     series,
     market: first.market,
@@ -160,7 +163,7 @@ function settingsOf(
   };
 }
 
-function periodOf({ bars, start, end }: BacktestOptions, onNote: (note: string) => void): Period {
+function periodOf({ bars, start, end }: BacktestOptions): { period: Period; notes: readonly string[] } {
   for (const [name, day] of [
     ["start", start],
     ["end", end],
@@ -175,9 +178,7 @@ function periodOf({ bars, start, end }: BacktestOptions, onNote: (note: string) 
   if (start !== undefined && end !== undefined && start >= end) {
     throw new RangeError(`Cannot backtest: found the end "${end}", expected a day after the start, "${start}"`);
   }
-  const { period, notes } = choosePeriod(bars, { start, end });
-  notes.forEach(onNote);
-  return period;
+  return choosePeriod(bars, { start, end });
 }
 
 /** Providers that have a version: a new one makes another run. */

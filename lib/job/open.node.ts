@@ -43,6 +43,8 @@ export interface OpenJobOptions extends Pick<
   readonly seedIsExplicit?: boolean | undefined;
   /** Whether bars with prices that are likely errors are refused, and not only named. @default false */
   readonly strictBars?: boolean | undefined;
+  /** Whether bars that begin after the period's start or stop before its end are refused, and not only named. @default false */
+  readonly requireBars?: boolean | undefined;
   /** Providers whose questions are asked again, although their answers are recorded. @default none */
   readonly refresh?: readonly string[] | undefined;
   /** @default the one that the configuration names */
@@ -86,14 +88,14 @@ export interface OpenJob {
  */
 export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   const { config, signal = new AbortController().signal, onNote = () => {} } = options;
-  const { series, market, period } = await findBars({ ...options, onNote });
+  const { series, market, period, notes: barNotes } = await findBars({ ...options, onNote });
   const features = market === "bars" ? featuresOf(config, onNote) : undefined;
   const recording = recordingFor(options);
   const loading = { baseDir: options.baseDir, signal, recording, series };
   const { providers, votes, files, refreshes } = await loadProviders(config.providers, { ...loading, onNote });
   const voteLeaks = leaksOf(votes, series);
-  const notes = voteLeaks.map((leak) => leakNote(leak, config.providers));
-  notes.forEach(onNote);
+  const leakNotes = voteLeaks.map((leak) => leakNote(leak, config.providers));
+  leakNotes.forEach(onNote);
   const ofProviders = providers.flatMap((provider) => provider.signal ?? []);
   const stopped = AbortSignal.any([recording?.recorder.signal ?? signal, ...ofProviders]);
   const { backtest: settings, memory: memorySettings } = toSettings(config);
@@ -112,7 +114,7 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
       market,
       features,
       providers,
-      notes,
+      notes: [...barNotes, ...leakNotes],
       signal: stopped,
       shared: options.shared?.work,
       key: { version: VERSION, config: keyConfig(config, refreshes), seed: config.backtest.seed, files },
@@ -207,12 +209,15 @@ async function findBars({
   config: { backtest },
   seedIsExplicit = false,
   strictBars = false,
+  requireBars = false,
   shared = new SharedMarket(),
   onNote,
 }: OpenJobOptions & { onNote: (note: string) => void }): Promise<{
   series: ReadonlyMap<string, BarSeries>;
   market: Market;
   period: Period;
+  /** That the summary keeps. */
+  notes: readonly string[];
 }> {
   const { assets, asset_costs: costs, data_dir: dataDir, timeframe, seed, start, end } = backtest;
   if (dataDir !== SYNTHETIC) {
@@ -222,11 +227,16 @@ async function findBars({
     assertCostsOfAssets({ named, assets, dataDir });
     checkPrices(loaded, { strictBars, onNote });
     const { period, notes } = choosePeriod(loaded, { start, end });
-    notes.forEach(onNote);
+    if (requireBars && notes.length > 0) {
+      const expected =
+        "--require-bars expects bars of the whole period: fetch-bars or import-bars adds what is missing";
+      throw new CarryoverError("NOT_FOUND", [...notes, expected].join("\n"));
+    }
+    for (const message of notes) onNote(`${message}; --require-bars refuses this`);
     if (seedIsExplicit) {
       onNote("The seed has no effect: it is for synthetic bars, and these are real");
     }
-    return { series: byAsset(loaded), market: "bars", period };
+    return { series: byAsset(loaded), market: "bars", period, notes };
   }
 
   const period = {
@@ -241,7 +251,7 @@ async function findBars({
   }
   onNote("These bars are synthetic, and say nothing about a real market");
   const synthetic = assets.map((asset) => shared.bars.synthetic({ asset, timeframe, seed, end: period.endMs }));
-  return { series: byAsset(synthetic), market: "synthetic", period };
+  return { series: byAsset(synthetic), market: "synthetic", period, notes: [] };
 }
 
 /** @throws {CarryoverError} `BAD_DATA` for prices that are likely errors, if they are to be refused. */

@@ -1,6 +1,7 @@
-import { DAY_MS, isoDate } from "../util/time.ts";
-import type { BarSeries } from "../types.ts";
 import { fail } from "../errors.ts";
+import { missingEnds } from "../market/coverage.ts";
+import type { BarSeries } from "../types.ts";
+import { DAY_MS, isoDate } from "../util/time.ts";
 
 /** The period of a run: midnights UTC, the end exclusive. */
 export interface Period {
@@ -8,14 +9,14 @@ export interface Period {
   readonly endMs: number;
 }
 
-/** This much of a period may be without bars at either end: markets close over New Year. */
+/** This much of a year may be without bars at either end: markets close over New Year. */
 const SLACK_MS = 7 * DAY_MS;
 
 /**
  * Chooses the wanted period, or the last full year of which every asset has bars.
  *
  * @param wanted Days `YYYY-MM-DD`, both or neither.
- * @returns The period, and notes for the user on assets that have bars of a part of it only.
+ * @returns The period, and a note on each asset that begins after its start or stops before its end.
  * @throws {CarryoverError} `NOT_FOUND` if an asset has no bars in the period, or there is no full year.
  */
 export function choosePeriod(
@@ -36,7 +37,7 @@ export function choosePeriod(
   if (wanted.start === undefined || wanted.end === undefined) {
     const lastYear = new Date(Math.min(...spans.map(({ endMs }) => endMs)) + SLACK_MS).getUTCFullYear() - 1;
     const period = { startMs: Date.UTC(lastYear, 0, 1), endMs: Date.UTC(lastYear + 1, 0, 1) };
-    if (spans.every((span) => covers(span, period))) return { period, notes: [] };
+    if (spans.every((span) => covers(span, period))) return { period, notes: missingEnds(series, period) };
     throw fail("NOT_FOUND", "Cannot choose a period", {
       found: `bars of ${available}`,
       expected: "a full year of all, or a start and an end",
@@ -51,11 +52,5 @@ export function choosePeriod(
       expected: `some; there are ${available}`,
     });
   }
-  const notes = spans
-    .filter((span) => !covers(span, period))
-    .map(
-      ({ asset, firstMs, endMs }) =>
-        `${asset} has bars of only a part of the period: ${isoDate(firstMs)} to ${isoDate(endMs)}`,
-    );
-  return { period, notes };
+  return { period, notes: missingEnds(series, period) };
 }

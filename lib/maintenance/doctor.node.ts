@@ -170,10 +170,18 @@ async function checkBars({ backtest }: Config): Promise<HealthCheck> {
   return checkOrFailure(name, undefined, async () => {
     const { loadBars } = await import("../market/load.node.ts");
     const { choosePeriod } = await import("../job/period.ts");
-    const { period } = choosePeriod(await loadBars({ assets, dataDir, timeframe }), { start, end });
+    const { isoMinute } = await import("../market/coverage.ts");
+    const series = await loadBars({ assets, dataDir, timeframe });
+    const { period, notes } = choosePeriod(series, { start, end });
+    if (notes.length > 0) {
+      const cure =
+        "fetch-bars or import-bars adds missing bars; --require-bars lets a run refuse to go on without them";
+      return { name, state: "note", found: notes.join("; "), folder: dataDir, cure };
+    }
     const days = `${isoDate(period.startMs)} to ${isoDate(period.endMs)}`;
     const of = assets.length === 1 ? assets[0]! : `${assets.length} assets`;
-    return ok(name, `${timeframe} bars of ${of}, ${days}`, dataDir);
+    const last = isoMinute(Math.min(...series.map(({ bars }) => bars.at(-1)!.timestamp)));
+    return ok(name, `${timeframe} bars of ${of}, a run of ${days}, the last bar ${last}`, dataDir);
   });
 }
 

@@ -101,6 +101,10 @@ export const RUN_FLAGS = {
   assets: { type: "string", value: "A,B", help: "assets, instead of the configuration's" },
   "data-dir": { type: "string", value: "DIR", help: "folder of bars: <ASSET>_<timeframe>.csv, .csv.gz or .parquet" },
   "strict-bars": { type: "boolean", help: "refuse bars with prices that are likely errors, with exit code 4" },
+  "require-bars": {
+    type: "boolean",
+    help: "refuse bars that begin after the period's start or stop before its end, with exit code 3",
+  },
   synthetic: { type: "boolean", help: "use made-up bars; memory is kept in <memory folder>/synthetic" },
   seed: { type: "integer", value: "N", help: "seed of the synthetic bars (default: 1)" },
 } as const;
@@ -115,7 +119,7 @@ export const RUN_FLAGS = {
 export async function runRequest(
   flags: FlagValues<typeof RUN_FLAGS> & MemoryFlags,
   options: Pick<ScriptContext, "guard"> & { enabled?: false | undefined },
-): Promise<{ config: Config; baseDir: string; seedIsExplicit: boolean; strictBars: boolean }> {
+): Promise<{ config: Config; baseDir: string; seedIsExplicit: boolean; strictBars: boolean; requireBars: boolean }> {
   refuseTogether(flags, ["synthetic", "data-dir"]);
   const { "data-dir": dataDir, "memory-dir": memoryDir } = flags;
   const asked = { ...periodOf(flags), assets: assetsOf(flags) };
@@ -144,6 +148,7 @@ export async function runRequest(
     baseDir: loaded.baseDir,
     seedIsExplicit: flags.seed !== undefined,
     strictBars: flags["strict-bars"],
+    requireBars: flags["require-bars"],
   };
 }
 

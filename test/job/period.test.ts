@@ -60,11 +60,14 @@ describe("choosePeriod() without a period", () => {
 describe("a period given to choosePeriod()", () => {
   const all = [series("AAA", "2021-01-01", "2022-01-01"), series("BBB", "2021-03-01", "2021-10-01")];
 
-  test("is taken, with a note on an asset that has bars of a part of it only", () => {
+  test("is taken, with a note on each asset and end without bars", () => {
     expect(choose(all, "2021-04-01", "2021-07-01")).toEqual({ period: "2021-04-01/2021-07-01", notes: [] });
     expect(choose(all, "2021-02-01", "2021-12-01")).toEqual({
       period: "2021-02-01/2021-12-01",
-      notes: ["BBB has bars of only a part of the period: 2021-03-01 to 2021-10-01"],
+      notes: [
+        "BBB: the first bar of the period is of 2021-03-01 00:00 UTC, and the period starts at 2021-02-01",
+        "BBB: the last bar of the period is of 2021-09-30 00:00 UTC, and the period ends at 2021-12-01",
+      ],
     });
   });
 
@@ -81,6 +84,8 @@ describe("a period given to choosePeriod()", () => {
   test("is refused if an asset's bars surround it but none lies in it", () => {
     const holed = series("AAA", "2021-01-01", "2022-01-01", (day) => day >= "2021-05-01" && day < "2021-06-01");
     expect(refusal([holed], "2021-05-01", "2021-06-01").code).toBe("NOT_FOUND");
-    expect(choose([holed], "2021-05-01", "2021-06-02").notes).toEqual([]);
+    expect(choose([holed], "2021-05-01", "2021-06-02").notes).toEqual([
+      "AAA: the first bar of the period is of 2021-06-01 00:00 UTC, and the period starts at 2021-05-01",
+    ]);
   });
 });

@@ -52,7 +52,9 @@ describe("doctor", () => {
     const { code, ready, checks, names } = await examine(["--memory-dir", join(place, "memory")]);
     expect({ code, ready, names }).toEqual({ code: 0, ready: true, names: NAMES });
     expect(checks["engine"]).toMatchObject({ state: "ok", found: `Bun ${Bun.version}`, cure: null });
-    expect(checks["bars"]!.found).toBe("1h bars of 3 assets, 2021-01-01 to 2022-01-01");
+    expect(checks["bars"]!.found).toBe(
+      "1h bars of 3 assets, a run of 2021-01-01 to 2022-01-01, the last bar 2021-12-31 21:00 UTC",
+    );
     expect(checks["memory"]).toMatchObject({ state: "ok", found: "none yet; a run makes it" });
     expect(readdirSync(place)).toEqual([]);
   });
