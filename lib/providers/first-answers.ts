@@ -3,12 +3,12 @@ import type { ConfidenceScale } from "../config/config.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
 import type { Answer } from "../types.ts";
 import { isRecord } from "../util/json.ts";
-import type { Provider } from "./provider.ts";
+import { type Provider, unusableBecause } from "./provider.ts";
 
 /** Answers, or calls, that show it. */
 const FIRST = 50;
 
-/** A provider throws in every call, or its confidences are of another scale. The same command would stop again. */
+/** A provider gives no vote in any call, or its confidences are of another scale. The same command would stop again. */
 export class UnusableProvider extends CarryoverError {}
 
 /** A confidence of 0 to 1 in percent, without the noise of the multiplication: 57 for 0.57. */
@@ -16,46 +16,34 @@ export function shareToPercent(share: number): number {
   return Number((100 * share).toPrecision(15));
 }
 
-/**
- * A provider that stops the run if its first 50 answers have confidences of at most 1, or its first 50 calls throw. At the end of a
- * run fewer are enough.
- *
- * @param options `confidenceScale`: what the greatest confidence is; named, all confidences are taken. `stopsOnError`: `false`
- * lets a provider that throws in every call abstain.
- */
-export function watchFirstAnswers(
-  provider: Provider,
-  options: { confidenceScale?: ConfidenceScale | undefined; stopsOnError: boolean },
-): Provider {
-  const { confidenceScale, stopsOnError } = options;
-  const stop = new AbortController();
-  const calls = { answered: 0, threw: 0 };
-  let highest = 0;
-  let lastError: unknown;
+interface WatchOptions {
+  /** What the greatest confidence is; named, all confidences are taken. */
+  readonly confidenceScale?: ConfidenceScale | undefined;
+  /** `false` lets a provider abstain that gives no vote in any call. */
+  readonly stopsOnError: boolean;
+}
 
-  const problem = (): UnusableProvider | undefined => {
-    if (stopsOnError && calls.threw > 0 && calls.answered === 0)
-      return throwsAlways(provider.name, calls.threw, lastError);
-    const isShare = confidenceScale === undefined && highest > 0 && highest <= 1;
-    return isShare ? otherScale(provider.name, calls.answered, highest) : undefined;
-  };
-  const stopIfUnusable = (): void => {
-    if (calls.answered !== FIRST && calls.threw !== FIRST) return;
-    const found = problem();
-    if (found !== undefined) stop.abort(found);
-  };
+/**
+ * A provider that stops the run if its first 50 answers have confidences of at most 1, or if its first 50 calls throw or return what is
+ * neither a vote nor an abstention. At the end of a run fewer are enough.
+ */
+export function watchFirstAnswers(provider: Provider, options: WatchOptions): Provider {
+  const { confidenceScale } = options;
+  const stop = new AbortController();
+  const first = new FirstAnswers(provider.name, { ...options, stop });
+
   const onAnswer = (answer: unknown): unknown => {
     const { confidence, error } = isRecord(answer) ? answer : {};
-    if (typeof confidence !== "number" || error !== undefined) return answer;
-    calls.answered += 1;
-    highest = Math.max(highest, confidence);
-    stopIfUnusable();
-    return confidenceScale === 1 ? { ...(answer as Answer), confidence: shareToPercent(confidence) } : answer;
+    if (typeof error === "string") return answer;
+    const isShare = confidenceScale === 1 && typeof confidence === "number";
+    const scaled = isShare ? { ...(answer as Answer), confidence: shareToPercent(confidence) } : answer;
+    const problem = unusableBecause(scaled);
+    if (problem === undefined) first.countVote(confidence as number);
+    else first.countUnusable(problem);
+    return scaled;
   };
   const onError = (error: unknown): never => {
-    calls.threw += 1;
-    lastError = error;
-    stopIfUnusable();
+    first.countError(error);
     throw error;
   };
 
@@ -63,7 +51,7 @@ export function watchFirstAnswers(
     ...provider,
     signal: provider.signal === undefined ? stop.signal : AbortSignal.any([provider.signal, stop.signal]),
     beforeEnd: () => {
-      const found = problem();
+      const found = first.problem();
       if (found !== undefined) throw found;
     },
     vote: (situation, context) => {
@@ -81,12 +69,70 @@ export function watchFirstAnswers(
   };
 }
 
+/** Counts what a provider has given so far. */
+class FirstAnswers {
+  readonly #name: string;
+  readonly #options: WatchOptions & { readonly stop: AbortController };
+  #votes = 0;
+  #errors = 0;
+  #unusable = 0;
+  #highest = 0;
+  #last: unknown;
+
+  constructor(name: string, options: WatchOptions & { readonly stop: AbortController }) {
+    this.#name = name;
+    this.#options = options;
+  }
+
+  countVote(confidence: number): void {
+    this.#votes += 1;
+    this.#highest = Math.max(this.#highest, confidence);
+    this.#stopIfUnusable();
+  }
+
+  countUnusable(problem: string): void {
+    this.#unusable += 1;
+    this.#last = problem;
+    this.#stopIfUnusable();
+  }
+
+  countError(error: unknown): void {
+    this.#errors += 1;
+    this.#last = error;
+    this.#stopIfUnusable();
+  }
+
+  problem(): UnusableProvider | undefined {
+    const failed = this.#errors + this.#unusable;
+    if (this.#options.stopsOnError && failed > 0 && this.#votes === 0) {
+      const report = this.#unusable > 0 ? neverVotes : throwsAlways;
+      return report(this.#name, failed, this.#last);
+    }
+    const isShare = this.#options.confidenceScale === undefined && this.#highest > 0 && this.#highest <= 1;
+    return isShare ? otherScale(this.#name, this.#votes, this.#highest) : undefined;
+  }
+
+  #stopIfUnusable(): void {
+    if (this.#votes !== FIRST && this.#errors + this.#unusable !== FIRST) return;
+    const found = this.problem();
+    if (found !== undefined) this.#options.stop.abort(found);
+  }
+}
+
 function throwsAlways(name: string, calls: number, error: unknown): UnusableProvider {
   return new UnusableProvider(
     "UNANSWERED",
     `Cannot use provider "${name}": found an error in each of its ${calls} calls (the last: ${messageOf(error)}), expected ` +
       "votes; on_error: abstain in its configuration lets it abstain",
     { cause: error },
+  );
+}
+
+function neverVotes(name: string, calls: number, error: unknown): UnusableProvider {
+  return new UnusableProvider(
+    "UNANSWERED",
+    `Cannot use provider "${name}": found no vote in its first ${calls} answers (the last: ${messageOf(error)}), expected votes such as ` +
+      '{ action: "BUY", confidence: 60 }; on_error: abstain in its configuration lets it abstain',
   );
 }
 

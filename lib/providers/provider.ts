@@ -81,6 +81,12 @@ export function isAction(value: unknown): value is Action {
   return value === "BUY" || value === "SELL" || value === "HOLD";
 }
 
+/** The action that a word is, in any case. */
+export function actionOf(word: unknown): Action | undefined {
+  if (isAction(word)) return word;
+  return typeof word === "string" ? ACTIONS.find((action) => action === word.toUpperCase()) : undefined;
+}
+
 export function isConfidence(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value <= 100;
 }
@@ -182,6 +188,11 @@ export function toVote(provider: string, answer: unknown): Vote {
   }
 }
 
+/** What is wrong with an answer; `undefined` for a vote, and for an abstention that says why. */
+export function unusableBecause(answer: unknown): string | undefined {
+  return isRecord(answer) && typeof answer["error"] === "string" ? undefined : toVote("", answer).error;
+}
+
 /** Checks everything: providers may be written without a type checker. */
 function checkedAnswer(answer: unknown): Answer {
   const { action, confidence, reason, error, samples, unanswered } = (answer ?? {}) as Partial<
@@ -189,10 +200,12 @@ function checkedAnswer(answer: unknown): Answer {
   >;
   if (typeof error === "string")
     return { ...abstain(truncated(error)), ...(unanswered === true ? { unanswered } : {}) };
-  if (!isAction(action)) return abstain(`found action ${shown(action)}, expected "BUY", "SELL" or "HOLD"`);
+  if (!isRecord(answer)) return abstain(`found ${shown(answer)}, expected an object with "action" and "confidence"`);
+  const known = actionOf(action);
+  if (known === undefined) return abstain(`found action ${shown(action)}, expected "BUY", "SELL" or "HOLD"`);
   if (!isConfidence(confidence)) return abstain(`found confidence ${shown(confidence)}, expected 0 to 100`);
   return {
-    action,
+    action: known,
     confidence,
     ...(typeof reason === "string" ? { reason: truncated(reason) } : {}),
     ...(isSampleCounts(samples) ? { samples } : {}),

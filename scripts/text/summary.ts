@@ -119,11 +119,14 @@ function edgeLine({ expected_and_realized: total, break_even_cost_multiple: mult
 }
 
 /** The multiplier that changed most, and the clearest trend of a win rate. */
-function changedMost({ quarterly_breakdown: chunks, providers, memory_enabled: enabled }: Summary): string {
+function changedMost(summary: Summary): string {
+  const { quarterly_breakdown: chunks, providers, memory_enabled: enabled, decisions } = summary;
   const parts: string[] = [];
   const before = chunks[0]?.provider_multipliers_at_start ?? {};
   const after = chunks.at(-1)?.provider_multipliers ?? {};
-  const changes = Object.keys(after).map((name) => ({ name, size: Math.abs(after[name]! - (before[name] ?? 1)) }));
+  // The multiplier of a provider without a vote moves with those of the others.
+  const voters = Object.keys(after).filter((name) => (providers[name]?.abstentions ?? 0) < decisions);
+  const changes = voters.map((name) => ({ name, size: Math.abs(after[name]! - (before[name] ?? 1)) }));
   const [largest] = changes.toSorted((a, b) => b.size - a.size);
   if (enabled && largest !== undefined && largest.size > 0) {
     parts.push(`${largest.name} ${multiplier(before[largest.name])} -> ${multiplier(after[largest.name])}`);

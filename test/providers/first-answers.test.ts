@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { shareToPercent, watchFirstAnswers } from "../../lib/providers/first-answers.ts";
+import type { Action, Answer } from "../../lib/types.ts";
 import { askProviders, type Provider } from "../../lib/providers/provider.ts";
 import { makeContext, makeSituation, NO_BARS } from "./situation-samples.ts";
 
@@ -86,4 +87,45 @@ describe("a provider that throws in every call", () => {
     expect(await stoppedAfter(70, provider)).toBeUndefined();
     expect(() => provider.beforeEnd!()).not.toThrow();
   });
+});
+
+describe("a provider whose answers are no votes", () => {
+  const answering = (answers: readonly unknown[]): Provider => {
+    let n = 0;
+    return { name: "mine", vote: () => answers[Math.min(n++, answers.length - 1)] as Answer };
+  };
+
+  test.each([
+    ["texts", "BUY", 'found "BUY", expected an object with "action" and "confidence"'],
+    ["other words", { action: "long", confidence: 60 }, 'found action "long", expected "BUY", "SELL" or "HOLD"'],
+    ["votes without a confidence", { action: "BUY" }, "found confidence undefined, expected 0 to 100"],
+  ])("stops the run at the 50th: %s", async (_, answer, problem) => {
+    const provider = watchFirstAnswers(answering([answer]), { stopsOnError: true });
+    expect(await stoppedAfter(49, provider)).toBeUndefined();
+    expect(await stoppedAfter(1, provider)).toBe(
+      `Cannot use provider "mine": found no vote in its first 50 answers (the last: ${problem}), expected votes such as ` +
+        '{ action: "BUY", confidence: 60 }; on_error: abstain in its configuration lets it abstain',
+    );
+  });
+
+  test("is refused at the end of a shorter run, also if some calls throw", async () => {
+    const provider = watchFirstAnswers(giving([undefined, 200]), { stopsOnError: true });
+    await stoppedAfter(4, provider);
+    expect(() => provider.beforeEnd!()).toThrow("found no vote in its first 4 answers (the last: found confidence 200");
+  });
+
+  test.each([
+    ["abstains if the configuration says so", ["BUY"], false],
+    ["is taken if one answer is a vote", [{ action: "BUY", confidence: 60 }, "BUY"], true],
+    ["is taken if it says why it abstains", [{ action: "HOLD", confidence: 0, error: "closed" }], true],
+  ] as const)("%s", async (_, answers, stopsOnError) => {
+    const provider = watchFirstAnswers(answering(answers), { stopsOnError });
+    expect(await stoppedAfter(60, provider)).toBeUndefined();
+    expect(() => provider.beforeEnd!()).not.toThrow();
+  });
+});
+
+test("an action may be in any case", async () => {
+  const provider: Provider = { name: "mine", vote: () => ({ action: "Buy" as Action, confidence: 60 }) };
+  expect(await askProviders([provider], ASK)).toEqual([{ provider: "mine", action: "BUY", confidence: 60 }]);
 });

@@ -176,9 +176,9 @@ describe("askProviders()", () => {
     ["throws", (): never => raise(new Error("no key")), "no key"],
     ["rejects", async () => raise(new Error("timed out")), "timed out"],
     ["throws a string", (): never => raise("odd"), "odd"],
-    ["returns nothing", () => undefined, 'found action undefined, expected "BUY", "SELL" or "HOLD"'],
-    ["answers with a text", () => "BUY", 'found action undefined, expected "BUY", "SELL" or "HOLD"'],
-    ["answers another word", () => ({ action: "buy" }), 'found action "buy", expected "BUY", "SELL" or "HOLD"'],
+    ["returns nothing", () => undefined, 'found undefined, expected an object with "action" and "confidence"'],
+    ["answers with a text", () => "BUY", 'found "BUY", expected an object with "action" and "confidence"'],
+    ["answers another word", () => ({ action: "long" }), 'found action "long", expected "BUY", "SELL" or "HOLD"'],
     [
       "has a confidence above 100",
       () => ({ action: "BUY", confidence: 101 }),

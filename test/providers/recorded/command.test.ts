@@ -3,7 +3,7 @@ import type { CommandConfig } from "../../../lib/config/config.ts";
 import { askProviders, type Provider } from "../../../lib/providers/provider.ts";
 import { CommandClient } from "../../../lib/providers/recorded/command.ts";
 import { LineProgram } from "../../../lib/providers/recorded/line-program.ts";
-import type { DecisionContext } from "../../../lib/types.ts";
+import type { Answer, DecisionContext } from "../../../lib/types.ts";
 import { makeContext, makeSimilar, makeSituation } from "../situation-samples.ts";
 
 const CONFIG: CommandConfig = { name: "mine", type: "command", command: ["mine"], timeout: "1s", max_concurrency: 1 };
@@ -39,4 +39,20 @@ test("a program that asks for bars gets them in columns, and no ids of decisions
   const { context } = await questionOf({ ...CONFIG, bars: 1 });
   expect(context["bars"]).toEqual(BARS);
   expect(JSON.stringify(context)).not.toContain("decision_id");
+});
+
+test.each([
+  ["in lower case", { action: "sell", confidence: 60 }, { action: "SELL", confidence: 60 }],
+  [
+    "of another word, which is none",
+    { action: "short", confidence: 60 },
+    { action: "HOLD", confidence: 0, error: 'found "short", expected the action "BUY", "SELL" or "HOLD"' },
+  ],
+])("a program's action %s", async (_, answer, vote) => {
+  const program = { exchange: () => Promise.resolve(JSON.stringify(answer)) } as unknown as LineProgram;
+  const client = new CommandClient(CONFIG, { program, files: {}, hide: (text) => text, now: () => 0 });
+  const asked = client.prepare(makeSituation(), { ...makeContext(0), bars: BARS });
+  const never = new AbortController().signal;
+  const signals = { drain: never, abort: never, hasAnswered: true, onLost: () => {}, onWait: () => {} };
+  expect((await asked.ask(signals)).vote).toEqual(vote as Answer);
 });

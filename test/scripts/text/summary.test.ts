@@ -164,6 +164,16 @@ describe("a line says", () => {
     expect(lineOf("Changed", { quarterly_breakdown, providers: {}, memory_enabled: false })).toBeUndefined();
   });
 
+  test("what changed most, among the providers that have voted", () => {
+    const [chunk] = chunksOf(1);
+    const quarterly_breakdown = [
+      { ...chunk!, provider_multipliers_at_start: { a: 1, b: 1 }, provider_multipliers: { a: 0.8, b: 1.36 } },
+    ];
+    const some = { ...Object.values(summary.providers)[0]!, trend: null };
+    const providers = { a: some, b: { ...some, abstentions: summary.decisions } };
+    expect(lineOf("Changed", { quarterly_breakdown, providers })).toBe("Changed    a 1.00x -> 0.80x");
+  });
+
   test("that there were no trades", () => {
     const none = shown({ total_trades: 0, costs: { fees: 0, spread: 0, slippage: 0 } });
     expect(none).toContain("Trades     none");
