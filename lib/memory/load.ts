@@ -1,6 +1,6 @@
-import { corruptFile, isCorrupt, undefinedIfCorrupt } from "../errors.ts";
+import { CarryoverError, corruptFile, fail, isCorrupt, undefinedIfCorrupt } from "../errors.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
-import type { Listing, Storage, StoredFile } from "../storage/storage.ts";
+import { ensureFile, type Listing, type Storage, type StoredFile } from "../storage/storage.ts";
 import { isSameJson } from "../util/json.ts";
 import { type Pause, type OnSteps, pauseEvery } from "../util/async.ts";
 import { collectGarbage } from "../util/garbage.ts";
@@ -158,6 +158,30 @@ export async function readOutcome(storage: Storage, id: string): Promise<Decoded
   const name = outcomeFileName(id);
   const bytes = await storage.read(name, { maxBytes: MAX_OUTCOME_BYTES + 1 });
   return bytes === undefined ? undefined : decodeOutcome(bytes, name);
+}
+
+/**
+ * Makes sure that the file of an outcome has these bytes.
+ *
+ * @throws {CarryoverError} `CONFLICT` if another outcome has the id, `CORRUPT` if a damaged file is in its place.
+ */
+export async function ensureOutcome(storage: Storage, id: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await ensureFile(storage, outcomeFileName(id), bytes);
+  } catch (error) {
+    if (!(error instanceof CarryoverError && error.code === "CONFLICT")) throw error;
+    const damage = await readOutcome(storage, id).then(
+      () => undefined,
+      (cause: unknown) => cause,
+    );
+    if (!isCorrupt(damage)) throw error;
+    throw fail("CORRUPT", `Cannot record "${id}"`, {
+      found: `a damaged file in its place (${damage.message})`,
+      expected:
+        "none: memory-stats --check names all damage, --repair moves it aside, and then the same command goes on",
+      cause: damage,
+    });
+  }
 }
 
 interface Split {

@@ -10,7 +10,7 @@ import { situationSentence } from "./description.ts";
 import { embedMissing, type EmbeddedTrades, type OnEmbedded } from "./embed-missing.ts";
 import { encodeForgetMark, type ForgetMark } from "./forget.ts";
 import { keepForeignStatistics } from "./foreign-statistics.ts";
-import { digestOf, type MemoryReading, moveToQuarantine, quarantine, readMemory } from "./load.ts";
+import { digestOf, ensureOutcome, type MemoryReading, moveToQuarantine, quarantine, readMemory } from "./load.ts";
 import { encodeOutcome, outcomeFileName } from "./outcome.ts";
 import type { SessionOutcome } from "./session-outcome.ts";
 import { SIDECAR_FILE } from "./sidecar.ts";
@@ -245,7 +245,7 @@ class StoredMemory implements Memory {
     }
     // Before the outcome is written, so that one without a vector is refused as a whole.
     const vector = known?.vector ?? (await embedSentence(this.embedder, situationSentence(outcome.description)));
-    const written = ensureFile(this.storage, outcomeFileName(id), bytes);
+    const written = ensureOutcome(this.storage, id, bytes);
     const trade = { ...tradeOf(outcome, { bytes: bytes.length, crc32, contentHash }), vector };
     if (known !== undefined) {
       if (isSameTrade(known, trade)) return { trade: known, durable: this.#follow(key, written) };

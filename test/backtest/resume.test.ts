@@ -8,6 +8,7 @@ import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { assertUnchanged } from "../../lib/backtest/resume.ts";
+import { repairMemory } from "../../lib/maintenance/repair.ts";
 import { openMemory, type Memory } from "../../lib/memory/store.ts";
 import type { EmbeddedTrade } from "../../lib/memory/trade.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
@@ -236,6 +237,26 @@ describe("memory that someone changed between two runs", () => {
       expect(rest).toEqual(whole.files);
     },
   );
+
+  test("names damage where an outcome and the record of its chunk are damaged, and goes on after the repair", async () => {
+    const storage = await finished();
+    const { decision_id: id } = await ofChunk(storage, CHUNKS[0]!);
+    for (const name of [outcomeFileName(id), `runs/${whole.runId}/${CHUNKS[0]}.json`]) {
+      const text = await textOf(storage, name);
+      await storage.replace(
+        name,
+        new TextEncoder().encode(text.replace(/\d(?=\D*$)/, (digit) => `${9 - Number(digit)}`)),
+      );
+    }
+    const { code, message } = await failureOf(again(storage));
+    expect(code).toBe("CORRUPT");
+    expect(message).toStartWith(`Cannot record "${id}": found a damaged file in its place (`);
+
+    await repairMemory(storage, { onNote: () => {} });
+    expect((await again(storage)).ran).toEqual(CHUNKS);
+    const files = Object.entries(await filesOf(storage));
+    expect(Object.fromEntries(files.filter(([name]) => !name.startsWith("quarantine/")))).toEqual(whole.files);
+  });
 
   test("makes a new run if an outcome was deleted that it carried in, and leaves the old run as it is", async () => {
     const storage = await finished();

@@ -227,6 +227,22 @@ describe("record()", () => {
     );
   });
 
+  test("names a damaged file in the place of an outcome as damage, and how it is repaired", async () => {
+    const [outcome] = makeOutcomes(1);
+    const { storage, memory } = await remember([outcome!]);
+    const name = outcomeFileName(outcome!.decision_id);
+    const bytes = (await bytesOf(storage, name))!.slice();
+    bytes[bytes.length >> 1]! ^= 1;
+    await storage.replace(name, bytes);
+    const { code, message } = await failureOf(memory.record(outcome!));
+    expect(code).toBe("CORRUPT");
+    expect(message).toStartWith(`Cannot record "${outcome!.decision_id}": found a damaged file in its place (`);
+    expect(message).toContain("memory-stats --check");
+    await memory.discard([outcome!.decision_id]);
+    await memory.record(outcome!);
+    expect(memory.trades.map(({ id }) => id)).toEqual([outcome!.decision_id]);
+  });
+
   test("takes what the outcome says in place of what the caches said", async () => {
     const { storage } = await remember(POOL.slice(0, 2));
     const memory = await open(storage);
