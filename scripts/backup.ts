@@ -7,12 +7,15 @@ import { type BackupInfo, listBackups } from "../lib/backup/list.node.ts";
 import { isS3Address } from "../lib/backup/open-place.node.ts";
 import { pruneBackups } from "../lib/backup/prune.node.ts";
 import { restoreBackup } from "../lib/backup/restore.node.ts";
+import { unsoundFiles, withSoundness } from "../lib/backup/soundness.node.ts";
 import { verifyBackups } from "../lib/backup/verify.node.ts";
+import { isRecorded } from "../lib/config/config.ts";
 import { fail } from "../lib/errors.ts";
+import type { DamagedFile } from "../lib/storage/damaged-file.ts";
 import { HOUR_MS } from "../lib/util/time.ts";
 import { foreignFlags, knownWord } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
-import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
+import { commandOnMemory, loadConfig, locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import {
@@ -74,6 +77,9 @@ const COMMAND = {
 const ACTIONS = ["create", "list", "verify", "restore", "prune"] as const;
 type Action = (typeof ACTIONS)[number];
 type Flags = FlagValues<(typeof COMMAND)["flags"]>;
+
+/** Damaged files that are named. */
+const MAX_NAMED = 5;
 
 /** The actions that a flag belongs to. Flags that are missing here belong to all. */
 const ACTIONS_OF_FLAG = {
@@ -152,10 +158,7 @@ async function create(
 ): Promise<number> {
   const { label, "keep-last": keepLast } = flags;
   const { memoryDir, backupDir, signal } = options;
-  // All memory folders share the answers, so only the configuration says where they are.
-  const answersDir = flags.answers
-    ? (await locateMemory({ ...flags, "memory-dir": undefined })).answers_dir
-    : undefined;
+  const answersDir = flags.answers ? await locateAnswers(flags) : undefined;
   const progress = shareProgress();
   const backup = await createBackup({
     memoryDir,
@@ -173,8 +176,11 @@ async function create(
   if (backup.outcomes === 0) warn(`The backup has no outcomes, because "${memoryDir}" has none`);
   // Printed even if pruning fails.
   if (!flags.json) await writeOut(renderCreated(backup));
+  const damaged = await unsoundFiles(memoryDir, { signal, onSteps: progress.update }).finally(progress.clear);
+  const unsound = damaged.filter(({ name }) => !backup.skipped.includes(name));
+  warnOfUnsound(unsound, flags);
   const { kept, removed } =
-    keepLast === undefined
+    keepLast === undefined || unsound.length > 0
       ? { kept: [], removed: [] }
       : await pruneBackups({ backupDir, keepLast, keepId: backup.id, signal, onWait });
   if (flags.json) {
@@ -182,10 +188,30 @@ async function create(
       ...backup,
       removed: removed.map(({ id }) => id),
       damaged: kept.flatMap(({ backup: { id, problem } }) => (problem === undefined ? [] : [{ id, problem }])),
+      damaged_files: unsound.map(({ name, problem }) => ({ name, problem })),
     });
   } else if (removed.length > 0) await writeOut(renderRemoved(removed));
   noteWrongClock([backup, ...kept.map(({ backup: each }) => each)]);
-  return warnOfDamage(kept.map(({ backup: each }) => each));
+  const code = warnOfDamage(kept.map(({ backup: each }) => each));
+  return unsound.length > 0 ? EXIT_DAMAGED : code;
+}
+
+/** The folder of recorded answers; `undefined` if there is none, and no provider that would write into it. */
+async function locateAnswers(flags: Flags): Promise<string | undefined> {
+  // All memory folders share the answers, so only the configuration says where they are.
+  const { answers_dir: dir } = await locateMemory({ ...flags, "memory-dir": undefined });
+  if (!isMissing(dir) || (await loadConfig(flags)).config.providers.some(isRecorded)) return dir;
+  note("There are no answers to back up: no provider of the configuration asks a model or a program");
+  return undefined;
+}
+
+/** Names the damaged files that a backup was made of. */
+function warnOfUnsound(files: readonly DamagedFile[], flags: Flags): void {
+  if (files.length === 0) return;
+  for (const { problem } of files.slice(0, MAX_NAMED)) warn(`Damaged in memory, and so in this backup: ${problem}`);
+  const more = files.length > MAX_NAMED ? `${countOf(files.length - MAX_NAMED, "more file")} damaged. ` : "";
+  const command = commandOnMemory("bun scripts/memory-stats.ts --check", flags);
+  warn(`${more}No older backup was removed. What to do about each file: ${command}`);
 }
 
 async function list(flags: Flags, backupDir: string): Promise<number> {
@@ -201,9 +227,12 @@ async function verify(
   flags: Flags,
   options: { backupDir: string; id: string | undefined; signal: ScriptContext["signal"] },
 ): Promise<number> {
-  const { backupDir } = options;
+  const { backupDir, signal } = options;
   const progress = shareProgress();
-  const verified = await verifyBackups(backupDir, { ...options, onSteps: progress.update }).finally(progress.clear);
+  const compared = await verifyBackups(backupDir, { ...options, onSteps: progress.update }).finally(progress.clear);
+  const verified = isS3Address(backupDir)
+    ? compared
+    : await withSoundness(backupDir, compared, { signal, onSteps: progress.update }).finally(progress.clear);
   if (flags.json) await writeJson({ backup_dir: backupDir, backups: verified });
   else await writeOut(renderVerified(verified));
   const damaged = verified.filter(({ problems }) => problems.length > 0).length;

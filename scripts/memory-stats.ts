@@ -21,7 +21,10 @@ const COMMAND = {
       help: "repeat every SECONDS (default: 2); with --json, one line each time",
     },
     check: { type: "boolean", help: "verify every file by its checksum; write nothing" },
-    repair: { type: "boolean", help: "check, move damaged files to quarantine, rebuild caches" },
+    repair: {
+      type: "boolean",
+      help: "check, move damaged files to quarantine, rebuild caches; exit code 4 if something stays damaged",
+    },
     ...SHARED_FLAGS,
   },
   examples: [
@@ -85,5 +88,5 @@ async function repair(flags: Flags, signal: ScriptContext["signal"]): Promise<nu
   ).finally(progress.clear);
   if (flags.json) await writeJson(repairJson(memory.dir, result));
   else await writeOut(renderRepair(memory.dir, result));
-  return damagedIn(result.before).length > 0 ? EXIT_DAMAGED : 0;
+  return damagedIn(result.after).length > 0 ? EXIT_DAMAGED : 0;
 }

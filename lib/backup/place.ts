@@ -13,9 +13,9 @@ export interface BackupProblem {
   readonly file: string;
   /**
    * `extra`: not in the manifest. `link`: a link, pipe or device. `changed`: other bytes than were backed up.
-   * `manifest`: the manifest itself cannot be trusted.
+   * `manifest`: the manifest itself cannot be trusted. `unsound`: as it was backed up, but damaged already then.
    */
-  readonly kind: "missing" | "changed" | "extra" | "link" | "manifest";
+  readonly kind: "missing" | "changed" | "extra" | "link" | "manifest" | "unsound";
   /** One sentence without a final period. */
   readonly message: string;
 }

@@ -270,7 +270,9 @@ function checkSpace(folder: string): HealthCheck {
 /** @param freeBytes What a user without special rights may still write. */
 export function spaceOf(freeBytes: number): HealthCheck {
   const name = "space";
-  const found = `${(freeBytes / 1e9).toFixed(2)} GB free`;
+  const amount =
+    freeBytes < LOW_FREE_BYTES ? `${(freeBytes / 1e6).toFixed(1)} MB` : `${(freeBytes / 1e9).toFixed(2)} GB`;
+  const found = `${amount} free`;
   const state = freeBytes < MIN_FREE_BYTES ? "missing" : freeBytes < LOW_FREE_BYTES ? "note" : "ok";
   return { name, state, found, folder: null, cure: state === "ok" ? null : FREE_SPACE, free_bytes: freeBytes };
 }

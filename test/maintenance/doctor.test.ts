@@ -20,12 +20,13 @@ test.each([
 });
 
 test.each([
-  [49_999_999, "missing"],
-  [50_000_000, "note"],
-  [999_999_999, "note"],
-  [1_000_000_000, "ok"],
-] as const)("%d free bytes are %s", (freeBytes, state) => {
-  expect(spaceOf(freeBytes)).toMatchObject({ state, free_bytes: freeBytes });
+  [4_300_000, "missing", "4.3 MB free"],
+  [49_999_999, "missing", "50.0 MB free"],
+  [50_000_000, "note", "50.0 MB free"],
+  [999_999_999, "note", "1000.0 MB free"],
+  [1_000_000_000, "ok", "1.00 GB free"],
+] as const)("%d free bytes are %s: %s", (freeBytes, state, found) => {
+  expect(spaceOf(freeBytes)).toMatchObject({ state, found, free_bytes: freeBytes });
 });
 
 /** One of the checks of the project's configuration, with other providers if given. */

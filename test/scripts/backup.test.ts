@@ -45,7 +45,7 @@ async function fixture(options: { backups: boolean }): Promise<Fixture> {
   await writeMemory(memoryDir, OUTCOMES);
   if (options.backups) {
     await createBackup({ memoryDir, backupDir, now: new Date("2021-04-01T06:00:00Z") });
-    writeFileSync(join(memoryDir, "forget_0a1b2c3d.json"), '{"provider":"trend","before":"2021-01-01T00:00:00.000Z"}');
+    writeFileSync(join(memoryDir, "forget_655c28cd.json"), '{"provider":"trend","before":"2021-01-01T00:00:00.000Z"}');
     await createBackup({ memoryDir, backupDir, now: new Date("2021-04-02T06:00:00Z"), label: "before the switch" });
   }
   return { memoryDir, backupDir, backup: (...args) => runScript("backup.ts", ["--memory-dir", memoryDir, ...args]) };
@@ -84,15 +84,86 @@ describe("backup", () => {
     expect(entriesOf(backupDir)).toEqual([SECOND, json.id]);
   });
 
+  test("create of a damaged memory backs up what is there, names the file, removes no older backup and exits with 4", async () => {
+    const { memoryDir, backupDir, backup } = await fixture({ backups: true });
+    const [name = ""] = Object.keys(outcomesIn(memoryDir));
+    const text = readFileSync(join(memoryDir, name), "utf8");
+    writeFileSync(join(memoryDir, name), text.replace("BUY", "SEL"));
+    // The second night finds the damaged file as in the backup before, and links to it.
+    for (const night of [1, 2]) {
+      const { code, stdout, stderr } = await backup("create", "--keep-last", "1");
+      expect([code, night]).toEqual([4, night]);
+      expect(stdout).toMatch(/^Backed up 3 outcomes .*\n$/);
+      expect(stderr).toMatch(
+        new RegExp(
+          `^warning: Damaged in memory, and so in this backup: Cannot read "${name}": found a crc32 of .*\n` +
+            `warning: No older backup was removed. What to do about each file: ` +
+            `bun scripts/memory-stats.ts --check --memory-dir ${memoryDir}\n$`,
+        ),
+      );
+      expect(entriesOf(backupDir)).toHaveLength(2 + night);
+    }
+    const json = JSON.parse((await backup("create", "--keep-last", "1", "--json")).stdout) as object;
+    expect(json).toMatchObject({ removed: [], damaged: [], damaged_files: [{ name }] });
+
+    const verified = await backup("verify");
+    expect(verified.code).toBe(4);
+    expect(verified.stdout).toStartWith(`${FIRST}  good\n${SECOND}  good\n`);
+    expect(
+      verified.stdout.match(new RegExp(`  damaged\n  Damaged when it was copied: Cannot read "${name}"`, "g")),
+    ).toHaveLength(3);
+
+    // Mended, the same command removes what the rule does not keep.
+    writeFileSync(join(memoryDir, name), text);
+    const mended = await backup("create", "--keep-last", "1");
+    expect([mended.code, mended.stderr]).toEqual([0, ""]);
+    expect(entriesOf(backupDir)).toHaveLength(1);
+  });
+
+  test("a damaged cache is no damage of a backup, which has no caches", async () => {
+    const { memoryDir, backup } = await fixture({ backups: false });
+    const vectors = readFileSync(join(memoryDir, "vectors.f32"));
+    vectors[40]! ^= 1;
+    writeFileSync(join(memoryDir, "vectors.f32"), vectors);
+    expect((await runScript("memory-stats.ts", ["--check", "--memory-dir", memoryDir])).code).toBe(4);
+    const { code, stderr } = await backup("create", "--keep-last", "1");
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+
+  test("of many damaged files, create names five and counts the others", async () => {
+    const root = mkdtempSync(join(base, "many-"));
+    const memoryDir = join(root, "memory");
+    await writeMemory(memoryDir, makeOutcomes(7));
+    for (const name of Object.keys(outcomesIn(memoryDir))) writeFileSync(join(memoryDir, name), "{}");
+    const { code, stderr } = await runScript("backup.ts", ["--memory-dir", memoryDir]);
+    const lines = stderr.split("\n");
+    expect([code, lines.length]).toEqual([4, 7]);
+    expect(lines[5]).toStartWith("warning: 2 more files damaged. No older backup was removed.");
+  });
+
+  test("create --answers without a folder of answers is a note, unless a provider would write one", async () => {
+    const { memoryDir, backup } = await fixture({ backups: false });
+    const answers = join(memoryDir, "..", "answers");
+    const config = join(memoryDir, "..", "config.yaml");
+    writeFileSync(config, "memory: { answers_dir: answers }\n");
+    const { code, stderr } = await backup("--answers", "--config", config);
+    expect([code, stderr]).toEqual([
+      0,
+      "There are no answers to back up: no provider of the configuration asks a model or a program\n",
+    ]);
+    const program = "providers: [{ type: command, name: mine, command: [cat] }]\n";
+    writeFileSync(config, `memory: { answers_dir: answers }\n${program}`);
+    expect(await backup("--answers", "--config", config)).toMatchObject({
+      code: 3,
+      stderr: `error: Cannot back up "${answers}": found no such folder, expected one\n`,
+    });
+  });
+
   test("create --answers includes the recorded answers, and restore brings them back", async () => {
     const { memoryDir, backup } = await fixture({ backups: false });
     const answers = join(memoryDir, "..", "answers");
     const config = join(memoryDir, "..", "config.yaml");
     writeFileSync(config, "memory: { answers_dir: answers }\n");
-    expect(await backup("--answers", "--config", config)).toMatchObject({
-      code: 3,
-      stderr: `error: Cannot back up "${answers}": found no such folder, expected one\n`,
-    });
     mkdirSync(answers);
     writeFileSync(join(answers, `${"a".repeat(64)}.json`), "{}");
     expect((await backup("--answers", "--config", config)).code).toBe(0);
