@@ -1,0 +1,30 @@
+#!/bin/sh
+# A night: get bars, check, run yesterday, back up, verify. Copy this file and set the next lines, here or in the environment.
+#   nightly.sh [YYYY-MM-DD]    the day to run; without it yesterday, in UTC
+# It stops at the first command that fails, with its exit code. It needs no lock of its own: memory and backups have one each.
+set -eu
+carryover=${CARRYOVER:-/opt/carryover}
+home=${TRADING_HOME:-/srv/trading} # has config.yaml
+backups=${BACKUPS:-$home/backups}  # better on another disk, or s3://bucket/prefix
+export PATH="${PATH:-/usr/bin:/bin}:/usr/local/bin"
+
+get_bars=${GET_BARS:-"bun '$carryover/scripts/fetch-bars.ts' --exchange binance --assets BTC/USDT,ETH/USDT \
+  --start 2021-01-01 --data-dir '$home/market'"}
+
+# Seconds, since only some `date` know "yesterday". This is for Linux: the one of macOS has other flags.
+day=${1:-$(date -u -d "@$(($(date -u +%s) - 86400))" +%Y-%m-%d)}
+next=$(date -u -d "@$(($(date -u -d "$day" +%s) + 86400))" +%Y-%m-%d)
+
+run() {
+  script=$1
+  shift
+  bun "$carryover/scripts/$script.ts" "$@" --config "$home/config.yaml"
+}
+
+sh -c "$get_bars"
+# Exit code 3 if there are no bars of that day, a key or a program is missing; 4 if memory is damaged, which a run does not notice.
+run doctor --set backtest.start="$day" --set backtest.end="$next"
+run run-chunks --start "$day" --end "$next"
+# Exit code 4, and no older backup removed, if what it copied is damaged.
+run backup create --backup-dir "$backups" --answers --keep-last 30
+run backup verify latest --backup-dir "$backups"

@@ -1,0 +1,105 @@
+/** examples/nightly.sh, as cron runs it. `bun run test:slow` */
+import { afterAll, describe, expect, test } from "bun:test";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { listBackups } from "../../lib/backup/list.node.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import { type ScriptResult, resultOf } from "../scripts/run-script.ts";
+
+const work = mkdtempSync(join(tmpdir(), "carryover-nightly-"));
+afterAll(() => rmSync(work, { recursive: true }));
+
+/** GNU's `date` and busybox's have this flag, that of macOS has another. */
+const WITHOUT_DATE =
+  Bun.spawnSync(["date", "-u", "-d", "@0", "+%s"]).exitCode === 0 ? "" : " (skipped: date has no -d)";
+
+/** A folder as docs/OPERATIONS.md has it, with bars that `cp` fetches. */
+function tradingHome(): { home: string; night: (...args: string[]) => Promise<ScriptResult> } {
+  const home = mkdtempSync(join(work, "home "));
+  const bin = join(home, "bin");
+  for (const folder of [bin, join(home, "market")]) mkdirSync(folder);
+  symlinkSync(process.execPath, join(bin, "bun"));
+  writeFileSync(
+    join(home, "config.yaml"),
+    "memory: { dir: memory }\nbacktest: { assets: [BTCUSD, ETHUSD, EURUSD], data_dir: market }\n",
+  );
+  const environment = [
+    `PATH=${bin}:/usr/bin:/bin`,
+    `CARRYOVER=${PROJECT_DIR}`,
+    `TRADING_HOME=${home}`,
+    `GET_BARS=cp '${PROJECT_DIR}'/data/sample/*.csv.gz '${home}/market'`,
+  ];
+  const script = join(PROJECT_DIR, "examples/nightly.sh");
+  const night = (...args: string[]): Promise<ScriptResult> =>
+    resultOf(
+      Bun.spawn(["/usr/bin/env", "-i", ...environment, "/bin/sh", script, ...args], {
+        cwd: "/",
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "pipe",
+      }),
+    );
+  return { home, night };
+}
+
+describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
+  test("runs one day after the other, and each night ends with a backup that is good", async () => {
+    const { home, night } = tradingHome();
+    for (const [i, day] of ["2021-02-28", "2021-03-01"].entries()) {
+      const { code, stdout } = await night(day);
+      expect([day, code]).toEqual([day, 0]);
+      expect(stdout).toContain("Ready to run\n");
+      expect(stdout).toMatch(/\nBacked up \d+ outcomes? .*\n\d{8}T\d{6}Z  good\n$/);
+      expect(await listBackups(join(home, "backups"))).toHaveLength(i + 1);
+    }
+    const runs = readdirSync(join(home, "memory/runs")).map((id) => {
+      const manifest = readFileSync(join(home, "memory/runs", id, "manifest.json"), "utf8");
+      return (JSON.parse(manifest) as { key: { period: string } }).key.period;
+    });
+    expect(runs.toSorted()).toEqual(["2021-02-28/2021-03-01", "2021-03-01/2021-03-02"]);
+    // A day that was run is not run again, also after a later one.
+    expect((await night("2021-02-28")).stdout).toMatch(/;\s+it was complete before\n/);
+  });
+
+  test("without a day it runs yesterday, of which there are no bars: it ends with 3 before it writes", async () => {
+    const { home, night } = tradingHome();
+    const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+    const { code, stdout } = await night();
+    expect(code).toBe(3);
+    expect(stdout).toContain(`Cannot run ${yesterday} to `);
+    expect(existsSync(join(home, "memory"))).toBeFalse();
+    expect(existsSync(join(home, "backups"))).toBeFalse();
+  });
+
+  test("ends with the exit code of what gets bars if that fails", async () => {
+    const { home, night } = tradingHome();
+    rmSync(join(home, "market"), { recursive: true });
+    const { code, stdout } = await night("2021-03-01");
+    expect([code, stdout]).toEqual([1, ""]);
+  });
+
+  test("ends with 4 if memory is damaged, and makes and removes no backup", async () => {
+    const { home, night } = tradingHome();
+    expect((await night("2021-03-01")).code).toBe(0);
+    const before = await listBackups(join(home, "backups"));
+    const name = readdirSync(join(home, "memory")).find((each) => each.startsWith("outcome_"))!;
+    const bytes = readFileSync(join(home, "memory", name));
+    bytes[40]! ^= 1;
+    writeFileSync(join(home, "memory", name), bytes);
+    const { code, stdout } = await night("2021-03-02");
+    expect(code).toBe(4);
+    expect(stdout).toEndWith("Not ready to run: memory\n");
+    expect(await listBackups(join(home, "backups"))).toEqual(before);
+    expect(readdirSync(join(home, "memory/runs"))).toHaveLength(1);
+  });
+});
