@@ -32,7 +32,7 @@ async function fixture(options: { backups: boolean }): Promise<Fixture> {
   await writeMemory(memoryDir, OUTCOMES);
   if (options.backups) {
     await createBackup({ memoryDir, backupDir, now: new Date("2021-04-01T06:00:00Z") });
-    writeFileSync(join(memoryDir, "forget_0a1b2c3d.json"), '{"provider":"trend","before":"2021-01-01T00:00:00.000Z"}');
+    writeFileSync(join(memoryDir, "forget_655c28cd.json"), '{"provider":"trend","before":"2021-01-01T00:00:00.000Z"}');
     await createBackup({ memoryDir, backupDir, now: new Date("2021-04-02T06:00:00Z"), label: "before the switch" });
   }
   return { memoryDir, backupDir, backup: (...args) => runScript("backup.ts", ["--memory-dir", memoryDir, ...args]) };
