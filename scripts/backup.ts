@@ -11,7 +11,6 @@ import { unsoundFiles, withSoundness } from "../lib/backup/soundness.node.ts";
 import { verifyBackups } from "../lib/backup/verify.node.ts";
 import { isRecorded } from "../lib/config/config.ts";
 import { fail } from "../lib/errors.ts";
-import type { DamagedFile } from "../lib/storage/damaged-file.ts";
 import { HOUR_MS } from "../lib/util/time.ts";
 import { foreignFlags, knownWord } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
@@ -25,6 +24,7 @@ import {
   renderRemoved,
   renderRestored,
   renderVerified,
+  unsoundWarnings,
 } from "./text/backup.ts";
 import { countOf } from "./text/numbers.ts";
 
@@ -77,9 +77,6 @@ const COMMAND = {
 const ACTIONS = ["create", "list", "verify", "restore", "prune"] as const;
 type Action = (typeof ACTIONS)[number];
 type Flags = FlagValues<(typeof COMMAND)["flags"]>;
-
-/** Damaged files that are named. */
-const MAX_NAMED = 5;
 
 /** The actions that a flag belongs to. Flags that are missing here belong to all. */
 const ACTIONS_OF_FLAG = {
@@ -178,7 +175,7 @@ async function create(
   if (!flags.json) await writeOut(renderCreated(backup));
   const damaged = await unsoundFiles(memoryDir, { signal, onSteps: progress.update }).finally(progress.clear);
   const unsound = damaged.filter(({ name }) => !backup.skipped.includes(name));
-  warnOfUnsound(unsound, flags);
+  unsoundWarnings(unsound, commandOnMemory("bun scripts/memory-stats.ts --check", flags)).forEach(warn);
   const { kept, removed } =
     keepLast === undefined || unsound.length > 0
       ? { kept: [], removed: [] }
@@ -203,15 +200,6 @@ async function locateAnswers(flags: Flags): Promise<string | undefined> {
   if (!isMissing(dir) || (await loadConfig(flags)).config.providers.some(isRecorded)) return dir;
   note("There are no answers to back up: no provider of the configuration asks a model or a program");
   return undefined;
-}
-
-/** Names the damaged files that a backup was made of. */
-function warnOfUnsound(files: readonly DamagedFile[], flags: Flags): void {
-  if (files.length === 0) return;
-  for (const { problem } of files.slice(0, MAX_NAMED)) warn(`Damaged in memory, and so in this backup: ${problem}`);
-  const more = files.length > MAX_NAMED ? `${countOf(files.length - MAX_NAMED, "more file")} damaged. ` : "";
-  const command = commandOnMemory("bun scripts/memory-stats.ts --check", flags);
-  warn(`${more}No older backup was removed. What to do about each file: ${command}`);
 }
 
 async function list(flags: Flags, backupDir: string): Promise<number> {

@@ -3,6 +3,7 @@ import { DAY_MS } from "../util/time.ts";
 import { type BackupInfo, listBackups } from "./list.node.ts";
 import { type BackupDir, openPlace } from "./open-place.node.ts";
 import type { BackupLockOptions, BackupPlace } from "./place.ts";
+import { unsoundProblems } from "./soundness.node.ts";
 import { summaryOf, verifyBackup } from "./verify.node.ts";
 
 /**
@@ -55,8 +56,9 @@ const RULES: readonly { key: keyof KeepRules; reason: string; spanOf: (backup: B
 ];
 
 /**
- * Removes the backups that no rule keeps. Before that, the newest backup that stays is verified. If it is damaged, it counts
- * for no rule and the next one is verified. So at least one good backup stays. The others are not verified.
+ * Removes the backups that no rule keeps. Before that, the newest backup that stays is verified; in a folder also that what
+ * it was made of was sound. If it is damaged, it counts for no rule and the next one is verified. So at least one good backup
+ * stays. The others are not verified.
  *
  * @throws {CarryoverError} `BAD_USAGE` if a number is not whole and at least 0, or no rule keeps anything; `LOCKED` if another
  * process is still making or removing backups there; `IO`.
@@ -88,7 +90,8 @@ async function chooseVerified(place: BackupPlace, options: PruneOptions): Promis
     let problem: string;
     try {
       // Extra files, which a run in the backup may have added, do no harm.
-      const problems = (await verifyBackup(place, newest.id, options)).filter(({ kind }) => kind !== "extra");
+      const serious = (await verifyBackup(place, newest.id, options)).filter(({ kind }) => kind !== "extra");
+      const problems = serious.length > 0 || place.isBucket ? serious : await unsoundProblems(newest.path, options);
       if (problems.length === 0) return result;
       problem = `"${newest.path}" is damaged: ${summaryOf(problems)}`;
     } catch (error) {

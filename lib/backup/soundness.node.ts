@@ -1,9 +1,9 @@
-import { join } from "node:path";
 import { checkMemory, type CheckOptions } from "../maintenance/check.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import type { DamagedFile } from "../storage/damaged-file.ts";
-import type { VerifiedBackup } from "./verify.node.ts";
 import { DiskPlace } from "./disk-place.node.ts";
+import type { BackupProblem } from "./place.ts";
+import type { VerifiedBackup } from "./verify.node.ts";
 
 /**
  * What is damaged in a memory folder, or in a backup that is a folder, of the files that backups hold. Caches do not count:
@@ -14,7 +14,14 @@ export async function unsoundFiles(folder: string, options: CheckOptions): Promi
   return findings.filter(({ damaged, remedy }) => damaged && remedy !== "start" && remedy !== "rebuild");
 }
 
-/** Adds what was damaged already when it was copied to backups on disk that are as they were made. */
+/** What was damaged already when it was copied to a backup that is a folder. */
+export async function unsoundProblems(path: string, options: CheckOptions): Promise<readonly BackupProblem[]> {
+  return (await unsoundFiles(path, options)).map(({ name, problem }) => {
+    return { file: name, kind: "unsound", message: `Damaged when it was copied: ${problem}` };
+  });
+}
+
+/** Adds what was damaged already when it was copied, to backups on disk that are as they were made. */
 export async function withSoundness(
   backupDir: string,
   verified: readonly VerifiedBackup[],
@@ -27,10 +34,7 @@ export async function withSoundness(
       checked.push(backup);
       continue;
     }
-    const unsound = await unsoundFiles(join(place.label, backup.id), options);
-    const problems = unsound.map(({ name, problem }) => {
-      return { file: name, kind: "unsound" as const, message: `Damaged when it was copied: ${problem}` };
-    });
+    const problems = await unsoundProblems(place.pathOf(backup.id), options);
     checked.push((await place.has(backup.id)) ? { ...backup, problems } : { ...backup, pruned: true });
   }
   return checked;

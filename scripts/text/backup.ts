@@ -2,6 +2,7 @@
 import type { BackupInfo } from "../../lib/backup/list.node.ts";
 import type { PruneResult } from "../../lib/backup/prune.node.ts";
 import type { VerifiedBackup } from "../../lib/backup/verify.node.ts";
+import type { DamagedFile } from "../../lib/storage/damaged-file.ts";
 import { shellWord } from "../../lib/util/names.ts";
 import { DAY_MS, HOUR_MS } from "../../lib/util/time.ts";
 import { paint } from "../cli/terminal.ts";
@@ -10,6 +11,17 @@ import { columns, table, words } from "./table.ts";
 
 export function renderCreated(backup: BackupInfo): string {
   return `Backed up ${contents(backup, `, ${bytes(backup.new_bytes)} new`)} to ${backup.path}\n`;
+}
+
+/** Damaged files that are named. */
+const MAX_NAMED = 5;
+
+/** Names the damaged files that a backup was made of, and the command that says what to do about each. */
+export function unsoundWarnings(files: readonly DamagedFile[], command: string): readonly string[] {
+  if (files.length === 0) return [];
+  const named = files.slice(0, MAX_NAMED).map(({ problem }) => `Damaged in memory, and so in this backup: ${problem}`);
+  const more = files.length > MAX_NAMED ? `${countOf(files.length - MAX_NAMED, "more file")} damaged. ` : "";
+  return [...named, `${more}No older backup was removed. What to do about each file: ${command}`];
 }
 
 /** Which older backups `create` removed. */

@@ -18,7 +18,7 @@ async function largeBackups(): Promise<{ memoryDir: string; backupDir: string; t
   const root = join(base, crypto.randomUUID());
   const memoryDir = join(root, "memory");
   const backupDir = join(root, "backups");
-  const files = Array.from({ length: FILES }, (_, i) => [`outcome_${i}.json`, String(i)] as const);
+  const files = Array.from({ length: FILES }, (_, i) => [`outcome_${i}.json`, `{"n":${i}}`] as const);
   writeFiles(memoryDir, { ...Object.fromEntries(files), ...MEMORY_JSON });
   for (const day of ["2021-04-01", "2021-04-02"]) await createBackup({ memoryDir, backupDir, now: new Date(day) });
   return { memoryDir, backupDir, to: join(root, "restored") };

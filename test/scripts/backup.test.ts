@@ -113,6 +113,11 @@ describe("backup", () => {
       verified.stdout.match(new RegExp(`  damaged\n  Damaged when it was copied: Cannot read "${name}"`, "g")),
     ).toHaveLength(3);
 
+    // A prune keeps a good one, too: what was damaged when it was copied counts for no rule.
+    const pruned = await backup("prune", "--keep-last", "1");
+    expect([pruned.code, pruned.stdout.endsWith("\nKept 4 and removed 1\n")]).toEqual([4, true]);
+    expect(pruned.stdout).toMatch(new RegExp(`${SECOND} .* kept: last\n`));
+
     // Mended, the same command removes what the rule does not keep.
     writeFileSync(join(memoryDir, name), text);
     const mended = await backup("create", "--keep-last", "1");
