@@ -55,7 +55,7 @@ function tradingHome(): { home: string; night: (...args: string[]) => Promise<Sc
 describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
   test("runs one day after the other, and each night ends with a backup that is good", async () => {
     const { home, night } = tradingHome();
-    for (const [i, day] of ["2021-02-28", "2021-03-01"].entries()) {
+    for (const [i, day] of ["2021-03-31", "2021-04-01"].entries()) {
       const { code, stdout } = await night(day);
       expect([day, code]).toEqual([day, 0]);
       expect(stdout).toContain("Ready to run\n");
@@ -66,9 +66,9 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
       const manifest = readFileSync(join(home, "memory/runs", id, "manifest.json"), "utf8");
       return (JSON.parse(manifest) as { key: { period: string } }).key.period;
     });
-    expect(runs.toSorted()).toEqual(["2021-02-28/2021-03-01", "2021-03-01/2021-03-02"]);
+    expect(runs.toSorted()).toEqual(["2021-03-31/2021-04-01", "2021-04-01/2021-04-02"]);
     // A day that was run is not run again, also after a later one.
-    expect((await night("2021-02-28")).stdout).toMatch(/;\s+it was complete before\n/);
+    expect((await night("2021-03-31")).stdout).toMatch(/;\s+it was complete before\n/);
   });
 
   test("without a day it runs yesterday, of which there are no bars: it ends with 3 before it writes", async () => {
