@@ -2,8 +2,9 @@
 /** Says whether this machine can run a configuration, and what to do where it cannot. Takes no lock. */
 import { resolve } from "node:path";
 import { memoryFolder } from "../lib/config/memory-folder.node.ts";
+import { CarryoverError } from "../lib/errors.ts";
 import { checkHealth, checkInstallation } from "../lib/maintenance/doctor.node.ts";
-import type { HealthCheck } from "../lib/maintenance/health.ts";
+import { failureOf, type HealthCheck } from "../lib/maintenance/health.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { commandOnMemory, loadConfig } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, EXIT_MISSING, runScript, writeJson, writeOut } from "./cli/main.ts";
@@ -23,14 +24,25 @@ await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
   const installation = checkInstallation();
   // Without its packages nothing else can be looked at.
-  const checks = installation.every(allowsRuns)
-    ? [...installation, ...(await checkConfigured(flags, signal))]
-    : installation;
+  const isInstalled = installation.every(allowsRuns);
+  const configured = isInstalled ? await checkConfigured(flags, signal).catch(toFailure) : [];
+  if (configured instanceof CarryoverError) {
+    const config = failureOf("config", configured, "correct the configuration");
+    if (flags.json) await writeJson({ ready: false, checks: [...installation, config] });
+    throw configured;
+  }
+  const checks = [...installation, ...configured];
   if (flags.json) await writeJson({ ready: checks.every(allowsRuns), checks });
   else await writeOut(renderHealth(checks));
   if (checks.some(({ state }) => state === "damaged")) return EXIT_DAMAGED;
   return checks.every(allowsRuns) ? 0 : EXIT_MISSING;
 });
+
+/** @throws Whatever is no expected failure. */
+function toFailure(thrown: unknown): CarryoverError {
+  if (thrown instanceof CarryoverError) return thrown;
+  throw thrown;
+}
 
 async function checkConfigured(
   flags: FlagValues<typeof SHARED_FLAGS>,

@@ -5,7 +5,7 @@ import { fetchBars, type FetchedBars } from "../lib/market/fetch.node.ts";
 import { isoDate, parseTimeframe, parseTimestamp } from "../lib/util/time.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
-import { progressLine } from "./cli/terminal.ts";
+import { openProgress } from "./cli/progress.ts";
 import { count, countOf, minute } from "./text/numbers.ts";
 import { shownPath } from "./text/table.ts";
 
@@ -44,7 +44,7 @@ await runScript(async ({ argv, signal }) => {
   const startMs = dayOf("--start", start);
   const endMs = end === undefined ? Infinity : dayOf("--end", end);
   if (endMs <= startMs) throw usageError(`--end ${end} must be after --start ${start}`);
-  const progress = progressLine();
+  const progress = openProgress();
   const results: FetchedBars[] = [];
   for (const symbol of assets.split(",").map((name) => name.trim())) {
     const result = await fetchBars({

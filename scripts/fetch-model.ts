@@ -5,7 +5,7 @@ import { fetchModel, MODEL_URL } from "../lib/embed/download.node.ts";
 import { parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
 import { locateMemory } from "./cli/config-flags.ts";
 import { runScript, writeJson, writeOut } from "./cli/main.ts";
-import { progressLine } from "./cli/terminal.ts";
+import { openProgress } from "./cli/progress.ts";
 import { bytes } from "./text/numbers.ts";
 import { columns, shownPath, table, words } from "./text/table.ts";
 
@@ -38,7 +38,7 @@ await runScript(async ({ argv, signal }) => {
   const from = flags.from === undefined ? undefined : resolve(flags.from);
   const modelDir =
     folder === undefined ? (await locateMemory({ ...flags, "memory-dir": undefined })).model_dir : resolve(folder);
-  const progress = progressLine();
+  const progress = openProgress();
   const fetched = await fetchModel({
     modelDir,
     from,

@@ -3,6 +3,7 @@
 import type { Config } from "../lib/config/config.ts";
 import { runConfig, type RunOutcome } from "../lib/job/run.node.ts";
 import type { ServerWait } from "../lib/providers/recorded/recorder-reports.ts";
+import { VERSION } from "../lib/version.ts";
 import { parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
@@ -51,11 +52,17 @@ function failureKind(value = "stop"): "stop" | "abstain" {
   throw usageError(`--on-failure must be stop or abstain, found ${JSON.stringify(value)}`);
 }
 
+type RunState = "new" | "resumed" | "complete";
+
+function stateOf({ summary, chunksRun }: Pick<RunOutcome, "summary" | "chunksRun">): RunState {
+  if (chunksRun.length === 0) return "complete";
+  return chunksRun.length === summary.quarterly_breakdown.length ? "new" : "resumed";
+}
+
 /** What was run, unless it is the whole. */
-function stateOf({ summary, chunksRun }: RunOutcome): string {
-  const [first] = chunksRun;
-  if (first === undefined) return "it was complete before";
-  return chunksRun.length === summary.quarterly_breakdown.length ? "" : `resumed at ${first}`;
+function stateText(outcome: RunOutcome): string {
+  const texts = { new: "", resumed: `resumed at ${outcome.chunksRun[0]}`, complete: "it was complete before" };
+  return texts[stateOf(outcome)];
 }
 
 await runScript(async ({ argv, signal, guard }) => {
@@ -89,11 +96,19 @@ await runScript(async ({ argv, signal, guard }) => {
   };
   if (flags.estimate) {
     const { estimateRun } = await import("../lib/experiments/estimate.ts");
-    const estimate = await estimateRun(request.config, (onQuestion) =>
-      runConfig({ ...options, mode: "dry-run", onProgress: undefined, onQuestion }),
-    );
-    if (flags.json) await writeJson(estimate);
-    else await writeOut(renderEstimate(estimate));
+    let chunks = { all: 0, complete: 0 };
+    const estimate = await estimateRun(request.config, async (onQuestion) => {
+      const { summary, chunksRun } = await runConfig({
+        ...options,
+        mode: "dry-run",
+        onProgress: undefined,
+        onQuestion,
+      });
+      const { length: all } = summary.quarterly_breakdown;
+      chunks = { all, complete: all - chunksRun.length };
+    });
+    if (flags.json) await writeJson({ ...estimate, chunks: chunks.all, chunks_complete: chunks.complete });
+    else await writeOut(renderEstimate(estimate, chunks));
     return;
   }
   const outcome = await runConfig(options).finally(() => {
@@ -101,9 +116,10 @@ await runScript(async ({ argv, signal, guard }) => {
     const counts = progress.counts();
     if (counts !== undefined) note(renderQuestionCounts(counts));
   });
-  if (flags.json) await writeJson(outcome.summary);
+  const { summary, chunksRun } = outcome;
+  if (flags.json) await writeJson({ ...summary, state: stateOf(outcome), chunks_run: chunksRun, version: VERSION });
   else {
-    const shown = { ...outcome, state: stateOf(outcome) };
+    const shown = { ...outcome, state: stateText(outcome) };
     await writeOut(flags.full ? renderFullSummary(shown) : renderSummary(shown));
   }
   if (flags.report !== undefined) await report(outcome, { config: request.config, file: flags.report, signal });

@@ -13,7 +13,7 @@ import { loadOptional } from "../lib/util/optional-packages.ts";
 import { foreignFlags, knownWord, wordHint } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { note, runScript, type ScriptContext, writeJson, writeOut, writeRaw } from "./cli/main.ts";
-import { progressLine } from "./cli/terminal.ts";
+import { openProgress } from "./cli/progress.ts";
 import { bytes, count, countOf } from "./text/numbers.ts";
 import { renderSweep, sweepProgressText } from "./text/sweep.ts";
 import { shownPath } from "./text/table.ts";
@@ -181,7 +181,7 @@ async function workOnQueues(flags: Flags, context: ScriptContext): Promise<numbe
 async function collect(path: string, flags: Flags, context: ScriptContext): Promise<number> {
   const { collectSweep } = await import("../lib/sweep/nats/collect.node.ts");
   const sweep = await loadPlanOf(path, flags);
-  const line = progressLine();
+  const line = openProgress();
   const textOf = sweepProgressText();
   const onProgress = (progress: SweepProgress): void => line.update(() => textOf(progress));
   const result = await collectSweep(sweep, { ...queueOf(flags, context), onProgress }).finally(() => line.clear());
@@ -217,7 +217,7 @@ async function withProgress(
   { signal, guard }: ScriptContext,
   runAll: (handlers: Pick<SweepOptions, "signal" | "onModules" | "onNote" | "onProgress">) => Promise<SweepRun>,
 ): Promise<SweepRun> {
-  const line = progressLine();
+  const line = openProgress();
   const textOf = sweepProgressText();
   const result = await runAll({
     signal,

@@ -12,13 +12,11 @@ import { assertMemoryFolder } from "./folder.ts";
  */
 export async function openToRead(memoryDir: string): Promise<Storage> {
   const stat = attempt("read", memoryDir, () => statSync(memoryDir, { throwIfNoEntry: false }));
-  if (stat?.isDirectory() === true) {
-    const storage = diskStorage(memoryDir);
-    await assertMemoryFolder(storage);
-    return storage;
+  if (stat === undefined) {
+    const details = { found: "nothing there", expected: "a folder that a run has written" };
+    throw fail("NOT_FOUND", `Cannot read memory in "${memoryDir}"`, details);
   }
-  throw fail("NOT_FOUND", `Cannot read memory in "${memoryDir}"`, {
-    found: stat === undefined ? "nothing there" : "a file",
-    expected: "a folder that a run has written",
-  });
+  const storage = diskStorage(memoryDir);
+  await assertMemoryFolder(storage);
+  return storage;
 }

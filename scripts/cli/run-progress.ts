@@ -3,8 +3,8 @@ import type { Progress } from "../../lib/backtest/job.ts";
 import type { QuestionCounts, ServerWait } from "../../lib/providers/recorded/recorder-reports.ts";
 import { renderQuestionCounts, renderWait } from "../text/questions.ts";
 import { count, duration, fixed, money } from "../text/numbers.ts";
-import { shareProgress } from "./progress.ts";
-import { progressLine, type ProgressLine, understandsCodes } from "./terminal.ts";
+import { openProgress, shareProgress } from "./progress.ts";
+import { type ProgressLine, understandsCodes } from "./terminal.ts";
 
 interface RunProgress {
   update(progress: Progress): void;
@@ -25,7 +25,7 @@ interface RunProgress {
  * @param options For tests: the line, and milliseconds of any clock.
  */
 export function runProgress(options: { line?: ProgressLine; now?: () => number } = {}): RunProgress {
-  const { line = progressLine(), now = () => performance.now() } = options;
+  const { line = openProgress(), now = () => performance.now() } = options;
   const vectors = shareProgress({ line, now });
   let counts: QuestionCounts | undefined;
   let last: Progress | undefined;

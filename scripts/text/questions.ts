@@ -19,7 +19,14 @@ export function renderWait({ provider, untilMs, reason }: ServerWait): string {
   return `${JSON.stringify(provider)} waits until ${until}  ${reason}`;
 }
 
-export function renderEstimate(estimate: Estimate): string {
+/** @param chunks Of the run, and how many of them are complete. Their questions are not counted. */
+export function renderEstimate(
+  estimate: Estimate,
+  chunks?: { readonly all: number; readonly complete: number },
+): string {
+  if (chunks !== undefined && chunks.all === chunks.complete) {
+    return "The run is complete: its questions are answered, and nothing is left to ask.\n";
+  }
   const row = (name: string, of: Omit<Estimate, "providers">): string[] => [
     name,
     ...[of.questions, of.cached, of.to_ask, of.input_tokens, of.output_tokens].map(count),
@@ -33,6 +40,9 @@ export function renderEstimate(estimate: Estimate): string {
     table([words(""), ...heads], providers.length > 1 ? [...rows, row("total", estimate)] : rows) +
     "\nA provider without recorded answers is taken to need one token per 3 bytes, and\n" +
     "60 tokens and 2 seconds per answer. Nothing was asked or written.\n" +
+    (chunks === undefined || chunks.complete === 0
+      ? ""
+      : `Chunks: ${chunks.complete} of ${chunks.all} are complete, and only the questions of the others are counted.\n`) +
     budgetLines(estimate)
   );
 }

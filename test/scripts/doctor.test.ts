@@ -59,6 +59,15 @@ describe("doctor", () => {
     expect(readdirSync(place)).toEqual([]);
   });
 
+  test("has a check of a configuration that cannot be used, with exit code 2", async () => {
+    const { code, stdout, stderr } = await runScript("doctor.ts", ["--set", "backtest.seed=many", "--json"]);
+    const { ready, checks, names } = reportIn(stdout);
+    expect({ code, ready, last: names.at(-1) }).toEqual({ code: 2, ready: false, last: "config" });
+    expect(checks["config"]!.state).toBe("missing");
+    expect(checks["config"]!.found).toContain("seed");
+    expect(stderr).toStartWith("error: ");
+  });
+
   test("prints a line for each check, and a verdict", async () => {
     const { code, stdout } = await runScript("doctor.ts", ["--memory-dir", join(work, "none")]);
     expect(code).toBe(0);

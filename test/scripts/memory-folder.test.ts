@@ -60,6 +60,18 @@ test("merge-memory.ts refuses a folder of somebody else's with 2, and makes none
   expect(filesOf(work)).toEqual({ [join("mine", "thesis.txt")]: "mine" });
 });
 
+test.each(["run-chunks.ts", "memory-stats.ts", "recall.ts", "runs.ts", "export.ts", "rebuild-vectors.ts"])(
+  "%s refuses a file as a folder with 2",
+  async (script) => {
+    const [, ...args] = COMMANDS.find(([name]) => name === script)!;
+    const { code, stdout, stderr } = await runScript(script, [...args, "--memory-dir", FOREIGN_OUTCOME]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toBe(
+      `error: Cannot use "${FOREIGN_OUTCOME}" as a folder: found a file, expected a folder, or a free name\n`,
+    );
+  },
+);
+
 test.each(COMMANDS.map((command) => [command.join(" "), command]))(
   "%s refuses a folder of somebody else's with 2, and nothing in it changes",
   async (_name, [script = "", ...args]) => {

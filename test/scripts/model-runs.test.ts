@@ -38,6 +38,14 @@ describe("a run of three assets with three language models", () => {
     expect(world.answersIn(whole)).toHaveLength(QUESTIONS);
   });
 
+  test("complete, it is estimated as that: nothing is left to ask", async () => {
+    const { code, stdout } = await runScript("run-chunks.ts", ["--estimate"], { cwd: whole });
+    expect([code, stdout]).toEqual([
+      0,
+      "The run is complete: its questions are answered, and nothing is left to ask.\n",
+    ]);
+  });
+
   test("has the key in no file and no output", async () => {
     for (const [name, text] of Object.entries(filesOf(whole)))
       expect({ name, has: text.includes(KEY) }).toEqual({ name, has: false });

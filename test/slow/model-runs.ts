@@ -119,7 +119,7 @@ describe("a run of three assets with three language models", () => {
     const counted = 700 * (QUESTIONS / 3 - 3);
     expect(providers[0]?.input_tokens).toBe(Math.ceil((bytes.left * counted) / bytes.recorded));
     const finished = JSON.parse((await world.run(whole, "--estimate")).stdout) as Estimate;
-    expect(finished).toMatchObject({ questions: 0, to_ask: 0 });
+    expect(finished).toMatchObject({ questions: 0, to_ask: 0, chunks: 2, chunks_complete: 2 });
     const refreshed = JSON.parse(
       (await world.run(whole, "--estimate", "--refresh-provider", "llama")).stdout,
     ) as Estimate;
@@ -159,7 +159,7 @@ describe("a run of three assets with three language models", () => {
     expect(result.run_id).not.toBe(summary.run_id);
     expect(world.server.requests.slice(before).filter(({ model }) => model === "llama3.2")).toHaveLength(QUESTIONS / 3);
     const asked = world.server.requests.length;
-    expect(JSON.parse((await world.run(folder)).stdout)).toEqual(result);
+    expect(JSON.parse((await world.run(folder)).stdout)).toEqual({ ...result, state: "complete", chunks_run: [] });
     expect(world.server.requests.length).toBe(asked);
     for (const name of world.answersIn(whole)) {
       expect(readFileSync(join(folder, "answers", name), "utf8")).toBe(

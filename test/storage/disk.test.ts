@@ -419,13 +419,13 @@ test("a listing leaves out temporary files, the lock, and a file that vanishes m
   await lock.release();
 });
 
-test("a file in place of the folder is reported", async () => {
+test("a file in place of the folder is refused when it is opened, and reported if it comes later", async () => {
   const path = freshPath();
+  const storage = diskStorage(path);
   fs.writeFileSync(path, "");
-  expect((await failureOf(diskStorage(path).list())).message).toContain("expected a folder in place of a file");
-  expect((await failureOf(diskStorage(path).replace("a", utf8("")))).message).toContain(
-    "expected a folder in place of a file",
-  );
+  expect((await failureOf(storage.list())).message).toContain("expected a folder in place of a file");
+  expect((await failureOf(storage.replace("a", utf8("")))).message).toContain("expected a folder in place of a file");
+  expect(() => diskStorage(path)).toThrow(`Cannot use "${path}" as a folder: found a file, expected a folder`);
 });
 
 test("a name of 300 characters fails and writes nothing", async () => {

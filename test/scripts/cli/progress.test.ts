@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { shareProgress } from "../../../scripts/cli/progress.ts";
+import { progressLog, shareProgress } from "../../../scripts/cli/progress.ts";
 import type { ProgressLine } from "../../../scripts/cli/terminal.ts";
 
 test("work in steps shows how much is done, and the time left by the steps since the first", () => {
@@ -23,4 +23,15 @@ test("work in steps shows how much is done, and the time left by the steps since
     "Read back  1 of 10  10%  9s left",
     "Nothing  0 of 0  0%",
   ]);
+});
+
+test("without a terminal a line is written every 30 seconds, the first after 30", () => {
+  const lines: string[] = [];
+  const clock = { ms: 5000 };
+  const log = progressLog({ now: () => clock.ms, write: (line) => void lines.push(line) });
+  for (; clock.ms <= 70_000; clock.ms += 1000) log.update(() => `at ${clock.ms / 1000} s`);
+  log.clear();
+  clock.ms = 100_000;
+  log.update(() => "");
+  expect(lines).toEqual(["at 35 s", "at 65 s"]);
 });
