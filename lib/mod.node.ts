@@ -32,8 +32,15 @@ export { diskStorage } from "./storage/disk.node.ts";
 export { s3OptionsFromEnvironment } from "./storage/s3-environment.node.ts";
 export { loadEmbedder, type EmbedderConfig } from "./embed/load.node.ts";
 export { importOutcomes, type ImportOutcomesOptions, type ImportOutcomesResult } from "./import/import.node.ts";
-export type { RecallQuestion, RecallResult } from "./memory/recall.ts";
+export type { RecalledTrade, RecallQuestion, RecallResult } from "./memory/recall.ts";
 export { openMemoryFolder, recall, type OpenMemoryFolder, type RecallOptions } from "./memory/open.node.ts";
+
+export {
+  openTradingMemory,
+  type TradingMemory,
+  type TradingMemoryMethods,
+  type TradingMemoryOptions,
+} from "./serve/trading-memory.node.ts";
 
 export {
   commandProvider,

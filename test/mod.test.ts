@@ -1,9 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as library from "../lib/mod.ts";
 import { PROJECT_DIR } from "./samples.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -56,20 +55,6 @@ describe("the first example of the library", () => {
       expect((await printedBy(stdin, example.join("\n"))).trimEnd().split("\n")).toEqual(promised);
     });
   }
-});
-
-test("the sources type-check in a strict program that has no types of an engine", async () => {
-  const program = join(temporaryFolder("sources"), "program.ts");
-  const names = ["mod.ts", "models.ts", "mod.node.ts"];
-  writeFileSync(
-    program,
-    names.map((name) => `export * from ${JSON.stringify(join(PROJECT_DIR, "lib", name))};`).join("\n"),
-  );
-  const tsc = join(PROJECT_DIR, "node_modules", ".bin", "tsc");
-  const flags =
-    "--noEmit --strict --target esnext --lib esnext,dom --module preserve --allowImportingTsExtensions --skipLibCheck";
-  const command = [process.execPath, tsc, "--ignoreConfig", ...flags.split(" "), "--types", "", program];
-  expect(await printedBy(command, "")).toBe("");
 });
 
 test("the library offers neither the machine nor the configuration", () => {

@@ -25,6 +25,7 @@ export const PAGES: readonly string[] = [
   "docs/READING.md",
   "docs/PROVIDERS.md",
   "docs/COOKBOOK.md",
+  "docs/LIBRARY.md",
   "docs/RESULTS.md",
 ];
 

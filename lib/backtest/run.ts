@@ -115,7 +115,7 @@ async function openRun(job: BacktestJob): Promise<Run> {
   const view = job.openView?.(memory, viewOptions) ?? new MemoryView(memory, viewOptions);
   const known = await readManifests(memory.storage);
   const { id, key, notes } = await identifyRun(job, { carriedIn: view.carriedIn, known });
-  notes.forEach(onNote);
+  notes.forEach((note) => onNote(note));
   const files = new RunFiles(memory.storage, id);
   const own = ownOutcomes(memory, { id, chunks, closingChunkIndex });
   const records = await committedChunks(files, own, { chunks, onNote });

@@ -207,8 +207,8 @@ class WorldOpener {
     );
     this.#opened.push(opened);
     if (onNote !== undefined) {
-      apiNotes(config.providers).forEach(onNote);
-      cutoffNotes(config.providers, opened.job.period).forEach(onNote);
+      apiNotes(config.providers).forEach((note) => onNote(note));
+      cutoffNotes(config.providers, opened.job.period).forEach((note) => onNote(note));
     }
     this.#id ??= idOf(opened.job, this.#options);
     await opened.recording?.recorder.begin(this.#id);

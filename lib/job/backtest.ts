@@ -79,7 +79,7 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   const { restart, onNote = () => {}, onStart, onProgress } = options;
   const signals = [options.signal, ...providers.map(({ signal }) => signal)].filter((signal) => signal !== undefined);
   const { period, notes } = periodOf(options);
-  notes.forEach(onNote);
+  notes.forEach((note) => onNote(note));
   const result = await runBacktest({
     settings: settingsOf(options, { assets, timeframeMs: first.timeframeMs }),
     memorySettings: { ...toSettings(DEFAULTS).memory, ...options.memorySettings },
@@ -98,7 +98,7 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
     onProgress,
     signal: AbortSignal.any(signals),
   });
-  oldChunksNotes(result, providers).forEach(onNote);
+  oldChunksNotes(result, providers).forEach((note) => onNote(note));
   return result;
 }
 

@@ -4,7 +4,7 @@ import { fail } from "../errors.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Fetch } from "../providers/recorded/guarded-fetch.ts";
 import { LlmClient } from "../providers/recorded/llm.ts";
-import { llmHttp } from "../providers/recorded/llm-http.ts";
+import { llmHttp, loadAi } from "../providers/recorded/llm-http.ts";
 import { checkTemplate, DEFAULT_PROMPT } from "../providers/recorded/prompt.ts";
 import { type RecordingContext, recordedProvider } from "../providers/recorded/recording.ts";
 import { Secrets } from "../providers/recorded/redact.ts";
@@ -30,7 +30,8 @@ export interface LanguageModelEnvironment {
  * A provider that asks a language model through `fetch`, on any engine. The packages `ai` and `@ai-sdk/openai-compatible` must be
  * installed, or `@ai-sdk/anthropic` and its like for another `api`.
  *
- * @throws {CarryoverError} `BAD_CONFIG` for a wrong or missing option or an unusable prompt.
+ * @throws {CarryoverError} `BAD_CONFIG` for a wrong or missing option or an unusable prompt; `NOT_FOUND` if `ai` is not installed,
+ * unless the recording is offline.
  *
  * @example
  * ```ts
@@ -50,6 +51,8 @@ export async function languageModel(
   const config = (await parseProvider({ ...options, type: "llm" })) as LlmConfig;
   const { name } = config;
   checkTemplate(prompt, name);
+  // Now rather than in the middle of a run.
+  if (recording.isAsking) await loadAi(config);
   const refuse = (found: string, expected: string): never => {
     throw fail("BAD_CONFIG", `Cannot ask "${name}"`, { found, expected });
   };

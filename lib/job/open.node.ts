@@ -95,7 +95,7 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   const { providers, votes, files, refreshes } = await loadProviders(config.providers, { ...loading, onNote });
   const voteLeaks = leaksOf(votes, series);
   const leakNotes = voteLeaks.map((leak) => leakNote(leak, config.providers));
-  leakNotes.forEach(onNote);
+  leakNotes.forEach((note) => onNote(note));
   const ofProviders = providers.flatMap((provider) => provider.signal ?? []);
   const stopped = AbortSignal.any([recording?.recorder.signal ?? signal, ...ofProviders]);
   const { backtest: settings, memory: memorySettings } = toSettings(config);

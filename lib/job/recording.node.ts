@@ -3,6 +3,7 @@ import type { CommandConfig, LlmConfig, ProviderConfig } from "../config/config.
 import { parseProvider } from "../config/parse.ts";
 import { loadProviders } from "../providers/load.node.ts";
 import type { Provider } from "../providers/provider.ts";
+import { loadAi } from "../providers/recorded/llm-http.ts";
 import type { SharedAnswers } from "../providers/recorded/question-claims.ts";
 import { type RecordAnswersOptions, recordAnswers, type Recording } from "../providers/recorded/recording.ts";
 import { diskStorage } from "../storage/disk.node.ts";
@@ -39,7 +40,8 @@ export type LlmProviderOptions = Pick<LlmConfig, "name" | "model"> & Partial<Omi
 /**
  * A provider that asks a language model.
  *
- * @throws {CarryoverError} `BAD_CONFIG` for a wrong or missing option; `NOT_FOUND` or `BAD_CONFIG` for the file of a prompt.
+ * @throws {CarryoverError} `BAD_CONFIG` for a wrong or missing option; `NOT_FOUND` or `BAD_CONFIG` for the file of a prompt;
+ * `NOT_FOUND` if the package `ai` is not installed, unless the recording is offline.
  *
  * @example
  * ```ts
@@ -50,7 +52,11 @@ export type LlmProviderOptions = Pick<LlmConfig, "name" | "model"> & Partial<Omi
  * ```
  */
 export async function llmProvider(options: LlmProviderOptions, recording: Recording): Promise<Provider> {
-  return loadProvider(await parseProvider({ ...options, type: "llm" }), recording);
+  // Of the type that it was given.
+  const config = (await parseProvider({ ...options, type: "llm" })) as LlmConfig;
+  // Now rather than in the middle of a run.
+  if (recording.isAsking) await loadAi(config);
+  return loadProvider(config, recording);
 }
 
 /** A program as config.yaml describes it. */

@@ -68,8 +68,8 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const opened = await openJob(options);
   const { config, job, embedder, recording } = opened;
   const { onNote = () => {}, onEmbedded } = options;
-  apiNotes(config.providers).forEach(onNote);
-  cutoffNotes(config.providers, job.period).forEach(onNote);
+  apiNotes(config.providers).forEach((note) => onNote(note));
+  cutoffNotes(config.providers, job.period).forEach((note) => onNote(note));
   const folder = memoryFolder(config);
   const memoryDir = job.memorySettings.enabled ? folder : folderWithoutMemory(folder);
   const isDryRun = options.mode === "dry-run";
@@ -81,8 +81,9 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
       const memory = await openMemory(storage, { embedder, signal, onEmbedded, onNote: isDryRun ? undefined : onNote });
       for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
       const result = await runWithNotes(opened, { ...options, onNote, memory, isDryRun });
-      unansweredNotes(recording?.counts()).forEach(onNote);
-      if (!isDryRun) (await silentNotes(result.summary, { providers: config.providers, storage })).forEach(onNote);
+      unansweredNotes(recording?.counts()).forEach((note) => onNote(note));
+      if (!isDryRun)
+        (await silentNotes(result.summary, { providers: config.providers, storage })).forEach((note) => onNote(note));
       return { ...result, memoryDir, questions: recording?.counts() };
     } finally {
       await opened.close();

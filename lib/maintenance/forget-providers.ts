@@ -9,7 +9,7 @@ import type { Storage } from "../storage/storage.ts";
 import { assertKnownProviders, sortedNames } from "./recount.ts";
 import type { RepairOptions } from "./repair.ts";
 
-interface ForgottenProvider {
+export interface ForgottenProvider {
   readonly provider: string;
   /** ISO 8601, exclusive. */
   readonly before: string;

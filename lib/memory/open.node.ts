@@ -10,7 +10,7 @@ import type { Storage } from "../storage/storage.ts";
 import type { OnEmbedded } from "./embed-missing.ts";
 import { assertMemoryFolder } from "./folder.ts";
 import { isForgetFile } from "./forget.ts";
-import { readMemory } from "./load.ts";
+import { type MemoryReading, readMemory } from "./load.ts";
 import { openToRead } from "./open-to-read.node.ts";
 import { idOfOutcomeFile } from "./outcome.ts";
 import { type RecallQuestion, type RecallResult, recallTrades } from "./recall.ts";
@@ -81,8 +81,8 @@ export interface RecallOptions extends RecallQuestion {
   readonly memoryDir: string;
   /** As configured. @default the embedder of the stored vectors, `hashing` if there are none */
   readonly embedder?: EmbedderConfig | undefined;
-  /** Returns the folder of the sentence model. Called if no embedder is given and the model made the stored vectors. */
-  readonly modelDir: () => Promise<string>;
+  /** Returns the folder of the sentence model. Needed only if no embedder is given and the model made the stored vectors. */
+  readonly modelDir?: (() => Promise<string>) | undefined;
   /** Stops the reading of outcomes and the making of vectors. */
   readonly signal?: AbortSignal | undefined;
   readonly onEmbedded?: OnEmbedded | undefined;
@@ -93,14 +93,30 @@ export interface RecallOptions extends RecallQuestion {
  *
  * @throws {CarryoverError} `BAD_USAGE` for a sentence without a word; `NOT_FOUND` if there is no such folder, asset, regime or
  * sentence model; `BAD_USAGE` if the folder is not a memory; `IO` if the folder may not be read.
+ *
+ * @example
+ * ```ts
+ * const { similar } = await recall({ memoryDir: "data/memory", sentence: "BTCUSD falling fast", k: 3 });
+ * for (const { sentence, result_r } of similar) console.log(result_r, sentence);
+ * ```
  */
 export async function recall(options: RecallOptions): Promise<RecallResult> {
   const storage = await openToRead(options.memoryDir);
   const reading = await readMemory(storage, { signal: options.signal });
-  const config: EmbedderConfig =
-    options.embedder ??
-    (reading.sidecar?.embedder === "onnx"
-      ? { embedder: "onnx", model_dir: await options.modelDir() }
-      : { embedder: "hashing", model_dir: "" });
+  const config = options.embedder ?? (await embedderOf(reading, options));
   return recallTrades(storage, reading, { ...options, embedder: await loadEmbedder(config, options) });
+}
+
+/** The embedder of the stored vectors. */
+async function embedderOf(
+  { sidecar }: Pick<MemoryReading, "sidecar">,
+  { memoryDir, modelDir }: RecallOptions,
+): Promise<EmbedderConfig> {
+  if (sidecar?.embedder !== "onnx") return { embedder: "hashing", model_dir: "" };
+  if (modelDir !== undefined) return { embedder: "onnx", model_dir: await modelDir() };
+  const found = "vectors that the sentence model made, and no modelDir";
+  throw fail("NOT_FOUND", `Cannot recall in "${memoryDir}"`, {
+    found,
+    expected: "modelDir, its folder, or an embedder",
+  });
 }

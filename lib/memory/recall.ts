@@ -5,8 +5,10 @@ import { SearchIndex } from "../search/search-index.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Market, SimilarTrade } from "../types.ts";
 import { embedMissing, type OnEmbedded } from "./embed-missing.ts";
-import type { MemoryReading } from "./load.ts";
-import type { DamagedFile } from "../storage/damaged-file.ts";
+import { situationSentence } from "./description.ts";
+import { type MemoryReading, readOutcome } from "./load.ts";
+import { outcomeFileName } from "./outcome.ts";
+import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import { countedTrades, similarTrade, type Trade } from "./trade.ts";
 import { attachVectors } from "./vectors.ts";
 
@@ -23,6 +25,12 @@ export interface RecallQuestion {
   readonly regime?: string | undefined;
 }
 
+/** A trade that was found. */
+export interface RecalledTrade extends SimilarTrade {
+  /** Its situation in words, which was compared. Absent if its outcome is damaged, gone or still being written. */
+  readonly sentence?: string;
+}
+
 export interface RecallResult {
   /** Trades on real bars, or on synthetic ones if there are no others. */
   readonly market: Market;
@@ -34,7 +42,7 @@ export interface RecallResult {
   /** Those that pass the filters of the question. */
   readonly searched: number;
   /** Most similar first, ties by earlier exit. */
-  readonly similar: readonly SimilarTrade[];
+  readonly similar: readonly RecalledTrade[];
   /** Further trades that are exactly as similar as the last one. */
   readonly tied: number;
   /** Name of the embedder that compared them. */
@@ -89,9 +97,30 @@ export async function recallTrades(
   index.insert(searched.map(({ vector }) => vector));
   const query = searched.length === 0 ? undefined : await embedSentence(embedder, sentence);
   const { similar, tied } = query === undefined ? { similar: [], tied: 0 } : nearest(index, { query, k, searched });
+  const told = await withSentences(storage, similar, descriptions);
   const counts = { remembered: trades.length, searched: searched.length, tied, embedded: made };
   const known = { embedder: embedder.id, knowsWords: knowsWords(sentence, reading, embedder) };
-  return { market, asset, regime, ...counts, ...known, similar, damaged: [...reading.damaged, ...damaged] };
+  const allDamaged = [...reading.damaged, ...damaged, ...told.damaged];
+  return { market, asset, regime, ...counts, ...known, similar: told.similar, damaged: allDamaged };
+}
+
+/** @param descriptions Those that were read already, by id. */
+async function withSentences(
+  storage: Storage,
+  similar: readonly SimilarTrade[],
+  descriptions: ReadonlyMap<string, string>,
+): Promise<Pick<RecallResult, "similar" | "damaged">> {
+  const damaged: DamagedFile[] = [];
+  const told: RecalledTrade[] = [];
+  for (const trade of similar) {
+    const id = trade.decision_id;
+    let description = descriptions.get(id);
+    await unlessDamaged(damaged, outcomeFileName(id), async () => {
+      description ??= (await readOutcome(storage, id))?.description;
+    });
+    told.push(description === undefined ? trade : { ...trade, sentence: situationSentence(description) });
+  }
+  return { similar: told, damaged };
 }
 
 function knowsWords(sentence: string, { trades }: Pick<MemoryReading, "trades">, embedder: Embedder): boolean {
@@ -104,7 +133,7 @@ function knowsWords(sentence: string, { trades }: Pick<MemoryReading, "trades">,
 function nearest(
   index: SearchIndex,
   { query, k, searched }: { query: Float32Array; k: number; searched: readonly Trade[] },
-): Pick<RecallResult, "similar" | "tied"> {
+): { similar: readonly SimilarTrade[]; tied: number } {
   const matches = index.search(query, { k: k + 1 });
   const similar = matches.slice(0, k).map(({ row, similarity }) => similarTrade(searched[row]!, similarity));
   const last = similar.at(-1)?.similarity;

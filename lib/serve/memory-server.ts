@@ -1,7 +1,7 @@
 /** Memory for programs outside: sessions, and what can be read without one. Transports hand it requests. */
 import type { Config } from "../config/config.ts";
 import { fail } from "../errors.ts";
-import { effectsOf } from "../maintenance/forget-providers.ts";
+import { effectsOf, type ForgottenProvider } from "../maintenance/forget-providers.ts";
 import { assertKnownProviders } from "../maintenance/recount.ts";
 import { recallTrades } from "../memory/recall.ts";
 import type { Memory } from "../memory/store.ts";
@@ -22,7 +22,16 @@ import type {
 import { refuseParam } from "./param-error.ts";
 import { Session } from "./session.ts";
 import { iso } from "./session-checks.ts";
-import type { Answer, CloseResult, DecideResult, RecordResult } from "./session-results.ts";
+import type {
+  Answer,
+  CloseResult,
+  DecideResult,
+  OpenResult,
+  RecallTradesResult,
+  RecordResult,
+  RecordsResult,
+  WeightsResult,
+} from "./session-results.ts";
 import { SituationReader } from "./situation.ts";
 import { groupBy } from "../util/group.ts";
 
@@ -51,7 +60,7 @@ export class MemoryServer {
     this.#options = options;
   }
 
-  async openSession(params: OpenSessionParams): Promise<Answer> {
+  async openSession(params: OpenSessionParams): Promise<Answer<OpenResult>> {
     if (this.#sessions.size >= MAX_SESSIONS) {
       const expected = `at most ${MAX_SESSIONS}: close_session ends one`;
       throw fail("BAD_USAGE", "Cannot open_session", { found: `${MAX_SESSIONS} open sessions`, expected });
@@ -88,7 +97,7 @@ export class MemoryServer {
     return { result };
   }
 
-  async recallTrades(params: RecallParams): Promise<Answer> {
+  async recallTrades(params: RecallParams): Promise<Answer<RecallTradesResult>> {
     const { query, situation, as_of: asOf, asset, regime, k } = params;
     if ((query === undefined) === (situation === undefined)) {
       const found = query === undefined ? "neither it nor a situation" : "it beside a situation";
@@ -112,7 +121,7 @@ export class MemoryServer {
     return { result: { sentence, searched, tied, trades: similar, ...note } };
   }
 
-  async providerWeights({ as_of: asOf, situation, session }: WeightsParams): Promise<Answer> {
+  async providerWeights({ as_of: asOf, situation, session }: WeightsParams): Promise<Answer<WeightsResult>> {
     const { view, providers } = this.#viewOf("provider_weights", session);
     const lessons = view?.lessons(asOf);
     const values = { asset: "it", asOf, values: situation ?? {} };
@@ -123,7 +132,7 @@ export class MemoryServer {
     return { result: { as_of: iso(asOf), remembered, weights: Object.fromEntries(byProvider) } };
   }
 
-  async providerRecords({ as_of: asOf, regime, session }: RecordsParams): Promise<Answer> {
+  async providerRecords({ as_of: asOf, regime, session }: RecordsParams): Promise<Answer<RecordsResult>> {
     const { view } = this.#viewOf("provider_records", session);
     const remembered = view?.remembered(asOf) ?? 0;
     return { result: { as_of: iso(asOf), remembered, records: view?.records(asOf, regime) ?? {} } };
@@ -158,7 +167,7 @@ export class MemoryServer {
     };
   }
 
-  async forgetProvider({ provider, before }: ForgetParams): Promise<Answer> {
+  async forgetProvider({ provider, before }: ForgetParams): Promise<Answer<ForgottenProvider>> {
     const { memory, now } = this.#options;
     const newest = memory.trades.at(-1);
     assertKnownProviders([provider], votersOf(memory.trades));
@@ -167,7 +176,7 @@ export class MemoryServer {
     if (forgotten!.is_new) await memory.forget(mark);
     this.#forgetAll();
     for (const session of this.#sessions.values()) session.learnAnew();
-    return { result: forgotten };
+    return { result: forgotten! };
   }
 
   /** Makes durable what open sessions have, and brings the caches up to date. */

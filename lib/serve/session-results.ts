@@ -1,6 +1,7 @@
 /** What a session answers, and how it refuses. */
 import { CarryoverError } from "../errors.ts";
 import type { SessionDecision, SessionOutcome } from "../memory/session-outcome.ts";
+import type { RecalledTrade, RecallResult } from "../memory/recall.ts";
 import type { BegunRecord } from "../memory/store.ts";
 import type { MemoryContext, SimilarTrade } from "../types.ts";
 import { refuseParam } from "./param-error.ts";
@@ -9,6 +10,13 @@ import { refuseParam } from "./param-error.ts";
 export interface Answer<T = unknown> {
   readonly result: T;
   readonly durable?: Promise<unknown> | undefined;
+}
+
+/** What `open_session` returns. */
+export interface OpenResult {
+  readonly session: string;
+  /** `null` before the start is known. */
+  readonly run_id: string | null;
 }
 
 /** What `decide` returns. */
@@ -37,6 +45,34 @@ export interface CloseResult {
   readonly chunks: number;
   readonly decisions: number;
   readonly outcomes: number;
+}
+
+/** What `recall_trades` returns. */
+export interface RecallTradesResult extends Pick<RecallResult, "searched" | "tied"> {
+  /** What was compared. */
+  readonly sentence: string;
+  readonly trades: readonly RecalledTrade[];
+  /** That similarity is chance. */
+  readonly note?: string;
+}
+
+/** What `provider_weights` and `provider_records` say of the time that they look at. */
+interface AsOf {
+  /** ISO 8601. */
+  readonly as_of: string;
+  /** Outcomes that count then. */
+  readonly remembered: number;
+}
+
+/** What `provider_weights` returns. */
+export interface WeightsResult extends AsOf {
+  /** They sum to 1. */
+  readonly weights: Readonly<Record<string, number>>;
+}
+
+/** What `provider_records` returns. */
+export interface RecordsResult extends AsOf {
+  readonly records: MemoryContext["records"];
 }
 
 export function resultOf(decision: SessionDecision, recalled: MemoryContext): DecideResult {

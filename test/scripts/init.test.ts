@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
-import { resultOf, runScript } from "./run-script.ts";
+import { runScript } from "./run-script.ts";
 
 const work = mkdtempSync(join(tmpdir(), "carryover-init-"));
 /** Inside the project's folder, where paths are relative. */
@@ -15,13 +15,6 @@ afterAll(() => {
 
 const FILES = ["config.yaml", "contrarian.ts", "provider.py", "votes.csv", "tsconfig.json"];
 
-/** What the compiler says of a folder. */
-async function typeCheck(dir: string): Promise<string> {
-  const tsc = join(PROJECT_DIR, "node_modules", ".bin", "tsc");
-  return (await resultOf(Bun.spawn([process.execPath, tsc, "--project", dir], { stdout: "pipe", stderr: "pipe" })))
-    .stdout;
-}
-
 describe("init", () => {
   test("names Carryover's folder by a relative path inside of it, and by an absolute one elsewhere", async () => {
     const dir = join(inProject, "below");
@@ -32,16 +25,6 @@ describe("init", () => {
     expect(readFileSync(join(work, "elsewhere/config.yaml"), "utf8")).toContain(
       `data_dir: "${PROJECT_DIR}/data/sample"`,
     );
-  });
-
-  test("its module type-checks with the tsconfig.json beside it, in the project's folder and elsewhere", async () => {
-    for (const dir of [join(work, "typed"), join(inProject, "typed")]) {
-      await runScript("init.ts", [dir]);
-      expect(await typeCheck(dir)).toBe("");
-      const path = join(dir, "contrarian.ts");
-      writeFileSync(path, readFileSync(path, "utf8").replace("situation.rsi < 25", "situation.rsj < 25"));
-      expect(await typeCheck(dir)).toContain("error TS2339: Property 'rsj' does not exist on type 'Situation'");
-    }
   });
 
   test("leaves a tsconfig.json that is there as it is", async () => {

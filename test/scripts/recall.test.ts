@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Outcome, SimilarTrade } from "../../lib/types.ts";
+import type { Outcome } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
+import type { RecalledTrade } from "../../lib/memory/recall.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./run-script.ts";
 
@@ -26,7 +27,7 @@ interface Answer {
   readonly market: string;
   readonly remembered: number;
   readonly searched: number;
-  readonly similar: readonly SimilarTrade[];
+  readonly similar: readonly RecalledTrade[];
 }
 
 const ask = (dir: string, ...args: readonly string[]): Promise<ScriptResult> =>
@@ -88,7 +89,21 @@ describe("recall", () => {
       won: outcome!.was_profitable,
       pnl_pct: outcome!.pnl_percentage,
       result_r: outcome!.result_r,
+      sentence: `${outcome!.description.split(". ")[0]}.`,
     });
+  });
+
+  test("leaves out the sentence of a damaged outcome, and names its file", async () => {
+    const dir = join(work, "damaged-outcome");
+    await writeMemory(dir, outcomes.slice(0, 3));
+    const path = join(dir, outcomeFileName(outcomes[1]!.decision_id));
+    writeFileSync(path, readFileSync(path, "utf8").replace('"description"', '"descriptiom"'));
+    const { code, stdout, stderr } = await ask(dir, "--json");
+    expect([code, stderr]).toEqual([4, expect.stringContaining(outcomes[1]!.decision_id)]);
+    const { similar } = JSON.parse(stdout) as { similar: readonly RecalledTrade[] };
+    expect(similar.filter(({ sentence }) => sentence === undefined).map(({ decision_id }) => decision_id)).toEqual([
+      outcomes[1]!.decision_id,
+    ]);
   });
 
   test("searches only trades closed before --as-of", async () => {

@@ -191,6 +191,21 @@ describe.each(sampleOf(EVERY_ENGINE, 2))("on $name", (engine) => {
     expect(await succeed([...engine.command, program], project)).toBe(said);
   });
 
+  test.skipIf(!isThere(engine))("a language model says at once which packages to add", async () => {
+    const program = join(project, `${engine.name}-model.mjs`);
+    writeFileSync(
+      program,
+      `import { llmProvider, openRecording } from "carryover/node";
+       const model = { name: "llama", model: "llama3.2", base_url: "http://localhost:1/v1" };
+       const provider = llmProvider(model, openRecording({ answersDir: "answers" }));
+       console.log(await provider.catch(({ code, message }) => code + message));
+       console.log((await llmProvider(model, openRecording({ answersDir: "answers", mode: "offline" }))).name);`,
+    );
+    const [refused, offline] = (await succeed([...engine.command, program], project)).split("\n");
+    expect(refused).toMatch(/^NOT_FOUND.*npm install ai @ai-sdk\/openai-compatible/);
+    expect(offline).toBe("llama");
+  });
+
   test.skipIf(!isThere(engine)).each([
     [["report"], "npm install @observablehq/plot linkedom uplot"],
     [["export", "decisions", "--format", "parquet"], "npm install hyparquet-writer"],

@@ -107,6 +107,14 @@ interface LoadedSdk {
   readonly hide: (text: string) => string;
 }
 
+/** @throws {CarryoverError} `NOT_FOUND` if the SDK is not installed. */
+export async function loadAi(config: LlmConfig): Promise<typeof Ai> {
+  return loadOptional(() => import("ai"), {
+    tried: `Cannot ask "${config.name}"`,
+    packages: ["ai", packageOf(config)],
+  });
+}
+
 /** @throws {CarryoverError} `NOT_FOUND` for the key or the SDK's packages. */
 async function loadSdk(config: LlmConfig, environment: HttpEnvironment): Promise<LoadedSdk> {
   const { fetch, importPackage } = environment;
@@ -125,9 +133,8 @@ async function loadSdk(config: LlmConfig, environment: HttpEnvironment): Promise
     ...(key === undefined ? {} : { apiKey: key }),
   };
   const tried = `Cannot ask "${config.name}"`;
-  const packages = ["ai", packageOf(config)];
   try {
-    const ai = await loadOptional(() => import("ai"), { tried, packages });
+    const ai = await loadAi(config);
     const middleware = THOUGHT_TAGS.map((tagName) =>
       // Between two thoughts the closing tag stays, so that what follows the last one can be told.
       unlessWholeObject(
@@ -153,7 +160,7 @@ async function loadSdk(config: LlmConfig, environment: HttpEnvironment): Promise
       found: hide(messageOf(error)),
       expected:
         typeof config.api === "string"
-          ? packagesToAdd(packages)
+          ? packagesToAdd(["ai", packageOf(config)])
           : `a package of the AI SDK, installed by "bun add ${config.api.package}"`,
     });
   }
