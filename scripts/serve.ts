@@ -81,6 +81,11 @@ async function serveHttp(
   const http = await import("../lib/serve/http.node.ts");
   const given = process.env["CARRYOVER_TOKEN"];
   if (given === "") throw usageError("CARRYOVER_TOKEN is empty: set it to a secret, or unset it");
+  if (given !== undefined && !/^[!-~]+$/.test(given)) {
+    throw usageError(
+      "CARRYOVER_TOKEN has characters that a header cannot have: use letters, digits and signs, without blanks",
+    );
+  }
   const token = given ?? newToken();
   const server = await http.serveHttp({
     host,

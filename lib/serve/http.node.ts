@@ -1,10 +1,11 @@
 /** JSON-RPC over HTTP: `POST /rpc` with a bearer token, and `GET /health`. */
 import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, isIP } from "node:net";
+import { type AddressInfo, isIP, type Socket } from "node:net";
+import { clearTimeout, setTimeout } from "node:timers";
 import { CarryoverError, messageOf } from "../errors.ts";
-import { sha256OfText } from "../util/sha256.ts";
 import { joinBytes } from "../util/bytes.ts";
+import { sha256OfText } from "../util/sha256.ts";
 import { answerMessage, MAX_MESSAGE_BYTES, type RpcHandler } from "./json-rpc.ts";
 
 export interface HttpOptions extends RpcHandler {
@@ -20,7 +21,7 @@ export interface HttpOptions extends RpcHandler {
 export interface HttpServer {
   /** Such as `http://127.0.0.1:8787`. */
   readonly url: string;
-  /** Stops listening, answers what is under way, and ends. */
+  /** Stops listening, answers what is under way as far as clients read it in time, and ends. */
   readonly close: () => Promise<void>;
 }
 
@@ -43,14 +44,10 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   const { host, port, requestMs = REQUEST_MS } = options;
   const answering = new Set<Promise<void>>();
   const server = createServer((request, response) => {
-    request.socket.setTimeout(0);
     const answered = respond(request, response, options).finally(() => answering.delete(answered));
     answering.add(answered);
   });
-  server.headersTimeout = requestMs;
-  server.requestTimeout = requestMs;
-  // Bun does not keep to these two: half a header would hold its connection for ever.
-  server.on("connection", (socket) => socket.setTimeout(requestMs, () => socket.destroy()));
+  closeSilent(server, requestMs);
   await listening(server, { host, port });
   const { port: bound } = server.address() as AddressInfo;
   const shown = isIP(host) === 6 ? `[${host}]` : host;
@@ -59,12 +56,39 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeIdleConnections();
-      await Promise.all(answering);
+      const waitedFor = new Promise((resolve) => setTimeout(resolve, requestMs).unref());
+      await Promise.race([Promise.all(answering), waitedFor]);
       // Clients that keep their connections would keep the server.
       server.closeAllConnections();
       await closed;
     },
   };
+}
+
+/**
+ * Closes connections that wait too long for the header of a request, the next one of a kept connection too. The time-outs of node:http
+ * are looked at every half minute, and Deno has none.
+ */
+function closeSilent(server: Server, ms: number): void {
+  const timers = new WeakMap<Socket, NodeJS.Timeout>();
+  const open = new WeakMap<Socket, number>();
+  const wait = (socket: Socket): void => {
+    timers.set(socket, setTimeout(() => socket.destroy(), ms).unref());
+  };
+  server.on("connection", (socket) => {
+    open.set(socket, 0);
+    wait(socket);
+    socket.once("close", () => clearTimeout(timers.get(socket)));
+  });
+  server.on("request", ({ socket }, response) => {
+    clearTimeout(timers.get(socket));
+    open.set(socket, open.get(socket)! + 1);
+    response.once("close", () => {
+      open.set(socket, open.get(socket)! - 1);
+      // Requests may come one after the other before the first is answered.
+      if (open.get(socket) === 0 && !socket.destroyed) wait(socket);
+    });
+  });
 }
 
 function listening(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
@@ -122,7 +146,7 @@ async function answerTo(request: IncomingMessage, options: HttpOptions): Promise
 
 /** A page in a browser may not reach the server under a name of its own, nor from another site. */
 function assertOwnHost({ headers }: IncomingMessage, { host }: HttpOptions): void {
-  const isOwn = (name: string): boolean => name === "localhost" || name === host || isIP(name) > 0;
+  const isOwn = (name: string): boolean => name === "localhost" || name === host.toLowerCase() || isIP(name) > 0;
   if (!isOwn(nameIn(headers.host ?? ""))) throw new Refused(403, "Refused: the Host is another one's");
   const { origin } = headers;
   if (origin === undefined) return;
@@ -168,7 +192,8 @@ function bodyOf(request: IncomingMessage, requestMs: number): Promise<string> {
       clearTimeout(timer);
       resolve(new TextDecoder().decode(joinBytes(parts, length)));
     });
-    request.on("error", () => end(new Refused(400, "The request broke off")));
-    request.on("close", () => clearTimeout(timer));
+    request.on("error", () => {});
+    // After the end of a body this changes nothing.
+    request.on("close", () => end(new Refused(400, "The request broke off")));
   });
 }

@@ -44,6 +44,12 @@ describe("serve", () => {
     });
   });
 
+  test("refuses a token that no header can carry", async () => {
+    const args = ["--http", "127.0.0.1:0", "--memory-dir", join(folder, "token")];
+    const { code, stderr } = await runScript("serve.ts", args, { env: { CARRYOVER_TOKEN: "a secret" } });
+    expect([code, stderr]).toEqual([2, expect.stringContaining("CARRYOVER_TOKEN has characters that a header cannot")]);
+  });
+
   test.each([
     [[], "--stdio, --http or --mcp is needed"],
     [["--stdio", "--http"], "--stdio and --http cannot be used together"],

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { type HttpServer, serveHttp } from "../../lib/serve/http.node.ts";
 
@@ -79,6 +80,59 @@ test("refuses a request that is not whole in time", async () => {
 
 test("closes a connection that sends half a header", async () => {
   expect(await raw("GET /health HTTP/1.1\r\nHo")).toBe("");
+});
+
+test("closes a connection that sends its header byte by byte, and half a header after an answer", async () => {
+  const closedAfter = async (first: string, drip: string): Promise<number> => {
+    const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+    const closed = new Promise((resolve) => socket.on("error", resolve).on("close", resolve));
+    const answered = first === "" ? undefined : once(socket, "data");
+    socket.write(first);
+    await answered;
+    socket.resume();
+    const start = performance.now();
+    const timer = setInterval(() => socket.write(drip), 50);
+    await closed;
+    clearInterval(timer);
+    return performance.now() - start;
+  };
+  const whole = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  // 200 ms are allowed. An idle time-out would begin again with each byte.
+  expect(await closedAfter("", "GET")).toBeLessThan(2000);
+  expect(await closedAfter(whole, "GET")).toBeLessThan(2000);
+});
+
+test("answers the next requests of a kept connection, also after a pause within the time", async () => {
+  const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+  let got = "";
+  socket.on("data", (part) => void (got += part.toString()));
+  for (const pause of [0, 120, 120, 120]) {
+    await Bun.sleep(pause);
+    socket.write("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2));
+  }
+  await Bun.sleep(100);
+  socket.destroy();
+  expect(got.split("HTTP/1.1 200").length - 1).toBe(8);
+});
+
+test("ends although a client broke off in a body", async () => {
+  const other = await serveHttp({ host: "127.0.0.1", port: 0, token: TOKEN, call: async () => 1, onBug: () => {} });
+  const socket = connect(Number(new URL(other.url).port), "127.0.0.1");
+  const head = `POST /rpc HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 100\r\n\r\n`;
+  socket.write(`${head}{"half`);
+  await Bun.sleep(50);
+  socket.destroy();
+  const start = performance.now();
+  await other.close();
+  expect(performance.now() - start).toBeLessThan(2000);
+});
+
+test("is reached under its own name, in any case", async () => {
+  const other = await serveHttp({ host: "LOCALHOST", port: 0, token: TOKEN, call: async () => 1, onBug: () => {} });
+  const { port } = new URL(other.url);
+  const response = await fetch(`http://127.0.0.1:${port}/health`, { headers: { host: `LocalHost:${port}` } });
+  expect(response.status).toBe(200);
+  await other.close();
 });
 
 test("ends while a client keeps its connection, after what is under way is answered", async () => {

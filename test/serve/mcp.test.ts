@@ -56,4 +56,39 @@ describe("an agent's client", () => {
     const refused = await call("recall_trades", { query: "breakout" });
     expect([refused.isError, refused.text]).toEqual([true, expect.stringContaining("found no as_of, expected a date")]);
   });
+
+  test("is refused a call of more than 1 MiB, and answered the next one", async () => {
+    const refused = await call("recall_trades", { query: "x".repeat(1 << 20), as_of: "2024-02-01" });
+    expect([refused.isError, refused.text]).toEqual([true, expect.stringContaining("found more than 1048576 bytes")]);
+    expect((await call("memory_stats", {})).isError).toBe(false);
+  });
+});
+
+const HELLO = JSON.stringify({
+  jsonrpc: "2.0",
+  id: 1,
+  method: "initialize",
+  params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } },
+});
+const SERVER = [process.execPath, join(PROJECT_DIR, "scripts/serve.ts"), "--mcp", "--memory-dir"];
+
+test("a message of more than 10 MiB ends the server, which says so", async () => {
+  const child = Bun.spawn([...SERVER, join(temporaryFolder("mcp"), "memory")], { stdin: "pipe", stderr: "pipe" });
+  child.stdin.write(`${HELLO}\n${"x".repeat(11 << 20)}`);
+  void Promise.resolve(child.stdin.flush()).catch(() => {});
+  expect(await child.exited).toBe(4);
+  expect(await new Response(child.stderr).text()).toContain("expected a smaller message");
+});
+
+test("a client that reads no more ends the server", async () => {
+  const program = `{ "$@"; echo "code $?" >&2; } | head -n 1 >/dev/null`;
+  const command = ["sh", "-c", program, "sh", ...SERVER, join(temporaryFolder("mcp"), "memory")];
+  const child = Bun.spawn(command, { stdin: "pipe", stderr: "pipe" });
+  const asks = setInterval(() => {
+    child.stdin.write(`${HELLO}\n`);
+    void Promise.resolve(child.stdin.flush()).catch(() => {});
+  }, 50);
+  const told = await new Response(child.stderr).text();
+  clearInterval(asks);
+  expect(told).toBe("code 0\n");
 });

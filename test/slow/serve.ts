@@ -1,5 +1,6 @@
 /** The server in a process of its own: killed at any moment, and played by a program from outside. */
 import { existsSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { toSettings } from "../../lib/config/config.ts";
@@ -16,6 +17,7 @@ import { comparedOfRun, type Game, playLoop } from "../serve/loop-player.ts";
 import { startServer } from "../serve/rpc-child.ts";
 import { openSession, tradeOf } from "../serve/server-samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
+import { ENGINES, isThere } from "./support/find-engines.ts";
 import { IS_SAMPLE } from "./support/sample.ts";
 
 setDefaultTimeout(600_000);
@@ -94,3 +96,43 @@ test("a program that plays a year over stdin gets the figures of the run, digit 
   expect(played).toEqual(expected.map(comparedOfRun));
   expect(played.some(({ size_scale: scale }) => scale > 0.02 && scale < 1)).toBe(true);
 });
+
+for (const engine of ENGINES) {
+  test.skipIf(!isThere(engine))(
+    `over HTTP on ${engine.name}: who is silent is closed, and a signal ends it`,
+    async () => {
+      const args = ["--http", "127.0.0.1:0", "--memory-dir", join(base, `http-${engine.name}`)];
+      const child = Bun.spawn([...engine.command, join(PROJECT_DIR, "scripts/serve.ts"), ...args], {
+        env: { ...process.env, CARRYOVER_TOKEN: "secret" },
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "inherit",
+      });
+      const { value } = await child.stdout.getReader().read();
+      const url = new URL(/http:\S+/.exec(new TextDecoder().decode(value))![0]);
+      const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "memory_stats" });
+      const ask = async (token: string): Promise<Response> =>
+        fetch(`${url}rpc`, { method: "POST", headers: { authorization: `Bearer ${token}` }, body });
+      expect(((await (await ask("secret")).json()) as { result: object }).result).toMatchObject({ outcomes: 0 });
+      expect((await ask("another")).status).toBe(401);
+      const head = `POST /rpc HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer secret\r\nContent-Length: ${body.length}\r\n\r\n`;
+      // Nothing, half a header, one that comes byte by byte, and half a header after an answer.
+      const starts = ["", "GET /health HTTP/1.1\r\nHo", "", `${head}${body}GET /hea`];
+      const closed = starts.map((start, i) => {
+        const socket = connect(Number(url.port), "127.0.0.1", () => socket.write(start));
+        const drip = i === 2 ? setInterval(() => socket.write("G"), 500) : undefined;
+        return new Promise<void>((resolve) => {
+          socket.on("data", () => {});
+          socket.on("error", () => {});
+          socket.on("close", () => resolve(clearInterval(drip)));
+        });
+      });
+      const patience = Bun.sleep(30_000).then(() => "a connection stays open");
+      expect(await Promise.race([Promise.all(closed).then(() => "all are closed"), patience])).toBe("all are closed");
+      const begun = performance.now();
+      child.kill("SIGTERM");
+      expect(await child.exited).toBe(0);
+      expect(performance.now() - begun).toBeLessThan(5000);
+    },
+  );
+}
