@@ -1,6 +1,6 @@
 /** Backups in S3 by the script: a server of moto (PyPI `moto[server]`), whose `moto_server` must be on the PATH. */
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { appendFileSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { s3Bucket } from "../../lib/storage/s3-bucket.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
@@ -81,10 +81,10 @@ describe.skipIf(MOTO === null)(`backups in S3${MOTO === null ? " (skipped: no mo
     const prefix = place.slice(`s3://${at.bucket}/`.length);
     const bucket = s3Bucket(at);
     await succeed("create", "--to", place);
-    const names = readdirSync(memoryDir).filter((name) => name.startsWith("outcome_"));
+    const names = Array.from({ length: OUTCOMES }, (_, i) => `foreign_${i}.json`);
     for (let kill = 0; kill < 12; kill++) {
-      // What no run reads. All bytes are new, so that there is something to send.
-      for (const name of names) appendFileSync(join(memoryDir, name), " ");
+      // What no run reads and no check calls damaged. All bytes are new, so that there is something to send.
+      for (const name of names) appendFileSync(join(memoryDir, name), name);
       const command = [process.execPath, join(PROJECT_DIR, "scripts", "backup.ts"), "create", "--to", place];
       const child = Bun.spawn([...command, "--memory-dir", memoryDir], {
         env: { ...process.env, ...environment },
@@ -101,6 +101,9 @@ describe.skipIf(MOTO === null)(`backups in S3${MOTO === null ? " (skipped: no mo
     await succeed("create", "--to", place);
     await succeed("restore", "latest", "--backup-dir", place, "--to", join(base, "after-kills"));
     expect(outcomesIn(join(base, "after-kills"))).toEqual(outcomesIn(memoryDir));
+    for (const name of names) {
+      expect(readFileSync(join(base, "after-kills", name), "utf8")).toBe(readFileSync(join(memoryDir, name), "utf8"));
+    }
   });
 
   test("two creates at once are two good backups", async () => {
