@@ -89,7 +89,14 @@ function formatOf({ format, out, json }: Flags): Format {
 /** The runs that are named, by their memory folders; without names all of the folder, the oldest first. */
 async function sourcesOf(memoryDir: string, names: readonly string[]): Promise<readonly ExportSource[]> {
   if (names.length === 0) {
-    return [{ memoryDir, runs: (await runsIn(memoryDir)).toReversed(), allOutcomes: true }];
+    const runs = (await runsIn(memoryDir)).toReversed();
+    if (runs.length > 1) {
+      note(
+        `Exporting all ${runs.length} runs of the folder: a trade that several runs made is there once for each. ` +
+          `To export one, name it after the table, such as "latest"`,
+      );
+    }
+    return [{ memoryDir, runs, allOutcomes: true }];
   }
   const byFolder = new Map<string, FoundRun[]>();
   for (const run of await findRuns(memoryDir, names)) {

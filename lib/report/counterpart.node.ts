@@ -1,10 +1,10 @@
 /** What a run is compared with: the same run with memory, or without, another one, or a stored comparison. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { readManifests, RunFiles } from "../backtest/run-files.ts";
+import { readManifests, RunFiles, RUNS_FOLDER } from "../backtest/run-files.ts";
 import { type RunKey, timeframeMsOf } from "../backtest/run-key.ts";
 import { folderWithoutMemory } from "../config/memory-folder.node.ts";
-import { CarryoverError, fail } from "../errors.ts";
+import { CarryoverError, fail, undefinedIfCorrupt } from "../errors.ts";
 import type { Comparison } from "../experiments/compare.ts";
 import type { Trade } from "../memory/trade.ts";
 import { compareStoredRuns, storedRunOf } from "../runs/compare.ts";
@@ -70,6 +70,19 @@ async function findRunOrList(memoryDir: string, name: string, found: FoundRun): 
 export async function impliedCounterpart(found: FoundRun): Promise<Counterpart> {
   const twin = await sameRun(found);
   return { ...twin, ...comparisonOfBoth(found, twin.run) };
+}
+
+/** The run with memory of the newest stored comparison, if the folder has that run; `undefined` if it is the run itself. */
+export async function comparedElsewhere(found: FoundRun): Promise<string | undefined> {
+  const folder = comparisonsOf(found);
+  const writtenMs = (name: string): number => statSync(join(folder, name)).mtimeMs;
+  const [newest] = comparisonNames(found).toSorted((a, b) => writtenMs(b) - writtenMs(a));
+  if (newest === undefined) return undefined;
+  const bytes = readRegular(join(folder, newest), { maxBytes: MAX_COMPARISON_BYTES });
+  const id = (await undefinedIfCorrupt(() => decodeComparison(bytes, newest)))?.worlds[0]?.on.run_id;
+  if (id === undefined || id === found.id) return undefined;
+  const manifest = join(dirname(folder), RUNS_FOLDER, id, "manifest.json");
+  return existsSync(manifest) ? id : undefined;
 }
 
 /** The newest attempt of a run that differs only in its memory. */

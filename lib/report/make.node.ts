@@ -3,13 +3,14 @@ import { fileURLToPath } from "node:url";
 import { readMemory, type ReadingOptions } from "../memory/load.ts";
 import { directionOf, type Trade } from "../memory/trade.ts";
 import { AnswerStore } from "../providers/recorded/recordings.ts";
-import { findRun } from "../runs/find.node.ts";
+import { findRun, type FoundRun } from "../runs/find.node.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { readRegular } from "../storage/fs.node.ts";
 import { type OnSteps, pauseEvery } from "../util/async.ts";
 import { loadOptional } from "../util/optional-packages.ts";
 import { accountsOf } from "./accounts.ts";
 import {
+  comparedElsewhere,
   impliedCounterpart,
   type MemoryFolder,
   namedCounterpart,
@@ -84,6 +85,7 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
   const run = await readRun(found.storage, found.id);
   const counterpart =
     compare === undefined ? await impliedCounterpart(found) : await namedCounterpart(memoryDir, compare, found);
+  if (compare === undefined && counterpart.comparison === undefined) await noteOtherComparison(found, onNote);
   const decisions = await readDecisions(found.storage, run, signal);
   const outcomes = await readOutcomes(found.storage, decisions, { signal, onSteps });
   const sharpe = await sharpeDifference({ run, folder: found }, counterpart, tradesIn);
@@ -101,6 +103,15 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
     models: await costsOfModels(run, options.answersDir),
   };
   return { runId: run.runId, html: await renderPage(data, parts, { signal, onSteps }), verdict: verdictOf(data) };
+}
+
+/** Names the run that was compared, where this one was not. */
+async function noteOtherComparison(found: FoundRun, onNote: (note: string) => void): Promise<void> {
+  const other = (await comparedElsewhere(found))?.slice(0, 12);
+  if (other === undefined) return;
+  onNote(
+    `The newest comparison is of run ${other}, and not of this run, ${found.id.slice(0, 12)}: report.ts ${other} shows it`,
+  );
 }
 
 /** Reads the trades of memory folders, each folder once. */

@@ -17,7 +17,7 @@ function firstSentence({ run: { summary }, accounts, effect }: ReportData): stri
     if (second !== undefined)
       return `The runs ${first!.name} and ${second.name} have fewer than two days in common, so nothing can be compared.`;
     return summary.memory_enabled
-      ? `The account made ${pct(summary.total_return_pct)} with memory; whether memory helped is open, as no run without it was found.`
+      ? `The account made ${pct(summary.total_return_pct)} with memory. Whether memory helped is open: no run without it was found, and compare-memory with the same flags makes one.`
       : `The account made ${pct(summary.total_return_pct)} without memory.`;
   }
   const { first, second, sharpe } = effect;

@@ -1,22 +1,39 @@
-import { expect, spyOn, test } from "bun:test";
-import { runName } from "../../lib/report/counterpart.node.ts";
-import { tradesReader } from "../../lib/report/make.node.ts";
-import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import { expect, test } from "bun:test";
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { comparedElsewhere } from "../../lib/report/counterpart.node.ts";
+import type { FoundRun } from "../../lib/runs/find.node.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
-const ID = "0123456789abcdef".repeat(4);
+const base = temporaryFolder("counterpart");
+const [FIRST, SECOND, GONE] = ["a", "b", "c"].map((digit) => digit.repeat(64)) as [string, string, string];
 
-test("a run is called by its folder too, so that runs with the same label are told apart", () => {
-  expect(runName({ folder: "", label: "base", id: ID })).toBe("base");
-  expect(runName({ folder: "off", label: "base", id: ID })).toBe("off/base");
-  expect(runName({ folder: "synthetic", label: undefined, id: ID })).toBe("synthetic/0123456789ab");
+/** A folder with two runs, and comparisons of the runs that are named, the newest last. */
+function folderWith(compared: readonly string[]): (id: string) => FoundRun {
+  const memoryDir = join(base, crypto.randomUUID());
+  for (const id of [FIRST, SECOND]) {
+    mkdirSync(join(memoryDir, "runs", id), { recursive: true });
+    writeFileSync(join(memoryDir, "runs", id, "manifest.json"), "{}");
+  }
+  mkdirSync(join(memoryDir, "comparisons"));
+  // By their names the newest comes first.
+  for (const [i, id] of compared.entries()) {
+    const file = join(memoryDir, "comparisons", `comparison_${9 - i}abc.json`);
+    writeFileSync(file, JSON.stringify({ worlds: [{ on: { run_id: id }, off: { run_id: "d" } }], on_minus_off: {} }));
+    utimesSync(file, i + 1, i + 1);
+  }
+  const storage = diskStorage(memoryDir);
+  return (id) => ({ id, memoryDir, storage, folder: "", label: undefined, names: [], writtenMs: 0 });
+}
+
+test("the newest comparison of another run is found, and none of the run itself", async () => {
+  const run = folderWith([SECOND, FIRST]);
+  expect(await comparedElsewhere(run(SECOND))).toBe(FIRST);
+  expect(await comparedElsewhere(run(FIRST))).toBeUndefined();
 });
 
-test("a memory folder is read once, however often its trades are asked for", async () => {
-  const storage = inMemoryStorage();
-  const listed = spyOn(storage, "list");
-  const tradesIn = tradesReader({});
-  const first = await tradesIn({ memoryDir: "a", storage });
-  // A second run of the folder has opened it again.
-  expect(await tradesIn({ memoryDir: "a", storage: inMemoryStorage() })).toBe(first);
-  expect(listed).toHaveBeenCalledTimes(1);
+test("a comparison is not named whose run is not in the folder, or if there is none", async () => {
+  expect(await comparedElsewhere(folderWith([FIRST, GONE])(SECOND))).toBeUndefined();
+  expect(await comparedElsewhere(folderWith([])(SECOND))).toBeUndefined();
 });

@@ -56,7 +56,7 @@ describe("the first sentence", () => {
 
   test("says what is open without a second run", () => {
     expect(verdict({ names: [MEMORY_ON] })[0]).toBe(
-      "The account made +3.0% with memory; whether memory helped is open, as no run without it was found.",
+      "The account made +3.0% with memory. Whether memory helped is open: no run without it was found, and compare-memory with the same flags makes one.",
     );
     expect(verdict({ names: [MEMORY_OFF] })[0]).toBe("The account made +3.0% without memory.");
     expect(verdict({ names: ["a", "b"] })[0]).toBe(

@@ -199,6 +199,16 @@ test("what is damaged is left out and named, with exit code 4", async () => {
   expect(equity.stdout).toContain("2024-01-16_15d");
 });
 
+test("says how many runs it exports, if it was not told which", async () => {
+  const copy = join(work, "two-runs");
+  cpSync(join(work, "memory"), copy, { recursive: true });
+  const args = ["--synthetic", "--start", "2024-02-01", "--end", "2024-02-10", "--memory-dir", copy];
+  expect((await runScript("run-chunks.ts", args)).code).toBe(0);
+  const inside = join(copy, "synthetic");
+  expect((await exported(["trades"], inside)).stderr).toStartWith("Exporting all 2 runs of the folder: ");
+  expect((await exported(["trades", "latest"], inside)).stderr).toBe("");
+});
+
 describe("a file", () => {
   test("is written whole, in place of an older one", async () => {
     const file = join(work, "out.csv");
