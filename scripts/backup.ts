@@ -282,7 +282,7 @@ function noteWrongClock(backups: readonly BackupInfo[]): void {
     ...new Set(backups.filter(({ created }) => Date.parse(created) > nowMs + HOUR_MS).map(({ id }) => id)),
   ];
   if (future.length === 0) return;
-  note(`The clock was wrong, or is: ${countOf(future.length, "backup")} dated after now (${future.join(", ")})`);
+  note(`The clock is wrong, or was: ${countOf(future.length, "backup")} dated in the future (${future.join(", ")})`);
 }
 
 /** Warns of damaged backups, and returns the exit code. */

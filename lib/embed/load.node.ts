@@ -33,7 +33,7 @@ async function sentenceModel(config: EmbedderConfig): Promise<Embedder> {
   if (missing.length > 0) {
     throw fail("NOT_FOUND", "Cannot load the sentence model", {
       found: `no ${missing.join(", ")} in "${dir}"`,
-      expected: `them as this fetches them: ${fetchCommand(dir)}`,
+      expected: `the files that this command fetches: ${fetchCommand(dir)}`,
     });
   }
   const read = (part: keyof SentenceModel): Uint8Array<ArrayBuffer> => {
@@ -50,7 +50,7 @@ async function sentenceModel(config: EmbedderConfig): Promise<Embedder> {
     if (embedder.sha256[part] === sha256) continue;
     throw fail("CORRUPT", `Cannot use "${join(dir, name)}"`, {
       found: `SHA-256 ${embedder.sha256[part]}`,
-      expected: `${sha256}, as this fetches it: ${fetchCommand(dir)}`,
+      expected: `${sha256}, the file that this command fetches: ${fetchCommand(dir)}`,
     });
   }
   return embedder;

@@ -51,12 +51,12 @@ export function leakNote(leak: ProviderLeak, providers: readonly ProviderConfig[
     (each) => each.name === provider && each.type === "file" && each.stamp === "bar_start",
   );
   const advice = isStart
-    ? "If they were made from longer bars than the run's, set bar: to their length, such as bar: 1d"
+    ? "If the votes come from longer bars than those of the run, set bar: to the length of their bars, such as bar: 1d"
     : "If their timestamps are the starts of their bars, set stamp: bar_start";
   const percent = (50 * (1 + Math.abs(share))).toFixed(0);
   return (
     `The votes of "${provider}"${asset === null ? "" : ` on ${asset}`} know the future: ${where}, ${percent} % of the moves of bars ${bar} ` +
-    `go ${share > 0 ? "with" : "against"} them (z ${z.toFixed(1)}, a day of bars later at most ${later.toFixed(1)}). ` +
+    `go ${share > 0 ? "with" : "against"} them (z ${z.toFixed(1)}, 24 to 26 bars later at most ${later.toFixed(1)}). ` +
     `${advice} (docs/PROVIDERS.md)`
   );
 }
@@ -136,6 +136,6 @@ export async function silentNotes(
   const errors = await new RunFiles(options.storage, runId).lastErrors(chunks.map(({ quarter }) => quarter));
   return silent.map(({ name }) => {
     const error = JSON.stringify((errors.get(name) ?? "").slice(0, MAX_ERROR));
-    return `Provider "${name}" abstained in all ${decisions} decisions, the last with ${error}: "error" in *.decisions.ndjson says why`;
+    return `Provider "${name}" abstained in all ${decisions} decisions. Its last error: ${error}. *.decisions.ndjson has them all, as "error"`;
   });
 }

@@ -121,7 +121,7 @@ async function runWithNotes(
     await opened.close();
     if (error instanceof CarryoverError && error.code === "CONFLICT") {
       onNote(
-        "This run came out differently the second time: a provider gives different answers to the same question, or " +
+        "This run's results differ from those that it stored before: a provider gives different answers to the same question, or " +
           "recorded answers were deleted. --restart runs it again, under another id",
       );
     }

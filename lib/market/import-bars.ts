@@ -156,7 +156,7 @@ function zoneOf(source: ForeignBars, { timezone, file }: Reading): { zone: Zone;
     const { clock, timezone: usual } = source.needsZone;
     throw new CarryoverError(
       "BAD_USAGE",
-      `Cannot read "${file}": found ${source.format}, whose times are those of ${clock}, expected --timezone: ${usual}`,
+      `Cannot read "${file}": found ${source.format}, whose times are in the time zone of ${clock}, expected --timezone: ${usual}`,
     );
   }
   return { zone: openZone("UTC"), timezone: "UTC (assumed)" };

@@ -140,6 +140,6 @@ function otherScale(name: string, answers: number, highest: number): UnusablePro
   return new UnusableProvider(
     "UNANSWERED",
     `Cannot use provider "${name}": found confidences of at most ${highest} in all of its first ${answers} answers, expected ` +
-      "0 to 100; in its configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are meant so",
+      "0 to 100; in its configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are out of 100",
   );
 }

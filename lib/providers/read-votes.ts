@@ -160,7 +160,7 @@ class Confidences {
   assertScale(): void {
     if (this.#scale !== undefined || this.#highest === 0 || this.#highest > 1) return;
     const expected =
-      "0 to 100; in the provider's configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are meant so";
+      "0 to 100; in the provider's configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are out of 100";
     const position = { file: this.#file, row: this.#place, column: this.#rows.nameOf(CONFIDENCE) };
     throw badData(position, { found: `"${this.#highest}", the highest of all confidences,`, expected });
   }

@@ -34,7 +34,7 @@ export async function renderSweepPage(result: SweepResult): Promise<string> {
 }
 
 function luck({ trials, expected_max_sharpe: lucky, overfitting }: SweepResult): string {
-  const best = `The best of ${trials} cells without skill is expected at a Sharpe ratio of ${fixed(lucky)}.`;
+  const best = `Without skill, the best of ${trials} cells is expected to have a Sharpe ratio of ${fixed(lucky)}.`;
   const { probability, not_computed: why } = overfitting;
   return probability === undefined
     ? `${best} The probability of overfitting was not computed: ${why}.`

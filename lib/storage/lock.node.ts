@@ -107,7 +107,7 @@ class HeldLock implements Lock {
     const tried = `Cannot write to "${this.#folder}"`;
     if (this.#isFolderRemoved()) {
       const found = "that the folder was removed or emptied while this process wrote to it";
-      throw fail("IO", tried, { found, expected: "it to stay: what was written there is lost; run again" });
+      throw fail("IO", tried, { found, expected: "the folder to stay: what was written there is lost; run again" });
     }
     const found = 'that its lock was removed or taken over: ".lock" or ".lock.json" is not the one of this process';
     throw fail("LOCKED", tried, {

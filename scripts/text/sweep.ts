@@ -24,7 +24,7 @@ export function renderSweep(result: SweepResult, width: number = lineColumns()):
       ? `not computed: ${overfitting.not_computed}`
       : `${fixed(overfitting.probability)} (${count(overfitting.splits ?? 0)} splits of ${overfitting.cells} cells)`;
   const wrapped = (sentence: string): string => wrap(sentence, width).join("\n");
-  const best = `${countOf(trials, "trial")}: the best of so many without skill is expected at a Sharpe ratio of ${fixed(lucky)}`;
+  const best = `${countOf(trials, "trial")}: without skill, the best is expected to have a Sharpe ratio of ${fixed(lucky)}`;
   return [
     cellTable(result, width) + more,
     ...failed.map(({ cell, error }) => `Cell ${cell} failed: ${error}\n`),

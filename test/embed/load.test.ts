@@ -30,7 +30,7 @@ describe("loadEmbedder()", () => {
       code: "NOT_FOUND",
       message:
         `Cannot load the sentence model: found no "tokenizer_config.json", "tokenizer.json", "model_quantized.onnx" in ` +
-        `"${nowhere}", expected them as this fetches them: bun scripts/fetch-model.ts --model-dir '${nowhere}'`,
+        `"${nowhere}", expected the files that this command fetches: bun scripts/fetch-model.ts --model-dir '${nowhere}'`,
     });
     expect(existsSync(nowhere)).toBeFalse();
     const partly = folder({ "tokenizer.json": "{}", "tokenizer_config.json": "{}" });
@@ -48,7 +48,7 @@ describe("loadEmbedder()", () => {
         // printf '{}' | sha256sum
         `Cannot use "${dir}/tokenizer_config.json": found SHA-256 ` +
         "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a, expected " +
-        "9261e7d79b44c8195c1cada2b453e55b00aeb81e907a6664974b4d7776172ab3, as this fetches it: " +
+        "9261e7d79b44c8195c1cada2b453e55b00aeb81e907a6664974b4d7776172ab3, the file that this command fetches: " +
         `bun scripts/fetch-model.ts --model-dir ${dir}`,
     });
   });

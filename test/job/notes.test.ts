@@ -48,7 +48,7 @@ test("leakNote() advises the stamp, and the length of the bars where the stamp i
     "If their timestamps are the starts of their bars, set stamp: bar_start (docs/PROVIDERS.md)",
   );
   expect(noteOf({ ...file, stamp: "bar_start" })).toEndWith(
-    "If they were made from longer bars than the run's, set bar: to their length, such as bar: 1d (docs/PROVIDERS.md)",
+    "If the votes come from longer bars than those of the run, set bar: to the length of their bars, such as bar: 1d (docs/PROVIDERS.md)",
   );
 });
 

@@ -86,14 +86,14 @@ describe("runConfig()", () => {
     const yaml =
       "providers: [{ name: trend, type: trend }, { name: mine, type: module, path: thrower.ts, on_error: abstain }]";
     const note =
-      /^Provider "mine" abstained in all \d+ decisions, the last with "no such table": "error" in \*\.decisions\.ndjson says why$/;
+      /^Provider "mine" abstained in all \d+ decisions\. Its last error: "no such table"\. \*\.decisions\.ndjson has them all, as "error"$/;
     const period = ", start: 2018-01-01, end: 2018-02-01, chunks: month";
     const { notes, summary } = await run("silent", { yaml, period });
     expect(notes).toEqual([expect.stringMatching(note)]);
     expect((await run("silent", { yaml, period })).notes).toEqual(notes);
     const decisions = join(root, "silent", "runs", summary.run_id, "2018-01.decisions.ndjson");
     writeFileSync(decisions, `${readFileSync(decisions, "utf8").slice(0, -20)}\n`);
-    expect((await run("silent", { yaml, period })).notes[0]).toContain('the last with ""');
+    expect((await run("silent", { yaml, period })).notes[0]).toContain('Its last error: ""');
   });
 
   test("has features in decisions, in the sentence that recall compares, and in the identity of the run", async () => {

@@ -72,7 +72,9 @@ describe("time zones", () => {
 
   test("of MetaTrader must be told", async () => {
     const text = "2021.01.04,00:00,10,12,9,11,5\n2021.01.04,01:00,10,12,9,11,5\n";
-    expect(await refusal(text)).toContain("whose times are those of the broker's server, expected --timezone");
+    expect(await refusal(text)).toContain(
+      "whose times are in the time zone of the broker's server, expected --timezone",
+    );
     expect(timesOf(await read(text, { timezone: "Europe/Athens" }))[0]).toBe("2021-01-03T22:00");
   });
 

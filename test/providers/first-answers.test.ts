@@ -31,7 +31,7 @@ describe("a provider whose first 50 confidences are at most 1", () => {
     expect(await stoppedAfter(49, provider)).toBeUndefined();
     expect(await stoppedAfter(1, provider)).toBe(
       'Cannot use provider "mine": found confidences of at most 0.7 in all of its first 50 answers, expected 0 to 100; in its ' +
-        "configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are meant so",
+        "configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are out of 100",
     );
   });
 

@@ -216,7 +216,7 @@ describe("parseVotesCsv() refuses, naming line and column,", () => {
       "confidences that all look like shares of 1",
       `${HEADER}\n2021-01-01,A,BUY,0.5\n2021-01-02,A,HOLD,0\n2021-01-03,A,SELL,0.75\n`,
       'found "0.75", the highest of all confidences, in line 4, column "confidence", expected 0 to 100; in the provider\'s ' +
-        "configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are meant so",
+        "configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are out of 100",
     ],
     [
       "a confidence of NaN",

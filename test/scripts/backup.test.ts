@@ -376,7 +376,7 @@ describe("backup", () => {
   test("a clock that was in 2040 is a note, and removes nothing that was made after it", async () => {
     const { memoryDir, backupDir, backup } = await fixture({ backups: false });
     const { id } = await createBackup({ memoryDir, backupDir, now: new Date("2040-01-01T00:00:00Z") });
-    const wrong = `The clock was wrong, or is: 1 backup dated after now (${id})\n`;
+    const wrong = `The clock is wrong, or was: 1 backup dated in the future (${id})\n`;
     const listed = await backup("list");
     expect([listed.code, listed.stderr]).toEqual([0, wrong]);
     expect(listed.stdout).toMatch(new RegExp(`^${id} +- `, "m"));

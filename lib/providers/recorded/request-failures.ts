@@ -75,7 +75,7 @@ function limitFailure(
   const retryAfterMs = ofHeaders ?? waitOfBody(body);
   if (isSpent || (retryAfterMs === undefined && FOR_TODAY.test(message))) {
     return new RequestFailure(found, {
-      expected: "a quota that is not used up; the run goes on when it is there again",
+      expected: "a quota that is not used up: run the same command again when the quota is renewed",
     });
   }
   return new RequestFailure(found, { isTransient: true, isLimit: true, retryAfterMs, expected: AVAILABLE_SERVER });

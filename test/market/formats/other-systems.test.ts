@@ -229,12 +229,12 @@ test.each([
   [
     "TradeStation",
     '"Date","Time","Open","High","Low","Close","Up","Down"\n01/14/2021,10:00,100,104,99,103,7,3\n',
-    'found TradeStation, whose times are those of the chart, expected --timezone: "America/New_York" for US stocks',
+    'found TradeStation, whose times are in the time zone of the chart, expected --timezone: "America/New_York" for US stocks',
   ],
   [
     "Sierra Chart",
     "Date, Time, Open, High, Low, Last, Volume, NumberOfTrades, BidVolume, AskVolume\n2021/1/4, 09:00:00, 1, 1, 1, 1, 7, 3, 1, 1\n",
-    "found Sierra Chart, whose times are those of the chart, expected --timezone",
+    "found Sierra Chart, whose times are in the time zone of the chart, expected --timezone",
   ],
 ])("the zone of %s has to be named", async (_, text, message) => {
   const bytes = new TextEncoder().encode(text);
