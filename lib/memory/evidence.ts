@@ -56,6 +56,7 @@ export class EvidenceColumns {
   /** Evidence about each provider, in their order. */
   readonly providers: readonly (Results & { readonly name: string })[];
   readonly #countedFrom: (provider: string) => number;
+  #decay = { slow: new Float64Array(), quick: new Float64Array() };
 
   /** @param options `marks`: what closed before a provider's mark does not count for it. */
   constructor(providers: readonly string[], options: { marks?: readonly ForgetMark[] } = {}) {
@@ -85,6 +86,14 @@ export class EvidenceColumns {
       column.resultR.values[index] = counts ? resultR : Number.NaN;
       column.bin.values[index] = bin;
     }
+  }
+
+  /** Room for what age leaves of each trade, with either half-life. To make it for each sum takes longer than to fill it. */
+  get decay(): { readonly slow: Float64Array; readonly quick: Float64Array } {
+    const { length } = this.exits.values;
+    if (this.#decay.slow.length < length)
+      this.#decay = { slow: new Float64Array(length), quick: new Float64Array(length) };
+    return this.#decay;
   }
 
   #regimeIndex(name: string): number {
@@ -132,13 +141,6 @@ function exponentialDecay(dailyFactor: number): (days: number) => number {
   };
 }
 
-/** What age leaves of the results of a window, and where in the columns it begins. */
-interface Decay {
-  readonly slow: Float64Array;
-  readonly quick: Float64Array;
-  readonly from: number;
-}
-
 /** Sums up a window as of a time, from nothing else: the order in which trades became known does not matter. */
 export function sumEvidence(
   columns: EvidenceColumns,
@@ -146,13 +148,12 @@ export function sumEvidence(
 ): { trades: TradeSums; providers: readonly ProviderSums[] } {
   const { asOf, from, to } = window;
   const exits = columns.exits.values;
-  const slow = new Float64Array(to - from);
-  const quick = new Float64Array(to - from);
+  const { slow, quick } = columns.decay;
   let days = Infinity;
   let slowFactor = 0;
   let quickFactor = 0;
-  for (let i = 0; i < slow.length; i++) {
-    const age = asOf - exits[from + i]!;
+  for (let i = from; i < to; i++) {
+    const age = asOf - exits[i]!;
     // Ages fall, and most trades have the days of the one before.
     if (age < days * DAY_MS) {
       days = Math.floor(age / DAY_MS);
@@ -162,15 +163,15 @@ export function sumEvidence(
     slow[i] = slowFactor;
     quick[i] = quickFactor;
   }
-  const decay = { slow, quick, from };
   return {
-    trades: sumTrades(columns, decay),
-    providers: columns.providers.map((results) => sumProvider(results, columns.trends.values, decay)),
+    trades: sumTrades(columns, window),
+    providers: columns.providers.map((results) => sumProvider(results, columns, window)),
   };
 }
 
-function sumTrades({ trades, ...columns }: EvidenceColumns, { slow, from }: Decay): TradeSums {
-  const { regimeNames } = columns;
+function sumTrades(columns: EvidenceColumns, { from, to }: Window): TradeSums {
+  const { trades, regimeNames } = columns;
+  const { slow } = columns.decay;
   const [resultR, bins, regimes] = [trades.resultR.values, trades.bin.values, columns.regimes.values];
   const binCount = new Float64Array(CONFIDENCE_BINS);
   const binWins = new Float64Array(CONFIDENCE_BINS);
@@ -180,13 +181,13 @@ function sumTrades({ trades, ...columns }: EvidenceColumns, { slow, from }: Deca
   let sum = 0;
   let squares = 0;
   let wins = 0;
-  for (let i = 0; i < slow.length; i++) {
-    const result = resultR[from + i]!;
+  for (let i = from; i < to; i++) {
+    const result = resultR[i]!;
     if (Number.isNaN(result)) continue;
     const factor = slow[i]!;
     const faded = factor * result;
-    const bin = bins[from + i]!;
-    const regime = regimes[from + i]!;
+    const bin = bins[i]!;
+    const regime = regimes[i]!;
     count += factor;
     sum += faded;
     squares += faded * result;
@@ -203,8 +204,9 @@ function sumTrades({ trades, ...columns }: EvidenceColumns, { slow, from }: Deca
 }
 
 /** The sums are locals: every trade of the window is added to them at every tick with decisions. */
-function sumProvider(results: Results, trends: Float64Array, { slow, quick, from }: Decay): ProviderSums {
-  const [resultR, bins] = [results.resultR.values, results.bin.values];
+function sumProvider(results: Results, columns: EvidenceColumns, { from, to }: Window): ProviderSums {
+  const [resultR, bins, trends] = [results.resultR.values, results.bin.values, columns.trends.values];
+  const { slow, quick } = columns.decay;
   const binCount = new Float64Array(CONFIDENCE_BINS);
   const binSum = new Float64Array(CONFIDENCE_BINS);
   const binWins = new Float64Array(CONFIDENCE_BINS);
@@ -218,13 +220,13 @@ function sumProvider(results: Results, trends: Float64Array, { slow, quick, from
   let sumX = 0;
   let xx = 0;
   let xe = 0;
-  for (let i = 0; i < slow.length; i++) {
-    const result = resultR[from + i]!;
+  for (let i = from; i < to; i++) {
+    const result = resultR[i]!;
     if (Number.isNaN(result)) continue;
     const factor = slow[i]!;
     const recent = quick[i]!;
-    const bin = bins[from + i]!;
-    const x = trends[from + i]!;
+    const bin = bins[i]!;
+    const x = trends[i]!;
     const faded = factor * result;
     count += factor;
     sum += faded;
