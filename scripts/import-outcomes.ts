@@ -22,6 +22,7 @@ const COMMAND = {
     from: { type: "string", value: "S", help: "ffe, freqtrade, tradingagents or csv (default: recognised by content)" },
     map: { type: "string", value: "FILE", help: "which columns of a CSV have what, as YAML or JSON" },
     provider: { type: "string", value: "NAME", help: "the provider of trades that name none" },
+    timezone: { type: "string", value: "Z", help: "zone of a CSV's times, if they state none (default: UTC)" },
     "memory-dir": SHARED_FLAGS["memory-dir"],
     "dry-run": { type: "boolean", help: "show what would be written; write nothing" },
     config: SHARED_FLAGS.config,
@@ -39,7 +40,7 @@ const MAX_MAP_BYTES = 1 << 20;
 
 await runScript(async ({ argv, signal }) => {
   const { flags, positionals } = parseFlags(argv, COMMAND);
-  const { from, map, provider, "dry-run": dryRun } = flags;
+  const { from, map, provider, timezone, "dry-run": dryRun } = flags;
   if (positionals.length === 0) throw usageError("import-outcomes needs a FILE or FOLDER");
   if (from !== undefined && !isSystem(from)) {
     throw usageError(`--from must be one of ${SYSTEMS.join(", ")}, found "${from}"`);
@@ -53,6 +54,7 @@ await runScript(async ({ argv, signal }) => {
     paths: positionals.map((path) => resolve(path)),
     from,
     provider,
+    timezone,
     map: map === undefined ? undefined : await parseColumnMap(readMap(map), map),
     memory,
     dryRun,

@@ -4,6 +4,7 @@ import type { Table } from "../market/formats/foreign-bars.ts";
 import { readNumber } from "../market/formats/numbers.ts";
 import { readTextTable } from "../market/formats/text-table.ts";
 import { readTimes } from "../market/formats/times.ts";
+import { openZone } from "../market/formats/zones.ts";
 import { closest } from "../util/closest.ts";
 import { isRecord } from "../util/json.ts";
 import type { ColumnMap, Findings, OutcomeReader, ReadOptions } from "./findings.ts";
@@ -136,9 +137,19 @@ function readRows(table: Table, columns: Columns, into: { findings: Findings; op
     const found = `${JSON.stringify(text)} for ${field} in ${table.placeOf(row)}`;
     throw fail("BAD_DATA", `Cannot read "${table.file}"`, { found, expected: times.expected });
   }
+  const { timezone } = into.options;
+  const isLocal = times.zone === undefined;
+  if (isLocal && timezone === undefined) into.findings.isUtcAssumed = true;
+  const zone = openZone((isLocal ? timezone : undefined) ?? "UTC");
+  // Of an hour that the clock repeats, the later one: nothing is known before its time.
+  const epochOf = (ms: number): number | undefined => (Number.isNaN(ms) ? ms : zone.toEpoch(ms, Infinity));
   for (const row of rows) {
     const place = `${table.file}, ${table.placeOf(row)}`;
-    const [entryMs, exitMs] = [times.ms[row]!, times.ms[rows.length + row]!];
+    const [entryMs, exitMs] = [epochOf(times.ms[row]!), epochOf(times.ms[rows.length + row]!)];
+    if (entryMs === undefined || exitMs === undefined) {
+      into.findings.skip(`trades at a time that the clock of ${zone.name} skips`, place);
+      continue;
+    }
     const trade = tradeOfRow(row, { table, columns, options: into.options, entryMs, exitMs });
     if (typeof trade === "string") into.findings.skip(`trades ${trade}`, place);
     else into.findings.trades.push({ trade, system: "csv", place });

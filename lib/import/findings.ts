@@ -23,6 +23,8 @@ export interface ReadOptions {
   readonly provider?: string | undefined;
   /** Columns of a CSV. */
   readonly map?: ColumnMap | undefined;
+  /** Of the times of a CSV that state none, such as `America/New_York`. @default UTC */
+  readonly timezone?: string | undefined;
 }
 
 /** Names of columns by the field that they fill. A value `=text` is the same text in every row. */
@@ -64,6 +66,8 @@ export interface FoundTrade {
 export class Findings {
   readonly trades: FoundTrade[] = [];
   readonly kept: KeptFile[] = [];
+  /** Whether times were read that state no zone, and the user names none. */
+  isUtcAssumed = false;
   readonly #skipped = new Map<string, { count: number; first: string }>();
 
   /** @param reason Says what is left out, such as `trades that are still open`. */

@@ -26,6 +26,8 @@ export interface ReadOutcomes {
   readonly outcomes: readonly (ImportedOutcome & { readonly place: string })[];
   readonly kept: readonly KeptFile[];
   readonly skipped: readonly Skipped[];
+  /** Whether times state no zone, and are taken to be in UTC. */
+  readonly isUtcAssumed: boolean;
 }
 
 /**
@@ -61,16 +63,17 @@ export function readOutcomes(
       const trades = findings.trades.filter((found) => found.system === system).length;
       return { system, files, trades };
     });
-  if (outcomes.length === 0) throw nothingFound(sources, findings.skipped);
-  return { systems, outcomes, kept: findings.kept, skipped: findings.skipped };
+  if (outcomes.length === 0) throw nothingFound(sources, findings.skipped, options);
+  const { kept, skipped, isUtcAssumed } = findings;
+  return { systems, outcomes, kept, skipped, isUtcAssumed };
 }
 
-function nothingFound(sources: readonly Source[], skipped: readonly Skipped[]): Error {
+function nothingFound(sources: readonly Source[], skipped: readonly Skipped[], { map }: ReadOptions): Error {
   const reasons = skipped.map(({ reason, count, first }) => `${reason}: ${count} (${first})`).join("; ");
   const damage = sources.length === 1 ? sources[0]!.damage : undefined;
   return fail("BAD_DATA", `Cannot import "${sources[0]!.name}"${sources.length > 1 ? " and others" : ""}`, {
     found: damage ?? (reasons === "" ? "no trade" : reasons),
-    expected: "closed trades of ffe, freqtrade or TradingAgents, or a CSV with --map FILE",
+    expected: `closed trades of ffe, freqtrade or TradingAgents, or a CSV with ${map === undefined ? "--map FILE" : "columns of --map"}`,
   });
 }
 

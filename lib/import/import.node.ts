@@ -5,6 +5,7 @@ import type { Config } from "../config/config.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
 import { CarryoverError, fail } from "../errors.ts";
 import { unpack } from "../market/formats/unpack.ts";
+import { openZone } from "../market/formats/zones.ts";
 import { assertMemoryFolder } from "../memory/folder.ts";
 import { keptName } from "../memory/foreign-statistics.ts";
 import { readMemory } from "../memory/load.ts";
@@ -44,7 +45,7 @@ export interface ImportOutcomesOptions
 }
 
 /** What an import did, or would do. */
-export interface ImportOutcomesResult extends Pick<ReadOutcomes, "systems" | "outcomes" | "skipped"> {
+export interface ImportOutcomesResult extends Omit<ReadOutcomes, "kept"> {
   readonly plan: ImportPlan;
   /** Names in the memory folder of files that are kept as they were, new or there already. */
   readonly kept: readonly string[];
@@ -58,7 +59,8 @@ export interface ImportOutcomesResult extends Pick<ReadOutcomes, "systems" | "ou
  * `NOT_FOUND` for a path; `BAD_USAGE` if a source is in the memory folder; `LOCKED`; `IO`.
  */
 export async function importOutcomes(options: ImportOutcomesOptions): Promise<ImportOutcomesResult> {
-  const { memory, dryRun, signal } = options;
+  const { memory, timezone, dryRun, signal } = options;
+  if (timezone !== undefined) openZone(timezone);
   for (const path of options.paths) assertOutside(path, memory.dir);
   const { sources, folders } = await readSources(options.paths);
   const read = readOutcomes(sources, options);

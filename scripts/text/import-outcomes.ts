@@ -33,6 +33,7 @@ export function renderImported(result: ImportOutcomesResult, options: { memoryDi
   const lines = [
     ["Recognised", systems.map(({ system, files }) => `${system} (${countOf(files, "file")})`).join(", ")],
     ["Trades", `${count(trades.length)}, closed from ${day(exits[0])} to ${day(exits.at(-1))}`],
+    ...(result.isUtcAssumed ? [["Times", "state no zone: taken as UTC (--timezone names another)"]] : []),
     ["Providers", shownCounts(votesOf(trades)) || "none: no trade says who voted for it"],
     ["Regimes", shownCounts(countBy(trades, ({ regime }) => regime))],
     ["With R", `${count(withR)}${withR < trades.length ? "; the others move no weight, as they have no stop" : ""}`],

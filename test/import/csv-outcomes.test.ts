@@ -72,6 +72,30 @@ describe("a CSV of trades", () => {
     ]);
   });
 
+  test.each([
+    // New York is 4 hours behind UTC in summer, and 5 in winter.
+    ["2021-07-01 10:00", "2021-07-01T14:00:00.000Z"],
+    ["2021-01-15 10:00", "2021-01-15T15:00:00.000Z"],
+    // The clock shows 01:30 twice on this day. At the first it is 05:30 in UTC.
+    ["2021-11-07 01:30", "2021-11-07T06:30:00.000Z"],
+    // What states a zone is taken as it is.
+    ["2021-07-01 10:00Z", "2021-07-01T10:00:00.000Z"],
+  ])("closed at %s by the clocks of New York is known at %s", (closed, exit) => {
+    const start = closed.endsWith("Z") ? "2021-01-04 10:00Z" : "2021-01-04 10:00";
+    const text = `${HEADER}X;buy;${start};${closed};1;2;;1;\n`;
+    const { fields, isUtcAssumed } = importOf([source("trades.csv", text)], { map: MAP, timezone: "America/New_York" });
+    expect([fields[0]!["exit_timestamp"], isUtcAssumed]).toEqual([exit, false]);
+  });
+
+  test("without a zone is taken as UTC, which is told; a time that the clock skips is counted", () => {
+    const row = (closed: string) => `X;buy;2021-01-04;${closed};1;2;;1;\n`;
+    const text = `${HEADER}${row("2021-03-14 02:30")}${row("2021-03-15 02:30")}`;
+    expect(importOf([source("trades.csv", text)], { map: MAP })).toMatchObject({ isUtcAssumed: true, skipped: [] });
+    const { skipped } = importOf([source("trades.csv", text)], { map: MAP, timezone: "America/New_York" });
+    const reason = "trades at a time that the clock of America/New_York skips";
+    expect(skipped).toEqual([{ reason, count: 1, first: "trades.csv, line 2" }]);
+  });
+
   test("has a zone in both of its times or in none", () => {
     const text = `${HEADER}X;buy;2021-02-13T10:00:00+05:00;2021-02-13 11:00;1;2;;1;\n`;
     expect(() => importOf([source("trades.csv", text)], { map: MAP })).toThrow(
@@ -95,6 +119,11 @@ describe("a CSV of trades", () => {
     const { fields, skipped } = importOf([notes, trades], { map: MAP });
     expect(fields).toHaveLength(1);
     expect(skipped).toEqual([{ reason: "files of no system that is known", count: 1, first: "notes.md" }]);
+  });
+
+  test("without any column of the map is told so", () => {
+    const other = source("trades.csv", "a,b,c,d,e\nu,v,w,x,y\n");
+    expect(() => importOf([other], { map: MAP })).toThrow("or a CSV with columns of --map");
   });
 
   test("with fewer than five columns is refused", () => {

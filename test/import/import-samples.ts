@@ -12,7 +12,7 @@ export function source(name: string, content: unknown): Source {
 export function importOf(
   sources: readonly Source[],
   options: ReadOptions & { from?: System } = {},
-): Pick<ReadOutcomes, "skipped" | "kept" | "outcomes"> & { readonly fields: readonly Record<string, unknown>[] } {
+): ReadOutcomes & { readonly fields: readonly Record<string, unknown>[] } {
   const read = readOutcomes(sources, options);
   return { ...read, fields: read.outcomes.map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes))) };
 }

@@ -118,6 +118,11 @@ Added       1 trade
     expect(filesOf(memoryDir)).toEqual(before);
   });
 
+  test("ends with exit code 2 for a time zone that is not known", async () => {
+    const { code, stderr } = await runScript("import-outcomes.ts", ["x.csv", "--timezone", "America/NewYork"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('did you mean "America/New_York"?')]);
+  });
+
   test("ends with exit code 2 for a provider that none can be called", async () => {
     const { code, stderr } = await runScript("import-outcomes.ts", ["x.json", "--provider", "a\tb"]);
     expect(code).toBe(2);
