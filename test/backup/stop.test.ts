@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import fs from "node:fs";
 import { join } from "node:path";
 import { createBackup } from "../../lib/backup/create.node.ts";
@@ -11,10 +11,17 @@ import { temporaryFolder } from "../temporary-folder.ts";
 import { MEMORY_JSON, writeFiles } from "./backup-samples.ts";
 
 const base = temporaryFolder("stop");
-const FILES = 2_000;
+/** Work on them lets events in a dozen times. */
+const FILES = 500;
 
-/** A memory of 2,000 files, and two backups of it. */
-async function largeBackups(): Promise<{ memoryDir: string; backupDir: string; to: string }> {
+interface Folders {
+  readonly memoryDir: string;
+  readonly backupDir: string;
+  readonly to: string;
+}
+
+/** A memory of 500 files, and two backups of it. */
+async function largeBackups(): Promise<Folders> {
   const root = join(base, crypto.randomUUID());
   const memoryDir = join(root, "memory");
   const backupDir = join(root, "backups");
@@ -33,7 +40,6 @@ function soon(): AbortSignal {
   return controller.signal;
 }
 
-type Folders = Awaited<ReturnType<typeof largeBackups>>;
 const COMMANDS: Readonly<Record<string, (folders: Folders, signal: AbortSignal) => Promise<unknown>>> = {
   create: (folders, signal) => createBackup({ ...folders, now: new Date(), signal }),
   "verify one": ({ backupDir }, signal) => verifyBackup(backupDir, "latest", { signal }),
@@ -43,10 +49,15 @@ const COMMANDS: Readonly<Record<string, (folders: Folders, signal: AbortSignal) 
   "prune, which verifies first": ({ backupDir }, signal) => pruneBackups({ backupDir, keepLast: 1, signal }),
 };
 
+/** For what changes nothing. */
+let folders: Folders;
+beforeAll(async () => {
+  folders = await largeBackups();
+});
+
 test.each(Object.entries(COMMANDS))(
   "%s stops in the middle of its files, and leaves nothing behind",
   async (_, run) => {
-    const folders = await largeBackups();
     const before = fs.readdirSync(folders.backupDir);
     expect(await run(folders, soon()).catch((error: unknown) => error)).toBe(STOPPED);
     expect(fs.readdirSync(folders.backupDir)).toEqual(before);
@@ -55,7 +66,7 @@ test.each(Object.entries(COMMANDS))(
 );
 
 test("the reason of a time-out comes back as it is", async () => {
-  const { backupDir } = await largeBackups();
+  const { backupDir } = folders;
   const late = new DOMException("too late", "TimeoutError");
   const signal = AbortSignal.abort(late);
   expect(await verifyBackup(backupDir, "latest", { signal }).catch((error: unknown) => error)).toBe(late);
@@ -76,7 +87,7 @@ test("a prune that is stopped while it removes files goes on with the next comma
 });
 
 test("what a killed restore left is removed whatever the clock says, and what a living one holds is not", async () => {
-  const { backupDir, to } = await largeBackups();
+  const { backupDir, to } = folders;
   const above = join(to, "..");
   const [dead, empty, living] = ["dead", "empty", "living"].map(() =>
     join(above, `.tmp-restore-${crypto.randomUUID()}`),

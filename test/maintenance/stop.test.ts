@@ -13,13 +13,15 @@ import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";
 
+const FILES = Array.from({ length: 1_000 }, (_, i) => {
+  const id = `20210104T1200-BTCUSD-${i.toString(16).padStart(8, "0")}`;
+  return [outcomeFileName(id), encodeOutcome(makeOutcome({ decision_id: id })).bytes] as const;
+});
+
 /** A memory of 1,000 outcomes without caches. */
 async function largeMemory(): Promise<Storage> {
   const storage = inMemoryStorage();
-  for (let i = 0; i < 1_000; i++) {
-    const id = `20210104T1200-BTCUSD-${i.toString(16).padStart(8, "0")}`;
-    await storage.createOnce(outcomeFileName(id), encodeOutcome(makeOutcome({ decision_id: id })).bytes);
-  }
+  for (const [name, bytes] of FILES) await storage.createOnce(name, bytes);
   return storage;
 }
 
