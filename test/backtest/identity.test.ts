@@ -1,11 +1,11 @@
 /** A run's identity is its content: under one id there is one result, whatever was changed and whatever the caches say. */
-import { describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import type { Progress } from "../../lib/backtest/job.ts";
 import { encodeSidecar, readSidecar, SIDECAR_FILE } from "../../lib/memory/sidecar.ts";
 import { toColumns } from "../../lib/memory/trade-columns.ts";
 import type { Trade } from "../../lib/memory/trade.ts";
 import { VECTORS_FILE } from "../../lib/memory/vectors.ts";
-import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import { copyInMemory, inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { crc32Hex } from "../../lib/util/crc32.ts";
 import { bytesOf } from "../memory/folder-samples.ts";
@@ -60,6 +60,17 @@ async function stopWhen(storage: Storage, isTime: (progress: Progress) => boolea
 const stopInSecondChunk = (storage: Storage): Promise<void> =>
   stopWhen(storage, ({ chunk }) => chunk === "2018-02-18_10d");
 
+/** A finished run with the imports carried in, and one that was stopped in its second chunk. Tests change copies. */
+let finished: { storage: Storage; id: string; balance: number };
+let stopped: Storage;
+beforeAll(async () => {
+  const storage = await memoryOf(IMPORTS);
+  finished = { storage, ...(await run(storage)) };
+  stopped = await memoryOf(IMPORTS);
+  await stopInSecondChunk(stopped);
+});
+const copyOf = (storage: Storage): Promise<Storage> => copyInMemory(storage, "runs");
+
 /** Changes an import, and keeps its size. */
 async function change(storage: Storage, from: string, to: string): Promise<void> {
   const name = "outcome_trade-011.json";
@@ -89,12 +100,11 @@ describe("one byte of an imported outcome", () => {
     ['"result_r":1.5', '"result_r":0.5'],
     ["steep uptrend", "steep upTrend"],
   ])("changed after the run (%s to %s) makes another run, with its own result", async (from, to) => {
-    const storage = await memoryOf(IMPORTS);
-    const first = await run(storage);
-    expect(await run(storage)).toMatchObject({ id: first.id, balance: first.balance });
+    const storage = await copyOf(finished.storage);
+    expect(await run(storage)).toMatchObject({ id: finished.id, balance: finished.balance });
     await change(storage, from, to);
     const second = await run(storage);
-    expect(second.id).not.toBe(first.id);
+    expect(second.id).not.toBe(finished.id);
     expect(second.notes[0]).toEndWith(
       "differs in the outcomes carried in (12 then, 12 now, 0 gone, 1 changed). The older one stays as it is",
     );
@@ -108,8 +118,7 @@ describe("one byte of an imported outcome", () => {
   });
 
   test("changed in mid-run makes another run, which begins at its beginning", async () => {
-    const storage = await memoryOf(IMPORTS);
-    await stopInSecondChunk(storage);
+    const storage = await copyOf(stopped);
     await change(storage, '"result_r":1.5', '"result_r":0.5');
     const { id, balance, notes } = await run(storage);
     expect(notes[0]).toContain("0 gone, 1 changed");
@@ -120,8 +129,7 @@ describe("one byte of an imported outcome", () => {
 
 describe("a sidecar with right checksums that says something else", () => {
   test("of an outcome carried in is no reason to give the run's id another result", async () => {
-    const storage = await memoryOf(IMPORTS);
-    await stopInSecondChunk(storage);
+    const storage = await copyOf(stopped);
     const [id] = (await storage.list("runs")).folders;
     await forge(storage, ({ crc32 }) => (crc32 === null ? { resultR: -3 } : {}));
     const other = await run(storage);
@@ -132,8 +140,7 @@ describe("a sidecar with right checksums that says something else", () => {
   });
 
   test("of an outcome of the run's own stops it, and nothing is written", async () => {
-    const storage = await memoryOf(IMPORTS);
-    await stopInSecondChunk(storage);
+    const storage = await copyOf(stopped);
     await forge(storage, ({ crc32 }) => (crc32 === null ? {} : { resultR: -3 }));
     const before = await filesOf(storage);
     const failure = await failureOf(run(storage));
@@ -145,13 +152,11 @@ describe("a sidecar with right checksums that says something else", () => {
   });
 
   test("of outcomes that a cut-off chunk made is put right when they are made again", async () => {
-    const whole = await memoryOf(IMPORTS);
-    await run(whole);
     const storage = await memoryOf(IMPORTS);
     await stopWhen(storage, ({ trades }) => trades === 8);
     await forge(storage, ({ crc32 }) => (crc32 === null ? {} : { resultR: -3 }));
     await run(storage);
-    expect(await filesOf(storage)).toEqual(await filesOf(whole));
+    expect(await filesOf(storage)).toEqual(await filesOf(finished.storage));
   });
 });
 
@@ -182,8 +187,7 @@ describe("vectors with right checksums that are not those of their outcomes", ()
   });
 
   test("stop the run that goes on if the outcomes are its own", async () => {
-    const storage = await memoryOf(IMPORTS);
-    await stopInSecondChunk(storage);
+    const storage = await copyOf(stopped);
     await exchange(storage, ({ crc32 }) => crc32 !== null);
     expect((await failureOf(run(storage))).message).toStartWith("Cannot go on with the run: found ");
   });

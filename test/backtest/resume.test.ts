@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Progress } from "../../lib/backtest/job.ts";
 import type { Outcome } from "../../lib/types.ts";
-import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import { copyInMemory, inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { assertUnchanged } from "../../lib/backtest/resume.ts";
@@ -25,23 +25,31 @@ setDefaultTimeout(60_000);
 
 const CHUNKS = ["2018-02-08_10d", "2018-02-18_10d", "2018-02-28_10d", "2018-03-10_10d"];
 
-let whole: { files: Record<string, string>; ticks: number; runId: string; trades: number };
+let whole: {
+  storage: Storage;
+  files: Record<string, string>;
+  ticks: number;
+  writes: number;
+  runId: string;
+  trades: number;
+};
 let root = "";
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "carryover-resume-"));
-  let ticks = 0;
-  const { storage, summary, chunksRun } = await runFresh(resumeJob({ onProgress: () => (ticks += 1) }));
+  const storage = inMemoryStorage();
+  let [ticks, writes] = [0, 0];
+  const counted = failing(storage, { onWrite: () => (writes += 1) });
+  const { summary, chunksRun } = await runOn(counted, resumeJob({ onProgress: () => (ticks += 1) }));
   expect(chunksRun).toEqual(CHUNKS);
-  whole = { files: await filesOf(storage), ticks, runId: summary.run_id, trades: summary.total_trades };
+  const { run_id: runId, total_trades: trades } = summary;
+  whole = { storage, files: await filesOf(storage), ticks, writes, runId, trades };
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** A finished run. */
-async function finished(): Promise<Storage> {
-  const storage = inMemoryStorage();
-  await runOn(storage, resumeJob());
-  return storage;
+/** A copy of the finished run. */
+function finished(): Promise<Storage> {
+  return copyInMemory(whole.storage, "runs");
 }
 
 /** Runs again, and returns which chunks were run, the notes and the run id. */
@@ -55,14 +63,14 @@ async function again(
 }
 
 /** Runs until the tick of this number, and is stopped there. */
-async function stoppedAt(storage: Storage, tick: number): Promise<void> {
+async function stoppedAt(storage: Storage, tick: number, overrides: Partial<JobParts> = {}): Promise<void> {
   const stop = new AbortController();
   let ticks = 0;
   const onProgress = (): void => {
     ticks += 1;
     if (ticks === tick) stop.abort(new Error("stopped"));
   };
-  const outcome = await runOn(storage, resumeJob({ onProgress, signal: stop.signal })).then(
+  const outcome = await runOn(storage, resumeJob({ onProgress, signal: stop.signal, ...overrides })).then(
     () => "ran",
     (error: Error) => error.message,
   );
@@ -107,12 +115,10 @@ describe("a run that was stopped goes on to the same bytes", () => {
 
   test("after a failure of the storage before or after any of its writes", async () => {
     const random = seeded(2);
-    let writes = 0;
-    await runOn(failing(inMemoryStorage(), { onWrite: () => (writes += 1) }), resumeJob());
     // `bun run test:faults` tries every write of a run.
     for (let n = 0; n < 4; n++) {
       const storage = inMemoryStorage();
-      const fatal = 1 + Math.floor(random() * writes);
+      const fatal = 1 + Math.floor(random() * whole.writes);
       let count = 0;
       const onWrite = (): void => {
         count += 1;
@@ -347,12 +353,13 @@ describe("which run it is", () => {
       [{ series: changedSeries }, "bars.AAA"],
       [{ chunkKind: "month" }, "config.chunks"],
     ];
-    const ids = new Set([whole.runId]);
+    const ids = new Set([whole.runId.slice(0, 12)]);
     for (const [change, what] of changes) {
-      const { notes, runId } = await again(storage, change);
+      const notes: string[] = [];
+      await stoppedAt(storage, 1, { onNote: (text) => notes.push(text), ...change });
       expect(notes).toHaveLength(1);
       expect(notes[0]).toContain(` differs in ${what}. The older one stays as it is`);
-      ids.add(runId);
+      ids.add(/^This is a new run, (\w{12}): /.exec(notes[0]!)![1]!);
     }
     expect(ids.size).toBe(1 + changes.length);
     // The first run is found again, and its files are its own.
@@ -383,15 +390,14 @@ describe("which run it is", () => {
 });
 
 test("runs at the same time, in folders of their own, write the same bytes", async () => {
-  const storages = [inMemoryStorage(), inMemoryStorage(), diskStorage(join(root, "at-once"))];
+  const storages = [inMemoryStorage(), diskStorage(join(root, "at-once"))];
   await Promise.all(storages.map((storage) => runOn(storage, resumeJob())));
   for (const storage of storages) expect(await filesOf(storage)).toEqual(whole.files);
 });
 
 test("every kind of chunk gives the same trades", async () => {
-  const tradesIn = async (chunkKind: string): Promise<unknown[]> => {
-    const { storage } = await runFresh(resumeJob({ chunkKind }));
-    return (await outcomesOf(storage)).map((o) => [
+  const tradesIn = async (storage: Storage): Promise<unknown[]> =>
+    (await outcomesOf(storage)).map((o) => [
       o.asset_pair,
       o.action,
       o.entry_timestamp,
@@ -400,10 +406,12 @@ test("every kind of chunk gives the same trades", async () => {
       o.position_size,
       o.realized_pnl,
     ]);
-  };
-  const expected = await tradesIn("10d");
+  const expected = await tradesIn(whole.storage);
   expect(expected).toHaveLength(whole.trades);
-  for (const kind of ["1d", "week", "month", "quarter", "13d"]) expect(await tradesIn(kind)).toEqual(expected);
+  for (const chunkKind of ["1d", "week", "month", "quarter", "13d"]) {
+    const { storage } = await runFresh(resumeJob({ chunkKind }));
+    expect(await tradesIn(storage)).toEqual(expected);
+  }
 });
 
 /** Calls `onWrite` before every change of a storage, or after it if `late`. */
