@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { expectFirstExample } from "../first-example.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { filesOf, resultOf } from "../scripts/run-script.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
@@ -82,6 +83,17 @@ describe.each(sampleOf([ENGINES[1], ENGINES[2]], 1))("on $name", (engine) => {
     },
   );
 });
+
+for (const [engine, ...stdin] of [
+  [ENGINES[1], "--input-type=module-typescript", "-"],
+  // Without permissions.
+  [ENGINES[2], "run", "--no-prompt", "-"],
+] as const) {
+  test.skipIf(!isThere(engine))(
+    `the first example of the library prints under ${engine.name} what its comments say`,
+    () => expectFirstExample([engine.command[0], ...stdin]),
+  );
+}
 
 describe.each([
   { name: "portable.ts", permissions: "no permissions", deno: "--no-prompt", minChecks: 11 },
