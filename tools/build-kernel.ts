@@ -3,6 +3,7 @@
  *
  *     bun run build:kernel
  */
+import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import asc from "assemblyscript/asc";
@@ -16,9 +17,10 @@ const FLAGS = ["-O3", "--noAssert", "--runtime", "stub", "--enable", "simd", "--
  * @returns The text of lib/search/scan-wasm.ts, the same bytes every time.
  */
 export async function buildKernel(): Promise<string> {
+  const source = readFileSync(join(SEARCH, "assembly/scan.ts"), "utf8");
   let wasm: Uint8Array | undefined;
   const { error, stderr } = await asc.main(["scan.ts", ...FLAGS, "--outFile", "scan.wasm"], {
-    readFile: (name) => (name === "scan.ts" ? readFileSync(join(SEARCH, "assembly/scan.ts"), "utf8") : null),
+    readFile: (name) => (name === "scan.ts" ? source : null),
     writeFile: (_name, contents) => {
       if (typeof contents !== "string") wasm = contents;
     },
@@ -28,6 +30,7 @@ export async function buildKernel(): Promise<string> {
   const lines = wasm.toBase64().match(/.{1,110}/g) ?? [];
   return [
     "/** The compiled assembly/scan.ts, made by `bun run build:kernel`. */",
+    `// SHA-256 of the source: ${createHash("sha256").update(source).digest("hex")}`,
     "export const SCAN_WASM: string =",
     `${lines.map((line) => `  "${line}"`).join(" +\n")};`,
     "",

@@ -1,4 +1,5 @@
 /** The compiled assembly/scan.ts, made by `bun run build:kernel`. */
+// SHA-256 of the source: 21e41d4a6a48fcb5421a5a091e05342403e1e13927a6cda7f3f703a743309a6c
 export const SCAN_WASM: string =
   "AGFzbQEAAAABGwNgBX9/f39/AGAFf39/fX8Bf2AGf39/f39/AAIPAQNlbnYGbWVtb3J5AgAAAwUEAQACAAckBAVleGFjdAABBmNvYXJzZQADBn" +
   "NlbGVjdAAABmVuY29kZQACCsoQBKMBAgN/AXsgA/0TIQggBCEFA0AgAiAHSgRAIAD9AAQA/foBIAH9AAQA/eYBIAj9Rv2kASEGA0AgBkEASgRA" +
