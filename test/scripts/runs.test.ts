@@ -5,6 +5,7 @@ import type { Summary } from "../../lib/results/summary-shape.ts";
 import type { RunEntry } from "../../lib/runs/list.node.ts";
 import type { DecisionRecord } from "../../lib/types.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
+import { runHere } from "./run-here.ts";
 import { filesOf, runScript, type ScriptResult, whileLocked } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -12,7 +13,6 @@ setDefaultTimeout(60_000);
 
 const work = temporaryFolder("runs");
 const memory = join(work, "memory");
-const MONTHS = ["--synthetic", "--chunks", "month", "--start", "2024-01-01", "--end"];
 let copies = 0;
 let [first, off, second] = [{} as Summary, {} as Summary, {} as Summary];
 
@@ -32,12 +32,16 @@ async function listed(folder?: string): Promise<readonly RunEntry[]> {
 }
 
 beforeAll(async () => {
-  const make = async (...args: string[]): Promise<Summary> =>
-    JSON.parse((await runScript("run-chunks.ts", [...args, "--memory-dir", memory, "--json"])).stdout) as Summary;
-  first = await make(...MONTHS, "2024-03-01");
-  off = await make(...MONTHS, "2024-03-01", "--no-memory");
+  const make = (start: string, end: string, isOn = true): Promise<Summary> =>
+    runHere(`
+portfolio_memory: { enabled: ${isOn} }
+memory: { dir: ${JSON.stringify(memory)} }
+backtest: { start: ${start}, end: ${end}, chunks: 15d, data_dir: synthetic }
+`);
+  first = await make("2018-02-01", "2018-03-03");
+  off = await make("2018-02-01", "2018-03-03", false);
   // Carries in what the first has learned.
-  second = await make("--synthetic", "--chunks", "month", "--start", "2024-03-01", "--end", "2024-04-01");
+  second = await make("2018-03-03", "2018-03-18");
 });
 
 describe("list", () => {
@@ -51,7 +55,7 @@ describe("list", () => {
     expect(entries[0]).toMatchObject({
       state: "finished",
       stopped_in: null,
-      period: "2024-03-01/2024-04-01",
+      period: "2018-03-03/2018-03-18",
       assets: ["BTCUSD", "ETHUSD", "EURUSD"],
       providers: ["trend", "reversion", "breakout", "memory"],
       total_return_pct: second.total_return_pct,
@@ -70,7 +74,7 @@ describe("list", () => {
     const { stdout } = await runs([]);
     const lines = stdout.trimEnd().split("\n");
     expect(lines.filter((line) => line.length > 80)).toEqual([]);
-    expect(lines[2]).toMatch(new RegExp(`^${second.run_id.slice(0, 12)} +2024-03-01/2024-04-01 +[+-][\\d.]+% `));
+    expect(lines[2]).toMatch(new RegExp(`^${second.run_id.slice(0, 12)} +2018-03-03/2018-03-18 +[+-][\\d.]+% `));
     expect(lines[3]).toStartWith("  differs in period, portfolio_memory.enabled");
     const next = lines.findIndex((line) => line.startsWith(`off/${off.run_id.slice(0, 12)}`));
     const about = lines.slice(3, next).join("").replaceAll(/\s+/g, " ");
@@ -80,19 +84,19 @@ describe("list", () => {
   test("says where a run stopped, and which is damaged", async () => {
     const copy = copyOfRuns();
     const [stopped, damaged] = [first, second].map(({ run_id: id }) => join(copy, "runs", id));
-    for (const name of ["summary.json", "2024-02.json"]) rmSync(join(stopped!, name));
+    for (const name of ["summary.json", "2018-02-16_15d.json"]) rmSync(join(stopped!, name));
     writeFileSync(
       join(damaged!, "summary.json"),
       readFileSync(join(damaged!, "summary.json"), "utf8").replace("1", "2"),
     );
     const states = (await listed(copy)).map(({ run_id, state, stopped_in }) => [run_id, state, stopped_in]);
-    expect(states).toContainEqual([first.run_id, "stopped", "2024-02"]);
+    expect(states).toContainEqual([first.run_id, "stopped", "2018-02-16_15d"]);
     expect(states).toContainEqual([second.run_id, "damaged", null]);
-    expect((await runs(["list"], copy)).stdout).toContain("  stopped in 2024-02; ");
+    expect((await runs(["list"], copy)).stdout).toContain("  stopped in 2018-02-16_15d; ");
 
     const shown = await runs(["show", first.run_id.slice(0, 8)], copy);
     expect(shown.code).toBe(0);
-    expect(shown.stdout).toMatch(/State +stopped in 2024-02\n.*Chunks +2024-01 to 2024-01 committed/s);
+    expect(shown.stdout).toMatch(/State +stopped in 2018-02-16_15d\n.*Chunks +2018-02-01_15d to 2018-02-01_15d committed/s);
     const wrong = await runs(["show", second.run_id.slice(0, 8)], copy);
     expect(wrong.code).toBe(4);
     expect(wrong.stderr).toContain('warning: Cannot read "runs/');
@@ -109,7 +113,7 @@ describe("show", () => {
   test("prints the summary again, and the folder", async () => {
     const { stdout } = await runs(["show", "latest"]);
     expect(stdout).toStartWith(
-      `Run ${second.run_id.slice(0, 12)}  2024-03-01 to 2024-04-01, synthetic bars, memory on\n`,
+      `Run ${second.run_id.slice(0, 12)}  2018-03-03 to 2018-03-18, synthetic bars, memory on\n`,
     );
     expect(stdout).toContain(join(memory, "synthetic", "runs", second.run_id));
     const json = JSON.parse((await runs(["show", "latest", "--json"])).stdout) as {
@@ -117,13 +121,13 @@ describe("show", () => {
       files: { name: string }[];
     };
     expect(json.summary).toEqual(second);
-    expect(json.files.map(({ name }) => name)).toContain("2024-03.decisions.ndjson");
+    expect(json.files.map(({ name }) => name)).toContain("2018-03-03_15d.decisions.ndjson");
     expect((await runs(["show", "latest", "--full"])).stdout).toContain("Carried over\n");
   });
 
   test("--decision tells one decision: situation, memory, votes, size, outcome", async () => {
     const folder = join(memory, "synthetic");
-    const lines = readFileSync(join(folder, "runs", second.run_id, "2024-03.decisions.ndjson"), "utf8").split("\n");
+    const lines = readFileSync(join(folder, "runs", second.run_id, "2018-03-03_15d.decisions.ndjson"), "utf8").split("\n");
     const decisions = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as DecisionRecord);
     const traded = decisions.find(
       ({ order, decision_id: id }) => order === "open" && readdirSync(folder).includes(`outcome_${id}.json`),
@@ -131,12 +135,12 @@ describe("show", () => {
     const { stdout } = await runs(["show", "latest", "--decision", traded.decision_id.slice(0, -4)]);
     expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
     const told = stdout.replaceAll(/\s+/g, " ");
-    expect(told).toContain(`Decision ${traded.decision_id} 2024-03 `);
+    expect(told).toContain(`Decision ${traded.decision_id} 2018-03-03_15d `);
     expect(told).toContain(`The regime was ${traded.situation.regime}`);
     expect(told).toMatch(/ the slow one\. Of the bars before, \d+% had a lower ATR\. /);
     expect(told).toContain(`${traded.context.remembered} trades were remembered`);
     expect(told).toContain(`said ${traded.action} at a confidence of ${traded.confidence.toFixed(1)}`);
-    expect(told).toMatch(/and ended by (stop|target|reversed|timeout) at [\d.,]+ on 2024-/);
+    expect(told).toMatch(/and ended by (stop|target|reversed|timeout) at [\d.,]+ on 2018-/);
     for (const { provider } of traded.votes)
       expect(stdout).toMatch(new RegExp(`^${provider} +(BUY|SELL|HOLD|abst)`, "m"));
     for (const { decision_id: id } of traded.context.similar.nearest.slice(0, 5)) expect(stdout).toContain(`\n${id} `);
@@ -149,20 +153,20 @@ describe("show", () => {
   });
 
   test("--decision that several or none are lists some", async () => {
-    const several = await runs(["show", "latest", "--decision", "20240305"]);
+    const several = await runs(["show", "latest", "--decision", "20180305"]);
     expect(several.code).toBe(2);
     expect(several.stderr).toMatch(
-      /^error: Cannot tell which decision "20240305" is: found 20240305T0000-BTCUSD-\w{8}, /,
+      /^error: Cannot tell which decision "20180305" is: found 20180305T0000-BTCUSD-\w{8}, /,
     );
     const none = await runs(["show", "latest", "--decision", "19990305"]);
     expect(none.code).toBe(3);
-    expect(none.stderr).toMatch(/found \d+ others, from "20240301T0400-BTCUSD-\w{8}" to "20240401/);
+    expect(none.stderr).toMatch(/found \d+ others, from "20180303T0400-BTCUSD-\w{8}" to "20180318/);
   });
 });
 
 test("compare says in words what two runs show on the days that both have", async () => {
   const { stdout } = await runs(["compare", first.run_id.slice(0, 10), "off/latest"]);
-  expect(stdout).toStartWith("Runs compared  60 days that both have, 2024-01-01 to 2024-02-29\n");
+  expect(stdout).toStartWith("Runs compared  30 days that both have, 2018-02-01 to 2018-03-02\n");
   expect(stdout).toContain(`B          off/latest: ${off.run_id.slice(0, 12)}\n`);
   expect(stdout).toMatch(
     /^(No difference that this much data can show|A is better than B|B is better than A)\.\nThe Sharpe ratio is \S+ of A and \S+ of B, a difference of /m,
@@ -203,14 +207,15 @@ describe("remove", () => {
     const before = filesOf(copy);
     const { code, stdout } = await runs(["remove", first.run_id, "--yes"], copy);
     expect(code).toBe(0);
-    expect(stdout).toContain(`Removed run ${first.run_id.slice(0, 12)} of 2024-01-01/2024-03-01 with 2 snapshots\n`);
+    expect(stdout).toContain(`Removed run ${first.run_id.slice(0, 12)} of 2018-02-01/2018-03-03 with 2 snapshots\n`);
     expect(stdout).toContain(
       `Its ${first.total_trades} outcomes stay, and later runs remember them. They can no longer be removed by the run\n`,
     );
     expect(stdout).toContain(
       `Run ${second.run_id.slice(0, 12)} carried in ${first.total_trades} of them: it is not affected`,
     );
-    const gone = Object.keys(before).filter((name) => !(name in filesOf(copy)));
+    const after = filesOf(copy);
+    const gone = Object.keys(before).filter((name) => !(name in after));
     expect(gone.filter((name) => !name.startsWith(`runs/${first.run_id}/`) && !name.startsWith("snapshot_"))).toEqual(
       [],
     );
