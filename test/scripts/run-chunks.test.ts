@@ -12,7 +12,7 @@ const work = mkdtempSync(join(tmpdir(), "carryover-run-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
 /** Two months of synthetic bars: enough to trade, quick enough for a test. */
-const TWO_MONTHS = ["--synthetic", "--start", "2024-01-01", "--end", "2024-03-01", "--chunks", "month"];
+const TWO_MONTHS = ["--synthetic", "--start", "2018-02-01", "--end", "2018-04-01", "--chunks", "month"];
 
 describe("a run of two months", () => {
   const memory = join(work, "finished");
@@ -32,8 +32,8 @@ describe("a run of two months", () => {
 
   test("prints one JSON document, labelled synthetic", () => {
     expect(summary.data).toBe("synthetic");
-    expect(summary.period).toBe("2024-01-01/2024-03-01");
-    expect(summary.quarterly_breakdown.map(({ quarter }) => quarter)).toEqual(["2024-01", "2024-02"]);
+    expect(summary.period).toBe("2018-02-01/2018-04-01");
+    expect(summary.quarterly_breakdown.map(({ quarter }) => quarter)).toEqual(["2018-02", "2018-03"]);
     expect(summary.total_trades).toBeGreaterThan(30);
   });
 
@@ -73,12 +73,18 @@ describe("a run of two months", () => {
     expect(filesOf(memory)).toEqual(before);
   });
 
-  test("shows standard errors by chunk, and how often confidence came true, before and after calibration", async () => {
-    const { stdout } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory, "--full"]);
+  test("shows every table with --full, of 80 columns", async () => {
+    const args = [...TWO_MONTHS, "--memory-dir", memory, "--full"];
+    const { stdout } = await runScript("run-chunks.ts", args, { env: { NO_COLOR: "1" } });
+    expect(stdout).toMatch(/at the start of +2018-02 +2018-03\n.*\noutcomes +0 +\d\d+\ntrend +1\.00x +\d\.\d\dx\n/);
+    expect(stdout.split("\n").filter((line) => line.length > 80 && !line.includes(memory))).toEqual([]);
+    expect(stdout).not.toContain("\u001B");
+    // Standard errors by chunk.
     const trend = summary.providers["trend"]!;
     for (const { win_rate: rate, win_rate_error_pct: error } of trend.by_quarter) {
       expect(stdout).toContain(`${rate!.toFixed(0)}±${error!.toFixed(0)} `);
     }
+    // How often confidence came true.
     const [, before = "", after = ""] = stdout.split(/^(?:Before calibration|After calibration)\n/m);
     for (const [table, scores] of [
       [before, summary.confidence.before_calibration!],
@@ -95,17 +101,9 @@ describe("a run of two months", () => {
     const { stdout } = await runScript("run-chunks.ts", [...TWO_MONTHS, "--memory-dir", memory], {
       env: { NO_COLOR: "1" },
     });
-    expect(stdout).toContain("2024-01-01 to 2024-03-01, synthetic bars, memory on\n");
+    expect(stdout).toContain("2018-02-01 to 2018-04-01, synthetic bars, memory on\n");
     expect(stdout).toMatch(/runs\/[0-9a-f]{12}\*;\s+it\s+was\s+complete\s+before\n$/);
     expect(stdout.split("\n").length).toBeLessThan(24);
-    expect(stdout).not.toContain("\u001B");
-  });
-
-  test("shows every table of 80 columns with --full", async () => {
-    const args = [...TWO_MONTHS, "--memory-dir", memory, "--full"];
-    const { stdout } = await runScript("run-chunks.ts", args, { env: { NO_COLOR: "1" } });
-    expect(stdout).toMatch(/at the start of +2024-01 +2024-02\n.*\noutcomes +0 +\d\d+\ntrend +1\.00x +\d\.\d\dx\n/);
-    expect(stdout.split("\n").filter((line) => line.length > 80 && !line.includes(memory))).toEqual([]);
     expect(stdout).not.toContain("\u001B");
   });
 });
