@@ -12,7 +12,7 @@ setDefaultTimeout(60_000);
 const work = mkdtempSync(join(tmpdir(), "carryover-compare-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
-const PERIOD = ["--synthetic", "--start", "2018-03-01", "--end", "2018-05-01", "--chunks", "month"];
+const PERIOD = ["--synthetic", "--start", "2018-03-01", "--end", "2018-03-31", "--chunks", "15d"];
 
 describe("compare-memory", () => {
   test("compares several synthetic worlds, and prints a verdict", async () => {
@@ -55,7 +55,7 @@ describe("compare-memory", () => {
     [["--arms", "shufled"], '--arms: unknown arm "shufled"; known: matched, shuffled, masked, mirrored, none'],
     [["--costs", "1,,2"], '--costs must be multiples from 0 to 100, such as 0,1,2,4, found "1,,2"'],
     [["--costs", "-1"], "--costs"],
-    [["--starts", "2"], "Cannot use --starts 2: found a period of 61 days, expected 100 or more"],
+    [["--starts", "2"], "Cannot use --starts 2: found a period of 30 days, expected 100 or more"],
   ] as const)("refuses %p with one line that says what is expected", async (flags, message) => {
     const { code, stdout, stderr } = await runScript("compare-memory.ts", [
       ...PERIOD,

@@ -48,7 +48,7 @@ async function parquet(...args: string[]): Promise<Row[]> {
 }
 
 beforeAll(async () => {
-  const args = ["--synthetic", "--start", "2024-01-01", "--end", "2024-02-01", "--chunks", "15d"];
+  const args = ["--synthetic", "--start", "2018-02-01", "--end", "2018-03-04", "--chunks", "15d"];
   const { stdout } = await runScript("run-chunks.ts", [...args, "--memory-dir", join(work, "memory"), "--json"]);
   run = JSON.parse(stdout) as Summary;
   const files = readdirSync(memory).toSorted();
@@ -121,7 +121,7 @@ describe("a round trip", () => {
     const rows = await ndjson("equity");
     expect(rows.map((row) => [row["timestamp"], row["equity"], row["open_positions"]].join())).toEqual(lines);
     expect(new Set(rows.map((row) => row["chunk"]))).toEqual(
-      new Set(["2024-01-01_15d", "2024-01-16_15d", "2024-01-31_15d"]),
+      new Set(["2018-02-01_15d", "2018-02-16_15d", "2018-03-03_15d"]),
     );
   });
 });
@@ -191,12 +191,12 @@ test("what is damaged is left out and named, with exit code 4", async () => {
   expect(trades.stderr).toContain(`warning: Cannot read "${outcome}"`);
   expect(trades.stdout.split("\n")).toHaveLength(outcomes.length + 1);
 
-  const lines = join(copy, "runs", run.run_id, "2024-01-01_15d.equity.csv");
+  const lines = join(copy, "runs", run.run_id, "2018-02-01_15d.equity.csv");
   writeFileSync(lines, readFileSync(lines, "utf8").replace("0", "1"));
   const equity = await exported(["equity"], copy);
   expect(equity.code).toBe(4);
-  expect(equity.stdout).not.toContain("2024-01-01_15d");
-  expect(equity.stdout).toContain("2024-01-16_15d");
+  expect(equity.stdout).not.toContain("2018-02-01_15d");
+  expect(equity.stdout).toContain("2018-02-16_15d");
 });
 
 test("says how many runs it exports, if it was not told which", async () => {

@@ -283,7 +283,7 @@ describe("memory-stats", () => {
     mkdirSync(home);
     writeFileSync(
       join(home, "config.yaml"),
-      "memory: { dir: kept }\nbacktest: { start: 2024-01-01, end: 2024-03-01, chunks: month, data_dir: synthetic }\n",
+      "memory: { dir: kept }\nbacktest: { start: 2018-02-01, end: 2018-03-15, chunks: 14d, data_dir: synthetic }\n",
     );
     const run = await runScript("run-chunks.ts", ["--json"], { cwd: home });
     const { expectation } = JSON.parse(run.stdout) as Pick<MemoryReport, "expectation">;

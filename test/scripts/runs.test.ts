@@ -96,7 +96,9 @@ describe("list", () => {
 
     const shown = await runs(["show", first.run_id.slice(0, 8)], copy);
     expect(shown.code).toBe(0);
-    expect(shown.stdout).toMatch(/State +stopped in 2018-02-16_15d\n.*Chunks +2018-02-01_15d to 2018-02-01_15d committed/s);
+    expect(shown.stdout).toMatch(
+      /State +stopped in 2018-02-16_15d\n.*Chunks +2018-02-01_15d to 2018-02-01_15d committed/s,
+    );
     const wrong = await runs(["show", second.run_id.slice(0, 8)], copy);
     expect(wrong.code).toBe(4);
     expect(wrong.stderr).toContain('warning: Cannot read "runs/');
@@ -127,7 +129,9 @@ describe("show", () => {
 
   test("--decision tells one decision: situation, memory, votes, size, outcome", async () => {
     const folder = join(memory, "synthetic");
-    const lines = readFileSync(join(folder, "runs", second.run_id, "2018-03-03_15d.decisions.ndjson"), "utf8").split("\n");
+    const lines = readFileSync(join(folder, "runs", second.run_id, "2018-03-03_15d.decisions.ndjson"), "utf8").split(
+      "\n",
+    );
     const decisions = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as DecisionRecord);
     const traded = decisions.find(
       ({ order, decision_id: id }) => order === "open" && readdirSync(folder).includes(`outcome_${id}.json`),

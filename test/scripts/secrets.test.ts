@@ -28,7 +28,7 @@ async function runWith(
   writeFileSync(
     join(folder, "config.yaml"),
     `memory: { dir: memory, answers_dir: answers }
-backtest: { data_dir: synthetic, assets: [BTCUSD], start: 2024-01-01, end: 2024-01-03, chunks: 1d }
+backtest: { data_dir: synthetic, assets: [BTCUSD], start: 2018-02-01, end: 2018-02-03, chunks: 1d }
 providers:
   - { name: trend, type: trend }
 ${providers}`,
