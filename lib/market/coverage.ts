@@ -1,11 +1,12 @@
 /** Whether an asset's bars reach from the start of a period to its end. */
 import type { Bar, BarSeries } from "../types.ts";
-import { DAY_MS, isoDate } from "../util/time.ts";
+import { DAY_MS, HOUR_MS, isoDate } from "../util/time.ts";
 import { dayTimeOf } from "./spacing.ts";
 
 /**
  * Says which assets begin after the start of a period or stop before its end. Days of the week on which an asset's market is closed are not
- * missed. Nor are 25 December and 1 January, unless the market is open on all seven days.
+ * missed. Nor are 25 December and 1 January, unless the market is open on all seven days. The last day is short if it ends over an hour before
+ * days of its weekday usually do.
  *
  * @param series Each has a bar in the period.
  * @returns A sentence for each asset and end.
@@ -27,7 +28,9 @@ export function missingEnds(
     // A bar of a week covers seven days.
     const lastDay = dayOf(dayTimeOf(lastMs, timeframeMs) + Math.max(0, timeframeMs - DAY_MS));
     const beginsLate = isMissed(firstMs - startMs, dayOf(startMs), dayOf(dayTimeOf(firstMs, timeframeMs)));
-    const stopsEarly = isMissed(endMs - (lastMs + timeframeMs), lastDay + 1, dayOf(endMs));
+    const missedMs = endMs - (lastMs + timeframeMs);
+    const stopsEarly =
+      isMissed(missedMs, lastDay + 1, dayOf(endMs)) || (missedMs >= timeframeMs && isCutShort(bars, timeframeMs));
     const sentence = (which: string, ms: number, border: string): string =>
       `${asset}: the ${which} bar of the period is of ${isoMinute(ms)}, and the period ${border}`;
     return [
@@ -63,6 +66,16 @@ function openDays(bars: readonly Bar[], timeframeMs: number): "always" | ((day: 
   const isOpen = counts.map((count, weekday) => (most < 2 ? count > 0 || isWorkday(weekday) : count >= most / 2));
   if (isOpen.every(Boolean)) return "always";
   return (day) => isOpen[weekdayOf(day)]! && !["12-25", "01-01"].includes(isoDate(day * DAY_MS).slice(5));
+}
+
+/** Whether the last day ends over an hour, by which clocks change, before days of its weekday usually do. */
+function isCutShort(bars: readonly Bar[], timeframeMs: number): boolean {
+  if (timeframeMs >= DAY_MS) return false;
+  const endsByDay = new Map(bars.map(({ timestamp }) => [dayOf(timestamp), timestamp % DAY_MS]));
+  const [lastDay, lastEnd] = [...endsByDay].at(-1)!;
+  const others = [...endsByDay].filter(([day]) => day !== lastDay && weekdayOf(day) === weekdayOf(lastDay));
+  const ends = others.map(([, end]) => end).toSorted((a, b) => a - b);
+  return ends.length >= 2 && lastEnd < ends[ends.length >> 1]! - HOUR_MS;
 }
 
 /** 0 for Sunday. */

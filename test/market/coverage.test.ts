@@ -85,6 +85,19 @@ describe("a market that closes at weekends", () => {
     expect(notesOn(currency, "2021-03-01", "2021-03-15")).toHaveLength(1);
   });
 
+  test("misses the rest of its last day, but not the hour by which clocks change", () => {
+    // 2021-03-10 is a Wednesday, on which currencies trade to the end and stocks to 21:00.
+    for (const [isOpen, hour, count] of [
+      [isCurrencyTime, 10, 1],
+      [isCurrencyTime, 23, 0],
+      [isStockTime, 17, 1],
+      [isStockTime, 20, 0],
+    ] as const) {
+      const cut = series("2021-01-01", `2021-03-10T${hour}:00Z`, { isOpen });
+      expect({ hour, notes: notesOn(cut, "2021-03-10", "2021-03-11").length }).toEqual({ hour, notes: count });
+    }
+  });
+
   test("may begin a period on Saturday, and a year after its holiday", () => {
     expect(notesOn(stock, "2021-03-06", "2021-03-13")).toEqual([]);
     // 2021-01-01 is a Friday.
