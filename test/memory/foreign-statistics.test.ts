@@ -5,6 +5,7 @@ import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
+import { overrideCalls } from "../storage/override-calls.ts";
 import { textOf, utf8 } from "../storage/storage-contract.ts";
 import { makeOutcome } from "./outcome-samples.ts";
 
@@ -53,6 +54,17 @@ test.each(["openMemory", "recountProviders"] as const)(
     expect([await namesIn(storage), notes.length]).toEqual([names, 2]);
   },
 );
+
+test("they are moved before ours are written, however long that takes", async () => {
+  const storage = await folderWith({ "provider_performance.json": CALIBRATION });
+  const move: Storage["move"] = async (from, to) => {
+    await Bun.sleep(20);
+    await storage.move(from, to);
+  };
+  await openMemory(overrideCalls(storage, { move }), {});
+  expect(await textOf(storage, "foreign_provider_performance.json")).toBe(CALIBRATION);
+  expect(await textOf(storage, "provider_performance.json")).toContain('"trend"');
+});
 
 test("a check says that another system's statistics will be kept, and calls them no damage", async () => {
   const storage = await folderWith({ "provider_performance.json": CALIBRATION });

@@ -12,7 +12,7 @@ import type { Storage } from "../../lib/storage/storage.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { openMemory, type Memory } from "../../lib/memory/store.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
-import { readSidecar } from "../../lib/memory/sidecar.ts";
+import { decodeSidecar, encodeSidecar, readSidecar, SIDECAR_FILE } from "../../lib/memory/sidecar.ts";
 import { failureOf, textOf, utf8 } from "../storage/storage-contract.ts";
 import { bytesOf, CACHES, cachesOf, countingEmbedder, recount } from "./folder-samples.ts";
 import { makeOutcome, makeOutcomes, makeVote } from "./outcome-samples.ts";
@@ -554,6 +554,23 @@ describe("what a call returns after", () => {
     await memory.forget({ provider: "alpha", beforeMs: Date.UTC(2021, 0, 12) });
     expect((await storage.list()).files.filter(({ name }) => name.startsWith("forget_"))).toHaveLength(1);
   });
+});
+
+test("vectors that are not of unit length stay, unless they are looked for", async () => {
+  const { storage } = await remember(POOL.slice(0, 3));
+  const sound = await bytesOf(storage, "vectors.f32");
+  // Twice the first vector, under the checksum of its block.
+  const floats = new Float32Array(sound.slice().buffer);
+  floats.subarray(0, 128).forEach((value, i) => (floats[i] = 2 * value));
+  const forged = new Uint8Array(floats.buffer);
+  const sidecar = await decodeSidecar(await bytesOf(storage, SIDECAR_FILE), SIDECAR_FILE);
+  const block_crc32 = [crc32(forged).toString(16).padStart(8, "0")];
+  await storage.replace("vectors.f32", forged);
+  await storage.replace(SIDECAR_FILE, await encodeSidecar({ ...sidecar, block_crc32 }));
+  expect((await open(storage)).embedded).toBe(0);
+  expect(await bytesOf(storage, "vectors.f32")).toEqual(forged);
+  expect((await openMemory(storage, { embedder: hashingEmbedder(), checkLengths: true })).embedded).toBe(1);
+  expect(await bytesOf(storage, "vectors.f32")).toEqual(sound);
 });
 
 test("a damaged sidecar is made again, and not moved to quarantine", async () => {

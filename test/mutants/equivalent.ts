@@ -584,6 +584,33 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "An async function waits for the promise that it returns.",
   },
   {
+    file: "lib/serve/session-run.ts",
+    mutation: "0 -> 1",
+    near: "#plannedMs = 0",
+    reason: "The constructor makes the plan.",
+  },
+  {
+    file: "lib/serve/session-run.ts",
+    mutation: "this.#view.close(); -> ;",
+    reason: "Only the use of memory differs.",
+  },
+  {
+    file: "lib/serve/session-run.ts",
+    mutation: "asOf <= this.#plannedMs -> asOf < this.#plannedMs",
+    reason: "The same plan is made again.",
+  },
+  {
+    file: "lib/serve/session-run.ts",
+    mutation: "await this.#append() -> this.#append()",
+    reason: "It is one of the writes that are waited for next.",
+  },
+  {
+    file: "lib/serve/session-run.ts",
+    mutation: "0 -> 1",
+    near: "this.#nowMs - 1, 0",
+    reason: "Both are of one day.",
+  },
+  {
     file: "lib/serve/session-chunk.ts",
     mutation: "begun < entered.length -> begun <= entered.length",
     reason: "There is no entry after the last, and nothing is at most a time.",

@@ -45,6 +45,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
   "lib/backtest/resume.ts": [],
   "lib/backtest/run-files.ts": [],
   "lib/serve/session-chunk.ts": [],
+  "lib/serve/session-run.ts": ["test/serve/session.test.ts"],
   "lib/sweep/folder.ts": [],
 };
 
