@@ -7,6 +7,9 @@ import { corruptFile } from "../errors.ts";
 /** What a pickle is read as: maps for dictionaries and objects; arrays for lists, tuples and sets. */
 export type Unpickled = null | boolean | number | string | Uint8Array | Unpickled[] | Map<unknown, Unpickled>;
 
+/** Lists, maps and objects in a pickle: a byte makes one, which takes some seventy bytes here. */
+const MAX_CONTAINERS = 1_000_000;
+
 /** Whether a file may be a pickle of protocol 2 or newer. */
 export function looksLikePickle(bytes: Uint8Array): boolean {
   return bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5 && bytes.at(-1) === 0x2e;
@@ -29,9 +32,12 @@ export function readPickle(bytes: Uint8Array, name: string): Unpickled {
 class PickleError extends Error {}
 
 function run(machine: Machine): Unpickled {
+  let containers = 0;
   for (;;) {
     const code = String.fromCharCode(machine.take(1)[0]!);
     if (code === ".") return machine.pop();
+    if (MAKES_CONTAINER.has(code) && ++containers > MAX_CONTAINERS)
+      throw new PickleError(`more than ${MAX_CONTAINERS} lists and maps`);
     const operation = OPERATIONS[code];
     if (operation === undefined) throw new PickleError(`the unknown opcode ${JSON.stringify(code)}`);
     operation(machine);
@@ -142,6 +148,9 @@ function wholeNumber(bytes: Uint8Array): number {
   const value = bytes.reduceRight((sum, byte) => sum * 256 + byte, 0);
   return (bytes.at(-1) ?? 0) > 127 ? value - 256 ** bytes.length : value;
 }
+
+/** Opcodes that make a list, a map or an object, or begin a stack. */
+const MAKES_CONTAINER: ReadonlySet<string> = new Set("])}(\x85\x86\x87\x8F\x81\x82\x83\x84\x92\x93\x97cRQ");
 
 /** By opcode, in the order of pickletools. */
 const OPERATIONS: Readonly<Record<string, (m: Machine) => unknown>> = {

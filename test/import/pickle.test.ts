@@ -70,6 +70,11 @@ describe("a pickle", () => {
     );
   });
 
+  test("that makes millions of lists is refused before they fill the memory", () => {
+    const lists = new Uint8Array(1_000_002).fill(")".charCodeAt(0));
+    expect(() => readPickle(lists, "vectors.pkl")).toThrow("found more than 1000000 lists and maps, expected a pickle");
+  });
+
   test("is told from other files by its first bytes and its last", () => {
     expect(looksLikePickle(bytesOf(MEMORY[2]!))).toBe(true);
     expect(looksLikePickle(new TextEncoder().encode("{}"))).toBe(false);
