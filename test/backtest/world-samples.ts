@@ -9,6 +9,10 @@ import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
+import { useNativeFunctions } from "../../lib/util/native.node.ts";
+
+// As on disk. test/portable.ts runs without them.
+useNativeFunctions();
 
 export const HOUR: number = 3_600_000;
 export const DAY: number = 24 * HOUR;

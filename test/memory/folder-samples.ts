@@ -5,6 +5,10 @@ import type { Storage } from "../../lib/storage/storage.ts";
 import { isForgetFile } from "../../lib/memory/forget.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { idOfOutcomeFile } from "../../lib/memory/outcome.ts";
+import { useNativeFunctions } from "../../lib/util/native.node.ts";
+
+// As on disk. test/portable.ts runs without them.
+useNativeFunctions();
 
 /** The files that are made from outcomes. */
 export const CACHES = [
