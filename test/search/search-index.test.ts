@@ -94,7 +94,8 @@ describe.each([
       const queries = [...vectorsOf(kind, { count: 2, dim }, random), ...vectorsOf("spiky", { count: 1, dim }, random)];
       const index = indexOf(vectors, dim);
       for (const query of queries) {
-        for (const k of [5, 20]) expect(index.search(query, { k })).toEqual(bruteForce(vectors, query, { k }));
+        const nearest = bruteForce(vectors, query, { k: 20 });
+        for (const k of [5, 20]) expect(index.search(query, { k })).toEqual(nearest.slice(0, k));
       }
     }
   }, 20_000);
@@ -106,7 +107,8 @@ describe.each([
     const vectors = Array.from({ length: 80 }, (_, i) => unit(signs.map((sign) => i * 2 + 30 * sign)));
     const query = unit(signs.map(() => 1));
     const index = indexOf(vectors, dim);
-    for (const k of [1, 9]) expect(index.search(query, { k })).toEqual(bruteForce(vectors, query, { k }));
+    const nearest = bruteForce(vectors, query, { k: 9 });
+    for (const k of [1, 9]) expect(index.search(query, { k })).toEqual(nearest.slice(0, k));
   });
 
   test.each([1, -1])("of rows whose codes are exact, the query's own rounding hides none, sign %d", (sign) => {
@@ -132,7 +134,8 @@ describe.each([
       return unit(Array.from({ length: 64 }, (_, i) => (i === first || i === second ? 1 : 0)));
     });
     const index = indexOf(vectors, 64);
-    for (const k of [1, 5, 20]) expect(index.search(query, { k })).toEqual(bruteForce(vectors, query, { k }));
+    const nearest = bruteForce(vectors, query, { k: 20 });
+    for (const k of [1, 5, 20]) expect(index.search(query, { k })).toEqual(nearest.slice(0, k));
   });
 
   test("a filter by an as-of time is applied before the top k, in any order of rows", () => {

@@ -35,11 +35,9 @@ export function bruteForce(rows: readonly Float32Array[], query: Float32Array, o
   const { k, from = 0, to = rows.length, accept = () => true } = options;
   return rows
     .map((vector, row) => {
-      const sums = [0, 0, 0, 0] as [number, number, number, number];
-      vector.forEach((value, i) => {
-        sums[(i % 4) as 0 | 1 | 2 | 3] += value * (query[i] ?? Number.NaN);
-      });
-      return { row, similarity: sums[0] + sums[1] + (sums[2] + sums[3]) };
+      const sums = [0, 0, 0, 0];
+      for (let i = 0; i < vector.length; i++) sums[i % 4]! += vector[i]! * query[i]!;
+      return { row, similarity: sums[0]! + sums[1]! + (sums[2]! + sums[3]!) };
     })
     .filter(({ row }) => row >= from && row < to && accept(row))
     .toSorted((a, b) => b.similarity - a.similarity || a.row - b.row)
