@@ -72,7 +72,9 @@ describe("runConfig()", () => {
   });
 
   test("without memory, records in the folder off inside the memory folder", async () => {
-    const { memoryDir, summary } = await run("with-off", { yaml: "portfolio_memory: { enabled: false }" });
+    const period = ", start: 2018-01-01, end: 2018-05-01, chunks: month";
+    const { memoryDir, summary } = await run("with-off", { period, yaml: "portfolio_memory: { enabled: false }" });
+    expect(summary.total_trades).toBeGreaterThan(10);
     expect(memoryDir).toBe(join(root, "with-off", "off"));
     expect(summary).toMatchObject({ memory_enabled: false });
     expect(outcomesIn("with-off/off")).toHaveLength(summary.total_trades);
@@ -102,7 +104,7 @@ describe("runConfig()", () => {
     const days = (mood: number): string =>
       Array.from({ length: 400 }, (_, i) => `${Date.UTC(2017, 11, 1 + i)},${mood + (i % 10)}`).join("\n");
     const write = (rows: string): void => writeFileSync(join(dir, "AAA.csv"), `timestamp,mood\n${rows}\n`);
-    const period = `, start: 2018-03-01, end: 2018-06-01, chunks: month, features_dir: ${JSON.stringify(dir)}`;
+    const period = `, start: 2018-03-01, end: 2018-05-01, chunks: month, features_dir: ${JSON.stringify(dir)}`;
     const yaml = "portfolio_memory: { recall_features: [mood] }";
     write(days(0));
     const first = await run("moods", { period, yaml });
@@ -122,7 +124,7 @@ describe("runConfig()", () => {
     write(days(1));
     const second = await run("moods", { period, yaml });
     expect(second.notes.join()).toContain(
-      `run ${first.summary.run_id.slice(0, 12)} of 2018-03-01 to 2018-06-01 differs in features.AAA`,
+      `run ${first.summary.run_id.slice(0, 12)} of 2018-03-01 to 2018-05-01 differs in features.AAA`,
     );
 
     const wrong = await refusal(run("moods", { period, yaml: yaml.replace("mood", "mud") }));
@@ -168,6 +170,7 @@ describe("runConfig()", () => {
   });
 
   test("refuses a folder that another process writes to, and says who", async () => {
+    const period = ", start: 2018-01-01, end: 2018-02-01, chunks: month";
     const lock = await diskStorage(join(root, "held")).lock({
       pid: 4711,
       command: "other run",
@@ -175,13 +178,13 @@ describe("runConfig()", () => {
       since: "now",
     });
     try {
-      const error = await refusal(run("held"));
+      const error = await refusal(run("held", { period }));
       expect(error.code).toBe("LOCKED");
       expect(error.message).toContain("4711");
     } finally {
       await lock.release();
     }
-    expect((await run("held")).chunksRun).toHaveLength(4);
+    expect((await run("held", { period })).chunksRun).toEqual(["2018-01"]);
   });
 
   test("a stopped run keeps its outcomes, says where it was, and goes on from there", async () => {
@@ -207,16 +210,19 @@ describe("runConfig()", () => {
   });
 
   test("a run stopped before its first trade closed does not count trades of other runs", async () => {
-    await run("two-runs");
+    const period = ", start: 2018-01-01, end: 2018-03-01, chunks: month";
+    const { summary } = await run("two-runs", { period });
+    expect(summary.total_trades).toBeGreaterThan(3);
     const stop = new AbortController();
     const notes: string[] = [];
     await run("two-runs", {
+      period,
       yaml: "portfolio_memory: { learning_rate: 0.2 }",
       signal: stop.signal,
       onNote: (note) => notes.push(note),
       onProgress: () => stop.abort(new Error("interrupted")),
     }).catch(() => {});
-    expect(notes.at(-1)).toMatch(/^Stopped in 2018Q1 at 2018-01-01: no trade had closed yet, and the same command/);
+    expect(notes.at(-1)).toMatch(/^Stopped in 2018-01 at 2018-01-01: no trade had closed yet, and the same command/);
   });
 
   test("says that an explicit seed has no effect on real bars, and names it once as what makes another run", async () => {
