@@ -78,7 +78,8 @@ function exitOf(dayMs: number, tradingDays: number): number {
 
 /** The decision as a part of a sentence: what follows a full stop would not be compared by recall. */
 function decisionIn(body: string): string {
-  const text = /DECISION:\s*([\s\S]*?)(?:\n\s*REFLECTION:|$)/.exec(body)?.[1] ?? "";
+  // What follows was written when the result was known; milestones are graded then.
+  const text = /DECISION:\s*([\s\S]*?)(?:\n\s*(?:MILESTONES|(?:THESIS_)?REFLECTION):|$)/.exec(body)?.[1] ?? "";
   const plain = text
     .replaceAll(/[*#_`]+/g, "")
     .replaceAll(/\s+/g, " ")

@@ -28,6 +28,14 @@ describe("TradingAgents' decision log", () => {
     );
   });
 
+  test("has no words that were written when the result was known", () => {
+    const later = "MILESTONES:\n- margin above 40 % [met]\n\nREFLECTION:\nIt rose.\n\nTHESIS_REFLECTION:\nIt held.";
+    const { fields } = importOf([
+      log(`[2026-01-15 | NVDA | Buy | +2.9% | +1.2% | 5d]\n\nDECISION:\nHold on.\n\n${later}`),
+    ]);
+    expect(fields[0]!["description"]).toBe("NVDA is rated Buy: Hold on. Imported from tradingagents.");
+  });
+
   test.each([
     // A Thursday; five trading days end on the next Thursday, or on Friday if a day was a holiday.
     ["2026-01-15", "5d", "2026-01-24T00:00:00.000Z"],
