@@ -43,10 +43,11 @@ const NESTED_FOLDER = "runs";
  * a folder is in a file's place, or a link in a folder's; `READ_ONLY` from every write after a sync has failed, because
  * what the disk holds is then unknown; and what `Lock.assertHeld()` throws from every write after its lock was lost.
  *
- * @throws {CarryoverError} `BAD_USAGE` if the folder is a file.
+ * @throws {CarryoverError} `BAD_USAGE` if the folder is a file; `IO` if it may not be looked at.
  */
 export function diskStorage(folder: string): Storage {
-  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) {
+  const stat = attempt("open", folder, () => fs.statSync(folder, { throwIfNoEntry: false }));
+  if (stat?.isDirectory() === false) {
     throw fail("BAD_USAGE", `Cannot use "${folder}" as a folder`, {
       found: "a file",
       expected: "a folder, or a free name",

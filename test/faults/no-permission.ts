@@ -80,6 +80,8 @@ export const noPermission: readonly Fault[] = [
         await run(["chmod", "-R", "a-w", scene.folder]);
         const reading = await tryAll(scene, { readers: READERS, writers: WRITERS, advice, prefix });
         await run(["chmod", "000", ...inner]);
+        // Else a restore is refused for its target.
+        fs.rmSync(join(scene.elsewhere, "restored"), { recursive: true });
         const blind = await tryAll(scene, { readers: [], writers: [...READERS, ...WRITERS], advice, prefix });
         return {
           injected: reading.injected + blind.injected,

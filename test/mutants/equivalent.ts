@@ -579,6 +579,11 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "Only the use of memory differs.",
   },
   {
+    file: "lib/memory/store.ts",
+    mutation: "durable.then(end, end); -> ;",
+    reason: "Only the use of memory differs: what has settled is waited for in no time.",
+  },
+  {
     file: "lib/sweep/folder.ts",
     mutation: "await this.#read(`cell_${cell}.json`, cell) -> this.#read(`cell_${cell}.json`, cell)",
     reason: "An async function waits for the promise that it returns.",

@@ -426,6 +426,7 @@ test("a file in place of the folder is refused when it is opened, and reported i
   expect((await failureOf(storage.list())).message).toContain("expected a folder in place of a file");
   expect((await failureOf(storage.replace("a", utf8("")))).message).toContain("expected a folder in place of a file");
   expect(() => diskStorage(path)).toThrow(`Cannot use "${path}" as a folder: found a file, expected a folder`);
+  expect(() => diskStorage(join(path, "below"))).toThrow(`Cannot open "${join(path, "below")}": found ENOTDIR`);
 });
 
 test("a name of 300 characters fails and writes nothing", async () => {
