@@ -2,7 +2,7 @@
 import { closest } from "../util/closest.ts";
 import { UnknownMethod } from "./json-rpc.ts";
 import type { MemoryServer } from "./memory-server.ts";
-import { type MethodName, parseParams, type ParamsOf } from "./params.ts";
+import { type MethodName, type MethodParams, parseParams } from "./params.ts";
 import type { Answer } from "./session-results.ts";
 
 /** A method, and what a model is told of it. */
@@ -17,7 +17,7 @@ export interface Method {
 function method<Name extends MethodName>(
   name: Name,
   about: Pick<Method, "description"> & { kind?: "reads" | "destroys" },
-  call: (server: MemoryServer, params: ParamsOf<Name>) => Promise<Answer>,
+  call: (server: MemoryServer, params: MethodParams[Name]) => Promise<Answer>,
 ): Method {
   return {
     name,

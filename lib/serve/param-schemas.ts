@@ -7,29 +7,9 @@ import { FEATURE_NAME } from "../market/features.ts";
 import { MAX_NUMBER } from "../memory/outcome.ts";
 import { isFileNamePart } from "../util/names.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
-import type {
-  DecideParams,
-  ForgetParams,
-  OpenSessionParams,
-  RecallParams,
-  RecordOutcomeParams,
-  RecordsParams,
-  SessionParams,
-  WeightsParams,
-} from "./params.ts";
+import type { MethodName, MethodParams } from "./params.ts";
 
-/** By method. */
-export interface ParamSchemas {
-  readonly open_session: Zod.ZodType<OpenSessionParams>;
-  readonly decide: Zod.ZodType<DecideParams>;
-  readonly record_outcome: Zod.ZodType<RecordOutcomeParams>;
-  readonly close_session: Zod.ZodType<SessionParams>;
-  readonly recall_trades: Zod.ZodType<RecallParams>;
-  readonly provider_weights: Zod.ZodType<WeightsParams>;
-  readonly provider_records: Zod.ZodType<RecordsParams>;
-  readonly memory_stats: Zod.ZodType<Record<string, never>>;
-  readonly forget_provider: Zod.ZodType<ForgetParams>;
-}
+export type ParamSchemas = { readonly [Name in MethodName]: Zod.ZodType<MethodParams[Name]> };
 
 const MAX_WORD = 200;
 const MAX_PROVIDERS = 100;

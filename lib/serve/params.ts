@@ -108,11 +108,21 @@ export interface SessionParams {
   readonly session: string;
 }
 
-/** A method, by its name. */
-export type MethodName = keyof ParamSchemas;
+/** What each method takes, by its name. */
+export interface MethodParams {
+  readonly open_session: OpenSessionParams;
+  readonly decide: DecideParams;
+  readonly record_outcome: RecordOutcomeParams;
+  readonly close_session: SessionParams;
+  readonly recall_trades: RecallParams;
+  readonly provider_weights: WeightsParams;
+  readonly provider_records: RecordsParams;
+  readonly memory_stats: Readonly<Record<string, never>>;
+  readonly forget_provider: ForgetParams;
+}
 
-/** What a method takes. */
-export type ParamsOf<Name extends MethodName> = ReturnType<ParamSchemas[Name]["parse"]>;
+/** A method, by its name. */
+export type MethodName = keyof MethodParams;
 
 const QUICK = paramSchemas(standIn);
 /** Made when parameters are refused for the first time. */
@@ -123,7 +133,7 @@ let full: Promise<ParamSchemas> | undefined;
  *
  * @throws {ParamError} Naming the first field that is wrong, and all others in its message.
  */
-export async function parseParams<Name extends MethodName>(method: Name, params: unknown): Promise<ParamsOf<Name>> {
+export async function parseParams<Name extends MethodName>(method: Name, params: unknown): Promise<MethodParams[Name]> {
   const sent = withoutNulls(params);
   if (sent === undefined)
     throw refuseParam(method, "params", {
@@ -131,10 +141,10 @@ export async function parseParams<Name extends MethodName>(method: Name, params:
       expected: "at most 32 levels",
     });
   const quick = unlessInDoubt(() => QUICK[method].safeParse(sent).data);
-  if (quick !== undefined) return quick as ParamsOf<Name>;
+  if (quick !== undefined) return quick as MethodParams[Name];
   full ??= import("zod").then(({ z }) => paramSchemas(z));
   const parsed = (await full)[method].safeParse(sent, { reportInput: true });
-  if (parsed.success) return parsed.data as ParamsOf<Name>;
+  if (parsed.success) return parsed.data as MethodParams[Name];
   const problems = parsed.error.issues.flatMap(problemsOf);
   const told = problems.map(
     ({ found, place, expected }) =>

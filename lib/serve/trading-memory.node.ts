@@ -4,16 +4,7 @@ import type { Config } from "../config/config.ts";
 import { parseConfig } from "../config/parse.ts";
 import type { ForgottenProvider } from "../maintenance/forget-providers.ts";
 import { openServer } from "./open.node.ts";
-import type {
-  DecideParams,
-  ForgetParams,
-  OpenSessionParams,
-  RecallParams,
-  RecordOutcomeParams,
-  RecordsParams,
-  SessionParams,
-  WeightsParams,
-} from "./params.ts";
+import type { MethodParams } from "./params.ts";
 import type {
   CloseResult,
   DecideResult,
@@ -33,15 +24,18 @@ type Given<T, WithDefault extends keyof T = never> = {
 
 /** What each method takes and returns, by its name. docs/SERVE.md describes them. */
 export interface TradingMemoryMethods {
-  readonly open_session: { params: Given<OpenSessionParams, "market">; result: OpenResult };
-  readonly decide: { params: Given<DecideParams>; result: DecideResult };
-  readonly record_outcome: { params: Given<RecordOutcomeParams, "fees" | "exit_reason">; result: RecordResult };
-  readonly close_session: { params: SessionParams; result: CloseResult };
-  readonly recall_trades: { params: Given<RecallParams, "k">; result: RecallTradesResult };
-  readonly provider_weights: { params: Given<WeightsParams>; result: WeightsResult };
-  readonly provider_records: { params: Given<RecordsParams>; result: RecordsResult };
-  readonly memory_stats: { params: Readonly<Record<string, never>>; result: Readonly<Record<string, unknown>> };
-  readonly forget_provider: { params: Given<ForgetParams>; result: ForgottenProvider };
+  readonly open_session: { params: Given<MethodParams["open_session"], "market">; result: OpenResult };
+  readonly decide: { params: Given<MethodParams["decide"]>; result: DecideResult };
+  readonly record_outcome: {
+    params: Given<MethodParams["record_outcome"], "fees" | "exit_reason">;
+    result: RecordResult;
+  };
+  readonly close_session: { params: MethodParams["close_session"]; result: CloseResult };
+  readonly recall_trades: { params: Given<MethodParams["recall_trades"], "k">; result: RecallTradesResult };
+  readonly provider_weights: { params: Given<MethodParams["provider_weights"]>; result: WeightsResult };
+  readonly provider_records: { params: Given<MethodParams["provider_records"]>; result: RecordsResult };
+  readonly memory_stats: { params: MethodParams["memory_stats"]; result: Readonly<Record<string, unknown>> };
+  readonly forget_provider: { params: Given<MethodParams["forget_provider"]>; result: ForgottenProvider };
 }
 
 /** A memory folder that this process trades with. No other process can write to it until it is closed. */
