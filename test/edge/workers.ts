@@ -1,4 +1,5 @@
 /** Workers in real workerd, by miniflare (npm). */
+import type { R2Binding } from "../../lib/storage/r2-bucket.ts";
 
 /** What is used of miniflare. Its types are not, as it may be missing. */
 interface MiniflareModule {
@@ -9,6 +10,8 @@ interface MiniflareModule {
 export interface Worker {
   readonly ready: Promise<unknown>;
   dispatchFetch(url: string, init: { method: string; body: string }): Promise<Response>;
+  /** A bucket that the worker has under this name. */
+  getR2Bucket(binding: string): Promise<R2Binding>;
   dispose(): Promise<void>;
 }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { join } from "node:path";
 import type { Bucket } from "../../lib/storage/bucket.ts";
 import { type R2Binding, r2Bucket } from "../../lib/storage/r2-bucket.ts";
-import { answer } from "../../examples/worker/src/backtest.ts";
+import { answer, openFolder } from "../../examples/worker/src/backtest.ts";
 import type { Summary } from "../../lib/results/summary-shape.ts";
 import { bundle, missingWorkerd, MINIFLARE, post, startWorker, type Worker } from "../edge/workers.ts";
 import { PROJECT_DIR, sampleCsv } from "../samples.ts";
@@ -95,7 +95,7 @@ describe.skipIf(missingWorkerd !== "")(`the example of a worker${missingWorkerd}
     }
   });
 
-  test("refuses what it cannot read, and a second request at the same time", async () => {
+  test("refuses what it cannot read, and a request while another has the memory", async () => {
     const worker = await startWorker(await bundle(join(EXAMPLE, "worker.ts")), { ...R2, ...OBJECT });
     const ask = async (path: string, body: string): Promise<[number, string]> => {
       const response = await worker.dispatchFetch(`http://worker${path}`, { method: "POST", body });
@@ -105,8 +105,11 @@ describe.skipIf(missingWorkerd !== "")(`the example of a worker${missingWorkerd}
       expect((await ask("/", bars))[0]).toBe(404);
       const [status, text] = await ask(`/object${JANUARY}`, "timestamp,open\n1,2\n");
       expect([status, text]).toEqual([400, expect.stringContaining("Cannot read")]);
-      const statuses = await Promise.all([JANUARY, FEBRUARY].map(async (query) => (await ask(`/r2${query}`, bars))[0]));
-      expect(statuses.toSorted()).toEqual([200, 409]);
+      const folder = await openFolder(r2Bucket(await worker.getR2Bucket("MEMORY")), "memory");
+      const lock = await folder.lock({ pid: 1, command: "another", host: "here", since: "2021-01-01T00:00:00.000Z" });
+      expect(await ask(`/r2${JANUARY}`, bars)).toEqual([409, expect.stringContaining("another")]);
+      await lock.release();
+      expect((await ask(`/r2${JANUARY}`, bars))[0]).toBe(200);
     } finally {
       await worker.dispose();
     }
