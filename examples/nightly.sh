@@ -8,8 +8,9 @@ home=${TRADING_HOME:-/srv/trading} # has config.yaml
 backups=${BACKUPS:-$home/backups}  # better on another disk, or s3://bucket/prefix
 export PATH="${PATH:-/usr/bin:/bin}:/usr/local/bin"
 
-get_bars=${GET_BARS:-"bun '$carryover/scripts/fetch-bars.ts' --exchange binance --assets BTC/USDT,ETH/USDT \
-  --start 2021-01-01 --data-dir '$home/market'"}
+# One command or several; what they print is of no interest, but for errors. config.yaml names the same assets.
+get_bars=${GET_BARS:-"
+  bun '$carryover/scripts/fetch-bars.ts' --exchange binance --assets BTC/USDT,ETH/USDT --start 2021-01-01 --data-dir '$home/market'"}
 
 # Seconds, since only some `date` know "yesterday". This is for Linux: the one of macOS has other flags.
 day=${1:-$(date -u -d "@$(($(date -u +%s) - 86400))" +%Y-%m-%d)}
@@ -21,7 +22,7 @@ run() {
   bun "$carryover/scripts/$script.ts" "$@" --config "$home/config.yaml"
 }
 
-sh -c "$get_bars"
+sh -ec "$get_bars" >/dev/null
 # Exit code 3 if there are no bars of that day, a key or a program is missing; 4 if memory is damaged, which a run does not notice.
 run doctor --set backtest.start="$day" --set backtest.end="$next"
 run run-chunks --start "$day" --end "$next" --require-bars

@@ -12,6 +12,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { assetFileName } from "../../lib/config/asset-name.ts";
+import { parseConfig } from "../../lib/config/parse.ts";
 import { listBackups } from "../../lib/backup/list.node.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { type ScriptResult, resultOf } from "../scripts/run-script.ts";
@@ -23,26 +25,34 @@ afterAll(() => rmSync(work, { recursive: true }));
 const WITHOUT_DATE =
   Bun.spawnSync(["date", "-u", "-d", "@0", "+%s"]).exitCode === 0 ? "" : " (skipped: date has no -d)";
 
-/** A folder as docs/OPERATIONS.md has it, with bars that `cp` fetches. */
+const SCRIPT = readFileSync(join(PROJECT_DIR, "examples/nightly.sh"), "utf8");
+const GET_BARS = /^get_bars=.*?"\}$/ms;
+
+/** The first block of docs/OPERATIONS.md in this language. */
+function shownInDocs(language: string): string {
+  const page = readFileSync(join(PROJECT_DIR, "docs/OPERATIONS.md"), "utf8");
+  return page.split(`\`\`\`${language}\n`)[1]!.split("```")[0]!;
+}
+
+/** A folder as docs/OPERATIONS.md has it: its configuration, and nightly.sh with its lines for bars from files. */
 function tradingHome(): { home: string; night: (...args: string[]) => Promise<ScriptResult> } {
   const home = mkdtempSync(join(work, "home "));
   const bin = join(home, "bin");
-  for (const folder of [bin, join(home, "market")]) mkdirSync(folder);
+  for (const folder of [bin, join(home, "raw")]) mkdirSync(folder);
   symlinkSync(process.execPath, join(bin, "bun"));
+  for (const asset of ["BTC", "ETH"]) {
+    const bars = readFileSync(join(PROJECT_DIR, "data/sample", `${asset}USD_1h.csv.gz`));
+    writeFileSync(join(home, "raw", `${asset}.csv`), Bun.gunzipSync(bars));
+  }
+  writeFileSync(join(home, "config.yaml"), shownInDocs("yaml"));
   writeFileSync(
-    join(home, "config.yaml"),
-    "memory: { dir: memory }\nbacktest: { assets: [BTCUSD, ETHUSD, EURUSD], data_dir: market }\n",
+    join(home, "nightly.sh"),
+    SCRIPT.replace(GET_BARS, () => shownInDocs("sh").trim()),
   );
-  const environment = [
-    `PATH=${bin}:/usr/bin:/bin`,
-    `CARRYOVER=${PROJECT_DIR}`,
-    `TRADING_HOME=${home}`,
-    `GET_BARS=cp '${PROJECT_DIR}'/data/sample/*.csv.gz '${home}/market'`,
-  ];
-  const script = join(PROJECT_DIR, "examples/nightly.sh");
+  const environment = [`PATH=${bin}:/usr/bin:/bin`, `CARRYOVER=${PROJECT_DIR}`, `TRADING_HOME=${home}`];
   const night = (...args: string[]): Promise<ScriptResult> =>
     resultOf(
-      Bun.spawn(["/usr/bin/env", "-i", ...environment, "/bin/sh", script, ...args], {
+      Bun.spawn(["/usr/bin/env", "-i", ...environment, "/bin/sh", join(home, "nightly.sh"), ...args], {
         cwd: "/",
         stdin: "ignore",
         stdout: "pipe",
@@ -81,11 +91,20 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     expect(existsSync(join(home, "backups"))).toBeFalse();
   });
 
-  test("ends with the exit code of what gets bars if that fails", async () => {
+  test("ends with the exit code of the first command for bars that fails, also if a later one would not", async () => {
     const { home, night } = tradingHome();
-    rmSync(join(home, "market"), { recursive: true });
-    const { code, stdout } = await night("2021-03-01");
-    expect([code, stdout]).toEqual([1, ""]);
+    rmSync(join(home, "raw/BTC.csv"));
+    const { code, stdout, stderr } = await night("2021-03-01");
+    expect([code, stdout]).toEqual([3, ""]);
+    expect(stderr).toContain("BTC.csv");
+    expect(existsSync(join(home, "market"))).toBeFalse();
+  });
+
+  test("fetches the assets that the configuration in docs/OPERATIONS.md names", async () => {
+    const { backtest } = await parseConfig(shownInDocs("yaml"), { file: "docs/OPERATIONS.md" });
+    const fetched = /--assets (\S+)/.exec(SCRIPT)![1]!.split(",");
+    expect(backtest.assets).toEqual(fetched.map(assetFileName));
+    expect([backtest.data_dir, SCRIPT]).toEqual(["market", expect.stringContaining("--data-dir '$home/market'")]);
   });
 
   test("ends with 4 if memory is damaged, and makes and removes no backup", async () => {
