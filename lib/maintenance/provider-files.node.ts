@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { msOfTimeframe } from "../util/time.ts";
 import { failureOf, type HealthCheck, ok } from "./health.ts";
 
 /** Reads the files of votes as a run does, and looks for those of modules: to load one would run it. */
@@ -6,13 +7,14 @@ export async function checkProviderFiles(options: { config: Config; baseDir: str
   const { config, baseDir } = options;
   const name = "files";
   const { readProviderFile, votesIn } = await import("../providers/load.node.ts");
-  const { assets } = config.backtest;
+  const { assets, timeframe } = config.backtest;
+  const timeframeMs = msOfTimeframe(timeframe);
   const read: string[] = [];
   const failures: HealthCheck[] = [];
   for (const provider of config.providers.filter((each) => "path" in each)) {
     try {
       const { path, bytes } = readProviderFile(provider, { baseDir });
-      if (provider.type === "file") await votesIn(bytes, provider, { path, assets });
+      if (provider.type === "file") await votesIn(bytes, provider, { path, assets, timeframeMs });
       read.push(provider.path);
     } catch (error) {
       failures.push(failureOf(name, error, undefined));

@@ -11,7 +11,7 @@ import { plainSymbol } from "./formats/symbols.ts";
 import { openZone, type Zone, zoneThatRepeats } from "./formats/zones.ts";
 import { joinBars, placeOf, type PlacedBar, type Repairs } from "./join-bars.ts";
 import { SeriesBuilder, widenRounded } from "./series-builder.ts";
-import { msToEnd } from "./spacing.ts";
+import { commonSpacing, msToEnd } from "./spacing.ts";
 
 export interface ImportOptions {
   /** Chooses the rows of a file that has several symbols. */
@@ -68,7 +68,7 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
   }
   const symbols = [...new Set(tables.flatMap(({ bars }) => [...new Set(bars.symbols)]))];
   const read = tables.map(({ file, bars }) => readBars(bars, { ...options, file, symbols, repaired }));
-  const timeframeMs = options.timeframeMs ?? commonSpacing(read.map(({ bars }) => bars));
+  const timeframeMs = options.timeframeMs ?? timeframeOf(read.map(({ bars }) => bars));
   if (timeframeMs % MINUTE_MS !== 0) {
     const found = `bars of ${timeframeMs / 1000} seconds`;
     throw badData({ file: unique(files.map(({ name }) => name)) }, { found, expected: "bars of whole minutes" });
@@ -239,21 +239,11 @@ function fromEndToStart(bars: readonly PlacedBar[], timeframeMs: number): Placed
   });
 }
 
-/** The most common distance of two bars, ties by the shorter one. */
-function commonSpacing(parts: readonly (readonly PlacedBar[])[]): number {
-  const counts = new Map<number, number>();
-  for (const part of parts) {
-    const times = Float64Array.from(part, ({ bar }) => bar.timestamp).sort();
-    for (let i = 1; i < times.length; i++) {
-      const spacing = times[i]! - times[i - 1]!;
-      if (spacing > 0) counts.set(spacing, (counts.get(spacing) ?? 0) + 1);
-    }
-  }
-  const [first] = [...counts].toSorted(([aMs, a], [bMs, b]) => b - a || aMs - bMs);
-  if (first === undefined) {
-    throw new CarryoverError("BAD_USAGE", "Cannot tell the timeframe of a single bar, expected --timeframe");
-  }
-  return first[0];
+/** The most common distance of two bars. */
+function timeframeOf(parts: readonly (readonly PlacedBar[])[]): number {
+  const common = commonSpacing(parts.map((part) => Float64Array.from(part, ({ bar }) => bar.timestamp).sort()));
+  if (common !== undefined) return common.spacing;
+  throw new CarryoverError("BAD_USAGE", "Cannot tell the timeframe of a single bar, expected --timeframe");
 }
 
 function unique(words: readonly string[]): string {

@@ -27,6 +27,28 @@ export function nearestTimeframes(spacingMs: number, timeframeMs: number): numbe
 }
 
 /**
+ * The most common distance of neighbours in lists of sorted times, ties by the shorter one, and its share of all distances above 0.
+ *
+ * @returns `undefined` where no list has two different times.
+ */
+export function commonSpacing(
+  lists: readonly ArrayLike<number>[],
+): { readonly spacing: number; readonly share: number } | undefined {
+  const counts = new Map<number, number>();
+  let all = 0;
+  for (const times of lists) {
+    for (let i = 1; i < times.length; i++) {
+      const spacing = times[i]! - times[i - 1]!;
+      if (spacing <= 0) continue;
+      counts.set(spacing, (counts.get(spacing) ?? 0) + 1);
+      all += 1;
+    }
+  }
+  const [first] = [...counts].toSorted(([a, countA], [b, countB]) => countB - countA || a - b);
+  return first === undefined ? undefined : { spacing: first[0], share: first[1] / all };
+}
+
+/**
  * When a bar ends: a timeframe after its start. If the asset's next bar starts sooner, the bar ends there; and so it does if the next bar starts an
  * hour later, where a clock was put back.
  *

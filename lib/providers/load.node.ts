@@ -24,7 +24,7 @@ import type { Secrets } from "./recorded/redact.ts";
 import { breakout, reversion, trend } from "./rules.ts";
 import { similarTrades } from "./similar-trades.ts";
 import { MAX_VOTES_BYTES, parseVotes } from "./read-votes.ts";
-import { type FileVotes, knownAtClose, votesFile } from "./votes-file.ts";
+import { assertBarsOfRun, type FileVotes, knownAtClose, votesFile } from "./votes-file.ts";
 
 const BUILT_IN = { trend, reversion, breakout, memory: similarTrades } as const;
 
@@ -135,21 +135,31 @@ export function readProviderFile(
 /**
  * The votes that a file has, by the times that it states.
  *
- * @param options `path`: names the file in messages; `assets`: of the run.
+ * @param options `path`: names the file in messages; `assets`, `timeframeMs`: of the run.
  * @throws {CarryoverError} `BAD_DATA`
  */
-export function votesIn(
+export async function votesIn(
   bytes: Uint8Array<ArrayBuffer>,
-  { name, stamp, confidence_scale: confidenceScale }: VotesFileConfig,
-  { path, assets, onNote }: { path: string; assets: readonly string[]; onNote?: ((note: string) => void) | undefined },
+  { name, stamp, bar, confidence_scale: confidenceScale }: VotesFileConfig,
+  options: {
+    path: string;
+    assets: readonly string[];
+    timeframeMs: number | undefined;
+    onNote?: ((note: string) => void) | undefined;
+  },
 ): Promise<FileVotes> {
-  return parseVotes(bytes, {
-    file: path,
+  const { path: file, assets, timeframeMs, onNote } = options;
+  const votes = await parseVotes(bytes, {
+    file,
     confidenceScale,
     stamp,
     assets,
-    onNote: (note) => onNote?.(`"${path}" of provider "${name}" ${note}`),
+    onNote: (note) => onNote?.(`"${file}" of provider "${name}" ${note}`),
   });
+  if (stamp === "bar_start" && bar === undefined && timeframeMs !== undefined) {
+    assertBarsOfRun(votes, { file, assets, timeframeMs });
+  }
+  return votes;
 }
 
 async function loadVotes(
@@ -159,7 +169,9 @@ async function loadVotes(
 ): Promise<FileVotes> {
   const { series = new Map<string, BarSeries>(), changeVotes, onNote, path } = options;
   const { name, stamp, bar } = config;
-  const written = await votesIn(bytes, config, { path, assets: [...series.keys()], onNote });
+  const [first] = series.values();
+  const ofRun = { assets: [...series.keys()], timeframeMs: first?.timeframeMs };
+  const written = await votesIn(bytes, config, { path, ...ofRun, onNote });
   const votes =
     stamp === "bar_start" ? knownAtClose(written, series, bar === undefined ? undefined : msOfTimeframe(bar)) : written;
   const uncovered = [...series.keys()].filter((asset) => !written.has(asset));

@@ -6,6 +6,7 @@
  * squares is near a standard normal number (de la Peña, Lai and Shao 2009, "Self-Normalized Processes").
  */
 import type { Bar, BarSeries } from "../types.ts";
+import { commonSpacing } from "../market/spacing.ts";
 import type { FileVote, FileVotes } from "./votes-file.ts";
 
 /** Votes leak from this z score and this share of the moves on. Honest votes stay far below (docs/RESULTS.md). */
@@ -84,7 +85,7 @@ export function voteLeakFigures(votes: FileVotes, series: ReadonlyMap<string, Ba
   const claims: { kind: VoteLeak["kind"]; lag: number; claimAt: (lag: number) => Claim }[] = LAGS.map((lag) => {
     return { kind: "change", lag, claimAt: (bars) => changeWithin(1, bars) };
   });
-  const spacing = commonSpacing(votes, series);
+  const spacing = barsBetween(votes, series);
   if (spacing > 1) claims.push({ kind: "window", lag: 0, claimAt: (bars) => changeWithin(spacing, bars) });
   claims.push({ kind: "level", lag: 0, claimAt: (bars) => (ofBars, i) => ofBars[i - bars] ?? Number.NaN });
   return groups.flatMap((group) =>
@@ -172,15 +173,9 @@ function votesAtStarts(bars: readonly Bar[], votes: readonly FileVote[]): Float6
 }
 
 /** The most common distance of two votes on an asset, in bars. */
-function commonSpacing(votes: FileVotes, series: ReadonlyMap<string, BarSeries>): number {
-  const counts = new Map<number, number>();
-  for (const [asset, { timeframeMs }] of series) {
-    const times = (votes.get(asset) ?? []).map(({ timestamp }) => timestamp);
-    for (let i = 1; i < times.length; i++) {
-      const spacing = Math.round((times[i]! - times[i - 1]!) / timeframeMs);
-      if (spacing > 0) counts.set(spacing, (counts.get(spacing) ?? 0) + 1);
-    }
-  }
-  const [most] = [...counts].toSorted(([a, countA], [b, countB]) => countB - countA || a - b);
-  return most?.[0] ?? 1;
+function barsBetween(votes: FileVotes, series: ReadonlyMap<string, BarSeries>): number {
+  const places = [...series].map(([asset, { timeframeMs }]) =>
+    (votes.get(asset) ?? []).map(({ timestamp }) => Math.round(timestamp / timeframeMs)),
+  );
+  return commonSpacing(places)?.spacing ?? 1;
 }

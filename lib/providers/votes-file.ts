@@ -1,6 +1,8 @@
 import type { Answer, BarSeries } from "../types.ts";
-import { endOfBar } from "../market/spacing.ts";
+import { badData, quote } from "../market/bar.ts";
+import { commonSpacing, endOfBar } from "../market/spacing.ts";
 import { firstIndex } from "../util/sorted.ts";
+import { timeframeName } from "../util/time.ts";
 import { abstain, type Provider } from "./provider.ts";
 
 /** A vote read from a file. It holds until the asset's next vote. */
@@ -33,6 +35,34 @@ export function knownAtClose(votes: FileVotes, series: ReadonlyMap<string, BarSe
     return [[asset, ofAsset.map((vote) => ({ ...vote, timestamp: endOf(vote.timestamp) }))] as const];
   });
   return new Map(known);
+}
+
+/** Fewer rows of an asset do not show how long their bars are. Nor do rows at changes of a position alone, which have no usual distance. */
+const MIN_REGULAR_ROWS = 10;
+const MIN_REGULAR_SHARE = 0.5;
+
+/**
+ * Refuses votes that are stamped with the starts of bars of another length than the run's: from longer ones they would count too early.
+ *
+ * @param options `file`: its name in messages; `assets`: those of the run; `timeframeMs`: of its bars.
+ * @throws {CarryoverError} `BAD_DATA`
+ */
+export function assertBarsOfRun(
+  votes: FileVotes,
+  { file, assets, timeframeMs }: { file: string; assets: readonly string[]; timeframeMs: number },
+): void {
+  for (const asset of assets) {
+    const times = (votes.get(asset) ?? []).map(({ timestamp }) => timestamp);
+    const { spacing = timeframeMs, share = 0 } = commonSpacing([times]) ?? {};
+    if (times.length < MIN_REGULAR_ROWS || share < MIN_REGULAR_SHARE || spacing === timeframeMs) continue;
+    if (spacing % 60_000 !== 0) continue;
+    const [own, ofRun] = [timeframeName(spacing), timeframeName(timeframeMs)];
+    const found = `votes on ${quote(asset)} that are ${own} apart, with stamp: bar_start in a run on bars of ${ofRun}`;
+    const expected =
+      `the length of their bars in the provider's configuration: bar: ${own}, ` +
+      `or bar: ${ofRun} if each vote was known ${ofRun} after its time`;
+    throw badData({ file }, { found, expected });
+  }
 }
 
 /**

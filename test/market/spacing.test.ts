@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { gapsIn, timeframesBetween } from "../../lib/market/spacing.ts";
+import { commonSpacing, gapsIn, timeframesBetween } from "../../lib/market/spacing.ts";
 import { loadBars } from "../../lib/market/load.node.ts";
 import type { Bar } from "../../lib/types.ts";
 import { DAY_MS, HOUR_MS } from "../../lib/util/time.ts";
@@ -10,6 +10,23 @@ const MONDAY = Date.UTC(2021, 0, 4);
 function barsAt(hours: readonly number[]): Bar[] {
   return hours.map((hour) => ({ timestamp: MONDAY + hour * HOUR_MS, open: 1, high: 1, low: 1, close: 1, volume: 0 }));
 }
+
+describe("commonSpacing()", () => {
+  test("is the most common distance in all lists, and its share of the distances above 0", () => {
+    // The distances are 1, 2, 0, 2 and 1, 2.
+    expect(
+      commonSpacing([
+        [0, 1, 3, 3, 5],
+        [7, 8, 10],
+      ]),
+    ).toEqual({ spacing: 2, share: 0.6 });
+  });
+
+  test("is the shorter of two that are as common, and nothing without two times", () => {
+    expect(commonSpacing([[0, 3, 4]])).toEqual({ spacing: 1, share: 0.5 });
+    expect(commonSpacing([[], [5], [6, 6]])).toBeUndefined();
+  });
+});
 
 describe("timeframesBetween()", () => {
   test.each([

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { VotesFileConfig } from "../../lib/config/config.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { type LoadedProviders, loadProviders } from "../../lib/providers/load.node.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
@@ -110,6 +111,26 @@ describe("loadProviders()", () => {
     expect(askAt(known, "2021-01-04T00:00Z")).toMatchObject({ action: "SELL" });
     expect(askAt(starts, "2021-01-04T00:59Z")).toMatchObject({ error: "no vote yet" });
     expect(askAt(starts, "2021-01-04T01:00Z")).toMatchObject({ action: "SELL" });
+  });
+
+  test("refuses daily votes stamped by the start of a bar in an hourly run, until bar says how long theirs are", async () => {
+    const days = Array.from({ length: 10 }, (_, i) => `2021-01-${10 + i},AAA,SELL,70\n`);
+    writeFileSync(join(baseDir, "daily.csv"), `timestamp,asset,action,confidence\n${days.join("")}`);
+    const series = new Map([["AAA", seriesOf("AAA", barsOf(Date.parse("2021-01-04T00:00Z"), [CALM]))]]);
+    const load = (keys: Partial<VotesFileConfig>): Promise<LoadedProviders> =>
+      loadProviders([{ name: "mine", type: "file", path: "daily.csv", ...keys }], { baseDir, series });
+    await expect(load({ stamp: "bar_start" })).rejects.toMatchObject({
+      code: "BAD_DATA",
+      message: expect.stringContaining("1d apart"),
+    });
+    for (const [bar, from] of [
+      ["1d", "2021-01-11T00:00Z"],
+      ["1h", "2021-01-10T01:00Z"],
+    ] as const) {
+      const { votes } = await load({ stamp: "bar_start", bar });
+      expect(votes.get("mine")!.get("AAA")![0]!.timestamp).toBe(Date.parse(from));
+    }
+    await load({ stamp: "known_at" });
   });
 
   test("takes votes without assets as those of the run's only asset, and says what else they lack", async () => {

@@ -1,8 +1,8 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Answer, DecisionContext, Situation } from "../../lib/types.ts";
 import { parseVotesCsv } from "../../lib/providers/read-votes.ts";
-import { type FileVotes, knownAtClose, votesFile } from "../../lib/providers/votes-file.ts";
+import { assertBarsOfRun, type FileVotes, knownAtClose, votesFile } from "../../lib/providers/votes-file.ts";
 import { NO_BARS } from "./situation-samples.ts";
 import { barsOf, CALM, HOUR, seriesOf } from "../backtest/world-samples.ts";
 
@@ -103,4 +103,50 @@ test("knownAtClose() adds the length of the votes' own bars, where it is another
   const series = new Map([["A", seriesOf("A", bars)]]);
   expect(knownAtClose(votesAt("2021-01-04T00:00Z"), series, 24 * HOUR)).toEqual(votesAt("2021-01-05T00:00Z"));
   expect(knownAtClose(votesAt("2021-01-04T00:00Z"), series, HOUR)).toEqual(votesAt("2021-01-04T01:00Z"));
+});
+
+/** Votes on A at hours after a Monday. */
+function votesAtHours(hours: readonly number[]): FileVotes {
+  const monday = Date.parse("2021-01-04T00:00Z");
+  return new Map([
+    ["A", hours.map((hour) => ({ timestamp: monday + hour * HOUR, answer: { action: "BUY", confidence: 50 } }))],
+  ]);
+}
+
+/** Ten hours, each so far after the one before. */
+function every(hours: number): number[] {
+  return Array.from({ length: 10 }, (_, i) => i * hours);
+}
+
+describe("assertBarsOfRun()", () => {
+  const check = (votes: FileVotes, timeframeMs = HOUR): void =>
+    assertBarsOfRun(votes, { file: "votes.csv", assets: ["B", "A"], timeframeMs });
+
+  test("refuses votes a day apart in a run on hourly bars, and says both ways out", () => {
+    expect(() => check(votesAtHours(every(24)))).toThrow(
+      'Cannot read "votes.csv": found votes on "A" that are 1d apart, with stamp: bar_start in a run on bars of 1h, expected the ' +
+        "length of their bars in the provider's configuration: bar: 1d, or bar: 1h if each vote was known 1h after its time",
+    );
+  });
+
+  test("refuses votes an hour apart in a run on bars of four hours, whose votes would count three hours late", () => {
+    expect(() => check(votesAtHours(every(1)), 4 * HOUR)).toThrow(
+      "bar: 1h, or bar: 4h if each vote was known 4h after",
+    );
+  });
+
+  test("refuses daily votes with weekends between them: 7 of 9 distances are a day", () => {
+    const days = [0, 1, 2, 3, 4, 7, 8, 9, 10, 11];
+    expect(() => check(votesAtHours(days.map((day) => day * 24)))).toThrow("1d apart");
+  });
+
+  test.each([
+    ["votes as far apart as the run's bars", every(1)],
+    ["nine votes a day apart", every(24).slice(1)],
+    ["positions at their changes: 4 of 9 distances are 4 hours", [0, 4, 8, 20, 24, 40, 44, 60, 63, 80]],
+    ["votes of the same time", every(0)],
+    ["votes half a minute apart, which are of no bars", every(1 / 120)],
+  ])("takes %s", (_, hours) => {
+    expect(() => check(votesAtHours(hours))).not.toThrow();
+  });
 });
