@@ -4,26 +4,31 @@ import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createBackup } from "../lib/backup/create.node.ts";
 import { type BackupInfo, listBackups } from "../lib/backup/list.node.ts";
-import { isS3Address } from "../lib/backup/open-place.node.ts";
+import { isS3Address } from "../lib/backup/place.ts";
 import { pruneBackups } from "../lib/backup/prune.node.ts";
 import { restoreBackup } from "../lib/backup/restore.node.ts";
 import { unsoundFiles, withSoundness } from "../lib/backup/soundness.node.ts";
 import { verifyBackups } from "../lib/backup/verify.node.ts";
 import { isRecorded } from "../lib/config/config.ts";
 import { fail } from "../lib/errors.ts";
+import { shellWord } from "../lib/util/names.ts";
 import { HOUR_MS } from "../lib/util/time.ts";
 import { foreignFlags, knownWord } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
-import { commandOnMemory, loadConfig, locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
+import { commandOnMemory, loadConfig, locateBackupDir, locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import {
+  fullerJson,
+  fullerWarnings,
+  prunedJson,
   renderCreated,
   renderList,
   renderPruned,
   renderRemoved,
   renderRestored,
   renderVerified,
+  sparedWarnings,
   unsoundWarnings,
 } from "./text/backup.ts";
 import { countOf } from "./text/numbers.ts";
@@ -96,9 +101,8 @@ await runScript(async ({ argv, signal }) => {
   const { action, id } = parseAction(positionals, flags);
   const memoryDir = await locateMemoryDir(flags);
   const explicit = flags["backup-dir"] ?? (action === "create" ? flags.to : undefined);
-  const isRemote = explicit !== undefined && isS3Address(explicit);
-  const backupDir = isRemote ? explicit : resolve(explicit ?? join(memoryDir, "..", "backups"));
-  if (action !== "create" && explicit !== undefined && !isRemote && isMissing(backupDir)) {
+  const backupDir = locateBackupDir(memoryDir, explicit);
+  if (action !== "create" && explicit !== undefined && !isS3Address(explicit) && isMissing(backupDir)) {
     throw fail("NOT_FOUND", `Cannot ${action}`, { found: `no folder "${backupDir}"`, expected: "one with backups" });
   }
   switch (action) {
@@ -176,21 +180,25 @@ async function create(
   const damaged = await unsoundFiles(memoryDir, { signal, onSteps: progress.update }).finally(progress.clear);
   const unsound = damaged.filter(({ name }) => !backup.skipped.includes(name));
   unsoundWarnings(unsound, commandOnMemory("bun scripts/memory-stats.ts --check", flags)).forEach(warn);
-  const { kept, removed } =
+  const pruned =
     keepLast === undefined || unsound.length > 0
-      ? { kept: [], removed: [] }
+      ? { kept: [], removed: [], fuller: [] }
       : await pruneBackups({ backupDir, keepLast, keepId: backup.id, signal, onWait });
+  const { kept, removed, fuller } = pruned;
   if (flags.json) {
     await writeJson({
       ...backup,
       removed: removed.map(({ id }) => id),
+      fuller: fullerJson(fuller),
       damaged: kept.flatMap(({ backup: { id, problem } }) => (problem === undefined ? [] : [{ id, problem }])),
       damaged_files: unsound.map(({ name, problem }) => ({ name, problem })),
     });
   } else if (removed.length > 0) await writeOut(renderRemoved(removed));
   noteWrongClock([backup, ...kept.map(({ backup: each }) => each)]);
+  const onBackups = `--backup-dir ${shellWord(backupDir)}`;
+  sparedWarnings(backup, pruned, { memoryDir, onBackups }).forEach(warn);
   const code = warnOfDamage(kept.map(({ backup: each }) => each));
-  return unsound.length > 0 ? EXIT_DAMAGED : code;
+  return unsound.length + fuller.length > 0 ? EXIT_DAMAGED : code;
 }
 
 /** The folder of recorded answers; `undefined` if there is none, and no provider that would write into it. */
@@ -247,7 +255,7 @@ async function restore(
 async function prune(flags: Flags, options: { backupDir: string; signal: ScriptContext["signal"] }): Promise<number> {
   const { backupDir } = options;
   const dryRun = flags["dry-run"];
-  const { kept, removed } = await pruneBackups({
+  const pruned = await pruneBackups({
     ...options,
     dryRun,
     onWait,
@@ -257,22 +265,12 @@ async function prune(flags: Flags, options: { backupDir: string; signal: ScriptC
     keepMonthly: flags["keep-monthly"] ?? 0,
     keepYearly: flags["keep-yearly"] ?? 0,
   });
-  if (flags.json) {
-    await writeJson({
-      backup_dir: backupDir,
-      kept: kept.map(({ backup: { id, problem }, reasons }) => ({
-        id,
-        reasons,
-        ...(problem === undefined ? {} : { problem }),
-      })),
-      removed: removed.map(({ id }) => id),
-      dry_run: dryRun,
-    });
-  } else {
-    await writeOut(renderPruned({ kept, removed }, { dryRun }));
-  }
-  noteWrongClock(kept.map(({ backup }) => backup));
-  return warnOfDamage(kept.map(({ backup }) => backup));
+  if (flags.json) await writeJson({ backup_dir: backupDir, ...prunedJson(pruned), dry_run: dryRun });
+  else await writeOut(renderPruned(pruned, { dryRun }));
+  fullerWarnings(pruned, { dryRun }).forEach(warn);
+  const kept = pruned.kept.map(({ backup }) => backup);
+  noteWrongClock(kept);
+  return warnOfDamage(kept);
 }
 
 /** Notes backups that are dated after now. That does them no harm: their order is that of their sequence numbers. */

@@ -51,6 +51,11 @@ export async function listBackups(backupDir: BackupDir): Promise<BackupInfo[]> {
   return ids.flatMap((id) => infos.get(id) ?? []);
 }
 
+/** The backup with the most outcomes, the newest of several. @param backups At least one, oldest first. */
+export function fullestOf(backups: readonly BackupInfo[]): BackupInfo {
+  return backups.reduce((fullest, each) => (each.outcomes < fullest.outcomes ? fullest : each));
+}
+
 /**
  * Returns the id of one backup.
  *

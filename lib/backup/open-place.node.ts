@@ -3,7 +3,7 @@ import { s3Bucket } from "../storage/s3-bucket.ts";
 import { s3OptionsFromEnvironment } from "../storage/s3-environment.node.ts";
 import { bucketBackups } from "./bucket-place.node.ts";
 import { DiskPlace } from "./disk-place.node.ts";
-import type { BackupPlace } from "./place.ts";
+import { type BackupPlace, isS3Address } from "./place.ts";
 
 /** A folder, an address such as `s3://bucket/prefix`, or what `bucketBackups()` returns. */
 export type BackupDir = string | BackupPlace;
@@ -12,11 +12,6 @@ const S3_ADDRESS = /^s3:\/\/([^/]+)(?:\/(.*))?$/;
 
 /** A part of a backup on its way takes as long as this allows. */
 const S3_TIMEOUT_MS = 60_000;
-
-/** Whether a place of backups is in S3 and not on disk. */
-export function isS3Address(backupDir: string): boolean {
-  return backupDir.startsWith("s3:");
-}
 
 /** @throws {CarryoverError} `BAD_USAGE` for an address without a bucket, and without credentials in the environment. */
 export function openPlace(backupDir: BackupDir): BackupPlace {

@@ -1,6 +1,11 @@
 import type { OnSteps, Pause } from "../util/async.ts";
 import type { BackupFile, BackupManifest } from "./manifest.ts";
 
+/** Whether a place of backups is in S3 and not on disk. */
+export function isS3Address(backupDir: string): boolean {
+  return backupDir.startsWith("s3:");
+}
+
 /** A backup as a place lists it. */
 export interface StoredBackup {
   readonly id: string;

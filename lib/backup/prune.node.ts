@@ -23,7 +23,7 @@ export interface KeepRules {
 
 export interface PruneOptions extends KeepRules, BackupLockOptions {
   readonly backupDir: BackupDir;
-  /** The id of a backup that stays in any case: one that the caller has just made. */
+  /** The id of a backup that the caller has just made. It stays, and all stay if one that would go has more outcomes. */
   readonly keepId?: string | undefined;
   /** Returns what would be removed, and removes nothing. @default false */
   readonly dryRun?: boolean;
@@ -31,7 +31,10 @@ export interface PruneOptions extends KeepRules, BackupLockOptions {
 
 export interface KeptBackup {
   readonly backup: BackupInfo;
-  /** Such as `last`, `daily`, `oldest yearly`, `just made`. A `damaged` backup always stays, for a person to look at. */
+  /**
+   * Such as `last`, `daily`, `oldest yearly`, `just made`; `spared` if it only stays because one that would go has more outcomes
+   * than the one just made. A `damaged` backup always stays, for a person to look at.
+   */
   readonly reasons: readonly string[];
 }
 
@@ -39,6 +42,11 @@ export interface KeptBackup {
 export interface PruneResult {
   readonly kept: readonly KeptBackup[];
   readonly removed: readonly BackupInfo[];
+  /**
+   * Those that no rule keeps although they have more outcomes than the newest one. Memory rarely shrinks: it may be lost, or the
+   * newest may be of another folder.
+   */
+  readonly fuller: readonly BackupInfo[];
 }
 
 /** Each rule's name, and the span of time that a backup belongs to. */
@@ -122,11 +130,17 @@ function choose(backups: readonly BackupInfo[], rules: KeepRules & Pick<PruneOpt
   }
   const { keepId } = rules;
   if (keepId !== undefined && !reasons.has(keepId)) reasons.set(keepId, ["just made"]);
+  const newest = backups.find(({ id }) => id === keepId) ?? newestFirst[0];
+  const unkept = backups.filter(({ id }) => !reasons.has(id));
+  const fuller = unkept.filter(({ outcomes }) => outcomes > (newest?.outcomes ?? 0));
+  const isSpared = keepId !== undefined && fuller.length > 0;
+  if (isSpared) for (const { id } of unkept) reasons.set(id, ["spared"]);
   return {
     kept: backups.flatMap((backup) => {
       const why = reasons.get(backup.id);
       return why === undefined ? [] : [{ backup, reasons: why }];
     }),
-    removed: backups.filter((backup) => !reasons.has(backup.id)),
+    removed: isSpared ? [] : unkept,
+    fuller,
   };
 }

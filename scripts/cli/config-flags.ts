@@ -1,6 +1,7 @@
 /** The configuration, and the flags that say what is run. */
 import { existsSync } from "node:fs";
 import { dirname, extname, join, resolve, sep } from "node:path";
+import { isS3Address } from "../../lib/backup/place.ts";
 import { type Config, isRecorded, SYNTHETIC } from "../../lib/config/config.ts";
 import type { LoadConfigOptions, LoadedConfig } from "../../lib/config/load.node.ts";
 import { fail } from "../../lib/errors.ts";
@@ -67,6 +68,11 @@ export async function locateMemory(flags: MemoryFlags): Promise<Config["memory"]
       : load.memoryOfRuns((await load.loadConfig(file, options)).config);
   const dir = flags["memory-dir"];
   return dir === undefined ? memory : { ...memory, dir: resolve(dir) };
+}
+
+/** The place of backups that `--backup-dir` names, absolute, or the folder beside memory. */
+export function locateBackupDir(memoryDir: string, dir?: string): string {
+  return dir !== undefined && isS3Address(dir) ? dir : resolve(dir ?? join(memoryDir, "..", "backups"));
 }
 
 /** The command that stores the vectors of the memory that these flags name. */

@@ -1,5 +1,5 @@
 /** What backup prints. */
-import type { BackupInfo } from "../../lib/backup/list.node.ts";
+import { type BackupInfo, fullestOf } from "../../lib/backup/list.node.ts";
 import type { PruneResult } from "../../lib/backup/prune.node.ts";
 import type { VerifiedBackup } from "../../lib/backup/verify.node.ts";
 import type { DamagedFile } from "../../lib/storage/damaged-file.ts";
@@ -22,6 +22,53 @@ export function unsoundWarnings(files: readonly DamagedFile[], command: string):
   const named = files.slice(0, MAX_NAMED).map(({ problem }) => `Damaged in memory, and so in this backup: ${problem}`);
   const more = files.length > MAX_NAMED ? `${countOf(files.length - MAX_NAMED, "more file")} damaged. ` : "";
   return [...named, `${more}No older backup was removed. What to do about each file: ${command}`];
+}
+
+/** Says why `create` removed none: memory had more outcomes once. */
+export function sparedWarnings(
+  made: BackupInfo,
+  { kept, fuller }: PruneResult,
+  { memoryDir, onBackups }: { memoryDir: string; onBackups: string },
+): readonly string[] {
+  if (fuller.length === 0) return [];
+  const good = kept.map(({ backup }) => backup).filter(({ problem }) => problem === undefined);
+  const fullest = fullestOf(good);
+  const since = good.length - 1 - good.findLastIndex(({ outcomes }) => outcomes > made.outcomes);
+  const to = shellWord(`${memoryDir}-restored`);
+  return [
+    `This backup has ${countOf(made.outcomes, "outcome")}, and older ones that would go have more: ${withOutcomes(fuller)}. No older backup was removed`,
+    `Is "${memoryDir}" the right folder, and its disk mounted? The fullest backup: bun scripts/backup.ts restore ${fullest.id} --to ${to} ${onBackups}`,
+    `If outcomes were removed on purpose, prune by hand: bun scripts/backup.ts prune --keep-last ${since} --dry-run ${onBackups}`,
+  ];
+}
+
+/** Warns of a `prune` by which memory may lose outcomes. */
+export function fullerWarnings({ fuller }: PruneResult, { dryRun }: { dryRun: boolean }): readonly string[] {
+  if (fuller.length === 0) return [];
+  const what = dryRun ? "would be removed with" : "were removed with";
+  return [`Backups ${what} more outcomes than the newest has, so memory may be lost: ${withOutcomes(fuller)}`];
+}
+
+/** Such as `20210401T060000Z (1,200 outcomes)`. */
+function withOutcomes(backups: readonly BackupInfo[]): string {
+  const shown = backups.slice(0, MAX_NAMED).map(({ id, outcomes }) => `${id} (${countOf(outcomes, "outcome")})`);
+  const more = backups.length > MAX_NAMED ? ` and ${count(backups.length - MAX_NAMED)} more` : "";
+  return shown.join(", ") + more;
+}
+
+export function fullerJson(fuller: readonly BackupInfo[]): readonly object[] {
+  return fuller.map(({ id, outcomes }) => ({ id, outcomes }));
+}
+
+/** What `prune --json` prints of its work. */
+export function prunedJson({ kept, removed, fuller }: PruneResult): object {
+  return {
+    kept: kept.map(({ backup: { id, problem }, reasons }) => {
+      return { id, reasons, ...(problem === undefined ? {} : { problem }) };
+    }),
+    removed: removed.map(({ id }) => id),
+    fuller: fullerJson(fuller),
+  };
 }
 
 /** Which older backups `create` removed. */

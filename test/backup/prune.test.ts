@@ -179,7 +179,7 @@ test("removes nothing if every backup is damaged", async () => {
 
 test("removes nothing from a missing folder, and does not make it", async () => {
   const backupDir = join(base, "nowhere");
-  expect(await pruneBackups({ backupDir, keepLast: 1 })).toEqual({ kept: [], removed: [] });
+  expect(await pruneBackups({ backupDir, keepLast: 1 })).toEqual({ kept: [], removed: [], fuller: [] });
   expect(fs.existsSync(backupDir)).toBeFalse();
 });
 
@@ -222,6 +222,33 @@ test("what the caller has just made stays, although another process made a newer
     "20260103T000000Z last",
   ]);
   expect(removed.map(({ id }) => id)).toEqual(["20260101T000000Z"]);
+});
+
+test("where memory has shrunk, a prune names the backups with more outcomes, and none goes for one just made", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 1));
+  const memoryDir = join(backupDir, "../memory");
+  writeFiles(memoryDir, { "outcome_2.json": "{}", "outcome_3.json": "{}" });
+  await createBackup({ memoryDir, backupDir, now: new Date("2021-02-01T00:00:00Z") });
+  for (const name of ["outcome_2.json", "outcome_3.json"]) fs.rmSync(join(memoryDir, name));
+  const { id: keepId } = await createBackup({ memoryDir, backupDir, now: new Date("2021-02-02T00:00:00Z") });
+  // 1, 3 and 1 outcomes.
+  const spared = await pruneBackups({ backupDir, keepLast: 1, keepId });
+  expect(spared.kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual([
+    "20190630T120000Z spared",
+    "20210201T000000Z spared",
+    "20210202T000000Z last",
+  ]);
+  expect(spared.removed).toEqual([]);
+  expect(spared.fuller.map(({ id, outcomes }) => [id, outcomes])).toEqual([["20210201T000000Z", 3]]);
+  // The fullest stays.
+  expect(await pruneBackups({ backupDir, keepLast: 2, keepId })).toMatchObject({
+    removed: [{ id: "20190630T120000Z" }],
+    fuller: [],
+  });
+  expect(await pruneBackups({ backupDir, keepLast: 1 })).toMatchObject({
+    removed: [{ id: "20210201T000000Z" }],
+    fuller: [{ id: "20210201T000000Z" }],
+  });
 });
 
 test("a backup that is pruned while it is verified or restored was pruned, and is not damaged", async () => {

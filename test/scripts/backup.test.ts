@@ -125,6 +125,32 @@ describe("backup", () => {
     expect(entriesOf(backupDir)).toHaveLength(1);
   });
 
+  test("create of a memory that has lost outcomes removes no backup that has them, ends with 4, and says what to do", async () => {
+    const { memoryDir, backupDir, backup } = await fixture({ backups: true });
+    for (const name of Object.keys(outcomesIn(memoryDir)).slice(1)) rmSync(join(memoryDir, name));
+    expect((await backup("create", "--keep-last", "3")).code).toBe(0);
+    const { code, stdout, stderr } = await backup("create", "--keep-last", "3");
+    expect([code, stdout.split("\n").length]).toEqual([4, 2]);
+    expect(stderr).toBe(
+      `warning: This backup has 1 outcome, and older ones that would go have more: ${FIRST} (3 outcomes). No older backup was removed\n` +
+        `warning: Is "${memoryDir}" the right folder, and its disk mounted? The fullest backup: ` +
+        `bun scripts/backup.ts restore ${SECOND} --to ${memoryDir}-restored --backup-dir ${backupDir}\n` +
+        `warning: If outcomes were removed on purpose, prune by hand: ` +
+        `bun scripts/backup.ts prune --keep-last 2 --dry-run --backup-dir ${backupDir}\n`,
+    );
+    expect(entriesOf(backupDir)).toHaveLength(4);
+
+    const dry = await backup("prune", "--keep-last", "2", "--dry-run");
+    expect([dry.code, dry.stdout.endsWith("\nWould keep 2 and remove 2\n")]).toEqual([0, true]);
+    const both = `${FIRST} (3 outcomes), ${SECOND} (3 outcomes)`;
+    const warning = `more outcomes than the newest has, so memory may be lost: ${both}\n`;
+    expect(dry.stderr).toBe(`warning: Backups would be removed with ${warning}`);
+    const pruned = await backup("prune", "--keep-last", "2");
+    expect([pruned.code, pruned.stderr]).toEqual([0, `warning: Backups were removed with ${warning}`]);
+    const next = JSON.parse((await backup("create", "--keep-last", "2", "--json")).stdout) as object;
+    expect(next).toMatchObject({ outcomes: 1, removed: [expect.any(String)], fuller: [] });
+  });
+
   test("a damaged cache is no damage of a backup, which has no caches", async () => {
     const { memoryDir, backup } = await fixture({ backups: false });
     const vectors = readFileSync(join(memoryDir, "vectors.f32"));
@@ -337,6 +363,7 @@ describe("backup", () => {
           { id: third.id, reasons: ["damaged"], problem },
         ],
         removed: [FIRST],
+        fuller: [],
         dry_run: false,
       },
     ]);
@@ -400,6 +427,7 @@ describe("backup", () => {
       backup_dir: backupDir,
       kept: [{ id: SECOND, reasons: ["last"] }],
       removed: [FIRST],
+      fuller: [],
       dry_run: false,
     });
     expect(entriesOf(backupDir)).toEqual([SECOND]);
