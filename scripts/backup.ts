@@ -11,6 +11,7 @@ import { unsoundFiles, withSoundness } from "../lib/backup/soundness.node.ts";
 import { verifyBackups } from "../lib/backup/verify.node.ts";
 import { isRecorded } from "../lib/config/config.ts";
 import { fail } from "../lib/errors.ts";
+import { scriptCommand } from "../lib/util/command-line.node.ts";
 import { shellWord } from "../lib/util/names.ts";
 import { HOUR_MS } from "../lib/util/time.ts";
 import { foreignFlags, knownWord } from "./cli/actions.ts";
@@ -179,7 +180,7 @@ async function create(
   if (!flags.json) await writeOut(renderCreated(backup));
   const damaged = await unsoundFiles(memoryDir, { signal, onSteps: progress.update }).finally(progress.clear);
   const unsound = damaged.filter(({ name }) => !backup.skipped.includes(name));
-  unsoundWarnings(unsound, commandOnMemory("bun scripts/memory-stats.ts --check", flags)).forEach(warn);
+  unsoundWarnings(unsound, commandOnMemory(`${scriptCommand("memory-stats")} --check`, flags)).forEach(warn);
   const pruned =
     keepLast === undefined || unsound.length > 0
       ? { kept: [], removed: [], fuller: [] }

@@ -7,6 +7,7 @@ import { fail } from "../lib/errors.ts";
 import { compareConfig, storeComparison } from "../lib/experiments/comparisons.node.ts";
 import type { QuestionCounts, ServerWait } from "../lib/providers/recorded/recorder-reports.ts";
 import { countSessions } from "../lib/runs/sessions.node.ts";
+import { scriptCommand } from "../lib/util/command-line.node.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
@@ -120,8 +121,7 @@ async function explainSessions(config: Config, { isNamed }: { isNamed: boolean }
   const { sessions, runs } = await countSessions(dir);
   if (sessions === 0) return;
   const found = `${countOf(sessions, "session")} of serve in "${shownPath(dir)}"`;
-  const how =
-    "to compare a session, let its program make it again with portfolio_memory.enabled false in its settings, then: bun scripts/runs.ts compare A B";
+  const how = `to compare a session, let its program make it again with portfolio_memory.enabled false in its settings, then: ${scriptCommand("runs")} compare A B`;
   if (runs === 0 && !isNamed) {
     const expected = `--config FILE, since compare-memory runs a configuration and no session; ${how}`;
     throw fail("BAD_USAGE", "Cannot compare", { found: `only ${found}`, expected });

@@ -5,6 +5,7 @@ import { memoryFolder } from "../lib/config/memory-folder.node.ts";
 import { CarryoverError } from "../lib/errors.ts";
 import { checkHealth, checkInstallation } from "../lib/maintenance/doctor.node.ts";
 import { failureOf, type HealthCheck } from "../lib/maintenance/health.ts";
+import { scriptCommand } from "../lib/util/command-line.node.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { commandOnMemory, loadConfig } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, EXIT_MISSING, runScript, writeJson, writeOut } from "./cli/main.ts";
@@ -55,7 +56,7 @@ async function checkConfigured(
     config,
     baseDir,
     memoryDir: dir === undefined ? memoryFolder(config) : resolve(dir),
-    repairCommand: commandOnMemory("bun scripts/memory-stats.ts --repair", flags),
+    repairCommand: commandOnMemory(`${scriptCommand("memory-stats")} --repair`, flags),
     nowMs: Date.now(),
     signal,
     onSteps: progress.update,

@@ -2,6 +2,7 @@
 /** Writes a configuration of the user's own, with a module, a program and a file of votes that it runs. */
 import { join, resolve } from "node:path";
 import { initFolder } from "../lib/job/init-folder.node.ts";
+import { scriptCommand } from "../lib/util/command-line.node.ts";
 import { shellWord } from "../lib/util/names.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
@@ -23,7 +24,7 @@ await runScript(async ({ argv }) => {
   const { flags, positionals } = parseFlags(argv, COMMAND);
   const dir = resolve(positionals[0] ?? DEFAULT_DIR);
   const { files, python } = initFolder(dir);
-  const command = `bun scripts/run-chunks.ts --config ${shellWord(shownPath(join(dir, "config.yaml")))}`;
+  const command = `${scriptCommand("run-chunks")} --config ${shellWord(shownPath(join(dir, "config.yaml")))}`;
   if (!python) note("Python is missing: the line of provider.py in config.yaml is a comment");
   if (flags.json) await writeJson({ dir, files, python, command });
   else {

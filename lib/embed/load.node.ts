@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { fail } from "../errors.ts";
 import { attempt, readRegular } from "../storage/fs.node.ts";
+import { scriptCommand } from "../util/command-line.node.ts";
 import { shellWord } from "../util/names.ts";
 import type { Embedder } from "./embedder.ts";
 import { hashingEmbedder } from "./hashing.ts";
@@ -121,5 +122,5 @@ export const MODEL_FILES: readonly ModelFile[] = [
 
 /** The command that brings the files of the model into a folder. */
 export function fetchCommand(modelDir: string): string {
-  return `bun scripts/fetch-model.ts --model-dir ${shellWord(modelDir)}`;
+  return `${scriptCommand("fetch-model")} --model-dir ${shellWord(modelDir)}`;
 }

@@ -10,6 +10,7 @@ import { fetchCommand, loadEmbedder } from "../embed/load.node.ts";
 import { CarryoverError } from "../errors.ts";
 import { attempt, CREATE_ONLY, discard, systemCodeOf, temporaryName, withFile, writeAll } from "../storage/fs.node.ts";
 import type { OnSteps } from "../util/async.ts";
+import { projectCommand } from "../util/command-line.node.ts";
 import { isoDate } from "../util/time.ts";
 import type { Finding } from "./finding.ts";
 import { checkProviderFiles } from "./provider-files.node.ts";
@@ -83,7 +84,7 @@ function checkSqlite(): readonly HealthCheck[] {
   if (process.getBuiltinModule("node:sqlite") !== undefined) return [];
   if (installedVersion("libsql") !== undefined) return [ok(name, "libsql, since this Node has no SQLite")];
   const found = "no SQLite in this Node, which writing to a memory folder needs";
-  return [{ name, state: "missing", found, folder: null, cure: "bun add libsql" }];
+  return [{ name, state: "missing", found, folder: null, cure: projectCommand("bun add libsql") }];
 }
 
 /** Checks what a configuration names, and the disk, the space and the clock of its memory. */
@@ -126,7 +127,7 @@ function isOlder(version: string, than: string): boolean {
 
 function checkPackages(): HealthCheck {
   const name = "packages";
-  const cure = "bun install";
+  const cure = projectCommand("bun install");
   const wanted = Object.entries(manifest.dependencies);
   const installed = wanted.map(([each, version]) => ({ each, version, found: installedVersion(each) }));
   const missing = installed.filter(({ found }) => found === undefined).map(({ each }) => each);
@@ -142,7 +143,7 @@ function checkOptional({ name, use, packages }: (typeof OPTIONAL_PACKAGES)[numbe
   const missing = packages.filter((each) => installedVersion(each) === undefined);
   if (missing.length === 0) return ok(name, `installed, for ${use}`);
   const found = `not installed; only ${use} needs ${missing.length === 1 ? "it" : "them"}`;
-  return { name, state: "note", found, folder: null, cure: `bun add ${missing.join(" ")}` };
+  return { name, state: "note", found, folder: null, cure: projectCommand(`bun add ${missing.join(" ")}`) };
 }
 
 /** The version of a package, in the folder where the engine finds it. */

@@ -1,10 +1,11 @@
 import { readdirSync } from "node:fs";
-import { dirname, isAbsolute, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { CarryoverError, fail, messageOf } from "../errors.ts";
 import { readRegular, systemCodeOf } from "../storage/fs.node.ts";
 import type { BarSeries } from "../types.ts";
 import { assetFileName } from "../config/asset-name.ts";
 import { closest } from "../util/closest.ts";
+import { scriptCommand, shownPath } from "../util/command-line.node.ts";
 import { gunzip } from "../util/gunzip.ts";
 import { shellWord } from "../util/names.ts";
 import { msOfTimeframe } from "../util/time.ts";
@@ -128,13 +129,7 @@ function adviceOn(alike: readonly { readonly asset: string; readonly name: strin
 function importCommand(file: string, options: { asset: string; dataDir: string; flags?: readonly string[] }): string {
   const { asset, dataDir, flags = [] } = options;
   const words = [shownPath(file), "--asset", asset, ...flags, "--data-dir", shownPath(dataDir)];
-  return ["bun scripts/import-bars.ts", ...words.map(shellWord)].join(" ");
-}
-
-/** Relative to the current folder, if it lies inside. */
-function shownPath(path: string): string {
-  const inside = relative(process.cwd(), path);
-  return inside.startsWith("..") || isAbsolute(inside) ? path : inside || ".";
+  return [scriptCommand("import-bars"), ...words.map(shellWord)].join(" ");
 }
 
 function listFolder(dataDir: string): string[] {

@@ -5,6 +5,7 @@ import { isS3Address } from "../../lib/backup/place.ts";
 import { type Config, isRecorded, SYNTHETIC } from "../../lib/config/config.ts";
 import type { LoadConfigOptions, LoadedConfig } from "../../lib/config/load.node.ts";
 import { fail } from "../../lib/errors.ts";
+import { scriptCommand } from "../../lib/util/command-line.node.ts";
 import { shellWord } from "../../lib/util/names.ts";
 import { shownPath } from "../text/table.ts";
 import { type FlagValues, refuseTogether, type SHARED_FLAGS, usageError } from "./args.ts";
@@ -77,13 +78,18 @@ export function locateBackupDir(memoryDir: string, dir?: string): string {
 
 /** The command that stores the vectors of the memory that these flags name. */
 export function rebuildCommand(flags: MemoryFlags): string {
-  return commandOnMemory("bun scripts/rebuild-vectors.ts", flags);
+  return commandOnMemory(scriptCommand("rebuild-vectors"), flags);
 }
 
-/** @param command Whole, as the package renames it, and with flags of its own: `bun scripts/memory-stats.ts --repair`. */
+/**
+ * A command on the memory that these flags name. The period of a run makes no difference to it.
+ *
+ * @param command With flags of its own: `bun scripts/memory-stats.ts --repair`.
+ */
 export function commandOnMemory(command: string, flags: MemoryFlags): string {
+  const named = { ...flags, set: flags.set.filter((key) => !/^backtest\.(start|end)=/.test(key)) };
   const args = (["memory-dir", "config", "set"] as const).flatMap((name) =>
-    [flags[name] ?? []].flat().flatMap((value) => [`--${name}`, shellWord(value)]),
+    [named[name] ?? []].flat().flatMap((value) => [`--${name}`, shellWord(value)]),
   );
   return [command, ...args].join(" ");
 }

@@ -3,6 +3,7 @@ import { type BackupInfo, fullestOf } from "../../lib/backup/list.node.ts";
 import type { PruneResult } from "../../lib/backup/prune.node.ts";
 import type { VerifiedBackup } from "../../lib/backup/verify.node.ts";
 import type { DamagedFile } from "../../lib/storage/damaged-file.ts";
+import { scriptCommand } from "../../lib/util/command-line.node.ts";
 import { shellWord } from "../../lib/util/names.ts";
 import { DAY_MS, HOUR_MS } from "../../lib/util/time.ts";
 import { paint } from "../cli/terminal.ts";
@@ -37,8 +38,8 @@ export function sparedWarnings(
   const to = shellWord(`${memoryDir}-restored`);
   return [
     `This backup has ${countOf(made.outcomes, "outcome")}, and older ones that would go have more: ${withOutcomes(fuller)}. No older backup was removed`,
-    `Is "${memoryDir}" the right folder, and its disk mounted? The fullest backup: bun scripts/backup.ts restore ${fullest.id} --to ${to} ${onBackups}`,
-    `If outcomes were removed on purpose, prune by hand: bun scripts/backup.ts prune --keep-last ${since} --dry-run ${onBackups}`,
+    `Is "${memoryDir}" the right folder, and its disk mounted? The fullest backup: ${scriptCommand("backup")} restore ${fullest.id} --to ${to} ${onBackups}`,
+    `If outcomes were removed on purpose, prune by hand: ${scriptCommand("backup")} prune --keep-last ${since} --dry-run ${onBackups}`,
   ];
 }
 

@@ -1,6 +1,7 @@
 /** What memory-stats prints. */
 import type { MemoryReport } from "../../lib/maintenance/memory-report.ts";
 import type { Breakdown } from "../../lib/results/breakdown.ts";
+import { scriptCommand } from "../../lib/util/command-line.node.ts";
 import { paint } from "../cli/terminal.ts";
 import {
   allWithTrend,
@@ -19,7 +20,7 @@ import { chunkTable, section, shownPath } from "./table.ts";
 
 export function renderReport(report: MemoryReport): string {
   if (report.outcomes.count === 0) {
-    return `${counts(report)}\nNothing is remembered yet; bun scripts/run-chunks.ts stores every closed trade\n`;
+    return `${counts(report)}\nNothing is remembered yet; ${scriptCommand("run-chunks")} stores every closed trade\n`;
   }
   const { providers, regimes, assets, confidence } = report;
   return [

@@ -1,5 +1,6 @@
 /** What recall prints. */
 import type { RecallResult, RecallQuestion } from "../../lib/memory/recall.ts";
+import { scriptCommand } from "../../lib/util/command-line.node.ts";
 import { meanOf } from "../../lib/util/numbers.ts";
 import { count, fixed, signed, signedPct } from "./numbers.ts";
 import { columns, table, words } from "./table.ts";
@@ -9,7 +10,7 @@ const MIN_ALIKE = 0.1;
 
 export function renderRecall(answer: RecallResult, question: RecallQuestion): string {
   if (answer.remembered === 0)
-    return "Nothing is remembered yet; bun scripts/run-chunks.ts stores every closed trade\n";
+    return `Nothing is remembered yet; ${scriptCommand("run-chunks")} stores every closed trade\n`;
   const searched = searchedTrades(answer, question);
   if (answer.searched === 0) return `No remembered ${searched}`;
 

@@ -34,8 +34,8 @@ interface Report {
 }
 
 /** What `doctor --json` says, by the names of its checks. */
-async function examine(args: readonly string[]): Promise<Report> {
-  const { code, stdout, stderr } = await runScript("doctor.ts", [...args, "--json"]);
+async function examine(args: readonly string[], cwd = PROJECT_DIR): Promise<Report> {
+  const { code, stdout, stderr } = await runScript("doctor.ts", [...args, "--json"], { cwd });
   expect(stderr).toBe("");
   return { code, ...reportIn(stdout) };
 }
@@ -76,6 +76,21 @@ describe("doctor", () => {
     expect(stdout).toEndWith("\n\nReady to run\n");
   });
 
+  test("names commands that work in the current folder", async () => {
+    const onnx = [
+      "--memory-dir",
+      join(work, "none"),
+      "--set",
+      "memory.embedder=onnx",
+      "--set",
+      "memory.model_dir=/none",
+    ];
+    const { checks } = await examine(onnx, work);
+    expect(checks["model"]!.cure).toBe(`bun ${PROJECT_DIR}/scripts/fetch-model.ts --model-dir /none`);
+    const { checks: here } = await examine(onnx, join(PROJECT_DIR, "scripts"));
+    expect(here["model"]!.cure).toBe("bun fetch-model.ts --model-dir /none");
+  });
+
   test("refuses a folder that is no memory, and writes nothing into it", async () => {
     const foreign = mkdtempSync(join(work, "foreign-"));
     writeFileSync(join(foreign, "thesis.txt"), "");
@@ -106,9 +121,9 @@ describe("doctor in a project whose packages are not as package.json wants them"
     cpSync(join(PROJECT_DIR, name), join(project, name), { recursive: true });
   }
 
-  async function examineProject(): Promise<Report> {
+  async function examineProject(cwd = project): Promise<Report> {
     const command = [process.execPath, "--no-install", join(project, "scripts/doctor.ts"), "--json"];
-    const child = Bun.spawn(command, { cwd: project, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const child = Bun.spawn(command, { cwd, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
     const { code, stdout } = await resultOf(child);
     return { code, ...reportIn(stdout) };
   }
@@ -119,6 +134,8 @@ describe("doctor in a project whose packages are not as package.json wants them"
     expect(checks["packages"]).toMatchObject({ state: "missing", cure: "bun install" });
     expect(checks["packages"]!.found).toBe(`not installed: ${Object.keys(manifest.dependencies).join(", ")}`);
     expect(checks["ccxt"]).toMatchObject({ state: "note", cure: "bun add ccxt" });
+    const fromElsewhere = await examineProject("/");
+    expect(fromElsewhere.checks["packages"]!.cure).toBe(`cd ${project} && bun install`);
   });
 
   test("names those of another version, and goes on", async () => {

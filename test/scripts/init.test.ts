@@ -48,7 +48,7 @@ describe("init", () => {
     expect(JSON.parse(stdout)).toMatchObject({
       dir: join(work, "my"),
       files: FILES,
-      command: "bun scripts/run-chunks.ts --config my/config.yaml",
+      command: `bun ${PROJECT_DIR}/scripts/run-chunks.ts --config my/config.yaml`,
     });
   });
 

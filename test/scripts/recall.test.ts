@@ -7,6 +7,7 @@ import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import type { RecalledTrade } from "../../lib/memory/recall.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
+import { PROJECT_DIR } from "../samples.ts";
 import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
@@ -185,7 +186,7 @@ describe("recall computes vectors for its answer only, says how many, and writes
     const answer = await answerOf(dir, "--k", "30");
     await expectBruteForce(answer, outcomes, 30);
     expect(answer.stderr).toBe(
-      `Embedded 10 of 150 trades for this answer only; to store their vectors: bun scripts/rebuild-vectors.ts --memory-dir ${dir}\n`,
+      `Embedded 10 of 150 trades for this answer only; to store their vectors: bun ${PROJECT_DIR}/scripts/rebuild-vectors.ts --memory-dir ${dir}\n`,
     );
     expect(filesOf(dir)).toEqual(before);
   });

@@ -18,8 +18,8 @@ interface Report {
 }
 
 /** What `doctor --json` says, by the names of its checks. */
-async function examine(args: readonly string[]): Promise<Report> {
-  const { code, stdout, stderr } = await runScript("doctor.ts", [...args, "--json"]);
+async function examine(args: readonly string[], cwd = PROJECT_DIR): Promise<Report> {
+  const { code, stdout, stderr } = await runScript("doctor.ts", [...args, "--json"], { cwd });
   expect(stderr).toBe("");
   return { code, ...reportIn(stdout) };
 }
@@ -55,14 +55,14 @@ describe("doctor", () => {
     const memory = await makeMemory();
     expect((await examine(["--memory-dir", memory])).checks["memory"]!.found).toMatch(/^sound: outcomes \d+, runs 1$/);
     damageOutcome(memory);
-    const { code, ready, checks } = await examine(["--memory-dir", memory]);
+    const { code, ready, checks } = await examine(["--memory-dir", memory], work);
     expect({ code, ready }).toEqual({ code: 4, ready: false });
     const { state, cure } = checks["memory"]!;
     expect({ state, cure }).toEqual({
       state: "damaged",
-      cure: `bun scripts/memory-stats.ts --repair --memory-dir ${memory}`,
+      cure: `bun ${PROJECT_DIR}/scripts/memory-stats.ts --repair --memory-dir ${memory}`,
     });
-    await runScript("memory-stats.ts", cure!.split(" ").slice(2));
+    await runScript("memory-stats.ts", cure!.split(" ").slice(2), { cwd: work });
     // The outcome is in quarantine now, and the run lacks it.
     expect((await examine(["--memory-dir", memory])).checks["memory"]).toMatchObject({
       state: "damaged",

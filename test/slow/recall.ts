@@ -178,10 +178,10 @@ describe("recall computes vectors for its answer only, says how many, and writes
     const config = join(dir, "its config.yaml");
     writeFileSync(config, JSON.stringify({ memory: { dir, embedder: "hashing" } }));
     const { stderr } = await runScript("recall.ts", [QUESTION, "--config", config], { cwd: work });
-    const hint = `bun scripts/rebuild-vectors.ts --config '${config}'`;
+    const hint = `bun ${PROJECT_DIR}/scripts/rebuild-vectors.ts --config '${config}'`;
     expect(stderr).toEndWith(`: ${hint}\n`);
     const followed = Bun.spawnSync(["sh", "-c", hint.replace("bun", process.execPath)], {
-      cwd: PROJECT_DIR,
+      cwd: work,
       stderr: "pipe",
     });
     expect(followed.stderr.toString()).toBe(
@@ -223,7 +223,7 @@ describe("recall without an answer", () => {
     const { code, stdout } = await ask(empty, "--asset", "BTCUSD");
     expect([code, stdout]).toEqual([
       0,
-      "Nothing is remembered yet; bun scripts/run-chunks.ts stores every closed trade\n",
+      `Nothing is remembered yet; bun ${PROJECT_DIR}/scripts/run-chunks.ts stores every closed trade\n`,
     ]);
     expect(await answerOf(empty)).toMatchObject({ remembered: 0, searched: 0, similar: [] });
     expect(filesOf(empty)).toEqual({});
@@ -258,7 +258,7 @@ describe("recall uses the embedder", () => {
     writeFileSync(join(home, "config.yaml"), `memory: { dir: ${folder}, embedder: onnx, model_dir: no-model }\n`);
     const { code, stderr } = await runScript("recall.ts", [QUESTION], { cwd: home });
     expect(code).toBe(3);
-    expect(stderr).toContain("bun scripts/fetch-model.ts");
+    expect(stderr).toContain("/scripts/fetch-model.ts --model-dir ");
     // With --memory-dir alone, it is the embedder of the stored vectors.
     const named = await runScript("recall.ts", [QUESTION, "--memory-dir", folder, "--json"], { cwd: home });
     expect(JSON.parse(named.stdout)).toMatchObject({ embedder: "hashing" });

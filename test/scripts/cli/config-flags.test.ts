@@ -88,8 +88,9 @@ describe("the configuration", () => {
   });
 });
 
-test("rebuildCommand() repeats the flags, quoted for a shell", () => {
-  expect(rebuildCommand({ config: "it's.yaml", set: ["a.b=[1, 2]"], "memory-dir": "data/memory" })).toBe(
+test("rebuildCommand() repeats the flags, quoted for a shell, but not the period of a run", () => {
+  const set = ["a.b=[1, 2]", "backtest.start=2021-01-01", "backtest.end=2021-01-02"];
+  expect(rebuildCommand({ config: "it's.yaml", set, "memory-dir": "data/memory" })).toBe(
     String.raw`bun scripts/rebuild-vectors.ts --memory-dir data/memory --config 'it'\''s.yaml' --set 'a.b=[1, 2]'`,
   );
 });
