@@ -32,6 +32,8 @@ export interface VotesFileConfig {
   readonly stamp?: "known_at" | "bar_start";
   /** How long a bar of `stamp: bar_start` is, such as `1d`. @default the run's timeframe */
   readonly bar?: string;
+  /** The zone of times that state none. @default UTC */
+  readonly timezone?: string;
   readonly confidence_scale?: ConfidenceScale;
 }
 
@@ -154,6 +156,8 @@ export interface Config {
     readonly data_dir: string;
     /** A folder with `<ASSET>.csv` of assets that have features. */
     readonly features_dir: string;
+    /** The zone of features' times that state none. @default UTC */
+    readonly features_timezone?: string;
     readonly timeframe: string;
     readonly decision_interval: string;
     readonly initial_balance: number;

@@ -1,5 +1,6 @@
 import type { z as Zod } from "zod";
 import { parseTimestamp } from "../util/time.ts";
+import { isZone, ZONE_FORM } from "../util/zones.ts";
 
 /** The kinds of values that config.yaml has. Each says in its `error` what is expected; problems.ts says what was found. */
 export interface Fields {
@@ -16,6 +17,7 @@ export interface Fields {
   /** `YYYY-MM-DD`. */
   readonly day: (example: string) => Zod.ZodString;
   readonly path: Zod.ZodString;
+  readonly zone: Zod.ZodString;
 }
 
 /** @param z The zod module, which is loaded only where a configuration is read. */
@@ -42,6 +44,7 @@ export function fieldsOf(z: typeof Zod): Fields {
     boolean: z.boolean({ error: "true or false" }),
     day: (example) => text(`a day such as ${JSON.stringify(example)}`, isDay),
     path: text("a path", isPath),
+    zone: text(ZONE_FORM, isZone),
   };
 }
 

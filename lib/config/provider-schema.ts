@@ -55,7 +55,7 @@ export function providerSchema(z: typeof Zod, fields: Fields): Zod.ZodType<Provi
 
 /** `{ path, stamp, ... }` */
 function fileSchema(z: typeof Zod, { fields, name }: { fields: Fields; name: Zod.ZodString }) {
-  const { map, path, choice, text } = fields;
+  const { map, path, choice, text, zone } = fields;
   const spelled = text(TIMEFRAME_FORM, (value) => parseTimeframe(value) !== undefined);
   return map({
     name,
@@ -64,6 +64,7 @@ function fileSchema(z: typeof Zod, { fields, name }: { fields: Fields; name: Zod
     stamp: z.exactOptional(choice(["known_at", "bar_start"])),
     // Of the spellings of a timeframe one is kept, so that they are one run.
     bar: z.exactOptional(spelled.transform((value) => timeframeName(msOfTimeframe(value)))),
+    timezone: z.exactOptional(zone),
     confidence_scale: confidenceScale(z),
   }).refine(({ bar, stamp }) => bar === undefined || stamp === "bar_start", {
     path: ["bar"],

@@ -58,7 +58,7 @@ function memorySchema({ map, path, choice }: Fields) {
 }
 
 function backtestSchema(z: typeof Zod, { fields, nameBound }: { fields: Fields; nameBound: (bound: Bound) => string }) {
-  const { map, text, number, integer, above0, day, path } = fields;
+  const { map, text, number, integer, above0, day, path, zone } = fields;
   const defaults = DEFAULTS.backtest;
   const duration = text('a duration such as "15m", "4h" or "5d"', (value) => parseDuration(value) !== undefined);
   const spelled = text(TIMEFRAME_FORM, (value) => parseTimeframe(value) !== undefined);
@@ -81,6 +81,7 @@ function backtestSchema(z: typeof Zod, { fields, nameBound }: { fields: Fields; 
     assets: assetsSchema(z, asset),
     data_dir: path.default(defaults.data_dir),
     features_dir: path.default(defaults.features_dir),
+    features_timezone: z.exactOptional(zone),
     timeframe: timeframe.default(defaults.timeframe),
     decision_interval: interval.default(defaults.decision_interval),
     initial_balance: above0(1e12).default(defaults.initial_balance),

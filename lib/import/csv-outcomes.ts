@@ -4,9 +4,9 @@ import type { Table } from "../market/formats/foreign-bars.ts";
 import { readNumber } from "../market/formats/numbers.ts";
 import { readTextTable } from "../market/formats/text-table.ts";
 import { readTimes } from "../market/formats/times.ts";
-import { openZone } from "../market/formats/zones.ts";
 import { closest } from "../util/closest.ts";
 import { isRecord } from "../util/json.ts";
+import { openZone } from "../util/zones.ts";
 import type { ColumnMap, Findings, OutcomeReader, ReadOptions } from "./findings.ts";
 import { type ForeignTrade, percentOf, voterOf } from "./foreign-trade.ts";
 

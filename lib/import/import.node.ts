@@ -5,7 +5,7 @@ import type { Config } from "../config/config.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
 import { CarryoverError, fail } from "../errors.ts";
 import { unpack } from "../market/formats/unpack.ts";
-import { openZone } from "../market/formats/zones.ts";
+import { openZone } from "../util/zones.ts";
 import { assertMemoryFolder } from "../memory/folder.ts";
 import { keptName } from "../memory/foreign-statistics.ts";
 import { readMemory } from "../memory/load.ts";

@@ -47,12 +47,15 @@ export function leakNote(leak: ProviderLeak, providers: readonly ProviderConfig[
   const { provider, asset, kind, lag, share, z, later_z: later } = leak;
   const where = { change: "where they change", window: "from one vote to the next", level: "all in all" }[kind];
   const bar = lag === 0 ? "that begin when they count" : `that begin ${lag} ${lag === 1 ? "bar" : "bars"} later`;
-  const isStart = providers.some(
-    (each) => each.name === provider && each.type === "file" && each.stamp === "bar_start",
-  );
-  const advice = isStart
-    ? "If the votes come from longer bars than those of the run, set bar: to the length of their bars, such as bar: 1d"
-    : "If their timestamps are the starts of their bars, set stamp: bar_start";
+  const config = providers.filter((each) => each.type === "file").find(({ name }) => name === provider);
+  const advice = [
+    config?.stamp === "bar_start"
+      ? "If the votes come from longer bars than those of the run, set bar: to the length of their bars, such as bar: 1d"
+      : "If their timestamps are the starts of their bars, set stamp: bar_start",
+    ...(config?.timezone === undefined
+      ? ["If they state no zone and are not in UTC, set timezone: to theirs, such as America/New_York"]
+      : []),
+  ].join(". ");
   const percent = (50 * (1 + Math.abs(share))).toFixed(0);
   return (
     `The votes of "${provider}"${asset === null ? "" : ` on ${asset}`} know the future: ${where}, ${percent} % of the moves of bars ${bar} ` +

@@ -126,8 +126,8 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
 
 /** Loads the features of assets, and names assets without, where others have some. */
 function featuresOf(config: Config, onNote: (note: string) => void): ReadonlyMap<string, Features> {
-  const { assets, features_dir: dir } = config.backtest;
-  const features = loadFeatures({ assets, dir });
+  const { assets, features_dir: dir, features_timezone: timezone } = config.backtest;
+  const features = loadFeatures({ assets, dir, timezone, onNote });
   const without = assets.filter((asset) => !features.has(asset));
   if (features.size > 0 && without.length > 0) onNote(`No features of ${without.join(", ")} in "${dir}"`);
   const names = new Set([...features.values()].flatMap((each) => each.names));

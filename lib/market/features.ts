@@ -1,8 +1,9 @@
 /** Features of the user's own: any named figures of an asset, such as funding, sentiment or counts of news. */
 import type { Situation } from "../types.ts";
 import { firstIndex } from "../util/sorted.ts";
-import { badData, BAR_TIME_FORM, parseBarTime, quote } from "./bar.ts";
+import { badData, quote } from "./bar.ts";
 import { CsvReader } from "./csv-reader.ts";
+import { RowTimes } from "./row-times.ts";
 
 /** A number or a text; `null` for an empty cell. */
 export type FeatureValue = number | string | null;
@@ -28,15 +29,20 @@ export const RANK_ROWS = 500;
  * Reads features from a CSV file with the column `timestamp` and any others, its lines in any order. A column whose first value is a
  * number has numbers only. See `CsvReader` for the dialects.
  *
+ * @param options `timezone`: of times that state no zone, an IANA name or an offset; `onUtcAssumed`: called if there are some and it is missing.
  * @throws {CarryoverError} `BAD_DATA` with line and column.
  */
-export function parseFeaturesCsv(bytes: Uint8Array, { file }: { file: string }): Features {
+export function parseFeaturesCsv(
+  bytes: Uint8Array,
+  { file, timezone, onUtcAssumed }: { file: string; timezone?: string | undefined; onUtcAssumed?: () => void },
+): Features {
   const names = featureNames(bytes, file);
   const csv = new CsvReader(bytes, { file, columns: ["timestamp", ...names.map((name) => name.toLowerCase())] });
   const areNumbers: (boolean | undefined)[] = names.map(() => undefined);
+  const times = new RowTimes(timezone);
   const rows: Features["rows"][number][] = [];
   while (csv.next()) {
-    const timestamp = parseBarTime(csv.text(0)) ?? csv.refuse(0, BAR_TIME_FORM);
+    const timestamp = times.read(csv, 0);
     const values = names.map((_, i): FeatureValue => {
       if (csv.isBlank(i + 1)) return null;
       const [number, text] = [csv.number(i + 1), csv.text(i + 1)];
@@ -48,6 +54,7 @@ export function parseFeaturesCsv(bytes: Uint8Array, { file }: { file: string }):
     rows.push({ timestamp, values });
   }
   if (rows.length === 0) throw badData({ file }, { found: "no rows", expected: "at least one" });
+  if (times.isUtcAssumed) onUtcAssumed?.();
   // The sort is stable, so rows of the same time keep the order of their lines.
   return { names, rows: rows.toSorted((a, b) => a.timestamp - b.timestamp) };
 }

@@ -140,7 +140,7 @@ export function readProviderFile(
  */
 export async function votesIn(
   bytes: Uint8Array<ArrayBuffer>,
-  { name, stamp, bar, confidence_scale: confidenceScale }: VotesFileConfig,
+  { name, stamp, bar, timezone, confidence_scale: confidenceScale }: VotesFileConfig,
   options: {
     path: string;
     assets: readonly string[];
@@ -153,6 +153,7 @@ export async function votesIn(
     file,
     confidenceScale,
     stamp,
+    timezone,
     assets,
     onNote: (note) => onNote?.(`"${file}" of provider "${name}" ${note}`),
   });

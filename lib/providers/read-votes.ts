@@ -1,8 +1,9 @@
 import type { ConfidenceScale, VotesFileConfig } from "../config/config.ts";
-import { badData, BAR_TIME_FORM, type FilePosition, parseBarTime, quote, TIMESTAMP_ALIASES } from "../market/bar.ts";
+import { badData, type FilePosition, quote, TIMESTAMP_ALIASES } from "../market/bar.ts";
 import { CsvReader } from "../market/csv-reader.ts";
 import type { RowReader } from "../market/find-columns.ts";
 import { isParquet, readParquetTable } from "../market/formats/parquet.ts";
+import { RowTimes } from "../market/row-times.ts";
 import { TableReader } from "../market/table-reader.ts";
 import { VOTE_CONFIDENCE } from "../settings.ts";
 import type { Action } from "../types.ts";
@@ -48,6 +49,8 @@ export interface VotesFileOptions {
   readonly assets?: readonly string[] | undefined;
   /** What the times are. It is needed where their column is not called `timestamp`, and changes nothing here. */
   readonly stamp?: VotesFileConfig["stamp"];
+  /** The zone of times that state none: an IANA name or an offset. @default UTC, and a note says so */
+  readonly timezone?: string | undefined;
   /** Says what the file lacks and what is taken in its place. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
@@ -81,10 +84,11 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   const onlyAsset = rows.has(ASSET) ? undefined : assetOfRun(options);
   const confidences = rows.has(CONFIDENCE) ? new Confidences(rows, options) : undefined;
   if (confidences === undefined) onNote?.(`has no column "confidence", so each of its votes has ${VOTE_CONFIDENCE}`);
+  const times = new RowTimes(options.timezone);
   const votes = new Map<string, FileVote[]>();
   const blanks: { readonly asset: string; readonly timestamp: number; readonly at: FilePosition }[] = [];
   while (rows.next()) {
-    const timestamp = parseBarTime(rows.text(TIMESTAMP)) ?? rows.refuse(TIMESTAMP, BAR_TIME_FORM);
+    const timestamp = times.read(rows, TIMESTAMP);
     const asset = onlyAsset ?? (rows.text(ASSET) || rows.refuse(ASSET, "an asset such as BTCUSD"));
     if (rows.isBlank(ACTION)) {
       blanks.push({ asset, timestamp, at: { file, row: rows.place, column: rows.nameOf(ACTION) } });
@@ -98,6 +102,7 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   }
   if (votes.size === 0) throw badData({ file }, { found: "no votes", expected: "at least one" });
   confidences?.assertScale();
+  if (times.isUtcAssumed) onNote?.("has times that state no zone, taken as UTC: timezone names another");
   // The sort is stable, so votes of the same time keep the order of their lines.
   for (const ofAsset of votes.values()) ofAsset.sort((a, b) => a.timestamp - b.timestamp);
   // Indicators begin with blanks. A later one may stand for the vote before it, for a HOLD, or for none.

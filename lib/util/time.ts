@@ -116,6 +116,11 @@ export function parseTimestamp(text: string): number | undefined {
   return local + ms - (match[9] === "-" ? -offsetMinutes : offsetMinutes) * 60_000;
 }
 
+/** Whether a time that `parseTimestamp()` accepts states no zone. */
+export function isLocalTime(text: string): boolean {
+  return /^\d{4}-\d\d-\d\d(?:[T ][\d:.,]+)?$/i.test(text);
+}
+
 /**
  * Parses an epoch time of any unit, told by its number of digits: seconds (9 or 10 digits), milliseconds (to 13), microseconds (to
  * 16) or nanoseconds (to 19). A fraction of a millisecond rounds up, see `wholeMs()`.

@@ -1,7 +1,7 @@
 /** Markets for tests: real bars, if there are any, and synthetic ones with the faults of real data. */
 import type { Bar, BarSeries } from "../../lib/types.ts";
 import { parseBarsCsv } from "../../lib/market/csv.ts";
-import { openZone } from "../../lib/market/formats/zones.ts";
+import { openZone } from "../../lib/util/zones.ts";
 import { SYNTHETIC_START, syntheticBars } from "../../lib/market/synthetic.ts";
 import { breakout, reversion, trend } from "../../lib/providers/rules.ts";
 import { similarTrades } from "../../lib/providers/similar-trades.ts";

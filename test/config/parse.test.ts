@@ -86,6 +86,19 @@ describe("parseConfig()", () => {
     await expect(parse(file("stamp: bar_start, bar: 1M"))).rejects.toThrow('expected a timeframe such as "15m"');
   });
 
+  test("takes the zone of votes and of features by a name or an offset", async () => {
+    const yaml = (zone: string): string =>
+      `backtest: { features_timezone: "${zone}" }\nproviders: [{ name: mine, type: file, path: votes.csv, timezone: "${zone}" }]`;
+    for (const zone of ["America/New_York", "+02:00", "UTC"]) {
+      const { backtest, providers } = await parse(yaml(zone));
+      expect(backtest.features_timezone).toBe(zone);
+      expect(providers[0]).toMatchObject({ timezone: zone });
+    }
+    await expect(parse(yaml("EST5"))).rejects.toThrow(
+      '2:66: found "EST5" for providers[0].timezone, expected an IANA name such as "Europe/Athens" or an offset such as "+02:00"',
+    );
+  });
+
   test.each([
     ["unknown-key.yaml", '2:3: found unknown key "lerning_rate" in portfolio_memory, expected "learning_rate"'],
     ["unknown-key.yaml", '3:1: found unknown key "backteset" in the file, expected "backtest"'],

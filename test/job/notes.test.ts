@@ -40,14 +40,15 @@ test("apiNotes() name models of api: openai on a server that is not OpenAI's", a
   expect(await notesOn({ api: "openai", base_url: "https://api.openai.com/v1" })).toEqual([]);
 });
 
-test("leakNote() advises the stamp, and the length of the bars where the stamp is set", () => {
+test("leakNote() advises the stamp, the length of the bars where the stamp is set, and the zone unless it is set", () => {
   const figures = { asset: null, kind: "change", lag: 0, bars: 900, z: 9, share: 0.2, later_z: 1 } as const;
   const file = { name: "mine", type: "file", path: "votes.csv" } as const;
   const noteOf = (config: ProviderConfig): string => leakNote({ provider: "mine", ...figures }, [config]);
   expect(noteOf(file)).toEndWith(
-    "If their timestamps are the starts of their bars, set stamp: bar_start (docs/PROVIDERS.md)",
+    "If their timestamps are the starts of their bars, set stamp: bar_start. " +
+      "If they state no zone and are not in UTC, set timezone: to theirs, such as America/New_York (docs/PROVIDERS.md)",
   );
-  expect(noteOf({ ...file, stamp: "bar_start" })).toEndWith(
+  expect(noteOf({ ...file, stamp: "bar_start", timezone: "UTC" })).toEndWith(
     "If the votes come from longer bars than those of the run, set bar: to the length of their bars, such as bar: 1d (docs/PROVIDERS.md)",
   );
 });

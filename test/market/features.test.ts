@@ -24,6 +24,19 @@ describe("parseFeaturesCsv()", () => {
     });
   });
 
+  test("takes times without a zone in the one that is named, else as UTC, and tells of it", () => {
+    const bytes = new TextEncoder().encode("timestamp,a\n2021-01-04 09:30,1\n2021-01-04T16:00Z,2\n");
+    let calls = 0;
+    const timesIn = (timezone?: string): unknown =>
+      parseFeaturesCsv(bytes, { file: "a.csv", timezone, onUtcAssumed: () => (calls += 1) }).rows.map(
+        ({ timestamp }) => timestamp,
+      );
+    expect(timesIn("America/New_York")).toEqual([at("2021-01-04T14:30"), at("2021-01-04T16:00")]);
+    expect(calls).toBe(0);
+    expect(timesIn()).toEqual([at("2021-01-04T09:30"), at("2021-01-04T16:00")]);
+    expect(calls).toBe(1);
+  });
+
   test("blank lines before the header are skipped, and messages count them", () => {
     expect(parse(`\n \r\n${FILE}`)).toEqual(parse(FILE));
     expect(() => parse("\ntimestamp,2a\n2021-01-01,1\n")).toThrow('found the column "2a" in line 2');

@@ -54,7 +54,7 @@ describe("loadProviders()", () => {
   test("notes the assets that a file has no votes for, case included", async () => {
     writeFileSync(
       join(baseDir, "some.csv"),
-      "timestamp,asset,action,confidence\n2021-01-01,BTCUSD,BUY,60\n2021-01-01,ethusd,BUY,60\n",
+      "timestamp,asset,action,confidence\n2021-01-01T00:00Z,BTCUSD,BUY,60\n2021-01-01T00:00Z,ethusd,BUY,60\n",
     );
     const notes: string[] = [];
     const load = (assets: readonly string[]): Promise<unknown> =>
@@ -134,7 +134,7 @@ describe("loadProviders()", () => {
   });
 
   test("takes votes without assets as those of the run's only asset, and says what else they lack", async () => {
-    writeFileSync(join(baseDir, "plain.csv"), "timestamp,action\n2021-01-04,SELL\n");
+    writeFileSync(join(baseDir, "plain.csv"), "timestamp,action\n2021-01-04T00:00Z,SELL\n");
     const seriesOfAll = (...assets: string[]): Map<string, BarSeries> =>
       new Map(assets.map((asset) => [asset, seriesOf(asset, barsOf(Date.parse("2021-01-04T00:00Z"), [CALM]))]));
     const notes: string[] = [];

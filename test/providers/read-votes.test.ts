@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parquetWriteBuffer } from "hyparquet-writer";
+import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -80,9 +80,50 @@ describe("parseVotesCsv() reads votes as pandas writes them:", () => {
 
   test("without confidences each vote has 60, and a note says so", () => {
     const notes: string[] = [];
-    const votes = parse(`timestamp,asset,action\n2021-01-01,BTCUSD,BUY\n`, { onNote: (note) => notes.push(note) });
+    const votes = parse(`timestamp,asset,action\n2021-01-01T00:00Z,BTCUSD,BUY\n`, {
+      onNote: (note) => notes.push(note),
+    });
     expect(shown(votes)).toEqual([["2021-01-01T00:00:00.000Z", "BUY", 60]]);
     expect(notes).toEqual(['has no column "confidence", so each of its votes has 60']);
+  });
+});
+
+describe("parseVotesCsv() takes times without a zone", () => {
+  const timesOf = (lines: readonly string[], timezone?: string): { times: unknown; notes: readonly string[] } => {
+    const notes: string[] = [];
+    const text = `timestamp,asset,action,confidence\n${lines.map((line) => `${line},A,BUY,50\n`).join("")}`;
+    const votes = parse(text, { timezone, onNote: (note) => notes.push(note) });
+    return { times: votes.get("A")!.map(({ timestamp }) => new Date(timestamp).toISOString().slice(5, 16)), notes };
+  };
+
+  test("as UTC, and a note says so", () => {
+    const { times, notes } = timesOf(["2021-01-04 09:30:00", "2021-01-05"]);
+    expect(times).toEqual(["01-04T09:30", "01-05T00:00"]);
+    expect(notes).toEqual(["has times that state no zone, taken as UTC: timezone names another"]);
+  });
+
+  test("in the zone that is named, where clocks are five hours behind UTC in winter and four in summer", () => {
+    const { times, notes } = timesOf(["2021-01-04 09:30:00", "2021-01-05", "2021-07-01T09:30"], "America/New_York");
+    expect(times).toEqual(["01-04T14:30", "01-05T05:00", "07-01T13:30"]);
+    expect(notes).toEqual([]);
+  });
+
+  test("at the later of two hours that are the same on the clock, as no vote is known before its time", () => {
+    expect(timesOf(["2021-11-07 01:30"], "America/New_York").times).toEqual(["11-07T06:30"]);
+  });
+
+  test("and leaves those that state theirs", () => {
+    const lines = ["2021-01-04T09:30Z", "2021-01-04 09:30-05:00", "1609752600", "2021-01-04 09:30 UTC"];
+    const { times, notes } = timesOf(lines, "Asia/Tokyo");
+    expect(times).toEqual(["01-04T09:30", "01-04T09:30", "01-04T09:30", "01-04T14:30"]);
+    expect(notes).toEqual([]);
+    expect(timesOf(lines).notes).toEqual([]);
+  });
+
+  test("but not one that the clocks skip", () => {
+    expect(refusal(withLine("2021-03-14 02:30,A,BUY,50"), { timezone: "America/New_York" })).toBe(
+      'found "2021-03-14 02:30" in line 3, column "timestamp", expected a time that the clocks of America/New_York show: they skip this one',
+    );
   });
 });
 
@@ -122,6 +163,29 @@ describe("parseVotes() tells by the first bytes whether a file is", () => {
     async (name) => {
       const bytes = new Uint8Array(readFileSync(join(PROJECT_DIR, "test/fixtures/votes", name)));
       await expect(parseVotes(bytes, { file: name })).rejects.toThrow("found damaged or incomplete Parquet");
+    },
+  );
+
+  test.each([
+    [true, "2021-01-01T00:00:00.000Z"],
+    [false, "2021-01-01T05:00:00.000Z"],
+  ])(
+    "Parquet, whose times are in the zone that is named if adjusted to UTC is not %p",
+    async (isAdjustedToUTC, time) => {
+      const schema: SchemaElement[] = [
+        { name: "root", num_children: 3 },
+        { name: "timestamp", type: "INT64", logical_type: { type: "TIMESTAMP", isAdjustedToUTC, unit: "MILLIS" } },
+        { name: "asset", type: "BYTE_ARRAY", converted_type: "UTF8" },
+        { name: "action", type: "BYTE_ARRAY", converted_type: "UTF8" },
+      ];
+      const columnData = [
+        { name: "timestamp", data: [BigInt(NEW_YEAR)] },
+        { name: "asset", data: ["BTCUSD"] },
+        { name: "action", data: ["BUY"] },
+      ];
+      const bytes = new Uint8Array(parquetWriteBuffer({ columnData, schema }));
+      const votes = await parseVotes(bytes, { file: "votes.parquet", timezone: "-05:00" });
+      expect(new Date(votes.get("BTCUSD")![0]!.timestamp).toISOString()).toBe(time);
     },
   );
 

@@ -68,7 +68,7 @@ describe("runConfig()", () => {
 
   test("starts another run if a file of votes has changed, and says so", async () => {
     const votes = (action: string): void =>
-      writeFileSync(join(root, "votes.csv"), `timestamp,asset,action,confidence\n2018-03-01,AAA,${action},60\n`);
+      writeFileSync(join(root, "votes.csv"), `timestamp,asset,action,confidence\n2018-03-01T00:00Z,AAA,${action},60\n`);
     const yaml = "providers: [{ name: recorder, type: file, path: votes.csv }]";
     votes("BUY");
     const first = await run("votes", { yaml });

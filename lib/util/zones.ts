@@ -1,7 +1,7 @@
 /** Wall clocks and time zones, by the engine's own table (Intl). */
-import { CarryoverError } from "../../errors.ts";
-import { closest } from "../../util/closest.ts";
-import { DAY_MS, HOUR_MS } from "../../util/time.ts";
+import { CarryoverError } from "../errors.ts";
+import { closest } from "./closest.ts";
+import { DAY_MS, HOUR_MS } from "./time.ts";
 
 /** Turns wall clock times into epoch times. */
 export interface Zone {
@@ -51,6 +51,18 @@ export function openZone(name: string): Zone {
   };
 }
 
+/** What a zone's name looks like, for messages. */
+export const ZONE_FORM = 'an IANA name such as "Europe/Athens" or an offset such as "+02:00"';
+
+/** Whether `openZone()` opens it. */
+export function isZone(name: string): boolean {
+  try {
+    return openZone(name) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** The offset of a zone at an epoch time, in ms. */
 function offsetsOf(name: string): (epochMs: number) => number {
   let format: Intl.DateTimeFormat;
@@ -68,7 +80,7 @@ function offsetsOf(name: string): (epochMs: number) => number {
   } catch (cause) {
     const near = closest(name, Intl.supportedValuesOf("timeZone"));
     const hint = near === undefined ? "" : `; did you mean "${near}"?`;
-    const message = `Unknown time zone "${name}", expected an IANA name such as "Europe/Athens" or an offset such as "+02:00"${hint}`;
+    const message = `Unknown time zone "${name}", expected ${ZONE_FORM}${hint}`;
     throw new CarryoverError("BAD_USAGE", message, { cause });
   }
   const exact = (atMs: number): number => {
