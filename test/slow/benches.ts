@@ -70,7 +70,7 @@ test.each(
       ["edge", () => edge({ rounds: 1 })],
       ["search", () => search({ rounds: 1, sizes: [50, 300], flushMb: 1 })],
     ],
-    8,
+    5,
   ),
 )(
   "bench/%s.ts measures",

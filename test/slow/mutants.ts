@@ -233,7 +233,7 @@ function usedMemory(): Promise<string> {
 }
 
 describe("check-lookahead catches", () => {
-  test.concurrent.each(sampleOf(Object.entries(MUTANTS), 8))("%s", async (name, edits) => {
+  test.concurrent.each(sampleOf(Object.entries(MUTANTS), 4))("%s", async (name, edits) => {
     const { code, repeatable, leaks, entered_early, checks } = await checkMutant(name, edits);
     expect(repeatable).toBe(true);
     expect(leaks + entered_early).toBeGreaterThan(0);
