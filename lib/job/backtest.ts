@@ -5,6 +5,7 @@ import { toSettings } from "../config/config.ts";
 import { isDay } from "../config/fields.ts";
 import type { Features } from "../market/features.ts";
 import type { Memory } from "../memory/store.ts";
+import { watchLibraryProvider } from "../providers/first-answers.ts";
 import { isUnversioned, type Provider } from "../providers/provider.ts";
 import { type BacktestSettings, type Costs, DEFAULTS, type MemorySettings, type Risk } from "../settings.ts";
 import type { BarSeries } from "../types.ts";
@@ -53,7 +54,8 @@ export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onNote" 
  * their `version`.
  *
  * @throws {RangeError} For options that contradict each other.
- * @throws {CarryoverError} `NOT_FOUND` if an asset has no bars in the period; what the memory or its storage throws.
+ * @throws {CarryoverError} `NOT_FOUND` if an asset has no bars in the period; `UNANSWERED` if none of a provider's first 50 answers is a
+ * vote, or all of their confidences are at most 1; what the memory or its storage throws.
  * @throws The reason of `signal`, if that stops the run.
  *
  * @example
@@ -69,13 +71,15 @@ export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onNote" 
  * ```
  */
 export async function backtest(options: BacktestOptions): Promise<BacktestResult> {
-  const { bars, providers, memory, chunks = DEFAULTS.backtest.chunks } = options;
+  const { bars, memory, chunks = DEFAULTS.backtest.chunks } = options;
   const [first] = bars;
   if (first === undefined) throw new RangeError("Cannot backtest: found no bars, expected a series of each asset");
-  if (providers.length === 0) throw new RangeError("Cannot backtest: found no providers, expected at least one");
+  if (options.providers.length === 0)
+    throw new RangeError("Cannot backtest: found no providers, expected at least one");
   const assets = bars.map(({ asset }) => asset);
   const series = new Map(bars.map((each) => [each.asset, each]));
   checkAssets(assets);
+  const providers = options.providers.map(watchLibraryProvider);
   const { restart, onNote = () => {}, onStart, onProgress } = options;
   const signals = [options.signal, ...providers.map(({ signal }) => signal)].filter((signal) => signal !== undefined);
   const { period, notes } = periodOf(options);
@@ -98,7 +102,7 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
     onProgress,
     signal: AbortSignal.any(signals),
   });
-  oldChunksNotes(result, providers).forEach((note) => onNote(note));
+  oldChunksNotes(result, options.providers).forEach((note) => onNote(note));
   return result;
 }
 

@@ -3,7 +3,7 @@ import type { ConfidenceScale } from "../config/config.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
 import type { Answer } from "../types.ts";
 import { isRecord } from "../util/json.ts";
-import { type Provider, unusableBecause } from "./provider.ts";
+import { isBuiltIn, type Provider, unusableBecause } from "./provider.ts";
 
 /** Answers, or calls, that show it. */
 const FIRST = 50;
@@ -21,6 +21,33 @@ interface WatchOptions {
   readonly confidenceScale?: ConfidenceScale | undefined;
   /** `false` lets a provider abstain that gives no vote in any call. */
   readonly stopsOnError: boolean;
+  /** What its user can do. @default in a configuration */
+  readonly advice?: Advice | undefined;
+}
+
+/** How to go on with a provider that is meant as it is. */
+interface Advice {
+  readonly onError: string;
+  readonly onScale: string;
+}
+
+const OF_CONFIGURATION: Advice = {
+  onError: "on_error: abstain in its configuration lets it abstain",
+  onScale:
+    "in its configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are out of 100",
+};
+
+const OF_LIBRARY: Advice = {
+  onError: "abstain(reason) is an answer that says why there is no vote",
+  onScale:
+    "confidenceScale: 1 of the provider says that 1 is the highest, confidenceScale: 100 that they are out of 100",
+};
+
+/** A provider of a program that uses the library, which stops the run as one of a configuration does. */
+export function watchLibraryProvider(provider: Provider): Provider {
+  if (isBuiltIn(provider)) return provider;
+  const { confidenceScale } = provider;
+  return watchFirstAnswers(provider, { confidenceScale, stopsOnError: true, advice: OF_LIBRARY });
 }
 
 /**
@@ -49,8 +76,16 @@ export function watchFirstAnswers(provider: Provider, options: WatchOptions): Pr
 
   return {
     ...provider,
+    // They may be getters of a class, which have no copy.
+    name: provider.name,
+    version: provider.version,
+    reads: provider.reads,
+    bars: provider.bars,
+    // As checked here.
+    confidenceScale: 100,
     signal: provider.signal === undefined ? stop.signal : AbortSignal.any([provider.signal, stop.signal]),
     beforeEnd: () => {
+      provider.beforeEnd?.();
       const found = first.problem();
       if (found !== undefined) throw found;
     },
@@ -103,13 +138,14 @@ class FirstAnswers {
   }
 
   problem(): UnusableProvider | undefined {
+    const { advice = OF_CONFIGURATION } = this.#options;
     const failed = this.#errors + this.#unusable;
     if (this.#options.stopsOnError && failed > 0 && this.#votes === 0) {
       const report = this.#unusable > 0 ? neverVotes : throwsAlways;
-      return report(this.#name, failed, this.#last);
+      return report(this.#name, failed, this.#last, advice);
     }
     const isShare = this.#options.confidenceScale === undefined && this.#highest > 0 && this.#highest <= 1;
-    return isShare ? otherScale(this.#name, this.#votes, this.#highest) : undefined;
+    return isShare ? otherScale(this.#name, this.#votes, this.#highest, advice) : undefined;
   }
 
   #stopIfUnusable(): void {
@@ -119,27 +155,27 @@ class FirstAnswers {
   }
 }
 
-function throwsAlways(name: string, calls: number, error: unknown): UnusableProvider {
+function throwsAlways(name: string, calls: number, error: unknown, { onError }: Advice): UnusableProvider {
   return new UnusableProvider(
     "UNANSWERED",
     `Cannot use provider "${name}": found an error in each of its ${calls} calls (the last: ${messageOf(error)}), expected ` +
-      "votes; on_error: abstain in its configuration lets it abstain",
+      `votes; ${onError}`,
     { cause: error },
   );
 }
 
-function neverVotes(name: string, calls: number, error: unknown): UnusableProvider {
+function neverVotes(name: string, calls: number, error: unknown, { onError }: Advice): UnusableProvider {
   return new UnusableProvider(
     "UNANSWERED",
     `Cannot use provider "${name}": found no vote in its first ${calls} answers (the last: ${messageOf(error)}), expected votes such as ` +
-      '{ action: "BUY", confidence: 60 }; on_error: abstain in its configuration lets it abstain',
+      `{ action: "BUY", confidence: 60 }; ${onError}`,
   );
 }
 
-function otherScale(name: string, answers: number, highest: number): UnusableProvider {
+function otherScale(name: string, answers: number, highest: number, { onScale }: Advice): UnusableProvider {
   return new UnusableProvider(
     "UNANSWERED",
     `Cannot use provider "${name}": found confidences of at most ${highest} in all of its first ${answers} answers, expected ` +
-      "0 to 100; in its configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are out of 100",
+      `0 to 100; ${onScale}`,
   );
 }

@@ -37,6 +37,8 @@ export interface Provider {
   readonly reads?: readonly (keyof DecisionContext)[] | undefined;
   /** How many bars of the asset its context has, 1 to 2,000. @default 100 */
   readonly bars?: number | undefined;
+  /** What its highest confidence is. @default 100, where 50 votes of at most 1 are taken for a mistake */
+  readonly confidenceScale?: 1 | 100 | undefined;
   /** Stops the run when it is aborted, because the provider cannot go on and would only abstain. */
   readonly signal?: AbortSignal | undefined;
 
@@ -44,7 +46,8 @@ export interface Provider {
   readonly beforeEnd?: (() => void) | undefined;
 
   /**
-   * Votes on one situation. A provider that throws, rejects or answers out of range abstains, and the run goes on.
+   * Votes on one situation. A provider that throws, rejects or answers out of range abstains, and the run goes on. If the first 50 calls
+   * give no vote, `backtest()` stops.
    *
    * @param situation What is known about the asset at the bar's close.
    * @param context What memory recalls as of that time, and the open positions.
@@ -60,9 +63,14 @@ export function asBuiltIn(provider: Provider): Provider {
   return provider;
 }
 
+/** Whether it comes with the library, as it is. */
+export function isBuiltIn(provider: Provider): boolean {
+  return builtIn.has(provider);
+}
+
 /** Whether a change of its votes would go unnoticed, because neither a version nor the library's tells of it. */
 export function isUnversioned(provider: Provider): boolean {
-  return provider.version === undefined && !builtIn.has(provider);
+  return provider.version === undefined && !isBuiltIn(provider);
 }
 
 /** Whether any provider reads this part of the context. */

@@ -7,6 +7,7 @@ import { openMemory } from "../../lib/memory/store.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
 import { trend } from "../../lib/providers/rules.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import type { Answer } from "../../lib/types.ts";
 import { textOf } from "../backtest/world-samples.ts";
 
 const GOLD = syntheticBars({ asset: "GOLD", timeframe: "4h", seed: 1, end: "2018-04-01" });
@@ -122,6 +123,45 @@ describe("backtest()", () => {
       ["2018-02-15_14d"],
       [expect.stringMatching(/^Run [0-9a-f]{12} was resumed at 2018-02-15_14d: 1 of its chunks had been run before$/)],
     ]);
+  });
+
+  test.each<[string, () => unknown, string]>([
+    [
+      "throws",
+      () => {
+        throw new Error("boom");
+      },
+      "found an error in each of its 50 calls (the last: boom), expected votes; abstain(reason) is an answer that",
+    ],
+    [
+      "answers with a word",
+      () => "BUY",
+      'found no vote in its first 50 answers (the last: found "BUY", expected an object',
+    ],
+    [
+      "has shares for confidences",
+      () => ({ action: "BUY", confidence: 0.7 }),
+      "found confidences of at most 0.7 in all of its first 50 answers, expected 0 to 100; confidenceScale: 1 of the provider says",
+    ],
+  ])("stops at the 50th answer of a provider that %s", async (_, vote, message) => {
+    const wrong: Provider = { name: "mine", vote: vote as Provider["vote"] };
+    const job = await options({ providers: [trend(), wrong] });
+    await expect(backtest(job)).rejects.toThrow(`Cannot use provider "mine": ${message}`);
+  });
+
+  test("takes shares for confidences of a provider that says so, and a provider that is a class", async () => {
+    class Sharing implements Provider {
+      readonly name = "mine";
+      get confidenceScale(): 1 {
+        return 1;
+      }
+      vote(): Answer {
+        return { action: "BUY", confidence: 0.57 };
+      }
+    }
+    const job = await options({ providers: [new Sharing()] });
+    await backtest(job);
+    expect(job.memory.trades[0]?.votes).toMatchObject([{ provider: "mine", confidence: 57 }]);
   });
 
   test("runs the last full year of the bars if no period is given", async () => {

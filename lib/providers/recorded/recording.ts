@@ -68,5 +68,7 @@ export async function recordedProvider(
   const { name, bars } = config;
   const refresh = (await store.refreshOf(name)) + (refreshed.includes(name) ? 1 : 0);
   const samples = config.type === "llm" ? config.samples : undefined;
-  return { provider: { ...recorder.provider(client, refresh, { samples }), bars }, refresh };
+  // A model's answers are read on this scale, however low its confidences are.
+  const scale = config.type === "llm" ? { confidenceScale: 100 as const } : {};
+  return { provider: { ...recorder.provider(client, refresh, { samples }), bars, ...scale }, refresh };
 }
