@@ -6,6 +6,7 @@ set -eu
 carryover=${CARRYOVER:-/opt/carryover}
 home=${TRADING_HOME:-/srv/trading} # has config.yaml
 backups=${BACKUPS:-$home/backups}  # better on another disk, or s3://bucket/prefix
+ping=${PING:-true}                 # after a good night, such as: curl -fsS https://example.com/dead-man-switch
 export PATH="${PATH:-/usr/bin:/bin}:/usr/local/bin"
 
 # One command or several; what they print is of no interest, but for errors. config.yaml names the same assets.
@@ -28,4 +29,6 @@ run doctor --set backtest.start="$day" --set backtest.end="$next"
 run run-chunks --start "$day" --end "$next" --require-bars
 # Exit code 4, and no older backup removed, if what it copied is damaged.
 run backup create --backup-dir "$backups" --answers --keep-last 30
-run backup verify latest --backup-dir "$backups"
+if [ "$(date -u +%u)" = 6 ]; then which=; else which=latest; fi # all on Saturdays: disks rot
+run backup verify $which --backup-dir "$backups"
+sh -ec "$ping"

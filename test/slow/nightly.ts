@@ -16,7 +16,7 @@ import { assetFileName } from "../../lib/config/asset-name.ts";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { listBackups } from "../../lib/backup/list.node.ts";
 import { PROJECT_DIR } from "../samples.ts";
-import { type ScriptResult, resultOf } from "../scripts/run-script.ts";
+import { type ScriptResult, resultOf, runScript } from "../scripts/run-script.ts";
 
 const work = mkdtempSync(join(tmpdir(), "carryover-nightly-"));
 afterAll(() => rmSync(work, { recursive: true }));
@@ -34,12 +34,13 @@ function shownInDocs(language: string): string {
   return page.split(`\`\`\`${language}\n`)[1]!.split("```")[0]!;
 }
 
-/** A folder as docs/OPERATIONS.md has it: its configuration, and nightly.sh with its lines for bars from files. */
+/** A folder as docs/OPERATIONS.md has it: its configuration, and nightly.sh with its lines for bars from files. It is a Friday. */
 function tradingHome(): { home: string; night: (...args: string[]) => Promise<ScriptResult> } {
   const home = mkdtempSync(join(work, "home "));
   const bin = join(home, "bin");
   for (const folder of [bin, join(home, "raw")]) mkdirSync(folder);
   symlinkSync(process.execPath, join(bin, "bun"));
+  setWeekday(home, 5);
   for (const asset of ["BTC", "ETH"]) {
     const bars = readFileSync(join(PROJECT_DIR, "data/sample", `${asset}USD_1h.csv.gz`));
     writeFileSync(join(home, "raw", `${asset}.csv`), Bun.gunzipSync(bars));
@@ -49,7 +50,12 @@ function tradingHome(): { home: string; night: (...args: string[]) => Promise<Sc
     join(home, "nightly.sh"),
     SCRIPT.replace(GET_BARS, () => shownInDocs("sh").trim()),
   );
-  const environment = [`PATH=${bin}:/usr/bin:/bin`, `CARRYOVER=${PROJECT_DIR}`, `TRADING_HOME=${home}`];
+  const environment = [
+    `PATH=${bin}:/usr/bin:/bin`,
+    `CARRYOVER=${PROJECT_DIR}`,
+    `TRADING_HOME=${home}`,
+    `PING=touch '${home}/pinged'`,
+  ];
   const night = (...args: string[]): Promise<ScriptResult> =>
     resultOf(
       Bun.spawn(["/usr/bin/env", "-i", ...environment, "/bin/sh", join(home, "nightly.sh"), ...args], {
@@ -62,6 +68,12 @@ function tradingHome(): { home: string; night: (...args: string[]) => Promise<Sc
   return { home, night };
 }
 
+/** From now on `date +%u` says this. */
+function setWeekday(home: string, day: number): void {
+  const script = `#!/bin/sh\ncase $2 in +%u) echo ${day} ;; *) exec /bin/date "$@" ;; esac\n`;
+  writeFileSync(join(home, "bin/date"), script, { mode: 0o755 });
+}
+
 describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
   test("runs one day after the other, and each night ends with a backup that is good", async () => {
     const { home, night } = tradingHome();
@@ -70,6 +82,7 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
       expect([day, code]).toEqual([day, 0]);
       expect(stdout).toContain("Ready to run\n");
       expect(stdout).toMatch(/\nBacked up \d+ outcomes? .*\n\d{8}T\d{6}Z  good\n$/);
+      expect(existsSync(join(home, "pinged"))).toBeTrue();
       expect(await listBackups(join(home, "backups"))).toHaveLength(i + 1);
     }
     const runs = readdirSync(join(home, "memory/runs")).map((id) => {
@@ -77,8 +90,11 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
       return (JSON.parse(manifest) as { key: { period: string } }).key.period;
     });
     expect(runs.toSorted()).toEqual(["2021-03-31/2021-04-01", "2021-04-01/2021-04-02"]);
-    // A day that was run is not run again, also after a later one.
-    expect((await night("2021-03-31")).stdout).toMatch(/;\s+it was complete before\n/);
+    // A day that was run is not run again, also after a later one. On a Saturday all three backups are verified.
+    setWeekday(home, 6);
+    const { stdout } = await night("2021-03-31");
+    expect(stdout).toMatch(/;\s+it was complete before\n/);
+    expect(stdout.match(/^\d{8}T\d{6}Z  good$/gm)).toHaveLength(3);
   });
 
   test("without a day it runs yesterday, of which there are no bars: it ends with 3 before it writes", async () => {
@@ -87,8 +103,7 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     const { code, stdout } = await night();
     expect(code).toBe(3);
     expect(stdout).toContain(`Cannot run ${yesterday} to `);
-    expect(existsSync(join(home, "memory"))).toBeFalse();
-    expect(existsSync(join(home, "backups"))).toBeFalse();
+    for (const name of ["memory", "backups", "pinged"]) expect(existsSync(join(home, name))).toBeFalse();
   });
 
   test("ends with the exit code of the first command for bars that fails, also if a later one would not", async () => {
@@ -107,7 +122,7 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     expect([backtest.data_dir, SCRIPT]).toEqual(["market", expect.stringContaining("--data-dir '$home/market'")]);
   });
 
-  test("ends with 4 if memory is damaged, and makes and removes no backup", async () => {
+  test("ends with 4 if memory is damaged, makes and removes no backup, and goes on after what docs/OPERATIONS.md says", async () => {
     const { home, night } = tradingHome();
     expect((await night("2021-03-01")).code).toBe(0);
     const before = await listBackups(join(home, "backups"));
@@ -120,5 +135,12 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     expect(stdout).toEndWith("Not ready to run: memory\n");
     expect(await listBackups(join(home, "backups"))).toEqual(before);
     expect(readdirSync(join(home, "memory/runs"))).toHaveLength(1);
+
+    const config = ["--config", join(home, "config.yaml")];
+    expect((await runScript("memory-stats.ts", ["--repair", ...config])).code).toBe(4);
+    expect((await night("2021-03-01")).code).toBe(4);
+    const day = ["--start", "2021-03-01", "--end", "2021-03-02"];
+    expect((await runScript("run-chunks.ts", [...config, ...day])).code).toBe(0);
+    expect((await night("2021-03-02")).code).toBe(0);
   });
 });
