@@ -136,8 +136,11 @@ test("every tick is reported, with the end of its bars and the trades that close
 
 describe("the loop lets events in", () => {
   /** Runs 3,000 ticks, which an event stops as soon as it gets a turn. Returns how many ticks it took. */
-  async function ticksUntilStopped(storage: Storage, votes: Record<string, "BUY">, events = {}): Promise<number> {
-    const controller = new AbortController();
+  async function ticksUntilStopped(
+    storage: Storage,
+    options: { votes?: Record<string, "BUY">; events?: Record<number, Prices>; controller?: AbortController } = {},
+  ): Promise<number> {
+    const { votes = {}, events = {}, controller = new AbortController() } = options;
     let ticks = 0;
     let stoppable = 0;
     const onProgress = ({ trades }: { trades: number }): void => {
@@ -155,20 +158,26 @@ describe("the loop lets events in", () => {
   }
 
   test("every 1,024 ticks of a chunk, so that Ctrl-C is heard", async () => {
-    const ticks = await ticksUntilStopped(inMemoryStorage(), {});
+    const ticks = await ticksUntilStopped(inMemoryStorage());
     expect(ticks).toBeGreaterThan(1000);
     expect(ticks).toBeLessThanOrEqual(1024);
   });
 
   test("every 16 ticks while an outcome is being written", async () => {
     const storage = inMemoryStorage();
+    const controller = new AbortController();
+    const stopped = new Promise((resolve) => controller.signal.addEventListener("abort", resolve));
     const slow = overrideCalls(storage, {
       createOnce: async (name, bytes) => {
-        if (name.startsWith("outcome_")) await Bun.sleep(50);
+        if (name.startsWith("outcome_")) await stopped;
         return storage.createOnce(name, bytes);
       },
     });
-    const ticks = await ticksUntilStopped(slow, { "AAA 2021-01-05T16:00": "BUY" }, { 10: [100, 110, 99, 100] });
+    const ticks = await ticksUntilStopped(slow, {
+      votes: { "AAA 2021-01-05T16:00": "BUY" },
+      events: { 10: [100, 110, 99, 100] },
+      controller,
+    });
     expect(ticks).toBeLessThanOrEqual(16);
     // What was being written when the run stopped is kept.
     expect(await outcomesOf(storage)).toHaveLength(1);
@@ -190,7 +199,7 @@ test("a position that the end of the run closes belongs to the chunk of its asse
 });
 
 test("at most 64 outcomes are being written: then the loop waits", async () => {
-  // A reversal every four hours: 80 trades, while each outcome takes longer to write than the whole run.
+  // A reversal every four hours: 80 trades. Nothing is written before 64 outcomes are on their way, and for a while after.
   const votes: Record<string, "BUY" | "SELL"> = {};
   for (let i = 0; i < 80; i++) {
     const time = new Date(at("2021-01-05T16:00") + i * 4 * HOUR).toISOString().slice(0, 16);
@@ -199,11 +208,13 @@ test("at most 64 outcomes are being written: then the loop waits", async () => {
   const storage = inMemoryStorage();
   let underWay = 0;
   let most = 0;
+  const isFull = Promise.withResolvers<void>();
   const slow = overrideCalls(storage, {
     createOnce: async (name, bytes) => {
       if (!name.startsWith("outcome_")) return storage.createOnce(name, bytes);
       most = Math.max(most, (underWay += 1));
-      await Bun.sleep(1000);
+      if (underWay === 64) setTimeout(isFull.resolve, 50);
+      await isFull.promise;
       underWay -= 1;
       return storage.createOnce(name, bytes);
     },

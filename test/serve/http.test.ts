@@ -5,13 +5,16 @@ import { type HttpServer, serveHttp } from "../../lib/serve/http.node.ts";
 
 const TOKEN = "a secret";
 let server: HttpServer;
+/** Allows little time for a request. */
+let impatient: HttpServer;
 
 beforeAll(async () => {
   const call = async (method: string): Promise<unknown> => ({ method });
-  server = await serveHttp({ host: "127.0.0.1", port: 0, token: TOKEN, requestMs: 200, call, onBug: () => {} });
+  const options = { host: "127.0.0.1", port: 0, token: TOKEN, call, onBug: () => {} };
+  [server, impatient] = await Promise.all([serveHttp(options), serveHttp({ ...options, requestMs: 200 })]);
 });
 
-afterAll(() => server.close());
+afterAll(() => Promise.all([server.close(), impatient.close()]));
 
 const BODY = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "hello" });
 
@@ -24,8 +27,8 @@ function post(headers: Record<string, string> = {}, body = BODY): Promise<Respon
 }
 
 /** Sends bytes as they are, and returns what comes back until the server closes, or has said a first line. */
-function raw(text: string): Promise<string> {
-  const { port } = new URL(server.url);
+function raw(text: string, to = server): Promise<string> {
+  const { port } = new URL(to.url);
   return new Promise((resolve, reject) => {
     let got = "";
     const socket = connect(Number(port), "127.0.0.1", () => socket.write(text));
@@ -75,44 +78,46 @@ test("refuses a body of more than 1 MiB, whether it says so or not", async () =>
 
 test("refuses a request that is not whole in time", async () => {
   const head = `POST /rpc HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 100\r\n\r\n`;
-  expect(await raw(`${head}{"half`)).toStartWith("HTTP/1.1 408");
+  expect(await raw(`${head}{"half`, impatient)).toStartWith("HTTP/1.1 408");
 });
 
 test("closes a connection that sends half a header", async () => {
-  expect(await raw("GET /health HTTP/1.1\r\nHo")).toBe("");
+  expect(await raw("GET /health HTTP/1.1\r\nHo", impatient)).toBe("");
 });
 
 test("closes a connection that sends its header byte by byte, and half a header after an answer", async () => {
-  const closedAfter = async (first: string, drip: string): Promise<number> => {
-    const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+  const closes = async (first: string, drip: string): Promise<void> => {
+    const socket = connect(Number(new URL(impatient.url).port), "127.0.0.1");
     const closed = new Promise((resolve) => socket.on("error", resolve).on("close", resolve));
     const answered = first === "" ? undefined : once(socket, "data");
     socket.write(first);
     await answered;
     socket.resume();
-    const start = performance.now();
     const timer = setInterval(() => socket.write(drip), 50);
     await closed;
     clearInterval(timer);
-    return performance.now() - start;
   };
   const whole = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
-  // 200 ms are allowed. An idle time-out would begin again with each byte.
-  expect(await closedAfter("", "GET")).toBeLessThan(2000);
-  expect(await closedAfter(whole, "GET")).toBeLessThan(2000);
+  // An idle time-out would begin again with each byte, and never end.
+  await closes("", "GET");
+  await closes(whole, "GET");
 });
 
 test("answers the next requests of a kept connection, also after a pause within the time", async () => {
-  const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+  const call = async (): Promise<number> => 1;
+  const other = await serveHttp({ host: "127.0.0.1", port: 0, token: TOKEN, requestMs: 1000, call, onBug: () => {} });
+  const socket = connect(Number(new URL(other.url).port), "127.0.0.1");
   let got = "";
+  const answers = (): number => got.split("HTTP/1.1 200").length - 1;
   socket.on("data", (part) => void (got += part.toString()));
-  for (const pause of [0, 120, 120, 120]) {
+  for (const [round, pause] of [0, 400, 400, 400].entries()) {
     await Bun.sleep(pause);
     socket.write("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2));
+    while (answers() < 2 * (round + 1) && !socket.destroyed) await Bun.sleep(5);
   }
-  await Bun.sleep(100);
   socket.destroy();
-  expect(got.split("HTTP/1.1 200").length - 1).toBe(8);
+  expect(answers()).toBe(8);
+  await other.close();
 });
 
 test("ends although a client broke off in a body", async () => {
@@ -124,7 +129,8 @@ test("ends although a client broke off in a body", async () => {
   socket.destroy();
   const start = performance.now();
   await other.close();
-  expect(performance.now() - start).toBeLessThan(2000);
+  // Else it waits for the 10 s that a request may take.
+  expect(performance.now() - start).toBeLessThan(9000);
 });
 
 test("is reached under its own name, in any case", async () => {

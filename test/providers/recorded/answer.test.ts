@@ -210,9 +210,10 @@ test.each([
   ["objects that are nearly JSON", "{confidence:1}".repeat(1 << 16)],
   ["texts without commas", `{"confidence" ${'"x" '.repeat(2000)}}`.repeat(100)],
 ])("a mebibyte of %s is refused within a second", (_what, text) => {
-  const start = performance.now();
+  // Time of the processor: a busy machine adds none.
+  const start = process.cpuUsage();
   expect(read(text)).toStartWith("found ");
-  expect(performance.now() - start).toBeLessThan(1000);
+  expect(process.cpuUsage(start).user / 1000).toBeLessThan(1000);
 });
 
 test("whatever stands around a vote, it is found or refused, and never becomes another", () => {

