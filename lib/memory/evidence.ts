@@ -249,8 +249,7 @@ function sumProvider(results: Results, columns: EvidenceColumns, { from, to }: W
 }
 
 /**
- * Counts how each provider's votes turned out: in one regime, and by confidence in all regimes. The counts are frozen, as all
- * decisions on a window share them.
+ * Counts how each provider's votes turned out: in one regime, and by confidence in all regimes.
  *
  * @param regime `undefined` for all.
  */
@@ -262,9 +261,7 @@ export function recordsIn(
   const regimeIndex = regime === undefined ? undefined : columns.regimeNames.indexOf(regime);
   const regimes = columns.regimes.values;
   const isHere = (i: number): boolean => regimeIndex === undefined || regimes[i] === regimeIndex;
-  return Object.freeze(
-    Object.fromEntries(columns.providers.map((results) => [results.name, recordOf(results, window, isHere)])),
-  );
+  return Object.fromEntries(columns.providers.map((results) => [results.name, recordOf(results, window, isHere)]));
 }
 
 function recordOf(results: Results, window: Window, isHere: (i: number) => boolean): ProviderRecord {
@@ -291,8 +288,8 @@ function recordOf(results: Results, window: Window, isHere: (i: number) => boole
     if (count === 0) return;
     const from = CONFIDENCE_BIN_WIDTH * bin;
     const to = CONFIDENCE_BIN_WIDTH * (bin + 1);
-    calibration.push(Object.freeze({ from, to, trades: count, right: binRight[bin]! }));
+    calibration.push({ from, to, trades: count, right: binRight[bin]! });
   });
   const mean_r = trades === 0 ? null : sumR / trades;
-  return Object.freeze({ trades, right, mean_r, calibration: Object.freeze(calibration) });
+  return { trades, right, mean_r, calibration };
 }

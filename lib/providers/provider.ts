@@ -177,13 +177,14 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
-/** Freezes all but the records, which are frozen already because many contexts share them. */
-function freezeParts(context: Omit<DecisionContext, "bars">): void {
-  for (const trade of context.similar) Object.freeze(trade);
-  for (const position of context.positions) Object.freeze(position);
-  Object.freeze(context.positions);
-  Object.freeze(context.similar);
-  Object.freeze(context.recent);
+function freezeParts({ similar, positions, recent, records }: Omit<DecisionContext, "bars">): void {
+  for (const part of [...similar, ...positions, similar, positions, recent]) Object.freeze(part);
+  // Many contexts share them.
+  if (Object.isFrozen(records)) return;
+  for (const record of Object.values(records)) {
+    for (const part of [...record.calibration, record.calibration, record]) Object.freeze(part);
+  }
+  Object.freeze(records);
 }
 
 /** The vote that an answer is. One out of range abstains. */

@@ -404,13 +404,3 @@ test("a provider's record counts its votes in the situation's regime, as of the 
     reversion: { trades: 0, right: 0, mean_r: null, calibration: [] },
   });
 });
-
-test("no provider can change the records that other providers get", async () => {
-  const view = await viewOf([], { startMs: START_MS });
-  expect(Object.isFrozen((await view.recall(situationAt(0))).records)).toBe(true);
-  await view.beginRecord(closedAt(1, { votes: [makeVote("trend", "BUY")] }));
-  const { records } = await view.recall(situationAt(2));
-  const { trend } = records;
-  const parts: readonly unknown[] = [records, trend, trend?.calibration, trend?.calibration[0]];
-  expect(parts.every((part) => typeof part === "object" && Object.isFrozen(part))).toBe(true);
-});

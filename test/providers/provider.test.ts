@@ -237,6 +237,26 @@ describe("askProviders()", () => {
     expect(situation.rsi).toBe(50);
   });
 
+  test("no provider can change the records that other providers get", async () => {
+    const records = (): DecisionContext["records"] => ({
+      trend: { trades: 2, right: 1, mean_r: 0.5, calibration: [{ from: 50, to: 60, trades: 2, right: 1 }] },
+    });
+    const changes: readonly ((seen: DecisionContext["records"]) => unknown)[] = [
+      (seen) => Object.assign(seen, { trend: undefined }),
+      ({ trend }) => Object.assign(trend!, { trades: 3 }),
+      ({ trend }) => (trend!.calibration as unknown[]).push({}),
+      ({ trend }) => Object.assign(trend!.calibration[0]!, { right: 2 }),
+    ];
+    const meddlers = changes.map((change, i): Provider => ({
+      name: `meddler ${i}`,
+      vote: (_, { records: seen }) => (change(seen), { action: "BUY", confidence: 50 }),
+    }));
+    const seen = records();
+    const votes = await askProviders(meddlers, { ...input, context: { ...context, records: seen } });
+    expect(votes.filter(({ error }) => error === undefined)).toEqual([]);
+    expect(seen).toEqual(records());
+  });
+
   test("stops waiting for a provider that never answers if the run is stopped", async () => {
     const stop = new AbortController();
     const votes = askProviders([answering("mute", () => new Promise(() => {}))], { ...input, signal: stop.signal });
