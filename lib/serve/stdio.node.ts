@@ -1,5 +1,4 @@
 /** JSON-RPC over stdin and stdout: a message a line. */
-import { unlessAborted } from "../util/async.ts";
 import { answerMessage, type RpcHandler, tooLarge } from "./json-rpc.ts";
 import { type MessageLine, MessageLines } from "./message-lines.ts";
 
@@ -43,14 +42,17 @@ export async function serveStdio(options: StdioOptions): Promise<void> {
 /** The pieces of the input until it ends, or until the signal. */
 async function* piecesOf({ input, signal }: StdioOptions): AsyncGenerator<Uint8Array> {
   const pieces = input[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const piece = await unlessAborted(pieces.next(), signal);
-      if (piece.done === true) return;
-      yield piece.value;
-    }
-  } catch (error) {
-    if (signal?.aborted !== true || error !== signal.reason) throw error;
+  let end = (): void => {};
+  // One listener for all pieces: adding and removing one takes longer than reading a message.
+  signal?.addEventListener("abort", () => end(), { once: true });
+  for (;;) {
+    if (signal?.aborted === true) return;
+    const piece = await new Promise<IteratorResult<Uint8Array> | undefined>((resolve, reject) => {
+      end = () => resolve(undefined);
+      pieces.next().then(resolve, reject);
+    });
+    if (piece === undefined || piece.done === true) return;
+    yield piece.value;
   }
 }
 
