@@ -6,6 +6,7 @@ import { sumCosts } from "../results/costs.ts";
 import { sumExpectations } from "../results/expectation.ts";
 import { type DrawdownState, markDrawdown } from "../results/metrics.ts";
 import type { Outcome } from "../types.ts";
+import { letEventsIn } from "../util/async.ts";
 import { DAY_MS, isoDate } from "../util/time.ts";
 
 /** The account at a chunk's border. A session knows of closed trades alone. */
@@ -27,23 +28,26 @@ export function accountAfter(last: ChunkRecord | undefined, initialBalance: numb
 /** The decisions of a chunk and the trades that were recorded in it. */
 export class SessionChunk {
   readonly chunk: Chunk;
-  readonly #log: DecisionLog;
+  readonly #lines: DecisionLog;
+  /** Decisions without a line yet. */
+  readonly #unwritten: SessionDecision[] = [];
   readonly #decidedAt: number[] = [];
   readonly #outcomes: SessionOutcome[] = [];
   #stored = 0;
 
   constructor(chunk: Chunk, providers: readonly string[]) {
     this.chunk = chunk;
-    this.#log = new DecisionLog(
+    this.#lines = new DecisionLog(
       providers.map((name) => ({ name })),
       { isRead: true },
     );
   }
 
+  /** Its line is written when something reads it, or once events are let in: a client has its answer by then. */
   addDecision(decision: SessionDecision): void {
-    const { action, skipped, votes } = decision;
     this.#decidedAt.push(Date.parse(decision.timestamp));
-    this.#log.add({ action, skipped, votes, toRecord: () => decision });
+    this.#unwritten.push(decision);
+    if (this.#unwritten.length === 1) void letEventsIn().then(() => this.#log);
   }
 
   addOutcome(outcome: SessionOutcome): void {
@@ -67,6 +71,14 @@ export class SessionChunk {
 
   set stored(bytes: number) {
     this.#stored = bytes;
+  }
+
+  get #log(): DecisionLog {
+    for (const decision of this.#unwritten.splice(0)) {
+      const { action, skipped, votes } = decision;
+      this.#lines.add({ action, skipped, votes, toRecord: () => decision });
+    }
+    return this.#lines;
   }
 
   /** Marks of equity, at each time of a decision or an exit. */
