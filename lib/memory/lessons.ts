@@ -16,7 +16,12 @@ const REGIME_STRENGTH = 120;
 /** Expected R per trade, after costs, from which on a position gets its full size. */
 const FULL_SIZE_R = 0.05;
 /** Minimum part of a size: without any trades nothing more would be learned. */
-const MIN_SIZE = 0.02;
+export const MIN_SIZE = 0.02;
+
+/** The part of its full size that a position gets, by what it is expected to earn after costs, in R. */
+export function sizeFor(netR: number): number {
+  return Math.max(MIN_SIZE, Math.min(1, netR / FULL_SIZE_R));
+}
 
 /** What memory makes of the votes on a situation, in their order. */
 export interface WeighedVotes {
@@ -87,7 +92,7 @@ export function learn(columns: EvidenceColumns, window: Window & { asOf: number;
       const { count, sum } = trades.regimes.get(regime) ?? { count: 0, sum: 0 };
       const regimeR = (REGIME_STRENGTH * meanR + sum) / (REGIME_STRENGTH + count);
       const net = Math.min(regimeR, votesR) - costR;
-      return { expectedR: net, scale: Math.max(MIN_SIZE, Math.min(1, net / FULL_SIZE_R)) };
+      return { expectedR: net, scale: sizeFor(net) };
     },
   };
 }

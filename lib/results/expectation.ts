@@ -1,4 +1,5 @@
 /** What trades were expected to earn after costs, and what they earned. */
+import { sizeFor } from "../memory/lessons.ts";
 import type { Outcome } from "../types.ts";
 import { standardErrorOfSums } from "./metrics.ts";
 
@@ -56,6 +57,16 @@ export function expectationBins(chunks: readonly (readonly ExpectationSums[])[])
 /** Adds up chunks and bins; `null` without trades. */
 export function expectationTotal(chunks: readonly (readonly ExpectationSums[])[]): ExpectationTotal | null {
   return meansOf(chunks.flat());
+}
+
+/**
+ * The mean part of the full size that trades got, 0.02..1; `null` without trades. It is that of each bin's mean, which counts a trade
+ * that was expected to earn from 0 to 0.001 R by up to 0.02 too little.
+ */
+export function meanSize(bins: readonly ExpectationBin[]): number | null {
+  const trades = bins.reduce((sum, bin) => sum + bin.trades, 0);
+  const sizes = bins.reduce((sum, bin) => sum + bin.trades * sizeFor(bin.mean_expected_r), 0);
+  return trades === 0 ? null : sizes / trades;
 }
 
 function meansOf(parts: readonly ExpectationSums[]): ExpectationTotal | null {

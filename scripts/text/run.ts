@@ -15,32 +15,43 @@ import {
   scoreLine,
   winRateWithError,
 } from "./breakdown.ts";
-import { count, countOf, fixed, multiplier, pct, signed } from "./numbers.ts";
-import { CHUNK_HEADS, chunkCells, figureLines, has, randomLines, type ShownRun, titleLine } from "./summary.ts";
-import { chunkTable, columns, labelled, section, shownPath, table, type ChunkRow } from "./table.ts";
+import { count, countOf, fixed, multiplier, pct, signed, signedPct } from "./numbers.ts";
+import {
+  areGrouped,
+  CHUNK_HEADS,
+  chunkCells,
+  has,
+  type LabelledText,
+  renderSummary,
+  type ShownRun,
+} from "./summary.ts";
+import { chunkTable, columns, labelled, section, table, type ChunkRow } from "./table.ts";
 
-/** Everything that run-chunks knows of a run, table by table. */
+/** Shorter names of what ends trades. */
+const EXIT_NAMES: Readonly<Record<string, string>> = { end_of_run: "end" };
+
+/** The screen of a run, and below it everything else that run-chunks knows, table by table. */
 export function renderFullSummary(run: ShownRun): string {
   const { summary } = run;
+  const { providers, expectation = [] } = summary;
+  // One provider has all of the weight, whatever it earns.
+  const isEnsemble = Object.keys(providers).length > 1;
   const sections = [
-    titleLine(summary) + labelled([...figureLines(summary), ...detailLines(summary)]).join(""),
-    section("Chunks", chunksTable(summary)),
-    section("Providers by chunk: win rate ± error of trades they voted for, multiplier", providers(summary)),
+    renderSummary(run),
+    labelled(detailLines(summary)).join(""),
+    ...(areGrouped(summary) ? [section("Chunks", chunksTable(summary))] : []),
+    section("Providers by chunk: win rate ± error of trades they voted for, multiplier", providersTable(summary)),
     section("Regimes by chunk: win rate ± error, trades", regimes(summary)),
     section("Assets by chunk: win rate ± error, trades, Sharpe", assets(summary)),
-    section("Carried over", carriedOver(summary)),
-    section(EVIDENCE_TITLE, learned(summary)),
+    ...(isEnsemble ? [section("Carried over", carriedOver(summary)), section(EVIDENCE_TITLE, learned(summary))] : []),
     section(CONFIDENCE_TITLE, confidenceTables(summary.confidence, { scored: false })),
-    ...(!has(summary, "expectation") || summary.expectation.length === 0
-      ? []
-      : [section(EXPECTATION_TITLE, expectationTable(summary.expectation))]),
-    section("Files", files(run)),
+    ...(expectation.length === 0 ? [] : [section(EXPECTATION_TITLE, expectationTable(expectation))]),
   ];
   return sections.join("\n");
 }
 
 /** What one screen has no room for. */
-function detailLines(s: Summary): readonly (readonly [label: string, text: string])[] {
+function detailLines(s: Summary): readonly LabelledText[] {
   const skipped = Object.entries(s.skipped).filter(([, times]) => times > 0);
   const notOpened = skipped.map(([reason, times]) => `${count(times)} for ${reason}`).join(", ") || "0";
   const byAsset = (what: string, counts: Readonly<Record<string, number>>): string => {
@@ -50,25 +61,90 @@ function detailLines(s: Summary): readonly (readonly [label: string, text: strin
       : `; ${what}: ${found.map(([asset, times]) => `${asset} ${count(times)}`).join(", ")}`;
   };
   const { before_calibration: before, after_calibration: after } = s.confidence;
+  const ratios = `Sortino ${fixed(s.annualized_sortino)}, profit factor ${fixed(s.profit_factor)}`;
   return [
-    [
-      "Ratios",
-      `Sortino ${fixed(s.annualized_sortino)}, profit factor ${fixed(s.profit_factor)}, turnover ${fixed(s.turnover, 1)}x`,
-    ],
-    ...randomLines(s),
+    ["Ratios", `${ratios}, turnover ${fixed(s.turnover, 1)}x`],
+    ...(has(s, "actions") ? [["Decisions", decisionsLine(s)] as const] : []),
+    ["Not opened", `${notOpened}; not filled: ${count(s.not_filled)}`],
+    ...(has(s, "exits") && s.total_trades > 0 ? [["Exits", exitsLine(s)] as const] : []),
+    ...expectedLines(s),
+    ...changedLines(s),
+    ...meanTradeLines(s),
     ...(s.memory_enabled ? [["Stated", scoreLine(before)] as const] : []),
     [s.memory_enabled ? "Calibrated" : "Confidence", scoreLine(after)],
     ...noiseLines(s),
-    ["Not opened", `${notOpened}; not filled: ${count(s.not_filled)}`],
     [
       "Assets",
       s.assets.join(" ") + byAsset("gaps in bars", s.bar_gaps) + byAsset("market closed", s.session_gaps ?? {}),
     ],
+    ["Stored", storedLine(s)],
   ];
 }
 
+function storedLine({ memory_persistence: stored }: Summary): string {
+  const parts = [
+    countOf(stored.outcomes_stored, "outcome"),
+    countOf(stored.vectors_stored, "vector"),
+    countOf(stored.snapshots_stored, "snapshot"),
+  ];
+  return `${parts.join(", ")}; ${count(stored.outcomes_carried_in)} carried in`;
+}
+
+function decisionsLine({ decisions, actions: { buy, sell, hold } }: Summary): string {
+  return `${count(decisions)}: BUY ${count(buy)}, SELL ${count(sell)}, HOLD ${count(hold)}`;
+}
+
+/** How long trades were held, and what ended them. */
+function exitsLine({ mean_holding_hours: hours, exits }: Summary): string {
+  const reasons = Object.entries(exits).map(([reason, trades]) => `${EXIT_NAMES[reason] ?? reason} ${count(trades)}`);
+  return `held ${fixed(hours, 0)} h; ${reasons.join(", ")}`;
+}
+
+/** What memory expected of trades, for the realized mean of the edge. */
+function expectedLines({ expected_and_realized: total }: Summary): readonly LabelledText[] {
+  if (total === null || total === undefined) return [];
+  return [["Expected", `${signed(total.mean_expected_r, 3)} R a trade after costs`]];
+}
+
+/** P&L in percent of a trade's position, beside that of the same trades at random times. */
+function meanTradeLines({ random_entry: entry }: Summary): readonly LabelledText[] {
+  if (entry === null || entry === undefined) return [];
+  const { random_mean_pnl_pct: mean, run_mean_pnl_pct: own } = entry;
+  return [["Mean trade", `${signedPct(own, 2)} of its position, at random times ${signedPct(mean, 2)}`]];
+}
+
+/** The multiplier that changed most, and the clearest trend of a win rate. */
+function changedLines(summary: Summary): readonly LabelledText[] {
+  const parts = [...changedMultiplier(summary), ...clearestTrend(summary)];
+  return parts.length === 0 ? [] : [["Changed", parts.join("; ")]];
+}
+
+function changedMultiplier({ quarterly_breakdown: chunks, providers, ...s }: Summary): string[] {
+  const before = chunks[0]?.provider_multipliers_at_start ?? {};
+  const after = chunks.at(-1)?.provider_multipliers ?? {};
+  // The multiplier of a provider without a vote moves with those of the others.
+  const voters = Object.keys(after).filter((name) => (providers[name]?.abstentions ?? 0) < s.decisions);
+  const changes = voters.map((name) => ({ name, size: Math.abs(after[name]! - (before[name] ?? 1)) }));
+  const [largest] = changes.toSorted((a, b) => b.size - a.size);
+  if (!s.memory_enabled || Object.keys(after).length < 2 || largest === undefined || largest.size === 0) return [];
+  return [`${largest.name} ${multiplier(before[largest.name])} -> ${multiplier(after[largest.name])}`];
+}
+
+function clearestTrend({ providers }: Summary): string[] {
+  const trends = Object.entries(providers).flatMap(([name, { trend }]) =>
+    // Before version 1.0.0 a trend was no slope.
+    trend?.slope_pct === undefined ? [] : [{ name, ...trend }],
+  );
+  const [clearest] = trends.toSorted(
+    (a, b) => Math.abs(b.slope_pct / b.standard_error_pct) - Math.abs(a.slope_pct / a.standard_error_pct),
+  );
+  if (clearest === undefined) return [];
+  const slope = `${signed(clearest.slope_pct, 1)}±${fixed(clearest.standard_error_pct, 1)}`;
+  return [`win rate of ${clearest.name} ${slope} a chunk`];
+}
+
 /** How much of what a model says is its own noise. */
-function noiseLines({ providers: all }: Summary): (readonly [label: string, text: string])[] {
+function noiseLines({ providers: all }: Summary): LabelledText[] {
   return Object.entries(all).flatMap(([name, { samples }]) =>
     samples === undefined
       ? []
@@ -81,7 +157,7 @@ function chunksTable({ quarterly_breakdown: chunks }: Summary): string {
   return table([...CHUNK_HEADS, ...columns("P&L")], rows);
 }
 
-function providers(summary: Summary): string {
+function providersTable(summary: Summary): string {
   const multipliers = summary.quarterly_breakdown.map((chunk) => chunk.provider_multipliers);
   return breakdownTable(summary, summary.providers, {
     last: "silent",
@@ -148,19 +224,4 @@ function learned({ providers: all, quarterly_breakdown: chunks, regret }: Summar
     regretLine(regret),
     moves === "" ? "" : `Largest weight changes:\n${moves.replaceAll(/^/gm, "  ").trimEnd()}\n`,
   ].join("");
-}
-
-function files({ summary, memoryDir }: ShownRun): string {
-  const stored = summary.memory_persistence;
-  const parts = [
-    countOf(stored.outcomes_stored, "outcome"),
-    countOf(stored.vectors_stored, "vector"),
-    countOf(stored.snapshots_stored, "snapshot"),
-  ];
-  const folder = shownPath(memoryDir);
-  return [
-    `  ${folder}  ${parts.join(", ")}; ${count(stored.outcomes_carried_in)} carried in`,
-    `  ${folder}/runs/${summary.run_id}`,
-    "",
-  ].join("\n");
 }

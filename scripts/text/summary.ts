@@ -1,4 +1,6 @@
 /** A run on one screen: 24 lines of 80 columns. */
+import { meanSize } from "../../lib/results/expectation.ts";
+import { MIN_SIZE } from "../../lib/memory/lessons.ts";
 import type { QuarterSummary, Summary } from "../../lib/results/summary-shape.ts";
 import { paint } from "../cli/terminal.ts";
 import { count, fixed, money, multiplier, pct, signed, signedPct } from "./numbers.ts";
@@ -14,49 +16,40 @@ export interface ShownRun {
 
 /** More chunks are grouped. */
 const MAX_ROWS = 12;
-/** Lines of a screen that has the prompt below them. */
-const MAX_LINES = 23;
 /** Assets whose buy and hold is named one by one. */
 const MAX_ASSETS = 3;
 
-/** Shorter names of what ends trades. */
-const EXIT_NAMES: Readonly<Record<string, string>> = { end_of_run: "end" };
+/** R that two figures differ by where they are shown as different. */
+const SHOWN_R = 0.0005;
 
 /** The figures of a run, a line for each chunk or group of chunks, and where its files are. */
 export function renderSummary(run: ShownRun): string {
   const { summary } = run;
-  const around = (figures: readonly (readonly [label: string, text: string])[]): string =>
-    [titleLine(summary), ...labelled(figures), chunkRows(summary), filesLine(run)].join("");
-  const figures = figureLines(summary);
-  const text = around([...figures, ...randomLines(summary)]);
-  return text.trimEnd().split("\n").length <= MAX_LINES ? text : around(figures);
+  return [titleLine(summary), ...labelled(figureLines(summary)), chunkRows(summary), filesLine(run)].join("");
 }
 
-export function titleLine({ run_id: id, period, data, memory_enabled: enabled }: Summary): string {
+function titleLine({ run_id: id, period, data, memory_enabled: enabled }: Summary): string {
   const bars = data === "synthetic" ? `, ${paint("synthetic bars", "yellow")}` : "";
   const memory = `memory ${enabled ? "on" : "off"}`;
   return `${paint(`Run ${id.slice(0, 12)}`, "bold")}  ${period.replace("/", " to ")}${bars}, ${memory}\n`;
 }
 
+/** A label, and the text behind it. */
+export type LabelledText = readonly [label: string, text: string];
+
 /** What everybody asks first, each with its label. A summary of an older version lacks some figures, and then their lines. */
-export function figureLines(s: Summary): readonly (readonly [label: string, text: string])[] {
+function figureLines(s: Summary): readonly LabelledText[] {
   const balance = `${money(s.initial_balance)} -> ${money(s.final_balance)} (${signedPct(s.total_return_pct, 2)})`;
   const result = `${balance}, Sharpe ${fixed(s.annualized_sharpe)}, drawdown ${pct(s.max_drawdown_pct, 2)}`;
-  const hasTrades = s.total_trades > 0;
-  const lines: readonly (readonly [label: string, isKnown: boolean, text: () => string])[] = [
-    ["Result", true, () => result],
-    ["Held", has(s, "buy_and_hold"), () => heldLine(s)],
-    ["Costs", has(s, "costs_r"), () => costsLine(s)],
-    ["Trades", has(s, "sides"), () => tradesLine(s)],
-    ["Edge", hasTrades && has(s, "expected_and_realized"), () => edgeLine(s)],
-    ["Exits", hasTrades && has(s, "exits"), () => exitsLine(s)],
-    ["Decisions", has(s, "actions"), () => decisionsLine(s)],
-    ["Changed", true, () => changedMost(s)],
+  return [
+    ["Result", result],
+    ...(has(s, "buy_and_hold") ? [["Held", heldLine(s)] as const] : []),
+    ...(has(s, "costs_r") ? [["Costs", costsLine(s)] as const] : []),
+    ...(has(s, "sides") ? [["Trades", tradesLine(s)] as const] : []),
+    ...(has(s, "costs_r") && has(s, "expected_and_realized") ? edgeLines(s) : []),
+    ...(has(s, "expectation") ? sizeLines(s) : []),
+    ...randomLines(s),
   ];
-  return lines
-    .filter(([, isKnown]) => isKnown)
-    .map(([label, , text]) => [label, text()] as const)
-    .filter(([, text]) => text !== "");
 }
 
 /** Whether a stored summary has a figure. */
@@ -64,12 +57,11 @@ export function has(summary: Summary, key: keyof Summary): boolean {
   return summary[key] !== undefined;
 }
 
-/** What the same trades would have made if they had been entered at random. */
-export function randomLines({ random_entry: entry }: Summary): readonly (readonly [label: string, text: string])[] {
+/** How often the same trades, entered at random times, would have done worse. */
+function randomLines({ random_entry: entry }: Summary): readonly LabelledText[] {
   if (entry === null || entry === undefined) return [];
-  const { draws, percentile, random_mean_pnl_pct: mean, run_mean_pnl_pct: own } = entry;
-  const chance = `above ${pct(percentile, 0)} of ${draws} draws (mean ${signedPct(mean, 2)})`;
-  return [["At random", `mean trade ${signedPct(own, 2)}, ${chance}`]];
+  const { draws, percentile } = entry;
+  return [["At random", `the same trades at random times did worse in ${pct(percentile, 0)} of ${draws} draws`]];
 }
 
 /** What buying and holding would have made. */
@@ -84,74 +76,60 @@ function heldLine({ buy_and_hold: alone, equal_weight: all }: Summary): string {
   return `${held.length} assets, ${ends}${together}`;
 }
 
-function costsLine({ costs: { fees, spread, slippage }, costs_r: inR, total_trades: trades }: Summary): string {
+/** What trades cost, and at which multiple of it they would have made nothing. */
+function costsLine({ costs: { fees, spread, slippage }, break_even_cost_multiple: multiple }: Summary): string {
   const all = fees + spread + slippage;
   if (all === 0) return "none";
-  const perTrade = (inR.fees + inR.spread + inR.slippage) / trades;
-  const parts = `fees ${count(fees)}, spread ${count(spread)}, slippage ${count(slippage)}`;
-  return `${count(all)}, ${fixed(perTrade, 3)} R a trade: ${parts}`;
+  const limit = multiple === null ? "a loss without them, too" : `break-even at ${multiplier(multiple)}`;
+  return `${count(all)}: fees ${count(fees)}, spread ${count(spread)}, slippage ${count(slippage)}; ${limit}`;
 }
 
 function tradesLine({ sides: { long, short }, ...s }: Summary): string {
   if (s.total_trades === 0) return "none";
   const side = (name: string, { total_trades: trades, total_pnl: pnl }: typeof long): string =>
     `${name} ${count(trades)} (${signed(pnl, 0)})`;
-  const won = `${pct(s.overall_win_rate)} won, ${signed(s.mean_result_r, 3)} R`;
-  return `${count(s.total_trades)}, ${won}; ${side("long", long)}, ${side("short", short)}`;
+  const sides = `${side("long", long)}, ${side("short", short)}`;
+  return `${count(s.total_trades)}, ${pct(s.overall_win_rate)} won; ${sides}; exposed ${pct(s.exposure_pct)}`;
 }
 
-/** How long trades were held, and what ended them. */
-function exitsLine({ mean_holding_hours: hours, exits }: Summary): string {
-  const reasons = Object.entries(exits).map(([reason, trades]) => `${EXIT_NAMES[reason] ?? reason} ${count(trades)}`);
-  return `held ${fixed(hours, 0)} h; ${reasons.join(", ")}`;
+/** What a trade earned in R, whatever its size. */
+function edgeLines({ mean_result_r: before, costs_r: costs, total_trades: trades, ...s }: Summary): LabelledText[] {
+  if (before === null || trades === 0) return [];
+  const { expected_and_realized: total } = s;
+  const costR = (costs.fees + costs.spread + costs.slippage) / trades;
+  const after = total?.mean_realized_r ?? before - costR;
+  const error = total === null ? "" : `±${fixed(total.standard_error_r, 3)}`;
+  const edge = `${signed(before, 3)} R a trade, ${signed(after, 3)}${error} R after costs, whatever its size`;
+  const isClipped = total?.trades === trades && Math.abs(after + costR - before) > SHOWN_R;
+  const clipped = `${signed(before, 3)} counts trades beyond ±3 R as ±3 R; without that it is ${signed(after + costR, 3)} R`;
+  return [["Edge", edge], ...(isClipped ? [["", clipped] as const] : [])];
 }
 
-function decisionsLine({ decisions, actions: { buy, sell, hold }, exposure_pct: exposure }: Summary): string {
-  return `${count(decisions)}: BUY ${count(buy)}, SELL ${count(sell)}, HOLD ${count(hold)}; exposed ${pct(exposure)} of the time`;
+/** How much memory reduced the trades. */
+function sizeLines({ expectation: bins, total_trades: trades }: Summary): LabelledText[] {
+  const mean = meanSize(bins);
+  if (mean === null) return [];
+  const losing = bins.find(({ to }) => to === 0)?.trades ?? 0;
+  const least = losing === 0 ? "" : `, ${MIN_SIZE} for the ${count(losing)} of ${count(trades)} expected to lose`;
+  return [
+    ["Sizes", `mean ${fixed(mean)} of full${least}`],
+    ["", "compare-memory with the same flags shows whether that helped"],
+  ];
 }
 
-/** What trades earned after costs beside what they were expected to earn, and how high costs may be. */
-function edgeLine({ expected_and_realized: total, break_even_cost_multiple: multiple }: Summary): string {
-  const breakEven = `break-even ${multiplier(multiple)}`;
-  if (total === null) return breakEven;
-  const realized = `${signed(total.mean_realized_r, 3)}±${fixed(total.standard_error_r, 3)}`;
-  return `after costs ${realized} R a trade, expected ${signed(total.mean_expected_r, 3)}; ${breakEven}`;
-}
-
-/** The multiplier that changed most, and the clearest trend of a win rate. */
-function changedMost(summary: Summary): string {
-  const { quarterly_breakdown: chunks, providers, memory_enabled: enabled, decisions } = summary;
-  const parts: string[] = [];
-  const before = chunks[0]?.provider_multipliers_at_start ?? {};
-  const after = chunks.at(-1)?.provider_multipliers ?? {};
-  // The multiplier of a provider without a vote moves with those of the others.
-  const voters = Object.keys(after).filter((name) => (providers[name]?.abstentions ?? 0) < decisions);
-  const changes = voters.map((name) => ({ name, size: Math.abs(after[name]! - (before[name] ?? 1)) }));
-  const [largest] = changes.toSorted((a, b) => b.size - a.size);
-  if (enabled && largest !== undefined && largest.size > 0) {
-    parts.push(`${largest.name} ${multiplier(before[largest.name])} -> ${multiplier(after[largest.name])}`);
-  }
-  const trends = Object.entries(providers).flatMap(([name, { trend }]) =>
-    // Before version 1.0.0 a trend was no slope.
-    trend?.slope_pct === undefined ? [] : [{ name, ...trend }],
-  );
-  const [clearest] = trends.toSorted(
-    (a, b) => Math.abs(b.slope_pct / b.standard_error_pct) - Math.abs(a.slope_pct / a.standard_error_pct),
-  );
-  if (clearest !== undefined) {
-    const slope = `${signed(clearest.slope_pct, 1)}±${fixed(clearest.standard_error_pct, 1)}`;
-    parts.push(`win rate of ${clearest.name} ${slope} a chunk`);
-  }
-  return parts.join("; ");
+/** Whether the screen has no line for each chunk. */
+export function areGrouped({ quarterly_breakdown: chunks }: Summary): boolean {
+  return chunks.length > MAX_ROWS;
 }
 
 /** A row for each chunk, or for as many chunks together as 12 rows need. */
-function chunkRows({ quarterly_breakdown: chunks }: Summary): string {
-  const size = Math.ceil(chunks.length / MAX_ROWS);
-  if (size <= 1) {
+function chunkRows(summary: Summary): string {
+  const { quarterly_breakdown: chunks } = summary;
+  if (!areGrouped(summary)) {
     const rows = chunks.map((chunk) => [...chunkCells(chunk), count(chunk.remembered_at_start)]);
     return table([...CHUNK_HEADS, ...columns("remembered")], rows, { rule: false });
   }
+  const size = Math.ceil(chunks.length / MAX_ROWS);
   const groups = Array.from({ length: Math.ceil(chunks.length / size) }, (_, i) =>
     chunks.slice(i * size, (i + 1) * size),
   );

@@ -1,6 +1,6 @@
 /** Layout of plain text: tables, sections and paths. */
 import { dirname, isAbsolute, relative } from "node:path";
-import { lineColumns, paint, visibleLength } from "../cli/terminal.ts";
+import { isTerminal, lineColumns, paint, visibleLength } from "../cli/terminal.ts";
 
 export interface Column {
   readonly title: string;
@@ -9,7 +9,7 @@ export interface Column {
 }
 
 /** Maximum chunks that a table has columns for. */
-const MAX_CHUNKS = 6;
+const MAX_CHUNKS = 12;
 
 /** Columns of a terminal that shows help and summaries without wrapping them itself. */
 export const SCREEN_COLUMNS = 80;
@@ -65,14 +65,14 @@ export interface ChunkRow {
  * A table with a column for each chunk, as many of the last ones as a line has room for.
  *
  * @param options `corner`: title of the names; `last`: titles of the columns after the chunks; `width`: columns of a
- *   line. @default `lineColumns()`
+ *   line. @default those of the terminal, else any number
  */
 export function chunkTable(
   chunks: readonly string[],
   rows: readonly ChunkRow[],
   options: { corner?: string; last?: readonly string[]; width?: number } = {},
 ): string {
-  const { corner = "", last = [], width = lineColumns() } = options;
+  const { corner = "", last = [], width = isTerminal(1) ? lineColumns() : Infinity } = options;
   const build = (shown: number): string =>
     table(
       [words(corner), ...columns(...chunks.slice(-shown), ...last)],

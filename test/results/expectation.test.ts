@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { expectationBins, sumExpectations } from "../../lib/results/expectation.ts";
+import { expectationBins, meanSize, sumExpectations } from "../../lib/results/expectation.ts";
 import { costFigures, sumCosts } from "../../lib/results/costs.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";
 
@@ -24,6 +24,15 @@ test("expected and realized R stand side by side, by what was expected, over all
     },
     { from: 0.2, to: null, trades: 1, mean_expected_r: 0.5, mean_realized_r: 1.5, standard_error_r: null },
   ]);
+});
+
+test("the mean size follows from what was expected: 0.02 of a loss, all of it from 0.05 R on", () => {
+  const bins = expectationBins([
+    sumExpectations([traded(-0.02, -1), traded(0.01, 1), traded(0.03, 1), traded(0.3, 0)]),
+  ]);
+  // 0.02, 0.2, 0.6 and 1.
+  expect(meanSize(bins)).toBeCloseTo(1.82 / 4, 12);
+  expect(meanSize([])).toBeNull();
 });
 
 test("costs add up, and break even where the same trades would have made nothing", () => {

@@ -71,7 +71,7 @@ test("the summary of an older version is shown without the figures that it lacks
   const older = { ...kept, total_return_pct, quarterly_breakdown, providers: trends } as unknown as Summary;
   const run = { summary: older, memoryDir: "data/memory", state: "" };
   const labels = renderSummary(run).match(/^[A-Z]\w+/gm);
-  expect(labels).toEqual(["Run", "Result", "Changed", "Files"]);
+  expect(labels).toEqual(["Run", "Result", "Files"]);
   expect(renderSummary(run)).not.toMatch(/NaN|undefined|a chunk/);
   expect(renderFullSummary(run)).not.toMatch(/NaN|undefined/);
 });
@@ -80,23 +80,53 @@ describe("a line says", () => {
   const lineOf = (label: string, changes: Partial<Summary> = {}): string | undefined =>
     shown(changes).find((line) => line.startsWith(label));
 
-  test("what costs took, in money and in R of a trade", () => {
+  test("what costs took, and how high they may be", () => {
     const costs = { fees: 220.4, spread: 51.6, slippage: 95 };
-    const inR = { fees: 10, spread: 3, slippage: 5.8 };
-    expect(lineOf("Costs", { costs, costs_r: inR, total_trades: 400 })).toBe(
-      "Costs      367, 0.047 R a trade: fees 220, spread 52, slippage 95",
+    expect(lineOf("Costs", { costs, break_even_cost_multiple: 1.4 })).toBe(
+      "Costs      367: fees 220, spread 52, slippage 95; break-even at 1.40x",
+    );
+    expect(lineOf("Costs", { costs, break_even_cost_multiple: null })).toBe(
+      "Costs      367: fees 220, spread 52, slippage 95; a loss without them, too",
     );
     expect(lineOf("Costs", { costs: { fees: 0, spread: 0, slippage: 0 } })).toBe("Costs      none");
   });
 
-  test("what was expected beside what came, and how high costs may be", () => {
-    const total = { trades: 402, mean_expected_r: -0.0021, mean_realized_r: 0.0141, standard_error_r: 0.0562 };
-    expect(lineOf("Edge", { expected_and_realized: total, break_even_cost_multiple: 1.4 })).toBe(
-      "Edge       after costs +0.014±0.056 R a trade, expected -0.002; break-even 1.40x",
+  // 18.8 R of costs in 400 trades are 0.047 R a trade.
+  const costs_r = { fees: 10, spread: 3, slippage: 5.8 };
+
+  test("what a trade earned in R before costs and after, with memory and without", () => {
+    const total = { trades: 400, mean_expected_r: -0.002, mean_realized_r: -0.014, standard_error_r: 0.0562 };
+    const edge = { mean_result_r: 0.033, costs_r, total_trades: 400 };
+    expect(lineOf("Edge", { ...edge, expected_and_realized: total })).toBe(
+      "Edge       +0.033 R a trade, -0.014±0.056 R after costs, whatever its size",
     );
-    expect(lineOf("Edge", { expected_and_realized: null, break_even_cost_multiple: null })).toBe(
-      "Edge       break-even -",
+    expect(lineOf("Edge", { ...edge, expected_and_realized: null })).toBe(
+      "Edge       +0.033 R a trade, -0.014 R after costs, whatever its size",
     );
+  });
+
+  test("that results beyond 3 R are cut before costs alone", () => {
+    const total = { trades: 400, mean_expected_r: 0, mean_realized_r: -0.358, standard_error_r: 0.673 };
+    const lines = shown({ mean_result_r: 0.168, costs_r, total_trades: 400, expected_and_realized: total });
+    const edge = lines.findIndex((line) => line.startsWith("Edge"));
+    // -0.358 + 0.047.
+    expect(lines[edge + 1]).toBe("           +0.168 counts trades beyond ±3 R as ±3 R; without that it is -0.311 R");
+  });
+
+  test("how much memory reduced the bets, and what shows whether that helped", () => {
+    const bin = { mean_realized_r: 0, standard_error_r: null };
+    const losing = { ...bin, from: null, to: 0, trades: 2, mean_expected_r: -0.1 };
+    const half = { ...bin, from: 0, to: 0.05, trades: 1, mean_expected_r: 0.025 };
+    const full = { ...bin, from: 0.05, to: 0.1, trades: 1, mean_expected_r: 0.08 };
+    // (2 x 0.02 + 0.5 + 1) / 4 = 0.385; 1 and 1/2 alone have 0.75.
+    const lines = shown({ expectation: [losing, half, full], total_trades: 4 });
+    const sizes = lines.findIndex((line) => line.startsWith("Sizes"));
+    expect(lines.slice(sizes, sizes + 2)).toEqual([
+      "Sizes      mean 0.39 of full, 0.02 for the 2 of 4 expected to lose",
+      "           compare-memory with the same flags shows whether that helped",
+    ]);
+    expect(lineOf("Sizes", { expectation: [half, full] })).toBe("Sizes      mean 0.75 of full");
+    expect(lineOf("Sizes", { expectation: [] })).toBeUndefined();
   });
 
   test("how it traded", () => {
@@ -105,13 +135,9 @@ describe("a line says", () => {
       long: { ...side, total_trades: 210, total_pnl: -620.4 },
       short: { ...side, total_trades: 191, total_pnl: 1252 },
     };
-    const totals = { total_trades: 401, overall_win_rate: 43.5, mean_result_r: 0.033, sides };
-    expect(lineOf("Trades", totals)).toBe("Trades     401, 43.5% won, +0.033 R; long 210 (-620), short 191 (+1,252)");
-    expect(lineOf("Exits", { mean_holding_hours: 36.6, exits: { stop: 184, end_of_run: 3 } })).toBe(
-      "Exits      held 37 h; stop 184, end 3",
-    );
-    expect(lineOf("Decisions", { decisions: 10, actions: { buy: 2, sell: 1, hold: 7 }, exposure_pct: 50 })).toBe(
-      "Decisions  10: BUY 2, SELL 1, HOLD 7; exposed 50.0% of the time",
+    const totals = { total_trades: 401, overall_win_rate: 43.5, exposure_pct: 50, sides };
+    expect(lineOf("Trades", totals)).toBe(
+      "Trades     401, 43.5% won; long 210 (-620), short 191 (+1,252); exposed 50.0%",
     );
   });
 
@@ -131,13 +157,53 @@ describe("a line says", () => {
     expect(lineOf("Held", { buy_and_hold: { A: held(1) } })).toBe("Held       A +1.0%");
   });
 
-  test("how the same trades would have done at random, where a line is left for it", () => {
+  test("how often the same trades would have done worse at random times", () => {
     const entry = { draws: 200, percentile: 52, random_mean_pnl_pct: -0.081, run_mean_pnl_pct: -0.07 };
     const random_entry = entry as Summary["random_entry"];
-    const line = "At random  mean trade -0.07%, above 52% of 200 draws (mean -0.08%)";
-    expect(lineOf("At random", { random_entry, quarterly_breakdown: chunksOf(4) })).toBe(line);
-    expect(lineOf("At random", { random_entry: null, quarterly_breakdown: chunksOf(4) })).toBeUndefined();
-    expect(lineOf("At random", { random_entry, quarterly_breakdown: chunksOf(12) })).toBeUndefined();
+    expect(lineOf("At random", { random_entry })).toBe(
+      "At random  the same trades at random times did worse in 52% of 200 draws",
+    );
+    expect(lineOf("At random", { random_entry: null })).toBeUndefined();
+  });
+
+  test("that there were no trades", () => {
+    const none = shown({ total_trades: 0, costs: { fees: 0, spread: 0, slippage: 0 } });
+    expect(none).toContain("Trades     none");
+    expect(none.some((line) => /^(Edge|Exits)/.test(line))).toBeFalse();
+  });
+});
+
+describe("--full begins with the screen, and adds", () => {
+  const full = (changes: Partial<Summary> = {}): string =>
+    renderFullSummary({ summary: { ...summary, ...changes }, memoryDir: "data/memory", state: "" });
+  const detailOf = (label: string, changes: Partial<Summary> = {}): string | undefined =>
+    full(changes)
+      .split("\n")
+      .find((line) => line.startsWith(label));
+
+  test("how it traded, beside what the screen says", () => {
+    expect(full()).toStartWith(`${shown().join("\n")}\n\nRatios `);
+    expect(detailOf("Exits", { mean_holding_hours: 36.6, exits: { stop: 184, end_of_run: 3 } })).toBe(
+      "Exits      held 37 h; stop 184, end 3",
+    );
+    expect(detailOf("Decisions", { decisions: 10, actions: { buy: 2, sell: 1, hold: 7 } })).toBe(
+      "Decisions  10: BUY 2, SELL 1, HOLD 7",
+    );
+    const entry = { draws: 200, percentile: 52, random_mean_pnl_pct: -0.081, run_mean_pnl_pct: -0.07 };
+    expect(detailOf("Mean trade", { random_entry: entry as Summary["random_entry"] })).toBe(
+      "Mean trade -0.07% of its position, at random times -0.08%",
+    );
+  });
+
+  test("every chunk, where the screen groups them", () => {
+    expect(full({ quarterly_breakdown: chunksOf(12) })).not.toContain("\nChunks\n");
+    expect(full({ quarterly_breakdown: chunksOf(13) })).toContain("\nChunks\n");
+  });
+
+  test("what was carried over and learned, of more than one provider", () => {
+    const [[name, some]] = Object.entries(summary.providers) as [[string, Summary["providers"][string]]];
+    expect(full()).toMatch(/^Carried over$.*^What was learned/ms);
+    expect(full({ providers: { [name]: some } })).not.toMatch(/Carried over|What was learned/);
   });
 
   test("what changed most: a multiplier, and the win rate with the clearest slope", () => {
@@ -155,13 +221,13 @@ describe("a line says", () => {
       b: { ...some, trend: { slope_pct: 5, standard_error_pct: 4 } },
       c: { ...some, trend: null },
     };
-    expect(lineOf("Changed", { quarterly_breakdown, providers })).toBe(
+    expect(detailOf("Changed", { quarterly_breakdown, providers })).toBe(
       "Changed    b 1.00x -> 1.10x; win rate of a -3.0±1.0 a chunk",
     );
-    expect(lineOf("Changed", { quarterly_breakdown, providers, memory_enabled: false })).toBe(
+    expect(detailOf("Changed", { quarterly_breakdown, providers, memory_enabled: false })).toBe(
       "Changed    win rate of a -3.0±1.0 a chunk",
     );
-    expect(lineOf("Changed", { quarterly_breakdown, providers: {}, memory_enabled: false })).toBeUndefined();
+    expect(detailOf("Changed", { quarterly_breakdown, providers: {}, memory_enabled: false })).toBeUndefined();
   });
 
   test("what changed most, among the providers that have voted", () => {
@@ -171,12 +237,6 @@ describe("a line says", () => {
     ];
     const some = { ...Object.values(summary.providers)[0]!, trend: null };
     const providers = { a: some, b: { ...some, abstentions: summary.decisions } };
-    expect(lineOf("Changed", { quarterly_breakdown, providers })).toBe("Changed    a 1.00x -> 0.80x");
-  });
-
-  test("that there were no trades", () => {
-    const none = shown({ total_trades: 0, costs: { fees: 0, spread: 0, slippage: 0 } });
-    expect(none).toContain("Trades     none");
-    expect(none.some((line) => /^(Edge|Exits)/.test(line))).toBeFalse();
+    expect(detailOf("Changed", { quarterly_breakdown, providers })).toBe("Changed    a 1.00x -> 0.80x");
   });
 });
