@@ -28,6 +28,8 @@ export interface VotesFileConfig {
   readonly name: string;
   readonly type: "file";
   readonly path: string;
+  /** The column of the actions. @default `action` or one of its other names */
+  readonly column?: string;
   /** What a vote's timestamp is: when it was known, or the start of the bar at whose end it was. @default "known_at" */
   readonly stamp?: "known_at" | "bar_start";
   /** How long a bar of `stamp: bar_start` is, such as `1d`. @default the run's timeframe */

@@ -6,6 +6,8 @@ export interface WantedColumns {
   readonly optional?: readonly string[];
   /** Other names of a column, in lists. A list counts only if no name of the lists before it is there. */
   readonly aliases?: Readonly<Record<string, readonly (readonly string[])[]>>;
+  /** What else helps where a column is missing or not the only one, for the end of a message. `names`: as the file has them. */
+  readonly advice?: (column: string, names: readonly string[]) => string;
 }
 
 /**
@@ -16,16 +18,20 @@ export interface WantedColumns {
  * @throws {CarryoverError} `BAD_DATA` if a column is missing, or two have its name.
  */
 export function findColumns(names: readonly string[], wanted: WantedColumns, at: FilePosition): readonly number[] {
-  const { columns, optional = [], aliases = {} } = wanted;
+  const { columns, optional = [], aliases = {}, advice = () => "" } = wanted;
   const lower = names.map((name) => name.toLowerCase());
   return [...columns, ...optional].map((column, index) => {
-    const places = [[column], ...(aliases[column] ?? [])]
+    // A column may be called constructor.
+    const others = Object.hasOwn(aliases, column) ? aliases[column]! : [];
+    const places = [[column], ...others]
       .map((list) => lower.flatMap((name, i) => (list.includes(name) ? [i] : [])))
       .find((found) => found.length > 0);
     if (places === undefined) {
       if (index >= columns.length) return -1;
       const found = `the columns ${quote(names.join(","))}`;
-      throw badData(at, { found, expected: `a column ${quote(column)}` });
+      const known = [column, ...(others[0] ?? [])].map(quote);
+      const list = known.length === 1 ? known[0]! : `${known.slice(0, -1).join(", ")} or ${known.at(-1)!}`;
+      throw badData(at, { found, expected: `a column ${list}${advice(column, names)}` });
     }
     const [first, second] = places as [number, number?];
     if (second === undefined) return first;
@@ -33,7 +39,7 @@ export function findColumns(names: readonly string[], wanted: WantedColumns, at:
       throw badData({ ...at, column: names[first]! }, { found: "the column twice", expected: "it once" });
     }
     const found = `the columns ${places.map((place) => quote(names[place]!)).join(" and ")}`;
-    throw badData(at, { found, expected: `one of them, or a column ${quote(column)}` });
+    throw badData(at, { found, expected: `one of them, or a column ${quote(column)}${advice(column, names)}` });
   });
 }
 

@@ -140,7 +140,7 @@ export function readProviderFile(
  */
 export async function votesIn(
   bytes: Uint8Array<ArrayBuffer>,
-  { name, stamp, bar, timezone, confidence_scale: confidenceScale }: VotesFileConfig,
+  { name, column, stamp, bar, timezone, confidence_scale: confidenceScale }: VotesFileConfig,
   options: {
     path: string;
     assets: readonly string[];
@@ -151,6 +151,7 @@ export async function votesIn(
   const { path: file, assets, timeframeMs, onNote } = options;
   const votes = await parseVotes(bytes, {
     file,
+    column,
     confidenceScale,
     stamp,
     timezone,

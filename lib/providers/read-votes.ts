@@ -1,7 +1,7 @@
 import type { ConfidenceScale, VotesFileConfig } from "../config/config.ts";
 import { badData, type FilePosition, quote, TIMESTAMP_ALIASES } from "../market/bar.ts";
 import { CsvReader } from "../market/csv-reader.ts";
-import type { RowReader } from "../market/find-columns.ts";
+import type { RowReader, WantedColumns } from "../market/find-columns.ts";
 import { isParquet, readParquetTable } from "../market/formats/parquet.ts";
 import { RowTimes } from "../market/row-times.ts";
 import { TableReader } from "../market/table-reader.ts";
@@ -15,17 +15,31 @@ import type { FileVote, FileVotes } from "./votes-file.ts";
 /** Size limit of a file of votes, also unpacked: some two million. */
 export const MAX_VOTES_BYTES: number = 1 << 27;
 
-const VOTES_TABLE = {
-  columns: ["timestamp", "action"],
-  optional: ["asset", "confidence"],
-  aliases: {
-    timestamp: TIMESTAMP_ALIASES,
-    action: [["signal", "position", "side", "direction"]],
-    asset: [["symbol", "ticker", "pair", "instrument"]],
-  },
+const ALIASES = {
+  timestamp: TIMESTAMP_ALIASES,
+  action: [["signal", "position", "side", "direction"]],
+  asset: [["symbol", "ticker", "pair", "instrument"]],
 } as const;
 
-/** The columns above, by their index. */
+const STAMPS =
+  "stamp: bar_start for starts of bars, as pandas labels them, or stamp: known_at for when each vote was known";
+
+/** The columns of a file of votes. */
+function columnsOf({ column, stamp }: VotesFileOptions): WantedColumns {
+  return {
+    columns: ["timestamp", column?.toLowerCase() ?? "action"],
+    optional: ["asset", "confidence"],
+    aliases: ALIASES,
+    advice: (missing, names) => {
+      if (missing !== "action") return "";
+      const needsStamp = stamp === undefined && !names.some((name) => name.toLowerCase() === "timestamp");
+      const named = ", or the one that column: names in the provider's configuration";
+      return `${named}${needsStamp ? `; its times need ${STAMPS}` : ""}`;
+    },
+  };
+}
+
+/** The columns by their index. */
 const [TIMESTAMP, ACTION, ASSET, CONFIDENCE] = [0, 1, 2, 3] as const;
 
 const WORDS: ReadonlyMap<string, Action> = new Map([
@@ -49,6 +63,8 @@ export interface VotesFileOptions {
   readonly assets?: readonly string[] | undefined;
   /** What the times are. It is needed where their column is not called `timestamp`, and changes nothing here. */
   readonly stamp?: VotesFileConfig["stamp"];
+  /** The column of the actions. @default `action` or one of its other names */
+  readonly column?: string | undefined;
   /** The zone of times that state none: an IANA name or an offset. @default UTC, and a note says so */
   readonly timezone?: string | undefined;
   /** Says what the file lacks and what is taken in its place. */
@@ -62,7 +78,8 @@ export interface VotesFileOptions {
  */
 export async function parseVotes(bytes: Uint8Array<ArrayBuffer>, options: VotesFileOptions): Promise<FileVotes> {
   const { file } = options;
-  if (isParquet(bytes)) return votesOf(new TableReader(await readParquetTable(bytes, file), VOTES_TABLE), options);
+  if (isParquet(bytes))
+    return votesOf(new TableReader(await readParquetTable(bytes, file), columnsOf(options)), options);
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return parseVotesCsv(bytes, options);
   const unpacked = await gunzip(bytes, { maxBytes: MAX_VOTES_BYTES, refuse: (details) => badData({ file }, details) });
   return parseVotesCsv(unpacked, options);
@@ -75,7 +92,7 @@ export async function parseVotes(bytes: Uint8Array<ArrayBuffer>, options: VotesF
  * @throws {CarryoverError} `BAD_DATA` with line and column.
  */
 export function parseVotesCsv(bytes: Uint8Array, options: VotesFileOptions): FileVotes {
-  return votesOf(new CsvReader(bytes, { file: options.file, ...VOTES_TABLE }), options);
+  return votesOf(new CsvReader(bytes, { file: options.file, ...columnsOf(options) }), options);
 }
 
 function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
@@ -119,9 +136,7 @@ function assertTimesAreKnown(rows: RowReader, { file, stamp }: VotesFileOptions)
   const name = rows.nameOf(TIMESTAMP);
   if (stamp !== undefined || name.toLowerCase() === "timestamp") return;
   const found = `times in ${name === "" ? "a column without a name" : `the column ${quote(name)}`}`;
-  const expected =
-    'a column "timestamp", or what they are in the provider\'s configuration: stamp: bar_start for starts of bars, as pandas ' +
-    "labels them, or stamp: known_at for when each vote was known";
+  const expected = `a column "timestamp", or what they are in the provider's configuration: ${STAMPS}`;
   throw badData({ file }, { found, expected });
 }
 

@@ -86,6 +86,15 @@ describe("parseConfig()", () => {
     await expect(parse(file("stamp: bar_start, bar: 1M"))).rejects.toThrow('expected a timeframe such as "15m"');
   });
 
+  test("takes the name of a column of votes", async () => {
+    const file = (column: string): string =>
+      `providers: [{ name: mine, type: file, path: votes.csv, column: ${column} }]`;
+    expect((await parse(file("pos"))).providers[0]).toMatchObject({ column: "pos" });
+    await expect(parse(file("0"))).rejects.toThrow(
+      'found 0 for providers[0].column, expected the name of a column, such as "signal"',
+    );
+  });
+
   test("takes the zone of votes and of features by a name or an offset", async () => {
     const yaml = (zone: string): string =>
       `backtest: { features_timezone: "${zone}" }\nproviders: [{ name: mine, type: file, path: votes.csv, timezone: "${zone}" }]`;

@@ -165,7 +165,7 @@ describe("parseBarsCsv() refuses, with line and column,", () => {
     [
       "no column of times",
       "day,open,high,low,close\n",
-      'found the columns "day,open,high,low,close" in line 1, expected a column "timestamp"',
+      'found the columns "day,open,high,low,close" in line 1, expected a column "timestamp", "date", "datetime", "time" or "open_time"',
     ],
     [
       "two columns of times",

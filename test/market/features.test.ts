@@ -24,6 +24,10 @@ describe("parseFeaturesCsv()", () => {
     });
   });
 
+  test("may be called constructor", () => {
+    expect(parse("timestamp,constructor\n2021-01-01,1\n").rows[0]!.values).toEqual([1]);
+  });
+
   test("takes times without a zone in the one that is named, else as UTC, and tells of it", () => {
     const bytes = new TextEncoder().encode("timestamp,a\n2021-01-04 09:30,1\n2021-01-04T16:00Z,2\n");
     let calls = 0;

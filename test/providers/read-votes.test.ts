@@ -78,6 +78,14 @@ describe("parseVotesCsv() reads votes as pandas writes them:", () => {
     expect(actions(parse(text, options))).toEqual(THREE_VOTES);
   });
 
+  test("the column that is named, in any case and beside one called action", () => {
+    const text = "timestamp,Action,Pos\n2021-01-01,SELL,1\n2021-01-02,BUY,-1\n2021-01-03,BUY,0\n";
+    expect(actions(parse(text, { ...options, column: "pos" }))).toEqual(THREE_VOTES);
+    expect(refusal(text, { ...options, column: "position" })).toBe(
+      'found the columns "timestamp,Action,Pos" in line 1, expected a column "position"',
+    );
+  });
+
   test("without confidences each vote has 60, and a note says so", () => {
     const notes: string[] = [];
     const votes = parse(`timestamp,asset,action\n2021-01-01T00:00Z,BTCUSD,BUY\n`, {
@@ -217,7 +225,7 @@ describe("parseVotesCsv() refuses what may mean two things:", () => {
 
   test("two columns that may be the action", () => {
     expect(refusal("timestamp,asset,signal,position\n2021-01-01,A,1,1\n")).toBe(
-      'found the columns "signal" and "position" in line 1, expected one of them, or a column "action"',
+      'found the columns "signal" and "position" in line 1, expected one of them, or a column "action", or the one that column: names in the provider\'s configuration',
     );
   });
 
@@ -237,8 +245,21 @@ describe("parseVotesCsv() refuses, naming line and column,", () => {
     ["blanks in place of all actions", `${HEADER}\n2021-01-01,A,,\n`, "found no votes, expected at least one"],
     [
       "a missing column",
-      "timestamp,asset,confidence\n",
-      'found the columns "timestamp,asset,confidence" in line 1, expected a column "action"',
+      "timestamp,asset,confidence,pos\n",
+      'found the columns "timestamp,asset,confidence,pos" in line 1, expected a column "action", "signal", "position", "side" or ' +
+        '"direction", or the one that column: names in the provider\'s configuration',
+    ],
+    [
+      "a missing column of a file whose times may be those of a bar's start",
+      ",0\n",
+      'found the columns ",0" in line 1, expected a column "action", "signal", "position", "side" or "direction", or the one that ' +
+        "column: names in the provider's configuration; its times need stamp: bar_start for starts of bars, as pandas labels them, or stamp: known_at " +
+        "for when each vote was known",
+    ],
+    [
+      "no column of times",
+      "day,action\n",
+      'found the columns "day,action" in line 1, expected a column "timestamp", "date", "datetime", "time" or "open_time"',
     ],
     ["a short line", withLine("2021-01-01,A,BUY"), "found 3 fields in line 3, expected 4 as in the header"],
     [
