@@ -24,8 +24,8 @@ run() {
 }
 
 sh -ec "$get_bars" >/dev/null
-# Exit code 3 if there are no bars of that day, a key or a program is missing; 4 if memory is damaged, which a run does not notice.
-run doctor --set backtest.start="$day" --set backtest.end="$next"
+# Exit code 3 if there are no bars of that day, a key or a program is missing, or memory that backups have; 4 if memory is damaged, which a run does not notice.
+run doctor --backup-dir "$backups" --set backtest.start="$day" --set backtest.end="$next"
 run run-chunks --start "$day" --end "$next" --require-bars
 # Exit code 4, and no older backup removed, if what it copied is damaged.
 run backup create --backup-dir "$backups" --answers --keep-last 30

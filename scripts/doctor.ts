@@ -5,9 +5,11 @@ import { memoryFolder } from "../lib/config/memory-folder.node.ts";
 import { CarryoverError } from "../lib/errors.ts";
 import { checkHealth, checkInstallation } from "../lib/maintenance/doctor.node.ts";
 import { failureOf, type HealthCheck } from "../lib/maintenance/health.ts";
+import type { LostMemory } from "../lib/maintenance/memory-health.node.ts";
 import { scriptCommand } from "../lib/util/command-line.node.ts";
+import { shellWord } from "../lib/util/names.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS } from "./cli/args.ts";
-import { commandOnMemory, loadConfig } from "./cli/config-flags.ts";
+import { commandOnMemory, loadConfig, locateBackupDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, EXIT_MISSING, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import { allowsRuns, renderHealth } from "./text/doctor.ts";
@@ -17,7 +19,14 @@ const COMMAND = {
     "Says whether this machine can run: engine, packages, sentence model, bars, providers and their files, memory, disk, free space, clock. Below " +
     "what is not well stands the command that cures it. A small file is written beside memory for a moment, to time the disk.",
   usage: ["bun scripts/doctor.ts [flags]"],
-  flags: SHARED_FLAGS,
+  flags: {
+    "backup-dir": {
+      type: "string",
+      value: "DIR",
+      help: "backups, or s3://bucket/prefix, that tell a lost memory from a new one (default: backups, beside memory)",
+    },
+    ...SHARED_FLAGS,
+  },
   examples: ["bun scripts/doctor.ts", "bun scripts/doctor.ts --json | jq .ready"],
 } as const;
 
@@ -46,19 +55,33 @@ function toFailure(thrown: unknown): CarryoverError {
 }
 
 async function checkConfigured(
-  flags: FlagValues<typeof SHARED_FLAGS>,
+  flags: FlagValues<(typeof COMMAND)["flags"]>,
   signal: AbortSignal,
 ): Promise<readonly HealthCheck[]> {
   const { config, baseDir } = await loadConfig(flags);
   const dir = flags["memory-dir"];
+  const memoryDir = dir === undefined ? memoryFolder(config) : resolve(dir);
+  const backupDir = locateBackupDir(memoryDir, flags["backup-dir"]);
   const progress = shareProgress();
   return checkHealth({
     config,
     baseDir,
-    memoryDir: dir === undefined ? memoryFolder(config) : resolve(dir),
+    memoryDir,
     repairCommand: commandOnMemory(`${scriptCommand("memory-stats")} --repair`, flags),
+    findLost: () => findLost(memoryDir, backupDir),
     nowMs: Date.now(),
     signal,
     onSteps: progress.update,
   }).finally(progress.clear);
+}
+
+async function findLost(memoryDir: string, backupDir: string): Promise<LostMemory | undefined> {
+  const { fullestOf, listBackups } = await import("../lib/backup/list.node.ts");
+  const backups = await listBackups(backupDir);
+  if (backups.length === 0) return undefined;
+  const { id, outcomes } = fullestOf(backups);
+  if (outcomes === 0) return undefined;
+  const [to, from] = [memoryDir, backupDir].map(shellWord);
+  const restoreCommand = `${scriptCommand("backup")} restore ${id} --to ${to} --backup-dir ${from}`;
+  return { backupDir, outcomes, restoreCommand };
 }

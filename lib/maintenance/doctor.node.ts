@@ -9,26 +9,19 @@ import { type Config, isRecorded, SYNTHETIC } from "../config/config.ts";
 import { fetchCommand, loadEmbedder } from "../embed/load.node.ts";
 import { CarryoverError } from "../errors.ts";
 import { attempt, CREATE_ONLY, discard, systemCodeOf, temporaryName, withFile, writeAll } from "../storage/fs.node.ts";
-import type { OnSteps } from "../util/async.ts";
 import { projectCommand } from "../util/command-line.node.ts";
 import { isoDate } from "../util/time.ts";
-import type { Finding } from "./finding.ts";
 import { checkProviderFiles } from "./provider-files.node.ts";
+import { checkMemoryFolder, type MemoryHealthOptions, OTHER_FOLDER, permissionCure } from "./memory-health.node.ts";
 import { checkOrFailure, failureOf, type HealthCheck, ok } from "./health.ts";
 
 /** What is checked, besides the installation. */
-export interface HealthOptions {
+export interface HealthOptions extends MemoryHealthOptions {
   readonly config: Config;
   /** The folder that the paths of providers start from. */
   readonly baseDir: string;
-  /** The memory folder, absolute. */
-  readonly memoryDir: string;
-  /** The command that repairs it. */
-  readonly repairCommand: string;
   /** The wall clock, epoch ms. */
   readonly nowMs: number;
-  readonly signal: AbortSignal;
-  readonly onSteps?: OnSteps | undefined;
 }
 
 const PROJECT_DIR = join(import.meta.dirname, "../..");
@@ -64,7 +57,7 @@ const SLOW_SYNC_MS = 100;
 /** `f_type` of Linux's file systems in memory: tmpfs and ramfs (statfs(2)). */
 const IN_MEMORY = [0x0102_1994, 0x8584_58f6];
 
-const FREE_SPACE = "free some space, or name a folder on another disk: --memory-dir DIR";
+const FREE_SPACE = "free some space, or move memory to another disk and name it: --memory-dir DIR";
 
 const MIN_FREE_BYTES = 50e6;
 const LOW_FREE_BYTES = 1e9;
@@ -92,14 +85,14 @@ export async function checkHealth(options: HealthOptions): Promise<readonly Heal
   const { config, memoryDir } = options;
   const memory = await checkMemoryFolder(options);
   // Nothing is written into a folder of somebody else's.
-  const folder = existingFolder(memory.state === "missing" ? dirname(memoryDir) : memoryDir);
+  const folder = existingFolder(memory.cure === OTHER_FOLDER ? dirname(memoryDir) : memoryDir);
   return [
     await checkModel(config),
     await checkBars(config),
     await checkProviders(options),
     await checkProviderFiles(options),
     memory,
-    checkDisk(folder),
+    checkDisk(folder, memoryDir),
     checkSpace(folder),
     checkClock(options),
   ];
@@ -200,38 +193,14 @@ async function checkProviders({ config, baseDir }: HealthOptions): Promise<Healt
   return { name, state: "missing", found: [...problems].join("; "), folder: null, cure };
 }
 
-async function checkMemoryFolder({ memoryDir, repairCommand, signal, onSteps }: HealthOptions): Promise<HealthCheck> {
-  const name = "memory";
-  if (!fs.existsSync(memoryDir)) return ok(name, "none yet; a run makes it", memoryDir);
-  return checkOrFailure(name, "name another folder: --memory-dir DIR", async () => {
-    const { openToRead } = await import("../memory/open-to-read.node.ts");
-    const { checkMemory } = await import("./check.ts");
-    const { outcomes, runs, findings } = await checkMemory(await openToRead(memoryDir), { signal, onSteps });
-    const damaged = findings.filter((finding) => finding.damaged);
-    if (damaged.length > 0) {
-      const found = `damaged files: ${damaged.length}, such as: ${damaged[0]!.problem}`;
-      return { name, state: "damaged", found, folder: memoryDir, cure: cureOf(damaged, repairCommand) };
-    }
-    return ok(name, `sound: outcomes ${outcomes}, runs ${runs}`, memoryDir);
-  });
-}
-
-/** The first thing to do: what is left after a repair, only a run or a person can mend. */
-function cureOf(damaged: readonly Finding[], repairCommand: string): string {
-  if (damaged.some(({ remedy }) => remedy !== "run" && remedy !== "person")) return repairCommand;
-  return damaged.some(({ remedy }) => remedy === "run")
-    ? "repeat the run-chunks command of that run"
-    : "move the file away if it is not yours, or repeat reset-providers --forget";
-}
-
 /** Measures how long the disk takes to make a small write durable. */
-function checkDisk(folder: string): HealthCheck {
+function checkDisk(folder: string, memoryDir: string): HealthCheck {
   const name = "disk";
   try {
     const ms = medianSyncMs(folder);
     const measured = { sync_ms: ms };
     const found = `a sync takes ${ms.toFixed(ms < 1 ? 3 : 1)} ms, median of ${SYNCS}`;
-    const cure = "name a folder on another disk: --memory-dir DIR";
+    const cure = "move memory to another disk and name it: --memory-dir DIR";
     if (IN_MEMORY.includes(fs.statfsSync(folder).type)) {
       const volatile = "kept in RAM, lost when the machine restarts";
       return { name, state: "note", found: volatile, folder, cure, ...measured };
@@ -240,7 +209,8 @@ function checkDisk(folder: string): HealthCheck {
     return { ...check, ...measured };
   } catch (error) {
     const isFull = error instanceof CarryoverError && ["ENOSPC", "EDQUOT"].includes(systemCodeOf(error.cause));
-    return failureOf(name, error, isFull ? FREE_SPACE : "name a folder that can be written: --memory-dir DIR");
+    const cure = isFull ? FREE_SPACE : "let this user write there; a new memory may be elsewhere: --memory-dir DIR";
+    return failureOf(name, error, (folder === memoryDir ? permissionCure(folder, error) : undefined) ?? cure);
   }
 }
 
@@ -288,7 +258,8 @@ function checkClock({ nowMs }: HealthOptions): HealthCheck {
   return { name, state: "note", found, folder: null, cure: "timedatectl set-ntp true" };
 }
 
-/** The nearest folder that exists, at a path or above. */
+/** The nearest folder that exists and may be looked at, at a path or above. */
 function existingFolder(path: string): string {
-  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? path : existingFolder(dirname(path));
+  const isThere = fs.existsSync(path) && fs.statSync(path).isDirectory();
+  return isThere ? path : existingFolder(dirname(path));
 }

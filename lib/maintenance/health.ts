@@ -37,7 +37,8 @@ export async function checkOrFailure(
   try {
     return await check();
   } catch (error) {
-    return failureOf(name, error, cure);
+    // What the operating system refuses, no other folder or download cures: the message says what does.
+    return failureOf(name, error, error instanceof CarryoverError && error.code === "IO" ? undefined : cure);
   }
 }
 

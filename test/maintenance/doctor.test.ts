@@ -41,6 +41,7 @@ async function checkNamed(
     baseDir: options.baseDir ?? PROJECT_DIR,
     memoryDir: join(tmpdir(), "carryover-no-memory"),
     repairCommand: "",
+    findLost: async () => undefined,
     nowMs: options.nowMs ?? Date.now(),
     signal: new AbortController().signal,
   });
@@ -118,7 +119,7 @@ test("a full disk is cured by space, not by another folder's permissions", async
   try {
     expect(await checkNamed("disk")).toMatchObject({
       state: "missing",
-      cure: "free some space, or name a folder on another disk: --memory-dir DIR",
+      cure: "free some space, or move memory to another disk and name it: --memory-dir DIR",
     });
   } finally {
     full.mockRestore();

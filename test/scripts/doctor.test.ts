@@ -1,11 +1,23 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createBackup } from "../../lib/backup/create.node.ts";
 import type { HealthCheck } from "../../lib/maintenance/health.ts";
 import manifest from "../../package.json";
 import { PROJECT_DIR } from "../samples.ts";
-import { resultOf, runScript } from "./run-script.ts";
+import { makeOutcomes } from "../memory/outcome-samples.ts";
+import { resultOf, runScript, writeMemory } from "./run-script.ts";
 
 const work = mkdtempSync(join(tmpdir(), "carryover-doctor-"));
 afterAll(() => rmSync(work, { recursive: true }));
@@ -96,6 +108,53 @@ describe("doctor", () => {
     writeFileSync(join(foreign, "thesis.txt"), "");
     const { code, checks } = await examine(["--memory-dir", foreign]);
     expect([code, checks["memory"]!.state, checks["disk"]!.folder]).toEqual([3, "missing", work]);
+  });
+
+  test("a memory that is gone or empty, and that backups have, is missing: the cure restores the fullest", async () => {
+    const place = mkdtempSync(join(work, "lost-"));
+    const [memoryDir, backupDir] = [join(place, "memory"), join(place, "backups")];
+    await writeMemory(memoryDir, makeOutcomes(3));
+    const now = new Date("2021-04-01T06:00:00Z");
+    await createBackup({ memoryDir, backupDir, now });
+    rmSync(memoryDir, { recursive: true });
+    mkdirSync(memoryDir);
+    await createBackup({ memoryDir, backupDir, now });
+    const found =
+      `no outcomes, and 3 in backups in "${backupDir}": is its disk mounted, and the name right? ` +
+      "A new memory needs another --backup-dir";
+    const cure = `bun scripts/backup.ts restore 20210401T060000Z --to ${memoryDir} --backup-dir ${backupDir}`;
+    for (const isGone of [false, true]) {
+      if (isGone) rmSync(memoryDir, { recursive: true });
+      const { code, checks } = await examine(["--memory-dir", memoryDir]);
+      expect([code, checks["memory"]]).toEqual([
+        3,
+        { name: "memory", state: "missing", found, folder: memoryDir, cure },
+      ]);
+    }
+    const other = ["--memory-dir", join(place, "elsewhere/memory")];
+    expect((await examine(other)).checks["memory"]).toMatchObject({ state: "ok", found: "none yet; a run makes it" });
+    expect((await examine([...other, "--backup-dir", backupDir])).checks["memory"]!.state).toBe("missing");
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  const cannotRefuse = process.platform !== "linux" || (isRoot && Bun.which("setpriv") === null);
+  test.skipIf(cannotRefuse)("files that somebody else wrote are given back, not left for another memory", async () => {
+    const memoryDir = join(mkdtempSync(join(work, "refused-")), "memory");
+    await writeMemory(memoryDir, makeOutcomes(1));
+    const file = join(memoryDir, "provider_performance.json");
+    chmodSync(file, 0);
+    const script = [process.execPath, join(PROJECT_DIR, "scripts/doctor.ts"), "--memory-dir", memoryDir, "--json"];
+    // Without its capabilities, root is refused as anybody is.
+    const command = isRoot ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all", ...script] : script;
+    const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const { code, stdout } = await resultOf(child);
+    const { checks } = reportIn(stdout);
+    expect([code, checks["disk"]!.folder]).toEqual([3, memoryDir]);
+    expect(checks["memory"]).toMatchObject({
+      state: "missing",
+      found: expect.stringContaining(`Cannot read "${file}": found EACCES`),
+      cure: `sudo chown -R ${process.getuid!()} ${memoryDir} && sudo chmod -R u+rwX ${memoryDir}`,
+    });
   });
 
   test.skipIf(process.platform !== "linux")("exits with 3 where nothing can be written", async () => {

@@ -122,6 +122,20 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     expect([backtest.data_dir, SCRIPT]).toEqual(["market", expect.stringContaining("--data-dir '$home/market'")]);
   });
 
+  test("ends with 3 if memory is gone and backups have it, and makes no new one; restored, the night goes on", async () => {
+    const { home, night } = tradingHome();
+    expect((await night("2021-03-01")).code).toBe(0);
+    const [backup] = await listBackups(join(home, "backups"));
+    rmSync(join(home, "memory"), { recursive: true });
+    const { code, stdout } = await night("2021-03-02");
+    expect([code, stdout.endsWith("Not ready to run: memory\n")]).toEqual([3, true]);
+    expect(existsSync(join(home, "memory"))).toBeFalse();
+    const cure = /-> bun (.*)\n/.exec(stdout)?.[1] ?? "";
+    expect(cure).toEndWith(` restore ${backup!.id} --to '${home}/memory' --backup-dir '${home}/backups'`);
+    expect(Bun.spawnSync(["/bin/sh", "-c", `'${process.execPath}' ${cure}`]).exitCode).toBe(0);
+    expect((await night("2021-03-02")).code).toBe(0);
+  });
+
   test("ends with 4 if memory is damaged, makes and removes no backup, and goes on after what docs/OPERATIONS.md says", async () => {
     const { home, night } = tradingHome();
     expect((await night("2021-03-01")).code).toBe(0);

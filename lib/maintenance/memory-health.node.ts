@@ -1,0 +1,95 @@
+/** Whether memory is there, may be read, and is sound. */
+import fs from "node:fs";
+import { CarryoverError } from "../errors.ts";
+import { attempt } from "../storage/fs.node.ts";
+import type { OnSteps } from "../util/async.ts";
+import { shellWord } from "../util/names.ts";
+import type { Finding } from "./finding.ts";
+import { failureOf, type HealthCheck, ok } from "./health.ts";
+
+export interface MemoryHealthOptions {
+  /** The memory folder, absolute. */
+  readonly memoryDir: string;
+  /** The command that repairs it. */
+  readonly repairCommand: string;
+  /** Looks for a backup with outcomes. Called only if memory has none. */
+  readonly findLost: () => Promise<LostMemory | undefined>;
+  readonly signal: AbortSignal;
+  readonly onSteps?: OnSteps | undefined;
+}
+
+/** What backups have of a memory that has no outcomes. */
+export interface LostMemory {
+  readonly backupDir: string;
+  /** Of the fullest backup. */
+  readonly outcomes: number;
+  /** The command that restores that one. */
+  readonly restoreCommand: string;
+}
+
+const NAME = "memory";
+
+/** The cure where the folder is no memory. */
+export const OTHER_FOLDER = "name another folder: --memory-dir DIR";
+
+export async function checkMemoryFolder(options: MemoryHealthOptions): Promise<HealthCheck> {
+  try {
+    return await lookAt(options);
+  } catch (error) {
+    const isRefused = error instanceof CarryoverError && error.code === "IO";
+    const cure = isRefused ? permissionCure(options.memoryDir, error) : OTHER_FOLDER;
+    return failureOf(NAME, error, cure);
+  }
+}
+
+async function lookAt({ memoryDir, ...options }: MemoryHealthOptions): Promise<HealthCheck> {
+  const { repairCommand, findLost } = options;
+  const stat = attempt("read", memoryDir, () => fs.statSync(memoryDir, { throwIfNoEntry: false }));
+  if (stat === undefined)
+    return lostMemory(memoryDir, await findLost()) ?? ok(NAME, "none yet; a run makes it", memoryDir);
+  const { openToRead } = await import("../memory/open-to-read.node.ts");
+  const { checkMemory } = await import("./check.ts");
+  const { outcomes, runs, findings } = await checkMemory(await openToRead(memoryDir), options);
+  const damaged = findings.filter((finding) => finding.damaged);
+  if (damaged.length > 0) {
+    const found = `damaged files: ${damaged.length}, such as: ${damaged[0]!.problem}`;
+    return { name: NAME, state: "damaged", found, folder: memoryDir, cure: cureOf(damaged, repairCommand) };
+  }
+  const lost = outcomes === 0 ? lostMemory(memoryDir, await findLost()) : undefined;
+  return lost ?? ok(NAME, `sound: outcomes ${outcomes}, runs ${runs}`, memoryDir);
+}
+
+/** A memory without outcomes is no new one if it has backups with some: its disk may not be mounted, or its name mistyped. */
+function lostMemory(folder: string, lost: LostMemory | undefined): HealthCheck | undefined {
+  if (lost === undefined) return undefined;
+  const { backupDir, outcomes, restoreCommand } = lost;
+  const found =
+    `no outcomes, and ${outcomes} in backups in "${backupDir}": is its disk mounted, and the name right? ` +
+    "A new memory needs another --backup-dir";
+  return { name: NAME, state: "missing", found, folder, cure: restoreCommand };
+}
+
+/** The first thing to do: what is left after a repair, only a run or a person can mend. */
+function cureOf(damaged: readonly Finding[], repairCommand: string): string {
+  if (damaged.some(({ remedy }) => remedy !== "run" && remedy !== "person")) return repairCommand;
+  return damaged.some(({ remedy }) => remedy === "run")
+    ? "repeat the run-chunks command of that run"
+    : "move the file away if it is not yours, or repeat reset-providers --forget";
+}
+
+/**
+ * What gives the files of a folder back to its user, after somebody else, such as root, wrote some of them; `undefined` for
+ * another failure.
+ */
+export function permissionCure(folder: string, error: unknown): string | undefined {
+  const cause: NodeJS.ErrnoException | undefined =
+    error instanceof CarryoverError && error.cause instanceof Error ? error.cause : undefined;
+  if (!["EACCES", "EPERM"].includes(cause?.code ?? "") || cause?.path?.startsWith(folder) !== true) return undefined;
+  const uid = process.getuid?.();
+  // Where the folders above may not be entered, nothing is known of it.
+  const owner = fs.existsSync(folder) ? fs.statSync(folder).uid : undefined;
+  if (uid === undefined || owner === undefined) return undefined;
+  if (owner !== uid && owner !== 0) return `run it as the user of the folder: sudo -u '#${owner}' ...`;
+  const dir = shellWord(folder);
+  return `sudo chown -R ${uid} ${dir} && sudo chmod -R u+rwX ${dir}`;
+}
