@@ -37,6 +37,8 @@ export interface ImportedBars {
   /** Such as `UTC`, `-05:00` or `UTC (assumed)`. */
   readonly timezone: string;
   readonly stamp: "start" | "end";
+  /** Whether neither the files nor `options.stamp` say so. */
+  readonly isStartAssumed: boolean;
   /** Such as `1h`. */
   readonly timeframe: string;
   readonly repaired: Repairs;
@@ -80,6 +82,7 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
     format: unique(tables.map((table) => table.bars.format)),
     timezone: unique(read.map(({ timezone }) => timezone)),
     stamp: read.some(({ isEnd }) => isEnd) ? "end" : "start",
+    isStartAssumed: options.stamp === undefined && tables.some(({ bars }, i) => bars.isStartAssumed && !read[i]!.isEnd),
     timeframe: timeframeName(timeframeMs),
     repaired,
   };

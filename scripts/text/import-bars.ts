@@ -22,7 +22,7 @@ export function importJson(result: ImportResult): Readonly<Record<string, unknow
 
 /** @param options `zone`: the time zone that the user named. */
 export function renderImport(result: ImportResult, options: { dryRun: boolean; zone: string | undefined }): string {
-  const { format, timezone, stamp, timeframe, series, file, known, originals } = result;
+  const { format, timezone, stamp, isStartAssumed, timeframe, series, file, known, originals } = result;
   const { bars, gaps } = series;
   const added = known > 0 ? `, ${count(bars.length - known)} new` : "";
   const [first, last] = [bars[0]!, bars.at(-1)!].map((bar) => minute(new Date(bar.timestamp).toISOString()));
@@ -33,7 +33,7 @@ export function renderImport(result: ImportResult, options: { dryRun: boolean; z
   const lines = [
     ["Format", format],
     ["Time zone", timezone + hint + unused],
-    ["Times", `of the bar's ${stamp}`],
+    ["Times", `of the bar's ${stamp}${isStartAssumed ? " (assumed): --stamp end takes them as its end" : ""}`],
     ["Timeframe", timeframe],
     ["Bars", `${count(bars.length)}${added}; ${countOf(gaps, "gap")}`],
     ["From", `${first} to ${last} UTC`],

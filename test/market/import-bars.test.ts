@@ -243,3 +243,23 @@ test("a file with several symbols gives the asset's, however it is written", asy
   expect((await read(text)).series.bars.map(({ open }) => open)).toEqual([10, 10]);
   expect(await refusal(text, { asset: "DOGE" })).toContain('expected one symbol, or one that is "DOGE"');
 });
+
+describe("times are assumed to be those of the bars' starts", () => {
+  const rows = "2021-01-04 00:00,10,12,9,11\n2021-01-04 01:00,10,12,9,11\n";
+  test.each([
+    ["in any table", `date,open,high,low,close\n${rows}`, {}, true],
+    ["without a header", rows, {}, true],
+    ["but not in a column open_time", `open_time,open,high,low,close\n${rows}`, {}, false],
+    ["but not if they are those of ends", `close_time,open,high,low,close\n${rows}`, {}, false],
+    ["but not if their seconds are those of ends", bars([hour(0), hour(1)]).replaceAll(":00,", ":59:59,"), {}, false],
+    ["but not if the user says so", `date,open,high,low,close\n${rows}`, { stamp: "start" }, false],
+    [
+      "but not in a format whose times are starts",
+      "1609718400,10,12,9,11,5,3\n1609722000,10,12,9,11,5,3\n",
+      { format: "kraken" },
+      false,
+    ],
+  ] as const)("%s", async (_, text, options, isAssumed) => {
+    expect((await read(text, options)).isStartAssumed).toBe(isAssumed);
+  });
+});

@@ -36,6 +36,7 @@ describe("import-bars", () => {
     const { code, stdout, stderr } = await run("a.csv");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain("Time zone  UTC (assumed): its times state no zone; --timezone names another\n");
+    expect(stdout).toContain("Times      of the bar's start (assumed): --stamp end takes them as its end\n");
     expect(readFileSync(file, "utf8")).toBe(
       `${HEADER}2021-01-04T00:00:00Z,10,12,9,11,0\n2021-01-04T01:00:00Z,10,12,9,11,0\n`,
     );

@@ -25,6 +25,8 @@ export interface ForeignBars {
   readonly needsZone: NeededZone | undefined;
   /** Whether a time is that of the bar's start or of its end. */
   readonly stamp: "start" | "end";
+  /** Whether nothing says that the times are those of the bars' starts. */
+  readonly isStartAssumed: boolean;
   /** NaN stands for an empty cell, here and in the columns below. */
   readonly open: Float64Array;
   readonly high: Float64Array;
@@ -80,6 +82,8 @@ export interface Layout {
   /** The end of each time that is no part of it, such as the name of a zone. */
   readonly timeSuffix?: string;
   readonly stamp?: "start" | "end";
+  /** Set for a table of any origin, whose times may be those of the bars' ends. */
+  readonly isStartAssumed?: boolean;
   /** Rows between the header and the bars. */
   readonly skipRows?: number;
   /** What prices are divided by. */

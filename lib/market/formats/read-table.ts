@@ -35,6 +35,7 @@ export function readTable(table: Table, layout: Layout): ForeignBars {
     zone: zone ?? layout.zone,
     needsZone: layout.needsZone,
     stamp: layout.stamp ?? "start",
+    isStartAssumed: layout.isStartAssumed ?? false,
     open: numbers(layout.open, priceScale),
     high: numbers(layout.high, priceScale),
     low: numbers(layout.low, priceScale),

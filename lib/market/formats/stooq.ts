@@ -17,6 +17,6 @@ export const stooq: TextFormat = {
     }
     const isWeb = date === 0 && clock === 1 && names[0] === "Date";
     // Anybody's table may begin so.
-    return isWeb ? { format: "table", ...prices, time: [date, clock] } : undefined;
+    return isWeb ? { format: "table", ...prices, time: [date, clock], isStartAssumed: true } : undefined;
   },
 };

@@ -12,7 +12,9 @@ export const tradingView: TextFormat = {
         .map((name) => name.trim())
         .join() === "time,open,high,low,close";
     // Anybody's table may begin so.
-    return prices === undefined || !isExport ? undefined : { format: "table", ...prices, time: [0] };
+    return prices === undefined || !isExport
+      ? undefined
+      : { format: "table", ...prices, time: [0], isStartAssumed: true };
   },
 };
 
@@ -30,6 +32,9 @@ export const polygon: TextFormat = {
     named(table, "Polygon", ["vwap", "transactions"]),
 };
 
+/** Names of columns that say which end of its bar a time is. */
+const START_TIMES: readonly string[] = ["opentime", "timeopen", "starttime", "startat", "start", "windowstart"];
+
 /** Any table with a header that names time, open, high, low and close: pandas, polars, DuckDB, Excel, backtesting.py. */
 export const plainTable: TextFormat = {
   name: "table",
@@ -38,7 +43,10 @@ export const plainTable: TextFormat = {
     const prices = priceColumns(names);
     const time = timeColumns(source);
     if (prices === undefined) return undefined;
-    if (time !== undefined) return { format: "table", ...prices, time };
+    if (time !== undefined) {
+      const isStartAssumed = !START_TIMES.includes(plainName(names[time[0]]!));
+      return { format: "table", ...prices, time, isStartAssumed };
+    }
     const closeTime = names.map(plainName).findIndex((name) => name === "closetime" || name === "endtime");
     return closeTime === -1 ? undefined : { format: "table", ...prices, time: [closeTime], stamp: "end" };
   },
@@ -56,7 +64,7 @@ export const bareColumns: TextFormat = {
     if (first.length < open + 4) return undefined;
     const volume = first.length > open + 4 ? open + 4 : undefined;
     const prices = { open, high: open + 1, low: open + 2, close: open + 3 };
-    return { format: "columns without a header", time, ...prices, volume };
+    return { format: "columns without a header", time, ...prices, volume, isStartAssumed: true };
   },
 };
 
