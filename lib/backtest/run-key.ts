@@ -64,7 +64,7 @@ export async function identifyRun(
   const startsOver = typeof restart === "boolean" ? restart : highest >= 0 && (await restart(runIdOf(last)));
   const key = startsOver ? { ...first, attempt: highest + 1 } : last;
   const id = job.key.runId ?? runIdOf(key);
-  return { id, key, notes: known.has(id) ? [] : notesOnOlder(id, key, known) };
+  return { id, key, notes: known.has(id) ? [] : notesOnOlder(id, key, { known, job }) };
 }
 
 /** The highest attempt of a run among those of a folder; -1 if there is none. */
@@ -107,7 +107,11 @@ function configOf({ settings, memorySettings, chunkKind, providers }: BacktestJo
 }
 
 /** Names the most similar older run of the same period, and what differs. */
-function notesOnOlder(id: string, key: RunKey, known: ReadonlyMap<string, RunKey>): readonly string[] {
+function notesOnOlder(
+  id: string,
+  key: RunKey,
+  { known, job }: { known: ReadonlyMap<string, RunKey>; job: BacktestJob },
+): readonly string[] {
   const [closest] = [...known]
     .filter(([, older]) => older.period === key.period)
     .map(([olderId, older]) => ({
@@ -123,9 +127,11 @@ function notesOnOlder(id: string, key: RunKey, known: ReadonlyMap<string, RunKey
   const differs = closest.differs.map((part) =>
     part === "base" ? carriedIn : part === "version" ? versions : (PARTS[part] ?? part),
   );
+  const kept = job.memorySettings.enabled ? job.memory.trades.filter(({ runId }) => runId === closest.id).length : 0;
+  const remembered = kept === 0 ? "" : `. Later runs remember its ${kept} trades, too: --memory-dir begins afresh`;
   return [
     `This is a new run, ${id.slice(0, 12)}: run ${closest.id.slice(0, 12)} of ${key.period.replace("/", " to ")} ` +
-      `differs in ${differs.join(", ")}. The older one stays as it is`,
+      `differs in ${differs.join(", ")}. The older one stays as it is${remembered}`,
   ];
 }
 

@@ -13,6 +13,7 @@ import { type Summary } from "../results/summary-shape.ts";
 import type { Bar } from "../types.ts";
 import { settleAll } from "../util/async.ts";
 import { Broker, costsOf } from "./broker.ts";
+import { carriedInNotes } from "./carried-in.ts";
 import { Feed } from "./feed.ts";
 import {
   type BacktestJob,
@@ -119,6 +120,7 @@ async function openRun(job: BacktestJob): Promise<Run> {
   const files = new RunFiles(memory.storage, id);
   const own = ownOutcomes(memory, { id, chunks, closingChunkIndex });
   const records = await committedChunks(files, own, { chunks, onNote });
+  if (records.length < chunks.length) carriedInNotes(view.carriedIn, { key, known }).forEach((note) => onNote(note));
   if (records.length > 0 && records.length < chunks.length) {
     await assertUnchanged(memory, [...view.carriedIn, ...own((i) => i < records.length)]);
   }

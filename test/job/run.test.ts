@@ -231,7 +231,9 @@ describe("runConfig()", () => {
     const { notes, summary: other } = await run("seeded", { period: `${period}, seed: 5`, seedIsExplicit: true });
     expect(notes).toEqual([
       "The seed has no effect: it is for synthetic bars, and these are real",
-      expect.stringMatching(/ differs in config\.backtest\.seed\. The older one stays as it is$/),
+      expect.stringMatching(
+        / differs in config\.backtest\.seed\. The older one stays as it is\. Later runs remember its \d+ trades, too: --memory-dir begins afresh$/,
+      ),
     ]);
     expect(other.final_balance).toBe(summary.final_balance);
     const synthetic = await run("seeded-synthetic", { period, data: "synthetic", seedIsExplicit: true });

@@ -1,0 +1,60 @@
+import { describe, expect, test } from "bun:test";
+import { carriedInNotes } from "../../lib/backtest/carried-in.ts";
+import type { RunKey } from "../../lib/backtest/run-key.ts";
+import type { Trade } from "../../lib/memory/trade.ts";
+import { trade } from "../results/trade-samples.ts";
+
+const [FIRST, SECOND] = ["a".repeat(64), "b".repeat(64)];
+
+const keyOf = (period: string, hash: string): RunKey => ({
+  version: "1.0.0",
+  period,
+  config: { backtest: { chunks: "quarter" }, providers: [{ name: "don", type: "module", path: "donchian.js" }] },
+  seed: 1,
+  files: { "donchian.js": hash },
+  bars: {},
+  market: "bars",
+  embedder: "words",
+  base: [],
+  forget_marks: [],
+  attempt: 0,
+});
+
+const tradesOf = (runId: string, count: number): Trade[] =>
+  Array.from({ length: count }, (_, i) => trade("2021Q1", i, { runId }));
+
+/** Of a run of 2021Q3 with version `new` of the module, after runs of the first half of the year. */
+function notesOf(trades: readonly Trade[], hashes: readonly [first: string, second: string]): readonly string[] {
+  const half = "2021-01-01/2021-07-01";
+  const known = new Map([
+    [FIRST, keyOf(half, hashes[0])],
+    [SECOND, keyOf(half, hashes[1])],
+  ]);
+  return carriedInNotes(trades, { key: keyOf("2021-07-01/2021-10-01", "new"), known });
+}
+
+describe("the start of a run says", () => {
+  test("which of the trades that it remembers an older version of a strategy made", () => {
+    expect(notesOf([...tradesOf(SECOND, 62), ...tradesOf(FIRST, 18)], ["old", "new"])).toEqual([
+      "Remembers trades of 2 runs: 18 of aaaaaaaaaaaa (2021-01-01 to 2021-07-01, other donchian.js), " +
+        "62 of bbbbbbbbbbbb (2021-01-01 to 2021-07-01). --memory-dir begins afresh",
+    ]);
+    expect(notesOf(tradesOf(FIRST, 18), ["old", "new"])).toEqual([
+      "Remembers trades of another run: 18 of aaaaaaaaaaaa (2021-01-01 to 2021-07-01, other donchian.js). " +
+        "--memory-dir begins afresh",
+    ]);
+  });
+
+  test("which runs made them, where there are several, at most three by name", () => {
+    const gone = ["c", "d"].flatMap((digit) => tradesOf(digit.repeat(64), 1));
+    expect(notesOf([...gone, ...tradesOf(FIRST, 2), ...tradesOf(SECOND, 3)], ["new", "new"])).toEqual([
+      "Remembers trades of 4 runs: 3 of bbbbbbbbbbbb (2021-01-01 to 2021-07-01), " +
+        "2 of aaaaaaaaaaaa (2021-01-01 to 2021-07-01), 1 of cccccccccccc and 1 more run",
+    ]);
+  });
+
+  test("nothing where one run with the same providers made them all, or another system did", () => {
+    expect(notesOf(tradesOf(FIRST, 5), ["new", "new"])).toEqual([]);
+    expect(notesOf(tradesOf("", 5), ["new", "new"])).toEqual([]);
+  });
+});
