@@ -1,5 +1,6 @@
 import type { Provider } from "../providers/provider.ts";
-import type { ChunkCounters } from "../results/chunks.ts";
+import { NO_VOTE_YET } from "../providers/votes-file.ts";
+import type { ChunkCounters, QuietProvider } from "../results/chunks.ts";
 import { addPairs, samplePairs, type SamplePairs } from "../results/sample-noise.ts";
 import type { Decided } from "./decide.ts";
 
@@ -7,6 +8,9 @@ const FIRST_BYTES = 1 << 20;
 
 /** UTF-8 takes at most this many bytes for a UTF-16 unit. */
 const BYTES_PER_UNIT = 3;
+
+/** Characters kept of a provider's last error or reason. */
+const MAX_LAST = 200;
 
 const encoder = new TextEncoder();
 
@@ -21,14 +25,26 @@ export class DecisionLog {
   #buys = 0;
   readonly #skipped = { max_positions: 0, correlation: 0, size: 0 };
   readonly #abstentions: number[];
+  readonly #own: ReadonlySet<string>;
+  readonly #directed: number[];
+  readonly #lastErrors: (string | undefined)[] = [];
+  readonly #lastReasons: (string | undefined)[] = [];
   readonly #samples = new Map<string, SamplePairs>();
 
-  /** @param options `isRead`: whether anything reads the lines; else they are not written. */
-  constructor(providers: readonly Pick<Provider, "name">[], options: { isRead: boolean }) {
+  /**
+   * @param options `isRead`: whether anything reads the lines; else they are not written. `own`: providers that do not come with the
+   * library.
+   */
+  constructor(
+    providers: readonly Pick<Provider, "name">[],
+    options: { isRead: boolean; own?: readonly string[] | undefined },
+  ) {
     this.#providers = providers;
     this.#isRead = options.isRead;
     this.#bytes = new Uint8Array(options.isRead ? FIRST_BYTES : 0);
     this.#abstentions = providers.map(() => 0);
+    this.#own = new Set(options.own);
+    this.#directed = providers.map(() => 0);
   }
 
   /** Adds a decision as a line, which takes less memory than objects. */
@@ -37,8 +53,11 @@ export class DecisionLog {
     if (action === "HOLD") this.#holds += 1;
     if (action === "BUY") this.#buys += 1;
     if (skipped !== null) this.#skipped[skipped] += 1;
-    votes.forEach(({ provider, error, samples }, i) => {
+    votes.forEach(({ provider, action: voted, reason, error, samples }, i) => {
       if (error !== undefined) this.#abstentions[i]! += 1;
+      if (voted !== "HOLD") this.#directed[i]! += 1;
+      if (error === undefined) this.#lastReasons[i] = reason;
+      else this.#lastErrors[i] = error;
       if (samples !== undefined)
         this.#samples.set(provider, addPairs(this.#samples.get(provider), samplePairs(samples)));
     });
@@ -69,6 +88,18 @@ export class DecisionLog {
   /** How often each provider abstained. */
   get abstentions(): ChunkCounters["abstentions"] {
     return Object.fromEntries(this.#providers.map(({ name }, i) => [name, this.#abstentions[i]!]));
+  }
+
+  /** Own providers that abstained, or voted neither BUY nor SELL; nothing if none did. */
+  get quiet(): Pick<ChunkCounters, "quiet"> {
+    const quiet = this.#providers.flatMap(({ name }, i): [string, QuietProvider][] => {
+      const [directed, error] = [this.#directed[i]!, this.#lastErrors[i]];
+      // A file of votes may begin a little after the run.
+      const hasErrors = error !== undefined && error !== NO_VOTE_YET;
+      if (!this.#own.has(name) || this.#count === 0 || (directed > 0 && !hasErrors)) return [];
+      return [[name, { directed, last: (error ?? this.#lastReasons[i] ?? "").slice(0, MAX_LAST) }]];
+    });
+    return quiet.length === 0 ? {} : { quiet: Object.fromEntries(quiet) };
   }
 
   /** What the samples of each provider have in common; nothing if no question was asked several times. */

@@ -1,5 +1,6 @@
 import { dayTimeOf } from "../market/spacing.ts";
 import type { Trade } from "../memory/trade.ts";
+import { isBuiltIn } from "../providers/provider.ts";
 import type { Chunk, ChunkCounters, DayRecord, EquityMark } from "../results/chunks.ts";
 import { type CostFigures, sumCosts } from "../results/costs.ts";
 import { type ExpectationSums, sumExpectations } from "../results/expectation.ts";
@@ -64,7 +65,8 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
   const { broker, feeds, settings, view } = context;
   const outcomes: Outcome[] = [];
   const recorded: Trade[] = [];
-  const decisions = new DecisionLog(context.providers, { isRead: context.keepDecisions });
+  const own = context.providers.filter((provider) => !isBuiltIn(provider)).map(({ name }) => name);
+  const decisions = new DecisionLog(context.providers, { isRead: context.keepDecisions, own });
   const marks: EquityMark[] = [];
   const daily: DayRecord[] = [];
   const record = async (trades: readonly ClosedTrade[]): Promise<void> => {
@@ -115,10 +117,10 @@ export async function runChunk(context: LoopContext, chunk: Chunk, options: { cl
 
 /** What a chunk's decisions came to, and the orders that the end of the run left waiting. */
 function decisionCounters(
-  { count, holds, buys, skipped, abstentions, samples }: DecisionLog,
+  { count, holds, buys, skipped, abstentions, quiet, samples }: DecisionLog,
   notFilled: number,
 ): Omit<ChunkCounters, "ticks" | "ticks_exposed"> {
-  return { decisions: count, holds, buys, skipped, not_filled: notFilled, abstentions, ...samples };
+  return { decisions: count, holds, buys, skipped, not_filled: notFilled, abstentions, ...quiet, ...samples };
 }
 
 /** Steps 1 and 2 of a tick: orders, time-outs, stops and targets. From here on the bars are known. */

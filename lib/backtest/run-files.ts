@@ -5,7 +5,7 @@
 import { CarryoverError, corruptFile, undefinedIfCorrupt } from "../errors.ts";
 import type { ChunkRecord, EquityMark } from "../results/chunks.ts";
 import type { Summary, SummaryHead } from "../results/summary-shape.ts";
-import { crc32OfFile, MAX_LINE_BYTES, readLines } from "../storage/blocks.ts";
+import { crc32OfFile, readLines } from "../storage/blocks.ts";
 import type { DamagedFile } from "../storage/damaged-file.ts";
 import { readJsonObject } from "../storage/json-file.ts";
 import { checkSeal, encodeSealedJson, readSealedJson } from "../storage/sealed-json.ts";
@@ -24,8 +24,6 @@ const MAX_DETAIL_BYTES = 1 << 30;
 
 /** The figures of a run come first in its summary. */
 const SUMMARY_HEAD_BYTES = 1 << 14;
-
-const NEWLINE = 10;
 
 const DECISIONS = ".decisions.ndjson";
 
@@ -187,29 +185,6 @@ export class RunFiles {
       if (damage !== undefined) damaged.push(damage);
     }
     return damaged;
-  }
-
-  /**
-   * The errors with which providers abstained in the run's last decision, by name.
-   *
-   * @param chunks Names of the run's chunks, in order.
-   * @returns An empty text for a provider that did not abstain. An empty map if the decision can't be read.
-   */
-  async lastErrors(chunks: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const { files } = await this.#storage.list(this.#folder);
-    for (const chunk of chunks.toReversed()) {
-      const name = `${chunk}${DECISIONS}`;
-      const offset = Math.max(0, (files.find((file) => file.name === name)?.size ?? 0) - MAX_LINE_BYTES);
-      const bytes = await this.#storage.read(this.#path(name), { offset, maxBytes: MAX_LINE_BYTES });
-      // Every line ends with a newline, the last one too.
-      const end = bytes?.lastIndexOf(NEWLINE) ?? -1;
-      if (bytes === undefined || end === -1) continue;
-      const line = bytes.subarray(bytes.lastIndexOf(NEWLINE, end - 1) + 1, end);
-      const decision = await undefinedIfCorrupt(() => decodeJsonObject(line, chunk));
-      const votes = Array.isArray(decision?.["votes"]) ? decision["votes"].filter(isRecord) : [];
-      return new Map(votes.map(({ provider, error }) => [String(provider), typeof error === "string" ? error : ""]));
-    }
-    return new Map();
   }
 
   async readSummary(): Promise<Summary | undefined> {

@@ -1,6 +1,5 @@
 /** What a user should know about a run, a sentence each. */
 import type { Progress } from "../backtest/job.ts";
-import { RunFiles } from "../backtest/run-files.ts";
 import type { ProviderConfig } from "../config/config.ts";
 import type { VoteLeak } from "../providers/vote-leak.ts";
 import { UnusableProvider } from "../providers/first-answers.ts";
@@ -8,13 +7,8 @@ import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
 import { protocolOf } from "../providers/recorded/llm-api.ts";
 import { MissingAnswer, PromptsTooLong } from "../providers/recorded/recorder.ts";
 import type { QuestionCounts } from "../providers/recorded/recorder-reports.ts";
-import type { Summary } from "../results/summary-shape.ts";
-import type { Storage } from "../storage/storage.ts";
 import { isoDate } from "../util/time.ts";
 import type { Period } from "./period.ts";
-
-/** Characters of an abstention's error that a note shows. */
-const MAX_ERROR = 200;
 
 /** Names the language models that may have read about the period. */
 export function cutoffNotes(providers: readonly ProviderConfig[], period: Period): readonly string[] {
@@ -124,21 +118,4 @@ export function unansweredNotes(counts: QuestionCounts | undefined): readonly st
       ? "1 question has no answer and counts as an abstention"
       : `${unanswered} questions have no answer and count as abstentions`;
   return [`${what}: --retry-failed asks again, and uses all answers that are recorded`];
-}
-
-/** Names providers that only abstained: because of a wrong name in a votes file, say, or a program that always fails. */
-export async function silentNotes(
-  summary: Summary,
-  options: { providers: readonly ProviderConfig[]; storage: Storage },
-): Promise<readonly string[]> {
-  const { decisions, run_id: runId, quarterly_breakdown: chunks } = summary;
-  const silent = options.providers.filter(
-    ({ name, type }) => type !== "memory" && decisions > 0 && summary.providers[name]?.abstentions === decisions,
-  );
-  if (silent.length === 0) return [];
-  const errors = await new RunFiles(options.storage, runId).lastErrors(chunks.map(({ quarter }) => quarter));
-  return silent.map(({ name }) => {
-    const error = JSON.stringify((errors.get(name) ?? "").slice(0, MAX_ERROR));
-    return `Provider "${name}" abstained in all ${decisions} decisions. Its last error: ${error}. *.decisions.ndjson has them all, as "error"`;
-  });
 }

@@ -5,6 +5,9 @@ import { firstIndex } from "../util/sorted.ts";
 import { timeframeName } from "../util/time.ts";
 import { abstain, type Provider } from "./provider.ts";
 
+/** The error of an asset's decisions before its first vote. */
+export const NO_VOTE_YET = "no vote yet";
+
 /** A vote read from a file. It holds until the asset's next vote. */
 export interface FileVote {
   /** Epoch ms UTC. */
@@ -75,7 +78,7 @@ export function votesFile(votes: FileVotes, name = "file"): Provider {
     vote({ asset, timestamp }) {
       const ofAsset = votes.get(asset) ?? [];
       const later = firstIndex(ofAsset.length, (i) => ofAsset[i]!.timestamp > timestamp);
-      return ofAsset[later - 1]?.answer ?? abstain("no vote yet");
+      return ofAsset[later - 1]?.answer ?? abstain(NO_VOTE_YET);
     },
   };
 }

@@ -123,8 +123,18 @@ export interface ChunkCounters {
   readonly not_filled: number;
   /** By provider. */
   readonly abstentions: Readonly<Record<string, number>>;
+  /** By provider of one's own that abstained, or voted neither BUY nor SELL in the chunk; not there if none did. */
+  readonly quiet?: Readonly<Record<string, QuietProvider>>;
   /** By provider that was asked each question several times; not there if none was. */
   readonly samples?: Readonly<Record<string, SamplePairs>>;
+}
+
+/** What a provider's votes in a chunk were like where they were no help. */
+export interface QuietProvider {
+  /** Votes of BUY or SELL. */
+  readonly directed: number;
+  /** The last error; the last reason of one that only held. */
+  readonly last: string;
 }
 
 /** The account as the next chunk finds it. */

@@ -1,4 +1,4 @@
-/** Why a run hardly traded, for its user. */
+/** Why a run hardly traded, and which providers hardly voted, for its user. */
 import { WARM_UP_BARS } from "../market/situation.ts";
 import { DAY_MS, isoDate, timeframeName } from "../util/time.ts";
 import type { ChunkCounters } from "./chunks.ts";
@@ -54,4 +54,25 @@ function fewTrades({ period, counters, trades, exposurePct }: QuietInput, decisi
   const count = trades === 0 ? "No trade" : trades === 1 ? "1 trade" : `${trades} trades`;
   const span = months.toFixed(1) === "1.0" ? "a month" : `${months.toFixed(1)} months`;
   return [`${count} in ${span}: ${reasons.join("; ")}`];
+}
+
+/** A sentence on each provider of one's own that abstained, or held at every decision. */
+export function quietProviderNotes(names: readonly string[], counters: readonly ChunkCounters[]): readonly string[] {
+  const chunks = counters.filter(({ decisions }) => decisions > 0);
+  const decisions = chunks.reduce((sum, each) => sum + each.decisions, 0);
+  if (decisions === 0) return [];
+  return names.flatMap((name) => {
+    const quiet = chunks.flatMap(({ abstentions, quiet: all = {} }) =>
+      Object.hasOwn(all, name) ? [{ ...all[name]!, abstentions: abstentions[name]! }] : [],
+    );
+    const onlyHeld = quiet.length === chunks.length && quiet.every(({ directed }) => directed === 0);
+    const abstentions = quiet.reduce((sum, each) => sum + each.abstentions, 0);
+    if (abstentions === 0 && !onlyHeld) return [];
+    const last = quiet.findLast((each) => abstentions === 0 || each.abstentions > 0)?.last ?? "";
+    const why = last === "" ? "" : ` (the last: ${JSON.stringify(last)})`;
+    if (abstentions === 0) return [`"${name}" voted HOLD at all ${decisions} decisions${why}`];
+    const share = abstentions === decisions ? `all ${decisions}` : `${abstentions} of ${decisions}`;
+    const others = onlyHeld && abstentions < decisions ? ", and voted HOLD at the others" : "";
+    return [`"${name}" gave no vote at ${share} decisions${why}${others}`];
+  });
 }

@@ -22,7 +22,7 @@ import {
   sortinoRatio,
 } from "./metrics.ts";
 import { sampleNoise } from "./sample-noise.ts";
-import { quietNotes } from "./quiet-notes.ts";
+import { quietNotes, quietProviderNotes } from "./quiet-notes.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { Summary, QuarterSummary } from "./summary-shape.ts";
 import { tradingFigures } from "./trading.ts";
@@ -115,6 +115,7 @@ export function summarize(
     notes: [
       ...input.notes,
       ...quietNotes({ ...input, counters, trades: total_trades, exposurePct: account.exposure_pct }),
+      ...quietProviderNotes(input.providers, counters),
     ],
   };
 }

@@ -64,3 +64,31 @@ test("the log grows to any size, and counts alone where nobody reads it", () => 
   expect(counts.bytes).toEqual(new Uint8Array());
   expect([counts.count, counts.skipped.size]).toEqual([5, 5]);
 });
+
+test("a provider of one's own is quiet if it has errors, or votes neither BUY nor SELL, but not before the first vote of a file", () => {
+  const names = ["voting", "failing", "holding", "starting", "late", "memory"];
+  const log = new DecisionLog(
+    names.map((name) => ({ name })),
+    { isRead: false, own: names.slice(0, -1) },
+  );
+  const buy = (provider: string): Vote => ({ provider, action: "BUY", confidence: 60, reason: "up" });
+  const add = (votes: readonly Vote[]): void => log.add({ action: "HOLD", skipped: null, votes, toRecord: () => ({}) });
+  const early = "no vote yet";
+  const flat: Vote = { provider: "holding", action: "HOLD", confidence: 50, reason: "flat" };
+  add([
+    buy("voting"),
+    vote("failing", "no key"),
+    flat,
+    vote("starting", early),
+    vote("late", early),
+    vote("memory", "few"),
+  ]);
+  add([vote("voting"), buy("failing"), flat, buy("starting"), vote("late", early), vote("memory", "few")]);
+  expect(log.quiet).toEqual({
+    quiet: {
+      failing: { directed: 1, last: "no key" },
+      holding: { directed: 0, last: "flat" },
+      late: { directed: 0, last: early },
+    },
+  });
+});

@@ -254,38 +254,6 @@ describe("the files of a chunk", () => {
     await expect(files.writeSummary({ run_id: RUN } as Summary)).rejects.toThrow("ENOSPC");
     await expect(files.writeManifest(KEY)).rejects.toThrow("ENOSPC");
   });
-
-  test("say with which errors providers abstained in the last decision", async () => {
-    const { files } = await committed();
-    const written = async (chunk: string, ...decisions: unknown[]): Promise<void> => {
-      const lines = decisions.map((decision) => `${JSON.stringify(decision)}\n`).join("");
-      await files.writeDetails(chunk, { decisions: new TextEncoder().encode(lines), marks: [] });
-    };
-    const errors = async (...chunks: string[]): Promise<unknown> => [...(await files.lastErrors(chunks))];
-    const votes = [{ provider: "llm", error: "timeout" }, { provider: "trend" }, "no vote"];
-    await written("1", { votes: [{ provider: "llm", error: "first" }] });
-    await written("2", { votes: [] }, { votes });
-    await written("3");
-    await written("4", { votes: "none" });
-    await written("5", "no object");
-    await written("6", { votes: [{ provider: "only" }] });
-    const last = [
-      ["llm", "timeout"],
-      ["trend", ""],
-    ];
-    expect(await errors("1", "2")).toEqual(last);
-    // A chunk without decisions, or that is not there, leaves it to the one before.
-    expect(await errors("1", "2", "3", "7")).toEqual(last);
-    expect(await errors("1", "6")).toEqual([["only", ""]]);
-    expect(await errors("2", "4")).toEqual([]);
-    expect(await errors("2", "5")).toEqual([]);
-    expect(await errors()).toEqual([]);
-    await files.writeDetails("8", {
-      decisions: new TextEncoder().encode('{"votes":[{"provider":"llm"}]}\n\n'),
-      marks: [],
-    });
-    expect(await errors("1", "8")).toEqual([]);
-  });
 });
 
 describe("a manifest", () => {

@@ -83,19 +83,23 @@ describe("runConfig()", () => {
     for (const weight of Object.values(summary.quarterly_breakdown[3]!.provider_multipliers)) expect(weight).toBe(1);
   });
 
-  test("names a provider that never voted, with its last error, also for a finished run", async () => {
+  test("names a provider that never voted, or held alone, with its last words, also for a finished run", async () => {
     writeFileSync(join(root, "thrower.ts"), 'export function vote() { throw new Error("no such table"); }');
-    const yaml =
-      "providers: [{ name: trend, type: trend }, { name: mine, type: module, path: thrower.ts, on_error: abstain }]";
-    const note =
-      /^Provider "mine" abstained in all \d+ decisions\. Its last error: "no such table"\. \*\.decisions\.ndjson has them all, as "error"$/;
+    writeFileSync(
+      join(root, "holder.ts"),
+      'export const vote = () => ({ action: "HOLD", confidence: 50, reason: "flat" });',
+    );
+    const yaml = `providers: [{ name: trend, type: trend }, { name: holder, type: module, path: holder.ts },
+      { name: mine, type: module, path: thrower.ts, on_error: abstain }]`;
     const period = ", start: 2018-01-01, end: 2018-02-01, chunks: month";
     const { notes, summary } = await run("silent", { yaml, period });
-    expect(notes).toEqual([expect.stringMatching(note)]);
+    expect(notes).toEqual([
+      expect.stringContaining("1 trade in a month"),
+      `"holder" voted HOLD at all ${summary.decisions} decisions (the last: "flat")`,
+      `"mine" gave no vote at all ${summary.decisions} decisions (the last: "no such table")`,
+    ]);
+    expect(summary.notes).toEqual(notes);
     expect((await run("silent", { yaml, period })).notes).toEqual(notes);
-    const decisions = join(root, "silent", "runs", summary.run_id, "2018-01.decisions.ndjson");
-    writeFileSync(decisions, `${readFileSync(decisions, "utf8").slice(0, -20)}\n`);
-    expect((await run("silent", { yaml, period })).notes[0]).toContain('Its last error: ""');
   });
 
   test("has features in decisions, in the sentence that recall compares, and in the identity of the run", async () => {

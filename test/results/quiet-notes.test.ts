@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ChunkCounters } from "../../lib/results/chunks.ts";
-import { quietNotes } from "../../lib/results/quiet-notes.ts";
+import { quietNotes, quietProviderNotes } from "../../lib/results/quiet-notes.ts";
 import { at, HOUR } from "../backtest/world-samples.ts";
 
 const counters = (parts: Partial<ChunkCounters> = {}): ChunkCounters => ({
@@ -54,4 +54,41 @@ test("a run without decisions says which asset has too few bars, or that no bar 
   expect(notesOn({ ...none, decisionIntervalMs: 400 * 24 * HOUR })).toEqual([
     "No decision was made: no bar of the period is the last of a decision_interval of 400d",
   ]);
+});
+
+const errs = (abstentions: number, directed: number, last: string): ChunkCounters =>
+  counters({ abstentions: { mine: abstentions }, quiet: { mine: { directed, last } } });
+
+test.each<[string, readonly ChunkCounters[], string | undefined]>([
+  [
+    "gave no vote at some decisions",
+    [errs(90, 1, "first"), counters()],
+    '"mine" gave no vote at 90 of 200 decisions (the last: "first")',
+  ],
+  [
+    "gave none in the last chunk alone",
+    [errs(0, 0, "RSI 50"), errs(5, 2, "no bar"), errs(0, 0, "RSI 60")],
+    '"mine" gave no vote at 5 of 300 decisions (the last: "no bar")',
+  ],
+  [
+    "gave none at all",
+    [errs(100, 0, "a"), errs(100, 0, "b")],
+    '"mine" gave no vote at all 200 decisions (the last: "b")',
+  ],
+  [
+    "held where it did not abstain",
+    [errs(40, 0, "a"), errs(0, 0, "")],
+    '"mine" gave no vote at 40 of 200 decisions (the last: "a"), and voted HOLD at the others',
+  ],
+  [
+    "only held",
+    [errs(0, 0, "RSI 50"), errs(0, 0, "RSI 60")],
+    '"mine" voted HOLD at all 200 decisions (the last: "RSI 60")',
+  ],
+  ["only held, without a reason", [errs(0, 0, "")], '"mine" voted HOLD at all 100 decisions'],
+  ["voted", [counters()], undefined],
+  ["held in one of two chunks", [errs(0, 0, ""), counters()], undefined],
+  ["decided nothing", [counters({ decisions: 0 })], undefined],
+])("a provider that %s", (_, chunks, note) => {
+  expect(quietProviderNotes(["mine"], chunks)).toEqual(note === undefined ? [] : [note]);
 });
