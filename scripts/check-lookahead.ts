@@ -4,7 +4,7 @@ import { checkLookahead, isClean } from "../lib/experiments/lookahead.ts";
 import { openInMemoryJob } from "../lib/job/open.node.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
-import { EXIT_DAMAGED, note, runScript, writeJson, writeOut } from "./cli/main.ts";
+import { EXIT_DAMAGED, note, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import { renderLookahead } from "./text/lookahead.ts";
 
@@ -41,5 +41,7 @@ await runScript(async ({ argv, signal, guard }) => {
   const report = await checkLookahead(checked, { dates: flags.at, onStep }).finally(progress.clear);
   if (flags.json) await writeJson(report);
   else await writeOut(renderLookahead(report, request.config.providers));
-  return isClean(report) ? 0 : EXIT_DAMAGED;
+  if (isClean(report)) return 0;
+  warn(report.repeatable ? "Look-ahead found" : "Two identical runs differ");
+  return EXIT_DAMAGED;
 });

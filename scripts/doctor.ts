@@ -10,7 +10,7 @@ import { scriptCommand } from "../lib/util/command-line.node.ts";
 import { shellWord } from "../lib/util/names.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { commandOnMemory, loadConfig, locateBackupDir } from "./cli/config-flags.ts";
-import { EXIT_DAMAGED, EXIT_MISSING, runScript, writeJson, writeOut } from "./cli/main.ts";
+import { EXIT_DAMAGED, EXIT_MISSING, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import { allowsRuns, renderHealth } from "./text/doctor.ts";
 
@@ -42,10 +42,12 @@ await runScript(async ({ argv, signal }) => {
     throw configured;
   }
   const checks = [...installation, ...configured];
-  if (flags.json) await writeJson({ ready: checks.every(allowsRuns), checks });
+  const bad = checks.filter((check) => !allowsRuns(check));
+  if (flags.json) await writeJson({ ready: bad.length === 0, checks });
   else await writeOut(renderHealth(checks));
-  if (checks.some(({ state }) => state === "damaged")) return EXIT_DAMAGED;
-  return checks.every(allowsRuns) ? 0 : EXIT_MISSING;
+  if (bad.length === 0) return 0;
+  warn(`Not ready to run: ${bad.map(({ name }) => name).join(", ")}`);
+  return bad.some(({ state }) => state === "damaged") ? EXIT_DAMAGED : EXIT_MISSING;
 });
 
 /** @throws Whatever is no expected failure. */

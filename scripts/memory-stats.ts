@@ -4,10 +4,12 @@ import { readMemoryReport } from "../lib/maintenance/memory-report.ts";
 import { openToRead } from "../lib/memory/open-to-read.node.ts";
 import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
 import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
-import { EXIT_DAMAGED, note, runScript, type ScriptContext, writeJson, writeOut, writeRaw } from "./cli/main.ts";
+import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut, writeRaw } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import { understandsCodes } from "./cli/terminal.ts";
 import { renderReport } from "./text/memory.ts";
+import { countOf } from "./text/numbers.ts";
+import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
   summary:
@@ -49,7 +51,7 @@ await runScript(async ({ argv, signal }) => {
     if (flags.watch !== undefined && !flags.json && understandsCodes(1)) await writeRaw(CLEAR_SCREEN);
     if (flags.json) await writeJson(report);
     else await writeOut(renderReport(report));
-    if (flags.watch === undefined) return report.damaged.length > 0 ? EXIT_DAMAGED : 0;
+    if (flags.watch === undefined) return exitCode(report.damaged, memoryDir);
     const { setTimeout: sleep } = await import("node:timers/promises");
     await sleep(1000 * (flags.watch === true ? 2 : flags.watch), undefined, { signal });
   }
@@ -65,7 +67,7 @@ async function check(flags: Flags, signal: ScriptContext["signal"]): Promise<num
   );
   if (flags.json) await writeJson(checkJson(memoryDir, result));
   else await writeOut(renderCheck(memoryDir, result));
-  return damagedIn(result).length > 0 ? EXIT_DAMAGED : 0;
+  return exitCode(damagedIn(result), memoryDir);
 }
 
 async function repair(flags: Flags, signal: ScriptContext["signal"]): Promise<number> {
@@ -88,5 +90,11 @@ async function repair(flags: Flags, signal: ScriptContext["signal"]): Promise<nu
   ).finally(progress.clear);
   if (flags.json) await writeJson(repairJson(memory.dir, result));
   else await writeOut(renderRepair(memory.dir, result));
-  return damagedIn(result.after).length > 0 ? EXIT_DAMAGED : 0;
+  return exitCode(damagedIn(result.after), memory.dir);
+}
+
+function exitCode(damaged: readonly unknown[], memoryDir: string): number {
+  if (damaged.length === 0) return 0;
+  warn(`${countOf(damaged.length, "damaged file")} in "${shownPath(memoryDir)}"`);
+  return EXIT_DAMAGED;
 }

@@ -12,7 +12,7 @@ import type { SweepResult } from "../lib/sweep/ranking.ts";
 import { loadOptional } from "../lib/util/optional-packages.ts";
 import { foreignFlags, knownWord, wordHint } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
-import { note, runScript, type ScriptContext, writeJson, writeOut, writeRaw } from "./cli/main.ts";
+import { note, runScript, type ScriptContext, warn, writeJson, writeOut, writeRaw } from "./cli/main.ts";
 import { openProgress } from "./cli/progress.ts";
 import { bytes, count, countOf } from "./text/numbers.ts";
 import { renderSweep, sweepProgressText } from "./text/sweep.ts";
@@ -243,7 +243,9 @@ async function print(result: SweepResult, flags: Flags): Promise<number> {
     const { file } = await storePage(await renderSweepPage(result), flags.html);
     note(`Drawn as ${shownPath(file)}`);
   }
-  return result.failed.length > 0 ? 1 : 0;
+  if (result.failed.length === 0) return 0;
+  warn(`${countOf(result.failed.length, "cell")} failed`);
+  return 1;
 }
 
 function loadDrawing(): Promise<typeof SweepPage> {

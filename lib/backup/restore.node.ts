@@ -89,5 +89,5 @@ async function copyFiles(
 
 function damagedError(path: string, problems: readonly BackupProblem[]): CarryoverError {
   const found = `that ${summaryOf(problems)}`;
-  return fail("CORRUPT", `Cannot restore "${path}"`, { found, expected: "a backup that verifies" });
+  return fail("CORRUPT", `Cannot restore "${path}"`, { found, expected: 'a good backup, which "backup verify" names' });
 }

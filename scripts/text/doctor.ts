@@ -15,9 +15,7 @@ export function allowsRuns({ state }: { readonly state: HealthState }): boolean 
 }
 
 export function renderHealth(checks: readonly HealthCheck[]): string {
-  const bad = checks.filter((check) => !allowsRuns(check)).map(({ name }) => name);
-  const verdict = bad.length === 0 ? "Ready to run" : `Not ready to run: ${bad.join(", ")}`;
-  return `${checks.map(lines).join("")}\n${verdict}\n`;
+  return checks.map(lines).join("") + (checks.every(allowsRuns) ? "\nReady to run\n" : "");
 }
 
 /** A line, and below it what cures it, in one line so that it can be copied. */

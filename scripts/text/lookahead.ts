@@ -47,7 +47,7 @@ export function renderLookahead(report: LookaheadReport, providers: readonly Pro
     ),
     ...(early === 0 ? [] : [`${countOf(early, "trade")} entered before the decision was made`]),
     ...report.vote_leaks.map((leak) => leakNote(leak, providers)),
-    ...(isClean(report) ? conclusion(checks) : [paint("Look-ahead found", "red")]),
+    ...(isClean(report) ? conclusion(checks) : []),
     "",
   ].join("\n");
 }

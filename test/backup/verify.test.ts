@@ -72,7 +72,7 @@ test("verify finds missing, flipped, cut and extra files and links; restore refu
   fs.writeFileSync(outcome, '{"n":7}');
   expect(await findingsOf(backupDir)).toEqual(["extra extra.json", "changed outcome_1.json"]);
   expect(await expectRestoreRefused(backupDir, to)).toBe(
-    `Cannot restore "${path}": found that "outcome_1.json" has other bytes than were backed up, expected a backup that verifies`,
+    `Cannot restore "${path}": found that "outcome_1.json" has other bytes than were backed up, expected a good backup, which "backup verify" names`,
   );
   fs.writeFileSync(outcome, '{"n":');
   expect(await verifyBackup(backupDir, BACKUP_ID)).toContainEqual({

@@ -95,8 +95,8 @@ describe("memory-stats", () => {
     const folder = await makeMemory("damaged", 5);
     const first = readdirSync(folder).find((name) => name.startsWith("outcome_")) ?? "";
     writeFileSync(join(folder, first), "");
-    const { code, stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
-    expect(code).toBe(4);
+    const { code, stdout, stderr } = await runScript("memory-stats.ts", ["--memory-dir", folder]);
+    expect([code, stderr]).toEqual([4, `warning: 1 damaged file in "${folder}"\n`]);
     expect(stdout).toContain(`Damaged    Cannot read "${first}"`);
     expect(stdout).toContain("Outcomes   4 ");
     expect(readdirSync(folder)).toContain(first);
@@ -203,7 +203,7 @@ describe("memory-stats", () => {
     expect((await run()).code).toBe(0);
 
     const checked = await run("--check");
-    expect(checked.code).toBe(4);
+    expect([checked.code, checked.stderr]).toEqual([4, `warning: 1 damaged file in "${folder}"\n`]);
     expect(checked.stdout).toContain(`Damaged  Cannot read "${name}": found a crc32 of`);
     expect(checked.stdout).toEndWith("\n1 damaged\n");
     expect(readdirSync(folder)).toContain(name);
@@ -232,8 +232,8 @@ describe("memory-stats", () => {
     bytes[40]! ^= 1;
     writeFileSync(join(folder, name), bytes);
     for (const time of ["first", "second"]) {
-      const { code, stdout } = await repair();
-      expect([code, time]).toEqual([4, time]);
+      const { code, stdout, stderr } = await repair();
+      expect([code, time, stderr]).toEqual([4, time, `warning: 1 damaged file in "${folder}"\n`]);
       expect(stdout).toContain("\nNot repaired:\nDamaged  Memory does not match ");
       expect(stdout).toEndWith("\n         the same run-chunks command makes it again\n");
     }

@@ -79,6 +79,7 @@ providers:
     const check = await runScript("check-lookahead.ts", ["--json", "--at", "2018-03-05"], { cwd: home });
     expect(check.code).toBe(4);
     expect(check.stderr).toMatch(warning);
+    expect(check.stderr).toEndWith("warning: Look-ahead found\n");
     const report = reportOf(check.stdout);
     expect(report).toMatchObject({ leaks: 0, vote_leaks: [{ provider: "labelled", lag: 0, asset: "BTCUSD" }] });
     const run = await runScript("run-chunks.ts", ["--json"], { cwd: home });
@@ -110,9 +111,10 @@ providers:
       "let n = 0;\nexport const vote = () => ({ action: n++ % 7 < 4 ? 'BUY' : 'SELL', confidence: 60 });\n",
     );
     writeFileSync(join(home, "config.yaml"), "providers:\n  - { name: dice, type: module, path: dice.ts }\n");
-    const { code, stdout } = await runScript("check-lookahead.ts", [...PERIOD, "--memory-dir", NO_MEMORY], {
+    const { code, stdout, stderr } = await runScript("check-lookahead.ts", [...PERIOD, "--memory-dir", NO_MEMORY], {
       cwd: home,
     });
+    expect(stderr).toEndWith("warning: Two identical runs differ\n");
     expect(stdout).toContain("Two identical runs differ:");
     expect(stdout).toContain("votes");
     expect(code).toBe(4);

@@ -144,9 +144,9 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     const bytes = readFileSync(join(home, "memory", name));
     bytes[40]! ^= 1;
     writeFileSync(join(home, "memory", name), bytes);
-    const { code, stdout } = await night("2021-03-02");
+    const { code, stderr } = await night("2021-03-02");
     expect(code).toBe(4);
-    expect(stdout).toEndWith("Not ready to run: memory\n");
+    expect(stderr).toEndWith("warning: Not ready to run: memory\n");
     expect(await listBackups(join(home, "backups"))).toEqual(before);
     expect(readdirSync(join(home, "memory/runs"))).toHaveLength(1);
 

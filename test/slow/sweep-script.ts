@@ -182,7 +182,8 @@ describe("sweep run", () => {
       "grid:\n  providers:\n    - [{ name: mine, type: module, path: mine.ts }]\n    - [{ name: trend, type: trend }]\n",
     );
     writeFileSync(join(dir, "mine.ts"), 'process.kill(process.pid, "SIGKILL");\n');
-    const { code, stdout } = await sweep("run", file, "--keep", "summary", "--jobs", "2", "--json");
+    const { code, stdout, stderr } = await sweep("run", file, "--keep", "summary", "--jobs", "2", "--json");
+    expect(stderr).toEndWith("warning: 1 cell failed\n");
     const { cells, failed, default: standard } = JSON.parse(stdout);
     expect([code, cells.length, standard.cell]).toEqual([1, 1, 0]);
     expect(failed).toMatchObject([
