@@ -13,11 +13,19 @@ import { isRecorded } from "../lib/config/config.ts";
 import { fail } from "../lib/errors.ts";
 import { scriptCommand } from "../lib/util/command-line.node.ts";
 import { shellWord } from "../lib/util/names.ts";
-import { HOUR_MS } from "../lib/util/time.ts";
 import { foreignFlags, knownWord } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { commandOnMemory, loadConfig, locateBackupDir, locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
-import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut } from "./cli/main.ts";
+import {
+  EXIT_DAMAGED,
+  EXIT_REFUSED,
+  note,
+  runScript,
+  type ScriptContext,
+  warn,
+  writeJson,
+  writeOut,
+} from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import {
   fullerJson,
@@ -31,6 +39,7 @@ import {
   renderVerified,
   sparedWarnings,
   unsoundWarnings,
+  wrongClock,
 } from "./text/backup.ts";
 import { countOf } from "./text/numbers.ts";
 
@@ -195,7 +204,7 @@ async function create(
       damaged_files: unsound.map(({ name, problem }) => ({ name, problem })),
     });
   } else if (removed.length > 0) await writeOut(renderRemoved(removed));
-  noteWrongClock([backup, ...kept.map(({ backup: each }) => each)]);
+  wrongClock([backup, ...kept.map(({ backup: each }) => each)], Date.now()).forEach(note);
   const onBackups = `--backup-dir ${shellWord(backupDir)}`;
   sparedWarnings(backup, pruned, { memoryDir, onBackups }).forEach(warn);
   const code = warnOfDamage(kept.map(({ backup: each }) => each));
@@ -216,7 +225,7 @@ async function list(flags: Flags, backupDir: string): Promise<number> {
   if (flags.json) await writeJson({ backup_dir: backupDir, backups });
   else if (backups.length > 0) await writeOut(renderList(backups, Date.now()));
   else note(`There are no backups in "${backupDir}"`);
-  noteWrongClock(backups);
+  wrongClock(backups, Date.now()).forEach(note);
   return warnOfDamage(backups);
 }
 
@@ -270,23 +279,14 @@ async function prune(flags: Flags, options: { backupDir: string; signal: ScriptC
   else await writeOut(renderPruned(pruned, { dryRun }));
   fullerWarnings(pruned, { dryRun }).forEach(warn);
   const kept = pruned.kept.map(({ backup }) => backup);
-  noteWrongClock(kept);
+  wrongClock(kept, Date.now()).forEach(note);
   return warnOfDamage(kept);
 }
 
-/** Notes backups that are dated after now. That does them no harm: their order is that of their sequence numbers. */
-function noteWrongClock(backups: readonly BackupInfo[]): void {
-  const nowMs = Date.now();
-  const future = [
-    ...new Set(backups.filter(({ created }) => Date.parse(created) > nowMs + HOUR_MS).map(({ id }) => id)),
-  ];
-  if (future.length === 0) return;
-  note(`The clock is wrong, or was: ${countOf(future.length, "backup")} dated in the future (${future.join(", ")})`);
-}
-
-/** Warns of damaged backups, and returns the exit code. */
+/** Warns of backups that are damaged or cannot be read, and returns the exit code. */
 function warnOfDamage(backups: readonly BackupInfo[]): number {
-  const problems = backups.flatMap(({ problem }) => problem ?? []);
-  problems.forEach(warn);
-  return problems.length > 0 ? EXIT_DAMAGED : 0;
+  const bad = backups.filter(({ problem }) => problem !== undefined);
+  for (const { problem } of bad) warn(problem!);
+  if (bad.some(({ unreadable }) => unreadable !== true)) return EXIT_DAMAGED;
+  return bad.length > 0 ? EXIT_REFUSED : 0;
 }

@@ -4,6 +4,7 @@ import { inOrder, timeOfId } from "./ids.ts";
 import type { BackupManifest } from "./manifest.ts";
 import { type BackupDir, openPlace } from "./open-place.node.ts";
 import type { BackupPlace } from "./place.ts";
+import { isRefusal } from "../storage/fs.node.ts";
 
 /** A backup as `backup list --json` shows it. */
 export interface BackupInfo {
@@ -23,6 +24,8 @@ export interface BackupInfo {
   readonly path: string;
   /** Why its manifest cannot be read. The numbers are then 0. */
   readonly problem?: string;
+  /** The operating system refused to read the manifest, so nobody knows whether it is damaged. */
+  readonly unreadable?: true;
 }
 
 /** Stands for the newest id. */
@@ -45,7 +48,8 @@ export async function listBackups(backupDir: BackupDir): Promise<BackupInfo[]> {
       if (!(await place.has(id))) return;
       if (place.isBucket && !isCorrupt(error)) throw error;
       const empty = { sequence: 0, created: timeOfId(id), label: null, new_bytes: 0, files: [] };
-      infos.set(id, { ...infoOf(place, id, empty), problem: messageOf(error) });
+      const info = { ...infoOf(place, id, empty), problem: messageOf(error) };
+      infos.set(id, isRefusal(error) ? { ...info, unreadable: true } : info);
     }
   });
   return ids.flatMap((id) => infos.get(id) ?? []);

@@ -33,7 +33,7 @@ export interface KeptBackup {
   readonly backup: BackupInfo;
   /**
    * Such as `last`, `daily`, `oldest yearly`, `just made`; `spared` if it only stays because one that would go has more outcomes
-   * than the one just made. A `damaged` backup always stays, for a person to look at.
+   * than the one just made. A `damaged` or `unreadable` backup always stays, for a person to look at.
    */
   readonly reasons: readonly string[];
 }
@@ -115,7 +115,9 @@ async function chooseVerified(place: BackupPlace, options: PruneOptions): Promis
 /** Applies the rules to backups, oldest first. */
 function choose(backups: readonly BackupInfo[], rules: KeepRules & Pick<PruneOptions, "keepId">): PruneResult {
   const reasons = new Map<string, string[]>();
-  for (const backup of backups) if (backup.problem !== undefined) reasons.set(backup.id, ["damaged"]);
+  for (const { id, problem, unreadable } of backups) {
+    if (problem !== undefined) reasons.set(id, [unreadable === true ? "unreadable" : "damaged"]);
+  }
   const newestFirst = backups.filter((backup) => backup.problem === undefined).reverse();
   for (const { key, reason, spanOf } of RULES) {
     const spans = new Set<string | number>();

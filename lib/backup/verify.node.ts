@@ -1,5 +1,5 @@
 import { type CarryoverError, fail, isCorrupt, messageOf } from "../errors.ts";
-import { attemptAsync } from "../storage/fs.node.ts";
+import { attemptAsync, isRefusal } from "../storage/fs.node.ts";
 import { sameBytes } from "../storage/tree.node.ts";
 import { forEachAtOnce, type OnSteps } from "../util/async.ts";
 import { backupIds, findBackup, LATEST } from "./list.node.ts";
@@ -74,7 +74,7 @@ async function verifyAt(place: BackupPlace, id: string, options: VerifyOptions &
   try {
     manifest = await place.readManifest(id);
   } catch (error) {
-    if (place.isBucket && !isCorrupt(error)) throw error;
+    if ((place.isBucket && !isCorrupt(error)) || isRefusal(error)) throw error;
     return [{ file: MANIFEST, kind: "manifest", message: messageOf(error) }];
   }
   return attemptAsync("verify", place.pathOf(id), async () => {

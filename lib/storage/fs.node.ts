@@ -66,6 +66,12 @@ export function ioError(verb: string, path: string, error: unknown): unknown {
   return fail("IO", `Cannot ${verb} "${path}"`, { found: messageOf(error), expected, cause: error });
 }
 
+/** Whether the operating system refused to read what may be there and whole. */
+export function isRefusal(thrown: unknown): boolean {
+  const code = thrown instanceof CarryoverError && thrown.code === "IO" ? systemCodeOf(thrown.cause) : "";
+  return ["EACCES", "EPERM", "EMFILE", "ENFILE"].includes(code);
+}
+
 /** A name for a temporary file or folder that nobody can guess and listings leave out. */
 export function temporaryName(kind = ""): string {
   return `.tmp-${kind === "" ? "" : `${kind}-`}${crypto.randomUUID()}`;

@@ -35,7 +35,8 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
 };
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
-/** The exit codes of a script that did its work, and found that something is missing or damaged. */
+/** The exit codes of a script that did its work, and found that something may not be read, is missing or damaged. */
+export const EXIT_REFUSED = 1;
 export const EXIT_MISSING = 3;
 export const EXIT_DAMAGED = 4;
 

@@ -80,15 +80,27 @@ export function renderRemoved(removed: readonly BackupInfo[]): string {
 /** The listing, oldest first, with ages at `nowMs`, epoch ms. */
 export function renderList(backups: readonly BackupInfo[], nowMs: number): string {
   const rows = backups.map((backup) => {
-    const { id, created, label, problem } = backup;
+    const { id, created, label, problem, unreadable } = backup;
     const figures =
       problem === undefined
         ? [count(backup.outcomes), count(backup.files), bytes(backup.bytes), bytes(backup.new_bytes)]
         : ["-", "-", "-", "-"];
-    const name = problem === undefined ? (label ?? "") : paint("damaged", "red");
+    const state = unreadable === true ? "unreadable" : "damaged";
+    const name = problem === undefined ? (label ?? "") : paint(state, "red");
     return [id, age(nowMs - Date.parse(created)), name, ...figures];
   });
   return table([words("ID"), ...columns("Age"), words("Label"), ...columns("Outcomes", "Files", "Size", "New")], rows);
+}
+
+/**
+ * Names backups that are dated after `nowMs`, epoch ms. That does them no harm: their order is that of their sequence
+ * numbers.
+ */
+export function wrongClock(backups: readonly BackupInfo[], nowMs: number): readonly string[] {
+  const isFuture = ({ created }: BackupInfo): boolean => Date.parse(created) > nowMs + HOUR_MS;
+  const future = [...new Set(backups.filter(isFuture).map(({ id }) => id))];
+  if (future.length === 0) return [];
+  return [`The clock is wrong, or was: ${countOf(future.length, "backup")} dated in the future (${future.join(", ")})`];
 }
 
 /** Each backup's state, and a line for each problem. */

@@ -252,7 +252,7 @@ export const operations: readonly Operation[] = [
     },
     perform: async (work, acknowledge) => {
       const { kept } = await pruneBackups({ backupDir: backupsOf(work), keepLast: 1 });
-      const unread = kept.filter(({ reasons }) => reasons.includes("damaged"));
+      const unread = kept.filter(({ reasons }) => reasons.includes("damaged") || reasons.includes("unreadable"));
       acknowledge(unread.length === 0 ? "pruned" : `kept ${unread.length} that could not be read`);
     },
     check: async (work, acknowledged) => {

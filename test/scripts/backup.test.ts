@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -16,7 +17,15 @@ import { createBackup } from "../../lib/backup/create.node.ts";
 import { entriesOf } from "../backup/backup-samples.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
-import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./run-script.ts";
+import {
+  CANNOT_REFUSE,
+  filesOf,
+  runRefused,
+  runScript,
+  whileLocked,
+  writeMemory,
+  type ScriptResult,
+} from "./run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -340,6 +349,25 @@ describe("backup", () => {
     );
     expect(pruned.stderr).toBe(stderr);
   });
+
+  test.skipIf(CANNOT_REFUSE)(
+    "a backup that another user wrote is kept, and what it needs is permission: exit code 1",
+    async () => {
+      const { memoryDir, backupDir } = await fixture({ backups: true });
+      const manifest = join(backupDir, FIRST, "MANIFEST.json");
+      chmodSync(manifest, 0);
+      const refused = (...args: string[]): Promise<ScriptResult> =>
+        runRefused("backup.ts", ["--memory-dir", memoryDir, ...args]);
+      const advice = `Cannot read "${manifest}": found EACCES: permission denied, open '${manifest}', expected permission: check owner and mode`;
+      const created = await refused("create", "--keep-last", "1", "--json");
+      expect([created.code, created.stderr.startsWith(`warning: ${advice}`)]).toEqual([1, true]);
+      expect(JSON.parse(created.stdout)).toMatchObject({ outcomes: 3, removed: [SECOND] });
+      const pruned = await refused("prune", "--keep-last", "1");
+      expect([pruned.code, pruned.stdout.includes("kept: unreadable")]).toEqual([1, true]);
+      const verified = await refused("verify");
+      expect([verified.code, verified.stderr.startsWith(`error: ${advice}`)]).toEqual([1, true]);
+    },
+  );
 
   test("prune and create --keep-last finish their work, then exit with 4 for a damaged backup", async () => {
     const { backupDir, backup } = await fixture({ backups: true });

@@ -17,7 +17,7 @@ import type { HealthCheck } from "../../lib/maintenance/health.ts";
 import manifest from "../../package.json";
 import { PROJECT_DIR } from "../samples.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
-import { resultOf, runScript, writeMemory } from "./run-script.ts";
+import { CANNOT_REFUSE, resultOf, runRefused, runScript, writeMemory } from "./run-script.ts";
 
 const work = mkdtempSync(join(tmpdir(), "carryover-doctor-"));
 afterAll(() => rmSync(work, { recursive: true }));
@@ -139,18 +139,12 @@ describe("doctor", () => {
     expect((await examine([...other, "--backup-dir", backupDir])).checks["memory"]!.state).toBe("missing");
   });
 
-  const isRoot = process.getuid?.() === 0;
-  const cannotRefuse = process.platform !== "linux" || (isRoot && Bun.which("setpriv") === null);
-  test.skipIf(cannotRefuse)("files that somebody else wrote are given back, not left for another memory", async () => {
+  test.skipIf(CANNOT_REFUSE)("files that somebody else wrote are given back, not left for another memory", async () => {
     const memoryDir = join(mkdtempSync(join(work, "refused-")), "memory");
     await writeMemory(memoryDir, makeOutcomes(1));
     const file = join(memoryDir, "provider_performance.json");
     chmodSync(file, 0);
-    const script = [process.execPath, join(PROJECT_DIR, "scripts/doctor.ts"), "--memory-dir", memoryDir, "--json"];
-    // Without its capabilities, root is refused as anybody is.
-    const command = isRoot ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all", ...script] : script;
-    const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-    const { code, stdout } = await resultOf(child);
+    const { code, stdout } = await runRefused("doctor.ts", ["--memory-dir", memoryDir, "--json"]);
     const { checks } = reportIn(stdout);
     expect([code, checks["disk"]!.folder]).toEqual([3, memoryDir]);
     expect(checks["memory"]).toMatchObject({

@@ -43,6 +43,17 @@ export async function runScript(
   return resultOf(child);
 }
 
+const IS_ROOT = process.getuid?.() === 0;
+/** The system cannot be made to refuse a file by its mode. */
+export const CANNOT_REFUSE: boolean = process.platform !== "linux" || (IS_ROOT && Bun.which("setpriv") === null);
+
+/** Runs a script as a user whom the modes of files refuse. Root is one without its capabilities. */
+export async function runRefused(name: string, args: readonly string[]): Promise<ScriptResult> {
+  const command = [process.execPath, join(PROJECT_DIR, "scripts", name), ...args];
+  const user = IS_ROOT ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : [];
+  return resultOf(Bun.spawn([...user, ...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" }));
+}
+
 /** Waits for the end of a process. */
 export async function resultOf(child: Bun.Subprocess<"ignore", "pipe", "pipe">): Promise<ScriptResult> {
   const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
