@@ -18,7 +18,7 @@ const COMMAND = {
   examples: ["bun scripts/init.ts", "bun scripts/init.ts ~/strategies/first"],
 } as const;
 
-const DEFAULT_DIR = "my";
+const DEFAULT_DIR = "strategy";
 
 await runScript(async ({ argv }) => {
   const { flags, positionals } = parseFlags(argv, COMMAND);

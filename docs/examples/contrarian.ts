@@ -10,5 +10,6 @@ export function vote(situation: Situation, context: DecisionContext): Answer {
     return { action: "HOLD", confidence: 50, reason: "lost before" };
   if (situation.rsi < 25) return { action: "BUY", confidence: 65, reason: "oversold" };
   if (situation.rsi > 75) return { action: "SELL", confidence: 65, reason: "overbought" };
+  // A vote against trading. With confidence 0 it would have no say.
   return { action: "HOLD", confidence: 50 };
 }

@@ -46,9 +46,9 @@ describe("init", () => {
   test("writes into ./my if no folder is named, and prints the command that runs it", async () => {
     const { stdout } = await runScript("init.ts", ["--json"], { cwd: work });
     expect(JSON.parse(stdout)).toMatchObject({
-      dir: join(work, "my"),
+      dir: join(work, "strategy"),
       files: FILES,
-      command: `bun ${PROJECT_DIR}/scripts/run-chunks.ts --config my/config.yaml`,
+      command: `bun ${PROJECT_DIR}/scripts/run-chunks.ts --config strategy/config.yaml`,
     });
   });
 

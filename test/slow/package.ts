@@ -158,10 +158,10 @@ describe.each(sampleOf(EVERY_ENGINE, 2))("on $name", (engine) => {
   test.skipIf(!isThere(engine) || !isModern(engine))("a folder of one's own runs as it is", async () => {
     const folder = join(project, `${engine.name}-own`);
     mkdirSync(folder);
-    expect(await succeed(command("init"), folder)).toContain("npx carryover run-chunks --config my/config.yaml");
-    expect(readFileSync(join(folder, "my", "contrarian.ts"), "utf8")).toContain('from "carryover"');
-    await succeed(command("run-chunks", "--config", "my/config.yaml"), folder);
-    expect(readdirSync(join(folder, "my"))).toContain("memory");
+    expect(await succeed(command("init"), folder)).toContain("npx carryover run-chunks --config strategy/config.yaml");
+    expect(readFileSync(join(folder, "strategy", "contrarian.ts"), "utf8")).toContain('from "carryover"');
+    await succeed(command("run-chunks", "--config", "strategy/config.yaml"), folder);
+    expect(readdirSync(join(folder, "strategy"))).toContain("memory");
   });
 
   test.skipIf(!isThere(engine))("a sweep starts its workers", async () => {
