@@ -89,10 +89,26 @@ export function isAction(value: unknown): value is Action {
   return value === "BUY" || value === "SELL" || value === "HOLD";
 }
 
-/** The action that a word is, in any case. */
-export function actionOf(word: unknown): Action | undefined {
-  if (isAction(word)) return word;
-  return typeof word === "string" ? ACTIONS.find((action) => action === word.toUpperCase()) : undefined;
+const ACTIONS_BY_WORD: ReadonlyMap<unknown, Action> = new Map<unknown, Action>([
+  ["BUY", "BUY"],
+  ["LONG", "BUY"],
+  [1, "BUY"],
+  ["SELL", "SELL"],
+  ["SHORT", "SELL"],
+  [-1, "SELL"],
+  ["HOLD", "HOLD"],
+  ["FLAT", "HOLD"],
+  [0, "HOLD"],
+]);
+
+/** What modules, programs and files of votes may call an action, for messages. */
+export const ACTION_FORM = "BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0";
+
+/** The action that a word in any case is, or a number, which may be a text such as `-1.0`. */
+export function actionOf(value: unknown): Action | undefined {
+  if (isAction(value)) return value;
+  if (typeof value !== "string") return ACTIONS_BY_WORD.get(value);
+  return ACTIONS_BY_WORD.get(/^[+-]?\d+(?:\.0*)?$/.test(value) ? Number(value) : value.toUpperCase());
 }
 
 export function isConfidence(value: unknown): value is number {
@@ -211,7 +227,7 @@ function checkedAnswer(answer: unknown): Answer {
     return { ...abstain(truncated(error)), ...(unanswered === true ? { unanswered } : {}) };
   if (!isRecord(answer)) return abstain(`found ${shown(answer)}, expected an object with "action" and "confidence"`);
   const known = actionOf(action);
-  if (known === undefined) return abstain(`found action ${shown(action)}, expected "BUY", "SELL" or "HOLD"`);
+  if (known === undefined) return abstain(`found action ${shown(action)}, expected ${ACTION_FORM}`);
   if (!isConfidence(confidence)) return abstain(`found confidence ${shown(confidence)}, expected 0 to 100`);
   return {
     action: known,

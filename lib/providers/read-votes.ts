@@ -6,10 +6,9 @@ import { isParquet, readParquetTable } from "../market/formats/parquet.ts";
 import { RowTimes } from "../market/row-times.ts";
 import { TableReader } from "../market/table-reader.ts";
 import { VOTE_CONFIDENCE } from "../settings.ts";
-import type { Action } from "../types.ts";
 import { gunzip } from "../util/gunzip.ts";
 import { shareToPercent } from "./first-answers.ts";
-import { isConfidence } from "./provider.ts";
+import { ACTION_FORM, actionOf, isConfidence } from "./provider.ts";
 import type { FileVote, FileVotes } from "./votes-file.ts";
 
 /** Size limit of a file of votes, also unpacked: some two million. */
@@ -41,17 +40,6 @@ function columnsOf({ column, stamp }: VotesFileOptions): WantedColumns {
 
 /** The columns by their index. */
 const [TIMESTAMP, ACTION, ASSET, CONFIDENCE] = [0, 1, 2, 3] as const;
-
-const WORDS: ReadonlyMap<string, Action> = new Map([
-  ["buy", "BUY"],
-  ["long", "BUY"],
-  ["sell", "SELL"],
-  ["short", "SELL"],
-  ["hold", "HOLD"],
-  ["flat", "HOLD"],
-]);
-
-const ACTION_FORM = "BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0";
 
 /** How a file of votes is read. */
 export interface VotesFileOptions {
@@ -111,7 +99,7 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
       blanks.push({ asset, timestamp, at: { file, row: rows.place, column: rows.nameOf(ACTION) } });
       continue;
     }
-    const action = actionOf(rows) ?? rows.refuse(ACTION, ACTION_FORM);
+    const action = actionOf(rows.text(ACTION)) ?? rows.refuse(ACTION, ACTION_FORM);
     const vote = { timestamp, answer: { action, confidence: confidences?.next() ?? VOTE_CONFIDENCE } };
     const ofAsset = votes.get(asset);
     if (ofAsset === undefined) votes.set(asset, [vote]);
@@ -145,13 +133,6 @@ function assetOfRun({ file, assets = [] }: VotesFileOptions): string {
   if (asset !== undefined && others.length === 0) return asset;
   const expected = asset === undefined ? "one" : `one, since the run has ${assets.length} assets: ${assets.join(", ")}`;
   throw badData({ file }, { found: 'no column "asset"', expected });
-}
-
-function actionOf(rows: RowReader): Action | undefined {
-  const word = WORDS.get(rows.text(ACTION).toLowerCase());
-  if (word !== undefined) return word;
-  const number = rows.number(ACTION);
-  return number === 1 ? "BUY" : number === -1 ? "SELL" : number === 0 ? "HOLD" : undefined;
 }
 
 /** The column of confidences, which must be of the scale that is configured. */

@@ -97,7 +97,11 @@ describe("a provider whose answers are no votes", () => {
 
   test.each([
     ["texts", "BUY", 'found "BUY", expected an object with "action" and "confidence"'],
-    ["other words", { action: "long", confidence: 60 }, 'found action "long", expected "BUY", "SELL" or "HOLD"'],
+    [
+      "other words",
+      { action: "exit", confidence: 60 },
+      'found action "exit", expected BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0',
+    ],
     ["votes without a confidence", { action: "BUY" }, "found confidence undefined, expected 0 to 100"],
   ])("stops the run at the 50th: %s", async (_, answer, problem) => {
     const provider = watchFirstAnswers(answering([answer]), { stopsOnError: true });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { BarColumns, DecisionContext, Situation } from "../../lib/types.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
-import { askProviders, type Provider } from "../../lib/providers/provider.ts";
+import { actionOf, askProviders, type Provider } from "../../lib/providers/provider.ts";
 import { defaultProviders, roughSeries } from "../backtest/market-samples.ts";
 import { makeContext, NO_BARS } from "./situation-samples.ts";
 import {
@@ -178,7 +178,11 @@ describe("askProviders()", () => {
     ["throws a string", (): never => raise("odd"), "odd"],
     ["returns nothing", () => undefined, 'found undefined, expected an object with "action" and "confidence"'],
     ["answers with a text", () => "BUY", 'found "BUY", expected an object with "action" and "confidence"'],
-    ["answers another word", () => ({ action: "long" }), 'found action "long", expected "BUY", "SELL" or "HOLD"'],
+    [
+      "answers another word",
+      () => ({ action: "exit" }),
+      'found action "exit", expected BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0',
+    ],
     [
       "has a confidence above 100",
       () => ({ action: "BUY", confidence: 101 }),
@@ -276,3 +280,14 @@ describe("askProviders()", () => {
 function raise(what: unknown): never {
   throw what;
 }
+
+describe("actionOf() reads", () => {
+  test.each([
+    ["BUY", ["BUY", "buy", "Long", 1, "1", "+1", "1.0"]],
+    ["SELL", ["SELL", "sell", "SHORT", -1, "-1", "-1.0"]],
+    ["HOLD", ["HOLD", "hold", "flat", 0, -0, "0", "0.", "-0.0"]],
+    [undefined, ["", " ", "exit", "close", 0.5, "0.5", 2, "2", "1e0", "0x1", true, null, undefined, [1], Number.NaN]],
+  ] as const)("%p", (action, words) => {
+    expect(words.map((word) => actionOf(word))).toEqual(words.map(() => action));
+  });
+});

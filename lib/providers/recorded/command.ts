@@ -1,7 +1,7 @@
 import type { DecisionContext, Situation } from "../../types.ts";
 import type { CommandConfig } from "../../config/config.ts";
 import { isRecord, type Json } from "../../util/json.ts";
-import { abstain, actionOf, isConfidence } from "../provider.ts";
+import { abstain, ACTION_FORM, actionOf, isConfidence } from "../provider.ts";
 import type { ClientAnswer, ClientSignals, PreparedQuestion, VoteClient } from "./client.ts";
 import { ProgramFailure, type LineProgram } from "./line-program.ts";
 import { RateLimiter } from "./rate-limit.ts";
@@ -87,7 +87,7 @@ function readVote(line: string): ProgramVote {
     return { vote: abstain(`found ${shown}, expected ${expected}`), failed: true };
   };
   const known = actionOf(action);
-  if (known === undefined) return unusable(action, 'the action "BUY", "SELL" or "HOLD"');
+  if (known === undefined) return unusable(action, `the action ${ACTION_FORM}`);
   if (!isConfidence(confidence)) return unusable(confidence, "a confidence from 0 to 100");
   return { vote: { action: known, confidence, ...(typeof reason === "string" ? { reason } : {}) }, failed: false };
 }

@@ -43,10 +43,15 @@ test("a program that asks for bars gets them in columns, and no ids of decisions
 
 test.each([
   ["in lower case", { action: "sell", confidence: 60 }, { action: "SELL", confidence: 60 }],
+  ["as a number", { action: -1, confidence: 60 }, { action: "SELL", confidence: 60 }],
   [
     "of another word, which is none",
-    { action: "short", confidence: 60 },
-    { action: "HOLD", confidence: 0, error: 'found "short", expected the action "BUY", "SELL" or "HOLD"' },
+    { action: "exit", confidence: 60 },
+    {
+      action: "HOLD",
+      confidence: 0,
+      error: 'found "exit", expected the action BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0',
+    },
   ],
 ])("a program's action %s", async (_, answer, vote) => {
   const program = { exchange: () => Promise.resolve(JSON.stringify(answer)) } as unknown as LineProgram;
