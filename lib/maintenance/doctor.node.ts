@@ -11,6 +11,7 @@ import { CarryoverError } from "../errors.ts";
 import { attempt, CREATE_ONLY, discard, systemCodeOf, temporaryName, withFile, writeAll } from "../storage/fs.node.ts";
 import { projectCommand } from "../util/command-line.node.ts";
 import { isoDate } from "../util/time.ts";
+import { VERSION } from "../version.ts";
 import { checkProviderFiles } from "./provider-files.node.ts";
 import { checkMemoryFolder, type MemoryHealthOptions, OTHER_FOLDER, permissionCure } from "./memory-health.node.ts";
 import { checkOrFailure, failureOf, type HealthCheck, ok } from "./health.ts";
@@ -105,10 +106,10 @@ export function checkEngine(versions: {
   readonly node: string;
 }): HealthCheck {
   const name = "engine";
-  if (versions.deno !== undefined) return ok(name, `Deno ${versions.deno}`);
+  if (versions.deno !== undefined) return ok(name, `Carryover ${VERSION} on Deno ${versions.deno}`);
   const engine = versions.bun === undefined ? "node" : "bun";
   const version = versions[engine] ?? "";
-  const found = `${engine === "bun" ? "Bun" : "Node"} ${version}`;
+  const found = `Carryover ${VERSION} on ${engine === "bun" ? "Bun" : "Node"} ${version}`;
   if (!isOlder(version, MIN_VERSIONS[engine])) return ok(name, found);
   const cure = engine === "bun" ? "bun upgrade" : "npm install --global bun";
   return { name, state: "missing", found: `${found}, expected ${MIN_VERSIONS[engine]} or newer`, folder: null, cure };

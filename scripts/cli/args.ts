@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { CarryoverError } from "../../lib/errors.ts";
 import { closest } from "../../lib/util/closest.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../../lib/util/time.ts";
+import { VERSION } from "../../lib/version.ts";
 import { SCREEN_COLUMNS, wrap } from "../text/table.ts";
 
 interface FlagSpec {
@@ -59,13 +60,14 @@ export const SHARED_FLAGS = {
 } as const;
 
 const HELP_FLAG: FlagSpec = { type: "boolean", help: "show this help" };
+const VERSION_FLAG: FlagSpec = { type: "boolean", help: "print the version" };
 
-/** Thrown through `runScript()` when the user asks for help. */
+/** Thrown through `runScript()` when the user asks for help, or for the version. */
 export class HelpRequest extends Error {}
 
 /**
- * Reads a command line: `--name value`, `--name=value`, and `--` before arguments that begin with a dash. `--help` ends
- * the script with its help.
+ * Reads a command line: `--name value`, `--name=value`, and `--` before arguments that begin with a dash. `--help` and `--version` end
+ * the script.
  *
  * @throws {CarryoverError} `BAD_USAGE`, with a line for each problem.
  */
@@ -73,13 +75,18 @@ export function parseFlags<const Flags extends FlagSpecs>(
   argv: readonly string[],
   spec: CommandSpec<Flags>,
 ): { flags: FlagValues<Flags>; positionals: string[] } {
-  const specs = new Map<string, FlagSpec>([...Object.entries(spec.flags), ["help", HELP_FLAG]]);
+  const specs = new Map<string, FlagSpec>([
+    ...Object.entries(spec.flags),
+    ["help", HELP_FLAG],
+    ["version", VERSION_FLAG],
+  ]);
   const { values, positionals, problems } = readTokens(argv, specs);
   if (values.get("help") === true) throw new HelpRequest(helpText(spec));
+  if (values.get("version") === true) throw new HelpRequest(`${VERSION}\n`);
   const extra = positionals[spec.maxPositionals ?? 0];
   if (extra !== undefined) problems.push(unexpectedArgument(extra, spec.flags));
   if (problems.length > 0) throw usageError(problems.join("\n"));
-  values.delete("help");
+  for (const name of ["help", "version"]) values.delete(name);
   // readTokens() made each value as its spec says, which the type system can't see.
   return { flags: Object.fromEntries(values) as FlagValues<Flags>, positionals };
 }

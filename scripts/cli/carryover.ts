@@ -2,6 +2,7 @@
 /** The command of the published package: `carryover run-chunks --year 2021` runs scripts/run-chunks. */
 import { fail } from "../../lib/errors.ts";
 import { closest } from "../../lib/util/closest.ts";
+import { VERSION } from "../../lib/version.ts";
 import { usageError } from "./args.ts";
 import { runScript, writeOut } from "./main.ts";
 
@@ -42,8 +43,9 @@ if (major < 20 || (major === 20 && minor < 16)) {
   await import(`../${name}.ts`);
 } else {
   await runScript(async () => {
+    if (name === "--version") return writeOut(`${VERSION}\n`);
     if (name !== "--help" && name !== "-h") throw usageError(unknownCommand(name));
-    await writeOut(overview());
+    return writeOut(overview());
   });
 }
 

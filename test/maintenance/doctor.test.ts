@@ -6,15 +6,16 @@ import { loadConfig } from "../../lib/config/load.node.ts";
 import { parseProvider } from "../../lib/config/parse.ts";
 import { checkEngine, checkHealth, spaceOf } from "../../lib/maintenance/doctor.node.ts";
 import type { HealthCheck } from "../../lib/maintenance/health.ts";
+import { VERSION } from "../../lib/version.ts";
 import { PROJECT_DIR } from "../samples.ts";
 
 test.each([
-  [{ bun: "1.4.5", node: "24.3.0" }, "ok", "Bun 1.4.5"],
-  [{ bun: "1.10.0", node: "24.3.0" }, "ok", "Bun 1.10.0"],
-  [{ bun: "1.4.4", node: "24.3.0" }, "missing", "Bun 1.4.4, expected 1.4.5 or newer"],
-  [{ node: "22.18.0" }, "ok", "Node 22.18.0"],
-  [{ node: "22.9.0" }, "missing", "Node 22.9.0, expected 22.18.0 or newer"],
-  [{ deno: "2.5.0", node: "20.0.0" }, "ok", "Deno 2.5.0"],
+  [{ bun: "1.4.5", node: "24.3.0" }, "ok", `Carryover ${VERSION} on Bun 1.4.5`],
+  [{ bun: "1.10.0", node: "24.3.0" }, "ok", `Carryover ${VERSION} on Bun 1.10.0`],
+  [{ bun: "1.4.4", node: "24.3.0" }, "missing", `Carryover ${VERSION} on Bun 1.4.4, expected 1.4.5 or newer`],
+  [{ node: "22.18.0" }, "ok", `Carryover ${VERSION} on Node 22.18.0`],
+  [{ node: "22.9.0" }, "missing", `Carryover ${VERSION} on Node 22.9.0, expected 22.18.0 or newer`],
+  [{ deno: "2.5.0", node: "20.0.0" }, "ok", `Carryover ${VERSION} on Deno 2.5.0`],
 ])("of the versions %j the engine is %s: %s", (versions, state, found) => {
   expect(checkEngine(versions)).toMatchObject({ name: "engine", state, found });
 });

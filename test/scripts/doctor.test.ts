@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createBackup } from "../../lib/backup/create.node.ts";
 import type { HealthCheck } from "../../lib/maintenance/health.ts";
+import { VERSION } from "../../lib/version.ts";
 import manifest from "../../package.json";
 import { PROJECT_DIR } from "../samples.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
@@ -66,7 +67,11 @@ describe("doctor", () => {
     const place = mkdtempSync(join(work, "new-"));
     const { code, ready, checks, names } = await examine(["--memory-dir", join(place, "memory")]);
     expect({ code, ready, names }).toEqual({ code: 0, ready: true, names: NAMES });
-    expect(checks["engine"]).toMatchObject({ state: "ok", found: `Bun ${Bun.version}`, cure: null });
+    expect(checks["engine"]).toMatchObject({
+      state: "ok",
+      found: `Carryover ${VERSION} on Bun ${Bun.version}`,
+      cure: null,
+    });
     expect(checks["bars"]!.found).toBe(
       "1h bars of 3 assets, a run of 2021-01-01 to 2022-01-01, the last bar 2021-12-31 21:00 UTC",
     );

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { CarryoverError } from "../../../lib/errors.ts";
+import manifest from "../../../package.json";
 import { isGiven, parseFlags, refuseTogether, SHARED_FLAGS } from "../../../scripts/cli/args.ts";
 
 describe("parseFlags()", () => {
@@ -51,6 +52,10 @@ describe("parseFlags()", () => {
       at: [1000, 2000],
       year: undefined,
     });
+  });
+
+  test("--version ends a script with the version of the package", () => {
+    expect(() => parseFlags(["--seed", "none", "--version"], spec)).toThrow(`${manifest.version}\n`);
   });
 
   test("gives flags that were left out an empty value", () => {

@@ -19,6 +19,10 @@ describe("the command carryover", () => {
     expect(Math.max(...stdout.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(80);
   });
 
+  test("has the version of its scripts", async () => {
+    expect(await carryover("--version")).toEqual(await runScript("runs.ts", ["--version"]));
+  });
+
   test("starts a script with the arguments after its name", async () => {
     expect(await carryover("runs", "show", "--help")).toEqual(await runScript("runs.ts", ["show", "--help"]));
     const { code, stderr } = await carryover("runs", "--yeer");
