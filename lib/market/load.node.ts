@@ -118,8 +118,9 @@ export function assertCostsOfAssets({
 /** What to do where an asset has no bars, but may have other files. */
 function adviceOn(alike: readonly { readonly asset: string; readonly name: string }[], dataDir: string): string {
   const timeframes = alike.flatMap(({ asset, name }) => timeframeOfBarsFile(name, asset) ?? []);
-  if (timeframes.length > 0)
-    return `backtest.timeframe chooses the bars: there are ${[...new Set(timeframes)].join(", ")}`;
+  if (timeframes.length > 0) {
+    return `There are bars of ${[...new Set(timeframes)].join(", ")}: --set backtest.timeframe=${timeframes[0]!} chooses them`;
+  }
   const [first] = alike;
   if (first === undefined) return "import-bars and fetch-bars make such files; --synthetic runs on made-up bars";
   return `import-bars reads files of other systems: ${importCommand(join(dataDir, first.name), { asset: first.asset, dataDir })}`;

@@ -67,7 +67,7 @@ test("loadBars() names the timeframes that an asset has, if it has others", asyn
     code: "NOT_FOUND",
     message:
       'Cannot load bars: found no "A_1h.csv", no "B_1h.csv" in "<folder>", which has B_15m.parquet, B_4h.csv, ' +
-      "expected a .csv, .csv.gz or .parquet of each asset\nbacktest.timeframe chooses the bars: there are 15m, 4h",
+      "expected a .csv, .csv.gz or .parquet of each asset\nThere are bars of 15m, 4h: --set backtest.timeframe=15m chooses them",
   });
 });
 
@@ -166,7 +166,7 @@ test("loadBars() suggests the asset that was meant, in another case or with a sl
   expect(await messageFor("btcusd")).toBe('Did you mean "BTCUSD"?');
   expect(await messageFor("BTCUDS", "ethusd")).toBe('Did you mean "BTCUSD", "ETHUSD"?');
   const { message } = await refusal(loadBars({ assets: ["BTCUSD", "ETHUSD"], dataDir: folder, timeframe: "5m" }));
-  expect(message.split("\n").at(-1)).toBe("backtest.timeframe chooses the bars: there are 1h");
+  expect(message.split("\n").at(-1)).toBe("There are bars of 1h: --set backtest.timeframe=1h chooses them");
   expect(await messageFor("BTCUSD", "GOLD")).toStartWith("import-bars and fetch-bars make such files");
 });
 
