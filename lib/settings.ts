@@ -13,6 +13,8 @@ export interface Risk {
   readonly stopAtr: number;
   readonly targetAtr: number;
   readonly maxHoldingMs: number;
+  /** Whether a decision to HOLD closes an open position. @default false */
+  readonly closeOnHold?: boolean;
   readonly leverage: number;
 }
 

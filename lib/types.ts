@@ -1,6 +1,4 @@
-/**
- * The types that everything shares. What is read from or written to a file has the file's own snake_case names; the rest is camelCase.
- */
+/** The types that everything shares. What a file has is named in snake_case, as it is there; the rest is camelCase. */
 
 /** What a vote or a decision says. */
 export type Action = "BUY" | "SELL" | "HOLD";
@@ -161,7 +159,7 @@ export interface DecisionContext extends MemoryContext {
 }
 
 /** Why a position was closed. */
-export type ExitReason = "reversed" | "timeout" | "stop" | "target" | "end_of_run";
+export type ExitReason = "reversed" | "hold" | "timeout" | "stop" | "target" | "end_of_run";
 
 /** Why a new position was not opened, in the order in which the rules apply. */
 export type SkipReason = "max_positions" | "correlation" | "size";
@@ -214,7 +212,7 @@ export interface DecisionRecord {
   readonly expected_r: number | null;
   /** Share of the full size that `expected_r` allows, 0.02..1; 1 for a HOLD, and without memory. */
   readonly size_scale: number;
-  /** What happens at the next open. `close` is a reversal whose new position was skipped. */
+  /** What happens at the next open. `close` is a reversal whose new position was skipped, or a HOLD that closes. */
   readonly order: "none" | "open" | "reverse" | "close";
   /** Units of the new position; `null` without one. */
   readonly size: number | null;
@@ -293,8 +291,9 @@ export interface Position {
 /** An order that is filled at the open of its asset's next bar. */
 export interface Order {
   readonly asset: string;
-  /** Whether the open position, in the other direction, is closed. */
+  /** Whether the open position is closed, and its exit reason if that is not "reversed". */
   readonly closes: boolean;
-  /** The new position; `null` if it was skipped and the old one is only closed. */
+  readonly exit_reason?: "hold";
+  /** The new position; `null` if the old one is only closed. */
   readonly opens: { readonly action: TradeAction; readonly size: number; readonly decision: Decision } | null;
 }

@@ -62,7 +62,7 @@ export class Broker {
     let closed: ClosedTrade | undefined;
     if (position !== undefined) {
       const isDue = bar.timestamp >= position.entry_ms + this.#settings.risk.maxHoldingMs;
-      const reason = order?.closes === true ? "reversed" : isDue ? "timeout" : undefined;
+      const reason = order?.closes === true ? (order.exit_reason ?? "reversed") : isDue ? "timeout" : undefined;
       if (reason !== undefined) closed = this.#close(position, { reason, tickMs, raw: bar.open, atMs: bar.timestamp });
     }
     if (order !== undefined && order.opens !== null) this.#open(asset, bar, order.opens);

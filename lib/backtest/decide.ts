@@ -127,9 +127,15 @@ function placeOrder(
   const { broker, settings, equity, runId } = context;
   const { asset, atr, close, timestamp } = situation;
   const held = broker.position(asset);
+  const closes = held !== undefined;
+  // If every provider abstained, nobody said to be flat.
+  const isFlat = action === "HOLD" && votes.some(({ error }) => error === undefined);
+  if (closes && isFlat && settings.risk.closeOnHold === true) {
+    broker.place({ asset, closes, opens: null, exit_reason: "hold" });
+    return { order: "close", size: null, skipped: null };
+  }
   if (action === "HOLD" || held?.action === action) return { order: "none", size: null, skipped: null };
 
-  const closes = held !== undefined;
   const size = positionSize(settings, { equity, atr, close, scale });
   const others = settings.assets.filter((other) => other !== asset);
   const skipped = skipReason({

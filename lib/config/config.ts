@@ -173,6 +173,8 @@ export interface Config {
       readonly target_atr: number;
       readonly max_holding: string;
       readonly leverage: number;
+      /** Whether a decision to HOLD closes an open position. */
+      readonly close_on_hold?: true;
     };
   };
   readonly providers: readonly ProviderConfig[];
@@ -205,6 +207,7 @@ export function toSettings({
         targetAtr: risk.target_atr,
         maxHoldingMs: durationMs(risk.max_holding),
         leverage: risk.leverage,
+        ...(risk.close_on_hold === undefined ? {} : { closeOnHold: risk.close_on_hold }),
       },
     },
     memory: {

@@ -99,13 +99,7 @@ function backtestSchema(z: typeof Zod, { fields, nameBound }: { fields: Fields; 
         error: "a map from an asset to its costs",
       })
       .default(defaults.asset_costs),
-    risk: map({
-      per_trade_pct: above0(100).default(defaults.risk.per_trade_pct),
-      stop_atr: above0(1000).default(defaults.risk.stop_atr),
-      target_atr: above0(1000).default(defaults.risk.target_atr),
-      max_holding: duration.default(defaults.risk.max_holding),
-      leverage: above0(1000).default(defaults.risk.leverage),
-    }).prefault({}),
+    risk: riskSchema(z, { fields, duration }).prefault({}),
   }).superRefine(
     (backtest, context) => {
       for (const [key, message] of contradictionsIn(backtest, nameBound)) {
@@ -113,6 +107,25 @@ function backtestSchema(z: typeof Zod, { fields, nameBound }: { fields: Fields; 
       }
     },
     { when: ({ value }) => isRecord(value) },
+  );
+}
+
+function riskSchema(
+  z: typeof Zod,
+  { fields: { map, above0, boolean }, duration }: { fields: Fields; duration: Zod.ZodString },
+) {
+  const defaults = DEFAULTS.backtest.risk;
+  const risk = map({
+    per_trade_pct: above0(100).default(defaults.per_trade_pct),
+    stop_atr: above0(1000).default(defaults.stop_atr),
+    target_atr: above0(1000).default(defaults.target_atr),
+    max_holding: duration.default(defaults.max_holding),
+    leverage: above0(1000).default(defaults.leverage),
+    close_on_hold: z.exactOptional(boolean),
+  });
+  // A false is left out, so that it is the same run as none.
+  return risk.transform(({ close_on_hold: closes, ...others }) =>
+    closes === true ? { ...others, close_on_hold: closes } : others,
   );
 }
 

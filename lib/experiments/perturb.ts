@@ -205,14 +205,14 @@ function fillBarEnds({ marks }: RunTrace, timeframeMs: number, isInside: (ms: nu
   return [...new Set(fills.flatMap((fill) => fill?.endMs ?? []))];
 }
 
-/** The first times at which an open filled an entry, a reversal, a time-out, and a level that the bar opened beyond. */
+/** The first times at which an open filled an entry, an order to close, a time-out, and a level that the bar opened beyond. */
 function fillsAtOpen({ outcomes }: RunTrace, isInside: (ms: number) => boolean): readonly number[] {
   const trades = outcomes.map((line) => JSON.parse(line) as Outcome);
   const exits = (isWanted: (trade: Outcome) => boolean): readonly string[] =>
     trades.filter(isWanted).map(({ exit_timestamp: exit }) => exit);
   const fills = [
     trades.map(({ entry_timestamp: entry }) => entry),
-    exits(({ exit_reason: reason }) => reason === "reversed"),
+    exits(({ exit_reason: reason }) => reason === "reversed" || reason === "hold"),
     exits(({ exit_reason: reason }) => reason === "timeout"),
     exits(closedBeyondLevel),
   ];

@@ -144,7 +144,7 @@ function settingsOf(
   { assets, timeframeMs }: Pick<BacktestSettings, "assets" | "timeframeMs">,
 ): BacktestSettings {
   const { backtest: defaults } = toSettings({ ...DEFAULTS, backtest: { ...DEFAULTS.backtest, assets } });
-  const { maxHolding, ...risk } = options.risk ?? {};
+  const { maxHolding, closeOnHold = false, ...risk } = options.risk ?? {};
   const { initialBalance, maxPositions, correlationThreshold, costs, assetCosts = {} } = options;
   return {
     assets,
@@ -163,6 +163,7 @@ function settingsOf(
       ...defaults.risk,
       ...risk,
       maxHoldingMs: durationMs(maxHolding ?? DEFAULTS.backtest.risk.max_holding),
+      ...(closeOnHold ? { closeOnHold } : {}),
     },
   };
 }

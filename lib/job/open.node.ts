@@ -91,7 +91,8 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   const { series, market, period, notes: barNotes } = await findBars({ ...options, onNote });
   const features = market === "bars" ? featuresOf(config, onNote) : undefined;
   const recording = recordingFor(options);
-  const loading = { baseDir: options.baseDir, signal, recording, series };
+  const { close_on_hold: closeOnHold } = config.backtest.risk;
+  const loading = { baseDir: options.baseDir, signal, recording, series, closeOnHold };
   const { providers, votes, files, refreshes } = await loadProviders(config.providers, { ...loading, onNote });
   const voteLeaks = leaksOf(votes, series);
   const leakNotes = voteLeaks.map((leak) => leakNote(leak, config.providers));

@@ -52,6 +52,8 @@ interface LoadProvidersOptions {
   readonly recording?: RecordingContext | undefined;
   /** The bars of each asset that a file of votes should cover. `onNote` names the others. */
   readonly series?: ReadonlyMap<string, BarSeries>;
+  /** As in `VotesFileOptions`. */
+  readonly closeOnHold?: boolean | undefined;
   readonly onNote?: (note: string) => void;
 }
 
@@ -145,10 +147,11 @@ export async function votesIn(
     path: string;
     assets: readonly string[];
     timeframeMs: number | undefined;
+    closeOnHold?: boolean | undefined;
     onNote?: ((note: string) => void) | undefined;
   },
 ): Promise<FileVotes> {
-  const { path: file, assets, timeframeMs, onNote } = options;
+  const { path: file, assets, timeframeMs, closeOnHold, onNote } = options;
   const votes = await parseVotes(bytes, {
     file,
     column,
@@ -156,6 +159,7 @@ export async function votesIn(
     stamp,
     timezone,
     assets,
+    closeOnHold,
     onNote: (note) => onNote?.(`"${file}" of provider "${name}" ${note}`),
   });
   if (stamp === "bar_start" && bar === undefined && timeframeMs !== undefined) {
@@ -169,11 +173,11 @@ async function loadVotes(
   config: VotesFileConfig,
   options: LoadProvidersOptions & { path: string },
 ): Promise<FileVotes> {
-  const { series = new Map<string, BarSeries>(), changeVotes, onNote, path } = options;
+  const { series = new Map<string, BarSeries>(), closeOnHold, changeVotes, onNote, path } = options;
   const { name, stamp, bar } = config;
   const [first] = series.values();
   const ofRun = { assets: [...series.keys()], timeframeMs: first?.timeframeMs };
-  const written = await votesIn(bytes, config, { path, ...ofRun, onNote });
+  const written = await votesIn(bytes, config, { path, ...ofRun, closeOnHold, onNote });
   const votes =
     stamp === "bar_start" ? knownAtClose(written, series, bar === undefined ? undefined : msOfTimeframe(bar)) : written;
   const uncovered = [...series.keys()].filter((asset) => !written.has(asset));

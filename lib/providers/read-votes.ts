@@ -55,6 +55,8 @@ export interface VotesFileOptions {
   readonly column?: string | undefined;
   /** The zone of times that state none: an IANA name or an offset. @default UTC, and a note says so */
   readonly timezone?: string | undefined;
+  /** Whether a HOLD closes an open position. @default false, and a note says so of a file that has a 0 or `flat` */
+  readonly closeOnHold?: boolean | undefined;
   /** Says what the file lacks and what is taken in its place. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
@@ -91,6 +93,7 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   if (confidences === undefined) onNote?.(`has no column "confidence", so each of its votes has ${VOTE_CONFIDENCE}`);
   const times = new RowTimes(options.timezone);
   const votes = new Map<string, FileVote[]>();
+  let flat: string | undefined;
   const blanks: { readonly asset: string; readonly timestamp: number; readonly at: FilePosition }[] = [];
   while (rows.next()) {
     const timestamp = times.read(rows, TIMESTAMP);
@@ -99,7 +102,9 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
       blanks.push({ asset, timestamp, at: { file, row: rows.place, column: rows.nameOf(ACTION) } });
       continue;
     }
-    const action = actionOf(rows.text(ACTION)) ?? rows.refuse(ACTION, ACTION_FORM);
+    const written = rows.text(ACTION);
+    const action = actionOf(written) ?? rows.refuse(ACTION, ACTION_FORM);
+    if (action === "HOLD" && !/^hold$/i.test(written)) flat ??= written;
     const vote = { timestamp, answer: { action, confidence: confidences?.next() ?? VOTE_CONFIDENCE } };
     const ofAsset = votes.get(asset);
     if (ofAsset === undefined) votes.set(asset, [vote]);
@@ -108,6 +113,9 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   if (votes.size === 0) throw badData({ file }, { found: "no votes", expected: "at least one" });
   confidences?.assertScale();
   if (times.isUtcAssumed) onNote?.("has times that state no zone, taken as UTC: timezone names another");
+  if (flat !== undefined && options.closeOnHold !== true) {
+    onNote?.(`has ${quote(flat)}, which closes no position; with backtest.risk.close_on_hold: true it does`);
+  }
   // The sort is stable, so votes of the same time keep the order of their lines.
   for (const ofAsset of votes.values()) ofAsset.sort((a, b) => a.timestamp - b.timestamp);
   // Indicators begin with blanks. A later one may stand for the vote before it, for a HOLD, or for none.

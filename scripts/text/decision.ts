@@ -52,7 +52,7 @@ function memoryText({ context: { remembered, similar, recent } }: DecisionRecord
 function actionText(d: DecisionRecord): string {
   const before = d.raw_confidence === d.confidence ? "" : ` (${fixed(d.raw_confidence, 1)} before calibration)`;
   const decided = `The weighted votes said ${d.action} at a confidence of ${fixed(d.confidence, 1)}${before}.`;
-  if (d.action === "HOLD") return decided;
+  if (d.action === "HOLD") return d.order === "close" ? `${decided} It closed the open position.` : decided;
   // Decisions of version 0.2.0 have none.
   const expected =
     (d.expected_r ?? null) === null

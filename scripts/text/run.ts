@@ -28,7 +28,7 @@ import {
 import { chunkTable, columns, labelled, section, table, type ChunkRow } from "./table.ts";
 
 /** Shorter names of what ends trades. */
-const EXIT_NAMES: Readonly<Record<string, string>> = { end_of_run: "end" };
+const EXIT_NAMES: Readonly<Record<string, string>> = { hold: "HOLD", end_of_run: "end" };
 
 /** The screen of a run, and below it everything else that run-chunks knows, table by table. */
 export function renderFullSummary(run: ShownRun): string {

@@ -55,6 +55,17 @@ describe("parseConfig()", () => {
     ]);
   });
 
+  test("has close_on_hold only where it is true, so that false is the same run as none", async () => {
+    const riskOf = async (text: string): Promise<Config["backtest"]["risk"]> => (await parse(text)).backtest.risk;
+    const none = await riskOf("backtest: {}");
+    expect(Object.keys(none)).not.toContain("close_on_hold");
+    expect(await riskOf("backtest: { risk: { close_on_hold: false } }")).toEqual(none);
+    expect(await riskOf("backtest: { risk: { close_on_hold: true } }")).toEqual({ ...none, close_on_hold: true });
+    expect(await problems("backtest: { risk: { close_on_hold: 1 } }")).toEqual([
+      "1:36: found 1 for backtest.risk.close_on_hold, expected true or false",
+    ]);
+  });
+
   test("returns keys in one order, whatever the order in the file", async () => {
     const one = await parse("backtest: { seed: 3, chunks: week }\nmemory: { dir: x }");
     const other = await parse("memory: { dir: x }\nbacktest: { chunks: week, seed: 3 }");

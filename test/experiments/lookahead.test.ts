@@ -92,6 +92,36 @@ describe("a provider that looks at features", () => {
 });
 
 describe("checkLookahead()", () => {
+  test("looks inside the bar at whose open a HOLD closed a position, and finds no leak", async () => {
+    // Every 40 hours BUY, and HOLD from 20 hours later on.
+    const blinking: Provider = {
+      name: "blinking",
+      vote: ({ timestamp }) => ({ action: (timestamp / HOUR) % 40 < 20 ? "BUY" : "HOLD", confidence: 60 }),
+    };
+    const settings = makeSettings({ assets: ["AAA"] });
+    const closing = { ...settings, risk: { ...settings.risk, closeOnHold: true, stopAtr: 50, targetAtr: 50 } };
+    const series = new Map(roughSeries({ startMs: at("2018-02-01"), endMs: PERIOD.endMs, seed: 1 }));
+    const report = await checkLookahead(
+      {
+        settings: closing,
+        memorySettings: MEMORY_ON,
+        period: PERIOD,
+        chunkKind: "10d",
+        series: new Map([["AAA", series.get("AAA")!]]),
+        market: "bars",
+        providers: [blinking],
+        remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
+        key: { version: "test", seed: 1, files: {} },
+        voteLeaks: [],
+        providersWith: () => Promise.resolve({ providers: [blinking] }),
+      },
+      { dates: [at("2018-02-17")] },
+    );
+    // One for the first entry after the date, one for the first exit.
+    expect(report.checks.filter(({ changed }) => changed === "bar")).toHaveLength(2);
+    expect(isClean(report)).toBe(true);
+  });
+
   test("finds no leak in a position that stays open after the last bar of its asset", async () => {
     const series = new Map(roughSeries({ startMs: at("2018-02-01"), endMs: PERIOD.endMs, seed: 1 }));
     const whole = series.get("BBB")!;

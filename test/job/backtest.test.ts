@@ -51,7 +51,7 @@ describe("backtest()", () => {
       initialBalance: 500,
       costs: { feeBps: 1 },
       assetCosts: { OIL: { spreadBps: 4 } },
-      risk: { stopAtr: 2, maxHolding: "2d" },
+      risk: { stopAtr: 2, maxHolding: "2d", closeOnHold: true },
       memorySettings: { learningRate: 0.5 },
     });
     await backtest(job);
@@ -64,7 +64,7 @@ describe("backtest()", () => {
           GOLD: { feeBps: 1, spreadBps: 2, slippageBps: 2 },
           OIL: { feeBps: 1, spreadBps: 4, slippageBps: 2 },
         },
-        risk: { perTradePct: 1, stopAtr: 2, targetAtr: 4.5, maxHoldingMs: 172_800_000, leverage: 1 },
+        risk: { perTradePct: 1, stopAtr: 2, targetAtr: 4.5, maxHoldingMs: 172_800_000, leverage: 1, closeOnHold: true },
       },
       memory: { enabled: true, maxMemorySize: 1000, learningRate: 0.5, contextDays: 20 },
     });

@@ -138,6 +138,24 @@ describe("runConfig()", () => {
     );
   });
 
+  test("notes that the zeros of a file close no position, and closes positions there with close_on_hold", async () => {
+    // Long for a day, with levels that are out of reach.
+    const votes = "time,position\n2018-02-02,1\n2018-02-03,0\n";
+    writeFileSync(join(root, "positions.csv"), votes);
+    const yaml = "providers: [{ name: mine, type: file, path: positions.csv, stamp: known_at }]";
+    const period = ", start: 2018-02-01, end: 2018-03-01, risk: { stop_atr: 99, target_atr: 99";
+    const zero =
+      `"${join(root, "positions.csv")}" of provider "mine" has "0", which closes no position; ` +
+      "with backtest.risk.close_on_hold: true it does";
+    const open = await run("zeros", { yaml, period: `${period} }` });
+    expect(open.notes).toContain(zero);
+    expect(open.summary.exits).toEqual({ timeout: 1 });
+    const flat = await run("zeros", { yaml, period: `${period}, close_on_hold: true }` });
+    expect(flat.notes).not.toContain(zero);
+    expect(flat.notes).toContainEqual(expect.stringContaining("differs in config.backtest.risk.close_on_hold"));
+    expect([flat.summary.exits, flat.summary.mean_holding_hours]).toEqual([{ hold: 1 }, 24]);
+  });
+
   test("runs on synthetic bars only if it is told to, says so, and keeps their memory apart", async () => {
     const parts = { data: "synthetic", period: ", start: 2018-02-01, end: 2018-05-01" };
     const { summary, notes, memoryDir } = await run("made-up", parts);

@@ -135,6 +135,25 @@ describe("parseVotesCsv() takes times without a zone", () => {
   });
 });
 
+describe("parseVotesCsv() notes that a HOLD closes no position", () => {
+  const noteOf = (written: string, closeOnHold?: boolean): string | undefined => {
+    const notes: string[] = [];
+    const text = `${HEADER}\n2021-01-01T00:00Z,A,1,60\n2021-01-02T00:00Z,A,${written},60\n`;
+    parse(text, { closeOnHold, onNote: (note) => notes.push(note) });
+    return notes.join();
+  };
+
+  test.each(["0", "0.0", "flat"])("where it is written as a position, %s", (written) => {
+    expect(noteOf(written)).toBe(
+      `has "${written}", which closes no position; with backtest.risk.close_on_hold: true it does`,
+    );
+  });
+
+  test("but not where it is called one, or where it does", () => {
+    expect([noteOf("Hold"), noteOf("-1"), noteOf("0", true)]).toEqual(["", "", ""]);
+  });
+});
+
 describe("parseVotes() tells by the first bytes whether a file is", () => {
   const CSV = `${HEADER}\n2021-01-01,BTCUSD,BUY,70\n2021-01-02,BTCUSD,SELL,55.5\n`;
   const EXPECTED = [

@@ -118,6 +118,7 @@ class Settings:
         self.target_atr = risk.get("target_atr", 4.5)
         self.max_holding = parse_span(risk.get("max_holding", "5d"))
         self.leverage = risk.get("leverage", 1)
+        self.close_on_hold = risk.get("close_on_hold", False)
         self.costs = {}
         for asset in self.assets:
             costs = {"fee_bps": 5, "spread_bps": 2, "slippage_bps": 2}
@@ -652,7 +653,7 @@ class Backtest:
         position = self.positions.get(asset)
         order = self.waiting.pop(asset, None)
         if order and position:
-            self.close(asset, tick, start, raw, "reversed")
+            self.close(asset, tick, start, raw, "hold" if order.kind == "hold" else "reversed")
         elif position and start >= position.entered + self.settings.max_holding:
             self.close(asset, tick, start, raw, "timeout")
         if order and order.direction:
@@ -842,7 +843,12 @@ class Backtest:
         self.decisions.append(decision)
         direction = {"BUY": 1, "SELL": -1, "HOLD": 0}[action]
         current = self.direction_after_orders(asset)
-        if not direction or direction == current:
+        if not direction:
+            if current and settings.close_on_hold and not all(abstains(vote) for vote in votes):
+                decision["order"] = "close"
+                self.waiting[asset] = Waiting("hold", 0, None, None, decision)
+            return
+        if direction == current:
             return
         risk = settings.stop_atr * atr
         wanted = equity * settings.per_trade_pct / 100

@@ -3,14 +3,15 @@ import { expect } from "bun:test";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runBacktest } from "../../lib/backtest/run.ts";
+import type { Summary } from "../../lib/results/summary-shape.ts";
 import type { BacktestSettings, MemorySettings } from "../../lib/settings.ts";
-import type { BarSeries, SkipReason } from "../../lib/types.ts";
+import type { BarSeries, ExitReason, SkipReason } from "../../lib/types.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { parseVotesCsv } from "../../lib/providers/read-votes.ts";
 import { votesFile } from "../../lib/providers/votes-file.ts";
-import type { Provider } from "../../lib/providers/provider.ts";
+import { abstain, type Provider } from "../../lib/providers/provider.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { defaultProviders, type Hours, randomVotesCsv, roughSeries, seriesAt } from "../backtest/market-samples.ts";
@@ -37,6 +38,8 @@ export interface Case {
   readonly providers?: readonly Provider[];
   /** Positions must have been skipped for this reason, or the case is too easy. */
   readonly skips?: SkipReason;
+  /** Likewise, trades must have ended so. */
+  readonly exits?: ExitReason;
 }
 
 /** The settings as config.yaml would have them. */
@@ -68,6 +71,7 @@ function configOf({ settings, memorySettings = MEMORY_ON }: Case): object {
         target_atr: risk.targetAtr,
         max_holding: `${risk.maxHoldingMs / HOUR}h`,
         leverage: risk.leverage,
+        close_on_hold: risk.closeOnHold,
       },
     },
   };
@@ -81,7 +85,7 @@ function csvOf({ bars }: BarSeries): string {
 }
 
 /** Runs a case on disk. `said` is the last line of the Python program. */
-async function recompute(run: Case): Promise<{ said: string; trades: number; skipped: Record<string, number> }> {
+async function recompute(run: Case): Promise<{ said: string; summary: Summary }> {
   const folder = mkdtempSync(join(root, "case-"));
   const [bars, memoryDir] = [join(folder, "bars"), join(folder, "memory")];
   mkdirSync(bars);
@@ -126,16 +130,17 @@ async function recompute(run: Case): Promise<{ said: string; trades: number; ski
     if (expected === null || found === null) expect(found).toBe(expected);
     else expect(Math.abs(found - expected)).toBeLessThanOrEqual(1e-6 * Math.max(1, Math.abs(expected)));
   }
-  return { said: said.trim(), trades: summary.total_trades, skipped: summary.skipped };
+  return { said: said.trim(), summary };
 }
 
 /** Expects the Python program to find the same, in a case that has enough in it. */
 export async function expectRecomputed(run: Case, { minTrades }: { minTrades: number }): Promise<void> {
-  const { said, trades, skipped } = await recompute(run);
+  const { said, summary } = await recompute(run);
   expect(said).toEndWith("all equal");
   expect(Number(/^(\d+) decisions/.exec(said)![1])).toBeGreaterThan(15);
-  expect(trades).toBeGreaterThanOrEqual(minTrades);
-  if (run.skips !== undefined) expect(skipped[run.skips]).toBeGreaterThan(10);
+  expect(summary.total_trades).toBeGreaterThanOrEqual(minTrades);
+  if (run.skips !== undefined) expect(summary.skipped[run.skips]).toBeGreaterThan(10);
+  if (run.exits !== undefined) expect(summary.exits[run.exits]).toBeGreaterThan(10);
 }
 
 const ROUGH = { startMs: at("2018-02-01"), endMs: at("2018-03-21") };
@@ -148,6 +153,15 @@ const roughSettings = (overrides: Partial<BacktestSettings> = {}): BacktestSetti
 function votesOf(seed: number, name: string, of = { assets: ROUGH_ASSETS, ...roughPeriod }): Provider {
   const csv = randomVotesCsv({ ...of, seed });
   return votesFile(parseVotesCsv(new TextEncoder().encode(csv), { file: "votes.csv" }), name);
+}
+
+/** The same votes, but an abstention on every Wednesday. */
+function silentOnWednesdays(votes: Provider): Provider {
+  return {
+    ...votes,
+    vote: (situation, context) =>
+      new Date(situation.timestamp).getUTCDay() === 3 ? abstain("Wednesday") : votes.vote(situation, context),
+  };
 }
 
 /** Markets with gaps, jumps and missing bars. */
@@ -185,6 +199,15 @@ export const ROUGH_CASES: readonly Case[] = [
     period: roughPeriod,
     memorySettings: { enabled: true, maxMemorySize: 40, learningRate: 1, contextDays: 5 },
     providers: [...defaultProviders(), votesOf(5, "votes")],
+  },
+  {
+    name: "positions that a HOLD closes, of two files that both say nothing on Wednesdays",
+    series: rough(9),
+    settings: roughSettings({ maxPositions: 2, risk: { ...makeSettings().risk, closeOnHold: true } }),
+    period: roughPeriod,
+    chunkKind: "week",
+    providers: [votesOf(10, "one"), votesOf(11, "two")].map(silentOnWednesdays),
+    exits: "hold",
   },
   {
     name: "without memory",

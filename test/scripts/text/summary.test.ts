@@ -183,8 +183,8 @@ describe("--full begins with the screen, and adds", () => {
 
   test("how it traded, beside what the screen says", () => {
     expect(full()).toStartWith(`${shown().join("\n")}\n\nRatios `);
-    expect(detailOf("Exits", { mean_holding_hours: 36.6, exits: { stop: 184, end_of_run: 3 } })).toBe(
-      "Exits      held 37 h; stop 184, end 3",
+    expect(detailOf("Exits", { mean_holding_hours: 36.6, exits: { stop: 184, hold: 7, end_of_run: 3 } })).toBe(
+      "Exits      held 37 h; stop 184, HOLD 7, end 3",
     );
     expect(detailOf("Decisions", { decisions: 10, actions: { buy: 2, sell: 1, hold: 7 } })).toBe(
       "Decisions  10: BUY 2, SELL 1, HOLD 7",
