@@ -251,7 +251,7 @@ class Carryover:
         given = {name: value for name, value in params.items() if value is not None}
         request = {"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": given}
         try:
-            line = json.dumps(request, default=_plain, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+            line = _ENCODER.encode(request).encode() + b"\n"
         except ValueError:
             raise CarryoverError(f"Cannot {method}: found NaN or an infinite number, expected a number", "BAD_USAGE") from None
         if len(line) > _MAX_MESSAGE_BYTES:
@@ -490,7 +490,7 @@ def _time(time: Optional[Time]) -> Union[str, int, None]:
     if not isinstance(time, datetime):
         return time
     aware = time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time.astimezone(timezone.utc)
-    return aware.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return aware.replace(tzinfo=None).isoformat() + "Z"
 
 
 def _plain(value: Any) -> Any:
@@ -498,3 +498,6 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "item"):
         return value.item()
     raise TypeError(f"Cannot send {type(value).__name__}: expected a number, a text, a list or a map")
+
+
+_ENCODER = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":"))
