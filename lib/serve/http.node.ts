@@ -70,23 +70,19 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
  * are looked at every half minute, and Deno has none.
  */
 function closeSilent(server: Server, ms: number): void {
-  const timers = new WeakMap<Socket, NodeJS.Timeout>();
-  const open = new WeakMap<Socket, number>();
-  const wait = (socket: Socket): void => {
-    timers.set(socket, setTimeout(() => socket.destroy(), ms).unref());
-  };
+  const connections = new WeakMap<Socket, { requests: number; readonly silence: NodeJS.Timeout }>();
   server.on("connection", (socket) => {
-    open.set(socket, 0);
-    wait(socket);
-    socket.once("close", () => clearTimeout(timers.get(socket)));
+    const isSilent = (): boolean => connections.get(socket)!.requests === 0;
+    const silence = setTimeout(() => isSilent() && socket.destroy(), ms).unref();
+    connections.set(socket, { requests: 0, silence });
+    socket.once("close", () => clearTimeout(silence));
   });
   server.on("request", ({ socket }, response) => {
-    clearTimeout(timers.get(socket));
-    open.set(socket, open.get(socket)! + 1);
+    const connection = connections.get(socket)!;
+    connection.requests += 1;
     response.once("close", () => {
-      open.set(socket, open.get(socket)! - 1);
-      // Requests may come one after the other before the first is answered.
-      if (open.get(socket) === 0 && !socket.destroyed) wait(socket);
+      connection.requests -= 1;
+      if (!socket.destroyed) connection.silence.refresh();
     });
   });
 }

@@ -124,9 +124,9 @@ export class MemoryServer {
   async providerWeights({ as_of: asOf, situation, session }: WeightsParams): Promise<Answer<WeightsResult>> {
     const { view, providers } = this.#viewOf("provider_weights", session);
     const lessons = view?.lessons(asOf);
-    const values = { asset: "it", asOf, values: situation ?? {} };
-    const known = this.#situations.read("provider_weights", values).situation;
-    const weights = situation === undefined ? lessons?.weights : lessons?.weigh(known, []).weights;
+    const known =
+      situation && this.#situations.read("provider_weights", { asset: "it", asOf, values: situation }).situation;
+    const weights = known === undefined ? lessons?.weights : lessons?.weigh(known, []).weights;
     const byProvider = providers.map((name, i) => [name, weights?.[i] ?? 1 / providers.length] as const);
     const remembered = view?.remembered(asOf) ?? 0;
     return { result: { as_of: iso(asOf), remembered, weights: Object.fromEntries(byProvider) } };
