@@ -12,6 +12,7 @@ import { plainSymbol } from "./formats/symbols.ts";
 import { joinBars, placeOf, type PlacedBar, type Repairs } from "./join-bars.ts";
 import { SeriesBuilder, widenRounded } from "./series-builder.ts";
 import { commonSpacing, msToEnd } from "./spacing.ts";
+import { findShiftedWeeks, type WeekOpens } from "./week-opens.ts";
 
 export interface ImportOptions {
   /** Chooses the rows of a file that has several symbols. */
@@ -42,6 +43,8 @@ export interface ImportedBars {
   /** Such as `1h`. */
   readonly timeframe: string;
   readonly repaired: Repairs;
+  /** Weeks that open at another hour than most, where the user had to name the zone. */
+  readonly weekOpens: WeekOpens | undefined;
 }
 
 const MINUTE_MS = 60_000;
@@ -77,14 +80,16 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
   }
   const parts = read.map(({ bars, isEnd }) => (isEnd ? fromEndToStart(bars, timeframeMs) : bars));
   const joined = joinBars(parts, { repair: options.repair ?? false, repaired });
+  const series = checkedSeries(joined, { asset: options.asset, timeframeMs });
   return {
-    series: checkedSeries(joined, { asset: options.asset, timeframeMs }),
+    series,
     format: unique(tables.map((table) => table.bars.format)),
     timezone: unique(read.map(({ timezone }) => timezone)),
     stamp: read.some(({ isEnd }) => isEnd) ? "end" : "start",
     isStartAssumed: options.stamp === undefined && tables.some(({ bars }, i) => bars.isStartAssumed && !read[i]!.isEnd),
     timeframe: timeframeName(timeframeMs),
     repaired,
+    weekOpens: tables.some(({ bars }) => bars.needsZone !== undefined) ? findShiftedWeeks(series.bars) : undefined,
   };
 }
 

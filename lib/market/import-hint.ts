@@ -3,7 +3,7 @@ import { importBars, type ImportOptions } from "./import-bars.ts";
 import type { BarsOf } from "./bars-file-name.ts";
 import type { SourceFile } from "./formats/foreign-bars.ts";
 
-/** The zone of most brokers. */
+/** The zone of many brokers. */
 const BROKERS_ZONE = "Europe/Athens";
 
 /**

@@ -27,7 +27,8 @@ const COMMON_ZONES = [
 /**
  * Opens a zone.
  *
- * @param name An offset such as `+02:00`, `UTC`, or a name of the IANA database such as `Europe/Athens`.
+ * @param name An offset such as `+02:00`, `UTC`, a name of the IANA database such as `Europe/Athens`, or such a name with an offset: the clocks of
+ *   `America/New_York+07:00` are seven hours ahead of New York's all year.
  * @throws {CarryoverError} `BAD_USAGE` for a name that is not known.
  */
 export function openZone(name: string): Zone {
@@ -36,6 +37,11 @@ export function openZone(name: string): Zone {
     const minutes = Number(offset?.[2] ?? 0) * 60 + Number(offset?.[3] ?? 0);
     const ms = (offset?.[1] === "-" ? -minutes : minutes) * 60_000;
     return { name, toEpoch: (localMs) => localMs - ms };
+  }
+  const ahead = /^(\w+\/.+)([+-]\d{2}:\d{2})$/.exec(name);
+  if (ahead !== null) {
+    const [base, shift] = [openZone(ahead[1]!), openZone(ahead[2]!)];
+    return { name, toEpoch: (localMs, afterMs) => base.toEpoch(shift.toEpoch(localMs, afterMs)!, afterMs) };
   }
   const offsetAt = offsetsOf(name);
   return {
@@ -63,8 +69,12 @@ export function isZone(name: string): boolean {
   }
 }
 
-/** The offset of a zone at an epoch time, in ms. */
-function offsetsOf(name: string): (epochMs: number) => number {
+/**
+ * The offset of a zone of the IANA database at an epoch time, in ms.
+ *
+ * @throws {CarryoverError} `BAD_USAGE` for a name that is not known.
+ */
+export function offsetsOf(name: string): (epochMs: number) => number {
   let format: Intl.DateTimeFormat;
   try {
     format = new Intl.DateTimeFormat("en-US", {

@@ -1,10 +1,11 @@
 /** What import-bars prints. */
 import type { ImportResult } from "../../lib/market/import.node.ts";
+import type { WeekOpens } from "../../lib/market/week-opens.ts";
 import { count, countOf, minute } from "./numbers.ts";
 import { shownPath } from "./table.ts";
 
 export function importJson(result: ImportResult): Readonly<Record<string, unknown>> {
-  const { format, timezone, stamp, timeframe, series, file, repaired } = result;
+  const { format, timezone, stamp, timeframe, series, file, repaired, weekOpens } = result;
   const [first, last] = [series.bars[0], series.bars.at(-1)];
   return {
     format,
@@ -17,12 +18,13 @@ export function importJson(result: ImportResult): Readonly<Record<string, unknow
     last: last === undefined ? null : new Date(last.timestamp).toISOString(),
     file,
     repaired,
+    weeks_shifted: weekOpens?.shifted ?? 0,
   };
 }
 
 /** @param options `zone`: the time zone that the user named. */
 export function renderImport(result: ImportResult, options: { dryRun: boolean; zone: string | undefined }): string {
-  const { format, timezone, stamp, isStartAssumed, timeframe, series, file, known, originals } = result;
+  const { format, timezone, stamp, isStartAssumed, timeframe, series, file, known, originals, weekOpens } = result;
   const { bars, gaps } = series;
   const added = known > 0 ? `, ${count(bars.length - known)} new` : "";
   const [first, last] = [bars[0]!, bars.at(-1)!].map((bar) => minute(new Date(bar.timestamp).toISOString()));
@@ -37,11 +39,16 @@ export function renderImport(result: ImportResult, options: { dryRun: boolean; z
     ["Timeframe", timeframe],
     ["Bars", `${count(bars.length)}${added}; ${countOf(gaps, "gap")}`],
     ["From", `${first} to ${last} UTC`],
+    ...(weekOpens === undefined ? [] : [["Weeks", shiftOf(weekOpens)]]),
     ...(repairs === "" ? [] : [["Repaired", repairs]]),
     [options.dryRun ? "Would write" : "Written", shownPath(file)],
     ...originals.map((original) => ["Kept", shownPath(original)]),
   ];
   return lines.map(([label = "", text]) => `${label.padEnd(10)} ${text}\n`).join("");
+}
+
+function shiftOf({ weeks, shifted, hour }: WeekOpens): string {
+  return `${shifted} of ${weeks} open an hour before or after ${hour}:00 in New York: is --timezone right?`;
 }
 
 function repairsOf({ repaired: { sorted, duplicates, nulls, widened } }: ImportResult): string {

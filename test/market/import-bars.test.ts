@@ -78,6 +78,24 @@ describe("time zones", () => {
     expect(timesOf(await read(text, { timezone: "Europe/Athens" }))[0]).toBe("2021-01-03T22:00");
   });
 
+  test("may be seven hours ahead of New York, whose clocks change on other days than Europe's", async () => {
+    // 2021-03-15 is between the changes: New York has summer time, Athens not yet.
+    const text = ["2021.03.08", "2021.03.15"].map((day) => `${day},00:00,10,12,9,11,5\n${day},01:00,10,12,9,11,5\n`);
+    const found = await read(text.join(""), { timezone: "America/New_York+07:00" });
+    expect(timesOf(found).filter((_, i) => i % 2 === 0)).toEqual(["2021-03-07T22:00", "2021-03-14T21:00"]);
+  });
+
+  test("in the wrong one of these two zones make some weeks open an hour off, which are counted", async () => {
+    const days = Array.from({ length: 51 }, (_, week) => new Date(Date.UTC(2021, 0, 4 + 7 * week)).toISOString());
+    const rows = days.flatMap((day) =>
+      ["00:00", "01:00"].map((hours) => `${day.slice(0, 10).replaceAll("-", ".")},${hours}`),
+    );
+    const text = rows.map((row) => `${row},10,12,9,11,5\n`).join("");
+    // 15 and 22 March, and 1 November 2021; the first bar of the file follows no gap.
+    expect((await read(text, { timezone: "Europe/Athens" })).weekOpens).toEqual({ hour: 17, weeks: 50, shifted: 3 });
+    expect((await read(text, { timezone: "America/New_York+07:00" })).weekOpens).toBeUndefined();
+  });
+
   test("that nobody knows are refused with the nearest", async () => {
     expect(await refusal(bars([hour(0), hour(1)]), { timezone: "Europe/Berln" })).toContain(
       'did you mean "Europe/Berlin"?',

@@ -57,6 +57,7 @@ describe("import-bars", () => {
       last: "2021-01-04T03:00:00.000Z",
       file,
       repaired: { sorted: 0, duplicates: 0, nulls: 0, widened: 0 },
+      weeks_shifted: 0,
     });
   });
 

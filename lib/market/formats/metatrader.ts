@@ -3,7 +3,8 @@ import type { Table, TextFormat } from "./foreign-bars.ts";
 
 const needsZone = {
   clock: "the broker's server",
-  timezone: '"Europe/Athens" for most brokers, "UTC" for some, or an offset such as "+02:00"',
+  timezone:
+    '"America/New_York+07:00" or "Europe/Athens" for most brokers, both UTC+2 in winter and +3 in summer, by the dates of New York or of Europe; "UTC" for some',
 };
 
 /** HistData's "MetaTrader" files, which have no volumes, look like those of MetaTrader 4. */
