@@ -3,8 +3,8 @@
     providers:
       - { name: mine, type: command, command: [python3, provider.py] }
 
-A question is {"id", "situation", "context"}, with the fields of Situation and DecisionContext in lib/types.ts. The answer
-repeats the id. Write everything else to stderr.
+A question is {"id", "situation", "context"}: docs/PROVIDERS.md shows one, and lib/types.ts says what Situation and
+DecisionContext have. The answer repeats the id. Write everything else to stderr.
 """
 
 import json

@@ -1,9 +1,13 @@
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { CommandConfig } from "../../../lib/config/config.ts";
 import { askProviders, type Provider } from "../../../lib/providers/provider.ts";
 import { CommandClient } from "../../../lib/providers/recorded/command.ts";
 import { LineProgram } from "../../../lib/providers/recorded/line-program.ts";
 import type { Answer, DecisionContext } from "../../../lib/types.ts";
+import { isRecord } from "../../../lib/util/json.ts";
+import { PROJECT_DIR } from "../../samples.ts";
 import { makeContext, makeSimilar, makeSituation } from "../situation-samples.ts";
 
 const CONFIG: CommandConfig = { name: "mine", type: "command", command: ["mine"], timeout: "1s", max_concurrency: 1 };
@@ -60,4 +64,30 @@ test.each([
   const never = new AbortController().signal;
   const signals = { drain: never, abort: never, hasAnswered: true, onLost: () => {}, onWait: () => {} };
   expect((await asked.ask(signals)).vote).toEqual(vote as Answer);
+});
+
+/** The names of all fields, at any depth, with those of a list's first item. */
+function fieldsOf(value: unknown): unknown {
+  if (Array.isArray(value)) return [fieldsOf(value[0])];
+  if (!isRecord(value)) return typeof value;
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, fieldsOf(field)]));
+}
+
+test("docs/PROVIDERS.md shows a question with all its fields", () => {
+  const record = { trades: 1, right: 1, mean_r: 0.5, calibration: [{ from: 60, to: 70, trades: 1, right: 1 }] };
+  const context: DecisionContext = {
+    ...makeContext(40, [makeSimilar()]),
+    recent: { days: 20, trades: 1, wins: 1, mean_r: 0.5 },
+    records: { trend: record, mine: record },
+    positions: [{ asset: "A", action: "BUY", entry_timestamp: "2021-01-01T00:00:00.000Z", entry_price: 1, open_r: 0 }],
+    bars: BARS,
+  };
+  const program = {} as LineProgram;
+  const client = new CommandClient({ ...CONFIG, bars: 1 }, { program, files: {}, hide: (text) => text, now: () => 0 });
+  const asked = client.prepare(makeSituation(), context).request as Record<string, unknown>;
+  const page = readFileSync(join(PROJECT_DIR, "docs/PROVIDERS.md"), "utf8");
+  const [, shown] = /```json\n(\{\n {2}"id".*?)```/s.exec(page)!;
+  const { id, ...question } = JSON.parse(shown!) as Record<string, unknown>;
+  expect(id).toBe(660);
+  expect(fieldsOf(question)).toEqual(fieldsOf({ situation: asked["situation"], context: asked["context"] }));
 });
