@@ -17,15 +17,10 @@ import { createBackup } from "../../lib/backup/create.node.ts";
 import { entriesOf } from "../backup/backup-samples.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
-import {
-  CANNOT_REFUSE,
-  filesOf,
-  runRefused,
-  runScript,
-  whileLocked,
-  writeMemory,
-  type ScriptResult,
-} from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+import { CANNOT_REFUSE, filesOf, runRefused, whileLocked, writeMemory, type ScriptResult } from "./run-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
 import { startServer } from "../serve/rpc-child.ts";
-import { runScript } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

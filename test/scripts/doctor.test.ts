@@ -18,7 +18,10 @@ import { VERSION } from "../../lib/version.ts";
 import manifest from "../../package.json";
 import { PROJECT_DIR } from "../samples.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
-import { CANNOT_REFUSE, resultOf, runRefused, runScript, writeMemory } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+import { CANNOT_REFUSE, resultOf, runRefused, writeMemory } from "./run-script.ts";
+
+const runScript = hostScripts();
 
 const work = mkdtempSync(join(tmpdir(), "carryover-doctor-"));
 afterAll(() => rmSync(work, { recursive: true }));

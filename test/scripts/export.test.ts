@@ -8,7 +8,10 @@ import type { DecisionRecord, Outcome } from "../../lib/types.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { runScript, type ScriptResult, writeMemory } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+import { type ScriptResult, writeMemory } from "./run-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

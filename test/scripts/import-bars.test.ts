@@ -2,7 +2,9 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runScript } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

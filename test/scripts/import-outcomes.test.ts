@@ -20,7 +20,10 @@ import { confidenceScores } from "../../lib/results/confidence.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { FFE_OUTCOME } from "../import/import-samples.ts";
 import { FOREIGN_FILES_DIR } from "../samples.ts";
-import { filesOf, runScript } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+import { filesOf } from "./run-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

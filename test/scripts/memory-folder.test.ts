@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { FFE_OUTCOME } from "../import/import-samples.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { filesOf, runScript } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+import { filesOf } from "./run-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

@@ -18,7 +18,10 @@ import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { FOREIGN_FILES_DIR, PROJECT_DIR } from "../samples.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";
-import { runScript, whileLocked } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+import { whileLocked } from "./run-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

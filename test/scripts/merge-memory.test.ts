@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { PROJECT_DIR } from "../samples.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { filesOf, runScript, whileLocked, writeMemory } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+import { filesOf, whileLocked, writeMemory } from "./run-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

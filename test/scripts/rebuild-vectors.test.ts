@@ -3,7 +3,10 @@ import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
-import { filesOf, runScript, whileLocked, writeMemory } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+import { filesOf, whileLocked, writeMemory } from "./run-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

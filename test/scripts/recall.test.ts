@@ -8,7 +8,10 @@ import { encodeOutcome, outcomeFileName } from "../../lib/memory/outcome.ts";
 import type { RecalledTrade } from "../../lib/memory/recall.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { PROJECT_DIR } from "../samples.ts";
-import { filesOf, runScript, whileLocked, writeMemory, type ScriptResult } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+import { filesOf, whileLocked, writeMemory, type ScriptResult } from "./run-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Outcome } from "../../lib/types.ts";
 import { makeOutcome, makeVote } from "../memory/outcome-samples.ts";
-import { filesOf, runScript, whileLocked, writeMemory } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+import { filesOf, whileLocked, writeMemory } from "./run-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

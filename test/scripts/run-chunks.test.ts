@@ -3,7 +3,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Summary } from "../../lib/results/summary-shape.ts";
-import { filesOf, runScript } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+import { filesOf } from "./run-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);

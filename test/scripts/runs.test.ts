@@ -6,7 +6,10 @@ import type { RunEntry } from "../../lib/runs/list.node.ts";
 import type { DecisionRecord } from "../../lib/types.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { runHere } from "./run-here.ts";
-import { filesOf, runScript, type ScriptResult, whileLocked } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+import { filesOf, type ScriptResult, whileLocked } from "./run-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
