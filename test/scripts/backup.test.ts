@@ -18,7 +18,15 @@ import { entriesOf } from "../backup/backup-samples.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { hostScripts } from "./hosted-script.ts";
-import { CANNOT_REFUSE, filesOf, runRefused, whileLocked, writeMemory, type ScriptResult } from "./run-script.ts";
+import {
+  CANNOT_REFUSE,
+  filesOf,
+  resultOf,
+  runRefused,
+  whileLocked,
+  writeMemory,
+  type ScriptResult,
+} from "./run-script.ts";
 
 const runScript = hostScripts();
 
@@ -231,46 +239,26 @@ describe("backup", () => {
   });
 
   test.skipIf(!existsSync("/bin/sh"))(
-    "the crontab lines of docs/CLI.md work as cron runs them: without environment, terminal or PATH, in another folder",
+    "works as cron runs it: without environment, terminal or PATH, in another folder",
     async () => {
       const { memoryDir, backupDir } = await fixture({ backups: false });
       const bin = join(memoryDir, "..", "bin");
       mkdirSync(bin);
       symlinkSync(process.execPath, join(bin, "bun"));
-      const docs = readFileSync(join(PROJECT_DIR, "docs/CLI.md"), "utf8");
-      const [path = "", ...entries] = (/```crontab\n(.*?)```/s.exec(docs)?.[1] ?? "")
-        .replaceAll("/usr/local/bin", bin)
-        .replaceAll("/srv/carryover/data/memory", memoryDir)
-        .replaceAll("/srv/carryover", PROJECT_DIR)
-        .trim()
-        .split("\n");
-      expect(entries).toHaveLength(2);
-      for (const entry of entries) {
-        const line = entry.split(/\s+/).slice(5).join(" ");
-        const child = Bun.spawn(["/usr/bin/env", "-i", path, "/bin/sh", "-c", line], {
-          cwd: "/",
-          stdin: "ignore",
-          stdout: "pipe",
-          stderr: "pipe",
-        });
-        const output = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-        expect([...output, await child.exited]).toEqual(["", "", 0]);
+      const run = (action: string): Promise<ScriptResult> => {
+        const line = `bun ${join(PROJECT_DIR, "scripts/backup.ts")} ${action} --memory-dir ${memoryDir} > /dev/null`;
+        const command = ["/usr/bin/env", "-i", `PATH=${bin}`, "/bin/sh", "-c", line];
+        return resultOf(Bun.spawn(command, { cwd: "/", stdin: "ignore", stdout: "pipe", stderr: "pipe" }));
+      };
+      for (const action of ["create --answers --keep-last 30", "verify"]) {
+        expect(await run(action)).toEqual({ code: 0, stdout: "", stderr: "" });
       }
       const [backup] = await listBackups(backupDir);
       expect(backup).toMatchObject({ outcomes: OUTCOMES.length });
 
       // Cron mails stderr, so errors must be there.
       rmSync(memoryDir, { recursive: true });
-      const failed = Bun.spawnSync([
-        "/usr/bin/env",
-        "-i",
-        path,
-        "/bin/sh",
-        "-c",
-        entries[0]!.split(/\s+/).slice(5).join(" "),
-      ]);
-      expect(failed.exitCode).toBe(3);
-      expect(failed.stderr.toString()).toContain("found no such folder");
+      expect(await run("create")).toMatchObject({ code: 3, stderr: expect.stringContaining("found no such folder") });
     },
   );
 
