@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CarryoverError, fail, messageOf } from "../errors.ts";
 import { readRegular, systemCodeOf } from "../storage/fs.node.ts";
+import { DEFAULTS } from "../settings.ts";
 import type { BarSeries } from "../types.ts";
 import { assetFileName } from "../config/asset-name.ts";
 import { closest } from "../util/closest.ts";
@@ -118,8 +119,11 @@ export function assertCostsOfAssets({
 /** What to do where an asset has no bars, but may have other files. */
 function adviceOn(alike: readonly { readonly asset: string; readonly name: string }[], dataDir: string): string {
   const timeframes = alike.flatMap(({ asset, name }) => timeframeOfBarsFile(name, asset) ?? []);
-  if (timeframes.length > 0) {
-    return `There are bars of ${[...new Set(timeframes)].join(", ")}: --set backtest.timeframe=${timeframes[0]!} chooses them`;
+  const [timeframe] = timeframes;
+  if (timeframe !== undefined) {
+    const decides = msOfTimeframe(DEFAULTS.backtest.decision_interval) % msOfTimeframe(timeframe) === 0;
+    const interval = decides ? "" : ` --set backtest.decision_interval=${timeframe}`;
+    return `There are bars of ${[...new Set(timeframes)].join(", ")}: --set backtest.timeframe=${timeframe}${interval} chooses them`;
   }
   const [first] = alike;
   if (first === undefined) return "import-bars and fetch-bars make such files; --synthetic runs on made-up bars";
