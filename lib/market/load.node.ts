@@ -57,7 +57,7 @@ export async function loadBars(options: BarFolder): Promise<readonly BarSeries[]
 function notThere(
   missing: readonly string[],
   names: readonly string[],
-  { dataDir, timeframe }: BarFolder,
+  { assets, dataDir, timeframe }: BarFolder,
 ): CarryoverError {
   const wanted = missing.map((asset) => `no "${barsFileName(asset, timeframe)}"`).join(", ");
   const alike = missing.flatMap((asset) =>
@@ -73,12 +73,22 @@ function notThere(
     found: `${wanted} in "${dataDir}", which has ${names.length === 0 ? "no files" : list}`,
     expected: "a .csv, .csv.gz or .parquet of each asset",
   });
-  return new CarryoverError("NOT_FOUND", `${message}\n${meantAssets(missing, names) ?? adviceOn(alike, dataDir)}`);
+  const there = assets.filter((asset) => !missing.includes(asset));
+  const advice = meantAssets(missing, { names, there }) ?? adviceOn(alike, { dataDir, there });
+  return new CarryoverError("NOT_FOUND", `${message}\n${advice}`);
 }
 
-/** The assets that have bars under nearly the same name, in another case for instance; `undefined` if one has none, or all are right. */
-function meantAssets(missing: readonly string[], names: readonly string[]): string | undefined {
-  const known = assetsOf(names);
+/**
+ * The assets that have bars under nearly the same name, in another case for instance; `undefined` if one has none, or all are right.
+ *
+ * @param files `there`: assets of the run that have bars, so that nothing else was meant by them.
+ */
+function meantAssets(
+  missing: readonly string[],
+  { names, there }: { names: readonly string[]; there: readonly string[] },
+): string | undefined {
+  const taken = new Set(there.map(assetFileName));
+  const known = assetsOf(names).filter((name) => !taken.has(name));
   const meant = missing.map((asset) => closest(assetFileName(asset), known));
   const areRight = missing.every((asset, i) => assetFileName(asset) === meant[i]);
   return meant.includes(undefined) || areRight
@@ -117,7 +127,10 @@ export function assertCostsOfAssets({
 }
 
 /** What to do where an asset has no bars, but may have other files. */
-function adviceOn(alike: readonly { readonly asset: string; readonly name: string }[], dataDir: string): string {
+function adviceOn(
+  alike: readonly { readonly asset: string; readonly name: string }[],
+  { dataDir, there }: { dataDir: string; there: readonly string[] },
+): string {
   const timeframes = alike.flatMap(({ asset, name }) => timeframeOfBarsFile(name, asset) ?? []);
   const [timeframe] = timeframes;
   if (timeframe !== undefined) {
@@ -126,6 +139,9 @@ function adviceOn(alike: readonly { readonly asset: string; readonly name: strin
     return `There are bars of ${[...new Set(timeframes)].join(", ")}: --set backtest.timeframe=${timeframe}${interval} chooses them`;
   }
   const [first] = alike;
+  if (first === undefined && there.length > 0) {
+    return `--assets ${shellWord(there.join(","))} runs on those that have bars; import-bars and fetch-bars make such files`;
+  }
   if (first === undefined) return "import-bars and fetch-bars make such files; --synthetic runs on made-up bars";
   return `import-bars reads files of other systems: ${importCommand(join(dataDir, first.name), { asset: first.asset, dataDir })}`;
 }

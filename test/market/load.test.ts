@@ -174,7 +174,12 @@ test("loadBars() suggests the asset that was meant, in another case or with a sl
   expect(await messageFor("BTCUDS", "ethusd")).toBe('Did you mean "BTCUSD", "ETHUSD"?');
   const { message } = await refusal(loadBars({ assets: ["BTCUSD", "ETHUSD"], dataDir: folder, timeframe: "5m" }));
   expect(message.split("\n").at(-1)).toBe("There are bars of 1h: --set backtest.timeframe=1h chooses them");
-  expect(await messageFor("BTCUSD", "GOLD")).toStartWith("import-bars and fetch-bars make such files");
+  // BTCUSD is another asset of the run.
+  const there = "--assets BTCUSD runs on those that have bars; import-bars and fetch-bars make such files";
+  expect(await messageFor("BTCUSD", "GOLD")).toBe(there);
+  expect(await messageFor("BTCUSD", "LTCUSD")).toBe('Did you mean "ETHUSD"?');
+  rmSync(join(folder, "ETHUSD_1h.csv.gz"));
+  expect(await messageFor("BTCUSD", "LTCUSD")).toBe(there);
 });
 
 test("costs of an asset that is nowhere are refused, each with what was meant", async () => {
