@@ -11,6 +11,7 @@ import { type BacktestSettings, type Costs, DEFAULTS, type MemorySettings, type 
 import type { BarSeries } from "../types.ts";
 import { durationMs, msOfTimeframe } from "../util/time.ts";
 import { VERSION } from "../version.ts";
+import { assertKnownOptions } from "./option-names.ts";
 import { choosePeriod, type Period } from "./period.ts";
 
 /** What `backtest()` takes. A setting that is left out has its default from config.yaml. */
@@ -53,7 +54,7 @@ export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onNote" 
  * on: one that was stopped goes on, and one that is finished returns its summary; `onNote` is told so. Providers are part of that by
  * their `version`.
  *
- * @throws {RangeError} For options that contradict each other.
+ * @throws {RangeError} For options that are unknown, or contradict each other.
  * @throws {CarryoverError} `NOT_FOUND` if an asset has no bars in the period; `UNANSWERED` if none of a provider's first 50 answers is a
  * vote, or all of their confidences are at most 1; what the memory or its storage throws.
  * @throws The reason of `signal`, if that stops the run.
@@ -71,7 +72,10 @@ export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onNote" 
  * ```
  */
 export async function backtest(options: BacktestOptions): Promise<BacktestResult> {
+  assertKnownOptions(options);
   const { bars, memory, chunks = DEFAULTS.backtest.chunks } = options;
+  if (!Array.isArray(bars))
+    throw new RangeError("Cannot backtest: found no list as bars, expected [series], with a series of each asset");
   const [first] = bars;
   if (first === undefined) throw new RangeError("Cannot backtest: found no bars, expected a series of each asset");
   if (options.providers.length === 0)
@@ -79,9 +83,12 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   const assets = bars.map(({ asset }) => asset);
   const series = new Map(bars.map((each) => [each.asset, each]));
   checkAssets(assets);
+  checkProviders(options.providers);
   const providers = options.providers.map(watchLibraryProvider);
   const { restart, onNote = () => {}, onStart, onProgress } = options;
   const signals = [options.signal, ...providers.map(({ signal }) => signal)].filter((signal) => signal !== undefined);
+  if (memory instanceof Promise)
+    throw new RangeError("Cannot backtest: found a promise as memory, expected await openMemory()");
   const { period, notes } = periodOf(options);
   notes.forEach((note) => onNote(note));
   const result = await runBacktest({
@@ -137,6 +144,15 @@ function checkAssets(assets: readonly string[]): void {
   const [first, second] = [assets[files.indexOf(files[index]!)]!, assets[index]!];
   const found = first === second ? `two series of "${first}"` : `"${first}" and "${second}", whose files have one name`;
   throw new RangeError(`Cannot backtest: found ${found}, expected one of each asset`);
+}
+
+function checkProviders(providers: readonly Provider[]): void {
+  const index = providers.findIndex(({ name, vote }) => typeof name !== "string" || typeof vote !== "function");
+  if (index === -1) return;
+  const found = providers[index] as unknown;
+  const what = typeof found === "function" ? `the function "${found.name}"` : "an object without name or vote()";
+  const expected = typeof found === "function" ? `a provider, such as ${found.name}() makes` : "a provider";
+  throw new RangeError(`Cannot backtest: found ${what} at providers[${index}], expected ${expected}`);
 }
 
 function settingsOf(

@@ -191,6 +191,35 @@ describe("backtest()", () => {
     [{ end: "2018-02-30" }, 'found the end "2018-02-30", expected a day such as "2024-01-31"'],
     [{ end: "2018-01-01" }, 'found the end "2018-01-01", expected a day after the start, "2018-02-01"'],
     [{ start: "2019-02-01", end: "2019-03-01" }, 'found no bars of "GOLD" in it'],
+    [{ chunk: "week" } as object, 'found the unknown option "chunk"; did you mean "chunks"?'],
+    [
+      { settings: { backtest: {} } } as object,
+      'found the unknown option "settings"; known are bars, features, providers, memory,',
+    ],
+    [{ risk: { stop_atr: 2 } as object }, 'found the unknown option "risk.stop_atr"; did you mean "risk.stopAtr"?'],
+    [
+      { risk: { maxHoldingMs: 2 } as object },
+      'found the unknown option "risk.maxHoldingMs"; did you mean "risk.maxHolding"?',
+    ],
+    [{ costs: { feebps: 2 } as object }, 'found the unknown option "costs.feebps"; did you mean "costs.feeBps"?'],
+    [
+      { assetCosts: { OIL: { fee: 1 } as object } },
+      'the unknown option "assetCosts.OIL.fee"; known are feeBps, spreadBps, slippageBps',
+    ],
+    [
+      { memorySettings: { windowDays: 1 } as object },
+      'the unknown option "memorySettings.windowDays"; known are enabled, max',
+    ],
+    [{ bars: GOLD as never }, "found no list as bars, expected [series], with a series of each asset"],
+    [
+      { providers: [trend as never] },
+      'found the function "trend" at providers[0], expected a provider, such as trend() makes',
+    ],
+    [
+      { providers: [{ name: "a" } as never] },
+      "found an object without name or vote() at providers[0], expected a provider",
+    ],
+    [{ memory: openMemory(inMemoryStorage()) as never }, "found a promise as memory, expected await openMemory()"],
     [{ chunks: "fortnight" }, 'found "fortnight", expected year, quarter, month, week or <n>d'],
     [{ decisionInterval: "6h" }, "found a decision interval of 21600000 ms, expected a multiple of the timeframe"],
     [{ risk: { maxHolding: "long" } }, 'Cannot read a duration: found "long", expected one such as "4h"'],
