@@ -48,6 +48,7 @@ export interface BacktestResult {
  */
 export async function runBacktest(job: BacktestJob): Promise<BacktestResult> {
   checkJob(job);
+  job.memory.assertOpen();
   const run = await openRun(job);
   return goOn(run).finally(() => run.view.close());
 }
@@ -196,6 +197,7 @@ function openLoop({ job, id, chunks, view, own, records }: Run, writes: PendingW
     signal,
     onTick: ({ chunk, knownMs, equity, closed }) => {
       writes.throwIfFailed();
+      job.memory.assertOpen();
       signal?.throwIfAborted();
       trades += closed;
       const share = Math.min(1, (knownMs - period.startMs) / (period.endMs - period.startMs));

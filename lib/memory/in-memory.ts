@@ -93,4 +93,8 @@ export class InMemoryMemory implements Memory {
   async forget(): Promise<void> {}
 
   async flush(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  assertOpen(): void {}
 }

@@ -20,7 +20,7 @@ import { type Memory, openMemory, type OpenMemoryOptions } from "./store.ts";
 /** A memory folder that is open for writing. No other process can write to it until it is closed. */
 export interface OpenMemoryFolder {
   readonly memory: Memory;
-  /** Brings the caches up to date and releases the folder. */
+  /** Brings the caches up to date and releases the folder. What still writes to the memory, such as a run, is stopped by an error. */
   readonly close: () => Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export async function openMemoryFolder(folder: string, options: OpenMemoryOption
   const lock = await storage.lock(lockHolder());
   try {
     const memory = await openMemory(storage, options);
-    return { memory, close: () => memory.flush().finally(() => lock.release()) };
+    return { memory, close: () => memory.close().finally(() => lock.release()) };
   } catch (error) {
     await lock.release();
     throw error;

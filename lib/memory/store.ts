@@ -5,26 +5,21 @@ import { ensureFile, type Storage, type StoredFile } from "../storage/storage.ts
 import type { Outcome } from "../types.ts";
 import type { DamagedFile } from "../storage/damaged-file.ts";
 import { settleAll } from "../util/async.ts";
-import { collectGarbage } from "../util/garbage.ts";
 import { situationSentence } from "./description.ts";
-import { embedMissing, type EmbeddedTrades, type OnEmbedded } from "./embed-missing.ts";
+import type { OnEmbedded } from "./embed-missing.ts";
 import { encodeForgetMark, type ForgetMark } from "./forget.ts";
 import { keepForeignStatistics } from "./foreign-statistics.ts";
+import { embedAndKeep, outcomeFiles } from "./keep-vectors.ts";
 import { digestOf, ensureOutcome, type MemoryReading, moveToQuarantine, quarantine, readMemory } from "./load.ts";
 import { encodeOutcome, outcomeFileName } from "./outcome.ts";
 import type { SessionOutcome } from "./session-outcome.ts";
 import { SIDECAR_FILE } from "./sidecar.ts";
 import { areStatisticsCurrent, writeStatistics } from "./statistics.ts";
-import { type EmbeddedTrade, insertionIndex, isEmbedded, isSameTrade, tradeOf } from "./trade.ts";
+import { type EmbeddedTrade, insertionIndex, isSameTrade, tradeOf } from "./trade.ts";
 import { attachVectors, noteReplacing, VectorFiles, VECTORS_FILE } from "./vectors.ts";
 
 /** Outcomes that are recorded between two writes of the caches, in a memory of this many. */
 export const recordsPerFlush = (trades: number): number => Math.max(512, trades / 8);
-
-/** Least vectors that are made between two writes at an opening. */
-const WRITE_EVERY = 256;
-/** Most vectors of a slow embedder between two writes, which a kill loses: about a minute of the sentence model. */
-const WRITE_SLOW_EVERY = 1024;
 
 /** A trade that is remembered, and whose outcome is on its way to disk. */
 export interface BegunRecord {
@@ -67,6 +62,12 @@ export interface Memory {
 
   /** Brings the caches on disk up to date. */
   flush(): Promise<void>;
+
+  /** As `flush()`; whatever is still to be written after it is refused. Its lock may then be released. */
+  close(): Promise<void>;
+
+  /** @throws {CarryoverError} `BAD_USAGE` once it is closed. */
+  assertOpen(): void;
 }
 
 /** How a memory folder is opened. */
@@ -112,45 +113,6 @@ export async function openMemory(storage: Storage, options: OpenMemoryOptions = 
   return memory;
 }
 
-/** Makes the missing vectors, and writes now and then so that a stopped opening keeps what it made. */
-async function embedAndKeep(
-  storage: Storage,
-  { trades, descriptions, markFiles }: MemoryReading,
-  options: OpenMemoryOptions & { embedder: Embedder; files: VectorFiles },
-): Promise<EmbeddedTrades> {
-  const { embedder, files, onEmbedded, signal } = options;
-  let made = 0;
-  let unwritten = 0;
-  const write = async (): Promise<void> => {
-    collectGarbage(trades.length);
-    const sound = trades.filter(isEmbedded);
-    await files.write(sound, await digestOf([...outcomeFiles(sound), ...markFiles]));
-    unwritten = 0;
-  };
-  const afterEach = async (): Promise<void> => {
-    made += 1;
-    unwritten += 1;
-    // A write takes time in proportion to all trades: waiting for a share of them keeps the cost per vector flat. Beside a
-    // slow embedder's vectors that cost is small.
-    const share = Math.max(WRITE_EVERY, files.length / 2);
-    if (unwritten >= (embedder.isSlow === true ? Math.min(WRITE_SLOW_EVERY, share) : share)) await write();
-  };
-  try {
-    return await embedMissing(storage, trades, { embedder, descriptions, onEmbedded, afterEach, signal });
-  } catch (error) {
-    // The first error says more than the one of this write.
-    if (unwritten > 0) await write().catch(() => {});
-    if (options.signal?.aborted === true && error === options.signal.reason) noteKept(made - unwritten, options);
-    throw error;
-  }
-}
-
-function noteKept(kept: number, { resume = "the same command goes on", onNote }: OpenMemoryOptions): void {
-  if (kept === 0) return;
-  const what = kept === 1 ? "the vector that was made is" : `the ${kept} vectors that were made are`;
-  onNote?.(`Stopped: ${what} kept, and ${resume}`);
-}
-
 /** A memory folder opened for writing. Its caches match its outcomes when it is open, and again after `flush()`. */
 class StoredMemory implements Memory {
   readonly storage: Storage;
@@ -168,6 +130,7 @@ class StoredMemory implements Memory {
   #unflushed = 0;
   /** Outcomes on their way to disk, by id in lower case. */
   readonly #underWay = new Map<string, Promise<void>>();
+  #isClosed = false;
   /** Calls run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -230,6 +193,19 @@ class StoredMemory implements Memory {
     return this.#inTurn(() => this.#flush());
   }
 
+  close(): Promise<void> {
+    if (this.#isClosed) return this.#last.then(() => {});
+    const flushed = this.flush();
+    this.#isClosed = true;
+    return flushed;
+  }
+
+  assertOpen(): void {
+    if (!this.#isClosed) return;
+    const expected = "an open one: await what writes to it, such as backtest(), before close()";
+    throw fail("BAD_USAGE", "Cannot write to this memory", { found: "it closed", expected });
+  }
+
   async #beginRecord(outcome: Outcome | SessionOutcome): Promise<BegunRecord> {
     // A flush takes time in proportion to all trades: waiting for a share of them keeps the cost per record flat.
     if (this.#unflushed >= recordsPerFlush(this.trades.length)) await this.#flush();
@@ -288,13 +264,10 @@ class StoredMemory implements Memory {
     return (this.#byLowerCaseId ??= new Map(this.trades.map((trade) => [trade.id.toLowerCase(), trade])));
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.assertOpen();
     const turn = this.#last.then(work);
     this.#last = turn.catch(() => {});
     return turn;
   }
-}
-
-function outcomeFiles(trades: readonly EmbeddedTrade[]): StoredFile[] {
-  return trades.map(({ id, bytes }) => ({ name: outcomeFileName(id), size: bytes }));
 }
