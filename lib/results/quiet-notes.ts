@@ -33,8 +33,8 @@ export function quietNotes(input: QuietInput): readonly string[] {
 }
 
 function fewTrades({ period, counters, trades, exposurePct }: QuietInput, decisions: number): readonly string[] {
-  const months = (period.endMs - period.startMs) / MONTH_MS;
-  if (trades >= months) return [];
+  const spanMs = period.endMs - period.startMs;
+  if (trades >= spanMs / MONTH_MS) return [];
   const sum = (pick: (each: ChunkCounters) => number): number =>
     counters.reduce((total, each) => total + pick(each), 0);
   const holds = sum((each) => each.holds);
@@ -52,8 +52,14 @@ function fewTrades({ period, counters, trades, exposurePct }: QuietInput, decisi
       : []),
   ];
   const count = trades === 0 ? "No trade" : trades === 1 ? "1 trade" : `${trades} trades`;
-  const span = months.toFixed(1) === "1.0" ? "a month" : `${months.toFixed(1)} months`;
-  return [`${count} in ${span}: ${reasons.join("; ")}`];
+  return [`${count} in ${spanOf(spanMs)}: ${reasons.join("; ")}`];
+}
+
+function spanOf(ms: number): string {
+  const months = (ms / MONTH_MS).toFixed(1);
+  if (months === "1.0") return "a month";
+  if (ms > MONTH_MS) return `${months} months`;
+  return ms === DAY_MS ? "a day" : `${ms / DAY_MS} days`;
 }
 
 /** A sentence on each provider of one's own that abstained, or held at every decision. */

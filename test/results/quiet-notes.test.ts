@@ -38,6 +38,10 @@ test("a run with fewer says how much was HOLD, what was not opened and how long 
   ]);
   const january = { startMs: at("2021-01-01"), endMs: at("2021-02-01") };
   expect(notesOn({ period: january, trades: 0 })).toEqual(["No trade in a month: 90 % of 200 decisions were HOLD"]);
+  const endsAfter = (end: string): readonly string[] =>
+    notesOn({ period: { startMs: at("2021-01-01"), endMs: at(end) }, trades: 0 });
+  expect(endsAfter("2021-01-02")).toEqual(["No trade in a day: 90 % of 200 decisions were HOLD"]);
+  expect(endsAfter("2021-01-15")).toEqual(["No trade in 14 days: 90 % of 200 decisions were HOLD"]);
   const skipped = { max_positions: 7, correlation: 0, size: 2 };
   expect(notesOn({ trades: 1, counters: [counters({ holds: 20, skipped })], exposurePct: 93.2 })).toEqual([
     "1 trade in 12.0 months: 20 % of 100 decisions were HOLD; positions were not opened, 7 for max_positions, " +
