@@ -215,9 +215,7 @@ async function create(
 async function locateAnswers(flags: Flags): Promise<string | undefined> {
   // All memory folders share the answers, so only the configuration says where they are.
   const { answers_dir: dir } = await locateMemory({ ...flags, "memory-dir": undefined });
-  if (!isMissing(dir) || (await loadConfig(flags)).config.providers.some(isRecorded)) return dir;
-  note("There are no answers to back up: no provider of the configuration asks a model or a program");
-  return undefined;
+  return !isMissing(dir) || (await loadConfig(flags)).config.providers.some(isRecorded) ? dir : undefined;
 }
 
 async function list(flags: Flags, backupDir: string): Promise<number> {

@@ -28,13 +28,15 @@ const WITHOUT_DATE =
 const SCRIPT = readFileSync(join(PROJECT_DIR, "examples/nightly.sh"), "utf8");
 const GET_BARS = /^get_bars=.*?"\}$/ms;
 
+const PAGE = readFileSync(join(PROJECT_DIR, "docs/OPERATIONS.md"), "utf8");
+const CRON_COMMAND = /^30 4 \* \* \* trading {2}(.*)$/m.exec(PAGE)![1]!;
+
 /** The first block of docs/OPERATIONS.md in this language. */
 function shownInDocs(language: string): string {
-  const page = readFileSync(join(PROJECT_DIR, "docs/OPERATIONS.md"), "utf8");
-  return page.split(`\`\`\`${language}\n`)[1]!.split("```")[0]!;
+  return PAGE.split(`\`\`\`${language}\n`)[1]!.split("```")[0]!;
 }
 
-/** A folder as docs/OPERATIONS.md has it: its configuration, and nightly.sh with its lines for bars from files. It is a Friday. */
+/** A folder as docs/OPERATIONS.md has it: its configuration, nightly.sh with its lines for bars from files, and its line for cron. It is a Friday. */
 function tradingHome(): { home: string; night: (...args: string[]) => Promise<ScriptResult> } {
   const home = mkdtempSync(join(work, "home "));
   const bin = join(home, "bin");
@@ -46,25 +48,23 @@ function tradingHome(): { home: string; night: (...args: string[]) => Promise<Sc
     writeFileSync(join(home, "raw", `${asset}.csv`), Bun.gunzipSync(bars));
   }
   writeFileSync(join(home, "config.yaml"), shownInDocs("yaml"));
-  writeFileSync(
-    join(home, "nightly.sh"),
-    SCRIPT.replace(GET_BARS, () => shownInDocs("sh").trim()),
-  );
-  const environment = [
-    `PATH=${bin}:/usr/bin:/bin`,
-    `CARRYOVER=${PROJECT_DIR}`,
-    `TRADING_HOME=${home}`,
-    `PING=touch '${home}/pinged'`,
-  ];
-  const night = (...args: string[]): Promise<ScriptResult> =>
-    resultOf(
-      Bun.spawn(["/usr/bin/env", "-i", ...environment, "/bin/sh", join(home, "nightly.sh"), ...args], {
-        cwd: "/",
-        stdin: "ignore",
-        stdout: "pipe",
-        stderr: "pipe",
-      }),
-    );
+  const script = SCRIPT.replace(GET_BARS, () => shownInDocs("sh").trim());
+  writeFileSync(join(home, "nightly.sh"), script, { mode: 0o755 });
+  writeFileSync(join(bin, "chronic"), '#!/bin/sh\n"$@"\n', { mode: 0o755 });
+  const environment = { CARRYOVER: PROJECT_DIR, TRADING_HOME: home, PING: `touch '${home}/pinged'` };
+  const lines = Object.entries(environment).map(([name, value]) => `${name}="${value}"\n`);
+  writeFileSync(join(home, "carryover.env"), lines.join(""));
+  const command = CRON_COMMAND.replace("/etc/carryover.env", `'${home}/carryover.env'`);
+  const night = (...args: string[]): Promise<ScriptResult> => {
+    const line = command.replace("/srv/trading/nightly.sh", `'${home}/nightly.sh' ${args.join(" ")}`);
+    const child = Bun.spawn(["/usr/bin/env", "-i", `PATH=${bin}:/usr/bin:/bin`, "/bin/sh", "-c", line], {
+      cwd: "/",
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    return resultOf(child);
+  };
   return { home, night };
 }
 
@@ -127,8 +127,8 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     expect((await night("2021-03-01")).code).toBe(0);
     const [backup] = await listBackups(join(home, "backups"));
     rmSync(join(home, "memory"), { recursive: true });
-    const { code, stdout } = await night("2021-03-02");
-    expect([code, stdout.endsWith("Not ready to run: memory\n")]).toEqual([3, true]);
+    const { code, stdout, stderr } = await night("2021-03-02");
+    expect([code, stderr.endsWith("Not ready to run: memory\n")]).toEqual([3, true]);
     expect(existsSync(join(home, "memory"))).toBeFalse();
     const cure = /-> bun (.*)\n/.exec(stdout)?.[1] ?? "";
     expect(cure).toEndWith(` restore ${backup!.id} --to '${home}/memory' --backup-dir '${home}/backups'`);
