@@ -617,6 +617,17 @@ export const EQUIVALENT: readonly Equivalent[] = [
   },
   {
     file: "lib/serve/session-chunk.ts",
+    mutation: "this.#unwritten.length === 1 -> this.#unwritten.length !== 1",
+    reason: "The lines are written when they are read at the latest.",
+  },
+  {
+    file: "lib/serve/session-chunk.ts",
+    mutation: "1 -> 2",
+    near: "this.#unwritten.length === 1",
+    reason: "The lines are written when they are read at the latest.",
+  },
+  {
+    file: "lib/serve/session-chunk.ts",
     mutation: "begun < entered.length -> begun <= entered.length",
     reason: "There is no entry after the last, and nothing is at most a time.",
   },
