@@ -4,7 +4,7 @@ import { RunFiles } from "../backtest/run-files.ts";
 import { corruptFile, isCorrupt } from "../errors.ts";
 import { idOfOutcomeFile, isForeignFile, MAX_OUTCOME_BYTES } from "../memory/outcome.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
-import { namesIn, openToRead, readFully } from "../storage/fs.node.ts";
+import { attempt, namesIn, openToRead, readFully } from "../storage/fs.node.ts";
 import { checkSeal } from "../storage/sealed-json.ts";
 import type { Outcome } from "../types.ts";
 import type { Pause } from "../util/async.ts";
@@ -72,7 +72,7 @@ function readOutcome(
   path: string,
   { name, buffer, onDamaged }: { name: string; buffer: Uint8Array; onDamaged: ReadOptions["onDamaged"] },
 ): Outcome | undefined {
-  const fd = openToRead(path);
+  const fd = attempt("read", path, () => openToRead(path));
   // Removed since it was listed.
   if (fd === undefined) return undefined;
   try {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parquetReadObjects } from "hyparquet";
 import Papa from "papaparse";
@@ -9,7 +9,7 @@ import { makeOutcome } from "../memory/outcome-samples.ts";
 import { PROJECT_DIR } from "../samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { hostScripts } from "./hosted-script.ts";
-import { type ScriptResult, writeMemory } from "./run-script.ts";
+import { CANNOT_REFUSE, runRefused, type ScriptResult, writeMemory } from "./run-script.ts";
 
 const runScript = hostScripts();
 
@@ -200,6 +200,19 @@ test("what is damaged is left out and named, with exit code 4", async () => {
   expect(equity.code).toBe(4);
   expect(equity.stdout).not.toContain("2018-02-01_15d");
   expect(equity.stdout).toContain("2018-02-16_15d");
+});
+
+test.skipIf(CANNOT_REFUSE)("an outcome that may not be read ends it, with the file and what to do", async () => {
+  const copy = join(work, "refused");
+  cpSync(memory, copy, { recursive: true });
+  const file = join(
+    copy,
+    readdirSync(copy).find((name) => name.startsWith("outcome_"))!,
+  );
+  chmodSync(file, 0);
+  const { code, stderr } = await runRefused("export.ts", ["trades", "--memory-dir", copy]);
+  expect([code, stderr.split("\n").length]).toEqual([1, 2]);
+  expect(stderr).toStartWith(`error: Cannot read "${file}": found EACCES: permission denied`);
 });
 
 test("says how many runs it exports, if it was not told which", async () => {
