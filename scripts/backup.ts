@@ -28,9 +28,11 @@ import {
 } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import {
+  damageWarnings,
   fullerJson,
   fullerWarnings,
   prunedJson,
+  removeCommand,
   renderCreated,
   renderList,
   renderPruned,
@@ -207,7 +209,10 @@ async function create(
   wrongClock([backup, ...kept.map(({ backup: each }) => each)], Date.now()).forEach(note);
   const onBackups = `--backup-dir ${shellWord(backupDir)}`;
   sparedWarnings(backup, pruned, { memoryDir, onBackups }).forEach(warn);
-  const code = warnOfDamage(kept.map(({ backup: each }) => each));
+  const code = warnOfDamage(
+    kept.map(({ backup: each }) => each),
+    backupDir,
+  );
   return unsound.length + fuller.length > 0 ? EXIT_DAMAGED : code;
 }
 
@@ -224,7 +229,7 @@ async function list(flags: Flags, backupDir: string): Promise<number> {
   else if (backups.length > 0) await writeOut(renderList(backups, Date.now()));
   else note(`There are no backups in "${backupDir}"`);
   wrongClock(backups, Date.now()).forEach(note);
-  return warnOfDamage(backups);
+  return warnOfDamage(backups, backupDir);
 }
 
 async function verify(
@@ -239,9 +244,11 @@ async function verify(
     : await withSoundness(backupDir, compared, { signal, onSteps: progress.update }).finally(progress.clear);
   if (flags.json) await writeJson({ backup_dir: backupDir, backups: verified });
   else await writeOut(renderVerified(verified));
-  const damaged = verified.filter(({ problems }) => problems.length > 0).length;
-  if (damaged === 0) return 0;
-  warn(`${damaged} of ${countOf(verified.length, "backup")} in "${backupDir}" ${damaged === 1 ? "is" : "are"} damaged`);
+  const damaged = verified.filter(({ problems }) => problems.length > 0);
+  if (damaged.length === 0) return 0;
+  const are = damaged.length === 1 ? "is" : "are";
+  warn(`${damaged.length} of ${countOf(verified.length, "backup")} in "${backupDir}" ${are} damaged`);
+  for (const { id } of damaged) note(`To remove it when it is of no use: ${removeCommand(backupDir, id)}`);
   return EXIT_DAMAGED;
 }
 
@@ -278,13 +285,13 @@ async function prune(flags: Flags, options: { backupDir: string; signal: ScriptC
   fullerWarnings(pruned, { dryRun }).forEach(warn);
   const kept = pruned.kept.map(({ backup }) => backup);
   wrongClock(kept, Date.now()).forEach(note);
-  return warnOfDamage(kept);
+  return warnOfDamage(kept, backupDir);
 }
 
 /** Warns of backups that are damaged or cannot be read, and returns the exit code. */
-function warnOfDamage(backups: readonly BackupInfo[]): number {
+function warnOfDamage(backups: readonly BackupInfo[], backupDir: string): number {
+  damageWarnings(backups, backupDir).forEach(warn);
   const bad = backups.filter(({ problem }) => problem !== undefined);
-  for (const { problem } of bad) warn(problem!);
   if (bad.some(({ unreadable }) => unreadable !== true)) return EXIT_DAMAGED;
   return bad.length > 0 ? EXIT_REFUSED : 0;
 }

@@ -116,6 +116,10 @@ class BucketPlace implements BackupPlace {
     });
   }
 
+  storedAs(_id: string, { sha256 }: BackupFile): string {
+    return sha256;
+  }
+
   async read(
     _id: string,
     file: BackupFile,

@@ -75,6 +75,11 @@ export class DiskPlace implements BackupPlace {
     return compareNamesAndSizes(this.pathOf(id), { manifest, pause });
   }
 
+  storedAs(id: string, { name, sha256 }: BackupFile): string {
+    const stat = fs.lstatSync(join(this.pathOf(id), name), { bigint: true, throwIfNoEntry: false });
+    return stat === undefined ? "" : `${stat.dev} ${stat.ino} ${sha256}`;
+  }
+
   async read(
     id: string,
     { name }: BackupFile,
@@ -290,8 +295,6 @@ async function compareNamesAndSizes(
     sizes.delete(name);
   }
   sizes.delete(MANIFEST);
-  for (const file of sizes.keys()) {
-    problems.push({ file, kind: "extra", message: `"${file}" is not in the manifest` });
-  }
+  for (const file of sizes.keys()) problems.push({ file, kind: "extra", message: `"${file}" is not in the manifest` });
   return problems;
 }

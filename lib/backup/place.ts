@@ -74,6 +74,8 @@ export interface BackupPlace {
   readManifest(id: string): Promise<BackupManifest>;
   /** The problems with names, kinds and sizes, without reading the files. */
   compare(id: string, manifest: BackupManifest, pause: Pause): Promise<BackupProblem[]>;
+  /** Names the bytes of a file: backups that share them have the same name for it. */
+  storedAs(id: string, file: BackupFile): string;
   /** Reads every byte of a file of a backup; `undefined` if it is missing. `onBlock` gets the bytes in order. */
   read(
     id: string,

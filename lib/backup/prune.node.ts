@@ -2,7 +2,7 @@ import { fail } from "../errors.ts";
 import { DAY_MS } from "../util/time.ts";
 import { type BackupInfo, listBackups } from "./list.node.ts";
 import { type BackupDir, openPlace } from "./open-place.node.ts";
-import type { BackupLockOptions, BackupPlace } from "./place.ts";
+import type { BackupLockOptions, BackupPlace, BackupProblem } from "./place.ts";
 import { unsoundProblems } from "./soundness.node.ts";
 import { summaryOf, verifyBackup } from "./verify.node.ts";
 
@@ -64,9 +64,8 @@ const RULES: readonly { key: keyof KeepRules; reason: string; spanOf: (backup: B
 ];
 
 /**
- * Removes the backups that no rule keeps. Before that, the newest backup that stays is verified; in a folder also that what
- * it was made of was sound. If it is damaged, it counts for no rule and the next one is verified. So at least one good backup
- * stays. The others are not verified.
+ * Removes the backups that no rule keeps. Before that, those that stay are verified, in a bucket the newest of them; in a folder
+ * also that what the newest was made of was sound. A damaged one counts for no rule. So at least one good backup stays.
  *
  * @throws {CarryoverError} `BAD_USAGE` if a number is not whole and at least 0, or no rule keeps anything; `LOCKED` if another
  * process is still making or removing backups there; `IO`.
@@ -88,27 +87,35 @@ export async function pruneBackups(options: PruneOptions): Promise<PruneResult> 
   return options.dryRun === true ? choosing() : place.prune(options, choosing);
 }
 
-/** Chooses what stays, and chooses again without the newest of these as long as that is damaged. */
+/** Chooses what stays, and chooses again without those of them that are damaged. */
 async function chooseVerified(place: BackupPlace, options: PruneOptions): Promise<PruneResult> {
   let backups = await listBackups(place);
+  const verified = new Set<string>();
+  const whole = new Set<string>();
   for (;;) {
     const result = choose(backups, options);
-    const newest = result.kept.findLast(({ backup }) => backup.problem === undefined)?.backup;
-    if (result.removed.length === 0 || newest === undefined) return result;
-    let problem: string;
+    const good = result.kept.map(({ backup }) => backup).filter(({ problem }) => problem === undefined);
+    // The objects of a bucket are shared, and listed for each backup.
+    const next = (place.isBucket ? good.slice(-1) : good).findLast(({ id }) => !verified.has(id));
+    if (result.removed.length === 0 || next === undefined) return result;
+    let problems: readonly BackupProblem[];
     try {
       // Extra files, which a run in the backup may have added, do no harm.
-      const serious = (await verifyBackup(place, newest.id, options)).filter(({ kind }) => kind !== "extra");
-      const problems = serious.length > 0 || place.isBucket ? serious : await unsoundProblems(newest.path, options);
-      if (problems.length === 0) return result;
-      problem = `"${newest.path}" is damaged: ${summaryOf(problems)}`;
+      const serious = (await verifyBackup(place, next.id, { ...options, whole })).filter(
+        ({ kind }) => kind !== "extra",
+      );
+      const isChecked = serious.length > 0 || place.isBucket || next !== good.at(-1);
+      problems = isChecked ? serious : await unsoundProblems(next.path, options);
     } catch (error) {
-      if (await place.has(newest.id)) throw error;
+      if (await place.has(next.id)) throw error;
       // A dry run has no lock.
       backups = await listBackups(place);
       continue;
     }
-    backups = backups.map((backup) => (backup === newest ? { ...backup, problem } : backup));
+    verified.add(next.id);
+    if (problems.length === 0) continue;
+    const problem = `"${next.path}" is damaged: ${summaryOf(problems)}`;
+    backups = backups.map((backup) => (backup === next ? { ...backup, problem } : backup));
   }
 }
 

@@ -36,10 +36,7 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal | undefined;
   /** Files of a backup that were read. */
   readonly onSteps?: OnSteps | undefined;
-}
-
-interface WholeFiles {
-  /** The files of a bucket that were read and are whole, by SHA-256. Backups share most of theirs. */
+  /** Files that were read and are whole, as `storedAs()` names them. Backups share most of theirs. */
   readonly whole?: Set<string> | undefined;
 }
 
@@ -67,8 +64,8 @@ export function prunedMeanwhile(verb: string, path: string): CarryoverError {
   });
 }
 
-async function verifyAt(place: BackupPlace, id: string, options: VerifyOptions & WholeFiles): Promise<BackupProblem[]> {
-  const { signal, onSteps, whole } = options;
+async function verifyAt(place: BackupPlace, id: string, options: VerifyOptions): Promise<BackupProblem[]> {
+  const { signal, onSteps, whole = new Set<string>() } = options;
   const pause = backupPause(signal);
   let manifest: BackupManifest;
   try {
@@ -83,8 +80,10 @@ async function verifyAt(place: BackupPlace, id: string, options: VerifyOptions &
     let done = 0;
     await forEachAtOnce(manifest.files, place.atOnce, async (file) => {
       onSteps?.(`Verified ${id}:`, done++, manifest.files.length);
-      if (known.has(file.name) || whole?.has(file.sha256)) return;
-      if (sameBytes(await place.read(id, file, { pause }), file)) whole?.add(file.sha256);
+      if (known.has(file.name)) return;
+      const stored = place.storedAs(id, file);
+      if (whole.has(stored)) return;
+      if (sameBytes(await place.read(id, file, { pause }), file)) whole.add(stored);
       else problems.push(changedFile(file.name));
     });
     return problems.sort((a, b) => (a.file < b.file ? -1 : 1));
@@ -107,7 +106,7 @@ export async function verifyBackups(
   if (ids.length === 0) {
     throw fail("NOT_FOUND", "Cannot verify", { found: `no backups in "${place.label}"`, expected: "at least one" });
   }
-  const whole = place.isBucket ? new Set<string>() : undefined;
+  const whole = new Set<string>();
   const verified: VerifiedBackup[] = [];
   for (const each of ids) {
     verified.push(await verifyOne(place, each, { ...options, whole, isListed: id === undefined }));
@@ -118,7 +117,7 @@ export async function verifyBackups(
 async function verifyOne(
   place: BackupPlace,
   id: string,
-  options: VerifyOptions & WholeFiles & { isListed: boolean },
+  options: VerifyOptions & { isListed: boolean },
 ): Promise<VerifiedBackup> {
   for (;;) {
     const known = options.isListed ? id : await findBackup(place, id);

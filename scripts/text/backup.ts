@@ -1,6 +1,8 @@
 /** What backup prints. */
+import { join } from "node:path";
 import { type BackupInfo, fullestOf } from "../../lib/backup/list.node.ts";
 import type { PruneResult } from "../../lib/backup/prune.node.ts";
+import { isS3Address } from "../../lib/backup/place.ts";
 import type { VerifiedBackup } from "../../lib/backup/verify.node.ts";
 import type { DamagedFile } from "../../lib/storage/damaged-file.ts";
 import { scriptCommand } from "../../lib/util/command-line.node.ts";
@@ -48,6 +50,20 @@ export function fullerWarnings({ fuller }: PruneResult, { dryRun }: { dryRun: bo
   if (fuller.length === 0) return [];
   const what = dryRun ? "would be removed with" : "were removed with";
   return [`Backups ${what} more outcomes than the newest has, so memory may be lost: ${withOutcomes(fuller)}`];
+}
+
+/** Names the backups that are damaged or cannot be read, and what to do. */
+export function damageWarnings(backups: readonly BackupInfo[], backupDir: string): readonly string[] {
+  return backups.flatMap(({ id, problem, unreadable }) => {
+    if (problem === undefined || unreadable === true) return problem ?? [];
+    return `${problem}. It stays until you remove it: ${removeCommand(backupDir, id)}`;
+  });
+}
+
+/** What removes a backup that is of no use any more. */
+export function removeCommand(backupDir: string, id: string): string {
+  if (!isS3Address(backupDir)) return `rm -r ${shellWord(join(backupDir, id))}`;
+  return `aws s3 rm ${shellWord(`${backupDir.replace(/\/+$/, "")}/manifests/${id}.json`)}`;
 }
 
 /** Such as `20210401T060000Z (1,200 outcomes)`. */

@@ -161,6 +161,35 @@ test("counts a damaged backup for no rule, so that the good one before it stays"
   expect(entriesOf(backupDir)).toEqual(["20201228T000000Z", "20201231T230000Z"]);
 });
 
+test("counts an older backup with a flipped byte for no rule, so that as many good ones stay", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 5));
+  const damaged = join(backupDir, "20201231T230000Z/outcome_1.json");
+  fs.rmSync(damaged);
+  fs.writeFileSync(damaged, "{]");
+  for (const dryRun of [true, false]) {
+    const { kept, removed } = await pruneBackups({ backupDir, keepLast: 3, dryRun });
+    expect(kept.map(({ backup, reasons }) => [backup.id, ...reasons].join(" "))).toEqual([
+      "20201227T235959Z last",
+      "20201228T000000Z last",
+      "20201231T230000Z damaged",
+      "20210101T010000Z last",
+    ]);
+    expect(removed.map(({ id }) => id)).toEqual(["20190630T120000Z"]);
+  }
+});
+
+test("reads the bytes that backups share once", async () => {
+  const backupDir = await backupsAt(TIMES.slice(0, 4));
+  const opened: string[] = [];
+  const { openSync } = fs;
+  spyOn(fs, "openSync").mockImplementation((...args) => {
+    if (String(args[0]).endsWith("outcome_1.json")) opened.push(String(args[0]));
+    return openSync(...args);
+  });
+  await verifyBackups(backupDir);
+  expect(opened).toEqual([join(backupDir, "20190630T120000Z/outcome_1.json")]);
+});
+
 test("counts a backup to which a run added a file like any other", async () => {
   const backupDir = await backupsAt(TIMES.slice(0, 3));
   fs.writeFileSync(join(backupDir, "20201228T000000Z/outcome_2.json"), "{}");

@@ -294,7 +294,10 @@ describe("backup", () => {
     expect(stdout).toBe(
       `${FIRST}  good\n${SECOND}  damaged\n  "${one}" is missing\n  "${two}" has other bytes than were backed up\n`,
     );
-    expect(stderr).toBe(`warning: 1 of 2 backups in "${backupDir}" is damaged\n`);
+    expect(stderr).toBe(
+      `warning: 1 of 2 backups in "${backupDir}" is damaged\n` +
+        `To remove it when it is of no use: rm -r ${join(backupDir, SECOND)}\n`,
+    );
     expect((await backup("verify", FIRST)).code).toBe(0);
     const latest = await backup("verify", "latest", "--json");
     expect(latest.code).toBe(4);
@@ -322,6 +325,7 @@ describe("backup", () => {
     expect(code).toBe(4);
     expect(stdout).toMatch(new RegExp(`${FIRST} .* damaged +- +- +- +-\n`));
     expect(stderr).toStartWith(`warning: Cannot read "${join(backupDir, FIRST, "MANIFEST.json")}"`);
+    expect(stderr).toEndWith(`. It stays until you remove it: rm -r ${join(backupDir, FIRST)}\n`);
     const pruned = await backup("prune", "--keep-last", "1");
     expect(pruned.code).toBe(4);
     expect(pruned.stdout).toMatch(
