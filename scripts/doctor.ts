@@ -37,7 +37,7 @@ await runScript(async ({ argv, signal }) => {
   const isInstalled = installation.every(allowsRuns);
   const configured = isInstalled ? await checkConfigured(flags, signal).catch(toFailure) : [];
   if (configured instanceof CarryoverError) {
-    const config = failureOf("config", configured, "correct the configuration");
+    const config = failureOf("config", configured, "correct the configuration, or name another: --config FILE");
     if (flags.json) await writeJson({ ready: false, checks: [...installation, config] });
     throw configured;
   }

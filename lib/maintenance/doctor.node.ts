@@ -69,7 +69,7 @@ const MAX_CLOCK_DIFFERENCE_MS = 5000;
 /** Checks the engine and the packages of `package.json`. */
 export function checkInstallation(): readonly HealthCheck[] {
   const optional = OPTIONAL_PACKAGES.filter(({ packages }) => packages[0] in manifest.peerDependencies);
-  return [checkEngine(process.versions), checkPackages(), ...checkSqlite(), ...optional.map(checkOptional)];
+  return [checkEngine(process.versions), checkPackages(), ...checkSqlite(), ...optional.flatMap(checkOptional)];
 }
 
 /** An engine without SQLite needs a package for the lock of a memory folder. */
@@ -133,11 +133,11 @@ function checkPackages(): HealthCheck {
   return { name, state: "note", found: list.join(", "), folder: null, cure };
 }
 
-function checkOptional({ name, use, packages }: (typeof OPTIONAL_PACKAGES)[number]): HealthCheck {
+function checkOptional({ name, use, packages }: (typeof OPTIONAL_PACKAGES)[number]): readonly HealthCheck[] {
   const missing = packages.filter((each) => installedVersion(each) === undefined);
-  if (missing.length === 0) return ok(name, `installed, for ${use}`);
+  if (missing.length === 0) return [];
   const found = `not installed; only ${use} needs ${missing.length === 1 ? "it" : "them"}`;
-  return { name, state: "note", found, folder: null, cure: projectCommand(`bun add ${missing.join(" ")}`) };
+  return [{ name, state: "note", found, folder: null, cure: projectCommand(`bun add ${missing.join(" ")}`) }];
 }
 
 /** The version of a package, in the folder where the engine finds it. */

@@ -26,21 +26,10 @@ const runScript = hostScripts();
 const work = mkdtempSync(join(tmpdir(), "carryover-doctor-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
-const NAMES = [
-  "engine",
-  "packages",
-  "ccxt",
-  "NATS",
-  "MCP",
-  "model",
-  "bars",
-  "providers",
-  "files",
-  "memory",
-  "disk",
-  "space",
-  "clock",
-];
+const NAMES = ["engine", "packages", "model", "bars", "providers", "files", "memory", "disk", "space", "clock"];
+
+/** Named only where they are not installed. */
+const OPTIONAL = ["ccxt", "NATS", "MCP"];
 
 interface Report {
   readonly code: number;
@@ -88,6 +77,9 @@ describe("doctor", () => {
     expect({ code, ready, last: names.at(-1) }).toEqual({ code: 2, ready: false, last: "config" });
     expect(checks["config"]!.state).toBe("missing");
     expect(checks["config"]!.found).toContain("seed");
+    const none = await runScript("doctor.ts", ["--config", "/nope", "--json"]);
+    const cure = "correct the configuration, or name another: --config FILE";
+    expect([none.code, reportIn(none.stdout).checks["config"]!.cure]).toEqual([3, cure]);
     expect(stderr).toStartWith("error: ");
   });
 
@@ -194,7 +186,7 @@ describe("doctor in a project whose packages are not as package.json wants them"
 
   test("names those that are missing, and looks at nothing else", async () => {
     const { code, names, checks } = await examineProject();
-    expect([code, names]).toEqual([3, ["engine", "packages", "ccxt", "NATS", "MCP"]]);
+    expect([code, names]).toEqual([3, ["engine", "packages", ...OPTIONAL]]);
     expect(checks["packages"]).toMatchObject({ state: "missing", cure: "bun install" });
     expect(checks["packages"]!.found).toBe(`not installed: ${Object.keys(manifest.dependencies).join(", ")}`);
     expect(checks["ccxt"]).toMatchObject({ state: "note", cure: "bun add ccxt" });
@@ -213,7 +205,7 @@ describe("doctor in a project whose packages are not as package.json wants them"
     mkdirSync(uplot);
     writeFileSync(join(uplot, "package.json"), '{ "version": "1.0.0" }');
     const { code, names, checks } = await examineProject();
-    expect([code, names]).toEqual([0, NAMES]);
+    expect([code, names]).toEqual([0, NAMES.toSpliced(2, 0, ...OPTIONAL)]);
     const found = `uplot 1.0.0 in place of ${manifest.dependencies.uplot}`;
     expect(checks["packages"]).toMatchObject({ state: "note", found, cure: "bun install" });
   });
