@@ -7,7 +7,7 @@ import { fail } from "../lib/errors.ts";
 import { compareConfig, storeComparison } from "../lib/experiments/comparisons.node.ts";
 import type { QuestionCounts, ServerWait } from "../lib/providers/recorded/recorder-reports.ts";
 import { countSessions } from "../lib/runs/sessions.node.ts";
-import { scriptCommand } from "../lib/util/command-line.node.ts";
+import { scriptCommand, shownPath } from "../lib/util/command-line.node.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
@@ -16,7 +16,6 @@ import { firstLongWaits } from "./cli/run-progress.ts";
 import { renderEstimate, renderQuestionCounts, renderWait } from "./text/questions.ts";
 import { renderComparison } from "./text/comparison.ts";
 import { countOf } from "./text/numbers.ts";
-import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
   summary:

@@ -7,6 +7,7 @@ import { exportRows, type ExportSource } from "../lib/runs/export-rows.node.ts";
 import { type FoundRun, findRuns, runsIn } from "../lib/runs/find.node.ts";
 import { writeStream } from "../lib/storage/stream-file.node.ts";
 import { pauseEvery } from "../lib/util/async.ts";
+import { shownPath } from "../lib/util/command-line.node.ts";
 import { knownWord, wordHint } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemoryDir } from "./cli/config-flags.ts";
@@ -14,7 +15,6 @@ import { EXIT_DAMAGED, note, runScript, warn, writeBytes, writeJson } from "./cl
 import { shareProgress } from "./cli/progress.ts";
 import { isTerminal } from "./cli/terminal.ts";
 import { bytes, countOf } from "./text/numbers.ts";
-import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
   summary:

@@ -3,11 +3,11 @@
 import { resolve } from "node:path";
 import { fetchBars, type FetchedBars } from "../lib/market/fetch.node.ts";
 import { isoDate, parseTimeframe, parseTimestamp } from "../lib/util/time.ts";
+import { shownPath } from "../lib/util/command-line.node.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { openProgress } from "./cli/progress.ts";
 import { count, countOf, minute } from "./text/numbers.ts";
-import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
   summary:

@@ -2,12 +2,13 @@
 /** Fetches the sentence model for `memory.embedder: onnx`. */
 import { resolve } from "node:path";
 import { fetchModel, MODEL_URL } from "../lib/embed/download.node.ts";
+import { shownPath } from "../lib/util/command-line.node.ts";
 import { parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
 import { locateMemory } from "./cli/config-flags.ts";
 import { runScript, writeJson, writeOut } from "./cli/main.ts";
 import { openProgress } from "./cli/progress.ts";
 import { bytes } from "./text/numbers.ts";
-import { columns, shownPath, table, words } from "./text/table.ts";
+import { columns, table, words } from "./text/table.ts";
 
 const COMMAND = {
   summary:

@@ -2,11 +2,10 @@
 /** Writes a configuration of the user's own, with a module, a program and a file of votes that it runs. */
 import { join, resolve } from "node:path";
 import { initFolder } from "../lib/job/init-folder.node.ts";
-import { scriptCommand } from "../lib/util/command-line.node.ts";
+import { scriptCommand, shownPath } from "../lib/util/command-line.node.ts";
 import { shellWord } from "../lib/util/names.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
-import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
   summary:

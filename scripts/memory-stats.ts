@@ -2,6 +2,7 @@
 /** Shows what is remembered, verifies it, and repairs it. Only --repair takes the lock and writes. */
 import { readMemoryReport } from "../lib/maintenance/memory-report.ts";
 import { openToRead } from "../lib/memory/open-to-read.node.ts";
+import { shownPath } from "../lib/util/command-line.node.ts";
 import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
 import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut, writeRaw } from "./cli/main.ts";
@@ -9,7 +10,6 @@ import { shareProgress } from "./cli/progress.ts";
 import { understandsCodes } from "./cli/terminal.ts";
 import { renderReport } from "./text/memory.ts";
 import { countOf } from "./text/numbers.ts";
-import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
   summary:

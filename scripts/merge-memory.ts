@@ -1,12 +1,13 @@
 #!/usr/bin/env bun
 /** Merges memory folders, such as those of several machines, into a new one. */
 import { mergeFolders } from "../lib/maintenance/merge.node.ts";
+import { shownPath } from "../lib/util/command-line.node.ts";
 import { parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { locateMemory } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import { count, countOf } from "./text/numbers.ts";
-import { columns, shownPath, table, words } from "./text/table.ts";
+import { columns, table, words } from "./text/table.ts";
 
 const COMMAND = {
   summary:

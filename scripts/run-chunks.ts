@@ -4,6 +4,7 @@ import type { Config } from "../lib/config/config.ts";
 import { runConfig, type RunOutcome } from "../lib/job/run.node.ts";
 import type { ServerWait } from "../lib/providers/recorded/recorder-reports.ts";
 import { VERSION } from "../lib/version.ts";
+import { shownPath } from "../lib/util/command-line.node.ts";
 import { parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
 import { note, runScript, writeJson, writeOut } from "./cli/main.ts";
@@ -12,7 +13,6 @@ import { firstLongWaits, runProgress } from "./cli/run-progress.ts";
 import { renderEstimate, renderQuestionCounts, renderWait } from "./text/questions.ts";
 import { renderFullSummary } from "./text/run.ts";
 import { renderSummary } from "./text/summary.ts";
-import { shownPath } from "./text/table.ts";
 
 const COMMAND = {
   summary:

@@ -2,11 +2,11 @@
 /** Lets other programs use memory: over stdin and stdout, HTTP, or the Model Context Protocol. */
 import type { McpKit } from "../lib/serve/mcp.node.ts";
 import { newToken, openServer, type OpenServer } from "../lib/serve/open.node.ts";
+import { shownPath } from "../lib/util/command-line.node.ts";
 import { parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { loadConfig, locateMemory } from "./cli/config-flags.ts";
 import { note, runScript, writeAnswer, writeOut, writeRaw } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
-import { shownPath } from "./text/table.ts";
 
 const DEFAULT_ADDRESS = "127.0.0.1:8787";
 

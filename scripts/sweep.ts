@@ -10,13 +10,13 @@ import type { SweepPlan } from "../lib/sweep/plan.ts";
 import type { SweepOptions, SweepProgress, SweepRun } from "../lib/sweep/run-sweep.node.ts";
 import type { SweepResult } from "../lib/sweep/ranking.ts";
 import { loadOptional } from "../lib/util/optional-packages.ts";
+import { shownPath } from "../lib/util/command-line.node.ts";
 import { foreignFlags, knownWord, wordHint } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS, usageError } from "./cli/args.ts";
 import { note, runScript, type ScriptContext, warn, writeJson, writeOut, writeRaw } from "./cli/main.ts";
 import { openProgress } from "./cli/progress.ts";
 import { bytes, count, countOf } from "./text/numbers.ts";
 import { renderSweep, sweepProgressText } from "./text/sweep.ts";
-import { shownPath } from "./text/table.ts";
 
 /** The same engine as this script's; Deno is asked for all permissions, as it was for this one. */
 const WORKER = [

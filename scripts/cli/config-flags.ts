@@ -5,9 +5,8 @@ import { isS3Address } from "../../lib/backup/place.ts";
 import { type Config, isRecorded, SYNTHETIC } from "../../lib/config/config.ts";
 import type { LoadConfigOptions, LoadedConfig } from "../../lib/config/load.node.ts";
 import { fail } from "../../lib/errors.ts";
-import { scriptCommand } from "../../lib/util/command-line.node.ts";
+import { scriptCommand, shownPath } from "../../lib/util/command-line.node.ts";
 import { shellWord } from "../../lib/util/names.ts";
-import { shownPath } from "../text/table.ts";
 import { type FlagValues, refuseTogether, type SHARED_FLAGS, usageError } from "./args.ts";
 import { hideInNotes, note, type ScriptContext } from "./main.ts";
 

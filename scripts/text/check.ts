@@ -2,9 +2,9 @@
 import type { CheckResult } from "../../lib/maintenance/check.ts";
 import type { Finding, Remedy } from "../../lib/maintenance/finding.ts";
 import type { RepairResult } from "../../lib/maintenance/repair.ts";
+import { shownPath } from "../../lib/util/command-line.node.ts";
 import { paint } from "../cli/terminal.ts";
 import { count, countOf } from "./numbers.ts";
-import { shownPath } from "./table.ts";
 
 const REMEDIES: Readonly<Record<Remedy, string>> = {
   start: "the next command that writes rebuilds it, or --repair now",

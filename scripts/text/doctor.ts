@@ -1,7 +1,8 @@
 /** What doctor prints. */
 import type { HealthCheck, HealthState } from "../../lib/maintenance/health.ts";
+import { shownPath } from "../../lib/util/command-line.node.ts";
 import { paint } from "../cli/terminal.ts";
-import { SCREEN_COLUMNS, shownPath, wrap } from "./table.ts";
+import { SCREEN_COLUMNS, wrap } from "./table.ts";
 
 const COLORS = { ok: "green", note: "yellow", missing: "red", damaged: "red" } as const;
 

@@ -1,8 +1,8 @@
 /** What import-bars prints. */
 import type { ImportResult } from "../../lib/market/import.node.ts";
 import type { WeekOpens } from "../../lib/market/week-opens.ts";
+import { shownPath } from "../../lib/util/command-line.node.ts";
 import { count, countOf, minute } from "./numbers.ts";
-import { shownPath } from "./table.ts";
 
 export function importJson(result: ImportResult): Readonly<Record<string, unknown>> {
   const { format, timezone, stamp, timeframe, series, file, repaired, weekOpens } = result;

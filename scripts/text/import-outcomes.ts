@@ -3,8 +3,8 @@ import type { ImportOutcomesResult } from "../../lib/import/import.node.ts";
 import type { Trade } from "../../lib/memory/trade.ts";
 import { MIN_EVIDENCE_TRADES } from "../../lib/results/attribution.ts";
 import { count, countOf } from "./numbers.ts";
-import { shownPath } from "./table.ts";
 import { groupBy } from "../../lib/util/group.ts";
+import { shownPath } from "../../lib/util/command-line.node.ts";
 
 export function importedJson(result: ImportOutcomesResult, memoryDir: string): Readonly<Record<string, unknown>> {
   const { systems, outcomes, plan, kept, skipped } = result;

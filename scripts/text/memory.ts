@@ -1,7 +1,7 @@
 /** What memory-stats prints. */
 import type { MemoryReport } from "../../lib/maintenance/memory-report.ts";
 import type { Breakdown } from "../../lib/results/breakdown.ts";
-import { scriptCommand } from "../../lib/util/command-line.node.ts";
+import { scriptCommand, shownPath } from "../../lib/util/command-line.node.ts";
 import { paint } from "../cli/terminal.ts";
 import {
   allWithTrend,
@@ -16,7 +16,7 @@ import {
   winRateWithError,
 } from "./breakdown.ts";
 import { bytes, count, countOf, multiplier, signed, signedPct } from "./numbers.ts";
-import { chunkTable, section, shownPath } from "./table.ts";
+import { chunkTable, section } from "./table.ts";
 
 export function renderReport(report: MemoryReport): string {
   if (report.outcomes.count === 0) {

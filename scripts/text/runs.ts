@@ -2,10 +2,11 @@
 import type { RunComparison } from "../../lib/runs/compare.ts";
 import type { RunEntry } from "../../lib/runs/list.node.ts";
 import type { RunParts } from "../../lib/runs/remove.node.ts";
+import { shownPath } from "../../lib/util/command-line.node.ts";
 import { paint } from "../cli/terminal.ts";
 import { differenceTable, sharpeSentences } from "./comparison.ts";
 import { bytes, count, countOf, fixed, pct, signedPct } from "./numbers.ts";
-import { columns, labelled, SCREEN_COLUMNS, shownPath, table, words, wrap } from "./table.ts";
+import { columns, labelled, SCREEN_COLUMNS, table, words, wrap } from "./table.ts";
 
 /** Two lines a run or more, the newest first: its figures, and what it is. */
 export function renderRuns(entries: readonly RunEntry[]): string {

@@ -2,9 +2,10 @@
 import { meanSize } from "../../lib/results/expectation.ts";
 import { MIN_SIZE } from "../../lib/memory/lessons.ts";
 import type { QuarterSummary, Summary } from "../../lib/results/summary-shape.ts";
+import { shownPath } from "../../lib/util/command-line.node.ts";
 import { paint } from "../cli/terminal.ts";
 import { count, fixed, money, multiplier, pct, signed, signedPct } from "./numbers.ts";
-import { type Column, columns, labelled, shownPath, table, words } from "./table.ts";
+import { type Column, columns, labelled, table, words } from "./table.ts";
 
 /** A summary, and what was done for it. */
 export interface ShownRun {

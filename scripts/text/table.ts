@@ -1,5 +1,4 @@
-/** Layout of plain text: tables, sections and paths. */
-import { dirname, isAbsolute, relative } from "node:path";
+/** Layout of plain text: tables and sections. */
 import { isTerminal, lineColumns, paint, visibleLength } from "../cli/terminal.ts";
 
 export interface Column {
@@ -107,13 +106,4 @@ export function wrap(text: string, width: number): string[] {
 
 export function section(title: string, body: string): string {
   return `${paint(title, "bold")}\n${body}`;
-}
-
-/** A path as a person would write it: relative to the current folder if it lies inside. */
-export function shownPath(path: string): string {
-  const here = process.cwd();
-  // Everything lies inside the root, and looks wrong without its slash.
-  if (dirname(here) === here) return path;
-  const inside = relative(here, path);
-  return inside.startsWith("..") || isAbsolute(inside) ? path : inside || ".";
 }

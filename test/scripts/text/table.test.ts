@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
-import { chunkTable, columns, shownPath, table, words } from "../../../scripts/text/table.ts";
+import { chunkTable, columns, table, words } from "../../../scripts/text/table.ts";
 
 describe("table()", () => {
   test("aligns numbers right and words left, without spaces at the ends of lines", () => {
@@ -49,21 +48,5 @@ describe("chunkTable()", () => {
   test("shows one chunk if there is room for none, and a table without chunks whole", () => {
     expect(tableOf(4, 1)).toEndWith("x     C23..  all\nThe last 1 of 4 chunks; --json has all\n");
     expect(tableOf(0, 1)).toBe("name  sum\n----  ---\nx     all\n");
-  });
-});
-
-describe("shownPath()", () => {
-  test("is relative inside the current folder, and absolute elsewhere and in the root", () => {
-    expect(shownPath(join(process.cwd(), "data", "memory"))).toBe(join("data", "memory"));
-    expect(shownPath(process.cwd())).toBe(".");
-    const before = process.cwd();
-    try {
-      process.chdir(import.meta.dir);
-      expect(shownPath(before)).toBe(before);
-      process.chdir("/");
-      expect([shownPath("/tmp/a"), shownPath("/")]).toEqual(["/tmp/a", "/"]);
-    } finally {
-      process.chdir(before);
-    }
   });
 });
