@@ -7,6 +7,9 @@ import { gapsIn, msToEnd, timeframesBetween } from "./spacing.ts";
 /** This many equal spacings in a row that are not the timeframe are bars of another timeframe, not gaps. */
 const MAX_EQUAL_SPACINGS = 24;
 
+/** The last moment that a `Date` can have, epoch ms. */
+const MAX_TIME = 8.64e15;
+
 /** A high or low that misses the other prices by at most this share of them was rounded. */
 const ROUNDING = 1e-6;
 
@@ -164,15 +167,40 @@ export function widenRounded(bar: Bar): Bar | undefined {
  *
  * @example
  * ```ts
- * const bars = candles.map(([timestamp, open, high, low, close, volume]) => ({ timestamp, open, high, low, close, volume }));
+ * const bars = klines.map((kline) => {
+ *   const [timestamp, open, high, low, close, volume] = kline.map(Number);
+ *   return { timestamp, open, high, low, close, volume };
+ * });
  * const gold = barSeries(bars, { asset: "GOLD", timeframe: "1h" });
  * ```
  */
 export function barSeries(bars: Iterable<Bar>, options: { asset: string; timeframe: string }): BarSeries {
-  const series = new SeriesBuilder({ ...options, file: options.asset, placeOf: (row) => `row ${row}` });
+  const file = options.asset;
+  const series = new SeriesBuilder({ ...options, file, placeOf: (row) => `row ${row}` });
   let row = 0;
-  for (const bar of bars) series.add(bar, ++row);
+  for (const bar of bars) {
+    assertNumbers(bar, { file, row: `row ${++row}` });
+    series.add(bar, row);
+  }
   return series.finish();
+}
+
+/** Prices of an exchange's JSON may be strings, which TypeScript does not see. */
+function assertNumbers(bar: Bar, place: { file: string; row: string }): void {
+  for (const column of ["timestamp", "open", "high", "low", "close", "volume"] as const) {
+    const value: unknown = bar[column];
+    const isTime = column === "timestamp";
+    if (isTime ? Number.isSafeInteger(value) && Math.abs(value as number) <= MAX_TIME : typeof value === "number")
+      continue;
+    const found =
+      typeof value === "string"
+        ? `the string ${quote(value)}`
+        : value instanceof Date
+          ? "a Date"
+          : quote(String(value));
+    const expected = isTime ? "a number: milliseconds since 1970" : "a number, as Number() makes of a string";
+    throw badData({ ...place, column }, { found, expected });
+  }
 }
 
 function iso(timestamp: number): string {

@@ -27,4 +27,36 @@ describe("barSeries()", () => {
       'Cannot read a timeframe: found "1 month", expected one such as "1h"',
     );
   });
+
+  test.each<[string, object, string]>([
+    [
+      "strings of an exchange",
+      { open: "41000.5" },
+      'the string "41000.5" in row 2, column "open", expected a number, as Number()',
+    ],
+    ["no volume", { volume: undefined }, '"undefined" in row 2, column "volume", expected a number'],
+    [
+      "a Date",
+      { timestamp: new Date(0) },
+      'a Date in row 2, column "timestamp", expected a number: milliseconds since 1970',
+    ],
+    [
+      "a time in words",
+      { timestamp: "2021-01-01" },
+      'the string "2021-01-01" in row 2, column "timestamp", expected a number',
+    ],
+    [
+      "no time",
+      { timestamp: Number.NaN },
+      '"NaN" in row 2, column "timestamp", expected a number: milliseconds since 1970',
+    ],
+    [
+      "a time beyond all dates",
+      { timestamp: 1e16 },
+      '"10000000000000000" in row 2, column "timestamp", expected a number',
+    ],
+  ])("refuses %s, which no type checker has seen", (_, wrong, message) => {
+    const bars = [bar("2021-01-01T00:00Z"), { ...bar("2021-01-01T01:00Z"), ...wrong } as Bar];
+    expect(() => barSeries(bars, { asset: "GOLD", timeframe: "1h" })).toThrow(`Cannot read "GOLD": found ${message}`);
+  });
 });
