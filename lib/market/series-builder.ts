@@ -167,10 +167,7 @@ export function widenRounded(bar: Bar): Bar | undefined {
  *
  * @example
  * ```ts
- * const bars = klines.map((kline) => {
- *   const [timestamp, open, high, low, close, volume] = kline.map(Number);
- *   return { timestamp, open, high, low, close, volume };
- * });
+ * const bars = klines.map((kline) => ({ timestamp: kline.openTime, open: Number(kline.open), ... }));
  * const gold = barSeries(bars, { asset: "GOLD", timeframe: "1h" });
  * ```
  */

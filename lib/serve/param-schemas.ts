@@ -124,7 +124,7 @@ function decideSchema({ map, optional, session, decisionId, time, described, vot
     as_of: time.describe("The time of the decision: only trades that closed before it count"),
     ...described,
     votes: votes.describe("A vote of each provider; who is missing abstains"),
-    price: optional(above0).describe("The price now (default: situation.close)"),
+    price: optional(above0).describe("The price now, with a stop or atr (default: situation.close)"),
     stop: optional(above0).describe("The price of the stop: what is risked is its distance"),
     atr: optional(above0).describe("Average true range in price units, in place of a stop (default: situation.atr)"),
   });

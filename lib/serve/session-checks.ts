@@ -9,26 +9,47 @@ import { DAY_MS } from "../util/time.ts";
 import type { DecideParams, RecordOutcomeParams, VoteParam } from "./params.ts";
 import { refuseParam } from "./param-error.ts";
 
-/** A vote of each provider, in their order. Who sent none abstains. */
-export function completeVotes(
-  method: string,
-  sent: readonly VoteParam[],
-  providers: readonly string[],
-): readonly Vote[] {
-  const byProvider = new Map<string, VoteParam>();
-  for (const [i, vote] of sent.entries()) {
-    const field = `votes[${i}].provider`;
-    const found = JSON.stringify(vote.provider);
-    if (!providers.includes(vote.provider)) {
-      const meant = closest(vote.provider, providers);
-      const expected = meant === undefined ? `one of ${providers.join(", ")}` : JSON.stringify(meant);
-      throw refuseParam(method, field, { found, expected });
-    }
-    if (byProvider.has(vote.provider))
-      throw refuseParam(method, field, { found: `${found} a second time`, expected: "one vote of each provider" });
-    byProvider.set(vote.provider, vote);
+/** Votes of a provider after which none above 1 shows that its confidences are shares. */
+const FIRST_VOTES = 50;
+
+/** Reads the votes that a session is sent. */
+export class VoteReader {
+  readonly #providers: readonly string[];
+  readonly #confidences = new Map<string, { count: number; highest: number }>();
+
+  constructor(providers: readonly string[]) {
+    this.#providers = providers;
   }
-  return providers.map((name) => toVote(name, byProvider.get(name) ?? abstain("no vote")));
+
+  /** A vote of each provider, in their order. Who sent none abstains. */
+  read(method: string, sent: readonly VoteParam[]): readonly Vote[] {
+    const byProvider = new Map<string, VoteParam>();
+    for (const [i, vote] of sent.entries()) {
+      const field = `votes[${i}].provider`;
+      const found = JSON.stringify(vote.provider);
+      if (!this.#providers.includes(vote.provider)) {
+        const meant = closest(vote.provider, this.#providers);
+        const expected = meant === undefined ? `one of ${this.#providers.join(", ")}` : JSON.stringify(meant);
+        throw refuseParam(method, field, { found, expected });
+      }
+      if (byProvider.has(vote.provider))
+        throw refuseParam(method, field, { found: `${found} a second time`, expected: "one vote of each provider" });
+      byProvider.set(vote.provider, vote);
+      this.#assertPercent(method, `votes[${i}].confidence`, vote);
+    }
+    return this.#providers.map((name) => toVote(name, byProvider.get(name) ?? abstain("no vote")));
+  }
+
+  #assertPercent(method: string, field: string, { provider, confidence }: VoteParam): void {
+    if (confidence === undefined) return;
+    const seen = this.#confidences.get(provider) ?? { count: 0, highest: 0 };
+    this.#confidences.set(provider, seen);
+    seen.count += 1;
+    seen.highest = Math.max(seen.highest, confidence);
+    if (seen.count < FIRST_VOTES || seen.highest === 0 || seen.highest > 1) return;
+    const found = `${confidence}, and none above 1 in ${seen.count} votes of "${provider}"`;
+    throw refuseParam(method, field, { found, expected: "0 to 100: 70 for a share of 0.7" });
+  }
 }
 
 /** What a decision risks, as far as the program said. */
@@ -43,11 +64,17 @@ export function decisionRisk(
 ): DecisionRisk {
   const price = params.price ?? situation.close ?? null;
   const { stop, atr = situation.atr } = params;
+  // Without both no costs are known, and the size would be the full one.
+  if (price === null && (stop !== undefined || params.atr !== undefined)) {
+    const found = `none beside the ${stop === undefined ? "atr" : "stop"}`;
+    throw refuseParam("decide", "price", { found, expected: "the price now, or situation.close" });
+  }
+  if (params.price !== undefined && stop === undefined && atr === undefined)
+    throw refuseParam("decide", "stop", { found: "none beside the price", expected: "a stop or an atr, or no price" });
   if (stop !== undefined) {
     if (stop === price)
       throw refuseParam("decide", "stop", { found: "the price itself", expected: "one below or above it" });
-    const risk = price === null ? null : Math.abs(price - stop);
-    return { price, risk_per_unit: risk, r_basis: "stop", stop_price: stop };
+    return { price, risk_per_unit: Math.abs(price! - stop), r_basis: "stop", stop_price: stop };
   }
   const basis: RBasis = atr !== undefined && atr > 0 ? "atr" : "none";
   return { price, risk_per_unit: basis === "atr" ? stopAtr * atr! : null, r_basis: basis, stop_price: null };

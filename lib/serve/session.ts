@@ -16,12 +16,12 @@ import { refuseParam } from "./param-error.ts";
 import {
   checkNextTime,
   checkTrade,
-  completeVotes,
   type DecisionRisk,
   decisionRisk,
   iso,
   isSameDecision,
   NO_RISK,
+  VoteReader,
 } from "./session-checks.ts";
 import { identifySession, sessionSettings, type SessionSettings, startOf } from "./session-identity.ts";
 import {
@@ -55,12 +55,14 @@ export class Session {
   readonly #settings: SessionSettings;
   readonly #costs = new Map<string, Costs>();
   readonly #situations: SituationReader;
+  readonly #votes: VoteReader;
   #run: SessionRun | undefined;
 
   private constructor(params: OpenSessionParams, options: SessionOptions & { settings: SessionSettings }) {
     this.params = params;
     this.#options = options;
     this.#settings = options.settings;
+    this.#votes = new VoteReader(params.providers);
     this.#situations = new SituationReader({ features: this.#settings.memory.recallFeatures });
   }
 
@@ -101,7 +103,7 @@ export class Session {
   async decide(params: DecideParams): Promise<Answer<DecideResult>> {
     const { asset, as_of: asOf } = params;
     const known = this.#situations.read("decide", { ...params, asOf, values: params.situation ?? {} });
-    const votes = completeVotes("decide", params.votes, this.params.providers);
+    const votes = this.#votes.read("decide", params.votes);
     const { stopAtr } = this.#settings.backtest.risk;
     const risk = decisionRisk(params, { situation: known.situation, stopAtr });
     this.#assertNotAhead("decide", asOf);
@@ -231,7 +233,7 @@ export class Session {
         throw refuse("entry_timestamp", iso(asOf), `the decision's time, ${before.timestamp}, or later`);
       return { decision: before, isNew: false };
     }
-    const votes = completeVotes("record_outcome", sent, this.params.providers);
+    const votes = this.#votes.read("record_outcome", sent);
     const known = this.#situations.read("record_outcome", { ...params, asOf, values: params.situation ?? {} });
     if (before !== undefined) {
       const sentence = params.description === undefined ? undefined : known.sentence;

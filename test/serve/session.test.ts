@@ -41,6 +41,38 @@ describe("a decision", () => {
     expect(await refusedField(server.call("decide", { ...asked, price: 100, stop: 90 }))).toBe("decision_id");
   });
 
+  test("begins small where the risk is known, and at full size where it is not; the stop may be on either side", async () => {
+    const server = await testServer();
+    const session = await openSession(server);
+    const scale = async (asset: string, risk: object): Promise<unknown> =>
+      (await server.call("decide", { session, asset, as_of: DAY, votes: VOTES.slice(0, 1), ...risk }))["size_scale"];
+    expect(await scale("A", {})).toBe(1);
+    expect(await scale("B", { situation: { close: 100 } })).toBe(1);
+    expect(await scale("C", { price: 100, stop: 98 })).toBe(0.02);
+    // A fifth of the costs in R.
+    expect(await scale("D", { price: 100, stop: 90 })).toBe(0.68);
+    expect(await scale("E", { price: 100, stop: 110 })).toBe(0.68);
+    expect(await scale("F", { situation: { close: 100 }, stop: 90 })).toBe(0.68);
+  });
+
+  test("refuses confidences that are shares at a provider's 50th vote, and takes small ones among others", async () => {
+    const server = await testServer();
+    const session = await openSession(server);
+    const decide = (asset: string, up: number, down: number): Promise<unknown> => {
+      const votes = [
+        { provider: "up", action: "BUY", confidence: up },
+        { provider: "down", action: "SELL", confidence: down },
+      ];
+      return server.call("decide", { session, asset, as_of: DAY, votes });
+    };
+    for (let i = 1; i < 50; i++) await decide(`A${i}`, i === 7 ? 2 : 0.7, 0.6);
+    await expect(decide("A50", 0.7, 0.5)).rejects.toThrow(
+      'Cannot decide: found 0.5, and none above 1 in 50 votes of "down" for votes[1].confidence, expected 0 to 100: 70 for a share of 0.7',
+    );
+    expect(await refusedField(decide("A51", 0.7, 0.5))).toBe("votes[1].confidence");
+    await decide("A52", 0.7, 50);
+  });
+
   test("lets a provider without a vote abstain", async () => {
     const server = await testServer();
     const session = await openSession(server);
@@ -60,6 +92,9 @@ describe("a decision", () => {
     ["situation.adx", { situation: { adx: "high" } }],
     ["situation.deep", { situation: { deep: { er: 1 } } }],
     ["stop", { price: 100, stop: 100 }],
+    ["stop", { price: 100 }],
+    ["price", { stop: 90 }],
+    ["price", { atr: 2.5 }],
     ["session", { session: "another" }],
     ["colour", { colour: 1 }],
   ])("names %s when it is refused", async (field, wrong) => {
