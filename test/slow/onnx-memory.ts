@@ -6,7 +6,7 @@ import { makeOutcomes } from "../memory/outcome-samples.ts";
 import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../samples.ts";
 import { filesOf, resultOf, runScript, writeMemory, type ScriptResult } from "../scripts/run-script.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
 const dir = mkdtempSync(join(tmpdir(), "carryover-onnx-"));
 /** Where runs on synthetic bars keep their memory. */
@@ -42,7 +42,7 @@ describe.skipIf(!HAS_MODEL)(title, () => {
   beforeAll(async () => {
     ran = await runScript("run-chunks.ts", [...config("onnx", MODEL_DIR), "--json"]);
     whole = filesOf(memoryDir);
-  }, 60_000);
+  });
 
   async function rebuild(embedder: "hashing" | "onnx", ...args: string[]): Promise<unknown> {
     const result = await runScript("rebuild-vectors.ts", [...config(embedder, MODEL_DIR), "--json", ...args]);
@@ -66,7 +66,7 @@ describe.skipIf(!HAS_MODEL)(title, () => {
     const remade = { made: rows, kept: 0, dim: 384, embedder: "onnx" };
     expect(await rebuild("onnx", "--all")).toMatchObject({ code: 0, stderr: "", stdout: remade });
     expect(filesOf(memoryDir)).toEqual(whole);
-  }, 30_000);
+  });
 
   test("is replaced by another embedder, and restored by the first, byte for byte", async () => {
     const rows = whole["vectors.f32"]!.length / 4 / 384;
@@ -78,7 +78,7 @@ describe.skipIf(!HAS_MODEL)(title, () => {
     const { code, stderr } = await runScript("reset-providers.ts", config("onnx", MODEL_DIR));
     expect([code, stderr]).toEqual([0, `Replacing ${rows} vectors by hashing with vectors by onnx\n`]);
     expect(filesOf(memoryDir)).toEqual(whole);
-  }, 30_000);
+  });
 });
 
 describe.skipIf(!HAS_MODEL)(
@@ -90,32 +90,28 @@ describe.skipIf(!HAS_MODEL)(
       return [...config("onnx", MODEL_DIR), "--memory-dir", memory];
     };
     // At 15 ms a sentence and more, none of these would be done by itself when it is stopped.
-    beforeAll(() => writeMemory(folder, makeOutcomes(700)), 30_000);
+    beforeAll(() => writeMemory(folder, makeOutcomes(700)));
 
     test.each([
       ["rebuild-vectors.ts", [], "SIGINT", 130],
       ["recall.ts", ["falling fast"], "SIGINT", 130],
       ["run-chunks.ts", [], "SIGTERM", 143],
-    ] as const)(
-      "%s %p ends soon after %s with %i",
-      async (script, args, signal, expected) => {
-        const kept = "Stopped: the (?:vector that was made is|\\d+ vectors that were made are) kept";
-        const says = {
-          "rebuild-vectors.ts": new RegExp(`${kept}, and this goes on: bun scripts/rebuild-`),
-          "run-chunks.ts": new RegExp(`${kept}, and the same command goes on`),
-          "recall.ts": /^/,
-        }[script];
-        let said: string | undefined;
-        // A slow machine may not have made the first vector by then.
-        for (let afterMs = 1000; afterMs <= 16_000 && (said === undefined || !says.test(said)); afterMs *= 2) {
-          const { stderr, code, stdout } = await stopped([script, ...args, ...flags(script)], { signal, afterMs });
-          expect({ code, stdout }).toEqual({ code: expected, stdout: "" });
-          said = stderr;
-        }
-        expect(said).toMatch(says);
-      },
-      60_000,
-    );
+    ] as const)("%s %p ends soon after %s with %i", async (script, args, signal, expected) => {
+      const kept = "Stopped: the (?:vector that was made is|\\d+ vectors that were made are) kept";
+      const says = {
+        "rebuild-vectors.ts": new RegExp(`${kept}, and this goes on: bun scripts/rebuild-`),
+        "run-chunks.ts": new RegExp(`${kept}, and the same command goes on`),
+        "recall.ts": /^/,
+      }[script];
+      let said: string | undefined;
+      // A slow machine may not have made the first vector by then.
+      for (let afterMs = 1000; afterMs <= 16_000 && (said === undefined || !says.test(said)); afterMs *= 2) {
+        const { stderr, code, stdout } = await stopped([script, ...args, ...flags(script)], { signal, afterMs });
+        expect({ code, stdout }).toEqual({ code: expected, stdout: "" });
+        said = stderr;
+      }
+      expect(said).toMatch(says);
+    });
 
     test("keeps the vectors that the stopped scripts have made", async () => {
       const { stdout } = await runScript("memory-stats.ts", ["--memory-dir", folder, "--json"]);
@@ -142,5 +138,31 @@ describe.skipIf(!HAS_MODEL)(
       child.kill(signal);
       return resultOf(child);
     }
+  },
+);
+
+test.skipIf(!HAS_MODEL)(
+  "onnxEmbedder() loads the runtime with the first sentence, writes nothing, and lets the process end",
+  async () => {
+    const program = `
+    import { readFileSync } from "node:fs";
+    import { onnxEmbedder } from ${JSON.stringify(join(PROJECT_DIR, "lib/embed/onnx.ts"))};
+    const read = (name) => new Uint8Array(readFileSync(${JSON.stringify(MODEL_DIR)} + "/" + name));
+    const embedder = await onnxEmbedder({
+      model: read("model_quantized.onnx"),
+      tokenizer: read("tokenizer.json"),
+      tokenizerConfig: read("tokenizer_config.json"),
+    });
+    const isLoaded = () => Object.keys(require.cache).some((path) => /onnxruntime-web|tokenizers\\.mjs/.test(path));
+    const before = isLoaded();
+    await embedder.embed("a");
+    if (before || !isLoaded()) throw new Error("the runtime was loaded at another time");`;
+    const child = Bun.spawn([process.execPath, "--eval", program], {
+      cwd: PROJECT_DIR,
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    expect(await resultOf(child)).toEqual({ code: 0, stdout: "", stderr: "" });
   },
 );
