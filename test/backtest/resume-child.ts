@@ -1,11 +1,10 @@
-/** Runs the job of the resume tests in a folder; says `<chunk> <trades>` after every tick. `bun _child.ts FOLDER` */
-import { writeSync } from "node:fs";
+/** Runs the job of the resume tests in a folder, and kills itself with SIGKILL when it has made some trades. `bun resume-child.ts FOLDER TRADES` */
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { resumeJob } from "./resume-samples.ts";
 import { runOn } from "./world-samples.ts";
 
-const [folder = ""] = process.argv.slice(2);
-const onProgress = ({ chunk, trades }: { chunk: string; trades: number }): void => {
-  writeSync(1, `${chunk} ${trades}\n`);
+const [folder = "", fatal] = process.argv.slice(2);
+const onProgress = ({ trades }: { trades: number }): void => {
+  if (trades >= Number(fatal)) process.kill(process.pid, "SIGKILL");
 };
 await runOn(diskStorage(folder), resumeJob({ onProgress }));

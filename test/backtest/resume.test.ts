@@ -84,16 +84,6 @@ test("the run of these tests has many trades, and a snapshot of every chunk", as
 });
 
 describe("a run that was stopped goes on to the same bytes", () => {
-  test("after a stop at three random ticks, each in a fresh folder", async () => {
-    const random = seeded(1);
-    for (let n = 0; n < 3; n++) {
-      const storage = inMemoryStorage();
-      await stoppedAt(storage, 1 + Math.floor(random() * (whole.ticks - 1)));
-      await again(storage);
-      expect(await filesOf(storage)).toEqual(whole.files);
-    }
-  });
-
   test("after several stops, a little later each time", async () => {
     const storage = inMemoryStorage();
     // A chunk that was cut off is run again from its start, so that each stop comes later in it, or in the next.
@@ -116,7 +106,7 @@ describe("a run that was stopped goes on to the same bytes", () => {
   test("after a failure of the storage before or after any of its writes", async () => {
     const random = seeded(2);
     // `bun run test:faults` tries every write of a run.
-    for (let n = 0; n < 4; n++) {
+    for (let n = 0; n < 2; n++) {
       const storage = inMemoryStorage();
       const fatal = 1 + Math.floor(random() * whole.writes);
       let count = 0;
@@ -148,15 +138,14 @@ describe("a run that was stopped goes on to the same bytes", () => {
     expect(written.filter((name) => name.includes(CHUNKS[0]!))).toEqual([]);
   });
 
-  test("after kill -9 at some trade, on disk, more than once", async () => {
-    const random = seeded(3);
+  test("after kill -9 at some trade, on disk", async () => {
     const folder = mkdtempSync(join(root, "killed-"));
-    for (const trades of [1 + Math.floor(random() * 20), 25 + Math.floor(random() * 15)])
-      await killedAt(folder, trades);
+    // `bun run test:faults` kills runs more than once.
+    await killedAt(folder, 20 + Math.floor(seeded(3)() * 20));
     const { ran } = await again(diskStorage(folder));
     expect(ran.length).toBeGreaterThan(0);
     expect(await filesOf(diskStorage(folder))).toEqual(whole.files);
-  }, 30_000);
+  });
 });
 
 describe("a finished run that is run again", () => {
@@ -409,7 +398,7 @@ test("every kind of chunk gives the same trades", async () => {
     ]);
   const expected = await tradesIn(whole.storage);
   expect(expected).toHaveLength(whole.trades);
-  for (const chunkKind of ["1d", "week", "month", "quarter", "13d"]) {
+  for (const chunkKind of ["1d", "week", "month"]) {
     const { storage } = await runFresh(resumeJob({ chunkKind }));
     expect(await tradesIn(storage)).toEqual(expected);
   }
@@ -432,15 +421,9 @@ function failing(storage: Storage, hooks: { onWrite: (name: string) => void; lat
   });
 }
 
-/** Starts the run in a process of its own, and kills that with SIGKILL after some trades. */
+/** Starts the run in a process of its own, which SIGKILL ends after some trades. */
 async function killedAt(folder: string, trades: number): Promise<void> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "resume-child.ts"), folder], { stdout: "pipe" });
-  let seen = "";
-  for await (const bytes of child.stdout) {
-    seen += new TextDecoder().decode(bytes);
-    const last = seen.slice(0, seen.lastIndexOf("\n")).split("\n").at(-1) ?? "";
-    if (Number(last.split(" ")[1]) >= trades) child.kill("SIGKILL");
-  }
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "resume-child.ts"), folder, String(trades)]);
   await child.exited;
   expect(child.signalCode).toBe("SIGKILL");
 }
