@@ -321,7 +321,7 @@ test("backups made beside a writing process verify and restore, with every outco
   const child = Bun.spawn([process.execPath, "-e", code], { stdout: "pipe" });
   try {
     await child.stdout.getReader().read();
-    for (let round = 0; round < 10; round += 1) {
+    for (let round = 0; round < 6; round += 1) {
       await Bun.sleep(2);
       const info = await createBackup({ memoryDir, backupDir, now: NOW });
       expect(await verifyBackup(backupDir, info.id)).toEqual([]);

@@ -238,7 +238,7 @@ describe("parseConfig()", () => {
         );
         for (const line of result) expect(line).toMatch(/^Cannot read config\.yaml:(\d+:\d+:| \d+ more)/);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 });

@@ -109,6 +109,7 @@ test("every sentence gets 128 finite numbers of unit length, even without any wo
       expect(vector.every(Number.isFinite)).toBe(true);
       expect(dot(vector, vector)).toBeCloseTo(1, 5);
     }),
+    { numRuns: 40 },
   );
   expect(embed("")).toEqual(embed("12 + 3"));
 });

@@ -7,7 +7,7 @@ import { cachingEmbedder } from "../../lib/memory/in-memory.ts";
 import { defaultProviders, roughSeries } from "../backtest/market-samples.ts";
 import { at, decisionsOf, makeSettings, MEMORY_ON, outcomesOf, runFresh } from "../backtest/world-samples.ts";
 
-const PERIOD = { startMs: at("2018-02-08"), endMs: at("2018-04-01") };
+const PERIOD = { startMs: at("2018-02-08"), endMs: at("2018-03-10") };
 const SERIES = roughSeries({ startMs: at("2018-02-01"), endMs: PERIOD.endMs, seed: 1 });
 
 const job = (): InMemoryJob => ({

@@ -125,6 +125,7 @@ describe("the file of an outcome", () => {
           some.votes.map(({ provider }) => provider).toSorted((a, b) => (a < b ? -1 : 1)),
         );
       }),
+      { numRuns: 40 },
     );
   }, 20_000);
 });

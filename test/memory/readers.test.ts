@@ -10,7 +10,7 @@ import { readMemoryReport, type MemoryReport } from "../../lib/maintenance/memor
 import { recall } from "../../lib/memory/open.node.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { resumeJob } from "../backtest/resume-samples.ts";
-import { runOn } from "../backtest/world-samples.ts";
+import { DAY, runOn } from "../backtest/world-samples.ts";
 import { makeOutcomes } from "./outcome-samples.ts";
 import { overrideCalls } from "../storage/override-calls.ts";
 
@@ -68,7 +68,8 @@ test("memory-stats, recall and --check work after every single change of a run, 
     const { similar } = await recall({ memoryDir: folder, modelDir: async () => "", ...question });
     expect(similar).toHaveLength(Math.min(3, report.distinct_trades));
   });
-  const { summary } = await runOn(storage, resumeJob());
+  const { startMs } = resumeJob().period;
+  const { summary } = await runOn(storage, resumeJob({ period: { startMs, endMs: startMs + 16 * DAY } }));
   expect(looks).toBeGreaterThan(summary.total_trades);
   expect(counts).toEqual(counts.toSorted((a, b) => a - b));
   expect(counts.at(-1)).toBe(summary.total_trades);

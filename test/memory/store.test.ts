@@ -88,7 +88,7 @@ describe("the caches depend only on the set of outcomes", () => {
         await memory.flush();
         expect(await cachesOf(storage)).toEqual(await recount(storage));
       }),
-      { numRuns: 120 },
+      { numRuns: 60 },
     );
   });
 

@@ -322,7 +322,7 @@ describe("nothing reads the future", () => {
           expect(await readAt(day, changed.toReversed(), own)).toEqual(before as object);
         },
       ),
-      { numRuns: 75 },
+      { numRuns: 40 },
     );
   });
 
@@ -358,7 +358,7 @@ describe("nothing reads the future", () => {
           mean_r: recent.length === 0 ? null : recent.reduce((sum, one) => sum + one.result_r, 0) / recent.length,
         });
       }),
-      { numRuns: 75 },
+      { numRuns: 40 },
     );
   });
 });

@@ -218,7 +218,7 @@ test.skipIf(CANNOT_REFUSE)("an outcome that may not be read ends it, with the fi
 test("says how many runs it exports, if it was not told which", async () => {
   const copy = join(work, "two-runs");
   cpSync(join(work, "memory"), copy, { recursive: true });
-  const args = ["--synthetic", "--start", "2024-02-01", "--end", "2024-02-10", "--memory-dir", copy];
+  const args = ["--synthetic", "--start", "2018-03-04", "--end", "2018-03-13", "--memory-dir", copy];
   expect((await runScript("run-chunks.ts", args)).code).toBe(0);
   const inside = join(copy, "synthetic");
   expect((await exported(["trades"], inside)).stderr).toStartWith("Exporting all 2 runs of the folder: ");

@@ -225,7 +225,7 @@ describe("memory-stats", () => {
 
   test("--repair exits with 4 as long as something stays damaged that only the same run can make again", async () => {
     const folder = join(work, "of-a-run");
-    const period = ["--start", "2021-01-01", "--end", "2021-02-01", "--chunks", "month", "--data-dir", "data/sample"];
+    const period = ["--start", "2021-01-01", "--end", "2021-01-16", "--chunks", "month", "--data-dir", "data/sample"];
     const run = (): ReturnType<typeof runScript> => runScript("run-chunks.ts", [...period, "--memory-dir", folder]);
     const repair = (): ReturnType<typeof runScript> =>
       runScript("memory-stats.ts", ["--repair", "--memory-dir", folder]);

@@ -90,7 +90,7 @@ describe.each([
     for (const kind of KINDS) {
       const random = seeded(1);
       const dim = 128;
-      const vectors = vectorsOf(kind, { count: 6000, dim }, random);
+      const vectors = vectorsOf(kind, { count: 4000, dim }, random);
       const queries = [...vectorsOf(kind, { count: 2, dim }, random), ...vectorsOf("spiky", { count: 1, dim }, random)];
       const index = indexOf(vectors, dim);
       for (const query of queries) {

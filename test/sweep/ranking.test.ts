@@ -137,7 +137,7 @@ test("any partition of the cells over folders, in any order, gives the same byte
       );
       expect(JSON.stringify(await resultOf(folders))).toBe(JSON.stringify(whole));
     }),
-    { numRuns: 15 },
+    { numRuns: 6 },
   );
   const other = await folderOf([{ ...NOISE[3]!, run_id: "another" }]);
   expect(await failureOf(resultOf([await folderOf(NOISE), other]))).toMatchObject({

@@ -28,5 +28,6 @@ test("plainSha256() and the engine's own hash the UTF-8 of any text, as OpenSSL 
       expect(plainSha256(text)).toBe(digest);
       expect(sha256OfText(text)).toBe(digest);
     }),
+    { numRuns: 40 },
   );
 });
