@@ -31,6 +31,7 @@ import {
   damageWarnings,
   fullerJson,
   fullerWarnings,
+  labelNotes,
   prunedJson,
   removeCommand,
   renderCreated,
@@ -63,7 +64,7 @@ const COMMAND = {
       value: "DIR",
       help: "folder of backups, or s3://bucket/prefix (default: backups, beside memory)",
     },
-    label: { type: "string", value: "L", help: "create: a name for the list" },
+    label: { type: "string", value: "L", help: "create: a name for the list, and --keep flags do not remove it" },
     answers: { type: "boolean", help: "create: include the recorded answers (memory.answers_dir)" },
     to: {
       type: "string",
@@ -208,6 +209,7 @@ async function create(
   } else if (removed.length > 0) await writeOut(renderRemoved(removed));
   wrongClock([backup, ...kept.map(({ backup: each }) => each)], Date.now()).forEach(note);
   const onBackups = `--backup-dir ${shellWord(backupDir)}`;
+  labelNotes(pruned, backupDir).forEach(note);
   sparedWarnings(backup, pruned, { memoryDir, onBackups }).forEach(warn);
   const code = warnOfDamage(
     kept.map(({ backup: each }) => each),
@@ -282,6 +284,7 @@ async function prune(flags: Flags, options: { backupDir: string; signal: ScriptC
   });
   if (flags.json) await writeJson({ backup_dir: backupDir, ...prunedJson(pruned), dry_run: dryRun });
   else await writeOut(renderPruned(pruned, { dryRun }));
+  labelNotes(pruned, backupDir).forEach(note);
   fullerWarnings(pruned, { dryRun }).forEach(warn);
   const kept = pruned.kept.map(({ backup }) => backup);
   wrongClock(kept, Date.now()).forEach(note);

@@ -7,7 +7,7 @@ import { unsoundProblems } from "./soundness.node.ts";
 import { summaryOf, verifyBackup } from "./verify.node.ts";
 
 /**
- * How many backups to keep. A backup stays if any rule keeps it. Days, ISO weeks, months and years are UTC. A rule that asks
+ * How many backups to keep. A backup stays if any rule keeps it, or if it has a label. Days, ISO weeks, months and years are UTC. A rule that asks
  * for more spans of time than there are keeps the oldest backup too, so that the backups reach back as far as possible:
  * [restic forget](https://restic.readthedocs.io/en/stable/060_forget.html#removing-snapshots-according-to-a-policy) does so.
  */
@@ -32,7 +32,7 @@ export interface PruneOptions extends KeepRules, BackupLockOptions {
 export interface KeptBackup {
   readonly backup: BackupInfo;
   /**
-   * Such as `last`, `daily`, `oldest yearly`, `just made`; `spared` if it only stays because one that would go has more outcomes
+   * Such as `last`, `daily`, `oldest yearly`, `label`, `just made`; `spared` if it only stays because one that would go has more outcomes
    * than the one just made. A `damaged` or `unreadable` backup always stays, for a person to look at.
    */
   readonly reasons: readonly string[];
@@ -49,6 +49,9 @@ export interface PruneResult {
   readonly fuller: readonly BackupInfo[];
 }
 
+/** The reason for which a backup with a label stays, as such a run does. */
+export const LABEL = "label";
+
 /** Each rule's name, and the span of time that a backup belongs to. */
 const RULES: readonly { key: keyof KeepRules; reason: string; spanOf: (backup: BackupInfo) => string | number }[] = [
   { key: "keepLast", reason: "last", spanOf: (backup) => backup.id },
@@ -64,7 +67,7 @@ const RULES: readonly { key: keyof KeepRules; reason: string; spanOf: (backup: B
 ];
 
 /**
- * Removes the backups that no rule keeps. Before that, those that stay are verified, in a bucket the newest of them; in a folder
+ * Removes the backups without a label that no rule keeps. Before that, those that stay are verified, in a bucket the newest of them; in a folder
  * also that what the newest was made of was sound. A damaged one counts for no rule. So at least one good backup stays.
  *
  * @throws {CarryoverError} `BAD_USAGE` if a number is not whole and at least 0, or no rule keeps anything; `LOCKED` if another
@@ -137,6 +140,7 @@ function choose(backups: readonly BackupInfo[], rules: KeepRules & Pick<PruneOpt
       reasons.set(backup.id, [...(reasons.get(backup.id) ?? []), isNew ? reason : `oldest ${reason}`]);
     }
   }
+  for (const { id, label } of newestFirst) if (label !== null && !reasons.has(id)) reasons.set(id, [LABEL]);
   const { keepId } = rules;
   if (keepId !== undefined && !reasons.has(keepId)) reasons.set(keepId, ["just made"]);
   const newest = backups.find(({ id }) => id === keepId) ?? newestFirst[0];

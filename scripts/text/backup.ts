@@ -1,7 +1,7 @@
 /** What backup prints. */
 import { join } from "node:path";
 import { type BackupInfo, fullestOf } from "../../lib/backup/list.node.ts";
-import type { PruneResult } from "../../lib/backup/prune.node.ts";
+import { LABEL, type PruneResult } from "../../lib/backup/prune.node.ts";
 import { isS3Address } from "../../lib/backup/place.ts";
 import type { VerifiedBackup } from "../../lib/backup/verify.node.ts";
 import type { DamagedFile } from "../../lib/storage/damaged-file.ts";
@@ -58,6 +58,15 @@ export function damageWarnings(backups: readonly BackupInfo[], backupDir: string
     if (problem === undefined || unreadable === true) return problem ?? [];
     return `${problem}. It stays until you remove it: ${removeCommand(backupDir, id)}`;
   });
+}
+
+/** Names the backups that stay for nothing but their labels. */
+export function labelNotes({ kept }: PruneResult, backupDir: string): readonly string[] {
+  return kept
+    .filter(({ reasons }) => reasons.includes(LABEL))
+    .map(({ backup: { id, label } }) => {
+      return `Kept ${id} for its label ${JSON.stringify(label)}. To remove it: ${removeCommand(backupDir, id)}`;
+    });
 }
 
 /** What removes a backup that is of no use any more. */

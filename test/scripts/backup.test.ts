@@ -49,8 +49,8 @@ interface Fixture {
   readonly backup: (...args: string[]) => Promise<ScriptResult>;
 }
 
-/** A memory of three outcomes. With `backups`, two backups of April 2021; the second has a forget mark and a label. */
-async function fixture(options: { backups: boolean }): Promise<Fixture> {
+/** A memory of three outcomes. With `backups`, two backups of April 2021; the second has a forget mark, and a label if given. */
+async function fixture(options: { backups: boolean; label?: string }): Promise<Fixture> {
   const root = join(base, String((folders += 1)));
   const memoryDir = join(root, "memory");
   const backupDir = join(root, "backups");
@@ -58,7 +58,7 @@ async function fixture(options: { backups: boolean }): Promise<Fixture> {
   if (options.backups) {
     await createBackup({ memoryDir, backupDir, now: new Date("2021-04-01T06:00:00Z") });
     writeFileSync(join(memoryDir, "forget_655c28cd.json"), '{"provider":"trend","before":"2021-01-01T00:00:00.000Z"}');
-    await createBackup({ memoryDir, backupDir, now: new Date("2021-04-02T06:00:00Z"), label: "before the switch" });
+    await createBackup({ memoryDir, backupDir, now: new Date("2021-04-02T06:00:00Z"), ...options });
   }
   return { memoryDir, backupDir, backup: (...args) => runScript("backup.ts", ["--memory-dir", memoryDir, ...args]) };
 }
@@ -163,6 +163,19 @@ describe("backup", () => {
     expect(next).toMatchObject({ outcomes: 1, removed: [expect.any(String)], fuller: [] });
   });
 
+  test("a label keeps a backup from every --keep flag, and the output says how to remove it", async () => {
+    const { backupDir, backup } = await fixture({ backups: true, label: "before the upgrade" });
+    const kept = `Kept ${SECOND} for its label "before the upgrade". To remove it: rm -r ${join(backupDir, SECOND)}\n`;
+    const created = await backup("create", "--keep-last", "1");
+    expect([created.code, created.stderr]).toEqual([0, kept]);
+    expect(created.stdout).toEndWith(`\nRemoved ${FIRST}\n`);
+    const pruned = await backup("prune", "--keep-daily", "1");
+    expect([pruned.code, pruned.stderr]).toEqual([0, kept]);
+    expect(pruned.stdout).toMatch(new RegExp(`${SECOND}  before the upgrade .* kept: label\n`));
+    expect((await backup("prune", "--keep-last", "2")).stderr).toBe("");
+    expect(entriesOf(backupDir)).toContain(SECOND);
+  });
+
   test("a damaged cache is no damage of a backup, which has no caches", async () => {
     const { memoryDir, backup } = await fixture({ backups: false });
     const vectors = readFileSync(join(memoryDir, "vectors.f32"));
@@ -260,7 +273,7 @@ describe("backup", () => {
   );
 
   test("list shows a table, oldest first, or says that there are no backups", async () => {
-    const { backup } = await fixture({ backups: true });
+    const { backup } = await fixture({ backups: true, label: "before the switch" });
     const { code, stdout, stderr } = await backup("list");
     expect([code, stderr]).toEqual([0, ""]);
     const size = String.raw`\d\.\d kB`;
