@@ -5,7 +5,7 @@ import type { VoteLeak } from "../providers/vote-leak.ts";
 import { UnusableProvider } from "../providers/first-answers.ts";
 import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
 import { protocolOf } from "../providers/recorded/llm-api.ts";
-import { MissingAnswer, PromptsTooLong } from "../providers/recorded/recorder.ts";
+import { MissingAnswer, NoUsableAnswers, PromptsTooLong } from "../providers/recorded/recorder.ts";
 import type { QuestionCounts } from "../providers/recorded/recorder-reports.ts";
 import { isoDate } from "../util/time.ts";
 import type { Period } from "./period.ts";
@@ -106,7 +106,9 @@ export function stoppedNote(run: {
         ? ""
         : ` without --refresh-provider${names}`;
   const again = progress === undefined ? "" : ` with ${progress.chunk}`;
-  return `Stopped${place}: ${kept}, and the same command${without} goes on${again}`;
+  const unless =
+    reason instanceof NoUsableAnswers ? ", but stops again if the next questions have no usable answer either" : "";
+  return `Stopped${place}: ${kept}, and the same command${without} goes on${again}${unless}`;
 }
 
 /** Says that a run went on without some answers, and how to ask again. */

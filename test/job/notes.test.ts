@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { parseProvider } from "../../lib/config/parse.ts";
 import type { ProviderConfig } from "../../lib/config/config.ts";
 import { apiNotes, cutoffNotes, leakNote, stoppedNote } from "../../lib/job/notes.ts";
-import { MissingAnswer, PromptsTooLong } from "../../lib/providers/recorded/recorder.ts";
+import { MissingAnswer, NoUsableAnswers, PromptsTooLong } from "../../lib/providers/recorded/recorder.ts";
 
 describe("cutoffNotes()", () => {
   const period = { startMs: Date.UTC(2024, 0, 1), endMs: Date.UTC(2025, 0, 1) };
@@ -78,6 +78,11 @@ describe("stoppedNote()", () => {
     [
       { refresh: ["a", "b"], begun: ["a", "b"] },
       "Stopped at the start: all 2 outcomes are kept, and the same command without --refresh-provider goes on",
+    ],
+    [
+      { progress, reason: new NoUsableAnswers("UNANSWERED", "") },
+      "Stopped in 2024Q2 at 2024-05-03: all 2 outcomes are kept, and the same command goes on with 2024Q2, " +
+        "but stops again if the next questions have no usable answer either",
     ],
     [
       { reason: new PromptsTooLong("UNANSWERED", "") },

@@ -14,6 +14,9 @@ export class MissingAnswer extends CarryoverError {}
 /** Every prompt of the run is too long, so starting it again would not help. */
 export class PromptsTooLong extends CarryoverError {}
 
+/** Too many questions in a row had no usable answer. Their abstentions are recorded, so that another start begins with the next ones. */
+export class NoUsableAnswers extends CarryoverError {}
+
 /** Questions in a row without a usable answer, or too long to be asked, at which a run stops. */
 const MAX_FAILURES = 20;
 
@@ -277,8 +280,8 @@ export class Recorder {
   }
 }
 
-function unusable({ client, failuresInARow }: ClientState, { error = "" }: Answer): CarryoverError {
-  return new CarryoverError(
+function unusable({ client, failuresInARow }: ClientState, { error = "" }: Answer): NoUsableAnswers {
+  return new NoUsableAnswers(
     "UNANSWERED",
     `Cannot go on: found ${failuresInARow} questions in a row without a usable answer from "${client.name}" (the last: ` +
       `"${error}"), expected answers. They are recorded as abstentions; --refresh-provider ${JSON.stringify(client.name)} ` +
