@@ -344,7 +344,7 @@ describe.skipIf(PYTHON === null)(
       await child.exited;
       expect(await new Response(child.stderr).text()).not.toContain("Traceback");
       const pid = Number(readFileSync(join(folder, "pid"), "utf8"));
-      for (let i = 0; i < 100 && existsSync(`/proc/${pid}`); i++) await Bun.sleep(20);
+      for (let i = 0; i < 1000 && existsSync(`/proc/${pid}`); i++) await Bun.sleep(20);
       expect(existsSync(`/proc/${pid}`)).toBeFalse();
     });
   },

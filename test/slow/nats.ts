@@ -92,10 +92,17 @@ describe.skipIf(NATS_SERVER === null)(
     });
 
     test("the late result of a worker that was frozen beyond its lease is the same, and is accepted once", async () => {
-      const { file: other } = writeSweep(
-        base,
-        "list:\n  - { backtest.seed: 4 }\n",
-        BASE.replace("2018-04-01", "2019-03-01"),
+      const config = `${BASE}providers: [{ name: own, type: module, path: own.ts }]\n`;
+      const { file: other, dir: home } = writeSweep(base, "list:\n  - { backtest.seed: 4 }\n", config);
+      // Its first cell does not end before it is frozen.
+      const isFrozen = join(home, "is-frozen");
+      writeFileSync(
+        join(home, "own.ts"),
+        `import { existsSync } from "node:fs";
+        export async function vote() {
+          while (!existsSync(${JSON.stringify(isFrozen)})) await new Promise((resolve) => setTimeout(resolve, 10));
+          return { action: "BUY", confidence: 60 };
+        }`,
       );
       await submit(other, server.url);
       const frozen = startWorker(server.url, newFolder());
@@ -103,6 +110,7 @@ describe.skipIf(NATS_SERVER === null)(
       const dir = join(base, `worker-${folders}`);
       while (!existsSync(dir) || readdirSync(dir).length === 0) await Bun.sleep(10);
       process.kill(-frozen.pid, "SIGSTOP");
+      writeFileSync(isFrozen, "");
       const second = startWorker(server.url, newFolder());
       const { code, ran } = await endOf(second);
       expect([code, ran]).toEqual([0, 2]);

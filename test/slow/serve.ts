@@ -132,7 +132,8 @@ for (const engine of ENGINES) {
       const begun = performance.now();
       child.kill("SIGTERM");
       expect(await child.exited).toBe(0);
-      expect(performance.now() - begun).toBeLessThan(5000);
+      // Else it waits for the 10 s that a request may take.
+      expect(performance.now() - begun).toBeLessThan(9000);
     },
   );
 }

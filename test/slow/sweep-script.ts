@@ -222,9 +222,18 @@ describe("sweep run", () => {
   });
 
   test("Ctrl-C stops it, and the same command goes on", async () => {
-    const { dir, file } = writeSweep(
-      base,
-      "grid: { backtest.seed: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] }\n",
+    const config = `${BASE}providers: [{ name: own, type: module, path: own.ts }]\n`;
+    const { dir, file } = writeSweep(base, "grid: { backtest.seed: [1, 2, 3, 4, 5] }\n", config);
+    // After 250 votes, in the third cell, it waits until the sweep may go on.
+    const goOn = join(dir, "go-on");
+    writeFileSync(
+      join(dir, "own.ts"),
+      `import { existsSync } from "node:fs";
+      let votes = 0;
+      export async function vote() {
+        if ((votes += 1) > 250) while (!existsSync(${JSON.stringify(goOn)})) await Bun.sleep(10);
+        return { action: "BUY", confidence: 60 };
+      }`,
     );
     const out = join(dir, "SWEEP");
     const script = join(PROJECT_DIR, "scripts", "sweep.ts");
@@ -237,11 +246,12 @@ describe("sweep run", () => {
     while (!existsSync(join(out, "cell_1.json"))) await Bun.sleep(5);
     child.kill("SIGINT");
     expect(await child.exited).toBe(130);
-    expect(await notes).toMatch(/Stopped: \d+ of 16 cells are finished, and the same command goes on\n$/);
+    expect(await notes).toMatch(/Stopped: 2 of 6 cells are finished, and the same command goes on\n$/);
     expect(readdirSync(out)).not.toContain("result.json");
+    writeFileSync(goOn, "");
     const { code, stderr } = await sweep("run", file);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/\d+ cells are finished; \d+ cells? to run/);
+    expect(stderr).toContain("2 cells are finished; 4 cells to run");
   });
 
   test.each([
