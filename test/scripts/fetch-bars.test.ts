@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fetchBars, type FetchedBars, type FetchOptions } from "../../lib/market/fetch.node.ts";
 import { PROJECT_DIR } from "../samples.ts";
-import { runScript } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+
+const runScript = hostScripts();
 
 // Processes are started here, and a machine may be busy; ccxt alone takes most of a second to load.
 setDefaultTimeout(60_000);

@@ -3,7 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HAS_MODEL, MODEL_DIR, PROJECT_DIR } from "../samples.ts";
-import { runScript } from "./run-script.ts";
+import { hostScripts } from "./hosted-script.ts";
+
+const runScript = hostScripts();
 
 const base = mkdtempSync(join(tmpdir(), "carryover-fetch-script-"));
 let folders = 0;
