@@ -63,15 +63,16 @@ export function fullestOf(backups: readonly BackupInfo[]): BackupInfo {
 /**
  * Returns the id of one backup.
  *
- * @param id As in the list, or `latest`.
+ * @param id As in the list, the beginning of one, or `latest`.
  * @throws {CarryoverError} `NOT_FOUND`.
  */
 export async function findBackup(place: BackupPlace, id: string): Promise<string> {
   const ids = await backupIds(place);
-  const known = id === LATEST ? ids.at(-1) : ids.find((each) => each === id);
+  const alike = id === LATEST ? ids.slice(-1) : ids.filter((each) => each.startsWith(id));
+  const known = alike.find((each) => each === id) ?? (alike.length === 1 ? alike[0] : undefined);
   if (known !== undefined) return known;
   throw fail("NOT_FOUND", "Cannot find the backup", {
-    found: `no ${JSON.stringify(id)} in "${place.label}"`,
+    found: `${alike.length === 0 ? "no" : "several that begin with"} ${JSON.stringify(id)} in "${place.label}"`,
     expected: ids.length === 0 ? "a backup, and there is none" : `${LATEST} or one of ${ids.join(", ")}`,
   });
 }

@@ -220,6 +220,7 @@ test("a clock that was or is wrong neither removes the newest backup nor keeps a
     ["20260102T000000Z", 3],
   ]);
   expect(await findBackup(new DiskPlace(backupDir), "latest")).toBe("20260102T000000Z");
+  expect(await findBackup(new DiskPlace(backupDir), "20260102")).toBe("20260102T000000Z");
   const { kept } = await pruneBackups({ backupDir, keepLast: 1 });
   expect(kept.map(({ backup }) => backup.id)).toEqual(["20260102T000000Z"]);
   // The clock goes back to 1970; the number goes on after those that are gone.

@@ -467,6 +467,10 @@ describe("backup", () => {
         `error: Cannot find the backup: found no "20200101T000000Z" in "${backupDir}", ` +
         `expected latest or one of ${FIRST}, ${SECOND}\n`,
     });
+    expect(await backup("restore", "2021", "--to", to)).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('found several that begin with "2021" in'),
+    });
     const none = await fixture({ backups: false });
     expect(await none.backup("verify")).toMatchObject({ code: 3, stdout: "" });
     expect(await none.backup("restore", "latest", "--to", to)).toMatchObject({ code: 3, stdout: "" });
