@@ -9,6 +9,11 @@ backups=${BACKUPS:-$home/backups}  # better on another disk, or s3://bucket/pref
 ping=${PING:-true}                 # after a good night, such as: curl -fsS https://example.com/dead-man-switch
 export PATH="${PATH:-/usr/bin:/bin}:/usr/local/bin"
 
+# Keys of models or of S3, a line each: OPENAI_API_KEY=...
+set -a
+if [ -e "$home/keys.env" ]; then . "$home/keys.env"; fi
+set +a
+
 # One command or several; what they print is of no interest, but for errors. config.yaml names the same assets.
 get_bars=${GET_BARS:-"
   bun '$carryover/scripts/fetch-bars.ts' --exchange binance --assets BTC/USDT,ETH/USDT --start 2021-01-01 --data-dir '$home/market'"}

@@ -51,13 +51,16 @@ function tradingHome(): { home: string; night: (...args: string[]) => Promise<Sc
   const script = SCRIPT.replace(GET_BARS, () => shownInDocs("sh").trim());
   writeFileSync(join(home, "nightly.sh"), script, { mode: 0o755 });
   writeFileSync(join(bin, "chronic"), '#!/bin/sh\n"$@"\n', { mode: 0o755 });
-  const environment = { CARRYOVER: PROJECT_DIR, TRADING_HOME: home, PING: `touch '${home}/pinged'` };
-  const lines = Object.entries(environment).map(([name, value]) => `${name}="${value}"\n`);
-  writeFileSync(join(home, "carryover.env"), lines.join(""));
-  const command = CRON_COMMAND.replace("/etc/carryover.env", `'${home}/carryover.env'`);
+  writeFileSync(join(home, "keys.env"), `NAME_OF_PING=pinged\n`);
+  const environment = [
+    `PATH=${bin}:/usr/bin:/bin`,
+    `CARRYOVER=${PROJECT_DIR}`,
+    `TRADING_HOME=${home}`,
+    `PING=touch '${home}'/$NAME_OF_PING`,
+  ];
   const night = (...args: string[]): Promise<ScriptResult> => {
-    const line = command.replace("/srv/trading/nightly.sh", `'${home}/nightly.sh' ${args.join(" ")}`);
-    const child = Bun.spawn(["/usr/bin/env", "-i", `PATH=${bin}:/usr/bin:/bin`, "/bin/sh", "-c", line], {
+    const line = CRON_COMMAND.replace("/srv/trading/nightly.sh", `'${home}/nightly.sh' ${args.join(" ")}`);
+    const child = Bun.spawn(["/usr/bin/env", "-i", ...environment, "/bin/sh", "-c", line], {
       cwd: "/",
       stdin: "ignore",
       stdout: "pipe",
