@@ -15,7 +15,9 @@ import { assertKnownOptions } from "./option-names.ts";
 import { choosePeriod, type Period } from "./period.ts";
 
 /** What `backtest()` takes. A setting that is left out has its default from config.yaml. */
-export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onNote" | "onStart" | "onProgress" | "signal"> {
+export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onStart" | "onProgress" | "signal"> {
+  /** Called with what the user should know, a sentence a call. @default console.warn */
+  readonly onNote?: ((note: string) => void) | undefined;
   /** One series of each asset. Bars before the period prepare the indicators. */
   readonly bars: readonly BarSeries[];
   /** By asset: `parseFeaturesCsv()` reads them. @default none */
@@ -51,7 +53,7 @@ export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onNote" 
 
 /**
  * Backtests an ensemble chunk by chunk and remembers every trade as it closes. A run is found again by all that it depends
- * on: one that was stopped goes on, and one that is finished returns its summary; `onNote` is told so. Providers are part of that by
+ * on: one that was stopped goes on, and one that is finished returns its summary, and a note says so. Providers are part of that by
  * their `version`.
  *
  * @throws {RangeError} For options that are unknown, or contradict each other.
@@ -85,7 +87,7 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   checkAssets(assets);
   checkProviders(options.providers);
   const providers = options.providers.map(watchLibraryProvider);
-  const { restart, onNote = () => {}, onStart, onProgress } = options;
+  const { restart, onNote = (note) => console.warn(note), onStart, onProgress } = options;
   const signals = [options.signal, ...providers.map(({ signal }) => signal)].filter((signal) => signal !== undefined);
   if (memory instanceof Promise)
     throw new RangeError("Cannot backtest: found a promise as memory, expected await openMemory()");

@@ -25,7 +25,7 @@ export interface Provider {
   /**
    * Changes whenever its votes would, as the hash of its rules does. A run is found again by all that it depends on, and a
    * provider without a version counts as unchanged: after an edit `backtest()` returns the old result, or continues the old run.
-   * It says so by `onNote`.
+   * A note says so.
    */
   readonly version?: string | undefined;
   /**

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { parseConfig } from "../../lib/config/parse.ts";
 import { toSettings } from "../../lib/config/config.ts";
 import { backtest, type BacktestOptions } from "../../lib/job/backtest.ts";
@@ -18,6 +18,7 @@ async function options(parts: Partial<BacktestOptions> = {}): Promise<BacktestOp
     bars: [GOLD],
     providers: [trend()],
     memory: await openMemory(inMemoryStorage()),
+    onNote: () => {},
     start: "2018-02-01",
     end: "2018-03-01",
     ...parts,
@@ -104,6 +105,23 @@ describe("backtest()", () => {
     const alike = { ...trend("alike"), vote: sells.vote };
     await notes([alike, sells]);
     expect((await notes([alike, sells]))[1]).toStartWith('"alike", "mine" have no version, so a change of their votes');
+  });
+
+  test("warns on the console where nobody takes its notes", async () => {
+    const { onNote: _, ...job } = await options({
+      providers: [{ name: "mine", vote: () => ({ action: "HOLD", confidence: 50 }) }],
+    });
+    const warn = spyOn(console, "warn").mockImplementation(() => {});
+    try {
+      const { summary } = await backtest(job);
+      expect(summary.notes).toEqual([
+        "No trade in 28 days: all 168 decisions were HOLD",
+        '"mine" voted HOLD at all 168 decisions',
+      ]);
+      expect(warn.mock.calls.flat()).toEqual([...summary.notes]);
+    } finally {
+      warn.mockRestore();
+    }
   });
 
   test("notes where a run was resumed, since its earlier chunks keep what its providers said then", async () => {
