@@ -34,7 +34,7 @@ from collections import deque
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Deque, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Type, Union
+from typing import Any, Deque, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple, Type, Union
 
 __all__ = ["Carryover", "CarryoverError", "Session", "Time", "Vote"]
 __version__ = "1.0.0"
@@ -236,17 +236,32 @@ class Carryover:
 
     def call(self, method: str, params: Mapping[str, Any]) -> Answer:
         """Calls any method of docs/SERVE.md. Parameters that are None are left out."""
+        return self.call_all(method, [params])[0]
+
+    def call_all(self, method: str, calls: Iterable[Mapping[str, Any]]) -> List[Answer]:
+        """Like ``call()`` once for each, but the server works on the next call while this program reads an answer.
+
+        All are made, also if one is refused; then the first refusal is raised.
+        """
         with self._lock:
-            return self._result(self._send(method, params))
+            requests = [self._request(method, params) for params in calls]
+            for request_id, line in requests:
+                self._send(method, request_id, line)
+            answers = [self._answer(request_id) for request_id, _ in requests]
+        for answer in answers:
+            if "error" in answer:
+                raise _refusal(answer["error"])
+        return [answer["result"] for answer in answers]
 
     def call_later(self, method: str, params: Mapping[str, Any]) -> None:
         """Like ``call()``, but does not wait: ``flush()`` raises what was refused."""
         with self._lock:
-            self._unawaited.add(self._send(method, params))
+            request_id, line = self._request(method, params)
+            self._send(method, request_id, line)
+            self._unawaited.add(request_id)
 
-    def _send(self, method: str, params: Mapping[str, Any]) -> int:
-        if self._closed is not None:
-            raise CarryoverError(f"Cannot {method}: {self._closed}", "BAD_USAGE")
+    def _request(self, method: str, params: Mapping[str, Any]) -> Tuple[int, bytes]:
+        """The id and the line of a request."""
         self._next_id += 1
         given = {name: value for name, value in params.items() if value is not None}
         request = {"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": given}
@@ -257,6 +272,11 @@ class Carryover:
         if len(line) > _MAX_MESSAGE_BYTES:
             expected = f"at most {_MAX_MESSAGE_BYTES}: shorten reasons and descriptions"
             raise CarryoverError(f"Cannot {method}: found {len(line)} bytes, expected {expected}", "BAD_USAGE")
+        return self._next_id, line
+
+    def _send(self, method: str, request_id: int, line: bytes) -> None:
+        if self._closed is not None:
+            raise CarryoverError(f"Cannot {method}: {self._closed}", "BAD_USAGE")
         while self._under_way and not self._has_room(len(line)):
             self._read_answer()
         assert self._child.stdin is not None
@@ -265,21 +285,16 @@ class Carryover:
             self._child.stdin.flush()
         except (BrokenPipeError, ValueError):
             raise self._ended() from None
-        self._under_way[self._next_id] = len(line)
-        return self._next_id
+        self._under_way[request_id] = len(line)
 
     def _has_room(self, size: int) -> bool:
         under_way = self._under_way
         return len(under_way) < _MAX_UNDER_WAY and sum(under_way.values()) + size <= _MAX_UNDER_WAY_BYTES
 
-    def _result(self, request_id: int) -> Answer:
+    def _answer(self, request_id: int) -> Dict[str, Any]:
         while request_id not in self._answers:
             self._read_answer()
-        answer = self._answers.pop(request_id)
-        if "error" in answer:
-            raise _refusal(answer["error"])
-        result: Answer = answer["result"]
-        return result
+        return self._answers.pop(request_id)
 
     def _read_answer(self) -> None:
         if self._closed is not None:
@@ -372,19 +387,35 @@ class Session:
         atr: Optional[float] = None,
     ) -> Answer:
         """What to do about an asset: ``action``, ``confidence``, ``size_scale``, ``expected_r``, ``weights``, ``similar``, ..."""
-        params = {
-            "session": self.id,
+        asked = {
             "decision_id": decision_id,
-            "as_of": _time(as_of),
+            "as_of": as_of,
             "asset": asset,
-            "votes": _votes(votes),
-            "situation": _situation(situation),
+            "votes": votes,
+            "situation": situation,
             "description": description,
             "price": price,
             "stop": stop,
             "atr": atr,
         }
-        return self.memory.call("decide", params)
+        return self.decide_all([asked])[0]
+
+    def decide_all(self, decisions: Iterable[Mapping[str, Any]]) -> List[Answer]:
+        """Decides several times, such as on all assets of one time: faster than one by one, with the same answers.
+
+        Each is a map of what ``decide()`` takes. All are decided, also if one is refused; then the first refusal is raised.
+        """
+        calls = [
+            {
+                **asked,
+                "session": self.id,
+                "as_of": _time(asked["as_of"]),
+                "votes": _votes(asked["votes"]),
+                "situation": _situation(asked.get("situation")),
+            }
+            for asked in decisions
+        ]
+        return self.memory.call_all("decide", calls)
 
     def record_outcome(
         self,

@@ -70,6 +70,36 @@ class TheClient(unittest.TestCase):
             self.assertEqual([trade["result_r"] for trade in found], [0.4, 0.4, 0.4])
             self.assertEqual(memory.provider_records(as_of="2022-01-01", regime="UNKNOWN")["good"]["trades"], 30)
 
+    def test_decisions_made_together_are_those_made_one_by_one(self) -> None:
+        def asked(hours: int, asset: str):
+            votes = {"good": ("BUY", 60), "bad": ("SELL", 10)}
+            return {"as_of": START + hours * HOUR, "asset": asset, "votes": votes, "situation": {"rsi": hours}, "price": 100}
+
+        answers = []
+        for folder in ("together", "one by one"):
+            with Carryover(Path(self.folder.name) / folder) as memory:
+                session = memory.open_session(engine="test", mode="backtest", providers=["good", "bad", "mute"], start=START)
+                for i in range(5):
+                    self.trade(session, 4 * i)
+                several = [asked(24, asset) for asset in ("BTCUSD", "ETHUSD", "EURUSD")]
+                answers.append(session.decide_all(several) if folder == "together" else [session.decide(**each) for each in several])
+        self.assertEqual(answers[0], answers[1])
+        self.assertEqual([answer["remembered"] for answer in answers[0]], [5, 5, 5])
+
+    def test_of_decisions_made_together_the_first_refusal_is_raised_and_the_others_are_made(self) -> None:
+        with self.open() as memory:
+            session = memory.open_session(engine="test", mode="backtest", providers=["good"], start=START)
+            asked = [{"as_of": START, "asset": asset, "votes": {"good": ("BUY", 60)}} for asset in ("BTCUSD", "ETHUSD", "EURUSD")]
+            asked[0]["price"] = -1
+            asked[1]["stop"] = -2
+            with self.assertRaises(CarryoverError) as raised:
+                session.decide_all(asked)
+            self.assertEqual((raised.exception.code, raised.exception.field), ("BAD_USAGE", "price"))
+            with self.assertRaisesRegex(CarryoverError, "NaN"):
+                session.decide_all([asked[2], {**asked[2], "price": math.inf}])
+            self.assertEqual(session.decide_all([]), [])
+            self.assertEqual(session.close()["decisions"], 1)
+
     def test_what_is_not_waited_for_is_durable_after_flush_and_a_refusal_comes_then(self) -> None:
         with self.open() as memory:
             session = memory.open_session(engine="test", mode="backtest", providers=["good", "bad", "mute"])

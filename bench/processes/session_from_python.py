@@ -1,9 +1,13 @@
-"""Plays a session from Python, and prints the milliseconds that it took: MEMORY_DIR CALLS.json COMMAND... of the server."""
+"""Plays a session from Python, and prints the milliseconds that it took: MEMORY_DIR CALLS.json HOW COMMAND... of the server.
+
+HOW is "together", which decides on all assets of a time at once, or "alone".
+"""
 
 import json
 import sys
 import time
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
@@ -23,15 +27,19 @@ def prepared(params):
     return known
 
 
-memory_dir, file, *command = sys.argv[1:]
+memory_dir, file, how, *command = sys.argv[1:]
 (_, opening), *calls = [(method, prepared(params)) for method, params in json.loads(Path(file).read_text())]
 
 begun = time.perf_counter()
 with Carryover(memory_dir, command=command) as memory:
     with memory.open_session(**opening) as session:
-        for method, params in calls:
-            if method == "decide":
-                session.decide(**params)
-            elif method == "record_outcome":
-                session.record_outcome(**params, wait=False)
+        for (method, _), same in groupby(calls, lambda call: (call[0], call[1].get("as_of"))):
+            several = [params for _, params in same]
+            if method == "decide" and how == "together":
+                session.decide_all(several)
+            for params in several:
+                if method == "decide" and how == "alone":
+                    session.decide(**params)
+                elif method == "record_outcome":
+                    session.record_outcome(**params, wait=False)
 print(1000 * (time.perf_counter() - begun))
