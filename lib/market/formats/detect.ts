@@ -90,8 +90,14 @@ async function readOne(file: SourceFile, { format, asset }: ReadOptions): Promis
     return readPlain(json.table, { ...json, asset });
   }
   const table = readTextTable(bytes, name);
-  if (table === undefined)
-    throw notRecognised(name, start === "" ? "an empty file" : `a file that begins with ${quote(start)}`, format);
+  if (table === undefined) {
+    const [line = ""] = start.split(/\r?\n|\r/, 1);
+    throw notRecognised(
+      name,
+      start === "" ? "an empty file" : `no line of five columns: the first is ${quote(line)}`,
+      format,
+    );
+  }
   for (const each of TEXT_FORMATS.filter(({ name: known }) => (format ?? known) === known)) {
     const layout = each.layoutOf(table, asset);
     if (layout !== undefined) return readTable(table, layout);

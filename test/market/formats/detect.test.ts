@@ -329,7 +329,16 @@ test.each([
 describe("what is not bars is refused with what was found", () => {
   test.each([
     ["nothing", "", "found an empty file"],
-    ["prose", "Dear trader,\nhere are your bars.\n", 'found a file that begins with "Dear trader'],
+    [
+      "prose",
+      "Dear trader,\nhere are your bars.\n",
+      'found no line of five columns: the first is "Dear trader,", expected',
+    ],
+    [
+      "a table without prices",
+      "timestamp,pos\r\n2021-01-01,1\r\n",
+      'found no line of five columns: the first is "timestamp,pos", expected bars: a time, open, high, low and close in each row',
+    ],
     [
       "other columns",
       "timestamp,price_a,price_b,x,y\n1,2,3,4,5\n",
