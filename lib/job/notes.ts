@@ -10,6 +10,9 @@ import type { QuestionCounts } from "../providers/recorded/recorder-reports.ts";
 import { isoDate } from "../util/time.ts";
 import type { Period } from "./period.ts";
 
+/** Characters of a reason that a note shows. */
+const MAX_REASON = 200;
+
 /** Names the language models that may have read about the period. */
 export function cutoffNotes(providers: readonly ProviderConfig[], period: Period): readonly string[] {
   const start = isoDate(period.startMs);
@@ -109,6 +112,16 @@ export function stoppedNote(run: {
   const unless =
     reason instanceof NoUsableAnswers ? ", but stops again if the next questions have no usable answer either" : "";
   return `Stopped${place}: ${kept}, and the same command${without} goes on${again}${unless}`;
+}
+
+/** Says why answers could not be used. */
+export function failureNotes(counts: QuestionCounts | undefined): readonly string[] {
+  if (counts?.commonestFailure === undefined) return [];
+  const { failed, commonestFailure } = counts;
+  const { reason, times } = commonestFailure;
+  const what = failed === 1 ? "1 answer cannot be used" : `${failed} answers cannot be used`;
+  const often = failed === 1 ? "" : `; the commonest reason, ${times} times`;
+  return [`${what}${often}: ${reason.slice(0, MAX_REASON)}`];
 }
 
 /** Says that a run went on without some answers, and how to ask again. */

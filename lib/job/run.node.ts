@@ -11,7 +11,7 @@ import { diskStorage } from "../storage/disk.node.ts";
 import { copyInMemory } from "../storage/in-memory.ts";
 import { withLock } from "../storage/lock.node.ts";
 import { MissingAnswers } from "./missing-answers.ts";
-import { apiNotes, cutoffNotes, stoppedNote, unansweredNotes } from "./notes.ts";
+import { apiNotes, cutoffNotes, failureNotes, stoppedNote, unansweredNotes } from "./notes.ts";
 import { assertMemoryFolders, type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
 
 export interface RunOptions extends OpenJobOptions, Pick<BacktestJob, "restart" | "onProgress"> {
@@ -81,6 +81,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
       const memory = await openMemory(storage, { embedder, signal, onEmbedded, onNote: isDryRun ? undefined : onNote });
       for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
       const result = await runWithNotes(opened, { ...options, onNote, memory, isDryRun });
+      failureNotes(recording?.counts()).forEach((note) => onNote(note));
       unansweredNotes(recording?.counts()).forEach((note) => onNote(note));
       return { ...result, memoryDir, questions: recording?.counts() };
     } finally {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { parseProvider } from "../../lib/config/parse.ts";
 import type { ProviderConfig } from "../../lib/config/config.ts";
-import { apiNotes, cutoffNotes, leakNote, stoppedNote } from "../../lib/job/notes.ts";
+import { apiNotes, cutoffNotes, failureNotes, leakNote, stoppedNote } from "../../lib/job/notes.ts";
 import { MissingAnswer, NoUsableAnswers, PromptsTooLong } from "../../lib/providers/recorded/recorder.ts";
 
 describe("cutoffNotes()", () => {
@@ -91,4 +91,16 @@ describe("stoppedNote()", () => {
   ])("says what is kept and how the run goes on: %j", (parts, note) => {
     expect(stoppedNote({ ...stopped, ...parts })).toBe(note);
   });
+});
+
+test("answers that cannot be used are counted with the commonest reason", () => {
+  const counts = { asked: 516, cached: 0, failed: 25, missing: 0, unanswered: 0, costUsd: null, costNowUsd: null };
+  const commonestFailure = { reason: "found 102, expected a confidence from 0 to 100", times: 17 };
+  expect(failureNotes({ ...counts, commonestFailure })).toEqual([
+    "25 answers cannot be used; the commonest reason, 17 times: found 102, expected a confidence from 0 to 100",
+  ]);
+  expect(failureNotes({ ...counts, failed: 1, commonestFailure })).toEqual([
+    "1 answer cannot be used: found 102, expected a confidence from 0 to 100",
+  ]);
+  expect(failureNotes(counts)).toEqual([]);
 });

@@ -10,6 +10,8 @@ export interface QuestionCounts {
   readonly cached: number;
   /** Of those sent now, the ones without a usable answer; the one that stopped the run; and all that were too long to be sent. */
   readonly failed: number;
+  /** The commonest reason of these, with the numbers of its first case; not there without any. */
+  readonly commonestFailure?: { readonly reason: string; readonly times: number };
   /** Neither recorded nor sent. */
   readonly missing: number;
   /** Abstentions because nobody answered, now or when the run or an earlier version asked before. `--retry-failed` asks again. */
@@ -18,6 +20,25 @@ export interface QuestionCounts {
   readonly costUsd: number | null;
   /** Dollars of what was sent now; `null` if no client has a price. */
   readonly costNowUsd: number | null;
+}
+
+/** Why answers could not be used. Numbers aside, since every answer has others. */
+export class FailureReasons {
+  readonly #kinds = new Map<string, { readonly reason: string; times: number }>();
+  #failed = 0;
+
+  add(reason: string): void {
+    this.#failed += 1;
+    const kind = reason.replaceAll(/\d+(?:\.\d+)?/g, "#");
+    const found = this.#kinds.get(kind);
+    if (found === undefined) this.#kinds.set(kind, { reason, times: 1 });
+    else found.times += 1;
+  }
+
+  counts(): Pick<QuestionCounts, "failed" | "commonestFailure"> {
+    const [most] = [...this.#kinds.values()].toSorted((a, b) => b.times - a.times);
+    return { failed: this.#failed, ...(most && { commonestFailure: { ...most } }) };
+  }
 }
 
 /** A question that is about to be answered. */

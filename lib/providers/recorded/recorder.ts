@@ -4,7 +4,7 @@ import { abstain, type Provider } from "../provider.ts";
 import { Budget } from "./budget.ts";
 import { NoAnswer, type PreparedQuestion, type QuestionForm, type VoteClient } from "./client.ts";
 import type { RecorderOptions } from "./recorder-options.ts";
-import type { QuestionCounts } from "./recorder-reports.ts";
+import { FailureReasons, type QuestionCounts } from "./recorder-reports.ts";
 import { isSilent, type KeyedQuestion, type RecordedAnswer, withKey } from "./answer-file.ts";
 import { majorityVote } from "./samples.ts";
 
@@ -63,7 +63,8 @@ export class Recorder {
   readonly #clients: VoteClient[] = [];
   /** Answers in flight by key: decisions with the same question share one. */
   readonly #pending = new Map<string, Promise<Answer>>();
-  readonly #counts = { asked: 0, cached: 0, failed: 0, missing: 0, unanswered: 0 };
+  readonly #counts = { asked: 0, cached: 0, missing: 0, unanswered: 0 };
+  readonly #failures = new FailureReasons();
   #runId: string | null = null;
   /** By earlier starts of the run. */
   #spentBeforeUsd = 0;
@@ -81,7 +82,7 @@ export class Recorder {
     const hasPrice = this.#clients.some((client) => client.hasPrice);
     const { spentUsd } = this.#budget;
     const [costUsd, costNowUsd] = hasPrice ? [spentUsd, spentUsd - this.#spentBeforeUsd] : [null, null];
-    return { ...this.#counts, costUsd, costNowUsd };
+    return { ...this.#counts, ...this.#failures.counts(), costUsd, costNowUsd };
   }
 
   /**
@@ -166,7 +167,7 @@ export class Recorder {
   /** Abstains. The length follows from the question, so it is the same in every run and nothing has to be recorded. */
   #promptTooLong(state: ClientState, problem: string): Answer {
     const name = JSON.stringify(state.client.name);
-    this.#counts.failed += 1;
+    this.#failures.add(problem);
     state.tooLongInARow += 1;
     if (!state.hasNotedLength)
       this.#options.onNote?.(`Provider ${name} abstains where its prompt is too long: ${problem}`);
@@ -262,14 +263,14 @@ export class Recorder {
       const { vote } = await store.keep(asked, { ...answer, asked_at: askedAt, run_id: this.#runId });
       this.#counts.asked += 1;
       this.#budget.spend(answer.cost_usd ?? 0);
-      if (failed) this.#counts.failed += 1;
+      if (failed) this.#failures.add(vote.error ?? "");
       state.failuresInARow = failed ? state.failuresInARow + 1 : 0;
       if (state.failuresInARow >= MAX_FAILURES) throw unusable(state, vote);
       return vote;
     } catch (error) {
       if (!(error instanceof NoAnswer) || onFailure !== "abstain") {
         // Those that end because the run stops have not failed.
-        if (!isAnswered && !this.signal.aborted) this.#counts.failed += 1;
+        if (!isAnswered && !this.signal.aborted) this.#failures.add(error instanceof Error ? error.message : "");
         throw error;
       }
       if (this.#runId !== null) await store.markUnanswered(this.#runId, question.key, error.message);
