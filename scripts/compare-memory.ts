@@ -50,6 +50,7 @@ const COMMAND = {
     },
     ablate: { type: "boolean", help: "also run without weights, sizes, calibration and recall, one at a time" },
     costs: { type: "string", value: "X,Y", help: "also run at these multiples of the costs, such as 0,1,2,4" },
+    full: { type: "boolean", help: "print every table, with the track record and the scores of confidence" },
     estimate: { type: "boolean", help: "show what language models would cost; ask and write nothing" },
     seeds: { type: "integer", value: "N", min: 1, help: "synthetic worlds, from --seed on (default: 3)" },
     ...RUN_FLAGS,
@@ -102,12 +103,18 @@ await runScript(async ({ argv, signal, guard }) => {
     else await writeOut(renderEstimate(estimate));
     return;
   }
-  const comparison = await compareConfig(options).finally(() => {
-    progress.clear();
-    if (counts !== undefined) note(renderQuestionCounts(counts));
-  });
+  const comparison = await compareConfig(options)
+    .finally(() => {
+      progress.clear();
+      if (counts !== undefined) note(renderQuestionCounts(counts));
+    })
+    .catch((error: unknown) => {
+      const answers = counts === undefined ? "" : " with the answers that are recorded";
+      if (signal.aborted) note(`Stopped: no comparison is stored, and the same command begins again${answers}`);
+      throw error;
+    });
   if (flags.json) await writeJson(comparison);
-  else await writeOut(renderComparison(comparison));
+  else await writeOut(renderComparison(comparison, { full: flags.full }));
   note(`Stored as ${shownPath(await storeComparison(comparison, request.config))}`);
 });
 

@@ -60,7 +60,7 @@ interface FirstToLast {
  * How log growth with memory differs from that without: by betting less, which needs no memory, and by betting better. Both add up
  * to on - off.
  */
-interface Betting {
+export interface Betting {
   /** The mean part of the full size that positions got with memory, 0..1. */
   readonly mean_size_scale: number | null;
   /** Matched - off. */

@@ -1,5 +1,7 @@
 /** The same runs at multiples of their costs. */
+import { meanSizeOfRun } from "../results/expectation.ts";
 import type { DaysPerYear } from "../results/metrics.ts";
+import { meanOf } from "../util/numbers.ts";
 import { armOf, type Figures, figuresOfDays, meanFigures, reportedFigures } from "./arm.ts";
 import type { RunTrace } from "./in-memory-run.ts";
 
@@ -11,7 +13,13 @@ export interface CostRuns {
 
 /** How results depend on costs. */
 export interface CostSweep {
-  readonly multiples: readonly { readonly multiple: number; readonly on: Figures; readonly off: Figures }[];
+  readonly multiples: readonly {
+    readonly multiple: number;
+    readonly on: Figures;
+    readonly off: Figures;
+    /** The mean part of the full size that memory gave trades: it bets less where they cost more. */
+    readonly mean_size_scale: number | null;
+  }[];
   /**
    * The multiple at which log growth falls to 0, by straight lines between the multiples that were run; `null` if it does not fall
    * from above 0 to 0 between them.
@@ -30,7 +38,8 @@ export function costSweep(runs: readonly CostRuns[], { initialBalance }: { initi
           return reportedFigures(figuresOfDays(run, world.daysPerYear)(days));
         }),
       );
-    return { multiple, on: figuresOf("on"), off: figuresOf("off") };
+    const sizes = worlds.map(({ on: { summary } }) => (summary === undefined ? null : meanSizeOfRun(summary)));
+    return { multiple, on: figuresOf("on"), off: figuresOf("off"), mean_size_scale: meanOf(sizes) };
   });
   const growthOf = (arm: "on" | "off"): readonly (readonly [number, number | null])[] =>
     multiples.map((each) => [each.multiple, each[arm].log_growth]);

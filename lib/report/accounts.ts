@@ -86,8 +86,9 @@ function runLine(
   { name, color }: { name: string; color: LineColor },
 ): Candidate {
   const { summary, marks } = run;
+  const days = dailyReturnsOf(run, daysPerYear);
   return {
-    days: dailyReturnsOf(run, daysPerYear),
+    days,
     line: {
       name,
       color,
@@ -96,7 +97,7 @@ function runLine(
       figures: {
         return_pct: summary.total_return_pct,
         sharpe: summary.annualized_sharpe,
-        max_drawdown_pct: summary.max_drawdown_pct,
+        daily_drawdown_pct: dailyDrawdownPct(days.returns),
         trades: summary.total_trades,
         mean_result_r: summary.mean_result_r,
       },
@@ -111,10 +112,8 @@ function armLine(
   initial: number,
 ): Candidate {
   let equity = initial;
-  const drawdown: DrawdownState = { peak: initial, maxPct: 0 };
   const marks = arm.returns.map((dayReturn, i) => {
     equity *= 1 + dayReturn;
-    markDrawdown(drawdown, equity);
     return { atMs: endOfDay(dates[i]!), equity };
   });
   return {
@@ -127,12 +126,23 @@ function armLine(
       figures: {
         return_pct: 100 * (equity / initial - 1),
         sharpe: sharpeRatio(arm.returns, daysPerYear),
-        max_drawdown_pct: drawdown.maxPct,
+        daily_drawdown_pct: dailyDrawdownPct(arm.returns),
         trades: arm.trades.day.length,
         mean_result_r: meanOf(arm.trades.result_r),
       },
     },
   };
+}
+
+/** Over the last marks of days, which is all that a comparison has of its runs. */
+function dailyDrawdownPct(returns: readonly number[]): number {
+  let equity = 1;
+  const drawdown: DrawdownState = { peak: equity, maxPct: 0 };
+  for (const dayReturn of returns) {
+    equity *= 1 + dayReturn;
+    markDrawdown(drawdown, equity);
+  }
+  return drawdown.maxPct;
 }
 
 /** The run with memory less the one without, whichever the report is of; else the run less the compared one. */

@@ -21,7 +21,7 @@ export interface AccountLine {
   readonly figures: {
     readonly return_pct: number | null;
     readonly sharpe: number | null;
-    readonly max_drawdown_pct: number | null;
+    readonly daily_drawdown_pct: number;
     readonly trades: number;
     readonly mean_result_r: number | null;
   };

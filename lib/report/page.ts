@@ -124,12 +124,12 @@ function zoomParts(data: ReportData): readonly { name: string; from: number; to:
 function figures({ run: { summary }, accounts }: ReportData): string {
   const row = ({
     name,
-    figures: { return_pct, sharpe, max_drawdown_pct, trades, mean_result_r },
+    figures: { return_pct, sharpe, daily_drawdown_pct, trades, mean_result_r },
   }: AccountLine): string[] => [
     name,
     `${signed(return_pct)}%`,
     fixed(sharpe),
-    `${fixed(max_drawdown_pct)}%`,
+    `${fixed(daily_drawdown_pct)}%`,
     String(trades),
     signed(mean_result_r, 3),
   ];
@@ -147,7 +147,7 @@ function figures({ run: { summary }, accounts }: ReportData): string {
       ? ""
       : `<p>A trade made ${signed(random.run_mean_pnl_pct)}% on average; entered at random it makes ` +
         `${signed(random.random_mean_pnl_pct)}%. The run is above ${fixed(random.percentile, 0)}% of ${random.draws} random draws.</p>`;
-  const heads = ["", "return", "Sharpe", "max drawdown", "trades", "mean R"];
+  const heads = ["", "return", "Sharpe", "daily drawdown", "trades", "mean R"];
   const caption = `${summary.assets.join(", ")}; ${summary.data === "bars" ? "real bars" : "synthetic bars"}; after costs, mean R before them`;
   return tableHtml(caption, { heads, rows: [...accounts.map(row), ...held] }) + chance;
 }

@@ -1,4 +1,5 @@
 /** The first sentences of a report. */
+import { bettingSentences, isShown, memoryVerdict } from "../experiments/verdict.ts";
 import type { Interval } from "../stats/bootstrap.ts";
 import { signed } from "../util/written-numbers.ts";
 import type { ReportData } from "./data.ts";
@@ -8,7 +9,7 @@ const TUNED_YEAR = 2021;
 
 /** Whether memory helped, or how the compared run differs; then what qualifies that. */
 export function verdictOf(data: ReportData): readonly string[] {
-  return [firstSentence(data), betting(data), tuned(data)].filter((text) => text !== undefined);
+  return [firstSentence(data), ...memorySentences(data), tuned(data)].filter((text) => text !== undefined);
 }
 
 function firstSentence({ run: { summary }, accounts, effect }: ReportData): string {
@@ -21,32 +22,25 @@ function firstSentence({ run: { summary }, accounts, effect }: ReportData): stri
       : `The account made ${pct(summary.total_return_pct)} without memory.`;
   }
   const { first, second, sharpe } = effect;
-  const returns = `${pct(first.figures.return_pct)} against ${pct(second.figures.return_pct)}`;
+  const [returned, other] = [pct(first.figures.return_pct), pct(second.figures.return_pct)];
+  if (effect.isOfMemory) return `${memoryVerdict(sharpe)}: the account made ${returned} with it, ${other} without.`;
+  const shown = sharpe !== null && isShown(sharpe) ? "differ" : "do not differ as far as this much data can show";
+  const own = effect.isWhole ? "" : ", each in its own period";
   const where = effect.isWhole ? "" : "on the days that both have ";
   const figures = sharpe === null ? "" : `; ${where}the Sharpe ratio differs by ${interval(sharpe, 2)}`;
-  if (!effect.isOfMemory) {
-    const shown = isShown(sharpe) ? "differ" : "do not differ as far as this much data can show";
-    const own = effect.isWhole ? "" : ", each in its own period";
-    return `The runs ${first.name} and ${second.name} ${shown}: ${returns}${own}${figures}.`;
-  }
-  if (sharpe !== null && sharpe.low > 0) return `Memory helped: the account made ${returns} without it${figures}.`;
-  if (sharpe !== null && sharpe.high < 0)
-    return `Memory did not help, it hurt: the account made ${returns} without it${figures}.`;
-  return `Memory did not help, as far as this much data can show: the account made ${returns} without it${figures}.`;
+  return `The runs ${first.name} and ${second.name} ${shown}: ${returned} against ${other}${own}${figures}.`;
 }
 
-function isShown(figure: Interval | null): boolean {
-  return figure !== null && (figure.low > 0 || figure.high < 0);
-}
-
-function betting({ comparison }: ReportData): string | undefined {
-  const better = comparison?.betting.bet_better ?? null;
-  if (comparison === undefined || better === null) return undefined;
-  const what =
-    better.low > 0 ? "better" : better.high < 0 ? "worse" : "neither better nor worse as far as the data can show";
-  const { length } = comparison.worlds;
-  const pairs = length > 1 ? `, in ${length} pairs of runs` : "";
-  return `Compared with bets of the same mean size without memory${pairs}, it bet ${what}: log growth ${interval(better, 3)}.`;
+/** How memory bet, and by how much the Sharpe ratio differs. */
+function memorySentences({ comparison, effect }: ReportData): readonly string[] {
+  if (effect?.isOfMemory !== true) return [];
+  const pairs = comparison?.worlds.length ?? 0;
+  const where = effect.isWhole ? "" : " on the days that both have";
+  return [
+    ...(pairs > 1 ? [`It was compared in ${pairs} pairs of runs.`] : []),
+    ...(comparison === undefined ? [] : bettingSentences(comparison.betting)),
+    ...(effect.sharpe === null ? [] : [`Its Sharpe ratio differs by ${interval(effect.sharpe, 2)}${where}.`]),
+  ];
 }
 
 function tuned({ run: { summary } }: ReportData): string | undefined {

@@ -2,6 +2,7 @@
 import { sizeFor } from "../memory/lessons.ts";
 import type { Outcome } from "../types.ts";
 import { standardErrorOfSums } from "./metrics.ts";
+import type { Summary } from "./summary-shape.ts";
 
 /** Borders of the bins of `expected_r`. A position gets its full size from 0.05 R on. */
 const BORDERS = [null, 0, 0.05, 0.1, 0.2, null] as const;
@@ -67,6 +68,12 @@ export function meanSize(bins: readonly ExpectationBin[]): number | null {
   const trades = bins.reduce((sum, bin) => sum + bin.trades, 0);
   const sizes = bins.reduce((sum, bin) => sum + bin.trades * sizeFor(bin.mean_expected_r), 0);
   return trades === 0 ? null : sizes / trades;
+}
+
+/** The same of a run. Without memory all of its trades have their full size. */
+export function meanSizeOfRun(run: Pick<Summary, "expectation" | "memory_enabled" | "total_trades">): number | null {
+  if (run.memory_enabled) return meanSize(run.expectation);
+  return run.total_trades === 0 ? null : 1;
 }
 
 function meansOf(parts: readonly ExpectationSums[]): ExpectationTotal | null {

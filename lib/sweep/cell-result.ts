@@ -1,12 +1,13 @@
 /** What is kept of a cell: its figures, and the daily returns that cells are compared by. */
 import type { RunKeyHead } from "../backtest/run-key.ts";
 import { type Config, SYNTHETIC } from "../config/config.ts";
+import { meanSizeOfRun } from "../results/expectation.ts";
 import type { DailyReturns } from "../results/metrics.ts";
 import type { Summary } from "../results/summary-shape.ts";
 import type { Cell, CellKeys } from "./plan.ts";
 
 /** Figures of a summary, by their names there. */
-export type CellFigures = Pick<
+type SummaryFigures = Pick<
   Summary,
   | "annualized_sharpe"
   | "annualized_sortino"
@@ -24,8 +25,13 @@ export type CellFigures = Pick<
   | "decisions"
 >;
 
-/** The figures that a sweep shows, in this order. */
-export const CELL_FIGURES: readonly (keyof CellFigures)[] = [
+export interface CellFigures extends SummaryFigures {
+  /** The mean part of the full size that memory gave trades, 0..1; `null` without trades. Results of before 1.0.0 have none. */
+  readonly mean_size_scale?: number | null;
+}
+
+/** The figures that a sweep takes from a summary, in this order. */
+export const CELL_FIGURES: readonly (keyof SummaryFigures)[] = [
   "annualized_sharpe",
   "annualized_sortino",
   "total_return_pct",
@@ -78,13 +84,14 @@ export function cellResultOf(
   run: { summary: Summary; daily: DailyReturns; longestTradeDays: number; inputs: CellInputs },
 ): CellResult {
   const { summary, daily, longestTradeDays, inputs } = run;
+  const figures = Object.fromEntries(CELL_FIGURES.map((name) => [name, summary[name]])) as unknown as SummaryFigures;
   return {
     cell,
     set,
     run_id: summary.run_id,
     inputs,
     period: summary.period,
-    figures: Object.fromEntries(CELL_FIGURES.map((name) => [name, summary[name]])) as CellFigures,
+    figures: { ...figures, mean_size_scale: meanSizeOfRun(summary) },
     longest_trade_days: longestTradeDays,
     days_per_year: daily.daysPerYear,
     dates: daily.dates,

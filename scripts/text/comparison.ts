@@ -1,6 +1,7 @@
 /** What compare-memory prints. */
 import type { FigureIntervals } from "../../lib/experiments/day-sample.ts";
 import type { ConfigComparison } from "../../lib/experiments/comparisons.node.ts";
+import { bettingSentences, isShown, memoryVerdict } from "../../lib/experiments/verdict.ts";
 import type { TrackRecordFigures } from "../../lib/experiments/trials.ts";
 import type { Interval } from "../../lib/stats/bootstrap.ts";
 import { paint } from "../cli/terminal.ts";
@@ -19,57 +20,64 @@ interface Figure {
 const RETURN: Figure = { key: "return_pct", title: "return", show: (value) => signedPct(value, 2), decimals: 2 };
 const SHARPE: Figure = { key: "sharpe", title: "Sharpe", show: (value) => fixed(value), decimals: 2 };
 const GROWTH: Figure = { key: "log_growth", title: "log growth", show: (value) => signed(value, 3), decimals: 3 };
-const DRAWDOWN: Figure = { key: "max_drawdown_pct", title: "drawdown", show: (value) => pct(value, 2), decimals: 2 };
-const DECISION_FIGURES: readonly Figure[] = [
+const DRAWDOWN: Figure = {
+  key: "max_drawdown_pct",
+  title: "daily drawdown",
+  show: (value) => pct(value, 2),
+  decimals: 2,
+};
+const TRADE_FIGURES: readonly Figure[] = [
   { key: "win_rate", title: "won", show: (value) => pct(value), decimals: 1 },
   { key: "mean_result_r", title: "mean R", show: (value) => signed(value, 3), decimals: 3 },
+];
+const DECISION_FIGURES: readonly Figure[] = [
+  ...TRADE_FIGURES,
   { key: "brier", title: "Brier", show: (value) => fixed(value, 3), decimals: 3 },
 ];
-const FIGURES: readonly Figure[] = [SHARPE, RETURN, GROWTH, DRAWDOWN, ...DECISION_FIGURES];
+const ACCOUNT_FIGURES: readonly Figure[] = [SHARPE, RETURN, GROWTH, DRAWDOWN];
 
 const INTERVAL = ["95 % interval", "p"];
 
-export function renderComparison(comparison: ConfigComparison): string {
+/** @param options `full`: with the scores of confidence, decisions from the first to the last chunk, and the track record. */
+export function renderComparison(comparison: ConfigComparison, { full }: { full: boolean }): string {
   const { first_to_last: ends } = comparison;
   const sections = [
     headline(comparison),
-    ...armsSections(comparison),
+    ...armsSections(comparison, full),
     ...(comparison.ablations.length === 0 ? [] : [section(ABLATIONS_TITLE, ablationsTable(comparison))]),
     ...(comparison.costs === null
       ? []
       : [section("Costs, as multiples of those configured", costsTable(comparison.costs))]),
-    section("Return by chunk", chunksTable(comparison)),
-    ...(ends === null ? [] : [section(`Decisions from ${ends.first} to ${ends.last}`, decisionsTable(ends))]),
+    section("Return by chunk", chunksTable(comparison, full)),
+    ...(ends === null || !full ? [] : [section(`Decisions from ${ends.first} to ${ends.last}`, decisionsTable(ends))]),
     ...comparison.period_knowledge.flatMap(knowledgeSections),
-    section("Track record", trackRecord(comparison)),
+    ...(full ? [section("Track record", trackRecord(comparison))] : []),
     verdict(comparison),
   ];
   return sections.join("\n");
 }
 
-function armsSections(comparison: ConfigComparison): string[] {
-  const { off, matched, shuffled, worlds } = comparison;
+function armsSections(comparison: ConfigComparison, full: boolean): string[] {
+  const { on, off, matched, shuffled, worlds } = comparison;
   const { on_minus_off: onOff, on_minus_matched: onMatched, on_minus_shuffled: onShuffled } = comparison;
-  const shuffles = countOf(worlds[0]!.shuffled.length, "shuffle");
-  const sections = [
-    section("With memory and without", armsTable(comparison, { name: "off", arm: off, difference: onOff })),
-  ];
-  if (matched !== null && onMatched !== null) {
-    const size = fixed(comparison.betting.mean_size_scale);
-    sections.push(
-      section(
-        `With memory, and without at its mean size (x ${size})`,
-        armsTable(comparison, { name: "matched", arm: matched, difference: onMatched }),
-      ),
+  const against = (name: string, figures: NamedFigures["figures"], difference: FigureIntervals): string =>
+    differenceTable(
+      [
+        { name: "on", figures: on },
+        { name, figures },
+      ],
+      difference,
+      { full },
     );
+  const shuffles = countOf(worlds[0]!.shuffled.length, "shuffle");
+  const sections = [section("With memory and without", against("off", off, onOff))];
+  if (matched !== null && onMatched !== null) {
+    const title = `With memory, and without at its mean size (x ${fixed(comparison.betting.mean_size_scale)})`;
+    sections.push(section(title, against("matched", matched, onMatched)));
   }
   if (shuffled !== null && onShuffled !== null) {
-    sections.push(
-      section(
-        `With memory and with shuffled outcomes (mean of ${shuffles}${worlds.length > 1 ? " per run" : ""})`,
-        armsTable(comparison, { name: "shuffled", arm: shuffled, difference: onShuffled }),
-      ),
-    );
+    const title = `With memory and with shuffled outcomes (mean of ${shuffles}${worlds.length > 1 ? " per run" : ""})`;
+    sections.push(section(title, against("shuffled", shuffled, onShuffled)));
   }
   return sections;
 }
@@ -82,28 +90,24 @@ function headline({ period, assets, data, worlds, carried_in: carriedIn }: Confi
   return `${paint("Memory compared", "bold")}  ${parts.join(", ")}\n`;
 }
 
-/** Memory on and another arm: each figure, the difference and its interval. */
-function armsTable(
-  { on }: ConfigComparison,
-  { name, arm, difference }: { name: string; arm: ConfigComparison["on"]; difference: FigureIntervals },
-): string {
-  return differenceTable(
-    [
-      { name: "on", figures: on },
-      { name, figures: arm },
-    ],
-    difference,
-  );
-}
-
 type NamedFigures = { readonly name: string; readonly figures: ConfigComparison["on"] };
 
-/** Two sides: each figure, the difference and its interval. */
-export function differenceTable([a, b]: readonly [NamedFigures, NamedFigures], difference: FigureIntervals): string {
+/**
+ * Two sides: each figure, the difference and its interval.
+ *
+ * @param options `full`: with the scores of confidence, and with figures of trades that are equal on both sides.
+ */
+export function differenceTable(
+  [a, b]: readonly [NamedFigures, NamedFigures],
+  difference: FigureIntervals,
+  { full }: { full: boolean },
+): string {
+  const differs = ({ key, show }: Figure): boolean => show(a.figures[key]) !== show(b.figures[key]);
+  const figures = [...ACCOUNT_FIGURES, ...(full ? DECISION_FIGURES : TRADE_FIGURES.filter(differs))];
   return table(
     [words(""), ...columns(a.name, b.name, `${a.name} - ${b.name}`, ...INTERVAL)],
     [
-      ...FIGURES.map((figure) => [
+      ...figures.map((figure) => [
         figure.title,
         figure.show(a.figures[figure.key]),
         figure.show(b.figures[figure.key]),
@@ -129,27 +133,34 @@ function ablationsTable({ on, ablations }: ConfigComparison): string {
   );
 }
 
-function costsTable({ multiples, break_even: breakEven }: NonNullable<ConfigComparison["costs"]>): string {
+/** Figures at multiples of the costs, and where growth ends. */
+export function costsTable({ multiples, break_even: breakEven }: NonNullable<ConfigComparison["costs"]>): string {
   const figures = [SHARPE, RETURN, DRAWDOWN];
-  const rows = multiples.map(({ multiple, on, off }) => [
+  const rows = multiples.map(({ multiple, on, off, mean_size_scale: size }) => [
     `x ${multiple}`,
+    fixed(size),
     ...figures.flatMap(({ key, show }) => [show(on[key]), show(off[key])]),
   ]);
   const titles = figures.flatMap(({ title }) => [`${title} on`, "off"]);
-  const shown = (value: number | null): string => (value === null ? "at none of them" : `at x ${fixed(value)}`);
+  const limit = (arm: "on" | "off"): string => {
+    const growths = multiples.map((each) => each[arm].log_growth);
+    if (breakEven[arm] !== null) return `falls to 0 at x ${fixed(breakEven[arm])}`;
+    if (growths.some((growth) => growth === null)) return "is not known";
+    return growths[0]! > 0 ? "stays above 0" : `is below 0 even at x ${multiples[0]!.multiple}`;
+  };
   return (
-    table([words("costs"), ...columns(...titles)], rows) +
-    `Growth falls to 0 ${shown(breakEven.on)} with memory, ${shown(breakEven.off)} without\n`
+    table([words("costs"), ...columns("size on", ...titles)], rows) +
+    `Growth with memory ${limit("on")}; without it ${limit("off")}\n`
   );
 }
 
-function chunksTable({ quarters }: ConfigComparison): string {
+function chunksTable({ quarters }: ConfigComparison, full: boolean): string {
   return table(
-    [words(""), ...columns("on", "off", "matched", "shuffled", "on - off", ...INTERVAL)],
+    [words(""), ...columns("on", "off", "matched", "shuffled", ...(full ? ["on - off", ...INTERVAL] : []))],
     quarters.map(({ quarter, on, off, matched, shuffled, on_minus_off: difference }) => [
       quarter,
       ...[on, off, matched, shuffled].map((arm) => RETURN.show(arm.return_pct)),
-      ...intervalCells(difference.return_pct, RETURN),
+      ...(full ? intervalCells(difference.return_pct, RETURN) : []),
     ]),
   );
 }
@@ -194,30 +205,19 @@ function trackRecord({ track_record: record }: ConfigComparison): string {
   );
 }
 
-/** What was compared, by how much it differs, whether that may be chance, and what to do: a sentence a line. */
-function verdict({ verdict: found, on, off, on_minus_off: { sharpe }, betting }: ConfigComparison): string {
-  const text = found.startsWith("no") ? `Memory made ${found}` : `Memory ${found}`;
+/** Whether memory helped, what betting less did, by how much Sharpe ratios differ, and what to do: a sentence a line. */
+function verdict({ on, off, on_minus_off: { sharpe }, betting }: ConfigComparison): string {
   const sentences = [
-    `${paint(text, "bold")}.`,
-    ...sharpeSentences({ name: "with memory", sharpe: on.sharpe }, { name: "without", sharpe: off.sharpe }, sharpe),
+    `${paint(memoryVerdict(sharpe), "bold")}.`,
     ...bettingSentences(betting),
-    found === "helped"
-      ? "Test another period before you rely on it: 1 in 20 such results is chance."
-      : found === "hurt"
-        ? "Compare with --ablate to see which part of memory hurts."
-        : "A longer period, or more start days (--starts), can show a smaller difference.",
+    ...sharpeSentences({ name: "with memory", sharpe: on.sharpe }, { name: "without", sharpe: off.sharpe }, sharpe),
+    sharpe === null || !isShown(sharpe)
+      ? "A longer period, or more start days (--starts), can show a smaller difference."
+      : sharpe.low > 0
+        ? "Test another period before you rely on it: 1 in 20 such results is chance."
+        : "Compare with --ablate to see which part of memory hurts.",
   ];
   return sentences.map((sentence) => `${sentence}\n`).join("");
-}
-
-function bettingSentences({ mean_size_scale: size, bet_less: less, bet_better: better }: ConfigComparison["betting"]) {
-  if (less === null || better === null) return [];
-  const { estimate, low, high } = better;
-  const chosen = low > 0 ? "it chose better" : high < 0 ? "it chose worse" : "it may be chance";
-  return [
-    `Memory bet ${fixed(size)} of the full size, which alone changes log growth by ${signed(less.estimate, 3)}.`,
-    `The choice of bets adds ${signed(estimate, 3)}, interval ${signed(low, 3)} to ${signed(high, 3)}: ${chosen}.`,
-  ];
 }
 
 interface NamedSharpe {
@@ -231,9 +231,8 @@ export function sharpeSentences(a: NamedSharpe, b: NamedSharpe, difference: Inte
   const { estimate, low, high } = difference;
   const ratios = `${fixed(a.sharpe)} ${a.name} and ${fixed(b.sharpe)} ${b.name}`;
   const range = `${signed(low, 2)} to ${signed(high, 2)}`;
-  const isShown = low > 0 || high < 0;
   return [
     `The Sharpe ratio is ${ratios}, a difference of ${signed(estimate, 2)}.`,
-    `Its 95 % interval, ${range}, ${isShown ? "excludes 0: chance is unlikely" : "contains 0, so it may be chance"}.`,
+    `Its 95 % interval, ${range}, ${isShown(difference) ? "excludes 0: chance is unlikely" : "contains 0, so it may be chance"}.`,
   ];
 }

@@ -98,6 +98,7 @@ export function renderRunComparison(result: RunComparison, names: readonly [stri
         { name: "B", figures: b },
       ],
       difference,
+      { full: true },
     ),
     "\n",
     verdictText(result),

@@ -8,7 +8,7 @@ import { columns, table, words, wrap } from "./table.ts";
 /** Cells that the table shows; --json and --csv have all. */
 const MAX_ROWS = 20;
 /** Columns beside what is set in a cell. */
-const FIGURE_COLUMNS = 63;
+const FIGURE_COLUMNS = 69;
 
 /**
  * The cells by Sharpe ratio, and what they are worth.
@@ -42,7 +42,7 @@ function cellTable({ cells, default: standard }: SweepResult, width: number): st
     ...(standard === null ? [] : [[...figureCells(standard), "", ""]]),
   ];
   const sets = [...shown.map(setText), "default"];
-  const heads = columns("cell", "Sharpe", "return", "trades", "to default (95 %)", "deflated");
+  const heads = columns("cell", "Sharpe", "return", "size", "trades", "to default (95 %)", "deflated");
   if (sets.every((text) => visibleLength(text) <= width - FIGURE_COLUMNS)) {
     const rows = figures.map((row, i) => [...row, sets[i]!]);
     return table([...heads, words("set")], rows);
@@ -53,8 +53,8 @@ function cellTable({ cells, default: standard }: SweepResult, width: number): st
 }
 
 function figureCells(cell: Omit<RankedCell, "set" | "sharpe_minus_default" | "deflated_sharpe">): string[] {
-  const { annualized_sharpe: sharpe, total_return_pct: total, total_trades: trades } = cell;
-  return [String(cell.cell), fixed(sharpe), signedPct(total), count(trades)];
+  const { annualized_sharpe: sharpe, total_return_pct: total, mean_size_scale: size, total_trades: trades } = cell;
+  return [String(cell.cell), fixed(sharpe), signedPct(total), fixed(size ?? null), count(trades)];
 }
 
 function comparisonCells({ sharpe_minus_default: difference, deflated_sharpe: deflated }: RankedCell): string[] {

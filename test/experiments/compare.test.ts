@@ -147,7 +147,8 @@ describe("compareRuns()", () => {
   test("finds the multiple of the costs at which growth ends", () => {
     const runsAt = (multiple: number, daily: number): CostRuns => {
       const run = runOf(Array.from({ length: DAYS }, (_, i) => daily + (i % 2 === 0 ? 0.001 : -0.001)));
-      return { multiple, worlds: [{ daysPerYear: 365, on: run, off: run }] };
+      const summary = { memory_enabled: true, expectation: [{ trades: 2, mean_expected_r: 0.01 * (4 - multiple) }] };
+      return { multiple, worlds: [{ daysPerYear: 365, on: { ...run, summary } as unknown as RunTrace, off: run }] };
     };
     const run = runOf(noise("costs"));
     const { costs } = compareRuns([{ name: "bars", daysPerYear: 365, on: run, off: run, shuffled: [] }], {
@@ -155,6 +156,12 @@ describe("compareRuns()", () => {
       costs: [runsAt(0, 0.002), runsAt(1, 0.001), runsAt(4, -0.002)],
     });
     expect(costs!.multiples.map(({ multiple }) => multiple)).toEqual([0, 1, 4]);
+    // 0.04, 0.03 and 0 R were expected; the full size is for 0.05 R, the least is 0.02.
+    expect(costs!.multiples.map(({ mean_size_scale: size }) => size)).toEqual([
+      expect.closeTo(0.8, 12) as unknown as number,
+      expect.closeTo(0.6, 12) as unknown as number,
+      0.02,
+    ]);
     // From +0.001 to -0.002 a day over 3 multiples: a third of the way, as far as logarithms are linear.
     expect(costs!.break_even.on).toBeCloseTo(2, 1);
     const always = compareRuns([{ name: "bars", daysPerYear: 365, on: run, off: run, shuffled: [] }], {

@@ -13,7 +13,7 @@ const FRAME: LiveFrame = {
 
 function account(name: string, initial: number, equities: readonly number[]): AccountLine {
   const marks = equities.map((equity, i) => ({ atMs: FRAME.buckets.startMs + i * DAY_MS, equity }));
-  const figures = { return_pct: null, sharpe: null, max_drawdown_pct: null, trades: 0, mean_result_r: null };
+  const figures = { return_pct: null, sharpe: null, daily_drawdown_pct: 0, trades: 0, mean_result_r: null };
   return { name, color: "on", initial, marks, figures };
 }
 

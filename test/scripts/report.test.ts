@@ -102,13 +102,26 @@ describe("the page", () => {
     ]);
     const { estimate, low, high } = difference.sharpe!;
     const first = page.querySelector(".verdict strong")!.textContent;
-    expect(first).toStartWith("Memory did not help, as far as this much data can show: the account made ");
-    expect(first).toContain(
-      `${signed(on.total_return_pct, 1)}% against ${signed(off.total_return_pct, 1)}% without it`,
+    expect(first).toBe(
+      `No proof that memory helped or hurt: the account made ${signed(on.total_return_pct, 1)}% with it, ` +
+        `${signed(off.total_return_pct, 1)}% without.`,
     );
     const interval = `${signed(estimate)} (95\u00A0% interval ${signed(low)} to ${signed(high)})`;
-    expect(first).toContain(`the Sharpe ratio differs by ${interval}.`);
+    expect(page.querySelector(".verdict")!.textContent).toContain(`Its Sharpe ratio differs by ${interval}.`);
     expect(page.querySelector(".verdict")!.textContent).toContain("Constants of memory were chosen on bars of 2021");
+  });
+
+  test("has the drawdown of runs over the days that a comparison has", async () => {
+    const { a, b } = await runJson<RunComparison>("runs.ts", [
+      "compare",
+      on.run_id,
+      `off/${off.run_id}`,
+      "--memory-dir",
+      memory,
+    ]);
+    const [first, second] = [...page.querySelectorAll("table")[0]!.querySelectorAll("tbody tr")];
+    expect(first!.children[3]!.textContent).toBe(`${a.max_drawdown_pct!.toFixed(2)}%`);
+    expect(second!.children[3]!.textContent).toBe(`${b.max_drawdown_pct!.toFixed(2)}%`);
   });
 });
 

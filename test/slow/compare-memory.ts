@@ -1,11 +1,12 @@
 /** compare-memory against run-chunks, its arms, and the trials that it counts. `bun run test:slow` */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConfigComparison } from "../../lib/experiments/comparisons.node.ts";
 import type { Summary } from "../../lib/results/summary-shape.ts";
-import { filesOf, runScript } from "../scripts/run-script.ts";
+import { PROJECT_DIR } from "../samples.ts";
+import { filesOf, resultOf, runScript } from "../scripts/run-script.ts";
 
 // Processes are started here, and a machine may be busy.
 setDefaultTimeout(60_000);
@@ -128,4 +129,18 @@ describe("compare-memory", () => {
     }
     expect(counts).toEqual([2, 3, 3, 4]);
   });
+});
+
+test("Ctrl-C stores nothing, and says so", async () => {
+  const folder = join(work, "stopped");
+  const child = Bun.spawn(
+    [process.execPath, join(PROJECT_DIR, "scripts", "compare-memory.ts"), "--year", "2021", "--memory-dir", folder],
+    { cwd: PROJECT_DIR, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+  );
+  await Bun.sleep(3000);
+  child.kill("SIGINT");
+  const { code, stdout, stderr } = await resultOf(child);
+  expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
+  expect(stderr).toContain("Stopped: no comparison is stored, and the same command begins again");
+  expect(existsSync(folder)).toBeFalse();
 });

@@ -67,7 +67,7 @@ describe("report", () => {
       out,
     ]);
     expect(named.run_id).toBe(off.run_id);
-    expect(named.verdict[0]).toStartWith("Memory did not help");
+    expect(named.verdict[0]).toStartWith("No proof that memory helped or hurt: ");
   });
 
   test.each([

@@ -109,7 +109,7 @@ export function drawdownPicture({ accounts }: ReportData, frame: LiveFrame): Liv
   });
   const chart: LiveChart = { id: "drawdown", unit: "percent", height: 150, lines };
   const deepest = accounts.map(
-    ({ name, figures }) => `${name} falls by ${fixed(figures.max_drawdown_pct, 1)} percent at most`,
+    ({ name, figures }) => `${name} falls by ${fixed(figures.daily_drawdown_pct, 1)} percent at most`,
   );
   return {
     chart,

@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { renderReport } from "../../../scripts/text/report.ts";
 
 test("the first sentences of a report fit the screen, then comes its file", () => {
-  const sentence =
-    "Memory did not help, as far as this much data can show: the account made -18.7% against +8.8% without it.";
+  const sentence = "No proof that memory helped or hurt: the account made -18.7% with memory, and +8.8% without it.";
   const text = renderReport({
     run_id: "a",
     file: "/a/b.html",
@@ -12,8 +11,8 @@ test("the first sentences of a report fit the screen, then comes its file", () =
     verdict: [sentence, "It bet worse."],
   });
   expect(text).toBe(
-    "Memory did not help, as far as this much data can show: the account made -18.7%\n" +
-      "against +8.8% without it.\nIt bet worse.\nReport     /a/b.html (748.4 kB)\n",
+    "No proof that memory helped or hurt: the account made -18.7% with memory, and\n" +
+      "+8.8% without it.\nIt bet worse.\nReport     /a/b.html (748.4 kB)\n",
   );
 });
 

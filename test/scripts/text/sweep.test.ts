@@ -5,6 +5,15 @@ import { resultOf } from "../../sweep/sweep-samples.ts";
 
 const KEYS = [2, 3].map((stop) => ({ set: { "m.learning_rate": 0.05, "r.stop_atr": stop }, sharpe: stop }));
 
+test("a cell shows how small memory made its bets, which a Sharpe ratio does not", () => {
+  const result = resultOf(KEYS);
+  const cells = result.cells.map((cell, i) => ({ ...cell, mean_size_scale: [0.03, 1][i] ?? null }));
+  const lines = renderSweep({ ...result, cells }, 100).split("\n");
+  expect(lines[0]).toMatch(/^ *cell  Sharpe  return  size  trades /);
+  expect(lines[2]).toMatch(/^ +1 +2\.00 +- +0\.03 /);
+  expect(lines[3]).toMatch(/^ +2 +3\.00 +- +1\.00 /);
+});
+
 describe("what is set in a cell", () => {
   test("ends its line where all of it fits", () => {
     const lines = renderSweep(resultOf(KEYS), 100).split("\n");
