@@ -139,7 +139,7 @@ describe("import-bars", () => {
     [["a.csv", "--format", "binanse"], 2, 'Unknown format "binanse"; did you mean "binance"?'],
     [[], 2, "import-bars needs a FILE or folder"],
     [["gone.csv"], 3, "found nothing there, expected a file or a folder"],
-    [["prose.csv"], 4, "found a file that begins with"],
+    [["prose.csv"], 4, 'found no line of five columns: the first is "hello"'],
   ])("refuses %j with exit code %i", async (flags, code, message) => {
     const { run, market } = newFolder({ "a.csv": HEADER + bar(0) + bar(1), "prose.csv": "hello\n" });
     const refused = await run(...flags);
