@@ -37,7 +37,11 @@ function shownInDocs(language: string): string {
 }
 
 /** A folder as docs/OPERATIONS.md has it: its configuration, nightly.sh with its lines for bars from files, and its line for cron. It is a Friday. */
-function tradingHome(): { home: string; night: (...args: string[]) => Promise<ScriptResult> } {
+function tradingHome(): {
+  home: string;
+  environment: readonly string[];
+  night: (...args: string[]) => Promise<ScriptResult>;
+} {
   const home = mkdtempSync(join(work, "home "));
   const bin = join(home, "bin");
   for (const folder of [bin, join(home, "raw")]) mkdirSync(folder);
@@ -68,7 +72,7 @@ function tradingHome(): { home: string; night: (...args: string[]) => Promise<Sc
     });
     return resultOf(child);
   };
-  return { home, night };
+  return { home, environment, night };
 }
 
 /** From now on `date +%u` says this. */
@@ -125,6 +129,26 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     const fetched = /--assets (\S+)/.exec(SCRIPT)![1]!.split(",");
     expect(backtest.assets).toEqual(fetched.map(assetFileName));
     expect([backtest.data_dir, SCRIPT]).toEqual(["market", expect.stringContaining("--data-dir '$home/market'")]);
+  });
+
+  test("goes on after a restore as docs/OPERATIONS.md has it", async () => {
+    const { home, night, environment } = tradingHome();
+    expect((await night("2021-03-01")).code).toBe(0);
+    const [backup] = await listBackups(join(home, "backups"));
+    const block = PAGE.split("```\n").find((text) => text.startsWith("systemctl stop"))!;
+    const lines = block
+      .replaceAll(/^systemctl.*\n/gm, "")
+      .replaceAll("sudo -u trading ", "")
+      .replaceAll("/srv/trading", `'${home}'`)
+      .replace(" ID ", ` ${backup!.id} `)
+      .replace("2026-11-28", "2021-03-02");
+    const command = ["/usr/bin/env", "-i", ...environment, "/bin/sh", "-ec", lines];
+    const child = Bun.spawn(command, { cwd: PROJECT_DIR, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const { code, stdout } = await resultOf(child);
+    expect(code).toBe(0);
+    expect(stdout).toStartWith(`${backup!.id}  good\n`);
+    expect(readdirSync(join(home, "memory/runs"))).toHaveLength(2);
+    expect(readdirSync(join(home, "memory-before/runs"))).toHaveLength(1);
   });
 
   test("ends with 3 if memory is gone and backups have it, and makes no new one; restored, the night goes on", async () => {
