@@ -68,7 +68,7 @@ export function fullestOf(backups: readonly BackupInfo[]): BackupInfo {
  */
 export async function findBackup(place: BackupPlace, id: string): Promise<string> {
   const ids = await backupIds(place);
-  const alike = id === LATEST ? ids.slice(-1) : ids.filter((each) => each.startsWith(id));
+  const alike = id === LATEST ? ids.slice(-1) : ids.filter((each) => id !== "" && each.startsWith(id));
   const known = alike.find((each) => each === id) ?? (alike.length === 1 ? alike[0] : undefined);
   if (known !== undefined) return known;
   throw fail("NOT_FOUND", "Cannot find the backup", {
