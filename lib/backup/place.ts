@@ -76,12 +76,15 @@ export interface BackupPlace {
   compare(id: string, manifest: BackupManifest, pause: Pause): Promise<BackupProblem[]>;
   /** Names the bytes of a file: backups that share them have the same name for it. */
   storedAs(id: string, file: BackupFile): string;
-  /** Reads every byte of a file of a backup; `undefined` if it is missing. `onBlock` gets the bytes in order. */
+  /**
+   * Reads every byte of a file of a backup; `undefined` if it is missing. `onBlock` gets the bytes in order. `writtenMs`: when the file
+   * was written, epoch ms, which no bucket knows.
+   */
   read(
     id: string,
     file: BackupFile,
     options: { pause: Pause; onBlock?: (bytes: Uint8Array, offset: number) => void },
-  ): Promise<Pick<BackupFile, "size" | "sha256"> | undefined>;
+  ): Promise<(Pick<BackupFile, "size" | "sha256"> & { readonly writtenMs?: number }) | undefined>;
 
   /**
    * Makes a backup while no other process makes or removes one here.

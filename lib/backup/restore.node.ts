@@ -3,7 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { type CarryoverError, fail } from "../errors.ts";
 import { attemptAsync, CREATE_ONLY, withFileAsync, writeAll } from "../storage/fs.node.ts";
 import { assertFree, makeWholeFolder } from "../storage/new-folder.node.ts";
-import { sameBytes, syncFiles } from "../storage/tree.node.ts";
+import { sameBytes, setWritten, syncFiles } from "../storage/tree.node.ts";
 import { forEachAtOnce, type OnSteps, type Pause } from "../util/async.ts";
 import { type BackupInfo, findBackup, infoOf, LATEST } from "./list.node.ts";
 import { backupPause } from "./lock.node.ts";
@@ -78,9 +78,11 @@ async function copyFiles(
     onSteps?.("Restored", done++, manifest.files.length);
     const target = join(temp, file.name);
     fs.mkdirSync(dirname(target), { recursive: true });
-    const copied = await withFileAsync(target, CREATE_ONLY, (fd) =>
-      place.read(id, file, { pause, onBlock: (bytes, offset) => writeAll(fd, bytes, offset) }),
-    );
+    const copied = await withFileAsync(target, CREATE_ONLY, async (fd) => {
+      const read = await place.read(id, file, { pause, onBlock: (bytes, offset) => writeAll(fd, bytes, offset) });
+      if (read?.writtenMs !== undefined) setWritten(fd, read.writtenMs);
+      return read;
+    });
     if (!sameBytes(copied, file)) throw damagedError(place.pathOf(id), [changedFile(file.name)]);
   });
   const names = manifest.files.map(({ name }) => name);

@@ -80,11 +80,11 @@ export async function treeOf(root: string, { folder = "", pause }: { folder?: st
   };
 }
 
-/** Reads every byte of a regular file; `undefined` if it is missing. */
+/** Reads every byte of a regular file, and says when it was written (epoch ms); `undefined` if it is missing. */
 export async function fingerprintOf(
   path: string,
   { pause, onBlock }: { pause: Pause; onBlock?: (bytes: Uint8Array, offset: number) => void },
-): Promise<Fingerprint | undefined> {
+): Promise<(Fingerprint & { readonly writtenMs: number }) | undefined> {
   try {
     return await withFileAsync(path, READ_ONLY, async (fd) => {
       const stat = fs.fstatSync(fd);
@@ -101,7 +101,7 @@ export async function fingerprintOf(
         size += read;
         await pause();
       }
-      return { size, sha256: hash.digest("hex") };
+      return { size, sha256: hash.digest("hex"), writtenMs: stat.mtimeMs };
     });
   } catch (error) {
     if (systemCodeOf(error) === "ENOENT") return undefined;
@@ -109,17 +109,27 @@ export async function fingerprintOf(
   }
 }
 
-/** Copies a file without syncing it. Returns what was copied; `undefined` if there is no such file. */
+/**
+ * Copies a file and its time, by which runs are ordered, without syncing it. Returns what was copied; `undefined` if there is no
+ * such file.
+ */
 export async function copyFile(
   source: string,
   target: string,
   { pause }: { pause: Pause },
 ): Promise<Fingerprint | undefined> {
-  const copied = await withFileAsync(target, CREATE_ONLY, (fd) =>
-    fingerprintOf(source, { pause, onBlock: (bytes, offset) => writeAll(fd, bytes, offset) }),
-  );
+  const copied = await withFileAsync(target, CREATE_ONLY, async (fd) => {
+    const found = await fingerprintOf(source, { pause, onBlock: (bytes, offset) => writeAll(fd, bytes, offset) });
+    if (found !== undefined) setWritten(fd, found.writtenMs);
+    return found;
+  });
   if (copied === undefined) fs.unlinkSync(target);
-  return copied;
+  return copied && { size: copied.size, sha256: copied.sha256 };
+}
+
+/** Sets when an open file was written, epoch ms. */
+export function setWritten(fd: number, writtenMs: number): void {
+  fs.futimesSync(fd, writtenMs / 1000, writtenMs / 1000);
 }
 
 /** Whether two files have the same bytes; a missing file (`undefined`) has none. */

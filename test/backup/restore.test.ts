@@ -1,11 +1,13 @@
 import { afterEach, expect, jest, spyOn, test } from "bun:test";
 import fs from "node:fs";
 import { join } from "node:path";
+import { createBackup } from "../../lib/backup/create.node.ts";
 import { restoreBackup } from "../../lib/backup/restore.node.ts";
 import { verifyBackup } from "../../lib/backup/verify.node.ts";
+import { runsIn } from "../../lib/runs/find.node.ts";
 import { failureOf } from "../storage/storage-contract.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
-import { BACKUP_FILES, BACKUP_ID, contentsOf, sampleBackup } from "./backup-samples.ts";
+import { BACKUP_FILES, BACKUP_ID, contentsOf, MEMORY_JSON, sampleBackup, writeFiles } from "./backup-samples.ts";
 
 const base = temporaryFolder("restore");
 afterEach(() => {
@@ -29,6 +31,32 @@ test("restores copies: changing a restored file does not change the backup", asy
   await restoreBackup({ backupDir, id: BACKUP_ID, to });
   fs.writeFileSync(join(to, "outcome_1.json"), "changed");
   expect(await verifyBackup(backupDir, BACKUP_ID)).toEqual([]);
+});
+
+test("runs keep their order, which is that of their files' times", async () => {
+  const root = fs.mkdtempSync(join(base, "order-"));
+  const [memoryDir, backupDir, to] = ["memory", "backups", "restored"].map((name) => join(root, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const [newest, older] = ["a".repeat(64), "b".repeat(64)];
+  writeFiles(memoryDir, {
+    ...MEMORY_JSON,
+    [`runs/${newest}/summary.json`]: "{}",
+    [`runs/${older}/summary.json`]: "{}",
+  });
+  const day = 86_400;
+  fs.utimesSync(join(memoryDir, `runs/${newest}/summary.json`), 20_000 * day, 20_000 * day);
+  fs.utimesSync(join(memoryDir, `runs/${older}/summary.json`), 19_000 * day, 19_000 * day);
+  await createBackup({ memoryDir, backupDir, now: new Date("2021-04-01T06:00:00Z") });
+  await restoreBackup({ backupDir, id: BACKUP_ID, to });
+  for (const folder of [join(backupDir, BACKUP_ID), to]) {
+    expect((await runsIn(folder)).map(({ id, writtenMs }) => [id, writtenMs])).toEqual([
+      [newest, 20_000 * day * 1000],
+      [older, 19_000 * day * 1000],
+    ]);
+  }
 });
 
 test("a dry run checks the backup and writes nothing", async () => {
