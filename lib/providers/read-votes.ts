@@ -90,7 +90,6 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   assertTimesAreKnown(rows, options);
   const onlyAsset = rows.has(ASSET) ? undefined : assetOfRun(options);
   const confidences = rows.has(CONFIDENCE) ? new Confidences(rows, options) : undefined;
-  if (confidences === undefined) onNote?.(`has no column "confidence", so each of its votes has ${VOTE_CONFIDENCE}`);
   const times = new RowTimes(options.timezone);
   const votes = new Map<string, FileVote[]>();
   let flat: string | undefined;

@@ -133,8 +133,8 @@ describe("loadProviders()", () => {
     await load({ stamp: "known_at" });
   });
 
-  test("takes votes without assets as those of the run's only asset, and says what else they lack", async () => {
-    writeFileSync(join(baseDir, "plain.csv"), "timestamp,action\n2021-01-04T00:00Z,SELL\n");
+  test("takes votes without assets as those of the run's only asset, and names the file in notes", async () => {
+    writeFileSync(join(baseDir, "plain.csv"), "timestamp,action\n2021-01-04,SELL\n");
     const seriesOfAll = (...assets: string[]): Map<string, BarSeries> =>
       new Map(assets.map((asset) => [asset, seriesOf(asset, barsOf(Date.parse("2021-01-04T00:00Z"), [CALM]))]));
     const notes: string[] = [];
@@ -147,7 +147,7 @@ describe("loadProviders()", () => {
     const { votes } = await load(seriesOfAll("AAA"));
     expect([...votes.get("mine")!.keys()]).toEqual(["AAA"]);
     expect(notes).toEqual([
-      `"${join(baseDir, "plain.csv")}" of provider "mine" has no column "confidence", so each of its votes has 60`,
+      `"${join(baseDir, "plain.csv")}" of provider "mine" has times that state no zone, taken as UTC: timezone names another`,
     ]);
     await expect(load(seriesOfAll("AAA", "BBB"))).rejects.toThrow(
       'found no column "asset", expected one, since the run has 2 assets: AAA, BBB',
