@@ -17,6 +17,7 @@ import { sha256OfBytes } from "../util/sha256.ts";
 import type { Answer, BarSeries } from "../types.ts";
 import { watchFirstAnswers } from "./first-answers.ts";
 import type { Provider } from "./provider.ts";
+import { besideModule, filesImportedBy } from "./module-imports.node.ts";
 import { withHiddenSecrets } from "./hidden-secrets.ts";
 import { environmentSecrets, missingFor } from "./recorded/environment.node.ts";
 import { recordedProvider, type RecordingContext } from "./recorded/recording.ts";
@@ -86,7 +87,11 @@ export async function loadProviders(
         const ofFile = await loadVotes(bytes, config, { ...options, path });
         votes.set(config.name, ofFile);
         providers.push(votesFile(ofFile, config.name));
-      } else providers.push(await importProvider(path, config, { ...options, secrets }));
+      } else {
+        for (const [file, imported] of filesImportedBy(path, bytes))
+          files[besideModule(config.path, file)] = await sha256OfBytes(imported);
+        providers.push(await importProvider(path, config, { ...options, secrets }));
+      }
     } else providers.push(BUILT_IN[config.type](config.name));
   }
   // fromEntries makes an own key even of "__proto__", which may be a provider's name.
@@ -201,9 +206,9 @@ async function importProvider(
       expected: 'an exported function "vote"',
       cause,
     });
-  let loaded: { readonly vote?: unknown };
+  let loaded: { readonly vote?: unknown; readonly default?: unknown };
   try {
-    loaded = (await unlessAborted(import(pathToFileURL(path).href), signal)) as { readonly vote?: unknown };
+    loaded = (await unlessAborted(import(pathToFileURL(path).href), signal)) as typeof loaded;
   } catch (cause) {
     signal?.throwIfAborted();
     // For a file that does not parse, Bun throws one problem, or an AggregateError whose message only counts them.
@@ -212,7 +217,10 @@ async function importProvider(
     throw refusal(`an error while it loads (${loadingProblem(problems[0], path)}${more})`, problems[0]);
   }
   const { vote } = loaded;
-  if (typeof vote !== "function") throw refusal(`${typeof vote} as "vote"`);
+  if (typeof vote !== "function")
+    throw refusal(
+      vote === undefined && loaded.default !== undefined ? "a default export alone" : `${typeof vote} as "vote"`,
+    );
   const provider = withHiddenSecrets(
     { name, bars, vote: (situation, context) => vote(situation, context) as Answer | Promise<Answer> },
     { hide: (text) => secrets.hide(text) },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { VotesFileConfig } from "../../lib/config/config.ts";
@@ -169,6 +169,27 @@ describe("loadProviders()", () => {
     expect(files).toEqual({ "mine.ts": createHash("sha256").update(source).digest("hex") });
   });
 
+  test("hashes what a module imports from its own folder, and what that imports, but nothing outside", async () => {
+    const folder = join(baseDir, "importing");
+    mkdirSync(join(folder, "rules"), { recursive: true });
+    writeFileSync(join(baseDir, "outside.ts"), "export const outside = 1;");
+    const sources = {
+      "rules/rsi.ts":
+        'import { limit } from "./limit";\nexport { limit };\nimport table from "../table.json";\nvoid table;',
+      "rules/limit.ts": 'import "../mine.ts";\nexport const limit = 25;',
+      "table.json": "[1]",
+      "late.js": "",
+    };
+    for (const [name, text] of Object.entries(sources)) writeFileSync(join(folder, name), text);
+    const module = `import { limit } from "./rules/rsi.ts"; import "../outside.ts"; // import "./missing.ts"
+      export const vote = async () => (await import("./late.js"), { action: "HOLD", confidence: limit });`;
+    writeFileSync(join(folder, "mine.ts"), module);
+    const { files } = await loadProviders([{ name: "mine", type: "module", path: "importing/mine.ts" }], { baseDir });
+    const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+    const expected = Object.entries({ "mine.ts": module, ...sources });
+    expect(files).toEqual(Object.fromEntries(expected.map(([name, text]) => [`importing/${name}`, sha256(text)])));
+  });
+
   test("refuses a pipe as a file, which it would read forever", async () => {
     const path = join(baseDir, "pipe");
     expect(Bun.spawnSync(["mkfifo", path]).exitCode).toBe(0);
@@ -223,6 +244,7 @@ describe("loadProviders()", () => {
 
   test.each([
     ["exports no vote", "export const answer = 42;", "found undefined as"],
+    ["has a default export", "export default function vote() {}", "found a default export alone, expected an exported"],
     ["exports a vote that is no function", "export const vote = 'BUY';", "found string as"],
     [
       "does not parse",
