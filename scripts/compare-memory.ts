@@ -52,6 +52,7 @@ const COMMAND = {
     costs: { type: "string", value: "X,Y", help: "also run at these multiples of the costs, such as 0,1,2,4" },
     full: { type: "boolean", help: "print every table, with the track record and the scores of confidence" },
     estimate: { type: "boolean", help: "show what language models would cost; ask and write nothing" },
+    offline: { type: "boolean", help: "use recorded answers only; exit code 3 if one is missing" },
     seeds: { type: "integer", value: "N", min: 1, help: "synthetic worlds, from --seed on (default: 3)" },
     ...RUN_FLAGS,
     ...SHARED_FLAGS,
@@ -82,6 +83,7 @@ await runScript(async ({ argv, signal, guard }) => {
     ablate: flags.ablate,
     arms,
     costs,
+    mode: flags.offline ? ("offline" as const) : ("ask" as const),
     signal,
     onNote: (text: string) => {
       line.clear();

@@ -34,6 +34,21 @@ describe("compare-memory", () => {
     expect(readdirSync(join(folder, "synthetic"))).toEqual(["comparisons"]);
   });
 
+  test("with --offline asks nobody, and ends with exit code 3 where an answer is missing", async () => {
+    const folder = join(work, "offline");
+    mkdirSync(folder);
+    const asked = join(folder, "asked");
+    writeFileSync(
+      join(folder, "config.yaml"),
+      `memory: { dir: memory, answers_dir: answers }
+providers: [{ name: bot, type: command, command: [touch, ${JSON.stringify(asked)}] }]\n`,
+    );
+    const args = [...PERIOD, "--assets", "BTCUSD", "--seeds", "1", "--config", join(folder, "config.yaml")];
+    const { code, stderr } = await runScript("compare-memory.ts", [...args, "--offline"]);
+    expect(stderr).toContain('Cannot run offline: found no recorded answer of "bot"');
+    expect([code, existsSync(asked)]).toEqual([3, false]);
+  });
+
   test("refuses a folder of sessions, and says how they are compared; beside --config a note does", async () => {
     const folder = join(work, "sessions");
     const server = startServer(folder);
