@@ -15,7 +15,9 @@ export class BarCache {
     const { assets, dataDir, timeframe } = folder;
     const keyOf = (asset: string): string => JSON.stringify([dataDir, timeframe, asset]);
     const missing = assets.filter((asset) => !this.#series.has(keyOf(asset)));
-    const loaded = missing.length === 0 ? [] : await loadBars({ ...folder, assets: missing });
+    // An error says which of all the assets have bars.
+    const loaded =
+      missing.length === 0 ? [] : await loadBars({ ...folder, assets: missing }).catch(() => loadBars(folder));
     const found = new Map(loaded.map((series) => [series.asset, series]));
     return assets.map((asset) => this.#keep(keyOf(asset), found.get(asset)));
   }
