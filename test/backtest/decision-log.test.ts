@@ -4,6 +4,7 @@ import type { Decided } from "../../lib/backtest/decide.ts";
 import { DecisionLog } from "../../lib/backtest/decision-log.ts";
 import type { DecisionRecord, Vote } from "../../lib/types.ts";
 import { defaultProviders } from "./market-samples.ts";
+import { anyText } from "../any-text.ts";
 
 const vote = (provider: string, error?: string): Vote => ({
   provider,
@@ -15,7 +16,7 @@ const vote = (provider: string, error?: string): Vote => ({
 /** What the log reads of a decision, and a text for its line. */
 const decisions: fc.Arbitrary<Decided> = fc
   .record({
-    decision_id: fc.string({ unit: "binary", maxLength: 3000 }),
+    decision_id: anyText({ maxLength: 3000 }),
     skipped: fc.constantFrom(null, "max_positions", "correlation", "size"),
     trend: fc.constantFrom(undefined, "asleep"),
     memory: fc.constantFrom(undefined, "too few"),

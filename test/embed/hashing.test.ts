@@ -7,6 +7,7 @@ import { describeSituation } from "../../lib/memory/description.ts";
 import type { Situation } from "../../lib/types.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";
 import { failureOf } from "../storage/storage-contract.ts";
+import { anyText } from "../any-text.ts";
 
 const embedder = hashingEmbedder();
 const embed = (sentence: string): Float32Array => embedder.embed(sentence) as Float32Array;
@@ -96,7 +97,7 @@ test("an asset's name counts, even if it looks like a word of the sentence", () 
 test("every sentence gets 128 finite numbers of unit length, even without any word", () => {
   const words = Object.values(QUANTITIES).flatMap((quantity) => quantity.words);
   const part = fc.oneof(
-    fc.string({ unit: "binary" }),
+    anyText(),
     fc.lorem(),
     fc.constantFrom(...words, "RSI", "ADX", "deviations", "is", "%", "__proto__", "constructor", "RSI 1e999", "-0"),
     fc.double().map((value) => `RSI ${value}`),

@@ -8,6 +8,7 @@ import { decodeOutcome, encodeOutcome, idOfOutcomeFile, MAX_OUTCOME_BYTES } from
 import { PROJECT_DIR } from "../samples.ts";
 import { failureOf, utf8 } from "../storage/storage-contract.ts";
 import { makeOutcome, makeVote } from "./outcome-samples.ts";
+import { anyText } from "../any-text.ts";
 
 const NAME = "outcome_20210104T1200-BTCUSD-0a1b2c3d.json";
 /** Written by hand, its crc32 by Python's zlib. */
@@ -97,13 +98,13 @@ describe("the file of an outcome", () => {
       result_r: number,
       decision_confidence: number,
       chunk: fc.string(),
-      description: fc.string({ unit: "binary" }),
+      description: anyText(),
       votes: fc.uniqueArray(
         fc.record({
           provider: fc.oneof(fc.string(), fc.constantFrom("__proto__", "constructor", "1")),
           action: fc.constantFrom("BUY" as const, "SELL" as const, "HOLD" as const),
           confidence: number,
-          reason: fc.string({ unit: "binary" }),
+          reason: anyText(),
         }),
         { selector: (vote) => vote.provider, maxLength: 4 },
       ),
