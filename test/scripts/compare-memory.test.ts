@@ -55,7 +55,7 @@ providers: [{ name: bot, type: command, command: [touch, ${JSON.stringify(asked)
     await server.call("open_session", { engine: "mybot", mode: "backtest", providers: ["trend"], start: "2024-01-01" });
     server.terminate();
     await server.exited;
-    const args = ["--start", "2021-01-01", "--end", "2021-02-01", "--chunks", "month", "--arms", "none"];
+    const args = ["--start", "2021-01-01", "--end", "2021-01-11", "--chunks", "5d", "--arms", "none"];
     const refused = await runScript("compare-memory.ts", [...args, "--memory-dir", folder]);
     expect({ code: refused.code, stdout: refused.stdout }).toEqual({ code: 2, stdout: "" });
     expect(refused.stderr).toStartWith(
