@@ -13,6 +13,7 @@ import {
   writeAll,
 } from "../storage/fs.node.ts";
 import type { Bar } from "../types.ts";
+import { shellWord } from "../util/names.ts";
 import { timeframeName } from "../util/time.ts";
 import { MAX_UNPACKED_BYTES } from "./bar.ts";
 import { type BarsOf, isBarsFileOf } from "./bars-file-name.ts";
@@ -89,13 +90,17 @@ function merge(known: readonly Bar[], more: readonly Bar[], names: { file: strin
     if (column !== undefined) {
       const time = new Date(bar.timestamp).toISOString();
       throw fail("BAD_DATA", `Cannot extend "${names.file}" by "${names.from}"`, {
-        found: `${column} ${bar[column]} at ${time}`,
-        expected: `${there![column]} as the file has it; another --data-dir keeps both`,
+        found: `${column} ${there![column]} in the former and ${bar[column]} in the latter at ${time}`,
+        expected: `the same bar in both. If the latter is right: ${moveAway(names.file)}, and repeat this with all of its bars`,
       });
     }
     byTime.set(bar.timestamp, bar);
   }
   return [...byTime.values()].toSorted((a, b) => a.timestamp - b.timestamp);
+}
+
+function moveAway(file: string): string {
+  return `mv ${shellWord(file)} ${shellWord(`${file}.old`)}`;
 }
 
 function writeBars(file: string, bars: readonly Bar[]): void {

@@ -1,5 +1,14 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hostScripts } from "./hosted-script.ts";
@@ -75,8 +84,15 @@ describe("import-bars", () => {
     expect(before).toBe(HEADER + bar(0) + bar(1) + bar(2));
     const { code, stderr } = await run("c.csv");
     expect(code).toBe(4);
-    expect(stderr).toContain("found close 11.5 at 2021-01-04T02:00:00.000Z, expected 11 as the file has it");
+    expect(stderr).toContain(
+      "found close 11 in the former and 11.5 in the latter at 2021-01-04T02:00:00.000Z, expected the same bar in both. " +
+        `If the latter is right: mv ${file} ${file}.old, and repeat this with all of its bars\n`,
+    );
     expect(readFileSync(file, "utf8")).toBe(before);
+    // What it says, done.
+    renameSync(file, `${file}.old`);
+    expect((await run("c.csv")).code).toBe(0);
+    expect(readFileSync(file, "utf8")).toBe(HEADER + bar(2, 11.5) + bar(3));
   });
 
   test("replaces a source that has the name of the result, and keeps it beside", async () => {
