@@ -21,6 +21,7 @@ const COMMAND = {
       help: "change the data from this date or ISO timestamp on (repeatable; default: five dates)",
     },
     ...RUN_FLAGS,
+    full: { type: "boolean", help: "print a line for each check, not only for one that found a leak" },
     "no-memory": { type: "boolean", help: "check a run without memory" },
     ...SHARED_FLAGS,
   },
@@ -40,7 +41,7 @@ await runScript(async ({ argv, signal, guard }) => {
   const checked = { ...job, providersWith, voteLeaks };
   const report = await checkLookahead(checked, { dates: flags.at, onStep }).finally(progress.clear);
   if (flags.json) await writeJson(report);
-  else await writeOut(renderLookahead(report, request.config.providers));
+  else await writeOut(renderLookahead(report, { providers: request.config.providers, full: flags.full }));
   if (isClean(report)) return 0;
   warn(report.repeatable ? "Look-ahead found" : "Two identical runs differ");
   return EXIT_DAMAGED;

@@ -10,9 +10,13 @@ import { columns, table, words } from "./table.ts";
 /** Fields of a leak that fit a line. */
 const SHOWN_FIELDS = 8;
 
-/** @param providers The configuration of the run. */
-export function renderLookahead(report: LookaheadReport, providers: readonly ProviderConfig[]): string {
+/** @param options `providers`: the configuration of the run; `full`: with a line for each check, not only for one that found a leak. */
+export function renderLookahead(
+  report: LookaheadReport,
+  { providers, full }: { providers: readonly ProviderConfig[]; full: boolean },
+): string {
   const { checks, first_difference: difference, entered_early: early } = report;
+  const shown = full ? checks : checks.filter(({ leaks }) => leaks > 0);
   const about = [
     report.period.replace("/", " to "),
     report.assets.join(" "),
@@ -36,11 +40,13 @@ export function renderLookahead(report: LookaheadReport, providers: readonly Pro
   }
   return [
     ...head,
-    "Two identical runs agree. Then runs with data changed from a time on:",
-    "",
-    checksTable(checks),
-    ...(checks.some(({ changed }) => changed === "bar")
+    "Two identical runs agree. In others the data was changed from a time on.",
+    ...(shown.length === 0 ? [] : ["", checksTable(shown)]),
+    ...(shown.some(({ changed }) => changed === "bar")
       ? ["in: bars that start then keep their open; what it filled is compared too"]
+      : []),
+    ...(shown.some(({ changed }) => changed === "memory")
+      ? ["outcomes: those of the memory folder, carried in or not, and the run's own"]
       : []),
     ...checks.flatMap(({ at, first_leak: leak }) =>
       leak === null ? [] : [`Changing the data from ${minute(at)} on changed ${leakText(leak)}`],
