@@ -20,7 +20,7 @@ const HOPELESS: Readonly<Record<number, string>> = {
   401: "a key that the server takes",
   402: "an account that can pay",
   403: "a key that may use this model",
-  404: "a base_url and a model that the server has",
+  404: "a model that the server has, and its base_url",
   407: "a proxy that lets requests through",
 };
 
@@ -46,11 +46,15 @@ export function statusFailure(error: APICallError, server: Server): RequestFailu
   if (status === undefined || (status >= 200 && status < 300)) return transportFailure(error.cause ?? error, server);
   const said = errorOf(body) ?? { message: error.message, codes: [], parameter: undefined };
   const found = `status ${status} from the server${said.message === "" ? "" : `: ${oneLine(said.message)}`}`;
-  const hopeless = HOPELESS[accountProblem(said, { status, body }) ?? status];
+  const kind = accountProblem(said, { status, body }) ?? status;
+  const hopeless = HOPELESS[kind];
   if (hopeless !== undefined) {
     const place = `status ${status} from "${server.address}" for the model "${server.model}"`;
     const words = said.message === "" ? "" : ` (${oneLine(said.message)})`;
-    return new RequestFailure(`${place}${words}`, { isFatal: true, expected: hopeless });
+    const { pathname } = new URL(error.url);
+    const [asked, advice] =
+      kind === 404 ? [` to POST ${pathname}`, /\/v1/.test(pathname) ? "" : "; most end in /v1"] : ["", ""];
+    return new RequestFailure(`${place}${words}${asked}`, { isFatal: true, expected: `${hopeless}${advice}` });
   }
   if (status === 429) return limitFailure(found, said, { headers, body, now: server.now() });
   if (/requires more (?:system )?memory/.test(said.message)) {

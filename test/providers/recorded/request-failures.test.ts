@@ -28,12 +28,24 @@ test.each([
   [401, "a key that the server takes"],
   [402, "an account that can pay"],
   [403, "a key that may use this model"],
-  [404, "a base_url and a model that the server has"],
   [407, "a proxy that lets requests through"],
 ])("status %d stops the run, since any other question would fail too", async (status, wanted) => {
   const { message } = await model.refusal(() => Response.json({ error: { message: `wrong key ${KEY}` } }, { status }));
   expect(message).toBe(
     `Cannot ask "llama": found status ${status} from "${model.server.openaiUrl}" for the model "llama3.2" (wrong key [key]), expected ${wanted}`,
+  );
+});
+
+test.each([
+  ["/v1", "/v1", ""],
+  ["", "", "; most end in /v1"],
+  ["/v1/chat/completions", "/v1/chat/completions", ""],
+])("status 404 below base_url %j names the path that was asked", async (path, asked, advice) => {
+  const base_url = model.server.openaiUrl.replace("/v1", path);
+  const { message } = await model.refusal(() => new Response("not found", { status: 404 }), { base_url });
+  expect(message).toBe(
+    `Cannot ask "llama": found status 404 from "${base_url}" for the model "llama3.2" (not found) to POST ${asked}/chat/completions, ` +
+      `expected a model that the server has, and its base_url${advice}`,
   );
 });
 
@@ -57,7 +69,7 @@ test.each([
     "openai",
     200,
     "model 'llama3.2' not found",
-    "a base_url and a model that the server has",
+    "a model that the server has, and its base_url",
   ],
   [
     "a model that does not fit",
