@@ -71,10 +71,17 @@ export async function forEachAtOnce<T>(
   await settleAll(Array.from({ length: Math.min(atOnce, items.length) }, workNext));
 }
 
+/** As `PromiseWithResolvers`, which programs of ES2022 have no type of. */
+export interface Resolvers<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T | PromiseLike<T>) => void;
+  readonly reject: (reason?: unknown) => void;
+}
+
 /** `Promise.withResolvers()`, which Node 20 has not. */
-export function withResolvers<T>(): PromiseWithResolvers<T> {
-  let resolve!: PromiseWithResolvers<T>["resolve"];
-  let reject!: PromiseWithResolvers<T>["reject"];
+export function withResolvers<T>(): Resolvers<T> {
+  let resolve!: Resolvers<T>["resolve"];
+  let reject!: Resolvers<T>["reject"];
   const promise = new Promise<T>((onValue, onError) => {
     resolve = onValue;
     reject = onError;

@@ -90,7 +90,7 @@ test("its declarations have types, for a strict program without types of an engi
      export const used: unknown[] = [backtest, diskStorage, provider];`,
   );
   const tsc = join(PROJECT_DIR, "node_modules", ".bin", "tsc");
-  const flags = ["--noEmit", "--strict", "--target", "esnext", "--module", "nodenext", "--types", ""];
+  const flags = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--types", ""];
   expect(await start([process.execPath, tsc, ...flags, program], project)).toEqual({ code: 0, stdout: "", stderr: "" });
 });
 

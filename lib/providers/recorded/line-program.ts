@@ -1,4 +1,4 @@
-import { unlessAborted, withResolvers } from "../../util/async.ts";
+import { type Resolvers, unlessAborted, withResolvers } from "../../util/async.ts";
 import { isRecord } from "../../util/json.ts";
 import { UnusableProvider } from "../first-answers.ts";
 
@@ -50,7 +50,7 @@ interface OpenQuestion {
   readonly line: string;
   readonly abort: AbortSignal;
   readonly hasAnswered: boolean;
-  readonly answer: PromiseWithResolvers<string>;
+  readonly answer: Resolvers<string>;
   timer?: ReturnType<typeof setTimeout>;
   /** Whether it is asked a second time, after a crash. */
   isRetry: boolean;
