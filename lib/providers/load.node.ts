@@ -211,6 +211,11 @@ async function importProvider(
     loaded = (await unlessAborted(import(pathToFileURL(path).href), signal)) as typeof loaded;
   } catch (cause) {
     signal?.throwIfAborted();
+    if (cause instanceof Error && "code" in cause && cause.code === "ERR_UNKNOWN_FILE_EXTENSION") {
+      const found = `TypeScript, which Node ${process.versions.node} does not run`;
+      const expected = "Node 22.18 or newer, Bun, or a module in JavaScript";
+      throw fail("BAD_CONFIG", `Cannot load provider "${name}" from "${path}"`, { found, expected, cause });
+    }
     // For a file that does not parse, Bun throws one problem, or an AggregateError whose message only counts them.
     const problems: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
     const more = problems.length > 1 ? `, and ${problems.length - 1} more` : "";

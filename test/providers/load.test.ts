@@ -267,6 +267,14 @@ describe("loadProviders()", () => {
     expect(error.message).toEndWith('expected an exported function "vote"');
   });
 
+  test("says what runs TypeScript, where Node does not", async () => {
+    const error = 'Object.assign(new TypeError("Unknown file extension"), { code: "ERR_UNKNOWN_FILE_EXTENSION" })';
+    writeFileSync(join(baseDir, "typed.ts"), `throw ${error};`);
+    expect((await refusal("module", "typed.ts")).message).toMatch(
+      /: found TypeScript, which Node [\d.]+ does not run, expected Node 22\.18 or newer, Bun, or a module in JavaScript$/,
+    );
+  });
+
   test("names an imported file that does not parse", async () => {
     const imported = join(baseDir, "rules.ts");
     writeFileSync(imported, "export const limit = 1 1;\n");
