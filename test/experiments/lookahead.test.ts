@@ -10,7 +10,7 @@ import { cachingEmbedder } from "../../lib/memory/in-memory.ts";
 import { defaultProviders, roughSeries } from "../backtest/market-samples.ts";
 import { at, HOUR, makeSettings, MEMORY_ON } from "../backtest/world-samples.ts";
 
-const PERIOD = { startMs: at("2018-02-08"), endMs: at("2018-02-26") };
+const PERIOD = { startMs: at("2018-02-08"), endMs: at("2018-02-23") };
 
 /** Checks a provider on three assets. */
 async function checkProvider(provider: Provider, features?: ReadonlyMap<string, Features>): Promise<LookaheadReport> {

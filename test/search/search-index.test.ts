@@ -82,7 +82,7 @@ describe.each([
         const options = { k, from, to, ...accept };
         expect(indexOf(vectors, dim).search(query, options)).toEqual(bruteForce(vectors, query, options));
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   }, 30_000);
 
