@@ -117,6 +117,36 @@ test.skipIf(backtesting === undefined)("backtesting.py: memory off and on, as do
   expect(compared.stdout).toEndWith(shownInDocs("No difference that this much data"));
 });
 
+test.skipIf(backtesting === undefined)(
+  "the loop over bars of pandas in docs/ENGINES.md decides when a bar has ended",
+  async () => {
+    const memoryDir = join(work, "loop");
+    const [, loop] = /```python\n(.*?)```/s.exec(readFileSync(join(PROJECT_DIR, "docs", "ENGINES.md"), "utf8"))!;
+    const program = loop!.replace('"data/memory-loop"', JSON.stringify(memoryDir));
+    const { code, stderr } = await run([backtesting!, "-c", program], { env: { PYTHONPATH: "python" } });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const { stdout } = await runScript("export.ts", [
+      "trades",
+      "latest",
+      "--memory-dir",
+      memoryDir,
+      "--format",
+      "ndjson",
+    ]);
+    const trades = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    // The 51st bar of the year starts on 3 January at 2:00, and each 24th after it at the same hour.
+    expect(trades).toHaveLength(81);
+    expect(trades[0]).toMatchObject({
+      decision_timestamp: "2021-01-03T03:00:00.000Z",
+      exit_timestamp: "2021-01-04T03:00:00.000Z",
+    });
+    await expectIntact(memoryDir);
+  },
+);
+
 const freqtrade = await pythonWith("freqtrade", "2026.9");
 
 test.skipIf(freqtrade === undefined)(
