@@ -2,7 +2,7 @@
 /** Lists, shows, compares, labels, removes and prunes stored runs. */
 import { join } from "node:path";
 import { RunFiles, RUNS_FOLDER } from "../lib/backtest/run-files.ts";
-import { describeRun } from "../lib/runs/describe.ts";
+import { describeRun, isSession } from "../lib/runs/describe.ts";
 import { type FoundRun, findRun, findRuns } from "../lib/runs/find.node.ts";
 import { entryOf, listRuns, type RunEntry } from "../lib/runs/list.node.ts";
 import type { DamagedFile } from "../lib/storage/damaged-file.ts";
@@ -125,7 +125,12 @@ async function show(flags: Flags, run: FoundRun): Promise<number> {
     const text =
       summary === undefined
         ? renderUnfinished(entry, committed)
-        : render({ summary, memoryDir: run.memoryDir, state: entry.state === "finished" ? "" : stateText(entry) });
+        : render({
+            summary,
+            memoryDir: run.memoryDir,
+            state: entry.state === "finished" ? "" : stateText(entry),
+            isSession: described.key !== undefined && isSession(described.key),
+          });
     await writeOut(text + renderRunFiles(entry, { folder, files }));
   }
   if (problem !== undefined) warn(problem);

@@ -13,6 +13,8 @@ export interface ShownRun {
   readonly memoryDir: string;
   /** Such as `resumed at 2021Q3`; empty if there is nothing to say. */
   readonly state: string;
+  /** Whether another program decided it, over serve. @default false */
+  readonly isSession?: boolean;
 }
 
 /** More chunks are grouped. */
@@ -20,13 +22,18 @@ const MAX_ROWS = 12;
 /** Assets whose buy and hold is named one by one. */
 const MAX_ASSETS = 3;
 
+/** Only its own program can make a session again. */
+const SESSIONS_COMPARED = "runs compare with a session without memory";
+
 /** R that two figures differ by where they are shown as different. */
 const SHOWN_R = 0.0005;
 
 /** The figures of a run, a line for each chunk or group of chunks, and where its files are. */
 export function renderSummary(run: ShownRun): string {
-  const { summary } = run;
-  return [titleLine(summary), ...labelled(figureLines(summary)), chunkRows(summary), filesLine(run)].join("");
+  const { summary, isSession = false } = run;
+  return [titleLine(summary), ...labelled(figureLines(summary, isSession)), chunkRows(summary), filesLine(run)].join(
+    "",
+  );
 }
 
 function titleLine({ run_id: id, period, data, memory_enabled: enabled }: Summary): string {
@@ -39,7 +46,7 @@ function titleLine({ run_id: id, period, data, memory_enabled: enabled }: Summar
 export type LabelledText = readonly [label: string, text: string];
 
 /** What everybody asks first, each with its label. A summary of an older version lacks some figures, and then their lines. */
-function figureLines(s: Summary): readonly LabelledText[] {
+function figureLines(s: Summary, isSession: boolean): readonly LabelledText[] {
   const balance = `${money(s.initial_balance)} -> ${money(s.final_balance)} (${signedPct(s.total_return_pct, 2)})`;
   const result = `${balance}, Sharpe ${fixed(s.annualized_sharpe)}, drawdown ${pct(s.max_drawdown_pct, 2)}`;
   return [
@@ -48,7 +55,7 @@ function figureLines(s: Summary): readonly LabelledText[] {
     ...(has(s, "costs_r") ? [["Costs", costsLine(s)] as const] : []),
     ...(has(s, "sides") ? [["Trades", tradesLine(s)] as const] : []),
     ...(has(s, "costs_r") && has(s, "expected_and_realized") ? edgeLines(s) : []),
-    ...(has(s, "expectation") ? sizeLines(s) : []),
+    ...(has(s, "expectation") ? sizeLines(s, isSession) : []),
     ...randomLines(s),
   ];
 }
@@ -106,15 +113,15 @@ function edgeLines({ mean_result_r: before, costs_r: costs, total_trades: trades
   return [["Edge", edge], ...(isClipped ? [["", clipped] as const] : [])];
 }
 
-/** How much memory reduced the trades. */
-function sizeLines({ expectation: bins, total_trades: trades }: Summary): LabelledText[] {
+/** How much memory reduced the trades, and what shows whether that helped. */
+function sizeLines({ expectation: bins, total_trades: trades }: Summary, isSession: boolean): LabelledText[] {
   const mean = meanSize(bins);
   if (mean === null) return [];
   const losing = bins.find(({ to }) => to === 0)?.trades ?? 0;
   const least = losing === 0 ? "" : `, ${MIN_SIZE} for the ${count(losing)} of ${count(trades)} expected to lose`;
   return [
     ["Sizes", `mean ${fixed(mean)} of full${least}`],
-    ["", "compare-memory with the same flags shows whether that helped"],
+    ["", `${isSession ? SESSIONS_COMPARED : "compare-memory with the same flags"} shows whether that helped`],
   ];
 }
 

@@ -125,6 +125,8 @@ describe("a line says", () => {
       "Sizes      mean 0.39 of full, 0.02 for the 2 of 4 expected to lose",
       "           compare-memory with the same flags shows whether that helped",
     ]);
+    const run = { summary: { ...summary, expectation: [half] }, memoryDir: "data/memory", state: "", isSession: true };
+    expect(renderSummary(run)).toContain("runs compare with a session without memory shows whether that helped");
     expect(lineOf("Sizes", { expectation: [half, full] })).toBe("Sizes      mean 0.75 of full");
     expect(lineOf("Sizes", { expectation: [] })).toBeUndefined();
   });
