@@ -2,9 +2,9 @@
 /** Shows what is remembered, verifies it, and repairs it. Only --repair takes the lock and writes. */
 import { readMemoryReport } from "../lib/maintenance/memory-report.ts";
 import { openToRead } from "../lib/memory/open-to-read.node.ts";
-import { shownPath } from "../lib/util/command-line.node.ts";
+import { scriptCommand, shownPath } from "../lib/util/command-line.node.ts";
 import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
-import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
+import { commandOnMemory, locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut, writeRaw } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import { understandsCodes } from "./cli/terminal.ts";
@@ -25,7 +25,7 @@ const COMMAND = {
     check: { type: "boolean", help: "verify every file by its checksum; write nothing" },
     repair: {
       type: "boolean",
-      help: "check, move damaged files to quarantine, rebuild caches; exit code 4 if something stays damaged",
+      help: "check, move damaged files to quarantine, rebuild caches; exit code 4 if something stays damaged or is lost",
     },
     ...SHARED_FLAGS,
   },
@@ -65,8 +65,9 @@ async function check(flags: Flags, signal: ScriptContext["signal"]): Promise<num
   const result = await checkMemory(await openToRead(memoryDir), { signal, onSteps: progress.update }).finally(
     progress.clear,
   );
-  if (flags.json) await writeJson(checkJson(memoryDir, result));
-  else await writeOut(renderCheck(memoryDir, result));
+  const checked = { memoryDir, runCommand: runCommandOn(flags) };
+  if (flags.json) await writeJson(checkJson(checked, result));
+  else await writeOut(renderCheck(checked, result));
   return exitCode(damagedIn(result), memoryDir);
 }
 
@@ -88,9 +89,18 @@ async function repair(flags: Flags, signal: ScriptContext["signal"]): Promise<nu
       },
     }),
   ).finally(progress.clear);
-  if (flags.json) await writeJson(repairJson(memory.dir, result));
-  else await writeOut(renderRepair(memory.dir, result));
-  return exitCode(damagedIn(result.after), memory.dir);
+  const repaired = { memoryDir: memory.dir, runCommand: runCommandOn(flags) };
+  if (flags.json) await writeJson(repairJson(repaired, result));
+  else await writeOut(renderRepair(repaired, result));
+  const code = exitCode(damagedIn(result.after), memory.dir);
+  if (result.lost.length === 0) return code;
+  warn(`${countOf(result.lost.length, "outcome")} lost from "${shownPath(memory.dir)}"`);
+  return EXIT_DAMAGED;
+}
+
+/** The command that makes a run of the memory that these flags name. */
+function runCommandOn(flags: Flags): (own: string) => string {
+  return (own) => commandOnMemory(`${scriptCommand("run-chunks")} ${own}`, flags);
 }
 
 function exitCode(damaged: readonly unknown[], memoryDir: string): number {

@@ -1,4 +1,5 @@
 import { isForeignStatistics, keptName } from "../memory/foreign-statistics.ts";
+import { outcomeFileName } from "../memory/outcome.ts";
 import type { MemoryReading } from "../memory/load.ts";
 import { type Sidecar, SIDECAR_FILE } from "../memory/sidecar.ts";
 import {
@@ -103,7 +104,8 @@ export async function checkVectors(storage: Storage, reading: MemoryReading): Pr
   return findings;
 }
 
-function checkSidecar(sidecar: Sidecar, { trades, digest }: MemoryReading): readonly Finding[] {
+function checkSidecar(sidecar: Sidecar, reading: MemoryReading): readonly Finding[] {
+  const { trades, digest } = reading;
   const findings: Finding[] = [];
   const outcomes = new Map(trades.map((trade) => [trade.id, trade]));
   // The next start reads these again, and outcomes of another size.
@@ -112,10 +114,17 @@ function checkSidecar(sidecar: Sidecar, { trades, digest }: MemoryReading): read
     return outcome?.crc32 === null && outcome.contentHash !== trade.contentHash;
   };
   if (sidecar.digest !== digest || sidecar.isOld || sidecar.trades.some(isChangedImport)) {
+    const here = new Set(trades.map(({ id }) => outcomeFileName(id)));
     const ids = new Set(sidecar.trades.map(({ id }) => id));
     const missing = trades.filter(({ id }) => !ids.has(id)).length;
     const lack = `has no vectors yet for ${missing} of ${trades.length} outcomes`;
-    findings.push(stale(SIDECAR_FILE, missing > 0 ? lack : "is of an earlier state"));
+    const damaged = new Set(reading.damaged.map(({ name }) => name));
+    const gone = sidecar.trades
+      .map(({ id }) => outcomeFileName(id))
+      .filter((name) => !here.has(name) && !damaged.has(name));
+    if (gone.length > 0)
+      findings.push(stale(SIDECAR_FILE, `still has outcomes that are gone: ${gone.length}, such as "${gone[0]!}"`));
+    else findings.push(stale(SIDECAR_FILE, missing > 0 ? lack : "is of an earlier state"));
   }
   const wrong = sidecar.trades.find((trade) => {
     const outcome = outcomes.get(trade.id);

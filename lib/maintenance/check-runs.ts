@@ -1,10 +1,12 @@
 import { outcomesDigest, RunFiles, RUNS_FOLDER, type StoredChunk } from "../backtest/run-files.ts";
+import { undefinedIfCorrupt } from "../errors.ts";
+import { outcomeFileName } from "../memory/outcome.ts";
 import type { Trade } from "../memory/trade.ts";
 import { LABELS_FILE, readLabels } from "../runs/labels.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { OnSteps, Pause } from "../util/async.ts";
-import { damagedFindings, type Finding } from "./finding.ts";
+import { damagedFindings, type Finding, type RunOfFile } from "./finding.ts";
 
 export interface CheckedRuns {
   readonly ids: readonly string[];
@@ -54,6 +56,41 @@ export async function checkRunFiles(
     ...damagedFindings(labels, "quarantine"),
   ];
   return { ids, chunks, findings };
+}
+
+/**
+ * Adds to each finding that a run can mend which run that is.
+ *
+ * @param trades As the sidecar has them: those of damaged outcomes, too.
+ */
+export async function withRuns(
+  storage: Storage,
+  findings: readonly Finding[],
+  { ids, trades }: { ids: readonly string[]; trades: readonly Trade[] },
+): Promise<readonly Finding[]> {
+  const makers = new Map(trades.map(({ id, runId }) => [outcomeFileName(id), runId]));
+  const found = new Map<string, RunOfFile>();
+  const result: Finding[] = [];
+  for (const finding of findings) {
+    const [folder, ofFolder] = finding.name.split("/");
+    const id = folder === RUNS_FOLDER ? ofFolder : makers.get(finding.name);
+    if (id === undefined || !finding.remedy.includes("run")) {
+      result.push(finding);
+      continue;
+    }
+    const run = found.get(id) ?? { id, ...(await daysOf(storage, id)), isStored: ids.includes(id) };
+    found.set(id, run);
+    result.push({ ...finding, run });
+  }
+  return result;
+}
+
+/** From the summary, which has a checksum, or the manifest: either may be what is damaged. */
+async function daysOf(storage: Storage, id: string): Promise<Pick<RunOfFile, "period" | "chunks">> {
+  const files = new RunFiles(storage, id);
+  const summary = await undefinedIfCorrupt(() => files.readSummary());
+  const key = summary ?? (await undefinedIfCorrupt(() => files.readManifestHead()));
+  return { period: key?.period, chunks: summary?.chunks };
 }
 
 /** Compares the outcomes of each run with those that its chunks committed. Names the first chunk of a run that differs. */

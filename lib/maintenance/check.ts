@@ -6,7 +6,7 @@ import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type Pause, pauseEvery } from "../util/async.ts";
 import { checkStatistics, checkVectors, readStatistics } from "./check-caches.ts";
-import { checkOutcomesOfRuns, checkRunFiles } from "./check-runs.ts";
+import { checkOutcomesOfRuns, checkRunFiles, withRuns } from "./check-runs.ts";
 import { damagedFindings, type Finding, type Remedy } from "./finding.ts";
 
 export interface CheckResult {
@@ -76,6 +76,7 @@ export async function checkOnce(storage: Storage, options: CheckOptions = {}): P
     ...(await checkStatistics(statistics, reading)),
     // An empty memory needs no caches.
   ].filter(({ damaged }) => damaged || trades.length + marks.length > 0);
+  const named = await withRuns(storage, findings, { ids: runs.ids, trades: sidecar?.trades ?? [] });
   return {
     outcomes: trades.length,
     unverified: trades.filter((trade) => trade.crc32 === null).length + checkedSnapshots.unsealed,
@@ -86,7 +87,7 @@ export async function checkOnce(storage: Storage, options: CheckOptions = {}): P
     vectors: sidecar?.trades.length ?? 0,
     quarantined: await filesBelow(storage, QUARANTINE_FOLDER),
     left_alone: reading.foreign,
-    findings: findings.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
+    findings: named.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
   };
 }
 

@@ -7,11 +7,24 @@ import type { DamagedFile } from "../storage/damaged-file.ts";
  */
 export type Remedy = "start" | "rebuild" | "run" | "quarantine" | "quarantine, run" | "person";
 
+/** The run that made a file. */
+export interface RunOfFile {
+  readonly id: string;
+  /** `<start>/<end>`, the end exclusive; `undefined` if none of its files says so. */
+  readonly period: string | undefined;
+  /** Such as `quarter`, if its summary says so. */
+  readonly chunks: string | undefined;
+  /** False if the run was pruned or removed. */
+  readonly isStored: boolean;
+}
+
 /** A file that is not as it should be. Its name is relative to the memory folder. */
 export interface Finding extends DamagedFile {
   /** False for a stale or missing cache: a crash leaves such files, and nothing is lost. */
   readonly damaged: boolean;
   readonly remedy: Remedy;
+  /** Of a file that its run can make again, as far as it is known. */
+  readonly run?: RunOfFile | undefined;
 }
 
 export function damagedFindings(files: readonly DamagedFile[], remedy: Remedy): readonly Finding[] {

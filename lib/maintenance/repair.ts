@@ -5,6 +5,7 @@ import {
   type StoredOutcomes,
   type ReadingOptions,
 } from "../memory/load.ts";
+import { idOfOutcomeFile } from "../memory/outcome.ts";
 import { openMemory, type OpenMemoryOptions } from "../memory/store.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isSameJson } from "../util/json.ts";
@@ -18,6 +19,8 @@ export interface RepairResult {
   /** Files that were moved to `quarantine/`. */
   readonly moved: readonly { readonly name: string; readonly to: string }[];
   readonly rebuilt: readonly string[];
+  /** Outcomes among those that were moved that no stored run misses, so that no later check finds them missing. */
+  readonly lost: readonly string[];
   /** Still has the findings that the repair could not heal. */
   readonly after: CheckResult;
 }
@@ -40,7 +43,11 @@ export async function repairMemory(storage: Storage, options: RepairOptions): Pr
   const rebuilt = before.findings
     .filter(({ name, remedy }) => (remedy === "start" || remedy === "rebuild") && !left.has(name))
     .map(({ name }) => name);
-  return { before, moved, rebuilt: [...new Set(rebuilt)], after };
+  const lost = before.findings.filter(
+    ({ name, remedy, run }) =>
+      idOfOutcomeFile(name) !== undefined && remedy === "quarantine, run" && run?.isStored !== true,
+  );
+  return { before, moved, rebuilt: [...new Set(rebuilt)], lost: lost.map(({ name }) => name), after };
 }
 
 /**

@@ -9,31 +9,55 @@ import { count, countOf } from "./numbers.ts";
 const REMEDIES: Readonly<Record<Remedy, string>> = {
   start: "the next command that writes rebuilds it, or --repair now",
   rebuild: "--repair rebuilds it",
-  run: "the same run-chunks command makes it again",
+  run: "the same run-chunks command makes it again, with any other flags that it had",
   quarantine: "--repair moves it to quarantine",
-  "quarantine, run": "--repair moves it to quarantine, then repeat the run-chunks command",
+  "quarantine, run":
+    "--repair moves it to quarantine, then repeat the run-chunks command, with any other flags that it had",
   person: "move it away if it is not yours, or repeat reset-providers --forget",
 };
 
-export function checkJson(memoryDir: string, result: CheckResult): object {
-  const { findings, ...read } = result;
-  return { memory_dir: memoryDir, ...read, damaged: damagedIn(result).length, findings: findings.map(findingJson) };
+/** Where a check looked, and the command that makes a run of that memory, by its own flags. */
+export interface CheckedMemory {
+  readonly memoryDir: string;
+  readonly runCommand: (flags: string) => string;
 }
 
-export function repairJson(memoryDir: string, repair: RepairResult): object {
-  const { before, moved, rebuilt, after } = repair;
+export function checkJson(memory: CheckedMemory, result: CheckResult): object {
+  const { findings, ...read } = result;
+  const damaged = damagedIn(result).length;
   return {
-    memory_dir: memoryDir,
-    damaged: damagedIn(before).length,
-    findings: before.findings.map(findingJson),
-    moved,
-    rebuilt,
-    left: after.findings.map(findingJson),
+    memory_dir: memory.memoryDir,
+    ...read,
+    damaged,
+    findings: findings.map((each) => findingJson(each, memory)),
   };
 }
 
-function findingJson({ name, damaged, problem, remedy }: Finding): object {
-  return { name, damaged, heals_itself: remedy === "start", problem, remedy: REMEDIES[remedy] };
+export function repairJson(memory: CheckedMemory, repair: RepairResult): object {
+  const { before, moved, rebuilt, lost, after } = repair;
+  return {
+    memory_dir: memory.memoryDir,
+    damaged: damagedIn(before).length,
+    findings: before.findings.map((each) => findingJson(each, memory)),
+    moved,
+    rebuilt,
+    lost,
+    left: after.findings.map((each) => findingJson(each, memory)),
+  };
+}
+
+function findingJson(finding: Finding, memory: CheckedMemory): object {
+  const { name, damaged, problem, remedy } = finding;
+  return { name, damaged, heals_itself: remedy === "start", problem, remedy: whatToDo(finding, memory) };
+}
+
+function whatToDo({ remedy, run }: Finding, { runCommand }: CheckedMemory): string {
+  if (run?.isStored === false) return "--repair moves it to quarantine; its run is not stored any more";
+  const [start, end] = run?.period?.split("/") ?? [];
+  // A session of serve has no end.
+  if (!start || !end) return REMEDIES[remedy];
+  const chunks = run?.chunks === undefined ? "" : ` --chunks ${run.chunks}`;
+  return `${REMEDIES[remedy]}: ${runCommand(`--start ${start} --end ${end}${chunks}`)}`;
 }
 
 /** Findings that mean a loss of data. */
@@ -41,22 +65,30 @@ export function damagedIn({ findings }: CheckResult): readonly Finding[] {
   return findings.filter((finding) => finding.damaged);
 }
 
-export function renderCheck(memoryDir: string, result: CheckResult): string {
-  return `${whatWasRead(memoryDir, result)}${findingLines(result)}${verdict(result)}`;
+export function renderCheck(memory: CheckedMemory, result: CheckResult): string {
+  return `${whatWasRead(memory, result)}${findingLines(result, memory)}${verdict(result)}`;
 }
 
-export function renderRepair(memoryDir: string, { before, moved, rebuilt, after }: RepairResult): string {
+export function renderRepair(memory: CheckedMemory, { before, moved, rebuilt, lost, after }: RepairResult): string {
   return [
-    whatWasRead(memoryDir, before),
-    findingLines(before),
+    whatWasRead(memory, before),
+    findingLines(before, memory),
     before.findings.length === 0 ? "Nothing to repair\n" : "\n",
     ...moved.map(({ name, to }) => `${paint("Moved", "green")}    ${name} to ${to}\n`),
     ...rebuilt.map((name) => `${paint("Rebuilt", "green")}  ${name}\n`),
-    after.findings.length === 0 ? "" : `\nNot repaired:\n${findingLines(after)}`,
+    ...lost.map((name) => `${paint("Lost", "red")}     ${name}${dayOf(name)}: no stored run makes it again\n`),
+    lost.length === 0 ? "" : "         a copy from a backup does, or the run-chunks command of that day\n",
+    after.findings.length === 0 ? "" : `\nNot repaired:\n${findingLines(after, memory)}`,
   ].join("");
 }
 
-function whatWasRead(memoryDir: string, result: CheckResult): string {
+/** The day of the decision, if the outcome's name has it. */
+function dayOf(name: string): string {
+  const [, year, month, day] = /^outcome_(\d{4})(\d\d)(\d\d)T/.exec(name) ?? [];
+  return day === undefined ? "" : ` of ${year}-${month}-${day}`;
+}
+
+function whatWasRead({ memoryDir }: CheckedMemory, result: CheckResult): string {
   const { outcomes, unverified, forget_marks: marks, snapshots, runs, chunks, vectors, quarantined } = result;
   const parts = [
     countOf(outcomes, "outcome"),
@@ -71,11 +103,11 @@ function whatWasRead(memoryDir: string, result: CheckResult): string {
   return `Read ${shownPath(memoryDir)}: ${parts.join(", ")}\n${imported}${aside}${others}`;
 }
 
-function findingLines({ findings }: CheckResult): string {
+function findingLines({ findings }: CheckResult, memory: CheckedMemory): string {
   return findings
-    .map(({ damaged, problem, remedy }) => {
-      const state = damaged ? paint("Damaged", "red") : "Stale  ";
-      return `${state}  ${problem}\n         ${REMEDIES[remedy]}\n`;
+    .map((finding) => {
+      const state = finding.damaged ? paint("Damaged", "red") : "Stale  ";
+      return `${state}  ${finding.problem}\n         ${whatToDo(finding, memory)}\n`;
     })
     .join("");
 }

@@ -214,8 +214,9 @@ describe("memory-stats", () => {
     expect(json).toMatchObject({ outcomes: 4, damaged: 1, findings: [{ name, damaged: true, heals_itself: false }] });
 
     const repaired = await run("--repair", "--json");
-    expect(repaired.code).toBe(0);
-    expect(JSON.parse(repaired.stdout)).toMatchObject({ moved: [{ name, to: `quarantine/${name}` }], left: [] });
+    expect([repaired.code, repaired.stderr]).toEqual([4, `warning: 1 outcome lost from "${folder}"\n`]);
+    const moved = [{ name, to: `quarantine/${name}` }];
+    expect(JSON.parse(repaired.stdout)).toMatchObject({ moved, lost: [name], left: [] });
     expect(await run("--check")).toMatchObject({
       code: 0,
       stdout: `Read ${folder}: 4 outcomes, 0 snapshots, 0 runs with 0 chunks, 4 vectors\nIn quarantine: 1 file\nEverything is intact\n`,
@@ -238,10 +239,34 @@ describe("memory-stats", () => {
       const { code, stdout, stderr } = await repair();
       expect([code, time, stderr]).toEqual([4, time, `warning: 1 damaged file in "${folder}"\n`]);
       expect(stdout).toContain("\nNot repaired:\nDamaged  Memory does not match ");
-      expect(stdout).toEndWith("\n         the same run-chunks command makes it again\n");
+      const command = `bun scripts/run-chunks.ts --start 2021-01-01 --end 2021-01-16 --chunks month --memory-dir ${folder}`;
+      expect(stdout).toEndWith(
+        `\n         the same run-chunks command makes it again, with any other flags that it had: ${command}\n`,
+      );
+      expect(stdout).not.toContain("Lost");
     }
-    expect((await run()).code).toBe(0);
+    // What it printed.
+    const printed = ["--start", "2021-01-01", "--end", "2021-01-16", "--chunks", "month", "--memory-dir", folder];
+    expect((await runScript("run-chunks.ts", printed)).code).toBe(0);
     expect(await repair()).toMatchObject({ code: 0, stdout: expect.stringContaining("Nothing to repair") });
+
+    // Without its run, nothing else tells that an outcome is missing.
+    const pruned = await runScript("runs.ts", ["remove", "latest", "--yes", "--memory-dir", folder]);
+    expect(pruned.code).toBe(0);
+    writeFileSync(join(folder, name), bytes);
+    const { code, stdout, stderr } = await repair();
+    expect([code, stderr]).toEqual([4, `warning: 1 outcome lost from "${folder}"\n`]);
+    expect(stdout).toContain("         --repair moves it to quarantine; its run is not stored any more\n");
+    const day = `${name.slice(8, 12)}-${name.slice(12, 14)}-${name.slice(14, 16)}`;
+    expect(stdout).toEndWith(
+      `\nLost     ${name} of ${day}: no stored run makes it again\n` +
+        "         a copy from a backup does, or the run-chunks command of that day\n",
+    );
+    const other = readdirSync(folder).find((each) => each.startsWith("outcome_"))!;
+    rmSync(join(folder, other));
+    expect((await runScript("memory-stats.ts", ["--check", "--memory-dir", folder])).stdout).toContain(
+      `Stale    "vectors.meta.json.gz" still has outcomes that are gone: 1, such as "${other}"\n`,
+    );
   });
 
   test("--check ends with 0 on vectors whose sidecar a kill kept from being written, and the next start heals them", async () => {
