@@ -66,3 +66,15 @@ test("names the modules of all cells once, and looks for none in a sweep without
   const without = writeSweep(base);
   expect(await modulesOf(await loadSweep(without.file, { label: (path) => path }))).toEqual([]);
 });
+
+test("the paths of cells are relative to the configuration, not to the sweep", async () => {
+  const { dir } = await sweepOnBars();
+  writeFileSync(join(dir, "sell.csv"), "timestamp,asset,action,confidence\n2018-03-05T00:00:00Z,AAA,SELL,70\n");
+  mkdirSync(join(dir, "sweeps"));
+  const file = join(dir, "sweeps", "own.yaml");
+  writeFileSync(file, 'base: ../config.yaml\ngrid: { "providers[1].path": [votes.csv, sell.csv] }\n');
+  const plan = await loadSweep(file, { label: (path) => path });
+  const [unset, same, other] = await idsOf(plan, dir);
+  expect(same).toBe(unset!);
+  expect(other).not.toBe(unset!);
+});
