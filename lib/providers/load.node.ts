@@ -25,6 +25,7 @@ import type { Secrets } from "./recorded/redact.ts";
 import { breakout, reversion, trend } from "./rules.ts";
 import { similarTrades } from "./similar-trades.ts";
 import { MAX_VOTES_BYTES, parseVotes } from "./read-votes.ts";
+import { withWaitNotes } from "./wait-notes.ts";
 import { assertBarsOfRun, type FileVotes, knownAtClose, votesFile } from "./votes-file.ts";
 
 const BUILT_IN = { trend, reversion, breakout, memory: similarTrades } as const;
@@ -197,7 +198,7 @@ async function loadVotes(
 async function importProvider(
   path: string,
   config: ModuleConfig,
-  { signal, secrets }: Pick<LoadProvidersOptions, "signal"> & { secrets: Secrets },
+  { signal, secrets, onNote = () => {} }: Pick<LoadProvidersOptions, "signal" | "onNote"> & { secrets: Secrets },
 ): Promise<Provider> {
   const { name, bars, confidence_scale: confidenceScale, on_error: onError } = config;
   const refusal = (found: string, cause?: unknown): CarryoverError =>
@@ -230,7 +231,8 @@ async function importProvider(
     { name, bars, vote: (situation, context) => vote(situation, context) as Answer | Promise<Answer> },
     { hide: (text) => secrets.hide(text) },
   );
-  return watchFirstAnswers(provider, { confidenceScale, stopsOnError: onError !== "abstain" });
+  const watched = watchFirstAnswers(provider, { confidenceScale, stopsOnError: onError !== "abstain" });
+  return withWaitNotes(watched, { onNote, signal });
 }
 
 /** The message of a failed import, with the place that Bun's `BuildMessage` has, and the file if it is another one. */
