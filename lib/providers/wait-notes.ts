@@ -8,7 +8,7 @@ interface WaitNotes {
   readonly afterMs?: number;
 }
 
-/** A provider that is named, once, if a vote takes long, or if the run is stopped while it is waited for. */
+/** A provider that is named, once, if a vote takes long, or if the user stops the run while it is waited for. */
 export function withWaitNotes(provider: Provider, { onNote, signal, afterMs = 30_000 }: WaitNotes): Provider {
   let isTold = false;
   return {
@@ -24,10 +24,15 @@ export function withWaitNotes(provider: Provider, { onNote, signal, afterMs = 30
         onNote(`Waiting for "${provider.name}": no vote yet on ${asset} as of ${new Date(timestamp).toISOString()}`);
       };
       const timer = setTimeout(tell, afterMs);
-      signal?.addEventListener("abort", tell, { once: true });
+      const stop = (): void => {
+        clearTimeout(timer);
+        // An error of the run has nothing to do with who is waited for then.
+        if (signal?.reason instanceof Error && signal.reason.name === "AbortError") tell();
+      };
+      signal?.addEventListener("abort", stop, { once: true });
       return Promise.resolve(answer).finally(() => {
         clearTimeout(timer);
-        signal?.removeEventListener("abort", tell);
+        signal?.removeEventListener("abort", stop);
       });
     },
   };

@@ -162,7 +162,11 @@ function assertToken({ headers }: IncomingMessage, token: string): void {
   const [a, b] = [given, token].map((text) => new TextEncoder().encode(sha256OfText(text)));
   if (timingSafeEqual(a!, b!)) return;
   const headersOf401 = { "www-authenticate": "Bearer" };
-  throw new Refused(401, "Unauthorized: found no valid token, expected the one that the server printed", headersOf401);
+  throw new Refused(
+    401,
+    "Unauthorized: found no valid token, expected CARRYOVER_TOKEN, or the one that the server printed",
+    headersOf401,
+  );
 }
 
 function bodyOf(request: IncomingMessage, requestMs: number): Promise<string> {

@@ -47,7 +47,12 @@ interface CommandSpec<Flags extends FlagSpecs> {
 
 /** The flags that all scripts take. */
 export const SHARED_FLAGS = {
-  config: { type: "string", value: "FILE", help: "configuration (default: ./config.yaml, else the project's)" },
+  config: {
+    type: "string",
+    value: "FILE",
+    help: "configuration (default: ./config.yaml, else the project's)",
+    looksLike: "\\.ya?ml$",
+  },
   set: {
     type: "string",
     value: "KEY=VALUE",

@@ -3,6 +3,7 @@
  * `process.exit` is never called: it would cut off what a slow pipe has not taken yet.
  */
 import { write, writeSync } from "node:fs";
+import { join } from "node:path";
 import { CarryoverError, type ErrorCode, messageOf } from "../../lib/errors.ts";
 import { HelpRequest } from "./args.ts";
 import { guardModules, ModuleFailure } from "./guard.ts";
@@ -33,6 +34,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   READ_ONLY: 1,
   IO: 1,
 };
+const LIBRARY_DIR = join(import.meta.dirname, "../../lib/");
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** The exit codes of a script that did its work, and found that something may not be read, is missing or damaged. */
@@ -139,10 +141,17 @@ function reportError(thrown: unknown, message?: string): number {
     return 1;
   }
   for (const line of (message ?? thrown.message).split("\n")) note(`error: ${line}`);
-  if (thrown instanceof ModuleFailure && thrown.cause instanceof Error) note(thrown.cause.stack ?? "");
+  if (thrown instanceof ModuleFailure && thrown.cause instanceof Error) note(framesOfModule(thrown.cause.stack ?? ""));
   const cause = thrown.cause === undefined ? "" : messageOf(thrown.cause);
   if (!thrown.message.includes(cause)) note(`  caused by: ${cause}`);
   return EXIT_CODES[thrown.code];
+}
+
+/** A stack without what called the module. */
+function framesOfModule(stack: string): string {
+  const lines = stack.split("\n");
+  const first = lines.findIndex((line) => line.includes(LIBRARY_DIR));
+  return lines.slice(0, first === -1 ? lines.length : first).join("\n");
 }
 
 /** Writes text for a person to stdout, like `writeRaw()`. */

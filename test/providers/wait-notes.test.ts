@@ -34,3 +34,10 @@ test("a provider that never votes is named where the run is stopped, and one tha
   stop.abort();
   expect(notes).toEqual([NOTE]);
 });
+
+test("a provider is not named where an error stops the run", async () => {
+  const stop = new AbortController();
+  const options = { onNote: () => expect.unreachable(), signal: stop.signal };
+  void withWaitNotes({ name: "mine", vote: () => new Promise(() => {}) }, options).vote(SITUATION, makeContext(0));
+  stop.abort(new Error("boom"));
+});

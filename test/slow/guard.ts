@@ -56,6 +56,7 @@ test.each([
     // The error's own stack follows.
     if (doing.includes("new Error"))
       expect(stderr).toMatch(/, expected the module to handle it\nError: boom\n +at .*odd\.ts:4:/);
+    expect(stderr).not.toContain("/lib/");
   },
 );
 

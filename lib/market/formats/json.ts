@@ -15,7 +15,7 @@ const INDEX_NAME = "__index_level_0__";
 
 /** Orders of the columns in rows without names; the first that fits all rows is taken. Bars that never move fit all. */
 const ARRAY_ORDERS = [
-  { format: "ccxt or freqtrade JSON", names: ["timestamp", "open", "high", "low", "close", "volume"] },
+  { format: "Binance, ccxt or freqtrade JSON", names: ["timestamp", "open", "high", "low", "close", "volume"] },
   { format: "Coinbase candles", names: ["timestamp", "low", "high", "open", "close", "volume"] },
   { format: "Bitfinex candles", names: ["timestamp", "open", "close", "high", "low", "volume"] },
 ] as const;

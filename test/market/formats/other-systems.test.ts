@@ -131,7 +131,7 @@ const FILES: readonly (readonly [what: string, text: string, format: string, opt
   [
     "Bitget's API: three volumes",
     '{"data":[["1609768800000","100","104","99","103","7","700","700"],["1609772400000","103","105","101","102","9","900","900"]]}',
-    "ccxt or freqtrade JSON",
+    "Binance, ccxt or freqtrade JSON",
   ],
   [
     "OANDA's API: prices in a map of their own",
@@ -168,7 +168,7 @@ const FILES: readonly (readonly [what: string, text: string, format: string, opt
   [
     "Bybit's API, newest first",
     '{"retCode":0,"result":{"list":[["1609772400000","103","105","101","102","9","1"],["1609768800000","100","104","99","103","7","1"]]}}',
-    "ccxt or freqtrade JSON",
+    "Binance, ccxt or freqtrade JSON",
   ],
   [
     "Bitstamp's API",

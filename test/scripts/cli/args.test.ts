@@ -82,6 +82,7 @@ describe("parseFlags()", () => {
     ["--as-of soon", "--as-of must be a date such as 2021-01-01"],
     ["--seed 1 --seed 2", "--seed was given twice"],
     ["one two", 'unexpected argument "two"'],
+    ["one my/eth.yaml", 'unexpected argument "my/eth.yaml"; did you mean --config my/eth.yaml?'],
     ["one 2021", 'unexpected argument "2021"; did you mean --year 2021?'],
   ])("refuses %s", (line, wanted) => {
     expect(() => parseFlags(line.split(" "), spec)).toThrow(wanted);
