@@ -2,7 +2,7 @@ import type { Answer, BarSeries } from "../types.ts";
 import { badData, quote } from "../market/bar.ts";
 import { commonSpacing, endOfBar } from "../market/spacing.ts";
 import { firstIndex } from "../util/sorted.ts";
-import { timeframeName } from "../util/time.ts";
+import { DAY_MS, HOUR_MS, timeframeName } from "../util/time.ts";
 import { abstain, type Provider } from "./provider.ts";
 
 /** The error of an asset's decisions before its first vote. */
@@ -44,6 +44,13 @@ export function knownAtClose(votes: FileVotes, series: ReadonlyMap<string, BarSe
 const MIN_REGULAR_ROWS = 10;
 const MIN_REGULAR_SHARE = 0.5;
 
+/** Fewer changes of an asset's vote may fall on the same hour by chance. */
+const MIN_CHANGES = 20;
+const MIN_SAME_HOUR_SHARE = 0.95;
+
+/** Bars whose votes are often filled to shorter ones, longest first. */
+const LONGER_BARS_MS = [24, 12, 8, 6, 4, 2, 1].map((hours) => hours * HOUR_MS);
+
 /**
  * Refuses votes that are stamped with the starts of bars of another length than the run's: from longer ones they would count too early.
  *
@@ -55,17 +62,49 @@ export function assertBarsOfRun(
   { file, assets, timeframeMs }: { file: string; assets: readonly string[]; timeframeMs: number },
 ): void {
   for (const asset of assets) {
-    const times = (votes.get(asset) ?? []).map(({ timestamp }) => timestamp);
-    const { spacing = timeframeMs, share = 0 } = commonSpacing([times]) ?? {};
-    if (times.length < MIN_REGULAR_ROWS || share < MIN_REGULAR_SHARE || spacing === timeframeMs) continue;
-    if (spacing % 60_000 !== 0) continue;
-    const [own, ofRun] = [timeframeName(spacing), timeframeName(timeframeMs)];
-    const found = `votes on ${quote(asset)} that are ${own} apart, with stamp: bar_start in a run on bars of ${ofRun}`;
+    const ofAsset = votes.get(asset) ?? [];
+    const spacing = usualSpacing(ofAsset);
+    const isSpaced = spacing !== undefined && spacing !== timeframeMs && spacing % 60_000 === 0;
+    const otherMs = isSpaced ? spacing : filledFrom(ofAsset, timeframeMs);
+    if (otherMs === undefined) continue;
+    const [own, ofRun] = [timeframeName(otherMs), timeframeName(timeframeMs)];
+    const apart = isSpaced ? `that are ${own} apart` : `whose changes are nearly all multiples of ${own} apart`;
+    const found = `votes on ${quote(asset)} ${apart}, with stamp: bar_start in a run on bars of ${ofRun}`;
     const expected =
       `the length of their bars in the provider's configuration: bar: ${own}, ` +
       `or bar: ${ofRun} if each vote was known ${ofRun} after its time`;
     throw badData({ file }, { found, expected });
   }
+}
+
+/** How far apart most rows are, in ms. */
+function usualSpacing(votes: readonly FileVote[]): number | undefined {
+  if (votes.length < MIN_REGULAR_ROWS) return undefined;
+  const common = commonSpacing([votes.map(({ timestamp }) => timestamp)]);
+  return common !== undefined && common.share >= MIN_REGULAR_SHARE ? common.spacing : undefined;
+}
+
+/**
+ * The length of longer bars, in ms, whose votes fill the rows of the run's bars: nearly all changes are whole such bars apart.
+ *
+ * Changes in the last of the run's bars within a longer one are innocent. They are known when the longer bar ends, like those of decisions every
+ * four hours. Bars of a day begin at any midnight of the world, so all other hours are suspect. Shorter bars begin at multiples of their length.
+ */
+function filledFrom(votes: readonly FileVote[], timeframeMs: number): number | undefined {
+  const changes = votes.filter(({ answer: { action, confidence } }, i) => {
+    const before = votes[i - 1]?.answer;
+    return before !== undefined && (before.action !== action || before.confidence !== confidence);
+  });
+  if (changes.length < MIN_CHANGES) return undefined;
+  return LONGER_BARS_MS.find((barMs) => {
+    if (barMs <= timeframeMs || barMs % timeframeMs !== 0) return false;
+    const counts = new Map<number, number>();
+    for (const { timestamp } of changes) counts.set(timestamp % barMs, (counts.get(timestamp % barMs) ?? 0) + 1);
+    const [first] = [...counts].toSorted(([, a], [, b]) => b - a);
+    const [offsetMs, count] = first!;
+    if (count < MIN_SAME_HOUR_SHARE * changes.length) return false;
+    return barMs === DAY_MS ? offsetMs !== barMs - timeframeMs : offsetMs === 0;
+  });
 }
 
 /**

@@ -149,4 +149,48 @@ describe("assertBarsOfRun()", () => {
   ])("takes %s", (_, hours) => {
     expect(() => check(votesAtHours(hours))).not.toThrow();
   });
+
+  describe("where rows are as far apart as the run's bars", () => {
+    /** Votes on A at each hour, which change between BUY and SELL at hours after Monday 00:00. */
+    const changingAt = (hours: readonly number[]): FileVotes => {
+      const rows = votesAtHours(Array.from({ length: hours.at(-1)! + 2 }, (_, hour) => hour)).get("A")!;
+      let isBuy = true;
+      const votes = rows.map((row, hour) => {
+        if (hours.includes(hour)) isBuy = !isBuy;
+        return { ...row, answer: { action: isBuy ? "BUY" : "SELL", confidence: 50 } as const };
+      });
+      return new Map([["A", votes]]);
+    };
+    const twenty = (hourOf: (i: number) => number): number[] => Array.from({ length: 20 }, (_, i) => hourOf(i));
+
+    test("refuses a momentum of daily closes that is filled to hours, until it is moved to the hour at which the day ends", () => {
+      // Closes go up for two days and down for one, so the momentum changes on two of three days.
+      const days = Array.from({ length: 31 }, (_, day) => day).filter((day) => day > 0 && day % 3 !== 1);
+      const hours = days.map((day) => day * 24);
+      expect(() => check(changingAt(hours))).toThrow(
+        'Cannot read "votes.csv": found votes on "A" whose changes are nearly all multiples of 1d apart, with stamp: bar_start in a run on bars ' +
+          "of 1h, expected the length of their bars in the provider's configuration: bar: 1d, or bar: 1h if each",
+      );
+      expect(() => check(changingAt(hours.map((hour) => hour - 1)))).not.toThrow();
+    });
+
+    test("refuses days of New York, which begin at 05:00, and bars of four hours", () => {
+      expect(() => check(changingAt(twenty((i) => 24 * i + 5)))).toThrow("multiples of 1d apart");
+      expect(() => check(changingAt(twenty((i) => 4 * (i + 1))))).toThrow("multiples of 4h apart");
+    });
+
+    test("refuses one other change of 20, but not two", () => {
+      const hours = twenty((i) => 24 * (i + 1));
+      expect(() => check(changingAt([...hours.slice(0, -1), 487]))).toThrow("multiples of 1d apart");
+      expect(() => check(changingAt([...hours.slice(0, -2), 465, 487]))).not.toThrow();
+    });
+
+    test.each([
+      ["changes at any hour", twenty((i) => 3 * i + (i % 2))],
+      ["changes that are known at decisions every four hours", twenty((i) => 4 * i + 3)],
+      ["19 changes at the same hour", twenty((i) => 24 * (i + 1)).slice(1)],
+    ])("takes %s", (_, hours) => {
+      expect(() => check(changingAt(hours))).not.toThrow();
+    });
+  });
 });
