@@ -70,6 +70,7 @@ async function checkConfigured(
     baseDir,
     memoryDir,
     repairCommand: commandOnMemory(`${scriptCommand("memory-stats")} --repair`, flags),
+    runCommand: (own) => commandOnMemory(`${scriptCommand("run-chunks")} ${own}`, flags),
     findLost: () => findLost(memoryDir, backupDir),
     nowMs: Date.now(),
     signal,

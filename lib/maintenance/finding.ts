@@ -27,6 +27,14 @@ export interface Finding extends DamagedFile {
   readonly run?: RunOfFile | undefined;
 }
 
+/** The flags of `run-chunks` that name a run's period and chunks; `undefined` if they are not known, or for a session of serve. */
+export function flagsOfRun(run: RunOfFile | undefined): string | undefined {
+  const [start, end] = run?.period?.split("/") ?? [];
+  // A session has no end.
+  if (!start || !end) return undefined;
+  return `--start ${start} --end ${end}${run?.chunks === undefined ? "" : ` --chunks ${run.chunks}`}`;
+}
+
 export function damagedFindings(files: readonly DamagedFile[], remedy: Remedy): readonly Finding[] {
   return files.map(({ name, problem }) => ({ name, damaged: true, problem, remedy }));
 }

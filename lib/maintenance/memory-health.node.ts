@@ -4,7 +4,7 @@ import { CarryoverError } from "../errors.ts";
 import { attempt } from "../storage/fs.node.ts";
 import type { OnSteps } from "../util/async.ts";
 import { shellWord } from "../util/names.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, flagsOfRun } from "./finding.ts";
 import { failureOf, type HealthCheck, ok } from "./health.ts";
 
 export interface MemoryHealthOptions {
@@ -12,6 +12,8 @@ export interface MemoryHealthOptions {
   readonly memoryDir: string;
   /** The command that repairs it. */
   readonly repairCommand: string;
+  /** The command that makes a run in it, with flags of its own. */
+  readonly runCommand: (flags: string) => string;
   /** Looks for a backup with outcomes. Called only if memory has none. */
   readonly findLost: () => Promise<LostMemory | undefined>;
   readonly signal: AbortSignal;
@@ -43,7 +45,7 @@ export async function checkMemoryFolder(options: MemoryHealthOptions): Promise<H
 }
 
 async function lookAt({ memoryDir, ...options }: MemoryHealthOptions): Promise<HealthCheck> {
-  const { repairCommand, findLost } = options;
+  const { findLost } = options;
   const stat = attempt("read", memoryDir, () => fs.statSync(memoryDir, { throwIfNoEntry: false }));
   if (stat === undefined)
     return lostMemory(memoryDir, await findLost()) ?? ok(NAME, "none yet; a run makes it", memoryDir);
@@ -53,7 +55,7 @@ async function lookAt({ memoryDir, ...options }: MemoryHealthOptions): Promise<H
   const damaged = findings.filter((finding) => finding.damaged);
   if (damaged.length > 0) {
     const found = `damaged files: ${damaged.length}, such as: ${damaged[0]!.problem}`;
-    return { name: NAME, state: "damaged", found, folder: memoryDir, cure: cureOf(damaged, repairCommand) };
+    return { name: NAME, state: "damaged", found, folder: memoryDir, cure: cureOf(damaged, options) };
   }
   const lost = outcomes === 0 ? lostMemory(memoryDir, await findLost()) : undefined;
   return lost ?? ok(NAME, `sound: outcomes ${outcomes}, runs ${runs}`, memoryDir);
@@ -70,11 +72,15 @@ function lostMemory(folder: string, lost: LostMemory | undefined): HealthCheck |
 }
 
 /** The first thing to do: what is left after a repair, only a run or a person can mend. */
-function cureOf(damaged: readonly Finding[], repairCommand: string): string {
+function cureOf(
+  damaged: readonly Finding[],
+  { repairCommand, runCommand }: Pick<MemoryHealthOptions, "repairCommand" | "runCommand">,
+): string {
   if (damaged.some(({ remedy }) => remedy !== "run" && remedy !== "person")) return repairCommand;
-  return damaged.some(({ remedy }) => remedy === "run")
-    ? "repeat the run-chunks command of that run"
-    : "move the file away if it is not yours, or repeat reset-providers --forget";
+  const ofRun = damaged.find(({ remedy }) => remedy === "run");
+  if (ofRun === undefined) return "move the file away if it is not yours, or repeat reset-providers --forget";
+  const flags = flagsOfRun(ofRun.run);
+  return flags === undefined ? "repeat the run-chunks command of that run" : runCommand(flags);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What memory-stats prints about a check and a repair. */
 import type { CheckResult } from "../../lib/maintenance/check.ts";
-import type { Finding, Remedy } from "../../lib/maintenance/finding.ts";
+import { type Finding, flagsOfRun, type Remedy } from "../../lib/maintenance/finding.ts";
 import type { RepairResult } from "../../lib/maintenance/repair.ts";
 import { shownPath } from "../../lib/util/command-line.node.ts";
 import { paint } from "../cli/terminal.ts";
@@ -53,11 +53,8 @@ function findingJson(finding: Finding, memory: CheckedMemory): object {
 
 function whatToDo({ remedy, run }: Finding, { runCommand }: CheckedMemory): string {
   if (run?.isStored === false) return "--repair moves it to quarantine; its run is not stored any more";
-  const [start, end] = run?.period?.split("/") ?? [];
-  // A session of serve has no end.
-  if (!start || !end) return REMEDIES[remedy];
-  const chunks = run?.chunks === undefined ? "" : ` --chunks ${run.chunks}`;
-  return `${REMEDIES[remedy]}: ${runCommand(`--start ${start} --end ${end}${chunks}`)}`;
+  const flags = flagsOfRun(run);
+  return flags === undefined ? REMEDIES[remedy] : `${REMEDIES[remedy]}: ${runCommand(flags)}`;
 }
 
 /** Findings that mean a loss of data. */

@@ -42,6 +42,7 @@ async function checkNamed(
     baseDir: options.baseDir ?? PROJECT_DIR,
     memoryDir: join(tmpdir(), "carryover-no-memory"),
     repairCommand: "",
+    runCommand: (flags) => flags,
     findLost: async () => undefined,
     nowMs: options.nowMs ?? Date.now(),
     signal: new AbortController().signal,
