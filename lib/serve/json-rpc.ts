@@ -33,7 +33,7 @@ export interface RpcError {
 }
 
 /** A method that does not exist. */
-export class UnknownMethod extends Error {}
+export class UnknownMethod extends CarryoverError {}
 
 /** What answers requests. */
 export interface RpcHandler {

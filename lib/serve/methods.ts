@@ -126,6 +126,7 @@ export class MethodCalls {
       const meant = closest(name, BY_NAME.keys());
       const expected = meant === undefined ? `one of ${[...BY_NAME.keys()].join(", ")}` : JSON.stringify(meant);
       throw new UnknownMethod(
+        "BAD_USAGE",
         `Cannot call ${JSON.stringify(name.slice(0, 100))}: found no such method, expected ${expected}`,
       );
     }

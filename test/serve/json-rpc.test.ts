@@ -11,7 +11,7 @@ const HANDLER: RpcHandler = {
     if (method === "refuse") throw new ParamError("Cannot refuse: found x for y, expected z", { field: "y" });
     if (method === "lock") throw new CarryoverError("LOCKED", "Cannot write");
     if (method === "break") throw new TypeError("undefined is not a function");
-    throw new UnknownMethod("Cannot call it");
+    throw new UnknownMethod("BAD_USAGE", "Cannot call it");
   },
   onBug: (error) => bugs.push(error),
 };
