@@ -12,7 +12,7 @@ const keyOf = (period: string, hash: string): RunKey => ({
   config: { backtest: { chunks: "quarter" }, providers: [{ name: "don", type: "module", path: "donchian.js" }] },
   seed: 1,
   files: { "donchian.js": hash },
-  bars: {},
+  bars: { AAA: "hash" },
   market: "bars",
   embedder: "words",
   base: [],
@@ -50,6 +50,13 @@ describe("the start of a run says", () => {
     expect(notesOf([...gone, ...tradesOf(FIRST, 2), ...tradesOf(SECOND, 3)], ["new", "new"])).toEqual([
       "Remembers trades of 4 runs: 3 of bbbbbbbbbbbb (2021-01-01 to 2021-07-01), " +
         "2 of aaaaaaaaaaaa (2021-01-01 to 2021-07-01), 1 of cccccccccccc and 1 more run",
+    ]);
+  });
+
+  test("how many are of assets that it does not trade", () => {
+    const other = ["GOLD", "OIL", "OIL"].map((asset, i) => trade("2021Q1", i, { runId: FIRST, asset }));
+    expect(notesOf([...tradesOf(FIRST, 2), ...other], ["new", "new"])).toEqual([
+      "Remembers 3 trades of GOLD, OIL, which this run does not trade. --memory-dir begins afresh",
     ]);
   });
 

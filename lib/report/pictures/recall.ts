@@ -47,7 +47,7 @@ export function recallPicture({ decisions, outcomes, longRById }: ReportData): P
     id: "recall",
     title,
     note:
-      `Left: for ${nearest.length > MAX_DOTS ? "some of the trades" : "each trade"}, but the 2 % like nothing before, the most similar one, and what being long in that one earned. Right: how often a trade ` +
+      `Left: a point is ${nearest.length > MAX_DOTS ? "one of some trades" : "a trade"}; its height is what being long earned in the most similar trade before. The 2 % that are like nothing before are left out. Right: how often a trade ` +
       "and a recalled one would have paid the same side, by similarity, with 95 % intervals. At 50 % recall says nothing; " +
       "pairs share trades, so the intervals are too narrow.",
     legend: [
