@@ -72,10 +72,19 @@ const HELLO = JSON.stringify({
 });
 const SERVER = [process.execPath, join(PROJECT_DIR, "scripts/serve.ts"), "--mcp", "--memory-dir"];
 
+/** Writes to a server that may have ended. */
+async function send(stdin: Bun.FileSink, text: string): Promise<void> {
+  try {
+    stdin.write(text);
+    await stdin.flush();
+  } catch {
+    // It reads no more.
+  }
+}
+
 test("a message of more than 10 MiB ends the server, which says so", async () => {
   const child = Bun.spawn([...SERVER, join(temporaryFolder("mcp"), "memory")], { stdin: "pipe", stderr: "pipe" });
-  child.stdin.write(`${HELLO}\n${"x".repeat(11 << 20)}`);
-  void Promise.resolve(child.stdin.flush()).catch(() => {});
+  void send(child.stdin, `${HELLO}\n${"x".repeat(11 << 20)}`);
   expect(await child.exited).toBe(4);
   expect(await new Response(child.stderr).text()).toContain("expected a smaller message");
 });
@@ -84,10 +93,7 @@ test("a client that reads no more ends the server", async () => {
   const program = `{ "$@"; echo "code $?" >&2; } | head -n 1 >/dev/null`;
   const command = ["sh", "-c", program, "sh", ...SERVER, join(temporaryFolder("mcp"), "memory")];
   const child = Bun.spawn(command, { stdin: "pipe", stderr: "pipe" });
-  const asks = setInterval(() => {
-    child.stdin.write(`${HELLO}\n`);
-    void Promise.resolve(child.stdin.flush()).catch(() => {});
-  }, 50);
+  const asks = setInterval(() => void send(child.stdin, `${HELLO}\n`), 50);
   const told = await new Response(child.stderr).text();
   clearInterval(asks);
   expect(told).toBe("code 0\n");

@@ -20,13 +20,16 @@ export function startServer(memoryDir: string, runtime: readonly string[] = [pro
   const child = Bun.spawn(args, { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
   const open = new Map<number, PromiseWithResolvers<Record<string, unknown>>>();
   let last = 0;
+  const send = async (line: string): Promise<void> => {
+    child.stdin.write(line);
+    await child.stdin.flush();
+  };
   void readAnswers(child.stdout, open);
   return {
     call: (method, params) => {
       const answer = Promise.withResolvers<Record<string, unknown>>();
       open.set(++last, answer);
-      child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id: last, method, params })}\n`);
-      void child.stdin.flush();
+      send(`${JSON.stringify({ jsonrpc: "2.0", id: last, method, params })}\n`).catch(answer.reject);
       return answer.promise;
     },
     kill: () => child.kill("SIGKILL"),
