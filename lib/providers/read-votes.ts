@@ -93,6 +93,7 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   const times = new RowTimes(options.timezone);
   const votes = new Map<string, FileVote[]>();
   let flat: string | undefined;
+  let hasSell = false;
   const blanks: { readonly asset: string; readonly timestamp: number; readonly at: FilePosition }[] = [];
   while (rows.next()) {
     const timestamp = times.read(rows, TIMESTAMP);
@@ -104,6 +105,7 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
     const written = rows.text(ACTION);
     const action = actionOf(written) ?? rows.refuse(ACTION, ACTION_FORM);
     if (action === "HOLD" && !/^hold$/i.test(written)) flat ??= written;
+    hasSell ||= action === "SELL";
     const vote = { timestamp, answer: { action, confidence: confidences?.next() ?? VOTE_CONFIDENCE } };
     const ofAsset = votes.get(asset);
     if (ofAsset === undefined) votes.set(asset, [vote]);
@@ -113,7 +115,8 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   confidences?.assertScale();
   if (times.isUtcAssumed) onNote?.("has times that state no zone, taken as UTC: timezone names another");
   if (flat !== undefined && options.closeOnHold !== true) {
-    onNote?.(`has ${quote(flat)}, which closes no position; with backtest.risk.close_on_hold: true it does`);
+    const label = Number(flat) === 0 && !hasSell ? ". It has no -1: if 0 is a label that means down, write -1" : "";
+    onNote?.(`has ${quote(flat)}, which closes no position; with backtest.risk.close_on_hold: true it does${label}`);
   }
   // The sort is stable, so votes of the same time keep the order of their lines.
   for (const ofAsset of votes.values()) ofAsset.sort((a, b) => a.timestamp - b.timestamp);

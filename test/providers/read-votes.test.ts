@@ -138,7 +138,7 @@ describe("parseVotesCsv() takes times without a zone", () => {
 describe("parseVotesCsv() notes that a HOLD closes no position", () => {
   const noteOf = (written: string, closeOnHold?: boolean): string | undefined => {
     const notes: string[] = [];
-    const text = `${HEADER}\n2021-01-01T00:00Z,A,1,60\n2021-01-02T00:00Z,A,${written},60\n`;
+    const text = `${HEADER}\n2021-01-01T00:00Z,A,-1,60\n2021-01-02T00:00Z,A,${written},60\n`;
     parse(text, { closeOnHold, onNote: (note) => notes.push(note) });
     return notes.join();
   };
@@ -147,6 +147,17 @@ describe("parseVotesCsv() notes that a HOLD closes no position", () => {
     expect(noteOf(written)).toBe(
       `has "${written}", which closes no position; with backtest.risk.close_on_hold: true it does`,
     );
+  });
+
+  test("and may be a classifier's label for down, where there is no -1 beside it", () => {
+    const noteOnLabels = (flat: string): string => {
+      const notes: string[] = [];
+      const lines = `2021-01-01T00:00Z,A,1\n2021-01-02T00:00Z,A,${flat}\n`;
+      parse(`timestamp,asset,signal\n${lines}`, { onNote: (note) => notes.push(note) });
+      return notes.join();
+    };
+    expect(noteOnLabels("0")).toEndWith("true it does. It has no -1: if 0 is a label that means down, write -1");
+    expect(noteOnLabels("flat")).toEndWith("true it does");
   });
 
   test("but not where it is called one, or where it does", () => {
