@@ -23,14 +23,20 @@ const ALIASES = {
 const STAMPS =
   "stamp: bar_start for starts of bars, as pandas labels them, or stamp: known_at for when each vote was known";
 
+/** Under `time`, as `timestamp` would say that these are the times when votes were known. */
+const LONG_FORM = 'df.stack().rename_axis(["time", "asset"]).rename("position").to_csv("votes.csv")';
+
 /** The columns of a file of votes. */
-function columnsOf({ column, stamp }: VotesFileOptions): WantedColumns {
+function columnsOf({ column, stamp, assets = [] }: VotesFileOptions): WantedColumns {
   return {
     columns: ["timestamp", column?.toLowerCase() ?? "action"],
     optional: ["asset", "confidence"],
     aliases: ALIASES,
     advice: (missing, names) => {
       if (missing !== "action") return "";
+      if (names.some((name) => assets.includes(name))) {
+        return `, and the assets in a column "asset"; pandas writes such rows by ${LONG_FORM}`;
+      }
       const needsStamp = stamp === undefined && !names.some((name) => name.toLowerCase() === "timestamp");
       const named = ", or the one that column: names in the provider's configuration";
       return `${named}${needsStamp ? `; its times need ${STAMPS}` : ""}`;

@@ -253,6 +253,15 @@ describe("parseVotesCsv() refuses what may mean two things:", () => {
     expect(message).toContain("stamp: known_at");
   });
 
+  test("a column for each asset, and says how pandas writes a row for each asset", () => {
+    const text = "timestamp,BTCUSD,ETHUSD\n2021-01-01,1,-1\n";
+    expect(refusal(text, { assets: ["ETHUSD"] })).toBe(
+      'found the columns "timestamp,BTCUSD,ETHUSD" in line 1, expected a column "action", "signal", "position", "side" or "direction", ' +
+        'and the assets in a column "asset"; pandas writes such rows by ' +
+        'df.stack().rename_axis(["time", "asset"]).rename("position").to_csv("votes.csv")',
+    );
+  });
+
   test("two columns that may be the action", () => {
     expect(refusal("timestamp,asset,signal,position\n2021-01-01,A,1,1\n")).toBe(
       'found the columns "signal" and "position" in line 1, expected one of them, or a column "action", or the one that column: names in the provider\'s configuration',
