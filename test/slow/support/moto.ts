@@ -1,13 +1,14 @@
 /** A server of S3 for tests: moto (PyPI `moto[server]`), whose `moto_server` must be on the PATH. */
 import { afterAll, beforeAll } from "bun:test";
 import type { S3Options } from "../../../lib/storage/s3-bucket.ts";
+import { freePort } from "./free-port.ts";
 
 /** Its path, `null` if it is missing. */
 export const MOTO: string | null = Bun.which("moto_server");
 
 /** Starts a server before the tests of a block, with one bucket, and ends it after them. */
 export function startMoto(): S3Options & { readonly endpoint: string } {
-  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const port = freePort();
   const at = {
     endpoint: `http://127.0.0.1:${port}`,
     bucket: "trading",

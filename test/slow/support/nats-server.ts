@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, statSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
+import { freePort } from "./free-port.ts";
 
 export const NATS_SERVER: string | null = Bun.which("nats-server");
 
@@ -14,7 +15,7 @@ export class NatsServer {
   #child: Bun.Subprocess | undefined;
 
   constructor(base: string, flags: readonly string[] = []) {
-    this.port = 20_000 + Math.floor(Math.random() * 20_000);
+    this.port = freePort();
     this.url = `nats://127.0.0.1:${this.port}`;
     this.#store = mkdtempSync(join(base, "nats-"));
     this.#flags = flags;
