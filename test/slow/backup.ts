@@ -24,7 +24,7 @@ interface Fixture {
   readonly backup: (...args: string[]) => Promise<ScriptResult>;
 }
 
-/** A memory of three outcomes. With `backups`, two backups of April 2021; the second has a forget mark and a label. */
+/** A memory of three outcomes. With `backups`, two backups of April 2021; the second has a forget mark. */
 async function fixture(options: { backups: boolean }): Promise<Fixture> {
   const root = join(base, String((folders += 1)));
   const memoryDir = join(root, "memory");
@@ -33,7 +33,7 @@ async function fixture(options: { backups: boolean }): Promise<Fixture> {
   if (options.backups) {
     await createBackup({ memoryDir, backupDir, now: new Date("2021-04-01T06:00:00Z") });
     writeFileSync(join(memoryDir, "forget_655c28cd.json"), '{"provider":"trend","before":"2021-01-01T00:00:00.000Z"}');
-    await createBackup({ memoryDir, backupDir, now: new Date("2021-04-02T06:00:00Z"), label: "before the switch" });
+    await createBackup({ memoryDir, backupDir, now: new Date("2021-04-02T06:00:00Z") });
   }
   return { memoryDir, backupDir, backup: (...args) => runScript("backup.ts", ["--memory-dir", memoryDir, ...args]) };
 }
