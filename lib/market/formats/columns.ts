@@ -32,6 +32,7 @@ const TIMES = [
   "tsevent",
   "bartime",
   "ts",
+  "dt",
   "ticks",
   "t",
   "date",

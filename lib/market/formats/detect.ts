@@ -4,6 +4,7 @@ import { closest } from "../../util/closest.ts";
 import { badData, quote } from "../bar.ts";
 import { isArrow, readArrowTable } from "./arrow.ts";
 import { binance } from "./binance.ts";
+import { priceColumns } from "./columns.ts";
 import { cryptoDataDownload } from "./cryptodatadownload.ts";
 import { databento } from "./databento.ts";
 import { dukascopy } from "./dukascopy.ts";
@@ -102,7 +103,7 @@ async function readOne(file: SourceFile, { format, asset }: ReadOptions): Promis
     const layout = each.layoutOf(table, asset);
     if (layout !== undefined) return readTable(table, layout);
   }
-  throw notRecognised(name, columnsOf(table), format);
+  throw format === undefined ? unknownTable(table) : notRecognised(name, columnsOf(table), format);
 }
 
 /** What the first bytes of other binary files say. */
@@ -118,12 +119,19 @@ function knownBinary(bytes: Uint8Array): string | undefined {
 function readPlain(table: Table, options: { format: string; asset: string; zone?: string }): ForeignBars {
   const { asset, ...about } = options;
   const layout = plainTable.layoutOf(table, asset);
-  if (layout === undefined) throw notRecognised(table.file, columnsOf(table));
+  if (layout === undefined) throw unknownTable(table);
   return readTable(table, { ...layout, ...about });
 }
 
 function columnsOf({ names, rows }: Table): string {
   return names === undefined ? `columns like ${quote(String(rows[0]))}` : `the columns ${quote(names.join(","))}`;
+}
+
+function unknownTable(table: Table): CarryoverError {
+  if (priceColumns(table.names ?? []) === undefined) return notRecognised(table.file, columnsOf(table));
+  const expected =
+    'a column of times beside the prices, called "timestamp", "datetime", "date", "time", "dt" or "unix"';
+  return badData({ file: table.file }, { found: columnsOf(table), expected: `${expected} (docs/FORMATS.md)` });
 }
 
 function notRecognised(file: string, found: string, format?: string): CarryoverError {

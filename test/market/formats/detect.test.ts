@@ -92,6 +92,12 @@ describe("a family that the fixtures have no file of", () => {
     text: string | Uint8Array,
     options?: Partial<ImportOptions> & { name?: string },
   ])[] = [
+    [
+      "a table of one-letter prices before the times in dt",
+      "table",
+      "UTC",
+      lines((row) => `${prices(row)},${row[5]},${iso(row[0])}`, "o,h,l,c,v,dt"),
+    ],
     ["Kraken OHLCVT", "Kraken OHLCVT", "UTC", lines((row) => `${row[0] / 1000},${prices(row)},${row[5]},12`)],
     [
       "Kraken with a VWAP",
@@ -343,6 +349,11 @@ describe("what is not bars is refused with what was found", () => {
       "other columns",
       "timestamp,price_a,price_b,x,y\n1,2,3,4,5\n",
       'found the columns "timestamp,price_a,price_b,x,y"',
+    ],
+    [
+      "prices without a time that is known",
+      "when,o,h,l,c\n2021-01-01,1,2,1,2\n",
+      'found the columns "when,o,h,l,c", expected a column of times beside the prices, called "timestamp", "datetime", "date", "time", "dt" or "unix"',
     ],
     ["half a Parquet file", new Uint8Array([0x50, 0x41, 0x52, 0x31, 1, 2, 3]), "expected a Parquet file"],
     ["half an Arrow file", new TextEncoder().encode("ARROW1\0\0abc"), "found a damaged or incomplete file"],
