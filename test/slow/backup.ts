@@ -49,7 +49,8 @@ describe("backup", () => {
         backup("verify"),
         backup("restore", "latest", "--to", join(backupDir, "..", `restored-${round}`)),
       ]);
-      for (const { code, stderr } of results) expect([code, stderr.replace(/^Waiting for .*\n/, "")]).toEqual([0, ""]);
+      for (const { code, stderr } of results)
+        expect([code, stderr.replaceAll(/^Waiting for .*\n/gm, "")]).toEqual([0, ""]);
     }
     expect((await backup("verify")).code).toBe(0);
   });
