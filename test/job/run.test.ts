@@ -146,7 +146,7 @@ describe("runConfig()", () => {
     const period = ", start: 2018-02-01, end: 2018-03-01, risk: { stop_atr: 99, target_atr: 99";
     const zero =
       `"${join(root, "positions.csv")}" of provider "mine" has "0", which closes no position; ` +
-      "with backtest.risk.close_on_hold: true it does";
+      "with backtest.risk.close_on_hold: true it does. It has no -1: if 0 is a label that means down, write -1";
     const open = await run("zeros", { yaml, period: `${period} }` });
     expect(open.notes).toContain(zero);
     expect(open.summary.exits).toEqual({ timeout: 1 });
