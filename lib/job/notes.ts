@@ -1,7 +1,8 @@
 /** What a user should know about a run, a sentence each. */
 import type { Progress } from "../backtest/job.ts";
-import type { ProviderConfig } from "../config/config.ts";
+import type { Config, ProviderConfig } from "../config/config.ts";
 import type { VoteLeak } from "../providers/vote-leak.ts";
+import type { FileVote, FileVotes } from "../providers/votes-file.ts";
 import { UnusableProvider } from "../providers/first-answers.ts";
 import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
 import { protocolOf } from "../providers/recorded/llm-api.ts";
@@ -59,6 +60,40 @@ export function leakNote(leak: ProviderLeak, providers: readonly ProviderConfig[
     `go ${share > 0 ? "with" : "against"} them (z ${z.toFixed(1)}, 24 to 26 bars later at most ${later.toFixed(1)}). ` +
     `${advice} (docs/PROVIDERS.md)`
   );
+}
+
+/** With fewer trades for each position of a file, stops and targets did not change much. */
+const MIN_TRADES_PER_POSITION = 1.5;
+
+/**
+ * Says that the positions of a file, which is the only provider, became more trades.
+ *
+ * @param run `votes`: of its files, by provider; `trades`: how many it has made.
+ */
+export function positionsNotes(
+  { providers, backtest }: Pick<Config, "providers" | "backtest">,
+  run: { votes: ReadonlyMap<string, FileVotes>; period: Period; trades: number },
+): readonly string[] {
+  const [file] = run.votes;
+  if (providers.length > 1 || file === undefined || !backtest.risk.close_on_hold) return [];
+  const [name, votes] = file;
+  const positions = backtest.assets
+    .map((asset) => positionsWithin(votes.get(asset) ?? [], run.period))
+    .reduce((sum, ofAsset) => sum + ofAsset, 0);
+  if (run.trades <= MIN_TRADES_PER_POSITION * positions) return [];
+  return [
+    `"${name}" has ${positions} positions in this period, which stop, target and max_holding made ${run.trades} trades: ` +
+      "docs/PROVIDERS.md says how to trade the positions of a file and nothing else",
+  ];
+}
+
+/** How often a vote of BUY or SELL differs from the one before; one that holds when the period starts counts, too. */
+function positionsWithin(votes: readonly FileVote[], { startMs, endMs }: Period): number {
+  const within = votes.filter(
+    ({ timestamp }, i) => timestamp < endMs && (votes[i + 1]?.timestamp ?? Number.POSITIVE_INFINITY) > startMs,
+  );
+  return within.filter(({ answer: { action } }, i) => action !== "HOLD" && action !== within[i - 1]?.answer.action)
+    .length;
 }
 
 /** Names the models of `api: openai` on a server that is not OpenAI's. */

@@ -73,6 +73,8 @@ export interface OpenJob {
   /** Where answers of language models and programs come from; `undefined` if the configuration has none. */
   readonly recording: Recording | undefined;
   readonly refreshes: Refreshes;
+  /** The votes of each provider of the type `file`, by its name. */
+  readonly votes: ReadonlyMap<string, FileVotes>;
   /** Providers of the type `file` whose votes know later bars, and how that shows. */
   readonly voteLeaks: readonly ProviderLeak[];
   /** Loads the providers again, with other votes in place of those in files. */
@@ -104,6 +106,7 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
     config,
     recording,
     refreshes,
+    votes,
     voteLeaks,
     embedder: options.embedder ?? (await loadEmbedder(config.memory, { signal: stopped })),
     job: {

@@ -11,7 +11,7 @@ import { diskStorage } from "../storage/disk.node.ts";
 import { copyInMemory } from "../storage/in-memory.ts";
 import { withLock } from "../storage/lock.node.ts";
 import { MissingAnswers } from "./missing-answers.ts";
-import { apiNotes, cutoffNotes, failureNotes, stoppedNote, unansweredNotes } from "./notes.ts";
+import { apiNotes, cutoffNotes, failureNotes, positionsNotes, stoppedNote, unansweredNotes } from "./notes.ts";
 import { assertMemoryFolders, type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
 
 export interface RunOptions extends OpenJobOptions, Pick<BacktestJob, "restart" | "onProgress"> {
@@ -83,6 +83,8 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
       const result = await runWithNotes(opened, { ...options, onNote, memory, isDryRun });
       failureNotes(recording?.counts()).forEach((note) => onNote(note));
       unansweredNotes(recording?.counts()).forEach((note) => onNote(note));
+      const { total_trades: trades } = result.summary;
+      positionsNotes(config, { votes: opened.votes, period: job.period, trades }).forEach((note) => onNote(note));
       return { ...result, memoryDir, questions: recording?.counts() };
     } finally {
       await opened.close();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { parseProvider } from "../../lib/config/parse.ts";
+import { parseConfig, parseProvider } from "../../lib/config/parse.ts";
 import type { ProviderConfig } from "../../lib/config/config.ts";
-import { apiNotes, cutoffNotes, failureNotes, leakNote, stoppedNote } from "../../lib/job/notes.ts";
+import { apiNotes, cutoffNotes, failureNotes, leakNote, positionsNotes, stoppedNote } from "../../lib/job/notes.ts";
 import { MissingAnswer, NoUsableAnswers, PromptsTooLong } from "../../lib/providers/recorded/recorder.ts";
 
 describe("cutoffNotes()", () => {
@@ -51,6 +51,54 @@ test("leakNote() advises the stamp, the length of the bars where the stamp is se
   expect(noteOf({ ...file, stamp: "bar_start", timezone: "UTC" })).toEndWith(
     "If the votes come from longer bars than those of the run, set bar: to the length of their bars, such as bar: 1d (docs/PROVIDERS.md)",
   );
+});
+
+describe("positionsNotes()", () => {
+  // Long on 1 and 2 January, flat on the 3rd, short on the 4th, long from the 5th on; AAA and BBB alike.
+  const ofAsset = ["BUY", "BUY", "HOLD", "SELL", "BUY", "HOLD"].map((action, i) => ({
+    timestamp: Date.UTC(2021, 0, 1 + i),
+    answer: { action: action as "BUY", confidence: 60 },
+  }));
+  const votes = new Map([
+    [
+      "mine",
+      new Map([
+        ["AAA", ofAsset],
+        ["BBB", ofAsset],
+      ]),
+    ],
+  ]);
+  const notesOn = async (
+    trades: number,
+    { days = [1, 9], risk = "close_on_hold: true", more = "" },
+  ): Promise<readonly string[]> => {
+    const text = `
+memory: { dir: m }
+backtest: { assets: [AAA, BBB], risk: { ${risk} } }
+providers: [{ name: mine, type: file, path: mine.csv }${more}]`;
+    const [startMs = 0, endMs = 0] = days.map((day) => Date.UTC(2021, 0, day));
+    return positionsNotes(await parseConfig(text, { file: "config.yaml" }), {
+      votes,
+      period: { startMs, endMs },
+      trades,
+    });
+  };
+
+  test("count the positions of a file within the period that became more than one and a half as many trades", async () => {
+    expect(await notesOn(10, {})).toEqual([
+      '"mine" has 6 positions in this period, which stop, target and max_holding made 10 trades: ' +
+        "docs/PROVIDERS.md says how to trade the positions of a file and nothing else",
+    ]);
+    expect(await notesOn(9, {})).toEqual([]);
+    // From the 2nd to the 4th, each asset is long, which it was before, and flat.
+    expect(await notesOn(4, { days: [2, 4] })).toEqual([expect.stringContaining("has 2 positions")]);
+    expect(await notesOn(3, { days: [2, 4] })).toEqual([]);
+  });
+
+  test("say nothing of signals, which a HOLD leaves open, and of a file that others outvote", async () => {
+    expect(await notesOn(10, { risk: "per_trade_pct: 1" })).toEqual([]);
+    expect(await notesOn(10, { more: ", { name: trend, type: trend }" })).toEqual([]);
+  });
 });
 
 describe("stoppedNote()", () => {
