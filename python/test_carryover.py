@@ -73,7 +73,7 @@ class TheClient(unittest.TestCase):
     def test_decisions_made_together_are_those_made_one_by_one(self) -> None:
         def asked(hours: int, asset: str):
             votes = {"good": ("BUY", 60), "bad": ("SELL", 10)}
-            return {"as_of": START + hours * HOUR, "asset": asset, "votes": votes, "situation": {"rsi": hours}, "price": 100}
+            return {"as_of": START + hours * HOUR, "asset": asset, "votes": votes, "situation": {"rsi": hours}, "price": 100, "stop": 90}
 
         answers = []
         for folder in ("together", "one by one"):
