@@ -52,6 +52,7 @@ async function run(storage: Storage, overrides: Partial<BacktestOptions> = {}): 
     maxPositions: 2,
     costs: { feeBps: 2, spreadBps: 1, slippageBps: 1 },
     memorySettings: MEMORY,
+    onNote: () => {},
     ...overrides,
   });
 }
