@@ -189,7 +189,14 @@ async function loadVotes(
   const uncovered = [...series.keys()].filter((asset) => !written.has(asset));
   if (uncovered.length > 0) {
     const covered = [...written.keys()].slice(0, MAX_NAMES).join(", ") + (written.size > MAX_NAMES ? ", ..." : "");
-    onNote?.(`Provider "${name}" abstains for ${uncovered.join(", ")}: "${path}" has votes for ${covered} only`);
+    const plain = (asset: string): string => asset.toLowerCase().replaceAll(/[/_-]/g, "");
+    const otherForms = uncovered.flatMap((asset) => {
+      const other = [...written.keys()].find((each) => plain(each) === plain(asset));
+      return other === undefined ? [] : [`; it has to say "${asset}" in place of "${other}"`];
+    });
+    onNote?.(
+      `Provider "${name}" abstains for ${uncovered.join(", ")}: "${path}" has votes for ${covered} only${otherForms.join("")}`,
+    );
   }
   return changeVotes?.(votes) ?? votes;
 }

@@ -65,8 +65,11 @@ describe("loadProviders()", () => {
       });
     await load(["BTCUSD", "ETHUSD", "EURUSD"]);
     expect(notes).toEqual([
-      `Provider "recorder" abstains for ETHUSD, EURUSD: "${join(baseDir, "some.csv")}" has votes for BTCUSD, ethusd only`,
+      `Provider "recorder" abstains for ETHUSD, EURUSD: "${join(baseDir, "some.csv")}" has votes for BTCUSD, ethusd only; ` +
+        'it has to say "ETHUSD" in place of "ethusd"',
     ]);
+    await load(["BTCUSD", "ETH/USD", "SOLUSD"]);
+    expect(notes.pop()).toEndWith('has votes for BTCUSD, ethusd only; it has to say "ETH/USD" in place of "ethusd"');
     await load(["BTCUSD"]);
     expect(notes).toHaveLength(1);
   });
