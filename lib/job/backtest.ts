@@ -3,6 +3,7 @@ import { type BacktestResult, runBacktest } from "../backtest/run.ts";
 import { ASSET_FORM, assetFileName, isAssetName } from "../config/asset-name.ts";
 import { toSettings } from "../config/config.ts";
 import { isDay } from "../config/fields.ts";
+import { CarryoverError } from "../errors.ts";
 import type { Features } from "../market/features.ts";
 import type { Memory } from "../memory/store.ts";
 import { watchLibraryProvider } from "../providers/first-answers.ts";
@@ -58,7 +59,8 @@ export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onStart"
  *
  * @throws {RangeError} For options that are unknown, or contradict each other.
  * @throws {CarryoverError} `NOT_FOUND` if an asset has no bars in the period; `UNANSWERED` if none of a provider's first 50 answers is a
- * vote, or all of their confidences are at most 1; what the memory or its storage throws.
+ * vote, or all of their confidences are at most 1; `CONFLICT` if a stopped run goes on with a provider that votes otherwise; what the
+ * memory or its storage throws.
  * @throws The reason of `signal`, if that stops the run.
  *
  * @example
@@ -110,9 +112,17 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
     onStart,
     onProgress,
     signal: AbortSignal.any(signals),
-  });
+  }).catch(explainConflict);
   oldChunksNotes(result, options.providers).forEach((note) => onNote(note));
   return result;
+}
+
+/** A run that was stopped finds its own trades, which other votes contradict. */
+function explainConflict(error: unknown): never {
+  if (!(error instanceof CarryoverError && error.code === "CONFLICT")) throw error;
+  const advice =
+    "a provider votes otherwise than when this run was stopped: change its `version`, or run once with `restart: true`";
+  throw new CarryoverError("CONFLICT", `${error.message}; ${advice}`, { cause: error });
 }
 
 /** Says what an earlier call ran, and for which providers it cannot be known whether they would still vote as they did. */

@@ -37,10 +37,14 @@ const OF_CONFIGURATION: Advice = {
     "in its configuration, confidence_scale: 1 says that 1 is the highest, confidence_scale: 100 that they are out of 100",
 };
 
+/** The trades before the stop are kept under the run, which another vote would contradict. */
+const OTHER_VERSION = "Change its `version` with it, so that another run begins";
+
 const OF_LIBRARY: Advice = {
-  onError: "abstain(reason) is an answer that says why there is no vote",
+  onError: `abstain(reason) is an answer that says why there is no vote. ${OTHER_VERSION}`,
   onScale:
-    "confidenceScale: 1 of the provider says that 1 is the highest, confidenceScale: 100 that they are out of 100",
+    "confidenceScale: 1 of the provider says that 1 is the highest, confidenceScale: 100 that they are out of 100. " +
+    OTHER_VERSION,
 };
 
 /** A provider of a program that uses the library, which stops the run as one of a configuration does. */

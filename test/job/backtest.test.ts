@@ -167,6 +167,24 @@ describe("backtest()", () => {
     await expect(backtest(job)).rejects.toThrow(`Cannot use provider "mine": ${message}`);
   });
 
+  test.each<[string, Pick<Provider, "version">, boolean]>([
+    ["a new version", { version: "2" }, false],
+    ["a restart", {}, true],
+  ])("says that votes changed since the run was stopped, which %s cures", async (_, cure, restart) => {
+    const memory = await openMemory(inMemoryStorage());
+    const run = async (confidence: number, parts: Partial<Provider> = {}, again = false): Promise<number> => {
+      const mine: Provider = { name: "mine", vote: () => ({ action: "BUY", confidence }), ...parts };
+      return (await backtest(await options({ memory, providers: [mine], restart: again }))).summary.total_trades;
+    };
+    await expect(run(0.6)).rejects.toThrow("Change its `version` with it, so that another run begins");
+    expect(memory.trades.length).toBeGreaterThan(0);
+    await expect(run(60)).rejects.toThrow(
+      "found other content, expected a free name; a provider votes otherwise than when this run was stopped: change its `version`, " +
+        "or run once with `restart: true`",
+    );
+    expect(await run(60, cure, restart)).toBeGreaterThan(10);
+  });
+
   test("takes shares for confidences of a provider that says so, and a provider that is a class", async () => {
     class Sharing implements Provider {
       readonly name = "mine";
