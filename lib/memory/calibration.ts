@@ -20,7 +20,7 @@ export interface HitCounts {
 
 /**
  * The confidence, 0..100, that a provider's record supports for its vote: the share of its bin that was right, shrunk toward the
- * base rate plus a quarter of what the confidence claims beyond one half.
+ * base rate plus a quarter of what the confidence claims beyond one half. A confidence of 0 claims nothing, and stays 0.
  *
  * @param vote `directional`: BUY or SELL; nothing can prove a HOLD, which stays near the base rate. `strength`: trades that the
  * prior counts for.
@@ -30,6 +30,7 @@ export function calibrateVote(
   vote: { confidence: number; directional: boolean; strength: number },
 ): number {
   const { confidence, directional, strength } = vote;
+  if (confidence === 0) return 0;
   const expected = baseRate(hits, strength) + UNPROVEN_SHARE * (confidence / 100 - 0.5);
   return toPercent(directional ? shrunkRate(hits, { confidence, expected, strength }) : expected);
 }

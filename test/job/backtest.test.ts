@@ -45,6 +45,18 @@ describe("backtest()", () => {
     });
   });
 
+  test("trades the same with memory beside a provider that has no opinion: a HOLD with confidence 0", async () => {
+    const silent: Provider = { name: "silent", vote: () => ({ action: "HOLD", confidence: 0 }) };
+    const resultsOf = async (providers: Provider[]): Promise<unknown[]> => {
+      const job = await options({ bars: [GOLD, OIL], providers, end: "2018-04-01", decisionInterval: "4h" });
+      await backtest(job);
+      return job.memory.trades.map(({ asset, exitMs, resultR }) => [asset, exitMs, resultR]);
+    };
+    const alone = await resultsOf([trend()]);
+    expect(alone.length).toBeGreaterThan(10);
+    expect(await resultsOf([trend(), silent])).toEqual(alone);
+  });
+
   test("takes a part of the settings, and of the costs of one asset", async () => {
     const job = await options({
       bars: [GOLD, OIL],

@@ -527,7 +527,7 @@ class Lessons:
         result = {}
         for vote in votes:
             evidence = self.evidence[vote["provider"]]
-            if abstains(vote):
+            if abstains(vote) or vote["confidence"] == 0:
                 result[vote["provider"]] = 0.0
                 continue
             n = sum(f for f, _, _, _, _ in evidence)
