@@ -5,6 +5,7 @@ import { memoryFolder } from "../lib/config/memory-folder.node.ts";
 import { CarryoverError } from "../lib/errors.ts";
 import { checkHealth, checkInstallation } from "../lib/maintenance/doctor.node.ts";
 import { failureOf, type HealthCheck } from "../lib/maintenance/health.ts";
+import type { Finding } from "../lib/maintenance/finding.ts";
 import type { LostMemory } from "../lib/maintenance/memory-health.node.ts";
 import { scriptCommand } from "../lib/util/command-line.node.ts";
 import { shellWord } from "../lib/util/names.ts";
@@ -71,11 +72,22 @@ async function checkConfigured(
     memoryDir,
     repairCommand: commandOnMemory(`${scriptCommand("memory-stats")} --repair`, flags),
     runCommand: (own) => commandOnMemory(`${scriptCommand("run-chunks")} ${own}`, flags),
+    findCopies: (damaged) => copyCommand(memoryDir, backupDir, damaged),
     findLost: () => findLost(memoryDir, backupDir),
     nowMs: Date.now(),
     signal,
     onSteps: progress.update,
   }).finally(progress.clear);
+}
+
+async function copyCommand(
+  memoryDir: string,
+  backupDir: string,
+  findings: readonly Finding[],
+): Promise<string | undefined> {
+  const { findCopies } = await import("../lib/backup/copies.node.ts");
+  const copies = await findCopies(memoryDir, { backupDir, findings });
+  return copies.length === 0 ? undefined : `cp ${[...copies, memoryDir].map(shellWord).join(" ")}`;
 }
 
 async function findLost(memoryDir: string, backupDir: string): Promise<LostMemory | undefined> {

@@ -14,6 +14,8 @@ export interface MemoryHealthOptions {
   readonly repairCommand: string;
   /** The command that makes a run in it, with flags of its own. */
   readonly runCommand: (flags: string) => string;
+  /** The command that copies outcomes that are damaged or missing from a backup; `undefined` if none has them. */
+  readonly findCopies: (damaged: readonly Finding[]) => Promise<string | undefined>;
   /** Looks for a backup with outcomes. Called only if memory has none. */
   readonly findLost: () => Promise<LostMemory | undefined>;
   readonly signal: AbortSignal;
@@ -34,6 +36,9 @@ const NAME = "memory";
 /** The cure where the folder is no memory. */
 export const OTHER_FOLDER = "name another folder: --memory-dir DIR";
 
+/** Outcomes that are carried in now but were not then, or not so, make it another run. */
+const SAME_RUN = "the same run only if no earlier day was run or changed since";
+
 export async function checkMemoryFolder(options: MemoryHealthOptions): Promise<HealthCheck> {
   try {
     return await lookAt(options);
@@ -45,7 +50,7 @@ export async function checkMemoryFolder(options: MemoryHealthOptions): Promise<H
 }
 
 async function lookAt({ memoryDir, ...options }: MemoryHealthOptions): Promise<HealthCheck> {
-  const { findLost } = options;
+  const { findCopies, findLost } = options;
   const stat = attempt("read", memoryDir, () => fs.statSync(memoryDir, { throwIfNoEntry: false }));
   if (stat === undefined)
     return lostMemory(memoryDir, await findLost()) ?? ok(NAME, "none yet; a run makes it", memoryDir);
@@ -55,7 +60,13 @@ async function lookAt({ memoryDir, ...options }: MemoryHealthOptions): Promise<H
   const damaged = findings.filter((finding) => finding.damaged);
   if (damaged.length > 0) {
     const found = `damaged files: ${damaged.length}, such as: ${damaged[0]!.problem}`;
-    return { name: NAME, state: "damaged", found, folder: memoryDir, cure: cureOf(damaged, options) };
+    return {
+      name: NAME,
+      state: "damaged",
+      found,
+      folder: memoryDir,
+      cure: (await findCopies(damaged)) ?? cureOf(damaged, options),
+    };
   }
   const lost = outcomes === 0 ? lostMemory(memoryDir, await findLost()) : undefined;
   return lost ?? ok(NAME, `sound: outcomes ${outcomes}, runs ${runs}`, memoryDir);
@@ -80,7 +91,7 @@ function cureOf(
   const ofRun = damaged.find(({ remedy }) => remedy === "run");
   if (ofRun === undefined) return "move the file away if it is not yours, or repeat reset-providers --forget";
   const flags = flagsOfRun(ofRun.run);
-  return flags === undefined ? "repeat the run-chunks command of that run" : runCommand(flags);
+  return flags === undefined ? "repeat the run-chunks command of that run" : `${runCommand(flags)} # ${SAME_RUN}`;
 }
 
 /**

@@ -6,13 +6,15 @@ import { shownPath } from "../../lib/util/command-line.node.ts";
 import { paint } from "../cli/terminal.ts";
 import { count, countOf } from "./numbers.ts";
 
+const FROM_BACKUP = "doctor has the command that copies an outcome from a backup";
+const SAME_RUN = "if no earlier day was run or changed since";
+
 const REMEDIES: Readonly<Record<Remedy, string>> = {
   start: "the next command that writes rebuilds it, or --repair now",
   rebuild: "--repair rebuilds it",
-  run: "the same run-chunks command makes it again, with any other flags that it had",
+  run: `${FROM_BACKUP}; else, ${SAME_RUN}, the same run-chunks command makes it again, with any other flags that it had`,
   quarantine: "--repair moves it to quarantine",
-  "quarantine, run":
-    "--repair moves it to quarantine, then repeat the run-chunks command, with any other flags that it had",
+  "quarantine, run": `${FROM_BACKUP}; else --repair moves it to quarantine, then, ${SAME_RUN}, repeat the run-chunks command, with any other flags that it had`,
   person: "move it away if it is not yours, or repeat reset-providers --forget",
 };
 

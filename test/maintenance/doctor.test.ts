@@ -43,6 +43,7 @@ async function checkNamed(
     memoryDir: join(tmpdir(), "carryover-no-memory"),
     repairCommand: "",
     runCommand: (flags) => flags,
+    findCopies: async () => undefined,
     findLost: async () => undefined,
     nowMs: options.nowMs ?? Date.now(),
     signal: new AbortController().signal,

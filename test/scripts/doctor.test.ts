@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -137,6 +138,49 @@ describe("doctor", () => {
     const other = ["--memory-dir", join(place, "elsewhere/memory")];
     expect((await examine(other)).checks["memory"]).toMatchObject({ state: "ok", found: "none yet; a run makes it" });
     expect((await examine([...other, "--backup-dir", backupDir])).checks["memory"]!.state).toBe("missing");
+  });
+
+  test("an outcome that is damaged or missing is copied from the newest sound backup, also if an earlier day was run since", async () => {
+    const place = mkdtempSync(join(work, "copies-"));
+    const [memoryDir, backupDir] = [join(place, "memory"), join(place, "backups")];
+    const args = ["--memory-dir", memoryDir];
+    const days = ["--chunks", "month", "--data-dir", "data/sample", "--assets", "BTCUSD", ...args];
+    for (const [start, end] of [
+      ["2021-01-16", "2021-01-31"],
+      ["2021-01-01", "2021-01-16"],
+    ] as const) {
+      expect((await runScript("run-chunks.ts", ["--start", start, "--end", end, ...days])).code).toBe(0);
+    }
+    const sound = (await examine(args)).checks["memory"];
+    expect(sound).toMatchObject({ state: "ok", found: expect.stringMatching(/^sound: outcomes \d+, runs 2$/) });
+    const name = readdirSync(memoryDir)
+      .toSorted()
+      .findLast((each) => each.startsWith("outcome_"))!;
+    const ids = [];
+    for (const day of ["01", "02"]) {
+      ids.push((await createBackup({ memoryDir, backupDir, now: new Date(`2021-04-${day}T06:00:00Z`) })).id);
+    }
+    // The backups share the file: a copy with other bytes takes its place in the newest.
+    const bytes = readFileSync(join(memoryDir, name));
+    bytes[40]! ^= 1;
+    rmSync(join(backupDir, ids[1]!, name));
+    writeFileSync(join(backupDir, ids[1]!, name), bytes);
+    const cure = `cp ${join(backupDir, ids[0]!, name)} ${memoryDir}`;
+    for (const damage of ["flipped", "missing"]) {
+      if (damage === "flipped") writeFileSync(join(memoryDir, name), bytes);
+      else rmSync(join(memoryDir, name));
+      const { code, checks } = await examine(args);
+      expect([damage, code, checks["memory"]]).toMatchObject([damage, 4, { state: "damaged", cure }]);
+      expect(Bun.spawnSync(["/bin/sh", "-c", cure]).exitCode).toBe(0);
+      expect((await examine(args)).checks["memory"]).toEqual(sound!);
+    }
+    // Without backups it is the run's command, with a condition that the shell skips.
+    rmSync(backupDir, { recursive: true });
+    rmSync(join(memoryDir, name));
+    expect((await examine(args)).checks["memory"]!.cure).toBe(
+      `bun scripts/run-chunks.ts --start 2021-01-16 --end 2021-01-31 --chunks month --memory-dir ${memoryDir} ` +
+        "# the same run only if no earlier day was run or changed since",
+    );
   });
 
   test.skipIf(CANNOT_REFUSE)("files that somebody else wrote are given back, not left for another memory", async () => {

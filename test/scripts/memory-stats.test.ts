@@ -241,7 +241,8 @@ describe("memory-stats", () => {
       expect(stdout).toContain("\nNot repaired:\nDamaged  Memory does not match ");
       const command = `bun scripts/run-chunks.ts --start 2021-01-01 --end 2021-01-16 --chunks month --memory-dir ${folder}`;
       expect(stdout).toEndWith(
-        `\n         the same run-chunks command makes it again, with any other flags that it had: ${command}\n`,
+        "\n         doctor has the command that copies an outcome from a backup; else, if no earlier day was run or changed " +
+          `since, the same run-chunks command makes it again, with any other flags that it had: ${command}\n`,
       );
       expect(stdout).not.toContain("Lost");
     }

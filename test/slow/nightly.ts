@@ -173,17 +173,26 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     const bytes = readFileSync(join(home, "memory", name));
     bytes[40]! ^= 1;
     writeFileSync(join(home, "memory", name), bytes);
-    const { code, stderr } = await night("2021-03-02");
+    const { code, stdout, stderr } = await night("2021-03-02");
     expect(code).toBe(4);
     expect(stderr).toEndWith("warning: Not ready to run: memory\n");
     expect(await listBackups(join(home, "backups"))).toEqual(before);
     expect(readdirSync(join(home, "memory/runs"))).toHaveLength(1);
 
+    const cure = /-> (cp .*)\n/.exec(stdout)?.[1] ?? "";
+    expect(cure).toBe(`cp '${before[0]!.path}/${name}' '${home}/memory'`);
+
+    // Without the copy.
     const config = ["--config", join(home, "config.yaml")];
     expect((await runScript("memory-stats.ts", ["--repair", ...config])).code).toBe(4);
     expect((await night("2021-03-01")).code).toBe(4);
     const day = ["--start", "2021-03-01", "--end", "2021-03-02"];
     expect((await runScript("run-chunks.ts", [...config, ...day])).code).toBe(0);
     expect((await night("2021-03-02")).code).toBe(0);
+
+    // With it.
+    writeFileSync(join(home, "memory", name), bytes);
+    expect(Bun.spawnSync(["/bin/sh", "-c", cure]).exitCode).toBe(0);
+    expect((await night("2021-03-03")).code).toBe(0);
   });
 });
