@@ -128,7 +128,9 @@ function notesOnOlder(
     part === "base" ? carriedIn : part === "version" ? versions : (PARTS[part] ?? part),
   );
   const kept = job.memorySettings.enabled ? job.memory.trades.filter(({ runId }) => runId === closest.id).length : 0;
-  const remembered = kept === 0 ? "" : `. Later runs remember its ${kept} trades, too: --memory-dir begins afresh`;
+  const remove = `runs remove ${closest.id.slice(0, 12)} --with-outcomes --yes removes them`;
+  const remembered =
+    kept === 0 ? "" : `. Later runs remember its ${kept} trades, too: ${remove}, --memory-dir begins afresh`;
   return [
     `This is a new run, ${id.slice(0, 12)}: run ${closest.id.slice(0, 12)} of ${key.period.replace("/", " to ")} ` +
       `differs in ${differs.join(", ")}. The older one stays as it is${remembered}`,

@@ -254,7 +254,7 @@ describe("runConfig()", () => {
     expect(notes).toEqual([
       "The seed has no effect: it is for synthetic bars, and these are real",
       expect.stringMatching(
-        / differs in config\.backtest\.seed\. The older one stays as it is\. Later runs remember its \d+ trades, too: --memory-dir begins afresh$/,
+        / differs in config\.backtest\.seed\. The older one stays as it is\. Later runs remember its \d+ trades, too: runs remove \w{12} --with-outcomes --yes removes them, --memory-dir begins afresh$/,
       ),
     ]);
     expect(other.final_balance).toBe(summary.final_balance);
