@@ -157,6 +157,7 @@ function factsOf(
     initialBalance: settings.initialBalance,
     daysPerYear: daysPerYearOf(bars, settings.timeframeMs),
     providers: job.providers.map(({ name }) => name),
+    providerBars: new Map(job.providers.map((provider) => [provider.name, provider.bars])),
     notes: job.notes ?? [],
   };
 }

@@ -15,6 +15,7 @@ import { isRecord } from "../util/json.ts";
 import { msOfTimeframe } from "../util/time.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
 import type { Answer, BarSeries } from "../types.ts";
+import { PROVIDER_BARS } from "../settings.ts";
 import { watchFirstAnswers } from "./first-answers.ts";
 import type { Provider } from "./provider.ts";
 import { besideModule, filesImportedBy } from "./module-imports.node.ts";
@@ -207,7 +208,7 @@ async function importProvider(
   config: ModuleConfig,
   { signal, secrets, onNote = () => {} }: Pick<LoadProvidersOptions, "signal" | "onNote"> & { secrets: Secrets },
 ): Promise<Provider> {
-  const { name, bars, confidence_scale: confidenceScale, on_error: onError } = config;
+  const { name, bars = PROVIDER_BARS.default, confidence_scale: confidenceScale, on_error: onError } = config;
   const refusal = (found: string, cause?: unknown): CarryoverError =>
     fail("BAD_CONFIG", `Cannot load provider "${name}" from "${path}"`, {
       found,

@@ -1,5 +1,6 @@
 /** Why a run hardly traded, and which providers hardly voted, for its user. */
 import { WARM_UP_BARS } from "../market/situation.ts";
+import { PROVIDER_BARS } from "../settings.ts";
 import { DAY_MS, isoDate, timeframeName } from "../util/time.ts";
 import type { ChunkCounters } from "./chunks.ts";
 
@@ -63,7 +64,11 @@ function spanOf(ms: number): string {
 }
 
 /** A sentence on each provider of one's own that abstained, or held at every decision. */
-export function quietProviderNotes(names: readonly string[], counters: readonly ChunkCounters[]): readonly string[] {
+export function quietProviderNotes(
+  names: readonly string[],
+  counters: readonly ChunkCounters[],
+  { providerBars }: { readonly providerBars?: ReadonlyMap<string, number | undefined> } = {},
+): readonly string[] {
   const chunks = counters.filter(({ decisions }) => decisions > 0);
   const decisions = chunks.reduce((sum, each) => sum + each.decisions, 0);
   if (decisions === 0) return [];
@@ -76,7 +81,12 @@ export function quietProviderNotes(names: readonly string[], counters: readonly 
     if (abstentions === 0 && !onlyHeld) return [];
     const last = quiet.findLast((each) => abstentions === 0 || each.abstentions > 0)?.last ?? "";
     const why = last === "" ? "" : ` (the last: ${JSON.stringify(last)})`;
-    if (abstentions === 0) return [`"${name}" voted HOLD at all ${decisions} decisions${why}`];
+    if (abstentions === 0) {
+      const bars = providerBars?.get(name) ?? PROVIDER_BARS.max;
+      // An index before the first bar gives NaN in most rules, and then no comparison holds.
+      const more = bars < PROVIDER_BARS.max ? `; context.bars has ${bars} bars, \`bars: N\` asks for more` : "";
+      return [`"${name}" voted HOLD at all ${decisions} decisions${why}${more}`];
+    }
     const share = abstentions === decisions ? `all ${decisions}` : `${abstentions} of ${decisions}`;
     const others = onlyHeld && abstentions < decisions ? ", and voted HOLD at the others" : "";
     return [`"${name}" gave no vote at ${share} decisions${why}${others}`];

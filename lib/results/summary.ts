@@ -62,6 +62,8 @@ export interface SummaryInput {
   readonly initialBalance: number;
   readonly daysPerYear: DaysPerYear;
   readonly providers: readonly string[];
+  /** How many bars a provider's context has, if it is known to have any. */
+  readonly providerBars?: ReadonlyMap<string, number | undefined>;
   /** Of the job. */
   readonly notes: readonly string[];
   /** Of the chunks so far, in order. */
@@ -115,7 +117,7 @@ export function summarize(
     notes: [
       ...input.notes,
       ...quietNotes({ ...input, counters, trades: total_trades, exposurePct: account.exposure_pct }),
-      ...quietProviderNotes(input.providers, counters),
+      ...quietProviderNotes(input.providers, counters, input),
     ],
   };
 }
