@@ -1,6 +1,6 @@
 #!/usr/bin/env bun
 /** The main job: backtests the ensemble chunk by chunk and stores every closed trade. */
-import type { Config } from "../lib/config/config.ts";
+import { type Config, isRecorded } from "../lib/config/config.ts";
 import { runConfig, type RunOutcome } from "../lib/job/run.node.ts";
 import type { ServerWait } from "../lib/providers/recorded/recorder-reports.ts";
 import { VERSION } from "../lib/version.ts";
@@ -119,7 +119,8 @@ await runScript(async ({ argv, signal, guard }) => {
   const { summary, chunksRun } = outcome;
   if (flags.json) await writeJson({ ...summary, state: stateOf(outcome), chunks_run: chunksRun, version: VERSION });
   else {
-    const shown = { ...outcome, state: stateText(outcome) };
+    const asksQuestions = request.config.providers.some(isRecorded);
+    const shown = { ...outcome, state: stateText(outcome), asksQuestions };
     await writeOut(flags.full ? renderFullSummary(shown) : renderSummary(shown));
   }
   if (flags.report !== undefined) await report(outcome, { config: request.config, file: flags.report, signal });

@@ -15,6 +15,8 @@ export interface ShownRun {
   readonly state: string;
   /** Whether another program decided it, over serve. @default false */
   readonly isSession?: boolean;
+  /** Whether a model or a program votes, which another run asks other questions. @default false */
+  readonly asksQuestions?: boolean;
 }
 
 /** More chunks are grouped. */
@@ -22,18 +24,20 @@ const MAX_ROWS = 12;
 /** Assets whose buy and hold is named one by one. */
 const MAX_ASSETS = 3;
 
-/** Only its own program can make a session again. */
-const SESSIONS_COMPARED = "runs compare with a session without memory";
+/** What shows whether memory helped. Only its own program can make a session again. */
+function comparison({ isSession = false, asksQuestions = false }: ShownRun): string {
+  if (isSession) return "runs compare with a session without memory shows whether that helped";
+  if (asksQuestions) return "compare-memory shows whether that helped; see its cost by --estimate";
+  return "compare-memory with the same flags shows whether that helped";
+}
 
 /** R that two figures differ by where they are shown as different. */
 const SHOWN_R = 0.0005;
 
 /** The figures of a run, a line for each chunk or group of chunks, and where its files are. */
 export function renderSummary(run: ShownRun): string {
-  const { summary, isSession = false } = run;
-  return [titleLine(summary), ...labelled(figureLines(summary, isSession)), chunkRows(summary), filesLine(run)].join(
-    "",
-  );
+  const { summary } = run;
+  return [titleLine(summary), ...labelled(figureLines(run)), chunkRows(summary), filesLine(run)].join("");
 }
 
 function titleLine({ run_id: id, period, data, memory_enabled: enabled }: Summary): string {
@@ -46,7 +50,8 @@ function titleLine({ run_id: id, period, data, memory_enabled: enabled }: Summar
 export type LabelledText = readonly [label: string, text: string];
 
 /** What everybody asks first, each with its label. A summary of an older version lacks some figures, and then their lines. */
-function figureLines(s: Summary, isSession: boolean): readonly LabelledText[] {
+function figureLines(run: ShownRun): readonly LabelledText[] {
+  const { summary: s } = run;
   const balance = `${money(s.initial_balance)} -> ${money(s.final_balance)} (${signedPct(s.total_return_pct, 2)})`;
   const result = `${balance}, Sharpe ${fixed(s.annualized_sharpe)}, drawdown ${pct(s.max_drawdown_pct, 2)}`;
   return [
@@ -55,7 +60,7 @@ function figureLines(s: Summary, isSession: boolean): readonly LabelledText[] {
     ...(has(s, "costs_r") ? [["Costs", costsLine(s)] as const] : []),
     ...(has(s, "sides") ? [["Trades", tradesLine(s)] as const] : []),
     ...(has(s, "costs_r") && has(s, "expected_and_realized") ? edgeLines(s) : []),
-    ...(has(s, "expectation") ? sizeLines(s, isSession) : []),
+    ...(has(s, "expectation") ? sizeLines(run) : []),
     ...randomLines(s),
   ];
 }
@@ -114,14 +119,15 @@ function edgeLines({ mean_result_r: before, costs_r: costs, total_trades: trades
 }
 
 /** How much memory reduced the trades, and what shows whether that helped. */
-function sizeLines({ expectation: bins, total_trades: trades }: Summary, isSession: boolean): LabelledText[] {
+function sizeLines(run: ShownRun): LabelledText[] {
+  const { expectation: bins, total_trades: trades } = run.summary;
   const mean = meanSize(bins);
   if (mean === null) return [];
   const losing = bins.find(({ to }) => to === 0)?.trades ?? 0;
   const least = losing === 0 ? "" : `, ${MIN_SIZE} for the ${count(losing)} of ${count(trades)} expected to lose`;
   return [
     ["Sizes", `mean ${fixed(mean)} of full${least}`],
-    ["", `${isSession ? SESSIONS_COMPARED : "compare-memory with the same flags"} shows whether that helped`],
+    ["", comparison(run)],
   ];
 }
 

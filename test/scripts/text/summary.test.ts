@@ -127,6 +127,9 @@ describe("a line says", () => {
     ]);
     const run = { summary: { ...summary, expectation: [half] }, memoryDir: "data/memory", state: "", isSession: true };
     expect(renderSummary(run)).toContain("runs compare with a session without memory shows whether that helped");
+    expect(renderSummary({ ...run, isSession: false, asksQuestions: true })).toContain(
+      "           compare-memory shows whether that helped; see its cost by --estimate\n",
+    );
     expect(lineOf("Sizes", { expectation: [half, full] })).toBe("Sizes      mean 0.75 of full");
     expect(lineOf("Sizes", { expectation: [] })).toBeUndefined();
   });
