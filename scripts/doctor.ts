@@ -1,6 +1,7 @@
 #!/usr/bin/env bun
 /** Says whether this machine can run a configuration, and what to do where it cannot. Takes no lock. */
 import { resolve } from "node:path";
+import { isS3Address } from "../lib/backup/place.ts";
 import { memoryFolder } from "../lib/config/memory-folder.node.ts";
 import { CarryoverError } from "../lib/errors.ts";
 import { checkHealth, checkInstallation } from "../lib/maintenance/doctor.node.ts";
@@ -73,7 +74,8 @@ async function checkConfigured(
     repairCommand: commandOnMemory(`${scriptCommand("memory-stats")} --repair`, flags),
     runCommand: (own) => commandOnMemory(`${scriptCommand("run-chunks")} ${own}`, flags),
     findCopies: (damaged) => copyCommand(memoryDir, backupDir, damaged),
-    findLost: () => findLost(memoryDir, backupDir),
+    findLost: (outcomes) =>
+      outcomes === 0 ? findLost(memoryDir, backupDir) : findPartlyLost(memoryDir, outcomes, flags["backup-dir"]),
     nowMs: Date.now(),
     signal,
     onSteps: progress.update,
@@ -96,7 +98,21 @@ async function findLost(memoryDir: string, backupDir: string): Promise<LostMemor
   if (backups.length === 0) return undefined;
   const { id, outcomes } = fullestOf(backups);
   if (outcomes === 0) return undefined;
-  const [to, from] = [memoryDir, backupDir].map(shellWord);
-  const restoreCommand = `${scriptCommand("backup")} restore ${id} --to ${to} --backup-dir ${from}`;
-  return { backupDir, outcomes, restoreCommand };
+  return { backupDir, outcomes, restoreCommand: restoreCommand(id, memoryDir, backupDir) };
+}
+
+/** Only by backups that a flag names, since others beside a memory may be of another, and on disk: a night can do without its bucket. */
+async function findPartlyLost(memoryDir: string, kept: number, dir?: string): Promise<LostMemory | undefined> {
+  if (dir === undefined || isS3Address(dir)) return undefined;
+  const backupDir = locateBackupDir(memoryDir, dir);
+  const { listBackups } = await import("../lib/backup/list.node.ts");
+  const newest = (await listBackups(backupDir)).at(-1);
+  if (newest === undefined || newest.outcomes <= kept) return undefined;
+  const aside = `mv ${shellWord(memoryDir)} ${shellWord(`${memoryDir}-before`)}`;
+  const command = `${aside} && ${restoreCommand(newest.id, memoryDir, backupDir)}`;
+  return { backupDir, outcomes: newest.outcomes, restoreCommand: command };
+}
+
+function restoreCommand(id: string, memoryDir: string, backupDir: string): string {
+  return `${scriptCommand("backup")} restore ${id} --to ${shellWord(memoryDir)} --backup-dir ${shellWord(backupDir)}`;
 }

@@ -1,10 +1,11 @@
+import { undefinedIfCorrupt } from "../errors.ts";
 import type { Finding } from "../maintenance/finding.ts";
 import { readOutcome } from "../memory/load.ts";
 import { idOfOutcomeFile } from "../memory/outcome.ts";
-import { undefinedIfCorrupt } from "../errors.ts";
 import { diskStorage } from "../storage/disk.node.ts";
-import { openPlace } from "./open-place.node.ts";
+import { DiskPlace } from "./disk-place.node.ts";
 import { backupIds } from "./list.node.ts";
+import { isS3Address } from "./place.ts";
 
 /**
  * Finds sound copies of the outcomes that are damaged in a memory folder, or that a run in it misses.
@@ -16,8 +17,8 @@ export async function findCopies(
   memoryDir: string,
   { backupDir, findings }: { backupDir: string; findings: readonly Finding[] },
 ): Promise<readonly string[]> {
-  const place = openPlace(backupDir);
-  if (place.isBucket) return [];
+  if (isS3Address(backupDir)) return [];
+  const place = new DiskPlace(backupDir);
   const damaged = new Set(findings.map(({ name }) => name));
   const runs = new Set(findings.flatMap(({ remedy, run }) => (remedy === "run" && run !== undefined ? [run.id] : [])));
   const present = new Set((await diskStorage(memoryDir).list()).files.map(({ name }) => name));

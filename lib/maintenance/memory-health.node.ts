@@ -16,16 +16,15 @@ export interface MemoryHealthOptions {
   readonly runCommand: (flags: string) => string;
   /** The command that copies outcomes that are damaged or missing from a backup; `undefined` if none has them. */
   readonly findCopies: (damaged: readonly Finding[]) => Promise<string | undefined>;
-  /** Looks for a backup with outcomes. Called only if memory has none. */
-  readonly findLost: () => Promise<LostMemory | undefined>;
+  /** Looks for a backup with more outcomes than memory has. */
+  readonly findLost: (outcomes: number) => Promise<LostMemory | undefined>;
   readonly signal: AbortSignal;
   readonly onSteps?: OnSteps | undefined;
 }
 
-/** What backups have of a memory that has no outcomes. */
+/** A backup that has more outcomes than memory: the newest, or of a memory that has none the fullest. */
 export interface LostMemory {
   readonly backupDir: string;
-  /** Of the fullest backup. */
   readonly outcomes: number;
   /** The command that restores that one. */
   readonly restoreCommand: string;
@@ -53,10 +52,10 @@ async function lookAt({ memoryDir, ...options }: MemoryHealthOptions): Promise<H
   const { findCopies, findLost } = options;
   const stat = attempt("read", memoryDir, () => fs.statSync(memoryDir, { throwIfNoEntry: false }));
   if (stat === undefined)
-    return lostMemory(memoryDir, await findLost()) ?? ok(NAME, "none yet; a run makes it", memoryDir);
+    return lostMemory(memoryDir, 0, await findLost(0)) ?? ok(NAME, "none yet; a run makes it", memoryDir);
   const { openToRead } = await import("../memory/open-to-read.node.ts");
   const { checkMemory } = await import("./check.ts");
-  const { outcomes, runs, findings } = await checkMemory(await openToRead(memoryDir), options);
+  const { outcomes, runs, findings, left_alone: foreign } = await checkMemory(await openToRead(memoryDir), options);
   const damaged = findings.filter((finding) => finding.damaged);
   if (damaged.length > 0) {
     const found = `damaged files: ${damaged.length}, such as: ${damaged[0]!.problem}`;
@@ -68,17 +67,27 @@ async function lookAt({ memoryDir, ...options }: MemoryHealthOptions): Promise<H
       cure: (await findCopies(damaged)) ?? cureOf(damaged, options),
     };
   }
-  const lost = outcomes === 0 ? lostMemory(memoryDir, await findLost()) : undefined;
-  return lost ?? ok(NAME, `sound: outcomes ${outcomes}, runs ${runs}`, memoryDir);
+  // Backups count files by their names, these too.
+  const files = outcomes + foreign.length;
+  return (
+    lostMemory(memoryDir, files, await findLost(files)) ??
+    ok(NAME, `sound: outcomes ${outcomes}, runs ${runs}`, memoryDir)
+  );
 }
 
-/** A memory without outcomes is no new one if it has backups with some: its disk may not be mounted, or its name mistyped. */
-function lostMemory(folder: string, lost: LostMemory | undefined): HealthCheck | undefined {
+/**
+ * A memory with no or fewer outcomes than its backups is no new one: its disk may not be mounted, its name mistyped, or a part of
+ * it lost.
+ */
+function lostMemory(folder: string, outcomes: number, lost: LostMemory | undefined): HealthCheck | undefined {
   if (lost === undefined) return undefined;
-  const { backupDir, outcomes, restoreCommand } = lost;
+  const { backupDir, outcomes: inBackup, restoreCommand } = lost;
+  const places = "is its disk mounted, and the name right?";
   const found =
-    `no outcomes, and ${outcomes} in backups in "${backupDir}": is its disk mounted, and the name right? ` +
-    "A new memory needs another --backup-dir";
+    outcomes === 0
+      ? `no outcomes, and ${inBackup} in backups in "${backupDir}": ${places} A new memory needs another --backup-dir`
+      : `outcomes ${outcomes}, and ${inBackup} in the newest backup in "${backupDir}": ${places} ` +
+        "If you removed some, backup create makes a newest backup without them";
   return { name: NAME, state: "missing", found, folder, cure: restoreCommand };
 }
 

@@ -140,6 +140,28 @@ describe("doctor", () => {
     expect((await examine([...other, "--backup-dir", backupDir])).checks["memory"]!.state).toBe("missing");
   });
 
+  test("a memory with fewer outcomes than the newest of the backups that are named is missing, until a backup is made of it", async () => {
+    const place = mkdtempSync(join(work, "partly-"));
+    const [memoryDir, backupDir] = [join(place, "memory"), join(place, "backups")];
+    const now = new Date("2021-04-01T06:00:00Z");
+    await writeMemory(memoryDir, makeOutcomes(3));
+    await createBackup({ memoryDir, backupDir, now });
+    rmSync(memoryDir, { recursive: true });
+    await writeMemory(memoryDir, makeOutcomes(1));
+    const named = ["--memory-dir", memoryDir, "--backup-dir", backupDir];
+    const { code, checks } = await examine(named);
+    const found =
+      `outcomes 1, and 3 in the newest backup in "${backupDir}": is its disk mounted, and the name right? ` +
+      "If you removed some, backup create makes a newest backup without them";
+    const restore = `bun scripts/backup.ts restore 20210401T060000Z --to ${memoryDir} --backup-dir ${backupDir}`;
+    const cure = `mv ${memoryDir} ${memoryDir}-before && ${restore}`;
+    expect([code, checks["memory"]]).toEqual([3, { name: "memory", state: "missing", found, folder: memoryDir, cure }]);
+    const ok = { state: "ok", found: "sound: outcomes 1, runs 0" };
+    expect((await examine(["--memory-dir", memoryDir])).checks["memory"]).toMatchObject(ok);
+    await createBackup({ memoryDir, backupDir, now });
+    expect((await examine(named)).checks["memory"]).toMatchObject(ok);
+  });
+
   test("an outcome that is damaged or missing is copied from the newest sound backup, also if an earlier day was run since", async () => {
     const place = mkdtempSync(join(work, "copies-"));
     const [memoryDir, backupDir] = [join(place, "memory"), join(place, "backups")];
