@@ -20,7 +20,8 @@ get_bars=${GET_BARS:-"
 
 # Seconds, since only some `date` know "yesterday". This is for Linux: the one of macOS has other flags.
 day=${1:-$(date -u -d "@$(($(date -u +%s) - 86400))" +%Y-%m-%d)}
-next=$(date -u -d "@$(($(date -u -d "$day" +%s) + 86400))" +%Y-%m-%d)
+start=$(date -u -d "$day" +%s) || exit 2
+next=$(date -u -d "@$((start + 86400))" +%Y-%m-%d)
 
 run() {
   script=$1
