@@ -124,6 +124,12 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     expect(existsSync(join(home, "market"))).toBeFalse();
   });
 
+  test("refuses a day that is no date before it gets bars", async () => {
+    const { home, night } = tradingHome();
+    expect((await night("2021-13-01")).code).toBe(2);
+    expect(existsSync(join(home, "market"))).toBeFalse();
+  });
+
   test("fetches the assets that the configuration in docs/OPERATIONS.md names", async () => {
     const { backtest } = await parseConfig(shownInDocs("yaml"), { file: "docs/OPERATIONS.md" });
     const fetched = /--assets (\S+)/.exec(SCRIPT)![1]!.split(",");
@@ -139,6 +145,7 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     const lines = block
       .replaceAll(/^systemctl.*\n/gm, "")
       .replaceAll("sudo -u trading ", "")
+      .replaceAll('"/srv/trading', `'${home}'"`)
       .replaceAll("/srv/trading", `'${home}'`)
       .replace(" ID ", ` ${backup!.id} `)
       .replace("2026-11-28", "2021-03-02");
@@ -148,7 +155,8 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     expect(code).toBe(0);
     expect(stdout).toStartWith(`${backup!.id}  good\n`);
     expect(readdirSync(join(home, "memory/runs"))).toHaveLength(2);
-    expect(readdirSync(join(home, "memory-before/runs"))).toHaveLength(1);
+    const before = readdirSync(home).find((each) => each.startsWith("memory-before-"))!;
+    expect(readdirSync(join(home, before, "runs"))).toHaveLength(1);
   });
 
   test("ends with 3 if memory is gone and backups have it, and makes no new one; restored, the night goes on", async () => {
