@@ -1,6 +1,5 @@
 /** Refuses misspelt options of `backtest()`: TypeScript does not check those of an object that is spread. */
 import type { Costs, MemorySettings } from "../settings.ts";
-import { closest } from "../util/closest.ts";
 import type { BacktestOptions } from "./backtest.ts";
 
 const OPTIONS: Record<keyof BacktestOptions, true> = {
@@ -59,7 +58,7 @@ function assertKnown(group: string, options: object | undefined, names: Record<s
   const known = Object.keys(names);
   const unknown = Object.keys(options ?? {}).find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  const meant = closest(unknown, known);
-  const advice = meant === undefined ? `known are ${known.join(", ")}` : `did you mean "${group}${meant}"?`;
-  throw new RangeError(`Cannot backtest: found the unknown option "${group}${unknown}"; ${advice}`);
+  throw new RangeError(
+    `Cannot backtest: found the unknown option "${group}${unknown}", expected one of ${known.join(", ")}`,
+  );
 }

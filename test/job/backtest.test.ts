@@ -239,24 +239,27 @@ describe("backtest()", () => {
     [{ end: "2018-02-30" }, 'found the end "2018-02-30", expected a day such as "2024-01-31"'],
     [{ end: "2018-01-01" }, 'found the end "2018-01-01", expected a day after the start, "2018-02-01"'],
     [{ start: "2019-02-01", end: "2019-03-01" }, 'found no bars of "GOLD" in it'],
-    [{ chunk: "week" } as object, 'found the unknown option "chunk"; did you mean "chunks"?'],
     [
-      { settings: { backtest: {} } } as object,
-      'found the unknown option "settings"; known are bars, features, providers, memory,',
+      { chunk: "week" } as object,
+      'found the unknown option "chunk", expected one of bars, features, providers, memory,',
     ],
-    [{ risk: { stop_atr: 2 } as object }, 'found the unknown option "risk.stop_atr"; did you mean "risk.stopAtr"?'],
+    [{ settings: { backtest: {} } } as object, 'found the unknown option "settings", expected one of bars, features,'],
+    [
+      { risk: { stop_atr: 2 } as object },
+      'found the unknown option "risk.stop_atr", expected one of perTradePct, stopAtr,',
+    ],
     [
       { risk: { maxHoldingMs: 2 } as object },
-      'found the unknown option "risk.maxHoldingMs"; did you mean "risk.maxHolding"?',
+      'found the unknown option "risk.maxHoldingMs", expected one of perTradePct, stopAtr,',
     ],
-    [{ costs: { feebps: 2 } as object }, 'found the unknown option "costs.feebps"; did you mean "costs.feeBps"?'],
+    [{ costs: { feebps: 2 } as object }, 'found the unknown option "costs.feebps", expected one of feeBps, spreadBps,'],
     [
       { assetCosts: { OIL: { fee: 1 } as object } },
-      'the unknown option "assetCosts.OIL.fee"; known are feeBps, spreadBps, slippageBps',
+      'the unknown option "assetCosts.OIL.fee", expected one of feeBps, spreadBps, slippageBps',
     ],
     [
       { memorySettings: { windowDays: 1 } as object },
-      'the unknown option "memorySettings.windowDays"; known are enabled, max',
+      'the unknown option "memorySettings.windowDays", expected one of enabled, max',
     ],
     [{ bars: GOLD as never }, "found no list as bars, expected [series], with a series of each asset"],
     [
