@@ -74,7 +74,8 @@ export async function withRuns(
   for (const finding of findings) {
     const [folder, ofFolder] = finding.name.split("/");
     const id = folder === RUNS_FOLDER ? ofFolder : makers.get(finding.name);
-    if (id === undefined || !finding.remedy.includes("run")) {
+    // An imported trade has no run.
+    if (id === undefined || id === "" || !finding.remedy.includes("run")) {
       result.push(finding);
       continue;
     }

@@ -206,6 +206,20 @@ test("counts files of another system as unverified, not damaged", async () => {
   expect(unverified).toBe(1);
 });
 
+test("finds a damaged outcome that was imported, which no run makes again", async () => {
+  const storage = inMemoryStorage();
+  const [entry_timestamp, exit_timestamp] = ["2021-01-04T12:00:00Z", "2021-01-05T12:00:00Z"];
+  const trade = { decision_id: "one", asset_pair: "GOLD", action: "BUY", realized_pnl: 1, pnl_percentage: 1 };
+  const bytes = encodeJson({ ...trade, entry_timestamp, exit_timestamp, ai_provider: "live" });
+  await storage.replace("outcome_one.json", bytes);
+  const memory = await openMemory(storage, { embedder: hashingEmbedder() });
+  await memory.close();
+  expect(memory.trades.map(({ runId }) => runId)).toEqual([""]);
+  await storage.replace("outcome_one.json", bytes.subarray(0, 40));
+  const { findings } = await checkOnce(storage);
+  expect(findings.filter(({ damaged }) => damaged)).toMatchObject([{ name: "outcome_one.json" }]);
+});
+
 test("an empty folder has no findings", async () => {
   expect((await checkMemory(inMemoryStorage())).findings).toEqual([]);
 });
