@@ -14,8 +14,8 @@ function providerParts({ files, config }: RunKey): object {
 }
 
 /**
- * Says which runs made the trades that a run carries in, if they are several runs, or one with other providers: a strategy that was
- * edited also learns from what its older version did. Also says which of the trades are of other assets.
+ * Says which trades of those that a run carries in were made with other providers, as a strategy that was edited also learns from what
+ * its older version did; and which are of other assets.
  *
  * @param known Keys of the folder's runs, by id.
  */
@@ -24,31 +24,26 @@ export function carriedInNotes(
   { key, known }: { key: RunKey; known: ReadonlyMap<string, RunKey> },
 ): readonly string[] {
   const counts = new Map<string, number>();
-  // An imported trade has no run.
-  for (const { runId } of carriedIn) if (runId !== "") counts.set(runId, (counts.get(runId) ?? 0) + 1);
-  const runs = [...counts].map(([id, trades]) => {
+  for (const { runId } of carriedIn) counts.set(runId, (counts.get(runId) ?? 0) + 1);
+  const runs = [...counts].flatMap(([id, trades]) => {
     const older = known.get(id);
-    const changed = older === undefined ? [] : changedPaths(providerParts(older), providerParts(key));
-    return { id, trades, older, changed };
+    // An imported trade has no run, and a session of another engine has providers of its own.
+    if (older === undefined || older.period.endsWith("/")) return [];
+    const changed = changedPaths(providerParts(older), providerParts(key));
+    return changed.length === 0 ? [] : [{ id, trades, period: older.period, changed }];
   });
-  const isChanged = runs.some(({ changed }) => changed.length > 0);
   const others = otherAssetNotes(carriedIn, key);
-  if (runs.length === 0 || (runs.length === 1 && !isChanged)) return others;
-  const shown = runs.toSorted(
-    (a, b) => b.changed.length - a.changed.length || b.trades - a.trades || (a.id < b.id ? -1 : 1),
-  );
-  const named = shown.slice(0, MAX_RUNS).map(({ id, trades, older, changed }) => {
-    const about = [
-      ...(older === undefined ? [] : [older.period.replace("/", " to ")]),
-      ...(changed.length === 0 ? [] : [`other ${changed.map((part) => part.replace(/^files\./, "")).join(", ")}`]),
-    ];
-    return `${trades} of ${id.slice(0, 12)}${about.length === 0 ? "" : ` (${about.join(", ")})`}`;
+  if (runs.length === 0) return others;
+  const shown = runs.toSorted((a, b) => b.trades - a.trades || (a.id < b.id ? -1 : 1)).slice(0, MAX_RUNS);
+  const named = shown.map(({ id, trades, period, changed }) => {
+    const parts = changed.map((part) => part.replace(/^files\./, "")).join(", ");
+    return `${trades} of ${id.slice(0, 12)} (${period.replace("/", " to ")}, other ${parts})`;
   });
   const unnamed = runs.length - named.length;
   const rest = unnamed === 0 ? "" : ` and ${unnamed} more ${unnamed === 1 ? "run" : "runs"}`;
-  const afresh = isChanged ? ". --memory-dir begins afresh" : "";
+  const of = runs.length === 1 ? "another run" : `${runs.length} runs`;
   return [
-    `Remembers trades of ${runs.length === 1 ? "another run" : `${runs.length} runs`}: ${named.join(", ")}${rest}${afresh}`,
+    `Remembers trades of ${of} with other providers: ${named.join(", ")}${rest}. --memory-dir begins afresh`,
     ...others,
   ];
 }
@@ -59,5 +54,6 @@ function otherAssetNotes(carriedIn: readonly Trade[], { bars }: RunKey): readonl
   if (others.length === 0) return [];
   const assets = [...new Set(others)].toSorted();
   const named = assets.slice(0, MAX_ASSETS).join(", ") + (assets.length > MAX_ASSETS ? ", ..." : "");
-  return [`Remembers ${others.length} trades of ${named}, which this run does not trade. --memory-dir begins afresh`];
+  const trades = others.length === 1 ? "a trade" : `${others.length} trades`;
+  return [`Remembers ${trades} of ${named}, which this run does not trade. --memory-dir begins afresh`];
 }
