@@ -5,7 +5,7 @@ import { MAX_VOTES_BYTES } from "./read-votes.ts";
 /** `from "./a.ts"`, `import "./a.ts"`, `import("./a.ts")`. Words of a comment that look alike do no harm: their file is hashed, too. */
 const RELATIVE_IMPORT = /\b(?:from|import)\s*\(?\s*["'](\.\.?\/[^"'\n]+)["']/g;
 
-/** What Bun tries after a path without an extension. */
+/** What Bun tries after a path without an extension; `a.js` may also be `a.ts`. */
 const ENDINGS = ["", ".ts", ".js", "/index.ts", "/index.js"];
 
 /**
@@ -22,7 +22,7 @@ export function filesImportedBy(module: string, bytes: Uint8Array): ReadonlyMap<
     for (const [, specifier] of new TextDecoder().decode(content).matchAll(RELATIVE_IMPORT)) {
       const target = resolve(dirname(path), specifier!);
       if (!target.startsWith(folder + sep)) continue;
-      for (const file of ENDINGS.map((ending) => target + ending)) {
+      for (const file of [...ENDINGS.map((ending) => target + ending), target.replace(/js$/, "ts")]) {
         if (file === module || found.has(relative(folder, file))) break;
         const imported = bytesOf(file);
         if (imported === undefined) continue;

@@ -104,11 +104,13 @@ const ACTIONS_BY_WORD: ReadonlyMap<unknown, Action> = new Map<unknown, Action>([
 /** What modules, programs and files of votes may call an action, for messages. */
 export const ACTION_FORM = "BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0";
 
-/** The action that a word in any case is, or a number, which may be a text such as `-1.0`. */
+/** The action that a word in any case is, or a number, which may be a text such as `-1.0` or `1e+00`. */
 export function actionOf(value: unknown): Action | undefined {
   if (isAction(value)) return value;
   if (typeof value !== "string") return ACTIONS_BY_WORD.get(value);
-  return ACTIONS_BY_WORD.get(/^[+-]?\d+(?:\.0*)?$/.test(value) ? Number(value) : value.toUpperCase());
+  return ACTIONS_BY_WORD.get(
+    /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(value) ? Number(value) : value.toUpperCase(),
+  );
 }
 
 export function isConfidence(value: unknown): value is number {

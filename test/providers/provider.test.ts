@@ -283,10 +283,10 @@ function raise(what: unknown): never {
 
 describe("actionOf() reads", () => {
   test.each([
-    ["BUY", ["BUY", "buy", "Long", 1, "1", "+1", "1.0"]],
+    ["BUY", ["BUY", "buy", "Long", 1, "1", "+1", "1.0", "1e0", "1.000000000000000000e+00"]],
     ["SELL", ["SELL", "sell", "SHORT", -1, "-1", "-1.0"]],
-    ["HOLD", ["HOLD", "hold", "flat", 0, -0, "0", "0.", "-0.0"]],
-    [undefined, ["", " ", "exit", "close", 0.5, "0.5", 2, "2", "1e0", "0x1", true, null, undefined, [1], Number.NaN]],
+    ["HOLD", ["HOLD", "hold", "flat", 0, -0, "0", "0.", "-0.0", "-.0"]],
+    [undefined, ["", " ", "exit", "close", 0.5, "0.5", 2, "2", "1e1", "0x1", true, null, undefined, [1], Number.NaN]],
   ] as const)("%p", (action, words) => {
     expect(words.map((word) => actionOf(word))).toEqual(words.map(() => action));
   });
