@@ -14,12 +14,6 @@ export interface Equivalent {
 
 export const EQUIVALENT: readonly Equivalent[] = [
   {
-    file: "lib/memory/evidence.ts",
-    mutation: "to - from -> to + from",
-    near: "const quick",
-    reason: "The array is longer, and its end is not read.",
-  },
-  {
     file: "lib/backtest/broker.ts",
     mutation: "0 -> 1",
     near: "this.#realizedPnl.set(asset,",
@@ -103,13 +97,6 @@ export const EQUIVALENT: readonly Equivalent[] = [
     mutation: "0 -> 1",
     near: "let quickFactor = 0",
     reason: "The first trade replaces the factor.",
-  },
-  {
-    file: "lib/memory/evidence.ts",
-    mutation: "i < slow.length -> i <= slow.length",
-    near: "for (let i = 0; i < slow.length; i++) {",
-    nth: 1,
-    reason: "A typed array ignores what is written after its end, and has no result there.",
   },
   {
     file: "lib/memory/evidence.ts",
@@ -235,7 +222,7 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "flush() writes nothing that is current, and a moved file changes the digest.",
   },
   {
-    file: "lib/memory/store.ts",
+    file: "lib/memory/keep-vectors.ts",
     mutation: "unwritten > 0 -> unwritten >= 0",
     reason: "What is written then is what is there.",
   },
@@ -299,6 +286,11 @@ export const EQUIVALENT: readonly Equivalent[] = [
     mutation: "a < b -> a <= b",
     near: "toSorted",
     reason: "No two columns have one name.",
+  },
+  {
+    file: "lib/memory/sidecar.ts",
+    mutation: "MAX_SIDECAR_BYTES - BODY_OFFSET -> MAX_SIDECAR_BYTES + BODY_OFFSET",
+    reason: "A file beyond the cap is refused by the read that follows its checksum.",
   },
   {
     file: "lib/memory/sidecar.ts",
@@ -574,7 +566,7 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "Behind their ends both have nothing.",
   },
   {
-    file: "lib/memory/store.ts",
+    file: "lib/memory/keep-vectors.ts",
     mutation: "collectGarbage(trades.length); -> ;",
     reason: "Only the use of memory differs.",
   },

@@ -27,6 +27,7 @@ export const TARGETS: Readonly<Record<string, readonly string[]>> = {
     "test/memory/vectors.test.ts",
     "test/memory/foreign-statistics.test.ts",
   ],
+  "lib/memory/keep-vectors.ts": ["test/memory/embed-missing.test.ts", "test/memory/store.test.ts"],
   "lib/memory/sidecar.ts": [],
   "lib/memory/trade-columns.ts": ["test/memory/sidecar.test.ts"],
   "lib/memory/view.ts": [],
