@@ -90,7 +90,7 @@ function reliabilitySvg(bins: readonly Bin[]): string {
 
 /** What trades were expected to earn, and what they earned. */
 export function expectationPicture({ run: { summary } }: ReportData): Picture {
-  const title = "Expected and realised R";
+  const title = "Expected and realized R";
   if (summary.expectation.length === 0) {
     return { id: "expectation", title, note: "Without memory nothing is expected of a trade." };
   }
@@ -129,7 +129,7 @@ export function expectationPicture({ run: { summary } }: ReportData): Picture {
       ],
     }),
     table: {
-      heads: ["expected R", "trades", "mean expected", "mean realised", "standard error"],
+      heads: ["expected R", "trades", "mean expected", "mean realized", "standard error"],
       rows: bins.map((bin) => [
         bin.name,
         String(bin.trades),
