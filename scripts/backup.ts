@@ -209,7 +209,6 @@ async function create(
   } else if (removed.length > 0) await writeOut(renderRemoved(removed));
   wrongClock([backup, ...kept.map(({ backup: each }) => each)], Date.now()).forEach(note);
   const onBackups = `--backup-dir ${shellWord(backupDir)}`;
-  labelNotes(pruned, backupDir).forEach(note);
   sparedWarnings(backup, pruned, { memoryDir, onBackups }).forEach(warn);
   const code = warnOfDamage(
     kept.map(({ backup: each }) => each),

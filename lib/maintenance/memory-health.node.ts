@@ -1,5 +1,6 @@
 /** Whether memory is there, may be read, and is sound. */
 import fs from "node:fs";
+import { sep } from "node:path";
 import { CarryoverError } from "../errors.ts";
 import { attempt } from "../storage/fs.node.ts";
 import type { OnSteps } from "../util/async.ts";
@@ -110,7 +111,8 @@ function cureOf(
 export function permissionCure(folder: string, error: unknown): string | undefined {
   const cause: NodeJS.ErrnoException | undefined =
     error instanceof CarryoverError && error.cause instanceof Error ? error.cause : undefined;
-  if (!["EACCES", "EPERM"].includes(cause?.code ?? "") || cause?.path?.startsWith(folder) !== true) return undefined;
+  if (!["EACCES", "EPERM"].includes(cause?.code ?? "") || cause?.path === undefined) return undefined;
+  if (cause.path !== folder && !cause.path.startsWith(folder + sep)) return undefined;
   const uid = process.getuid?.();
   // Where the folders above may not be entered, nothing is known of it.
   const owner = fs.existsSync(folder) ? fs.statSync(folder).uid : undefined;

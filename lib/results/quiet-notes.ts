@@ -63,7 +63,10 @@ function spanOf(ms: number): string {
   return ms === DAY_MS ? "a day" : `${ms / DAY_MS} days`;
 }
 
-/** A sentence on each provider of one's own that abstained, or held at every decision. */
+/** Fewer decisions without a BUY or SELL are nothing unusual, such as those of a day. */
+const MIN_HELD = 50;
+
+/** A sentence on each provider of one's own that abstained, or held at every one of many decisions. */
 export function quietProviderNotes(
   names: readonly string[],
   counters: readonly ChunkCounters[],
@@ -78,7 +81,7 @@ export function quietProviderNotes(
     );
     const onlyHeld = quiet.length === chunks.length && quiet.every(({ directed }) => directed === 0);
     const abstentions = quiet.reduce((sum, each) => sum + each.abstentions, 0);
-    if (abstentions === 0 && !onlyHeld) return [];
+    if (abstentions === 0 && (!onlyHeld || decisions < MIN_HELD)) return [];
     const last = quiet.findLast((each) => abstentions === 0 || each.abstentions > 0)?.last ?? "";
     const why = last === "" ? "" : ` (the last: ${JSON.stringify(last)})`;
     if (abstentions === 0) {

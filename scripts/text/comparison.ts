@@ -146,6 +146,7 @@ export function costsTable({ multiples, break_even: breakEven }: NonNullable<Con
     const growths = multiples.map((each) => each[arm].log_growth);
     if (breakEven[arm] !== null) return `falls to 0 at x ${fixed(breakEven[arm])}`;
     if (growths.some((growth) => growth === null)) return "is not known";
+    if (growths.every((growth) => growth === 0)) return "is 0 at all of them";
     return growths[0]! > 0 ? "stays above 0" : `is below 0 even at x ${multiples[0]!.multiple}`;
   };
   return (
