@@ -102,7 +102,8 @@ describe.skipIf(missingWorkerd !== "")(`the example of a worker${missingWorkerd}
       return [response.status, await response.text()];
     };
     try {
-      expect((await ask("/", bars))[0]).toBe(404);
+      // Of an answer to a body that is not read, the connection ends, which the next request may have chosen already.
+      expect((await ask("/", ""))[0]).toBe(404);
       const [status, text] = await ask(`/object${JANUARY}`, "timestamp,open\n1,2\n");
       expect([status, text]).toEqual([400, expect.stringContaining("Cannot read")]);
       const folder = await openFolder(r2Bucket(await worker.getR2Bucket("MEMORY")), "memory");
