@@ -132,9 +132,11 @@ describe("compare-memory", () => {
 });
 
 test("Ctrl-C stores nothing, and says so", async () => {
+  // Half a minute of work, of which 3 seconds are waited for.
+  const LONG = ["--synthetic", "--seeds", "8", "--year", "2021"];
   const folder = join(work, "stopped");
   const child = Bun.spawn(
-    [process.execPath, join(PROJECT_DIR, "scripts", "compare-memory.ts"), "--year", "2021", "--memory-dir", folder],
+    [process.execPath, join(PROJECT_DIR, "scripts", "compare-memory.ts"), ...LONG, "--memory-dir", folder],
     { cwd: PROJECT_DIR, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
   );
   await Bun.sleep(3000);
