@@ -11,7 +11,7 @@ import type { LostMemory } from "../lib/maintenance/memory-health.node.ts";
 import { scriptCommand } from "../lib/util/command-line.node.ts";
 import { shellWord } from "../lib/util/names.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS } from "./cli/args.ts";
-import { commandOnMemory, loadConfig, locateBackupDir } from "./cli/config-flags.ts";
+import { commandOnMemory, loadConfig, locateBackupDir, runCommandOn } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, EXIT_MISSING, runScript, warn, writeJson, writeOut } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import { allowsRuns, renderHealth } from "./text/doctor.ts";
@@ -72,7 +72,7 @@ async function checkConfigured(
     baseDir,
     memoryDir,
     repairCommand: commandOnMemory(`${scriptCommand("memory-stats")} --repair`, flags),
-    runCommand: (own) => commandOnMemory(`${scriptCommand("run-chunks")} ${own}`, flags),
+    runCommand: runCommandOn(flags),
     findCopies: (damaged) => copyCommand(memoryDir, backupDir, damaged),
     findLost: (outcomes) =>
       outcomes === 0 ? findLost(memoryDir, backupDir) : findPartlyLost(memoryDir, outcomes, flags["backup-dir"]),

@@ -2,9 +2,9 @@
 /** Shows what is remembered, verifies it, and repairs it. Only --repair takes the lock and writes. */
 import { readMemoryReport } from "../lib/maintenance/memory-report.ts";
 import { openToRead } from "../lib/memory/open-to-read.node.ts";
-import { scriptCommand, shownPath } from "../lib/util/command-line.node.ts";
+import { shownPath } from "../lib/util/command-line.node.ts";
 import { type FlagValues, parseFlags, refuseTogether, SHARED_FLAGS } from "./cli/args.ts";
-import { commandOnMemory, locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
+import { locateMemory, locateMemoryDir, runCommandOn } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut, writeRaw } from "./cli/main.ts";
 import { shareProgress } from "./cli/progress.ts";
 import { understandsCodes } from "./cli/terminal.ts";
@@ -96,11 +96,6 @@ async function repair(flags: Flags, signal: ScriptContext["signal"]): Promise<nu
   if (result.lost.length === 0) return code;
   warn(`${countOf(result.lost.length, "outcome")} lost from "${shownPath(memory.dir)}"`);
   return EXIT_DAMAGED;
-}
-
-/** The command that makes a run of the memory that these flags name. */
-function runCommandOn(flags: Flags): (own: string) => string {
-  return (own) => commandOnMemory(`${scriptCommand("run-chunks")} ${own}`, flags);
 }
 
 function exitCode(damaged: readonly unknown[], memoryDir: string): number {

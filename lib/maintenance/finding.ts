@@ -38,3 +38,6 @@ export function flagsOfRun(run: RunOfFile | undefined): string | undefined {
 export function damagedFindings(files: readonly DamagedFile[], remedy: Remedy): readonly Finding[] {
   return files.map(({ name, problem }) => ({ name, damaged: true, problem, remedy }));
 }
+
+/** When the run-chunks command of a run makes that run again: outcomes that are carried in now but were not then, or not so, make it another. */
+export const SAME_RUN = "if no earlier day was run or changed since";

@@ -5,7 +5,7 @@ import { CarryoverError } from "../errors.ts";
 import { attempt } from "../storage/fs.node.ts";
 import type { OnSteps } from "../util/async.ts";
 import { shellWord } from "../util/names.ts";
-import { type Finding, flagsOfRun } from "./finding.ts";
+import { type Finding, flagsOfRun, SAME_RUN } from "./finding.ts";
 import { failureOf, type HealthCheck, ok } from "./health.ts";
 
 export interface MemoryHealthOptions {
@@ -35,9 +35,6 @@ const NAME = "memory";
 
 /** The cure where the folder is no memory. */
 export const OTHER_FOLDER = "name another folder: --memory-dir DIR";
-
-/** Outcomes that are carried in now but were not then, or not so, make it another run. */
-const SAME_RUN = "the same run only if no earlier day was run or changed since";
 
 export async function checkMemoryFolder(options: MemoryHealthOptions): Promise<HealthCheck> {
   try {
@@ -101,7 +98,9 @@ function cureOf(
   const ofRun = damaged.find(({ remedy }) => remedy === "run");
   if (ofRun === undefined) return "move the file away if it is not yours, or repeat reset-providers --forget";
   const flags = flagsOfRun(ofRun.run);
-  return flags === undefined ? "repeat the run-chunks command of that run" : `${runCommand(flags)} # ${SAME_RUN}`;
+  return flags === undefined
+    ? "repeat the run-chunks command of that run"
+    : `${runCommand(flags)} # the same run only ${SAME_RUN}`;
 }
 
 /**

@@ -93,6 +93,11 @@ export function commandOnMemory(command: string, flags: MemoryFlags): string {
   return [command, ...args].join(" ");
 }
 
+/** The command that makes a run of the memory that these flags name, by flags of its own. */
+export function runCommandOn(flags: MemoryFlags): (own: string) => string {
+  return (own) => commandOnMemory(`${scriptCommand("run-chunks")} ${own}`, flags);
+}
+
 /** What run-chunks, check-lookahead and compare-memory run. */
 export const RUN_FLAGS = {
   year: {

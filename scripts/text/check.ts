@@ -1,13 +1,12 @@
 /** What memory-stats prints about a check and a repair. */
 import type { CheckResult } from "../../lib/maintenance/check.ts";
-import { type Finding, flagsOfRun, type Remedy } from "../../lib/maintenance/finding.ts";
+import { type Finding, flagsOfRun, type Remedy, SAME_RUN } from "../../lib/maintenance/finding.ts";
 import type { RepairResult } from "../../lib/maintenance/repair.ts";
 import { shownPath } from "../../lib/util/command-line.node.ts";
 import { paint } from "../cli/terminal.ts";
 import { count, countOf } from "./numbers.ts";
 
 const FROM_BACKUP = "doctor has the command that copies an outcome from a backup";
-const SAME_RUN = "if no earlier day was run or changed since";
 
 const REMEDIES: Readonly<Record<Remedy, string>> = {
   start: "the next command that writes rebuilds it, or --repair now",

@@ -14,11 +14,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createBackup } from "../../lib/backup/create.node.ts";
-import type { HealthCheck } from "../../lib/maintenance/health.ts";
 import { VERSION } from "../../lib/version.ts";
 import manifest from "../../package.json";
 import { PROJECT_DIR } from "../samples.ts";
 import { makeOutcomes } from "../memory/outcome-samples.ts";
+import { type DoctorReport, reportIn, reportOf } from "./doctor-report.ts";
 import { hostScripts } from "./hosted-script.ts";
 import { CANNOT_REFUSE, resultOf, runRefused, writeMemory } from "./run-script.ts";
 
@@ -32,27 +32,8 @@ const NAMES = ["engine", "packages", "model", "bars", "providers", "files", "mem
 /** Named only where they are not installed. */
 const OPTIONAL = ["ccxt", "NATS", "MCP"];
 
-interface Report {
-  readonly code: number;
-  readonly ready: boolean;
-  readonly checks: Readonly<Record<string, HealthCheck>>;
-  readonly names: readonly string[];
-}
-
-/** What `doctor --json` says, by the names of its checks. */
-async function examine(args: readonly string[], cwd = PROJECT_DIR): Promise<Report> {
-  const { code, stdout, stderr } = await runScript("doctor.ts", [...args, "--json"], { cwd });
-  const report = reportIn(stdout);
-  const bad = Object.values(report.checks).filter(({ state }) => state === "missing" || state === "damaged");
-  // Who logs stdout and is told of stderr alone learns why, too.
-  expect(stderr).toBe(bad.length === 0 ? "" : `warning: Not ready to run: ${bad.map(({ name }) => name).join(", ")}\n`);
-  return { code, ...report };
-}
-
-function reportIn(stdout: string): Omit<Report, "code"> {
-  const { ready, checks } = JSON.parse(stdout) as { ready: boolean; checks: HealthCheck[] };
-  const byName = Object.fromEntries(checks.map((check) => [check.name, check]));
-  return { ready, checks: byName, names: checks.map(({ name }) => name) };
+async function examine(args: readonly string[], cwd = PROJECT_DIR): Promise<DoctorReport> {
+  return reportOf(await runScript("doctor.ts", [...args, "--json"], { cwd }));
 }
 
 describe("doctor", () => {
@@ -243,7 +224,7 @@ describe("doctor in a project whose packages are not as package.json wants them"
     cpSync(join(PROJECT_DIR, name), join(project, name), { recursive: true });
   }
 
-  async function examineProject(cwd = project): Promise<Report> {
+  async function examineProject(cwd = project): Promise<DoctorReport> {
     const command = [process.execPath, "--no-install", join(project, "scripts/doctor.ts"), "--json"];
     const child = Bun.spawn(command, { cwd, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
     const { code, stdout } = await resultOf(child);

@@ -3,34 +3,15 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { HealthCheck } from "../../lib/maintenance/health.ts";
 import { PROJECT_DIR } from "../samples.ts";
+import { type DoctorReport, reportOf } from "../scripts/doctor-report.ts";
 import { runScript } from "../scripts/run-script.ts";
 
 const work = mkdtempSync(join(tmpdir(), "carryover-doctor-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
-interface Report {
-  readonly code: number;
-  readonly ready: boolean;
-  readonly checks: Readonly<Record<string, HealthCheck>>;
-  readonly names: readonly string[];
-}
-
-/** What `doctor --json` says, by the names of its checks. */
-async function examine(args: readonly string[], cwd = PROJECT_DIR): Promise<Report> {
-  const { code, stdout, stderr } = await runScript("doctor.ts", [...args, "--json"], { cwd });
-  const report = reportIn(stdout);
-  const bad = Object.values(report.checks).filter(({ state }) => state === "missing" || state === "damaged");
-  // Who logs stdout and is told of stderr alone learns why, too.
-  expect(stderr).toBe(bad.length === 0 ? "" : `warning: Not ready to run: ${bad.map(({ name }) => name).join(", ")}\n`);
-  return { code, ...report };
-}
-
-function reportIn(stdout: string): Omit<Report, "code"> {
-  const { ready, checks } = JSON.parse(stdout) as { ready: boolean; checks: HealthCheck[] };
-  const byName = Object.fromEntries(checks.map((check) => [check.name, check]));
-  return { ready, checks: byName, names: checks.map(({ name }) => name) };
+async function examine(args: readonly string[], cwd = PROJECT_DIR): Promise<DoctorReport> {
+  return reportOf(await runScript("doctor.ts", [...args, "--json"], { cwd }));
 }
 
 /** A memory of one month of trades. */
