@@ -44,7 +44,7 @@ export const TIMESTAMP_ALIASES = [
 ] as const;
 
 /** The columns of a file of bars; without volumes every volume is 0. */
-export const BAR_TABLE: Required<Omit<WantedColumns, "advice">> = {
+export const BAR_TABLE: Required<Omit<WantedColumns, "advice" | "otherForm">> = {
   columns: ["timestamp", "open", "high", "low", "close"],
   optional: ["volume"],
   aliases: { timestamp: TIMESTAMP_ALIASES },

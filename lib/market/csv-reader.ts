@@ -19,8 +19,7 @@ const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 export class CsvReader implements RowReader {
   readonly #file: string;
   readonly #text: string;
-  /** Of the header. */
-  readonly #names: readonly string[];
+  readonly names: readonly string[];
   /** The position in a row of each column that is wanted; -1 for an optional one that is missing. */
   readonly #positions: readonly number[];
   /** Fields of every row. */
@@ -52,8 +51,8 @@ export class CsvReader implements RowReader {
     this.#starts = new Int32Array(header.length + 1);
     this.#ends = new Int32Array(header.length + 1);
     this.#width = this.#splitLine();
-    this.#names = Array.from({ length: this.#width }, (_, position) => this.#fieldAt(position));
-    this.#positions = findColumns(this.#names, options, { file, row: this.place });
+    this.names = Array.from({ length: this.#width }, (_, position) => this.#fieldAt(position));
+    this.#positions = findColumns(this.names, options, { file, row: this.place });
   }
 
   /** Line of the current row; the header is line 1. */
@@ -86,7 +85,7 @@ export class CsvReader implements RowReader {
   }
 
   nameOf(column: number): string {
-    return this.#names[this.#positions[column]!]!;
+    return this.names[this.#positions[column]!]!;
   }
 
   isBlank(column: number): boolean {

@@ -4,6 +4,8 @@ import { badData, type FilePosition, quote } from "./bar.ts";
 export interface WantedColumns {
   readonly columns: readonly string[];
   readonly optional?: readonly string[];
+  /** Those in place of both where a file with these names has another form. `names`: as the file has them. */
+  readonly otherForm?: (names: readonly string[]) => readonly string[] | undefined;
   /** Other names of a column, in lists. A list counts only if no name of the lists before it is there. */
   readonly aliases?: Readonly<Record<string, readonly (readonly string[])[]>>;
   /** What else helps where a column is missing or not the only one, for the end of a message. `names`: as the file has them. */
@@ -14,11 +16,14 @@ export interface WantedColumns {
  * Finds columns by their names, in any order and case. Columns that nobody asked for are ignored.
  *
  * @param names As the file has them.
- * @returns The position of each of `columns` and then of `optional`; -1 for an optional one that is missing.
+ * @returns The position of each of `columns` and then of `optional`, or of those of the other form; -1 for an optional one that is missing.
  * @throws {CarryoverError} `BAD_DATA` if a column is missing, or two have its name.
  */
 export function findColumns(names: readonly string[], wanted: WantedColumns, at: FilePosition): readonly number[] {
-  const { columns, optional = [], aliases = {}, advice = () => "" } = wanted;
+  const { aliases = {}, advice = () => "", otherForm = () => undefined } = wanted;
+  const other = otherForm(names);
+  const columns = other ?? wanted.columns;
+  const optional = other === undefined ? (wanted.optional ?? []) : [];
   const lower = names.map((name) => name.toLowerCase());
   return [...columns, ...optional].map((column, index) => {
     // A column may be called constructor.
@@ -47,6 +52,8 @@ export function findColumns(names: readonly string[], wanted: WantedColumns, at:
 export interface RowReader {
   /** Where the current row is, such as `line 17`. */
   readonly place: string;
+  /** Of all columns, as the file has them. */
+  readonly names: readonly string[];
   /** Goes to the next row; false at the end. */
   next(): boolean;
   has(column: number): boolean;

@@ -5,15 +5,15 @@ import type { Table } from "./formats/foreign-bars.ts";
 /** Reads a table of typed cells, such as that of a Parquet file, as if it were text: times as ISO 8601, nulls and NaN as blanks. */
 export class TableReader implements RowReader {
   readonly #table: Table;
-  readonly #names: readonly string[];
+  readonly names: readonly string[];
   readonly #positions: readonly number[];
   #row = -1;
 
   /** @throws {CarryoverError} `BAD_DATA` if a column is missing or occurs twice. */
   constructor(table: Table, wanted: WantedColumns) {
     this.#table = table;
-    this.#names = table.names ?? [];
-    this.#positions = findColumns(this.#names, wanted, { file: table.file });
+    this.names = table.names ?? [];
+    this.#positions = findColumns(this.names, wanted, { file: table.file });
   }
 
   get place(): string {
@@ -30,7 +30,7 @@ export class TableReader implements RowReader {
   }
 
   nameOf(column: number): string {
-    return this.#names[this.#positions[column]!]!;
+    return this.names[this.#positions[column]!]!;
   }
 
   isBlank(column: number): boolean {

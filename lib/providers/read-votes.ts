@@ -23,25 +23,33 @@ const ALIASES = {
 const STAMPS =
   "stamp: bar_start for starts of bars, as pandas labels them, or stamp: known_at for when each vote was known";
 
-/** Under `time`, as `timestamp` would say that these are the times when votes were known. */
-const LONG_FORM = 'df.stack().rename_axis(["time", "asset"]).rename("position").to_csv("votes.csv")';
-
-/** The columns of a file of votes. */
-function columnsOf({ column, stamp, assets = [] }: VotesFileOptions): WantedColumns {
+/** The columns of a file of votes: a row for each vote, or a column for each asset. */
+function columnsOf(options: VotesFileOptions): WantedColumns {
+  const { column, stamp, assets = [] } = options;
   return {
     columns: ["timestamp", column?.toLowerCase() ?? "action"],
     optional: ["asset", "confidence"],
+    otherForm: (names) => {
+      const ofAssets = assetColumns(names, options);
+      return ofAssets.length === 0 ? undefined : ["timestamp", ...ofAssets.map((name) => name.toLowerCase())];
+    },
     aliases: ALIASES,
     advice: (missing, names) => {
       if (missing !== "action") return "";
-      if (names.some((name) => assets.includes(name))) {
-        return `, and the assets in a column "asset"; pandas writes such rows by ${LONG_FORM}`;
-      }
       const needsStamp = stamp === undefined && !names.some((name) => name.toLowerCase() === "timestamp");
+      const ofAssets =
+        assets.length === 0 ? "" : `, or a column for each asset, called as in the run, such as ${assets[0]!}`;
       const named = ", or the one that column: names in the provider's configuration";
-      return `${named}${needsStamp ? `; its times need ${STAMPS}` : ""}`;
+      return `${named}${ofAssets}${needsStamp ? `; its times need ${STAMPS}` : ""}`;
     },
   };
+}
+
+/** The columns that are called like assets of the run, in a file that has neither a column of actions nor one of assets. */
+function assetColumns(names: readonly string[], { column, assets = [] }: VotesFileOptions): readonly string[] {
+  const others = [column?.toLowerCase() ?? "action", "asset", ...ALIASES.action.flat(), ...ALIASES.asset.flat()];
+  if (names.some((name) => others.includes(name.toLowerCase()))) return [];
+  return names.filter((name) => assets.includes(name));
 }
 
 /** The columns by their index. */
@@ -94,28 +102,33 @@ export function parseVotesCsv(bytes: Uint8Array, options: VotesFileOptions): Fil
 function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   const { file, onNote } = options;
   assertTimesAreKnown(rows, options);
-  const onlyAsset = rows.has(ASSET) ? undefined : assetOfRun(options);
-  const confidences = rows.has(CONFIDENCE) ? new Confidences(rows, options) : undefined;
+  const ofAssets = assetColumns(rows.names, options);
+  const isWide = ofAssets.length > 0;
+  const onlyAsset = isWide || rows.has(ASSET) ? undefined : assetOfRun(options);
+  const confidences = !isWide && rows.has(CONFIDENCE) ? new Confidences(rows, options) : undefined;
   const times = new RowTimes(options.timezone);
   const votes = new Map<string, FileVote[]>();
   let flat: string | undefined;
   let hasSell = false;
   const blanks: { readonly asset: string; readonly timestamp: number; readonly at: FilePosition }[] = [];
-  while (rows.next()) {
-    const timestamp = times.read(rows, TIMESTAMP);
-    const asset = onlyAsset ?? (rows.text(ASSET) || rows.refuse(ASSET, "an asset such as BTCUSD"));
-    if (rows.isBlank(ACTION)) {
-      blanks.push({ asset, timestamp, at: { file, row: rows.place, column: rows.nameOf(ACTION) } });
-      continue;
+  const readVote = (timestamp: number, asset: string, column: number): void => {
+    if (rows.isBlank(column)) {
+      blanks.push({ asset, timestamp, at: { file, row: rows.place, column: rows.nameOf(column) } });
+      return;
     }
-    const written = rows.text(ACTION);
-    const action = actionOf(written) ?? rows.refuse(ACTION, ACTION_FORM);
+    const written = rows.text(column);
+    const action = actionOf(written) ?? rows.refuse(column, ACTION_FORM);
     if (action === "HOLD" && !/^hold$/i.test(written)) flat ??= written;
     hasSell ||= action === "SELL";
     const vote = { timestamp, answer: { action, confidence: confidences?.next() ?? VOTE_CONFIDENCE } };
     const ofAsset = votes.get(asset);
     if (ofAsset === undefined) votes.set(asset, [vote]);
     else ofAsset.push(vote);
+  };
+  while (rows.next()) {
+    const timestamp = times.read(rows, TIMESTAMP);
+    if (isWide) ofAssets.forEach((asset, i) => readVote(timestamp, asset, ACTION + i));
+    else readVote(timestamp, onlyAsset ?? (rows.text(ASSET) || rows.refuse(ASSET, "an asset such as BTCUSD")), ACTION);
   }
   if (votes.size === 0) throw badData({ file }, { found: "no votes", expected: "at least one" });
   confidences?.assertScale();

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { parquetWriteBuffer, type SchemaElement } from "hyparquet-writer";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -93,6 +94,67 @@ describe("parseVotesCsv() reads votes as pandas writes them:", () => {
     });
     expect(shown(votes)).toEqual([["2021-01-01T00:00:00.000Z", "BUY", 60]]);
     expect(notes).toEqual([]);
+  });
+});
+
+describe("parseVotesCsv() reads a column for each asset,", () => {
+  const assets = ["BTCUSD", "ETHUSD"];
+  const WIDE = "Date,ETHUSD,close,BTCUSD\n2021-01-01,,7,1\n2021-01-02,-1,8,-1\n2021-01-03,1,9,0\n";
+
+  test("as a data frame with one has them", () => {
+    const votes = parse(WIDE, { assets, stamp: "known_at" });
+    expect(actions(votes)).toEqual(THREE_VOTES);
+    expect(shown(votes, "ETHUSD")).toEqual([
+      ["2021-01-02T00:00:00.000Z", "SELL", 60],
+      ["2021-01-03T00:00:00.000Z", "BUY", 60],
+    ]);
+  });
+
+  test("and gives the votes of a file with a row for each of them", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom(-1, 0, 1), fc.constantFrom(-1, 0, 1)), { minLength: 1 }),
+        (rows) => {
+          const day = (i: number): string => new Date(NEW_YEAR + i * 86_400_000).toISOString();
+          const wide = rows.map(([btc, eth], i) => `${day(i)},${btc},${eth}`);
+          const long = rows.flatMap(([btc, eth], i) => [`${day(i)},BTCUSD,${btc}`, `${day(i)},ETHUSD,${eth}`]);
+          const ofWide = parse(["timestamp,BTCUSD,ETHUSD", ...wide].join("\n"), { assets });
+          expect(ofWide).toEqual(parse(["timestamp,asset,position", ...long].join("\n"), { assets }));
+        },
+      ),
+    );
+  });
+
+  test("and ignores the columns of assets that the run does not have", () => {
+    expect([...parse(WIDE, { assets: ["BTCUSD"], stamp: "known_at" }).keys()]).toEqual(["BTCUSD"]);
+  });
+
+  test("but not where a column of actions or of assets says that each row is a vote", () => {
+    const text = "timestamp,signal,BTCUSD\n2021-01-01,1,29000\n";
+    expect(actions(parse(text, { assets: ["BTCUSD"] }))).toEqual([["2021-01-01T00:00:00.000Z", "BUY"]]);
+    const own = "timestamp,MyVote,BTCUSD\n2021-01-01,1,29000\n";
+    expect(actions(parse(own, { assets: ["BTCUSD"], column: "MyVote" }))).toEqual([
+      ["2021-01-01T00:00:00.000Z", "BUY"],
+    ]);
+  });
+
+  test("and names the asset's column of a value that is no vote", () => {
+    expect(refusal("timestamp,BTCUSD,ETHUSD\n2021-01-01,1,0.5\n", { assets })).toBe(
+      'found "0.5" in line 2, column "ETHUSD", expected BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0',
+    );
+  });
+
+  test("and refuses a gap after an asset's first vote, which may be the one before, a HOLD or none", () => {
+    expect(refusal("timestamp,BTCUSD,ETHUSD\n2021-01-01,1,1\n2021-01-02,,1\n", { assets })).toStartWith(
+      'found nothing in line 3, column "BTCUSD"',
+    );
+  });
+
+  test("and says so where no column has an asset's name", () => {
+    expect(refusal("timestamp,BTC/USD,ETH/USD\n2021-01-01,1,-1\n", { assets })).toBe(
+      'found the columns "timestamp,BTC/USD,ETH/USD" in line 1, expected a column "action", "signal", "position", "side" or "direction", ' +
+        "or the one that column: names in the provider's configuration, or a column for each asset, called as in the run, such as BTCUSD",
+    );
   });
 });
 
@@ -251,15 +313,6 @@ describe("parseVotesCsv() refuses what may mean two things:", () => {
     expect(message).toStartWith(`found ${found}, expected a column "timestamp", or what they are`);
     expect(message).toContain("stamp: bar_start");
     expect(message).toContain("stamp: known_at");
-  });
-
-  test("a column for each asset, and says how pandas writes a row for each asset", () => {
-    const text = "timestamp,BTCUSD,ETHUSD\n2021-01-01,1,-1\n";
-    expect(refusal(text, { assets: ["ETHUSD"] })).toBe(
-      'found the columns "timestamp,BTCUSD,ETHUSD" in line 1, expected a column "action", "signal", "position", "side" or "direction", ' +
-        'and the assets in a column "asset"; pandas writes such rows by ' +
-        'df.stack().rename_axis(["time", "asset"]).rename("position").to_csv("votes.csv")',
-    );
   });
 
   test("two columns that may be the action", () => {
