@@ -245,8 +245,9 @@ async function verify(
     : await withSoundness(backupDir, compared, { signal, onSteps: progress.update }).finally(progress.clear);
   if (flags.json) await writeJson({ backup_dir: backupDir, backups: verified });
   else await writeOut(renderVerified(verified));
+  verified.flatMap(({ problem }) => problem ?? []).forEach(warn);
   const damaged = verified.filter(({ problems }) => problems.length > 0);
-  if (damaged.length === 0) return 0;
+  if (damaged.length === 0) return verified.some(({ unreadable }) => unreadable) ? EXIT_REFUSED : 0;
   const are = damaged.length === 1 ? "is" : "are";
   warn(`${damaged.length} of ${countOf(verified.length, "backup")} in "${backupDir}" ${are} damaged`);
   for (const { id } of damaged) note(`To remove it when it is of no use: ${removeCommand(backupDir, id)}`);

@@ -30,7 +30,7 @@ export async function withSoundness(
   const place = new DiskPlace(backupDir);
   const checked: VerifiedBackup[] = [];
   for (const backup of verified) {
-    if (backup.problems.length > 0 || backup.pruned === true) {
+    if (backup.problems.length > 0 || backup.pruned === true || backup.unreadable === true) {
       checked.push(backup);
       continue;
     }

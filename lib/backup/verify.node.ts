@@ -13,6 +13,9 @@ export interface VerifiedBackup {
   readonly problems: readonly BackupProblem[];
   /** It was pruned before all of it was read. That is not damage. */
   readonly pruned?: true;
+  /** The operating system refused to read it, so nobody knows whether it is damaged. `problem` says what. */
+  readonly unreadable?: true;
+  readonly problem?: string;
 }
 
 /**
@@ -91,10 +94,10 @@ async function verifyAt(place: BackupPlace, id: string, options: VerifyOptions):
 }
 
 /**
- * Verifies backups one after the other, oldest first.
+ * Verifies backups one after the other, oldest first. One of all that may not be read ends nothing: it is `unreadable`.
  *
  * @param options `id`: only this one, as in the list, or `latest`; `signal`: stops it.
- * @throws {CarryoverError} `NOT_FOUND`, also if there are no backups; `IO` where a file cannot be read.
+ * @throws {CarryoverError} `NOT_FOUND`, also if there are no backups; `IO` where a file of the only one cannot be read.
  */
 export async function verifyBackups(
   backupDir: BackupDir,
@@ -124,7 +127,10 @@ async function verifyOne(
     try {
       return { id: known, problems: await unlessPruned("verify", place, known, () => verifyAt(place, known, options)) };
     } catch (error) {
-      if (await place.has(known)) throw error;
+      if (await place.has(known)) {
+        if (!options.isListed || !isRefusal(error)) throw error;
+        return { id, problems: [], unreadable: true, problem: messageOf(error) };
+      }
       // `latest` is another one now.
       if (id !== LATEST) return { id, problems: [], pruned: true };
     }

@@ -131,10 +131,10 @@ export function wrongClock(backups: readonly BackupInfo[], nowMs: number): reado
 /** Each backup's state, and a line for each problem. */
 export function renderVerified(verified: readonly VerifiedBackup[]): string {
   return verified
-    .map(({ id, problems, pruned = false }) => {
+    .map(({ id, problems, pruned = false, unreadable = false }) => {
       const sound = pruned ? "pruned meanwhile" : paint("good", "green");
-      const state = problems.length === 0 ? sound : paint("damaged", "red");
-      return `${id}  ${state}\n${problems.map(({ message }) => `  ${message}\n`).join("")}`;
+      const readable = problems.length === 0 ? sound : paint("damaged", "red");
+      return `${id}  ${unreadable ? paint("unreadable", "red") : readable}\n${problems.map(({ message }) => `  ${message}\n`).join("")}`;
     })
     .join("");
 }

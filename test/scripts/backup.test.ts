@@ -350,19 +350,25 @@ describe("backup", () => {
   test.skipIf(CANNOT_REFUSE)(
     "a backup that another user wrote is kept, and what it needs is permission: exit code 1",
     async () => {
-      const { memoryDir, backupDir } = await fixture({ backups: true });
+      const { memoryDir, backupDir, backup } = await fixture({ backups: true });
       const manifest = join(backupDir, FIRST, "MANIFEST.json");
       chmodSync(manifest, 0);
       const refused = (...args: string[]): Promise<ScriptResult> =>
         runRefused("backup.ts", ["--memory-dir", memoryDir, ...args]);
-      const advice = `Cannot read "${manifest}": found EACCES: permission denied, open '${manifest}', expected permission: check owner and mode`;
+      const advice = `Cannot read "${manifest}": found EACCES: permission denied, open '${manifest}', expected permission: check owner and mode of the file and its folders, or choose another folder`;
       const created = await refused("create", "--keep-last", "1", "--json");
       expect([created.code, created.stderr.startsWith(`warning: ${advice}`)]).toEqual([1, true]);
       expect(JSON.parse(created.stdout)).toMatchObject({ outcomes: 3, removed: [SECOND] });
       const pruned = await refused("prune", "--keep-last", "1");
       expect([pruned.code, pruned.stdout.includes("kept: unreadable")]).toEqual([1, true]);
+      expect((await backup("create")).code).toBe(0);
       const verified = await refused("verify");
-      expect([verified.code, verified.stderr.startsWith(`error: ${advice}`)]).toEqual([1, true]);
+      expect([verified.code, verified.stderr]).toEqual([1, `warning: ${advice}\n`]);
+      expect(verified.stdout).toMatch(new RegExp(`^${FIRST}  unreadable\n\\S+  good\n`));
+      const json = JSON.parse((await refused("verify", "--json")).stdout) as { backups: unknown[] };
+      expect(json.backups[0]).toEqual({ id: FIRST, problems: [], unreadable: true, problem: advice });
+      const single = await refused("verify", FIRST);
+      expect([single.code, single.stderr]).toEqual([1, `error: ${advice}\n`]);
     },
   );
 
