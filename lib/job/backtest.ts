@@ -78,12 +78,9 @@ export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onStart"
 export async function backtest(options: BacktestOptions): Promise<BacktestResult> {
   assertKnownOptions(options);
   const { bars, memory, chunks = DEFAULTS.backtest.chunks } = options;
-  if (!Array.isArray(bars))
-    throw new RangeError("Cannot backtest: found no list as bars, expected [series], with a series of each asset");
+  checkShapes(options);
   const [first] = bars;
   if (first === undefined) throw new RangeError("Cannot backtest: found no bars, expected a series of each asset");
-  if (options.providers.length === 0)
-    throw new RangeError("Cannot backtest: found no providers, expected at least one");
   const assets = bars.map(({ asset }) => asset);
   const series = new Map(bars.map((each) => [each.asset, each]));
   checkAssets(assets);
@@ -91,8 +88,6 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   const providers = options.providers.map(watchLibraryProvider);
   const { restart, onNote = (note) => console.warn(note), onStart, onProgress } = options;
   const signals = [options.signal, ...providers.map(({ signal }) => signal)].filter((signal) => signal !== undefined);
-  if (memory instanceof Promise)
-    throw new RangeError("Cannot backtest: found a promise as memory, expected await openMemory()");
   const { period, notes } = periodOf(options);
   notes.forEach((note) => onNote(note));
   const result = await runBacktest({
@@ -115,6 +110,18 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   }).catch(explainConflict);
   oldChunksNotes(result, options.providers).forEach((note) => onNote(note));
   return result;
+}
+
+/** Refuses what JavaScript may pass in spite of the types. */
+function checkShapes({ bars, providers, memory }: BacktestOptions): void {
+  const refuse = (found: string, expected: string): never => {
+    throw new RangeError(`Cannot backtest: found ${found}, expected ${expected}`);
+  };
+  if (!Array.isArray(bars)) refuse("no list as bars", "[series], with a series of each asset");
+  if (!Array.isArray(providers) || providers.length === 0) refuse("no providers", "a list of at least one");
+  if (memory instanceof Promise) refuse("a promise as memory", "await openMemory()");
+  if (!("storage" in Object(memory)))
+    refuse("no memory", "one such as await openMemory(inMemoryStorage()), or openMemoryFolder(dir) of carryover/node");
 }
 
 /** A run that was stopped finds its own trades, which other votes contradict. */

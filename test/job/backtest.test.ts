@@ -233,7 +233,8 @@ describe("backtest()", () => {
       },
       'found "BTC/USD" and "BTC_USD", whose files have one name, expected one of each asset',
     ],
-    [{ providers: [] }, "found no providers, expected at least one"],
+    [{ providers: [] }, "found no providers, expected a list of at least one"],
+    [{ providers: undefined as never }, "found no providers, expected a list of at least one"],
     [{ providers: [trend(), trend()] }, 'found two providers "trend", expected a name for each'],
     [{ start: "2018-2-1" }, 'found the start "2018-2-1", expected a day such as "2024-01-31"'],
     [{ end: "2018-02-30" }, 'found the end "2018-02-30", expected a day such as "2024-01-31"'],
@@ -269,6 +270,10 @@ describe("backtest()", () => {
     [
       { providers: [{ name: "a" } as never] },
       "found an object without name or vote() at providers[0], expected a provider",
+    ],
+    [
+      { memory: undefined as never },
+      "found no memory, expected one such as await openMemory(inMemoryStorage()), or openMemoryFolder(dir) of carryover/node",
     ],
     [{ memory: openMemory(inMemoryStorage()) as never }, "found a promise as memory, expected await openMemory()"],
     [{ chunks: "fortnight" }, 'found "fortnight", expected year, quarter, month, week or <n>d'],
