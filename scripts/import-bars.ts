@@ -55,6 +55,7 @@ await runScript(async ({ argv }) => {
       repair,
       dataDir: resolve(flags["data-dir"] ?? "data/market"),
       dryRun,
+      nowMs: Date.now(),
       onSteps: progress.update,
     },
   ).finally(progress.clear);

@@ -27,6 +27,8 @@ export interface ImportOptions {
   readonly timeframeMs?: number | undefined;
   /** Repairs what is beyond doubt. @default false: it is refused */
   readonly repair?: boolean | undefined;
+  /** The wall clock, epoch ms. A bar that has not ended then is left out. @default all have ended */
+  readonly nowMs?: number | undefined;
   /** Files that were read. */
   readonly onSteps?: OnSteps | undefined;
 }
@@ -43,6 +45,8 @@ export interface ImportedBars {
   /** Such as `1h`. */
   readonly timeframe: string;
   readonly repaired: Repairs;
+  /** Start of the bar that was left out because it had not ended, epoch ms. Its prices are not its last ones. */
+  readonly unendedMs: number | undefined;
   /** Weeks that open at another hour than most, where the user had to name the zone. */
   readonly weekOpens: WeekOpens | undefined;
 }
@@ -79,7 +83,8 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
     throw badData({ file: unique(files.map(({ name }) => name)) }, { found, expected: "bars of whole minutes" });
   }
   const parts = read.map(({ bars, isEnd }) => (isEnd ? fromEndToStart(bars, timeframeMs) : bars));
-  const joined = joinBars(parts, { repair: options.repair ?? false, repaired });
+  const joined = [...joinBars(parts, { repair: options.repair ?? false, repaired })];
+  const unendedMs = takeUnended(joined, { timeframeMs, nowMs: options.nowMs });
   const series = checkedSeries(joined, { asset: options.asset, timeframeMs });
   return {
     series,
@@ -89,8 +94,22 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
     isStartAssumed: options.stamp === undefined && tables.some(({ bars }, i) => bars.isStartAssumed && !read[i]!.isEnd),
     timeframe: timeframeName(timeframeMs),
     repaired,
+    unendedMs,
     weekOpens: tables.some(({ bars }) => bars.needsZone !== undefined) ? findShiftedWeeks(series.bars) : undefined,
   };
+}
+
+/** Takes the bar in which the clock stands out of bars, and returns its start. Bars after the clock show that the clock is wrong. */
+function takeUnended(
+  joined: PlacedBar[],
+  { timeframeMs, nowMs = Infinity }: { timeframeMs: number; nowMs: number | undefined },
+): number | undefined {
+  const startMs = joined.at(-1)?.bar.timestamp ?? Infinity;
+  if (nowMs < startMs || nowMs >= startMs + timeframeMs) return undefined;
+  const { file, source, index } = joined.pop()!;
+  if (joined.length > 0) return startMs;
+  const found = "a bar that has not ended, and no other";
+  throw badData({ file, row: source.placeOf(index) }, { found, expected: "at least one that has" });
 }
 
 /** The series, after the checks that a run makes when it loads a file. */

@@ -5,7 +5,7 @@ import { shownPath } from "../../lib/util/command-line.node.ts";
 import { count, countOf, minute } from "./numbers.ts";
 
 export function importJson(result: ImportResult): Readonly<Record<string, unknown>> {
-  const { format, timezone, stamp, timeframe, series, file, repaired, weekOpens } = result;
+  const { format, timezone, stamp, timeframe, series, file, repaired, unendedMs, weekOpens } = result;
   const [first, last] = [series.bars[0], series.bars.at(-1)];
   return {
     format,
@@ -18,13 +18,15 @@ export function importJson(result: ImportResult): Readonly<Record<string, unknow
     last: last === undefined ? null : new Date(last.timestamp).toISOString(),
     file,
     repaired,
+    unended: unendedMs === undefined ? null : new Date(unendedMs).toISOString(),
     weeks_shifted: weekOpens?.shifted ?? 0,
   };
 }
 
 /** @param options `zone`: the time zone that the user named. */
 export function renderImport(result: ImportResult, options: { dryRun: boolean; zone: string | undefined }): string {
-  const { format, timezone, stamp, isStartAssumed, timeframe, series, file, known, originals, weekOpens } = result;
+  const { format, timezone, stamp, isStartAssumed, timeframe, series, file, known, originals, unendedMs, weekOpens } =
+    result;
   const { bars, gaps } = series;
   const added = known > 0 ? `, ${count(bars.length - known)} new` : "";
   const [first, last] = [bars[0]!, bars.at(-1)!].map((bar) => minute(new Date(bar.timestamp).toISOString()));
@@ -39,6 +41,9 @@ export function renderImport(result: ImportResult, options: { dryRun: boolean; z
     ["Timeframe", timeframe],
     ["Bars", `${count(bars.length)}${added}; ${countOf(gaps, "gap")}`],
     ["From", `${first} to ${last} UTC`],
+    ...(unendedMs === undefined
+      ? []
+      : [["Left out", `the bar of ${minute(new Date(unendedMs).toISOString())}, which has not ended`]]),
     ...(weekOpens === undefined ? [] : [["Weeks", shiftOf(weekOpens)]]),
     ...(repairs === "" ? [] : [["Repaired", repairs]]),
     [options.dryRun ? "Would write" : "Written", shownPath(file)],

@@ -21,6 +21,28 @@ const hour = (hours: string | number, values = "10,12,9,11,5", date = "2021-01-0
 const timesOf = ({ series }: Awaited<ReturnType<typeof read>>): string[] =>
   series.bars.map(({ timestamp }) => new Date(timestamp).toISOString().slice(0, 16));
 
+describe("a last bar in which the clock stands", () => {
+  const THREE = bars([hour(0), hour(1), hour(2)]);
+  const at = (time: string): number => Date.parse(`2021-01-04T${time}Z`);
+
+  test.each([
+    ["02:00", 2, at("02:00")],
+    ["02:59", 2, at("02:00")],
+    ["03:00", 3, undefined],
+    // The clock must be wrong.
+    ["01:30", 3, undefined],
+  ])("is left out: at %s it has %i bars", async (now, length, unendedMs) => {
+    const found = await read(THREE, { nowMs: at(now) });
+    expect({ length: found.series.bars.length, unendedMs: found.unendedMs }).toEqual({ length, unendedMs });
+  });
+
+  test("is refused where there is no other", async () => {
+    expect(await refusal(bars([hour(2)]), { nowMs: at("02:30"), timeframeMs: HOUR })).toBe(
+      'Cannot read "a.csv": found a bar that has not ended, and no other in line 2, expected at least one that has',
+    );
+  });
+});
+
 describe("time zones", () => {
   test("are assumed to be UTC where times state none, and said to be", async () => {
     const found = await read(bars([hour(0), hour(1)]));

@@ -68,8 +68,23 @@ describe("import-bars", () => {
       last: "2021-01-04T03:00:00.000Z",
       file,
       repaired: { sorted: 0, duplicates: 0, nulls: 0, widened: 0 },
+      unended: null,
       weeks_shifted: 0,
     });
+  });
+
+  test("leaves out the bar that has not ended, and takes it when it has", async () => {
+    const DAY_MS = 86_400_000;
+    // Begun twelve hours ago, so that it ends in twelve.
+    const begunMs = Math.floor(Date.now() / 60_000) * 60_000 - DAY_MS / 2;
+    const time = (days: number): string => new Date(begunMs + days * DAY_MS).toISOString();
+    const rows = [-2, -1, 0].map((days) => `${time(days)},10,12,9,11,5\n`);
+    const { run, file } = newFolder({ "a.csv": HEADER + rows.join("") });
+    const { stdout } = await run("a.csv", "--dry-run");
+    expect(stdout).toContain(`Left out   the bar of ${time(0).slice(0, 16).replace("T", " ")}, which has not ended\n`);
+    const json = JSON.parse((await run("a.csv", "--json")).stdout) as Record<string, unknown>;
+    expect(json).toMatchObject({ rows: 2, last: time(-1), unended: time(0) });
+    expect(readFileSync(file.replace("_1h", "_1d"), "utf8").trim().split("\n")).toHaveLength(3);
   });
 
   test("extends the file that is there, and changes no byte of it where a bar differs", async () => {
