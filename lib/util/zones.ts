@@ -38,7 +38,8 @@ export function openZone(name: string): Zone {
     const ms = (offset?.[1] === "-" ? -minutes : minutes) * 60_000;
     return { name, toEpoch: (localMs) => localMs - ms };
   }
-  const ahead = /^(\w+\/.+)([+-]\d{2}:\d{2})$/.exec(name);
+  // Etc/GMT+7 is a name.
+  const ahead = /^(?!Etc\/)(\w+\/.+?)([+-]\d{1,2}(?::?\d{2})?)$/.exec(name);
   if (ahead !== null) {
     const [base, shift] = [openZone(ahead[1]!), openZone(ahead[2]!)];
     return { name, toEpoch: (localMs, afterMs) => base.toEpoch(shift.toEpoch(localMs, afterMs)!, afterMs) };

@@ -60,6 +60,19 @@ describe("time zones", () => {
     expect(timesOf(stated)[0]).toBe("2021-01-04T00:00");
   });
 
+  test.each([
+    // In summer New York is four hours behind UTC, and these clocks are seven ahead of it.
+    ["America/New_York+07:00", "2021-07-04T21:00"],
+    ["America/New_York+0700", "2021-07-04T21:00"],
+    ["America/New_York+07", "2021-07-04T21:00"],
+    ["America/New_York+7", "2021-07-04T21:00"],
+    // The sign of these names is that of POSIX.
+    ["Etc/GMT+7", "2021-07-05T07:00"],
+  ])("named %s have a midnight of July at %s UTC", async (timezone, time) => {
+    const rows = [hour(0, undefined, "2021-07-05"), hour(1, undefined, "2021-07-05")];
+    expect(timesOf(await read(bars(rows), { timezone }))[0]).toBe(time);
+  });
+
   test("that repeat an hour leave a file newest first", async () => {
     // Half hours from 0:30 UTC on 31 October 2021: in Berlin 2:30, then 2:00 and 2:30 again, 3:00.
     const rows = ["03:00", "02:30", "02:00", "02:30", "02:00"].map((time) => `2021-10-31 ${time},10,12,9,11,5`);
