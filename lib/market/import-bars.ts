@@ -12,7 +12,7 @@ import { plainSymbol } from "./formats/symbols.ts";
 import { joinBars, placeOf, type PlacedBar, type Repairs } from "./join-bars.ts";
 import { SeriesBuilder, widenRounded } from "./series-builder.ts";
 import { commonSpacing, msToEnd } from "./spacing.ts";
-import { findShiftedWeeks, type WeekOpens } from "./week-opens.ts";
+import { findWeekOpens, type WeekOpens } from "./week-opens.ts";
 
 export interface ImportOptions {
   /** Chooses the rows of a file that has several symbols. */
@@ -47,7 +47,7 @@ export interface ImportedBars {
   readonly repaired: Repairs;
   /** Start of the bar that was left out because it had not ended, epoch ms. Its prices are not its last ones. */
   readonly unendedMs: number | undefined;
-  /** Weeks that open at another hour than most, where the user had to name the zone. */
+  /** When weeks open, where the files state no zone. */
   readonly weekOpens: WeekOpens | undefined;
 }
 
@@ -95,7 +95,7 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
     timeframe: timeframeName(timeframeMs),
     repaired,
     unendedMs,
-    weekOpens: tables.some(({ bars }) => bars.needsZone !== undefined) ? findShiftedWeeks(series.bars) : undefined,
+    weekOpens: tables.some(({ bars }) => bars.zone === undefined) ? findWeekOpens(series) : undefined,
   };
 }
 

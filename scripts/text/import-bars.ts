@@ -19,6 +19,7 @@ export function importJson(result: ImportResult): Readonly<Record<string, unknow
     file,
     repaired,
     unended: unendedMs === undefined ? null : new Date(unendedMs).toISOString(),
+    weeks_open: weekOpens?.open ?? null,
     weeks_shifted: weekOpens?.shifted ?? 0,
   };
 }
@@ -44,7 +45,7 @@ export function renderImport(result: ImportResult, options: { dryRun: boolean; z
     ...(unendedMs === undefined
       ? []
       : [["Left out", `the bar of ${minute(new Date(unendedMs).toISOString())}, which has not ended`]]),
-    ...(weekOpens === undefined ? [] : [["Weeks", shiftOf(weekOpens)]]),
+    ...weekLines(weekOpens).map((line) => ["Weeks", line]),
     ...(repairs === "" ? [] : [["Repaired", repairs]]),
     [options.dryRun ? "Would write" : "Written", shownPath(file)],
     ...originals.map((original) => ["Kept", shownPath(original)]),
@@ -52,8 +53,14 @@ export function renderImport(result: ImportResult, options: { dryRun: boolean; z
   return lines.map(([label = "", text]) => `${label.padEnd(10)} ${text}\n`).join("");
 }
 
-function shiftOf({ weeks, shifted, hour }: WeekOpens): string {
-  return `${shifted} of ${weeks} open an hour before or after ${hour}:00 in New York: is --timezone right?`;
+/** Asks for the zone where weeks open otherwise than currency markets do, or not all at one hour. */
+function weekLines(opens: WeekOpens | undefined): readonly string[] {
+  if (opens === undefined) return [];
+  const { open, isUsual, weeks, shifted } = opens;
+  if (!isUsual) return [`open ${open} in New York; currencies open Sunday 17:00. Is --timezone right?`];
+  return shifted === 0
+    ? []
+    : [`${shifted} of ${weeks} open an hour before or after ${open} in New York: is --timezone right?`];
 }
 
 function repairsOf({ repaired: { sorted, duplicates, nulls, widened } }: ImportResult): string {

@@ -127,8 +127,16 @@ describe("time zones", () => {
     );
     const text = rows.map((row) => `${row},10,12,9,11,5\n`).join("");
     // 15 and 22 March, and 1 November 2021; the first bar of the file follows no gap.
-    expect((await read(text, { timezone: "Europe/Athens" })).weekOpens).toEqual({ hour: 17, weeks: 50, shifted: 3 });
-    expect((await read(text, { timezone: "America/New_York+07:00" })).weekOpens).toBeUndefined();
+    expect((await read(text, { timezone: "Europe/Athens" })).weekOpens).toEqual({
+      open: "Sunday 17:00",
+      isUsual: true,
+      weeks: 50,
+      shifted: 3,
+    });
+    const right = await read(text, { timezone: "America/New_York+07:00" });
+    expect(right.weekOpens).toMatchObject({ isUsual: true, shifted: 0 });
+    const wrong = await read(text, { timezone: "America/New_York" });
+    expect(wrong.weekOpens).toMatchObject({ open: "Monday 00:00", isUsual: false });
   });
 
   test("that nobody knows are refused with the nearest", async () => {

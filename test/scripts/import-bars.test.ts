@@ -69,6 +69,7 @@ describe("import-bars", () => {
       file,
       repaired: { sorted: 0, duplicates: 0, nulls: 0, widened: 0 },
       unended: null,
+      weeks_open: null,
       weeks_shifted: 0,
     });
   });
