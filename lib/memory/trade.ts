@@ -136,14 +136,25 @@ export function votersOf(trades: readonly Trade[]): readonly string[] {
 }
 
 /**
- * Drops repetitions: a trade that several runs made (equal asset, action, entry and exit) counts once, under its smallest id.
+ * Drops repetitions: of trades with equal asset, action and entry that several runs made, those of one run count, the run of the smallest id.
+ *
+ * Exits do not tell runs apart. Those with other stops end at one target, but not at one stop, so that losses would count more often.
  *
  * @param trades In the order of (exit, id), which is kept.
  */
 export function distinctTrades<T extends Trade>(trades: readonly T[]): readonly T[] {
+  const first = new Map<string, Trade>();
+  const entries = trades.map((trade) => {
+    const entry = `${trade.asset} ${trade.action} ${trade.entryMs}`;
+    const known = first.get(entry);
+    if (known === undefined || trade.id < known.id) first.set(entry, trade);
+    return entry;
+  });
   const seen = new Set<string>();
-  return trades.filter(({ asset, action, entryMs, exitMs }) => {
-    const key = `${asset} ${action} ${entryMs} ${exitMs}`;
+  return trades.filter(({ runId, exitMs }, i) => {
+    if (runId !== first.get(entries[i]!)!.runId) return false;
+    // Another system, or a session, may leave one position in parts.
+    const key = `${entries[i]!} ${exitMs}`;
     return !seen.has(key) && seen.add(key);
   });
 }

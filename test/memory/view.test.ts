@@ -26,6 +26,8 @@ const OPTIONS: MemoryViewOptions = {
 };
 
 /** An outcome that closes on a day after the run's start, with the description of its situation. */
+const OTHER_RUN = "b".repeat(64);
+
 function closedAt(day: number, changes: Partial<Outcome> = {}): Outcome {
   const exit = new Date(START_MS + day * DAY_MS).toISOString();
   const { situation } = makeOutcome();
@@ -71,7 +73,7 @@ describe("what a run carries in", () => {
   });
 
   test("counts a trade that several runs made once, under the smallest id", async () => {
-    const twice = [closedAt(-1, { decision_id: "b" }), closedAt(-1, { decision_id: "a" })];
+    const twice = [closedAt(-1, { decision_id: "b" }), closedAt(-1, { decision_id: "a", run_id: OTHER_RUN })];
     expect(idsOf(await viewOf(twice))).toEqual(["a"]);
     const others: Partial<Outcome>[] = [
       { asset_pair: "ETHUSD" },
@@ -80,7 +82,25 @@ describe("what a run carries in", () => {
       { exit_timestamp: new Date(START_MS - DAY_MS / 2).toISOString() },
     ];
     const different = others.map((changes, i) => closedAt(-1, { decision_id: `c${i}`, ...changes }));
-    expect(idsOf(await viewOf([...twice, ...different]))).toEqual(["a", "c0", "c1", "c2", "c3"]);
+    expect(idsOf(await viewOf([...twice, ...different]))).toEqual(["a", "c0", "c1", "c2"]);
+  });
+
+  test("counts a trade once whose stop differed between runs: a loss is not two where a win is one", async () => {
+    const opened = { entry_timestamp: new Date(START_MS - 9 * DAY_MS).toISOString() };
+    const wide = { ...opened, run_id: OTHER_RUN };
+    const outcomes = [
+      closedAt(-3, { ...opened, decision_id: "lost-at-the-near-stop" }),
+      closedAt(-2, { ...wide, decision_id: "lost-at-the-far-stop" }),
+      closedAt(-1, { ...opened, asset_pair: "ETHUSD", decision_id: "won" }),
+      closedAt(-1, { ...wide, asset_pair: "ETHUSD", decision_id: "won-again" }),
+    ];
+    expect(idsOf(await viewOf(outcomes))).toEqual(["lost-at-the-far-stop", "won"]);
+  });
+
+  test("has all parts of a position that one run or another system closed in parts", async () => {
+    const opened = { entry_timestamp: new Date(START_MS - 9 * DAY_MS).toISOString() };
+    const parts = [closedAt(-3, { ...opened, decision_id: "b" }), closedAt(-2, { ...opened, decision_id: "a" })];
+    expect(idsOf(await viewOf(parts))).toEqual(["b", "a"]);
   });
 
   test("is the newest trades by exit and id, as many as the window holds", async () => {
