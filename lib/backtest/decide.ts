@@ -21,7 +21,7 @@ import type { Feed } from "./feed.ts";
 import { judge, judgedFields } from "./judge.ts";
 import { correlation, costInR, positionSize, skipReason } from "./sizing.ts";
 
-/** How far back the correlation of two assets looks. */
+/** How far back the correlation of two assets looks at least. */
 const CORRELATION_SPAN_MS = 30 * DAY_MS;
 
 export interface DecideContext {

@@ -46,13 +46,13 @@ export function costInR(costs: Costs, { price, riskPerUnit }: { price: number; r
 /** The known bars of an asset are the first `count`. */
 type KnownBars = Pick<Feed, "bars" | "count">;
 
-/** With fewer common bars a correlation means nothing. */
+/** With fewer common bars a correlation means nothing. Those of a month are fewer if they are daily ones. */
 const MIN_COMMON_BARS = 100;
 
 /**
  * Pearson correlation of two assets' simple returns between consecutive common bars.
  *
- * @param options `from`: bars that start before it do not count, epoch ms.
+ * @param options `from`: bars that start before it do not count, epoch ms, except that the newest 100 common ones always do.
  * @returns In [-1, 1]. `null` with fewer than 100 common bars, or where one asset does not vary.
  */
 export function correlation(a: KnownBars, b: KnownBars, options: { from: number }): number | null {
@@ -70,7 +70,7 @@ export function correlation(a: KnownBars, b: KnownBars, options: { from: number 
   while (i >= 0 && j >= 0) {
     const barA = a.bars[i]!;
     const barB = b.bars[j]!;
-    if (barA.timestamp < options.from || barB.timestamp < options.from) break;
+    if (common >= MIN_COMMON_BARS && (barA.timestamp < options.from || barB.timestamp < options.from)) break;
     if (barA.timestamp > barB.timestamp) i--;
     else if (barB.timestamp > barA.timestamp) j--;
     else {

@@ -116,7 +116,8 @@ function riskSchema(
 ) {
   const defaults = DEFAULTS.backtest.risk;
   const risk = map({
-    per_trade_pct: above0(100).default(defaults.per_trade_pct),
+    // More than 100 is for stops that are never reached.
+    per_trade_pct: above0(1000).default(defaults.per_trade_pct),
     stop_atr: above0(1000).default(defaults.stop_atr),
     target_atr: above0(1000).default(defaults.target_atr),
     max_holding: duration.default(defaults.max_holding),

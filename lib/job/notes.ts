@@ -66,25 +66,39 @@ export function leakNote(leak: ProviderLeak, providers: readonly ProviderConfig[
 const MIN_TRADES_PER_POSITION = 1.5;
 
 /**
- * Says that the positions of a file, which is the only provider, became more trades.
+ * Says that the positions of a file, which is the only provider, became more trades, or were not all opened.
  *
- * @param run `votes`: of its files, by provider; `trades`: how many it has made.
+ * @param run `votes`: of its files, by provider; `trades`: how many it has made; `skipped`: decisions that opened nothing, by the reason.
  */
 export function positionsNotes(
   { providers, backtest }: Pick<Config, "providers" | "backtest">,
-  run: { votes: ReadonlyMap<string, FileVotes>; period: Period; trades: number },
+  run: {
+    votes: ReadonlyMap<string, FileVotes>;
+    period: Period;
+    trades: number;
+    skipped: Readonly<Record<string, number>>;
+  },
 ): readonly string[] {
   const [file] = run.votes;
-  if (providers.length > 1 || file === undefined || !backtest.risk.close_on_hold) return [];
+  if (providers.length > 1 || file === undefined) return [];
   const [name, votes] = file;
   const positions = backtest.assets
     .map((asset) => positionsWithin(votes.get(asset) ?? [], run.period))
     .reduce((sum, ofAsset) => sum + ofAsset, 0);
-  if (run.trades <= MIN_TRADES_PER_POSITION * positions) return [];
-  return [
-    `"${name}" has ${positions} positions in this period, which stop, target and max_holding made ${run.trades} trades: ` +
-      "docs/PROVIDERS.md says how to trade the positions of a file and nothing else",
+  const skips = Object.entries(run.skipped).flatMap(([reason, times]) => (times > 0 ? `${times} for ${reason}` : []));
+  const found = [
+    ...(run.trades > MIN_TRADES_PER_POSITION * positions
+      ? [
+          `"${name}" has ${positions} positions in this period, which stop, target and max_holding made ${run.trades} trades, ` +
+            "since a vote holds until the asset's next one",
+        ]
+      : []),
+    // Signals ask again and again.
+    ...(backtest.risk.close_on_hold && skips.length > 0
+      ? [`"${name}" has positions that were not opened, by decisions: ${skips.join(", ")}`]
+      : []),
   ];
+  return found.map((each) => `${each}: docs/PROVIDERS.md says how to trade the positions of a file and nothing else`);
 }
 
 /** How often a vote of BUY or SELL differs from the one before; one that holds when the period starts counts, too. */

@@ -83,8 +83,9 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
       const result = await runWithNotes(opened, { ...options, onNote, memory, isDryRun });
       failureNotes(recording?.counts()).forEach((note) => onNote(note));
       unansweredNotes(recording?.counts()).forEach((note) => onNote(note));
-      const { total_trades: trades } = result.summary;
-      positionsNotes(config, { votes: opened.votes, period: job.period, trades }).forEach((note) => onNote(note));
+      const { total_trades: trades, skipped } = result.summary;
+      const { votes } = opened;
+      positionsNotes(config, { votes, period: job.period, trades, skipped }).forEach((note) => onNote(note));
       return { ...result, memoryDir, questions: recording?.counts() };
     } finally {
       await opened.close();

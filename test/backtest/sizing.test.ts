@@ -84,6 +84,15 @@ describe("correlation()", () => {
     expect(correlation(a, b, ALL)).toBeCloseTo(Math.SQRT1_2, 12);
   });
 
+  test("takes the newest 100 common bars where fewer lie in the window, such as daily ones", () => {
+    // Before the newest 100, b goes against a.
+    const percents = Array.from({ length: 149 }, (_, i) => (i % 2 === 0 ? 1 : -1));
+    const opposed = percents.map((percent, i) => (i < 50 ? -percent : percent));
+    const [a, b] = [closes(...moving(percents, 150)), closes(...moving(opposed, 150))];
+    expect(correlation(a, b, { from: 149 * HOUR })).toBeCloseTo(1, 12);
+    expect(correlation(a, b, { from: 49 * HOUR })).toBeLessThan(1 - 1e-3);
+  });
+
   test("needs 100 common bars", () => {
     const pair = (bars: number): number | null =>
       correlation(closes(...moving([1, -1], bars)), closes(...moving([1, -1], bars)), ALL);
@@ -108,7 +117,7 @@ describe("correlation()", () => {
     expect(correlation({ ...a, count: 152 }, { ...b, count: 152 }, { from: 50 * HOUR })).toBeLessThan(1 - 1e-3);
     // 100 bars in the window: 51 to 150.
     expect(correlation(a, b, { from: 51 * HOUR })).toBeCloseTo(1, 12);
-    expect(correlation(a, b, { from: 52 * HOUR })).toBeNull();
+    expect(correlation(a, b, { from: 52 * HOUR })).toBeCloseTo(1, 12);
   });
 
   test("takes returns between consecutive common bars, over the gaps of either asset, as numpy.corrcoef would", () => {

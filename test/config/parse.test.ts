@@ -133,7 +133,7 @@ describe("parseConfig()", () => {
     ["bad-value.yaml", "3:20: found 0 for backtest.initial_balance, expected a number above 0, at most 1000000000000"],
     ["bad-value.yaml", "4:18: found 2.5 for backtest.max_positions, expected a whole number from 1 to 1000"],
     ["bad-value.yaml", "5:26: found NaN for backtest.correlation_threshold, expected a number from -1 to 1"],
-    ["bad-value.yaml", "7:26: found 150 for backtest.risk.per_trade_pct, expected a number above 0, at most 100"],
+    ["bad-value.yaml", "7:26: found 1500 for backtest.risk.per_trade_pct, expected a number above 0, at most 1000"],
     ["bad-value.yaml", '9:10: found "2021-02-30" for backtest.start, expected a day such as "2021-01-31"'],
     ["duplicate-key.yaml", '3:3: found the key "seed" a second time, expected it once'],
     ["yaml-bomb.yaml", '2:8: found the alias "*a", expected the value itself'],

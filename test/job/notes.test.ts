@@ -70,7 +70,7 @@ describe("positionsNotes()", () => {
   ]);
   const notesOn = async (
     trades: number,
-    { days = [1, 9], risk = "close_on_hold: true", more = "" },
+    { days = [1, 9], risk = "close_on_hold: true", more = "", skipped = {} },
   ): Promise<readonly string[]> => {
     const text = `
 memory: { dir: m }
@@ -81,13 +81,14 @@ providers: [{ name: mine, type: file, path: mine.csv }${more}]`;
       votes,
       period: { startMs, endMs },
       trades,
+      skipped: { max_positions: 0, correlation: 0, size: 0, ...skipped },
     });
   };
 
   test("count the positions of a file within the period that became more than one and a half as many trades", async () => {
     expect(await notesOn(10, {})).toEqual([
-      '"mine" has 6 positions in this period, which stop, target and max_holding made 10 trades: ' +
-        "docs/PROVIDERS.md says how to trade the positions of a file and nothing else",
+      '"mine" has 6 positions in this period, which stop, target and max_holding made 10 trades, ' +
+        "since a vote holds until the asset's next one: docs/PROVIDERS.md says how to trade the positions of a file and nothing else",
     ]);
     expect(await notesOn(9, {})).toEqual([]);
     // From the 2nd to the 4th, each asset is long, which it was before, and flat.
@@ -95,9 +96,21 @@ providers: [{ name: mine, type: file, path: mine.csv }${more}]`;
     expect(await notesOn(3, { days: [2, 4] })).toEqual([]);
   });
 
-  test("say nothing of signals, which a HOLD leaves open, and of a file that others outvote", async () => {
-    expect(await notesOn(10, { risk: "per_trade_pct: 1" })).toEqual([]);
-    expect(await notesOn(10, { more: ", { name: trend, type: trend }" })).toEqual([]);
+  test("count signals, too, which open a position again after its stop", async () => {
+    expect(await notesOn(10, { risk: "per_trade_pct: 1" })).toEqual([expect.stringContaining("made 10 trades")]);
+  });
+
+  test("name the rules by which positions were not opened", async () => {
+    const skipped = { correlation: 36, max_positions: 2 };
+    expect(await notesOn(6, { skipped })).toEqual([
+      '"mine" has positions that were not opened, by decisions: 2 for max_positions, 36 for correlation: ' +
+        "docs/PROVIDERS.md says how to trade the positions of a file and nothing else",
+    ]);
+    expect(await notesOn(6, { skipped, risk: "per_trade_pct: 1" })).toEqual([]);
+  });
+
+  test("say nothing of a file that others outvote", async () => {
+    expect(await notesOn(10, { more: ", { name: trend, type: trend }", skipped: { size: 1 } })).toEqual([]);
   });
 });
 

@@ -353,9 +353,9 @@ class Correlations:
                 simple_returns([b.close[b.index[start]] for start in starts]),
             )
         starts, ticks, a, b = self.pairs[key]
-        low = bisect_left(starts, now - CORRELATION_SPAN)
         high = bisect_right(ticks, now - self.timeframe)
-        if high - low < CORRELATION_BARS:
+        low = min(bisect_left(starts, now - CORRELATION_SPAN), high - CORRELATION_BARS)
+        if low < 0:
             return None
         return pearson(a[low : high - 1], b[low : high - 1])
 
