@@ -39,11 +39,13 @@ export interface VotesFileConfig {
   readonly confidence_scale?: ConfidenceScale;
 }
 
-/** A TypeScript or JavaScript file that exports `vote(situation, context)`. */
+/** A TypeScript or JavaScript file that exports `vote(situation, context, params)`. */
 export interface ModuleConfig {
   readonly name: string;
   readonly type: "module";
   readonly path: string;
+  /** What its votes depend on, as the module defines it. @default none, and it gets an empty map */
+  readonly params?: OpenSettings;
   /** How many bars of the asset it may look at. @default 100 */
   readonly bars?: number;
   readonly confidence_scale?: ConfidenceScale;

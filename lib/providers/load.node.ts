@@ -202,13 +202,14 @@ async function loadVotes(
   return changeVotes?.(votes) ?? votes;
 }
 
-/** Imports a module that exports `vote(situation, context)`. */
+/** Imports a module that exports `vote(situation, context, params)`. */
 async function importProvider(
   path: string,
   config: ModuleConfig,
   { signal, secrets, onNote = () => {} }: Pick<LoadProvidersOptions, "signal" | "onNote"> & { secrets: Secrets },
 ): Promise<Provider> {
   const { name, bars = PROVIDER_BARS.default, confidence_scale: confidenceScale, on_error: onError } = config;
+  const params = structuredClone(config.params ?? {});
   const refusal = (found: string, cause?: unknown): CarryoverError =>
     fail("BAD_CONFIG", `Cannot load provider "${name}" from "${path}"`, {
       found,
@@ -236,7 +237,7 @@ async function importProvider(
       vote === undefined && loaded.default !== undefined ? "a default export alone" : `${typeof vote} as "vote"`,
     );
   const provider = withHiddenSecrets(
-    { name, bars, vote: (situation, context) => vote(situation, context) as Answer | Promise<Answer> },
+    { name, bars, vote: (situation, context) => vote(situation, context, params) as Answer | Promise<Answer> },
     { hide: (text) => secrets.hide(text) },
   );
   const watched = watchFirstAnswers(provider, { confidenceScale, stopsOnError: onError !== "abstain" });

@@ -172,6 +172,23 @@ describe("loadProviders()", () => {
     expect(files).toEqual({ "mine.ts": createHash("sha256").update(source).digest("hex") });
   });
 
+  test("gives a module its parameters, and an empty map where it has none", async () => {
+    const source =
+      'export const vote = (_, __, params) => ({ action: "BUY", confidence: 60, reason: JSON.stringify(params) });';
+    writeFileSync(join(baseDir, "with-params.ts"), source);
+    const module = { type: "module", path: "with-params.ts" } as const;
+    const params = { low: 25, windows: [10, 20], mode: { fast: true } };
+    const configs = [
+      { ...module, name: "set", params },
+      { ...module, name: "unset" },
+    ];
+    const { providers } = await loadProviders(configs, { baseDir });
+    const reasons = providers.map(
+      (provider) => (provider.vote(makeSituation(), makeContext(0)) as { reason: string }).reason,
+    );
+    expect(reasons).toEqual([JSON.stringify(params), "{}"]);
+  });
+
   test("hashes what a module imports from its own folder, and what that imports, but nothing outside", async () => {
     const folder = join(baseDir, "importing");
     mkdirSync(join(folder, "rules"), { recursive: true });
