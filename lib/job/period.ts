@@ -23,21 +23,13 @@ export function choosePeriod(
   series: readonly BarSeries[],
   wanted: { start?: string | undefined; end?: string | undefined },
 ): { period: Period; notes: readonly string[] } {
-  const spans = series.map(({ asset, bars, timeframeMs }) => ({
-    asset,
-    firstMs: bars[0]?.timestamp ?? 0,
-    endMs: (bars.at(-1)?.timestamp ?? 0) + timeframeMs,
-  }));
-  const covers = (span: { firstMs: number; endMs: number }, period: Period): boolean =>
-    span.firstMs <= period.startMs + SLACK_MS && span.endMs >= period.endMs - SLACK_MS;
-  const available = spans
+  const available = spansOf(series)
     .map(({ asset, firstMs, endMs }) => `${asset} ${isoDate(firstMs)} to ${isoDate(endMs)}`)
     .join(", ");
 
   if (wanted.start === undefined || wanted.end === undefined) {
-    const lastYear = new Date(Math.min(...spans.map(({ endMs }) => endMs)) + SLACK_MS).getUTCFullYear() - 1;
-    const period = { startMs: Date.UTC(lastYear, 0, 1), endMs: Date.UTC(lastYear + 1, 0, 1) };
-    if (spans.every((span) => covers(span, period))) return { period, notes: missingEnds(series, period) };
+    const period = lastFullYear(series);
+    if (period !== undefined) return { period, notes: missingEnds(series, period) };
     throw fail("NOT_FOUND", "Cannot choose a period", {
       found: `bars of ${available}`,
       expected: "a full year of all, or a start and an end",
@@ -53,4 +45,34 @@ export function choosePeriod(
     });
   }
   return { period, notes: missingEnds(series, period) };
+}
+
+/** The last year of which every asset has bars. */
+export function lastFullYear(series: readonly BarSeries[]): Period | undefined {
+  const spans = spansOf(series);
+  const year = new Date(Math.min(...spans.map(({ endMs }) => endMs)) + SLACK_MS).getUTCFullYear() - 1;
+  const period = { startMs: Date.UTC(year, 0, 1), endMs: Date.UTC(year + 1, 0, 1) };
+  const isFull = spans.every(
+    ({ firstMs, endMs }) => firstMs <= period.startMs + SLACK_MS && endMs >= period.endMs - SLACK_MS,
+  );
+  return isFull ? period : undefined;
+}
+
+/** From when to when all assets have bars; `undefined` if they never have at the same time. */
+export function sharedSpan(series: readonly BarSeries[]): { firstMs: number; endMs: number } | undefined {
+  const spans = spansOf(series);
+  const firstMs = Math.max(...spans.map((span) => span.firstMs));
+  const endMs = Math.min(...spans.map((span) => span.endMs));
+  return firstMs < endMs ? { firstMs, endMs } : undefined;
+}
+
+/** From when to when each asset has bars. */
+function spansOf(
+  series: readonly BarSeries[],
+): readonly { readonly asset: string; readonly firstMs: number; readonly endMs: number }[] {
+  return series.map(({ asset, bars, timeframeMs }) => ({
+    asset,
+    firstMs: bars[0]?.timestamp ?? 0,
+    endMs: (bars.at(-1)?.timestamp ?? 0) + timeframeMs,
+  }));
 }

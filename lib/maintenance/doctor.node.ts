@@ -164,9 +164,17 @@ async function checkBars({ backtest }: Config): Promise<HealthCheck> {
   if (dataDir === SYNTHETIC) return ok(name, "made up, because data_dir is synthetic");
   return checkOrFailure(name, undefined, async () => {
     const { loadBars } = await import("../market/load.node.ts");
-    const { choosePeriod } = await import("../job/period.ts");
+    const { choosePeriod, lastFullYear, sharedSpan } = await import("../job/period.ts");
     const { isoMinute } = await import("../market/coverage.ts");
     const series = await loadBars({ assets, dataDir, timeframe });
+    const of = assets.length === 1 ? assets[0]! : `${assets.length} assets`;
+    const span = sharedSpan(series);
+    if (start === undefined && span !== undefined && lastFullYear(series) === undefined) {
+      const days = `${isoDate(span.firstMs)} to ${isoDate(span.endMs)}`;
+      const found = `${timeframe} bars of ${of} from ${days}, without a full calendar year to run by default`;
+      const cure = "give each run --start and --end, or set backtest.start and backtest.end";
+      return { name, state: "note", found, folder: dataDir, cure };
+    }
     const { period, notes } = choosePeriod(series, { start, end });
     if (notes.length > 0) {
       const cure =
@@ -174,7 +182,6 @@ async function checkBars({ backtest }: Config): Promise<HealthCheck> {
       return { name, state: "note", found: notes.join("; "), folder: dataDir, cure };
     }
     const days = `${isoDate(period.startMs)} to ${isoDate(period.endMs)}`;
-    const of = assets.length === 1 ? assets[0]! : `${assets.length} assets`;
     const last = isoMinute(Math.min(...series.map(({ bars }) => bars.at(-1)!.timestamp)));
     return ok(name, `${timeframe} bars of ${of}, a run of ${days}, the last bar ${last}`, dataDir);
   });

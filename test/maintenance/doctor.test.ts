@@ -2,6 +2,7 @@ import { afterAll, describe, expect, spyOn, test } from "bun:test";
 import fs, { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Config } from "../../lib/config/config.ts";
 import { loadConfig } from "../../lib/config/load.node.ts";
 import { parseProvider } from "../../lib/config/parse.ts";
 import { checkEngine, checkHealth, spaceOf } from "../../lib/maintenance/doctor.node.ts";
@@ -30,15 +31,24 @@ test.each([
   expect(spaceOf(freeBytes)).toMatchObject({ state, found, free_bytes: freeBytes });
 });
 
-/** One of the checks of the project's configuration, with other providers if given. */
+/** One of the checks of the project's configuration, with other providers and keys of `backtest` if given. */
 async function checkNamed(
   name: string,
-  options: { providers?: readonly Parameters<typeof parseProvider>[0][]; baseDir?: string; nowMs?: number } = {},
+  options: {
+    providers?: readonly Parameters<typeof parseProvider>[0][];
+    backtest?: Partial<Config["backtest"]>;
+    baseDir?: string;
+    nowMs?: number;
+  } = {},
 ): Promise<HealthCheck> {
   const { config } = await loadConfig(join(PROJECT_DIR, "config.yaml"));
   const providers = await Promise.all((options.providers ?? []).map(parseProvider));
   const checks = await checkHealth({
-    config: { ...config, providers: [...config.providers, ...providers] },
+    config: {
+      ...config,
+      backtest: { ...config.backtest, ...options.backtest },
+      providers: [...config.providers, ...providers],
+    },
     baseDir: options.baseDir ?? PROJECT_DIR,
     memoryDir: join(tmpdir(), "carryover-no-memory"),
     repairCommand: "",
@@ -55,6 +65,43 @@ test("a clock that was never set is named, and stops no run", async () => {
   const clock = await checkNamed("clock", { nowMs: Date.UTC(1970, 0, 1, 0, 1) });
   expect(clock).toMatchObject({ state: "note", cure: "timedatectl set-ntp true" });
   expect(clock.found).toStartWith("1970-01-01T00:01:00Z, earlier than Carryover was installed (");
+});
+
+describe("bars without a full calendar year", () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "carryover-doctor-bars-"));
+  afterAll(() => rmSync(dataDir, { recursive: true }));
+
+  function writeDays(asset: string, first: string, end: string): void {
+    const rows = [];
+    for (let ms = Date.parse(first); ms < Date.parse(end); ms += 86_400_000) {
+      rows.push(`${new Date(ms).toISOString()},1,1,1,1,0\n`);
+    }
+    writeFileSync(join(dataDir, `${asset}_1d.csv`), `timestamp,open,high,low,close,volume\n${rows.join("")}`);
+  }
+
+  test("allow runs that say their period, and the note says from when to when", async () => {
+    writeDays("AAA", "2025-12-01", "2026-11-30");
+    writeDays("BBB", "2026-02-01", "2026-12-01");
+    const backtest = { assets: ["AAA", "BBB"], data_dir: dataDir, timeframe: "1d" };
+    expect(await checkNamed("bars", { backtest })).toEqual({
+      name: "bars",
+      state: "note",
+      found: "1d bars of 2 assets from 2026-02-01 to 2026-11-30, without a full calendar year to run by default",
+      folder: dataDir,
+      cure: "give each run --start and --end, or set backtest.start and backtest.end",
+    });
+    const period = { start: "2026-03-01", end: "2026-03-02" };
+    expect(await checkNamed("bars", { backtest: { ...backtest, ...period } })).toMatchObject({ state: "ok" });
+  });
+
+  test("are missing if the assets never have bars at the same time", async () => {
+    writeDays("AAA", "2025-12-01", "2026-01-01");
+    const backtest = { assets: ["AAA", "BBB"], data_dir: dataDir, timeframe: "1d" };
+    expect(await checkNamed("bars", { backtest })).toMatchObject({
+      state: "missing",
+      found: expect.stringContaining("found bars of AAA 2025-12-01 to 2026-01-01, BBB 2026-02-01 to 2026-12-01"),
+    });
+  });
 });
 
 test("a key that is not set and a program that is not on the PATH are named", async () => {
