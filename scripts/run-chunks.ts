@@ -61,7 +61,11 @@ function stateOf({ summary, chunksRun }: Pick<RunOutcome, "summary" | "chunksRun
 
 /** What was run, unless it is the whole. */
 function stateText(outcome: RunOutcome): string {
-  const texts = { new: "", resumed: `resumed at ${outcome.chunksRun[0]}`, complete: "it was complete before" };
+  const texts = {
+    new: "",
+    resumed: `resumed at ${outcome.chunksRun[0]}`,
+    complete: "complete before; --restart repeats it",
+  };
   return texts[stateOf(outcome)];
 }
 

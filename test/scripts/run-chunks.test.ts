@@ -105,7 +105,7 @@ describe("a run of two months", () => {
       env: { NO_COLOR: "1" },
     });
     expect(stdout).toContain("2018-02-01 to 2018-04-01, synthetic bars, memory on\n");
-    expect(stdout).toMatch(/runs\/[0-9a-f]{12}\*;\s+it\s+was\s+complete\s+before\n$/);
+    expect(stdout).toMatch(/runs\/[0-9a-f]{12}\*;\s+complete\s+before;\s+--restart\s+repeats\s+it\n$/);
     expect(stdout.split("\n").length).toBeLessThan(24);
     expect(stdout).not.toContain("\u001B");
   });
