@@ -66,8 +66,7 @@ export function cloneProject(): Clone {
   const work = mkdtempSync(join(tmpdir(), "carryover-docs-"));
   const folder = join(work, "carryover");
   const tools = join(work, "bin");
-  const files = Bun.spawnSync(["git", "ls-files", "--cached", "--others", "--exclude-standard"], { cwd: PROJECT_DIR });
-  for (const name of files.stdout.toString().trim().split("\n")) {
+  for (const name of projectFiles()) {
     if (name.startsWith("test/") || !existsSync(join(PROJECT_DIR, name))) continue;
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     copyFileSync(join(PROJECT_DIR, name), join(folder, name));
@@ -95,6 +94,14 @@ export function cloneProject(): Clone {
     },
     remove: () => rmSync(work, { recursive: true }),
   };
+}
+
+/** The files of the project by name, without ignored ones. A folder that was downloaded as an archive is no repository of git. */
+function projectFiles(): readonly string[] {
+  const listed = Bun.spawnSync(["git", "ls-files", "--cached", "--others", "--exclude-standard"], { cwd: PROJECT_DIR });
+  if (listed.success) return listed.stdout.toString().trim().split("\n");
+  const ignored = /^(?:node_modules|dist|my|test)\/|^data\/(?!sample\/)[^/]+\/(?!\.gitkeep$)/;
+  return [...new Bun.Glob("**/*").scanSync({ cwd: PROJECT_DIR, dot: true })].filter((name) => !ignored.test(name));
 }
 
 /** Puts new output below an example: each part keeps its count of paragraphs. */

@@ -100,7 +100,7 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     // A day that was run is not run again, also after a later one. On a Saturday all three backups are verified.
     setWeekday(home, 6);
     const { stdout } = await night("2021-03-31");
-    expect(stdout).toMatch(/;\s+complete before; --restart repeats it\n/);
+    expect(stdout).toMatch(/;\s+complete\s+before;\s+--restart\s+repeats\s+it\n/);
     expect(stdout.match(/^\d{8}T\d{6}Z  good$/gm)).toHaveLength(3);
   });
 
