@@ -6,6 +6,8 @@ import { memoryFolder } from "../lib/config/memory-folder.node.ts";
 import { CarryoverError } from "../lib/errors.ts";
 import { checkHealth, checkInstallation } from "../lib/maintenance/doctor.node.ts";
 import { failureOf, type HealthCheck } from "../lib/maintenance/health.ts";
+import { idOfOutcomeFile } from "../lib/memory/outcome.ts";
+import { namesIn } from "../lib/storage/fs.node.ts";
 import type { Finding } from "../lib/maintenance/finding.ts";
 import type { LostMemory } from "../lib/maintenance/memory-health.node.ts";
 import { scriptCommand } from "../lib/util/command-line.node.ts";
@@ -101,18 +103,26 @@ async function findLost(memoryDir: string, backupDir: string): Promise<LostMemor
   return { backupDir, outcomes, restoreCommand: restoreCommand(id, memoryDir, backupDir) };
 }
 
-/** Only by backups that a flag names, since others beside a memory may be of another, and on disk: a night can do without its bucket. */
+/** By backups on disk alone: a night can do without its bucket. Those that no flag names may be of another memory. */
 async function findPartlyLost(memoryDir: string, kept: number, dir?: string): Promise<LostMemory | undefined> {
-  if (dir === undefined || isS3Address(dir)) return undefined;
   const backupDir = locateBackupDir(memoryDir, dir);
+  if (isS3Address(backupDir)) return undefined;
   const { listBackups } = await import("../lib/backup/list.node.ts");
   const newest = (await listBackups(backupDir)).at(-1);
   if (newest === undefined || newest.outcomes <= kept) return undefined;
-  const aside = `mv ${shellWord(memoryDir)} ${shellWord(`${memoryDir}-before`)}`;
-  const command = `${aside} && ${restoreCommand(newest.id, memoryDir, backupDir)}`;
-  return { backupDir, outcomes: newest.outcomes, restoreCommand: command };
+  if (dir === undefined && !hasOutcomesOf(memoryDir, newest.path)) return undefined;
+  return { backupDir, outcomes: newest.outcomes, restoreCommand: restoreCommand(newest.id, memoryDir, backupDir) };
 }
 
+/** Whether a backup has each outcome of a memory folder. */
+function hasOutcomesOf(memoryDir: string, backup: string): boolean {
+  const there = new Set(namesIn(backup));
+  return namesIn(memoryDir).every((name) => idOfOutcomeFile(name) === undefined || there.has(name));
+}
+
+/** A folder with something in it is moved aside first: a restore refuses it. */
 function restoreCommand(id: string, memoryDir: string, backupDir: string): string {
-  return `${scriptCommand("backup")} restore ${id} --to ${shellWord(memoryDir)} --backup-dir ${shellWord(backupDir)}`;
+  const dir = shellWord(memoryDir);
+  const aside = namesIn(memoryDir).length === 0 ? "" : `mv ${dir} ${shellWord(`${memoryDir}-before`)} && `;
+  return `${aside}${scriptCommand("backup")} restore ${id} --to ${dir} --backup-dir ${shellWord(backupDir)}`;
 }

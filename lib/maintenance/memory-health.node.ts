@@ -85,7 +85,7 @@ function lostMemory(folder: string, outcomes: number, lost: LostMemory | undefin
     outcomes === 0
       ? `no outcomes, and ${inBackup} in backups in "${backupDir}": ${places} A new memory needs another --backup-dir`
       : `outcomes ${outcomes}, and ${inBackup} in the newest backup in "${backupDir}": ${places} ` +
-        "If you removed some, backup create makes a newest backup without them";
+        "If you removed some, use backup create instead: the newest backup is then without them";
   return { name: NAME, state: "missing", found, folder, cure: restoreCommand };
 }
 

@@ -107,13 +107,17 @@ describe("doctor", () => {
     const found =
       `no outcomes, and 3 in backups in "${backupDir}": is its disk mounted, and the name right? ` +
       "A new memory needs another --backup-dir";
-    const cure = `bun scripts/backup.ts restore 20210401T060000Z --to ${memoryDir} --backup-dir ${backupDir}`;
-    for (const isGone of [false, true]) {
-      if (isGone) rmSync(memoryDir, { recursive: true });
+    const restore = `bun scripts/backup.ts restore 20210401T060000Z --to ${memoryDir} --backup-dir ${backupDir}`;
+    for (const state of ["empty", "gone", "without outcomes"]) {
+      rmSync(memoryDir, { recursive: true, force: true });
+      if (state !== "gone") mkdirSync(memoryDir);
+      if (state === "without outcomes") mkdirSync(join(memoryDir, "runs"));
       const { code, checks } = await examine(["--memory-dir", memoryDir]);
-      expect([code, checks["memory"]]).toEqual([
+      const aside = state === "without outcomes" ? `mv ${memoryDir} ${memoryDir}-before && ` : "";
+      expect([state, code, checks["memory"]]).toEqual([
+        state,
         3,
-        { name: "memory", state: "missing", found, folder: memoryDir, cure },
+        { name: "memory", state: "missing", found, folder: memoryDir, cure: aside + restore },
       ]);
     }
     const other = ["--memory-dir", join(place, "elsewhere/memory")];
@@ -121,7 +125,7 @@ describe("doctor", () => {
     expect((await examine([...other, "--backup-dir", backupDir])).checks["memory"]!.state).toBe("missing");
   });
 
-  test("a memory with fewer outcomes than the newest of the backups that are named is missing, until a backup is made of it", async () => {
+  test("a memory with fewer outcomes than its newest backup is missing, until a backup is made of it", async () => {
     const place = mkdtempSync(join(work, "partly-"));
     const [memoryDir, backupDir] = [join(place, "memory"), join(place, "backups")];
     const now = new Date("2021-04-01T06:00:00Z");
@@ -130,15 +134,25 @@ describe("doctor", () => {
     rmSync(memoryDir, { recursive: true });
     await writeMemory(memoryDir, makeOutcomes(1));
     const named = ["--memory-dir", memoryDir, "--backup-dir", backupDir];
-    const { code, checks } = await examine(named);
     const found =
       `outcomes 1, and 3 in the newest backup in "${backupDir}": is its disk mounted, and the name right? ` +
-      "If you removed some, backup create makes a newest backup without them";
+      "If you removed some, use backup create instead: the newest backup is then without them";
     const restore = `bun scripts/backup.ts restore 20210401T060000Z --to ${memoryDir} --backup-dir ${backupDir}`;
     const cure = `mv ${memoryDir} ${memoryDir}-before && ${restore}`;
-    expect([code, checks["memory"]]).toEqual([3, { name: "memory", state: "missing", found, folder: memoryDir, cure }]);
+    const unnamed = ["--memory-dir", memoryDir];
+    for (const args of [named, unnamed]) {
+      const { code, checks } = await examine(args);
+      expect([code, checks["memory"]]).toEqual([
+        3,
+        { name: "memory", state: "missing", found, folder: memoryDir, cure },
+      ]);
+    }
+    // With an outcome that no backup has, backups beside it may be of another memory.
+    rmSync(memoryDir, { recursive: true });
+    await writeMemory(memoryDir, makeOutcomes(4).slice(3));
     const ok = { state: "ok", found: "sound: outcomes 1, runs 0" };
-    expect((await examine(["--memory-dir", memoryDir])).checks["memory"]).toMatchObject(ok);
+    expect((await examine(unnamed)).checks["memory"]).toMatchObject(ok);
+    expect((await examine(named)).checks["memory"]!.state).toBe("missing");
     await createBackup({ memoryDir, backupDir, now });
     expect((await examine(named)).checks["memory"]).toMatchObject(ok);
   });
