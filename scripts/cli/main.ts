@@ -4,9 +4,10 @@
  */
 import { write, writeSync } from "node:fs";
 import { join } from "node:path";
-import { CarryoverError, type ErrorCode, messageOf } from "../../lib/errors.ts";
+import { CarryoverError, type ErrorCode, fail, messageOf } from "../../lib/errors.ts";
 import { HelpRequest } from "./args.ts";
 import { guardModules, ModuleFailure } from "./guard.ts";
+import { systemCodeOf } from "../../lib/storage/fs.node.ts";
 import { escapeControls } from "../../lib/util/controls.ts";
 import { stripControls } from "./terminal.ts";
 
@@ -80,6 +81,7 @@ export async function runScript(main: (context: ScriptContext) => Promise<number
 
   let code: number;
   try {
+    assertCurrentFolder();
     code = (await main({ argv: process.argv.slice(2), signal: controller.signal, guard })) ?? 0;
     isDone = true;
     if (failure !== undefined) code = lateExitCode(failure, code);
@@ -91,6 +93,17 @@ export async function runScript(main: (context: ScriptContext) => Promise<number
   }
   process.exitCode = code;
   endGuard();
+}
+
+/** @throws {CarryoverError} `NOT_FOUND` in a folder that was removed, such as an old version's after an upgrade. */
+function assertCurrentFolder(): void {
+  try {
+    process.cwd();
+  } catch (error) {
+    if (systemCodeOf(error) !== "ENOENT") throw error;
+    const found = "that the current folder does not exist any more";
+    throw fail("NOT_FOUND", "Cannot start", { found, expected: "one that exists: cd to it, then run again" });
+  }
 }
 
 /** Node warns of node:sqlite, which holds the lock. */

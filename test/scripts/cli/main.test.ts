@@ -63,6 +63,13 @@ describe("runScript()", () => {
     expect(stderr).toContain("error: This is a bug in Carryover");
   });
 
+  test("says in one line that the current folder was removed", async () => {
+    const line = 'cd "$(mktemp -d)" && rmdir "$PWD" && $SCRIPT speak';
+    const stderr =
+      "error: Cannot start: found that the current folder does not exist any more, expected one that exists: cd to it, then run again\n";
+    expect(await shell(line)).toEqual({ code: 3, stdout: "", stderr });
+  });
+
   test.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
