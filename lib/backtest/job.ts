@@ -48,6 +48,8 @@ export interface BacktestJob {
   readonly notes?: readonly string[] | undefined;
   /** Starts over, as another attempt; or says whether to, of the run id of the last attempt. @default false */
   readonly restart?: boolean | ((runId: string) => Promise<boolean>) | undefined;
+  /** The command that removes a run and its outcomes, for a note. @default `runs remove RUN --with-outcomes --yes` */
+  readonly removeCommand?: ((runId: string) => string) | undefined;
   /** Called with what the user should know, a sentence a call. */
   readonly onNote?: ((note: string) => void) | undefined;
   /** Called before the first chunk that is not committed yet, so not for a finished run. */

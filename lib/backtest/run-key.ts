@@ -128,9 +128,13 @@ function notesOnOlder(
     part === "base" ? carriedIn : part === "version" ? versions : (PARTS[part] ?? part),
   );
   const kept = job.memorySettings.enabled ? job.memory.trades.filter(({ runId }) => runId === closest.id).length : 0;
-  const remove = `runs remove ${closest.id.slice(0, 12)} --with-outcomes --yes removes them`;
+  const { removeCommand = (runId) => `runs remove ${runId} --with-outcomes --yes` } = job;
+  const trades = kept === 1 ? "trade" : `${kept} trades`;
   const remembered =
-    kept === 0 ? "" : `. Later runs remember its ${kept} trades, too: ${remove}, --memory-dir begins afresh`;
+    kept === 0
+      ? ""
+      : `. Later runs remember its ${trades}, too; another --memory-dir begins afresh. ` +
+        `To remove that run and its ${trades}: ${removeCommand(closest.id.slice(0, 12))}`;
   return [
     `This is a new run, ${id.slice(0, 12)}: run ${closest.id.slice(0, 12)} of ${key.period.replace("/", " to ")} ` +
       `differs in ${differs.join(", ")}. The older one stays as it is${remembered}`,

@@ -14,7 +14,7 @@ import { MissingAnswers } from "./missing-answers.ts";
 import { apiNotes, cutoffNotes, failureNotes, positionsNotes, stoppedNote, unansweredNotes } from "./notes.ts";
 import { assertMemoryFolders, type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
 
-export interface RunOptions extends OpenJobOptions, Pick<BacktestJob, "restart" | "onProgress"> {
+export interface RunOptions extends OpenJobOptions, Pick<BacktestJob, "restart" | "removeCommand" | "onProgress"> {
   /**
    * Runs again from the start if the last attempt went on without some answers, and asks those questions again. All recorded answers
    * are used. @default false
@@ -99,7 +99,7 @@ async function runWithNotes(
   options: RunOptions & { memory: Memory; isDryRun: boolean; onNote: (note: string) => void },
 ): Promise<BacktestResult> {
   const { job, recording, refreshes } = opened;
-  const { memory, restart, isDryRun, onNote, refresh = [] } = options;
+  const { memory, restart, removeCommand, isDryRun, onNote, refresh = [] } = options;
   // A refresh to which nobody has answered has the number of the one before, and so its run.
   const isRetry = options.retryFailed === true || refresh.length > 0;
   let progress: Progress | undefined;
@@ -109,6 +109,7 @@ async function runWithNotes(
       ...job,
       memory,
       onNote,
+      removeCommand,
       restart: restart === true || !isRetry || recording === undefined ? restart : recording.wentOnWithout,
       onStart: async (id) => {
         runId = id;

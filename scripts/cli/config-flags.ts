@@ -125,6 +125,17 @@ export const RUN_FLAGS = {
   seed: { type: "integer", value: "N", help: "seed of the synthetic bars (default: 1)" },
 } as const;
 
+/** What is run, as `runConfig()` takes it. */
+interface RunRequest {
+  readonly config: Config;
+  readonly baseDir: string;
+  readonly seedIsExplicit: boolean;
+  readonly strictBars: boolean;
+  readonly requireBars: boolean;
+  /** The command that removes a run and its outcomes. */
+  readonly removeCommand: (run: string) => string;
+}
+
 /**
  * Loads the configuration and overrides it by the flags.
  *
@@ -135,7 +146,7 @@ export const RUN_FLAGS = {
 export async function runRequest(
   flags: FlagValues<typeof RUN_FLAGS> & MemoryFlags,
   options: Pick<ScriptContext, "guard"> & { enabled?: false | undefined },
-): Promise<{ config: Config; baseDir: string; seedIsExplicit: boolean; strictBars: boolean; requireBars: boolean }> {
+): Promise<RunRequest> {
   refuseTogether(flags, ["synthetic", "data-dir"]);
   const { "data-dir": dataDir, "memory-dir": memoryDir } = flags;
   const asked = { ...periodOf(flags), assets: assetsOf(flags) };
@@ -165,6 +176,7 @@ export async function runRequest(
     seedIsExplicit: flags.seed !== undefined,
     strictBars: flags["strict-bars"],
     requireBars: flags["require-bars"],
+    removeCommand: (run) => commandOnMemory(`${scriptCommand("runs")} remove ${run} --with-outcomes --yes`, flags),
   };
 }
 

@@ -250,11 +250,15 @@ describe("runConfig()", () => {
   test("says that an explicit seed has no effect on real bars, and names it once as what makes another run", async () => {
     const period = ", start: 2018-01-01, end: 2018-02-01, chunks: month";
     const { summary } = await run("seeded", { period });
-    const { notes, summary: other } = await run("seeded", { period: `${period}, seed: 5`, seedIsExplicit: true });
+    const { notes, summary: other } = await run("seeded", {
+      period: `${period}, seed: 5`,
+      seedIsExplicit: true,
+      removeCommand: (runId) => `bun scripts/runs.ts remove ${runId} --yes`,
+    });
     expect(notes).toEqual([
       "The seed has no effect: it is for synthetic bars, and these are real",
       expect.stringMatching(
-        / differs in config\.backtest\.seed\. The older one stays as it is\. Later runs remember its \d+ trades, too: runs remove \w{12} --with-outcomes --yes removes them, --memory-dir begins afresh$/,
+        / differs in config\.backtest\.seed\. The older one stays as it is\. Later runs remember its \d+ trades, too; another --memory-dir begins afresh\. To remove that run and its \d+ trades: bun scripts\/runs\.ts remove \w{12} --yes$/,
       ),
     ]);
     expect(other.final_balance).toBe(summary.final_balance);
