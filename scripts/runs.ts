@@ -1,14 +1,16 @@
 #!/usr/bin/env bun
 /** Lists, shows, compares, labels, removes and prunes stored runs. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { RunFiles, RUNS_FOLDER } from "../lib/backtest/run-files.ts";
 import { describeRun, isSession } from "../lib/runs/describe.ts";
 import { type FoundRun, findRun, findRuns } from "../lib/runs/find.node.ts";
 import { entryOf, listRuns, type RunEntry } from "../lib/runs/list.node.ts";
 import type { DamagedFile } from "../lib/storage/damaged-file.ts";
+import { scriptCommand } from "../lib/util/command-line.node.ts";
 import { foreignFlags, knownWord } from "./cli/actions.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS, usageError } from "./cli/args.ts";
-import { locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
+import { commandOnMemory, locateBackupDir, locateMemory, locateMemoryDir } from "./cli/config-flags.ts";
 import { EXIT_DAMAGED, note, runScript, type ScriptContext, warn, writeJson, writeOut } from "./cli/main.ts";
 import { isTerminal } from "./cli/terminal.ts";
 
@@ -215,6 +217,23 @@ async function remove(flags: Flags, run: FoundRun, signal: ScriptContext["signal
       carried_in_by,
     });
   } else await writeOut(renderRemoval(entry, parts, { withOutcomes, done: true }));
+  if (withOutcomes) await noteBackup(flags, { memoryDir: run.memoryDir, outcomes });
+}
+
+/** Says that the newest backup beside memory has outcomes that were removed. */
+async function noteBackup(
+  flags: Flags,
+  { memoryDir, outcomes }: { memoryDir: string; outcomes: readonly string[] },
+): Promise<void> {
+  const { listBackups } = await import("../lib/backup/list.node.ts");
+  const { outcomeFileName } = await import("../lib/memory/outcome.ts");
+  const newest = (await listBackups(locateBackupDir(memoryDir))).at(-1);
+  if (newest === undefined || !outcomes.some((id) => existsSync(join(newest.path, outcomeFileName(id))))) return;
+  const create = commandOnMemory(`${scriptCommand("backup")} create`, flags);
+  note(
+    `The newest backup, "${newest.path}", still has these outcomes, so doctor takes them for lost. To make one without them ` +
+      `(add --answers if your backups have answers): ${create}`,
+  );
 }
 
 async function prune(

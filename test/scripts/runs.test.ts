@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createBackup } from "../../lib/backup/create.node.ts";
 import type { Summary } from "../../lib/results/summary-shape.ts";
 import type { RunEntry } from "../../lib/runs/list.node.ts";
 import type { DecisionRecord } from "../../lib/types.ts";
@@ -24,8 +25,8 @@ function runs(args: readonly string[], folder = join(memory, "synthetic")): Prom
   return runScript("runs.ts", [...args, "--memory-dir", folder], { env: { NO_COLOR: "1" } });
 }
 
-function copyOfRuns(): string {
-  const copy = join(work, `copy-${(copies += 1)}`);
+function copyOfRuns(folder = work): string {
+  const copy = join(folder, `copy-${(copies += 1)}`);
   cpSync(join(memory, "synthetic"), copy, { recursive: true, preserveTimestamps: true });
   return copy;
 }
@@ -231,8 +232,14 @@ describe("remove", () => {
   });
 
   test("takes the outcomes along if asked, and the caches know it", async () => {
-    const copy = copyOfRuns();
-    const { stdout } = await runs(["remove", first.run_id, "--yes", "--with-outcomes", "--json"], copy);
+    const copy = copyOfRuns(join(work, "backed-up"));
+    const backupDir = join(work, "backed-up/backups");
+    const backup = await createBackup({ memoryDir: copy, backupDir, now: new Date("2018-04-01T06:00:00Z") });
+    const { stdout, stderr } = await runs(["remove", first.run_id, "--yes", "--with-outcomes", "--json"], copy);
+    expect(stderr).toBe(
+      `The newest backup, "${backup.path}", still has these outcomes, so doctor takes them for lost. To make one without them ` +
+        `(add --answers if your backups have answers): bun scripts/backup.ts create --memory-dir ${copy}\n`,
+    );
     expect(JSON.parse(stdout)).toEqual({
       run_id: first.run_id,
       outcomes: first.total_trades,
