@@ -12,7 +12,7 @@ import { type BacktestSettings, type Costs, DEFAULTS, type MemorySettings, type 
 import type { BarSeries } from "../types.ts";
 import { durationMs, msOfTimeframe } from "../util/time.ts";
 import { VERSION } from "../version.ts";
-import { assertKnownOptions } from "./option-names.ts";
+import { assertBacktestOptions } from "./backtest-options.ts";
 import { choosePeriod, type Period } from "./period.ts";
 
 /** What `backtest()` takes. A setting that is left out has its default from config.yaml. */
@@ -76,7 +76,7 @@ export interface BacktestOptions extends Pick<BacktestJob, "restart" | "onStart"
  * ```
  */
 export async function backtest(options: BacktestOptions): Promise<BacktestResult> {
-  assertKnownOptions(options);
+  assertBacktestOptions(options);
   const { bars, memory, chunks = DEFAULTS.backtest.chunks } = options;
   checkShapes(options);
   const [first] = bars;
@@ -84,6 +84,7 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   const assets = bars.map(({ asset }) => asset);
   const series = new Map(bars.map((each) => [each.asset, each]));
   checkAssets(assets);
+  checkFeatures(options.features, assets);
   checkProviders(options.providers);
   const providers = options.providers.map(watchLibraryProvider);
   const { restart, onNote = (note) => console.warn(note), onStart, onProgress } = options;
@@ -118,6 +119,9 @@ function checkShapes({ bars, providers, memory }: BacktestOptions): void {
     throw new RangeError(`Cannot backtest: found ${found}, expected ${expected}`);
   };
   if (!Array.isArray(bars)) refuse("no list as bars", "[series], with a series of each asset");
+  const wrong = bars.findIndex((series) => !Array.isArray(series?.bars));
+  if (wrong !== -1)
+    refuse(`no series at bars[${wrong}]`, 'one such as barSeries(bars, { asset: "BTCUSD", timeframe: "1h" }) makes');
   if (!Array.isArray(providers) || providers.length === 0) refuse("no providers", "a list of at least one");
   if (memory instanceof Promise) refuse("a promise as memory", "await openMemory()");
   if (!("storage" in Object(memory)))
@@ -163,6 +167,15 @@ function checkAssets(assets: readonly string[]): void {
   const [first, second] = [assets[files.indexOf(files[index]!)]!, assets[index]!];
   const found = first === second ? `two series of "${first}"` : `"${first}" and "${second}", whose files have one name`;
   throw new RangeError(`Cannot backtest: found ${found}, expected one of each asset`);
+}
+
+/** Features of assets beyond those of the run are in order where every one of the run has some. */
+function checkFeatures(features: ReadonlyMap<string, Features> = new Map(), assets: readonly string[]): void {
+  const unknown = [...features.keys()].find((asset) => !assets.includes(asset));
+  const without = assets.filter((asset) => !features.has(asset));
+  if (unknown === undefined || without.length === 0) return;
+  const found = `features of ${JSON.stringify(unknown)}, which has no bars, and none of ${without.join(", ")}`;
+  throw new RangeError(`Cannot backtest: found ${found}, expected those of ${assets.join(", ")}`);
 }
 
 function checkProviders(providers: readonly Provider[]): void {

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import type { InMemoryJob } from "../backtest/job.ts";
 import { SharedWork } from "../backtest/shared-work.ts";
 import { type Config, isRecorded, SYNTHETIC, toSettings } from "../config/config.ts";
@@ -91,7 +92,7 @@ export interface OpenJob {
 export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   const { config, signal = new AbortController().signal, onNote = () => {} } = options;
   const { series, market, period, notes: barNotes } = await findBars({ ...options, onNote });
-  const features = market === "bars" ? featuresOf(config, onNote) : undefined;
+  const features = market === "bars" ? featuresOf({ ...options, onNote }) : undefined;
   const recording = recordingFor(options);
   const { close_on_hold: closeOnHold } = config.backtest.risk;
   const loading = { baseDir: options.baseDir, signal, recording, series, closeOnHold };
@@ -128,12 +129,15 @@ export async function openJob(options: OpenJobOptions): Promise<OpenJob> {
   };
 }
 
-/** Loads the features of assets, and names assets without, where others have some. */
-function featuresOf(config: Config, onNote: (note: string) => void): ReadonlyMap<string, Features> {
+/** Loads the features of assets. The folder may be missing if it is the default one, which every template of a configuration names. */
+function featuresOf({
+  config,
+  baseDir,
+  onNote,
+}: OpenJobOptions & { onNote: (note: string) => void }): ReadonlyMap<string, Features> {
   const { assets, features_dir: dir, features_timezone: timezone } = config.backtest;
-  const features = loadFeatures({ assets, dir, timezone, onNote });
-  const without = assets.filter((asset) => !features.has(asset));
-  if (features.size > 0 && without.length > 0) onNote(`No features of ${without.join(", ")} in "${dir}"`);
+  const isOptional = resolve(baseDir, dir) === resolve(baseDir, DEFAULTS.backtest.features_dir);
+  const features = loadFeatures({ assets, dir, isOptional, timezone, onNote });
   const names = new Set([...features.values()].flatMap((each) => each.names));
   const unknown = (config.portfolio_memory.recall_features ?? []).find((name) => !names.has(name));
   if (unknown === undefined) return features;
@@ -196,9 +200,11 @@ function recordingFor(options: OpenJobOptions): Recording | undefined {
     });
   }
   if (known.length === 0) return undefined;
+  const { mode, onFailure, retryFailed, onQuestion, onQuestionCounts, onWait, signal, onNote } = options;
+  const asking = { mode, onFailure, retryFailed, refresh, onQuestion, onQuestionCounts, onWait, signal, onNote };
   const { answers_dir: answersDir } = config.memory;
   return openRecording({
-    ...options,
+    ...asking,
     answersDir,
     shared: options.sharedAnswers,
     budgetUsd: config.backtest.budget_usd,

@@ -20,9 +20,10 @@ export interface RecordingOptions extends Omit<RecordAnswersOptions, "now" | "cl
 /**
  * Opens a folder of recorded answers for `llmProvider()` and `commandProvider()`. Every question is asked once: its answer
  * is recorded, and used from then on.
+ *
+ * @throws {RangeError} For an option that there is not.
  */
-export function openRecording(options: RecordingOptions): Recording {
-  const { answersDir, shared } = options;
+export function openRecording({ answersDir, shared, ...options }: RecordingOptions): Recording {
   const dir = resolve(answersDir);
   if (options.mode !== "dry-run") settleLeftovers(dir);
   const disk = diskStorage(dir);

@@ -29,13 +29,19 @@ export const RANK_ROWS = 500;
  * Reads features from a CSV file with the column `timestamp` and any others, its lines in any order. A column whose first value is a
  * number has numbers only. See `CsvReader` for the dialects.
  *
- * @param options `timezone`: of times that state no zone, an IANA name or an offset; `onUtcAssumed`: called if there are some and it is missing.
+ * @param options `file`: names it in messages; `timezone`: of times that state no zone, an IANA name or an offset; `onUtcAssumed`: called if there are some and it is missing.
  * @throws {CarryoverError} `BAD_DATA` with line and column.
+ * @throws {TypeError} For text in place of bytes, which JavaScript may pass in spite of the types.
  */
 export function parseFeaturesCsv(
   bytes: Uint8Array,
-  { file, timezone, onUtcAssumed }: { file: string; timezone?: string | undefined; onUtcAssumed?: () => void },
+  options: { file: string; timezone?: string | undefined; onUtcAssumed?: () => void },
 ): Features {
+  if (!(bytes instanceof Uint8Array)) {
+    const expected = 'parseFeaturesCsv(new TextEncoder().encode(text), { file: "BTCUSD.csv" })';
+    throw new TypeError(`Cannot read features: found a ${typeof bytes}, expected bytes: ${expected}`);
+  }
+  const { file, timezone, onUtcAssumed } = options;
   const names = featureNames(bytes, file);
   const csv = new CsvReader(bytes, { file, columns: ["timestamp", ...names.map((name) => name.toLowerCase())] });
   const areNumbers: (boolean | undefined)[] = names.map(() => undefined);

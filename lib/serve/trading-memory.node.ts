@@ -17,9 +17,9 @@ import type {
 
 type TimeField = "start" | "before" | "as_of" | "entry_timestamp" | "exit_timestamp";
 
-/** Parameters as they are given: times as ISO 8601, too, and without what has a default. */
+/** Parameters as they are given: times as ISO 8601 or a `Date`, too, and without what has a default. */
 type Given<T, WithDefault extends keyof T = never> = {
-  readonly [K in keyof T as Exclude<K, WithDefault>]: K extends TimeField ? T[K] | string : T[K];
+  readonly [K in keyof T as Exclude<K, WithDefault>]: K extends TimeField ? T[K] | string | Date : T[K];
 } & { readonly [K in WithDefault]?: T[K] };
 
 /** What each method takes and returns, by its name. docs/SERVE.md describes them. */
@@ -81,5 +81,13 @@ export async function openTradingMemory(folder: string, options: TradingMemoryOp
   const config = options.config ?? (await parseConfig("{}", { file: "the defaults" }));
   const memory = { ...config.memory, dir: resolve(folder), model_dir: resolve(config.memory.model_dir) };
   const { calls, close } = await openServer({ config, memory, onNote, signal });
-  return { call: (method, params) => calls.call(method, params) as Promise<never>, close };
+  return { call: (method, params) => calls.call(method, withEpochTimes(params)) as Promise<never>, close };
+}
+
+function withEpochTimes(params: object): Record<string, unknown> {
+  const entries = Object.entries(params).map(([name, value]) => [
+    name,
+    value instanceof Date ? value.getTime() : value,
+  ]);
+  return Object.fromEntries(entries) as Record<string, unknown>;
 }

@@ -240,20 +240,14 @@ describe("backtest()", () => {
     [{ end: "2018-02-30" }, 'found the end "2018-02-30", expected a day such as "2024-01-31"'],
     [{ end: "2018-01-01" }, 'found the end "2018-01-01", expected a day after the start, "2018-02-01"'],
     [{ start: "2019-02-01", end: "2019-03-01" }, 'found no bars of "GOLD" in it'],
-    [
-      { chunk: "week" } as object,
-      'found the unknown option "chunk", expected one of bars, features, providers, memory,',
-    ],
+    [{ chunk: "week" } as object, 'found the unknown option "chunk", expected "chunks"'],
     [{ settings: { backtest: {} } } as object, 'found the unknown option "settings", expected one of bars, features,'],
-    [
-      { risk: { stop_atr: 2 } as object },
-      'found the unknown option "risk.stop_atr", expected one of perTradePct, stopAtr,',
-    ],
+    [{ risk: { stop_atr: 2 } as object }, 'found the unknown option "risk.stop_atr", expected "risk.stopAtr"'],
     [
       { risk: { maxHoldingMs: 2 } as object },
-      'found the unknown option "risk.maxHoldingMs", expected one of perTradePct, stopAtr,',
+      'found the unknown option "risk.maxHoldingMs", expected "risk.maxHolding"',
     ],
-    [{ costs: { feebps: 2 } as object }, 'found the unknown option "costs.feebps", expected one of feeBps, spreadBps,'],
+    [{ costs: { feebps: 2 } as object }, 'found the unknown option "costs.feebps", expected "costs.feeBps"'],
     [
       { assetCosts: { OIL: { fee: 1 } as object } },
       'the unknown option "assetCosts.OIL.fee", expected one of feeBps, spreadBps, slippageBps',
@@ -276,6 +270,15 @@ describe("backtest()", () => {
       "found no memory, expected one such as await openMemory(inMemoryStorage()), or openMemoryFolder(dir) of carryover/node",
     ],
     [{ memory: openMemory(inMemoryStorage()) as never }, "found a promise as memory, expected await openMemory()"],
+    [{ memory: "memory" as never }, "found no memory, expected one such as await openMemory(inMemoryStorage())"],
+    [
+      { bars: GOLD.bars as never },
+      'found no series at bars[0], expected one such as barSeries(bars, { asset: "BTCUSD", timeframe: "1h" }) makes',
+    ],
+    [
+      { features: new Map([["Gold", { names: [], rows: [] }]]) },
+      'found features of "Gold", which has no bars, and none of GOLD, expected those of GOLD',
+    ],
     [{ chunks: "fortnight" }, 'found "fortnight", expected year, quarter, month, week or <n>d'],
     [{ decisionInterval: "6h" }, "found a decision interval of 21600000 ms, expected a multiple of the timeframe"],
     [{ risk: { maxHolding: "long" } }, 'Cannot read a duration: found "long", expected one such as "4h"'],

@@ -69,6 +69,15 @@ test("a folder of answers that cannot be written is found before anything is ask
   makeWritable();
 });
 
+test.each([
+  [{ budget_usd: 1 }, '"budget_usd", expected "budgetUsd"'],
+  [{ offline: true }, '"offline", expected one of mode, budgetUsd, refresh,'],
+] as [object, string][])("openRecording() refuses the unknown option of %j", (option, message) => {
+  expect(() => openRecording({ answersDir: join(work, "unknown"), ...option })).toThrow(
+    `Cannot record answers: found the unknown option ${message}`,
+  );
+});
+
 describe("llmProvider()", () => {
   const options = { name: "llama", model: "m" };
 
@@ -85,6 +94,19 @@ describe("llmProvider()", () => {
     expect(second.counts).toMatchObject({ asked: 0, cached: 28, failed: 0 });
     expect(second.result.summary).toEqual(first.result.summary);
     expect(readdirSync(join(work, "llm"))).toHaveLength(28);
+  });
+
+  test("notes that a budget does not limit a model without a price, where it is asked", async () => {
+    const notesOf = async (more: object, mode: "ask" | "offline" = "ask"): Promise<string[]> => {
+      const notes: string[] = [];
+      const onNote = (note: string): unknown => notes.push(note);
+      const recording = openRecording({ answersDir: join(work, "budget"), budgetUsd: 1, mode, onNote });
+      await llmProvider({ ...options, base_url: server.openaiUrl, ...more }, recording);
+      return notes;
+    };
+    expect(await notesOf({})).toEqual(['The budget does not limit "llama": it has no price_per_mtok']);
+    expect(await notesOf({ price_per_mtok: { input: 0, output: 0 } })).toEqual([]);
+    expect(await notesOf({}, "offline")).toEqual([]);
   });
 
   test("has a version that depends on the model and not on where it is served", async () => {

@@ -138,6 +138,21 @@ describe("runConfig()", () => {
     );
   });
 
+  test("refuses a missing folder of features, and names the file that an asset without features would have", async () => {
+    const dir = join(root, "few features");
+    const period = `, start: 2018-03-01, end: 2018-04-01, chunks: month, features_dir: ${JSON.stringify(dir)}`;
+    const missing = await refusal(run("few", { period }));
+    expect(missing.code).toBe("NOT_FOUND");
+    expect(missing.message).toBe(
+      `Cannot load features: found no folder "${dir}", expected the one that backtest.features_dir names, relative to the configuration`,
+    );
+    const note = `No features of AAA in "${dir}": expected a file such as "AAA.csv"`;
+    mkdirSync(dir);
+    expect((await run("few", { period })).notes).toContain(note);
+    writeFileSync(join(dir, "AAA_4h.csv"), "timestamp,mood\n2018-01-01,1\n");
+    expect((await run("few", { period })).notes).toContain(`${note}, found "AAA_4h.csv"`);
+  });
+
   test("notes that the zeros of a file close no position, and closes positions there with close_on_hold", async () => {
     // Long for a day, with levels that are out of reach.
     const votes = "time,position\n2018-02-02,1\n2018-02-03,0\n";

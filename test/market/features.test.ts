@@ -24,6 +24,13 @@ describe("parseFeaturesCsv()", () => {
     });
   });
 
+  test("refuses a text in place of bytes", () => {
+    const text = FILE as unknown as Uint8Array;
+    expect(() => parseFeaturesCsv(text, { file: "BTCUSD.csv" })).toThrow(
+      "found a string, expected bytes: parseFeaturesCsv(new TextEncoder().encode(text), {",
+    );
+  });
+
   test("may be called constructor", () => {
     expect(parse("timestamp,constructor\n2021-01-01,1\n").rows[0]!.values).toEqual([1]);
   });

@@ -82,10 +82,10 @@ describe("what is missing to ask is said in one error, with 3, before anything i
     expect([result.code, result.stdout]).toEqual([3, ""]);
     const errors = result.stderr.split("\n").filter((line) => line.startsWith("error: "));
     expect(errors).toEqual([
-      'error: Cannot ask "gpt": found no environment variable "NO_SUCH_KEY", expected the key in it, or --offline to use recorded answers only',
-      'error: Cannot ask "mine": found no environment variable "NO_SUCH_SETTING", expected the key in it, or --offline to use recorded answers only',
-      'error: Cannot start provider "mine": found no such program, expected a program "no-such-program" that can be run, or --offline to use recorded answers only',
-      'error: Cannot start provider "other": found no such program, expected a program "./program.mjs" that can be run, or --offline to use recorded answers only',
+      'error: Cannot ask "gpt": found no environment variable "NO_SUCH_KEY", expected the key in it, or recorded answers alone: --offline, in the library mode: "offline"',
+      'error: Cannot ask "mine": found no environment variable "NO_SUCH_SETTING", expected the key in it, or recorded answers alone: --offline, in the library mode: "offline"',
+      'error: Cannot start provider "mine": found no such program, expected a program "no-such-program" that can be run, or recorded answers alone: --offline, in the library mode: "offline"',
+      'error: Cannot start provider "other": found no such program, expected a program "./program.mjs" that can be run, or recorded answers alone: --offline, in the library mode: "offline"',
     ]);
     for (const name of ["memory", "answers"]) expect(existsSync(join(folder, name))).toBeFalse();
   });

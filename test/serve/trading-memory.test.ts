@@ -49,9 +49,12 @@ test("the folder has one writer until it is closed", async () => {
 
 test("a parameter that is refused is named, and the next call is answered", async () => {
   const memory = await openTradingMemory(join(base, "three"));
-  // @ts-expect-error -- times are numbers or text
+  // @ts-expect-error -- times are numbers, text or a Date
   const refused = memory.call("provider_weights", { as_of: true });
   expect(await refused.catch((error: unknown) => error)).toMatchObject({ code: "BAD_USAGE", field: "as_of" });
-  expect(await memory.call("provider_weights", { as_of: "2024-01-01" })).toMatchObject({ remembered: 0 });
+  const wrong = memory.call("provider_weights", { as_of: new Date("never") });
+  expect(await wrong.catch((error: unknown) => error)).toMatchObject({ code: "BAD_USAGE", field: "as_of" });
+  for (const as_of of ["2024-01-01", new Date("2024-01-01")])
+    expect(await memory.call("provider_weights", { as_of })).toMatchObject({ remembered: 0 });
   await memory.close();
 });

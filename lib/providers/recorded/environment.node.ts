@@ -7,6 +7,9 @@ import { type CarryoverError, fail } from "../../errors.ts";
 import { isRecord } from "../../util/json.ts";
 import { Secrets } from "./redact.ts";
 
+/** What needs neither keys nor programs. */
+const RECORDED_ALONE = 'recorded answers alone: --offline, in the library mode: "offline"';
+
 /** What a program gets without being named in `env`: where it finds programs, files and libraries, and how it speaks. */
 const PASSED_ON =
   /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|TMPDIR|TEMP|TMP|LD_LIBRARY_PATH|PYTHONPATH|VIRTUAL_ENV|CONDA_PREFIX|XDG_[A-Z]+_HOME|SSL_CERT_(?:FILE|DIR)|SYSTEMROOT|COMSPEC|PATHEXT|USERPROFILE|(?:LOCAL)?APPDATA)$/i;
@@ -60,7 +63,7 @@ export function secretIn(variable: string, name: string): string {
   if (key === "") {
     throw fail("NOT_FOUND", `Cannot ask "${name}"`, {
       found: `no environment variable "${variable}"`,
-      expected: "the key in it, or --offline to use recorded answers only",
+      expected: `the key in it, or ${RECORDED_ALONE}`,
     });
   }
   if (!/^[ -~]+$/.test(key)) {
@@ -99,7 +102,7 @@ export function notAProgram(
   found: string,
   cause?: unknown,
 ): CarryoverError {
-  const expected = `a program "${command[0]}" that can be run, or --offline to use recorded answers only`;
+  const expected = `a program "${command[0]}" that can be run, or ${RECORDED_ALONE}`;
   return fail("NOT_FOUND", `Cannot start provider "${name}"`, { found, expected, cause });
 }
 

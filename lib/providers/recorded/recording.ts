@@ -1,6 +1,7 @@
 import type { CommandConfig, LlmConfig } from "../../config/config.ts";
 import type { Provider } from "../provider.ts";
 import type { VoteClient } from "./client.ts";
+import { assertKnownOptions } from "../../util/option-names.ts";
 import type { AnswerFiles } from "./question-claims.ts";
 import { Recorder } from "./recorder.ts";
 import type { RecorderOptions } from "./recorder-options.ts";
@@ -15,6 +16,22 @@ export interface RecordAnswersOptions extends Omit<RecorderOptions, "store" | "s
   readonly signal?: AbortSignal | undefined;
 }
 
+const OPTIONS: Record<keyof RecordAnswersOptions, true> = {
+  mode: true,
+  budgetUsd: true,
+  refresh: true,
+  onFailure: true,
+  retryFailed: true,
+  onNote: true,
+  onQuestionCounts: true,
+  onQuestion: true,
+  onWait: true,
+  signal: true,
+  now: true,
+  claims: true,
+  assertCanRecord: true,
+};
+
 /** What providers whose answers are recorded are made with. */
 export interface RecordingContext {
   readonly store: AnswerStore;
@@ -24,6 +41,8 @@ export interface RecordingContext {
   readonly onNote: (note: string) => void;
   /** Whether questions are asked, so that keys and programs are needed. */
   readonly isAsking: boolean;
+  /** Dollars that the questions of a run may cost. @default no limit */
+  readonly budgetUsd?: number | undefined;
 }
 
 /** Recorded answers, and what asks for those that are missing. */
@@ -41,8 +60,10 @@ export interface Recording extends RecordingContext {
  * Records the answers of models in a folder: every question is asked once, and its answer used from then on.
  *
  * @param files A folder. It may be shared by several processes, and needs no lock.
+ * @throws {RangeError} For an option that there is not.
  */
 export function recordAnswers(files: AnswerFiles, options: RecordAnswersOptions): Recording {
+  assertKnownOptions(options, OPTIONS, { of: "Cannot record answers" });
   const { refresh, mode = "ask", signal = new AbortController().signal, onNote = () => {} } = options;
   const store = new AnswerStore(files, { onNote });
   const recorder = new Recorder({ ...options, store, signal, onNote });
@@ -52,6 +73,7 @@ export function recordAnswers(files: AnswerFiles, options: RecordAnswersOptions)
     refresh,
     onNote,
     isAsking: mode === "ask",
+    budgetUsd: options.budgetUsd,
     counts: () => recorder.counts(),
     begin: (runId) => recorder.begin(runId),
     wentOnWithout: async (runId) => (await store.hasUnanswered(runId)) || (await store.silentAnswersOf(runId)) > 0,
@@ -63,9 +85,12 @@ export function recordAnswers(files: AnswerFiles, options: RecordAnswersOptions)
 export async function recordedProvider(
   config: CommandConfig | LlmConfig,
   client: VoteClient,
-  { recorder, store, refresh: refreshed = [] }: RecordingContext,
+  { recorder, store, refresh: refreshed = [], onNote, isAsking, budgetUsd }: RecordingContext,
 ): Promise<{ provider: Provider; refresh: number }> {
   const { name, bars } = config;
+  const isUnpriced = config.type === "llm" && config.price_per_mtok === undefined;
+  if (isUnpriced && isAsking && budgetUsd !== undefined)
+    onNote(`The budget does not limit "${name}": it has no price_per_mtok`);
   const refresh = (await store.refreshOf(name)) + (refreshed.includes(name) ? 1 : 0);
   const samples = config.type === "llm" ? config.samples : undefined;
   // A model's answers are read on this scale, however low its confidences are.

@@ -1,5 +1,6 @@
-/** Refuses misspelt options of `backtest()`: TypeScript does not check those of an object that is spread. */
+/** The names of the options of `backtest()`. */
 import type { Costs, MemorySettings } from "../settings.ts";
+import { assertKnownOptions } from "../util/option-names.ts";
 import type { BacktestOptions } from "./backtest.ts";
 
 const OPTIONS: Record<keyof BacktestOptions, true> = {
@@ -45,20 +46,12 @@ const MEMORY: Record<keyof MemorySettings, true> = {
 };
 
 /** @throws {RangeError} For an option that there is not. */
-export function assertKnownOptions(options: BacktestOptions): void {
-  assertKnown("", options, OPTIONS);
-  assertKnown("costs.", options.costs, COSTS);
-  assertKnown("risk.", options.risk, RISK);
-  assertKnown("memorySettings.", options.memorySettings, MEMORY);
-  for (const [asset, costs] of Object.entries(options.assetCosts ?? {}))
-    assertKnown(`assetCosts.${asset}.`, costs, COSTS);
-}
-
-function assertKnown(group: string, options: object | undefined, names: Record<string, true>): void {
-  const known = Object.keys(names);
-  const unknown = Object.keys(options ?? {}).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  throw new RangeError(
-    `Cannot backtest: found the unknown option "${group}${unknown}", expected one of ${known.join(", ")}`,
-  );
+export function assertBacktestOptions(options: BacktestOptions): void {
+  const check = (given: object | undefined, names: Readonly<Record<string, true>>, group = ""): void =>
+    assertKnownOptions(given, names, { of: "Cannot backtest", group });
+  check(options, OPTIONS);
+  check(options.costs, COSTS, "costs.");
+  check(options.risk, RISK, "risk.");
+  check(options.memorySettings, MEMORY, "memorySettings.");
+  for (const [asset, costs] of Object.entries(options.assetCosts ?? {})) check(costs, COSTS, `assetCosts.${asset}.`);
 }

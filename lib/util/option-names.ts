@@ -1,0 +1,20 @@
+import { closest } from "./closest.ts";
+
+/**
+ * Refuses misspelt options, which TypeScript does not check in an object that is spread.
+ *
+ * @param options `of`: what was tried, such as `Cannot backtest`; `group`: goes before a name in the message, such as `risk.`.
+ * @throws {RangeError} For a name that is not among those that are known.
+ */
+export function assertKnownOptions(
+  given: object | undefined,
+  names: Readonly<Record<string, true>>,
+  { of, group = "" }: { of: string; group?: string },
+): void {
+  const known = Object.keys(names);
+  const unknown = Object.keys(given ?? {}).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const near = closest(unknown, known);
+  const expected = near === undefined ? `one of ${known.join(", ")}` : `"${group}${near}"`;
+  throw new RangeError(`${of}: found the unknown option "${group}${unknown}", expected ${expected}`);
+}
