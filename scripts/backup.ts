@@ -49,7 +49,7 @@ import { countOf } from "./text/numbers.ts";
 const COMMAND = {
   summary:
     "Backs up the memory folder, even while a run writes to it. A backup is a plain folder that --memory-dir can read. " +
-    'Unchanged files are hard links and take no space. ID is a name from the list, its beginning, or "latest". ' +
+    'Unchanged files are hard links and take no space. ID is a name from the list, its beginning, its label, or "latest". ' +
     "Backups may also be in S3: --backup-dir s3://bucket/prefix. Only what is new is sent there.",
   usage: [
     "bun scripts/backup.ts [create] [--to DIR] [--label L] [--answers] [flags]",

@@ -63,7 +63,7 @@ export function fullestOf(backups: readonly BackupInfo[]): BackupInfo {
 /**
  * Returns the id of one backup.
  *
- * @param id As in the list, the beginning of one, or `latest`.
+ * @param id As in the list, the beginning of one, `latest`, or a label that no other backup has.
  * @throws {CarryoverError} `NOT_FOUND`.
  */
 export async function findBackup(place: BackupPlace, id: string): Promise<string> {
@@ -71,9 +71,14 @@ export async function findBackup(place: BackupPlace, id: string): Promise<string
   const alike = id === LATEST ? ids.slice(-1) : ids.filter((each) => id !== "" && each.startsWith(id));
   const known = alike.find((each) => each === id) ?? (alike.length === 1 ? alike[0] : undefined);
   if (known !== undefined) return known;
+  const backups = await listBackups(place);
+  const labelled = backups.filter(({ label }) => id !== "" && label === id);
+  if (labelled.length === 1) return labelled[0]!.id;
+  const several = labelled.length > 0 ? "several with the label" : "several that begin with";
+  const names = backups.map((each) => (each.label === null ? each.id : `${each.id} (${JSON.stringify(each.label)})`));
   throw fail("NOT_FOUND", "Cannot find the backup", {
-    found: `${alike.length === 0 ? "no" : "several that begin with"} ${JSON.stringify(id)} in "${place.label}"`,
-    expected: ids.length === 0 ? "a backup, and there is none" : `${LATEST} or one of ${ids.join(", ")}`,
+    found: `${labelled.length + alike.length === 0 ? "no" : several} ${JSON.stringify(id)} in "${place.label}"`,
+    expected: ids.length === 0 ? "a backup, and there is none" : `${LATEST} or one of ${names.join(", ")}`,
   });
 }
 

@@ -14,7 +14,7 @@ import { changedFile, prunedMeanwhile, summaryOf, verifyBackup } from "./verify.
 
 export interface RestoreOptions {
   readonly backupDir: BackupDir;
-  /** As in the list, or `latest`. */
+  /** As `findBackup()` takes it. */
   readonly id: string;
   /** The folder to restore to: missing or empty. */
   readonly to: string;

@@ -96,7 +96,7 @@ async function verifyAt(place: BackupPlace, id: string, options: VerifyOptions):
 /**
  * Verifies backups one after the other, oldest first. One of all that may not be read ends nothing: it is `unreadable`.
  *
- * @param options `id`: only this one, as in the list, or `latest`; `signal`: stops it.
+ * @param options `id`: only this one, as `findBackup()` takes it; `signal`: stops it.
  * @throws {CarryoverError} `NOT_FOUND`, also if there are no backups; `IO` where a file of the only one cannot be read.
  */
 export async function verifyBackups(

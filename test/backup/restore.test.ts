@@ -26,6 +26,22 @@ test("restores every byte to a missing or empty folder, and nothing else", async
   expect(contentsOf(empty)).toEqual(BACKUP_FILES);
 });
 
+test("finds a backup by its label, unless several have it", async () => {
+  const { backupDir, to } = await sampleBackup(base);
+  const memoryDir = join(backupDir, "..", "memory");
+  const label = "before the upgrade";
+  const labelled = await createBackup({ memoryDir, backupDir, now: new Date("2021-04-02T06:00:00Z"), label });
+  expect(await restoreBackup({ backupDir, id: label, to })).toMatchObject({ id: labelled.id, label });
+  expect(await verifyBackup(backupDir, label)).toEqual([]);
+  const other = await createBackup({ memoryDir, backupDir, now: new Date("2021-04-03T06:00:00Z"), label });
+  expect(await failureOf(verifyBackup(backupDir, label))).toEqual({
+    code: "NOT_FOUND",
+    message:
+      `Cannot find the backup: found several with the label "${label}" in "${backupDir}", ` +
+      `expected latest or one of ${BACKUP_ID}, ${labelled.id} ("${label}"), ${other.id} ("${label}")`,
+  });
+});
+
 test("restores copies: changing a restored file does not change the backup", async () => {
   const { backupDir, to } = await sampleBackup(base);
   await restoreBackup({ backupDir, id: BACKUP_ID, to });
