@@ -1,8 +1,8 @@
 /** What a trade of any other system becomes: an outcome without a checksum, marked by `imported_from`. */
 import { assetFileName, isAssetName } from "../config/asset-name.ts";
-import { contentHash, MAX_NUMBER, MAX_OUTCOME_BYTES, outcomeFileName } from "../memory/outcome.ts";
+import { contentHash, MAX_OUTCOME_BYTES, outcomeFileName } from "../memory/outcome.ts";
 import { tradeOfImported } from "../memory/outcome-import.ts";
-import { clippedR, directionOf, type Trade } from "../memory/trade.ts";
+import { clippedR, directionOf, MAX_NUMBER, type Trade } from "../memory/trade.ts";
 import type { TradeAction } from "../types.ts";
 import { encodeJson } from "../util/json.ts";
 import { isFileNamePart } from "../util/names.ts";

@@ -80,7 +80,7 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   const { bars, memory, chunks = DEFAULTS.backtest.chunks } = options;
   checkShapes(options);
   const [first] = bars;
-  if (first === undefined) throw new RangeError("Cannot backtest: found no bars, expected a series of each asset");
+  if (first === undefined) refuse("no bars", "a series of each asset");
   const assets = bars.map(({ asset }) => asset);
   const series = new Map(bars.map((each) => [each.asset, each]));
   checkAssets(assets);
@@ -113,11 +113,12 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   return result;
 }
 
+function refuse(found: string, expected: string): never {
+  throw new RangeError(`Cannot backtest: found ${found}, expected ${expected}`);
+}
+
 /** Refuses what JavaScript may pass in spite of the types. */
 function checkShapes({ bars, providers, memory }: BacktestOptions): void {
-  const refuse = (found: string, expected: string): never => {
-    throw new RangeError(`Cannot backtest: found ${found}, expected ${expected}`);
-  };
   if (!Array.isArray(bars)) refuse("no list as bars", "[series], with a series of each asset");
   const wrong = bars.findIndex((series) => !Array.isArray(series?.bars));
   if (wrong !== -1)
@@ -125,7 +126,7 @@ function checkShapes({ bars, providers, memory }: BacktestOptions): void {
   if (!Array.isArray(providers) || providers.length === 0) refuse("no providers", "a list of at least one");
   if (memory instanceof Promise) refuse("a promise as memory", "await openMemory()");
   if (!("storage" in Object(memory)))
-    refuse("no memory", "one such as await openMemory(inMemoryStorage()), or openMemoryFolder(dir) of carryover/node");
+    refuse("no memory", "one such as await openMemory(inMemoryStorage()), or of openMemoryFolder()");
 }
 
 /** A run that was stopped finds its own trades, which other votes contradict. */
@@ -157,16 +158,14 @@ function oldChunksNotes({ summary, chunksRun }: BacktestResult, providers: reado
 
 function checkAssets(assets: readonly string[]): void {
   const wrong = assets.find((asset) => !isAssetName(asset));
-  if (wrong !== undefined) {
-    throw new RangeError(`Cannot backtest: found the asset ${JSON.stringify(wrong)}, expected ${ASSET_FORM}`);
-  }
+  if (wrong !== undefined) refuse(`the asset ${JSON.stringify(wrong)}`, ASSET_FORM);
   // Some file systems take upper and lower case for one.
   const files = assets.map((asset) => assetFileName(asset).toLowerCase());
   const index = files.findIndex((file, i) => files.indexOf(file) !== i);
   if (index === -1) return;
   const [first, second] = [assets[files.indexOf(files[index]!)]!, assets[index]!];
   const found = first === second ? `two series of "${first}"` : `"${first}" and "${second}", whose files have one name`;
-  throw new RangeError(`Cannot backtest: found ${found}, expected one of each asset`);
+  refuse(found, "one of each asset");
 }
 
 /** Features of assets beyond those of the run are in order where every one of the run has some. */
@@ -184,7 +183,7 @@ function checkProviders(providers: readonly Provider[]): void {
   const found = providers[index] as unknown;
   const what = typeof found === "function" ? `the function "${found.name}"` : "an object without name or vote()";
   const expected = typeof found === "function" ? `a provider, such as ${found.name}() makes` : "a provider";
-  throw new RangeError(`Cannot backtest: found ${what} at providers[${index}], expected ${expected}`);
+  refuse(`${what} at providers[${index}]`, expected);
 }
 
 function settingsOf(
@@ -222,14 +221,14 @@ function periodOf({ bars, start, end }: BacktestOptions): { period: Period; note
     ["end", end],
   ] as const) {
     if (day === undefined || isDay(day)) continue;
-    throw new RangeError(`Cannot backtest: found the ${name} "${day}", expected a day such as "2024-01-31"`);
+    refuse(`the ${name} "${day}"`, 'a day such as "2024-01-31"');
   }
   if ((start === undefined) !== (end === undefined)) {
     const [found, missing] = start === undefined ? ["end", "start"] : ["start", "end"];
-    throw new RangeError(`Cannot backtest: found no ${missing}, expected one beside the ${found}`);
+    refuse(`no ${missing}`, `one beside the ${found}`);
   }
   if (start !== undefined && end !== undefined && start >= end) {
-    throw new RangeError(`Cannot backtest: found the end "${end}", expected a day after the start, "${start}"`);
+    refuse(`the end "${end}"`, `a day after the start, "${start}"`);
   }
   return choosePeriod(bars, { start, end });
 }

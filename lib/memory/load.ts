@@ -145,7 +145,7 @@ async function readUnlessForeign(
   const bytes = await storage.read(name, { maxBytes: MAX_OUTCOME_BYTES + 1 });
   if (bytes === undefined) return undefined;
   try {
-    return await decodeOutcome(bytes, name);
+    return decodeOutcome(bytes, name);
   } catch (error) {
     // What was remembered is ours, whatever became of it.
     if (isCorrupt(error) && isForeignFile(bytes, name) && !known.some((trade) => trade.id === id)) return "foreign";

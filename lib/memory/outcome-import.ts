@@ -5,8 +5,7 @@ import type { Action, Vote } from "../types.ts";
 import { isRecord } from "../util/json.ts";
 import { assertFileNamePart } from "../util/names.ts";
 import { parseTimestamp } from "../util/time.ts";
-import { MAX_NUMBER } from "./outcome.ts";
-import { clippedR, type DecodedOutcome, tradeVotesOf } from "./trade.ts";
+import { clippedR, type DecodedOutcome, MAX_NUMBER, tradeVotesOf } from "./trade.ts";
 
 /** What a field may be. `read` returns `undefined` for anything else. */
 interface Kind<Value> {

@@ -12,13 +12,11 @@ import { decodeJsonObject } from "../util/json.ts";
 import { assertFileNamePart } from "../util/names.ts";
 import { sha256OfText } from "../util/sha256.ts";
 import { parseTimestamp } from "../util/time.ts";
+import { tradeOfImported } from "./outcome-import.ts";
 import type { SessionOutcome } from "./session-outcome.ts";
-import { type DecodedOutcome, tradeOf } from "./trade.ts";
+import { type DecodedOutcome, MAX_NUMBER, tradeOf } from "./trade.ts";
 
 export const MAX_OUTCOME_BYTES: number = 1 << 20;
-
-/** Numbers beyond it are no prices or results. Of those within it no sum, square or product of three is infinite. */
-export const MAX_NUMBER = 1e100;
 
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/;
 
@@ -94,7 +92,7 @@ export interface EncodedOutcome extends Sealed {
  * @param name The file's name; its id must be the one inside.
  * @throws {CarryoverError} `CORRUPT` if it is not as it was written, or an imported one lacks a field.
  */
-export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<DecodedOutcome> {
+export function decodeOutcome(bytes: Uint8Array, name: string): DecodedOutcome {
   const fields = decodeJsonObject(bytes, name, { maxBytes: MAX_OUTCOME_BYTES });
   const id = idOfOutcomeFile(name);
   if (fields["decision_id"] !== id) {
@@ -102,7 +100,6 @@ export async function decodeOutcome(bytes: Uint8Array, name: string): Promise<De
   }
   const crc32 = checkSeal({ bytes, fields }, name);
   if (crc32 === undefined) {
-    const { tradeOfImported } = await import("./outcome-import.ts");
     return tradeOfImported(fields, { name, bytes: bytes.length, contentHash: contentHash(bytes) });
   }
   // The checksum says that we wrote it, so its fields are what encodeOutcome() was given.

@@ -7,6 +7,9 @@ import type { SessionOutcome } from "./session-outcome.ts";
 
 const DIRECTIONS = { BUY: 1, SELL: -1, HOLD: 0 } as const;
 
+/** Numbers beyond it are no prices or results. Of those within it no sum, square or product of three is infinite. */
+export const MAX_NUMBER = 1e100;
+
 /** How a provider voted on a trade. Abstentions are left out. */
 export interface TradeVote {
   readonly provider: string;
@@ -139,24 +142,28 @@ export function votersOf(trades: readonly Trade[]): readonly string[] {
  * Drops repetitions: of trades with equal asset, action and entry that several runs made, those of one run count, the run of the smallest id.
  *
  * Exits do not tell runs apart. Those with other stops end at one target, but not at one stop, so that losses would count more often.
+ * Imported trades, which no run made, are told apart by their exits.
  *
  * @param trades In the order of (exit, id), which is kept.
  */
 export function distinctTrades<T extends Trade>(trades: readonly T[]): readonly T[] {
-  const first = new Map<string, Trade>();
-  const entries = trades.map((trade) => {
-    const entry = `${trade.asset} ${trade.action} ${trade.entryMs}`;
-    const known = first.get(entry);
-    if (known === undefined || trade.id < known.id) first.set(entry, trade);
-    return entry;
-  });
+  const firsts = new Map<string, Trade>();
+  for (const trade of trades) {
+    const first = firsts.get(entryOf(trade));
+    if (trade.runId !== "" && (first === undefined || trade.id < first.id)) firsts.set(entryOf(trade), trade);
+  }
   const seen = new Set<string>();
-  return trades.filter(({ runId, exitMs }, i) => {
-    if (runId !== first.get(entries[i]!)!.runId) return false;
+  return trades.filter((trade) => {
+    const entry = entryOf(trade);
+    if (trade.runId !== "" && trade.runId !== firsts.get(entry)!.runId) return false;
     // Another system, or a session, may leave one position in parts.
-    const key = `${entries[i]!} ${exitMs}`;
+    const key = `${entry} ${trade.exitMs}`;
     return !seen.has(key) && seen.add(key);
   });
+}
+
+function entryOf({ asset, action, entryMs }: Trade): string {
+  return `${asset} ${action} ${entryMs}`;
 }
 
 /**

@@ -4,7 +4,7 @@ import { ASSET_FORM, isAssetName } from "../config/asset-name.ts";
 import { fieldsOf } from "../config/fields.ts";
 import { isProviderName } from "../config/provider-schema.ts";
 import { FEATURE_NAME } from "../market/features.ts";
-import { MAX_NUMBER } from "../memory/outcome.ts";
+import { MAX_NUMBER } from "../memory/trade.ts";
 import { isFileNamePart } from "../util/names.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../util/time.ts";
 import type { MethodName, MethodParams } from "./params.ts";

@@ -112,7 +112,7 @@ async function assertWhole(path: string, text: string): Promise<void> {
   const name = path.slice(path.lastIndexOf("/") + 1);
   const bytes = Buffer.from(text, "latin1");
   if (idOfOutcomeFile(name) !== undefined) {
-    const { trade } = await decodeOutcome(bytes, name);
+    const { trade } = decodeOutcome(bytes, name);
     if (trade.crc32 === null) throw new Error(`${path} has no crc32`);
   } else if (isForgetFile(name)) decodeForgetMark(bytes, name);
   else if (name === "MANIFEST.json") parseManifest(bytes, name);

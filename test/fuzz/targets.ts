@@ -104,11 +104,15 @@ export async function targets(): Promise<readonly Target[]> {
       seeds: [new Uint8Array(gzipSync(VOTES_CSV))],
       decode: (bytes) => parseVotes(bytes, { file: "votes" }),
     },
-    { name: "outcome", seeds: [encodeOutcome(makeOutcome()).bytes], decode: (bytes) => decodeOutcome(bytes, NAME) },
+    {
+      name: "outcome",
+      seeds: [encodeOutcome(makeOutcome()).bytes],
+      decode: async (bytes) => decodeOutcome(bytes, NAME),
+    },
     {
       name: "imported outcome",
       seeds: [encodeJson(IMPORTED), utf8(JSON.stringify(IMPORTED))],
-      decode: (bytes) => decodeOutcome(bytes, NAME),
+      decode: async (bytes) => decodeOutcome(bytes, NAME),
     },
     { name: "forget mark", seeds: [mark.bytes], decode: async (bytes) => decodeForgetMark(bytes, mark.name) },
     ...(await sealedTargets()),

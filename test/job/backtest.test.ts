@@ -267,7 +267,7 @@ describe("backtest()", () => {
     ],
     [
       { memory: undefined as never },
-      "found no memory, expected one such as await openMemory(inMemoryStorage()), or openMemoryFolder(dir) of carryover/node",
+      "found no memory, expected one such as await openMemory(inMemoryStorage()), or of openMemoryFolder()",
     ],
     [{ memory: openMemory(inMemoryStorage()) as never }, "found a promise as memory, expected await openMemory()"],
     [{ memory: "memory" as never }, "found no memory, expected one such as await openMemory(inMemoryStorage())"],

@@ -21,7 +21,7 @@ const REQUIRED = {
   pnl_percentage: -0.4,
 };
 
-const imported = (changes: Record<string, unknown>, name = "outcome_d1.json") =>
+const imported = async (changes: Record<string, unknown>, name = "outcome_d1.json") =>
   decodeOutcome(utf8(JSON.stringify({ ...REQUIRED, ...changes })), name);
 
 describe("an outcome without a crc32", () => {
@@ -60,7 +60,7 @@ describe("an outcome without a crc32", () => {
     const votes = [{ provider: "a", action: "BUY", confidence: zero }];
     const numbers = { realized_pnl: zero, pnl_percentage: zero, result_r: zero, decision_confidence: zero };
     const text = JSON.stringify({ ...REQUIRED, ...numbers, raw_confidence: zero, situation, votes });
-    const { trade } = await decodeOutcome(utf8(text.replaceAll('"-0.0"', "-0.0")), "outcome_d1.json");
+    const { trade } = decodeOutcome(utf8(text.replaceAll('"-0.0"', "-0.0")), "outcome_d1.json");
     const { pnl, pnlPct, resultR, confidence, rawConfidence, votes: read } = trade;
     for (const value of [pnl, pnlPct, resultR, confidence, rawConfidence, read[0]?.confidence]) expect(value).toBe(0);
     expect(trade.votes[0]?.direction).toBe(1);
@@ -90,8 +90,8 @@ describe("an outcome without a crc32", () => {
     const { bytes, crc32 } = encodeOutcome(makeOutcome());
     const { crc32: _, ...fields } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
     const name = `outcome_${makeOutcome().decision_id}.json`;
-    const { trade: ours } = await decodeOutcome(bytes, name);
-    const { trade, description } = await decodeOutcome(utf8(JSON.stringify(fields)), name);
+    const { trade: ours } = decodeOutcome(bytes, name);
+    const { trade, description } = decodeOutcome(utf8(JSON.stringify(fields)), name);
     expect(ours.crc32).toBe(crc32);
     const { bytes: size, contentHash } = trade;
     expect(trade).toEqual({ ...ours, bytes: size, crc32: null, contentHash, runId: "", chunk: "" });
@@ -130,7 +130,9 @@ describe("an outcome without a crc32", () => {
 
   test("is refused with an infinite number, which JSON can say as 1e999", async () => {
     const text = JSON.stringify(REQUIRED).replace("-0.4", "1e999");
-    expect((await failureOf(decodeOutcome(utf8(text), "outcome_d1.json"))).message).toContain("found pnl_percentage");
+    expect((await failureOf(Promise.try(() => decodeOutcome(utf8(text), "outcome_d1.json")))).message).toContain(
+      "found pnl_percentage",
+    );
   });
 
   test("is refused with a number whose sums could be infinite, which JSON would write as null", async () => {
