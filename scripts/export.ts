@@ -4,7 +4,7 @@ import { extname } from "node:path";
 import { TABLES, LINE_TABLES, type TableName, TRADES_TABLE } from "../lib/runs/export-columns.ts";
 import { FORMATS, type Format, writeTable } from "../lib/runs/export-formats.ts";
 import { exportRows, type ExportSource } from "../lib/runs/export-rows.node.ts";
-import { type FoundRun, findRuns, runsIn } from "../lib/runs/find.node.ts";
+import { type FoundRun, findRuns, newestInFolders, runsIn } from "../lib/runs/find.node.ts";
 import { writeStream } from "../lib/storage/stream-file.node.ts";
 import { pauseEvery } from "../lib/util/async.ts";
 import { shownPath } from "../lib/util/command-line.node.ts";
@@ -95,6 +95,10 @@ async function sourcesOf(memoryDir: string, names: readonly string[]): Promise<r
         `Exporting all ${runs.length} runs of the folder: a trade that several runs made is there once for each. ` +
           `To export one, name it after the table, such as "latest"`,
       );
+    }
+    const others = runs.length === 0 ? await newestInFolders(memoryDir) : [];
+    if (others.length > 0) {
+      note(`There are no runs in "${memoryDir}" itself: name one in its folders after the table: ${others.join(", ")}`);
     }
     return [{ memoryDir, runs, allOutcomes: true }];
   }

@@ -62,7 +62,9 @@ function fileSchema(z: typeof Zod, { fields, name }: { fields: Fields; name: Zod
     name,
     type: z.literal("file"),
     path,
-    column: z.exactOptional(text('the name of a column, such as "signal"', (value) => value !== "")),
+    column: z.exactOptional(
+      text('the name of a column, such as "signal"; a number needs quotes', (value) => value !== ""),
+    ),
     stamp: z.exactOptional(choice(["known_at", "bar_start"])),
     // Of the spellings of a timeframe one is kept, so that they are one run.
     bar: z.exactOptional(spelled.transform((value) => timeframeName(msOfTimeframe(value)))),

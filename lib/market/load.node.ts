@@ -9,7 +9,7 @@ import { closest } from "../util/closest.ts";
 import { scriptCommand, shownPath } from "../util/command-line.node.ts";
 import { gunzip } from "../util/gunzip.ts";
 import { shellWord } from "../util/names.ts";
-import { msOfTimeframe } from "../util/time.ts";
+import { DAY_MS, msOfTimeframe } from "../util/time.ts";
 import { badData, type BarFile, MAX_UNPACKED_BYTES } from "./bar.ts";
 import { assetOfBarsFile, barsFileName, isBarsFileOf, isLikeBarsOf, timeframeOfBarsFile } from "./bars-file-name.ts";
 import { parseBarsCsv } from "./csv.ts";
@@ -24,6 +24,9 @@ export interface BarFolder {
 
 /** Files that a message names. */
 const MAX_NAMES = 5;
+
+/** Within so many bars most trades reach a stop of 3 or a target of 4.5 ATR. */
+const MAX_HOLDING_BARS = 60;
 
 /**
  * Loads each asset's bars from `<ASSET>_<timeframe>.csv`, `.csv.gz` or `.parquet` in a folder.
@@ -135,8 +138,11 @@ function adviceOn(
   const [timeframe] = timeframes;
   if (timeframe !== undefined) {
     const decides = msOfTimeframe(DEFAULTS.backtest.decision_interval) % msOfTimeframe(timeframe) === 0;
-    const interval = decides ? "" : ` --set backtest.decision_interval=${timeframe}`;
-    return `There are bars of ${[...new Set(timeframes)].join(", ")}: --set backtest.timeframe=${timeframe}${interval} chooses them`;
+    const holding = `${Math.ceil((MAX_HOLDING_BARS * msOfTimeframe(timeframe)) / DAY_MS)}d`;
+    const longer = decides
+      ? ""
+      : ` --set backtest.decision_interval=${timeframe} --set backtest.risk.max_holding=${holding}`;
+    return `There are bars of ${[...new Set(timeframes)].join(", ")}: --set backtest.timeframe=${timeframe}${longer} chooses them`;
   }
   const [first] = alike;
   if (first === undefined && there.length > 0) {

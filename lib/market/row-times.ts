@@ -21,7 +21,7 @@ export class RowTimes {
   /** Epoch ms of the current row. Refuses what is no time, and what the clocks of the zone skip. */
   read(rows: Pick<RowReader, "text" | "refuse">, column: number): number {
     const text = rows.text(column);
-    const ms = parseBarTime(text) ?? rows.refuse(column, BAR_TIME_FORM);
+    const ms = parseBarTime(text) ?? rows.refuse(column, `${BAR_TIME_FORM}${adviceOn(text)}`);
     if (!isLocalTime(text)) return ms;
     if (this.#zone === undefined) {
       this.#isUtcAssumed = true;
@@ -31,4 +31,11 @@ export class RowTimes {
     // Of an hour that the clock repeats, the later one: nothing is known before its time.
     return toEpoch(ms, Infinity) ?? rows.refuse(column, `a time that the clocks of ${name} show: they skip this one`);
   }
+}
+
+/** One row does not show whether the day or the month comes first. */
+function adviceOn(text: string): string {
+  return /^\d{1,2}[-./]\d{1,2}[-./]\d{4}/.test(text)
+    ? '; in pandas, .strftime("%Y-%m-%d %H:%M") writes the day after the month'
+    : "";
 }

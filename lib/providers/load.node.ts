@@ -192,7 +192,10 @@ async function loadVotes(
     const covered = [...written.keys()].slice(0, MAX_NAMES).join(", ") + (written.size > MAX_NAMES ? ", ..." : "");
     const plain = (asset: string): string => asset.toLowerCase().replaceAll(/[/_-]/g, "");
     const otherForms = uncovered.flatMap((asset) => {
-      const other = [...written.keys()].find((each) => plain(each) === plain(asset));
+      // TradingView writes BITSTAMP:BTCUSD.
+      const other = [...written.keys()].find((each) =>
+        [each, each.replace(/^\w+:/, "")].some((form) => plain(form) === plain(asset)),
+      );
       return other === undefined ? [] : [`; it has to say "${asset}" in place of "${other}"`];
     });
     onNote?.(

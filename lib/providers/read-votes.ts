@@ -117,7 +117,7 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
       return;
     }
     const written = rows.text(column);
-    const action = actionOf(written) ?? rows.refuse(column, ACTION_FORM);
+    const action = actionOf(written) ?? rows.refuse(column, `${ACTION_FORM}${adviceOn(written)}`);
     if (action === "HOLD" && !/^hold$/i.test(written)) flat ??= written;
     hasSell ||= action === "SELL";
     const vote = { timestamp, answer: { action, confidence: confidences?.next() ?? VOTE_CONFIDENCE } };
@@ -148,6 +148,13 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   });
 }
 
+/** False may mean flat or short. */
+function adviceOn(written: string): string {
+  return /^(?:true|false)$/i.test(written)
+    ? "; in pandas, .astype(int) turns True and False into 1 and 0, long and flat"
+    : "";
+}
+
 /** A column under another name than `timestamp`, such as the index of a data frame of bars, does not say when votes were known. */
 function assertTimesAreKnown(rows: RowReader, { file, stamp }: VotesFileOptions): void {
   const name = rows.nameOf(TIMESTAMP);
@@ -158,9 +165,13 @@ function assertTimesAreKnown(rows: RowReader, { file, stamp }: VotesFileOptions)
 }
 
 function assetOfRun({ file, assets = [] }: VotesFileOptions): string {
-  const [asset, ...others] = assets;
-  if (asset !== undefined && others.length === 0) return asset;
-  const expected = asset === undefined ? "one" : `one, since the run has ${assets.length} assets: ${assets.join(", ")}`;
+  const [asset, second] = assets;
+  if (asset !== undefined && second === undefined) return asset;
+  const expected =
+    asset === undefined
+      ? "one"
+      : `one, or a column for each asset in place of that of the actions, since the run has ${assets.length} assets: ${assets.join(", ")}. ` +
+        `pandas makes such columns of a Series for each: pd.concat({"${asset}": a, "${second}": b}, axis=1)`;
   throw badData({ file }, { found: 'no column "asset"', expected });
 }
 

@@ -86,8 +86,11 @@ export function quietProviderNotes(
     const why = last === "" ? "" : ` (the last: ${JSON.stringify(last)})`;
     if (abstentions === 0) {
       const bars = providerBars?.get(name) ?? PROVIDER_BARS.max;
-      // An index before the first bar gives NaN in most rules, and then no comparison holds.
-      const more = bars < PROVIDER_BARS.max ? `; context.bars has ${bars} bars, \`bars: N\` asks for more` : "";
+      // A misspelt field is undefined, and an index before the first bar gives NaN in most rules.
+      const more =
+        bars < PROVIDER_BARS.max
+          ? `; print what it gets, as no comparison with undefined or NaN holds: context.bars has ${bars} bars, \`bars: N\` asks for more`
+          : "";
       return [`"${name}" voted HOLD at all ${decisions} decisions${why}${more}`];
     }
     const share = abstentions === decisions ? `all ${decisions}` : `${abstentions} of ${decisions}`;

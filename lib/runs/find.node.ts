@@ -54,6 +54,16 @@ export function newestFirst(runs: readonly FoundRun[]): readonly FoundRun[] {
   return runs.toSorted((a, b) => b.writtenMs - a.writtenMs || (a.id < b.id ? -1 : 1));
 }
 
+/** What the newest runs of the folders in a memory folder are called, such as `off/latest`. */
+export async function newestInFolders(memoryDir: string): Promise<readonly string[]> {
+  const names: string[] = [];
+  for (const folder of MEMORY_FOLDERS) {
+    if (folder === "" || !existsSync(join(memoryDir, folder))) continue;
+    if ((await runsIn(memoryDir, { folder })).length > 0) names.push(`${folder}/${LATEST}`);
+  }
+  return names;
+}
+
 /**
  * Finds the run that a name means in a memory folder. A label comes before the digits of an id. A name without a folder is
  * looked for in `off/` and `synthetic/` too, but only if the folder itself has no such run.
@@ -95,10 +105,13 @@ async function findAmong(
     if (found.length > 1) throw ambiguous(name, found);
   }
   const none = searched.length === 0;
+  const others = none ? await newestInFolders(memoryDir) : [];
   throw fail("NOT_FOUND", `Cannot find the run ${JSON.stringify(name)}`, {
     found: none ? `no runs in ${JSON.stringify(join(memoryDir, folder ?? ""))}` : listed(searched),
     expected: none
-      ? "one: run-chunks makes them"
+      ? others.length > 0
+        ? `one, or the name of one in its folders: ${others.join(", ")}`
+        : "one: run-chunks makes them"
       : `"${LATEST}", a label, or the first digits of one id, with the folder before it as in "off/${LATEST}"`,
   });
 }

@@ -102,8 +102,9 @@ describe("parseConfig()", () => {
       `providers: [{ name: mine, type: file, path: votes.csv, column: ${column} }]`;
     expect((await parse(file("pos"))).providers[0]).toMatchObject({ column: "pos" });
     await expect(parse(file("0"))).rejects.toThrow(
-      'found 0 for providers[0].column, expected the name of a column, such as "signal"',
+      'found 0 for providers[0].column, expected the name of a column, such as "signal"; a number needs quotes',
     );
+    expect((await parse(file('"0"'))).providers[0]).toMatchObject({ column: "0" });
   });
 
   test("takes the zone of votes and of features by a name or an offset", async () => {

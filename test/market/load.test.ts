@@ -74,7 +74,7 @@ test("loadBars() names the timeframes that an asset has, if it has others", asyn
 test("loadBars() names the interval of decisions beside a timeframe that does not divide the usual one", async () => {
   writeFileSync(join(folder, "B_1d.csv"), CSV);
   expect((await refusal(load(["B"]))).message).toEndWith(
-    "There are bars of 1d: --set backtest.timeframe=1d --set backtest.decision_interval=1d chooses them",
+    "There are bars of 1d: --set backtest.timeframe=1d --set backtest.decision_interval=1d --set backtest.risk.max_holding=60d chooses them",
   );
 });
 

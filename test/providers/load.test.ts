@@ -72,6 +72,9 @@ describe("loadProviders()", () => {
     expect(notes.pop()).toEndWith('has votes for BTCUSD, ethusd only; it has to say "ETH/USD" in place of "ethusd"');
     await load(["BTCUSD"]);
     expect(notes).toHaveLength(1);
+    writeFileSync(join(baseDir, "some.csv"), "timestamp,asset,action\n2021-01-01T00:00Z,BITSTAMP:BTCUSD,BUY\n");
+    await load(["BTCUSD"]);
+    expect(notes.pop()).toEndWith('it has to say "BTCUSD" in place of "BITSTAMP:BTCUSD"');
   });
 
   test("counts the refreshes of each provider, also of one called __proto__", async () => {
@@ -153,7 +156,7 @@ describe("loadProviders()", () => {
       `"${join(baseDir, "plain.csv")}" of provider "mine" has times that state no zone, taken as UTC: timezone names another`,
     ]);
     await expect(load(seriesOfAll("AAA", "BBB"))).rejects.toThrow(
-      'found no column "asset", expected one, since the run has 2 assets: AAA, BBB',
+      'found no column "asset", expected one, or a column for each asset',
     );
   });
 

@@ -295,13 +295,22 @@ describe("parseVotes() tells by the first bytes whether a file is", () => {
       'Cannot read "votes.parquet": found "EXIT" in row 2, column "action", expected BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0',
     );
   });
+
+  test("Parquet, and refuses truth values as those of CSV", async () => {
+    const bytes = parquet([times, { name: "signal", data: [false, true], type: "BOOLEAN" }]);
+    const reading = parseVotes(bytes, { file: "votes", assets: ["BTCUSD"], stamp: "known_at" });
+    await expect(reading).rejects.toThrow(
+      /found "false" in row 1, column "signal", expected .* in pandas, .astype\(int\)/,
+    );
+  });
 });
 
 describe("parseVotesCsv() refuses what may mean two things:", () => {
   test("no column of assets in a run of several", () => {
     const text = "timestamp,action\n2021-01-01,BUY\n";
     expect(refusal(text, { assets: ["BTCUSD", "ETHUSD"] })).toBe(
-      'found no column "asset", expected one, since the run has 2 assets: BTCUSD, ETHUSD',
+      'found no column "asset", expected one, or a column for each asset in place of that of the actions, since the run has 2 assets: BTCUSD, ETHUSD. ' +
+        'pandas makes such columns of a Series for each: pd.concat({"BTCUSD": a, "ETHUSD": b}, axis=1)',
     );
   });
 
@@ -358,6 +367,18 @@ describe("parseVotesCsv() refuses, naming line and column,", () => {
       "a date that does not exist",
       withLine("2021-02-30,A,BUY,50"),
       'found "2021-02-30" in line 3, column "timestamp", expected a time such as 2021-01-01T00:00:00Z, or an epoch time',
+    ],
+    [
+      "a date with the year last",
+      withLine("31/12/2022 10:00,A,BUY,50"),
+      'found "31/12/2022 10:00" in line 3, column "timestamp", expected a time such as 2021-01-01T00:00:00Z, or an epoch time; ' +
+        'in pandas, .strftime("%Y-%m-%d %H:%M") writes the day after the month',
+    ],
+    [
+      "a truth value",
+      withLine("2021-01-01,A,False,50"),
+      'found "False" in line 3, column "action", expected BUY, SELL or HOLD, long, short or flat, or 1, -1 or 0; ' +
+        "in pandas, .astype(int) turns True and False into 1 and 0, long and flat",
     ],
     [
       "a line without an asset",

@@ -88,6 +88,8 @@ describe("a name that is not one run's", () => {
     );
     expect(await messageFor("off/latest", empty)).toContain(`found no runs in "${join(empty, "off")}"`);
     expect(await messageFor("", memoryDir)).toContain("found abc1");
+    mkdirSync(join(empty, "off", "runs", id("a")), { recursive: true });
+    expect(await messageFor("latest", empty)).toEndWith("expected one, or the name of one in its folders: off/latest");
   });
 });
 

@@ -162,6 +162,14 @@ test("without a run, outcomes of none are exported too; with one, only its own",
   expect(await count("trades", "latest", run.run_id)).toBe(outcomes.length);
 });
 
+test("without a run in the folder itself, the newest of the folders in it are named", async () => {
+  const { code, stderr } = await exported(["trades"], join(work, "memory"));
+  expect(code).toBe(0);
+  expect(stderr).toBe(
+    `There are no runs in "${join(work, "memory")}" itself: name one in its folders after the table: synthetic/latest\n`,
+  );
+});
+
 test("an imported outcome has the columns that it has", async () => {
   const folder = temporaryFolder("imported");
   await writeMemory(folder, [makeOutcome()]);
