@@ -147,15 +147,16 @@ export function votersOf(trades: readonly Trade[]): readonly string[] {
  * @param trades In the order of (exit, id), which is kept.
  */
 export function distinctTrades<T extends Trade>(trades: readonly T[]): readonly T[] {
-  const firsts = new Map<string, Trade>();
+  const runs = new Map<string, string>();
   for (const trade of trades) {
-    const first = firsts.get(entryOf(trade));
-    if (trade.runId !== "" && (first === undefined || trade.id < first.id)) firsts.set(entryOf(trade), trade);
+    const { runId } = trade;
+    const known = runs.get(entryOf(trade));
+    if (runId !== "" && (known === undefined || runId < known)) runs.set(entryOf(trade), runId);
   }
   const seen = new Set<string>();
   return trades.filter((trade) => {
     const entry = entryOf(trade);
-    if (trade.runId !== "" && trade.runId !== firsts.get(entry)!.runId) return false;
+    if (trade.runId !== "" && trade.runId !== runs.get(entry)) return false;
     // Another system, or a session, may leave one position in parts.
     const key = `${entry} ${trade.exitMs}`;
     return !seen.has(key) && seen.add(key);
