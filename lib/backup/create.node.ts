@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { join } from "node:path";
+import { isAbsolute, join, relative } from "node:path";
 import { fail } from "../errors.ts";
 import { assertMemoryFolder } from "../memory/folder.ts";
 import { diskStorage } from "../storage/disk.node.ts";
@@ -11,7 +11,7 @@ import { type BackupInfo, infoOf } from "./list.node.ts";
 import { backupPause } from "./lock.node.ts";
 import type { BackupFile } from "./manifest.ts";
 import { type BackupDir, openPlace } from "./open-place.node.ts";
-import type { BackupDraft, BackupLockOptions } from "./place.ts";
+import type { BackupDraft, BackupLockOptions, BackupPlace } from "./place.ts";
 
 export interface CreatedBackup extends BackupInfo {
   /** Names left out: links, pipes, and names that a backup cannot hold. */
@@ -33,8 +33,8 @@ export interface CreateBackupOptions extends BackupLockOptions {
  * forget marks, snapshots, runs and answers, but no caches. A file that the newest backup has already becomes a hard link into
  * it, or a copy where the file system has no links. The backup appears complete, durable and verified, or not at all.
  *
- * @throws {CarryoverError} `NOT_FOUND` without a memory folder, `BAD_USAGE` for a folder that is not a memory and for a label with
- * control characters, `LOCKED` if another process is still making or removing backups there, `IO`.
+ * @throws {CarryoverError} `NOT_FOUND` without a memory folder, `BAD_USAGE` for a folder that is not a memory, for backups inside it and for
+ * a label with control characters, `LOCKED` if another process is still making or removing backups there, `IO`.
  */
 export async function createBackup(options: CreateBackupOptions): Promise<CreatedBackup> {
   const { memoryDir, answersDir, label = null } = options;
@@ -45,6 +45,7 @@ export async function createBackup(options: CreateBackupOptions): Promise<Create
     throw fail("BAD_USAGE", "Cannot label a backup", { found: JSON.stringify(label), expected });
   }
   const place = openPlace(options.backupDir);
+  assertOutside(memoryDir, place);
   return place.make(options, async (draft) => {
     const pause = backupPause(options.signal);
     const onFile = fileCounter(options);
@@ -81,6 +82,14 @@ function assertFolder(path: string): void {
   const stat = attempt("back up", path, () => fs.statSync(path, { throwIfNoEntry: false }));
   if (stat?.isDirectory() === true) return;
   throw fail("NOT_FOUND", `Cannot back up "${path}"`, { found: "no such folder", expected: "one" });
+}
+
+/** Backups inside memory are lost with it, and moved away with it before a restore. */
+function assertOutside(memoryDir: string, { isBucket, label }: BackupPlace): void {
+  const path = relative(memoryDir, label);
+  if (isBucket || path.startsWith("..") || isAbsolute(path)) return;
+  const found = `backups in "${label}", which is lost with it`;
+  throw fail("BAD_USAGE", `Cannot back up "${memoryDir}"`, { found, expected: "a folder of backups outside" });
 }
 
 /**

@@ -70,9 +70,16 @@ export async function locateMemory(flags: MemoryFlags): Promise<Config["memory"]
   return dir === undefined ? memory : { ...memory, dir: resolve(dir) };
 }
 
+/** How addresses of other machines begin, as of rsync, and other schemes than S3. A drive of Windows has one letter. */
+const OTHER_MACHINE = /^[^/\\]{2,}:/;
+
 /** The place of backups that `--backup-dir` names, absolute, or the folder beside memory. */
-export function locateBackupDir(memoryDir: string, dir?: string): string {
-  return dir !== undefined && isS3Address(dir) ? dir : resolve(dir ?? join(memoryDir, "..", "backups"));
+export function locateBackupDir(memoryDir: string, dir: string = join(memoryDir, "..", "backups")): string {
+  if (isS3Address(dir)) return dir;
+  if (!OTHER_MACHINE.test(dir)) return resolve(dir);
+  throw usageError(
+    `Backups go to a folder or to s3://bucket/prefix, found ${JSON.stringify(dir)}: back up to a folder, and copy it with rsync -aH`,
+  );
 }
 
 /** The command that stores the vectors of the memory that these flags name. */

@@ -160,6 +160,18 @@ test("refuses a folder that is no memory, and a label of more than 200 character
   expect(await createBackup({ memoryDir, backupDir, now: NOW, label })).toMatchObject({ label });
 });
 
+test("refuses backups inside the memory folder, which would be lost with it", async () => {
+  const { memoryDir } = fixture();
+  for (const backupDir of [memoryDir, join(memoryDir, "backups")]) {
+    const { code, message } = await failureOf(createBackup({ memoryDir, backupDir, now: NOW }));
+    expect([code, message]).toEqual([
+      "BAD_USAGE",
+      `Cannot back up "${memoryDir}": found backups in "${backupDir}", which is lost with it, expected a folder of backups outside`,
+    ]);
+  }
+  expect(await createBackup({ memoryDir, backupDir: `${memoryDir}-backups`, now: NOW })).toMatchObject({ sequence: 1 });
+});
+
 test("a backup has what was kept of another system", async () => {
   const { memoryDir, backupDir } = fixture();
   writeFiles(memoryDir, { "foreign_provider_performance.json": "{}" });

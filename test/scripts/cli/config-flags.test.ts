@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { rebuildCommand } from "../../../scripts/cli/config-flags.ts";
+import { locateBackupDir, rebuildCommand } from "../../../scripts/cli/config-flags.ts";
 import { PROJECT_DIR } from "../../samples.ts";
 import { shell } from "./fixture-script.ts";
 
@@ -93,4 +93,15 @@ test("rebuildCommand() repeats the flags, quoted for a shell, but not the period
   expect(rebuildCommand({ config: "it's.yaml", set, "memory-dir": "data/memory" })).toBe(
     String.raw`bun scripts/rebuild-vectors.ts --memory-dir data/memory --config 'it'\''s.yaml' --set 'a.b=[1, 2]'`,
   );
+});
+
+test("backups are beside memory, in another folder or in S3, but on no other machine", () => {
+  expect(locateBackupDir("/srv/memory")).toBe("/srv/backups");
+  expect(locateBackupDir("/srv/memory", "/mnt/a:b")).toBe("/mnt/a:b");
+  expect(locateBackupDir("/srv/memory", "s3://trading/backups")).toBe("s3://trading/backups");
+  for (const dir of ["host:/backups", "me@host:backups", "gs://trading"]) {
+    expect(() => locateBackupDir("/srv/memory", dir)).toThrow(
+      `Backups go to a folder or to s3://bucket/prefix, found "${dir}": back up to a folder, and copy it with rsync -aH`,
+    );
+  }
 });
