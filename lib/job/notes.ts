@@ -1,6 +1,7 @@
 /** What a user should know about a run, a sentence each. */
 import type { Progress } from "../backtest/job.ts";
 import type { Config, ProviderConfig } from "../config/config.ts";
+import { plainSymbol } from "../market/formats/symbols.ts";
 import type { VoteLeak } from "../providers/vote-leak.ts";
 import type { FileVote, FileVotes } from "../providers/votes-file.ts";
 import { UnusableProvider } from "../providers/first-answers.ts";
@@ -8,6 +9,8 @@ import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
 import { protocolOf } from "../providers/recorded/llm-api.ts";
 import { MissingAnswer, NoUsableAnswers, PromptsTooLong } from "../providers/recorded/recorder.ts";
 import type { QuestionCounts } from "../providers/recorded/recorder-reports.ts";
+import { DEFAULTS } from "../settings.ts";
+import { isSameJson } from "../util/json.ts";
 import { isoDate } from "../util/time.ts";
 import type { Period } from "./period.ts";
 
@@ -119,6 +122,25 @@ export function apiNotes(providers: readonly ProviderConfig[]): readonly string[
       `"${name}" is asked as api: openai-compatible, since "${url}" is not OpenAI's address; its recorded answers stay valid`,
     ];
   });
+}
+
+const CURRENCIES = new Set(
+  "AUD CAD CHF CNH CZK DKK EUR GBP HKD HUF JPY MXN NOK NZD PLN SEK SGD TRY USD ZAR".split(" "),
+);
+
+/** Names the currency pairs of a run that pay the default costs, which are those of crypto. */
+export function costsNotes({ assets, costs, asset_costs: ofAssets }: Config["backtest"]): readonly string[] {
+  const pairs = assets.filter((asset) => {
+    const [, base = "", quoted = ""] = /^(...)(...)$/.exec(plainSymbol(asset)) ?? [];
+    return CURRENCIES.has(base) && CURRENCIES.has(quoted) && !Object.hasOwn(ofAssets, asset);
+  });
+  if (pairs.length === 0 || !isSameJson(costs, DEFAULTS.backtest.costs)) return [];
+  const { fee_bps: fee, spread_bps: spread, slippage_bps: slippage } = costs;
+  const example = JSON.stringify({ [pairs[0]!]: DEFAULTS.backtest.asset_costs.EURUSD });
+  return [
+    `${pairs.join(", ")}: the costs are those of crypto (fee ${fee}, spread ${spread}, slippage ${slippage} basis points); ` +
+      `backtest.asset_costs sets those of a currency pair, such as ${example}`,
+  ];
 }
 
 /**

@@ -11,7 +11,15 @@ import { diskStorage } from "../storage/disk.node.ts";
 import { copyInMemory } from "../storage/in-memory.ts";
 import { withLock } from "../storage/lock.node.ts";
 import { MissingAnswers } from "./missing-answers.ts";
-import { apiNotes, cutoffNotes, failureNotes, positionsNotes, stoppedNote, unansweredNotes } from "./notes.ts";
+import {
+  apiNotes,
+  costsNotes,
+  cutoffNotes,
+  failureNotes,
+  positionsNotes,
+  stoppedNote,
+  unansweredNotes,
+} from "./notes.ts";
 import { assertMemoryFolders, type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
 
 export interface RunOptions extends OpenJobOptions, Pick<BacktestJob, "restart" | "removeCommand" | "onProgress"> {
@@ -69,6 +77,7 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
   const { config, job, embedder, recording } = opened;
   const { onNote = () => {}, onEmbedded } = options;
   apiNotes(config.providers).forEach((note) => onNote(note));
+  costsNotes(config.backtest).forEach((note) => onNote(note));
   cutoffNotes(config.providers, job.period).forEach((note) => onNote(note));
   const folder = memoryFolder(config);
   const memoryDir = job.memorySettings.enabled ? folder : folderWithoutMemory(folder);

@@ -5,7 +5,7 @@ import { dayTimeOf } from "./spacing.ts";
 
 /**
  * Says which assets begin after the start of a period or stop before its end. Days of the week on which an asset's market is closed are not
- * missed. Nor are 25 December and 1 January, unless the market is open on all seven days. The last day is short if it ends over an hour before
+ * missed. Nor are 25 December and 1 January, and a Sunday before them, unless the market is open on all seven days. The last day is short if it ends over an hour before
  * days of its weekday usually do.
  *
  * @param series Each has a bar in the period.
@@ -65,7 +65,12 @@ function openDays(bars: readonly Bar[], timeframeMs: number): "always" | ((day: 
   const most = Math.max(...counts);
   const isOpen = counts.map((count, weekday) => (most < 2 ? count > 0 || isWorkday(weekday) : count >= most / 2));
   if (isOpen.every(Boolean)) return "always";
-  return (day) => isOpen[weekdayOf(day)]! && !["12-25", "01-01"].includes(isoDate(day * DAY_MS).slice(5));
+  // A Sunday has the first hours of Monday's session.
+  return (day) => isOpen[weekdayOf(day)]! && !isHoliday(day) && !(weekdayOf(day) === 0 && isHoliday(day + 1));
+}
+
+function isHoliday(day: number): boolean {
+  return ["12-25", "01-01"].includes(isoDate(day * DAY_MS).slice(5));
 }
 
 /** Whether the last day ends over an hour, by which clocks change, before days of its weekday usually do. */

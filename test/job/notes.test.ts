@@ -1,7 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { parseConfig, parseProvider } from "../../lib/config/parse.ts";
 import type { ProviderConfig } from "../../lib/config/config.ts";
-import { apiNotes, cutoffNotes, failureNotes, leakNote, positionsNotes, stoppedNote } from "../../lib/job/notes.ts";
+import {
+  apiNotes,
+  costsNotes,
+  cutoffNotes,
+  failureNotes,
+  leakNote,
+  positionsNotes,
+  stoppedNote,
+} from "../../lib/job/notes.ts";
 import { MissingAnswer, NoUsableAnswers, PromptsTooLong } from "../../lib/providers/recorded/recorder.ts";
 
 describe("cutoffNotes()", () => {
@@ -38,6 +46,18 @@ test("apiNotes() name models of api: openai on a server that is not OpenAI's", a
   expect(await notesOn({ base_url: "http://localhost/v1" })).toEqual([]);
   expect(await notesOn({ api: "openai" })).toEqual([]);
   expect(await notesOn({ api: "openai", base_url: "https://api.openai.com/v1" })).toEqual([]);
+});
+
+test("costsNotes() name currency pairs that pay the costs of crypto, unless costs are set", async () => {
+  const notesOn = async (backtest: string): Promise<readonly string[]> =>
+    costsNotes((await parseConfig(`backtest: { ${backtest} }`, { file: "config.yaml" })).backtest);
+  expect(await notesOn("assets: [GBPUSD, BTCUSD, USD/JPY, EURUSD]")).toEqual([
+    "GBPUSD, USD/JPY: the costs are those of crypto (fee 5, spread 2, slippage 2 basis points); backtest.asset_costs sets those of a currency " +
+      'pair, such as {"GBPUSD":{"fee_bps":0,"spread_bps":1,"slippage_bps":0.5}}',
+  ]);
+  expect(await notesOn("assets: [BTCUSD, EURUSD, AAPL]")).toEqual([]);
+  expect(await notesOn("assets: [GBPUSD], costs: { fee_bps: 0 }")).toEqual([]);
+  expect(await notesOn("assets: [GBPUSD], asset_costs: { GBPUSD: { fee_bps: 5 } }")).toEqual([]);
 });
 
 test("leakNote() advises the stamp, the length of the bars where the stamp is set, and the zone unless it is set", () => {

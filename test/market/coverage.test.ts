@@ -106,6 +106,13 @@ describe("a market that closes at weekends", () => {
     expect(notesOn(late, "2021-01-01", "2021-03-13")).toHaveLength(1);
   });
 
+  test("is complete on the Friday before a Monday that is a holiday", () => {
+    // 2024-01-01 is a Monday.
+    const year = series("2023-12-01", "2023-12-29T22:00Z", { isOpen: isCurrencyTime });
+    expect(notesOn(year, "2023-12-01", "2024-01-01")).toEqual([]);
+    expect(notesOn(year, "2023-12-01", "2024-01-03")).toHaveLength(1);
+  });
+
   test("is known as one also by its first week", () => {
     const week = series("2021-03-08", "2021-03-13", { isOpen: isStockTime });
     expect(notesOn(week, "2021-03-08", "2021-03-15")).toEqual([]);
