@@ -12,8 +12,12 @@ import { paint } from "../cli/terminal.ts";
 import { bytes, count, countOf, duration } from "./numbers.ts";
 import { columns, table, words } from "./table.ts";
 
+/** What `create` made. That it is the first shows that a disk of backups is not mounted. */
 export function renderCreated(backup: BackupInfo): string {
-  return `Backed up ${contents(backup, `, ${bytes(backup.new_bytes)} new`)} to ${backup.path}\n`;
+  const { sequence, new_bytes: newBytes, bytes: size, path } = backup;
+  // Before version 1.0.0 backups had no sequence numbers, but share files with this one.
+  const first = sequence === 1 && newBytes === size ? ", the first backup there" : "";
+  return `Backed up ${contents(backup, `, ${bytes(newBytes)} new`)} to ${path}${first}\n`;
 }
 
 /** Damaged files that are named. */

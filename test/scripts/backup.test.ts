@@ -75,8 +75,9 @@ describe("backup", () => {
     expect([code, stderr]).toEqual([0, ""]);
     const [id = ""] = entriesOf(backupDir);
     expect(stdout).toMatch(/^Backed up 3 outcomes in 3 files \(\d\.\d kB, \d\.\d kB new\) to .*\n$/);
-    expect(stdout).toEndWith(` to ${join(backupDir, id)}\n`);
+    expect(stdout).toEndWith(` to ${join(backupDir, id)}, the first backup there\n`);
     expect(outcomesIn(join(backupDir, id))).toEqual(outcomesIn(memoryDir));
+    expect((await backup()).stdout).toEndWith(` to ${join(backupDir, entriesOf(backupDir)[1]!)}\n`);
   });
 
   test("create describes the backup in JSON, and --keep-last removes older ones", async () => {
