@@ -235,14 +235,20 @@ const CHANGES = { startMs: at("2020-12-01"), endMs: at("2021-05-01") };
 /** Assets of exchanges whose bars lie off the UTC grid. */
 function offGrid(
   hours: Readonly<Record<string, Hours>>,
-  run: { timeframeMs: number; decisionIntervalMs: number; startMs?: number; chunkKind: string },
+  run: {
+    timeframeMs: number;
+    decisionIntervalMs: number;
+    startMs?: number;
+    chunkKind: string;
+    correlationThreshold?: number;
+  },
 ): Omit<Case, "name"> {
-  const { timeframeMs, decisionIntervalMs, startMs = CHANGES.startMs, chunkKind } = run;
+  const { timeframeMs, decisionIntervalMs, startMs = CHANGES.startMs, chunkKind, correlationThreshold = 0.3 } = run;
   const assets = Object.keys(hours);
   const span = { ...CHANGES, startMs };
   return {
     series: new Map(assets.map((asset, i) => [asset, seriesAt(asset, hours[asset]!, { ...span, seed: i + 1 })])),
-    settings: makeSettings({ assets, timeframeMs, decisionIntervalMs, correlationThreshold: 0.3, maxPositions: 2 }),
+    settings: makeSettings({ assets, timeframeMs, decisionIntervalMs, correlationThreshold, maxPositions: 2 }),
     period: { startMs: at("2021-01-01"), endMs: CHANGES.endMs },
     chunkKind,
   };
@@ -275,6 +281,21 @@ export const OFF_GRID_CASES: readonly Case[] = [
       },
       { timeframeMs: DAY, decisionIntervalMs: DAY, startMs: at("2020-06-01"), chunkKind: "week" },
     ),
+  },
+  {
+    name: "days whose correlations are those of the newest hundred, also during the first hundred",
+    ...offGrid(
+      { AAA: daily("UTC", EVERY_DAY), BBB: daily("UTC", EVERY_DAY), CCC: daily("UTC") },
+      {
+        timeframeMs: DAY,
+        decisionIntervalMs: DAY,
+        startMs: at("2020-11-01"),
+        chunkKind: "month",
+        correlationThreshold: -0.05,
+      },
+    ),
+    providers: [votesOf(12, "votes", { assets: ["AAA", "BBB", "CCC"], ...CHANGES })],
+    skips: "correlation",
   },
   {
     name: "days of New York's midnight, every second one",
