@@ -10,12 +10,22 @@ export class PendingWrites {
     return this.#pending.size === 0;
   }
 
+  /** What the first write that failed threw. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  /** Counts what failed besides the writes that were added. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+  }
+
   add(write: Promise<void>): void {
     this.#pending.add(write);
     const end = (): void => void this.#pending.delete(write);
     write.then(end, (error: unknown) => {
       end();
-      this.#failure ??= { error };
+      this.fail(error);
     });
   }
 

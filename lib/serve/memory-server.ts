@@ -33,6 +33,7 @@ import type {
   WeightsResult,
 } from "./session-results.ts";
 import { SituationReader } from "./situation.ts";
+import { settleAll } from "../util/async.ts";
 import { groupBy } from "../util/group.ts";
 
 export interface MemoryServerOptions {
@@ -65,33 +66,36 @@ export class MemoryServer {
       const expected = `at most ${MAX_SESSIONS}: close_session ends one`;
       throw fail("BAD_USAGE", "Cannot open_session", { found: `${MAX_SESSIONS} open sessions`, expected });
     }
-    const opened = await Session.open(params, this.#options);
-    const runIds = [...this.#sessions.values()].map(({ runId }) => runId);
-    if (opened.runId !== undefined && runIds.includes(opened.runId)) {
-      const expected = 'another "engine" or "resume": false, or close_session first';
-      throw fail("CONFLICT", "Cannot open_session", { found: "the same session open already", expected });
-    }
-    const session = this.#options.newName();
+    const findOpen = (runId: string): Promise<Session | undefined> => this.#findOpen(runId);
+    const opened = await Session.open(params, { ...this.#options, name: this.#options.newName(), findOpen });
+    const { name: session, run } = opened;
+    const resumed = this.#sessions.has(session) || (run?.identity.isKnown ?? params.resume === true);
     this.#sessions.set(session, opened);
-    return { result: { session, run_id: opened.runId ?? null } };
+    return { result: { session, run_id: run?.id ?? null, resumed } };
   }
 
-  decide(params: DecideParams): Promise<Answer<DecideResult>> {
-    return this.#session("decide", params.session).decide(params);
+  async decide(params: DecideParams): Promise<Answer<DecideResult>> {
+    const session = await this.#session("decide", params.session);
+    return session.decide(params);
   }
 
   async recordOutcome(params: RecordOutcomeParams): Promise<Answer<RecordResult>> {
-    const session = this.#session("record_outcome", params.session);
-    const { trade, ...answer } = await session.record(params);
+    const session = await this.#session("record_outcome", params.session);
+    const { trade, result, durable } = await session.record(params);
+    const others = [...this.#sessions.values()].filter((other) => other !== session);
     this.#forgetAll();
-    if (session.params.mode === "live") {
-      for (const other of this.#sessions.values()) if (other !== session) other.see(trade);
-    }
-    return answer;
+    if (session.params.mode === "live") for (const other of others) other.see(trade);
+    const unlessFailed = durable.catch((error: unknown) => {
+      // What they saw of it is not in memory.
+      this.#forgetAll();
+      for (const other of others) other.learnAnew();
+      throw error;
+    });
+    return { result, durable: unlessFailed };
   }
 
   async closeSession({ session: name }: SessionParams): Promise<Answer<CloseResult>> {
-    const session = this.#session("close_session", name);
+    const session = await this.#session("close_session", name);
     const result = await session.close();
     this.#sessions.delete(name);
     return { result };
@@ -103,7 +107,7 @@ export class MemoryServer {
       const found = query === undefined ? "neither it nor a situation" : "it beside a situation";
       throw refuseParam("recall_trades", "query", { found, expected: "one of the two" });
     }
-    const session = params.session === undefined ? undefined : this.#session("recall_trades", params.session);
+    const session = params.session === undefined ? undefined : await this.#session("recall_trades", params.session);
     const { memory } = this.#options;
     const reader = session ?? this.#situations;
     const values = { asset: asset ?? "it", asOf, values: situation ?? {} };
@@ -122,7 +126,7 @@ export class MemoryServer {
   }
 
   async providerWeights({ as_of: asOf, situation, session }: WeightsParams): Promise<Answer<WeightsResult>> {
-    const { view, providers } = this.#viewOf("provider_weights", session);
+    const { view, providers } = await this.#viewOf("provider_weights", session);
     const lessons = view?.lessons(asOf);
     const known =
       situation && this.#situations.read("provider_weights", { asset: "it", asOf, values: situation }).situation;
@@ -133,7 +137,7 @@ export class MemoryServer {
   }
 
   async providerRecords({ as_of: asOf, regime, session }: RecordsParams): Promise<Answer<RecordsResult>> {
-    const { view } = this.#viewOf("provider_records", session);
+    const { view } = await this.#viewOf("provider_records", session);
     const remembered = view?.remembered(asOf) ?? 0;
     return { result: { as_of: iso(asOf), remembered, records: view?.records(asOf, regime) ?? {} } };
   }
@@ -181,7 +185,7 @@ export class MemoryServer {
 
   /** Makes durable what open sessions have, and brings the caches up to date. */
   async stop(): Promise<void> {
-    for (const session of this.#sessions.values()) await session.stop();
+    await settleAll([...this.#sessions.values()].map((session) => session.stop()));
   }
 
   #forgetAll(): void {
@@ -189,17 +193,32 @@ export class MemoryServer {
     this.#all = undefined;
   }
 
-  #session(method: string, name: string): Session {
+  async #session(method: string, name: string): Promise<Session> {
     const session = this.#sessions.get(name);
-    if (session !== undefined) return session;
-    const expected = "an open session: open_session returns one, and close_session or a new server ends it";
-    throw refuseParam(method, "session", { found: JSON.stringify(name), expected, code: "NOT_FOUND" });
+    if (session === undefined) {
+      const expected = "an open session: open_session returns one, and close_session or a new server ends it";
+      throw refuseParam(method, "session", { found: JSON.stringify(name), expected, code: "NOT_FOUND" });
+    }
+    await session.recover(method);
+    return session;
+  }
+
+  /** The session that has a run open. A backtest of which a write has failed gives its run up. */
+  async #findOpen(runId: string): Promise<Session | undefined> {
+    const open = [...this.#sessions.values()].find(({ run }) => run?.id === runId);
+    if (open?.params.mode !== "backtest" || open.run?.writes.failure === undefined) return open;
+    await open.settle();
+    this.#sessions.delete(open.name);
+    return undefined;
   }
 
   /** What a session sees, or all of memory. */
-  #viewOf(method: string, name: string | undefined): { view: MemoryView | undefined; providers: readonly string[] } {
+  async #viewOf(
+    method: string,
+    name: string | undefined,
+  ): Promise<{ view: MemoryView | undefined; providers: readonly string[] }> {
     if (name !== undefined) {
-      const session = this.#session(method, name);
+      const session = await this.#session(method, name);
       return { view: session.view, providers: session.params.providers };
     }
     const { memory, config } = this.#options;

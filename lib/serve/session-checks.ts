@@ -101,6 +101,17 @@ export function checkTrade(params: RecordOutcomeParams): void {
     throw refuse("decision_id", "none", "what decide returned, or votes");
 }
 
+/** @throws {ParamError} If a trade is not of the decision that it names. */
+export function checkDecision(decision: SessionDecision, params: RecordOutcomeParams): void {
+  const { asset, entry_timestamp: entry } = params;
+  const refuse = (field: keyof RecordOutcomeParams, found: string, expected: string): Error =>
+    refuseParam("record_outcome", field, { found, expected });
+  if (decision.asset !== asset)
+    throw refuse("asset", JSON.stringify(asset), `the decision's, ${JSON.stringify(decision.asset)}`);
+  if (entry < Date.parse(decision.timestamp))
+    throw refuse("entry_timestamp", iso(entry), `the decision's time, ${decision.timestamp}, or later`);
+}
+
 /** How far a backtest's time may go on at once: a wrong year would commit thousands of empty chunks. */
 const MAX_STEP_MS = 3653 * DAY_MS;
 
@@ -112,6 +123,26 @@ export function checkNextTime(method: string, asOf: number, nowMs: number): void
       ? `${iso(nowMs)} or later: a backtest's time never goes back`
       : `at most ten years after ${iso(nowMs)}, the session's time`;
   throw refuseParam(method, "as_of", { found: iso(asOf), expected });
+}
+
+/** How far a program's clock may be ahead of the server's. */
+const CLOCK_TOLERANCE_MS = 1000;
+
+/** @throws {ParamError} If a live session's time is ahead of the server's. */
+export function checkNotAhead(method: string, asOf: number, nowMs: number): void {
+  if (asOf <= nowMs + CLOCK_TOLERANCE_MS) return;
+  const expected = `the server's time, ${iso(nowMs)}, or earlier, as the session is live`;
+  throw refuseParam(method, "as_of", { found: iso(asOf), expected });
+}
+
+/** @throws {ParamError} If a trade that is new does not belong into a backtest. */
+export function checkTradeTime(params: RecordOutcomeParams, run: { startMs: number; nowMs: number }): void {
+  checkNextTime("record_outcome", params.as_of, run.nowMs);
+  const { entry_timestamp: entry, exit_timestamp: exit } = params;
+  if (entry >= run.startMs && exit > run.startMs) return;
+  const field = entry < run.startMs ? "entry_timestamp" : "exit_timestamp";
+  const expected = `a time after the session's start, ${iso(run.startMs)}: open_session takes an earlier "start"`;
+  throw refuseParam("record_outcome", field, { found: iso(params[field]), expected });
 }
 
 /** Whether a decision is asked for again with the same values. */

@@ -1,8 +1,10 @@
 /** Which run a session is: the key of what its decisions depend on, and the sessions that it may continue. */
+import { readManifests, RunFiles } from "../backtest/run-files.ts";
 import { type RunKey, hashTrades, highestAttempt, runIdOf } from "../backtest/run-key.ts";
 import { type Config, toSettings } from "../config/config.ts";
 import { quickCheck } from "../config/quick-check.ts";
 import { checkConfig } from "../config/schema.ts";
+import { undefinedIfCorrupt } from "../errors.ts";
 import type { Memory } from "../memory/store.ts";
 import type { EmbeddedTrade } from "../memory/trade.ts";
 import type { BacktestSettings, Costs, MemorySettings } from "../settings.ts";
@@ -83,9 +85,6 @@ export interface SessionFacts {
   readonly memory: Memory;
   readonly startMs: number;
   readonly carriedIn: readonly EmbeddedTrade[];
-  /** Keys of the folder's runs, by id, and whether one of them has come to its end. */
-  readonly known: ReadonlyMap<string, RunKey>;
-  readonly isClosed: (id: string) => Promise<boolean>;
 }
 
 /**
@@ -93,10 +92,11 @@ export interface SessionFacts {
  * each new one is another attempt. A live one is known again by its parameters, and continues by itself until it is closed.
  */
 export async function identifySession(facts: SessionFacts): Promise<SessionIdentity> {
-  const { params, known } = facts;
+  const { params, memory } = facts;
   const first = await firstKey(facts);
+  const known = await readManifests(memory.storage);
   if (params.mode === "live") {
-    const found = params.resume === false ? undefined : await lastLive(first, facts);
+    const found = params.resume === false ? undefined : await lastLive(first, known, facts);
     if (found !== undefined) return { id: found, key: known.get(found)!, isKnown: true };
     if (params.resume === true) throw nothingToResume();
     return { id: runIdOf(first), key: first, isKnown: false };
@@ -143,7 +143,13 @@ async function firstKey({ params, settings, memory, startMs, carriedIn }: Sessio
 }
 
 /** The newest live session with the same parameters; one that was closed only if it is asked for. */
-async function lastLive(first: RunKey, { params, known, isClosed }: SessionFacts): Promise<string | undefined> {
+async function lastLive(
+  first: RunKey,
+  known: ReadonlyMap<string, RunKey>,
+  { params, memory }: SessionFacts,
+): Promise<string | undefined> {
+  const isClosed = async (id: string): Promise<boolean> =>
+    (await undefinedIfCorrupt(() => new RunFiles(memory.storage, id).readSummary())) !== undefined;
   const same = [...known]
     .filter(([, key]) => isSameJson(withoutStart(key), withoutStart(first)))
     .toSorted(([, a], [, b]) => (startOf(a) < startOf(b) ? 1 : -1));

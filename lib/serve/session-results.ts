@@ -1,8 +1,9 @@
 /** What a session answers, and how it refuses. */
-import { CarryoverError } from "../errors.ts";
+import { CarryoverError, fail, messageOf } from "../errors.ts";
 import type { SessionDecision, SessionOutcome } from "../memory/session-outcome.ts";
 import type { RecalledTrade, RecallResult } from "../memory/recall.ts";
 import type { BegunRecord } from "../memory/store.ts";
+import type { EmbeddedTrade } from "../memory/trade.ts";
 import type { MemoryContext, SimilarTrade } from "../types.ts";
 import { refuseParam } from "./param-error.ts";
 
@@ -17,6 +18,8 @@ export interface OpenResult {
   readonly session: string;
   /** `null` before the start is known. */
   readonly run_id: string | null;
+  /** Whether it goes on with an earlier session. */
+  readonly resumed: boolean;
 }
 
 /** What `decide` returns. */
@@ -37,6 +40,12 @@ export interface RecordResult extends Pick<
 > {
   /** Whether it was recorded before, with the same values. */
   readonly already_recorded: boolean;
+}
+
+/** An answer to a trade, and the trade as memory has it. */
+export interface RecordedTrade extends Required<Answer<RecordResult>> {
+  readonly durable: Promise<unknown>;
+  readonly trade: EmbeddedTrade;
 }
 
 /** What `close_session` returns. */
@@ -80,6 +89,21 @@ export function resultOf(decision: SessionDecision, recalled: MemoryContext): De
   const { remembered, similar, records } = recalled;
   const figures = { decision_id, action, confidence, raw_confidence, weights, calibrated, size_scale, expected_r };
   return { ...figures, remembered, similar, records };
+}
+
+/** @param name Of the open one. */
+export function alreadyOpen(name: string): CarryoverError {
+  const expected = 'another "engine", "resume": false, or close_session of that one first';
+  return fail("CONFLICT", "Cannot open_session", { found: `the same session open already, as "${name}"`, expected });
+}
+
+/** Refuses calls of a backtest after a write that failed. */
+export function lostDecisions(method: string, error: unknown): CarryoverError {
+  const cause = error instanceof CarryoverError ? (error.cause ?? error) : error;
+  const found = `that a write of the session failed before (${messageOf(cause)})`;
+  const expected =
+    'the disk to work: open_session then begins another attempt, or goes on with "resume": true without the decisions that were not stored';
+  return fail("READ_ONLY", `Cannot ${method}`, { found, expected, cause: error });
 }
 
 export function takenId(method: string, id: string): CarryoverError {

@@ -14,7 +14,7 @@ import { DAY_MS } from "../util/time.ts";
 import type { OpenSessionParams } from "./params.ts";
 import { accountAfter, SessionChunk } from "./session-chunk.ts";
 import type { SessionIdentity, SessionSettings } from "./session-identity.ts";
-import { floorDay, sessionSummary, sessionSummaryInput } from "./session-summary.ts";
+import { floorDay, isSaturday, sessionSummary, sessionSummaryInput } from "./session-summary.ts";
 import { readSession } from "./stored-session.ts";
 
 export interface SessionRunOptions {
@@ -33,11 +33,12 @@ export class SessionRun {
   readonly decisions: Map<string, SessionDecision> = new Map();
   /** The chunk in which each trade was recorded, by decision id. */
   readonly recorded: Map<string, string> = new Map();
+  /** After one that failed, the run may differ from its files until it is opened again from them. */
+  readonly writes: PendingWrites = new PendingWrites();
   readonly #options: SessionRunOptions;
   #view: MemoryView;
   readonly #files: RunFiles;
   readonly #snapshots: RunSnapshots;
-  readonly #writes = new PendingWrites();
   /** Of the committed chunks, in order. */
   readonly #records: ChunkRecord[] = [];
   readonly #assets = new Set<string>();
@@ -71,7 +72,11 @@ export class SessionRun {
   }
 
   get id(): string {
-    return this.#options.identity.id;
+    return this.identity.id;
+  }
+
+  get identity(): SessionIdentity {
+    return this.#options.identity;
   }
 
   get view(): MemoryView {
@@ -106,7 +111,7 @@ export class SessionRun {
 
   /** Goes on to a time. Chunks that end before it are committed, while the session goes on. */
   enter(asOf: number): void {
-    this.#writes.throwIfFailed();
+    this.writes.throwIfFailed();
     this.#nowMs = Math.max(this.#nowMs, asOf);
     if (asOf <= this.#plannedMs) return;
     const plan = this.#planTo(asOf);
@@ -130,7 +135,7 @@ export class SessionRun {
     const isNew = !this.recorded.has(outcome.decision_id);
     const begun = await (isNew ? this.view.beginRecord(outcome) : this.#options.memory.beginRecord(outcome));
     if (isNew) {
-      this.#writes.add(begun.durable);
+      this.writes.add(begun.durable);
       this.#count(outcome);
       this.#chunk.addOutcome(outcome);
     }
@@ -141,7 +146,7 @@ export class SessionRun {
   async close(): Promise<{ chunks: number; decisions: number; outcomes: number }> {
     const { memory } = this.#options;
     this.#commit(this.#endOfDay());
-    await this.#writes.settle();
+    await this.writes.settle();
     await memory.flush();
     const input = this.#summaryInput();
     const finished = { job: { memory }, id: this.id, chunks: input.chunks, view: this.view, files: this.#files };
@@ -152,7 +157,7 @@ export class SessionRun {
   /** Makes durable what there is. The session can be continued. */
   async stop(): Promise<void> {
     await this.#append();
-    await this.#writes.settle();
+    await this.writes.settle();
   }
 
   async #resume(): Promise<void> {
@@ -253,12 +258,12 @@ export class SessionRun {
     const snapshot = snapshotOf(this.#summaryInput());
     const write = async (): Promise<void> => {
       // Its outcomes, and the chunk before it.
-      await this.#writes.pending();
+      await this.writes.pending();
       const files_crc32 = await this.#files.writeDetails(record.chunk, { decisions: chunk.decisions, marks });
       await this.#snapshots.write(snapshot, { atMs: endMs });
       await this.#files.commitChunk({ ...record, files_crc32 });
     };
-    this.#writes.add(write());
+    this.writes.add(write());
   }
 
   #summaryInput(): SummaryInput {
@@ -285,11 +290,7 @@ export class SessionRun {
       chunk.stored = decisions.length;
     });
     this.#appending = append;
-    this.#writes.add(append);
+    this.writes.add(append);
     return append;
   }
-}
-
-function isSaturday(ms: number): boolean {
-  return new Date(ms).getUTCDay() === 6;
 }

@@ -52,6 +52,10 @@ export function sessionSummary(input: SummaryInput, persistence: Summary["memory
   return summarize(input, { baselines: baselinesOf(held, input), persistence });
 }
 
+export function isSaturday(ms: number): boolean {
+  return new Date(ms).getUTCDay() === 6;
+}
+
 /** The midnight at or before a time. */
 export function floorDay(ms: number): number {
   return ms - (ms % DAY_MS);

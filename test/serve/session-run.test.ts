@@ -441,15 +441,4 @@ describe("when a session answers", () => {
       "summary.json",
     ]);
   });
-
-  test("nothing more is taken after a write that failed", async () => {
-    const stored = inMemoryStorage();
-    const appendAt: Storage["appendAt"] = () => Promise.reject(new Error("ENOSPC"));
-    const server = await testServer({ storage: overrideCalls(stored, { appendAt }) });
-    const session = await openSession(server, LIVE);
-    await expect(decide("2024-05-01")(server, session)).rejects.toThrow("ENOSPC");
-    await expect(trade("2024-05-02", 110)(server, session)).rejects.toThrow("ENOSPC");
-    expect(await outcomesOf(stored)).toEqual([]);
-    await expect(server.call("close_session", { session })).rejects.toThrow("ENOSPC");
-  });
 });

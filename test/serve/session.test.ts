@@ -232,6 +232,43 @@ describe("what sessions see", () => {
   });
 });
 
+describe("a session that is open already", () => {
+  const LIVE = { engine: "bot", mode: "live", providers: ["up", "down"] };
+
+  test("is given back if it is live, to a program that lost its id", async () => {
+    const server = await testServer();
+    const first = await server.call("open_session", LIVE);
+    expect(first).toMatchObject({ resumed: false });
+    await server.call("record_outcome", tradeOf(first["session"] as string, DAY, 110));
+    for (const resume of [undefined, true])
+      expect(await server.call("open_session", { ...LIVE, resume })).toEqual({ ...first, resumed: true });
+    expect(await server.call("memory_stats")).toMatchObject({ open_sessions: 1 });
+    expect(await server.call("close_session", { session: first["session"] })).toMatchObject({ outcomes: 1 });
+  });
+
+  test("is refused by its id otherwise, and its files stay", async () => {
+    const server = await testServer();
+    const backtest = { settings: { backtest: { chunks: "month" } } };
+    const session = await openSession(server, backtest);
+    await server.call("record_outcome", tradeOf(session, DAY, 110));
+    await server.call("decide", { session, asset: "BTCUSD", as_of: "2024-02-02", votes: VOTES });
+    const live = await server.call("open_session", LIVE);
+    for (const [params, name] of [
+      [{ ...backtest, resume: true }, session],
+      // In the same millisecond.
+      [{ ...LIVE, resume: false, start: undefined }, live["session"]],
+    ] as const) {
+      const refused = openSession(server, params);
+      await expect(refused).rejects.toMatchObject({
+        code: "CONFLICT",
+        message: expect.stringContaining(`as "${name}"`),
+      });
+    }
+    await server.call("close_session", { session });
+    expect((await checkMemory(server.storage)).findings).toEqual([]);
+  });
+});
+
 describe("a session that stopped", () => {
   test.each(["backtest", "live"])("%s: goes on with its trades and chunks, and its files are intact", async (mode) => {
     const storage = inMemoryStorage();
