@@ -75,7 +75,7 @@ async function serveStdio({ calls }: OpenServer, signal: AbortSignal): Promise<v
 }
 
 async function serveHttp(
-  { calls }: OpenServer,
+  { calls, health }: OpenServer,
   { host, port, memoryDir, signal }: { host: string; port: number; memoryDir: string; signal: AbortSignal },
 ): Promise<void> {
   const http = await import("../lib/serve/http.node.ts");
@@ -92,6 +92,7 @@ async function serveHttp(
     port,
     token,
     call: (method, params) => calls.call(method, params),
+    problem: () => health.problem(),
     onBug,
   });
   await writeOut(`Listening on ${server.url} for memory in ${shownPath(memoryDir)}\n`);

@@ -29,8 +29,12 @@ export interface OpenMemoryFolder {
  *
  * @throws {CarryoverError} `LOCKED` if another process writes to it; `BAD_USAGE` if it is not a memory; as `openMemory()` does.
  */
-export async function openMemoryFolder(folder: string, options: OpenMemoryOptions = {}): Promise<OpenMemoryFolder> {
-  const storage = diskStorage(resolve(folder));
+export function openMemoryFolder(folder: string, options: OpenMemoryOptions = {}): Promise<OpenMemoryFolder> {
+  return openLocked(diskStorage(resolve(folder)), options);
+}
+
+/** As `openMemoryFolder()`. */
+export async function openLocked(storage: Storage, options: OpenMemoryOptions): Promise<OpenMemoryFolder> {
   // Before the lock, which is a file in the folder.
   await assertMemoryFolder(storage);
   const lock = await storage.lock(lockHolder());

@@ -13,6 +13,8 @@ export interface HttpOptions extends RpcHandler {
   /** 0 for any that is free. */
   readonly port: number;
   readonly token: string;
+  /** Why the server is not well, such as that nothing can be stored. @default It is well. */
+  readonly problem?: () => Promise<string | undefined>;
   /** Time in which a request has to be whole. @default 10,000 */
   readonly requestMs?: number;
 }
@@ -99,8 +101,8 @@ function listening(server: Server, { host, port }: { host: string; port: number 
 /** Answers a request. Settles when the answer is out, or the client has gone. */
 async function respond(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
   try {
-    const text = await answerTo(request, options);
-    await send(response, text === undefined ? 204 : 200, text);
+    const { status, text } = await answerTo(request, options);
+    await send(response, status, text);
   } catch (error) {
     if (!(error instanceof Refused)) options.onBug(error);
     const refused = error instanceof Refused ? error : new Refused(500, "This is a bug in Carryover");
@@ -126,18 +128,24 @@ function send(
   });
 }
 
-async function answerTo(request: IncomingMessage, options: HttpOptions): Promise<string | undefined> {
+async function answerTo(
+  request: IncomingMessage,
+  options: HttpOptions,
+): Promise<{ status: number; text: string | undefined }> {
   assertOwnHost(request, options);
   const path = (request.url ?? "").split("?")[0];
   if (path === "/health") {
     if (request.method !== "GET" && request.method !== "HEAD")
       throw new Refused(405, "/health takes GET", { allow: "GET, HEAD" });
-    return JSON.stringify({ status: "ok" });
+    const reason = await options.problem?.();
+    if (reason === undefined) return { status: 200, text: JSON.stringify({ status: "ok" }) };
+    return { status: 503, text: JSON.stringify({ status: "failing", reason }) };
   }
   if (path !== "/rpc") throw new Refused(404, "Nothing is here: POST /rpc, or GET /health");
   if (request.method !== "POST") throw new Refused(405, "/rpc takes POST", { allow: "POST" });
   assertToken(request, options.token);
-  return answerMessage(await bodyOf(request, options.requestMs ?? REQUEST_MS), options);
+  const text = await answerMessage(await bodyOf(request, options.requestMs ?? REQUEST_MS), options);
+  return { status: text === undefined ? 204 : 200, text };
 }
 
 /** A page in a browser may not reach the server under a name of its own, nor from another site. */

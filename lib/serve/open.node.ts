@@ -2,8 +2,10 @@
 import { randomBytes } from "node:crypto";
 import { type Config } from "../config/config.ts";
 import { loadEmbedder } from "../embed/load.node.ts";
-import { openMemoryFolder } from "../memory/open.node.ts";
+import { openLocked } from "../memory/open.node.ts";
 import type { OpenMemoryOptions } from "../memory/store.ts";
+import { diskStorage } from "../storage/disk.node.ts";
+import { FolderHealth } from "./health.node.ts";
 import { MemoryServer } from "./memory-server.ts";
 import { MethodCalls } from "./methods.ts";
 
@@ -18,6 +20,7 @@ export interface OpenServerOptions extends Pick<OpenMemoryOptions, "onEmbedded">
 /** A memory folder that programs may use. */
 export interface OpenServer {
   readonly calls: MethodCalls;
+  readonly health: FolderHealth;
   /** Makes durable what sessions have, and releases the folder. */
   readonly close: () => Promise<void>;
 }
@@ -26,11 +29,13 @@ export interface OpenServer {
 export async function openServer(options: OpenServerOptions): Promise<OpenServer> {
   const { config, onNote, onEmbedded, signal } = options;
   const embedder = await loadEmbedder(options.memory, { signal });
-  const { memory, close } = await openMemoryFolder(options.memory.dir, { embedder, onNote, onEmbedded, signal });
+  const { dir } = options.memory;
+  const health = new FolderHealth(diskStorage(dir), { folder: dir, onNote });
+  const { memory, close } = await openLocked(health.storage, { embedder, onNote, onEmbedded, signal });
   for (const { name, problem } of memory.damaged) onNote(`Moved "${name}" to quarantine: ${problem}`);
   const newName = (): string => `s-${randomBytes(6).toString("hex")}`;
   const calls = new MethodCalls(new MemoryServer({ memory, config, now: () => Date.now(), newName }));
-  return { calls, close: () => calls.stop().finally(close) };
+  return { calls, health, close: () => calls.stop().finally(close) };
 }
 
 /** A secret that nobody guesses. */

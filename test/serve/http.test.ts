@@ -55,6 +55,15 @@ test("says that it is well without a token", async () => {
   expect([response.status, await response.json()]).toEqual([200, { status: "ok" }]);
 });
 
+test("says that it is not well, and why", async () => {
+  const problem = async (): Promise<string> => "writes fail: ENOSPC";
+  const options = { host: "127.0.0.1", port: 0, token: TOKEN, call: async () => 1, onBug: () => {} };
+  const other = await serveHttp({ ...options, problem });
+  const response = await fetch(`${other.url}/health`);
+  expect([response.status, await response.json()]).toEqual([503, { status: "failing", reason: "writes fail: ENOSPC" }]);
+  await other.close();
+});
+
 test.each([
   ["no token", { authorization: "" }, 401],
   ["another token", { authorization: "Bearer a secreT" }, 401],
