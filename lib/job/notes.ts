@@ -92,7 +92,7 @@ export function positionsNotes(
   const found = [
     ...(run.trades > MIN_TRADES_PER_POSITION * positions
       ? [
-          `"${name}" has ${positions} positions in this period, which stop, target and max_holding made ${run.trades} trades, ` +
+          `"${name}" has ${positions === 1 ? "1 position" : `${positions} positions`} in this period, which stop, target and max_holding made ${run.trades} trades, ` +
             "since a vote holds until the asset's next one",
         ]
       : []),

@@ -1,10 +1,15 @@
 /** Command lines: what a script takes, how it is parsed, and its --help. */
 import { parseArgs } from "node:util";
 import { CarryoverError } from "../../lib/errors.ts";
+import { DEFAULTS } from "../../lib/settings.ts";
 import { closest } from "../../lib/util/closest.ts";
+import { isRecord } from "../../lib/util/json.ts";
 import { parseTimestamp, TIMESTAMP_FORM } from "../../lib/util/time.ts";
 import { VERSION } from "../../lib/version.ts";
 import { SCREEN_COLUMNS, wrap } from "../text/table.ts";
+
+/** What people set by flags of these names, which there are not. */
+const SETTINGS = { backtest: DEFAULTS.backtest, portfolio_memory: DEFAULTS.portfolio_memory };
 
 interface FlagSpec {
   /** An `optional-number` is above 0 and may be left out, as in `--watch` and `--watch 5`. A `timestamp` is read as epoch ms. */
@@ -151,6 +156,8 @@ function readTokens(
     const flag = specs.get(name);
     if (flag === undefined) {
       problems.push(unknownFlag(rawName, [...specs.keys()]));
+      // What follows was meant as its value.
+      if (inlineValue !== true && tokens[i + 1]?.kind === "positional") i++;
       continue;
     }
     let { value } = token;
@@ -208,10 +215,23 @@ function isWordAfterOneDash(argument: string): boolean {
 }
 
 function unknownFlag(name: string, known: readonly string[]): string {
-  const suggestion = closest(name.replace(/^-+/, ""), known);
-  return suggestion === undefined
+  const word = name.replace(/^-+/, "");
+  const flag = closest(word, known);
+  const setting = known.includes("set") ? settingOf(word.replaceAll("-", "_"), SETTINGS) : undefined;
+  const meant = flag ?? (setting === undefined ? undefined : `set ${setting}=...`);
+  return meant === undefined
     ? `unknown flag ${name}; known: ${known.map((each) => `--${each}`).join(", ")}`
-    : `unknown flag ${name}; did you mean --${suggestion}?`;
+    : `unknown flag ${name}; did you mean --${meant}?`;
+}
+
+/** The key of a configuration that ends in the name of a flag, such as `backtest.risk.leverage`. */
+function settingOf(name: string, settings: Readonly<Record<string, unknown>>): string | undefined {
+  if (Object.hasOwn(settings, name)) return name;
+  for (const [key, value] of Object.entries(settings)) {
+    const inside = isRecord(value) ? settingOf(name, value) : undefined;
+    if (inside !== undefined) return `${key}.${inside}`;
+  }
+  return undefined;
 }
 
 function unexpectedArgument(argument: string, flags: FlagSpecs): string {
