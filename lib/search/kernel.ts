@@ -83,7 +83,7 @@ export function wasmKernel(): Kernel | undefined {
 
 function compile(): WebAssembly.Module | null {
   try {
-    return new WebAssembly.Module(Uint8Array.from(atob(SCAN_WASM), (char) => char.charCodeAt(0)));
+    return new WebAssembly.Module(Uint8Array.from(SCAN_WASM.match(/../g)!, (byte) => Number(`0x${byte}`)));
   } catch {
     // No WebAssembly, none from bytes, or none with SIMD: the plain kernel takes its place.
     return null;
