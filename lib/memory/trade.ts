@@ -148,23 +148,24 @@ export function votersOf(trades: readonly Trade[]): readonly string[] {
  */
 export function distinctTrades<T extends Trade>(trades: readonly T[]): readonly T[] {
   const runs = new Map<string, string>();
-  for (const trade of trades) {
-    const { runId } = trade;
-    const known = runs.get(entryOf(trade));
-    if (runId !== "" && (known === undefined || runId < known)) runs.set(entryOf(trade), runId);
-  }
+  const repeated = new Set<string>();
+  const entries = trades.map(({ asset, action, entryMs, runId }) => {
+    const entry = `${asset} ${action} ${entryMs}`;
+    const known = runs.get(entry);
+    if (known !== undefined) repeated.add(entry);
+    if (!known || (runId !== "" && runId < known)) runs.set(entry, runId);
+    return entry;
+  });
+  if (repeated.size === 0) return trades;
   const seen = new Set<string>();
-  return trades.filter((trade) => {
-    const entry = entryOf(trade);
-    if (trade.runId !== "" && trade.runId !== runs.get(entry)) return false;
+  return trades.filter(({ runId, exitMs }, i) => {
+    const entry = entries[i]!;
+    if (!repeated.has(entry)) return true;
+    if (runId !== "" && runId !== runs.get(entry)) return false;
     // Another system, or a session, may leave one position in parts.
-    const key = `${entry} ${trade.exitMs}`;
+    const key = `${entry} ${exitMs}`;
     return !seen.has(key) && seen.add(key);
   });
-}
-
-function entryOf({ asset, action, entryMs }: Trade): string {
-  return `${asset} ${action} ${entryMs}`;
 }
 
 /**
