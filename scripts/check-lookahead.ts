@@ -1,6 +1,7 @@
 #!/usr/bin/env bun
 /** Checks a configuration for look-ahead. Writes nothing. */
 import { checkLookahead, isClean } from "../lib/experiments/lookahead.ts";
+import { ownPrograms } from "../lib/job/decision-leaks.ts";
 import { openInMemoryJob } from "../lib/job/open.node.ts";
 import { parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { RUN_FLAGS, runRequest } from "./cli/config-flags.ts";
@@ -38,7 +39,7 @@ await runScript(async ({ argv, signal, guard }) => {
   const opening = { ...request, mode: "dry-run" as const, signal, onNote: note };
   const { job, providersWith, voteLeaks } = await openInMemoryJob(opening);
   const onStep = (done: number, of: number): void => progress.update("Runs", done, of);
-  const checked = { ...job, providersWith, voteLeaks };
+  const checked = { ...job, providersWith, voteLeaks, ownPrograms: ownPrograms(request.config.providers) };
   const report = await checkLookahead(checked, { dates: flags.at, onStep }).finally(progress.clear);
   if (flags.json) await writeJson(report);
   else await writeOut(renderLookahead(report, { providers: request.config.providers, full: flags.full }));

@@ -4,6 +4,7 @@
  */
 import type { InMemoryJob } from "../backtest/job.ts";
 import { fail } from "../errors.ts";
+import { DecisionLeaks } from "../job/decision-leaks.ts";
 import type { ProviderLeak } from "../job/notes.ts";
 import { MemoryView } from "../memory/view.ts";
 import type { Provider } from "../providers/provider.ts";
@@ -30,8 +31,10 @@ const HALVED = 0.5;
 
 /** A run to check. */
 interface LookaheadJob extends InMemoryJob {
-  /** Providers whose votes know later bars. */
+  /** Providers of the type `file` whose votes know later bars. */
   readonly voteLeaks: readonly ProviderLeak[];
+  /** Providers whose votes are compared with the bars after their decisions. @default none */
+  readonly ownPrograms?: readonly string[];
   /** Loads the providers again, with other votes in place of those in files. */
   readonly providersWith: (
     changeVotes: (votes: FileVotes) => FileVotes,
@@ -79,7 +82,7 @@ export interface LookaheadReport {
   /** Whether two equal runs were the same. If not, nothing else was checked. */
   readonly repeatable: boolean;
   readonly first_difference: Leak | null;
-  /** Files of votes that know later bars, and how that shows. */
+  /** Files of votes, modules and programs that know later bars, and how that shows. */
   readonly vote_leaks: readonly ProviderLeak[];
   /** Trades that were entered before their decision was made. */
   readonly entered_early: number;
@@ -131,6 +134,8 @@ export async function checkLookahead(
       checks.push(await step(run(repeated, reference, perturbation)));
     }
   }
+  const ofDecisions = new DecisionLeaks(job.ownPrograms ?? []);
+  ofDecisions.add(first.decisions);
   checks.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
   return {
     period: first.key.period,
@@ -142,7 +147,7 @@ export async function checkLookahead(
     carried_in: first.records[0]?.remembered_at_start ?? 0,
     repeatable: differences.length === 0,
     first_difference: differences[0] ?? null,
-    vote_leaks: job.voteLeaks,
+    vote_leaks: [...job.voteLeaks, ...ofDecisions.find(job)],
     entered_early: first.outcomes.filter(isEnteredEarly).length,
     checks,
     leaks: checks.reduce((sum, check) => sum + check.leaks, 0),

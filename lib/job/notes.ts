@@ -40,7 +40,7 @@ export interface ProviderLeak extends VoteLeak {
 }
 
 /**
- * Says how the votes of a file show that they know later bars, and what to do.
+ * Says how votes show that they know later bars, and what to do.
  *
  * @param providers The configuration of the run.
  */
@@ -48,21 +48,25 @@ export function leakNote(leak: ProviderLeak, providers: readonly ProviderConfig[
   const { provider, asset, kind, lag, share, z, later_z: later } = leak;
   const where = { change: "where they change", window: "from one vote to the next", level: "all in all" }[kind];
   const bar = lag === 0 ? "that begin when they count" : `that begin ${lag} ${lag === 1 ? "bar" : "bars"} later`;
-  const config = providers.filter((each) => each.type === "file").find(({ name }) => name === provider);
-  const advice = [
-    config?.stamp === "bar_start"
-      ? "If the votes come from longer bars than those of the run, set bar: to the length of their bars, such as bar: 1d"
-      : "If their timestamps are the starts of their bars, set stamp: bar_start",
-    ...(config?.timezone === undefined
-      ? ["If they state no zone and are not in UTC, set timezone: to theirs, such as America/New_York"]
-      : []),
-  ].join(". ");
   const percent = (50 * (1 + Math.abs(share))).toFixed(0);
   return (
     `The votes of "${provider}"${asset === null ? "" : ` on ${asset}`} know the future: ${where}, ${percent} % of the moves of bars ${bar} ` +
     `go ${share > 0 ? "with" : "against"} them (z ${z.toFixed(1)}, 24 to 26 bars later at most ${later.toFixed(1)}). ` +
-    `${advice} (docs/PROVIDERS.md)`
+    `${leakAdvice(providers.find(({ name }) => name === provider))} (docs/PROVIDERS.md)`
   );
+}
+
+function leakAdvice(config: ProviderConfig | undefined): string {
+  if (config?.type !== "file")
+    return "Whatever it reads of its own must end at situation.timestamp: a bar is known at its end, not at its start";
+  return [
+    config.stamp === "bar_start"
+      ? "If the votes come from longer bars than those of the run, set bar: to the length of their bars, such as bar: 1d"
+      : "If their timestamps are the starts of their bars, set stamp: bar_start",
+    ...(config.timezone === undefined
+      ? ["If they state no zone and are not in UTC, set timezone: to theirs, such as America/New_York"]
+      : []),
+  ].join(". ");
 }
 
 /** With fewer trades for each position of a file, stops and targets did not change much. */

@@ -1,8 +1,8 @@
 import type { BacktestJob, Progress } from "../backtest/job.ts";
-import { RUNS_FOLDER } from "../backtest/run-files.ts";
+import { RunFiles, RUNS_FOLDER } from "../backtest/run-files.ts";
 import { runBacktest, type BacktestResult } from "../backtest/run.ts";
 import { folderWithoutMemory, memoryFolder } from "../config/memory-folder.node.ts";
-import { CarryoverError } from "../errors.ts";
+import { CarryoverError, undefinedIfCorrupt } from "../errors.ts";
 import type { OnEmbedded } from "../memory/embed-missing.ts";
 import { type Memory, openMemory } from "../memory/store.ts";
 import { MissingAnswer } from "../providers/recorded/recorder.ts";
@@ -10,15 +10,18 @@ import type { QuestionCounts } from "../providers/recorded/recorder-reports.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { copyInMemory } from "../storage/in-memory.ts";
 import { withLock } from "../storage/lock.node.ts";
+import { DecisionLeaks, ownPrograms } from "./decision-leaks.ts";
 import { MissingAnswers } from "./missing-answers.ts";
 import {
   apiNotes,
   costsNotes,
   cutoffNotes,
   failureNotes,
+  leakNote,
   positionsNotes,
   stoppedNote,
   unansweredNotes,
+  type ProviderLeak,
 } from "./notes.ts";
 import { assertMemoryFolders, type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
 
@@ -95,11 +98,29 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
       const { total_trades: trades, skipped } = result.summary;
       const { votes } = opened;
       positionsNotes(config, { votes, period: job.period, trades, skipped }).forEach((note) => onNote(note));
+      for (const leak of isDryRun ? [] : await leaksOfRun(opened, new RunFiles(storage, result.summary.run_id)))
+        onNote(leakNote(leak, config.providers));
       return { ...result, memoryDir, questions: recording?.counts() };
     } finally {
       await opened.close();
     }
   });
+}
+
+/** Own programs whose votes in the decisions of a run know later bars; none if a file is damaged, which `memory-stats --check` tells. */
+async function leaksOfRun({ config, job }: OpenJob, files: RunFiles): Promise<readonly ProviderLeak[]> {
+  const names = ownPrograms(config.providers);
+  if (names.length === 0) return [];
+  const votes = new DecisionLeaks(names);
+  const found = await undefinedIfCorrupt(async () => {
+    for (const chunk of await files.decisionChunks()) {
+      const record = await files.readCommitted(chunk);
+      if (record === undefined) continue;
+      for await (const lines of await files.readLines(record, "decisions.ndjson")) votes.add(lines);
+    }
+    return votes.find(job);
+  });
+  return found ?? [];
 }
 
 /** Runs a job, and says what is kept of it where it stops. */

@@ -53,7 +53,7 @@ export function renderLookahead(
     ),
     ...(early === 0 ? [] : [`${countOf(early, "trade")} entered before the decision was made`]),
     ...report.vote_leaks.map((leak) => leakNote(leak, providers)),
-    ...(isClean(report) ? conclusion(checks) : []),
+    ...(isClean(report) ? [...conclusion(checks), ...unchanged(providers)] : []),
     "",
   ].join("\n");
 }
@@ -84,6 +84,14 @@ function conclusion(checks: readonly LookaheadCheck[]): string[] {
           `${countOf(empty, "check")} changed nothing later either, so ${empty === 1 ? "it shows" : "they show"} nothing`,
         ]),
   ];
+}
+
+/** What the check cannot see. */
+function unchanged(providers: readonly ProviderConfig[]): string[] {
+  const names = providers.flatMap(({ type, name }) =>
+    type === "module" || type === "command" || type === "llm" ? [JSON.stringify(name)] : [],
+  );
+  return names.length === 0 ? [] : [`Not changed: what ${names.join(", ")} may read or know from elsewhere`];
 }
 
 function changedData(check: LookaheadCheck): string {

@@ -28,11 +28,26 @@ async function checkProvider(provider: Provider, features?: ReadonlyMap<string, 
       remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
       key: { version: "test", seed: 1, files: {} },
       voteLeaks: [],
+      ownPrograms: [provider.name],
       providersWith: () => Promise.resolve({ providers }),
     },
     { dates: [at("2018-02-17")] },
   );
 }
+
+test("a provider that reads the future from a file of its own is caught, though no change of the bars shows it", async () => {
+  const file = roughSeries({ startMs: at("2018-02-01"), endMs: PERIOD.endMs, seed: 1 });
+  const report = await checkProvider({
+    name: "oracle",
+    vote: ({ asset, timestamp, close }) => {
+      const next = file.get(asset)!.bars.find((bar) => bar.timestamp >= timestamp + 3 * HOUR);
+      return { action: (next?.close ?? 0) > close ? "BUY" : "SELL", confidence: 60 };
+    },
+  });
+  expect(report.leaks).toBe(0);
+  expect(report.vote_leaks).toMatchObject([{ provider: "oracle" }]);
+  expect(isClean(report)).toBe(false);
+});
 
 describe("a provider that looks at context.bars", () => {
   const momentum: Provider = {

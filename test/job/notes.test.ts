@@ -60,7 +60,7 @@ test("costsNotes() name currency pairs that pay the costs of crypto, unless cost
   expect(await notesOn("assets: [GBPUSD], asset_costs: { GBPUSD: { fee_bps: 5 } }")).toEqual([]);
 });
 
-test("leakNote() advises the stamp, the length of the bars where the stamp is set, and the zone unless it is set", () => {
+test("leakNote() advises the stamp, the length of the bars where the stamp is set, and the zone unless it is set, for a file", () => {
   const figures = { asset: null, kind: "change", lag: 0, bars: 900, z: 9, share: 0.2, later_z: 1 } as const;
   const file = { name: "mine", type: "file", path: "votes.csv" } as const;
   const noteOf = (config: ProviderConfig): string => leakNote({ provider: "mine", ...figures }, [config]);
@@ -70,6 +70,9 @@ test("leakNote() advises the stamp, the length of the bars where the stamp is se
   );
   expect(noteOf({ ...file, stamp: "bar_start", timezone: "UTC" })).toEndWith(
     "If the votes come from longer bars than those of the run, set bar: to the length of their bars, such as bar: 1d (docs/PROVIDERS.md)",
+  );
+  expect(noteOf({ name: "mine", type: "module", path: "mine.ts" })).toEndWith(
+    "Whatever it reads of its own must end at situation.timestamp: a bar is known at its end, not at its start (docs/PROVIDERS.md)",
   );
 });
 

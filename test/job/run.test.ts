@@ -102,6 +102,21 @@ describe("runConfig()", () => {
     expect((await run("silent", { yaml, period })).notes).toEqual(notes);
   });
 
+  test("names a module whose votes know the bars after its decisions, each time", async () => {
+    writeFileSync(
+      join(root, "oracle.ts"),
+      `import { readFileSync } from "node:fs";
+const rows = readFileSync(${JSON.stringify(join(root, "bars", "AAA_4h.csv"))}, "utf8").split("\\n").map((line) => line.split(",").map(Number));
+const closes = new Map(rows.map((row) => [row[0], row[4]]));
+export const vote = ({ timestamp, close }) => ({ action: closes.get(timestamp) > close ? "BUY" : "SELL", confidence: 60 });`,
+    );
+    const yaml = "providers: [{ name: trend, type: trend }, { name: oracle, type: module, path: oracle.ts }]";
+    const period = ", start: 2018-01-01, end: 2018-05-01, chunks: month";
+    const note = expect.stringContaining('The votes of "oracle" on AAA know the future: ') as unknown as string;
+    expect((await run("oracle", { yaml, period })).notes).toContainEqual(note);
+    expect((await run("oracle", { yaml, period })).notes).toContainEqual(note);
+  });
+
   test("has features in decisions, in the sentence that recall compares, and in the identity of the run", async () => {
     const dir = join(root, "features");
     mkdirSync(dir);

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { ProviderConfig } from "../../../lib/config/config.ts";
 import type { LookaheadCheck, LookaheadReport } from "../../../lib/experiments/lookahead.ts";
 import { renderLookahead } from "../../../scripts/text/lookahead.ts";
 
@@ -41,6 +42,17 @@ test("checks that found nothing are a sentence, and a table in full", () => {
   const full = linesOf([SOUND, SOUND], true);
   expect(full.filter((line) => line.startsWith("2021-01-29 00:00  22 outcomes"))).toHaveLength(2);
   expect(full).toContain("outcomes: those of the memory folder, carried in or not, and the run's own");
+});
+
+test("a clean result says that nobody changed what modules, programs and models know from elsewhere", () => {
+  const report = { period: "2021-01-01/2021-03-01", assets: ["BTCUSD"], checks: [SOUND], repeatable: true };
+  const found = { entered_early: 0, vote_leaks: [], leaks: 0 };
+  const providers: ProviderConfig[] = [
+    { name: "trend", type: "trend" },
+    { name: "mine", type: "module", path: "mine.ts" },
+  ];
+  const text = renderLookahead({ ...report, ...found } as unknown as LookaheadReport, { providers, full: false });
+  expect(text).toEndWith('differs\nNot changed: what "mine" may read or know from elsewhere\n');
 });
 
 test("a check that found a leak has its line always", () => {

@@ -1,0 +1,73 @@
+import { describe, expect, test } from "bun:test";
+import { DecisionLeaks } from "../../lib/job/decision-leaks.ts";
+import type { ProviderLeak } from "../../lib/job/notes.ts";
+import { syntheticBars } from "../../lib/market/synthetic.ts";
+import type { Bar, BarSeries } from "../../lib/types.ts";
+import { realSeries } from "../backtest/market-samples.ts";
+import { at, HOUR } from "../backtest/world-samples.ts";
+import { HAS_REAL_BARS } from "../samples.ts";
+
+/** Up, down or neither, of the bar that has just closed, by its index. */
+type Rule = (bars: readonly Bar[], i: number) => number;
+
+const momentum: Rule = (bars, i) => bars[i]!.close - bars[i - 12]!.close;
+const reversal: Rule = (bars, i) => bars[i - 1]!.close - bars[i]!.close;
+const bands: Rule = (bars, i) => {
+  const closes = bars.slice(i - 20, i).map(({ close }) => close);
+  return bars[i]!.close > Math.max(...closes) ? -1 : bars[i]!.close < Math.min(...closes) ? 1 : 0;
+};
+/** The move of the next hours. */
+const knows =
+  (hours: number): Rule =>
+  (bars, i) =>
+    (bars[i + hours]?.close ?? 0) - bars[i]!.close;
+
+/** What is found in the decisions of a run in which "mine" votes by a rule, every some hours. */
+function leaksOf(
+  rule: Rule,
+  run: { series: ReadonlyMap<string, BarSeries>; start: string; end: string; everyHours: number },
+): readonly ProviderLeak[] {
+  const { series, everyHours } = run;
+  const period = { startMs: at(run.start), endMs: at(run.end) };
+  const leaks = new DecisionLeaks(["mine"]);
+  for (const [asset, { bars }] of series) {
+    bars.forEach(({ timestamp }, i) => {
+      const ms = timestamp + HOUR;
+      if (ms < period.startMs || ms >= period.endMs || ms % (everyHours * HOUR) !== 0 || i < 24) return;
+      const sign = Math.sign(rule(bars, i));
+      const vote = { provider: "mine", action: sign > 0 ? "BUY" : sign < 0 ? "SELL" : "HOLD", confidence: 60 };
+      const votes = [{ provider: "other", action: "BUY", confidence: 50 }, vote];
+      leaks.add([JSON.stringify({ timestamp: new Date(ms).toISOString(), asset, votes })]);
+    });
+  }
+  return leaks.find({ series, period });
+}
+
+const synthetic = new Map(
+  ["AAA", "BBB", "CCC"].map((asset) => [asset, syntheticBars({ asset, timeframe: "1h", seed: 3, end: "2018-12-01" })]),
+);
+const RUNS = [1, 4, 24].map((everyHours) => ({
+  series: synthetic,
+  start: "2018-05-01",
+  end: "2018-11-01",
+  everyHours,
+}));
+
+describe("votes of decisions", () => {
+  test.each(RUNS)("that know the past alone are no leak ($everyHours hours apart)", (run) => {
+    for (const rule of [momentum, reversal, bands]) expect(leaksOf(rule, run)).toEqual([]);
+  });
+
+  test.each(RUNS.slice(0, 2))("that know the next hours are found ($everyHours hours apart)", (run) => {
+    for (const hours of [1, 2, 4, 8, 24])
+      expect(leaksOf(knows(hours), run)).toMatchObject([{ provider: "mine", asset: null }]);
+  });
+
+  test.if(HAS_REAL_BARS)("on real bars are found within two months, and honest ones of years are no leak", () => {
+    const all = { series: realSeries(["BTCUSD", "ETHUSD", "EURUSD"], at("2023-01-01")), everyHours: 4 };
+    for (const hours of [1, 2, 4, 8, 24])
+      expect(leaksOf(knows(hours), { ...all, start: "2021-01-01", end: "2021-03-01" })).toHaveLength(1);
+    for (const rule of [momentum, reversal, bands])
+      expect(leaksOf(rule, { ...all, start: "2021-01-01", end: "2023-01-01" })).toEqual([]);
+  });
+});
