@@ -1,12 +1,15 @@
 /** What a provider's first answers show: that it cannot be meant as it is, so that its run would be no result. */
 import type { ConfidenceScale } from "../config/config.ts";
 import { CarryoverError, messageOf } from "../errors.ts";
-import type { Answer } from "../types.ts";
+import type { Answer, Vote } from "../types.ts";
 import { isRecord } from "../util/json.ts";
-import { isBuiltIn, type Provider, unusableBecause } from "./provider.ts";
+import { isBuiltIn, type Provider, toVote } from "./provider.ts";
 
 /** Answers, or calls, that show it. */
 const FIRST = 50;
+
+/** At the end of a run so many votes of BUY and SELL show it, if the confidences of HOLD are higher. */
+const MIN_DIRECTED = 10;
 
 /** A provider gives no vote in any call, or its confidences are of another scale. The same command would stop again. */
 export class UnusableProvider extends CarryoverError {}
@@ -55,8 +58,8 @@ export function watchLibraryProvider(provider: Provider): Provider {
 }
 
 /**
- * A provider that stops the run if its first 50 answers have confidences of at most 1, or if its first 50 calls throw or return what is
- * neither a vote nor an abstention. At the end of a run fewer are enough.
+ * A provider that stops the run if its first 50 answers, or its first 50 votes of BUY and SELL, have confidences of at most 1, or if its
+ * first 50 calls throw or return what is neither a vote nor an abstention. At the end of a run fewer are enough.
  */
 export function watchFirstAnswers(provider: Provider, options: WatchOptions): Provider {
   const { confidenceScale } = options;
@@ -68,9 +71,9 @@ export function watchFirstAnswers(provider: Provider, options: WatchOptions): Pr
     if (typeof error === "string") return answer;
     const isShare = confidenceScale === 1 && typeof confidence === "number";
     const scaled = isShare ? { ...(answer as Answer), confidence: shareToPercent(confidence) } : answer;
-    const problem = unusableBecause(scaled);
-    if (problem === undefined) first.countVote(confidence as number);
-    else first.countUnusable(problem);
+    const vote = toVote(provider.name, scaled);
+    if (vote.error === undefined) first.countVote(vote);
+    else first.countUnusable(vote.error);
     return scaled;
   };
   const onError = (error: unknown): never => {
@@ -116,6 +119,9 @@ class FirstAnswers {
   #errors = 0;
   #unusable = 0;
   #highest = 0;
+  /** Of the votes, those of BUY and SELL: what HOLD has for a confidence hardly says which scale it is. */
+  #directed = 0;
+  #highestDirected = 0;
   #last: unknown;
 
   constructor(name: string, options: WatchOptions & { readonly stop: AbortController }) {
@@ -123,22 +129,26 @@ class FirstAnswers {
     this.#options = options;
   }
 
-  countVote(confidence: number): void {
+  countVote({ action, confidence }: Vote): void {
     this.#votes += 1;
     this.#highest = Math.max(this.#highest, confidence);
-    this.#stopIfUnusable();
+    if (action !== "HOLD") {
+      this.#directed += 1;
+      this.#highestDirected = Math.max(this.#highestDirected, confidence);
+    }
+    if (this.#votes === FIRST || (action !== "HOLD" && this.#directed === FIRST)) this.#stopIfUnusable();
   }
 
   countUnusable(problem: string): void {
     this.#unusable += 1;
     this.#last = problem;
-    this.#stopIfUnusable();
+    this.#countFailure();
   }
 
   countError(error: unknown): void {
     this.#errors += 1;
     this.#last = error;
-    this.#stopIfUnusable();
+    this.#countFailure();
   }
 
   problem(): UnusableProvider | undefined {
@@ -148,15 +158,25 @@ class FirstAnswers {
       const report = this.#unusable > 0 ? neverVotes : throwsAlways;
       return report(this.#name, failed, this.#last, advice);
     }
-    const isShare = this.#options.confidenceScale === undefined && this.#highest > 0 && this.#highest <= 1;
-    return isShare ? otherScale(this.#name, this.#votes, this.#highest, advice) : undefined;
+    if (this.#options.confidenceScale !== undefined) return undefined;
+    if (isShare(this.#highest)) return otherScale(this.#name, `${this.#votes} answers`, this.#highest, advice);
+    if (this.#directed < MIN_DIRECTED || !isShare(this.#highestDirected)) return undefined;
+    return otherScale(this.#name, `${this.#directed} votes of BUY and SELL`, this.#highestDirected, advice);
+  }
+
+  #countFailure(): void {
+    if (this.#errors + this.#unusable === FIRST) this.#stopIfUnusable();
   }
 
   #stopIfUnusable(): void {
-    if (this.#votes !== FIRST && this.#errors + this.#unusable !== FIRST) return;
     const found = this.problem();
     if (found !== undefined) this.#options.stop.abort(found);
   }
+}
+
+/** Whether the highest confidence of many is rather a share than out of 100. */
+function isShare(highest: number): boolean {
+  return highest > 0 && highest <= 1;
 }
 
 function throwsAlways(name: string, calls: number, error: unknown, { onError }: Advice): UnusableProvider {
@@ -176,10 +196,10 @@ function neverVotes(name: string, calls: number, error: unknown, { onError }: Ad
   );
 }
 
-function otherScale(name: string, answers: number, highest: number, { onScale }: Advice): UnusableProvider {
+function otherScale(name: string, answers: string, highest: number, { onScale }: Advice): UnusableProvider {
   return new UnusableProvider(
     "UNANSWERED",
-    `Cannot use provider "${name}": found confidences of at most ${highest} in all of its first ${answers} answers, expected ` +
+    `Cannot use provider "${name}": found confidences of at most ${highest} in all of its first ${answers}, expected ` +
       `0 to 100; ${onScale}`,
   );
 }

@@ -215,11 +215,6 @@ export function toVote(provider: string, answer: unknown): Vote {
   }
 }
 
-/** What is wrong with an answer; `undefined` for a vote, and for an abstention that says why. */
-export function unusableBecause(answer: unknown): string | undefined {
-  return isRecord(answer) && typeof answer["error"] === "string" ? undefined : toVote("", answer).error;
-}
-
 /** Checks everything: providers may be written without a type checker. */
 function checkedAnswer(answer: unknown): Answer {
   const { action, confidence, reason, error, samples, unanswered } = (answer ?? {}) as Partial<

@@ -19,6 +19,11 @@ function giving(confidences: readonly (number | undefined)[]): Provider {
   };
 }
 
+/** HOLD with 50, and BUY with anything else. */
+function mixedVote(confidence: number): Answer {
+  return { action: confidence === 50 ? "HOLD" : "BUY", confidence };
+}
+
 /** The message that stopped the run after some votes, if it was stopped. */
 async function stoppedAfter(votes: number, provider: Provider): Promise<string | undefined> {
   for (let i = 0; i < votes; i++) await askProviders([provider], ASK);
@@ -42,6 +47,25 @@ describe("a provider whose first 50 confidences are at most 1", () => {
     ["if the configuration says that they are meant so", [0.7], 100],
   ] as const)("is taken %s", async (_, confidences, confidenceScale) => {
     const provider = watchFirstAnswers(giving(confidences), { confidenceScale, stopsOnError: true });
+    expect(await stoppedAfter(60, provider)).toBeUndefined();
+    expect(() => provider.beforeEnd!()).not.toThrow();
+  });
+
+  test.each([
+    ["at the 50th vote of BUY and SELL", [50, 50, 50, 50, 50, 0.8], 299, "50 votes of BUY and SELL"],
+    ["at the 50th answer, if ten are BUY or SELL", [50, 50, 50, 0.8], 49, "12 votes of BUY and SELL"],
+  ] as const)("stops the run although its HOLDs have 50: %s", async (_, confidences, before, votes) => {
+    let n = 0;
+    const mixed = { name: "mine", vote: (): Answer => mixedVote(confidences[n++ % confidences.length]!) };
+    const provider = watchFirstAnswers(mixed, { stopsOnError: true });
+    expect(await stoppedAfter(before, provider)).toBeUndefined();
+    expect(await stoppedAfter(1, provider)).toContain(`confidences of at most 0.8 in all of its first ${votes}, expected`);
+  });
+
+  test("is taken if only a few votes of BUY and SELL are so low", async () => {
+    let n = 0;
+    const rare = { name: "mine", vote: (): Answer => mixedVote(n++ < 9 ? 0.8 : 50) };
+    const provider = watchFirstAnswers(rare, { stopsOnError: true });
     expect(await stoppedAfter(60, provider)).toBeUndefined();
     expect(() => provider.beforeEnd!()).not.toThrow();
   });
