@@ -86,8 +86,9 @@ export async function backtest(options: BacktestOptions): Promise<BacktestResult
   checkAssets(assets);
   checkFeatures(options.features, assets);
   checkProviders(options.providers);
-  const providers = options.providers.map(watchLibraryProvider);
   const { restart, onNote = (note) => console.warn(note), onStart, onProgress } = options;
+  const waiting = { onNote, signal: options.signal };
+  const providers = options.providers.map((provider) => watchLibraryProvider(provider, waiting));
   const signals = [options.signal, ...providers.map(({ signal }) => signal)].filter((signal) => signal !== undefined);
   const { period, notes } = periodOf(options);
   notes.forEach((note) => onNote(note));

@@ -4,6 +4,7 @@ import { CarryoverError, messageOf } from "../errors.ts";
 import type { Answer, Vote } from "../types.ts";
 import { isRecord } from "../util/json.ts";
 import { isBuiltIn, type Provider, toVote } from "./provider.ts";
+import { type WaitNotes, withWaitNotes } from "./wait-notes.ts";
 
 /** Answers, or calls, that show it. */
 const FIRST = 50;
@@ -50,11 +51,12 @@ const OF_LIBRARY: Advice = {
     OTHER_VERSION,
 };
 
-/** A provider of a program that uses the library, which stops the run as one of a configuration does. */
-export function watchLibraryProvider(provider: Provider): Provider {
+/** A provider of a program that uses the library, which stops the run as a module of a configuration does, and is named if a vote takes long. */
+export function watchLibraryProvider(provider: Provider, waiting: WaitNotes): Provider {
   if (isBuiltIn(provider)) return provider;
   const { confidenceScale } = provider;
-  return watchFirstAnswers(provider, { confidenceScale, stopsOnError: true, advice: OF_LIBRARY });
+  const watched = watchFirstAnswers(provider, { confidenceScale, stopsOnError: true, advice: OF_LIBRARY });
+  return withWaitNotes(watched, waiting);
 }
 
 /**
@@ -159,8 +161,8 @@ class FirstAnswers {
       return report(this.#name, failed, this.#last, advice);
     }
     if (this.#options.confidenceScale !== undefined) return undefined;
-    if (isShare(this.#highest)) return otherScale(this.#name, `${this.#votes} answers`, this.#highest, advice);
-    if (this.#directed < MIN_DIRECTED || !isShare(this.#highestDirected)) return undefined;
+    if (looksLikeShare(this.#highest)) return otherScale(this.#name, `${this.#votes} answers`, this.#highest, advice);
+    if (this.#directed < MIN_DIRECTED || !looksLikeShare(this.#highestDirected)) return undefined;
     return otherScale(this.#name, `${this.#directed} votes of BUY and SELL`, this.#highestDirected, advice);
   }
 
@@ -175,7 +177,7 @@ class FirstAnswers {
 }
 
 /** Whether the highest confidence of many is rather a share than out of 100. */
-function isShare(highest: number): boolean {
+function looksLikeShare(highest: number): boolean {
   return highest > 0 && highest <= 1;
 }
 

@@ -1,6 +1,6 @@
 import { isThenable, type Provider } from "./provider.ts";
 
-interface WaitNotes {
+export interface WaitNotes {
   readonly onNote: (note: string) => void;
   /** Stops the run. */
   readonly signal?: AbortSignal | undefined;

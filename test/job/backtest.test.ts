@@ -119,6 +119,21 @@ describe("backtest()", () => {
     expect((await notes([alike, sells]))[1]).toStartWith('"alike", "mine" have no version, so a change of their votes');
   });
 
+  test("names the provider that it waits for when it is stopped", async () => {
+    const stop = new AbortController();
+    const hanging: Provider = {
+      name: "hanging",
+      vote: () => {
+        queueMicrotask(() => stop.abort());
+        return new Promise(() => {});
+      },
+    };
+    const told: string[] = [];
+    const job = await options({ providers: [hanging], signal: stop.signal, onNote: (note) => told.push(note) });
+    await expect(backtest(job)).rejects.toThrow("aborted");
+    expect(told).toEqual(['Waiting for "hanging": no vote yet on GOLD as of 2018-02-01T04:00:00.000Z']);
+  });
+
   test("warns on the console where nobody takes its notes", async () => {
     const { onNote: _, ...job } = await options({
       providers: [{ name: "mine", vote: () => ({ action: "HOLD", confidence: 50 }) }],
@@ -240,14 +255,20 @@ describe("backtest()", () => {
     [{ end: "2018-02-30" }, 'found the end "2018-02-30", expected a day such as "2024-01-31"'],
     [{ end: "2018-01-01" }, 'found the end "2018-01-01", expected a day after the start, "2018-02-01"'],
     [{ start: "2019-02-01", end: "2019-03-01" }, 'found no bars of "GOLD" in it'],
-    [{ chunk: "week" } as object, 'found the unknown option "chunk", expected "chunks"'],
+    [
+      { chunk: "week" } as object,
+      'found the unknown option "chunk", expected one of bars, features, providers, memory,',
+    ],
     [{ settings: { backtest: {} } } as object, 'found the unknown option "settings", expected one of bars, features,'],
-    [{ risk: { stop_atr: 2 } as object }, 'found the unknown option "risk.stop_atr", expected "risk.stopAtr"'],
+    [
+      { risk: { stop_atr: 2 } as object },
+      'found the unknown option "risk.stop_atr", expected one of perTradePct, stopAtr,',
+    ],
     [
       { risk: { maxHoldingMs: 2 } as object },
-      'found the unknown option "risk.maxHoldingMs", expected "risk.maxHolding"',
+      'found the unknown option "risk.maxHoldingMs", expected one of perTradePct, stopAtr,',
     ],
-    [{ costs: { feebps: 2 } as object }, 'found the unknown option "costs.feebps", expected "costs.feeBps"'],
+    [{ costs: { feebps: 2 } as object }, 'found the unknown option "costs.feebps", expected one of feeBps, spreadBps,'],
     [
       { assetCosts: { OIL: { fee: 1 } as object } },
       'the unknown option "assetCosts.OIL.fee", expected one of feeBps, spreadBps, slippageBps',

@@ -70,7 +70,7 @@ test("a folder of answers that cannot be written is found before anything is ask
 });
 
 test.each([
-  [{ budget_usd: 1 }, '"budget_usd", expected "budgetUsd"'],
+  [{ budget_usd: 1 }, '"budget_usd", expected one of mode, budgetUsd, refresh,'],
   [{ offline: true }, '"offline", expected one of mode, budgetUsd, refresh,'],
 ] as [object, string][])("openRecording() refuses the unknown option of %j", (option, message) => {
   expect(() => openRecording({ answersDir: join(work, "unknown"), ...option })).toThrow(

@@ -59,7 +59,9 @@ describe("a provider whose first 50 confidences are at most 1", () => {
     const mixed = { name: "mine", vote: (): Answer => mixedVote(confidences[n++ % confidences.length]!) };
     const provider = watchFirstAnswers(mixed, { stopsOnError: true });
     expect(await stoppedAfter(before, provider)).toBeUndefined();
-    expect(await stoppedAfter(1, provider)).toContain(`confidences of at most 0.8 in all of its first ${votes}, expected`);
+    expect(await stoppedAfter(1, provider)).toContain(
+      `confidences of at most 0.8 in all of its first ${votes}, expected`,
+    );
   });
 
   test("is taken if only a few votes of BUY and SELL are so low", async () => {
