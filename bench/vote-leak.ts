@@ -20,6 +20,7 @@ import { createRandom } from "../lib/util/random.ts";
 import { DAY_MS, HOUR_MS } from "../lib/util/time.ts";
 import { HAS_REAL_BARS, REAL_BARS_DIR } from "../test/samples.ts";
 import { type BenchReport, type BenchRow, renderReport } from "./support/measure.ts";
+import { foundByChanges, randomWalk } from "./vote-leak/random-walks.ts";
 import { bands, breakout, crossing, momentum, type Signal, STRATEGIES, votesOf } from "./vote-leak/strategies.ts";
 
 const ASSETS = ["BTCUSD", "ETHUSD", "EURUSD"];
@@ -35,21 +36,23 @@ interface VoteLeakOptions {
   readonly seeds?: number;
   /** How many of the strategies are tried. */
   readonly strategies?: number;
+  /** Random walks for each strategy and number of changes. */
+  readonly walks?: number;
 }
 
 export async function voteLeak(options: VoteLeakOptions = {}): Promise<BenchReport> {
-  const { hours = [1, 2, 4, 24], seeds = 4, strategies = STRATEGIES.length } = options;
-  const worlds = [...(await realWorlds(hours)), ...syntheticWorlds(seeds)];
+  const { hours = [1, 2, 4, 24], seeds = 4, strategies = STRATEGIES.length, walks = 100 } = options;
+  const worlds = [...(await realWorlds(hours)), ...syntheticWorlds(seeds), ...randomWorlds(seeds)];
   const tried = STRATEGIES.slice(0, strategies);
   const honest = worlds.map((world) => falseAlarms(world, tried));
   return {
     title: "Votes that know the future",
     notes: [
       `Votes leak from |z| ${MIN_LEAK_Z} on, if at least ${50 * (1 + MIN_LEAK_SHARE)} % of the moves go one way, and no bar a day of bars later shows two thirds of it.`,
-      `Honest: ${tried.length} strategies of trend, reversion and breakout, one file of votes of all assets each (and one of every 24th bar), and each figure of it: of all assets and of each, where votes change, 1 to 3 bars later, over a day of bars, and of all votes.`,
+      `Honest: ${tried.length} strategies of trend, reversion and breakout, five files of votes of all assets each (of every bar, and of every 4th and 24th, also filled to every bar), and each figure of it: of all assets and of each, where votes change, 1 to 3 bars later, over the usual bars between votes or changes, and of all votes.`,
       "Leaky: votes on the first real year, or on synthetic bars without real ones.",
     ],
-    rows: [...honest, ...leaks(worlds[0]!.series)],
+    rows: [...honest, ...leaks(worlds[0]!.series), ...foundByChanges(walks)],
   };
 }
 
@@ -70,6 +73,13 @@ function syntheticWorlds(seeds: number): World[] {
     series: ASSETS.map((asset) =>
       syntheticBars({ asset, timeframe: "1h", seed: i + 1, end: Date.parse("2020-01-01") }),
     ),
+  }));
+}
+
+function randomWorlds(seeds: number): World[] {
+  return Array.from({ length: seeds }, (_, i) => ({
+    name: `random walks of 1 h, two years, seed ${i + 1}`,
+    series: ASSETS.map((asset) => randomWalk(asset, { length: 2 * 365 * 24, seed: `${asset} ${i + 1}` })),
   }));
 }
 
@@ -99,14 +109,13 @@ function byAsset(series: readonly BarSeries[]): ReadonlyMap<string, BarSeries> {
 }
 
 function falseAlarms({ name, series }: World, strategies: typeof STRATEGIES): BenchRow {
-  let alarms = 0;
+  let [files, alarms] = [0, 0];
   const figures: (VoteLeak & { readonly strategy: string })[] = [];
   for (const { name: strategy, signal } of strategies) {
-    // A vote a day of bars later makes that the usual distance of votes in one of two files.
-    for (const votes of [
-      votesOf(series, ({ bars }) => signal(bars), 0),
-      everyDay(series, ({ bars }) => signal(bars)),
-    ]) {
+    const ofBars = ({ bars }: BarSeries): Signal => signal(bars);
+    const signals = [ofBars, every(4, ofBars), filled(every(4, ofBars)), every(24, ofBars), filled(every(24, ofBars))];
+    for (const votes of signals.map((each) => votesOf(series, each, 0))) {
+      files += 1;
       if (findVoteLeak(votes, byAsset(series)) !== undefined) alarms += 1;
       figures.push(...voteLeakFigures(votes, byAsset(series)).map((figure) => ({ strategy, ...figure })));
     }
@@ -116,15 +125,41 @@ function falseAlarms({ name, series }: World, strategies: typeof STRATEGIES): Be
   const greatest = `greatest |z| ${Math.abs(most!.z).toFixed(1)} (${most!.strategy}, ${(50 * (1 + Math.abs(most!.share))).toFixed(0)} % of the moves)`;
   return {
     what: `honest, ${name}`,
-    ours: `${alarms} alarms in ${2 * strategies.length} files; of ${figures.length.toLocaleString("en")} figures ${above} beyond 3, ${greatest}`,
+    ours: `${alarms} alarms in ${files} files; of ${figures.length.toLocaleString("en")} figures ${above} beyond 3, ${greatest}`,
     goal: "no alarm",
     met: alarms === 0,
   };
 }
 
-/** The votes of a signal at every 24th bar alone. */
-function everyDay(series: readonly BarSeries[], signal: (series: BarSeries) => Signal): FileVotes {
-  return votesOf(series, (each) => signal(each).map((value, i) => (i % 24 === 23 ? value : Number.NaN)), 0);
+type SignalOf = (series: BarSeries) => Signal;
+
+/** A signal at each last bar of so many bars alone. */
+function every(count: number, signal: SignalOf): SignalOf {
+  return (series) =>
+    signal(series).map((value, i) => {
+      const { timestamp } = series.bars[i]!;
+      return Math.floor(timestamp / series.timeframeMs) % count === count - 1 ? value : Number.NaN;
+    });
+}
+
+/** A signal at every bar: the newest so far. */
+function filled(signal: SignalOf): SignalOf {
+  return (series) => {
+    let newest = Number.NaN;
+    return signal(series).map((value) => (newest = Number.isNaN(value) ? newest : value));
+  };
+}
+
+/** A signal where it changes alone. */
+function changes(signal: SignalOf): SignalOf {
+  return (series) => {
+    let newest = Number.NaN;
+    return signal(series).map((value) => {
+      if (Number.isNaN(value) || value === newest) return Number.NaN;
+      newest = value;
+      return value;
+    });
+  };
 }
 
 /** A way in which votes come to know the future. */
@@ -198,11 +233,28 @@ function leakCases(series: readonly BarSeries[]): LeakCase[] {
       what: "a tenth of the time: momentum 6, 1 bar early",
       votes: votesOf(series, ({ bars }) => earlier(momentum(bars, 6, 1), (i) => i % 1000 < 100), 0),
     },
+    ...longerBars(series),
     ...[1, 5].map((days) => ({
       what: `momentum of ${days} ${days === 1 ? "day" : "days"}, labelled with the day that it ends with`,
       votes: labelledByDay(series, days),
     })),
   ];
+}
+
+/** Averages of bars of four hours, labelled with the starts of these. */
+function longerBars(series: readonly BarSeries[]): LeakCase[] {
+  return [
+    [5, 20],
+    [10, 40],
+    [20, 80],
+  ].flatMap(([fast, slow]) => {
+    const signal = every(4, ({ bars }) => crossing(bars, 4 * fast!, 4 * slow!));
+    const forms = { "a row each": signal, "filled to every hour": filled(signal), "rows at changes": changes(signal) };
+    return Object.entries(forms).map(([form, each]) => ({
+      what: `averages ${fast}/${slow} of 4 h, labelled with the start of their bar, ${form}`,
+      votes: votesOf(series, each, 4),
+    }));
+  });
 }
 
 /** A signal that is a bar early at some bars. */

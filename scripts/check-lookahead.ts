@@ -37,9 +37,9 @@ await runScript(async ({ argv, signal, guard }) => {
   const request = await runRequest(flags, { guard, enabled: flags["no-memory"] ? false : undefined });
   const progress = shareProgress();
   const opening = { ...request, mode: "dry-run" as const, signal, onNote: note };
-  const { job, providersWith, voteLeaks } = await openInMemoryJob(opening);
+  const { job, providersWith, voteLeaks, votes } = await openInMemoryJob(opening);
   const onStep = (done: number, of: number): void => progress.update("Runs", done, of);
-  const checked = { ...job, providersWith, voteLeaks, ownPrograms: ownPrograms(request.config.providers) };
+  const checked = { ...job, providersWith, voteLeaks, votes, ownPrograms: ownPrograms(request.config.providers) };
   const report = await checkLookahead(checked, { dates: flags.at, onStep }).finally(progress.clear);
   if (flags.json) await writeJson(report);
   else await writeOut(renderLookahead(report, { providers: request.config.providers, full: flags.full }));

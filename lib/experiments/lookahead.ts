@@ -8,6 +8,7 @@ import { DecisionLeaks } from "../job/decision-leaks.ts";
 import type { ProviderLeak } from "../job/notes.ts";
 import { MemoryView } from "../memory/view.ts";
 import type { Provider } from "../providers/provider.ts";
+import { countVoteChanges, MIN_TELLING_CHANGES } from "../providers/vote-leak.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
 import type { Market, Outcome } from "../types.ts";
 import { isoDate } from "../util/time.ts";
@@ -35,6 +36,8 @@ interface LookaheadJob extends InMemoryJob {
   readonly voteLeaks: readonly ProviderLeak[];
   /** Providers whose votes are compared with the bars after their decisions. @default none */
   readonly ownPrograms?: readonly string[];
+  /** Of providers of the type `file`, by their names. */
+  readonly votes: ReadonlyMap<string, FileVotes>;
   /** Loads the providers again, with other votes in place of those in files. */
   readonly providersWith: (
     changeVotes: (votes: FileVotes) => FileVotes,
@@ -84,6 +87,8 @@ export interface LookaheadReport {
   readonly first_difference: Leak | null;
   /** Files of votes, modules and programs that know later bars, and how that shows. */
   readonly vote_leaks: readonly ProviderLeak[];
+  /** Other files of votes, which change too rarely to tell. */
+  readonly rare_votes: readonly { readonly provider: string; readonly changes: number }[];
   /** Trades that were entered before their decision was made. */
   readonly entered_early: number;
   readonly checks: readonly LookaheadCheck[];
@@ -148,10 +153,18 @@ export async function checkLookahead(
     repeatable: differences.length === 0,
     first_difference: differences[0] ?? null,
     vote_leaks: [...job.voteLeaks, ...ofDecisions.find(job)],
+    rare_votes: rareVotes(job),
     entered_early: first.outcomes.filter(isEnteredEarly).length,
     checks,
     leaks: checks.reduce((sum, check) => sum + check.leaks, 0),
   };
+}
+
+function rareVotes({ votes, voteLeaks, series }: LookaheadJob): LookaheadReport["rare_votes"] {
+  return [...votes]
+    .filter(([name]) => !voteLeaks.some(({ provider }) => provider === name))
+    .map(([provider, ofFile]) => ({ provider, changes: countVoteChanges(ofFile, series) }))
+    .filter(({ changes }) => changes < MIN_TELLING_CHANGES);
 }
 
 /** The run that perturbed ones are compared with. */

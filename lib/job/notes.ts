@@ -2,7 +2,7 @@
 import type { Progress } from "../backtest/job.ts";
 import type { Config, ProviderConfig } from "../config/config.ts";
 import { plainSymbol } from "../market/formats/symbols.ts";
-import type { VoteLeak } from "../providers/vote-leak.ts";
+import { MIN_TELLING_CHANGES, type VoteLeak } from "../providers/vote-leak.ts";
 import type { FileVote, FileVotes } from "../providers/votes-file.ts";
 import { UnusableProvider } from "../providers/first-answers.ts";
 import { knowledgeCutoff } from "../providers/recorded/knowledge-cutoffs.ts";
@@ -46,7 +46,7 @@ export interface ProviderLeak extends VoteLeak {
  */
 export function leakNote(leak: ProviderLeak, providers: readonly ProviderConfig[]): string {
   const { provider, asset, kind, lag, share, z, later_z: later } = leak;
-  const where = { change: "where they change", window: "from one vote to the next", level: "all in all" }[kind];
+  const where = { change: "where they change", window: "in the bars after they change", level: "all in all" }[kind];
   const bar = lag === 0 ? "that begin when they count" : `that begin ${lag} ${lag === 1 ? "bar" : "bars"} later`;
   const percent = (50 * (1 + Math.abs(share))).toFixed(0);
   return (
@@ -67,6 +67,15 @@ function leakAdvice(config: ProviderConfig | undefined): string {
       ? ["If they state no zone and are not in UTC, set timezone: to theirs, such as America/New_York"]
       : []),
   ].join(". ");
+}
+
+/** Says that a file has too few changes to tell from them whether its votes know later bars. */
+export function rareVotesNote({ provider, changes }: { readonly provider: string; readonly changes: number }): string {
+  const times = `${changes === 1 ? "once" : `${changes} times`}, fewer than ${MIN_TELLING_CHANGES}`;
+  return (
+    `The votes of "${provider}" change too rarely (${times}) to tell whether they know the future: ` +
+    "make sure that each counts from when it was known (docs/PROVIDERS.md)"
+  );
 }
 
 /** With fewer trades for each position of a file, stops and targets did not change much. */

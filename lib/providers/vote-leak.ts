@@ -7,11 +7,14 @@
  */
 import type { Bar, BarSeries } from "../types.ts";
 import { commonSpacing } from "../market/spacing.ts";
-import type { FileVote, FileVotes } from "./votes-file.ts";
+import { changesOf, type FileVote, type FileVotes, longerBarsOf } from "./votes-file.ts";
 
 /** Votes leak from this z score and this share of the moves on. Honest votes stay far below (docs/RESULTS.md). */
 export const MIN_LEAK_Z = 4.5;
 export const MIN_LEAK_SHARE = 0.08;
+
+/** Of votes that change less often, a leak may stay below the z score of one (docs/RESULTS.md). */
+export const MIN_TELLING_CHANGES = 500;
 
 /** A leak is this many times as strong as what the same votes show of bars that begin a day of bars later. */
 const MIN_RATIO = 1.5;
@@ -23,6 +26,9 @@ const LAGS: readonly number[] = [0, 1, 2, 3];
 /** The newest bars of an asset that count: enough for any leak that matters, and read in a moment. */
 const MAX_BARS = 100_000;
 
+/** Votes come from longer bars if this share of their changes is multiples of these apart. The week of a market may open at another hour. */
+const MIN_CHANGE_SHARE = 0.7;
+
 /** Moves are in deviations of the moves before, at most this many: one crash must not decide. */
 const MAX_MOVE = 3;
 /** Bars over which the deviation is averaged. */
@@ -30,7 +36,7 @@ const DEVIATION_BARS = 50;
 
 /** The votes of a file against the bars that begin under them. */
 export interface VoteLeak {
-  /** `change`: where votes change; `window`: over as many bars as usually lie between two votes; `level`: all votes. */
+  /** `change`: where votes change; `window`: over as many bars as usually lie between two votes, or two changes; `level`: all votes. */
   readonly kind: "change" | "window" | "level";
   /** Bars between a vote and the bar that it is compared with; 0 for the first that starts when it counts. */
   readonly lag: number;
@@ -77,6 +83,13 @@ function isLeak({ kind, z, share, later_z: later }: VoteLeak): boolean {
   return Math.abs(z) >= MIN_LEAK_Z && Math.abs(share) >= MIN_LEAK_SHARE && Math.abs(z) >= MIN_RATIO * later;
 }
 
+/** How often votes of all assets change, as the bars have it. */
+export function countVoteChanges(votes: FileVotes, series: ReadonlyMap<string, BarSeries>): number {
+  return columnsOf(votes, series).reduce((sum, { votes: ofAsset }) => {
+    return sum + ofAsset.filter((vote, i) => Math.abs(vote - (ofAsset[i - 1] ?? Number.NaN)) > 0).length;
+  }, 0);
+}
+
 /** All figures that `findVoteLeak()` looks at: of all assets together, and of each. */
 export function voteLeakFigures(votes: FileVotes, series: ReadonlyMap<string, BarSeries>): readonly VoteLeak[] {
   const columns = columnsOf(votes, series);
@@ -85,8 +98,9 @@ export function voteLeakFigures(votes: FileVotes, series: ReadonlyMap<string, Ba
   const claims: { kind: VoteLeak["kind"]; lag: number; claimAt: (lag: number) => Claim }[] = LAGS.map((lag) => {
     return { kind: "change", lag, claimAt: (bars) => changeWithin(1, bars) };
   });
-  const spacing = barsBetween(votes, series);
-  if (spacing > 1) claims.push({ kind: "window", lag: 0, claimAt: (bars) => changeWithin(spacing, bars) });
+  for (const spacing of spacingsOf(votes, series)) {
+    claims.push({ kind: "window", lag: 0, claimAt: (bars) => changeWithin(spacing, bars) });
+  }
   claims.push({ kind: "level", lag: 0, claimAt: (bars) => (ofBars, i) => ofBars[i - bars] ?? Number.NaN });
   return groups.flatMap((group) =>
     claims.map(({ kind, lag, claimAt }) => {
@@ -172,10 +186,15 @@ function votesAtStarts(bars: readonly Bar[], votes: readonly FileVote[]): Float6
   });
 }
 
-/** The most common distance of two votes on an asset, in bars. */
-function barsBetween(votes: FileVotes, series: ReadonlyMap<string, BarSeries>): number {
-  const places = [...series].map(([asset, { timeframeMs }]) =>
-    (votes.get(asset) ?? []).map(({ timestamp }) => Math.round(timestamp / timeframeMs)),
+/** The most common distance of two votes on an asset, and of the changes of each asset's vote, in bars: those above 1. */
+function spacingsOf(votes: FileVotes, series: ReadonlyMap<string, BarSeries>): ReadonlySet<number> {
+  const used = [...series].map(([asset, { timeframeMs }]) => ({ timeframeMs, ofAsset: votes.get(asset) ?? [] }));
+  const places = used.map(({ timeframeMs, ofAsset }) =>
+    ofAsset.map(({ timestamp }) => Math.round(timestamp / timeframeMs)),
   );
-  return commonSpacing(places)?.spacing ?? 1;
+  const ofChanges = used.map(({ timeframeMs, ofAsset }) => {
+    const longer = longerBarsOf(changesOf(ofAsset), timeframeMs).find(({ share }) => share >= MIN_CHANGE_SHARE);
+    return longer === undefined ? 1 : longer.barMs / timeframeMs;
+  });
+  return new Set([commonSpacing(places)?.spacing ?? 1, ...ofChanges].filter((spacing) => spacing > 1));
 }

@@ -84,27 +84,48 @@ function usualSpacing(votes: readonly FileVote[]): number | undefined {
   return common !== undefined && common.share >= MIN_REGULAR_SHARE ? common.spacing : undefined;
 }
 
+/** Bars longer than the run's, at whose ends or starts a vote may change. */
+interface LongerBar {
+  readonly barMs: number;
+  /** The most common time of a change after a multiple of `barMs`, and the share of the changes that are then. */
+  readonly offsetMs: number;
+  readonly share: number;
+}
+
+/** The votes on an asset that differ from the one before. */
+export function changesOf(votes: readonly FileVote[]): readonly FileVote[] {
+  return votes.filter(({ answer: { action, confidence } }, i) => {
+    const before = votes[i - 1]?.answer;
+    return before !== undefined && (before.action !== action || before.confidence !== confidence);
+  });
+}
+
+/** The bars that changes may come from, longest first. */
+export function longerBarsOf(changes: readonly FileVote[], timeframeMs: number): readonly LongerBar[] {
+  if (changes.length === 0) return [];
+  return LONGER_BARS_MS.flatMap((barMs) => {
+    if (barMs <= timeframeMs || barMs % timeframeMs !== 0) return [];
+    const counts = new Map<number, number>();
+    for (const { timestamp } of changes) counts.set(timestamp % barMs, (counts.get(timestamp % barMs) ?? 0) + 1);
+    const [first] = [...counts].toSorted(([, a], [, b]) => b - a);
+    const [offsetMs, count] = first!;
+    return [{ barMs, offsetMs, share: count / changes.length }];
+  });
+}
+
 /**
- * The length of longer bars, in ms, whose votes fill the rows of the run's bars: nearly all changes are whole such bars apart.
+ * The length of longer bars, in ms, whose votes fill the rows of the run's bars.
  *
  * Changes in the last of the run's bars within a longer one are innocent. They are known when the longer bar ends, like those of decisions every
  * four hours. Bars of a day begin at any midnight of the world, so all other hours are suspect. Shorter bars begin at multiples of their length.
  */
 function filledFrom(votes: readonly FileVote[], timeframeMs: number): number | undefined {
-  const changes = votes.filter(({ answer: { action, confidence } }, i) => {
-    const before = votes[i - 1]?.answer;
-    return before !== undefined && (before.action !== action || before.confidence !== confidence);
-  });
+  const changes = changesOf(votes);
   if (changes.length < MIN_CHANGES) return undefined;
-  return LONGER_BARS_MS.find((barMs) => {
-    if (barMs <= timeframeMs || barMs % timeframeMs !== 0) return false;
-    const counts = new Map<number, number>();
-    for (const { timestamp } of changes) counts.set(timestamp % barMs, (counts.get(timestamp % barMs) ?? 0) + 1);
-    const [first] = [...counts].toSorted(([, a], [, b]) => b - a);
-    const [offsetMs, count] = first!;
-    if (count < MIN_SAME_HOUR_SHARE * changes.length) return false;
-    return barMs === DAY_MS ? offsetMs !== barMs - timeframeMs : offsetMs === 0;
-  });
+  return longerBarsOf(changes, timeframeMs).find(
+    ({ barMs, offsetMs, share }) =>
+      share >= MIN_SAME_HOUR_SHARE && (barMs === DAY_MS ? offsetMs !== barMs - timeframeMs : offsetMs === 0),
+  )?.barMs;
 }
 
 /**

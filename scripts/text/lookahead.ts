@@ -1,7 +1,7 @@
 /** What check-lookahead prints. */
 import { isClean, type LookaheadCheck, type LookaheadReport } from "../../lib/experiments/lookahead.ts";
 import type { ProviderConfig } from "../../lib/config/config.ts";
-import { leakNote } from "../../lib/job/notes.ts";
+import { leakNote, rareVotesNote } from "../../lib/job/notes.ts";
 import type { Leak } from "../../lib/experiments/trace-diff.ts";
 import { paint } from "../cli/terminal.ts";
 import { count, countOf, minute } from "./numbers.ts";
@@ -53,6 +53,7 @@ export function renderLookahead(
     ),
     ...(early === 0 ? [] : [`${countOf(early, "trade")} entered before the decision was made`]),
     ...report.vote_leaks.map((leak) => leakNote(leak, providers)),
+    ...report.rare_votes.map(rareVotesNote),
     ...(isClean(report) ? [...conclusion(checks), ...unchanged(providers)] : []),
     "",
   ].join("\n");

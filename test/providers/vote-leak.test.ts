@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { findVoteLeak, type VoteLeak, voteLeakFigures } from "../../lib/providers/vote-leak.ts";
+import { countVoteChanges, findVoteLeak, type VoteLeak, voteLeakFigures } from "../../lib/providers/vote-leak.ts";
 import { syntheticBars } from "../../lib/market/synthetic.ts";
 import type { FileVotes } from "../../lib/providers/votes-file.ts";
 import type { Bar, BarSeries } from "../../lib/types.ts";
@@ -128,6 +128,29 @@ describe("on a market with an edge", () => {
     expect(findVoteLeak(votes, synthetic)).toMatchObject({ kind: "change", lag: 0, asset: null });
   });
 
+  test.each(["rows of 4 h", "rows at changes", "rows filled to each hour"])(
+    "votes of bars of 4 h that are labelled with their start are found in %s, and known at their end they are no leak",
+    (form) => {
+      const series = new Map([["AAA", synthetic.get("AAA")!]]);
+      const { bars } = series.get("AAA")!;
+      // Each end of a bar of 4 h against the end of the 12 before.
+      const ofBars = (end: number): number => Math.sign(bars[end]!.close - bars[end - 48]!.close);
+      const labelled = (late: number): FileVotes => {
+        const at = (i: number): number | null => {
+          const start = i - late;
+          return start < 48 || start + 3 - (start % 4) >= bars.length ? null : ofBars(start + 3 - (start % 4));
+        };
+        return votesAt(bars, (i) => {
+          if (form === "rows filled to each hour") return at(i);
+          return i % 4 !== 0 || (form === "rows at changes" && at(i) === at(i - 1)) ? null : at(i);
+        });
+      };
+      expect(findVoteLeak(labelled(0), series)!.z).toBeGreaterThan(15);
+      expect(findVoteLeak(labelled(4), series)).toBeUndefined();
+      expect(countVoteChanges(labelled(0), series)).toBe(countVoteChanges(labelled(4), series));
+    },
+  );
+
   test("votes of a day that are labelled with its beginning are found over a day of bars", () => {
     const daily = new Map(
       [...synthetic].map(([asset, { bars }]) => {
@@ -158,5 +181,6 @@ test("votes on assets without bars, a single vote, and votes that never change s
   expect(voteLeakFigures(others, synthetic)).toEqual([]);
   const one = new Map([["AAA", others.get("ZZZ")!]]);
   expect(findVoteLeak(one, synthetic)).toBeUndefined();
+  expect(countVoteChanges(one, synthetic)).toBe(0);
   expect(voteLeakFigures(one, synthetic).every(({ z }) => Number.isFinite(z))).toBeTrue();
 });

@@ -66,7 +66,7 @@ test.each(
       ["recall-quality", () => recallQuality({ seeds: 1, moreSeeds: 0, memory: 60, queries: 30, model: false })],
       ["llm", () => llm({ rounds: 1, days: 1, cachedDays: 1, delayMs: 1 })],
       ["open-vectors", () => openVectors({ rounds: 1, sizes: [5, 70] })],
-      ["vote-leak", () => voteLeak({ hours: [24], seeds: 1, strategies: 2 })],
+      ["vote-leak", () => voteLeak({ hours: [24], seeds: 1, strategies: 2, walks: 1 })],
       ["edge", () => edge({ rounds: 1 })],
       ["search", () => search({ rounds: 1, sizes: [50, 300], flushMb: 1 })],
     ],

@@ -25,10 +25,15 @@ const LEAK: LookaheadCheck["first_leak"] = {
   fields: ["action"],
 };
 
-function linesOf(checks: readonly LookaheadCheck[], full: boolean): string[] {
+function linesOf(
+  checks: readonly LookaheadCheck[],
+  full: boolean,
+  rareVotes: LookaheadReport["rare_votes"] = [],
+): string[] {
   const report = { period: "2021-01-01/2021-03-01", assets: ["BTCUSD"], data: "bars", memory_enabled: true, checks };
   const rest = { decisions: 876, outcomes: 54, carried_in: 0, repeatable: true, first_difference: null };
-  const found = { entered_early: 0, vote_leaks: [], leaks: checks.reduce((sum, { leaks }) => sum + leaks, 0) };
+  const ofVotes = { vote_leaks: [], rare_votes: rareVotes };
+  const found = { entered_early: 0, ...ofVotes, leaks: checks.reduce((sum, { leaks }) => sum + leaks, 0) };
   return renderLookahead({ ...report, ...rest, ...found } as LookaheadReport, { providers: [], full }).split("\n");
 }
 
@@ -46,13 +51,22 @@ test("checks that found nothing are a sentence, and a table in full", () => {
 
 test("a clean result says that nobody changed what modules, programs and models know from elsewhere", () => {
   const report = { period: "2021-01-01/2021-03-01", assets: ["BTCUSD"], checks: [SOUND], repeatable: true };
-  const found = { entered_early: 0, vote_leaks: [], leaks: 0 };
+  const found = { entered_early: 0, vote_leaks: [], rare_votes: [], leaks: 0 };
   const providers: ProviderConfig[] = [
     { name: "trend", type: "trend" },
     { name: "mine", type: "module", path: "mine.ts" },
   ];
   const text = renderLookahead({ ...report, ...found } as unknown as LookaheadReport, { providers, full: false });
   expect(text).toEndWith('differs\nNot changed: what "mine" may read or know from elsewhere\n');
+});
+
+test("a file of votes that change too rarely is named before the conclusion, which does not speak for it", () => {
+  const lines = linesOf([SOUND], false, [{ provider: "weekly", changes: 151 }]);
+  expect(lines.at(-3)).toBe(
+    'The votes of "weekly" change too rarely (151 times, fewer than 500) to tell whether they know the future: ' +
+      "make sure that each counts from when it was known (docs/PROVIDERS.md)",
+  );
+  expect(lines.at(-2)).toStartWith("No look-ahead in 1 check");
 });
 
 test("a check that found a leak has its line always", () => {
