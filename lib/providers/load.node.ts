@@ -14,6 +14,7 @@ import { unlessAborted } from "../util/async.ts";
 import { isRecord } from "../util/json.ts";
 import { msOfTimeframe } from "../util/time.ts";
 import { sha256OfBytes } from "../util/sha256.ts";
+import { plainSymbol } from "../market/formats/symbols.ts";
 import type { Answer, BarSeries } from "../types.ts";
 import { PROVIDER_BARS } from "../settings.ts";
 import { watchFirstAnswers } from "./first-answers.ts";
@@ -190,11 +191,10 @@ async function loadVotes(
   const uncovered = [...series.keys()].filter((asset) => !written.has(asset));
   if (uncovered.length > 0) {
     const covered = [...written.keys()].slice(0, MAX_NAMES).join(", ") + (written.size > MAX_NAMES ? ", ..." : "");
-    const plain = (asset: string): string => asset.toLowerCase().replaceAll(/[/_-]/g, "");
     const otherForms = uncovered.flatMap((asset) => {
       // TradingView writes BITSTAMP:BTCUSD.
       const other = [...written.keys()].find((each) =>
-        [each, each.replace(/^\w+:/, "")].some((form) => plain(form) === plain(asset)),
+        [each, each.replace(/^\w+:/, "")].some((form) => plainSymbol(form) === plainSymbol(asset)),
       );
       return other === undefined ? [] : [`; it has to say "${asset}" in place of "${other}"`];
     });
