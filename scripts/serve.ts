@@ -10,6 +10,9 @@ import { shareProgress } from "./cli/progress.ts";
 
 const DEFAULT_ADDRESS = "127.0.0.1:8787";
 
+/** Too many for a page or a program that tries tokens: nothing else keeps it out. */
+const MIN_TOKEN_CHARACTERS = 16;
+
 const COMMAND = {
   summary:
     "Lets other programs use memory: they ask what their providers' votes are worth, and report their trades. " +
@@ -84,6 +87,11 @@ async function serveHttp(
   if (given !== undefined && !/^[!-~]+$/.test(given)) {
     throw usageError(
       "CARRYOVER_TOKEN has characters that a header cannot have: use letters, digits and signs, without blanks",
+    );
+  }
+  if (given !== undefined && given.length < MIN_TOKEN_CHARACTERS) {
+    throw usageError(
+      `CARRYOVER_TOKEN has ${given.length} characters, expected ${MIN_TOKEN_CHARACTERS} or more, such as of: openssl rand -hex 32`,
     );
   }
   const token = given ?? newToken();

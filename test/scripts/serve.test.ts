@@ -44,10 +44,13 @@ describe("serve", () => {
     });
   });
 
-  test("refuses a token that no header can carry", async () => {
+  test.each([
+    ["that no header can carry", "a secret", "CARRYOVER_TOKEN has characters that a header cannot"],
+    ["that can be guessed", "secret", "CARRYOVER_TOKEN has 6 characters, expected 16 or more"],
+  ])("refuses a token %s", async (_what, token, message) => {
     const args = ["--http", "127.0.0.1:0", "--memory-dir", join(folder, "token")];
-    const { code, stderr } = await runScript("serve.ts", args, { env: { CARRYOVER_TOKEN: "a secret" } });
-    expect([code, stderr]).toEqual([2, expect.stringContaining("CARRYOVER_TOKEN has characters that a header cannot")]);
+    const { code, stderr } = await runScript("serve.ts", args, { env: { CARRYOVER_TOKEN: token } });
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
   });
 
   test.each([

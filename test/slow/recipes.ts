@@ -215,7 +215,7 @@ test.skipIf(!TOOLS)("a live bot of curl: memory off and on, and what it says to 
   const memoryDir = join(work, "bot");
   const server = Bun.spawn([process.execPath, "scripts/serve.ts", "--http", "127.0.0.1:0", "--memory-dir", memoryDir], {
     cwd: PROJECT_DIR,
-    env: { ...process.env, CARRYOVER_TOKEN: "secret" },
+    env: { ...process.env, CARRYOVER_TOKEN: "a-token-of-tests" },
     stdout: "pipe",
   });
   try {
@@ -229,7 +229,7 @@ test.skipIf(!TOOLS)("a live bot of curl: memory off and on, and what it says to 
     const refused = await bot("guess", "true");
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain("Unauthorized");
-    const [off, on] = [await bot("secret", "false"), await bot("secret", "true")];
+    const [off, on] = [await bot("a-token-of-tests", "false"), await bot("a-token-of-tests", "true")];
     expect([off.code, on.code]).toEqual([0, 0]);
     const weightsOf = ({ stdout }: Result): Record<string, number> => JSON.parse(stdout.trimEnd().split("\n").at(-1)!);
     expect(weightsOf(off)).toEqual({ trend: 0.5, news: 0.5 });

@@ -103,7 +103,7 @@ for (const engine of ENGINES) {
     async () => {
       const args = ["--http", "127.0.0.1:0", "--memory-dir", join(base, `http-${engine.name}`)];
       const child = Bun.spawn([...engine.command, join(PROJECT_DIR, "scripts/serve.ts"), ...args], {
-        env: { ...process.env, CARRYOVER_TOKEN: "secret" },
+        env: { ...process.env, CARRYOVER_TOKEN: "a-token-of-tests" },
         stdin: "ignore",
         stdout: "pipe",
         stderr: "inherit",
@@ -113,9 +113,11 @@ for (const engine of ENGINES) {
       const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "memory_stats" });
       const ask = async (token: string): Promise<Response> =>
         fetch(`${url}rpc`, { method: "POST", headers: { authorization: `Bearer ${token}` }, body });
-      expect(((await (await ask("secret")).json()) as { result: object }).result).toMatchObject({ outcomes: 0 });
+      expect(((await (await ask("a-token-of-tests")).json()) as { result: object }).result).toMatchObject({
+        outcomes: 0,
+      });
       expect((await ask("another")).status).toBe(401);
-      const head = `POST /rpc HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer secret\r\nContent-Length: ${body.length}\r\n\r\n`;
+      const head = `POST /rpc HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer a-token-of-tests\r\nContent-Length: ${body.length}\r\n\r\n`;
       // Nothing, half a header, one that comes byte by byte, and half a header after an answer.
       const starts = ["", "GET /health HTTP/1.1\r\nHo", "", `${head}${body}GET /hea`];
       const closed = starts.map((start, i) => {
