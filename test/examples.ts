@@ -32,7 +32,8 @@ export function testExample(clone: ReturnType<typeof cloneProject>, example: Exa
       expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
       expect(stdout).not.toContain("NaN");
       const printed = printedBy(example);
-      if (printed !== undefined) expect(stdout).toBe(printed);
+      // A page has no blank lines at the end of an output.
+      if (printed !== undefined) expect(`${stdout.trimEnd()}\n`).toBe(printed);
     },
   );
 }

@@ -33,7 +33,7 @@ describe("init", () => {
       await runScript("init.ts", [dir]);
       expect(await typeCheck(dir)).toBe("");
       const path = join(dir, "contrarian.ts");
-      writeFileSync(path, readFileSync(path, "utf8").replace("situation.rsi < 25", "situation.rsj < 25"));
+      writeFileSync(path, readFileSync(path, "utf8").replace("situation.rsi < low", "situation.rsj < low"));
       expect(await typeCheck(dir)).toContain("error TS2339: Property 'rsj' does not exist on type 'Situation'");
     }
   });
