@@ -18,7 +18,7 @@ import { timeframeName } from "../util/time.ts";
 import { MAX_UNPACKED_BYTES } from "./bar.ts";
 import { type BarsOf, isBarsFileOf } from "./bars-file-name.ts";
 import { parseBarsCsv } from "./csv.ts";
-import { COMPARED } from "./join-bars.ts";
+import { COMPARED, hasGrown } from "./join-bars.ts";
 import { SeriesBuilder } from "./series-builder.ts";
 import { renameSync } from "../storage/rename.node.ts";
 
@@ -62,14 +62,14 @@ export function readWhole(path: string): Uint8Array<ArrayBuffer> {
  * Adds bars to a file, which is written whole or not at all, and never with bars that a run would refuse.
  *
  * @param options `from` names where they come from; `isNew`: replace what the file has; `dryRun`: write nothing.
- * @returns All bars of the file, and how many it had.
+ * @returns All bars of the file, how many it had, and whether its last one had not ended and was replaced.
  * @throws {CarryoverError} `BAD_DATA` if a bar differs from the file's; `IO`.
  */
 export function extendBarsFile(
   file: string,
   bars: readonly Bar[],
   options: BarsOf & { from: string; isNew?: boolean; dryRun?: boolean },
-): { readonly bars: readonly Bar[]; readonly known: number } {
+): { readonly bars: readonly Bar[]; readonly known: number; readonly isLastReplaced: boolean } {
   const known = options.isNew === true ? [] : readBarsFile(file, options);
   const all = merge(known, bars, { file, from: options.from });
   const timeframe = timeframeName(options.timeframeMs);
@@ -77,24 +77,27 @@ export function extendBarsFile(
   const series = new SeriesBuilder({ asset: options.asset, timeframe, file: options.from, placeOf });
   all.forEach((bar, i) => series.add(bar, i));
   if (options.dryRun !== true) writeBars(file, all);
-  return { bars: all, known: known.length };
+  const last = known.at(-1);
+  const isLastReplaced = last !== undefined && !all.includes(last);
+  return { bars: all, known: known.length, isLastReplaced };
 }
 
-/** Both lists as one; where both have a bar, it must be the same. */
+/** Both lists as one; where both have a bar, it must be the same, unless it is the last of one and has grown in the other. */
 function merge(known: readonly Bar[], more: readonly Bar[], names: { file: string; from: string }): readonly Bar[] {
   if (known.length === 0) return more;
   const byTime = new Map(known.map((bar) => [bar.timestamp, bar]));
   for (const bar of more) {
     const there = byTime.get(bar.timestamp);
     const column = COMPARED.find((name) => there !== undefined && there[name] !== bar[name]);
-    if (column !== undefined) {
+    if (there === undefined || (column !== undefined && there === known.at(-1) && hasGrown(there, bar)))
+      byTime.set(bar.timestamp, bar);
+    else if (column !== undefined && !(bar === more.at(-1) && hasGrown(bar, there))) {
       const time = new Date(bar.timestamp).toISOString();
       throw fail("BAD_DATA", `Cannot extend "${names.file}" by "${names.from}"`, {
-        found: `${column} ${there![column]} in the former and ${bar[column]} in the latter at ${time}`,
+        found: `${column} ${there[column]} in the former and ${bar[column]} in the latter at ${time}`,
         expected: `the same bar in both. If the latter is right: ${moveAway(names.file)}, and repeat this with all of its bars`,
       });
     }
-    byTime.set(bar.timestamp, bar);
   }
   return [...byTime.values()].toSorted((a, b) => a.timestamp - b.timestamp);
 }

@@ -69,7 +69,7 @@ interface Reading extends ImportOptions {
 export async function importBars(files: readonly SourceFile[], options: ImportOptions): Promise<ImportedBars> {
   // A typing error must not wait for a file that needs the zone.
   if (options.timezone !== undefined) openZone(options.timezone);
-  const repaired = { sorted: 0, duplicates: 0, nulls: 0, widened: 0 };
+  const repaired = { sorted: 0, duplicates: 0, nulls: 0, widened: 0, replaced: 0 };
   const tables: { readonly file: string; readonly bars: ForeignBars }[] = [];
   for (const [i, file] of files.entries()) {
     options.onSteps?.("Read files:", i, files.length);

@@ -13,6 +13,8 @@ export interface Repairs {
   nulls: number;
   /** Bars whose high or low was off by rounding. */
   widened: number;
+  /** Last bars of a file that had not ended, which another file has whole. */
+  replaced: number;
 }
 
 /** A bar and where it comes from. */
@@ -34,27 +36,35 @@ export interface Mending {
 export const COMPARED = ["open", "high", "low", "close", "volume"] as const;
 
 /**
- * Joins the bars of several files. Parts may meet, leave gaps, or overlap with equal bars.
+ * Joins the bars of several files. Parts may meet, leave gaps, or overlap with equal bars. The last bar of one may have grown in another.
  *
  * @throws {CarryoverError} `BAD_DATA` where the same bar has two values, or a part needs mending and `repair` is off.
  */
 export function joinBars(parts: readonly (readonly PlacedBar[])[], mending: Mending): readonly PlacedBar[] {
   const ordered = parts.map((part) => inOrder(part, mending)).filter((part) => part.length > 0);
   ordered.sort((a, b) => a[0]!.bar.timestamp - b[0]!.bar.timestamp);
+  const lasts = new Set(ordered.map((part) => part.at(-1)!));
   let joined: PlacedBar[] = [];
   for (const part of ordered) {
     const lastMs = joined.at(-1)?.bar.timestamp ?? Number.NEGATIVE_INFINITY;
-    joined = part[0]!.bar.timestamp > lastMs ? joined.concat(part) : merged(joined, part);
+    joined = part[0]!.bar.timestamp > lastMs ? joined.concat(part) : merged(joined, part, { lasts, mending });
   }
   return joined;
 }
 
-function merged(known: readonly PlacedBar[], part: readonly PlacedBar[]): PlacedBar[] {
+function merged(
+  known: readonly PlacedBar[],
+  part: readonly PlacedBar[],
+  { lasts, mending }: { lasts: ReadonlySet<PlacedBar>; mending: Mending },
+): PlacedBar[] {
   const byTime = new Map(known.map((each) => [each.bar.timestamp, each]));
   for (const each of part) {
     const there = byTime.get(each.bar.timestamp);
-    if (there === undefined) byTime.set(each.bar.timestamp, each);
-    else if (!areEqual(there.bar, each.bar)) throw conflict(there, each);
+    if (there !== undefined && areEqual(there.bar, each.bar)) continue;
+    const isNewer = there === undefined || (lasts.has(there) && hasGrown(there.bar, each.bar));
+    if (isNewer) byTime.set(each.bar.timestamp, each);
+    else if (!lasts.has(each) || !hasGrown(each.bar, there.bar)) throw conflict(there, each);
+    if (there !== undefined) mending.repaired.replaced += 1;
   }
   return [...byTime.values()].toSorted((a, b) => a.bar.timestamp - b.bar.timestamp);
 }
@@ -90,6 +100,12 @@ function inOrder(part: readonly PlacedBar[], { repair, repaired }: Mending): rea
 /** Where a bar is in its file, such as `line 17`. */
 export function placeOf({ source, index }: Pick<PlacedBar, "source" | "index">): string {
   return source.placeOf(index);
+}
+
+/** Whether a bar had not ended when it was written, by what it has become: its range and its volume only grow. */
+export function hasGrown(before: Bar, after: Bar): boolean {
+  const { open, high, low, volume } = before;
+  return open === after.open && high <= after.high && low >= after.low && (volume < after.volume || after.volume === 0);
 }
 
 function areEqual(a: Bar, b: Bar): boolean {

@@ -63,11 +63,12 @@ function weekLines(opens: WeekOpens | undefined): readonly string[] {
     : [`${shifted} of ${weeks} open an hour before or after ${open} in New York: is --timezone right?`];
 }
 
-function repairsOf({ repaired: { sorted, duplicates, nulls, widened } }: ImportResult): string {
+function repairsOf({ repaired: { sorted, duplicates, nulls, widened, replaced } }: ImportResult): string {
   return [
     ...(sorted > 0 ? [`${countOf(sorted, "row")} sorted`] : []),
     ...(duplicates > 0 ? [`${countOf(duplicates, "equal row")} dropped`] : []),
     ...(nulls > 0 ? [`${countOf(nulls, "empty row")} dropped`] : []),
     ...(widened > 0 ? [`${countOf(widened, "rounded bar")} widened`] : []),
+    ...(replaced > 0 ? [`${countOf(replaced, "bar")} that had not ended replaced`] : []),
   ].join(", ");
 }

@@ -199,6 +199,22 @@ describe("several files", () => {
     expect(found.series.bars.map(({ timestamp }) => (timestamp - Date.UTC(2021, 0, 4)) / HOUR)).toEqual([0, 1, 2, 3]);
   });
 
+  test("may overlap where the last bar of one had not ended: its range and volume have grown in the other", async () => {
+    const partial = bars([hour(0), hour(1, "10,12,9,11,5")]);
+    const whole = bars([hour(1, "10,13,8,12,9"), hour(2)]);
+    for (const files of [
+      [partial, whole],
+      [whole, partial],
+    ]) {
+      const { series, repaired } = await read(files);
+      expect(series.bars.map(({ close }) => close)).toEqual([11, 12, 11]);
+      expect(repaired.replaced).toBe(1);
+    }
+    // A range that shrinks, or another bar than the last, is a revision.
+    expect(await refusal([partial, bars([hour(1, "10,11,9,10,9"), hour(2)])])).toContain("the same bar has two values");
+    expect(await refusal([bars([hour(0), hour(1), hour(2)]), whole])).toContain("the same bar has two values");
+  });
+
   test("may overlap where their bars are equal", async () => {
     const found = await read([bars([hour(0), hour(1)]), bars([hour(1), hour(2)])]);
     expect(timesOf(found)).toHaveLength(3);
@@ -244,7 +260,7 @@ describe("the timeframe", () => {
 });
 
 describe("what repairs mend, and a refusal names without them", () => {
-  const nothing = { sorted: 0, duplicates: 0, nulls: 0, widened: 0 };
+  const nothing = { sorted: 0, duplicates: 0, nulls: 0, widened: 0, replaced: 0 };
 
   test("rows that go back in time throughout are only newest first: nothing to mend", async () => {
     const found = await read(bars([hour(2), hour(1), hour(0)]));
@@ -285,7 +301,7 @@ describe("what repairs mend, and a refusal names without them", () => {
     const text = bars([hour(0), hour(1, "10,11.999999,9,12,5")]);
     expect(await refusal(text)).toContain("expected at least 12: it is off by rounding, which --repair widens");
     const found = await read(text, { repair: true });
-    expect(found.repaired).toEqual({ ...nothing, widened: 1 });
+    expect(found.repaired).toEqual({ ...nothing, widened: 1, replaced: 0 });
     expect(found.series.bars[1]!.high).toBe(12);
     expect(await refusal(bars([hour(0), hour(1, "10,11.9,9,12,5")]), { repair: true })).toContain(
       'found "11.9" in line 3, column "high", expected at least 12',

@@ -67,7 +67,7 @@ describe("import-bars", () => {
       first: "2021-01-04T00:00:00.000Z",
       last: "2021-01-04T03:00:00.000Z",
       file,
-      repaired: { sorted: 0, duplicates: 0, nulls: 0, widened: 0 },
+      repaired: { sorted: 0, duplicates: 0, nulls: 0, widened: 0, replaced: 0 },
       unended: null,
       weeks_open: null,
       weeks_shifted: 0,
@@ -109,6 +109,17 @@ describe("import-bars", () => {
     renameSync(file, `${file}.old`);
     expect((await run("c.csv")).code).toBe(0);
     expect(readFileSync(file, "utf8")).toBe(HEADER + bar(2, 11.5) + bar(3));
+  });
+
+  test("replaces the last bar of the file that is there if it had not ended", async () => {
+    const [partial, whole] = ["10,12,9,11,5", "10,13,9,12,8"].map((values) => `2021-01-04T01:00:00Z,${values}\n`);
+    const { run, file } = newFolder({ "a.csv": HEADER + bar(0) + partial, "b.csv": HEADER + whole + bar(2) });
+    await run("a.csv");
+    expect((await run("b.csv")).stdout).toContain("Repaired   1 bar that had not ended replaced\n");
+    expect(readFileSync(file, "utf8")).toBe(HEADER + bar(0) + whole + bar(2));
+    // An older copy of the same bar takes nothing back.
+    expect((await run("a.csv")).code).toBe(0);
+    expect(readFileSync(file, "utf8")).toBe(HEADER + bar(0) + whole + bar(2));
   });
 
   test("replaces a source that has the name of the result, and keeps it beside", async () => {
