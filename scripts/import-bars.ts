@@ -19,6 +19,7 @@ const COMMAND = {
     stamp: { type: "string", value: "S", help: "start or end: which end of its bar a time is" },
     format: { type: "string", value: "F", help: "format of the files (default: recognised by content)" },
     timeframe: { type: "string", value: "T", help: "such as 1h, 30m or 1d (default: the most common distance)" },
+    "drop-flat": { type: "boolean", help: "leave out bars without volume whose prices are all equal" },
     repair: { type: "boolean", help: "sort rows, drop equal and empty ones, widen rounded highs and lows" },
     "data-dir": { type: "string", value: "DIR", help: "target folder (default: data/market)" },
     "dry-run": { type: "boolean", help: "show what would be written; write nothing" },
@@ -53,6 +54,7 @@ await runScript(async ({ argv }) => {
       format,
       timeframeMs,
       repair,
+      dropFlat: flags["drop-flat"],
       dataDir: resolve(flags["data-dir"] ?? "data/market"),
       dryRun,
       nowMs: Date.now(),
@@ -60,5 +62,5 @@ await runScript(async ({ argv }) => {
     },
   ).finally(progress.clear);
   if (flags.json) await writeJson(importJson(result));
-  else await writeOut(renderImport(result, { dryRun, zone: timezone }));
+  else await writeOut(renderImport(result, { dryRun, zone: timezone, dropFlat: flags["drop-flat"] }));
 });

@@ -21,7 +21,7 @@ export interface SetKey {
 export const KEY_FORM = 'a key such as "portfolio_memory.learning_rate" or "providers[0].model"';
 
 /**
- * Reads a dotted key.
+ * Reads a dotted key. `providers.0` is `providers[0]`.
  *
  * @returns `undefined` for a text of another form.
  */
@@ -31,7 +31,9 @@ export function parseKeyPath(key: string): KeyPath | undefined {
     const [, name, indices] = /^([^[\]\s]+)((?:\[\d{1,4}\])*)$/.exec(part) ?? [];
     // A JavaScript object has no key of this name: it sets the prototype.
     if (name === undefined || name === "__proto__") return undefined;
-    path.push(name, ...[...indices!.matchAll(/\d+/g)].map(([digits]) => Number(digits)));
+    // The other keys of digits are names, such as that of an asset.
+    const isIndex = path.length === 1 && path[0] === "providers" && /^\d{1,4}$/.test(name);
+    path.push(isIndex ? Number(name) : name, ...[...indices!.matchAll(/\d+/g)].map(([digits]) => Number(digits)));
   }
   return path;
 }

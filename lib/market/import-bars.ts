@@ -27,6 +27,8 @@ export interface ImportOptions {
   readonly timeframeMs?: number | undefined;
   /** Repairs what is beyond doubt. @default false: it is refused */
   readonly repair?: boolean | undefined;
+  /** Leaves out bars without volume whose four prices are equal, as some vendors fill weekends. @default false */
+  readonly dropFlat?: boolean | undefined;
   /** The wall clock, epoch ms. A bar that has not ended then is left out. @default all have ended */
   readonly nowMs?: number | undefined;
   /** Files that were read. */
@@ -45,6 +47,8 @@ export interface ImportedBars {
   /** Such as `1h`. */
   readonly timeframe: string;
   readonly repaired: Repairs;
+  /** Bars without volume whose four prices are equal, where others have a volume. */
+  readonly flat: number;
   /** Start of the bar that was left out because it had not ended, epoch ms. Its prices are not its last ones. */
   readonly unendedMs: number | undefined;
   /** When weeks open, where the files state no zone. */
@@ -85,7 +89,9 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
   const parts = read.map(({ bars, isEnd }) => (isEnd ? fromEndToStart(bars, timeframeMs) : bars));
   const joined = [...joinBars(parts, { repair: options.repair ?? false, repaired })];
   const unendedMs = takeUnended(joined, { timeframeMs, nowMs: options.nowMs });
-  const series = checkedSeries(joined, { asset: options.asset, timeframeMs });
+  const moving = joined.some(({ bar }) => bar.volume > 0) ? joined.filter(({ bar }) => !isFlat(bar)) : joined;
+  const kept = options.dropFlat === true ? moving : joined;
+  const series = checkedSeries(kept, { asset: options.asset, timeframeMs });
   return {
     series,
     format: unique(tables.map((table) => table.bars.format)),
@@ -94,6 +100,7 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
     isStartAssumed: options.stamp === undefined && tables.some(({ bars }, i) => bars.isStartAssumed && !read[i]!.isEnd),
     timeframe: timeframeName(timeframeMs),
     repaired,
+    flat: joined.length - moving.length,
     unendedMs,
     weekOpens: tables.some(({ bars }) => bars.zone === undefined) ? findWeekOpens(series) : undefined,
   };
@@ -110,6 +117,11 @@ function takeUnended(
   if (joined.length > 0) return startMs;
   const found = "a bar that has not ended, and no other";
   throw badData({ file, row: source.placeOf(index) }, { found, expected: "at least one that has" });
+}
+
+function isFlat({ open, high, low, volume }: Bar): boolean {
+  // The close lies between the two.
+  return volume === 0 && high === low && open === high;
 }
 
 /** The series, after the checks that a run makes when it loads a file. */

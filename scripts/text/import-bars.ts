@@ -18,14 +18,21 @@ export function importJson(result: ImportResult): Readonly<Record<string, unknow
     last: last === undefined ? null : new Date(last.timestamp).toISOString(),
     file,
     repaired,
+    flat: result.flat,
     unended: unendedMs === undefined ? null : new Date(unendedMs).toISOString(),
     weeks_open: weekOpens?.open ?? null,
     weeks_shifted: weekOpens?.shifted ?? 0,
   };
 }
 
-/** @param options `zone`: the time zone that the user named. */
-export function renderImport(result: ImportResult, options: { dryRun: boolean; zone: string | undefined }): string {
+/** A smaller share of flat bars is nothing unusual. */
+const MIN_FLAT_SHARE = 0.02;
+
+/** @param options `zone`: the time zone that the user named; `dropFlat`: whether flat bars were left out. */
+export function renderImport(
+  result: ImportResult,
+  options: { dryRun: boolean; zone: string | undefined; dropFlat: boolean },
+): string {
   const { format, timezone, stamp, isStartAssumed, timeframe, series, file, known, originals, unendedMs, weekOpens } =
     result;
   const { bars, gaps } = series;
@@ -42,6 +49,7 @@ export function renderImport(result: ImportResult, options: { dryRun: boolean; z
     ["Timeframe", timeframe],
     ["Bars", `${count(bars.length)}${added}; ${countOf(gaps, "gap")}`],
     ["From", `${first} to ${last} UTC`],
+    ...flatLines(result, options).map((line) => ["Flat", line]),
     ...(unendedMs === undefined
       ? []
       : [["Left out", `the bar of ${minute(new Date(unendedMs).toISOString())}, which has not ended`]]),
@@ -51,6 +59,13 @@ export function renderImport(result: ImportResult, options: { dryRun: boolean; z
     ...originals.map((original) => ["Kept", shownPath(original)]),
   ];
   return lines.map(([label = "", text]) => `${label.padEnd(10)} ${text}\n`).join("");
+}
+
+/** Names bars with which a vendor has filled times without trade: they have no volatility, so that stops come too near. */
+function flatLines({ flat, series }: ImportResult, { dropFlat }: { dropFlat: boolean }): readonly string[] {
+  if (flat === 0 || (!dropFlat && flat < MIN_FLAT_SHARE * series.bars.length)) return [];
+  const bars = `${countOf(flat, "bar")} without volume, with equal prices`;
+  return [dropFlat ? `${bars}, left out` : `${bars}, such as those of weekends: --drop-flat leaves them out`];
 }
 
 /** Asks for the zone where weeks open otherwise than currency markets do, or not all at one hour. */

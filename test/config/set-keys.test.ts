@@ -31,6 +31,8 @@ describe("parseKeyPath()", () => {
   test.each([
     ["portfolio_memory.learning_rate", ["portfolio_memory", "learning_rate"]],
     ["providers[0].model", ["providers", 0, "model"]],
+    ["providers.0.params.low", ["providers", 0, "params", "low"]],
+    ["backtest.asset_costs.600519.fee_bps", ["backtest", "asset_costs", "600519", "fee_bps"]],
     ["providers[12].command[1]", ["providers", 12, "command", 1]],
     ["backtest.asset_costs.BTC/USDT.fee_bps", ["backtest", "asset_costs", "BTC/USDT", "fee_bps"]],
   ])("reads %s", (key, path) => expect(parseKeyPath(key)).toEqual(path));

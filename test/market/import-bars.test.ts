@@ -43,6 +43,22 @@ describe("a last bar in which the clock stands", () => {
   });
 });
 
+describe("bars without volume whose prices are equal", () => {
+  const flat = "11,11,11,11,0";
+
+  test("are counted, and left out on demand", async () => {
+    const text = bars([hour(0), hour(1, flat), hour(2, flat), hour(3), hour(4)]);
+    expect((await read(text)).flat).toBe(2);
+    const { series, flat: left } = await read(text, { dropFlat: true });
+    expect([left, series.bars.length, series.gaps]).toEqual([2, 3, 1]);
+  });
+
+  test("mean nothing where no bar has a volume", async () => {
+    const text = bars([hour(0, "10,12,9,11,0"), hour(1, flat)]);
+    expect((await read(text, { dropFlat: true })).series.bars).toHaveLength(2);
+  });
+});
+
 describe("time zones", () => {
   test("are assumed to be UTC where times state none, and said to be", async () => {
     const found = await read(bars([hour(0), hour(1)]));

@@ -68,6 +68,7 @@ describe("import-bars", () => {
       last: "2021-01-04T03:00:00.000Z",
       file,
       repaired: { sorted: 0, duplicates: 0, nulls: 0, widened: 0, replaced: 0 },
+      flat: 0,
       unended: null,
       weeks_open: null,
       weeks_shifted: 0,
