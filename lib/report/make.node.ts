@@ -1,11 +1,12 @@
-import { basename, dirname, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readMemory, type ReadingOptions } from "../memory/load.ts";
 import { directionOf, type Trade } from "../memory/trade.ts";
 import { AnswerStore } from "../providers/recorded/recordings.ts";
 import { findRun, type FoundRun } from "../runs/find.node.ts";
 import { diskStorage } from "../storage/disk.node.ts";
-import { readRegular } from "../storage/fs.node.ts";
+import { attempt, makeFolder, readRegular } from "../storage/fs.node.ts";
+import { writeStream } from "../storage/stream-file.node.ts";
 import { type OnSteps, pauseEvery } from "../util/async.ts";
 import { loadOptional } from "../util/optional-packages.ts";
 import { accountsOf } from "./accounts.ts";
@@ -157,15 +158,15 @@ export interface StoredReport {
   readonly verdict: readonly string[];
 }
 
-/** Writes a report, in place of an older one of that name. @throws {CarryoverError} `IO`, `READ_ONLY` */
+/** Writes a report, in place of an older one of that name. @throws {CarryoverError} `IO` */
 export async function storeReport({ runId, html, verdict }: Report, path: string): Promise<StoredReport> {
   return { run_id: runId, ...(await storePage(html, path)), verdict };
 }
 
 /** Writes a page, in place of an older one of that name. @returns Its absolute path. */
 export async function storePage(html: string, path: string): Promise<Pick<StoredReport, "file" | "size_bytes">> {
-  const file = resolve(path);
-  const bytes = new TextEncoder().encode(html);
-  await diskStorage(dirname(file)).replace(basename(file), bytes);
-  return { file, size_bytes: bytes.length };
+  const folder = dirname(resolve(path));
+  attempt("write to", folder, () => makeFolder(folder));
+  const { file, size_bytes } = await writeStream(path, (write) => write(new TextEncoder().encode(html)));
+  return { file, size_bytes };
 }

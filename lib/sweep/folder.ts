@@ -11,8 +11,6 @@ import type { SweepPlan } from "./plan.ts";
 import { decodePlan, encodePlan, MAX_PLAN_BYTES } from "./plan-file.ts";
 
 const PLAN_FILE = "cells.ndjson";
-const RESULT_FILE = "result.json";
-const TABLE_FILE = "result.csv";
 
 /** The days of many years. */
 const MAX_CELL_BYTES = 1 << 24;
@@ -115,12 +113,6 @@ export class SweepFolder {
   /** Forgets a failure, before its cell is run again. */
   async removeFailure(cell: number): Promise<void> {
     await this.#storage.remove(`failed_${cell}.json`);
-  }
-
-  /** Writes the result of the whole sweep. */
-  async writeTables(tables: { json: string; csv: string }): Promise<void> {
-    await this.#storage.replace(RESULT_FILE, new TextEncoder().encode(tables.json));
-    await this.#storage.replace(TABLE_FILE, new TextEncoder().encode(tables.csv));
   }
 
   async #read(name: string, cell: number): Promise<Readonly<Record<string, unknown>> | undefined> {

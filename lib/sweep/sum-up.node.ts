@@ -1,7 +1,9 @@
 /** Sums up the cells of a sweep, which may lie in the folders of several machines. */
+import { join } from "node:path";
 import { CarryoverError, fail } from "../errors.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { withLock } from "../storage/lock.node.ts";
+import { writeStream } from "../storage/stream-file.node.ts";
 import type { CellFailure, CellResult } from "./cell-result.ts";
 import { SweepFolder } from "./folder.ts";
 import { allCells, type SweepPlan, sweepIdOf } from "./plan.ts";
@@ -14,9 +16,13 @@ const MAX_CELLS = 10;
 /** The result of a sweep whose cells are all in one folder, written there as well. */
 export async function finishSweep(out: string): Promise<SweepResult> {
   const storage = diskStorage(out);
-  const folder = new SweepFolder(storage);
   const result = await resultOf([out]);
-  await withLock(storage, () => folder.writeTables({ json: `${JSON.stringify(result)}\n`, csv: sweepCsv(result) }));
+  const write = (name: string, text: string): Promise<unknown> =>
+    writeStream(join(out, name), (append) => append(new TextEncoder().encode(text)));
+  await withLock(storage, async () => {
+    await write("result.json", `${JSON.stringify(result)}\n`);
+    await write("result.csv", sweepCsv(result));
+  });
   return result;
 }
 

@@ -113,8 +113,14 @@ describe("readState()", () => {
     await folder.begin(PLAN);
     for (const cell of [0, 1, 12]) await folder.writeResult(resultOf(cell));
     for (const cell of [2, 30]) await folder.writeFailure(failureOfCell(cell));
-    await folder.writeTables({ json: "{}\n", csv: "cell\n" });
-    for (const name of ["cell_4.json.old", "my_cell_5.json", "cell_x.json", "failed_.json", "other_6.json"]) {
+    for (const name of [
+      "result.json",
+      "cell_4.json.old",
+      "my_cell_5.json",
+      "cell_x.json",
+      "failed_.json",
+      "other_6.json",
+    ]) {
       await storage.replace(name, encodeSealedJson(resultOf(4)));
     }
     expect(await folder.readState()).toEqual({
@@ -187,7 +193,7 @@ describe("what a call returns after is done", () => {
     const done: string[] = [];
     const slow = overrideCalls(storage, {
       replace: async (name, bytes) => {
-        await Bun.sleep(name === "result.json" ? 20 : 5);
+        await Bun.sleep(5);
         await storage.replace(name, bytes);
         done.push(`${name} ${new TextDecoder().decode(bytes).length}`);
       },
@@ -209,11 +215,5 @@ describe("what a call returns after is done", () => {
     const { folder, done } = slowly();
     await call(folder);
     expect(done).toEqual([expect.stringMatching(expected)]);
-  });
-
-  test("writeTables(), whose table comes after its result", async () => {
-    const { folder, done } = slowly();
-    await folder.writeTables({ json: "{}\n", csv: "cell,ä\n" });
-    expect(done).toEqual(["result.json 3", "result.csv 7"]);
   });
 });

@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
 import type { CellInputs, CellResult } from "../../lib/sweep/cell-result.ts";
 import { SweepFolder } from "../../lib/sweep/folder.ts";
 import type { SweepPlan } from "../../lib/sweep/plan.ts";
-import { resultOf } from "../../lib/sweep/sum-up.node.ts";
+import { finishSweep, resultOf } from "../../lib/sweep/sum-up.node.ts";
 import { failureOf } from "../storage/storage-contract.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
@@ -43,6 +44,22 @@ test("cells of one version, on the same bars and files, are summed up", async ()
   ];
   expect((await resultOf(folders)).cells.map(({ cell }) => cell)).toEqual([1, 2]);
 });
+
+test.skipIf(process.platform === "win32")(
+  "who may read the tables is up to the umask, and the cells stay private",
+  async () => {
+    const folder = await shard("tables", { 0: INPUTS, 1: INPUTS, 2: INPUTS });
+    const before = process.umask(0o027);
+    try {
+      const result = await finishSweep(folder);
+      expect(JSON.parse(readFileSync(join(folder, "result.json"), "utf8"))).toEqual(JSON.parse(JSON.stringify(result)));
+    } finally {
+      process.umask(before);
+    }
+    const modes = ["result.json", "result.csv", "cell_1.json"].map((name) => statSync(join(folder, name)).mode & 0o777);
+    expect(modes).toEqual([0o640, 0o640, 0o600]);
+  },
+);
 
 test.each([
   ["Carryover", "0.4.0"],
