@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { RunFiles, RUNS_FOLDER } from "../lib/backtest/run-files.ts";
 import { describeRun, isSession } from "../lib/runs/describe.ts";
 import { type FoundRun, findRun, findRuns } from "../lib/runs/find.node.ts";
-import { entryOf, listRuns, type RunEntry } from "../lib/runs/list.node.ts";
+import { entryOf, listRuns, openTradeCounter, type RunEntry } from "../lib/runs/list.node.ts";
 import type { DamagedFile } from "../lib/storage/damaged-file.ts";
 import { scriptCommand } from "../lib/util/command-line.node.ts";
 import { foreignFlags, knownWord } from "./cli/actions.ts";
@@ -115,7 +115,7 @@ async function show(flags: Flags, run: FoundRun): Promise<number> {
   const described = await describeRun(run.storage, run);
   const { committed, problem } = described;
   const summary = described.summary && (await new RunFiles(run.storage, run.id).readSummary());
-  const entry = entryOf(run, described);
+  const entry = entryOf(run, described, { openTrades: await openTradeCounter()(run, described) });
   const folder = join(run.memoryDir, RUNS_FOLDER, run.id);
   const { files } = await run.storage.list(`${RUNS_FOLDER}/${run.id}`);
   if (flags.json) await writeJson({ ...entry, folder_path: folder, files, committed, summary: summary ?? null });

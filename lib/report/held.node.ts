@@ -5,6 +5,7 @@ import { CarryoverError } from "../errors.ts";
 import { loadBars } from "../market/load.node.ts";
 import { syntheticBars } from "../market/synthetic.ts";
 import { type HeldAsset, valueOfHeld } from "../results/baselines.ts";
+import { isSession } from "../runs/describe.ts";
 import type { BarSeries } from "../types.ts";
 import type { HeldLine } from "./data.ts";
 import { ALL_HELD, backtestOf, heldName } from "./run-settings.ts";
@@ -19,6 +20,10 @@ export async function heldLines(
   { key, summary }: RunData,
   options: { dataDir: string | undefined; onNote: (note: string) => void },
 ): Promise<readonly HeldLine[]> {
+  if (isSession(key)) {
+    options.onNote("Buy and hold is left out: a session of serve has no bars");
+    return [];
+  }
   const [startMs, endMs] = key.period.split("/").map((date) => Date.parse(date)) as [number, number];
   const series = await barsOf(key, { ...options, assets: summary.assets, endMs });
   if (series === undefined) return [];
@@ -46,7 +51,9 @@ async function barsOf(
   const { assets, dataDir, endMs, onNote } = options;
   const { timeframe } = backtestOf(key);
   const leftOut = (why: string): undefined =>
-    onNote(`Buy and hold is left out: ${why}. --data-dir names the folder of the run's bars`) as undefined;
+    onNote(
+      `Buy and hold is left out: ${why}${/[.?]$/.test(why) ? "" : "."} --data-dir names the folder of the run's bars`,
+    ) as undefined;
   if (key.market === "synthetic")
     return assets.map((asset) => syntheticBars({ asset, timeframe, seed: key.seed, end: endMs }));
   if (dataDir === undefined) return leftOut("no folder of bars is known");

@@ -5,6 +5,7 @@ import { CarryoverError, corruptFile, fail, isCorrupt } from "../errors.ts";
 import type { ReadingOptions } from "../memory/load.ts";
 import { MAX_OUTCOME_BYTES, outcomeFileName } from "../memory/outcome.ts";
 import type { Summary } from "../results/summary-shape.ts";
+import { isSession } from "../runs/describe.ts";
 import { readSealedJson } from "../storage/sealed-json.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Action, Outcome } from "../types.ts";
@@ -48,6 +49,17 @@ export interface RunData {
   readonly marks: readonly Mark[];
 }
 
+const UNKNOWN_RUN = { found: "no such run in this memory folder", expected: "one of its runs" };
+const UNFINISHED_RUN = {
+  found: "no summary, as it has not ended",
+  expected: "a finished run: run-chunks continues it",
+};
+const OPEN_SESSION = {
+  found: "an open session",
+  expected:
+    "a closed one: the method close_session ends it while the server goes on; meanwhile, export trades has its trades",
+};
+
 /**
  * A run without its decisions and outcomes.
  *
@@ -58,10 +70,8 @@ export async function readRun(storage: Storage, runId: string): Promise<RunData>
   const key = await files.readManifest({ verify: false });
   const summary = await files.readSummary();
   if (key === undefined || summary === undefined) {
-    throw fail("NOT_FOUND", `Cannot report the run ${runId.slice(0, 12)}`, {
-      found: key === undefined ? "no such run in this memory folder" : "no summary, as it has not ended",
-      expected: key === undefined ? "one of its runs" : "a finished run: run-chunks continues it",
-    });
+    const problem = key === undefined ? UNKNOWN_RUN : isSession(key) ? OPEN_SESSION : UNFINISHED_RUN;
+    throw fail("NOT_FOUND", `Cannot report the run ${runId.slice(0, 12)}`, problem);
   }
   // The newest of its keys.
   if (summary.expected_and_realized === undefined) {

@@ -1,5 +1,6 @@
 /** The first sentences of a report. */
 import { bettingSentences, isShown, memoryVerdict } from "../experiments/verdict.ts";
+import { isSession } from "../runs/describe.ts";
 import type { Interval } from "../stats/bootstrap.ts";
 import { signed } from "../util/written-numbers.ts";
 import type { ReportData } from "./data.ts";
@@ -12,13 +13,16 @@ export function verdictOf(data: ReportData): readonly string[] {
   return [firstSentence(data), ...memorySentences(data), tuned(data)].filter((text) => text !== undefined);
 }
 
-function firstSentence({ run: { summary }, accounts, effect }: ReportData): string {
+function firstSentence({ run: { key, summary }, accounts, effect }: ReportData): string {
   if (effect === undefined) {
     const [first, second] = accounts;
     if (second !== undefined)
       return `The runs ${first!.name} and ${second.name} have fewer than two days in common, so nothing can be compared.`;
+    const cure = isSession(key)
+      ? "--compare names a session with memory off"
+      : "compare-memory with the same flags makes one";
     return summary.memory_enabled
-      ? `The account made ${pct(summary.total_return_pct)} with memory. Whether memory helped is open: no run without it was found, and compare-memory with the same flags makes one.`
+      ? `The account made ${pct(summary.total_return_pct)} with memory. Whether memory helped is open: no run without it was found, and ${cure}.`
       : `The account made ${pct(summary.total_return_pct)} without memory.`;
   }
   const { first, second, sharpe } = effect;

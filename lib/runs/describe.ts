@@ -7,8 +7,8 @@ import type { SummaryHead } from "../results/summary-shape.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isRecord } from "../util/json.ts";
 
-/** `stopped`: the run was interrupted, or goes on in another process. */
-export type RunState = "finished" | "stopped" | "damaged";
+/** `stopped`: the run was interrupted, or goes on in another process. `open`: a session that was not closed. */
+export type RunState = "finished" | "stopped" | "open" | "damaged";
 
 /** A stored run, as far as it can be read. */
 export interface RunDescription {
@@ -60,7 +60,8 @@ export async function describeRun(
   if (summary !== undefined && missing !== undefined) {
     problems.push(`Cannot read chunk ${missing} of run ${id.slice(0, 12)}: found no file of it, expected three`);
   }
-  const state = problems.length > 0 ? "damaged" : summary === undefined ? "stopped" : "finished";
+  const unfinished = key !== undefined && isSession(key) ? "open" : "stopped";
+  const state = problems.length > 0 ? "damaged" : summary === undefined ? unfinished : "finished";
   const stoppedIn = state === "stopped" ? missing : undefined;
   return { id, key, summary, chunks, committed, state, stoppedIn, problem: problems[0] };
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { type MemoryReading, readMemory } from "../memory/load.ts";
 import { describeRun, differences, providersOf, type RunDescription, type RunState, usesMemory } from "./describe.ts";
 import { type FoundRun, MEMORY_FOLDERS, newestFirst, runsIn } from "./find.node.ts";
 
@@ -25,6 +26,7 @@ export interface RunEntry {
   readonly total_return_pct: number | null;
   readonly annualized_sharpe: number | null;
   readonly max_drawdown_pct: number | null;
+  /** Of an open session, those that are in memory. */
   readonly total_trades: number | null;
 }
 
@@ -39,17 +41,38 @@ export async function listRuns(memoryDir: string): Promise<readonly RunEntry[]> 
     if (folder === "" || existsSync(join(memoryDir, folder))) found.push(...(await runsIn(memoryDir, { folder })));
   }
   const entries: RunEntry[] = [];
+  const openTradesOf = openTradeCounter();
   let older: RunDescription | undefined;
   for (const run of newestFirst(found).toReversed()) {
     const described = await describeRun(run.storage, run);
-    entries.push(entryOf(run, described, older));
+    entries.push(entryOf(run, described, { older, openTrades: await openTradesOf(run, described) }));
     older = described;
   }
   return entries.toReversed();
 }
 
-/** A run by its folder, and what that says; `older` is the run before it in a list. */
-export function entryOf(run: FoundRun, described: RunDescription, older?: RunDescription): RunEntry {
+/** Returns a function that counts the trades of an open session in memory. It reads each memory folder once. */
+export function openTradeCounter(): (run: FoundRun, described: RunDescription) => Promise<number | undefined> {
+  const readings = new Map<string, MemoryReading>();
+  return async ({ id, memoryDir, storage }, { state }) => {
+    if (state !== "open") return undefined;
+    const reading = readings.get(memoryDir) ?? (await readMemory(storage));
+    readings.set(memoryDir, reading);
+    return reading.trades.filter(({ runId }) => runId === id).length;
+  };
+}
+
+/**
+ * A run by its folder, and what that says.
+ *
+ * @param options `older`: the run before it in a list. `openTrades`: trades of an open session.
+ */
+export function entryOf(
+  run: FoundRun,
+  described: RunDescription,
+  options: { older?: RunDescription | undefined; openTrades?: number | undefined } = {},
+): RunEntry {
+  const { older, openTrades } = options;
   const { key, summary } = described;
   return {
     run_id: run.id,
@@ -68,6 +91,6 @@ export function entryOf(run: FoundRun, described: RunDescription, older?: RunDes
     total_return_pct: summary?.total_return_pct ?? null,
     annualized_sharpe: summary?.annualized_sharpe ?? null,
     max_drawdown_pct: summary?.max_drawdown_pct ?? null,
-    total_trades: summary?.total_trades ?? null,
+    total_trades: summary?.total_trades ?? openTrades ?? null,
   };
 }

@@ -49,6 +49,7 @@ function aboutRun(entry: RunEntry): string[] {
 export function stateText({ state, stopped_in: chunk }: Pick<RunEntry, "state" | "stopped_in">): string {
   if (state === "finished") return state;
   if (state === "damaged") return paint(state, "red");
+  if (state === "open") return paint(state, "yellow");
   return paint(chunk === null ? "stopped before its summary" : `stopped in ${chunk}`, "yellow");
 }
 
@@ -61,6 +62,7 @@ export function renderUnfinished(entry: RunEntry, committed: readonly string[]):
       ["State", stateText(entry)],
       ...(entry.problem === null ? [] : [["Problem", entry.problem] as const]),
       ["Chunks", `${chunks} committed`],
+      ...(entry.total_trades === null ? [] : [["Trades", `${count(entry.total_trades)} closed`] as const]),
       ["Assets", entry.assets.join(" ")],
       ["Providers", entry.providers.join(" ")],
     ]),

@@ -38,7 +38,7 @@ function verdict({
   const second = names[1] === undefined ? undefined : line(names[1], -2);
   const { period = "2022-01-01/2023-01-01", data = "bars" } = given;
   return verdictOf({
-    run: { summary: { memory_enabled: names[0] === MEMORY_ON, total_return_pct: 3, period, data } },
+    run: { key: { period }, summary: { memory_enabled: names[0] === MEMORY_ON, total_return_pct: 3, period, data } },
     accounts: [first, ...(second === undefined ? [] : [second])],
     effect: sharpe && { isOfMemory: isOfMemory ?? names[1] === MEMORY_OFF, isWhole, first, second, sharpe },
     comparison: better && { betting: { ...LESS, bet_better: better }, worlds: Array.from({ length: pairs }) },
@@ -57,6 +57,10 @@ describe("the first sentence", () => {
   test("says what is open without a second run", () => {
     expect(verdict({ names: [MEMORY_ON] })[0]).toBe(
       "The account made +3.0% with memory. Whether memory helped is open: no run without it was found, and compare-memory with the same flags makes one.",
+    );
+    // Of a session, no command makes another one.
+    expect(verdict({ names: [MEMORY_ON], period: "2022-01-01/" })[0]).toEndWith(
+      "no run without it was found, and --compare names a session with memory off.",
     );
     expect(verdict({ names: [MEMORY_OFF] })[0]).toBe("The account made +3.0% without memory.");
     expect(verdict({ names: ["a", "b"] })[0]).toBe(

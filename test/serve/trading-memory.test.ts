@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { openTradingMemory, recall } from "../../lib/mod.node.ts";
+import { readRun } from "../../lib/report/run-data.ts";
+import { listRuns } from "../../lib/runs/list.node.ts";
+import { diskStorage } from "../../lib/storage/disk.node.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { VOTES } from "./server-samples.ts";
 
@@ -37,6 +40,23 @@ test("a program decides, records a trade and recalls it in its own process, with
   await memory.close();
   const found = await recall({ memoryDir: folder, sentence: "BTCUSD in a market", k: 3 });
   expect(found.similar).toMatchObject([{ result_r: 1.5, won: true, sentence: trades[0]!.sentence! }]);
+});
+
+test("a session is listed as open with its trades, and reported once it is closed", async () => {
+  const folder = join(base, "open");
+  const memory = await openTradingMemory(folder);
+  const { session } = await memory.call("open_session", SESSION);
+  await memory.call("record_outcome", { session, ...TRADE });
+  const [open] = await listRuns(folder);
+  expect(open).toMatchObject({ state: "open", stopped_in: null, total_trades: 1 });
+  const reading = readRun(diskStorage(folder), open!.run_id);
+  await expect(reading).rejects.toThrow(
+    "found an open session, expected a closed one: the method close_session ends it",
+  );
+  await memory.call("close_session", { session });
+  expect(await listRuns(folder)).toMatchObject([{ run_id: open!.run_id, state: "finished", total_trades: 1 }]);
+  expect((await readRun(diskStorage(folder), open!.run_id)).records.length).toBe(1);
+  await memory.close();
 });
 
 test("the folder has one writer until it is closed", async () => {
