@@ -1,6 +1,6 @@
 #!/usr/bin/env bun
 /** Says whether this machine can run a configuration, and what to do where it cannot. Takes no lock. */
-import { resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { isS3Address } from "../lib/backup/place.ts";
 import { memoryFolder } from "../lib/config/memory-folder.node.ts";
 import { CarryoverError } from "../lib/errors.ts";
@@ -11,6 +11,7 @@ import { namesIn } from "../lib/storage/fs.node.ts";
 import type { Finding } from "../lib/maintenance/finding.ts";
 import type { LostMemory } from "../lib/maintenance/memory-health.node.ts";
 import { scriptCommand } from "../lib/util/command-line.node.ts";
+import { groupBy } from "../lib/util/group.ts";
 import { shellWord } from "../lib/util/names.ts";
 import { type FlagValues, parseFlags, SHARED_FLAGS } from "./cli/args.ts";
 import { commandOnMemory, loadConfig, locateBackupDir, runCommandOn } from "./cli/config-flags.ts";
@@ -75,7 +76,7 @@ async function checkConfigured(
     memoryDir,
     repairCommand: commandOnMemory(`${scriptCommand("memory-stats")} --repair`, flags),
     runCommand: runCommandOn(flags),
-    findCopies: (damaged) => copyCommand(memoryDir, backupDir, damaged),
+    findCopies: (findings) => copyCommand(memoryDir, { backupDir, findings, signal }),
     findLost: (outcomes) =>
       outcomes === 0 ? findLost(memoryDir, backupDir) : findPartlyLost(memoryDir, outcomes, flags["backup-dir"]),
     nowMs: Date.now(),
@@ -86,12 +87,15 @@ async function checkConfigured(
 
 async function copyCommand(
   memoryDir: string,
-  backupDir: string,
-  findings: readonly Finding[],
+  options: { backupDir: string; findings: readonly Finding[]; signal: AbortSignal },
 ): Promise<string | undefined> {
   const { findCopies } = await import("../lib/backup/copies.node.ts");
-  const copies = await findCopies(memoryDir, { backupDir, findings });
-  return copies.length === 0 ? undefined : `cp ${[...copies, memoryDir].map(shellWord).join(" ")}`;
+  const copies = await findCopies(memoryDir, options);
+  if (copies === undefined) return undefined;
+  const commands = [...groupBy(copies.names, dirname)].map(([folder, names]) =>
+    ["cp", ...[...names.map((name) => join(copies.backup, name)), join(memoryDir, folder)].map(shellWord)].join(" "),
+  );
+  return commands.join(" && ");
 }
 
 async function findLost(memoryDir: string, backupDir: string): Promise<LostMemory | undefined> {

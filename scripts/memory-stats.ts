@@ -94,7 +94,7 @@ async function repair(flags: Flags, signal: ScriptContext["signal"]): Promise<nu
   else await writeOut(renderRepair(repaired, result));
   const code = exitCode(damagedIn(result.after), memory.dir);
   if (result.lost.length === 0) return code;
-  warn(`${countOf(result.lost.length, "outcome")} lost from "${shownPath(memory.dir)}"`);
+  warn(`${countOf(result.lost.length, "file")} lost from "${shownPath(memory.dir)}"`);
   return EXIT_DAMAGED;
 }
 

@@ -1,4 +1,5 @@
 import { checkMemory, type CheckOptions } from "../maintenance/check.ts";
+import type { Finding } from "../maintenance/finding.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import type { DamagedFile } from "../storage/damaged-file.ts";
 import { DiskPlace } from "./disk-place.node.ts";
@@ -11,7 +12,12 @@ import type { VerifiedBackup } from "./verify.node.ts";
  */
 export async function unsoundFiles(folder: string, options: CheckOptions): Promise<readonly DamagedFile[]> {
   const { findings } = await checkMemory(diskStorage(folder), options);
-  return findings.filter(({ damaged, remedy }) => damaged && remedy !== "start" && remedy !== "rebuild");
+  return findings.filter(isLoss);
+}
+
+/** Whether what is damaged is no cache. */
+export function isLoss({ damaged, remedy }: Finding): boolean {
+  return damaged && remedy !== "start" && remedy !== "rebuild";
 }
 
 /** What was damaged already when it was copied to a backup that is a folder. */

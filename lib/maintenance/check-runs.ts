@@ -1,7 +1,10 @@
 import { outcomesDigest, RunFiles, RUNS_FOLDER, type StoredChunk } from "../backtest/run-files.ts";
-import { undefinedIfCorrupt } from "../errors.ts";
+import type { RunKey } from "../backtest/run-key.ts";
+import { corruptFile, undefinedIfCorrupt } from "../errors.ts";
+import { QUARANTINE_FOLDER } from "../memory/load.ts";
 import { outcomeFileName } from "../memory/outcome.ts";
 import type { Trade } from "../memory/trade.ts";
+import { isSession, plannedChunks } from "../runs/describe.ts";
 import { LABELS_FILE, readLabels } from "../runs/labels.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -20,6 +23,7 @@ export async function checkRunFiles(
   { pause, onSteps }: { pause: Pause; onSteps?: OnSteps | undefined },
 ): Promise<CheckedRuns> {
   const ids = (await storage.list(RUNS_FOLDER)).folders;
+  const inQuarantine = new Set((await storage.list(`${QUARANTINE_FOLDER}/${RUNS_FOLDER}`)).folders);
   const chunks: StoredChunk[] = [];
   const damaged: DamagedFile[] = [];
   const missing: DamagedFile[] = [];
@@ -30,14 +34,16 @@ export async function checkRunFiles(
     const folder = `${RUNS_FOLDER}/${runId}`;
     const manifest = `${folder}/manifest.json`;
     const files = new RunFiles(storage, runId);
-    await unlessDamaged(damaged, manifest, async () => {
-      if ((await files.readManifest({ verify: true })) !== undefined) return;
+    const key = await unlessDamaged(damaged, manifest, async () => {
+      const read = await files.readManifest({ verify: true });
       // A start that was killed before it wrote the manifest leaves an empty folder.
-      if ((await storage.list(folder)).files.length === 0) return;
-      const problem = `Cannot read "${manifest}": found no such file, expected the run's key`;
-      missing.push({ name: manifest, problem });
+      if (read === undefined && (await storage.list(folder)).files.length > 0)
+        missing.push(missingFile(manifest, "the run's key"));
+      return read;
     });
     await unlessDamaged(damaged, `${folder}/summary.json`, () => files.readSummary());
+    if (key !== undefined)
+      missing.push(...(await lostFiles(storage, folder, { key, isMoved: inQuarantine.has(runId) })));
     const ofRun: StoredChunk[] = [];
     for (const chunk of await files.chunkNames()) {
       const record = await unlessDamaged(damaged, `${folder}/${chunk}.json`, () => files.readChunk(chunk));
@@ -56,6 +62,35 @@ export async function checkRunFiles(
     ...damagedFindings(labels, "quarantine"),
   ];
   return { ids, chunks, findings };
+}
+
+/**
+ * The records and the summary that a run had: records of chunks before one that is committed, of a finished run all, and what a
+ * repair moved to `quarantine/`. A stopped run has no summary yet, and a session that continues none any more.
+ *
+ * @param options `isMoved`: whether there are files of the run in `quarantine/`.
+ */
+async function lostFiles(
+  storage: Storage,
+  folder: string,
+  { key, isMoved }: { key: RunKey; isMoved: boolean },
+): Promise<readonly DamagedFile[]> {
+  const names = (await storage.list(folder)).files.map(({ name }) => name);
+  const there = new Set(names);
+  const records = plannedChunks(key, names).map(({ name }) => `${name}.json`);
+  const isFinished = there.has("summary.json");
+  const made = isFinished ? records : records.slice(0, 1 + records.findLastIndex((name) => there.has(name)));
+  const moved = isMoved && !isSession(key) ? (await storage.list(`${QUARANTINE_FOLDER}/${folder}`)).files : [];
+  const movedNames = moved.map(({ name }) => name).filter((name) => name === "summary.json" || records.includes(name));
+  return [...new Set([...made, ...movedNames])]
+    .filter((name) => !there.has(name))
+    .map((name) =>
+      missingFile(`${folder}/${name}`, name === "summary.json" ? "the run's summary" : "a chunk's record"),
+    );
+}
+
+function missingFile(name: string, expected: string): DamagedFile {
+  return { name, problem: corruptFile(name, { found: "no such file", expected }).message };
 }
 
 /**

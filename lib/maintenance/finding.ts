@@ -39,5 +39,5 @@ export function damagedFindings(files: readonly DamagedFile[], remedy: Remedy): 
   return files.map(({ name, problem }) => ({ name, damaged: true, problem, remedy }));
 }
 
-/** When the run-chunks command of a run makes that run again: outcomes that are carried in now but were not then, or not so, make it another. */
-export const SAME_RUN = "if no earlier day was run or changed since";
+/** When the run-chunks command of a run makes that run again: anything else that goes into it, such as other outcomes carried in, makes it another. */
+export const SAME_RUN = "with the same bars, strategy and version, if no earlier day was run or changed since";

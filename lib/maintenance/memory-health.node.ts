@@ -15,7 +15,7 @@ export interface MemoryHealthOptions {
   readonly repairCommand: string;
   /** The command that makes a run in it, with flags of its own. */
   readonly runCommand: (flags: string) => string;
-  /** The command that copies outcomes that are damaged or missing from a backup; `undefined` if none has them. */
+  /** The command that copies what is damaged or missing from a backup; `undefined` if none has it. */
   readonly findCopies: (damaged: readonly Finding[]) => Promise<string | undefined>;
   /** Looks for a backup with more outcomes than memory has. */
   readonly findLost: (outcomes: number) => Promise<LostMemory | undefined>;

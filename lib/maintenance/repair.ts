@@ -10,6 +10,7 @@ import { openMemory, type OpenMemoryOptions } from "../memory/store.ts";
 import type { Storage } from "../storage/storage.ts";
 import { isSameJson } from "../util/json.ts";
 import { checkOnce, type CheckResult } from "./check.ts";
+import type { Finding } from "./finding.ts";
 
 export type RepairOptions = Omit<OpenMemoryOptions, "rebuildVectors" | "checkLengths"> &
   Pick<ReadingOptions, "onSteps">;
@@ -19,7 +20,7 @@ export interface RepairResult {
   /** Files that were moved to `quarantine/`. */
   readonly moved: readonly { readonly name: string; readonly to: string }[];
   readonly rebuilt: readonly string[];
-  /** Outcomes among those that were moved that no stored run misses, so that no later check finds them missing. */
+  /** Those that were moved and that no stored run misses, so that no later check finds them missing. */
   readonly lost: readonly string[];
   /** Still has the findings that the repair could not heal. */
   readonly after: CheckResult;
@@ -33,7 +34,7 @@ export async function repairMemory(storage: Storage, options: RepairOptions): Pr
   const before = await checkOnce(storage, options);
   const moved: { name: string; to: string }[] = [];
   for (const { name, remedy } of before.findings) {
-    if (remedy === "quarantine" || remedy === "quarantine, run") {
+    if (remedy.startsWith("quarantine")) {
       moved.push({ name, to: await moveToQuarantine(storage, name) });
     }
   }
@@ -43,10 +44,10 @@ export async function repairMemory(storage: Storage, options: RepairOptions): Pr
   const rebuilt = before.findings
     .filter(({ name, remedy }) => (remedy === "start" || remedy === "rebuild") && !left.has(name))
     .map(({ name }) => name);
-  const lost = before.findings.filter(
-    ({ name, remedy, run }) =>
-      idOfOutcomeFile(name) !== undefined && remedy === "quarantine, run" && run?.isStored !== true,
-  );
+  const runsLeft = new Set(after.findings.map(({ run }) => run?.id));
+  const isMissed = ({ name, run }: Finding): boolean =>
+    run?.isStored === true && (idOfOutcomeFile(name) !== undefined || runsLeft.has(run.id));
+  const lost = before.findings.filter((finding) => finding.remedy.startsWith("quarantine") && !isMissed(finding));
   return { before, moved, rebuilt: [...new Set(rebuilt)], lost: lost.map(({ name }) => name), after };
 }
 

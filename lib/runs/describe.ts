@@ -53,7 +53,7 @@ export async function describeRun(
     problems.push(`Cannot read "${RUNS_FOLDER}/${id}/manifest.json": found no such file, expected the run's key`);
   }
   const there = new Set(names);
-  const chunks = key === undefined ? [] : isSession(key) ? sessionChunks(key, names) : chunksOf(key);
+  const chunks = key === undefined ? [] : plannedChunks(key, names);
   const parts = [".json", ".decisions.ndjson", ".equity.csv"];
   const committed = chunks.map(({ name }) => name).filter((name) => parts.every((part) => there.has(`${name}${part}`)));
   const missing = chunks.find(({ name }) => !committed.includes(name))?.name;
@@ -71,6 +71,15 @@ export function isSession({ period }: RunKeyHead): boolean {
   return period.endsWith("/");
 }
 
+/**
+ * The chunks of a run in the order in which it makes them; none if its key is of a kind that this version does not know.
+ *
+ * @param names The files in its folder.
+ */
+export function plannedChunks(key: RunKeyHead, names: readonly string[]): readonly Chunk[] {
+  return isSession(key) ? sessionChunks(key, names) : chunksOf(key);
+}
+
 /** The chunks of a session as far as it came: through the last that has decisions. */
 function sessionChunks({ period, config }: RunKeyHead, names: readonly string[]): readonly Chunk[] {
   const kind = chunkKindOf(config);
@@ -80,7 +89,7 @@ function sessionChunks({ period, config }: RunKeyHead, names: readonly string[])
   return chunksThrough(startMs, kind, new Set(begun));
 }
 
-/** The chunks of a run, by its key; none if the key is of a kind that this version does not know. */
+/** The chunks of a run whose end is known. */
 function chunksOf({ period, config }: RunKeyHead): readonly Chunk[] {
   const [start, end] = period.split("/").map((day) => Date.parse(day));
   const kind = chunkKindOf(config);

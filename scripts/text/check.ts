@@ -2,17 +2,20 @@
 import type { CheckResult } from "../../lib/maintenance/check.ts";
 import { type Finding, flagsOfRun, type Remedy, SAME_RUN } from "../../lib/maintenance/finding.ts";
 import type { RepairResult } from "../../lib/maintenance/repair.ts";
+import { isForgetFile } from "../../lib/memory/forget.ts";
+import { idOfOutcomeFile } from "../../lib/memory/outcome.ts";
+import { LABELS_FILE } from "../../lib/runs/labels.ts";
 import { shownPath } from "../../lib/util/command-line.node.ts";
 import { paint } from "../cli/terminal.ts";
 import { count, countOf } from "./numbers.ts";
 
-const FROM_BACKUP = "doctor has the command that copies an outcome from a backup";
+const FROM_BACKUP = "doctor has the command that copies it from a backup on disk";
 
 const REMEDIES: Readonly<Record<Remedy, string>> = {
   start: "the next command that writes rebuilds it, or --repair now",
   rebuild: "--repair rebuilds it",
   run: `${FROM_BACKUP}; else, ${SAME_RUN}, the same run-chunks command makes it again, with any other flags that it had`,
-  quarantine: "--repair moves it to quarantine",
+  quarantine: `${FROM_BACKUP}; else --repair moves it to quarantine`,
   "quarantine, run": `${FROM_BACKUP}; else --repair moves it to quarantine, then, ${SAME_RUN}, repeat the run-chunks command, with any other flags that it had`,
   person: "move it away if it is not yours, or repeat reset-providers --forget",
 };
@@ -53,7 +56,8 @@ function findingJson(finding: Finding, memory: CheckedMemory): object {
 }
 
 function whatToDo({ remedy, run }: Finding, { runCommand }: CheckedMemory): string {
-  if (run?.isStored === false) return "--repair moves it to quarantine; its run is not stored any more";
+  if (run?.isStored === false)
+    return `${FROM_BACKUP}; else --repair moves it to quarantine; its run is not stored any more`;
   const flags = flagsOfRun(run);
   return flags === undefined ? REMEDIES[remedy] : `${REMEDIES[remedy]}: ${runCommand(flags)}`;
 }
@@ -75,9 +79,18 @@ export function renderRepair(memory: CheckedMemory, { before, moved, rebuilt, lo
     ...moved.map(({ name, to }) => `${paint("Moved", "green")}    ${name} to ${to}\n`),
     ...rebuilt.map((name) => `${paint("Rebuilt", "green")}  ${name}\n`),
     ...lost.map((name) => `${paint("Lost", "red")}     ${name}${dayOf(name)}: no stored run makes it again\n`),
-    lost.length === 0 ? "" : "         a copy from a backup does, or the run-chunks command of that day\n",
+    lost.length === 0
+      ? ""
+      : `         ${["a copy from a backup does", ...new Set(lost.flatMap(waysBack))].join(", or ")}\n`,
     after.findings.length === 0 ? "" : `\nNot repaired:\n${findingLines(after, memory)}`,
   ].join("");
+}
+
+/** What else brings back a file that no stored run makes again. */
+function waysBack(name: string): readonly string[] {
+  if (name === LABELS_FILE) return ["runs label"];
+  if (isForgetFile(name)) return ["reset-providers --forget"];
+  return idOfOutcomeFile(name) === undefined ? [] : ["the run-chunks command of that day"];
 }
 
 /** The day of the decision, if the outcome's name has it. */

@@ -80,6 +80,26 @@ test("finds missing files: of a chunk, a run's manifest, an outcome, a cache", a
   expect(chunk.problem).toMatch(/found (\d+) outcomes of the run up to it, expected the (\d+) that it committed$/);
 });
 
+test("finds that a run lost the record of a chunk or its summary, which a stopped run has not yet", async () => {
+  const [second, last] = [whole.find(/2018-02-18_10d\.json$/), whole.find(/2018-03-10_10d\.json$/)];
+  const summary = whole.find(/summary\.json$/);
+  const missingIn = async (changes: Parameters<RunFolder["copy"]>[0]): Promise<readonly string[]> =>
+    (await checkOnce(await whole.copy(changes))).findings.flatMap(({ problem }) =>
+      problem.includes("found no such file") ? [problem] : [],
+    );
+  const record = (name: string): string => `Cannot read "${name}": found no such file, expected a chunk's record`;
+  expect(await missingIn({ [last]: null })).toEqual([record(last)]);
+  expect(await missingIn({ [last]: null, [summary]: null })).toEqual([]);
+  expect(await missingIn({ [last]: null, [second]: null, [summary]: null })).toEqual([record(second)]);
+  // A repair moved them away.
+  const [movedSummary, movedLast] = [summary, last].map((name) => `quarantine/${name}`) as [string, string];
+  expect(await missingIn({ [summary]: null, [movedSummary]: new Uint8Array(1) })).toEqual([
+    `Cannot read "${summary}": found no such file, expected the run's summary`,
+  ]);
+  expect(await missingIn({ [last]: null, [summary]: null, [movedLast]: new Uint8Array(1) })).toEqual([record(last)]);
+  expect(await missingIn({ [movedSummary]: new Uint8Array(1) })).toEqual([]);
+});
+
 test("reports caches that are older than an outcome as stale, not damaged", async () => {
   const storage = await whole.copy();
   const late = makeOutcome();

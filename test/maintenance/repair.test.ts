@@ -36,6 +36,24 @@ test("moves damaged files to quarantine and rebuilds caches; the run then brings
   expect((await checkOnce(storage)).findings).toEqual([]);
 });
 
+test("a record and a summary that it moved away stay damaged until they are back", async () => {
+  const damaged = [whole.find(/2018-03-10_10d\.json$/), whole.find(/summary\.json$/)];
+  const storage = await whole.copy(Object.fromEntries(damaged.map((name) => [name, whole.flipped(name, 8 * 100)])));
+  const { lost, after } = await repairMemory(storage, {});
+  expect([lost, namesOf(after.findings)]).toEqual([[], damaged]);
+  await runOn(storage, resumeJob());
+  expect((await checkOnce(storage)).findings).toEqual([]);
+});
+
+test("names what no run makes again, and no later check misses: a snapshot, a mark, the labels, an outcome of a removed run", async () => {
+  const moved = [/^forget_/, /^outcome_/, /labels\.json$/, /^snapshot_/].map((pattern) => whole.find(pattern));
+  const changes = Object.fromEntries(moved.map((name) => [name, new TextEncoder().encode("{")]));
+  const ofRun = [...whole.files.keys()].filter((name) => /^runs\/[0-9a-f]{64}\//.test(name));
+  const storage = await whole.copy({ ...changes, ...Object.fromEntries(ofRun.map((name) => [name, null])) });
+  const { lost, after } = await repairMemory(storage, {});
+  expect([lost, namesOf(after.findings)]).toEqual([moved.toSorted(), []]);
+});
+
 test("repairs nothing twice: a second repair changes nothing", async () => {
   const storage = await whole.copy({ "vectors.f32": whole.flipped("vectors.f32", 99) });
   expect((await repairMemory(storage, {})).rebuilt).toEqual(["vectors.f32"]);

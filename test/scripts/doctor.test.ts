@@ -196,7 +196,7 @@ describe("doctor", () => {
     rmSync(join(memoryDir, name));
     expect((await examine(args)).checks["memory"]!.cure).toBe(
       `bun scripts/run-chunks.ts --start 2021-01-16 --end 2021-01-31 --chunks month --memory-dir ${memoryDir} ` +
-        "# the same run only if no earlier day was run or changed since",
+        "# the same run only with the same bars, strategy and version, if no earlier day was run or changed since",
     );
   });
 

@@ -214,7 +214,7 @@ describe("memory-stats", () => {
     expect(json).toMatchObject({ outcomes: 4, damaged: 1, findings: [{ name, damaged: true, heals_itself: false }] });
 
     const repaired = await run("--repair", "--json");
-    expect([repaired.code, repaired.stderr]).toEqual([4, `warning: 1 outcome lost from "${folder}"\n`]);
+    expect([repaired.code, repaired.stderr]).toEqual([4, `warning: 1 file lost from "${folder}"\n`]);
     const moved = [{ name, to: `quarantine/${name}` }];
     expect(JSON.parse(repaired.stdout)).toMatchObject({ moved, lost: [name], left: [] });
     expect(await run("--check")).toMatchObject({
@@ -241,8 +241,8 @@ describe("memory-stats", () => {
       expect(stdout).toContain("\nNot repaired:\nDamaged  Memory does not match ");
       const command = `bun scripts/run-chunks.ts --start 2021-01-01 --end 2021-01-16 --chunks month --memory-dir ${folder}`;
       expect(stdout).toEndWith(
-        "\n         doctor has the command that copies an outcome from a backup; else, if no earlier day was run or changed " +
-          `since, the same run-chunks command makes it again, with any other flags that it had: ${command}\n`,
+        "\n         doctor has the command that copies it from a backup on disk; else, with the same bars, strategy and version, if no " +
+          `earlier day was run or changed since, the same run-chunks command makes it again, with any other flags that it had: ${command}\n`,
       );
       expect(stdout).not.toContain("Lost");
     }
@@ -256,8 +256,8 @@ describe("memory-stats", () => {
     expect(pruned.code).toBe(0);
     writeFileSync(join(folder, name), bytes);
     const { code, stdout, stderr } = await repair();
-    expect([code, stderr]).toEqual([4, `warning: 1 outcome lost from "${folder}"\n`]);
-    expect(stdout).toContain("         --repair moves it to quarantine; its run is not stored any more\n");
+    expect([code, stderr]).toEqual([4, `warning: 1 file lost from "${folder}"\n`]);
+    expect(stdout).toContain("; else --repair moves it to quarantine; its run is not stored any more\n");
     const day = `${name.slice(8, 12)}-${name.slice(12, 14)}-${name.slice(14, 16)}`;
     expect(stdout).toEndWith(
       `\nLost     ${name} of ${day}: no stored run makes it again\n` +

@@ -51,7 +51,7 @@ describe("doctor", () => {
     const flags = ["--start", "2021-01-01", "--end", "2021-02-01", "--chunks", "month", "--memory-dir", memory];
     expect((await examine(["--memory-dir", memory])).checks["memory"]).toMatchObject({
       state: "damaged",
-      cure: `bun scripts/run-chunks.ts ${flags.join(" ")} # the same run only if no earlier day was run or changed since`,
+      cure: `bun scripts/run-chunks.ts ${flags.join(" ")} # the same run only with the same bars, strategy and version, if no earlier day was run or changed since`,
     });
     expect((await runScript("run-chunks.ts", flags)).code).toBe(0);
     expect((await examine(["--memory-dir", memory])).checks["memory"]!.state).toBe("ok");
