@@ -2,8 +2,8 @@
 import { fstatSync, writeSync } from "node:fs";
 import { CONTROLS_SOURCE, withoutControls } from "../../lib/util/controls.ts";
 
-/** Columns of a line if stdout is not a terminal. */
-const PIPE_COLUMNS = 100;
+/** Columns of a line if stdout is not a terminal, or does not tell. */
+const USUAL_COLUMNS = 80;
 /** Stands at the end of a text that is cut off. */
 const ELLIPSIS = "...";
 
@@ -63,7 +63,7 @@ export function shortened(text: string, columns: number): string {
 
 /** Columns of a line on stdout. */
 export function lineColumns(): number {
-  return isTerminal(1) ? process.stdout.columns || 80 : PIPE_COLUMNS;
+  return (isTerminal(1) && process.stdout.columns) || USUAL_COLUMNS;
 }
 
 /** A line on stderr that is overwritten by the next. */

@@ -3,7 +3,7 @@ import type { SweepProgress } from "../../lib/sweep/run-sweep.node.ts";
 import type { RankedCell, SweepResult } from "../../lib/sweep/ranking.ts";
 import { lineColumns, paint, shortened, visibleLength } from "../cli/terminal.ts";
 import { count, countOf, duration, fixed, signed, signedPct } from "./numbers.ts";
-import { columns, table, words, wrap } from "./table.ts";
+import { columns, SCREEN_COLUMNS, table, words, wrap } from "./table.ts";
 
 /** Cells that the table shows; --json and --csv have all. */
 const MAX_ROWS = 20;
@@ -23,7 +23,7 @@ export function renderSweep(result: SweepResult, width: number = lineColumns()):
     overfitting.probability === undefined
       ? `not computed: ${overfitting.not_computed}`
       : `${fixed(overfitting.probability)} (${count(overfitting.splits ?? 0)} splits of ${overfitting.cells} cells)`;
-  const wrapped = (sentence: string): string => wrap(sentence, width).join("\n");
+  const wrapped = (sentence: string): string => wrap(sentence, Math.min(width, SCREEN_COLUMNS)).join("\n");
   const best = `${countOf(trials, "trial")}: without skill, the best is expected to have a Sharpe ratio of ${fixed(lucky)}`;
   return [
     cellTable(result, width) + more,

@@ -38,5 +38,7 @@ describe("what is set in a cell", () => {
     const lines = renderSweep(result, width).split("\n");
     expect(lines.filter((line) => visibleLength(line) > width)).toEqual([]);
     expect(lines[3]).toEndWith("xxx...");
+    // Below the cells and the trials. Sentences are as wide as everywhere, however wide a line may be.
+    expect(lines.slice(7).filter((line) => visibleLength(line) > 80)).toEqual([]);
   });
 });
