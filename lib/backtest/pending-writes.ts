@@ -15,7 +15,7 @@ export class PendingWrites {
     return this.#failure;
   }
 
-  /** Counts what failed besides the writes that were added. */
+  /** Records a failure of something that was not added. */
   fail(error: unknown): void {
     this.#failure ??= { error };
   }
@@ -29,8 +29,9 @@ export class PendingWrites {
     });
   }
 
-  /** When all that is under way has settled. */
+  /** Waits for what is under way. @throws What a write threw that has failed by then. */
   async pending(): Promise<void> {
+    this.throwIfFailed();
     await Promise.all(this.#pending);
   }
 

@@ -100,9 +100,8 @@ export function alreadyOpen(name: string): CarryoverError {
 /** Refuses calls of a backtest after a write that failed. */
 export function lostDecisions(method: string, error: unknown): CarryoverError {
   const cause = error instanceof CarryoverError ? (error.cause ?? error) : error;
-  const found = `that a write of the session failed before (${messageOf(cause)})`;
-  const expected =
-    'the disk to work: open_session then begins another attempt, or goes on with "resume": true without the decisions that were not stored';
+  const found = `an earlier write failed (${messageOf(cause)})`;
+  const expected = 'a new open_session, or one with "resume": true, which lacks the decisions that were not stored';
   return fail("READ_ONLY", `Cannot ${method}`, { found, expected, cause: error });
 }
 

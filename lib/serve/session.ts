@@ -98,7 +98,7 @@ export class Session {
     return this.#run;
   }
 
-  /** Waits for what is under way of a session that has failed, and says so itself. */
+  /** Waits for the writes under way; their failure is known already. */
   async settle(): Promise<void> {
     await this.#run?.writes.settle().catch(() => {});
   }
