@@ -11,17 +11,22 @@ export class FolderHealth {
   /** The folder's storage, whose writes are looked at. */
   readonly storage: Storage;
   readonly #folder: string;
-  /** Whether a write has failed since a file could be written. */
+  /** Whether a write has failed since the probe was written. */
   #hasFailed = false;
+  /** Whether the last write failed, which is noted. */
+  #isFailing = false;
 
-  /** @param options `onNote`: told of the first write that fails. */
+  /** @param options `onNote`: told of a write that fails after one that did not. */
   constructor(disk: Storage, { folder, onNote }: { folder: string; onNote: (note: string) => void }) {
     this.#folder = folder;
     const watched = async <T>(write: Promise<T>): Promise<T> => {
       try {
-        return await write;
+        const written = await write;
+        this.#isFailing = false;
+        return written;
       } catch (error) {
-        if (!this.#hasFailed) onNote(messageOf(error));
+        if (!this.#isFailing) onNote(messageOf(error));
+        this.#isFailing = true;
         this.#hasFailed = true;
         throw error;
       }
@@ -50,6 +55,7 @@ export class FolderHealth {
       await this.storage.remove("no-such-file");
       if (this.#hasFailed) this.#probe();
       this.#hasFailed = false;
+      this.#isFailing = false;
       return undefined;
     } catch (error) {
       const { code, cause } = error instanceof CarryoverError ? error : { code: "IO", cause: error };

@@ -36,6 +36,20 @@ test("a full disk is a problem once a write has failed, until a file can be writ
   expect(fs.readdirSync(folder).toSorted()).toEqual([".lock", ".lock.json", "a.txt"]);
 });
 
+test("a second full disk is noted, too, though nobody asked for the folder's health in between", async () => {
+  const { health, notes } = await lockedFolder("twice");
+  for (const name of ["b.txt", "c.txt"]) {
+    spyOn(fs, "writeSync").mockImplementation(refused("ENOSPC"));
+    await expect(health.storage.replace(name, BYTES)).rejects.toThrow("ENOSPC");
+    mock.restore();
+    await health.storage.appendAt("a.txt", BYTES.length, BYTES);
+  }
+  expect(notes).toEqual([expect.stringContaining("b.txt"), expect.stringContaining("c.txt")]);
+  // Three bytes say little of the space.
+  spyOn(fs, "writeSync").mockImplementation(refused("ENOSPC"));
+  expect(await health.problem()).toBe("writes fail: ENOSPC");
+});
+
 test("a folder that was moved away is a problem until it is back", async () => {
   const { folder, health } = await lockedFolder("moved");
   fs.renameSync(folder, `${folder}-away`);
