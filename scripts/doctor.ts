@@ -9,7 +9,7 @@ import { failureOf, type HealthCheck } from "../lib/maintenance/health.ts";
 import { idOfOutcomeFile } from "../lib/memory/outcome.ts";
 import { namesIn } from "../lib/storage/fs.node.ts";
 import type { Finding } from "../lib/maintenance/finding.ts";
-import type { LostMemory } from "../lib/maintenance/memory-health.node.ts";
+import type { LostMemory, LostRuns } from "../lib/maintenance/memory-health.node.ts";
 import { scriptCommand } from "../lib/util/command-line.node.ts";
 import { groupBy } from "../lib/util/group.ts";
 import { shellWord } from "../lib/util/names.ts";
@@ -79,10 +79,18 @@ async function checkConfigured(
     findCopies: (findings) => copyCommand(memoryDir, { backupDir, findings, signal }),
     findLost: (outcomes) =>
       outcomes === 0 ? findLost(memoryDir, backupDir) : findPartlyLost(memoryDir, outcomes, flags["backup-dir"]),
+    findLostRuns: () => findLostRuns(memoryDir, backupDir),
+    removeCommand: (run) => commandOnMemory(`${scriptCommand("runs")} remove ${run} --with-outcomes`, flags),
+    checkBackups: flags["backup-dir"] === undefined ? undefined : () => lookAtBackups(backupDir),
     nowMs: Date.now(),
     signal,
     onSteps: progress.update,
   }).finally(progress.clear);
+}
+
+async function lookAtBackups(backupDir: string): Promise<HealthCheck> {
+  const { checkBackups } = await import("../lib/backup/health.node.ts");
+  return checkBackups(backupDir);
 }
 
 async function copyCommand(
@@ -116,6 +124,19 @@ async function findPartlyLost(memoryDir: string, kept: number, dir?: string): Pr
   if (newest === undefined || newest.outcomes <= kept) return undefined;
   if (dir === undefined && !hasOutcomesOf(memoryDir, newest.path)) return undefined;
   return { backupDir, outcomes: newest.outcomes, restoreCommand: restoreCommand(newest.id, memoryDir, backupDir) };
+}
+
+async function findLostRuns(memoryDir: string, backupDir: string): Promise<LostRuns | undefined> {
+  if (isS3Address(backupDir)) return undefined;
+  const { listBackups } = await import("../lib/backup/list.node.ts");
+  const newest = (await listBackups(backupDir)).at(-1);
+  if (newest === undefined || !hasOutcomesOf(memoryDir, newest.path)) return undefined;
+  const { RUNS_FOLDER } = await import("../lib/backtest/run-files.ts");
+  const { diskStorage } = await import("../lib/storage/disk.node.ts");
+  const runs = (await diskStorage(newest.path).list(RUNS_FOLDER)).folders.length;
+  if (runs === 0) return undefined;
+  const paths = [join(newest.path, RUNS_FOLDER), memoryDir];
+  return { backupDir, runs, copyCommand: `cp -r ${paths.map(shellWord).join(" ")}` };
 }
 
 /** Whether a backup has each outcome of a memory folder. */

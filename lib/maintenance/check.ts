@@ -1,6 +1,7 @@
 import { encodeForgetMark, isForgetFile } from "../memory/forget.ts";
 import { type MemoryReading, QUARANTINE_FOLDER, type ReadingOptions, readMemory } from "../memory/load.ts";
 import { SIDECAR_FILE } from "../memory/sidecar.ts";
+import type { Trade } from "../memory/trade.ts";
 import { isSnapshotFile, readSnapshot } from "../results/snapshot.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -22,6 +23,8 @@ export interface CheckResult {
   readonly quarantined: readonly string[];
   /** Files with a name like that of an outcome that are none. Whose they are, keeps them. */
   readonly left_alone: readonly string[];
+  /** The newest exit of an outcome, ISO 8601, and the run that made it, if it is stored; `null` without outcomes. */
+  readonly newest: { readonly exit: string; readonly run_id: string | null } | null;
   /** Sorted by name. */
   readonly findings: readonly Finding[];
 }
@@ -76,6 +79,7 @@ export async function checkOnce(storage: Storage, options: CheckOptions = {}): P
     ...(await checkStatistics(statistics, reading)),
     // An empty memory needs no caches.
   ].filter(({ damaged }) => damaged || trades.length + marks.length > 0);
+  const newest = trades.at(-1);
   const named = await withRuns(storage, findings, { ids: runs.ids, trades: sidecar?.trades ?? [] });
   return {
     outcomes: trades.length,
@@ -87,8 +91,13 @@ export async function checkOnce(storage: Storage, options: CheckOptions = {}): P
     vectors: sidecar?.trades.length ?? 0,
     quarantined: await filesBelow(storage, QUARANTINE_FOLDER),
     left_alone: reading.foreign,
+    newest: newest === undefined ? null : newestOf(newest, runs.ids),
     findings: named.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
   };
+}
+
+function newestOf({ exitMs, runId }: Trade, runs: readonly string[]): CheckResult["newest"] {
+  return { exit: new Date(exitMs).toISOString(), run_id: runs.includes(runId) ? runId : null };
 }
 
 /** How a file that `readMemory()` found damaged is healed. */

@@ -8,7 +8,16 @@ import manifest from "../../package.json" with { type: "json" };
 import { type Config, isRecorded, SYNTHETIC } from "../config/config.ts";
 import { fetchCommand, loadEmbedder } from "../embed/load.node.ts";
 import { CarryoverError } from "../errors.ts";
-import { attempt, CREATE_ONLY, discard, systemCodeOf, temporaryName, withFile, writeAll } from "../storage/fs.node.ts";
+import {
+  attempt,
+  CREATE_ONLY,
+  discard,
+  existingFolder,
+  systemCodeOf,
+  temporaryName,
+  withFile,
+  writeAll,
+} from "../storage/fs.node.ts";
 import { projectCommand } from "../util/command-line.node.ts";
 import { isoDate } from "../util/time.ts";
 import { VERSION } from "../version.ts";
@@ -21,8 +30,8 @@ export interface HealthOptions extends MemoryHealthOptions {
   readonly config: Config;
   /** The folder that the paths of providers start from. */
   readonly baseDir: string;
-  /** The wall clock, epoch ms. */
-  readonly nowMs: number;
+  /** Looks at the backups, if the user has named a place of them. */
+  readonly checkBackups?: (() => Promise<HealthCheck>) | undefined;
 }
 
 const PROJECT_DIR = join(import.meta.dirname, "../..");
@@ -83,7 +92,7 @@ function checkSqlite(): readonly HealthCheck[] {
 
 /** Checks what a configuration names, and the disk, the space and the clock of its memory. */
 export async function checkHealth(options: HealthOptions): Promise<readonly HealthCheck[]> {
-  const { config, memoryDir } = options;
+  const { config, memoryDir, checkBackups } = options;
   const memory = await checkMemoryFolder(options);
   // Nothing is written into a folder of somebody else's.
   const folder = existingFolder(memory.cure === OTHER_FOLDER ? dirname(memoryDir) : memoryDir);
@@ -93,6 +102,7 @@ export async function checkHealth(options: HealthOptions): Promise<readonly Heal
     await checkProviders(options),
     await checkProviderFiles(options),
     memory,
+    ...(checkBackups === undefined ? [] : [await checkBackups()]),
     checkDisk(folder, memoryDir),
     checkSpace(folder),
     checkClock(options),
@@ -264,10 +274,4 @@ function checkClock({ nowMs }: HealthOptions): HealthCheck {
   if (nowMs + MAX_CLOCK_DIFFERENCE_MS >= mtimeMs) return ok(name, now);
   const found = `${now}, earlier than Carryover was installed (${isoDate(mtimeMs)})`;
   return { name, state: "note", found, folder: null, cure: "timedatectl set-ntp true" };
-}
-
-/** The nearest folder that exists and may be looked at, at a path or above. */
-function existingFolder(path: string): string {
-  const isThere = fs.existsSync(path) && fs.statSync(path).isDirectory();
-  return isThere ? path : existingFolder(dirname(path));
 }

@@ -5,6 +5,8 @@ import { CarryoverError } from "../errors.ts";
 import { attempt } from "../storage/fs.node.ts";
 import type { OnSteps } from "../util/async.ts";
 import { shellWord } from "../util/names.ts";
+import { DAY_MS } from "../util/time.ts";
+import type { CheckResult } from "./check.ts";
 import { type Finding, flagsOfRun, SAME_RUN } from "./finding.ts";
 import { failureOf, type HealthCheck, ok } from "./health.ts";
 
@@ -19,6 +21,12 @@ export interface MemoryHealthOptions {
   readonly findCopies: (damaged: readonly Finding[]) => Promise<string | undefined>;
   /** Looks for a backup with more outcomes than memory has. */
   readonly findLost: (outcomes: number) => Promise<LostMemory | undefined>;
+  /** Looks for a backup that has all outcomes of memory, and runs. */
+  readonly findLostRuns: () => Promise<LostRuns | undefined>;
+  /** The command that removes a run of it with its outcomes. */
+  readonly removeCommand: (run: string) => string;
+  /** The wall clock, epoch ms. */
+  readonly nowMs: number;
   readonly signal: AbortSignal;
   readonly onSteps?: OnSteps | undefined;
 }
@@ -29,6 +37,14 @@ export interface LostMemory {
   readonly outcomes: number;
   /** The command that restores that one. */
   readonly restoreCommand: string;
+}
+
+/** The newest backup, of a memory that has no runs. */
+export interface LostRuns {
+  readonly backupDir: string;
+  readonly runs: number;
+  /** The command that copies them. */
+  readonly copyCommand: string;
 }
 
 const NAME = "memory";
@@ -53,7 +69,8 @@ async function lookAt({ memoryDir, ...options }: MemoryHealthOptions): Promise<H
     return lostMemory(memoryDir, 0, await findLost(0)) ?? ok(NAME, "none yet; a run makes it", memoryDir);
   const { openToRead } = await import("../memory/open-to-read.node.ts");
   const { checkMemory } = await import("./check.ts");
-  const { outcomes, runs, findings, left_alone: foreign } = await checkMemory(await openToRead(memoryDir), options);
+  const checked = await checkMemory(await openToRead(memoryDir), options);
+  const { outcomes, runs, findings, left_alone: foreign } = checked;
   const damaged = findings.filter((finding) => finding.damaged);
   if (damaged.length > 0) {
     const found = `damaged files: ${damaged.length}, such as: ${damaged[0]!.problem}`;
@@ -69,6 +86,8 @@ async function lookAt({ memoryDir, ...options }: MemoryHealthOptions): Promise<H
   const files = outcomes + foreign.length;
   return (
     lostMemory(memoryDir, files, await findLost(files)) ??
+    outcomesAhead(memoryDir, checked, options) ??
+    (outcomes > 0 && runs === 0 ? lostRuns(memoryDir, await options.findLostRuns()) : undefined) ??
     ok(NAME, `sound: outcomes ${outcomes}, runs ${runs}`, memoryDir)
   );
 }
@@ -87,6 +106,29 @@ function lostMemory(folder: string, outcomes: number, lost: LostMemory | undefin
       : `outcomes ${outcomes}, and ${inBackup} in the newest backup in "${backupDir}": ${places} ` +
         "If you removed some, use backup create instead: the newest backup is then without them";
   return { name: NAME, state: "missing", found, folder, cure: restoreCommand };
+}
+
+/** A run that was made while the clock or the bars were ahead is remembered. */
+function outcomesAhead(
+  folder: string,
+  { newest }: CheckResult,
+  { nowMs, removeCommand }: Pick<MemoryHealthOptions, "nowMs" | "removeCommand">,
+): HealthCheck | undefined {
+  if (newest === null || Date.parse(newest.exit) <= nowMs + DAY_MS) return undefined;
+  const { exit, run_id: run } = newest;
+  const now = new Date(nowMs).toISOString().slice(0, 10);
+  const found = `sound, but with an outcome of ${exit.slice(0, 10)}, and today is ${now}: was the clock wrong, or a bar?`;
+  const cure = run === null ? null : `${removeCommand(run)} # if that run should not be remembered`;
+  return { name: NAME, state: "note", found, folder, cure };
+}
+
+/** Nothing but backups has the decisions of runs. A prune of runs keeps one at least. */
+function lostRuns(folder: string, lost: LostRuns | undefined): HealthCheck | undefined {
+  if (lost === undefined) return undefined;
+  const found =
+    `sound, but with no runs, and ${lost.runs} in the newest backup in "${lost.backupDir}": if you did not remove ` +
+    "them, copy them before that backup is removed";
+  return { name: NAME, state: "note", found, folder, cure: lost.copyCommand };
 }
 
 /** The first thing to do: what is left after a repair, only a run or a person can mend. */

@@ -93,6 +93,12 @@ export function namesIn(path: string): string[] {
   }
 }
 
+/** The nearest folder that exists and may be looked at, at a path or above. */
+export function existingFolder(path: string): string {
+  const isThere = fs.existsSync(path) && fs.statSync(path).isDirectory();
+  return isThere ? path : existingFolder(dirname(path));
+}
+
 /** Opens a file for as long as `use` takes. A new file is private to its owner. */
 export function withFile<T>(path: string, flags: number, use: (fd: number) => T): T {
   const fd = fs.openSync(path, flags, 0o600);

@@ -41,6 +41,7 @@ test("counts the files of a finished run and finds nothing", async () => {
     vectors: [...whole.files.keys()].filter((name) => name.startsWith("outcome_")).length,
     quarantined: [],
     left_alone: [],
+    newest: { exit: expect.stringMatching(/^2018-03-/), run_id: (await (await whole.copy()).list("runs")).folders[0]! },
     findings: [],
   });
 });

@@ -191,6 +191,19 @@ describe("doctor", () => {
       expect(Bun.spawnSync(["/bin/sh", "-c", cure]).exitCode).toBe(0);
       expect((await examine(args)).checks["memory"]).toEqual(sound!);
     }
+    // Runs that are gone altogether damage nothing: a note has the command.
+    rmSync(join(memoryDir, "runs"), { recursive: true });
+    const noRuns = await examine(args);
+    expect([noRuns.code, noRuns.checks["memory"]]).toMatchObject([
+      0,
+      {
+        state: "note",
+        found: expect.stringContaining(`sound, but with no runs, and 2 in the newest backup in "${backupDir}"`),
+        cure: `cp -r ${join(backupDir, ids[1]!, "runs")} ${memoryDir}`,
+      },
+    ]);
+    expect(Bun.spawnSync(["/bin/sh", "-c", noRuns.checks["memory"]!.cure!]).exitCode).toBe(0);
+    expect((await examine(args)).checks["memory"]).toEqual(sound!);
     // Without backups it is the run's command, with a condition that the shell skips.
     rmSync(backupDir, { recursive: true });
     rmSync(join(memoryDir, name));
@@ -205,13 +218,21 @@ describe("doctor", () => {
     await writeMemory(memoryDir, makeOutcomes(1));
     const file = join(memoryDir, "provider_performance.json");
     chmodSync(file, 0);
-    const { code, stdout } = await runRefused("doctor.ts", ["--memory-dir", memoryDir, "--json"]);
+    const backupDir = join(memoryDir, "../backups");
+    mkdirSync(backupDir, { mode: 0o555 });
+    const flags = ["--memory-dir", memoryDir, "--backup-dir", backupDir, "--json"];
+    const { code, stdout } = await runRefused("doctor.ts", flags);
     const { checks } = reportIn(stdout);
     expect([code, checks["disk"]!.folder]).toEqual([3, memoryDir]);
     expect(checks["memory"]).toMatchObject({
       state: "missing",
       found: expect.stringContaining(`Cannot read "${file}": found EACCES`),
       cure: `sudo chown -R ${process.getuid!()} ${memoryDir} && sudo chmod -R u+rwX ${memoryDir}`,
+    });
+    expect(checks["backups"]).toMatchObject({
+      state: "missing",
+      found: expect.stringContaining(`Cannot write a backup to "${backupDir}": found EACCES`),
+      cure: `sudo chown -R ${process.getuid!()} ${backupDir} && sudo chmod -R u+rwX ${backupDir}`,
     });
   });
 
