@@ -55,9 +55,8 @@ export class DecisionLeaks {
     });
     const within = new Map(ofRun);
     return [...this.#votes].flatMap(([provider, votes]) => {
-      const leak = findVoteLeak(votes, within);
-      const isClear = leak !== undefined && Math.abs(leak.z) >= MIN_Z && Math.abs(leak.share) >= MIN_SHARE;
-      return isClear ? [{ provider, ...leak }] : [];
+      const leak = findVoteLeak(votes, within, { minZ: MIN_Z, minShare: MIN_SHARE });
+      return leak === undefined ? [] : [{ provider, ...leak }];
     });
   }
 }

@@ -14,7 +14,7 @@ export const REGIME_FILE = "regime_performance.json";
 export const MEMORY_FILE = "memory.json";
 
 /** Version of `memory.json`. Under another version statistics were counted in another way. */
-export const MEMORY_VERSION = 2;
+export const MEMORY_VERSION = 3;
 
 /** Size limit of each of the three files. */
 export const MAX_STATISTICS_BYTES: number = 1 << 24;

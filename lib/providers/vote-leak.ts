@@ -1,5 +1,5 @@
 /**
- * Whether votes of a file know bars that had not begun when they count, as votes that are labelled with the start of their bar do.
+ * Whether votes know bars that had not begun when they count, as votes that are labelled with the start of their bar do.
  *
  * A bar's surprise is how far it moved beyond what the bar before says. Votes that know only the past go with as many surprises as
  * against them, whatever their strategy is: the sum of vote x surprise is a martingale. So its sum divided by the root of its sum of
@@ -66,21 +66,24 @@ interface Columns {
 type Claim = (votes: Float64Array, i: number) => number;
 
 /**
- * Looks for the clearest leak in the votes of a file, over all bars that there are.
+ * Looks for the clearest leak in votes, over all bars that there are.
  *
  * @param votes By the time from which they count.
+ * @param bounds From which a figure is that of a leak.
  * @returns `undefined` where no figure is that of a leak.
  */
-export function findVoteLeak(votes: FileVotes, series: ReadonlyMap<string, BarSeries>): VoteLeak | undefined {
+export function findVoteLeak(
+  votes: FileVotes,
+  series: ReadonlyMap<string, BarSeries>,
+  { minZ = MIN_LEAK_Z, minShare = MIN_LEAK_SHARE }: { minZ?: number; minShare?: number } = {},
+): VoteLeak | undefined {
   return voteLeakFigures(votes, series)
-    .filter(isLeak)
+    .filter(({ kind, z, share, later_z: later }) => {
+      // Votes that always lose do not know the future.
+      if (kind === "level" && z < 0) return false;
+      return Math.abs(z) >= minZ && Math.abs(share) >= minShare && Math.abs(z) >= MIN_RATIO * later;
+    })
     .toSorted((a, b) => Math.abs(b.z) - Math.abs(a.z))[0];
-}
-
-function isLeak({ kind, z, share, later_z: later }: VoteLeak): boolean {
-  // Votes that always lose do not know the future.
-  if (kind === "level" && z < 0) return false;
-  return Math.abs(z) >= MIN_LEAK_Z && Math.abs(share) >= MIN_LEAK_SHARE && Math.abs(z) >= MIN_RATIO * later;
 }
 
 /** How often votes of all assets change, as the bars have it. */

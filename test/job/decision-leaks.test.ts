@@ -5,7 +5,7 @@ import { syntheticBars } from "../../lib/market/synthetic.ts";
 import type { Bar, BarSeries } from "../../lib/types.ts";
 import { realSeries } from "../backtest/market-samples.ts";
 import { at, HOUR } from "../backtest/world-samples.ts";
-import { HAS_REAL_BARS } from "../samples.ts";
+import { HAS_REAL_BARS, seeded } from "../samples.ts";
 
 /** Up, down or neither, of the bar that has just closed, by its index. */
 type Rule = (bars: readonly Bar[], i: number) => number;
@@ -21,6 +21,25 @@ const knows =
   (hours: number): Rule =>
   (bars, i) =>
     (bars[i + hours]?.close ?? 0) - bars[i]!.close;
+
+/** The mean of the last closes up to a bar. */
+function meanClose(bars: readonly Bar[], last: number, count: number): number {
+  const closes = bars.slice(Math.max(0, last + 1 - count), last + 1).map(({ close }) => close);
+  return closes.reduce((sum, close) => sum + close, 0) / closes.length;
+}
+
+/** Hourly bars whose moves are independent of each other. */
+function randomWalk(seed: number, hours: number): BarSeries {
+  const random = seeded(seed);
+  let close = 100;
+  const bars = Array.from({ length: hours }, (_, i) => {
+    const open = close;
+    close *= 1 + 0.01 * (random() + random() + random() - 1.5);
+    const [low, high] = open < close ? [open, close] : [close, open];
+    return { timestamp: at("2018-01-01") + i * HOUR, open, high, low, close, volume: 1 };
+  });
+  return { asset: "AAA", timeframeMs: HOUR, market: "bars", bars, gaps: 0 };
+}
 
 /** What is found in the decisions of a run in which "mine" votes by a rule, every some hours. */
 function leaksOf(
@@ -61,6 +80,14 @@ describe("votes of decisions", () => {
   test.each(RUNS.slice(0, 2))("that know the next hours are found ($everyHours hours apart)", (run) => {
     for (const hours of [1, 2, 4, 8, 24])
       expect(leaksOf(knows(hours), run)).toMatchObject([{ provider: "mine", asset: null }]);
+  });
+
+  test("of crossing averages three bars early are found where they change, although they agree with more bars in all", () => {
+    const ahead: Rule = (bars, i) => meanClose(bars, i + 3, 10) - meanClose(bars, i + 3, 40);
+    const series = new Map([["AAA", randomWalk(1, 4 * 365 * 24)]]);
+    const run = { series, start: "2018-03-01", end: "2021-12-01", everyHours: 1 };
+    expect(leaksOf(ahead, run)).toMatchObject([{ kind: "change" }]);
+    expect(leaksOf((bars, i) => ahead(bars, i - 3), run)).toEqual([]);
   });
 
   test.if(HAS_REAL_BARS)("on real bars are found within two months, and honest ones of years are no leak", () => {

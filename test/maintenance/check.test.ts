@@ -62,6 +62,38 @@ test("finds a flipped bit in any file and names the file", async () => {
   }
 });
 
+test("takes statistics that version 2 counted in another way for old ones, which the next opening rebuilds", async () => {
+  const storage = inMemoryStorage();
+  const made = makeOutcome();
+  const exit = new Date(Date.parse(made.exit_timestamp) + 3_600_000).toISOString();
+  const again = { ...made, decision_id: `${made.decision_id}x`, run_id: "b".repeat(64), exit_timestamp: exit };
+  const memory = await openMemory(storage);
+  await memory.record(made);
+  await memory.record(again);
+  await memory.close();
+  const counted = await bytesOf(storage, "provider_performance.json");
+  // Both trades counted then, as their exits differ.
+  const texts = ["provider_performance.json", "regime_performance.json"].map(async (name) => {
+    const text = new TextDecoder().decode(await bytesOf(storage, name));
+    const former = new TextEncoder().encode(text.replaceAll('"total_trades": 1', '"total_trades": 2'));
+    await storage.replace(name, former);
+    return [name, crc32Hex(former)] as const;
+  });
+  const fields = JSON.parse(new TextDecoder().decode(await bytesOf(storage, "memory.json"))) as object;
+  const former = { ...fields, version: 2, crc32: Object.fromEntries(await Promise.all(texts)) };
+  await storage.replace("memory.json", encodeJson(former));
+
+  const { findings } = await checkOnce(storage);
+  expect(findings.map(({ name, damaged, remedy }) => `${name} ${damaged} ${remedy}`)).toEqual([
+    "memory.json false start",
+    "provider_performance.json false start",
+    "regime_performance.json false start",
+  ]);
+  await (await openMemory(storage)).close();
+  expect((await checkOnce(storage)).findings).toEqual([]);
+  expect(await bytesOf(storage, "provider_performance.json")).toEqual(counted);
+});
+
 test("finds missing files: of a chunk, a run's manifest, an outcome, a cache", async () => {
   const outcome = whole.find(/^outcome_/);
   const cases: [string, Partial<Finding>][] = [

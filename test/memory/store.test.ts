@@ -139,7 +139,7 @@ describe("the caches depend only on the set of outcomes", () => {
       .join("");
     expect(JSON.parse((await textOf(storage, "memory.json")) ?? "")).toEqual({
       format: "carryover-memory",
-      version: 2,
+      version: 3,
       outcomes: 1,
       forget_marks: 1,
       digest: new Bun.CryptoHasher("sha256").update(lines).digest("hex"),
