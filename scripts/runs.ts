@@ -227,9 +227,12 @@ async function noteBackup(
 ): Promise<void> {
   const { listBackups } = await import("../lib/backup/list.node.ts");
   const { outcomeFileName } = await import("../lib/memory/outcome.ts");
-  const newest = (await listBackups(locateBackupDir(memoryDir))).at(-1);
+  // The run is gone, whatever can be said of backups.
+  const newest = (await listBackups(locateBackupDir(memoryDir)).catch(() => [])).at(-1);
   if (newest === undefined || !outcomes.some((id) => existsSync(join(newest.path, outcomeFileName(id))))) return;
-  const create = commandOnMemory(`${scriptCommand("backup")} create`, flags);
+  const isNamed = (await locateMemoryDir(flags)) === memoryDir;
+  const of = isNamed ? flags : { ...flags, "memory-dir": memoryDir };
+  const create = commandOnMemory(`${scriptCommand("backup")} create`, of);
   note(
     `The newest backup, "${newest.path}", still has these outcomes, so doctor takes them for lost. To make one without them ` +
       `(add --answers if your backups have answers): ${create}`,

@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { isAbsolute, join, relative } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
 import { fail } from "../errors.ts";
 import { assertMemoryFolder } from "../memory/folder.ts";
 import { diskStorage } from "../storage/disk.node.ts";
@@ -7,7 +7,7 @@ import { attempt, namesIn } from "../storage/fs.node.ts";
 import { filesIn, type Tree, treeOf } from "../storage/tree.node.ts";
 import { forEachAtOnce, type Pause } from "../util/async.ts";
 import { assertStorageName } from "../util/names.ts";
-import { type BackupInfo, infoOf } from "./list.node.ts";
+import { type BackupInfo, infoOf, LATEST } from "./list.node.ts";
 import { backupPause } from "./lock.node.ts";
 import type { BackupFile } from "./manifest.ts";
 import { type BackupDir, openPlace } from "./open-place.node.ts";
@@ -40,8 +40,8 @@ export async function createBackup(options: CreateBackupOptions): Promise<Create
   const { memoryDir, answersDir, label = null } = options;
   for (const folder of answersDir === undefined ? [memoryDir] : [memoryDir, answersDir]) assertFolder(folder);
   await assertMemoryFolder(diskStorage(memoryDir));
-  if (label !== null && (label.length > 200 || /\p{Cc}/u.test(label))) {
-    const expected = "at most 200 characters without control characters";
+  if (label !== null && (label.length > 200 || label === LATEST || /\p{Cc}/u.test(label))) {
+    const expected = `at most 200 characters without control characters, and not ${LATEST}, which names the newest`;
     throw fail("BAD_USAGE", "Cannot label a backup", { found: JSON.stringify(label), expected });
   }
   const place = openPlace(options.backupDir);
@@ -86,10 +86,17 @@ function assertFolder(path: string): void {
 
 /** Backups inside memory are lost with it, and moved away with it before a restore. */
 function assertOutside(memoryDir: string, { isBucket, label }: BackupPlace): void {
-  const path = relative(memoryDir, label);
-  if (isBucket || path.startsWith("..") || isAbsolute(path)) return;
+  if (isBucket) return;
+  const path = relative(realPathOf(memoryDir), realPathOf(label));
+  if (path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path)) return;
   const found = `backups in "${label}", which is lost with it`;
   throw fail("BAD_USAGE", `Cannot back up "${memoryDir}"`, { found, expected: "a folder of backups outside" });
+}
+
+/** A path without links, also of a folder that is still to be made. */
+function realPathOf(path: string): string {
+  if (path === dirname(path)) return path;
+  return fs.existsSync(path) ? fs.realpathSync(path) : join(realPathOf(dirname(path)), basename(path));
 }
 
 /**

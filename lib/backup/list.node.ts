@@ -63,21 +63,22 @@ export function fullestOf(backups: readonly BackupInfo[]): BackupInfo {
 /**
  * Returns the id of one backup.
  *
- * @param id As in the list, the beginning of one, `latest`, or a label that no other backup has.
+ * @param id As in the list, `latest`, a label that no other backup has, or the beginning of one id.
  * @throws {CarryoverError} `NOT_FOUND`.
  */
 export async function findBackup(place: BackupPlace, id: string): Promise<string> {
   const ids = await backupIds(place);
-  const alike = id === LATEST ? ids.slice(-1) : ids.filter((each) => id !== "" && each.startsWith(id));
-  const known = alike.find((each) => each === id) ?? (alike.length === 1 ? alike[0] : undefined);
-  if (known !== undefined) return known;
+  const exact = id === LATEST ? ids.at(-1) : ids.find((each) => each === id);
+  if (exact !== undefined) return exact;
   const backups = await listBackups(place);
   const labelled = backups.filter(({ label }) => id !== "" && label === id);
-  if (labelled.length === 1) return labelled[0]!.id;
+  const alike = labelled.length > 0 ? [] : ids.filter((each) => id !== "" && each.startsWith(id));
+  const [first, ...others] = [...labelled.map((each) => each.id), ...alike];
+  if (first !== undefined && others.length === 0) return first;
   const several = labelled.length > 0 ? "several with the label" : "several that begin with";
   const names = backups.map((each) => (each.label === null ? each.id : `${each.id} (${JSON.stringify(each.label)})`));
   throw fail("NOT_FOUND", "Cannot find the backup", {
-    found: `${labelled.length + alike.length === 0 ? "no" : several} ${JSON.stringify(id)} in "${place.label}"`,
+    found: `${first === undefined ? "no" : several} ${JSON.stringify(id)} in "${place.label}"`,
     expected: ids.length === 0 ? "a backup, and there is none" : `${LATEST} or one of ${names.join(", ")}`,
   });
 }

@@ -148,7 +148,7 @@ test("a signal stops it between two files", async () => {
   expect(entriesOf(backupDir)).toEqual([]);
 });
 
-test("refuses a folder that is no memory, and a label of more than 200 characters", async () => {
+test("refuses a folder that is no memory, and a label that is too long or has a meaning", async () => {
   const { memoryDir, backupDir } = fixture();
   const other = join(memoryDir, "../other");
   writeFiles(other, { "notes.txt": "the user's" });
@@ -156,13 +156,17 @@ test("refuses a folder that is no memory, and a label of more than 200 character
   const long = await failureOf(createBackup({ memoryDir, backupDir, now: NOW, label: "x".repeat(201) }));
   expect(long.code).toBe("BAD_USAGE");
   expect(fs.existsSync(backupDir)).toBeFalse();
+  const newest = await failureOf(createBackup({ memoryDir, backupDir, now: NOW, label: "latest" }));
+  expect(newest.message).toContain('found "latest", expected at most 200 characters');
   const label = "x".repeat(200);
   expect(await createBackup({ memoryDir, backupDir, now: NOW, label })).toMatchObject({ label });
 });
 
 test("refuses backups inside the memory folder, which would be lost with it", async () => {
   const { memoryDir } = fixture();
-  for (const backupDir of [memoryDir, join(memoryDir, "backups")]) {
+  const link = `${memoryDir}-link`;
+  fs.symlinkSync(memoryDir, link);
+  for (const backupDir of [memoryDir, join(memoryDir, "backups"), join(memoryDir, "..b"), join(link, "new/backups")]) {
     const { code, message } = await failureOf(createBackup({ memoryDir, backupDir, now: NOW }));
     expect([code, message]).toEqual([
       "BAD_USAGE",

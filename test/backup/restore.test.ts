@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { createBackup } from "../../lib/backup/create.node.ts";
 import { restoreBackup } from "../../lib/backup/restore.node.ts";
-import { verifyBackup } from "../../lib/backup/verify.node.ts";
+import { verifyBackup, verifyBackups } from "../../lib/backup/verify.node.ts";
 import { runsIn } from "../../lib/runs/find.node.ts";
 import { failureOf } from "../storage/storage-contract.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
@@ -40,6 +40,16 @@ test("finds a backup by its label, unless several have it", async () => {
       `Cannot find the backup: found several with the label "${label}" in "${backupDir}", ` +
       `expected latest or one of ${BACKUP_ID}, ${labelled.id} ("${label}"), ${other.id} ("${label}")`,
   });
+});
+
+test("takes a label for itself although an id begins like it", async () => {
+  const { backupDir } = await sampleBackup(base);
+  const memoryDir = join(backupDir, "..", "memory");
+  const label = "20210403";
+  const labelled = await createBackup({ memoryDir, backupDir, now: new Date("2021-04-02T06:00:00Z"), label });
+  await createBackup({ memoryDir, backupDir, now: new Date("2021-04-03T06:00:00Z") });
+  const [found] = await verifyBackups(backupDir, { id: label });
+  expect(found).toEqual({ id: labelled.id, problems: [] });
 });
 
 test("restores copies: changing a restored file does not change the backup", async () => {
