@@ -46,7 +46,7 @@ export function costInR(costs: Costs, { price, riskPerUnit }: { price: number; r
 /** The known bars of an asset are the first `count`. */
 type KnownBars = Pick<Feed, "bars" | "count">;
 
-/** With fewer common bars a correlation means nothing. Those of a month are fewer if they are daily ones. */
+/** With fewer common bars a correlation means nothing. A month of daily bars has fewer. */
 const MIN_COMMON_BARS = 100;
 
 /**
@@ -70,7 +70,9 @@ export function correlation(a: KnownBars, b: KnownBars, options: { from: number 
   while (i >= 0 && j >= 0) {
     const barA = a.bars[i]!;
     const barB = b.bars[j]!;
-    if (common >= MIN_COMMON_BARS && (barA.timestamp < options.from || barB.timestamp < options.from)) break;
+    const isBefore = barA.timestamp < options.from || barB.timestamp < options.from;
+    // Assets whose bars never meet would be searched to their beginning.
+    if (isBefore && (common === 0 || common >= MIN_COMMON_BARS)) break;
     if (barA.timestamp > barB.timestamp) i--;
     else if (barB.timestamp > barA.timestamp) j--;
     else {

@@ -30,16 +30,23 @@ export function variableOf(value: unknown): string | undefined {
   return isRecord(value) && Object.keys(value).join() === "env" && isVariable(value["env"]) ? value["env"] : undefined;
 }
 
+const SECRET_OF_REQUEST = 'a map { env: "NAME" } of the environment variable that has it: a key stays out of files';
+const SECRET_OF_MODULE = "no key, which stays out of files: the module reads it from process.env";
+
 /**
  * The schema of a map of settings.
  *
- * @param options `values`: `texts` for headers.
+ * @param options `values`: `texts` for headers, `params` for those of a module.
  */
-export function openSettings(z: typeof Zod, options: { values: "texts" | "any" }): Zod.ZodType<OpenSettings> {
+export function openSettings(
+  z: typeof Zod,
+  options: { values: "texts" | "any" | "params" },
+): Zod.ZodType<OpenSettings> {
   const isOfTexts = options.values === "texts";
   const error = isOfTexts ? "a map from headers to texts" : "a map";
+  const ofSecret = options.values === "params" ? SECRET_OF_MODULE : SECRET_OF_REQUEST;
   return z.custom<OpenSettings>(isRecord, { error }).superRefine((settings, context) => {
-    for (const { path, expected } of problemsIn(settings)) {
+    for (const { path, expected = ofSecret } of problemsIn(settings)) {
       // Without the value, which no message may show.
       context.addIssue({ code: "custom", path: [...path], input: "", message: expected });
     }
@@ -54,15 +61,15 @@ export function openSettings(z: typeof Zod, options: { values: "texts" | "any" }
   });
 }
 
-/** Secrets that are written out, anywhere in a value. */
+/** Secrets that are written out, and numbers that JSON does not have, anywhere in a value. */
 function* problemsIn(
   value: unknown,
   path: readonly (string | number)[] = [],
-): Generator<{ path: readonly (string | number)[]; expected: string }> {
-  const expected = 'a map { env: "NAME" } of the environment variable that has it: a key stays out of files';
+): Generator<{ path: readonly (string | number)[]; expected?: string }> {
   const name = String(path.findLast((part) => typeof part === "string") ?? "");
   if (variableOf(value) !== undefined) return;
   if (Array.isArray(value)) for (const [i, item] of value.entries()) yield* problemsIn(item, [...path, i]);
   else if (isRecord(value)) for (const [key, item] of Object.entries(value)) yield* problemsIn(item, [...path, key]);
-  else if (typeof value === "string" && (isSecretName(name) || SECRET_VALUE.test(value))) yield { path, expected };
+  else if (typeof value === "string" && (isSecretName(name) || SECRET_VALUE.test(value))) yield { path };
+  else if (typeof value === "number" && !Number.isFinite(value)) yield { path, expected: "a finite number" };
 }

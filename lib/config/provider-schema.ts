@@ -37,7 +37,7 @@ export function providerSchema(z: typeof Zod, fields: Fields): Zod.ZodType<Provi
         name,
         type: z.literal("module"),
         path,
-        params: z.exactOptional(openSettings(z, { values: "any" })),
+        params: z.exactOptional(openSettings(z, { values: "params" })),
         bars: barCount(z, fields),
         confidence_scale: confidenceScale(z),
         on_error: z.exactOptional(choice(["stop", "abstain"])),

@@ -48,7 +48,7 @@ const MEMORY: Record<keyof MemorySettings, true> = {
 /** @throws {RangeError} For an option that there is not. */
 export function assertBacktestOptions(options: BacktestOptions): void {
   const check = (given: object | undefined, names: Readonly<Record<string, true>>, group = ""): void =>
-    assertKnownOptions(given, names, { of: "Cannot backtest", group });
+    assertKnownOptions(given, names, { tried: "Cannot backtest", group });
   check(options, OPTIONS);
   check(options.costs, COSTS, "costs.");
   check(options.risk, RISK, "risk.");

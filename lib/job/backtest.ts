@@ -175,7 +175,7 @@ function checkFeatures(features: ReadonlyMap<string, Features> = new Map(), asse
   const without = assets.filter((asset) => !features.has(asset));
   if (unknown === undefined || without.length === 0) return;
   const found = `features of ${JSON.stringify(unknown)}, which has no bars, and none of ${without.join(", ")}`;
-  throw new RangeError(`Cannot backtest: found ${found}, expected those of ${assets.join(", ")}`);
+  refuse(found, `those of ${assets.join(", ")}`);
 }
 
 function checkProviders(providers: readonly Provider[]): void {

@@ -101,20 +101,20 @@ export function positionsNotes(
   const positions = backtest.assets
     .map((asset) => positionsWithin(votes.get(asset) ?? [], run.period))
     .reduce((sum, ofAsset) => sum + ofAsset, 0);
-  const skips = Object.entries(run.skipped).flatMap(([reason, times]) => (times > 0 ? `${times} for ${reason}` : []));
+  const skips = Object.entries(run.skipped).flatMap(([reason, times]) => (times > 0 ? `${times} by ${reason}` : []));
   const found = [
     ...(run.trades > MIN_TRADES_PER_POSITION * positions
       ? [
-          `"${name}" has ${positions === 1 ? "1 position" : `${positions} positions`} in this period, which stop, target and max_holding made ${run.trades} trades, ` +
-            "since a vote holds until the asset's next one",
+          `"${name}" has ${positions === 1 ? "1 position" : `${positions} positions`} in this period, but made ${run.trades} trades: ` +
+            "after a stop, a target or max_holding, a vote that still holds opens the next one",
         ]
       : []),
     // Signals ask again and again.
     ...(backtest.risk.close_on_hold && skips.length > 0
-      ? [`"${name}" has positions that were not opened, by decisions: ${skips.join(", ")}`]
+      ? [`Decisions of "${name}" that opened nothing: ${skips.join(", ")}`]
       : []),
   ];
-  return found.map((each) => `${each}: docs/PROVIDERS.md says how to trade the positions of a file and nothing else`);
+  return found.map((each) => `${each}. docs/PROVIDERS.md says how to trade the positions of a file and nothing else`);
 }
 
 /** How often a vote of BUY or SELL differs from the one before; one that holds when the period starts counts, too. */

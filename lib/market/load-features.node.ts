@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { assetFileName } from "../config/asset-name.ts";
 import { CarryoverError, fail, messageOf } from "../errors.ts";
-import { readRegular } from "../storage/fs.node.ts";
+import { readRegular, systemCodeOf } from "../storage/fs.node.ts";
 import { MAX_UNPACKED_BYTES } from "./bar.ts";
 import { type Features, parseFeaturesCsv } from "./features.ts";
 
@@ -59,8 +59,7 @@ function namesIn(dir: string): readonly string[] | undefined {
   try {
     return readdirSync(dir);
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (systemCodeOf(cause) === "ENOENT") return undefined;
     throw fail("IO", `Cannot read "${dir}"`, { found: messageOf(cause), expected: "a folder of features", cause });
   }
 }

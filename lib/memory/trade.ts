@@ -153,7 +153,7 @@ export function distinctTrades<T extends Trade>(trades: readonly T[]): readonly 
     const entry = `${asset} ${action} ${entryMs}`;
     const known = runs.get(entry);
     if (known !== undefined) repeated.add(entry);
-    if (!known || (runId !== "" && runId < known)) runs.set(entry, runId);
+    if (known === undefined || known === "" || (runId !== "" && runId < known)) runs.set(entry, runId);
     return entry;
   });
   if (repeated.size === 0) return trades;

@@ -132,6 +132,10 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   }
   if (votes.size === 0) throw badData({ file }, { found: "no votes", expected: "at least one" });
   confidences?.assertScale();
+  if (isWide && rows.names.some((name) => name.toLowerCase() === "confidence"))
+    onNote?.(
+      `has a column "confidence", which is not read beside a column for each asset: each vote has ${VOTE_CONFIDENCE}`,
+    );
   if (times.isUtcAssumed) onNote?.("has times that state no zone, taken as UTC: timezone names another");
   if (flat !== undefined && options.closeOnHold !== true) {
     const label = Number(flat) === 0 && !hasSell ? ". It has no -1: if 0 is a label that means down, write -1" : "";
@@ -139,6 +143,9 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   }
   // The sort is stable, so votes of the same time keep the order of their lines.
   for (const ofAsset of votes.values()) ofAsset.sort((a, b) => a.timestamp - b.timestamp);
+  const contradictions = [...votes.values()].reduce((sum, ofAsset) => sum + countContradictions(ofAsset), 0);
+  if (contradictions > 0)
+    onNote?.(`has votes that contradict another of the same asset and time (${contradictions}): the later line counts`);
   // Indicators begin with blanks. A later one may stand for the vote before it, for a HOLD, or for none.
   const late = blanks.find(({ asset, timestamp }) => timestamp >= (votes.get(asset)?.[0]!.timestamp ?? Infinity));
   if (late === undefined) return votes;
@@ -153,6 +160,15 @@ function adviceOn(written: string): string {
   return /^(?:true|false)$/i.test(written)
     ? "; in pandas, .astype(int) turns True and False into 1 and 0, long and flat"
     : "";
+}
+
+/** Votes after another one of the same time, such as those of overlapping files, that are not the same. */
+function countContradictions(votes: readonly FileVote[]): number {
+  return votes.filter(({ timestamp, answer }, i) => {
+    const before = votes[i - 1];
+    if (before?.timestamp !== timestamp) return false;
+    return before.answer.action !== answer.action || before.answer.confidence !== answer.confidence;
+  }).length;
 }
 
 /** A column under another name than `timestamp`, such as the index of a data frame of bars, does not say when votes were known. */
@@ -171,7 +187,7 @@ function assetOfRun({ file, assets = [] }: VotesFileOptions): string {
     asset === undefined
       ? "one"
       : `one, or a column for each asset in place of that of the actions, since the run has ${assets.length} assets: ${assets.join(", ")}. ` +
-        `pandas makes such columns of a Series for each: pd.concat({"${asset}": a, "${second}": b}, axis=1)`;
+        `pandas makes such columns of a Series for each: pd.concat({"${asset}": a, "${second}": b}, axis=1).ffill()`;
   throw badData({ file }, { found: 'no column "asset"', expected });
 }
 

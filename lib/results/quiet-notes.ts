@@ -89,7 +89,7 @@ export function quietProviderNotes(
       // A misspelt field is undefined, and an index before the first bar gives NaN in most rules.
       const more =
         bars < PROVIDER_BARS.max
-          ? `; print what it gets, as no comparison with undefined or NaN holds: context.bars has ${bars} bars, \`bars: N\` asks for more`
+          ? `. Print what it gets: a comparison with undefined or NaN is never true. context.bars has ${bars} bars; \`bars: N\` asks for more`
           : "";
       return [`"${name}" voted HOLD at all ${decisions} decisions${why}${more}`];
     }

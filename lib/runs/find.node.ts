@@ -109,9 +109,7 @@ async function findAmong(
   throw fail("NOT_FOUND", `Cannot find the run ${JSON.stringify(name)}`, {
     found: none ? `no runs in ${JSON.stringify(join(memoryDir, folder ?? ""))}` : listed(searched),
     expected: none
-      ? others.length > 0
-        ? `one, or the name of one in its folders: ${others.join(", ")}`
-        : "one: run-chunks makes them"
+      ? oneOf(others)
       : `"${LATEST}", a label, or the first digits of one id, with the folder before it as in "off/${LATEST}"`,
   });
 }
@@ -127,6 +125,13 @@ function matching(runs: readonly FoundRun[], name: string): readonly FoundRun[] 
   const labelled = runs.filter(({ label }) => label === name);
   if (labelled.length > 0 || name === "") return labelled;
   return runs.filter(({ id }) => id.startsWith(name.toLowerCase()));
+}
+
+/** What is expected where a folder has no runs of its own. @param others Those of the folders in it. */
+function oneOf(others: readonly string[]): string {
+  return others.length === 0
+    ? "one: run-chunks makes them"
+    : `one, or the name of one in its folders: ${others.join(", ")}`;
 }
 
 function ambiguous(name: string, found: readonly FoundRun[]): CarryoverError {

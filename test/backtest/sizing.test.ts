@@ -93,6 +93,12 @@ describe("correlation()", () => {
     expect(correlation(a, b, { from: 49 * HOUR })).toBeLessThan(1 - 1e-3);
   });
 
+  test("is null where the window has no common bar, however many there are before it", () => {
+    const [a, b] = [closes(...moving([1, -1], 300)), closes(...moving([1, -1], 300))];
+    expect(correlation(a, b, { from: 299 * HOUR })).toBeCloseTo(1, 12);
+    expect(correlation(a, b, { from: 300 * HOUR })).toBeNull();
+  });
+
   test("needs 100 common bars", () => {
     const pair = (bars: number): number | null =>
       correlation(closes(...moving([1, -1], bars)), closes(...moving([1, -1], bars)), ALL);

@@ -423,6 +423,11 @@ describe("providers whose answers are recorded", () => {
       "type: llm, api: { export: createMistral }, model: m",
       "no providers[0].api.package, expected a package of the AI",
     ],
+    ["type: module, path: m.ts, params: { x: [.nan] }", "for providers[0].params.x[0], expected a finite number"],
+    [
+      "type: module, path: m.ts, params: { token: abc }",
+      "for providers[0].params.token, expected no key, which stays out of files: the module reads it from process.env",
+    ],
     [
       "type: llm, api: { package: ../x, export: a }, model: m",
       '"../x" for providers[0].api.package, expected a package',

@@ -110,8 +110,8 @@ providers: [{ name: mine, type: file, path: mine.csv }${more}]`;
 
   test("count the positions of a file within the period that became more than one and a half as many trades", async () => {
     expect(await notesOn(10, {})).toEqual([
-      '"mine" has 6 positions in this period, which stop, target and max_holding made 10 trades, ' +
-        "since a vote holds until the asset's next one: docs/PROVIDERS.md says how to trade the positions of a file and nothing else",
+      '"mine" has 6 positions in this period, but made 10 trades: after a stop, a target or max_holding, a vote that still holds opens the next one. ' +
+        "docs/PROVIDERS.md says how to trade the positions of a file and nothing else",
     ]);
     expect(await notesOn(9, {})).toEqual([]);
     // From the 2nd to the 4th, each asset is long, which it was before, and flat.
@@ -126,7 +126,7 @@ providers: [{ name: mine, type: file, path: mine.csv }${more}]`;
   test("name the rules by which positions were not opened", async () => {
     const skipped = { correlation: 36, max_positions: 2 };
     expect(await notesOn(6, { skipped })).toEqual([
-      '"mine" has positions that were not opened, by decisions: 2 for max_positions, 36 for correlation: ' +
+      'Decisions of "mine" that opened nothing: 2 by max_positions, 36 by correlation. ' +
         "docs/PROVIDERS.md says how to trade the positions of a file and nothing else",
     ]);
     expect(await notesOn(6, { skipped, risk: "per_trade_pct: 1" })).toEqual([]);

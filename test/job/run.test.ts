@@ -95,7 +95,7 @@ describe("runConfig()", () => {
     const { notes, summary } = await run("silent", { yaml, period });
     expect(notes).toEqual([
       expect.stringContaining("1 trade in a month"),
-      `"holder" voted HOLD at all ${summary.decisions} decisions (the last: "flat"); print what it gets, as no comparison with undefined or NaN holds: context.bars has 100 bars, \`bars: N\` asks for more`,
+      `"holder" voted HOLD at all ${summary.decisions} decisions (the last: "flat"). Print what it gets: a comparison with undefined or NaN is never true. context.bars has 100 bars; \`bars: N\` asks for more`,
       `"mine" gave no vote at all ${summary.decisions} decisions (the last: "no such table")`,
     ]);
     expect(summary.notes).toEqual(notes);

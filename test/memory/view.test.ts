@@ -25,9 +25,9 @@ const OPTIONS: MemoryViewOptions = {
   contextDays: 20,
 };
 
-/** An outcome that closes on a day after the run's start, with the description of its situation. */
 const OTHER_RUN = "b".repeat(64);
 
+/** An outcome that closes on a day after the run's start, with the description of its situation. */
 function closedAt(day: number, changes: Partial<Outcome> = {}): Outcome {
   const exit = new Date(START_MS + day * DAY_MS).toISOString();
   const { situation } = makeOutcome();

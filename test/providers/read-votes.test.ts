@@ -150,6 +150,18 @@ describe("parseVotesCsv() reads a column for each asset,", () => {
     );
   });
 
+  test("and notes that confidences are not read", () => {
+    const notes: string[] = [];
+    const votes = parse("timestamp,BTCUSD,confidence\n2021-01-01T00:00Z,1,70\n", {
+      assets,
+      onNote: (note) => notes.push(note),
+    });
+    expect(shown(votes)).toEqual([["2021-01-01T00:00:00.000Z", "BUY", 60]]);
+    expect(notes).toEqual([
+      'has a column "confidence", which is not read beside a column for each asset: each vote has 60',
+    ]);
+  });
+
   test("and says so where no column has an asset's name", () => {
     expect(refusal("timestamp,BTC/USD,ETH/USD\n2021-01-01,1,-1\n", { assets })).toBe(
       'found the columns "timestamp,BTC/USD,ETH/USD" in line 1, expected a column "action", "signal", "position", "side" or "direction", ' +
@@ -305,12 +317,21 @@ describe("parseVotes() tells by the first bytes whether a file is", () => {
   });
 });
 
+test("parseVotesCsv() notes votes that contradict others of the same asset and time, as overlapping folds do", () => {
+  const lines = ["01,BTCUSD,BUY", "01,BTCUSD,SELL", "01,ETHUSD,BUY", "02,BTCUSD,BUY", "02,BTCUSD,BUY"];
+  const notes: string[] = [];
+  const text = `timestamp,asset,action\n${lines.map((line) => `2021-01-${line.replace(",", "T00:00Z,")}\n`).join("")}`;
+  const votes = parse(text, { onNote: (note) => notes.push(note) });
+  expect(notes).toEqual(["has votes that contradict another of the same asset and time (1): the later line counts"]);
+  expect(votes.get("BTCUSD")![1]!.answer.action).toBe("SELL");
+});
+
 describe("parseVotesCsv() refuses what may mean two things:", () => {
   test("no column of assets in a run of several", () => {
     const text = "timestamp,action\n2021-01-01,BUY\n";
     expect(refusal(text, { assets: ["BTCUSD", "ETHUSD"] })).toBe(
       'found no column "asset", expected one, or a column for each asset in place of that of the actions, since the run has 2 assets: BTCUSD, ETHUSD. ' +
-        'pandas makes such columns of a Series for each: pd.concat({"BTCUSD": a, "ETHUSD": b}, axis=1)',
+        'pandas makes such columns of a Series for each: pd.concat({"BTCUSD": a, "ETHUSD": b}, axis=1).ffill()',
     );
   });
 

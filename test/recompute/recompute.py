@@ -354,8 +354,9 @@ class Correlations:
             )
         starts, ticks, a, b = self.pairs[key]
         high = bisect_right(ticks, now - self.timeframe)
-        low = min(bisect_left(starts, now - CORRELATION_SPAN), high - CORRELATION_BARS)
-        if low < 0:
+        in_span = bisect_left(starts, now - CORRELATION_SPAN)
+        low = min(in_span, high - CORRELATION_BARS)
+        if low < 0 or in_span >= high:
             return None
         return pearson(a[low : high - 1], b[low : high - 1])
 

@@ -101,7 +101,7 @@ test("a provider with bars that only held learns how many it has, unless it has 
   const note = (bars: number | undefined): readonly string[] =>
     quietProviderNotes(["mine"], [errs(0, 0, "")], { providerBars: new Map([["mine", bars]]) });
   expect(note(100)).toEqual([
-    '"mine" voted HOLD at all 100 decisions; print what it gets, as no comparison with undefined or NaN holds: context.bars has 100 bars, `bars: N` asks for more',
+    '"mine" voted HOLD at all 100 decisions. Print what it gets: a comparison with undefined or NaN is never true. context.bars has 100 bars; `bars: N` asks for more',
   ]);
   expect(note(2000)).toEqual(['"mine" voted HOLD at all 100 decisions']);
   expect(note(undefined)).toEqual(['"mine" voted HOLD at all 100 decisions']);

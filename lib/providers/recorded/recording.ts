@@ -63,7 +63,7 @@ export interface Recording extends RecordingContext {
  * @throws {RangeError} For an option that there is not.
  */
 export function recordAnswers(files: AnswerFiles, options: RecordAnswersOptions): Recording {
-  assertKnownOptions(options, OPTIONS, { of: "Cannot record answers" });
+  assertKnownOptions(options, OPTIONS, { tried: "Cannot record answers" });
   const { refresh, mode = "ask", signal = new AbortController().signal, onNote = () => {} } = options;
   const store = new AnswerStore(files, { onNote });
   const recorder = new Recorder({ ...options, store, signal, onNote });
