@@ -21,6 +21,7 @@ import {
   type Perturbation,
   perturbTrades,
   perturbVotes,
+  tradesSeenByExit,
 } from "./perturb.ts";
 import { diffTraces, knownLines, type KnownLines, type Leak } from "./trace-diff.ts";
 
@@ -228,9 +229,7 @@ async function withOtherMemory(
   const { atMs } = perturbation;
   const { remembered } = job;
   const ofFolder = perturbTrades(remembered.trades, atMs);
-  // What the end of the run closes is recorded only then, whatever the time of its exit (docs/RULES.md, "Learning").
-  const recorded = reference.run.trades.filter(({ exitReason }) => exitReason !== "end_of_run");
-  const ofRun = perturbTrades(recorded, atMs);
+  const ofRun = perturbTrades(tradesSeenByExit(reference.run, { series: job.series, untilMs: atMs }), atMs);
   const perturbed: InMemoryJob = {
     ...job,
     remembered: { ...remembered, trades: ofFolder.trades },

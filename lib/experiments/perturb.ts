@@ -4,6 +4,7 @@
  */
 import type { InMemoryJob } from "../backtest/job.ts";
 import type { Features, FeatureValue } from "../market/features.ts";
+import { endOfBar } from "../market/spacing.ts";
 import { firstIndex } from "../util/sorted.ts";
 import type { EmbeddedTrade } from "../memory/trade.ts";
 import type { FileVotes } from "../providers/votes-file.ts";
@@ -96,6 +97,27 @@ export function perturbFeatures(features: Features, afterMs: number): { features
   };
   const rows = features.rows.map((row, i) => (i < first ? row : { ...row, values: row.values.map(other) }));
   return { features: { ...features, rows }, changed: rows.length - first };
+}
+
+/**
+ * The trades of a run that decisions up to a time see, or not, by the time of their exit alone, as they are recorded before the next decision
+ * (docs/RULES.md, "Learning"). What the end of the run closes is recorded only then. What closed at the open of a bar is recorded at the bar's
+ * end: assets whose bars start at other times decide in between.
+ */
+export function tradesSeenByExit(
+  { trades, decisions }: Pick<RunTrace, "trades" | "decisions">,
+  { series, untilMs }: { series: ReadonlyMap<string, BarSeries>; untilMs: number },
+): readonly EmbeddedTrade[] {
+  const times = decisions.map(decisionMs);
+  return trades.filter(({ asset, exitMs, exitReason }) => {
+    if (exitReason === "end_of_run") return false;
+    if (exitMs >= untilMs) return true;
+    const { bars, timeframeMs } = series.get(asset)!;
+    const i = firstIndex(bars.length, (each) => bars[each]!.timestamp >= exitMs);
+    if (bars[i]?.timestamp !== exitMs) return true;
+    const nextMs = times[firstIndex(times.length, (each) => times[each]! > exitMs)] ?? Infinity;
+    return nextMs >= endOfBar(exitMs, bars[i + 1]?.timestamp, timeframeMs);
+  });
 }
 
 /**

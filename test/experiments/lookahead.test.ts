@@ -3,12 +3,14 @@ import { describe, expect, mock, test } from "bun:test";
 import { Feed } from "../../lib/backtest/feed.ts";
 import { checkLookahead, isClean, type LookaheadReport } from "../../lib/experiments/lookahead.ts";
 import { barColumns } from "../../lib/market/bar.ts";
+import { syntheticBars } from "../../lib/market/synthetic.ts";
 import type { Features } from "../../lib/market/features.ts";
+import type { BarSeries } from "../../lib/types.ts";
 import type { Provider } from "../../lib/providers/provider.ts";
 import { hashingEmbedder } from "../../lib/embed/hashing.ts";
 import { cachingEmbedder } from "../../lib/memory/in-memory.ts";
 import { defaultProviders, roughSeries } from "../backtest/market-samples.ts";
-import { at, HOUR, makeSettings, MEMORY_ON } from "../backtest/world-samples.ts";
+import { at, DAY, HOUR, makeSettings, MEMORY_ON } from "../backtest/world-samples.ts";
 
 const PERIOD = { startMs: at("2018-02-08"), endMs: at("2018-02-23") };
 
@@ -35,6 +37,39 @@ async function checkProvider(provider: Provider, features?: ReadonlyMap<string, 
     { dates: [at("2018-02-17")] },
   );
 }
+
+test("days that end at different hours are no look-ahead: what closed at the open of one is not known to the other before its end", async () => {
+  const [first, second] = ["AAA", "BBB"].map((asset) =>
+    syntheticBars({ asset, timeframe: "1d", seed: 1, end: at("2020-01-01") }),
+  ) as [BarSeries, BarSeries];
+  const earlier = second.bars.map((bar) => ({ ...bar, timestamp: bar.timestamp - HOUR }));
+  const providers = defaultProviders();
+  const settings = makeSettings({ assets: ["AAA", "BBB"], timeframeMs: DAY, decisionIntervalMs: DAY });
+  const job = {
+    settings: { ...settings, risk: { ...settings.risk, maxHoldingMs: 20 * DAY } },
+    memorySettings: MEMORY_ON,
+    period: { startMs: at("2018-06-01"), endMs: at("2020-01-01") },
+    chunkKind: "year",
+    series: new Map([
+      ["AAA", first],
+      ["BBB", { ...second, bars: earlier }],
+    ]),
+    market: "synthetic" as const,
+    features: undefined,
+    providers,
+    remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
+    key: { version: "test", seed: 1, files: {} },
+    voteLeaks: [],
+    votes: new Map(),
+    providersWith: () => Promise.resolve({ providers }),
+  };
+  const report = await checkLookahead(job, { dates: [at("2019-09-01")] });
+  expect(report.outcomes).toBeGreaterThan(20);
+  expect(report.checks.some(({ changed, changed_outcomes: outcomes }) => changed === "memory" && outcomes > 0)).toBe(
+    true,
+  );
+  expect(report.leaks).toBe(0);
+});
 
 test("a provider that reads the future from a file of its own is caught, though no change of the bars shows it", async () => {
   const file = roughSeries({ startMs: at("2018-02-01"), endMs: PERIOD.endMs, seed: 1 });
