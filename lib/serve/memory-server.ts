@@ -95,7 +95,10 @@ export class MemoryServer {
   }
 
   async closeSession({ session: name }: SessionParams): Promise<Answer<CloseResult>> {
-    const session = await this.#session("close_session", name);
+    const session = await this.#session("close_session", name).catch(async (error: unknown) => {
+      await this.#dropIfLost(this.#sessions.get(name));
+      throw error;
+    });
     const result = await session.close();
     this.#sessions.delete(name);
     return { result };
@@ -203,13 +206,16 @@ export class MemoryServer {
     return session;
   }
 
-  /** The session that has a run open. A backtest of which a write has failed gives its run up. */
+  /** The session that has a run open. A backtest that is lost gives its run up. */
   async #findOpen(runId: string): Promise<Session | undefined> {
     const open = [...this.#sessions.values()].find(({ run }) => run?.id === runId);
-    if (open?.params.mode !== "backtest" || open.run?.writes.failure === undefined) return open;
-    await open.settle();
-    this.#sessions.delete(open.name);
-    return undefined;
+    return (await this.#dropIfLost(open)) ? undefined : open;
+  }
+
+  async #dropIfLost(session: Session | undefined): Promise<boolean> {
+    if (!session?.isLost) return false;
+    await session.settle();
+    return this.#sessions.delete(session.name);
   }
 
   /** What a session sees, or all of memory. */

@@ -98,6 +98,11 @@ export class Session {
     return this.#run;
   }
 
+  /** Whether it takes no more calls: a backtest whose files lack decisions that it answered. */
+  get isLost(): boolean {
+    return this.params.mode === "backtest" && this.#run?.writes.failure !== undefined;
+  }
+
   /** Waits for the writes under way; their failure is known already. */
   async settle(): Promise<void> {
     await this.#run?.writes.settle().catch(() => {});
@@ -106,12 +111,12 @@ export class Session {
   /**
    * Lets a session go on after a write that failed. A live one is read from its files, as after a crash: they have all that it answered.
    *
-   * @throws {CarryoverError} `READ_ONLY` for a backtest, whose files lack decisions that it answered.
+   * @throws {CarryoverError} `READ_ONLY` for a backtest that is lost.
    */
   async recover(method: string): Promise<void> {
     const failed = this.#run;
     if (failed?.writes.failure === undefined) return;
-    if (this.params.mode === "backtest") throw lostDecisions(method, failed.writes.failure.error);
+    if (this.isLost) throw lostDecisions(method, failed.writes.failure.error);
     await this.settle();
     await this.#open({ ...failed.identity, isKnown: true }, this.#newView(Infinity));
     failed.view.close();
@@ -196,8 +201,8 @@ export class Session {
 
   /** Makes durable what there is, at the end of the server. */
   async stop(): Promise<void> {
-    // The files of a live one have all that it answered.
-    if (this.params.mode === "live" && this.#run?.writes.failure !== undefined) return;
+    // The files of a live one have all that it answered. A backtest cannot store more.
+    if (this.#run?.writes.failure !== undefined) return this.settle();
     await this.#run?.stop();
   }
 

@@ -4,6 +4,7 @@ import { fail } from "../../lib/errors.ts";
 import { checkMemory } from "../../lib/maintenance/check.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import type { Storage } from "../../lib/storage/storage.ts";
+import { letEventsIn, withResolvers } from "../../lib/util/async.ts";
 import { outcomesOf } from "../backtest/world-samples.ts";
 import { overrideCalls } from "../storage/override-calls.ts";
 import { openSession, type Result, testServer, type TestServer, tradeOf, VOTES } from "./server-samples.ts";
@@ -159,6 +160,35 @@ describe("a live session", () => {
     await server.stop();
   });
 
+  test("has its writes behind it when its server has ended", async () => {
+    const stored = inMemoryStorage();
+    const [gate, order] = [withResolvers<void>(), [] as string[]];
+    const storage = overrideCalls(stored, {
+      appendAt: (name, offset, bytes) =>
+        name.includes("2024-02") ? Promise.reject(diskFull()) : stored.appendAt(name, offset, bytes),
+      replace: async (name, bytes) => {
+        const isOfChunk = name.includes("2024-01");
+        if (isOfChunk) await gate.promise;
+        await stored.replace(name, bytes);
+        if (isOfChunk) order.push("written");
+      },
+    });
+    let today = "2024-01-01";
+    const server = await testServer({ storage, now: () => Date.parse(today) });
+    const session = await openSession(server, LIVE);
+    today = "2024-06-01";
+    await server.call(...decide("2024-01-05")(session));
+    // Begins to commit the first month.
+    await expect(server.call(...decide("2024-02-05")(session))).rejects.toThrow("ENOSPC");
+    expect(order).toEqual([]);
+    const stopped = server.stop().then(() => order.push("stopped"));
+    await letEventsIn();
+    gate.resolve();
+    await stopped;
+    await letEventsIn();
+    expect(order.slice(-2)).toEqual(["written", "stopped"]);
+  });
+
   test("sees no trade of another one that could not be stored", async () => {
     const disk = faultyDisk(inMemoryStorage());
     const server = await testServer({ storage: disk.storage });
@@ -202,6 +232,22 @@ describe("a backtest", () => {
     await expect(server.call(...decide("2024-02-06")(session))).rejects.toMatchObject({ code: "NOT_FOUND" });
     for (const step of STEPS) await server.call(...step(again));
     expect(await server.call("close_session", { session: again })).toMatchObject({ decisions: 6, outcomes: 2 });
+    expect((await checkMemory(server.storage)).findings).toEqual([]);
+  });
+
+  test("whose chunk could not be stored is closed once that was said, also after another attempt", async () => {
+    const { server, session } = await failedBacktest();
+    const again = await openSession(server, BACKTEST);
+    await server.call("close_session", { session: again });
+    const close = (): Promise<Result> => server.call("close_session", { session });
+    await expect(close()).rejects.toMatchObject({ code: "READ_ONLY" });
+    expect(await server.call("memory_stats")).toMatchObject({ open_sessions: 0 });
+    await expect(close()).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  test("whose chunk could not be stored ends with its server without an error", async () => {
+    const { server } = await failedBacktest();
+    await server.stop();
     expect((await checkMemory(server.storage)).findings).toEqual([]);
   });
 
