@@ -66,6 +66,8 @@ export async function recallTrades(
   reading: Pick<MemoryReading, "trades" | "descriptions" | "damaged" | "sidecar">,
   question: RecallQuestion & {
     embedder: Embedder;
+    /** The trades to search. @default the distinct ones of `reading` */
+    counted?: ReturnType<typeof countedTrades> | undefined;
     onEmbedded?: OnEmbedded | undefined;
     signal?: AbortSignal | undefined;
   },
@@ -76,7 +78,7 @@ export async function recallTrades(
     const expected = 'words on a situation such as "BTCUSD falling fast, volatility wild"';
     throw fail("BAD_USAGE", "Cannot recall", { found: JSON.stringify(sentence), expected });
   }
-  const { market, trades } = countedTrades(reading.trades);
+  const { market, trades } = question.counted ?? countedTrades(reading.trades);
   const asset = knownName("asset", question.asset, trades);
   const regime = knownName("regime", question.regime, trades);
   const wanted = trades.filter(

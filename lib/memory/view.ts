@@ -20,6 +20,8 @@ export interface MemoryViewOptions {
   readonly market: Market;
   /** Start of the run, epoch ms. */
   readonly startMs: number;
+  /** The run's id, if memory may have trades of it: all of these are visible, and none counts as carried in. */
+  readonly runId?: string | undefined;
   /** Names of the providers to weigh. */
   readonly providers: readonly string[];
   /** `false`: nothing is visible, but outcomes are still recorded. */
@@ -60,6 +62,8 @@ export class MemoryView {
     const carriedIn = carriedInto(memory.trades, options);
     for (const trade of carriedIn) this.#insert(trade);
     this.carriedIn = carriedIn;
+    const { runId } = options;
+    if (runId !== undefined) for (const trade of memory.trades) if (trade.runId === runId) this.add(trade);
   }
 
   remembered(asOf: number): number {
@@ -200,10 +204,12 @@ export class MemoryView {
   }
 }
 
-/** The newest trades of the run's market that had closed at its start, each once. */
-function carriedInto(trades: readonly EmbeddedTrade[], options: MemoryViewOptions): readonly EmbeddedTrade[] {
-  const { enabled, market, startMs, maxMemorySize } = options;
+/** The newest trades of the run's market that had closed at its start, each once, without its own. */
+export function carriedInto(trades: readonly EmbeddedTrade[], options: MemoryViewOptions): readonly EmbeddedTrade[] {
+  const { enabled, market, startMs, maxMemorySize, runId } = options;
   if (!enabled) return [];
-  const closed = distinctTrades(trades.filter((trade) => trade.market === market && trade.exitMs <= startMs));
+  const closed = distinctTrades(
+    trades.filter((trade) => trade.market === market && trade.exitMs <= startMs && trade.runId !== runId),
+  );
   return closed.slice(Math.max(0, closed.length - maxMemorySize));
 }

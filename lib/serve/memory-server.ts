@@ -67,7 +67,8 @@ export class MemoryServer {
       throw fail("BAD_USAGE", "Cannot open_session", { found: `${MAX_SESSIONS} open sessions`, expected });
     }
     const findOpen = (runId: string): Promise<Session | undefined> => this.#findOpen(runId);
-    const opened = await Session.open(params, { ...this.#options, name: this.#options.newName(), findOpen });
+    const settle = (): Promise<unknown> => Promise.all([...this.#sessions.values()].map((session) => session.settle()));
+    const opened = await Session.open(params, { ...this.#options, name: this.#options.newName(), findOpen, settle });
     const { name: session, run } = opened;
     const resumed = this.#sessions.has(session) || (run?.identity.isKnown ?? params.resume === true);
     this.#sessions.set(session, opened);
@@ -82,13 +83,13 @@ export class MemoryServer {
   async recordOutcome(params: RecordOutcomeParams): Promise<Answer<RecordResult>> {
     const session = await this.#session("record_outcome", params.session);
     const { trade, result, durable } = await session.record(params);
-    const others = [...this.#sessions.values()].filter((other) => other !== session);
+    const others = (): Session[] => [...this.#sessions.values()].filter((other) => other !== session);
     this.#forgetAll();
-    if (session.params.mode === "live") for (const other of others) other.see(trade);
+    if (session.params.mode === "live") for (const other of others()) other.see(trade);
     const unlessFailed = durable.catch((error: unknown) => {
       // What they saw of it is not in memory.
       this.#forgetAll();
-      for (const other of others) other.learnAnew();
+      for (const other of others()) other.learnAnew();
       throw error;
     });
     return { result, durable: unlessFailed };
@@ -118,11 +119,12 @@ export class MemoryServer {
       query ??
       (reader instanceof Session ? reader.describe("recall_trades", values) : reader.read("recall_trades", values))
         .sentence;
-    const trades: readonly Trade[] = session === undefined ? memory.trades : (session.view?.visible(asOf) ?? []);
+    const counted = session && { market: session.params.market, trades: session.view?.visible(asOf) ?? [] };
+    const trades: readonly Trade[] = counted?.trades ?? memory.trades;
     const { similar, searched, tied, knowsWords } = await recallTrades(
       memory.storage,
       { trades, descriptions: new Map(), damaged: [], sidecar: undefined },
-      { embedder: memory.embedder, sentence, k, asOfMs: asOf, asset, regime },
+      { embedder: memory.embedder, sentence, k, asOfMs: asOf, asset, regime, counted },
     );
     const note = knowsWords ? {} : { note: "Similarity is chance: no word of the query describes a situation" };
     return { result: { sentence, searched, tied, trades: similar, ...note } };

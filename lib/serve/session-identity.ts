@@ -6,13 +6,14 @@ import { quickCheck } from "../config/quick-check.ts";
 import { checkConfig } from "../config/schema.ts";
 import { undefinedIfCorrupt } from "../errors.ts";
 import type { Memory } from "../memory/store.ts";
-import type { EmbeddedTrade } from "../memory/trade.ts";
+import { carriedInto } from "../memory/view.ts";
 import type { BacktestSettings, Costs, MemorySettings } from "../settings.ts";
 import { isRecord, isSameJson, type Json } from "../util/json.ts";
 import { isoDate } from "../util/time.ts";
 import { VERSION } from "../version.ts";
 import type { OpenSessionParams, SettingsParam } from "./params.ts";
 import { ParamError } from "./param-error.ts";
+import { viewOptionsOf } from "./session-view.ts";
 
 /** What a session keeps to. */
 export interface SessionSettings {
@@ -84,7 +85,6 @@ export interface SessionFacts {
   readonly settings: SessionSettings;
   readonly memory: Memory;
   readonly startMs: number;
-  readonly carriedIn: readonly EmbeddedTrade[];
 }
 
 /**
@@ -118,8 +118,10 @@ function nothingToResume(): ParamError {
   return new ParamError(message, { field: "resume", code: "NOT_FOUND" });
 }
 
-async function firstKey({ params, settings, memory, startMs, carriedIn }: SessionFacts): Promise<RunKey> {
+async function firstKey(facts: SessionFacts): Promise<RunKey> {
+  const { params, settings, memory, startMs } = facts;
   const isLive = params.mode === "live";
+  const carriedIn = isLive ? [] : carriedInto(memory.trades, viewOptionsOf(facts));
   const marks = memory.marks.map(({ provider, beforeMs }) => ({ provider, before: new Date(beforeMs).toISOString() }));
   return {
     version: VERSION,
@@ -135,7 +137,7 @@ async function firstKey({ params, settings, memory, startMs, carriedIn }: Sessio
     market: params.market,
     embedder: memory.embedder.fingerprint,
     // A live session learns from whatever is in memory at the time.
-    base: isLive ? [] : carriedIn.map(({ id, contentHash }) => [id, contentHash] as const),
+    base: carriedIn.map(({ id, contentHash }) => [id, contentHash] as const),
     ...(isLive ? {} : { carried_in_sha256: await hashTrades(carriedIn) }),
     forget_marks: isLive ? [] : marks.toSorted((a, b) => (a.provider + a.before < b.provider + b.before ? -1 : 1)),
     attempt: 0,

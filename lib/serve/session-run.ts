@@ -165,7 +165,6 @@ export class SessionRun {
     const { chunkKind } = settings;
     const stored = await readSession({ memory, files: this.#files, id: this.id, chunkKind, startMs });
     await this.#files.reopen((stored.at(-1)?.chunk ?? this.#chunk.chunk).name);
-    for (const trade of memory.trades) if (trade.runId === this.id) this.view.add(trade);
     for (const { chunk, record, decisions, outcomes, storedBytes } of stored) {
       const isLast = chunk === stored.at(-1)?.chunk;
       this.#chunk = this.#newChunk(chunk);

@@ -41,6 +41,7 @@ import {
 import { recall, SessionJudge } from "./session-judge.ts";
 import { SessionRun } from "./session-run.ts";
 import { outcomeOf } from "./session-trade.ts";
+import { changeBy, viewOptionsOf } from "./session-view.ts";
 import { type KnownSituation, SituationReader } from "./situation.ts";
 
 export interface SessionOptions {
@@ -51,6 +52,8 @@ export interface SessionOptions {
   readonly now: () => number;
   /** What programs call the session by. */
   readonly name: string;
+  /** Waits for what sessions are storing: a trade that cannot be stored leaves memory then. */
+  readonly settle: () => Promise<unknown>;
   /** The session that has a run open. */
   readonly findOpen: (runId: string) => Promise<Session | undefined>;
 }
@@ -117,8 +120,8 @@ export class Session {
     const failed = this.#run;
     if (failed?.writes.failure === undefined) return;
     if (this.isLost) throw lostDecisions(method, failed.writes.failure.error);
-    await this.settle();
-    await this.#open({ ...failed.identity, isKnown: true }, this.#newView(Infinity));
+    await this.#options.settle();
+    await this.#open({ ...failed.identity, isKnown: true });
     failed.view.close();
   }
 
@@ -129,12 +132,16 @@ export class Session {
 
   /** Makes a trade of another live session visible. */
   see(trade: EmbeddedTrade): void {
-    if (this.params.mode === "live" && trade.market === this.params.market) this.view?.add(trade);
+    const { mode, market } = this.params;
+    if (this.#run === undefined || mode !== "live") return;
+    const change = changeBy(trade, { trades: this.#options.memory.trades, market, runId: this.#run.id });
+    if (change === "added") this.#run.view.add(trade);
+    if (change === "replaces") this.learnAnew();
   }
 
-  /** Lets a live session learn by the forget marks of now. A backtest keeps to those of its beginning. */
+  /** Lets a live session learn by the trades and forget marks of now. A backtest keeps to those of its beginning. */
   learnAnew(): void {
-    if (this.params.mode === "live") this.#run?.replaceView(this.#newView(Infinity));
+    if (this.params.mode === "live") this.#run?.replaceView(this.#newView(this.#run));
   }
 
   async decide(params: DecideParams): Promise<Answer<DecideResult>> {
@@ -201,9 +208,8 @@ export class Session {
 
   /** Makes durable what there is, at the end of the server. */
   async stop(): Promise<void> {
-    // The files of a live one have all that it answered. A backtest cannot store more.
-    if (this.#run?.writes.failure !== undefined) return this.settle();
-    await this.#run?.stop();
+    // After a failure the files of a live one have all that it answered. A backtest can store no more.
+    await (this.#run?.writes.failure === undefined ? this.#run?.stop() : this.settle());
   }
 
   async #begun(startMs: number): Promise<SessionRun> {
@@ -214,24 +220,23 @@ export class Session {
   /** @returns This session, or the live one that is open already. */
   async #begin(startMs: number): Promise<Session> {
     const { params } = this;
-    const view = this.#newView(params.mode === "live" ? Infinity : startMs);
-    const { memory, findOpen } = this.#options;
-    const { carriedIn } = view;
-    const identity = await identifySession({ params, settings: this.#settings, memory, startMs, carriedIn });
+    const { memory, findOpen, settle } = this.#options;
+    await settle();
+    const identity = await identifySession({ params, settings: this.#settings, memory, startMs });
     const open = await findOpen(identity.id);
     if (open === undefined) {
-      await this.#open(identity, view);
+      await this.#open(identity);
       return this;
     }
-    view.close();
     if (params.mode === "backtest" || !identity.isKnown) throw alreadyOpen(open.name);
     return open;
   }
 
-  async #open(identity: SessionIdentity, view: MemoryView): Promise<void> {
+  async #open(identity: SessionIdentity): Promise<void> {
     const { params } = this;
     const settings = this.#settings;
     const startMs = Date.parse(startOf(identity.key));
+    const view = this.#newView({ startMs, id: identity.id });
     try {
       this.#run = await SessionRun.open({ memory: this.#options.memory, view, identity, params, settings, startMs });
     } catch (error) {
@@ -246,16 +251,9 @@ export class Session {
     return new SituationReader({ features: this.#settings.memory.recallFeatures });
   }
 
-  /** @param startMs What had closed by then is visible. */
-  #newView(startMs: number): MemoryView {
-    return new MemoryView(this.#options.memory, {
-      ...this.#settings.memory,
-      // A session's own sentences name them.
-      recallFeatures: undefined,
-      market: this.params.market,
-      startMs,
-      providers: this.params.providers,
-    });
+  #newView({ startMs, id: runId }: Pick<SessionRun, "startMs" | "id">): MemoryView {
+    const options = viewOptionsOf({ params: this.params, settings: this.#settings, startMs, runId });
+    return new MemoryView(this.#options.memory, options);
   }
 
   /**

@@ -98,10 +98,7 @@ async function playLive(writes: number): Promise<{ closed: Result; files: Record
   }
   const closed = await retry(() => server.call("close_session", { session }));
   await retry(() => server.stop());
-  const files = await filesOf(stored);
-  // Its own trades count as carried in once a live session was read from its files, as after a crash.
-  delete files[`runs/${closed["run_id"] as string}/summary.json`];
-  return { closed, files, left: disk.left };
+  return { closed, files: await filesOf(stored), left: disk.left };
 }
 
 describe("a live session", () => {
@@ -201,6 +198,27 @@ describe("a live session", () => {
     disk.isFull = false;
     await server.call(...trade("2024-01-09", 110)(one));
     expect(await Promise.all([{}, { session: one }, { session: two }].map(remembered))).toEqual([1, 1, 1]);
+  });
+});
+
+describe("a session that is opened while a trade is stored", () => {
+  test.each([LIVE, { ...BACKTEST, start: "2024-03-01" }])("sees nothing of it if that fails: %p", async (params) => {
+    const stored = inMemoryStorage();
+    const gate = withResolvers<void>();
+    const createOnce = async (name: string, bytes: Uint8Array): Promise<boolean> => {
+      if (name.startsWith("outcome_")) await gate.promise;
+      return stored.createOnce(name, bytes);
+    };
+    const server = await testServer({ storage: overrideCalls(stored, { createOnce }) });
+    const one = await openSession(server, LIVE);
+    const recorded = server.call(...trade("2024-01-09", 110)(one));
+    const opened = openSession(server, { ...params, engine: "two" });
+    await letEventsIn();
+    gate.reject(diskFull());
+    await expect(recorded).rejects.toThrow("ENOSPC");
+    for (const session of [undefined, one, await opened]) {
+      expect(await server.call("provider_records", { as_of: "2024-05-01", session })).toMatchObject({ remembered: 0 });
+    }
   });
 });
 

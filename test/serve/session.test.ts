@@ -3,7 +3,7 @@ import { checkMemory } from "../../lib/maintenance/check.ts";
 import { ParamError } from "../../lib/serve/param-error.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { outcomesOf } from "../backtest/world-samples.ts";
-import { openSession, testServer, tradeOf, VOTES } from "./server-samples.ts";
+import { openSession, type Result, testServer, type TestServer, tradeOf, VOTES } from "./server-samples.ts";
 
 const DAY = "2024-01-02";
 
@@ -205,7 +205,7 @@ describe("a trade that memory refuses", () => {
 });
 
 describe("what sessions see", () => {
-  const remembered = async (server: Awaited<ReturnType<typeof testServer>>, session: string): Promise<unknown> =>
+  const remembered = async (server: TestServer, session: string): Promise<unknown> =>
     (await server.call("provider_weights", { as_of: "2024-05-01", session }))["remembered"];
 
   test("live ones see each other's trades, backtests only what had closed by their start and their own", async () => {
@@ -219,6 +219,44 @@ describe("what sessions see", () => {
     const five = await openSession(server, { start: "2024-02-01" });
     // Two sessions made the same trade, which counts once.
     expect(await remembered(server, five)).toBe(1);
+  });
+
+  test("a live one sees its own trade and one of others' with its entry, while it runs, after a restart and a forget mark", async () => {
+    const engines = ["one", "two", "three", "four"];
+    const openAll = (server: TestServer): Promise<Result[]> =>
+      Promise.all(
+        engines.map((engine) => server.call("open_session", { engine, mode: "live", providers: ["up", "down"] })),
+      );
+    const seen = async (server: TestServer, { session }: Result): Promise<unknown> => {
+      const asked = { session, query: "BTCUSD rising", as_of: "2024-05-01" };
+      const trades = (await server.call("recall_trades", asked))["trades"] as Result[];
+      return [await remembered(server, session as string), trades.map(({ decision_id: id }) => id).toSorted()];
+    };
+    const seenByAll = (server: TestServer, sessions: Result[]): Promise<unknown[]> =>
+      Promise.all(sessions.map((session) => seen(server, session)));
+
+    // Whichever of them is the first to record its trade.
+    for (let first = 0; first < engines.length; first++) {
+      const storage = inMemoryStorage();
+      const before = await testServer({ storage });
+      const sessions = await openAll(before);
+      for (let i = first; i < first + engines.length; i++) {
+        const { session, run_id: id } = sessions[i % engines.length]!;
+        const exit_timestamp = `${DAY}T05:${10 + (i % engines.length)}:00Z`;
+        const trade = { ...tradeOf(session as string, DAY, 110), exit_timestamp, decision_id: `of-${id as string}` };
+        await before.call("record_outcome", trade);
+      }
+      const ids = sessions.map(({ run_id: id }) => `of-${id as string}`);
+      const expected = ids.map((own) => [2, [own, ids.filter((id) => id !== own).toSorted()[0]!].toSorted()]);
+      expect(await seenByAll(before, sessions)).toEqual(expected);
+      await before.call("forget_provider", { provider: "up", before: "1999-01-01" });
+      expect(await seenByAll(before, sessions)).toEqual(expected);
+      await before.stop();
+      const after = await testServer({ storage });
+      expect(await seenByAll(after, await openAll(after))).toEqual(expected);
+      // A later run takes them for one.
+      expect(await remembered(after, await openSession(after, { start: "2024-02-01" }))).toBe(1);
+    }
   });
 
   test("the clock bounds a live session's time", async () => {
