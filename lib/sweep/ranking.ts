@@ -48,6 +48,8 @@ export interface SweepResult {
   /** By number. */
   readonly failed: readonly CellFailure[];
   readonly trials: number;
+  /** Cells with the daily returns of the default or of a cell before them, by number: what they set had no effect. */
+  readonly repeated: readonly number[];
   /** Annualized: the expected maximum of so many trials without skill. */
   readonly expected_max_sharpe: number;
   readonly overfitting: SweepOverfitting;
@@ -92,6 +94,7 @@ export function rankCells(
     cells: ranked,
     failed: failed.toSorted((a, b) => a.cell - b.cell),
     trials: cells.length,
+    repeated: repeatedIn(byNumber),
     expected_max_sharpe: rounded(
       expectedMaxSharpe(chosenFrom.trials, chosenFrom.variance) * Math.sqrt(cells[0]?.days_per_year ?? 0),
     ),
@@ -99,6 +102,16 @@ export function rankCells(
     ...verdictOn(ranked, chance),
     method: { draws: DRAWS, seed: SEED, level_pct: 95 },
   };
+}
+
+function repeatedIn(results: readonly CellResult[]): readonly number[] {
+  const seen = new Set<string>();
+  return results.flatMap(({ cell, dates, returns }) => {
+    const key = `${dates.join()} ${returns.join()}`;
+    if (seen.has(key)) return cell;
+    seen.add(key);
+    return [];
+  });
 }
 
 function defaultOf({ cell, run_id, period, figures }: CellResult): SweepResult["default"] {

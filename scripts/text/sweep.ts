@@ -16,7 +16,7 @@ const FIGURE_COLUMNS = 69;
  * @param width Columns of a line. @default `lineColumns()`
  */
 export function renderSweep(result: SweepResult, width: number = lineColumns()): string {
-  const { cells, failed, trials, expected_max_sharpe: lucky, overfitting } = result;
+  const { cells, failed, trials, repeated, expected_max_sharpe: lucky, overfitting } = result;
   const more =
     cells.length > MAX_ROWS ? `The best ${MAX_ROWS} of ${cells.length} cells; --json and --csv have all\n` : "";
   const luck =
@@ -29,9 +29,17 @@ export function renderSweep(result: SweepResult, width: number = lineColumns()):
     cellTable(result, width) + more,
     ...failed.map(({ cell, error }) => `Cell ${cell} failed: ${error}\n`),
     `${wrapped(best)}\n` +
+      (repeated.length === 0 ? "" : `${wrapped(repeatedText(repeated))}\n`) +
       `${wrapped(`Probability of overfitting (PBO): ${luck}`)}\n` +
       `${paint(wrapped(result.verdict), "bold")}\n`,
   ].join("\n");
+}
+
+/** Such as of a misspelt parameter. */
+function repeatedText(cells: readonly number[]): string {
+  const more = cells.length > MAX_ROWS ? ", ..." : "";
+  const have = `${countOf(cells.length, "cell")} ${cells.length === 1 ? "has" : "have"} exactly the days of another or of the default`;
+  return `${have} (${cells.slice(0, MAX_ROWS).join(", ")}${more}): what is set there has no effect`;
 }
 
 /** A line a cell, and what is set in it at its end or, where there is no room, in a line below. */

@@ -91,6 +91,13 @@ describe("rankCells()", () => {
     );
   });
 
+  test("names cells whose settings had no effect, as those of a misspelt parameter have none", () => {
+    expect(rank(NOISE).repeated).toEqual([]);
+    const [standard, first] = NOISE;
+    const cells = [standard!, first!, { ...standard!, cell: 2 }, { ...first!, cell: 3 }];
+    expect(rank(cells).repeated).toEqual([2, 3]);
+  });
+
   test("more trials make the same cell look worse", () => {
     const deflatedAmong = (cells: readonly CellResult[]): number => {
       return rank(cells).cells.find(({ cell }) => cell === 9)!.deflated_sharpe!;

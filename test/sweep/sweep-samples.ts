@@ -59,6 +59,7 @@ export function resultOf(cells: readonly { set: RankedCell["set"]; sharpe: numbe
     cells: cells.map(({ set, sharpe }, i) => ({ ...NONE, cell: i + 1, set, annualized_sharpe: sharpe }) as RankedCell),
     failed: [],
     trials: cells.length,
+    repeated: [],
     expected_max_sharpe: 0,
     overfitting: { cells: cells.length, not_computed: "too few cells" },
     better_than_chance: false,
