@@ -62,14 +62,16 @@ export class MemoryServer {
   }
 
   async openSession(params: OpenSessionParams): Promise<Answer<OpenResult>> {
-    if (this.#sessions.size >= MAX_SESSIONS) {
-      const expected = `at most ${MAX_SESSIONS}: close_session ends one`;
-      throw fail("BAD_USAGE", "Cannot open_session", { found: `${MAX_SESSIONS} open sessions`, expected });
-    }
-    const findOpen = (runId: string): Promise<Session | undefined> => this.#findOpen(runId);
+    const name = this.#options.newName();
+    const findOpen = async (runId: string): Promise<Session | undefined> => {
+      const open = await this.#findOpen(runId);
+      if (open === undefined) this.#assertRoomFor(name);
+      return open;
+    };
     const settle = (): Promise<unknown> => Promise.all([...this.#sessions.values()].map((session) => session.settle()));
-    const opened = await Session.open(params, { ...this.#options, name: this.#options.newName(), findOpen, settle });
+    const opened = await Session.open(params, { ...this.#options, name, findOpen, settle });
     const { name: session, run } = opened;
+    this.#assertRoomFor(session);
     const resumed = this.#sessions.has(session) || (run?.identity.isKnown ?? params.resume === true);
     this.#sessions.set(session, opened);
     return { result: { session, run_id: run?.id ?? null, resumed } };
@@ -191,6 +193,12 @@ export class MemoryServer {
   /** Makes durable what open sessions have, and brings the caches up to date. */
   async stop(): Promise<void> {
     await settleAll([...this.#sessions.values()].map((session) => session.stop()));
+  }
+
+  #assertRoomFor(name: string): void {
+    if (this.#sessions.size < MAX_SESSIONS || this.#sessions.has(name)) return;
+    const expected = `at most ${MAX_SESSIONS}: close_session ends one`;
+    throw fail("BAD_USAGE", "Cannot open_session", { found: `${MAX_SESSIONS} open sessions`, expected });
   }
 
   #forgetAll(): void {

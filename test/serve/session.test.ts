@@ -307,6 +307,19 @@ describe("a session that is open already", () => {
   });
 });
 
+test("of a thousand open sessions one is given back and one begins, and a new one is refused before it is stored", async () => {
+  const server = await testServer();
+  const live = { mode: "live", start: undefined };
+  const one = await openSession(server, live);
+  let last = "";
+  for (let i = 1; i < 1000; i++) last = await openSession(server, { start: undefined });
+  expect(await openSession(server, live)).toBe(one);
+  for (const params of [{ ...live, engine: "another" }, {}, { start: undefined }])
+    await expect(openSession(server, params)).rejects.toThrow("found 1000 open sessions");
+  await server.call("decide", { session: last, asset: "BTCUSD", as_of: DAY, votes: VOTES });
+  expect((await server.storage.list("runs")).folders).toHaveLength(2);
+});
+
 describe("a session that stopped", () => {
   test.each(["backtest", "live"])("%s: goes on with its trades and chunks, and its files are intact", async (mode) => {
     const storage = inMemoryStorage();
