@@ -133,8 +133,10 @@ export class SessionRun {
   /** Makes a trade visible to the next decision, and begins to store it. */
   async addOutcome(outcome: SessionOutcome): Promise<BegunRecord> {
     const isNew = !this.recorded.has(outcome.decision_id);
-    const begun = await (isNew ? this.view.beginRecord(outcome) : this.#options.memory.beginRecord(outcome));
+    const begun = await this.#options.memory.beginRecord(outcome);
     if (isNew) {
+      // The view of now: another may have taken its place meanwhile.
+      this.view.add(begun.trade);
       this.writes.add(begun.durable);
       this.#count(outcome);
       this.#chunk.addOutcome(outcome);

@@ -201,6 +201,27 @@ describe("a live session", () => {
   });
 });
 
+test("a live session keeps its trade, whenever the one of another is refused meanwhile", async () => {
+  for (let ticks = 0; ticks <= 60; ticks++) {
+    const stored = inMemoryStorage();
+    let isFirst = true;
+    const createOnce = async (name: string, bytes: Uint8Array): Promise<boolean> => {
+      if (!name.startsWith("outcome_") || !isFirst) return stored.createOnce(name, bytes);
+      isFirst = false;
+      for (let i = 0; i < ticks; i++) await Promise.resolve();
+      throw diskFull();
+    };
+    const server = await testServer({ storage: overrideCalls(stored, { createOnce }) });
+    const [one, two] = [await openSession(server, LIVE), await openSession(server, { ...LIVE, engine: "two" })];
+    const refused = server.call(...trade("2024-01-09", 110)(one));
+    const kept = server.call(...trade("2024-01-10", 110)(two));
+    await expect(refused).rejects.toThrow("ENOSPC");
+    await kept;
+    for (const session of [undefined, one, two])
+      expect(await server.call("provider_records", { as_of: "2024-05-01", session })).toMatchObject({ remembered: 1 });
+  }
+});
+
 describe("a session that is opened while a trade is stored", () => {
   test.each([LIVE, { ...BACKTEST, start: "2024-03-01" }])("sees nothing of it if that fails: %p", async (params) => {
     const stored = inMemoryStorage();
