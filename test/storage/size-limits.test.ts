@@ -140,9 +140,11 @@ test.each([
   const fd = fs.openSync(path, "r+");
   fs.writeSync(fd, header);
   fs.closeSync(fd);
+  Bun.gc(true);
   const before = process.memoryUsage.rss();
   const { damaged, sidecar } = await readMemory(diskStorage(dirname(path)));
-  expect(process.memoryUsage.rss() - before).toBeLessThan(128 * 2 ** 20);
+  // Blocks that were read are collected at some time; the whole would be 256 MiB at once.
+  expect(process.memoryUsage.rss() - before).toBeLessThan(224 * 2 ** 20);
   expect(sidecar).toBeUndefined();
   expect(damaged).toEqual([{ name: SIDECAR_FILE, problem: expect.stringContaining(found) }]);
 });
