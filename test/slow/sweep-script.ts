@@ -120,7 +120,7 @@ describe("sweep run", () => {
     expect(html).not.toContain(dir);
     // The result is printed before it is drawn.
     const nowhere = await sweep("merge", join(dir, "SWEEP"), "--html", join(file, "page.html"));
-    expect([nowhere.code, nowhere.stdout]).toEqual([2, expect.stringContaining("Probability of overfitting")]);
+    expect([nowhere.code, nowhere.stdout]).toEqual([1, expect.stringContaining("Probability of overfitting")]);
   });
 
   test("cells are run again on bars that have changed, and come out as in another folder", async () => {
