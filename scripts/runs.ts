@@ -234,7 +234,7 @@ async function noteBackup(
   const of = isNamed ? flags : { ...flags, "memory-dir": memoryDir };
   const create = commandOnMemory(`${scriptCommand("backup")} create`, of);
   note(
-    `The newest backup, "${newest.path}", still has these outcomes, so doctor takes them for lost. To make one without them ` +
+    `The newest backup, "${newest.path}", still has these outcomes, so doctor reports them as lost. To make one without them ` +
       `(add --answers if your backups have answers): ${create}`,
   );
 }

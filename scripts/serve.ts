@@ -91,7 +91,7 @@ async function serveHttp(
   }
   if (given !== undefined && given.length < MIN_TOKEN_CHARACTERS) {
     throw usageError(
-      `CARRYOVER_TOKEN has ${given.length} characters, expected ${MIN_TOKEN_CHARACTERS} or more, such as of: openssl rand -hex 32`,
+      `CARRYOVER_TOKEN has ${given.length} characters, expected ${MIN_TOKEN_CHARACTERS} or more: openssl rand -hex 32 makes one`,
     );
   }
   const token = given ?? newToken();

@@ -89,8 +89,11 @@ function assertOutside(memoryDir: string, { isBucket, label }: BackupPlace): voi
   if (isBucket) return;
   const path = relative(realPathOf(memoryDir), realPathOf(label));
   if (path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path)) return;
-  const found = `backups in "${label}", which is lost with it`;
-  throw fail("BAD_USAGE", `Cannot back up "${memoryDir}"`, { found, expected: "a folder of backups outside" });
+  const found = `the folder of backups "${label}" inside it`;
+  throw fail("BAD_USAGE", `Cannot back up "${memoryDir}"`, {
+    found,
+    expected: "one outside, which is not lost with it",
+  });
 }
 
 /** A path without links, also of a folder that is still to be made. */

@@ -79,7 +79,7 @@ export async function findBackup(place: BackupPlace, id: string): Promise<string
   const names = backups.map((each) => (each.label === null ? each.id : `${each.id} (${JSON.stringify(each.label)})`));
   throw fail("NOT_FOUND", "Cannot find the backup", {
     found: `${first === undefined ? "no" : several} ${JSON.stringify(id)} in "${place.label}"`,
-    expected: ids.length === 0 ? "a backup, and there is none" : `${LATEST} or one of ${names.join(", ")}`,
+    expected: ids.length === 0 ? "a backup, but there is none" : `${LATEST} or one of ${names.join(", ")}`,
   });
 }
 

@@ -123,7 +123,7 @@ function checkShapes({ bars, providers, memory }: BacktestOptions): void {
   if (!Array.isArray(bars)) refuse("no list as bars", "[series], with a series of each asset");
   const wrong = bars.findIndex((series) => !Array.isArray(series?.bars));
   if (wrong !== -1)
-    refuse(`no series at bars[${wrong}]`, 'one such as barSeries(bars, { asset: "BTCUSD", timeframe: "1h" }) makes');
+    refuse(`no series at bars[${wrong}]`, 'a series: barSeries(bars, { asset: "BTCUSD", timeframe: "1h" }) makes one');
   if (!Array.isArray(providers) || providers.length === 0) refuse("no providers", "a list of at least one");
   if (memory instanceof Promise) refuse("a promise as memory", "await openMemory()");
   if (!("storage" in Object(memory)))

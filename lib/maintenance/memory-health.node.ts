@@ -117,7 +117,7 @@ function outcomesAhead(
   if (newest === null || Date.parse(newest.exit) <= nowMs + DAY_MS) return undefined;
   const { exit, run_id: run } = newest;
   const now = new Date(nowMs).toISOString().slice(0, 10);
-  const found = `sound, but with an outcome of ${exit.slice(0, 10)}, and today is ${now}: was the clock wrong, or a bar?`;
+  const found = `sound, but with an outcome of ${exit.slice(0, 10)}, and today is ${now}: was the clock or a bar wrong?`;
   const cure = run === null ? null : `${removeCommand(run)} # if that run should not be remembered`;
   return { name: NAME, state: "note", found, folder, cure };
 }

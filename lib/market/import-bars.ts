@@ -115,7 +115,7 @@ function takeUnended(
   if (nowMs < startMs || nowMs >= startMs + timeframeMs) return undefined;
   const { file, source, index } = joined.pop()!;
   if (joined.length > 0) return startMs;
-  const found = "a bar that has not ended, and no other";
+  const found = "only a bar that has not ended";
   throw badData({ file, row: source.placeOf(index) }, { found, expected: "at least one that has" });
 }
 

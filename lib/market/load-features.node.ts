@@ -28,7 +28,7 @@ export function loadFeatures(folder: FeaturesFolder): ReadonlyMap<string, Featur
   if (names === undefined && !isOptional) {
     throw fail("NOT_FOUND", "Cannot load features", {
       found: `no folder "${dir}"`,
-      expected: "the one that backtest.features_dir names, relative to the configuration",
+      expected: "the folder that backtest.features_dir names, relative to the configuration",
     });
   }
   const files = assets.map((asset) => ({ asset, file: join(dir, `${assetFileName(asset)}.csv`) }));

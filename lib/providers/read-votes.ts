@@ -38,7 +38,7 @@ function columnsOf(options: VotesFileOptions): WantedColumns {
       if (missing !== "action") return "";
       const needsStamp = stamp === undefined && !names.some((name) => name.toLowerCase() === "timestamp");
       const ofAssets =
-        assets.length === 0 ? "" : `, or a column for each asset, called as in the run, such as ${assets[0]!}`;
+        assets.length === 0 ? "" : `, or a column for each asset, with its name in the run, such as ${assets[0]!}`;
       const named = ", or the one that column: names in the provider's configuration";
       return `${named}${ofAssets}${needsStamp ? `; its times need ${STAMPS}` : ""}`;
     },
@@ -134,7 +134,7 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   confidences?.assertScale();
   if (isWide && rows.names.some((name) => name.toLowerCase() === "confidence"))
     onNote?.(
-      `has a column "confidence", which is not read beside a column for each asset: each vote has ${VOTE_CONFIDENCE}`,
+      `has a column "confidence", which is ignored beside a column for each asset: each vote has ${VOTE_CONFIDENCE}`,
     );
   if (times.isUtcAssumed) onNote?.("has times that state no zone, taken as UTC: timezone names another");
   if (flat !== undefined && options.closeOnHold !== true) {
@@ -186,7 +186,7 @@ function assetOfRun({ file, assets = [] }: VotesFileOptions): string {
   const expected =
     asset === undefined
       ? "one"
-      : `one, or a column for each asset in place of that of the actions, since the run has ${assets.length} assets: ${assets.join(", ")}. ` +
+      : `one, or a column of actions for each asset: the run has ${assets.length} assets: ${assets.join(", ")}. ` +
         `pandas makes such columns of a Series for each: pd.concat({"${asset}": a, "${second}": b}, axis=1).ffill()`;
   throw badData({ file }, { found: 'no column "asset"', expected });
 }

@@ -101,7 +101,7 @@ function assertCurrentFolder(): void {
     process.cwd();
   } catch (error) {
     if (systemCodeOf(error) !== "ENOENT") throw error;
-    const found = "that the current folder does not exist any more";
+    const found = "a current folder that was removed";
     throw fail("NOT_FOUND", "Cannot start", { found, expected: "one that exists: cd to it, then run again" });
   }
 }

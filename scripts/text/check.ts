@@ -81,7 +81,7 @@ export function renderRepair(memory: CheckedMemory, { before, moved, rebuilt, lo
     ...lost.map((name) => `${paint("Lost", "red")}     ${name}${dayOf(name)}: no stored run makes it again\n`),
     lost.length === 0
       ? ""
-      : `         ${["a copy from a backup does", ...new Set(lost.flatMap(waysBack))].join(", or ")}\n`,
+      : `         ${["copy it from a backup", ...new Set(lost.flatMap(waysBack))].join(", or use ")}\n`,
     after.findings.length === 0 ? "" : `\nNot repaired:\n${findingLines(after, memory)}`,
   ].join("");
 }

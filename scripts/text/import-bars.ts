@@ -64,7 +64,7 @@ export function renderImport(
 /** Names bars with which a vendor has filled times without trade: they have no volatility, so that stops come too near. */
 function flatLines({ flat, series }: ImportResult, { dropFlat }: { dropFlat: boolean }): readonly string[] {
   if (flat === 0 || (!dropFlat && flat < MIN_FLAT_SHARE * series.bars.length)) return [];
-  const bars = `${countOf(flat, "bar")} without volume, with equal prices`;
+  const bars = `${countOf(flat, "bar")} without volume and with equal prices`;
   return [dropFlat ? `${bars}, left out` : `${bars}, such as those of weekends: --drop-flat leaves them out`];
 }
 
@@ -84,6 +84,6 @@ function repairsOf({ repaired: { sorted, duplicates, nulls, widened, replaced } 
     ...(duplicates > 0 ? [`${countOf(duplicates, "equal row")} dropped`] : []),
     ...(nulls > 0 ? [`${countOf(nulls, "empty row")} dropped`] : []),
     ...(widened > 0 ? [`${countOf(widened, "rounded bar")} widened`] : []),
-    ...(replaced > 0 ? [`${countOf(replaced, "bar")} that had not ended replaced`] : []),
+    ...(replaced > 0 ? [`${countOf(replaced, "unended bar")} replaced`] : []),
   ].join(", ");
 }

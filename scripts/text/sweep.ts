@@ -38,8 +38,8 @@ export function renderSweep(result: SweepResult, width: number = lineColumns()):
 /** Such as of a misspelt parameter. */
 function repeatedText(cells: readonly number[]): string {
   const more = cells.length > MAX_ROWS ? ", ..." : "";
-  const have = `${countOf(cells.length, "cell")} ${cells.length === 1 ? "has" : "have"} exactly the days of another or of the default`;
-  return `${have} (${cells.slice(0, MAX_ROWS).join(", ")}${more}): what is set there has no effect`;
+  const have = `${countOf(cells.length, "cell")} ${cells.length === 1 ? "has" : "have"} the same daily returns as another or the default`;
+  return `${have} (${cells.slice(0, MAX_ROWS).join(", ")}${more}): the settings had no effect`;
 }
 
 /** A line a cell, and what is set in it at its end or, where there is no room, in a line below. */

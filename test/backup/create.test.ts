@@ -170,7 +170,7 @@ test("refuses backups inside the memory folder, which would be lost with it", as
     const { code, message } = await failureOf(createBackup({ memoryDir, backupDir, now: NOW }));
     expect([code, message]).toEqual([
       "BAD_USAGE",
-      `Cannot back up "${memoryDir}": found backups in "${backupDir}", which is lost with it, expected a folder of backups outside`,
+      `Cannot back up "${memoryDir}": found the folder of backups "${backupDir}" inside it, expected one outside, which is not lost with it`,
     ]);
   }
   expect(await createBackup({ memoryDir, backupDir: `${memoryDir}-backups`, now: NOW })).toMatchObject({ sequence: 1 });

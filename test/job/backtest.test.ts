@@ -294,7 +294,7 @@ describe("backtest()", () => {
     [{ memory: "memory" as never }, "found no memory, expected one such as await openMemory(inMemoryStorage())"],
     [
       { bars: GOLD.bars as never },
-      'found no series at bars[0], expected one such as barSeries(bars, { asset: "BTCUSD", timeframe: "1h" }) makes',
+      'found no series at bars[0], expected a series: barSeries(bars, { asset: "BTCUSD", timeframe: "1h" }) makes one',
     ],
     [
       { features: new Map([["Gold", { names: [], rows: [] }]]) },

@@ -159,7 +159,7 @@ export const vote = ({ timestamp, close }) => ({ action: closes.get(timestamp) >
     const missing = await refusal(run("few", { period }));
     expect(missing.code).toBe("NOT_FOUND");
     expect(missing.message).toBe(
-      `Cannot load features: found no folder "${dir}", expected the one that backtest.features_dir names, relative to the configuration`,
+      `Cannot load features: found no folder "${dir}", expected the folder that backtest.features_dir names, relative to the configuration`,
     );
     const note = `No features of AAA in "${dir}": expected a file such as "AAA.csv"`;
     mkdirSync(dir);

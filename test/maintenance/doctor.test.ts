@@ -83,7 +83,7 @@ describe("an outcome that ends after now", () => {
     const ahead = await at("2021-01-04T07:59:00Z");
     expect(ahead).toMatchObject({
       state: "note",
-      found: "sound, but with an outcome of 2021-01-05, and today is 2021-01-04: was the clock wrong, or a bar?",
+      found: "sound, but with an outcome of 2021-01-05, and today is 2021-01-04: was the clock or a bar wrong?",
       cure: null,
     });
     mkdirSync(join(memoryDir, "runs", run), { recursive: true });

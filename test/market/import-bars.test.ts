@@ -38,7 +38,7 @@ describe("a last bar in which the clock stands", () => {
 
   test("is refused where there is no other", async () => {
     expect(await refusal(bars([hour(2)]), { nowMs: at("02:30"), timeframeMs: HOUR })).toBe(
-      'Cannot read "a.csv": found a bar that has not ended, and no other in line 2, expected at least one that has',
+      'Cannot read "a.csv": found only a bar that has not ended in line 2, expected at least one that has',
     );
   });
 });

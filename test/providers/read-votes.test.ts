@@ -158,14 +158,14 @@ describe("parseVotesCsv() reads a column for each asset,", () => {
     });
     expect(shown(votes)).toEqual([["2021-01-01T00:00:00.000Z", "BUY", 60]]);
     expect(notes).toEqual([
-      'has a column "confidence", which is not read beside a column for each asset: each vote has 60',
+      'has a column "confidence", which is ignored beside a column for each asset: each vote has 60',
     ]);
   });
 
   test("and says so where no column has an asset's name", () => {
     expect(refusal("timestamp,BTC/USD,ETH/USD\n2021-01-01,1,-1\n", { assets })).toBe(
       'found the columns "timestamp,BTC/USD,ETH/USD" in line 1, expected a column "action", "signal", "position", "side" or "direction", ' +
-        "or the one that column: names in the provider's configuration, or a column for each asset, called as in the run, such as BTCUSD",
+        "or the one that column: names in the provider's configuration, or a column for each asset, with its name in the run, such as BTCUSD",
     );
   });
 });
@@ -330,7 +330,7 @@ describe("parseVotesCsv() refuses what may mean two things:", () => {
   test("no column of assets in a run of several", () => {
     const text = "timestamp,action\n2021-01-01,BUY\n";
     expect(refusal(text, { assets: ["BTCUSD", "ETHUSD"] })).toBe(
-      'found no column "asset", expected one, or a column for each asset in place of that of the actions, since the run has 2 assets: BTCUSD, ETHUSD. ' +
+      'found no column "asset", expected one, or a column of actions for each asset: the run has 2 assets: BTCUSD, ETHUSD. ' +
         'pandas makes such columns of a Series for each: pd.concat({"BTCUSD": a, "ETHUSD": b}, axis=1).ffill()',
     );
   });

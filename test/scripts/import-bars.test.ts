@@ -116,7 +116,7 @@ describe("import-bars", () => {
     const [partial, whole] = ["10,12,9,11,5", "10,13,9,12,8"].map((values) => `2021-01-04T01:00:00Z,${values}\n`);
     const { run, file } = newFolder({ "a.csv": HEADER + bar(0) + partial, "b.csv": HEADER + whole + bar(2) });
     await run("a.csv");
-    expect((await run("b.csv")).stdout).toContain("Repaired   1 bar that had not ended replaced\n");
+    expect((await run("b.csv")).stdout).toContain("Repaired   1 unended bar replaced\n");
     expect(readFileSync(file, "utf8")).toBe(HEADER + bar(0) + whole + bar(2));
     // An older copy of the same bar takes nothing back.
     expect((await run("a.csv")).code).toBe(0);

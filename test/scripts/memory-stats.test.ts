@@ -261,7 +261,7 @@ describe("memory-stats", () => {
     const day = `${name.slice(8, 12)}-${name.slice(12, 14)}-${name.slice(14, 16)}`;
     expect(stdout).toEndWith(
       `\nLost     ${name} of ${day}: no stored run makes it again\n` +
-        "         a copy from a backup does, or the run-chunks command of that day\n",
+        "         copy it from a backup, or use the run-chunks command of that day\n",
     );
     const other = readdirSync(folder).find((each) => each.startsWith("outcome_"))!;
     rmSync(join(folder, other));

@@ -237,7 +237,7 @@ describe("remove", () => {
     const backup = await createBackup({ memoryDir: copy, backupDir, now: new Date("2018-04-01T06:00:00Z") });
     const { stdout, stderr } = await runs(["remove", first.run_id, "--yes", "--with-outcomes", "--json"], copy);
     expect(stderr).toBe(
-      `The newest backup, "${backup.path}", still has these outcomes, so doctor takes them for lost. To make one without them ` +
+      `The newest backup, "${backup.path}", still has these outcomes, so doctor reports them as lost. To make one without them ` +
         `(add --answers if your backups have answers): bun scripts/backup.ts create --memory-dir ${copy}\n`,
     );
     expect(JSON.parse(stdout)).toEqual({

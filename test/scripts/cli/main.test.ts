@@ -66,7 +66,7 @@ describe("runScript()", () => {
   test("says in one line that the current folder was removed", async () => {
     const line = 'cd "$(mktemp -d)" && rmdir "$PWD" && $SCRIPT speak';
     const stderr =
-      "error: Cannot start: found that the current folder does not exist any more, expected one that exists: cd to it, then run again\n";
+      "error: Cannot start: found a current folder that was removed, expected one that exists: cd to it, then run again\n";
     expect(await shell(line)).toEqual({ code: 3, stdout: "", stderr });
   });
 
