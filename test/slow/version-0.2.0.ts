@@ -53,7 +53,7 @@ describe("the bytes of a run", () => {
     await run(memory, "--year", "2021", ...real);
     expect(await run(memory, "--year", "2022", ...real)).toMatchInlineSnapshot(`
       {
-        "memory.json": "1 2292f7b01cb1fdca",
+        "memory.json": "1 056279663fa95d56",
         "outcomes": "893 58eb671cb873183f",
         "provider_performance.json": "1 ef9b0f7791e73038",
         "regime_performance.json": "1 11c26deb175f6cc5",
@@ -74,7 +74,7 @@ describe("the bytes of a run", () => {
     const half = ["--start", "2021-01-01", "--end", "2021-07-01", "--no-memory"];
     expect(await run(memory, ...half, ...real)).toMatchInlineSnapshot(`
       {
-        "off/memory.json": "1 f0ac7df0afa4d24d",
+        "off/memory.json": "1 a143f2f6ac89268c",
         "off/outcomes": "205 0420a80cdff8ec80",
         "off/provider_performance.json": "1 40b8e4ba92c596d7",
         "off/regime_performance.json": "1 1ba9667423e9ecaf",
@@ -94,7 +94,7 @@ describe("the bytes of a run", () => {
     const weeks = ["--synthetic", "--start", "2024-01-01", "--end", "2024-02-26", "--chunks", "week", "--seed", "5"];
     expect(await run(join(work, "weeks"), ...weeks)).toMatchInlineSnapshot(`
       {
-        "memory.json": "1 5a39af46980baf63",
+        "memory.json": "1 9f4cf41f47263fee",
         "outcomes": "120 31ee5b0a63f82b9d",
         "provider_performance.json": "1 7c79d141be70367b",
         "regime_performance.json": "1 3982f8ca352382cf",
@@ -124,7 +124,7 @@ providers: [{ name: memory, type: memory }, { name: breakout, type: breakout }, 
     );
     expect(await run(join(work, "other"), "--config", config)).toMatchInlineSnapshot(`
       {
-        "memory.json": "1 58085fa6ab394d40",
+        "memory.json": "1 88e9ac7ecaad480e",
         "outcomes": "168 9318406b4682e7ea",
         "provider_performance.json": "1 30654ed0d1398696",
         "regime_performance.json": "1 2a7a33edfe5791c9",
@@ -179,7 +179,7 @@ providers: [{ name: memory, type: memory }, { name: breakout, type: breakout }, 
     expect(replayed).toEqual(asked);
     expect(replayed).toMatchInlineSnapshot(`
       {
-        "memory.json": "1 760225d0c4b7e320",
+        "memory.json": "1 eb02e281cc222435",
         "outcomes": "48 6cf5ef36f54bde7d",
         "provider_performance.json": "1 b39d91393f1f4410",
         "regime_performance.json": "1 d60e6a43c29722a5",
