@@ -32,7 +32,7 @@ import type {
   RecordsResult,
   WeightsResult,
 } from "./session-results.ts";
-import { SituationReader } from "./situation.ts";
+import { isOwnNumber, SituationReader } from "./situation.ts";
 import { settleAll } from "../util/async.ts";
 import { groupBy } from "../util/group.ts";
 
@@ -128,7 +128,7 @@ export class MemoryServer {
       { trades, descriptions: new Map(), damaged: [], sidecar: undefined },
       { embedder: memory.embedder, sentence, k, asOfMs: asOf, asset, regime, counted },
     );
-    const note = knowsWords ? {} : { note: "Similarity is chance: no word of the query describes a situation" };
+    const note = noteOnRecall(params, { knowsWords });
     return { result: { sentence, searched, tied, trades: similar, ...note } };
   }
 
@@ -254,4 +254,15 @@ export class MemoryServer {
     }
     return { view: this.#all, providers: this.#allVoters };
   }
+}
+
+/** Says where the similarity of recalled trades means little. */
+function noteOnRecall(
+  { situation, asset, session }: RecallParams,
+  { knowsWords }: { knowsWords: boolean },
+): { note?: string } {
+  if (!knowsWords) return { note: "Similarity is chance: no word of the query describes a situation" };
+  const own = Object.entries(situation ?? {}).find(([name, value]) => isOwnNumber(name, value));
+  if (own === undefined || (asset !== undefined && session !== undefined)) return {};
+  return { note: `${own[0]} is not compared: numbers of your own are, by their rank, with a session and an asset` };
 }

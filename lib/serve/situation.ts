@@ -30,6 +30,11 @@ const UNKNOWN_REGIME = "UNKNOWN";
 /** With fewer values of a name before, a rank among them says nothing. */
 const MIN_RANKED = 20;
 
+/** Whether a value is a number that the built-in situation does not have, so that it is compared by its rank. */
+export function isOwnNumber(name: string, value: unknown): boolean {
+  return typeof value === "number" && !NUMBERS.has(name);
+}
+
 /** A situation as memory takes it. */
 export interface KnownSituation {
   readonly situation: SessionSituation;

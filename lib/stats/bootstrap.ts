@@ -40,7 +40,8 @@ export function stationaryIndices({ length, meanBlock }: ResampledSeries, random
  * @param series Independent series; each is resampled by itself.
  * @param figures Computes the figures from the indices drawn for each series; `null` for an undefined one.
  * @param options `draws`: number of resamples, such as 2,000.
- * @returns In the order of the figures; `null` for one that is undefined for the sample, or for more than one in twenty resamples.
+ * @returns In the order of the figures; `null` for one that is undefined for the sample, or for more than one in twenty resamples, and for all if no
+ * series has two values.
  */
 export function bootstrap(
   series: readonly ResampledSeries[],
@@ -49,6 +50,8 @@ export function bootstrap(
 ): readonly (Interval | null)[] {
   const identity = series.map(({ length }) => Int32Array.from({ length }, (_, i) => i));
   const estimates = figures(identity);
+  // A series of one value is the only resample of itself, which would show no doubt at all.
+  if (series.every(({ length }) => length < 2)) return estimates.map(() => null);
   const distances: number[][] = estimates.map(() => []);
   for (let draw = 0; draw < options.draws; draw++) {
     const resampled = figures(series.map((each) => stationaryIndices(each, options.random)));

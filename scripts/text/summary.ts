@@ -3,6 +3,7 @@ import { meanSize } from "../../lib/results/expectation.ts";
 import { MIN_SIZE } from "../../lib/memory/lessons.ts";
 import type { QuarterSummary, Summary } from "../../lib/results/summary-shape.ts";
 import { shownPath } from "../../lib/util/command-line.node.ts";
+import { DAY_MS } from "../../lib/util/time.ts";
 import { paint } from "../cli/terminal.ts";
 import { count, fixed, money, multiplier, pct, signed, signedPct } from "./numbers.ts";
 import { type Column, columns, labelled, table, words } from "./table.ts";
@@ -23,6 +24,9 @@ export interface ShownRun {
 const MAX_ROWS = 12;
 /** Assets whose buy and hold is named one by one. */
 const MAX_ASSETS = 3;
+
+/** In less time hardly any difference is more than chance. */
+const MIN_COMPARED_MS = 28 * DAY_MS;
 
 /** What shows whether memory helped. Only its own program can make a session again. */
 function comparison({ isSession = false, asksQuestions = false }: ShownRun): string {
@@ -125,10 +129,10 @@ function sizeLines(run: ShownRun): LabelledText[] {
   if (mean === null) return [];
   const losing = bins.find(({ to }) => to === 0)?.trades ?? 0;
   const least = losing === 0 ? "" : `, ${MIN_SIZE} for the ${count(losing)} of ${count(trades)} expected to lose`;
-  return [
-    ["Sizes", `mean ${fixed(mean)} of full${least}`],
-    ["", comparison(run)],
-  ];
+  const sizes: LabelledText = ["Sizes", `mean ${fixed(mean)} of full${least}`];
+  const [start = "", end = ""] = run.summary.period.split("/");
+  // Few days show nothing. A session has no end.
+  return Date.parse(end) - Date.parse(start) < MIN_COMPARED_MS ? [sizes] : [sizes, ["", comparison(run)]];
 }
 
 /** Whether the screen has no line for each chunk. */

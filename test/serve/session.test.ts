@@ -221,6 +221,20 @@ describe("what sessions see", () => {
     expect(await remembered(server, five)).toBe(1);
   });
 
+  test("a recall says that numbers of one's own are compared only with a session and an asset", async () => {
+    const server = await testServer();
+    const session = await openSession(server);
+    await server.call("record_outcome", tradeOf(session, DAY, 110));
+    const noteOn = async (params: object): Promise<unknown> =>
+      (await server.call("recall_trades", { as_of: "2024-05-01", ...params }))["note"];
+    const situation = { regime: "TRENDING", roc72: 0.05 };
+    expect(await noteOn({ situation, asset: "BTCUSD" })).toBe(
+      "roc72 is not compared: numbers of your own are, by their rank, with a session and an asset",
+    );
+    expect(await noteOn({ situation, asset: "BTCUSD", session })).toBeUndefined();
+    expect(await noteOn({ situation: { regime: "TRENDING", rsi: 60 }, asset: "BTCUSD" })).toBeUndefined();
+  });
+
   test("a live one sees its own trade and one of others' with its entry, while it runs, after a restart and a forget mark", async () => {
     const engines = ["one", "two", "three", "four"];
     const openAll = (server: TestServer): Promise<Result[]> =>

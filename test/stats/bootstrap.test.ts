@@ -150,6 +150,13 @@ describe("bootstrap()", () => {
     expect(same).toEqual({ estimate: 0, low: 0, high: 0, p_value: 1 });
   });
 
+  test("is undefined where no series has two values, whose resamples would all be equal", () => {
+    const random = createRandom("one");
+    const figures = ([days]: readonly Int32Array[]): number[] => [days!.length];
+    expect(bootstrap([{ length: 1, meanBlock: 1 }], figures, { draws: 100, random })).toEqual([null]);
+    expect(bootstrap([{ length: 2, meanBlock: 1 }], figures, { draws: 100, random })).not.toEqual([null]);
+  });
+
   test("returns null for an undefined figure", () => {
     expect(bootstrap([{ length: 5, meanBlock: 1 }], () => [null], options())).toEqual([null]);
   });

@@ -125,6 +125,9 @@ describe("a line says", () => {
       "Sizes      mean 0.39 of full, 0.02 for the 2 of 4 expected to lose",
       "           compare-memory with the same flags shows whether that helped",
     ]);
+    // Few days show nothing.
+    const short = shown({ expectation: [full], total_trades: 1, period: "2021-01-04/2021-01-31" });
+    expect(short.join("\n")).not.toContain("compare-memory");
     const run = { summary: { ...summary, expectation: [half] }, memoryDir: "data/memory", state: "", isSession: true };
     expect(renderSummary(run)).toContain("runs compare with a session without memory shows whether that helped");
     expect(renderSummary({ ...run, isSession: false, asksQuestions: true })).toContain(
