@@ -42,10 +42,20 @@ export function carriedInNotes(
   const unnamed = runs.length - named.length;
   const rest = unnamed === 0 ? "" : ` and ${unnamed} more ${unnamed === 1 ? "run" : "runs"}`;
   const of = runs.length === 1 ? "another run" : `${runs.length} runs`;
+  const votes = filesOfVotes(key);
+  const [other, unless] = runs.every(({ changed }) => changed.every((part) => votes.has(part)))
+    ? ["votes", "If the file only grew, all is well; if not, "]
+    : ["providers", ""];
   return [
-    `Remembers trades of ${of} with other providers: ${named.join(", ")}${rest}. --memory-dir begins afresh`,
+    `Remembers trades of ${of} with other ${other}: ${named.join(", ")}${rest}. ${unless}--memory-dir begins afresh`,
     ...others,
   ];
+}
+
+/** The parts of a key that are files of votes, such as `files.votes.csv`: later rows are added to them. */
+function filesOfVotes({ config }: RunKey): ReadonlySet<string> {
+  const { providers = [] } = config as { providers?: readonly { type?: string; path?: string }[] };
+  return new Set(providers.map(({ type, path }) => (type === "file" ? `files.${path}` : "")));
 }
 
 /** Says how many of the trades are of assets that the run does not trade, as they are where its bars are the user's and the memory is the sample's. */

@@ -133,8 +133,8 @@ function notesOnOlder(
   const remembered =
     kept === 0
       ? ""
-      : `. Later runs remember its ${trades}, too; another --memory-dir begins afresh. ` +
-        `To remove that run and its ${trades}: ${removeCommand(closest.id.slice(0, 12))}`;
+      : `. Runs of later days remember its ${trades}, too; another --memory-dir begins afresh. To remove the older run and its ${trades}: ` +
+        `${removeCommand(closest.id.slice(0, 12))}. For this one, name ${id.slice(0, 12)}`;
   return [
     `This is a new run, ${id.slice(0, 12)}: run ${closest.id.slice(0, 12)} of ${key.period.replace("/", " to ")} ` +
       `differs in ${differs.join(", ")}. The older one stays as it is${remembered}`,

@@ -122,10 +122,8 @@ function refuse(found: string, expected: string): never {
 function checkShapes({ bars, providers, memory }: BacktestOptions): void {
   if (!Array.isArray(bars)) refuse("no list as bars", "[series], with a series of each asset");
   const wrong = bars.findIndex((series) => !Array.isArray(series?.bars));
-  if (wrong !== -1)
-    refuse(`no series at bars[${wrong}]`, 'a series: barSeries(bars, { asset: "BTCUSD", timeframe: "1h" }) makes one');
+  if (wrong !== -1) refuse(`no series at bars[${wrong}]`, "a series, as barSeries() makes one");
   if (!Array.isArray(providers) || providers.length === 0) refuse("no providers", "a list of at least one");
-  if (memory instanceof Promise) refuse("a promise as memory", "await openMemory()");
   if (!("storage" in Object(memory)))
     refuse("no memory", "one such as await openMemory(inMemoryStorage()), or of openMemoryFolder()");
 }
@@ -149,11 +147,9 @@ function oldChunksNotes({ summary, chunksRun }: BacktestResult, providers: reado
       : `${run} was resumed at ${chunksRun[0]}: ${old} of its chunks had been run before`;
   const names = providers.filter(isUnversioned).map(({ name }) => `"${name}"`);
   if (names.length === 0) return [state];
-  const [have, votes] = names.length === 1 ? ["has", "its votes"] : ["have", "their votes"];
   return [
     state,
-    `${names.join(", ")} ${have} no version, so a change of ${votes} is not noticed: set \`version\` and change it with the ` +
-      "rules, or run once with `restart: true`",
+    `No version of ${names.join(", ")}, so a change of votes is not noticed: set \`version\` and change it with the rules, or run once with \`restart: true\``,
   ];
 }
 

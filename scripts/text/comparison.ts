@@ -207,7 +207,7 @@ function trackRecord({ track_record: record }: ConfigComparison): string {
 }
 
 /** Whether memory helped, what betting less did, by how much Sharpe ratios differ, and what to do: a sentence a line. */
-function verdict({ on, off, on_minus_off: { sharpe }, betting }: ConfigComparison): string {
+function verdict({ on, off, on_minus_off: { sharpe }, betting, ablations }: ConfigComparison): string {
   const sentences = [
     `${paint(memoryVerdict(sharpe), "bold")}.`,
     ...bettingSentences(betting),
@@ -216,7 +216,9 @@ function verdict({ on, off, on_minus_off: { sharpe }, betting }: ConfigCompariso
       ? "A longer period, or more start days (--starts), can show a smaller difference."
       : sharpe.low > 0
         ? "Test another period before you rely on it: 1 in 20 such results is chance."
-        : "Compare with --ablate to see which part of memory hurts.",
+        : ablations.length > 0
+          ? "A run has no switch for one part of memory: --no-memory leaves out all of it."
+          : "Compare with --ablate to see which part of memory hurts.",
   ];
   return sentences.map((sentence) => `${sentence}\n`).join("");
 }

@@ -44,6 +44,19 @@ describe("the start of a run says", () => {
     ]);
   });
 
+  test("that a file of votes which only grew is no other strategy", () => {
+    const ofVotes = (period: string, hash: string): RunKey => ({
+      ...keyOf(period, hash),
+      config: { providers: [{ name: "ma", type: "file", path: "my/ma.csv" }] },
+      files: { "my/ma.csv": hash },
+    });
+    const known = new Map([[FIRST, ofVotes("2021-01-01/2021-07-01", "old")]]);
+    expect(carriedInNotes(tradesOf(FIRST, 5), { key: ofVotes("2021-07-01/2021-10-01", "new"), known })).toEqual([
+      "Remembers trades of another run with other votes: 5 of aaaaaaaaaaaa (2021-01-01 to 2021-07-01, other my/ma.csv). " +
+        "If the file only grew, all is well; if not, --memory-dir begins afresh",
+    ]);
+  });
+
   test("how many are of assets that it does not trade", () => {
     const other = ["GOLD", "OIL", "OIL"].map((asset, i) => trade("2021Q1", i, { runId: FIRST, asset }));
     expect(notesOf([...tradesOf(FIRST, 2), ...other], ["new", "new"])).toEqual([

@@ -275,8 +275,9 @@ describe("memory that someone changed between two runs", () => {
     expect(second.notes).toEqual([
       `This is a new run, ${second.runId.slice(0, 12)}: run ${first.runId.slice(0, 12)} of 2018-03-15 to 2018-03-25 ` +
         `differs in the outcomes carried in (${whole.trades} then, ${whole.trades - 1} now, 1 gone). The older one stays as it is. ` +
-        "Later runs remember its 21 trades, too; another --memory-dir begins afresh. " +
-        `To remove that run and its 21 trades: runs remove ${first.runId.slice(0, 12)} --with-outcomes --yes`,
+        "Runs of later days remember its 21 trades, too; another --memory-dir begins afresh. " +
+        `To remove the older run and its 21 trades: runs remove ${first.runId.slice(0, 12)} --with-outcomes --yes. ` +
+        `For this one, name ${second.runId.slice(0, 12)}`,
     ]);
     expect(await filesOf(storage, `runs/${first.runId}`)).toEqual(before);
   });

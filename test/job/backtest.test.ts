@@ -107,7 +107,7 @@ describe("backtest()", () => {
     expect(await notes([trend(), buys])).toEqual([]);
     expect(await notes([trend(), sells])).toEqual([
       expect.stringMatching(/^Run [0-9a-f]{12} was complete before, and nothing was run$/),
-      '"mine" has no version, so a change of its votes is not noticed: set `version` and change it with the rules, or run once ' +
+      'No version of "mine", so a change of votes is not noticed: set `version` and change it with the rules, or run once ' +
         "with `restart: true`",
     ]);
     expect(await notes([trend(), sells], true)).toEqual([expect.stringContaining("This is a new run")]);
@@ -116,7 +116,7 @@ describe("backtest()", () => {
     expect(await notes([trend(), versioned])).toEqual([expect.stringContaining("was complete before")]);
     const alike = { ...trend("alike"), vote: sells.vote };
     await notes([alike, sells]);
-    expect((await notes([alike, sells]))[1]).toStartWith('"alike", "mine" have no version, so a change of their votes');
+    expect((await notes([alike, sells]))[1]).toStartWith('No version of "alike", "mine", so a change of votes');
   });
 
   test("names the provider that it waits for when it is stopped", async () => {
@@ -290,12 +290,9 @@ describe("backtest()", () => {
       { memory: undefined as never },
       "found no memory, expected one such as await openMemory(inMemoryStorage()), or of openMemoryFolder()",
     ],
-    [{ memory: openMemory(inMemoryStorage()) as never }, "found a promise as memory, expected await openMemory()"],
+    [{ memory: openMemory(inMemoryStorage()) as never }, "found no memory, expected one such as await openMemory("],
     [{ memory: "memory" as never }, "found no memory, expected one such as await openMemory(inMemoryStorage())"],
-    [
-      { bars: GOLD.bars as never },
-      'found no series at bars[0], expected a series: barSeries(bars, { asset: "BTCUSD", timeframe: "1h" }) makes one',
-    ],
+    [{ bars: GOLD.bars as never }, "found no series at bars[0], expected a series, as barSeries() makes one"],
     [
       { features: new Map([["Gold", { names: [], rows: [] }]]) },
       'found features of "Gold", which has no bars, and none of GOLD, expected those of GOLD',

@@ -288,7 +288,7 @@ export const vote = ({ timestamp, close }) => ({ action: closes.get(timestamp) >
     expect(notes).toEqual([
       "The seed has no effect: it is for synthetic bars, and these are real",
       expect.stringMatching(
-        / differs in config\.backtest\.seed\. The older one stays as it is\. Later runs remember its \d+ trades, too; another --memory-dir begins afresh\. To remove that run and its \d+ trades: bun scripts\/runs\.ts remove \w{12} --yes$/,
+        / differs in config\.backtest\.seed\. The older one stays as it is\. Runs of later days remember its \d+ trades, too; another --memory-dir begins afresh\. To remove the older run and its \d+ trades: bun scripts\/runs\.ts remove \w{12} --yes\. For this one, name \w{12}$/,
       ),
     ]);
     expect(other.final_balance).toBe(summary.final_balance);

@@ -66,7 +66,7 @@ describe("bootstrap()", () => {
       // The sample has 0; the resamples 1 to `draws`, the later ones below 0.
       let figure = -1;
       const figures = (): number[] => [(figure += 1) * (figure % 2 === 0 ? 1 : -1)];
-      const [interval] = bootstrap([{ length: 1, meanBlock: 1 }], figures, { draws, random: createRandom("any") });
+      const [interval] = bootstrap([{ length: 2, meanBlock: 1 }], figures, { draws, random: createRandom("any") });
       expect(interval).toMatchObject({ estimate: 0, p_value: 1 });
       expect(interval!.low).toBe(-interval!.high);
       return interval!.high;
@@ -80,7 +80,7 @@ describe("bootstrap()", () => {
   test("counts in its p-value the resamples that lie as far from the estimate as 0, and the sample itself", () => {
     const figures = [3, 3 + 1, 3 - 2, 3 + 3, 3 - 4, 3].values();
     const next = (): number[] => [figures.next().value!];
-    const [interval] = bootstrap([{ length: 1, meanBlock: 1 }], next, { draws: 5, random: createRandom("any") });
+    const [interval] = bootstrap([{ length: 2, meanBlock: 1 }], next, { draws: 5, random: createRandom("any") });
     // Distances 1, 2, 3, 4 and 0: two are 3 or more.
     expect(interval!.p_value).toBeCloseTo(3 / 6, 12);
   });
@@ -89,7 +89,7 @@ describe("bootstrap()", () => {
     const intervalWith = (missing: number): unknown => {
       let draw = -1;
       const figures = (): (number | null)[] => [(draw += 1) > 0 && draw <= missing ? null : 1];
-      return bootstrap([{ length: 1, meanBlock: 1 }], figures, { draws: 40, random: createRandom("any") })[0];
+      return bootstrap([{ length: 2, meanBlock: 1 }], figures, { draws: 40, random: createRandom("any") })[0];
     };
     expect(intervalWith(2)).toMatchObject({ estimate: 1 });
     expect(intervalWith(3)).toBeNull();
