@@ -46,9 +46,9 @@ export function openSettings(
   const error = isOfTexts ? "a map from headers to texts" : "a map";
   const ofSecret = options.values === "params" ? SECRET_OF_MODULE : SECRET_OF_REQUEST;
   return z.custom<OpenSettings>(isRecord, { error }).superRefine((settings, context) => {
-    for (const { path, expected = ofSecret } of problemsIn(settings)) {
-      // Without the value, which no message may show.
-      context.addIssue({ code: "custom", path: [...path], input: "", message: expected });
+    for (const { path, found = "", expected = ofSecret } of problemsIn(settings)) {
+      // No message may show a secret.
+      context.addIssue({ code: "custom", path: [...path], input: found, message: expected });
     }
     if (!isOfTexts) return;
     for (const [name, value] of Object.entries(settings)) {
@@ -65,11 +65,12 @@ export function openSettings(
 function* problemsIn(
   value: unknown,
   path: readonly (string | number)[] = [],
-): Generator<{ path: readonly (string | number)[]; expected?: string }> {
+): Generator<{ path: readonly (string | number)[]; found?: number; expected?: string }> {
   const name = String(path.findLast((part) => typeof part === "string") ?? "");
   if (variableOf(value) !== undefined) return;
   if (Array.isArray(value)) for (const [i, item] of value.entries()) yield* problemsIn(item, [...path, i]);
   else if (isRecord(value)) for (const [key, item] of Object.entries(value)) yield* problemsIn(item, [...path, key]);
   else if (typeof value === "string" && (isSecretName(name) || SECRET_VALUE.test(value))) yield { path };
-  else if (typeof value === "number" && !Number.isFinite(value)) yield { path, expected: "a finite number" };
+  else if (typeof value === "number" && !Number.isFinite(value))
+    yield { path, found: value, expected: "a finite number" };
 }

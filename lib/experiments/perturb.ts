@@ -105,16 +105,21 @@ export function perturbFeatures(features: Features, afterMs: number): { features
  * end: assets whose bars start at other times decide in between.
  */
 export function tradesSeenByExit(
-  { trades, decisions }: Pick<RunTrace, "trades" | "decisions">,
+  { trades, outcomes, decisions }: Pick<RunTrace, "trades" | "outcomes" | "decisions">,
   { series, untilMs }: { series: ReadonlyMap<string, BarSeries>; untilMs: number },
 ): readonly EmbeddedTrade[] {
   const times = decisions.map(decisionMs);
-  return trades.filter(({ asset, exitMs, exitReason }) => {
+  const rawExits = new Map(
+    outcomes.map((line) => JSON.parse(line) as Outcome).map((each) => [each.decision_id, each.raw_exit_price]),
+  );
+  return trades.filter(({ id, asset, exitMs, exitReason }) => {
     if (exitReason === "end_of_run") return false;
     if (exitMs >= untilMs) return true;
     const { bars, timeframeMs } = series.get(asset)!;
     const i = firstIndex(bars.length, (each) => bars[each]!.timestamp >= exitMs);
-    if (bars[i]?.timestamp !== exitMs) return true;
+    // A stop inside the bar before has this time, too, but another price.
+    const isAtOpen = bars[i]?.timestamp === exitMs && bars[i].open === rawExits.get(id);
+    if (!isAtOpen) return true;
     const nextMs = times[firstIndex(times.length, (each) => times[each]! > exitMs)] ?? Infinity;
     return nextMs >= endOfBar(exitMs, bars[i + 1]?.timestamp, timeframeMs);
   });

@@ -18,7 +18,7 @@ import { timeframeName } from "../util/time.ts";
 import { MAX_UNPACKED_BYTES } from "./bar.ts";
 import { type BarsOf, isBarsFileOf } from "./bars-file-name.ts";
 import { parseBarsCsv } from "./csv.ts";
-import { COMPARED, hasGrown } from "./join-bars.ts";
+import { COMPARED, hasGrown, withoutFlat } from "./join-bars.ts";
 import { SeriesBuilder } from "./series-builder.ts";
 import { renameSync } from "../storage/rename.node.ts";
 
@@ -61,16 +61,18 @@ export function readWhole(path: string): Uint8Array<ArrayBuffer> {
 /**
  * Adds bars to a file, which is written whole or not at all, and never with bars that a run would refuse.
  *
- * @param options `from` names where they come from; `isNew`: replace what the file has; `dryRun`: write nothing.
+ * @param options `from` names where they come from; `isNew`: replace what the file has; `dropFlat`: leave out its flat bars, see `withoutFlat()`; `dryRun`:
+ * write nothing.
  * @returns All bars of the file, how many it had, and whether its last one had not ended and was replaced.
  * @throws {CarryoverError} `BAD_DATA` if a bar differs from the file's; `IO`.
  */
 export function extendBarsFile(
   file: string,
   bars: readonly Bar[],
-  options: BarsOf & { from: string; isNew?: boolean; dryRun?: boolean },
+  options: BarsOf & { from: string; isNew?: boolean; dropFlat?: boolean | undefined; dryRun?: boolean },
 ): { readonly bars: readonly Bar[]; readonly known: number; readonly isLastReplaced: boolean } {
-  const known = options.isNew === true ? [] : readBarsFile(file, options);
+  const found = options.isNew === true ? [] : readBarsFile(file, options);
+  const known = options.dropFlat === true ? withoutFlat(found, (bar) => bar) : found;
   const all = merge(known, bars, { file, from: options.from });
   const timeframe = timeframeName(options.timeframeMs);
   const placeOf = (i: number): string => new Date(all[i]!.timestamp).toISOString();

@@ -9,7 +9,7 @@ import type { BarsOf } from "./bars-file-name.ts";
 import { readForeignBars } from "./formats/detect.ts";
 import type { ForeignBars, SourceFile } from "./formats/foreign-bars.ts";
 import { plainSymbol } from "./formats/symbols.ts";
-import { joinBars, placeOf, type PlacedBar, type Repairs } from "./join-bars.ts";
+import { joinBars, placeOf, type PlacedBar, type Repairs, withoutFlat } from "./join-bars.ts";
 import { SeriesBuilder, widenRounded } from "./series-builder.ts";
 import { commonSpacing, msToEnd } from "./spacing.ts";
 import { findWeekOpens, type WeekOpens } from "./week-opens.ts";
@@ -47,7 +47,9 @@ export interface ImportedBars {
   /** Such as `1h`. */
   readonly timeframe: string;
   readonly repaired: Repairs;
-  /** Bars without volume whose four prices are equal, where others have a volume. */
+  /** Bars that were read. */
+  readonly read: number;
+  /** Those of them without volume whose four prices are equal, where others have a volume. */
   readonly flat: number;
   /** Start of the bar that was left out because it had not ended, epoch ms. Its prices are not its last ones. */
   readonly unendedMs: number | undefined;
@@ -89,7 +91,7 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
   const parts = read.map(({ bars, isEnd }) => (isEnd ? fromEndToStart(bars, timeframeMs) : bars));
   const joined = [...joinBars(parts, { repair: options.repair ?? false, repaired })];
   const unendedMs = takeUnended(joined, { timeframeMs, nowMs: options.nowMs });
-  const moving = joined.some(({ bar }) => bar.volume > 0) ? joined.filter(({ bar }) => !isFlat(bar)) : joined;
+  const moving = withoutFlat(joined, ({ bar }) => bar);
   const kept = options.dropFlat === true ? moving : joined;
   const series = checkedSeries(kept, { asset: options.asset, timeframeMs });
   return {
@@ -100,6 +102,7 @@ export async function importBars(files: readonly SourceFile[], options: ImportOp
     isStartAssumed: options.stamp === undefined && tables.some(({ bars }, i) => bars.isStartAssumed && !read[i]!.isEnd),
     timeframe: timeframeName(timeframeMs),
     repaired,
+    read: joined.length,
     flat: joined.length - moving.length,
     unendedMs,
     weekOpens: tables.some(({ bars }) => bars.zone === undefined) ? findWeekOpens(series) : undefined,
@@ -117,11 +120,6 @@ function takeUnended(
   if (joined.length > 0) return startMs;
   const found = "only a bar that has not ended";
   throw badData({ file, row: source.placeOf(index) }, { found, expected: "at least one that has" });
-}
-
-function isFlat({ open, high, low, volume }: Bar): boolean {
-  // The close lies between the two.
-  return volume === 0 && high === low && open === high;
 }
 
 /** The series, after the checks that a run makes when it loads a file. */

@@ -29,7 +29,7 @@ export async function importFiles(
   paths: readonly string[],
   options: ImportOptions & { dataDir: string; dryRun: boolean },
 ): Promise<ImportResult> {
-  const { asset, dataDir, dryRun } = options;
+  const { asset, dataDir, dropFlat, dryRun } = options;
   const names = paths.flatMap(listSources);
   const imported = await importBars(
     names.map((name) => ({ name, bytes: readWhole(name) })),
@@ -41,7 +41,7 @@ export async function importFiles(
   assertOnlyFile(file, series, own);
   for (const each of own) if (!dryRun) keepOriginal(each);
   const from = paths.join(", ");
-  const extension = { ...series, from, dryRun, isNew: own.includes(file) };
+  const extension = { ...series, from, dropFlat, dryRun, isNew: own.includes(file) };
   const { bars, known, isLastReplaced } = extendBarsFile(file, series.bars, extension);
   if (isLastReplaced) imported.repaired.replaced += 1;
   for (const each of own) if (!dryRun && each !== file) attempt("remove", each, () => fs.unlinkSync(each));

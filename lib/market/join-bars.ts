@@ -105,7 +105,21 @@ export function placeOf({ source, index }: Pick<PlacedBar, "source" | "index">):
 /** Whether a bar had not ended when it was written, by what it has become: its range and its volume only grow. */
 export function hasGrown(before: Bar, after: Bar): boolean {
   const { open, high, low, volume } = before;
-  return open === after.open && high <= after.high && low >= after.low && (volume < after.volume || after.volume === 0);
+  const isTraded = volume < after.volume || (volume === 0 && after.volume === 0);
+  return open === after.open && high <= after.high && low >= after.low && isTraded;
+}
+
+/**
+ * Leaves out bars without volume and movement, with which some vendors fill nights and weekends. Where no bar has a volume, they are not told from
+ * those of a quiet market, and stay.
+ */
+export function withoutFlat<T>(all: readonly T[], barOf: (each: T) => Bar): readonly T[] {
+  if (!all.some((each) => barOf(each).volume > 0)) return all;
+  return all.filter((each) => {
+    const { open, high, low, volume } = barOf(each);
+    // The close lies between the two.
+    return volume > 0 || high > low || open !== high;
+  });
 }
 
 function areEqual(a: Bar, b: Bar): boolean {

@@ -143,9 +143,9 @@ function votesOf(rows: RowReader, options: VotesFileOptions): FileVotes {
   }
   // The sort is stable, so votes of the same time keep the order of their lines.
   for (const ofAsset of votes.values()) ofAsset.sort((a, b) => a.timestamp - b.timestamp);
-  const contradictions = [...votes.values()].reduce((sum, ofAsset) => sum + countContradictions(ofAsset), 0);
-  if (contradictions > 0)
-    onNote?.(`has votes that contradict another of the same asset and time (${contradictions}): the later line counts`);
+  const differing = [...votes.values()].reduce((sum, ofAsset) => sum + countDiffering(ofAsset), 0);
+  if (differing > 0)
+    onNote?.(`has votes that differ from another of the same asset and time (${differing}): the later line counts`);
   // Indicators begin with blanks. A later one may stand for the vote before it, for a HOLD, or for none.
   const late = blanks.find(({ asset, timestamp }) => timestamp >= (votes.get(asset)?.[0]!.timestamp ?? Infinity));
   if (late === undefined) return votes;
@@ -163,7 +163,7 @@ function adviceOn(written: string): string {
 }
 
 /** Votes after another one of the same time, such as those of overlapping files, that are not the same. */
-function countContradictions(votes: readonly FileVote[]): number {
+function countDiffering(votes: readonly FileVote[]): number {
   return votes.filter(({ timestamp, answer }, i) => {
     const before = votes[i - 1];
     if (before?.timestamp !== timestamp) return false;

@@ -48,8 +48,8 @@ export interface SweepResult {
   /** By number. */
   readonly failed: readonly CellFailure[];
   readonly trials: number;
-  /** Cells with the daily returns of the default or of a cell before them, by number: what they set had no effect. */
-  readonly repeated: readonly number[];
+  /** Cells with exactly the daily returns of a cell before them, of which 0 is the default. Perhaps what they set has no effect. */
+  readonly repeated: readonly { readonly cell: number; readonly as: number }[];
   /** Annualized: the expected maximum of so many trials without skill. */
   readonly expected_max_sharpe: number;
   readonly overfitting: SweepOverfitting;
@@ -104,12 +104,13 @@ export function rankCells(
   };
 }
 
-function repeatedIn(results: readonly CellResult[]): readonly number[] {
-  const seen = new Set<string>();
+function repeatedIn(results: readonly CellResult[]): SweepResult["repeated"] {
+  const firsts = new Map<string, number>();
   return results.flatMap(({ cell, dates, returns }) => {
     const key = `${dates.join()} ${returns.join()}`;
-    if (seen.has(key)) return cell;
-    seen.add(key);
+    const as = firsts.get(key);
+    if (as !== undefined) return { cell, as };
+    firsts.set(key, cell);
     return [];
   });
 }

@@ -62,8 +62,8 @@ export function renderImport(
 }
 
 /** Names bars with which a vendor has filled times without trade: they have no volatility, so that stops come too near. */
-function flatLines({ flat, series }: ImportResult, { dropFlat }: { dropFlat: boolean }): readonly string[] {
-  if (flat === 0 || (!dropFlat && flat < MIN_FLAT_SHARE * series.bars.length)) return [];
+function flatLines({ flat, read }: ImportResult, { dropFlat }: { dropFlat: boolean }): readonly string[] {
+  if (flat === 0 || (!dropFlat && flat < MIN_FLAT_SHARE * read)) return [];
   const bars = `${countOf(flat, "bar")} without volume and with equal prices`;
   return [dropFlat ? `${bars}, left out` : `${bars}, such as those of weekends: --drop-flat leaves them out`];
 }

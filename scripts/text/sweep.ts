@@ -35,11 +35,13 @@ export function renderSweep(result: SweepResult, width: number = lineColumns()):
   ].join("\n");
 }
 
-/** Such as of a misspelt parameter. */
-function repeatedText(cells: readonly number[]): string {
-  const more = cells.length > MAX_ROWS ? ", ..." : "";
-  const have = `${countOf(cells.length, "cell")} ${cells.length === 1 ? "has" : "have"} the same daily returns as another or the default`;
-  return `${have} (${cells.slice(0, MAX_ROWS).join(", ")}${more}): the settings had no effect`;
+/** Such as those of a misspelt parameter. */
+function repeatedText(repeated: SweepResult["repeated"]): string {
+  const named = repeated
+    .slice(0, MAX_ROWS)
+    .map(({ cell, as }) => `${cell} as ${as === 0 ? "the default" : `cell ${as}`}`);
+  const more = repeated.length > MAX_ROWS ? ", ..." : "";
+  return `The same results, day by day: ${named.join(", ")}${more}. Perhaps a key that is set there has no effect`;
 }
 
 /** A line a cell, and what is set in it at its end or, where there is no room, in a line below. */

@@ -1,10 +1,52 @@
 import { describe, expect, test } from "bun:test";
-import { perturbBars, perturbFeatures, perturbTrades, perturbVotes } from "../../lib/experiments/perturb.ts";
+import {
+  perturbBars,
+  perturbFeatures,
+  perturbTrades,
+  perturbVotes,
+  tradesSeenByExit,
+} from "../../lib/experiments/perturb.ts";
 import { syntheticBars } from "../../lib/market/synthetic.ts";
 import type { FileVotes } from "../../lib/providers/votes-file.ts";
 import { tradeOf } from "../../lib/memory/trade.ts";
 import { makeOutcome } from "../memory/outcome-samples.ts";
 import { at, barsOf, HOUR, seriesOf } from "../backtest/world-samples.ts";
+
+test("tradesSeenByExit() leaves out what closed at the open of a bar in which another asset decides, and keeps a stop inside the bar before", () => {
+  const series = new Map([
+    [
+      "AAA",
+      seriesOf(
+        "AAA",
+        barsOf(
+          0,
+          [100, 110, 120, 130].map((price) => [price, price, price, price]),
+        ),
+      ),
+    ],
+  ]);
+  // At the open of the second bar; at the end of the first, which is the same time; at the open of the last.
+  const exits = [
+    { decision_id: "at-open", exit: 1, raw_exit_price: 110 },
+    { decision_id: "inside", exit: 1, raw_exit_price: 95 },
+    { decision_id: "later", exit: 3, raw_exit_price: 130 },
+  ];
+  const outcomes = exits.map(({ exit, ...outcome }) =>
+    makeOutcome({ ...outcome, asset_pair: "AAA", exit_timestamp: new Date(exit * HOUR).toISOString() }),
+  );
+  const run = {
+    trades: outcomes.map((outcome) => ({
+      ...tradeOf(outcome, { bytes: 0, crc32: "", contentHash: "" }),
+      vector: new Float32Array(),
+    })),
+    outcomes: outcomes.map((outcome) => JSON.stringify(outcome)),
+    decisions: [`{"timestamp":"${new Date(1.5 * HOUR).toISOString()}"}`],
+  };
+  const seenUntil = (untilMs: number): string[] => tradesSeenByExit(run, { series, untilMs }).map(({ id }) => id);
+  expect(seenUntil(2 * HOUR)).toEqual(["inside", "later"]);
+  // What closed from then on no earlier decision may see.
+  expect(seenUntil(HOUR)).toEqual(["at-open", "inside", "later"]);
+});
 
 describe("perturbBars()", () => {
   test("keeps the bars before the time, and changes every price and volume from then on", () => {

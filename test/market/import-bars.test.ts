@@ -226,7 +226,8 @@ describe("several files", () => {
       expect(series.bars.map(({ close }) => close)).toEqual([11, 12, 11]);
       expect(repaired.replaced).toBe(1);
     }
-    // A range that shrinks, or another bar than the last, is a revision.
+    // A range or a volume that shrinks, or another bar than the last, is a revision.
+    expect(await refusal([partial, bars([hour(1, "10,13,8,12,0"), hour(2)])])).toContain("the same bar has two values");
     expect(await refusal([partial, bars([hour(1, "10,11,9,10,9"), hour(2)])])).toContain("the same bar has two values");
     expect(await refusal([bars([hour(0), hour(1), hour(2)]), whole])).toContain("the same bar has two values");
   });

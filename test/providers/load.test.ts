@@ -156,7 +156,7 @@ describe("loadProviders()", () => {
       `"${join(baseDir, "plain.csv")}" of provider "mine" has times that state no zone, taken as UTC: timezone names another`,
     ]);
     await expect(load(seriesOfAll("AAA", "BBB"))).rejects.toThrow(
-      'found no column "asset", expected one, or a column for each asset',
+      'found no column "asset", expected one, or a column of actions for each asset',
     );
   });
 

@@ -317,12 +317,12 @@ describe("parseVotes() tells by the first bytes whether a file is", () => {
   });
 });
 
-test("parseVotesCsv() notes votes that contradict others of the same asset and time, as overlapping folds do", () => {
+test("parseVotesCsv() notes votes that differ from others of the same asset and time, as overlapping folds do", () => {
   const lines = ["01,BTCUSD,BUY", "01,BTCUSD,SELL", "01,ETHUSD,BUY", "02,BTCUSD,BUY", "02,BTCUSD,BUY"];
   const notes: string[] = [];
   const text = `timestamp,asset,action\n${lines.map((line) => `2021-01-${line.replace(",", "T00:00Z,")}\n`).join("")}`;
   const votes = parse(text, { onNote: (note) => notes.push(note) });
-  expect(notes).toEqual(["has votes that contradict another of the same asset and time (1): the later line counts"]);
+  expect(notes).toEqual(["has votes that differ from another of the same asset and time (1): the later line counts"]);
   expect(votes.get("BTCUSD")![1]!.answer.action).toBe("SELL");
 });
 

@@ -123,6 +123,21 @@ describe("import-bars", () => {
     expect(readFileSync(file, "utf8")).toBe(HEADER + bar(0) + whole + bar(2));
   });
 
+  test("names flat bars of a file that extends a longer one, and leaves them out of both on demand", async () => {
+    const flat = (hour: number): string => `2021-01-05T0${hour}:00:00Z,11,11,11,11,0\n`;
+    const long = Array.from({ length: 9 }, (_, i) => bar(i)).join("");
+    const { run, file } = newFolder({ "a.csv": HEADER + long, "b.csv": HEADER + flat(0) + flat(1) });
+    await run("a.csv");
+    await run("b.csv");
+    const all = `${HEADER}${long}2021-01-05T02:00:00Z,11,12,11,11,5\n`;
+    writeFileSync(join(file, "../../c.csv"), `${all}${flat(3)}`);
+    expect((await run("c.csv")).stdout).toContain(
+      "Flat       1 bar without volume and with equal prices, such as those of weekends: --drop-flat leaves them out\n",
+    );
+    expect((await run("c.csv", "--drop-flat")).stdout).toContain("Bars       10, 0 new; ");
+    expect(readFileSync(file, "utf8")).toBe(all);
+  });
+
   test("replaces a source that has the name of the result, and keeps it beside", async () => {
     const kraken = "1609718400,10,12,9,11,5,3\n1609722000,10,12,9,11,5,3\n";
     const { run, file, market } = newFolder({});

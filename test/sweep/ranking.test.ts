@@ -91,11 +91,14 @@ describe("rankCells()", () => {
     );
   });
 
-  test("names cells whose settings had no effect, as those of a misspelt parameter have none", () => {
+  test("names cells with the results of another, as a misspelt parameter has no effect", () => {
     expect(rank(NOISE).repeated).toEqual([]);
     const [standard, first] = NOISE;
     const cells = [standard!, first!, { ...standard!, cell: 2 }, { ...first!, cell: 3 }];
-    expect(rank(cells).repeated).toEqual([2, 3]);
+    expect(rank(cells).repeated).toEqual([
+      { cell: 2, as: 0 },
+      { cell: 3, as: 1 },
+    ]);
   });
 
   test("more trials make the same cell look worse", () => {
