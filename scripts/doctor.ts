@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { isS3Address } from "../lib/backup/place.ts";
 import { memoryFolder } from "../lib/config/memory-folder.node.ts";
 import { CarryoverError } from "../lib/errors.ts";
+import type { CheckOptions } from "../lib/maintenance/check.ts";
 import { checkHealth, checkInstallation } from "../lib/maintenance/doctor.node.ts";
 import { failureOf, type HealthCheck } from "../lib/maintenance/health.ts";
 import { idOfOutcomeFile } from "../lib/memory/outcome.ts";
@@ -34,6 +35,9 @@ const COMMAND = {
   },
   examples: ["bun scripts/doctor.ts", "bun scripts/doctor.ts --json | jq .ready"],
 } as const;
+
+/** Files that one command copies: a system limits how long a command may be. */
+const MOST_COPIES = 500;
 
 await runScript(async ({ argv, signal }) => {
   const { flags } = parseFlags(argv, COMMAND);
@@ -76,7 +80,7 @@ async function checkConfigured(
     memoryDir,
     repairCommand: commandOnMemory(`${scriptCommand("memory-stats")} --repair`, flags),
     runCommand: runCommandOn(flags),
-    findCopies: (findings) => copyCommand(memoryDir, { backupDir, findings, signal }),
+    findCopies: (findings) => copyCommand(memoryDir, { backupDir, findings, signal, onSteps: progress.update }),
     findLost: (outcomes) =>
       outcomes === 0 ? findLost(memoryDir, backupDir) : findPartlyLost(memoryDir, outcomes, flags["backup-dir"]),
     findLostRuns: () => findLostRuns(memoryDir, backupDir),
@@ -95,15 +99,17 @@ async function lookAtBackups(backupDir: string): Promise<HealthCheck> {
 
 async function copyCommand(
   memoryDir: string,
-  options: { backupDir: string; findings: readonly Finding[]; signal: AbortSignal },
+  options: CheckOptions & { backupDir: string; findings: readonly Finding[] },
 ): Promise<string | undefined> {
   const { findCopies } = await import("../lib/backup/copies.node.ts");
   const copies = await findCopies(memoryDir, options);
   if (copies === undefined) return undefined;
-  const commands = [...groupBy(copies.names, dirname)].map(([folder, names]) =>
-    ["cp", ...[...names.map((name) => join(copies.backup, name)), join(memoryDir, folder)].map(shellWord)].join(" "),
+  const { backup, names } = copies;
+  const commands = [...groupBy(names.slice(0, MOST_COPIES), dirname)].map(([folder, inFolder]) =>
+    ["cp", "-p", ...[...inFolder.map((name) => join(backup, name)), join(memoryDir, folder)].map(shellWord)].join(" "),
   );
-  return commands.join(" && ");
+  const rest = names.length <= MOST_COPIES ? "" : ` # ${MOST_COPIES} of ${names.length} files; then doctor again`;
+  return `${commands.join(" && ")}${rest}`;
 }
 
 async function findLost(memoryDir: string, backupDir: string): Promise<LostMemory | undefined> {
@@ -136,7 +142,7 @@ async function findLostRuns(memoryDir: string, backupDir: string): Promise<LostR
   const runs = (await diskStorage(newest.path).list(RUNS_FOLDER)).folders.length;
   if (runs === 0) return undefined;
   const paths = [join(newest.path, RUNS_FOLDER), memoryDir];
-  return { backupDir, runs, copyCommand: `cp -r ${paths.map(shellWord).join(" ")}` };
+  return { backupDir, runs, copyCommand: `cp -rp ${paths.map(shellWord).join(" ")}` };
 }
 
 /** Whether a backup has each outcome of a memory folder. */

@@ -1,16 +1,20 @@
 import fs from "node:fs";
 import { join } from "node:path";
+import { RUNS_FOLDER, RunFiles } from "../backtest/run-files.ts";
 import { undefinedIfCorrupt } from "../errors.ts";
-import { checkOnce } from "../maintenance/check.ts";
+import { checkOnce, type CheckOptions } from "../maintenance/check.ts";
 import type { Finding } from "../maintenance/finding.ts";
 import { readOutcome } from "../memory/load.ts";
 import { idOfOutcomeFile } from "../memory/outcome.ts";
+import { readSidecar } from "../memory/sidecar.ts";
+import { isSession } from "../runs/describe.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { overlay } from "../storage/overlay.ts";
 import type { Storage } from "../storage/storage.ts";
 import { DiskPlace } from "./disk-place.node.ts";
 import { backupIds } from "./list.node.ts";
 import { isS3Address } from "./place.ts";
+import { isOfSameState } from "./session-copies.ts";
 import { isLoss } from "./soundness.node.ts";
 
 export interface Copies {
@@ -20,82 +24,167 @@ export interface Copies {
   readonly names: readonly string[];
 }
 
+/** A file of a backup that may be copied. */
+interface Candidate {
+  readonly name: string;
+  /** The run that made it, if any. */
+  readonly run: string | undefined;
+  /** Of an outcome: whether the sidecar of memory says that it had these bytes. */
+  readonly isKnown: boolean;
+}
+
+interface Search extends CheckOptions {
+  readonly memory: Storage;
+  readonly backup: Storage;
+  readonly findings: readonly Finding[];
+  /** Hashes of outcomes as the sidecar has them, by id. */
+  readonly hashes: ReadonlyMap<string, string>;
+}
+
 /**
  * Finds sound copies of the files that are damaged in a memory folder, or that a run in it misses. A copy is sound if the check
- * of memory finds nothing wrong any more with it in its place.
+ * of memory finds nothing wrong with it in its place. A session of serve has several states under one run id: of its files, only
+ * those are sound that what is left of it shows to be of the same state. A missing outcome is sound if the sidecar has its hash, or
+ * if its run then has exactly the outcomes that it committed.
  *
- * @param options `findings`: of the check of that folder; `signal` stops the search.
+ * @param options `findings`: of the check of that folder. The check is repeated at least once for each backup that has other files.
  * @returns Files of the newest backup that has any of them; `undefined` if none has, or if the backups are in a bucket.
  */
 export async function findCopies(
   memoryDir: string,
-  options: { backupDir: string; findings: readonly Finding[]; signal?: AbortSignal | undefined },
+  options: CheckOptions & { backupDir: string; findings: readonly Finding[] },
 ): Promise<Copies | undefined> {
-  const { backupDir, findings, signal } = options;
+  const { backupDir, ...rest } = options;
   if (isS3Address(backupDir)) return undefined;
   const place = new DiskPlace(backupDir);
   const memory = diskStorage(memoryDir);
-  // The record of a chunk whose outcomes are missing is as it should be.
-  const damaged = findings
-    .filter(({ name, remedy }) => remedy !== "run" || fileAt(memoryDir, name) === undefined)
-    .map(({ name }) => name);
+  const hashes = await hashesOf(memory);
   const tried = new Set<string>();
   for (const id of (await backupIds(place)).toReversed()) {
-    const backup = place.pathOf(id);
-    const replacements = damaged.filter((name) => mayReplace(memoryDir, backup, name));
-    const names = [...replacements, ...(await missingOutcomes(memory, { backup, findings }))];
-    const files = names.map((name) => `${name} ${fileAt(backup, name)?.ino}`).join("\n");
-    if (names.length === 0 || tried.has(files)) continue;
+    const path = place.pathOf(id);
+    const search = { ...rest, memory, backup: diskStorage(path), hashes };
+    const candidates = [...(await replacements(search)), ...(await missingOutcomes(search))];
+    const files = candidates.map(({ name }) => `${name} ${fs.lstatSync(join(path, name)).ino}`).join("\n");
+    if (candidates.length === 0 || tried.has(files)) continue;
     tried.add(files);
-    const sound = await soundAmong(names, { memoryDir, backup, findings, signal });
-    if (sound.length > 0) return { backup, names: sound };
+    const names = await soundAmong(candidates, search);
+    if (names.length > 0) return { backup: path, names };
   }
   return undefined;
 }
 
+async function hashesOf(memory: Storage): Promise<ReadonlyMap<string, string>> {
+  const sidecar = await undefinedIfCorrupt(() => readSidecar(memory));
+  const known = (sidecar?.trades ?? []).filter(({ contentHash }) => contentHash !== "");
+  return new Map(known.map(({ id, contentHash }) => [id, contentHash]));
+}
+
+/** The files in a backup that may replace what is damaged. */
+async function replacements(search: Search): Promise<readonly Candidate[]> {
+  const candidates: Candidate[] = [];
+  for (const finding of search.findings) {
+    // The record of a chunk whose outcomes are missing is as it should be.
+    if (await isMismatch(search.memory, finding)) continue;
+    const candidate = await candidateOf(finding.name, search);
+    if (candidate !== undefined) candidates.push(candidate);
+  }
+  return candidates;
+}
+
 /** The outcomes in a backup that memory has not, of runs that miss some. */
-async function missingOutcomes(
-  memory: Storage,
-  { backup, findings }: { backup: string; findings: readonly Finding[] },
-): Promise<readonly string[]> {
-  const runs = new Set(findings.flatMap(({ remedy, run }) => (remedy === "run" && run !== undefined ? [run.id] : [])));
+async function missingOutcomes(search: Search): Promise<readonly Candidate[]> {
+  const { memory, backup, findings } = search;
+  const runs = new Set<string>();
+  for (const finding of findings) {
+    if (finding.run !== undefined && (await isMismatch(memory, finding))) runs.add(finding.run.id);
+  }
   if (runs.size === 0) return [];
   const present = new Set((await memory.list()).files.map(({ name }) => name));
-  const storage = diskStorage(backup);
-  const missing: string[] = [];
-  for (const { name } of (await storage.list()).files) {
-    const id = present.has(name) ? undefined : idOfOutcomeFile(name);
-    if (id === undefined) continue;
-    const outcome = await undefinedIfCorrupt(() => readOutcome(storage, id));
-    if (outcome !== undefined && runs.has(outcome.trade.runId)) missing.push(name);
+  const missing: Candidate[] = [];
+  for (const { name } of (await backup.list()).files) {
+    if (present.has(name) || idOfOutcomeFile(name) === undefined) continue;
+    const candidate = await candidateOf(name, search);
+    if (candidate?.run !== undefined && runs.has(candidate.run)) missing.push(candidate);
   }
   return missing;
 }
 
-/** Those of some files of a backup that mend memory; with the record of a chunk perhaps the chunk's other files, too. */
-async function soundAmong(
-  wanted: readonly string[],
-  options: { memoryDir: string; backup: string; findings: readonly Finding[]; signal: AbortSignal | undefined },
-): Promise<readonly string[]> {
-  const { memoryDir, backup, signal } = options;
-  const memory = diskStorage(memoryDir);
-  const before = options.findings.map(({ name }) => name);
-  for (let names = wanted; ;) {
-    const checked = await checkOnce(overlay(memory, { from: diskStorage(backup), names: new Set(names) }), { signal });
-    const left = checked.findings.filter(isLoss).map(({ name }) => name);
-    const fresh = left.filter((name) => !before.includes(name) && !names.includes(name));
-    if (fresh.length === 0) return names.filter((name) => !left.includes(name));
-    if (!fresh.every((name) => mayReplace(memoryDir, backup, name))) return [];
-    names = [...names, ...fresh];
+/** Whether a finding says that the outcomes in memory are not those of a record, which is there. */
+async function isMismatch(memory: Storage, { name, remedy }: Finding): Promise<boolean> {
+  return remedy === "run" && (await exists(memory, name));
+}
+
+/** `undefined` if the backup has no such file, or one that is shown to be another or cannot be shown to be the same. */
+async function candidateOf(name: string, search: Search): Promise<Candidate | undefined> {
+  const { memory, backup, hashes } = search;
+  if (!(await exists(backup, name))) return undefined;
+  const id = idOfOutcomeFile(name);
+  if (id !== undefined) {
+    const trade = (await undefinedIfCorrupt(() => readOutcome(backup, id)))?.trade;
+    const hash = hashes.get(id);
+    if (trade === undefined || (hash !== undefined && hash !== trade.contentHash)) return undefined;
+    const run = trade.runId === "" ? undefined : trade.runId;
+    // Nothing shows what the outcomes of a chunk were that is not committed.
+    if (hash === undefined && run !== undefined && (await mayBeSession(backup, run))) {
+      if (!(await exists(memory, `${RUNS_FOLDER}/${run}/${trade.chunk}.json`))) return undefined;
+    }
+    return { name, run, isKnown: hash !== undefined };
   }
+  const run = runOfFile(name);
+  if (run !== undefined && (await mayBeSession(backup, run)) && !(await isOfSameState(name, { memory, backup })))
+    return undefined;
+  return { name, run, isKnown: false };
 }
 
-/** Whether a backup has a file that is no shorter: one of a session that went on would be an earlier state of it. */
-function mayReplace(memoryDir: string, backup: string, name: string): boolean {
-  const copy = fileAt(backup, name);
-  return copy !== undefined && copy.size >= (fileAt(memoryDir, name)?.size ?? 0);
+/** Also if the backup does not have the key, which would tell. */
+async function mayBeSession(backup: Storage, run: string): Promise<boolean> {
+  const key = await undefinedIfCorrupt(() => new RunFiles(backup, run).readManifest({ verify: true }));
+  return key === undefined || isSession(key);
 }
 
-function fileAt(folder: string, name: string): fs.Stats | undefined {
-  return fs.lstatSync(join(folder, name), { throwIfNoEntry: false });
+/**
+ * Those of some files of a backup that mend memory; with the record of a chunk perhaps the chunk's other files, too. What one run
+ * has wrong keeps no copy of another from being found.
+ */
+async function soundAmong(wanted: readonly Candidate[], search: Search): Promise<readonly string[]> {
+  const { memory, backup, findings, signal, onSteps } = search;
+  const before = new Set(findings.map(({ name }) => name));
+  const refused = new Set<string>();
+  for (let candidates = wanted; candidates.length > 0;) {
+    const names = new Set(candidates.map(({ name }) => name));
+    const checked = await checkOnce(overlay(memory, { from: backup, names }), { signal, onSteps });
+    const left = checked.findings.filter(isLoss);
+    const leftNames = new Set(left.map(({ name }) => name));
+    const added: Candidate[] = [];
+    const spoilt = new Set<string | undefined>();
+    for (const { name } of left) {
+      if (before.has(name) || names.has(name)) continue;
+      const candidate = refused.has(name) ? undefined : await candidateOf(name, search);
+      if (candidate === undefined) spoilt.add(runOfFile(name));
+      else added.push(candidate);
+    }
+    if (spoilt.has(undefined)) return [];
+    const unequal = new Set<string | undefined>();
+    for (const finding of left) if (await isMismatch(memory, finding)) unequal.add(finding.run?.id);
+    const kept = candidates.filter(({ name, run, isKnown }) => {
+      if (leftNames.has(name)) return false;
+      if (idOfOutcomeFile(name) !== undefined) return isKnown || run === undefined || !unequal.has(run);
+      // Its SHA-256 is the run's id.
+      return run === undefined || !spoilt.has(run) || name.endsWith("/manifest.json");
+    });
+    if (added.length === 0 && kept.length === candidates.length) return [...names];
+    for (const { name } of candidates) if (!kept.some((each) => each.name === name)) refused.add(name);
+    candidates = [...kept, ...added];
+  }
+  return [];
+}
+
+/** The run in whose folder a file is. */
+function runOfFile(name: string): string | undefined {
+  const [folder, run, file] = name.split("/");
+  return folder === RUNS_FOLDER && file !== undefined ? run : undefined;
+}
+
+async function exists(storage: Storage, name: string): Promise<boolean> {
+  return (await storage.read(name, { maxBytes: 1 })) !== undefined;
 }

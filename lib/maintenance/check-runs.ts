@@ -9,6 +9,7 @@ import { LABELS_FILE, readLabels } from "../runs/labels.ts";
 import { type DamagedFile, unlessDamaged } from "../storage/damaged-file.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { OnSteps, Pause } from "../util/async.ts";
+import { decodeJsonObject } from "../util/json.ts";
 import { damagedFindings, type Finding, type RunOfFile } from "./finding.ts";
 
 export interface CheckedRuns {
@@ -28,6 +29,7 @@ export async function checkRunFiles(
   const damaged: DamagedFile[] = [];
   const missing: DamagedFile[] = [];
   const labels: DamagedFile[] = [];
+  const open: DamagedFile[] = [];
   await unlessDamaged(labels, LABELS_FILE, () => readLabels(storage));
   for (const [i, runId] of ids.entries()) {
     onSteps?.("Checked runs:", i, ids.length);
@@ -54,14 +56,32 @@ export async function checkRunFiles(
         (isMissing ? missing : damaged).push({ name, problem });
       }
     }
+    if (key !== undefined && isSession(key)) open.push(...(await damagedOpenDecisions(files, folder)));
     chunks.push(...ofRun.toSorted((a, b) => (a.start < b.start ? -1 : 1)));
   }
   const findings = [
     ...damagedFindings(missing, "run"),
     ...damagedFindings(damaged, "quarantine, run"),
-    ...damagedFindings(labels, "quarantine"),
+    ...damagedFindings([...labels, ...open], "quarantine"),
   ];
   return { ids, chunks, findings };
+}
+
+/** The decisions of a session that no record has a checksum of, as it goes on in their chunk, and that are no longer JSON. */
+async function damagedOpenDecisions(files: RunFiles, folder: string): Promise<readonly DamagedFile[]> {
+  const committed = await files.chunkNames();
+  const open = (await files.decisionChunks()).filter((chunk) => !committed.includes(chunk));
+  const damaged: DamagedFile[] = [];
+  const encoder = new TextEncoder();
+  for (const chunk of open) {
+    const name = `${folder}/${chunk}.decisions.ndjson`;
+    await unlessDamaged(damaged, name, async () => {
+      for await (const lines of files.readOpenDecisions(chunk)) {
+        for (const line of lines) decodeJsonObject(encoder.encode(line), name);
+      }
+    });
+  }
+  return damaged;
 }
 
 /**
@@ -114,19 +134,23 @@ export async function withRuns(
       result.push(finding);
       continue;
     }
-    const run = found.get(id) ?? { id, ...(await daysOf(storage, id)), isStored: ids.includes(id) };
+    const run = found.get(id) ?? { id, ...(await describe(storage, id)), isStored: ids.includes(id) };
     found.set(id, run);
     result.push({ ...finding, run });
   }
   return result;
 }
 
-/** From the summary, which has a checksum, or the manifest: either may be what is damaged. */
-async function daysOf(storage: Storage, id: string): Promise<Pick<RunOfFile, "period" | "chunks">> {
+/** The days are from the summary, which has a checksum, or the manifest: either may be what is damaged. */
+async function describe(storage: Storage, id: string): Promise<Pick<RunOfFile, "period" | "chunks" | "isSession">> {
   const files = new RunFiles(storage, id);
   const summary = await undefinedIfCorrupt(() => files.readSummary());
-  const key = summary ?? (await undefinedIfCorrupt(() => files.readManifestHead()));
-  return { period: key?.period, chunks: summary?.chunks };
+  const key = await undefinedIfCorrupt(() => files.readManifestHead());
+  return {
+    period: (summary ?? key)?.period,
+    chunks: summary?.chunks,
+    isSession: key === undefined ? undefined : isSession(key),
+  };
 }
 
 /** Compares the outcomes of each run with those that its chunks committed. Names the first chunk of a run that differs. */

@@ -14,6 +14,8 @@ export interface RunOfFile {
   readonly period: string | undefined;
   /** Such as `quarter`, if its summary says so. */
   readonly chunks: string | undefined;
+  /** Whether it is a session of serve, which no command makes again; `undefined` if its key cannot be read. */
+  readonly isSession: boolean | undefined;
   /** False if the run was pruned or removed. */
   readonly isStored: boolean;
 }
@@ -27,12 +29,11 @@ export interface Finding extends DamagedFile {
   readonly run?: RunOfFile | undefined;
 }
 
-/** The flags of `run-chunks` that name a run's period and chunks; `undefined` if they are not known, or for a session of serve. */
+/** The flags of `run-chunks` that name a run's period and chunks; `undefined` unless they are known, and the run is no session. */
 export function flagsOfRun(run: RunOfFile | undefined): string | undefined {
   const [start, end] = run?.period?.split("/") ?? [];
-  // A session has no end.
-  if (!start || !end) return undefined;
-  return `--start ${start} --end ${end}${run?.chunks === undefined ? "" : ` --chunks ${run.chunks}`}`;
+  if (run?.isSession !== false || !start || !end) return undefined;
+  return `--start ${start} --end ${end}${run.chunks === undefined ? "" : ` --chunks ${run.chunks}`}`;
 }
 
 export function damagedFindings(files: readonly DamagedFile[], remedy: Remedy): readonly Finding[] {

@@ -139,6 +139,8 @@ function cureOf(
   if (damaged.some(({ remedy }) => remedy !== "run" && remedy !== "person")) return repairCommand;
   const ofRun = damaged.find(({ remedy }) => remedy === "run");
   if (ofRun === undefined) return "move the file away if it is not yours, or repeat reset-providers --forget";
+  if (ofRun.run?.isSession === true)
+    return "copy it from another backup, or resume and close the session, which goes on without it: no run-chunks makes it again";
   const flags = flagsOfRun(ofRun.run);
   return flags === undefined
     ? "repeat the run-chunks command of that run"

@@ -46,7 +46,8 @@ export async function repairMemory(storage: Storage, options: RepairOptions): Pr
     .map(({ name }) => name);
   const runsLeft = new Set(after.findings.map(({ run }) => run?.id));
   const isMissed = ({ name, run }: Finding): boolean =>
-    run?.isStored === true && (idOfOutcomeFile(name) !== undefined || runsLeft.has(run.id));
+    run?.isStored === true &&
+    (runsLeft.has(run.id) || (run.isSession === false && idOfOutcomeFile(name) !== undefined));
   const lost = before.findings.filter((finding) => finding.remedy.startsWith("quarantine") && !isMissed(finding));
   return { before, moved, rebuilt: [...new Set(rebuilt)], lost: lost.map(({ name }) => name), after };
 }

@@ -1,6 +1,6 @@
 /** Reads what a session stored before it stopped. */
 import type { RunFiles } from "../backtest/run-files.ts";
-import { outcomesDigest } from "../backtest/run-files.ts";
+import { outcomesDigest, RUNS_FOLDER } from "../backtest/run-files.ts";
 import { MAX_OUTCOME_BYTES, outcomeFileName } from "../memory/outcome.ts";
 import type { SessionDecision, SessionOutcome } from "../memory/session-outcome.ts";
 import type { Memory } from "../memory/store.ts";
@@ -50,7 +50,7 @@ export async function readSession(source: SessionSource): Promise<readonly Store
     chunks.push({
       chunk,
       record: isSame ? record : undefined,
-      ...(await decisionsOf(lines, chunk.name)),
+      ...(await decisionsOf(lines, `${RUNS_FOLDER}/${id}/${chunk.name}.decisions.ndjson`)),
       outcomes: await readOutcomes(memory, ofChunk),
     });
   }
@@ -59,14 +59,14 @@ export async function readSession(source: SessionSource): Promise<readonly Store
 
 async function decisionsOf(
   parts: AsyncIterable<readonly string[]>,
-  chunk: string,
+  name: string,
 ): Promise<Pick<StoredSessionChunk, "decisions" | "storedBytes">> {
   const decisions: SessionDecision[] = [];
   let storedBytes = 0;
   for await (const lines of parts) {
     for (const line of lines) {
       const bytes = encoder.encode(line);
-      decisions.push(decodeJsonObject(bytes, `${chunk}.decisions.ndjson`) as unknown as SessionDecision);
+      decisions.push(decodeJsonObject(bytes, name) as unknown as SessionDecision);
       storedBytes += bytes.length + 1;
     }
   }

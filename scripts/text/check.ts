@@ -10,6 +10,7 @@ import { paint } from "../cli/terminal.ts";
 import { count, countOf } from "./numbers.ts";
 
 const FROM_BACKUP = "doctor has the command that copies it from a backup on disk";
+const OF_SESSION = "its run is a session, which no command makes again";
 
 const REMEDIES: Readonly<Record<Remedy, string>> = {
   start: "the next command that writes rebuilds it, or --repair now",
@@ -58,6 +59,8 @@ function findingJson(finding: Finding, memory: CheckedMemory): object {
 function whatToDo({ remedy, run }: Finding, { runCommand }: CheckedMemory): string {
   if (run?.isStored === false)
     return `${FROM_BACKUP}; else --repair moves it to quarantine; its run is not stored any more`;
+  if (run?.isSession === true)
+    return remedy === "run" ? `${FROM_BACKUP}; ${OF_SESSION}` : `${REMEDIES.quarantine}; ${OF_SESSION}`;
   const flags = flagsOfRun(run);
   return flags === undefined ? REMEDIES[remedy] : `${REMEDIES[remedy]}: ${runCommand(flags)}`;
 }

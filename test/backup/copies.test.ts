@@ -36,11 +36,20 @@ function makeMemory(name: string, changes: Readonly<Record<string, Uint8Array | 
   return folder;
 }
 
+/** Other bytes in a file that backups share. */
+function replaceIn(folder: string, name: string, bytes: Uint8Array): void {
+  rmSync(join(folder, name));
+  writeFileSync(join(folder, name), bytes);
+}
+
 /** Copies what is found, and says what was, and what is damaged then. */
-async function mend(memoryDir: string): Promise<{ names: readonly string[]; left: readonly string[] }> {
+async function mend(
+  memoryDir: string,
+  dir: string = backupDir,
+): Promise<{ names: readonly string[]; left: readonly string[] }> {
   const findings = async (): ReturnType<typeof checkOnce> => checkOnce(diskStorage(memoryDir));
   const damaged = (await findings()).findings.filter((finding) => finding.damaged);
-  const copies = await findCopies(memoryDir, { backupDir, findings: damaged });
+  const copies = await findCopies(memoryDir, { backupDir: dir, findings: damaged });
   for (const name of copies?.names ?? []) cpSync(join(copies!.backup, name), join(memoryDir, name));
   const after = (await findings()).findings.filter((finding) => finding.damaged);
   return { names: (copies?.names ?? []).toSorted(), left: namesOf(after) };
@@ -74,7 +83,7 @@ test("a record is copied with the decisions of its chunk if these are damaged, t
   expect(await mend(memoryDir)).toEqual({ names, left: [] });
 });
 
-test("a copy that was damaged before it was backed up is none, and neither is a shorter one", async () => {
+test("a copy that was damaged before it was backed up is none, and hides no other; how long a damaged file is says nothing", async () => {
   const name = whole.find(/summary\.json$/);
   const bytes = whole.flipped(name, 8 * 10);
   const memoryDir = makeMemory("unsound", { [name]: bytes });
@@ -83,7 +92,16 @@ test("a copy that was damaged before it was backed up is none, and neither is a 
     const { findings } = await checkOnce(diskStorage(memoryDir));
     expect(await findCopies(memoryDir, { backupDir, findings })).toEqual({ backup: sound, names: [name] });
     writeFileSync(join(memoryDir, name), Buffer.concat([bytes, bytes]));
-    expect(await findCopies(memoryDir, { backupDir, findings })).toBeUndefined();
+    expect(await findCopies(memoryDir, { backupDir, findings })).toEqual({ backup: sound, names: [name] });
+    // The newest backup has the outcome and the record whole, but not the record's decisions.
+    const [outcome, record, decisions] = [/^outcome_/, /2018-02-18_10d\.json$/, /2018-02-18_10d\.decisions/].map(
+      (pattern) => whole.find(pattern),
+    );
+    replaceIn(newest.path, decisions!, whole.flipped(decisions!, 99));
+    const changes = [record!, decisions!].map((each) => [each, whole.flipped(each, 99)] as const);
+    const damaged = makeMemory("others", { [outcome!]: new Uint8Array(4096), ...Object.fromEntries(changes) });
+    const copies = await findCopies(damaged, { backupDir, findings: (await checkOnce(diskStorage(damaged))).findings });
+    expect(copies).toEqual({ backup: newest.path, names: [outcome!] });
   } finally {
     rmSync(newest.path, { recursive: true });
   }

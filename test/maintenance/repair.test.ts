@@ -1,9 +1,12 @@
 import { beforeAll, expect, test } from "bun:test";
 import { checkOnce } from "../../lib/maintenance/check.ts";
+import { flagsOfRun } from "../../lib/maintenance/finding.ts";
 import { repairMemory } from "../../lib/maintenance/repair.ts";
+import { renderCheck } from "../../scripts/text/check.ts";
 import { resumeJob } from "../backtest/resume-samples.ts";
 import { filesOf, runOn } from "../backtest/world-samples.ts";
 import { bytesOf } from "../memory/folder-samples.ts";
+import { openSession, testServer, tradeOf } from "../serve/server-samples.ts";
 import { namesOf, RunFolder } from "./run-folder.ts";
 
 let whole: RunFolder;
@@ -62,4 +65,28 @@ test("repairs nothing twice: a second repair changes nothing", async () => {
   expect(again).toMatchObject({ moved: [], rebuilt: [] });
   expect(again.before.findings).toEqual([]);
   expect(await filesOf(storage)).toEqual(files);
+});
+
+test("names an outcome of an open session as lost, as nothing misses it, and prints no command of a run for a closed one", async () => {
+  for (const isClosed of [false, true]) {
+    const server = await testServer();
+    const session = await openSession(server);
+    await server.call("record_outcome", tradeOf(session, "2024-01-02", 115));
+    await server.call("record_outcome", tradeOf(session, "2024-01-03", 115));
+    if (isClosed) await server.call("close_session", { session });
+    await server.stop();
+    const { storage } = server;
+    const name = (await storage.list()).files.find((each) => each.name.startsWith("outcome_20240102"))!.name;
+    await storage.replace(name, new TextEncoder().encode("{"));
+    const { before, moved, lost, after } = await repairMemory(storage, {});
+    expect(moved).toEqual([{ name, to: `quarantine/${name}` }]);
+    expect(lost).toEqual(isClosed ? [] : [name]);
+    expect(namesOf(after.findings)).toEqual(isClosed ? [expect.stringMatching(/2024Q1\.json$/)] : []);
+    for (const { run } of [...before.findings, ...after.findings]) expect(flagsOfRun(run)).toBeUndefined();
+    if (!isClosed) continue;
+    const memory = { memoryDir: "memory", runCommand: (flags: string) => `run-chunks ${flags}` };
+    expect(renderCheck(memory, after)).toContain(
+      "from a backup on disk; its run is a session, which no command makes again\n",
+    );
+  }
 });

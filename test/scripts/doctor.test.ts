@@ -10,6 +10,7 @@ import {
   rmSync,
   symlinkSync,
   writeFileSync,
+  statSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -182,7 +183,7 @@ describe("doctor", () => {
     bytes[40]! ^= 1;
     rmSync(join(backupDir, ids[1]!, name));
     writeFileSync(join(backupDir, ids[1]!, name), bytes);
-    const cure = `cp ${join(backupDir, ids[0]!, name)} ${memoryDir}`;
+    const cure = `cp -p ${join(backupDir, ids[0]!, name)} ${memoryDir}`;
     for (const damage of ["flipped", "missing"]) {
       if (damage === "flipped") writeFileSync(join(memoryDir, name), bytes);
       else rmSync(join(memoryDir, name));
@@ -191,7 +192,10 @@ describe("doctor", () => {
       expect(Bun.spawnSync(["/bin/sh", "-c", cure]).exitCode).toBe(0);
       expect((await examine(args)).checks["memory"]).toEqual(sound!);
     }
-    // Runs that are gone altogether damage nothing: a note has the command.
+    // Runs that are gone altogether damage nothing: a note has the command. It keeps the times that their order is by.
+    const times = (): readonly number[] =>
+      readdirSync(join(memoryDir, "runs")).map((id) => statSync(join(memoryDir, "runs", id, "summary.json")).mtimeMs);
+    const before = times();
     rmSync(join(memoryDir, "runs"), { recursive: true });
     const noRuns = await examine(args);
     expect([noRuns.code, noRuns.checks["memory"]]).toMatchObject([
@@ -199,10 +203,11 @@ describe("doctor", () => {
       {
         state: "note",
         found: expect.stringContaining(`sound, but with no runs, and 2 in the newest backup in "${backupDir}"`),
-        cure: `cp -r ${join(backupDir, ids[1]!, "runs")} ${memoryDir}`,
+        cure: `cp -rp ${join(backupDir, ids[1]!, "runs")} ${memoryDir}`,
       },
     ]);
     expect(Bun.spawnSync(["/bin/sh", "-c", noRuns.checks["memory"]!.cure!]).exitCode).toBe(0);
+    expect(times()).toEqual(before);
     expect((await examine(args)).checks["memory"]).toEqual(sound!);
     // Without backups it is the run's command, with a condition that the shell skips.
     rmSync(backupDir, { recursive: true });
