@@ -11,6 +11,7 @@ import { isSession } from "../runs/describe.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { overlay } from "../storage/overlay.ts";
 import type { Storage } from "../storage/storage.ts";
+import { pauseEvery } from "../util/async.ts";
 import { DiskPlace } from "./disk-place.node.ts";
 import { backupIds } from "./list.node.ts";
 import { isS3Address } from "./place.ts";
@@ -39,7 +40,12 @@ interface Search extends CheckOptions {
   readonly findings: readonly Finding[];
   /** Hashes of outcomes as the sidecar has them, by id. */
   readonly hashes: ReadonlyMap<string, string>;
+  /** What is known of the runs in the backup: whether they may be sessions, by id. */
+  readonly sessions: Map<string, boolean>;
 }
+
+/** Outcomes of a backup that are read between two moments in which a signal can stop the search. */
+const READS_PER_PAUSE = 128;
 
 /**
  * Finds sound copies of the files that are damaged in a memory folder, or that a run in it misses. A copy is sound if the check
@@ -62,9 +68,11 @@ export async function findCopies(
   const tried = new Set<string>();
   for (const id of (await backupIds(place)).toReversed()) {
     const path = place.pathOf(id);
-    const search = { ...rest, memory, backup: diskStorage(path), hashes };
+    const search = { ...rest, memory, backup: diskStorage(path), hashes, sessions: new Map() };
     const candidates = [...(await replacements(search)), ...(await missingOutcomes(search))];
-    const files = candidates.map(({ name }) => `${name} ${fs.lstatSync(join(path, name)).ino}`).join("\n");
+    const files = candidates
+      .map(({ name }) => `${name} ${fs.lstatSync(join(path, name), { throwIfNoEntry: false })?.ino}`)
+      .join("\n");
     if (candidates.length === 0 || tried.has(files)) continue;
     tried.add(files);
     const names = await soundAmong(candidates, search);
@@ -100,9 +108,11 @@ async function missingOutcomes(search: Search): Promise<readonly Candidate[]> {
   }
   if (runs.size === 0) return [];
   const present = new Set((await memory.list()).files.map(({ name }) => name));
+  const pause = pauseEvery(READS_PER_PAUSE, search.signal);
   const missing: Candidate[] = [];
   for (const { name } of (await backup.list()).files) {
     if (present.has(name) || idOfOutcomeFile(name) === undefined) continue;
+    await pause();
     const candidate = await candidateOf(name, search);
     if (candidate?.run !== undefined && runs.has(candidate.run)) missing.push(candidate);
   }
@@ -125,21 +135,25 @@ async function candidateOf(name: string, search: Search): Promise<Candidate | un
     if (trade === undefined || (hash !== undefined && hash !== trade.contentHash)) return undefined;
     const run = trade.runId === "" ? undefined : trade.runId;
     // Nothing shows what the outcomes of a chunk were that is not committed.
-    if (hash === undefined && run !== undefined && (await mayBeSession(backup, run))) {
+    if (hash === undefined && run !== undefined && (await mayBeSession(run, search))) {
       if (!(await exists(memory, `${RUNS_FOLDER}/${run}/${trade.chunk}.json`))) return undefined;
     }
     return { name, run, isKnown: hash !== undefined };
   }
   const run = runOfFile(name);
-  if (run !== undefined && (await mayBeSession(backup, run)) && !(await isOfSameState(name, { memory, backup })))
+  if (run !== undefined && (await mayBeSession(run, search)) && !(await isOfSameState(name, { memory, backup })))
     return undefined;
   return { name, run, isKnown: false };
 }
 
 /** Also if the backup does not have the key, which would tell. */
-async function mayBeSession(backup: Storage, run: string): Promise<boolean> {
+async function mayBeSession(run: string, { backup, sessions }: Search): Promise<boolean> {
+  const known = sessions.get(run);
+  if (known !== undefined) return known;
   const key = await undefinedIfCorrupt(() => new RunFiles(backup, run).readManifest({ verify: true }));
-  return key === undefined || isSession(key);
+  const result = key === undefined || isSession(key);
+  sessions.set(run, result);
+  return result;
 }
 
 /**
@@ -173,7 +187,8 @@ async function soundAmong(wanted: readonly Candidate[], search: Search): Promise
       return run === undefined || !spoilt.has(run) || name.endsWith("/manifest.json");
     });
     if (added.length === 0 && kept.length === candidates.length) return [...names];
-    for (const { name } of candidates) if (!kept.some((each) => each.name === name)) refused.add(name);
+    const keptNames = new Set(kept.map(({ name }) => name));
+    for (const name of names) if (!keptNames.has(name)) refused.add(name);
     candidates = [...kept, ...added];
   }
   return [];
