@@ -140,10 +140,10 @@ function cureOf(
   const ofRun = damaged.find(({ remedy }) => remedy === "run");
   if (ofRun === undefined) return "move the file away if it is not yours, or repeat reset-providers --forget";
   if (ofRun.run?.isSession === true)
-    return "copy it from another backup, or resume and close the session, which goes on without it: no run-chunks makes it again";
+    return "copy it from another backup, or resume and close its session, which goes on without it";
   const flags = flagsOfRun(ofRun.run);
   return flags === undefined
-    ? "repeat the run-chunks command of that run"
+    ? "repeat the run-chunks command of that run; of a session, only a backup has the file"
     : `${runCommand(flags)} # the same run only ${SAME_RUN}`;
 }
 

@@ -10,7 +10,7 @@ import { paint } from "../cli/terminal.ts";
 import { count, countOf } from "./numbers.ts";
 
 const FROM_BACKUP = "doctor has the command that copies it from a backup on disk";
-const OF_SESSION = "its run is a session, which no command makes again";
+const OF_SESSION = "resume and close its session, which goes on without it";
 
 const REMEDIES: Readonly<Record<Remedy, string>> = {
   start: "the next command that writes rebuilds it, or --repair now",
@@ -60,7 +60,7 @@ function whatToDo({ remedy, run }: Finding, { runCommand }: CheckedMemory): stri
   if (run?.isStored === false)
     return `${FROM_BACKUP}; else --repair moves it to quarantine; its run is not stored any more`;
   if (run?.isSession === true)
-    return remedy === "run" ? `${FROM_BACKUP}; ${OF_SESSION}` : `${REMEDIES.quarantine}; ${OF_SESSION}`;
+    return remedy === "run" ? `${FROM_BACKUP}; else ${OF_SESSION}` : `${REMEDIES.quarantine}, then ${OF_SESSION}`;
   const flags = flagsOfRun(run);
   return flags === undefined ? REMEDIES[remedy] : `${REMEDIES[remedy]}: ${runCommand(flags)}`;
 }
@@ -75,6 +75,7 @@ export function renderCheck(memory: CheckedMemory, result: CheckResult): string 
 }
 
 export function renderRepair(memory: CheckedMemory, { before, moved, rebuilt, lost, after }: RepairResult): string {
+  const ofSessions = before.findings.filter(({ run }) => run?.isSession === true).map(({ name }) => name);
   return [
     whatWasRead(memory, before),
     findingLines(before, memory),
@@ -84,13 +85,15 @@ export function renderRepair(memory: CheckedMemory, { before, moved, rebuilt, lo
     ...lost.map((name) => `${paint("Lost", "red")}     ${name}${dayOf(name)}: no stored run makes it again\n`),
     lost.length === 0
       ? ""
-      : `         ${["copy it from a backup", ...new Set(lost.flatMap(waysBack))].join(", or use ")}\n`,
+      : `         ${["copy it from a backup", ...new Set(lost.flatMap((name) => waysBack(name, ofSessions)))].join(", or use ")}\n`,
     after.findings.length === 0 ? "" : `\nNot repaired:\n${findingLines(after, memory)}`,
   ].join("");
 }
 
 /** What else brings back a file that no stored run makes again. */
-function waysBack(name: string): readonly string[] {
+function waysBack(name: string, ofSessions: readonly string[]): readonly string[] {
+  if (ofSessions.includes(name))
+    return name.endsWith("/summary.json") ? ["open_session with resume, then close_session"] : [];
   if (name === LABELS_FILE) return ["runs label"];
   if (isForgetFile(name)) return ["reset-providers --forget"];
   return idOfOutcomeFile(name) === undefined ? [] : ["the run-chunks command of that day"];

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from "bun:test";
 import { checkOnce } from "../../lib/maintenance/check.ts";
 import { flagsOfRun } from "../../lib/maintenance/finding.ts";
 import { repairMemory } from "../../lib/maintenance/repair.ts";
-import { renderCheck } from "../../scripts/text/check.ts";
+import { renderRepair } from "../../scripts/text/check.ts";
 import { resumeJob } from "../backtest/resume-samples.ts";
 import { filesOf, runOn } from "../backtest/world-samples.ts";
 import { bytesOf } from "../memory/folder-samples.ts";
@@ -78,15 +78,18 @@ test("names an outcome of an open session as lost, as nothing misses it, and pri
     const { storage } = server;
     const name = (await storage.list()).files.find((each) => each.name.startsWith("outcome_20240102"))!.name;
     await storage.replace(name, new TextEncoder().encode("{"));
-    const { before, moved, lost, after } = await repairMemory(storage, {});
+    const repair = await repairMemory(storage, {});
+    const { before, moved, lost, after } = repair;
     expect(moved).toEqual([{ name, to: `quarantine/${name}` }]);
     expect(lost).toEqual(isClosed ? [] : [name]);
     expect(namesOf(after.findings)).toEqual(isClosed ? [expect.stringMatching(/2024Q1\.json$/)] : []);
     for (const { run } of [...before.findings, ...after.findings]) expect(flagsOfRun(run)).toBeUndefined();
-    if (!isClosed) continue;
-    const memory = { memoryDir: "memory", runCommand: (flags: string) => `run-chunks ${flags}` };
-    expect(renderCheck(memory, after)).toContain(
-      "from a backup on disk; its run is a session, which no command makes again\n",
+    const printed = renderRepair({ memoryDir: "memory", runCommand: (flags) => `run-chunks ${flags}` }, repair);
+    expect(printed).toEndWith(
+      isClosed
+        ? "from a backup on disk; else resume and close its session, which goes on without it\n"
+        : `${name} of 2024-01-02: no stored run makes it again\n         copy it from a backup\n`,
     );
+    expect(printed).not.toContain("run-chunks");
   }
 });
