@@ -18,7 +18,7 @@ const NO_RECORDS: ProviderRecords = Object.freeze({});
 
 export interface MemoryViewOptions {
   readonly market: Market;
-  /** Start of the run, epoch ms. */
+  /** Start of the run, epoch ms; `Infinity` for all of memory. */
   readonly startMs: number;
   /** The run's id, if memory may have trades of it: all of these are visible, and none counts as carried in. */
   readonly runId?: string | undefined;
@@ -62,8 +62,7 @@ export class MemoryView {
     const carriedIn = carriedInto(memory.trades, options);
     for (const trade of carriedIn) this.#insert(trade);
     this.carriedIn = carriedIn;
-    const { runId } = options;
-    if (runId !== undefined) for (const trade of memory.trades) if (trade.runId === runId) this.add(trade);
+    for (const trade of memory.trades) if (trade.runId === options.runId) this.add(trade);
   }
 
   remembered(asOf: number): number {
@@ -204,12 +203,15 @@ export class MemoryView {
   }
 }
 
-/** The newest trades of the run's market that had closed at its start, each once, without its own. */
+/**
+ * The newest trades of the run's market that had closed at its start, each once, without its own. With a start of `Infinity` all
+ * of them: a read may be as of any time.
+ */
 export function carriedInto(trades: readonly EmbeddedTrade[], options: MemoryViewOptions): readonly EmbeddedTrade[] {
   const { enabled, market, startMs, maxMemorySize, runId } = options;
   if (!enabled) return [];
   const closed = distinctTrades(
     trades.filter((trade) => trade.market === market && trade.exitMs <= startMs && trade.runId !== runId),
   );
-  return closed.slice(Math.max(0, closed.length - maxMemorySize));
+  return startMs === Infinity ? closed : closed.slice(Math.max(0, closed.length - maxMemorySize));
 }

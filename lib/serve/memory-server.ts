@@ -87,7 +87,7 @@ export class MemoryServer {
     const { trade, result, durable } = await session.record(params);
     const others = (): Session[] => [...this.#sessions.values()].filter((other) => other !== session);
     this.#forgetAll();
-    if (session.params.mode === "live") for (const other of others()) other.see(trade);
+    for (const other of others()) other.see(trade);
     const unlessFailed = durable.catch((error: unknown) => {
       // What they saw of it is not in memory.
       this.#forgetAll();

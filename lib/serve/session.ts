@@ -130,7 +130,7 @@ export class Session {
     return this.#situations.read(method, sent);
   }
 
-  /** Makes a trade of another live session visible. */
+  /** Makes a trade of another session visible to a live one. */
   see(trade: EmbeddedTrade): void {
     const { mode, market } = this.params;
     if (this.#run === undefined || mode !== "live") return;

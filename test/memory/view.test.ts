@@ -111,6 +111,16 @@ describe("what a run carries in", () => {
     expect(idsOf(await viewOf(outcomes, { maxMemorySize: 3 }))).toEqual(["b-2", "a-1", "b-1"]);
     expect(idsOf(await viewOf(outcomes, { maxMemorySize: 0 }))).toEqual([]);
   });
+
+  test("is all trades for a view of all times, whose reads see as many as the window holds", async () => {
+    const view = await viewOf(
+      [-3, -2, -1, 1].map((day) => closedAt(day)),
+      { startMs: Infinity, maxMemorySize: 2 },
+    );
+    expect(idsOf(view)).toEqual(["day--3", "day--2", "day--1", "day-1"]);
+    expect(view.visible(START_MS - DAY_MS).map(({ id }) => id)).toEqual(["day--3", "day--2"]);
+    expect(view.visible(START_MS + 2 * DAY_MS).map(({ id }) => id)).toEqual(["day--1", "day-1"]);
+  });
 });
 
 describe("a read as of a time", () => {

@@ -190,10 +190,12 @@ describe("a live session", () => {
     const disk = faultyDisk(inMemoryStorage());
     const server = await testServer({ storage: disk.storage });
     const [one, two] = [await openSession(server, LIVE), await openSession(server, { ...LIVE, engine: "two" })];
+    const backtest = await openSession(server, BACKTEST);
     const remembered = async (params: object): Promise<unknown> =>
       (await server.call("provider_weights", { as_of: "2024-05-01", ...params }))["remembered"];
     disk.isFull = true;
-    await expect(server.call(...trade("2024-01-09", 110)(one))).rejects.toThrow("ENOSPC");
+    for (const session of [one, backtest])
+      await expect(server.call(...trade("2024-01-09", 110)(session))).rejects.toThrow("ENOSPC");
     expect(await Promise.all([{}, { session: one }, { session: two }].map(remembered))).toEqual([0, 0, 0]);
     disk.isFull = false;
     await server.call(...trade("2024-01-09", 110)(one));

@@ -208,17 +208,18 @@ describe("what sessions see", () => {
   const remembered = async (server: TestServer, session: string): Promise<unknown> =>
     (await server.call("provider_weights", { as_of: "2024-05-01", session }))["remembered"];
 
-  test("live ones see each other's trades, backtests only what had closed by their start and their own", async () => {
+  test("live ones see all trades, backtests only what had closed by their start and their own", async () => {
     const server = await testServer();
     const live = { mode: "live", start: undefined };
     const [one, two] = [await openSession(server, { ...live, engine: "one" }), await openSession(server, live)];
     const [three, four] = [await openSession(server), await openSession(server, { start: "2024-02-01" })];
     await server.call("record_outcome", tradeOf(one, DAY, 110));
     await server.call("record_outcome", tradeOf(three, DAY, 110));
-    expect(await Promise.all([one, two, three, four].map((name) => remembered(server, name)))).toEqual([1, 1, 1, 0]);
-    const five = await openSession(server, { start: "2024-02-01" });
-    // Two sessions made the same trade, which counts once.
-    expect(await remembered(server, five)).toBe(1);
+    // Two sessions made the same trade. Only the live one of them sees both.
+    expect(await Promise.all([one, two, three, four].map((name) => remembered(server, name)))).toEqual([2, 1, 1, 0]);
+    await server.call("record_outcome", tradeOf(three, "2024-01-10", 110));
+    expect(await Promise.all([one, two, three, four].map((name) => remembered(server, name)))).toEqual([3, 2, 2, 0]);
+    expect(await remembered(server, await openSession(server, { start: "2024-02-01" }))).toBe(2);
   });
 
   test("a recall says that numbers of one's own are compared only with a session and an asset", async () => {
@@ -235,42 +236,68 @@ describe("what sessions see", () => {
     expect(await noteOn({ situation: { regime: "TRENDING", rsi: 60 }, asset: "BTCUSD" })).toBeUndefined();
   });
 
-  test("a live one sees its own trade and one of others' with its entry, while it runs, after a restart and a forget mark", async () => {
-    const engines = ["one", "two", "three", "four"];
-    const openAll = (server: TestServer): Promise<Result[]> =>
-      Promise.all(
-        engines.map((engine) => server.call("open_session", { engine, mode: "live", providers: ["up", "down"] })),
-      );
-    const seen = async (server: TestServer, { session }: Result): Promise<unknown> => {
-      const asked = { session, query: "BTCUSD rising", as_of: "2024-05-01" };
-      const trades = (await server.call("recall_trades", asked))["trades"] as Result[];
-      return [await remembered(server, session as string), trades.map(({ decision_id: id }) => id).toSorted()];
-    };
-    const seenByAll = (server: TestServer, sessions: Result[]): Promise<unknown[]> =>
-      Promise.all(sessions.map((session) => seen(server, session)));
+  const openLive = (server: TestServer, settings: object = {}): Promise<Result[]> =>
+    Promise.all(
+      ["one", "two", "three"].map((engine) =>
+        server.call("open_session", { engine, mode: "live", providers: ["up", "down"], settings }),
+      ),
+    );
 
+  /** How many trades each sees, and their ids. */
+  const seenByAll = (server: TestServer, sessions: Result[], asOf = "2024-05-01"): Promise<unknown[]> =>
+    Promise.all(
+      sessions.map(async ({ session }) => {
+        const asked = { session, as_of: asOf };
+        const { remembered: count } = await server.call("provider_weights", asked);
+        const { trades } = await server.call("recall_trades", { ...asked, query: "BTCUSD rising" });
+        return [count, (trades as Result[]).map(({ decision_id: id }) => id).toSorted()];
+      }),
+    );
+
+  test("a live one sees its own trade and one of others' with its entry, while it runs, after a restart and a forget mark", async () => {
+    // Its run has the smallest id, so that its trade takes the place of others.
+    const backtest = { engine: "five", mode: "backtest", providers: ["up", "down"], start: "2024-01-01" };
     // Whichever of them is the first to record its trade.
-    for (let first = 0; first < engines.length; first++) {
+    for (let first = 0; first < 4; first++) {
       const storage = inMemoryStorage();
       const before = await testServer({ storage });
-      const sessions = await openAll(before);
-      for (let i = first; i < first + engines.length; i++) {
-        const { session, run_id: id } = sessions[i % engines.length]!;
-        const exit_timestamp = `${DAY}T05:${10 + (i % engines.length)}:00Z`;
+      const live = await openLive(before);
+      const all = [...live, await before.call("open_session", backtest)];
+      for (let i = first; i < first + all.length; i++) {
+        const { session, run_id: id } = all[i % all.length]!;
+        const exit_timestamp = `${DAY}T05:${10 + (i % all.length)}:00Z`;
         const trade = { ...tradeOf(session as string, DAY, 110), exit_timestamp, decision_id: `of-${id as string}` };
         await before.call("record_outcome", trade);
       }
-      const ids = sessions.map(({ run_id: id }) => `of-${id as string}`);
-      const expected = ids.map((own) => [2, [own, ids.filter((id) => id !== own).toSorted()[0]!].toSorted()]);
-      expect(await seenByAll(before, sessions)).toEqual(expected);
+      const ids = all.map(({ run_id: id }) => `of-${id as string}`);
+      const both = (own: string): string[] => [own, ids.filter((id) => id !== own).toSorted()[0]!].toSorted();
+      const expected = ids.slice(0, live.length).map((own) => [2, both(own)]);
+      expect(await seenByAll(before, all)).toEqual([...expected, [1, ids.slice(-1)]]);
       await before.call("forget_provider", { provider: "up", before: "1999-01-01" });
-      expect(await seenByAll(before, sessions)).toEqual(expected);
+      expect(await seenByAll(before, all)).toEqual([...expected, [1, ids.slice(-1)]]);
       await before.stop();
       const after = await testServer({ storage });
-      expect(await seenByAll(after, await openAll(after))).toEqual(expected);
+      expect(await seenByAll(after, await openLive(after))).toEqual(expected);
       // A later run takes them for one.
       expect(await remembered(after, await openSession(after, { start: "2024-02-01" }))).toBe(1);
     }
+  });
+
+  test("a live one looks back on the newest trades of then, while it runs, after a restart and a forget mark", async () => {
+    const settings = { portfolio_memory: { max_memory_size: 2 } };
+    const storage = inMemoryStorage();
+    const before = await testServer({ storage });
+    const live = await openLive(before, settings);
+    const backtest = await openSession(before);
+    for (const day of ["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05", "2024-01-06"])
+      await before.call("record_outcome", { ...tradeOf(backtest, day, 110), decision_id: `of-${day}` });
+    const expected = live.map(() => [2, ["of-2024-01-03", "of-2024-01-04"]]);
+    expect(await seenByAll(before, live, "2024-01-05")).toEqual(expected);
+    await before.call("forget_provider", { provider: "up", before: "1999-01-01" });
+    expect(await seenByAll(before, live, "2024-01-05")).toEqual(expected);
+    await before.stop();
+    const after = await testServer({ storage });
+    expect(await seenByAll(after, await openLive(after, settings), "2024-01-05")).toEqual(expected);
   });
 
   test("the clock bounds a live session's time", async () => {
