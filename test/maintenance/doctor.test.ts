@@ -162,7 +162,11 @@ describe("the files that providers name", () => {
   test("are read, but no module is run", async () => {
     writeFileSync(join(baseDir, "votes.csv"), "timestamp,asset,action,confidence\n2021-01-01,BTCUSD,BUY,70\n");
     const files = await checkNamed("files", { baseDir, providers: [module, votes] });
-    expect(files).toMatchObject({ state: "ok", found: "mine.ts, votes.csv", cure: null });
+    expect(files).toMatchObject({
+      state: "ok",
+      found: "mine.ts, votes.csv (last vote 2021-01-01 00:00 UTC)",
+      cure: null,
+    });
     expect(await checkNamed("files")).toMatchObject({ state: "ok", found: "none that a provider needs" });
   });
 
