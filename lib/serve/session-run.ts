@@ -19,7 +19,7 @@ import { readSession } from "./stored-session.ts";
 
 export interface SessionRunOptions {
   readonly memory: Memory;
-  readonly view: MemoryView;
+  readonly newView: () => MemoryView;
   readonly identity: SessionIdentity;
   readonly params: OpenSessionParams;
   readonly settings: SessionSettings;
@@ -36,7 +36,7 @@ export class SessionRun {
   /** After one that failed, the run may differ from its files until it is opened again from them. */
   readonly writes: PendingWrites = new PendingWrites();
   readonly #options: SessionRunOptions;
-  #view: MemoryView;
+  #view: MemoryView | undefined;
   readonly #files: RunFiles;
   readonly #snapshots: RunSnapshots;
   /** Of the committed chunks, in order. */
@@ -54,7 +54,6 @@ export class SessionRun {
 
   private constructor(options: SessionRunOptions) {
     this.#options = options;
-    this.#view = options.view;
     this.#files = new RunFiles(options.memory.storage, this.id);
     this.#snapshots = new RunSnapshots(options.memory.storage, this.id);
     this.#balance = options.settings.backtest.initialBalance;
@@ -80,13 +79,18 @@ export class SessionRun {
   }
 
   get view(): MemoryView {
-    return this.#view;
+    return (this.#view ??= this.#options.newView());
   }
 
-  /** Sees memory by another view from now on. */
-  replaceView(view: MemoryView): void {
-    this.#view.close();
-    this.#view = view;
+  /** Lets the next read see memory as it is then. Many trades of others may come before that. */
+  closeView(): void {
+    this.#view?.close();
+    this.#view = undefined;
+  }
+
+  /** Makes a trade of memory visible. */
+  see(trade: EmbeddedTrade): void {
+    this.#view?.add(trade);
   }
 
   /** Epoch ms. */
@@ -135,8 +139,7 @@ export class SessionRun {
     const isNew = !this.recorded.has(outcome.decision_id);
     const begun = await this.#options.memory.beginRecord(outcome);
     if (isNew) {
-      // The view of now: another may have taken its place meanwhile.
-      this.view.add(begun.trade);
+      this.see(begun.trade);
       this.writes.add(begun.durable);
       this.#count(outcome);
       this.#chunk.addOutcome(outcome);

@@ -122,7 +122,7 @@ export class Session {
     if (this.isLost) throw lostDecisions(method, failed.writes.failure.error);
     await this.#options.settle();
     await this.#open({ ...failed.identity, isKnown: true });
-    failed.view.close();
+    failed.closeView();
   }
 
   /** What it makes of values about an asset. */
@@ -135,13 +135,13 @@ export class Session {
     const { mode, market } = this.params;
     if (this.#run === undefined || mode !== "live") return;
     const change = changeBy(trade, { trades: this.#options.memory.trades, market, runId: this.#run.id });
-    if (change === "added") this.#run.view.add(trade);
+    if (change === "added") this.#run.see(trade);
     if (change === "replaces") this.learnAnew();
   }
 
   /** Lets a live session learn by the trades and forget marks of now. A backtest keeps to those of its beginning. */
   learnAnew(): void {
-    if (this.params.mode === "live") this.#run?.replaceView(this.#newView(this.#run));
+    if (this.params.mode === "live") this.#run?.closeView();
   }
 
   async decide(params: DecideParams): Promise<Answer<DecideResult>> {
@@ -236,24 +236,16 @@ export class Session {
     const { params } = this;
     const settings = this.#settings;
     const startMs = Date.parse(startOf(identity.key));
-    const view = this.#newView({ startMs, id: identity.id });
-    try {
-      this.#run = await SessionRun.open({ memory: this.#options.memory, view, identity, params, settings, startMs });
-    } catch (error) {
-      view.close();
-      throw error;
-    }
+    const { memory } = this.#options;
+    const newView = (): MemoryView =>
+      new MemoryView(memory, viewOptionsOf({ params, settings, startMs, runId: identity.id }));
+    this.#run = await SessionRun.open({ memory, newView, identity, params, settings, startMs });
     this.#situations = this.#newReader();
     for (const { asset, situation } of this.#run.decisions.values()) this.#situations.remember(asset, situation);
   }
 
   #newReader(): SituationReader {
     return new SituationReader({ features: this.#settings.memory.recallFeatures });
-  }
-
-  #newView({ startMs, id: runId }: Pick<SessionRun, "startMs" | "id">): MemoryView {
-    const options = viewOptionsOf({ params: this.params, settings: this.#settings, startMs, runId });
-    return new MemoryView(this.#options.memory, options);
   }
 
   /**
