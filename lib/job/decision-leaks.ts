@@ -16,6 +16,9 @@ import type { ProviderLeak } from "./notes.ts";
 const MIN_Z = 6;
 const MIN_SHARE = 0.1;
 
+/** Fewer votes of one action are nothing unusual. */
+const MIN_VOTES = 100;
+
 /** Bars before the run, from which the first moves have their deviation. */
 const BARS_BEFORE = 100;
 
@@ -24,7 +27,7 @@ export function ownPrograms(providers: readonly ProviderConfig[]): readonly stri
   return providers.flatMap(({ type, name }) => (type === "module" || type === "command" ? [name] : []));
 }
 
-/** Compares the votes of providers with the bars that begin after their decisions. */
+/** Looks at the votes of providers in the decisions of a run, above all whether they know the bars that begin after them. */
 export class DecisionLeaks {
   readonly #votes: ReadonlyMap<string, Map<string, FileVote[]>>;
 
@@ -45,6 +48,20 @@ export class DecisionLeaks {
         else ofAsset.push(vote);
       }
     }
+  }
+
+  /** A sentence on each provider that always voted BUY, or always SELL: often it compares with a value that is not there. */
+  oneSided(): readonly string[] {
+    return [...this.#votes].flatMap(([provider, byAsset]) => {
+      const votes = [...byAsset.values()].flat();
+      const [first] = votes;
+      const isOneSided = first !== undefined && votes.every(({ answer: { action } }) => action === first.answer.action);
+      if (!isOneSided || first.answer.action === "HOLD" || votes.length < MIN_VOTES) return [];
+      return [
+        `"${provider}" voted ${first.answer.action} at all ${votes.length} decisions. If that is not meant, print what it gets: ` +
+          "a comparison with undefined or NaN is never true, and `bars: N` asks for more than the last 100 bars",
+      ];
+    });
   }
 
   find({ series, period: { startMs, endMs } }: Pick<InMemoryJob, "series" | "period">): readonly ProviderLeak[] {

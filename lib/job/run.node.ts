@@ -21,7 +21,6 @@ import {
   positionsNotes,
   stoppedNote,
   unansweredNotes,
-  type ProviderLeak,
 } from "./notes.ts";
 import { assertMemoryFolders, type OpenJob, openJob, type OpenJobOptions } from "./open.node.ts";
 
@@ -98,8 +97,8 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
       const { total_trades: trades, skipped } = result.summary;
       const { votes } = opened;
       positionsNotes(config, { votes, period: job.period, trades, skipped }).forEach((note) => onNote(note));
-      for (const leak of isDryRun ? [] : await leaksOfRun(opened, new RunFiles(storage, result.summary.run_id)))
-        onNote(leakNote(leak, config.providers));
+      if (!isDryRun)
+        (await ownVoteNotes(opened, new RunFiles(storage, result.summary.run_id))).forEach((note) => onNote(note));
       return { ...result, memoryDir, questions: recording?.counts() };
     } finally {
       await opened.close();
@@ -107,8 +106,8 @@ async function runOnce(options: RunOptions): Promise<RunOutcome> {
   });
 }
 
-/** Own programs whose votes in the decisions of a run know later bars; none if a file is damaged, which `memory-stats --check` tells. */
-async function leaksOfRun({ config, job }: OpenJob, files: RunFiles): Promise<readonly ProviderLeak[]> {
+/** What the votes of own programs in the decisions of a run show; nothing if a file is damaged, which `memory-stats --check` tells. */
+async function ownVoteNotes({ config, job }: OpenJob, files: RunFiles): Promise<readonly string[]> {
   const names = ownPrograms(config.providers);
   if (names.length === 0) return [];
   const votes = new DecisionLeaks(names);
@@ -118,7 +117,7 @@ async function leaksOfRun({ config, job }: OpenJob, files: RunFiles): Promise<re
       if (record === undefined) continue;
       for await (const lines of await files.readLines(record, "decisions.ndjson")) votes.add(lines);
     }
-    return votes.find(job);
+    return [...votes.oneSided(), ...votes.find(job).map((leak) => leakNote(leak, config.providers))];
   });
   return found ?? [];
 }

@@ -88,6 +88,8 @@ export async function loadProviders(
       files[config.path] = await sha256OfBytes(bytes);
       if (config.type === "file") {
         const ofFile = await loadVotes(bytes, config, { ...options, path });
+        if (configs.length > 1 && options.closeOnHold === true)
+          flatNotes(config.name, ofFile).forEach((note) => options.onNote?.(note));
         votes.set(config.name, ofFile);
         providers.push(votesFile(ofFile, config.name));
       } else {
@@ -174,6 +176,18 @@ export async function votesIn(
     assertBarsOfRun(votes, { file, assets, timeframeMs });
   }
   return votes;
+}
+
+/** Says that a file of positions votes against trading where it is flat, which others of an ensemble may not outweigh. */
+function flatNotes(name: string, votes: FileVotes): readonly string[] {
+  const flat = [...votes.values()]
+    .flat()
+    .find(({ answer: { action, confidence } }) => action === "HOLD" && confidence > 0);
+  if (flat === undefined) return [];
+  return [
+    `Where "${name}" is flat, it votes HOLD with confidence ${flat.answer.confidence}, which is a vote against the trades of the others. With confidence 0 ` +
+      "it has no say (docs/PROVIDERS.md)",
+  ];
 }
 
 async function loadVotes(

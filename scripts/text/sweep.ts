@@ -27,6 +27,7 @@ export function renderSweep(result: SweepResult, width: number = lineColumns()):
   const best = `${countOf(trials, "trial")}: without skill, the best is expected to have a Sharpe ratio of ${fixed(lucky)}`;
   return [
     cellTable(result, width) + more,
+    ...idleLines(cells, wrapped),
     ...failed.map(({ cell, error }) => `Cell ${cell} failed: ${error}\n`),
     `${wrapped(best)}\n` +
       (repeated.length === 0 ? "" : `${wrapped(repeatedText(repeated))}\n`) +
@@ -35,11 +36,20 @@ export function renderSweep(result: SweepResult, width: number = lineColumns()):
   ].join("\n");
 }
 
+/** Names cells without a trade: a run of its own says why. */
+function idleLines(cells: readonly RankedCell[], wrapped: (sentence: string) => string): readonly string[] {
+  const idle = cells.filter(({ total_trades: trades }) => trades === 0).map(({ cell }) => cell);
+  if (idle.length === 0) return [];
+  const named = idle.slice(0, MAX_ROWS).join(", ") + (idle.length > MAX_ROWS ? ", ..." : "");
+  const made = idle.length === 1 ? `Cell ${named} made` : `Cells ${named} made`;
+  return [`${wrapped(`${made} no trade: run-chunks with the same settings, each by --set, says why`)}\n`];
+}
+
 /** Such as those of a misspelt parameter. */
 function repeatedText(repeated: SweepResult["repeated"]): string {
   const named = repeated
     .slice(0, MAX_ROWS)
-    .map(({ cell, as }) => `${cell} as ${as === 0 ? "the default" : `cell ${as}`}`);
+    .map(({ cell, as }) => `cell ${cell} as ${as === 0 ? "the default" : `cell ${as}`}`);
   const more = repeated.length > MAX_ROWS ? ", ..." : "";
   return `The same results, day by day: ${named.join(", ")}${more}. Perhaps a key that is set there has no effect`;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { DecisionLeaks } from "../../lib/job/decision-leaks.ts";
 import type { ProviderLeak } from "../../lib/job/notes.ts";
 import { syntheticBars } from "../../lib/market/synthetic.ts";
-import type { Bar, BarSeries } from "../../lib/types.ts";
+import type { Action, Bar, BarSeries } from "../../lib/types.ts";
 import { realSeries } from "../backtest/market-samples.ts";
 import { at, HOUR } from "../backtest/world-samples.ts";
 import { HAS_REAL_BARS, seeded } from "../samples.ts";
@@ -75,6 +75,17 @@ const RUNS = [1, 4, 24].map((everyHours) => ({
 describe("votes of decisions", () => {
   test.each(RUNS)("that know the past alone are no leak ($everyHours hours apart)", (run) => {
     for (const rule of [momentum, reversal, bands]) expect(leaksOf(rule, run)).toEqual([]);
+  });
+
+  test.each<Action>(["BUY", "SELL"])("that are always %s are named, as they may compare with nothing", (action) => {
+    const leaks = new DecisionLeaks(["mine", "other"]);
+    for (let i = 0; i < 100; i++) {
+      expect(leaks.oneSided()).toEqual([]);
+      const votes = ["mine", "other"].map((provider) => ({ provider, action, confidence: 60 }));
+      if (i === 50) votes[1]!.action = "HOLD";
+      leaks.add([JSON.stringify({ timestamp: new Date(i * HOUR).toISOString(), asset: "AAA", votes })]);
+    }
+    expect(leaks.oneSided()).toEqual([expect.stringContaining(`"mine" voted ${action} at all 100 decisions`)]);
   });
 
   test.each(RUNS.slice(0, 2))("that know the next hours are found ($everyHours hours apart)", (run) => {

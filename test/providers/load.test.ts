@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { VotesFileConfig } from "../../lib/config/config.ts";
+import type { ProviderConfig, VotesFileConfig } from "../../lib/config/config.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { type LoadedProviders, loadProviders } from "../../lib/providers/load.node.ts";
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
@@ -158,6 +158,29 @@ describe("loadProviders()", () => {
     await expect(load(seriesOfAll("AAA", "BBB"))).rejects.toThrow(
       'found no column "asset", expected one, or a column of actions for each asset',
     );
+  });
+
+  test("says that a file of positions votes against the others of an ensemble where it is flat, unless its confidence is 0", async () => {
+    writeFileSync(
+      join(baseDir, "flat.csv"),
+      "timestamp,asset,position\n2021-01-04T00:00Z,AAA,1\n2021-01-05T00:00Z,AAA,0\n",
+    );
+    writeFileSync(
+      join(baseDir, "silent.csv"),
+      "timestamp,asset,position,confidence\n2021-01-04T00:00Z,AAA,1,60\n2021-01-05T00:00Z,AAA,0,0\n",
+    );
+    const notesOn = async (path: string, others: readonly ProviderConfig[], closeOnHold = true): Promise<string[]> => {
+      const notes: string[] = [];
+      const onNote = (note: string): unknown => notes.push(note);
+      await loadProviders([{ name: "mine", type: "file", path }, ...others], { baseDir, closeOnHold, onNote });
+      return notes;
+    };
+    const trend = { name: "trend", type: "trend" } as const;
+    expect(await notesOn("flat.csv", [trend])).toEqual([
+      expect.stringContaining('Where "mine" is flat, it votes HOLD with confidence 60'),
+    ]);
+    expect(await notesOn("silent.csv", [trend])).toEqual([]);
+    expect(await notesOn("flat.csv", [])).toEqual([]);
   });
 
   test("imports and hashes a user's module", async () => {
