@@ -15,13 +15,12 @@ export const ABLATIONS = ["weights", "sizes", "calibration", "recall"] as const;
 /** A part of memory. */
 export type Ablation = (typeof ABLATIONS)[number];
 
-/**
- * The mean part of the full size that a run gave the positions that it ordered, 0.02..1. `null` if it ordered none.
- */
-export function meanSizeScale({ decisions }: Pick<RunTrace, "decisions">): number | null {
+/** The mean part of the full size that a run gave its trades, 0.02..1. `null` if it made none. An order that is never filled is no bet. */
+export function meanSizeScale({ decisions, trades }: Pick<RunTrace, "decisions" | "trades">): number | null {
+  const made = new Set(trades.map(({ id }) => id));
   const scales = decisions.map((line) => {
-    const { size, size_scale } = JSON.parse(line) as DecisionRecord;
-    return size === null ? null : size_scale;
+    const { decision_id: id, size_scale } = JSON.parse(line) as DecisionRecord;
+    return made.has(id) ? size_scale : null;
   });
   return meanOf(scales);
 }

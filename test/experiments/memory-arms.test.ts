@@ -4,6 +4,7 @@ import { matchedSizes, meanSizeScale, withoutPart, type Ablation } from "../../l
 import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
 import { openMemory } from "../../lib/memory/store.ts";
 import { MemoryView, type MemoryViewOptions } from "../../lib/memory/view.ts";
+import { trade } from "../results/trade-samples.ts";
 import { makeOutcome, makeVote } from "../memory/outcome-samples.ts";
 
 const AS_OF = Date.parse("2021-02-01T00:00:00Z");
@@ -63,8 +64,11 @@ test("matchedSizes() multiplies every size by one number, and knows nothing else
   expect([lessons.calibrate(77), lessons.scale(POSITION)]).toEqual([77, { expectedR: null, scale: 0.4 }]);
 });
 
-test("meanSizeScale() is over the positions that were ordered", () => {
-  const line = (size: number | null, scale: number): string => JSON.stringify({ size, size_scale: scale });
-  expect(meanSizeScale({ decisions: [line(3, 0.2), line(null, 1), line(8, 0.6)] })).toBeCloseTo(0.4, 12);
-  expect(meanSizeScale({ decisions: [line(null, 1)] })).toBeNull();
+test("meanSizeScale() is over the trades that were made, not over orders that were never filled", () => {
+  const decisions = Object.entries({ filled: 0.2, held: 1, waiting: 0.9, later: 0.6 }).map(
+    ([decision_id, size_scale]) => JSON.stringify({ decision_id, size_scale }),
+  );
+  const trades = ["filled", "later"].map((id) => ({ ...trade("2021Q1", 1, { id }), vector: new Float32Array() }));
+  expect(meanSizeScale({ decisions, trades })).toBeCloseTo(0.4, 12);
+  expect(meanSizeScale({ decisions, trades: [] })).toBeNull();
 });
