@@ -102,7 +102,7 @@ await runScript(async ({ argv, signal, guard }) => {
       compareConfig({ ...options, mode: "dry-run", onQuestion: onceEach(onQuestion) }),
     ).finally(() => progress.clear());
     if (flags.json) await writeJson(estimate);
-    else await writeOut(renderEstimate(estimate));
+    else await writeOut(renderEstimate(estimate, { budgetUsd: request.config.backtest.budget_usd }));
     return;
   }
   const comparison = await compareConfig(options)

@@ -112,7 +112,7 @@ await runScript(async ({ argv, signal, guard }) => {
       chunks = { all, complete: all - chunksRun.length };
     });
     if (flags.json) await writeJson({ ...estimate, chunks: chunks.all, chunks_complete: chunks.complete });
-    else await writeOut(renderEstimate(estimate, chunks));
+    else await writeOut(renderEstimate(estimate, { budgetUsd: options.config.backtest.budget_usd, chunks }));
     return;
   }
   const outcome = await runConfig(options).finally(() => {

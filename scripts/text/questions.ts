@@ -19,10 +19,16 @@ export function renderWait({ provider, untilMs, reason }: ServerWait): string {
   return `${JSON.stringify(provider)} waits until ${until}  ${reason}`;
 }
 
-/** @param chunks Of the run, and how many of them are complete. Their questions are not counted. */
+/**
+ * @param options `budgetUsd`: of the configuration, if it has one; `chunks`: of the run, and how many of them are complete. Their questions are not
+ * counted.
+ */
 export function renderEstimate(
   estimate: Estimate,
-  chunks?: { readonly all: number; readonly complete: number },
+  {
+    budgetUsd = Infinity,
+    chunks,
+  }: { budgetUsd?: number | undefined; chunks?: { readonly all: number; readonly complete: number } } = {},
 ): string {
   if (chunks !== undefined && chunks.all === chunks.complete) {
     return "The run is complete: its questions are answered, and nothing is left to ask.\n";
@@ -43,7 +49,10 @@ export function renderEstimate(
     (chunks === undefined || chunks.complete === 0
       ? ""
       : `Chunks: ${chunks.complete} of ${chunks.all} are complete, and only the questions of the others are counted.\n`) +
-    budgetLines(estimate)
+    budgetLines(estimate) +
+    ((estimate.cost_usd ?? 0) > budgetUsd
+      ? `That is more than budget_usd, ${dollars(budgetUsd)}: it stops there. With a larger one the same command\ngoes on, and pays for no answer twice.\n`
+      : "")
   );
 }
 
