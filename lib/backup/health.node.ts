@@ -12,14 +12,20 @@ const NAME = "backups";
 /** @param backupDir A folder, absolute, or an address such as `s3://bucket/prefix`. */
 export async function checkBackups(backupDir: string): Promise<HealthCheck> {
   const isBucket = isS3Address(backupDir);
+  let count: number | undefined;
   try {
     const place = openPlace(backupDir);
-    const count = (await place.backups()).length;
+    count = (await place.backups()).length;
     const folder = existingFolder(backupDir);
     if (!isBucket) attempt("write a backup to", folder, () => fs.accessSync(folder, fs.constants.W_OK));
     return isBucket ? ok(NAME, `${count} in ${place.label}`) : ok(NAME, `${count}`, backupDir);
   } catch (error) {
-    const cure = isBucket ? undefined : permissionCure(backupDir, error);
+    // The mount point of a disk that is missing must not become this user's.
+    const cure = isBucket
+      ? undefined
+      : count === 0
+        ? "mount its disk, if it has one"
+        : permissionCure(backupDir, error);
     const check = failureOf(NAME, error, cure);
     // A store that does not answer now may answer when the run has ended.
     return isBucket && error instanceof CarryoverError && error.code === "IO" ? { ...check, state: "note" } : check;

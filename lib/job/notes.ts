@@ -50,9 +50,9 @@ export function leakNote(leak: ProviderLeak, providers: readonly ProviderConfig[
   const bar = lag === 0 ? "that begin when they count" : `that begin ${lag} ${lag === 1 ? "bar" : "bars"} later`;
   const percent = (50 * (1 + Math.abs(share))).toFixed(0);
   return (
-    `The votes of "${provider}"${asset === null ? "" : ` on ${asset}`} seem to know the future: ${where}, ${percent} % of the moves of bars ${bar} ` +
+    `The votes of "${provider}"${asset === null ? "" : ` on ${asset}`} seem to know the future: ${where}, ${percent} % of the moves, by size, of bars ${bar} ` +
     `go ${share > 0 ? "with" : "against"} them (z ${z.toFixed(1)}, 24 to 26 bars later at most ${later.toFixed(1)}). ` +
-    `${leakAdvice(providers.find(({ name }) => name === provider))} (docs/PROVIDERS.md)`
+    `${leakAdvice(providers.find(({ name }) => name === provider))}. A real edge that fades within a day of bars, as simulated bars may have, looks alike (docs/PROVIDERS.md)`
   );
 }
 

@@ -227,6 +227,7 @@ async function importProvider(
 ): Promise<Provider> {
   const { name, bars = PROVIDER_BARS.default, confidence_scale: confidenceScale, on_error: onError } = config;
   const params = structuredClone(config.params ?? {});
+  paramsNotes(name, params, bars).forEach((note) => onNote(note));
   const refusal = (found: string, cause?: unknown): CarryoverError =>
     fail("BAD_CONFIG", `Cannot load provider "${name}" from "${path}"`, {
       found,
@@ -259,6 +260,15 @@ async function importProvider(
   );
   const watched = watchFirstAnswers(provider, { confidenceScale, stopsOnError: onError !== "abstain" });
   return withWaitNotes(watched, { onNote, signal });
+}
+
+/** Says that a whole number among the parameters is more than the bars that a module gets: means over missing bars are NaN, or shorter. */
+function paramsNotes(name: string, params: Readonly<Record<string, unknown>>, bars: number): readonly string[] {
+  return Object.entries(params).flatMap(([key, value]) =>
+    Number.isInteger(value) && Number(value) > bars && Number(value) <= PROVIDER_BARS.max
+      ? `"${name}" has params.${key} ${String(value)}, and context.bars the last ${bars} bars: \`bars: ${String(value)}\` asks for more, if it looks back so far`
+      : [],
+  );
 }
 
 /** The message of a failed import, with the place that Bun's `BuildMessage` has, and the file if it is another one. */

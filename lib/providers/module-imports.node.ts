@@ -8,11 +8,14 @@ const RELATIVE_IMPORT = /\b(?:from|import)\s*\(?\s*["'](\.\.?\/[^"'\n]+)["']/g;
 /** What Bun tries after a path without an extension; `a.js` may also be `a.ts`. */
 const ENDINGS = ["", ".ts", ".js", "/index.ts", "/index.js"];
 
+/** What has a version of its own. */
+const LIBRARY = join(import.meta.dirname, "..") + sep;
+const PACKAGES = `${sep}node_modules${sep}`;
+
 /**
- * The files that a module imports by relative paths, and those that they import, as far as they are in its folder: what is
- * outside, such as the library, has a version of its own.
+ * The files that a module imports by relative paths, and those that they import, without this library and packages.
  *
- * @returns Their bytes by path, relative to the folder.
+ * @returns Their bytes by path, relative to the module's folder.
  */
 export function filesImportedBy(module: string, bytes: Uint8Array): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
   const folder = dirname(module);
@@ -21,7 +24,7 @@ export function filesImportedBy(module: string, bytes: Uint8Array): ReadonlyMap<
   for (const [path, content] of open) {
     for (const [, specifier] of new TextDecoder().decode(content).matchAll(RELATIVE_IMPORT)) {
       const target = resolve(dirname(path), specifier!);
-      if (!target.startsWith(folder + sep)) continue;
+      if (target.startsWith(LIBRARY) || target.includes(PACKAGES)) continue;
       for (const file of [...ENDINGS.map((ending) => target + ending), target.replace(/js$/, "ts")]) {
         if (file === module || found.has(relative(folder, file))) break;
         const imported = bytesOf(file);

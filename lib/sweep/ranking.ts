@@ -105,13 +105,13 @@ export function rankCells(
 }
 
 function repeatedIn(results: readonly CellResult[]): SweepResult["repeated"] {
-  const firsts = new Map<string, number>();
-  return results.flatMap(({ cell, dates, returns }) => {
-    const key = `${dates.join()} ${returns.join()}`;
-    const as = firsts.get(key);
-    if (as !== undefined) return { cell, as };
-    firsts.set(key, cell);
-    return [];
+  const firsts = new Map<string, CellResult>();
+  return results.flatMap((result) => {
+    const key = `${result.dates.join()} ${result.returns.join()}`;
+    const first = firsts.get(key);
+    if (first === undefined) firsts.set(key, result);
+    // A cell that sets what the configuration has is the same run.
+    return first === undefined || first.run_id === result.run_id ? [] : { cell: result.cell, as: first.cell };
   });
 }
 

@@ -66,13 +66,13 @@ test("leakNote() advises the stamp, the length of the bars where the stamp is se
   const noteOf = (config: ProviderConfig): string => leakNote({ provider: "mine", ...figures }, [config]);
   expect(noteOf(file)).toEndWith(
     "If their timestamps are the starts of their bars, set stamp: bar_start. " +
-      "If they state no zone and are not in UTC, set timezone: to theirs, such as America/New_York (docs/PROVIDERS.md)",
+      "If they state no zone and are not in UTC, set timezone: to theirs, such as America/New_York. A real edge that fades within a day of bars, as simulated bars may have, looks alike (docs/PROVIDERS.md)",
   );
   expect(noteOf({ ...file, stamp: "bar_start", timezone: "UTC" })).toEndWith(
-    "If the votes come from longer bars than those of the run, set bar: to the length of their bars, such as bar: 1d (docs/PROVIDERS.md)",
+    "If the votes come from longer bars than those of the run, set bar: to the length of their bars, such as bar: 1d. A real edge that fades within a day of bars, as simulated bars may have, looks alike (docs/PROVIDERS.md)",
   );
   expect(noteOf({ name: "mine", type: "module", path: "mine.ts" })).toEndWith(
-    "Whatever it reads of its own must end at situation.timestamp: a bar is known at its end, not at its start (docs/PROVIDERS.md)",
+    "Whatever it reads of its own must end at situation.timestamp: a bar is known at its end, not at its start. A real edge that fades within a day of bars, as simulated bars may have, looks alike (docs/PROVIDERS.md)",
   );
 });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { ProviderConfig, VotesFileConfig } from "../../lib/config/config.ts";
 import { CarryoverError } from "../../lib/errors.ts";
 import { type LoadedProviders, loadProviders } from "../../lib/providers/load.node.ts";
@@ -215,7 +215,22 @@ describe("loadProviders()", () => {
     expect(reasons).toEqual([JSON.stringify(params), "{}"]);
   });
 
-  test("hashes what a module imports from its own folder, and what that imports, but nothing outside", async () => {
+  test("says that a parameter is more than the bars that a module gets", async () => {
+    writeFileSync(join(baseDir, "means.ts"), 'export const vote = () => ({ action: "BUY", confidence: 60 });');
+    const notesOn = async (config: { params: Record<string, number>; bars?: number }): Promise<string[]> => {
+      const notes: string[] = [];
+      const module = { name: "means", type: "module", path: "means.ts", ...config } as const;
+      await loadProviders([module], { baseDir, onNote: (note) => notes.push(note) });
+      return notes;
+    };
+    expect(await notesOn({ params: { ma: 150, low: 25 } })).toEqual([
+      '"means" has params.ma 150, and context.bars the last 100 bars: `bars: 150` asks for more, if it looks back so far',
+    ]);
+    expect(await notesOn({ params: { ma: 150 }, bars: 200 })).toEqual([]);
+    expect(await notesOn({ params: { ma: 100, balance: 10_000, share: 150.5 } })).toEqual([]);
+  });
+
+  test("hashes what a module imports by relative paths, and what that imports, but neither the library nor packages", async () => {
     const folder = join(baseDir, "importing");
     mkdirSync(join(folder, "rules"), { recursive: true });
     writeFileSync(join(baseDir, "outside.ts"), "export const outside = 1;");
@@ -227,13 +242,20 @@ describe("loadProviders()", () => {
       "late.js": "",
     };
     for (const [name, text] of Object.entries(sources)) writeFileSync(join(folder, name), text);
+    mkdirSync(join(baseDir, "node_modules/rules"), { recursive: true });
+    writeFileSync(join(baseDir, "node_modules/rules/index.js"), "");
+    const library = join(import.meta.dir, "../../lib/util/sorted.ts");
     const module = `import { limit } from "./rules/rsi.ts"; import "../outside.ts"; // import "./missing.ts"
+      import "../node_modules/rules/index.js"; import "${relative(folder, library)}";
       export const vote = async () => (await import("./late.js"), { action: "HOLD", confidence: limit });`;
     writeFileSync(join(folder, "mine.ts"), module);
     const { files } = await loadProviders([{ name: "mine", type: "module", path: "importing/mine.ts" }], { baseDir });
     const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
     const expected = Object.entries({ "mine.ts": module, ...sources });
-    expect(files).toEqual(Object.fromEntries(expected.map(([name, text]) => [`importing/${name}`, sha256(text)])));
+    expect(files).toEqual({
+      "outside.ts": sha256("export const outside = 1;"),
+      ...Object.fromEntries(expected.map(([name, text]) => [`importing/${name}`, sha256(text)])),
+    });
   });
 
   test("refuses a pipe as a file, which it would read forever", async () => {

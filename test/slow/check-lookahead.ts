@@ -75,7 +75,7 @@ providers:
       );
     write("");
     const warning =
-      /^The votes of "labelled" on BTCUSD seem to know the future: .*100 % of the moves of bars that begin when they count go with them/m;
+      /^The votes of "labelled" on BTCUSD seem to know the future: .*100 % of the moves, by size, of bars that begin when they count go with them/m;
     const check = await runScript("check-lookahead.ts", ["--json", "--at", "2018-03-05"], { cwd: home });
     expect(check.code).toBe(4);
     expect(check.stderr).toMatch(warning);

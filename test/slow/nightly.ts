@@ -188,7 +188,7 @@ describe.skipIf(WITHOUT_DATE !== "")(`nightly.sh${WITHOUT_DATE}`, () => {
     expect(readdirSync(join(home, "memory/runs"))).toHaveLength(1);
 
     const cure = /-> (cp .*)\n/.exec(stdout)?.[1] ?? "";
-    expect(cure).toBe(`cp '${before[0]!.path}/${name}' '${home}/memory'`);
+    expect(cure).toBe(`cp -p '${before[0]!.path}/${name}' '${home}/memory'`);
 
     // Without the copy.
     const config = ["--config", join(home, "config.yaml")];

@@ -94,7 +94,14 @@ describe("rankCells()", () => {
   test("names cells with the results of another, as a misspelt parameter has no effect", () => {
     expect(rank(NOISE).repeated).toEqual([]);
     const [standard, first] = NOISE;
-    const cells = [standard!, first!, { ...standard!, cell: 2 }, { ...first!, cell: 3 }];
+    // Cell 4 sets what the configuration has.
+    const cells = [
+      standard!,
+      first!,
+      { ...standard!, cell: 2, run_id: "run 2" },
+      { ...first!, cell: 3, run_id: "run 3" },
+      { ...standard!, cell: 4 },
+    ];
     expect(rank(cells).repeated).toEqual([
       { cell: 2, as: 0 },
       { cell: 3, as: 1 },

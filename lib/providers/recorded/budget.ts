@@ -33,7 +33,7 @@ export class Budget {
       if (this.#reserved.size === 0) {
         throw fail("BUDGET", "Cannot ask the next question", {
           found: `$${this.#spentUsd.toFixed(4)} spent by this run and up to $${maxCostUsd.toFixed(4)} for the next answer`,
-          expected: `at most $${this.#limitUsd} together (backtest.budget_usd): with more the same command goes on, and pays for no answer twice`,
+          expected: `at most $${this.#limitUsd} together (backtest.budget_usd): raise it to go on; no answer is paid for twice`,
         });
       }
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
