@@ -7,6 +7,7 @@ import type { Finding } from "../maintenance/finding.ts";
 import { readOutcome } from "../memory/load.ts";
 import { idOfOutcomeFile } from "../memory/outcome.ts";
 import { readSidecar } from "../memory/sidecar.ts";
+import { isSnapshotFile } from "../results/snapshot.ts";
 import { isSession } from "../runs/describe.ts";
 import { diskStorage } from "../storage/disk.node.ts";
 import { overlay } from "../storage/overlay.ts";
@@ -15,7 +16,7 @@ import { pauseEvery } from "../util/async.ts";
 import { DiskPlace } from "./disk-place.node.ts";
 import { backupIds } from "./list.node.ts";
 import { isS3Address } from "./place.ts";
-import { isOfSameState } from "./session-copies.ts";
+import { isOfSameState, isSnapshotOfSameState } from "./session-copies.ts";
 import { isLoss } from "./soundness.node.ts";
 
 export interface Copies {
@@ -140,9 +141,11 @@ async function candidateOf(name: string, search: Search): Promise<Candidate | un
     }
     return { name, run, isKnown: hash !== undefined };
   }
+  if (isSnapshotFile(name) && !(await isSnapshotOfSameState(name, { memory, backup }))) return undefined;
   const run = runOfFile(name);
-  if (run !== undefined && (await mayBeSession(run, search)) && !(await isOfSameState(name, { memory, backup })))
-    return undefined;
+  // A run that was removed and made again may have the same id, too, and the check compares a summary with nothing.
+  const mayDiffer = run !== undefined && (name.endsWith("/summary.json") || (await mayBeSession(run, search)));
+  if (mayDiffer && !(await isOfSameState(name, { memory, backup }))) return undefined;
   return { name, run, isKnown: false };
 }
 

@@ -4,6 +4,7 @@ import { undefinedIfCorrupt } from "../errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { areEqual } from "../util/bytes.ts";
 import { decodeJsonObject } from "../util/json.ts";
+import { isNewName } from "../util/names.ts";
 
 interface Places {
   readonly memory: Storage;
@@ -25,16 +26,26 @@ export async function isOfSameState(name: string, places: Places): Promise<boole
   return record !== undefined || (await isSameButForDamage(name, places));
 }
 
+/** Whether memory has the record of the chunk at whose end a backup's snapshot was made. */
+export async function isSnapshotOfSameState(name: string, places: Places): Promise<boolean> {
+  const bytes = await readAll(places.backup, name);
+  const fields = bytes && (await undefinedIfCorrupt(async () => decodeJsonObject(bytes, name)));
+  const record = `runs/${String(fields?.["run_id"])}/${String(fields?.["chunk"])}.json`;
+  // What a damaged snapshot names may be no file.
+  return isNewName(record) && isSameRecord(record, places);
+}
+
 async function hasSameRecords(run: string, { memory, backup }: Places): Promise<boolean> {
   const chunks = await new RunFiles(memory, run).chunkNames();
   const inBackup = await new RunFiles(backup, run).chunkNames();
   if (chunks.join("\n") !== inBackup.join("\n")) return false;
-  for (const chunk of chunks) {
-    const name = `runs/${run}/${chunk}.json`;
-    const [record, copy] = [await readAll(memory, name), await readAll(backup, name)];
-    if (record === undefined || copy === undefined || !areEqual(record, copy)) return false;
-  }
+  for (const chunk of chunks) if (!(await isSameRecord(`runs/${run}/${chunk}.json`, { memory, backup }))) return false;
   return true;
+}
+
+async function isSameRecord(name: string, { memory, backup }: Places): Promise<boolean> {
+  const [record, copy] = [await readAll(memory, name), await readAll(backup, name)];
+  return record !== undefined && copy !== undefined && areEqual(record, copy);
 }
 
 /** Whether two files of decisions have the same size, and the same lines wherever those of memory are whole: one at least. */

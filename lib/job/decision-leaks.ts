@@ -59,7 +59,7 @@ export class DecisionLeaks {
       if (!isOneSided || first.answer.action === "HOLD" || votes.length < MIN_VOTES) return [];
       return [
         `"${provider}" voted ${first.answer.action} at all ${votes.length} decisions. If that is not meant, print what it gets: ` +
-          "a comparison with undefined or NaN is never true, and `bars: N` asks for more than the last 100 bars",
+          "a comparison with undefined or NaN is never true, and `bars: N` asks for more bars",
       ];
     });
   }

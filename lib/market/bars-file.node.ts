@@ -63,14 +63,19 @@ export function readWhole(path: string): Uint8Array<ArrayBuffer> {
  *
  * @param options `from` names where they come from; `isNew`: replace what the file has; `dropFlat`: leave out its flat bars, see `withoutFlat()`; `dryRun`:
  * write nothing.
- * @returns All bars of the file, how many it had, and whether its last one had not ended and was replaced.
+ * @returns All bars of the file, how many it had, how many of these were flat and left out, and whether its last one had not ended and was replaced.
  * @throws {CarryoverError} `BAD_DATA` if a bar differs from the file's; `IO`.
  */
 export function extendBarsFile(
   file: string,
   bars: readonly Bar[],
   options: BarsOf & { from: string; isNew?: boolean; dropFlat?: boolean | undefined; dryRun?: boolean },
-): { readonly bars: readonly Bar[]; readonly known: number; readonly isLastReplaced: boolean } {
+): {
+  readonly bars: readonly Bar[];
+  readonly known: number;
+  readonly dropped: number;
+  readonly isLastReplaced: boolean;
+} {
   const found = options.isNew === true ? [] : readBarsFile(file, options);
   const known = options.dropFlat === true ? withoutFlat(found, (bar) => bar) : found;
   const all = merge(known, bars, { file, from: options.from });
@@ -81,7 +86,7 @@ export function extendBarsFile(
   if (options.dryRun !== true) writeBars(file, all);
   const last = known.at(-1);
   const isLastReplaced = last !== undefined && !all.includes(last);
-  return { bars: all, known: known.length, isLastReplaced };
+  return { bars: all, known: known.length, dropped: found.length - known.length, isLastReplaced };
 }
 
 /** Both lists as one; where both have a bar, it must be the same, unless it is the last of one and has grown in the other. */

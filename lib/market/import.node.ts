@@ -42,12 +42,12 @@ export async function importFiles(
   for (const each of own) if (!dryRun) keepOriginal(each);
   const from = paths.join(", ");
   const extension = { ...series, from, dropFlat, dryRun, isNew: own.includes(file) };
-  const { bars, known, isLastReplaced } = extendBarsFile(file, series.bars, extension);
+  const { bars, known, dropped, isLastReplaced } = extendBarsFile(file, series.bars, extension);
   if (isLastReplaced) imported.repaired.replaced += 1;
   for (const each of own) if (!dryRun && each !== file) attempt("remove", each, () => fs.unlinkSync(each));
   const gaps = gapsIn(bars, series.timeframeMs).missing;
   const originals = own.map(originalName);
-  return { ...imported, series: { ...series, bars, gaps }, file, known, originals };
+  return { ...imported, flat: imported.flat + dropped, series: { ...series, bars, gaps }, file, known, originals };
 }
 
 function originalName(file: string): string {

@@ -106,13 +106,16 @@ export function rankCells(
 
 function repeatedIn(results: readonly CellResult[]): SweepResult["repeated"] {
   const firsts = new Map<string, CellResult>();
-  return results.flatMap((result) => {
-    const key = `${result.dates.join()} ${result.returns.join()}`;
-    const first = firsts.get(key);
-    if (first === undefined) firsts.set(key, result);
-    // A cell that sets what the configuration has is the same run.
-    return first === undefined || first.run_id === result.run_id ? [] : { cell: result.cell, as: first.cell };
-  });
+  // Cells without trades are the same for that reason.
+  return results
+    .filter(({ figures }) => figures.total_trades > 0)
+    .flatMap((result) => {
+      const key = `${result.dates.join()} ${result.returns.join()}`;
+      const first = firsts.get(key);
+      if (first === undefined) firsts.set(key, result);
+      // A cell that sets what the configuration has is the same run.
+      return first === undefined || first.run_id === result.run_id ? [] : { cell: result.cell, as: first.cell };
+    });
 }
 
 function defaultOf({ cell, run_id, period, figures }: CellResult): SweepResult["default"] {

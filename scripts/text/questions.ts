@@ -50,8 +50,8 @@ export function renderEstimate(
       ? ""
       : `Chunks: ${chunks.complete} of ${chunks.all} are complete, and only the questions of the others are counted.\n`) +
     budgetLines(estimate) +
-    ((estimate.cost_usd ?? 0) > budgetUsd
-      ? `That is more than budget_usd, ${dollars(budgetUsd)}: it stops there. With a larger one the same command\ngoes on, and pays for no answer twice.\n`
+    ((estimate.cost_usd ?? 0) + (estimate.least_budget_usd ?? 0) > budgetUsd
+      ? `With budget_usd at ${dollars(budgetUsd)} it may stop before the end. With a larger one the same command goes\non, and pays for no answer twice.\n`
       : "")
   );
 }

@@ -4,8 +4,11 @@ import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { basename, dirname, join } from "node:path";
 import { findCopies } from "../../lib/backup/copies.node.ts";
 import { createBackup } from "../../lib/backup/create.node.ts";
+import { isSnapshotOfSameState } from "../../lib/backup/session-copies.ts";
 import { checkOnce } from "../../lib/maintenance/check.ts";
 import { diskStorage } from "../../lib/storage/disk.node.ts";
+import { inMemoryStorage } from "../../lib/storage/in-memory.ts";
+import type { Storage } from "../../lib/storage/storage.ts";
 import { openSession, testServer, tradeOf } from "../serve/server-samples.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
@@ -148,4 +151,23 @@ test("damaged decisions of an open session are found, and copied if all other li
   await play(["05"], { isClosed: false });
   spoil(decisions!);
   expect(await mend()).toEqual([]);
+});
+
+test("a snapshot is of the state that memory has if its chunk's record is the same", async () => {
+  const [memory, backup] = [inMemoryStorage(), inMemoryStorage()];
+  const name = "snapshot_20240103_000000.json";
+  const places = { memory, backup };
+  const snapshot = (runId: string): Promise<void> =>
+    backup.replace(name, new TextEncoder().encode(JSON.stringify({ run_id: runId, chunk: "2024Q1" })));
+  const record = (storage: Storage, text: string): Promise<void> =>
+    storage.replace("runs/r/2024Q1.json", new TextEncoder().encode(text));
+  await snapshot("r");
+  expect(await isSnapshotOfSameState(name, places)).toBe(false);
+  await record(backup, "two trades");
+  await record(memory, "two trades");
+  expect(await isSnapshotOfSameState(name, places)).toBe(true);
+  await record(memory, "four trades");
+  expect(await isSnapshotOfSameState(name, places)).toBe(false);
+  await snapshot("..");
+  expect(await isSnapshotOfSameState(name, places)).toBe(false);
 });

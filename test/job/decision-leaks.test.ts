@@ -77,6 +77,14 @@ describe("votes of decisions", () => {
     for (const rule of [momentum, reversal, bands]) expect(leaksOf(rule, run)).toEqual([]);
   });
 
+  test("that are always HOLD are named elsewhere", () => {
+    const leaks = new DecisionLeaks(["mine"]);
+    const votes = [{ provider: "mine", action: "HOLD", confidence: 60 }];
+    const line = JSON.stringify({ timestamp: "2021-01-01T00:00:00.000Z", asset: "AAA", votes });
+    leaks.add(Array.from({ length: 200 }, () => line));
+    expect(leaks.oneSided()).toEqual([]);
+  });
+
   test.each<Action>(["BUY", "SELL"])("that are always %s are named, as they may compare with nothing", (action) => {
     const leaks = new DecisionLeaks(["mine", "other"]);
     for (let i = 0; i < 100; i++) {

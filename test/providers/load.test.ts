@@ -181,6 +181,7 @@ describe("loadProviders()", () => {
     ]);
     expect(await notesOn("silent.csv", [trend])).toEqual([]);
     expect(await notesOn("flat.csv", [])).toEqual([]);
+    expect(await notesOn("flat.csv", [trend], false)).not.toContainEqual(expect.stringContaining("is flat"));
   });
 
   test("imports and hashes a user's module", async () => {

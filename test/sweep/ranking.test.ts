@@ -94,13 +94,14 @@ describe("rankCells()", () => {
   test("names cells with the results of another, as a misspelt parameter has no effect", () => {
     expect(rank(NOISE).repeated).toEqual([]);
     const [standard, first] = NOISE;
-    // Cell 4 sets what the configuration has.
+    // Cell 4 sets what the configuration has, and cell 5 made no trade.
     const cells = [
       standard!,
       first!,
       { ...standard!, cell: 2, run_id: "run 2" },
       { ...first!, cell: 3, run_id: "run 3" },
       { ...standard!, cell: 4 },
+      { ...standard!, cell: 5, run_id: "run 5", figures: { ...standard!.figures, total_trades: 0 } },
     ];
     expect(rank(cells).repeated).toEqual([
       { cell: 2, as: 0 },

@@ -30,7 +30,7 @@ test("the estimate of a run that was stopped says which chunks it counts", () =>
 test("an estimate above the budget says that the run will stop there", () => {
   const costly = { ...ESTIMATE, cost_usd: 12.16 };
   expect(renderEstimate(costly, { budgetUsd: 5 })).toEndWith(
-    "That is more than budget_usd, $5.00: it stops there. With a larger one the same command\ngoes on, and pays for no answer twice.\n",
+    "With budget_usd at $5.00 it may stop before the end. With a larger one the same command goes\non, and pays for no answer twice.\n",
   );
   for (const shown of [renderEstimate(costly, { budgetUsd: 13 }), renderEstimate(costly)])
     expect(shown).not.toContain("budget_usd");

@@ -14,6 +14,25 @@ test("a cell shows how small memory made its bets, which a Sharpe ratio does not
   expect(lines[3]).toMatch(/^ +2 +3\.00 +- +1\.00 /);
 });
 
+test("cells that made no trade are named, and those with the results of others", () => {
+  const result = resultOf([...KEYS, ...KEYS]);
+  const cells = result.cells.map((cell, i) => ({ ...cell, total_trades: i === 1 ? 0 : 7 }));
+  const text = renderSweep(
+    {
+      ...result,
+      cells,
+      repeated: [
+        { cell: 3, as: 0 },
+        { cell: 4, as: 1 },
+      ],
+    },
+    100,
+  );
+  expect(text).toContain("Cell 2 made no trade: run-chunks with the same settings, each by --set, says why\n");
+  expect(text).toContain("The same results, day by day: cell 3 as the default, cell 4 as cell 1. Perhaps a\nkey");
+  expect(renderSweep(resultOf(KEYS), 100)).not.toContain("same results");
+});
+
 describe("what is set in a cell", () => {
   test("ends its line where all of it fits", () => {
     const lines = renderSweep(resultOf(KEYS), 100).split("\n");
