@@ -20,12 +20,9 @@ export async function checkBackups(backupDir: string): Promise<HealthCheck> {
     if (!isBucket) attempt("write a backup to", folder, () => fs.accessSync(folder, fs.constants.W_OK));
     return isBucket ? ok(NAME, `${count} in ${place.label}`) : ok(NAME, `${count}`, backupDir);
   } catch (error) {
+    const given = isBucket ? undefined : permissionCure(backupDir, error);
     // The mount point of a disk that is missing must not become this user's.
-    const cure = isBucket
-      ? undefined
-      : count === 0
-        ? "mount its disk, if it has one"
-        : permissionCure(backupDir, error);
+    const cure = count === 0 && given !== undefined ? `mount its disk; if it has none: ${given}` : given;
     const check = failureOf(NAME, error, cure);
     // A store that does not answer now may answer when the run has ended.
     return isBucket && error instanceof CarryoverError && error.code === "IO" ? { ...check, state: "note" } : check;

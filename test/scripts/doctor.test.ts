@@ -237,7 +237,7 @@ describe("doctor", () => {
     expect(checks["backups"]).toMatchObject({
       state: "missing",
       found: expect.stringContaining(`Cannot write a backup to "${backupDir}": found EACCES`),
-      cure: `sudo chown -R ${process.getuid!()} ${backupDir} && sudo chmod -R u+rwX ${backupDir}`,
+      cure: `mount its disk; if it has none: sudo chown -R ${process.getuid!()} ${backupDir} && sudo chmod -R u+rwX ${backupDir}`,
     });
   });
 
