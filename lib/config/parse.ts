@@ -36,7 +36,7 @@ const SECTIONS = ["portfolio_memory", "memory", "backtest", "providers"];
  * Reads config.yaml. Every key is optional; its default is the one in the project's config.yaml.
  *
  * @param text The file's text; a byte order mark is accepted.
- * @param options `file`: how messages name the file; `set`: keys in place of the file's; `onNote`: told what was made of keys of an
+ * @param options `file`: how messages name the file; `set`: keys that replace the file's; `onNote`: told what was made of keys of an
  *   older program.
  * @throws {CarryoverError} `BAD_CONFIG`, with one line for each problem:
  * `Cannot read config.yaml:3:17: found <what> for <key>, expected <what>`; `BAD_USAGE` if all are of `set`.

@@ -39,7 +39,7 @@ interface LookaheadJob extends InMemoryJob {
   readonly ownPrograms?: readonly string[];
   /** Of providers of the type `file`, by their names. */
   readonly votes: ReadonlyMap<string, FileVotes>;
-  /** Loads the providers again, with other votes in place of those in files. */
+  /** Loads the providers again, with other votes than those in files. */
   readonly providersWith: (
     changeVotes: (votes: FileVotes) => FileVotes,
   ) => Promise<{ readonly providers: readonly Provider[] }>;

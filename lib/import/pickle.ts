@@ -105,7 +105,7 @@ class Machine {
     return items;
   }
 
-  /** Puts an object in place of the topmost values. */
+  /** Replaces the topmost values by an object. */
   toObject(values: number): void {
     for (let i = 0; i < values; i++) this.pop();
     this.push(new Map());
@@ -122,7 +122,7 @@ class Machine {
     if (map instanceof Map) for (let i = 0; i + 1 < items.length; i += 2) map.set(items[i], items[i + 1]!);
   }
 
-  /** Puts a list in place of the topmost values. */
+  /** Replaces the topmost values by a list. */
   toList(values: number): void {
     const list: Unpickled[] = [];
     for (let i = 0; i < values; i++) list.unshift(this.pop());

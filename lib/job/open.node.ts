@@ -78,7 +78,7 @@ export interface OpenJob {
   readonly votes: ReadonlyMap<string, FileVotes>;
   /** Providers of the type `file` whose votes know later bars, and how that shows. */
   readonly voteLeaks: readonly ProviderLeak[];
-  /** Loads the providers again, with other votes in place of those in files. */
+  /** Loads the providers again, with other votes than those in files. */
   readonly providersWith: (changeVotes: (votes: FileVotes) => FileVotes) => Promise<LoadedProviders>;
   /** Waits a moment for answers that are under way, and ends programs. */
   readonly close: () => Promise<void>;

@@ -14,6 +14,14 @@ import { at, DAY, HOUR, makeSettings, MEMORY_ON } from "../backtest/world-sample
 
 const PERIOD = { startMs: at("2018-02-08"), endMs: at("2018-02-23") };
 
+/** What a job has with an empty memory and without files of votes. */
+const NOTHING_KNOWN = {
+  remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
+  key: { version: "test", seed: 1, files: {} },
+  voteLeaks: [],
+  votes: new Map(),
+};
+
 /** Checks a provider on three assets. */
 async function checkProvider(provider: Provider, features?: ReadonlyMap<string, Features>): Promise<LookaheadReport> {
   const providers = [...defaultProviders(), provider];
@@ -27,11 +35,8 @@ async function checkProvider(provider: Provider, features?: ReadonlyMap<string, 
       market: "bars",
       features,
       providers,
-      remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
-      key: { version: "test", seed: 1, files: {} },
-      voteLeaks: [],
+      ...NOTHING_KNOWN,
       ownPrograms: [provider.name],
-      votes: new Map(),
       providersWith: () => Promise.resolve({ providers }),
     },
     { dates: [at("2018-02-17")] },
@@ -57,10 +62,7 @@ test("days that end at different hours are no look-ahead: what closed at the ope
     market: "synthetic" as const,
     features: undefined,
     providers,
-    remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
-    key: { version: "test", seed: 1, files: {} },
-    voteLeaks: [],
-    votes: new Map(),
+    ...NOTHING_KNOWN,
     providersWith: () => Promise.resolve({ providers }),
   };
   const report = await checkLookahead(job, { dates: [at("2019-09-01")] });
@@ -159,10 +161,7 @@ describe("checkLookahead()", () => {
         series: new Map([["AAA", series.get("AAA")!]]),
         market: "bars",
         providers: [blinking],
-        remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
-        key: { version: "test", seed: 1, files: {} },
-        voteLeaks: [],
-        votes: new Map(),
+        ...NOTHING_KNOWN,
         providersWith: () => Promise.resolve({ providers: [blinking] }),
       },
       { dates: [at("2018-02-17")] },
@@ -187,10 +186,7 @@ describe("checkLookahead()", () => {
         series,
         market: "bars",
         providers,
-        remembered: { embedder: cachingEmbedder(hashingEmbedder()), trades: [], marks: [] },
-        key: { version: "test", seed: 1, files: {} },
-        voteLeaks: [],
-        votes: new Map(),
+        ...NOTHING_KNOWN,
         providersWith: () => Promise.resolve({ providers }),
       },
       // Runs that end before the run's end has closed it.
